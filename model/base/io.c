@@ -1,0 +1,230 @@
+/* io.c - see io.h. */
+#define _GNU_SOURCE
+#include "io.h"
+
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sha2.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int io_read(struct str *out, const char *path, size_t max, struct err *e)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	SCOPED(fd) int own = -1;
+	int fd = STDIN_FILENO;
+	if (!is_stdin) {
+		own = fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return err_set(e, "%s: cannot open: %s", path, strerror(errno));
+	}
+	SCOPED(str) struct str s = { 0 };
+	char buf[1 << 16];
+	for (;;) {
+		ssize_t n = read(fd, buf, sizeof buf);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_set(e, "%s: cannot read: %s", path, strerror(errno));
+		if (n == 0)
+			break;
+		if (s.len + (size_t)n > max)
+			return err_set(e, "%s: larger than %zu bytes", path, max);
+		str_addn(&s, buf, (size_t)n);
+	}
+	str_addn(&s, "", 0); /* so that data is never NULL */
+	*out = s;
+	s = (struct str){ 0 };
+	return 0;
+}
+
+int io_write_all(int fd, const void *data, size_t n, const char *path, struct err *e)
+{
+	const char *p = data;
+	while (n) {
+		ssize_t k = write(fd, p, n);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return err_set(e, "%s: cannot write: %s", path, strerror(errno));
+		p += k;
+		n -= (size_t)k;
+	}
+	return 0;
+}
+
+int io_atomic_open(struct io_atomic *out, const char *path, struct err *e)
+{
+	struct io_atomic f = { .path = xstrdup(path), .tmp_path = xstrfmt("%s.tmp-%ld", path, (long)getpid()) };
+	f.fd = open(f.tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (f.fd < 0) {
+		(void)err_set(e, "%s: cannot create: %s", path, strerror(errno));
+		free(f.path);
+		free(f.tmp_path);
+		return -1;
+	}
+	*out = f;
+	return 0;
+}
+
+int io_atomic_write(struct io_atomic *f, const void *data, size_t n, struct err *e)
+{
+	if (io_write_all(f->fd, data, n, f->path, e)) {
+		io_atomic_abort(f);
+		return -1;
+	}
+	return 0;
+}
+
+static void forget(struct io_atomic *f)
+{
+	free(f->path);
+	free(f->tmp_path);
+	*f = (struct io_atomic){ .fd = -1 };
+}
+
+static void sync_dir_of(const char *path)
+{
+	SCOPED(free) char *copy = xstrdup(path);
+	SCOPED(fd) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0)
+		(void)fsync(fd); /* some file systems refuse to sync a directory: the rename itself stays atomic */
+}
+
+int io_atomic_commit(struct io_atomic *f, struct err *e)
+{
+	const char *failed = fsync(f->fd) ? "sync" : NULL;
+	if (close(f->fd) && !failed)
+		failed = "close";
+	f->fd = -1;
+	if (!failed && rename(f->tmp_path, f->path))
+		failed = "rename";
+	if (failed) {
+		(void)err_set(e, "%s: cannot %s: %s", f->path, failed, strerror(errno));
+		io_atomic_abort(f);
+		return -1;
+	}
+	sync_dir_of(f->path);
+	forget(f);
+	return 0;
+}
+
+void io_atomic_abort(struct io_atomic *f)
+{
+	if (!f->path)
+		return;
+	if (f->fd >= 0)
+		(void)close(f->fd);
+	(void)unlink(f->tmp_path);
+	forget(f);
+}
+
+int io_write_atomic(const char *path, const void *data, size_t n, struct err *e)
+{
+	struct io_atomic f;
+	if (io_atomic_open(&f, path, e) || io_atomic_write(&f, data, n, e))
+		return -1;
+	return io_atomic_commit(&f, e);
+}
+
+int io_mkdirs(const char *path, struct err *e)
+{
+	SCOPED(free) char *p = xstrdup(path);
+	for (char *s = p + 1; *p; s++) {
+		if (*s != '/' && *s != '\0')
+			continue;
+		char keep = *s;
+		*s = '\0';
+		if (mkdir(p, 0777) && errno != EEXIST)
+			return err_set(e, "%s: cannot create folder: %s", p, strerror(errno));
+		*s = keep;
+		if (!keep)
+			break;
+	}
+	if (!io_is_dir(path))
+		return err_set(e, "%s: not a folder", path);
+	return 0;
+}
+
+bool io_exists(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0;
+}
+
+bool io_is_dir(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+char *io_cache_dir(void)
+{
+	const char *own = getenv("ABLATE_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	if (own && *own)
+		return xstrdup(own);
+	if (xdg && *xdg)
+		return xstrfmt("%s/ablate", xdg);
+	return xstrfmt("%s/.cache/ablate", home && *home ? home : "/tmp");
+}
+
+char *io_data_file(const char *name)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+	if (n > 0) {
+		exe[n] = '\0';
+		for (char *slash = strrchr(exe, '/'); slash && slash != exe; slash = strrchr(exe, '/')) {
+			*slash = '\0';
+			char *path = xstrfmt("%s/%s", exe, name);
+			if (io_exists(path))
+				return path;
+			free(path);
+		}
+	}
+	char *path = xstrfmt("%s/%s", ABLATE_SOURCE_DIR, name);
+	if (io_exists(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static void hex_of(char hex[SHA256_HEX], const uint8_t *digest)
+{
+	for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+}
+
+void io_sha256(char hex[SHA256_HEX], const void *data, size_t n)
+{
+	SHA2_CTX ctx;
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA256Init(&ctx);
+	SHA256Update(&ctx, data, n);
+	SHA256Final(digest, &ctx);
+	hex_of(hex, digest);
+}
+
+int io_sha256_file(char hex[SHA256_HEX], const char *path, struct err *e)
+{
+	SCOPED(file) FILE *f = fopen(path, "rbe");
+	if (!f)
+		return err_set(e, "%s: cannot open: %s", path, strerror(errno));
+	SHA2_CTX ctx;
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA256Init(&ctx);
+	static _Thread_local char buf[1 << 16];
+	for (size_t n; (n = fread(buf, 1, sizeof buf, f)) > 0;)
+		SHA256Update(&ctx, (const uint8_t *)buf, n);
+	if (ferror(f))
+		return err_set(e, "%s: cannot read: %s", path, strerror(errno));
+	SHA256Final(digest, &ctx);
+	hex_of(hex, digest);
+	return 0;
+}

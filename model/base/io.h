@@ -1,0 +1,40 @@
+/* io.h - whole files, read and written so that a file either exists whole or not at all, and their SHA-256. */
+#ifndef ABLATE_IO_H
+#define ABLATE_IO_H
+
+#include "err.h"
+#include "str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHA256_HEX 65 /* 64 hex digits and the NUL */
+
+/* Reads a whole file (or, for "-", stdin) of at most `max` bytes into *out, which the caller releases. */
+MUST_CHECK int io_read(struct str *out, const char *path, size_t max, struct err *e);
+/* Writes PATH.tmp-PID, fsyncs, renames, fsyncs the directory. On failure (a full disk, say) PATH is untouched and no
+ * temporary file is left. */
+MUST_CHECK int io_write_atomic(const char *path, const void *data, size_t n, struct err *e);
+/* The same for a file that is made in pieces: write to fd of `tmp_path`, then commit or abort. */
+struct io_atomic { int fd; char *path, *tmp_path; };
+MUST_CHECK int io_atomic_open(struct io_atomic *out, const char *path, struct err *e);
+MUST_CHECK int io_atomic_write(struct io_atomic *f, const void *data, size_t n, struct err *e); /* aborts on failure */
+MUST_CHECK int io_atomic_commit(struct io_atomic *f, struct err *e);
+void io_atomic_abort(struct io_atomic *f);           /* removes the temporary file; accepts a finished or empty one */
+/* All n bytes to fd, across EINTR and short writes; `path` is for the message. */
+MUST_CHECK int io_write_all(int fd, const void *data, size_t n, const char *path, struct err *e);
+
+MUST_CHECK int io_mkdirs(const char *path, struct err *e); /* like mkdir -p */
+bool io_exists(const char *path);
+bool io_is_dir(const char *path);
+/* Heap text: the per-user cache folder of ablate ($ABLATE_CACHE, else $XDG_CACHE_HOME/ablate, else ~/.cache/ablate). */
+char *io_cache_dir(void);
+/* Heap text: the repository's or installation's data folder that holds `name` (e.g. "results/published.toml"): looked
+ * up beside the program, in its parents, then in the compiled-in source folder. NULL when absent. */
+char *io_data_file(const char *name);
+
+void io_sha256(char hex[SHA256_HEX], const void *data, size_t n);
+MUST_CHECK int io_sha256_file(char hex[SHA256_HEX], const char *path, struct err *e);
+
+#endif

@@ -1,0 +1,41 @@
+/* rng.h - counter-based random numbers: Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+ * SC 2011). A number is a function of (seed, stream, index) and of nothing else, so that
+ *   - every purpose has a stream of its own, and an arm that draws fewer numbers shifts no other stream;
+ *   - student and teacher share a dropout mask by naming the same (stream, index);
+ *   - CPU and CUDA draw the same values, in any order and with any number of threads;
+ *   - a resumed run needs the step counter only. */
+#ifndef ABLATE_RNG_H
+#define ABLATE_RNG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ORDER rng_stream: stored in no file, but a change of a number changes every result: bump NUMERICS_VERSION. */
+enum rng_stream {
+	RNG_INIT = 1,     /* parameters; index = position in the flat parameter buffer's draw order */
+	RNG_ORDER,        /* permutation of the training set, one per epoch */
+	RNG_FLIP,         /* horizontal flips */
+	RNG_NOISE,        /* z of x + sigma z */
+	RNG_SIGMA,        /* discretization index or continuous noise level */
+	RNG_LATENT,       /* x_T of sampling, and the noise between sampling steps */
+	RNG_EVAL,         /* metric subsets */
+	RNG_LABEL,        /* class labels drawn for sampling */
+	RNG_SYNTHETIC,    /* generated data sets */
+	RNG_DROPOUT = 64, /* + dropout layer number */
+};
+
+/* One Philox4x32-10 block: counter (4 words) and key (2 words) -> 4 words. */
+void rng_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
+/* Block `index` of (seed, stream, step). */
+void rng_block(uint32_t out[4], uint64_t seed, uint32_t stream, uint32_t step, uint64_t index);
+/* u in [0, 1), 24 bits. */
+float rng_uniform(uint64_t seed, uint32_t stream, uint32_t step, uint64_t index);
+/* u in (0, 1), 53 bits: for inverse-CDF sampling in double. */
+double rng_uniform_double(uint64_t seed, uint32_t stream, uint32_t step, uint64_t index);
+/* dst[i] = standard normal number first + i of (seed, stream, step): Box-Muller in float on each block's pairs. */
+void rng_normal(float *dst, size_t n, uint64_t seed, uint32_t stream, uint32_t step, uint64_t first);
+/* A bijection of [0, n) chosen by (seed, stream, step): position i -> element. Feistel network with cycle walking, so
+ * that any element of an epoch's permutation is found without storing it. */
+uint64_t rng_permute(uint64_t i, uint64_t n, uint64_t seed, uint32_t stream, uint32_t step);
+
+#endif

@@ -1,0 +1,124 @@
+/* test_base.c - the base: errors, strings, whole-file i/o, Philox. */
+#include "model/base/err.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+#include "model/base/rng.h"
+#include "model/base/str.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+Test(err, layers_add_context_in_front)
+{
+	struct err e = ERR_INIT;
+	cr_assert_eq(err_set(&e, "%s: cannot open", "x.ckpt"), -1);
+	cr_assert_eq(err_in(&e, "cell %d", 3), -1);
+	cr_assert_str_eq(e.msg, "cell 3: x.ckpt: cannot open");
+	cr_assert_eq(err_exit_code(&e), EXIT_INCOMPLETE);
+}
+
+Test(err, an_overlong_message_stays_terminated)
+{
+	struct err e = ERR_INIT;
+	char longer[2000];
+	memset(longer, 'a', sizeof longer - 1);
+	longer[sizeof longer - 1] = '\0';
+	(void)err_set(&e, "%s", longer);
+	(void)err_in(&e, "%s", longer);
+	cr_assert_eq(strlen(e.msg), sizeof e.msg - 1);
+}
+
+Test(str, shortest_double_reads_back)
+{
+	char buf[32];
+	cr_assert_str_eq(str_double(buf, 0.1), "0.1");
+	cr_assert_str_eq(str_double(buf, 5e-1), "0.5");
+	cr_assert_str_eq(str_double(buf, 80), "80");
+	double x = 0.02993;
+	cr_assert_eq(strtod(str_double(buf, x / 3), NULL), x / 3);
+}
+
+Test(str, suggests_near_names_first)
+{
+	static const char *const names[] = { "loss.kind", "loss.c", "noise.dist", "teacher.ema" };
+	SCOPED(str) struct str s = { 0 };
+	str_suggest(&s, "loss.knd", names, 4);
+	cr_assert_str_eq(str_text(&s), "; did you mean loss.kind?");
+	str_release(&s);
+	str_suggest(&s, "zebra", names, 4);
+	cr_assert_str_eq(str_text(&s), "");
+}
+
+Test(io, atomic_write_leaves_no_temporary_behind)
+{
+	char dir[] = "/tmp/ablate-test-XXXXXX";
+	cr_assert(mkdtemp(dir));
+	SCOPED(free) char *path = xstrfmt("%s/a/b/x", dir);
+	SCOPED(free) char *sub = xstrfmt("%s/a/b", dir);
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_write_atomic(path, "no", 2, &e), -1, "the folder is not there yet");
+	cr_assert_eq(io_mkdirs(sub, &e), 0, "%s", e.msg);
+	cr_assert_eq(io_write_atomic(path, "hello", 5, &e), 0, "%s", e.msg);
+	SCOPED(str) struct str s = { 0 };
+	cr_assert_eq(io_read(&s, path, 100, &e), 0, "%s", e.msg);
+	cr_assert_str_eq(s.data, "hello");
+	cr_assert_eq(io_read(&s, path, 4, &e), -1);
+	char hex[SHA256_HEX];
+	cr_assert_eq(io_sha256_file(hex, path, &e), 0);
+	cr_assert_str_eq(hex, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+}
+
+/* Known answers of Random123's kat_vectors for philox4x32-10. */
+Test(rng, philox_known_answers)
+{
+	uint32_t out[4];
+	rng_philox(out, (uint32_t[4]){ 0 }, (uint32_t[2]){ 0 });
+	cr_assert_arr_eq(out, ((uint32_t[4]){ 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 }), sizeof out);
+	rng_philox(out, (uint32_t[4]){ ~0u, ~0u, ~0u, ~0u }, (uint32_t[2]){ ~0u, ~0u });
+	cr_assert_arr_eq(out, ((uint32_t[4]){ 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd }), sizeof out);
+	rng_philox(out, (uint32_t[4]){ 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 }, (uint32_t[2]){ 0xa4093822, 0x299f31d0 });
+	cr_assert_arr_eq(out, ((uint32_t[4]){ 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 }), sizeof out);
+}
+
+Test(rng, normal_is_a_function_of_its_index)
+{
+	float all[37], part[10];
+	rng_normal(all, 37, 7, RNG_NOISE, 3, 0);
+	rng_normal(part, 10, 7, RNG_NOISE, 3, 13);
+	cr_assert_arr_eq(part, all + 13, sizeof part);
+}
+
+Test(rng, normal_moments)
+{
+	enum { N = 100000 };
+	float *x = xmalloc(N * sizeof *x);
+	rng_normal(x, N, 1, RNG_NOISE, 0, 0);
+	double m1 = 0, m2 = 0, m4 = 0;
+	for (int i = 0; i < N; i++) {
+		double v = x[i];
+		m1 += v / N;
+		m2 += v * v / N;
+		m4 += v * v * v * v / N;
+	}
+	cr_assert_lt(fabs(m1), 0.016);     /* 5 standard errors */
+	cr_assert_lt(fabs(m2 - 1), 0.023);
+	cr_assert_lt(fabs(m4 - 3), 0.16);
+	free(x);
+}
+
+Test(rng, permute_is_a_bijection)
+{
+	static const uint64_t sizes[] = { 1, 2, 3, 10, 257, 1000 };
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+		char *seen = xcalloc(sizes[s], 1);
+		for (uint64_t i = 0; i < sizes[s]; i++) {
+			uint64_t j = rng_permute(i, sizes[s], 5, RNG_ORDER, 2);
+			cr_assert_lt(j, sizes[s]);
+			cr_assert_not(seen[j]);
+			seen[j] = 1;
+		}
+		free(seen);
+	}
+}
