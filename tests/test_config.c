@@ -1,0 +1,126 @@
+/* test_config.c - the knob table, presets, expressions, canonical JSON and the arm's hash. */
+#include "model/base/mem.h"
+#include "model/config.h"
+#include "model/expr.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+static struct run_config finished(const char *preset)
+{
+	struct run_config c;
+	struct err e = ERR_INIT;
+	config_defaults(&c);
+	cr_assert(!preset || config_preset(&c, preset, &e) == 0, "%s", e.msg);
+	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
+	return c;
+}
+
+Test(config, table_is_sorted_and_every_knob_has_help)
+{
+	int n;
+	const struct knob *k = config_knobs(&n);
+	for (int i = 0; i < n; i++) {
+		cr_assert(i == 0 || strcmp(k[i - 1].key, k[i].key) < 0, "%s is out of order", k[i].key);
+		cr_assert(*k[i].text && *k[i].def + 1, "%s", k[i].key);
+		cr_assert_eq(config_find(k[i].key), &k[i]);
+	}
+}
+
+Test(config, every_preset_and_scaling_finishes_and_survives_json)
+{
+	int n, m;
+	const struct preset *p = config_presets(&n), *s = config_scalings(&m);
+	for (int i = 0; i < n; i++)
+		for (int j = -1; j < m; j++) {
+			SCOPED(free) char *name = xstrfmt("%s%s", p[i].name, j < 0 ? "" : s[j].name);
+			struct run_config c = finished(name), back;
+			SCOPED(free) char *json = config_json(&c);
+			struct err e = ERR_INIT;
+			cr_assert_eq(config_from_json(&back, json, &e), 0, "%s: %s", name, e.msg);
+			SCOPED(free) char *again = config_json(&back);
+			cr_assert_str_eq(json, again);
+		}
+}
+
+Test(config, spelling_of_a_number_does_not_change_the_hash)
+{
+	struct run_config a = finished(NULL), b = a, c = a;
+	struct err e = ERR_INIT;
+	char ha[SHA256_HEX], hb[SHA256_HEX];
+	cr_assert_eq(config_set_text(&a, "noise.std", "0.5", &e), 0);
+	cr_assert_eq(config_set_text(&b, "noise.std", "5e-1", &e), 0);
+	config_hash(ha, &a);
+	config_hash(hb, &b);
+	cr_assert_str_eq(ha, hb);
+	cr_assert_eq(config_set_text(&c, "noise.std", "0.50000001", &e), 0);
+	config_hash(hb, &c);
+	cr_assert_str_neq(ha, hb);
+	cr_assert_eq(config_set_text(&a, "noise.std", "2", &e), 0);
+	cr_assert_eq(config_set_text(&b, "noise.std", "2.0", &e), 0);
+	config_hash(ha, &a);
+	config_hash(hb, &b);
+	cr_assert_str_eq(ha, hb);
+}
+
+Test(config, every_knob_changes_the_hash)
+{
+	int n;
+	const struct knob *k = config_knobs(&n);
+	struct run_config base = finished(NULL);
+	char h0[SHA256_HEX], h1[SHA256_HEX];
+	config_hash(h0, &base);
+	for (int i = 0; i < n; i++) {
+		struct run_config c = base;
+		((unsigned char *)&c)[k[i].offset] ^= 1; /* another bool, another choice, another last bit of a number, ... */
+		if (k[i].type == KNOB_STRING)
+			memcpy((char *)&c + k[i].offset, "zz", 3);
+		if (k[i].type == KNOB_INTS)
+			((struct knob_list *)(void *)((char *)&c + k[i].offset))->n = 0;
+		config_hash(h1, &c);
+		cr_assert_str_neq(h0, h1, "%s", k[i].key);
+	}
+}
+
+Test(config, mistakes_are_usage_errors_that_name_the_knob)
+{
+	static const struct { const char *key, *value, *want; } cases[] = {
+		{ "loss.knd", "l2", "unknown key 'loss.knd'; did you mean loss.kind" },
+		{ "loss.kind", "huber", "loss.kind: 'huber' is not one of" },
+		{ "net.dropout", "1.5", "net.dropout = 1.5 is out of range" },
+		{ "net.blocks", "2.5", "net.blocks takes an integer" },
+		{ "data.flip", "1", "data.flip takes true or false" },
+		{ "teacher.ema", "constant", "'constant' is not one of schedule" },
+		{ "noise.mean", "nan", "out of range" },
+		{ "loss.c", "0.1*x", "expected a number" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct run_config c = finished(NULL), before = c;
+		struct err e = ERR_INIT;
+		cr_assert_eq(config_set_text(&c, cases[i].key, cases[i].value, &e), -1, "%s", cases[i].key);
+		cr_assert(strstr(e.msg, cases[i].want), "%s", e.msg);
+		cr_assert_eq(e.code, EXIT_USAGE);
+		cr_assert_eq(memcmp(&c, &before, sizeof c), 0, "%s", cases[i].key);
+	}
+}
+
+Test(config, huber_constant_follows_the_data)
+{
+	struct run_config cifar = finished("ict-cifar10"), imagenet = finished("ict-imagenet64");
+	cr_assert_float_eq(cifar.loss.c.value, 0.02993, 1e-5);
+	cr_assert_float_eq(imagenet.loss.c.value, 0.05986, 1e-5);
+}
+
+Test(expr, evaluates_and_refuses)
+{
+	struct err e = ERR_INIT;
+	double x;
+	cr_assert_eq(expr_eval(&x, "0.00054*sqrt(d)", 3072, &e), 0);
+	cr_assert_eq(x, 0.00054 * sqrt(3072));
+	cr_assert_eq(expr_eval(&x, " ( 2 * d ) / 4", 6, &e), 0);
+	cr_assert_eq(x, 3);
+	static const char *const bad[] = { "", "1+", "sqrt d", "(1", "1/0", "1e999", "d d", "exp(1)", "1*", "-1", "((((((((((((((((((((((((((((((((((1" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_assert_eq(expr_eval(&x, bad[i], 3, &e), -1, "%s", bad[i]);
+}
