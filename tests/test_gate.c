@@ -1,0 +1,314 @@
+/* test_gate.c - the verdicts one by one, and the operating characteristics by simulation. */
+#include "harness/gate.h"
+#include "harness/junit.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+
+#define NEAR(got, want, tol) do { double g_ = (got), w_ = (want); \
+	cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); } while (0)
+
+static const int64_t seeds[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
+
+static struct gate_rule rule(enum gate_kind kind, double margin)
+{
+	return (struct gate_rule){ .name = "g", .metric = "fid@1", .arm = "base", .against = "baseline", .kind = kind,
+	                           .margin = margin, .alpha = 0.05, .paired = true, .fail_on_inconclusive = true };
+}
+
+static struct gate_side side(const double *v, int n)
+{
+	return (struct gate_side){ .value = v, .seed = seeds, .n = n };
+}
+
+static struct gate_result judge(struct gate_rule *r, struct gate_side a, struct gate_side b)
+{
+	struct gate_result out;
+	gate_judge(&out, r, &a, &b);
+	return out;
+}
+
+static const double base[] = { 10.0, 10.4, 9.7, 10.1, 9.9 }, same[] = { 10.1, 10.4, 9.8, 10.0, 9.9 },
+	worse[] = { 12.0, 12.5, 11.6, 12.2, 12.1 }, better[] = { 8.0, 8.5, 7.6, 8.2, 8.1 };
+
+Test(gate, non_inferiority_passes_fails_or_cannot_tell)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.5);
+	struct gate_result g = judge(&r, side(same, 5), side(base, 5));
+	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
+	cr_assert_str_eq(g.test, "paired t");
+	cr_assert_eq(g.n_cand, 5);
+	/* differences .1 0 .1 -.1 0: mean .02, sd .083666, se .0374166, t(.95, 4) = 2.131847 */
+	NEAR(g.diff, 0.02, 1e-12);
+	NEAR(g.hi, 0.02 + 2.131846786 * 0.0374165739, 1e-8);
+	NEAR(g.lo, 0.02 - 2.131846786 * 0.0374165739, 1e-8);
+	g = judge(&r, side(worse, 5), side(base, 5));
+	cr_assert_eq(g.verdict, GATE_FAIL, "%s", g.why);
+	cr_assert_not_null(strstr(g.why, "worse than baseline by more than the margin 0.5"), "%s", g.why);
+	r.margin = 2.05;
+	g = judge(&r, side(worse, 5), side(base, 5));
+	cr_assert_eq(g.verdict, GATE_INCONCLUSIVE, "%s", g.why);
+	cr_assert_str_eq(g.lean, "worse");
+	r.margin = 0;
+	g = judge(&r, side(same, 5), side(base, 5));
+	cr_assert_eq(g.verdict, GATE_INCONCLUSIVE);
+	cr_assert_str_eq(g.lean, "unclear");
+}
+
+Test(gate, superiority_needs_the_whole_interval_below_zero)
+{
+	struct gate_rule r = rule(GATE_SUPERIORITY, 0);
+	cr_assert_eq(judge(&r, side(better, 5), side(base, 5)).verdict, GATE_PASS);
+	cr_assert_eq(judge(&r, side(worse, 5), side(base, 5)).verdict, GATE_FAIL);
+	cr_assert_eq(judge(&r, side(same, 5), side(base, 5)).verdict, GATE_INCONCLUSIVE);
+	cr_assert_eq(judge(&r, side(base, 5), side(base, 5)).verdict, GATE_INCONCLUSIVE); /* no spread, no difference */
+	r = rule(GATE_NON_INFERIORITY, 0);
+	cr_assert_eq(judge(&r, side(base, 5), side(base, 5)).verdict, GATE_PASS); /* identical runs: an A/A gate passes */
+}
+
+Test(gate, higher_is_better_is_the_mirror_image)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.5);
+	r.higher_is_better = true;
+	struct gate_result g = judge(&r, side(worse, 5), side(base, 5));
+	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
+	NEAR(g.diff, 2.06, 1e-12); /* the difference keeps the metric's own sign */
+	NEAR(g.permutation_p, 1.0 / 32, 1e-12);
+	cr_assert_eq(judge(&r, side(better, 5), side(base, 5)).verdict, GATE_FAIL);
+	r.kind = GATE_SUPERIORITY, r.margin = 0;
+	cr_assert_eq(judge(&r, side(worse, 5), side(base, 5)).verdict, GATE_PASS);
+}
+
+Test(gate, relative_margin_is_a_share_of_the_baseline_mean)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.05);
+	r.margin_relative = true;
+	struct gate_result g = judge(&r, side(same, 5), side(base, 5));
+	NEAR(g.margin, 0.05 * 10.02, 1e-12);
+	cr_assert_eq(g.verdict, GATE_PASS);
+}
+
+Test(gate, the_test_follows_seeds_and_counts)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.5);
+	static const int64_t other[] = { 11, 12, 13, 14, 15 }, turned[] = { 5, 4, 3, 2, 1 };
+	static const double reversed[] = { 9.9, 10.0, 9.8, 10.4, 10.1 };
+	struct gate_side s = side(same, 5), b = side(base, 5);
+	s.seed = other;
+	cr_assert_str_eq(judge(&r, s, b).test, "welch t");
+	s = side(reversed, 5), s.seed = turned; /* the same runs in another order */
+	struct gate_result g = judge(&r, s, b), straight = judge(&r, side(same, 5), b);
+	cr_assert_str_eq(g.test, "paired t");
+	NEAR(g.hi, straight.hi, 1e-12);
+	s.seed = NULL;
+	cr_assert_str_eq(judge(&r, s, b).test, "welch t");
+	r.paired = false;
+	cr_assert_str_eq(judge(&r, side(same, 5), b).test, "welch t");
+	g = judge(&r, side(worse, 1), b);
+	cr_assert_str_eq(g.test, "prediction interval");
+	cr_assert_eq(g.verdict, GATE_FAIL, "%s", g.why);
+	g = judge(&r, side(same, 1), side(base, 4));
+	cr_assert_eq(g.verdict, GATE_ERROR);
+	cr_assert_not_null(strstr(g.why, "at least 2"), "%s", g.why);
+	b = side(base, 1), b.sd = 0.1, b.sd_n = 10;
+	g = judge(&r, side(same, 1), b);
+	cr_assert_str_eq(g.test, "stored-sd t");
+	NEAR(g.se, 0.1 * sqrt(2), 1e-15);
+	NEAR(g.df, 9, 0);
+	b = (struct gate_side){ .mean = 10, .sd = 0.1, .sd_n = 8 };
+	g = judge(&r, side(same, 3), b);
+	cr_assert_str_eq(g.test, "stored-sd t");
+	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
+}
+
+Test(gate, what_cannot_be_compared_is_an_error_and_never_a_pass)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 1e9);
+	static const double holed[] = { 10, NAN, 9 }, infinite[] = { 10, INFINITY, 9 };
+	struct gate_side s = side(same, 5), b = side(base, 5);
+	cr_assert_eq(judge(&r, side(holed, 3), b).verdict, GATE_ERROR);
+	cr_assert_eq(judge(&r, s, side(holed, 3)).verdict, GATE_ERROR);
+	cr_assert_eq(judge(&r, side(infinite, 3), b).verdict, GATE_ERROR);
+	cr_assert_eq(judge(&r, side(same, 0), b).verdict, GATE_ERROR);
+	s.protocol = "fid:a:n2000", b.protocol = "fid:a:n10000";
+	struct gate_result g = judge(&r, s, b);
+	cr_assert_eq(g.verdict, GATE_ERROR);
+	cr_assert_not_null(strstr(g.why, "fid:a:n2000 and fid:a:n10000"), "%s", g.why);
+	b.protocol = s.protocol, s.numerics = "1", b.numerics = "2";
+	cr_assert_eq(judge(&r, s, b).verdict, GATE_ERROR);
+	static const int64_t twice[] = { 1, 2, 2, 3, 4 };
+	s = side(same, 5), s.seed = twice;
+	cr_assert_eq(judge(&r, s, side(base, 5)).verdict, GATE_ERROR);
+	static const double huge[] = { 1e308, -1e308, 1e308 };
+	cr_assert_eq(judge(&r, side(huge, 3), side(base, 3)).verdict, GATE_ERROR);
+}
+
+Test(gate, looks_split_alpha_and_ignore_seeds_between_them)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.5);
+	r.looks[0] = 3, r.looks[1] = 5, r.n_looks = 2;
+	struct gate_result g = judge(&r, side(same, 4), side(base, 5));
+	cr_assert_eq(g.look, 1);
+	cr_assert_eq(g.n_cand, 3);
+	cr_assert_str_eq(g.test, "paired t");
+	NEAR(g.alpha, 0.025, 0);
+	g = judge(&r, side(same, 5), side(base, 5));
+	cr_assert_eq(g.look, 2);
+	NEAR(g.alpha, 0.025, 0);
+	cr_assert_eq(judge(&r, side(same, 2), side(base, 5)).verdict, GATE_ERROR);
+	struct err e = ERR_INIT;
+	cr_assert_eq(gate_rule_check(&r, &e), 0);
+	r.looks[1] = 3;
+	cr_assert_eq(gate_rule_check(&r, &e), -1);
+	cr_assert_eq(e.code, EXIT_USAGE);
+	r = rule(GATE_SUPERIORITY, 0.1);
+	cr_assert_eq(gate_rule_check(&r, &e), -1);
+	r = rule(GATE_NON_INFERIORITY, NAN);
+	cr_assert_eq(gate_rule_check(&r, &e), -1);
+	r = rule(GATE_NON_INFERIORITY, 1), r.alpha = NAN;
+	cr_assert_eq(gate_rule_check(&r, &e), -1);
+}
+
+Test(gate, holm_takes_back_a_weak_fail_among_many_gates)
+{
+	static const double slightly[] = { 10.6, 10.9, 10.4, 10.65, 10.55 };
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.5);
+	struct gate_result g[10];
+	for (int i = 0; i < 10; i++)
+		g[i] = judge(&r, side(same, 5), side(base, 5));
+	g[3] = judge(&r, side(slightly, 5), side(base, 5));
+	g[7] = judge(&r, side(worse, 5), side(base, 5));
+	cr_assert_eq(g[3].verdict, GATE_FAIL, "%s", g[3].why);
+	cr_assert(g[3].p_fail > 0.05 / 9, "p %g", g[3].p_fail);
+	gate_holm(g, 10);
+	cr_assert_eq(g[3].verdict, GATE_INCONCLUSIVE);
+	cr_assert_not_null(strstr(g[3].why, "Holm"), "%s", g[3].why);
+	cr_assert_eq(g[7].verdict, GATE_FAIL);
+	char buf[80];
+	gate_summary(buf, sizeof buf, g, 10);
+	cr_assert_str_eq(buf, "8 passed, 1 failed, 1 inconclusive");
+	cr_assert_eq(gate_exit_code(g, 10), EXIT_GATE);
+	cr_assert_eq(gate_exit_code(g, 7), EXIT_INCONCLUSIVE);
+	r.fail_on_inconclusive = false;
+	cr_assert_eq(gate_exit_code(g, 7), EXIT_OK);
+	gate_error(&g[0], &r, "no such arm");
+	cr_assert_eq(gate_exit_code(g, 7), EXIT_RECORD);
+	gate_summary(buf, sizeof buf, g, 7);
+	cr_assert_str_eq(buf, "5 passed, 0 failed, 1 inconclusive, 1 error");
+	cr_assert_eq(gate_exit_code(g, 0), EXIT_USAGE); /* a gate that measured nothing is not green */
+}
+
+Test(gate, drift_from_the_first_baseline_is_seen)
+{
+	static const double first[] = { 9.0, 9.4, 8.7, 9.1, 8.9 };
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.3);
+	struct gate_side cand = side(same, 5), origin = side(first, 5);
+	struct gate_result g = judge(&r, cand, side(base, 5));
+	cr_assert_eq(g.verdict, GATE_PASS);
+	gate_judge_drift(&g, &cand, &origin);
+	cr_assert_eq(g.verdict, GATE_FAIL, "%s", g.why);
+	cr_assert_not_null(strstr(g.why, "first baseline"), "%s", g.why);
+	NEAR(g.margin, 0.6, 1e-15);
+	r.margin = 0.6;
+	g = judge(&r, cand, side(base, 5));
+	gate_judge_drift(&g, &cand, &origin);
+	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
+}
+
+Test(gate, json_has_the_documented_keys_and_null_for_nan)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.5);
+	struct gate_result g = judge(&r, side(same, 3), side(base, 3));
+	json_t *j = gate_json(&g);
+	static const char *const keys[] = { "verdict", "test", "n", "diff", "lo", "hi", "margin", "alpha", "why" };
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		cr_assert_not_null(json_object_get(j, keys[i]), "%s", keys[i]);
+	cr_assert(json_is_null(json_object_get(j, "permutation_p")));
+	json_decref(j);
+}
+
+/* HARNESS section 5, "Power": chance of a clear pass when nothing changed, margin in units of the seed sd. */
+Test(gate_simulated, power_table)
+{
+	static const struct { int n; double welch[4], rho5[4], rho8[4]; } table[] = {
+		{ 3, { 22, 57, 86, 98 }, { 32, 71, 93, 99 }, { 55, 95, 100, 100 } },
+		{ 5, { 41, 88, 100, 100 }, { 58, 97, 100, 100 }, { 89, 100, 100, 100 } },
+		{ 8, { 60, 98, 100, 100 }, { 81, 100, 100, 100 }, { 99, 100, 100, 100 } },
+	};
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0);
+	for (size_t i = 0; i < 3; i++) {
+		for (int k = 0; k < 4; k++) {
+			for (int kind = 0; kind < 3; kind++) {
+				r.margin = k + 1, r.paired = kind > 0;
+				double rho = kind == 0 ? 0 : kind == 1 ? 0.5 : 0.8;
+				double want = kind == 0 ? table[i].welch[k] : kind == 1 ? table[i].rho5[k] : table[i].rho8[k];
+				double got = 100 * gate_simulate(&r, table[i].n, 1, rho, 0, 10000).pass;
+				cr_assert(fabs(got - want) <= 1.8, "n %d margin %d kind %d: %.1f %%, want %.0f %%", table[i].n, k + 1, kind,
+				          got, want); /* rounding .5, two simulations' error .5 each at 3 sd of one */
+			}
+		}
+	}
+}
+
+Test(gate_simulated, false_pass_at_the_margin_stays_below_5_5_percent)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 2);
+	for (int n = 3; n <= 8; n += n == 3 ? 2 : 3) {
+		for (int kind = 0; kind < 3; kind++) {
+			r.paired = kind > 0;
+			double rho = kind == 0 ? 0 : kind == 1 ? 0.5 : 0.8;
+			struct gate_chances at = gate_simulate(&r, n, 1, rho, 2, 20000), none = gate_simulate(&r, n, 1, rho, 0, 5000);
+			cr_assert(at.pass <= 0.055 && at.pass >= 0.035, "n %d kind %d: false pass %.2f %%", n, kind, 100 * at.pass);
+			cr_assert(none.fail <= 0.003, "n %d kind %d: false fail %.2f %%", n, kind, 100 * none.fail);
+		}
+	}
+}
+
+/* Reading the gate at 3, 5 and 8 seeds, each time at 5 %, passes a truly bad build far more often than 5 %. */
+Test(gate_simulated, split_alpha_pays_for_the_looks)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 2);
+	r.looks[0] = 3, r.looks[1] = 5, r.looks[2] = 8, r.n_looks = 3;
+	r.paired = false;
+	double split = 100 * gate_simulate(&r, 8, 1, 0, 2, 40000).pass;
+	r.alpha = 0.15; /* what three unsplit looks at 5 % are */
+	double unsplit = 100 * gate_simulate(&r, 8, 1, 0, 2, 40000).pass;
+	cr_assert(fabs(split - 3.4) <= 0.5, "split %.2f %%", split);
+	cr_assert(fabs(unsplit - 9.6) <= 0.8, "unsplit %.2f %%", unsplit);
+}
+
+/* A "mean is worse by one seed sd" gate fires by chance 24 % of the time with one seed and 11 % with three; ours, with
+ * the margin of 3 sd that three seeds resolve, all but never. */
+Test(gate_simulated, no_wolf_is_cried)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 1);
+	r.paired = false;
+	cr_assert_leq(gate_simulate(&r, 3, 1, 0, 0, 20000).fail, 0.012);
+	r.margin = 3;
+	cr_assert_leq(gate_simulate(&r, 3, 1, 0, 0, 20000).fail, 0.001);
+}
+
+Test(junit, counts_agree_and_every_fact_is_in_the_text)
+{
+	static const struct junit_case cases[] = {
+		{ "a", "gates", JUNIT_PASS, NULL, "fine", 0.5 },
+		{ "b<&\">", "gates", JUNIT_FAILURE, "regression", "worse by 2 > 1", 0.25 },
+		{ "c", "gates", JUNIT_ERROR, "blocked", "needs weights \x01\xff", 0 },
+		{ "d", "gates", JUNIT_SKIPPED, "inconclusive", "unclear", 0 },
+	};
+	const struct junit_suite suites[] = { { "gates", cases, 4 }, { "cells", NULL, 0 } };
+	struct str s = { 0 };
+	junit_text(&s, suites, 2);
+	cr_assert_not_null(strstr(s.data, "<testsuites name=\"ablate\" tests=\"4\" failures=\"1\" errors=\"1\" skipped=\"1\" "
+	                                  "time=\"0.750\">"), "%s", s.data);
+	cr_assert_null(strstr(s.data, "\"cells\""), "an empty suite is left out");
+	cr_assert_not_null(strstr(s.data, "name=\"b&lt;&amp;&quot;&gt;\""), "%s", s.data);
+	cr_assert_not_null(strstr(s.data, ">regression: worse by 2 &gt; 1</failure>"), "%s", s.data);
+	cr_assert_not_null(strstr(s.data, "blocked: needs weights \xef\xbf\xbd\xef\xbf\xbd</error>"), "%s", s.data);
+	cr_assert_not_null(strstr(s.data, "inconclusive: unclear</skipped>"), "%s", s.data);
+	str_release(&s);
+	struct err e = ERR_INIT;
+	cr_assert_eq(junit_write("/tmp/never.xml", suites + 1, 1, &e), -1);
+	cr_assert_eq(e.code, EXIT_USAGE);
+}
