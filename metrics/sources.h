@@ -1,0 +1,57 @@
+/* sources.h - a set of pictures, wherever it lies: one interface over folders, zips, .npz batches, IDX and CIFAR-10.
+ *
+ *     SCOPED(source) struct source *s = NULL;
+ *     if (source_open(&s, "samples/", e)) return -1;
+ *     for (int64_t i = 0; i < s->n; i++)
+ *         if (source_read(s, i, &image, e)) return -1;
+ *
+ * Pictures come in a fixed order (folders and zips: names sorted by bytes) as uint8 H,W,C with C = 3, or 1 for grey
+ * arrays. One picture is in memory at a time; IDX files are held whole. All pictures of a source have one size: the
+ * first that differs is an error that names it, as are pictures smaller than 2 x 2 pixels. Any order of reading works;
+ * ascending order is fast everywhere (a compressed .npz is read from its start again when asked to go back). */
+#ifndef ABLATE_SOURCES_H
+#define ABLATE_SOURCES_H
+
+#include "model/base/err.h"
+#include "model/base/str.h"
+#include "model/data/image_u8.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SOURCE_MAX_FILE ((size_t)256 << 20) /* bytes of one image file */
+
+struct source;
+/* One kind of source. `is` looks at the path and its first bytes; the first row that says yes opens it. */
+struct source_kind {
+	const char *name, *text;
+	bool (*is)(const char *path, const uint8_t *head, size_t n);
+	int (*open)(struct source *s, struct err *e);             /* sets n and self */
+	int (*read)(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
+	void (*item)(const struct source *s, int64_t i, struct str *out); /* appends the picture's name */
+	void (*close)(struct source *s);
+};
+extern const struct source_kind source_folder, source_cifar, source_npz, source_zip, source_idx; /* source_*.c */
+
+struct source {
+	const struct source_kind *kind;
+	char *path;
+	int64_t n;
+	int h, w, c;       /* of every picture; 0 until the first is read */
+	struct str notes;  /* lines worth telling the user: files that were left out and why. Never NULL via str_text */
+	void *self;
+};
+
+/* Fails with a message that names the path: absent, of no known kind, no pictures in it. */
+MUST_CHECK int source_open(struct source **out, const char *path, struct err *e);
+MUST_CHECK int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
+/* Heap text: "samples/00017.png", "batch.npz[17]". */
+char *source_item(const struct source *s, int64_t i);
+void source_free(struct source *s); /* accepts NULL */
+void scoped_source(struct source **s);
+
+/* For the kinds: is this the name of an image file, may it be read, and what note does it deserve? */
+enum source_name { SOURCE_IMAGE, SOURCE_SKIP_QUIETLY, SOURCE_SKIP_WITH_NOTE, SOURCE_REFUSE };
+enum source_name source_judge_name(const char *name);
+
+#endif

@@ -1,0 +1,91 @@
+/* idx.c - see idx.h. */
+#include "idx.h"
+
+#include "model/base/mem.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+bool idx_is(const uint8_t *bytes, size_t n)
+{
+	return n >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= 8 && bytes[2] <= 14 && bytes[3] >= 1 && bytes[3] <= 4;
+}
+
+int idx_parse(struct idx *out, const uint8_t *bytes, size_t n, const char *name, struct err *e)
+{
+	struct idx x = { 0 };
+	if (!idx_is(bytes, n))
+		return err_set(e, "%s: not an IDX file", name);
+	if (bytes[2] != 8)
+		return err_set(e, "%s: IDX of element type 0x%02x; only unsigned bytes (0x08) are read", name, bytes[2]);
+	x.n_dims = bytes[3];
+	size_t at = 4, total = 1;
+	if (n < at + 4 * (size_t)x.n_dims)
+		return err_set(e, "%s: truncated IDX header", name);
+	for (int i = 0; i < x.n_dims; i++, at += 4) {
+		x.dims[i] = (int64_t)bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3];
+		if (__builtin_mul_overflow(total, (size_t)x.dims[i], &total))
+			return err_set(e, "%s: the IDX shape overflows", name);
+	}
+	if (n - at != total)
+		return err_set(e, "%s: %s: %zu bytes of data, its header promises %zu", name,
+		               n - at < total ? "truncated" : "trailing bytes", n - at, total);
+	x.data = xmalloc(total ? total : 1);
+	memcpy(x.data, bytes + at, total);
+	*out = x;
+	return 0;
+}
+
+int idx_gunzip(uint8_t **out, size_t *n, const char *path, size_t max, struct err *e)
+{
+	gzFile f = gzopen(path, "rb");
+	if (!f)
+		return err_set(e, "%s: cannot open: %s", path, strerror(errno));
+	(void)gzbuffer(f, 1 << 17);
+	size_t len = 0, cap = 1 << 20;
+	uint8_t *data = xmalloc(cap);
+	for (;;) {
+		if (len == cap)
+			data = xrealloc(data, cap *= 2, 1);
+		int got = gzread(f, data + len, (unsigned)(cap - len < 1 << 24 ? cap - len : 1 << 24));
+		int status;
+		const char *why = gzerror(f, &status);
+		if (got < 0 || (got == 0 && status == Z_BUF_ERROR)) {
+			(void)err_set(e, "%s: %s", path, status == Z_BUF_ERROR ? "truncated gzip file" : why);
+			break;
+		}
+		if (got == 0) {
+			(void)gzclose(f);
+			*out = data;
+			*n = len;
+			return 0;
+		}
+		len += (size_t)got;
+		if (len > max) {
+			(void)err_set(e, "%s: larger than %zu bytes", path, max);
+			break;
+		}
+	}
+	(void)gzclose(f);
+	free(data);
+	return -1;
+}
+
+int idx_open(struct idx *out, const char *path, struct err *e)
+{
+	uint8_t *bytes;
+	size_t n;
+	if (idx_gunzip(&bytes, &n, path, IDX_MAX_BYTES, e))
+		return -1;
+	int r = idx_parse(out, bytes, n, path, e);
+	free(bytes);
+	return r;
+}
+
+void idx_release(struct idx *x)
+{
+	free(x->data);
+	*x = (struct idx){ 0 };
+}
