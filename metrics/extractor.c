@@ -1,0 +1,36 @@
+/* extractor.c - the table of extractors; see extractor.h. */
+#include "extractor.h"
+
+#include "extractor_pixels.h"
+#include "model/base/mem.h"
+#include "model/base/str.h"
+
+#include <string.h>
+
+const struct extractor_row extractor_rows[] = {
+	{ "pixels", "the picture's own bytes / 255, averaged to 8 x 8: needs no weights; for checks, not for papers",
+	  extractor_pixels_open },
+	{ 0 },
+};
+
+int extractor_open(struct extractor **out, const char *name, const struct extractor_options *o, struct err *e)
+{
+	SCOPED(str) struct str known = { 0 };
+	for (const struct extractor_row *row = extractor_rows; row->name; row++) {
+		if (strcmp(row->name, name) == 0)
+			return row->open(out, o, e);
+		str_addf(&known, "%s%s", known.len ? ", " : "", row->name);
+	}
+	return err_code(e, EXIT_USAGE, "no extractor '%s'; there are: %s", name, str_text(&known));
+}
+
+void extractor_free(struct extractor *x)
+{
+	if (x)
+		x->free(x);
+}
+
+void scoped_extractor(struct extractor **x)
+{
+	extractor_free(*x);
+}
