@@ -1,0 +1,261 @@
+-- schema.sql - the result database, version 1. Compiled into the program; `ablate schema` prints it.
+--
+-- Every table line and every column line ends with a comment, which is also stored in table meta, so that a database
+-- explains itself without the program. All content comes from the journals in the folder DATABASE-runs, from which it
+-- can be made again. Times are UTC, ISO 8601 with milliseconds; durations come from a monotonic clock.
+CREATE TABLE meta( -- what this file is, and one line about each table and column
+	key TEXT PRIMARY KEY, -- schema_version, tool_version, ledger_bytes, table:NAME or column:TABLE.NAME
+	value TEXT NOT NULL, -- the value; for a column its declared type
+	doc TEXT -- one line
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE artifact( -- files known by their content
+	hash TEXT PRIMARY KEY CHECK(length(hash) = 64), -- SHA-256 of the bytes (of the decoded content, for a data set)
+	kind TEXT NOT NULL, -- dataset, weights, refstats, checkpoint, samples, picture, log, source-diff, binary
+	bytes INTEGER, -- size of the file, where it is one file
+	name TEXT, -- base name
+	url TEXT, -- where it was fetched from, if it was
+	licence TEXT, -- SPDX identifier, if known
+	n_items INTEGER -- images or rows in it, if it has items
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE env( -- what an attempt ran on
+	hash TEXT PRIMARY KEY CHECK(length(hash) = 64), -- SHA-256 of json
+	json TEXT NOT NULL CHECK(json_valid(json)) -- canonical: commit, dirty diff, compiler, flags, CPU, libraries, threads, file system
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE grid( -- grid files as they were run
+	hash TEXT PRIMARY KEY, -- hash of the plan
+	name TEXT NOT NULL, -- [grid] name
+	toml TEXT NOT NULL, -- the file verbatim
+	created TEXT NOT NULL -- when it was first run here
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE arm( -- a configuration without its seed
+	hash TEXT PRIMARY KEY CHECK(length(hash) = 64), -- SHA-256 of config
+	config TEXT NOT NULL CHECK(json_valid(config)) -- canonical JSON, every default written out
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE cell( -- an arm with a training seed: the unit of work
+	hash TEXT PRIMARY KEY CHECK(length(hash) = 64), -- identity of the result: over arm, seed, numerics and dataset
+	arm TEXT NOT NULL REFERENCES arm DEFERRABLE INITIALLY DEFERRED, -- its configuration
+	seed INTEGER NOT NULL, -- training seed; the streams derive from it
+	numerics INTEGER NOT NULL, -- numerics version of the program
+	dataset TEXT NOT NULL, -- SHA-256 of the data set's decoded content
+	UNIQUE(arm, seed, numerics, dataset)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE grid_cell( -- which cells a grid asks for, under which labels
+	grid TEXT NOT NULL REFERENCES grid DEFERRABLE INITIALLY DEFERRED, -- the grid
+	cell TEXT NOT NULL REFERENCES cell DEFERRABLE INITIALLY DEFERRED, -- the cell
+	chain TEXT NOT NULL DEFAULT '', -- the chain this row belongs to, '' outside chains
+	ordinal INTEGER NOT NULL, -- place in the grid's order
+	label TEXT NOT NULL, -- label of the arm in this chain
+	labels TEXT, -- JSON array: all labels of the arm
+	PRIMARY KEY(grid, cell, chain)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE attempt( -- one life of a cell: from the start of its process to its end
+	id TEXT PRIMARY KEY, -- UUID
+	cell TEXT NOT NULL REFERENCES cell DEFERRABLE INITIALLY DEFERRED, -- what it computes
+	n INTEGER NOT NULL, -- the how-manieth attempt at the cell, as its runner knew
+	purpose TEXT NOT NULL DEFAULT 'run' CHECK(purpose IN('run', 'verify')), -- an attempt made by verify never speaks for the cell
+	state TEXT NOT NULL CHECK(state IN('running', 'done', 'failed', 'timeout', 'killed', 'lost', 'diverged', 'blocked', 'stopped')), -- from evidence only; stopped: checkpointed on request
+	reason TEXT CHECK(reason IS NOT NULL OR state IN('running', 'done')), -- one sentence: why it is in this state, and how that is known
+	exit_code INTEGER, -- of its process
+	signal INTEGER, -- that ended its process
+	host TEXT, -- host name
+	boot_id TEXT, -- kernel boot id: a pid means something only within one boot
+	pid INTEGER, -- process id
+	slurm_job TEXT, -- job id, or ARRAY_TASK
+	slurm_restart INTEGER, -- how often Slurm had requeued the job
+	started TEXT NOT NULL, -- wall clock
+	heartbeat TEXT, -- wall clock of the last sign of life
+	heartbeat_boot_s REAL, -- the same in seconds since boot, which no clock adjustment moves
+	ended TEXT, -- wall clock
+	step INTEGER, -- training steps done
+	resumed_from TEXT, -- the earlier attempt whose checkpoint it began with (which may live in a shard not merged yet)
+	resumed_step INTEGER, -- the step of that checkpoint
+	env TEXT REFERENCES env DEFERRABLE INITIALLY DEFERRED, -- what it ran on
+	wall_s REAL, -- duration
+	cpu_s REAL, -- user and system time
+	max_rss INTEGER, -- peak resident memory in bytes
+	journal TEXT -- SHA-256 of the sealed journal, all of which is in this database
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE input( -- what an attempt really read
+	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- the reader
+	role TEXT NOT NULL, -- dataset, weights, refstats, init
+	artifact TEXT NOT NULL REFERENCES artifact DEFERRABLE INITIALLY DEFERRED, -- the content
+	PRIMARY KEY(attempt, role)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE checkpoint( -- checkpoints written whole
+	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- the writer
+	step INTEGER NOT NULL, -- training steps in it
+	artifact TEXT NOT NULL REFERENCES artifact DEFERRABLE INITIALLY DEFERRED, -- its bytes: weights, optimizer, averages, stream counters
+	PRIMARY KEY(attempt, step)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE output( -- other files an attempt made
+	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- the writer
+	role TEXT NOT NULL, -- samples@1, picture@1, ...
+	artifact TEXT NOT NULL REFERENCES artifact DEFERRABLE INITIALLY DEFERRED, -- its bytes
+	PRIMARY KEY(attempt, role)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE metric( -- scores
+	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- whose samples were scored
+	name TEXT NOT NULL, -- fid, kid, precision, ...
+	nfe INTEGER NOT NULL DEFAULT 0, -- network evaluations per sample; fid@2 is name fid, nfe 2; 0 = does not apply
+	weights TEXT NOT NULL DEFAULT '', -- ema, student or teacher: the weights that were sampled
+	step INTEGER NOT NULL, -- training step of the weights
+	eval_seed INTEGER NOT NULL, -- seed of the sampling latents and subsets
+	protocol TEXT NOT NULL, -- extractor, resize, quantisation, n and reference; numbers of different protocols are never compared
+	value REAL, -- NULL only when hex is nan
+	hex TEXT NOT NULL, -- the value as printf %a, for bit-exact comparison
+	lo REAL, -- lower end of its interval over the samples of this attempt
+	hi REAL, -- upper end
+	n INTEGER, -- images scored
+	PRIMARY KEY(attempt, name, nfe, weights, step, eval_seed, protocol),
+	CHECK(value IS NOT NULL OR hex LIKE '%nan')
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE curve( -- training curves
+	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- whose training
+	name TEXT NOT NULL, -- loss, grad_norm, n, ...
+	step INTEGER NOT NULL, -- training step
+	value REAL, -- NULL = not a number
+	PRIMARY KEY(attempt, name, step)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE verify( -- comparisons of an attempt with its repetition
+	id TEXT PRIMARY KEY, -- UUID
+	a TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- the attempt under test
+	b TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- its repetition
+	scope TEXT NOT NULL CHECK(scope IN('bits', 'tolerance')), -- what was asked for
+	equal INTEGER NOT NULL CHECK(equal IN(0, 1)), -- 1 = every compared value is the same
+	n INTEGER NOT NULL, -- values compared
+	first_diff_step INTEGER, -- the first training step that differs
+	first_diff TEXT, -- what differs there, with both values
+	max_ulp INTEGER, -- largest distance of two values in units in the last place
+	created TEXT NOT NULL -- wall clock
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE baseline( -- frozen per-seed values that gates compare with
+	id TEXT PRIMARY KEY, -- UUID
+	gate TEXT NOT NULL, -- the gate it belongs to
+	arm TEXT NOT NULL, -- hash of the arm whose values they are
+	numerics INTEGER NOT NULL, -- numerics version
+	protocol TEXT NOT NULL, -- of the metric
+	commit_id TEXT, -- of the program that made the values
+	reason TEXT NOT NULL, -- why it was accepted
+	created TEXT NOT NULL, -- wall clock
+	supersedes TEXT -- the baseline before it
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE baseline_value( -- the values of a baseline
+	baseline TEXT NOT NULL REFERENCES baseline DEFERRABLE INITIALLY DEFERRED, -- which
+	seed INTEGER NOT NULL, -- training seed
+	value REAL NOT NULL, -- mean over evaluation seeds
+	attempt TEXT, -- where it came from
+	PRIMARY KEY(baseline, seed)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE verdict( -- what gates said
+	id TEXT PRIMARY KEY, -- UUID
+	grid TEXT NOT NULL REFERENCES grid DEFERRABLE INITIALLY DEFERRED, -- the grid
+	gate TEXT NOT NULL, -- [[gate]] name
+	verdict TEXT NOT NULL CHECK(verdict IN('pass', 'fail', 'inconclusive', 'error')), -- the answer
+	test TEXT NOT NULL, -- paired-t, welch, prediction, superiority-..., none
+	baseline TEXT, -- baseline or arm compared with
+	n_base INTEGER, -- seeds on that side
+	n_cand INTEGER, -- seeds of the candidate
+	diff REAL, -- candidate minus baseline; lower is better
+	lo REAL, -- one-sided lower bound
+	hi REAL, -- one-sided upper bound
+	margin REAL, -- in units of the metric
+	alpha REAL, -- spent at this look
+	look INTEGER, -- which of the declared looks
+	why TEXT NOT NULL, -- the reason in one sentence with its numbers
+	created TEXT NOT NULL -- wall clock
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE paper_value( -- published numbers
+	paper TEXT NOT NULL, -- arXiv:NUMBER
+	locus TEXT NOT NULL, -- table, figure or section
+	label TEXT NOT NULL, -- arm it speaks of
+	metric TEXT NOT NULL, -- as in metric.name
+	nfe INTEGER NOT NULL, -- as in metric.nfe
+	value REAL NOT NULL, -- as printed
+	read_from TEXT NOT NULL CHECK(read_from IN('table', 'text', 'figure')), -- how exact it is
+	PRIMARY KEY(paper, locus, label, metric, nfe)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE shard( -- what `ablate merge` took in
+	id TEXT PRIMARY KEY, -- attempt id of a journal, or sha256 for anything else
+	sha256 TEXT NOT NULL CHECK(length(sha256) = 64), -- of the shard's bytes
+	merged TEXT NOT NULL, -- wall clock of the first time
+	rows INTEGER NOT NULL -- records in it
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX attempt_cell ON attempt(cell, state, purpose);
+CREATE INDEX metric_name ON metric(name, protocol);
+CREATE INDEX grid_cell_c ON grid_cell(cell);
+
+CREATE TRIGGER attempt_final BEFORE UPDATE OF state, reason, exit_code, signal, heartbeat, heartbeat_boot_s, ended, step, resumed_step,
+	wall_s, cpu_s, max_rss ON attempt WHEN old.state <> 'running'
+	BEGIN SELECT RAISE(ABORT, 'a finished attempt is immutable'); END;
+CREATE TRIGGER attempt_sealed BEFORE UPDATE OF journal ON attempt WHEN old.journal IS NOT NULL
+	BEGIN SELECT RAISE(ABORT, 'a sealed attempt is immutable'); END;
+CREATE TRIGGER attempt_identity BEFORE UPDATE OF id, cell, n, purpose, host, boot_id, pid, slurm_job, slurm_restart, started, resumed_from,
+	env ON attempt
+	BEGIN SELECT RAISE(ABORT, 'what an attempt began with is immutable'); END;
+
+CREATE VIEW v_result AS -- for each cell and score the first done attempt that has it
+	SELECT cell, arm, seed, numerics, dataset, attempt, name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol FROM (
+		SELECT c.hash cell, c.arm, c.seed, c.numerics, c.dataset, m.attempt, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.value,
+			m.hex, m.lo, m.hi, m.n, m.protocol, row_number() OVER (
+				PARTITION BY a.cell, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.protocol ORDER BY a.started, a.id) first
+		FROM attempt a JOIN cell c ON c.hash = a.cell JOIN metric m ON m.attempt = a.id
+		WHERE a.state = 'done' AND a.purpose = 'run')
+	WHERE first = 1;
+
+CREATE VIEW v_attempt AS -- the attempt that speaks for its cell: the first done one, else the latest
+	SELECT cell, id attempt, state, reason, started, ended, heartbeat, step, attempts FROM (
+		SELECT cell, id, state, reason, started, ended, heartbeat, step, count(*) OVER (PARTITION BY cell) attempts,
+			row_number() OVER (PARTITION BY cell ORDER BY state = 'done' DESC, CASE WHEN state = 'done' THEN started END,
+				started DESC, id DESC) first
+		FROM attempt WHERE purpose = 'run')
+	WHERE first = 1;
+
+CREATE VIEW v_cell_status AS -- one row per grid, cell and chain
+	SELECT gc.grid, gc.cell, gc.label, gc.chain, gc.ordinal, c.arm, c.seed, coalesce(a.state, 'pending') state,
+		coalesce(a.attempts, 0) attempts, a.attempt, a.step, a.reason
+	FROM grid_cell gc JOIN cell c ON c.hash = gc.cell LEFT JOIN v_attempt a ON a.cell = gc.cell;
+
+CREATE VIEW v_curve AS -- the whole curve of an attempt, through the earlier lives it resumed from; the youngest life speaks
+	WITH RECURSIVE life(attempt, id, age) AS (
+		SELECT id, id, 0 FROM attempt
+		UNION ALL
+		SELECT l.attempt, a.resumed_from, l.age + 1 FROM life l JOIN attempt a ON a.id = l.id
+		WHERE a.resumed_from IS NOT NULL AND l.age < 1000)
+	SELECT l.attempt, c.name, c.step, c.value, min(l.age) lives_ago FROM life l JOIN curve c ON c.attempt = l.id
+	GROUP BY l.attempt, c.name, c.step;
+
+CREATE VIEW v_arm AS -- mean over evaluation seeds first, then mean and sd over training seeds
+	SELECT arm, numerics, dataset, name, nfe, weights, step, protocol, count(*) seeds, max(mean) mean,
+		CASE WHEN count(*) > 1 THEN sqrt(sum((x - mean) * (x - mean)) / (count(*) - 1)) END sd, min(x) lo, max(x) hi
+	FROM (SELECT *, avg(x) OVER (PARTITION BY arm, numerics, dataset, name, nfe, weights, step, protocol) mean FROM (
+		SELECT arm, numerics, dataset, seed, name, nfe, weights, step, protocol, avg(value) x FROM v_result
+		GROUP BY arm, numerics, dataset, seed, name, nfe, weights, step, protocol))
+	GROUP BY arm, numerics, dataset, name, nfe, weights, step, protocol;
+
+CREATE VIEW v_paper AS -- published numbers beside ours
+	SELECT DISTINCT p.paper, p.locus, p.label, p.metric, p.nfe, p.value paper_value, p.read_from, g.grid,
+		a.mean ours, a.sd, a.seeds, a.mean - p.value delta, a.protocol
+	FROM paper_value p JOIN grid_cell g ON g.label = p.label JOIN cell c ON c.hash = g.cell
+		JOIN v_arm a ON a.arm = c.arm AND a.name = p.metric AND a.nfe = p.nfe;
+
+CREATE VIEW v_schema AS -- the DDL of this file
+	SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%';
