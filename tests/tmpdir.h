@@ -1,38 +1,28 @@
-/* tmpdir.h - a fresh folder per test process under $TMPDIR or /tmp, removed at exit; TMP("x") is a path in it. */
+/* tmpdir.h - one temporary folder per test process, made at first use and removed at exit; TMP("x") is a path in it. */
 #ifndef ABLATE_TESTS_TMPDIR_H
 #define ABLATE_TESTS_TMPDIR_H
 
 #include "model/base/mem.h"
+#include "tempdir.h"
 
-#include <ftw.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static char tmpdir_path[256];
+static char *tmpdir_path;
 static pid_t tmpdir_owner;
 
-static int tmpdir_remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline void tmpdir_leave(void)
 {
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
-static void tmpdir_remove(void)
-{
-	if (*tmpdir_path && getpid() == tmpdir_owner)
-		(void)nftw(tmpdir_path, tmpdir_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	if (getpid() == tmpdir_owner)
+		tempdir_remove(tmpdir_path);
 }
 
 static inline const char *tmpdir(void)
 {
-	if (!*tmpdir_path) {
-		const char *base = getenv("TMPDIR");
-		(void)snprintf(tmpdir_path, sizeof tmpdir_path, "%s/ablate-test-XXXXXX", base && *base ? base : "/tmp");
-		if (!mkdtemp(tmpdir_path))
-			abort();
+	if (!tmpdir_path) {
+		tmpdir_path = tempdir_make();
 		tmpdir_owner = getpid();
-		(void)atexit(tmpdir_remove);
+		(void)atexit(tmpdir_leave);
 	}
 	return tmpdir_path;
 }
