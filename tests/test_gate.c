@@ -1,10 +1,15 @@
 /* test_gate.c - the verdicts one by one, and the operating characteristics by simulation. */
 #include "harness/gate.h"
+#include "harness/gate_values.h"
 #include "harness/junit.h"
+#include "harness/published.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NEAR(got, want, tol) do { double g_ = (got), w_ = (want); \
 	cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); } while (0)
@@ -311,4 +316,104 @@ Test(junit, counts_agree_and_every_fact_is_in_the_text)
 	struct err e = ERR_INIT;
 	cr_assert_eq(junit_write("/tmp/never.xml", suites + 1, 1, &e), -1);
 	cr_assert_eq(e.code, EXIT_USAGE);
+}
+
+/* --- values files and published numbers ------------------------------------------------------------------------- */
+
+static int read_values(struct gate_values *v, const char *text, struct err *e)
+{
+	SCOPED(free) char *path = xstrfmt("/tmp/ablate-values-%ld.toml", (long)getpid());
+	cr_assert_eq(io_write_atomic(path, text, strlen(text), e), 0, "%s", e->msg);
+	int rc = gate_values_read(v, path, e);
+	unlink(path);
+	return rc;
+}
+
+Test(gate_values, a_file_is_judged_as_documented)
+{
+	struct err e = ERR_INIT;
+	struct gate_values v;
+	cr_assert_eq(read_values(&v, "[candidate]\nvalues = [10.1, 10.4, 9.8, 10, 9.9]\nseeds = [1,2,3,4,5]\n"
+	                             "[baseline]\nvalues = [10.0, 10.4, 9.7, 10.1, 9.9]\nseeds = [1,2,3,4,5]\n"
+	                             "[gate]\nmargin = { relative = 0.05 }\nalpha = 0.05\nlooks = [3, 5]\n", &e), 0, "%s", e.msg);
+	struct gate_result g;
+	gate_judge(&g, &v.rule, &v.candidate, &v.baseline);
+	cr_assert_str_eq(g.test, "paired t");
+	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
+	NEAR(g.margin, 0.501, 1e-12);
+	NEAR(g.alpha, 0.025, 0);
+	gate_values_release(&v);
+	cr_assert_eq(read_values(&v, "[candidate]\nvalues = [10.1, nan]\n[baseline]\nmean = 10\nsd = 0.2\nn = 8\n", &e), 0, "%s", e.msg);
+	gate_judge(&g, &v.rule, &v.candidate, &v.baseline);
+	cr_assert_eq(g.verdict, GATE_ERROR);
+	gate_values_release(&v);
+	cr_assert_eq(read_values(&v, "[candidate]\nvalues = [10.1]\n[baseline]\nmean = 10\nsd = 0.2\nn = 8\n[gate]\nmargin = 1\n", &e), 0, "%s", e.msg);
+	gate_judge(&g, &v.rule, &v.candidate, &v.baseline);
+	cr_assert_str_eq(g.test, "stored-sd t");
+	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
+	gate_values_release(&v);
+}
+
+Test(gate_values, mistakes_are_named_with_their_place)
+{
+	static const struct { const char *text, *say; } bad[] = {
+		{ "", "[candidate]" },
+		{ "[candidate]\nvalues = [1]\n", "[baseline]" },
+		{ "[candidate]\nvalues = [1]\nseeds = [1, 2]\n[baseline]\nvalues = [1]\n", ":3:" },
+		{ "[candidate]\nvalues = [\"1\"]\n[baseline]\nvalues = [1]\n", "numbers" },
+		{ "[candidate]\nvalus = [1]\n[baseline]\nvalues = [1]\n", "did you mean values" },
+		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nmargin = { relative = 1, absolute = 1 }\n", "exactly one" },
+		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nmargin = \"5 %\"\n", "margin" },
+		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nmargin = -1\n", "margin" },
+		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nalpha = 0.7\n", "alpha" },
+		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nlooks = [0]\n", "look" },
+		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\ntest = \"equality\"\n", "superiority" },
+		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\nsd = 2\n", "sd_n" },
+		{ "[candidate]\nvalues = 3\n[baseline]\nvalues = [1]\n", "values" },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct err e = ERR_INIT;
+		struct gate_values v;
+		cr_assert_eq(read_values(&v, bad[i].text, &e), -1, "case %zu", i);
+		cr_assert_eq(e.code, EXIT_USAGE, "case %zu: %s", i, e.msg);
+		cr_assert_not_null(strstr(e.msg, bad[i].say), "case %zu: %s", i, e.msg);
+	}
+}
+
+Test(published, the_file_that_comes_with_the_program)
+{
+	struct err e = ERR_INIT;
+	SCOPED(published) struct published *p = NULL;
+	cr_assert_eq(published_read(&p, NULL, &e), 0, "%s", e.msg);
+	const struct published_value *v = published_find(p, NULL, "ict-deep", "cifar10", "fid", 1);
+	cr_assert(v && v->value == 2.51 && v->confirmed);
+	v = published_find(p, "arXiv:2303.01469", "ct-imagenet64", "imagenet64", "fid", 2); /* an alias */
+	cr_assert(v && v->value == 11.1);
+	cr_assert_null(published_find(p, "arXiv:2310.14189", "CT", "cifar10", "fid", 1), "another paper's row");
+	cr_assert_null(published_find(p, NULL, "iCT", "cifar10", "fid", 3));
+	cr_assert_not_null(published_cite(p, "arXiv:2310.14189"));
+	const struct published_value *all;
+	size_t n = published_values(&all, p), unsure = 0;
+	for (size_t i = 0; i < n; i++)
+		unsure += !all[i].confirmed;
+	cr_assert(n >= 28 && unsure >= 1);
+}
+
+Test(published, broken_files_are_refused)
+{
+	static const char head[] = "schema = 1\n[[paper]]\nid = \"a\"\ncite = \"A\"\n";
+	static const char row[] = "[[value]]\npaper = \"a\"\nlabel = \"l\"\ndata = \"d\"\nmetric = \"fid\"\nnfe = 1\nvalue = 2.0\nfrom = \"x\"\n"
+	                          "read_from = \"table\"\nconfirmed = true\n";
+	SCOPED(free) char *twice = xstrfmt("%s%s%s", head, row, row), *path = xstrfmt("/tmp/ablate-published-%ld.toml", (long)getpid());
+	SCOPED(free) char *foreign = xstrfmt("schema = 1\n[[paper]]\nid = \"b\"\ncite = \"B\"\n%s", row);
+	SCOPED(free) char *extra = xstrfmt("%s%syear = 3\n", head, row);
+	const char *const texts[] = { twice, foreign, extra, "schema = 2\n", head, "" };
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct err e = ERR_INIT;
+		struct published *p = NULL;
+		cr_assert_eq(io_write_atomic(path, texts[i], strlen(texts[i]), &e), 0);
+		cr_assert_eq(published_read(&p, path, &e), -1, "case %zu", i);
+		cr_assert_eq(e.code, EXIT_USAGE, "case %zu: %s", i, e.msg);
+	}
+	unlink(path);
 }
