@@ -1,10 +1,14 @@
-/* test_figure.c - pictures: the streamed PNG grid. */
+/* test_figure.c - the streamed PNG grid, axes, and figures in all formats. */
+#include "harness/figure.h"
+#include "harness/figure_axis.h"
 #include "harness/png_grid.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <png.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -99,4 +103,129 @@ Test(png_grid, bad_input_is_refused_and_leaves_no_file)
 	png_grid_free(g);
 	cr_assert_not(io_exists(path));
 	cr_assert_eq(png_grid_open(&g, "/dev/full/x.png", 1, 1, 8, 8, 1, 0, &e), -1);
+}
+
+/* --- axes and figures -------------------------------------------------------------------------------------------- */
+
+static bool has_tick(const struct axis *a, double value, const char *text)
+{
+	for (int i = 0; i < a->n_ticks; i++)
+		if (fabs(a->tick[i] - value) <= 1e-9 * fabs(value) + 1e-15)
+			return !text || strcmp(a->text[i], text) == 0;
+	return false;
+}
+
+Test(axis, ticks_are_round_and_cover_the_range)
+{
+	struct axis a;
+	axis_init(&a, 0.13, 9.4, false, 6, false);
+	cr_assert(a.min == 0 && a.max == 10 && has_tick(&a, 4, "4") && a.n_ticks == 6);
+	axis_init(&a, 0, 20000, false, 5, true);
+	cr_assert(has_tick(&a, 5000, "5000") && has_tick(&a, 20000, "20k"));
+	axis_init(&a, 0.002, 80, true, 6, true);
+	cr_assert(has_tick(&a, 0.01, "0.01") && has_tick(&a, 10, "10") && !has_tick(&a, 100, NULL));
+	axis_init(&a, 3, 30, true, 6, false);
+	cr_assert(has_tick(&a, 5, "5") && has_tick(&a, 20, "20"));
+	axis_init(&a, 7, 7, false, 5, false);
+	cr_assert(a.min < 7 && a.max > 7 && a.n_ticks >= 2);
+	axis_init(&a, INFINITY, -INFINITY, false, 5, false);
+	cr_assert(a.min < a.max);
+	axis_init(&a, -3, -1, true, 5, false);
+	cr_assert(a.min > 0 && a.min < a.max);
+	axis_init(&a, 1e-320, 1e308, true, 5, false);
+	cr_assert(a.n_ticks >= 2);
+	axis_init(&a, -1e300, 1e300, false, 5, false);
+	cr_assert(isfinite(a.min) && isfinite(a.max));
+	cr_assert(isnan(axis_place(&a, NAN)));
+}
+
+static const double xs[] = { 1, 10, 100, 1000 }, ys[] = { 5, NAN, 2, 1 }, lo[] = { 4, 3, 1.5, 0.9 }, hi[] = { 6, 5, 3, 1.2 };
+
+static struct figure_series series[] = {
+	{ "a <b> & c", FIGURE_LINE, 4, xs, ys, lo, hi, NULL }, { "step", FIGURE_STEP, 4, xs, hi, NULL, NULL, NULL },
+	{ "points", FIGURE_POINTS, 4, xs, lo, lo, hi, NULL },
+};
+static const double places[] = { 0, 1, 2, 3 };
+static const char *const names[] = { "base", "no EMA teacher", "Pseudo-Huber with a very long name", "σ" };
+static struct figure_series bar_series[] = { { "fid", FIGURE_BARS, 4, places, hi, lo, hi, ys } };
+
+static struct figure sample_figure(void)
+{
+	static struct figure_panel panels[3];
+	static const uint8_t pixels[4 * 4 * 3] = { 255, 0, 0, 0, 255 };
+	panels[0] = (struct figure_panel){ .title = "curves", .x = { .label = "step", .log = true }, .y = { .label = "loss", .log = true },
+	                                   .series = series, .n_series = 3 };
+	panels[1] = (struct figure_panel){ .title = "bars", .x = { .names = names, .n_names = 4 }, .y = { .label = "FID-10k" },
+	                                   .series = bar_series, .n_series = 1 };
+	panels[2] = (struct figure_panel){ .title = "samples", .pixels = pixels, .w = 4, .h = 4 };
+	return (struct figure){ .title = "A title", .note = "a note", .panels = panels, .n_panels = 3, .cols = 2 };
+}
+
+Test(figure, all_formats_come_from_one_description_and_are_the_same_twice)
+{
+	struct figure f = sample_figure();
+	static const struct { const char *format, *magic; } formats[] = { { "svg", "<?xml" }, { "pdf", "%PDF-" }, { "png", "\x89PNG" } };
+	for (size_t i = 0; i < 3; i++) {
+		struct err e = ERR_INIT;
+		SCOPED(str) struct str a = { 0 }, b = { 0 };
+		cr_assert_eq(figure_render(&a, &f, formats[i].format, &e), 0, "%s", e.msg);
+		cr_assert_eq(figure_render(&b, &f, formats[i].format, &e), 0, "%s", e.msg);
+		cr_assert(strncmp(a.data, formats[i].magic, strlen(formats[i].magic)) == 0, "%s", formats[i].format);
+		cr_assert(a.len == b.len && memcmp(a.data, b.data, a.len) == 0, "%s differs between two runs", formats[i].format);
+		const char *keep = getenv("ABLATE_KEEP_FIGURE"); /* a folder: to look at the pictures */
+		if (keep) {
+			SCOPED(free) char *path = xstrfmt("%s/sample.%s", keep, formats[i].format);
+			cr_assert_eq(io_write_atomic(path, a.data, a.len, &e), 0, "%s", e.msg);
+		}
+	}
+}
+
+Test(figure, a_curve_is_drawn_where_its_values_are)
+{
+	static const double x[] = { 0, 10 }, y[] = { 0, 10 };
+	static struct figure_series s[] = { { "", FIGURE_LINE, 2, x, y, NULL, NULL, NULL } };
+	static struct figure_panel p[] = { { .series = s, .n_series = 1 } };
+	struct figure f = { .panels = p, .n_panels = 1 };
+	SCOPED(free) char *path = temp_path("curve.png");
+	struct err e = ERR_INIT;
+	cr_assert_eq(figure_write(&f, path, &e), 0, "%s", e.msg);
+	int w, h;
+	SCOPED(free) uint8_t *px = read_png(path, &w, &h);
+	unlink(path);
+	cr_assert(w == 600 && h == 420);
+	/* the plotting area is [58, 286] x [24, 166] points; the line its rising diagonal, so the other one is empty */
+	for (int k = 1; k <= 3; k++) {
+		int cx = 2 * (58 + 57 * k), up = 2 * (166 - 35 * k - k / 2), blue = 0, off = 0;
+		for (int dy = -6; dy <= 6; dy++) {
+			const uint8_t *on = px + 3 * ((up + dy) * w + cx);
+			blue += on[2] > on[0] + 80;
+		}
+		for (int dy = -3; dy <= 3 && k != 2; dy++) {
+			const uint8_t *at = px + 3 * ((2 * (24 + 35 * k) + dy) * w + cx);
+			off += at[2] > at[0] + 80;
+		}
+		cr_assert(blue >= 2, "k %d: %d blue pixels", k, blue);
+		cr_assert_eq(off, 0);
+	}
+}
+
+Test(figure, bad_requests_are_refused)
+{
+	struct figure f = sample_figure();
+	struct err e = ERR_INIT;
+	cr_assert_eq(figure_write(&f, "/tmp/x.gif", &e), -1);
+	cr_assert_eq(e.code, EXIT_USAGE);
+	cr_assert_not_null(strstr(e.msg, "svg, pdf or png"), "%s", e.msg);
+	cr_assert_eq(figure_write(&f, "/tmp/noextension", &e), -1);
+	cr_assert_eq(figure_write(&f, "/nonexistent/a.svg", &e), -1);
+	f.n_panels = 0;
+	cr_assert_eq(figure_write(&f, "/tmp/x.svg", &e), -1);
+	f = sample_figure();
+	f.panel_w = 1e6;
+	cr_assert_eq(figure_write(&f, "/tmp/x.png", &e), -1);
+	/* nothing to draw is a picture, too */
+	struct figure_panel empty = { .title = "no values yet", .y = { .log = true } };
+	f = (struct figure){ .panels = &empty, .n_panels = 1 };
+	SCOPED(str) struct str s = { 0 };
+	cr_assert_eq(figure_render(&s, &f, "svg", &e), 0, "%s", e.msg);
 }

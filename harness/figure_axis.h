@@ -1,0 +1,25 @@
+/* figure_axis.h - the range of an axis and its ticks. Used by figure.c only; apart because it can be tested alone. */
+#ifndef ABLATE_FIGURE_AXIS_H
+#define ABLATE_FIGURE_AXIS_H
+
+#include <stdbool.h>
+
+enum { AXIS_TICKS_MAX = 24 };
+
+struct axis {
+	bool log;
+	double min, max;                      /* min < max; both > 0 if log */
+	int n_ticks;
+	double tick[AXIS_TICKS_MAX];          /* inside [min, max], ascending */
+	char text[AXIS_TICKS_MAX][16];        /* "" = a minor tick */
+};
+
+/* Widens *min..*max by a finite value (a positive one when log). Start with min = INFINITY, max = -INFINITY. */
+void axis_extend(double *min, double *max, double value, bool log);
+/* Rounds the range to ticks; an empty or single-valued range is given room. at_most: labelled ticks. exact: the range
+ * is taken as it is. */
+void axis_init(struct axis *a, double min, double max, bool log, int at_most, bool exact);
+/* 0 at min, 1 at max. NAN for what the axis cannot show. */
+double axis_place(const struct axis *a, double value);
+
+#endif
