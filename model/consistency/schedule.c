@@ -1,0 +1,127 @@
+/* schedule.c - see schedule.h. */
+#include "model/consistency/schedule.h"
+
+#include "model/base/err.h"
+
+#include <math.h>
+
+static double clamp(double x, double lo, double hi)
+{
+	return x < lo ? lo : x > hi ? hi : x;
+}
+
+/* floor(log2(x)) of a positive integer. */
+static int floor_log2(int64_t x)
+{
+	return 63 - __builtin_clzll((unsigned long long)x);
+}
+
+/* iCT: N(k) = min(s0 2^floor(k/K'), s1) + 1, K' = floor(K / (log2 floor(s1/s0) + 1)). */
+static int64_t doubling(const struct run_config *c, int64_t k)
+{
+	double stages = log2(floor((double)c->disc.s1 / c->disc.s0)) + 1;
+	int64_t length = (int64_t)floor((double)c->train.steps / stages);
+	int64_t stage = length > 0 ? k / length : floor_log2(c->disc.s1) + 1;
+	int64_t n = stage < 40 ? (int64_t)c->disc.s0 << stage : c->disc.s1;
+	return (n < c->disc.s1 ? n : c->disc.s1) + 1;
+}
+
+/* Song 2023: s = max(ceil(sqrt(k/K ((s1+1)^2 - s0^2) + s0^2) - 1), 1), N = s + 1. */
+static int64_t square_root(const struct run_config *c, int64_t k)
+{
+	double s0 = c->disc.s0, s1 = c->disc.s1, total = c->train.steps > 0 ? c->train.steps : 1;
+	double s = ceil(sqrt((double)k / total * ((s1 + 1) * (s1 + 1) - s0 * s0) + s0 * s0) - 1);
+	return (int64_t)(s > 1 ? s : 1) + 1;
+}
+
+int64_t schedule_n(const struct run_config *c, int64_t k)
+{
+	switch ((enum disc_kind)c->disc.kind) {
+	case DISC_CONSTANT:
+		return c->disc.s0 + 1;
+	case DISC_LINEAR: {
+		double done = c->train.steps > 0 ? clamp((double)k / c->train.steps, 0, 1) : 0;
+		return (int64_t)floor(c->disc.s0 + done * (c->disc.s1 - c->disc.s0)) + 1;
+	}
+	case DISC_SQRT:
+		return square_root(c, k);
+	case DISC_EXP:
+		return doubling(c, k);
+	}
+	BUG("disc.kind %d", c->disc.kind);
+}
+
+double schedule_mu(const struct run_config *c, int64_t k)
+{
+	if (!c->teacher.ema.named)
+		return c->teacher.ema.value;
+	int64_t n = schedule_n(c, k);
+	double s = (double)(c->teacher.mu_exponent == MU_N ? n : n - 1);
+	return exp(c->disc.s0 * log(c->teacher.mu0) / s);
+}
+
+double sigma_at(const struct run_config *c, int64_t n, int64_t i)
+{
+	double lo = pow(c->sigma.min, 1 / c->sigma.rho), hi = pow(c->sigma.max, 1 / c->sigma.rho);
+	return pow(lo + (double)i / (double)(n - 1) * (hi - lo), c->sigma.rho);
+}
+
+void index_cdf(double *cdf, const struct run_config *c, int64_t n)
+{
+	double total = 0;
+	for (int64_t i = 0; i + 1 < n; i++) {
+		double p = 1;
+		if (c->noise.dist == NOISE_LOGNORMAL) {
+			double scale = sqrt(2) * c->noise.std;
+			double a = (log(sigma_at(c, n, i)) - c->noise.mean) / scale, b = (log(sigma_at(c, n, i + 1)) - c->noise.mean) / scale;
+			p = a > 0 ? erfc(a) - erfc(b) : erf(b) - erf(a); /* the tail without cancellation */
+		}
+		total += p;
+		cdf[i] = total;
+	}
+	for (int64_t i = 0; i + 1 < n; i++)
+		cdf[i] /= total;
+}
+
+int64_t index_of(const double *cdf, int64_t n, double u)
+{
+	int64_t lo = 0, hi = n - 2;
+	while (lo < hi) {
+		int64_t mid = (lo + hi) / 2;
+		if (cdf[mid] > u)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	return lo;
+}
+
+double loss_weight(const struct run_config *c, double t, double r)
+{
+	double snr = 1 / (t * t), sd = c->sigma.data;
+	switch ((enum weight_kind)c->weight.kind) {
+	case WEIGHT_INVERSE_GAP: return 1 / (t - r);
+	case WEIGHT_UNIFORM: return 1;
+	case WEIGHT_SNR: return snr;
+	case WEIGHT_SNR_PLUS_1: return snr + 1;
+	case WEIGHT_TRUNCATED_SNR: return snr > 1 ? snr : 1;
+	case WEIGHT_SNR_PK: return (t * t + sd * sd) / (t * sd * t * sd);
+	}
+	BUG("weight.kind %d", c->weight.kind);
+}
+
+struct precond precond_at(const struct run_config *c, enum precond_kind kind, double s)
+{
+	double sd = c->sigma.data, from = kind == PRECOND_CM ? c->sigma.min : 0;
+	double root = sqrt(s * s + sd * sd);
+	return (struct precond){ .c_skip = sd * sd / ((s - from) * (s - from) + sd * sd), .c_out = (s - from) * sd / root, .c_in = 1 / root,
+	                         .c_noise = c->precond.time_scale * log(s > 0 ? s : 1e-44) };
+}
+
+double ect_r(const struct run_config *c, double t, int64_t k)
+{
+	double stage = (double)(k / c->ect.stage_steps);
+	double n = 1 + c->ect.k / (1 + exp(c->ect.b * t));
+	double r = t * (1 - n / pow(c->ect.q, stage + 1));
+	return r > 0 ? r : 0;
+}

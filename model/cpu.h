@@ -1,0 +1,52 @@
+/* cpu.h - what the CPU paths of ops share: loops cut over threads, functions compiled for several instruction sets, and
+ * an exponential that vectorizes.
+ *
+ * A CPU_KERNEL is compiled for AVX-512, AVX2 and the baseline, and the loader picks one. Which one is part of a run's
+ * provenance: other instruction sets round differently. Kernels hold no OpenMP; a parallel loop calls them per range. */
+#ifndef ABLATE_CPU_H
+#define ABLATE_CPU_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(ABLATE_SANITIZED)
+#define CPU_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CPU_KERNEL
+#endif
+
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
+/* exp(x) for finite x, about 2 ulp; saturates below -87 and above 88. Cody-Waite reduction, degree 6. */
+ALWAYS_INLINE float exp_approx(float x)
+{
+	x = x < -87.0f ? -87.0f : x;
+	x = x > 88.0f ? 88.0f : x;
+	float n = x * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: rounds to the nearest integer */
+	int32_t bits;
+	memcpy(&bits, &n, sizeof bits);
+	n -= 12582912.0f;
+	float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+	float p = 1.0f / 720;
+	p = p * r + 1.0f / 120;
+	p = p * r + 1.0f / 24;
+	p = p * r + 1.0f / 6;
+	p = p * r + 0.5f;
+	p = p * r + 1.0f;
+	p = p * r + 1.0f;
+	int32_t scale = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
+	float s;
+	memcpy(&s, &scale, sizeof s);
+	return p * s;
+}
+
+ALWAYS_INLINE float sigmoid_approx(float x)
+{
+	return 1.0f / (1.0f + exp_approx(-x));
+}
+
+/* Calls body(ctx, first, last) on ranges that split [0, n) over the threads; the split depends on n and the thread count only. */
+void cpu_split(int64_t n, int64_t at_least, void (*body)(void *ctx, int64_t first, int64_t last), void *ctx);
+int cpu_threads(void);
+
+#endif

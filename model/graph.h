@@ -1,0 +1,95 @@
+/* graph.h - a record of ops, planned once and run many times.
+ *
+ *     struct graph *g = graph_new();
+ *     struct tensor *x = graph_input(g, "x", 64, 28, 28, 1);
+ *     struct tensor *y = graph_conv2d(g, x, w, b, ...);         // only records
+ *     graph_backward(g, loss);                                  // appends the backward nodes
+ *     graph_plan(g);                                            // liveness, one block of memory, primitives
+ *     graph_bind(g, STORE_STUDENT, theta);
+ *     for (;;) { fill x->data; graph_run(g); read loss->data; } // no allocation inside
+ *
+ * Shapes are our own business once a config is checked, so a mismatch is BUG(). */
+#ifndef ABLATE_GRAPH_H
+#define ABLATE_GRAPH_H
+
+#include "model/op.h"
+
+#include <stdio.h>
+
+struct graph;
+
+struct graph *graph_new(void);
+void graph_free(struct graph *g);
+
+/* Tensors that no node makes. An input's data may be written after graph_plan and keeps its values between runs. */
+struct tensor *graph_input(struct graph *g, const char *name, int64_t n, int64_t h, int64_t w, int64_t c);
+struct tensor *graph_param(struct graph *g, const char *name, enum store store, size_t at, int64_t n, int64_t h, int64_t w, int64_t c);
+void graph_keep(struct tensor *t); /* its values stay readable after a run */
+
+/* Records backward nodes of `loss` (any tensor; its own gradient is 1 everywhere unless loss->grad was set before). Gradients of
+ * STORE_STUDENT parameters go to STORE_GRAD at the same place; those of inputs with needs_grad are in t->grad. */
+void graph_backward(struct graph *g, struct tensor *loss);
+
+void graph_plan(struct graph *g);
+/* As graph_plan, for tests: no memory is shared, every tensor starts as NaN and lies between guard words. */
+void graph_plan_guarded(struct graph *g);
+/* NULL, or the name of the op after whose run a guard word is no longer what it was. */
+const char *graph_check_guards(const struct graph *g);
+void graph_bind(struct graph *g, enum store store, float *values);
+void graph_set_step(struct graph *g, uint64_t seed, uint32_t step);
+void graph_run(struct graph *g);
+
+/* The same record in double by the ops' specifications, for tests and ABLATE_REF. Inputs and stores are read from their float data. */
+void graph_run_ref(struct graph *g);
+void graph_free_ref(struct graph *g);
+/* As graph_run_ref, but keeps the doubles that inputs and params hold in t->ref (finite differences perturb them there). */
+void graph_rerun_ref(struct graph *g);
+
+size_t graph_bytes(const struct graph *g);             /* planned memory */
+double graph_flops(const struct graph *g);             /* multiply-adds count 2; convolutions and attention only */
+int graph_nodes(const struct graph *g, struct node ***nodes);
+void graph_profile(const struct graph *g, FILE *f);    /* per-op time of the runs since ABLATE_PROFILE was set */
+
+/* ---- recording (used by ops/NAME.c and nets) ---------------------------------------------------------------------- */
+
+struct tensor *graph_temp(struct graph *g, int64_t n, int64_t h, int64_t w, int64_t c);
+struct tensor *graph_like(struct graph *g, const struct tensor *t);
+/* Appends a node; absent sources are NULL. dst[0] needs a gradient if the op has a backward and any source needs one. */
+struct node *graph_node(struct graph *g, enum op op, const union op_args *args, int n_src, struct tensor *const *src,
+                        int n_dst, struct tensor *const *dst);
+/* Adds one contribution to t's gradient (recording a sum when there is one already). */
+void graph_add_grad(struct graph *g, struct tensor *t, struct tensor *grad);
+/* Takes t's gradient so far (NULL when none): the caller adds it itself and hands in the sum with graph_add_grad. */
+struct tensor *graph_take_grad(struct tensor *t);
+/* The tensor that t's gradient is to be written to by a node that makes all of it: STORE_GRAD's slice for a parameter. */
+struct tensor *graph_grad_dst(struct graph *g, struct tensor *t);
+
+/* ---- ops: each records one node and returns its result -------------------------------------------------------------- */
+
+struct tensor *graph_conv2d(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, int stride, int pad_h, int pad_w, bool relu);
+/* e: NULL (plain), (N,1,1,C) added before the norm, or (N,1,1,2C) scale then shift, by mode. */
+struct tensor *graph_groupnorm(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, struct tensor *e,
+                               enum norm_mode mode, int groups, double eps, bool silu);
+struct tensor *graph_silu(struct graph *g, struct tensor *x);
+struct tensor *graph_add_scaled(struct graph *g, struct tensor *a, struct tensor *b, double s);
+struct tensor *graph_scale(struct graph *g, struct tensor *x, double s);
+/* taps 2 = [1,1], 4 = [1,3,3,1], normalised as NETWORKS.md 1.2; pad < 0 = the filter's own. */
+struct tensor *graph_resample(struct graph *g, struct tensor *x, bool up, int taps, int pad);
+struct tensor *graph_concat(struct graph *g, struct tensor *a, struct tensor *b);
+struct tensor *graph_slice(struct graph *g, struct tensor *x, int64_t first, int64_t c);
+struct tensor *graph_attention(struct graph *g, struct tensor *qkv, int heads);
+/* mask: NULL = drawn from (seed, layer, step), else values that are multiplied. */
+struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *mask, double p, uint32_t layer);
+/* t (N,1,1,1) -> (N,1,1,c). freqs (1,1,1,c/2): Fourier features; NULL: positional, f_j = 10000^(-j/(c/2 - endpoint)). */
+struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *freqs, int64_t c, bool endpoint, bool sin_first);
+struct tensor *graph_lincomb(struct graph *g, struct tensor *a, struct tensor *x, struct tensor *b, struct tensor *y);
+struct tensor *graph_distance(struct graph *g, struct tensor *x, struct tensor *target, enum dist_kind kind, double c);
+struct tensor *graph_weighted_mean(struct graph *g, struct tensor *d, struct tensor *w);
+struct tensor *graph_shuffle(struct graph *g, struct tensor *x, int patch, bool inverse);
+struct tensor *graph_pool(struct graph *g, struct tensor *x, bool average, int k, int stride, int pad, bool pad_counts, bool ceil_mode);
+struct tensor *graph_global_mean(struct graph *g, struct tensor *x);
+/* w: (1,1,1,C) channel weights or NULL for ones. */
+struct tensor *graph_feature_dist(struct graph *g, struct tensor *a, struct tensor *b, struct tensor *w);
+struct tensor *graph_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *one_hot);
+
+#endif

@@ -1,0 +1,279 @@
+/* graph_run.c - planning (liveness, one block of memory) and running, on the CPU and in double. See graph.h.
+ *
+ * Planning: a tensor lives from the node that makes it to the last that reads it. A node marked in-place takes over its
+ * first source's memory when that source dies there. Blocks are placed largest first at the lowest offset that no living
+ * neighbour occupies. */
+#include "model/graph_impl.h"
+
+#include "model/base/progress.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ALIGN_BYTES ((size_t)64)
+
+static size_t block_bytes(const struct tensor *t)
+{
+	return (tensor_count(t) * sizeof(float) + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+}
+
+static bool is_planned(const struct tensor *t)
+{
+	return t->role != TENSOR_PARAM && t->first >= 0;
+}
+
+static struct tensor *root(struct tensor *t)
+{
+	while (t->alias)
+		t = t->alias;
+	return t;
+}
+
+static void touch(struct tensor *t, int at)
+{
+	if (!t)
+		return;
+	if (t->first < 0)
+		t->first = at;
+	t->last = at;
+}
+
+static void find_lifetimes(struct graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++) {
+		struct node *nd = g->nodes[i];
+		for (int j = 0; j < nd->n_src; j++)
+			touch(nd->src[j], i);
+		for (int j = 0; j < nd->n_dst; j++)
+			touch(nd->dst[j], i);
+		touch(nd->work, i);
+	}
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_INPUT)
+			t->first = 0;
+		if (t->keep && t->first >= 0)
+			t->last = INT_MAX;
+	}
+}
+
+static void share_in_place(struct graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++) {
+		struct node *nd = g->nodes[i];
+		struct tensor *src = nd->src[0], *dst = nd->dst[0];
+		if (!op_row(nd->op)->inplace || !src || src->role != TENSOR_TEMP || dst->role != TENSOR_TEMP || src == dst)
+			continue;
+		for (int j = 1; j < nd->n_src; j++) /* read element by element beside itself only if it is the same tensor */
+			if (nd->src[j] && nd->src[j] != src && root(nd->src[j]) == root(src))
+				src = NULL, j = nd->n_src;
+		if (!src || tensor_count(src) != tensor_count(dst) || root(src)->last != i || dst->first != i)
+			continue;
+		dst->alias = root(src);
+		root(src)->last = dst->last;
+	}
+}
+
+static int larger_first(const void *pa, const void *pb)
+{
+	const struct tensor *a = *(struct tensor *const *)pa, *b = *(struct tensor *const *)pb;
+	size_t na = block_bytes(a), nb = block_bytes(b);
+	if (na != nb)
+		return na < nb ? 1 : -1;
+	return a->first != b->first ? (a->first < b->first ? -1 : 1) : (a->last < b->last) - (a->last > b->last);
+}
+
+static int by_offset(const void *pa, const void *pb)
+{
+	const struct tensor *a = *(struct tensor *const *)pa, *b = *(struct tensor *const *)pb;
+	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static void place(struct graph *g)
+{
+	int n = 0;
+	struct tensor **order = xcalloc((size_t)g->n_tensors + 1, sizeof *order);
+	struct tensor **busy = xcalloc((size_t)g->n_tensors + 1, sizeof *busy);
+	for (int i = 0; i < g->n_tensors; i++)
+		if (is_planned(g->tensors[i]) && !g->tensors[i]->alias)
+			order[n++] = g->tensors[i];
+	qsort(order, (size_t)n, sizeof *order, larger_first);
+	for (int i = 0; i < n; i++) {
+		struct tensor *t = order[i];
+		int n_busy = 0;
+		for (int j = 0; j < i; j++)
+			if (order[j]->first <= t->last && t->first <= order[j]->last)
+				busy[n_busy++] = order[j];
+		qsort(busy, (size_t)n_busy, sizeof *busy, by_offset);
+		size_t at = 0;
+		for (int j = 0; j < n_busy; j++) {
+			if (busy[j]->offset >= at + block_bytes(t))
+				break;
+			size_t end = busy[j]->offset + block_bytes(busy[j]);
+			at = end > at ? end : at;
+		}
+		t->offset = at;
+		if (at + block_bytes(t) > g->bytes)
+			g->bytes = at + block_bytes(t);
+	}
+	free(order);
+	free(busy);
+}
+
+/* Every tensor by itself, a guard block before and after each. */
+static void place_apart(struct graph *g)
+{
+	g->bytes = ALIGN_BYTES;
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (!is_planned(t))
+			continue;
+		t->offset = g->bytes;
+		g->bytes += block_bytes(t) + ALIGN_BYTES;
+	}
+}
+
+#define GUARD_BYTE 0xA5
+
+/* Guards lie in front of each block and in the unused tail of its last line. */
+static void paint(struct graph *g)
+{
+	memset(g->memory, GUARD_BYTE, g->bytes);
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (is_planned(t))
+			memset(g->memory + t->offset, 0xFF, tensor_count(t) * sizeof(float)); /* a NaN */
+	}
+}
+
+const char *graph_check_guards(const struct graph *g)
+{
+	for (int i = 0; i < g->n_tensors; i++) {
+		const struct tensor *t = g->tensors[i];
+		if (!is_planned(t))
+			continue;
+		const unsigned char *start = (const unsigned char *)g->memory + t->offset;
+		const unsigned char *end = start + tensor_count(t) * sizeof(float), *next = start + block_bytes(t) + ALIGN_BYTES;
+		for (const unsigned char *p = end; p < next; p++)
+			if (*p != GUARD_BYTE)
+				return t->maker ? op_row(t->maker->op)->name : t->name;
+	}
+	return NULL;
+}
+
+void graph_plan_guarded(struct graph *g)
+{
+	g->guarded = true;
+	graph_plan(g);
+}
+
+void graph_plan(struct graph *g)
+{
+	REQUIRE(!g->planned);
+	int n = g->n_nodes;
+	for (int i = 0; i < n; i++) {
+		struct node *nd = g->nodes[i];
+		const struct op_row *row = op_row(nd->op);
+		size_t scratch = row->prepare ? row->prepare(nd) : 0;
+		if (scratch)
+			nd->work = graph_temp(g, 1, 1, 1, (int64_t)((scratch + sizeof(float) - 1) / sizeof(float)));
+	}
+	find_lifetimes(g);
+	if (g->guarded) {
+		place_apart(g);
+	} else {
+		share_in_place(g);
+		place(g);
+	}
+	g->memory = xaligned(g->bytes);
+	if (g->guarded)
+		paint(g);
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (is_planned(t))
+			t->data = (float *)(void *)(g->memory + root(t)->offset);
+	}
+	g->planned = true;
+	if (getenv("ABLATE_PROFILE"))
+		g->node_seconds = xcalloc((size_t)n, sizeof *g->node_seconds);
+}
+
+void graph_bind(struct graph *g, enum store store, float *values)
+{
+	g->stores[store] = values;
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_PARAM && t->store == store)
+			t->data = values + t->at;
+	}
+}
+
+void graph_set_step(struct graph *g, uint64_t seed, uint32_t step)
+{
+	g->step = (struct step_scalars){ seed, step };
+}
+
+void graph_run(struct graph *g)
+{
+	REQUIRE(g->planned);
+	for (int i = 0; i < g->n_nodes; i++) {
+		double start = g->node_seconds ? monotonic_s() : 0;
+		op_row(g->nodes[i]->op)->cpu(g->nodes[i]);
+		if (g->node_seconds)
+			g->node_seconds[i] += monotonic_s() - start;
+	}
+	g->profiled_runs++;
+}
+
+void graph_profile(const struct graph *g, FILE *f)
+{
+	if (!g->node_seconds || !g->profiled_runs)
+		return;
+	double by_op[N_OPS] = { 0 }, total = 0;
+	int count[N_OPS] = { 0 };
+	for (int i = 0; i < g->n_nodes; i++) {
+		by_op[g->nodes[i]->op] += g->node_seconds[i];
+		count[g->nodes[i]->op]++;
+		total += g->node_seconds[i];
+	}
+	for (int op = 0; op < N_OPS; op++)
+		if (count[op])
+			(void)fprintf(f, "%-20s %4d nodes %9.3f ms %5.1f %%\n", op_row((enum op)op)->name, count[op],
+			              1e3 * by_op[op] / (double)g->profiled_runs, 100 * by_op[op] / total);
+}
+
+/* ---- in double -------------------------------------------------------------------------------------------------- */
+
+static void load_ref(struct tensor *t)
+{
+	size_t n = tensor_count(t);
+	bool fresh = !t->ref;
+	if (fresh)
+		t->ref = xcalloc(n, sizeof *t->ref);
+	if (t->maker || !t->data || (t->role == TENSOR_PARAM && t->store == STORE_GRAD))
+		return;
+	for (size_t i = 0; i < n; i++)
+		t->ref[i] = (double)t->data[i];
+}
+
+void graph_rerun_ref(struct graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++)
+		op_row(g->nodes[i]->op)->ref(g->nodes[i]);
+}
+
+void graph_run_ref(struct graph *g)
+{
+	for (int i = 0; i < g->n_tensors; i++)
+		load_ref(g->tensors[i]);
+	graph_rerun_ref(g);
+}
+
+void graph_free_ref(struct graph *g)
+{
+	for (int i = 0; i < g->n_tensors; i++) {
+		free(g->tensors[i]->ref);
+		g->tensors[i]->ref = NULL;
+	}
+}

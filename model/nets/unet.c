@@ -1,0 +1,343 @@
+/* unet.c - DDPM++ and NCSN++ (SongUNet) and ADM (DhariwalUNet), written from NETWORKS.md sections 1 to 3.
+ *
+ * One walk over the architecture serves both jobs: with a graph it records the forward pass, without one it lists the
+ * parameters. So a name, a shape and its use cannot drift apart. */
+#include "model/nets/net.h"
+
+#include "model/base/mem.h"
+#include "model/data/shapes.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* The walk. `value` stands for a tensor while recording, and for its channels and side while listing. */
+struct value { struct tensor *t; int c, h, w; };
+
+struct walk {
+	const struct net_spec *s;
+	struct params *list;              /* listing */
+	struct graph *g;                  /* recording ... */
+	const struct params *p;
+	enum store store;
+	const struct net_inputs *in;
+	struct value emb;                 /* silu'd embedding, E channels */
+	int dropouts, emb_c;
+};
+
+static bool is_adm(const struct walk *k)
+{
+	return k->s->kind == NET_ADM;
+}
+
+/* ---- parameters ---------------------------------------------------------------------------------------------------- */
+
+static struct tensor *parameter(struct walk *k, const char *name, int ndim, const int64_t *dims, enum init_kind init, double scale,
+                                int64_t fan_in, int64_t fan_out)
+{
+	if (k->list) {
+		(void)params_add(k->list, name, ndim, dims, init, scale, fan_in, fan_out);
+		return NULL;
+	}
+	const struct param *q = params_find(k->p, name);
+	REQUIRE(q);
+	if (ndim == 1)
+		return graph_param(k->g, name, k->store, q->at, 1, 1, 1, dims[0]);
+	struct tensor *t = graph_param(k->g, name, k->store, q->at, dims[0], dims[1], ndim == 4 ? dims[2] : 1, ndim == 4 ? dims[3] : 1);
+	return t;
+}
+
+/* A convolution (kernel > 0) or linear layer (kernel = 0): weight and bias in state-dict order. */
+static void conv_params(struct walk *k, struct tensor **w, struct tensor **b, const char *name, int in, int out, int kernel, double scale, bool bias)
+{
+	SCOPED(free) char *wn = xstrfmt("%s.weight", name), *bn = xstrfmt("%s.bias", name);
+	int64_t area = kernel ? (int64_t)kernel * kernel : 1, fan_in = in * area, fan_out = out * area;
+	enum init_kind init = is_adm(k) ? INIT_TORCH : INIT_XAVIER;
+	if (is_adm(k) && scale == 0)
+		init = INIT_ZERO;
+	*w = parameter(k, wn, kernel ? 4 : 2, (int64_t[]){ out, in, kernel, kernel }, init, scale, fan_in, fan_out);
+	*b = bias ? parameter(k, bn, 1, (int64_t[]){ out }, init == INIT_TORCH ? INIT_TORCH : INIT_ZERO, 1, fan_in, fan_out) : NULL;
+}
+
+/* How much smaller than usual the last layer of a branch starts: 1e-5 in SongUNet, zero in DhariwalUNet. */
+static double init_zero(const struct walk *k)
+{
+	return is_adm(k) ? 0 : 1e-5;
+}
+
+static struct value conv(struct walk *k, const char *name, struct value x, int out, int kernel, double scale)
+{
+	struct tensor *w, *b;
+	conv_params(k, &w, &b, name, x.c, out, kernel, scale, true);
+	struct value y = { .c = out, .h = x.h, .w = x.w };
+	if (k->g)
+		y.t = graph_conv2d(k->g, x.t, w, b, 1, kernel / 2, kernel / 2, false);
+	return y;
+}
+
+static struct value linear(struct walk *k, const char *name, struct value x, int out, bool bias)
+{
+	struct tensor *w, *b;
+	conv_params(k, &w, &b, name, x.c, out, 0, 1, bias);
+	struct value y = { .c = out, .h = 1, .w = 1 };
+	if (k->g)
+		y.t = graph_conv2d(k->g, x.t, w, b, 1, 0, 0, false);
+	return y;
+}
+
+static struct value norm(struct walk *k, const char *name, struct value x, struct value e, enum norm_mode mode, bool silu)
+{
+	SCOPED(free) char *wn = xstrfmt("%s.weight", name), *bn = xstrfmt("%s.bias", name);
+	struct tensor *w = parameter(k, wn, 1, (int64_t[]){ x.c }, INIT_ONE, 1, x.c, x.c);
+	struct tensor *b = parameter(k, bn, 1, (int64_t[]){ x.c }, INIT_ZERO, 1, x.c, x.c);
+	int groups = x.c / 4 < 32 ? x.c / 4 : 32;
+	if (groups < 1)
+		groups = 1;
+	if (k->g)
+		x.t = graph_groupnorm(k->g, x.t, w, b, e.t, mode, groups, is_adm(k) ? 1e-5 : 1e-6, silu);
+	return x;
+}
+
+/* ---- pieces without parameters -------------------------------------------------------------------------------------- */
+
+static struct value resample(struct walk *k, struct value x, bool up)
+{
+	if (k->g)
+		x.t = graph_resample(k->g, x.t, up, k->s->taps, -1);
+	x.h = up ? x.h * 2 : x.h / 2;
+	x.w = up ? x.w * 2 : x.w / 2;
+	return x;
+}
+
+static struct value add(struct walk *k, struct value a, struct value b, double s)
+{
+	if (k->g)
+		a.t = graph_add_scaled(k->g, a.t, b.t, s);
+	return a;
+}
+
+static struct value concat(struct walk *k, struct value a, struct value b)
+{
+	if (k->g)
+		a.t = graph_concat(k->g, a.t, b.t);
+	a.c += b.c;
+	return a;
+}
+
+static struct value dropout(struct walk *k, struct value x)
+{
+	int layer = k->dropouts++;
+	if (k->g && k->in->train && (k->in->masks || k->s->dropout > 0)) {
+		REQUIRE(!k->in->masks || layer < k->in->n_masks);
+		x.t = graph_dropout(k->g, x.t, k->in->masks ? k->in->masks[layer] : NULL, k->s->dropout, k->in->first_layer + (uint32_t)layer);
+	}
+	return x;
+}
+
+/* ---- the block ------------------------------------------------------------------------------------------------------ */
+
+enum resampling { SAME, DOWN, UP };
+
+static struct value attention(struct walk *k, const char *name, struct value x, int heads, double skip_scale)
+{
+	SCOPED(free) char *norm2 = xstrfmt("%s.norm2", name), *qkv = xstrfmt("%s.qkv", name), *proj = xstrfmt("%s.proj", name);
+	struct value a = norm(k, norm2, x, (struct value){ 0 }, NORM_PLAIN, false);
+	a = conv(k, qkv, a, 3 * x.c, 1, is_adm(k) ? 1 : sqrt(0.2));
+	if (k->g)
+		a.t = graph_attention(k->g, a.t, heads);
+	a.c = x.c;
+	a = conv(k, proj, a, x.c, 1, init_zero(k));
+	return add(k, a, x, skip_scale);
+}
+
+static struct value block(struct walk *k, const char *name, struct value x, int out, enum resampling how, bool attend)
+{
+	SCOPED(free) char *norm0 = xstrfmt("%s.norm0", name), *conv0 = xstrfmt("%s.conv0", name), *affine = xstrfmt("%s.affine", name);
+	SCOPED(free) char *norm1 = xstrfmt("%s.norm1", name), *conv1 = xstrfmt("%s.conv1", name), *skip = xstrfmt("%s.skip", name);
+	double skip_scale = is_adm(k) ? 1 : sqrt(0.5);
+	struct value h = norm(k, norm0, x, (struct value){ 0 }, NORM_PLAIN, true);
+	if (how != SAME)
+		h = resample(k, h, how == UP);
+	h = conv(k, conv0, h, out, 3, 1);
+	struct value e = linear(k, affine, k->emb, is_adm(k) ? 2 * out : out, true);
+	h = norm(k, norm1, h, e, is_adm(k) ? NORM_SCALE_SHIFT : NORM_ADD, true);
+	h = dropout(k, h);
+	h = conv(k, conv1, h, out, 3, init_zero(k));
+	struct value orig = x;
+	if (how != SAME)
+		orig = resample(k, orig, how == UP);
+	if (out != x.c || (how != SAME && !is_adm(k)))
+		orig = conv(k, skip, orig, out, 1, 1);
+	h = add(k, h, orig, skip_scale);
+	int heads = is_adm(k) ? out / 64 : 1;
+	return attend && heads > 0 ? attention(k, name, h, heads, skip_scale) : h;
+}
+
+/* NCSN++'s auxiliary image: 3x3 convolution padded by 2 more, then the filter with stride 2 and no padding. */
+static struct value aux_down(struct walk *k, const char *name, struct value aux, int out)
+{
+	struct tensor *w, *b;
+	conv_params(k, &w, &b, name, aux.c, out, 3, 1, true);
+	struct value y = { .c = out, .h = aux.h / 2, .w = aux.w / 2 };
+	int pad = (k->s->taps - 1) / 2;
+	if (k->g) /* the filter sees no border and its taps sum to 1, so a bias added before it is one added after it */
+		y.t = graph_resample(k->g, graph_conv2d(k->g, aux.t, w, b, 1, 1 + pad, 1 + pad, false), false, k->s->taps, 0);
+	return y;
+}
+
+/* ---- the embedding ---------------------------------------------------------------------------------------------------- */
+
+static struct value activation(struct walk *k, struct value x)
+{
+	if (k->g)
+		x.t = graph_silu(k->g, x.t);
+	return x;
+}
+
+static struct value noise_embedding(struct walk *k, int c)
+{
+	struct value e = { .c = c, .h = 1, .w = 1 };
+	bool song = !is_adm(k);
+	struct tensor *freqs = NULL;
+	if (k->s->fourier)
+		freqs = parameter(k, "map_noise.freqs", 1, (int64_t[]){ c / 2 }, INIT_NOISE_FREQS, k->s->fourier_scale, 0, 0);
+	if (k->g)
+		e.t = graph_embed(k->g, k->in->c_noise, freqs, c, song, song);
+	return e;
+}
+
+static struct value label_embedding(struct walk *k, int out, bool bias)
+{
+	struct value l = { .c = k->s->classes, .h = 1, .w = 1 };
+	if (k->g)
+		l.t = is_adm(k) ? k->in->labels : graph_scale(k->g, k->in->labels, sqrt((double)k->s->classes));
+	return linear(k, "map_label", l, out, bias);
+}
+
+static void embedding(struct walk *k)
+{
+	const struct net_spec *s = k->s;
+	int mc = s->channels, z = s->kind == NET_NCSNPP ? 2 * mc : mc;
+	k->emb_c = 4 * mc;
+	struct value e = noise_embedding(k, z);
+	if (!is_adm(k)) {
+		if (s->classes)
+			e = add(k, e, label_embedding(k, z, true), 1);
+		e = activation(k, linear(k, "map_layer0", e, k->emb_c, true));
+		k->emb = activation(k, linear(k, "map_layer1", e, k->emb_c, true));
+		return;
+	}
+	e = activation(k, linear(k, "map_layer0", e, k->emb_c, true));
+	e = linear(k, "map_layer1", e, k->emb_c, true);
+	if (s->classes)
+		e = add(k, e, label_embedding(k, k->emb_c, false), 1);
+	k->emb = activation(k, e);
+}
+
+/* ---- encoder and decoder ------------------------------------------------------------------------------------------------ */
+
+static bool attends(const struct net_spec *s, int side)
+{
+	for (int i = 0; i < s->n_attn; i++)
+		if (s->attn[i] == side)
+			return true;
+	return false;
+}
+
+enum { MAX_SKIPS = KNOB_LIST_MAX * 70 };
+
+static struct value unet(struct walk *k, struct value image)
+{
+	const struct net_spec *s = k->s;
+	struct value skips[MAX_SKIPS], x = image, aux = image;
+	int n = 0, mc = s->channels;
+	for (int l = 0; l < s->n_mult; l++) {
+		int side = s->h >> l;
+		SCOPED(free) char *at = xstrfmt("enc.%dx%d", side, side);
+		if (l == 0) {
+			SCOPED(free) char *name = xstrfmt("%s_conv", at);
+			x = conv(k, name, x, is_adm(k) ? mc * s->mult[0] : mc, 3, 1);
+			skips[n++] = x;
+		} else {
+			SCOPED(free) char *name = xstrfmt("%s_down", at);
+			x = block(k, name, x, x.c, DOWN, false);
+			skips[n++] = x;
+			if (s->residual) {
+				SCOPED(free) char *aux_name = xstrfmt("%s_aux_residual", at);
+				x = aux = add(k, x, aux_down(k, aux_name, aux, x.c), sqrt(0.5));
+				skips[n - 1] = x;
+			}
+		}
+		for (int i = 0; i < s->blocks; i++) {
+			SCOPED(free) char *name = xstrfmt("%s_block%d", at, i);
+			x = block(k, name, x, mc * s->mult[l], SAME, attends(s, side));
+			skips[n++] = x;
+		}
+	}
+	for (int l = s->n_mult - 1; l >= 0; l--) {
+		int side = s->h >> l;
+		SCOPED(free) char *at = xstrfmt("dec.%dx%d", side, side);
+		if (l == s->n_mult - 1) {
+			SCOPED(free) char *in0 = xstrfmt("%s_in0", at), *in1 = xstrfmt("%s_in1", at);
+			x = block(k, in0, x, x.c, SAME, true);
+			x = block(k, in1, x, x.c, SAME, false);
+		} else {
+			SCOPED(free) char *name = xstrfmt("%s_up", at);
+			x = block(k, name, x, x.c, UP, false);
+		}
+		for (int i = 0; i <= s->blocks; i++) {
+			SCOPED(free) char *name = xstrfmt("%s_block%d", at, i);
+			x = concat(k, x, skips[--n]);
+			x = block(k, name, x, mc * s->mult[l], SAME, attends(s, side) && (is_adm(k) || i == s->blocks));
+		}
+	}
+	SCOPED(free) char *last_norm = is_adm(k) ? xstrdup("out_norm") : xstrfmt("dec.%dx%d_aux_norm", s->h, s->h);
+	SCOPED(free) char *last_conv = is_adm(k) ? xstrdup("out_conv") : xstrfmt("dec.%dx%d_aux_conv", s->h, s->h);
+	x = norm(k, last_norm, x, (struct value){ 0 }, NORM_PLAIN, true);
+	return conv(k, last_conv, x, s->out_c, 3, init_zero(k));
+}
+
+static struct value walk(struct walk *k)
+{
+	struct value image = { .t = k->in ? k->in->x : NULL, .c = k->s->in_c, .h = k->s->h, .w = k->s->w };
+	embedding(k);
+	return unet(k, image);
+}
+
+struct net_spec net_spec_of(const struct run_config *c)
+{
+	struct data_shape shape;
+	struct err e = ERR_INIT;
+	if (data_shape_find(&shape, c->data.name, &e))
+		BUG("unfinished config: %s", e.msg);
+	int p = c->net.patch, channels = shape.c * p * p;
+	struct net_spec s = { .kind = (enum net_kind)c->net.kind, .h = shape.h / p, .w = shape.w / p, .in_c = channels, .out_c = channels,
+	                      .channels = c->net.channels, .blocks = c->net.blocks, .n_mult = c->net.mult.n, .n_attn = c->net.attn.n,
+	                      .classes = c->net.classes, .dropout = c->net.dropout, .fourier_scale = c->net.fourier_scale,
+	                      .fourier = c->net.kind == NET_NCSNPP, .residual = c->net.kind == NET_NCSNPP, .taps = c->net.kind == NET_NCSNPP ? 4 : 2 };
+	for (int i = 0; i < s.n_mult; i++)
+		s.mult[i] = c->net.mult.v[i];
+	for (int i = 0; i < s.n_attn; i++)
+		s.attn[i] = c->net.attn.v[i];
+	return s;
+}
+
+struct params *net_params(const struct net_spec *s)
+{
+	struct walk k = { .s = s, .list = params_new() };
+	(void)walk(&k);
+	return k.list;
+}
+
+struct tensor *net_forward(struct graph *g, const struct net_spec *s, const struct params *p, enum store store, const struct net_inputs *in)
+{
+	struct walk k = { .s = s, .g = g, .p = p, .store = store, .in = in };
+	return walk(&k).t;
+}
+
+int net_dropout_layers(const struct net_spec *s)
+{
+	struct walk k = { .s = s, .list = params_new() };
+	(void)walk(&k);
+	params_free(k.list);
+	return k.dropouts;
+}

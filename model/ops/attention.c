@@ -1,0 +1,258 @@
+/* attention.c - self-attention over the L = H*W pixels of an image, per head (NETWORKS.md 1.5).
+ * qkv (N,H,W,3C): channel (head*Ch + c)*3 + {0: q, 1: k, 2: v}, q/k/v innermost; C = heads*Ch.
+ *   W[q,k] = softmax over k of (sum_c Q[q,c] K[k,c] / sqrt(Ch)),  y[q, head*Ch + c] = sum_k W[q,k] V[k,c]
+ * Destinations: y (N,H,W,C), W (N,heads,L,L). */
+#include "model/dnn.h"
+#include "model/graph.h"
+
+#include "model/base/err.h"
+#include "model/base/mem.h"
+#include "model/cpu.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+
+enum { Q, K, V };
+
+struct tensor *graph_attention(struct graph *g, struct tensor *qkv, int heads)
+{
+	if (qkv->c % (3 * heads))
+		BUG("attention: %lld channels, %d heads", (long long)qkv->c, heads);
+	int64_t l = qkv->h * qkv->w;
+	struct tensor *dst[2] = { graph_temp(g, qkv->n, qkv->h, qkv->w, qkv->c / 3), graph_temp(g, qkv->n, heads, l, l) };
+	(void)graph_node(g, OP_attention, &(union op_args){ .attention = { heads } }, 1, &qkv, 2, dst);
+	return dst[0];
+}
+
+struct sizes { int64_t l, ch, c, heads; float scale; };
+
+static struct sizes sizes_of(const struct node *nd, const struct tensor *qkv)
+{
+	int64_t heads = nd->args.attention.heads, c = qkv->c / 3;
+	return (struct sizes){ qkv->h * qkv->w, c / heads, c, heads, (float)(1 / sqrt((double)(c / heads))) };
+}
+
+static int64_t qkv_at(const struct sizes *s, int64_t n, int64_t head, int64_t pixel, int64_t c, int which)
+{
+	return ((n * s->l + pixel) * s->c + head * s->ch + c) * 3 + which;
+}
+
+/* ---- the specification -------------------------------------------------------------------------------------------- */
+
+static void forward_ref(struct node *nd)
+{
+	const double *x = nd->src[0]->ref;
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	for (int64_t n = 0; n < nd->src[0]->n; n++)
+		for (int64_t head = 0; head < s.heads; head++)
+			for (int64_t q = 0; q < s.l; q++) {
+				double *w = nd->dst[1]->ref + ((n * s.heads + head) * s.l + q) * s.l, max = -INFINITY, sum = 0;
+				for (int64_t k = 0; k < s.l; k++) {
+					w[k] = 0;
+					for (int64_t c = 0; c < s.ch; c++)
+						w[k] += x[qkv_at(&s, n, head, q, c, Q)] * x[qkv_at(&s, n, head, k, c, K)] / sqrt((double)s.ch);
+					max = w[k] > max ? w[k] : max;
+				}
+				for (int64_t k = 0; k < s.l; k++)
+					sum += w[k] = exp(w[k] - max);
+				for (int64_t k = 0; k < s.l; k++)
+					w[k] /= sum;
+				for (int64_t c = 0; c < s.ch; c++) {
+					double y = 0;
+					for (int64_t k = 0; k < s.l; k++)
+						y += w[k] * x[qkv_at(&s, n, head, k, c, V)];
+					nd->dst[0]->ref[(n * s.l + q) * s.c + head * s.ch + c] = y;
+				}
+			}
+}
+
+/* ---- the CPU path: one (image, head) at a time per thread ---------------------------------------------------------- */
+
+CPU_KERNEL static void unpack(float *restrict q, float *restrict k, float *restrict v, const float *restrict qkv, int64_t l, int64_t ch, int64_t stride)
+{
+	for (int64_t i = 0; i < l; i++)
+		for (int64_t c = 0; c < ch; c++) {
+			q[i * ch + c] = qkv[i * stride + c * 3];
+			k[i * ch + c] = qkv[i * stride + c * 3 + 1];
+			v[i * ch + c] = qkv[i * stride + c * 3 + 2];
+		}
+}
+
+CPU_KERNEL static void pack(float *restrict qkv, const float *restrict q, const float *restrict k, const float *restrict v, int64_t l, int64_t ch, int64_t stride)
+{
+	for (int64_t i = 0; i < l; i++)
+		for (int64_t c = 0; c < ch; c++) {
+			qkv[i * stride + c * 3] = q[i * ch + c];
+			qkv[i * stride + c * 3 + 1] = k[i * ch + c];
+			qkv[i * stride + c * 3 + 2] = v[i * ch + c];
+		}
+}
+
+CPU_KERNEL static void softmax_row(float *restrict w, int64_t n)
+{
+	float max = w[0], sum = 0;
+	for (int64_t i = 1; i < n; i++)
+		max = w[i] > max ? w[i] : max;
+	for (int64_t i = 0; i < n; i++)
+		w[i] = exp_approx(w[i] - max);
+	for (int64_t i = 0; i < n; i++)
+		sum += w[i];
+	for (int64_t i = 0; i < n; i++)
+		w[i] *= 1.0f / sum;
+}
+
+static float *thread_scratch(struct node *nd, size_t floats)
+{
+	return nd->work->data + (size_t)omp_get_thread_num() * floats;
+}
+
+static size_t scratch_bytes(size_t floats)
+{
+	return floats * sizeof(float) * (size_t)cpu_threads();
+}
+
+static size_t forward_floats(const struct node *nd)
+{
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	return (size_t)(3 * s.l * s.ch);
+}
+
+static void forward_range(void *ctx, int64_t first, int64_t last)
+{
+	struct node *nd = ctx;
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	float *q = thread_scratch(nd, forward_floats(nd)), *k = q + s.l * s.ch, *v = k + s.l * s.ch;
+	for (int64_t at = first; at < last; at++) {
+		int64_t n = at / s.heads, head = at % s.heads;
+		float *w = nd->dst[1]->data + at * s.l * s.l;
+		unpack(q, k, v, nd->src[0]->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
+		dnn_gemm(false, true, s.l, s.l, s.ch, s.scale, q, s.ch, k, s.ch, 0, w, s.l);
+		for (int64_t i = 0; i < s.l; i++)
+			softmax_row(w + i * s.l, s.l);
+		dnn_gemm(false, false, s.l, s.ch, s.l, 1, w, s.l, v, s.ch, 0, nd->dst[0]->data + n * s.l * s.c + head * s.ch, s.c);
+	}
+}
+
+static size_t forward_prepare(struct node *nd)
+{
+	return scratch_bytes(forward_floats(nd));
+}
+
+static void forward_cpu(struct node *nd)
+{
+	cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, forward_range, nd);
+}
+
+static void backward(struct graph *g, struct node *nd)
+{
+	struct tensor *dqkv = graph_like(g, nd->src[0]);
+	(void)graph_node(g, OP_attention_bwd, &nd->args, 3, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->dst[1] }, 1, &dqkv);
+	graph_add_grad(g, nd->src[0], dqkv);
+}
+
+static double forward_flops(const struct node *nd)
+{
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	return 4.0 * (double)(nd->src[0]->n * s.l * s.l * s.c);
+}
+
+const struct op_row op_attention = {
+	.name = "attention", .meaning = "y = softmax(q k' / sqrt(ch)) v per head; q, k, v innermost", .ref = forward_ref,
+	.prepare = forward_prepare, .cpu = forward_cpu, .backward = backward, .flops = forward_flops,
+};
+
+/* ---- backward: dy, qkv, W -> dqkv ------------------------------------------------------------------------------------
+ *   dV = W' dy,  dW = dy V',  dS = W (dW - rowsum(W dW)),  dQ = dS K / sqrt(Ch),  dK = dS' Q / sqrt(Ch) */
+
+static void backward_ref(struct node *nd)
+{
+	const struct tensor *dy = nd->src[0], *qkv = nd->src[1], *weights = nd->src[2];
+	double *out = nd->dst[0]->ref;
+	struct sizes s = sizes_of(nd, qkv);
+	double root = sqrt((double)s.ch);
+	for (size_t i = 0; i < tensor_count(qkv); i++)
+		out[i] = 0;
+	double *ds = xcalloc((size_t)s.l, sizeof *ds);
+	for (int64_t n = 0; n < qkv->n; n++)
+		for (int64_t head = 0; head < s.heads; head++)
+			for (int64_t q = 0; q < s.l; q++) {
+				const double *w = weights->ref + ((n * s.heads + head) * s.l + q) * s.l;
+				const double *g = dy->ref + (n * s.l + q) * s.c + head * s.ch;
+				double dot = 0;
+				for (int64_t k = 0; k < s.l; k++) {
+					ds[k] = 0;
+					for (int64_t c = 0; c < s.ch; c++) {
+						ds[k] += g[c] * qkv->ref[qkv_at(&s, n, head, k, c, V)];
+						out[qkv_at(&s, n, head, k, c, V)] += w[k] * g[c];
+					}
+					dot += w[k] * ds[k];
+				}
+				for (int64_t k = 0; k < s.l; k++) {
+					double d = w[k] * (ds[k] - dot) / root;
+					for (int64_t c = 0; c < s.ch; c++) {
+						out[qkv_at(&s, n, head, q, c, Q)] += d * qkv->ref[qkv_at(&s, n, head, k, c, K)];
+						out[qkv_at(&s, n, head, k, c, K)] += d * qkv->ref[qkv_at(&s, n, head, q, c, Q)];
+					}
+				}
+			}
+	free(ds);
+}
+
+/* Row by row: ds = w * (dw - sum(w dw)), in place of dw. */
+CPU_KERNEL static void softmax_gradient(float *restrict dw, const float *restrict w, int64_t n)
+{
+	float dot = 0;
+	for (int64_t i = 0; i < n; i++)
+		dot += w[i] * dw[i];
+	for (int64_t i = 0; i < n; i++)
+		dw[i] = w[i] * (dw[i] - dot);
+}
+
+static size_t backward_floats(const struct node *nd)
+{
+	struct sizes s = sizes_of(nd, nd->src[1]);
+	return (size_t)(6 * s.l * s.ch + s.l * s.l);
+}
+
+static void backward_range(void *ctx, int64_t first, int64_t last)
+{
+	struct node *nd = ctx;
+	const struct tensor *dy = nd->src[0], *qkv = nd->src[1];
+	struct sizes s = sizes_of(nd, qkv);
+	int64_t lc = s.l * s.ch;
+	float *q = thread_scratch(nd, backward_floats(nd)), *k = q + lc, *v = k + lc, *dq = v + lc, *dk = dq + lc, *dv = dk + lc, *ds = dv + lc;
+	for (int64_t at = first; at < last; at++) {
+		int64_t n = at / s.heads, head = at % s.heads;
+		const float *w = nd->src[2]->data + at * s.l * s.l, *g = dy->data + n * s.l * s.c + head * s.ch;
+		unpack(q, k, v, qkv->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
+		dnn_gemm(true, false, s.l, s.ch, s.l, 1, w, s.l, g, s.c, 0, dv, s.ch);
+		dnn_gemm(false, true, s.l, s.l, s.ch, 1, g, s.c, v, s.ch, 0, ds, s.l);
+		for (int64_t i = 0; i < s.l; i++)
+			softmax_gradient(ds + i * s.l, w + i * s.l, s.l);
+		dnn_gemm(false, false, s.l, s.ch, s.l, s.scale, ds, s.l, k, s.ch, 0, dq, s.ch);
+		dnn_gemm(true, false, s.l, s.ch, s.l, s.scale, ds, s.l, q, s.ch, 0, dk, s.ch);
+		pack(nd->dst[0]->data + qkv_at(&s, n, head, 0, 0, Q), dq, dk, dv, s.l, s.ch, 3 * s.c);
+	}
+}
+
+static size_t backward_prepare(struct node *nd)
+{
+	return scratch_bytes(backward_floats(nd));
+}
+
+static void backward_cpu(struct node *nd)
+{
+	cpu_split(nd->src[1]->n * nd->args.attention.heads, 1, backward_range, nd);
+}
+
+static double backward_flops(const struct node *nd)
+{
+	struct sizes s = sizes_of(nd, nd->src[1]);
+	return 8.0 * (double)(nd->src[1]->n * s.l * s.l * s.c);
+}
+
+const struct op_row op_attention_bwd = {
+	.name = "attention_bwd", .meaning = "dqkv of attention from dy, qkv and the softmax weights", .ref = backward_ref,
+	.prepare = backward_prepare, .cpu = backward_cpu, .flops = backward_flops,
+};

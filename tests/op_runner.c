@@ -1,0 +1,399 @@
+/* op_runner.c - asks every op the same questions (run: `op_runner [--bench] [NAME]`):
+ *   1. gradient: the recorded backward against central differences, both in double by the specifications;
+ *   2. device: the CPU path against the specification, relative L2 and NaN-safe;
+ *   3. bounds: guard words around every tensor unchanged, no output left unwritten;
+ *   4. bits: the same result twice, with other work in between, and with planned (shared) memory;
+ *   5. cost (--bench): time, GFLOP/s.
+ * An op of ops.def that no case reaches is a failure. Ends with `N passed, N failed, N skipped`. */
+#include "model/base/mem.h"
+#include "model/base/progress.h"
+#include "model/base/rng.h"
+#include "model/graph.h"
+#include "model/model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- building a case ---------------------------------------------------------------------------------------------- */
+
+enum { MAX_INPUTS = 12, MAX_VALUES = 1 << 22 };
+
+struct bench { struct graph *g; struct tensor *inputs[MAX_INPUTS]; float spread[MAX_INPUTS]; int n; };
+
+static struct tensor *in(struct bench *b, int64_t n, int64_t h, int64_t w, int64_t c, bool grad)
+{
+	struct tensor *t = graph_input(b->g, "in", n, h, w, c);
+	t->needs_grad = grad;
+	b->spread[b->n] = 1;
+	b->inputs[b->n++] = t;
+	return t;
+}
+
+struct op_case {
+	const char *name;
+	struct tensor *(*build)(struct bench *b, const int64_t *d);
+	int64_t d[8];
+	double tol;        /* relative L2 of CPU against double; measured, times about 3 */
+	const char *why;
+};
+
+static struct tensor *conv(struct bench *b, const int64_t *d) /* n, side, ic, oc, k, stride, pad, relu */
+{
+	struct tensor *x = in(b, d[0], d[1], d[1] + 1, d[2], true), *w = in(b, d[3], d[2], d[4], d[4], true), *bias = in(b, 1, 1, 1, d[3], true);
+	return graph_conv2d(b->g, x, w, d[7] == 2 ? NULL : bias, (int)d[5], (int)d[6], (int)d[6], d[7] == 1);
+}
+
+static struct tensor *norm(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, residual */
+{
+	struct tensor *x = in(b, d[0], d[1], d[2], d[3], true), *w = in(b, 1, 1, 1, d[3], true), *bias = in(b, 1, 1, 1, d[3], true);
+	enum norm_mode mode = (enum norm_mode)d[5];
+	struct tensor *e = mode == NORM_PLAIN ? NULL : in(b, d[0], 1, 1, mode == NORM_ADD ? d[3] : 2 * d[3], true);
+	struct tensor *y = graph_groupnorm(b->g, x, w, bias, e, mode, (int)d[4], 1e-6, d[6]);
+	return d[7] ? graph_add_scaled(b->g, x, y, 0.7) : y;
+}
+
+static struct tensor *silu(struct bench *b, const int64_t *d)
+{
+	struct tensor *x = in(b, d[0], 1, 1, d[1], true);
+	b->spread[0] = (float)d[2];
+	return graph_silu(b->g, x);
+}
+
+static struct tensor *sums(struct bench *b, const int64_t *d)
+{
+	struct tensor *x = in(b, d[0], 3, 5, d[1], true), *y = in(b, d[0], 3, 5, d[1], true);
+	return graph_scale(b->g, graph_add_scaled(b->g, graph_add_scaled(b->g, x, y, 0.5), x, -1.25), 3);
+}
+
+static struct tensor *lincomb(struct bench *b, const int64_t *d)
+{
+	struct tensor *x = in(b, d[0], 3, 5, d[1], true), *y = in(b, d[0], 3, 5, d[1], true);
+	return graph_lincomb(b->g, in(b, d[0], 1, 1, 1, false), x, in(b, d[0], 1, 1, 1, false), y);
+}
+
+static struct tensor *resample(struct bench *b, const int64_t *d) /* n, h, w, c, up, taps, pad */
+{
+	return graph_resample(b->g, in(b, d[0], d[1], d[2], d[3], true), d[4], (int)d[5], (int)d[6]);
+}
+
+static struct tensor *concat(struct bench *b, const int64_t *d)
+{
+	struct tensor *x = in(b, d[0], 3, 5, d[1], true), *y = in(b, d[0], 3, 5, d[2], true);
+	return graph_concat(b->g, x, graph_concat(b->g, y, x));
+}
+
+static struct tensor *attention(struct bench *b, const int64_t *d) /* n, h, w, heads, ch, spread */
+{
+	struct tensor *x = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], true);
+	b->spread[0] = (float)d[5];
+	return graph_attention(b->g, x, (int)d[3]);
+}
+
+static struct tensor *dropout(struct bench *b, const int64_t *d)
+{
+	struct tensor *x = in(b, d[0], 3, 5, d[1], true);
+	return graph_dropout(b->g, x, d[2] ? in(b, d[0], 3, 5, d[1], false) : NULL, 0.3, 7);
+}
+
+static struct tensor *embed(struct bench *b, const int64_t *d)
+{
+	struct tensor *t = in(b, d[0], 1, 1, 1, false);
+	return graph_embed(b->g, t, d[2] ? in(b, 1, 1, 1, d[1], false) : NULL, 2 * d[1], d[3], d[3]);
+}
+
+static struct tensor *distance(struct bench *b, const int64_t *d) /* n, kind, c * 1000, near */
+{
+	struct tensor *x = in(b, d[0], 5, 3, 4, true), *y = in(b, d[0], 5, 3, 4, false);
+	struct tensor *dist = graph_distance(b->g, x, y, (enum dist_kind)d[1], (double)d[2] / 1000);
+	return graph_weighted_mean(b->g, dist, in(b, d[0], 1, 1, 1, false));
+}
+
+static struct tensor *shuffle(struct bench *b, const int64_t *d)
+{
+	return graph_shuffle(b->g, graph_shuffle(b->g, in(b, d[0], 6, 4, d[1], true), 2, false), d[2] ? 2 : 1, d[2]);
+}
+
+static struct tensor *pool(struct bench *b, const int64_t *d) /* n, side, c, average, k, stride, pad, counts + 2 ceil */
+{
+	return graph_pool(b->g, in(b, d[0], d[1], d[1] + 2, d[2], true), d[3], (int)d[4], (int)d[5], (int)d[6], d[7] & 1, d[7] & 2);
+}
+
+static struct tensor *global_mean(struct bench *b, const int64_t *d)
+{
+	return graph_global_mean(b->g, in(b, d[0], d[1], d[1], d[2], true));
+}
+
+static struct tensor *feature_dist(struct bench *b, const int64_t *d)
+{
+	struct tensor *x = in(b, d[0], d[1], d[1], d[2], true), *y = in(b, d[0], d[1], d[1], d[2], false);
+	return graph_feature_dist(b->g, x, y, d[3] ? in(b, 1, 1, 1, d[2], false) : NULL);
+}
+
+static struct tensor *cross_entropy(struct bench *b, const int64_t *d)
+{
+	struct tensor *x = in(b, d[0], 1, 1, d[1], true);
+	return graph_cross_entropy(b->g, x, in(b, d[0], 1, 1, d[1], false));
+}
+
+static const struct op_case cases[] = {
+	{ "conv2d", conv, { 2, 7, 16, 32, 3, 1, 1, 0 }, 1e-6, "the usual block convolution" },
+	{ "conv2d", conv, { 1, 8, 3, 5, 3, 1, 1, 0 }, 1e-6, "channels that fill no vector" },
+	{ "conv2d", conv, { 3, 9, 1, 32, 3, 1, 1, 0 }, 1e-6, "first layer of a grey image" },
+	{ "conv2d", conv, { 3, 9, 32, 1, 3, 1, 1, 2 }, 1e-6, "last layer, no bias" },
+	{ "conv2d", conv, { 2, 6, 16, 16, 3, 1, 2, 0 }, 1e-6, "padding 2: the fused downsampling of NCSN++" },
+	{ "conv2d", conv, { 2, 11, 16, 16, 5, 2, 2, 1 }, 1e-6, "stride and relu" },
+	{ "conv2d", conv, { 2, 5, 17, 33, 1, 1, 0, 0 }, 1e-6, "1x1 is a matrix product" },
+	{ "conv2d", conv, { 3, 4, 16, 48, 1, 1, 0, 1 }, 1e-6, "1x1 with relu" },
+	{ "groupnorm", norm, { 3, 5, 7, 16, 4, NORM_PLAIN, 1, 0 }, 1e-6, "" },
+	{ "groupnorm", norm, { 1, 4, 4, 24, 6, NORM_ADD, 1, 0 }, 1e-6, "fewer images than threads" },
+	{ "groupnorm", norm, { 2, 8, 8, 96, 24, NORM_ADD, 1, 1 }, 1e-6, "widths beyond one lane block, residual branch" },
+	{ "groupnorm", norm, { 2, 3, 3, 192, 32, NORM_SCALE_SHIFT, 1, 0 }, 1e-6, "groups of 6 channels straddle vectors" },
+	{ "groupnorm", norm, { 2, 1, 1, 8, 2, NORM_PLAIN, 0, 1 }, 1e-6, "one pixel, no activation" },
+	{ "groupnorm", norm, { 1, 4, 4, 32, 8, NORM_SCALE_SHIFT, 0, 1 }, 1e-6, "" },
+	{ "silu", silu, { 1, 1, 1 }, 1e-6, "" },
+	{ "silu", silu, { 7, 4099, 1 }, 1e-6, "a tail that fills no vector" },
+	{ "silu", silu, { 3, 33, 120 }, 1e-6, "exp(-x) overflows below about -88" },
+	{ "sums", sums, { 3, 7 }, 1e-6, "one tensor used twice sums both gradients" },
+	{ "lincomb", lincomb, { 5, 7 }, 1e-6, "" },
+	{ "resample", resample, { 2, 4, 6, 5, 0, 2, -1 }, 1e-6, "mean of 2x2" },
+	{ "resample", resample, { 2, 4, 6, 5, 1, 2, -1 }, 1e-6, "nearest neighbour" },
+	{ "resample", resample, { 2, 6, 4, 16, 0, 4, -1 }, 1e-6, "" },
+	{ "resample", resample, { 2, 3, 5, 16, 1, 4, -1 }, 1e-6, "borders are not renormalised" },
+	{ "resample", resample, { 2, 8, 10, 3, 0, 4, 0 }, 1e-6, "after a convolution padded by 2" },
+	{ "concat", concat, { 3, 5, 16 }, 1e-6, "one tensor in two places" },
+	{ "attention", attention, { 2, 4, 4, 1, 16, 1 }, 1e-6, "" },
+	{ "attention", attention, { 1, 3, 5, 3, 8, 1 }, 1e-6, "heads" },
+	{ "attention", attention, { 3, 8, 8, 1, 64, 6 }, 2e-5, "peaked softmax" },
+	{ "dropout", dropout, { 3, 7, 0 }, 1e-6, "drawn" },
+	{ "dropout", dropout, { 2, 65, 1 }, 1e-6, "given mask" },
+	{ "embed", embed, { 5, 8, 0, 0 }, 1e-6, "" },
+	{ "embed", embed, { 5, 8, 1, 1 }, 1e-6, "Fourier, sine first" },
+	{ "distance", distance, { 3, DIST_HUBER, 30 }, 1e-6, "" },
+	{ "distance", distance, { 3, DIST_HUBER, 0 }, 1e-6, "c = 0: the norm of ECT" },
+	{ "distance", distance, { 3, DIST_L2_SUM, 0 }, 1e-6, "" },
+	{ "distance", distance, { 3, DIST_L2_MEAN, 0 }, 1e-6, "" },
+	{ "distance", distance, { 3, DIST_L1_SUM, 0 }, 1e-6, "" },
+	{ "distance", distance, { 3, DIST_L1_MEAN, 0 }, 1e-6, "" },
+	{ "distance", distance, { 3, DIST_HUBER_PIXEL, 30 }, 1e-6, "" },
+	{ "shuffle", shuffle, { 2, 3, 0 }, 0, "" },
+	{ "shuffle", shuffle, { 2, 3, 1 }, 0, "there and back" },
+	{ "pool", pool, { 2, 7, 5, 0, 3, 2, 0, 0 }, 1e-6, "" },
+	{ "pool", pool, { 2, 8, 16, 0, 3, 1, 1, 0 }, 1e-6, "overlapping windows" },
+	{ "pool", pool, { 2, 8, 16, 1, 3, 1, 1, 0 }, 1e-6, "average without the padding" },
+	{ "pool", pool, { 2, 8, 4, 1, 3, 1, 1, 1 }, 1e-6, "average with the padding" },
+	{ "pool", pool, { 1, 8, 4, 0, 3, 2, 0, 2 }, 1e-6, "ceil mode" },
+	{ "global_mean", global_mean, { 3, 5, 17 }, 1e-6, "" },
+	{ "feature_dist", feature_dist, { 2, 3, 16, 1 }, 1e-6, "" },
+	{ "feature_dist", feature_dist, { 2, 3, 5, 0 }, 1e-6, "unit weights" },
+	{ "cross_entropy", cross_entropy, { 4, 10 }, 1e-6, "" },
+};
+enum { N_CASES = sizeof cases / sizeof *cases };
+
+/* ---- running ------------------------------------------------------------------------------------------------------ */
+
+static bool reached[N_OPS];
+
+struct built { struct bench b; struct tensor *out, *cotangent; };
+
+static struct built build(const struct op_case *c, void (*plan)(struct graph *g))
+{
+	struct built x = { .b = { .g = graph_new() } };
+	x.out = c->build(&x.b, c->d);
+	graph_keep(x.out);
+	x.cotangent = graph_input(x.b.g, "cotangent", x.out->n, x.out->h, x.out->w, x.out->c);
+	if (x.out->needs_grad) {
+		x.out->grad = x.cotangent;
+		graph_backward(x.b.g, x.out);
+	}
+	plan(x.b.g);
+	return x;
+}
+
+static void fill(struct built *x, uint64_t seed)
+{
+	for (int i = 0; i < x->b.n; i++) {
+		struct tensor *t = x->b.inputs[i];
+		if (!t->data)
+			continue;
+		rng_normal(t->data, tensor_count(t), seed, RNG_SYNTHETIC, (uint32_t)i, 0);
+		for (size_t j = 0; j < tensor_count(t); j++)
+			t->data[j] *= x->b.spread[i];
+	}
+	if (x->cotangent->data)
+		rng_normal(x->cotangent->data, tensor_count(x->cotangent), seed, RNG_SYNTHETIC, 99, 0);
+	graph_set_step(x->b.g, seed, 3);
+}
+
+/* The inputs' gradients and the output: what a case is judged by. */
+static int results(struct tensor **list, const struct built *x)
+{
+	int n = 0;
+	list[n++] = x->out;
+	for (int i = 0; i < x->b.n; i++)
+		if (x->b.inputs[i]->grad)
+			list[n++] = x->b.inputs[i]->grad;
+	return n;
+}
+
+static double contraction(const struct built *x)
+{
+	double sum = 0;
+	for (size_t i = 0; i < tensor_count(x->out); i++)
+		sum += x->out->ref[i] * x->cotangent->ref[i];
+	return sum;
+}
+
+/* 1. For up to 12 elements of each input. Returns the worst error relative to the input's gradient's largest value. */
+static double gradient_error(struct built *x)
+{
+	double worst = 0;
+	graph_run_ref(x->b.g);
+	for (int i = 0; i < x->b.n; i++) {
+		struct tensor *t = x->b.inputs[i];
+		if (!t->grad)
+			continue;
+		size_t n = tensor_count(t);
+		double scale = 1e-300;
+		double *grad = xcalloc(n, sizeof *grad);
+		memcpy(grad, t->grad->ref, n * sizeof *grad);
+		for (size_t j = 0; j < n; j++)
+			scale = fmax(scale, fabs(grad[j]));
+		for (size_t k = 0; k < 12; k++) {
+			size_t j = (size_t)rng_permute(k % n, n, 11, RNG_SYNTHETIC, (uint32_t)i);
+			double keep = t->ref[j], h = 1e-6 * fmax(1, fabs(keep)), up, down;
+			t->ref[j] = keep + h;
+			graph_rerun_ref(x->b.g);
+			up = contraction(x);
+			t->ref[j] = keep - h;
+			graph_rerun_ref(x->b.g);
+			down = contraction(x);
+			t->ref[j] = keep;
+			double error = fabs((up - down) / (2 * h) - grad[j]) / scale;
+			worst = !(error <= worst) ? error : worst;
+		}
+		graph_rerun_ref(x->b.g);
+		free(grad);
+	}
+	return worst;
+}
+
+/* 2. Worst relative L2 over the results; NaN anywhere makes it NaN. */
+static double device_error(struct built *x)
+{
+	struct tensor *list[MAX_INPUTS + 1];
+	int n = results(list, x);
+	double worst = 0;
+	for (int i = 0; i < n; i++) {
+		double diff = 0, norm2 = 0;
+		for (size_t j = 0; j < tensor_count(list[i]); j++) {
+			double d = (double)list[i]->data[j] - list[i]->ref[j];
+			diff += d * d;
+			norm2 += list[i]->ref[j] * list[i]->ref[j];
+		}
+		double error = norm2 > 0 ? sqrt(diff / norm2) : sqrt(diff);
+		worst = !(error <= worst) ? error : worst;
+	}
+	return worst;
+}
+
+static float *snapshot(const struct built *x, size_t *count)
+{
+	struct tensor *list[MAX_INPUTS + 1];
+	int n = results(list, x);
+	*count = 0;
+	for (int i = 0; i < n; i++)
+		*count += tensor_count(list[i]);
+	float *all = xcalloc(*count, sizeof *all), *p = all;
+	for (int i = 0; i < n; i++) {
+		memcpy(p, list[i]->data, tensor_count(list[i]) * sizeof *p);
+		p += tensor_count(list[i]);
+	}
+	return all;
+}
+
+/* 4. */
+static bool same_bits(const struct op_case *c, struct built *guarded)
+{
+	size_t n1, n2, n3;
+	float *first = snapshot(guarded, &n1);
+	fill(guarded, 77);
+	graph_run(guarded->b.g);
+	fill(guarded, 5);
+	graph_run(guarded->b.g);
+	float *again = snapshot(guarded, &n2);
+	struct built planned = build(c, graph_plan);
+	fill(&planned, 5);
+	graph_run(planned.b.g);
+	float *shared = snapshot(&planned, &n3);
+	bool same = n1 == n2 && n2 == n3 && memcmp(first, again, n1 * sizeof *first) == 0 && memcmp(first, shared, n1 * sizeof *first) == 0;
+	graph_free(planned.b.g);
+	free(first);
+	free(again);
+	free(shared);
+	return same;
+}
+
+static bool run_case(const struct op_case *c)
+{
+	struct built x = build(c, graph_plan_guarded);
+	struct node **nodes;
+	for (int i = graph_nodes(x.b.g, &nodes) - 1; i >= 0; i--)
+		reached[nodes[i]->op] = true;
+	fill(&x, 5);
+	double grad = gradient_error(&x);
+	graph_run(x.b.g);
+	double device = device_error(&x);
+	const char *spilled = graph_check_guards(x.b.g);
+	bool bits = same_bits(c, &x);
+	bool ok = grad <= 2e-7 && device <= c->tol && !spilled && bits;
+	(void)printf("%-4s %-14s gradient %.1e  device %.1e (<= %.0e)  %s  %s  [", ok ? "ok" : "FAIL", c->name, grad, device, c->tol,
+	             spilled ? spilled : "in bounds", bits ? "same bits" : "OTHER BITS");
+	for (int i = 0; i < 8; i++)
+		(void)printf("%s%lld", i ? "," : "", (long long)c->d[i]);
+	(void)printf("] %s\n", c->why);
+	graph_free(x.b.g);
+	return ok;
+}
+
+static void bench_case(const struct op_case *c)
+{
+	struct built x = build(c, graph_plan);
+	fill(&x, 5);
+	graph_run(x.b.g);
+	int runs = 0;
+	double start = monotonic_s(), elapsed;
+	do {
+		graph_run(x.b.g);
+		runs++;
+		elapsed = monotonic_s() - start;
+	} while (elapsed < 0.2);
+	(void)printf("     %-14s %9.3f ms  %8.2f GFLOP/s\n", c->name, 1e3 * elapsed / runs, graph_flops(x.b.g) * runs / elapsed / 1e9);
+	graph_free(x.b.g);
+}
+
+int main(int argc, char **argv)
+{
+	bool bench = argc > 1 && strcmp(argv[1], "--bench") == 0;
+	const char *only = argc > 1 + bench ? argv[1 + bench] : NULL;
+	int passed = 0, failed = 0;
+	model_init(0);
+	for (int i = 0; i < N_CASES; i++) {
+		if (only && strcmp(only, cases[i].name) != 0)
+			continue;
+		if (run_case(&cases[i]))
+			passed++;
+		else
+			failed++;
+		if (bench)
+			bench_case(&cases[i]);
+	}
+	for (int op = 0; !only && op < N_OPS; op++)
+		if (!reached[op]) {
+			(void)printf("FAIL %s: no case reaches this op\n", op_row((enum op)op)->name);
+			failed++;
+		}
+	(void)printf("%d passed, %d failed, 0 skipped\n", passed, failed);
+	return failed > 0 || passed == 0;
+}
