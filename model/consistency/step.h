@@ -1,0 +1,44 @@
+/* step.h - the graph of one training step: x_t = x0 + t z through the student, x_r = x0 + r z through the teacher (same
+ * z, same dropout masks, no gradient), the metric between the two answers, its weighted mean, and the backward pass.
+ *
+ * What changes from step to step is data: x0, z and a few numbers per sample, so one graph serves the whole training. */
+#ifndef ABLATE_STEP_H
+#define ABLATE_STEP_H
+
+#include "model/config.h"
+#include "model/graph.h"
+#include "model/nets/classifier.h"
+#include "model/nets/net.h"
+
+struct step_options {
+	int batch;
+	bool dropout;                 /* false for parity without masks */
+	bool backward;                /* false: losses only */
+	struct tensor **masks;        /* NULL, or given masks (inputs of the graph), shared by student and teacher */
+	int n_masks;
+	const struct classifier *classifier; /* for loss.kind lpips-classifier */
+};
+
+struct step {
+	struct graph *g;
+	struct tensor *x0, *z;        /* (N,H,W,C) inputs */
+	struct tensor *labels;        /* (N,1,1,classes) one-hot input, or NULL */
+	struct tensor *one;           /* (N,1,1,1) input: ones */
+	struct tensor *weight;        /* (N,1,1,1) input: lambda */
+	struct tensor *d, *loss;      /* results: per-sample metric (N), its weighted mean (1) */
+	struct tensor *student, *teacher; /* results: D(x_t, t), D(x_r, r) */
+	struct tensor *sigma[2], *c_skip[2], *c_out[2], *c_in[2], *c_noise[2]; /* inputs (N): student, teacher */
+};
+
+/* Begins a step on graph g (so that masks may be made on it first); not yet planned. */
+struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, const struct step_options *o);
+/* Fills sample i's numbers for student noise t, teacher noise r and weight w; r = 0 makes the teacher answer x_r = x0 itself
+ * (Song 2023's boundary; ECT's guard, where the network must not be asked at ln 0). After graph_plan. */
+void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w);
+
+/* D(x, sigma) of one image batch for sampling: records onto g. */
+struct denoiser { struct tensor *x, *sigma, *c_skip, *c_out, *c_in, *c_noise, *labels, *out; };
+struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store, int batch);
+void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double sigma); /* all samples */
+
+#endif

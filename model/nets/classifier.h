@@ -1,0 +1,27 @@
+/* classifier.h - the in-tree classifier: a small convolutional net whose pooled features stand in for Inception's on
+ * data where Inception means nothing, and whose layers serve as a learned metric (lpips-classifier) where no LPIPS
+ * weights are at hand. Images are (N,H,W,C) in [-1,1]. */
+#ifndef ABLATE_CLASSIFIER_H
+#define ABLATE_CLASSIFIER_H
+
+#include "model/graph.h"
+#include "model/params.h"
+
+enum { CLASSIFIER_TAPS = 3, CLASSIFIER_DIM = 128 };
+
+struct classifier_out {
+	struct tensor *taps[CLASSIFIER_TAPS]; /* after each stage's last relu: 32, 64, 128 channels at H, H/2, H/4 */
+	struct tensor *features;              /* (N,1,1,CLASSIFIER_DIM) mean of the last tap over pixels */
+	struct tensor *logits;                /* (N,1,1,classes) */
+};
+
+struct params *classifier_params(int channels, int classes);
+/* Records the forward pass on parameters of `store`. */
+struct classifier_out classifier_forward(struct graph *g, const struct params *p, enum store store, struct tensor *x, int classes);
+
+/* Weights: DATA/weights/classifier-NAME.safetensors beside the program or in the source tree. */
+struct classifier { struct params *params; float *weights; int channels, classes; char sha256[65]; double test_accuracy; };
+MUST_CHECK int classifier_load(struct classifier *out, const char *data_name, struct err *e);
+void classifier_release(struct classifier *c);
+
+#endif
