@@ -230,11 +230,13 @@ static int take_beat(struct ingest *in, json_t *line, struct err *e)
 /* The columns that an end sets. heartbeat is set to the end, too. */
 static int take_end(struct ingest *in, struct table *t, json_t *line, struct err *e)
 {
-	static const char *const allowed[] = { "t", "state", "reason", "ended", "heartbeat_boot_s", "exit_code", "signal", "step",
+	static const char *const allowed[] = { "t", "attempt", "state", "reason", "ended", "heartbeat_boot_s", "exit_code", "signal", "step",
 	                                       "resumed_step", "wall_s", "cpu_s", "max_rss" };
-	const char *key;
+	const char *key, *id = json_string_value(json_object_get(line, "attempt"));
 	json_t *v;
 	struct str set = { 0 }, same = { 0 };
+	if (!id)
+		id = in->attempt;
 	struct db_value values[COLUMNS_MAX];
 	int n = 0, rc = 0;
 	json_object_foreach(line, key, v) {
@@ -256,7 +258,7 @@ static int take_end(struct ingest *in, struct table *t, json_t *line, struct err
 	if (!rc && (!json_is_string(ended) || !json_is_string(json_object_get(line, "state"))))
 		rc = err_code(e, EXIT_RECORD, "end: needs state and ended");
 	if (!rc) {
-		values[n++] = (struct db_value){ .type = DB_TEXT, .s = in->attempt };
+		values[n++] = (struct db_value){ .type = DB_TEXT, .s = id };
 		SCOPED(free) char *update = xstrfmt("UPDATE attempt SET %s, heartbeat = '%.40s' WHERE id = ?%d AND state = 'running'",
 		                                    str_text(&set), json_string_value(ended), n);
 		SCOPED(free) char *check = xstrfmt("SELECT count(*) FROM attempt WHERE id = ?%d%s", n, str_text(&same));
@@ -266,7 +268,7 @@ static int take_end(struct ingest *in, struct table *t, json_t *line, struct err
 		else if (!(rc = db_exec_values(in->db, e, update, values, n)) && !db_changes(in->db))
 			rc = db_int_of_values(&matches, 0, in->db, e, check, values, n);
 		if (!rc && !matches)
-			rc = err_code(e, EXIT_RECORD, "attempt %s: the database has another end; nothing was taken", in->attempt);
+			rc = err_code(e, EXIT_RECORD, "attempt %s: the database has another end; nothing was taken", id);
 	}
 	str_release(&set);
 	str_release(&same);

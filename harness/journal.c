@@ -330,27 +330,39 @@ static json_t *end_line(const struct journal_end *end)
 	return line;
 }
 
-int journal_end(struct journal *j, const struct journal_end *end, struct err *e)
+/* The seal speaks of the bytes before it, part of which still wait in the batch. */
+static int seal_locked(struct journal *j, struct err *e)
 {
 	char hex[SHA256_HEX];
+	SHA2_CTX sha = j->sha;
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA256Update(&sha, (const uint8_t *)str_text(&j->batch), j->batch.len);
+	SHA256Final(digest, &sha);
+	for (size_t i = 0; i < sizeof digest; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	json_t *line = json_pack("{s:s, s:I, s:s}", "t", "seal", "lines", (json_int_t)j->lines, "sha256", hex);
+	batch_line(j, line);
+	json_decref(line);
+	j->sealed = true;
+	return write_batch(j, true, e);
+}
+
+int journal_seal(struct journal *j, struct err *e)
+{
+	(void)pthread_mutex_lock(&j->mutex);
+	int rc = seal_locked(j, e);
+	(void)pthread_mutex_unlock(&j->mutex);
+	return rc;
+}
+
+int journal_end(struct journal *j, const struct journal_end *end, struct err *e)
+{
 	(void)pthread_mutex_lock(&j->mutex);
 	batch_point(j);
 	json_t *line = end_line(end);
 	batch_line(j, line);
 	json_decref(line);
-	/* the seal speaks of the bytes before it, part of which still wait in the batch */
-	SHA2_CTX sha = j->sha;
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256Update(&sha, (const uint8_t *)j->batch.data, j->batch.len);
-	SHA256Final(digest, &sha);
-	for (size_t i = 0; i < sizeof digest; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	int64_t lines = j->lines;
-	line = json_pack("{s:s, s:I, s:s}", "t", "seal", "lines", (json_int_t)lines, "sha256", hex);
-	batch_line(j, line);
-	json_decref(line);
-	int rc = write_batch(j, true, e);
-	j->sealed = true;
+	int rc = seal_locked(j, e);
 	(void)pthread_mutex_unlock(&j->mutex);
 	return rc;
 }

@@ -1,0 +1,33 @@
+/* engine_local.h - worker processes on this machine: started, listened to, ended, buried. Knows nothing of databases. */
+#ifndef ABLATE_ENGINE_LOCAL_H
+#define ABLATE_ENGINE_LOCAL_H
+
+#include "model/base/err.h"
+#include "model/base/str.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct child {
+	pid_t pid;               /* 0 = no process */
+	int pipe_fd;
+	struct str pending;      /* bytes of a progress line that is not whole yet */
+	int64_t step, total;     /* what it said last */
+	char note[64];
+};
+
+/* Starts `PROGRAM worker DIR --fd 3` with DIR/log as its stdout and stderr, in a process group of its own (a Ctrl-C
+ * reaches it only through us), asked to stop when we die, with `threads` OpenMP threads. program NULL: this program. */
+MUST_CHECK int child_start(struct child *c, const char *program, const char *dir, int threads, struct err *e);
+/* Waits up to `seconds` for a word or the end of any of the n children, or for a signal that `mask` lets through. */
+void child_wait(struct child *const *children, int n, double seconds, const sigset_t *mask);
+/* Takes what it has said. */
+void child_listen(struct child *c);
+/* Has it ended? Then what is known of it is in *end, and the struct is free again. */
+struct child_end { int exit_code, signal; double cpu_s; int64_t max_rss, step; pid_t pid; }; /* exit_code or signal is -1 */
+bool child_reap(struct child *c, struct child_end *end);
+void child_signal(const struct child *c, int number);
+
+#endif

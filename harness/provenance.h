@@ -1,0 +1,27 @@
+/* provenance.h - what a result was made with: program, compiler, machine, libraries, as canonical JSON whose SHA-256 is
+ * the env hash. Facts of one attempt (boot, pid, data, weights) are in its own rows instead. */
+#ifndef ABLATE_PROVENANCE_H
+#define ABLATE_PROVENANCE_H
+
+#include "model/base/err.h"
+#include "model/base/io.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct provenance { char hash[SHA256_HEX]; char *json; }; /* json: heap, sorted keys, no spaces */
+
+/* threads: OpenMP threads of the work; device: "cpu", "cuda:0"; device_facts: borrowed object with what the device is
+ * (name, driver, math mode), NULL for the CPU; work_dir: whose file system is meant. */
+void provenance_take(struct provenance *out, int threads, const char *device, json_t *device_facts, const char *work_dir);
+void provenance_release(struct provenance *p);
+/* The facts of this build and machine alone (what `ablate --version --json` and `doctor` show); caller owns it. */
+json_t *provenance_facts(void);
+
+const char *provenance_commit(void);   /* 40 hex digits, or "unknown" */
+bool provenance_dirty(void);           /* built from changed files */
+/* Has the source folder this was built from moved on since (another commit or other changes)? false where there is no
+ * such folder or no git. Takes about 20 ms. */
+bool provenance_tree_changed(void);
+
+#endif

@@ -1,0 +1,290 @@
+/* worker.c - see worker.h. */
+#define _GNU_SOURCE
+#include "worker.h"
+
+#include "host.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+#include "model/base/progress.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BEAT_S 5.0
+#define LOOK_S 0.5    /* how often the cancel file is looked for */
+
+struct worker {
+	struct worker_job job;
+	struct journal *journal;
+	char *dir, *cancel_path;
+	int pipe_fd;
+	double started_s, said_s;
+	_Atomic int64_t step;
+	_Atomic bool cancelled, beat_failed;
+	struct err beat_error;
+	pthread_t thread;
+	pthread_mutex_t mutex;
+	pthread_cond_t wake;
+	bool leaving;
+};
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+	stop_signal = number;
+}
+
+/* --- the job --- */
+
+static const char *text_of(json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key));
+}
+
+int worker_job_read(struct worker_job *out, const char *dir, struct err *e)
+{
+	SCOPED(free) char *path = xstrfmt("%s/job.json", dir);
+	SCOPED(str) struct str text = { 0 };
+	if (io_read(&text, path, (size_t)64 << 20, e))
+		return -1;
+	json_error_t why;
+	json_t *o = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &why);
+	struct worker_job job = {
+		.json = o, .attempt = text_of(o, "attempt"), .cell = text_of(o, "cell"), .arm = text_of(o, "arm"), .config = text_of(o, "config"),
+		.dataset = text_of(o, "dataset"), .purpose = text_of(o, "purpose"), .label = text_of(o, "label"),
+		.resumed_from = text_of(o, "resumed_from"), .device = text_of(o, "device"), .seed = json_integer_value(json_object_get(o, "seed")),
+		.numerics = json_integer_value(json_object_get(o, "numerics")), .n = json_integer_value(json_object_get(o, "n")),
+		.threads = (int)json_integer_value(json_object_get(o, "threads")), .wall_s = json_number_value(json_object_get(o, "wall_s")),
+		.scores = json_object_get(o, "scores"),
+	};
+	if (!job.attempt || !job.cell || !job.arm || !job.config || !job.dataset || !job.purpose || !job.device || job.threads < 1) {
+		(void)err_code(e, EXIT_USAGE, "%s: not a job of ablate%s%s", path, o ? "" : ": ", o ? "" : why.text);
+		json_decref(o);
+		return -1;
+	}
+	*out = job;
+	return 0;
+}
+
+void worker_job_release(struct worker_job *job)
+{
+	json_decref(job->json);
+	*job = (struct worker_job){ 0 };
+}
+
+/* --- signs of life --- */
+
+static void *live(void *ctx)
+{
+	struct worker *w = ctx;
+	double last = monotonic_s();
+	(void)pthread_mutex_lock(&w->mutex);
+	while (!w->leaving) {
+		struct timespec until;
+		(void)clock_gettime(CLOCK_MONOTONIC, &until);
+		long ns = until.tv_nsec + (long)(LOOK_S * 1e9);
+		until.tv_sec += ns / 1000000000;
+		until.tv_nsec = ns % 1000000000;
+		(void)pthread_cond_timedwait(&w->wake, &w->mutex, &until);
+		if (w->leaving)
+			break;
+		if (access(w->cancel_path, F_OK) == 0)
+			atomic_store(&w->cancelled, true);
+		if (monotonic_s() - last < BEAT_S)
+			continue;
+		last = monotonic_s();
+		if (!atomic_load(&w->beat_failed) && journal_beat(w->journal, atomic_load(&w->step), &w->beat_error))
+			atomic_store(&w->beat_failed, true);
+	}
+	(void)pthread_mutex_unlock(&w->mutex);
+	return NULL;
+}
+
+static int start_thread(struct worker *w, struct err *e)
+{
+	pthread_condattr_t attr;
+	(void)pthread_mutex_init(&w->mutex, NULL);
+	(void)pthread_condattr_init(&attr);
+	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&w->wake, &attr);
+	(void)pthread_condattr_destroy(&attr);
+	/* signals go to the main thread */
+	sigset_t all, before;
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	int rc = pthread_create(&w->thread, NULL, live, w);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc ? err_set(e, "cannot start a thread: %s", strerror(rc)) : 0;
+}
+
+static void install_handlers(void)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	(void)sigemptyset(&action.sa_mask);
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		(void)sigaction(numbers[i], &action, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
+}
+
+static void worker_free(struct worker *w)
+{
+	journal_close(w->journal);
+	worker_job_release(&w->job);
+	free(w->dir);
+	free(w->cancel_path);
+	free(w);
+}
+
+int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e)
+{
+	install_handlers(); /* first: a stop that comes early is remembered */
+	struct worker *w = xcalloc(1, sizeof *w);
+	w->dir = xstrdup(dir);
+	w->cancel_path = xstrfmt("%s/cancel", dir);
+	w->pipe_fd = pipe_fd;
+	w->started_s = monotonic_s();
+	if (pipe_fd >= 0) {
+		(void)fcntl(pipe_fd, F_SETFL, fcntl(pipe_fd, F_GETFL) | O_NONBLOCK);
+		(void)fcntl(pipe_fd, F_SETFD, FD_CLOEXEC);
+	}
+	struct provenance env = { 0 };
+	const struct worker_job *job = &w->job;
+	if (worker_job_read(&w->job, dir, e))
+		goto fail;
+	provenance_take(&env, job->threads, job->device, NULL, dir);
+	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID"), *slurm = getenv("SLURM_JOB_ID");
+	SCOPED(free) char *slurm_job = array && task ? xstrfmt("%s_%s", array, task) : slurm ? xstrdup(slurm) : NULL;
+	const char *restart = getenv("SLURM_RESTART_COUNT");
+	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", dir);
+	struct journal_head head = {
+		.attempt = job->attempt, .cell = job->cell, .arm = job->arm, .config = job->config, .dataset = job->dataset, .seed = job->seed,
+		.numerics = job->numerics, .n = job->n, .purpose = job->purpose, .resumed_from = job->resumed_from, .env_hash = env.hash,
+		.env_json = env.json, .slurm_job = slurm_job, .slurm_restart = restart ? strtol(restart, NULL, 10) : 0,
+	};
+	if (journal_create(&w->journal, path, &head, e) || start_thread(w, e))
+		goto fail;
+	provenance_release(&env);
+	*out = w;
+	return 0;
+fail:
+	provenance_release(&env);
+	worker_free(w);
+	return -1;
+}
+
+const struct worker_job *worker_job(const struct worker *w)
+{
+	return &w->job;
+}
+
+struct journal *worker_journal(struct worker *w)
+{
+	return w->journal;
+}
+
+const char *worker_dir(const struct worker *w)
+{
+	return w->dir;
+}
+
+static bool over_budget(const struct worker *w)
+{
+	return w->job.wall_s > 0 && monotonic_s() - w->started_s > w->job.wall_s;
+}
+
+bool worker_should_stop(struct worker *w)
+{
+	return stop_signal || atomic_load(&w->cancelled) || atomic_load(&w->beat_failed) || over_budget(w);
+}
+
+void worker_step(struct worker *w, int64_t step)
+{
+	atomic_store(&w->step, step);
+}
+
+void worker_say(struct worker *w, int64_t total, const char *note)
+{
+	int64_t step = atomic_load(&w->step);
+	double now = monotonic_s();
+	if (w->pipe_fd < 0 || (now - w->said_s < 0.1 && step < total))
+		return;
+	w->said_s = now;
+	json_t *o = json_pack("{s:I, s:I, s:s}", "step", (json_int_t)step, "total", (json_int_t)total, "note", note);
+	SCOPED(free) char *text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (!text)
+		return;
+	SCOPED(free) char *line = xstrfmt("%s\n", text);
+	ssize_t n = write(w->pipe_fd, line, strlen(line)); /* below PIPE_BUF: whole or not at all */
+	(void)n;                                           /* a watcher that does not read misses a line, nothing more */
+}
+
+/* --- the end --- */
+
+static const char *state_of(const struct worker *w, enum worker_end end)
+{
+	switch (end) {
+	case WORKER_DONE: return "done";
+	case WORKER_DIVERGED: return "diverged";
+	case WORKER_BLOCKED: return "blocked";
+	case WORKER_STOPPED: return !stop_signal && !atomic_load(&w->cancelled) && over_budget(w) ? "timeout" : "stopped";
+	case WORKER_FAILED: break;
+	}
+	return "failed";
+}
+
+static char *stop_reason(const struct worker *w)
+{
+	long long step = (long long)atomic_load(&w->step);
+	if (atomic_load(&w->cancelled))
+		return xstrfmt("cancelled at step %lld; its checkpoint is kept", step);
+	if (stop_signal)
+		return xstrfmt("asked to stop (signal %d) at step %lld; its checkpoint is kept", (int)stop_signal, step);
+	return xstrfmt("over its wall budget of %.0f s at step %lld; its checkpoint is kept", w->job.wall_s, step);
+}
+
+int worker_finish(struct worker *w, enum worker_end end, const char *reason, int exit_code, int64_t resumed_step)
+{
+	(void)pthread_mutex_lock(&w->mutex);
+	w->leaving = true;
+	(void)pthread_cond_signal(&w->wake);
+	(void)pthread_mutex_unlock(&w->mutex);
+	(void)pthread_join(w->thread, NULL);
+	SCOPED(free) char *why = NULL;
+	if (end == WORKER_STOPPED && atomic_load(&w->beat_failed)) {
+		end = WORKER_FAILED;
+		reason = w->beat_error.msg;
+		exit_code = err_exit_code(&w->beat_error);
+	} else if (end == WORKER_STOPPED) {
+		reason = why = stop_reason(w);
+		exit_code = EXIT_BUDGET;
+	}
+	struct rusage use;
+	(void)getrusage(RUSAGE_SELF, &use);
+	struct journal_end last = {
+		.state = state_of(w, end), .reason = reason, .exit_code = exit_code, .signal = -1, .step = atomic_load(&w->step),
+		.resumed_step = resumed_step > 0 ? resumed_step : -1, .wall_s = monotonic_s() - w->started_s,
+		.cpu_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + 1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec),
+		.max_rss = (int64_t)use.ru_maxrss * 1024,
+	};
+	struct err e = ERR_INIT;
+	if (journal_end(w->journal, &last, &e)) {
+		(void)fprintf(stderr, "ablate worker: %s\n", e.msg); /* into DIR/log; the watcher sees an attempt without an end */
+		exit_code = exit_code ? exit_code : EXIT_INCOMPLETE;
+	}
+	(void)pthread_cond_destroy(&w->wake);
+	(void)pthread_mutex_destroy(&w->mutex);
+	worker_free(w);
+	return exit_code;
+}
