@@ -1,0 +1,17 @@
+/* cell.h - identity: an arm is the SHA-256 of a finished config's canonical JSON, every default written out; a cell is
+ * an arm with a training seed, the numerics version and the content hash of the data set. Nothing else takes part:
+ * labels, metrics, budgets and the file's layout change no hash. */
+#ifndef ABLATE_CELL_H
+#define ABLATE_CELL_H
+
+#include "model/base/io.h"
+#include "model/config.h"
+
+#include <stdint.h>
+
+/* The arm's hash and, as result, the canonical JSON that was hashed (heap text). */
+char *cell_arm_json(char hex[SHA256_HEX], const struct run_config *finished);
+/* The cell's hash: of {"arm":ARM,"dataset":DATASET,"numerics":N,"seed":S}. `dataset` is "" while the data is unknown. */
+void cell_hash(char hex[SHA256_HEX], const char *arm, int64_t seed, int numerics, const char *dataset);
+
+#endif

@@ -1,0 +1,268 @@
+/* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates. */
+#include "harness/grid_private.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* ---- budget ----------------------------------------------------------------------------------------------------- */
+
+GRID_KEYS(budget_keys, "[budget]", "cell", "grid", "on_failure");
+GRID_KEYS(budget_cell_keys, "budget.cell", "wall", "retries");
+GRID_KEYS(budget_grid_keys, "budget.grid", "wall", "cells");
+
+double grid_duration(const char *text)
+{
+	double total = 0, last = 1e9;
+	if (!*text)
+		return -1;
+	while (*text) {
+		const char *end = text + strspn(text, "0123456789.");
+		double x = isdigit((unsigned char)*text) ? strtod(text, NULL) : -1;
+		double unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
+		if (!unit || unit >= last || !(x >= 0 && x * unit <= 1e9))
+			return -1;
+		total += x * unit;
+		last = unit;
+		text = end + 1;
+	}
+	return total;
+}
+
+static int read_wall(double *out, const struct toml_value *t, struct err *e)
+{
+	const char *text = NULL;
+	int rc = toml_string(&text, t, "wall", e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	*out = grid_duration(text);
+	if (*out > 0)
+		return 0;
+	return toml_err(e, toml_find(t, "wall")->value, "'%s' is no duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"", text);
+}
+
+static int read_on_failure(struct grid_budget *b, const struct toml_value *t, struct err *e)
+{
+	const char *text = NULL;
+	int rc = toml_string(&text, t, "on_failure", e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	char *end = NULL;
+	long n = !strncmp(text, "stop-after:", 11) && isdigit((unsigned char)text[11]) ? strtol(text + 11, &end, 10) : 0;
+	if (n > 0 && n <= GRID_CELLS_MAX && !*end) {
+		b->on_failure = FAILURE_STOP_AFTER;
+		b->stop_after = (int)n;
+		return 0;
+	}
+	if (strcmp(text, "continue") != 0 && strcmp(text, "stop") != 0)
+		return toml_err(e, toml_find(t, "on_failure")->value, "on_failure: '%s' is not one of continue|stop|stop-after:N", text);
+	b->on_failure = *text == 'c' ? FAILURE_CONTINUE : FAILURE_STOP;
+	return 0;
+}
+
+static int read_budget(struct grid *g, const struct toml_value *root, struct err *e)
+{
+	const struct toml_value *t = NULL, *cell = NULL, *whole = NULL;
+	struct grid_budget *b = &g->budget;
+	int rc = toml_typed(&t, root, "budget", TOML_TABLE, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (grid_closed(t, &budget_keys, e) || toml_typed(&cell, t, "cell", TOML_TABLE, e) < 0 ||
+	    toml_typed(&whole, t, "grid", TOML_TABLE, e) < 0 || read_on_failure(b, t, e))
+		return -1;
+	if (cell && (grid_closed(cell, &budget_cell_keys, e) || read_wall(&b->cell_wall_s, cell, e) ||
+	             grid_int(&b->cell_retries, cell, "retries", 0, 1000, e)))
+		return -1;
+	if (whole && (grid_closed(whole, &budget_grid_keys, e) || read_wall(&b->grid_wall_s, whole, e) ||
+	              grid_int(&b->grid_cells, whole, "cells", 1, GRID_CELLS_MAX, e)))
+		return -1;
+	if (b->grid_cells)
+		b->cells_at = grid_at(toml_find(whole, "cells")->value);
+	return 0;
+}
+
+/* ---- metrics ---------------------------------------------------------------------------------------------------- */
+
+GRID_KEYS(metric_keys, "[[metric]]", "name", "samples", "nfe", "ref", "extractor", "ci", "infinity", "agg");
+
+static int read_ints(int *v, int *n, int max, const struct toml_value *t, const char *key, int lo, int hi, struct err *e)
+{
+	const struct toml_value *array = NULL;
+	int rc = grid_need_array(&array, t, key, false, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	*n = 0;
+	if (toml_len(array) == 0 || toml_len(array) > (size_t)max)
+		return toml_err(e, array, "%s needs 1 to %d integers", key, max);
+	for (size_t i = 0; i < toml_len(array); i++) {
+		const struct toml_value *item = toml_at(array, i);
+		if (item->type != TOML_INTEGER || item->i < lo || item->i > hi)
+			return toml_err(e, item, "%s: integers from %d to %d", key, lo, hi);
+		if (*n && item->i <= v[*n - 1])
+			return toml_err(e, item, "%s must ascend", key);
+		v[(*n)++] = (int)item->i;
+	}
+	return 0;
+}
+
+static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_value *t, struct err *e)
+{
+	static const char names[] = "fid|kid|is|precision|recall";
+	int name = -1, ci = CI_NONE, agg = AGG_MEAN;
+	*m = (struct grid_metric){ .ref = "", .extractor = "", .nfe = { 1 }, .n_nfe = 1, .at = grid_at(t) };
+	if (grid_closed(t, &metric_keys, e) || grid_need_string(&m->name, t, "name", true, e) ||
+	    grid_choice(&name, t, "name", names, e) || grid_int(&m->samples, t, "samples", 2, 10000000, e) ||
+	    read_ints(m->nfe, &m->n_nfe, GRID_NFE_MAX, t, "nfe", 1, 10000, e) ||
+	    grid_need_string(&m->ref, t, "ref", false, e) < 0 || grid_need_string(&m->extractor, t, "extractor", false, e) < 0 ||
+	    grid_choice(&ci, t, "ci", "none|jackknife", e) || grid_choice(&agg, t, "agg", "mean|min3", e) ||
+	    toml_boolean(&m->infinity, t, "infinity", e) < 0)
+		return -1;
+	if (!m->samples)
+		return toml_err(e, t, "samples is missing here: the number of images is part of a metric's name");
+	m->ci = (enum metric_ci)ci;
+	m->agg = (enum metric_agg)agg;
+	for (const struct grid_metric *o = g->metrics; o < m; o++)
+		if (!strcmp(o->name, m->name) && !strcmp(o->ref, m->ref) && !strcmp(o->extractor, m->extractor) &&
+		    o->samples == m->samples)
+			return toml_err(e, t, "the same metric is at line %d", o->at.line);
+	return 0;
+}
+
+/* Is text NAME@NFE of a declared metric? */
+static bool is_metric(const struct grid *g, const char *text)
+{
+	for (int i = 0; i < g->n_metrics; i++)
+		for (int j = 0; j < g->metrics[i].n_nfe; j++) {
+			SCOPED(free) char *known = xstrfmt("%s@%d", g->metrics[i].name, g->metrics[i].nfe[j]);
+			if (!strcmp(known, text))
+				return true;
+		}
+	return false;
+}
+
+static int unknown_metric(const struct grid *g, struct grid_place at, const char *text, struct err *e)
+{
+	SCOPED(str) struct str known = { 0 };
+	for (int i = 0; i < g->n_metrics; i++)
+		for (int j = 0; j < g->metrics[i].n_nfe; j++)
+			str_addf(&known, " %s@%d", g->metrics[i].name, g->metrics[i].nfe[j]);
+	return grid_err(e, at, "'%s' is no metric of this grid; declared are%s", text, known.len ? str_text(&known) : " none");
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+GRID_KEYS(table_keys, "[[table]]", "name", "chain", "cols", "paper", "formats", "metric", "text");
+
+static int unknown_chain(const struct grid *g, const struct toml_value *at, const char *name, struct err *e)
+{
+	SCOPED(free) const char **names = xcalloc((size_t)g->n_chains, sizeof *names);
+	SCOPED(str) struct str near = { 0 };
+	for (int i = 0; i < g->n_chains; i++)
+		names[i] = g->chains[i].name;
+	str_suggest(&near, name, names, (size_t)g->n_chains);
+	return toml_err(e, at, "no chain '%s'%s", name, str_text(&near));
+}
+
+static int read_table(struct grid_table *out, struct grid *g, const struct toml_value *t, struct err *e)
+{
+	const struct toml_value *cols = NULL, *formats = NULL;
+	*out = (struct grid_table){ .chain = "", .paper = "", .metric = "", .text = "", .at = grid_at(t) };
+	if (grid_closed(t, &table_keys, e) || grid_need_string(&out->name, t, "name", true, e) ||
+	    grid_name_ok(out->name, out->at, "the name", e) || grid_need_string(&out->chain, t, "chain", false, e) < 0 ||
+	    grid_need_string(&out->paper, t, "paper", false, e) < 0 || grid_need_string(&out->metric, t, "metric", false, e) < 0 ||
+	    grid_need_string(&out->text, t, "text", false, e) < 0 || grid_need_array(&cols, t, "cols", false, e) < 0 ||
+	    grid_need_array(&formats, t, "formats", false, e) < 0)
+		return -1;
+	if (*out->chain && !grid_chain(g, out->chain))
+		return unknown_chain(g, toml_find(t, "chain")->value, out->chain, e);
+	if (*out->metric && !is_metric(g, out->metric))
+		return unknown_metric(g, grid_at(toml_find(t, "metric")->value), out->metric, e);
+	if ((cols && grid_strings(out->cols, &out->n_cols, GRID_COLS_MAX, cols, e)) ||
+	    (formats && grid_strings(out->formats, &out->n_formats, GRID_FORMATS_MAX, formats, e)))
+		return -1;
+	for (int i = 0; i < out->n_cols; i++)
+		if (strchr(out->cols[i], '@') && !is_metric(g, out->cols[i]))
+			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), out->cols[i], e);
+	for (int i = 0; i < out->n_formats; i++)
+		if (strcmp(out->formats[i], "md") != 0 && strcmp(out->formats[i], "latex") != 0 && strcmp(out->formats[i], "tex") != 0 &&
+		    strcmp(out->formats[i], "csv") != 0 && strcmp(out->formats[i], "json") != 0)
+			return toml_err(e, toml_at(formats, (size_t)i), "'%s' is not one of md|latex|tex|csv|json", out->formats[i]);
+	for (const struct grid_table *o = g->tables; o < out; o++)
+		if (!strcmp(o->name, out->name))
+			return toml_err(e, toml_find(t, "name")->value, "a table of that name is at line %d", o->at.line);
+	return 0;
+}
+
+/* ---- gates ------------------------------------------------------------------------------------------------------ */
+
+GRID_KEYS(gate_keys, "[[gate]]", "name", "metric", "arm", "against", "test", "margin", "alpha", "looks", "on_inconclusive");
+GRID_KEYS(margin_keys, "margin", "relative", "absolute");
+
+static int read_margin(struct gate_rule *r, const struct toml_value *t, struct err *e)
+{
+	const struct toml_value *margin = NULL;
+	int rc = toml_typed(&margin, t, "margin", TOML_TABLE, e);
+	if (rc < 0)
+		return -1;
+	if (rc && r->kind == GATE_NON_INFERIORITY)
+		return toml_err(e, t, "margin is missing here: a non-inferiority gate needs margin = { relative = 0.05 } or "
+		                "{ absolute = 0.1 }, chosen before looking");
+	if (rc)
+		return 0;
+	if (r->kind == GATE_SUPERIORITY)
+		return toml_err(e, margin, "a superiority gate has no margin");
+	if (grid_closed(margin, &margin_keys, e))
+		return -1;
+	if (toml_len(margin) != 1)
+		return toml_err(e, margin, "give either relative or absolute");
+	r->margin_relative = toml_find(margin, "relative") != NULL;
+	return toml_float(&r->margin, margin, r->margin_relative ? "relative" : "absolute", e) ? -1 : 0;
+}
+
+static int read_gate(struct grid_gate *out, struct grid *g, const struct toml_value *t, struct err *e)
+{
+	struct gate_rule *r = &out->rule;
+	int kind = GATE_NON_INFERIORITY, warn = 0;
+	*out = (struct grid_gate){ .at = grid_at(t), .rule = { .alpha = 0.05, .paired = g->seeds.paired } };
+	if (grid_closed(t, &gate_keys, e) || grid_need_string(&r->name, t, "name", true, e) ||
+	    grid_name_ok(r->name, out->at, "the name", e) || grid_need_string(&r->metric, t, "metric", true, e) ||
+	    grid_need_string(&r->arm, t, "arm", true, e) || grid_need_string(&r->against, t, "against", true, e) ||
+	    grid_choice(&kind, t, "test", "non-inferiority|superiority", e) || toml_float(&r->alpha, t, "alpha", e) < 0 ||
+	    read_ints(r->looks, &r->n_looks, GATE_LOOKS_MAX, t, "looks", 2, GATE_SEEDS_MAX, e) ||
+	    grid_choice(&warn, t, "on_inconclusive", "fail|warn", e))
+		return -1;
+	r->kind = (enum gate_kind)kind;
+	r->fail_on_inconclusive = !warn;
+	if (read_margin(r, t, e))
+		return -1;
+	if (!is_metric(g, r->metric))
+		return unknown_metric(g, grid_at(toml_find(t, "metric")->value), r->metric, e);
+	struct err why = ERR_INIT;
+	if (gate_rule_check(r, &why))
+		return toml_err(e, t, "%s", why.msg);
+	for (const struct grid_gate *o = g->gates; o < out; o++)
+		if (!strcmp(o->rule.name, r->name))
+			return toml_err(e, toml_find(t, "name")->value, "a gate of that name is at line %d", o->at.line);
+	return 0;
+}
+
+int grid_read_judges(struct grid *g, const struct toml_value *root, struct err *e)
+{
+	const struct toml_value *metrics = NULL, *tables = NULL, *gates = NULL;
+	int n_metrics, n_tables, n_gates;
+	if (read_budget(g, root, e) || grid_tables(&metrics, &n_metrics, root, "metric", e) ||
+	    grid_tables(&tables, &n_tables, root, "table", e) || grid_tables(&gates, &n_gates, root, "gate", e))
+		return -1;
+	g->metrics = arena_alloc(&g->arena, (size_t)n_metrics * sizeof *g->metrics);
+	for (; g->n_metrics < n_metrics; g->n_metrics++)
+		if (read_metric(&g->metrics[g->n_metrics], g, toml_at(metrics, (size_t)g->n_metrics), e))
+			return -1;
+	g->tables = arena_alloc(&g->arena, (size_t)n_tables * sizeof *g->tables);
+	for (; g->n_tables < n_tables; g->n_tables++)
+		if (read_table(&g->tables[g->n_tables], g, toml_at(tables, (size_t)g->n_tables), e))
+			return -1;
+	g->gates = arena_alloc(&g->arena, (size_t)n_gates * sizeof *g->gates);
+	for (; g->n_gates < n_gates; g->n_gates++)
+		if (read_gate(&g->gates[g->n_gates], g, toml_at(gates, (size_t)g->n_gates), e))
+			return -1;
+	return 0;
+}

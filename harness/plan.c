@@ -1,0 +1,589 @@
+/* plan.c - expansion: rows from the grid, arms from rows, cells from arms. See plan.h.
+ *
+ * Arms are told apart by their hash through a hash table, so time is linear in the rows. A row's config is built from
+ * the layers preset < [base] < row < --set; the first two are made once per preset. */
+#include "harness/plan.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- configs by layers ------------------------------------------------------------------------------------------ */
+
+struct layer { const char *preset; struct run_config config; };
+
+struct expansion {
+	struct plan *p;
+	struct grid *g;
+	const struct plan_options *opt;
+	struct layer *layers;           /* preset and [base], by preset */
+	int n_layers, cap_layers;
+	uint32_t *index, index_size;    /* arm number + 1 by hash */
+	bool *excluded;                 /* which excludes matched */
+	bool with_sets;                 /* the second of two passes applies --set */
+	struct err *e;
+};
+
+static const struct run_config *bottom(struct expansion *x, const char *preset)
+{
+	for (int i = 0; i < x->n_layers; i++)
+		if (!strcmp(x->layers[i].preset, preset))
+			return &x->layers[i].config;
+	struct layer *l = &VEC_PUSH(x->layers, x->n_layers, x->cap_layers);
+	struct err e = ERR_INIT;
+	l->preset = preset;
+	config_defaults(&l->config);
+	if (*preset && config_preset(&l->config, preset, &e))
+		BUG("a preset that was checked: %s", e.msg);
+	settings_apply(&l->config, &x->g->base);
+	return &l->config;
+}
+
+static const char *preset_of(const struct expansion *x, const struct settings *row)
+{
+	const char *preset = x->with_sets ? settings_preset(&x->g->sets) : NULL;
+	if (!preset)
+		preset = settings_preset(row);
+	if (!preset)
+		preset = settings_preset(&x->g->base);
+	return preset ? preset : "";
+}
+
+static void build(struct run_config *c, struct expansion *x, const struct settings *row)
+{
+	*c = *bottom(x, preset_of(x, row));
+	settings_apply(c, row);
+	if (x->with_sets)
+		settings_apply(c, &x->g->sets);
+}
+
+/* ---- arms ------------------------------------------------------------------------------------------------------- */
+
+static uint32_t slot_of(const char *hex)
+{
+	uint32_t h = 0;
+	for (int i = 0; i < 8; i++)
+		h = h << 4 | (uint32_t)(hex[i] <= '9' ? hex[i] - '0' : hex[i] - 'a' + 10);
+	return h;
+}
+
+static int find_arm(const struct expansion *x, const char *hash)
+{
+	uint32_t mask = x->index_size - 1;
+	for (uint32_t at = slot_of(hash) & mask; x->index_size && x->index[at]; at = (at + 1) & mask)
+		if (!strcmp(x->p->arms[x->index[at] - 1].hash, hash))
+			return (int)x->index[at] - 1;
+	return -1;
+}
+
+static void index_arm(struct expansion *x, int arm)
+{
+	uint32_t mask = x->index_size - 1, at = slot_of(x->p->arms[arm].hash) & mask;
+	while (x->index[at])
+		at = (at + 1) & mask;
+	x->index[at] = (uint32_t)arm + 1;
+}
+
+static int add_arm(struct expansion *x, const char *hash, char *json, const struct run_config *c, const char *preset)
+{
+	struct plan *p = x->p;
+	struct plan_arm *arm = &VEC_PUSH(p->arms, p->n_arms, p->cap_arms);
+	*arm = (struct plan_arm){ .config = *c, .json = json, .preset = preset };
+	memcpy(arm->hash, hash, SHA256_HEX);
+	if (2 * (uint32_t)p->n_arms > x->index_size) {
+		x->index_size = x->index_size ? 4 * x->index_size : 64;
+		x->index = xrealloc(x->index, x->index_size, sizeof *x->index);
+		memset(x->index, 0, x->index_size * sizeof *x->index);
+		for (int i = 0; i < p->n_arms; i++)
+			index_arm(x, i);
+	} else {
+		index_arm(x, p->n_arms - 1);
+	}
+	return p->n_arms - 1;
+}
+
+static void add_needs(struct plan_arm *arm, const struct grid_needs *needs)
+{
+	for (int i = 0; needs && i < needs->n; i++) {
+		bool known = false;
+		for (int j = 0; j < arm->n_needs; j++)
+			known |= !strcmp(arm->needs[j], needs->v[i]);
+		if (!known && arm->n_needs < (int)(sizeof arm->needs / sizeof *arm->needs))
+			arm->needs[arm->n_needs++] = needs->v[i];
+	}
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------------- */
+
+struct new_row {
+	const char *chain, *label, *variant;
+	struct settings set;
+	const struct grid_needs *needs[64];
+	int n_needs;
+	struct grid_place at;
+	bool include;
+};
+
+static int add_row(struct expansion *x, const struct new_row *r)
+{
+	struct plan *p = x->p;
+	struct run_config c;
+	struct err why = ERR_INIT;
+	char hash[SHA256_HEX];
+	build(&c, x, &r->set);
+	int refused = config_finish(&c, &why);
+	if (refused && !x->with_sets && x->g->sets.n)
+		return 0; /* --set may mend it: the second pass tells */
+	if (refused)
+		return grid_err(x->e, r->at, "row \"%s\": %s", r->label, why.msg);
+	char *json = cell_arm_json(hash, &c);
+	int arm = find_arm(x, hash);
+	if (arm >= 0)
+		free(json);
+	if (arm >= 0 && r->include && !x->with_sets)
+		return grid_err(x->e, r->at, "include \"%s\" repeats the row \"%s\" (line %d): the same settings", r->label,
+		                p->rows[p->arms[arm].rows[0]].name, p->rows[p->arms[arm].rows[0]].at.line);
+	if (arm < 0)
+		arm = add_arm(x, hash, json, &c, preset_of(x, &r->set));
+	struct plan_row *row = &VEC_PUSH(p->rows, p->n_rows, p->cap_rows);
+	*row = (struct plan_row){ .chain = r->chain, .label = r->label, .variant = r->variant, .arm = arm, .at = r->at };
+	row->name = *r->chain ? arena_strfmt(&p->arena, "%s/%s", r->chain, r->label) : r->label;
+	struct plan_arm *a = &p->arms[arm];
+	VEC_PUSH(a->rows, a->n_rows, a->cap_rows) = p->n_rows - 1;
+	for (int i = 0; i < r->n_needs; i++)
+		add_needs(a, r->needs[i]);
+	return 0;
+}
+
+/* ---- the product ------------------------------------------------------------------------------------------------ */
+
+static bool same_value(const struct run_config *a, const struct run_config *b, const struct knob *k)
+{
+	SCOPED(free) char *ta = config_value_text(a, k);
+	SCOPED(free) char *tb = config_value_text(b, k);
+	return !strcmp(ta, tb);
+}
+
+/* Does the row that led to c have every value of `when`? Compared as knob values, so 0.5 is 5e-1. */
+static bool matches(const struct expansion *x, const struct run_config *c, const char *preset, const struct settings *when)
+{
+	struct run_config want = *c, is = *c;
+	(void)x;
+	const char *wanted_preset = settings_preset(when);
+	if (wanted_preset && strcmp(wanted_preset, preset) != 0)
+		return false;
+	settings_apply(&want, when);
+	if (config_finish(&is, NULL) || config_finish(&want, NULL)) /* expressions cannot be evaluated: compare as written */
+		is = *c;
+	for (int i = 0; i < when->n; i++) {
+		const struct knob *k = config_find(when->v[i].key);
+		if (k && !same_value(&is, &want, k))
+			return false;
+	}
+	return true;
+}
+
+static bool is_excluded(struct expansion *x, const struct settings *row)
+{
+	if (!x->g->n_excludes)
+		return false;
+	struct run_config c;
+	bool out = false, with_sets = x->with_sets;
+	x->with_sets = false; /* --set must not make an exclude match or miss */
+	build(&c, x, row);
+	for (int i = 0; i < x->g->n_excludes; i++)
+		if (matches(x, &c, preset_of(x, row), &x->g->excludes[i].when))
+			out = x->excluded[i] = true;
+	x->with_sets = with_sets;
+	return out;
+}
+
+static const char *value_label(struct expansion *x, const struct setting *s)
+{
+	char buf[32];
+	const struct knob_value *v = &s->value;
+	switch (v->type) {
+	case VALUE_BOOL:
+		return v->b ? "true" : "false";
+	case VALUE_INT:
+		return arena_strfmt(&x->p->arena, "%lld", (long long)v->i);
+	case VALUE_DOUBLE:
+		return arena_strdup(&x->p->arena, str_double(buf, v->d));
+	case VALUE_STRING:
+		return v->s;
+	case VALUE_INTS: {
+		SCOPED(str) struct str list = { 0 };
+		for (int i = 0; i < v->list.n; i++)
+			str_addf(&list, "%s%d", i ? " " : "[", v->list.v[i]);
+		return arena_strfmt(&x->p->arena, "%s]", list.len ? str_text(&list) : "[");
+	}
+	}
+	BUG("value type %d", (int)v->type);
+}
+
+/* One point of the product: label and settings, from which value of each axis is taken. */
+static const char *point(struct expansion *x, struct settings *set, const int *at)
+{
+	SCOPED(str) struct str label = { 0 };
+	set->n = 0;
+	for (int i = 0; i < x->g->n_axes; i++) {
+		const struct grid_axis *a = &x->g->axes[i];
+		const struct setting *values = &a->values[(size_t)at[i] * (size_t)a->n_keys];
+		if (a->labels)
+			str_addf(&label, "%s%s", i ? ", " : "", a->labels[at[i]]);
+		for (int j = 0; j < a->n_keys; j++) {
+			set->v[set->n++] = values[j];
+			if (!a->labels)
+				str_addf(&label, "%s%s=%s", label.len ? ", " : "", a->keys[j], value_label(x, &values[j]));
+		}
+	}
+	return arena_strdup(&x->p->arena, str_text(&label));
+}
+
+static int add_product(struct expansion *x)
+{
+	const struct grid *g = x->g;
+	size_t n_keys = 0;
+	for (int i = 0; i < g->n_axes; i++)
+		n_keys += (size_t)g->axes[i].n_keys;
+	SCOPED(free) int *at = xcalloc((size_t)g->n_axes, sizeof *at);
+	SCOPED(free) struct setting *values = xcalloc(n_keys, sizeof *values);
+	for (;;) {
+		struct new_row r = { .chain = "", .variant = "", .set = { .v = values }, .at = g->axes[0].at };
+		r.label = point(x, &r.set, at);
+		if (!is_excluded(x, &r.set) && add_row(x, &r))
+			return -1;
+		int i = g->n_axes - 1; /* the last axis runs fastest */
+		while (i >= 0 && ++at[i] == g->axes[i].n_values)
+			at[i--] = 0;
+		if (i < 0)
+			break;
+	}
+	for (int i = 0; i < g->n_excludes; i++)
+		if (!x->excluded[i])
+			return grid_err(x->e, g->excludes[i].at, "this exclude matches no row of the product");
+	return 0;
+}
+
+static int add_includes(struct expansion *x)
+{
+	for (int i = 0; i < x->g->n_includes; i++) {
+		const struct grid_include *in = &x->g->includes[i];
+		struct new_row r = { .chain = "", .variant = "", .label = in->label, .set = in->set, .needs = { &in->needs },
+		                     .n_needs = 1, .at = in->at, .include = true };
+		if (add_row(x, &r))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- chains ----------------------------------------------------------------------------------------------------- */
+
+/* One row of a chain: the base with the steps whose bit is set in `mask` (chains that are no factorial have at most 64
+ * steps by their limit on needs). */
+static int add_chain_row(struct expansion *x, const struct grid_chain *c, const bool *on, const char *label,
+                         const char *variant)
+{
+	struct new_row r = { .chain = c->name, .label = label, .variant = variant, .at = c->at };
+	int n = 0;
+	for (int i = 0; i < c->n_steps; i++)
+		n += on[i] ? x->g->variants[c->steps[i]].set.n : 0;
+	SCOPED(free) struct setting *values = xcalloc((size_t)n, sizeof *values);
+	r.set.v = values;
+	for (int i = 0; i < c->n_steps; i++) {
+		if (!on[i])
+			continue;
+		const struct grid_variant *v = &x->g->variants[c->steps[i]];
+		memcpy(values + r.set.n, v->set.v, (size_t)v->set.n * sizeof *values);
+		r.set.n += v->set.n;
+		if (r.n_needs < (int)(sizeof r.needs / sizeof *r.needs))
+			r.needs[r.n_needs++] = &v->needs;
+	}
+	return add_row(x, &r);
+}
+
+static int add_factorial(struct expansion *x, const struct grid_chain *c, bool *on)
+{
+	for (uint64_t mask = 0; mask < (uint64_t)1 << c->n_steps; mask++) {
+		SCOPED(str) struct str label = { 0 };
+		for (int i = 0; i < c->n_steps; i++) {
+			on[i] = mask >> i & 1;
+			if (on[i])
+				str_addf(&label, "%s%s", label.len ? " + " : "", x->g->variants[c->steps[i]].label);
+		}
+		if (add_chain_row(x, c, on, mask ? arena_strdup(&x->p->arena, str_text(&label)) : "base", ""))
+			return -1;
+	}
+	return 0;
+}
+
+static int add_chain(struct expansion *x, const struct grid_chain *c)
+{
+	SCOPED(free) bool *on = xcalloc((size_t)c->n_steps, sizeof *on);
+	bool minus = c->mode == CHAIN_FULL_MINUS_ONE;
+	if (c->mode == CHAIN_FACTORIAL)
+		return add_factorial(x, c, on);
+	for (int i = 0; i < c->n_steps; i++)
+		on[i] = minus;
+	if (add_chain_row(x, c, on, minus ? "full" : "base", ""))
+		return -1;
+	for (int i = 0; i < c->n_steps; i++) {
+		const struct grid_variant *v = &x->g->variants[c->steps[i]];
+		bool single = c->mode == CHAIN_ONE_AT_A_TIME;
+		const char *label = single ? v->label : arena_strfmt(&x->p->arena, "%c %s", minus ? '-' : '+', v->label);
+		on[i] = !minus;
+		if (add_chain_row(x, c, on, label, single ? v->name : ""))
+			return -1;
+		on[i] = minus || !single;
+	}
+	return 0;
+}
+
+static int add_rows(struct expansion *x)
+{
+	const struct grid *g = x->g;
+	if ((g->n_axes && add_product(x)) || add_includes(x))
+		return -1;
+	for (int i = 0; i < g->n_chains; i++)
+		if (add_chain(x, &g->chains[i]))
+			return -1;
+	if (g->n_axes || g->n_includes || g->n_chains)
+		return 0;
+	struct new_row base = { .chain = "", .label = "base", .variant = "", .at = { g->path, 1, 1 } };
+	return add_row(x, &base);
+}
+
+/* ---- selection by label ----------------------------------------------------------------------------------------- */
+
+bool plan_row_is(const struct plan *p, const struct plan_row *row, const char *text)
+{
+	const char *hash = p->arms[row->arm].hash;
+	return !strcmp(text, row->name) || !strcmp(text, row->label) || (*row->variant && !strcmp(text, row->variant)) ||
+	       (strlen(text) >= 12 && !strncmp(hash, text, strlen(text))) || fnmatch(text, row->name, 0) == 0;
+}
+
+static int no_such_row(const struct plan *p, const char *text, struct err *e)
+{
+	SCOPED(free) const char **names = xcalloc((size_t)p->n_rows * 2, sizeof *names);
+	SCOPED(str) struct str near = { 0 };
+	size_t n = 0;
+	for (int i = 0; i < p->n_rows && i < 1000; i++) {
+		names[n++] = p->rows[i].name;
+		if (*p->rows[i].chain)
+			names[n++] = *p->rows[i].variant ? p->rows[i].variant : p->rows[i].label;
+	}
+	str_suggest(&near, text, names, n);
+	return err_code(e, EXIT_USAGE, "%s: no row is called '%s'%s", p->grid->path, text,
+	                near.len ? str_text(&near) : "; `ablate plan` lists the labels");
+}
+
+int plan_find_arm(int *arm, const struct plan *p, const char *text, struct err *e)
+{
+	int found = -1;
+	for (int i = 0; i < p->n_rows; i++) {
+		if (!plan_row_is(p, &p->rows[i], text))
+			continue;
+		if (found >= 0 && p->rows[i].arm != p->rows[found].arm)
+			return err_code(e, EXIT_USAGE, "'%s' means several arms: \"%s\" and \"%s\"", text, p->rows[found].name,
+			                p->rows[i].name);
+		found = i;
+	}
+	if (found < 0)
+		return no_such_row(p, text, e);
+	*arm = p->rows[found].arm;
+	return 0;
+}
+
+/* Keeps the rows that --only names, and the arms that they lead to. */
+static int keep_only(struct plan *p, const struct plan_options *opt, struct err *e)
+{
+	if (!opt->n_only)
+		return 0;
+	SCOPED(free) bool *keep = xcalloc((size_t)p->n_rows, sizeof *keep);
+	for (int k = 0; k < opt->n_only; k++) {
+		bool found = false;
+		for (int i = 0; i < p->n_rows; i++)
+			if (plan_row_is(p, &p->rows[i], opt->only[k]))
+				found = keep[i] = true;
+		if (!found)
+			return no_such_row(p, opt->only[k], e);
+	}
+	SCOPED(free) int *new_arm = xcalloc((size_t)p->n_arms, sizeof *new_arm);
+	int n_rows = 0, n_arms = 0;
+	for (int a = 0; a < p->n_arms; a++) {
+		bool used = false;
+		for (int i = 0; i < p->arms[a].n_rows; i++)
+			used |= keep[p->arms[a].rows[i]];
+		p->arms[a].n_rows = 0;
+		new_arm[a] = used ? n_arms : -1;
+		if (!used) {
+			free(p->arms[a].json);
+			free(p->arms[a].rows);
+		} else {
+			p->arms[n_arms++] = p->arms[a];
+		}
+	}
+	p->n_arms = n_arms;
+	for (int i = 0; i < p->n_rows; i++) {
+		if (!keep[i])
+			continue;
+		struct plan_arm *arm = &p->arms[new_arm[p->rows[i].arm]];
+		p->rows[i].arm = new_arm[p->rows[i].arm];
+		p->rows[n_rows] = p->rows[i];
+		VEC_PUSH(arm->rows, arm->n_rows, arm->cap_rows) = n_rows++;
+	}
+	p->n_rows = n_rows;
+	p->only = arena_alloc(&p->arena, (size_t)opt->n_only * sizeof *p->only);
+	for (int k = 0; k < opt->n_only; k++)
+		p->only[p->n_only++] = arena_strdup(&p->arena, opt->only[k]);
+	return 0;
+}
+
+/* ---- cells ------------------------------------------------------------------------------------------------------ */
+
+/* The data's hash per arm, asked once per data set; blocked[arm] gets the reason where there is none. */
+static void find_datasets(struct plan *p, const struct plan_options *opt, const char **blocked)
+{
+	SCOPED(free) int *asked = NULL; /* an arm per data set */
+	int n_asked = 0, cap_asked = 0;
+	for (int a = 0; opt->dataset && a < p->n_arms; a++) {
+		struct plan_arm *arm = &p->arms[a];
+		struct err e = ERR_INIT;
+		int i = 0;
+		while (i < n_asked && strcmp(p->arms[asked[i]].config.data.name, arm->config.data.name) != 0)
+			i++;
+		if (i < n_asked) {
+			memcpy(arm->dataset, p->arms[asked[i]].dataset, SHA256_HEX);
+			blocked[a] = blocked[asked[i]];
+			continue;
+		}
+		VEC_PUSH(asked, n_asked, cap_asked) = a;
+		if (opt->dataset(opt->ctx, arm->dataset, &arm->config, &e)) {
+			arm->dataset[0] = '\0';
+			blocked[a] = arena_strdup(&p->arena, e.msg);
+		}
+	}
+}
+
+static void add_cells(struct plan *p, const struct plan_options *opt)
+{
+	const struct grid_seeds *seeds = &p->grid->seeds;
+	SCOPED(free) const char **blocked = xcalloc((size_t)p->n_arms, sizeof *blocked);
+	find_datasets(p, opt, blocked);
+	p->cells = xcalloc((size_t)p->n_arms * (size_t)seeds->n_train, sizeof *p->cells);
+	for (int a = 0; a < p->n_arms; a++)
+		for (int s = 0; s < seeds->n_train; s++) {
+			struct plan_cell *cell = &p->cells[p->n_cells++];
+			cell->arm = a;
+			cell->seed = seeds->train[s];
+			cell_hash(cell->hash, p->arms[a].hash, cell->seed, NUMERICS_VERSION, p->arms[a].dataset);
+			if (blocked[a]) {
+				cell->state = CELL_BLOCKED;
+				(void)snprintf(cell->reason, sizeof cell->reason, "%s", blocked[a]);
+			}
+		}
+	for (int i = 0; opt->state && i < p->n_cells; i++)
+		if (p->cells[i].state != CELL_BLOCKED)
+			opt->state(opt->ctx, &p->cells[i], p);
+}
+
+/* ---- checks on the whole ---------------------------------------------------------------------------------------- */
+
+static int check_gates(const struct plan *p, struct err *e)
+{
+	for (int i = 0; i < p->grid->n_gates; i++) {
+		const struct grid_gate *gate = &p->grid->gates[i];
+		struct err why = ERR_INIT;
+		int arm, against = -1;
+		if (plan_find_arm(&arm, p, gate->rule.arm, &why))
+			return grid_err(e, gate->at, "arm: %s", why.msg);
+		if (strcmp(gate->rule.against, "baseline") != 0 && plan_find_arm(&against, p, gate->rule.against, &why))
+			return grid_err(e, gate->at, "against: %s", why.msg);
+		if (arm == against && !p->grid->sets.n)
+			return grid_err(e, gate->at, "arm and against are the same arm");
+	}
+	return 0;
+}
+
+static int check_budget(const struct plan *p, struct err *e)
+{
+	const struct grid_budget *b = &p->grid->budget;
+	if (!b->grid_cells || p->n_cells <= b->grid_cells)
+		return 0;
+	return grid_err(e, b->cells_at, "the plan has %d cells and the budget allows %d: raise budget.grid.cells or choose "
+	                "rows with --only", p->n_cells, b->grid_cells);
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+static void forget_rows(struct plan *p)
+{
+	for (int i = 0; i < p->n_arms; i++) {
+		free(p->arms[i].json);
+		free(p->arms[i].rows);
+	}
+	p->n_arms = p->n_rows = 0;
+}
+
+static int expand(struct expansion *x)
+{
+	/* What the file itself says is judged without --set, which may well make rows equal on purpose. */
+	if (x->g->sets.n) {
+		if (x->g->n_includes && add_rows(x))
+			return -1;
+		forget_rows(x->p);
+		memset(x->index, 0, x->index_size * sizeof *x->index);
+		x->with_sets = true;
+	}
+	if (add_rows(x))
+		return -1;
+	x->p->grid = x->g;
+	if ((!x->opt->n_only && check_gates(x->p, x->e)) || keep_only(x->p, x->opt, x->e))
+		return -1;
+	add_cells(x->p, x->opt);
+	return check_budget(x->p, x->e);
+}
+
+int plan_expand(struct plan **out, struct grid *g, const struct plan_options *opt, struct err *e)
+{
+	static const struct plan_options nothing = { 0 };
+	struct plan *p = xcalloc(1, sizeof *p);
+	struct expansion x = { .p = p, .g = g, .opt = opt ? opt : &nothing, .e = e };
+	x.excluded = xcalloc((size_t)g->n_excludes, sizeof *x.excluded);
+	int rc = expand(&x);
+	free(x.excluded);
+	free(x.layers);
+	free(x.index);
+	if (rc) {
+		p->grid = NULL; /* still the caller's */
+		plan_free(p);
+		return -1;
+	}
+	plan_hash(p);
+	*out = p;
+	return 0;
+}
+
+void plan_free(struct plan *p)
+{
+	if (!p)
+		return;
+	forget_rows(p);
+	free(p->arms);
+	free(p->rows);
+	free(p->cells);
+	grid_free(p->grid);
+	arena_release(&p->arena);
+	free(p);
+}
+
+void scoped_plan(struct plan **p)
+{
+	plan_free(*p);
+}
+
+const char *cell_state_name(enum cell_state s)
+{
+	static const char *const names[] = { "pending", "cached", "blocked" };
+	return names[s];
+}
