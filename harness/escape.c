@@ -34,6 +34,13 @@ static void escape(struct str *out, const char *text, const struct rule *rules)
 {
 	size_t n;
 	for (; *text; text += n) {
+		n = 0;
+		while (isalnum((unsigned char)text[n])) /* no rule is about letters or digits, and most text is */
+			n++;
+		if (n) {
+			str_addn(out, text, n);
+			continue;
+		}
 		if (!next(text, &n)) {
 			str_add(out, REPLACEMENT);
 			continue;

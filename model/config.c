@@ -425,6 +425,10 @@ static void add_value(struct str *s, const json_t *v)
 			add_value(s, json_array_get(v, i));
 		}
 		str_addc(s, ']');
+	} else if (json_is_integer(v)) {
+		str_addf(s, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+	} else if (json_is_boolean(v)) {
+		str_add(s, json_is_true(v) ? "true" : "false");
 	} else {
 		SCOPED(free) char *text = json_dumps(v, JSON_ENCODE_ANY);
 		REQUIRE(text);
@@ -436,7 +440,9 @@ char *config_json(const struct run_config *c)
 {
 	struct str s = { 0 };
 	for (int i = 0; i < N_KNOBS; i++) {
-		str_addf(&s, "%s\"%s\":", i ? "," : "{", knobs[i].key);
+		str_add(&s, i ? ",\"" : "{\"");
+		str_add(&s, knobs[i].key);
+		str_add(&s, "\":");
 		json_t *v = json_value(c, &knobs[i]);
 		add_value(&s, v);
 		json_decref(v);

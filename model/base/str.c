@@ -4,6 +4,7 @@
 #include "mem.h"
 
 #include <ctype.h>
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,11 +60,15 @@ void str_addf(struct str *s, const char *fmt, ...)
 	va_list ap, again;
 	va_start(ap, fmt);
 	va_copy(again, ap);
-	int n = vsnprintf(NULL, 0, fmt, ap);
+	reserve(s, 32); /* most pieces are short: they are formatted once */
+	size_t room = s->cap - s->len;
+	int n = vsnprintf(s->data + s->len, room, fmt, ap);
 	va_end(ap);
 	REQUIRE(n >= 0);
-	reserve(s, (size_t)n);
-	(void)vsnprintf(s->data + s->len, (size_t)n + 1, fmt, again);
+	if ((size_t)n >= room) {
+		reserve(s, (size_t)n);
+		(void)vsnprintf(s->data + s->len, (size_t)n + 1, fmt, again);
+	}
 	va_end(again);
 	s->len += (size_t)n;
 }
@@ -82,7 +87,8 @@ char *str_detach(struct str *s)
 
 char *str_double(char *buf, double x)
 {
-	for (int digits = 1; digits <= 17; digits++) {
+	/* %g drops trailing zeros, so 15 digits show the shortest text of every normal double that up to 15 digits can name. */
+	for (int digits = fabs(x) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
 		(void)snprintf(buf, 32, "%.*g", digits, x);
 		if (strtod(buf, NULL) == x)
 			break;
