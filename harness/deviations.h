@@ -1,0 +1,18 @@
+/* deviations.h - what a config does otherwise than the paper's full preset that it comes from.
+ *
+ * A scaled preset ("ict-cifar10-small") is compared with the preset it scales; a full one with itself, so that settings
+ * of the study show. Printed under tables, in the report and by diff-paper. */
+#ifndef ABLATE_DEVIATIONS_H
+#define ABLATE_DEVIATIONS_H
+
+#include "model/base/err.h"
+#include "model/base/mem.h"
+#include "model/config.h"
+
+struct deviation { const char *key, *ours, *paper, *source; }; /* source: the preset's locus, else the knob's; "" = none */
+
+/* Arena texts. *preset = the full preset's name. An unknown or empty preset gives none: *n = 0, *preset = "". */
+MUST_CHECK int deviations_of(const struct deviation **out, int *n, const char **preset, struct arena *arena,
+                             const struct run_config *config, const char *preset_name, struct err *e);
+
+#endif

@@ -1,0 +1,286 @@
+/* study.c - see study.h. Small plans ask the database cell by cell; large ones read each view once and sort. */
+#include "study.h"
+
+#include "stats.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BULK_FROM = 200 }; /* cells; from here on one pass over a view is cheaper than many look-ups */
+
+void study_free(struct study *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < s->plan->n_cells; i++)
+		free(s->cells[i].scores);
+	free(s->cells);
+	arena_release(&s->arena);
+	free(s);
+}
+
+void scoped_study(struct study **s)
+{
+	study_free(*s);
+}
+
+/* Cells sorted by their hash, to find the cell of a row. */
+struct index { const char *key; int cell; };
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct index *)a)->key, ((const struct index *)b)->key);
+}
+
+static const char *copy(struct study *s, const char *text)
+{
+	return text && *text ? arena_strdup(&s->arena, text) : "";
+}
+
+/* --- which cells are meant --- */
+
+static int one_identity(struct study *s, struct study_cell *c, struct err *e)
+{
+	const struct plan_arm *arm = &s->plan->arms[c->arm];
+	struct db_rows rows;
+	if (db_query(&rows, s->db, e, "SELECT c.hash, (SELECT count(*) FROM attempt a WHERE a.cell = c.hash AND a.state = 'done' AND "
+	             "a.purpose = 'run') FROM cell c WHERE c.arm = ? AND c.seed = ? AND c.numerics = ? AND (? = '' OR c.dataset = ?) "
+	             "ORDER BY 2 DESC, 1", "siiss", arm->hash, c->seed, (int64_t)NUMERICS_VERSION, arm->dataset, arm->dataset))
+		return -1;
+	int done = 0;
+	for (int k = 0; db_next(&rows); k++) {
+		if (!k)
+			c->hash = copy(s, db_text(&rows, 0));
+		done += db_int(&rows, 1) > 0;
+	}
+	if (db_done(&rows, e))
+		return -1;
+	return done < 2 ? 0 : err_code(e, EXIT_RECORD, "arm %.12s, seed %lld has results on %d data sets: put the data set in its "
+	                               "place, so that its content tells which is meant", arm->hash, (long long)c->seed, done);
+}
+
+static int all_identities(struct study *s, struct err *e)
+{
+	int n = s->plan->n_cells;
+	SCOPED(free) struct index *want = xcalloc((size_t)n + 1, sizeof *want);
+	for (int i = 0; i < n; i++)
+		want[i] = (struct index){ arena_strfmt(&s->arena, "%s %lld", s->plan->arms[s->cells[i].arm].hash,
+		                                       (long long)s->cells[i].seed), i };
+	qsort(want, (size_t)n, sizeof *want, by_key);
+	SCOPED(free) bool *found = xcalloc((size_t)n + 1, sizeof *found);
+	struct db_rows rows;
+	if (db_query(&rows, s->db, e, "SELECT arm, seed, hash, dataset FROM cell WHERE numerics = ?", "i", (int64_t)NUMERICS_VERSION))
+		return -1;
+	int twice = -1;
+	while (db_next(&rows)) {
+		char key[SHA256_HEX + 24];
+		snprintf(key, sizeof key, "%s %lld", db_text(&rows, 0), (long long)db_int(&rows, 1));
+		struct index *hit = bsearch(&(struct index){ key, 0 }, want, (size_t)n, sizeof *want, by_key);
+		if (!hit)
+			continue;
+		struct study_cell *c = &s->cells[hit->cell];
+		const char *dataset = s->plan->arms[c->arm].dataset;
+		if (*dataset && strcmp(dataset, db_text(&rows, 3)) != 0)
+			continue;
+		if (found[hit->cell])
+			twice = hit->cell;
+		found[hit->cell] = true;
+		c->hash = copy(s, db_text(&rows, 2));
+	}
+	if (db_done(&rows, e))
+		return -1;
+	return twice < 0 ? 0 : one_identity(s, &s->cells[twice], e); /* that one knows whether it matters */
+}
+
+/* --- states and scores --- */
+
+#define STATE_COLUMNS "cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), coalesce(step, 0), attempts"
+#define SCORE_COLUMNS "cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex"
+#define SCORE_ORDER " ORDER BY cell, name, nfe, weights, step, protocol, eval_seed"
+
+static void take_state(struct study *s, struct study_cell *c, struct db_rows *r)
+{
+	c->state = copy(s, db_text(r, 1));
+	c->reason = copy(s, db_text(r, 2));
+	c->attempt = copy(s, db_text(r, 3));
+	c->started = copy(s, db_text(r, 4));
+	c->ended = copy(s, db_text(r, 5));
+	c->step = db_int(r, 6);
+	c->attempts = db_int(r, 7);
+}
+
+/* Repeated texts (names, protocols) are stored once: the last of each kind is remembered. */
+struct texts { const char *name, *weights, *protocol; };
+
+static const char *again(struct study *s, const char **last, const char *text)
+{
+	if (!*last || strcmp(*last, text) != 0)
+		*last = arena_strdup(&s->arena, text);
+	return *last;
+}
+
+static bool same_score(const struct study_score *a, const struct study_score *b)
+{
+	return a->name == b->name && a->nfe == b->nfe && a->weights == b->weights && a->step == b->step && a->protocol == b->protocol;
+}
+
+static void take_score(struct study *s, struct study_cell *c, struct db_rows *r, struct texts *t, struct str *hashed)
+{
+	struct study_score x = { .name = again(s, &t->name, db_text(r, 1)), .nfe = (int)db_int(r, 2),
+		.weights = again(s, &t->weights, db_text(r, 3)), .step = db_int(r, 4), .protocol = again(s, &t->protocol, db_text(r, 5)),
+		.value = db_real(r, 6), .n = db_int(r, 7), .lo = db_real(r, 8), .hi = db_real(r, 9), .evals = 1 };
+	str_addf(hashed, "%s %s %d %s %lld %s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step, x.protocol, db_text(r, 10));
+	struct study_score *last = c->n_scores ? &c->scores[c->n_scores - 1] : NULL;
+	if (last && same_score(last, &x)) { /* a further evaluation seed */
+		last->value += (x.value - last->value) / ++last->evals;
+		return;
+	}
+	VEC_PUSH(c->scores, c->n_scores, c->cap_scores) = x;
+}
+
+static int each_cell(struct study *s, struct str *hashed, struct err *e)
+{
+	struct texts t = { 0 };
+	for (int i = 0; i < s->plan->n_cells; i++) {
+		struct study_cell *c = &s->cells[i];
+		struct db_rows rows;
+		if (one_identity(s, c, e) || db_query(&rows, s->db, e, "SELECT " STATE_COLUMNS " FROM v_attempt WHERE cell = ?", "s", c->hash))
+			return -1;
+		while (db_next(&rows))
+			take_state(s, c, &rows);
+		if (db_done(&rows, e)
+		    || db_query(&rows, s->db, e, "SELECT " SCORE_COLUMNS " FROM v_result WHERE cell = ?" SCORE_ORDER, "s", c->hash))
+			return -1;
+		while (db_next(&rows))
+			take_score(s, c, &rows, &t, hashed);
+		if (db_done(&rows, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int in_bulk(struct study *s, struct str *hashed, struct err *e)
+{
+	if (all_identities(s, e))
+		return -1;
+	int n = s->plan->n_cells;
+	SCOPED(free) struct index *by_hash = xcalloc((size_t)n + 1, sizeof *by_hash);
+	for (int i = 0; i < n; i++)
+		by_hash[i] = (struct index){ s->cells[i].hash, i };
+	qsort(by_hash, (size_t)n, sizeof *by_hash, by_key);
+	struct texts t = { 0 };
+	for (int pass = 0; pass < 2; pass++) {
+		struct db_rows rows;
+		if (db_query(&rows, s->db, e, pass ? "SELECT " SCORE_COLUMNS " FROM v_result" SCORE_ORDER
+		                                   : "SELECT " STATE_COLUMNS " FROM v_attempt", ""))
+			return -1;
+		while (db_next(&rows)) {
+			const struct index *hit = bsearch(&(struct index){ db_text(&rows, 0), 0 }, by_hash, (size_t)n, sizeof *by_hash, by_key);
+			if (hit && pass)
+				take_score(s, &s->cells[hit->cell], &rows, &t, hashed);
+			else if (hit)
+				take_state(s, &s->cells[hit->cell], &rows);
+		}
+		if (db_done(&rows, e))
+			return -1;
+	}
+	return 0;
+}
+
+static int by_line(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Lines in any order -> one hash: the order of a plan's cells is not part of the results. */
+static void hash_lines(char hex[SHA256_HEX], struct str *text)
+{
+	SCOPED(free) char **lines = NULL;
+	size_t n = 0, cap = 0;
+	for (char *p = text->data; p && *p;) {
+		char *end = strchr(p, '\n');
+		*end = '\0';
+		VEC_PUSH(lines, n, cap) = p;
+		p = end + 1;
+	}
+	if (n)
+		qsort(lines, n, sizeof *lines, by_line);
+	SCOPED(str) struct str sorted = { 0 };
+	for (size_t i = 0; i < n; i++) {
+		str_add(&sorted, lines[i]);
+		str_addc(&sorted, '\n');
+	}
+	io_sha256(hex, str_text(&sorted), sorted.len);
+}
+
+int study_load(struct study **out, struct plan *plan, struct db *db, struct err *e)
+{
+	struct study *s = xcalloc(1, sizeof *s);
+	s->plan = plan;
+	s->db = db;
+	s->cells = xcalloc((size_t)plan->n_cells + 1, sizeof *s->cells);
+	for (int i = 0; i < plan->n_cells; i++)
+		s->cells[i] = (struct study_cell){ .hash = plan->cells[i].hash, .arm = plan->cells[i].arm, .seed = plan->cells[i].seed,
+			.state = plan->cells[i].state == CELL_BLOCKED ? "blocked" : "pending",
+			.reason = plan->cells[i].state == CELL_BLOCKED ? plan->cells[i].reason : "", .attempt = "", .started = "", .ended = "" };
+	SCOPED(str) struct str hashed = { 0 };
+	if (db && (plan->n_cells < BULK_FROM ? each_cell(s, &hashed, e) : in_bulk(s, &hashed, e))) {
+		study_free(s);
+		return -1;
+	}
+	hash_lines(s->results, &hashed);
+	*out = s;
+	return 0;
+}
+
+const struct study_score *study_score(const struct study *s, const struct study_cell *c, const struct metric_ref *ref)
+{
+	static const char *const choices[] = { "ema", "student", "teacher" };
+	const char *weights = *ref->weights ? ref->weights : choices[s->plan->arms[c->arm].config.sample.weights];
+	const struct study_score *best = NULL;
+	for (int i = 0; i < c->n_scores; i++) {
+		const struct study_score *x = &c->scores[i];
+		if (strcmp(x->name, ref->name) != 0 || (ref->nfe >= 0 && x->nfe != ref->nfe) || (*x->weights && strcmp(x->weights, weights) != 0)
+		    || (ref->samples && x->n && x->n != ref->samples))
+			continue;
+		if (!best || x->step > best->step)
+			best = x;
+	}
+	return best;
+}
+
+int study_stat(struct study_stat *out, struct study *s, int arm, const struct metric_ref *ref, struct err *e)
+{
+	struct study_stat t = { .mean = NAN, .sd = NAN, .reason = "" };
+	t.value = arena_alloc(&s->arena, (size_t)s->plan->n_cells * sizeof *t.value + 1);
+	t.seed = arena_alloc(&s->arena, (size_t)s->plan->n_cells * sizeof *t.seed + 1);
+	for (int i = 0; i < s->plan->n_cells; i++) {
+		const struct study_cell *c = &s->cells[i];
+		if (c->arm != arm)
+			continue;
+		t.asked++;
+		bool done = strcmp(c->state, "done") == 0, blocked = strcmp(c->state, "blocked") == 0;
+		bool pending = !strcmp(c->state, "pending") || !strcmp(c->state, "running") || !strcmp(c->state, "stopped");
+		t.done += done, t.blocked += blocked, t.pending += pending, t.failed += !done && !blocked && !pending;
+		if (!done && !*t.reason)
+			t.reason = c->reason;
+		const struct study_score *x = study_score(s, c, ref);
+		if (!x)
+			continue;
+		if (t.protocol && strcmp(t.protocol, x->protocol) != 0)
+			return err_code(e, EXIT_RECORD, "%s of arm %.12s has two protocols, which are not comparable: %s and %s; evaluate its "
+			                "seeds the same way", ref->name, s->plan->arms[arm].hash, t.protocol, x->protocol);
+		t.protocol = x->protocol;
+		t.images = x->n;
+		t.value[t.n] = x->value;
+		t.seed[t.n++] = c->seed;
+	}
+	if (t.n) {
+		t.mean = stats_mean(t.value, t.n);
+		t.sd = stats_sd(t.value, t.n);
+	}
+	*out = t;
+	return 0;
+}

@@ -1,0 +1,581 @@
+/* table.c - from a study to the cells of a table. */
+#include "table.h"
+
+#include "deviations.h"
+
+#include "model/base/io.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PLUS_MINUS "\xc2\xb1"
+#define MINUS "\xe2\x88\x92"
+
+enum column_kind { COLUMN_METRIC, COLUMN_DELTA, COLUMN_PAPER, COLUMN_PAPER_DELTA, COLUMN_SEEDS, COLUMN_STATE, COLUMN_ARM,
+	COLUMN_PRESET, COLUMN_STEPS, COLUMN_BATCH };
+
+static const struct { const char *key, *head; enum column_kind kind; bool of_metric, numeric; } kinds[] = {
+	{ "delta", "difference", COLUMN_DELTA, true, true }, { "paper", "published", COLUMN_PAPER, true, true },
+	{ "paper-delta", "ours " MINUS " published", COLUMN_PAPER_DELTA, true, true }, { "seeds", "seeds", COLUMN_SEEDS, true, true },
+	{ "state", "state", COLUMN_STATE, false, false }, { "arm", "arm", COLUMN_ARM, false, false },
+	{ "preset", "preset", COLUMN_PRESET, false, false }, { "steps", "steps", COLUMN_STEPS, false, true },
+	{ "batch", "batch", COLUMN_BATCH, false, true },
+};
+enum { N_KINDS = sizeof kinds / sizeof *kinds, COLS_MAX = 3 * GRID_COLS_MAX };
+
+/* What is being filled. */
+struct build {
+	struct table *t;
+	struct study *s;
+	const struct grid_table *def;
+	const struct published *pub;
+	enum column_kind kind[COLS_MAX];
+	const struct plan_row **rows;
+	int n_ours;                     /* rows of the plan; the others are published only */
+	const struct published_value **theirs;
+	struct study_stat *stats;       /* (n_ours, n_cols), of the columns that speak of a metric */
+};
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	free(t->notes);
+	arena_release(&t->arena);
+	free(t);
+}
+
+void scoped_table(struct table **t)
+{
+	table_free(*t);
+}
+
+static void note(struct table *t, const char *text)
+{
+	for (int i = 0; i < t->n_notes; i++)
+		if (strcmp(t->notes[i], text) == 0)
+			return;
+	VEC_PUSH(t->notes, t->n_notes, t->cap_notes) = arena_strdup(&t->arena, text);
+}
+
+/* --- columns --- */
+
+static int add_column(struct build *b, const char *text, const struct metric_ref *before, struct err *e)
+{
+	struct table *t = b->t;
+	if (t->n_cols == COLS_MAX)
+		return err_code(e, EXIT_USAGE, "table %s has more than %d columns", t->name, COLS_MAX);
+	struct table_column *c = &t->cols[t->n_cols];
+	*c = (struct table_column){ .key = arena_strdup(&t->arena, text), .numeric = true };
+	const char *colon = strchr(text, ':');
+	for (int i = 0; i < N_KINDS; i++) {
+		size_t n = strlen(kinds[i].key);
+		if (strncmp(text, kinds[i].key, n) != 0 || (text[n] && text[n] != ':'))
+			continue;
+		b->kind[t->n_cols] = kinds[i].kind;
+		c->head = kinds[i].head;
+		c->numeric = kinds[i].numeric;
+		if (kinds[i].of_metric) {
+			if (text[n] == ':' && metric_ref_of_grid(&c->ref, b->s->plan->grid, colon + 1, e))
+				return -1;
+			if (text[n] != ':')
+				c->ref = *before;
+			if (!*c->ref.name && kinds[i].kind != COLUMN_SEEDS)
+				return err_code(e, EXIT_USAGE, "table %s: column '%s' needs a metric: %s:fid@1", t->name, text, text);
+		} else if (text[n] == ':') {
+			return err_code(e, EXIT_USAGE, "table %s: column '%s' takes no metric", t->name, kinds[i].key);
+		}
+		t->n_cols++;
+		return 0;
+	}
+	b->kind[t->n_cols] = COLUMN_METRIC;
+	if (metric_ref_of_grid(&c->ref, b->s->plan->grid, text, e)) {
+		SCOPED(str) struct str near = { 0 };
+		const char *names[N_KINDS];
+		for (int i = 0; i < N_KINDS; i++)
+			names[i] = kinds[i].key;
+		str_suggest(&near, text, names, N_KINDS);
+		return err_code(e, EXIT_USAGE, "table %s: '%s' is no column%s: a metric as fid@1, or delta, paper, paper-delta, seeds, "
+		                "state, arm, preset, steps, batch", t->name, text, str_text(&near));
+	}
+	c->higher_is_better = metric_higher_is_better(c->ref.name);
+	t->n_cols++;
+	return 0;
+}
+
+/* The metric that a bare "delta" before any metric column speaks of. */
+static int main_metric(struct metric_ref *out, struct build *b, const char *const *cols, int n, struct err *e)
+{
+	const struct grid *g = b->s->plan->grid;
+	*out = (struct metric_ref){ .nfe = -1 };
+	if (b->def && *b->def->metric)
+		return metric_ref_of_grid(out, g, b->def->metric, e);
+	for (int i = 0; i < n; i++)
+		if (strchr(cols[i], '@') && !strchr(cols[i], ':'))
+			return metric_ref_of_grid(out, g, cols[i], e);
+	if (!g->n_metrics)
+		return 0;
+	SCOPED(free) char *first = xstrfmt("%s@%d", g->metrics[0].name, g->metrics[0].nfe[0]);
+	return metric_ref_of_grid(out, g, first, e);
+}
+
+static int make_columns(struct build *b, struct err *e)
+{
+	const struct grid *g = b->s->plan->grid;
+	const char *cols[COLS_MAX];
+	int n = 0;
+	for (int i = 0; b->def && i < b->def->n_cols; i++)
+		cols[n++] = b->def->cols[i];
+	if (!n) {
+		for (int i = 0; i < g->n_metrics; i++)
+			for (int k = 0; k < g->metrics[i].n_nfe && n < COLS_MAX - 2; k++)
+				cols[n++] = arena_strfmt(&b->t->arena, "%s@%d", g->metrics[i].name, g->metrics[i].nfe[k]);
+		if (n)
+			cols[n++] = "delta";
+		cols[n++] = "seeds";
+	}
+	struct metric_ref before;
+	bool asked_paper = false;
+	for (int i = 0; i < n; i++)
+		asked_paper = asked_paper || strncmp(cols[i], "paper", 5) == 0;
+	if (main_metric(&before, b, cols, n, e))
+		return -1;
+	for (int i = 0; i < n; i++) {
+		if (add_column(b, cols[i], &before, e))
+			return -1;
+		int at = b->t->n_cols - 1;
+		if (b->kind[at] != COLUMN_METRIC)
+			continue;
+		before = b->t->cols[at].ref;
+		if (b->def && *b->def->paper && !asked_paper && (add_column(b, "paper", &before, e) || add_column(b, "paper-delta", &before, e)))
+			return -1;
+	}
+	return 0;
+}
+
+/* --- rows --- */
+
+static const char *data_of(const struct build *b, const struct plan_row *row)
+{
+	return b->s->plan->arms[row->arm].config.data.name;
+}
+
+static const char *paper_of(const struct build *b)
+{
+	return b->def && strcmp(b->def->paper, "all") != 0 ? b->def->paper : "";
+}
+
+/* The published value that answers to this row: by its label; for a chain's first row and for rows outside chains by
+ * the full preset, too. */
+static const struct published_value *published_for(const struct build *b, const struct plan_row *row, const struct metric_ref *ref)
+{
+	if (!b->pub)
+		return NULL;
+	const struct published_value *v = published_find(b->pub, paper_of(b), row->label, data_of(b, row), ref->name, ref->nfe);
+	const struct preset *scaling = NULL, *full = NULL;
+	bool plain = !*row->chain || strcmp(row->label, "base") == 0 || strcmp(row->label, "full") == 0;
+	const char *preset = b->s->plan->arms[row->arm].preset;
+	if (!v && plain && *preset && (full = config_find_preset(preset, &scaling)))
+		v = published_find(b->pub, paper_of(b), full->name, data_of(b, row), ref->name, ref->nfe);
+	return v;
+}
+
+static void make_rows(struct build *b)
+{
+	const struct plan *p = b->s->plan;
+	const struct published_value *all = NULL;
+	size_t n_all = b->pub && b->def && strcmp(b->def->paper, "all") == 0 ? published_values(&all, b->pub) : 0;
+	size_t room = (size_t)p->n_rows + n_all + 1;
+	b->rows = arena_alloc(&b->t->arena, room * sizeof *b->rows);
+	b->theirs = arena_alloc(&b->t->arena, room * sizeof *b->theirs);
+	b->t->labels = arena_alloc(&b->t->arena, room * sizeof *b->t->labels);
+	b->t->sections = arena_alloc(&b->t->arena, room * sizeof *b->t->sections);
+	bool one_chain = b->def && *b->def->chain;
+	for (int i = 0; i < p->n_rows; i++) {
+		const struct plan_row *row = &p->rows[i];
+		if (one_chain && strcmp(row->chain, b->def->chain) != 0)
+			continue;
+		int at = b->t->n_rows++;
+		b->rows[at] = row;
+		b->t->labels[at] = arena_strdup(&b->t->arena, row->label);
+		b->t->sections[at] = one_chain ? "" : arena_strdup(&b->t->arena, row->chain);
+	}
+	b->n_ours = b->t->n_rows;
+	for (size_t i = 0; i < n_all && b->n_ours; i++) {
+		const struct published_value *v = &all[i];
+		bool taken = strcmp(v->data, data_of(b, b->rows[0])) != 0;
+		for (int k = b->n_ours; k < b->t->n_rows; k++) /* one row per label, whatever its metrics */
+			taken = taken || (!strcmp(b->theirs[k]->label, v->label) && !strcmp(b->theirs[k]->paper, v->paper));
+		for (int k = 0; k < b->n_ours && !taken; k++) {
+			struct metric_ref ref = { .nfe = v->nfe };
+			snprintf(ref.name, sizeof ref.name, "%s", v->metric);
+			const struct published_value *ours = published_for(b, b->rows[k], &ref);
+			taken = ours && !strcmp(ours->label, v->label) && !strcmp(ours->paper, v->paper);
+		}
+		if (taken)
+			continue;
+		int at = b->t->n_rows++;
+		b->theirs[at] = v;
+		b->t->labels[at] = arena_strdup(&b->t->arena, v->label);
+		b->t->sections[at] = "published";
+	}
+}
+
+/* --- numbers --- */
+
+static struct study_stat *stat_at(const struct build *b, int row, int col)
+{
+	return &b->stats[row * b->t->n_cols + col];
+}
+
+/* The row that `row` is compared with: the first of its chain. */
+static int reference_of(const struct build *b, int row)
+{
+	int k = 0;
+	while (k < row && strcmp(b->rows[k]->chain, b->rows[row]->chain) != 0)
+		k++;
+	return k;
+}
+
+static int make_stats(struct build *b, struct err *e)
+{
+	b->stats = arena_alloc(&b->t->arena, (size_t)(b->n_ours * b->t->n_cols + 1) * sizeof *b->stats);
+	for (int c = 0; c < b->t->n_cols; c++) {
+		const struct metric_ref *ref = &b->t->cols[c].ref;
+		for (int r = 0; r < b->n_ours; r++)
+			if (study_stat(stat_at(b, r, c), b->s, b->rows[r]->arm, ref, e))
+				return err_in(e, "table %s, row %s", b->t->name, b->rows[r]->name);
+	}
+	return 0;
+}
+
+static int refuse_mixed(const struct build *b, int c, struct err *e)
+{
+	const char *first = NULL;
+	bool mixed = false;
+	for (int r = 0; r < b->n_ours; r++) {
+		const char *p = stat_at(b, r, c)->protocol;
+		mixed = mixed || (first && p && strcmp(first, p) != 0);
+		first = first ? first : p;
+	}
+	if (!mixed)
+		return 0;
+	SCOPED(str) struct str list = { 0 };
+	for (int r = 0; r < b->n_ours; r++) {
+		const char *p = stat_at(b, r, c)->protocol;
+		bool told = !p;
+		for (int k = 0; k < r && !told; k++)
+			told = stat_at(b, k, c)->protocol && strcmp(stat_at(b, k, c)->protocol, p) == 0;
+		if (!told)
+			str_addf(&list, "%s%s (%s)", list.len ? "; " : "", p, b->rows[r]->name);
+	}
+	return err_code(e, EXIT_RECORD, "table %s: column %s mixes protocols, which are not comparable: %s", b->t->name,
+	                b->t->cols[c].key, str_text(&list));
+}
+
+/* Decimals of a column: two significant digits of its smallest spread, else four of its largest mean. */
+static int decimals(const struct build *b, const struct metric_ref *ref)
+{
+	double sd = INFINITY, size = 0;
+	for (int c = 0; c < b->t->n_cols; c++) {
+		const struct metric_ref *r = &b->t->cols[c].ref;
+		if (strcmp(r->name, ref->name) || r->nfe != ref->nfe || strcmp(r->weights, ref->weights))
+			continue;
+		for (int k = 0; k < b->n_ours; k++) {
+			const struct study_stat *s = stat_at(b, k, c);
+			if (s->n > 1 && s->sd > 0)
+				sd = fmin(sd, s->sd);
+			if (s->n && isfinite(s->mean))
+				size = fmax(size, fabs(s->mean));
+		}
+	}
+	double d = isfinite(sd) ? 1 - floor(log10(sd)) : size > 0 ? 3 - floor(log10(size)) : 2;
+	return (int)fmin(fmax(d, 0), 6);
+}
+
+static char *signed_text(char buf[48], double x, int d)
+{
+	char digits[40];
+	snprintf(digits, sizeof digits, "%.*f", d, fabs(x));
+	bool zero = strspn(digits, "0.") == strlen(digits);
+	snprintf(buf, 48, "%s%s", zero ? "" : x < 0 ? MINUS : "+", digits);
+	return buf;
+}
+
+static const char *state_text(struct build *b, const struct study_stat *s)
+{
+	const struct { int n; const char *name; } states[] = { { s->done, "done" }, { s->failed, "failed" }, { s->blocked, "blocked" },
+	                                                       { s->pending, "pending" } };
+	struct str t = { 0 };
+	for (size_t i = 0; i < 4; i++)
+		if (states[i].n == s->asked && s->asked)
+			return states[i].name;
+		else if (states[i].n)
+			str_addf(&t, "%s%d %s", t.len ? ", " : "", states[i].n, states[i].name);
+	const char *copy = arena_strdup(&b->t->arena, str_text(&t));
+	str_release(&t);
+	return copy;
+}
+
+static struct table_cell stat_cell(struct build *b, const struct study_stat *s, int d)
+{
+	struct table_cell c = { .kind = TABLE_STAT, .value = s->mean, .sd = s->sd, .n = s->n, .asked = s->asked };
+	struct arena *a = &b->t->arena;
+	if (!s->n) {
+		c.kind = TABLE_STATE;
+		c.text = s->done && s->done == s->asked ? "not scored" : state_text(b, s);
+		return c;
+	}
+	char mean[40], sd[40] = "";
+	snprintf(mean, sizeof mean, "%.*f", d, s->mean);
+	if (s->n > 1)
+		snprintf(sd, sizeof sd, " " PLUS_MINUS " %.*f", d, s->sd);
+	c.text = isfinite(s->mean) ? arena_strfmt(a, "%s%s", mean, sd) : "diverged";
+	if (s->n < s->asked)
+		c.text = arena_strfmt(a, "%s (%d of %d)", c.text, s->n, s->asked);
+	return c;
+}
+
+static struct table_cell number_cell(struct build *b, double x, const char *text)
+{
+	return (struct table_cell){ .kind = TABLE_NUMBER, .value = x, .sd = NAN, .text = isfinite(x) ? arena_strdup(&b->t->arena, text) : "" };
+}
+
+static struct table_cell text_cell(const char *text)
+{
+	return (struct table_cell){ .kind = TABLE_TEXT, .value = NAN, .sd = NAN, .text = text };
+}
+
+static struct table_cell paper_cell(struct build *b, const struct published_value *v)
+{
+	char buf[32], text[48];
+	if (!v)
+		return number_cell(b, NAN, "");
+	snprintf(text, sizeof text, "%s%s", str_double(buf, v->value), v->confirmed ? "" : "?");
+	return number_cell(b, v->value, text);
+}
+
+static struct table_cell our_cell(struct build *b, int r, int c)
+{
+	const struct plan_arm *arm = &b->s->plan->arms[b->rows[r]->arm];
+	struct table_column *col = &b->t->cols[c];
+	const struct study_stat *s = stat_at(b, r, c);
+	const struct published_value *v;
+	struct table_cell cell;
+	char buf[48];
+	int d = *col->ref.name ? decimals(b, &col->ref) : 0, ref = reference_of(b, r);
+	switch (b->kind[c]) {
+	case COLUMN_METRIC:
+		return stat_cell(b, s, d);
+	case COLUMN_DELTA:
+		if (ref == r)
+			return text_cell(s->n ? "reference" : "");
+		return number_cell(b, s->mean - stat_at(b, ref, c)->mean, signed_text(buf, s->mean - stat_at(b, ref, c)->mean, d));
+	case COLUMN_PAPER:
+		return paper_cell(b, published_for(b, b->rows[r], &col->ref));
+	case COLUMN_PAPER_DELTA:
+		v = published_for(b, b->rows[r], &col->ref);
+		return v ? number_cell(b, s->mean - v->value, signed_text(buf, s->mean - v->value, d)) : number_cell(b, NAN, "");
+	case COLUMN_SEEDS:
+		cell = (struct table_cell){ .kind = TABLE_COUNT, .value = s->n, .sd = NAN, .n = *col->ref.name ? s->n : s->done, .asked = s->asked };
+		cell.value = cell.n;
+		cell.text = cell.n == cell.asked ? arena_strfmt(&b->t->arena, "%d", cell.n)
+		            : arena_strfmt(&b->t->arena, "%d of %d", cell.n, cell.asked);
+		return cell;
+	case COLUMN_STATE:
+		return text_cell(state_text(b, s));
+	case COLUMN_ARM:
+		return text_cell(arena_strfmt(&b->t->arena, "%.12s", arm->hash));
+	case COLUMN_PRESET:
+		return text_cell(arena_strdup(&b->t->arena, arm->preset));
+	case COLUMN_STEPS:
+	case COLUMN_BATCH:
+		d = b->kind[c] == COLUMN_STEPS ? arm->config.train.steps : arm->config.train.batch;
+		snprintf(buf, sizeof buf, "%d", d);
+		return number_cell(b, d, buf);
+	}
+	return text_cell("");
+}
+
+static struct table_cell their_cell(struct build *b, const struct published_value *v, int c)
+{
+	const struct metric_ref *ref = &b->t->cols[c].ref;
+	return b->kind[c] == COLUMN_PAPER
+		? paper_cell(b, published_find(b->pub, v->paper, v->label, v->data, ref->name, ref->nfe)) : text_cell("");
+}
+
+static void mark_best(struct build *b, int c)
+{
+	double best = NAN;
+	int rows = 0;
+	for (int pass = 0; pass < 2; pass++) {
+		for (int r = 0; r < b->n_ours; r++) {
+			struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
+			if (cell->kind != TABLE_STAT || !isfinite(cell->value) || cell->n < cell->asked)
+				continue; /* an arm that lacks seeds is not in the race */
+			if (pass)
+				cell->best = cell->value == best && rows > 1;
+			else if (rows++ == 0 || (b->t->cols[c].higher_is_better ? cell->value > best : cell->value < best))
+				best = cell->value;
+		}
+	}
+}
+
+static void fill(struct build *b)
+{
+	struct table *t = b->t;
+	t->cells = arena_alloc(&t->arena, (size_t)(t->n_rows * t->n_cols + 1) * sizeof *t->cells);
+	for (int r = 0; r < t->n_rows; r++)
+		for (int c = 0; c < t->n_cols; c++)
+			t->cells[r * t->n_cols + c] = r < b->n_ours ? our_cell(b, r, c) : their_cell(b, b->theirs[r], c);
+	for (int c = 0; c < t->n_cols; c++)
+		if (b->kind[c] == COLUMN_METRIC)
+			mark_best(b, c);
+}
+
+/* --- heads and notes --- */
+
+static void make_heads(struct build *b)
+{
+	for (int c = 0; c < b->t->n_cols; c++) {
+		struct table_column *col = &b->t->cols[c];
+		int64_t images = col->ref.samples;
+		for (int r = 0; r < b->n_ours && *col->ref.name; r++)
+			images = stat_at(b, r, c)->images ? stat_at(b, r, c)->images : images;
+		if (b->kind[c] == COLUMN_METRIC) {
+			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
+			col->head = arena_strfmt(&b->t->arena, "%s%s%s", title, *col->ref.weights ? ", " : "", col->ref.weights);
+		} else if (strchr(col->key, ':')) {
+			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
+			col->head = arena_strfmt(&b->t->arena, "%s (%s)", col->head, title);
+		}
+	}
+}
+
+static void spread_note(struct build *b)
+{
+	int least = 0, most = 0;
+	for (int r = 0; r < b->n_ours; r++) {
+		for (int c = 0; c < b->t->n_cols; c++) {
+			const struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
+			if (cell->kind != TABLE_STAT)
+				continue;
+			least = !least || cell->n < least ? cell->n : least;
+			most = cell->n > most ? cell->n : most;
+		}
+	}
+	if (most < 2)
+		return;
+	SCOPED(free) char *range = least == most ? xstrfmt("%d", most) : xstrfmt("%d to %d", least, most);
+	SCOPED(free) char *text = xstrfmt("Mean " PLUS_MINUS " sample standard deviation over %s training seeds; the best complete row is bold.", range);
+	note(b->t, text);
+}
+
+static int deviation_notes(struct build *b, struct err *e)
+{
+	bool papers = b->def && *b->def->paper;
+	for (int c = 0; c < b->t->n_cols; c++)
+		papers = papers || b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA;
+	for (int r = 0; papers && r < b->n_ours; r++) {
+		if (reference_of(b, r) != r && *b->rows[r]->chain)
+			continue; /* within a chain the label says what changes */
+		const struct plan_arm *arm = &b->s->plan->arms[b->rows[r]->arm];
+		const struct deviation *d;
+		const char *preset;
+		int n;
+		if (deviations_of(&d, &n, &preset, &b->t->arena, &arm->config, arm->preset, e))
+			return -1;
+		SCOPED(str) struct str s = { 0 };
+		for (int i = 0; i < n; i++)
+			str_addf(&s, "%s%s = %s (paper: %s)", i ? ", " : "", d[i].key, d[i].ours, d[i].paper);
+		SCOPED(free) char *text = n ? xstrfmt("%s deviates from %s in %d setting%s: %s.", b->rows[r]->label, preset, n, n == 1 ? "" : "s", s.data)
+		                            : NULL;
+		if (text)
+			note(b->t, text);
+	}
+	return 0;
+}
+
+static void paper_notes(struct build *b)
+{
+	for (int c = 0; c < b->t->n_cols; c++) {
+		if (b->kind[c] != COLUMN_PAPER || !b->pub)
+			continue;
+		for (int r = 0; r < b->t->n_rows; r++) {
+			const struct metric_ref *ref = &b->t->cols[c].ref;
+			const struct published_value *v = r < b->n_ours ? published_for(b, b->rows[r], ref)
+				: published_find(b->pub, b->theirs[r]->paper, b->theirs[r]->label, b->theirs[r]->data, ref->name, ref->nfe);
+			if (!v)
+				continue;
+			const char *cite = published_cite(b->pub, v->paper);
+			SCOPED(free) char *text = xstrfmt("Published %s of %s: %s (%s), read from: %s%s", v->metric, v->label, cite ? cite : "", v->paper,
+			                                  v->from, v->confirmed ? "." : "; not confirmed.");
+			note(b->t, text);
+		}
+	}
+}
+
+static void state_notes(struct build *b)
+{
+	for (int r = 0; r < b->n_ours; r++) {
+		const struct study_stat *s = NULL;
+		for (int c = 0; c < b->t->n_cols && !s; c++)
+			s = *b->t->cols[c].ref.name ? stat_at(b, r, c) : NULL;
+		if (!s || (!s->failed && !s->blocked))
+			continue;
+		SCOPED(free) char *text = xstrfmt("%s: %s%s%s.", b->rows[r]->name, state_text(b, s), *s->reason ? ": " : "", s->reason);
+		note(b->t, text);
+	}
+}
+
+static int make_notes(struct build *b, struct err *e)
+{
+	if (b->def && *b->def->text)
+		note(b->t, b->def->text);
+	spread_note(b);
+	for (int c = 0; c < b->t->n_cols; c++) {
+		const char *protocol = NULL;
+		for (int r = 0; r < b->n_ours && !protocol && b->kind[c] == COLUMN_METRIC; r++)
+			protocol = stat_at(b, r, c)->protocol;
+		SCOPED(free) char *text = protocol ? xstrfmt("%s: protocol %s.", b->t->cols[c].head, protocol) : NULL;
+		if (text)
+			note(b->t, text);
+	}
+	if (deviation_notes(b, e))
+		return -1;
+	paper_notes(b);
+	state_notes(b);
+	return 0;
+}
+
+int table_build(struct table **out, struct study *s, const struct grid_table *def, const struct published *pub,
+                const char *command, struct err *e)
+{
+	struct table *t = xcalloc(1, sizeof *t);
+	struct build b = { .t = t, .s = s, .def = def, .pub = pub };
+	t->name = arena_strdup(&t->arena, def ? def->name : s->plan->grid->name);
+	t->title = arena_strfmt(&t->arena, "%s%s%s", s->plan->grid->name, def ? ": " : "", def ? def->name : "");
+	t->command = arena_strdup(&t->arena, command);
+	t->results = arena_strdup(&t->arena, s->results);
+	t->cols = arena_alloc(&t->arena, COLS_MAX * sizeof *t->cols);
+	int failed = make_columns(&b, e);
+	if (!failed) {
+		make_rows(&b);
+		failed = make_stats(&b, e);
+	}
+	for (int c = 0; !failed && c < t->n_cols; c++)
+		failed = b.kind[c] == COLUMN_METRIC && refuse_mixed(&b, c, e);
+	if (!failed) {
+		make_heads(&b);
+		fill(&b);
+		failed = make_notes(&b, e);
+	}
+	if (failed) {
+		table_free(t);
+		return -1;
+	}
+	*out = t;
+	return 0;
+}

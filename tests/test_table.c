@@ -1,0 +1,304 @@
+/* test_table.c - tables from a database: numbers, states, notes, five formats, refusals, and the time they take. */
+#include "harness/table.h"
+#include "model/base/io.h"
+#include "study_fixture.h"
+
+#include <jansson.h>
+#include <time.h>
+
+#define NEAR(got, want, tol) do { double g_ = (got), w_ = (want); \
+	cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); } while (0)
+
+struct setup { struct plan *plan; struct db *db; struct study *study; struct published *pub; };
+
+static struct setup setup(const char *toml, fixture_fn *fn)
+{
+	struct setup s = { .plan = fixture_plan(toml) };
+	s.db = fixture_db("table.db", s.plan, fn, 0);
+	OK(study_load(&s.study, s.plan, s.db, e));
+	OK(published_read(&s.pub, NULL, e));
+	return s;
+}
+
+static void done(struct setup *s)
+{
+	study_free(s->study);
+	published_free(s->pub);
+	db_close(s->db);
+	plan_free(s->plan);
+}
+
+static const struct table_cell *at(const struct table *t, int row, const char *key)
+{
+	for (int c = 0; c < t->n_cols; c++)
+		if (strcmp(t->cols[c].key, key) == 0)
+			return &t->cells[row * t->n_cols + c];
+	cr_assert_fail("no column %s", key);
+	return NULL;
+}
+
+static char *written(const struct table *t, const char *format)
+{
+	struct str s = { 0 };
+	const struct table_format *f = table_format(format);
+	cr_assert_not_null(f);
+	f->write(&s, t);
+	return str_detach(&s);
+}
+
+static bool has_note(const struct table *t, const char *part)
+{
+	for (int i = 0; i < t->n_notes; i++)
+		if (strstr(t->notes[i], part))
+			return true;
+	return false;
+}
+
+Test(table, means_are_over_evaluation_seeds_first_and_the_last_step_counts)
+{
+	struct setup s = setup(fixture_grid, fixture_default);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "ablate table four.toml", e));
+	cr_assert_eq(t->n_rows, 4);
+	/* seeds 1 2 3: 9.7 10.1 10.25, each + 0.05 from the second evaluation seed */
+	const struct table_cell *c = at(t, 0, "fid@1");
+	NEAR(c->value, 10.066666666666667, 1e-12);
+	NEAR(c->sd, 0.28431203515386638, 1e-12);
+	cr_assert_str_eq(c->text, "10.07 ± 0.28");
+	cr_assert(c->best && c->n == 3);
+	cr_assert_not(at(t, 1, "fid@1")->best);
+	cr_assert_str_eq(at(t, 0, "delta")->text, "reference");
+	NEAR(at(t, 1, "delta")->value, 1.52, 1e-12);
+	cr_assert_str_eq(at(t, 1, "delta")->text, "+1.52");
+	cr_assert_str_eq(t->cols[0].head, "FID-10k, 1 step");
+	cr_assert(at(t, 1, "precision@1")->best, "more is better for precision");
+	done(&s);
+}
+
+Test(table, failed_blocked_and_missing_cells_are_shown_as_such)
+{
+	struct setup s = setup(fixture_grid, fixture_default);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", e));
+	const struct table_cell *c = at(t, 2, "fid@1");
+	cr_assert_str_eq(c->text, "12.98 ± 0.30 (2 of 3)");
+	cr_assert_str_eq(at(t, 2, "seeds")->text, "2 of 3");
+	cr_assert_str_eq(at(t, 3, "fid@1")->text, "2 blocked, 1 pending");
+	cr_assert_eq(at(t, 3, "fid@1")->kind, TABLE_STATE);
+	cr_assert(isnan(at(t, 3, "fid@1")->value));
+	cr_assert(has_note(t, "out of <memory>"));
+	cr_assert(has_note(t, "needs weights lpips-vgg"));
+	done(&s);
+}
+
+Test(table, the_published_value_stands_beside_ours_with_the_deviations)
+{
+	struct setup s = setup(fixture_grid, fixture_default);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", e));
+	NEAR(at(t, 0, "paper")->value, 2.83, 0); /* the preset's full form answers for the base */
+	NEAR(at(t, 0, "paper-delta")->value, 10.066666666666667 - 2.83, 1e-12);
+	cr_assert_str_eq(at(t, 1, "paper")->text, "");
+	cr_assert(has_note(t, "deviates from ict-cifar10"));
+	cr_assert(has_note(t, "train.steps = "));
+	cr_assert(has_note(t, "arXiv:2310.14189"));
+	cr_assert(has_note(t, "protocol fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train"));
+	done(&s);
+}
+
+Test(table, paper_all_appends_every_published_row_of_the_data_set)
+{
+	SCOPED(free) char *toml = xstrfmt("%s[[table]]\nname = \"all\"\ncols = [\"fid@1\", \"paper\", \"fid@2\", \"paper\"]\npaper = \"all\"\n", fixture_grid);
+	struct setup s = setup(toml, fixture_default);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[1], s.pub, "x", e));
+	int deep = -1, ict = 0;
+	for (int r = 0; r < t->n_rows; r++) {
+		deep = strcmp(t->labels[r], "iCT-deep") == 0 ? r : deep;
+		ict += strcmp(t->labels[r], "iCT") == 0;
+	}
+	cr_assert_geq(deep, 4);
+	cr_assert_eq(ict, 0, "our base row answers for iCT");
+	NEAR(t->cells[deep * t->n_cols + 1].value, 2.51, 0);
+	NEAR(t->cells[deep * t->n_cols + 3].value, 2.24, 0);
+	cr_assert_str_eq(t->sections[deep], "published");
+	done(&s);
+}
+
+static struct fixture_result all_done(int arm, int64_t seed)
+{
+	struct fixture_result r = fixture_default(arm, seed);
+	r.state = "done", r.reason = "";
+	return r;
+}
+
+static struct fixture_result other_protocol(int arm, int64_t seed)
+{
+	struct fixture_result r = all_done(arm, seed);
+	r.protocol = arm == 2 ? "fid:other" : r.protocol;
+	return r;
+}
+
+static struct fixture_result one_seed_differs(int arm, int64_t seed)
+{
+	struct fixture_result r = all_done(arm, seed);
+	r.protocol = seed == 2 ? "fid:other" : r.protocol;
+	return r;
+}
+
+Test(table, mixed_protocols_are_refused_with_the_list)
+{
+	struct setup s = setup(fixture_grid, other_protocol);
+	struct table *t = NULL;
+	struct err bad = ERR_INIT;
+	cr_assert_eq(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", &bad), -1);
+	cr_assert_eq(bad.code, EXIT_RECORD);
+	cr_assert(strstr(bad.msg, "fid:other") && strstr(bad.msg, "fid:inception-2015"), "%s", bad.msg);
+	done(&s);
+}
+
+Test(table, seeds_of_one_arm_with_two_protocols_are_refused)
+{
+	struct setup s = setup(fixture_grid, one_seed_differs);
+	struct table *t = NULL;
+	struct err bad = ERR_INIT;
+	cr_assert_eq(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", &bad), -1);
+	cr_assert_eq(bad.code, EXIT_RECORD);
+	done(&s);
+}
+
+static struct fixture_result one_nan(int arm, int64_t seed)
+{
+	struct fixture_result r = all_done(arm, seed);
+	r.fid = arm == 1 && seed == 2 ? NAN : r.fid;
+	return r;
+}
+
+Test(table, a_nan_is_never_a_number_nor_the_best)
+{
+	struct setup s = setup(fixture_grid, one_nan);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, NULL, NULL, "x", e));
+	cr_assert_str_eq(at(t, 1, "fid@1")->text, "diverged");
+	cr_assert(at(t, 0, "fid@1")->best && !at(t, 1, "fid@1")->best);
+	SCOPED(free) char *json = written(t, "json"), *csv = written(t, "csv");
+	cr_assert_null(strstr(json, "nan"));
+	cr_assert_null(strstr(csv, "nan"));
+	done(&s);
+}
+
+Test(table, nothing_run_yet_is_a_table_of_pending_cells)
+{
+	struct plan *p = fixture_plan(fixture_grid);
+	struct study *study;
+	OK(study_load(&study, p, NULL, e));
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, study, NULL, NULL, "x", e));
+	cr_assert_str_eq(at(t, 0, "fid@1")->text, "pending");
+	cr_assert_str_eq(at(t, 0, "seeds")->text, "0 of 3");
+	for (int i = 0, n; i < (table_formats(&n), n); i++) {
+		SCOPED(free) char *text = written(t, table_formats(&n)[i].name);
+		cr_assert(strlen(text) > 20);
+	}
+	study_free(study);
+	plan_free(p);
+}
+
+Test(table, names_are_escaped_in_every_format)
+{
+	struct setup s = setup(fixture_grid, all_done);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, NULL, NULL, "ablate table x --y\nz", e));
+	SCOPED(free) char *md = written(t, "md"), *tex = written(t, "tex"), *csv = written(t, "csv"), *json = written(t, "json");
+	cr_assert_not_null(strstr(md, "uniform noise &amp; &lt;i&gt;50%&lt;/i&gt; \\| =1+1 \\#\\_x"), "%s", md);
+	cr_assert_not_null(strstr(md, "ablate table x - -y z; results sha256:"), "%s", md);
+	cr_assert_not_null(strstr(tex, "uniform noise \\& \\textless{}i\\textgreater{}50\\%"), "%s", tex);
+	cr_assert_not_null(strstr(tex, "$\\pm$"));
+	cr_assert_not_null(strstr(csv, "single,uniform noise & <i>50%</i> | =1+1 #_x,"), "%s", csv);
+	struct json_error_t je;
+	json_t *j = json_loads(json, 0, &je);
+	cr_assert_not_null(j, "%s", je.text);
+	json_decref(j);
+	/* every row of a CSV or Markdown table has as many fields as its head */
+	int bars = -1;
+	for (char *line = strstr(md, "\n|"); line && line[1] == '|'; line = strchr(line + 1, '\n')) {
+		int n = 0;
+		for (char *p = line + 1; *p && *p != '\n'; p++)
+			n += *p == '|' && p[-1] != '\\';
+		bars = bars < 0 ? n : bars;
+		cr_assert_eq(n, bars, "%.80s", line);
+	}
+	done(&s);
+}
+
+Test(table, check_finds_the_first_line_that_differs)
+{
+	struct setup s = setup(fixture_grid, all_done);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, NULL, NULL, "x", e));
+	struct err bad = ERR_INIT;
+	static const char *const extensions[] = { "md", "tex", "csv", "json", "txt" };
+	for (int i = 0; i < 5; i++) {
+		SCOPED(free) char *path = xstrfmt("%s/t.%s", tmpdir(), extensions[i]), *text = written(t, extensions[i]);
+		OK(io_write_atomic(path, text, strlen(text), e));
+		cr_assert_eq(table_check(t, path, &bad), 0, "%s", bad.msg);
+		char *digit = strstr(text, "10.0");
+		cr_assert_not_null(digit);
+		*digit = '9';
+		OK(io_write_atomic(path, text, strlen(text), e));
+		cr_assert_eq(table_check(t, path, &bad), -1);
+		cr_assert_eq(bad.code, EXIT_RECORD);
+	}
+	cr_assert_eq(table_check(t, "x.doc", &bad), -1);
+	cr_assert_eq(bad.code, EXIT_USAGE);
+	done(&s);
+}
+
+Test(table, unknown_columns_are_named)
+{
+	SCOPED(free) char *toml = xstrfmt("%s[[table]]\nname = \"bad\"\ncols = [\"fid@1\", \"sedes\"]\n", fixture_grid);
+	struct plan *p = fixture_plan(toml);
+	struct study *study;
+	OK(study_load(&study, p, NULL, e));
+	struct err bad = ERR_INIT;
+	struct table *t = NULL;
+	/* a bare word could be a metric without steps: it is one that no run has, and says so by its state */
+	p->grid->tables[1].cols[1] = "se des";
+	cr_assert_eq(table_build(&t, study, &p->grid->tables[1], NULL, "x", &bad), -1);
+	cr_assert_eq(bad.code, EXIT_USAGE);
+	cr_assert_not_null(strstr(bad.msg, "did you mean seeds"), "%s", bad.msg);
+	study_free(study);
+	plan_free(p);
+}
+
+Test(table, bulk_and_single_reading_agree)
+{
+	SCOPED(str) struct str toml = { 0 };
+	str_add(&toml, fixture_grid);
+	str_add(&toml, "[[axis]]\nkey = \"loss.c\"\nrange = { start = 0.01, stop = 0.6, step = 0.01 }\n"); /* 60 arms more: in bulk */
+	struct plan *few = fixture_plan(fixture_grid), *many = fixture_plan(str_text(&toml));
+	cr_assert(few->n_cells < 200 && many->n_cells >= 180, "%d", many->n_cells);
+	plan_free(few);
+	struct db *db = fixture_db("bulk.db", many, all_done, 0);
+	struct study *a, *b;
+	OK(study_load(&a, many, db, e));
+	int cells = many->n_cells;
+	for (int half = 0; half < 2; half++) { /* cell by cell, in two parts */
+		struct plan part = *many;
+		part.cells = many->cells + half * (cells / 2);
+		part.n_cells = cells / 2;
+		OK(study_load(&b, &part, db, e));
+		for (int i = 0; i < part.n_cells; i++) {
+			const struct study_cell *x = &a->cells[half * (cells / 2) + i], *y = &b->cells[i];
+			cr_assert_str_eq(x->hash, y->hash);
+			cr_assert_str_eq(x->state, y->state);
+			cr_assert_eq(x->n_scores, y->n_scores);
+			for (int k = 0; k < x->n_scores; k++)
+				cr_assert(x->scores[k].value == y->scores[k].value && !strcmp(x->scores[k].name, y->scores[k].name));
+		}
+		study_free(b);
+	}
+	study_free(a);
+	db_close(db);
+	plan_free(many);
+}
