@@ -1,0 +1,36 @@
+/* blas.h - the few BLAS and LAPACK routines that metrics/linalg.c is built on, loaded at first use.
+ *
+ * OpenBLAS is loaded with dlopen instead of being linked, for two reasons. It chooses its kernels in its own
+ * constructor, from a table of processors that ends in 2022, and falls back to SSE3 ones (five times slower) on newer
+ * models: OPENBLAS_CORETYPE must be in the environment before the library is, so blas() sets it from what the
+ * processor can do (AVX-512, AVX2), loads, and takes it out again. A value that the user has set wins. And a command
+ * that computes no score pays neither for the 40 MB nor for the threads.
+ *
+ * Fortran conventions: column-major, everything by pointer. int is 32 bits (LP64). */
+#ifndef ABLATE_BLAS_H
+#define ABLATE_BLAS_H
+
+struct blas {
+	void (*gemm)(const char *ta, const char *tb, const int *m, const int *n, const int *k, const double *alpha,
+	             const double *a, const int *lda, const double *b, const int *ldb, const double *beta, double *c,
+	             const int *ldc);
+	void (*syrk)(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha, const double *a,
+	             const int *lda, const double *beta, double *c, const int *ldc);
+	void (*pstrf)(const char *uplo, const int *n, double *a, const int *lda, int *piv, int *rank, const double *tol,
+	              double *work, int *info);
+	void (*geqrf)(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
+	              int *info);
+	void (*gebrd)(const int *m, const int *n, double *a, const int *lda, double *d, double *e, double *tauq, double *taup,
+	              double *work, const int *lwork, int *info);
+	void (*bdsqr)(const char *uplo, const int *n, const int *ncvt, const int *nru, const int *ncc, double *d, double *e,
+	              double *vt, const int *ldvt, double *u, const int *ldu, double *c, const int *ldc, double *work,
+	              int *info);
+	void (*syevd)(const char *job, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
+	              const int *lwork, int *iwork, const int *liwork, int *info);
+	char *(*corename)(void);
+};
+
+/* The loaded table; never NULL. A machine without libopenblas.so.0 is a broken installation: BUG() names the package. */
+const struct blas *blas(void);
+
+#endif

@@ -1,0 +1,168 @@
+/* linalg.c - see linalg.h. */
+#include "linalg.h"
+
+#include "blas.h"
+#include "model/base/mem.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *linalg_core(void)
+{
+	return blas()->corename();
+}
+
+void linalg_gemm_nt(double *c, const double *a, const double *b, int m, int n, int k, double alpha, double beta)
+{
+	if (m == 0 || n == 0)
+		return;
+	blas()->gemm("T", "N", &n, &m, &k, &alpha, b, &k, a, &k, &beta, c, &n);
+}
+
+void linalg_syrk_upper(double *c, const double *x, int n, int d)
+{
+	static const double one = 1;
+	if (n)
+		blas()->syrk("L", "N", &d, &n, &one, x, &d, &one, c, &d); /* lower in column-major = upper in ours */
+}
+
+void linalg_mirror(double *c, int d)
+{
+	for (int64_t i = 0; i < d; i++)
+		for (int64_t j = i + 1; j < d; j++)
+			c[j * d + i] = c[i * d + j];
+}
+
+/* What cov - F^T F is: its trace and largest element. */
+static void left_over(double *trace, double *max, const double *cov, const double *f, int rank, int d)
+{
+	static const double minus = -1, one = 1;
+	double *rest = xmalloc(sizeof *rest * (size_t)d * (size_t)d);
+	memcpy(rest, cov, sizeof *rest * (size_t)d * (size_t)d);
+	if (rank)
+		blas()->syrk("L", "N", &d, &rank, &minus, f, &d, &one, rest, &d);
+	*trace = *max = 0;
+	for (int64_t i = 0; i < d; i++) {
+		*trace += rest[i * d + i];
+		for (int64_t j = i; j < d; j++)
+			*max = fmax(*max, fabs(rest[i * d + j]));
+	}
+	free(rest);
+}
+
+void linalg_factor(double **f, int *rank, double *left_trace, double *left_max, const double *cov, int d)
+{
+	size_t n = (size_t)d * (size_t)d;
+	double *a = xmalloc(sizeof *a * n), *work = xmalloc(sizeof *work * 2 * (size_t)d);
+	int *piv = xmalloc(sizeof *piv * (size_t)d), info, r = 0;
+	double top = 0, tol;
+	memcpy(a, cov, sizeof *a * n);
+	for (int64_t i = 0; i < d; i++)
+		top = fmax(top, cov[i * (d + 1)]);
+	tol = d * DBL_EPSILON * top;
+	if (top > 0)
+		blas()->pstrf("L", &d, a, &d, piv, &r, &tol, work, &info);
+	/* Column k of L is row k of F, with its entries put back where the pivoting took them from. */
+	double *out = xcalloc(r ? (size_t)r : 1, sizeof *out * (size_t)d);
+	for (int64_t k = 0; k < r; k++)
+		for (int64_t i = k; i < d; i++)
+			out[k * d + piv[i] - 1] = a[k * d + i];
+	*left_trace = *left_max = 0;
+	if (r < d)
+		left_over(left_trace, left_max, cov, out, r, d);
+	free(a);
+	free(work);
+	free(piv);
+	*f = out;
+	*rank = r;
+}
+
+/* R of a QR of the column-major m x n matrix a, as an n x n matrix; used when m is well above n. */
+static void triangle_of(double *r, double *a, int m, int n)
+{
+	int lwork = n * 64, info;
+	double *tau = xmalloc(sizeof *tau * (size_t)n), *work = xmalloc(sizeof *work * (size_t)lwork);
+	blas()->geqrf(&m, &n, a, &m, tau, work, &lwork, &info);
+	for (int64_t j = 0; j < n; j++)
+		for (int64_t i = 0; i < n; i++)
+			r[j * n + i] = i <= j ? a[j * m + i] : 0;
+	free(tau);
+	free(work);
+}
+
+/* Bidiagonal form, then its singular values by the qd iteration: dgesdd without vectors, minus its copies. */
+static double sum_of_singular(double *a, int m, int n)
+{
+	static const int zero = 0, one = 1;
+	int lwork = 64 * (m + n), info;
+	size_t s = (size_t)n;
+	double *d = xmalloc(sizeof *d * s), *e = xcalloc(s, sizeof *e), *tau = xmalloc(sizeof *tau * 2 * s);
+	double *work = xmalloc(sizeof *work * (size_t)lwork), none = 0, sum = 0;
+	blas()->gebrd(&m, &n, a, &m, d, e, tau, tau + n, work, &lwork, &info);
+	blas()->bdsqr("U", &n, &zero, &zero, &zero, d, e, &none, &one, &none, &one, &none, &one, work, &info);
+	if (info)
+		BUG("singular values did not converge: %d", info);
+	for (int i = n; i-- > 0;) /* smallest first */
+		sum += d[i];
+	free(d);
+	free(e);
+	free(tau);
+	free(work);
+	return sum;
+}
+
+static void transpose(double *out, const double *a, int m, int n)
+{
+	for (int64_t i = 0; i < m; i++)
+		for (int64_t j = 0; j < n; j++)
+			out[j * m + i] = a[i * n + j];
+}
+
+double linalg_nuclear(double *a, int m, int n)
+{
+	if (m == 0 || n == 0)
+		return 0;
+	/* Row-major m x n is column-major n x m: tall when n >= m; otherwise turn it. */
+	double *turned = NULL, *tall = a, *triangle = NULL;
+	int rows = n, cols = m;
+	if (n < m) {
+		turned = xmalloc(sizeof *turned * (size_t)m * (size_t)n);
+		transpose(turned, a, m, n);
+		tall = turned;
+		rows = m;
+		cols = n;
+	}
+	if (rows > cols + cols / 4) {
+		triangle = xmalloc(sizeof *triangle * (size_t)cols * (size_t)cols);
+		triangle_of(triangle, tall, rows, cols);
+		tall = triangle;
+		rows = cols;
+	}
+	double sum = sum_of_singular(tall, rows, cols);
+	free(turned);
+	free(triangle);
+	return sum;
+}
+
+double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, int d)
+{
+	if (r1 == 0 || r2 == 0)
+		return 0;
+	double *c = xmalloc(sizeof *c * (size_t)r1 * (size_t)r2);
+	linalg_gemm_nt(c, f1, f2, r1, r2, d, 1, 0);
+	double sum = linalg_nuclear(c, r1, r2);
+	free(c);
+	return sum;
+}
+
+void linalg_eigenvalues(double *w, double *a, int d)
+{
+	int lwork = 66 * d + 1, liwork = 1, info;
+	double *work = xmalloc(sizeof *work * (size_t)lwork);
+	blas()->syevd("N", "L", &d, a, &d, w, work, &lwork, &liwork, &liwork, &info);
+	if (info)
+		BUG("eigenvalues did not converge: %d", info);
+	free(work);
+}

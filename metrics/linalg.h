@@ -1,0 +1,35 @@
+/* linalg.h - the dense linear algebra of the scores, in double, row-major.
+ *
+ * The heart of FID is tr (S1 S2)^(1/2). With factors S = F^T F it is the nuclear norm (sum of singular values) of
+ * F1 F2^T: exact for any rank, no square root of a tiny eigenvalue, no regularisation. A factor is either the centred
+ * features themselves (n <= d) or a pivoted Cholesky factor of the covariance, which finds its rank. */
+#ifndef ABLATE_LINALG_H
+#define ABLATE_LINALG_H
+
+#include "model/base/err.h"
+
+#include <stdint.h>
+
+/* Which kernels OpenBLAS runs ("SkylakeX"), for `ablate doctor`. Loads it. */
+const char *linalg_core(void);
+
+/* c[m,n] = alpha * a[m,k] b[n,k]^T + beta * c. */
+void linalg_gemm_nt(double *c, const double *a, const double *b, int m, int n, int k, double alpha, double beta);
+/* The upper triangle of c[d,d] += x[n,d]^T x[n,d]. */
+void linalg_syrk_upper(double *c, const double *x, int n, int d);
+/* Copies the upper triangle of c[d,d] to the lower. */
+void linalg_mirror(double *c, int d);
+
+/* F [rank, d] with cov = F^T F, heap, owned by the caller. What is left over is not silently dropped: *left_trace is its
+ * trace (>= 0 up to rounding) and *left_max its largest element by magnitude; both 0 at full rank. A matrix with a
+ * negative eigenvalue shows as a left_max far above rounding. Work: d^2 rank. */
+void linalg_factor(double **f, int *rank, double *left_trace, double *left_max, const double *cov, int d);
+
+/* ||f1 f2^T||_*, f1 [r1, d], f2 [r2, d]. Error about eps * the largest singular value * min(r1, r2)^(1/2). */
+double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, int d);
+/* Sum of the singular values of a [m, n]; destroys a. */
+double linalg_nuclear(double *a, int m, int n);
+/* Eigenvalues of a symmetric a [d, d], ascending; destroys a. */
+void linalg_eigenvalues(double *w, double *a, int d);
+
+#endif
