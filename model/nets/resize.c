@@ -1,0 +1,207 @@
+/* resize.c - see resize.h. Each kind is a list of weighted source positions per output position along one axis; a
+ * picture is the horizontal list applied to rows, then the vertical one. Nothing here may be contracted into fused
+ * multiply-adds, since "clean" is compared bit for bit: the file is compiled for the baseline processor. */
+#include "resize.h"
+
+#include "model/base/mem.h"
+#include "model/base/str.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[RESIZE_N_KINDS] = { "torch-bilinear", "tf-bilinear", "clean" };
+
+const char *resize_name(enum resize_kind kind)
+{
+	return names[kind];
+}
+
+int resize_by_name(enum resize_kind *out, const char *name, struct err *e)
+{
+	for (int i = 0; i < RESIZE_N_KINDS; i++)
+		if (strcmp(names[i], name) == 0) {
+			*out = (enum resize_kind)i;
+			return 0;
+		}
+	return err_code(e, EXIT_USAGE, "no resize '%s'; there are: torch-bilinear, tf-bilinear, clean", name);
+}
+
+/* One output position: weights w[0..n) of source positions from, from + 1, ... */
+struct tap { int from, n; double *w; };
+struct axis { struct tap *taps; double *weights; };
+
+/* Pillow's cubic with a = -1/2, in the order of operations that its results depend on. */
+static double cubic(double x)
+{
+	const double a = -0.5;
+	x = x < 0 ? -x : x;
+	if (x < 1)
+		return ((a + 2.0) * x - (a + 3.0)) * x * x + 1;
+	if (x < 2)
+		return (((x - 5) * x + 8) * x - 4) * a;
+	return 0;
+}
+
+static void clean_axis(struct axis *ax, int out, int in)
+{
+	double scale = (double)in / out, wide = scale < 1 ? 1 : scale, support = 2.0 * wide;
+	int most = (int)ceil(support) * 2 + 1;
+	ax->weights = xcalloc((size_t)out * (size_t)most, sizeof *ax->weights);
+	for (int i = 0; i < out; i++) {
+		double centre = (i + 0.5) * scale, sum = 0, inverse = 1.0 / wide;
+		int from = (int)(centre - support + 0.5), to = (int)(centre + support + 0.5);
+		from = from < 0 ? 0 : from;
+		to = to > in ? in : to;
+		struct tap *t = &ax->taps[i];
+		*t = (struct tap){ from, to - from, ax->weights + (size_t)i * (size_t)most };
+		for (int k = 0; k < t->n; k++) {
+			t->w[k] = cubic((k + from - centre + 0.5) * inverse);
+			sum += t->w[k];
+		}
+		for (int k = 0; k < t->n && sum != 0; k++)
+			t->w[k] /= sum;
+	}
+}
+
+static void bilinear_axis(struct axis *ax, int out, int in, enum resize_kind kind)
+{
+	ax->weights = xcalloc((size_t)out * 2, sizeof *ax->weights);
+	double scale = (double)in / out;
+	if (kind == RESIZE_TF_BILINEAR)
+		scale = (double)((float)in / (float)out);
+	for (int i = 0; i < out; i++) {
+		double x = kind == RESIZE_TF_BILINEAR ? i * scale : (i + 0.5) * scale - 0.5;
+		x = x < 0 ? 0 : x;
+		int from = (int)x;
+		from = from > in - 1 ? in - 1 : from;
+		double frac = x - from;
+		struct tap *t = &ax->taps[i];
+		*t = (struct tap){ from, from + 1 < in ? 2 : 1, ax->weights + 2 * (size_t)i };
+		t->w[0] = t->n == 2 ? 1 - frac : 1;
+		t->w[1] = frac;
+	}
+}
+
+static void axis_init(struct axis *ax, int out, int in, enum resize_kind kind)
+{
+	ax->taps = xcalloc((size_t)out, sizeof *ax->taps);
+	if (kind == RESIZE_CLEAN)
+		clean_axis(ax, out, in);
+	else
+		bilinear_axis(ax, out, in, kind);
+}
+
+static void axis_release(struct axis *ax)
+{
+	free(ax->taps);
+	free(ax->weights);
+}
+
+static void bilinear(float *dst, const struct axis *ys, int dh, const struct axis *xs, int dw, const float *src, int sw, int c)
+{
+	size_t row = (size_t)sw * (size_t)c;
+	for (int y = 0; y < dh; y++) {
+		const struct tap *v = &ys->taps[y];
+		const float *r0 = src + (size_t)v->from * row, *r1 = v->n == 2 ? r0 + row : r0;
+		double b1 = v->n == 2 ? v->w[1] : 0, b0 = v->w[0];
+		for (int x = 0; x < dw; x++) {
+			const struct tap *h = &xs->taps[x];
+			size_t p0 = (size_t)h->from * (size_t)c, p1 = h->n == 2 ? p0 + (size_t)c : p0;
+			double a1 = h->n == 2 ? h->w[1] : 0, a0 = h->w[0];
+			for (int k = 0; k < c; k++) {
+				double top = a0 * (double)r0[p0 + (size_t)k] + a1 * (double)r0[p1 + (size_t)k];
+				double low = a0 * (double)r1[p0 + (size_t)k] + a1 * (double)r1[p1 + (size_t)k];
+				*dst++ = (float)(b0 * top + b1 * low);
+			}
+		}
+	}
+}
+
+/* Pillow skips a pass along an axis whose size does not change. */
+static void clean(float *dst, const struct axis *ys, int dh, const struct axis *xs, int dw, const float *src, int sh, int sw,
+                  int c)
+{
+	SCOPED(free) float *mid = xmalloc((size_t)sh * (size_t)dw * (size_t)c * sizeof *mid);
+	for (int y = 0; y < sh; y++)
+		for (int x = 0; x < dw; x++)
+			for (int k = 0; k < c; k++) {
+				const float *row = src + (size_t)y * (size_t)sw * (size_t)c + k;
+				const struct tap *t = &xs->taps[x];
+				double sum = 0;
+				for (int i = 0; i < t->n; i++)
+					sum += (double)row[(size_t)(t->from + i) * (size_t)c] * t->w[i];
+				mid[((size_t)y * (size_t)dw + (size_t)x) * (size_t)c + (size_t)k] =
+				        dw == sw ? row[(size_t)x * (size_t)c] : (float)sum;
+			}
+	size_t n = (size_t)dw * (size_t)c;
+	for (int y = 0; y < dh; y++)
+		for (size_t i = 0; i < n; i++) {
+			const struct tap *t = &ys->taps[y];
+			double sum = 0;
+			for (int k = 0; k < t->n; k++)
+				sum += (double)mid[(size_t)(t->from + k) * n + i] * t->w[k];
+			float v = dh == sh ? mid[(size_t)y * n + i] : (float)sum;
+			dst[(size_t)y * n + i] = v < 0 ? 0 : v > 255 ? 255 : v;
+		}
+}
+
+void resize_f32(float *dst, int dh, int dw, const float *src, int sh, int sw, int c, enum resize_kind kind)
+{
+	struct axis ys, xs;
+	axis_init(&ys, dh, sh, kind);
+	axis_init(&xs, dw, sw, kind);
+	if (kind == RESIZE_CLEAN)
+		clean(dst, &ys, dh, &xs, dw, src, sh, sw, c);
+	else
+		bilinear(dst, &ys, dh, &xs, dw, src, sw, c);
+	axis_release(&ys);
+	axis_release(&xs);
+}
+
+void resize_u8(float *dst, int dh, int dw, const uint8_t *src, int sh, int sw, int c_src, enum resize_kind kind)
+{
+	size_t n = (size_t)sh * (size_t)sw;
+	SCOPED(free) float *rgb = xmalloc(3 * n * sizeof *rgb);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < 3; k++)
+			rgb[3 * i + k] = c_src == 1 ? src[i] : src[3 * i + k];
+	resize_f32(dst, dh, dw, rgb, sh, sw, 3, kind);
+}
+
+void resize_backward(float *d_src, int sh, int sw, const float *d_dst, int dh, int dw, int c)
+{
+	struct axis ys, xs;
+	axis_init(&ys, dh, sh, RESIZE_TORCH_BILINEAR);
+	axis_init(&xs, dw, sw, RESIZE_TORCH_BILINEAR);
+	SCOPED(free) double *sum = xcalloc((size_t)sh * (size_t)sw * (size_t)c, sizeof *sum);
+	for (int y = 0; y < dh; y++)
+		for (int x = 0; x < dw; x++, d_dst += c)
+			for (int i = 0; i < ys.taps[y].n; i++)
+				for (int j = 0; j < xs.taps[x].n; j++) {
+					double w = ys.taps[y].w[i] * xs.taps[x].w[j];
+					size_t at = ((size_t)(ys.taps[y].from + i) * (size_t)sw + (size_t)(xs.taps[x].from + j)) * (size_t)c;
+					for (int k = 0; k < c; k++)
+						sum[at + (size_t)k] += w * (double)d_dst[k];
+				}
+	for (size_t i = 0; i < (size_t)sh * (size_t)sw * (size_t)c; i++)
+		d_src[i] += (float)sum[i];
+	axis_release(&ys);
+	axis_release(&xs);
+}
+
+int u8_rule_by_name(enum u8_rule *out, const char *name, struct err *e)
+{
+	if (strcmp(name, "round") != 0 && strcmp(name, "truncate") != 0)
+		return err_code(e, EXIT_USAGE, "no uint8 rule '%s'; there are: round, truncate", name);
+	*out = *name == 'r' ? U8_ROUND : U8_TRUNCATE;
+	return 0;
+}
+
+void u8_from_f32(uint8_t *dst, const float *src, size_t n, enum u8_rule rule)
+{
+	for (size_t i = 0; i < n; i++) {
+		float v = rule == U8_ROUND ? src[i] * 127.5f + 128.0f : (src[i] + 1.0f) * 127.5f;
+		dst[i] = v >= 255 ? 255 : v > 0 ? (uint8_t)v : 0; /* NaN fails both comparisons */
+	}
+}

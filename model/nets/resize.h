@@ -1,0 +1,37 @@
+/* resize.h - picture resampling as the published scores did it, by name, since FIDs of different resamplings differ by
+ * points:
+ *   torch-bilinear  half-pixel centres, edge clamped, no antialias (F.interpolate(mode="bilinear", align_corners=False);
+ *                   pytorch-fid, and LPIPS at 224)
+ *   tf-bilinear     TensorFlow 1's: source = i * (in/out) with the ratio rounded to float, no half pixel (torch-fidelity,
+ *                   StyleGAN, EDM, clean-fid's legacy_tensorflow)
+ *   clean           Pillow's bicubic on floats, a = -1/2, support widened when shrinking (clean-fid); bit-exact: sums in
+ *                   double, horizontal pass rounded to float, then vertical
+ * Bilinear values are computed in double and rounded once. Layout H,W,C. */
+#ifndef ABLATE_RESIZE_H
+#define ABLATE_RESIZE_H
+
+#include "model/base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum resize_kind { RESIZE_TORCH_BILINEAR, RESIZE_TF_BILINEAR, RESIZE_CLEAN, RESIZE_N_KINDS };
+
+const char *resize_name(enum resize_kind kind);
+/* An unknown name is a usage error that lists the known ones. */
+MUST_CHECK int resize_by_name(enum resize_kind *out, const char *name, struct err *e);
+
+/* dst[dh][dw][c] from src[sh][sw][c]. Clean results are clipped to 0..255, as clean-fid does. */
+void resize_f32(float *dst, int dh, int dw, const float *src, int sh, int sw, int c, enum resize_kind kind);
+/* The same of bytes (values 0..255); c_src = 1 is repeated into c = 3. */
+void resize_u8(float *dst, int dh, int dw, const uint8_t *src, int sh, int sw, int c_src, enum resize_kind kind);
+/* The transpose of torch-bilinear: d_src[sh][sw][c] += gradient of dst. */
+void resize_backward(float *d_src, int sh, int sw, const float *d_dst, int dh, int dw, int c);
+
+/* How samples in [-1,1] become bytes: "round" = floor(127.5 x + 128), half up (EDM, ECT); "truncate" =
+ * floor(127.5 (x + 1)) (CT, CM); both clip to 0..255 and make NaN 0. They differ by half a grey level. */
+enum u8_rule { U8_ROUND, U8_TRUNCATE };
+MUST_CHECK int u8_rule_by_name(enum u8_rule *out, const char *name, struct err *e);
+void u8_from_f32(uint8_t *dst, const float *src, size_t n, enum u8_rule rule);
+
+#endif
