@@ -73,6 +73,8 @@ void st_to_f64(double *dst, const struct st_tensor *t);
 MUST_CHECK int safetensors_write(const char *path, const struct st_tensor *tensors, size_t n, const struct st_meta *meta,
                                  size_t n_meta, char sha256[SHA256_HEX], struct err *e);
 void safetensors_sha256(char sha256[SHA256_HEX], const struct safetensors *st);
+/* The payload hash that writing these tensors would give. */
+void safetensors_payload_sha256(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n);
 
 /* IEEE half and bfloat16 bit patterns. To float is exact; from float rounds to nearest, ties to even, NaN stays NaN. */
 float st_f16_to_f32(uint16_t h);

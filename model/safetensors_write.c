@@ -97,13 +97,38 @@ static int write_payload(struct io_atomic *f, SHA2_CTX *sha, const struct st_ten
 	return 0;
 }
 
-int safetensors_write(const char *path, const struct st_tensor *tensors, size_t n, const struct st_meta *meta, size_t n_meta,
-                      char sha256[SHA256_HEX], struct err *e)
+/* Heap: the tensors in payload order. */
+static const struct st_tensor **in_payload_order(const struct st_tensor *tensors, size_t n)
 {
-	SCOPED(free) const struct st_tensor **order = xcalloc(n, sizeof *order);
+	const struct st_tensor **order = xcalloc(n, sizeof *order);
 	for (size_t i = 0; i < n; i++)
 		order[i] = &tensors[i];
 	qsort(order, n, sizeof *order, payload_order);
+	return order;
+}
+
+static void finish_hex(char sha256[SHA256_HEX], SHA2_CTX *sha)
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA256Final(digest, sha);
+	for (size_t i = 0; i < sizeof digest; i++)
+		(void)snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
+}
+
+void safetensors_payload_sha256(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n)
+{
+	SCOPED(free) const struct st_tensor **order = in_payload_order(tensors, n);
+	SHA2_CTX sha;
+	SHA256Init(&sha);
+	for (size_t i = 0; i < n; i++)
+		SHA256Update(&sha, order[i]->data, st_bytes(order[i]));
+	finish_hex(sha256, &sha);
+}
+
+int safetensors_write(const char *path, const struct st_tensor *tensors, size_t n, const struct st_meta *meta, size_t n_meta,
+                      char sha256[SHA256_HEX], struct err *e)
+{
+	SCOPED(free) const struct st_tensor **order = in_payload_order(tensors, n);
 	SCOPED(str) struct str header = { 0 };
 	build_header(&header, order, n, meta, n_meta);
 
@@ -117,11 +142,7 @@ int safetensors_write(const char *path, const struct st_tensor *tensors, size_t 
 			return -1;
 	if (io_atomic_commit(&f, e))
 		return -1;
-	if (sha256) {
-		uint8_t digest[SHA256_DIGEST_LENGTH];
-		SHA256Final(digest, &sha);
-		for (size_t i = 0; i < sizeof digest; i++)
-			(void)snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
-	}
+	if (sha256)
+		finish_hex(sha256, &sha);
 	return 0;
 }

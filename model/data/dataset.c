@@ -1,0 +1,286 @@
+/* dataset.c - see dataset.h. */
+#include "model/data/dataset.h"
+
+#include "model/base/mem.h"
+#include "model/base/rng.h"
+#include "model/data/cifar.h"
+#include "model/data/idx.h"
+#include "model/data/shapes.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define NUMERICS_OF_DATA 1 /* bumped when the same files would decode to other bytes */
+
+void dataset_release(struct dataset *d)
+{
+	free(d->images);
+	free(d->labels);
+	*d = (struct dataset){ 0 };
+}
+
+/* ---- IDX ---------------------------------------------------------------------------------------------------------- */
+
+/* The first of the usual spellings that exists: train-images-idx3-ubyte.gz, train-images.idx, ... Heap text or NULL. */
+static char *idx_path(const char *folder, enum data_split split, const char *what, int dims)
+{
+	static const char *const endings[] = { "-ubyte.gz", "-ubyte", NULL };
+	const char *prefix = split == SPLIT_TRAIN ? "train" : "t10k";
+	for (int i = 0; endings[i]; i++)
+		for (int d = dims; d <= (dims > 1 ? 4 : 1); d++) {
+			char *path = xstrfmt("%s/%s-%s-idx%d%s", folder, prefix, what, d, endings[i]);
+			if (io_exists(path))
+				return path;
+			free(path);
+		}
+	return NULL;
+}
+
+static int read_idx(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e)
+{
+	SCOPED(free) char *images = idx_path(folder, split, "images", 3), *labels = idx_path(folder, split, "labels", 1);
+	if (!images || !labels)
+		return err_set(e, "%s: no %s-%s-idx file", folder, split == SPLIT_TRAIN ? "train" : "t10k", images ? "labels" : "images");
+	struct idx x = { 0 }, y = { 0 };
+	if (idx_open(&x, images, e) || idx_open(&y, labels, e)) {
+		idx_release(&x);
+		return -1;
+	}
+	int rc = 0;
+	int64_t c = x.n_dims == 4 ? x.dims[3] : 1;
+	if (x.n_dims < 3 || x.dims[1] != shape->h || x.dims[2] != shape->w || c != shape->c)
+		rc = err_set(e, "%s: images are not %dx%dx%d", images, shape->h, shape->w, shape->c);
+	else if (y.n_dims != 1 || y.dims[0] != x.dims[0])
+		rc = err_set(e, "%s: %" PRId64 " labels for %" PRId64 " images", labels, y.dims[0], x.dims[0]);
+	for (int64_t i = 0; !rc && i < y.dims[0]; i++)
+		if (y.data[i] >= shape->classes)
+			rc = err_set(e, "%s: label %d of image %" PRId64 ": there are %d classes", labels, y.data[i], i, shape->classes);
+	if (!rc) {
+		d->n = x.dims[0];
+		d->images = x.data;
+		x.data = NULL;
+		d->labels = xcalloc((size_t)d->n, sizeof *d->labels);
+		for (int64_t i = 0; i < d->n; i++)
+			d->labels[i] = y.data[i];
+	}
+	idx_release(&x);
+	idx_release(&y);
+	return rc;
+}
+
+/* ---- CIFAR-10, binary version ------------------------------------------------------------------------------------- */
+
+static int read_cifar(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e)
+{
+	int first = split == SPLIT_TRAIN ? 1 : 0, last = split == SPLIT_TRAIN ? 5 : 0;
+	for (int batch = first; batch <= last; batch++) {
+		SCOPED(free) char *path = batch ? xstrfmt("%s/data_batch_%d.bin", folder, batch) : xstrfmt("%s/test_batch.bin", folder);
+		struct cifar f;
+		if (cifar_open(&f, path, e))
+			return -1;
+		d->images = xrealloc(d->images, (size_t)(d->n + f.n), CIFAR_PIXELS);
+		d->labels = xrealloc(d->labels, (size_t)(d->n + f.n), sizeof *d->labels);
+		int rc = 0;
+		for (int64_t i = 0; !rc && i < f.n; i++, d->n++) {
+			int label;
+			rc = cifar_read(&f, i, d->images + d->n * CIFAR_PIXELS, &label, e);
+			if (!rc && (label < 0 || label >= shape->classes))
+				rc = err_set(e, "%s: label %d of image %" PRId64 ": there are %d classes", path, label, i, shape->classes);
+			if (!rc)
+				d->labels[d->n] = (uint16_t)label;
+		}
+		cifar_release(&f);
+		if (rc)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- generated: discs, squares, crosses and bars of random place, size and brightness ------------------------------ */
+
+static uint8_t shape_pixel(int kind, double dx, double dy, double r, double light)
+{
+	double ax = dx < 0 ? -dx : dx, ay = dy < 0 ? -dy : dy, depth = 0; /* how far inside, in pixels */
+	switch (kind) {
+	case 0: depth = (r * r - dx * dx - dy * dy) / (2 * r); break;
+	case 1: depth = r - (ax > ay ? ax : ay); break;
+	case 2: depth = ax < ay ? 0.9 - ax : 0.9 - ay; depth = depth < r + 0.5 - (ax > ay ? ax : ay) ? depth : r + 0.5 - (ax > ay ? ax : ay); break;
+	default: depth = 1.1 - ay < r + 0.7 - ax ? 1.1 - ay : r + 0.7 - ax; break;
+	}
+	depth = depth + 0.5 < 0 ? 0 : depth + 0.5 > 1 ? 1 : depth + 0.5;
+	return (uint8_t)(255 * depth * light + 0.5);
+}
+
+static int generate_shapes(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e)
+{
+	(void)folder, (void)e;
+	d->n = split == SPLIT_TRAIN ? shape->n_train : shape->n_test;
+	d->images = xcalloc((size_t)(d->n * shape->h * shape->w), 1);
+	d->labels = xcalloc((size_t)d->n, sizeof *d->labels);
+	for (int64_t i = 0; i < d->n; i++) {
+		double u[4];
+		for (uint64_t j = 0; j < 4; j++)
+			u[j] = rng_uniform_double((uint64_t)split, RNG_SYNTHETIC, 0, (uint64_t)i * 4 + j);
+		int kind = (int)(i % shape->classes);
+		d->labels[i] = (uint16_t)kind;
+		double cx = 2.6 + 1.8 * u[0], cy = 2.6 + 1.8 * u[1], r = 1.4 + 1.2 * u[2], light = 0.6 + 0.4 * u[3];
+		for (int y = 0; y < shape->h; y++)
+			for (int x = 0; x < shape->w; x++)
+				d->images[(i * shape->h + y) * shape->w + x] = shape_pixel(kind, x - cx, y - cy, r, light);
+	}
+	return 0;
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------------------ */
+
+struct loader {
+	const char *name, *package_folder, *remedy;
+	int (*read)(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e);
+	const char *probe; /* a file whose presence in a folder says that the set is there; NULL: generated */
+};
+
+static const struct loader loaders[] = {
+	{ "fashion-mnist", "/usr/share/datasets/fashion-mnist", "install the Debian package dataset-fashion-mnist", read_idx, "train-images-idx3-ubyte.gz" },
+	{ "cifar10", NULL, "put data_batch_1.bin .. data_batch_5.bin and test_batch.bin there (CIFAR-10, binary version)", read_cifar, "data_batch_1.bin" },
+	{ "imagenet64", NULL, "put train-images-idx4-ubyte and train-labels-idx1-ubyte there (`ablate data import imagenet64` makes them)", read_idx, "train-images-idx4-ubyte" },
+	{ "shapes8", NULL, "", generate_shapes, NULL },
+};
+
+static const struct loader *find_loader(const char *name)
+{
+	for (size_t i = 0; i < sizeof loaders / sizeof *loaders; i++)
+		if (strcmp(loaders[i].name, name) == 0)
+			return &loaders[i];
+	return NULL;
+}
+
+static bool has(const char *folder, const char *file)
+{
+	SCOPED(free) char *path = xstrfmt("%s/%s", folder, file);
+	SCOPED(free) char *plain = xstrndup(path, strlen(path) > 3 && strcmp(path + strlen(path) - 3, ".gz") == 0 ? strlen(path) - 3 : strlen(path));
+	return io_exists(path) || io_exists(plain);
+}
+
+char *dataset_folder(const char *name)
+{
+	const struct loader *l = find_loader(name);
+	if (!l)
+		return NULL;
+	if (!l->probe)
+		return xstrdup("generated");
+	const char *own = getenv("ABLATE_DATA");
+	SCOPED(free) char *cache = io_cache_dir();
+	char *places[] = { own && *own ? xstrfmt("%s/%s", own, name) : NULL, xstrfmt("%s/data/%s", cache, name),
+	                   l->package_folder ? xstrdup(l->package_folder) : NULL };
+	char *found = NULL;
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+		if (places[i] && !found && has(places[i], l->probe))
+			found = places[i];
+		else
+			free(places[i]);
+	}
+	return found;
+}
+
+static int missing(const struct loader *l, struct err *e)
+{
+	SCOPED(free) char *cache = io_cache_dir();
+	return err_set(e, "data set %s is not here: %s (looked in $ABLATE_DATA/%s, %s/data/%s%s%s)", l->name, l->remedy, l->name, cache, l->name,
+	               l->package_folder ? ", " : "", l->package_folder ? l->package_folder : "");
+}
+
+static void identify(struct dataset *d)
+{
+	char parts[3][SHA256_HEX];
+	SCOPED(free) char *head = xstrfmt("%" PRId64 "x%dx%dx%d", d->n, d->h, d->w, d->c);
+	io_sha256(parts[0], head, strlen(head));
+	io_sha256(parts[1], d->images, (size_t)(d->n * d->h * d->w * d->c));
+	io_sha256(parts[2], d->labels, (size_t)d->n * sizeof *d->labels);
+	io_sha256(d->sha256, parts, sizeof parts);
+}
+
+int dataset_open(struct dataset *out, const char *name, enum data_split split, struct err *e)
+{
+	struct data_shape shape;
+	if (data_shape_find(&shape, name, e))
+		return -1;
+	const struct loader *l = find_loader(name);
+	REQUIRE(l);
+	SCOPED(free) char *folder = dataset_folder(name);
+	if (!folder)
+		return missing(l, e);
+	struct dataset d = { .h = shape.h, .w = shape.w, .c = shape.c, .classes = shape.classes };
+	if (l->read(&d, folder, split, &shape, e)) {
+		dataset_release(&d);
+		return -1;
+	}
+	if (d.n == 0) {
+		dataset_release(&d);
+		return err_set(e, "%s: holds no images", folder);
+	}
+	identify(&d);
+	*out = d;
+	return 0;
+}
+
+/* ---- remembered identities ------------------------------------------------------------------------------------------- */
+
+/* One line that changes when the files do; heap text. */
+static char *stamp_of(const char *name, enum data_split split, const char *folder)
+{
+	static const char *const files[] = { "train-images-idx3-ubyte.gz", "train-images-idx3-ubyte", "train-images-idx4-ubyte", "train-labels-idx1-ubyte.gz",
+	                                     "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz",
+	                                     "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin" };
+	struct str s = { 0 };
+	str_addf(&s, "%d %s %d %s", NUMERICS_OF_DATA, name, (int)split, folder);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		SCOPED(free) char *path = xstrfmt("%s/%s", folder, files[i]);
+		struct stat st;
+		if (stat(path, &st) == 0)
+			str_addf(&s, " %lld.%lld.%09ld.%llu", (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
+	}
+	return str_detach(&s);
+}
+
+int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split, struct err *e)
+{
+	const struct loader *l = find_loader(name);
+	if (!l) {
+		struct data_shape unused;
+		return data_shape_find(&unused, name, e);
+	}
+	SCOPED(free) char *folder = dataset_folder(name), *cache = io_cache_dir();
+	if (!folder)
+		return missing(l, e);
+	SCOPED(free) char *stamp = stamp_of(name, split, folder), *dir = xstrfmt("%s/identity", cache);
+	char key[SHA256_HEX];
+	io_sha256(key, stamp, strlen(stamp));
+	SCOPED(free) char *path = xstrfmt("%s/%s", dir, key);
+	SCOPED(str) struct str known = { 0 };
+	struct err ignored = ERR_INIT;
+	if (io_read(&known, path, SHA256_HEX, &ignored) == 0 && known.len == SHA256_HEX - 1 && strspn(known.data, "0123456789abcdef") == SHA256_HEX - 1) {
+		memcpy(hex, known.data, SHA256_HEX);
+		return 0;
+	}
+	struct dataset d;
+	if (dataset_open(&d, name, split, e))
+		return -1;
+	memcpy(hex, d.sha256, SHA256_HEX);
+	dataset_release(&d);
+	if (io_mkdirs(dir, &ignored) == 0 && io_write_atomic(path, hex, SHA256_HEX - 1, &ignored))
+		return 0; /* a cache that cannot be written costs time, not results */
+	return 0;
+}
+
+void dataset_image(float *dst, const struct dataset *d, int64_t i, int flip)
+{
+	const uint8_t *src = d->images + i * d->h * d->w * d->c;
+	for (int y = 0; y < d->h; y++)
+		for (int x = 0; x < d->w; x++) {
+			const uint8_t *p = src + (y * d->w + (flip ? d->w - 1 - x : x)) * d->c;
+			for (int c = 0; c < d->c; c++)
+				*dst++ = (float)p[c] * (2.0f / 255.0f) - 1.0f;
+		}
+}

@@ -1,0 +1,35 @@
+/* dataset.h - a training or test set in memory: uint8 images (N,H,W,C) and labels, known by the SHA-256 of its decoded
+ * content, so that the same pixels from another container are the same data.
+ *
+ * Where a set is looked for, in order: $ABLATE_DATA/NAME, the user's cache (data/NAME, where `ablate data import` puts
+ * it), and the place of a distribution's package. Nothing is ever downloaded. */
+#ifndef ABLATE_DATASET_H
+#define ABLATE_DATASET_H
+
+#include "model/base/err.h"
+#include "model/base/io.h"
+
+#include <stdint.h>
+
+enum data_split { SPLIT_TRAIN, SPLIT_TEST };
+
+struct dataset {
+	int64_t n;
+	int h, w, c, classes;
+	uint8_t *images;          /* (N,H,W,C) */
+	uint16_t *labels;         /* (N) below classes */
+	char sha256[SHA256_HEX];
+};
+
+/* Missing data: an error that names the package to install or the file to provide. */
+MUST_CHECK int dataset_open(struct dataset *out, const char *name, enum data_split split, struct err *e);
+void dataset_release(struct dataset *d);
+/* The identity alone; remembered in the user's cache by path, size and time of the files, so that asking is cheap. */
+MUST_CHECK int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split, struct err *e);
+/* Heap text: the folder a set is read from, or NULL when it is nowhere (generated sets: "generated"). */
+char *dataset_folder(const char *name);
+
+/* dst (H,W,C) float in [-1,1] = image i, mirrored left-right if flip. */
+void dataset_image(float *dst, const struct dataset *d, int64_t i, int flip);
+
+#endif
