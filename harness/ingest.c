@@ -17,7 +17,7 @@ struct table {
 	int n;                           /* filled from the schema: */
 	char *column[COLUMNS_MAX];
 	enum db_type type[COLUMNS_MAX];
-	char *insert, *compare;
+	char *insert, *compare, *exists;
 };
 
 static struct table tables[] = {
@@ -26,7 +26,7 @@ static struct table tables[] = {
 	{ .name = "grid", .key = { "hash" }, .smallest = true },
 	{ .name = "arm", .key = { "hash" } },
 	{ .name = "cell", .key = { "hash" } },
-	{ .name = "grid_cell", .key = { "grid", "cell", "chain" } },
+	{ .name = "grid_cell", .key = { "grid", "cell", "chain", "label" } },
 	{ .name = "attempt", .key = { "id" } },
 	{ .name = "input", .key = { "attempt", "role" } },
 	{ .name = "checkpoint", .key = { "attempt", "step" } },
@@ -65,6 +65,7 @@ static bool is_key(const struct table *t, const char *column)
 static void build_sql(struct table *t)
 {
 	struct str names = { 0 }, marks = { 0 }, set = { 0 }, keys = { 0 }, where = { 0 };
+	t->exists = xstrfmt("SELECT count(*) FROM %s WHERE %s = ?", t->name, t->key[0]); /* for tables with a single key */
 	for (int i = 0; i < 8 && t->key[i]; i++)
 		str_addf(&keys, "%s%s", i ? ", " : "", t->key[i]);
 	for (int i = 0; i < t->n; i++) {
@@ -146,12 +147,13 @@ static int conflict(const struct table *t, const struct db_value *v, struct err 
 
 static int insert_row(struct ingest *in, const struct table *t, const struct db_value *v, struct err *e)
 {
-	int64_t before = 0, same;
+	int64_t same;
 	if (t->smallest) { /* an upsert always says "1 changed" */
-		if (db_int_of_values(&before, 0, in->db, e, t->compare, v, t->n))
+		int64_t exists;
+		if (db_int_of_values(&same, 0, in->db, e, t->compare, v, t->n) || db_int_of_values(&exists, 0, in->db, e, t->exists, v, 1))
 			return -1;
-		if (before)
-			return 0;
+		in->rows += !exists;
+		return same ? 0 : db_exec_values(in->db, e, t->insert, v, t->n);
 	}
 	if (db_exec_values(in->db, e, t->insert, v, t->n))
 		return e && !e->code ? err_code(e, EXIT_RECORD, "%s", e->msg) : -1;

@@ -52,7 +52,7 @@ CREATE TABLE grid_cell( -- which cells a grid asks for, under which labels
 	ordinal INTEGER NOT NULL, -- place in the grid's order
 	label TEXT NOT NULL, -- label of the arm in this chain
 	labels TEXT, -- JSON array: all labels of the arm
-	PRIMARY KEY(grid, cell, chain)
+	PRIMARY KEY(grid, cell, chain, label)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE attempt( -- one life of a cell: from the start of its process to its end

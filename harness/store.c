@@ -77,7 +77,7 @@ static int lock_taken(const struct store *s, struct err *e)
 	return -1;
 }
 
-static int take_run_lock(struct store *s, const char *what, struct err *e)
+int store_lock(struct store *s, const char *what, struct err *e)
 {
 	SCOPED(free) char *path = in_runs(s->runs, "lock");
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
@@ -102,6 +102,13 @@ static int take_run_lock(struct store *s, const char *what, struct err *e)
 	return 0;
 }
 
+void store_unlock(struct store *s)
+{
+	if (s->lock_fd >= 0)
+		(void)close(s->lock_fd); /* the text stays: the kernel's lock decides */
+	s->lock_fd = -1;
+}
+
 void store_touch_lock(struct store *s)
 {
 	if (s->lock_fd >= 0)
@@ -118,7 +125,7 @@ int store_open(struct store *out, const char *db_path, enum store_mode mode, con
 			e->code = EXIT_RECORD;
 		goto fail;
 	}
-	if ((mode == STORE_RUN && take_run_lock(&s, what, e)) || db_open(&s.db, db_path, mode == STORE_READ ? DB_READ : DB_WRITE, e) ||
+	if ((mode == STORE_RUN && store_lock(&s, what, e)) || db_open(&s.db, db_path, mode == STORE_READ ? DB_READ : DB_WRITE, e) ||
 	    (mode == STORE_RUN && store_take_ledger(&s, e)))
 		goto fail;
 	*out = s;
@@ -131,8 +138,8 @@ fail:
 void store_close(struct store *s)
 {
 	db_close(s->db);
-	if (s->path && s->lock_fd >= 0)
-		(void)close(s->lock_fd); /* the text stays: the kernel's lock decides */
+	if (s->path)
+		store_unlock(s);
 	free(s->path);
 	free(s->runs);
 	*s = (struct store){ .lock_fd = -1 };
@@ -207,10 +214,30 @@ static int append_ledger(struct store *s, json_t *lines, struct err *e)
 	return 0;
 }
 
-static int take_ledger_locked(struct store *s, const char *path, off_t size, struct err *e)
+/* How much of the ledger is not in the database yet; 0 = nothing to do. */
+static int ledger_news(off_t *size, struct store *s, const char *path, struct err *e)
 {
+	struct stat st;
+	int64_t have;
+	*size = 0;
+	if (stat(path, &st) || st.st_size == 0)
+		return 0;
+	if (db_int_of(&have, 0, s->db, e, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'ledger_bytes'", ""))
+		return -1;
+	*size = have == st.st_size ? 0 : st.st_size;
+	return 0;
+}
+
+int store_take_ledger_within(struct store *s, struct err *e)
+{
+	SCOPED(free) char *path = in_runs(s->runs, "ledger.jsonl");
 	struct ingest in = { .db = s->db };
 	struct journal_scan scan = { 0 };
+	off_t size;
+	if (ledger_news(&size, s, path, e))
+		return -1;
+	if (!size)
+		return 0;
 	if (db_int_of(&scan.bytes, 0, s->db, e, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'ledger_bytes'", ""))
 		return -1;
 	if (scan.bytes > size)
@@ -225,17 +252,14 @@ static int take_ledger_locked(struct store *s, const char *path, off_t size, str
 int store_take_ledger(struct store *s, struct err *e)
 {
 	SCOPED(free) char *path = in_runs(s->runs, "ledger.jsonl");
-	struct stat st;
-	int64_t have;
-	if (stat(path, &st) || st.st_size == 0)
-		return 0;
-	if (db_int_of(&have, 0, s->db, e, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'ledger_bytes'", ""))
+	off_t size;
+	if (ledger_news(&size, s, path, e))
 		return -1;
-	if (have == st.st_size)
+	if (!size)
 		return 0;
 	if (db_begin(s->db, e))
 		return -1;
-	if (take_ledger_locked(s, path, st.st_size, e)) {
+	if (store_take_ledger_within(s, e)) {
 		db_rollback(s->db);
 		return -1;
 	}

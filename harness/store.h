@@ -33,6 +33,7 @@ void scoped_store(struct store *s);     /* SCOPED(store) struct store s = { .loc
 MUST_CHECK int store_record(struct store *s, json_t *lines, struct err *e);
 /* Only the second half. */
 MUST_CHECK int store_take_ledger(struct store *s, struct err *e);
+MUST_CHECK int store_take_ledger_within(struct store *s, struct err *e); /* in the caller's transaction */
 
 char *store_cell_dir(const struct store *s, const char *cell);                          /* heap text */
 char *store_attempt_dir(const struct store *s, const char *cell, const char *attempt);  /* heap text */
@@ -44,6 +45,9 @@ MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, co
 /* Takes journals of a cell that the database has never seen (a supervisor was killed between the two). */
 MUST_CHECK int store_take_unknown(struct store *s, const char *cell, struct err *e);
 
+/* The run lock alone, for a store that store_open has not opened: path and runs set, lock_fd -1. */
+MUST_CHECK int store_lock(struct store *s, const char *what, struct err *e);
+void store_unlock(struct store *s);
 /* Who holds the run lock: heap JSON object, or NULL when nobody does. */
 json_t *store_lock_holder(const char *runs);
 /* The holder's sign of life, at least every STORE_LEASE_S / 4 seconds. */
