@@ -1,6 +1,7 @@
 /* extractor.c - the table of extractors; see extractor.h. */
 #include "extractor.h"
 
+#include "extractor_classifier.h"
 #include "extractor_pixels.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
@@ -8,6 +9,7 @@
 #include <string.h>
 
 const struct extractor_row extractor_rows[] = {
+	{ "classifier", "the in-tree classifier of a data set: 128 pooled features, class scores", extractor_classifier_open },
 	{ "pixels", "the picture's own bytes / 255, averaged to 8 x 8: needs no weights; for checks, not for papers",
 	  extractor_pixels_open },
 	{ 0 },

@@ -32,6 +32,7 @@ struct extractor {
 struct extractor_options {
 	const char *weights; /* file; NULL = where `ablate weights` keeps it */
 	const char *resize;  /* NULL = the extractor's default */
+	const char *data;    /* the data set whose classifier is meant (extractor 'classifier'); NULL = fashion-mnist */
 	bool bf16;
 	int batch;           /* 0 = the extractor's default */
 };

@@ -69,7 +69,7 @@ int classifier_load(struct classifier *out, const char *data_name, struct err *e
 	struct safetensors *st;
 	if (safetensors_open(&st, path, e))
 		return -1;
-	struct classifier c = { .params = classifier_params(shape.c, shape.classes), .channels = shape.c, .classes = shape.classes };
+	struct classifier c = { .params = classifier_params(shape.c, shape.classes), .h = shape.h, .w = shape.w, .channels = shape.c, .classes = shape.classes };
 	c.weights = xaligned(params_floats(c.params) * sizeof(float));
 	int rc = io_sha256_file(c.sha256, path, e);
 	for (int i = 0; !rc && i < params_count(c.params); i++) {

@@ -4,6 +4,7 @@
 #ifndef ABLATE_CLASSIFIER_H
 #define ABLATE_CLASSIFIER_H
 
+#include "model/base/io.h"
 #include "model/graph.h"
 #include "model/params.h"
 
@@ -19,8 +20,14 @@ struct params *classifier_params(int channels, int classes);
 /* Records the forward pass on parameters of `store`. */
 struct classifier_out classifier_forward(struct graph *g, const struct params *p, enum store store, struct tensor *x, int classes);
 
-/* Weights: DATA/weights/classifier-NAME.safetensors beside the program or in the source tree. */
-struct classifier { struct params *params; float *weights; int channels, classes; char sha256[65]; double test_accuracy; };
+/* Weights: model/weights/classifier-NAME.safetensors beside the program or in the source tree. */
+struct classifier {
+	struct params *params;
+	float *weights;
+	int h, w, channels, classes;
+	char sha256[SHA256_HEX];   /* of the file */
+	double test_accuracy;      /* as its training measured it */
+};
 MUST_CHECK int classifier_load(struct classifier *out, const char *data_name, struct err *e);
 void classifier_release(struct classifier *c);
 

@@ -1,0 +1,19 @@
+/* train_classifier.h - trains the in-tree classifier from scratch on a data set's train split: Adam, cross entropy, no
+ * augmentation but the set's flips. The same seed, machine and thread count give the same file, byte for byte. */
+#ifndef ABLATE_TRAIN_CLASSIFIER_H
+#define ABLATE_TRAIN_CLASSIFIER_H
+
+#include "model/base/err.h"
+
+#include <stdint.h>
+
+struct progress;
+
+struct classifier_training { int epochs, batch; double lr; uint64_t seed; };
+
+/* Writes weights to `path` (safetensors; test accuracy, data hash and settings in its metadata). Returns the share of the test
+ * split that is classified right in *test_accuracy. */
+MUST_CHECK int classifier_train(double *test_accuracy, const char *data_name, const struct classifier_training *o, const char *path,
+                                struct progress *progress, struct err *e);
+
+#endif
