@@ -61,10 +61,9 @@ struct grid_chain { const char *name; enum chain_mode mode; int *steps /* varian
 enum on_failure { FAILURE_CONTINUE, FAILURE_STOP, FAILURE_STOP_AFTER };
 struct grid_budget {
 	double cell_wall_s, grid_wall_s;        /* 0 = no limit */
-	int cell_retries, grid_cells;           /* grid_cells 0 = no limit */
+	int cell_retries, grid_cells;           /* grid_cells: at most so many are started by a run; 0 = no limit */
 	enum on_failure on_failure;
 	int stop_after;                         /* failures, of FAILURE_STOP_AFTER */
-	struct grid_place cells_at;
 };
 
 enum metric_ci { CI_NONE, CI_JACKKNIFE };

@@ -19,7 +19,7 @@ double grid_duration(const char *text)
 		const char *end = text + strspn(text, "0123456789.");
 		double x = isdigit((unsigned char)*text) ? strtod(text, NULL) : -1;
 		double unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
-		if (!unit || unit >= last || !(x >= 0 && x * unit <= 1e9))
+		if (unit == 0 || unit >= last || !(x >= 0 && x * unit <= 1e9))
 			return -1;
 		total += x * unit;
 		last = unit;
@@ -75,8 +75,6 @@ static int read_budget(struct grid *g, const struct toml_value *root, struct err
 	if (whole && (grid_closed(whole, &budget_grid_keys, e) || read_wall(&b->grid_wall_s, whole, e) ||
 	              grid_int(&b->grid_cells, whole, "cells", 1, GRID_CELLS_MAX, e)))
 		return -1;
-	if (b->grid_cells)
-		b->cells_at = grid_at(toml_find(whole, "cells")->value);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
  * the layers preset < [base] < row < --set; the first two are made once per preset. */
 #include "harness/plan.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,12 +103,12 @@ static int add_arm(struct expansion *x, const char *hash, char *json, const stru
 
 static void add_needs(struct plan_arm *arm, const struct grid_needs *needs)
 {
-	for (int i = 0; needs && i < needs->n; i++) {
+	for (int i = 0; i < needs->n; i++) {
 		bool known = false;
 		for (int j = 0; j < arm->n_needs; j++)
 			known |= !strcmp(arm->needs[j], needs->v[i]);
-		if (!known && arm->n_needs < (int)(sizeof arm->needs / sizeof *arm->needs))
-			arm->needs[arm->n_needs++] = needs->v[i];
+		if (!known)
+			VEC_PUSH(arm->needs, arm->n_needs, arm->cap_needs) = needs->v[i];
 	}
 }
 
@@ -118,7 +117,7 @@ static void add_needs(struct plan_arm *arm, const struct grid_needs *needs)
 struct new_row {
 	const char *chain, *label, *variant;
 	struct settings set;
-	const struct grid_needs *needs[64];
+	const struct grid_needs **needs;
 	int n_needs;
 	struct grid_place at;
 	bool include;
@@ -269,7 +268,8 @@ static int add_includes(struct expansion *x)
 {
 	for (int i = 0; i < x->g->n_includes; i++) {
 		const struct grid_include *in = &x->g->includes[i];
-		struct new_row r = { .chain = "", .variant = "", .label = in->label, .set = in->set, .needs = { &in->needs },
+		const struct grid_needs *needs = &in->needs;
+		struct new_row r = { .chain = "", .variant = "", .label = in->label, .set = in->set, .needs = &needs,
 		                     .n_needs = 1, .at = in->at, .include = true };
 		if (add_row(x, &r))
 			return -1;
@@ -279,8 +279,7 @@ static int add_includes(struct expansion *x)
 
 /* ---- chains ----------------------------------------------------------------------------------------------------- */
 
-/* One row of a chain: the base with the steps whose bit is set in `mask` (chains that are no factorial have at most 64
- * steps by their limit on needs). */
+/* One row of a chain: the base with the steps that are on. */
 static int add_chain_row(struct expansion *x, const struct grid_chain *c, const bool *on, const char *label,
                          const char *variant)
 {
@@ -289,15 +288,16 @@ static int add_chain_row(struct expansion *x, const struct grid_chain *c, const 
 	for (int i = 0; i < c->n_steps; i++)
 		n += on[i] ? x->g->variants[c->steps[i]].set.n : 0;
 	SCOPED(free) struct setting *values = xcalloc((size_t)n, sizeof *values);
+	SCOPED(free) const struct grid_needs **needs = xcalloc((size_t)c->n_steps, sizeof *needs);
 	r.set.v = values;
+	r.needs = needs;
 	for (int i = 0; i < c->n_steps; i++) {
 		if (!on[i])
 			continue;
 		const struct grid_variant *v = &x->g->variants[c->steps[i]];
 		memcpy(values + r.set.n, v->set.v, (size_t)v->set.n * sizeof *values);
 		r.set.n += v->set.n;
-		if (r.n_needs < (int)(sizeof r.needs / sizeof *r.needs))
-			r.needs[r.n_needs++] = &v->needs;
+		needs[r.n_needs++] = &v->needs;
 	}
 	return add_row(x, &r);
 }
@@ -351,92 +351,6 @@ static int add_rows(struct expansion *x)
 		return 0;
 	struct new_row base = { .chain = "", .label = "base", .variant = "", .at = { g->path, 1, 1 } };
 	return add_row(x, &base);
-}
-
-/* ---- selection by label ----------------------------------------------------------------------------------------- */
-
-bool plan_row_is(const struct plan *p, const struct plan_row *row, const char *text)
-{
-	const char *hash = p->arms[row->arm].hash;
-	return !strcmp(text, row->name) || !strcmp(text, row->label) || (*row->variant && !strcmp(text, row->variant)) ||
-	       (strlen(text) >= 12 && !strncmp(hash, text, strlen(text))) || fnmatch(text, row->name, 0) == 0;
-}
-
-static int no_such_row(const struct plan *p, const char *text, struct err *e)
-{
-	SCOPED(free) const char **names = xcalloc((size_t)p->n_rows * 2, sizeof *names);
-	SCOPED(str) struct str near = { 0 };
-	size_t n = 0;
-	for (int i = 0; i < p->n_rows && i < 1000; i++) {
-		names[n++] = p->rows[i].name;
-		if (*p->rows[i].chain)
-			names[n++] = *p->rows[i].variant ? p->rows[i].variant : p->rows[i].label;
-	}
-	str_suggest(&near, text, names, n);
-	return err_code(e, EXIT_USAGE, "%s: no row is called '%s'%s", p->grid->path, text,
-	                near.len ? str_text(&near) : "; `ablate plan` lists the labels");
-}
-
-int plan_find_arm(int *arm, const struct plan *p, const char *text, struct err *e)
-{
-	int found = -1;
-	for (int i = 0; i < p->n_rows; i++) {
-		if (!plan_row_is(p, &p->rows[i], text))
-			continue;
-		if (found >= 0 && p->rows[i].arm != p->rows[found].arm)
-			return err_code(e, EXIT_USAGE, "'%s' means several arms: \"%s\" and \"%s\"", text, p->rows[found].name,
-			                p->rows[i].name);
-		found = i;
-	}
-	if (found < 0)
-		return no_such_row(p, text, e);
-	*arm = p->rows[found].arm;
-	return 0;
-}
-
-/* Keeps the rows that --only names, and the arms that they lead to. */
-static int keep_only(struct plan *p, const struct plan_options *opt, struct err *e)
-{
-	if (!opt->n_only)
-		return 0;
-	SCOPED(free) bool *keep = xcalloc((size_t)p->n_rows, sizeof *keep);
-	for (int k = 0; k < opt->n_only; k++) {
-		bool found = false;
-		for (int i = 0; i < p->n_rows; i++)
-			if (plan_row_is(p, &p->rows[i], opt->only[k]))
-				found = keep[i] = true;
-		if (!found)
-			return no_such_row(p, opt->only[k], e);
-	}
-	SCOPED(free) int *new_arm = xcalloc((size_t)p->n_arms, sizeof *new_arm);
-	int n_rows = 0, n_arms = 0;
-	for (int a = 0; a < p->n_arms; a++) {
-		bool used = false;
-		for (int i = 0; i < p->arms[a].n_rows; i++)
-			used |= keep[p->arms[a].rows[i]];
-		p->arms[a].n_rows = 0;
-		new_arm[a] = used ? n_arms : -1;
-		if (!used) {
-			free(p->arms[a].json);
-			free(p->arms[a].rows);
-		} else {
-			p->arms[n_arms++] = p->arms[a];
-		}
-	}
-	p->n_arms = n_arms;
-	for (int i = 0; i < p->n_rows; i++) {
-		if (!keep[i])
-			continue;
-		struct plan_arm *arm = &p->arms[new_arm[p->rows[i].arm]];
-		p->rows[i].arm = new_arm[p->rows[i].arm];
-		p->rows[n_rows] = p->rows[i];
-		VEC_PUSH(arm->rows, arm->n_rows, arm->cap_rows) = n_rows++;
-	}
-	p->n_rows = n_rows;
-	p->only = arena_alloc(&p->arena, (size_t)opt->n_only * sizeof *p->only);
-	for (int k = 0; k < opt->n_only; k++)
-		p->only[p->n_only++] = arena_strdup(&p->arena, opt->only[k]);
-	return 0;
 }
 
 /* ---- cells ------------------------------------------------------------------------------------------------------ */
@@ -505,15 +419,6 @@ static int check_gates(const struct plan *p, struct err *e)
 	return 0;
 }
 
-static int check_budget(const struct plan *p, struct err *e)
-{
-	const struct grid_budget *b = &p->grid->budget;
-	if (!b->grid_cells || p->n_cells <= b->grid_cells)
-		return 0;
-	return grid_err(e, b->cells_at, "the plan has %d cells and the budget allows %d: raise budget.grid.cells or choose "
-	                "rows with --only", p->n_cells, b->grid_cells);
-}
-
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 static void forget_rows(struct plan *p)
@@ -521,6 +426,7 @@ static void forget_rows(struct plan *p)
 	for (int i = 0; i < p->n_arms; i++) {
 		free(p->arms[i].json);
 		free(p->arms[i].rows);
+		free(p->arms[i].needs);
 	}
 	p->n_arms = p->n_rows = 0;
 }
@@ -538,10 +444,10 @@ static int expand(struct expansion *x)
 	if (add_rows(x))
 		return -1;
 	x->p->grid = x->g;
-	if ((!x->opt->n_only && check_gates(x->p, x->e)) || keep_only(x->p, x->opt, x->e))
+	if ((!x->opt->n_only && check_gates(x->p, x->e)) || plan_keep_only(x->p, x->opt->only, x->opt->n_only, x->e))
 		return -1;
 	add_cells(x->p, x->opt);
-	return check_budget(x->p, x->e);
+	return 0;
 }
 
 int plan_expand(struct plan **out, struct grid *g, const struct plan_options *opt, struct err *e)

@@ -34,8 +34,8 @@ struct plan_arm {
 	char *json;                                     /* canonical */
 	const char *preset;                             /* of its first row; "" for none */
 	int *rows, n_rows, cap_rows;
-	const char *needs[32];                          /* what the variants and includes that made it ask for */
-	int n_needs;
+	const char **needs;                             /* what the variants and includes that made it ask for */
+	int n_needs, cap_needs;
 };
 
 struct plan_cell {
@@ -80,6 +80,9 @@ bool plan_row_is(const struct plan *p, const struct plan_row *row, const char *t
 /* The arm that `text` means: -1 with e if none, or if rows of several arms are meant. */
 MUST_CHECK int plan_find_arm(int *arm, const struct plan *p, const char *text, struct err *e);
 
+/* Keeps the rows that `only` names (n of them; 0 keeps all) and the arms that they lead to. A name without a row is exit
+ * 2 with near names. Part of plan_expand. */
+MUST_CHECK int plan_keep_only(struct plan *p, const char *const *only, int n, struct err *e);
 /* The plan's hash into p->hash: of names, seeds, cells, labels, metrics, tables, gates and budget in sorted order. Part of
  * plan_expand. */
 void plan_hash(struct plan *p);

@@ -385,4 +385,6 @@ void plan_text(struct str *out, const struct plan *p)
 	else
 		str_add(out, "unknown, no finished cell to learn from");
 	str_add(out, " of one worker\n");
+	if (g->budget.grid_cells && t.state[CELL_PENDING] > g->budget.grid_cells)
+		str_addf(out, "the budget starts at most %d cells per run\n", g->budget.grid_cells);
 }

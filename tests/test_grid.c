@@ -434,7 +434,7 @@ Test(grid, judges_are_checked)
 #define FID "[[metric]]\nname='fid'\nsamples=100\n"
 	refused(GRID STUDY "[budget]\ncell={wall='2 hours'}\n", "g.toml:8:12: '2 hours' is no duration");
 	refused(GRID STUDY "[budget]\non_failure='stop-after:0'\n", "on_failure");
-	refused(GRID STUDY "[budget]\ngrid={cells=1}\n", "g.toml:8:13: the plan has 2 cells and the budget allows 1");
+	refused(GRID STUDY "[budget]\ngrid={cells=0}\n", "g.toml:8:13: cells must lie in 1");
 	refused(GRID STUDY "[[metric]]\nname='fidd'\nsamples=100\n", "did you mean fid");
 	refused(GRID STUDY "[[metric]]\nname='fid'\n", "samples is missing");
 	refused(GRID STUDY FID "nfe=[2,1]\n", "nfe must ascend");
