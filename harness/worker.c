@@ -160,13 +160,13 @@ int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e
 	}
 	struct provenance env = { 0 };
 	const struct worker_job *job = &w->job;
+	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID"), *slurm = getenv("SLURM_JOB_ID");
+	SCOPED(free) char *slurm_job = array && task ? xstrfmt("%s_%s", array, task) : slurm ? xstrdup(slurm) : NULL;
+	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", dir);
 	if (worker_job_read(&w->job, dir, e))
 		goto fail;
 	provenance_take(&env, job->threads, job->device, NULL, dir);
-	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID"), *slurm = getenv("SLURM_JOB_ID");
-	SCOPED(free) char *slurm_job = array && task ? xstrfmt("%s_%s", array, task) : slurm ? xstrdup(slurm) : NULL;
 	const char *restart = getenv("SLURM_RESTART_COUNT");
-	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", dir);
 	struct journal_head head = {
 		.attempt = job->attempt, .cell = job->cell, .arm = job->arm, .config = job->config, .dataset = job->dataset, .seed = job->seed,
 		.numerics = job->numerics, .n = job->n, .purpose = job->purpose, .resumed_from = job->resumed_from, .env_hash = env.hash,
