@@ -1,4 +1,5 @@
-/* dnn.h - oneDNN, fenced: convolutions and matrix products on the CPU. Nothing else includes its headers.
+/* dnn.h - oneDNN, fenced: convolutions and matrix products on the CPU. Nothing else includes its headers but
+ * nets/cnn_*.c, whose frozen networks pack weights once and run one picture on one thread.
  *
  * A dnn_conv holds one primitive of a convolution (forward, data gradient or weights gradient) on NHWC activations
  * and OIHW weights; where the primitive wants packed weights it reorders them in the caller's scratch. */

@@ -1,19 +1,14 @@
 /* cnn_pool.c - pools over NHWC, forward in float and bfloat16, backward in float. Channels are handled in blocks of
- * BLOCK so that a window's running result stays in vector registers. */
+ * BLOCK so that a window's running result stays in vector registers; the loops only move, compare and add, so the instruction set
+ * cannot change a result. */
 #include "cnn_private.h"
+
+#include "model/cpu.h"
 
 #include <float.h>
 #include <string.h>
 
 enum { BLOCK = 64 };
-
-/* The hot loops are compiled for several vector widths and chosen at start. They only move, compare and add, so the
- * choice cannot change a result. */
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && !defined(ABLATE_SANITIZED)
-#define VECTOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define VECTOR
-#endif
 
 static inline float widen(uint16_t h)
 {
@@ -31,13 +26,13 @@ static inline uint16_t narrow(float x)
 	return (uint16_t)((b + 0x7fffu + (b >> 16 & 1)) >> 16);
 }
 
-VECTOR void cnn_to_bf16(uint16_t *dst, const float *src, size_t n)
+CPU_KERNEL void cnn_to_bf16(uint16_t *dst, const float *src, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		dst[i] = narrow(src[i]);
 }
 
-VECTOR void cnn_from_bf16(float *dst, const uint16_t *src, size_t n)
+CPU_KERNEL void cnn_from_bf16(float *dst, const uint16_t *src, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		dst[i] = widen(src[i]);
@@ -57,7 +52,7 @@ static struct span inside(int out, int stride, int pad, int k, int n)
 }
 
 /* One output pixel: n channels (n <= BLOCK) of the window whose first pixel is at src; rows are `row` apart, pixels `pixel`. */
-VECTOR static void window_f32(float *dst, const float *src, int n, int rows, int cols, size_t row, size_t pixel, bool max,
+CPU_KERNEL static void window_f32(float *dst, const float *src, int n, int rows, int cols, size_t row, size_t pixel, bool max,
                               float scale)
 {
 	float acc[BLOCK];
@@ -77,7 +72,7 @@ VECTOR static void window_f32(float *dst, const float *src, int n, int rows, int
 		dst[c] = acc[c] * scale;
 }
 
-VECTOR static void window_bf16(uint16_t *dst, const uint16_t *src, int n, int rows, int cols, size_t row, size_t pixel,
+CPU_KERNEL static void window_bf16(uint16_t *dst, const uint16_t *src, int n, int rows, int cols, size_t row, size_t pixel,
                                bool max, float scale)
 {
 	float acc[BLOCK];
