@@ -17,6 +17,7 @@ struct extractor {
 	const char *resize;                 /* named pre-processing: "torch-bilinear", "tf-bilinear", "clean", "none" */
 	const char *numerics;               /* "fp32", "bf16" */
 	char weights_sha256[SHA256_HEX];    /* of the weights, "" when they have no file */
+	bool published;                     /* they are the ones that papers use; others show in the protocol string */
 	int dim;                            /* floats per picture; never 0 */
 	int logits_dim;                     /* class scores without the last layer's bias (Inception Score); 0 = has none */
 	int spatial_dim;                    /* flattened spatial features of sFID; 0 = has none */
