@@ -351,6 +351,25 @@ static void add_states(struct str *out, const struct plan *p, int arm, int n_see
 		}
 }
 
+/* Each reason for which cells are blocked, once. */
+static void add_reasons(struct str *out, const struct plan *p)
+{
+	SCOPED(free) const char **said = NULL;
+	int n = 0, cap = 0;
+	for (int i = 0; i < p->n_cells; i++) {
+		const struct plan_cell *c = &p->cells[i];
+		int j = 0;
+		while (c->state == CELL_BLOCKED && j < n && strcmp(said[j], c->reason) != 0)
+			j++;
+		if (c->state != CELL_BLOCKED || j < n || n == 20)
+			continue;
+		VEC_PUSH(said, n, cap) = c->reason;
+		str_add(out, n == 1 ? "\nblocked: " : "blocked: ");
+		escape_plain(out, c->reason);
+		str_addc(out, '\n');
+	}
+}
+
 void plan_text(struct str *out, const struct plan *p)
 {
 	const struct grid *g = p->grid;
@@ -372,19 +391,16 @@ void plan_text(struct str *out, const struct plan *p)
 			str_add(out, i ? "; " : "");
 			escape_plain(out, p->rows[p->arms[a].rows[i]].name);
 		}
-		const struct plan_cell *first = &p->cells[a * g->seeds.n_train];
-		if (first->state == CELL_BLOCKED) {
-			str_add(out, "\n              needs ");
-			escape_plain(out, first->reason);
-		}
 		str_addc(out, '\n');
 	}
-	str_add(out, "\nestimated time: ");
-	if (t.guessed || !t.state[CELL_PENDING])
+	add_reasons(out, p);
+	if (t.guessed) {
+		str_add(out, "\nestimated time: ");
 		add_duration(out, t.seconds);
-	else
-		str_add(out, "unknown, no finished cell to learn from");
-	str_add(out, " of one worker\n");
+		str_add(out, " of one worker\n");
+	} else {
+		str_add(out, t.state[CELL_PENDING] ? "\nestimated time: unknown, no finished cell to learn from\n" : "\nnothing to run\n");
+	}
 	if (g->budget.grid_cells && t.state[CELL_PENDING] > g->budget.grid_cells)
 		str_addf(out, "the budget starts at most %d cells per run\n", g->budget.grid_cells);
 }

@@ -1,0 +1,158 @@
+/* plan_open.c - see plan_open.h. A cell is cached when an attempt of it is done and has every score that the grid asks
+ * for; the time of a pending one is guessed from finished cells of the same arm. */
+#include "harness/plan_open.h"
+
+#include "harness/db.h"
+#include "model/data/dataset.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct asker { struct db *db; struct err e; int last_arm; double seconds; };
+
+static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e)
+{
+	(void)ctx;
+	return dataset_sha256(hex, config->data.name, SPLIT_TRAIN, e);
+}
+
+/* How many scores the grid asks of a cell, and whether (name, nfe, seed, n) is one of them. */
+static int scores_asked(const struct grid *g)
+{
+	int n = 0;
+	for (int i = 0; i < g->n_metrics; i++)
+		n += g->metrics[i].n_nfe * g->seeds.n_eval;
+	return n;
+}
+
+static bool is_asked(const struct grid *g, const char *name, int64_t nfe, int64_t eval_seed, int64_t n)
+{
+	bool metric = false, seed = false;
+	for (int i = 0; i < g->n_metrics; i++)
+		for (int j = 0; j < g->metrics[i].n_nfe; j++)
+			metric |= !strcmp(g->metrics[i].name, name) && g->metrics[i].nfe[j] == nfe && g->metrics[i].samples == n;
+	for (int i = 0; i < g->seeds.n_eval; i++)
+		seed |= g->seeds.eval[i] == eval_seed;
+	return metric && seed;
+}
+
+static int read_state(struct asker *a, struct plan_cell *cell, const struct plan *p)
+{
+	struct db_rows rows;
+	int64_t done = 0;
+	int found = 0;
+	if (db_int_of(&done, 0, a->db, &a->e, "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'",
+	              "s", cell->hash))
+		return -1;
+	if (!done)
+		return 0;
+	if (db_query(&rows, a->db, &a->e, "SELECT DISTINCT m.name, m.nfe, m.eval_seed, m.n FROM attempt a JOIN metric m ON m.attempt = a.id "
+	             "WHERE a.cell = ? AND a.state = 'done' AND a.purpose = 'run'", "s", cell->hash))
+		return -1;
+	while (db_next(&rows))
+		found += is_asked(p->grid, db_text(&rows, 0), db_int(&rows, 1), db_int(&rows, 2), db_int(&rows, 3));
+	if (db_done(&rows, &a->e))
+		return -1;
+	if (found >= scores_asked(p->grid))
+		cell->state = CELL_CACHED;
+	return 0;
+}
+
+static int read_seconds(struct asker *a, int arm, const struct plan *p)
+{
+	struct db_rows rows;
+	a->last_arm = arm;
+	a->seconds = 0;
+	if (db_query(&rows, a->db, &a->e, "SELECT avg(a.wall_s) FROM cell c JOIN attempt a ON a.cell = c.hash WHERE c.arm = ? AND "
+	             "a.state = 'done' AND a.purpose = 'run' AND a.resumed_from IS NULL", "s", p->arms[arm].hash))
+		return -1;
+	if (db_next(&rows) && !db_is_null(&rows, 0))
+		a->seconds = db_real(&rows, 0);
+	return db_done(&rows, &a->e);
+}
+
+static void cell_state(void *ctx, struct plan_cell *cell, const struct plan *p)
+{
+	struct asker *a = ctx;
+	if (!a->db || a->e.msg[0] || read_state(a, cell, p) || cell->state == CELL_CACHED)
+		return;
+	if (cell->arm == a->last_arm || !read_seconds(a, cell->arm, p))
+		cell->seconds = a->seconds;
+}
+
+static bool is_frozen(const char *path)
+{
+	size_t n = strlen(path), m = strlen(".plan.json");
+	return n > m && !strcmp(path + n - m, ".plan.json");
+}
+
+/* The grid of a file, or of a preset's name. */
+static int read_grid(struct grid **out, const char *path, bool preset_too, struct err *e)
+{
+	const struct preset *scaling;
+	if (!preset_too || io_exists(path) || !config_find_preset(path, &scaling))
+		return grid_read(out, path, e);
+	SCOPED(free) char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path, path);
+	struct grid_source source = { .path = path, .text = text, .n = strlen(text) };
+	return grid_parse(out, &source, 1, e);
+}
+
+static int expand(struct plan **out, const struct cli *c, const char *path, bool preset_too, struct plan_options *opt, struct err *e)
+{
+	int n_sets;
+	struct grid *g = NULL;
+	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
+	SCOPED(free) const char **only = cli_strings(c, "only", &opt->n_only);
+	opt->only = only;
+	if (is_frozen(path) && (n_sets || opt->n_only))
+		return err_code(e, EXIT_USAGE, "%s: a frozen plan takes neither --set nor --only; give the grid file", path);
+	if (is_frozen(path))
+		return plan_read(out, path, opt, e);
+	int rc = read_grid(&g, path, preset_too, e);
+	for (int i = 0; i < n_sets && !rc; i++)
+		rc = grid_set(g, sets[i], e);
+	if (!rc && !plan_expand(out, g, opt, e))
+		return 0;
+	grid_free(g);
+	return -1;
+}
+
+int plan_open(struct plan **out, const struct cli *c, const char *path, struct err *e)
+{
+	SCOPED(db) struct db *db = NULL;
+	struct asker asker = { .last_arm = -1 };
+	struct plan_options opt = { .ctx = &asker, .dataset = dataset_hash, .state = cell_state };
+	struct plan *p = NULL;
+	if (io_exists(c->db) && db_open(&db, c->db, DB_READ, e))
+		return -1;
+	asker.db = db;
+	if (expand(&p, c, path, false, &opt, e))
+		return -1;
+	if (asker.e.msg[0]) {
+		plan_free(p);
+		return err_code(e, EXIT_RECORD, "%s", asker.e.msg);
+	}
+	*out = p;
+	return 0;
+}
+
+int plan_open_any(struct plan **out, const struct cli *c, const char *path, struct err *e)
+{
+	struct plan_options opt = { 0 };
+	return expand(out, c, path, true, &opt, e);
+}
+
+int plan_show(const struct cli *c, const struct plan *p)
+{
+	SCOPED(str) struct str out = { 0 };
+	if (c->json)
+		plan_json(&out, p);
+	else
+		plan_text(&out, p);
+	if (fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0)
+		return EXIT_OK;
+	struct err e = ERR_INIT;
+	(void)err_set(&e, "standard output: cannot write");
+	return cli_fail(c, &e);
+}
