@@ -115,12 +115,13 @@ static int choice_index(const char *choices, const char *name)
 	}
 }
 
-static char *choice_name(const char *choices, int index)
+/* Where name number `index` of "a|b|c" begins. */
+static const char *choice_at(const char *choices, int index)
 {
 	const char *p = choices;
 	while (index-- > 0)
 		p += strcspn(p, "|") + 1;
-	return xstrndup(p, strcspn(p, "|"));
+	return p;
 }
 
 static int bad_choice(const struct knob *k, const char *given, struct err *e)
@@ -372,68 +373,71 @@ int config_finish(struct run_config *c, struct err *e)
 
 /* ---- text, JSON, hash ------------------------------------------------------------------------------------------- */
 
-static json_t *json_number(double x)
+static void add_number(struct str *s, double x)
 {
-	return json_real(x);
+	char buf[32];
+	str_add(s, str_double(buf, x));
 }
 
-static json_t *json_value(const struct run_config *c, const struct knob *k)
+static void add_string(struct str *s, const char *text, size_t n)
+{
+	json_t *v = json_stringn_nocheck(text, n);
+	SCOPED(free) char *quoted = json_dumps(v, JSON_ENCODE_ANY);
+	json_decref(v);
+	REQUIRE(quoted);
+	str_add(s, quoted);
+}
+
+/* One knob's value as JSON, numbers as shortest round-trip (jansson would print 17 digits). */
+static void add_value(struct str *s, const struct run_config *c, const struct knob *k)
 {
 	const void *p = cfield(c, k);
 	switch (k->type) {
 	case KNOB_BOOL:
-		return json_boolean(*(const bool *)p);
+		str_add(s, *(const bool *)p ? "true" : "false");
+		return;
 	case KNOB_INT:
-		return json_integer(*(const int *)p);
+		str_addf(s, "%d", *(const int *)p);
+		return;
 	case KNOB_DOUBLE:
-		return json_number(*(const double *)p);
+		add_number(s, *(const double *)p);
+		return;
 	case KNOB_EXPR: {
 		const struct knob_expr *x = p;
-		return *x->text ? json_string(x->text) : json_number(x->value);
+		if (*x->text)
+			add_string(s, x->text, strlen(x->text));
+		else
+			add_number(s, x->value);
+		return;
 	}
 	case KNOB_CHOICE: {
-		SCOPED(free) char *name = choice_name(k->choices, *(const int *)p);
-		return json_string(name);
+		const char *name = choice_at(k->choices, *(const int *)p);
+		str_addc(s, '"');
+		str_addn(s, name, strcspn(name, "|"));
+		str_addc(s, '"');
+		return;
 	}
 	case KNOB_NUMBER_OR_NAME: {
 		const struct knob_number *x = p;
-		return x->named ? json_string(k->choices) : json_number(x->value);
+		if (x->named)
+			str_addf(s, "\"%s\"", k->choices);
+		else
+			add_number(s, x->value);
+		return;
 	}
 	case KNOB_INTS: {
 		const struct knob_list *list = p;
-		json_t *array = json_array();
+		str_addc(s, '[');
 		for (int i = 0; i < list->n; i++)
-			(void)json_array_append_new(array, json_integer(list->v[i]));
-		return array;
+			str_addf(s, "%s%d", i ? "," : "", list->v[i]);
+		str_addc(s, ']');
+		return;
 	}
 	case KNOB_STRING:
-		return json_string(p);
+		add_string(s, p, strlen(p));
+		return;
 	}
 	BUG("%s: type %d", k->key, (int)k->type);
-}
-
-/* JSON text of one value with shortest round-trip numbers (jansson would print 17 digits). */
-static void add_value(struct str *s, const json_t *v)
-{
-	char buf[32];
-	if (json_is_real(v)) {
-		str_add(s, str_double(buf, json_real_value(v)));
-	} else if (json_is_array(v)) {
-		str_addc(s, '[');
-		for (size_t i = 0; i < json_array_size(v); i++) {
-			str_add(s, i ? "," : "");
-			add_value(s, json_array_get(v, i));
-		}
-		str_addc(s, ']');
-	} else if (json_is_integer(v)) {
-		str_addf(s, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
-	} else if (json_is_boolean(v)) {
-		str_add(s, json_is_true(v) ? "true" : "false");
-	} else {
-		SCOPED(free) char *text = json_dumps(v, JSON_ENCODE_ANY);
-		REQUIRE(text);
-		str_add(s, text);
-	}
 }
 
 char *config_json(const struct run_config *c)
@@ -443,9 +447,7 @@ char *config_json(const struct run_config *c)
 		str_add(&s, i ? ",\"" : "{\"");
 		str_add(&s, knobs[i].key);
 		str_add(&s, "\":");
-		json_t *v = json_value(c, &knobs[i]);
-		add_value(&s, v);
-		json_decref(v);
+		add_value(&s, c, &knobs[i]);
 	}
 	str_addc(&s, '}');
 	return str_detach(&s);
@@ -453,10 +455,8 @@ char *config_json(const struct run_config *c)
 
 char *config_value_text(const struct run_config *c, const struct knob *k)
 {
-	json_t *v = json_value(c, k);
 	struct str s = { 0 };
-	add_value(&s, v);
-	json_decref(v);
+	add_value(&s, c, k);
 	return str_detach(&s);
 }
 
