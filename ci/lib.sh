@@ -1,0 +1,21 @@
+# lib.sh - what the scripts of ci/ share: the repository's root as working folder, and a way to say what goes on.
+# Source it first: . "$(dirname "$0")/lib.sh"
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+ROOT=$PWD
+export LC_ALL=C.UTF-8 ABLATE_ROOT=$ROOT
+
+step() { printf '\n== %s\n' "$*" >&2; }
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# Configures and builds a preset; the compiler's words are shown only when something is wrong.
+build_preset() { # PRESET [TARGET...]
+	local preset=$1 log; shift
+	log=$(mktemp)
+	if ! cmake --preset "$preset" >"$log" 2>&1; then cat "$log" >&2; rm -f "$log"; die "cmake --preset $preset failed"; fi
+	if ! cmake --build --preset "$preset" -j "$(nproc)" ${@:+--target "$@"} >"$log" 2>&1; then
+		grep -vE '^\[[0-9]+/[0-9]+\]' "$log" >&2 || tail -50 "$log" >&2
+		rm -f "$log"; die "building preset $preset failed"
+	fi
+	rm -f "$log"
+}

@@ -1,0 +1,76 @@
+#!/bin/bash
+# setup.sh - install the Debian packages that are missing, and only those. As root, or through sudo. Needs no network when
+# nothing is missing.
+#   ci/setup.sh [SET...]     sets: build run test (the default), fuzz, slurm, valgrind, browser, mpi; all
+#   ci/setup.sh --list       the table below, checked against this machine
+. "$(dirname "$0")/lib.sh"
+
+# set      package                 reason
+packages() { cat <<'LIST'
+build      gcc                     the compiler (C11)
+build      g++                     CUDA sources compiled for the host in tests
+build      libc6-dev               headers of the C library
+build      cmake                   the build
+build      ninja-build             the build's engine, as the presets ask
+build      pkg-config              finds the libraries below
+build      git                     the commit that is recorded with every result
+build      libdnnl-dev             oneDNN: convolutions and matrix products on the CPU
+build      libopenblas-dev         BLAS under LAPACK
+build      liblapacke-dev          eigenvalues and decompositions of FID
+build      libsqlite3-dev          the result database
+build      libpng-dev              reading and writing PNG
+build      libjpeg62-turbo-dev     reading JPEG
+build      libzip-dev              .npz, .pth and zip data sets
+build      zlib1g-dev              gzip of IDX files, deflate of pictures
+build      libjansson-dev          JSON: journals, safetensors headers, --json
+build      libcairo2-dev           figures as SVG, PDF and PNG
+build      libmd-dev               SHA-256
+run        dataset-fashion-mnist   the data set of the quickstart study
+test       libcriterion-dev        the test framework
+test       sqlite3                 end-to-end tests look into databases from outside
+fuzz       clang                   libFuzzer
+fuzz       libclang-rt-14-dev      its run-time library
+slurm      slurm-wlm               end-to-end test of the Slurm engine: a cluster of one node
+slurm      munge                   authentication of that cluster
+slurm      iproute2                finding free ports for it
+valgrind   valgrind                memory check that needs no special build
+browser    chromium                the HTML report in a real browser
+mpi        libopenmpi-dev          training one cell on several processes
+mpi        openmpi-bin             starting them
+LIST
+}
+
+installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+if [ "${1-}" = --list ]; then
+	packages | while read -r set package reason; do
+		printf '%-9s %-22s %-8s %s\n' "$set" "$package" "$(installed "$package" && echo there || echo missing)" "$reason"
+	done
+	exit 0
+fi
+
+command -v dpkg-query >/dev/null || die "this script knows Debian only; the list of libraries is in it"
+sets=" ${*:-build run test} "
+known=" $(packages | awk '{ print $1 }' | sort -u | tr '\n' ' ')"
+for set in $sets; do
+	[[ $set = all || "$known" = *" $set "* ]] || die "no set '$set'; there are$known"
+done
+missing=()
+while read -r set package reason; do
+	[[ "$sets" = *" $set "* || "$sets" = *" all "* ]] || continue
+	installed "$package" || missing+=("$package")
+done < <(packages)
+
+if [ ${#missing[@]} -eq 0 ]; then
+	echo "setup: all packages are there" >&2
+	exit 0
+fi
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+	command -v sudo >/dev/null || die "missing: ${missing[*]}; run as root, or install sudo"
+	as_root=(sudo)
+fi
+step "installing ${missing[*]}"
+"${as_root[@]}" apt-get update -qq >&2 || echo "setup: apt-get update failed, trying with what is known" >&2
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
+	die "could not install: ${missing[*]}"

@@ -1,0 +1,70 @@
+#!/bin/bash
+# style.sh - the rules that no compiler checks. Prints FILE:LINE: what is wrong; ends with the number of complaints.
+. "$(dirname "$0")/lib.sh"
+LONGEST=600          # lines of a source file
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
+complain() { cat >>"$report"; }
+
+if git rev-parse --git-dir >/dev/null 2>&1; then
+	mapfile -t files < <(git ls-files -co --exclude-standard | while read -r f; do [ -f "$f" ] && echo "$f"; done)
+else
+	mapfile -t files < <(find . -type f -not -path './build*' -not -path './.git/*' | sed 's|^\./||')
+fi
+sources=() texts=()
+for f in "${files[@]}"; do
+	case $f in
+	tests/fixtures/*|tests/fuzz/corpus/*|results/*) continue ;;
+	*.c|*.h|*.cu|*.cuh) sources+=("$f"); texts+=("$f") ;;
+	*.sh|*.def|*.sql|*.toml|*.md|*.txt|*.json|*.yml|*.cmake|.ci/run) texts+=("$f") ;;
+	esac
+done
+
+# 1. A source begins with a paragraph that says its name and what it is for.
+for f in "${sources[@]}"; do
+	head -1 "$f" | grep -qF "/* ${f##*/} - " || echo "$f:1: does not begin with '/* ${f##*/} - what it is for'"
+done | complain
+
+# 2. Includes point one way: harness -> metrics -> model -> model/base. Tests see everything.
+awk '
+	function layer(path) {
+		return path ~ /^model\/base\// ? 1 : path ~ /^model\// ? 2 : path ~ /^metrics\// ? 3 : path ~ /^harness\// ? 4 : 9
+	}
+	/^[ \t]*#[ \t]*include[ \t]*"/ {
+		match($0, /"[^"]*"/)
+		target = substr($0, RSTART + 1, RLENGTH - 2)
+		if (target ~ /\.\.\//)
+			print FILENAME ":" FNR ": include from the root, not through ../"
+		else if (target ~ /\// && layer(target) < 9 && layer(target) > layer(FILENAME))
+			print FILENAME ":" FNR ": " target " lies above " FILENAME
+		else if (target ~ /^tests\// && FILENAME !~ /^tests\//)
+			print FILENAME ":" FNR ": includes a test"
+	}' "${sources[@]}" | complain
+
+# 3. Functions that overflow, keep hidden state or cannot fail properly.
+grep -nE '(^|[^A-Za-z0-9_.>])(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atof|system|rand|srand|tmpnam|mktemp)[ ]?\(' \
+	"${sources[@]}" | sed -E 's/^([^:]*:[0-9]+):.*[^A-Za-z0-9_]([a-z]+)[ ]?\(.*/\1: banned function/' | complain || true
+
+# 4. One name, one file.
+printf '%s\n' "${sources[@]}" | awk -F/ '{ if ($NF in seen) print $0 ":1: another file has this name: " seen[$NF]; seen[$NF] = $0 }' | complain
+
+# 5. No trailing blanks, a newline at the end, no file that wants to be two.
+grep -nE '[ 	]+$' "${texts[@]}" | sed -E 's/^([^:]*:[0-9]+):.*/\1: blanks at the end of the line/' | complain || true
+for f in "${texts[@]}"; do
+	[ -s "$f" ] && [ -n "$(tail -c1 "$f")" ] && echo "$f: no newline at the end"
+done | complain || true
+wc -l "${sources[@]}" | awk -v max=$LONGEST '$2 != "total" && $1 > max { print $2 ": " $1 " lines: make it two files" }' | complain
+
+# 6. Nothing that lies outside the repository, nothing left for later.
+grep -nE '\.\.\/shared|\/work\/[a-z]' "${texts[@]}" | sed -E 's/^([^:]*:[0-9]+):.*/\1: a path outside the repository/' | complain || true
+grep -nE '\b(TO''DO|FIX''ME|XX''X)\b' "${sources[@]}" | sed -E 's/^([^:]*:[0-9]+):.*/\1: a note for later/' | complain || true
+
+# 7. Scripts parse.
+for f in "${files[@]}"; do
+	case $f in *.sh|.ci/run) bash -n "$f" 2>&1 || echo "$f: bash cannot parse it" ;; esac
+done | complain
+
+n=$(wc -l <"$report")
+cat "$report"
+echo "style: ${#sources[@]} sources, $n complaints"
+[ "$n" -eq 0 ]

@@ -1,0 +1,43 @@
+#!/bin/bash
+# test.sh - everything: packages, style, build with warnings as errors, every test, then the fast tests again under
+# AddressSanitizer and UndefinedBehaviorSanitizer. The last line is "N passed, N failed, N skipped", over all of it.
+#   ci/test.sh [--fast]      --fast: without the sanitizers
+. "$(dirname "$0")/lib.sh"
+fast=no
+case ${1-} in
+'') ;;
+--fast) fast=yes ;;
+*) die "unknown option $1; there is --fast" ;;
+esac
+ci/setup.sh build run test
+mkdir -p build
+counts=build/counts.txt
+
+step "style"
+if ci/style.sh; then echo "1 passed, 0 failed"; else echo "0 passed, 1 failed"; fi >build/style.txt
+grep -v ' passed, ' build/style.txt || true
+tail -1 build/style.txt >$counts
+
+step "building"
+build_preset default
+
+step "testing"
+log=build/ctest.log
+ctest --test-dir build -V -j "$(nproc)" --no-tests=error >$log 2>&1 || true
+awk -f ci/count.awk $log >build/tests.txt || true
+sed '$d' build/tests.txt | while read -r what name; do
+	id=$(sed -nE "s/.*Test +#([0-9]+): $name .*/\1/p" $log | head -1)
+	printf '\n-- %s %s\n' "$what" "$name"
+	[ -z "$id" ] || sed -nE "s/^$id: //p" $log | tail -60
+done
+tail -1 build/tests.txt | tee -a $counts
+
+if [ $fast = no ]; then
+	step "the fast tests under the sanitizers"
+	ci/asan.sh --count >build/asan.txt || true
+	cat build/asan.txt
+	tail -1 build/asan.txt | grep ' passed, ' >>$counts || echo "0 passed, 1 failed" >>$counts
+fi
+
+printf '\n'
+awk '{ p += $1; f += $3; s += $5 } END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 }' $counts
