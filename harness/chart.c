@@ -250,6 +250,27 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 	return 0;
 }
 
+static bool same_curve(const struct figure_series *a, const struct figure_series *b)
+{
+	return a->n == b->n && !memcmp(a->x, b->x, (size_t)a->n * sizeof *a->x) && !memcmp(a->y, b->y, (size_t)a->n * sizeof *a->y);
+}
+
+/* Arms whose schedules are the same are one line with all their names. */
+static void join_same(struct chart *c, struct figure_panel *p)
+{
+	int kept = 0;
+	for (int i = 0; i < p->n_series; i++) {
+		int k = 0;
+		while (k < kept && !same_curve(series_of(p, k), series_of(p, i)))
+			k++;
+		if (k < kept)
+			series_of(p, k)->label = arena_strfmt(&c->arena, "%s, %s", p->series[k].label, p->series[i].label);
+		else
+			*series_of(p, kept++) = p->series[i];
+	}
+	p->n_series = kept;
+}
+
 static int build_sigma(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
 {
 	struct lines lines;
@@ -279,6 +300,7 @@ static int build_sigma(struct chart *c, struct study *s, const struct chart_ask 
 		y[SIGMA_BINS] = 0;
 		*series_of(p, p->n_series++) = (struct figure_series){ .label = lines.row[i]->label, .mark = FIGURE_STEP, .n = SIGMA_BINS + 1, .x = x, .y = y };
 	}
+	join_same(c, p);
 	p->title = "noise levels in training";
 	p->x = (struct figure_axis){ .label = "sigma", .log = true };
 	p->y = (struct figure_axis){ .label = "density in ln sigma" };
@@ -303,6 +325,7 @@ static int build_steps(struct chart *c, struct study *s, const struct chart_ask 
 		*series_of(p, i) = (struct figure_series){ .label = lines.row[i]->label, .mark = FIGURE_STEP, .n = N + 1, .x = x, .y = y };
 	}
 	p->n_series = lines.n;
+	join_same(c, p);
 	p->title = "discretization steps N(k)";
 	p->x.label = "training step k";
 	p->y = (struct figure_axis){ .label = "N(k)", .log = !ask->linear };

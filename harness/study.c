@@ -96,7 +96,7 @@ static int all_identities(struct study *s, struct err *e)
 
 /* --- states and scores --- */
 
-#define STATE_COLUMNS "cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), coalesce(step, 0), attempts"
+#define STATE_COLUMNS "cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), coalesce(step, 0), attempts, coalesce((julianday(ended) - julianday(started)) * 86400, 0)"
 #define SCORE_COLUMNS "cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex"
 #define SCORE_ORDER " ORDER BY cell, name, nfe, weights, step, protocol, eval_seed"
 
@@ -109,6 +109,7 @@ static void take_state(struct study *s, struct study_cell *c, struct db_rows *r)
 	c->ended = copy(s, db_text(r, 5));
 	c->step = db_int(r, 6);
 	c->attempts = db_int(r, 7);
+	c->seconds = fmax(0, db_real(r, 8)); /* clocks are set back at times */
 }
 
 /* Repeated texts (names, protocols) are stored once: the last of each kind is remembered. */

@@ -41,6 +41,7 @@ struct study_cell {
 	const char *state;      /* attempt.state, or "pending" */
 	const char *reason, *attempt, *started, *ended; /* "" where there is none */
 	int64_t step, attempts;
+	double seconds;         /* wall clock of that attempt; 0 while it runs */
 	struct study_score *scores;
 	int n_scores, cap_scores;
 };

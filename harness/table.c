@@ -130,10 +130,12 @@ static int make_columns(struct build *b, struct err *e)
 		cols[n++] = b->def->cols[i];
 	if (!n) {
 		for (int i = 0; i < g->n_metrics; i++)
-			for (int k = 0; k < g->metrics[i].n_nfe && n < COLS_MAX - 2; k++)
+			for (int k = 0; k < g->metrics[i].n_nfe && n < COLS_MAX - 3; k++) {
+				bool first = n == 0;
 				cols[n++] = arena_strfmt(&b->t->arena, "%s@%d", g->metrics[i].name, g->metrics[i].nfe[k]);
-		if (n)
-			cols[n++] = "delta";
+				if (first)
+					cols[n++] = "delta";
+			}
 		cols[n++] = "seeds";
 	}
 	struct metric_ref before;

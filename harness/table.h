@@ -8,7 +8,7 @@
  *     seeds                 seeds with a value, of those asked for
  *     state arm preset steps batch      what the cells are
  * "delta", "paper" and "paper-delta" without a metric speak of the metric column before them, else of the table's
- * `metric`, else of the first metric. A table without `cols` has every declared metric, delta and seeds; with `paper`,
+ * `metric`, else of the first metric. A table without `cols` has every declared metric, the difference beside the first, and seeds; with `paper`,
  * the published value and the difference follow each metric. paper = "all" also appends every published row of the data set.
  *
  * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list. Notes say what

@@ -1,4 +1,6 @@
 /* test_table.c - tables from a database: numbers, states, notes, five formats, refusals, and the time they take. */
+#include "harness/chart.h"
+#include "harness/gate_grid.h"
 #include "harness/table.h"
 #include "model/base/io.h"
 #include "study_fixture.h"
@@ -301,4 +303,125 @@ Test(table, bulk_and_single_reading_agree)
 	study_free(a);
 	db_close(db);
 	plan_free(many);
+}
+
+/* --- gates over a study ------------------------------------------------------------------------------------------- */
+
+Test(gates, arms_are_judged_against_arms_and_baselines)
+{
+	struct setup s = setup(fixture_grid, all_done);
+	struct gates g;
+	struct err bad = ERR_INIT;
+	char *dir = TMP("baselines");
+	OK(gates_judge(&g, s.study, dir, NULL, 0, e));
+	cr_assert_eq(g.n, 2);
+	cr_assert_eq(g.results[0].verdict, GATE_PASS, "%s", g.results[0].why);
+	cr_assert_str_eq(g.results[0].test, "paired t");
+	cr_assert_eq(g.results[0].n_cand, 3);
+	cr_assert_eq(g.results[1].verdict, GATE_ERROR);
+	cr_assert_not_null(strstr(g.results[1].why, "ablate baseline propose"), "%s", g.results[1].why);
+	gates_release(&g);
+	/* propose, accept, judge: a build is not worse than itself */
+	struct baseline b;
+	SCOPED(str) struct str text = { 0 };
+	SCOPED(free) char *path = baseline_path(dir, "four", "no-regression", false);
+	OK(gates_propose(&b, s.study, &s.plan->grid->gates[1], "c1", "e1", "t", e));
+	OK(baseline_accept(&b, NULL, NULL, "first", "t", e));
+	baseline_text(&text, &b);
+	baseline_release(&b);
+	OK(io_mkdirs(dir, e));
+	OK(io_write_atomic(path, text.data, text.len, e));
+	static const char *const one[] = { "no-regression" }, *const none[] = { "no-regresion" };
+	OK(gates_judge(&g, s.study, dir, one, 1, e));
+	cr_assert_eq(g.n, 1);
+	cr_assert_eq(g.results[0].verdict, GATE_PASS, "%s", g.results[0].why);
+	NEAR(g.results[0].diff, 0, 0);
+	NEAR(g.results[0].margin, 0.05 * 10.066666666666667, 1e-12);
+	gates_release(&g);
+	cr_assert_eq(gates_judge(&g, s.study, dir, none, 1, &bad), -1);
+	cr_assert_eq(bad.code, EXIT_USAGE);
+	done(&s);
+}
+
+Test(gates, a_missing_seed_is_an_error_with_its_reason_but_not_under_looks)
+{
+	struct setup s = setup(fixture_grid, fixture_default);
+	struct gates g;
+	OK(gates_judge(&g, s.study, "/nonexistent", NULL, 0, e));
+	cr_assert_eq(g.results[0].verdict, GATE_ERROR);
+	cr_assert_not_null(strstr(g.results[0].why, "l2 has no fid for seed 1 (running"), "%s", g.results[0].why);
+	gates_release(&g);
+	struct baseline b;
+	struct err bad = ERR_INIT;
+	struct grid_gate gate = s.plan->grid->gates[0];
+	gate.rule.arm = "l2";
+	cr_assert_eq(gates_propose(&b, s.study, &gate, "c", "e", "t", &bad), -1);
+	cr_assert_eq(bad.code, EXIT_INCOMPLETE);
+	/* arm "uniform" lacks its third seed: a look at two seeds can be read */
+	struct grid_gate *looks = &s.plan->grid->gates[0];
+	looks->rule.against = "uniform", looks->rule.looks[0] = 2, looks->rule.looks[1] = 3, looks->rule.n_looks = 2;
+	OK(gates_judge(&g, s.study, "/nonexistent", NULL, 0, e));
+	cr_assert_eq(g.results[0].look, 1, "%s", g.results[0].why);
+	cr_assert_eq(g.results[0].n_cand, 2);
+	NEAR(g.results[0].alpha, 0.025, 0);
+	gates_release(&g);
+	done(&s);
+}
+
+Test(gates, power_names_the_seeds_that_are_needed)
+{
+	struct gate_rule r = { .name = "g", .metric = "fid@1", .alpha = 0.05, .margin = 2, .paired = true };
+	SCOPED(str) struct str s = { 0 };
+	gate_power_text(&s, &r, 1, 0.5, 10, 4);
+	cr_assert_not_null(strstr(s.data, "\n    3  "), "%s", s.data);
+	cr_assert_not_null(strstr(s.data, "\n    4  "), "%s", s.data);
+	cr_assert_not_null(strstr(s.data, "4 seeds a side give 80 % at the margin 2"), "%s", s.data);
+}
+
+Test(charts, every_kind_is_built_from_a_study)
+{
+	struct plan *p = fixture_plan(fixture_grid);
+	struct db *db = fixture_db("chart.db", p, fixture_default, 30);
+	struct study *study;
+	OK(study_load(&study, p, db, e));
+	int n;
+	const struct chart_kind *kinds = chart_kinds(&n);
+	for (int i = 0; i < n; i++) {
+		struct chart_ask ask = { .kind = kinds[i].name, .chain = "single", .metric = "", .curve = "", .knob = "train.batch", .runs = "" };
+		struct chart *c;
+		struct err bad = ERR_INIT;
+		int rc = chart_build(&c, study, &ask, &bad);
+		cr_assert_eq(rc, strcmp(kinds[i].name, "samples") == 0 ? -1 : 0, "%s: %s", kinds[i].name, bad.msg);
+		if (rc)
+			continue;
+		SCOPED(str) struct str svg = { 0 };
+		OK(figure_render(&svg, &c->figure, "svg", e));
+		if (strcmp(kinds[i].name, "curves") == 0) {
+			const struct figure_series *s = &c->figure.panels[0].series[0];
+			cr_assert_eq(s->n, 30);
+			NEAR(s->x[0], 10, 0);
+			NEAR(s->y[0], 1.02, 1e-12); /* mean over seeds 1, 2, 3 */
+			NEAR(s->hi[0] - s->y[0], 0.01, 1e-12);
+		}
+		if (strcmp(kinds[i].name, "sigma") == 0) { /* a density in ln sigma integrates to 1 */
+			for (int k = 0; k < c->figure.panels[0].n_series; k++) {
+				const struct figure_series *s = &c->figure.panels[0].series[k];
+				double sum = 0;
+				for (int j = 0; j + 1 < s->n; j++)
+					sum += s->y[j] * log(s->x[j + 1] / s->x[j]);
+				NEAR(sum, 1, 1e-9);
+			}
+			cr_assert_eq(c->figure.panels[0].n_series, 2, "arms with the same schedule are one line");
+		}
+		chart_free(c);
+	}
+	struct chart *c;
+	struct err bad = ERR_INIT;
+	cr_assert_eq(chart_build(&c, study, &(struct chart_ask){ .kind = "pie", .chain = "", .metric = "", .curve = "", .knob = "" }, &bad), -1);
+	cr_assert_eq(bad.code, EXIT_USAGE);
+	cr_assert_eq(chart_build(&c, study, &(struct chart_ask){ .kind = "bars", .chain = "none", .metric = "", .curve = "", .knob = "" }, &bad), -1);
+	cr_assert_eq(chart_build(&c, study, &(struct chart_ask){ .kind = "sweep", .chain = "", .metric = "", .curve = "", .knob = "loss.cc" }, &bad), -1);
+	study_free(study);
+	db_close(db);
+	plan_free(p);
 }

@@ -1,0 +1,25 @@
+/* study_open.h - what table, gate, figure and report begin with: a grid (a file, or the name of one in the database), its
+ * plan, the database if there is one, and the study over both. */
+#ifndef ABLATE_STUDY_OPEN_H
+#define ABLATE_STUDY_OPEN_H
+
+#include "cmd.h"
+#include "published.h"
+#include "study.h"
+
+struct opened {
+	struct plan *plan;
+	struct db *db;          /* NULL: there is no database yet, all cells are pending */
+	struct study *study;
+	struct published *pub;  /* NULL when the file is not there */
+	char *runs;             /* folder of the attempts' files */
+	char *command;          /* "ablate table ablations/x.toml --set a=b", as a reader would type it again */
+};
+
+/* `grid`: a path, or the [grid] name of a grid that ran into the database. Values of the options --set and --only are
+ * used if the command's table has them (has_set). Exit 2 for a grid that cannot be read. */
+MUST_CHECK int study_open(struct opened *out, const struct cli *c, const char *grid, bool has_set, struct err *e);
+void study_close(struct opened *o);
+void scoped_opened(struct opened *o);
+
+#endif
