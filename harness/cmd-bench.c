@@ -2,6 +2,7 @@
  * row per benchmark. */
 #include "cmd.h"
 
+#include "harness/bench_features.h"
 #include "harness/bench_train.h"
 #include "model/base/mem.h"
 #include "model/model.h"
@@ -16,10 +17,22 @@ static int train(json_t *out, const struct request *r, struct err *e)
 	return bench_train(out, r->preset, r->batch, r->seconds, e);
 }
 
+static int features(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_features(out, r->batch, r->seconds, e);
+}
+
+static int lpips(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_lpips(out, r->batch, r->seconds, e);
+}
+
 struct bench { const char *name, *text; int (*run)(json_t *out, const struct request *r, struct err *e); };
 
 static const struct bench rows[] = {
 	{ "train", "training step: images/s, GFLOP/s and share of the matrix product's rate", train },
+	{ "features", "Inception features: images/s in fp32 and bf16, and the share", features },
+	{ "lpips", "LPIPS at 64 x 64: pairs/s, forward and with gradient", lpips },
 };
 
 static void print_rows(const char *name, const json_t *list)
@@ -76,7 +89,7 @@ static const struct opt options[] = {
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "train|all",
+	.args = "train|features|lpips|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
 	        "of the same library. ABLATE_PROFILE=1 adds the time per kind of operation on stderr.",
