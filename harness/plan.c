@@ -438,8 +438,7 @@ static int expand(struct expansion *x)
 		if (x->g->n_includes && add_rows(x))
 			return -1;
 		forget_rows(x->p);
-		if (x->index)
-			memset(x->index, 0, x->index_size * sizeof *x->index);
+		memset(x->index, 0, x->index_size * sizeof *x->index);
 		x->with_sets = true;
 	}
 	if (add_rows(x))

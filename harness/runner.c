@@ -102,27 +102,51 @@ static json_t *row_line(const struct run_plan *plan, const struct run_row *row)
 	return line;
 }
 
+/* Cells whose data is not known yet have no identity to record. */
+static bool has_identity(const struct run_cell *c)
+{
+	return *c->dataset;
+}
+
+static int plan_is_recorded(bool *out, struct run *r, struct err *e)
+{
+	const struct run_plan *p = r->plan;
+	int64_t n = 1;
+	if (db_int_of(&n, 0, r->store.db, e, "SELECT count(*) FROM grid WHERE hash = ?", "s", p->hash))
+		return -1;
+	for (int i = 0; i < p->n_rows && n; i++)
+		if (has_identity(&p->cells[p->rows[i].cell]) &&
+		    db_int_of(&n, 0, r->store.db, e, "SELECT count(*) FROM grid_cell WHERE grid = ? AND cell = ? AND chain = ? AND label = ?", "ssss",
+		              p->hash, p->cells[p->rows[i].cell].cell, p->rows[i].chain ? p->rows[i].chain : "", p->rows[i].label))
+			return -1;
+	*out = n > 0;
+	return 0;
+}
+
 static int record_plan(struct run *r, struct err *e)
 {
 	const struct run_plan *p = r->plan;
-	int64_t rows;
 	char now[HOST_TIME];
-	if (db_int_of(&rows, 0, r->store.db, e, "SELECT count(*) FROM grid_cell WHERE grid = ?", "s", p->hash))
+	bool recorded;
+	if (plan_is_recorded(&recorded, r, e))
 		return -1;
-	if (rows == p->n_rows)
+	if (recorded)
 		return 0;
 	json_t *lines = json_array();
 	(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:s}", "t", "grid", "hash", p->hash, "name", p->name, "toml",
 	                                             p->toml, "created", host_now(now)));
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct run_cell *c = &p->cells[i];
+		if (!has_identity(c))
+			continue;
 		if (i == 0 || strcmp(c->arm, p->cells[i - 1].arm) != 0)
 			(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s}", "t", "arm", "hash", c->arm, "config", c->config));
 		(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "t", "cell", "hash", c->cell, "arm", c->arm, "seed",
 		                                             (json_int_t)c->seed, "numerics", (json_int_t)c->numerics, "dataset", c->dataset));
 	}
 	for (int i = 0; i < p->n_rows; i++)
-		(void)json_array_append_new(lines, row_line(p, &p->rows[i]));
+		if (has_identity(&p->cells[p->rows[i].cell]))
+			(void)json_array_append_new(lines, row_line(p, &p->rows[i]));
 	int rc = store_record(&r->store, lines, e);
 	json_decref(lines);
 	return rc;
@@ -160,7 +184,7 @@ static int sort_out(struct run *r, int i, struct err *e)
 		char name[160];
 		r->out->blocked++;
 		say(r, "%s: blocked: %s", name_of(name, c), c->blocked);
-		return record_blocked(&r->store, c, e);
+		return has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
 	if (store_take_unknown(&r->store, c->cell, e) ||
 	    db_text_of(&state, r->store.db, e, "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "

@@ -1,0 +1,39 @@
+/* cmd-run.c - `ablate run`: makes every cell of a grid done. */
+#include "cmd.h"
+#include "plan_open.h"
+#include "run_command.h"
+
+#include <string.h>
+
+static const struct opt options[] = {
+	PLAN_OPTIONS,
+	RUN_OPTIONS,
+	{ .name = "dry-run", .letter = 'n', .kind = OPT_FLAG, .help = "show what would run, as `ablate plan`, and write nothing" },
+	{ 0 },
+};
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	SCOPED(plan) struct plan *p = NULL;
+	if (plan_open(&p, c, c->args[0], &e))
+		return cli_fail(c, &e);
+	if (cli_flag(c, "dry-run"))
+		return plan_show(c, p);
+	SCOPED(free) char *what = xstrfmt("ablate run %s", c->args[0]);
+	return run_command(c, p, what);
+}
+
+const struct cmd cmd_run = {
+	.name = "run",
+	.args = "GRID.toml",
+	.summary = "train, sample, score and record every cell of a grid that is not finished",
+	.help = "Each cell runs in a process of its own; one that fails does not stop the others. What is finished (a done attempt with every "
+	        "score the grid asks for) is skipped, what was stopped continues from its checkpoint, to the same bits as if it had never "
+	        "stopped. Cells that diverged are not run again without --again: they would diverge again.\n\n"
+	        "The first Ctrl-C writes checkpoints and stops, the second aborts; the records stay consistent in both cases. Records: the "
+	        "database (--db) and, beside it, the folder DB-runs with a journal for each attempt, from which `ablate merge --rebuild` makes "
+	        "the database again.",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,133 @@
+/* cmd-worker.c - `ablate worker DIR`: one attempt at one cell, in a process of its own: data, training, samples, scores.
+ * Started by the engines; what to do stands in DIR/job.json, what happens goes into DIR/journal.jsonl. */
+#define _GNU_SOURCE
+#include "cmd.h"
+#include "worker_score.h"
+
+#include "model/base/io.h"
+#include "model/base/progress.h"
+#include "model/train.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct opt options[] = {
+	{ .name = "fd", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1024, .help = "write progress lines to this open file" },
+	{ 0 },
+};
+
+struct training { struct worker *w; struct progress progress; const struct run_config *config; struct err e; };
+
+static void on_curve(void *ctx, const char *name, int64_t step, double value)
+{
+	struct training *t = ctx;
+	journal_curve(worker_journal(t->w), name, step, value);
+}
+
+static int on_checkpoint(void *ctx, int64_t step, const char *path, const char *sha256, struct err *e)
+{
+	struct training *t = ctx;
+	const char *name = strrchr(path, '/');
+	worker_step(t->w, step);
+	return journal_file(worker_journal(t->w), &(struct journal_file){ .table = "checkpoint", .kind = "checkpoint", .name = name ? name + 1 : path,
+	                    .sha256 = sha256, .step = step, .bytes = -1, .n_items = -1 }, e);
+}
+
+static void on_say(void *ctx, const char *line)
+{
+	struct training *t = ctx;
+	(void)fprintf(stderr, "%s\n", line); /* into DIR/log */
+	if (journal_note(worker_journal(t->w), line, &t->e))
+		(void)fprintf(stderr, "%s\n", t->e.msg); /* the next line that decides something fails with it */
+}
+
+static bool on_stop(void *ctx)
+{
+	struct training *t = ctx;
+	worker_step(t->w, t->progress.done / t->config->train.batch);
+	worker_say(t->w, t->config->train.steps, t->progress.note);
+	return worker_should_stop(t->w);
+}
+
+/* The job must be of this program: same config text, same numerics, same data. */
+static int check_identity(struct run_config *config, const struct worker_job *job, struct err *e)
+{
+	char arm[SHA256_HEX], data[SHA256_HEX];
+	if (config_from_json(config, job->config, e))
+		return -1;
+	config_hash(arm, config);
+	if (strcmp(arm, job->arm) != 0 || job->numerics != NUMERICS_VERSION)
+		return err_code(e, EXIT_RECORD, "the cell was planned by another version of ablate (numerics %lld, arm %.12s; here %d, %.12s): run the grid again",
+		                (long long)job->numerics, job->arm, NUMERICS_VERSION, arm);
+	if (train_data_sha256(data, config, e))
+		return -1;
+	if (strcmp(data, job->dataset) != 0)
+		return err_code(e, EXIT_RECORD, "data set %s has changed since the grid was planned (%.12s, planned %.12s): run the grid again",
+		                config->data.name, data, job->dataset);
+	return 0;
+}
+
+static int record_data(struct worker *w, const struct run_config *config, const char *sha256, struct err *e)
+{
+	return journal_file(worker_journal(w), &(struct journal_file){ .table = "input", .role = "dataset", .kind = "dataset",
+	                    .name = config->data.name, .sha256 = sha256, .bytes = -1, .n_items = -1 }, e);
+}
+
+static int checkpoint_every(const struct run_config *c)
+{
+	return c->train.steps / 10 > 25 ? c->train.steps / 10 : 25;
+}
+
+/* Everything between the journal's first and last line. Returns the kind of end; e says why where it is not DONE. */
+static enum worker_end work(struct worker *w, int64_t *resumed, struct err *e)
+{
+	const struct worker_job *job = worker_job(w);
+	struct run_config config;
+	struct scorer *scorer = NULL;
+	struct train_result r = { 0 };
+	bool stopped = false;
+	if (check_identity(&config, job, e))
+		return WORKER_FAILED;
+	if (scorer_open(&scorer, w, &config, e))
+		return e->code == EXIT_USAGE ? WORKER_FAILED : WORKER_BLOCKED;
+	struct training t = { .w = w, .config = &config, .progress = { .unit = "images", .plain_every_s = INFINITY } };
+	struct train_hooks hooks = { .ctx = &t, .curve = on_curve, .checkpoint = on_checkpoint, .say = on_say, .stop = on_stop, .progress = &t.progress };
+	struct train_options o = { .seed = (uint64_t)job->seed, .dir = worker_dir(w), .checkpoint_every = checkpoint_every(&config),
+	                           .threads = job->threads, .device = job->device };
+	int rc = record_data(w, &config, job->dataset, e) || train_run(&r, &config, &o, &hooks, e) ? -1 : 0;
+	*resumed = r.resumed_from;
+	enum worker_end end = rc ? WORKER_FAILED : r.end == TRAIN_STOPPED ? WORKER_STOPPED : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED : WORKER_DONE;
+	if (!rc)
+		worker_step(w, r.step);
+	if (end == WORKER_DIVERGED)
+		(void)err_set(e, "the loss is not finite at step %lld", (long long)r.step + 1);
+	if (end == WORKER_DONE && scorer_run(scorer, &stopped, r.checkpoint, r.step, e))
+		end = WORKER_FAILED;
+	if (end == WORKER_DONE && stopped)
+		end = WORKER_STOPPED;
+	scorer_free(scorer);
+	return end;
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	struct worker *w;
+	int64_t resumed = 0;
+	if (worker_open(&w, c->args[0], (int)cli_int(c, "fd", -1), &e))
+		return cli_fail(c, &e);
+	enum worker_end end = work(w, &resumed, &e);
+	if (end == WORKER_FAILED || end == WORKER_BLOCKED)
+		cli_warn(c, "%s", e.msg);
+	return worker_finish(w, end, *e.msg ? e.msg : NULL, end == WORKER_DONE ? EXIT_OK : err_exit_code(&e), resumed);
+}
+
+const struct cmd cmd_worker = {
+	.name = "worker",
+	.args = "DIR",
+	.summary = "do the job in DIR (called by `ablate run`)",
+	.help = "DIR/job.json says which cell; DIR/journal.jsonl gets what happens; SIGTERM writes a checkpoint and stops with exit code 75.",
+	.options = options,
+	.hidden = true,
+	.run = run,
+};

@@ -1,0 +1,10 @@
+/* engine_device.h - which device cells run on. */
+#ifndef ABLATE_ENGINE_DEVICE_H
+#define ABLATE_ENGINE_DEVICE_H
+
+#include "model/base/err.h"
+
+/* "auto" -> the device there is; others are checked for their form. EXIT_USAGE for what is no device. */
+MUST_CHECK int engine_device(char out[32], const char *asked, struct err *e);
+
+#endif

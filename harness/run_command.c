@@ -1,0 +1,116 @@
+/* run_command.c - see run_command.h. */
+#include "run_command.h"
+
+#include "engine_device.h"
+#include "provenance.h"
+#include "run_plan.h"
+
+#include "model/base/io.h"
+#include "model/base/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct run_display { const struct cli *cli; struct progress progress; char *what; };
+
+static void say_line(void *ctx, const char *line)
+{
+	struct run_display *d = ctx;
+	if (d->progress.tty && !d->progress.quiet)
+		(void)fputs("\r\033[K", stderr); /* the bar comes back by itself */
+	cli_say(d->cli, "%s", line);
+}
+
+struct run_display *run_display_new(const struct cli *c, const char *what, struct run_options *o)
+{
+	struct run_display *d = xcalloc(1, sizeof *d);
+	d->cli = c;
+	d->what = xstrdup(what);
+	progress_start(&d->progress, d->what, "steps", 0);
+	d->progress.plain_every_s = 60; /* elsewhere than on a terminal the state changes are lines enough */
+	d->progress.quiet = c->quiet;
+	o->progress = &d->progress;
+	o->say = say_line;
+	o->say_ctx = d;
+	return d;
+}
+
+void run_display_free(struct run_display *d)
+{
+	progress_end(&d->progress);
+	free(d->what);
+	free(d);
+}
+
+void run_options_of(struct run_options *o, const struct cli *c)
+{
+	o->db = c->db;
+	o->device = cli_string(c, "device", "auto");
+	o->jobs = (int)cli_int(c, "jobs", 1);
+	o->threads = (int)cli_int(c, "threads", 0);
+	o->again = cli_flag(c, "again") > 0;
+}
+
+static void apply_budget(struct run_options *o, const struct grid_budget *b)
+{
+	o->cell_wall_s = b->cell_wall_s;
+	o->grid_wall_s = b->grid_wall_s;
+	o->cells_max = b->grid_cells;
+	o->retries = b->cell_retries;
+	o->stop_after = b->on_failure == FAILURE_STOP ? 1 : b->on_failure == FAILURE_STOP_AFTER ? b->stop_after : 0;
+}
+
+/* The plan beside the journals, so that `resume` needs no grid file. */
+static int keep_plan(const struct cli *c, const struct plan *p, struct err *e)
+{
+	SCOPED(free) char *dir = xstrfmt("%s-runs/plans", c->db);
+	SCOPED(free) char *path = xstrfmt("%s/%s.plan.json", dir, p->hash);
+	if (io_exists(path))
+		return 0;
+	if (io_mkdirs(dir, e) || plan_write(p, path, e)) {
+		e->code = EXIT_RECORD;
+		return -1;
+	}
+	return 0;
+}
+
+static int report(struct cli *c, const struct run_result *r)
+{
+	int code = run_exit_code(r);
+	SCOPED(free) char *summary = run_summary(r);
+	cli_say(c, "%s", summary);
+	if (code != EXIT_OK && code != EXIT_INCOMPLETE)
+		cli_say(c, "state is saved in %s; `ablate resume --db %s` continues", c->db, c->db);
+	if (c->json) {
+		json_t *o = run_result_json(r);
+		(void)json_object_set_new(o, "db", json_string(c->db));
+		(void)json_object_set_new(o, "exit_code", json_integer(code));
+		(void)cli_print_json(c, o);
+	}
+	return code;
+}
+
+int run_command(struct cli *c, struct plan *p, const char *what)
+{
+	struct err e = ERR_INIT;
+	struct run_options o = { .what = what };
+	struct run_result r;
+	struct run_set set;
+	char device[32];
+	run_options_of(&o, c);
+	apply_budget(&o, &p->grid->budget);
+	if (engine_device(device, o.device, &e) || keep_plan(c, p, &e) || run_set_of_plan(&set, p, &e))
+		return cli_fail(c, &e);
+	o.device = device;
+	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
+	struct run_display *d = run_display_new(c, title, &o);
+	int rc = runner_run(&r, &set.run, &o, &e);
+	run_display_free(d);
+	run_set_release(&set);
+	if (rc)
+		return cli_fail(c, &e);
+	if (r.attempts && provenance_tree_changed())
+		cli_warn(c, "the source folder has changed since this program was built; the records name what it was built from");
+	return report(c, &r);
+}

@@ -1,0 +1,25 @@
+/* run_command.h - what `run` and `resume` share: options, a run with progress on stderr, its summary. */
+#ifndef ABLATE_RUN_COMMAND_H
+#define ABLATE_RUN_COMMAND_H
+
+#include "cmd.h"
+#include "plan.h"
+#include "runner.h"
+
+#define RUN_OPTIONS \
+	{ .name = "jobs", .letter = 'j', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "cells at once (default 1)" }, \
+	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "threads of each cell (default: processors / jobs)" }, \
+	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
+	{ .name = "again", .kind = OPT_FLAG, .help = "also run cells again that diverged" }
+
+/* Runs all cells of the plan; returns the exit code. */
+int run_command(struct cli *c, struct plan *p, const char *what);
+/* Sets the options that the command line gives (not db, budgets). */
+void run_options_of(struct run_options *o, const struct cli *c);
+
+/* Lines and a bar on stderr for a run of `steps` steps. */
+struct run_display;
+struct run_display *run_display_new(const struct cli *c, const char *what, struct run_options *o);
+void run_display_free(struct run_display *d);
+
+#endif

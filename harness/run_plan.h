@@ -1,0 +1,25 @@
+/* run_plan.h - a plan as the runner takes it. */
+#ifndef ABLATE_RUN_PLAN_H
+#define ABLATE_RUN_PLAN_H
+
+#include "db.h"
+#include "plan.h"
+#include "runner.h"
+
+/* Owns what run points into, but for the texts of the plan or database it was made from. */
+struct run_set {
+	struct run_plan run;
+	struct run_cell *cells;
+	struct run_row *rows;
+	struct run_score *scores;
+	struct arena arena;
+};
+
+/* All cells of a plan. A metric that no cell can compute is EXIT_USAGE. The plan must outlive it. */
+MUST_CHECK int run_set_of_plan(struct run_set *out, const struct plan *p, struct err *e);
+/* One cell as the database and the job of its attempt know it, to be repeated; *threads as that attempt had. */
+MUST_CHECK int run_set_of_attempt(struct run_set *out, int *threads, struct db *db, const char *runs, const char *cell, const char *attempt,
+                                  struct err *e);
+void run_set_release(struct run_set *s);
+
+#endif
