@@ -3,6 +3,7 @@
 #include "cmd.h"
 #include "gate_grid.h"
 #include "host.h"
+#include "plan_open.h"
 #include "provenance.h"
 #include "store.h"
 #include "study_open.h"
@@ -20,8 +21,7 @@ static const struct opt options[] = {
 	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate; may be repeated" },
 	{ .name = "reason", .letter = 'm', .kind = OPT_STRING, .arg = "TEXT", .help = "of accept: why the baseline may move" },
 	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "folder of the baselines (default results/baselines)" },
-	{ .name = "set", .kind = OPT_STRINGS, .arg = "K=V", .help = "set a knob as `ablate run` does" },
-	{ .name = "only", .kind = OPT_STRINGS, .arg = "LABEL", .help = "only rows of this label" },
+	PLAN_OPTIONS,
 	{ 0 } };
 
 static int write_baseline(const char *path, const struct baseline *b, struct err *e)
@@ -221,7 +221,7 @@ static int run(struct cli *c)
 	if (c->n_args < 2)
 		return cli_usage(c, "baseline %s needs a grid", what);
 	SCOPED(opened) struct opened o = { 0 };
-	if (study_open(&o, c, c->args[1], true, &e))
+	if (study_open(&o, c, c->args[1], &e))
 		return cli_fail(c, &e);
 	bool accepting = strcmp(what, "accept") == 0;
 	if (accepting ? accept_all(c, o.plan->grid->name, dir, now, &e) : propose(c, &o, dir, now, &e))

@@ -1,6 +1,7 @@
 /* cmd-figure.c - `ablate figure`: charts of a study as SVG, PDF or PNG. */
 #include "chart.h"
 #include "cmd.h"
+#include "plan_open.h"
 #include "study_open.h"
 
 #include <stdio.h>
@@ -13,8 +14,7 @@ static const struct opt options[] = {
 	{ .name = "curve", .kind = OPT_STRING, .arg = "NAME", .help = "of curves: loss, grad_norm, ... (default loss)" },
 	{ .name = "knob", .letter = 'k', .kind = OPT_STRING, .arg = "KEY", .help = "of sweep: the setting on the x axis, as loss.c" },
 	{ .name = "linear", .kind = OPT_FLAG, .help = "no logarithmic axes" },
-	{ .name = "set", .kind = OPT_STRINGS, .arg = "K=V", .help = "set a knob as `ablate run` does" },
-	{ .name = "only", .kind = OPT_STRINGS, .arg = "LABEL", .help = "only rows of this label" },
+	PLAN_OPTIONS,
 	{ 0 } };
 
 static int run(struct cli *c)
@@ -25,7 +25,7 @@ static int run(struct cli *c)
 	SCOPED(chart) struct chart *chart = NULL;
 	SCOPED(free) char *usual = xstrfmt("%s.svg", kind);
 	const char *path = cli_string(c, "output", usual);
-	if (study_open(&o, c, c->args[0], true, &e))
+	if (study_open(&o, c, c->args[0], &e))
 		return cli_fail(c, &e);
 	struct chart_ask ask = { .kind = kind, .chain = cli_string(c, "chain", ""), .metric = cli_string(c, "metric", ""),
 		.curve = cli_string(c, "curve", ""), .knob = cli_string(c, "knob", ""), .runs = o.runs, .pub = o.pub,

@@ -6,6 +6,7 @@
 #include "junit.h"
 #include "stats.h"
 #include "store.h"
+#include "plan_open.h"
 #include "study_open.h"
 
 #include <math.h>
@@ -19,8 +20,7 @@ static const struct opt options[] = {
 	{ .name = "power", .kind = OPT_FLAG, .help = "say what the gates can resolve with the measured spread" },
 	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of the baselines (default results/baselines)" },
 	{ .name = "no-record", .kind = OPT_FLAG, .help = "do not write the verdicts to the database" },
-	{ .name = "set", .kind = OPT_STRINGS, .arg = "K=V", .help = "set a knob as `ablate run` does" },
-	{ .name = "only", .kind = OPT_STRINGS, .arg = "LABEL", .help = "only rows of this label" },
+	PLAN_OPTIONS,
 	{ 0 } };
 
 static void print_result(const struct gate_result *r)
@@ -135,19 +135,31 @@ static int over_values(const struct cli *c, const char *path)
 	return code;
 }
 
+/* The grid that the judged cells ran under; heap text, NULL when none is known. */
+static char *grid_of(struct store *store, const struct study *s, struct err *e)
+{
+	char *hash = NULL;
+	for (int i = 0; i < s->plan->n_cells && !hash; i++)
+		if (*s->cells[i].attempt
+		    && db_text_of(&hash, store->db, e, "SELECT g.hash FROM grid_cell gc JOIN grid g ON g.hash = gc.grid WHERE gc.cell = ? "
+		                  "ORDER BY g.name = ? DESC, g.created DESC, g.hash LIMIT 1", "ss", s->cells[i].hash, s->plan->grid->name))
+			return NULL;
+	return hash;
+}
+
 /* Verdicts are records: to the ledger and the database. Failing to do so does not change them. */
-static void record(const struct cli *c, const struct plan *p, const struct gates *g)
+static void record(const struct cli *c, const struct study *s, const struct gates *g)
 {
 	struct err e = ERR_INIT;
 	SCOPED(store) struct store store = { .lock_fd = -1 };
-	int64_t known = 0;
-	if (store_open(&store, c->db, STORE_WRITE, "ablate gate", &e)
-	    || db_int_of(&known, 0, store.db, &e, "SELECT count(*) FROM grid WHERE hash = ?", "s", p->hash)) {
+	SCOPED(free) char *grid = NULL;
+	if (store_open(&store, c->db, STORE_WRITE, "ablate gate", &e)) {
 		cli_warn(c, "the verdicts are not recorded: %s", e.msg);
 		return;
 	}
-	if (!known) {
-		cli_verbose(c, "the verdicts are not recorded: this grid has not run into %s as it stands now", c->db);
+	grid = grid_of(&store, s, &e);
+	if (!grid) {
+		cli_verbose(c, "the verdicts are not recorded: no cell of this grid has run into %s", c->db);
 		return;
 	}
 	json_t *lines = json_array();
@@ -155,7 +167,7 @@ static void record(const struct cli *c, const struct plan *p, const struct gates
 	host_now(now);
 	for (int i = 0; i < g->n; i++) {
 		const struct gate_result *r = &g->results[i];
-		json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "t", "verdict", "id", host_uuid(id), "grid", p->hash, "gate",
+		json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "t", "verdict", "id", host_uuid(id), "grid", grid, "gate",
 		                      r->rule->name, "verdict", gate_verdict_name(r->verdict), "test", r->test, "baseline", r->rule->against, "why",
 		                      r->why, "created", now);
 		const struct { const char *key; double x; } numbers[] = { { "diff", r->diff }, { "lo", r->lo }, { "hi", r->hi },
@@ -215,7 +227,7 @@ static int over_grid(struct cli *c)
 	SCOPED(str) struct str power = { 0 };
 	int n_names;
 	SCOPED(free) const char **names = cli_strings(c, "gate", &n_names);
-	if (study_open(&o, c, c->args[0], true, &e))
+	if (study_open(&o, c, c->args[0], &e))
 		return cli_fail(c, &e);
 	if (!o.plan->grid->n_gates) {
 		(void)err_code(&e, EXIT_USAGE, "%s declares no [[gate]]: nothing was judged", o.plan->grid->path);
@@ -228,7 +240,7 @@ static int over_grid(struct cli *c)
 	if (gates_judge(&g, o.study, cli_string(c, "baselines", "results/baselines"), names, n_names, &e))
 		return cli_fail(c, &e);
 	if (!cli_flag(c, "no-record"))
-		record(c, o.plan, &g);
+		record(c, o.study, &g);
 	if (cli_flag(c, "power"))
 		add_power(&power, &g);
 	warn_too_good(c, &o, &g);

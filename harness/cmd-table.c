@@ -1,5 +1,6 @@
 /* cmd-table.c - `ablate table`: the tables of a grid from the database, to the terminal or to files. */
 #include "cmd.h"
+#include "plan_open.h"
 #include "study_open.h"
 #include "table.h"
 
@@ -14,8 +15,7 @@ static const struct opt options[] = {
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "write one table; the extension chooses the format" },
 	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "write every table in the formats it declares to DIR" },
 	{ .name = "check", .kind = OPT_STRING, .arg = "FILE", .help = "fail (exit 5) if FILE is not what the table is now" },
-	{ .name = "set", .kind = OPT_STRINGS, .arg = "K=V", .help = "set a knob as `ablate run` does" },
-	{ .name = "only", .kind = OPT_STRINGS, .arg = "LABEL", .help = "only rows of this label" },
+	PLAN_OPTIONS,
 	{ 0 } };
 
 /* The asked-for tables: all declared ones, or the default when there are none. NULL in defs is the default table. */
@@ -95,7 +95,7 @@ static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	SCOPED(opened) struct opened o = { 0 };
-	if (study_open(&o, c, c->args[0], true, &e))
+	if (study_open(&o, c, c->args[0], &e))
 		return cli_fail(c, &e);
 	const struct grid *g = o.plan->grid;
 	SCOPED(free) const struct grid_table **defs = xcalloc((size_t)g->n_tables + 65, sizeof *defs);

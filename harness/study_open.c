@@ -1,6 +1,8 @@
 /* study_open.c - see study_open.h. */
 #include "study_open.h"
 
+#include "plan_open.h"
+
 #include "model/base/io.h"
 
 #include <stdlib.h>
@@ -36,39 +38,45 @@ static int grid_of_name(struct grid **out, struct db *db, const char *name, stru
 	return 0;
 }
 
-static int options(struct opened *o, struct grid *g, const struct cli *c, bool has_set, struct err *e)
+/* The command again, for a reader of what it made. */
+static char *command_of(const struct cli *c, const char *grid)
 {
-	struct str command = { 0 };
-	str_addf(&command, "ablate %s %s", c->cmd->name, g->path);
-	int n_sets = 0, n_only = 0;
-	SCOPED(free) const char **sets = has_set ? cli_strings(c, "set", &n_sets) : NULL;
-	SCOPED(free) const char **only = has_set ? cli_strings(c, "only", &n_only) : NULL;
-	int failed = 0;
-	for (int i = 0; i < n_sets && !failed; i++) {
-		str_addf(&command, " --set %s", sets[i]);
-		failed = grid_set(g, sets[i], e);
-	}
+	struct str s = { 0 };
+	int n_sets, n_only;
+	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
+	SCOPED(free) const char **only = cli_strings(c, "only", &n_only);
+	str_addf(&s, "ablate %s %s", c->cmd->name, grid);
+	for (int i = 0; i < n_sets; i++)
+		str_addf(&s, " --set '%s'", sets[i]);
 	for (int i = 0; i < n_only; i++)
-		str_addf(&command, " --only '%s'", only[i]);
-	o->command = str_detach(&command);
-	struct plan_options opt = { .only = only, .n_only = n_only };
-	return failed || plan_expand(&o->plan, g, &opt, e) ? -1 : 0;
+		str_addf(&s, " --only '%s'", only[i]);
+	return str_detach(&s);
 }
 
-int study_open(struct opened *out, const struct cli *c, const char *name, bool has_set, struct err *e)
+static int plan_of_name(struct opened *o, const struct cli *c, const char *name, struct err *e)
+{
+	struct grid *g = NULL;
+	int n_sets, n_only, failed = grid_of_name(&g, o->db, name, e);
+	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
+	SCOPED(free) const char **only = cli_strings(c, "only", &n_only);
+	for (int i = 0; i < n_sets && !failed; i++)
+		failed = grid_set(g, sets[i], e);
+	if (!failed && !plan_expand(&o->plan, g, &(struct plan_options){ .only = only, .n_only = n_only }, e))
+		return 0;
+	grid_free(g);
+	return -1;
+}
+
+int study_open(struct opened *out, const struct cli *c, const char *name, struct err *e)
 {
 	struct opened o = { .runs = xstrfmt("%s-runs", c->db) };
-	struct grid *g = NULL;
 	SCOPED(free) char *published = io_data_file("results/published.toml");
 	if (io_exists(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
 		goto fail;
-	if (io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml") ? grid_read(&g, name, e) : grid_of_name(&g, o.db, name, e))
+	if (io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml") ? plan_open_any(&o.plan, c, name, e)
+	                                                                        : plan_of_name(&o, c, name, e))
 		goto fail;
-	if (options(&o, g, c, has_set, e)) {
-		if (!o.plan)
-			grid_free(g);
-		goto fail;
-	}
+	o.command = command_of(c, name);
 	if (study_load(&o.study, o.plan, o.db, e))
 		goto fail;
 	if (published && published_read(&o.pub, published, e))

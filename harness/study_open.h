@@ -16,9 +16,9 @@ struct opened {
 	char *command;          /* "ablate table ablations/x.toml --set a=b", as a reader would type it again */
 };
 
-/* `grid`: a path, or the [grid] name of a grid that ran into the database. Values of the options --set and --only are
- * used if the command's table has them (has_set). Exit 2 for a grid that cannot be read. */
-MUST_CHECK int study_open(struct opened *out, const struct cli *c, const char *grid, bool has_set, struct err *e);
+/* `grid`: a grid file or frozen plan, or the [grid] name of a grid that ran into the database. The command's options hold
+ * PLAN_OPTIONS. The data sets are not asked for: cells are found by arm and seed. Exit 2 for a grid that cannot be read. */
+MUST_CHECK int study_open(struct opened *out, const struct cli *c, const char *grid, struct err *e);
 void study_close(struct opened *o);
 void scoped_opened(struct opened *o);
 
