@@ -8,5 +8,9 @@ step "ablate run ablations/quickstart.toml"
 code=0
 build/ablate run ablations/quickstart.toml "$@" || code=$?
 db=${ABLATE_DB:-ablate.db}
-printf '\n%s\n' "Database: $ROOT/$db    Pictures, journals and checkpoints: $ROOT/${db%.db}-runs" >&2
+runs=${db%.db}-runs
+build/ablate table ablations/quickstart.toml
+build/ablate figure ablations/quickstart.toml samples -o "$runs/samples.png"
+build/ablate figure ablations/quickstart.toml curves -o "$runs/loss.png"
+printf '\n%s\n' "Pictures: $runs/samples.png and $runs/loss.png    Database: $db    Journals and checkpoints: $runs" >&2
 exit "$code"

@@ -5,6 +5,7 @@
 
 #include "model/base/io.h"
 #include "model/consistency/schedule.h"
+#include "model/data/dataset.h"
 
 #include <math.h>
 #include <png.h>
@@ -404,13 +405,37 @@ static int read_picture(struct figure_panel *p, struct arena *a, const char *pat
 	return 0;
 }
 
+/* The first 64 training images of the data set, laid out as a cell's sample picture is. */
+static int real_images(struct figure_panel *p, struct arena *a, const char *data_name, struct err *e)
+{
+	enum { SIDE = 8, MARGIN = 2 };
+	struct dataset d;
+	if (dataset_open(&d, data_name, SPLIT_TRAIN, e))
+		return -1;
+	p->w = SIDE * (d.w + MARGIN) + MARGIN;
+	p->h = SIDE * (d.h + MARGIN) + MARGIN;
+	uint8_t *pixels = arena_alloc(a, (size_t)(p->w * p->h * 3));
+	memset(pixels, 255, (size_t)(p->w * p->h * 3));
+	for (int i = 0; i < SIDE * SIDE && i < d.n; i++)
+		for (int y = 0; y < d.h; y++)
+			for (int x = 0; x < d.w; x++)
+				for (int k = 0; k < 3; k++) {
+					int at = (MARGIN + i / SIDE * (d.h + MARGIN) + y) * p->w + MARGIN + i % SIDE * (d.w + MARGIN) + x;
+					pixels[at * 3 + k] = d.images[(((int64_t)i * d.h + y) * d.w + x) * d.c + (d.c == 3 ? k : 0)];
+				}
+	p->pixels = pixels;
+	p->title = "real images";
+	dataset_release(&d);
+	return 0;
+}
+
 static int build_samples(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
 {
 	struct lines lines;
 	struct metric_ref ref = { .nfe = -1 };
 	if (choose(&lines, s, ask, SERIES_MAX, e) || (*ask->metric && metric_ref_parse(&ref, ask->metric, e)))
 		return -1;
-	struct figure_panel *panels = arena_alloc(&c->arena, (size_t)(lines.n + 1) * sizeof *panels);
+	struct figure_panel *panels = arena_alloc(&c->arena, (size_t)(lines.n + 2) * sizeof *panels);
 	int n = 0;
 	for (int i = 0; i < lines.n; i++) {
 		SCOPED(free) char *path = NULL;
@@ -426,8 +451,10 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 	if (!n)
 		return err_code(e, EXIT_INCOMPLETE, "no arm of %s has a sample picture yet: run it first, or look for the folder %s", s->plan->grid->name,
 		                ask->runs && *ask->runs ? ask->runs : "of its runs");
-	c->figure = (struct figure){ .panels = panels, .n_panels = n, .cols = n < 4 ? n : 4, .panel_w = 220, .panel_h = 240,
-	                             .title = "samples from the same latents" };
+	if (real_images(&panels[n++], &c->arena, s->plan->arms[lines.row[0]->arm].config.data.name, e))
+		return -1;
+	c->figure = (struct figure){ .panels = panels, .n_panels = n, .cols = n < 4 ? n : 3, .panel_w = 260, .panel_h = 280,
+	                             .title = "samples from the same latents, and real images" };
 	tell_hidden(c, &lines);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "escape.h"
 #include "model/base/mem.h"
 #include "model/config.h"
+#include "provenance.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,6 @@ json_t *cmd_version_json(void)
 	(void)json_object_set_new(o, "version", json_string(ABLATE_VERSION));
 	(void)json_object_set_new(o, "numerics", json_integer(NUMERICS_VERSION));
 	(void)json_object_set_new(o, "database_schema", json_integer(db_schema()->version));
-	(void)json_object_set_new(o, "compiler", json_string(__VERSION__));
+	(void)json_object_update_new(o, provenance_facts());
 	return o;
 }

@@ -30,7 +30,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { GRID_SCHEMA = 1, GRID_INHERIT_MAX = 8, GRID_NFE_MAX = 8, GRID_COLS_MAX = 32, GRID_FORMATS_MAX = 8 };
+enum { GRID_SCHEMA = 1, GRID_INHERIT_MAX = 8, GRID_NFE_MAX = 8, GRID_COLS_MAX = 32, GRID_FORMATS_MAX = 8,
+       GRID_OUTPUTS_MAX = 4 };
 #define GRID_CELLS_MAX 1000000 /* rows times seeds; more is refused before anything is expanded */
 
 /* Where something was written. */
@@ -124,6 +125,9 @@ void scoped_grid(struct grid **g);              /* SCOPED(grid) struct grid *g =
 MUST_CHECK int grid_set(struct grid *g, const char *assignment, struct err *e);
 const struct grid_variant *grid_variant(const struct grid *g, const char *name);        /* NULL when there is none */
 const struct grid_chain *grid_chain(const struct grid *g, const char *name);
+/* The scores that one [[metric]] gives, by the names they are recorded under ("pr" gives precision and recall, a fid with
+ * infinity also fid_infinity). Returns their number, at most GRID_OUTPUTS_MAX. */
+int grid_metric_outputs(const char *out[GRID_OUTPUTS_MAX], const struct grid_metric *m);
 const char *grid_chain_mode_name(enum chain_mode mode);
 
 /* "file:line:col: message", exit code 2. Returns -1. */

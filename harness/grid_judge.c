@@ -1,5 +1,9 @@
 /* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates. */
 #include "harness/grid_private.h"
+#include "harness/table.h"
+#include "metrics/extractor.h"
+#include "metrics/score.h"
+#include "model/data/shapes.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -102,17 +106,86 @@ static int read_ints(int *v, int *n, int max, const struct toml_value *t, const 
 	return 0;
 }
 
+static int unknown_of(const struct toml_value *t, const char *key, const char *given, const char *const *names, size_t n,
+                      struct err *e)
+{
+	SCOPED(str) struct str known = { 0 };
+	str_suggest(&known, given, names, n);
+	if (!known.len)
+		str_add(&known, "; known are");
+	for (size_t i = 0; i < n && str_text(&known)[known.len - 1] != '?'; i++)
+		str_addf(&known, " %s%s", names[i], i + 1 < n ? "," : "");
+	return toml_err(e, toml_find(t, key)->value, "unknown %s '%s'%s", key, given, str_text(&known));
+}
+
+static int known_name(const struct toml_value *t, const char *key, const char *given, struct err *e)
+{
+	int n;
+	const struct metric *m = metric_rows(&n);
+	const char *names[32];
+	REQUIRE(n <= 32);
+	for (int i = 0; i < n; i++)
+		names[i] = m[i].name;
+	return metric_find(given) ? 0 : unknown_of(t, key, given, names, (size_t)n, e);
+}
+
+static int known_extractor(const struct toml_value *t, const char *given, struct err *e)
+{
+	const char *names[32];
+	size_t n = 0;
+	for (; extractor_rows[n].name; n++) {
+		REQUIRE(n < 32);
+		names[n] = extractor_rows[n].name;
+		if (!strcmp(names[n], given))
+			return 0;
+	}
+	return unknown_of(t, "extractor", given, names, n, e);
+}
+
+/* A reference is a data set, "NAME-train" or "NAME-test" of it, or a file of statistics. */
+static int known_ref(const struct toml_value *t, const char *given, struct err *e)
+{
+	int n;
+	const struct data_shape *rows = data_shapes(&n);
+	const char *names[32];
+	REQUIRE(n <= 32);
+	for (int i = 0; i < n; i++) {
+		size_t len = strlen(rows[i].name);
+		names[i] = rows[i].name;
+		if (!strncmp(given, names[i], len) && (!given[len] || !strcmp(given + len, "-train") || !strcmp(given + len, "-test")))
+			return 0;
+	}
+	return strpbrk(given, "/.") ? 0 : unknown_of(t, "ref", given, names, (size_t)n, e);
+}
+
+int grid_metric_outputs(const char *out[GRID_OUTPUTS_MAX], const struct grid_metric *m)
+{
+	int n = 0;
+	if (!strcmp(m->name, "pr")) {
+		out[n++] = "precision";
+		out[n++] = "recall";
+		return n;
+	}
+	out[n++] = m->name;
+	if (m->infinity && !strcmp(m->name, "fid"))
+		out[n++] = "fid_infinity";
+	return n;
+}
+
 static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_value *t, struct err *e)
 {
-	static const char names[] = "fid|kid|is|precision|recall";
-	int name = -1, ci = CI_NONE, agg = AGG_MEAN;
+	int ci = CI_NONE, agg = AGG_MEAN;
 	*m = (struct grid_metric){ .ref = "", .extractor = "", .nfe = { 1 }, .n_nfe = 1, .at = grid_at(t) };
 	if (grid_closed(t, &metric_keys, e) || grid_need_string(&m->name, t, "name", true, e) ||
-	    grid_choice(&name, t, "name", names, e) || grid_int(&m->samples, t, "samples", 2, 10000000, e) ||
+	    known_name(t, "name", m->name, e) || grid_int(&m->samples, t, "samples", 2, 10000000, e) ||
 	    read_ints(m->nfe, &m->n_nfe, GRID_NFE_MAX, t, "nfe", 1, 10000, e) ||
 	    grid_need_string(&m->ref, t, "ref", false, e) < 0 || grid_need_string(&m->extractor, t, "extractor", false, e) < 0 ||
 	    grid_choice(&ci, t, "ci", "none|jackknife", e) || grid_choice(&agg, t, "agg", "mean|min3", e) ||
 	    toml_boolean(&m->infinity, t, "infinity", e) < 0)
+		return -1;
+	if (*m->extractor && known_extractor(t, m->extractor, e))
+		return -1;
+	if (*m->ref && known_ref(t, m->ref, e))
 		return -1;
 	if (!m->samples)
 		return toml_err(e, t, "samples is missing here: the number of images is part of a metric's name");
@@ -125,24 +198,34 @@ static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_
 	return 0;
 }
 
-/* Is text NAME@NFE of a declared metric? */
+/* Does the grid measure what text (NAME@NFE, perhaps :WEIGHTS) means? Without @NFE the metric must have only one. */
 static bool is_metric(const struct grid *g, const char *text)
 {
-	for (int i = 0; i < g->n_metrics; i++)
-		for (int j = 0; j < g->metrics[i].n_nfe; j++) {
-			SCOPED(free) char *known = xstrfmt("%s@%d", g->metrics[i].name, g->metrics[i].nfe[j]);
-			if (!strcmp(known, text))
-				return true;
-		}
+	struct metric_ref ref;
+	if (metric_ref_parse(&ref, text, NULL))
+		return false;
+	for (int i = 0; i < g->n_metrics; i++) {
+		const struct grid_metric *m = &g->metrics[i];
+		const char *outputs[GRID_OUTPUTS_MAX];
+		int n = grid_metric_outputs(outputs, m);
+		for (int k = 0; k < n; k++)
+			for (int j = 0; j < m->n_nfe; j++)
+				if (!strcmp(outputs[k], ref.name) && (ref.nfe == m->nfe[j] || (ref.nfe < 0 && m->n_nfe == 1)))
+					return true;
+	}
 	return false;
 }
 
 static int unknown_metric(const struct grid *g, struct grid_place at, const char *text, struct err *e)
 {
 	SCOPED(str) struct str known = { 0 };
-	for (int i = 0; i < g->n_metrics; i++)
-		for (int j = 0; j < g->metrics[i].n_nfe; j++)
-			str_addf(&known, " %s@%d", g->metrics[i].name, g->metrics[i].nfe[j]);
+	for (int i = 0; i < g->n_metrics; i++) {
+		const char *outputs[GRID_OUTPUTS_MAX];
+		int n = grid_metric_outputs(outputs, &g->metrics[i]);
+		for (int k = 0; k < n; k++)
+			for (int j = 0; j < g->metrics[i].n_nfe; j++)
+				str_addf(&known, " %s@%d", outputs[k], g->metrics[i].nfe[j]);
+	}
 	return grid_err(e, at, "'%s' is no metric of this grid; declared are%s", text, known.len ? str_text(&known) : " none");
 }
 
@@ -177,9 +260,14 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 	if ((cols && grid_strings(out->cols, &out->n_cols, GRID_COLS_MAX, cols, e)) ||
 	    (formats && grid_strings(out->formats, &out->n_formats, GRID_FORMATS_MAX, formats, e)))
 		return -1;
-	for (int i = 0; i < out->n_cols; i++)
-		if (strchr(out->cols[i], '@') && !is_metric(g, out->cols[i]))
-			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), out->cols[i], e);
+	for (int i = 0; i < out->n_cols; i++) {
+		struct err why = ERR_INIT;
+		const char *metric;
+		if (table_column_check(&metric, out->cols[i], &why))
+			return toml_err(e, toml_at(cols, (size_t)i), "%s", why.msg);
+		if (metric && !is_metric(g, metric))
+			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), metric, e);
+	}
 	for (int i = 0; i < out->n_formats; i++)
 		if (strcmp(out->formats[i], "md") != 0 && strcmp(out->formats[i], "latex") != 0 && strcmp(out->formats[i], "tex") != 0 &&
 		    strcmp(out->formats[i], "csv") != 0 && strcmp(out->formats[i], "json") != 0)

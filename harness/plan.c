@@ -438,7 +438,8 @@ static int expand(struct expansion *x)
 		if (x->g->n_includes && add_rows(x))
 			return -1;
 		forget_rows(x->p);
-		memset(x->index, 0, x->index_size * sizeof *x->index);
+		if (x->index)
+			memset(x->index, 0, x->index_size * sizeof *x->index);
 		x->with_sets = true;
 	}
 	if (add_rows(x))

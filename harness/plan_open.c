@@ -21,17 +21,29 @@ static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config
 static int scores_asked(const struct grid *g)
 {
 	int n = 0;
-	for (int i = 0; i < g->n_metrics; i++)
-		n += g->metrics[i].n_nfe * g->seeds.n_eval;
+	for (int i = 0; i < g->n_metrics; i++) {
+		const char *outputs[GRID_OUTPUTS_MAX];
+		n += grid_metric_outputs(outputs, &g->metrics[i]) * g->metrics[i].n_nfe * g->seeds.n_eval;
+	}
 	return n;
+}
+
+static bool is_of_metric(const struct grid_metric *m, const char *name, int64_t nfe, int64_t n)
+{
+	const char *outputs[GRID_OUTPUTS_MAX];
+	bool named = false, stepped = false;
+	for (int i = grid_metric_outputs(outputs, m) - 1; i >= 0; i--)
+		named |= !strcmp(outputs[i], name);
+	for (int i = 0; i < m->n_nfe; i++)
+		stepped |= m->nfe[i] == nfe;
+	return named && stepped && m->samples == n;
 }
 
 static bool is_asked(const struct grid *g, const char *name, int64_t nfe, int64_t eval_seed, int64_t n)
 {
 	bool metric = false, seed = false;
 	for (int i = 0; i < g->n_metrics; i++)
-		for (int j = 0; j < g->metrics[i].n_nfe; j++)
-			metric |= !strcmp(g->metrics[i].name, name) && g->metrics[i].nfe[j] == nfe && g->metrics[i].samples == n;
+		metric |= is_of_metric(&g->metrics[i], name, nfe, n);
 	for (int i = 0; i < g->seeds.n_eval; i++)
 		seed |= g->seeds.eval[i] == eval_seed;
 	return metric && seed;

@@ -62,6 +62,29 @@ static void note(struct table *t, const char *text)
 
 /* --- columns --- */
 
+int table_column_check(const char **metric, const char *text, struct err *e)
+{
+	const char *names[N_KINDS];
+	for (int i = 0; i < N_KINDS; i++) {
+		size_t n = strlen(kinds[i].key);
+		names[i] = kinds[i].key;
+		if (strncmp(text, kinds[i].key, n) != 0 || (text[n] && text[n] != ':'))
+			continue;
+		if (text[n] == ':' && !kinds[i].of_metric)
+			return err_code(e, EXIT_USAGE, "column '%s' takes no metric", kinds[i].key);
+		*metric = text[n] ? text + n + 1 : NULL;
+		return 0;
+	}
+	struct metric_ref ref;
+	*metric = text;
+	if (metric_ref_parse(&ref, text, NULL) == 0 && strchr(text, '@'))
+		return 0;
+	SCOPED(str) struct str near = { 0 };
+	str_suggest(&near, text, names, N_KINDS);
+	return err_code(e, EXIT_USAGE, "'%s' is no column; a metric as fid@1, or delta, paper, paper-delta, seeds, state, arm, preset, "
+	                "steps, batch%s", text, str_text(&near));
+}
+
 static int add_column(struct build *b, const char *text, const struct metric_ref *before, struct err *e)
 {
 	struct table *t = b->t;
@@ -91,15 +114,9 @@ static int add_column(struct build *b, const char *text, const struct metric_ref
 		return 0;
 	}
 	b->kind[t->n_cols] = COLUMN_METRIC;
-	if (metric_ref_of_grid(&c->ref, b->s->plan->grid, text, e)) {
-		SCOPED(str) struct str near = { 0 };
-		const char *names[N_KINDS];
-		for (int i = 0; i < N_KINDS; i++)
-			names[i] = kinds[i].key;
-		str_suggest(&near, text, names, N_KINDS);
-		return err_code(e, EXIT_USAGE, "table %s: '%s' is no column%s: a metric as fid@1, or delta, paper, paper-delta, seeds, "
-		                "state, arm, preset, steps, batch", t->name, text, str_text(&near));
-	}
+	const char *metric;
+	if (table_column_check(&metric, text, e) || metric_ref_of_grid(&c->ref, b->s->plan->grid, text, e))
+		return err_in(e, "table %s", t->name);
 	c->higher_is_better = metric_higher_is_better(c->ref.name);
 	t->n_cols++;
 	return 0;

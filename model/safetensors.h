@@ -73,6 +73,8 @@ void st_to_f64(double *dst, const struct st_tensor *t);
 MUST_CHECK int safetensors_write(const char *path, const struct st_tensor *tensors, size_t n, const struct st_meta *meta,
                                  size_t n_meta, char sha256[SHA256_HEX], struct err *e);
 void safetensors_sha256(char sha256[SHA256_HEX], const struct safetensors *st);
+/* The hash that safetensors_write() would give for these tensors. */
+void safetensors_hash(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n);
 /* The payload hash that writing these tensors would give. */
 void safetensors_payload_sha256(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n);
 

@@ -32,7 +32,7 @@ static const char fixture_grid[] =
 	"samples = 10000\n"
 	"nfe = [1, 2]\n"
 	"[[metric]]\n"
-	"name = \"precision\"\n"
+	"name = \"pr\"\n"
 	"samples = 10000\n"
 	"[[table]]\n"
 	"name = \"main\"\n"

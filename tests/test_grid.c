@@ -441,6 +441,13 @@ Test(grid, judges_are_checked)
 	refused(GRID STUDY FID FID, "the same metric is at line 7");
 	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['fid@2']\n", "g.toml:12:7: 'fid@2' is no metric of this grid; declared are fid@1");
 	refused(GRID STUDY "[[table]]\nname='t'\nchain='c'\n", "no chain 'c'");
+	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['sedes']\n", "g.toml:12:7: 'sedes' is no column");
+	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['delta:fid@2']\n", "g.toml:12:7: 'fid@2' is no metric of this grid");
+	refused(GRID STUDY FID "ref='cifar11'\n", "g.toml:10:5: unknown ref 'cifar11'; did you mean cifar10?");
+	refused(GRID STUDY FID "extractor='inceptoin'\n", "g.toml:10:11: unknown extractor");
+	struct plan *p = must(GRID STUDY "[[metric]]\nname='pr'\nsamples=100\nref='cifar10-test'\nextractor='pixels'\n"
+	                      "[[table]]\nname='t'\ncols=['precision@1', 'delta:recall@1', 'recall@1:student', 'seeds']\n");
+	plan_free(p);
 	refused(GRID STUDY "[[table]]\nname='t'\nformats=['doc']\n", "'doc' is not one of");
 #define GATE FID "[[gate]]\nname='q'\nmetric='fid@1'\narm='base'\n"
 	refused(GRID STUDY GATE "against='baseline'\n", "margin is missing here");

@@ -65,7 +65,7 @@ int classifier_load(struct classifier *out, const char *data_name, struct err *e
 	SCOPED(free) char *file = xstrfmt("model/weights/classifier-%s.safetensors", data_name);
 	SCOPED(free) char *path = io_data_file(file);
 	if (!path)
-		return err_set(e, "no classifier for data set %s: %s is missing; train it with `ablate classifier train %s`", data_name, file, data_name);
+		return err_set(e, "no classifier for data set %s: %s is missing; train it with `ablate classifier %s -o %s`", data_name, file, data_name, file);
 	struct safetensors *st;
 	if (safetensors_open(&st, path, e))
 		return -1;

@@ -1,0 +1,98 @@
+/* cmd-bench.c - `ablate bench`: speeds as ratios to the machine's own ceiling or to a peer measured in the same run. One
+ * row per benchmark. */
+#include "cmd.h"
+
+#include "harness/bench_features.h"
+#include "harness/bench_train.h"
+#include "model/base/mem.h"
+#include "model/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct request { const char *preset; int batch; double seconds; };
+
+static int train(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_train(out, r->preset, r->batch, r->seconds, e);
+}
+
+static int features(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_features(out, r->batch, r->seconds, e);
+}
+
+static int lpips(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_lpips(out, r->batch, r->seconds, e);
+}
+
+struct bench { const char *name, *text; int (*run)(json_t *out, const struct request *r, struct err *e); };
+
+static const struct bench rows[] = {
+	{ "train", "training step: images/s, GFLOP/s and share of the matrix product's rate", train },
+	{ "features", "Inception features: images/s in fp32 and bf16, and the share", features },
+	{ "lpips", "LPIPS at 64 x 64: pairs/s, forward and with gradient", lpips },
+};
+
+static void print_rows(const char *name, const json_t *list)
+{
+	size_t i;
+	const json_t *row, *v;
+	const char *key;
+	json_array_foreach(list, i, row) {
+		printf("%s", name);
+		json_object_foreach((json_t *)(size_t)row, key, v) {
+			if (json_is_real(v))
+				printf("  %s %.4g", key, json_real_value(v));
+			else if (json_is_integer(v))
+				printf("  %s %lld", key, (long long)json_integer_value(v));
+			else if (json_is_string(v))
+				printf("  %s", json_string_value(v));
+		}
+		printf("\n");
+	}
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	struct request r = { cli_string(c, "preset", NULL), (int)cli_int(c, "batch", 0), cli_double(c, "seconds", 10) };
+	json_t *all = json_object();
+	model_init((int)cli_int(c, "threads", 0));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (strcmp(c->args[0], "all") != 0 && strcmp(c->args[0], rows[i].name) != 0)
+			continue;
+		json_t *list = json_array();
+		if (rows[i].run(list, &r, &e)) {
+			json_decref(list);
+			json_decref(all);
+			return cli_fail(c, &e);
+		}
+		if (!c->json)
+			print_rows(rows[i].name, list);
+		(void)json_object_set_new(all, rows[i].name, list);
+	}
+	if (c->json)
+		return cli_print_json(c, all);
+	json_decref(all);
+	return EXIT_OK;
+}
+
+static const struct opt options[] = {
+	{ .name = "preset", .kind = OPT_STRING, .arg = "NAME", .help = "train: configuration a, b, or a preset such as ict-cifar10" },
+	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 65536, .help = "images per step" },
+	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
+	{ .name = "seconds", .kind = OPT_DOUBLE, .arg = "S", .min = 0.01, .max = 3600, .help = "time per configuration" },
+	{ 0 },
+};
+
+const struct cmd cmd_bench = {
+	.name = "bench",
+	.args = "train|features|lpips|all",
+	.summary = "measure speeds as shares of what this machine can do",
+	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
+	        "of the same library. ABLATE_PROFILE=1 adds the time per kind of operation on stderr.",
+	.options = options,
+	.run = run,
+};

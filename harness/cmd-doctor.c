@@ -1,0 +1,191 @@
+/* cmd-doctor.c - `ablate doctor`: what this program finds on this machine, and what to do about what it does not find.
+ *
+ * One check is one row of the output: a state, what was found, and the remedy. Only "bad" is a failure (exit 1): missing
+ * data or weights stop the studies that need them, not the program. */
+#include "cmd.h"
+
+#include "db.h"
+#include "host.h"
+#include "json_out.h"
+#include "metrics/blas.h"
+#include "metrics/extractor.h"
+#include "model/cpu.h"
+#include "model/data/dataset.h"
+#include "model/data/shapes.h"
+#include "model/dnn.h"
+#include "provenance.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum state { GOOD, NOTE, MISSING, BAD };
+static const char *const state_names[] = { "ok", "note", "missing", "bad" };
+
+struct report { json_t *rows; bool as_json; int n[4]; const char *section; };
+
+static void row(struct report *r, enum state state, const char *what, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void row(struct report *r, enum state state, const char *what, const char *fmt, ...)
+{
+	char text[1200];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	r->n[state]++;
+	json_t *o = json_object();
+	(void)json_object_set_new(o, "section", json_string(r->section));
+	(void)json_object_set_new(o, "state", json_string(state_names[state]));
+	(void)json_object_set_new(o, "what", json_out_text(what));
+	(void)json_object_set_new(o, "found", json_out_text(text));
+	(void)json_array_append_new(r->rows, o);
+	if (!r->as_json)
+		printf("  %-8s %-24s %s\n", state_names[state], what, text);
+}
+
+static void section(struct report *r, const char *name)
+{
+	r->section = name;
+	if (!r->as_json)
+		printf("%s%s\n", json_array_size(r->rows) ? "\n" : "", name);
+}
+
+static void check_program(struct report *r, const json_t *facts)
+{
+	section(r, "program");
+	SCOPED(free) char *version = cmd_version_text();
+	row(r, GOOD, "version", "%s", version);
+	row(r, provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(), provenance_dirty() ? ", with changes that are not committed" : "");
+	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
+}
+
+static void check_machine(struct report *r, const json_t *facts)
+{
+	SCOPED(str) struct str isa = { 0 };
+	const json_t *word;
+	size_t i;
+	struct host_fs fs;
+	struct statvfs space;
+	section(r, "machine");
+	json_array_foreach(json_object_get(facts, "isa"), i, word)
+		str_addf(&isa, " %s", json_string_value(word));
+	row(r, GOOD, "processor", "%s:%s", json_string_value(json_object_get(facts, "cpu")), str_text(&isa));
+	row(r, GOOD, "threads", "%d (of %d processors that this process may use)", cpu_threads(), host_cpus());
+	row(r, GOOD, "memory", "%.1f GiB", (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30));
+	host_fs(&fs, ".");
+	if (statvfs(".", &space) == 0) {
+		double free_gib = (double)space.f_bavail * (double)space.f_frsize / (1 << 30);
+		row(r, free_gib < 1 || fs.network ? NOTE : GOOD, "this folder", "%s, %.1f GiB free%s", fs.name, free_gib,
+		    fs.network ? "; a network file system: the database is used by one program at a time" : "");
+	}
+}
+
+static void check_libraries(struct report *r, const json_t *facts)
+{
+	const char *name, *core = blas()->corename ? blas()->corename() : NULL;
+	json_t *version;
+	section(r, "libraries");
+	row(r, GOOD, "oneDNN", "%s, uses %s", dnn_version(), dnn_isa());
+	row(r, core && strcmp(core, "Prescott") == 0 ? NOTE : GOOD, "OpenBLAS", "kernels for %s%s", core ? core : "(not told)",
+	    core && strcmp(core, "Prescott") == 0 ? ": slow ones; set OPENBLAS_CORETYPE to Haswell or SkylakeX" : "");
+	json_object_foreach(json_object_get(facts, "libraries"), name, version)
+		if (strncmp(name, "oneDNN", 6) != 0 && strncmp(name, "OpenBLAS", 8) != 0)
+			row(r, GOOD, name, "%s", json_string_value(version));
+}
+
+/* Work on a GPU needs a plugin beside the program and a driver. */
+static void check_device(struct report *r)
+{
+	bool driver = io_exists("/proc/driver/nvidia/version");
+	SCOPED(free) char *plugin = io_data_file("libablate_cuda.so");
+	section(r, "devices");
+	row(r, GOOD, "cpu", "used by --device cpu, and by auto where there is no other");
+	if (plugin && driver)
+		row(r, GOOD, "cuda", "%s, and a driver", plugin);
+	else
+		row(r, NOTE, "cuda", "%s, %s", plugin ? plugin : "no libablate_cuda.so beside the program", driver ? "driver found" : "no NVIDIA driver");
+}
+
+static void check_data(struct report *r)
+{
+	int n;
+	const struct data_shape *s = data_shapes(&n);
+	section(r, "data sets");
+	for (int i = 0; i < n; i++) {
+		SCOPED(free) char *folder = dataset_folder(s[i].name);
+		if (folder)
+			row(r, GOOD, s[i].name, "%s", folder);
+		else
+			row(r, MISSING, s[i].name, "%s; licence %s", s[i].origin, s[i].licence);
+	}
+}
+
+static void check_weights(struct report *r)
+{
+	section(r, "feature extractors");
+	for (const struct extractor_row *x = extractor_rows; x->name; x++) {
+		struct err e = ERR_INIT;
+		SCOPED(extractor) struct extractor *opened = NULL;
+		struct extractor_options options = { 0 };
+		if (extractor_open(&opened, x->name, &options, &e))
+			row(r, MISSING, x->name, "%s", e.msg);
+		else
+			row(r, GOOD, x->name, "%d features%s%.12s", opened->dim, *opened->weights_sha256 ? ", weights " : ", no weights needed",
+			    opened->weights_sha256);
+	}
+}
+
+static void check_records(struct report *r, const char *path)
+{
+	struct err e = ERR_INIT;
+	SCOPED(db) struct db *db = NULL;
+	SCOPED(free) char *cache = io_cache_dir();
+	section(r, "records");
+	if (!io_exists(path))
+		row(r, NOTE, path, "not there yet: `ablate run` makes it");
+	else if (db_open(&db, path, DB_READ, &e) || db_check(db, &e))
+		row(r, BAD, path, "%s", e.msg);
+	else
+		row(r, GOOD, path, "whole%s%s", *db_note(db) ? "; " : "", db_note(db));
+	if (io_mkdirs(cache, &e) || access(cache, W_OK))
+		row(r, BAD, "cache", "%s cannot be written; set ABLATE_CACHE", cache);
+	else
+		row(r, GOOD, "cache", "%s", cache);
+}
+
+static int run(struct cli *c)
+{
+	struct report r = { .rows = json_array(), .as_json = c->json };
+	json_t *facts = provenance_facts();
+	check_program(&r, facts);
+	check_machine(&r, facts);
+	check_libraries(&r, facts);
+	check_device(&r);
+	check_data(&r);
+	check_weights(&r);
+	check_records(&r, c->db);
+	json_decref(facts);
+	int code = r.n[BAD] ? EXIT_INCOMPLETE : EXIT_OK;
+	if (c->json) {
+		json_t *o = json_object();
+		(void)json_object_set(o, "checks", r.rows);
+		for (int i = 0; i < 4; i++)
+			(void)json_object_set_new(o, state_names[i], json_integer(r.n[i]));
+		(void)cli_print_json(c, o);
+	} else {
+		printf("\n%d ok, %d to note, %d missing, %d bad\n", r.n[GOOD], r.n[NOTE], r.n[MISSING], r.n[BAD]);
+	}
+	json_decref(r.rows);
+	return code;
+}
+
+const struct cmd cmd_doctor = {
+	.name = "doctor",
+	.summary = "show what is found on this machine: libraries, devices, data, weights, records",
+	.help = "Looks at everything that runs depend on and says what to do about what is missing. Nothing is fetched. Exit 1 only "
+	        "when something is broken (a damaged database, a cache that cannot be written).",
+	.run = run,
+};

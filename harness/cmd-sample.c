@@ -1,0 +1,102 @@
+/* cmd-sample.c - `ablate sample CKPT`: images from a checkpoint, as one PNG grid or as an .npz of bytes. */
+#include "cmd.h"
+
+#include "harness/png_grid.h"
+#include "model/base/mem.h"
+#include "model/base/progress.h"
+#include "model/config.h"
+#include "model/data/shapes.h"
+#include "model/model.h"
+#include "model/safetensors.h"
+#include "model/sample.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A checkpoint names its own config. */
+static int config_of(struct run_config *out, const char *path, struct err *e)
+{
+	struct safetensors *st;
+	if (safetensors_open(&st, path, e))
+		return -1;
+	const char *json = safetensors_meta(st, "config");
+	int rc = json ? config_from_json(out, json, e) : err_set(e, "%s: not a checkpoint of this program", path);
+	safetensors_free(st);
+	return rc ? err_in(e, "%s", path) : 0;
+}
+
+enum { CHUNK = 200 };
+
+static int write_grid(struct sampler *s, const struct data_shape *shape, const char *path, int64_t n, uint64_t seed, int nfe, struct progress *p, struct err *e)
+{
+	int cols = (int)ceil(sqrt((double)n)), rows = (int)((n + cols - 1) / cols);
+	size_t per = (size_t)(shape->h * shape->w * shape->c);
+	SCOPED(free) uint8_t *px = xmalloc(CHUNK * per);
+	struct png_grid *g;
+	if (png_grid_open(&g, path, cols, rows, shape->w, shape->h, shape->c, 2, e))
+		return -1;
+	for (int64_t at = 0; at < n; at += CHUNK) {
+		int64_t count = n - at < CHUNK ? n - at : CHUNK;
+		int rc = sampler_run(s, px, at, count, seed, nfe, NULL, e);
+		for (int64_t i = 0; !rc && i < count; i++)
+			rc = png_grid_add(g, px + (size_t)i * per, e);
+		if (rc) {
+			png_grid_free(g);
+			return -1;
+		}
+		progress_step(p, at + count);
+	}
+	return png_grid_close(g, e);
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	struct run_config config;
+	struct data_shape shape;
+	struct sampler *s = NULL;
+	struct progress progress;
+	const char *output = cli_string(c, "output", "samples.png");
+	int64_t n = cli_int(c, "n", 64);
+	model_init((int)cli_int(c, "threads", 0));
+	if (config_of(&config, c->args[0], &e) || data_shape_find(&shape, config.data.name, &e))
+		return cli_fail(c, &e);
+	if ((cli_given(c, "weights") && config_set_text(&config, "sample.weights", cli_string(c, "weights", NULL), &e)) ||
+	    (cli_given(c, "sigma-mid") && config_set_text(&config, "sample.sigma_mid", cli_string(c, "sigma-mid", NULL), &e)) ||
+	    sampler_open(&s, &config, c->args[0], "cpu", &e))
+		return cli_fail(c, &e);
+	progress_start(&progress, "sample", "images", n);
+	progress.quiet = c->quiet;
+	int rc = write_grid(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1), &progress, &e);
+	progress_end(&progress);
+	sampler_free(s);
+	if (rc)
+		return cli_fail(c, &e);
+	if (c->json)
+		return cli_print_json(c, json_pack("{s:s, s:I}", "file", output, "images", (json_int_t)n));
+	printf("%s\n", output);
+	return EXIT_OK;
+}
+
+static const struct opt options[] = {
+	{ .name = "n", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1000000, .help = "images (default 64)" },
+	{ .name = "nfe", .kind = OPT_INT, .arg = "N", .min = 1, .max = 64, .help = "network evaluations per image (default 1)" },
+	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed of the latents (default 101)" },
+	{ .name = "weights", .kind = OPT_STRING, .arg = "ema|student|teacher", .help = "which weights (default: as the config says)" },
+	{ .name = "sigma-mid", .kind = OPT_STRING, .arg = "X", .help = "noise level of the second step (default: as the config says)" },
+	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
+	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "PNG to write (default samples.png)" },
+	{ 0 },
+};
+
+const struct cmd cmd_sample = {
+	.name = "sample",
+	.args = "CHECKPOINT",
+	.summary = "draw images from a checkpoint",
+	.help = "The checkpoint names its own configuration. Image i of a seed is the same in any batch and any number of images, so two "
+	        "arms sampled with one seed can be compared tile by tile.",
+	.options = options,
+	.run = run,
+};

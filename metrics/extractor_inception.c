@@ -1,0 +1,78 @@
+/* extractor_inception.c - see extractor_inception.h. */
+#include "extractor_inception.h"
+
+#include "metrics/weights.h"
+#include "model/base/mem.h"
+#include "model/nets/inception.h"
+#include "model/nets/resize.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct self { struct inception *net; enum resize_kind resize; };
+
+struct call { const struct self *self; const struct image_u8 *images; };
+
+static void picture(void *ctx, int i, float *dst)
+{
+	const struct call *call = ctx;
+	const struct image_u8 *im = &call->images[i];
+	enum resize_kind kind = call->self->resize;
+	resize_u8(dst, INCEPTION_SIDE, INCEPTION_SIDE, im->px, im->h, im->w, im->c, kind);
+	if (inception_unit_input(call->self->net))
+		for (int k = 0; k < INCEPTION_PIXELS; k++)
+			dst[k] = (float)(dst[k] / 255.0);
+	else if (kind == RESIZE_TORCH_BILINEAR)
+		for (int k = 0; k < INCEPTION_PIXELS; k++)
+			dst[k] = (float)(dst[k] * (2.0 / 255) - 1);
+	else
+		for (int k = 0; k < INCEPTION_PIXELS; k++)
+			dst[k] = (dst[k] - 128) / 128;
+}
+
+static int features(struct extractor *x, float *out, float *logits, float *spatial, const struct image_u8 *images, int n,
+                    struct err *e)
+{
+	struct self *self = x->self;
+	struct call call = { self, images };
+	struct inception_out o = { .d2048 = out, .logits_unbiased = logits, .spatial = spatial };
+	return inception_run(self->net, &o, picture, &call, n, e);
+}
+
+static void release(struct extractor *x)
+{
+	struct self *self = x->self;
+	inception_free(self->net);
+	free(self);
+	free(x);
+}
+
+static int open_kind(struct extractor **out, enum inception_kind kind, const char *name, const struct extractor_options *o,
+                     struct err *e)
+{
+	struct self s = { .resize = RESIZE_TORCH_BILINEAR };
+	if (o->resize && resize_by_name(&s.resize, o->resize, e))
+		return err_in(e, "%s", name);
+	SCOPED(weights) struct weights *w = NULL;
+	if (weights_open(&w, name, o->weights, e) || inception_open(&s.net, kind, w->st, o->bf16, e))
+		return -1;
+	struct extractor *x = xcalloc(1, sizeof *x);
+	*x = (struct extractor){ .name = name, .resize = resize_name(s.resize), .numerics = o->bf16 ? "bf16" : "fp32", .dim = 2048,
+		                     .logits_dim = inception_classes(s.net), .spatial_dim = INCEPTION_SPATIAL,
+		                     .batch = o->batch ? o->batch : 32, .features = features, .free = release, .published = w->published };
+	memcpy(x->weights_sha256, w->sha256, sizeof x->weights_sha256);
+	x->self = xmalloc(sizeof s);
+	memcpy(x->self, &s, sizeof s);
+	*out = x;
+	return 0;
+}
+
+int extractor_inception_2015_open(struct extractor **out, const struct extractor_options *o, struct err *e)
+{
+	return open_kind(out, INCEPTION_2015, "inception-2015", o, e);
+}
+
+int extractor_inception_keras_open(struct extractor **out, const struct extractor_options *o, struct err *e)
+{
+	return open_kind(out, INCEPTION_KERAS, "inception-keras", o, e);
+}

@@ -1,0 +1,51 @@
+/* weights.h - the public weights that scores and LPIPS need: what they are, where they come from, and the user's copies.
+ *
+ * Nothing is downloaded unless weights_fetch() is called. An import reads the published file (PyTorch checkpoint or
+ * safetensors), checks its SHA-256 and the names and shapes of all tensors, and stores those as float32 safetensors
+ * in the cache folder (io_cache_dir()/weights/NAME.safetensors) with the source's hash in the metadata, so that later
+ * starts need not hash anything. */
+#ifndef ABLATE_WEIGHTS_H
+#define ABLATE_WEIGHTS_H
+
+#include "model/safetensors.h"
+
+struct weights_row {
+	const char *name, *text;
+	const char *url;        /* of the published file; NULL = there is none that we can read */
+	const char *sha256;     /* of that file; NULL = not known */
+	int64_t bytes;          /* of that file; 0 = not known */
+	const char *licence;
+	/* Tensor i: its name and shape (-1 matches any extent); *optional when a file may lack it. False after the last. */
+	bool (*tensor)(int i, char name[96], int *n_dims, int64_t dims[ST_MAX_DIMS], bool *optional);
+};
+extern const struct weights_row weights_rows[]; /* ends with a row without a name */
+
+/* Unknown names are a usage error that lists the known ones. */
+MUST_CHECK int weights_row_find(const struct weights_row **out, const char *name, struct err *e);
+char *weights_path(const struct weights_row *row);   /* heap: where its copy lies, or would */
+bool weights_here(const struct weights_row *row);
+
+/* Open weights: `st` to read from, and the SHA-256 that names them in protocols (of the published file). */
+struct weights {
+	struct safetensors *st;
+	char sha256[SHA256_HEX];
+	bool published;         /* is that the hash of the table? */
+	struct weights_own *own;
+};
+/* Of `file` (PyTorch checkpoint or safetensors), or of the cache when file is NULL: absent, the error says how to get
+ * them. Names and shapes are checked. */
+MUST_CHECK int weights_open(struct weights **out, const char *name, const char *file, struct err *e);
+void weights_free(struct weights *w);                /* NULL is fine */
+void scoped_weights(struct weights **w);
+
+/* Stores `file` in the cache. A file whose hash is not the published one is refused unless `other` says that it is meant.
+ * sha256 receives the file's hash. */
+MUST_CHECK int weights_import(const struct weights_row *row, const char *file, bool other, char sha256[SHA256_HEX],
+                              struct err *e);
+/* Downloads (the curl program, https only) and imports. */
+MUST_CHECK int weights_fetch(const struct weights_row *row, bool quiet, struct err *e);
+/* Reads the cached copy and compares everything: its payload with the hash written beside it, names, shapes, and the
+ * source's hash with the published one; *official says whether the latter agree. */
+MUST_CHECK int weights_check(const struct weights_row *row, bool *official, char sha256[SHA256_HEX], struct err *e);
+
+#endif
