@@ -74,6 +74,23 @@ static void options(struct str *s, const struct opt *o)
 	}
 }
 
+static void one_command(struct str *s, const struct cmd *cmd)
+{
+	str_add(s, ".PP\n\\fBablate ");
+	roff(s, cmd->name);
+	str_add(s, "\\fR ");
+	roff(s, cmd->args ? cmd->args : "");
+	str_add(s, "\n.RS 4\n");
+	roff(s, cmd->summary);
+	str_add(s, ".\n");
+	if (cmd->help && *cmd->help) {
+		str_add(s, ".PP\n");
+		paragraphs(s, cmd->help);
+	}
+	options(s, cmd->options);
+	str_add(s, ".RE\n");
+}
+
 static void page_commands(struct str *s)
 {
 	int n;
@@ -86,27 +103,14 @@ static void page_commands(struct str *s)
 	              "guarded. The result of a command is on stdout; everything else is on stderr.");
 	str_add(s, ".SH COMMANDS\n");
 	for (int i = 0; i < n; i++) {
-		const struct cmd *cmd = r[i].cmd;
-		if (cmd->hidden)
+		if (!cmd_group_begins(i))
 			continue;
-		if (i == 0 || strcmp(r[i].group, r[i - 1].group) != 0) {
-			str_add(s, ".SS ");
-			roff(s, r[i].group);
-			str_addc(s, '\n');
-		}
-		str_add(s, ".PP\n\\fBablate ");
-		roff(s, cmd->name);
-		str_add(s, "\\fR ");
-		roff(s, cmd->args ? cmd->args : "");
-		str_add(s, "\n.RS 4\n");
-		roff(s, cmd->summary);
-		str_add(s, ".\n");
-		if (cmd->help && *cmd->help) {
-			str_add(s, ".PP\n");
-			paragraphs(s, cmd->help);
-		}
-		options(s, cmd->options);
-		str_add(s, ".RE\n");
+		str_add(s, ".SS ");
+		roff(s, r[i].group);
+		str_addc(s, '\n');
+		for (int k = i; k < n; k++)
+			if (!r[k].cmd->hidden && strcmp(r[k].group, r[i].group) == 0)
+				one_command(s, r[k].cmd);
 	}
 	str_add(s, ".SH OPTIONS OF EVERY COMMAND\n");
 	options(s, cmd_global_options);

@@ -44,6 +44,14 @@ const struct cmd_row *cmd_rows(int *n)
 	return rows;
 }
 
+bool cmd_group_begins(int row)
+{
+	for (int i = 0; i < row; i++)
+		if (!rows[i].cmd->hidden && strcmp(rows[i].group, rows[row].group) == 0)
+			return false;
+	return !rows[row].cmd->hidden;
+}
+
 const struct cmd *cmd_find(const char *name)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

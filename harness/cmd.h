@@ -61,6 +61,7 @@ struct cmd {
 
 struct cmd_row { const struct cmd *cmd; const char *group; };
 const struct cmd_row *cmd_rows(int *n);              /* cmds.def, in its order */
+bool cmd_group_begins(int row);                      /* the first shown row of its group? Rows of a group may lie apart */
 const struct cmd *cmd_find(const char *name);        /* NULL when there is none */
 extern const struct opt cmd_global_options[];        /* accepted everywhere, before and after the command's name */
 

@@ -117,11 +117,12 @@ static void program_help(struct str *dst)
 	cmd_wrap(dst, "Runs grids of consistency-model trainings, scores them, keeps every number with its provenance, and judges "
 	              "builds by statistical gates.", 0, 0, WIDTH);
 	for (int i = 0; i < n; i++) {
-		if (r[i].cmd->hidden)
+		if (!cmd_group_begins(i))
 			continue;
-		if (i == 0 || strcmp(r[i].group, r[i - 1].group) != 0)
-			str_addf(dst, "\n%s:\n", r[i].group);
-		two_columns(dst, r[i].cmd->name, r[i].cmd->summary);
+		str_addf(dst, "\n%s:\n", r[i].group);
+		for (int k = i; k < n; k++)
+			if (!r[k].cmd->hidden && strcmp(r[k].group, r[i].group) == 0)
+				two_columns(dst, r[k].cmd->name, r[k].cmd->summary);
 	}
 	options(dst, "Options of every command:", cmd_global_options);
 	str_add(dst, "\nExit codes:\n");

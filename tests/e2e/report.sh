@@ -3,9 +3,10 @@
 # theme switch work by script as by hand, nothing is fetched, links resolve. Needs Debian's chromium; without one it says
 # "skipped" and exits 77.
 #
-# usage: report.sh BUILD_DIR [KEEP_DIR]     screenshots are left in KEEP_DIR, to be looked at
+# usage: report.sh [BUILD_DIR [KEEP_DIR]]     screenshots are left in KEEP_DIR, to be looked at
+# ctest: slow
 set -u
-build=${1:?usage: report.sh BUILD_DIR [KEEP_DIR]}
+build=${1:-${ABLATE_BUILD:?usage: report.sh BUILD_DIR [KEEP_DIR]}}
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { echo "skipped: no chromium"; exit 77; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,0 +1,69 @@
+# lib.sh - a small test library for end-to-end scripts. A script sources it, calls `check` and its like inside functions named
+# test_*, and ends with `run_tests`, which runs each in a folder of its own and prints PASS or FAIL and a last line
+# "N passed, N failed, N skipped". On failure the folder is kept and named.
+#
+#   . "$(dirname "$0")/lib.sh"
+#   test_version_is_one_line() { run ablate --version; exits 0; lines_of out 1; }
+#   run_tests
+#
+# $ABLATE is the program (ctest sets it), $BUILD its folder, $SOURCE the repository. Run one test: SCRIPT test_NAME.
+set -u
+SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${ABLATE_BUILD:-$SOURCE/build}
+ABLATE=${ABLATE:-$BUILD/ablate}
+SHIM=$BUILD/tests
+export LC_ALL=C.UTF-8
+unset ABLATE_DB NO_COLOR
+
+ablate() { "$ABLATE" "$@"; }
+
+# run COMMAND...: its stdout lands in ./out, stderr in ./err, its exit code in $code.
+run() { code=0; "$@" >out 2>err || code=$?; }
+
+# Every check that does not hold ends the test.
+fail() { echo "    $*"; [ -s err ] && sed 's/^/    err: /' err | tail -5; exit 1; }
+skip() { echo "    $*"; exit 77; }
+check() { "$@" || fail "does not hold: $*"; }
+exits() { [ "$code" -eq "$1" ] || fail "exit $code, wanted $1"; }
+says() { grep -qF -- "$2" "$1" || fail "no '$2' in $1: $(head -c 300 "$1")"; }       # says err TEXT
+says_not() { ! grep -qF -- "$2" "$1" || fail "'$2' is in $1"; }
+lines_of() { [ "$(wc -l <"$1")" -eq "$2" ] || fail "$1 has $(wc -l <"$1") lines, wanted $2"; }
+same() { cmp -s "$1" "$2" || fail "$1 and $2 differ: $(diff "$1" "$2" | head -5)"; }
+sql() { sqlite3 -readonly "$1" "$2" || fail "sqlite3 $1: $2"; }                       # sql DB QUERY
+whole() { [ "$(sql "$1" 'PRAGMA integrity_check')" = ok ] || fail "$1 is damaged"; }
+# A file system of its own of SIZE (tmpfs) on ./NAME; unmounted when the test ends. Needs root.
+small_disk() { # NAME SIZE
+	mkdir -p "$1"
+	mount -t tmpfs -o "size=$2" none "$1" 2>/dev/null || skip "cannot mount a tmpfs here"
+	mounts+=("$PWD/$1")
+}
+# The same, read-only: a folder that even root cannot write to.
+read_only_folder() { small_disk "$1" 64k; mount -o remount,ro "$1" || skip "cannot remount"; }
+# Preloading does not go together with the sanitizers' own library.
+no_sanitizers() { [ "${ABLATE_SANITIZED:-OFF}" = OFF ] || skip "not under sanitizers"; }
+with_shim() { no_sanitizers; env LD_PRELOAD="$SHIM/libshim_write.so" "$@"; } # with_shim VAR=VALUE... COMMAND
+
+run_tests() {
+	local passed=0 failed=0 skipped=0 name dir rc
+	local names=("$@")
+	[ $# -gt 0 ] || names=("${ONLY[@]}")
+	[ ${#names[@]} -gt 0 ] || mapfile -t names < <(declare -F | awk '$3 ~ /^test_/ { print $3 }')
+	for name in "${names[@]}"; do
+		dir=$(mktemp -d "${TMPDIR:-/tmp}/ablate-e2e-XXXXXX")
+		rc=0
+		(
+			mounts=()
+			cleanup() { for m in "${mounts[@]}"; do umount "$m"; done; declare -F teardown >/dev/null && teardown; return 0; }
+			cd "$dir" && trap cleanup EXIT && export ABLATE_CACHE=${ABLATE_CACHE:-$dir/cache} && "$name"
+		) || rc=$?
+		case $rc in
+		0) echo "PASS $name"; passed=$((passed + 1)); rm -rf "$dir" ;;
+		77) echo "SKIP $name"; skipped=$((skipped + 1)); rm -rf "$dir" ;;
+		*) echo "FAIL $name (kept: $dir)"; failed=$((failed + 1)) ;;
+		esac
+	done
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ $failed -eq 0 ]
+	exit
+}
+ONLY=("$@")
