@@ -1,5 +1,6 @@
 /* grid_rows.c - the sections of a grid file that make rows: axis, zip, exclude, include, variants, chain. */
 #include "harness/grid_private.h"
+#include "harness/plan_needs.h"
 
 #include <math.h>
 #include <string.h>
@@ -226,7 +227,14 @@ static int read_needs(struct grid_needs *out, struct grid *g, const struct toml_
 	if (!array)
 		return 0;
 	out->v = arena_alloc(&g->arena, NEEDS_MAX * sizeof *out->v);
-	return grid_strings(out->v, &out->n, NEEDS_MAX, array, e);
+	if (grid_strings(out->v, &out->n, NEEDS_MAX, array, e))
+		return -1;
+	for (int i = 0; i < out->n; i++) {
+		struct err why = ERR_INIT;
+		if (plan_need_known(out->v[i], &why))
+			return toml_err(e, toml_at(array, (size_t)i), "%s", why.msg);
+	}
+	return 0;
 }
 
 static int read_excludes(struct grid *g, const struct toml_value *root, struct err *e)

@@ -43,7 +43,7 @@ struct plan_cell {
 	int arm;
 	int64_t seed;
 	enum cell_state state;
-	char reason[200];               /* of a blocked cell: what it needs */
+	char reason[200];               /* of a blocked cell: what is missing */
 	double seconds;                 /* estimate for a pending cell; 0 = unknown */
 };
 

@@ -1,15 +1,17 @@
 /* plan_open.c - see plan_open.h. A cell is cached when an attempt of it is done and has every score that the grid asks
- * for; the time of a pending one is guessed from finished cells of the same arm. */
+ * for; it is blocked when something it needs is not on this machine; the time of a pending one is guessed from finished
+ * cells of the same arm. */
 #include "harness/plan_open.h"
 
 #include "harness/db.h"
+#include "harness/plan_needs.h"
 #include "model/data/dataset.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-struct asker { struct db *db; struct err e; int last_arm; double seconds; };
+/* What is known of the arm that was asked for last. */
+struct asker { struct db *db; struct err e; int arm; double seconds; bool lacks; char lack[200]; };
 
 static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e)
 {
@@ -71,13 +73,11 @@ static int read_state(struct asker *a, struct plan_cell *cell, const struct plan
 	return 0;
 }
 
-static int read_seconds(struct asker *a, int arm, const struct plan *p)
+static int read_seconds(struct asker *a, const struct plan_arm *arm)
 {
 	struct db_rows rows;
-	a->last_arm = arm;
-	a->seconds = 0;
 	if (db_query(&rows, a->db, &a->e, "SELECT avg(a.wall_s) FROM cell c JOIN attempt a ON a.cell = c.hash WHERE c.arm = ? AND "
-	             "a.state = 'done' AND a.purpose = 'run' AND a.resumed_from IS NULL", "s", p->arms[arm].hash))
+	             "a.state = 'done' AND a.purpose = 'run' AND a.resumed_from IS NULL", "s", arm->hash))
 		return -1;
 	if (db_next(&rows) && !db_is_null(&rows, 0))
 		a->seconds = db_real(&rows, 0);
@@ -87,10 +87,21 @@ static int read_seconds(struct asker *a, int arm, const struct plan *p)
 static void cell_state(void *ctx, struct plan_cell *cell, const struct plan *p)
 {
 	struct asker *a = ctx;
-	if (!a->db || a->e.msg[0] || read_state(a, cell, p) || cell->state == CELL_CACHED)
+	const struct plan_arm *arm = &p->arms[cell->arm];
+	if (a->e.msg[0] || (a->db && read_state(a, cell, p)) || cell->state == CELL_CACHED)
 		return;
-	if (cell->arm == a->last_arm || !read_seconds(a, cell->arm, p))
-		cell->seconds = a->seconds;
+	if (cell->arm != a->arm) {
+		a->arm = cell->arm;
+		a->seconds = 0;
+		a->lacks = plan_arm_lacks(a->lack, sizeof a->lack, p, arm);
+		if (a->db && read_seconds(a, arm))
+			return;
+	}
+	cell->seconds = a->seconds;
+	if (a->lacks) {
+		cell->state = CELL_BLOCKED;
+		(void)snprintf(cell->reason, sizeof cell->reason, "%s", a->lack);
+	}
 }
 
 static bool is_frozen(const char *path)
@@ -133,7 +144,7 @@ static int expand(struct plan **out, const struct cli *c, const char *path, bool
 int plan_open(struct plan **out, const struct cli *c, const char *path, struct err *e)
 {
 	SCOPED(db) struct db *db = NULL;
-	struct asker asker = { .last_arm = -1 };
+	struct asker asker = { .arm = -1 };
 	struct plan_options opt = { .ctx = &asker, .dataset = dataset_hash, .state = cell_state };
 	struct plan *p = NULL;
 	if (io_exists(c->db) && db_open(&db, c->db, DB_READ, e))

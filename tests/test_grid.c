@@ -200,7 +200,7 @@ Test(grid, ranges_and_logs)
 
 Test(grid, chain_modes)
 {
-	static const char variants[] = "[variants]\na = { set = { \"loss.kind\" = \"l2\" } }\nb = { label = \"B\", set = { \"noise.dist\" = \"uniform\" }, needs = [\"w\"] }\n"
+	static const char variants[] = "[variants]\na = { set = { \"loss.kind\" = \"l2\" } }\nb = { label = \"B\", set = { \"noise.dist\" = \"uniform\" }, needs = [\"lpips-vgg\"] }\n"
 		"c = { set = { \"disc.s1\" = 20 } }\n";
 	SCOPED(free) char *f = xstrfmt(GRID STUDY "%s[[chain]]\nname = \"f\"\nmode = \"factorial\"\nsteps = [\"a\", \"b\", \"c\"]\n", variants);
 	SCOPED(plan) struct plan *p = must(f);
@@ -424,6 +424,7 @@ Test(grid, shapes_of_sections)
 	refused(GRID STUDY "[variants]\nhuber={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['hubr']\n", "did you mean huber?");
 	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['v','v']\n", "is a step of this chain already");
 	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulativ'\nsteps=['v']\n", "is not one of cumulative|");
+	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1},needs=['lpips-vg']}\n", "neither weights nor a data set is called 'lpips-vg'; did you mean lpips-vgg");
 	refused(GRID STUDY "[variants]\nv={sett={\"loss.c\"=1}}\n", "unknown key 'sett'");
 	refused("schema = 1\ninherit = \"g.toml\"\n" STUDY, "g.toml:2:11: g.toml inherits from itself");
 	refused("schema = 1\ninherit = \"h.toml\"\n" STUDY, "g.toml:2:11: inherit: h.toml");

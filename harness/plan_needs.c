@@ -1,0 +1,76 @@
+/* plan_needs.c - see plan_needs.h. */
+#include "harness/plan_needs.h"
+
+#include "metrics/weights.h"
+#include "model/data/dataset.h"
+#include "model/data/shapes.h"
+
+#include <string.h>
+
+int plan_need_known(const char *name, struct err *e)
+{
+	const char *names[64];
+	size_t n = 0;
+	int n_data;
+	const struct data_shape *data = data_shapes(&n_data);
+	for (const struct weights_row *w = weights_rows; w->name; w++)
+		names[n++] = w->name;
+	for (int i = 0; i < n_data; i++)
+		names[n++] = data[i].name;
+	REQUIRE(n <= sizeof names / sizeof *names);
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(names[i], name))
+			return 0;
+	SCOPED(str) struct str near = { 0 };
+	str_suggest(&near, name, names, n);
+	return err_code(e, EXIT_USAGE, "needs: neither weights nor a data set is called '%s'%s", name,
+	                near.len ? str_text(&near) : " (`ablate weights list`)");
+}
+
+static bool lacks_weights(char *reason, size_t size, const char *name)
+{
+	const struct weights_row *row;
+	if (weights_row_find(&row, name, NULL) || weights_here(row))
+		return false;
+	if (row->sha256)
+		(void)snprintf(reason, size, "weights %s, sha256 %.16s...: `ablate weights import|fetch %s`", name, row->sha256, name);
+	else
+		(void)snprintf(reason, size, "weights %s: `ablate weights import %s FILE`", name, name);
+	return true;
+}
+
+static bool lacks_data(char *reason, size_t size, const char *name)
+{
+	struct data_shape shape;
+	char hash[SHA256_HEX];
+	struct err e = ERR_INIT;
+	if (data_shape_find(&shape, name, NULL) || !dataset_sha256(hash, name, SPLIT_TRAIN, &e))
+		return false;
+	(void)snprintf(reason, size, "%s", e.msg);
+	return true;
+}
+
+static bool lacks_file(char *reason, size_t size, const char *key, const char *path)
+{
+	if (!*path || io_exists(path))
+		return false;
+	(void)snprintf(reason, size, "the file %s = \"%s\"", key, path);
+	return true;
+}
+
+bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struct plan_arm *arm)
+{
+	const struct run_config *c = &arm->config;
+	for (int i = 0; i < arm->n_needs; i++)
+		if (lacks_weights(reason, size, arm->needs[i]) || lacks_data(reason, size, arm->needs[i]))
+			return true;
+	if (c->loss.kind == LOSS_LPIPS && (lacks_weights(reason, size, "lpips-vgg-backbone") || lacks_weights(reason, size, "lpips-vgg")))
+		return true;
+	if (lacks_file(reason, size, "net.init", c->net.init) ||
+	    (c->method.kind == METHOD_CD && lacks_file(reason, size, "cd.teacher", c->cd.teacher)))
+		return true;
+	for (int i = 0; i < p->grid->n_metrics; i++)
+		if (lacks_weights(reason, size, p->grid->metrics[i].extractor))
+			return true;
+	return false;
+}

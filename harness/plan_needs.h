@@ -1,0 +1,13 @@
+/* plan_needs.h - what an arm needs besides its data: weights of a learned metric or an extractor, files that its config
+ * names, and what the grid's `needs` say. Looked for on this machine, never fetched. */
+#ifndef ABLATE_PLAN_NEEDS_H
+#define ABLATE_PLAN_NEEDS_H
+
+#include "harness/plan.h"
+
+/* True if something is missing; then `reason` says what and how to get it. */
+bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struct plan_arm *arm);
+/* Is that a name that `needs` may hold: weights or a data set? Else exit 2 with near names. */
+MUST_CHECK int plan_need_known(const char *name, struct err *e);
+
+#endif
