@@ -126,6 +126,7 @@ static inline void fixture_fill(struct db *db, const struct plan *p, fixture_fn 
 			fixture_metric(db, attempt, "fid", 1, 1000, eval, fid, r.protocol);
 			fixture_metric(db, attempt, "fid", 2, 1000, eval, 0.7 * fid, r.protocol);
 			fixture_metric(db, attempt, "precision", 1, 1000, eval, 0.6 + 0.01 * c->arm, "pr:k3");
+			fixture_metric(db, attempt, "recall", 1, 1000, eval, 0.5, "pr:k3");
 		}
 	}
 	OK(db_commit(db, e));
