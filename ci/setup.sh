@@ -28,6 +28,7 @@ build      libmd-dev               SHA-256
 run        dataset-fashion-mnist   the data set of the quickstart study
 test       libcriterion-dev        the test framework
 test       sqlite3                 end-to-end tests look into databases from outside
+test       golang-github-burntsushi-toml-dev  the public toml-test suite: documents that a TOML parser must read or refuse
 fuzz       clang                   libFuzzer
 fuzz       libclang-rt-14-dev      its run-time library
 slurm      slurm-wlm               end-to-end test of the Slurm engine: a cluster of one node
