@@ -6,7 +6,7 @@ step "building"
 build_preset default ablate
 step "ablate run ablations/quickstart.toml"
 code=0
-build/ablate run ablations/quickstart.toml "$@" || code=$?
+build/ablate run ablations/quickstart.toml --jobs "$(nproc)" "$@" || code=$?
 db=${ABLATE_DB:-ablate.db}
 runs=${db%.db}-runs
 build/ablate table ablations/quickstart.toml

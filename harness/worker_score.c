@@ -10,10 +10,12 @@
 #include "model/sample.h"
 #include "png_grid.h"
 
+#include <fcntl.h>
 #include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #define CHUNK 500         /* samples between two looks at whether to stop */
 #define PICTURE_SIDE 8
@@ -177,6 +179,16 @@ static char *reference_path(const struct scorer *s, const char *sha256, const st
 	return xstrfmt("%s/refs/%.16s.npz", runs, key);
 }
 
+/* An open PATH.lock, locked until it is closed; -1 where the file system has no locks: then work may be done twice. */
+static int lock_for(const char *path)
+{
+	SCOPED(free) char *name = xstrfmt("%s.lock", path);
+	int fd = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+	if (fd >= 0)
+		(void)flock(fd, LOCK_EX);
+	return fd;
+}
+
 static int open_reference(struct feature_set *out, struct scorer *s, const char *ref, struct extractor *x, unsigned keep, struct err *e)
 {
 	char name[KNOB_TEXT_MAX], sha256[SHA256_HEX];
@@ -190,9 +202,13 @@ static int open_reference(struct feature_set *out, struct scorer *s, const char 
 	if (io_exists(path) && !feature_set_load(out, path, NULL))
 		return 0;
 	SCOPED(free) char *dir = xstrdup(path);
-	if (extract_dataset(out, name, split, x, keep, e) || io_mkdirs(dirname(dir), e))
+	if (io_mkdirs(dirname(dir), e))
 		return -1;
-	return feature_set_save(out, path, keep != 0, e);
+	SCOPED(fd) int lock = lock_for(path); /* cells that finish together wait for one of them to make it */
+	if (io_exists(path) && !feature_set_load(out, path, NULL))
+		return 0;
+	worker_say(s->w, s->config->train.steps, "features of the reference");
+	return extract_dataset(out, name, split, x, keep, e) ? -1 : feature_set_save(out, path, keep != 0, e);
 }
 
 /* --- samples --- */
