@@ -189,6 +189,8 @@ static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_
 		return -1;
 	if (!m->samples)
 		return toml_err(e, t, "samples is missing here: the number of images is part of a metric's name");
+	if (m->infinity && strcmp(m->name, "fid") != 0)
+		return toml_err(e, toml_find(t, "infinity")->value, "infinity belongs to fid");
 	m->ci = (enum metric_ci)ci;
 	m->agg = (enum metric_agg)agg;
 	for (const struct grid_metric *o = g->metrics; o < m; o++)

@@ -1,6 +1,7 @@
 /* plan_needs.c - see plan_needs.h. */
 #include "harness/plan_needs.h"
 
+#include "harness/worker_score.h"
 #include "metrics/weights.h"
 #include "model/data/dataset.h"
 #include "model/data/shapes.h"
@@ -69,8 +70,10 @@ bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struc
 	if (lacks_file(reason, size, "net.init", c->net.init) ||
 	    (c->method.kind == METHOD_CD && lacks_file(reason, size, "cd.teacher", c->cd.teacher)))
 		return true;
-	for (int i = 0; i < p->grid->n_metrics; i++)
-		if (lacks_weights(reason, size, p->grid->metrics[i].extractor))
+	for (int i = 0; i < p->grid->n_metrics; i++) {
+		const char *extractor = p->grid->metrics[i].extractor;
+		if (lacks_weights(reason, size, *extractor ? extractor : scorer_default_extractor(c->data.name)))
 			return true;
+	}
 	return false;
 }

@@ -29,14 +29,14 @@ static json_t *score_spec(const struct grid *g)
 
 static void add_scores(struct run_set *s, const struct grid *g)
 {
-	int n = 0;
+	const char *outputs[GRID_OUTPUTS_MAX];
+	int n = 0, cap = 0;
 	for (int i = 0; i < g->n_metrics; i++)
-		n += g->metrics[i].n_nfe * g->seeds.n_eval;
-	s->scores = xcalloc((size_t)n + 1, sizeof *s->scores);
-	for (int i = 0; i < g->n_metrics; i++)
-		for (int k = 0; k < g->metrics[i].n_nfe; k++)
-			for (int v = 0; v < g->seeds.n_eval; v++)
-				s->scores[s->run.n_scores++] = (struct run_score){ g->metrics[i].name, g->metrics[i].nfe[k], g->seeds.eval[v], g->metrics[i].samples };
+		for (int o = grid_metric_outputs(outputs, &g->metrics[i]) - 1; o >= 0; o--)
+			for (int k = 0; k < g->metrics[i].n_nfe; k++)
+				for (int v = 0; v < g->seeds.n_eval; v++)
+					VEC_PUSH(s->scores, n, cap) = (struct run_score){ outputs[o], g->metrics[i].nfe[k], g->seeds.eval[v], g->metrics[i].samples };
+	s->run.n_scores = n;
 	s->run.scores = s->scores;
 }
 

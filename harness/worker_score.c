@@ -59,8 +59,7 @@ static const struct source_kind source_memory = { .name = "memory", .text = "pic
 
 /* --- what is asked --- */
 
-/* A data set without a feature network of its own is compared by its pixels. */
-static const char *default_extractor(const char *data)
+const char *scorer_default_extractor(const char *data)
 {
 	static const struct { const char *data, *extractor; } own[] = {
 		{ "fashion-mnist", "classifier" }, { "cifar10", "inception-2015" }, { "imagenet64", "inception-2015" },
@@ -101,7 +100,7 @@ const struct metric *scorer_metric(const char *name)
 static int read_ask(struct ask *a, struct scorer *s, json_t *o, struct err *e)
 {
 	*a = (struct ask){ .name = text_of(o, "name", ""), .ref = text_of(o, "ref", s->config->data.name),
-	                   .extractor = text_of(o, "extractor", default_extractor(s->config->data.name)),
+	                   .extractor = text_of(o, "extractor", scorer_default_extractor(s->config->data.name)),
 	                   .samples = json_integer_value(json_object_get(o, "samples")), .options = METRIC_OPTIONS,
 	                   .nfe = json_object_get(o, "nfe"), .eval_seeds = json_object_get(o, "eval_seeds") };
 	a->row = scorer_metric(a->name);

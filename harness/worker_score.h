@@ -16,4 +16,7 @@ MUST_CHECK int scorer_run(struct scorer *s, bool *stopped, const char *checkpoin
 const struct metric *scorer_metric(const char *name);
 void scorer_free(struct scorer *s); /* accepts NULL */
 
+/* The extractor of a [[metric]] that names none: the data set's own, or its pixels where there is no network for it. */
+const char *scorer_default_extractor(const char *data);
+
 #endif

@@ -439,6 +439,7 @@ Test(grid, judges_are_checked)
 	refused(GRID STUDY "[[metric]]\nname='fidd'\nsamples=100\n", "did you mean fid");
 	refused(GRID STUDY "[[metric]]\nname='fid'\n", "samples is missing");
 	refused(GRID STUDY FID "nfe=[2,1]\n", "nfe must ascend");
+	refused(GRID STUDY "[[metric]]\nname='kid'\nsamples=10\ninfinity=true\n", "g.toml:10:10: infinity belongs to fid");
 	refused(GRID STUDY FID FID, "the same metric is at line 7");
 	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['fid@2']\n", "g.toml:12:7: 'fid@2' is no metric of this grid; declared are fid@1");
 	refused(GRID STUDY "[[table]]\nname='t'\nchain='c'\n", "no chain 'c'");
