@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #include "harness/bench_features.h"
+#include "harness/bench_store.h"
 #include "harness/bench_train.h"
 #include "model/base/mem.h"
 #include "model/model.h"
@@ -27,11 +28,27 @@ static int lpips(json_t *out, const struct request *r, struct err *e)
 	return bench_lpips(out, r->batch, r->seconds, e);
 }
 
+static int store(json_t *out, const struct request *r, struct err *e)
+{
+	json_t *all, *row;
+	const char *key;
+	(void)r;
+	if (bench_store(&all, &BENCH_STORE_FULL, e))
+		return -1;
+	json_object_foreach(all, key, row) {
+		(void)json_object_set_new(row, "what", json_string(key));
+		(void)json_array_append(out, row);
+	}
+	json_decref(all);
+	return 0;
+}
+
 struct bench { const char *name, *text; int (*run)(json_t *out, const struct request *r, struct err *e); };
 
 static const struct bench rows[] = {
 	{ "train", "training step: images/s, GFLOP/s and share of the matrix product's rate", train },
 	{ "features", "Inception features: images/s in fp32 and bf16, and the share", features },
+	{ "store", "records: curve rows/s taken in from 8 writers, queries over 10,000 attempts, a durable commit", store },
 	{ "lpips", "LPIPS at 64 x 64: pairs/s, forward and with gradient", lpips },
 };
 
@@ -89,7 +106,7 @@ static const struct opt options[] = {
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "train|features|lpips|all",
+	.args = "train|features|store|lpips|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
 	        "of the same library. ABLATE_PROFILE=1 adds the time per kind of operation on stderr.",

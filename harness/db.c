@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -62,9 +63,23 @@ static int open_handle(struct db *db, int flags, struct err *e)
 	return 0;
 }
 
+/* Probes of programs that were killed while they tried. */
+static void remove_old_probes(const char *path)
+{
+	SCOPED(free) char *pattern = xstrfmt("%s.probe-*", path);
+	glob_t g;
+	if (glob(pattern, 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		if (!host_pid_alive((pid_t)strtol(g.gl_pathv[i] + strlen(pattern) - 1, NULL, 10)))
+			(void)unlink(g.gl_pathv[i]);
+	globfree(&g);
+}
+
 /* Does WAL work here? It can report success and fail at the first write, so: write, close, open again, read. */
 static bool wal_works(const char *path)
 {
+	remove_old_probes(path);
 	struct db probe = { .path = xstrfmt("%s.probe-%ld", path, (long)getpid()) };
 	bool ok = false;
 	char *mode = NULL;
@@ -168,11 +183,31 @@ static int prepare_for_writing(struct db *db, const struct db_schema *schema, st
 	return 0;
 }
 
+/* A database in a folder that cannot be written: WAL needs a file beside it, unless nobody writes. */
+static int open_immutable(struct db *db, struct err *e)
+{
+	struct str uri = { 0 };
+	str_add(&uri, "file:");
+	for (const char *p = db->path; *p; p++)
+		strchr("?#%", *p) ? str_addf(&uri, "%%%02x", (unsigned)*p) : str_addc(&uri, *p);
+	str_add(&uri, "?immutable=1");
+	char *path = db->path;
+	db_finish(db);
+	db->path = uri.data;
+	int rc = open_handle(db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, e);
+	db->path = path;
+	str_release(&uri);
+	return rc;
+}
+
 static int check_for_reading(struct db *db, const struct db_schema *schema, struct err *e)
 {
 	int64_t version;
-	if (pragma_int(&version, db, "PRAGMA user_version", e))
-		return -1;
+	/* opened for writing, so that what a killed writer left is put right first; but nothing else is written */
+	if (db_script(db, e, "PRAGMA query_only = ON") || pragma_int(&version, db, "PRAGMA user_version", e)) {
+		if (open_immutable(db, e) || pragma_int(&version, db, "PRAGMA user_version", e))
+			return -1;
+	}
 	if (version != schema->version)
 		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: %s", db->path, (long long)version,
 		                schema->version, version > schema->version ? "update ablate" : "`ablate run` brings it up to date");
@@ -188,7 +223,7 @@ int db_open_schema(struct db **out, const char *path, enum db_mode mode, const s
 		return err_code(e, EXIT_RECORD, "%s: no such database; `ablate run GRID.toml --db %s` makes one", path, path);
 	struct db *db = xcalloc(1, sizeof *db);
 	db->path = xstrdup(path);
-	int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	int flags = mode == DB_READ ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
 	if (open_handle(db, flags, e) || (mode == DB_READ ? check_for_reading(db, schema, e) : prepare_for_writing(db, schema, e))) {
 		if (e && !e->code)
 			e->code = EXIT_RECORD;

@@ -40,16 +40,43 @@ static int64_t step_of(const char *name)
 	return sscanf(name, "step-%ld.ckpt%n", &step, &n) == 1 && n && !name[n] ? step : -1;
 }
 
-static int64_t newest_step(const char *dir)
+/* Is the checkpoint in the journal of this attempt or of a life it resumed from? Only then is everything before it there,
+ * too: a process killed between the two has a checkpoint file, but not the last points of its curves. */
+static int is_recorded(bool *out, struct store *s, const char *attempt, int64_t step, struct err *e)
 {
-	int64_t best = -1;
+	int64_t n;
+	if (db_int_of(&n, 0, s->db, e, "WITH RECURSIVE life(id, age) AS (SELECT ?, 0 UNION ALL SELECT a.resumed_from, l.age + 1 FROM life l "
+	              "JOIN attempt a ON a.id = l.id WHERE a.resumed_from IS NOT NULL AND l.age < 1000) "
+	              "SELECT count(*) FROM checkpoint WHERE step = ? AND attempt IN (SELECT id FROM life)", "si", attempt, step))
+		return -1;
+	*out = n > 0;
+	return 0;
+}
+
+/* Calls fn for each recorded checkpoint file in the attempt's folder. */
+typedef int ckpt_fn(void *ctx, const char *dir, const char *name, int64_t step, struct err *e);
+static int each_checkpoint(struct store *s, const char *cell, const char *attempt, ckpt_fn *fn, void *ctx, struct err *e)
+{
+	SCOPED(free) char *dir = store_attempt_dir(s, cell, attempt);
 	DIR *d = opendir(dir);
-	for (struct dirent *entry; d && (entry = readdir(d));)
-		if (step_of(entry->d_name) > best)
-			best = step_of(entry->d_name);
+	int rc = 0;
+	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
+		int64_t step = step_of(entry->d_name);
+		bool recorded = false;
+		if (step >= 0 && !(rc = is_recorded(&recorded, s, attempt, step, e)) && recorded)
+			rc = fn(ctx, dir, entry->d_name, step, e);
+	}
 	if (d)
 		(void)closedir(d);
-	return best;
+	return rc;
+}
+
+static int take_newest(void *ctx, const char *dir, const char *name, int64_t step, struct err *e)
+{
+	(void)dir, (void)name, (void)e;
+	int64_t *best = ctx;
+	*best = step > *best ? step : *best;
+	return 0;
 }
 
 static int copy_file(const char *from, const char *to, struct err *e)
@@ -58,21 +85,13 @@ static int copy_file(const char *from, const char *to, struct err *e)
 	return io_read(&bytes, from, (size_t)1 << 40, e) ? -1 : io_write_atomic(to, bytes.data, bytes.len, e);
 }
 
-static int share_checkpoints(const char *from, const char *to, struct err *e)
+static int share(void *ctx, const char *dir, const char *name, int64_t step, struct err *e)
 {
-	DIR *d = opendir(from);
-	int rc = 0;
-	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
-		if (step_of(entry->d_name) < 0)
-			continue;
-		SCOPED(free) char *a = xstrfmt("%s/%s", from, entry->d_name);
-		SCOPED(free) char *b = xstrfmt("%s/%s", to, entry->d_name);
-		if (link(a, b) && errno != EEXIST)
-			rc = copy_file(a, b, e);
-	}
-	if (d)
-		(void)closedir(d);
-	return rc;
+	const char *to = ctx;
+	(void)step;
+	SCOPED(free) char *a = xstrfmt("%s/%s", dir, name);
+	SCOPED(free) char *b = xstrfmt("%s/%s", to, name);
+	return link(a, b) && errno != EEXIST ? copy_file(a, b, e) : 0;
 }
 
 /* The earlier attempt whose newest checkpoint is furthest; "" when there is none. */
@@ -80,20 +99,21 @@ static int find_earlier(char best[HOST_UUID], struct store *s, const char *cell,
 {
 	struct db_rows rows;
 	int64_t furthest = -1;
+	int rc = 0;
 	*best = '\0';
 	if (db_query(&rows, s->db, e, "SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' AND state <> 'running' ORDER BY started, id",
 	             "s", cell))
 		return -1;
-	while (db_next(&rows)) {
+	while (!rc && db_next(&rows)) {
 		const char *id = db_text(&rows, 0);
-		SCOPED(free) char *dir = store_attempt_dir(s, cell, id);
-		int64_t step = newest_step(dir);
+		int64_t step = -1;
+		rc = each_checkpoint(s, cell, id, take_newest, &step, e);
 		if (step >= 0 && step >= furthest && strlen(id) < HOST_UUID) {
 			furthest = step;
 			memcpy(best, id, strlen(id) + 1);
 		}
 	}
-	return db_done(&rows, e);
+	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;
 }
 
 /* --- start --- */
@@ -134,11 +154,8 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 	if (db_int_of(&slot->n, 1, s->db, e, "SELECT count(*) + 1 FROM attempt WHERE cell = ?", "s", c->cell) ||
 	    (!repeat && find_earlier(earlier, s, c->cell, e)) || io_mkdirs(slot->dir, e))
 		return -1;
-	if (*earlier) {
-		SCOPED(free) char *from = store_attempt_dir(s, c->cell, earlier);
-		if (share_checkpoints(from, slot->dir, e))
-			return -1;
-	}
+	if (*earlier && each_checkpoint(s, c->cell, earlier, share, slot->dir, e))
+		return -1;
 	return write_job(slot, plan, o, purpose, earlier, threads, e) || child_start(&slot->child, o->program, slot->dir, threads, e) ? -1 : 0;
 }
 

@@ -4,7 +4,8 @@
  *     "fail_at", "crash_at", "diverge_at": S         at step S (crash: SIGKILL to itself)
  *     "until_attempt": A                             ... only in attempts before the A-th
  *     "deaf": true                                   does not stop when asked
- *     "mute": true                                   exits with 3 before it writes a journal */
+ *     "mute": true                                   exits with 3 before it writes a journal
+ * $FAKE_STEP_MS adds to step_ms without changing the config, and so the cell. */
 #define _GNU_SOURCE
 #include "harness/worker.h"
 #include "model/base/io.h"
@@ -86,6 +87,8 @@ int main(int argc, char **argv)
 	}
 	must(worker_open(&w, argv[2], argc > 4 ? (int)strtol(argv[4], NULL, 10) : -1, &e), &e);
 	bool bad = job.n < setting("until_attempt", 1 << 30), deaf = json_is_true(json_object_get(config, "deaf"));
+	const char *slow = getenv("FAKE_STEP_MS");
+	int64_t step_us = 1000 * setting("step_ms", 0) + (slow ? strtol(slow, NULL, 10) * 1000 : 0);
 	double x = 0;
 	int64_t steps = setting("steps", 10), every = setting("every", 5), began = resume(&x, argv[2]);
 	for (int64_t step = began + 1; step <= steps; step++) {
@@ -96,7 +99,7 @@ int main(int argc, char **argv)
 		if (bad && step == setting("diverge_at", -1))
 			return worker_finish(w, WORKER_DIVERGED, "told to diverge", 1, began);
 		x = next(x, job.seed, step);
-		(void)usleep((useconds_t)(1000 * setting("step_ms", 0)));
+		(void)usleep((useconds_t)step_us);
 		journal_curve(worker_journal(w), "loss", step, x);
 		worker_step(w, step);
 		worker_say(w, steps, "loss");

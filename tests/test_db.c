@@ -11,6 +11,7 @@
 #include <glob.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
@@ -316,4 +317,27 @@ Test(db, network_file_systems_are_known)
 		cr_assert_str_eq(fs.name, cases[i].name);
 		cr_assert_eq(fs.network, cases[i].network, "%s", fs.name);
 	}
+}
+
+Test(db, is_read_in_a_folder_that_cannot_be_written)
+{
+	OK(io_mkdirs(TMP("ro?#%"), &e));
+	char *path = TMP("ro?#%/a.db");
+	struct db *db = open_new(path);
+	add_cell(db);
+	db_close(db);
+	cr_assert_eq(chmod(path, 0444), 0);
+	cr_assert_eq(chmod(TMP("ro?#%"), 0555), 0);
+	/* root may write anywhere, so another user looks */
+	pid_t pid = fork();
+	if (pid == 0) {
+		int64_t n = 0;
+		if (geteuid() == 0 && (chmod(tmpdir(), 0755) || seteuid(65534)))
+			_exit(9);
+		_exit(db_open(&db, path, DB_READ, &e) || db_int_of(&n, 0, db, &e, "SELECT count(*) FROM cell", "") || n != 1 ? 1 : 0);
+	}
+	int status;
+	(void)waitpid(pid, &status, 0);
+	cr_assert_eq(status, 0);
+	(void)chmod(TMP("ro?#%"), 0755);
 }

@@ -1,0 +1,102 @@
+#!/bin/bash
+# kill.sh - the records after SIGKILL: at 200 random moments of runner and workers, and before each single write of the
+# database and of the journals. The database opens, is whole, what was finished stays and is there once, and the run that
+# comes after ends with the same bits as one that was never disturbed.
+# ctest: slow
+. "$(dirname "$0")/lib.sh"
+
+FAKE="$BUILD/tests/run-fake"
+CELLS=6
+KILLS=${KILLS:-200}
+results() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }
+curves() { sql "$1" "SELECT c.seed, v.step, printf('%!.17g', v.value) FROM v_curve v JOIN attempt a ON a.id = v.attempt JOIN cell c ON c.hash = a.cell WHERE a.state = 'done' ORDER BY 1, 2"; }
+undisturbed() { run "$FAKE" good.db $CELLS 2 0; exits 0; results good.db >good.txt; curves good.db >good.curves; }
+
+# $1: nothing that was done may be gone, changed, or there twice.
+nothing_lost() {
+	[ -s "$1" ] || return 0
+	# opened for writing: what a killed writer left is rolled back by whoever comes next
+	[ "$(sqlite3 "$1" 'PRAGMA integrity_check')" = ok ] || fail "$1 is damaged"
+	# killed before the tables were there: the file is empty, and nothing was finished
+	[ "$(sql "$1" "SELECT count(*) FROM sqlite_schema")" -gt 0 ] || { [ ! -s done.before ] || fail "the tables are gone"; return 0; }
+	sql "$1" "SELECT cell || ' ' || id FROM attempt WHERE state = 'done' ORDER BY 1" >done.now || exit 1
+	[ -e done.before ] && { comm -23 done.before done.now >gone; [ ! -s gone ] || fail "finished attempts are gone: $(cat gone)"; }
+	mv done.now done.before
+	check test "$(sql "$1" "SELECT count(*) FROM (SELECT cell FROM attempt WHERE state = 'done' GROUP BY cell HAVING count(*) > 1)")" -eq 0
+}
+
+ends_well() {
+	for _ in 1 2 3; do run "$FAKE" "$1" $CELLS 2 0; [ "$code" -eq 0 ] && break; done
+	exits 0
+	nothing_lost "$1"
+	results "$1" >now.txt; same good.txt now.txt
+	curves "$1" >now.curves; same good.curves now.curves
+	check test "$(sql "$1" "SELECT count(*) FROM attempt WHERE state = 'running'")" -eq 0
+	run ablate merge --rebuild --db "$1"
+	exits 0
+	says out "identical to before"
+}
+
+test_killed_at_random_moments() {
+	local k pid
+	undisturbed
+	RANDOM=42
+	for ((k = 0; k < KILLS; k++)); do
+		# a new database now and then, so that creation and the first lines are hit, too
+		if ((k % 20 == 0)); then [ -e k.db ] && ends_well k.db; rm -rf k.db k.db-* done.before; fi
+		"$FAKE" k.db $CELLS 2 2 >/dev/null 2>fake.err &
+		pid=$!
+		sleep "0.0$((RANDOM % 90 + 10))"
+		# every third time one of its workers goes first
+		((k % 3 == 0)) && kill -KILL $(ps -o pid= --ppid $pid) 2>/dev/null
+		kill -KILL $pid 2>/dev/null
+		wait $pid 2>/dev/null
+		nothing_lost k.db
+	done
+	ends_well k.db
+}
+
+test_killed_before_each_write_of_the_database() {
+	local at
+	undisturbed
+	for ((at = 1; at < 400; at += 7)); do
+		rm -rf k.db k.db-* done.before
+		run with_shim SHIM_KILL_AT=$at SHIM_PATH=k.db "$FAKE" k.db $CELLS 1 0
+		[ -e k.db ] && nothing_lost k.db
+		[ "$code" -eq 0 ] && break
+	done
+	check test $at -gt 30
+	ends_well k.db
+}
+
+test_a_disk_that_fails_in_the_middle() {
+	local at
+	undisturbed
+	for ((at = 1; at < 300; at += 9)); do
+		rm -rf k.db k.db-* done.before
+		run with_shim SHIM_FAIL_AT=$at SHIM_SHORT=$((at % 2)) SHIM_PATH=k.db SHIM_COUNTER="$PWD/count" "$FAKE" k.db $CELLS 1 0
+		rm -f count
+		[ "$code" -eq 0 ] && break
+		check test "$(grep -c . err)" -ge 1
+		says_not err "BUG"
+		[ -e k.db ] && nothing_lost k.db
+		ends_well k.db
+	done
+	check test $at -gt 30
+}
+
+test_a_full_disk() {
+	undisturbed
+	small_disk full 600k
+	run "$FAKE" full/k.db 40 2 0
+	check test "$code" -ne 0
+	check test "$(grep -ciE 'space|cannot write|full' err)" -ge 1
+	[ -s full/k.db ] && whole full/k.db
+	mount -o remount,size=64m full
+	for _ in 1 2 3; do run "$FAKE" full/k.db 40 2 0; [ "$code" -eq 0 ] && break; done
+	exits 0
+	whole full/k.db
+	check test "$(sql full/k.db "SELECT count(DISTINCT cell) FROM attempt WHERE state = 'done'")" -eq 40
+}
+
+run_tests
