@@ -3,6 +3,7 @@
 #include "cmd.h"
 
 #include "harness/bench_features.h"
+#include "harness/bench_fid.h"
 #include "harness/bench_store.h"
 #include "harness/bench_train.h"
 #include "model/base/mem.h"
@@ -28,6 +29,12 @@ static int lpips(json_t *out, const struct request *r, struct err *e)
 	return bench_lpips(out, r->batch, r->seconds, e);
 }
 
+static int fid(json_t *out, const struct request *r, struct err *e)
+{
+	(void)r;
+	return bench_fid(out, e);
+}
+
 static int store(json_t *out, const struct request *r, struct err *e)
 {
 	json_t *all, *row;
@@ -50,6 +57,7 @@ static const struct bench rows[] = {
 	{ "features", "Inception features: images/s in fp32 and bf16, and the share", features },
 	{ "store", "records: curve rows/s taken in from 8 writers, queries over 10,000 attempts, a durable commit", store },
 	{ "lpips", "LPIPS at 64 x 64: pairs/s, forward and with gradient", lpips },
+	{ "fid", "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm begins with", fid },
 };
 
 static void print_rows(const char *name, const json_t *list)
@@ -106,7 +114,7 @@ static const struct opt options[] = {
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "train|features|store|lpips|all",
+	.args = "train|features|store|lpips|fid|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
 	        "of the same library. ABLATE_PROFILE=1 adds the time per kind of operation on stderr.",

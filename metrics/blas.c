@@ -49,7 +49,7 @@ static void load(void)
 		{ offsetof(struct blas, gemm), "dgemm_" },   { offsetof(struct blas, syrk), "dsyrk_" },
 		{ offsetof(struct blas, pstrf), "dpstrf_" }, { offsetof(struct blas, geqrf), "dgeqrf_" },
 		{ offsetof(struct blas, gebrd), "dgebrd_" }, { offsetof(struct blas, bdsqr), "dbdsqr_" },
-		{ offsetof(struct blas, syevd), "dsyevd_" },
+		{ offsetof(struct blas, syevd), "dsyevd_" }, { offsetof(struct blas, gees), "dgees_" },
 		{ offsetof(struct blas, corename), "openblas_get_corename" },
 	};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

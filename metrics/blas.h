@@ -27,6 +27,8 @@ struct blas {
 	              int *info);
 	void (*syevd)(const char *job, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
 	              const int *lwork, int *iwork, const int *liwork, int *info);
+	void (*gees)(const char *jobvs, const char *sort, void *select, const int *n, double *a, const int *lda, int *sdim,
+	             double *wr, double *wi, double *vs, const int *ldvs, double *work, const int *lwork, int *bwork, int *info);
 	char *(*corename)(void);
 };
 
