@@ -15,8 +15,6 @@ build      ninja-build             the build's engine, as the presets ask
 build      pkg-config              finds the libraries below
 build      git                     the commit that is recorded with every result
 build      libdnnl-dev             oneDNN: convolutions and matrix products on the CPU
-build      libopenblas-dev         BLAS under LAPACK
-build      liblapacke-dev          eigenvalues and decompositions of FID
 build      libsqlite3-dev          the result database
 build      libpng-dev              reading and writing PNG
 build      libjpeg62-turbo-dev     reading JPEG
@@ -25,6 +23,7 @@ build      zlib1g-dev              gzip of IDX files, deflate of pictures
 build      libjansson-dev          JSON: journals, safetensors headers, --json
 build      libcairo2-dev           figures as SVG, PDF and PNG
 build      libmd-dev               SHA-256
+run        libopenblas0-pthread    BLAS and LAPACK of FID; loaded at first use
 run        dataset-fashion-mnist   the data set of the quickstart study
 test       libcriterion-dev        the test framework
 test       sqlite3                 end-to-end tests look into databases from outside

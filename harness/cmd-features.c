@@ -22,12 +22,8 @@ static int work(struct score_side *s, const struct cli *c, const char *path, str
 		return -1;
 	if (!s->source)
 		return err_code(e, EXIT_USAGE, "%s: holds features already", c->args[0]);
-	if (score_extract(s, 1, c, &keep, &bits, e))
+	if (score_extract(s, 1, c, &keep, &bits, false, e))
 		return -1;
-	if (bits & 1u << FEATURE_LOGITS && !s->set.dim[FEATURE_LOGITS])
-		return err_code(e, EXIT_USAGE, "--logits: this extractor has none");
-	if (bits & 1u << FEATURE_SPATIAL && !s->set.dim[FEATURE_SPATIAL])
-		return err_code(e, EXIT_USAGE, "--spatial: this extractor has none");
 	return feature_set_save(&s->set, path, all, e);
 }
 

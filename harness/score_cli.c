@@ -80,8 +80,21 @@ static int extract_one(struct score_side *s, const struct cli *c, struct extract
 	return bad;
 }
 
+static int check_wanted(const struct score_side *sides, int n, const unsigned *want, const struct extractor *x, struct err *e)
+{
+	for (int i = 0; i < n; i++) {
+		if (!sides[i].source)
+			continue;
+		if ((want[i] & 1u << FEATURE_LOGITS) && !x->logits_dim)
+			return err_code(e, EXIT_USAGE, "the extractor '%s' gives no class scores", x->name);
+		if ((want[i] & 1u << FEATURE_SPATIAL) && !x->spatial_dim)
+			return err_code(e, EXIT_USAGE, "the extractor '%s' gives no spatial features", x->name);
+	}
+	return 0;
+}
+
 int score_extract(struct score_side *sides, int n, const struct cli *c, const unsigned *keep, const unsigned *want,
-                  struct err *e)
+                  bool optional, struct err *e)
 {
 	bool pictures = false;
 	for (int i = 0; i < n; i++)
@@ -91,7 +104,8 @@ int score_extract(struct score_side *sides, int n, const struct cli *c, const un
 	SCOPED(extractor) struct extractor *x = NULL;
 	struct extractor_options o = { .weights = cli_string(c, "weights", NULL), .resize = cli_string(c, "resize", NULL),
 		                           .bf16 = cli_flag(c, "bf16") > 0, .batch = (int)cli_int(c, "batch", 0) };
-	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e))
+	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e) ||
+	    (!optional && check_wanted(sides, n, want, x, e)))
 		return -1;
 	for (int i = 0; i < n; i++)
 		if (sides[i].source && extract_one(&sides[i], c, x, keep[i], want[i], e))
@@ -180,7 +194,7 @@ static int compute(struct score_list *list, struct score_side *sides, int n_side
 			want[i] |= wanted(metrics[k], i);
 		}
 	}
-	if (score_extract(sides, n_sides, c, keep, want, e))
+	if (score_extract(sides, n_sides, c, keep, want, optional, e))
 		return -1;
 	for (int k = 0; k < n; k++) {
 		const char *what = optional ? lacking(metrics[k], sides) : NULL;

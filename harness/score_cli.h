@@ -30,9 +30,10 @@ struct score_side { const char *path; struct feature_set set; struct source *sou
 /* Opens a path: loads features or statistics, or opens the pictures and says what was left out. */
 MUST_CHECK int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e);
 /* Extracts the features of the sides that are pictures (n sides), opening the extractor once. keep, want: bits per side
- * (feature_set.h). Does nothing for sides that are loaded already. */
+ * (feature_set.h); what is wanted and the extractor does not have is left out if `optional`, else an error before the
+ * first image. Does nothing for sides that are loaded already. */
 MUST_CHECK int score_extract(struct score_side *sides, int n, const struct cli *c, const unsigned *keep,
-                             const unsigned *want, struct err *e);
+                             const unsigned *want, bool optional, struct err *e);
 void score_side_release(struct score_side *s);
 
 /* The whole of a command that computes `n` metrics over its one or two arguments. Optional ones are left out with a

@@ -1,0 +1,98 @@
+#!/bin/bash
+# scores.sh - fid, kid, is, pr, metrics and features as a script meets them: sources, protocols, and bad input that is named
+# in one line with nothing left behind. The extractor "pixels" needs no weights.
+. "$(dirname "$0")/lib.sh"
+
+PNG=$SOURCE/tests/fixtures/png_modes
+two_sets() {
+	mkdir a b
+	cp "$PNG"/{rgb,l,p,la}.png a/
+	cp "$PNG"/{rgba,p_trns,bit1}.png "$PNG"/rgb_q95.jpg b/
+}
+# One line that names the file, and no output.
+refused() { # CODE TEXT...
+	local wanted=$1
+	shift
+	exits "$wanted"; lines_of out 0
+	[ "$(grep -c '^ablate: ' err)" -eq 1 ] || fail "not one line"
+	for text in "$@"; do says err "$text"; done
+}
+
+test_fid_of_two_folders() {
+	two_sets; run ablate fid -e pixels a b
+	exits 0; says out "fid:pixels:none:u8:n4:ref="; says out "lower is better"; says err "4 images in 192 dimensions"
+}
+
+test_fid_of_a_set_with_itself_is_zero() {
+	two_sets; run ablate fid -e pixels a a --json; exits 0
+	check awk -F'[:,]' '/"value"/ { v = $2; found = 1 } END { exit !(found && v < 1e-9 && v > -1e-9) }' out
+}
+
+test_features_give_the_same_scores_as_the_images() {
+	two_sets
+	run ablate metrics -e pixels a b --only kid --only pr --only fid; exits 0; cp out direct
+	check ablate -q features -e pixels a -o a.npz >/dev/null
+	check ablate -q features -e pixels b -o b.npz >/dev/null
+	run ablate metrics a.npz b.npz --only kid --only pr --only fid; exits 0; same out direct
+	check ablate -q features -e pixels b --stats-only -o s.npz >/dev/null
+	run ablate fid -e pixels a s.npz; exits 0; says direct "$(head -1 out)"
+	run ablate kid a.npz s.npz; refused 1 s.npz "statistics alone"
+}
+
+test_the_same_features_twice_are_the_same_bytes() {
+	two_sets
+	check ablate -q features -e pixels a -o 1.npz >/dev/null
+	check ablate -q features -e pixels a -o 2.npz >/dev/null
+	same 1.npz 2.npz
+}
+
+test_a_zip_scores_like_its_folder() {
+	command -v zip >/dev/null || skip "no zip"
+	two_sets; (cd a && zip -q ../a.zip ./*)
+	run ablate fid -e pixels a b; cp out folder; run ablate fid -e pixels a.zip b; exits 0; same out folder
+}
+
+test_statistics_of_another_protocol_are_refused_before_any_work() {
+	two_sets
+	check ablate -q features -e pixels a -o a.npz >/dev/null
+	run ablate fid a.npz b -e classifier
+	check test "$code" -ne 0; lines_of out 0
+	sed 's/pixels:none:u8/pixels:none:u7/' a.npz >other.npz
+	run ablate fid other.npz b -e pixels; check test "$code" -ne 0; lines_of out 0; says err other.npz
+}
+
+test_a_text_file_beside_images_is_named() {
+	two_sets; echo hello >a/notes.txt
+	run ablate fid -e pixels a b; exits 0; says err "a/notes.txt: not an image, left out"
+}
+
+test_a_text_file_with_an_images_name() { two_sets; echo hello >a/x.png; run ablate fid -e pixels a b; refused 1 "a/x.png: neither PNG nor JPEG"; }
+test_a_format_that_peers_would_read() { two_sets; echo BM >a/x.bmp; run ablate fid -e pixels a b; refused 1 a/x.bmp "convert it to PNG"; }
+test_a_truncated_png() { two_sets; head -c 300 "$PNG/rgb.png" >a/x.png; run ablate fid -e pixels a b; refused 1 "a/x.png: truncated PNG"; }
+test_mixed_sizes() { two_sets; big a/z.png; run ablate fid -e pixels a b; refused 1 "a/z.png: 2 x 3 pixels"; }
+test_a_picture_of_one_pixel() { mkdir a; dot a/1.png; dot a/2.png; run ablate fid -e pixels a a; refused 1 a/1.png "1 x 1 pixels"; }
+test_no_images() { two_sets; mkdir c; run ablate fid -e pixels a c; refused 1 "c: no images"; }
+test_only_folders() { two_sets; mkdir -p c/d; run ablate fid -e pixels a c; refused 1 "c: no images" sub-folders; }
+test_one_image() { two_sets; mkdir c; cp "$PNG/rgb.png" c/; run ablate fid -e pixels a c; refused 1 "c: one image"; }
+test_a_source_that_is_not_there() { two_sets; run ablate fid -e pixels a nowhere; refused 1 "nowhere: no such file or folder"; }
+test_an_empty_file() { two_sets; : >c.npz; run ablate fid -e pixels a c.npz; refused 1 "c.npz: empty file"; }
+test_a_file_of_no_kind() { two_sets; echo text >c.dat; run ablate fid -e pixels a c.dat; refused 1 "c.dat: not a folder"; }
+test_an_unknown_extractor() { two_sets; run ablate fid -e pixel a b; refused 2 "no extractor 'pixel'" pixels; }
+test_an_unknown_metric() { two_sets; run ablate metrics -e pixels a b --only fdi; refused 2 fdi; }
+test_a_score_that_the_extractor_cannot_give() { two_sets; run ablate is -e pixels a; refused 2 "'pixels' gives no class scores"; }
+test_subsets_larger_than_the_sets() { two_sets; run ablate kid -e pixels a b --subsets 3; refused 2 1000 "from 4 and 4"; }
+
+test_no_partial_output_file() {
+	two_sets; head -c 300 "$PNG/rgb.png" >a/x.png
+	run ablate features -e pixels a -o a.npz; refused 1 a/x.png
+	check test ! -e a.npz; check test -z "$(ls | grep tmp)"
+	rm a/x.png
+	run ablate features -e pixels a -o no/such/a.npz; refused 1 no/such/a.npz
+}
+
+# Pictures of 1 x 1 and of 2 x 3 pixels, as base64.
+dot() { base64 -d >"$1" <<<iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg==; }
+big() { base64 -d >"$1" <<<"$BIG"; }
+BIG=iVBORw0KGgoAAAANSUhEUgAAAAIAAAADCAAAAACcgYFdAAAAC0lEQVR4nGNggAIAAAkAAftSuKkAAAAASUVORK5CYII=
+
+run_tests

@@ -1,0 +1,40 @@
+/* fuzz_source.c - any bytes as a file of pictures or features: zip, .npz, IDX, CIFAR-10; every kind that accepts it is
+ * read to its end, through a file in memory. */
+#define _GNU_SOURCE
+#include "metrics/feature_set.h"
+#include "metrics/sources.h"
+#include "model/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void read_pictures(const char *path)
+{
+	SCOPED(source) struct source *s = NULL;
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	struct err e = ERR_INIT;
+	if (source_open(&s, path, &e))
+		return;
+	for (int64_t i = 0; i < s->n && i < 8; i++)
+		if (source_read(s, i, &im, &e))
+			return;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	SCOPED(fd) int fd = memfd_create("fuzz", MFD_CLOEXEC);
+	struct err e = ERR_INIT;
+	if (size > 1 << 16 || fd < 0 || io_write_all(fd, data, size, "fuzz", &e))
+		return 0;
+	SCOPED(free) char *path = xstrfmt("/proc/self/fd/%d", fd);
+	read_pictures(path);
+	if (feature_set_is(path)) {
+		SCOPED(feature_set) struct feature_set f = { 0 };
+		(void)(feature_set_load(&f, path, &e) == 0);
+	}
+	return 0;
+}
