@@ -216,6 +216,19 @@ static void hash_lines(char hex[SHA256_HEX], struct str *text)
 	io_sha256(hex, str_text(&sorted), sorted.len);
 }
 
+static void index_arms(struct study *s)
+{
+	const struct plan *p = s->plan;
+	s->first = arena_alloc(&s->arena, (size_t)(p->n_arms + 2) * sizeof *s->first);
+	s->of_arm = arena_alloc(&s->arena, (size_t)(p->n_cells + 1) * sizeof *s->of_arm);
+	for (int i = 0; i < p->n_cells; i++)
+		s->first[s->cells[i].arm + 2]++;
+	for (int a = 0; a < p->n_arms; a++)
+		s->first[a + 2] += s->first[a + 1];
+	for (int i = 0; i < p->n_cells; i++) /* first[a + 1] runs from the start of arm a to its end */
+		s->of_arm[s->first[s->cells[i].arm + 1]++] = i;
+}
+
 int study_load(struct study **out, struct plan *plan, struct db *db, struct err *e)
 {
 	struct study *s = xcalloc(1, sizeof *s);
@@ -226,6 +239,7 @@ int study_load(struct study **out, struct plan *plan, struct db *db, struct err 
 		s->cells[i] = (struct study_cell){ .hash = plan->cells[i].hash, .arm = plan->cells[i].arm, .seed = plan->cells[i].seed,
 			.state = plan->cells[i].state == CELL_BLOCKED ? "blocked" : "pending",
 			.reason = plan->cells[i].state == CELL_BLOCKED ? plan->cells[i].reason : "", .attempt = "", .started = "", .ended = "" };
+	index_arms(s);
 	SCOPED(str) struct str hashed = { 0 };
 	if (db && (plan->n_cells < BULK_FROM ? each_cell(s, &hashed, e) : in_bulk(s, &hashed, e))) {
 		study_free(s);
@@ -255,13 +269,11 @@ const struct study_score *study_score(const struct study *s, const struct study_
 int study_stat(struct study_stat *out, struct study *s, int arm, const struct metric_ref *ref, struct err *e)
 {
 	struct study_stat t = { .mean = NAN, .sd = NAN, .reason = "" };
-	t.value = arena_alloc(&s->arena, (size_t)s->plan->n_cells * sizeof *t.value + 1);
-	t.seed = arena_alloc(&s->arena, (size_t)s->plan->n_cells * sizeof *t.seed + 1);
-	for (int i = 0; i < s->plan->n_cells; i++) {
-		const struct study_cell *c = &s->cells[i];
-		if (c->arm != arm)
-			continue;
-		t.asked++;
+	t.asked = s->first[arm + 1] - s->first[arm];
+	t.value = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.value + 1);
+	t.seed = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.seed + 1);
+	for (int i = s->first[arm]; i < s->first[arm + 1]; i++) {
+		const struct study_cell *c = &s->cells[s->of_arm[i]];
 		bool done = strcmp(c->state, "done") == 0, blocked = strcmp(c->state, "blocked") == 0;
 		bool pending = !strcmp(c->state, "pending") || !strcmp(c->state, "running") || !strcmp(c->state, "stopped");
 		t.done += done, t.blocked += blocked, t.pending += pending, t.failed += !done && !blocked && !pending;

@@ -51,6 +51,7 @@ struct study {
 	struct db *db;          /* borrowed; NULL: nothing has run */
 	struct arena arena;
 	struct study_cell *cells; /* plan->n_cells, in its order */
+	int *of_arm, *first;      /* cells of arm a, seeds in order: of_arm[first[a]] .. of_arm[first[a + 1] - 1] */
 	char results[SHA256_HEX]; /* over all scores read, as hex floats: what a table was made from */
 };
 
