@@ -68,10 +68,8 @@ static int metric_asked(struct metric_ref *ref, const struct study *s, const str
 	const struct grid *g = s->plan->grid;
 	if (*ask->metric)
 		return metric_ref_of_grid(ref, g, ask->metric, e);
-	if (!g->n_metrics)
-		return err_code(e, EXIT_USAGE, "%s declares no [[metric]]: say which with --metric", g->path);
-	SCOPED(free) char *first = xstrfmt("%s@%d", g->metrics[0].name, g->metrics[0].nfe[0]);
-	return metric_ref_of_grid(ref, g, first, e);
+	return metric_refs_of_grid(ref, 1, g) ? 0
+		: err_code(e, EXIT_USAGE, "%s declares no [[metric]]: say which with --metric", g->path);
 }
 
 static const char *title_of(struct chart *c, const struct metric_ref *ref)

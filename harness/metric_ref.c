@@ -1,7 +1,10 @@
 /* metric_ref.c - how metrics are named: fid@2 in files and commands, FID-10k in print. */
 #include "study.h"
 
+#include "metrics/score.h"
+
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,14 +34,31 @@ int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e)
 	return 0;
 }
 
+int metric_refs_of_grid(struct metric_ref *out, int max, const struct grid *g)
+{
+	int n = 0;
+	for (int i = 0; i < g->n_metrics; i++) {
+		const char *names[GRID_OUTPUTS_MAX];
+		int n_names = grid_metric_outputs(names, &g->metrics[i]);
+		for (int k = 0; k < n_names; k++) {
+			for (int j = 0; j < g->metrics[i].n_nfe && n < max; j++) {
+				out[n] = (struct metric_ref){ .nfe = g->metrics[i].nfe[j], .samples = g->metrics[i].samples };
+				(void)snprintf(out[n++].name, sizeof out->name, "%s", names[k]);
+			}
+		}
+	}
+	return n;
+}
+
 int metric_ref_of_grid(struct metric_ref *out, const struct grid *g, const char *text, struct err *e)
 {
+	struct metric_ref all[METRIC_REFS_MAX];
+	int n = metric_refs_of_grid(all, METRIC_REFS_MAX, g);
 	if (metric_ref_parse(out, text, e))
 		return -1;
-	for (int i = 0; i < g->n_metrics && !out->samples; i++)
-		for (int k = 0; k < g->metrics[i].n_nfe; k++)
-			if (strcmp(g->metrics[i].name, out->name) == 0 && (out->nfe < 0 || g->metrics[i].nfe[k] == out->nfe))
-				out->samples = g->metrics[i].samples;
+	for (int i = 0; i < n && !out->samples; i++)
+		if (strcmp(all[i].name, out->name) == 0 && (out->nfe < 0 || all[i].nfe == out->nfe))
+			out->samples = all[i].samples;
 	return 0;
 }
 
@@ -65,6 +85,7 @@ char *metric_title(const char *name, int64_t n, int nfe)
 
 bool metric_higher_is_better(const char *name)
 {
-	return !strcmp(name, "is") || !strcmp(name, "precision") || !strcmp(name, "recall") || !strcmp(name, "density")
-	       || !strcmp(name, "coverage") || !strcmp(name, "accuracy");
+	bool pr = strcmp(name, "precision") == 0 || strcmp(name, "recall") == 0; /* one row gives both */
+	const struct metric *m = metric_find(pr ? "pr" : name);
+	return m && m->better > 0;
 }

@@ -247,12 +247,11 @@ static void numeric_cell(struct page *p, double x, const char *format)
 	str_addf(p->out, "<td class=\"num\" data-v=\"%s\">%s</td>", full, shown);
 }
 
-static int cells(struct page *p, struct err *e)
+static void cells(struct page *p)
 {
 	const struct plan *plan = p->s->plan;
-	const struct grid *g = plan->grid;
-	struct metric_ref refs[GRID_COLS_MAX];
-	int n_refs = 0;
+	struct metric_ref refs[METRIC_REFS_MAX];
+	int n_refs = metric_refs_of_grid(refs, METRIC_REFS_MAX, plan->grid);
 	str_add(p->out, "<section id=\"cells\"><h2>Cells</h2>\n<div class=\"controls\"><label for=\"filter\">filter</label><input id=\"filter\" type=\"search\" "
 	        "placeholder=\"label, chain, seed, hash ...\"><label for=\"state\">state</label><select id=\"state\"><option value=\"\">all</option>");
 	for (int i = 0; i < N_STATES; i++)
@@ -260,15 +259,9 @@ static int cells(struct page *p, struct err *e)
 			str_addf(p->out, "<option>%s</option>", states[i]);
 	str_add(p->out, "</select><span id=\"shown\" class=\"soft\" role=\"status\"></span></div>\n<div class=\"scroll\"><table id=\"cells-table\"><thead><tr>");
 	head(p, "cell", false), head(p, "arm", false), head(p, "chain", false), head(p, "seed", true), head(p, "state", false), head(p, "steps", true);
-	for (int i = 0; i < g->n_metrics; i++) {
-		for (int k = 0; k < g->metrics[i].n_nfe && n_refs < GRID_COLS_MAX; k++) {
-			SCOPED(free) char *name = xstrfmt("%s@%d", g->metrics[i].name, g->metrics[i].nfe[k]);
-			SCOPED(free) char *title = metric_title(g->metrics[i].name, g->metrics[i].samples, g->metrics[i].nfe[k]);
-			if (metric_ref_of_grid(&refs[n_refs], g, name, e))
-				return -1;
-			refs[n_refs++].samples = g->metrics[i].samples;
-			head(p, title, true);
-		}
+	for (int i = 0; i < n_refs; i++) {
+		SCOPED(free) char *title = metric_title(refs[i].name, refs[i].samples, refs[i].nfe);
+		head(p, title, true);
 	}
 	head(p, "seconds", true);
 	str_add(p->out, "</tr></thead>\n<tbody>\n");
@@ -290,7 +283,6 @@ static int cells(struct page *p, struct err *e)
 		str_add(p->out, "</tr>\n");
 	}
 	str_add(p->out, "</tbody></table></div></section>\n");
-	return 0;
 }
 
 int report_html(struct str *out, struct study *s, const struct report_ask *ask, struct err *e)
@@ -314,8 +306,7 @@ int report_html(struct str *out, struct study *s, const struct report_ask *ask, 
 	verdicts(p);
 	charts(p);
 	samples(p, has_picture);
-	if (cells(p, e))
-		return -1;
+	cells(p);
 	str_add(out, "</div>\n<article id=\"page\" hidden></article>\n</main>\n<footer class=\"soft\"><p>Made by: <code>");
 	tag(p, "", ask->command, "</code></p>\n");
 	tag(p, "<p>", ask->version, "</p></footer>\n<script type=\"application/json\" id=\"data\">\n");

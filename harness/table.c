@@ -23,7 +23,7 @@ static const struct { const char *key, *head; enum column_kind kind; bool of_met
 	{ "preset", "preset", COLUMN_PRESET, false, false }, { "steps", "steps", COLUMN_STEPS, false, true },
 	{ "batch", "batch", COLUMN_BATCH, false, true },
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds, COLS_MAX = 3 * GRID_COLS_MAX };
+enum { N_KINDS = sizeof kinds / sizeof *kinds, COLS_MAX = 3 * GRID_COLS_MAX, NOTED_ROWS = 12 };
 
 /* What is being filled. */
 struct build {
@@ -36,6 +36,8 @@ struct build {
 	int n_ours;                     /* rows of the plan; the others are published only */
 	const struct published_value **theirs;
 	struct study_stat *stats;       /* (n_ours, n_cols), of the columns that speak of a metric */
+	int *reference;                 /* per row of ours: the first row of its chain, with which it is compared */
+	int digits[COLS_MAX];           /* decimals of a column's metric */
 };
 
 void table_free(struct table *t)
@@ -132,10 +134,8 @@ static int main_metric(struct metric_ref *out, struct build *b, const char *cons
 	for (int i = 0; i < n; i++)
 		if (strchr(cols[i], '@') && !strchr(cols[i], ':'))
 			return metric_ref_of_grid(out, g, cols[i], e);
-	if (!g->n_metrics)
-		return 0;
-	SCOPED(free) char *first = xstrfmt("%s@%d", g->metrics[0].name, g->metrics[0].nfe[0]);
-	return metric_ref_of_grid(out, g, first, e);
+	(void)metric_refs_of_grid(out, 1, g);
+	return 0;
 }
 
 static int make_columns(struct build *b, struct err *e)
@@ -146,13 +146,13 @@ static int make_columns(struct build *b, struct err *e)
 	for (int i = 0; b->def && i < b->def->n_cols; i++)
 		cols[n++] = b->def->cols[i];
 	if (!n) {
-		for (int i = 0; i < g->n_metrics; i++)
-			for (int k = 0; k < g->metrics[i].n_nfe && n < COLS_MAX - 3; k++) {
-				bool first = n == 0;
-				cols[n++] = arena_strfmt(&b->t->arena, "%s@%d", g->metrics[i].name, g->metrics[i].nfe[k]);
-				if (first)
-					cols[n++] = "delta";
-			}
+		struct metric_ref refs[METRIC_REFS_MAX];
+		int n_refs = metric_refs_of_grid(refs, METRIC_REFS_MAX, g);
+		for (int i = 0; i < n_refs; i++) {
+			cols[n++] = arena_strfmt(&b->t->arena, "%s@%d", refs[i].name, refs[i].nfe);
+			if (i == 0)
+				cols[n++] = "delta";
+		}
 		cols[n++] = "seeds";
 	}
 	struct metric_ref before;
@@ -249,13 +249,21 @@ static struct study_stat *stat_at(const struct build *b, int row, int col)
 	return &b->stats[row * b->t->n_cols + col];
 }
 
-/* The row that `row` is compared with: the first of its chain. */
 static int reference_of(const struct build *b, int row)
 {
-	int k = 0;
-	while (k < row && strcmp(b->rows[k]->chain, b->rows[row]->chain) != 0)
-		k++;
-	return k;
+	return b->reference[row];
+}
+
+static void find_references(struct build *b)
+{
+	b->reference = arena_alloc(&b->t->arena, (size_t)(b->n_ours + 1) * sizeof *b->reference);
+	for (int r = 0; r < b->n_ours; r++) {
+		int k = r ? b->reference[r - 1] : 0; /* chains follow each other: nearly always the neighbour's */
+		if (strcmp(b->rows[k]->chain, b->rows[r]->chain) != 0)
+			for (k = 0; k < r && strcmp(b->rows[k]->chain, b->rows[r]->chain) != 0;)
+				k++;
+		b->reference[r] = k;
+	}
 }
 
 static int make_stats(struct build *b, struct err *e)
@@ -384,7 +392,7 @@ static struct table_cell our_cell(struct build *b, int r, int c)
 	const struct published_value *v;
 	struct table_cell cell;
 	char buf[48];
-	int d = *col->ref.name ? decimals(b, &col->ref) : 0, ref = reference_of(b, r);
+	int d = b->digits[c], ref = reference_of(b, r);
 	switch (b->kind[c]) {
 	case COLUMN_METRIC:
 		return stat_cell(b, s, d);
@@ -446,6 +454,8 @@ static void fill(struct build *b)
 {
 	struct table *t = b->t;
 	t->cells = arena_alloc(&t->arena, (size_t)(t->n_rows * t->n_cols + 1) * sizeof *t->cells);
+	for (int c = 0; c < t->n_cols; c++)
+		b->digits[c] = *t->cols[c].ref.name ? decimals(b, &t->cols[c].ref) : 0;
 	for (int r = 0; r < t->n_rows; r++)
 		for (int c = 0; c < t->n_cols; c++)
 			t->cells[r * t->n_cols + c] = r < b->n_ours ? our_cell(b, r, c) : their_cell(b, b->theirs[r], c);
@@ -497,9 +507,11 @@ static int deviation_notes(struct build *b, struct err *e)
 	bool papers = b->def && *b->def->paper;
 	for (int c = 0; c < b->t->n_cols; c++)
 		papers = papers || b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA;
+	int alone = 0;
 	for (int r = 0; papers && r < b->n_ours; r++) {
-		if (reference_of(b, r) != r && *b->rows[r]->chain)
-			continue; /* within a chain the label says what changes */
+		/* Within a chain the label says what changes; of a long product the first rows stand for the others. */
+		if (reference_of(b, r) != r && (*b->rows[r]->chain || ++alone > NOTED_ROWS))
+			continue;
 		const struct plan_arm *arm = &b->s->plan->arms[b->rows[r]->arm];
 		const struct deviation *d;
 		const char *preset;
@@ -538,11 +550,12 @@ static void paper_notes(struct build *b)
 
 static void state_notes(struct build *b)
 {
+	int told = 0;
 	for (int r = 0; r < b->n_ours; r++) {
 		const struct study_stat *s = NULL;
 		for (int c = 0; c < b->t->n_cols && !s; c++)
 			s = *b->t->cols[c].ref.name ? stat_at(b, r, c) : NULL;
-		if (!s || (!s->failed && !s->blocked))
+		if (!s || (!s->failed && !s->blocked) || ++told > 2 * NOTED_ROWS)
 			continue;
 		SCOPED(free) char *text = xstrfmt("%s: %s%s%s.", b->rows[r]->name, state_text(b, s), *s->reason ? ": " : "", s->reason);
 		note(b->t, text);
@@ -582,6 +595,7 @@ int table_build(struct table **out, struct study *s, const struct grid_table *de
 	int failed = make_columns(&b, e);
 	if (!failed) {
 		make_rows(&b);
+		find_references(&b);
 		failed = make_stats(&b, e);
 	}
 	for (int c = 0; !failed && c < t->n_cols; c++)
