@@ -98,7 +98,7 @@ static int all_identities(struct study *s, struct err *e)
 
 #define STATE_COLUMNS "cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), coalesce(step, 0), attempts, coalesce((julianday(ended) - julianday(started)) * 86400, 0)"
 #define SCORE_COLUMNS "cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex"
-#define SCORE_ORDER " ORDER BY cell, name, nfe, weights, step, protocol, eval_seed"
+#define SCORE_ORDER " ORDER BY name, nfe, weights, step, eval_seed, protocol"
 
 static void take_state(struct study *s, struct study_cell *c, struct db_rows *r)
 {
@@ -113,7 +113,7 @@ static void take_state(struct study *s, struct study_cell *c, struct db_rows *r)
 }
 
 /* Repeated texts (names, protocols) are stored once: the last of each kind is remembered. */
-struct texts { const char *name, *weights, *protocol; };
+struct texts { const char *name, *weights, *protocol; char protocol_hash[SHA256_HEX]; };
 
 static const char *again(struct study *s, const char **last, const char *text)
 {
@@ -124,21 +124,37 @@ static const char *again(struct study *s, const char **last, const char *text)
 
 static bool same_score(const struct study_score *a, const struct study_score *b)
 {
-	return a->name == b->name && a->nfe == b->nfe && a->weights == b->weights && a->step == b->step && a->protocol == b->protocol;
+	return a->nfe == b->nfe && a->step == b->step && !strcmp(a->name, b->name) && !strcmp(a->weights, b->weights)
+	       && !strcmp(a->protocol, b->protocol);
 }
 
 static void take_score(struct study *s, struct study_cell *c, struct db_rows *r, struct texts *t, struct str *hashed)
 {
+	const char *known = t->protocol;
 	struct study_score x = { .name = again(s, &t->name, db_text(r, 1)), .nfe = (int)db_int(r, 2),
 		.weights = again(s, &t->weights, db_text(r, 3)), .step = db_int(r, 4), .protocol = again(s, &t->protocol, db_text(r, 5)),
 		.value = db_real(r, 6), .n = db_int(r, 7), .lo = db_real(r, 8), .hi = db_real(r, 9), .evals = 1 };
-	str_addf(hashed, "%s %s %d %s %lld %s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step, x.protocol, db_text(r, 10));
-	struct study_score *last = c->n_scores ? &c->scores[c->n_scores - 1] : NULL;
-	if (last && same_score(last, &x)) { /* a further evaluation seed */
-		last->value += (x.value - last->value) / ++last->evals;
-		return;
+	if (known != t->protocol)
+		io_sha256(t->protocol_hash, t->protocol, strlen(t->protocol));
+	str_addf(hashed, "%.20s %s %d %s %lld %.16s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step, t->protocol_hash, db_text(r, 10));
+	for (int i = c->n_scores - 1; i >= 0; i--) {
+		struct study_score *old = &c->scores[i];
+		if (same_score(old, &x)) { /* a further evaluation seed */
+			old->value += (x.value - old->value) / ++old->evals;
+			return;
+		}
 	}
 	VEC_PUSH(c->scores, c->n_scores, c->cap_scores) = x;
+}
+
+static int scores_of(struct study *s, struct study_cell *c, struct texts *t, struct str *hashed, struct err *e)
+{
+	struct db_rows rows;
+	if (db_query(&rows, s->db, e, "SELECT " SCORE_COLUMNS " FROM v_result WHERE cell = ?" SCORE_ORDER, "s", c->hash))
+		return -1;
+	while (db_next(&rows))
+		take_score(s, c, &rows, t, hashed);
+	return db_done(&rows, e);
 }
 
 static int each_cell(struct study *s, struct str *hashed, struct err *e)
@@ -151,16 +167,16 @@ static int each_cell(struct study *s, struct str *hashed, struct err *e)
 			return -1;
 		while (db_next(&rows))
 			take_state(s, c, &rows);
-		if (db_done(&rows, e)
-		    || db_query(&rows, s->db, e, "SELECT " SCORE_COLUMNS " FROM v_result WHERE cell = ?" SCORE_ORDER, "s", c->hash))
-			return -1;
-		while (db_next(&rows))
-			take_score(s, c, &rows, &t, hashed);
-		if (db_done(&rows, e))
+		if (db_done(&rows, e) || scores_of(s, c, &t, hashed, e))
 			return -1;
 	}
 	return 0;
 }
+
+/* Of a cell with one done attempt, that attempt's scores are its results: no need for the view, which sorts. The few
+ * cells with several are asked for one by one. */
+#define SINGLE_SCORES "SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex FROM attempt a " \
+	"JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'"
 
 static int in_bulk(struct study *s, struct str *hashed, struct err *e)
 {
@@ -172,21 +188,31 @@ static int in_bulk(struct study *s, struct str *hashed, struct err *e)
 		by_hash[i] = (struct index){ s->cells[i].hash, i };
 	qsort(by_hash, (size_t)n, sizeof *by_hash, by_key);
 	struct texts t = { 0 };
-	for (int pass = 0; pass < 2; pass++) {
+	SCOPED(free) bool *several = xcalloc((size_t)n + 1, sizeof *several);
+	static const char *const queries[] = { "SELECT " STATE_COLUMNS " FROM v_attempt", "SELECT cell FROM attempt WHERE state = 'done' AND "
+		"purpose = 'run' GROUP BY cell HAVING count(*) > 1", SINGLE_SCORES };
+	for (int pass = 0; pass < 3; pass++) {
 		struct db_rows rows;
-		if (db_query(&rows, s->db, e, pass ? "SELECT " SCORE_COLUMNS " FROM v_result" SCORE_ORDER
-		                                   : "SELECT " STATE_COLUMNS " FROM v_attempt", ""))
+		if (db_query(&rows, s->db, e, queries[pass], ""))
 			return -1;
+		const struct index *hit = NULL;
 		while (db_next(&rows)) {
-			const struct index *hit = bsearch(&(struct index){ db_text(&rows, 0), 0 }, by_hash, (size_t)n, sizeof *by_hash, by_key);
-			if (hit && pass)
-				take_score(s, &s->cells[hit->cell], &rows, &t, hashed);
-			else if (hit)
+			const char *cell = db_text(&rows, 0);
+			if (!hit || strcmp(hit->key, cell) != 0) /* rows of a cell follow each other */
+				hit = bsearch(&(struct index){ cell, 0 }, by_hash, (size_t)n, sizeof *by_hash, by_key);
+			if (hit && pass == 0)
 				take_state(s, &s->cells[hit->cell], &rows);
+			else if (hit && pass == 1)
+				several[hit->cell] = true;
+			else if (hit && !several[hit->cell])
+				take_score(s, &s->cells[hit->cell], &rows, &t, hashed);
 		}
 		if (db_done(&rows, e))
 			return -1;
 	}
+	for (int i = 0; i < n; i++)
+		if (several[i] && scores_of(s, &s->cells[i], &t, hashed, e))
+			return -1;
 	return 0;
 }
 
