@@ -4,6 +4,7 @@
 #include "engine_device.h"
 #include "provenance.h"
 #include "run_plan.h"
+#include "table.h"
 
 #include "model/base/io.h"
 #include "model/base/progress.h"
@@ -91,6 +92,21 @@ static int report(struct cli *c, const struct run_result *r)
 	return code;
 }
 
+/* The grid's tables as they are now, to stdout. What they refuse (mixed protocols) is told and changes nothing. */
+static void show_tables(const struct cli *c, struct plan *p, const char *what)
+{
+	struct err e = ERR_INIT;
+	SCOPED(db) struct db *db = NULL;
+	SCOPED(study) struct study *study = NULL;
+	SCOPED(published) struct published *pub = NULL;
+	SCOPED(str) struct str text = { 0 };
+	if (db_open(&db, c->db, DB_READ, &e) || published_read(&pub, NULL, &e) || study_load(&study, p, db, &e)
+	    || tables_text(&text, study, pub, what, &e))
+		cli_warn(c, "no table: %s", e.msg);
+	else
+		(void)fwrite(str_text(&text), 1, text.len, stdout);
+}
+
 int run_command(struct cli *c, struct plan *p, const char *what)
 {
 	struct err e = ERR_INIT;
@@ -112,5 +128,8 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 		return cli_fail(c, &e);
 	if (r.attempts && provenance_tree_changed())
 		cli_warn(c, "the source folder has changed since this program was built; the records name what it was built from");
-	return report(c, &r);
+	int code = report(c, &r);
+	if (!c->json && r.cached + r.done > 0)
+		show_tables(c, p, what);
+	return code;
 }

@@ -468,6 +468,9 @@ static void fill(struct build *b)
 
 static void make_heads(struct build *b)
 {
+	int metrics = 0;
+	for (int c = 0; c < b->t->n_cols; c++)
+		metrics += b->kind[c] == COLUMN_METRIC;
 	for (int c = 0; c < b->t->n_cols; c++) {
 		struct table_column *col = &b->t->cols[c];
 		int64_t images = col->ref.samples;
@@ -476,7 +479,7 @@ static void make_heads(struct build *b)
 		if (b->kind[c] == COLUMN_METRIC) {
 			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
 			col->head = arena_strfmt(&b->t->arena, "%s%s%s", title, *col->ref.weights ? ", " : "", col->ref.weights);
-		} else if (strchr(col->key, ':')) {
+		} else if (*col->ref.name && (strchr(col->key, ':') || (metrics > 1 && b->kind[c] != COLUMN_SEEDS))) {
 			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
 			col->head = arena_strfmt(&b->t->arena, "%s (%s)", col->head, title);
 		}
@@ -610,5 +613,18 @@ int table_build(struct table **out, struct study *s, const struct grid_table *de
 		return -1;
 	}
 	*out = t;
+	return 0;
+}
+
+int tables_text(struct str *out, struct study *s, const struct published *pub, const char *command, struct err *e)
+{
+	const struct grid *g = s->plan->grid;
+	for (int i = 0; i < (g->n_tables ? g->n_tables : 1); i++) {
+		SCOPED(table) struct table *t = NULL;
+		if (table_build(&t, s, g->n_tables ? &g->tables[i] : NULL, pub, command, e))
+			return -1;
+		str_addf(out, "%s%s\n", i ? "\n" : "", t->title);
+		table_format("terminal")->write(out, t);
+	}
 	return 0;
 }

@@ -61,6 +61,9 @@ MUST_CHECK int table_build(struct table **out, struct study *s, const struct gri
 void table_free(struct table *t);
 void scoped_table(struct table **t);
 
+/* All tables of the study's grid (the default one when it declares none) as text for a terminal, each under its title. */
+MUST_CHECK int tables_text(struct str *out, struct study *s, const struct published *pub, const char *command, struct err *e);
+
 /* One row per format: name, file extension, writer. */
 struct table_format { const char *name, *extension, *text; void (*write)(struct str *out, const struct table *t); };
 const struct table_format *table_formats(int *n);

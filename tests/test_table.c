@@ -282,6 +282,12 @@ Test(table, bulk_and_single_reading_agree)
 	plan_free(few);
 	struct db *db = fixture_db("bulk.db", many, all_done, 0);
 	struct study *a, *b;
+	/* A later done attempt at a cell never replaces the first: neither way may read its scores. */
+	OK(db_begin(db, e));
+	OK(db_exec(db, e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('later', ?, 2, 'done', '2026-02-01T00:00:00.000Z')", "s",
+	           many->cells[7].hash));
+	fixture_metric(db, "later", "fid", 1, 1000, 101, 99, "fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train");
+	OK(db_commit(db, e));
 	OK(study_load(&a, many, db, e));
 	int cells = many->n_cells;
 	for (int half = 0; half < 2; half++) { /* cell by cell, in two parts */
@@ -299,6 +305,8 @@ Test(table, bulk_and_single_reading_agree)
 		}
 		study_free(b);
 	}
+	for (int k = 0; k < a->cells[7].n_scores; k++)
+		cr_assert_lt(a->cells[7].scores[k].value, 50);
 	study_free(a);
 	db_close(db);
 	plan_free(many);

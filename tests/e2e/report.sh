@@ -1,27 +1,22 @@
 #!/bin/bash
 # report.sh - the HTML report in a real browser: no message on its console, sorting, filtering, pages of cells and the
-# theme switch work by script as by hand, nothing is fetched, links resolve. Needs Debian's chromium; without one it says
-# "skipped" and exits 77.
-#
-# usage: report.sh [BUILD_DIR [KEEP_DIR]]     screenshots are left in KEEP_DIR, to be looked at
+# theme switch work by script as by hand, nothing is fetched, links resolve. Needs Debian's chromium. With
+# KEEP_SCREENSHOTS=DIR pictures of it are left there, to be looked at.
 # ctest: slow
-set -u
-build=${1:-${ABLATE_BUILD:?usage: report.sh BUILD_DIR [KEEP_DIR]}}
-browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || { echo "skipped: no chromium"; exit 77; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-failed=0
+. "$(dirname "$0")/lib.sh"
+BROWSER=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 
-ABLATE_KEEP_REPORT=$work "$build/tests/test_report" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+reports() { [ -n "$BROWSER" ] || skip "no chromium"; ABLATE_KEEP_REPORT=$PWD "$BUILD/tests/test_report" >log 2>&1 || fail "$(tail -3 log)"; }
 
 # No network: every host name fails to resolve, which would show on the console.
 chrome() {
-	timeout 120 "$browser" --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --user-data-dir="$work/profile" \
-		--host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=8000 --enable-logging=stderr --v=0 "$@" 2>>"$work/console"
+	timeout 120 "$BROWSER" --headless=new --no-sandbox --disable-gpu --disable-dev-shm-usage --hide-scrollbars --user-data-dir="$PWD/profile" \
+		--host-resolver-rules='MAP * ~NOTFOUND' --virtual-time-budget=8000 --enable-logging=stderr --v=0 "$@" 2>>console
 }
+console_is_silent() { ! grep -E 'CONSOLE|net::ERR' console || fail "the console has messages"; }
 
-# The steps of a person, as a script appended to a copy; what it finds goes into the page, which is then dumped.
-cat >"$work/steps.js" <<'JS'
+# What a person does, as a script appended to a copy; what it finds goes into the page, which is then dumped.
+steps() { cat <<'JS'
 <script>
 window.addEventListener("load", async () => {
 	const out = [], say = (name, ok) => out.push((ok ? "ok " : "FAIL ") + name), $ = (id) => document.getElementById(id);
@@ -73,22 +68,37 @@ window.addEventListener("load", async () => {
 });
 </script>
 JS
-for size in 1200,900 390,800; do
-	cat "$work/four.html" "$work/steps.js" >"$work/steps.html"
-	chrome --window-size=$size --dump-dom "file://$work/steps.html" >"$work/dom"
-	verdict=$(sed -n '/<pre id="verdict">/,/<\/pre>/p' "$work/dom" | sed 's/.*<pre id="verdict">//; s/<\/pre>.*//')
-	echo "$verdict" | sed "s/^/$size: /"
-	echo "$verdict" | grep -q FAIL && failed=1
-	[ "$(echo "$verdict" | grep -c '^ok ')" -ge 16 ] || { echo "$size: the steps did not run to their end"; failed=1; }
-done
-chrome --dump-dom "file://$work/empty.html" >"$work/dom"
-grep -q '12 of 12 cells' "$work/dom" || { echo "FAIL an empty study has no report"; failed=1; }
-if grep -E 'CONSOLE|net::ERR' "$work/console"; then echo "FAIL the console has messages"; failed=1; else echo "ok no message on the console"; fi
-if [ $# -gt 1 ]; then
-	mkdir -p "$2"
-	chrome --window-size=1200,2600 --screenshot="$2/report.png" "file://$work/four.html" >/dev/null
-	chrome --window-size=420,2400 --screenshot="$2/report-phone.png" "file://$work/four.html" >/dev/null
-	chrome --window-size=1200,2600 --force-dark-mode --screenshot="$2/report-dark.png" "file://$work/four.html" >/dev/null
-	chrome --print-to-pdf="$2/report.pdf" "file://$work/four.html" >/dev/null
-fi
-exit $failed
+}
+
+use_it() { # WIDTH,HEIGHT
+	reports
+	{ cat four.html; steps; } >steps.html
+	chrome --window-size="$1" --dump-dom "file://$PWD/steps.html" >dom
+	sed -n '/<pre id="verdict">/,/<\/pre>/p' dom | sed 's/.*<pre id="verdict">//; s/<\/pre>.*//' >verdict
+	! grep FAIL verdict || fail "see above"
+	[ "$(grep -c '^ok ' verdict)" -ge 16 ] || fail "the steps did not run to their end: $(cat verdict)"
+	console_is_silent
+}
+
+test_a_person_at_a_desk() { use_it 1200,900; }
+test_a_person_with_a_phone() { use_it 390,800; }
+
+test_an_empty_study() {
+	reports
+	chrome --dump-dom "file://$PWD/empty.html" >dom
+	says dom '12 of 12 cells'
+	console_is_silent
+}
+
+test_pictures_for_a_look() {
+	[ -n "${KEEP_SCREENSHOTS:-}" ] || skip "KEEP_SCREENSHOTS names no folder"
+	reports
+	mkdir -p "$KEEP_SCREENSHOTS"
+	chrome --window-size=1200,2600 --screenshot="$KEEP_SCREENSHOTS/report.png" "file://$PWD/four.html" >/dev/null
+	chrome --window-size=420,2400 --screenshot="$KEEP_SCREENSHOTS/report-phone.png" "file://$PWD/four.html" >/dev/null
+	chrome --window-size=1200,2600 --force-dark-mode --screenshot="$KEEP_SCREENSHOTS/report-dark.png" "file://$PWD/four.html" >/dev/null
+	chrome --print-to-pdf="$KEEP_SCREENSHOTS/report.pdf" "file://$PWD/four.html" >/dev/null
+	for f in report.png report-phone.png report-dark.png report.pdf; do check test -s "$KEEP_SCREENSHOTS/$f"; done
+}
+
+run_tests

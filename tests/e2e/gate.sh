@@ -1,0 +1,134 @@
+#!/bin/bash
+# gate.sh - gates, baselines, tables and figures as a script meets them: over values, over a database, in CI.
+. "$(dirname "$0")/lib.sh"
+
+values() { # CANDIDATE BASELINE GATE-LINES
+	printf '[candidate]\nvalues = [%s]\nseeds = [1, 2, 3, 4, 5]\n[baseline]\nvalues = [%s]\nseeds = [1, 2, 3, 4, 5]\n[gate]\n%b\n' "$1" "$2" "$3" >v.toml
+}
+BASE='10.0, 10.4, 9.7, 10.1, 9.9'
+
+test_values_pass() {
+	values '10.1, 10.4, 9.8, 10.0, 9.9' "$BASE" 'margin = { relative = 0.05 }'
+	run ablate gate --values v.toml; exits 0
+	check [ "$(tail -1 out)" = '1 passed, 0 failed, 0 inconclusive' ]
+	run ablate gate --values v.toml --json; exits 0
+	python_json out 'd["verdict"] == "pass" and d["test"] == "paired t" and d["n"] == 5 and abs(d["diff"] - 0.02) < 1e-12 and
+		d["lo"] < d["diff"] < d["hi"] and abs(d["margin"] - 0.501) < 1e-12 and d["alpha"] == 0.05'
+}
+
+# EXPRESSION of `d`, the object in FILE. Without Python the numbers are checked by the unit tests alone.
+python_json() { command -v python3 >/dev/null || return 0; python3 -c "import json; d = json.load(open('$1')); assert ($2), d" 2>err || fail "$2"; }
+
+test_exit_codes() {
+	values '12.0, 12.5, 11.6, 12.2, 12.1' "$BASE" 'margin = 0.5'; run ablate gate --values v.toml; exits 3; says out '0 passed, 1 failed, 0 inconclusive'
+	values '10.4, 10.9, 9.5, 10.9, 9.9' "$BASE" 'margin = 0.1'; run ablate gate --values v.toml; exits 4; says out 'inconclusive (unclear)'
+	values '10.4, 10.9, 9.5, 10.9, 9.9' "$BASE" 'margin = 0.1\non_inconclusive = "warn"'; run ablate gate --values v.toml; exits 0
+	values '10.4, nan, 9.5, 10.9, 9.9' "$BASE" 'margin = 0.1'; run ablate gate --values v.toml; exits 5; says out 'not a number'
+	values '1, 2, 3, 4' "$BASE" ''; run ablate gate --values v.toml; exits 2; says err 'v.toml:3:'
+	run ablate gate; exits 2
+	run ablate gate --values missing.toml; check [ $code -ne 0 ]; says err missing.toml
+}
+
+test_junit() {
+	values '12.0, 12.5, 11.6, 12.2, 12.1' "$BASE" 'name = "a<b>&\\"c\\""\nmargin = 0.5'
+	run ablate gate --values v.toml --junit j.xml; exits 3
+	says j.xml '<failure type="regression"'; says j.xml 'a&lt;b&gt;&amp;&quot;c&quot;'; says j.xml 'tests="1" failures="1" errors="0" skipped="0"'
+}
+
+grid() {
+	cat >g.toml <<'TOML'
+schema = 1
+[grid]
+name = "g"
+seeds = { train = [1, 2], eval = [101], paired = true }
+[base]
+preset = "ict-cifar10-tiny"
+[variants]
+l2 = { label = "L2 & 50%", set = { "loss.kind" = "l2" } }
+[[chain]]
+name = "one"
+mode = "one-at-a-time"
+steps = ["l2"]
+[[metric]]
+name = "fid"
+samples = 2000
+[[gate]]
+name = "no-regression"
+metric = "fid@1"
+arm = "base"
+against = "baseline"
+margin = { relative = 0.05 }
+TOML
+}
+
+# A database as a run would leave it, without the run: FID 10, 10.5 for the base, 12, 12.6 for l2.
+filled() {
+	grid
+	ablate plan g.toml --json >plan.json || fail "no plan"
+	ablate schema --sql >schema.sql || fail "no schema"
+	command -v sqlite3 >/dev/null || skip "no sqlite3"
+	command -v python3 >/dev/null || skip "no python3"
+	python3 - <<'PY' | sqlite3 ablate.db
+import json
+plan = json.load(open("plan.json"))
+print("PRAGMA application_id = 0x41424C54; PRAGMA user_version = 1;")
+print(open("schema.sql").read())
+arms = [a["arm"] for a in plan["arms"]]
+for a in plan["arms"]:
+    print("INSERT INTO arm VALUES('%s', '%s');" % (a["arm"], json.dumps(a["config"]).replace("'", "''")))
+fid = {0: [10.0, 10.5], 1: [12.0, 12.6]}
+for c in plan["cells"]:
+    k = arms.index(c["arm"])
+    print("INSERT INTO cell VALUES('%s', '%s', %d, 1, 'd');" % (c["cell"], c["arm"], c["seed"]))
+    t = c["cell"][:30]
+    print("INSERT INTO attempt(id, cell, n, state, started) VALUES('%s', '%s', 1, 'done', '2026-01-01T00:00:00.000Z');" % (t, c["cell"]))
+    v = fid[k][c["seed"] - 1]
+    print("INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, n) VALUES('%s', 'fid', 1, 'ema', 10, 101, 'p:n2000', %r, '%s', 2000);"
+          % (t, v, v.hex()))
+PY
+	ablate table g.toml >out 2>err || fail "the made-up database is not accepted"
+}
+
+test_baseline_from_proposal_to_verdict() {
+	filled
+	run ablate gate g.toml; exits 5; says out 'ablate baseline propose'
+	run ablate baseline propose g.toml; exits 0; says out results/baselines/g.no-regression.proposed.toml
+	run ablate baseline accept g.toml; exits 2; says err '--reason'
+	run ablate baseline accept g.toml --reason 'the first one'; exits 0
+	run ablate baseline list; exits 0; lines_of out 1; says out accepted; says out 'the first one'
+	run ablate gate g.toml --junit j.xml; exits 0; says out '1 passed, 0 failed, 0 inconclusive'; says j.xml 'name="cells"'
+	sed -i 's/^values = \[10/values = [9/' results/baselines/g.no-regression.toml
+	run ablate gate g.toml; exits 5; says out 'was edited'
+}
+
+test_tables_to_files_and_their_check() {
+	filled
+	run ablate table g.toml; exits 0; says out '10.25 ± 0.35*'; says out '+2.05'
+	for f in md tex csv json txt; do
+		run ablate table g.toml -o "t.$f"; exits 0
+		run ablate table g.toml --check "t.$f"; exits 0
+	done
+	sed -i 's/12.30/11.30/' t.md
+	run ablate table g.toml --check t.md; exits 5; says err t.md:
+	if command -v pdflatex >/dev/null && kpsewhich booktabs.sty >/dev/null; then
+		{ printf '\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n'; cat t.tex; printf '\\end{document}\n'; } >doc.tex
+		run pdflatex -interaction=nonstopmode -halt-on-error doc.tex; exits 0
+	fi
+	run ablate table g.toml --table none; exits 2
+	run ablate table g --json; check [ $code -eq 2 ] # no grid of that name ran here
+}
+
+test_figures() {
+	filled
+	for kind in curves metric bars sigma steps; do
+		run ablate figure g.toml $kind -o "$kind.svg"; exits 0; check test -s "$kind.svg"
+	done
+	run ablate figure g.toml bars -o b.pdf; exits 0
+	run ablate figure g.toml bars -o b.png; exits 0
+	run ablate figure g.toml sweep; exits 2; says err '--knob'
+	run ablate figure g.toml samples; exits 1
+	run ablate figure g.toml bars -o b.gif; exits 2
+	run ablate report g.toml -o r.html; exits 0; says r.html 'L2 &amp; 50%'
+}
+
+run_tests
