@@ -1,6 +1,7 @@
 /* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates. */
 #include "harness/grid_private.h"
 #include "harness/table.h"
+#include "harness/worker_score.h"
 #include "metrics/extractor.h"
 #include "metrics/score.h"
 #include "model/data/shapes.h"
@@ -118,15 +119,18 @@ static int unknown_of(const struct toml_value *t, const char *key, const char *g
 	return toml_err(e, toml_find(t, key)->value, "unknown %s '%s'%s", key, given, str_text(&known));
 }
 
+/* A row of the table of metrics, or one of the two scores of row pr. */
 static int known_name(const struct toml_value *t, const char *key, const char *given, struct err *e)
 {
 	int n;
 	const struct metric *m = metric_rows(&n);
-	const char *names[32];
+	const char *names[34];
 	REQUIRE(n <= 32);
 	for (int i = 0; i < n; i++)
 		names[i] = m[i].name;
-	return metric_find(given) ? 0 : unknown_of(t, key, given, names, (size_t)n, e);
+	names[n++] = "precision";
+	names[n++] = "recall";
+	return scorer_metric(given) ? 0 : unknown_of(t, key, given, names, (size_t)n, e);
 }
 
 static int known_extractor(const struct toml_value *t, const char *given, struct err *e)

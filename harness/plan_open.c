@@ -19,43 +19,37 @@ static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config
 	return dataset_sha256(hex, config->data.name, SPLIT_TRAIN, e);
 }
 
-/* How many scores the grid asks of a cell, and whether (name, nfe, seed, n) is one of them. */
-static int scores_asked(const struct grid *g)
+struct have { char name[64]; int64_t nfe, eval_seed, n; };
+
+static bool has(const struct have *have, int n, const char *name, int64_t nfe, int64_t eval_seed, int64_t samples)
 {
-	int n = 0;
+	for (int i = 0; i < n; i++)
+		if (have[i].nfe == nfe && have[i].eval_seed == eval_seed && have[i].n == samples && !strcmp(have[i].name, name))
+			return true;
+	return false;
+}
+
+/* Is every score that the grid asks for there? */
+static bool has_all(const struct grid *g, const struct have *have, int n)
+{
 	for (int i = 0; i < g->n_metrics; i++) {
+		const struct grid_metric *m = &g->metrics[i];
 		const char *outputs[GRID_OUTPUTS_MAX];
-		n += grid_metric_outputs(outputs, &g->metrics[i]) * g->metrics[i].n_nfe * g->seeds.n_eval;
+		for (int o = grid_metric_outputs(outputs, m) - 1; o >= 0; o--)
+			for (int k = 0; k < m->n_nfe; k++)
+				for (int s = 0; s < g->seeds.n_eval; s++)
+					if (!has(have, n, outputs[o], m->nfe[k], g->seeds.eval[s], m->samples))
+						return false;
 	}
-	return n;
-}
-
-static bool is_of_metric(const struct grid_metric *m, const char *name, int64_t nfe, int64_t n)
-{
-	const char *outputs[GRID_OUTPUTS_MAX];
-	bool named = false, stepped = false;
-	for (int i = grid_metric_outputs(outputs, m) - 1; i >= 0; i--)
-		named |= !strcmp(outputs[i], name);
-	for (int i = 0; i < m->n_nfe; i++)
-		stepped |= m->nfe[i] == nfe;
-	return named && stepped && m->samples == n;
-}
-
-static bool is_asked(const struct grid *g, const char *name, int64_t nfe, int64_t eval_seed, int64_t n)
-{
-	bool metric = false, seed = false;
-	for (int i = 0; i < g->n_metrics; i++)
-		metric |= is_of_metric(&g->metrics[i], name, nfe, n);
-	for (int i = 0; i < g->seeds.n_eval; i++)
-		seed |= g->seeds.eval[i] == eval_seed;
-	return metric && seed;
+	return true;
 }
 
 static int read_state(struct asker *a, struct plan_cell *cell, const struct plan *p)
 {
 	struct db_rows rows;
+	SCOPED(free) struct have *have = NULL;
 	int64_t done = 0;
-	int found = 0;
+	int n = 0, cap = 0;
 	if (db_int_of(&done, 0, a->db, &a->e, "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'",
 	              "s", cell->hash))
 		return -1;
@@ -64,11 +58,14 @@ static int read_state(struct asker *a, struct plan_cell *cell, const struct plan
 	if (db_query(&rows, a->db, &a->e, "SELECT DISTINCT m.name, m.nfe, m.eval_seed, m.n FROM attempt a JOIN metric m ON m.attempt = a.id "
 	             "WHERE a.cell = ? AND a.state = 'done' AND a.purpose = 'run'", "s", cell->hash))
 		return -1;
-	while (db_next(&rows))
-		found += is_asked(p->grid, db_text(&rows, 0), db_int(&rows, 1), db_int(&rows, 2), db_int(&rows, 3));
+	while (db_next(&rows)) {
+		struct have *h = &VEC_PUSH(have, n, cap);
+		*h = (struct have){ .nfe = db_int(&rows, 1), .eval_seed = db_int(&rows, 2), .n = db_int(&rows, 3) };
+		(void)snprintf(h->name, sizeof h->name, "%s", db_text(&rows, 0));
+	}
 	if (db_done(&rows, &a->e))
 		return -1;
-	if (found >= scores_asked(p->grid))
+	if (has_all(p->grid, have, n))
 		cell->state = CELL_CACHED;
 	return 0;
 }

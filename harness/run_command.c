@@ -116,8 +116,9 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	char device[32];
 	run_options_of(&o, c);
 	apply_budget(&o, &p->grid->budget);
-	if (engine_device(device, o.device, &e) || keep_plan(c, p, &e) || run_set_of_plan(&set, p, &e))
+	if (engine_device(device, o.device, &e) || keep_plan(c, p, &e))
 		return cli_fail(c, &e);
+	run_set_of_plan(&set, p);
 	o.device = device;
 	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
 	struct run_display *d = run_display_new(c, title, &o);

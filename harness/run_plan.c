@@ -2,8 +2,6 @@
 #define _GNU_SOURCE
 #include "run_plan.h"
 
-#include "worker_score.h"
-
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -61,26 +59,9 @@ static void add_rows(struct run_set *s, const struct plan *p)
 	s->run.n_rows = n;
 }
 
-static int check_metric(const struct grid_metric *m, struct err *e)
-{
-	if (strcmp(m->name, "pr") == 0)
-		return grid_err(e, m->at, "'pr' gives two scores; name precision or recall");
-	if (scorer_metric(m->name))
-		return 0;
-	int n;
-	const struct metric *rows = metric_rows(&n);
-	SCOPED(str) struct str known = { 0 };
-	for (int i = 0; i < n; i++)
-		str_addf(&known, "%s%s", i ? ", " : "", strcmp(rows[i].name, "pr") == 0 ? "precision, recall" : rows[i].name);
-	return grid_err(e, m->at, "no metric '%s'; there are %s", m->name, str_text(&known));
-}
-
-int run_set_of_plan(struct run_set *out, const struct plan *p, struct err *e)
+void run_set_of_plan(struct run_set *out, const struct plan *p)
 {
 	struct run_set s = { .run = { .hash = p->hash, .name = p->grid->name, .toml = p->grid->sources[0].text, .n_cells = p->n_cells } };
-	for (int i = 0; i < p->grid->n_metrics; i++)
-		if (check_metric(&p->grid->metrics[i], e))
-			return -1;
 	s.run.cells = s.cells = xcalloc((size_t)p->n_cells + 1, sizeof *s.cells);
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct plan_cell *c = &p->cells[i];
@@ -95,7 +76,6 @@ int run_set_of_plan(struct run_set *out, const struct plan *p, struct err *e)
 	add_scores(&s, p->grid);
 	s.run.score_spec = score_spec(p->grid);
 	*out = s;
-	return 0;
 }
 
 static json_t *read_json(const char *path)

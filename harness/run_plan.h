@@ -15,8 +15,8 @@ struct run_set {
 	struct arena arena;
 };
 
-/* All cells of a plan. A metric that no cell can compute is EXIT_USAGE. The plan must outlive it. */
-MUST_CHECK int run_set_of_plan(struct run_set *out, const struct plan *p, struct err *e);
+/* All cells of a plan, which must outlive it. */
+void run_set_of_plan(struct run_set *out, const struct plan *p);
 /* One cell as the database and the job of its attempt know it, to be repeated; *threads as that attempt had. */
 MUST_CHECK int run_set_of_attempt(struct run_set *out, int *threads, struct db *db, const char *runs, const char *cell, const char *attempt,
                                   struct err *e);

@@ -291,6 +291,16 @@ static int record_scores(struct scorer *s, const struct score_list *list, const 
 	return 0;
 }
 
+/* Of a row that gives several scores, those that were asked for by name. */
+static void keep_asked(struct score_list *list, const struct ask *a)
+{
+	int n = 0;
+	for (int i = 0; i < list->n; i++)
+		if (strcmp(a->name, a->row->name) == 0 || strcmp(a->name, list->v[i].name) == 0)
+			list->v[n++] = list->v[i];
+	list->n = n;
+}
+
 /* All metrics of one extractor, reference and number of samples. */
 static int score_group(struct scorer *s, const struct ask *first, const struct samples *m, int64_t step, struct err *e)
 {
@@ -322,8 +332,10 @@ static int score_group(struct scorer *s, const struct ask *first, const struct s
 		if (a->x != first->x || a->samples != first->samples || strcmp(a->ref, first->ref) != 0 || !has(a->nfe, m->nfe) ||
 		    !has(a->eval_seeds, m->seed))
 			continue;
-		if (metric_run(&list, a->row, &ours, &reference, &a->options, e) ||
-		    (a->infinity && metric_run(&list, a->infinity, &ours, &reference, &a->options, e)) ||
+		if (metric_run(&list, a->row, &ours, &reference, &a->options, e))
+			return err_in(e, "%s", a->name);
+		keep_asked(&list, a);
+		if ((a->infinity && metric_run(&list, a->infinity, &ours, &reference, &a->options, e)) ||
 		    record_scores(s, &list, m, first->samples, step, e))
 			return err_in(e, "%s", a->name);
 	}

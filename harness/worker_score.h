@@ -12,7 +12,7 @@ struct scorer;
 MUST_CHECK int scorer_open(struct scorer **out, struct worker *w, const struct run_config *config, struct err *e);
 /* Samples `checkpoint` (of `step` steps) and writes pictures and scores. *stopped: the worker was asked to stop. */
 MUST_CHECK int scorer_run(struct scorer *s, bool *stopped, const char *checkpoint, int64_t step, struct err *e);
-/* The row that computes a grid's metric ("precision" comes with "recall" from row pr); NULL when there is none. */
+/* The row that computes a grid's metric ("precision" and "recall" come from row pr); NULL when there is none. */
 const struct metric *scorer_metric(const char *name);
 void scorer_free(struct scorer *s); /* accepts NULL */
 
