@@ -347,6 +347,8 @@ static int add_rows(struct expansion *x)
 	for (int i = 0; i < g->n_chains; i++)
 		if (add_chain(x, &g->chains[i]))
 			return -1;
+	if (g->n_axes && !x->p->n_rows && (x->with_sets || !g->sets.n))
+		return grid_err(x->e, g->axes[0].at, "every row of the product is excluded, so there is nothing to run");
 	if (g->n_axes || g->n_includes || g->n_chains)
 		return 0;
 	struct new_row base = { .chain = "", .label = "base", .variant = "", .at = { g->path, 1, 1 } };

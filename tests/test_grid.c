@@ -416,6 +416,7 @@ Test(grid, shapes_of_sections)
 	refused(GRID STUDY "[[zip]]\nkeys=['optim.lr','train.steps']\nvalues=[[1,2],[3]]\n", "g.toml:9:15: each entry of values must be a list of 2");
 	refused(GRID STUDY "[[exclude]]\nwhen={\"optim.lr\"=1}\n", "this grid has none");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[exclude]]\nwhen={\"optim.lr\"=2}\n", "g.toml:10:3: this exclude matches no row");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[exclude]]\nwhen={\"optim.lr\"=1}\n", "g.toml:7:3: every row of the product is excluded");
 	refused(GRID STUDY "[[include]]\nlabel='x'\nset={}\n", "set is empty");
 	refused(GRID STUDY "[[include]]\nlabel='x'\nset={\"optim.lr\"=1}\n[[include]]\nlabel='y'\nset={optim.lr=1.0}\n", "g.toml:10:3: include \"y\" repeats the row \"x\"");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[include]]\nlabel='y'\nset={optim.lr=1.0}\n", "repeats the row \"optim.lr=1\"");
