@@ -95,10 +95,13 @@ const char *cell_state_name(enum cell_state s);
  *     arms    [{arm, config, labels, preset, dataset, needs}]     config flat, every knob
  *     cells   [{cell, arm, seed, state, shared, reason?, seconds?}]  state pending, cached or blocked; shared = labels
  *     rows    [{label, chain, arm}]
- *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), seconds (null = unknown) */
+ *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), seconds (null = unknown), disk_bytes */
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a person reads it: counts, arms with labels and states, estimate. What `plan` and `run --dry-run` print. */
 void plan_text(struct str *out, const struct plan *p);
+
+/* Bytes of checkpoints that the pending cells will keep. */
+double plan_disk_bytes(const struct plan *p);
 
 /* Freezes the plan into a file, whole or not at all. */
 MUST_CHECK int plan_write(const struct plan *p, const char *path, struct err *e);

@@ -254,6 +254,7 @@ static void add_totals(struct str *out, const struct plan *p)
 		key(out, "seconds");
 		str_add(out, "null");
 	}
+	number(out, "disk_bytes", plan_disk_bytes(p));
 	str_addc(out, '}');
 }
 
@@ -394,13 +395,18 @@ void plan_text(struct str *out, const struct plan *p)
 		str_addc(out, '\n');
 	}
 	add_reasons(out, p);
+	if (!t.state[CELL_PENDING]) {
+		str_add(out, "\nnothing to run\n");
+		return;
+	}
+	str_add(out, "\nestimated time: ");
 	if (t.guessed) {
-		str_add(out, "\nestimated time: ");
 		add_duration(out, t.seconds);
 		str_add(out, " of one worker\n");
 	} else {
-		str_add(out, t.state[CELL_PENDING] ? "\nestimated time: unknown, no finished cell to learn from\n" : "\nnothing to run\n");
+		str_add(out, "unknown, no finished cell to learn from\n");
 	}
+	str_addf(out, "checkpoints: %.3g GB of disk\n", plan_disk_bytes(p) / 1e9);
 	if (g->budget.grid_cells && t.state[CELL_PENDING] > g->budget.grid_cells)
 		str_addf(out, "the budget starts at most %d cells per run\n", g->budget.grid_cells);
 }
