@@ -4,6 +4,7 @@
 #include "cmd.h"
 #include "worker_score.h"
 
+#include "metrics/weights.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
 #include "model/train.h"
@@ -79,6 +80,16 @@ static int checkpoint_every(const struct run_config *c)
 }
 
 /* Everything between the journal's first and last line. Returns the kind of end; e says why where it is not DONE. */
+/* The user's copy of weights that this config trains with, or NULL when it needs none. */
+static char *weights_of(const struct run_config *c, const char *name)
+{
+	const struct weights_row *row = NULL;
+	struct err e = ERR_INIT;
+	if (c->loss.kind != LOSS_LPIPS || weights_row_find(&row, name, &e))
+		return NULL;
+	return weights_path(row);
+}
+
 static enum worker_end work(struct worker *w, int64_t *resumed, struct err *e)
 {
 	const struct worker_job *job = worker_job(w);
@@ -92,8 +103,9 @@ static enum worker_end work(struct worker *w, int64_t *resumed, struct err *e)
 		return e->code == EXIT_USAGE ? WORKER_FAILED : WORKER_BLOCKED;
 	struct training t = { .w = w, .config = &config, .progress = { .unit = "images", .plain_every_s = INFINITY } };
 	struct train_hooks hooks = { .ctx = &t, .curve = on_curve, .checkpoint = on_checkpoint, .say = on_say, .stop = on_stop, .progress = &t.progress };
+	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
 	struct train_options o = { .seed = (uint64_t)job->seed, .dir = worker_dir(w), .checkpoint_every = checkpoint_every(&config),
-	                           .threads = job->threads, .device = job->device };
+	                           .threads = job->threads, .device = job->device, .lpips_backbone = backbone, .lpips_heads = heads };
 	int rc = record_data(w, &config, job->dataset, e) || train_run(&r, &config, &o, &hooks, e) ? -1 : 0;
 	*resumed = r.resumed_from;
 	enum worker_end end = rc ? WORKER_FAILED : r.end == TRAIN_STOPPED ? WORKER_STOPPED : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED : WORKER_DONE;

@@ -27,6 +27,7 @@ struct trainer {
 	struct params *params;
 	float *parts[N_CKPT_PARTS], *grad;
 	struct classifier classifier;
+	struct lpips_loss lpips;          /* for loss.kind = "lpips" */
 	struct step step;
 	struct graph *g;
 	double *cdf;                      /* of the current N */
@@ -51,6 +52,7 @@ static void release(struct trainer *t)
 	free(t->config_json);
 	params_free(t->params);
 	classifier_release(&t->classifier);
+	lpips_loss_release(&t->lpips);
 	dataset_release(&t->data);
 }
 
@@ -62,11 +64,24 @@ static int supported(const struct run_config *c, const char *device, struct err 
 		return err_set(e, "device '%s': this build trains on the cpu only", device);
 	if (c->train.dtype != DTYPE_FP32)
 		return err_code(e, EXIT_USAGE, "train.dtype: the cpu trains in fp32 only");
-	if (c->loss.kind == LOSS_LPIPS)
-		return err_set(e, "loss.kind = \"lpips\" needs LPIPS weights (`ablate weights list`); lpips-classifier needs none");
 	if (c->method.kind == METHOD_CD)
 		return err_set(e, "method.kind = \"cd\" needs diffusion weights: cd.teacher = %s cannot be read", c->cd.teacher);
 	return 0;
+}
+
+/* The weights of loss.kind = "lpips": VGG16 at 224 x 224, as consistency training has it (jcm losses.py:359-366). */
+static int load_lpips(struct trainer *t, struct err *e)
+{
+	struct safetensors *backbone = NULL, *heads = NULL;
+	if (!t->o->lpips_backbone || !t->o->lpips_heads)
+		return err_set(e, "loss.kind = \"lpips\" needs the weights lpips-vgg-backbone and lpips-vgg (`ablate weights list`); "
+		                  "lpips-classifier needs none");
+	struct lpips_loss_options o = { .net = LPIPS_VGG, .side = LPIPS_LOSS_SIDE, .channels = t->data.c };
+	int rc = safetensors_open(&backbone, t->o->lpips_backbone, e) || safetensors_open(&heads, t->o->lpips_heads, e) ||
+	         lpips_loss_init(&t->lpips, &o, backbone, heads, e) ? -1 : 0;
+	safetensors_free(backbone);
+	safetensors_free(heads);
+	return rc;
 }
 
 /* net.init: weights by the field's names over the random ones; every trained tensor must be there. */
@@ -101,6 +116,8 @@ static int set_up(struct trainer *t, struct err *e)
 		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name, t->data.classes);
 	if (c->loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&t->classifier, c->data.name, e))
 		return -1;
+	if (c->loss.kind == LOSS_LPIPS && load_lpips(t, e))
+		return -1;
 	t->config_json = config_json(c);
 	t->net = net_spec_of(c);
 	t->params = net_params(&t->net);
@@ -117,12 +134,12 @@ static int set_up(struct trainer *t, struct err *e)
 
 	t->g = graph_new();
 	t->step = step_build(t->g, c, &t->net, t->params, &(struct step_options){ .batch = c->train.batch, .dropout = true, .backward = true,
-	                     .classifier = t->classifier.params ? &t->classifier : NULL });
+	                     .classifier = t->classifier.params ? &t->classifier : NULL, .lpips = t->lpips.params ? &t->lpips : NULL });
 	graph_plan(t->g);
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->parts[has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
 	graph_bind(t->g, STORE_GRAD, t->grad);
-	graph_bind(t->g, STORE_FROZEN, t->classifier.weights);
+	graph_bind(t->g, STORE_FROZEN, t->lpips.params ? t->lpips.weights : t->classifier.weights);
 	return 0;
 }
 

@@ -115,6 +115,11 @@ static struct tensor *shuffle(struct bench *b, const int64_t *d)
 	return graph_shuffle(b->g, graph_shuffle(b->g, in(b, d[0], 6, 4, d[1], true), 2, false), d[2] ? 2 : 1, d[2]);
 }
 
+static struct tensor *bilinear(struct bench *b, const int64_t *d) /* n, h, w, c, to h, to w */
+{
+	return graph_bilinear(b->g, in(b, d[0], d[1], d[2], d[3], true), d[4], d[5]);
+}
+
 static struct tensor *pool(struct bench *b, const int64_t *d) /* n, side, c, average, k, stride, pad, counts + 2 ceil */
 {
 	return graph_pool(b->g, in(b, d[0], d[1], d[1] + 2, d[2], true), d[3], (int)d[4], (int)d[5], (int)d[6], d[7] & 1, d[7] & 2);
@@ -179,6 +184,9 @@ static const struct op_case cases[] = {
 	{ "distance", distance, { 3, DIST_HUBER_PIXEL, 30 }, 1e-6, "" },
 	{ "shuffle", shuffle, { 2, 3, 0 }, 0, "" },
 	{ "shuffle", shuffle, { 2, 3, 1 }, 0, "there and back" },
+	{ "bilinear", bilinear, { 2, 5, 4, 3, 13, 9 }, 1e-6, "larger" },
+	{ "bilinear", bilinear, { 3, 9, 7, 1, 4, 7 }, 1e-6, "smaller in one direction, the same in the other" },
+	{ "bilinear", bilinear, { 1, 1, 1, 17, 3, 2 }, 1e-6, "one pixel spreads" },
 	{ "pool", pool, { 2, 7, 5, 0, 3, 2, 0, 0 }, 1e-6, "" },
 	{ "pool", pool, { 2, 8, 16, 0, 3, 1, 1, 0 }, 1e-6, "overlapping windows" },
 	{ "pool", pool, { 2, 8, 16, 1, 3, 1, 1, 0 }, 1e-6, "average without the padding" },

@@ -8,8 +8,9 @@
 enum { STUDENT, TEACHER };
 
 /* The metric of a config as an op of two images. */
-static struct tensor *metric(struct graph *g, const struct run_config *c, struct tensor *x, struct tensor *target, const struct classifier *classifier)
+static struct tensor *metric(struct graph *g, const struct run_config *c, struct tensor *x, struct tensor *target, const struct step_options *o)
 {
+	const struct classifier *classifier = o->classifier;
 	bool mean = c->loss.reduce == REDUCE_MEAN;
 	switch ((enum loss_kind)c->loss.kind) {
 	case LOSS_PSEUDO_HUBER: return graph_distance(g, x, target, DIST_HUBER, c->loss.c.value);
@@ -28,7 +29,8 @@ static struct tensor *metric(struct graph *g, const struct run_config *c, struct
 		return sum;
 	}
 	case LOSS_LPIPS:
-		break;
+		REQUIRE(o->lpips);
+		return lpips_loss_distance(g, o->lpips, x, target);
 	}
 	BUG("loss.kind %d has no graph", c->loss.kind);
 }
@@ -75,7 +77,7 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 	}
 	s.student = answer[STUDENT];
 	s.teacher = answer[TEACHER];
-	s.d = metric(g, c, s.student, s.teacher, o->classifier);
+	s.d = metric(g, c, s.student, s.teacher, o);
 	s.loss = graph_weighted_mean(g, s.d, s.weight);
 	graph_keep(s.d);
 	graph_keep(s.loss);

@@ -8,6 +8,7 @@
 #include "model/config.h"
 #include "model/graph.h"
 #include "model/nets/classifier.h"
+#include "model/nets/lpips_loss.h"
 #include "model/nets/net.h"
 
 struct step_options {
@@ -17,6 +18,7 @@ struct step_options {
 	struct tensor **masks;        /* NULL, or given masks (inputs of the graph), shared by student and teacher */
 	int n_masks;
 	const struct classifier *classifier; /* for loss.kind lpips-classifier */
+	const struct lpips_loss *lpips;      /* for loss.kind lpips */
 };
 
 struct step {

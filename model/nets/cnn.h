@@ -34,6 +34,7 @@ struct cnn_layer {
 	int kh, kw, stride, ph, pw; /* window, and padding at the top and left */
 	bool relu;
 	bool pad_counts;            /* average pools: does the divisor count padding? */
+	bool ceil;                  /* pools: a last window hangs over the edge */
 };
 
 struct cnn {

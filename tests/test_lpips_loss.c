@@ -1,0 +1,134 @@
+/* test_lpips_loss.c - LPIPS recorded as a graph gives the numbers of lpips_run(): distance, gradient, resampling, grey. */
+#include "formula.h"
+#include "formula_weights.h"
+#include "model/base/mem.h"
+#include "model/nets/lpips_loss.h"
+#include "model/train.h"
+#include "tempdir.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 2, SIDE = 32 };
+
+static void weights(struct safetensors *backbone, struct safetensors *heads, enum lpips_net kind)
+{
+	char name[96];
+	int n_dims;
+	int64_t dims[ST_MAX_DIMS];
+	for (int i = 0; lpips_backbone_weight(kind, i, name, &n_dims, dims); i++)
+		formula_weights_add(backbone, name, n_dims, dims);
+	for (int i = 0; lpips_head_weight(kind, i, name, &n_dims, dims); i++)
+		formula_weights_add(heads, name, n_dims, dims);
+}
+
+static void picture(float *dst, const char *name, int channels)
+{
+	int h, w;
+	SCOPED(free) uint8_t *px = formula_image_named(name, &h, &w);
+	for (int i = 0; i < SIDE * SIDE; i++)
+		for (int c = 0; c < channels; c++)
+			*dst++ = (float)px[3 * i + c] / 127.5f - 1;
+}
+
+static void check(enum lpips_net kind, int side, int channels, bool average)
+{
+	struct safetensors backbone = { 0 }, heads = { 0 };
+	struct lpips_loss loss;
+	struct err e = ERR_INIT;
+	weights(&backbone, &heads, kind);
+	struct lpips_loss_options lo = { .net = kind, .side = side, .channels = channels, .average = average };
+	cr_assert_eq(lpips_loss_init(&loss, &lo, &backbone, &heads, &e), 0, "%s", e.msg);
+	struct graph *g = graph_new();
+	struct tensor *x = graph_input(g, "x", N, SIDE, SIDE, channels), *target = graph_input(g, "target", N, SIDE, SIDE, channels);
+	x->needs_grad = true;
+	struct tensor *d = lpips_loss_distance(g, &loss, x, target);
+	graph_keep(d);
+	d->grad = graph_input(g, "one", N, 1, 1, 1);
+	graph_backward(g, d);
+	cr_assert(x->grad, "no gradient reaches the images");
+	graph_keep(x->grad);
+	graph_plan(g);
+	graph_bind(g, STORE_FROZEN, loss.weights);
+	for (int i = 0; i < N; i++)
+		d->grad->data[i] = 1;
+	size_t per = (size_t)(SIDE * SIDE * channels), rgb = SIDE * SIDE * 3;
+	SCOPED(free) float *in0 = xcalloc(N * rgb, sizeof *in0), *in1 = xcalloc(N * rgb, sizeof *in1), *want = xcalloc(N * rgb, sizeof *want);
+	for (size_t i = 0; i < N; i++) {
+		picture(x->data + i * per, i ? "A32p/1" : "A32p/0", channels);
+		picture(target->data + i * per, i ? "B32p/1" : "B32p/0", channels);
+		for (size_t k = 0; k < rgb; k++) {
+			in0[i * rgb + k] = x->data[i * per + (channels == 3 ? k : k / 3)];
+			in1[i * rgb + k] = target->data[i * per + (channels == 3 ? k : k / 3)];
+		}
+	}
+	graph_run(g);
+
+	struct lpips *l;
+	struct lpips_options o = { .net = kind, .h = SIDE, .w = SIDE, .resize = side, .average = average, .backward = true };
+	cr_assert_eq(lpips_open(&l, &o, &backbone, &heads, &e), 0, "%s", e.msg);
+	double distance[N], error = 0, size = 0;
+	cr_assert_eq(lpips_run(l, distance, NULL, want, in0, in1, N, &e), 0, "%s", e.msg);
+	for (size_t i = 0; i < N; i++)
+		cr_assert(fabs((double)d->data[i] - distance[i]) <= 2e-6 * fabs(distance[i]), "%s: %.9g, not %.9g", lpips_net_name(kind),
+		          (double)d->data[i], distance[i]);
+	for (size_t i = 0; i < N * per; i++) {
+		double w = channels == 3 ? (double)want[i] : (double)want[3 * i] + (double)want[3 * i + 1] + (double)want[3 * i + 2];
+		error += ((double)x->grad->data[i] - w) * ((double)x->grad->data[i] - w);
+		size += w * w;
+	}
+	cr_assert(sqrt(error) <= 5e-5 * sqrt(size), "%s: gradient off by %g", lpips_net_name(kind), sqrt(error / size));
+	lpips_free(l);
+	graph_free(g);
+	lpips_loss_release(&loss);
+	formula_weights_release(&backbone);
+	formula_weights_release(&heads);
+}
+
+Test(lpips_loss, alex_agrees_with_the_metric)
+{
+	check(LPIPS_ALEX, 0, 3, false);
+}
+
+Test(lpips_loss, squeeze_agrees_after_resampling_with_average_pools)
+{
+	check(LPIPS_SQUEEZE, 48, 3, true);
+}
+
+Test(lpips_loss, vgg_agrees_on_grey_images)
+{
+	check(LPIPS_VGG, 40, 1, false);
+}
+
+/* One training step with the papers' metric, from weights in files; and the words when they are missing. */
+Test(lpips_loss, trains)
+{
+	struct safetensors backbone = { 0 }, heads = { 0 };
+	struct err e = ERR_INIT;
+	char *dir = tempdir_make();
+	SCOPED(free) char *b = tempdir_file(dir, "b.safetensors", NULL, 0), *h = tempdir_file(dir, "h.safetensors", NULL, 0);
+	weights(&backbone, &heads, LPIPS_VGG);
+	cr_assert(safetensors_write(b, backbone.tensors, backbone.n_tensors, NULL, 0, NULL, &e) == 0 &&
+	          safetensors_write(h, heads.tensors, heads.n_tensors, NULL, 0, NULL, &e) == 0, "%s", e.msg);
+	formula_weights_release(&backbone);
+	formula_weights_release(&heads);
+	static const char *const settings[][2] = { { "net.channels", "8" }, { "train.batch", "1" }, { "train.steps", "1" },
+		                                       { "loss.kind", "lpips" } };
+	struct run_config c;
+	config_defaults(&c);
+	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		cr_assert_eq(config_set_text(&c, settings[i][0], settings[i][1], &e), 0, "%s", e.msg);
+	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
+	struct train_result r;
+	struct train_options o = { .seed = 1, .dir = dir };
+	cr_assert_eq(train_run(&r, &c, &o, NULL, &e), -1);
+	cr_assert(strstr(e.msg, "lpips-vgg-backbone"), "%s", e.msg);
+	o.lpips_backbone = b;
+	o.lpips_heads = h;
+	cr_assert_eq(train_run(&r, &c, &o, NULL, &e), 0, "%s", e.msg);
+	cr_assert(r.end == TRAIN_DONE && isfinite(r.final_loss) && r.final_loss != 0, "loss %g", r.final_loss);
+	tempdir_remove(dir);
+}
