@@ -8,7 +8,7 @@ step "ablate run ablations/quickstart.toml"
 code=0
 build/ablate run ablations/quickstart.toml --jobs "$(nproc)" "$@" || code=$?
 db=${ABLATE_DB:-ablate.db}
-runs=${db%.db}-runs
+runs=$db-runs
 build/ablate table ablations/quickstart.toml
 build/ablate figure ablations/quickstart.toml samples -o "$runs/samples.png"
 build/ablate figure ablations/quickstart.toml curves -o "$runs/loss.png"

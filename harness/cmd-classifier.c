@@ -16,7 +16,7 @@ static int run(struct cli *c)
 	const char *data = c->args[0];
 	SCOPED(free) char *named = xstrfmt("classifier-%s.safetensors", data);
 	const char *path = cli_string(c, "output", named);
-	struct classifier_training o = { (int)cli_int(c, "epochs", 4), (int)cli_int(c, "batch", 128), cli_double(c, "lr", 1e-3), (uint64_t)cli_int(c, "seed", 1) };
+	struct classifier_training o = { (int)cli_int(c, "epochs", 4), (int)cli_int(c, "batch", 32), cli_double(c, "lr", 1e-3), (uint64_t)cli_int(c, "seed", 1) };
 	struct progress progress = { .quiet = c->quiet };
 	double accuracy;
 	char sha256[SHA256_HEX];
@@ -32,7 +32,7 @@ static int run(struct cli *c)
 static const struct opt options[] = {
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "where to write (default classifier-DATA.safetensors)" },
 	{ .name = "epochs", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1000, .help = "passes over the training set (default 4)" },
-	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "images per step (default 128)" },
+	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "images per step (default 32)" },
 	{ .name = "lr", .kind = OPT_DOUBLE, .arg = "X", .min = 1e-9, .max = 10, .help = "learning rate at the start (default 0.001)" },
 	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed (default 1)" },
 	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default 2, as the committed weights were made)" },
