@@ -1,7 +1,9 @@
-/* cmd-sample.c - `ablate sample CKPT`: images from a checkpoint, as one PNG grid or as an .npz of bytes. */
+/* cmd-sample.c - `ablate sample CHECKPOINT|ATTEMPT|CELL`: images from a checkpoint as one PNG grid. */
 #include "cmd.h"
 
+#include "harness/db.h"
 #include "harness/png_grid.h"
+#include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/config.h"
@@ -25,6 +27,25 @@ static int config_of(struct run_config *out, const char *path, struct err *e)
 	int rc = json ? config_from_json(out, json, e) : err_set(e, "%s: not a checkpoint of this program", path);
 	safetensors_free(st);
 	return rc ? err_in(e, "%s", path) : 0;
+}
+
+/* Heap text: `what` itself if it is a file, else the newest checkpoint of the attempt or cell that it begins. */
+static char *find_checkpoint(const char *db_file, const char *what, struct err *e)
+{
+	if (io_exists(what))
+		return xstrdup(what);
+	SCOPED(db) struct db *db = NULL;
+	SCOPED(free) char *place = NULL, *pattern = xstrfmt("%s%%", what);
+	if (db_open(&db, db_file, DB_READ, e) ||
+	    db_text_of(&place, db, e, "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM attempt t JOIN checkpoint c ON c.attempt = t.id "
+	               "JOIN artifact a ON a.hash = c.artifact WHERE t.id LIKE ?1 OR t.cell LIKE ?1 ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
+	               "s", pattern))
+		return NULL;
+	if (!place) {
+		(void)err_code(e, EXIT_USAGE, "%s: neither a file nor an attempt or cell with a checkpoint in %s", what, db_file);
+		return NULL;
+	}
+	return xstrfmt("%s-runs/%s", db_file, place);
 }
 
 enum { CHUNK = 200 };
@@ -61,11 +82,12 @@ static int run(struct cli *c)
 	const char *output = cli_string(c, "output", "samples.png");
 	int64_t n = cli_int(c, "n", 64);
 	model_init((int)cli_int(c, "threads", 0));
-	if (config_of(&config, c->args[0], &e) || data_shape_find(&shape, config.data.name, &e))
+	SCOPED(free) char *path = find_checkpoint(c->db, c->args[0], &e);
+	if (!path || config_of(&config, path, &e) || data_shape_find(&shape, config.data.name, &e))
 		return cli_fail(c, &e);
 	if ((cli_given(c, "weights") && config_set_text(&config, "sample.weights", cli_string(c, "weights", NULL), &e)) ||
 	    (cli_given(c, "sigma-mid") && config_set_text(&config, "sample.sigma_mid", cli_string(c, "sigma-mid", NULL), &e)) ||
-	    sampler_open(&s, &config, c->args[0], "cpu", &e))
+	    sampler_open(&s, &config, path, "cpu", &e))
 		return cli_fail(c, &e);
 	progress_start(&progress, "sample", "images", n);
 	progress.quiet = c->quiet;
@@ -93,9 +115,9 @@ static const struct opt options[] = {
 
 const struct cmd cmd_sample = {
 	.name = "sample",
-	.args = "CHECKPOINT",
-	.summary = "draw images from a checkpoint",
-	.help = "The checkpoint names its own configuration. Image i of a seed is the same in any batch and any number of images, so two "
+	.args = "CHECKPOINT|ATTEMPT|CELL",
+	.summary = "draw images from a checkpoint, an attempt or a cell",
+	.help = "An attempt or a cell is named by the beginning of its hash; its newest checkpoint is taken, which names its own configuration. Image i of a seed is the same in any batch and any number of images, so two "
 	        "arms sampled with one seed can be compared tile by tile.",
 	.options = options,
 	.run = run,
