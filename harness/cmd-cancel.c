@@ -1,5 +1,6 @@
 /* cmd-cancel.c - `ablate cancel`: a wish in a file, seen by the runner and its workers wherever they are. */
 #include "cmd.h"
+#include "engine_slurm.h"
 #include "record_find.h"
 #include "store.h"
 
@@ -17,7 +18,10 @@ static int cancel_run(struct cli *c, struct store *s, struct err *e)
 {
 	json_t *holder = store_lock_holder(s->runs);
 	if (!holder) {
-		cli_say(c, "%s: nothing is running", c->db);
+		int n;
+		if (slurm_cancel(&n, c->db, e))
+			return cli_fail(c, e);
+		cli_say(c, n ? "%s: its Slurm jobs are cancelled; tasks write checkpoints" : "%s: nothing is running", c->db);
 		return EXIT_OK;
 	}
 	long long pid = (long long)json_integer_value(json_object_get(holder, "pid"));

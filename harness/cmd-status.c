@@ -1,6 +1,7 @@
 /* cmd-status.c - `ablate status`: what is done, running, failed and missing, and how that is known. */
 #define _GNU_SOURCE
 #include "cmd.h"
+#include "engine_slurm.h"
 #include "store.h"
 
 #include "model/base/io.h"
@@ -106,6 +107,24 @@ static void print_text(const struct view *v)
 		       json_string_value(json_object_get(r, "life")), json_string_value(json_object_get(r, "evidence")));
 }
 
+static void print_slurm(const json_t *list)
+{
+	size_t i;
+	json_t *o;
+	json_array_foreach(list, i, o) {
+		const char *error = json_string_value(json_object_get(o, "error")), *reason = json_string_value(json_object_get(o, "reason"));
+		printf("slurm %s (%.12s): %lld cells, %lld done in shards, ", json_string_value(json_object_get(o, "array")),
+		       json_string_value(json_object_get(o, "plan")), (long long)json_integer_value(json_object_get(o, "cells")),
+		       (long long)json_integer_value(json_object_get(o, "done")));
+		if (error)
+			printf("queue unknown: %s\n", error);
+		else
+			printf("%lld running, %lld pending%s%s; merge %s\n", (long long)json_integer_value(json_object_get(o, "running")),
+			       (long long)json_integer_value(json_object_get(o, "pending")), reason && *reason ? ": " : "", reason ? reason : "",
+			       json_string_value(json_object_get(o, "merge")));
+	}
+}
+
 /* Shows once. *running: attempts that live. */
 static int show(struct cli *c, int64_t *running, struct err *e)
 {
@@ -118,10 +137,12 @@ static int show(struct cli *c, int64_t *running, struct err *e)
 	if (!rc && only && json_array_size(v.grids) == 0)
 		rc = err_code(e, EXIT_USAGE, "%s: no grid '%s' in it", c->db, only);
 	json_t *holder = rc ? NULL : store_lock_holder(s.runs);
-	*running = v.n_running + (holder != NULL);
+	json_t *slurm = rc ? NULL : slurm_status(c->db);
+	*running = v.n_running + (holder != NULL) + (int64_t)json_array_size(slurm);
 	if (!rc && c->json) {
 		json_t *o = json_pack("{s:s, s:O, s:O}", "db", c->db, "grids", v.grids, "running", v.running);
 		(void)json_object_set(o, "runner", holder ? holder : json_null());
+		(void)json_object_set(o, "slurm", slurm);
 		(void)cli_print_json(c, o);
 	} else if (!rc) {
 		print_text(&v);
@@ -129,12 +150,14 @@ static int show(struct cli *c, int64_t *running, struct err *e)
 			printf("%s, pid %lld on %s since %s\n", json_string_value(json_object_get(holder, "what")),
 			       (long long)json_integer_value(json_object_get(holder, "pid")), json_string_value(json_object_get(holder, "host")),
 			       json_string_value(json_object_get(holder, "since")));
+		print_slurm(slurm);
 		if (json_array_size(v.grids) == 0)
 			printf("%s: no grid was run\n", c->db);
 		if (cli_flag(c, "cells"))
 			rc = print_cells(&v, only, e);
 	}
 	json_decref(holder);
+	json_decref(slurm);
 	json_decref(v.grids);
 	json_decref(v.running);
 	return rc;

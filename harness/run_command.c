@@ -2,6 +2,7 @@
 #include "run_command.h"
 
 #include "engine_device.h"
+#include "engine_slurm.h"
 #include "provenance.h"
 #include "run_plan.h"
 #include "table.h"
@@ -11,6 +12,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct run_display { const struct cli *cli; struct progress progress; char *what; };
@@ -53,7 +55,7 @@ void run_options_of(struct run_options *o, const struct cli *c)
 	o->again = cli_flag(c, "again") > 0;
 }
 
-static void apply_budget(struct run_options *o, const struct grid_budget *b)
+void run_budget_of(struct run_options *o, const struct grid_budget *b)
 {
 	o->cell_wall_s = b->cell_wall_s;
 	o->grid_wall_s = b->grid_wall_s;
@@ -115,10 +117,19 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	struct run_set set;
 	char device[32];
 	run_options_of(&o, c);
-	apply_budget(&o, &p->grid->budget);
-	if (engine_device(device, o.device, &e) || keep_plan(c, p, &e))
+	run_budget_of(&o, &p->grid->budget);
+	/* the nodes of a cluster have devices of their own */
+	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
+	if ((slurm ? slurm_is_here(&e) : engine_device(device, o.device, &e)) || keep_plan(c, p, &e))
 		return cli_fail(c, &e);
 	run_set_of_plan(&set, p);
+	if (slurm) {
+		int ended = slurm_command(c, p, &set, &o);
+		run_set_release(&set);
+		if (!c->json && cli_flag(c, "wait"))
+			show_tables(c, p, what);
+		return ended;
+	}
 	o.device = device;
 	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
 	struct run_display *d = run_display_new(c, title, &o);

@@ -457,7 +457,8 @@ static int prepare(struct run *r, struct err *e)
 int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *o, struct err *e)
 {
 	struct sigaction before[N_CAUGHT];
-	struct run r = { .plan = plan, .o = o, .out = out, .n_slots = o->jobs > 0 ? o->jobs : 1, .started_s = monotonic_s() };
+	struct run r = { .plan = plan, .o = o, .out = out, .n_slots = o->jobs > 0 ? o->jobs : 1, .started_s = monotonic_s(),
+	                 .no_more = o->record_only };
 	r.store.lock_fd = -1;
 	*out = (struct run_result){ .cells = plan->n_cells };
 	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e))

@@ -52,6 +52,7 @@ struct run_options {
 	struct progress *progress;   /* model/base/progress.h; may be NULL */
 	void (*say)(void *ctx, const char *line); /* one line per state change; may be NULL */
 	void *say_ctx;
+	bool record_only;            /* record the plan, sort out what is missing, start nothing */
 	bool again;                  /* run cells again that diverged (the same bits would diverge again) */
 };
 

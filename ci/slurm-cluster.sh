@@ -1,0 +1,116 @@
+#!/bin/bash
+# slurm-cluster.sh - a Slurm cluster of one node on the loopback interface, in a folder of its own, for tests. As root.
+#   ci/slurm-cluster.sh start DIR     starts munged, slurmctld, slurmd; waits for an idle node; prints what to put in SLURM_CONF
+#   ci/slurm-cluster.sh stop DIR      cancels its jobs, stops its daemons (by their pid files only)
+# Two clusters do not meet: each has free ports and a key of its own. Nothing outside DIR is written.
+. "$(dirname "$0")/lib.sh"
+[ $# -eq 2 ] || die "usage: ci/slurm-cluster.sh start|stop DIR"
+mkdir -p "$2"
+B=$(cd "$2" && pwd)
+export SLURM_CONF=$B/slurm.conf
+
+alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
+free_port() { # FIRST: the first port from there on that nobody listens on
+	local port=$1
+	while ss -Hltn "sport = :$port" | grep -q .; do port=$((port + 1)); done
+	echo "$port"
+}
+
+write_conf() {
+	local host ctld slurmd steps cpus
+	host=$(hostname -s)
+	ctld=$(free_port $((20000 + RANDOM % 5000)))
+	slurmd=$(free_port $((26000 + RANDOM % 5000)))
+	steps=$((32000 + RANDOM % 500))
+	cpus=$(nproc)
+	cat >"$SLURM_CONF" <<CONF
+ClusterName=ablate
+SlurmctldHost=$host(127.0.0.1)
+SlurmUser=root
+SlurmdUser=root
+SlurmctldPort=$ctld
+SlurmdPort=$slurmd
+SrunPortRange=$steps-$((steps + 90))
+# loopback only
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+AuthType=auth/munge
+CredType=cred/munge
+AuthInfo=socket=$B/run/munge.socket.2
+StateSaveLocation=$B/state
+SlurmdSpoolDir=$B/spool
+SlurmctldPidFile=$B/run/slurmctld.pid
+SlurmdPidFile=$B/run/slurmd.pid
+SlurmctldLogFile=$B/log/slurmctld.log
+SlurmdLogFile=$B/log/slurmd.log
+# neither cgroups nor systemd
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+JobAcctGatherType=jobacct_gather/none
+SwitchType=switch/none
+MpiDefault=none
+SchedulerType=sched/backfill
+SchedulerParameters=sched_interval=1,batch_sched_delay=0,bf_interval=1,sched_min_interval=0
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+AccountingStorageType=accounting_storage/none
+JobCompType=jobcomp/none
+MinJobAge=3600
+MaxArraySize=${MAX_ARRAY:-1001}
+JobRequeue=1
+RequeueExit=75
+ReturnToService=2
+KillWait=5
+InactiveLimit=0
+SlurmctldTimeout=30
+SlurmdTimeout=30
+Waittime=0
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus Boards=1 SocketsPerBoard=1 CoresPerSocket=$cpus ThreadsPerCore=1 RealMemory=1000 State=UNKNOWN
+PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
+CONF
+}
+
+start() {
+	[ "$(id -u)" -eq 0 ] || die "needs root"
+	for d in munged slurmctld slurmd sbatch ss; do command -v $d >/dev/null || die "$d is missing: ci/setup.sh slurm"; done
+	getent hosts "$(hostname -s)" >/dev/null || echo "127.0.0.1 $(hostname -s)" >>/etc/hosts
+	mkdir -p "$B"/{munge,state,spool,log,run}
+	chmod 755 "$B"
+	chmod 700 "$B/munge"
+	[ -s "$SLURM_CONF" ] || write_conf
+	[ -s "$B/munge/munge.key" ] || (umask 077; head -c 1024 /dev/urandom >"$B/munge/munge.key")
+	# Daemons hold neither our stdout nor our lock files open.
+	alive "$B/run/munged.pid" || munged --force --key-file="$B/munge/munge.key" --socket="$B/run/munge.socket.2" --num-threads=2 \
+		--pid-file="$B/run/munged.pid" --log-file="$B/log/munged.log" --seed-file="$B/munge/munged.seed" </dev/null >/dev/null 2>&1
+	# -i only where there is no state yet: it starts although state files cannot be read
+	local fresh=-i
+	[ ! -e "$B/state/job_state" ] || fresh=
+	alive "$B/run/slurmctld.pid" || slurmctld $fresh -f "$SLURM_CONF" </dev/null >/dev/null 2>&1
+	alive "$B/run/slurmd.pid" || slurmd -f "$SLURM_CONF" </dev/null >/dev/null 2>&1
+	for _ in $(seq 80); do
+		if sinfo -h -o %t 2>/dev/null | grep -qE '^(idle|mix|alloc)$'; then echo "$SLURM_CONF"; return 0; fi
+		sleep 0.25
+	done
+	sinfo -R >&2 || true
+	tail -5 "$B"/log/*.log >&2 || true
+	die "the node is not idle after 20 s"
+}
+
+stop() {
+	timeout 15 squeue -h -o %i 2>/dev/null | sort -u | xargs -r timeout 15 scancel 2>/dev/null || true
+	local d f p
+	for d in slurmd slurmctld munged; do
+		f=$B/run/$d.pid
+		[ -s "$f" ] || continue
+		p=$(cat "$f")
+		[ "$(cat "/proc/$p/comm" 2>/dev/null)" = $d ] || continue
+		kill "$p" || true
+		for _ in $(seq 50); do kill -0 "$p" 2>/dev/null || break; sleep 0.1; done
+		! kill -0 "$p" 2>/dev/null || echo "slurm-cluster: $d ($p) is still there" >&2
+	done
+}
+
+case $1 in
+start) start ;;
+stop) stop ;;
+*) die "usage: ci/slurm-cluster.sh start|stop DIR" ;;
+esac

@@ -1,0 +1,178 @@
+#!/bin/bash
+# slurm.sh - the Slurm engine on a real cluster of one node: an array on shards, a task killed inside a transaction, a task
+# that is stopped and requeues itself, the merge, and the same bits as a local run. Installs slurm-wlm and munge if it may.
+# ctest: slow
+# ctest: serial
+. "$(dirname "$0")/lib.sh"
+
+CLUSTER=$(mktemp -d "${TMPDIR:-/tmp}/ablate-slurm-XXXXXX")
+cluster() { # started by the first test that needs it
+	[ "$(id -u)" -eq 0 ] || skip "needs root to start daemons"
+	"$SOURCE/ci/setup.sh" slurm >setup.log 2>&1 || skip "slurm-wlm and munge cannot be installed here"
+	"$SOURCE/ci/slurm-cluster.sh" start "$CLUSTER" >start.log 2>&1 || fail "no cluster: $(tail -3 start.log)"
+	export SLURM_CONF=$CLUSTER/slurm.conf
+}
+over() { "$SOURCE/ci/slurm-cluster.sh" stop "$CLUSTER" >/dev/null 2>&1; rm -rf "$CLUSTER"; }
+trap over EXIT
+
+grid() { # STEPS SEEDS > tiny.toml: 2 arms on generated pictures, scored without weights
+	cat >tiny.toml <<TOML
+schema = 1
+[grid]
+name = "tiny"
+seeds = { train = $2, eval = [101] }
+[base]
+data.name = "shapes8"
+net = { kind = "ddpmpp", channels = 32, mult = [1], blocks = 1, attn = [4] }
+train = { steps = $1, batch = 16 }
+disc = { kind = "exp", s0 = 4, s1 = 8 }
+[variants]
+l2 = { set = { "loss.kind" = "l2" } }
+[[chain]]
+name = "arms"
+mode = "one-at-a-time"
+steps = ["l2"]
+[[metric]]
+name = "fid"
+samples = 300
+nfe = [1]
+ref = "shapes8-train"
+extractor = "pixels"
+TOML
+}
+
+# Everything that is a result, whoever made it and in however many lives.
+results() { # DB
+	sql "$1" "SELECT hash, config FROM arm ORDER BY 1; SELECT hash, arm, seed, numerics, dataset FROM cell ORDER BY 1;
+		SELECT cell, chain, ordinal, label, labels FROM grid_cell ORDER BY 1, 2; SELECT cell, state FROM v_attempt ORDER BY 1;
+		SELECT cell, name, nfe, weights, step, eval_seed, protocol, hex, n FROM v_result ORDER BY 1, 2, 3, 6;
+		SELECT DISTINCT a.cell, c.name, c.step, printf('%!.17g', c.value) FROM curve c JOIN attempt a ON a.id = c.attempt ORDER BY 1, 2, 3"
+}
+
+# An sbatch that puts a line into job scripts of tasks: the fault that a test wants.
+faulty_sbatch() { # LINE
+	mkdir -p bin
+	cat >bin/sbatch <<SH
+#!/bin/bash
+script=\${!#}
+case \$script in
+*/task-*.sh) grep -q fault "\$script" || sed -i '2i $1 # fault' "\$script" ;;
+esac
+exec $(command -v sbatch) "\$@"
+SH
+	chmod +x bin/sbatch
+}
+
+test_four_cells_one_killed_inside_a_transaction() {
+	no_sanitizers
+	cluster
+	grid 60 "[1, 2]"
+	run ablate run tiny.toml --db local.db --threads 1
+	exits 0
+	# task 2, first life: SIGKILL at its 90th write to the shard's log of transactions
+	faulty_sbatch "[ \"\$SLURM_ARRAY_TASK_ID\" != 2 ] || export LD_PRELOAD=$SHIM/libshim_write.so SHIM_KILL_AT=90 SHIM_PATH=.db-wal SHIM_COUNTER=$PWD/kills"
+	run env PATH="$PWD/bin:$PATH" "$ABLATE" run tiny.toml --db slurm.db --threads 1 --engine slurm --wait
+	exits 1
+	says err "1 missing"
+	whole slurm.db
+	check test "$(sql slurm.db "SELECT count(DISTINCT cell) FROM attempt WHERE state = 'done'")" = 3
+	# what is missing is submitted again, continues from its checkpoint, and nothing else runs
+	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm --wait
+	exits 0
+	says err "submitted 1 cells"
+	whole slurm.db
+	results local.db >local.txt
+	results slurm.db >merged.txt
+	same local.txt merged.txt
+	check test "$(wc -l <merged.txt)" -gt 100
+	# again: nothing to do, nothing new
+	before=$(sql slurm.db "SELECT count(*) FROM attempt")
+	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm
+	exits 0
+	says err "4 done, 0 missing"
+	check test "$(sql slurm.db "SELECT count(*) FROM attempt")" = "$before"
+	# and the merged database can be made again from its journals
+	run ablate merge --rebuild --db slurm.db
+	exits 0
+	results slurm.db >rebuilt.txt
+	same merged.txt rebuilt.txt
+}
+
+test_a_task_that_is_stopped_requeues_itself_and_goes_on() {
+	cluster
+	grid 600 "[1]"
+	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm
+	exits 0
+	local i job=
+	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
+	for i in $(seq 100); do
+		cat slurm.db-runs/slurm/*/*.db-runs/*/*/journal.jsonl 2>/dev/null | grep -q '"checkpoint"' && break
+		sleep 0.1
+	done
+	check scancel --signal=TERM --batch "${job}_0"
+	run ablate status --db slurm.db
+	says out "slurm $job"
+	# a requeued job waits some time unless told not to
+	for i in $(seq 600); do
+		scontrol update "jobid=${job}_0" StartTime=now 2>/dev/null
+		[ -n "$(squeue -h --me)" ] || break
+		sleep 0.2
+	done
+	check test -z "$(squeue -h --me)"
+	run ablate run tiny.toml --only l2 --db slurm.db --engine slurm
+	exits 0
+	check test "$(sql slurm.db "SELECT group_concat(state) FROM (SELECT state FROM attempt ORDER BY started)")" = stopped,done
+	check test "$(sql slurm.db "SELECT resumed_step > 0 FROM attempt WHERE state = 'done'")" = 1
+	run ablate run tiny.toml --only l2 --db local.db --threads 1
+	results local.db >local.txt
+	results slurm.db >merged.txt
+	same local.txt merged.txt
+}
+
+test_the_same_plan_is_not_submitted_twice() {
+	cluster
+	grid 3000 "[1]"
+	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm --sbatch=--hold --json
+	exits 0
+	says out '"already": false'
+	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm --json
+	exits 0
+	says out '"already": true'
+	run ablate cancel --db slurm.db
+	exits 0
+	for i in $(seq 50); do [ -n "$(squeue -h --me)" ] || break; sleep 0.2; done
+	check test -z "$(squeue -h --me)"
+}
+
+test_a_refusal_is_told_in_its_own_words() {
+	cluster
+	grid 60 "[1]"
+	run ablate run tiny.toml --db slurm.db --engine slurm --sbatch=--partition=nowhere
+	exits 2
+	says err "sbatch refused"
+	says err "partition"
+	check test -z "$(squeue -h --me)"
+}
+
+test_without_slurm_it_is_said_and_nothing_is_written() {
+	grid 60 "[1]"
+	mkdir empty
+	run env PATH="$PWD/empty" "$ABLATE" run tiny.toml --db none.db --engine slurm
+	exits 2
+	says err "sbatch is not installed"
+	check test -z "$(ls -d none.db* 2>/dev/null)"
+}
+
+test_a_controller_that_does_not_answer() {
+	grid 60 "[1]"
+	mkdir bin
+	printf '#!/bin/sh\nexec sleep 60\n' >bin/sbatch
+	chmod +x bin/sbatch
+	local before=$SECONDS
+	run env PATH="$PWD/bin:$PATH" "$ABLATE" run tiny.toml --db none.db --engine slurm
+	exits 2
+	says err "no answer"
+	check test $((SECONDS - before)) -lt 40
+}
+
+run_tests
