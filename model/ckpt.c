@@ -14,6 +14,7 @@
 static const char *const part_names[N_CKPT_PARTS] = { "student", "teacher", "ema", "m", "v" };
 
 enum { KEEP = 2 };
+#define FORMAT "ablate-ckpt-2"
 
 /* "step-00000123.ckpt" -> 123, anything else -> -1 */
 static int64_t step_of(const char *file)
@@ -64,10 +65,10 @@ static void drop_old(const char *dir)
 	}
 }
 
-/* What a checkpoint vouches for: payload, config, seed and step. */
-static void checksum(char hex[SHA256_HEX], const char *payload, const char *config, const char *seed, const char *step)
+/* What a checkpoint vouches for: payload, config, seed, step and the point of the loss curve that is under way. */
+static void checksum(char hex[SHA256_HEX], const char *payload, const char *config, const char *seed, const char *step, const char *curve)
 {
-	SCOPED(free) char *all = xstrfmt("%s\n%s\n%s\n%s", payload, config, seed, step);
+	SCOPED(free) char *all = xstrfmt("%s\n%s\n%s\n%s\n%s", payload, config, seed, step, curve);
 	io_sha256(hex, all, strlen(all));
 }
 
@@ -87,9 +88,10 @@ int ckpt_save(char **path, char sha256[SHA256_HEX], const char *dir, const struc
 		}
 	char payload[SHA256_HEX], check[SHA256_HEX];
 	const char *seed = arena_strfmt(&names, "%" PRIu64, s->seed), *step = arena_strfmt(&names, "%" PRId64, s->step);
+	const char *curve = arena_strfmt(&names, "%a %" PRId64, s->loss_sum, s->loss_steps);
 	safetensors_payload_sha256(payload, tensors, (size_t)n);
-	checksum(check, payload, s->config, seed, step);
-	struct st_meta meta[] = { { "checksum", check }, { "config", s->config }, { "format", "ablate-ckpt-1" }, { "seed", seed }, { "step", step } };
+	checksum(check, payload, s->config, seed, step, curve);
+	struct st_meta meta[] = { { "checksum", check }, { "config", s->config }, { "curve", curve }, { "format", FORMAT }, { "seed", seed }, { "step", step } };
 	char *file = path_of(dir, s->step);
 	int rc = safetensors_write(file, tensors, (size_t)n, meta, sizeof meta / sizeof *meta, NULL, e);
 	free(tensors);
@@ -113,13 +115,14 @@ static int open_checked(struct safetensors **out, const char *path, struct err *
 		return -1;
 	const char *format = safetensors_meta(st, "format"), *want = safetensors_meta(st, "checksum");
 	const char *config = safetensors_meta(st, "config"), *seed = safetensors_meta(st, "seed"), *step = safetensors_meta(st, "step");
+	const char *curve = safetensors_meta(st, "curve");
 	char payload[SHA256_HEX], have[SHA256_HEX];
 	int rc = 0;
-	if (!format || strcmp(format, "ablate-ckpt-1") != 0 || !want || !config || !seed || !step) {
+	if (!format || strcmp(format, FORMAT) != 0 || !want || !config || !seed || !step || !curve) {
 		rc = err_set(e, "%s: not a checkpoint of this program", path);
 	} else {
 		safetensors_sha256(payload, st);
-		checksum(have, payload, config, seed, step);
+		checksum(have, payload, config, seed, step, curve);
 		if (strcmp(want, have) != 0)
 			rc = err_set(e, "%s: damaged: its content does not match its checksum", path);
 	}
@@ -174,6 +177,11 @@ int ckpt_load(struct ckpt_state *s, const char *path, struct err *e)
 			rc = read_part(s->parts[part], s->params, part_names[part], st, e);
 	if (!rc)
 		s->step = strtoll(safetensors_meta(st, "step"), NULL, 10);
+	if (!rc) {
+		char *end;
+		s->loss_sum = strtod(safetensors_meta(st, "curve"), &end);
+		s->loss_steps = strtoll(end, NULL, 10);
+	}
 	safetensors_free(st);
 	return rc;
 }

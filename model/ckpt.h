@@ -1,5 +1,5 @@
-/* ckpt.h - one training state on disk: weights, teacher, EMA, optimizer moments and the step. Randomness is counter-based,
- * so the step is all that resuming needs of it.
+/* ckpt.h - one training state on disk: weights, teacher, EMA, optimizer moments, step, loss since the last curve point. Randomness is
+ * counter-based, so the step is all that resuming needs of it.
  *
  * A checkpoint is a safetensors file DIR/step-%08d.ckpt that exists whole or not at all; its metadata holds the config,
  * the seed, the step and a SHA-256 over all of them and the payload, which loading checks. Loading it and stepping gives the bits of
@@ -20,6 +20,8 @@ struct ckpt_state {
 	int64_t step;
 	uint64_t seed;
 	const char *config;           /* canonical JSON; compared on loading */
+	double loss_sum;              /* of the loss_steps steps since the last point of the curves */
+	int64_t loss_steps;
 };
 
 /* Writes DIR/step-%08d.ckpt and drops all but the newest two. path (heap) and sha256 of the file are returned. */

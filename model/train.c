@@ -254,7 +254,8 @@ static void tell_curve(struct trainer *t, int64_t step)
 
 static struct ckpt_state state_of(struct trainer *t, int64_t step)
 {
-	struct ckpt_state s = { .params = t->params, .step = step, .seed = t->o->seed, .config = t->config_json };
+	struct ckpt_state s = { .params = t->params, .step = step, .seed = t->o->seed, .config = t->config_json,
+	                        .loss_sum = t->loss_sum, .loss_steps = t->loss_steps };
 	memcpy(s.parts, t->parts, sizeof s.parts);
 	return s;
 }
@@ -280,6 +281,8 @@ static int resume(struct train_result *r, struct trainer *t, struct err *e)
 	if (found <= 0)
 		return found;
 	r->step = r->resumed_from = s.step;
+	t->loss_sum = s.loss_sum;
+	t->loss_steps = s.loss_steps;
 	if (strlen(path) >= sizeof r->checkpoint)
 		return err_set(e, "%s: path too long", path);
 	memcpy(r->checkpoint, path, strlen(path) + 1);

@@ -99,6 +99,46 @@ static void expect_same_bits(const char *const *settings)
 	tempdir_remove(b);
 }
 
+struct points { double value[64]; int asked, stop_after; };
+
+static void keep_point(void *ctx, const char *name, int64_t step, double value)
+{
+	if (strcmp(name, "loss") == 0)
+		((struct points *)ctx)->value[step] = value;
+}
+
+static bool stop_after_some(void *ctx)
+{
+	struct points *p = ctx;
+	return p->asked++ == p->stop_after;
+}
+
+/* A run that was stopped between two points of its curve told the mean over the steps since the resumption only. */
+Test(train, curve_points_are_the_same_after_a_stop_between_them)
+{
+	struct run_config c = tiny(NULL);
+	char *a = tempdir_make(), *b = tempdir_make();
+	struct points whole = { .stop_after = -1 }, parts = { .stop_after = 7 };
+	struct train_result r;
+	struct err e = ERR_INIT;
+	struct train_hooks hooks = { .ctx = &whole, .curve = keep_point, .stop = stop_after_some };
+	struct train_options o = { .seed = 3, .dir = a, .threads = 2, .curve_every = 5 };
+	cr_assert_eq(train_run(&r, &c, &o, &hooks, &e), 0, "%s", e.msg);
+	hooks.ctx = &parts;
+	o.dir = b;
+	cr_assert_eq(train_run(&r, &c, &o, &hooks, &e), 0, "%s", e.msg);
+	cr_assert_eq(r.end, TRAIN_STOPPED);
+	cr_assert_eq(r.step, 7);
+	parts.stop_after = -1;
+	cr_assert_eq(train_run(&r, &c, &o, &hooks, &e), 0, "%s", e.msg);
+	cr_assert_eq(r.end, TRAIN_DONE);
+	cr_assert(whole.value[10] > 0);
+	for (int i = 0; i < 64; i++)
+		cr_assert(whole.value[i] == parts.value[i], "step %d: %.17g, resumed %.17g", i, whole.value[i], parts.value[i]);
+	tempdir_remove(a);
+	tempdir_remove(b);
+}
+
 Test(train, same_bits_twice_and_resumed)
 {
 	expect_same_bits(NULL);
