@@ -100,7 +100,7 @@ test_four_cells_one_killed_inside_a_transaction() {
 
 test_a_task_that_is_stopped_requeues_itself_and_goes_on() {
 	cluster
-	grid 600 "[1]"
+	grid 300 "[1]"
 	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm
 	exits 0
 	local i job=
