@@ -1,7 +1,5 @@
 /* table.c - from a study to the cells of a table. */
-#include "table.h"
-
-#include "deviations.h"
+#include "table_private.h"
 
 #include "model/base/io.h"
 
@@ -10,12 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PLUS_MINUS "\xc2\xb1"
-#define MINUS "\xe2\x88\x92"
-
-enum column_kind { COLUMN_METRIC, COLUMN_DELTA, COLUMN_PAPER, COLUMN_PAPER_DELTA, COLUMN_SEEDS, COLUMN_STATE, COLUMN_ARM,
-	COLUMN_PRESET, COLUMN_STEPS, COLUMN_BATCH };
-
 static const struct { const char *key, *head; enum column_kind kind; bool of_metric, numeric; } kinds[] = {
 	{ "delta", "difference", COLUMN_DELTA, true, true }, { "paper", "published", COLUMN_PAPER, true, true },
 	{ "paper-delta", "ours " MINUS " published", COLUMN_PAPER_DELTA, true, true }, { "seeds", "seeds", COLUMN_SEEDS, true, true },
@@ -23,22 +15,7 @@ static const struct { const char *key, *head; enum column_kind kind; bool of_met
 	{ "preset", "preset", COLUMN_PRESET, false, false }, { "steps", "steps", COLUMN_STEPS, false, true },
 	{ "batch", "batch", COLUMN_BATCH, false, true },
 };
-enum { N_KINDS = sizeof kinds / sizeof *kinds, COLS_MAX = 3 * GRID_COLS_MAX, NOTED_ROWS = 12 };
-
-/* What is being filled. */
-struct build {
-	struct table *t;
-	struct study *s;
-	const struct grid_table *def;
-	const struct published *pub;
-	enum column_kind kind[COLS_MAX];
-	const struct plan_row **rows;
-	int n_ours;                     /* rows of the plan; the others are published only */
-	const struct published_value **theirs;
-	struct study_stat *stats;       /* (n_ours, n_cols), of the columns that speak of a metric */
-	int *reference;                 /* per row of ours: the first row of its chain, with which it is compared */
-	int digits[COLS_MAX];           /* decimals of a column's metric */
-};
+enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
 void table_free(struct table *t)
 {
@@ -52,14 +29,6 @@ void table_free(struct table *t)
 void scoped_table(struct table **t)
 {
 	table_free(*t);
-}
-
-static void note(struct table *t, const char *text)
-{
-	for (int i = 0; i < t->n_notes; i++)
-		if (strcmp(t->notes[i], text) == 0)
-			return;
-	VEC_PUSH(t->notes, t->n_notes, t->cap_notes) = arena_strdup(&t->arena, text);
 }
 
 /* --- columns --- */
@@ -186,9 +155,7 @@ static const char *paper_of(const struct build *b)
 	return b->def && strcmp(b->def->paper, "all") != 0 ? b->def->paper : "";
 }
 
-/* The published value that answers to this row: by its label; for a chain's first row and for rows outside chains by
- * the full preset, too. */
-static const struct published_value *published_for(const struct build *b, const struct plan_row *row, const struct metric_ref *ref)
+const struct published_value *table_published(const struct build *b, const struct plan_row *row, const struct metric_ref *ref)
 {
 	if (!b->pub)
 		return NULL;
@@ -230,7 +197,7 @@ static void make_rows(struct build *b)
 		for (int k = 0; k < b->n_ours && !taken; k++) {
 			struct metric_ref ref = { .nfe = v->nfe };
 			snprintf(ref.name, sizeof ref.name, "%s", v->metric);
-			const struct published_value *ours = published_for(b, b->rows[k], &ref);
+			const struct published_value *ours = table_published(b, b->rows[k], &ref);
 			taken = ours && !strcmp(ours->label, v->label) && !strcmp(ours->paper, v->paper);
 		}
 		if (taken)
@@ -244,14 +211,9 @@ static void make_rows(struct build *b)
 
 /* --- numbers --- */
 
-static struct study_stat *stat_at(const struct build *b, int row, int col)
+struct study_stat *table_stat(const struct build *b, int row, int col)
 {
 	return &b->stats[row * b->t->n_cols + col];
-}
-
-static int reference_of(const struct build *b, int row)
-{
-	return b->reference[row];
 }
 
 static void find_references(struct build *b)
@@ -272,7 +234,7 @@ static int make_stats(struct build *b, struct err *e)
 	for (int c = 0; c < b->t->n_cols; c++) {
 		const struct metric_ref *ref = &b->t->cols[c].ref;
 		for (int r = 0; r < b->n_ours; r++)
-			if (study_stat(stat_at(b, r, c), b->s, b->rows[r]->arm, ref, e))
+			if (study_stat(table_stat(b, r, c), b->s, b->rows[r]->arm, ref, e))
 				return err_in(e, "table %s, row %s", b->t->name, b->rows[r]->name);
 	}
 	return 0;
@@ -283,7 +245,7 @@ static int refuse_mixed(const struct build *b, int c, struct err *e)
 	const char *first = NULL;
 	bool mixed = false;
 	for (int r = 0; r < b->n_ours; r++) {
-		const char *p = stat_at(b, r, c)->protocol;
+		const char *p = table_stat(b, r, c)->protocol;
 		mixed = mixed || (first && p && strcmp(first, p) != 0);
 		first = first ? first : p;
 	}
@@ -291,10 +253,10 @@ static int refuse_mixed(const struct build *b, int c, struct err *e)
 		return 0;
 	SCOPED(str) struct str list = { 0 };
 	for (int r = 0; r < b->n_ours; r++) {
-		const char *p = stat_at(b, r, c)->protocol;
+		const char *p = table_stat(b, r, c)->protocol;
 		bool told = !p;
 		for (int k = 0; k < r && !told; k++)
-			told = stat_at(b, k, c)->protocol && strcmp(stat_at(b, k, c)->protocol, p) == 0;
+			told = table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0;
 		if (!told)
 			str_addf(&list, "%s%s (%s)", list.len ? "; " : "", p, b->rows[r]->name);
 	}
@@ -311,7 +273,7 @@ static int decimals(const struct build *b, const struct metric_ref *ref)
 		if (strcmp(r->name, ref->name) || r->nfe != ref->nfe || strcmp(r->weights, ref->weights))
 			continue;
 		for (int k = 0; k < b->n_ours; k++) {
-			const struct study_stat *s = stat_at(b, k, c);
+			const struct study_stat *s = table_stat(b, k, c);
 			if (s->n > 1 && s->sd > 0)
 				sd = fmin(sd, s->sd);
 			if (s->n && isfinite(s->mean))
@@ -331,7 +293,7 @@ static char *signed_text(char buf[48], double x, int d)
 	return buf;
 }
 
-static const char *state_text(struct build *b, const struct study_stat *s)
+const char *table_state_text(struct build *b, const struct study_stat *s)
 {
 	const struct { int n; const char *name; } states[] = { { s->done, "done" }, { s->failed, "failed" }, { s->blocked, "blocked" },
 	                                                       { s->pending, "pending" } };
@@ -352,7 +314,7 @@ static struct table_cell stat_cell(struct build *b, const struct study_stat *s, 
 	struct arena *a = &b->t->arena;
 	if (!s->n) {
 		c.kind = TABLE_STATE;
-		c.text = s->done && s->done == s->asked ? "not scored" : state_text(b, s);
+		c.text = s->done && s->done == s->asked ? "not scored" : table_state_text(b, s);
 		return c;
 	}
 	char mean[40], sd[40] = "";
@@ -388,22 +350,22 @@ static struct table_cell our_cell(struct build *b, int r, int c)
 {
 	const struct plan_arm *arm = &b->s->plan->arms[b->rows[r]->arm];
 	struct table_column *col = &b->t->cols[c];
-	const struct study_stat *s = stat_at(b, r, c);
+	const struct study_stat *s = table_stat(b, r, c);
 	const struct published_value *v;
 	struct table_cell cell;
 	char buf[48];
-	int d = b->digits[c], ref = reference_of(b, r);
+	int d = b->digits[c], ref = b->reference[r];
 	switch (b->kind[c]) {
 	case COLUMN_METRIC:
 		return stat_cell(b, s, d);
 	case COLUMN_DELTA:
 		if (ref == r)
 			return text_cell(s->n ? "reference" : "");
-		return number_cell(b, s->mean - stat_at(b, ref, c)->mean, signed_text(buf, s->mean - stat_at(b, ref, c)->mean, d));
+		return number_cell(b, s->mean - table_stat(b, ref, c)->mean, signed_text(buf, s->mean - table_stat(b, ref, c)->mean, d));
 	case COLUMN_PAPER:
-		return paper_cell(b, published_for(b, b->rows[r], &col->ref));
+		return paper_cell(b, table_published(b, b->rows[r], &col->ref));
 	case COLUMN_PAPER_DELTA:
-		v = published_for(b, b->rows[r], &col->ref);
+		v = table_published(b, b->rows[r], &col->ref);
 		return v ? number_cell(b, s->mean - v->value, signed_text(buf, s->mean - v->value, d)) : number_cell(b, NAN, "");
 	case COLUMN_SEEDS:
 		cell = (struct table_cell){ .kind = TABLE_COUNT, .value = s->n, .sd = NAN, .n = *col->ref.name ? s->n : s->done, .asked = s->asked };
@@ -412,7 +374,7 @@ static struct table_cell our_cell(struct build *b, int r, int c)
 		            : arena_strfmt(&b->t->arena, "%d of %d", cell.n, cell.asked);
 		return cell;
 	case COLUMN_STATE:
-		return text_cell(state_text(b, s));
+		return text_cell(table_state_text(b, s));
 	case COLUMN_ARM:
 		return text_cell(arena_strfmt(&b->t->arena, "%.12s", arm->hash));
 	case COLUMN_PRESET:
@@ -464,127 +426,6 @@ static void fill(struct build *b)
 			mark_best(b, c);
 }
 
-/* --- heads and notes --- */
-
-static void make_heads(struct build *b)
-{
-	int metrics = 0;
-	for (int c = 0; c < b->t->n_cols; c++)
-		metrics += b->kind[c] == COLUMN_METRIC;
-	for (int c = 0; c < b->t->n_cols; c++) {
-		struct table_column *col = &b->t->cols[c];
-		int64_t images = col->ref.samples;
-		for (int r = 0; r < b->n_ours && *col->ref.name; r++)
-			images = stat_at(b, r, c)->images ? stat_at(b, r, c)->images : images;
-		if (b->kind[c] == COLUMN_METRIC) {
-			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
-			col->head = arena_strfmt(&b->t->arena, "%s%s%s", title, *col->ref.weights ? ", " : "", col->ref.weights);
-		} else if (*col->ref.name && (strchr(col->key, ':') || (metrics > 1 && b->kind[c] != COLUMN_SEEDS))) {
-			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
-			col->head = arena_strfmt(&b->t->arena, "%s (%s)", col->head, title);
-		}
-	}
-}
-
-static void spread_note(struct build *b)
-{
-	int least = 0, most = 0;
-	for (int r = 0; r < b->n_ours; r++) {
-		for (int c = 0; c < b->t->n_cols; c++) {
-			const struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
-			if (cell->kind != TABLE_STAT)
-				continue;
-			least = !least || cell->n < least ? cell->n : least;
-			most = cell->n > most ? cell->n : most;
-		}
-	}
-	if (most < 2)
-		return;
-	SCOPED(free) char *range = least == most ? xstrfmt("%d", most) : xstrfmt("%d to %d", least, most);
-	SCOPED(free) char *text = xstrfmt("Mean " PLUS_MINUS " sample standard deviation over %s training seeds; the best complete row is bold.", range);
-	note(b->t, text);
-}
-
-static int deviation_notes(struct build *b, struct err *e)
-{
-	bool papers = b->def && *b->def->paper;
-	for (int c = 0; c < b->t->n_cols; c++)
-		papers = papers || b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA;
-	int alone = 0;
-	for (int r = 0; papers && r < b->n_ours; r++) {
-		/* Within a chain the label says what changes; of a long product the first rows stand for the others. */
-		if (reference_of(b, r) != r && (*b->rows[r]->chain || ++alone > NOTED_ROWS))
-			continue;
-		const struct plan_arm *arm = &b->s->plan->arms[b->rows[r]->arm];
-		const struct deviation *d;
-		const char *preset;
-		int n;
-		if (deviations_of(&d, &n, &preset, &b->t->arena, &arm->config, arm->preset, e))
-			return -1;
-		SCOPED(str) struct str s = { 0 };
-		for (int i = 0; i < n; i++)
-			str_addf(&s, "%s%s = %s (paper: %s)", i ? ", " : "", d[i].key, d[i].ours, d[i].paper);
-		SCOPED(free) char *text = n ? xstrfmt("%s deviates from %s in %d setting%s: %s.", b->rows[r]->label, preset, n, n == 1 ? "" : "s", s.data)
-		                            : NULL;
-		if (text)
-			note(b->t, text);
-	}
-	return 0;
-}
-
-static void paper_notes(struct build *b)
-{
-	for (int c = 0; c < b->t->n_cols; c++) {
-		if (b->kind[c] != COLUMN_PAPER || !b->pub)
-			continue;
-		for (int r = 0; r < b->t->n_rows; r++) {
-			const struct metric_ref *ref = &b->t->cols[c].ref;
-			const struct published_value *v = r < b->n_ours ? published_for(b, b->rows[r], ref)
-				: published_find(b->pub, b->theirs[r]->paper, b->theirs[r]->label, b->theirs[r]->data, ref->name, ref->nfe);
-			if (!v)
-				continue;
-			const char *cite = published_cite(b->pub, v->paper);
-			SCOPED(free) char *text = xstrfmt("Published %s of %s: %s (%s), read from: %s%s", v->metric, v->label, cite ? cite : "", v->paper,
-			                                  v->from, v->confirmed ? "." : "; not confirmed.");
-			note(b->t, text);
-		}
-	}
-}
-
-static void state_notes(struct build *b)
-{
-	int told = 0;
-	for (int r = 0; r < b->n_ours; r++) {
-		const struct study_stat *s = NULL;
-		for (int c = 0; c < b->t->n_cols && !s; c++)
-			s = *b->t->cols[c].ref.name ? stat_at(b, r, c) : NULL;
-		if (!s || (!s->failed && !s->blocked) || ++told > 2 * NOTED_ROWS)
-			continue;
-		SCOPED(free) char *text = xstrfmt("%s: %s%s%s.", b->rows[r]->name, state_text(b, s), *s->reason ? ": " : "", s->reason);
-		note(b->t, text);
-	}
-}
-
-static int make_notes(struct build *b, struct err *e)
-{
-	if (b->def && *b->def->text)
-		note(b->t, b->def->text);
-	spread_note(b);
-	for (int c = 0; c < b->t->n_cols; c++) {
-		const char *protocol = NULL;
-		for (int r = 0; r < b->n_ours && !protocol && b->kind[c] == COLUMN_METRIC; r++)
-			protocol = stat_at(b, r, c)->protocol;
-		SCOPED(free) char *text = protocol ? xstrfmt("%s: protocol %s.", b->t->cols[c].head, protocol) : NULL;
-		if (text)
-			note(b->t, text);
-	}
-	if (deviation_notes(b, e))
-		return -1;
-	paper_notes(b);
-	state_notes(b);
-	return 0;
-}
-
 int table_build(struct table **out, struct study *s, const struct grid_table *def, const struct published *pub,
                 const char *command, struct err *e)
 {
@@ -604,9 +445,9 @@ int table_build(struct table **out, struct study *s, const struct grid_table *de
 	for (int c = 0; !failed && c < t->n_cols; c++)
 		failed = b.kind[c] == COLUMN_METRIC && refuse_mixed(&b, c, e);
 	if (!failed) {
-		make_heads(&b);
+		table_heads(&b);
 		fill(&b);
-		failed = make_notes(&b, e);
+		failed = table_notes(&b, e);
 	}
 	if (failed) {
 		table_free(t);
