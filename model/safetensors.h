@@ -78,10 +78,8 @@ void safetensors_hash(char sha256[SHA256_HEX], const struct st_tensor *tensors, 
 /* The payload hash that writing these tensors would give. */
 void safetensors_payload_sha256(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n);
 
-/* IEEE half and bfloat16 bit patterns. To float is exact; from float rounds to nearest, ties to even, NaN stays NaN. */
+/* IEEE half and bfloat16 bit patterns, exactly. */
 float st_f16_to_f32(uint16_t h);
 float st_bf16_to_f32(uint16_t h);
-uint16_t st_f32_to_f16(float x);
-uint16_t st_f32_to_bf16(float x);
 
 #endif

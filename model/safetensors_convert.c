@@ -1,4 +1,4 @@
-/* safetensors_convert.c - element types to float and double, and the two 16-bit formats both ways. Sources may be
+/* safetensors_convert.c - element types to float and double, 16-bit formats included. Sources may be
  * unaligned, so elements are fetched with memcpy, which the compiler turns into plain loads. */
 #include "model/safetensors.h"
 
@@ -33,28 +33,6 @@ float st_f16_to_f32(uint16_t h)
 	uint32_t scaled = bits_of(from_bits(magnitude) * 0x1p112f);
 	uint32_t special = (h & 0x7c00) == 0x7c00 ? magnitude | 0x7f800000u : scaled;
 	return from_bits(special | (uint32_t)(h & 0x8000) << 16);
-}
-
-uint16_t st_f32_to_bf16(float x)
-{
-	uint32_t b = bits_of(x);
-	if ((b & 0x7fffffffu) > 0x7f800000u)
-		return (uint16_t)(b >> 16 | 0x40); /* quiet, and never an infinity */
-	return (uint16_t)((b + 0x7fffu + (b >> 16 & 1)) >> 16);
-}
-
-uint16_t st_f32_to_f16(float x)
-{
-	uint32_t b = bits_of(x), sign = b >> 16 & 0x8000, a = b & 0x7fffffffu;
-	if (a > 0x7f800000u)
-		return (uint16_t)(sign | 0x7e00);
-	if (a >= 0x477ff000u) /* 65520, the first that rounds to infinity */
-		return (uint16_t)(sign | 0x7c00);
-	if (a < 0x38800000u) { /* below 2^-14: the adder rounds to a multiple of 2^-24 for us */
-		float units = from_bits(a) + 0.5f; /* one ulp of [0.5, 1) is 2^-24 */
-		return (uint16_t)(sign | (bits_of(units) - 0x3f000000u));
-	}
-	return (uint16_t)(sign | (a - 0x38000000u + 0xfffu + (a >> 13 & 1)) >> 13);
 }
 
 #define EACH(type, expr) \

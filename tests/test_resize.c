@@ -1,5 +1,5 @@
 /* test_resize.c - the named resamplings: bicubic against Pillow's bits, bilinear against their definitions, the
- * gradient against differences, bytes from samples. */
+ * gradient against its transpose. */
 #include "formula.h"
 #include "model/base/mem.h"
 #include "model/nets/resize.h"
@@ -84,19 +84,4 @@ Test(resize, names_are_known_or_refused)
 	}
 	cr_assert_eq(resize_by_name(&kind, "bicubic", &e), -1);
 	cr_assert(strstr(e.msg, "torch-bilinear") && e.code == EXIT_USAGE, "%s", e.msg);
-}
-
-Test(u8, rules_differ_by_half_a_level_and_clip)
-{
-	static const float x[] = { -1, -0.9999f, 0, 0.5f / 127.5f, 0.49f / 127.5f, 1, 2, -2, NAN, INFINITY, 0.999f };
-	uint8_t round[11], truncate[11];
-	u8_from_f32(round, x, 11, U8_ROUND);
-	u8_from_f32(truncate, x, 11, U8_TRUNCATE);
-	cr_assert_arr_eq(round, ((uint8_t[]){ 0, 0, 128, 128, 128, 255, 255, 0, 0, 255, 255 }), 11);
-	cr_assert_arr_eq(truncate, ((uint8_t[]){ 0, 0, 127, 128, 127, 255, 255, 0, 0, 255, 254 }), 11);
-	enum u8_rule rule;
-	struct err e = ERR_INIT;
-	cr_assert_eq(u8_rule_by_name(&rule, "truncate", &e), 0);
-	cr_assert_eq(rule, U8_TRUNCATE);
-	cr_assert_eq(u8_rule_by_name(&rule, "ceil", &e), -1);
 }

@@ -79,7 +79,6 @@ MUST_CHECK int cnn_exec_open(struct cnn_exec **out, const struct cnn *net, cnn_l
 void cnn_exec_free(struct cnn_exec *x);
 MUST_CHECK int cnn_work_open(struct cnn_work **out, const struct cnn_exec *x, struct err *e);
 void cnn_work_free(struct cnn_work *w);
-size_t cnn_work_bytes(const struct cnn_work *w);
 
 /* Runs the picture src[h][w][c] of the input's size. */
 void cnn_forward(struct cnn_work *w, const float *src);

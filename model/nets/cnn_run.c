@@ -93,12 +93,6 @@ void cnn_work_free(struct cnn_work *w)
 	free(w);
 }
 
-size_t cnn_work_bytes(const struct cnn_work *w)
-{
-	const struct cnn_exec *x = w->x;
-	return x->arena_bytes + x->grad_bytes + x->temp_bytes + x->temp2_bytes + x->scratch_bytes;
-}
-
 static void execute(const struct cnn_work *w, dnnl_primitive_t p, int n, const dnnl_exec_arg_t *args)
 {
 	dnnl_status_t status = dnnl_primitive_execute(p, w->stream, n, args);

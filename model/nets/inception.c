@@ -128,11 +128,6 @@ bool inception_unit_input(const struct inception *net)
 	return net->unit_input;
 }
 
-const struct cnn *inception_net(const struct inception *net)
-{
-	return &net->net;
-}
-
 /* ---- running ---- */
 
 static void classify(const struct inception *net, float *logits, float *unbiased, const float *features)

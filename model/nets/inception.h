@@ -39,7 +39,6 @@ MUST_CHECK int inception_open(struct inception **out, enum inception_kind kind, 
 void inception_free(struct inception *net);
 int inception_classes(const struct inception *net);
 bool inception_unit_input(const struct inception *net);  /* input range [0,1] rather than [-1,1] */
-const struct cnn *inception_net(const struct inception *net);
 
 /* What to compute for n pictures; NULL = not wanted. logits have the last layer's bias, logits_unbiased do not. */
 struct inception_out {

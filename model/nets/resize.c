@@ -189,19 +189,3 @@ void resize_backward(float *d_src, int sh, int sw, const float *d_dst, int dh, i
 	axis_release(&ys);
 	axis_release(&xs);
 }
-
-int u8_rule_by_name(enum u8_rule *out, const char *name, struct err *e)
-{
-	if (strcmp(name, "round") != 0 && strcmp(name, "truncate") != 0)
-		return err_code(e, EXIT_USAGE, "no uint8 rule '%s'; there are: round, truncate", name);
-	*out = *name == 'r' ? U8_ROUND : U8_TRUNCATE;
-	return 0;
-}
-
-void u8_from_f32(uint8_t *dst, const float *src, size_t n, enum u8_rule rule)
-{
-	for (size_t i = 0; i < n; i++) {
-		float v = rule == U8_ROUND ? src[i] * 127.5f + 128.0f : (src[i] + 1.0f) * 127.5f;
-		dst[i] = v >= 255 ? 255 : v > 0 ? (uint8_t)v : 0; /* NaN fails both comparisons */
-	}
-}

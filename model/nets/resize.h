@@ -28,10 +28,4 @@ void resize_u8(float *dst, int dh, int dw, const uint8_t *src, int sh, int sw, i
 /* The transpose of torch-bilinear: d_src[sh][sw][c] += gradient of dst. */
 void resize_backward(float *d_src, int sh, int sw, const float *d_dst, int dh, int dw, int c);
 
-/* How samples in [-1,1] become bytes: "round" = floor(127.5 x + 128), half up (EDM, ECT); "truncate" =
- * floor(127.5 (x + 1)) (CT, CM); both clip to 0..255 and make NaN 0. They differ by half a grey level. */
-enum u8_rule { U8_ROUND, U8_TRUNCATE };
-MUST_CHECK int u8_rule_by_name(enum u8_rule *out, const char *name, struct err *e);
-void u8_from_f32(uint8_t *dst, const float *src, size_t n, enum u8_rule rule);
-
 #endif
