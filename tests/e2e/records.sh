@@ -1,0 +1,168 @@
+#!/bin/bash
+# records.sh - a real grid of two small cells through the program: run, run again, interrupt, resume, verify, merge,
+# rebuild, export; and what the records refuse.
+# ctest: slow
+. "$(dirname "$0")/lib.sh"
+
+grid() {
+	cat >g.toml <<-END
+	schema = 1
+	[grid]
+	name = "small"
+	seeds = { train = [1, 2], eval = [101], paired = true }
+	[base]
+	preset = "ict-shapes8-ci"
+	train.steps = ${1:-40}
+	train.batch = 4
+	[[metric]]
+	name = "fid"
+	samples = 100
+	nfe = [1]
+	END
+}
+scores() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }
+curves() { sql "$1" "SELECT c.seed, v.name, v.step, printf('%!.17g', v.value) FROM v_curve v JOIN v_attempt a ON a.attempt = v.attempt JOIN cell c ON c.hash = a.cell ORDER BY 1, 2, 3"; }
+
+test_run_and_run_again() {
+	grid
+	run ablate run g.toml --json
+	exits 0
+	says out '"done": 2'
+	says err "2 cells: 2 done"
+	check test "$(sql ablate.db "SELECT count(*) FROM attempt a JOIN env v ON v.hash = a.env WHERE json_extract(v.json, '$.threads') > 0 AND json_extract(v.json, '$.libraries.oneDNN') IS NOT NULL")" -eq 2
+	check test "$(sql ablate.db "SELECT count(*) FROM input WHERE role = 'dataset'")" -eq 2
+	check test "$(sql ablate.db "SELECT count(*) FROM output WHERE role = 'picture@1'")" -eq 2
+	run ablate run g.toml
+	exits 0
+	says err "2 cells: 2 cached"
+	run ablate status
+	exits 0
+	says out "2 cells, 2 done"
+	id=$(sql ablate.db "SELECT min(id) FROM attempt")
+	run ablate show "${id:0:8}" --json
+	exits 0
+	says out "\"id\": \"$id\""
+	run ablate export --csv
+	exits 0
+	lines_of out 3
+	run ablate export --tensorboard tb
+	check test "$(ls tb | wc -l)" -eq 2
+	run ablate verify "${id:0:8}"
+	exits 0
+	says out "1 passed, 0 failed, 0 inconclusive"
+	check test "$(sql ablate.db "SELECT count(*) FROM verify WHERE equal = 1 AND n > 50")" -eq 1
+	check test "$(sql ablate.db "SELECT count(*) FROM v_result")" -eq 2
+	# other seeds are other cells: what is compared with them differs
+	other=$(sql ablate.db "SELECT id FROM attempt WHERE cell <> (SELECT cell FROM attempt WHERE id = '$id')")
+	run ablate verify "$id" --with "$other"
+	exits 2
+	run ablate verify --sample 100%
+	exits 0
+	says out "2 passed"
+}
+
+test_interrupted_and_killed_it_ends_with_the_same_bits() {
+	local k
+	grid 400
+	run ablate run g.toml --db whole.db
+	exits 0
+	# a step takes milliseconds: several lives, each ended another way
+	for k in INT KILL TERM; do
+		"$ABLATE" run g.toml --db parts.db >/dev/null 2>parts.err & pid=$!
+		sleep 1.2
+		kill -$k $pid
+		code=0; wait $pid || code=$?
+		case $k in
+		INT) [ $code -eq 130 ] || [ $code -eq 0 ] || fail "exit $code" ;;
+		TERM) [ $code -eq 143 ] || [ $code -eq 0 ] || fail "exit $code" ;;
+		esac
+	done
+	run ablate resume --db parts.db
+	exits 0
+	check test "$(sql parts.db "SELECT count(*) FROM attempt WHERE state IN ('stopped', 'lost')")" -ge 1
+	scores whole.db >a; scores parts.db >b; same a b
+	curves whole.db >a; curves parts.db >b; same a b
+	run ablate merge --rebuild --db parts.db
+	exits 0
+	says out "identical to before"
+	run ablate merge --db all.db whole.db parts.db
+	exits 0
+	scores all.db >b; scores whole.db >a; same a b
+}
+
+test_two_runs_on_one_database() {
+	grid 2000
+	"$ABLATE" run g.toml >/dev/null 2>first.err & pid=$!
+	for _ in $(seq 100); do [ -s ablate.db-runs/lock ] && break; sleep 0.05; done
+	sleep 0.3
+	run ablate run g.toml
+	exits 5
+	lines_of err 1
+	says err "ablate run g.toml"
+	run ablate status --json
+	exits 0
+	run ablate cancel
+	exits 0
+	code=0; wait $pid || code=$?
+	check test "$code" -eq 143
+	says first.err "ablate cancel"
+	run ablate status
+	says out "stopped"
+}
+
+test_what_the_records_refuse() {
+	grid
+	run ablate status
+	exits 5
+	says err "no such database"
+	run ablate status --db newer.db
+	sqlite3 newer.db "PRAGMA application_id = $((0x41424C54)); PRAGMA user_version = 99; CREATE TABLE t(x);"
+	before=$(sha256sum <newer.db)
+	for command in "run g.toml" status "merge x.jsonl" "export"; do
+		run ablate $command --db newer.db
+		exits 5
+		lines_of err 1
+		says err "newer ablate"
+	done
+	check test "$before" = "$(sha256sum <newer.db)"
+	echo "no database at all, but long enough to be one; sixteen bytes are looked at, and a hundred are read ............." >text.db
+	run ablate run g.toml --db text.db
+	exits 5
+	says err "not a database"
+	run ablate verify --sample 5%
+	exits 5
+	run ablate merge nothing.jsonl
+	exits 5
+	sed -i 's/train.steps/train.stpes/' g.toml
+	run ablate run g.toml --db typo.db
+	exits 2
+	says err "train.steps"
+	check test ! -e typo.db
+	check test ! -e typo.db-runs
+}
+
+test_a_database_locked_by_another_program() {
+	grid
+	run ablate run g.toml
+	exits 0
+	( echo "BEGIN EXCLUSIVE;"; sleep 13; echo "COMMIT;" ) | sqlite3 ablate.db & locker=$!
+	sleep 0.5
+	run ablate merge ablate.db-runs
+	exits 5
+	lines_of err 1
+	says err "locked by another program"
+	wait $locker
+	run ablate merge ablate.db-runs
+	exits 0
+}
+
+test_a_folder_that_cannot_be_written() {
+	grid
+	read_only_folder ro
+	run ablate run g.toml --db ro/a.db
+	exits 5
+	lines_of err 1
+	says err "ro/a.db"
+}
+
+run_tests
