@@ -3,6 +3,7 @@
 
 #include "blas.h"
 #include "model/base/mem.h"
+#include "singular.h"
 
 #include <float.h>
 #include <math.h>
@@ -92,27 +93,6 @@ static void triangle_of(double *r, double *a, int m, int n)
 	free(work);
 }
 
-/* Bidiagonal form, then its singular values by the qd iteration: dgesdd without vectors, minus its copies. */
-static double sum_of_singular(double *a, int m, int n)
-{
-	static const int zero = 0, one = 1;
-	int lwork = 64 * (m + n), info;
-	size_t s = (size_t)n;
-	double *d = xmalloc(sizeof *d * s), *e = xcalloc(s, sizeof *e), *tau = xmalloc(sizeof *tau * 2 * s);
-	double *work = xmalloc(sizeof *work * (size_t)lwork), none = 0, sum = 0;
-	blas()->gebrd(&m, &n, a, &m, d, e, tau, tau + n, work, &lwork, &info);
-	blas()->bdsqr("U", &n, &zero, &zero, &zero, d, e, &none, &one, &none, &one, &none, &one, work, &info);
-	if (info)
-		BUG("singular values did not converge: %d", info);
-	for (int i = n; i-- > 0;) /* smallest first */
-		sum += d[i];
-	free(d);
-	free(e);
-	free(tau);
-	free(work);
-	return sum;
-}
-
 static void transpose(double *out, const double *a, int m, int n)
 {
 	for (int64_t i = 0; i < m; i++)
@@ -140,7 +120,7 @@ double linalg_nuclear(double *a, int m, int n)
 		tall = triangle;
 		rows = cols;
 	}
-	double sum = sum_of_singular(tall, rows, cols);
+	double sum = singular_sum(tall, rows, cols);
 	free(turned);
 	free(triangle);
 	return sum;
