@@ -21,7 +21,7 @@ char *xstrfmt(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((malloc, ret
 void *xaligned(size_t n) __attribute__((malloc, returns_nonnull));
 
 /* SCOPED(free) char *p = ...;  the variable's destructor runs at the end of its scope, also on `return err_set()`. */
-#define SCOPED(kind) __attribute__((cleanup(scoped_##kind)))
+#define SCOPED(kind) __attribute__((cleanup(scoped_##kind), unused)) /* unused: a held lock is never read */
 void scoped_free(void *pp);     /* any heap pointer */
 void scoped_file(FILE **f);     /* FILE *: closed, result ignored: only for files being read */
 void scoped_fd(int *fd);        /* int fd: closed if >= 0 */
