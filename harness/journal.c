@@ -6,13 +6,16 @@
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <math.h>
 #include <pthread.h>
 #include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BATCH_BYTES 65536
@@ -28,7 +31,7 @@ struct journal {
 	int64_t size, lines;       /* of the file, whole lines only */
 	double written_s;          /* when the batch was last written */
 	SHA2_CTX sha;
-	bool sealed;
+	bool sealed, given_up;     /* given_up: another process ended the attempt; this is its own attempt now */
 	struct err failure;        /* the first failed write: the file takes nothing more */
 };
 
@@ -64,6 +67,87 @@ static struct journal *new_journal(int fd, const char *path)
 	return j;
 }
 
+static int append_bytes(const char *bytes, size_t n, void *ctx)
+{
+	str_addn(ctx, bytes, n);
+	return 0;
+}
+
+/* --- a late finisher: its attempt was taken for lost by a machine that no longer saw its signs of life --- */
+
+static int copy_line(struct journal *j, struct str *out, const char *line, size_t n, const char *id)
+{
+	json_t *o = json_loadb(line, n, 0, NULL);
+	const char *type = json_string_value(json_object_get(o, "t"));
+	if (type && strcmp(type, "attempt") == 0)
+		(void)json_object_set_new(o, "id", json_string(id));
+	int rc = o && !json_dump_callback(o, append_bytes, out, JSON_COMPACT | JSON_REAL_PRECISION(17)) ? 0 : -1;
+	json_decref(o);
+	str_addc(out, '\n');
+	j->lines++;
+	return rc;
+}
+
+/* What else lies in the attempt's folder: checkpoints, pictures, log. */
+static void share_files(const char *from, const char *to)
+{
+	DIR *d = opendir(from);
+	for (struct dirent *entry; d && (entry = readdir(d));) {
+		SCOPED(free) char *a = xstrfmt("%s/%s", from, entry->d_name);
+		SCOPED(free) char *b = xstrfmt("%s/%s", to, entry->d_name);
+		if (entry->d_type == DT_REG && strcmp(entry->d_name, "journal.jsonl") != 0 && strcmp(entry->d_name, "cancel") != 0)
+			(void)!link(a, b); /* a convenience: the records name them by content */
+	}
+	if (d)
+		(void)closedir(d);
+}
+
+/* Files what it has written so far as an attempt of its own, in a folder beside the old one, and goes on there. */
+static int become_own_attempt(struct journal *j, struct err *e)
+{
+	char id[HOST_UUID];
+	SCOPED(str) struct str old = { 0 };
+	SCOPED(str) struct str own = { 0 };
+	SCOPED(free) char *copy = xstrdup(j->path);
+	SCOPED(free) char *old_dir = xstrdup(dirname(copy));
+	SCOPED(free) char *parent = xstrdup(old_dir);
+	SCOPED(free) char *dir = xstrfmt("%s/%s", dirname(parent), host_uuid(id));
+	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", dir);
+	if (io_read(&old, j->path, SIZE_MAX, e) || io_mkdirs(dir, e))
+		return -1;
+	j->lines = 0;
+	for (size_t at = 0; at < (size_t)j->size;) {
+		size_t n = (size_t)((const char *)memchr(old.data + at, '\n', (size_t)j->size - at) - old.data) - at;
+		if (copy_line(j, &own, old.data + at, n, id))
+			return err_code(e, EXIT_RECORD, "%s: cannot be copied", j->path);
+		at += n + 1;
+	}
+	for (size_t i = 0; i < j->batch.len; i++)
+		j->lines += j->batch.data[i] == '\n';
+	SCOPED(fd) int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_code(e, EXIT_RECORD, "%s: cannot create: %s", path, strerror(errno));
+	if (take_lock(fd, path, e) || io_write_all(fd, own.data, own.len, path, e))
+		return -1;
+	share_files(old_dir, dir);
+	(void)close(j->fd);
+	free(j->path);
+	j->fd = fd;
+	fd = -1;
+	j->path = xstrdup(path);
+	j->size = (int64_t)own.len;
+	SHA256Init(&j->sha);
+	SHA256Update(&j->sha, (const uint8_t *)own.data, own.len);
+	j->given_up = true;
+	return 0;
+}
+
+static bool was_given_up(const struct journal *j)
+{
+	struct stat st;
+	return !j->given_up && fstat(j->fd, &st) == 0 && st.st_size > j->size;
+}
+
 /* Writes the batch; after a failure cuts the file back to whole lines and stays failed. */
 static int write_batch(struct journal *j, bool sync, struct err *e)
 {
@@ -72,8 +156,8 @@ static int write_batch(struct journal *j, bool sync, struct err *e)
 			*e = j->failure;
 		return -1;
 	}
-	int rc = 0;
-	if (j->batch.len) {
+	int rc = j->batch.len && was_given_up(j) ? become_own_attempt(j, &j->failure) : 0;
+	if (!rc && j->batch.len) {
 		rc = io_write_all(j->fd, j->batch.data, j->batch.len, j->path, &j->failure);
 		if (rc && ftruncate(j->fd, j->size))
 			(void)err_in(&j->failure, "and cannot be cut back to its last whole line");
@@ -90,12 +174,6 @@ static int write_batch(struct journal *j, bool sync, struct err *e)
 	j->size += (int64_t)j->batch.len;
 	j->batch.len = 0;
 	j->written_s = monotonic_s();
-	return 0;
-}
-
-static int append_bytes(const char *bytes, size_t n, void *ctx)
-{
-	str_addn(ctx, bytes, n);
 	return 0;
 }
 
@@ -334,6 +412,11 @@ static json_t *end_line(const struct journal_end *end)
 static int seal_locked(struct journal *j, struct err *e)
 {
 	char hex[SHA256_HEX];
+	if (!*j->failure.msg && was_given_up(j) && become_own_attempt(j, &j->failure)) {
+		if (e)
+			*e = j->failure;
+		return -1;
+	}
 	SHA2_CTX sha = j->sha;
 	uint8_t digest[SHA256_DIGEST_LENGTH];
 	SHA256Update(&sha, (const uint8_t *)str_text(&j->batch), j->batch.len);

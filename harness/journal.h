@@ -10,6 +10,9 @@
  *   {"t":"seal","lines":N,"sha256":HEX}                the last line: number and SHA-256 of all lines before it
  * The first lines are env, arm, cell and attempt, so that a journal can be merged anywhere.
  *
+ * When another process has meanwhile ended the attempt (on a machine that saw no sign of life for longer than the lease),
+ * the writer goes on as an attempt of its own in a folder beside the old one: a late result is filed, nothing is mixed.
+ *
  * The writer holds a lock on the file as long as it lives, which is how others know that it does. Lines are written
  * whole: after a failed write the file is cut back to its last whole line. What decides (start, checkpoint, metric,
  * end) is synced to disk; curve points wait up to a second in memory. All functions may be called from any thread. */

@@ -8,6 +8,7 @@
 #include "tmpdir.h"
 
 #include <criterion/criterion.h>
+#include <glob.h>
 #include <math.h>
 #include <signal.h>
 #include <string.h>
@@ -220,6 +221,41 @@ Test(journal, a_change_after_the_seal_is_found)
 	cr_assert_eq(journal_check_seal(path, &e), -1);
 	cr_assert_eq(err_exit_code(&e), EXIT_RECORD);
 	cr_assert(strstr(e.msg, "changed after it was sealed"), "%s", e.msg);
+}
+
+/* Taken for lost by another machine, while it only was slow. */
+Test(journal, a_late_finisher_files_its_result_as_its_own_attempt)
+{
+	OK(io_mkdirs(TMP("cell/one"), &e));
+	char *path = TMP("cell/one/journal.jsonl");
+	struct journal *j;
+	struct journal_head h = head("id-1");
+	OK(journal_create(&j, path, &h, &e));
+	write_some(j);
+	OK(io_write_atomic(TMP("cell/one/samples@1.png"), "x", 1, &e));
+	FILE *f = fopen(path, "a");
+	(void)fputs("{\"t\":\"end\",\"state\":\"lost\",\"reason\":\"not heard of\",\"ended\":\"2026-01-01T00:00:00.000Z\"}\n", f);
+	(void)fclose(f);
+	journal_curve(j, "loss", 11, 0.5);
+	OK(journal_beat(j, 11, &e));
+	struct journal_end end = JOURNAL_END_INIT;
+	end.state = "done";
+	OK(journal_end(j, &end, &e));
+	journal_close(j);
+	struct db *db = new_db("late.db");
+	(void)take(db, path);
+	glob_t g;
+	cr_assert_eq(glob(TMP("cell/*-*/journal.jsonl"), 0, NULL, &g), 0);
+	cr_assert_eq(g.gl_pathc, 1);
+	OK(journal_check_seal(g.gl_pathv[0], &e));
+	(void)take(db, g.gl_pathv[0]);
+	cr_assert_eq(count(db, "SELECT count(*) FROM attempt WHERE id = 'id-1' AND state = 'lost'"), 1);
+	cr_assert_eq(count(db, "SELECT count(*) FROM attempt WHERE id <> 'id-1' AND state = 'done' AND length(journal) = 64"), 1);
+	cr_assert_eq(count(db, "SELECT count(*) FROM curve c JOIN attempt a ON a.id = c.attempt WHERE a.state = 'done'"), 21);
+	cr_assert_eq(count(db, "SELECT count(*) FROM curve c JOIN attempt a ON a.id = c.attempt WHERE a.state = 'lost'"), 20);
+	cr_assert(io_exists(xstrfmt("%.*s/samples@1.png", (int)strlen(g.gl_pathv[0]) - 14, g.gl_pathv[0])));
+	OK(db_check(db, &e));
+	db_close(db);
 }
 
 static void rejected(const char *lines, const char *says)
