@@ -192,6 +192,13 @@ struct stats_diff stats_prediction(double a, const double *b, int n)
 
 enum { EXACT_MAX = 1 << 18 };
 
+/* Relabelings to draw where there are too many: 2^24 random bits in all, so that thousands of values take a second. */
+static int64_t draws(int n)
+{
+	int64_t k = ((int64_t)1 << 24) / n;
+	return k < 4096 ? 4096 : k < EXACT_MAX ? k : EXACT_MAX;
+}
+
 /* Number of ways to choose k of n, capped just above EXACT_MAX. */
 static int64_t choose(int n, int k)
 {
@@ -212,7 +219,7 @@ static bool not_above(double sum, double observed, double scale)
 
 static double sign_flips(const double *d, int n, double observed, double scale)
 {
-	int64_t total = n <= 18 ? (int64_t)1 << n : EXACT_MAX, hits = 0;
+	int64_t total = n <= 18 ? (int64_t)1 << n : draws(n), hits = 0;
 	for (int64_t k = 0; k < total; k++) {
 		uint32_t bits[4] = { 0 };
 		double sum = 0;
@@ -253,13 +260,14 @@ static double splits(double *x, int n, int m, double observed, double scale)
 		free(pick);
 		return (double)hits / (double)total;
 	}
-	for (int64_t k = 0; k < EXACT_MAX; k++) {
+	total = draws(n);
+	for (int64_t k = 0; k < total; k++) {
 		double sum = 0;
 		for (int i = 0; i < n; i++)
 			sum += x[k ? rng_permute((uint64_t)i, (uint64_t)all, 0, RNG_EVAL, (uint32_t)k) : (uint64_t)i];
 		hits += not_above(sum, observed, scale);
 	}
-	return (double)hits / EXACT_MAX;
+	return (double)hits / (double)total;
 }
 
 double stats_permutation_p(const double *a, int n, const double *b, int m, bool paired, double theta)

@@ -49,7 +49,7 @@ struct stats_diff stats_prediction(double a, const double *b, int n);
 
 /* One-sided permutation p of H0 "candidate - baseline >= theta": the share of relabelings (all sign flips of the pairs
  * when paired, else all splits) whose mean difference is not above the observed one. Exact up to 2^18 relabelings, else
- * 2^18 - 1 drawn with Philox (seed 0) plus the observed one. */
+ * 4096 to 2^18 (fewer for more values) drawn with Philox (seed 0), the observed one among them. */
 double stats_permutation_p(const double *a, int n, const double *b, int m, bool paired, double theta);
 
 /* Holm: significant[i] = hypothesis i is rejected when all `n` are tested together, each at its own alpha[i]. */
