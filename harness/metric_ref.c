@@ -42,7 +42,8 @@ int metric_refs_of_grid(struct metric_ref *out, int max, const struct grid *g)
 		int n_names = grid_metric_outputs(names, &g->metrics[i]);
 		for (int k = 0; k < n_names; k++) {
 			for (int j = 0; j < g->metrics[i].n_nfe && n < max; j++) {
-				out[n] = (struct metric_ref){ .nfe = g->metrics[i].nfe[j], .samples = g->metrics[i].samples };
+				out[n] = (struct metric_ref){ .nfe = g->metrics[i].nfe[j], .samples = g->metrics[i].samples,
+				                                    .least = g->metrics[i].agg == AGG_MIN3 };
 				(void)snprintf(out[n++].name, sizeof out->name, "%s", names[k]);
 			}
 		}
@@ -58,7 +59,7 @@ int metric_ref_of_grid(struct metric_ref *out, const struct grid *g, const char 
 		return -1;
 	for (int i = 0; i < n && !out->samples; i++)
 		if (strcmp(all[i].name, out->name) == 0 && (out->nfe < 0 || all[i].nfe == out->nfe))
-			out->samples = all[i].samples;
+			out->samples = all[i].samples, out->least = all[i].least;
 	return 0;
 }
 

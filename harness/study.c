@@ -133,7 +133,7 @@ static void take_score(struct study *s, struct study_cell *c, struct db_rows *r,
 	const char *known = t->protocol;
 	struct study_score x = { .name = again(s, &t->name, db_text(r, 1)), .nfe = (int)db_int(r, 2),
 		.weights = again(s, &t->weights, db_text(r, 3)), .step = db_int(r, 4), .protocol = again(s, &t->protocol, db_text(r, 5)),
-		.value = db_real(r, 6), .n = db_int(r, 7), .lo = db_real(r, 8), .hi = db_real(r, 9), .evals = 1 };
+		.value = db_real(r, 6), .least = db_real(r, 6), .n = db_int(r, 7), .lo = db_real(r, 8), .hi = db_real(r, 9), .evals = 1 };
 	if (known != t->protocol)
 		io_sha256(t->protocol_hash, t->protocol, strlen(t->protocol));
 	str_addf(hashed, "%.20s %s %d %s %lld %.16s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step, t->protocol_hash, db_text(r, 10));
@@ -141,6 +141,7 @@ static void take_score(struct study *s, struct study_cell *c, struct db_rows *r,
 		struct study_score *old = &c->scores[i];
 		if (same_score(old, &x)) { /* a further evaluation seed */
 			old->value += (x.value - old->value) / ++old->evals;
+			old->least = isnan(old->value) ? NAN : fmin(old->least, x.least);
 			return;
 		}
 	}
@@ -313,7 +314,7 @@ int study_stat(struct study_stat *out, struct study *s, int arm, const struct me
 			                "seeds the same way", ref->name, s->plan->arms[arm].hash, t.protocol, x->protocol);
 		t.protocol = x->protocol;
 		t.images = x->n;
-		t.value[t.n] = x->value;
+		t.value[t.n] = ref->least ? x->least : x->value;
 		t.seed[t.n++] = c->seed;
 	}
 	if (t.n) {

@@ -17,6 +17,7 @@ struct metric_ref {
 	char name[64], weights[16]; /* weights "" = those that the arm's sample.weights says */
 	int nfe;                    /* -1 = not said: the only one there is */
 	int64_t samples;            /* 0 = not said */
+	bool least;                 /* agg = "min3": the papers' rule, the least of the evaluation seeds; tables only */
 };
 /* Exit 2 for what is no metric reference. */
 MUST_CHECK int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e);
@@ -34,6 +35,7 @@ struct study_score {            /* of one cell, at one training step */
 	int nfe, evals;         /* evals: evaluation seeds averaged */
 	int64_t step, n;        /* n: images scored; 0 = unknown */
 	double value;           /* mean over evaluation seeds; NAN if one of them is */
+	double least;           /* the least of them */
 	double lo, hi;          /* interval over samples, of the first evaluation seed; NAN = none */
 };
 

@@ -26,7 +26,8 @@ void table_heads(struct build *b)
 			images = table_stat(b, r, c)->images ? table_stat(b, r, c)->images : images;
 		if (b->kind[c] == COLUMN_METRIC) {
 			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
-			col->head = arena_strfmt(&b->t->arena, "%s%s%s", title, *col->ref.weights ? ", " : "", col->ref.weights);
+			col->head = arena_strfmt(&b->t->arena, "%s%s%s%s", title, *col->ref.weights ? ", " : "", col->ref.weights,
+			                         col->ref.least ? " (paper rule: least of the evaluations)" : "");
 		} else if (*col->ref.name && (strchr(col->key, ':') || (metrics > 1 && b->kind[c] != COLUMN_SEEDS))) {
 			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
 			col->head = arena_strfmt(&b->t->arena, "%s (%s)", col->head, title);

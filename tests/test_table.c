@@ -77,6 +77,21 @@ Test(table, means_are_over_evaluation_seeds_first_and_the_last_step_counts)
 	done(&s);
 }
 
+Test(table, the_papers_rule_is_the_least_of_the_evaluations_and_says_so)
+{
+	SCOPED(str) struct str toml = { 0 };
+	const char *at_nfe = strstr(fixture_grid, "nfe = [1, 2]");
+	str_addn(&toml, fixture_grid, (size_t)(at_nfe - fixture_grid));
+	str_add(&toml, "agg = \"min3\"\n");
+	str_add(&toml, at_nfe);
+	struct setup s = setup(str_text(&toml), fixture_default);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", e));
+	NEAR(at(t, 0, "fid@1")->value, 10.016666666666667, 1e-12); /* without the second evaluation's 0.1 */
+	cr_assert_str_eq(t->cols[0].head, "FID-10k, 1 step (paper rule: least of the evaluations)");
+	done(&s);
+}
+
 Test(table, failed_blocked_and_missing_cells_are_shown_as_such)
 {
 	struct setup s = setup(fixture_grid, fixture_default);
