@@ -16,6 +16,7 @@ struct blas {
 	             const int *ldc);
 	void (*syrk)(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha, const double *a,
 	             const int *lda, const double *beta, double *c, const int *ldc);
+	void (*potrf)(const char *uplo, const int *n, double *a, const int *lda, int *info);
 	void (*pstrf)(const char *uplo, const int *n, double *a, const int *lda, int *piv, int *rank, const double *tol,
 	              double *work, int *info);
 	void (*geqrf)(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,

@@ -76,26 +76,37 @@ int fid_side_of_moments(struct fid_side *out, struct moments *m, const char *nam
 	return 0;
 }
 
+/* even = (sigma + sigma^T) / 2, tile by tile because one of the two is read across; returns their largest difference. */
+static double make_even(double *even, const double *sigma, int64_t d)
+{
+	enum { TILE = 32 };
+	double worst = 0;
+	for (int64_t i0 = 0; i0 < d; i0 += TILE)
+		for (int64_t j0 = 0; j0 < d; j0 += TILE)
+			for (int64_t i = i0; i < i0 + TILE && i < d; i++)
+				for (int64_t j = j0; j < j0 + TILE && j < d; j++) {
+					double a = sigma[i * d + j], b = sigma[j * d + i];
+					worst = fmax(worst, fabs(a - b));
+					even[i * d + j] = 0.5 * (a + b);
+				}
+	return worst;
+}
+
 int fid_side_of_sigma(struct fid_side *out, const double *mu, const double *sigma, int d, int64_t n, const char *name,
                       struct err *e)
 {
 	size_t d2 = (size_t)d * (size_t)d;
 	if (check_finite(mu, (size_t)d, "mu", name, e) || check_finite(sigma, d2, "sigma", name, e))
 		return -1;
-	double top = 0, worst = 0;
-	for (int64_t i = 0; i < d; i++) {
+	double top = 0;
+	for (int64_t i = 0; i < d; i++)
 		top = fmax(top, fabs(sigma[i * (d + 1)]));
-		for (int64_t j = 0; j < i; j++)
-			worst = fmax(worst, fabs(sigma[i * d + j] - sigma[j * d + i]));
-	}
+	SCOPED(free) double *even = xmalloc(sizeof *even * d2);
+	double worst = make_even(even, sigma, d);
 	if (!(worst <= SIGMA_SLACK * top))
 		return err_set(e, "%s: sigma is not symmetric: elements differ by up to %.3g (largest variance %.3g)", name, worst, top);
 	SCOPED(fid_side) struct fid_side s = { .d = d, .n = n, .mu = xmalloc(sizeof *s.mu * (size_t)d) };
-	SCOPED(free) double *even = xmalloc(sizeof *even * d2);
 	memcpy(s.mu, mu, sizeof *mu * (size_t)d);
-	for (int64_t i = 0; i < d; i++)
-		for (int64_t j = 0; j < d; j++)
-			even[i * d + j] = 0.5 * (sigma[i * d + j] + sigma[j * d + i]);
 	if (factorise(&s, even, name, e))
 		return -1;
 	*out = s;
