@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 static const struct opt options[] = {
-	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate; may be repeated" },
+	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate" },
 	{ .name = "reason", .letter = 'm', .kind = OPT_STRING, .arg = "TEXT", .help = "of accept: why the baseline may move" },
 	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "folder of the baselines (default results/baselines)" },
 	PLAN_OPTIONS,

@@ -15,7 +15,7 @@
 
 static const struct opt options[] = {
 	{ .name = "values", .kind = OPT_STRING, .arg = "FILE.toml", .help = "judge values in a file; needs no grid and no database" },
-	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate; may be repeated" },
+	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate" },
 	{ .name = "junit", .kind = OPT_STRING, .arg = "FILE.xml", .help = "write the verdicts and cells as JUnit XML" },
 	{ .name = "power", .kind = OPT_FLAG, .help = "say what the gates can resolve with the measured spread" },
 	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of the baselines (default results/baselines)" },

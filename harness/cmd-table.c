@@ -10,7 +10,7 @@
 #include <string.h>
 
 static const struct opt options[] = {
-	{ .name = "table", .letter = 't', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this [[table]]; may be repeated" },
+	{ .name = "table", .letter = 't', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this [[table]]" },
 	{ .name = "format", .letter = 'f', .kind = OPT_STRING, .arg = "terminal|md|latex|tex|csv|json", .help = "how it is written" },
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "write one table; the extension chooses the format" },
 	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "write every table in the formats it declares to DIR" },
