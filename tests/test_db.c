@@ -80,11 +80,10 @@ Test(db, views_run)
 	struct db *db = open_new(TMP("views.db"));
 	static const char *const views[] = { "v_result", "v_attempt", "v_cell_status", "v_curve", "v_arm", "v_paper", "v_schema" };
 	for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
-		char *sql = xstrfmt("SELECT count(*) FROM %s", views[i]);
+		char *sql = FMT("SELECT count(*) FROM %s", views[i]);
 		int64_t n;
 		OK(db_int_of(&n, -1, db, &e, sql, ""));
 		cr_assert_geq(n, 0);
-		free(sql);
 	}
 	db_close(db);
 }
@@ -240,7 +239,7 @@ Test(db, eight_writers_lose_nothing, .timeout = 60)
 			struct db *mine;
 			if (db_open(&mine, path, DB_WRITE, &e))
 				_exit(1);
-			char *name = xstrfmt("w%d", w);
+			char *name = FMT("w%d", w);
 			for (int i = 0; i < EACH; i++)
 				if (db_begin(mine, &e) || db_exec(mine, &e, "INSERT INTO curve VALUES('u', ?, ?, 1.0)", "si", name, (int64_t)i) ||
 				    db_commit(mine, &e))
@@ -286,7 +285,7 @@ Test(db, the_mean_and_spread_of_an_arm_are_over_training_seeds)
 	OK(db_exec(db, &e, "INSERT INTO arm VALUES(?, '{}')", "s", arm));
 	static const double values[3][2] = { { 1e8 + 1, 1e8 + 3 }, { 1e8 + 4, 1e8 + 4 }, { 1e8 + 5, 1e8 + 7 } }; /* means 2, 4, 6 */
 	for (int s = 0; s < 3; s++) {
-		char hash[SHA256_HEX], *id = xstrfmt("u%d", s);
+		char hash[SHA256_HEX], *id = FMT("u%d", s);
 		io_sha256(hash, &s, sizeof s);
 		OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, ?, 1, 'd')", "ssi", hash, arm, (int64_t)s));
 		OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES(?, ?, 1, 'done', 'now')", "ss", id, hash));

@@ -41,9 +41,9 @@ static struct db *filled(void)
 Test(export, csv_and_jsonl)
 {
 	struct db *db = filled();
-	struct str s = { 0 };
+	SCOPED(str) struct str s = { 0 };
 	OK(export_results(db, EXPORT_CSV, false, collect, &s, &e));
-	char *want = xstrfmt("cell,arm,seed,numerics,dataset,labels,name,nfe,weights,step,eval_seed,value,hex,lo,hi,n,protocol\r\n"
+	char *want = FMT("cell,arm,seed,numerics,dataset,labels,name,nfe,weights,step,eval_seed,value,hex,lo,hi,n,protocol\r\n"
 	                     "%s,%s,7,1,d,\"no \"\"EMA\"\", twice\",fid,1,ema,10,101,0.1,0x1.999999999999ap-4,,inf,10,p\r\n", hash, hash);
 	cr_assert_str_eq(s.data, want);
 	s.len = 0;
@@ -55,7 +55,7 @@ Test(export, csv_and_jsonl)
 Test(export, sql_makes_an_equal_database)
 {
 	struct db *db = filled(), *again;
-	struct str s = { 0 };
+	SCOPED(str) struct str s = { 0 };
 	char a[SHA256_HEX], b[SHA256_HEX];
 	OK(export_sql(db, collect, &s, &e));
 	OK(dump_sha256(a, db, &e));
@@ -81,7 +81,7 @@ Test(export, tensorboard_records)
 	cr_assert_eq(n, 1);
 	glob_t g;
 	cr_assert_eq(glob(TMP("tb/no__EMA_,_twice-seed7-aaaaaaaa/events.out.tfevents.*"), 0, NULL, &g), 0);
-	struct str s = { 0 };
+	SCOPED(str) struct str s = { 0 };
 	OK(io_read(&s, g.gl_pathv[0], 1 << 20, &e));
 	size_t at = 0;
 	int records = 0;
@@ -97,6 +97,7 @@ Test(export, tensorboard_records)
 	static const unsigned char head[] = { 24, 0, 0, 0, 0, 0, 0, 0, 0xa3, 0x7f, 0x4b, 0x22 };
 	cr_assert_arr_eq(s.data, head, 12);
 	cr_assert(memmem(s.data, s.len, "brain.Event:2", 13) && memmem(s.data, s.len, "train/loss", 10) && memmem(s.data, s.len, "score/fid@1 ema", 15));
+	globfree(&g);
 	db_close(db);
 }
 
@@ -109,4 +110,5 @@ Test(bench_store, loses_nothing, .timeout = 60)
 	cr_assert_eq(json_integer_value(json_object_get(ingest, "lost")), 0);
 	cr_assert_eq(json_integer_value(json_object_get(ingest, "rows")), 8000);
 	cr_assert_gt(json_number_value(json_object_get(ingest, "rows_per_s")), 0);
+	json_decref(o);
 }

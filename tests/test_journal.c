@@ -122,7 +122,7 @@ static char *dump(struct db *db)
 				str_addf(&s, "%s|", db_text(&rows, c) ? db_text(&rows, c) : "NULL");
 		OK(db_done(&rows, &e));
 	}
-	return str_detach(&s);
+	return tmpdir_keep(str_detach(&s));
 }
 
 Test(journal, order_and_parts_make_no_difference)
@@ -133,7 +133,7 @@ Test(journal, order_and_parts_make_no_difference)
 	(void)take(x, two);
 	/* y sees the second file first, and the first file grow byte range by byte range */
 	(void)take(y, two);
-	struct str text = { 0 };
+	SCOPED(str) struct str text = { 0 };
 	OK(io_read(&text, one, 1 << 20, &e));
 	struct ingest in = { .db = y };
 	struct journal_scan scan = { 0 };
@@ -153,7 +153,7 @@ Test(journal, order_and_parts_make_no_difference)
 Test(journal, a_torn_last_line_is_left_out_and_told)
 {
 	char *path = a_journal("torn.jsonl", "id-1", false);
-	struct str text = { 0 };
+	SCOPED(str) struct str text = { 0 };
 	OK(io_read(&text, path, 1 << 20, &e));
 	for (size_t cut = 1; cut < 30; cut++) {
 		char *part = TMP("part.jsonl");
@@ -212,7 +212,7 @@ Test(journal, a_living_writer_is_seen)
 Test(journal, a_change_after_the_seal_is_found)
 {
 	char *path = a_journal("edit.jsonl", "id-1", true);
-	struct str text = { 0 };
+	SCOPED(str) struct str text = { 0 };
 	OK(io_read(&text, path, 1 << 20, &e));
 	char *digit = memmem(text.data, text.len, "\"hi\":9", 6);
 	cr_assert_not_null(digit);
@@ -253,14 +253,15 @@ Test(journal, a_late_finisher_files_its_result_as_its_own_attempt)
 	cr_assert_eq(count(db, "SELECT count(*) FROM attempt WHERE id <> 'id-1' AND state = 'done' AND length(journal) = 64"), 1);
 	cr_assert_eq(count(db, "SELECT count(*) FROM curve c JOIN attempt a ON a.id = c.attempt WHERE a.state = 'done'"), 21);
 	cr_assert_eq(count(db, "SELECT count(*) FROM curve c JOIN attempt a ON a.id = c.attempt WHERE a.state = 'lost'"), 20);
-	cr_assert(io_exists(xstrfmt("%.*s/samples@1.png", (int)strlen(g.gl_pathv[0]) - 14, g.gl_pathv[0])));
+	cr_assert(io_exists(FMT("%.*s/samples@1.png", (int)strlen(g.gl_pathv[0]) - 14, g.gl_pathv[0])));
+	globfree(&g);
 	OK(db_check(db, &e));
 	db_close(db);
 }
 
 static void rejected(const char *lines, const char *says)
 {
-	char *start = xstrfmt("{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n{\"t\":\"cell\",\"hash\":\"%s\",\"arm\":\"%s\",\"seed\":1,\"numerics\":1,"
+	char *start = FMT("{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n{\"t\":\"cell\",\"hash\":\"%s\",\"arm\":\"%s\",\"seed\":1,\"numerics\":1,"
 	                      "\"dataset\":\"d\"}\n{\"t\":\"attempt\",\"v\":1,\"id\":\"u\",\"cell\":\"%s\",\"n\":1,\"started\":\"s\"}\n%s", hash_a,
 	                      hash_c, hash_a, hash_c, lines);
 	struct db *db = new_db("bad.db");
@@ -315,19 +316,20 @@ Test(journal, a_full_disk_leaves_whole_lines)
 	end.state = "done";
 	cr_assert_eq(journal_end(j, &end, &e), -1);
 	journal_close(j);
-	struct str text = { 0 };
+	SCOPED(str) struct str text = { 0 };
 	OK(io_read(&text, path, 1 << 20, &e));
 	cr_assert_gt(text.len, 1000);
 	cr_assert_eq(text.data[text.len - 1], '\n');
 	json_t *found;
 	OK(journal_find(&found, path, "beat", &e));
 	cr_assert_not_null(found);
+	json_decref(found);
 }
 
 Test(journal, a_killed_writer_leaves_whole_lines_and_no_lock, .timeout = 30)
 {
 	for (int round = 0; round < 20; round++) {
-		char *path = xstrfmt("%s/kill-%d.jsonl", tmpdir(), round);
+		char *path = FMT("%s/kill-%d.jsonl", tmpdir(), round);
 		pid_t pid = fork();
 		if (pid == 0) {
 			struct journal *j;

@@ -72,7 +72,7 @@ static void refused(struct store *s, const char *path, const char *says)
 
 static char *content(struct store *s)
 {
-	char *hex = xmalloc(SHA256_HEX);
+	char *hex = tmpdir_keep(xmalloc(SHA256_HEX));
 	OK(dump_sha256(hex, s->db, &e));
 	return hex;
 }
@@ -81,14 +81,22 @@ static char *results(struct store *s)
 {
 	char *t;
 	OK(db_text_of(&t, s->db, &e, "SELECT group_concat(seed || '=' || hex || '/' || attempt, ' ') FROM (SELECT * FROM v_result ORDER BY seed)", ""));
-	return t;
+	return tmpdir_keep(t);
+}
+
+/* The reference is taken over. */
+static int record(struct store *s, json_t *lines)
+{
+	int rc = store_record(s, lines, &e);
+	json_decref(lines);
+	return rc;
 }
 
 Test(merge, takes_each_shard_once_in_any_order)
 {
 	char id[HOST_UUID], *paths[8];
 	for (int i = 0; i < 8; i++)
-		paths[i] = shard(xstrfmt("shard-%d", i), i + 1, true, id);
+		paths[i] = shard(FMT("shard-%d", i), i + 1, true, id);
 	struct store s = open_store("a.db"), t = open_store("b.db");
 	for (int i = 0; i < 8; i++) {
 		cr_assert_gt(merge(&s, paths[i]).rows, 30);
@@ -103,6 +111,7 @@ Test(merge, takes_each_shard_once_in_any_order)
 	OK(db_int_of(&n, 0, s.db, &e, "SELECT count(*) FROM shard", ""));
 	cr_assert_eq(n, 8);
 	OK(db_text_of(&before, s.db, &e, "SELECT name FROM artifact", ""));
+	(void)tmpdir_keep(before);
 	cr_assert_str_eq(before, "a.ckpt", "one file, two names: the smaller, in any order");
 	store_close(&s);
 	store_close(&t);
@@ -113,14 +122,15 @@ Test(merge, a_rebuilt_database_is_the_same)
 	char id[HOST_UUID];
 	struct store s = open_store("a.db");
 	for (int i = 0; i < 4; i++)
-		(void)merge(&s, shard(xstrfmt("shard-%d", i), i + 1, i != 2, id));
+		(void)merge(&s, shard(FMT("shard-%d", i), i + 1, i != 2, id));
 	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}]", "t", "verify", "id", "v", "a", id, "b", id, "scope", "bits", "equal", 1,
 	                          "n", 7, "created", "now");
-	OK(store_record(&s, lines, &e));
+	OK(record(&s, lines));
 	char *before = content(&s);
 	store_close(&s);
 	struct rebuild_result r;
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
+	(void)tmpdir_keep(r.old_path);
 	cr_assert_eq(r.journals, 4);
 	cr_assert_str_eq(r.before, before);
 	cr_assert_str_eq(r.after, before);
@@ -131,11 +141,13 @@ Test(merge, a_rebuilt_database_is_the_same)
 	/* and from nothing */
 	cr_assert_eq(unlink(TMP("a.db")), 0);
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
+	(void)tmpdir_keep(r.old_path);
 	cr_assert_str_eq(r.after, before);
 	cr_assert_str_eq(r.before, "");
 	/* and from a damaged one */
 	OK(io_write_atomic(TMP("a.db"), "SQLite format 3 and then nothing of the kind, for more than a hundred bytes, which is what a header has", 103, &e));
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
+	(void)tmpdir_keep(r.old_path);
 	cr_assert_str_eq(r.after, before);
 }
 
@@ -143,7 +155,7 @@ Test(merge, a_shard_edited_by_hand_is_refused)
 {
 	char id[HOST_UUID], *path = shard("shard", 1, true, id);
 	struct store s = open_store("a.db");
-	struct str text = { 0 };
+	SCOPED(str) struct str text = { 0 };
 	OK(io_read(&text, path, 1 << 20, &e));
 	char *value = memmem(text.data, text.len, "\"loss\":1.0", 10);
 	cr_assert_not_null(value);
@@ -163,7 +175,7 @@ Test(merge, another_machine_may_say_more_later)
 {
 	char id[HOST_UUID], *path = shard("shard", 1, true, id);
 	struct store s = open_store("a.db");
-	struct str text = { 0 };
+	SCOPED(str) struct str text = { 0 };
 	OK(io_read(&text, path, 1 << 20, &e));
 	char *part = TMP("part");
 	OK(io_write_atomic(part, text.data, text.len / 2, &e));
@@ -194,6 +206,7 @@ Test(merge, one_bad_shard_of_several_takes_none)
 	store_close(&s);
 	struct rebuild_result again;
 	OK(merge_rebuild(&again, TMP("a.db"), &e));
+	(void)tmpdir_keep(again.old_path);
 	cr_assert_eq(again.journals, 0, "no file of it was kept either");
 }
 
@@ -202,7 +215,7 @@ Test(merge, a_database_is_a_shard_with_and_without_its_run_folder)
 	char id[HOST_UUID];
 	struct store s = open_store("a.db"), t = open_store("b.db"), u = open_store("c.db");
 	for (int i = 0; i < 3; i++)
-		(void)merge(&s, shard(xstrfmt("shard-%d", i), i + 1, true, id));
+		(void)merge(&s, shard(FMT("shard-%d", i), i + 1, true, id));
 	store_close(&s);
 	cr_assert_gt(merge(&t, TMP("a.db")).rows, 90);
 	cr_assert_eq(merge(&t, TMP("a.db-runs")).rows, 0);
@@ -215,6 +228,7 @@ Test(merge, a_database_is_a_shard_with_and_without_its_run_folder)
 	store_close(&u);
 	struct rebuild_result r;
 	OK(merge_rebuild(&r, TMP("c.db"), &e));
+	(void)tmpdir_keep(r.old_path);
 	cr_assert_str_eq(r.after, before);
 	store_close(&t);
 }
@@ -234,23 +248,25 @@ Test(store, the_ledger_is_cut_back_to_whole_lines)
 {
 	struct store s = open_store("a.db");
 	json_t *lines = json_pack("[{s:s, s:s, s:s}]", "t", "arm", "hash", arm, "config", "{}");
-	OK(store_record(&s, lines, &e));
+	OK(record(&s, lines));
 	FILE *f = fopen(TMP("a.db-runs/ledger.jsonl"), "a");
 	(void)fputs("{\"t\":\"arm\",\"ha", f);
 	(void)fclose(f);
-	OK(store_record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2026"), &e));
+	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2026")));
 	/* the same grid seen earlier elsewhere: the smaller date stays */
-	OK(store_record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2025"), &e));
-	OK(store_record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2027"), &e));
+	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2025")));
+	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2027")));
 	char *created;
 	OK(db_text_of(&created, s.db, &e, "SELECT created FROM grid", ""));
+	(void)tmpdir_keep(created);
 	cr_assert_str_eq(created, "2025");
 	/* refused by the database: not in the ledger either */
 	e = ERR_INIT;
-	cr_assert_eq(store_record(&s, json_pack("[{s:s, s:s, s:s}]", "t", "arm", "hash", arm, "config", "{\"x\":1}"), &e), -1);
+	cr_assert_eq(record(&s, json_pack("[{s:s, s:s, s:s}]", "t", "arm", "hash", arm, "config", "{\"x\":1}")), -1);
 	char *before = content(&s);
 	store_close(&s);
 	struct rebuild_result r;
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
+	(void)tmpdir_keep(r.old_path);
 	cr_assert_str_eq(r.after, before);
 }

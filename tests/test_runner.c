@@ -39,21 +39,21 @@ static char *beside_me(const char *name)
 	cr_assert_gt(n, 0);
 	exe[n] = '\0';
 	strrchr(exe, '/')[1] = '\0';
-	return xstrfmt("%s%s", exe, name);
+	return FMT("%s%s", exe, name);
 }
 
 /* Appends a cell with this config; the same config and seed give the same hashes. */
 static void cell(const char *config, int64_t seed)
 {
 	int i = plan.n_cells++;
-	char *text = xstrfmt("%s %lld", config, (long long)seed);
+	char *text = FMT("%s %lld", config, (long long)seed);
 	io_sha256(hashes[i][0], text, strlen(text));
 	io_sha256(hashes[i][1], config, strlen(config));
 	cells[i] = (struct run_cell){ .cell = hashes[i][0], .arm = hashes[i][1], .config = config, .dataset = "none", .seed = seed,
 	                              .numerics = 1, .label = "arm", .steps = 10 };
 	rows[i] = (struct run_row){ .cell = i, .chain = "", .label = "arm", .ordinal = i };
 	plan.n_rows = plan.n_cells;
-	plan.hash = xstrfmt("plan-of-%d-%s", plan.n_cells, hashes[i][0]);
+	plan.hash = FMT("plan-of-%d-%s", plan.n_cells, hashes[i][0]);
 }
 
 static void setup(void)
@@ -88,7 +88,7 @@ static char *text(const char *sql)
 	OK(db_open(&db, options.db, DB_READ, &e));
 	OK(db_text_of(&t, db, &e, sql, ""));
 	db_close(db);
-	return t;
+	return tmpdir_keep(t);
 }
 
 Test(runner, makes_all_cells_and_skips_them_the_second_time)
@@ -274,7 +274,7 @@ Test(runner, cancel_is_a_file)
 	pid_t canceller = fork();
 	if (canceller == 0) {
 		(void)usleep(300000);
-		_exit(io_write_atomic(xstrfmt("%s-runs/cancel", options.db), "", 0, NULL));
+		_exit(io_write_atomic(FMT("%s-runs/cancel", options.db), "", 0, NULL));
 	}
 	struct run_result r = run();
 	(void)waitpid(canceller, NULL, 0);

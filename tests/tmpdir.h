@@ -27,7 +27,14 @@ static inline const char *tmpdir(void)
 	return tmpdir_path;
 }
 
-/* Heap text; leaks in tests are not worth a line. */
-#define TMP(name) xstrfmt("%s/%s", tmpdir(), name)
+/* Heap text that lives as long as the process: freeing each path would hide what a test says. */
+static inline char *tmpdir_keep(char *text)
+{
+	static char **kept;
+	static int n, cap;
+	return VEC_PUSH(kept, n, cap) = text;
+}
+#define FMT(...) tmpdir_keep(xstrfmt(__VA_ARGS__))
+#define TMP(name) tmpdir_keep(xstrfmt("%s/%s", tmpdir(), name))
 
 #endif
