@@ -1,7 +1,7 @@
 #!/bin/bash
 # setup.sh - install the Debian packages that are missing, and only those. As root, or through sudo. Needs no network when
 # nothing is missing.
-#   ci/setup.sh [SET...]     sets: build run test (the default), fuzz, slurm, valgrind, browser, mpi; all
+#   ci/setup.sh [SET...]     sets: build run test (the default), fetch, fuzz, slurm, valgrind, browser, mpi; all
 #   ci/setup.sh --list       the table below, checked against this machine
 . "$(dirname "$0")/lib.sh"
 
@@ -28,6 +28,7 @@ run        dataset-fashion-mnist   the data set of the quickstart study
 test       libcriterion-dev        the test framework
 test       sqlite3                 end-to-end tests look into databases from outside
 test       golang-github-burntsushi-toml-dev  the public toml-test suite: documents that a TOML parser must read or refuse
+fetch      curl                    weights over https, only when `ablate weights fetch` is asked to
 fuzz       clang                   libFuzzer
 fuzz       libclang-rt-14-dev      its run-time library
 slurm      slurm-wlm               end-to-end test of the Slurm engine: a cluster of one node
