@@ -12,6 +12,17 @@ cluster() { # started by the first test that needs it
 	"$SOURCE/ci/slurm-cluster.sh" start "$CLUSTER" >start.log 2>&1 || fail "no cluster: $(tail -3 start.log)"
 	export SLURM_CONF=$CLUSTER/slurm.conf
 }
+# Nothing in the queue; a client that fails on a busy machine is no answer.
+queue_empty() { local q; q=$(squeue -h --me 2>/dev/null) && [ -z "$q" ]; }
+until_queue_empty() { # SECONDS [JOB]: JOB is started at once when it waits to be requeued
+	local until=$((SECONDS + $1))
+	until queue_empty; do
+		[ $SECONDS -lt $until ] || fail "still in the queue: $(squeue -h --me)"
+		[ $# -lt 2 ] || scontrol update "jobid=$2" StartTime=now 2>/dev/null
+		sleep 0.2
+	done
+}
+teardown() { [ -z "${SLURM_CONF-}" ] || scancel --me 2>/dev/null; }
 over() { "$SOURCE/ci/slurm-cluster.sh" stop "$CLUSTER" >/dev/null 2>&1; rm -rf "$CLUSTER"; }
 trap over EXIT
 
@@ -105,7 +116,7 @@ test_a_task_that_is_stopped_requeues_itself_and_goes_on() {
 	exits 0
 	local i job=
 	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
-	for i in $(seq 100); do
+	for i in $(seq 600); do
 		cat slurm.db-runs/slurm/*/*.db-runs/*/*/journal.jsonl 2>/dev/null | grep -q '"checkpoint"' && break
 		sleep 0.1
 	done
@@ -113,12 +124,7 @@ test_a_task_that_is_stopped_requeues_itself_and_goes_on() {
 	run ablate status --db slurm.db
 	says out "slurm $job"
 	# a requeued job waits some time unless told not to
-	for i in $(seq 600); do
-		scontrol update "jobid=${job}_0" StartTime=now 2>/dev/null
-		[ -n "$(squeue -h --me)" ] || break
-		sleep 0.2
-	done
-	check test -z "$(squeue -h --me)"
+	until_queue_empty 240 "${job}_0"
 	run ablate run tiny.toml --only l2 --db slurm.db --engine slurm
 	exits 0
 	check test "$(sql slurm.db "SELECT group_concat(state) FROM (SELECT state FROM attempt ORDER BY started)")" = stopped,done
@@ -140,8 +146,7 @@ test_the_same_plan_is_not_submitted_twice() {
 	says out '"already": true'
 	run ablate cancel --db slurm.db
 	exits 0
-	for i in $(seq 50); do [ -n "$(squeue -h --me)" ] || break; sleep 0.2; done
-	check test -z "$(squeue -h --me)"
+	until_queue_empty 60
 }
 
 test_a_refusal_is_told_in_its_own_words() {
@@ -151,7 +156,7 @@ test_a_refusal_is_told_in_its_own_words() {
 	exits 2
 	says err "sbatch refused"
 	says err "partition"
-	check test -z "$(squeue -h --me)"
+	check queue_empty
 }
 
 test_without_slurm_it_is_said_and_nothing_is_written() {
