@@ -18,7 +18,7 @@ until_queue_empty() { # SECONDS [JOB]: JOB is started at once when it waits to b
 	local until=$((SECONDS + $1))
 	until queue_empty; do
 		[ $SECONDS -lt $until ] || fail "still in the queue: $(squeue -h --me)"
-		[ $# -lt 2 ] || scontrol update "jobid=$2" StartTime=now 2>/dev/null
+		[ $# -lt 2 ] || [ "$(squeue -h -j "$2" -t PD -o %r 2>/dev/null)" != BeginTime ] || scontrol update "jobid=$2" StartTime=now 2>/dev/null
 		sleep 0.2
 	done
 }
