@@ -50,11 +50,12 @@ static int list(struct cli *c)
 static int check(struct cli *c)
 {
 	json_t *all = json_array();
-	int code = EXIT_OK;
+	int code = EXIT_OK, checked = 0;
 	for (const struct weights_row *row = weights_rows; row->name; row++) {
 		if (c->n_args > 1 ? strcmp(c->args[1], row->name) != 0 : !weights_here(row))
 			continue;
 		struct err e = ERR_INIT;
+		checked++;
 		bool official = false;
 		char sha256[SHA256_HEX] = "";
 		const char *state = "damaged";
@@ -67,6 +68,8 @@ static int check(struct cli *c)
 		else
 			show(row, state, *sha256 ? sha256 : NULL);
 	}
+	if (checked == 0)
+		cli_say(c, "no weights are here; `ablate weights list` shows what is known");
 	if (c->json && code == EXIT_OK)
 		return cli_print_json(c, json_pack("{s:o}", "weights", all));
 	json_decref(all);

@@ -7,9 +7,11 @@
 #include "tempdir.h"
 
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static char *dir;
 
@@ -135,6 +137,30 @@ Test(weights, nothing_is_fetched_without_an_address)
 	struct err e = ERR_INIT;
 	cr_assert_eq(weights_fetch(row_of("inception-keras"), true, &e), -1);
 	cr_assert(strstr(e.msg, "ablate weights import inception-keras"), "%s", e.msg);
+}
+
+/* A program named curl that writes what it is told to, or fails: what comes from the network is judged, and nothing is left. */
+Test(weights, a_download_that_is_not_the_published_file_is_thrown_away)
+{
+	static const char script[] = "#!/bin/sh\nwhile [ \"$1\" != --output ]; do [ \"$1\" = =http ] && exit 9; shift; done\n"
+	                             "echo not weights > \"$2\"\ncase $3 in https://*vgg.pth) exit 0;; *) exit 22;; esac\n";
+	SCOPED(free) char *curl = tempdir_file(dir, "curl", script, sizeof script - 1);
+	SCOPED(free) char *path = xstrfmt("%s:%s", dir, getenv("PATH"));
+	cr_assert(chmod(curl, 0755) == 0 && setenv("PATH", path, 1) == 0);
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_fetch(row_of("lpips-vgg"), true, &e), -1);
+	cr_assert(strstr(e.msg, "SHA-256 is") && strstr(e.msg, row_of("lpips-vgg")->sha256), "%s", e.msg);
+	cr_assert_eq(weights_fetch(row_of("lpips-alex"), true, &e), -1);
+	cr_assert(strstr(e.msg, "curl failed (exit 22)"), "%s", e.msg);
+	SCOPED(free) char *folder = xstrfmt("%s/weights", dir);
+	struct dirent **list;
+	int n = scandir(folder, &list, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		cr_assert(*list[i]->d_name == '.', "%s was left behind", list[i]->d_name);
+		free(list[i]);
+	}
+	cr_assert_eq(n, 2);
+	free(list);
 }
 
 /* The extractor: a picture's features through the whole path, from a file of weights. */
