@@ -85,7 +85,7 @@ static char *weights_of(const struct run_config *c, const char *name)
 {
 	const struct weights_row *row = NULL;
 	struct err e = ERR_INIT;
-	if (c->loss.kind != LOSS_LPIPS || weights_row_find(&row, name, &e))
+	if (!config_needs_lpips(c) || weights_row_find(&row, name, &e))
 		return NULL;
 	return weights_path(row);
 }

@@ -65,7 +65,7 @@ bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struc
 	for (int i = 0; i < arm->n_needs; i++)
 		if (lacks_weights(reason, size, arm->needs[i]) || lacks_data(reason, size, arm->needs[i]))
 			return true;
-	if (c->loss.kind == LOSS_LPIPS && (lacks_weights(reason, size, "lpips-vgg-backbone") || lacks_weights(reason, size, "lpips-vgg")))
+	if (config_needs_lpips(c) && (lacks_weights(reason, size, "lpips-vgg-backbone") || lacks_weights(reason, size, "lpips-vgg")))
 		return true;
 	if (lacks_file(reason, size, "net.init", c->net.init) ||
 	    (c->method.kind == METHOD_CD && lacks_file(reason, size, "cd.teacher", c->cd.teacher)))

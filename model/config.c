@@ -30,7 +30,7 @@ static const struct knob knobs[] = {
 	{ "ect.stage_steps", KNOB_INT, AT(ect.stage_steps), 1, 1e9, NULL, "25000", "steps", "length of an ECT stage", "ect run_ecm.sh: 250 ticks of 12.8 kimg at batch 128" },
 	{ "ema.decay", KNOB_DOUBLE, AT(ema.decay), 0, 1, NULL, "0.9999", "", "EMA decay of the student weights that are sampled from", "jcm cfg:50; iCT table 6 (0.99993)" },
 	{ "loss.c", KNOB_EXPR, AT(loss.c), 0, 1e6, NULL, "0.00054*sqrt(d)", "", "constant c of Pseudo-Huber; d = channels*height*width", "iCT section 3.3" },
-	{ "loss.kind", KNOB_CHOICE, AT(loss.kind), NONE, "pseudo-huber|lpips|l2|l1|lpips-classifier|huber-pixel", "pseudo-huber", "", "metric d(student, teacher); lpips-classifier uses the taps of the in-tree classifier; huber-pixel is the element-wise form of public reproductions", "iCT section 3.3; Song 2023" },
+	{ "loss.kind", KNOB_CHOICE, AT(loss.kind), NONE, "pseudo-huber|lpips|l2|l1|lpips-classifier|huber-pixel|lpips-average", "pseudo-huber", "", "metric d(student, teacher); lpips is VGG16 at 224x224, lpips-average the same with average pools (consistency_models); lpips-classifier uses the taps of the in-tree classifier; huber-pixel is the element-wise form of public reproductions", "iCT section 3.3; Song 2023" },
 	{ "loss.reduce", KNOB_CHOICE, AT(loss.reduce), NONE, "sum|mean", "sum", "", "l2 and l1 over an image: sum (iCT) or mean (CT code)", "jcm losses.py:350-355" },
 	{ "method.kind", KNOB_CHOICE, AT(method.kind), NONE, "ct|ect|cd", "ct", "", "consistency training, easy consistency tuning, or consistency distillation", "Song 2023; ECT" },
 	{ "net.attn", KNOB_INTS, AT(net.attn), 1, 1024, NULL, "[16]", "pixels", "resolutions with self-attention", "jcm cfg:46-74" },
@@ -369,6 +369,11 @@ int config_finish(struct run_config *c, struct err *e)
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
 		return usage(e, "method.kind = \"cd\" needs cd.teacher, the diffusion weights to distil");
 	return 0;
+}
+
+bool config_needs_lpips(const struct run_config *c)
+{
+	return c->loss.kind == LOSS_LPIPS || c->loss.kind == LOSS_LPIPS_AVERAGE;
 }
 
 /* ---- text, JSON, hash ------------------------------------------------------------------------------------------- */

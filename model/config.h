@@ -25,7 +25,7 @@
 
 enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD };
 enum net_kind { NET_DDPMPP, NET_NCSNPP, NET_ADM };
-enum loss_kind { LOSS_PSEUDO_HUBER, LOSS_LPIPS, LOSS_L2, LOSS_L1, LOSS_LPIPS_CLASSIFIER, LOSS_HUBER_PIXEL };
+enum loss_kind { LOSS_PSEUDO_HUBER, LOSS_LPIPS, LOSS_L2, LOSS_L1, LOSS_LPIPS_CLASSIFIER, LOSS_HUBER_PIXEL, LOSS_LPIPS_AVERAGE };
 enum loss_reduce { REDUCE_SUM, REDUCE_MEAN };
 enum weight_kind { WEIGHT_INVERSE_GAP, WEIGHT_UNIFORM, WEIGHT_SNR, WEIGHT_SNR_PLUS_1, WEIGHT_TRUNCATED_SNR, WEIGHT_SNR_PK };
 enum noise_dist { NOISE_LOGNORMAL, NOISE_UNIFORM };
@@ -104,6 +104,8 @@ MUST_CHECK int config_set(struct run_config *c, const char *key, const struct kn
 MUST_CHECK int config_set_text(struct run_config *c, const char *key, const char *text, struct err *e);
 /* Evaluates expressions and checks settings against each other. Needs the data set's shape: model/data/dataset.h's table. */
 MUST_CHECK int config_finish(struct run_config *c, struct err *e);
+/* Does training with it need the LPIPS weights, VGG16 and its heads? */
+bool config_needs_lpips(const struct run_config *c);
 
 /* Canonical JSON of a finished config: one object, flat dotted keys, sorted, every default written out, numbers as
  * shortest round-trip. Heap text. */

@@ -59,7 +59,7 @@ static const struct preset_value ct_imagenet64[] = {
 	{ "net.dropout", "0", "cm launch.sh:38" },
 	{ "teacher.ema", "schedule", "cm launch.sh:38" },
 	{ "teacher.mu0", "0.95", "cm launch.sh:38" },
-	{ "loss.kind", "lpips", "cm launch.sh:38" },
+	{ "loss.kind", "lpips-average", "cm launch.sh:38; karras_diffusion.py:52" },
 	{ "weight.kind", "uniform", "cm launch.sh:38" },
 	{ "noise.dist", "uniform", "cm karras_diffusion.py" },
 	{ "disc.kind", "sqrt", "cm script_util.py" },

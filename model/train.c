@@ -69,14 +69,15 @@ static int supported(const struct run_config *c, const char *device, struct err 
 	return 0;
 }
 
-/* The weights of loss.kind = "lpips": VGG16 at 224 x 224, as consistency training has it (jcm losses.py:359-366). */
+/* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as consistency training has it (jcm losses.py:359-366). */
 static int load_lpips(struct trainer *t, struct err *e)
 {
 	struct safetensors *backbone = NULL, *heads = NULL;
 	if (!t->o->lpips_backbone || !t->o->lpips_heads)
-		return err_set(e, "loss.kind = \"lpips\" needs the weights lpips-vgg-backbone and lpips-vgg (`ablate weights list`); "
-		                  "lpips-classifier needs none");
-	struct lpips_loss_options o = { .net = LPIPS_VGG, .side = LPIPS_LOSS_SIDE, .channels = t->data.c };
+		return err_set(e, "loss.kind = \"%s\" needs the weights lpips-vgg-backbone and lpips-vgg (`ablate weights list`); "
+		                  "lpips-classifier needs none", t->c->loss.kind == LOSS_LPIPS ? "lpips" : "lpips-average");
+	struct lpips_loss_options o = { .net = LPIPS_VGG, .side = LPIPS_LOSS_SIDE, .channels = t->data.c,
+	                               .average = t->c->loss.kind == LOSS_LPIPS_AVERAGE };
 	int rc = safetensors_open(&backbone, t->o->lpips_backbone, e) || safetensors_open(&heads, t->o->lpips_heads, e) ||
 	         lpips_loss_init(&t->lpips, &o, backbone, heads, e) ? -1 : 0;
 	safetensors_free(backbone);
@@ -116,7 +117,7 @@ static int set_up(struct trainer *t, struct err *e)
 		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name, t->data.classes);
 	if (c->loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&t->classifier, c->data.name, e))
 		return -1;
-	if (c->loss.kind == LOSS_LPIPS && load_lpips(t, e))
+	if (config_needs_lpips(c) && load_lpips(t, e))
 		return -1;
 	t->config_json = config_json(c);
 	t->net = net_spec_of(c);

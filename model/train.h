@@ -34,7 +34,7 @@ struct train_options {
 	int curve_every;         /* steps between curve points; 0 = about 100 points in all */
 	int threads;             /* 0 = OpenMP's default */
 	const char *device;      /* "cpu", "cuda", "cuda:N" */
-	const char *lpips_backbone, *lpips_heads; /* safetensors of VGG16 and its heads, for loss.kind = "lpips"; else NULL */
+	const char *lpips_backbone, *lpips_heads; /* safetensors of VGG16 and its heads, for config_needs_lpips(); else NULL */
 };
 
 enum train_end { TRAIN_DONE, TRAIN_STOPPED, TRAIN_DIVERGED };

@@ -115,7 +115,7 @@ Test(lpips_loss, trains)
 	formula_weights_release(&backbone);
 	formula_weights_release(&heads);
 	static const char *const settings[][2] = { { "net.channels", "8" }, { "train.batch", "1" }, { "train.steps", "1" },
-		                                       { "loss.kind", "lpips" } };
+		                                       { "loss.kind", "lpips-average" } };
 	struct run_config c;
 	config_defaults(&c);
 	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);

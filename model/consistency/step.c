@@ -29,6 +29,7 @@ static struct tensor *metric(struct graph *g, const struct run_config *c, struct
 		return sum;
 	}
 	case LOSS_LPIPS:
+	case LOSS_LPIPS_AVERAGE:
 		REQUIRE(o->lpips);
 		return lpips_loss_distance(g, o->lpips, x, target);
 	}
