@@ -18,10 +18,10 @@ struct bench_config { const char *name, *text; struct net_spec net; int batch; }
 static const struct bench_config rows[] = {
 	{ "a", "32x32x1, 32 ch, [1,2,2], 1 block, attention 8",
 	  { .kind = NET_DDPMPP, .h = 32, .w = 32, .in_c = 1, .out_c = 1, .channels = 32, .blocks = 1, .n_mult = 3, .mult = { 1, 2, 2 },
-	    .n_attn = 1, .attn = { 8 }, .taps = 2 }, 64 },
+	    .n_attn = 1, .attn = { 8 }, .taps = 2, .noise_mult = 1, .emb_mult = 4 }, 64 },
 	{ "b", "32x32x3, 64 ch, [1,2,2], 2 blocks, attention 16",
 	  { .kind = NET_DDPMPP, .h = 32, .w = 32, .in_c = 3, .out_c = 3, .channels = 64, .blocks = 2, .n_mult = 3, .mult = { 1, 2, 2 },
-	    .n_attn = 1, .attn = { 16 }, .taps = 2 }, 32 },
+	    .n_attn = 1, .attn = { 16 }, .taps = 2, .noise_mult = 1, .emb_mult = 4 }, 32 },
 };
 
 double bench_gemm_ceiling(void)

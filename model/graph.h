@@ -42,7 +42,9 @@ void graph_run(struct graph *g);
 /* The same record in double by the ops' specifications, for tests and ABLATE_REF. Inputs and stores are read from their float data. */
 void graph_run_ref(struct graph *g);
 void graph_free_ref(struct graph *g);
-/* As graph_run_ref, but keeps the doubles that inputs and params hold in t->ref (finite differences perturb them there). */
+/* The two halves of graph_run_ref: load makes t->ref of every tensor from its float data; rerun keeps the doubles that inputs
+ * and params hold there (finite differences perturb them; parity puts coefficients that are not floats). */
+void graph_load_ref(struct graph *g);
 void graph_rerun_ref(struct graph *g);
 
 size_t graph_bytes(const struct graph *g);             /* planned memory */

@@ -263,10 +263,15 @@ void graph_rerun_ref(struct graph *g)
 		op_row(g->nodes[i]->op)->ref(g->nodes[i]);
 }
 
-void graph_run_ref(struct graph *g)
+void graph_load_ref(struct graph *g)
 {
 	for (int i = 0; i < g->n_tensors; i++)
 		load_ref(g->tensors[i]);
+}
+
+void graph_run_ref(struct graph *g)
+{
+	graph_load_ref(g);
 	graph_rerun_ref(g);
 }
 

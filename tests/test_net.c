@@ -18,7 +18,7 @@ static struct net_spec song(bool ncsnpp, int side, int c, int channels, int bloc
 {
 	struct net_spec s = { .kind = ncsnpp ? NET_NCSNPP : NET_DDPMPP, .h = side, .w = side, .in_c = c, .out_c = c, .channels = channels,
 	                      .blocks = blocks, .n_mult = 3, .n_attn = 1, .attn = { attn }, .fourier = ncsnpp, .fourier_scale = 0.02,
-	                      .residual = ncsnpp, .taps = ncsnpp ? 4 : 2 };
+	                      .residual = ncsnpp, .taps = ncsnpp ? 4 : 2, .noise_mult = ncsnpp ? 2 : 1, .emb_mult = 4 };
 	for (int i = 0; i < 3; i++)
 		s.mult[i] = mult[i];
 	return s;
@@ -30,6 +30,8 @@ Test(net, parameter_counts)
 	static const int wide[3] = { 2, 2, 2 }, narrow[3] = { 1, 2, 2 };
 	struct net_spec s = song(false, 32, 3, 128, 4, 16, wide);
 	expect(&s, 55732739, 416);
+	s.augment = 9; /* the layout of EDM's checkpoints */
+	expect(&s, 55733891, 417);
 	s = song(true, 32, 3, 128, 4, 16, wide);
 	expect(&s, 56395523, 420);
 	s = song(true, 32, 3, 128, 8, 16, wide);
@@ -39,7 +41,7 @@ Test(net, parameter_counts)
 	s = song(false, 32, 3, 64, 2, 16, narrow);
 	expect(&s, 6989891, 272);
 	s = (struct net_spec){ .kind = NET_ADM, .h = 64, .w = 64, .in_c = 3, .out_c = 3, .channels = 192, .blocks = 3, .n_mult = 4,
-	                       .mult = { 1, 2, 3, 4 }, .n_attn = 3, .attn = { 32, 16, 8 }, .classes = 1000, .taps = 2 };
+	                       .mult = { 1, 2, 3, 4 }, .n_attn = 3, .attn = { 32, 16, 8 }, .classes = 1000, .taps = 2, .emb_mult = 4 };
 	expect(&s, 295899267, 541);
 }
 

@@ -8,13 +8,15 @@
 #include "model/data/shapes.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* The walk. `value` stands for a tensor while recording, and for its channels and side while listing. */
 struct value { struct tensor *t; int c, h, w; };
 
 struct walk {
-	const struct net_spec *s;
+	const struct net_spec *s;         /* NULL for a block by itself */
+	struct block_style style;
 	struct params *list;              /* listing */
 	struct graph *g;                  /* recording ... */
 	const struct params *p;
@@ -22,11 +24,19 @@ struct walk {
 	const struct net_inputs *in;
 	struct value emb;                 /* silu'd embedding, E channels */
 	int dropouts, emb_c;
+	struct net_layer *layer;          /* listing: wants number layer_at of the dropout layers, or NULL */
+	int layer_at;
 };
 
 static bool is_adm(const struct walk *k)
 {
-	return k->s->kind == NET_ADM;
+	return k->s && k->s->kind == NET_ADM;
+}
+
+/* The name of a block's part: "enc.8x8_down" and "conv0" make "enc.8x8_down.conv0"; a block by itself has no name. */
+static char *join(const char *block, const char *part)
+{
+	return *block ? xstrfmt("%s.%s", block, part) : xstrdup(part);
 }
 
 /* ---- parameters ---------------------------------------------------------------------------------------------------- */
@@ -47,7 +57,7 @@ static struct tensor *parameter(struct walk *k, const char *name, int ndim, cons
 }
 
 /* A convolution (kernel > 0) or linear layer (kernel = 0): weight and bias in state-dict order. */
-static void conv_params(struct walk *k, struct tensor **w, struct tensor **b, const char *name, int in, int out, int kernel, double scale, bool bias)
+static void conv_params(struct walk *k, struct tensor **w, struct tensor **b, const char *name, int in, int out, int kernel, double scale)
 {
 	SCOPED(free) char *wn = xstrfmt("%s.weight", name), *bn = xstrfmt("%s.bias", name);
 	int64_t area = kernel ? (int64_t)kernel * kernel : 1, fan_in = in * area, fan_out = out * area;
@@ -55,7 +65,7 @@ static void conv_params(struct walk *k, struct tensor **w, struct tensor **b, co
 	if (is_adm(k) && scale == 0)
 		init = INIT_ZERO;
 	*w = parameter(k, wn, kernel ? 4 : 2, (int64_t[]){ out, in, kernel, kernel }, init, scale, fan_in, fan_out);
-	*b = bias ? parameter(k, bn, 1, (int64_t[]){ out }, init == INIT_TORCH ? INIT_TORCH : INIT_ZERO, 1, fan_in, fan_out) : NULL;
+	*b = parameter(k, bn, 1, (int64_t[]){ out }, init == INIT_TORCH ? INIT_TORCH : INIT_ZERO, 1, fan_in, fan_out);
 }
 
 /* How much smaller than usual the last layer of a branch starts: 1e-5 in SongUNet, zero in DhariwalUNet. */
@@ -67,20 +77,31 @@ static double init_zero(const struct walk *k)
 static struct value conv(struct walk *k, const char *name, struct value x, int out, int kernel, double scale)
 {
 	struct tensor *w, *b;
-	conv_params(k, &w, &b, name, x.c, out, kernel, scale, true);
+	conv_params(k, &w, &b, name, x.c, out, kernel, scale);
 	struct value y = { .c = out, .h = x.h, .w = x.w };
 	if (k->g)
 		y.t = graph_conv2d(k->g, x.t, w, b, 1, kernel / 2, kernel / 2, false);
 	return y;
 }
 
-static struct value linear(struct walk *k, const char *name, struct value x, int out, bool bias)
+static struct value linear(struct walk *k, const char *name, struct value x, int out)
 {
 	struct tensor *w, *b;
-	conv_params(k, &w, &b, name, x.c, out, 0, 1, bias);
+	conv_params(k, &w, &b, name, x.c, out, 0, 1);
 	struct value y = { .c = out, .h = 1, .w = 1 };
 	if (k->g)
 		y.t = graph_conv2d(k->g, x.t, w, b, 1, 0, 0, false);
+	return y;
+}
+
+/* A linear layer without bias. */
+static struct value matrix(struct walk *k, const char *name, struct value x, int out, enum init_kind init)
+{
+	SCOPED(free) char *wn = xstrfmt("%s.weight", name);
+	struct tensor *w = parameter(k, wn, 2, (int64_t[]){ out, x.c }, init, 1, x.c, out);
+	struct value y = { .c = out, .h = 1, .w = 1 };
+	if (k->g)
+		y.t = graph_conv2d(k->g, x.t, w, NULL, 1, 0, 0, false);
 	return y;
 }
 
@@ -93,7 +114,7 @@ static struct value norm(struct walk *k, const char *name, struct value x, struc
 	if (groups < 1)
 		groups = 1;
 	if (k->g)
-		x.t = graph_groupnorm(k->g, x.t, w, b, e.t, mode, groups, is_adm(k) ? 1e-5 : 1e-6, silu);
+		x.t = graph_groupnorm(k->g, x.t, w, b, e.t, mode, groups, k->style.eps, silu);
 	return x;
 }
 
@@ -102,7 +123,7 @@ static struct value norm(struct walk *k, const char *name, struct value x, struc
 static struct value resample(struct walk *k, struct value x, bool up)
 {
 	if (k->g)
-		x.t = graph_resample(k->g, x.t, up, k->s->taps, -1);
+		x.t = graph_resample(k->g, x.t, up, k->style.taps, -1);
 	x.h = up ? x.h * 2 : x.h / 2;
 	x.w = up ? x.w * 2 : x.w / 2;
 	return x;
@@ -123,10 +144,14 @@ static struct value concat(struct walk *k, struct value a, struct value b)
 	return a;
 }
 
-static struct value dropout(struct walk *k, struct value x)
+static struct value dropout(struct walk *k, const char *block, struct value x)
 {
 	int layer = k->dropouts++;
-	if (k->g && k->in->train && (k->in->masks || k->s->dropout > 0)) {
+	if (k->layer && layer == k->layer_at) {
+		*k->layer = (struct net_layer){ .h = x.h, .w = x.w, .c = x.c };
+		(void)snprintf(k->layer->block, sizeof k->layer->block, "%s", block);
+	}
+	if (k->g && k->in && k->in->train && (k->in->masks || k->s->dropout > 0)) {
 		REQUIRE(!k->in->masks || layer < k->in->n_masks);
 		x.t = graph_dropout(k->g, x.t, k->in->masks ? k->in->masks[layer] : NULL, k->s->dropout, k->in->first_layer + (uint32_t)layer);
 	}
@@ -135,52 +160,55 @@ static struct value dropout(struct walk *k, struct value x)
 
 /* ---- the block ------------------------------------------------------------------------------------------------------ */
 
-enum resampling { SAME, DOWN, UP };
-
-static struct value attention(struct walk *k, const char *name, struct value x, int heads, double skip_scale)
+static struct value attention(struct walk *k, const char *name, struct value x, int heads)
 {
-	SCOPED(free) char *norm2 = xstrfmt("%s.norm2", name), *qkv = xstrfmt("%s.qkv", name), *proj = xstrfmt("%s.proj", name);
+	SCOPED(free) char *norm2 = join(name, "norm2"), *qkv = join(name, "qkv"), *proj = join(name, "proj");
 	struct value a = norm(k, norm2, x, (struct value){ 0 }, NORM_PLAIN, false);
 	a = conv(k, qkv, a, 3 * x.c, 1, is_adm(k) ? 1 : sqrt(0.2));
 	if (k->g)
 		a.t = graph_attention(k->g, a.t, heads);
 	a.c = x.c;
 	a = conv(k, proj, a, x.c, 1, init_zero(k));
-	return add(k, a, x, skip_scale);
+	return add(k, a, x, k->style.skip_scale);
 }
 
-static struct value block(struct walk *k, const char *name, struct value x, int out, enum resampling how, bool attend)
+static struct value block_of(struct walk *k, const char *name, struct value x, int out, enum resampling how, int heads)
 {
-	SCOPED(free) char *norm0 = xstrfmt("%s.norm0", name), *conv0 = xstrfmt("%s.conv0", name), *affine = xstrfmt("%s.affine", name);
-	SCOPED(free) char *norm1 = xstrfmt("%s.norm1", name), *conv1 = xstrfmt("%s.conv1", name), *skip = xstrfmt("%s.skip", name);
-	double skip_scale = is_adm(k) ? 1 : sqrt(0.5);
+	SCOPED(free) char *norm0 = join(name, "norm0"), *conv0 = join(name, "conv0"), *affine = join(name, "affine");
+	SCOPED(free) char *norm1 = join(name, "norm1"), *conv1 = join(name, "conv1"), *skip = join(name, "skip");
 	struct value h = norm(k, norm0, x, (struct value){ 0 }, NORM_PLAIN, true);
 	if (how != SAME)
 		h = resample(k, h, how == UP);
 	h = conv(k, conv0, h, out, 3, 1);
-	struct value e = linear(k, affine, k->emb, is_adm(k) ? 2 * out : out, true);
-	h = norm(k, norm1, h, e, is_adm(k) ? NORM_SCALE_SHIFT : NORM_ADD, true);
-	h = dropout(k, h);
+	struct value e = linear(k, affine, k->emb, k->style.adaptive ? 2 * out : out);
+	h = norm(k, norm1, h, e, k->style.adaptive ? NORM_SCALE_SHIFT : NORM_ADD, true);
+	h = dropout(k, name, h);
 	h = conv(k, conv1, h, out, 3, init_zero(k));
 	struct value orig = x;
 	if (how != SAME)
 		orig = resample(k, orig, how == UP);
-	if (out != x.c || (how != SAME && !is_adm(k)))
+	if (out != x.c || (how != SAME && k->style.resample_proj))
 		orig = conv(k, skip, orig, out, 1, 1);
-	h = add(k, h, orig, skip_scale);
+	h = add(k, h, orig, k->style.skip_scale);
+	return heads > 0 ? attention(k, name, h, heads) : h;
+}
+
+/* A block of a network: one head in SongUNet, 64 channels a head in DhariwalUNet. */
+static struct value block(struct walk *k, const char *name, struct value x, int out, enum resampling how, bool attend)
+{
 	int heads = is_adm(k) ? out / 64 : 1;
-	return attend && heads > 0 ? attention(k, name, h, heads, skip_scale) : h;
+	return block_of(k, name, x, out, how, attend ? heads : 0);
 }
 
 /* NCSN++'s auxiliary image: 3x3 convolution padded by 2 more, then the filter with stride 2 and no padding. */
 static struct value aux_down(struct walk *k, const char *name, struct value aux, int out)
 {
 	struct tensor *w, *b;
-	conv_params(k, &w, &b, name, aux.c, out, 3, 1, true);
+	conv_params(k, &w, &b, name, aux.c, out, 3, 1);
 	struct value y = { .c = out, .h = aux.h / 2, .w = aux.w / 2 };
-	int pad = (k->s->taps - 1) / 2;
+	int pad = (k->style.taps - 1) / 2;
 	if (k->g) /* the filter sees no border and its taps sum to 1, so a bias added before it is one added after it */
-		y.t = graph_resample(k->g, graph_conv2d(k->g, aux.t, w, b, 1, 1 + pad, 1 + pad, false), false, k->s->taps, 0);
+		y.t = graph_resample(k->g, graph_conv2d(k->g, aux.t, w, b, 1, 1 + pad, 1 + pad, false), false, k->style.taps, 0);
 	return y;
 }
 
@@ -205,31 +233,42 @@ static struct value noise_embedding(struct walk *k, int c)
 	return e;
 }
 
-static struct value label_embedding(struct walk *k, int out, bool bias)
+/* One-hot rows: SongUNet scales them up, DhariwalUNet starts from N(0,1) instead. */
+static struct value label_embedding(struct walk *k, int out)
 {
 	struct value l = { .c = k->s->classes, .h = 1, .w = 1 };
 	if (k->g)
 		l.t = is_adm(k) ? k->in->labels : graph_scale(k->g, k->in->labels, sqrt((double)k->s->classes));
-	return linear(k, "map_label", l, out, bias);
+	return is_adm(k) ? matrix(k, "map_label", l, out, INIT_NORMAL) : linear(k, "map_label", l, out);
+}
+
+static struct value augment_embedding(struct walk *k, int out)
+{
+	struct value a = { .t = k->in ? k->in->augment : NULL, .c = k->s->augment, .h = 1, .w = 1 };
+	if (k->g && !a.t) /* built for augmentation, run without: nothing is added */
+		return (struct value){ .c = out, .h = 1, .w = 1 };
+	return matrix(k, "map_augment", a, out, is_adm(k) ? INIT_ZERO : INIT_XAVIER);
+}
+
+static struct value add_given(struct walk *k, struct value e, struct value more)
+{
+	return k->g && !more.t ? e : add(k, e, more, 1);
 }
 
 static void embedding(struct walk *k)
 {
 	const struct net_spec *s = k->s;
-	int mc = s->channels, z = s->kind == NET_NCSNPP ? 2 * mc : mc;
-	k->emb_c = 4 * mc;
+	int mc = s->channels, z = is_adm(k) ? mc : mc * s->noise_mult;
+	k->emb_c = mc * s->emb_mult;
 	struct value e = noise_embedding(k, z);
-	if (!is_adm(k)) {
-		if (s->classes)
-			e = add(k, e, label_embedding(k, z, true), 1);
-		e = activation(k, linear(k, "map_layer0", e, k->emb_c, true));
-		k->emb = activation(k, linear(k, "map_layer1", e, k->emb_c, true));
-		return;
-	}
-	e = activation(k, linear(k, "map_layer0", e, k->emb_c, true));
-	e = linear(k, "map_layer1", e, k->emb_c, true);
-	if (s->classes)
-		e = add(k, e, label_embedding(k, k->emb_c, false), 1);
+	if (s->classes && !is_adm(k))
+		e = add(k, e, label_embedding(k, z), 1);
+	if (s->augment)
+		e = add_given(k, e, augment_embedding(k, z));
+	e = activation(k, linear(k, "map_layer0", e, k->emb_c));
+	e = linear(k, "map_layer1", e, k->emb_c);
+	if (s->classes && is_adm(k))
+		e = add(k, e, label_embedding(k, k->emb_c), 1);
 	k->emb = activation(k, e);
 }
 
@@ -298,6 +337,9 @@ static struct value unet(struct walk *k, struct value image)
 
 static struct value walk(struct walk *k)
 {
+	bool adm = is_adm(k);
+	k->style = (struct block_style){ .skip_scale = adm ? 1 : sqrt(0.5), .eps = adm ? 1e-5 : 1e-6, .taps = k->s->taps,
+	                                 .resample_proj = !adm, .adaptive = adm };
 	struct value image = { .t = k->in ? k->in->x : NULL, .c = k->s->in_c, .h = k->s->h, .w = k->s->w };
 	embedding(k);
 	return unet(k, image);
@@ -313,7 +355,8 @@ struct net_spec net_spec_of(const struct run_config *c)
 	struct net_spec s = { .kind = (enum net_kind)c->net.kind, .h = shape.h / p, .w = shape.w / p, .in_c = channels, .out_c = channels,
 	                      .channels = c->net.channels, .blocks = c->net.blocks, .n_mult = c->net.mult.n, .n_attn = c->net.attn.n,
 	                      .classes = c->net.classes, .dropout = c->net.dropout, .fourier_scale = c->net.fourier_scale,
-	                      .fourier = c->net.kind == NET_NCSNPP, .residual = c->net.kind == NET_NCSNPP, .taps = c->net.kind == NET_NCSNPP ? 4 : 2 };
+	                      .fourier = c->net.kind == NET_NCSNPP, .residual = c->net.kind == NET_NCSNPP, .taps = c->net.kind == NET_NCSNPP ? 4 : 2,
+	                      .noise_mult = c->net.kind == NET_NCSNPP ? 2 : 1, .emb_mult = 4 };
 	for (int i = 0; i < s.n_mult; i++)
 		s.mult[i] = c->net.mult.v[i];
 	for (int i = 0; i < s.n_attn; i++)
@@ -334,10 +377,47 @@ struct tensor *net_forward(struct graph *g, const struct net_spec *s, const stru
 	return walk(&k).t;
 }
 
-int net_dropout_layers(const struct net_spec *s)
+static int list_layers(struct net_layer *out, const struct net_spec *s, int at)
 {
-	struct walk k = { .s = s, .list = params_new() };
+	struct walk k = { .s = s, .list = params_new(), .layer = out, .layer_at = at };
 	(void)walk(&k);
 	params_free(k.list);
 	return k.dropouts;
+}
+
+int net_dropout_layers(const struct net_spec *s)
+{
+	return list_layers(NULL, s, 0);
+}
+
+struct net_layer net_dropout_layer(const struct net_spec *s, int i)
+{
+	struct net_layer out = { .c = 0 };
+	REQUIRE(i >= 0 && i < list_layers(&out, s, i));
+	return out;
+}
+
+/* ---- a block by itself ---------------------------------------------------------------------------------------------- */
+
+static struct walk block_walk(const struct block_spec *s)
+{
+	return (struct walk){ .style = s->style, .emb = { .c = s->emb_c, .h = 1, .w = 1 } };
+}
+
+struct params *block_params(const struct block_spec *s)
+{
+	struct walk k = block_walk(s);
+	k.list = params_new();
+	(void)block_of(&k, "", (struct value){ .c = s->in_c, .h = s->h, .w = s->w }, s->out_c, s->how, s->heads);
+	return k.list;
+}
+
+struct tensor *block_forward(struct graph *g, const struct block_spec *s, const struct params *p, enum store store, struct tensor *x, struct tensor *emb)
+{
+	struct walk k = block_walk(s);
+	k.g = g;
+	k.p = p;
+	k.store = store;
+	k.emb.t = emb;
+	return block_of(&k, "", (struct value){ .t = x, .c = s->in_c, .h = s->h, .w = s->w }, s->out_c, s->how, s->heads).t;
 }
