@@ -126,7 +126,7 @@ static int over_values(const struct cli *c, const char *path)
 		double sd = stats_sd(v.baseline.value, r.n_base);
 		/* var(a - b) = va + vb - 2 rho sa sb; the seeds may be listed in another order, so it is read from the differences */
 		double sa = stats_sd(v.candidate.value, r.n_cand), dd = r.se * r.se * r.n_cand;
-		double rho = pairs && sa > 0 && sd > 0 ? (sa * sa + sd * sd - dd) / (2 * sa * sd) : NAN;
+		double rho = pairs && sa > 0 && sd > 0 && dd > 0 ? (sa * sa + sd * sd - dd) / (2 * sa * sd) : NAN;
 		if (sd > 0)
 			gate_power_text(&power, &v.rule, sd, rho, r.mean_base, r.n_cand);
 	}
@@ -194,7 +194,7 @@ static void add_power(struct str *out, const struct gates *g)
 		if (b->n < 2 || !(b->sd > 0) || r->verdict == GATE_ERROR)
 			continue;
 		bool pairs = strcmp(r->test, "paired t") == 0;
-		double dd = r->se * r->se * r->n_cand, rho = pairs && a->sd > 0 ? (a->sd * a->sd + b->sd * b->sd - dd) / (2 * a->sd * b->sd) : NAN;
+		double dd = r->se * r->se * r->n_cand, rho = pairs && a->sd > 0 && dd > 0 ? (a->sd * a->sd + b->sd * b->sd - dd) / (2 * a->sd * b->sd) : NAN;
 		gate_power_text(out, r->rule, b->sd, rho, b->mean, r->n_cand);
 	}
 }

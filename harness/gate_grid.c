@@ -198,11 +198,12 @@ void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, d
 	struct gate_rule r = *rule;
 	r.kind = GATE_NON_INFERIORITY;
 	double own = rule->kind == GATE_SUPERIORITY ? 0 : rule->margin_relative ? rule->margin * fabs(mean_base) : rule->margin;
-	rho = isfinite(rho) && rule->paired ? fmin(fmax(rho, 0), 0.999) : 0;
+	bool known = isfinite(rho);
+	rho = known && rule->paired ? fmin(fmax(rho, 0), 0.999) : 0;
 	str_addf(out, "gate %s: chance of a clear pass when nothing changed (%s, alpha %g%s); spread between seeds %.4g", rule->name,
 	         rule->paired ? "paired t" : "welch t", rule->alpha, rule->n_looks ? " split over the looks" : "", sd);
 	if (rule->paired)
-		str_addf(out, ", correlation of paired seeds %.2f", rho);
+		str_addf(out, known ? ", correlation of paired seeds %.2f" : ", correlation of paired seeds not known, %.0f assumed", rho);
 	str_addf(out, "\nseeds   margin of 1 sd, 2 sd, 3 sd, 4 sd%s\n", own > 0 ? "; the gate's own" : "");
 	static const int usual[] = { 3, 5, 8 };
 	bool told = false;
