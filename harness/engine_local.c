@@ -22,9 +22,11 @@
 /* Between fork and exec: only what is safe there, and _exit on failure (the log says why). */
 static _Noreturn void become_worker(const char *program, const char *dir, const char *threads, int log_fd, int write_fd, pid_t parent)
 {
-	sigset_t none;
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* a stop that comes before the worker listens waits for it instead of ending it (worker.c unblocks) */
+	sigset_t early;
+	(void)sigemptyset(&early);
+	(void)sigaddset(&early, SIGTERM);
+	(void)sigprocmask(SIG_SETMASK, &early, NULL);
 	(void)setpgid(0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)

@@ -178,6 +178,11 @@ static int reconcile_one(struct store *s, struct running *r, int *alive, int *lo
 		*alive += l == ATTEMPT_ALIVE && r->boot_id && strcmp(r->boot_id, host_boot_id()) == 0;
 		return 0;
 	}
+	/* it may have written its end between our reading and its death; now nobody writes any more */
+	if (store_take_journal(s, &scan, r->id, path, NULL, e))
+		return -1;
+	if (scan.sealed)
+		return 0;
 	if (scan.ended)
 		return seal(s, r->id, path, &scan, e);
 	++*lost;

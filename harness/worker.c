@@ -131,8 +131,13 @@ static void install_handlers(void)
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	(void)sigemptyset(&action.sa_mask);
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+	sigset_t heard;
+	(void)sigemptyset(&heard);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
 		(void)sigaction(numbers[i], &action, NULL);
+		(void)sigaddset(&heard, numbers[i]);
+	}
+	(void)pthread_sigmask(SIG_UNBLOCK, &heard, NULL); /* blocked by whoever started us, until here */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 }

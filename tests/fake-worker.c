@@ -83,6 +83,8 @@ int main(int argc, char **argv)
 	config = json_loads(job.config, 0, NULL);
 	if (json_is_true(json_object_get(config, "mute"))) {
 		(void)fputs("I say nothing\n", stderr);
+		json_decref(config);
+		worker_job_release(&job);
 		return 3;
 	}
 	must(worker_open(&w, argv[2], argc > 4 ? (int)strtol(argv[4], NULL, 10) : -1, &e), &e);

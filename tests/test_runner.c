@@ -373,5 +373,7 @@ Test(runner, the_overhead_per_cell_is_small)
 	struct run_result r = run();
 	cr_assert_eq(r.done, CELLS_MAX);
 	cr_log_info("%.1f ms per cell\n", 1e3 * r.wall_s / CELLS_MAX);
+#ifndef ABLATE_SANITIZED
 	cr_assert_leq(r.wall_s / CELLS_MAX, 0.2, "no waiting for ticks");
+#endif
 }
