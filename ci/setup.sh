@@ -1,7 +1,7 @@
 #!/bin/bash
 # setup.sh - install the Debian packages that are missing, and only those. As root, or through sudo. Needs no network when
 # nothing is missing.
-#   ci/setup.sh [SET...]     sets: build run test (the default), fetch, fuzz, slurm, valgrind, browser, mpi; all
+#   ci/setup.sh [SET...]     sets: build run test (the default), fetch, fuzz, slurm, valgrind, browser; all
 #   ci/setup.sh --list       the table below, checked against this machine
 . "$(dirname "$0")/lib.sh"
 
@@ -25,6 +25,7 @@ build      libcairo2-dev           figures as SVG, PDF and PNG
 build      libmd-dev               SHA-256
 run        libopenblas0-pthread    BLAS and LAPACK of FID; loaded at first use
 run        dataset-fashion-mnist   the data set of the quickstart study
+run        fonts-dejavu-core       text in figures
 test       libcriterion-dev        the test framework
 test       sqlite3                 end-to-end tests look into databases from outside
 test       golang-github-burntsushi-toml-dev  the public toml-test suite: documents that a TOML parser must read or refuse
@@ -36,8 +37,6 @@ slurm      munge                   authentication of that cluster
 slurm      iproute2                finding free ports for it
 valgrind   valgrind                memory check that needs no special build
 browser    chromium                the HTML report in a real browser
-mpi        libopenmpi-dev          training one cell on several processes
-mpi        openmpi-bin             starting them
 LIST
 }
 
