@@ -9,7 +9,6 @@ code=0
 build/ablate run ablations/quickstart.toml --jobs "$(nproc)" "$@" || code=$?
 db=${ABLATE_DB:-ablate.db}
 runs=$db-runs
-build/ablate table ablations/quickstart.toml
 build/ablate figure ablations/quickstart.toml samples -o "$runs/samples.png"
 build/ablate figure ablations/quickstart.toml curves -o "$runs/loss.png"
 printf '\n%s\n' "Pictures: $runs/samples.png and $runs/loss.png    Database: $db    Journals and checkpoints: $runs" >&2
