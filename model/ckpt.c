@@ -89,7 +89,7 @@ int ckpt_save(char **path, char sha256[SHA256_HEX], const char *dir, const struc
 	char payload[SHA256_HEX], check[SHA256_HEX];
 	const char *seed = arena_strfmt(&names, "%" PRIu64, s->seed), *step = arena_strfmt(&names, "%" PRId64, s->step);
 	const char *curve = arena_strfmt(&names, "%a %" PRId64, s->loss_sum, s->loss_steps);
-	safetensors_payload_sha256(payload, tensors, (size_t)n);
+	safetensors_hash(payload, tensors, (size_t)n);
 	checksum(check, payload, s->config, seed, step, curve);
 	struct st_meta meta[] = { { "checksum", check }, { "config", s->config }, { "curve", curve }, { "format", FORMAT }, { "seed", seed }, { "step", step } };
 	char *file = path_of(dir, s->step);

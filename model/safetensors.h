@@ -75,8 +75,6 @@ MUST_CHECK int safetensors_write(const char *path, const struct st_tensor *tenso
 void safetensors_sha256(char sha256[SHA256_HEX], const struct safetensors *st);
 /* The hash that safetensors_write() would give for these tensors. */
 void safetensors_hash(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n);
-/* The payload hash that writing these tensors would give. */
-void safetensors_payload_sha256(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n);
 
 /* IEEE half and bfloat16 bit patterns, exactly. */
 float st_f16_to_f32(uint16_t h);

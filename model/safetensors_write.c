@@ -115,7 +115,7 @@ static void finish_hex(char sha256[SHA256_HEX], SHA2_CTX *sha)
 		(void)snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
 }
 
-void safetensors_payload_sha256(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n)
+void safetensors_hash(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n)
 {
 	SCOPED(free) const struct st_tensor **order = in_payload_order(tensors, n);
 	SHA2_CTX sha;
@@ -123,33 +123,6 @@ void safetensors_payload_sha256(char sha256[SHA256_HEX], const struct st_tensor 
 	for (size_t i = 0; i < n; i++)
 		SHA256Update(&sha, order[i]->data, st_bytes(order[i]));
 	finish_hex(sha256, &sha);
-}
-
-static const struct st_tensor **ordered(const struct st_tensor *tensors, size_t n)
-{
-	const struct st_tensor **order = xcalloc(n, sizeof *order);
-	for (size_t i = 0; i < n; i++)
-		order[i] = &tensors[i];
-	qsort(order, n, sizeof *order, payload_order);
-	return order;
-}
-
-static void finish_hash(char sha256[SHA256_HEX], SHA2_CTX *sha)
-{
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256Final(digest, sha);
-	for (size_t i = 0; i < sizeof digest; i++)
-		(void)snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
-}
-
-void safetensors_hash(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n)
-{
-	SCOPED(free) const struct st_tensor **order = ordered(tensors, n);
-	SHA2_CTX sha;
-	SHA256Init(&sha);
-	for (size_t i = 0; i < n; i++)
-		SHA256Update(&sha, order[i]->data, st_bytes(order[i]));
-	finish_hash(sha256, &sha);
 }
 
 int safetensors_write(const char *path, const struct st_tensor *tensors, size_t n, const struct st_meta *meta, size_t n_meta,

@@ -123,6 +123,22 @@ static int64_t cuts(const struct tensor *x, int64_t groups)
 	return want < groups ? want : groups;
 }
 
+/* Channel c of image n as a line z = x * a + shift: norm, weights and embedding folded into two numbers. */
+static void fold_line(float *line_a, float *line_b, float mean, float rstd, float w, float b, const struct tensor *e, enum norm_mode mode,
+                      int64_t channels, int64_t n, int64_t c)
+{
+	float a = rstd * w, shift = b - mean * a;
+	if (mode == NORM_ADD)
+		shift += e->data[n * channels + c] * a;
+	if (mode == NORM_SCALE_SHIFT) {
+		float scale = 1 + e->data[n * 2 * channels + c];
+		a *= scale;
+		shift = shift * scale + e->data[n * 2 * channels + channels + c];
+	}
+	*line_a = a;
+	*line_b = shift;
+}
+
 static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 {
 	const struct tensor *x = nd->src[X], *e = nd->src[E];
@@ -147,16 +163,7 @@ static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 	float *line_a = (float *)(void *)sum, *line_b = line_a + nc; /* the sums are used up: their place serves the lines */
 	for (int64_t c = 0; c < nc; c++) {
 		int64_t k = g0 + c / per, at = c0 + c;
-		float a = stats[k * 2 + 1] * w[at], shift = b[at] - stats[k * 2] * a;
-		if (mode == NORM_ADD)
-			shift += e->data[n * x->c + at] * a;
-		if (mode == NORM_SCALE_SHIFT) {
-			float scale = 1 + e->data[n * 2 * x->c + at];
-			a *= scale;
-			shift = shift * scale + e->data[n * 2 * x->c + x->c + at];
-		}
-		line_a[c] = a;
-		line_b[c] = shift;
+		fold_line(&line_a[c], &line_b[c], stats[k * 2], stats[k * 2 + 1], w[at], b[at], e, mode, x->c, n, at);
 	}
 	float *y = nd->dst[0]->data + n * pixels * x->c + c0;
 	(nd->args.norm.silu ? line_silu : line_plain)(y, image, line_a, line_b, pixels, x->c, nc);
@@ -350,18 +357,8 @@ static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 	int64_t per = x->c / nd->args.norm.groups, pixels = x->h * x->w, c0 = g0 * per, c1 = g1 * per, image = n * pixels * x->c;
 	float *la = work_f(nd, n, F_A), *lb = work_f(nd, n, F_B), *lp = work_f(nd, n, F_P), *lq = work_f(nd, n, F_Q), *lr = work_f(nd, n, F_R);
 	double *sum = work_d(nd, n, D_SUM), *dot = work_d(nd, n, D_DOT), *sum_x = work_d(nd, n, D_X), *dw = work_d(nd, n, D_DW), *db = work_d(nd, n, D_DB);
-	for (int64_t c = c0; c < c1; c++) {
-		float mean = stats[c / per * 2], a = stats[c / per * 2 + 1] * w[c], shift = b[c] - mean * a;
-		if (mode == NORM_ADD)
-			shift += e->data[n * x->c + c] * a;
-		if (mode == NORM_SCALE_SHIFT) {
-			float scale = 1 + e->data[n * 2 * x->c + c];
-			a *= scale;
-			shift = shift * scale + e->data[n * 2 * x->c + x->c + c];
-		}
-		la[c] = a;
-		lb[c] = shift;
-	}
+	for (int64_t c = c0; c < c1; c++)
+		fold_line(&la[c], &lb[c], stats[c / per * 2], stats[c / per * 2 + 1], w[c], b[c], e, mode, x->c, n, c);
 	gradient_sums(nd->dst[0]->data + image + c0, sum + c0, dot + c0, sum_x + c0, nd->src[DY]->data + image + c0, x->data + image + c0, la + c0, lb + c0,
 	              pixels, x->c, c1 - c0, nd->args.norm.silu);
 	for (int64_t k = g0; k < g1; k++) {
