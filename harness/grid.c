@@ -53,8 +53,8 @@ static int no_seed_twice(const struct toml_value *v, const int64_t *seeds, int n
 	return 0;
 }
 
-/* [1, 2, 3] or { start = 1, count = 3 }. */
-static int read_seed_list(struct grid *g, int64_t **out, int *n, const struct toml_value *v, struct err *e)
+
+int grid_read_seed_list(int64_t **out, int *n, struct grid *g, const struct toml_value *v, struct err *e)
 {
 	int64_t start = 0, count;
 	if (v->type == TOML_ARRAY) {
@@ -99,15 +99,19 @@ static int read_study(struct grid *g, const struct toml_value *root, struct err 
 		return -1;
 	if (!seeds || !toml_find(seeds, "train"))
 		return toml_err(e, seeds ? seeds : t, "seeds.train is missing: write seeds = { train = [1, 2, 3], eval = [101] }");
-	if (grid_closed(seeds, &seeds_keys, e) || toml_boolean(&g->seeds.paired, seeds, "paired", e) < 0 ||
-	    read_seed_list(g, &g->seeds.train, &g->seeds.n_train, toml_find(seeds, "train")->value, e))
-		return -1;
-	if (toml_find(seeds, "eval"))
-		return read_seed_list(g, &g->seeds.eval, &g->seeds.n_eval, toml_find(seeds, "eval")->value, e);
 	g->seeds.eval = arena_alloc(&g->arena, sizeof *g->seeds.eval);
 	g->seeds.eval[0] = 101;
 	g->seeds.n_eval = 1;
-	return 0;
+	return grid_read_seeds(g, seeds, e);
+}
+
+int grid_read_seeds(struct grid *g, const struct toml_value *seeds, struct err *e)
+{
+	const struct toml_entry *train = toml_find(seeds, "train"), *eval = toml_find(seeds, "eval");
+	if (grid_closed(seeds, &seeds_keys, e) || toml_boolean(&g->seeds.paired, seeds, "paired", e) < 0 ||
+	    (train && grid_read_seed_list(&g->seeds.train, &g->seeds.n_train, g, train->value, e)))
+		return -1;
+	return eval ? grid_read_seed_list(&g->seeds.eval, &g->seeds.n_eval, g, eval->value, e) : 0;
 }
 
 /* ---- the file and what it inherits ------------------------------------------------------------------------------ */
@@ -210,8 +214,7 @@ static double chain_rows(const struct grid_chain *c)
 	return rows;
 }
 
-/* Refuses a grid that is too large while it is still a few numbers. */
-static int check_size(const struct grid *g, struct err *e)
+int grid_check_size(const struct grid *g, struct err *e)
 {
 	double rows = g->n_includes, product = 1;
 	struct grid_place at = { g->path, 1, 1 };
@@ -245,7 +248,7 @@ static int read_all(struct grid *g, const char *path, const struct given *given,
 	const struct toml_value *root = toml_root(g->docs[0]);
 	g->path = g->sources[0].path;
 	g->text = "";
-	return read_study(g, root, e) || grid_read_rows(g, root, e) || grid_read_judges(g, root, e) || check_size(g, e) ? -1 : 0;
+	return read_study(g, root, e) || grid_read_rows(g, root, e) || grid_read_judges(g, root, e) || grid_check_size(g, e) ? -1 : 0;
 }
 
 static int read_grid(struct grid **out, const char *path, const struct given *given, struct err *e)

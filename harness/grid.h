@@ -121,7 +121,12 @@ MUST_CHECK int grid_read(struct grid **out, const char *path, struct err *e);
 MUST_CHECK int grid_parse(struct grid **out, const struct grid_source *sources, int n, struct err *e);
 void grid_free(struct grid *g);                 /* accepts NULL */
 void scoped_grid(struct grid **g);              /* SCOPED(grid) struct grid *g = NULL; */
-/* Adds one `--set K=V`, K a knob or "preset", V a TOML value or a bare word. */
+/* Adds one `--set K=V`, V a TOML value or a bare word, K one of
+ *     a knob, or preset                    the highest layer of every row's settings
+ *     seeds, seeds.train|eval|paired       seeds = 3 is the first three from the first training seed on
+ *     grid.name, grid.text
+ *     budget.cell.wall|retries, budget.grid.wall|cells, budget.on_failure
+ *     metric.KEY, metric.NAME.KEY          samples, nfe, ref, extractor, ci, infinity, agg of every metric, or of one */
 MUST_CHECK int grid_set(struct grid *g, const char *assignment, struct err *e);
 const struct grid_variant *grid_variant(const struct grid *g, const char *name);        /* NULL when there is none */
 const struct grid_chain *grid_chain(const struct grid *g, const char *name);

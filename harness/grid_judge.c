@@ -64,7 +64,7 @@ static int read_on_failure(struct grid_budget *b, const struct toml_value *t, st
 	return 0;
 }
 
-static int read_budget(struct grid *g, const struct toml_value *root, struct err *e)
+int grid_read_budget(struct grid *g, const struct toml_value *root, struct err *e)
 {
 	const struct toml_value *t = NULL, *cell = NULL, *whole = NULL;
 	struct grid_budget *b = &g->budget;
@@ -176,32 +176,44 @@ int grid_metric_outputs(const char *out[GRID_OUTPUTS_MAX], const struct grid_met
 	return n;
 }
 
-static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_value *t, struct err *e)
+/* What `t` gives of a [[metric]] over what m has: the whole of it from a file, one key of it from --set. */
+static int take_metric(struct grid_metric *m, const struct toml_value *t, struct err *e)
 {
-	int ci = CI_NONE, agg = AGG_MEAN;
-	*m = (struct grid_metric){ .ref = "", .extractor = "", .nfe = { 1 }, .n_nfe = 1, .at = grid_at(t) };
-	if (grid_closed(t, &metric_keys, e) || grid_need_string(&m->name, t, "name", true, e) ||
-	    known_name(t, "name", m->name, e) || grid_int(&m->samples, t, "samples", 2, 10000000, e) ||
-	    read_ints(m->nfe, &m->n_nfe, GRID_NFE_MAX, t, "nfe", 1, 10000, e) ||
+	int ci = (int)m->ci, agg = (int)m->agg;
+	if (grid_int(&m->samples, t, "samples", 2, 10000000, e) || read_ints(m->nfe, &m->n_nfe, GRID_NFE_MAX, t, "nfe", 1, 10000, e) ||
 	    grid_need_string(&m->ref, t, "ref", false, e) < 0 || grid_need_string(&m->extractor, t, "extractor", false, e) < 0 ||
 	    grid_choice(&ci, t, "ci", "none|jackknife", e) || grid_choice(&agg, t, "agg", "mean|min3", e) ||
 	    toml_boolean(&m->infinity, t, "infinity", e) < 0)
 		return -1;
-	if (*m->extractor && known_extractor(t, m->extractor, e))
+	if (toml_find(t, "extractor") && *m->extractor && known_extractor(t, m->extractor, e))
 		return -1;
-	if (*m->ref && known_ref(t, m->ref, e))
+	if (toml_find(t, "ref") && *m->ref && known_ref(t, m->ref, e))
 		return -1;
-	if (!m->samples)
-		return toml_err(e, t, "samples is missing here: the number of images is part of a metric's name");
 	if (m->infinity && strcmp(m->name, "fid") != 0)
-		return toml_err(e, toml_find(t, "infinity")->value, "infinity belongs to fid");
+		return toml_err(e, toml_find(t, "infinity") ? toml_find(t, "infinity")->value : t, "infinity belongs to fid");
 	m->ci = (enum metric_ci)ci;
 	m->agg = (enum metric_agg)agg;
+	return 0;
+}
+
+static int metric_twice(const struct grid *g, const struct grid_metric *m, const struct toml_value *at, struct err *e)
+{
 	for (const struct grid_metric *o = g->metrics; o < m; o++)
 		if (!strcmp(o->name, m->name) && !strcmp(o->ref, m->ref) && !strcmp(o->extractor, m->extractor) &&
 		    o->samples == m->samples)
-			return toml_err(e, t, "the same metric is at line %d", o->at.line);
+			return toml_err(e, at, "the same metric is at line %d", o->at.line);
 	return 0;
+}
+
+static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_value *t, struct err *e)
+{
+	*m = (struct grid_metric){ .ref = "", .extractor = "", .nfe = { 1 }, .n_nfe = 1, .at = grid_at(t) };
+	if (grid_closed(t, &metric_keys, e) || grid_need_string(&m->name, t, "name", true, e) || known_name(t, "name", m->name, e) ||
+	    take_metric(m, t, e))
+		return -1;
+	if (!m->samples)
+		return toml_err(e, t, "samples is missing here: the number of images is part of a metric's name");
+	return metric_twice(g, m, t, e);
 }
 
 /* Does the grid measure what text (NAME@NFE, perhaps :WEIGHTS) means? Without @NFE the metric must have only one. */
@@ -337,11 +349,47 @@ static int read_gate(struct grid_gate *out, struct grid *g, const struct toml_va
 	return 0;
 }
 
+/* Every table and gate still speaks of a declared metric: --set may have taken one away. */
+static int check_metric_names(const struct grid *g, struct err *e)
+{
+	for (int i = 0; i < g->n_tables; i++) {
+		const struct grid_table *t = &g->tables[i];
+		if (*t->metric && !is_metric(g, t->metric))
+			return unknown_metric(g, t->at, t->metric, e);
+		for (int k = 0; k < t->n_cols; k++) {
+			const char *metric = NULL;
+			if (!table_column_check(&metric, t->cols[k], NULL) && metric && !is_metric(g, metric))
+				return unknown_metric(g, t->at, metric, e);
+		}
+	}
+	for (int i = 0; i < g->n_gates; i++)
+		if (!is_metric(g, g->gates[i].rule.metric))
+			return unknown_metric(g, g->gates[i].at, g->gates[i].rule.metric, e);
+	return 0;
+}
+
+int grid_override_metrics(struct grid *g, const char *name, const struct toml_value *t, struct err *e)
+{
+	static const struct grid_keys keys = { "metric", metric_keys_names + 1, sizeof metric_keys_names / sizeof *metric_keys_names - 1 };
+	int n = 0;
+	if (grid_closed(t, &keys, e))
+		return -1;
+	for (int i = 0; i < g->n_metrics; i++)
+		if (!*name || !strcmp(g->metrics[i].name, name)) {
+			n++;
+			if (take_metric(&g->metrics[i], t, e) || metric_twice(g, &g->metrics[i], t, e))
+				return -1;
+		}
+	if (!n)
+		return toml_err(e, t, "this grid has no metric %s", name);
+	return check_metric_names(g, e);
+}
+
 int grid_read_judges(struct grid *g, const struct toml_value *root, struct err *e)
 {
 	const struct toml_value *metrics = NULL, *tables = NULL, *gates = NULL;
 	int n_metrics, n_tables, n_gates;
-	if (read_budget(g, root, e) || grid_tables(&metrics, &n_metrics, root, "metric", e) ||
+	if (grid_read_budget(g, root, e) || grid_tables(&metrics, &n_metrics, root, "metric", e) ||
 	    grid_tables(&tables, &n_tables, root, "table", e) || grid_tables(&gates, &n_gates, root, "gate", e))
 		return -1;
 	g->metrics = arena_alloc(&g->arena, (size_t)n_metrics * sizeof *g->metrics);

@@ -1,6 +1,6 @@
 /* grid_private.h - what the parts of the grid reader share: grid.c (the file, inherit), grid_settings.c (settings and
  * closed tables), grid_rows.c (axes, excludes, includes, variants, chains), grid_judge.c (budget, metrics, tables,
- * gates). Nobody else includes this. */
+ * gates), grid_set.c (--set). Nobody else includes this. */
 #ifndef ABLATE_GRID_PRIVATE_H
 #define ABLATE_GRID_PRIVATE_H
 
@@ -44,6 +44,16 @@ MUST_CHECK int grid_setting(struct setting *out, struct grid *g, const char *key
 MUST_CHECK int grid_settings(struct settings *out, struct grid *g, const struct toml_value *table, const char *header,
                              struct err *e);
 void settings_add(struct grid *g, struct settings *s, const struct setting *one);
+
+/* [1, 2, 3] or { start = 1, count = 3 }. */
+MUST_CHECK int grid_read_seed_list(int64_t **out, int *n, struct grid *g, const struct toml_value *v, struct err *e);
+/* These take what their table gives and leave the rest as it is: a file fills defaults, --set changes one key. */
+MUST_CHECK int grid_read_seeds(struct grid *g, const struct toml_value *seeds, struct err *e);
+MUST_CHECK int grid_read_budget(struct grid *g, const struct toml_value *root, struct err *e); /* root.budget */
+/* Of the metrics called `name`, or of all for "". Tables and gates must still find theirs. */
+MUST_CHECK int grid_override_metrics(struct grid *g, const char *name, const struct toml_value *t, struct err *e);
+/* Refuses a grid that is too large while it is still a few numbers. */
+MUST_CHECK int grid_check_size(const struct grid *g, struct err *e);
 
 MUST_CHECK int grid_read_rows(struct grid *g, const struct toml_value *root, struct err *e);
 MUST_CHECK int grid_read_variants(struct grid *g, const struct toml_value *root, struct err *e);

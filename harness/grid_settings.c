@@ -306,31 +306,3 @@ int grid_settings(struct settings *out, struct grid *g, const struct toml_value 
 	struct grid_keys keys = { .header = header };
 	return walk(out, out->n, g, table, "", &keys, e);
 }
-
-int grid_set(struct grid *g, const char *assignment, struct err *e)
-{
-	const char *equals = strchr(assignment, '=');
-	if (!equals || equals == assignment)
-		return err_code(e, EXIT_USAGE, "--set %s: write --set KEY=VALUE", assignment);
-	SCOPED(free) char *where = xstrfmt("--set %s", assignment);
-	const char *file = arena_strdup(&g->arena, where);
-	SCOPED(free) char *key = xstrndup(assignment, (size_t)(equals - assignment));
-	struct toml *doc = NULL;
-	struct setting one = { 0 };
-	struct err why = ERR_INIT;
-	if (strcmp(key, "preset") != 0 && !config_find(key)) {
-		(void)config_unknown(key, &why);
-		return err_code(e, EXIT_USAGE, "%s: %s", file, why.msg);
-	}
-	if (toml_parse_value(&doc, equals + 1, "value", &why))
-		return err_code(e, EXIT_USAGE, "%s: %s", file, why.msg);
-	VEC_PUSH(g->set_docs, g->n_set_docs, g->cap_set_docs) = doc;
-	if (grid_setting(&one, g, key, toml_root(doc), &why)) {
-		const char *message = !strncmp(why.msg, "value:1:1: ", 11) ? why.msg + 11 : why.msg;
-		return err_code(e, EXIT_USAGE, "%s: %s", file, message);
-	}
-	one.at = (struct grid_place){ .file = file };
-	settings_add(g, &g->sets, &one);
-	VEC_PUSH(g->set_texts, g->n_set_texts, g->cap_set_texts) = arena_strdup(&g->arena, assignment);
-	return 0;
-}

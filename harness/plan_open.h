@@ -11,7 +11,7 @@
 #include "harness/plan.h"
 
 #define PLAN_OPTIONS \
-	{ .name = "set", .kind = OPT_STRINGS, .arg = "KEY=VALUE", .help = "override a setting of every row (TOML value or bare word)" }, \
+	{ .name = "set", .kind = OPT_STRINGS, .arg = "KEY=VALUE", .help = "override a setting of every row, the preset, or seeds, budget.*, metric.*, grid.name (TOML value or bare word)" }, \
 	{ .name = "only", .kind = OPT_STRINGS, .arg = "LABEL", .help = "only rows of that label, variant, arm hash or pattern" }
 
 /* Reads the grid (or a frozen plan, by its name *.plan.json) with --set and --only of c, asks the data sets for their

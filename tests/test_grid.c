@@ -466,6 +466,40 @@ Test(grid, judges_are_checked)
 		cr_assert_eq(grid_duration(bad[i]), -1, "%s", bad[i]);
 }
 
+#define JUDGED GRID "[grid]\nname = \"g\"\nseeds = { train = [7, 9], paired = true }\n[base]\npreset = \"ict-shapes8-ci\"\n[variants]\nv = { set = { \"loss.c\" = 1 } }\n" \
+	"[[chain]]\nname = 'c'\nmode = 'one-at-a-time'\nsteps = ['v']\n[budget]\ncell = { wall = '2h', retries = 2 }\n[[metric]]\nname = 'fid'\nsamples = 5000\nnfe = [1, 2]\n" \
+	"[[metric]]\nname = 'kid'\nsamples = 300\n[[table]]\nname = 't'\ncols = ['fid@2']\n[[gate]]\nname = 'x'\nmetric = 'fid@1'\narm = 'base'\nagainst = 'v'\nmargin = { relative = 0.1 }\n"
+
+Test(grid, set_reaches_seeds_budget_metrics_and_name)
+{
+	struct err e = ERR_INIT;
+	static const char *const sets[] = { "seeds=3", "seeds.eval=[5,6]", "grid.seeds.paired=false", "budget.cell.wall=90s", "budget.grid.wall=\"1h30m\"",
+		"budget.on_failure=stop-after:4", "metric.samples=64", "metric.fid.ref=shapes8-test", "metric.fid.nfe=[1,2,4]", "grid.name=a b", "preset=ict-shapes8-ci",
+		"train.steps=7" };
+	struct grid *g = NULL;
+	struct grid_source source = { .path = "g.toml", .text = JUDGED, .n = sizeof JUDGED - 1 };
+	cr_assert_eq(grid_parse(&g, &source, 1, &e), 0, "%s", e.msg);
+	for (size_t i = 0; i < sizeof sets / sizeof *sets; i++)
+		cr_assert_eq(grid_set(g, sets[i], &e), 0, "%s", e.msg);
+	cr_assert_eq(g->seeds.n_train, 3);
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(g->seeds.train[i], 7 + i);
+	cr_assert(g->seeds.n_eval == 2 && g->seeds.eval[1] == 6 && !g->seeds.paired && !g->gates[0].rule.paired);
+	cr_assert(g->budget.cell_wall_s == 90 && g->budget.cell_retries == 2 && g->budget.grid_wall_s == 5400);
+	cr_assert(g->budget.on_failure == FAILURE_STOP_AFTER && g->budget.stop_after == 4);
+	cr_assert(g->metrics[0].samples == 64 && g->metrics[1].samples == 64 && g->metrics[0].n_nfe == 3 && g->metrics[1].n_nfe == 1);
+	cr_assert_str_eq(g->metrics[0].ref, "shapes8-test");
+	cr_assert_str_eq(g->metrics[1].ref, "");
+	cr_assert_str_eq(g->name, "a b");
+	SCOPED(plan) struct plan *p = NULL;
+	cr_assert_eq(plan_expand(&p, g, NULL, &e), 0, "%s", e.msg);
+	cr_assert_eq(p->n_cells, 6);
+	cr_assert_eq(p->arms[1].config.train.steps, 7);
+	/* the same study written out in a file is the same plan */
+	SCOPED(plan) struct plan *list = expand_text(JUDGED, "seeds=[7,8,9]", &e), *table = expand_text(JUDGED, "seeds.train={start=7,count=3}", &e);
+	cr_assert_str_eq(list->hash, table->hash);
+}
+
 Test(grid, bad_set_says_so)
 {
 	struct err e = ERR_INIT;
@@ -473,9 +507,16 @@ Test(grid, bad_set_says_so)
 		{ "loss.knd=0.1", "--set loss.knd=0.1: unknown key 'loss.knd'; did you mean loss.kind" }, { "loss.c", "write --set KEY=VALUE" },
 		{ "=3", "write --set KEY=VALUE" }, { "optim.lr=x", "--set optim.lr=x: optim.lr takes a number" }, { "optim.lr=", "a value is missing" },
 		{ "net.mult=[1,", "never ends" }, { "preset=nope", "unknown preset 'nope'" },
+		{ "seeds=0", "--set seeds=0: 0 seeds: at least 1" }, { "seeds=x", "--set seeds=x: seeds are a number" }, { "seeds=[1,1]", "seed 1 is given twice" },
+		{ "seeds=900000", "a grid may have 1000000" }, { "seeds.trian=[1]", "unknown key 'trian' in grid.seeds; did you mean train" },
+		{ "budget.cell.wall=2x", "--set budget.cell.wall=2x: '2x' is no duration" }, { "budget.cell.wal=2h", "did you mean wall" },
+		{ "budget=3", "say which key of budget" }, { "grid.axis=3", "grid.axis=3: axis belongs to the top level" }, { "grid.name=", "value is missing" },
+		{ "metric.samples=1", "samples must lie in" }, { "metric.nfe=[4]", "'fid@2' is no metric of this grid" }, { "metric.is.samples=9", "this grid has no metric is" },
+		{ "metric.kid.infinity=true", "infinity belongs to fid" }, { "metric.ref=cifar", "unknown ref 'cifar'" }, { "metric.name=is", "unknown key 'name' in metric" },
+		{ "seeds.train=1\n[base]", "--set seeds.train=1" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		cr_assert_null(expand_text(GRID STUDY, cases[i].set, &e));
+		cr_assert_null(expand_text(JUDGED, cases[i].set, &e));
 		cr_assert(strstr(e.msg, cases[i].want), "%s", e.msg);
 		cr_assert_eq(e.code, EXIT_USAGE);
 	}
