@@ -1,7 +1,6 @@
 /* weights.c - opening, importing and checking weights files; see weights.h. */
 #include "weights.h"
 
-#include "metrics/pth.h"
 #include "model/base/mem.h"
 
 #include <stdlib.h>
@@ -34,47 +33,14 @@ bool weights_here(const struct weights_row *row)
 
 /* ---- any file as safetensors ---- */
 
-struct weights_own {
-	struct pth *pth;          /* a checkpoint: `view` shows its tensors */
-	struct safetensors view;
-	struct safetensors *file; /* or a safetensors file */
-};
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct st_tensor *)a)->name, ((const struct st_tensor *)b)->name);
-}
-
-static int is_checkpoint(bool *out, const char *path, struct err *e)
-{
-	SCOPED(file) FILE *f = fopen(path, "rbe");
-	unsigned char head[2] = { 0 };
-	if (!f)
-		return err_set(e, "%s: cannot open", path);
-	size_t n = fread(head, 1, 2, f);
-	*out = n == 2 && (head[0] == 0x80 || (head[0] == 'P' && head[1] == 'K'));
-	return 0;
-}
-
 static int open_any(struct weights **out, const char *path, struct err *e)
 {
-	bool checkpoint = false;
-	if (is_checkpoint(&checkpoint, path, e))
-		return -1;
-	struct pth *pth = NULL;
-	struct safetensors *file = NULL;
-	if (checkpoint ? pth_open(&pth, path, e) : safetensors_open(&file, path, e))
+	struct weights_file *file;
+	if (weights_file_open(&file, path, e))
 		return -1;
 	struct weights *w = xcalloc(1, sizeof *w);
-	w->own = xcalloc(1, sizeof *w->own);
-	w->own->pth = pth;
-	w->own->file = file;
-	w->st = file;
-	if (pth) {
-		qsort(pth->tensors, pth->n_tensors, sizeof *pth->tensors, by_name);
-		w->own->view = (struct safetensors){ .path = xstrdup(path), .tensors = pth->tensors, .n_tensors = pth->n_tensors };
-		w->st = &w->own->view;
-	}
+	w->file = file;
+	w->st = file->st;
 	*out = w;
 	return 0;
 }
@@ -83,11 +49,7 @@ void weights_free(struct weights *w)
 {
 	if (!w)
 		return;
-	if (w->own->pth)
-		free((void *)(uintptr_t)w->own->view.path);
-	pth_free(w->own->pth);
-	safetensors_free(w->own->file);
-	free(w->own);
+	weights_file_free(w->file);
 	free(w);
 }
 

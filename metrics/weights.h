@@ -7,7 +7,7 @@
 #ifndef ABLATE_WEIGHTS_H
 #define ABLATE_WEIGHTS_H
 
-#include "model/safetensors.h"
+#include "model/weights_file.h"
 
 struct weights_row {
 	const char *name, *text;
@@ -27,10 +27,10 @@ bool weights_here(const struct weights_row *row);
 
 /* Open weights: `st` to read from, and the SHA-256 that names them in protocols (of the published file). */
 struct weights {
-	struct safetensors *st;
+	const struct safetensors *st;
 	char sha256[SHA256_HEX];
 	bool published;         /* is that the hash of the table? */
-	struct weights_own *own;
+	struct weights_file *file;
 };
 /* Of `file` (PyTorch checkpoint or safetensors), or of the cache when file is NULL: absent, the error says how to get
  * them. Names and shapes are checked. */

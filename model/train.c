@@ -11,6 +11,7 @@
 #include "model/consistency/step.h"
 #include "model/data/dataset.h"
 #include "model/model.h"
+#include "model/nets/net_weights.h"
 #include "model/optim.h"
 #include "model/safetensors.h"
 
@@ -25,7 +26,7 @@ struct trainer {
 	struct dataset data;
 	struct net_spec net;
 	struct params *params;
-	float *parts[N_CKPT_PARTS], *grad;
+	float *parts[N_CKPT_PARTS], *grad, *diffusion; /* diffusion: the frozen network of method.kind = "cd", or NULL */
 	struct classifier classifier;
 	struct lpips_loss lpips;          /* for loss.kind = "lpips" */
 	struct step step;
@@ -48,6 +49,7 @@ static void release(struct trainer *t)
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		free(t->parts[i]);
 	free(t->grad);
+	free(t->diffusion);
 	free(t->cdf);
 	free(t->config_json);
 	params_free(t->params);
@@ -64,8 +66,6 @@ static int supported(const struct run_config *c, const char *device, struct err 
 		return err_set(e, "device '%s': this build trains on the cpu only", device);
 	if (c->train.dtype != DTYPE_FP32)
 		return err_code(e, EXIT_USAGE, "train.dtype: the cpu trains in fp32 only");
-	if (c->method.kind == METHOD_CD)
-		return err_set(e, "method.kind = \"cd\" needs diffusion weights: cd.teacher = %s cannot be read", c->cd.teacher);
 	return 0;
 }
 
@@ -85,27 +85,17 @@ static int load_lpips(struct trainer *t, struct err *e)
 	return rc;
 }
 
-/* net.init: weights by the field's names over the random ones; every trained tensor must be there. */
+/* Random, then what net.init holds over it; the frozen network that distillation steps with. */
 static int initial_weights(struct trainer *t, struct err *e)
 {
 	params_init(t->params, t->parts[CKPT_STUDENT], t->o->seed);
-	if (!t->c->net.init[0])
+	if (t->c->net.init[0] && net_weights_load(t->parts[CKPT_STUDENT], t->params, t->c->net.init, e))
+		return err_in(e, "net.init");
+	if (t->c->method.kind != METHOD_CD)
 		return 0;
-	struct safetensors *st;
-	if (safetensors_open(&st, t->c->net.init, e))
-		return -1;
-	int rc = 0;
-	for (int i = 0; !rc && i < params_count(t->params); i++) {
-		const struct param *p = params_get(t->params, i);
-		const struct st_tensor *found;
-		if (!p->trained && !safetensors_find(st, p->name))
-			continue;
-		rc = safetensors_need(&found, st, p->name, p->ndim, p->dims, e);
-		if (!rc)
-			st_to_f32(t->parts[CKPT_STUDENT] + p->at, found);
-	}
-	safetensors_free(st);
-	return rc;
+	t->diffusion = xaligned(params_floats(t->params) * sizeof(float));
+	params_init(t->params, t->diffusion, t->o->seed);
+	return net_weights_load(t->diffusion, t->params, t->c->cd.teacher, e) ? err_in(e, "cd.teacher") : 0;
 }
 
 static int set_up(struct trainer *t, struct err *e)
@@ -140,6 +130,7 @@ static int set_up(struct trainer *t, struct err *e)
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->parts[has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
 	graph_bind(t->g, STORE_GRAD, t->grad);
+	graph_bind(t->g, STORE_DIFFUSION, t->diffusion);
 	graph_bind(t->g, STORE_FROZEN, t->lpips.params ? t->lpips.weights : t->classifier.weights);
 	return 0;
 }
@@ -188,7 +179,7 @@ static double normal_of(double u)
 static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n)
 {
 	const struct run_config *c = t->c;
-	if (c->method.kind == METHOD_CT && t->cdf_n != n) {
+	if (c->method.kind != METHOD_ECT && t->cdf_n != n) {
 		t->cdf = xrealloc(t->cdf, (size_t)n, sizeof *t->cdf);
 		t->cdf_n = n;
 		index_cdf(t->cdf, c, n);

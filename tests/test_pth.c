@@ -1,7 +1,7 @@
 /* test_pth.c - PyTorch checkpoints (fixtures by tests/fixtures/pth/make.py): both forms give the same tensors, and
  * whatever is not plain tensors is refused by name and place, without being run. */
-#include "metrics/pickle.h"
-#include "metrics/pth.h"
+#include "model/pickle.h"
+#include "model/pth.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

@@ -2,8 +2,6 @@
 #include "model/consistency/step.h"
 
 #include "model/base/err.h"
-#include "model/consistency/schedule.h"
-#include "model/data/shapes.h"
 
 enum { STUDENT, TEACHER };
 
@@ -36,28 +34,6 @@ static struct tensor *metric(struct graph *g, const struct run_config *c, struct
 	BUG("loss.kind %d has no graph", c->loss.kind);
 }
 
-struct branch { struct tensor *sigma, *c_skip, *c_out, *c_in, *c_noise; };
-
-static struct branch coefficients(struct graph *g, int64_t n)
-{
-	return (struct branch){ graph_input(g, "sigma", n, 1, 1, 1), graph_input(g, "c_skip", n, 1, 1, 1), graph_input(g, "c_out", n, 1, 1, 1),
-	                        graph_input(g, "c_in", n, 1, 1, 1), graph_input(g, "c_noise", n, 1, 1, 1) };
-}
-
-/* D(x) = c_skip x + c_out F(c_in x, c_noise) */
-static struct tensor *denoise(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store,
-                              struct tensor *x, const struct branch *b, struct net_inputs in)
-{
-	struct tensor *scaled = graph_lincomb(g, b->c_in, x, NULL, NULL);
-	int patch = c->net.patch;
-	in.x = patch > 1 ? graph_shuffle(g, scaled, patch, false) : scaled;
-	in.c_noise = b->c_noise;
-	struct tensor *f = net_forward(g, net, p, store, &in);
-	if (patch > 1)
-		f = graph_shuffle(g, f, patch, true);
-	return graph_lincomb(g, b->c_skip, x, b->c_out, f);
-}
-
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, const struct step_options *o)
 {
 	int64_t n = o->batch, h = net->h * c->net.patch, w = net->w * c->net.patch, ch = net->in_c / (c->net.patch * c->net.patch);
@@ -65,15 +41,20 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 	                  .weight = graph_input(g, "weight", n, 1, 1, 1) };
 	if (net->classes)
 		s.labels = graph_input(g, "labels", n, 1, 1, net->classes);
-	struct tensor *one = graph_input(g, "one", n, 1, 1, 1), *answer[2];
+	struct tensor *one = graph_input(g, "one", n, 1, 1, 1), *answer[2], *x = NULL;
 	for (int k = STUDENT; k <= TEACHER; k++) {
-		struct branch b = coefficients(g, n);
+		struct denoise b = denoise_inputs(g, n);
 		s.sigma[k] = b.sigma, s.c_skip[k] = b.c_skip, s.c_out[k] = b.c_out, s.c_in[k] = b.c_in, s.c_noise[k] = b.c_noise;
 		bool shared = c->teacher.shared_dropout || k == STUDENT;
 		struct net_inputs in = { .labels = s.labels, .masks = o->masks, .n_masks = o->n_masks, .train = o->dropout,
 		                         .first_layer = shared ? 0 : (uint32_t)net_dropout_layers(net) };
-		struct tensor *x = graph_lincomb(g, one, s.x0, b.sigma, s.z);
-		answer[k] = denoise(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x, &b, in);
+		if (k == STUDENT || c->method.kind != METHOD_CD)
+			x = graph_lincomb(g, one, s.x0, b.sigma, s.z);
+		else { /* where a diffusion network's ODE leads from the student's point */
+			s.distill = distill_build(g, c, net, p, x, s.labels);
+			x = s.distill.result;
+		}
+		answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x, &b, in);
 		graph_keep(answer[k]);
 	}
 	s.student = answer[STUDENT];
@@ -88,25 +69,13 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 	return s;
 }
 
-static void set(struct branch b, const struct run_config *c, enum precond_kind kind, int i, double sigma)
-{
-	struct precond p = precond_at(c, kind, sigma > 0 ? sigma : c->sigma.min);
-	if (sigma <= 0) { /* the answer is x itself; what the network says at any other noise is multiplied by 0 */
-		p.c_skip = 1;
-		p.c_out = 0;
-	}
-	b.sigma->data[i] = (float)sigma;
-	b.c_skip->data[i] = (float)p.c_skip;
-	b.c_out->data[i] = (float)p.c_out;
-	b.c_in->data[i] = (float)p.c_in;
-	b.c_noise->data[i] = (float)p.c_noise;
-}
-
 void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w)
 {
 	double sigma[2] = { t, r };
 	for (int k = STUDENT; k <= TEACHER; k++)
-		set((struct branch){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k] }, c, (enum precond_kind)c->precond.kind, i, sigma[k]);
+		denoise_set(&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k] }, c, (enum precond_kind)c->precond.kind, i, sigma[k]);
+	if (c->method.kind == METHOD_CD)
+		distill_set(&s->distill, c, i, t, r);
 	s->weight->data[i] = (float)w;
 	s->one->data[i] = 1;
 }
@@ -114,18 +83,18 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store, int batch)
 {
 	int64_t n = batch, h = net->h * c->net.patch, w = net->w * c->net.patch, ch = net->in_c / (c->net.patch * c->net.patch);
-	struct branch b = coefficients(g, n);
+	struct denoise b = denoise_inputs(g, n);
 	struct denoiser d = { .x = graph_input(g, "x", n, h, w, ch), .sigma = b.sigma, .c_skip = b.c_skip, .c_out = b.c_out, .c_in = b.c_in, .c_noise = b.c_noise };
 	if (net->classes)
 		d.labels = graph_input(g, "labels", n, 1, 1, net->classes);
-	d.out = denoise(g, c, net, p, store, d.x, &b, (struct net_inputs){ .labels = d.labels });
+	d.out = denoise_record(g, c, net, p, store, d.x, &b, (struct net_inputs){ .labels = d.labels });
 	graph_keep(d.out);
 	return d;
 }
 
 void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double sigma)
 {
-	struct branch b = { d->sigma, d->c_skip, d->c_out, d->c_in, d->c_noise };
+	struct denoise b = { d->sigma, d->c_skip, d->c_out, d->c_in, d->c_noise };
 	for (int i = 0; i < (int)d->x->n; i++) /* sampling always knows sigma_min (ect networks.py:706) */
-		set(b, c, PRECOND_CM, i, sigma);
+		denoise_set(&b, c, PRECOND_CM, i, sigma);
 }

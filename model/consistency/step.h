@@ -1,12 +1,11 @@
-/* step.h - the graph of one training step: x_t = x0 + t z through the student, x_r = x0 + r z through the teacher (same
- * z, same dropout masks, no gradient), the metric between the two answers, its weighted mean, and the backward pass.
+/* step.h - the graph of one training step: x_t = x0 + t z through the student, x_r = x0 + r z (in distillation: where a frozen
+ * diffusion network leads from x_t, distill.h) through the teacher (same z, same dropout masks, no gradient), the metric between the two answers, its weighted mean, and the backward pass.
  *
  * What changes from step to step is data: x0, z and a few numbers per sample, so one graph serves the whole training. */
 #ifndef ABLATE_STEP_H
 #define ABLATE_STEP_H
 
-#include "model/config.h"
-#include "model/graph.h"
+#include "model/consistency/distill.h"
 #include "model/nets/classifier.h"
 #include "model/nets/lpips_loss.h"
 #include "model/nets/net.h"
@@ -29,6 +28,7 @@ struct step {
 	struct tensor *weight;        /* (N,1,1,1) input: lambda */
 	struct tensor *d, *loss;      /* results: per-sample metric (N), its weighted mean (1) */
 	struct tensor *student, *teacher; /* results: D(x_t, t), D(x_r, r) */
+	struct distill distill;       /* of method.kind = "cd" */
 	struct tensor *sigma[2], *c_skip[2], *c_out[2], *c_in[2], *c_noise[2]; /* inputs (N): student, teacher */
 };
 

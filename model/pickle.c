@@ -1,8 +1,8 @@
 /* pickle.c - the stack machine of pickle.h: Python's pickle protocols 2 to 5 as torch.save uses them
  * (opcodes: CPython Lib/pickletools.py). What REDUCE and BINPERSID mean for tensors is in pickle_tensor.c. */
-#include "pickle.h"
+#include "model/pickle.h"
 
-#include "pickle_tensor.h"
+#include "model/pickle_tensor.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* pickle_tensor.c - the whole vocabulary of names that a pickle may use (see pickle.h), one row each: element types,
  * the ordered dict, and the three ways in which torch says "tensor". */
-#include "pickle_tensor.h"
+#include "model/pickle_tensor.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* pth.c - see pth.h. The two containers differ in where the pickle and the storages lie; a `struct container` hides it. */
 #define _GNU_SOURCE
-#include "pth.h"
+#include "model/pth.h"
 
-#include "pickle.h"
+#include "model/pickle.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -256,7 +256,7 @@ static size_t count_tensors(const struct pk_value *dict)
 
 static int collect(struct pth *pth, struct reader *r, const struct pk_value *object)
 {
-	static const char *const wrappers[] = { "state_dict", "model", "params" };
+	static const char *const wrappers[] = { "state_dict", "model", "params", "ema", "net" };
 	const struct pk_value *dict = object;
 	size_t n = count_tensors(dict);
 	for (size_t i = 0; !n && i < sizeof wrappers / sizeof *wrappers; i++)

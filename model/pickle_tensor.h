@@ -2,7 +2,7 @@
 #ifndef ABLATE_PICKLE_TENSOR_H
 #define ABLATE_PICKLE_TENSOR_H
 
-#include "pickle.h"
+#include "model/pickle.h"
 
 /* The number of a known global ("torch._utils._rebuild_tensor_v2"), or -1. */
 int pickle_global(const char *full_name);

@@ -1,0 +1,37 @@
+/* denoise.c - see denoise.h. */
+#include "model/consistency/denoise.h"
+
+#include "model/consistency/schedule.h"
+
+struct denoise denoise_inputs(struct graph *g, int64_t n)
+{
+	return (struct denoise){ graph_input(g, "sigma", n, 1, 1, 1), graph_input(g, "c_skip", n, 1, 1, 1), graph_input(g, "c_out", n, 1, 1, 1),
+	                         graph_input(g, "c_in", n, 1, 1, 1), graph_input(g, "c_noise", n, 1, 1, 1) };
+}
+
+struct tensor *denoise_record(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store,
+                              struct tensor *x, const struct denoise *b, struct net_inputs in)
+{
+	struct tensor *scaled = graph_lincomb(g, b->c_in, x, NULL, NULL);
+	int patch = c->net.patch;
+	in.x = patch > 1 ? graph_shuffle(g, scaled, patch, false) : scaled;
+	in.c_noise = b->c_noise;
+	struct tensor *f = net_forward(g, net, p, store, &in);
+	if (patch > 1)
+		f = graph_shuffle(g, f, patch, true);
+	return graph_lincomb(g, b->c_skip, x, b->c_out, f);
+}
+
+void denoise_set(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i, double sigma)
+{
+	struct precond p = precond_at(c, kind, sigma > 0 ? sigma : c->sigma.min);
+	if (sigma <= 0) { /* what the network says at any other noise is multiplied by 0 */
+		p.c_skip = 1;
+		p.c_out = 0;
+	}
+	b->sigma->data[i] = (float)sigma;
+	b->c_skip->data[i] = (float)p.c_skip;
+	b->c_out->data[i] = (float)p.c_out;
+	b->c_in->data[i] = (float)p.c_in;
+	b->c_noise->data[i] = (float)p.c_noise;
+}
