@@ -1,13 +1,9 @@
-/* engine_device.c - see engine_device.h. This build's only backend is the CPU; a device plugin adds its name here. */
+/* engine_device.c - see engine_device.h. */
 #include "engine_device.h"
 
-#include <stdio.h>
-#include <string.h>
+#include "model/backend.h"
 
 int engine_device(char out[32], const char *asked, struct err *e)
 {
-	if (strcmp(asked, "auto") != 0 && strcmp(asked, "cpu") != 0)
-		return err_code(e, EXIT_USAGE, strncmp(asked, "cuda", 4) == 0 ? "--device %s: this build has no CUDA backend" : "--device %s: not auto, cpu or cuda[:N]", asked);
-	(void)snprintf(out, 32, "cpu");
-	return 0;
+	return backend_name(out, asked, e);
 }

@@ -14,9 +14,16 @@ const struct op_row *op_row(enum op op)
 	return rows[op];
 }
 
+struct graph *graph_new_on(struct backend *b)
+{
+	struct graph *g = xcalloc(1, sizeof *g);
+	g->backend = b;
+	return g;
+}
+
 struct graph *graph_new(void)
 {
-	return xcalloc(1, sizeof(struct graph));
+	return graph_new_on(backend_cpu());
 }
 
 void graph_free(struct graph *g)
@@ -24,10 +31,10 @@ void graph_free(struct graph *g)
 	if (!g)
 		return;
 	for (int i = 0; i < g->n_nodes; i++)
-		if (g->nodes[i]->state && rows[g->nodes[i]->op]->release)
-			rows[g->nodes[i]->op]->release(g->nodes[i]);
+		g->backend->ops->node_release(g->backend, g->nodes[i]);
 	graph_free_ref(g);
-	free(g->memory);
+	if (g->memory)
+		g->backend->ops->release(g->backend, g->memory);
 	free(g->nodes);
 	free(g->tensors);
 	free(g->node_seconds);

@@ -12,13 +12,16 @@
 #ifndef ABLATE_GRAPH_H
 #define ABLATE_GRAPH_H
 
+#include "model/base/err.h"
 #include "model/op.h"
 
 #include <stdio.h>
 
 struct graph;
 
-struct graph *graph_new(void);
+struct backend;
+struct graph *graph_new(void);                       /* on the CPU */
+struct graph *graph_new_on(struct backend *b);       /* b must outlive it */
 void graph_free(struct graph *g);
 
 /* Tensors that no node makes. An input's data may be written after graph_plan and keeps its values between runs. */
@@ -30,14 +33,21 @@ void graph_keep(struct tensor *t); /* its values stay readable after a run */
  * STORE_STUDENT parameters go to STORE_GRAD at the same place; those of inputs with needs_grad are in t->grad. */
 void graph_backward(struct graph *g, struct tensor *loss);
 
+/* Out of memory: an error that says how much was asked for; graph_plan, for the CPU, does not fail. */
+MUST_CHECK int graph_try_plan(struct graph *g, struct err *e);
 void graph_plan(struct graph *g);
 /* As graph_plan, for tests: no memory is shared, every tensor starts as NaN and lies between guard words. */
 void graph_plan_guarded(struct graph *g);
 /* NULL, or the name of the op after whose run a guard word is no longer what it was. */
 const char *graph_check_guards(const struct graph *g);
-void graph_bind(struct graph *g, enum store store, float *values);
+void graph_bind(struct graph *g, enum store store, float *values); /* values: memory of the graph's back end */
 void graph_set_step(struct graph *g, uint64_t seed, uint32_t step);
-void graph_run(struct graph *g);
+void graph_run(struct graph *g); /* starts it; on a device results are there after graph_read or backend_check */
+/* Values [first, first + n) of a tensor from and to host memory, as floats whatever their type. After planning. */
+void graph_write(struct graph *g, struct tensor *t, size_t first, const float *src, size_t n);
+/* Brings what the host wrote to the inputs' t->host to the device. */
+void graph_send(struct graph *g);
+void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_t first, size_t n);
 
 /* The same record in double by the ops' specifications, for tests and ABLATE_REF. Inputs and stores are read from their float data. */
 void graph_run_ref(struct graph *g);

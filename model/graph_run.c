@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALIGN_BYTES ((size_t)64)
-
-static size_t block_bytes(const struct tensor *t)
+static size_t align_of(const struct graph *g)
 {
-	return (tensor_count(t) * sizeof(float) + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+	return g->backend->ops->align;
+}
+
+static size_t block_bytes(const struct graph *g, const struct tensor *t)
+{
+	return (tensor_bytes(t) + align_of(g) - 1) / align_of(g) * align_of(g);
 }
 
 static bool is_planned(const struct tensor *t)
@@ -68,7 +71,7 @@ static void share_in_place(struct graph *g)
 		for (int j = 1; j < nd->n_src; j++) /* read element by element beside itself only if it is the same tensor */
 			if (nd->src[j] && nd->src[j] != src && root(nd->src[j]) == root(src))
 				src = NULL, j = nd->n_src;
-		if (!src || tensor_count(src) != tensor_count(dst) || root(src)->last != i || dst->first != i)
+		if (!src || tensor_bytes(src) != tensor_bytes(dst) || root(src)->last != i || dst->first != i)
 			continue;
 		dst->alias = root(src);
 		root(src)->last = dst->last;
@@ -78,7 +81,7 @@ static void share_in_place(struct graph *g)
 static int larger_first(const void *pa, const void *pb)
 {
 	const struct tensor *a = *(struct tensor *const *)pa, *b = *(struct tensor *const *)pb;
-	size_t na = block_bytes(a), nb = block_bytes(b);
+	size_t na = tensor_bytes(a), nb = tensor_bytes(b);
 	if (na != nb)
 		return na < nb ? 1 : -1;
 	return a->first != b->first ? (a->first < b->first ? -1 : 1) : (a->last < b->last) - (a->last > b->last);
@@ -108,14 +111,14 @@ static void place(struct graph *g)
 		qsort(busy, (size_t)n_busy, sizeof *busy, by_offset);
 		size_t at = 0;
 		for (int j = 0; j < n_busy; j++) {
-			if (busy[j]->offset >= at + block_bytes(t))
+			if (busy[j]->offset >= at + block_bytes(g, t))
 				break;
-			size_t end = busy[j]->offset + block_bytes(busy[j]);
+			size_t end = busy[j]->offset + block_bytes(g, busy[j]);
 			at = end > at ? end : at;
 		}
 		t->offset = at;
-		if (at + block_bytes(t) > g->bytes)
-			g->bytes = at + block_bytes(t);
+		if (at + block_bytes(g, t) > g->bytes)
+			g->bytes = at + block_bytes(g, t);
 	}
 	free(order);
 	free(busy);
@@ -124,13 +127,13 @@ static void place(struct graph *g)
 /* Every tensor by itself, a guard block before and after each. */
 static void place_apart(struct graph *g)
 {
-	g->bytes = ALIGN_BYTES;
+	g->bytes = align_of(g);
 	for (int i = 0; i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
 		if (!is_planned(t))
 			continue;
 		t->offset = g->bytes;
-		g->bytes += block_bytes(t) + ALIGN_BYTES;
+		g->bytes += block_bytes(g, t) + align_of(g);
 	}
 }
 
@@ -139,22 +142,26 @@ static void place_apart(struct graph *g)
 /* Guards lie in front of each block and in the unused tail of its last line. */
 static void paint(struct graph *g)
 {
-	memset(g->memory, GUARD_BYTE, g->bytes);
+	SCOPED(free) char *image = xmalloc(g->bytes);
+	memset(image, GUARD_BYTE, g->bytes);
 	for (int i = 0; i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
 		if (is_planned(t))
-			memset(g->memory + t->offset, 0xFF, tensor_count(t) * sizeof(float)); /* a NaN */
+			memset(image + t->offset, 0xFF, tensor_bytes(t)); /* a NaN */
 	}
+	g->backend->ops->upload(g->backend, g->memory, image, g->bytes);
 }
 
 const char *graph_check_guards(const struct graph *g)
 {
+	SCOPED(free) unsigned char *image = xmalloc(g->bytes);
+	g->backend->ops->download(g->backend, image, g->memory, g->bytes);
 	for (int i = 0; i < g->n_tensors; i++) {
 		const struct tensor *t = g->tensors[i];
 		if (!is_planned(t))
 			continue;
-		const unsigned char *start = (const unsigned char *)g->memory + t->offset;
-		const unsigned char *end = start + tensor_count(t) * sizeof(float), *next = start + block_bytes(t) + ALIGN_BYTES;
+		const unsigned char *start = image + t->offset;
+		const unsigned char *end = start + tensor_bytes(t), *next = start + block_bytes(g, t) + align_of(g);
 		for (const unsigned char *p = end; p < next; p++)
 			if (*p != GUARD_BYTE)
 				return t->maker ? op_row(t->maker->op)->name : t->name;
@@ -170,12 +177,18 @@ void graph_plan_guarded(struct graph *g)
 
 void graph_plan(struct graph *g)
 {
+	struct err e = ERR_INIT;
+	if (graph_try_plan(g, &e))
+		BUG("%s", e.msg);
+}
+
+int graph_try_plan(struct graph *g, struct err *e)
+{
 	REQUIRE(!g->planned);
 	int n = g->n_nodes;
 	for (int i = 0; i < n; i++) {
 		struct node *nd = g->nodes[i];
-		const struct op_row *row = op_row(nd->op);
-		size_t scratch = row->prepare ? row->prepare(nd) : 0;
+		size_t scratch = g->backend->ops->node_prepare(g->backend, nd);
 		if (scratch)
 			nd->work = graph_temp(g, 1, 1, 1, (int64_t)((scratch + sizeof(float) - 1) / sizeof(float)));
 	}
@@ -186,22 +199,26 @@ void graph_plan(struct graph *g)
 		share_in_place(g);
 		place(g);
 	}
-	g->memory = xaligned(g->bytes);
+	g->memory = g->backend->ops->alloc(g->backend, g->bytes, e);
+	if (!g->memory)
+		return -1;
 	if (g->guarded)
 		paint(g);
 	for (int i = 0; i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
 		if (is_planned(t))
 			t->data = (float *)(void *)(g->memory + root(t)->offset);
+		if (is_planned(t) && t->role == TENSOR_INPUT && tensor_count(t) == (size_t)t->n)
+			t->host = g->backend->ops->host_memory ? t->data : arena_alloc(&g->arena, tensor_bytes(t));
 	}
 	g->planned = true;
 	if (getenv("ABLATE_PROFILE"))
 		g->node_seconds = xcalloc((size_t)n, sizeof *g->node_seconds);
+	return 0;
 }
 
 void graph_bind(struct graph *g, enum store store, float *values)
 {
-	g->stores[store] = values;
 	for (int i = 0; i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
 		if (t->role == TENSOR_PARAM && t->store == store)
@@ -212,6 +229,7 @@ void graph_bind(struct graph *g, enum store store, float *values)
 void graph_set_step(struct graph *g, uint64_t seed, uint32_t step)
 {
 	g->step = (struct step_scalars){ seed, step };
+	g->backend->ops->set_step(g->backend, &g->step);
 }
 
 void graph_run(struct graph *g)
@@ -219,11 +237,63 @@ void graph_run(struct graph *g)
 	REQUIRE(g->planned);
 	for (int i = 0; i < g->n_nodes; i++) {
 		double start = g->node_seconds ? monotonic_s() : 0;
-		op_row(g->nodes[i]->op)->cpu(g->nodes[i]);
+		g->backend->ops->node_run(g->backend, g->nodes[i]);
 		if (g->node_seconds)
 			g->node_seconds[i] += monotonic_s() - start;
 	}
 	g->profiled_runs++;
+}
+
+static uint16_t bf16_of(float x) /* round to nearest even; a NaN stays one */
+{
+	uint32_t u;
+	memcpy(&u, &x, sizeof u);
+	if (x != x)
+		return (uint16_t)(u >> 16 | 0x40);
+	return (uint16_t)((u + 0x7FFF + (u >> 16 & 1)) >> 16);
+}
+
+static float of_bf16(uint16_t x)
+{
+	uint32_t u = (uint32_t)x << 16;
+	float v;
+	memcpy(&v, &u, sizeof v);
+	return v;
+}
+
+void graph_write(struct graph *g, struct tensor *t, size_t first, const float *src, size_t n)
+{
+	REQUIRE(t->data && first + n <= tensor_count(t));
+	if (t->type == TENSOR_F32) {
+		g->backend->ops->upload(g->backend, t->data + first, src, n * sizeof *src);
+		return;
+	}
+	SCOPED(free) uint16_t *low = xcalloc(n + 1, sizeof *low);
+	for (size_t i = 0; i < n; i++)
+		low[i] = bf16_of(src[i]);
+	g->backend->ops->upload(g->backend, (char *)t->data + 2 * first, low, 2 * n);
+}
+
+void graph_send(struct graph *g)
+{
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->host && t->host != t->data)
+			graph_write(g, t, 0, t->host, tensor_count(t));
+	}
+}
+
+void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_t first, size_t n)
+{
+	REQUIRE(t->data && first + n <= tensor_count(t));
+	if (t->type == TENSOR_F32) {
+		g->backend->ops->download(g->backend, dst, t->data + first, n * sizeof *dst);
+		return;
+	}
+	SCOPED(free) uint16_t *low = xcalloc(n + 1, sizeof *low);
+	g->backend->ops->download(g->backend, low, (const char *)t->data + 2 * first, 2 * n);
+	for (size_t i = 0; i < n; i++)
+		dst[i] = of_bf16(low[i]);
 }
 
 void graph_profile(const struct graph *g, FILE *f)
@@ -245,7 +315,7 @@ void graph_profile(const struct graph *g, FILE *f)
 
 /* ---- in double -------------------------------------------------------------------------------------------------- */
 
-static void load_ref(struct tensor *t)
+static void load_ref(const struct graph *g, struct tensor *t)
 {
 	size_t n = tensor_count(t);
 	bool fresh = !t->ref;
@@ -253,8 +323,10 @@ static void load_ref(struct tensor *t)
 		t->ref = xcalloc(n, sizeof *t->ref);
 	if (t->maker || !t->data || (t->role == TENSOR_PARAM && t->store == STORE_GRAD))
 		return;
+	SCOPED(free) float *values = xcalloc(n, sizeof *values);
+	graph_read(g, values, t, 0, n);
 	for (size_t i = 0; i < n; i++)
-		t->ref[i] = (double)t->data[i];
+		t->ref[i] = (double)values[i];
 }
 
 void graph_rerun_ref(struct graph *g)
@@ -266,7 +338,7 @@ void graph_rerun_ref(struct graph *g)
 void graph_load_ref(struct graph *g)
 {
 	for (int i = 0; i < g->n_tensors; i++)
-		load_ref(g->tensors[i]);
+		load_ref(g, g->tensors[i]);
 }
 
 void graph_run_ref(struct graph *g)

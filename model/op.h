@@ -6,6 +6,7 @@
 #ifndef ABLATE_OP_H
 #define ABLATE_OP_H
 
+#include "model/step_control.h"
 #include "model/tensor.h"
 
 enum op {
@@ -42,12 +43,9 @@ struct node {
 	struct tensor *src[MAX_SRC], *dst[MAX_DST];  /* an absent optional source is NULL */
 	struct tensor *work;       /* scratch that lives in this node only; NULL until prepare asks for it */
 	union op_args args;
-	const struct step_scalars *step;
+	const struct step_scalars *step; /* host memory: of the graph; a device has a copy of its own */
 	void *state;               /* of the back end: primitives, ... */
 };
-
-/* What changes from step to step without changing the graph: where the counter-based streams stand. */
-struct step_scalars { uint64_t seed; uint32_t step; };
 
 struct graph;
 

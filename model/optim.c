@@ -63,7 +63,7 @@ CPU_KERNEL static void average_range(float *restrict ema, const float *restrict 
 		ema[i] = decay * ema[i] + rest * p[i];
 }
 
-struct sweep { const struct optim_step *s; float *p, *m, *v, *ema, *teacher; const float *g; double decay, mu; size_t n; };
+struct sweep { const struct optim_step *s; float *p, *m, *v, *ema, *teacher; const float *g; struct average of_ema, of_teacher; size_t n; };
 
 enum { CHUNK = 4096 }; /* floats: stays in the first-level caches between the sweeps over it */
 
@@ -74,15 +74,26 @@ static void sweep_range(void *ctx, int64_t first, int64_t last)
 		size_t at = (size_t)i * CHUNK, left = w->n - at, n = left < CHUNK ? left : CHUNK;
 		step_range(w->s, (int64_t)n, w->p + at, w->g + at, w->m + at, w->v + at);
 		if (w->ema)
-			average_range(w->ema + at, w->p + at, (float)w->decay, (float)(1 - w->decay), (int64_t)n);
+			average_range(w->ema + at, w->p + at, w->of_ema.keep, w->of_ema.rest, (int64_t)n);
 		if (w->teacher)
-			average_range(w->teacher + at, w->p + at, (float)w->mu, (float)(1 - w->mu), (int64_t)n);
+			average_range(w->teacher + at, w->p + at, w->of_teacher.keep, w->of_teacher.rest, (int64_t)n);
 	}
+}
+
+struct average average_of(double decay)
+{
+	return (struct average){ (float)decay, (float)(1 - decay) };
+}
+
+void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, struct average of_ema,
+                 float *teacher, struct average of_teacher)
+{
+	struct sweep w = { s, p, m, v, ema, teacher, g, of_ema, of_teacher, n };
+	cpu_split((int64_t)((n + CHUNK - 1) / CHUNK), 4, sweep_range, &w);
 }
 
 void optim_apply(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, double decay,
                  float *teacher, double mu)
 {
-	struct sweep w = { s, p, m, v, ema, teacher, g, decay, mu, n };
-	cpu_split((int64_t)((n + CHUNK - 1) / CHUNK), 4, sweep_range, &w);
+	optim_sweep(s, n, p, g, m, v, ema, average_of(decay), teacher, average_of(mu));
 }

@@ -5,6 +5,7 @@
 #define ABLATE_OPTIM_H
 
 #include "model/config.h"
+#include "model/step_control.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,10 +15,6 @@ struct optim {
 	double lr, beta1, beta2, eps, weight_decay; /* L2 added to the gradient, as torch's weight_decay of these two */
 };
 
-/* What one step of any optimizer here comes to, per element: m = beta1 m + rest1 g; v = beta2 v + rest2 g^2 (rest =
- * 1 - beta, taken in double);
- * p -= step * m / (adaptive ? sqrt(v) * root_scale + eps : 1). */
-struct optim_step { float beta1, beta2, rest1, rest2, step, root_scale, eps, weight_decay; int adaptive; };
 struct optim_step optim_step_at(const struct optim *o, int64_t t); /* t = 1 for the first step */
 double radam_rho(double beta2, int64_t t);
 double radam_rectification(double beta2, int64_t t);                /* 0 where rho_t <= 5 */
@@ -26,5 +23,9 @@ double radam_rectification(double beta2, int64_t t);                /* 0 where r
  * ema and teacher may be NULL. Threads split the buffer: the bits do not depend on how. */
 void optim_apply(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, double decay,
                  float *teacher, double mu);
+struct average average_of(double decay);
+/* The same with averages as a step's control has them. */
+void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, struct average of_ema,
+                 float *teacher, struct average of_teacher);
 
 #endif

@@ -2,6 +2,7 @@
  * (Song et al. 2023, Algorithm 1; the noise added is sqrt(sigma^2 - sigma_min^2), karras_diffusion.py:657-681). */
 #include "model/sample.h"
 
+#include "model/backend.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
@@ -12,13 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 50 };
+enum { BATCH_HOST = 50, BATCH_DEVICE = 250 };
 
 struct sampler {
 	struct run_config c;
 	struct net_spec net;
 	struct params *params;
-	float *weights;
+	struct backend *b;
+	float *weights, *weights_on; /* the host's, the device's */
+	int batch;
+	float *x, *out;              /* one batch in host memory */
 	struct graph *g;
 	struct denoiser d;
 };
@@ -29,28 +33,38 @@ void sampler_free(struct sampler *s)
 		return;
 	graph_free(s->g);
 	params_free(s->params);
+	if (s->b)
+		backend_return(s->b, s->weights_on, s->weights);
+	backend_free(s->b);
 	free(s->weights);
+	free(s->x);
+	free(s->out);
 	free(s);
 }
 
 int sampler_open(struct sampler **out, const struct run_config *config, const char *path, const char *device, struct err *e)
 {
 	static const enum ckpt_part parts[] = { [SAMPLE_EMA] = CKPT_EMA, [SAMPLE_STUDENT] = CKPT_STUDENT, [SAMPLE_TEACHER] = CKPT_TEACHER };
-	if (device && strcmp(device, "cpu") != 0 && strcmp(device, "auto") != 0)
-		return err_set(e, "device '%s': this build samples on the cpu only", device);
 	struct sampler *s = xcalloc(1, sizeof *s);
 	s->c = *config;
 	s->net = net_spec_of(config);
 	s->params = net_params(&s->net);
 	s->weights = xaligned(params_floats(s->params) * sizeof(float));
-	if (ckpt_load_part(s->weights, s->params, parts[config->sample.weights], path, e)) {
+	if (backend_open(&s->b, device, DTYPE_FP32, e) || ckpt_load_part(s->weights, s->params, parts[config->sample.weights], path, e) ||
+	    backend_lend(&s->weights_on, s->b, s->weights, params_floats(s->params), e)) {
 		sampler_free(s);
 		return -1;
 	}
-	s->g = graph_new();
-	s->d = denoiser_build(s->g, config, &s->net, s->params, STORE_STUDENT, BATCH);
-	graph_plan(s->g);
-	graph_bind(s->g, STORE_STUDENT, s->weights);
+	s->batch = s->b->ops->host_memory ? BATCH_HOST : BATCH_DEVICE;
+	s->g = graph_new_on(s->b);
+	s->d = denoiser_build(s->g, config, &s->net, s->params, STORE_STUDENT, s->batch);
+	if (graph_try_plan(s->g, e)) {
+		sampler_free(s);
+		return -1;
+	}
+	graph_bind(s->g, STORE_STUDENT, s->weights_on);
+	s->x = xaligned(tensor_count(s->d.x) * sizeof *s->x);
+	s->out = xaligned(tensor_count(s->d.out) * sizeof *s->out);
 	*out = s;
 	return 0;
 }
@@ -58,7 +72,7 @@ int sampler_open(struct sampler **out, const struct run_config *config, const ch
 /* Values of sample i in round r of the latent stream. */
 static void latent(float *dst, const struct sampler *s, uint64_t seed, int round, int64_t i)
 {
-	size_t per = tensor_count(s->d.x) / BATCH;
+	size_t per = tensor_count(s->d.x) / (size_t)s->batch;
 	rng_normal(dst, per, seed, RNG_LATENT, (uint32_t)round, (uint64_t)i * ((per + 3) / 4 * 4));
 }
 
@@ -73,43 +87,48 @@ static void set_labels(struct sampler *s, uint64_t seed, int64_t first)
 	struct tensor *l = s->d.labels;
 	if (!l)
 		return;
-	memset(l->data, 0, tensor_count(l) * sizeof *l->data);
-	for (int64_t i = 0; i < BATCH; i++) {
+	SCOPED(free) float *one_hot = xcalloc(tensor_count(l), sizeof *one_hot);
+	for (int64_t i = 0; i < s->batch; i++) {
 		int64_t label = (int64_t)(rng_uniform_double(seed, RNG_LABEL, 0, (uint64_t)(first + i)) * (double)l->c);
-		l->data[i * l->c + label] = 1;
+		one_hot[i * l->c + label] = 1;
 	}
+	graph_write(s->g, l, 0, one_hot, tensor_count(l));
 }
 
 int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe, struct progress *progress, struct err *e)
 {
 	if (nfe < 1 || nfe > 64)
 		return err_code(e, EXIT_USAGE, "nfe = %d: give 1 to 64 network evaluations", nfe);
-	size_t per = tensor_count(s->d.x) / BATCH;
+	size_t per = tensor_count(s->d.x) / (size_t)s->batch, all = tensor_count(s->d.x);
 	SCOPED(free) float *z = xcalloc(per, sizeof *z);
 	double lo = s->c.sigma.min, mid = s->c.sample.sigma_mid;
-	for (int64_t at = 0; at < n; at += BATCH) {
-		int64_t count = n - at < BATCH ? n - at : BATCH;
+	for (int64_t at = 0; at < n; at += s->batch) {
+		int64_t count = n - at < s->batch ? n - at : s->batch;
 		set_labels(s, seed, first + at);
-		for (int64_t i = 0; i < BATCH; i++) {
-			float *x = s->d.x->data + (size_t)i * per;
+		for (int64_t i = 0; i < s->batch; i++) {
+			float *x = s->x + (size_t)i * per;
 			latent(x, s, seed, 0, first + at + i);
 			for (size_t j = 0; j < per; j++)
 				x[j] *= (float)s->c.sigma.max;
 		}
 		for (int round = 0; round < nfe; round++) {
 			denoiser_set_sigma(&s->d, &s->c, round ? mid : s->c.sigma.max);
+			graph_write(s->g, s->d.x, 0, s->x, all);
 			graph_run(s->g);
-			for (size_t j = 0; s->c.sample.clip && j < tensor_count(s->d.out); j++)
-				s->d.out->data[j] = fmaxf(-1, fminf(1, s->d.out->data[j]));
-			for (int64_t i = 0; round + 1 < nfe && i < BATCH; i++) {
+			graph_read(s->g, s->out, s->d.out, 0, all);
+			if (backend_check(s->b, e))
+				return -1;
+			for (size_t j = 0; s->c.sample.clip && j < all; j++)
+				s->out[j] = fmaxf(-1, fminf(1, s->out[j]));
+			for (int64_t i = 0; round + 1 < nfe && i < s->batch; i++) {
 				latent(z, s, seed, round + 1, first + at + i);
 				float spread = (float)sqrt(fmax(mid * mid - lo * lo, 0));
 				for (size_t j = 0; j < per; j++)
-					s->d.x->data[(size_t)i * per + j] = s->d.out->data[(size_t)i * per + j] + spread * z[j];
+					s->x[(size_t)i * per + j] = s->out[(size_t)i * per + j] + spread * z[j];
 			}
 		}
 		for (size_t j = 0; j < (size_t)count * per; j++)
-			dst[(size_t)at * per + j] = quantize(s->d.out->data[j], s->c.sample.quantize);
+			dst[(size_t)at * per + j] = quantize(s->out[j], s->c.sample.quantize);
 		if (progress)
 			progress_step(progress, at + count);
 	}

@@ -13,7 +13,8 @@ struct progress;
 
 struct sampler;
 
-/* Opens the weights that config->sample.weights names from checkpoint `path`. device as in struct train_options. */
+/* Opens the weights that config->sample.weights names from checkpoint `path`. device as in struct train_options;
+ * sampling computes in fp32 on every device. */
 MUST_CHECK int sampler_open(struct sampler **out, const struct run_config *config, const char *path, const char *device, struct err *e);
 void sampler_free(struct sampler *s);
 /* dst (n, h, w, c) uint8: samples first .. first+n-1 of `seed`, with nfe = 1 or 2 network evaluations (more repeat

@@ -12,6 +12,9 @@
 
 struct node;
 
+/* How a value is stored. Results that a device may round to TENSOR_BF16 are chosen by graph_set_low; all else is float. */
+enum tensor_type { TENSOR_F32, TENSOR_BF16 };
+
 enum tensor_role {
 	TENSOR_TEMP,   /* made by a node, lives in the graph's planned memory */
 	TENSOR_INPUT,  /* written by the caller before a run, never reused for anything else */
@@ -25,6 +28,7 @@ struct tensor {
 	const char *name;
 	int64_t n, h, w, c;
 	enum tensor_role role;
+	enum tensor_type type;
 	bool needs_grad, keep;       /* keep: still readable after the run */
 	enum store store;            /* TENSOR_PARAM: which store ... */
 	size_t at;                   /* ... and the first element in it */
@@ -33,13 +37,19 @@ struct tensor {
 	struct tensor *alias;        /* planned in place of this tensor's memory; NULL = own memory */
 	int first, last;             /* first and last node that touches it (planning) */
 	size_t offset;               /* bytes into the graph's memory (TEMP, INPUT) */
-	float *data;                 /* CPU: the values */
+	float *data;                 /* the values, in the back end's memory; TENSOR_BF16: 16-bit ones */
+	float *host;                 /* per-sample numbers (N,1,1,1) that are inputs: where the host writes them; data itself on the CPU */
 	double *ref;                 /* reference run: the values in double */
 };
 
 static inline size_t tensor_count(const struct tensor *t)
 {
 	return (size_t)(t->n * t->h * t->w * t->c);
+}
+
+static inline size_t tensor_bytes(const struct tensor *t)
+{
+	return tensor_count(t) * (t->type == TENSOR_BF16 ? 2 : 4);
 }
 
 static inline int64_t tensor_pixels(const struct tensor *t) /* rows of C values */

@@ -1,12 +1,14 @@
-/* train.c - see train.h. One step: draw the batch, its noise and its discretization indices from counters, run the graph,
- * apply the optimizer and both averages. Nothing but the step number decides what is drawn. */
+/* train.c - see train.h. One step: draw from counters which images and noise levels the batch has, hand these few numbers to
+ * the device, and let it make the batch, run the graph and apply the optimizer and both averages. Nothing but the step number
+ * decides what is drawn. The device is waited for where its answer is wanted: every step on the CPU, elsewhere at the
+ * points of the curves, at checkpoints and at the end. */
 #include "model/train.h"
 
+#include "model/backend.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
 #include "model/ckpt.h"
-#include "model/cpu.h"
 #include "model/consistency/schedule.h"
 #include "model/consistency/step.h"
 #include "model/data/dataset.h"
@@ -26,7 +28,17 @@ struct trainer {
 	struct dataset data;
 	struct net_spec net;
 	struct params *params;
-	float *parts[N_CKPT_PARTS], *grad, *diffusion; /* diffusion: the frozen network of method.kind = "cd", or NULL */
+	struct backend *b;
+	float *parts[N_CKPT_PARTS], *grad;         /* the device's */
+	float *host[N_CKPT_PARTS], *host_grad;     /* where the host reads them; the same memory where that can be */
+	float *frozen, *frozen_on;                 /* weights that a loss brings, and the device's copy */
+	float *diffusion, *diffusion_on;           /* the frozen network of method.kind = "cd", or NULL */
+	uint8_t *images_on;                        /* the training set on the device */
+	struct sample_draw *draws, *draws_on;      /* (batch) of the next step */
+	struct step_control *control_on;
+	struct step_status status, *status_on;
+	void *program;                             /* a recorded step; NULL: not yet, or not by this back end */
+	bool warm;                                 /* a step has run: recording may begin */
 	struct classifier classifier;
 	struct lpips_loss lpips;          /* for loss.kind = "lpips" */
 	struct step step;
@@ -34,8 +46,6 @@ struct trainer {
 	double *cdf;                      /* of the current N */
 	int64_t cdf_n;
 	char *config_json;
-	double loss_sum;                  /* since the last curve point */
-	int64_t loss_steps;
 };
 
 static bool has_teacher(const struct run_config *c)
@@ -43,13 +53,35 @@ static bool has_teacher(const struct run_config *c)
 	return c->teacher.ema.named || c->teacher.ema.value > 0;
 }
 
+static void release_device(struct trainer *t)
+{
+	const struct backend_ops *ops = t->b->ops;
+	if (t->program)
+		ops->program_free(t->b, t->program);
+	graph_free(t->g);
+	for (int i = 0; i < N_CKPT_PARTS; i++) {
+		if (t->host[i] != t->parts[i])
+			free(t->host[i]);
+		if (t->parts[i])
+			ops->release(t->b, t->parts[i]);
+	}
+	if (t->host_grad != t->grad)
+		free(t->host_grad);
+	void *const rest[] = { t->grad, t->draws_on, t->control_on, t->status_on, t->images_on != t->data.images ? t->images_on : NULL };
+	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+		if (rest[i])
+			ops->release(t->b, rest[i]);
+	backend_return(t->b, t->frozen_on, t->frozen);
+	backend_return(t->b, t->diffusion_on, t->diffusion);
+	backend_free(t->b);
+}
+
 static void release(struct trainer *t)
 {
-	graph_free(t->g);
-	for (int i = 0; i < N_CKPT_PARTS; i++)
-		free(t->parts[i]);
-	free(t->grad);
+	if (t->b)
+		release_device(t);
 	free(t->diffusion);
+	free(t->draws);
 	free(t->cdf);
 	free(t->config_json);
 	params_free(t->params);
@@ -59,15 +91,6 @@ static void release(struct trainer *t)
 }
 
 /* ---- setting up ----------------------------------------------------------------------------------------------------- */
-
-static int supported(const struct run_config *c, const char *device, struct err *e)
-{
-	if (device && strcmp(device, "cpu") != 0 && strcmp(device, "auto") != 0)
-		return err_set(e, "device '%s': this build trains on the cpu only", device);
-	if (c->train.dtype != DTYPE_FP32)
-		return err_code(e, EXIT_USAGE, "train.dtype: the cpu trains in fp32 only");
-	return 0;
-}
 
 /* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as consistency training has it (jcm losses.py:359-366). */
 static int load_lpips(struct trainer *t, struct err *e)
@@ -88,20 +111,86 @@ static int load_lpips(struct trainer *t, struct err *e)
 /* Random, then what net.init holds over it; the frozen network that distillation steps with. */
 static int initial_weights(struct trainer *t, struct err *e)
 {
-	params_init(t->params, t->parts[CKPT_STUDENT], t->o->seed);
-	if (t->c->net.init[0] && net_weights_load(t->parts[CKPT_STUDENT], t->params, t->c->net.init, e))
+	params_init(t->params, t->host[CKPT_STUDENT], t->o->seed);
+	if (t->c->net.init[0] && net_weights_load(t->host[CKPT_STUDENT], t->params, t->c->net.init, e))
 		return err_in(e, "net.init");
 	if (t->c->method.kind != METHOD_CD)
 		return 0;
 	t->diffusion = xaligned(params_floats(t->params) * sizeof(float));
 	params_init(t->params, t->diffusion, t->o->seed);
-	return net_weights_load(t->diffusion, t->params, t->c->cd.teacher, e) ? err_in(e, "cd.teacher") : 0;
+	if (net_weights_load(t->diffusion, t->params, t->c->cd.teacher, e))
+		return err_in(e, "cd.teacher");
+	return backend_lend(&t->diffusion_on, t->b, t->diffusion, params_floats(t->params), e);
+}
+
+static int device_memory(void *out, struct trainer *t, size_t bytes, const char *what, struct err *e)
+{
+	void *p = t->b->ops->alloc(t->b, bytes, e);
+	if (!p)
+		return err_in(e, "%s", what);
+	memcpy(out, &p, sizeof p);
+	return 0;
+}
+
+/* A flat store of the parameters' length on the device, and where the host reads it. */
+static int store(float **on, float **host, struct trainer *t, const char *what, struct err *e)
+{
+	size_t bytes = params_floats(t->params) * sizeof(float);
+	if (device_memory(on, t, bytes, what, e))
+		return -1;
+	*host = t->b->ops->host_memory ? *on : xaligned(bytes);
+	return 0;
+}
+
+/* Parts from host memory to the device's. */
+static void put_parts(struct trainer *t)
+{
+	for (int i = 0; i < N_CKPT_PARTS; i++)
+		if (t->parts[i])
+			t->b->ops->upload(t->b, t->parts[i], t->host[i], params_floats(t->params) * sizeof(float));
+}
+
+static int set_up_memory(struct trainer *t, struct err *e)
+{
+	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c, batch = (size_t)t->c->train.batch;
+	for (int i = 0; i < N_CKPT_PARTS; i++)
+		if ((i != CKPT_TEACHER || has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
+			return -1;
+	t->draws = xcalloc(batch, sizeof *t->draws);
+	if (store(&t->grad, &t->host_grad, t, "gradients", e) || device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
+	    device_memory(&t->control_on, t, sizeof *t->control_on, "a step", e) ||
+	    device_memory(&t->status_on, t, sizeof *t->status_on, "a step", e))
+		return -1;
+	if (t->b->ops->host_memory) {
+		t->images_on = t->data.images;
+	} else {
+		if (device_memory(&t->images_on, t, image_bytes, "the data set", e))
+			return -1;
+		t->b->ops->upload(t->b, t->images_on, t->data.images, image_bytes);
+	}
+	t->frozen = t->lpips.params ? t->lpips.weights : t->classifier.weights;
+	const struct params *frozen = t->lpips.params ? t->lpips.params : t->classifier.params;
+	return frozen ? backend_lend(&t->frozen_on, t->b, t->frozen, params_floats(frozen), e) : 0;
+}
+
+/* Plans the step's memory; where it does not fit, the batch that would. */
+static int plan(struct trainer *t, struct err *e)
+{
+	struct backend_facts f;
+	if (graph_try_plan(t->g, e) == 0)
+		return 0;
+	t->b->ops->facts(t->b, &f);
+	double need = (double)graph_bytes(t->g), fits = floor((double)t->c->train.batch * (double)f.memory_free / need);
+	if (f.memory_free && fits >= 1)
+		return err_set(e, "train.batch = %d needs %.2f GiB of %s's memory and %.2f are free; train.batch = %.0f would fit", t->c->train.batch,
+		               need / 0x1p30, t->b->name, (double)f.memory_free / 0x1p30, fits);
+	return err_in(e, "train.batch = %d", t->c->train.batch);
 }
 
 static int set_up(struct trainer *t, struct err *e)
 {
 	const struct run_config *c = t->c;
-	if (supported(c, t->o->device, e) || dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e))
+	if (backend_open(&t->b, t->o->device, c->train.dtype, e) || dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e))
 		return -1;
 	if (c->net.classes && c->net.classes < t->data.classes)
 		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name, t->data.classes);
@@ -113,25 +202,22 @@ static int set_up(struct trainer *t, struct err *e)
 	t->net = net_spec_of(c);
 	t->params = net_params(&t->net);
 	size_t bytes = params_floats(t->params) * sizeof(float);
-	for (int i = 0; i < N_CKPT_PARTS; i++)
-		if (i != CKPT_TEACHER || has_teacher(c))
-			t->parts[i] = xaligned(bytes);
-	t->grad = xaligned(bytes);
-	if (initial_weights(t, e))
+	if (set_up_memory(t, e) || initial_weights(t, e))
 		return -1;
-	memcpy(t->parts[CKPT_EMA], t->parts[CKPT_STUDENT], bytes);
+	memcpy(t->host[CKPT_EMA], t->host[CKPT_STUDENT], bytes);
 	if (has_teacher(c))
-		memcpy(t->parts[CKPT_TEACHER], t->parts[CKPT_STUDENT], bytes);
+		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
 
-	t->g = graph_new();
+	t->g = graph_new_on(t->b);
 	t->step = step_build(t->g, c, &t->net, t->params, &(struct step_options){ .batch = c->train.batch, .dropout = true, .backward = true,
 	                     .classifier = t->classifier.params ? &t->classifier : NULL, .lpips = t->lpips.params ? &t->lpips : NULL });
-	graph_plan(t->g);
+	if (plan(t, e))
+		return -1;
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->parts[has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
 	graph_bind(t->g, STORE_GRAD, t->grad);
-	graph_bind(t->g, STORE_DIFFUSION, t->diffusion);
-	graph_bind(t->g, STORE_FROZEN, t->lpips.params ? t->lpips.weights : t->classifier.weights);
+	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
+	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
 	return 0;
 }
 
@@ -143,23 +229,6 @@ static int64_t pick(const struct trainer *t, int64_t k, int i, int *flip)
 	uint64_t at = (uint64_t)k * (uint64_t)t->c->train.batch + (uint64_t)i, n = (uint64_t)t->data.n;
 	*flip = t->c->data.flip && rng_uniform(t->o->seed, RNG_FLIP, (uint32_t)k, (uint64_t)i) < 0.5f;
 	return (int64_t)rng_permute(at % n, n, t->o->seed, RNG_ORDER, (uint32_t)(at / n));
-}
-
-struct batch { struct trainer *t; int64_t k; };
-
-static void batch_range(void *ctx, int64_t first, int64_t last)
-{
-	struct batch *b = ctx;
-	struct trainer *t = b->t;
-	int64_t per = (int64_t)t->data.h * t->data.w * t->data.c;
-	for (int64_t i = first; i < last; i++) {
-		int flip;
-		int64_t image = pick(t, b->k, (int)i, &flip);
-		dataset_image(t->step.x0->data + i * per, &t->data, image, flip);
-		rng_normal(t->step.z->data + i * per, (size_t)per, t->o->seed, RNG_NOISE, (uint32_t)b->k, (uint64_t)(i * ((per + 3) / 4 * 4)));
-		for (int64_t l = 0; t->step.labels && l < t->net.classes; l++)
-			t->step.labels->data[i * t->net.classes + l] = t->data.labels[image] == l;
-	}
 }
 
 /* Standard normal by inverting its distribution function in double. */
@@ -201,25 +270,78 @@ static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n)
 	}
 }
 
-/* Runs step k. Returns false when the loss is not finite: then nothing was updated. */
-static bool one_step(struct trainer *t, int64_t k)
+static void draw_images(struct trainer *t, int64_t k)
+{
+	for (int i = 0; i < t->c->train.batch; i++) {
+		int flip;
+		struct sample_draw *d = &t->draws[i];
+		d->image = pick(t, k, i, &flip);
+		d->flip = flip;
+		d->label = t->data.labels[d->image];
+	}
+}
+
+/* What the device does in one step, in order. */
+static void enqueue(struct trainer *t)
+{
+	struct batch_job batch = { .control = t->control_on, .draws = t->draws_on, .images = t->images_on, .batch = t->c->train.batch,
+	                           .h = t->data.h, .w = t->data.w, .c = t->data.c, .classes = t->net.classes, .x0 = t->step.x0->data,
+	                           .z = t->step.z->data, .labels = t->step.labels ? t->step.labels->data : NULL };
+	struct update_job update = { .control = t->control_on, .status = t->status_on, .loss = t->step.loss->data, .grad = t->grad,
+	                             .p = t->parts[CKPT_STUDENT], .m = t->parts[CKPT_M], .v = t->parts[CKPT_V], .ema = t->parts[CKPT_EMA],
+	                             .teacher = t->parts[CKPT_TEACHER], .n = params_floats(t->params) };
+	t->b->ops->batch(t->b, &batch);
+	graph_run(t->g);
+	t->b->ops->update(t->b, &update);
+}
+
+/* Starts step k. The first runs as it is; back ends that can record one replay the record from the second on. */
+static int one_step(struct trainer *t, int64_t k, struct err *e)
 {
 	const struct run_config *c = t->c;
-	int64_t n = schedule_n(c, k);
-	draw_noise_levels(t, k, n);
-	cpu_split(c->train.batch, 4, batch_range, &(struct batch){ t, k });
-	graph_set_step(t->g, t->o->seed, (uint32_t)k);
-	graph_run(t->g);
-	double loss = (double)t->step.loss->data[0];
-	if (!isfinite(loss))
-		return false;
+	const struct backend_ops *ops = t->b->ops;
 	struct optim o = { (enum optim_kind)c->optim.kind, c->optim.lr, c->optim.beta1, c->optim.beta2, c->optim.eps, 0 };
-	struct optim_step s = optim_step_at(&o, k + 1);
-	optim_apply(&s, params_floats(t->params), t->parts[CKPT_STUDENT], t->grad, t->parts[CKPT_M], t->parts[CKPT_V], t->parts[CKPT_EMA],
-	            c->ema.decay, t->parts[CKPT_TEACHER], has_teacher(c) ? schedule_mu(c, k) : 0);
-	t->loss_sum += loss;
-	t->loss_steps++;
-	return true;
+	struct step_control control = { .scalars = { t->o->seed, (uint32_t)k }, .optim = optim_step_at(&o, k + 1), .ema = average_of(c->ema.decay),
+	                                .teacher = average_of(has_teacher(c) ? schedule_mu(c, k) : 0) };
+	draw_noise_levels(t, k, schedule_n(c, k));
+	draw_images(t, k);
+	ops->upload(t->b, t->draws_on, t->draws, (size_t)c->train.batch * sizeof *t->draws);
+	ops->upload(t->b, t->control_on, &control, sizeof control);
+	graph_send(t->g);
+	graph_set_step(t->g, t->o->seed, (uint32_t)k);
+	if (!t->program && t->warm && ops->capture_begin) {
+		if (ops->capture_begin(t->b, e))
+			return -1;
+		enqueue(t);
+		if (ops->capture_end(t->b, &t->program, e))
+			return -1;
+	}
+	if (t->program)
+		ops->replay(t->b, t->program);
+	else
+		enqueue(t);
+	t->warm = true;
+	return 0;
+}
+
+/* Waits for the steps so far and reads what they left behind. A diverged one: r->step is its number. */
+static int look(struct train_result *r, struct trainer *t, struct err *e)
+{
+	t->b->ops->download(t->b, &t->status, t->status_on, sizeof t->status);
+	if (backend_check(t->b, e))
+		return err_in(e, "step %lld on %s", (long long)r->step, t->b->name);
+	if (t->status.diverged) {
+		r->step = t->status.done;
+		r->end = TRAIN_DIVERGED;
+	} else {
+		r->final_loss = (double)t->status.loss;
+	}
+	return 0;
+}
+
+static void put_status(struct trainer *t)
+{
+	t->b->ops->upload(t->b, t->status_on, &t->status, sizeof t->status);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------------------------ */
@@ -227,34 +349,42 @@ static bool one_step(struct trainer *t, int64_t k)
 static double grad_norm(const struct trainer *t)
 {
 	double sum = 0;
+	t->b->ops->download(t->b, t->host_grad, t->grad, params_floats(t->params) * sizeof *t->grad);
 	for (size_t i = 0; i < params_floats(t->params); i++)
-		sum += (double)t->grad[i] * (double)t->grad[i];
+		sum += (double)t->host_grad[i] * (double)t->host_grad[i];
 	return sqrt(sum);
 }
 
 static void tell_curve(struct trainer *t, int64_t step)
 {
 	const struct train_hooks *h = t->hooks;
-	if (h && h->curve && t->loss_steps) {
-		h->curve(h->ctx, "loss", step, t->loss_sum / (double)t->loss_steps);
+	if (h && h->curve && t->status.loss_steps) {
+		h->curve(h->ctx, "loss", step, t->status.loss_sum / (double)t->status.loss_steps);
 		h->curve(h->ctx, "grad_norm", step, grad_norm(t));
 		h->curve(h->ctx, "n", step, (double)schedule_n(t->c, step - 1));
 	}
-	t->loss_sum = 0;
-	t->loss_steps = 0;
+	t->status.loss_sum = 0;
+	t->status.loss_steps = 0;
+	put_status(t);
 }
 
 static struct ckpt_state state_of(struct trainer *t, int64_t step)
 {
 	struct ckpt_state s = { .params = t->params, .step = step, .seed = t->o->seed, .config = t->config_json,
-	                        .loss_sum = t->loss_sum, .loss_steps = t->loss_steps };
-	memcpy(s.parts, t->parts, sizeof s.parts);
+	                        .loss_sum = t->status.loss_sum, .loss_steps = t->status.loss_steps };
+	memcpy(s.parts, t->host, sizeof s.parts);
 	return s;
 }
 
+/* After look(). */
 static int save(struct train_result *r, struct trainer *t, int64_t step, struct err *e)
 {
 	struct ckpt_state s = state_of(t, step);
+	for (int i = 0; i < N_CKPT_PARTS; i++)
+		if (t->parts[i])
+			t->b->ops->download(t->b, t->host[i], t->parts[i], params_floats(t->params) * sizeof(float));
+	if (backend_check(t->b, e))
+		return -1;
 	SCOPED(free) char *path = NULL;
 	if (ckpt_save(&path, r->checkpoint_sha256, t->o->dir, &s, e))
 		return -1;
@@ -270,11 +400,16 @@ static int resume(struct train_result *r, struct trainer *t, struct err *e)
 	struct ckpt_state s = state_of(t, 0);
 	SCOPED(free) char *path = NULL;
 	int found = ckpt_resume(&s, &path, t->o->dir, t->hooks ? t->hooks->say : NULL, t->hooks ? t->hooks->ctx : NULL, e);
-	if (found <= 0)
-		return found;
-	r->step = r->resumed_from = s.step;
-	t->loss_sum = s.loss_sum;
-	t->loss_steps = s.loss_steps;
+	if (found < 0)
+		return -1;
+	put_parts(t);
+	if (found) {
+		r->step = r->resumed_from = s.step;
+		t->status = (struct step_status){ .loss_sum = s.loss_sum, .loss_steps = s.loss_steps, .done = s.step };
+	}
+	put_status(t);
+	if (!found)
+		return 0;
 	if (strlen(path) >= sizeof r->checkpoint)
 		return err_set(e, "%s: path too long", path);
 	memcpy(r->checkpoint, path, strlen(path) + 1);
@@ -288,23 +423,27 @@ static int run(struct train_result *r, struct trainer *t, struct err *e)
 	struct progress *progress = h ? h->progress : NULL;
 	int64_t saved_at = r->checkpoint[0] ? r->step : -1;
 	while (r->step < total) {
-		if (h && h->stop && h->stop(h->ctx)) {
+		bool stop = h && h->stop && h->stop(h->ctx);
+		if (!stop && one_step(t, r->step, e))
+			return -1;
+		r->step += !stop;
+		bool point = !stop && (r->step % every == 0 || r->step == total);
+		bool keep = t->o->checkpoint_every && r->step % t->o->checkpoint_every == 0;
+		if ((stop || point || keep || t->b->ops->host_memory) && look(r, t, e))
+			return -1;
+		if (r->end == TRAIN_DIVERGED)
+			return 0;
+		if (stop) {
 			r->end = TRAIN_STOPPED;
 			break;
 		}
-		if (!one_step(t, r->step)) {
-			r->end = TRAIN_DIVERGED;
-			return 0;
-		}
-		r->step++;
-		r->final_loss = (double)t->step.loss->data[0];
-		if (r->step % every == 0 || r->step == total)
+		if (point)
 			tell_curve(t, r->step);
 		if (progress) {
 			(void)snprintf(progress->note, sizeof progress->note, "loss %.4g", r->final_loss);
 			progress_step(progress, r->step * t->c->train.batch);
 		}
-		if (t->o->checkpoint_every && r->step % t->o->checkpoint_every == 0 && r->step < total) {
+		if (keep && r->step < total) {
 			if (save(r, t, r->step, e))
 				return -1;
 			saved_at = r->step;

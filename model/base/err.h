@@ -45,7 +45,7 @@ int err_in(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The exit code of a set error: e->code, or EXIT_INCOMPLETE. */
 int err_exit_code(const struct err *e);
 
-_Noreturn void bug(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4);
+void bug(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4) __attribute__((noreturn));
 #define BUG(...) bug(__FILE__, __LINE__, __VA_ARGS__)
 /* An assertion that no build removes. */
 #define REQUIRE(cond) do { if (!(cond)) BUG("%s does not hold", #cond); } while (0)

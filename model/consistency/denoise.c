@@ -29,9 +29,9 @@ void denoise_set(const struct denoise *b, const struct run_config *c, enum preco
 		p.c_skip = 1;
 		p.c_out = 0;
 	}
-	b->sigma->data[i] = (float)sigma;
-	b->c_skip->data[i] = (float)p.c_skip;
-	b->c_out->data[i] = (float)p.c_out;
-	b->c_in->data[i] = (float)p.c_in;
-	b->c_noise->data[i] = (float)p.c_noise;
+	b->sigma->host[i] = (float)sigma;
+	b->c_skip->host[i] = (float)p.c_skip;
+	b->c_out->host[i] = (float)p.c_out;
+	b->c_in->host[i] = (float)p.c_in;
+	b->c_noise->host[i] = (float)p.c_noise;
 }

@@ -27,14 +27,14 @@ struct distill distill_build(struct graph *g, const struct run_config *c, const 
 void distill_set(struct distill *d, const struct run_config *c, int i, double t, double r)
 {
 	denoise_set(&d->at_t, c, PRECOND_EDM, i, t);
-	d->keep->data[i] = (float)(r / t);
-	d->move->data[i] = (float)(1 - r / t);
+	d->keep->host[i] = (float)(r / t);
+	d->move->host[i] = (float)(1 - r / t);
 	if (d->solver == SOLVER_EULER)
 		return;
 	double half = (r - t) / 2, back = r > 0 ? half / r : 0;
 	denoise_set(&d->at_r, c, PRECOND_EDM, i, r);
-	d->c_x->data[i] = (float)(r > 0 ? 1 + half / t : 0);
-	d->c_d->data[i] = (float)(r > 0 ? -half / t : 0);
-	d->c_e->data[i] = (float)(r > 0 ? back : 1);
-	d->c_f->data[i] = (float)(r > 0 ? -back : 0);
+	d->c_x->host[i] = (float)(r > 0 ? 1 + half / t : 0);
+	d->c_d->host[i] = (float)(r > 0 ? -half / t : 0);
+	d->c_e->host[i] = (float)(r > 0 ? back : 1);
+	d->c_f->host[i] = (float)(r > 0 ? -back : 0);
 }

@@ -76,15 +76,15 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 		denoise_set(&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k] }, c, (enum precond_kind)c->precond.kind, i, sigma[k]);
 	if (c->method.kind == METHOD_CD)
 		distill_set(&s->distill, c, i, t, r);
-	s->weight->data[i] = (float)w;
-	s->one->data[i] = 1;
+	s->weight->host[i] = (float)w;
+	s->one->host[i] = 1;
 }
 
 struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store, int batch)
 {
 	int64_t n = batch, h = net->h * c->net.patch, w = net->w * c->net.patch, ch = net->in_c / (c->net.patch * c->net.patch);
 	struct denoise b = denoise_inputs(g, n);
-	struct denoiser d = { .x = graph_input(g, "x", n, h, w, ch), .sigma = b.sigma, .c_skip = b.c_skip, .c_out = b.c_out, .c_in = b.c_in, .c_noise = b.c_noise };
+	struct denoiser d = { .g = g, .x = graph_input(g, "x", n, h, w, ch), .sigma = b.sigma, .c_skip = b.c_skip, .c_out = b.c_out, .c_in = b.c_in, .c_noise = b.c_noise };
 	if (net->classes)
 		d.labels = graph_input(g, "labels", n, 1, 1, net->classes);
 	d.out = denoise_record(g, c, net, p, store, d.x, &b, (struct net_inputs){ .labels = d.labels });
@@ -97,4 +97,5 @@ void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double s
 	struct denoise b = { d->sigma, d->c_skip, d->c_out, d->c_in, d->c_noise };
 	for (int i = 0; i < (int)d->x->n; i++) /* sampling always knows sigma_min (ect networks.py:706) */
 		denoise_set(&b, c, PRECOND_CM, i, sigma);
+	graph_send(d->g);
 }

@@ -35,11 +35,12 @@ struct step {
 /* Begins a step on graph g (so that masks may be made on it first); not yet planned. */
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, const struct step_options *o);
 /* Fills sample i's numbers for student noise t, teacher noise r and weight w; r = 0 makes the teacher answer x_r = x0 itself
- * (Song 2023's boundary; ECT's guard, where the network must not be asked at ln 0). After graph_plan. */
+ * (Song 2023's boundary; ECT's guard, where the network must not be asked at ln 0). After graph_plan;
+ * graph_send brings them to a device. */
 void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w);
 
 /* D(x, sigma) of one image batch for sampling: records onto g. */
-struct denoiser { struct tensor *x, *sigma, *c_skip, *c_out, *c_in, *c_noise, *labels, *out; };
+struct denoiser { struct graph *g; struct tensor *x, *sigma, *c_skip, *c_out, *c_in, *c_noise, *labels, *out; };
 struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store, int batch);
 void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double sigma); /* all samples */
 

@@ -1,0 +1,116 @@
+/* backend.h - where graphs' memory lives and who runs their nodes: a struct of function pointers per kind of device.
+ *
+ * The CPU back end is built in. A CUDA one is a plugin, `libablate_cuda.so` beside the program (or what ABLATE_CUDA_PLUGIN
+ * names), opened when it is asked for; it must have been built from the same headers (backend_build_id).
+ *
+ *     struct backend *b;
+ *     if (backend_open(&b, "cuda:0", DTYPE_FP32, e)) ...         // "cpu", "auto", "cuda", "cuda:N"
+ *     struct graph *g = graph_new_on(b);  ...  graph_try_plan(g, e);
+ *     graph_write(g, x, 0, values, n);  graph_run(g);  graph_read(g, dst, y, 0, n);
+ *     if (backend_check(b, e)) ...                               // waits; what went wrong on the device since the last check
+ *     graph_free(g);  backend_free(b);
+ *
+ * Calls on one back end are made by one thread and take effect in order. What fails on the device is remembered and told
+ * by backend_check; until then its results mean nothing. */
+#ifndef ABLATE_BACKEND_H
+#define ABLATE_BACKEND_H
+
+#include "model/base/err.h"
+#include "model/step_control.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct node;
+struct backend;
+
+enum { BACKEND_ABI = 1 };            /* counts changes of what a function here means */
+enum { BACKEND_FP32, BACKEND_TF32, BACKEND_BF16 }; /* ORDER dtype_kind of config.h */
+
+/* A batch made on the device: x0 = images chosen and mirrored, as values in [-1,1]; z = normal noise of (seed, RNG_NOISE,
+ * step); labels one-hot. All pointers are device memory. */
+struct batch_job {
+	const struct step_control *control;
+	const struct sample_draw *draws;   /* (batch) */
+	const uint8_t *images;             /* (any, h, w, c) */
+	int64_t batch;
+	int h, w, c, classes;
+	float *x0, *z, *labels;            /* (batch, h, w, c) twice, (batch, classes) or NULL */
+};
+
+/* One optimizer step and the averages that follow it, over flat stores of n floats; ema and teacher may be NULL. Reads the
+ * loss of the step and brings the status up to date. All pointers are device memory. */
+struct update_job {
+	const struct step_control *control;
+	struct step_status *status;
+	const float *loss, *grad;
+	float *p, *m, *v, *ema, *teacher;
+	size_t n;
+};
+
+/* What a device is, for people and records. */
+struct backend_facts {
+	char device[128], driver[64], libraries[256], math[128];
+	uint64_t memory, memory_free;      /* bytes; 0 = not told */
+};
+
+struct backend_ops {
+	const char *kind;                  /* "cpu", "cuda" */
+	bool host_memory;                  /* device memory is host memory: pointers may be followed */
+	size_t align;                      /* of tensors in planned memory, bytes */
+	void *(*alloc)(struct backend *b, size_t bytes, struct err *e); /* zeroed; NULL with e set */
+	void (*release)(struct backend *b, void *p);
+	void (*upload)(struct backend *b, void *dst, const void *src, size_t bytes);   /* src may be reused at once */
+	void (*download)(struct backend *b, void *dst, const void *src, size_t bytes); /* waits */
+	size_t (*node_prepare)(struct backend *b, struct node *nd);     /* makes nd->state; bytes of scratch wanted */
+	void (*node_run)(struct backend *b, struct node *nd);
+	void (*node_release)(struct backend *b, struct node *nd);
+	void (*set_step)(struct backend *b, const struct step_scalars *s); /* of the nodes that run from here on */
+	void (*batch)(struct backend *b, const struct batch_job *job);
+	void (*update)(struct backend *b, const struct update_job *job);
+	/* A recorded sequence of the calls above (no alloc, upload or download in it). NULL: this back end records nothing. */
+	int (*capture_begin)(struct backend *b, struct err *e);
+	int (*capture_end)(struct backend *b, void **program, struct err *e);
+	void (*replay)(struct backend *b, void *program);
+	void (*program_free)(struct backend *b, void *program);
+	int (*check)(struct backend *b, struct err *e);
+	void (*facts)(struct backend *b, struct backend_facts *out);
+	/* Ascending eigenvalues of the symmetric a (n,n), which is host memory and is overwritten. NULL: the caller's own LAPACK. */
+	int (*eigenvalues)(struct backend *b, double *values, double *a, int n, struct err *e);
+	void (*close)(struct backend *b);
+};
+
+/* A back end begins with this; its own state follows. */
+struct backend { const struct backend_ops *ops; char name[32]; int dtype; };
+
+/* What a plugin exports as `ablate_backend_plugin`. */
+struct backend_plugin {
+	int abi;
+	const char *build_id;
+	int (*devices)(int *n, struct err *e);     /* how many there are; an error says why none can be used */
+	int (*open)(struct backend **out, int device, int dtype, struct err *e);
+};
+
+/* The one CPU back end; never freed. */
+struct backend *backend_cpu(void);
+/* Opens a device by name for matrix products in `dtype` (enum dtype_kind). NULL = "cpu". EXIT_USAGE for a name that is no device,
+ * for a device that is not there, and for a dtype that it does not have. */
+MUST_CHECK int backend_open(struct backend **out, const char *device, int dtype, struct err *e);
+void backend_free(struct backend *b);  /* accepts NULL and the CPU's */
+/* "auto" -> the name of the device it means ("cuda:0" where a plugin finds one, else "cpu"); others are checked for being there. */
+MUST_CHECK int backend_name(char out[32], const char *asked, struct err *e);
+/* How many CUDA devices the plugin finds; an error says what is missing: plugin, driver, device, same build. */
+MUST_CHECK int backend_cuda_devices(int *n, struct err *e);
+/* Heap text: the plugin's file, or NULL. */
+char *backend_cuda_plugin(void);
+/* Stands for the layout of every struct that crosses the plugin's border: a hash of the headers, made by the build. */
+const char *backend_build_id(void);
+
+/* Waits for the device; -1 with the first thing that went wrong since the last check. */
+MUST_CHECK int backend_check(struct backend *b, struct err *e);
+/* Device memory holding n floats: the host's own where that is the device's, else a copy. Pair with backend_return. */
+MUST_CHECK int backend_lend(float **out, struct backend *b, float *host, size_t n, struct err *e);
+void backend_return(struct backend *b, float *lent, const float *host);
+
+#endif
