@@ -201,6 +201,28 @@ static void hex_of(char hex[SHA256_HEX], const uint8_t *digest)
 		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 }
 
+struct io_hash { SHA2_CTX ctx; };
+
+struct io_hash *io_hash_new(void)
+{
+	struct io_hash *h = xcalloc(1, sizeof *h);
+	SHA256Init(&h->ctx);
+	return h;
+}
+
+void io_hash_add(struct io_hash *h, const void *data, size_t n)
+{
+	SHA256Update(&h->ctx, data, n);
+}
+
+void io_hash_end(char hex[SHA256_HEX], struct io_hash *h)
+{
+	uint8_t digest[SHA256_DIGEST_LENGTH];
+	SHA256Final(digest, &h->ctx);
+	hex_of(hex, digest);
+	free(h);
+}
+
 void io_sha256(char hex[SHA256_HEX], const void *data, size_t n)
 {
 	SHA2_CTX ctx;

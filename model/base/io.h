@@ -34,6 +34,11 @@ char *io_cache_dir(void);
  * up beside the program, in its parents, then in the compiled-in source folder. NULL when absent. */
 char *io_data_file(const char *name);
 
+/* SHA-256 of what comes in pieces: add them in order, then end, which frees. */
+struct io_hash;
+struct io_hash *io_hash_new(void);
+void io_hash_add(struct io_hash *h, const void *data, size_t n);
+void io_hash_end(char hex[SHA256_HEX], struct io_hash *h);
 void io_sha256(char hex[SHA256_HEX], const void *data, size_t n);
 MUST_CHECK int io_sha256_file(char hex[SHA256_HEX], const char *path, struct err *e);
 

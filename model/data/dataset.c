@@ -4,8 +4,10 @@
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/data/cifar.h"
+#include "model/data/dataset_set.h"
 #include "model/data/idx.h"
 #include "model/data/shapes.h"
+#include "model/safetensors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -16,7 +18,10 @@
 
 void dataset_release(struct dataset *d)
 {
-	free(d->images);
+	if (d->file)
+		safetensors_free(d->file);
+	else
+		free(d->images);
 	free(d->labels);
 	*d = (struct dataset){ 0 };
 }
@@ -143,8 +148,8 @@ struct loader {
 
 static const struct loader loaders[] = {
 	{ "fashion-mnist", "/usr/share/datasets/fashion-mnist", "install the Debian package dataset-fashion-mnist", read_idx, "train-images-idx3-ubyte.gz" },
-	{ "cifar10", NULL, "put data_batch_1.bin .. data_batch_5.bin and test_batch.bin there (CIFAR-10, binary version)", read_cifar, "data_batch_1.bin" },
-	{ "imagenet64", NULL, "put train-images-idx4-ubyte and train-labels-idx1-ubyte there (`ablate data import imagenet64` makes them)", read_idx, "train-images-idx4-ubyte" },
+	{ "cifar10", NULL, "`ablate data import cifar10 FILE` reads the published archive, or put data_batch_1.bin .. data_batch_5.bin and test_batch.bin there", read_cifar, "data_batch_1.bin" },
+	{ "imagenet64", NULL, "`ablate data import imagenet64 FOLDER` reads the downsampled .npz batches, EDM's zip or folders of pictures", NULL, "" },
 	{ "shapes8", NULL, "", generate_shapes, NULL },
 };
 
@@ -163,17 +168,15 @@ static bool has(const char *folder, const char *file)
 	return io_exists(path) || io_exists(plain);
 }
 
-char *dataset_folder(const char *name)
+/* Where a set's own files lie: $ABLATE_DATA first, then (unless `own_only`) the cache and the package. */
+static char *find_files(const struct loader *l, bool own_only)
 {
-	const struct loader *l = find_loader(name);
-	if (!l)
-		return NULL;
-	if (!l->probe)
-		return xstrdup("generated");
 	const char *own = getenv("ABLATE_DATA");
 	SCOPED(free) char *cache = io_cache_dir();
-	char *places[] = { own && *own ? xstrfmt("%s/%s", own, name) : NULL, xstrfmt("%s/data/%s", cache, name),
-	                   l->package_folder ? xstrdup(l->package_folder) : NULL };
+	if (!l || !l->read || !l->probe)
+		return NULL;
+	char *places[] = { own && *own ? xstrfmt("%s/%s", own, l->name) : NULL, own_only ? NULL : xstrfmt("%s/data/%s", cache, l->name),
+	                   l->package_folder && !own_only ? xstrdup(l->package_folder) : NULL };
 	char *found = NULL;
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		if (places[i] && !found && has(places[i], l->probe))
@@ -184,14 +187,37 @@ char *dataset_folder(const char *name)
 	return found;
 }
 
-static int missing(const struct loader *l, struct err *e)
+/* What a name means here: an imported set (in *ref, returns true), or files or nothing in *folder. */
+static bool find_set(struct set_ref *ref, char **folder, const char *name, enum data_split split)
 {
+	const struct loader *l = find_loader(name);
+	*folder = find_files(l, true);
+	if (*folder)
+		return false;
+	if (set_ref_read(ref, name, split))
+		return true;
+	*folder = l && !l->probe ? xstrdup("generated") : find_files(l, false);
+	return false;
+}
+
+char *dataset_folder(const char *name)
+{
+	struct set_ref ref;
+	char *folder;
+	return find_set(&ref, &folder, name, SPLIT_TRAIN) ? set_path(ref.sha256) : folder;
+}
+
+static int missing(const char *name, struct err *e)
+{
+	const struct loader *l = find_loader(name);
 	SCOPED(free) char *cache = io_cache_dir();
-	return err_set(e, "data set %s is not here: %s (looked in $ABLATE_DATA/%s, %s/data/%s%s%s)", l->name, l->remedy, l->name, cache, l->name,
+	if (!l)
+		return err_set(e, "data set %s is not here: `ablate data import %s SOURCE`", name, name);
+	return err_set(e, "data set %s is not here: %s (looked in $ABLATE_DATA/%s, %s/data/%s%s%s)", name, l->remedy, name, cache, name,
 	               l->package_folder ? ", " : "", l->package_folder ? l->package_folder : "");
 }
 
-static void identify(struct dataset *d)
+void dataset_identify(struct dataset *d)
 {
 	char parts[3][SHA256_HEX];
 	SCOPED(free) char *head = xstrfmt("%" PRId64 "x%dx%dx%d", d->n, d->h, d->w, d->c);
@@ -201,18 +227,24 @@ static void identify(struct dataset *d)
 	io_sha256(d->sha256, parts, sizeof parts);
 }
 
-int dataset_open(struct dataset *out, const char *name, enum data_split split, struct err *e)
+static int open_set(struct dataset *out, const char *name, enum data_split split, bool check, struct err *e)
 {
 	struct data_shape shape;
+	struct set_ref ref;
+	char *found;
 	if (data_shape_find(&shape, name, e))
 		return -1;
-	const struct loader *l = find_loader(name);
-	REQUIRE(l);
-	SCOPED(free) char *folder = dataset_folder(name);
+	if (find_set(&ref, &found, name, split)) {
+		if (ref.h == shape.h && ref.w == shape.w && ref.c == shape.c && ref.classes <= shape.classes)
+			return set_open(out, &ref, check, e);
+		return err_set(e, "data set %s: its imported files are %dx%dx%d in %d classes, not %dx%dx%d in %d; import them again", name, ref.h, ref.w, ref.c,
+		               ref.classes, shape.h, shape.w, shape.c, shape.classes);
+	}
+	SCOPED(free) char *folder = found;
 	if (!folder)
-		return missing(l, e);
+		return missing(name, e);
 	struct dataset d = { .h = shape.h, .w = shape.w, .c = shape.c, .classes = shape.classes };
-	if (l->read(&d, folder, split, &shape, e)) {
+	if (find_loader(name)->read(&d, folder, split, &shape, e)) {
 		dataset_release(&d);
 		return -1;
 	}
@@ -220,9 +252,19 @@ int dataset_open(struct dataset *out, const char *name, enum data_split split, s
 		dataset_release(&d);
 		return err_set(e, "%s: holds no images", folder);
 	}
-	identify(&d);
+	dataset_identify(&d);
 	*out = d;
 	return 0;
+}
+
+int dataset_open(struct dataset *out, const char *name, enum data_split split, struct err *e)
+{
+	return open_set(out, name, split, false, e);
+}
+
+int dataset_check(struct dataset *out, const char *name, enum data_split split, struct err *e)
+{
+	return open_set(out, name, split, true, e);
 }
 
 /* ---- remembered identities ------------------------------------------------------------------------------------------- */
@@ -230,7 +272,7 @@ int dataset_open(struct dataset *out, const char *name, enum data_split split, s
 /* One line that changes when the files do; heap text. */
 static char *stamp_of(const char *name, enum data_split split, const char *folder)
 {
-	static const char *const files[] = { "train-images-idx3-ubyte.gz", "train-images-idx3-ubyte", "train-images-idx4-ubyte", "train-labels-idx1-ubyte.gz",
+	static const char *const files[] = { "train-images-idx3-ubyte.gz", "train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz",
 	                                     "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz",
 	                                     "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin" };
 	struct str s = { 0 };
@@ -246,14 +288,18 @@ static char *stamp_of(const char *name, enum data_split split, const char *folde
 
 int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split, struct err *e)
 {
-	const struct loader *l = find_loader(name);
-	if (!l) {
-		struct data_shape unused;
-		return data_shape_find(&unused, name, e);
+	struct data_shape unused;
+	struct set_ref ref;
+	char *found;
+	if (data_shape_find(&unused, name, e))
+		return -1;
+	if (find_set(&ref, &found, name, split)) {
+		memcpy(hex, ref.sha256, SHA256_HEX);
+		return 0;
 	}
-	SCOPED(free) char *folder = dataset_folder(name), *cache = io_cache_dir();
+	SCOPED(free) char *folder = found, *cache = io_cache_dir();
 	if (!folder)
-		return missing(l, e);
+		return missing(name, e);
 	SCOPED(free) char *stamp = stamp_of(name, split, folder), *dir = xstrfmt("%s/identity", cache);
 	char key[SHA256_HEX];
 	io_sha256(key, stamp, strlen(stamp));

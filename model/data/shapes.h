@@ -10,6 +10,7 @@ struct data_shape {
 	int h, w, c, classes;
 	int n_train, n_test;  /* 0 = as many as there are */
 	const char *licence, *origin;
+	const char *url, *sha256; /* of the published archive, if it may be fetched without asking; else NULL */
 };
 
 const struct data_shape *data_shapes(int *n);

@@ -1,0 +1,28 @@
+/* tar.h - the members of a tar archive, plain or gzipped, one after the other: what CIFAR-10 is published as. Nothing is ever extracted;
+ * a member whose name would leave the folder it is unpacked in is an error all the same. Old, POSIX and GNU headers are read;
+ * links, devices and folders are passed over. */
+#ifndef ABLATE_TAR_H
+#define ABLATE_TAR_H
+
+#include "model/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct tar;
+
+/* Does the path end in .tar, .tar.gz or .tgz? */
+bool tar_is(const char *path);
+MUST_CHECK int tar_open(struct tar **out, const char *path, struct err *e);
+/* The next regular file: 1 with its name (until the next call) and size, 0 at the end, -1. */
+MUST_CHECK int tar_next(struct tar *t, const char **name, int64_t *size, struct err *e);
+/* Exactly n bytes of the member; more than it has is an error. What is not read is passed over by tar_next. */
+MUST_CHECK int tar_read(struct tar *t, void *buf, size_t n, struct err *e);
+void tar_free(struct tar *t); /* NULL is fine */
+void scoped_tar(struct tar **t);
+
+/* Absolute, with a drive or a backslash, or with a ".." component. */
+bool archive_name_escapes(const char *name);
+
+#endif
