@@ -144,6 +144,9 @@ static struct tensor *cross_entropy(struct bench *b, const int64_t *d)
 
 static const struct op_case cases[] = {
 	{ "conv2d", conv, { 2, 7, 16, 32, 3, 1, 1, 0 }, 1e-6, "the usual block convolution" },
+	{ "conv2d", conv, { 7, 9, 16, 48, 3, 1, 1, 1 }, 1e-6, "Winograd, odd side, relu" },
+	{ "conv2d", conv, { 4, 10, 80, 16, 3, 1, 2, 0 }, 1e-6, "Winograd, padding 2, more than one block of channels" },
+	{ "conv2d", conv, { 20, 8, 32, 144, 3, 1, 0, 2 }, 1e-6, "Winograd, padding 0, no bias" },
 	{ "conv2d", conv, { 1, 8, 3, 5, 3, 1, 1, 0 }, 1e-6, "channels that fill no vector" },
 	{ "conv2d", conv, { 3, 9, 1, 32, 3, 1, 1, 0 }, 1e-6, "first layer of a grey image" },
 	{ "conv2d", conv, { 3, 9, 32, 1, 3, 1, 1, 2 }, 1e-6, "last layer, no bias" },

@@ -4,10 +4,13 @@
  * relu folds max(y, 0) in; its gradient is taken by relu_bwd before the others. */
 #include "model/dnn.h"
 #include "model/graph.h"
+#include "model/winograd.h"
 
 #include "model/base/err.h"
+#include "model/base/mem.h"
 #include "model/cpu.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static struct dnn_shape shape_of(const struct node *nd, const struct tensor *x, const struct tensor *w, const struct tensor *y)
@@ -70,19 +73,33 @@ static void forward_ref(struct node *nd)
 		y->ref[i] = y->ref[i] > 0 ? y->ref[i] : 0;
 }
 
+/* What runs a convolution on the CPU: one of the two, or neither for a matrix product. */
+struct conv {
+	struct winograd *winograd;
+	struct dnn_conv *dnn;
+};
+
 static size_t prepare_pass(struct node *nd, enum dnn_pass pass, const struct tensor *x, const struct tensor *w, const struct tensor *y, bool bias)
 {
 	struct dnn_shape s = shape_of(nd, x, w, y);
 	if (is_matmul(&s) && !nd->args.conv.relu)
 		return 0;
-	struct dnn_conv *c = dnn_conv_new(&s, pass, bias, nd->args.conv.relu);
-	nd->state = c;
-	return dnn_conv_scratch(c);
+	struct conv *c = nd->state = xcalloc(1, sizeof *c);
+	c->winograd = winograd_new(&s, pass, nd->args.conv.relu);
+	if (c->winograd)
+		return winograd_scratch(c->winograd);
+	c->dnn = dnn_conv_new(&s, pass, bias, nd->args.conv.relu);
+	return dnn_conv_scratch(c->dnn);
 }
 
 static void release(struct node *nd)
 {
-	dnn_conv_free(nd->state);
+	struct conv *c = nd->state;
+	if (!c)
+		return;
+	winograd_free(c->winograd);
+	dnn_conv_free(c->dnn);
+	free(c);
 }
 
 static size_t forward_prepare(struct node *nd)
@@ -104,16 +121,21 @@ static void fill_range(void *ctx, int64_t first, int64_t last)
 	fill_rows(f->y + first * f->c, f->b, last - first, f->c);
 }
 
-static void *scratch_of(struct node *nd)
+static void run(struct node *nd, struct tensor *x, struct tensor *w, struct tensor *b, struct tensor *y)
 {
-	return nd->work ? nd->work->data : NULL;
+	struct conv *c = nd->state;
+	void *scratch = nd->work ? nd->work->data : NULL;
+	if (c->winograd)
+		winograd_run(c->winograd, x->data, w->data, b ? b->data : NULL, y->data, scratch);
+	else
+		dnn_conv_run(c->dnn, x->data, w->data, b ? b->data : NULL, y->data, scratch);
 }
 
 static void forward_cpu(struct node *nd)
 {
 	struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
 	if (nd->state) {
-		dnn_conv_run(nd->state, x->data, w->data, b ? b->data : NULL, y->data, scratch_of(nd));
+		run(nd, x, w, b, y);
 		return;
 	}
 	if (b)
@@ -175,7 +197,7 @@ static void data_cpu(struct node *nd)
 {
 	struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
 	if (nd->state)
-		dnn_conv_run(nd->state, dx->data, w->data, NULL, dy->data, scratch_of(nd));
+		run(nd, dx, w, NULL, dy);
 	else
 		dnn_gemm(false, false, tensor_pixels(dx), dx->c, dy->c, 1, dy->data, dy->c, w->data, dx->c, 0, dx->data, dx->c);
 }
@@ -238,12 +260,12 @@ static void sums_range(void *ctx, int64_t first, int64_t last)
 static void weights_cpu(struct node *nd)
 {
 	struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0], *db = nd->dst[1];
-	if (nd->state) {
-		dnn_conv_run(nd->state, x->data, dw->data, db ? db->data : NULL, dy->data, scratch_of(nd));
-		return;
-	}
-	dnn_gemm(true, false, dy->c, x->c, tensor_pixels(x), 1, dy->data, dy->c, x->data, x->c, 0, dw->data, x->c);
-	if (db) /* 16 channels a share: a cache line is never split between threads */
+	struct conv *c = nd->state;
+	if (c)
+		run(nd, x, dw, db, dy);
+	else
+		dnn_gemm(true, false, dy->c, x->c, tensor_pixels(x), 1, dy->data, dy->c, x->data, x->c, 0, dw->data, x->c);
+	if (db && (!c || c->winograd)) /* 16 channels a share: a cache line is never split between threads */
 		cpu_split((dy->c + 15) / 16, 1, sums_range, &(struct sums){ db->data, dy->data, tensor_pixels(dy), dy->c });
 }
 

@@ -1,0 +1,210 @@
+/* winograd_kernel.h - the inner loops of winograd.c, written once on vectors of LANES floats and included once per
+ * instruction set (TARGET, and NAME() for unique names). Registers: an R x NV block of the product stays in them, so
+ * NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with AVX2. */
+
+typedef float NAME(vec) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef int NAME(bits) __attribute__((vector_size(4 * LANES), aligned(4)));
+#define VEC NAME(vec)
+#define BITS NAME(bits)
+#define AT(p) (*(VEC *)(p))
+#define READ(p) (*(const VEC *)(p))
+
+/* c (R x NV vectors) = or += a (R x k, element [r][i] at a[r * row + i * step]) times b (k x NV vectors, rows ldb apart). */
+TARGET ALWAYS_INLINE void NAME(block)(const int R, const int NV, int64_t k, const float *a, int64_t row, int64_t step, const float *b,
+                                      int64_t ldb, float *c, int64_t ldc, bool add)
+{
+	VEC sum[6][4];
+#pragma GCC unroll 6
+	for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+		for (int v = 0; v < NV; v++)
+			sum[r][v] = add ? READ(c + r * ldc + v * LANES) : (VEC){ 0 };
+	for (int64_t i = 0; i < k; i++) {
+		VEC w[4];
+#pragma GCC unroll 4
+		for (int v = 0; v < NV; v++)
+			w[v] = READ(b + i * ldb + v * LANES);
+#pragma GCC unroll 6
+		for (int r = 0; r < R; r++) {
+			float s = a[r * row + i * step];
+#pragma GCC unroll 4
+			for (int v = 0; v < NV; v++)
+				sum[r][v] += s * w[v];
+		}
+	}
+#pragma GCC unroll 6
+	for (int r = 0; r < R; r++)
+#pragma GCC unroll 4
+		for (int v = 0; v < NV; v++)
+			AT(c + r * ldc + v * LANES) = sum[r][v];
+}
+
+TARGET ALWAYS_INLINE void NAME(rows)(const int NV, int64_t m, int64_t k, const float *a, int64_t row, int64_t step, const float *b, int64_t ldb,
+                                     float *c, int64_t ldc, bool add)
+{
+	int64_t i = 0;
+	for (; i + 6 <= m; i += 6)
+		NAME(block)(6, NV, k, a + i * row, row, step, b, ldb, c + i * ldc, ldc, add);
+	for (; i + 4 <= m; i += 4)
+		NAME(block)(4, NV, k, a + i * row, row, step, b, ldb, c + i * ldc, ldc, add);
+	for (; i < m; i++)
+		NAME(block)(1, NV, k, a + i * row, row, step, b, ldb, c + i * ldc, ldc, add);
+}
+
+/* c (m x n) = or += a (m x k) b (k x n); n is a multiple of 16. */
+TARGET static void NAME(gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t step, const float *b, int64_t ldb, float *c,
+                              int64_t ldc, bool add)
+{
+	int64_t j = 0;
+	for (; NV_MAX == 4 && j + 4 * LANES <= n; j += 4 * LANES)
+		NAME(rows)(NV_MAX, m, k, a, row, step, b + j, ldb, c + j, ldc, add);
+	for (; j + 2 * LANES <= n; j += 2 * LANES)
+		NAME(rows)(2, m, k, a, row, step, b + j, ldb, c + j, ldc, add);
+	for (; j < n; j += LANES)
+		NAME(rows)(1, m, k, a, row, step, b + j, ldb, c + j, ldc, add);
+}
+
+/* out[p] (p = 0..15, `plane` floats apart) = B^T d B of the 4x4 pixels at px, for c channels. */
+TARGET static void NAME(input_tile)(float *out, size_t plane, const float *const *px, int64_t c)
+{
+	for (int64_t i = 0; i < c; i += LANES) {
+		VEC t[4][4];
+#pragma GCC unroll 4
+		for (int q = 0; q < 4; q++) {
+			VEC d0 = READ(px[q] + i), d1 = READ(px[4 + q] + i), d2 = READ(px[8 + q] + i), d3 = READ(px[12 + q] + i);
+			t[0][q] = d0 - d2;
+			t[1][q] = d1 + d2;
+			t[2][q] = d2 - d1;
+			t[3][q] = d1 - d3;
+		}
+#pragma GCC unroll 4
+		for (int p = 0; p < 4; p++) {
+			float *o = out + (size_t)p * 4 * plane + i;
+			AT(o) = t[p][0] - t[p][2];
+			AT(o + plane) = t[p][1] + t[p][2];
+			AT(o + 2 * plane) = t[p][2] - t[p][1];
+			AT(o + 3 * plane) = t[p][1] - t[p][3];
+		}
+	}
+}
+
+/* y[2][2] (pixels that lie outside are NULL) = A^T m A, plus bias, of the 16 planes of m. */
+TARGET static void NAME(output_tile)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+{
+	for (int64_t i = 0; i < c; i += LANES) {
+		VEC t[2][4], zero = { 0 };
+#pragma GCC unroll 4
+		for (int q = 0; q < 4; q++) {
+			VEC m0 = READ(m + (size_t)q * plane + i), m1 = READ(m + (size_t)(4 + q) * plane + i);
+			VEC m2 = READ(m + (size_t)(8 + q) * plane + i), m3 = READ(m + (size_t)(12 + q) * plane + i);
+			t[0][q] = m0 + m1 + m2;
+			t[1][q] = m1 - m2 - m3;
+		}
+		VEC b = bias ? READ(bias + i) : zero;
+#pragma GCC unroll 2
+		for (int p = 0; p < 2; p++) {
+			VEC r0 = t[p][0] + t[p][1] + t[p][2] + b, r1 = t[p][1] - t[p][2] - t[p][3] + b;
+			if (relu) {
+				r0 = (VEC)((BITS)r0 & (r0 > zero));
+				r1 = (VEC)((BITS)r1 & (r1 > zero));
+			}
+			if (y[2 * p])
+				AT(y[2 * p] + i) = r0;
+			if (y[2 * p + 1])
+				AT(y[2 * p + 1] + i) = r1;
+		}
+	}
+}
+
+/* out[p] = A dy A^T of the 2x2 pixels at px. */
+TARGET static void NAME(gradient_tile)(float *out, size_t plane, const float *const *px, int64_t c)
+{
+	for (int64_t i = 0; i < c; i += LANES) {
+		VEC t[4][2];
+#pragma GCC unroll 2
+		for (int q = 0; q < 2; q++) {
+			VEC y0 = READ(px[q] + i), y1 = READ(px[2 + q] + i);
+			t[0][q] = y0;
+			t[1][q] = y0 + y1;
+			t[2][q] = y0 - y1;
+			t[3][q] = -y1;
+		}
+#pragma GCC unroll 4
+		for (int p = 0; p < 4; p++) {
+			float *o = out + (size_t)p * 4 * plane + i;
+			AT(o) = t[p][0];
+			AT(o + plane) = t[p][0] + t[p][1];
+			AT(o + 2 * plane) = t[p][0] - t[p][1];
+			AT(o + 3 * plane) = -t[p][1];
+		}
+	}
+}
+
+/* u[p][i][o] = G g G^T of 16 outputs o and n input channels i, whose taps k are w[i * in + o * out + (flip ? 8 - k : k)]. */
+TARGET static void NAME(weights)(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out, bool flip, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t o = 0; o < 16; o += LANES) {
+			float taps[9][LANES];
+			const float *from = w + i * in + o * out;
+			for (int64_t l = 0; l < LANES; l++)
+				for (int k = 0; k < 9; k++)
+					taps[k][l] = from[l * out + (flip ? 8 - k : k)];
+			VEC t[4][3];
+#pragma GCC unroll 3
+			for (int q = 0; q < 3; q++) {
+				VEC g0 = READ(taps[q]), g1 = READ(taps[3 + q]), g2 = READ(taps[6 + q]);
+				t[0][q] = g0;
+				t[1][q] = (g0 + g2 + g1) * 0.5f;
+				t[2][q] = (g0 + g2 - g1) * 0.5f;
+				t[3][q] = g2;
+			}
+#pragma GCC unroll 4
+			for (int p = 0; p < 4; p++) {
+				float *to = u + (size_t)p * 4 * plane + i * ldu + o;
+				AT(to) = t[p][0];
+				AT(to + plane) = (t[p][0] + t[p][2] + t[p][1]) * 0.5f;
+				AT(to + 2 * plane) = (t[p][0] + t[p][2] - t[p][1]) * 0.5f;
+				AT(to + 3 * plane) = t[p][2];
+			}
+		}
+}
+
+/* Taps k of outputs o (at dw[o * out + k]) = G^T s G of one input channel's row of s. */
+TARGET static void NAME(taps)(float *dw, int64_t out, const float *s, size_t plane, int64_t n)
+{
+	for (int64_t o = 0; o < n; o += LANES) {
+		VEC t[3][4];
+		float taps[9][LANES];
+#pragma GCC unroll 4
+		for (int q = 0; q < 4; q++) {
+			VEC s0 = READ(s + (size_t)q * plane + o), s1 = READ(s + (size_t)(4 + q) * plane + o);
+			VEC s2 = READ(s + (size_t)(8 + q) * plane + o), s3 = READ(s + (size_t)(12 + q) * plane + o);
+			t[0][q] = s0 + (s1 + s2) * 0.5f;
+			t[1][q] = (s1 - s2) * 0.5f;
+			t[2][q] = s3 + (s1 + s2) * 0.5f;
+		}
+#pragma GCC unroll 3
+		for (int p = 0; p < 3; p++) {
+			AT(taps[3 * p]) = t[p][0] + (t[p][1] + t[p][2]) * 0.5f;
+			AT(taps[3 * p + 1]) = (t[p][1] - t[p][2]) * 0.5f;
+			AT(taps[3 * p + 2]) = t[p][3] + (t[p][1] + t[p][2]) * 0.5f;
+		}
+		for (int64_t l = 0; l < LANES; l++)
+			for (int k = 0; k < 9; k++)
+				dw[(o + l) * out + k] = taps[k][l];
+	}
+}
+
+static const struct kernels NAME(kernels) = {
+	NAME(gemm), NAME(input_tile), NAME(output_tile), NAME(gradient_tile), NAME(weights), NAME(taps),
+};
+
+#undef VEC
+#undef BITS
+#undef AT
+#undef READ
+#undef NAME
+#undef TARGET
+#undef LANES
+#undef NV_MAX
