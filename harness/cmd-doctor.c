@@ -9,6 +9,8 @@
 #include "json_out.h"
 #include "metrics/blas.h"
 #include "metrics/extractor.h"
+#include "model/backend.h"
+#include "model/config.h"
 #include "model/cpu.h"
 #include "model/data/dataset.h"
 #include "model/data/shapes.h"
@@ -96,17 +98,39 @@ static void check_libraries(struct report *r, const json_t *facts)
 			row(r, GOOD, name, "%s", json_string_value(version));
 }
 
+/* One CUDA device, opened to be asked what it is. */
+static void check_cuda(struct report *r, int number)
+{
+	char name[32];
+	struct err e = ERR_INIT;
+	struct backend *b;
+	struct backend_facts f;
+	(void)snprintf(name, sizeof name, "cuda:%d", number);
+	if (backend_open(&b, name, DTYPE_FP32, &e)) {
+		row(r, NOTE, name, "%s", e.msg);
+		return;
+	}
+	b->ops->facts(b, &f);
+	row(r, GOOD, name, "%s, %.1f GiB (%.1f free), driver %s, %s", f.device, (double)f.memory / 0x1p30, (double)f.memory_free / 0x1p30, f.driver,
+	    f.libraries);
+	backend_free(b);
+}
+
 /* Work on a GPU needs a plugin beside the program and a driver. */
 static void check_device(struct report *r)
 {
-	bool driver = io_exists("/proc/driver/nvidia/version");
-	SCOPED(free) char *plugin = io_data_file("libablate_cuda.so");
+	int n = 0;
+	struct err e = ERR_INIT;
+	SCOPED(free) char *plugin = backend_cuda_plugin();
 	section(r, "devices");
 	row(r, GOOD, "cpu", "used by --device cpu, and by auto where there is no other");
-	if (plugin && driver)
-		row(r, GOOD, "cuda", "%s, and a driver", plugin);
-	else
-		row(r, NOTE, "cuda", "%s, %s", plugin ? plugin : "no libablate_cuda.so beside the program", driver ? "driver found" : "no NVIDIA driver");
+	if (backend_cuda_devices(&n, &e)) {
+		row(r, NOTE, "cuda", "%s", e.msg);
+		return;
+	}
+	row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, n == 1 ? "" : "s");
+	for (int i = 0; i < n; i++)
+		check_cuda(r, i);
 }
 
 static void check_data(struct report *r)

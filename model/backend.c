@@ -37,7 +37,7 @@ static int plugin(const struct backend_plugin **out, struct err *e)
 		return err_set(e, "no libablate_cuda.so beside the program: it is built where CMake finds a CUDA Toolkit (preset cuda)");
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
-		return err_set(e, "%s: %s", path, dlerror());
+		return err_set(e, "%s", dlerror());
 	const struct backend_plugin *p = dlsym(library, "ablate_backend_plugin");
 	if (!p || p->abi != BACKEND_ABI || strcmp(p->build_id, backend_build_id()) != 0) {
 		int rc = !p ? err_set(e, "%s: not a back end of ablate", path)

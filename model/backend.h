@@ -76,8 +76,6 @@ struct backend_ops {
 	void (*program_free)(struct backend *b, void *program);
 	int (*check)(struct backend *b, struct err *e);
 	void (*facts)(struct backend *b, struct backend_facts *out);
-	/* Ascending eigenvalues of the symmetric a (n,n), which is host memory and is overwritten. NULL: the caller's own LAPACK. */
-	int (*eigenvalues)(struct backend *b, double *values, double *a, int n, struct err *e);
 	void (*close)(struct backend *b);
 };
 

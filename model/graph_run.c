@@ -192,6 +192,8 @@ int graph_try_plan(struct graph *g, struct err *e)
 		if (scratch)
 			nd->work = graph_temp(g, 1, 1, 1, (int64_t)((scratch + sizeof(float) - 1) / sizeof(float)));
 	}
+	if (g->backend->ops->check(g->backend, e))
+		return -1;
 	find_lifetimes(g);
 	if (g->guarded) {
 		place_apart(g);

@@ -1,0 +1,43 @@
+# cuda.cmake - the two builds of the CUDA back end from the same .cu files: libablate_cuda.so by nvcc, where a toolkit is found and
+# ABLATE_CUDA asks for it; and libablate_cuda_emu.so by the host compiler against tests/cuda_emu/, always, for tests.
+if(ABLATE_CUDA)
+  find_program(NVCC nvcc HINTS $ENV{CUDA_HOME}/bin /usr/local/cuda/bin)
+  if(NVCC)
+    set(CMAKE_CUDA_COMPILER ${NVCC})
+    set(CMAKE_CUDA_ARCHITECTURES ${ABLATE_CUDA_ARCHITECTURES})
+    enable_language(CUDA)
+    find_package(CUDAToolkit REQUIRED)
+    message(STATUS "CUDA ${CUDAToolkit_VERSION}: libablate_cuda.so for ${ABLATE_CUDA_ARCHITECTURES}")
+    add_library(ablate_cuda MODULE ${CUDA_SOURCES} model/base/err.c)
+    target_include_directories(ablate_cuda PRIVATE ${CMAKE_SOURCE_DIR})
+    target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
+    target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
+    find_library(CUDNN_LIBRARY cudnn REQUIRED HINTS ${CUDAToolkit_LIBRARY_DIR})
+    target_link_libraries(ablate_cuda PRIVATE CUDA::cudart_static CUDA::cublasLt CUDA::cusolver ${CUDNN_LIBRARY})
+    set_target_properties(ablate_cuda PROPERTIES CUDA_STANDARD 17 CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
+      POSITION_INDEPENDENT_CODE ON LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR} BUILD_RPATH "$ORIGIN;${CUDAToolkit_LIBRARY_DIR}")
+    target_link_options(ablate_cuda PRIVATE -Wl,--no-undefined)
+  else()
+    message(STATUS "no CUDA Toolkit (nvcc): libablate_cuda.so is not built")
+  endif()
+else()
+  message(STATUS "libablate_cuda.so is not asked for (preset cuda, or -DABLATE_CUDA=ON)")
+endif()
+
+file(GLOB EMU_SOURCES CONFIGURE_DEPENDS tests/cuda_emu/*.cc)
+add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/err.c)
+foreach(source ${CUDA_SOURCES}) # compiled as C++, from a file of another name: CMake knows .cu as CUDA only
+  get_filename_component(name ${source} NAME_WE)
+  set(wrapper ${CMAKE_BINARY_DIR}/cuda_emu/${name}.cc)
+  file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${source}\"\n")
+  target_sources(ablate_cuda_emu PRIVATE ${wrapper})
+  set_source_files_properties(${wrapper} PROPERTIES OBJECT_DEPENDS ${source})
+endforeach()
+target_include_directories(ablate_cuda_emu BEFORE PRIVATE tests/cuda_emu ${CMAKE_SOURCE_DIR})
+target_compile_definitions(ablate_cuda_emu PRIVATE ABLATE_CUDA_EMU ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
+target_compile_options(ablate_cuda_emu PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-std=gnu++17> $<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>
+  $<$<COMPILE_LANGUAGE:CXX>:-Werror> -ffp-contract=off)
+set_target_properties(ablate_cuda_emu PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden
+  LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_link_options(ablate_cuda_emu PRIVATE -Wl,--no-undefined)
+target_link_libraries(ablate_cuda_emu PRIVATE m)

@@ -1,0 +1,81 @@
+/* cuda.h - what the files of the CUDA back end share: the device's state, the table of ops, launching, and what is done when
+ * a call fails.
+ *
+ * The .cu files are compiled twice: by nvcc for the plugin, and by a host C++ compiler against tests/cuda_emu/, which runs
+ * kernels block by block on the CPU. So they keep to what both have: kernels are launched through LAUNCH, never by chevrons,
+ * shared memory is declared with SHARED, and everything is the C part of C++.
+ *
+ *     LAUNCH(cu, kernel, blocks, threads, shared_bytes, arg, ...);
+ *     CUDA_CALL(cu, cudaMemcpyAsync(...));
+ *
+ * A failed call is remembered in the state (the first one) and told at the next backend_check; nothing is thrown and nothing
+ * ends the process. */
+#ifndef ABLATE_CUDA_H
+#define ABLATE_CUDA_H
+
+#include <cuda_runtime.h>
+
+extern "C" {
+#include "model/backend.h"
+#include "model/op.h"
+}
+
+struct cublasLtContext;
+struct cudnnContext;
+
+struct cuda {
+	struct backend base;               /* first: a struct backend * of this kind is a struct cuda * */
+	int device;
+	cudaStream_t stream;               /* everything runs in it, in order */
+	struct cublasLtContext *cublaslt;  /* made by the fences when first needed */
+	struct cudnnContext *cudnn;
+	void *workspace;                   /* of the libraries; allocated at opening, never during a step */
+	size_t workspace_bytes;
+	struct step_scalars *step;         /* device memory: where the counter-based streams stand */
+	int processors, shared_bytes;      /* multiprocessors; shared memory that a block may have */
+	bool capturing;
+	char failed[512];                  /* the first failure since the last check; "" = none */
+};
+
+/* One per row of ops.def, in model/ops/FILE.cu, named cuda_NAME. prepare makes nd->state and returns the bytes of scratch
+ * (nd->work->data) that run wants; it may set cu->failed. release frees what prepare made; both may be NULL. A row without a
+ * kernel is found when a graph with it is planned. */
+struct cuda_op {
+	size_t (*prepare)(struct node *nd, struct cuda *cu);
+	void (*run)(struct node *nd, struct cuda *cu);
+	void (*release)(struct node *nd, struct cuda *cu);
+};
+
+extern "C" {
+#define OP(name) extern const struct cuda_op cuda_##name __attribute__((weak));
+#include "model/ops.def"
+#undef OP
+}
+
+/* Closes the handles of the libraries; in the fences' file. */
+void cuda_libraries_close(struct cuda *cu) __attribute__((weak));
+/* Remembers "FILE:LINE: what: why" unless something failed before. */
+void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);
+
+#define CUDA_CALL(cu, call) do { \
+		cudaError_t cuda_call_rc_ = (call); \
+		if (cuda_call_rc_ != cudaSuccess) \
+			cuda_fail((cu), __FILE__, __LINE__, #call, cudaGetErrorString(cuda_call_rc_)); \
+	} while (0)
+
+#ifdef ABLATE_CUDA_EMU
+#include "cuda_emu.h" /* LAUNCH and SHARED */
+#else
+#define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) do { \
+		kernel<<<(blocks), (threads), (shared_bytes), (cu)->stream>>>(__VA_ARGS__); \
+		CUDA_CALL((cu), cudaGetLastError()); \
+	} while (0)
+#define SHARED(type, name, count) __shared__ type name[count]
+#endif
+
+static inline unsigned blocks_for(size_t n, unsigned per_block)
+{
+	return (unsigned)((n + per_block - 1) / per_block);
+}
+
+#endif

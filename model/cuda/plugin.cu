@@ -1,0 +1,276 @@
+/* plugin.cu - the CUDA back end as the program sees it: finding devices, memory, one stream, recording a step as a CUDA graph,
+ * and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
+#include "model/cuda/cuda.h"
+#include "model/cuda/step_kernels.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct cuda_op *const ops_of[] = {
+#define OP(name) &cuda_##name,
+#include "model/ops.def"
+#undef OP
+};
+
+static const char *const names_of[] = {
+#define OP(name) #name,
+#include "model/ops.def"
+#undef OP
+};
+
+enum { WORKSPACE_BYTES = 64 << 20 };
+
+static struct cuda *cuda_of(struct backend *b)
+{
+	return (struct cuda *)b;
+}
+
+void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why)
+{
+	const char *name = strrchr(file, '/');
+	if (!cu->failed[0])
+		(void)snprintf(cu->failed, sizeof cu->failed, "%s:%d: %.200s: %s", name ? name + 1 : file, line, what, why);
+}
+
+/* ---- devices -------------------------------------------------------------------------------------------------------- */
+
+static int devices(int *n, struct err *e)
+{
+	int driver = 0, runtime = 0;
+	*n = 0;
+	(void)cudaDriverGetVersion(&driver);
+	(void)cudaRuntimeGetVersion(&runtime);
+	cudaError_t rc = cudaGetDeviceCount(n);
+	if (rc == cudaSuccess && *n > 0)
+		return 0;
+	(void)cudaGetLastError();
+	if (driver == 0)
+		return err_set(e, "no NVIDIA driver on this machine (libcuda.so.1)");
+	if (rc == cudaErrorInsufficientDriver)
+		return err_set(e, "the NVIDIA driver is too old: it has CUDA %d.%d, the plugin needs %d.%d; install a newer driver", driver / 1000,
+		               driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+	if (rc == cudaSuccess || rc == cudaErrorNoDevice)
+		return err_set(e, "a driver (CUDA %d.%d), but no CUDA device%s", driver / 1000, driver % 1000 / 10,
+		               getenv("CUDA_VISIBLE_DEVICES") ? " that CUDA_VISIBLE_DEVICES shows" : "");
+	return err_set(e, "the CUDA driver says: %s", cudaGetErrorString(rc));
+}
+
+/* ---- memory --------------------------------------------------------------------------------------------------------- */
+
+static void *alloc(struct backend *b, size_t bytes, struct err *e)
+{
+	struct cuda *cu = cuda_of(b);
+	void *p = NULL;
+	size_t free_bytes = 0, total = 0;
+	cudaError_t rc = cudaMalloc(&p, bytes ? bytes : 1);
+	if (rc == cudaSuccess) {
+		CUDA_CALL(cu, cudaMemsetAsync(p, 0, bytes, cu->stream));
+		return p;
+	}
+	(void)cudaGetLastError(); /* out of memory does not stay */
+	(void)cudaMemGetInfo(&free_bytes, &total);
+	(void)err_set(e, "%s: %s: %.2f GiB asked for, %.2f of %.2f are free", b->name, cudaGetErrorString(rc), (double)bytes / 0x1p30,
+	              (double)free_bytes / 0x1p30, (double)total / 0x1p30);
+	return NULL;
+}
+
+static void release(struct backend *b, void *p)
+{
+	CUDA_CALL(cuda_of(b), cudaFree(p));
+}
+
+static void upload(struct backend *b, void *dst, const void *src, size_t bytes)
+{
+	struct cuda *cu = cuda_of(b);
+	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cu->stream)); /* pageable: staged before it returns */
+}
+
+static void download(struct backend *b, void *dst, const void *src, size_t bytes)
+{
+	struct cuda *cu = cuda_of(b);
+	memset(dst, 0, bytes); /* what a lost device leaves is at least always the same */
+	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, cu->stream));
+	CUDA_CALL(cu, cudaStreamSynchronize(cu->stream));
+}
+
+/* ---- nodes ---------------------------------------------------------------------------------------------------------- */
+
+static size_t node_prepare(struct backend *b, struct node *nd)
+{
+	const struct cuda_op *op = ops_of[nd->op];
+	if (!op)
+		cuda_fail(cuda_of(b), __FILE__, __LINE__, names_of[nd->op], "this op has no CUDA kernel");
+	return op && op->prepare ? op->prepare(nd, cuda_of(b)) : 0;
+}
+
+static void node_run(struct backend *b, struct node *nd)
+{
+	if (!cuda_of(b)->failed[0]) /* what comes after a failure would read what was never written */
+		ops_of[nd->op]->run(nd, cuda_of(b));
+}
+
+static void node_release(struct backend *b, struct node *nd)
+{
+	if (nd->state && ops_of[nd->op] && ops_of[nd->op]->release)
+		ops_of[nd->op]->release(nd, cuda_of(b));
+}
+
+static void set_step(struct backend *b, const struct step_scalars *s)
+{
+	upload(b, cuda_of(b)->step, s, sizeof *s);
+}
+
+/* ---- recording ------------------------------------------------------------------------------------------------------ */
+
+static int check(struct backend *b, struct err *e)
+{
+	struct cuda *cu = cuda_of(b);
+	CUDA_CALL(cu, cudaStreamSynchronize(cu->stream));
+	if (!cu->failed[0])
+		return 0;
+	(void)err_set(e, "%s: %s", b->name, cu->failed);
+	cu->failed[0] = '\0';
+	return -1;
+}
+
+static int capture_begin(struct backend *b, struct err *e)
+{
+	struct cuda *cu = cuda_of(b);
+	if (check(b, e))
+		return -1;
+	CUDA_CALL(cu, cudaStreamBeginCapture(cu->stream, cudaStreamCaptureModeThreadLocal));
+	cu->capturing = !cu->failed[0];
+	return cu->capturing ? 0 : check(b, e);
+}
+
+static int capture_end(struct backend *b, void **program, struct err *e)
+{
+	struct cuda *cu = cuda_of(b);
+	cudaGraph_t graph = NULL;
+	cudaGraphExec_t exec = NULL;
+	cu->capturing = false;
+	CUDA_CALL(cu, cudaStreamEndCapture(cu->stream, &graph));
+	if (graph) {
+		CUDA_CALL(cu, cudaGraphInstantiate(&exec, graph, 0));
+		CUDA_CALL(cu, cudaGraphDestroy(graph));
+	}
+	if (check(b, e)) {
+		if (exec)
+			(void)cudaGraphExecDestroy(exec);
+		return err_in(e, "recording a step");
+	}
+	*program = exec;
+	return 0;
+}
+
+static void replay(struct backend *b, void *program)
+{
+	struct cuda *cu = cuda_of(b);
+	CUDA_CALL(cu, cudaGraphLaunch((cudaGraphExec_t)program, cu->stream));
+}
+
+static void program_free(struct backend *b, void *program)
+{
+	CUDA_CALL(cuda_of(b), cudaGraphExecDestroy((cudaGraphExec_t)program));
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+
+static void facts(struct backend *b, struct backend_facts *out)
+{
+	static const char *const math[] = { "fp32", "tf32 in products and convolutions", "bf16 activations, fp32 sums, norms and losses" };
+	struct cudaDeviceProp prop;
+	int driver = 0, runtime = 0;
+	size_t free_bytes = 0, total = 0;
+	memset(out, 0, sizeof *out);
+	memset(&prop, 0, sizeof prop);
+	(void)cudaGetDeviceProperties(&prop, cuda_of(b)->device);
+	(void)cudaDriverGetVersion(&driver);
+	(void)cudaRuntimeGetVersion(&runtime);
+	(void)cudaMemGetInfo(&free_bytes, &total);
+	(void)snprintf(out->device, sizeof out->device, "%.90s, compute capability %d.%d", prop.name, prop.major, prop.minor);
+	(void)snprintf(out->driver, sizeof out->driver, "CUDA %d.%d", driver / 1000, driver % 1000 / 10);
+	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d", runtime / 1000, runtime % 1000 / 10);
+	(void)snprintf(out->math, sizeof out->math, "%s", math[b->dtype]);
+	out->memory = total;
+	out->memory_free = free_bytes;
+}
+
+static void close_cuda(struct backend *b)
+{
+	struct cuda *cu = cuda_of(b);
+	if (cu->stream)
+		(void)cudaStreamSynchronize(cu->stream);
+	if (cuda_libraries_close)
+		cuda_libraries_close(cu);
+	(void)cudaFree(cu->workspace);
+	(void)cudaFree(cu->step);
+	if (cu->stream)
+		(void)cudaStreamDestroy(cu->stream);
+	free(cu);
+}
+
+static const struct backend_ops *vtable(void)
+{
+	static struct backend_ops ops;
+	ops.kind = "cuda";
+	ops.align = 256;
+	ops.alloc = alloc;
+	ops.release = release;
+	ops.upload = upload;
+	ops.download = download;
+	ops.node_prepare = node_prepare;
+	ops.node_run = node_run;
+	ops.node_release = node_release;
+	ops.set_step = set_step;
+	ops.batch = cuda_batch;
+	ops.update = cuda_update;
+	ops.capture_begin = capture_begin;
+	ops.capture_end = capture_end;
+	ops.replay = replay;
+	ops.program_free = program_free;
+	ops.check = check;
+	ops.facts = facts;
+	ops.close = close_cuda;
+	return &ops;
+}
+
+static int open_cuda(struct backend **out, int device, int dtype, struct err *e)
+{
+	struct cudaDeviceProp prop;
+	struct cuda *cu = (struct cuda *)calloc(1, sizeof *cu);
+	if (!cu)
+		return err_set(e, "out of memory");
+	cu->base.ops = vtable();
+	cu->base.dtype = dtype;
+	cu->device = device;
+	(void)snprintf(cu->base.name, sizeof cu->base.name, "cuda:%d", device);
+	CUDA_CALL(cu, cudaSetDevice(device));
+	CUDA_CALL(cu, cudaStreamCreateWithFlags(&cu->stream, cudaStreamNonBlocking));
+	memset(&prop, 0, sizeof prop);
+	CUDA_CALL(cu, cudaGetDeviceProperties(&prop, device));
+	cu->processors = prop.multiProcessorCount;
+	cu->shared_bytes = (int)prop.sharedMemPerBlock;
+	cu->workspace_bytes = WORKSPACE_BYTES;
+	if (!cu->failed[0]) {
+		cu->workspace = alloc(&cu->base, cu->workspace_bytes, e);
+		cu->step = (struct step_scalars *)(cu->workspace ? alloc(&cu->base, sizeof *cu->step, e) : NULL);
+	}
+	if (cu->failed[0] ? check(&cu->base, e) : cu->step ? 0 : -1) {
+		close_cuda(&cu->base);
+		return -1;
+	}
+	if (dtype == BACKEND_BF16 && prop.major < 8) {
+		(void)err_code(e, EXIT_USAGE, "train.dtype = \"bf16\": %s (compute capability %d.%d) has none; needs 8.0", prop.name, prop.major, prop.minor);
+		close_cuda(&cu->base);
+		return -1;
+	}
+	*out = &cu->base;
+	return 0;
+}
+
+extern "C" __attribute__((visibility("default"))) const struct backend_plugin ablate_backend_plugin = {
+	BACKEND_ABI, ABLATE_BACKEND_BUILD_ID, devices, open_cuda,
+};

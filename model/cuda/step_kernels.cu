@@ -1,0 +1,102 @@
+/* step_kernels.cu - see step_kernels.h. The data set lies in device memory as bytes; a batch is gathered, mirrored and given its noise
+ * in one launch. The optimizer goes once over the flat stores: per parameter it reads p, g, m, v, ema (and the teacher) and
+ * writes all but g, 36 (44) bytes in all, so memory bandwidth is the ceiling; a thread takes four floats. */
+#include "model/cuda/step_kernels.h"
+
+#include "model/cuda/philox.cuh"
+
+enum { THREADS = 256 };
+
+/* ---- batch ---------------------------------------------------------------------------------------------------------- */
+
+/* a * b + c rounded twice, as the host does it. */
+__device__ static inline float twice_rounded(float a, float b, float c)
+{
+#ifdef __CUDA_ARCH__
+	return __fadd_rn(__fmul_rn(a, b), c);
+#else
+	return a * b + c;
+#endif
+}
+
+/* A thread makes values 4q .. 4q+3 of sample i: of its picture and of its noise, one Philox block. */
+__global__ void batch_kernel(struct batch_job j, int64_t quads)
+{
+	int64_t at = (int64_t)blockIdx.x * THREADS + (int64_t)threadIdx.x, per = (int64_t)j.h * j.w * j.c, row = (int64_t)j.w * j.c;
+	if (at >= j.batch * quads)
+		return;
+	int64_t i = at / quads, q = at % quads;
+	struct sample_draw d = j.draws[i];
+	const uint8_t *image = j.images + d.image * per;
+	float normal[4];
+	philox_normals(normal, philox_at(&j.control->scalars, RNG_NOISE, (uint64_t)at));
+	for (int k = 0; k < 4 && 4 * q + k < per; k++) {
+		int64_t to = 4 * q + k, y = to / row, x = to % row / j.c, c = to % j.c;
+		int64_t from = y * row + (d.flip ? j.w - 1 - x : x) * j.c + c;
+		j.x0[i * per + to] = twice_rounded((float)image[from], 2.0f / 255.0f, -1.0f);
+		j.z[i * per + to] = normal[k];
+	}
+}
+
+__global__ void label_kernel(struct batch_job j)
+{
+	int64_t at = (int64_t)blockIdx.x * THREADS + (int64_t)threadIdx.x;
+	if (at < j.batch * j.classes)
+		j.labels[at] = j.draws[at / j.classes].label == at % j.classes ? 1.0f : 0.0f;
+}
+
+void cuda_batch(struct backend *b, const struct batch_job *job)
+{
+	struct cuda *cu = (struct cuda *)b;
+	int64_t quads = ((int64_t)job->h * job->w * job->c + 3) / 4;
+	LAUNCH(cu, batch_kernel, blocks_for((size_t)(job->batch * quads), THREADS), THREADS, 0, *job, quads);
+	if (job->labels)
+		LAUNCH(cu, label_kernel, blocks_for((size_t)(job->batch * job->classes), THREADS), THREADS, 0, *job);
+}
+
+/* ---- update --------------------------------------------------------------------------------------------------------- */
+
+/* One thread, before the others need to know: did this step's loss come out finite? */
+__global__ void settle_kernel(struct step_status *s, const float *loss)
+{
+	s->loss = *loss;
+	if (!isfinite(*loss))
+		s->diverged = 1;
+	if (s->diverged)
+		return;
+	s->loss_sum += (double)*loss;
+	s->loss_steps++;
+	s->done++;
+}
+
+__device__ static inline float average(float old, float p, struct average a)
+{
+	return a.keep * old + a.rest * p;
+}
+
+__global__ void update_kernel(struct update_job j)
+{
+	size_t first = ((size_t)blockIdx.x * THREADS + threadIdx.x) * 4;
+	if (first >= j.n || j.status->diverged)
+		return;
+	struct optim_step s = j.control->optim;
+	struct average of_ema = j.control->ema, of_teacher = j.control->teacher;
+	for (size_t i = first; i < first + 4 && i < j.n; i++) {
+		float p = j.p[i], g = j.grad[i] + s.weight_decay * p, m = s.beta1 * j.m[i] + s.rest1 * g, v = s.beta2 * j.v[i] + s.rest2 * g * g;
+		p -= s.step * m / (s.adaptive ? sqrtf(v) * s.root_scale + s.eps : 1.0f);
+		j.m[i] = m;
+		j.v[i] = v;
+		j.p[i] = p;
+		if (j.ema)
+			j.ema[i] = average(j.ema[i], p, of_ema);
+		if (j.teacher)
+			j.teacher[i] = average(j.teacher[i], p, of_teacher);
+	}
+}
+
+void cuda_update(struct backend *b, const struct update_job *job)
+{
+	struct cuda *cu = (struct cuda *)b;
+	LAUNCH(cu, settle_kernel, 1, 1, 0, job->status, job->loss);
+	LAUNCH(cu, update_kernel, blocks_for(job->n, 4 * THREADS), THREADS, 0, *job);
+}

@@ -1,0 +1,10 @@
+/* step_kernels.h - what surrounds the graph in a training step on a CUDA device: the batch and the update. See backend.h. */
+#ifndef ABLATE_STEP_KERNELS_H
+#define ABLATE_STEP_KERNELS_H
+
+#include "model/cuda/cuda.h"
+
+void cuda_batch(struct backend *b, const struct batch_job *job);
+void cuda_update(struct backend *b, const struct update_job *job);
+
+#endif

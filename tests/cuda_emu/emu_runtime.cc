@@ -1,0 +1,244 @@
+/* emu_runtime.cc - memory, streams and recording of the pretended device; see cuda_runtime.h. Kernels: emu_launch.cc. */
+#include "emu_private.h"
+
+#include <map>
+#include <stdlib.h>
+#include <string.h>
+
+struct emu_stream { bool capturing; struct emu_program *program; };
+
+static long setting(const char *name, long otherwise)
+{
+	const char *text = getenv(name);
+	return text && *text ? strtol(text, NULL, 10) : otherwise;
+}
+
+/* ---- what happened -------------------------------------------------------------------------------------------------- */
+
+static cudaError_t last, lost; /* lost: sticky, as after a fault of a real device */
+
+cudaError_t emu_result(cudaError_t rc)
+{
+	if (lost != cudaSuccess)
+		rc = lost;
+	if (rc != cudaSuccess)
+		last = rc;
+	return rc;
+}
+
+cudaError_t emu_lose(cudaError_t rc)
+{
+	lost = rc;
+	return emu_result(rc);
+}
+
+cudaError_t cudaGetLastError(void)
+{
+	cudaError_t rc = last;
+	last = lost;
+	return rc;
+}
+
+const char *cudaGetErrorString(cudaError_t rc)
+{
+	switch (rc) {
+	case cudaSuccess: return "no error";
+	case cudaErrorInvalidValue: return "invalid argument";
+	case cudaErrorMemoryAllocation: return "out of memory";
+	case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient for CUDA runtime version";
+	case cudaErrorNoDevice: return "no CUDA-capable device is detected";
+	case cudaErrorInvalidDevice: return "invalid device ordinal";
+	case cudaErrorLaunchFailure: return "unspecified launch failure";
+	case cudaErrorStreamCaptureInvalidated: return "operation failed due to a previous error during capture";
+	case cudaErrorDevicesUnavailable: return "CUDA-capable device(s) is/are busy or unavailable";
+	}
+	return "unknown error";
+}
+
+/* ---- device --------------------------------------------------------------------------------------------------------- */
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+	*version = (int)setting("ABLATE_EMU_DRIVER", 13000);
+	return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version)
+{
+	*version = 13000;
+	return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int *n)
+{
+	long driver = setting("ABLATE_EMU_DRIVER", 13000);
+	*n = driver < 13000 ? 0 : (int)setting("ABLATE_EMU_DEVICES", 1);
+	return driver < 13000 ? emu_result(cudaErrorInsufficientDriver) : *n ? cudaSuccess : emu_result(cudaErrorNoDevice);
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+	return device < setting("ABLATE_EMU_DEVICES", 1) ? cudaSuccess : emu_result(cudaErrorInvalidDevice);
+}
+
+static size_t memory_total(void)
+{
+	return (size_t)setting("ABLATE_EMU_MEMORY", 8L << 30);
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int)
+{
+	memset(prop, 0, sizeof *prop);
+	strncpy(prop->name, "emulated device (host)", sizeof prop->name - 1);
+	prop->major = 9;
+	prop->multiProcessorCount = 4;
+	prop->sharedMemPerBlock = 48 << 10;
+	prop->totalGlobalMem = memory_total();
+	return cudaSuccess;
+}
+
+/* ---- memory --------------------------------------------------------------------------------------------------------- */
+
+static std::map<void *, size_t> &blocks(void)
+{
+	static std::map<void *, size_t> all;
+	return all;
+}
+
+static size_t used;
+
+cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
+{
+	*total = memory_total();
+	*free_bytes = *total > used ? *total - used : 0;
+	return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **out, size_t bytes)
+{
+	if (lost != cudaSuccess || bytes > memory_total() || used > memory_total() - bytes)
+		return emu_result(cudaErrorMemoryAllocation);
+	void *p = aligned_alloc(256, (bytes + 255) / 256 * 256);
+	if (!p)
+		return emu_result(cudaErrorMemoryAllocation);
+	memset(p, 0xFF, bytes); /* nothing is zero by itself */
+	blocks()[p] = bytes;
+	used += bytes;
+	*out = p;
+	return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *p)
+{
+	if (!p)
+		return cudaSuccess;
+	std::map<void *, size_t>::iterator at = blocks().find(p);
+	if (at == blocks().end())
+		return emu_result(cudaErrorInvalidValue);
+	used -= at->second;
+	blocks().erase(at);
+	free(p);
+	return cudaSuccess;
+}
+
+/* Does [p, p + bytes) lie in one block of device memory? */
+static bool is_device(const void *p, size_t bytes)
+{
+	std::map<void *, size_t>::iterator at = blocks().upper_bound(const_cast<void *>(p));
+	if (at == blocks().begin())
+		return false;
+	--at;
+	const char *start = (const char *)at->first;
+	return (const char *)p + bytes <= start + at->second;
+}
+
+cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream)
+{
+	if (!is_device(p, bytes))
+		return emu_result(cudaErrorInvalidValue);
+	return emu_call(stream, [=] { memset(p, value, bytes); });
+}
+
+cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
+{
+	bool to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice, from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+	if (to != is_device(dst, bytes) || from != is_device(src, bytes))
+		return emu_result(cudaErrorInvalidValue);
+	if (stream && stream->capturing && !(to && from)) /* host memory may be gone at the replay */
+		return emu_result(cudaErrorStreamCaptureInvalidated);
+	return emu_call(stream, [=] { memmove(dst, src, bytes); });
+}
+
+/* ---- streams and recording ------------------------------------------------------------------------------------------ */
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned)
+{
+	*out = new emu_stream();
+	return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream)
+{
+	delete stream;
+	return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+	return emu_result(stream->capturing ? cudaErrorStreamCaptureInvalidated : cudaSuccess);
+}
+
+cudaError_t emu_call(cudaStream_t stream, std::function<void()> body)
+{
+	if (lost != cudaSuccess)
+		return emu_result(lost);
+	if (stream && stream->capturing)
+		stream->program->calls.push_back(body);
+	else
+		body();
+	return emu_result(cudaSuccess);
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode)
+{
+	if (stream->capturing)
+		return emu_result(cudaErrorInvalidValue);
+	stream->capturing = true;
+	stream->program = new emu_program();
+	return emu_result(cudaSuccess);
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
+{
+	if (!stream->capturing)
+		return emu_result(cudaErrorInvalidValue);
+	stream->capturing = false;
+	*out = stream->program;
+	stream->program = NULL;
+	return emu_result(cudaSuccess);
+}
+
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long)
+{
+	*out = new emu_program(*graph);
+	return emu_result(cudaSuccess);
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph)
+{
+	delete graph;
+	return cudaSuccess;
+}
+
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
+{
+	delete exec;
+	return cudaSuccess;
+}
+
+cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
+{
+	for (size_t i = 0; i < exec->calls.size() && lost == cudaSuccess; i++)
+		(void)emu_call(stream, exec->calls[i]);
+	return emu_result(cudaSuccess);
+}

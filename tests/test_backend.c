@@ -1,0 +1,175 @@
+/* test_backend.c - the CUDA back end against the CPU's, under emulation (the same .cu files, compiled for the host): names and
+ * what is missing, the batch, the update. What only a GPU can show (its numerics, speed) is not shown here. */
+#include "model/backend.h"
+#include "model/base/rng.h"
+#include "model/config.h"
+#include "model/optim.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void emulate(void)
+{
+	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", CUDA_EMU, 1), 0);
+}
+
+static struct backend *open_device(const char *name, int dtype)
+{
+	struct backend *b;
+	struct err e = ERR_INIT;
+	cr_assert_eq(backend_open(&b, name, dtype, &e), 0, "%s", e.msg);
+	return b;
+}
+
+static void expect_refused(const char *device, int dtype, int code, const char *part)
+{
+	struct backend *b;
+	struct err e = ERR_INIT;
+	cr_assert_eq(backend_open(&b, device, dtype, &e), -1, "%s", device);
+	cr_expect_eq(err_exit_code(&e), code, "%s: %d", e.msg, err_exit_code(&e));
+	cr_expect(strstr(e.msg, part), "'%s' in: %s", part, e.msg);
+}
+
+TestSuite(backend, .init = emulate);
+
+/* ---- names, versions, what is missing ------------------------------------------------------------------------------- */
+
+Test(backend, names_say_what_is_wrong_with_them)
+{
+	expect_refused("gpu", BACKEND_FP32, EXIT_USAGE, "not auto, cpu or cuda[:N]");
+	expect_refused("cuda:x", BACKEND_FP32, EXIT_USAGE, "not auto, cpu or cuda[:N]");
+	expect_refused("cuda:7", BACKEND_FP32, EXIT_USAGE, "there is 1 CUDA device");
+	expect_refused("cpu", BACKEND_BF16, EXIT_USAGE, "fp32 only");
+	expect_refused("cpu", BACKEND_TF32, EXIT_USAGE, "fp32 only");
+	cr_expect_str_eq(open_device("auto", BACKEND_FP32)->name, "cuda:0");
+	cr_expect_str_eq(open_device("cuda", BACKEND_FP32)->name, "cuda:0");
+}
+
+Test(backend, what_is_missing_is_told)
+{
+	char name[32];
+	struct err e = ERR_INIT;
+	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", "/nonexistent/libablate_cuda.so", 1), 0);
+	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "/nonexistent/libablate_cuda.so");
+	cr_assert_eq(backend_name(name, "auto", &e), 0);
+	cr_expect_str_eq(name, "cpu", "auto needs no plugin");
+}
+
+Test(backend, no_device_and_an_old_driver_are_told)
+{
+	cr_assert_eq(setenv("ABLATE_EMU_DEVICES", "0", 1), 0);
+	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "no CUDA device");
+	cr_assert_eq(setenv("ABLATE_EMU_DRIVER", "12040", 1), 0);
+	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "has CUDA 12.4, the plugin needs 13.0");
+	cr_assert_eq(setenv("ABLATE_EMU_DRIVER", "0", 1), 0);
+	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "no NVIDIA driver");
+}
+
+Test(backend, plugin_of_another_build_is_refused)
+{
+	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", STRANGE_PLUGIN, 1), 0);
+	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "built from other sources");
+}
+
+/* ---- around the graph ----------------------------------------------------------------------------------------------- */
+
+enum { BATCH = 5, H = 6, W = 5, C = 3, CLASSES = 4, IMAGES = 9, PER = H * W * C };
+
+struct made { float x0[BATCH * PER], z[BATCH * PER], labels[BATCH * CLASSES]; };
+
+static void *on(struct backend *b, const void *src, size_t bytes)
+{
+	struct err e = ERR_INIT;
+	void *p = b->ops->alloc(b, bytes, &e);
+	cr_assert(p, "%s", e.msg);
+	if (src)
+		b->ops->upload(b, p, src, bytes);
+	return p;
+}
+
+static void make_batch(struct made *out, struct backend *b)
+{
+	uint8_t images[IMAGES * PER];
+	struct sample_draw draws[BATCH];
+	struct step_control control = { .scalars = { 0x123456789abcULL, 77 } };
+	struct err e = ERR_INIT;
+	for (int i = 0; i < IMAGES * PER; i++)
+		images[i] = (uint8_t)(i * 37 + i / 11);
+	for (int i = 0; i < BATCH; i++)
+		draws[i] = (struct sample_draw){ (i * 4) % IMAGES, i % 2, i % CLASSES };
+	struct batch_job j = { .control = on(b, &control, sizeof control), .draws = on(b, draws, sizeof draws), .images = on(b, images, sizeof images),
+	                       .batch = BATCH, .h = H, .w = W, .c = C, .classes = CLASSES, .x0 = on(b, NULL, sizeof out->x0),
+	                       .z = on(b, NULL, sizeof out->z), .labels = on(b, NULL, sizeof out->labels) };
+	b->ops->batch(b, &j);
+	b->ops->download(b, out->x0, j.x0, sizeof out->x0);
+	b->ops->download(b, out->z, j.z, sizeof out->z);
+	b->ops->download(b, out->labels, j.labels, sizeof out->labels);
+	cr_assert_eq(backend_check(b, &e), 0, "%s", e.msg);
+}
+
+Test(backend, batches_are_equal)
+{
+	struct made want, got;
+	make_batch(&want, backend_cpu());
+	make_batch(&got, open_device("cuda", BACKEND_FP32));
+	cr_expect_arr_eq(got.x0, want.x0, sizeof want.x0);
+	cr_expect_arr_eq(got.labels, want.labels, sizeof want.labels);
+	for (int i = 0; i < BATCH * PER; i++)
+		cr_assert(fabsf(got.z[i] - want.z[i]) <= 2e-6f, "noise %d: %g, not %g", i, (double)got.z[i], (double)want.z[i]);
+}
+
+enum { N = 1037, STORES = 6 };
+
+/* Three updates; the loss of the second is `second`. */
+static struct step_status update(float out[STORES][N], struct backend *b, enum optim_kind kind, float second)
+{
+	float *store[STORES];
+	struct step_status status = { 0 }, *status_on = on(b, &status, sizeof status);
+	for (int s = 0; s < STORES; s++) { /* p, g, m, v, ema, teacher */
+		float values[N];
+		rng_normal(values, N, 5, RNG_SYNTHETIC, (uint32_t)s, 0);
+		for (int i = 0; s == 3 && i < N; i++)
+			values[i] *= values[i];
+		store[s] = on(b, values, sizeof values);
+	}
+	for (int k = 0; k < 3; k++) {
+		struct optim o = { kind, 1e-2, 0.9, 0.999, 1e-8, 0.01 };
+		struct step_control control = { .optim = optim_step_at(&o, 4 + k), .ema = average_of(0.99), .teacher = average_of(0.5) };
+		float loss = k == 1 ? second : 1.5f;
+		struct update_job j = { .control = on(b, &control, sizeof control), .status = status_on, .loss = on(b, &loss, sizeof loss), .grad = store[1],
+		                        .p = store[0], .m = store[2], .v = store[3], .ema = store[4], .teacher = store[5], .n = N };
+		b->ops->update(b, &j);
+	}
+	for (int s = 0; s < STORES; s++)
+		b->ops->download(b, out[s], store[s], N * sizeof(float));
+	b->ops->download(b, &status, status_on, sizeof status);
+	return status;
+}
+
+static void expect_same_update(enum optim_kind kind, float second)
+{
+	static float want[STORES][N], got[STORES][N];
+	struct step_status a = update(want, backend_cpu(), kind, second), b = update(got, open_device("cuda", BACKEND_FP32), kind, second);
+	for (int s = 0; s < STORES; s++)
+		for (int i = 0; i < N; i++)
+			cr_assert(fabsf(got[s][i] - want[s][i]) <= 1e-6f * (1 + fabsf(want[s][i])), "store %d, %d: %g, not %g", s, i, (double)got[s][i], (double)want[s][i]);
+	cr_expect_eq(a.done, b.done);
+	cr_expect_eq(a.loss_steps, b.loss_steps);
+	cr_expect_eq(a.diverged, b.diverged);
+	cr_expect(a.loss_sum == b.loss_sum);
+	cr_expect_eq(b.done, isfinite(second) ? 3 : 1);
+}
+
+Test(backend, updates_are_equal)
+{
+	expect_same_update(OPTIM_ADAM, 2);
+	expect_same_update(OPTIM_RADAM, 2);
+}
+
+Test(backend, nothing_is_updated_from_the_first_loss_on_that_is_not_finite)
+{
+	expect_same_update(OPTIM_RADAM, NAN);
+	expect_same_update(OPTIM_ADAM, INFINITY);
+}
