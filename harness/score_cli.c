@@ -103,7 +103,8 @@ int score_extract(struct score_side *sides, int n, const struct cli *c, const un
 		return 0;
 	SCOPED(extractor) struct extractor *x = NULL;
 	struct extractor_options o = { .weights = cli_string(c, "weights", NULL), .resize = cli_string(c, "resize", NULL),
-		                           .bf16 = cli_flag(c, "bf16") > 0, .batch = (int)cli_int(c, "batch", 0) };
+		                           .bf16 = cli_flag(c, "bf16") > 0, .batch = (int)cli_int(c, "batch", 0),
+		                           .device = cli_string(c, "device", "auto") };
 	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e) ||
 	    (!optional && check_wanted(sides, n, want, x, e)))
 		return -1;

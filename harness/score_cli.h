@@ -17,6 +17,7 @@
 	{ .name = "weights", .letter = 'w', .kind = OPT_STRING, .arg = "FILE", .help = "its weights, instead of those in the cache" }, \
 	{ .name = "resize", .kind = OPT_STRING, .arg = "NAME", .help = "pre-processing, instead of the extractor's own" }, \
 	{ .name = "bf16", .kind = OPT_FLAG, .help = "bfloat16 arithmetic: faster, and part of the protocol" }, \
+	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
 	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "images per call of the network" }, \
 	{ .name = "limit", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 2, .max = 1e12, .help = "only the first N images" }
 #define SCORE_INTERVAL_OPTION \

@@ -78,7 +78,7 @@ static int open_extractor(int *out, struct scorer *s, const char *name, struct e
 			return 0;
 		}
 	struct extractor *x;
-	if (extractor_open(&x, name, &(struct extractor_options){ 0 }, e))
+	if (extractor_open(&x, name, &(struct extractor_options){ .device = worker_job(s->w)->device }, e))
 		return -1;
 	*out = s->n_extractors;
 	VEC_PUSH(s->extractors, s->n_extractors, s->cap_extractors).x = x;

@@ -1,13 +1,22 @@
 /* extractor_classifier.c - see extractor_classifier.h. */
 #include "extractor_classifier.h"
 
+#include "model/backend.h"
 #include "model/base/mem.h"
+#include "model/config.h"
 #include "model/nets/classifier.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct self { struct classifier net; struct graph *g; struct tensor *x; struct classifier_out out; };
+struct self {
+	struct classifier net;
+	struct backend *b;
+	float *weights_on, *pixels;  /* pixels: a batch in host memory */
+	struct graph *g;
+	struct tensor *x;
+	struct classifier_out out;
+};
 
 /* One value in [-1,1] of a picture as the network wants it: grey by Pillow's weights, or its own channel. */
 static float value(const struct image_u8 *im, int64_t pixel, int channel, int want)
@@ -29,22 +38,31 @@ static int features(struct extractor *x, float *dst, float *logits, float *spati
 			return err_set(e, "a picture of %dx%d: this classifier was trained on %dx%d", images[i].w, images[i].h, c->w, c->h);
 		for (int64_t p = 0; p < pixels; p++)
 			for (int k = 0; k < c->channels; k++)
-				s->x->data[(i * pixels + p) * c->channels + k] = value(&images[i], p, k, c->channels);
+				s->pixels[(i * pixels + p) * c->channels + k] = value(&images[i], p, k, c->channels);
 	}
+	graph_write(s->g, s->x, 0, s->pixels, (size_t)(n * pixels * c->channels));
 	graph_run(s->g);
-	memcpy(dst, s->out.features->data, (size_t)n * CLASSIFIER_DIM * sizeof *dst);
-	for (int i = 0; logits && i < n; i++)
-		for (int k = 0; k < c->classes; k++)
-			logits[i * c->classes + k] = s->out.logits->data[i * c->classes + k];
-	return 0;
+	graph_read(s->g, dst, s->out.features, 0, (size_t)n * CLASSIFIER_DIM);
+	if (logits)
+		graph_read(s->g, logits, s->out.logits, 0, (size_t)(n * c->classes));
+	return backend_check(s->b, e);
+}
+
+static void free_self(struct self *s)
+{
+	graph_free(s->g);
+	if (s->b)
+		backend_return(s->b, s->weights_on, s->net.weights);
+	backend_free(s->b);
+	classifier_release(&s->net);
+	free(s->pixels);
+	free(s);
 }
 
 static void release(struct extractor *x)
 {
 	struct self *s = x->self;
-	graph_free(s->g);
-	classifier_release(&s->net);
-	free(s);
+	free_self(s);
 	free(x);
 }
 
@@ -60,13 +78,22 @@ int extractor_classifier_open(struct extractor **out, const struct extractor_opt
 	struct self *s = xcalloc(1, sizeof *s);
 	s->net = net;
 	int batch = o->batch ? o->batch : 50;
-	s->g = graph_new();
+	if (backend_open(&s->b, o->device, DTYPE_FP32, e) ||
+	    backend_lend(&s->weights_on, s->b, net.weights, params_floats(net.params), e)) {
+		free_self(s);
+		return -1;
+	}
+	s->g = graph_new_on(s->b);
 	s->x = graph_input(s->g, "x", batch, net.h, net.w, net.channels);
 	s->out = classifier_forward(s->g, net.params, STORE_FROZEN, s->x, net.classes);
 	graph_keep(s->out.features);
 	graph_keep(s->out.logits);
-	graph_plan(s->g);
-	graph_bind(s->g, STORE_FROZEN, net.weights);
+	if (graph_try_plan(s->g, e)) {
+		free_self(s);
+		return -1;
+	}
+	graph_bind(s->g, STORE_FROZEN, s->weights_on);
+	s->pixels = xcalloc(tensor_count(s->x), sizeof *s->pixels);
 	struct extractor *x = xcalloc(1, sizeof *x);
 	*x = (struct extractor){ .name = "classifier", .resize = "none", .numerics = "fp32", .dim = CLASSIFIER_DIM, .logits_dim = net.classes,
 	                         .batch = batch, .features = features, .free = release, .self = s };

@@ -2,14 +2,16 @@
 #include "extractor_inception.h"
 
 #include "metrics/weights.h"
+#include "model/backend.h"
 #include "model/base/mem.h"
+#include "model/config.h"
 #include "model/nets/inception.h"
 #include "model/nets/resize.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-struct self { struct inception *net; enum resize_kind resize; };
+struct self { struct inception *net; enum resize_kind resize; struct backend *b; };
 
 struct call { const struct self *self; const struct image_u8 *images; };
 
@@ -43,6 +45,7 @@ static void release(struct extractor *x)
 {
 	struct self *self = x->self;
 	inception_free(self->net);
+	backend_free(self->b);
 	free(self);
 	free(x);
 }
@@ -54,12 +57,20 @@ static int open_kind(struct extractor **out, enum inception_kind kind, const cha
 	if (o->resize && resize_by_name(&s.resize, o->resize, e))
 		return err_in(e, "%s", name);
 	SCOPED(weights) struct weights *w = NULL;
-	if (weights_open(&w, name, o->weights, e) || inception_open(&s.net, kind, w->st, o->bf16, e))
+	if (backend_open(&s.b, o->device, DTYPE_FP32, e))
 		return -1;
+	bool device = !s.b->ops->host_memory;
+	int batch = o->batch ? o->batch : device ? 128 : 32;
+	if ((device && o->bf16 && err_code(e, EXIT_USAGE, "%s: bf16 features are made on the cpu only: --device cpu", s.b->name)) ||
+	    weights_open(&w, name, o->weights, e) ||
+	    (device ? inception_open_on(&s.net, kind, w->st, s.b, batch, e) : inception_open(&s.net, kind, w->st, o->bf16, e))) {
+		backend_free(s.b);
+		return -1;
+	}
 	struct extractor *x = xcalloc(1, sizeof *x);
 	*x = (struct extractor){ .name = name, .resize = resize_name(s.resize), .numerics = o->bf16 ? "bf16" : "fp32", .dim = 2048,
 		                     .logits_dim = inception_classes(s.net), .spatial_dim = INCEPTION_SPATIAL,
-		                     .batch = o->batch ? o->batch : 32, .features = features, .free = release, .published = w->published };
+		                     .batch = batch, .features = features, .free = release, .published = w->published };
 	memcpy(x->weights_sha256, w->sha256, sizeof x->weights_sha256);
 	x->self = xmalloc(sizeof s);
 	memcpy(x->self, &s, sizeof s);

@@ -166,6 +166,26 @@ void graph_backward(struct graph *g, struct tensor *loss)
 	}
 }
 
+int graph_set_low(struct graph *g)
+{
+	int n = 0;
+	REQUIRE(!g->planned);
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && rows[t->maker->op]->low && t->maker->dst[0] == t)
+			t->type = TENSOR_BF16;
+	}
+	for (int i = 0; i < g->n_nodes; i++) {
+		const struct node *nd = g->nodes[i];
+		for (int j = 0; j < nd->n_src; j++)
+			if (nd->src[j] && !rows[nd->op]->low)
+				nd->src[j]->type = TENSOR_F32;
+	}
+	for (int i = 0; i < g->n_tensors; i++)
+		n += g->tensors[i]->type == TENSOR_BF16;
+	return n;
+}
+
 int graph_nodes(const struct graph *g, struct node ***nodes)
 {
 	*nodes = g->nodes;

@@ -33,6 +33,10 @@ void graph_keep(struct tensor *t); /* its values stay readable after a run */
  * STORE_STUDENT parameters go to STORE_GRAD at the same place; those of inputs with needs_grad are in t->grad. */
 void graph_backward(struct graph *g, struct tensor *loss);
 
+/* Chooses the tensors that a device keeps in 16 bits (bf16): images of activations and of their gradients that only ops with .low
+ * make and read. What the preconditioning, the metric or the caller reads stays float, so the last layer computes in float;
+ * so do parameters, their gradients, statistics and per-sample vectors. After recording, before planning; returns how many. */
+int graph_set_low(struct graph *g);
 /* Out of memory: an error that says how much was asked for; graph_plan, for the CPU, does not fail. */
 MUST_CHECK int graph_try_plan(struct graph *g, struct err *e);
 void graph_plan(struct graph *g);

@@ -58,6 +58,7 @@ struct op_row {
 	void (*backward)(struct graph *g, struct node *nd);    /* records; NULL: no gradient flows */
 	double (*flops)(const struct node *nd);                /* multiply-adds count 2; NULL: not counted */
 	bool inplace;                                          /* dst[0] may take over src[0]'s memory */
+	bool low;                                              /* reads 16-bit tensors and may leave dst[0] in one (graph_set_low) */
 };
 
 #define OP(name) extern const struct op_row op_##name;

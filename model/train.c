@@ -211,6 +211,8 @@ static int set_up(struct trainer *t, struct err *e)
 	t->g = graph_new_on(t->b);
 	t->step = step_build(t->g, c, &t->net, t->params, &(struct step_options){ .batch = c->train.batch, .dropout = true, .backward = true,
 	                     .classifier = t->classifier.params ? &t->classifier : NULL, .lpips = t->lpips.params ? &t->lpips : NULL });
+	if (c->train.dtype == DTYPE_BF16)
+		(void)graph_set_low(t->g);
 	if (plan(t, e))
 		return -1;
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);

@@ -1,6 +1,8 @@
 /* inception.c - Inception v3 ready to run: folding batch norm, the taps, the class layer; see inception.h. */
 #include "inception.h"
 
+#include "model/nets/cnn_graph.h"
+
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -9,7 +11,9 @@
 struct inception {
 	struct cnn net;
 	struct inception_taps taps;
-	struct cnn_exec *exec;
+	struct cnn_exec *exec;    /* on the CPU; else */
+	struct cnn_graph *device;
+	int batch;                /* of the device */
 	struct cnn_work **work;   /* per thread, made when first used */
 	int n_work;
 	float *fc, *fc_bias;      /* [classes][2048], [classes] */
@@ -77,7 +81,7 @@ static int load_classes(struct inception *net, const struct safetensors *weights
 
 /* ---- life ---- */
 
-int inception_open(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16,
+static int open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16, struct backend *b, int batch,
                    struct err *e)
 {
 	struct inception *net = xcalloc(1, sizeof *net);
@@ -95,13 +99,28 @@ int inception_open(struct inception **out, enum inception_kind kind, const struc
 	if (rc == 0 && !(from.bn_eps > 0))
 		rc = err_set(e, "%s: metadata bn_eps \"%.32s\" is not a positive number", weights->path, eps);
 	if (rc == 0)
-		rc = load_classes(net, weights, e) || cnn_exec_open(&net->exec, &net->net, load_folded, &from, &o, e) ? -1 : 0;
+		rc = load_classes(net, weights, e);
+	net->batch = batch;
+	if (rc == 0)
+		rc = b ? cnn_graph_open(&net->device, &net->net, load_folded, &from, keep, 5, b, batch, e)
+			: cnn_exec_open(&net->exec, &net->net, load_folded, &from, &o, e);
 	if (rc) {
 		inception_free(net);
 		return -1;
 	}
 	*out = net;
 	return 0;
+}
+
+int inception_open(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16, struct err *e)
+{
+	return open_on(out, kind, weights, bf16, NULL, 0, e);
+}
+
+int inception_open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights, struct backend *b, int batch,
+                      struct err *e)
+{
+	return b->ops->host_memory ? open_on(out, kind, weights, false, NULL, 0, e) : open_on(out, kind, weights, false, b, batch, e);
 }
 
 void inception_free(struct inception *net)
@@ -111,6 +130,7 @@ void inception_free(struct inception *net)
 	for (int i = 0; i < net->n_work; i++)
 		cnn_work_free(net->work[i]);
 	cnn_exec_free(net->exec);
+	cnn_graph_free(net->device);
 	cnn_release(&net->net);
 	free(net->work);
 	free(net->fc);
@@ -174,11 +194,47 @@ static void take(const struct inception *net, const struct cnn_work *w, const st
 		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL, pool);
 }
 
+/* n <= batch pictures, the first of them number `first`. */
+static int run_on_device(struct inception *net, const struct inception_out *out, inception_picture *picture, void *ctx, int first, int n,
+                         struct err *e)
+{
+	const struct inception_taps *t = &net->taps;
+	const struct { float *dst; int tensor, n; } means[] = { { out->d64, t->d64, 64 }, { out->d192, t->d192, 192 }, { out->d768, t->d768, 768 },
+		                                                    { out->d2048, t->d2048, 2048 } };
+	enum { CHANNELS = 768, TAKEN = 7, PLACES = 17 * 17 };
+	SCOPED(free) float *pixels = xaligned((size_t)n * INCEPTION_PIXELS * sizeof *pixels), *pool = xcalloc((size_t)n * 2048, sizeof *pool);
+#pragma omp parallel for schedule(dynamic)
+	for (int i = 0; i < n; i++)
+		picture(ctx, first + i, pixels + (size_t)i * INCEPTION_PIXELS);
+	if (cnn_graph_run(net->device, pixels, n, e))
+		return -1;
+	for (size_t k = 0; k < sizeof means / sizeof *means; k++)
+		if (means[k].dst)
+			cnn_graph_means(net->device, means[k].tensor, means[k].dst + (size_t)first * (size_t)means[k].n, n);
+	cnn_graph_means(net->device, t->d2048, pool, n);
+	if (out->spatial) {
+		SCOPED(free) float *all = xcalloc((size_t)n * PLACES * CHANNELS, sizeof *all);
+		cnn_graph_read(net->device, t->mixed_6d, all, n);
+		for (size_t i = 0; i < (size_t)n * PLACES; i++)
+			memcpy(out->spatial + (size_t)first * INCEPTION_SPATIAL + i * TAKEN, all + i * CHANNELS, TAKEN * sizeof *all);
+	}
+	for (int i = 0; i < n && (out->logits || out->logits_unbiased); i++) {
+		size_t at = (size_t)(first + i) * (size_t)net->classes;
+		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL, pool + (size_t)i * 2048);
+	}
+	return 0;
+}
+
 int inception_run(struct inception *net, const struct inception_out *out, inception_picture *picture, void *ctx, int n,
                   struct err *e)
 {
 	REQUIRE(net->classes || (!out->logits && !out->logits_unbiased));
 	if (n < 1)
+		return 0;
+	for (int first = 0; net->device && first < n; first += net->batch)
+		if (run_on_device(net, out, picture, ctx, first, n - first < net->batch ? n - first : net->batch, e))
+			return -1;
+	if (net->device)
 		return 0;
 	int threads = n < net->n_work ? n : net->n_work;
 	for (int i = 0; i < threads; i++)

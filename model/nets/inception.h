@@ -9,6 +9,7 @@
 #ifndef ABLATE_INCEPTION_H
 #define ABLATE_INCEPTION_H
 
+#include "model/backend.h"
 #include "model/nets/cnn.h"
 #include "model/safetensors.h"
 
@@ -36,6 +37,9 @@ struct inception;
 /* Checks names and shapes and packs the weights; `weights` may be freed afterwards. classes: 0 when the file has none. */
 MUST_CHECK int inception_open(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16,
                               struct err *e);
+/* The same on another back end than the CPU's, `batch` pictures at a time, in fp32. b must outlive it. */
+MUST_CHECK int inception_open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights, struct backend *b,
+                                 int batch, struct err *e);
 void inception_free(struct inception *net);
 int inception_classes(const struct inception *net);
 bool inception_unit_input(const struct inception *net);  /* input range [0,1] rather than [-1,1] */
@@ -48,7 +52,7 @@ struct inception_out {
 };
 /* Fills dst[299][299][3] with picture i in the network's input range; called by several threads. */
 typedef void inception_picture(void *ctx, int i, float *dst);
-/* Each picture is computed on its own, so its results do not depend on n or on the others. */
+/* A picture's results do not depend on n or on the others: on the CPU each is computed on its own. */
 MUST_CHECK int inception_run(struct inception *net, const struct inception_out *out, inception_picture *picture, void *ctx,
                              int n, struct err *e);
 

@@ -159,7 +159,7 @@ static double forward_flops(const struct node *nd)
 
 const struct op_row op_attention = {
 	.name = "attention", .meaning = "y = softmax(q k' / sqrt(ch)) v per head; q, k, v innermost", .ref = forward_ref,
-	.prepare = forward_prepare, .cpu = forward_cpu, .backward = backward, .flops = forward_flops,
+	.prepare = forward_prepare, .cpu = forward_cpu, .backward = backward, .flops = forward_flops, .low = true,
 };
 
 /* ---- backward: dy, qkv, W -> dqkv ------------------------------------------------------------------------------------
@@ -254,5 +254,5 @@ static double backward_flops(const struct node *nd)
 
 const struct op_row op_attention_bwd = {
 	.name = "attention_bwd", .meaning = "dqkv of attention from dy, qkv and the softmax weights", .ref = backward_ref,
-	.prepare = backward_prepare, .cpu = backward_cpu, .flops = backward_flops,
+	.prepare = backward_prepare, .cpu = backward_cpu, .flops = backward_flops, .low = true,
 };

@@ -174,7 +174,7 @@ static double forward_flops(const struct node *nd)
 
 const struct op_row op_conv2d = {
 	.name = "conv2d", .meaning = "y = x * w + b (cross-correlation), optionally relu",
-	.ref = forward_ref, .prepare = forward_prepare, .cpu = forward_cpu, .release = release, .backward = backward, .flops = forward_flops,
+	.ref = forward_ref, .prepare = forward_prepare, .cpu = forward_cpu, .release = release, .backward = backward, .flops = forward_flops, .low = true,
 };
 
 /* ---- data gradient: dy, w -> dx ----------------------------------------------------------------------------------- */
@@ -209,7 +209,7 @@ static double data_flops(const struct node *nd)
 
 const struct op_row op_conv2d_bwd_data = {
 	.name = "conv2d_bwd_data", .meaning = "dx of conv2d from dy and w",
-	.ref = data_ref, .prepare = data_prepare, .cpu = data_cpu, .release = release, .flops = data_flops,
+	.ref = data_ref, .prepare = data_prepare, .cpu = data_cpu, .release = release, .flops = data_flops, .low = true,
 };
 
 /* ---- weights gradient: x, dy -> dw, [db] -------------------------------------------------------------------------- */
@@ -276,5 +276,5 @@ static double weights_flops(const struct node *nd)
 
 const struct op_row op_conv2d_bwd_weights = {
 	.name = "conv2d_bwd_weights", .meaning = "dw and db of conv2d from x and dy",
-	.ref = weights_ref, .prepare = weights_prepare, .cpu = weights_cpu, .release = release, .flops = weights_flops,
+	.ref = weights_ref, .prepare = weights_prepare, .cpu = weights_cpu, .release = release, .flops = weights_flops, .low = true,
 };

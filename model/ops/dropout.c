@@ -105,5 +105,5 @@ static void backward(struct graph *g, struct node *nd)
 
 const struct op_row op_dropout = {
 	.name = "dropout", .meaning = "y = x * mask / (1 - p); mask from (seed, layer, step, index) or given", .ref = dropout_ref,
-	.cpu = dropout_cpu, .backward = backward, .inplace = true,
+	.cpu = dropout_cpu, .backward = backward, .inplace = true, .low = true,
 };

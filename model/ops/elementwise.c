@@ -60,7 +60,7 @@ static void silu_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], dx);
 }
 
-const struct op_row op_silu = { .name = "silu", .meaning = "y = x * sigmoid(x)", .ref = silu_ref, .cpu = silu_cpu, .backward = silu_backward };
+const struct op_row op_silu = { .name = "silu", .meaning = "y = x * sigmoid(x)", .ref = silu_ref, .cpu = silu_cpu, .backward = silu_backward, .low = true };
 
 static void silu_bwd_ref(struct node *nd)
 {
@@ -84,7 +84,7 @@ static void silu_bwd_cpu(struct node *nd)
 	run_span(nd, silu_bwd_kernel, 0);
 }
 
-const struct op_row op_silu_bwd = { .name = "silu_bwd", .meaning = "dx of silu from dy and x", .ref = silu_bwd_ref, .cpu = silu_bwd_cpu, .inplace = true };
+const struct op_row op_silu_bwd = { .name = "silu_bwd", .meaning = "dx of silu from dy and x", .ref = silu_bwd_ref, .cpu = silu_bwd_cpu, .inplace = true, .low = true };
 
 /* ---- relu_bwd: dy, y -> dx = dy where y > 0 ----------------------------------------------------------------------- */
 
@@ -146,7 +146,7 @@ static void add_scaled_backward(struct graph *g, struct node *nd)
 }
 
 const struct op_row op_add_scaled = {
-	.name = "add_scaled", .meaning = "y = (a + b) * s", .ref = add_scaled_ref, .cpu = add_scaled_cpu, .backward = add_scaled_backward, .inplace = true,
+	.name = "add_scaled", .meaning = "y = (a + b) * s", .ref = add_scaled_ref, .cpu = add_scaled_cpu, .backward = add_scaled_backward, .inplace = true, .low = true,
 };
 
 /* ---- scale: x -> x s ---------------------------------------------------------------------------------------------- */
@@ -179,7 +179,7 @@ static void scale_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], graph_scale(g, nd->dst[0]->grad, nd->args.scale.s));
 }
 
-const struct op_row op_scale = { .name = "scale", .meaning = "y = x * s", .ref = scale_ref, .cpu = scale_cpu, .backward = scale_backward, .inplace = true };
+const struct op_row op_scale = { .name = "scale", .meaning = "y = x * s", .ref = scale_ref, .cpu = scale_cpu, .backward = scale_backward, .inplace = true, .low = true };
 
 /* ---- lincomb: a (N,1,1,1), x, [b, y] -> a[n] x + b[n] y -------------------------------------------------------------- */
 

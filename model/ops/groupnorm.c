@@ -212,7 +212,7 @@ static void backward(struct graph *g, struct node *nd)
 
 const struct op_row op_groupnorm = {
 	.name = "groupnorm", .meaning = "y = act(norm(x [+ e]) * w + b), or with scale and shift from e; act = silu or identity",
-	.ref = forward_ref, .prepare = forward_prepare, .cpu = forward_cpu, .backward = backward,
+	.ref = forward_ref, .prepare = forward_prepare, .cpu = forward_cpu, .backward = backward, .low = true,
 };
 
 /* ---- backward: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de] ---------------------------------------------------
@@ -413,5 +413,5 @@ static void backward_cpu(struct node *nd)
 
 const struct op_row op_groupnorm_bwd = {
 	.name = "groupnorm_bwd", .meaning = "dx [+ addend], dw, db, [de] of groupnorm",
-	.ref = backward_ref, .prepare = backward_prepare, .cpu = backward_cpu,
+	.ref = backward_ref, .prepare = backward_prepare, .cpu = backward_cpu, .low = true,
 };

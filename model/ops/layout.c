@@ -53,7 +53,7 @@ static void concat_backward(struct graph *g, struct node *nd)
 		graph_add_grad(g, b, graph_slice(g, dy, a->c, b->c));
 }
 
-const struct op_row op_concat = { .name = "concat", .meaning = "dst = [a | b] along channels", .ref = concat_ref, .cpu = concat_cpu, .backward = concat_backward };
+const struct op_row op_concat = { .name = "concat", .meaning = "dst = [a | b] along channels", .ref = concat_ref, .cpu = concat_cpu, .backward = concat_backward, .low = true };
 
 /* ---- slice: x -> x[first .. first + c) ---------------------------------------------------------------------------- */
 
@@ -82,7 +82,7 @@ static void slice_cpu(struct node *nd)
 	cpu_split(tensor_pixels(y), 1024, copy_range, &(struct copy){ y->data, x->data + nd->args.slice.first, y->c, x->c, y->c });
 }
 
-const struct op_row op_slice = { .name = "slice", .meaning = "dst = channels first .. first+c-1 of x", .ref = slice_ref, .cpu = slice_cpu };
+const struct op_row op_slice = { .name = "slice", .meaning = "dst = channels first .. first+c-1 of x", .ref = slice_ref, .cpu = slice_cpu, .low = true };
 
 /* ---- shuffle: (N,H,W,C) <-> (N,H/p,W/p,p*p*C), channel (dy*p + dx)*C + c -------------------------------------------- */
 

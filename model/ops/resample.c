@@ -111,5 +111,5 @@ static void resample_cpu(struct node *nd)
 }
 
 const struct op_row op_resample = {
-	.name = "resample", .meaning = "separable x2 up- or downsampling with a fixed filter", .ref = resample_ref, .cpu = resample_cpu, .backward = backward,
+	.name = "resample", .meaning = "separable x2 up- or downsampling with a fixed filter", .ref = resample_ref, .cpu = resample_cpu, .backward = backward, .low = true,
 };
