@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 Test(err, layers_add_context_in_front)
@@ -68,6 +69,16 @@ Test(io, atomic_write_leaves_no_temporary_behind)
 	char hex[SHA256_HEX];
 	cr_assert_eq(io_sha256_file(hex, path, &e), 0);
 	cr_assert_str_eq(hex, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+}
+
+Test(io, a_device_is_written_to_and_never_replaced)
+{
+	struct err e = ERR_INIT;
+	struct stat st;
+	cr_assert_eq(io_write_atomic("/dev/null", "gone", 4, &e), 0, "%s", e.msg);
+	cr_assert_eq(stat("/dev/null", &st), 0);
+	cr_assert(S_ISCHR(st.st_mode), "/dev/null is no device any more");
+	cr_assert_eq(io_write_atomic("/dev/full", "much", 4, &e), -1, "a full device takes nothing");
 }
 
 /* Known answers of Random123's kat_vectors for philox4x32-10. */

@@ -61,8 +61,10 @@ int io_write_all(int fd, const void *data, size_t n, const char *path, struct er
 
 int io_atomic_open(struct io_atomic *out, const char *path, struct err *e)
 {
-	struct io_atomic f = { .path = xstrdup(path), .tmp_path = xstrfmt("%s.tmp-%ld", path, (long)getpid()) };
-	f.fd = open(f.tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	struct stat st;
+	bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	struct io_atomic f = { .path = xstrdup(path), .tmp_path = special ? NULL : xstrfmt("%s.tmp-%ld", path, (long)getpid()) };
+	f.fd = special ? open(path, O_WRONLY | O_CLOEXEC) : open(f.tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (f.fd < 0) {
 		(void)err_set(e, "%s: cannot create: %s", path, strerror(errno));
 		free(f.path);
@@ -99,18 +101,19 @@ static void sync_dir_of(const char *path)
 
 int io_atomic_commit(struct io_atomic *f, struct err *e)
 {
-	const char *failed = fsync(f->fd) ? "sync" : NULL;
+	const char *failed = f->tmp_path && fsync(f->fd) ? "sync" : NULL;
 	if (close(f->fd) && !failed)
 		failed = "close";
 	f->fd = -1;
-	if (!failed && rename(f->tmp_path, f->path))
+	if (!failed && f->tmp_path && rename(f->tmp_path, f->path))
 		failed = "rename";
 	if (failed) {
 		(void)err_set(e, "%s: cannot %s: %s", f->path, failed, strerror(errno));
 		io_atomic_abort(f);
 		return -1;
 	}
-	sync_dir_of(f->path);
+	if (f->tmp_path)
+		sync_dir_of(f->path);
 	forget(f);
 	return 0;
 }
@@ -121,7 +124,8 @@ void io_atomic_abort(struct io_atomic *f)
 		return;
 	if (f->fd >= 0)
 		(void)close(f->fd);
-	(void)unlink(f->tmp_path);
+	if (f->tmp_path)
+		(void)unlink(f->tmp_path);
 	forget(f);
 }
 

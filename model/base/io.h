@@ -14,7 +14,7 @@
 /* Reads a whole file (or, for "-", stdin) of at most `max` bytes into *out, which the caller releases. */
 MUST_CHECK int io_read(struct str *out, const char *path, size_t max, struct err *e);
 /* Writes PATH.tmp-PID, fsyncs, renames, fsyncs the directory. On failure (a full disk, say) PATH is untouched and no
- * temporary file is left. */
+ * temporary file is left. A device or a pipe (/dev/stdout, say) is written to as it comes and never replaced. */
 MUST_CHECK int io_write_atomic(const char *path, const void *data, size_t n, struct err *e);
 /* The same for a file that is made in pieces: write to fd of `tmp_path`, then commit or abort. */
 struct io_atomic { int fd; char *path, *tmp_path; };
