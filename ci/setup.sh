@@ -29,6 +29,8 @@ run        fonts-dejavu-core       text in figures
 test       libcriterion-dev        the test framework
 test       sqlite3                 end-to-end tests look into databases from outside
 test       golang-github-burntsushi-toml-dev  the public toml-test suite: documents that a TOML parser must read or refuse
+test       libopenmpi-dev          several processes for one cell: the plugin libablate_mpi.so
+test       openmpi-bin             mpirun
 fetch      curl                    weights over https, only when `ablate weights fetch` is asked to
 fuzz       clang                   libFuzzer
 fuzz       libclang-rt-14-dev      its run-time library

@@ -84,12 +84,13 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	struct run_set set;
 	struct run_options o = { .db = c->db, .what = "ablate verify", .jobs = 1 };
 	char state[16], device[32];
-	int threads = 0;
+	int threads = 0, ranks = 1;
 	if (engine_device(device, cli_string(c, "device", "auto"), e) || db_open(&db, c->db, DB_READ, e) ||
-	    run_set_of_attempt(&set, &threads, db, runs, t->cell, t->attempt, e))
+	    run_set_of_attempt(&set, &threads, &ranks, db, runs, t->cell, t->attempt, e))
 		return -1;
 	o.device = device;
 	o.threads = (int)cli_int(c, "threads", threads);
+	o.ranks = ranks;
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);
 	int rc = runner_repeat(repetition, state, &set.run, &o, e);

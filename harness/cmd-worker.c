@@ -7,9 +7,11 @@
 #include "metrics/weights.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
+#include "model/team.h"
 #include "model/train.h"
 
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 
 static const struct opt options[] = {
@@ -90,7 +92,7 @@ static char *weights_of(const struct run_config *c, const char *name)
 	return weights_path(row);
 }
 
-static enum worker_end work(struct worker *w, int64_t *resumed, struct err *e)
+static enum worker_end work(struct worker *w, struct team **team, int64_t *resumed, struct err *e)
 {
 	const struct worker_job *job = worker_job(w);
 	struct run_config config;
@@ -105,12 +107,15 @@ static enum worker_end work(struct worker *w, int64_t *resumed, struct err *e)
 	struct train_hooks hooks = { .ctx = &t, .curve = on_curve, .checkpoint = on_checkpoint, .say = on_say, .stop = on_stop, .progress = &t.progress };
 	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
 	struct train_options o = { .seed = (uint64_t)job->seed, .dir = worker_dir(w), .checkpoint_every = checkpoint_every(&config),
-	                           .threads = job->threads, .device = job->device, .lpips_backbone = backbone, .lpips_heads = heads };
+	                           .threads = job->threads, .team = *team, .device = job->device, .lpips_backbone = backbone, .lpips_heads = heads };
 	int rc = record_data(w, &config, job->dataset, e) || train_run(&r, &config, &o, &hooks, e) ? -1 : 0;
 	*resumed = r.resumed_from;
 	enum worker_end end = rc ? WORKER_FAILED : r.end == TRAIN_STOPPED ? WORKER_STOPPED : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED : WORKER_DONE;
-	if (!rc)
+	if (!rc) {
 		worker_step(w, r.step);
+		team_leave(*team); /* the others are done; after a failure they are ended by our exit code */
+		*team = NULL;
+	}
 	if (end == WORKER_DIVERGED)
 		(void)err_set(e, "the loss is not finite at step %lld", (long long)r.step + 1);
 	if (end == WORKER_DONE && scorer_run(scorer, &stopped, r.checkpoint, r.step, e))
@@ -121,14 +126,51 @@ static enum worker_end work(struct worker *w, int64_t *resumed, struct err *e)
 	return end;
 }
 
+/* A process that shares the training and nothing else: it stops when rank 0 says so, and writes nothing. */
+static int follow(const struct worker_job *job, const char *dir, struct team *team, struct err *e)
+{
+	struct run_config config;
+	struct train_result r;
+	(void)signal(SIGTERM, SIG_IGN); /* mpirun sends it to all of us */
+	(void)signal(SIGINT, SIG_IGN);
+	if (check_identity(&config, job, e))
+		return -1;
+	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
+	struct train_options o = { .seed = (uint64_t)job->seed, .dir = dir, .checkpoint_every = checkpoint_every(&config), .threads = job->threads,
+	                           .team = team, .device = job->device, .lpips_backbone = backbone, .lpips_heads = heads };
+	return train_run(&r, &config, &o, NULL, e);
+}
+
+/* Joins the others of a job for several processes. *follower: the work of one that is not rank 0 is done, or has failed. */
+static int join(struct team **team, bool *follower, const char *dir, struct err *e)
+{
+	struct worker_job job = { 0 };
+	if (worker_job_read(&job, dir, e))
+		return -1;
+	int rc = job.ranks > 1 ? team_join(team, job.ranks, e) : 0;
+	*follower = team_rank(*team) > 0;
+	if (!rc && *follower)
+		rc = follow(&job, dir, *team, e);
+	worker_job_release(&job);
+	return rc;
+}
+
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	struct worker *w;
+	struct team *team = NULL;
+	bool follower = false;
 	int64_t resumed = 0;
+	if (join(&team, &follower, c->args[0], &e))
+		return cli_fail(c, &e);
+	if (follower) {
+		team_leave(team);
+		return EXIT_OK;
+	}
 	if (worker_open(&w, c->args[0], (int)cli_int(c, "fd", -1), &e))
 		return cli_fail(c, &e);
-	enum worker_end end = work(w, &resumed, &e);
+	enum worker_end end = work(w, &team, &resumed, &e);
 	if (end == WORKER_FAILED || end == WORKER_BLOCKED)
 		cli_warn(c, "%s", e.msg);
 	return worker_finish(w, end, *e.msg ? e.msg : NULL, end == WORKER_DONE ? EXIT_OK : err_exit_code(&e), resumed);

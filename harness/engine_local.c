@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +20,17 @@
 
 #define PIPE_FD 3
 
+/* Open MPI's, as environment, so that another MPI's mpirun takes the same command line: as many processes as are asked for
+ * whatever the machine has, the threads where OpenMP puts them, root in a container, time for a checkpoint after SIGTERM. */
+static const char *const mpirun_settings[][2] = {
+	{ "OMPI_MCA_rmaps_base_oversubscribe", "1" }, { "OMPI_MCA_hwloc_base_binding_policy", "none" }, { "OMPI_ALLOW_RUN_AS_ROOT", "1" },
+	{ "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1" }, { "OMPI_MCA_odls_base_sigkill_timeout", "60" }, { "OMPI_MCA_btl_base_warn_component_unused", "0" },
+	{ "OMPI_MCA_mpi_yield_when_idle", "1" },
+};
+
 /* Between fork and exec: only what is safe there, and _exit on failure (the log says why). */
-static _Noreturn void become_worker(const char *program, const char *dir, const char *threads, int log_fd, int write_fd, pid_t parent)
+static _Noreturn void become_worker(const char *program, const char *dir, const char *threads, const char *ranks, int log_fd, int write_fd,
+                                    pid_t parent)
 {
 	/* a stop that comes before the worker listens waits for it instead of ending it (worker.c unblocks) */
 	sigset_t early;
@@ -38,16 +48,30 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
 	if (setenv("OMP_NUM_THREADS", threads, 1) || setenv("OPENBLAS_NUM_THREADS", threads, 1))
 		_exit(127);
 	char *const argv[] = { (char *)"ablate", (char *)"worker", (char *)dir, (char *)"--fd", (char *)"3", NULL };
-	(void)execv(program, argv);
+	char *const many[] = { (char *)"mpirun", (char *)"-n", (char *)ranks, (char *)program, (char *)"worker", (char *)dir, NULL };
+	if (*ranks) {
+		(void)sigprocmask(SIG_UNBLOCK, &early, NULL);
+		for (size_t i = 0; i < sizeof mpirun_settings / sizeof *mpirun_settings; i++)
+			(void)setenv(mpirun_settings[i][0], mpirun_settings[i][1], 0);
+		(void)execvp("mpirun", many);
+		program = "mpirun";
+	} else {
+		(void)execv(program, argv);
+	}
 	(void)dprintf(STDERR_FILENO, "%s: cannot run: %s\n", program, strerror(errno));
 	_exit(127);
 }
 
-int child_start(struct child *c, const char *program, const char *dir, int threads, struct err *e)
+int child_start(struct child *c, const char *program, const char *dir, int threads, int ranks, struct err *e)
 {
 	SCOPED(free) char *log = xstrfmt("%s/log", dir);
-	char count[16];
+	char count[16], many[16] = "", self[PATH_MAX] = "/proc/self/exe";
 	(void)snprintf(count, sizeof count, "%d", threads);
+	if (ranks > 1) { /* mpirun is another program: it must be told our file */
+		(void)snprintf(many, sizeof many, "%d", ranks);
+		ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+		self[n > 0 ? n : 0] = 0;
+	}
 	SCOPED(fd) int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	int pipe_fd[2];
 	if (log_fd < 0)
@@ -56,7 +80,7 @@ int child_start(struct child *c, const char *program, const char *dir, int threa
 		return err_set(e, "cannot make a pipe: %s", strerror(errno));
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
-		become_worker(program ? program : "/proc/self/exe", dir, count, log_fd, pipe_fd[1], parent);
+		become_worker(program ? program : self, dir, count, many, log_fd, pipe_fd[1], parent);
 	(void)close(pipe_fd[1]);
 	if (pid < 0) {
 		(void)close(pipe_fd[0]);

@@ -19,8 +19,9 @@ struct child {
 };
 
 /* Starts `PROGRAM worker DIR --fd 3` with DIR/log as its stdout and stderr, in a process group of its own (a Ctrl-C
- * reaches it only through us), asked to stop when we die, with `threads` OpenMP threads. program NULL: this program. */
-MUST_CHECK int child_start(struct child *c, const char *program, const char *dir, int threads, struct err *e);
+ * reaches it only through us), asked to stop when we die, with `threads` OpenMP threads. program NULL: this program. ranks > 1: so many of it, by mpirun,
+ * whose words then are only the journal's. */
+MUST_CHECK int child_start(struct child *c, const char *program, const char *dir, int threads, int ranks, struct err *e);
 /* Waits up to `seconds` for a word or the end of any of the n children, or for a signal that `mask` lets through. */
 void child_wait(struct child *const *children, int n, double seconds, const sigset_t *mask);
 /* Takes what it has said. */

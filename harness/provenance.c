@@ -161,13 +161,15 @@ json_t *provenance_facts(void)
 	return o;
 }
 
-void provenance_take(struct provenance *out, int threads, const char *device, json_t *device_facts, const char *work_dir)
+void provenance_take(struct provenance *out, int threads, int ranks, const char *device, json_t *device_facts, const char *work_dir)
 {
 	struct host_fs fs;
 	host_fs(&fs, work_dir);
 	json_t *o = provenance_facts();
 	(void)json_object_set_new(o, "host", json_string(host_name()));
 	(void)json_object_set_new(o, "threads", json_integer(threads));
+	if (ranks > 1)
+		(void)json_object_set_new(o, "ranks", json_integer(ranks));
 	(void)json_object_set_new(o, "device", json_string(device));
 	(void)json_object_set_new(o, "fs", json_string(fs.name));
 	if (device_facts)

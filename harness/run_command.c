@@ -52,6 +52,7 @@ void run_options_of(struct run_options *o, const struct cli *c)
 	o->device = cli_string(c, "device", "auto");
 	o->jobs = (int)cli_int(c, "jobs", 1);
 	o->threads = (int)cli_int(c, "threads", 0);
+	o->ranks = (int)cli_int(c, "ranks", 1);
 	o->again = cli_flag(c, "again") > 0;
 }
 

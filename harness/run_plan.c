@@ -84,18 +84,20 @@ static json_t *read_json(const char *path)
 	return io_read(&text, path, (size_t)64 << 20, NULL) ? NULL : json_loadb(text.data, text.len, 0, NULL);
 }
 
-int run_set_of_attempt(struct run_set *out, int *threads, struct db *db, const char *runs, const char *cell, const char *attempt, struct err *e)
+int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs, const char *cell, const char *attempt, struct err *e)
 {
 	struct run_set s = { .run = { .hash = "verify", .name = "verify", .toml = "", .n_cells = 1 } };
 	struct db_rows rows;
 	if (db_query(&rows, db, e, "SELECT c.arm, r.config, c.dataset, c.seed, c.numerics, coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), "
-	             "coalesce(json_extract(v.json, '$.threads'), 0), coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell') "
+	             "coalesce(json_extract(v.json, '$.threads'), 0), coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), "
+	             "coalesce(json_extract(v.json, '$.ranks'), 1) "
 	             "FROM cell c JOIN arm r ON r.hash = c.arm LEFT JOIN attempt a ON a.id = ? LEFT JOIN env v ON v.hash = a.env WHERE c.hash = ?",
 	             "ss", attempt, cell))
 		return -1;
 	s.run.cells = s.cells = xcalloc(1, sizeof *s.cells);
 	if (db_next(&rows)) {
 		*threads = (int)db_int(&rows, 6);
+		*ranks = (int)db_int(&rows, 8);
 		s.cells[0] = (struct run_cell){
 			.cell = arena_strdup(&s.arena, cell), .arm = arena_strdup(&s.arena, db_text(&rows, 0)), .config = arena_strdup(&s.arena, db_text(&rows, 1)),
 			.dataset = arena_strdup(&s.arena, db_text(&rows, 2)), .seed = db_int(&rows, 3), .numerics = db_int(&rows, 4),

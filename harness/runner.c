@@ -465,7 +465,8 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 		return -1;
 	if (*db_note(r.store.db))
 		say(&r, "%s", db_note(r.store.db));
-	r.threads = o->threads > 0 ? o->threads : host_cpus() / r.n_slots > 1 ? host_cpus() / r.n_slots : 1;
+	int share = host_cpus() / r.n_slots / (o->ranks > 1 ? o->ranks : 1);
+	r.threads = o->threads > 0 ? o->threads : share > 1 ? share : 1;
 	r.cancel_path = xstrfmt("%s/cancel", r.store.runs);
 	r.slots = xcalloc((size_t)r.n_slots, sizeof *r.slots);
 	r.children = xcalloc((size_t)r.n_slots, sizeof *r.children);

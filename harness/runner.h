@@ -44,7 +44,8 @@ struct run_options {
 	const char *what;            /* told to others who find the database in use: "ablate run quickstart.toml" */
 	const char *device;          /* "cpu", "cuda:0" */
 	const char *program;         /* worker program; NULL = this one */
-	int jobs, threads;           /* at once; OpenMP threads of each, 0 = processors / jobs */
+	int jobs, threads;           /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
+	int ranks;                   /* processes that train one cell together, started by mpirun; 0 and 1 = one */
 	double cell_wall_s, grid_wall_s; /* budgets; 0 = none */
 	int cells_max;               /* at most so many cells are started; 0 = all */
 	int retries;                 /* of a cell that failed or was killed */

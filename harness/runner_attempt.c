@@ -122,10 +122,10 @@ static int write_job(const struct slot *slot, const struct run_plan *plan, const
                      const char *resumed_from, int threads, struct err *e)
 {
 	const struct run_cell *c = slot->cell;
-	json_t *job = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:f}", "attempt", slot->attempt, "cell", c->cell,
+	json_t *job = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:f, s:i}", "attempt", slot->attempt, "cell", c->cell,
 	                        "arm", c->arm, "config", c->config, "dataset", c->dataset, "purpose", purpose, "label",
 	                        c->label ? c->label : "", "device", o->device ? o->device : "cpu", "seed", (json_int_t)c->seed, "numerics",
-	                        (json_int_t)c->numerics, "n", (json_int_t)slot->n, "threads", threads, "wall_s", o->cell_wall_s);
+	                        (json_int_t)c->numerics, "n", (json_int_t)slot->n, "threads", threads, "wall_s", o->cell_wall_s, "ranks", o->ranks);
 	if (!job)
 		BUG("%s: its texts are not UTF-8", c->cell);
 	if (resumed_from && *resumed_from)
@@ -156,7 +156,7 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 		return -1;
 	if (*earlier && each_checkpoint(s, c->cell, earlier, share, slot->dir, e))
 		return -1;
-	return write_job(slot, plan, o, purpose, earlier, threads, e) || child_start(&slot->child, o->program, slot->dir, threads, e) ? -1 : 0;
+	return write_job(slot, plan, o, purpose, earlier, threads, e) || child_start(&slot->child, o->program, slot->dir, threads, o->ranks, e) ? -1 : 0;
 }
 
 /* --- end --- */

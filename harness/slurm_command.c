@@ -108,6 +108,10 @@ int slurm_finish(struct cli *c, const struct run_plan *run)
 int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, struct run_options *o)
 {
 	struct err e = ERR_INIT;
+	if (o->ranks > 1) {
+		(void)err_code(&e, EXIT_USAGE, "--ranks goes with --engine local (inside an allocation, mpirun takes its processes from Slurm)");
+		return cli_fail(c, &e);
+	}
 	struct run_result r;
 	struct slurm_collected got;
 	struct slurm_jobs jobs = { 0 };

@@ -64,7 +64,7 @@ int worker_job_read(struct worker_job *out, const char *dir, struct err *e)
 		.resumed_from = text_of(o, "resumed_from"), .device = text_of(o, "device"), .seed = json_integer_value(json_object_get(o, "seed")),
 		.numerics = json_integer_value(json_object_get(o, "numerics")), .n = json_integer_value(json_object_get(o, "n")),
 		.threads = (int)json_integer_value(json_object_get(o, "threads")), .wall_s = json_number_value(json_object_get(o, "wall_s")),
-		.scores = json_object_get(o, "scores"),
+		.ranks = (int)json_integer_value(json_object_get(o, "ranks")), .scores = json_object_get(o, "scores"),
 	};
 	if (!job.attempt || !job.cell || !job.arm || !job.config || !job.dataset || !job.purpose || !job.device || job.threads < 1) {
 		(void)err_code(e, EXIT_USAGE, "%s: not a job of ablate%s%s", path, o ? "" : ": ", o ? "" : why.text);
@@ -170,7 +170,7 @@ int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e
 	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", dir);
 	if (worker_job_read(&w->job, dir, e))
 		goto fail;
-	provenance_take(&env, job->threads, job->device, NULL, dir);
+	provenance_take(&env, job->threads, job->ranks, job->device, NULL, dir);
 	const char *restart = getenv("SLURM_RESTART_COUNT");
 	struct journal_head head = {
 		.attempt = job->attempt, .cell = job->cell, .arm = job->arm, .config = job->config, .dataset = job->dataset, .seed = job->seed,

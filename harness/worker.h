@@ -18,7 +18,7 @@ struct worker_job {
 	json_t *json;
 	const char *attempt, *cell, *arm, *config, *dataset, *purpose, *label, *resumed_from, *device;
 	int64_t seed, numerics, n;
-	int threads;
+	int threads, ranks;  /* OpenMP threads of each of the processes that train it together */
 	double wall_s;       /* 0 = no limit */
 	json_t *scores;      /* what to measure: array, as the plan has it; may be NULL */
 };

@@ -17,6 +17,8 @@ struct graph {
 	size_t bytes;
 	double *node_seconds;             /* per node, when profiling */
 	int64_t profiled_runs;
+	void (*after_node)(void *ctx, int node);
+	void *after_ctx;
 	bool planned, guarded;
 };
 

@@ -230,8 +230,20 @@ void graph_bind(struct graph *g, enum store store, float *values)
 
 void graph_set_step(struct graph *g, uint64_t seed, uint32_t step)
 {
-	g->step = (struct step_scalars){ seed, step };
+	g->step.seed = seed;
+	g->step.step = step;
 	g->backend->ops->set_step(g->backend, &g->step);
+}
+
+void graph_set_first(struct graph *g, uint32_t first)
+{
+	g->step.first = first;
+}
+
+void graph_after_node(struct graph *g, void (*call)(void *ctx, int node), void *ctx)
+{
+	g->after_node = call;
+	g->after_ctx = ctx;
 }
 
 void graph_run(struct graph *g)
@@ -242,6 +254,8 @@ void graph_run(struct graph *g)
 		g->backend->ops->node_run(g->backend, g->nodes[i]);
 		if (g->node_seconds)
 			g->node_seconds[i] += monotonic_s() - start;
+		if (g->after_node)
+			g->after_node(g->after_ctx, i);
 	}
 	g->profiled_runs++;
 }

@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-/* Where the counter-based streams stand. */
-struct step_scalars { uint64_t seed; uint32_t step; };
+/* Where the counter-based streams stand. first: this process' first sample's place in the whole batch (0 unless a team shares it). */
+struct step_scalars { uint64_t seed; uint32_t step, first; };
 
 /* What one step of any optimizer here comes to, per element: m = beta1 m + rest1 g; v = beta2 v + rest2 g^2 (rest =
  * 1 - beta, taken in double);

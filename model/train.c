@@ -16,6 +16,7 @@
 #include "model/nets/net_weights.h"
 #include "model/optim.h"
 #include "model/safetensors.h"
+#include "model/team.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -25,6 +26,8 @@ struct trainer {
 	const struct run_config *c;
 	const struct train_options *o;
 	const struct train_hooks *hooks;
+	struct team *team;                /* borrowed; NULL: alone */
+	int64_t share, first;             /* samples of each batch that are this process', and the place of the first */
 	struct dataset data;
 	struct net_spec net;
 	struct params *params;
@@ -152,7 +155,7 @@ static void put_parts(struct trainer *t)
 
 static int set_up_memory(struct trainer *t, struct err *e)
 {
-	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c, batch = (size_t)t->c->train.batch;
+	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c, batch = (size_t)t->share;
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if ((i != CKPT_TEACHER || has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
 			return -1;
@@ -187,10 +190,23 @@ static int plan(struct trainer *t, struct err *e)
 	return err_in(e, "train.batch = %d", t->c->train.batch);
 }
 
+/* Which part of every batch is ours. */
+static int take_share(struct trainer *t, struct err *e)
+{
+	int ranks = team_size(t->team);
+	if (t->c->train.batch % ranks)
+		return err_code(e, EXIT_USAGE, "train.batch = %d cannot be shared equally by %d processes", t->c->train.batch, ranks);
+	if (t->team && !t->b->ops->host_memory)
+		return err_code(e, EXIT_USAGE, "several processes train one cell on the CPU only; %s takes one", t->b->name);
+	t->share = t->c->train.batch / ranks;
+	t->first = t->share * team_rank(t->team);
+	return 0;
+}
+
 static int set_up(struct trainer *t, struct err *e)
 {
 	const struct run_config *c = t->c;
-	if (backend_open(&t->b, t->o->device, c->train.dtype, e) || dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e))
+	if (backend_open(&t->b, t->o->device, c->train.dtype, e) || dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e) || take_share(t, e))
 		return -1;
 	if (c->net.classes && c->net.classes < t->data.classes)
 		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name, t->data.classes);
@@ -209,7 +225,7 @@ static int set_up(struct trainer *t, struct err *e)
 		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
 
 	t->g = graph_new_on(t->b);
-	t->step = step_build(t->g, c, &t->net, t->params, &(struct step_options){ .batch = c->train.batch, .dropout = true, .backward = true,
+	t->step = step_build(t->g, c, &t->net, t->params, &(struct step_options){ .batch = (int)t->share, .dropout = true, .backward = true,
 	                     .classifier = t->classifier.params ? &t->classifier : NULL, .lpips = t->lpips.params ? &t->lpips : NULL });
 	if (c->train.dtype == DTYPE_BF16)
 		(void)graph_set_low(t->g);
@@ -220,13 +236,16 @@ static int set_up(struct trainer *t, struct err *e)
 	graph_bind(t->g, STORE_GRAD, t->grad);
 	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
+	graph_set_first(t->g, (uint32_t)t->first);
+	if (t->team)
+		team_watch(t->team, t->g, t->grad, params_floats(t->params), t->step.loss->data);
 	return 0;
 }
 
 /* ---- one step --------------------------------------------------------------------------------------------------------- */
 
 /* Sample i of step k: which image, mirrored or not. Epochs are permutations of the training set. */
-static int64_t pick(const struct trainer *t, int64_t k, int i, int *flip)
+static int64_t pick(const struct trainer *t, int64_t k, int64_t i, int *flip)
 {
 	uint64_t at = (uint64_t)k * (uint64_t)t->c->train.batch + (uint64_t)i, n = (uint64_t)t->data.n;
 	*flip = t->c->data.flip && rng_uniform(t->o->seed, RNG_FLIP, (uint32_t)k, (uint64_t)i) < 0.5f;
@@ -255,8 +274,8 @@ static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n)
 		t->cdf_n = n;
 		index_cdf(t->cdf, c, n);
 	}
-	for (int i = 0; i < c->train.batch; i++) {
-		double u = rng_uniform_double(t->o->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)i), big, small;
+	for (int i = 0; i < (int)t->share; i++) {
+		double u = rng_uniform_double(t->o->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(t->first + i)), big, small;
 		if (c->method.kind == METHOD_ECT) {
 			if (c->noise.dist == NOISE_LOGNORMAL)
 				big = exp(c->noise.mean + c->noise.std * normal_of(u));
@@ -274,19 +293,19 @@ static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n)
 
 static void draw_images(struct trainer *t, int64_t k)
 {
-	for (int i = 0; i < t->c->train.batch; i++) {
+	for (int64_t i = 0; i < t->share; i++) {
 		int flip;
 		struct sample_draw *d = &t->draws[i];
-		d->image = pick(t, k, i, &flip);
+		d->image = pick(t, k, t->first + i, &flip);
 		d->flip = flip;
 		d->label = t->data.labels[d->image];
 	}
 }
 
 /* What the device does in one step, in order. */
-static void enqueue(struct trainer *t)
+static int enqueue(struct trainer *t, struct err *e)
 {
-	struct batch_job batch = { .control = t->control_on, .draws = t->draws_on, .images = t->images_on, .batch = t->c->train.batch,
+	struct batch_job batch = { .control = t->control_on, .draws = t->draws_on, .images = t->images_on, .batch = t->share,
 	                           .h = t->data.h, .w = t->data.w, .c = t->data.c, .classes = t->net.classes, .x0 = t->step.x0->data,
 	                           .z = t->step.z->data, .labels = t->step.labels ? t->step.labels->data : NULL };
 	struct update_job update = { .control = t->control_on, .status = t->status_on, .loss = t->step.loss->data, .grad = t->grad,
@@ -294,7 +313,10 @@ static void enqueue(struct trainer *t)
 	                             .teacher = t->parts[CKPT_TEACHER], .n = params_floats(t->params) };
 	t->b->ops->batch(t->b, &batch);
 	graph_run(t->g);
+	if (t->team && team_average(t->team, e))
+		return -1;
 	t->b->ops->update(t->b, &update);
+	return 0;
 }
 
 /* Starts step k. The first runs as it is; back ends that can record one replay the record from the second on. */
@@ -303,25 +325,24 @@ static int one_step(struct trainer *t, int64_t k, struct err *e)
 	const struct run_config *c = t->c;
 	const struct backend_ops *ops = t->b->ops;
 	struct optim o = { (enum optim_kind)c->optim.kind, c->optim.lr, c->optim.beta1, c->optim.beta2, c->optim.eps, 0 };
-	struct step_control control = { .scalars = { t->o->seed, (uint32_t)k }, .optim = optim_step_at(&o, k + 1), .ema = average_of(c->ema.decay),
+	struct step_control control = { .scalars = { t->o->seed, (uint32_t)k, (uint32_t)t->first }, .optim = optim_step_at(&o, k + 1), .ema = average_of(c->ema.decay),
 	                                .teacher = average_of(has_teacher(c) ? schedule_mu(c, k) : 0) };
 	draw_noise_levels(t, k, schedule_n(c, k));
 	draw_images(t, k);
-	ops->upload(t->b, t->draws_on, t->draws, (size_t)c->train.batch * sizeof *t->draws);
+	ops->upload(t->b, t->draws_on, t->draws, (size_t)t->share * sizeof *t->draws);
 	ops->upload(t->b, t->control_on, &control, sizeof control);
 	graph_send(t->g);
 	graph_set_step(t->g, t->o->seed, (uint32_t)k);
 	if (!t->program && t->warm && ops->capture_begin) {
 		if (ops->capture_begin(t->b, e))
 			return -1;
-		enqueue(t);
-		if (ops->capture_end(t->b, &t->program, e))
+		if (enqueue(t, e) || ops->capture_end(t->b, &t->program, e))
 			return -1;
 	}
 	if (t->program)
 		ops->replay(t->b, t->program);
-	else
-		enqueue(t);
+	else if (enqueue(t, e))
+		return -1;
 	t->warm = true;
 	return 0;
 }
@@ -378,9 +399,11 @@ static struct ckpt_state state_of(struct trainer *t, int64_t step)
 	return s;
 }
 
-/* After look(). */
+/* After look(). Of a team, one writes. */
 static int save(struct train_result *r, struct trainer *t, int64_t step, struct err *e)
 {
+	if (team_rank(t->team) > 0)
+		return 0;
 	struct ckpt_state s = state_of(t, step);
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if (t->parts[i])
@@ -426,6 +449,8 @@ static int run(struct train_result *r, struct trainer *t, struct err *e)
 	int64_t saved_at = r->checkpoint[0] ? r->step : -1;
 	while (r->step < total) {
 		bool stop = h && h->stop && h->stop(h->ctx);
+		if (t->team && team_agree(t->team, &stop, e))
+			return -1;
 		if (!stop && one_step(t, r->step, e))
 			return -1;
 		r->step += !stop;
@@ -462,7 +487,7 @@ int train_data_sha256(char hex[SHA256_HEX], const struct run_config *config, str
 int train_run(struct train_result *out, const struct run_config *config, const struct train_options *options,
               const struct train_hooks *hooks, struct err *e)
 {
-	struct trainer t = { .c = config, .o = options, .hooks = hooks };
+	struct trainer t = { .c = config, .o = options, .hooks = hooks, .team = options->team };
 	struct train_result r = { .end = TRAIN_DONE };
 	model_init(options->threads);
 	int rc = set_up(&t, e);

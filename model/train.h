@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct progress;
+struct team;
 
 struct train_hooks {
 	void *ctx;
@@ -33,6 +34,7 @@ struct train_options {
 	int checkpoint_every;    /* steps; 0 = only at the end and when stopped */
 	int curve_every;         /* steps between curve points; 0 = about 100 points in all */
 	int threads;             /* 0 = OpenMP's default */
+	struct team *team;       /* borrowed: the processes that share every batch (model/team.h), of which rank 0 writes; NULL = alone */
 	const char *device;      /* NULL = "cpu", "auto", "cuda", "cuda:N" (model/backend.h) */
 	const char *lpips_backbone, *lpips_heads; /* safetensors of VGG16 and its heads, for config_needs_lpips(); else NULL */
 };

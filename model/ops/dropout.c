@@ -17,12 +17,19 @@ struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *m
 	return y;
 }
 
+/* Element 0's number in the whole batch, which a team of processes shares. */
+static int64_t first_counter(const struct node *nd)
+{
+	const struct tensor *x = nd->src[0];
+	return (int64_t)nd->step->first * (x->h * x->w * x->c);
+}
+
 static void dropout_ref(struct node *nd)
 {
 	const struct tensor *x = nd->src[0], *mask = nd->src[1];
 	for (size_t i = 0; i < tensor_count(x); i++) {
 		float p = (float)nd->args.dropout.p;
-		float u = mask ? 0 : rng_uniform(nd->step->seed, RNG_DROPOUT + nd->args.dropout.layer, nd->step->step, i);
+		float u = mask ? 0 : rng_uniform(nd->step->seed, RNG_DROPOUT + nd->args.dropout.layer, nd->step->step, (uint64_t)first_counter(nd) + i);
 		nd->dst[0]->ref[i] = x->ref[i] * (mask ? mask->ref[i] : u >= p ? 1 / (1 - nd->args.dropout.p) : 0);
 	}
 }
@@ -78,22 +85,24 @@ static void range(void *ctx, int64_t first, int64_t last)
 	struct node *nd = ctx;
 	const float *x = nd->src[0]->data;
 	float *y = nd->dst[0]->data, p = (float)nd->args.dropout.p, scale = (float)(1 / (1 - nd->args.dropout.p));
-	int64_t count = (int64_t)tensor_count(nd->src[0]);
-	for (int64_t chunk = first; chunk < last; chunk++) {
+	int64_t count = (int64_t)tensor_count(nd->src[0]), begin = first_counter(nd);
+	for (int64_t chunk = begin / CHUNK + first; chunk < begin / CHUNK + last; chunk++) {
 		uint32_t bits[CHUNK];
-		int64_t at = chunk * CHUNK, n = count - at < CHUNK ? count - at : CHUNK;
+		int64_t from = chunk * CHUNK < begin ? begin : chunk * CHUNK, to = (chunk + 1) * CHUNK < begin + count ? (chunk + 1) * CHUNK : begin + count;
+		int64_t at = from - begin, n = to - from;
 		if (nd->src[1]) {
 			multiply(y + at, x + at, nd->src[1]->data + at, n);
 			continue;
 		}
 		philox_lanes(bits, (uint64_t)(chunk * LANES), RNG_DROPOUT + nd->args.dropout.layer, nd->step->step, nd->step->seed);
-		apply(y + at, x + at, bits, p, scale, n);
+		apply(y + at, x + at, bits + (from - chunk * CHUNK), p, scale, n);
 	}
 }
 
 static void dropout_cpu(struct node *nd)
 {
-	cpu_split(((int64_t)tensor_count(nd->src[0]) + CHUNK - 1) / CHUNK, 64, range, nd);
+	int64_t begin = first_counter(nd), end = begin + (int64_t)tensor_count(nd->src[0]);
+	cpu_split((end + CHUNK - 1) / CHUNK - begin / CHUNK, 64, range, nd);
 }
 
 static void backward(struct graph *g, struct node *nd)

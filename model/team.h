@@ -1,0 +1,45 @@
+/* team.h - the processes that train one cell together. Each takes an equal share of every batch; gradients and loss are
+ * averaged over all, so that every process applies the same update and holds the same weights.
+ *
+ * What carries the numbers is a plugin beside the program: `libablate_mpi.so` for the CPU back end (built where CMake finds
+ * MPI; ABLATE_TEAM_PLUGIN names another). Rank and size come from it, so from whoever started the processes: mpirun or srun.
+ *
+ * Sums go in buckets, each as soon as the backward pass has written the last of its gradients, while the pass goes on. */
+#ifndef ABLATE_TEAM_H
+#define ABLATE_TEAM_H
+
+#include "model/base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct graph;
+
+enum { TEAM_ABI = 1 };
+
+/* What a plugin exports as `ablate_team_plugin`. Errors are its own words, "" when there was none. */
+struct team_plugin {
+	int abi;
+	int (*join)(int *rank, int *size, char error[200]);
+	int (*sum_begin)(float *values, size_t n, char error[200]);  /* in place, over all ranks, in the background */
+	int (*sums_end)(char error[200]);                            /* waits for all that were begun */
+	int (*poll)(char error[200]);                                /* lets the background go on */
+	int (*tell)(void *bytes, size_t n, char error[200]);         /* from rank 0 to all */
+	void (*leave)(void);
+};
+
+struct team;
+/* Joins the other processes; `expected` is their number, and another one is an error. */
+MUST_CHECK int team_join(struct team **out, int expected, struct err *e);
+void team_leave(struct team *t);                             /* accepts NULL */
+int team_rank(const struct team *t);                         /* NULL: 0 */
+int team_size(const struct team *t);                         /* NULL: 1 */
+/* From here on, running g also averages its gradients (STORE_GRAD of n floats, bound before) and `loss` over the team. */
+void team_watch(struct team *t, struct graph *g, float *grad, size_t n, float *loss);
+/* After graph_run: the averages are there. */
+MUST_CHECK int team_average(struct team *t, struct err *e);
+/* Rank 0's value, everywhere. */
+MUST_CHECK int team_agree(struct team *t, bool *value, struct err *e);
+
+#endif

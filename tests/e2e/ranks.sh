@@ -1,0 +1,53 @@
+#!/bin/bash
+# ranks.sh - several processes train one cell together: the same batches, so the same losses but for the order of sums; a
+# stop, a resume and a repetition with as many processes give the same bits.
+# ctest: slow
+. "$(dirname "$0")/lib.sh"
+
+grid() { # FILE
+	cat >"$1" <<'TOML'
+schema = 1
+[grid]
+name = "ranks"
+seeds = { train = [1] }
+[base]
+preset = "ict-shapes8-ci"
+"train.steps" = 60
+"train.batch" = 8
+"net.dropout" = 0.3
+TOML
+}
+ready() {
+	[ -e "$BUILD/libablate_mpi.so" ] && command -v mpirun >/dev/null || skip "no MPI here"
+	no_sanitizers
+	grid grid.toml
+}
+losses() { sql "$1" "SELECT step, value FROM curve WHERE name = 'loss' ORDER BY step"; } # DB
+
+test_two_processes_make_the_losses_of_one() {
+	ready
+	run ablate run grid.toml --db one.db --threads 1; exits 0
+	run ablate run grid.toml --db two.db --threads 1 --ranks 2; exits 0
+	losses one.db >one; losses two.db >two
+	[ "$(wc -l <one)" -ge 50 ] || fail "only $(wc -l <one) points"
+	paste -d'|' one two | awk -F'|' '{ d = $2 - $4; if (d < 0) d = -d; if ($1 != $3 || !(d <= 1e-5 * $2)) { print "step", $1, $2, $4; bad = 1 } } END { exit bad }' >far ||
+		fail "losses apart: $(head -3 far)"
+	[ "$(sql two.db "SELECT json_extract(json, '\$.ranks') FROM env")" = 2 ] || fail "the environment does not say 2 processes"
+	whole two.db
+}
+
+test_two_processes_repeat_their_bits() {
+	ready
+	run ablate run grid.toml --db two.db --threads 1 --ranks 2; exits 0
+	run ablate verify --sample 100% --db two.db; exits 0
+}
+
+test_a_batch_that_does_not_divide_is_refused() {
+	ready
+	sed -i 's/"train.batch" = 8/"train.batch" = 7/' grid.toml
+	run ablate run grid.toml --threads 1 --ranks 2
+	[ "$code" -ne 0 ] || fail "7 images were shared by 2"
+	says err 'train.batch = 7 cannot be shared equally by 2 processes'
+}
+
+run_tests "$@"
