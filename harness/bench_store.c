@@ -97,7 +97,7 @@ static int fill(struct store *s, const struct bench_store *size, struct err *e)
 	(void)host_now(now);
 	if (db_begin(s->db, e) ||
 	    db_exec(s->db, e, "INSERT INTO arm VALUES(?, '{}') ON CONFLICT DO NOTHING", "s", arm) ||
-	    db_exec(s->db, e, "INSERT INTO grid VALUES('bench', 'bench', '', ?)", "s", now))
+	    db_exec(s->db, e, "INSERT INTO grid(hash, name, toml, created) VALUES('bench', 'bench', '', ?)", "s", now))
 		return -1;
 	for (int a = 0; a < size->attempts; a++) {
 		io_sha256(cell, &a, sizeof a);

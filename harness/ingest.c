@@ -14,6 +14,7 @@
 struct table {
 	const char *name, *key[8];
 	bool smallest;                   /* several descriptions of the same content: the smallest of each column stays */
+	const char *with[2];             /* of which the first column goes with the second: both of one description */
 	int n;                           /* filled from the schema: */
 	char *column[COLUMNS_MAX];
 	enum db_type type[COLUMNS_MAX];
@@ -23,7 +24,7 @@ struct table {
 static struct table tables[] = {
 	{ .name = "artifact", .key = { "hash" }, .smallest = true },
 	{ .name = "env", .key = { "hash" } },
-	{ .name = "grid", .key = { "hash" }, .smallest = true },
+	{ .name = "grid", .key = { "hash" }, .smallest = true, .with = { "made_of", "toml" } },
 	{ .name = "arm", .key = { "hash" } },
 	{ .name = "cell", .key = { "hash" } },
 	{ .name = "grid_cell", .key = { "grid", "cell", "chain", "label" } },
@@ -74,7 +75,10 @@ static void build_sql(struct table *t)
 		str_addf(&marks, "%s?%d", i ? ", " : "", i + 1);
 		str_add(&where, i ? " AND " : "");
 		is_key(t, c) ? str_addf(&where, "%s = ?%d", c, i + 1) : str_addf(&where, "(?%d IS NULL OR %s = ?%d)", i + 1, c, i + 1);
-		if (!is_key(t, c))
+		if (!is_key(t, c) && t->with[0] && strcmp(c, t->with[0]) == 0)
+			str_addf(&set, ", %s = CASE WHEN excluded.%s < %s THEN excluded.%s WHEN excluded.%s = %s THEN min(%s, excluded.%s) ELSE %s END", c,
+			         t->with[1], t->with[1], c, t->with[1], t->with[1], c, c, c);
+		else if (!is_key(t, c))
 			str_addf(&set, "%s%s = min(coalesce(%s, excluded.%s), coalesce(excluded.%s, %s))", set.len ? ", " : "", c, c, c, c, c);
 	}
 	t->insert = xstrfmt("INSERT INTO %s(%s) VALUES(%s) ON CONFLICT(%s) DO %s%s", t->name, str_text(&names), str_text(&marks),
@@ -166,6 +170,10 @@ static int insert_row(struct ingest *in, const struct table *t, const struct db_
 	return same ? 0 : conflict(t, v, e);
 }
 
+/* Columns that a line may leave out: outside chains; of a journal written before there was the column. */
+static const struct { const char *column, *text; } defaults[] = { { "chain", "" }, { "made_of", "{}" } };
+#define N_DEFAULTS (sizeof defaults / sizeof *defaults)
+
 static int take_row(struct ingest *in, struct table *t, json_t *line, struct err *e)
 {
 	struct db_value v[COLUMNS_MAX];
@@ -176,8 +184,9 @@ static int take_row(struct ingest *in, struct table *t, json_t *line, struct err
 			return err_in(e, "%s", t->name);
 		if (v[i].type == DB_NULL && strcmp(t->column[i], "attempt") == 0 && *in->attempt && is_key(t, "attempt"))
 			v[i] = (struct db_value){ .type = DB_TEXT, .s = in->attempt };
-		if (v[i].type == DB_NULL && strcmp(t->column[i], "chain") == 0)
-			v[i] = (struct db_value){ .type = DB_TEXT, .s = "" };
+		for (size_t d = 0; d < N_DEFAULTS && v[i].type == DB_NULL; d++)
+			if (strcmp(t->column[i], defaults[d].column) == 0)
+				v[i] = (struct db_value){ .type = DB_TEXT, .s = defaults[d].text };
 	}
 	return insert_row(in, t, v, e);
 }

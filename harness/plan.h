@@ -69,6 +69,8 @@ struct plan_options {
 	int n_only;
 };
 
+struct plan_sets { const char *const *v; int n; };      /* --set */
+
 /* Expands. Takes the grid over on success; on failure the grid is still the caller's. opt may be NULL. */
 MUST_CHECK int plan_expand(struct plan **out, struct grid *g, const struct plan_options *opt, struct err *e);
 void plan_free(struct plan *p);         /* accepts NULL; frees the grid too */
@@ -105,6 +107,13 @@ double plan_disk_bytes(const struct plan *p);
 
 /* Freezes the plan into a file, whole or not at all. */
 MUST_CHECK int plan_write(const struct plan *p, const char *path, struct err *e);
+/* How a plan was made besides the text of its file, for the database: JSON {sources [{file, text}], set, only}, the first
+ * source without its text. The caller's. */
+char *plan_made_of(const struct plan *p);
+/* A grid as the database has it: its [grid] name, its text, and what plan_made_of said ("{}" of an old record). Expanded
+ * with the --set that it was run with and then those given, and the given --only or else those it was run with. */
+MUST_CHECK int plan_of_record(struct plan **out, const char *name, const char *toml, const char *made_of, const struct plan_sets *more,
+                              const struct plan_options *opt, struct err *e);
 /* Reads a frozen plan. opt gives states only: data hashes are the frozen ones. Exit 5 on a plan of another version. */
 MUST_CHECK int plan_read(struct plan **out, const char *path, const struct plan_options *opt, struct err *e);
 

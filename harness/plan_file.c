@@ -1,5 +1,6 @@
 /* plan_file.c - a plan frozen into a file and read back: the sources of the grid, --set and --only, and every arm and
- * cell that followed from them, so that a reader can tell whether it understands the same. */
+ * cell that followed from them, so that a reader can tell whether it understands the same. The database keeps the former
+ * of every grid that was run. */
 #include "harness/escape.h"
 #include "harness/plan.h"
 
@@ -8,14 +9,17 @@
 
 #define PLAN_BYTES_MAX ((size_t)1 << 30)
 
-static void add_sources(struct str *out, const struct grid *g)
+/* The texts from the given source on. */
+static void add_sources(struct str *out, const struct grid *g, int first_text)
 {
 	str_addc(out, '[');
 	for (int i = 0; i < g->n_sources; i++) {
 		str_add(out, i ? ",{\"file\":" : "{\"file\":");
 		escape_json(out, g->sources[i].path);
-		str_add(out, ",\"text\":");
-		escape_json(out, g->sources[i].text);
+		if (i >= first_text) {
+			str_add(out, ",\"text\":");
+			escape_json(out, g->sources[i].text);
+		}
 		str_addc(out, '}');
 	}
 	str_addc(out, ']');
@@ -25,7 +29,7 @@ int plan_write(const struct plan *p, const char *path, struct err *e)
 {
 	SCOPED(str) struct str out = { 0 };
 	str_addf(&out, "{\"format\":\"ablate-plan-1\",\"hash\":\"%s\",\n\"sources\":", p->hash);
-	add_sources(&out, p->grid);
+	add_sources(&out, p->grid, 0);
 	str_add(&out, ",\n\"plan\":");
 	plan_json(&out, p);
 	str_add(&out, "}\n");
@@ -50,7 +54,8 @@ static int string_list(const char ***out, int *n, const json_t *array)
 	return json_is_array(array) ? 0 : -1;
 }
 
-static int parse_grid(struct grid **out, const json_t *root, const char *path, struct err *e)
+/* `first`: the text of the first source where that is kept elsewhere. */
+static int parse_grid(struct grid **out, const json_t *root, const char *first, const char *path, struct err *e)
 {
 	const json_t *list = json_object_get(root, "sources");
 	struct grid_source sources[GRID_INHERIT_MAX] = { 0 };
@@ -62,6 +67,8 @@ static int parse_grid(struct grid **out, const json_t *root, const char *path, s
 		sources[i].path = json_string_value(json_object_get(one, "file"));
 		sources[i].text = json_string_value(text);
 		sources[i].n = json_string_length(text);
+		if (i == 0 && first)
+			sources[i].text = first, sources[i].n = strlen(first);
 		if (!sources[i].path || !sources[i].text)
 			return damaged(path, "a source without text", e);
 	}
@@ -123,7 +130,7 @@ static int thaw(struct plan **out, struct frozen *f, const char *path, const str
 	SCOPED(free) const char **only = NULL;
 	struct plan_options mine = { .ctx = f, .dataset = frozen_dataset };
 	struct plan *p = NULL;
-	if (parse_grid(&g, f->root, path, e) || apply_sets(g, f->grid, path, e))
+	if (parse_grid(&g, f->root, NULL, path, e) || apply_sets(g, f->grid, path, e))
 		return -1;
 	if (string_list(&only, &mine.n_only, json_object_get(f->grid, "only")))
 		return damaged(path, "no list of rows", e);
@@ -158,5 +165,62 @@ int plan_read(struct plan **out, const char *path, const struct plan_options *op
 	int rc = !format || strcmp(format, "ablate-plan-1") != 0 || !f.grid || !json_is_array(f.arms)
 	         ? damaged(path, "no JSON, or another format", e) : thaw(out, &f, path, opt, e);
 	json_decref(f.root);
+	return rc;
+}
+
+/* ---- in the database -------------------------------------------------------------------------------------------- */
+
+static void add_texts(struct str *out, const char *name, const char *const *v, int n)
+{
+	str_addf(out, ",\"%s\":[", name);
+	for (int i = 0; i < n; i++) {
+		str_add(out, i ? "," : "");
+		escape_json(out, v[i]);
+	}
+	str_addc(out, ']');
+}
+
+char *plan_made_of(const struct plan *p)
+{
+	struct str s = { 0 };
+	str_add(&s, "{\"sources\":");
+	add_sources(&s, p->grid, 1);
+	add_texts(&s, "set", p->grid->set_texts, p->grid->n_set_texts);
+	add_texts(&s, "only", p->only, p->n_only);
+	str_addc(&s, '}');
+	return str_detach(&s);
+}
+
+static int expand_record(struct plan **out, const json_t *made, const char *name, const char *toml, const struct plan_sets *more,
+                         const struct plan_options *opt, struct err *e)
+{
+	SCOPED(grid) struct grid *g = NULL;
+	SCOPED(free) const char **only = NULL;
+	struct plan_options mine = *opt;
+	struct grid_source lone = { .path = name, .text = toml, .n = strlen(toml) };
+	bool old = !json_object_size(made);
+	if (old ? grid_parse(&g, &lone, 1, e) : parse_grid(&g, made, toml, name, e) || apply_sets(g, made, name, e))
+		return err_in(e, "the grid in the database");
+	for (int i = 0; i < more->n; i++)
+		if (grid_set(g, more->v[i], e))
+			return -1;
+	if (!old && !opt->n_only) {
+		if (string_list(&only, &mine.n_only, json_object_get(made, "only")))
+			return damaged(name, "no list of rows", e);
+		mine.only = only;
+	}
+	if (plan_expand(out, g, &mine, e))
+		return -1;
+	g = NULL; /* the plan's now */
+	return 0;
+}
+
+int plan_of_record(struct plan **out, const char *name, const char *toml, const char *made_of, const struct plan_sets *more,
+                   const struct plan_options *opt, struct err *e)
+{
+	json_t *made = json_loads(made_of, JSON_REJECT_DUPLICATES, NULL);
+	int rc = json_is_object(made) ? expand_record(out, made, name, toml, more, opt, e)
+	                              : err_code(e, EXIT_RECORD, "%s: the record of how it was made is damaged", name);
+	json_decref(made);
 	return rc;
 }

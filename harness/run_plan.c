@@ -62,6 +62,7 @@ static void add_rows(struct run_set *s, const struct plan *p)
 void run_set_of_plan(struct run_set *out, const struct plan *p)
 {
 	struct run_set s = { .run = { .hash = p->hash, .name = p->grid->name, .toml = p->grid->sources[0].text, .n_cells = p->n_cells } };
+	s.run.made_of = s.made_of = plan_made_of(p);
 	s.run.cells = s.cells = xcalloc((size_t)p->n_cells + 1, sizeof *s.cells);
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct plan_cell *c = &p->cells[i];
@@ -124,6 +125,7 @@ void run_set_release(struct run_set *s)
 	free(s->cells);
 	free(s->rows);
 	free(s->scores);
+	free(s->made_of);
 	arena_release(&s->arena);
 	*s = (struct run_set){ 0 };
 }

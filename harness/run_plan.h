@@ -12,6 +12,7 @@ struct run_set {
 	struct run_cell *cells;
 	struct run_row *rows;
 	struct run_score *scores;
+	char *made_of;
 	struct arena arena;
 };
 

@@ -133,8 +133,8 @@ static int record_plan(struct run *r, struct err *e)
 	if (recorded)
 		return 0;
 	json_t *lines = json_array();
-	(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:s}", "t", "grid", "hash", p->hash, "name", p->name, "toml",
-	                                             p->toml, "created", host_now(now)));
+	(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "t", "grid", "hash", p->hash, "name", p->name, "toml",
+	                                             p->toml, "created", host_now(now), "made_of", p->made_of ? p->made_of : "{}"));
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct run_cell *c = &p->cells[i];
 		if (!has_identity(c))

@@ -31,6 +31,7 @@ struct run_score { const char *name; int nfe; int64_t eval_seed, n; };
 
 struct run_plan {
 	const char *hash, *name, *toml;
+	const char *made_of;         /* plan_made_of; NULL for what is no grid */
 	const struct run_cell *cells;
 	const struct run_row *rows;
 	const struct run_score *scores;

@@ -17,7 +17,7 @@ __asm__(".section .rodata\n"
         ".byte 0\n"
         ".previous\n");
 
-#define VERSION 1
+#define VERSION 2
 
 /* Tables whose rows never change; attempt has triggers of its own, artifact and grid keep the smallest of several
  * descriptions of the same content, meta is rewritten with a new version. */
@@ -85,12 +85,23 @@ static char *creation_sql(void)
 	return str_detach(&s);
 }
 
+/* What changes, and the documentation as it is now. */
+static char *migration_sql(const char *change)
+{
+	struct str s = { 0 };
+	str_addf(&s, "%s\nDELETE FROM meta WHERE key GLOB 'table:*' OR key GLOB 'column:*';\n", change);
+	db_schema_docs(add_doc, &s);
+	return str_detach(&s);
+}
+
 const struct db_schema *db_schema(void)
 {
-	static const struct db_migration migrations[] = { { 0, NULL } };
+	static struct db_migration migrations[] = { { 1, NULL }, { 0, NULL } };
 	static struct db_schema schema;
-	if (!schema.sql)
+	if (!schema.sql) {
+		migrations[0].sql = migration_sql("ALTER TABLE grid ADD COLUMN made_of TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(made_of));");
 		schema = (struct db_schema){ VERSION, creation_sql(), migrations };
+	}
 	return &schema;
 }
 

@@ -1,4 +1,4 @@
--- schema.sql - the result database, version 1. Compiled into the program; `ablate schema` prints it.
+-- schema.sql - the result database, version 2. Compiled into the program; `ablate schema` prints it.
 --
 -- Every table line and every column line ends with a comment, which is also stored in table meta, so that a database
 -- explains itself without the program. All content comes from the journals in the folder DATABASE-runs, from which it
@@ -28,7 +28,8 @@ CREATE TABLE grid( -- grid files as they were run
 	hash TEXT PRIMARY KEY, -- hash of the plan
 	name TEXT NOT NULL, -- [grid] name
 	toml TEXT NOT NULL, -- the file verbatim
-	created TEXT NOT NULL -- when it was first run here
+	created TEXT NOT NULL, -- when it was first run here
+	made_of TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(made_of)) -- JSON: sources (the file's name; name and text of what it inherits), set, only
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE arm( -- a configuration without its seed

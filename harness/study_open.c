@@ -24,20 +24,6 @@ void scoped_opened(struct opened *o)
 	study_close(o);
 }
 
-/* The grid of that name that was run last. */
-static int grid_of_name(struct grid **out, struct db *db, const char *name, struct err *e)
-{
-	SCOPED(free) char *toml = NULL;
-	if (db && db_text_of(&toml, db, e, "SELECT toml FROM grid WHERE name = ? ORDER BY created DESC, hash LIMIT 1", "s", name))
-		return -1;
-	if (!toml)
-		return err_code(e, EXIT_USAGE, "%s: no such file, and no grid of that name in the database", name);
-	struct grid_source source = { .path = name, .text = toml, .n = strlen(toml) };
-	if (grid_parse(out, &source, 1, e))
-		return err_in(e, "the grid in the database (a grid that inherits needs its file)");
-	return 0;
-}
-
 /* The command again, for a reader of what it made. */
 static char *command_of(const struct cli *c, const char *grid)
 {
@@ -53,18 +39,27 @@ static char *command_of(const struct cli *c, const char *grid)
 	return str_detach(&s);
 }
 
+/* The grid of that name that was run last. */
 static int plan_of_name(struct opened *o, const struct cli *c, const char *name, struct err *e)
 {
-	struct grid *g = NULL;
-	int n_sets, n_only, failed = grid_of_name(&g, o->db, name, e);
+	int n_sets, n_only;
+	struct db_rows rows;
 	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
 	SCOPED(free) const char **only = cli_strings(c, "only", &n_only);
-	for (int i = 0; i < n_sets && !failed; i++)
-		failed = grid_set(g, sets[i], e);
-	if (!failed && !plan_expand(&o->plan, g, &(struct plan_options){ .only = only, .n_only = n_only }, e))
-		return 0;
-	grid_free(g);
-	return -1;
+	SCOPED(free) char *toml = NULL;
+	SCOPED(free) char *made_of = NULL;
+	if (o->db && db_query(&rows, o->db, e, "SELECT toml, made_of FROM grid WHERE name = ? ORDER BY created DESC, hash LIMIT 1", "s", name))
+		return -1;
+	if (o->db && db_next(&rows)) {
+		toml = xstrdup(db_text(&rows, 0));
+		made_of = xstrdup(db_text(&rows, 1));
+	}
+	if (o->db && db_done(&rows, e))
+		return -1;
+	if (!toml)
+		return err_code(e, EXIT_USAGE, "%s: no such file, and no grid of that name in the database", name);
+	return plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets },
+	                      &(struct plan_options){ .only = only, .n_only = n_only }, e);
 }
 
 int study_open(struct opened *out, const struct cli *c, const char *name, struct err *e)

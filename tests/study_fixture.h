@@ -96,7 +96,7 @@ static inline void fixture_metric(struct db *db, const char *attempt, const char
 static inline void fixture_fill(struct db *db, const struct plan *p, fixture_fn *result, int points)
 {
 	OK(db_begin(db, e));
-	OK(db_exec(db, e, "INSERT INTO grid VALUES(?, ?, '', '2026-01-01T00:00:00.000Z')", "ss", p->hash, p->grid->name));
+	OK(db_exec(db, e, "INSERT INTO grid(hash, name, toml, created) VALUES(?, ?, '', '2026-01-01T00:00:00.000Z')", "ss", p->hash, p->grid->name));
 	OK(db_exec(db, e, "INSERT INTO env VALUES(?, '{\"commit\":\"abc123\",\"cpu\":\"a <b>CPU</b>\"}')", "s",
 	           "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"));
 	for (int i = 0; i < p->n_arms; i++)

@@ -48,7 +48,7 @@ Test(db, creates_what_it_can_open_again)
 	OK(db_int_of(&id, 0, db, &e, "PRAGMA application_id", ""));
 	OK(db_int_of(&version, 0, db, &e, "PRAGMA user_version", ""));
 	cr_assert_eq(id, DB_APPLICATION_ID);
-	cr_assert_eq(version, 1);
+	cr_assert_eq(version, db_schema()->version);
 	OK(db_check(db, &e));
 	db_close(db);
 	glob_t g;
@@ -126,9 +126,9 @@ Test(db, a_nan_is_null_and_not_a_number)
 }
 
 static const struct db_migration two_steps[] = {
-	{ 1, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 2, "CREATE TABLE extra(x INTEGER) STRICT" }, { 0, NULL },
+	{ 2, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 3, "CREATE TABLE extra(x INTEGER) STRICT" }, { 0, NULL },
 };
-static const struct db_migration broken_step[] = { { 1, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 2, "CREATE TABLE arm(x)" }, { 0, NULL } };
+static const struct db_migration broken_step[] = { { 2, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 3, "CREATE TABLE arm(x)" }, { 0, NULL } };
 
 static void refused(const char *path, enum db_mode mode, const char *says)
 {
@@ -160,7 +160,7 @@ Test(db, refuses_a_newer_version_and_leaves_its_bytes_alone)
 {
 	char *path = TMP("newer.db"), before[SHA256_HEX], after[SHA256_HEX];
 	struct db *db = open_new(path);
-	OK(db_script(db, &e, "PRAGMA user_version = 2"));
+	OK(db_script(db, &e, "PRAGMA user_version = 3"));
 	db_close(db);
 	OK(io_sha256_file(before, path, &e));
 	refused(path, DB_WRITE, "newer ablate");
@@ -175,20 +175,44 @@ Test(db, an_older_version_is_copied_then_brought_up_to_date)
 	struct db *db = open_new(path);
 	add_cell(db);
 	db_close(db);
-	struct db_schema v3 = { 3, "", two_steps };
-	OK(db_open_schema(&db, path, DB_WRITE, &v3, &e));
+	struct db_schema v4 = { 4, "", two_steps };
+	OK(db_open_schema(&db, path, DB_WRITE, &v4, &e));
 	int64_t version, arms;
 	OK(db_int_of(&version, 0, db, &e, "PRAGMA user_version", ""));
 	OK(db_int_of(&arms, 0, db, &e, "SELECT count(note IS NULL) FROM arm", ""));
-	cr_assert_eq(version, 3);
+	cr_assert_eq(version, 4);
 	cr_assert_eq(arms, 1);
 	cr_assert(strstr(db_note(db), ".bak"), "says where the copy is: %s", db_note(db));
 	db_close(db);
 	glob_t g;
-	cr_assert_eq(glob(TMP("old.db.v1-*.bak"), 0, NULL, &g), 0);
+	cr_assert_eq(glob(TMP("old.db.v2-*.bak"), 0, NULL, &g), 0);
 	OK(db_open(&db, g.gl_pathv[0], DB_READ, &e));
 	OK(db_int_of(&arms, 0, db, &e, "SELECT count(*) FROM arm", ""));
 	cr_assert_eq(arms, 1);
+	db_close(db);
+}
+
+/* Version 1 had no grid.made_of. Brought up to date, a database differs from a new one in nothing that a reader sees. */
+Test(db, version_1_becomes_what_a_new_database_is)
+{
+	char *path = TMP("v1.db"), *fresh = TMP("fresh.db");
+	struct db *db = open_new(path);
+	OK(db_script(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES('h', 'n', 't', 'c'); ALTER TABLE grid DROP COLUMN made_of; "
+	                     "DELETE FROM meta WHERE key = 'column:grid.made_of'; PRAGMA user_version = 1"));
+	db_close(db);
+	refused(path, DB_READ, "`ablate run` brings it up to date");
+	OK(db_open(&db, path, DB_WRITE, &e));
+	SCOPED(free) char *made = NULL;
+	OK(db_text_of(&made, db, &e, "SELECT made_of FROM grid WHERE hash = 'h'", ""));
+	cr_assert_str_eq(made, "{}");
+	db_close(open_new(fresh));
+	SCOPED(free) char *attach = xstrfmt("ATTACH '%s' AS f", fresh);
+	OK(db_script(db, &e, attach));
+	int64_t differ = -1;
+	OK(db_int_of(&differ, -1, db, &e, "SELECT (SELECT count(*) FROM (SELECT * FROM meta EXCEPT SELECT * FROM f.meta)) + "
+	             "(SELECT count(*) FROM (SELECT * FROM f.meta EXCEPT SELECT * FROM meta)) + (SELECT count(*) FROM (SELECT cid, name, type FROM "
+	             "pragma_table_info('grid') EXCEPT SELECT cid, name, type FROM pragma_table_info('grid', 'f')))", ""));
+	cr_assert_eq(differ, 0);
 	db_close(db);
 }
 
@@ -196,9 +220,9 @@ Test(db, a_failing_migration_leaves_the_old_version)
 {
 	char *path = TMP("broken.db");
 	db_close(open_new(path));
-	struct db_schema v3 = { 3, "", broken_step };
+	struct db_schema v4 = { 4, "", broken_step };
 	struct db *db = NULL;
-	cr_assert_eq(db_open_schema(&db, path, DB_WRITE, &v3, &e), -1);
+	cr_assert_eq(db_open_schema(&db, path, DB_WRITE, &v4, &e), -1);
 	OK(db_open(&db, path, DB_READ, &e));
 	int64_t n;
 	OK(db_int_of(&n, -1, db, &e, "SELECT count(*) FROM pragma_table_info('arm')", ""));

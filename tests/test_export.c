@@ -27,7 +27,7 @@ static struct db *filled(void)
 {
 	struct db *db;
 	OK(db_open(&db, TMP("a.db"), DB_WRITE, &e));
-	OK(db_script(db, &e, "BEGIN; INSERT INTO grid VALUES('g', 'g', 'say \"hi\", it''s\nme', '2026-01-01T00:00:00.000Z')"));
+	OK(db_script(db, &e, "BEGIN; INSERT INTO grid(hash, name, toml, created) VALUES('g', 'g', 'say \"hi\", it''s\nme', '2026-01-01T00:00:00.000Z')"));
 	OK(db_exec(db, &e, "INSERT INTO arm VALUES(?, '{}')", "s", hash));
 	OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, 7, 1, 'd')", "ss", hash, hash));
 	OK(db_exec(db, &e, "INSERT INTO grid_cell VALUES('g', ?, '', 0, 'no \"EMA\", twice', NULL)", "s", hash));

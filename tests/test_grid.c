@@ -500,6 +500,35 @@ Test(grid, set_reaches_seeds_budget_metrics_and_name)
 	cr_assert_str_eq(list->hash, table->hash);
 }
 
+/* What the database keeps of a grid is enough to make its plan again: the text, what it inherits, --set and --only. */
+Test(grid, a_recorded_plan_is_made_again_without_its_files)
+{
+	struct err e = ERR_INIT;
+	static const char child[] = "inherit = \"base.toml\"\n" GRID "[grid]\nname = \"child\"\nseeds = { train = [1] }\n[[chain]]\nname = 'c'\nmode = 'one-at-a-time'\nsteps = ['v']\n";
+	static const char parent[] = GRID "[grid]\nname = \"parent\"\nseeds = { train = [1] }\n[base]\npreset = \"ict-shapes8-ci\"\n[variants]\nv = { set = { \"loss.c\" = 1 } }\n";
+	struct grid_source sources[] = { { .path = "d/child.toml", .text = child, .n = sizeof child - 1 }, { .path = "d/base.toml", .text = parent, .n = sizeof parent - 1 } };
+	struct grid *g = NULL;
+	static const char *const only[] = { "c/v" }, *const more[] = { "train.steps=9" };
+	SCOPED(plan) struct plan *p = NULL, *again = NULL, *set = NULL, *all = NULL;
+	cr_assert_eq(grid_parse(&g, sources, 2, &e), 0, "%s", e.msg);
+	cr_assert_eq(grid_set(g, "seeds=2", &e), 0);
+	cr_assert_eq(plan_expand(&p, g, &(struct plan_options){ .only = only, .n_only = 1 }, &e), 0, "%s", e.msg);
+	SCOPED(free) char *made = plan_made_of(p);
+	cr_assert_null(strstr(made, "child\\\"\\n"), "the text is in the database already");
+	cr_assert_eq(plan_of_record(&again, "child", child, made, &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), 0, "%s", e.msg);
+	cr_assert_str_eq(again->hash, p->hash);
+	cr_assert_eq(again->n_cells, 2);
+	cr_assert_eq(plan_of_record(&set, "child", child, made, &(struct plan_sets){ more, 1 }, &(struct plan_options){ 0 }, &e), 0, "%s", e.msg);
+	cr_assert_eq(set->arms[0].config.train.steps, 9);
+	/* a record of version 1 has the text alone: enough for a grid that inherits nothing */
+	cr_assert_eq(plan_of_record(&all, "parent", parent, "{}", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), 0, "%s", e.msg);
+	cr_assert_eq(all->n_cells, 1);
+	struct plan *none = NULL;
+	cr_assert_eq(plan_of_record(&none, "child", child, "{}", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), -1);
+	cr_assert_eq(plan_of_record(&none, "child", child, "[", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), -1);
+	cr_assert_eq(e.code, EXIT_RECORD);
+}
+
 Test(grid, bad_set_says_so)
 {
 	struct err e = ERR_INIT;

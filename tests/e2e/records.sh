@@ -61,6 +61,35 @@ test_run_and_run_again() {
 	says out "2 passed"
 }
 
+# A grid that inherits, run with --set and --only, is opened by its name without any of its files.
+test_a_grid_is_opened_by_name() {
+	grid 6
+	mkdir d && mv g.toml d/base.toml
+	printf 'schema = 1\ninherit = "base.toml"\n[grid]\nname = "child"\nseeds = { train = [1] }\n[variants]\nl2 = { set = { "loss.kind" = "l2" } }
+[[chain]]\nname = "c"\nmode = "one-at-a-time"\nsteps = ["l2"]\n[[metric]]\nname = "fid"\nsamples = 20\n' >d/child.toml
+	run ablate run d/child.toml --set metric.samples=24 --only c/l2
+	exits 0
+	run ablate table d/child.toml --set metric.samples=24 --only c/l2 --format md
+	exits 0
+	grep -v '^<!--' out >want.md
+	says want.md "FID-24"
+	rm -r d
+	run ablate table child --format md
+	exits 0
+	grep -v '^<!--' out >got.md
+	same want.md got.md
+	run ablate merge --rebuild
+	exits 0
+	run ablate table child --format md
+	exits 0
+	grep -v '^<!--' out >got.md
+	same want.md got.md
+	run ablate table child --set seeds=2 --json
+	exits 0
+	run ablate table childish
+	exits 2
+}
+
 # Waits until a life has written a checkpoint of at least that step.
 checkpoint_of() { # DB STEP
 	for _ in $(seq 20000); do
