@@ -393,6 +393,18 @@ static void add_string(struct str *s, const char *text, size_t n)
 	str_add(s, quoted);
 }
 
+/* The shortest text takes several tries to find, and the cells of a grid share most of their numbers. */
+static void add_number_of(struct str *s, const struct knob *k, double x)
+{
+	static _Thread_local struct { double x; char text[32]; } last[N_KNOBS];
+	int i = (int)(k - knobs);
+	if (!last[i].text[0] || memcmp(&last[i].x, &x, sizeof x) != 0) {
+		last[i].x = x;
+		(void)str_double(last[i].text, x);
+	}
+	str_add(s, last[i].text);
+}
+
 /* One knob's value as JSON, numbers as shortest round-trip (jansson would print 17 digits). */
 static void add_value(struct str *s, const struct run_config *c, const struct knob *k)
 {
@@ -402,17 +414,17 @@ static void add_value(struct str *s, const struct run_config *c, const struct kn
 		str_add(s, *(const bool *)p ? "true" : "false");
 		return;
 	case KNOB_INT:
-		str_addf(s, "%d", *(const int *)p);
+		add_number(s, *(const int *)p);
 		return;
 	case KNOB_DOUBLE:
-		add_number(s, *(const double *)p);
+		add_number_of(s, k, *(const double *)p);
 		return;
 	case KNOB_EXPR: {
 		const struct knob_expr *x = p;
 		if (*x->text)
 			add_string(s, x->text, strlen(x->text));
 		else
-			add_number(s, x->value);
+			add_number_of(s, k, x->value);
 		return;
 	}
 	case KNOB_CHOICE: {
@@ -427,7 +439,7 @@ static void add_value(struct str *s, const struct run_config *c, const struct kn
 		if (x->named)
 			str_addf(s, "\"%s\"", k->choices);
 		else
-			add_number(s, x->value);
+			add_number_of(s, k, x->value);
 		return;
 	}
 	case KNOB_INTS: {

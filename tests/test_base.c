@@ -39,6 +39,14 @@ Test(str, shortest_double_reads_back)
 	cr_assert_str_eq(str_double(buf, 80), "80");
 	double x = 0.02993;
 	cr_assert_eq(strtod(str_double(buf, x / 3), NULL), x / 3);
+	/* integers take a way of their own: the same text as the general rule */
+	static const double wholes[] = { 0, 1, -1, 9, 10, 80, -100, 4096, 123456789012345, -999999999999999, 1e15, -1e15, 9007199254740992, 1e16, 1e300 };
+	for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++) {
+		char general[32];
+		(void)snprintf(general, sizeof general, fabs(wholes[i]) < 1e16 ? "%.0f" : "%.15g", wholes[i]);
+		cr_assert_str_eq(str_double(buf, wholes[i]), general);
+	}
+	cr_assert_str_eq(str_double(buf, -0.0), "-0");
 }
 
 Test(str, suggests_near_names_first)

@@ -10,6 +10,7 @@
 #include <glob.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
 
@@ -104,11 +105,20 @@ Test(export, tensorboard_records)
 Test(bench_store, loses_nothing, .timeout = 60)
 {
 	json_t *o;
-	struct bench_store small = { 4, 2000, 50, 10 };
+	char exe[4096] = "";
+	cr_assert_gt(readlink("/proc/self/exe", exe, sizeof exe - 1), 0);
+	*strrchr(exe, '/') = '\0';
+	SCOPED(free) char *program = xstrfmt("%s/../ablate", exe);
+	struct bench_store small = { 4, 2000, 50, 10, 3, program };
 	OK(bench_store(&o, &small, &e));
 	json_t *ingest = json_object_get(o, "ingest");
 	cr_assert_eq(json_integer_value(json_object_get(ingest, "lost")), 0);
 	cr_assert_eq(json_integer_value(json_object_get(ingest, "rows")), 8000);
 	cr_assert_gt(json_number_value(json_object_get(ingest, "rows_per_s")), 0);
+	static const char *const timed[] = { "plan", "status", "table", "overhead" };
+	for (size_t i = 0; i < sizeof timed / sizeof *timed; i++) {
+		cr_assert_gt(json_number_value(json_object_get(json_object_get(o, timed[i]), "cpu_s")), 0, "%s", timed[i]);
+		cr_assert_gt(json_number_value(json_object_get(json_object_get(o, timed[i]), "max_s")), 0, "%s", timed[i]);
+	}
 	json_decref(o);
 }

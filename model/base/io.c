@@ -201,8 +201,12 @@ char *io_data_file(const char *name)
 
 static void hex_of(char hex[SHA256_HEX], const uint8_t *digest)
 {
-	for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) {
+		hex[2 * i] = digits[digest[i] >> 4];
+		hex[2 * i + 1] = digits[digest[i] & 15];
+	}
+	hex[SHA256_HEX - 1] = '\0';
 }
 
 struct io_hash { SHA2_CTX ctx; };

@@ -7,6 +7,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,17 @@ char *str_detach(struct str *s)
 
 char *str_double(char *buf, double x)
 {
+	if (fabs(x) < 1e15 && x == trunc(x) && (x != 0 || !signbit(x))) { /* an integer: much the most common, without trying */
+		int64_t i = (int64_t)x;
+		char digits[20], *p = digits + sizeof digits, *out = buf;
+		for (uint64_t left = i < 0 ? (uint64_t)-i : (uint64_t)i; p == digits + sizeof digits || left; left /= 10)
+			*--p = (char)('0' + left % 10);
+		if (i < 0)
+			*out++ = '-';
+		memcpy(out, p, (size_t)(digits + sizeof digits - p));
+		out[digits + sizeof digits - p] = '\0';
+		return buf;
+	}
 	/* %g drops trailing zeros, so 15 digits show the shortest text of every normal double that up to 15 digits can name. */
 	for (int digits = fabs(x) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
 		(void)snprintf(buf, 32, "%.*g", digits, x);
