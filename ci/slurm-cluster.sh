@@ -86,13 +86,13 @@ start() {
 	[ ! -e "$B/state/job_state" ] || fresh=
 	alive "$B/run/slurmctld.pid" || slurmctld $fresh -f "$SLURM_CONF" </dev/null >/dev/null 2>&1
 	alive "$B/run/slurmd.pid" || slurmd -f "$SLURM_CONF" </dev/null >/dev/null 2>&1
-	for _ in $(seq 80); do
+	for _ in $(seq 240); do
 		if sinfo -h -o %t 2>/dev/null | grep -qE '^(idle|mix|alloc)$'; then echo "$SLURM_CONF"; return 0; fi
 		sleep 0.25
 	done
 	sinfo -R >&2 || true
 	tail -5 "$B"/log/*.log >&2 || true
-	die "the node is not idle after 20 s"
+	die "the node is not idle after 60 s"
 }
 
 stop() {
