@@ -63,7 +63,16 @@ static bool chosen(const struct cli *c, const char *gate)
 	return yes;
 }
 
-static int propose(struct cli *c, struct opened *o, const char *dir, const char *now, struct err *e)
+/* A file that was written: a line, or one of the list that --json prints at the end. */
+static void tell_file(const struct cli *c, json_t *files, const char *path)
+{
+	if (c->json)
+		(void)json_array_append_new(files, json_string(path));
+	else
+		printf("%s\n", path);
+}
+
+static int propose(json_t *files, struct cli *c, struct opened *o, const char *dir, const char *now, struct err *e)
 {
 	const struct grid *g = o->plan->grid;
 	int made = 0;
@@ -79,7 +88,7 @@ static int propose(struct cli *c, struct opened *o, const char *dir, const char 
 		    || write_baseline(path, &b, e))
 			return -1;
 		made++;
-		printf("%s\n", path);
+		tell_file(c, files, path);
 	}
 	return made ? 0 : err_code(e, EXIT_USAGE, "%s has no gate against a baseline%s: nothing to propose", g->path,
 	                           cli_given(c, "gate") ? " of that name" : "");
@@ -106,7 +115,7 @@ static void record(const struct cli *c, const struct baseline *b, const char *ol
 	json_decref(lines);
 }
 
-static int accept_one(const struct cli *c, const char *proposed, const char *dir, const char *now, struct err *e)
+static int accept_one(json_t *files, const struct cli *c, const char *proposed, const char *dir, const char *now, struct err *e)
 {
 	size_t stem = strlen(proposed) - strlen(".proposed.toml");
 	SCOPED(free) char *path = xstrfmt("%s/%.*s.toml", dir, (int)stem, proposed), *from = xstrfmt("%s/%s", dir, proposed);
@@ -119,7 +128,7 @@ static int accept_one(const struct cli *c, const char *proposed, const char *dir
 	if (unlink(from))
 		return err_set(e, "%s: accepted as %s, but cannot remove the proposal: %s", from, path, strerror(errno));
 	record(c, &b, sha);
-	printf("%s\n", path);
+	tell_file(c, files, path);
 	return 0;
 }
 
@@ -154,7 +163,7 @@ static void free_names(char **names, int n)
 	free(names);
 }
 
-static int accept_all(const struct cli *c, const char *grid, const char *dir, const char *now, struct err *e)
+static int accept_all(json_t *files, const struct cli *c, const char *grid, const char *dir, const char *now, struct err *e)
 {
 	int n, failed = 0, done = 0;
 	char **names = names_in(dir, ".proposed.toml", &n);
@@ -169,7 +178,7 @@ static int accept_all(const struct cli *c, const char *grid, const char *dir, co
 		failed = baseline_read(&b, from, e);
 		if (failed || !chosen(c, b.gate))
 			continue;
-		failed = accept_one(c, names[i], dir, now, e);
+		failed = accept_one(files, c, names[i], dir, now, e);
 		done++;
 	}
 	free_names(names, n);
@@ -224,8 +233,14 @@ static int run(struct cli *c)
 	if (study_open(&o, c, c->args[1], &e))
 		return cli_fail(c, &e);
 	bool accepting = strcmp(what, "accept") == 0;
-	if (accepting ? accept_all(c, o.plan->grid->name, dir, now, &e) : propose(c, &o, dir, now, &e))
+	json_t *files = json_array();
+	if (accepting ? accept_all(files, c, o.plan->grid->name, dir, now, &e) : propose(files, c, &o, dir, now, &e)) {
+		json_decref(files);
 		return cli_fail(c, &e);
+	}
+	if (c->json)
+		return cli_print_json(c, json_pack("{s:o}", accepting ? "accepted" : "proposed", files));
+	json_decref(files);
 	return EXIT_OK;
 }
 

@@ -22,17 +22,17 @@ static int cancel_run(struct cli *c, struct store *s, struct err *e)
 		if (slurm_cancel(&n, c->db, e))
 			return cli_fail(c, e);
 		cli_say(c, n ? "%s: its Slurm jobs are cancelled; tasks write checkpoints" : "%s: nothing is running", c->db);
-		return EXIT_OK;
+		return c->json ? cli_print_json(c, json_pack("{s:s, s:n, s:i}", "db", c->db, "pid", "slurm", n)) : EXIT_OK;
 	}
 	long long pid = (long long)json_integer_value(json_object_get(holder, "pid"));
 	json_decref(holder);
 	if (cancel_file(s->runs, e))
 		return cli_fail(c, e);
 	cli_say(c, "pid %lld is asked to write checkpoints and stop; `ablate resume` continues", pid);
-	return EXIT_OK;
+	return c->json ? cli_print_json(c, json_pack("{s:s, s:I, s:i}", "db", c->db, "pid", (json_int_t)pid, "slurm", 0)) : EXIT_OK;
 }
 
-static int cancel_one(struct cli *c, struct store *s, const char *text, struct err *e)
+static int cancel_one(json_t *asked, struct cli *c, struct store *s, const char *text, struct err *e)
 {
 	struct record r;
 	SCOPED(free) char *attempt = NULL;
@@ -47,6 +47,7 @@ static int cancel_one(struct cli *c, struct store *s, const char *text, struct e
 	SCOPED(free) char *dir = store_attempt_dir(s, r.cell, attempt);
 	if (cancel_file(dir, e))
 		return cli_fail(c, e);
+	(void)json_array_append_new(asked, json_string(attempt));
 	cli_say(c, "attempt %.8s is asked to write a checkpoint and stop", attempt);
 	return EXIT_OK;
 }
@@ -60,8 +61,12 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	if (!c->n_args)
 		return cancel_run(c, &s, &e);
+	json_t *asked = json_array();
 	for (int i = 0; i < c->n_args && !code; i++)
-		code = cancel_one(c, &s, c->args[i], &e);
+		code = cancel_one(asked, c, &s, c->args[i], &e);
+	if (c->json && !code)
+		return cli_print_json(c, json_pack("{s:s, s:o}", "db", c->db, "attempts", asked));
+	json_decref(asked);
 	return code;
 }
 

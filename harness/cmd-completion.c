@@ -13,7 +13,7 @@
 
 /* What a placeholder of `args` or `arg` stands for. */
 static const struct placeholder { const char *text, *kind; } placeholders[] = {
-	{ "KEY", "keys" },      { "K=V", "settings" },   { "COMMAND", "commands" }, { "PRESET", "presets" },
+	{ "KEY", "keys" },      { "K=V", "settings" },   { "KEY=VALUE", "settings" },   { "COMMAND", "commands" }, { "PRESET", "presets" },
 	{ "CELL", "cells" },    { "ATTEMPT", "attempts" }, { "CELL|ATTEMPT", "cells" }, { "ATTEMPT|CELL", "cells" },
 	{ "LABEL", "labels" },  { "ARM", "labels" },
 };

@@ -20,13 +20,17 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-struct target { struct io_atomic file; bool to_file; };
+struct target { struct io_atomic file; bool to_file, to_list; struct str list; };
 
 static int put(void *ctx, const char *text, size_t n, struct err *e)
 {
 	struct target *t = ctx;
 	if (t->to_file)
 		return io_atomic_write(&t->file, text, n, e);
+	if (t->to_list) {
+		str_addn(&t->list, text, n);
+		return 0;
+	}
 	return fwrite(text, 1, n, stdout) == n ? 0 : err_set(e, "standard output: cannot write: %s", strerror(errno));
 }
 
@@ -44,12 +48,23 @@ static int rows_of(struct db *db, const char *table, enum export_format format, 
 static int write_all(const struct cli *c, struct db *db, struct target *t, struct err *e)
 {
 	const char *table = cli_string(c, "table", NULL);
-	enum export_format format = cli_flag(c, "jsonl") || c->json ? EXPORT_JSONL : EXPORT_CSV;
+	enum export_format format = cli_flag(c, "jsonl") || t->to_list ? EXPORT_JSONL : EXPORT_CSV;
 	if (cli_flag(c, "sql"))
 		return export_sql(db, put, t, e);
 	if (table)
 		return rows_of(db, table, format, t, e);
 	return export_results(db, format, !cli_flag(c, "no-identity"), put, t, e);
+}
+
+/* --json: one object, {"rows":[..]} of what would be lines, or the file that was written. */
+static int tell_json(const struct cli *c, const struct target *t, const char *output)
+{
+	if (t->to_file)
+		return cli_print_json(c, json_pack("{s:s}", "file", output));
+	fputs("{\"schema\":1,\"rows\":[", stdout);
+	for (const char *p = str_text(&t->list), *nl; (nl = strchr(p, '\n')); p = nl + 1)
+		printf("%.*s%s\n", (int)(nl - p), p, nl[1] ? "," : "");
+	return fputs("]}\n", stdout) >= 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_INCOMPLETE;
 }
 
 static int run(struct cli *c)
@@ -60,6 +75,8 @@ static int run(struct cli *c)
 	struct target t = { .to_file = false };
 	if (!!cli_flag(c, "csv") + !!cli_flag(c, "jsonl") + !!cli_flag(c, "sql") + !!dir > 1)
 		return cli_usage(c, "--csv, --jsonl, --sql and --tensorboard exclude each other");
+	if (c->json && cli_flag(c, "sql") && !output)
+		return cli_usage(c, "--sql is a script, not JSON: write it to a file with -o FILE");
 	if (db_open(&db, c->db, DB_READ, &e))
 		return cli_fail(c, &e);
 	if (dir) {
@@ -67,11 +84,12 @@ static int run(struct cli *c)
 		if (export_tensorboard(&n, db, dir, &e))
 			return cli_fail(c, &e);
 		cli_say(c, "%s: event files of %d cell%s", dir, n, n == 1 ? "" : "s");
-		return EXIT_OK;
+		return c->json ? cli_print_json(c, json_pack("{s:s, s:i}", "dir", dir, "cells", n)) : EXIT_OK;
 	}
 	if (output && io_atomic_open(&t.file, output, &e))
 		return cli_fail(c, &e);
 	t.to_file = output != NULL;
+	t.to_list = c->json && !output;
 	int rc = write_all(c, db, &t, &e);
 	if (t.to_file && !rc)
 		rc = io_atomic_commit(&t.file, &e);
@@ -79,6 +97,9 @@ static int run(struct cli *c)
 		io_atomic_abort(&t.file);
 	if (!rc && fflush(stdout))
 		rc = err_set(&e, "standard output: cannot write: %s", strerror(errno));
+	if (!rc && c->json)
+		rc = tell_json(c, &t, output) == EXIT_OK ? 0 : err_set(&e, "standard output: cannot write");
+	str_release(&t.list);
 	return rc ? cli_fail(c, &e) : EXIT_OK;
 }
 

@@ -133,6 +133,39 @@ test_interrupted_and_killed_it_ends_with_the_same_bits() {
 	scores all.db >b; scores whole.db >a; same a b
 }
 
+# The clock is set back by a day in the middle of a cell, and by a year between two runs.
+test_a_clock_that_goes_backwards() {
+	no_sanitizers
+	local clock="env LD_PRELOAD=$SHIM/libshim_clock.so"
+	grid 220
+	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
+	run ablate run g.toml --db whole.db
+	exits 0
+	$clock SHIM_CLOCK_S=-86400 SHIM_CLOCK_AFTER=12 "$ABLATE" run g.toml >/dev/null 2>first.err & pid=$!
+	checkpoint_of ablate.db 25
+	kill -TERM $pid
+	code=0; wait $pid || code=$?
+	exits 143
+	run $clock SHIM_CLOCK_S=-31536000 "$ABLATE" status
+	exits 0
+	says out "1 stopped"
+	run $clock SHIM_CLOCK_S=-31536000 "$ABLATE" run g.toml
+	exits 0
+	check test "$(sql ablate.db "SELECT group_concat(state) FROM (SELECT state FROM attempt ORDER BY n)")" = stopped,done
+	check test "$(sql ablate.db "SELECT resumed_step > 0 FROM attempt WHERE state = 'done'")" = 1
+	check test "$(sql ablate.db "SELECT min(started) < date('now', '-300 days') AND min(wall_s) >= 0 FROM attempt")" = 1
+	scores whole.db >a; scores ablate.db >b; same a b
+	curves whole.db >a; curves ablate.db >b; same a b
+	run ablate run g.toml
+	exits 0
+	says err "1 cached"
+	run ablate table g.toml
+	exits 0
+	run ablate merge --rebuild
+	exits 0
+	says out "identical to before"
+}
+
 test_two_runs_on_one_database() {
 	grid 2000
 	"$ABLATE" run g.toml >/dev/null 2>first.err & pid=$!
