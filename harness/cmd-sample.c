@@ -3,6 +3,7 @@
 
 #include "harness/db.h"
 #include "harness/png_grid.h"
+#include "harness/sample_edit.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -72,6 +73,29 @@ static int write_grid(struct sampler *s, const struct data_shape *shape, const c
 	return png_grid_close(g, e);
 }
 
+/* --interpolate, --inpaint, --colorize, --stroke. 1: none of them is asked for. */
+static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *e)
+{
+	static const char *const names[] = { [SAMPLE_INTERPOLATE] = "interpolate", [SAMPLE_INPAINT] = "inpaint", [SAMPLE_COLORIZE] = "colorize", [SAMPLE_STROKE] = "stroke" };
+	int given = 0;
+	*ask = (struct sample_edit){ .mask = cli_string(c, "mask", "center"), .sigmas = cli_string(c, "sigmas", NULL), .nfe = (int)cli_int(c, "nfe", 0),
+		.steps = (int)cli_int(c, "interpolate", 0), .seed = (uint64_t)cli_int(c, "seed", 101), .output = cli_string(c, "output", "samples.png") };
+	for (int i = 0; i < 4; i++)
+		if (cli_given(c, names[i])) {
+			given++;
+			ask->kind = (enum sample_edit_kind)i;
+			ask->source = i == SAMPLE_INTERPOLATE ? NULL : cli_string(c, names[i], NULL);
+		}
+	if (given > 1)
+		return err_code(e, EXIT_USAGE, "--interpolate, --inpaint, --colorize and --stroke exclude each other");
+	if (cli_given(c, "mask") && (!given || ask->kind != SAMPLE_INPAINT))
+		return err_code(e, EXIT_USAGE, "--mask belongs to --inpaint");
+	if (ask->sigmas && (!given || ask->kind == SAMPLE_INTERPOLATE))
+		return err_code(e, EXIT_USAGE, "--sigmas belongs to --inpaint, --colorize and --stroke");
+	ask->n = cli_int(c, "n", 8);
+	return !given;
+}
+
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
@@ -81,6 +105,10 @@ static int run(struct cli *c)
 	struct progress progress;
 	const char *output = cli_string(c, "output", "samples.png");
 	int64_t n = cli_int(c, "n", 64);
+	struct sample_edit edit;
+	int plain = edit_asked(&edit, c, &e);
+	if (plain < 0)
+		return cli_fail(c, &e);
 	model_init((int)cli_int(c, "threads", 0));
 	SCOPED(free) char *path = find_checkpoint(c->db, c->args[0], &e);
 	if (!path || config_of(&config, path, &e) || data_shape_find(&shape, config.data.name, &e))
@@ -91,7 +119,8 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	progress_start(&progress, "sample", "images", n);
 	progress.quiet = c->quiet;
-	int rc = write_grid(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1), &progress, &e);
+	int rc = plain ? write_grid(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1), &progress, &e)
+	               : sample_edit(&n, s, &config, &shape, &edit, &e);
 	progress_end(&progress);
 	sampler_free(s);
 	if (rc)
@@ -103,11 +132,17 @@ static int run(struct cli *c)
 }
 
 static const struct opt options[] = {
-	{ .name = "n", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1000000, .help = "images (default 64)" },
-	{ .name = "nfe", .kind = OPT_INT, .arg = "N", .min = 1, .max = 64, .help = "network evaluations per image (default 1)" },
+	{ .name = "n", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1000000, .help = "images (default 64); pairs of latents, or pictures to edit (default 8)" },
+	{ .name = "nfe", .kind = OPT_INT, .arg = "N", .min = 1, .max = 64, .help = "network evaluations per image (default 1; of an edit 18, of a stroke drawing 2)" },
 	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed of the latents (default 101)" },
 	{ .name = "weights", .kind = OPT_STRING, .arg = "ema|student|teacher", .help = "which weights (default: as the config says)" },
 	{ .name = "sigma-mid", .kind = OPT_STRING, .arg = "X", .help = "noise level of the second step (default: as the config says)" },
+	{ .name = "interpolate", .kind = OPT_INT, .arg = "K", .min = 2, .max = 1000, .help = "rows of K images from one latent to another, on the great circle" },
+	{ .name = "inpaint", .kind = OPT_STRING, .arg = "SRC", .help = "fill the masked part of these pictures (folder, zip, .npz, IDX, or a data set's name)" },
+	{ .name = "mask", .kind = OPT_STRING, .arg = "center|border|left|right|top|bottom|FILE", .help = "what is filled: a place, or a PNG's light pixels (default center)" },
+	{ .name = "colorize", .kind = OPT_STRING, .arg = "SRC", .help = "give these pictures other colours of the same brightness" },
+	{ .name = "stroke", .kind = OPT_STRING, .arg = "SRC", .help = "make pictures of these drawings" },
+	{ .name = "sigmas", .kind = OPT_STRING, .arg = "A,B,..", .help = "noise levels of an edit, falling (default: nfe of the training's grid)" },
 	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "PNG to write (default samples.png)" },
 	{ 0 },
@@ -118,7 +153,10 @@ const struct cmd cmd_sample = {
 	.args = "CHECKPOINT|ATTEMPT|CELL",
 	.summary = "draw images from a checkpoint, an attempt or a cell",
 	.help = "An attempt or a cell is named by the beginning of its hash; its newest checkpoint is taken, which names its own configuration. Image i of a seed is the same in any batch and any number of images, so two "
-	        "arms sampled with one seed can be compared tile by tile.",
+	        "arms sampled with one seed can be compared tile by tile.\n\n"
+	        "Edits need no further training (Song et al. 2023, Algorithm 4): the model answers at falling noise levels, and what is known of the "
+	        "picture is put back each time. Tiles of --inpaint and --colorize: what was known, what was made of it, the picture itself; of "
+	        "--stroke: the drawing, and what was made of it.",
 	.options = options,
 	.run = run,
 };

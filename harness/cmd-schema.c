@@ -34,7 +34,7 @@ static int run(struct cli *c)
 {
 	if (cli_flag(c, "sql")) {
 		SCOPED(free) char *text = db_schema_text();
-		(void)fputs(text, stdout);
+		printf("PRAGMA application_id = %d; PRAGMA user_version = %d;\n%s", DB_APPLICATION_ID, db_schema()->version, text);
 		return EXIT_OK;
 	}
 	if (c->json) {

@@ -82,29 +82,46 @@ static uint8_t quantize(float x, int how)
 	return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-static void set_labels(struct sampler *s, uint64_t seed, int64_t first)
+/* Labels of the batch: those that are drawn for pictures first, first + 1, ..., or for the given numbers. */
+static void set_labels(struct sampler *s, uint64_t seed, int64_t first, const int64_t *numbers, int64_t n)
 {
 	struct tensor *l = s->d.labels;
 	if (!l)
 		return;
 	SCOPED(free) float *one_hot = xcalloc(tensor_count(l), sizeof *one_hot);
 	for (int64_t i = 0; i < s->batch; i++) {
-		int64_t label = (int64_t)(rng_uniform_double(seed, RNG_LABEL, 0, (uint64_t)(first + i)) * (double)l->c);
+		int64_t number = numbers ? numbers[i < n ? i : n - 1] : first + i;
+		int64_t label = (int64_t)(rng_uniform_double(seed, RNG_LABEL, 0, (uint64_t)number) * (double)l->c);
 		one_hot[i * l->c + label] = 1;
 	}
 	graph_write(s->g, l, 0, one_hot, tensor_count(l));
+}
+
+/* s->out = D(s->x, sigma), clipped as the config says. */
+static int ask(struct sampler *s, double sigma, struct err *e)
+{
+	size_t all = tensor_count(s->d.x);
+	denoiser_set_sigma(&s->d, &s->c, sigma);
+	graph_write(s->g, s->d.x, 0, s->x, all);
+	graph_run(s->g);
+	graph_read(s->g, s->out, s->d.out, 0, all);
+	if (backend_check(s->b, e))
+		return -1;
+	for (size_t j = 0; s->c.sample.clip && j < all; j++)
+		s->out[j] = fmaxf(-1, fminf(1, s->out[j]));
+	return 0;
 }
 
 int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe, struct progress *progress, struct err *e)
 {
 	if (nfe < 1 || nfe > 64)
 		return err_code(e, EXIT_USAGE, "nfe = %d: give 1 to 64 network evaluations", nfe);
-	size_t per = tensor_count(s->d.x) / (size_t)s->batch, all = tensor_count(s->d.x);
+	size_t per = tensor_count(s->d.x) / (size_t)s->batch;
 	SCOPED(free) float *z = xcalloc(per, sizeof *z);
 	double lo = s->c.sigma.min, mid = s->c.sample.sigma_mid;
 	for (int64_t at = 0; at < n; at += s->batch) {
 		int64_t count = n - at < s->batch ? n - at : s->batch;
-		set_labels(s, seed, first + at);
+		set_labels(s, seed, first + at, NULL, 0);
 		for (int64_t i = 0; i < s->batch; i++) {
 			float *x = s->x + (size_t)i * per;
 			latent(x, s, seed, 0, first + at + i);
@@ -112,14 +129,8 @@ int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint6
 				x[j] *= (float)s->c.sigma.max;
 		}
 		for (int round = 0; round < nfe; round++) {
-			denoiser_set_sigma(&s->d, &s->c, round ? mid : s->c.sigma.max);
-			graph_write(s->g, s->d.x, 0, s->x, all);
-			graph_run(s->g);
-			graph_read(s->g, s->out, s->d.out, 0, all);
-			if (backend_check(s->b, e))
+			if (ask(s, round ? mid : s->c.sigma.max, e))
 				return -1;
-			for (size_t j = 0; s->c.sample.clip && j < all; j++)
-				s->out[j] = fmaxf(-1, fminf(1, s->out[j]));
 			for (int64_t i = 0; round + 1 < nfe && i < s->batch; i++) {
 				latent(z, s, seed, round + 1, first + at + i);
 				float spread = (float)sqrt(fmax(mid * mid - lo * lo, 0));
@@ -133,4 +144,29 @@ int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint6
 			progress_step(progress, at + count);
 	}
 	return 0;
+}
+
+int sampler_denoise(struct sampler *s, float *dst, const float *x, const int64_t *numbers, int64_t n, double sigma, uint64_t seed, struct err *e)
+{
+	size_t per = tensor_count(s->d.x) / (size_t)s->batch;
+	for (int64_t at = 0; at < n; at += s->batch) {
+		int64_t count = n - at < s->batch ? n - at : s->batch;
+		set_labels(s, seed, 0, numbers + at, count);
+		memcpy(s->x, x + (size_t)at * per, (size_t)count * per * sizeof *x);
+		memset(s->x + (size_t)count * per, 0, (size_t)(s->batch - count) * per * sizeof *x);
+		if (ask(s, sigma, e))
+			return -1;
+		memcpy(dst + (size_t)at * per, s->out, (size_t)count * per * sizeof *dst);
+	}
+	return 0;
+}
+
+void sampler_latent(float *dst, const struct sampler *s, uint64_t seed, int round, int64_t i)
+{
+	latent(dst, s, seed, round, i);
+}
+
+uint8_t sampler_pixel(const struct sampler *s, double x)
+{
+	return quantize((float)x, s->c.sample.quantize);
 }

@@ -22,4 +22,12 @@ void sampler_free(struct sampler *s);
 MUST_CHECK int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe,
                            struct progress *progress, struct err *e);
 
+/* For what is made of the parts (model/edit.h). D(x, sigma) of n pictures in [-1, 1], clipped as the config says; a
+ * conditional model gets the labels that sampler_run draws for the pictures of these numbers. dst may be x. */
+MUST_CHECK int sampler_denoise(struct sampler *s, float *dst, const float *x, const int64_t *numbers, int64_t n, double sigma, uint64_t seed,
+                               struct err *e);
+/* The standard normal numbers (h, w, c) that sampler_run uses for picture i: round 0 the latent, then one per further step. */
+void sampler_latent(float *dst, const struct sampler *s, uint64_t seed, int round, int64_t i);
+uint8_t sampler_pixel(const struct sampler *s, double x);        /* as the config quantises */
+
 #endif

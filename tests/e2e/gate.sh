@@ -71,7 +71,6 @@ filled() {
 	python3 - <<'PY' | sqlite3 ablate.db
 import json
 plan = json.load(open("plan.json"))
-print("PRAGMA application_id = 0x41424C54; PRAGMA user_version = 1;")
 print(open("schema.sql").read())
 arms = [a["arm"] for a in plan["arms"]]
 for a in plan["arms"]:
