@@ -272,65 +272,78 @@ static void join_same(struct chart *c, struct figure_panel *p)
 	p->n_series = kept;
 }
 
-static int build_sigma(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+/* One curve of each arm that follows from its settings alone. `curve` fills x and y (arena memory) and n; n = 0: none. */
+static struct figure_panel *of_settings(struct chart *c, struct study *s, const struct chart_ask *ask, const char *title,
+                                        void (*curve)(struct figure_series *out, struct arena *a, const struct run_config *cfg), struct err *e)
 {
 	struct lines lines;
 	if (choose(&lines, s, ask, SERIES_MAX, e))
-		return -1;
+		return NULL;
 	struct figure_panel *p = one_panel(c, lines.n);
 	for (int i = 0; i < lines.n; i++) {
-		const struct run_config *cfg = &s->plan->arms[lines.row[i]->arm].config;
-		int64_t n = schedule_n(cfg, cfg->train.steps > 0 ? cfg->train.steps - 1 : 0);
-		if (n < 2 || n > 1000000)
-			continue;
-		SCOPED(free) double *cdf = xcalloc((size_t)n, sizeof *cdf);
-		index_cdf(cdf, cfg, n);
-		double lo = log(cfg->sigma.min), hi = log(cfg->sigma.max), width = (hi - lo) / SIGMA_BINS;
-		double *x = arena_alloc(&c->arena, (SIGMA_BINS + 1) * sizeof *x), *y = arena_alloc(&c->arena, (SIGMA_BINS + 1) * sizeof *y);
-		for (int k = 0; k <= SIGMA_BINS; k++)
-			x[k] = exp(lo + k * width);
-		/* Interval j covers [sigma_j, sigma_j+1); its probability is spread evenly in ln sigma over the bins it meets. */
-		for (int64_t j = 0; j + 1 < n; j++) {
-			double from = log(sigma_at(cfg, n, j)), to = log(sigma_at(cfg, n, j + 1)), mass = cdf[j] - (j ? cdf[j - 1] : 0);
-			for (int k = 0; k < SIGMA_BINS && to > from; k++) {
-				double overlap = fmin(to, lo + (k + 1) * width) - fmax(from, lo + k * width);
-				if (overlap > 0)
-					y[k] += mass * overlap / (to - from) / width;
-			}
-		}
-		y[SIGMA_BINS] = 0;
-		*series_of(p, p->n_series++) = (struct figure_series){ .label = lines.row[i]->label, .mark = FIGURE_STEP, .n = SIGMA_BINS + 1, .x = x, .y = y };
+		struct figure_series one = { .label = lines.row[i]->label, .mark = FIGURE_STEP };
+		curve(&one, &c->arena, &s->plan->arms[lines.row[i]->arm].config);
+		if (one.n)
+			*series_of(p, p->n_series++) = one;
 	}
 	join_same(c, p);
-	p->title = "noise levels in training";
+	p->title = title;
+	tell_hidden(c, &lines);
+	return p;
+}
+
+/* Interval j covers [sigma_j, sigma_j+1); its probability is spread evenly in ln sigma over the bins it meets. */
+static void sigma_curve(struct figure_series *out, struct arena *a, const struct run_config *cfg)
+{
+	int64_t n = schedule_n(cfg, cfg->train.steps > 0 ? cfg->train.steps - 1 : 0);
+	if (n < 2 || n > 1000000)
+		return;
+	SCOPED(free) double *cdf = xcalloc((size_t)n, sizeof *cdf);
+	index_cdf(cdf, cfg, n);
+	double lo = log(cfg->sigma.min), hi = log(cfg->sigma.max), width = (hi - lo) / SIGMA_BINS;
+	double *x = arena_alloc(a, (SIGMA_BINS + 1) * sizeof *x), *y = arena_alloc(a, (SIGMA_BINS + 1) * sizeof *y);
+	for (int k = 0; k <= SIGMA_BINS; k++)
+		x[k] = exp(lo + k * width);
+	for (int64_t j = 0; j + 1 < n; j++) {
+		double from = log(sigma_at(cfg, n, j)), to = log(sigma_at(cfg, n, j + 1)), mass = cdf[j] - (j ? cdf[j - 1] : 0);
+		for (int k = 0; k < SIGMA_BINS && to > from; k++) {
+			double overlap = fmin(to, lo + (k + 1) * width) - fmax(from, lo + k * width);
+			if (overlap > 0)
+				y[k] += mass * overlap / (to - from) / width;
+		}
+	}
+	y[SIGMA_BINS] = 0;
+	out->n = SIGMA_BINS + 1, out->x = x, out->y = y;
+}
+
+static int build_sigma(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	struct figure_panel *p = of_settings(c, s, ask, "noise levels in training", sigma_curve, e);
+	if (!p)
+		return -1;
 	p->x = (struct figure_axis){ .label = "sigma", .log = true };
 	p->y = (struct figure_axis){ .label = "density in ln sigma" };
-	tell_hidden(c, &lines);
 	return 0;
+}
+
+static void steps_curve(struct figure_series *out, struct arena *a, const struct run_config *cfg)
+{
+	enum { N = 600 };
+	double *x = arena_alloc(a, (N + 1) * sizeof *x), *y = arena_alloc(a, (N + 1) * sizeof *y);
+	for (int k = 0; k <= N; k++) {
+		int64_t step = (int64_t)((double)cfg->train.steps * k / N);
+		x[k] = (double)step, y[k] = (double)schedule_n(cfg, step < cfg->train.steps ? step : cfg->train.steps);
+	}
+	out->n = N + 1, out->x = x, out->y = y;
 }
 
 static int build_steps(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
 {
-	struct lines lines;
-	if (choose(&lines, s, ask, SERIES_MAX, e))
+	struct figure_panel *p = of_settings(c, s, ask, "discretization steps N(k)", steps_curve, e);
+	if (!p)
 		return -1;
-	struct figure_panel *p = one_panel(c, lines.n);
-	for (int i = 0; i < lines.n; i++) {
-		const struct run_config *cfg = &s->plan->arms[lines.row[i]->arm].config;
-		enum { N = 600 };
-		double *x = arena_alloc(&c->arena, (N + 1) * sizeof *x), *y = arena_alloc(&c->arena, (N + 1) * sizeof *y);
-		for (int k = 0; k <= N; k++) {
-			int64_t step = (int64_t)((double)cfg->train.steps * k / N);
-			x[k] = (double)step, y[k] = (double)schedule_n(cfg, step < cfg->train.steps ? step : cfg->train.steps);
-		}
-		*series_of(p, i) = (struct figure_series){ .label = lines.row[i]->label, .mark = FIGURE_STEP, .n = N + 1, .x = x, .y = y };
-	}
-	p->n_series = lines.n;
-	join_same(c, p);
-	p->title = "discretization steps N(k)";
 	p->x.label = "training step k";
 	p->y = (struct figure_axis){ .label = "N(k)", .log = !ask->linear };
-	tell_hidden(c, &lines);
 	return 0;
 }
 

@@ -5,6 +5,9 @@
 
 #define ONLY(...) ((const struct metric *const[]){ __VA_ARGS__ })
 
+/* The row of a command whose options and function carry its name. */
+#define SCORE_COMMAND(id, ...) const struct cmd cmd_##id = { .name = #id, .options = id##_options, .run = run_##id, __VA_ARGS__ }
+
 /* ---- fid -------------------------------------------------------------------------------------------------------- */
 
 static const struct opt fid_options[] = {
@@ -21,16 +24,12 @@ static int run_fid(struct cli *c)
 	return score_command(c, ONLY(metric_find("fid"), metric_find("fid_infinity")), cli_flag(c, "infinity") ? 2 : 1, false, &o);
 }
 
-const struct cmd cmd_fid = {
-	.name = "fid",
+SCORE_COMMAND(fid,
 	.args = "A B",
 	.summary = "Frechet inception distance of two sets of images",
 	.help = "A is the set to judge, B the reference; the interval describes the sampling of A with B held fixed.\n\n" SCORE_SOURCES_HELP
 	        "\n\nThe distance is computed by a route that is exact at any rank. pytorch-fid's own is off by about 1e-4 when there "
-	        "are fewer images than dimensions.",
-	.options = fid_options,
-	.run = run_fid,
-};
+	        "are fewer images than dimensions.");
 
 /* ---- kid -------------------------------------------------------------------------------------------------------- */
 
@@ -50,15 +49,11 @@ static int run_kid(struct cli *c)
 	return score_command(c, ONLY(metric_find("kid"), metric_find("kid_subsets")), subsets ? 2 : 1, false, &o);
 }
 
-const struct cmd cmd_kid = {
-	.name = "kid",
+SCORE_COMMAND(kid,
 	.args = "A B",
 	.summary = "kernel inception distance of two sets of images",
 	.help = "The unbiased estimate over all pairs; with --subsets also the mean over random subsets that torch-fidelity "
-	        "publishes.\n\n" SCORE_SOURCES_HELP,
-	.options = kid_options,
-	.run = run_kid,
-};
+	        "publishes.\n\n" SCORE_SOURCES_HELP);
 
 /* ---- is --------------------------------------------------------------------------------------------------------- */
 
@@ -77,14 +72,10 @@ static int run_is(struct cli *c)
 	return score_command(c, ONLY(metric_find("is")), 1, false, &o);
 }
 
-const struct cmd cmd_is = {
-	.name = "is",
+SCORE_COMMAND(is,
 	.args = "A",
 	.summary = "Inception Score of a set of images",
-	.help = "From the class scores without the last layer's bias, over splits in the order of the source.\n\n" SCORE_SOURCES_HELP,
-	.options = is_options,
-	.run = run_is,
-};
+	.help = "From the class scores without the last layer's bias, over splits in the order of the source.\n\n" SCORE_SOURCES_HELP);
 
 /* ---- pr --------------------------------------------------------------------------------------------------------- */
 
@@ -101,14 +92,10 @@ static int run_pr(struct cli *c)
 	return score_command(c, ONLY(metric_find("pr")), 1, false, &o);
 }
 
-const struct cmd cmd_pr = {
-	.name = "pr",
+SCORE_COMMAND(pr,
 	.args = "A B",
 	.summary = "precision and recall of generated images A against real images B",
-	.help = "Improved precision and recall: the share of A inside the manifold of B, and the other way round.\n\n" SCORE_SOURCES_HELP,
-	.options = pr_options,
-	.run = run_pr,
-};
+	.help = "Improved precision and recall: the share of A inside the manifold of B, and the other way round.\n\n" SCORE_SOURCES_HELP);
 
 /* ---- metrics ---------------------------------------------------------------------------------------------------- */
 
@@ -154,12 +141,8 @@ static int run_metrics(struct cli *c)
 	return score_command(c, metrics, n, !cli_given(c, "only"), &o);
 }
 
-const struct cmd cmd_metrics = {
-	.name = "metrics",
+SCORE_COMMAND(metrics,
 	.args = "A B",
 	.summary = "every score of images A against B in one pass",
 	.help = "fid, sfid, kid, is and pr, as far as the sources can serve them; --only chooses among these and fid_infinity, "
-	        "kid_subsets.\n\n" SCORE_SOURCES_HELP,
-	.options = metrics_options,
-	.run = run_metrics,
-};
+	        "kid_subsets.\n\n" SCORE_SOURCES_HELP);

@@ -54,6 +54,16 @@ static void paragraphs(struct str *s, const char *text)
 		str_add(s, ".fi\n.RE\n");
 }
 
+/* A name in bold and the text that belongs to it. */
+static void item(struct str *s, const char *name, const char *text)
+{
+	str_add(s, ".TP\n.B ");
+	roff(s, name);
+	str_addc(s, '\n');
+	roff(s, text);
+	str_addc(s, '\n');
+}
+
 static void options(struct str *s, const struct opt *o)
 {
 	for (; o && o->name; o++) {
@@ -117,13 +127,14 @@ static void page_commands(struct str *s)
 	str_add(s, ".SH EXIT STATUS\n");
 	x = cmd_exits(&n);
 	for (int i = 0; i < n; i++) {
-		str_addf(s, ".TP\n.B %d\n", x[i].code);
-		roff(s, x[i].meaning);
-		str_addc(s, '\n');
+		SCOPED(free) char *code = xstrfmt("%d", x[i].code);
+		item(s, code, x[i].meaning);
 	}
-	str_add(s, ".SH ENVIRONMENT\n.TP\n.B ABLATE_DB\nResult database when \\-\\-db is not given.\n.TP\n.B ABLATE_DATA\nFolder of data sets, "
-	           "looked into first.\n.TP\n.B ABLATE_CACHE\nFolder of decoded data, statistics and weights (default: "
-	           "$XDG_CACHE_HOME/ablate).\n.TP\n.B NO_COLOR\nNot empty: no colours.\n");
+	str_add(s, ".SH ENVIRONMENT\n");
+	item(s, "ABLATE_DB", "Result database when --db is not given.");
+	item(s, "ABLATE_DATA", "Folder of data sets, looked into first.");
+	item(s, "ABLATE_CACHE", "Folder of decoded data, statistics and weights (default: $XDG_CACHE_HOME/ablate).");
+	item(s, "NO_COLOR", "Not empty: no colours.");
 	str_add(s, ".SH SEE ALSO\n.BR ablate\\-grid (5),\n.BR ablate\\-db (5)\n");
 }
 
@@ -157,12 +168,13 @@ static void page_grid(struct str *s)
 	              "are equal are one cell with several labels. A key that nothing reads is an error that names the nearest keys.");
 	str_add(s, ".SH TABLES\n");
 	for (size_t i = 0; i < sizeof grid_tables / sizeof *grid_tables; i++) {
-		str_add(s, ".TP\n.B ");
-		roff(s, grid_tables[i].name);
-		str_addc(s, '\n');
-		roff(s, grid_tables[i].text);
-		str_addc(s, '\n');
+		item(s, grid_tables[i].name, grid_tables[i].text);
 	}
+	str_add(s, ".SH OVERRIDES\n");
+	paragraphs(s, "--set KEY=VALUE sets a knob or the preset of every row, above everything in the file. It also reaches the study: "
+	              "seeds=3 (so many, from the first one on), seeds=[1, 2], seeds.eval=[101], seeds.paired=false; grid.name, grid.text; "
+	              "budget.cell.wall=2h, budget.cell.retries, budget.grid.wall, budget.grid.cells, budget.on_failure=stop; and samples, nfe, "
+	              "ref, extractor, ci, infinity, agg of all metrics (metric.samples=500) or of one (metric.fid.samples=500).");
 	str_add(s, ".SH KNOBS\n");
 	for (int i = 0; i < n; i++) {
 		str_add(s, ".TP\n.B ");
@@ -188,11 +200,7 @@ static void page_grid(struct str *s)
 	str_add(s, ".SH PRESETS\n");
 	p = config_presets(&n);
 	for (int i = 0; i < n; i++) {
-		str_add(s, ".TP\n.B ");
-		roff(s, p[i].name);
-		str_addc(s, '\n');
-		roff(s, p[i].text);
-		str_addc(s, '\n');
+		item(s, p[i].name, p[i].text);
 	}
 	str_add(s, ".SH SEE ALSO\n.BR ablate (1)\n");
 }

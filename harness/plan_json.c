@@ -4,6 +4,7 @@
 #include "harness/plan.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,15 +73,30 @@ static void seeds(struct str *out, const char *name, const int64_t *v, int n)
 
 /* ---- sections of the grid --------------------------------------------------------------------------------------- */
 
+/* {"name":value, ... and the caller closes it: kind s text, i int, d number, b truth, each after its name. */
+static void object(struct str *out, const char *kinds, ...)
+{
+	va_list ap;
+	va_start(ap, kinds);
+	str_addc(out, '{');
+	for (; *kinds; kinds++) {
+		const char *name = va_arg(ap, const char *);
+		switch (*kinds) {
+		case 's': text(out, name, va_arg(ap, const char *)); break;
+		case 'i': integer(out, name, va_arg(ap, int)); break;
+		case 'd': number(out, name, va_arg(ap, double)); break;
+		case 'b': boolean(out, name, va_arg(ap, int)); break;
+		default: BUG("kind %c", *kinds);
+		}
+	}
+	va_end(ap);
+}
+
 static void add_budget(struct str *out, const struct grid_budget *b)
 {
 	static const char *const on_failure[] = { "continue", "stop", "stop-after" };
-	str_addc(out, '{');
-	number(out, "cell_wall_s", b->cell_wall_s);
-	integer(out, "cell_retries", b->cell_retries);
-	number(out, "grid_wall_s", b->grid_wall_s);
-	integer(out, "grid_cells", b->grid_cells);
-	text(out, "on_failure", on_failure[b->on_failure]);
+	object(out, "didis", "cell_wall_s", b->cell_wall_s, "cell_retries", b->cell_retries, "grid_wall_s", b->grid_wall_s, "grid_cells",
+	       b->grid_cells, "on_failure", on_failure[b->on_failure]);
 	if (b->on_failure == FAILURE_STOP_AFTER)
 		integer(out, "stop_after", b->stop_after);
 	str_addc(out, '}');
@@ -88,9 +104,7 @@ static void add_budget(struct str *out, const struct grid_budget *b)
 
 static void add_metric(struct str *out, const struct grid_metric *m)
 {
-	str_addc(out, '{');
-	text(out, "name", m->name);
-	integer(out, "samples", m->samples);
+	object(out, "si", "name", m->name, "samples", m->samples);
 	ints(out, "nfe", m->nfe, m->n_nfe);
 	text(out, "ref", m->ref);
 	text(out, "extractor", m->extractor);
@@ -102,9 +116,7 @@ static void add_metric(struct str *out, const struct grid_metric *m)
 
 static void add_table(struct str *out, const struct grid_table *t)
 {
-	str_addc(out, '{');
-	text(out, "name", t->name);
-	text(out, "chain", t->chain);
+	object(out, "ss", "name", t->name, "chain", t->chain);
 	texts(out, "cols", t->cols, t->n_cols);
 	text(out, "paper", t->paper);
 	texts(out, "formats", t->formats, t->n_formats);
