@@ -57,6 +57,7 @@ struct plan {
 	int n_rows, n_arms, n_cells, cap_rows, cap_arms;
 	const char **only;
 	int n_only;
+	bool recorded;                  /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
 };
 
 struct plan_options {

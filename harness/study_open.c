@@ -5,6 +5,7 @@
 
 #include "model/base/io.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,46 @@ static char *command_of(const struct cli *c, const char *grid)
 	return str_detach(&s);
 }
 
+struct adopted { const char *chain, *label, *cell, *arm; int64_t seed; };
+
+static int by_label(const void *a, const void *b)
+{
+	const struct adopted *x = a, *y = b;
+	int order = strcmp(x->chain, y->chain);
+	return order ? order : (order = strcmp(x->label, y->label)) ? order : (x->seed > y->seed) - (x->seed < y->seed);
+}
+
+/* Gives the plan's arms and cells the hashes under which the grid was recorded, by chain, label and seed. A program that has
+ * learnt a setting since then would hash the same arms otherwise and find none of their results. */
+static int adopt(struct plan *p, struct db *db, const char *grid, struct err *e)
+{
+	SCOPED(free) struct adopted *known = NULL;
+	struct db_rows rows;
+	int n = 0, cap = 0, n_seeds = p->grid->seeds.n_train;
+	if (db_query(&rows, db, e, "SELECT g.chain, g.label, c.hash, c.arm, c.seed FROM grid_cell g JOIN cell c ON c.hash = g.cell WHERE g.grid = ?", "s", grid))
+		return -1;
+	while (db_next(&rows))
+		VEC_PUSH(known, n, cap) = (struct adopted){ arena_strdup(&p->arena, db_text(&rows, 0)), arena_strdup(&p->arena, db_text(&rows, 1)),
+			arena_strdup(&p->arena, db_text(&rows, 2)), arena_strdup(&p->arena, db_text(&rows, 3)), db_int(&rows, 4) };
+	if (db_done(&rows, e))
+		return -1;
+	if (!n)
+		return 0;
+	qsort(known, (size_t)n, sizeof *known, by_label);
+	for (int r = 0; r < p->n_rows; r++)
+		for (int i = 0; i < n_seeds; i++) { /* cells lie arm by arm, seeds in order */
+			struct plan_cell *cell = &p->cells[p->rows[r].arm * n_seeds + i];
+			struct adopted want = { .chain = p->rows[r].chain, .label = p->rows[r].label, .seed = cell->seed };
+			const struct adopted *hit = bsearch(&want, known, (size_t)n, sizeof *known, by_label);
+			if (hit) {
+				(void)snprintf(cell->hash, sizeof cell->hash, "%s", hit->cell);
+				(void)snprintf(p->arms[cell->arm].hash, sizeof p->arms[cell->arm].hash, "%s", hit->arm);
+			}
+		}
+	p->recorded = true;
+	return 0;
+}
+
 /* The grid of that name that was run last. */
 static int plan_of_name(struct opened *o, const struct cli *c, const char *name, struct err *e)
 {
@@ -46,20 +87,23 @@ static int plan_of_name(struct opened *o, const struct cli *c, const char *name,
 	struct db_rows rows;
 	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
 	SCOPED(free) const char **only = cli_strings(c, "only", &n_only);
+	SCOPED(free) char *hash = NULL;
 	SCOPED(free) char *toml = NULL;
 	SCOPED(free) char *made_of = NULL;
-	if (o->db && db_query(&rows, o->db, e, "SELECT toml, made_of FROM grid WHERE name = ? ORDER BY created DESC, hash LIMIT 1", "s", name))
+	if (o->db && db_query(&rows, o->db, e, "SELECT hash, toml, made_of FROM grid WHERE name = ? ORDER BY created DESC, hash LIMIT 1", "s", name))
 		return -1;
 	if (o->db && db_next(&rows)) {
-		toml = xstrdup(db_text(&rows, 0));
-		made_of = xstrdup(db_text(&rows, 1));
+		hash = xstrdup(db_text(&rows, 0));
+		toml = xstrdup(db_text(&rows, 1));
+		made_of = xstrdup(db_text(&rows, 2));
 	}
 	if (o->db && db_done(&rows, e))
 		return -1;
 	if (!toml)
 		return err_code(e, EXIT_USAGE, "%s: no such file, and no grid of that name in the database", name);
-	return plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets },
-	                      &(struct plan_options){ .only = only, .n_only = n_only }, e);
+	if (plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets }, &(struct plan_options){ .only = only, .n_only = n_only }, e))
+		return -1;
+	return n_sets ? 0 : adopt(o->plan, o->db, hash, e);
 }
 
 int study_open(struct opened *out, const struct cli *c, const char *name, struct err *e)

@@ -17,7 +17,8 @@ struct opened {
 };
 
 /* `grid`: a grid file or frozen plan, or the [grid] name of a grid that ran into the database. The command's options hold
- * PLAN_OPTIONS. The data sets are not asked for: cells are found by arm and seed. Exit 2 for a grid that cannot be read. */
+ * PLAN_OPTIONS. The data sets are not asked for: cells are found by arm and seed, those of a grid opened by name by what was
+ * recorded, whichever program did. Exit 2 for a grid that cannot be read. */
 MUST_CHECK int study_open(struct opened *out, const struct cli *c, const char *grid, struct err *e);
 void study_close(struct opened *o);
 void scoped_opened(struct opened *o);
