@@ -31,7 +31,7 @@ static int rebuild(struct cli *c)
 		rc = cli_print_json(c, o);
 	} else
 		printf("%s: rebuilt from %lld journal%s; content %.12s, %s\n", c->db, (long long)r.journals, r.journals == 1 ? "" : "s", r.after,
-		       !known ? "the old file could not be read" : same ? "identical to before" : "not what the old file held");
+		       !known && !r.old_path ? "there was no file" : !known ? "the old file could not be read" : same ? "identical to before" : "not what the old file held");
 	free(r.old_path);
 	return rc;
 }
