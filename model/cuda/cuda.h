@@ -38,8 +38,8 @@ struct cuda {
 };
 
 /* One per row of ops.def, in model/ops/FILE.cu, named cuda_NAME. prepare makes nd->state and returns the bytes of scratch
- * (nd->work->data) that run wants; it may set cu->failed. release frees what prepare made; both may be NULL. A row without a
- * kernel is found when a graph with it is planned. */
+ * (nd->work->data) that run wants; it may set cu->failed. release frees what prepare made; both may be NULL. A row
+ * without a kernel is a link error. */
 struct cuda_op {
 	size_t (*prepare)(struct node *nd, struct cuda *cu);
 	void (*run)(struct node *nd, struct cuda *cu);
@@ -47,13 +47,13 @@ struct cuda_op {
 };
 
 extern "C" {
-#define OP(name) extern const struct cuda_op cuda_##name __attribute__((weak));
+#define OP(name) extern const struct cuda_op cuda_##name;
 #include "model/ops.def"
 #undef OP
 }
 
 /* Closes the handles of the libraries; in the fences' file. */
-void cuda_libraries_close(struct cuda *cu) __attribute__((weak));
+void cuda_libraries_close(struct cuda *cu);
 /* Remembers "FILE:LINE: what: why" unless something failed before. */
 void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);
 

@@ -14,12 +14,6 @@ static const struct cuda_op *const ops_of[] = {
 #undef OP
 };
 
-static const char *const names_of[] = {
-#define OP(name) #name,
-#include "model/ops.def"
-#undef OP
-};
-
 enum { WORKSPACE_BYTES = 64 << 20 };
 
 static struct cuda *cuda_of(struct backend *b)
@@ -100,9 +94,7 @@ static void download(struct backend *b, void *dst, const void *src, size_t bytes
 static size_t node_prepare(struct backend *b, struct node *nd)
 {
 	const struct cuda_op *op = ops_of[nd->op];
-	if (!op)
-		cuda_fail(cuda_of(b), __FILE__, __LINE__, names_of[nd->op], "this op has no CUDA kernel");
-	return op && op->prepare ? op->prepare(nd, cuda_of(b)) : 0;
+	return op->prepare ? op->prepare(nd, cuda_of(b)) : 0;
 }
 
 static void node_run(struct backend *b, struct node *nd)
@@ -113,7 +105,7 @@ static void node_run(struct backend *b, struct node *nd)
 
 static void node_release(struct backend *b, struct node *nd)
 {
-	if (nd->state && ops_of[nd->op] && ops_of[nd->op]->release)
+	if (nd->state && ops_of[nd->op]->release)
 		ops_of[nd->op]->release(nd, cuda_of(b));
 }
 
@@ -203,8 +195,7 @@ static void close_cuda(struct backend *b)
 	struct cuda *cu = cuda_of(b);
 	if (cu->stream)
 		(void)cudaStreamSynchronize(cu->stream);
-	if (cuda_libraries_close)
-		cuda_libraries_close(cu);
+	cuda_libraries_close(cu);
 	(void)cudaFree(cu->workspace);
 	(void)cudaFree(cu->step);
 	if (cu->stream)

@@ -20,7 +20,7 @@ __device__ static inline float twice_rounded(float a, float b, float c)
 }
 
 /* A thread makes values 4q .. 4q+3 of sample i: of its picture and of its noise, one Philox block. */
-__global__ void batch_kernel(struct batch_job j, int64_t quads)
+static __global__ void batch_kernel(struct batch_job j, int64_t quads)
 {
 	int64_t at = (int64_t)blockIdx.x * THREADS + (int64_t)threadIdx.x, per = (int64_t)j.h * j.w * j.c, row = (int64_t)j.w * j.c;
 	if (at >= j.batch * quads)
@@ -38,7 +38,7 @@ __global__ void batch_kernel(struct batch_job j, int64_t quads)
 	}
 }
 
-__global__ void label_kernel(struct batch_job j)
+static __global__ void label_kernel(struct batch_job j)
 {
 	int64_t at = (int64_t)blockIdx.x * THREADS + (int64_t)threadIdx.x;
 	if (at < j.batch * j.classes)
@@ -57,7 +57,7 @@ void cuda_batch(struct backend *b, const struct batch_job *job)
 /* ---- update --------------------------------------------------------------------------------------------------------- */
 
 /* One thread, before the others need to know: did this step's loss come out finite? */
-__global__ void settle_kernel(struct step_status *s, const float *loss)
+static __global__ void settle_kernel(struct step_status *s, const float *loss)
 {
 	s->loss = *loss;
 	if (!isfinite(*loss))
@@ -74,7 +74,7 @@ __device__ static inline float average(float old, float p, struct average a)
 	return a.keep * old + a.rest * p;
 }
 
-__global__ void update_kernel(struct update_job j)
+static __global__ void update_kernel(struct update_job j)
 {
 	size_t first = ((size_t)blockIdx.x * THREADS + threadIdx.x) * 4;
 	if (first >= j.n || j.status->diverged)

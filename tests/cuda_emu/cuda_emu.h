@@ -1,10 +1,14 @@
 /* cuda_emu.h - the launch model on the host: LAUNCH runs a grid block by block, each block's threads as fibers that take turns
  * at barriers.
  *
- * Thread 0 of a block runs first. If it ends without having met a barrier, the others are plain calls. Otherwise every thread is a
- * fiber; all must meet each barrier, a thread that ends early or waits alone is reported as a launch failure. The order in
- * which the fibers take turns is ABLATE_EMU_ORDER (forward, reverse, odd: odd threads first): results that depend on it are
- * races. Shared memory is poisoned with NaN before each block. In a capture launches are kept and run at each replay.
+ * One thread of a block runs first. If it ends without having met a barrier, the others are plain calls. Otherwise every thread is
+ * a fiber. What is caught, and ends as a launch failure that says what and in which kernel:
+ *   - a barrier or a warp's exchange that some threads never come to;
+ *   - shared memory written outside its array (guard words; under AddressSanitizer also reads);
+ *   - device memory written outside its block (guard words in emu_runtime.cc; AddressSanitizer).
+ * Shared and device memory start as NaN. Fibers, and blocks, take turns in an order that ABLATE_EMU_ORDER names: forward,
+ * reverse, odd (odd threads first) or a number, which seeds a shuffle at every turn. A result that depends on the order is a race
+ * or a missing barrier: tests run the orders and compare bits. In a capture launches are kept and run at each replay.
  *
  * ABLATE_EMU_DEVICES, ABLATE_EMU_MEMORY (bytes) and ABLATE_EMU_FAIL_AT (the n-th launch fails as a lost device does) make the
  * device what a test needs. */
@@ -12,17 +16,86 @@
 #define ABLATE_CUDA_EMU_H
 
 #include <functional>
+#include <string.h>
 
 struct emu_index { unsigned x, y, z; };
 extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 
 void __syncthreads(void);
+void __syncwarp(unsigned mask = 0xFFFFFFFFu);
 /* Runs, or keeps for replay: body is one thread's call of the kernel. */
 cudaError_t emu_launch(cudaStream_t stream, unsigned blocks, unsigned threads, size_t shared_bytes, std::function<void()> body);
 /* The same for what is not a kernel: a library's call. */
 cudaError_t emu_call(cudaStream_t stream, std::function<void()> body);
-/* Memory of SHARED variables: name it once per block. */
-void emu_shared(void *p, size_t bytes);
+/* What the emulation saw when it lost the device; "" = nothing. */
+const char *emu_finding(void);
+
+/* ---- a warp's exchanges: each thread shows 8 bytes and sees those of another ------------------------------------------ */
+
+uint64_t emu_exchange(unsigned mask, uint64_t mine, unsigned from_lane);
+unsigned emu_lane(void);
+
+template <class T> static inline T emu_from_lane(unsigned mask, T x, unsigned lane)
+{
+	static_assert(sizeof (T) <= 8, "exchanges are of up to 8 bytes");
+	uint64_t word = 0;
+	memcpy(&word, &x, sizeof x);
+	word = emu_exchange(mask, word, lane);
+	memcpy(&x, &word, sizeof x);
+	return x;
+}
+
+template <class T> static inline T __shfl_sync(unsigned mask, T x, int lane)
+{
+	return emu_from_lane(mask, x, (unsigned)lane % 32);
+}
+
+template <class T> static inline T __shfl_xor_sync(unsigned mask, T x, int lanes)
+{
+	return emu_from_lane(mask, x, emu_lane() ^ (unsigned)lanes);
+}
+
+template <class T> static inline T __shfl_down_sync(unsigned mask, T x, unsigned lanes)
+{
+	return emu_from_lane(mask, x, emu_lane() + lanes < 32 ? emu_lane() + lanes : emu_lane());
+}
+
+static inline unsigned __ballot_sync(unsigned mask, int predicate)
+{
+	unsigned bits = 0;
+	for (unsigned lane = 0; lane < 32; lane++)
+		bits |= (emu_from_lane(mask, predicate != 0, lane) ? 1u : 0u) << lane;
+	return bits;
+}
+
+/* Threads take turns only at barriers, so a plain sum is whole. */
+template <class T> static inline T atomicAdd(T *at, T x)
+{
+	T old = *at;
+	*at = old + x;
+	return old;
+}
+
+/* ---- shared memory -------------------------------------------------------------------------------------------------- */
+
+/* Memory of a SHARED variable with guards around it: named once per block, poisoned then. */
+struct emu_guards { const unsigned char *before, *after; size_t bytes; };
+void emu_shared(void *p, size_t bytes, struct emu_guards guards);
+
+enum { EMU_GUARD_BYTES = 64 };
+
+template <class T, size_t N> struct emu_array {
+	unsigned char before[EMU_GUARD_BYTES];
+	alignas(16) T values[N];
+	unsigned char after[EMU_GUARD_BYTES];
+};
+
+#define SHARED(type, name, count) \
+	static struct emu_array<type, (count)> name##_in_guards; \
+	emu_shared(name##_in_guards.values, sizeof name##_in_guards.values, { name##_in_guards.before, name##_in_guards.after, EMU_GUARD_BYTES }); \
+	type (&name)[count] = name##_in_guards.values
+
+/* ---- launching ------------------------------------------------------------------------------------------------------ */
 
 #define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) \
 	emu_launch_args((cu), emu_args(kernel, __VA_ARGS__), #kernel, __FILE__, __LINE__, (blocks), (threads), (shared_bytes))
@@ -37,11 +110,7 @@ static inline void emu_launch_args(struct cuda *cu, std::function<void()> body, 
 {
 	cudaError_t rc = emu_launch(cu->stream, blocks, threads, shared_bytes, body);
 	if (rc != cudaSuccess)
-		cuda_fail(cu, file, line, name, cudaGetErrorString(rc));
+		cuda_fail(cu, file, line, name, *emu_finding() ? emu_finding() : cudaGetErrorString(rc));
 }
-
-#define SHARED(type, name, count) \
-	static type name[count]; \
-	emu_shared(name, sizeof name)
 
 #endif

@@ -8,11 +8,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define __global__ static
+#define __global__
 #define __device__
 #define __host__
 #define __forceinline__ inline
 #define __restrict__
+#define __ldg(p) (*(p))
+
+struct alignas(16) float4 { float x, y, z, w; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+
+static inline float4 make_float4(float x, float y, float z, float w)
+{
+	return { x, y, z, w };
+}
+
+static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w)
+{
+	return { x, y, z, w };
+}
 
 enum cudaError_t {
 	cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2, cudaErrorInsufficientDriver = 35, cudaErrorNoDevice = 100,

@@ -4,64 +4,166 @@
 struct cuda { cudaStream_t stream; };
 void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);
 #include "cuda_emu.h"
+#include "emu_fiber.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 
 struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 
-enum { STACK_BYTES = 64 << 10, MAX_THREADS = 1024, MAX_SHARED = 32 };
-enum fiber_state { FIBER_READY, FIBER_AT_BARRIER, FIBER_DONE };
+enum { STACK_BYTES = 64 << 10, MAX_THREADS = 1024, MAX_SHARED = 32, LANES = 32, GUARD_BYTE = 0xA5 };
+enum fiber_state { FIBER_READY, FIBER_AT_BARRIER, FIBER_AT_EXCHANGE, FIBER_DONE };
 
-struct fiber { ucontext_t at; char *stack; enum fiber_state state; };
+struct fiber {
+	struct fiber_context at;
+	char *stack;
+	enum fiber_state state;
+	uint64_t shown[2];              /* of its last two exchanges */
+	unsigned exchanges;
+};
 
 static struct {
 	struct fiber fibers[MAX_THREADS];
-	ucontext_t scheduler;
-	int running;                    /* -1: a plain call */
+	struct fiber_context scheduler;
+	int running;
 	bool direct, met_barrier, broken;
 	const std::function<void()> *body;
-	void *shared[MAX_SHARED];       /* already poisoned in this block */
-	int n_shared;
+	struct { void *p; struct emu_guards guards; } shared[MAX_SHARED]; /* poisoned in this block */
+	int n_shared, turns[MAX_THREADS];
 	unsigned long launches;
+	uint64_t shuffle;
+	char finding[160];
 } emu;
+
+const char *emu_finding(void)
+{
+	return emu.finding;
+}
+
+static void found(const char *what)
+{
+	if (!emu.broken)
+		(void)snprintf(emu.finding, sizeof emu.finding, "%s (block %u, thread %u)", what, blockIdx.x, threadIdx.x);
+	emu.broken = true;
+}
 
 static void become(int thread)
 {
-	threadIdx.x = (unsigned)thread % blockDim.x;
+	threadIdx.x = (unsigned)thread;
 	emu.running = thread;
 }
 
-void emu_shared(void *p, size_t bytes)
+unsigned emu_lane(void)
+{
+	return threadIdx.x % LANES;
+}
+
+/* ---- shared memory -------------------------------------------------------------------------------------------------- */
+
+void emu_shared(void *p, size_t bytes, struct emu_guards guards)
 {
 	for (int i = 0; i < emu.n_shared; i++)
-		if (emu.shared[i] == p)
+		if (emu.shared[i].p == p)
 			return;
 	if (emu.n_shared == MAX_SHARED)
 		abort();
-	emu.shared[emu.n_shared++] = p;
+	emu.shared[emu.n_shared].p = p;
+	emu.shared[emu.n_shared++].guards = guards;
 	memset(p, 0xFF, bytes);
+	memset(const_cast<unsigned char *>(guards.before), GUARD_BYTE, guards.bytes);
+	memset(const_cast<unsigned char *>(guards.after), GUARD_BYTE, guards.bytes);
+}
+
+static void check_shared(void)
+{
+	for (int i = 0; i < emu.n_shared; i++)
+		for (size_t j = 0; j < emu.shared[i].guards.bytes; j++)
+			if (emu.shared[i].guards.before[j] != GUARD_BYTE || emu.shared[i].guards.after[j] != GUARD_BYTE) {
+				found("shared memory written outside its array");
+				return;
+			}
+}
+
+/* ---- what threads wait for ------------------------------------------------------------------------------------------ */
+
+static void wait_as(enum fiber_state state)
+{
+	struct fiber *f = &emu.fibers[emu.running];
+	emu.met_barrier = true;
+	f->state = state;
+	fiber_switch(&f->at, &emu.scheduler);
 }
 
 void __syncthreads(void)
 {
-	if (emu.direct) { /* thread 0 ended without a barrier, this one meets one */
-		emu.broken = true;
-		return;
-	}
-	emu.met_barrier = true;
-	struct fiber *f = &emu.fibers[emu.running];
-	f->state = FIBER_AT_BARRIER;
-	(void)swapcontext(&f->at, &emu.scheduler);
+	if (emu.direct)
+		found("a barrier that the block's first thread never came to");
+	else
+		wait_as(FIBER_AT_BARRIER);
 }
+
+void __syncwarp(unsigned mask)
+{
+	(void)emu_exchange(mask, 0, emu_lane());
+}
+
+uint64_t emu_exchange(unsigned mask, uint64_t mine, unsigned from_lane)
+{
+	if (emu.direct) {
+		found("a warp's exchange that the block's first thread never came to");
+		return mine;
+	}
+	if (mask != 0xFFFFFFFFu || blockDim.x % LANES) {
+		found("an exchange of a part of a warp");
+		return mine;
+	}
+	struct fiber *f = &emu.fibers[emu.running];
+	unsigned slot = f->exchanges++ % 2; /* a thread two exchanges ahead would overwrite: it cannot be */
+	f->shown[slot] = mine;
+	wait_as(FIBER_AT_EXCHANGE);
+	return emu.fibers[emu.running / LANES * LANES + (int)(from_lane % LANES)].shown[slot];
+}
+
+/* ---- turns ---------------------------------------------------------------------------------------------------------- */
+
+static uint64_t draw(void)
+{
+	emu.shuffle ^= emu.shuffle << 13;
+	emu.shuffle ^= emu.shuffle >> 7;
+	return emu.shuffle ^= emu.shuffle << 17;
+}
+
+static const char *order_name(void)
+{
+	const char *order = getenv("ABLATE_EMU_ORDER");
+	return order && *order ? order : "forward";
+}
+
+static bool is_shuffled(const char *order)
+{
+	return *order >= '0' && *order <= '9';
+}
+
+/* order[0 .. n): who takes the i-th turn. */
+static void make_turns(int *order, int n, const char *name)
+{
+	for (int i = 0; i < n; i++)
+		order[i] = strcmp(name, "reverse") == 0 ? n - 1 - i : strcmp(name, "odd") == 0 ? (i < n / 2 ? 2 * i + 1 : 2 * (i - n / 2)) : i;
+	for (int i = n - 1; is_shuffled(name) && i > 0; i--) {
+		int j = (int)(draw() % (uint64_t)(i + 1)), keep = order[i];
+		order[i] = order[j];
+		order[j] = keep;
+	}
+}
+
+/* ---- a block -------------------------------------------------------------------------------------------------------- */
 
 static void fiber_main(void)
 {
 	(*emu.body)();
 	emu.fibers[emu.running].state = FIBER_DONE;
-	(void)swapcontext(&emu.fibers[emu.running].at, &emu.scheduler);
+	fiber_switch(&emu.fibers[emu.running].at, &emu.scheduler);
 	abort();
 }
 
@@ -70,83 +172,85 @@ static void prepare(int thread)
 	struct fiber *f = &emu.fibers[thread];
 	if (!f->stack)
 		f->stack = (char *)malloc(STACK_BYTES);
-	(void)getcontext(&f->at);
-	f->at.uc_stack.ss_sp = f->stack;
-	f->at.uc_stack.ss_size = STACK_BYTES;
-	f->at.uc_link = NULL;
-	makecontext(&f->at, fiber_main, 0);
+	fiber_make(&f->at, f->stack, STACK_BYTES, fiber_main);
 	f->state = FIBER_READY;
+	f->exchanges = 0;
 }
 
 static void resume(int thread)
 {
 	become(thread);
-	(void)swapcontext(&emu.scheduler, &emu.fibers[thread].at);
+	fiber_switch(&emu.scheduler, &emu.fibers[thread].at);
 }
 
-/* The i-th to take its turn. */
-static int turn(int i, int n)
+/* Lets a warp whose threads all wait at an exchange go on. Returns whether it did. */
+static bool release_warp(int first)
 {
-	static const char *const order = getenv("ABLATE_EMU_ORDER");
-	if (order && strcmp(order, "reverse") == 0)
-		return n - 1 - i;
-	if (order && strcmp(order, "odd") == 0)
-		return i < n / 2 ? 2 * i + 1 : 2 * (i - n / 2);
-	return i;
+	for (int i = first; i < first + LANES; i++)
+		if (emu.fibers[i].state != FIBER_AT_EXCHANGE)
+			return false;
+	for (int i = first; i < first + LANES; i++)
+		emu.fibers[i].state = FIBER_READY;
+	return true;
 }
 
-/* All threads to the end, from barrier to barrier. Thread 0 has run up to its first. */
-static void run_fibers(int n)
+/* All threads to the end, from wait to wait. */
+static void run_fibers(int n, const char *order)
 {
-	for (bool first = true;; first = false) {
+	for (;;) {
 		int waiting = 0, done = 0;
+		bool moved = false;
+		if (is_shuffled(order))
+			make_turns(emu.turns, n, order);
+		for (int i = 0; i < n; i++)
+			if (emu.fibers[emu.turns[i]].state == FIBER_READY)
+				resume(emu.turns[i]);
 		for (int i = 0; i < n; i++) {
-			int thread = turn(i, n);
-			struct fiber *f = &emu.fibers[thread];
-			if (first && thread == 0) {
-				waiting++;
-				continue;
-			}
-			if (f->state != FIBER_DONE)
-				resume(thread);
-			if (f->state == FIBER_DONE)
-				done++;
-			else
-				waiting++;
+			done += emu.fibers[i].state == FIBER_DONE;
+			waiting += emu.fibers[i].state == FIBER_AT_BARRIER;
 		}
-		if (waiting == 0)
+		if (done == n || emu.broken)
 			return;
-		if (done > 0) { /* some will never come to this barrier */
-			emu.broken = true;
+		for (int first = 0; first + LANES <= n; first += LANES)
+			moved |= release_warp(first);
+		if (waiting == n) {
+			for (int i = 0; i < n; i++)
+				emu.fibers[i].state = FIBER_READY;
+			moved = true;
+		}
+		if (!moved) {
+			found(waiting ? "a barrier that some of the block's threads never came to" : "a warp's exchange that some of its threads never came to");
 			return;
 		}
 	}
 }
 
-static void run_block(unsigned block, int threads)
+static void run_block(unsigned block, int threads, const char *order)
 {
 	blockIdx.x = block;
 	emu.n_shared = 0;
 	emu.met_barrier = false;
 	emu.direct = false;
-	prepare(0);
-	resume(0);
+	make_turns(emu.turns, threads, order);
+	prepare(emu.turns[0]);
+	resume(emu.turns[0]);
 	if (emu.met_barrier) {
 		for (int i = 1; i < threads; i++)
-			prepare(i);
-		run_fibers(threads);
-		return;
+			prepare(emu.turns[i]);
+		run_fibers(threads, order);
+	} else {
+		emu.direct = true;
+		for (int i = 1; i < threads && !emu.broken; i++) {
+			become(emu.turns[i]);
+			(*emu.body)();
+		}
 	}
-	emu.direct = true;
-	for (int i = 1; i < threads; i++) {
-		become(i);
-		(*emu.body)();
-	}
+	check_shared();
 }
 
 static void run_grid(unsigned blocks, unsigned threads, const std::function<void()> &body)
 {
-	static const char *const fail_at = getenv("ABLATE_EMU_FAIL_AT");
+	const char *fail_at = getenv("ABLATE_EMU_FAIL_AT"), *order = order_name();
 	emu.launches++;
 	if (fail_at && emu.launches >= strtoul(fail_at, NULL, 10)) {
 		(void)emu_lose(cudaErrorLaunchFailure);
@@ -154,11 +258,12 @@ static void run_grid(unsigned blocks, unsigned threads, const std::function<void
 	}
 	emu.body = &body;
 	emu.broken = false;
+	emu.shuffle = strtoull(order, NULL, 10) * 2654435761u + 88172645463325252u;
 	gridDim = { blocks, 1, 1 };
 	blockDim = { threads, 1, 1 };
 	threadIdx = blockIdx = { 0, 0, 0 };
-	for (unsigned b = 0; b < blocks && !emu.broken; b++)
-		run_block(b, (int)threads);
+	for (unsigned i = 0; i < blocks && !emu.broken; i++)
+		run_block(strcmp(order, "reverse") == 0 ? blocks - 1 - i : i, (int)threads, order);
 	if (emu.broken)
 		(void)emu_lose(cudaErrorLaunchFailure);
 }

@@ -1,0 +1,28 @@
+/* cuda_blas.h - cuBLASLt, fenced: matrix products on a device, planned once and run many times in the back end's stream.
+ *
+ * Matrices are row-major as in model/dnn.h: C (m,n) = alpha * op(A) op(B) [+ bias], [then relu]. The algorithm is the first that
+ * the library proposes without sums in an order of their own, so a shape on a device always gives the same bits. TF32 is used for
+ * floats only where the back end's dtype says so. The emulation's twin is tests/cuda_emu/emu_libraries.cc. */
+#ifndef ABLATE_CUDA_BLAS_H
+#define ABLATE_CUDA_BLAS_H
+
+#include "model/cuda/cuda.h"
+
+struct cuda_gemm_shape {
+	bool ta, tb;                  /* A, B are stored transposed */
+	int64_t m, n, k;
+	int64_t lda, ldb, ldc;        /* values from row to row */
+	int64_t batch;                /* products that differ by where they start only ... */
+	int64_t step_a, step_b, step_c; /* ... this many values apart; 0 for batch = 1 */
+	enum tensor_type in, out;     /* of A and B; of C and the bias. bf16 -> bf16, bf16 -> float, float -> float */
+	float alpha;
+	bool bias, relu;              /* bias (n): one number per column */
+};
+
+struct cuda_gemm;
+/* Heap; NULL with cu->failed set. */
+struct cuda_gemm *cuda_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s);
+void cuda_gemm_run(struct cuda *cu, struct cuda_gemm *g, const void *a, const void *b, const void *bias, void *c);
+void cuda_gemm_free(struct cuda_gemm *g); /* accepts NULL */
+
+#endif

@@ -1,0 +1,342 @@
+/* cuda_dnn.cu - see cuda_dnn.h. cuDNN's graph interface by its C descriptors: tensors, one convolution, for a forward pass with bias
+ * also the sum and relu behind it; the library proposes engines for the whole, best first, and the first admissible one becomes
+ * the plan. Where no engine takes the fused form the plain convolution is planned and the caller adds the rest. */
+#include "model/cuda/cuda_dnn.h"
+
+#include <cublasLt.h>
+#include <cudnn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MAX_PARTS = 24, MAX_ENGINES = 64 };
+enum { UID_X = 1, UID_W, UID_Y, UID_BIAS, UID_SUM, UID_CONV };
+
+struct cuda_conv {
+	cudnnBackendDescriptor_t parts[MAX_PARTS]; /* to be destroyed, in order of making */
+	int n_parts;
+	cudnnBackendDescriptor_t plan, config;
+	size_t workspace;
+	bool bias, fused;
+	enum tensor_type dw;
+	char engine[48];
+};
+
+/* Building goes on after a failure without doing anything: one check at the end. */
+struct builder { struct cuda *cu; struct cuda_conv *c; cudnnStatus_t rc; };
+
+static cudnnBackendDescriptor_t make(struct builder *b, cudnnBackendDescriptorType_t type)
+{
+	cudnnBackendDescriptor_t d = NULL;
+	if (b->rc == CUDNN_STATUS_SUCCESS && b->c->n_parts == MAX_PARTS)
+		b->rc = CUDNN_STATUS_INTERNAL_ERROR;
+	if (b->rc == CUDNN_STATUS_SUCCESS)
+		b->rc = cudnnBackendCreateDescriptor(type, &d);
+	if (d)
+		b->c->parts[b->c->n_parts++] = d;
+	return d;
+}
+
+static void put(struct builder *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count, const void *values)
+{
+	if (b->rc == CUDNN_STATUS_SUCCESS)
+		b->rc = cudnnBackendSetAttribute(d, name, type, count, values);
+}
+
+static void done(struct builder *b, cudnnBackendDescriptor_t d)
+{
+	if (b->rc == CUDNN_STATUS_SUCCESS)
+		b->rc = cudnnBackendFinalize(d);
+}
+
+static cudnnDataType_t type_of(enum tensor_type type)
+{
+	return type == TENSOR_BF16 ? CUDNN_DATA_BFLOAT16 : CUDNN_DATA_FLOAT;
+}
+
+/* (n,h,w,c), channels innermost. Inner results are virtual: they never reach memory. */
+static cudnnBackendDescriptor_t tensor(struct builder *b, int64_t uid, cudnnDataType_t type, int64_t n, int64_t h, int64_t w, int64_t c, bool is_virtual)
+{
+	const int64_t dims[4] = { n, c, h, w }, strides[4] = { h * w * c, 1, w * c, c }, alignment = 16;
+	cudnnBackendDescriptor_t d = make(b, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+	put(b, d, CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &type);
+	put(b, d, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_TYPE_INT64, 4, dims);
+	put(b, d, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_TYPE_INT64, 4, strides);
+	put(b, d, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_TYPE_INT64, 1, &uid);
+	put(b, d, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, CUDNN_TYPE_INT64, 1, &alignment);
+	put(b, d, CUDNN_ATTR_TENSOR_IS_VIRTUAL, CUDNN_TYPE_BOOLEAN, 1, &is_virtual);
+	done(b, d);
+	return d;
+}
+
+static cudnnBackendDescriptor_t convolution(struct builder *b, const struct dnn_shape *s)
+{
+	const cudnnDataType_t sums = CUDNN_DATA_FLOAT;
+	const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
+	const int64_t dims = 2, pad[2] = { s->pad_h, s->pad_w }, stride[2] = { s->stride, s->stride }, dilation[2] = { 1, 1 };
+	cudnnBackendDescriptor_t d = make(b, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+	put(b, d, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &sums);
+	put(b, d, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
+	put(b, d, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, CUDNN_TYPE_INT64, 1, &dims);
+	put(b, d, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_TYPE_INT64, 2, pad);
+	put(b, d, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_TYPE_INT64, 2, pad);
+	put(b, d, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_TYPE_INT64, 2, stride);
+	put(b, d, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_TYPE_INT64, 2, dilation);
+	done(b, d);
+	return d;
+}
+
+/* What the three passes call the same things. */
+struct pass_names { cudnnBackendDescriptorType_t operation; cudnnBackendAttributeName_t x, w, y, conv, alpha, beta; };
+
+static const struct pass_names names_of_pass[] = { /* ORDER dnn_pass */
+	{ CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+	  CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+	  CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA },
+	{ CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+	  CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+	  CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA },
+	{ CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+	  CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
+	  CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA },
+};
+
+static cudnnBackendDescriptor_t conv_operation(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t w, cudnnBackendDescriptor_t y)
+{
+	const struct pass_names *names = &names_of_pass[s->pass];
+	const float one = 1, zero = 0;
+	cudnnBackendDescriptor_t how = convolution(b, &s->shape), d = make(b, names->operation);
+	put(b, d, names->conv, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &how);
+	put(b, d, names->x, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &x);
+	put(b, d, names->w, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &w);
+	put(b, d, names->y, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &y);
+	put(b, d, names->alpha, CUDNN_TYPE_FLOAT, 1, &one);
+	put(b, d, names->beta, CUDNN_TYPE_FLOAT, 1, &zero);
+	done(b, d);
+	return d;
+}
+
+/* y = x + add, or relu(x) where add is NULL. */
+static cudnnBackendDescriptor_t pointwise(struct builder *b, cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t add, cudnnBackendDescriptor_t y)
+{
+	const cudnnPointwiseMode_t mode = add ? CUDNN_POINTWISE_ADD : CUDNN_POINTWISE_RELU_FWD;
+	const cudnnDataType_t math = CUDNN_DATA_FLOAT;
+	cudnnBackendDescriptor_t how = make(b, CUDNN_BACKEND_POINTWISE_DESCRIPTOR), d;
+	put(b, how, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, 1, &mode);
+	put(b, how, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_TYPE_DATA_TYPE, 1, &math);
+	done(b, how);
+	d = make(b, CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+	put(b, d, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &how);
+	put(b, d, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &x);
+	if (add)
+		put(b, d, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &add);
+	put(b, d, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &y);
+	done(b, d);
+	return d;
+}
+
+/* The pass as operations; `fused` puts bias and relu behind a forward one. */
+static cudnnBackendDescriptor_t operations(struct builder *b, const struct cuda_conv_shape *s, bool fused)
+{
+	const struct dnn_shape *p = &s->shape;
+	cudnnDataType_t type = type_of(s->type), of_w = s->pass == DNN_BACKWARD_WEIGHTS ? type_of(b->c->dw) : type;
+	cudnnBackendDescriptor_t ops[3], x = tensor(b, UID_X, type, p->n, p->h, p->w, p->ic, false), w = tensor(b, UID_W, of_w, p->oc, p->kh, p->kw, p->ic, false);
+	cudnnBackendDescriptor_t y = tensor(b, UID_Y, type, p->n, p->oh, p->ow, p->oc, false), last = y, graph;
+	int64_t n = 0;
+	if (fused && s->relu) {
+		last = tensor(b, UID_SUM, CUDNN_DATA_FLOAT, p->n, p->oh, p->ow, p->oc, true);
+		ops[n++] = pointwise(b, last, NULL, y);
+	}
+	if (fused && s->bias) {
+		cudnnBackendDescriptor_t bias = tensor(b, UID_BIAS, CUDNN_DATA_FLOAT, 1, 1, 1, p->oc, false);
+		cudnnBackendDescriptor_t conv = tensor(b, UID_CONV, CUDNN_DATA_FLOAT, p->n, p->oh, p->ow, p->oc, true);
+		ops[n++] = pointwise(b, conv, bias, last);
+		last = conv;
+	}
+	ops[n++] = conv_operation(b, s, x, w, last);
+	graph = make(b, CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+	put(b, graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, n, ops);
+	put(b, graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn);
+	done(b, graph);
+	return graph;
+}
+
+/* May this engine compute it? Deterministic; floats stay floats unless TF32 is wanted. */
+static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t engine)
+{
+	cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
+	int64_t n = 0;
+	bool strict = s->type == TENSOR_F32 && cu->base.dtype != BACKEND_TF32;
+	if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
+		return false;
+	for (int64_t i = 0; i < n; i++) {
+		if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC || notes[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
+			return false;
+		if (strict && (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE || notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS))
+			return false;
+		if (notes[i] == CUDNN_NUMERICAL_NOTE_FFT || (notes[i] >= CUDNN_NUMERICAL_NOTE_WINOGRAD && notes[i] <= CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13))
+			return false;
+	}
+	return true;
+}
+
+/* Makes the plan of one proposal, if it is one that we take. */
+static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t proposal)
+{
+	cudnnBackendDescriptor_t engine = NULL, plan = NULL;
+	int64_t n = 0, index = -1, workspace = 0;
+	bool taken = false;
+	if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
+	    cudnnBackendGetAttribute(proposal, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, &engine) == CUDNN_STATUS_SUCCESS &&
+	    admissible(b->cu, s, engine) &&
+	    cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &n, &index) == CUDNN_STATUS_SUCCESS &&
+	    cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) == CUDNN_STATUS_SUCCESS &&
+	    cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) == CUDNN_STATUS_SUCCESS &&
+	    cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &proposal) == CUDNN_STATUS_SUCCESS &&
+	    cudnnBackendFinalize(plan) == CUDNN_STATUS_SUCCESS &&
+	    cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &workspace) == CUDNN_STATUS_SUCCESS)
+		taken = (size_t)workspace <= b->cu->workspace_bytes;
+	if (engine)
+		(void)cudnnBackendDestroyDescriptor(engine);
+	if (plan && !taken)
+		(void)cudnnBackendDestroyDescriptor(plan);
+	if (!taken)
+		return false;
+	b->c->plan = plan;
+	b->c->config = proposal; /* kept while its plan lives */
+	b->c->workspace = (size_t)workspace;
+	(void)snprintf(b->c->engine, sizeof b->c->engine, "cudnn engine %lld%s", (long long)index, b->c->fused ? ", fused" : "");
+	return true;
+}
+
+/* Asks for proposals by one heuristic and takes the first admissible one. */
+static bool search(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode)
+{
+	cudnnBackendDescriptor_t proposals[MAX_ENGINES], heuristic = make(b, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+	int64_t made = 0, n = 0;
+	bool taken = false;
+	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
+	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
+	done(b, heuristic);
+	while (b->rc == CUDNN_STATUS_SUCCESS && made < MAX_ENGINES && cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &proposals[made]) == CUDNN_STATUS_SUCCESS)
+		made++;
+	if (b->rc == CUDNN_STATUS_SUCCESS)
+		b->rc = cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &n, proposals);
+	for (int64_t i = 0; b->rc == CUDNN_STATUS_SUCCESS && i < n && i < made && !taken; i++)
+		taken = take(b, s, proposals[i]);
+	for (int64_t i = 0; i < made; i++)
+		if (proposals[i] != b->c->config)
+			(void)cudnnBackendDestroyDescriptor(proposals[i]);
+	return taken;
+}
+
+static void drop_parts(struct cuda_conv *c)
+{
+	while (c->n_parts > 0)
+		(void)cudnnBackendDestroyDescriptor(c->parts[--c->n_parts]);
+}
+
+/* One form of the pass. Returns what went wrong when no engine takes it. */
+static cudnnStatus_t plan(struct cuda *cu, struct cuda_conv *c, const struct cuda_conv_shape *s, bool fused, enum tensor_type dw)
+{
+	struct builder b = { cu, c, CUDNN_STATUS_SUCCESS };
+	c->fused = fused;
+	c->dw = dw;
+	cudnnBackendDescriptor_t graph = operations(&b, s, fused);
+	if (search(&b, s, graph, CUDNN_HEUR_MODE_A))
+		return CUDNN_STATUS_SUCCESS;
+	if (b.rc == CUDNN_STATUS_SUCCESS && search(&b, s, graph, CUDNN_HEUR_MODE_FALLBACK))
+		return CUDNN_STATUS_SUCCESS;
+	drop_parts(c);
+	return b.rc == CUDNN_STATUS_SUCCESS ? CUDNN_STATUS_NOT_SUPPORTED : b.rc;
+}
+
+struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s)
+{
+	struct cuda_conv *c = (struct cuda_conv *)calloc(1, sizeof *c);
+	cudnnStatus_t rc = CUDNN_STATUS_SUCCESS;
+	if (!c)
+		abort();
+	if (!cu->cudnn) {
+		rc = cudnnCreate(&cu->cudnn);
+		if (rc == CUDNN_STATUS_SUCCESS)
+			rc = cudnnSetStream(cu->cudnn, cu->stream);
+	}
+	c->bias = s->bias;
+	if (rc == CUDNN_STATUS_SUCCESS) {
+		bool more = s->bias || s->relu, low_weights = s->pass == DNN_BACKWARD_WEIGHTS && s->type == TENSOR_BF16;
+		rc = plan(cu, c, s, more, TENSOR_F32);
+		if (rc != CUDNN_STATUS_SUCCESS && more)
+			rc = plan(cu, c, s, false, TENSOR_F32);
+		if (rc != CUDNN_STATUS_SUCCESS && low_weights)
+			rc = plan(cu, c, s, false, TENSOR_BF16);
+	}
+	if (rc == CUDNN_STATUS_SUCCESS)
+		return c;
+	char what[160];
+	(void)snprintf(what, sizeof what, "convolution %lldx%lldx%lldx%lld -> %lld channels, kernel %lldx%lld", (long long)s->shape.n, (long long)s->shape.h,
+	               (long long)s->shape.w, (long long)s->shape.ic, (long long)s->shape.oc, (long long)s->shape.kh, (long long)s->shape.kw);
+	cuda_fail(cu, __FILE__, __LINE__, what, cudnnGetErrorString(rc));
+	cuda_conv_free(c);
+	return NULL;
+}
+
+void cuda_conv_free(struct cuda_conv *c)
+{
+	if (!c)
+		return;
+	if (c->plan)
+		(void)cudnnBackendDestroyDescriptor(c->plan);
+	if (c->config)
+		(void)cudnnBackendDestroyDescriptor(c->config);
+	drop_parts(c);
+	free(c);
+}
+
+bool cuda_conv_fused(const struct cuda_conv *c)
+{
+	return c->fused;
+}
+
+enum tensor_type cuda_conv_dw(const struct cuda_conv *c)
+{
+	return c->dw;
+}
+
+const char *cuda_conv_engine(const struct cuda_conv *c)
+{
+	return c->engine;
+}
+
+void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const float *bias, void *y)
+{
+	union { const float *given; void *kept; } add = { bias }; /* read only */
+	const int64_t ids[4] = { UID_X, UID_W, UID_Y, UID_BIAS };
+	void *const pointers[4] = { x, w, y, add.kept };
+	const int64_t n = c->fused && c->bias ? 4 : 3;
+	cudnnBackendDescriptor_t pack = NULL;
+	cudnnStatus_t rc = cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
+	if (rc == CUDNN_STATUS_SUCCESS)
+		rc = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n, ids);
+	if (rc == CUDNN_STATUS_SUCCESS)
+		rc = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, n, pointers);
+	if (rc == CUDNN_STATUS_SUCCESS)
+		rc = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &cu->workspace);
+	if (rc == CUDNN_STATUS_SUCCESS)
+		rc = cudnnBackendFinalize(pack);
+	if (rc == CUDNN_STATUS_SUCCESS)
+		rc = cudnnBackendExecute(cu->cudnn, c->plan, pack);
+	if (pack)
+		(void)cudnnBackendDestroyDescriptor(pack);
+	if (rc != CUDNN_STATUS_SUCCESS)
+		cuda_fail(cu, __FILE__, __LINE__, "convolution", cudnnGetErrorString(rc));
+}
+
+void cuda_libraries_close(struct cuda *cu)
+{
+	if (cu->cudnn)
+		(void)cudnnDestroy(cu->cudnn);
+	if (cu->cublaslt)
+		(void)cublasLtDestroy(cu->cublaslt);
+	cu->cudnn = NULL;
+	cu->cublaslt = NULL;
+}

@@ -1,0 +1,254 @@
+/* attention.cu - attention.c on a device: q, k and v, which lie innermost in qkv, are taken apart into matrices; products are the
+ * fence's, batched over images; softmax and its gradient are kernels, a warp per row, in float.
+ *
+ * Products take bf16 where any of the tensors is bf16, and sum in float. The weights W are a result of the op, so the rows are made
+ * whole rather than online; maps here have at most 1024 pixels. */
+#include "model/cuda/cuda_blas.h"
+#include "model/cuda/kernel.cuh"
+
+#include <math.h>
+#include <stdlib.h>
+
+struct sizes { int64_t n, l, ch, c, heads; float scale; };
+
+static struct sizes sizes_of(const struct node *nd, const struct tensor *qkv)
+{
+	int64_t heads = nd->args.attention.heads, c = qkv->c / 3;
+	struct sizes s = { qkv->n, qkv->h * qkv->w, c / heads, c, heads, (float)(1 / sqrt((double)(c / heads))) };
+	return s;
+}
+
+/* ---- kernels -------------------------------------------------------------------------------------------------------- */
+
+/* parts: q, k and v, each (n, heads, l, ch), one after the other. One thread, one value of each. */
+static __global__ void split_kernel(struct sizes s, struct val parts, struct val qkv)
+{
+	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x, count = s.n * s.l * s.c;
+	if (i >= count)
+		return;
+	int64_t pixel = i / s.c, c = i % s.c, n = pixel / s.l, head = c / s.ch;
+	int64_t to = ((n * s.heads + head) * s.l + pixel % s.l) * s.ch + c % s.ch;
+	for (int which = 0; which < 3; which++)
+		val_put(parts, which * count + to, val_get(qkv, i * 3 + which));
+}
+
+static __global__ void join_kernel(struct sizes s, struct val qkv, const float *parts)
+{
+	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x, count = s.n * s.l * s.c;
+	if (i >= count)
+		return;
+	int64_t pixel = i / s.c, c = i % s.c, n = pixel / s.l, head = c / s.ch;
+	int64_t from = ((n * s.heads + head) * s.l + pixel % s.l) * s.ch + c % s.ch;
+	for (int which = 0; which < 3; which++)
+		val_put(qkv, i * 3 + which, parts[which * count + from]);
+}
+
+enum { ROW_WARPS = BLOCK / WARP };
+
+/* w = softmax of each row of s, and a copy of another type where that is wanted. */
+static __global__ void softmax_kernel(struct val w, struct val copy, const float *s, int64_t l, int64_t rows)
+{
+	int64_t row = (int64_t)blockIdx.x * ROW_WARPS + threadIdx.x / WARP;
+	bool there = row < rows;
+	int lane = (int)threadIdx.x % WARP;
+	int64_t at = (there ? row : rows - 1) * l;
+	float max = -3.402823466e38f, sum = 0;
+	for (int64_t i = lane; i < l; i += WARP)
+		max = s[at + i] > max ? s[at + i] : max;
+	max = warp_max(max);
+	for (int64_t i = lane; i < l; i += WARP)
+		sum += expf(s[at + i] - max);
+	sum = 1.0f / warp_sum(sum);
+	for (int64_t i = lane; i < l && there; i += WARP) {
+		float value = expf(s[at + i] - max) * sum;
+		val_put(w, at + i, value);
+		if (copy.p)
+			val_put(copy, at + i, value);
+	}
+}
+
+/* ds = w (dw - sum of w dw) */
+static __global__ void softmax_gradient_kernel(struct val ds, const float *dw, struct val w, int64_t l, int64_t rows)
+{
+	int64_t row = (int64_t)blockIdx.x * ROW_WARPS + threadIdx.x / WARP;
+	bool there = row < rows;
+	int lane = (int)threadIdx.x % WARP;
+	int64_t at = (there ? row : rows - 1) * l;
+	float dot = 0;
+	for (int64_t i = lane; i < l; i += WARP)
+		dot += val_get(w, at + i) * dw[at + i];
+	dot = warp_sum(dot);
+	for (int64_t i = lane; i < l && there; i += WARP)
+		val_put(ds, at + i, val_get(w, at + i) * (dw[at + i] - dot));
+}
+
+/* ---- what a node keeps ---------------------------------------------------------------------------------------------- */
+
+enum { MAX_PRODUCTS = 4 };
+
+struct attention_state {
+	struct cuda_gemm *product[MAX_PRODUCTS];
+	enum tensor_type type;
+	size_t parts, rows, other, dy, gradients, bytes; /* where in scratch */
+};
+
+static struct attention_state *state_of(const struct node *nd)
+{
+	return (struct attention_state *)nd->state;
+}
+
+static size_t reserve(struct attention_state *a, int64_t count, enum tensor_type type)
+{
+	size_t at = a->bytes;
+	a->bytes += piece((size_t)count * type_bytes(type));
+	return at;
+}
+
+static char *scratch(const struct node *nd, size_t at)
+{
+	return (char *)nd->work->data + at;
+}
+
+static struct attention_state *state_new(struct node *nd, const struct tensor *one, const struct tensor *two, const struct tensor *three)
+{
+	struct attention_state *a = (struct attention_state *)calloc(1, sizeof *a);
+	if (!a)
+		abort();
+	nd->state = a;
+	a->type = one->type == TENSOR_BF16 || two->type == TENSOR_BF16 || three->type == TENSOR_BF16 ? TENSOR_BF16 : TENSOR_F32;
+	return a;
+}
+
+static void release(struct node *nd, struct cuda *)
+{
+	for (int i = 0; i < MAX_PRODUCTS; i++)
+		cuda_gemm_free(state_of(nd)->product[i]);
+	free(nd->state);
+}
+
+/* One matrix of a product: how far rows are apart, and images. */
+struct operand { bool transposed; int64_t ld, step; };
+
+static struct cuda_gemm *product_new(struct cuda *cu, const struct sizes *s, int64_t m, int64_t n, int64_t k, struct operand a, struct operand b, struct operand c,
+                                     enum tensor_type in, enum tensor_type out, float alpha)
+{
+	struct cuda_gemm_shape g = { a.transposed, b.transposed, m, n, k, a.ld, b.ld, c.ld, s->n, a.step, b.step, c.step, in, out, alpha, false, false };
+	return cuda_gemm_new(cu, &g);
+}
+
+/* All heads of all images: the operands of head h start h * step further on. */
+static void product_run(struct cuda *cu, struct cuda_gemm *g, const struct sizes *s, const void *a, size_t a_step, const void *b, size_t b_step, void *c, size_t c_step)
+{
+	for (int64_t head = 0; g && head < s->heads; head++)
+		cuda_gemm_run(cu, g, (const char *)a + (size_t)head * a_step, (const char *)b + (size_t)head * b_step, NULL, (char *)c + (size_t)head * c_step);
+}
+
+static struct operand part_of(const struct sizes *s, bool transposed)
+{
+	struct operand o = { transposed, s->ch, s->heads * s->l * s->ch };
+	return o;
+}
+
+static struct operand rows_of(const struct sizes *s, bool transposed)
+{
+	struct operand o = { transposed, s->l, s->heads * s->l * s->l };
+	return o;
+}
+
+static struct operand image_of(const struct sizes *s)
+{
+	struct operand o = { false, s->c, s->l * s->c };
+	return o;
+}
+
+/* ---- forward: qkv -> y, W ------------------------------------------------------------------------------------------- */
+
+enum { QK, WV };
+
+static size_t forward_prepare(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *qkv = nd->src[0], *y = nd->dst[0], *w = nd->dst[1];
+	struct sizes s = sizes_of(nd, qkv);
+	struct attention_state *a = state_new(nd, qkv, y, w);
+	int64_t part = s.n * s.l * s.c, rows = s.n * s.heads * s.l;
+	a->parts = reserve(a, 3 * part, a->type);
+	a->rows = reserve(a, rows * s.l, TENSOR_F32);
+	a->other = w->type == a->type ? 0 : reserve(a, rows * s.l, a->type);
+	a->product[QK] = product_new(cu, &s, s.l, s.l, s.ch, part_of(&s, false), part_of(&s, true), rows_of(&s, false), a->type, TENSOR_F32, s.scale);
+	a->product[WV] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, false), part_of(&s, false), image_of(&s), a->type, y->type, 1);
+	return a->bytes;
+}
+
+static void forward_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *y = nd->dst[0], *w = nd->dst[1];
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	struct attention_state *a = state_of(nd);
+	size_t part = (size_t)(s.n * s.l * s.c), value = type_bytes(a->type), head = (size_t)(s.l * s.ch) * value;
+	int64_t rows = s.n * s.heads * s.l;
+	char *q = scratch(nd, a->parts), *k = q + part * value, *v = k + part * value;
+	float *logits = (float *)(void *)scratch(nd, a->rows);
+	struct val other = { NULL, 0, 0 };
+	if (w->type != a->type)
+		other = val_at(scratch(nd, a->other), a->type);
+	LAUNCH(cu, split_kernel, blocks_for(part, BLOCK), BLOCK, 0, s, val_at(q, a->type), val_of(nd->src[0]));
+	product_run(cu, a->product[QK], &s, q, head, k, head, logits, (size_t)(s.l * s.l) * sizeof(float));
+	LAUNCH(cu, softmax_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_of(w), other, (const float *)logits, s.l, rows);
+	product_run(cu, a->product[WV], &s, other.p ? other.p : w->data, (size_t)(s.l * s.l) * value, v, head, y->data, (size_t)s.ch * type_bytes(y->type));
+}
+
+extern "C" const struct cuda_op cuda_attention = { forward_prepare, forward_run, release };
+
+/* ---- backward: dy, qkv, W -> dqkv; formulas in attention.c ---------------------------------------------------------- */
+
+enum { DV, DW, DQ, DK };
+
+static size_t backward_prepare(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *dy = nd->src[0], *qkv = nd->src[1], *w = nd->src[2];
+	struct sizes s = sizes_of(nd, qkv);
+	struct attention_state *a = state_new(nd, dy, qkv, w);
+	int64_t part = s.n * s.l * s.c, rows = s.n * s.heads * s.l;
+	a->parts = reserve(a, 3 * part, a->type);
+	a->rows = reserve(a, rows * s.l, TENSOR_F32);       /* dW */
+	a->other = reserve(a, rows * s.l, a->type);         /* W as products take it, then dS */
+	a->dy = dy->type == a->type ? 0 : reserve(a, part, a->type);
+	a->gradients = reserve(a, 3 * part, TENSOR_F32);
+	a->product[DV] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, true), image_of(&s), part_of(&s, false), a->type, TENSOR_F32, 1);
+	struct operand v = part_of(&s, true);
+	a->product[DW] = product_new(cu, &s, s.l, s.l, s.ch, image_of(&s), v, rows_of(&s, false), a->type, TENSOR_F32, 1);
+	a->product[DQ] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, false), part_of(&s, false), part_of(&s, false), a->type, TENSOR_F32, s.scale);
+	a->product[DK] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, true), part_of(&s, false), part_of(&s, false), a->type, TENSOR_F32, s.scale);
+	return a->bytes;
+}
+
+static void backward_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *dy = nd->src[0], *w = nd->src[2];
+	struct sizes s = sizes_of(nd, nd->src[1]);
+	struct attention_state *a = state_of(nd);
+	size_t part = (size_t)(s.n * s.l * s.c), value = type_bytes(a->type), head = (size_t)(s.l * s.ch) * value;
+	size_t map_step = (size_t)(s.l * s.l) * value, dy_step = (size_t)s.ch * value;
+	size_t float_map = (size_t)(s.l * s.l) * sizeof(float), float_head = (size_t)(s.l * s.ch) * sizeof(float);
+	int64_t rows = s.n * s.heads * s.l;
+	char *q = scratch(nd, a->parts), *k = q + part * value, *v = k + part * value, *other = scratch(nd, a->other);
+	float *dw = (float *)(void *)scratch(nd, a->rows), *dq = (float *)(void *)scratch(nd, a->gradients), *dk = dq + part, *dv = dk + part;
+	const void *up = dy->data, *weights = w->data;
+	if (dy->type != a->type) {
+		convert(cu, val_at(scratch(nd, a->dy), a->type), val_of(dy), part);
+		up = scratch(nd, a->dy);
+	}
+	if (w->type != a->type) {
+		convert(cu, val_at(other, a->type), val_of(w), (size_t)(rows * s.l));
+		weights = other;
+	}
+	LAUNCH(cu, split_kernel, blocks_for(part, BLOCK), BLOCK, 0, s, val_at(q, a->type), val_of(nd->src[1]));
+	product_run(cu, a->product[DV], &s, weights, map_step, up, dy_step, dv, float_head);
+	product_run(cu, a->product[DW], &s, up, dy_step, v, head, dw, float_map);
+	LAUNCH(cu, softmax_gradient_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_at(other, a->type), (const float *)dw, val_of(w), s.l, rows);
+	product_run(cu, a->product[DQ], &s, other, map_step, k, head, dq, float_head);
+	product_run(cu, a->product[DK], &s, other, map_step, q, head, dk, float_head);
+	LAUNCH(cu, join_kernel, blocks_for(part, BLOCK), BLOCK, 0, s, val_of(nd->dst[0]), (const float *)dq);
+}
+
+extern "C" const struct cuda_op cuda_attention_bwd = { backward_prepare, backward_run, release };

@@ -1,0 +1,264 @@
+/* conv2d.cu - conv2d.c on a device: products by the fences (cuda_dnn.h, cuda_blas.h), layouts and bias sums by kernels.
+ *
+ * A pass computes in bf16 when its result is bf16 (the weights gradient: when both sources are) and else in float; sources of the other
+ * type are converted into scratch first. Weights are (Cout,Cin,kh,kw) floats and go to (Cout,kh,kw,Cin) in the pass's type at
+ * each run, because they change at each step. */
+#include "model/cuda/cuda_blas.h"
+#include "model/cuda/cuda_dnn.h"
+#include "model/cuda/kernel.cuh"
+
+#include <stdlib.h>
+
+enum { SUM_PIXELS = 16 };
+
+struct conv_state {
+	struct cuda_gemm *gemm;   /* one of the two */
+	struct cuda_conv *conv;
+	enum tensor_type type;
+	size_t first, second, w, bias, sums, bytes; /* where in scratch: converted sources, weights, bias, partial sums */
+};
+
+static struct dnn_shape shape_of(const struct node *nd, const struct tensor *x, const struct tensor *w, const struct tensor *y)
+{
+	struct dnn_shape s = { x->n, x->h, x->w, x->c, y->c, w->w, w->c, y->h, y->w, nd->args.conv.stride, nd->args.conv.pad_h, nd->args.conv.pad_w };
+	return s;
+}
+
+static bool is_matmul(const struct dnn_shape *s)
+{
+	return s->kh == 1 && s->kw == 1 && s->stride == 1 && s->pad_h == 0 && s->pad_w == 0;
+}
+
+static char *scratch(const struct node *nd, size_t at)
+{
+	return (char *)nd->work->data + at;
+}
+
+static struct conv_state *state_of(const struct node *nd)
+{
+	return (struct conv_state *)nd->state;
+}
+
+/* Room for t as `type`, unless it is that already. Returns where. */
+static size_t reserve(struct conv_state *s, const struct tensor *t, enum tensor_type type)
+{
+	size_t at = s->bytes;
+	if (t->type != type)
+		s->bytes += piece(tensor_count(t) * type_bytes(type));
+	return at;
+}
+
+static size_t reserve_bytes(struct conv_state *s, size_t bytes)
+{
+	size_t at = s->bytes;
+	s->bytes += piece(bytes);
+	return at;
+}
+
+/* t's values as the pass's type: its own memory, or converted into scratch. */
+static void *as_type(struct node *nd, struct cuda *cu, const struct tensor *t, size_t at)
+{
+	enum tensor_type type = state_of(nd)->type;
+	if (t->type == type)
+		return t->data;
+	convert(cu, val_at(scratch(nd, at), type), val_of(t), tensor_count(t));
+	return scratch(nd, at);
+}
+
+static struct conv_state *state_new(struct node *nd, enum tensor_type type)
+{
+	struct conv_state *s = (struct conv_state *)calloc(1, sizeof *s);
+	if (!s)
+		abort();
+	s->type = type;
+	nd->state = s;
+	return s;
+}
+
+static void release(struct node *nd, struct cuda *)
+{
+	struct conv_state *s = state_of(nd);
+	cuda_gemm_free(s->gemm);
+	cuda_conv_free(s->conv);
+	free(s);
+}
+
+/* ---- kernels -------------------------------------------------------------------------------------------------------- */
+
+/* dst (o, taps, i) = src (o, i, taps), or back. A thread writes one value; reads of neighbours share lines. */
+static __global__ void weights_kernel(struct val dst, struct val src, int64_t inner, int64_t outer, int64_t n)
+{
+	int64_t at = (int64_t)blockIdx.x * BLOCK + threadIdx.x;
+	if (at >= n)
+		return;
+	int64_t block = inner * outer, o = at / block, a = at % block / inner, b = at % inner; /* dst (o, outer, inner) */
+	val_put(dst, at, val_get(src, o * block + b * outer + a));
+}
+
+static void weights_to(struct cuda *cu, struct val dst, struct val src, const struct dnn_shape *s)
+{
+	int64_t n = s->oc * s->ic * s->kh * s->kw;
+	LAUNCH(cu, weights_kernel, blocks_for((size_t)n, BLOCK), BLOCK, 0, dst, src, s->ic, s->kh * s->kw, n);
+}
+
+static void weights_from(struct cuda *cu, struct val dst, struct val src, const struct dnn_shape *s)
+{
+	int64_t n = s->oc * s->ic * s->kh * s->kw;
+	LAUNCH(cu, weights_kernel, blocks_for((size_t)n, BLOCK), BLOCK, 0, dst, src, s->kh * s->kw, s->ic, n);
+}
+
+/* y = y + bias, relu: where the library does not do it in its own pass. */
+struct finish_conv {
+	struct val y, bias;
+	bool relu;
+	float b[VEC];
+	__device__ void begin(int64_t, int64_t c, int count)
+	{
+		for (int k = 0; k < VEC; k++)
+			b[k] = bias.p && k < count ? val_get(bias, c + k) : 0;
+	}
+	__device__ void pixel(int64_t at, int count) const
+	{
+		float v[VEC];
+		val_load(v, y, at, count);
+#pragma unroll
+		for (int k = 0; k < VEC; k++) {
+			v[k] += b[k];
+			v[k] = relu && !(v[k] > 0) ? 0 : v[k];
+		}
+		val_store(y, at, count, v);
+	}
+};
+
+static void finish(struct cuda *cu, const struct tensor *y, const struct tensor *bias, bool relu)
+{
+	struct columns p = columns_of(cu, 1, tensor_pixels(y), y->c, SUM_PIXELS / 4);
+	struct finish_conv f = { val_of(y), val_of(bias), relu, {} };
+	LAUNCH(cu, sweep_kernel<finish_conv>, columns_blocks(&p), BLOCK, 0, f, p);
+}
+
+/* ---- forward: x, w, [b] -> y ---------------------------------------------------------------------------------------- */
+
+static size_t forward_prepare(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
+	struct dnn_shape shape = shape_of(nd, x, w, y);
+	struct conv_state *s = state_new(nd, y->type);
+	s->first = reserve(s, x, s->type);
+	if (is_matmul(&shape)) {
+		struct cuda_gemm_shape g = { false, true, tensor_pixels(x), y->c, x->c, x->c, x->c, y->c, 1, 0, 0, 0, s->type, s->type, 1, b != NULL, nd->args.conv.relu };
+		s->gemm = cuda_gemm_new(cu, &g);
+		s->w = reserve(s, w, s->type);
+		s->bias = b ? reserve(s, b, s->type) : 0;
+	} else {
+		struct cuda_conv_shape c = { shape, DNN_FORWARD, s->type, b != NULL, nd->args.conv.relu };
+		s->conv = cuda_conv_new(cu, &c);
+		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
+	}
+	return s->bytes;
+}
+
+static void forward_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
+	struct conv_state *s = state_of(nd);
+	struct dnn_shape shape = shape_of(nd, x, w, y);
+	if (s->gemm) {
+		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), as_type(nd, cu, w, s->w), b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
+	} else if (s->conv) {
+		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
+		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), scratch(nd, s->w), b ? b->data : NULL, y->data);
+		if (!cuda_conv_fused(s->conv) && (b || nd->args.conv.relu))
+			finish(cu, y, b, nd->args.conv.relu);
+	}
+}
+
+extern "C" const struct cuda_op cuda_conv2d = { forward_prepare, forward_run, release };
+
+/* ---- data gradient: dy, w -> dx ------------------------------------------------------------------------------------- */
+
+static size_t data_prepare(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
+	struct dnn_shape shape = shape_of(nd, dx, w, dy);
+	struct conv_state *s = state_new(nd, dx->type);
+	s->first = reserve(s, dy, s->type);
+	if (is_matmul(&shape)) {
+		struct cuda_gemm_shape g = { false, false, tensor_pixels(dx), dx->c, dy->c, dy->c, dx->c, dx->c, 1, 0, 0, 0, s->type, s->type, 1, false, false };
+		s->gemm = cuda_gemm_new(cu, &g);
+		s->w = reserve(s, w, s->type);
+	} else {
+		struct cuda_conv_shape c = { shape, DNN_BACKWARD_DATA, s->type, false, false };
+		s->conv = cuda_conv_new(cu, &c);
+		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
+	}
+	return s->bytes;
+}
+
+static void data_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
+	struct conv_state *s = state_of(nd);
+	struct dnn_shape shape = shape_of(nd, dx, w, dy);
+	void *from = as_type(nd, cu, dy, s->first);
+	if (s->gemm) {
+		cuda_gemm_run(cu, s->gemm, from, as_type(nd, cu, w, s->w), NULL, dx->data);
+	} else if (s->conv) {
+		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
+		cuda_conv_run(cu, s->conv, dx->data, scratch(nd, s->w), NULL, from);
+	}
+}
+
+extern "C" const struct cuda_op cuda_conv2d_bwd_data = { data_prepare, data_run, release };
+
+/* ---- weights gradient: x, dy -> dw, [db] ---------------------------------------------------------------------------- */
+
+static struct columns bias_columns(const struct cuda *cu, const struct tensor *dy)
+{
+	return columns_of(cu, 1, tensor_pixels(dy), dy->c, SUM_PIXELS);
+}
+
+static size_t weights_prepare(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0];
+	struct dnn_shape shape = shape_of(nd, x, dw, dy);
+	struct conv_state *s = state_new(nd, x->type == TENSOR_BF16 && dy->type == TENSOR_BF16 ? TENSOR_BF16 : TENSOR_F32);
+	s->first = reserve(s, x, s->type);
+	s->second = reserve(s, dy, s->type);
+	if (is_matmul(&shape)) {
+		struct cuda_gemm_shape g = { true, false, dy->c, x->c, tensor_pixels(x), dy->c, x->c, x->c, 1, 0, 0, 0, s->type, TENSOR_F32, 1, false, false };
+		s->gemm = cuda_gemm_new(cu, &g);
+	} else {
+		struct cuda_conv_shape c = { shape, DNN_BACKWARD_WEIGHTS, s->type, false, false };
+		s->conv = cuda_conv_new(cu, &c);
+		s->w = reserve_bytes(s, tensor_count(dw) * sizeof(float));
+	}
+	if (nd->dst[1]) {
+		struct columns p = bias_columns(cu, dy);
+		s->sums = reserve_bytes(s, (size_t)(p.chunks * p.c) * sizeof(float));
+	}
+	return s->bytes;
+}
+
+static void weights_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0], *db = nd->dst[1];
+	struct conv_state *s = state_of(nd);
+	struct dnn_shape shape = shape_of(nd, x, dw, dy);
+	void *px = as_type(nd, cu, x, s->first), *py = as_type(nd, cu, dy, s->second);
+	if (s->gemm) {
+		cuda_gemm_run(cu, s->gemm, py, px, NULL, dw->data);
+	} else if (s->conv) {
+		cuda_conv_run(cu, s->conv, px, scratch(nd, s->w), NULL, py);
+		weights_from(cu, val_of(dw), val_at(scratch(nd, s->w), cuda_conv_dw(s->conv)), &shape);
+	}
+	if (!db)
+		return;
+	struct columns p = bias_columns(cu, dy);
+	struct sum_terms terms = { val_of(dy) };
+	float *partial = (float *)(void *)scratch(nd, s->sums);
+	LAUNCH(cu, column_sums_kernel<sum_terms>, columns_blocks(&p), BLOCK, 0, terms, p, partial);
+	rows_sum(cu, val_of(db), partial, 1, p.chunks, p.c, p.c, 1);
+}
+
+extern "C" const struct cuda_op cuda_conv2d_bwd_weights = { weights_prepare, weights_run, release };

@@ -1,0 +1,90 @@
+/* elementwise.cu - elementwise.c on a device: one pass over memory each, eight values a thread. */
+#include "model/cuda/kernel.cuh"
+
+/* dst[0] = f(src[0], src[1]) */
+template <class F> static void run_map(struct node *nd, struct cuda *cu, F f)
+{
+	map(cu, f, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->n_src > 1 ? nd->src[1] : NULL), tensor_count(nd->dst[0]));
+}
+
+struct silu_of { __device__ float operator()(float x, float) const { return x * sigmoid(x); } };
+
+static void silu_run(struct node *nd, struct cuda *cu)
+{
+	run_map(nd, cu, silu_of());
+}
+
+extern "C" const struct cuda_op cuda_silu = { NULL, silu_run, NULL };
+
+struct silu_slope {
+	__device__ float operator()(float dy, float x) const
+	{
+		float s = sigmoid(x);
+		return dy * s * (1.0f + x * (1.0f - s));
+	}
+};
+
+static void silu_bwd_run(struct node *nd, struct cuda *cu)
+{
+	run_map(nd, cu, silu_slope());
+}
+
+extern "C" const struct cuda_op cuda_silu_bwd = { NULL, silu_bwd_run, NULL };
+
+struct relu_slope { __device__ float operator()(float dy, float y) const { return y > 0 ? dy : 0; } };
+
+static void relu_bwd_run(struct node *nd, struct cuda *cu)
+{
+	run_map(nd, cu, relu_slope());
+}
+
+extern "C" const struct cuda_op cuda_relu_bwd = { NULL, relu_bwd_run, NULL };
+
+struct scaled_sum { float s; __device__ float operator()(float a, float b) const { return (a + b) * s; } };
+
+static void add_scaled_run(struct node *nd, struct cuda *cu)
+{
+	struct scaled_sum f = { (float)nd->args.scale.s };
+	run_map(nd, cu, f);
+}
+
+extern "C" const struct cuda_op cuda_add_scaled = { NULL, add_scaled_run, NULL };
+
+static void scale_run(struct node *nd, struct cuda *cu)
+{
+	struct scaled_sum f = { (float)nd->args.scale.s }; /* of x and nothing */
+	run_map(nd, cu, f);
+}
+
+extern "C" const struct cuda_op cuda_scale = { NULL, scale_run, NULL };
+
+/* ---- lincomb -------------------------------------------------------------------------------------------------------- */
+
+static __global__ void lincomb_kernel(struct val dst, struct val a, struct val x, struct val b, struct val y, int64_t per, int64_t n)
+{
+	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * VEC;
+	if (i >= n)
+		return;
+	int count = n - i < VEC ? (int)(n - i) : VEC;
+	float vx[VEC], vy[VEC] = { 0 };
+	val_load(vx, x, i, count);
+	if (y.p)
+		val_load(vy, y, i, count);
+	for (int k = 0; k < count; k++) {
+		int64_t image = (i + k) / per;
+		vx[k] = val_get(a, image) * vx[k];
+		if (y.p)
+			vx[k] += val_get(b, image) * vy[k];
+	}
+	val_store(dst, i, count, vx);
+}
+
+static void lincomb_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *x = nd->src[1];
+	size_t n = tensor_count(x);
+	LAUNCH(cu, lincomb_kernel, blocks_for(n, BLOCK * VEC), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(x), val_of(nd->src[2]), val_of(nd->src[3]),
+	       x->h * x->w * x->c, (int64_t)n);
+}
+
+extern "C" const struct cuda_op cuda_lincomb = { NULL, lincomb_run, NULL };

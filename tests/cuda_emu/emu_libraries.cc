@@ -1,0 +1,141 @@
+/* emu_libraries.cc - cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/dnn.h): what the libraries compute, not how. Values of
+ * bf16 go through float and are rounded once at the end, as sums in float are. A call is kept in a capture like any other. */
+#include "model/cuda/cuda_blas.h"
+#include "model/cuda/cuda_dnn.h"
+#include "model/cuda/kernel.cuh"
+
+#include <stdlib.h>
+#include <vector>
+
+typedef std::vector<float> floats;
+
+void cuda_libraries_close(struct cuda *)
+{
+}
+
+/* n values as floats: read in place where they are. */
+static float *opened(floats *keep, const void *p, int64_t n, enum tensor_type type)
+{
+	struct val v = val_at(p, type);
+	if (type == TENSOR_F32)
+		return (float *)v.p;
+	keep->resize((size_t)n);
+	for (int64_t i = 0; i < n; i++)
+		(*keep)[(size_t)i] = val_get(v, i);
+	return keep->data();
+}
+
+/* ---- matrix products ------------------------------------------------------------------------------------------------ */
+
+struct cuda_gemm { struct cuda_gemm_shape s; };
+
+struct cuda_gemm *cuda_gemm_new(struct cuda *, const struct cuda_gemm_shape *s)
+{
+	struct cuda_gemm *g = new cuda_gemm;
+	g->s = *s;
+	return g;
+}
+
+void cuda_gemm_free(struct cuda_gemm *g)
+{
+	delete g;
+}
+
+static void gemm_one(const struct cuda_gemm_shape &s, const void *a, const void *b, const void *bias, void *c)
+{
+	floats ka, kb, sums((size_t)(s.m * s.n));
+	int64_t rows_a = s.ta ? s.k : s.m, rows_b = s.tb ? s.n : s.k, width_a = s.ta ? s.m : s.k, width_b = s.tb ? s.k : s.n;
+	const float *pa = opened(&ka, a, (rows_a - 1) * s.lda + width_a, s.in), *pb = opened(&kb, b, (rows_b - 1) * s.ldb + width_b, s.in);
+	dnn_gemm(s.ta, s.tb, s.m, s.n, s.k, s.alpha, pa, s.lda, pb, s.ldb, 0, sums.data(), s.n);
+	struct val out = val_at(c, s.out), add = val_at(bias, s.out);
+	for (int64_t i = 0; i < s.m; i++)
+		for (int64_t j = 0; j < s.n; j++) {
+			float y = sums[(size_t)(i * s.n + j)] + (s.bias ? val_get(add, j) : 0);
+			val_put(out, i * s.ldc + j, s.relu && !(y > 0) ? 0 : y);
+		}
+}
+
+static void gemm_all(const struct cuda_gemm_shape &s, const char *a, const char *b, const void *bias, char *c)
+{
+	int64_t in = (int64_t)type_bytes(s.in), out = (int64_t)type_bytes(s.out);
+	for (int64_t i = 0; i < s.batch; i++)
+		gemm_one(s, a + i * s.step_a * in, b + i * s.step_b * in, bias, c + i * s.step_c * out);
+}
+
+void cuda_gemm_run(struct cuda *cu, struct cuda_gemm *g, const void *a, const void *b, const void *bias, void *c)
+{
+	struct cuda_gemm_shape s = g->s;
+	CUDA_CALL(cu, emu_call(cu->stream, [=] { gemm_all(s, (const char *)a, (const char *)b, bias, (char *)c); }));
+}
+
+/* ---- convolutions --------------------------------------------------------------------------------------------------- */
+
+struct cuda_conv { struct cuda_conv_shape s; struct dnn_conv *primitive; };
+
+struct cuda_conv *cuda_conv_new(struct cuda *, const struct cuda_conv_shape *s)
+{
+	struct cuda_conv *c = new cuda_conv;
+	c->s = *s;
+	c->primitive = dnn_conv_new(&s->shape, s->pass, false, false);
+	return c;
+}
+
+void cuda_conv_free(struct cuda_conv *c)
+{
+	if (c)
+		dnn_conv_free(c->primitive);
+	delete c;
+}
+
+bool cuda_conv_fused(const struct cuda_conv *)
+{
+	return false; /* so that the kernel for it is run */
+}
+
+enum tensor_type cuda_conv_dw(const struct cuda_conv *)
+{
+	return TENSOR_F32;
+}
+
+const char *cuda_conv_engine(const struct cuda_conv *c)
+{
+	return dnn_conv_impl(c->primitive);
+}
+
+static int64_t ohwi(const struct dnn_shape &s, int64_t o, int64_t i, int64_t tap)
+{
+	return (o * s.kh * s.kw + tap) * s.ic + i;
+}
+
+static void conv_run(const struct cuda_conv *c, void *x, void *w, void *y)
+{
+	const struct dnn_shape &s = c->s.shape;
+	int64_t taps = s.kh * s.kw, nx = s.n * s.h * s.w * s.ic, ny = s.n * s.oh * s.ow * s.oc, nw = s.oc * s.ic * taps;
+	bool into_x = c->s.pass == DNN_BACKWARD_DATA, into_w = c->s.pass == DNN_BACKWARD_WEIGHTS, into_y = c->s.pass == DNN_FORWARD;
+	floats kx((size_t)nx), ky((size_t)ny), weights((size_t)nw);
+	struct val vx = val_at(x, c->s.type), vy = val_at(y, c->s.type), vw = val_at(w, into_w ? TENSOR_F32 : c->s.type);
+	for (int64_t o = 0; !into_w && o < s.oc; o++)
+		for (int64_t i = 0; i < s.ic; i++)
+			for (int64_t tap = 0; tap < taps; tap++)
+				weights[(size_t)((o * s.ic + i) * taps + tap)] = val_get(vw, ohwi(s, o, i, tap));
+	for (int64_t i = 0; !into_x && i < nx; i++)
+		kx[(size_t)i] = val_get(vx, i);
+	for (int64_t i = 0; !into_y && i < ny; i++)
+		ky[(size_t)i] = val_get(vy, i);
+	void *scratch = aligned_alloc(64, (dnn_conv_scratch(c->primitive) + 127) / 64 * 64);
+	dnn_conv_run(c->primitive, kx.data(), weights.data(), NULL, ky.data(), scratch);
+	free(scratch);
+	for (int64_t i = 0; into_x && i < nx; i++)
+		val_put(vx, i, kx[(size_t)i]);
+	for (int64_t i = 0; into_y && i < ny; i++)
+		val_put(vy, i, ky[(size_t)i]);
+	for (int64_t o = 0; into_w && o < s.oc; o++)
+		for (int64_t i = 0; i < s.ic; i++)
+			for (int64_t tap = 0; tap < taps; tap++)
+				val_put(vw, ohwi(s, o, i, tap), weights[(size_t)((o * s.ic + i) * taps + tap)]);
+}
+
+void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const float *, void *y)
+{
+	CUDA_CALL(cu, emu_call(cu->stream, [=] { conv_run(c, x, w, y); }));
+}
