@@ -2,6 +2,7 @@
  * optimizer with both averages; data and noise are already in place. */
 #include "harness/bench_train.h"
 
+#include "model/backend.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
@@ -10,6 +11,7 @@
 #include "model/model.h"
 #include "model/optim.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,60 +53,206 @@ static int by_value(const void *a, const void *b)
 
 enum { MAX_STEPS = 1000 };
 
-static json_t *measure(const struct bench_config *b, double seconds)
+/* ---- the ceiling of a device: products of growing size through the same op, until one run takes long enough to time ---------------- */
+
+/* Rate of `CHAIN` products in a row, each (high, side) by (side, side); 0 with e set when it cannot be made. */
+static double chain_rate(struct backend *b, int64_t high, int64_t side, double *seconds, struct err *e)
+{
+	enum { CHAIN = 4, RUNS = 5 };
+	size_t n = (size_t)(side * side);
+	float *w = b->ops->alloc(b, n * sizeof *w, e);
+	struct graph *g = graph_new_on(b);
+	struct tensor *x = graph_input(g, "x", 1, 2, high / 2, side), *weight = graph_param(g, "w", STORE_FROZEN, 0, side, side, 1, 1);
+	for (int i = 0; i < CHAIN; i++)
+		x = graph_conv2d(g, x, weight, NULL, 1, 0, 0, false);
+	if (b->dtype == BACKEND_BF16)
+		(void)graph_set_low(g);
+	*seconds = INFINITY;
+	if (w && graph_try_plan(g, e) == 0) {
+		graph_bind(g, STORE_FROZEN, w);
+		for (int i = 0; i <= RUNS; i++) { /* run 0 warms up */
+			double start = monotonic_s();
+			graph_run(g);
+			if (backend_check(b, e))
+				break;
+			double t = monotonic_s() - start;
+			*seconds = i && t < *seconds ? t : *seconds;
+		}
+	}
+	double flops = graph_flops(g);
+	graph_free(g);
+	if (w)
+		b->ops->release(b, w);
+	return isfinite(*seconds) ? flops / *seconds / 1e9 : 0;
+}
+
+static double device_ceiling(struct backend *b, struct err *e)
+{
+	double best = 0, seconds = 0;
+	for (int64_t side = 128; side <= 4096 && seconds < 0.05; side *= 2) {
+		double rate = chain_rate(b, 16 * side, side, &seconds, e);
+		if (!(rate > 0))
+			return 0;
+		best = rate > best ? rate : best;
+	}
+	return best;
+}
+
+/* ---- the step ------------------------------------------------------------------------------------------------------------------- */
+
+enum { STUDENT, GRADIENT, MOMENT, SQUARE, AVERAGE, N_BUFFERS };
+
+struct bench_step {
+	struct backend *b;
+	struct params *p;
+	struct graph *g;
+	struct step s;
+	float *buffers[N_BUFFERS];
+	struct step_control *control;
+	struct step_status *status;
+	void *program;
+};
+
+static void release(struct bench_step *t)
+{
+	if (t->program)
+		t->b->ops->program_free(t->b, t->program);
+	graph_free(t->g);
+	for (int i = 0; i < N_BUFFERS; i++)
+		if (t->buffers[i])
+			t->b->ops->release(t->b, t->buffers[i]);
+	if (t->control)
+		t->b->ops->release(t->b, t->control);
+	if (t->status)
+		t->b->ops->release(t->b, t->status);
+	params_free(t->p);
+}
+
+static void upload_normal(struct graph *g, struct tensor *x, enum rng_stream stream)
+{
+	size_t n = tensor_count(x);
+	SCOPED(free) float *values = xcalloc(n, sizeof *values);
+	rng_normal(values, n, 1, stream, 0, 0);
+	graph_write(g, x, 0, values, n);
+}
+
+static int set_up(struct bench_step *t, const struct bench_config *b, struct err *e)
 {
 	struct run_config c;
 	config_defaults(&c);
 	c.loss.c.value = 0.03;
-	struct params *p = net_params(&b->net);
-	size_t n = params_floats(p);
-	float *buffers[6]; /* student, teacher, gradient, m, v, ema */
-	for (int i = 0; i < 6; i++)
-		buffers[i] = xaligned(n * sizeof(float));
-	params_init(p, buffers[0], 1);
-	struct graph *g = graph_new();
-	struct step s = step_build(g, &c, &b->net, p, &(struct step_options){ .batch = b->batch, .backward = true });
-	graph_plan(g);
-	graph_bind(g, STORE_STUDENT, buffers[0]);
-	graph_bind(g, STORE_TEACHER, buffers[0]);
-	graph_bind(g, STORE_GRAD, buffers[2]);
-	rng_normal(s.x0->data, tensor_count(s.x0), 1, RNG_SYNTHETIC, 0, 0);
-	rng_normal(s.z->data, tensor_count(s.z), 1, RNG_NOISE, 0, 0);
+	t->p = net_params(&b->net);
+	size_t n = params_floats(t->p);
+	for (int i = 0; i < N_BUFFERS; i++)
+		if (!(t->buffers[i] = t->b->ops->alloc(t->b, n * sizeof(float), e)))
+			return -1;
+	if (!(t->control = t->b->ops->alloc(t->b, sizeof *t->control, e)) || !(t->status = t->b->ops->alloc(t->b, sizeof *t->status, e)))
+		return -1;
+	SCOPED(free) float *weights = xaligned(n * sizeof *weights);
+	params_init(t->p, weights, 1);
+	t->b->ops->upload(t->b, t->buffers[STUDENT], weights, n * sizeof *weights);
+	t->g = graph_new_on(t->b);
+	t->s = step_build(t->g, &c, &b->net, t->p, &(struct step_options){ .batch = b->batch, .backward = true });
+	if (t->b->dtype == BACKEND_BF16)
+		(void)graph_set_low(t->g);
+	if (graph_try_plan(t->g, e))
+		return err_in(e, "batch %d", b->batch);
+	graph_bind(t->g, STORE_STUDENT, t->buffers[STUDENT]);
+	graph_bind(t->g, STORE_TEACHER, t->buffers[STUDENT]);
+	graph_bind(t->g, STORE_GRAD, t->buffers[GRADIENT]);
+	upload_normal(t->g, t->s.x0, RNG_SYNTHETIC);
+	upload_normal(t->g, t->s.z, RNG_NOISE);
 	for (int i = 0; i < b->batch; i++)
-		step_set_noise(&s, &c, i, 1.5, 1.2, 3);
+		step_set_noise(&t->s, &c, i, 1.5, 1.2, 3);
+	graph_send(t->g);
+	return 0;
+}
+
+static void enqueue(struct bench_step *t)
+{
+	struct update_job job = { .control = t->control, .status = t->status, .loss = t->s.loss->data, .grad = t->buffers[GRADIENT],
+	                          .p = t->buffers[STUDENT], .m = t->buffers[MOMENT], .v = t->buffers[SQUARE], .ema = t->buffers[AVERAGE],
+	                          .n = params_floats(t->p) };
+	graph_run(t->g);
+	t->b->ops->update(t->b, &job);
+}
+
+/* Step i; -1 warms up, and what can be recorded is recorded after it. */
+static int one_step(struct bench_step *t, int i, struct err *e)
+{
 	struct optim o = { OPTIM_ADAM, 1e-4, 0.9, 0.999, 1e-8, 0 };
-	double times[MAX_STEPS], start = monotonic_s();
-	int steps = 0;
-	for (int i = -1; i < MAX_STEPS && (i < 3 || monotonic_s() - start < seconds); i++) { /* step -1 warms up */
+	struct step_control control = { .optim = optim_step_at(&o, i + 2), .ema = average_of(0.999) };
+	t->b->ops->upload(t->b, t->control, &control, sizeof control);
+	if (i >= 0 && !t->program && t->b->ops->capture_begin) {
+		if (t->b->ops->capture_begin(t->b, e))
+			return -1;
+		enqueue(t);
+		if (t->b->ops->capture_end(t->b, &t->program, e))
+			return -1;
+	}
+	if (t->program)
+		t->b->ops->replay(t->b, t->program);
+	else
+		enqueue(t);
+	return backend_check(t->b, e);
+}
+
+static int measure(json_t **out, const struct bench_config *b, struct backend *device, double seconds, struct err *e)
+{
+	static const char *const dtypes[] = { "fp32", "tf32", "bf16" };
+	struct bench_step t = { .b = device };
+	struct backend_facts facts;
+	double times[MAX_STEPS];
+	int steps = 0, rc = set_up(&t, b, e);
+	double start = monotonic_s();
+	for (int i = -1; !rc && i < MAX_STEPS && (i < 3 || monotonic_s() - start < seconds); i++) {
 		double t0 = monotonic_s();
-		graph_run(g);
-		struct optim_step os = optim_step_at(&o, i + 2);
-		optim_apply(&os, n, buffers[0], buffers[2], buffers[3], buffers[4], buffers[5], 0.999, NULL, 0);
+		rc = one_step(&t, i, e);
 		if (i >= 0)
 			times[steps++] = monotonic_s() - t0;
 	}
+	if (rc) {
+		release(&t);
+		return -1;
+	}
 	qsort(times, (size_t)steps, sizeof *times, by_value);
-	double median = times[steps / 2], gflop = graph_flops(g) / 1e9, ceiling = bench_gemm_ceiling();
-	json_t *j = json_pack("{s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", b->name, "net", b->text, "batch", b->batch,
-	                      "threads", model_threads(), "parameters", (json_int_t)params_trained(p), "step_s", median, "images_per_s", b->batch / median,
-	                      "gflop_per_step", gflop, "gflop_per_s", gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling",
-	                      gflop / median / ceiling, "planned_mib", (double)graph_bytes(g) / 1048576);
-	graph_profile(g, stderr);
-	for (int i = 0; i < 6; i++)
-		free(buffers[i]);
-	graph_free(g);
-	params_free(p);
-	return j;
+	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, planned = (double)graph_bytes(t.g) / 1048576;
+	int64_t trained = params_trained(t.p);
+	graph_profile(t.g, stderr);
+	release(&t);
+	double ceiling = device->ops->host_memory ? bench_gemm_ceiling() : device_ceiling(device, e);
+	if (!(ceiling > 0))
+		return err_in(e, "the matrix product beside it");
+	device->ops->facts(device, &facts);
+	*out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", b->name, "net", b->text, "device",
+	                 device->name, "device_is", facts.device, "dtype", dtypes[device->dtype], "batch", b->batch, "threads", model_threads(),
+	                 "parameters", (json_int_t)trained, "step_s", median, "images_per_s", b->batch / median, "gflop_per_step", gflop, "gflop_per_s",
+	                 gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned);
+	return 0;
 }
 
-int bench_train(json_t *out, const char *which, int batch, double seconds, struct err *e)
+static int measure_on(json_t *out, const struct bench_config *b, const struct bench_target *target, double seconds, struct err *e)
+{
+	struct backend *device;
+	json_t *row;
+	if (backend_open(&device, target->device, target->dtype, e))
+		return -1;
+	int rc = measure(&row, b, device, seconds, e);
+	if (!rc)
+		(void)json_array_append_new(out, row);
+	backend_free(device);
+	return rc;
+}
+
+int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target, struct err *e)
 {
 	int done = 0;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (!which || strcmp(which, rows[i].name) == 0) {
 			struct bench_config b = rows[i];
 			b.batch = batch > 0 ? batch : b.batch;
-			(void)json_array_append_new(out, measure(&b, seconds));
+			if (measure_on(out, &b, target, seconds, e))
+				return -1;
 			done++;
 		}
 	if (done)
@@ -114,6 +262,5 @@ int bench_train(json_t *out, const char *which, int batch, double seconds, struc
 	if (config_preset(&c, which, e) || config_finish(&c, e))
 		return -1;
 	struct bench_config b = { .name = which, .text = "preset", .net = net_spec_of(&c), .batch = batch > 0 ? batch : 4 };
-	(void)json_array_append_new(out, measure(&b, seconds));
-	return 0;
+	return measure_on(out, &b, target, seconds, e);
 }

@@ -7,16 +7,17 @@
 #include "harness/bench_store.h"
 #include "harness/bench_train.h"
 #include "model/base/mem.h"
+#include "model/config.h"
 #include "model/model.h"
 
 #include <stdio.h>
 #include <string.h>
 
-struct request { const char *preset; int batch; double seconds; };
+struct request { const char *preset; int batch; double seconds; struct bench_target target; };
 
 static int train(json_t *out, const struct request *r, struct err *e)
 {
-	return bench_train(out, r->preset, r->batch, r->seconds, e);
+	return bench_train(out, r->preset, r->batch, r->seconds, &r->target, e);
 }
 
 static int features(json_t *out, const struct request *r, struct err *e)
@@ -82,7 +83,12 @@ static void print_rows(const char *name, const json_t *list)
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
-	struct request r = { cli_string(c, "preset", NULL), (int)cli_int(c, "batch", 0), cli_double(c, "seconds", 10) };
+	struct request r = { cli_string(c, "preset", NULL), (int)cli_int(c, "batch", 0), cli_double(c, "seconds", 10), { cli_string(c, "device", "cpu"), DTYPE_FP32 } };
+	struct run_config settings;
+	config_defaults(&settings);
+	if (config_set_text(&settings, "train.dtype", cli_string(c, "dtype", "fp32"), &e))
+		return cli_fail(c, &e);
+	r.target.dtype = settings.train.dtype;
 	json_t *all = json_object();
 	model_init((int)cli_int(c, "threads", 0));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -107,6 +113,8 @@ static int run(struct cli *c)
 static const struct opt options[] = {
 	{ .name = "preset", .kind = OPT_STRING, .arg = "NAME", .help = "train: configuration a, b, or a preset such as ict-cifar10" },
 	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 65536, .help = "images per step" },
+	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "train: auto, cpu, cuda or cuda:N (default cpu)" },
+	{ .name = "dtype", .kind = OPT_STRING, .arg = "T", .help = "train: fp32, tf32 or bf16 (default fp32)" },
 	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
 	{ .name = "seconds", .kind = OPT_DOUBLE, .arg = "S", .min = 0.01, .max = 3600, .help = "time per configuration" },
 	{ 0 },
