@@ -21,6 +21,22 @@ tail -1 build/style.txt >$counts
 step "building"
 build_preset default
 
+# The CUDA plugin, where there is a toolkit: every kernel through nvcc, linked as it ships, for the oldest and the newest GPU.
+if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
+	step "compiling and linking the CUDA plugin with nvcc"
+	if cmake --preset cuda "-DABLATE_CUDA_ARCHITECTURES=80-real;120" >build/nvcc.txt 2>&1 &&
+	   cmake --build build-cuda --target ablate_cuda -j "$(nproc)" >>build/nvcc.txt 2>&1 &&
+	   ABLATE_CUDA_PLUGIN=$PWD/build-cuda/libablate_cuda.so build/ablate doctor | grep -E '^ +(ok|note) +cuda ' | grep -vE 'built from other|not a back end'; then
+		echo "1 passed, 0 failed" >>$counts
+	else
+		tail -40 build/nvcc.txt
+		echo "0 passed, 1 failed" >>$counts
+	fi
+else
+	step "no nvcc: the CUDA plugin is compiled for the emulation only"
+	echo "0 passed, 0 failed, 1 skipped" >>$counts
+fi
+
 step "testing"
 log=build/ctest.log
 ctest --test-dir build -V -j "$(nproc)" --no-tests=error >$log 2>&1 || true
