@@ -3,6 +3,7 @@
 #include "worker.h"
 
 #include "host.h"
+#include "model/backend.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -151,6 +152,20 @@ static void worker_free(struct worker *w)
 	free(w);
 }
 
+/* What the device is, for the record; NULL for the CPU, whose facts are the environment's own. A device that cannot be opened says so when
+ * the work begins. */
+static json_t *device_facts(const char *device)
+{
+	struct backend *b;
+	struct backend_facts f;
+	struct err why = ERR_INIT;
+	if (strcmp(device, "cpu") == 0 || backend_open(&b, device, BACKEND_FP32, &why))
+		return NULL;
+	b->ops->facts(b, &f);
+	backend_free(b);
+	return json_pack("{s:s, s:s, s:s, s:I}", "device", f.device, "driver", f.driver, "libraries", f.libraries, "memory", (json_int_t)f.memory);
+}
+
 int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e)
 {
 	install_handlers(); /* first: a stop that comes early is remembered */
@@ -170,7 +185,9 @@ int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e
 	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", dir);
 	if (worker_job_read(&w->job, dir, e))
 		goto fail;
-	provenance_take(&env, job->threads, job->ranks, job->device, NULL, dir);
+	json_t *facts = device_facts(job->device);
+	provenance_take(&env, job->threads, job->ranks, job->device, facts, dir);
+	json_decref(facts);
 	const char *restart = getenv("SLURM_RESTART_COUNT");
 	struct journal_head head = {
 		.attempt = job->attempt, .cell = job->cell, .arm = job->arm, .config = job->config, .dataset = job->dataset, .seed = job->seed,

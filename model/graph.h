@@ -48,9 +48,9 @@ void graph_bind(struct graph *g, enum store store, float *values); /* values: me
 void graph_set_step(struct graph *g, uint64_t seed, uint32_t step);
 /* The place of the first sample in a batch that several processes share (0 unless said); dropout draws by it. */
 void graph_set_first(struct graph *g, uint32_t first);
-void graph_run(struct graph *g);
+void graph_run(struct graph *g); /* starts it; on a device results are there after graph_read or backend_check */
 /* Called after every node of a run, on the calling thread, with the node's number. NULL: nothing is. */
-void graph_after_node(struct graph *g, void (*call)(void *ctx, int node), void *ctx); /* starts it; on a device results are there after graph_read or backend_check */
+void graph_after_node(struct graph *g, void (*call)(void *ctx, int node), void *ctx);
 /* Values [first, first + n) of a tensor from and to host memory, as floats whatever their type. After planning. */
 void graph_write(struct graph *g, struct tensor *t, size_t first, const float *src, size_t n);
 /* Brings what the host wrote to the inputs' t->host to the device. */

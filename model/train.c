@@ -185,8 +185,8 @@ static int plan(struct trainer *t, struct err *e)
 	t->b->ops->facts(t->b, &f);
 	double need = (double)graph_bytes(t->g), fits = floor((double)t->c->train.batch * (double)f.memory_free / need);
 	if (need > 0 && f.memory_free && fits >= 1)
-		return err_set(e, "train.batch = %d needs %.2f GiB of %s's memory and %.2f are free; train.batch = %.0f would fit", t->c->train.batch,
-		               need / 0x1p30, t->b->name, (double)f.memory_free / 0x1p30, fits);
+		return err_set(e, "train.batch = %d needs %.1f MiB of %s's memory and %.1f are free; train.batch = %.0f would fit", t->c->train.batch,
+		               need / 0x1p20, t->b->name, (double)f.memory_free / 0x1p20, fits);
 	return err_in(e, "train.batch = %d", t->c->train.batch);
 }
 

@@ -65,8 +65,8 @@ static void *alloc(struct backend *b, size_t bytes, struct err *e)
 	}
 	(void)cudaGetLastError(); /* out of memory does not stay */
 	(void)cudaMemGetInfo(&free_bytes, &total);
-	(void)err_set(e, "%s: %s: %.2f GiB asked for, %.2f of %.2f are free", b->name, cudaGetErrorString(rc), (double)bytes / 0x1p30,
-	              (double)free_bytes / 0x1p30, (double)total / 0x1p30);
+	(void)err_set(e, "%s: %s: %.1f MiB asked for, %.1f of %.1f are free", b->name, cudaGetErrorString(rc), (double)bytes / 0x1p20,
+	              (double)free_bytes / 0x1p20, (double)total / 0x1p20);
 	return NULL;
 }
 

@@ -1,0 +1,95 @@
+#!/bin/bash
+# device.sh - cells on the CUDA back end from grid to table, under emulation: the same commands as on a GPU, with a device that is a
+# host library. Also a device that is not there, of another build, short of memory, or lost in the middle of a cell.
+# ctest: slow
+. "$(dirname "$0")/lib.sh"
+export ABLATE_CUDA_PLUGIN=$BUILD/tests/libablate_cuda_emu.so
+
+grid() { # DTYPE [STEPS]
+	cat >g.toml <<END
+schema = 1
+[grid]
+name  = "device"
+seeds = { train = [1], eval = [101], paired = true }
+[base]
+preset = "ict-shapes8-ci"
+"net.channels" = 8
+"train.batch" = 4
+"train.steps" = ${2:-6}
+"train.dtype" = "$1"
+[[metric]]
+name    = "fid"
+samples = 100
+nfe     = [1]
+ref     = "shapes8-train"
+END
+}
+
+# The same cell on both: the images differ in a byte here and there, the number by less than the table shows of it.
+test_a_cell_runs_from_training_to_a_number() {
+	no_sanitizers
+	grid fp32
+	run ablate run g.toml --device cuda --db cuda.db; exits 0
+	run ablate run g.toml --device cpu --db cpu.db; exits 0
+	check [ "$(sql cuda.db "SELECT json_extract(json, '\$.device') FROM env")" = cuda:0 ]
+	sql cuda.db "SELECT json FROM env" >env && says env 'emulated device'
+	run ablate table g.toml --db cuda.db; exits 0; mv out cuda.out
+	run ablate table g.toml --db cpu.db; exits 0
+	says out 'FID-100'
+	same out cuda.out
+}
+
+test_bf16_trains_on_the_device_and_is_refused_on_the_cpu() {
+	no_sanitizers
+	grid bf16
+	run ablate run g.toml --device cpu
+	exits 1
+	says err 'the cpu trains in fp32 only'
+	run ablate run g.toml --device cuda
+	exits 0
+}
+
+test_devices_that_are_not_there() {
+	grid fp32
+	run ablate run g.toml --device cuda:7
+	exits 2
+	says err 'there is 1 CUDA device'
+	ABLATE_EMU_DEVICES=0 run ablate run g.toml --device cuda
+	exits 2
+	says err 'no CUDA device'
+	ABLATE_EMU_DRIVER=12040 run ablate run g.toml --device cuda
+	exits 2
+	says err 'too old'
+	ABLATE_CUDA_PLUGIN=$BUILD/tests/libstrange_plugin.so run ablate run g.toml --device cuda
+	exits 2
+	says err 'built from other sources'
+	check [ ! -e ablate.db ]
+}
+
+test_a_device_lost_in_a_cell_is_a_failure_with_a_reason_and_the_cell_resumes() {
+	no_sanitizers
+	grid fp32 40
+	ABLATE_EMU_FAIL_AT=4000 run ablate run g.toml --device cuda
+	exits 1
+	says err 'launch failure'
+	run ablate resume device --device cuda
+	exits 0
+}
+
+test_a_batch_that_does_not_fit_is_named_with_one_that_does() {
+	no_sanitizers
+	grid fp32
+	ABLATE_EMU_MEMORY=90000000 run ablate run g.toml --device cuda --set train.batch=512
+	exits 1
+	says err 'train.batch = 512 needs'
+	says err 'would fit'
+}
+
+test_doctor_names_the_device() {
+	run ablate doctor
+	says out 'emulated device'
+	ABLATE_EMU_DEVICES=0 run ablate doctor
+	says out 'no CUDA device'
+}
+
+run_tests "$@"
