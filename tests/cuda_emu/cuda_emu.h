@@ -6,8 +6,8 @@
  *   - a barrier or a warp's exchange that some threads never come to;
  *   - shared memory written outside its array (guard words; under AddressSanitizer also reads);
  *   - device memory written outside its block (guard words in emu_runtime.cc; AddressSanitizer).
- * Shared and device memory start as NaN. Fibers, and blocks, take turns in an order that ABLATE_EMU_ORDER names: forward,
- * reverse, odd (odd threads first) or a number, which seeds a shuffle at every turn. A result that depends on the order is a race
+ * Shared and device memory start as NaN. Warps, the threads in them, and blocks take turns in an order that ABLATE_EMU_ORDER names:
+ * forward, reverse, odd (odd ones first) or a number, which seeds a shuffle at every turn; a warp goes on as far as it can alone. A result that depends on the order is a race
  * or a missing barrier: tests run the orders and compare bits. In a capture launches are kept and run at each replay.
  *
  * ABLATE_EMU_DEVICES, ABLATE_EMU_MEMORY (bytes) and ABLATE_EMU_FAIL_AT (the n-th launch fails as a lost device does) make the

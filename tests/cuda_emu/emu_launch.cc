@@ -145,15 +145,15 @@ static bool is_shuffled(const char *order)
 	return *order >= '0' && *order <= '9';
 }
 
-/* order[0 .. n): who takes the i-th turn. */
-static void make_turns(int *order, int n, const char *name)
+/* turns[0 .. n): who takes the i-th turn. */
+static void make_turns(int *turns, int n, const char *order)
 {
 	for (int i = 0; i < n; i++)
-		order[i] = strcmp(name, "reverse") == 0 ? n - 1 - i : strcmp(name, "odd") == 0 ? (i < n / 2 ? 2 * i + 1 : 2 * (i - n / 2)) : i;
-	for (int i = n - 1; is_shuffled(name) && i > 0; i--) {
-		int j = (int)(draw() % (uint64_t)(i + 1)), keep = order[i];
-		order[i] = order[j];
-		order[j] = keep;
+		turns[i] = strcmp(order, "reverse") == 0 ? n - 1 - i : strcmp(order, "odd") == 0 ? (i < n / 2 ? 2 * i + 1 : 2 * (i - n / 2)) : i;
+	for (int i = n - 1; is_shuffled(order) && i > 0; i--) {
+		int j = (int)(draw() % (uint64_t)(i + 1)), keep = turns[i];
+		turns[i] = turns[j];
+		turns[j] = keep;
 	}
 }
 
@@ -183,45 +183,50 @@ static void resume(int thread)
 	fiber_switch(&emu.scheduler, &emu.fibers[thread].at);
 }
 
-/* Lets a warp whose threads all wait at an exchange go on. Returns whether it did. */
-static bool release_warp(int first)
+/* Lets a warp of `lanes` threads that all wait at an exchange go on. Returns whether it did. */
+static bool release_warp(int first, int lanes)
 {
-	for (int i = first; i < first + LANES; i++)
+	for (int i = first; i < first + lanes; i++)
 		if (emu.fibers[i].state != FIBER_AT_EXCHANGE)
 			return false;
-	for (int i = first; i < first + LANES; i++)
+	for (int i = first; i < first + lanes; i++)
 		emu.fibers[i].state = FIBER_READY;
 	return true;
 }
 
-/* All threads to the end, from wait to wait. */
+/* A warp as far as it comes without the others: until its threads end or wait at a barrier. */
+static void run_warp(int first, int lanes, const char *order)
+{
+	int turns[LANES];
+	do {
+		make_turns(turns, lanes, order);
+		for (int i = 0; i < lanes; i++)
+			if (emu.fibers[first + turns[i]].state == FIBER_READY)
+				resume(first + turns[i]);
+	} while (!emu.broken && release_warp(first, lanes));
+}
+
+/* All threads to the end, from barrier to barrier, one warp after the other: what a warp may do before another has begun, it does. */
 static void run_fibers(int n, const char *order)
 {
+	int warps = (n + LANES - 1) / LANES, turns[MAX_THREADS / LANES];
 	for (;;) {
 		int waiting = 0, done = 0;
-		bool moved = false;
-		if (is_shuffled(order))
-			make_turns(emu.turns, n, order);
-		for (int i = 0; i < n; i++)
-			if (emu.fibers[emu.turns[i]].state == FIBER_READY)
-				resume(emu.turns[i]);
+		make_turns(turns, warps, order);
+		for (int i = 0; i < warps && !emu.broken; i++)
+			run_warp(turns[i] * LANES, n - turns[i] * LANES < LANES ? n - turns[i] * LANES : LANES, order);
 		for (int i = 0; i < n; i++) {
 			done += emu.fibers[i].state == FIBER_DONE;
 			waiting += emu.fibers[i].state == FIBER_AT_BARRIER;
 		}
 		if (done == n || emu.broken)
 			return;
-		for (int first = 0; first + LANES <= n; first += LANES)
-			moved |= release_warp(first);
-		if (waiting == n) {
-			for (int i = 0; i < n; i++)
-				emu.fibers[i].state = FIBER_READY;
-			moved = true;
-		}
-		if (!moved) {
+		if (waiting < n) {
 			found(waiting ? "a barrier that some of the block's threads never came to" : "a warp's exchange that some of its threads never came to");
 			return;
 		}
+		for (int i = 0; i < n; i++)
+			emu.fibers[i].state = FIBER_READY;
 	}
 }
 

@@ -48,6 +48,7 @@ const char *cudaGetErrorString(cudaError_t rc)
 	case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient for CUDA runtime version";
 	case cudaErrorNoDevice: return "no CUDA-capable device is detected";
 	case cudaErrorInvalidDevice: return "invalid device ordinal";
+	case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
 	case cudaErrorLaunchFailure: return "unspecified launch failure";
 	case cudaErrorStreamCaptureInvalidated: return "operation failed due to a previous error during capture";
 	case cudaErrorDevicesUnavailable: return "CUDA-capable device(s) is/are busy or unavailable";
@@ -107,6 +108,37 @@ static std::map<void *, size_t> &blocks(void)
 
 static size_t used;
 
+/* Around each block lie guard words; under AddressSanitizer blocks end where they end, and it watches reads too. */
+#ifdef ABLATE_SANITIZED
+enum { GUARD = 0 };
+#else
+enum { GUARD = 256 };
+#endif
+enum { GUARD_BYTE = 0x7F };
+
+static void set_guards(unsigned char *p, size_t bytes)
+{
+	memset(p - GUARD, GUARD_BYTE, GUARD);
+	memset(p + bytes, GUARD_BYTE, GUARD);
+}
+
+static bool guards_hold(const void *p, size_t bytes)
+{
+	const unsigned char *before = (const unsigned char *)p - GUARD, *after = (const unsigned char *)p + bytes;
+	for (int i = 0; i < GUARD; i++)
+		if (before[i] != GUARD_BYTE || after[i] != GUARD_BYTE)
+			return false;
+	return true;
+}
+
+/* Loses the device if anything was written beside a block. */
+static void check_guards(void)
+{
+	for (std::map<void *, size_t>::iterator at = blocks().begin(); at != blocks().end(); ++at)
+		if (lost == cudaSuccess && !guards_hold(at->first, at->second))
+			(void)emu_lose(cudaErrorIllegalAddress);
+}
+
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
 	*total = memory_total();
@@ -116,11 +148,13 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 
 cudaError_t cudaMalloc(void **out, size_t bytes)
 {
+	void *whole = NULL;
 	if (lost != cudaSuccess || bytes > memory_total() || used > memory_total() - bytes)
 		return emu_result(cudaErrorMemoryAllocation);
-	void *p = aligned_alloc(256, (bytes + 255) / 256 * 256);
-	if (!p)
+	if (posix_memalign(&whole, 256, bytes + 2 * GUARD))
 		return emu_result(cudaErrorMemoryAllocation);
+	unsigned char *p = (unsigned char *)whole + GUARD;
+	set_guards(p, bytes);
 	memset(p, 0xFF, bytes); /* nothing is zero by itself */
 	blocks()[p] = bytes;
 	used += bytes;
@@ -135,9 +169,10 @@ cudaError_t cudaFree(void *p)
 	std::map<void *, size_t>::iterator at = blocks().find(p);
 	if (at == blocks().end())
 		return emu_result(cudaErrorInvalidValue);
+	check_guards();
 	used -= at->second;
 	blocks().erase(at);
-	free(p);
+	free((char *)p - GUARD);
 	return cudaSuccess;
 }
 
@@ -185,6 +220,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
+	check_guards();
 	return emu_result(stream->capturing ? cudaErrorStreamCaptureInvalidated : cudaSuccess);
 }
 

@@ -1,0 +1,75 @@
+#!/bin/bash
+# ctest: slow
+# cuda_mutants.sh - is a broken kernel caught? Each test breaks one line of a CUDA kernel, compiles that file for the host, puts it into
+# a copy of the emulated plugin and asks the op runner its questions: it has to fail. An unbroken copy has to pass.
+. "$(dirname "$0")/lib.sh"
+
+EMULATED=$BUILD/CMakeFiles/ablate_cuda_emu.dir
+[ "${ABLATE_SANITIZED:-OFF}" = OFF ] || { echo "0 passed, 0 failed, 1 skipped: plugins are built without a sanitizer here"; exit 77; }
+
+# plugin NAME FILE OLD NEW: ./plugin.so, in which OLD of FILE (below the repository) reads NEW, with op file NAME compiled from it.
+plugin() {
+	local name=$1 file=$2 text
+	mkdir -p model/ops model/cuda
+	cp "$SOURCE/model/ops/$name.cu" model/ops/
+	cp "$SOURCE/model/cuda/kernel.cuh" model/cuda/
+	text=$(<"$file")
+	[[ $text == *"$3"* ]] || fail "$file no longer has: $3"
+	printf '%s\n' "${text/"$3"/"$4"}" >"$file"
+	# shellcheck disable=SC2046
+	g++ -std=gnu++17 -O1 -fPIC -fvisibility=hidden -ffp-contract=off -DABLATE_CUDA_EMU -I "$SOURCE/tests/cuda_emu" -I . -I "$SOURCE" \
+		-x c++ -c "model/ops/$name.cu" -o mutant.o 2>err || fail "does not compile"
+	g++ -shared -o plugin.so mutant.o $(find "$EMULATED" -name '*.o' ! -name "$name.cc.o") -ldnnl -lgomp 2>err || fail "does not link"
+}
+
+ask() { ABLATE_CUDA_PLUGIN=$PWD/plugin.so run "$BUILD/tests/op_runner" --device cuda "$1"; }
+
+# caught OP FILE-OF-THE-OP FILE OLD NEW [TEXT that the op runner says]
+caught() {
+	plugin "$2" "$3" "$4" "$5"
+	ask "$1"
+	[ "$code" -ne 0 ] || fail "the op runner passes: $(tail -1 out)"
+	[ $# -lt 6 ] || says out "$6"
+}
+
+test_unbroken_passes() { plugin distance model/ops/distance.cu 'double sum = 0;' 'double sum = 0;'; ask distance; exits 0; }
+test_a_tail_written_past_the_end() {
+	caught silu elementwise model/cuda/kernel.cuh 'int count = n - i < VEC ? (int)(n - i) : VEC;' 'int count = VEC;' '  silu  '
+}
+test_a_barrier_missing_before_shared_is_read() {
+	caught distance distance model/cuda/kernel.cuh $'= x;\n\t__syncthreads();\n\tT sum' $'= x;\n\tT sum'
+}
+test_a_barrier_missing_before_shared_is_used_again() {
+	caught groupnorm groupnorm model/cuda/kernel.cuh '__syncthreads(); /* an earlier sum may still be read */' ''
+}
+test_a_barrier_missing_between_stages() {
+	caught conv2d conv2d model/cuda/kernel.cuh $'shared[threadIdx.x] = sum;\n\t__syncthreads();' 'shared[threadIdx.x] = sum;'
+}
+test_a_sum_that_leaves_out_a_warp() {
+	caught distance distance model/cuda/kernel.cuh 'for (unsigned i = 0; i < warps; i++)' 'for (unsigned i = 1; i < warps; i++)'
+}
+test_shared_memory_too_small() {
+	caught groupnorm groupnorm model/cuda/kernel.cuh 'SHARED(float, shared, K * VEC * BLOCK);' 'SHARED(float, shared, K * VEC * BLOCK - 1);' 'outside its array'
+}
+test_threads_that_race_for_one_place() {
+	caught distance distance model/ops/distance.cu 'if (threadIdx.x == 0)' 'if ((sum += threadIdx.x) >= 0)' 'OTHER BITS'
+}
+test_blocks_that_race_for_one_place() {
+	caught groupnorm groupnorm model/cuda/kernel.cuh 'partial[((at.n * p.chunks + at.chunk) * K + k)' 'partial[((at.n * p.chunks) * K + k)'
+}
+test_a_barrier_that_some_threads_do_not_reach() {
+	caught global_mean classify model/cuda/kernel.cuh $'__syncthreads();\n\tint64_t first' $'if (at.count) __syncthreads();\n\tint64_t first' 'never came to'
+}
+test_an_exchange_that_some_lanes_do_not_reach() {
+	caught cross_entropy classify model/ops/classify.cu $'int lane = (int)threadIdx.x;\n' $'int lane = (int)threadIdx.x;\n\tif (lane >= k) return;\n' 'never came to'
+}
+test_an_index_off_by_one() {
+	caught pool classify model/ops/classify.cu 'row + p.pad - p.k + 1' 'row + p.pad - p.k + 2'
+}
+test_a_mask_drawn_from_the_wrong_place() {
+	caught dropout dropout model/ops/dropout.cu 'i / 4 + half' 'i / 4'
+}
+test_an_exponential_that_overflows() {
+	caught attention attention model/ops/attention.cu 'float value = expf(s[at + i] - max) * sum;' 'float value = expf(s[at + i]) * sum;'
+}
+run_tests
