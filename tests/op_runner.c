@@ -162,6 +162,7 @@ static const struct op_case cases[] = {
 	{ "conv2d", conv, { 3, 9, 32, 1, 3, 1, 1, 2 }, 1e-6, "last layer, no bias" },
 	{ "conv2d", conv, { 2, 6, 16, 16, 3, 1, 2, 0 }, 1e-6, "padding 2: the fused downsampling of NCSN++" },
 	{ "conv2d", conv, { 2, 11, 16, 16, 5, 2, 2, 1 }, 1e-6, "stride and relu" },
+	{ "conv2d", conv, { 2, 9, 6, 7, 4, 2, 1, 2 }, 1e-6, "stride without bias, an even kernel" },
 	{ "conv2d", conv, { 2, 5, 17, 33, 1, 1, 0, 0 }, 1e-6, "1x1 is a matrix product" },
 	{ "conv2d", conv, { 3, 4, 16, 48, 1, 1, 0, 1 }, 1e-6, "1x1 with relu: weights as bf16 turn a sign" },
 	{ "conv2d", conv, { 3, 16, 7, 9, 3, 1, 1, 0 }, 1e-6, "more pixels than a block's rows" },

@@ -235,47 +235,42 @@ static void drop_parts(struct cuda_conv *c)
 		(void)cudnnBackendDestroyDescriptor(c->parts[--c->n_parts]);
 }
 
-/* One form of the pass. Returns what went wrong when no engine takes it. */
-static cudnnStatus_t plan(struct cuda *cu, struct cuda_conv *c, const struct cuda_conv_shape *s, bool fused, enum tensor_type dw)
+/* One form of the pass. Returns whether an engine takes it. */
+static bool plan(struct cuda *cu, struct cuda_conv *c, const struct cuda_conv_shape *s, bool fused, enum tensor_type dw)
 {
 	struct builder b = { cu, c, CUDNN_STATUS_SUCCESS };
 	c->fused = fused;
 	c->dw = dw;
 	cudnnBackendDescriptor_t graph = operations(&b, s, fused);
-	if (search(&b, s, graph, CUDNN_HEUR_MODE_A))
-		return CUDNN_STATUS_SUCCESS;
-	if (b.rc == CUDNN_STATUS_SUCCESS && search(&b, s, graph, CUDNN_HEUR_MODE_FALLBACK))
-		return CUDNN_STATUS_SUCCESS;
+	if (search(&b, s, graph, CUDNN_HEUR_MODE_A) || (b.rc == CUDNN_STATUS_SUCCESS && search(&b, s, graph, CUDNN_HEUR_MODE_FALLBACK)))
+		return true;
 	drop_parts(c);
-	return b.rc == CUDNN_STATUS_SUCCESS ? CUDNN_STATUS_NOT_SUPPORTED : b.rc;
+	return false;
+}
+
+/* The library's handle, made at its first use. */
+static bool ready(struct cuda *cu)
+{
+	cudnnStatus_t rc = CUDNN_STATUS_SUCCESS;
+	if (cu->cudnn)
+		return true;
+	rc = cudnnCreate(&cu->cudnn);
+	if (rc == CUDNN_STATUS_SUCCESS)
+		rc = cudnnSetStream(cu->cudnn, cu->stream);
+	if (rc != CUDNN_STATUS_SUCCESS)
+		cuda_fail(cu, __FILE__, __LINE__, "cudnnCreate", cudnnGetErrorString(rc));
+	return rc == CUDNN_STATUS_SUCCESS;
 }
 
 struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s)
 {
+	bool more = s->bias || s->relu, low_weights = s->pass == DNN_BACKWARD_WEIGHTS && s->type == TENSOR_BF16;
 	struct cuda_conv *c = (struct cuda_conv *)calloc(1, sizeof *c);
-	cudnnStatus_t rc = CUDNN_STATUS_SUCCESS;
 	if (!c)
 		abort();
-	if (!cu->cudnn) {
-		rc = cudnnCreate(&cu->cudnn);
-		if (rc == CUDNN_STATUS_SUCCESS)
-			rc = cudnnSetStream(cu->cudnn, cu->stream);
-	}
 	c->bias = s->bias;
-	if (rc == CUDNN_STATUS_SUCCESS) {
-		bool more = s->bias || s->relu, low_weights = s->pass == DNN_BACKWARD_WEIGHTS && s->type == TENSOR_BF16;
-		rc = plan(cu, c, s, more, TENSOR_F32);
-		if (rc != CUDNN_STATUS_SUCCESS && more)
-			rc = plan(cu, c, s, false, TENSOR_F32);
-		if (rc != CUDNN_STATUS_SUCCESS && low_weights)
-			rc = plan(cu, c, s, false, TENSOR_BF16);
-	}
-	if (rc == CUDNN_STATUS_SUCCESS)
+	if (ready(cu) && (plan(cu, c, s, more, TENSOR_F32) || (more && plan(cu, c, s, false, TENSOR_F32)) || (low_weights && plan(cu, c, s, false, TENSOR_BF16))))
 		return c;
-	char what[160];
-	(void)snprintf(what, sizeof what, "convolution %lldx%lldx%lldx%lld -> %lld channels, kernel %lldx%lld", (long long)s->shape.n, (long long)s->shape.h,
-	               (long long)s->shape.w, (long long)s->shape.ic, (long long)s->shape.oc, (long long)s->shape.kh, (long long)s->shape.kw);
-	cuda_fail(cu, __FILE__, __LINE__, what, cudnnGetErrorString(rc));
 	cuda_conv_free(c);
 	return NULL;
 }

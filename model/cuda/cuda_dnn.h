@@ -20,7 +20,7 @@ struct cuda_conv_shape {
 };
 
 struct cuda_conv;
-/* Heap; NULL with cu->failed set. */
+/* Heap; NULL where no engine computes this as wanted (direct_conv.cuh does), or with cu->failed set. */
 struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s);
 bool cuda_conv_fused(const struct cuda_conv *c);             /* bias and relu are made by run; else the caller adds them */
 enum tensor_type cuda_conv_dw(const struct cuda_conv *c);    /* the type that a weights gradient is written in */

@@ -5,6 +5,7 @@
  * each run, because they change at each step. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
+#include "model/cuda/direct_conv.cuh"
 #include "model/cuda/kernel.cuh"
 
 #include <stdlib.h>
@@ -12,7 +13,7 @@
 enum { SUM_PIXELS = 16 };
 
 struct conv_state {
-	struct cuda_gemm *gemm;   /* one of the two */
+	struct cuda_gemm *gemm;   /* one of the two; neither: by direct_conv.cuh */
 	struct cuda_conv *conv;
 	enum tensor_type type;
 	size_t first, second, w, bias, sums, bytes; /* where in scratch: converted sources, weights, bias, partial sums */
@@ -73,6 +74,15 @@ static struct conv_state *state_new(struct node *nd, enum tensor_type type)
 	s->type = type;
 	nd->state = s;
 	return s;
+}
+
+/* By the library where it has an engine. */
+static void conv_run(struct cuda *cu, struct conv_state *s, const struct dnn_shape *shape, enum dnn_pass pass, void *x, void *w, const float *bias, void *y)
+{
+	if (s->conv)
+		cuda_conv_run(cu, s->conv, x, w, bias, y);
+	else
+		direct_conv(cu, shape, pass, s->type, x, w, y);
 }
 
 static void release(struct node *nd, struct cuda *)
@@ -163,12 +173,12 @@ static void forward_run(struct node *nd, struct cuda *cu)
 	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, x, w, y);
-	if (s->gemm) {
+	if (is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), as_type(nd, cu, w, s->w), b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
-	} else if (s->conv) {
+	} else {
 		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
-		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), scratch(nd, s->w), b ? b->data : NULL, y->data);
-		if (!cuda_conv_fused(s->conv) && (b || nd->args.conv.relu))
+		conv_run(cu, s, &shape, DNN_FORWARD, as_type(nd, cu, x, s->first), scratch(nd, s->w), b ? b->data : NULL, y->data);
+		if (!(s->conv && cuda_conv_fused(s->conv)) && (b || nd->args.conv.relu))
 			finish(cu, y, b, nd->args.conv.relu);
 	}
 }
@@ -201,11 +211,11 @@ static void data_run(struct node *nd, struct cuda *cu)
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, dx, w, dy);
 	void *from = as_type(nd, cu, dy, s->first);
-	if (s->gemm) {
+	if (is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, from, as_type(nd, cu, w, s->w), NULL, dx->data);
-	} else if (s->conv) {
+	} else {
 		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
-		cuda_conv_run(cu, s->conv, dx->data, scratch(nd, s->w), NULL, from);
+		conv_run(cu, s, &shape, DNN_BACKWARD_DATA, dx->data, scratch(nd, s->w), NULL, from);
 	}
 }
 
@@ -246,11 +256,11 @@ static void weights_run(struct node *nd, struct cuda *cu)
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, x, dw, dy);
 	void *px = as_type(nd, cu, x, s->first), *py = as_type(nd, cu, dy, s->second);
-	if (s->gemm) {
+	if (is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, py, px, NULL, dw->data);
-	} else if (s->conv) {
-		cuda_conv_run(cu, s->conv, px, scratch(nd, s->w), NULL, py);
-		weights_from(cu, val_of(dw), val_at(scratch(nd, s->w), cuda_conv_dw(s->conv)), &shape);
+	} else {
+		conv_run(cu, s, &shape, DNN_BACKWARD_WEIGHTS, px, scratch(nd, s->w), NULL, py);
+		weights_from(cu, val_of(dw), val_at(scratch(nd, s->w), s->conv ? cuda_conv_dw(s->conv) : TENSOR_F32), &shape);
 	}
 	if (!db)
 		return;

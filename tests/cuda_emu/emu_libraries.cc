@@ -74,6 +74,8 @@ struct cuda_conv { struct cuda_conv_shape s; struct dnn_conv *primitive; };
 
 struct cuda_conv *cuda_conv_new(struct cuda *, const struct cuda_conv_shape *s)
 {
+	if (s->shape.ic % 8 && s->shape.oc % 8) /* a library that has no engine for this */
+		return NULL;
 	struct cuda_conv *c = new cuda_conv;
 	c->s = *s;
 	c->primitive = dnn_conv_new(&s->shape, s->pass, false, false);
