@@ -10,7 +10,7 @@ limit=$((60 * 1000 * 1000))
 command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ] || die "no nvcc: the plugin cannot be built here"
 
 step "building"
-build_preset cuda
+build_preset cuda ablate ablate_cuda op_runner dtype_deviation test_backend test_cuda_train
 [ -f build-cuda/libablate_cuda.so ] || die "build-cuda/libablate_cuda.so was not built"
 
 step "packing"

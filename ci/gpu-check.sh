@@ -30,7 +30,10 @@ step() {
 		printf '%s\tskipped\t0\tno time left\n' "$name" >>"$out/steps.tsv"
 		return
 	fi
-	timeout "$seconds" "$@" >"$out/$name.txt" 2>&1
+	case $name in
+	bench-*) timeout "$seconds" "$@" >"$out/$name.txt" 2>"$out/$name.err" ;; # the result alone, it goes into the report as it is
+	*) timeout "$seconds" "$@" >"$out/$name.txt" 2>&1 ;;
+	esac
 	rc=$?
 	case $rc in 0) verdict=passed ;; 77) verdict=skipped ;; 124) verdict=failed; echo "timed out after $seconds s" >>"$out/$name.txt" ;; *) verdict=failed ;; esac
 	printf '%s\t%s\t%d\t%s\n' "$name" "$verdict" $((SECONDS - before)) "$(tail -1 "$out/$name.txt" | tr '\t' ' ' | cut -c1-150)" >>"$out/steps.tsv"
