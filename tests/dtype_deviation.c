@@ -1,10 +1,13 @@
 /* dtype_deviation.c - how far a training step in tf32 and bf16 is from the same step in fp32, by the number N of noise levels: the student's
  * and the teacher's answers nearly cancel late in the curriculum, so what rounding does to their difference grows.
  *
- *     dtype_deviation [--device cuda[:N]] [--preset NAME] [--batch B]     # a Markdown table on stdout
+ *     dtype_deviation [--device cuda[:N]] [--preset NAME] [--batch B]     # a Markdown table on stdout, then N passed, N failed
  *
  * The reference is fp32 on the CPU. The network has random weights everywhere, also where training starts from zeros (which
- * would answer nothing); noise levels are the interval's quantiles 1/8, 3/8, ... of the preset's own distribution. */
+ * would answer nothing); noise levels are the interval's quantiles 1/8, 3/8, ... of the preset's own distribution.
+ *
+ * A row fails when it is further from fp32 than about three times what was measured (results/gpu/README.md): fp32 at any N, bf16 where
+ * little cancels. What bf16 does later is reported and judged by nobody. */
 #include "model/backend.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
@@ -79,8 +82,21 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 	return rc;
 }
 
-static void row(const struct answer *want, const struct answer *got, size_t n, int64_t levels, const char *dtype)
+static int passed, failed;
+
+static void judge(int64_t levels, int dtype, double gradient)
 {
+	double allowed = dtype == BACKEND_FP32 ? 3e-4 : dtype == BACKEND_BF16 && levels == 11 ? 0.06 : INFINITY;
+	if (!isfinite(allowed))
+		return;
+	bool good = gradient <= allowed; /* false for a NaN */
+	passed += good;
+	failed += !good;
+}
+
+static void row(const struct answer *want, const struct answer *got, size_t n, int64_t levels, int d)
+{
+	static const char *const dtypes[] = { "fp32", "tf32", "bf16" };
 	double diff = 0, a = 0, b = 0, ab = 0;
 	for (size_t i = 0; i < n; i++) {
 		double x = (double)want->grad[i], y = (double)got->grad[i];
@@ -89,12 +105,12 @@ static void row(const struct answer *want, const struct answer *got, size_t n, i
 		b += y * y;
 		ab += x * y;
 	}
-	printf("| %lld | %s | %.2e | %+.3f %% | %.6f |\n", (long long)levels, dtype, sqrt(diff / a), 100 * (got->loss / want->loss - 1), ab / sqrt(a * b));
+	judge(levels, d, sqrt(diff / a));
+	printf("| %lld | %s | %.2e | %+.3f %% | %.6f |\n", (long long)levels, dtypes[d], sqrt(diff / a), 100 * (got->loss / want->loss - 1), ab / sqrt(a * b));
 }
 
 static int table(struct setup *s, const char *device, struct err *e)
 {
-	static const char *const dtypes[] = { "fp32", "tf32", "bf16" };
 	static const int64_t levels[] = { 11, 161, 641, 1281 };
 	printf("| N | dtype | gradient, relative L2 | loss | cosine |\n|---:|---|---:|---:|---:|\n");
 	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
@@ -105,7 +121,7 @@ static int table(struct setup *s, const char *device, struct err *e)
 			struct backend *b;
 			if (backend_open(&b, device, d, e) || step(&got, s, b, levels[i], e))
 				return -1;
-			row(&want, &got, params_floats(s->p), levels[i], dtypes[d]);
+			row(&want, &got, params_floats(s->p), levels[i], d);
 			(void)fflush(stdout);
 			free(got.grad);
 			backend_free(b);
@@ -143,5 +159,6 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "dtype_deviation: %s\n", e.msg);
 	free(s.weights);
 	params_free(s.p);
-	return rc ? EXIT_INCOMPLETE : EXIT_OK;
+	printf("\n%d passed, %d failed, 0 skipped\n", passed, failed + (rc != 0));
+	return rc || failed ? EXIT_INCOMPLETE : EXIT_OK;
 }
