@@ -24,13 +24,12 @@ cp ci/gpu-check.sh "$to/ci/"
 cp -r model/weights "$to/model/"
 cp -r ablations "$to/"
 git rev-parse HEAD >"$to/COMMIT" 2>/dev/null || echo unknown >"$to/COMMIT"
-# every library but the C library's own and the compiler's, which the other side has
-ldd "$to/ablate" "$to"/tests/* | awk '$3 ~ "^/" { print $3 }' | sort -u | grep -vE '/(ld-linux|libc|libm|libdl|libpthread|librt)[-.]' |
+blas=$(ldconfig -p | awk '$1 == "libopenblas.so.0" && !n++ { print $NF }') # loaded at first use, so no program names it
+[ -n "$blas" ] || die "no libopenblas.so.0: ci/setup.sh run"
+cp -L "$blas" "$to/lib/libopenblas.so.0"
+# every library but the C library's own, which the other side has
+ldd "$to/ablate" "$to"/tests/* "$blas" | awk '$3 ~ "^/" { print $3 }' | sort -u | grep -vE '/(ld-linux|libc|libm|libdl|libpthread|librt)[-.]' |
 	while read -r library; do cp -L "$library" "$to/lib/"; done
-for library in libopenblas.so.0; do # loaded at first use
-	found=$(ldconfig -p | awk -v l="$library" '$1 == l { print $NF; exit }')
-	[ -z "$found" ] || cp -L "$found" "$to/lib/"
-done
 strip --strip-unneeded "$to"/ablate "$to"/tests/* "$to"/lib/* 2>/dev/null || true
 tar -C "$root" -cf - ablate-gpu | xz -T0 -6 >"$out"
 size=$(stat -c %s "$out")
