@@ -1,6 +1,7 @@
 #!/bin/bash
 # results.sh - what results/STUDY holds: made by one command, shown to be what its records say by another.
 #   ci/results.sh make STUDY     run what is missing of the study, take its records, and draw its tables and figures from them
+#   ci/results.sh draw STUDY     tables and figures again from the records that are there, after a change of how they are drawn
 #   ci/results.sh check STUDY    a database from results/STUDY/records alone; the same tables and figures must come out of it
 # Records are the ledger, every attempt's journal and the sample pictures of the first training seed. $ABLATE is the program.
 . "$(dirname "$0")/lib.sh"
@@ -12,7 +13,7 @@ ci-gate      ablations/ci-gate.toml         -             curves.svg bars@fid@1.
 LIST
 }
 
-[ $# -eq 2 ] || die "usage: ci/results.sh make|check STUDY; studies: $(studies | awk '{ printf "%s%s", NR > 1 ? ", " : "", $1 }')"
+[ $# -eq 2 ] || die "usage: ci/results.sh make|draw|check STUDY; studies: $(studies | awk '{ printf "%s%s", NR > 1 ? ", " : "", $1 }')"
 study=$2
 read -r name grid settings figures <<<"$(studies | awk -v s="$study" '$1 == s')"
 [ -n "$name" ] || die "no study '$study'; there are $(studies | awk '{ printf "%s%s", NR > 1 ? ", " : "", $1 }')"
@@ -54,10 +55,14 @@ make_results() {
 		cp "$db-runs/$journal/journal.jsonl" "$dir/records/$journal/"
 		[ "$seed" != "$first" ] || cp "$db-runs/$journal"/samples@*.png "$dir/records/$journal/" 2>/dev/null || true
 	done < <(sqlite3 -readonly "$db" "SELECT a.cell, a.id, c.seed FROM attempt a JOIN cell c ON c.hash = a.cell WHERE a.purpose = 'run' ORDER BY 1, 2")
+	draw_results
+	du -sh "$dir" >&2
+}
+
+draw_results() {
 	step "tables and figures of $study"
 	rebuild "$work"
 	draw "$work/$study.db" "$dir"
-	du -sh "$dir" >&2
 }
 
 check_results() {
@@ -82,6 +87,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 case $1 in
 make) make_results ;;
+draw) draw_results ;;
 check) check_results ;;
-*) die "usage: ci/results.sh make|check STUDY" ;;
+*) die "usage: ci/results.sh make|draw|check STUDY" ;;
 esac

@@ -42,7 +42,7 @@ const struct cmd cmd_figure = {
 	.name = "figure",
 	.args = "GRID [curves|metric|bars|sweep|sigma|steps|samples]",
 	.summary = "draw curves, bars, schedules or samples of a grid",
-	.help = "GRID is a grid file, or the name of a grid that ran into the database.\n\n"
+	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (as quickstart).\n\n"
 	        " curves   a training curve of each arm: mean and spread over seeds\n"
 	        " metric   a metric against the training step, where it was measured on the way\n"
 	        " bars     a metric of each arm, with spread and published values\n"

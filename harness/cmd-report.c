@@ -37,7 +37,7 @@ const struct cmd cmd_report = {
 	.name = "report",
 	.args = "GRID",
 	.summary = "write the results as one HTML file",
-	.help = "GRID is a grid file, or the name of a grid that ran into the database. The file holds everything: tables, gate verdicts, charts, "
+	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (as quickstart). The file holds everything: tables, gate verdicts, charts, "
 	        "samples, a sortable table of cells, and a page for each cell with its settings, inputs, environment and curves, beside "
 	        "another cell's where asked. It loads nothing from anywhere.",
 	.options = options,

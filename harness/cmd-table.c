@@ -119,7 +119,7 @@ const struct cmd cmd_table = {
 	.name = "table",
 	.args = "GRID",
 	.summary = "print the tables of a grid from the database",
-	.help = "GRID is a grid file, or the name of a grid that ran into the database. Without [[table]] in it, every metric is shown with "
+	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (as quickstart). Without [[table]] in it, every metric is shown with "
 	        "its difference to the first row.\n\n"
 	        "Cells are mean and sample standard deviation over training seeds; what failed, is blocked or has not run is shown as such. "
 	        "A column never mixes protocols: such a table is refused (exit 5). Written tables carry the command and the hash of the "

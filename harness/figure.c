@@ -115,6 +115,19 @@ static void line_at(cairo_t *c, double x0, double y0, double x1, double y1)
 	cairo_stroke(c);
 }
 
+/* Names that do not fit side by side under an axis of that width are written slanted. */
+static bool names_are_steep(cairo_t *c, const struct figure_panel *p, double w)
+{
+	bool steep = false;
+	font(c, FONT - 1, false);
+	for (int i = 0; i < p->x.n_names; i++) {
+		cairo_text_extents_t t;
+		cairo_text_extents(c, p->x.names[i], &t);
+		steep = steep || t.x_advance > w / p->x.n_names - 4;
+	}
+	return steep;
+}
+
 static void draw_axes(cairo_t *c, const struct frame *f, const struct figure_panel *p)
 {
 	font(c, FONT - 1, false);
@@ -130,12 +143,7 @@ static void draw_axes(cairo_t *c, const struct frame *f, const struct figure_pan
 	}
 	if (p->x.names) {
 		double room = f->w / p->x.n_names;
-		bool steep = false;
-		for (int i = 0; i < p->x.n_names; i++) {
-			cairo_text_extents_t t;
-			cairo_text_extents(c, p->x.names[i], &t);
-			steep = steep || t.x_advance > room - 4;
-		}
+		bool steep = names_are_steep(c, p, f->w);
 		ink(c, 0.2);
 		for (int i = 0; i < p->x.n_names; i++) {
 			if (!steep) {
@@ -410,8 +418,8 @@ static void draw_panel(cairo_t *c, const struct figure_panel *p, double x, doubl
 		return;
 	}
 	struct frame f = { .x = x + LEFT, .y = y + TOP, .w = w - LEFT - RIGHT, .h = h - TOP - BOTTOM - 13 * rows };
-	if (p->x.names)
-		f.h -= 22; /* slanted names */
+	if (p->x.names && names_are_steep(c, p, f.w))
+		f.h -= 22;
 	scale(&f, p);
 	draw_axes(c, &f, p);
 	draw_series(c, &f, p);

@@ -84,6 +84,18 @@ static void log_ticks(struct axis *a, int at_most, bool exact)
 	}
 }
 
+/* Within less than a decade powers of ten may give one label or none: then the ticks of a linear axis, at their log places. */
+static void few_labels(struct axis *a, int at_most)
+{
+	int labels = 0;
+	for (int i = 0; i < a->n_ticks; i++)
+		labels += a->text[i][0] != '\0';
+	if (labels >= 3 || a->max / a->min > 10)
+		return;
+	a->n_ticks = 0;
+	linear_ticks(a, at_most, true);
+}
+
 void axis_init(struct axis *a, double min, double max, bool log, int at_most, bool exact)
 {
 	memset(a, 0, sizeof *a);
@@ -98,10 +110,12 @@ void axis_init(struct axis *a, double min, double max, bool log, int at_most, bo
 		exact = false;
 	}
 	a->min = min, a->max = max;
-	if (log)
+	if (log) {
 		log_ticks(a, at_most, exact);
-	else
+		few_labels(a, at_most);
+	} else {
 		linear_ticks(a, at_most, exact);
+	}
 }
 
 double axis_place(const struct axis *a, double v)

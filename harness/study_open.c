@@ -25,6 +25,15 @@ void scoped_opened(struct opened *o)
 	study_close(o);
 }
 
+static int is_recorded(bool *out, struct db *db, const char *name, struct err *e)
+{
+	int64_t n;
+	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM grid WHERE name = ?", "s", name))
+		return -1;
+	*out = n > 0;
+	return 0;
+}
+
 /* The command again, for a reader of what it made. */
 static char *command_of(const struct cli *c, const char *grid)
 {
@@ -100,7 +109,7 @@ static int plan_of_name(struct opened *o, const struct cli *c, const char *name,
 	if (o->db && db_done(&rows, e))
 		return -1;
 	if (!toml)
-		return err_code(e, EXIT_USAGE, "%s: no such file, and no grid of that name in the database", name);
+		return err_code(e, EXIT_USAGE, "%s: no such file, no grid of that name in the database, and none that comes with the program (ablations/%s.toml)", name, name);
 	if (plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets }, &(struct plan_options){ .only = only, .n_only = n_only }, e))
 		return -1;
 	return n_sets ? 0 : adopt(o->plan, o->db, hash, e);
@@ -112,8 +121,14 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 	SCOPED(free) char *published = io_data_file("results/published.toml");
 	if (io_exists(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
 		goto fail;
-	if (io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml") ? plan_open_any(&o.plan, c, name, e)
-	                                                                        : plan_of_name(&o, c, name, e))
+	SCOPED(free) char *ours = xstrfmt("ablations/%s.toml", name);
+	SCOPED(free) char *shipped = strchr("/.-", *name) ? NULL : io_data_file(ours);
+	bool known = false;
+	if (o.db && is_recorded(&known, o.db, name, e))
+		goto fail;
+	bool is_file = io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml");
+	const char *file = is_file ? name : !known && shipped ? shipped : NULL;
+	if (file ? plan_open_any(&o.plan, c, file, e) : plan_of_name(&o, c, name, e))
 		goto fail;
 	o.command = command_of(c, name);
 	if (study_load(&o.study, o.plan, o.db, e))

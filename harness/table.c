@@ -388,11 +388,29 @@ static struct table_cell our_cell(struct build *b, int r, int c)
 	return text_cell("");
 }
 
+/* The value of a published row at a number of steps that no column has (a diffusion model's 35, say), in the first column of
+ * published values of that metric, with the steps beside. */
+static struct table_cell their_other_steps(struct build *b, const struct published_value *v, int c)
+{
+	const struct table_column *cols = b->t->cols;
+	bool shown = strcmp(v->metric, cols[c].ref.name) != 0;
+	for (int k = 0; k < b->t->n_cols && !shown; k++)
+		if (b->kind[k] == COLUMN_PAPER && !strcmp(cols[k].ref.name, v->metric))
+			shown = cols[k].ref.nfe == v->nfe || k < c || published_find(b->pub, v->paper, v->label, v->data, v->metric, cols[k].ref.nfe);
+	if (shown)
+		return text_cell("");
+	struct table_cell cell = paper_cell(b, v);
+	cell.text = arena_strfmt(&b->t->arena, "%s (%d steps)", cell.text, v->nfe);
+	return cell;
+}
+
 static struct table_cell their_cell(struct build *b, const struct published_value *v, int c)
 {
 	const struct metric_ref *ref = &b->t->cols[c].ref;
-	return b->kind[c] == COLUMN_PAPER
-		? paper_cell(b, published_find(b->pub, v->paper, v->label, v->data, ref->name, ref->nfe)) : text_cell("");
+	if (b->kind[c] != COLUMN_PAPER)
+		return text_cell("");
+	const struct published_value *here = published_find(b->pub, v->paper, v->label, v->data, ref->name, ref->nfe);
+	return here ? paper_cell(b, here) : their_other_steps(b, v, c);
 }
 
 static void mark_best(struct build *b, int c)

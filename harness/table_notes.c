@@ -90,6 +90,8 @@ static void paper_notes(struct build *b)
 			const struct metric_ref *ref = &b->t->cols[c].ref;
 			const struct published_value *v = r < b->n_ours ? table_published(b, b->rows[r], ref)
 				: published_find(b->pub, b->theirs[r]->paper, b->theirs[r]->label, b->theirs[r]->data, ref->name, ref->nfe);
+			if (!v && r >= b->n_ours && strcmp(b->theirs[r]->metric, ref->name) == 0)
+				v = b->theirs[r]; /* at steps that no column has */
 			if (!v)
 				continue;
 			const char *cite = published_cite(b->pub, v->paper);

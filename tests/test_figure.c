@@ -126,6 +126,8 @@ Test(axis, ticks_are_round_and_cover_the_range)
 	cr_assert(has_tick(&a, 0.01, "0.01") && has_tick(&a, 10, "10") && !has_tick(&a, 100, NULL));
 	axis_init(&a, 3, 30, true, 6, false);
 	cr_assert(has_tick(&a, 5, "5") && has_tick(&a, 20, "20"));
+	axis_init(&a, 9, 17, true, 6, false); /* no power of ten but one: the ticks of a linear axis */
+	cr_assert(has_tick(&a, 10, "10") && has_tick(&a, 14, "14") && a.n_ticks >= 4);
 	axis_init(&a, 7, 7, false, 5, false);
 	cr_assert(a.min < 7 && a.max > 7 && a.n_ticks >= 2);
 	axis_init(&a, INFINITY, -INFINITY, false, 5, false);
