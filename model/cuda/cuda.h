@@ -52,7 +52,9 @@ extern "C" {
 #undef OP
 }
 
-/* Closes the handles of the libraries; in the fences' file. */
+/* The libraries' names and versions, for records. In the fences' file, as is: */
+void cuda_libraries_text(char *out, size_t bytes);
+/* Closes the handles of the libraries. */
 void cuda_libraries_close(struct cuda *cu);
 /* Remembers "FILE:LINE: what: why" unless something failed before. */
 void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);

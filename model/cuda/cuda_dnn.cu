@@ -18,7 +18,6 @@ struct cuda_conv {
 	size_t workspace;
 	bool bias, fused;
 	enum tensor_type dw;
-	char engine[48];
 };
 
 /* Building goes on after a failure without doing anything: one check at the end. */
@@ -183,12 +182,11 @@ static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, c
 static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t proposal)
 {
 	cudnnBackendDescriptor_t engine = NULL, plan = NULL;
-	int64_t n = 0, index = -1, workspace = 0;
+	int64_t n = 0, workspace = 0;
 	bool taken = false;
 	if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
 	    cudnnBackendGetAttribute(proposal, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, &engine) == CUDNN_STATUS_SUCCESS &&
 	    admissible(b->cu, s, engine) &&
-	    cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &n, &index) == CUDNN_STATUS_SUCCESS &&
 	    cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) == CUDNN_STATUS_SUCCESS &&
 	    cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) == CUDNN_STATUS_SUCCESS &&
 	    cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &proposal) == CUDNN_STATUS_SUCCESS &&
@@ -204,7 +202,6 @@ static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBacken
 	b->c->plan = plan;
 	b->c->config = proposal; /* kept while its plan lives */
 	b->c->workspace = (size_t)workspace;
-	(void)snprintf(b->c->engine, sizeof b->c->engine, "cudnn engine %lld%s", (long long)index, b->c->fused ? ", fused" : "");
 	return true;
 }
 
@@ -297,11 +294,6 @@ enum tensor_type cuda_conv_dw(const struct cuda_conv *c)
 	return c->dw;
 }
 
-const char *cuda_conv_engine(const struct cuda_conv *c)
-{
-	return c->engine;
-}
-
 void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const float *bias, void *y)
 {
 	union { const float *given; void *kept; } add = { bias }; /* read only */
@@ -324,6 +316,12 @@ void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const
 		(void)cudnnBackendDestroyDescriptor(pack);
 	if (rc != CUDNN_STATUS_SUCCESS)
 		cuda_fail(cu, __FILE__, __LINE__, "convolution", cudnnGetErrorString(rc));
+}
+
+void cuda_libraries_text(char *out, size_t bytes)
+{
+	size_t dnn = cudnnGetVersion(), blas = cublasLtGetVersion();
+	(void)snprintf(out, bytes, "cuBLASLt %zu.%zu.%zu, cuDNN %zu.%zu.%zu", blas / 10000, blas / 100 % 100, blas % 100, dnn / 10000, dnn / 100 % 100, dnn % 100);
 }
 
 void cuda_libraries_close(struct cuda *cu)

@@ -1,8 +1,8 @@
 /* cuda_dnn.h - cuDNN, fenced: convolutions on a device, planned once and run many times in the back end's stream.
  *
  * Images are NHWC, weights (Cout, kh, kw, Cin). The engine is the first of cuDNN's heuristic list that is deterministic, fits the
- * back end's workspace and, for floats without TF32, keeps to float arithmetic; its name is kept for the record. The
- * emulation's twin is tests/cuda_emu/emu_libraries.cc. */
+ * back end's workspace and, for floats without TF32, keeps to float arithmetic: the library's version and the device, which are
+ * recorded, decide it. The emulation's twin is tests/cuda_emu/emu_libraries.cc. */
 #ifndef ABLATE_CUDA_DNN_H
 #define ABLATE_CUDA_DNN_H
 
@@ -24,7 +24,6 @@ struct cuda_conv;
 struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s);
 bool cuda_conv_fused(const struct cuda_conv *c);             /* bias and relu are made by run; else the caller adds them */
 enum tensor_type cuda_conv_dw(const struct cuda_conv *c);    /* the type that a weights gradient is written in */
-const char *cuda_conv_engine(const struct cuda_conv *c);
 /* forward: y = conv(x, w) [+ bias (Cout) floats]; data: x from y and w; weights: w from x and y. */
 void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const float *bias, void *y);
 void cuda_conv_free(struct cuda_conv *c); /* accepts NULL */

@@ -4,10 +4,16 @@
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/kernel.cuh"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <vector>
 
 typedef std::vector<float> floats;
+
+void cuda_libraries_text(char *out, size_t bytes)
+{
+	(void)snprintf(out, bytes, "products and convolutions by oneDNN %s", dnn_version());
+}
 
 void cuda_libraries_close(struct cuda *)
 {
@@ -97,11 +103,6 @@ bool cuda_conv_fused(const struct cuda_conv *)
 enum tensor_type cuda_conv_dw(const struct cuda_conv *)
 {
 	return TENSOR_F32;
-}
-
-const char *cuda_conv_engine(const struct cuda_conv *c)
-{
-	return dnn_conv_impl(c->primitive);
 }
 
 static int64_t ohwi(const struct dnn_shape &s, int64_t o, int64_t i, int64_t tap)
