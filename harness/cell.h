@@ -1,5 +1,5 @@
 /* cell.h - identity: an arm is the SHA-256 of a finished config's canonical JSON, every default written out; a cell is
- * an arm with a training seed, the numerics version and the content hash of the data set. Nothing else takes part:
+ * an arm with a training seed, the numerics version and the content hash of what is read (inputs.h). Nothing else takes part:
  * labels, metrics, budgets and the file's layout change no hash. */
 #ifndef ABLATE_CELL_H
 #define ABLATE_CELL_H

@@ -2,6 +2,7 @@
  * Started by the engines; what to do stands in DIR/job.json, what happens goes into DIR/journal.jsonl. */
 #define _GNU_SOURCE
 #include "cmd.h"
+#include "inputs.h"
 #include "worker_score.h"
 
 #include "metrics/weights.h"
@@ -52,28 +53,34 @@ static bool on_stop(void *ctx)
 	return worker_should_stop(t->w);
 }
 
-/* The job must be of this program: same config text, same numerics, same data. */
-static int check_identity(struct run_config *config, const struct worker_job *job, struct err *e)
+/* The job must be of this program: same config text, same numerics, same data and weights. */
+static int check_identity(struct run_config *config, struct input in[INPUTS_MAX], int *n_in, const struct worker_job *job, struct err *e)
 {
-	char arm[SHA256_HEX], data[SHA256_HEX];
+	char arm[SHA256_HEX], inputs[SHA256_HEX];
 	if (config_from_json(config, job->config, e))
 		return -1;
 	config_hash(arm, config);
 	if (strcmp(arm, job->arm) != 0 || job->numerics != NUMERICS_VERSION)
 		return err_code(e, EXIT_RECORD, "the cell was planned by another version of ablate (numerics %lld, arm %.12s; here %d, %.12s): run the grid again",
 		                (long long)job->numerics, job->arm, NUMERICS_VERSION, arm);
-	if (train_data_sha256(data, config, e))
+	if (inputs_of(in, n_in, config, e))
 		return -1;
-	if (strcmp(data, job->dataset) != 0)
-		return err_code(e, EXIT_RECORD, "data set %s has changed since the grid was planned (%.12s, planned %.12s): run the grid again",
-		                config->data.name, data, job->dataset);
+	inputs_hash(inputs, in, *n_in);
+	if (strcmp(inputs, job->dataset) != 0)
+		return err_code(e, EXIT_RECORD, "%s %s%s changed since the grid was planned (%.12s, planned %.12s): run the grid again", *n_in == 1 ? "data set" : "the data set",
+		                config->data.name, *n_in == 1 ? " has" : " or weights have", inputs, job->dataset);
 	return 0;
 }
 
-static int record_data(struct worker *w, const struct run_config *config, const char *sha256, struct err *e)
+static int record_inputs(struct worker *w, const struct input *in, int n, struct err *e)
 {
-	return journal_file(worker_journal(w), &(struct journal_file){ .table = "input", .role = "dataset", .kind = "dataset",
-	                    .name = config->data.name, .sha256 = sha256, .bytes = -1, .n_items = -1 }, e);
+	for (int i = 0; i < n; i++) {
+		SCOPED(free) char *role = strcmp(in[i].role, "lpips") == 0 ? xstrfmt("%s %s", in[i].role, in[i].name) : xstrdup(in[i].role);
+		if (journal_file(worker_journal(w), &(struct journal_file){ .table = "input", .role = role, .kind = in[i].kind, .name = in[i].name,
+		                 .sha256 = in[i].sha256, .bytes = -1, .n_items = -1 }, e))
+			return -1;
+	}
+	return 0;
 }
 
 static int checkpoint_every(const struct run_config *c)
@@ -99,7 +106,9 @@ static enum worker_end work(struct worker *w, struct team **team, int64_t *resum
 	struct scorer *scorer = NULL;
 	struct train_result r = { 0 };
 	bool stopped = false;
-	if (check_identity(&config, job, e))
+	struct input in[INPUTS_MAX];
+	int n_in = 0;
+	if (check_identity(&config, in, &n_in, job, e))
 		return WORKER_FAILED;
 	if (scorer_open(&scorer, w, &config, e))
 		return e->code == EXIT_USAGE ? WORKER_FAILED : WORKER_BLOCKED;
@@ -108,7 +117,7 @@ static enum worker_end work(struct worker *w, struct team **team, int64_t *resum
 	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
 	struct train_options o = { .seed = (uint64_t)job->seed, .dir = worker_dir(w), .checkpoint_every = checkpoint_every(&config),
 	                           .threads = job->threads, .team = *team, .device = job->device, .lpips_backbone = backbone, .lpips_heads = heads };
-	int rc = record_data(w, &config, job->dataset, e) || train_run(&r, &config, &o, &hooks, e) ? -1 : 0;
+	int rc = record_inputs(w, in, n_in, e) || train_run(&r, &config, &o, &hooks, e) ? -1 : 0;
 	*resumed = r.resumed_from;
 	enum worker_end end = rc ? WORKER_FAILED : r.end == TRAIN_STOPPED ? WORKER_STOPPED : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED : WORKER_DONE;
 	if (!rc) {

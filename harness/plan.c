@@ -4,6 +4,8 @@
  * the layers preset < [base] < row < --set; the first two are made once per preset. */
 #include "harness/plan.h"
 
+#include "harness/inputs.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -357,16 +359,16 @@ static int add_rows(struct expansion *x)
 
 /* ---- cells ------------------------------------------------------------------------------------------------------ */
 
-/* The data's hash per arm, asked once per data set; blocked[arm] gets the reason where there is none. */
+/* The hash of what each arm reads, asked once where arms read the same; blocked[arm] gets the reason where there is none. */
 static void find_datasets(struct plan *p, const struct plan_options *opt, const char **blocked)
 {
-	SCOPED(free) int *asked = NULL; /* an arm per data set */
+	SCOPED(free) int *asked = NULL; /* an arm for each different set of inputs */
 	int n_asked = 0, cap_asked = 0;
 	for (int a = 0; opt->dataset && a < p->n_arms; a++) {
 		struct plan_arm *arm = &p->arms[a];
 		struct err e = ERR_INIT;
 		int i = 0;
-		while (i < n_asked && strcmp(p->arms[asked[i]].config.data.name, arm->config.data.name) != 0)
+		while (i < n_asked && !inputs_same(&p->arms[asked[i]].config, &arm->config))
 			i++;
 		if (i < n_asked) {
 			memcpy(arm->dataset, p->arms[asked[i]].dataset, SHA256_HEX);

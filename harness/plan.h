@@ -62,7 +62,7 @@ struct plan {
 
 struct plan_options {
 	void *ctx;
-	/* Content hash of the data of a config: 0, or -1 with e (the cells are then blocked with that reason). NULL: unknown. */
+	/* Content hash of what a config reads (inputs.h): 0, or -1 with e (the cells are then blocked with that reason). NULL: unknown. */
 	int (*dataset)(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e);
 	/* Sets cell->state, reason and seconds; called once per cell that is not blocked by its data. NULL: all pending. */
 	void (*state)(void *ctx, struct plan_cell *cell, const struct plan *plan);

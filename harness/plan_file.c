@@ -98,15 +98,16 @@ static int frozen_dataset(void *ctx, char hex[SHA256_HEX], const struct run_conf
 	const struct frozen *f = ctx;
 	size_t i;
 	json_t *arm;
+	char mine[SHA256_HEX];
+	config_hash(mine, config);
 	json_array_foreach(f->arms, i, arm) {
-		const char *hash = json_string_value(json_object_get(arm, "dataset"));
-		const char *name = json_string_value(json_object_get(json_object_get(arm, "config"), "data.name"));
-		if (hash && name && !strcmp(name, config->data.name) && (!*hash || strlen(hash) == SHA256_HEX - 1)) {
+		const char *hash = json_string_value(json_object_get(arm, "dataset")), *name = json_string_value(json_object_get(arm, "arm"));
+		if (hash && name && !strcmp(name, mine) && (!*hash || strlen(hash) == SHA256_HEX - 1)) {
 			(void)snprintf(hex, SHA256_HEX, "%s", hash);
 			return 0;
 		}
 	}
-	return err_set(e, "the frozen plan has no hash of data %s", config->data.name);
+	return err_set(e, "the frozen plan has no hash of what arm %.12s reads", mine);
 }
 
 static int same_plan(const struct plan *p, const struct frozen *f, const char *path, struct err *e)

@@ -51,11 +51,16 @@ static bool lacks_data(char *reason, size_t size, const char *name)
 	return true;
 }
 
-static bool lacks_file(char *reason, size_t size, const char *key, const char *path)
+/* A file by its path, or weights of the cache by their name. */
+static bool lacks_file(char *reason, size_t size, const char *key, const char *setting)
 {
+	const struct weights_row *row;
+	SCOPED(free) char *path = weights_file_path(setting);
 	if (!*path || io_exists(path))
 		return false;
-	(void)snprintf(reason, size, "the file %s = \"%s\"", key, path);
+	if (!weights_row_find(&row, setting, NULL))
+		return lacks_weights(reason, size, setting);
+	(void)snprintf(reason, size, "the file %s = \"%s\"%s%s", key, setting, strcmp(path, setting) ? ", looked for as " : "", strcmp(path, setting) ? path : "");
 	return true;
 }
 

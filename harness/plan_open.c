@@ -4,8 +4,8 @@
 #include "harness/plan_open.h"
 
 #include "harness/db.h"
+#include "harness/inputs.h"
 #include "harness/plan_needs.h"
-#include "model/data/dataset.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +15,13 @@ struct asker { struct db *db; struct err e; int arm; double seconds; bool lacks;
 
 static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e)
 {
+	struct input in[INPUTS_MAX];
+	int n;
 	(void)ctx;
-	return dataset_sha256(hex, config->data.name, SPLIT_TRAIN, e);
+	if (inputs_of(in, &n, config, e))
+		return -1;
+	inputs_hash(hex, in, n);
+	return 0;
 }
 
 struct have { char name[64]; int64_t nfe, eval_seed, n; };

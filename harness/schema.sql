@@ -42,7 +42,7 @@ CREATE TABLE cell( -- an arm with a training seed: the unit of work
 	arm TEXT NOT NULL REFERENCES arm DEFERRABLE INITIALLY DEFERRED, -- its configuration
 	seed INTEGER NOT NULL, -- training seed; the streams derive from it
 	numerics INTEGER NOT NULL, -- numerics version of the program
-	dataset TEXT NOT NULL, -- SHA-256 of the data set's decoded content
+	dataset TEXT NOT NULL, -- SHA-256 of the data set's decoded content, or over it and the weights that training reads
 	UNIQUE(arm, seed, numerics, dataset)
 ) STRICT, WITHOUT ROWID;
 
@@ -86,7 +86,7 @@ CREATE TABLE attempt( -- one life of a cell: from the start of its process to it
 
 CREATE TABLE input( -- what an attempt really read
 	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- the reader
-	role TEXT NOT NULL, -- dataset, weights, refstats, init
+	role TEXT NOT NULL, -- dataset, init, teacher, lpips NAME, extractor NAME
 	artifact TEXT NOT NULL REFERENCES artifact DEFERRABLE INITIALLY DEFERRED, -- the content
 	PRIMARY KEY(attempt, role)
 ) STRICT, WITHOUT ROWID;

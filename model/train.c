@@ -479,11 +479,6 @@ static int run(struct train_result *r, struct trainer *t, struct err *e)
 	return saved_at == r->step ? 0 : save(r, t, r->step, e);
 }
 
-int train_data_sha256(char hex[SHA256_HEX], const struct run_config *config, struct err *e)
-{
-	return dataset_sha256(hex, config->data.name, SPLIT_TRAIN, e);
-}
-
 int train_run(struct train_result *out, const struct run_config *config, const struct train_options *options,
               const struct train_hooks *hooks, struct err *e)
 {

@@ -50,10 +50,6 @@ struct train_result {
 	char data_sha256[SHA256_HEX];       /* identity of the training set that was read */
 };
 
-/* Identity of the data set a config names: SHA-256 of its decoded content, cached by file stamp. Missing data: an error
- * that says which package or file to provide. */
-MUST_CHECK int train_data_sha256(char hex[SHA256_HEX], const struct run_config *config, struct err *e);
-
 /* Trains from the newest whole checkpoint in dir (or from the start) to config->train.steps. */
 MUST_CHECK int train_run(struct train_result *out, const struct run_config *config, const struct train_options *options,
                          const struct train_hooks *hooks, struct err *e);

@@ -1,6 +1,7 @@
 /* dataset.c - see dataset.h. */
 #include "model/data/dataset.h"
 
+#include "model/base/identity.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/data/cifar.h"
@@ -297,26 +298,18 @@ int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split
 		memcpy(hex, ref.sha256, SHA256_HEX);
 		return 0;
 	}
-	SCOPED(free) char *folder = found, *cache = io_cache_dir();
+	SCOPED(free) char *folder = found;
 	if (!folder)
 		return missing(name, e);
-	SCOPED(free) char *stamp = stamp_of(name, split, folder), *dir = xstrfmt("%s/identity", cache);
-	char key[SHA256_HEX];
-	io_sha256(key, stamp, strlen(stamp));
-	SCOPED(free) char *path = xstrfmt("%s/%s", dir, key);
-	SCOPED(str) struct str known = { 0 };
-	struct err ignored = ERR_INIT;
-	if (io_read(&known, path, SHA256_HEX, &ignored) == 0 && known.len == SHA256_HEX - 1 && strspn(known.data, "0123456789abcdef") == SHA256_HEX - 1) {
-		memcpy(hex, known.data, SHA256_HEX);
+	SCOPED(free) char *stamp = stamp_of(name, split, folder);
+	if (identity_recall(hex, stamp))
 		return 0;
-	}
 	struct dataset d;
 	if (dataset_open(&d, name, split, e))
 		return -1;
 	memcpy(hex, d.sha256, SHA256_HEX);
 	dataset_release(&d);
-	if (io_mkdirs(dir, &ignored) == 0 && io_write_atomic(path, hex, SHA256_HEX - 1, &ignored))
-		return 0; /* a cache that cannot be written costs time, not results */
+	identity_keep(hex, stamp);
 	return 0;
 }
 

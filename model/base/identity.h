@@ -1,0 +1,13 @@
+/* identity.h - hashes that are dear to compute, remembered in the user's cache under a line of text that changes when what was hashed
+ * does (names, sizes and times of files). A cache that cannot be read or written costs time, never results. */
+#ifndef ABLATE_IDENTITY_H
+#define ABLATE_IDENTITY_H
+
+#include "io.h"
+
+bool identity_recall(char hex[SHA256_HEX], const char *stamp);
+void identity_keep(const char hex[SHA256_HEX], const char *stamp);
+/* SHA-256 of a file's bytes, remembered by path, size, time and inode. */
+MUST_CHECK int identity_of_file(char hex[SHA256_HEX], const char *path, struct err *e);
+
+#endif
