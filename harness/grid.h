@@ -32,6 +32,7 @@
 
 enum { GRID_SCHEMA = 1, GRID_INHERIT_MAX = 8, GRID_NFE_MAX = 8, GRID_COLS_MAX = 32, GRID_FORMATS_MAX = 8,
        GRID_OUTPUTS_MAX = 4 };
+#define PRESET_OWN "..."        /* in --set preset=...-tiny: the preset of each row itself */
 #define GRID_CELLS_MAX 1000000 /* rows times seeds; more is refused before anything is expanded */
 
 /* Where something was written. */
@@ -121,7 +122,7 @@ MUST_CHECK int grid_read(struct grid **out, const char *path, struct err *e);
 MUST_CHECK int grid_parse(struct grid **out, const struct grid_source *sources, int n, struct err *e);
 void grid_free(struct grid *g);                 /* accepts NULL */
 void scoped_grid(struct grid **g);              /* SCOPED(grid) struct grid *g = NULL; */
-/* Adds one `--set K=V`, V a TOML value or a bare word, K one of
+/* Adds one `--set K=V` (preset = ...-tiny scales each row's own preset), V a TOML value or a bare word, K one of
  *     a knob, or preset                    the highest layer of every row's settings
  *     seeds, seeds.train|eval|paired       seeds = 3 is the first three from the first training seed on
  *     grid.name, grid.text

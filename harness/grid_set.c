@@ -116,6 +116,23 @@ static int without_place(const char *file, const char *message, struct err *e)
 	return err_code(e, EXIT_USAGE, "%s: %s", file, rest + strspn(rest, " "));
 }
 
+/* preset = ...-tiny: each row's own preset, scaled. */
+static int scale_presets(struct grid *g, const char *scaling, const char *file, struct err *e)
+{
+	int n;
+	const struct preset *known = config_scalings(&n);
+	SCOPED(str) struct str names = { 0 };
+	for (int i = 0; i < n; i++) {
+		if (!strcmp(known[i].name, scaling)) {
+			struct setting one = { .key = "preset", .value = { .type = VALUE_STRING, .s = arena_strfmt(&g->arena, PRESET_OWN "%s", scaling) }, .at = { .file = file } };
+			settings_add(g, &g->sets, &one);
+			return 0;
+		}
+		str_addf(&names, " " PRESET_OWN "%s", known[i].name);
+	}
+	return err_code(e, EXIT_USAGE, "%s: no such scaling of presets; there are%s", file, str_text(&names));
+}
+
 static int set_cell(struct grid *g, const char *key, const char *value, const char *file, struct err *e)
 {
 	struct toml *doc = NULL;
@@ -125,6 +142,8 @@ static int set_cell(struct grid *g, const char *key, const char *value, const ch
 		(void)config_unknown(key, &why);
 		return err_code(e, EXIT_USAGE, "%s: %s", file, why.msg);
 	}
+	if (!strcmp(key, "preset") && !strncmp(value, PRESET_OWN, strlen(PRESET_OWN)))
+		return scale_presets(g, value + strlen(PRESET_OWN), file, e);
 	if (toml_parse_value(&doc, value, "value", &why))
 		return err_code(e, EXIT_USAGE, "%s: %s", file, why.msg);
 	VEC_PUSH(g->set_docs, g->n_set_docs, g->cap_set_docs) = doc;

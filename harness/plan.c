@@ -42,12 +42,16 @@ static const struct run_config *bottom(struct expansion *x, const char *preset)
 
 static const char *preset_of(const struct expansion *x, const struct settings *row)
 {
-	const char *preset = x->with_sets ? settings_preset(&x->g->sets) : NULL;
-	if (!preset)
-		preset = settings_preset(row);
-	if (!preset)
-		preset = settings_preset(&x->g->base);
-	return preset ? preset : "";
+	const char *set = x->with_sets ? settings_preset(&x->g->sets) : NULL, *own = settings_preset(row);
+	bool scale = set && !strncmp(set, PRESET_OWN, strlen(PRESET_OWN));
+	if (!own)
+		own = settings_preset(&x->g->base);
+	if (set && !scale)
+		return set;
+	const struct preset *full = scale && own ? config_find_preset(own, NULL) : NULL;
+	if (full)
+		return arena_strfmt(&x->p->arena, "%s%s", full->name, set + strlen(PRESET_OWN));
+	return own ? own : "";
 }
 
 static void build(struct run_config *c, struct expansion *x, const struct settings *row)

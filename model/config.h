@@ -119,7 +119,8 @@ char *config_value_text(const struct run_config *c, const struct knob *k);
 
 /* Presets: rows of values with their locus. */
 struct preset_value { const char *key, *value, *source; };
-struct preset { const char *name, *text; const struct preset_value *values; }; /* values end with key NULL */
+/* Values end with key NULL; scaled (or NULL): what any scaling changes in it besides, since published weights fit the full size only. */
+struct preset { const char *name, *text; const struct preset_value *values, *scaled; };
 const struct preset *config_presets(int *n);       /* the papers' full settings and our own small ones */
 const struct preset *config_scalings(int *n);      /* "-small", "-tiny": may follow any preset's name */
 /* The full-scale preset that `name` scales ("ict-cifar10-small" -> ict-cifar10) and its scaling (or NULL). NULL when unknown. */

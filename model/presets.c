@@ -74,20 +74,73 @@ static const struct preset_value ct_imagenet64[] = {
 	END
 };
 
-static const struct preset_value ict_imagenet64[] = {
-	ADM_IMAGENET64,
-	{ "net.dropout", "0.2", "iCT, unconfirmed" },
-	{ "train.batch", "4096", "iCT, unconfirmed" },
-	{ "train.steps", "800000", "iCT, unconfirmed" },
-	{ "ema.decay", "0.99997", "iCT, unconfirmed" },
-	{ "sample.sigma_mid", "1.526", "ect-in run_imgnet_ecm.sh:5" },
+/* The recipe without EMA teacher and learned metric is the knob table's; what differs is the network and its scale. */
+#define ICT_IMAGENET64 \
+	{ "net.dropout", "0.2", "iCT, unconfirmed" }, \
+	{ "train.batch", "4096", "iCT, unconfirmed" }, \
+	{ "train.steps", "800000", "iCT, unconfirmed" }, \
+	{ "ema.decay", "0.99997", "iCT, unconfirmed" }, \
+	{ "sample.sigma_mid", "1.526", "ect-in run_imgnet_ecm.sh:5" }
+
+static const struct preset_value ict_imagenet64[] = { ADM_IMAGENET64, ICT_IMAGENET64, END };
+static const struct preset_value ict_deep_imagenet64[] = {
+	ADM_IMAGENET64, ICT_IMAGENET64, { "net.blocks", "6", "iCT section 4 (2x depth), unconfirmed" }, END
+};
+
+/* Consistency distillation (Song et al. 2023): the student starts as the diffusion network that it distils. */
+static const struct preset_value cd_cifar10[] = {
+	{ "data.name", "cifar10", "jcm configs/cifar10_ve_cd.py" },
+	{ "method.kind", "cd", "jcm configs/cifar10_ve_cd.py" },
+	{ "cd.teacher", "edm-cifar10-uncond-ve", "jcm configs/cifar10_ve_cd.py (a diffusion model of the same network)" },
+	{ "cd.solver", "heun", "jcm configs/cifar10_ve_cd.py" },
+	{ "net.init", "edm-cifar10-uncond-ve", "jcm configs/cifar10_ve_cd.py (finetune)" },
+	{ "net.fourier_scale", "16", "jcm configs/cifar10_ve_cd.py" },
+	{ "net.dropout", "0", "jcm configs/cifar10_ve_cd.py" },
+	{ "teacher.ema", "0", "Song 2023, table 3" },
+	{ "loss.kind", "lpips", "jcm configs/cifar10_ve_cd.py" },
+	{ "weight.kind", "uniform", "jcm configs/cifar10_ve_cd.py" },
+	{ "noise.dist", "uniform", "jcm losses.py:311" },
+	{ "disc.kind", "constant", "jcm configs/cifar10_ve_cd.py" },
+	{ "disc.s0", "17", "jcm configs/cifar10_ve_cd.py (N = 18)" },
+	{ "optim.lr", "0.0004", "jcm launch.sh; Song 2023, table 3" },
+	{ "train.batch", "512", "jcm configs/cifar10_ve_cd.py" },
+	{ "train.steps", "800000", "jcm configs/cifar10_ve_cd.py" },
+	{ "ema.decay", "0.9999", "jcm configs/cifar10_ve_cd.py" },
+	{ "sample.quantize", "truncate", "jcm evaluate.py:345" },
 	END
 };
+
+static const struct preset_value cd_imagenet64[] = {
+	ADM_IMAGENET64,
+	{ "method.kind", "cd", "cm launch.sh" },
+	{ "cd.teacher", "openai-edm-imagenet64", "cm launch.sh (edm_imagenet64_ema.pt)" },
+	{ "cd.solver", "heun", "cm karras_diffusion.py" },
+	{ "net.init", "openai-edm-imagenet64", "cm cm_train.py:75-92" },
+	{ "net.dropout", "0", "cm launch.sh" },
+	{ "teacher.ema", "0.95", "cm launch.sh" },
+	{ "loss.kind", "lpips-average", "cm launch.sh; karras_diffusion.py:52" },
+	{ "weight.kind", "uniform", "cm launch.sh" },
+	{ "noise.dist", "uniform", "cm karras_diffusion.py" },
+	{ "disc.kind", "constant", "cm launch.sh" },
+	{ "disc.s0", "39", "cm launch.sh (start_scales 40)" },
+	{ "optim.lr", "8e-06", "cm launch.sh" },
+	{ "train.batch", "2048", "cm launch.sh" },
+	{ "train.steps", "600000", "cm launch.sh" },
+	{ "ema.decay", "0.9999432189950708", "cm launch.sh" },
+	{ "sample.quantize", "truncate", "cm image_sample.py:86" },
+	{ "sample.sigma_mid", "1.3831", "cm launch.sh, ts 0,22,39 of 40 steps" },
+	END
+};
+
+/* No published weights fit a smaller network: it starts at random, and distillation waits for a teacher of its size. */
+static const struct preset_value from_nothing[] = { { "net.init", "", "scaling" }, END };
+static const struct preset_value teacher_of_its_size[] = { { "net.init", "", "scaling" }, { "cd.teacher", "scaled-teacher", "scaling" }, END };
 
 static const struct preset_value ect_cifar10[] = {
 	{ "data.name", "cifar10", "ect run_ecm.sh" },
 	{ "data.flip", "false", "ect (xflip off)" },
 	{ "method.kind", "ect", "ect loss.py" },
+	{ "net.init", "edm-cifar10-uncond-vp", "ect run_ecm.sh" },
 	{ "net.kind", "ddpmpp", "ect run_ecm.sh" },
 	{ "net.dropout", "0.2", "ect run_ecm.sh" },
 	{ "loss.c", "0", "ect loss.py:82-92" },
@@ -120,13 +173,16 @@ static const struct preset_value ict_shapes8_ci[] = {
 };
 
 static const struct preset presets[] = {
-	{ "ct-cifar10", "consistency training as first published (Song et al. 2023), CIFAR-10", ct_cifar10 },
-	{ "ct-imagenet64", "consistency training as first published (Song et al. 2023), ImageNet 64x64", ct_imagenet64 },
-	{ "ect-cifar10", "easy consistency tuning (Geng et al. 2024), CIFAR-10", ect_cifar10 },
-	{ "ict-cifar10", "improved consistency training (Song & Dhariwal 2023), CIFAR-10", ict_cifar10 },
-	{ "ict-deep-cifar10", "the same with twice the blocks", ict_deep_cifar10 },
-	{ "ict-imagenet64", "improved consistency training (Song & Dhariwal 2023), ImageNet 64x64", ict_imagenet64 },
-	{ "ict-shapes8-ci", "iCT's recipe on generated 8x8 shapes, for gates in CI", ict_shapes8_ci },
+	{ "cd-cifar10", "consistency distillation of a diffusion model (Song et al. 2023), CIFAR-10", cd_cifar10, teacher_of_its_size },
+	{ "cd-imagenet64", "consistency distillation of a diffusion model (Song et al. 2023), ImageNet 64x64", cd_imagenet64, teacher_of_its_size },
+	{ "ct-cifar10", "consistency training as first published (Song et al. 2023), CIFAR-10", ct_cifar10, NULL },
+	{ "ct-imagenet64", "consistency training as first published (Song et al. 2023), ImageNet 64x64", ct_imagenet64, NULL },
+	{ "ect-cifar10", "easy consistency tuning (Geng et al. 2024), CIFAR-10", ect_cifar10, from_nothing },
+	{ "ict-cifar10", "improved consistency training (Song & Dhariwal 2023), CIFAR-10", ict_cifar10, NULL },
+	{ "ict-deep-cifar10", "the same with twice the blocks", ict_deep_cifar10, NULL },
+	{ "ict-deep-imagenet64", "improved consistency training on ImageNet 64x64 with twice the blocks", ict_deep_imagenet64, NULL },
+	{ "ict-imagenet64", "improved consistency training (Song & Dhariwal 2023), ImageNet 64x64", ict_imagenet64, NULL },
+	{ "ict-shapes8-ci", "iCT's recipe on generated 8x8 shapes, for gates in CI", ict_shapes8_ci, NULL },
 };
 
 static const struct preset_value small[] = {
@@ -150,8 +206,8 @@ static const struct preset_value tiny[] = {
 };
 
 static const struct preset scalings[] = {
-	{ "-small", "64 channels, 2 blocks, batch 128, 20,000 steps: one GPU and an afternoon", small },
-	{ "-tiny", "32 channels, 2 levels, batch 16, 40 steps: a test of the whole path on a CPU", tiny },
+	{ "-small", "64 channels, 2 blocks, batch 128, 20,000 steps: one GPU and an afternoon", small, NULL },
+	{ "-tiny", "32 channels, 2 levels, batch 16, 40 steps: a test of the whole path on a CPU", tiny, NULL },
 };
 
 const struct preset *config_presets(int *n)
@@ -188,12 +244,12 @@ const struct preset *config_find_preset(const char *name, const struct preset **
 	return NULL;
 }
 
-static void apply(struct run_config *c, const struct preset *p)
+static void apply(struct run_config *c, const struct preset_value *values, const char *name)
 {
-	for (const struct preset_value *v = p->values; v->key; v++) {
+	for (const struct preset_value *v = values; v && v->key; v++) {
 		struct err e = ERR_INIT;
 		if (config_set_text(c, v->key, v->value, &e))
-			BUG("preset %s: %s", p->name, e.msg);
+			BUG("preset %s: %s", name, e.msg);
 	}
 }
 
@@ -201,9 +257,11 @@ int config_preset(struct run_config *c, const char *name, struct err *e)
 {
 	const struct preset *scaling, *p = config_find_preset(name, &scaling);
 	if (p) {
-		apply(c, p);
-		if (scaling)
-			apply(c, scaling);
+		apply(c, p->values, p->name);
+		if (scaling) {
+			apply(c, scaling->values, scaling->name);
+			apply(c, p->scaled, p->name);
+		}
 		return 0;
 	}
 	const char *names[sizeof presets / sizeof *presets];
