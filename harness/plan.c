@@ -56,8 +56,11 @@ static const char *preset_of(const struct expansion *x, const struct settings *r
 
 static void build(struct run_config *c, struct expansion *x, const struct settings *row)
 {
-	*c = *bottom(x, preset_of(x, row));
+	const char *preset = preset_of(x, row), *set = x->with_sets ? settings_preset(&x->g->sets) : NULL;
+	*c = *bottom(x, preset);
 	settings_apply(c, row);
+	if (set && !strncmp(set, PRESET_OWN, strlen(PRESET_OWN))) /* a row's own sizes would outgrow the scaling otherwise */
+		config_scale(c, preset);
 	if (x->with_sets)
 		settings_apply(c, &x->g->sets);
 }

@@ -97,6 +97,9 @@ int config_unknown(const char *key, struct err *e);
 void config_defaults(struct run_config *c);
 /* Applies preset `name` (e.g. "ict-cifar10", "ict-cifar10-small"). Unknown: EXIT_USAGE with near names. */
 MUST_CHECK int config_preset(struct run_config *c, const char *name, struct err *e);
+/* Applies what the scaling in a preset's name ("ict-cifar10-small") changes once more, over settings made since. A name without
+ * one changes nothing. */
+void config_scale(struct run_config *c, const char *preset);
 /* Sets one knob. Unknown key, wrong type, out of range, unknown choice: EXIT_USAGE, *c unchanged; the caller puts
  * file:line:col in front. An integer is accepted where a number is asked for. */
 MUST_CHECK int config_set(struct run_config *c, const char *key, const struct knob_value *v, struct err *e);

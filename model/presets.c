@@ -253,15 +253,21 @@ static void apply(struct run_config *c, const struct preset_value *values, const
 	}
 }
 
+void config_scale(struct run_config *c, const char *preset)
+{
+	const struct preset *scaling = NULL, *p = config_find_preset(preset, &scaling);
+	if (!scaling)
+		return;
+	apply(c, scaling->values, scaling->name);
+	apply(c, p->scaled, p->name);
+}
+
 int config_preset(struct run_config *c, const char *name, struct err *e)
 {
-	const struct preset *scaling, *p = config_find_preset(name, &scaling);
+	const struct preset *p = config_find_preset(name, NULL);
 	if (p) {
 		apply(c, p->values, p->name);
-		if (scaling) {
-			apply(c, scaling->values, scaling->name);
-			apply(c, p->scaled, p->name);
-		}
+		config_scale(c, name);
 		return 0;
 	}
 	const char *names[sizeof presets / sizeof *presets];
