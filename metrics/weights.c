@@ -1,6 +1,7 @@
 /* weights.c - opening, importing and checking weights files; see weights.h. */
 #include "weights.h"
 
+#include "weights_network.h"
 #include "model/base/mem.h"
 
 #include <stdlib.h>
@@ -50,6 +51,7 @@ void weights_free(struct weights *w)
 	if (!w)
 		return;
 	weights_file_free(w->file);
+	weights_network_free(w->network);
 	free(w);
 }
 
@@ -176,6 +178,10 @@ int weights_import(const struct weights_row *row, const char *file, bool other, 
 	if (open_any(&w, file, e))
 		return -1;
 	memcpy(w->sha256, sha256, SHA256_HEX);
+	if (row->preset && weights_network_map(&w->network, row->preset, w->st, e))
+		return err_in(e, "weights %s", row->name);
+	if (w->network)
+		w->st = weights_network_view(w->network);
 	return store(row, w, file, e);
 }
 

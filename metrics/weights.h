@@ -17,6 +17,7 @@ struct weights_row {
 	const char *licence;
 	/* Tensor i: its name and shape (-1 matches any extent); *optional when a file may lack it. False after the last. */
 	bool (*tensor)(int i, char name[96], int *n_dims, int64_t dims[ST_MAX_DIMS], bool *optional);
+	const char *preset;     /* a diffusion network of that preset's shape, imported from any naming (weights_network.h); else NULL */
 };
 extern const struct weights_row weights_rows[]; /* ends with a row without a name */
 
@@ -31,6 +32,7 @@ struct weights {
 	char sha256[SHA256_HEX];
 	bool published;         /* is that the hash of the table? */
 	struct weights_file *file;
+	struct weights_network *network; /* of an import of one */
 };
 /* Of `file` (PyTorch checkpoint or safetensors), or of the cache when file is NULL: absent, the error says how to get
  * them. Names and shapes are checked. */

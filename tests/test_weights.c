@@ -70,8 +70,8 @@ Test(weights, every_row_has_tensors_and_a_licence)
 		cr_assert(!row->url || strncmp(row->url, "https://", 8) == 0, "%s", row->name);
 		total += i;
 	}
-	cr_assert_eq(n, 8);
-	cr_assert_eq(total, 472 + 472 + 2 * (5 + 13 + 25) + 5 + 5 + 7, "%d tensors", total);
+	cr_assert_eq(n, 11);
+	cr_assert_eq(total, 472 + 472 + 2 * (5 + 13 + 25) + 5 + 5 + 7 + 416 + 420 + 541, "%d tensors", total);
 }
 
 Test(weights, an_import_keeps_what_is_needed_and_says_where_it_came_from)
@@ -192,4 +192,40 @@ Test(weights, the_inception_extractor_reads_any_weights_file)
 	struct extractor *none;
 	cr_assert_eq(extractor_open(&none, "inception-keras", &o, &e), -1);
 	cr_assert(strstr(e.msg, "no resize 'nearest'"), "%s", e.msg);
+}
+
+/* A state dict as EDM's network has it, with its prefix and tensors that we do not use, imported by the row's name. */
+Test(weights, a_diffusion_network_is_imported_into_our_names)
+{
+	const struct weights_row *row;
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_row_find(&row, "edm-cifar10-uncond-vp", &e), 0, "%s", e.msg);
+	struct st_tensor t[512];
+	struct arena own = { 0 };
+	size_t n = 0;
+	char name[96];
+	int64_t dims[ST_MAX_DIMS];
+	bool optional;
+	for (int i = 0, n_dims; row->tensor(i, name, &n_dims, dims, &optional); i++) {
+		t[n] = (struct st_tensor){ .name = arena_strfmt(&own, "model.%s", name), .dtype = ST_F32, .n_dims = n_dims };
+		memcpy(t[n].dims, dims, sizeof dims);
+		t[n].data = arena_alloc(&own, st_bytes(&t[n]) + 1);
+		((float *)(uintptr_t)t[n].data)[0] = (float)i;
+		n++;
+	}
+	cr_assert_eq(n, 416);
+	t[n] = (struct st_tensor){ .name = "model.map_augment.weight", .dtype = ST_F32, .n_dims = 1, .dims = { 1 }, .data = arena_alloc(&own, 4) };
+	n++;
+	SCOPED(free) char *file = xstrfmt("%s/edm.safetensors", dir);
+	char sha256[SHA256_HEX];
+	cr_assert_eq(safetensors_write(file, t, n, NULL, 0, NULL, &e), 0, "%s", e.msg);
+	cr_assert_eq(weights_import(row, file, false, sha256, &e), 0, "%s", e.msg);
+	bool official;
+	cr_assert_eq(weights_check(row, &official, sha256, &e), 0, "%s", e.msg);
+	SCOPED(weights) struct weights *w = NULL;
+	cr_assert_eq(weights_open(&w, row->name, NULL, &e), 0, "%s", e.msg);
+	const struct st_tensor *first = safetensors_find(w->st, "enc.32x32_conv.weight");
+	cr_assert(first && ((const float *)first->data)[0] == 4, "the fifth tensor");
+	cr_expect(!safetensors_find(w->st, "map_augment.weight"));
+	arena_release(&own);
 }

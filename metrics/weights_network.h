@@ -1,0 +1,19 @@
+/* weights_network.h - rows of the weights table that are whole diffusion networks: their tensors are those of a preset's network, and an
+ * import brings them from any of the namings of model/nets/net_names.h into ours. */
+#ifndef ABLATE_WEIGHTS_NETWORK_H
+#define ABLATE_WEIGHTS_NETWORK_H
+
+#include "model/safetensors.h"
+
+#include <stdbool.h>
+
+/* As weights_row.tensor, of the network of a preset. */
+bool weights_network_tensor(const char *preset, int i, char name[96], int *n_dims, int64_t dims[ST_MAX_DIMS], bool *optional);
+
+/* The same weights in our names, in memory of their own. */
+struct weights_network;
+MUST_CHECK int weights_network_map(struct weights_network **out, const char *preset, const struct safetensors *from, struct err *e);
+const struct safetensors *weights_network_view(const struct weights_network *m);
+void weights_network_free(struct weights_network *m); /* NULL is fine */
+
+#endif
