@@ -139,10 +139,12 @@ static enum worker_end work(struct worker *w, struct team **team, int64_t *resum
 static int follow(const struct worker_job *job, const char *dir, struct team *team, struct err *e)
 {
 	struct run_config config;
+	struct input in[INPUTS_MAX];
+	int n_in = 0;
 	struct train_result r;
 	(void)signal(SIGTERM, SIG_IGN); /* mpirun sends it to all of us */
 	(void)signal(SIGINT, SIG_IGN);
-	if (check_identity(&config, job, e))
+	if (check_identity(&config, in, &n_in, job, e))
 		return -1;
 	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
 	struct train_options o = { .seed = (uint64_t)job->seed, .dir = dir, .checkpoint_every = checkpoint_every(&config), .threads = job->threads,
