@@ -1,7 +1,7 @@
 /* cmd-sample.c - `ablate sample CHECKPOINT|ATTEMPT|CELL`: images from a checkpoint as one PNG grid. */
 #include "cmd.h"
 
-#include "harness/db.h"
+#include "harness/checkpoint_find.h"
 #include "harness/png_grid.h"
 #include "harness/sample_edit.h"
 #include "model/base/io.h"
@@ -17,37 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A checkpoint names its own config. */
-static int config_of(struct run_config *out, const char *path, struct err *e)
-{
-	struct safetensors *st;
-	if (safetensors_open(&st, path, e))
-		return -1;
-	const char *json = safetensors_meta(st, "config");
-	int rc = json ? config_from_json(out, json, e) : err_set(e, "%s: not a checkpoint of this program", path);
-	safetensors_free(st);
-	return rc ? err_in(e, "%s", path) : 0;
-}
-
-/* Heap text: `what` itself if it is a file, else the newest checkpoint of the attempt or cell that it begins. */
-static char *find_checkpoint(const char *db_file, const char *what, struct err *e)
-{
-	if (io_exists(what))
-		return xstrdup(what);
-	SCOPED(db) struct db *db = NULL;
-	SCOPED(free) char *place = NULL, *pattern = xstrfmt("%s%%", what);
-	if (db_open(&db, db_file, DB_READ, e) ||
-	    db_text_of(&place, db, e, "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM attempt t JOIN checkpoint c ON c.attempt = t.id "
-	               "JOIN artifact a ON a.hash = c.artifact WHERE t.id LIKE ?1 OR t.cell LIKE ?1 ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
-	               "s", pattern))
-		return NULL;
-	if (!place) {
-		(void)err_code(e, EXIT_USAGE, "%s: neither a file nor an attempt or cell with a checkpoint in %s", what, db_file);
-		return NULL;
-	}
-	return xstrfmt("%s-runs/%s", db_file, place);
-}
 
 enum { CHUNK = 200 };
 
@@ -110,8 +79,8 @@ static int run(struct cli *c)
 	if (plain < 0)
 		return cli_fail(c, &e);
 	model_init((int)cli_int(c, "threads", 0));
-	SCOPED(free) char *path = find_checkpoint(c->db, c->args[0], &e);
-	if (!path || config_of(&config, path, &e) || data_shape_find(&shape, config.data.name, &e))
+	SCOPED(free) char *path = checkpoint_find(c->db, c->args[0], &e);
+	if (!path || checkpoint_config(&config, path, &e) || data_shape_find(&shape, config.data.name, &e))
 		return cli_fail(c, &e);
 	if ((cli_given(c, "weights") && config_set_text(&config, "sample.weights", cli_string(c, "weights", NULL), &e)) ||
 	    (cli_given(c, "sigma-mid") && config_set_text(&config, "sample.sigma_mid", cli_string(c, "sigma-mid", NULL), &e)) ||

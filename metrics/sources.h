@@ -32,6 +32,8 @@ struct source_kind {
 	void (*close)(struct source *s);
 };
 extern const struct source_kind source_folder, source_cifar, source_npz, source_zip, source_idx; /* source_*.c */
+/* Of pictures in memory: struct source { .kind = &source_memory, .path, .n, .h, .w, .c, .self = bytes }; nothing is to be freed. */
+extern const struct source_kind source_memory;
 
 struct source {
 	const struct source_kind *kind;

@@ -112,6 +112,11 @@ static int ask(struct sampler *s, double sigma, struct err *e)
 	return 0;
 }
 
+void sampler_set_sigma_mid(struct sampler *s, double sigma)
+{
+	s->c.sample.sigma_mid = sigma;
+}
+
 int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe, struct progress *progress, struct err *e)
 {
 	if (nfe < 1 || nfe > 64)

@@ -76,4 +76,15 @@ test_weights_that_do_not_fit_fail_in_one_line() {
 	distil run; exits 1; says err "cd.teacher"
 }
 
+test_the_second_noise_level_is_searched_and_told() {
+	on_shapes run imagenet64.toml --only iCT; exits 0
+	local checkpoint
+	checkpoint=$(ls -d ablate.db-runs/*/*/step-*.ckpt | tail -1)
+	run ablate sigma "$checkpoint" -n 16 -e pixels --points 9; exits 0
+	says out "sample.sigma_mid = "; says out "fid:pixels"; says out "least"
+	check [ "$(grep -c 'point . of 9' err)" -eq "$(grep -cE '^[0-9]' out)" ]
+	run ablate sigma "$checkpoint" -n 16 -e pixels --points 9 --json; exits 0; says out '"tried"'
+	run ablate sigma nothing; exits 2
+}
+
 run_tests "$@"

@@ -1,0 +1,12 @@
+/* checkpoint_find.h - a checkpoint as a person names it: a file, or the beginning of an attempt's or cell's hash. */
+#ifndef ABLATE_CHECKPOINT_FIND_H
+#define ABLATE_CHECKPOINT_FIND_H
+
+#include "model/config.h"
+
+/* Heap text: `what` itself if it is a file, else the newest checkpoint of the attempt or cell that it begins; NULL with e set. */
+char *checkpoint_find(const char *db_file, const char *what, struct err *e);
+/* A checkpoint names its own config. */
+MUST_CHECK int checkpoint_config(struct run_config *out, const char *path, struct err *e);
+
+#endif
