@@ -261,6 +261,6 @@ int bench_train(json_t *out, const char *which, int batch, double seconds, const
 	config_defaults(&c);
 	if (config_preset(&c, which, e) || config_finish(&c, e))
 		return -1;
-	struct bench_config b = { .name = which, .text = "preset", .net = net_spec_of(&c), .batch = batch > 0 ? batch : 4 };
+	struct bench_config b = { .name = which, .text = "preset", .net = net_spec_of(&c), .batch = batch > 0 ? batch : c.net.kind == NET_ADM ? 1 : 4 };
 	return measure_on(out, &b, target, seconds, e);
 }
