@@ -14,6 +14,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 struct bench_config { const char *name, *text; struct net_spec net; int batch; };
 
@@ -100,7 +101,8 @@ static double device_ceiling(struct backend *b, struct err *e)
 
 /* ---- the step ------------------------------------------------------------------------------------------------------------------- */
 
-enum { STUDENT, GRADIENT, MOMENT, SQUARE, AVERAGE, N_BUFFERS };
+/* As the peer's step (tests/peers/train_peer.py): the teacher is the student, and no average is kept. */
+enum { STUDENT, GRADIENT, MOMENT, SQUARE, N_BUFFERS };
 
 struct bench_step {
 	struct backend *b;
@@ -171,8 +173,7 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 static void enqueue(struct bench_step *t)
 {
 	struct update_job job = { .control = t->control, .status = t->status, .loss = t->s.loss->data, .grad = t->buffers[GRADIENT],
-	                          .p = t->buffers[STUDENT], .m = t->buffers[MOMENT], .v = t->buffers[SQUARE], .ema = t->buffers[AVERAGE],
-	                          .n = params_floats(t->p) };
+	                          .p = t->buffers[STUDENT], .m = t->buffers[MOMENT], .v = t->buffers[SQUARE], .n = params_floats(t->p) };
 	graph_run(t->g);
 	t->b->ops->update(t->b, &job);
 }
@@ -181,7 +182,7 @@ static void enqueue(struct bench_step *t)
 static int one_step(struct bench_step *t, int i, struct err *e)
 {
 	struct optim o = { OPTIM_ADAM, 1e-4, 0.9, 0.999, 1e-8, 0 };
-	struct step_control control = { .optim = optim_step_at(&o, i + 2), .ema = average_of(0.999) };
+	struct step_control control = { .optim = optim_step_at(&o, i + 2) };
 	t->b->ops->upload(t->b, t->control, &control, sizeof control);
 	if (i >= 0 && !t->program && t->b->ops->capture_begin) {
 		if (t->b->ops->capture_begin(t->b, e))
@@ -218,16 +219,18 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 	qsort(times, (size_t)steps, sizeof *times, by_value);
 	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, planned = (double)graph_bytes(t.g) / 1048576;
 	int64_t trained = params_trained(t.p);
+	struct rusage use;
+	(void)getrusage(RUSAGE_SELF, &use); /* the largest so far: of the configurations before too */
 	graph_profile(t.g, stderr);
 	release(&t);
 	double ceiling = device->ops->host_memory ? bench_gemm_ceiling() : device_ceiling(device, e);
 	if (!(ceiling > 0))
 		return err_in(e, "the matrix product beside it");
 	device->ops->facts(device, &facts);
-	*out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", b->name, "net", b->text, "device",
+	*out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", b->name, "net", b->text, "device",
 	                 device->name, "device_is", facts.device, "dtype", dtypes[device->dtype], "batch", b->batch, "threads", model_threads(),
 	                 "parameters", (json_int_t)trained, "step_s", median, "images_per_s", b->batch / median, "gflop_per_step", gflop, "gflop_per_s",
-	                 gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned);
+	                 gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned, "peak_rss_mib", (double)use.ru_maxrss / 1024);
 	return 0;
 }
 
