@@ -116,6 +116,20 @@ static void state_notes(struct build *b)
 	}
 }
 
+/* Published scores are on the features of Inception-2015 over 50,000 samples; where ours are not, the difference is not of like with like. */
+static void comparable_note(struct build *b, const char *protocol, const struct metric_ref *ref)
+{
+	bool beside = false;
+	for (int c = 0; b->pub && c < b->t->n_cols; c++)
+		beside = beside || ((b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA) && strcmp(b->t->cols[c].ref.name, ref->name) == 0 &&
+		                    b->t->cols[c].ref.nfe == ref->nfe);
+	if (!beside || (strstr(protocol, ":inception-2015:") && strstr(protocol, ":n50000")))
+		return;
+	SCOPED(free) char *text = xstrfmt("Published values are of inception-2015 features over 50,000 samples, ours of %s: a difference between them is not of "
+	                                  "like with like.", protocol);
+	note(b->t, text);
+}
+
 int table_notes(struct build *b, struct err *e)
 {
 	if (b->def && *b->def->text)
@@ -126,8 +140,10 @@ int table_notes(struct build *b, struct err *e)
 		for (int r = 0; r < b->n_ours && !protocol && b->kind[c] == COLUMN_METRIC; r++)
 			protocol = table_stat(b, r, c)->protocol;
 		SCOPED(free) char *text = protocol ? xstrfmt("%s: protocol %s.", b->t->cols[c].head, protocol) : NULL;
-		if (text)
+		if (text) {
 			note(b->t, text);
+			comparable_note(b, protocol, &b->t->cols[c].ref);
+		}
 	}
 	if (deviation_notes(b, e))
 		return -1;

@@ -120,6 +120,7 @@ Test(table, the_published_value_stands_beside_ours_with_the_deviations)
 	cr_assert(has_note(t, "train.steps = "));
 	cr_assert(has_note(t, "arXiv:2310.14189"));
 	cr_assert(has_note(t, "protocol fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train"));
+	cr_assert(has_note(t, "not of like with like"), "10,000 samples beside a published FID-50k");
 	done(&s);
 }
 
