@@ -143,6 +143,7 @@ static int follow(const struct worker_job *job, const char *dir, struct team *te
 	int n_in = 0;
 	struct train_result r;
 	(void)signal(SIGTERM, SIG_IGN); /* mpirun sends it to all of us */
+	(void)signal(SIGUSR1, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	if (check_identity(&config, in, &n_in, job, e))
 		return -1;

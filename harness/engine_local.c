@@ -21,10 +21,10 @@
 #define PIPE_FD 3
 
 /* Open MPI's, as environment, so that another MPI's mpirun takes the same command line: as many processes as are asked for
- * whatever the machine has, the threads where OpenMP puts them, root in a container, time for a checkpoint after SIGTERM. */
+ * whatever the machine has, the threads where OpenMP puts them, root in a container. */
 static const char *const mpirun_settings[][2] = {
 	{ "OMPI_MCA_rmaps_base_oversubscribe", "1" }, { "OMPI_MCA_hwloc_base_binding_policy", "none" }, { "OMPI_ALLOW_RUN_AS_ROOT", "1" },
-	{ "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1" }, { "OMPI_MCA_odls_base_sigkill_timeout", "60" }, { "OMPI_MCA_btl_base_warn_component_unused", "0" },
+	{ "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1" }, { "OMPI_MCA_btl_base_warn_component_unused", "0" },
 	{ "OMPI_MCA_mpi_yield_when_idle", "1" },
 };
 
@@ -88,7 +88,7 @@ int child_start(struct child *c, const char *program, const char *dir, int threa
 	}
 	(void)setpgid(pid, pid); /* both sides: whoever is first */
 	(void)fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
-	*c = (struct child){ .pid = pid, .pipe_fd = pipe_fd[0] };
+	*c = (struct child){ .pid = pid, .pipe_fd = pipe_fd[0], .team = ranks > 1 };
 	return 0;
 }
 
@@ -166,5 +166,5 @@ bool child_reap(struct child *c, struct child_end *end)
 void child_signal(const struct child *c, int number)
 {
 	if (c->pid)
-		(void)kill(c->pid, number);
+		(void)kill(c->pid, c->team && number == SIGTERM ? SIGUSR1 : number);
 }

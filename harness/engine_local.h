@@ -16,6 +16,7 @@ struct child {
 	struct str pending;      /* bytes of a progress line that is not whole yet */
 	int64_t step, total;     /* what it said last */
 	char note[64];
+	bool team;               /* the process is mpirun */
 };
 
 /* Starts `PROGRAM worker DIR --fd 3` with DIR/log as its stdout and stderr, in a process group of its own (a Ctrl-C
@@ -29,6 +30,7 @@ void child_listen(struct child *c);
 /* Has it ended? Then what is known of it is in *end, and the struct is free again. */
 struct child_end { int exit_code, signal; double cpu_s; int64_t max_rss, step; pid_t pid; }; /* exit_code or signal is -1 */
 bool child_reap(struct child *c, struct child_end *end);
+/* mpirun passes SIGUSR1 on and waits; after SIGTERM it would kill its processes before their checkpoint: they take either as a stop. */
 void child_signal(const struct child *c, int number);
 
 #endif

@@ -41,7 +41,7 @@ static volatile sig_atomic_t stop_signal;
 
 static void on_signal(int number)
 {
-	stop_signal = number;
+	stop_signal = number == SIGUSR1 ? SIGTERM : number; /* by way of mpirun */
 }
 
 /* --- the job --- */
@@ -131,7 +131,7 @@ static void install_handlers(void)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	(void)sigemptyset(&action.sa_mask);
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
 	sigset_t heard;
 	(void)sigemptyset(&heard);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {

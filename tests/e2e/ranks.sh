@@ -42,6 +42,20 @@ test_two_processes_repeat_their_bits() {
 	run ablate verify --sample 100% --db two.db; exits 0
 }
 
+test_a_stopped_pair_goes_on_to_the_same_bits() {
+	ready
+	sed -i 's/"train.steps" = 60/"train.steps" = 400/' grid.toml
+	run ablate run grid.toml --db whole.db --threads 1 --ranks 2; exits 0
+	"$ABLATE" run grid.toml --db two.db --threads 1 --ranks 2 >/dev/null 2>log & pid=$!
+	for _ in $(seq 600); do cat two.db-runs/*/*/journal.jsonl 2>/dev/null | grep -q '"checkpoint"' && break; sleep 0.1; done
+	kill -TERM "$pid"
+	wait "$pid"
+	run ablate resume --db two.db --threads 1 --ranks 2; exits 0
+	[ "$(sql two.db "SELECT group_concat(state) FROM (SELECT state FROM attempt ORDER BY n)")" = stopped,done ] || fail "not stopped, then done"
+	losses whole.db >whole; losses two.db | sort -n -u >two
+	same whole two
+}
+
 test_a_batch_that_does_not_divide_is_refused() {
 	ready
 	sed -i 's/"train.batch" = 8/"train.batch" = 7/' grid.toml
