@@ -2,12 +2,13 @@
  * instruction set (TARGET, and NAME() for unique names). Registers: an R x NV block of the product stays in them, so
  * NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with AVX2. */
 
-typedef float NAME(vec) __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
-typedef int NAME(bits) __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef float NAME(vec) __attribute__((vector_size(4 * LANES)));
+typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may_alias)); /* as it may lie in memory */
+typedef int NAME(bits) __attribute__((vector_size(4 * LANES)));
 #define VEC NAME(vec)
 #define BITS NAME(bits)
-#define AT(p) (*(VEC *)(p))
-#define READ(p) (*(const VEC *)(p))
+#define AT(p) (*(NAME(loose) *)(p))
+#define READ(p) ((VEC) * (const NAME(loose) *)(p))
 
 /* c (R x NV vectors) = or += a (R x k, element [r][i] at a[r * row + i * step]) times b (k x NV vectors, rows ldb apart). */
 TARGET ALWAYS_INLINE void NAME(block)(const int R, const int NV, int64_t k, const float *a, int64_t row, int64_t step, const float *b,
