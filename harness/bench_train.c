@@ -150,9 +150,10 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 			return -1;
 	if (!(t->control = t->b->ops->alloc(t->b, sizeof *t->control, e)) || !(t->status = t->b->ops->alloc(t->b, sizeof *t->status, e)))
 		return -1;
-	SCOPED(free) float *weights = xaligned(n * sizeof *weights);
+	float *weights = xaligned(n * sizeof *weights);
 	params_init(t->p, weights, 1);
 	t->b->ops->upload(t->b, t->buffers[STUDENT], weights, n * sizeof *weights);
+	free(weights);
 	t->g = graph_new_on(t->b);
 	t->s = step_build(t->g, &c, &b->net, t->p, &(struct step_options){ .batch = b->batch, .backward = true });
 	if (t->b->dtype == BACKEND_BF16)
