@@ -119,15 +119,16 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 {
 	struct opened o = { .runs = xstrfmt("%s-runs", c->db) };
 	SCOPED(free) char *published = io_data_file("results/published.toml");
-	if (io_exists(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
-		goto fail;
 	SCOPED(free) char *ours = xstrfmt("ablations/%s.toml", name);
 	SCOPED(free) char *shipped = strchr("/.-", *name) ? NULL : io_data_file(ours);
-	bool known = false;
+	bool is_file = io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml"), known = false;
+	const char *file = is_file ? name : NULL;
+	if (io_exists(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
+		goto fail;
 	if (o.db && is_recorded(&known, o.db, name, e))
 		goto fail;
-	bool is_file = io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml");
-	const char *file = is_file ? name : !known && shipped ? shipped : NULL;
+	if (!is_file && !known)
+		file = shipped;
 	if (file ? plan_open_any(&o.plan, c, file, e) : plan_of_name(&o, c, name, e))
 		goto fail;
 	o.command = command_of(c, name);

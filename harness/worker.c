@@ -166,6 +166,28 @@ static json_t *device_facts(const char *device)
 	return json_pack("{s:s, s:s, s:s, s:I}", "device", f.device, "driver", f.driver, "libraries", f.libraries, "memory", (json_int_t)f.memory);
 }
 
+/* The journal of the attempt, with what it is run from and on. */
+static int open_journal(struct worker *w, struct err *e)
+{
+	const struct worker_job *job = &w->job;
+	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID"), *slurm = getenv("SLURM_JOB_ID");
+	const char *restart = getenv("SLURM_RESTART_COUNT");
+	SCOPED(free) char *slurm_job = array && task ? xstrfmt("%s_%s", array, task) : slurm ? xstrdup(slurm) : NULL;
+	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", w->dir);
+	struct provenance env = { 0 };
+	json_t *facts = device_facts(job->device);
+	provenance_take(&env, job->threads, job->ranks, job->device, facts, w->dir);
+	json_decref(facts);
+	struct journal_head head = {
+		.attempt = job->attempt, .cell = job->cell, .arm = job->arm, .config = job->config, .dataset = job->dataset, .seed = job->seed,
+		.numerics = job->numerics, .n = job->n, .purpose = job->purpose, .resumed_from = job->resumed_from, .env_hash = env.hash,
+		.env_json = env.json, .slurm_job = slurm_job, .slurm_restart = restart ? strtol(restart, NULL, 10) : 0,
+	};
+	int rc = journal_create(&w->journal, path, &head, e);
+	provenance_release(&env);
+	return rc;
+}
+
 int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e)
 {
 	install_handlers(); /* first: a stop that comes early is remembered */
@@ -178,31 +200,12 @@ int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e
 		(void)fcntl(pipe_fd, F_SETFL, fcntl(pipe_fd, F_GETFL) | O_NONBLOCK);
 		(void)fcntl(pipe_fd, F_SETFD, FD_CLOEXEC);
 	}
-	struct provenance env = { 0 };
-	const struct worker_job *job = &w->job;
-	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID"), *slurm = getenv("SLURM_JOB_ID");
-	SCOPED(free) char *slurm_job = array && task ? xstrfmt("%s_%s", array, task) : slurm ? xstrdup(slurm) : NULL;
-	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", dir);
-	if (worker_job_read(&w->job, dir, e))
-		goto fail;
-	json_t *facts = device_facts(job->device);
-	provenance_take(&env, job->threads, job->ranks, job->device, facts, dir);
-	json_decref(facts);
-	const char *restart = getenv("SLURM_RESTART_COUNT");
-	struct journal_head head = {
-		.attempt = job->attempt, .cell = job->cell, .arm = job->arm, .config = job->config, .dataset = job->dataset, .seed = job->seed,
-		.numerics = job->numerics, .n = job->n, .purpose = job->purpose, .resumed_from = job->resumed_from, .env_hash = env.hash,
-		.env_json = env.json, .slurm_job = slurm_job, .slurm_restart = restart ? strtol(restart, NULL, 10) : 0,
-	};
-	if (journal_create(&w->journal, path, &head, e) || start_thread(w, e))
-		goto fail;
-	provenance_release(&env);
+	if (worker_job_read(&w->job, dir, e) || open_journal(w, e) || start_thread(w, e)) {
+		worker_free(w);
+		return -1;
+	}
 	*out = w;
 	return 0;
-fail:
-	provenance_release(&env);
-	worker_free(w);
-	return -1;
 }
 
 const struct worker_job *worker_job(const struct worker *w)

@@ -205,8 +205,12 @@ test_what_the_records_refuse() {
 	run ablate run g.toml --db text.db
 	exits 5
 	says err "not a database"
-	run ablate verify --sample 5%
-	exits 5
+	for command in "verify --sample 5%" "table g.toml" "figure g.toml bars -o x.png" "report g.toml -o r.html" "gate g.toml" "plan g.toml" status; do
+		run ablate $command --db text.db
+		exits 5
+		lines_of err 1
+		says err "not a database"
+	done
 	run ablate merge nothing.jsonl
 	exits 5
 	sed -i 's/train.steps/train.stpes/' g.toml
