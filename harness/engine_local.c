@@ -32,7 +32,7 @@ static const char *const mpirun_settings[][2] = {
 static _Noreturn void become_worker(const char *program, const char *dir, const char *threads, const char *ranks, int log_fd, int write_fd,
                                     pid_t parent)
 {
-	/* a stop that comes before the worker listens waits for it instead of ending it (worker.c unblocks) */
+	/* a stop that comes before the worker listens waits for it instead of ending it (worker.c) */
 	sigset_t early;
 	(void)sigemptyset(&early);
 	(void)sigaddset(&early, SIGTERM);

@@ -37,11 +37,21 @@ struct worker {
 	bool leaving;
 };
 
-static volatile sig_atomic_t stop_signal;
+static atomic_int stop_signal; /* 0: none yet */
 
 static void on_signal(int number)
 {
-	stop_signal = number == SIGUSR1 ? SIGTERM : number; /* by way of mpirun */
+	atomic_store(&stop_signal, number == SIGUSR1 ? SIGTERM : number); /* by way of mpirun */
+}
+
+static sigset_t stop_signals(void)
+{
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+	sigset_t set;
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		(void)sigaddset(&set, numbers[i]);
+	return set;
 }
 
 /* --- the job --- */
@@ -88,6 +98,8 @@ static void *live(void *ctx)
 {
 	struct worker *w = ctx;
 	double last = monotonic_s();
+	const sigset_t heard = stop_signals();
+	(void)pthread_sigmask(SIG_UNBLOCK, &heard, NULL); /* here and nowhere else: see install_handlers() */
 	(void)pthread_mutex_lock(&w->mutex);
 	while (!w->leaving) {
 		struct timespec until;
@@ -118,7 +130,6 @@ static int start_thread(struct worker *w, struct err *e)
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&w->wake, &attr);
 	(void)pthread_condattr_destroy(&attr);
-	/* signals go to the main thread */
 	sigset_t all, before;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -127,18 +138,18 @@ static int start_thread(struct worker *w, struct err *e)
 	return rc ? err_set(e, "cannot start a thread: %s", strerror(rc)) : 0;
 }
 
+/* No handler may run on a thread that computes: the matrix products that oneDNN 2.6 generates keep values further below the stack
+ * pointer than a signal frame leaves alone, and a SIGTERM that met one ended in a damaged heap. So every thread has these signals
+ * blocked, those of OpenMP too, which inherit it; the thread of the signs of life takes them. */
 static void install_handlers(void)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
+	const sigset_t heard = stop_signals();
 	(void)sigemptyset(&action.sa_mask);
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
-	sigset_t heard;
-	(void)sigemptyset(&heard);
-	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		(void)sigaction(numbers[i], &action, NULL);
-		(void)sigaddset(&heard, numbers[i]);
-	}
-	(void)pthread_sigmask(SIG_UNBLOCK, &heard, NULL); /* blocked by whoever started us, until here */
+	(void)pthread_sigmask(SIG_BLOCK, &heard, NULL); /* one that comes early waits for the thread */
+	for (int number = 1; number < NSIG; number++)
+		if (sigismember(&heard, number) == 1)
+			(void)sigaction(number, &action, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
@@ -230,7 +241,7 @@ static bool over_budget(const struct worker *w)
 
 bool worker_should_stop(struct worker *w)
 {
-	return stop_signal || atomic_load(&w->cancelled) || atomic_load(&w->beat_failed) || over_budget(w);
+	return atomic_load(&stop_signal) || atomic_load(&w->cancelled) || atomic_load(&w->beat_failed) || over_budget(w);
 }
 
 void worker_step(struct worker *w, int64_t step)
@@ -263,7 +274,7 @@ static const char *state_of(const struct worker *w, enum worker_end end)
 	case WORKER_DONE: return "done";
 	case WORKER_DIVERGED: return "diverged";
 	case WORKER_BLOCKED: return "blocked";
-	case WORKER_STOPPED: return !stop_signal && !atomic_load(&w->cancelled) && over_budget(w) ? "timeout" : "stopped";
+	case WORKER_STOPPED: return !atomic_load(&stop_signal) && !atomic_load(&w->cancelled) && over_budget(w) ? "timeout" : "stopped";
 	case WORKER_FAILED: break;
 	}
 	return "failed";
@@ -274,8 +285,8 @@ static char *stop_reason(const struct worker *w)
 	long long step = (long long)atomic_load(&w->step);
 	if (atomic_load(&w->cancelled))
 		return xstrfmt("cancelled at step %lld; its checkpoint is kept", step);
-	if (stop_signal)
-		return xstrfmt("asked to stop (signal %d) at step %lld; its checkpoint is kept", (int)stop_signal, step);
+	if (atomic_load(&stop_signal))
+		return xstrfmt("asked to stop (signal %d) at step %lld; its checkpoint is kept", atomic_load(&stop_signal), step);
 	return xstrfmt("over its wall budget of %.0f s at step %lld; its checkpoint is kept", w->job.wall_s, step);
 }
 

@@ -1,8 +1,8 @@
 /* worker.h - the inside of a worker process: one attempt at one cell. What to do stands in DIR/job.json; what happens
  * goes to DIR/journal.jsonl; a progress line per moment goes to a pipe, for whoever watches (never waited for).
  *
- * A thread writes the signs of life, so a long step is no death. Asked to stop (SIGTERM, SIGINT, a file DIR/cancel, or
- * the wall budget), the work ends at its next step with a checkpoint. */
+ * A thread writes the signs of life, so a long step is no death, and is the only one that hears signals. Asked to stop (SIGTERM,
+ * SIGINT, SIGHUP, a file DIR/cancel, or the wall budget), the work ends at its next step with a checkpoint. */
 #ifndef ABLATE_WORKER_H
 #define ABLATE_WORKER_H
 

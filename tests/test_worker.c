@@ -1,0 +1,99 @@
+/* test_worker.c - a stop reaches a worker without touching what it computes. The story: a SIGTERM that met one of oneDNN's generated
+ * matrix products wrote its frame over values that these keep below the stack pointer, and the worker ended with a damaged heap. */
+#define _GNU_SOURCE
+#include "harness/worker.h"
+#include "model/base/io.h"
+#include "model/base/progress.h"
+#include "model/dnn.h"
+#include "model/model.h"
+#include "tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { ROWS = 16, WIDTH = 16, INNER = 256 }; /* long sums are what is generated so */
+#define STORM_S 0.4
+
+static const char job[] = "{\"attempt\": \"a\", \"cell\": \"c\", \"arm\": \"r\", \"config\": \"{}\", \"dataset\": \"none\", \"purpose\": \"run\", \"label\": \"\","
+                          "\"device\": \"cpu\", \"seed\": 1, \"numerics\": 1, \"n\": 1, \"threads\": 1, \"wall_s\": 0, \"ranks\": 1}";
+
+static struct worker *open_worker(void)
+{
+	struct worker *w;
+	struct err e = ERR_INIT;
+	if (io_write_atomic(TMP("job.json"), job, strlen(job), &e) || worker_open(&w, tmpdir(), -1, &e))
+		cr_assert_fail("%s", e.msg);
+	return w;
+}
+
+static void multiply(float *c, const float *a, const float *b)
+{
+	dnn_gemm(false, false, ROWS, WIDTH, INNER, 1, a, INNER, b, WIDTH, 0, c, WIDTH);
+}
+
+/* Multiplies while signals rain, and stops when it hears none of them: 0, or what went wrong. */
+static int work_in_the_rain(int ready_fd)
+{
+	static float a[ROWS * INNER], b[INNER * WIDTH], want[ROWS * WIDTH], got[ROWS * WIDTH];
+	for (int i = 0; i < ROWS * INNER; i++)
+		a[i] = (float)(i % 101) / 50 - 1;
+	for (int i = 0; i < INNER * WIDTH; i++)
+		b[i] = (float)(i % 89) / 44 - 1;
+	model_init(1);
+	struct worker *w = open_worker();
+	multiply(want, a, b);
+	bool different = write(ready_fd, "", 1) != 1;
+	for (double start = monotonic_s(); monotonic_s() - start < STORM_S;) {
+		multiply(got, a, b);
+		different |= memcmp(got, want, sizeof got) != 0;
+	}
+	int rc = different ? 2 : worker_should_stop(w) ? 0 : 3;
+	(void)worker_finish(w, WORKER_DONE, NULL, 0, 0);
+	return rc;
+}
+
+Test(worker, signals_do_not_disturb_a_matrix_product)
+{
+	int ready[2], status;
+	char byte;
+	(void)tmpdir();
+	cr_assert_eq(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(work_in_the_rain(ready[1]));
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	while (waitpid(pid, &status, WNOHANG) == 0) {
+		(void)kill(pid, SIGTERM);
+		(void)usleep(20);
+	}
+	cr_assert(WIFEXITED(status), "ended by signal %d", WTERMSIG(status));
+	cr_assert_eq(WEXITSTATUS(status), 0, "exit %d", WEXITSTATUS(status));
+}
+
+static void *mask_of(void *out)
+{
+	(void)pthread_sigmask(SIG_BLOCK, NULL, out);
+	return NULL;
+}
+
+Test(worker, only_the_thread_of_the_signs_of_life_hears_signals)
+{
+	sigset_t mine, other;
+	pthread_t thread; /* as OpenMP starts its own */
+	struct worker *w = open_worker();
+	(void)mask_of(&mine);
+	cr_assert_eq(pthread_create(&thread, NULL, mask_of, &other), 0);
+	(void)pthread_join(thread, NULL);
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+		cr_assert(sigismember(&mine, numbers[i]) == 1 && sigismember(&other, numbers[i]) == 1, "%s", strsignal(numbers[i]));
+	cr_assert_not(worker_should_stop(w));
+	(void)kill(getpid(), SIGINT);
+	for (int i = 0; i < 2000 && !worker_should_stop(w); i++)
+		(void)usleep(1000);
+	cr_assert(worker_should_stop(w));
+	cr_assert_eq(worker_finish(w, WORKER_STOPPED, NULL, 0, 0), EXIT_BUDGET);
+}
