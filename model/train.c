@@ -51,11 +51,6 @@ struct trainer {
 	char *config_json;
 };
 
-static bool has_teacher(const struct run_config *c)
-{
-	return c->teacher.ema.named || c->teacher.ema.value > 0;
-}
-
 static void release_device(struct trainer *t)
 {
 	const struct backend_ops *ops = t->b->ops;
@@ -157,7 +152,7 @@ static int set_up_memory(struct trainer *t, struct err *e)
 {
 	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c, batch = (size_t)t->share;
 	for (int i = 0; i < N_CKPT_PARTS; i++)
-		if ((i != CKPT_TEACHER || has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
+		if ((i != CKPT_TEACHER || step_has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
 			return -1;
 	t->draws = xcalloc(batch, sizeof *t->draws);
 	if (store(&t->grad, &t->host_grad, t, "gradients", e) || device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
@@ -221,7 +216,7 @@ static int set_up(struct trainer *t, struct err *e)
 	if (set_up_memory(t, e) || initial_weights(t, e))
 		return -1;
 	memcpy(t->host[CKPT_EMA], t->host[CKPT_STUDENT], bytes);
-	if (has_teacher(c))
+	if (step_has_teacher(c))
 		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
 
 	t->g = graph_new_on(t->b);
@@ -232,7 +227,7 @@ static int set_up(struct trainer *t, struct err *e)
 	if (plan(t, e))
 		return -1;
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
-	graph_bind(t->g, STORE_TEACHER, t->parts[has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
+	graph_bind(t->g, STORE_TEACHER, t->parts[step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
 	graph_bind(t->g, STORE_GRAD, t->grad);
 	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
@@ -326,7 +321,7 @@ static int one_step(struct trainer *t, int64_t k, struct err *e)
 	const struct backend_ops *ops = t->b->ops;
 	struct optim o = { (enum optim_kind)c->optim.kind, c->optim.lr, c->optim.beta1, c->optim.beta2, c->optim.eps, 0 };
 	struct step_control control = { .scalars = { t->o->seed, (uint32_t)k, (uint32_t)t->first }, .optim = optim_step_at(&o, k + 1), .ema = average_of(c->ema.decay),
-	                                .teacher = average_of(has_teacher(c) ? schedule_mu(c, k) : 0) };
+	                                .teacher = average_of(step_has_teacher(c) ? schedule_mu(c, k) : 0) };
 	draw_noise_levels(t, k, schedule_n(c, k));
 	draw_images(t, k);
 	ops->upload(t->b, t->draws_on, t->draws, (size_t)t->share * sizeof *t->draws);

@@ -11,6 +11,7 @@
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
+#include "model/change.h"
 #include "model/graph_impl.h"
 #include "model/model.h"
 
@@ -64,6 +65,22 @@ static struct tensor *norm(struct bench *b, const int64_t *d) /* n, h, w, c, gro
 	return d[7] ? graph_add_scaled(b->g, x, y, 0.7) : y;
 }
 
+/* Two passes that differ by d times a thousandth, or by all of it. */
+static struct tensor *norm_change(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, small */
+{
+	enum norm_mode mode = (enum norm_mode)d[5];
+	int64_t e = mode == NORM_ADD ? d[3] : 2 * d[3];
+	struct tensor *x = in(b, d[0], d[1], d[2], d[3], false), *change = in(b, d[0], d[1], d[2], d[3], false);
+	b->spread[1] = d[7] ? 1e-3f : 1;
+	struct norm_change k = { .w = { weights(b, 1, 1, 1, d[3]) }, .b = { weights(b, 1, 1, 1, d[3]) } };
+	k.w[1] = d[7] ? k.w[0] : weights(b, 1, 1, 1, d[3]);
+	k.b[1] = d[7] ? k.b[0] : weights(b, 1, 1, 1, d[3]);
+	for (int i = 0; mode != NORM_PLAIN && i < 2; i++)
+		k.e[i] = d[7] && i ? k.e[0] : weights(b, d[0], 1, 1, e);
+	union op_args args = { .norm = { (int)d[4], 1e-6, d[6], mode } };
+	return graph_groupnorm_change(b->g, x, change, &k, &args);
+}
+
 static struct tensor *silu(struct bench *b, const int64_t *d)
 {
 	struct tensor *x = in(b, d[0], 1, 1, d[1], true);
@@ -80,6 +97,8 @@ static struct tensor *sums(struct bench *b, const int64_t *d)
 static struct tensor *lincomb(struct bench *b, const int64_t *d)
 {
 	struct tensor *x = in(b, d[0], 3, 5, d[1], true), *y = in(b, d[0], 3, 5, d[1], true);
+	if (d[2])
+		return graph_detached(b->g, x, y, -0.3);
 	return graph_lincomb(b->g, in(b, d[0], 1, 1, 1, false), x, in(b, d[0], 1, 1, 1, false), y);
 }
 
@@ -99,6 +118,14 @@ static struct tensor *attention(struct bench *b, const int64_t *d) /* n, h, w, h
 	struct tensor *x = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], true);
 	b->spread[0] = (float)d[5];
 	return graph_attention(b->g, x, (int)d[3]);
+}
+
+static struct tensor *attention_change(struct bench *b, const int64_t *d) /* n, h, w, heads, ch, spread, small */
+{
+	struct tensor *x = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], false), *change = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], false);
+	b->spread[0] = (float)d[5];
+	b->spread[1] = d[6] ? 1e-3f : 0.2f;
+	return graph_attention_change(b->g, x, change, graph_attention(b->g, x, (int)d[3])->maker->dst[1], (int)d[3]);
 }
 
 static struct tensor *dropout(struct bench *b, const int64_t *d)
@@ -175,11 +202,18 @@ static const struct op_case cases[] = {
 	{ "groupnorm", norm, { 2, 33, 31, 40, 8, NORM_ADD, 1, 0 }, 1e-6, "an image cut over blocks" },
 	{ "groupnorm", norm, { 1, 19, 17, 35, 5, NORM_SCALE_SHIFT, 1, 1 }, 1e-6, "widths and sizes that divide nothing" },
 	{ "groupnorm", norm, { 2, 5, 7, 132, 2, NORM_ADD, 1, 0 }, 1e-6, "more channels in a group than lanes in a warp" },
+	{ "groupnorm_change", norm_change, { 3, 5, 7, 16, 4, NORM_PLAIN, 1, 1 }, 3e-6, "a small change is as precise as a large one" },
+	{ "groupnorm_change", norm_change, { 2, 8, 8, 96, 24, NORM_ADD, 1, 1 }, 3e-6, "" },
+	{ "groupnorm_change", norm_change, { 1, 19, 17, 35, 5, NORM_SCALE_SHIFT, 1, 1 }, 3e-6, "sizes that divide nothing" },
+	{ "groupnorm_change", norm_change, { 2, 33, 31, 40, 8, NORM_PLAIN, 0, 0 }, 3e-6, "an image cut over blocks, weights of its own" },
+	{ "groupnorm_change", norm_change, { 2, 5, 7, 132, 2, NORM_SCALE_SHIFT, 1, 0 }, 3e-6, "more channels in a group than lanes in a warp" },
+	{ "groupnorm_change", norm_change, { 2, 1, 1, 8, 2, NORM_ADD, 1, 0 }, 3e-6, "one pixel" },
 	{ "silu", silu, { 1, 1, 1 }, 1e-6, "" },
 	{ "silu", silu, { 7, 4099, 1 }, 1e-6, "a tail that fills no vector" },
 	{ "silu", silu, { 3, 33, 120 }, 1e-6, "exp(-x) overflows below about -88" },
 	{ "sums", sums, { 3, 7 }, 1e-6, "one tensor used twice sums both gradients" },
 	{ "lincomb", lincomb, { 5, 7 }, 1e-6, "" },
+	{ "detached", lincomb, { 5, 7, 1 }, 1e-6, "" },
 	{ "resample", resample, { 2, 4, 6, 5, 0, 2, -1 }, 1e-6, "mean of 2x2" },
 	{ "resample", resample, { 2, 4, 6, 5, 1, 2, -1 }, 1e-6, "nearest neighbour" },
 	{ "resample", resample, { 2, 6, 4, 16, 0, 4, -1 }, 1e-6, "" },
@@ -189,6 +223,9 @@ static const struct op_case cases[] = {
 	{ "attention", attention, { 2, 4, 4, 1, 16, 1 }, 1e-6, "" },
 	{ "attention", attention, { 1, 3, 5, 3, 8, 1 }, 1e-6, "heads" },
 	{ "attention", attention, { 3, 8, 8, 1, 64, 6 }, 2e-5, "peaked softmax: logits of some hundred" },
+	{ "attention_change", attention_change, { 2, 4, 4, 1, 16, 1, 1 }, 3e-6, "" },
+	{ "attention_change", attention_change, { 1, 3, 5, 3, 8, 1, 1 }, 3e-6, "heads" },
+	{ "attention_change", attention_change, { 3, 8, 8, 1, 64, 2, 0 }, 2e-5, "a change that turns weights over" },
 	{ "dropout", dropout, { 3, 7, 0 }, 1e-6, "drawn" },
 	{ "dropout", dropout, { 2, 65, 1 }, 1e-6, "given mask" },
 	{ "dropout", dropout, { 2, 67, 0 }, 1e-6, "a tail that fills no Philox block" },

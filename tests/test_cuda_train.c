@@ -64,20 +64,41 @@ static int train(struct train_result *r, struct losses *l, const struct run_conf
 	return train_run(r, c, &o, &hooks, e);
 }
 
-static void expect_same_training(const char *const *settings, double tol)
+/* dtype: of the device; the CPU trains in fp32. */
+static void expect_same_training_as(const char *dtype, const char *const *settings, double tol)
 {
-	struct run_config c = tiny(settings);
+	struct run_config c = tiny(settings), low = c;
 	struct losses want = { .stop_after = -1 }, got = want;
 	struct train_result r;
 	struct err e = ERR_INIT;
 	char *a = tempdir_make(), *b = tempdir_make();
 	cr_assert_eq(train(&r, &want, &c, "cpu", a, &e), 0, "%s", e.msg);
-	cr_assert_eq(train(&r, &got, &c, "cuda", b, &e), 0, "%s", e.msg);
+	cr_assert_eq(config_set_text(&low, "train.dtype", dtype, &e), 0, "%s", e.msg);
+	cr_assert_eq(train(&r, &got, &low, "cuda", b, &e), 0, "%s", e.msg);
 	cr_expect_eq(r.step, STEPS);
 	for (int k = 1; k <= STEPS; k++)
 		cr_assert(fabs(got.value[k] - want.value[k]) <= tol * fabs(want.value[k]), "step %d: loss %.9g, the CPU's %.9g", k, got.value[k], want.value[k]);
 	tempdir_remove(a);
 	tempdir_remove(b);
+}
+
+static void expect_same_training(const char *const *settings, double tol)
+{
+	expect_same_training_as("fp32", settings, tol);
+}
+
+/* A low precision's teacher is the student plus a change; tf32 of the emulated device rounds nothing, so only that differs. */
+Test(cuda_train, teacher_by_its_change_trains_as_one_apart)
+{
+	double tol = real() ? 2e-2 : 5e-5;
+	expect_same_training_as("tf32", (const char *[]){ "net.attn", "[4]", NULL }, tol);
+	expect_same_training_as("tf32", (const char *[]){ "teacher.ema", "0.9", "net.attn", "[8]", "net.kind", "ncsnpp", NULL }, tol);
+	expect_same_training_as("tf32", (const char *[]){ "teacher.shared_dropout", "false", NULL }, tol);
+}
+
+Test(cuda_train, bf16_stays_near_fp32)
+{
+	expect_same_training_as("bf16", (const char *[]){ "net.attn", "[4]", NULL }, 2e-2);
 }
 
 Test(cuda_train, training_is_the_same_as_on_the_cpu)

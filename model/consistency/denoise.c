@@ -6,20 +6,28 @@
 struct denoise denoise_inputs(struct graph *g, int64_t n)
 {
 	return (struct denoise){ graph_input(g, "sigma", n, 1, 1, 1), graph_input(g, "c_skip", n, 1, 1, 1), graph_input(g, "c_out", n, 1, 1, 1),
-	                         graph_input(g, "c_in", n, 1, 1, 1), graph_input(g, "c_noise", n, 1, 1, 1) };
+	                         graph_input(g, "c_in", n, 1, 1, 1), graph_input(g, "c_noise", n, 1, 1, 1), { 0 } };
 }
 
 struct tensor *denoise_record(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store,
-                              struct tensor *x, const struct denoise *b, struct net_inputs in)
+                              struct tensor *x, struct denoise *b, struct net_inputs in)
 {
 	struct tensor *scaled = graph_lincomb(g, b->c_in, x, NULL, NULL);
-	int patch = c->net.patch;
+	struct node **nodes;
+	int patch = c->net.patch, first = graph_nodes(g, &nodes);
 	in.x = patch > 1 ? graph_shuffle(g, scaled, patch, false) : scaled;
 	in.c_noise = b->c_noise;
 	struct tensor *f = net_forward(g, net, p, store, &in);
 	if (patch > 1)
 		f = graph_shuffle(g, f, patch, true);
+	b->pass = (struct pass){ first, graph_nodes(g, &nodes), scaled, b->c_noise, f };
 	return graph_lincomb(g, b->c_skip, x, b->c_out, f);
+}
+
+struct tensor *denoise_record_change(struct graph *g, enum store store, struct tensor *x, const struct denoise *b, const struct denoise *from)
+{
+	struct tensor *scaled = graph_lincomb(g, b->c_in, x, NULL, NULL);
+	return graph_lincomb(g, b->c_skip, x, b->c_out, graph_change(g, &from->pass, scaled, b->c_noise, store));
 }
 
 void denoise_set(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i, double sigma)

@@ -34,6 +34,11 @@ static struct tensor *metric(struct graph *g, const struct run_config *c, struct
 	BUG("loss.kind %d has no graph", c->loss.kind);
 }
 
+bool step_has_teacher(const struct run_config *c)
+{
+	return c->teacher.ema.named || c->teacher.ema.value > 0;
+}
+
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, const struct step_options *o)
 {
 	int64_t n = o->batch, h = net->h * c->net.patch, w = net->w * c->net.patch, ch = net->in_c / (c->net.patch * c->net.patch);
@@ -42,8 +47,9 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 	if (net->classes)
 		s.labels = graph_input(g, "labels", n, 1, 1, net->classes);
 	struct tensor *one = graph_input(g, "one", n, 1, 1, 1), *answer[2], *x = NULL;
+	struct denoise by[2];
 	for (int k = STUDENT; k <= TEACHER; k++) {
-		struct denoise b = denoise_inputs(g, n);
+		struct denoise b = by[k] = denoise_inputs(g, n);
 		s.sigma[k] = b.sigma, s.c_skip[k] = b.c_skip, s.c_out[k] = b.c_out, s.c_in[k] = b.c_in, s.c_noise[k] = b.c_noise;
 		bool shared = c->teacher.shared_dropout || k == STUDENT;
 		struct net_inputs in = { .labels = s.labels, .masks = o->masks, .n_masks = o->n_masks, .train = o->dropout,
@@ -54,7 +60,10 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 			s.distill = distill_build(g, c, net, p, x, s.labels);
 			x = s.distill.result;
 		}
-		answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x, &b, in);
+		if (k == TEACHER && graph_is_low(g) && shared && !o->apart)
+			answer[k] = denoise_record_change(g, step_has_teacher(c) ? STORE_TEACHER : STORE_STUDENT, x, &by[k], &by[STUDENT]);
+		else
+			answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x, &by[k], in);
 		graph_keep(answer[k]);
 	}
 	s.student = answer[STUDENT];
@@ -73,7 +82,7 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 {
 	double sigma[2] = { t, r };
 	for (int k = STUDENT; k <= TEACHER; k++)
-		denoise_set(&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k] }, c, (enum precond_kind)c->precond.kind, i, sigma[k]);
+		denoise_set(&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k], { 0 } }, c, (enum precond_kind)c->precond.kind, i, sigma[k]);
 	if (c->method.kind == METHOD_CD)
 		distill_set(&s->distill, c, i, t, r);
 	s->weight->host[i] = (float)w;
@@ -94,7 +103,7 @@ struct denoiser denoiser_build(struct graph *g, const struct run_config *c, cons
 
 void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double sigma)
 {
-	struct denoise b = { d->sigma, d->c_skip, d->c_out, d->c_in, d->c_noise };
+	struct denoise b = { d->sigma, d->c_skip, d->c_out, d->c_in, d->c_noise, { 0 } };
 	for (int i = 0; i < (int)d->x->n; i++) /* sampling always knows sigma_min (ect networks.py:706) */
 		denoise_set(&b, c, PRECOND_CM, i, sigma);
 	graph_send(d->g);

@@ -14,6 +14,7 @@ struct step_options {
 	int batch;
 	bool dropout;                 /* false for parity without masks */
 	bool backward;                /* false: losses only */
+	bool apart;                   /* to measure by: the teacher in a pass of its own whatever the precision (change.h) */
 	struct tensor **masks;        /* NULL, or given masks (inputs of the graph), shared by student and teacher */
 	int n_masks;
 	const struct classifier *classifier; /* for loss.kind lpips-classifier */
@@ -32,6 +33,8 @@ struct step {
 	struct tensor *sigma[2], *c_skip[2], *c_out[2], *c_in[2], *c_noise[2]; /* inputs (N): student, teacher */
 };
 
+/* Are the teacher's weights an average of the student's, rather than the student's themselves? */
+bool step_has_teacher(const struct run_config *c);
 /* Begins a step on graph g (so that masks may be made on it first); not yet planned. */
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, const struct step_options *o);
 /* Fills sample i's numbers for student noise t, teacher noise r and weight w; r = 0 makes the teacher answer x_r = x0 itself

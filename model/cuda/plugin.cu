@@ -172,7 +172,7 @@ static void program_free(struct backend *b, void *program)
 
 static void facts(struct backend *b, struct backend_facts *out)
 {
-	static const char *const math[] = { "fp32", "tf32 in products and convolutions", "bf16 activations, fp32 sums, norms and losses" };
+	static const char *const math[] = { "fp32", "tf32 in products and convolutions, the teacher by its change", "bf16 activations, fp32 sums, norms and losses, the teacher by its change" };
 	struct cudaDeviceProp prop;
 	int driver = 0, runtime = 0;
 	char versions[128];

@@ -3,7 +3,7 @@
  *   W[q,k] = softmax over k of (sum_c Q[q,c] K[k,c] / sqrt(Ch)),  y[q, head*Ch + c] = sum_k W[q,k] V[k,c]
  * Destinations: y (N,H,W,C), W (N,heads,L,L). */
 #include "model/dnn.h"
-#include "model/graph.h"
+#include "model/change.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
@@ -255,4 +255,65 @@ static double backward_flops(const struct node *nd)
 const struct op_row op_attention_bwd = {
 	.name = "attention_bwd", .meaning = "dqkv of attention from dy, qkv and the softmax weights", .ref = backward_ref,
 	.prepare = backward_prepare, .cpu = backward_cpu, .flops = backward_flops, .low = true,
+};
+
+/* ---- change: qkv, d, W of qkv -> y(qkv + d) - y(qkv): change.h. The CPU computes it by the specification ----------------- */
+
+struct tensor *graph_attention_change(struct graph *g, struct tensor *qkv, struct tensor *d, struct tensor *weights, int heads)
+{
+	struct tensor *y = graph_temp(g, qkv->n, qkv->h, qkv->w, qkv->c / 3);
+	(void)graph_node(g, OP_attention_change, &(union op_args){ .attention = { heads } }, 3, (struct tensor *[]){ qkv, d, weights }, 1, &y);
+	return y;
+}
+
+/* A row's weights W' with qkv + d: W exp(ds) over its sum, ds what d changes of the logits. Returns the sum of W itself, 1 but for rounding. */
+static double second_weights(double *w, const struct node *nd, const struct sizes *s, int64_t n, int64_t head, int64_t q, const double *first)
+{
+	const double *x = nd->src[0]->ref, *d = nd->src[1]->ref;
+	double max = -INFINITY, sum = 0, one = 0;
+	for (int64_t k = 0; k < s->l; k++) {
+		w[k] = 0;
+		for (int64_t c = 0; c < s->ch; c++) {
+			int64_t at_q = qkv_at(s, n, head, q, c, Q), at_k = qkv_at(s, n, head, k, c, K);
+			w[k] += ((x[at_q] + d[at_q]) * d[at_k] + d[at_q] * x[at_k]) / sqrt((double)s->ch);
+		}
+		max = w[k] > max ? w[k] : max;
+	}
+	for (int64_t k = 0; k < s->l; k++) {
+		sum += w[k] = first[k] * exp(w[k] - max);
+		one += first[k];
+	}
+	for (int64_t k = 0; k < s->l; k++)
+		w[k] /= sum;
+	return one;
+}
+
+static void change_ref(struct node *nd)
+{
+	const double *x = nd->src[0]->ref, *d = nd->src[1]->ref;
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	SCOPED(free) double *w = xcalloc((size_t)s.l, sizeof *w);
+	for (int64_t n = 0; n < nd->src[0]->n; n++)
+		for (int64_t head = 0; head < s.heads; head++)
+			for (int64_t q = 0; q < s.l; q++) {
+				const double *first = nd->src[2]->ref + ((n * s.heads + head) * s.l + q) * s.l;
+				double one = second_weights(w, nd, &s, n, head, q, first);
+				for (int64_t c = 0; c < s.ch; c++) {
+					double y = 0;
+					for (int64_t k = 0; k < s.l; k++) {
+						int64_t at = qkv_at(&s, n, head, k, c, V);
+						y += w[k] * d[at] + (w[k] - first[k] / one) * x[at];
+					}
+					nd->dst[0]->ref[(n * s.l + q) * s.c + head * s.ch + c] = y;
+				}
+			}
+}
+
+static double change_flops(const struct node *nd)
+{
+	return 2 * forward_flops(nd);
+}
+
+const struct op_row op_attention_change = {
+	.name = "attention_change", .meaning = "attention(qkv + d) - attention(qkv)", .ref = change_ref, .cpu = op_cpu_by_ref, .flops = change_flops, .low = true,
 };

@@ -252,3 +252,89 @@ static void backward_run(struct node *nd, struct cuda *cu)
 }
 
 extern "C" const struct cuda_op cuda_attention_bwd = { backward_prepare, backward_run, release };
+
+/* ---- change: qkv, d, W -> dy; formulas in attention.c ---------------------------------------------------------------
+ * Both differences of products are one product of twice the depth: logits' [q + dq, dq] [dk, k]', answers' [W', W' - W] [dv; v]. */
+
+/* q2 (l, 2ch) = [q + dq, dq], k2 (l, 2ch) = [dk, k], v2 (2l, ch) = [dv; v], per image and head. One thread, one value of each. */
+static __global__ void pairs_kernel(struct sizes s, struct val q2, struct val k2, struct val v2, struct val qkv, struct val d)
+{
+	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x, count = s.n * s.l * s.c;
+	if (i >= count)
+		return;
+	int64_t pixel = i / s.c % s.l, c = i % s.c, matrix = i / s.c / s.l * s.heads + c / s.ch;
+	int64_t wide = (matrix * s.l + pixel) * 2 * s.ch + c % s.ch, tall = (matrix * 2 * s.l + pixel) * s.ch + c % s.ch;
+	float dq = val_get(d, i * 3);
+	val_put(q2, wide, val_get(qkv, i * 3) + dq);
+	val_put(q2, wide + s.ch, dq);
+	val_put(k2, wide, val_get(d, i * 3 + 1));
+	val_put(k2, wide + s.ch, val_get(qkv, i * 3 + 1));
+	val_put(v2, tall, val_get(d, i * 3 + 2));
+	val_put(v2, tall + s.l * s.ch, val_get(qkv, i * 3 + 2));
+}
+
+/* w2 (l, 2l) = [W', W' - W] from W and the change ds of the logits: W' = W exp(ds - z), z = ln of the sum of W exp(ds). A warp per
+ * row. Where all of ds is small, z is too, and is summed as such. */
+static __global__ void softmax_change_kernel(struct val w2, struct val w, const float *ds, int64_t l, int64_t rows)
+{
+	int64_t row = (int64_t)blockIdx.x * ROW_WARPS + threadIdx.x / WARP;
+	bool there = row < rows;
+	int lane = (int)threadIdx.x % WARP;
+	int64_t at = (there ? row : rows - 1) * l;
+	float most = 0, max = -3.402823466e38f, small = 0, large = 0;
+	for (int64_t i = lane; i < l; i += WARP) {
+		float x = ds[at + i], logit = x + logf(val_get(w, at + i));
+		most = fabsf(x) > most ? fabsf(x) : most;
+		max = logit > max ? logit : max;
+	}
+	most = warp_max(most);
+	max = warp_max(max);
+	for (int64_t i = lane; i < l; i += WARP) {
+		float x = ds[at + i], v = val_get(w, at + i);
+		small += v * expm1f(x);
+		large += expf(x + logf(v) - max);
+	}
+	small = warp_sum(small);
+	large = warp_sum(large);
+	float z = most < 0.5f ? log1pf(small) : max + logf(large);
+	for (int64_t i = lane; i < l && there; i += WARP) {
+		float v = val_get(w, at + i), x = ds[at + i] - z, change = v > 0 ? v * expm1f(x) : 0;
+		val_put(w2, row * 2 * l + i, v + change);
+		val_put(w2, row * 2 * l + l + i, change);
+	}
+}
+
+enum { CHANGE_QK, CHANGE_WV };
+
+static size_t change_prepare(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *qkv = nd->src[0], *d = nd->src[1], *y = nd->dst[0];
+	struct sizes s = sizes_of(nd, qkv);
+	struct attention_state *a = state_new(nd, qkv, d, y);
+	int64_t part = s.n * s.l * s.c, rows = s.n * s.heads * s.l;
+	struct operand wide = { false, 2 * s.ch, s.heads * s.l * 2 * s.ch }, turned = { true, wide.ld, wide.step };
+	struct operand weights = { false, 2 * s.l, s.heads * s.l * 2 * s.l }, tall = { false, s.ch, s.heads * 2 * s.l * s.ch };
+	a->parts = reserve(a, 6 * part, a->type);           /* q2, k2, v2 */
+	a->rows = reserve(a, rows * s.l, TENSOR_F32);       /* change of the logits */
+	a->other = reserve(a, 2 * rows * s.l, a->type);     /* w2 */
+	a->product[CHANGE_QK] = product_new(cu, &s, s.l, s.l, 2 * s.ch, wide, turned, rows_of(&s, false), a->type, TENSOR_F32, s.scale);
+	a->product[CHANGE_WV] = product_new(cu, &s, s.l, s.ch, 2 * s.l, weights, tall, image_of(&s), a->type, y->type, 1);
+	return a->bytes;
+}
+
+static void change_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *y = nd->dst[0];
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	struct attention_state *a = state_of(nd);
+	size_t part = (size_t)(s.n * s.l * s.c), value = type_bytes(a->type), head = (size_t)(2 * s.l * s.ch) * value;
+	int64_t rows = s.n * s.heads * s.l;
+	char *q2 = scratch(nd, a->parts), *k2 = q2 + 2 * part * value, *v2 = k2 + 2 * part * value, *w2 = scratch(nd, a->other);
+	float *ds = (float *)(void *)scratch(nd, a->rows);
+	LAUNCH(cu, pairs_kernel, blocks_for(part, BLOCK), BLOCK, 0, s, val_at(q2, a->type), val_at(k2, a->type), val_at(v2, a->type), val_of(nd->src[0]), val_of(nd->src[1]));
+	product_run(cu, a->product[CHANGE_QK], &s, q2, head, k2, head, ds, (size_t)(s.l * s.l) * sizeof(float));
+	LAUNCH(cu, softmax_change_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_at(w2, a->type), val_of(nd->src[2]), (const float *)ds, s.l, rows);
+	product_run(cu, a->product[CHANGE_WV], &s, w2, (size_t)(2 * s.l * s.l) * value, v2, head, y->data, (size_t)s.ch * type_bytes(y->type));
+}
+
+extern "C" const struct cuda_op cuda_attention_change = { change_prepare, change_run, release };

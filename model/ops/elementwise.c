@@ -1,5 +1,5 @@
 /* elementwise.c - the small ops that touch each value once: silu, sums, scaling, per-sample combinations, relu's gradient. */
-#include "model/graph.h"
+#include "model/change.h"
 
 #include "model/base/err.h"
 #include "model/cpu.h"
@@ -148,6 +148,36 @@ static void add_scaled_backward(struct graph *g, struct node *nd)
 const struct op_row op_add_scaled = {
 	.name = "add_scaled", .meaning = "y = (a + b) * s", .ref = add_scaled_ref, .cpu = add_scaled_cpu, .backward = add_scaled_backward, .inplace = true, .low = true,
 };
+
+/* ---- detached: a, b -> a + b s, no gradient -------------------------------------------------------------------------- */
+
+struct tensor *graph_detached(struct graph *g, struct tensor *a, struct tensor *b, double s)
+{
+	if (tensor_count(a) != tensor_count(b))
+		BUG("detached: %zu and %zu values", tensor_count(a), tensor_count(b));
+	struct tensor *y = graph_like(g, a);
+	(void)graph_node(g, OP_detached, &(union op_args){ .scale = { s } }, 2, (struct tensor *[]){ a, b }, 1, &y);
+	return y;
+}
+
+static void detached_ref(struct node *nd)
+{
+	for (size_t i = 0; i < tensor_count(nd->dst[0]); i++)
+		nd->dst[0]->ref[i] = nd->src[0]->ref[i] + nd->src[1]->ref[i] * nd->args.scale.s;
+}
+
+CPU_KERNEL static void detached_kernel(float *dst, const float *a, const float *b, float s, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		dst[i] = a[i] + b[i] * s;
+}
+
+static void detached_cpu(struct node *nd)
+{
+	run_span(nd, detached_kernel, (float)nd->args.scale.s);
+}
+
+const struct op_row op_detached = { .name = "detached", .meaning = "y = a + b * s, no gradient", .ref = detached_ref, .cpu = detached_cpu };
 
 /* ---- scale: x -> x s ---------------------------------------------------------------------------------------------- */
 

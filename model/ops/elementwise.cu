@@ -50,6 +50,16 @@ static void add_scaled_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_add_scaled = { NULL, add_scaled_run, NULL };
 
+struct sum_of_scaled { float s; __device__ float operator()(float a, float b) const { return a + b * s; } };
+
+static void detached_run(struct node *nd, struct cuda *cu)
+{
+	struct sum_of_scaled f = { (float)nd->args.scale.s };
+	run_map(nd, cu, f);
+}
+
+extern "C" const struct cuda_op cuda_detached = { NULL, detached_run, NULL };
+
 static void scale_run(struct node *nd, struct cuda *cu)
 {
 	struct scaled_sum f = { (float)nd->args.scale.s }; /* of x and nothing */
