@@ -333,8 +333,12 @@ int ingest_line(void *ctx, const char *type, json_t *line, struct err *e)
 {
 	struct ingest *in = ctx;
 	in->lines++;
-	if (strcmp(type, "note") == 0)
+	if (strcmp(type, "note") == 0) {
+		const char *text = json_string_value(json_object_get(line, "text"));
+		if (in->listener && text)
+			in->listener->hear(in->listener->ctx, in->attempt, text);
 		return 0;
+	}
 	struct table *attempt = find_table("attempt"), *t = find_table(type);
 	bool needs_attempt = !t || strcmp(type, "metric") == 0;
 	if (needs_attempt && !*in->attempt && !json_object_get(line, "attempt"))

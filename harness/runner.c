@@ -1,5 +1,6 @@
 /* runner.c - see runner.h: which cell starts when, what a signal, a budget or a failure stops. */
 #define _GNU_SOURCE
+#include "ingest.h"
 #include "runner_private.h"
 
 #include "model/base/mem.h"
@@ -338,6 +339,16 @@ static void settle(struct run *r, struct slot *slot, const char *state, const ch
 	give_up(r);
 }
 
+/* What a worker wrote down for a person: that a checkpoint was refused, that a score needs a grain of salt. */
+static void hear_note(void *ctx, const char *attempt, const char *note)
+{
+	const struct run *r = ctx;
+	char name[160];
+	for (int i = 0; i < r->n_slots; i++)
+		if (r->slots[i].cell && strcmp(r->slots[i].attempt, attempt) == 0)
+			say(r, "%s: %s", name_of(name, r->slots[i].cell), note);
+}
+
 static int tend(struct run *r, struct slot *slot, struct err *e)
 {
 	struct child_end end;
@@ -459,10 +470,12 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	struct sigaction before[N_CAUGHT];
 	struct run r = { .plan = plan, .o = o, .out = out, .n_slots = o->jobs > 0 ? o->jobs : 1, .started_s = monotonic_s(),
 	                 .no_more = o->record_only };
+	const struct listener listener = { hear_note, &r };
 	r.store.lock_fd = -1;
 	*out = (struct run_result){ .cells = plan->n_cells };
 	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e))
 		return -1;
+	r.store.listener = &listener;
 	if (*db_note(r.store.db))
 		say(&r, "%s", db_note(r.store.db));
 	int share = host_cpus() / r.n_slots / (o->ranks > 1 ? o->ranks : 1);

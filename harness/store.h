@@ -21,6 +21,7 @@ struct store {
 	struct db *db;
 	char *path, *runs;
 	int lock_fd;
+	const struct listener *listener; /* hears the notes of the journals that are taken; NULL after store_open */
 };
 
 /* `what` is told to those who find the lock taken ("ablate run quickstart.toml"). */

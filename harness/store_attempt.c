@@ -15,7 +15,7 @@
 
 int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows, struct err *e)
 {
-	struct ingest in = { .db = s->db };
+	struct ingest in = { .db = s->db, .listener = s->listener };
 	struct journal_scan before = *scan;
 	if (scan->bytes)
 		(void)snprintf(in.attempt, sizeof in.attempt, "%s", attempt);

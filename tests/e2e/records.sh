@@ -133,6 +133,26 @@ test_interrupted_and_killed_it_ends_with_the_same_bits() {
 	scores all.db >b; scores whole.db >a; same a b
 }
 
+test_a_damaged_checkpoint_is_refused_and_the_one_before_it_used() {
+	local newest
+	grid 220
+	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
+	run ablate run g.toml --db whole.db
+	exits 0
+	"$ABLATE" run g.toml >/dev/null 2>first.err & pid=$!
+	checkpoint_of ablate.db 75
+	kill -KILL $pid
+	wait $pid 2>/dev/null || true
+	newest=$(ls ablate.db-runs/*/*/step-*.ckpt | sort -t/ -k4,4 | tail -1)
+	printf damage | dd of="$newest" bs=1 seek=$(($(stat -c %s "$newest") / 2)) conv=notrunc 2>/dev/null
+	run ablate run g.toml
+	exits 0
+	says err "${newest##*/}: "
+	says err "using the one before it"
+	scores whole.db >a; scores ablate.db >b; same a b
+	curves whole.db >a; curves ablate.db >b; same a b
+}
+
 # The clock is set back by a day in the middle of a cell, and by a year between two runs.
 test_a_clock_that_goes_backwards() {
 	no_sanitizers
