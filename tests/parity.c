@@ -2,9 +2,10 @@
  * through the engine, and says how far each quantity is from the peer in double, beside its gate and the deviation of the
  * peer's own float32.
  *
- *     parity [--double] DIR [NAME]...
+ *     parity [--double] [--device NAME] DIR [NAME]...
  *
- * --double runs the double-precision path of every network too, not only of the cheap ones. Each fixture has a process of
+ * --double runs the double-precision path of every network too, not only of the cheap ones. --device: networks, ops, losses and steps
+ * compute there in fp32 (the optimizer and the tables are the host's). Each fixture has a process of
  * its own, so that a damaged one fails alone. Ends with "N passed, N failed" (", N skipped"); exit code 1 when anything
  * failed or nothing passed, 2 for a bad command. */
 #include "paritylib.h"
@@ -28,12 +29,12 @@ static int is_json(const struct dirent *d)
 }
 
 /* In the child: 0 when every check passed. */
-static int run_one(const char *dir, const char *name, bool double_too)
+static int run_one(const char *dir, const char *name, bool double_too, const char *device)
 {
 	struct fixture f = { .double_too = double_too };
 	struct err e = ERR_INIT;
 	void (*run)(struct fixture *) = NULL;
-	if (fx_load(&f, dir, name, &e)) {
+	if ((device && fx_open_device(device, &e)) || fx_load(&f, dir, name, &e)) {
 		printf("%s\n", name);
 		fx_fail(&f, "%s", e.msg);
 	} else {
@@ -49,17 +50,18 @@ static int run_one(const char *dir, const char *name, bool double_too)
 			fx_fail(&f, "nothing in it could be checked");
 	}
 	int failures = f.failures;
+	fx_close_device();
 	fx_release(&f);
 	return failures ? 1 : 0;
 }
 
-static bool passes(const char *dir, const char *name, bool double_too)
+static bool passes(const char *dir, const char *name, bool double_too, const char *device)
 {
 	int status = 0;
 	(void)fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
-		int rc = run_one(dir, name, double_too);
+		int rc = run_one(dir, name, double_too, device);
 		(void)fflush(stdout);
 		_exit(rc);
 	}
@@ -82,11 +84,19 @@ static bool asked(int argc, char **argv, int first, const char *name)
 
 int main(int argc, char **argv)
 {
-	bool double_too = argc > 1 && strcmp(argv[1], "--double") == 0;
-	int first = double_too ? 2 : 1, passed = 0, failed = 0;
+	bool double_too = false;
+	const char *device = NULL;
+	int first = 1, passed = 0, failed = 0;
+	for (; first < argc && strncmp(argv[first], "--", 2) == 0; first++)
+		if (strcmp(argv[first], "--device") == 0 && first + 1 < argc)
+			device = argv[++first];
+		else if (strcmp(argv[first], "--double") == 0)
+			double_too = true;
+		else
+			break;
 	struct dirent **list;
 	if (argc <= first || !io_is_dir(argv[first])) {
-		(void)fprintf(stderr, "usage: parity [--double] DIR [NAME]...\n");
+		(void)fprintf(stderr, "usage: parity [--double] [--device NAME] DIR [NAME]...\n");
 		return 2;
 	}
 	const char *dir = argv[first];
@@ -96,7 +106,7 @@ int main(int argc, char **argv)
 		free(list[i]);
 		if (!asked(argc, argv, first + 1, name))
 			continue;
-		bool ok = passes(dir, name, double_too);
+		bool ok = passes(dir, name, double_too, device);
 		passed += ok;
 		failed += !ok;
 		printf("%s %s\n", ok ? "passed" : "FAILED", name);

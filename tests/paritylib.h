@@ -48,6 +48,15 @@ const char *fx_text(const json_t *object, const char *key, const char *otherwise
 /* A list of exactly n numbers; false with the failure reported otherwise. */
 bool fx_numbers(struct fixture *f, double *out, const json_t *object, const char *key, size_t n);
 
+/* ---- where ---- */
+
+/* From here on fx_graph's nodes run on this device, with every value in host memory still. In the process that uses it: a device
+ * does not survive a fork. */
+MUST_CHECK int fx_open_device(const char *name, struct err *e);
+void fx_close_device(void);
+/* A graph for a fixture: on the CPU unless a device was opened. */
+struct graph *fx_graph(void);
+
 /* ---- report ---- */
 
 /* Passes iff got <= gate is true. peer: NAN when the fixture does not say. */

@@ -116,7 +116,7 @@ static void compare_other(struct fixture *f, const struct fx_step *st, const str
 	if (k == n)
 		return fx_fail(f, "unknown metric '%s'", name);
 	const struct tensor *student = st->s.student;
-	struct graph *g = graph_new();
+	struct graph *g = fx_graph();
 	struct tensor *a = graph_input(g, "a", student->n, student->h, student->w, student->c), *b = graph_input(g, "b", student->n, student->h, student->w, student->c);
 	struct tensor *d = graph_distance(g, a, b, others[k].kind, others[k].with_c ? fx_number(f->json, "huber_c", NAN) : 0);
 	graph_keep(d);

@@ -62,7 +62,7 @@ static void check_parameters(struct fixture *f, const struct fx_model *m)
 static struct run build(struct fixture *f, const struct fx_model *m, int64_t n)
 {
 	const struct net_spec *s = &m->net;
-	struct graph *g = graph_new();
+	struct graph *g = fx_graph();
 	struct run b = { .g = g, .x = graph_input(g, "x", n, s->h, s->w, s->in_c), .r = graph_input(g, "r", n, s->h, s->w, s->out_c) };
 	b.in = (struct net_inputs){ .x = b.x, .c_noise = graph_input(g, "c_noise", n, 1, 1, 1) };
 	if (s->classes)

@@ -335,7 +335,7 @@ void family_ops(struct fixture *f)
 	if (json_array_size(list) == 0)
 		fx_fail(f, "no list 'ops'");
 	json_array_foreach(list, at, spec) {
-		struct op_test t = { .f = f, .spec = spec, .op = fx_text(spec, "op", ""), .g = graph_new() };
+		struct op_test t = { .f = f, .spec = spec, .op = fx_text(spec, "op", ""), .g = fx_graph() };
 		void (*run)(struct op_test *) = NULL;
 		for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 			if (strcmp(kinds[i].kind, fx_text(spec, "kind", "")) == 0)

@@ -67,7 +67,7 @@ static void fill_masks(struct fx_step *st, const struct fixture *f)
 
 void fx_step_build(struct fx_step *out, struct fixture *f, const struct run_config *c, const struct fx_model *m, int batch, float *teacher)
 {
-	*out = (struct fx_step){ .g = graph_new() };
+	*out = (struct fx_step){ .g = fx_graph() };
 	make_masks(out, f, &m->net, batch);
 	struct step_options o = { .batch = batch, .dropout = out->n_masks > 0, .backward = true, .masks = out->masks, .n_masks = out->n_masks };
 	out->s = step_build(out->g, c, &m->net, m->p, &o);
