@@ -13,7 +13,7 @@ if(ABLATE_CUDA)
     target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
     target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
     find_library(CUDNN_LIBRARY cudnn REQUIRED HINTS ${CUDAToolkit_LIBRARY_DIR})
-    target_link_libraries(ablate_cuda PRIVATE CUDA::cudart_static CUDA::cublasLt CUDA::cusolver ${CUDNN_LIBRARY})
+    target_link_libraries(ablate_cuda PRIVATE CUDA::cudart_static CUDA::cublasLt ${CUDNN_LIBRARY})
     set_target_properties(ablate_cuda PROPERTIES CUDA_STANDARD 17 CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
       POSITION_INDEPENDENT_CODE ON LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR} BUILD_RPATH "$ORIGIN;${CUDAToolkit_LIBRARY_DIR}")
     target_link_options(ablate_cuda PRIVATE -Wl,--no-undefined)

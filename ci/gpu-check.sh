@@ -3,6 +3,8 @@
 # minutes, and write report.json and report.md.
 #   ci/gpu-check.sh [OUT_FOLDER]     default: gpu-report; exit 0 only when every check passed
 # A step that cannot be done here (no compute-sanitizer, say) is reported as skipped, never as passed.
+# GPU_CHECK_PLUGIN=FILE rehearses with another plugin, the emulated one of tests/cuda_emu: the same steps at small sizes, and a report
+# that says so. It shows that this script works, and nothing about a GPU.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 out=${1:-gpu-report}
@@ -10,15 +12,10 @@ mkdir -p "$out"
 start=$SECONDS
 LIMIT=480
 export LD_LIBRARY_PATH=$PWD/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-
-# The CUDA libraries, wherever this machine keeps them: the linker's cache, a toolkit, Python wheels.
-for library in libcublasLt.so.13 libcudnn.so.9 libcusolver.so.12; do
-	ldconfig -p 2>/dev/null | grep -q "$library" && continue
-	found=$(find /usr/local/cuda*/ /opt /usr/lib /usr/local/lib "$HOME/.local/lib" -name "$library" 2>/dev/null | head -1)
-	[ -z "$found" ] || export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:${found%/*}
-done
+rehearsal=${GPU_CHECK_PLUGIN:-}
+plugin=${rehearsal:-$PWD/libablate_cuda.so}
 unset ABLATE_CUDA_PLUGIN
-export ABLATE_TEST_PLUGIN=$PWD/libablate_cuda.so
+if [ -n "$rehearsal" ]; then export ABLATE_CUDA_PLUGIN=$plugin; else export ABLATE_TEST_PLUGIN=$plugin; fi
 : >"$out/steps.tsv"
 
 # step NAME SECONDS COMMAND...: its output in NAME.txt, its verdict in steps.tsv. Exit 77 is skipped.
@@ -40,57 +37,105 @@ step() {
 	echo "$verdict $name"
 }
 
+passed() { grep -q "^$1.passed" "$out/steps.tsv"; }
+
+# ---- the libraries that the bundle cannot hold, wherever this machine keeps them: the linker's cache, a toolkit, Python's packages
+
+LIBRARIES="libcuda.so.1:the_NVIDIA_driver libcublasLt.so.13:CUDA_13's_cuBLASLt libcudnn.so.9:cuDNN_9 libcudnn_graph.so.9:cuDNN_9 libcudnn_ops.so.9:cuDNN_9
+	libcudnn_cnn.so.9:cuDNN_9 libcudnn_heuristic.so.9:cuDNN_9 libcudnn_engines_precompiled.so.9:cuDNN_9 libcudnn_engines_runtime_compiled.so.9:cuDNN_9"
+where_is() {
+	local at=${LD_LIBRARY_PATH}
+	for folder in ${at//:/ }; do [ ! -e "$folder/$1" ] || { echo "$folder/$1"; return; }; done
+	ldconfig -p 2>/dev/null | awk -v name="$1" '$1 == name && !n++ { print $NF }'
+}
+for pair in $LIBRARIES; do
+	library=${pair%%:*}
+	[ -z "$rehearsal" ] && [ -z "$(where_is "$library")" ] || continue
+	found=$(find /usr/local/cuda*/ /usr/local/nvidia /opt /usr/lib /usr/local/lib "${VIRTUAL_ENV:-/nonexistent}" "$HOME/.local/lib" -name "$library" 2>/dev/null | head -1)
+	[ -z "$found" ] || export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:${found%/*}
+done
+libraries() {
+	local missing=0 at what
+	for pair in $LIBRARIES; do
+		at=$(where_is "${pair%%:*}")
+		what=${pair#*:}
+		echo "${pair%%:*} ${at:-MISSING: install ${what//_/ }}"
+		[ -n "$at" ] || missing=1
+	done
+	[ -z "$rehearsal" ] || { echo "a rehearsal needs none of them"; return 77; }
+	return $missing
+}
+
 sanitize() {
 	local tool=$1
 	command -v compute-sanitizer >/dev/null || { echo "no compute-sanitizer"; exit 77; }
-	compute-sanitizer --tool "$tool" --error-exitcode 1 tests/op_runner --device cuda
+	compute-sanitizer --tool "$tool" --error-exitcode 1 tests/op_runner --device cuda --types mixed
 }
-
 device() { ./ablate doctor && ./ablate doctor | grep -q 'ok *cuda:0'; }
+export -f sanitize device libraries where_is
+export LIBRARIES rehearsal
 
-export -f sanitize device
-step device 30 bash -c device
-if ! grep -q '^device.passed' "$out/steps.tsv"; then
-	cat "$out/device.txt"
-	echo "no CUDA device that the plugin can use: nothing was measured" >&2
+# ---- the steps
+
+ops=() training=() net=ict-cifar10 pictures=128 small=64 middle=128 large=256 seconds=8 fixtures=()
+if [ -n "$rehearsal" ]; then
+	ops=(silu) training=(--filter 'cuda_train/two_*') net=ict-shapes8-ci pictures=1 small=2 middle=2 large=4 seconds=0.2 fixtures=(opt_unit ect_q2_stage0)
 fi
-if grep -q '^device.passed' "$out/steps.tsv"; then
+step libraries 10 bash -c libraries
+step device 30 bash -c device
+if ! passed device; then
+	cat "$out/libraries.txt" "$out/device.txt"
+	echo "no CUDA device that the plugin can use: nothing was measured" >&2
+else
 	for types in float bf16 mixed; do
-		step "ops-$types" 60 tests/op_runner --device cuda --types "$types"
+		step "ops-$types" 40 tests/op_runner --device cuda --types "$types" "${ops[@]}"
 	done
-	step backend 60 tests/test_backend
-	step training 90 tests/test_cuda_train
-	step dtypes 60 tests/dtype_deviation --device cuda
-	step bench-fp32 40 ./ablate bench train --preset ict-cifar10 --batch 64 --seconds 8 --device cuda --dtype fp32 --json
-	step bench-tf32 40 ./ablate bench train --preset ict-cifar10 --batch 128 --seconds 8 --device cuda --dtype tf32 --json
-	step bench-bf16 60 ./ablate bench train --preset ict-cifar10 --batch 256 --seconds 15 --device cuda --dtype bf16 --json
+	step parity 40 tests/parity --device cuda fixtures/train "${fixtures[@]}"
+	step backend 40 tests/test_backend
+	step training 90 tests/test_cuda_train "${training[@]}"
+	step dtypes 40 tests/dtype_deviation --device cuda
+	step bench-fp32 40 ./ablate bench train --preset $net --batch $small --seconds $seconds --device cuda --dtype fp32 --json
+	step bench-tf32 40 ./ablate bench train --preset $net --batch $middle --seconds $seconds --device cuda --dtype tf32 --json
+	step bench-bf16 60 ./ablate bench train --preset $net --batch $large --seconds $seconds --device cuda --dtype bf16 --json
+	step bench-features 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --json
 	step memcheck 120 bash -c 'sanitize memcheck'
 	step racecheck 120 bash -c 'sanitize racecheck'
 fi
 
-# The reports, from the same lines.
+# ---- the reports, from the same lines
+
 quote() { sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/[[:cntrl:]]/ /g'; }
+text_list() { # the lines of a file as JSON strings
+	local first= line
+	while IFS= read -r line; do
+		printf '%s"%s"' "$first" "$(printf %s "$line" | quote)"
+		first=', '
+	done <"$1"
+}
 gpu=$(nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2>/dev/null | head -1)
+[ -z "$rehearsal" ] || gpu="no GPU: a rehearsal with $(basename "$rehearsal")"
+grep 'cuda' "$out/device.txt" >"$out/devices.txt" || true
 {
-	printf '{"commit": "%s", "gpu": "%s", "date": "%s", "steps": [' "$(quote <COMMIT)" "$(printf %s "$gpu" | quote)" "$(date -u +%FT%TZ)"
+	printf '{"commit": "%s", "gpu": "%s", "rehearsal": %s, "date": "%s",\n "libraries": [%s],\n "devices": [%s],\n "steps": [' "$(quote <COMMIT)" \
+		"$(printf %s "$gpu" | quote)" "$([ -n "$rehearsal" ] && echo true || echo false)" "$(date -u +%FT%TZ)" "$(text_list "$out/libraries.txt")" "$(text_list "$out/devices.txt")"
 	first=
-	while IFS=$'\t' read -r name verdict seconds last; do
-		printf '%s\n  {"step": "%s", "verdict": "%s", "seconds": %s, "last": "%s"' "$first" "$name" "$verdict" "$seconds" "$(printf %s "$last" | quote)"
+	while IFS=$'\t' read -r name verdict took last; do
+		printf '%s\n  {"step": "%s", "verdict": "%s", "seconds": %s, "last": "%s"' "$first" "$name" "$verdict" "$took" "$(printf %s "$last" | quote)"
 		case $name:$verdict in bench-*:passed) printf ', "result": %s' "$(cat "$out/$name.txt")" ;; esac
 		printf '}'
 		first=,
 	done <"$out/steps.tsv"
 	printf '\n]}\n'
 } >"$out/report.json"
+fenced() { printf '\n## %s\n\n```\n' "$1"; cat "$2"; printf '```\n'; }
 {
 	printf '# GPU check of %s\n\n%s, %s\n\n' "$(cat COMMIT)" "${gpu:-no GPU}" "$(date -u +%F)"
 	printf '| step | verdict | seconds | last line |\n|---|---|---:|---|\n'
-	while IFS=$'\t' read -r name verdict seconds last; do printf '| %s | %s | %s | %s |\n' "$name" "$verdict" "$seconds" "${last//|/ }"; done <"$out/steps.tsv"
+	while IFS=$'\t' read -r name verdict took last; do printf '| %s | %s | %s | %s |\n' "$name" "$verdict" "$took" "${last//|/ }"; done <"$out/steps.tsv"
 	[ ! -f "$out/dtypes.txt" ] || { printf '\n## Deviation by precision\n\n'; cat "$out/dtypes.txt"; }
-	for f in "$out"/bench-*.txt; do [ ! -f "$f" ] || { printf '\n## %s\n\n```\n' "$(basename "$f" .txt)"; cat "$f"; printf '```\n'; }; done
-	printf '\n## Device\n\n```\n'
-	cat "$out/device.txt"
-	printf '```\n'
+	for f in "$out"/bench-*.txt; do [ ! -f "$f" ] || fenced "$(basename "$f" .txt)" "$f"; done
+	fenced Libraries "$out/libraries.txt"
+	fenced Device "$out/device.txt"
 } >"$out/report.md"
 echo "$out/report.md, $out/report.json"
-! grep -q 'failed' "$out/steps.tsv"
+awk -F'\t' '$2 == "failed" { bad = 1 } END { exit bad }' "$out/steps.tsv" # by the verdict: a last line may well say "0 failed"

@@ -3,6 +3,7 @@
 #include "harness/bench_features.h"
 
 #include "harness/bench_train.h"
+#include "model/backend.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
@@ -100,9 +101,8 @@ static void measure(struct config *configs, int n_configs, int batch, double sec
 		}
 }
 
-static void report(json_t *out, struct config *configs, int n_configs, const char *unit)
+static void report(json_t *out, struct config *configs, int n_configs, const char *unit, double ceiling)
 {
-	double ceiling = bench_gemm_ceiling();
 	for (int i = 0; i < n_configs; i++) {
 		struct config *c = &configs[i];
 		SCOPED(free) char *rate = xstrfmt("%s_per_s", unit), *cpu = xstrfmt("cpu_s_per_%.*s", (int)strlen(unit) - 1, unit);
@@ -134,7 +134,7 @@ static void run_inception(struct config *c, int n)
 		BUG("%s", e.msg);
 }
 
-int bench_features(json_t *out, int batch, double seconds, struct err *e)
+int bench_features(json_t *out, int batch, double seconds, const struct bench_target *target, struct err *e)
 {
 	static uint8_t pixels[4 * 32 * 32 * 3];
 	struct safetensors st = { 0 };
@@ -154,22 +154,32 @@ int bench_features(json_t *out, int batch, double seconds, struct err *e)
 	SCOPED(free) float *features = xmalloc((size_t)batch * 2048 * sizeof *features);
 	struct config configs[2];
 	double open_s[2];
-	for (int bf16 = 0; rc == 0 && bf16 <= cnn_bf16_available(); bf16++) {
+	struct backend *b;
+	rc = backend_open(&b, target->device, target->dtype, e);
+	bool host = rc == 0 && b->ops->host_memory, opened = rc == 0;
+	if (opened && target->dtype == BACKEND_BF16)
+		rc = err_code(e, EXIT_USAGE, "%s: bf16 features are made on the cpu only: --device cpu without --dtype", b->name);
+	for (int bf16 = 0; rc == 0 && bf16 <= (host ? cnn_bf16_available() : 0); bf16++) {
 		struct inception *net = NULL;
 		double start = monotonic_s();
-		rc = inception_open(&net, INCEPTION_2015, &st, bf16, e);
+		rc = host ? inception_open(&net, INCEPTION_2015, &st, bf16, e) : inception_open_on(&net, INCEPTION_2015, &st, b, batch, e);
 		open_s[n] = monotonic_s() - start;
-		configs[n++] = (struct config){ .name = bf16 ? "inception-2015 bf16" : "inception-2015 fp32", .net = net, .in0 = pixels,
+		configs[n++] = (struct config){ .name = bf16 ? "inception-2015 bf16" : target->dtype == BACKEND_TF32 ? "inception-2015 tf32" : "inception-2015 fp32", .net = net, .in0 = pixels,
 			                            .run = run_inception, .gflop = cnn_flops(&table) / 1e9, .out = features };
 	}
+	double ceiling = rc ? 0 : host ? bench_gemm_ceiling() : bench_device_ceiling(b, e);
+	if (rc == 0 && !(ceiling > 0))
+		rc = err_in(e, "the matrix product beside it");
 	if (rc == 0) {
 		measure(configs, n, batch, seconds);
-		report(out, configs, n, "images");
+		report(out, configs, n, "images", ceiling);
 		for (int i = 0; i < n; i++)
 			(void)json_object_set_new(json_array_get(out, json_array_size(out) - (size_t)(n - i)), "open_s", json_real(open_s[i]));
 	}
 	for (int i = 0; i < n; i++)
 		inception_free(configs[i].net);
+	if (opened)
+		backend_free(b);
 	cnn_release(&table);
 	free(st.tensors);
 	arena_release(&arena);
@@ -234,7 +244,7 @@ int bench_lpips(json_t *out, int batch, double seconds, struct err *e)
 		rc = open_lpips(configs + 2 * k, (enum lpips_net)k, in0, in1, gradient, e);
 	if (rc == 0) {
 		measure(configs, 2 * LPIPS_N_NETS, batch, seconds);
-		report(out, configs, 2 * LPIPS_N_NETS, "pairs");
+		report(out, configs, 2 * LPIPS_N_NETS, "pairs", bench_gemm_ceiling());
 	}
 	for (int i = 0; i < MAX_CONFIGS; i++)
 		lpips_free(configs[i].net);

@@ -87,7 +87,7 @@ static double chain_rate(struct backend *b, int64_t high, int64_t side, double *
 	return isfinite(*seconds) ? flops / *seconds / 1e9 : 0;
 }
 
-static double device_ceiling(struct backend *b, struct err *e)
+double bench_device_ceiling(struct backend *b, struct err *e)
 {
 	double best = 0, seconds = 0;
 	for (int64_t side = 128; side <= 4096 && seconds < 0.05; side *= 2) {
@@ -224,7 +224,7 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 	(void)getrusage(RUSAGE_SELF, &use); /* the largest so far: of the configurations before too */
 	graph_profile(t.g, stderr);
 	release(&t);
-	double ceiling = device->ops->host_memory ? bench_gemm_ceiling() : device_ceiling(device, e);
+	double ceiling = device->ops->host_memory ? bench_gemm_ceiling() : bench_device_ceiling(device, e);
 	if (!(ceiling > 0))
 		return err_in(e, "the matrix product beside it");
 	device->ops->facts(device, &facts);
@@ -232,6 +232,8 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 	                 device->name, "device_is", facts.device, "dtype", dtypes[device->dtype], "batch", b->batch, "threads", model_threads(),
 	                 "parameters", (json_int_t)trained, "step_s", median, "images_per_s", b->batch / median, "gflop_per_step", gflop, "gflop_per_s",
 	                 gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned, "peak_rss_mib", (double)use.ru_maxrss / 1024);
+	if (facts.convolutions[0])
+		(void)json_object_set_new(*out, "convolutions", json_string(facts.convolutions));
 	return 0;
 }
 

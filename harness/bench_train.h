@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+struct backend;
+
 /* Where and in what precision: a device's name (model/backend.h) and an enum dtype_kind. */
 struct bench_target { const char *device; int dtype; };
 
@@ -16,5 +18,7 @@ struct bench_target { const char *device; int dtype; };
 MUST_CHECK int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target, struct err *e);
 /* GFLOP/s of a 2048^3 float matrix product, best of a few. */
 double bench_gemm_ceiling(void);
+/* The same of a device in its precision, over several sizes; 0 with an error. */
+double bench_device_ceiling(struct backend *b, struct err *e);
 
 #endif

@@ -25,7 +25,7 @@
 struct node;
 struct backend;
 
-enum { BACKEND_ABI = 1 };            /* counts changes of what a function here means */
+enum { BACKEND_ABI = 2 };            /* counts changes of what a function here means */
 enum { BACKEND_FP32, BACKEND_TF32, BACKEND_BF16 }; /* ORDER dtype_kind of config.h */
 
 /* A batch made on the device: x0 = images chosen and mirrored, as values in [-1,1]; z = normal noise of (seed, RNG_NOISE,
@@ -52,6 +52,7 @@ struct update_job {
 /* What a device is, for people and records. */
 struct backend_facts {
 	char device[128], driver[64], libraries[256], math[128];
+	char convolutions[128];            /* by what those planned so far are computed; "" = by the back end's one way, or none yet */
 	uint64_t memory, memory_free;      /* bytes; 0 = not told */
 };
 

@@ -185,6 +185,17 @@ static int plan(struct trainer *t, struct err *e)
 	return err_in(e, "train.batch = %d", t->c->train.batch);
 }
 
+/* By what the step's convolutions are computed, for the record. */
+static void tell_device(const struct trainer *t)
+{
+	struct backend_facts f;
+	t->b->ops->facts(t->b, &f);
+	if (!f.convolutions[0] || !t->hooks || !t->hooks->say)
+		return;
+	SCOPED(free) char *line = xstrfmt("%s: convolutions of a step: %s", t->b->name, f.convolutions);
+	t->hooks->say(t->hooks->ctx, line);
+}
+
 /* Which part of every batch is ours. */
 static int take_share(struct trainer *t, struct err *e)
 {
@@ -226,6 +237,7 @@ static int set_up(struct trainer *t, struct err *e)
 		(void)graph_set_low(t->g);
 	if (plan(t, e))
 		return -1;
+	tell_device(t);
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->parts[step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
 	graph_bind(t->g, STORE_GRAD, t->grad);

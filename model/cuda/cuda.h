@@ -34,6 +34,7 @@ struct cuda {
 	struct step_scalars *step;         /* device memory: where the counter-based streams stand */
 	int processors, shared_bytes;      /* multiprocessors; shared memory that a block may have */
 	bool capturing;
+	int convs_by_library, convs_by_kernel; /* planned so far: by cuda_dnn.h, by direct_conv.cuh */
 	char failed[512];                  /* the first failure since the last check; "" = none */
 };
 

@@ -188,6 +188,8 @@ static void facts(struct backend *b, struct backend_facts *out)
 	cuda_libraries_text(versions, sizeof versions);
 	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %s", runtime / 1000, runtime % 1000 / 10, versions);
 	(void)snprintf(out->math, sizeof out->math, "%s", math[b->dtype]);
+	if (cuda_of(b)->convs_by_library + cuda_of(b)->convs_by_kernel)
+		(void)snprintf(out->convolutions, sizeof out->convolutions, "%d by cuDNN, %d by the plugin's own kernel", cuda_of(b)->convs_by_library, cuda_of(b)->convs_by_kernel);
 	out->memory = total;
 	out->memory_free = free_bytes;
 }

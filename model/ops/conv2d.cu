@@ -76,6 +76,15 @@ static struct conv_state *state_new(struct node *nd, enum tensor_type type)
 	return s;
 }
 
+/* The library's engine, or none: then direct_conv.cuh computes it, which is counted and told (backend_facts). */
+static struct cuda_conv *engine_of(struct cuda *cu, const struct cuda_conv_shape *shape)
+{
+	struct cuda_conv *c = cuda_conv_new(cu, shape);
+	cu->convs_by_library += c != NULL;
+	cu->convs_by_kernel += !c && !cu->failed[0];
+	return c;
+}
+
 /* By the library where it has an engine. */
 static void conv_run(struct cuda *cu, struct conv_state *s, const struct dnn_shape *shape, enum dnn_pass pass, void *x, void *w, const float *bias, void *y)
 {
@@ -162,7 +171,7 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 		s->bias = b ? reserve(s, b, s->type) : 0;
 	} else {
 		struct cuda_conv_shape c = { shape, DNN_FORWARD, s->type, b != NULL, nd->args.conv.relu };
-		s->conv = cuda_conv_new(cu, &c);
+		s->conv = engine_of(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 	}
 	return s->bytes;
@@ -199,7 +208,7 @@ static size_t data_prepare(struct node *nd, struct cuda *cu)
 		s->w = reserve(s, w, s->type);
 	} else {
 		struct cuda_conv_shape c = { shape, DNN_BACKWARD_DATA, s->type, false, false };
-		s->conv = cuda_conv_new(cu, &c);
+		s->conv = engine_of(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 	}
 	return s->bytes;
@@ -240,7 +249,7 @@ static size_t weights_prepare(struct node *nd, struct cuda *cu)
 		s->gemm = cuda_gemm_new(cu, &g);
 	} else {
 		struct cuda_conv_shape c = { shape, DNN_BACKWARD_WEIGHTS, s->type, false, false };
-		s->conv = cuda_conv_new(cu, &c);
+		s->conv = engine_of(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(dw) * sizeof(float));
 	}
 	if (nd->dst[1]) {

@@ -47,6 +47,8 @@ test_bf16_trains_on_the_device_and_is_refused_on_the_cpu() {
 	says err 'the cpu trains in fp32 only'
 	run ablate run g.toml --device cuda
 	exits 0
+	find . -name journal.jsonl -exec cat {} + >journals
+	check grep -q 'convolutions of a step: [0-9]* by cuDNN, [0-9]* by the plugin' journals
 }
 
 test_devices_that_are_not_there() {
@@ -60,6 +62,12 @@ test_devices_that_are_not_there() {
 	ABLATE_EMU_DRIVER=12040 run ablate run g.toml --device cuda
 	exits 2
 	says err 'too old'
+	ABLATE_EMU_DRIVER=0 run ablate run g.toml --device cuda
+	exits 2
+	says err 'no NVIDIA driver'
+	ABLATE_CUDA_PLUGIN=/nonexistent/plugin.so run ablate run g.toml --device cuda
+	exits 2
+	says err '/nonexistent/plugin.so'
 	ABLATE_CUDA_PLUGIN=$BUILD/tests/libstrange_plugin.so run ablate run g.toml --device cuda
 	exits 2
 	says err 'built from other sources'

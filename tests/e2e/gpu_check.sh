@@ -1,0 +1,41 @@
+#!/bin/bash
+# gpu_check.sh - ci/gpu-check.sh from a bundle's folder as ci/gpu-bundle.sh lays it out, rehearsed on the emulated device: every step is
+# run or says why not, and both reports are whole. Also without any device.
+# ctest: slow
+. "$(dirname "$0")/lib.sh"
+
+bundle() { "$SOURCE/ci/gpu-bundle.sh" --lay-out "$PWD/bundle" "$BUILD" >lay 2>&1 || fail "$(cat lay)"; }
+
+test_a_rehearsal_writes_whole_reports() {
+	no_sanitizers
+	bundle
+	GPU_CHECK_PLUGIN=$BUILD/tests/libablate_cuda_emu.so run bundle/ci/gpu-check.sh "$PWD/report"
+	exits 0
+	says out 'passed ops-mixed'
+	says out 'passed parity'
+	says out 'passed training'
+	says out 'passed bench-features'
+	command -v compute-sanitizer >/dev/null || says out 'skipped racecheck'
+	check python3 -m json.tool report/report.json >report.pretty
+	says report.pretty '"rehearsal": true'
+	says report.pretty '"images_per_s"'
+	says report.pretty 'by cuDNN'
+	says report/report.md '| training | passed |'
+	says report/report.md 'Deviation by precision'
+	says report/report.md 'no GPU: a rehearsal'
+}
+
+test_without_a_device_nothing_is_measured() {
+	no_sanitizers
+	bundle
+	rm -f bundle/libablate_cuda.so
+	run bundle/ci/gpu-check.sh "$PWD/report"
+	exits 1
+	says out 'failed device'
+	says err 'nothing was measured'
+	check python3 -m json.tool report/report.json >report.pretty
+	says_not report/report.md bench
+	says report/libraries.txt 'libcudnn.so.9'
+}
+
+run_tests "$@"
