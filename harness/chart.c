@@ -66,9 +66,9 @@ static struct figure_series *series_of(const struct figure_panel *p, int i)
 static int metric_asked(struct metric_ref *ref, const struct study *s, const struct chart_ask *ask, struct err *e)
 {
 	const struct grid *g = s->plan->grid;
-	if (*ask->metric ? metric_ref_of_grid(ref, g, ask->metric, e) : 0)
+	if (*ask->metric ? grid_metric_ref(ref, g, ask->metric, e) : 0)
 		return -1;
-	if (!*ask->metric && !metric_refs_of_grid(ref, 1, g))
+	if (!*ask->metric && !grid_metric_refs(ref, 1, g))
 		return err_code(e, EXIT_USAGE, "%s declares no [[metric]]: say which with --metric", g->path);
 	ref->least = false; /* charts show means */
 	return 0;

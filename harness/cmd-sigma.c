@@ -72,7 +72,7 @@ static int set_up(struct asked *a, struct err *e)
 	SCOPED(free) char *path = checkpoint_find(c->db, c->args[0], e);
 	if (!path || checkpoint_config(&a->config, path, e))
 		return -1;
-	const char *extractor = cli_string(c, "extractor", scorer_default_extractor(a->config.data.name));
+	const char *extractor = cli_string(c, "extractor", extractor_default(a->config.data.name));
 	/* as fine as training ended */
 	a->points = cli_int(c, "points", schedule_n(&a->config, a->config.train.steps > 0 ? a->config.train.steps - 1 : 0));
 	if (a->points < 3)

@@ -60,7 +60,7 @@ static int judge_one(struct gates *g, int i, struct study *s, const struct grid_
 	int arm, against = -1;
 	*rule = gate->rule;
 	gate_error(out, rule, "");
-	if (metric_ref_of_grid(&ref, s->plan->grid, rule->metric, e) || plan_find_arm(&arm, s->plan, rule->arm, e))
+	if (grid_metric_ref(&ref, s->plan->grid, rule->metric, e) || plan_find_arm(&arm, s->plan, rule->arm, e))
 		return -1;
 	ref.least = false; /* the least of several evaluations is too good by chance */
 	bool stored = strcmp(rule->against, "baseline") == 0;
@@ -146,7 +146,7 @@ int gates_propose(struct baseline *out, struct study *s, const struct grid_gate 
 	int arm;
 	struct gate_side side;
 	struct study_stat stat;
-	if (metric_ref_of_grid(&ref, s->plan->grid, gate->rule.metric, e) || plan_find_arm(&arm, s->plan, gate->rule.arm, e))
+	if (grid_metric_ref(&ref, s->plan->grid, gate->rule.metric, e) || plan_find_arm(&arm, s->plan, gate->rule.arm, e))
 		return -1;
 	ref.least = false;
 	if (side_of(&side, &stat, s, arm, &ref, gate->rule.arm, false, e)) {

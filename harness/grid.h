@@ -23,6 +23,7 @@
 #define ABLATE_GRID_H
 
 #include "harness/gate.h"
+#include "harness/metric_ref.h"
 #include "harness/toml.h"
 #include "model/base/mem.h"
 #include "model/config.h"
@@ -134,6 +135,10 @@ const struct grid_chain *grid_chain(const struct grid *g, const char *name);
 /* The scores that one [[metric]] gives, by the names they are recorded under ("pr" gives precision and recall, a fid with
  * infinity also fid_infinity). Returns their number, at most GRID_OUTPUTS_MAX. */
 int grid_metric_outputs(const char *out[GRID_OUTPUTS_MAX], const struct grid_metric *m);
+/* A metric's name as metric_ref_parse takes it, with the number of samples that the grid declares for it. */
+MUST_CHECK int grid_metric_ref(struct metric_ref *out, const struct grid *g, const char *text, struct err *e);
+/* Every score that the grid asks for, as NAME@STEPS with its number of samples: at most `max`; returns how many. */
+int grid_metric_refs(struct metric_ref *out, int max, const struct grid *g);
 const char *grid_chain_mode_name(enum chain_mode mode);
 
 /* "file:line:col: message", exit code 2. Returns -1. */

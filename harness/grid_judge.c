@@ -1,7 +1,6 @@
 /* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates. */
 #include "harness/grid_private.h"
-#include "harness/table.h"
-#include "harness/worker_score.h"
+#include "harness/table_column.h"
 #include "metrics/extractor.h"
 #include "metrics/score.h"
 #include "model/data/shapes.h"
@@ -119,18 +118,22 @@ static int unknown_of(const struct toml_value *t, const char *key, const char *g
 	return toml_err(e, toml_find(t, key)->value, "unknown %s '%s'%s", key, given, str_text(&known));
 }
 
-/* A row of the table of metrics, or one of the two scores of row pr. */
+/* A row of the table of metrics, or a score of one. */
 static int known_name(const struct toml_value *t, const char *key, const char *given, struct err *e)
 {
 	int n;
 	const struct metric *m = metric_rows(&n);
-	const char *names[34];
+	const char *names[(1 + METRIC_SCORES_MAX) * 32];
 	REQUIRE(n <= 32);
-	for (int i = 0; i < n; i++)
-		names[i] = m[i].name;
-	names[n++] = "precision";
-	names[n++] = "recall";
-	return scorer_metric(given) ? 0 : unknown_of(t, key, given, names, (size_t)n, e);
+	int n_names = 0;
+	for (int i = 0; i < n; i++) {
+		int own = metric_scores(&names[n_names], &m[i]);
+		bool several = strcmp(names[n_names], m[i].name) != 0;
+		n_names += own;
+		if (several)
+			names[n_names++] = m[i].name;
+	}
+	return metric_of_score(given) ? 0 : unknown_of(t, key, given, names, (size_t)n_names, e);
 }
 
 static int known_extractor(const struct toml_value *t, const char *given, struct err *e)
@@ -160,20 +163,6 @@ static int known_ref(const struct toml_value *t, const char *given, struct err *
 			return 0;
 	}
 	return strpbrk(given, "/.") ? 0 : unknown_of(t, "ref", given, names, (size_t)n, e);
-}
-
-int grid_metric_outputs(const char *out[GRID_OUTPUTS_MAX], const struct grid_metric *m)
-{
-	int n = 0;
-	if (!strcmp(m->name, "pr")) {
-		out[n++] = "precision";
-		out[n++] = "recall";
-		return n;
-	}
-	out[n++] = m->name;
-	if (m->infinity && !strcmp(m->name, "fid"))
-		out[n++] = "fid_infinity";
-	return n;
 }
 
 /* What `t` gives of a [[metric]] over what m has: the whole of it from a file, one key of it from --set. */
@@ -280,11 +269,11 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 		return -1;
 	for (int i = 0; i < out->n_cols; i++) {
 		struct err why = ERR_INIT;
-		const char *metric;
-		if (table_column_check(&metric, out->cols[i], &why))
+		struct column_name name;
+		if (table_column_parse(&name, out->cols[i], &why))
 			return toml_err(e, toml_at(cols, (size_t)i), "%s", why.msg);
-		if (metric && !is_metric(g, metric))
-			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), metric, e);
+		if (name.metric && !is_metric(g, name.metric))
+			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), name.metric, e);
 	}
 	for (int i = 0; i < out->n_formats; i++)
 		if (strcmp(out->formats[i], "md") != 0 && strcmp(out->formats[i], "latex") != 0 && strcmp(out->formats[i], "tex") != 0 &&
@@ -357,9 +346,9 @@ static int check_metric_names(const struct grid *g, struct err *e)
 		if (*t->metric && !is_metric(g, t->metric))
 			return unknown_metric(g, t->at, t->metric, e);
 		for (int k = 0; k < t->n_cols; k++) {
-			const char *metric = NULL;
-			if (!table_column_check(&metric, t->cols[k], NULL) && metric && !is_metric(g, metric))
-				return unknown_metric(g, t->at, metric, e);
+			struct column_name name;
+			if (!table_column_parse(&name, t->cols[k], NULL) && name.metric && !is_metric(g, name.metric))
+				return unknown_metric(g, t->at, name.metric, e);
 		}
 	}
 	for (int i = 0; i < g->n_gates; i++)

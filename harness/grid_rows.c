@@ -1,6 +1,6 @@
 /* grid_rows.c - the sections of a grid file that make rows: axis, zip, exclude, include, variants, chain. */
 #include "harness/grid_private.h"
-#include "harness/plan_needs.h"
+#include "harness/need.h"
 
 #include <math.h>
 #include <string.h>
@@ -231,7 +231,7 @@ static int read_needs(struct grid_needs *out, struct grid *g, const struct toml_
 		return -1;
 	for (int i = 0; i < out->n; i++) {
 		struct err why = ERR_INIT;
-		if (plan_need_known(out->v[i], &why))
+		if (need_known(out->v[i], &why))
 			return toml_err(e, toml_at(array, (size_t)i), "%s", why.msg);
 	}
 	return 0;

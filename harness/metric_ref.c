@@ -1,7 +1,9 @@
-/* metric_ref.c - how metrics are named: fid@2 in files and commands, FID-10k in print. */
-#include "study.h"
+/* metric_ref.c - see metric_ref.h. */
+#include "metric_ref.h"
 
 #include "metrics/score.h"
+#include "model/base/mem.h"
+#include "model/base/str.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -34,35 +36,6 @@ int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e)
 	return 0;
 }
 
-int metric_refs_of_grid(struct metric_ref *out, int max, const struct grid *g)
-{
-	int n = 0;
-	for (int i = 0; i < g->n_metrics; i++) {
-		const char *names[GRID_OUTPUTS_MAX];
-		int n_names = grid_metric_outputs(names, &g->metrics[i]);
-		for (int k = 0; k < n_names; k++) {
-			for (int j = 0; j < g->metrics[i].n_nfe && n < max; j++) {
-				out[n] = (struct metric_ref){ .nfe = g->metrics[i].nfe[j], .samples = g->metrics[i].samples,
-				                                    .least = g->metrics[i].agg == AGG_MIN3 };
-				(void)snprintf(out[n++].name, sizeof out->name, "%s", names[k]);
-			}
-		}
-	}
-	return n;
-}
-
-int metric_ref_of_grid(struct metric_ref *out, const struct grid *g, const char *text, struct err *e)
-{
-	struct metric_ref all[METRIC_REFS_MAX];
-	int n = metric_refs_of_grid(all, METRIC_REFS_MAX, g);
-	if (metric_ref_parse(out, text, e))
-		return -1;
-	for (int i = 0; i < n && !out->samples; i++)
-		if (strcmp(all[i].name, out->name) == 0 && (out->nfe < 0 || all[i].nfe == out->nfe))
-			out->samples = all[i].samples, out->least = all[i].least;
-	return 0;
-}
-
 char *metric_title(const char *name, int64_t n, int nfe)
 {
 	static const struct { const char *name, *title; bool counted; } known[] = {
@@ -86,7 +59,6 @@ char *metric_title(const char *name, int64_t n, int nfe)
 
 bool metric_higher_is_better(const char *name)
 {
-	bool pr = strcmp(name, "precision") == 0 || strcmp(name, "recall") == 0; /* one row gives both */
-	const struct metric *m = metric_find(pr ? "pr" : name);
+	const struct metric *m = metric_of_score(name);
 	return m && m->better > 0;
 }

@@ -1,32 +1,12 @@
 /* plan_needs.c - see plan_needs.h. */
 #include "harness/plan_needs.h"
 
-#include "harness/worker_score.h"
+#include "metrics/extractor.h"
 #include "metrics/weights.h"
 #include "model/data/dataset.h"
 #include "model/data/shapes.h"
 
 #include <string.h>
-
-int plan_need_known(const char *name, struct err *e)
-{
-	const char *names[64];
-	size_t n = 0;
-	int n_data;
-	const struct data_shape *data = data_shapes(&n_data);
-	for (const struct weights_row *w = weights_rows; w->name; w++)
-		names[n++] = w->name;
-	for (int i = 0; i < n_data; i++)
-		names[n++] = data[i].name;
-	REQUIRE(n <= sizeof names / sizeof *names);
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(names[i], name))
-			return 0;
-	SCOPED(str) struct str near = { 0 };
-	str_suggest(&near, name, names, n);
-	return err_code(e, EXIT_USAGE, "needs: neither weights nor a data set is called '%s'%s", name,
-	                near.len ? str_text(&near) : " (`ablate weights list`)");
-}
 
 static bool lacks_weights(char *reason, size_t size, const char *name)
 {
@@ -77,7 +57,7 @@ bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struc
 		return true;
 	for (int i = 0; i < p->grid->n_metrics; i++) {
 		const char *extractor = p->grid->metrics[i].extractor;
-		if (lacks_weights(reason, size, *extractor ? extractor : scorer_default_extractor(c->data.name)))
+		if (lacks_weights(reason, size, *extractor ? extractor : extractor_default(c->data.name)))
 			return true;
 	}
 	return false;

@@ -7,7 +7,5 @@
 
 /* True if something is missing; then `reason` says what and how to get it. */
 bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struct plan_arm *arm);
-/* Is that a name that `needs` may hold: weights or a data set? Else exit 2 with near names. */
-MUST_CHECK int plan_need_known(const char *name, struct err *e);
 
 #endif

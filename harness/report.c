@@ -251,7 +251,7 @@ static void cells(struct page *p)
 {
 	const struct plan *plan = p->s->plan;
 	struct metric_ref refs[METRIC_REFS_MAX];
-	int n_refs = metric_refs_of_grid(refs, METRIC_REFS_MAX, plan->grid);
+	int n_refs = grid_metric_refs(refs, METRIC_REFS_MAX, plan->grid);
 	str_add(p->out, "<section id=\"cells\"><h2>Cells</h2>\n<div class=\"controls\"><label for=\"filter\">filter</label><input id=\"filter\" type=\"search\" "
 	        "placeholder=\"label, chain, seed, hash ...\"><label for=\"state\">state</label><select id=\"state\"><option value=\"\">all</option>");
 	for (int i = 0; i < N_STATES; i++)

@@ -1,4 +1,4 @@
-/* study.h - what the database knows about a plan: for each cell its state and its scores; and what a score is called.
+/* study.h - what the database knows about a plan: for each cell its state and its scores.
  *
  * Tables, gates, figures and the report all read through this. Cells are found by arm, seed and numerics version (and
  * by data set where the plan knows it), so that changing a table, a gate or a label in the grid file loses nothing.
@@ -7,28 +7,10 @@
 #define ABLATE_STUDY_H
 
 #include "db.h"
+#include "metric_ref.h"
 #include "plan.h"
 
 #include "model/base/mem.h"
-
-/* fid@2: name fid, nfe 2. "fid@1:student" names the weights, too. */
-enum { METRIC_REFS_MAX = 64 };
-struct metric_ref {
-	char name[64], weights[16]; /* weights "" = those that the arm's sample.weights says */
-	int nfe;                    /* -1 = not said: the only one there is */
-	int64_t samples;            /* 0 = not said */
-	bool least;                 /* agg = "min3": the papers' rule, the least of the evaluation seeds; tables only */
-};
-/* Exit 2 for what is no metric reference. */
-MUST_CHECK int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e);
-/* The same, with the number of samples that the grid declares for it. */
-MUST_CHECK int metric_ref_of_grid(struct metric_ref *out, const struct grid *g, const char *text, struct err *e);
-/* Every score that the grid asks for, as NAME@STEPS with its number of samples: at most `max`; returns how many. */
-int metric_refs_of_grid(struct metric_ref *out, int max, const struct grid *g);
-/* "FID-10k, 1 step" for (fid, 10000, 1): no number of images, no name. Heap text. */
-char *metric_title(const char *name, int64_t n, int nfe);
-/* Is a larger value better (metrics.def)? By the score's name. */
-bool metric_higher_is_better(const char *name);
 
 struct study_score {            /* of one cell, at one training step */
 	const char *name, *weights, *protocol;

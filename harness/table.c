@@ -8,15 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *key, *head; enum column_kind kind; bool of_metric, numeric; } kinds[] = {
-	{ "delta", "difference", COLUMN_DELTA, true, true }, { "paper", "published", COLUMN_PAPER, true, true },
-	{ "paper-delta", "ours " MINUS " published", COLUMN_PAPER_DELTA, true, true }, { "seeds", "seeds", COLUMN_SEEDS, true, true },
-	{ "state", "state", COLUMN_STATE, false, false }, { "arm", "arm", COLUMN_ARM, false, false },
-	{ "preset", "preset", COLUMN_PRESET, false, false }, { "steps", "steps", COLUMN_STEPS, false, true },
-	{ "batch", "batch", COLUMN_BATCH, false, true },
-};
-enum { N_KINDS = sizeof kinds / sizeof *kinds };
-
 void table_free(struct table *t)
 {
 	if (!t)
@@ -33,29 +24,6 @@ void scoped_table(struct table **t)
 
 /* --- columns --- */
 
-int table_column_check(const char **metric, const char *text, struct err *e)
-{
-	const char *names[N_KINDS];
-	for (int i = 0; i < N_KINDS; i++) {
-		size_t n = strlen(kinds[i].key);
-		names[i] = kinds[i].key;
-		if (strncmp(text, kinds[i].key, n) != 0 || (text[n] && text[n] != ':'))
-			continue;
-		if (text[n] == ':' && !kinds[i].of_metric)
-			return err_code(e, EXIT_USAGE, "column '%s' takes no metric", kinds[i].key);
-		*metric = text[n] ? text + n + 1 : NULL;
-		return 0;
-	}
-	struct metric_ref ref;
-	*metric = text;
-	if (metric_ref_parse(&ref, text, NULL) == 0 && strchr(text, '@'))
-		return 0;
-	SCOPED(str) struct str near = { 0 };
-	str_suggest(&near, text, names, N_KINDS);
-	return err_code(e, EXIT_USAGE, "'%s' is no column; a metric as fid@1, or delta, paper, paper-delta, seeds, state, arm, preset, "
-	                "steps, batch%s", text, str_text(&near));
-}
-
 static int add_column(struct build *b, const char *text, const struct metric_ref *before, struct err *e)
 {
 	struct table *t = b->t;
@@ -63,32 +31,20 @@ static int add_column(struct build *b, const char *text, const struct metric_ref
 		return err_code(e, EXIT_USAGE, "table %s has more than %d columns", t->name, COLS_MAX);
 	struct table_column *c = &t->cols[t->n_cols];
 	*c = (struct table_column){ .key = arena_strdup(&t->arena, text), .numeric = true };
-	const char *colon = strchr(text, ':');
-	for (int i = 0; i < N_KINDS; i++) {
-		size_t n = strlen(kinds[i].key);
-		if (strncmp(text, kinds[i].key, n) != 0 || (text[n] && text[n] != ':'))
-			continue;
-		b->kind[t->n_cols] = kinds[i].kind;
-		c->head = kinds[i].head;
-		c->numeric = kinds[i].numeric;
-		if (kinds[i].of_metric) {
-			if (text[n] == ':' && metric_ref_of_grid(&c->ref, b->s->plan->grid, colon + 1, e))
-				return -1;
-			if (text[n] != ':')
-				c->ref = *before;
-			if (!*c->ref.name && kinds[i].kind != COLUMN_SEEDS)
-				return err_code(e, EXIT_USAGE, "table %s: column '%s' needs a metric: %s:fid@1", t->name, text, text);
-		} else if (text[n] == ':') {
-			return err_code(e, EXIT_USAGE, "table %s: column '%s' takes no metric", t->name, kinds[i].key);
-		}
-		t->n_cols++;
-		return 0;
-	}
-	b->kind[t->n_cols] = COLUMN_METRIC;
-	const char *metric;
-	if (table_column_check(&metric, text, e) || metric_ref_of_grid(&c->ref, b->s->plan->grid, text, e))
+	struct column_name name;
+	if (table_column_parse(&name, text, e) || (name.metric && grid_metric_ref(&c->ref, b->s->plan->grid, name.metric, e)))
 		return err_in(e, "table %s", t->name);
-	c->higher_is_better = metric_higher_is_better(c->ref.name);
+	b->kind[t->n_cols] = name.row ? name.row->kind : COLUMN_METRIC;
+	if (name.row) {
+		c->head = name.row->head;
+		c->numeric = name.row->numeric;
+		if (name.row->of_metric && !name.metric)
+			c->ref = *before;
+		if (name.row->of_metric && !*c->ref.name && name.row->kind != COLUMN_SEEDS)
+			return err_code(e, EXIT_USAGE, "table %s: column '%s' needs a metric: %s:fid@1", t->name, text, text);
+	} else {
+		c->higher_is_better = metric_higher_is_better(c->ref.name);
+	}
 	t->n_cols++;
 	return 0;
 }
@@ -99,11 +55,11 @@ static int main_metric(struct metric_ref *out, struct build *b, const char *cons
 	const struct grid *g = b->s->plan->grid;
 	*out = (struct metric_ref){ .nfe = -1 };
 	if (b->def && *b->def->metric)
-		return metric_ref_of_grid(out, g, b->def->metric, e);
+		return grid_metric_ref(out, g, b->def->metric, e);
 	for (int i = 0; i < n; i++)
 		if (strchr(cols[i], '@') && !strchr(cols[i], ':'))
-			return metric_ref_of_grid(out, g, cols[i], e);
-	(void)metric_refs_of_grid(out, 1, g);
+			return grid_metric_ref(out, g, cols[i], e);
+	(void)grid_metric_refs(out, 1, g);
 	return 0;
 }
 
@@ -116,7 +72,7 @@ static int make_columns(struct build *b, struct err *e)
 		cols[n++] = b->def->cols[i];
 	if (!n) {
 		struct metric_ref refs[METRIC_REFS_MAX];
-		int n_refs = metric_refs_of_grid(refs, METRIC_REFS_MAX, g);
+		int n_refs = grid_metric_refs(refs, METRIC_REFS_MAX, g);
 		for (int i = 0; i < n_refs; i++) {
 			cols[n++] = arena_strfmt(&b->t->arena, "%s@%d", refs[i].name, refs[i].nfe);
 			if (i == 0)

@@ -52,9 +52,6 @@ struct table {
 
 enum { TABLE_ROWS_MAX = 20000 };
 
-/* Is `text` a column (see above)? *metric = the metric that it names (points into text), or NULL. What grids are checked
- * with before anything runs. */
-MUST_CHECK int table_column_check(const char **metric, const char *text, struct err *e);
 /* def NULL: the table of a grid that declares none. `pub` NULL: no published values. `command` is for the comment. */
 MUST_CHECK int table_build(struct table **out, struct study *s, const struct grid_table *def, const struct published *pub,
                            const char *command, struct err *e);

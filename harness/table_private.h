@@ -3,14 +3,11 @@
 #define ABLATE_TABLE_PRIVATE_H
 
 #include "table.h"
+#include "table_column.h"
 
 #define PLUS_MINUS "\xc2\xb1"
-#define MINUS "\xe2\x88\x92"
 
 enum { COLS_MAX = 3 * GRID_COLS_MAX, NOTED_ROWS = 12 };
-
-enum column_kind { COLUMN_METRIC, COLUMN_DELTA, COLUMN_PAPER, COLUMN_PAPER_DELTA, COLUMN_SEEDS, COLUMN_STATE, COLUMN_ARM,
-	COLUMN_PRESET, COLUMN_STEPS, COLUMN_BATCH };
 
 /* What is being filled. */
 struct build {

@@ -41,17 +41,6 @@ struct scorer {
 
 /* --- what is asked --- */
 
-const char *scorer_default_extractor(const char *data)
-{
-	static const struct { const char *data, *extractor; } own[] = {
-		{ "fashion-mnist", "classifier" }, { "cifar10", "inception-2015" }, { "imagenet64", "inception-2015" },
-	};
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		if (strcmp(own[i].data, data) == 0)
-			return own[i].extractor;
-	return "pixels";
-}
-
 static int open_extractor(int *out, struct scorer *s, const char *name, struct err *e)
 {
 	for (int i = 0; i < s->n_extractors; i++)
@@ -74,18 +63,13 @@ static const char *text_of(json_t *o, const char *key, const char *fallback)
 	return t && *t ? t : fallback;
 }
 
-const struct metric *scorer_metric(const char *name)
-{
-	return metric_find(strcmp(name, "precision") == 0 || strcmp(name, "recall") == 0 ? "pr" : name);
-}
-
 static int read_ask(struct ask *a, struct scorer *s, json_t *o, struct err *e)
 {
 	*a = (struct ask){ .name = text_of(o, "name", ""), .ref = text_of(o, "ref", s->config->data.name),
-	                   .extractor = text_of(o, "extractor", scorer_default_extractor(s->config->data.name)),
+	                   .extractor = text_of(o, "extractor", extractor_default(s->config->data.name)),
 	                   .samples = json_integer_value(json_object_get(o, "samples")), .options = METRIC_OPTIONS,
 	                   .nfe = json_object_get(o, "nfe"), .eval_seeds = json_object_get(o, "eval_seeds") };
-	a->row = scorer_metric(a->name);
+	a->row = metric_of_score(a->name);
 	a->options.interval = json_is_true(json_object_get(o, "interval"));
 	a->infinity = json_is_true(json_object_get(o, "infinity")) ? metric_find("fid_infinity") : NULL;
 	if (!a->row)

@@ -41,3 +41,14 @@ void scoped_extractor(struct extractor **x)
 {
 	extractor_free(*x);
 }
+
+const char *extractor_default(const char *data)
+{
+	static const struct { const char *data, *extractor; } own[] = {
+		{ "fashion-mnist", "classifier" }, { "cifar10", "inception-2015" }, { "imagenet64", "inception-2015" },
+	};
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (strcmp(own[i].data, data) == 0)
+			return own[i].extractor;
+	return "pixels";
+}

@@ -48,6 +48,8 @@ extern const struct extractor_row extractor_rows[]; /* ends with a row without a
 /* Unknown names are a usage error that lists the known ones. */
 MUST_CHECK int extractor_open(struct extractor **out, const char *name, const struct extractor_options *o, struct err *e);
 void extractor_free(struct extractor *x); /* accepts NULL */
+/* The extractor of pictures of that data set where none is named: the set's own, or the pixels where there is no network for it. */
+const char *extractor_default(const char *data);
 void scoped_extractor(struct extractor **x);
 
 #endif

@@ -25,6 +25,28 @@ const struct metric *metric_find(const char *name)
 	return NULL;
 }
 
+/* Rows that give several scores, none of them under the row's own name. */
+static const struct { const char *row, *score; } parts[] = { { "pr", "precision" }, { "pr", "recall" } };
+
+int metric_scores(const char *out[METRIC_SCORES_MAX], const struct metric *m)
+{
+	int n = 0;
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strcmp(parts[i].row, m->name) == 0)
+			out[n++] = parts[i].score;
+	if (!n)
+		out[n++] = m->name;
+	return n;
+}
+
+const struct metric *metric_of_score(const char *score)
+{
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		if (strcmp(parts[i].score, score) == 0)
+			return metric_find(parts[i].row);
+	return metric_find(score);
+}
+
 unsigned metric_keep(const struct metric *m, int side, const struct metric_options *o)
 {
 	if (side >= m->sides)

@@ -49,6 +49,11 @@ struct metric {
 
 const struct metric *metric_rows(int *n);
 const struct metric *metric_find(const char *name); /* NULL when there is none */
+/* The names of the scores that a row gives: its own, or "precision" and "recall" for row pr. Returns their number. */
+enum { METRIC_SCORES_MAX = 2 };
+int metric_scores(const char *out[METRIC_SCORES_MAX], const struct metric *m);
+/* The row of that name, or the one that gives a score of that name; NULL when there is none. */
+const struct metric *metric_of_score(const char *score);
 /* Which kinds of features (bits 1 << FEATURE_*) must be kept of the first set (side 0) and the second (side 1). */
 unsigned metric_keep(const struct metric *m, int side, const struct metric_options *o);
 /* Appends its score or scores. b may be NULL for metrics of one side. Different protocols: EXIT_RECORD. */
