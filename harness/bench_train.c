@@ -10,6 +10,7 @@
 #include "model/dnn.h"
 #include "model/model.h"
 #include "model/optim.h"
+#include "model/update.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -102,13 +103,14 @@ double bench_device_ceiling(struct backend *b, struct err *e)
 /* ---- the step ------------------------------------------------------------------------------------------------------------------- */
 
 /* As the peer's step (tests/peers/train_peer.py): the teacher is the student, and no average is kept. */
-enum { STUDENT, GRADIENT, MOMENT, SQUARE, N_BUFFERS };
+enum { STUDENT, MOMENT, SQUARE, N_BUFFERS };
 
 struct bench_step {
 	struct backend *b;
 	struct params *p;
 	struct graph *g;
 	struct step s;
+	struct update *update;
 	float *buffers[N_BUFFERS];
 	struct step_control *control;
 	struct step_status *status;
@@ -119,6 +121,7 @@ static void release(struct bench_step *t)
 {
 	if (t->program)
 		t->b->ops->program_free(t->b, t->program);
+	update_free(t->update);
 	graph_free(t->g);
 	for (int i = 0; i < N_BUFFERS; i++)
 		if (t->buffers[i])
@@ -150,33 +153,29 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 			return -1;
 	if (!(t->control = t->b->ops->alloc(t->b, sizeof *t->control, e)) || !(t->status = t->b->ops->alloc(t->b, sizeof *t->status, e)))
 		return -1;
-	float *weights = xaligned(n * sizeof *weights);
+	float *weights = t->b->ops->host_memory ? t->buffers[STUDENT] : xaligned(n * sizeof *weights);
 	params_init(t->p, weights, 1);
 	t->b->ops->upload(t->b, t->buffers[STUDENT], weights, n * sizeof *weights);
-	free(weights);
+	if (weights != t->buffers[STUDENT])
+		free(weights);
 	t->g = graph_new_on(t->b);
 	t->s = step_build(t->g, &c, &b->net, t->p, &(struct step_options){ .batch = b->batch, .backward = true });
 	if (t->b->dtype == BACKEND_BF16)
 		(void)graph_set_low(t->g);
+	if (update_new(&t->update, t->g, t->b, t->p, NULL, e))
+		return -1;
 	if (graph_try_plan(t->g, e))
 		return err_in(e, "batch %d", b->batch);
 	graph_bind(t->g, STORE_STUDENT, t->buffers[STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->buffers[STUDENT]);
-	graph_bind(t->g, STORE_GRAD, t->buffers[GRADIENT]);
+	update_bind(t->update, &(struct update_stores){ .p = t->buffers[STUDENT], .m = t->buffers[MOMENT], .v = t->buffers[SQUARE],
+	            .control = t->control, .status = t->status }, t->s.loss);
 	upload_normal(t->g, t->s.x0, RNG_SYNTHETIC);
 	upload_normal(t->g, t->s.z, RNG_NOISE);
 	for (int i = 0; i < b->batch; i++)
 		step_set_noise(&t->s, &c, i, 1.5, 1.2, 3);
 	graph_send(t->g);
 	return 0;
-}
-
-static void enqueue(struct bench_step *t)
-{
-	struct update_job job = { .control = t->control, .status = t->status, .loss = t->s.loss->data, .grad = t->buffers[GRADIENT],
-	                          .p = t->buffers[STUDENT], .m = t->buffers[MOMENT], .v = t->buffers[SQUARE], .n = params_floats(t->p) };
-	graph_run(t->g);
-	t->b->ops->update(t->b, &job);
 }
 
 /* Step i; -1 warms up, and what can be recorded is recorded after it. */
@@ -186,16 +185,15 @@ static int one_step(struct bench_step *t, int i, struct err *e)
 	struct step_control control = { .optim = optim_step_at(&o, i + 2) };
 	t->b->ops->upload(t->b, t->control, &control, sizeof control);
 	if (i >= 0 && !t->program && t->b->ops->capture_begin) {
-		if (t->b->ops->capture_begin(t->b, e))
+		if (t->b->ops->capture_begin(t->b, e) || update_run(t->update, e))
 			return -1;
-		enqueue(t);
 		if (t->b->ops->capture_end(t->b, &t->program, e))
 			return -1;
 	}
 	if (t->program)
 		t->b->ops->replay(t->b, t->program);
-	else
-		enqueue(t);
+	else if (update_run(t->update, e))
+		return -1;
 	return backend_check(t->b, e);
 }
 

@@ -39,12 +39,12 @@ struct batch_job {
 	float *x0, *z, *labels;            /* (batch, h, w, c) twice, (batch, classes) or NULL */
 };
 
-/* One optimizer step and the averages that follow it, over flat stores of n floats; ema and teacher may be NULL. Reads the
- * loss of the step and brings the status up to date. All pointers are device memory. */
+/* One optimizer step and the averages that follow it, over n floats of flat stores; ema and teacher may be NULL. Does nothing
+ * where the status says that training diverged. All pointers are device memory. */
 struct update_job {
 	const struct step_control *control;
-	struct step_status *status;
-	const float *loss, *grad;
+	const struct step_status *status;
+	const float *grad;                 /* NULL, on the CPU only: zeros */
 	float *p, *m, *v, *ema, *teacher;
 	size_t n;
 };
@@ -69,6 +69,7 @@ struct backend_ops {
 	void (*node_release)(struct backend *b, struct node *nd);
 	void (*set_step)(struct backend *b, const struct step_scalars *s); /* of the nodes that run from here on */
 	void (*batch)(struct backend *b, const struct batch_job *job);
+	void (*settle)(struct backend *b, struct step_status *status, const float *loss); /* a step's loss is there: before its updates */
 	void (*update)(struct backend *b, const struct update_job *job);
 	/* A recorded sequence of the calls above (no alloc, upload or download in it). NULL: this back end records nothing. */
 	int (*capture_begin)(struct backend *b, struct err *e);

@@ -80,18 +80,23 @@ static void batch(struct backend *b, const struct batch_job *job)
 	cpu_split(j.batch, 4, batch_range, &j);
 }
 
-static void update(struct backend *b, const struct update_job *j)
+static void settle(struct backend *b, struct step_status *s, const float *loss)
 {
 	(void)b;
-	struct step_status *s = j->status;
-	s->loss = *j->loss;
-	s->diverged |= !isfinite(*j->loss);
+	s->loss = *loss;
+	s->diverged |= !isfinite(*loss);
 	if (s->diverged)
 		return;
-	optim_sweep(&j->control->optim, j->n, j->p, j->grad, j->m, j->v, j->ema, j->control->ema, j->teacher, j->control->teacher);
 	s->loss_sum += (double)s->loss;
 	s->loss_steps++;
 	s->done++;
+}
+
+static void update(struct backend *b, const struct update_job *j)
+{
+	(void)b;
+	if (!j->status->diverged)
+		optim_sweep(&j->control->optim, j->n, j->p, j->grad, j->m, j->v, j->ema, j->control->ema, j->teacher, j->control->teacher);
 }
 
 static int check(struct backend *b, struct err *e)
@@ -113,8 +118,8 @@ static void close_cpu(struct backend *b)
 
 static const struct backend_ops ops = {
 	.kind = "cpu", .host_memory = true, .align = 64, .alloc = alloc, .release = release, .upload = move, .download = move,
-	.node_prepare = node_prepare, .node_run = node_run, .node_release = node_release, .set_step = set_step, .batch = batch, .update = update,
-	.check = check, .facts = facts, .close = close_cpu,
+	.node_prepare = node_prepare, .node_run = node_run, .node_release = node_release, .set_step = set_step, .batch = batch, .settle = settle,
+	.update = update, .check = check, .facts = facts, .close = close_cpu,
 };
 
 struct backend *backend_cpu(void)

@@ -37,6 +37,7 @@ void graph_free(struct graph *g)
 		g->backend->ops->release(g->backend, g->memory);
 	free(g->nodes);
 	free(g->tensors);
+	free(g->handed);
 	free(g->node_seconds);
 	arena_release(&g->arena);
 	free(g);
@@ -152,8 +153,8 @@ struct tensor *graph_take_grad(struct tensor *t)
 
 void graph_backward(struct graph *g, struct tensor *loss)
 {
-	int forward_nodes = g->n_nodes;
-	for (int i = forward_nodes - 1; i >= 0; i--) {
+	g->backward_at = g->n_nodes;
+	for (int i = g->backward_at - 1; i >= 0; i--) {
 		struct node *nd = g->nodes[i];
 		if (!nd->dst[0]->needs_grad || (!nd->dst[0]->grad && nd->dst[0] != loss))
 			continue;
@@ -164,6 +165,25 @@ void graph_backward(struct graph *g, struct tensor *loss)
 		if (t->role == TENSOR_INPUT && t->grad)
 			t->grad->keep = true;
 	}
+}
+
+void graph_hand_over(struct graph *g, struct graph_taker to)
+{
+	REQUIRE(!g->planned && g->backward_at > 0 && g->n_handed == 0);
+	g->taker = to;
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_PARAM && t->store == STORE_STUDENT && t->grad)
+			VEC_PUSH(g->handed, g->n_handed, g->cap_handed) = (struct handed){ .param = t, .grad = t->grad };
+	}
+}
+
+bool graph_hands_over(const struct graph *g, size_t at)
+{
+	for (int i = 0; i < g->n_handed; i++)
+		if (g->handed[i].param->at == at)
+			return true;
+	return false;
 }
 
 int graph_set_low(struct graph *g)

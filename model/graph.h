@@ -33,6 +33,21 @@ void graph_keep(struct tensor *t); /* its values stay readable after a run */
  * STORE_STUDENT parameters go to STORE_GRAD at the same place; those of inputs with needs_grad are in t->grad. */
 void graph_backward(struct graph *g, struct tensor *loss);
 
+/* Who takes the gradients of STORE_STUDENT's parameters during a run. */
+struct graph_taker {
+	void *ctx;
+	/* The forward pass has run: what it keeps is there. */
+	void (*begin)(void *ctx);
+	/* The gradient of the parameter at [at, at + n) of the stores is whole, and nothing else in this run reads the parameter, so it
+	 * may change. grad: memory of the back end, the taker's only during the call. */
+	void (*take)(void *ctx, size_t at, size_t n, const float *grad);
+};
+/* After graph_backward, before planning: parameters' gradients lie in planned memory, each from its making until it is taken, and
+ * not in STORE_GRAD. Called on the thread of the run. */
+void graph_hand_over(struct graph *g, struct graph_taker to);
+/* Is the parameter at this place of STORE_STUDENT among them? One that no gradient reaches is not. */
+bool graph_hands_over(const struct graph *g, size_t at);
+
 /* Chooses the tensors that a device keeps in 16 bits (bf16): images of activations and of their gradients that only ops with .low
  * make and read. What the preconditioning, the metric or the caller reads stays float, so the last layer computes in float;
  * so do parameters, their gradients, statistics and per-sample vectors. After recording, before planning; returns how many. */

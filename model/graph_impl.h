@@ -6,12 +6,19 @@
 #include "model/base/mem.h"
 #include "model/graph.h"
 
+/* A parameter's gradient in planned memory, and the node after which it may be taken. */
+struct handed { struct tensor *param, *grad; int ready; };
+
 struct graph {
 	struct backend *backend;
 	struct arena arena;               /* nodes, tensors, names */
 	struct node **nodes;
 	struct tensor **tensors;          /* all, in order of making; parameters too */
 	int n_nodes, cap_nodes, n_tensors, cap_tensors;
+	int backward_at;                  /* the first node of the backward pass */
+	struct graph_taker taker;
+	struct handed *handed;            /* for the taker; in the order of their nodes once planned */
+	int n_handed, cap_handed;
 	struct step_scalars step;
 	char *memory;                     /* one block for every TEMP and INPUT, the back end's */
 	size_t bytes;

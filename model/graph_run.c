@@ -61,6 +61,27 @@ static void find_lifetimes(struct graph *g)
 	}
 }
 
+static int by_readiness(const void *pa, const void *pb)
+{
+	const struct handed *a = pa, *b = pb;
+	if (a->ready != b->ready)
+		return a->ready < b->ready ? -1 : 1;
+	return (a->param->at > b->param->at) - (a->param->at < b->param->at);
+}
+
+/* Gradients that are handed over become planned tensors; each lives until nothing reads its parameter any more. */
+static void plan_handing_over(struct graph *g)
+{
+	for (int i = 0; i < g->n_handed; i++) {
+		struct handed *h = &g->handed[i];
+		h->ready = h->grad->last > h->param->last ? h->grad->last : h->param->last;
+		h->grad->role = TENSOR_TEMP;
+		h->grad->last = h->ready;
+	}
+	if (g->n_handed)
+		qsort(g->handed, (size_t)g->n_handed, sizeof *g->handed, by_readiness);
+}
+
 static void share_in_place(struct graph *g)
 {
 	for (int i = 0; i < g->n_nodes; i++) {
@@ -200,6 +221,7 @@ int graph_try_plan(struct graph *g, struct err *e)
 	if (g->backend->ops->check(g->backend, e))
 		return -1;
 	find_lifetimes(g);
+	plan_handing_over(g);
 	if (g->guarded) {
 		place_apart(g);
 	} else {
@@ -254,13 +276,18 @@ void graph_after_node(struct graph *g, void (*call)(void *ctx, int node), void *
 void graph_run(struct graph *g)
 {
 	REQUIRE(g->planned);
+	const struct handed *h = g->handed, *end = h + g->n_handed;
 	for (int i = 0; i < g->n_nodes; i++) {
+		if (g->taker.begin && i == g->backward_at)
+			g->taker.begin(g->taker.ctx);
 		double start = g->node_seconds ? monotonic_s() : 0;
 		g->backend->ops->node_run(g->backend, g->nodes[i]);
 		if (g->node_seconds)
 			g->node_seconds[i] += monotonic_s() - start;
 		if (g->after_node)
 			g->after_node(g->after_ctx, i);
+		for (; h < end && h->ready <= i; h++)
+			g->taker.take(g->taker.ctx, h->param->at, tensor_count(h->param), h->grad->data);
 	}
 	g->profiled_runs++;
 }

@@ -69,10 +69,11 @@ enum { CHUNK = 4096 }; /* floats: stays in the first-level caches between the sw
 
 static void sweep_range(void *ctx, int64_t first, int64_t last)
 {
+	static const float zeros[CHUNK];
 	struct sweep *w = ctx;
 	for (int64_t i = first; i < last; i++) {
 		size_t at = (size_t)i * CHUNK, left = w->n - at, n = left < CHUNK ? left : CHUNK;
-		step_range(w->s, (int64_t)n, w->p + at, w->g + at, w->m + at, w->v + at);
+		step_range(w->s, (int64_t)n, w->p + at, w->g ? w->g + at : zeros, w->m + at, w->v + at);
 		if (w->ema)
 			average_range(w->ema + at, w->p + at, w->of_ema.keep, w->of_ema.rest, (int64_t)n);
 		if (w->teacher)

@@ -29,7 +29,7 @@ struct step_control {
 /* What steps leave behind. A step whose loss is not finite updates nothing and sets diverged; later ones then do nothing. */
 struct step_status {
 	double loss_sum;           /* of loss_steps steps, in step order */
-	int64_t loss_steps, done;  /* done: steps applied since the status was last written by the host */
+	int64_t loss_steps, done;  /* done: steps with a finite loss, all applied, since the status was last written by the host */
 	float loss;                /* of the last step */
 	int32_t diverged;
 };

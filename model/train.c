@@ -17,6 +17,7 @@
 #include "model/optim.h"
 #include "model/safetensors.h"
 #include "model/team.h"
+#include "model/update.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -32,8 +33,8 @@ struct trainer {
 	struct net_spec net;
 	struct params *params;
 	struct backend *b;
-	float *parts[N_CKPT_PARTS], *grad;         /* the device's */
-	float *host[N_CKPT_PARTS], *host_grad;     /* where the host reads them; the same memory where that can be */
+	float *parts[N_CKPT_PARTS];                /* the device's */
+	float *host[N_CKPT_PARTS];                 /* where the host reads them; the same memory where that can be */
 	float *frozen, *frozen_on;                 /* weights that a loss brings, and the device's copy */
 	float *diffusion, *diffusion_on;           /* the frozen network of method.kind = "cd", or NULL */
 	uint8_t *images_on;                        /* the training set on the device */
@@ -46,6 +47,7 @@ struct trainer {
 	struct lpips_loss lpips;          /* for loss.kind = "lpips" */
 	struct step step;
 	struct graph *g;
+	struct update *update;
 	double *cdf;                      /* of the current N */
 	int64_t cdf_n;
 	char *config_json;
@@ -56,6 +58,7 @@ static void release_device(struct trainer *t)
 	const struct backend_ops *ops = t->b->ops;
 	if (t->program)
 		ops->program_free(t->b, t->program);
+	update_free(t->update);
 	graph_free(t->g);
 	for (int i = 0; i < N_CKPT_PARTS; i++) {
 		if (t->host[i] != t->parts[i])
@@ -63,9 +66,7 @@ static void release_device(struct trainer *t)
 		if (t->parts[i])
 			ops->release(t->b, t->parts[i]);
 	}
-	if (t->host_grad != t->grad)
-		free(t->host_grad);
-	void *const rest[] = { t->grad, t->draws_on, t->control_on, t->status_on, t->images_on != t->data.images ? t->images_on : NULL };
+	void *const rest[] = { t->draws_on, t->control_on, t->status_on, t->images_on != t->data.images ? t->images_on : NULL };
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
 		if (rest[i])
 			ops->release(t->b, rest[i]);
@@ -155,7 +156,7 @@ static int set_up_memory(struct trainer *t, struct err *e)
 		if ((i != CKPT_TEACHER || step_has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
 			return -1;
 	t->draws = xcalloc(batch, sizeof *t->draws);
-	if (store(&t->grad, &t->host_grad, t, "gradients", e) || device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
+	if (device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
 	    device_memory(&t->control_on, t, sizeof *t->control_on, "a step", e) ||
 	    device_memory(&t->status_on, t, sizeof *t->status_on, "a step", e))
 		return -1;
@@ -235,17 +236,16 @@ static int set_up(struct trainer *t, struct err *e)
 	                     .classifier = t->classifier.params ? &t->classifier : NULL, .lpips = t->lpips.params ? &t->lpips : NULL });
 	if (c->train.dtype == DTYPE_BF16)
 		(void)graph_set_low(t->g);
-	if (plan(t, e))
+	if (update_new(&t->update, t->g, t->b, t->params, t->team, e) || plan(t, e))
 		return -1;
 	tell_device(t);
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->parts[step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
-	graph_bind(t->g, STORE_GRAD, t->grad);
 	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
 	graph_set_first(t->g, (uint32_t)t->first);
-	if (t->team)
-		team_watch(t->team, t->g, t->grad, params_floats(t->params), t->step.loss->data);
+	update_bind(t->update, &(struct update_stores){ .p = t->parts[CKPT_STUDENT], .m = t->parts[CKPT_M], .v = t->parts[CKPT_V],
+	            .ema = t->parts[CKPT_EMA], .teacher = t->parts[CKPT_TEACHER], .control = t->control_on, .status = t->status_on }, t->step.loss);
 	return 0;
 }
 
@@ -315,15 +315,8 @@ static int enqueue(struct trainer *t, struct err *e)
 	struct batch_job batch = { .control = t->control_on, .draws = t->draws_on, .images = t->images_on, .batch = t->share,
 	                           .h = t->data.h, .w = t->data.w, .c = t->data.c, .classes = t->net.classes, .x0 = t->step.x0->data,
 	                           .z = t->step.z->data, .labels = t->step.labels ? t->step.labels->data : NULL };
-	struct update_job update = { .control = t->control_on, .status = t->status_on, .loss = t->step.loss->data, .grad = t->grad,
-	                             .p = t->parts[CKPT_STUDENT], .m = t->parts[CKPT_M], .v = t->parts[CKPT_V], .ema = t->parts[CKPT_EMA],
-	                             .teacher = t->parts[CKPT_TEACHER], .n = params_floats(t->params) };
 	t->b->ops->batch(t->b, &batch);
-	graph_run(t->g);
-	if (t->team && team_average(t->team, e))
-		return -1;
-	t->b->ops->update(t->b, &update);
-	return 0;
+	return update_run(t->update, e);
 }
 
 /* Starts step k. The first runs as it is; back ends that can record one replay the record from the second on. */
@@ -376,21 +369,12 @@ static void put_status(struct trainer *t)
 
 /* ---- the run ------------------------------------------------------------------------------------------------------------ */
 
-static double grad_norm(const struct trainer *t)
-{
-	double sum = 0;
-	t->b->ops->download(t->b, t->host_grad, t->grad, params_floats(t->params) * sizeof *t->grad);
-	for (size_t i = 0; i < params_floats(t->params); i++)
-		sum += (double)t->host_grad[i] * (double)t->host_grad[i];
-	return sqrt(sum);
-}
-
 static void tell_curve(struct trainer *t, int64_t step)
 {
 	const struct train_hooks *h = t->hooks;
 	if (h && h->curve && t->status.loss_steps) {
 		h->curve(h->ctx, "loss", step, t->status.loss_sum / (double)t->status.loss_steps);
-		h->curve(h->ctx, "grad_norm", step, grad_norm(t));
+		h->curve(h->ctx, "grad_norm", step, update_norm(t->update));
 		h->curve(h->ctx, "n", step, (double)schedule_n(t->c, step - 1));
 	}
 	t->status.loss_sum = 0;
@@ -458,10 +442,12 @@ static int run(struct train_result *r, struct trainer *t, struct err *e)
 		bool stop = h && h->stop && h->stop(h->ctx);
 		if (t->team && team_agree(t->team, &stop, e))
 			return -1;
+		bool point = !stop && ((r->step + 1) % every == 0 || r->step + 1 == total);
+		if (point && h && h->curve)
+			update_keep(t->update);
 		if (!stop && one_step(t, r->step, e))
 			return -1;
 		r->step += !stop;
-		bool point = !stop && (r->step % every == 0 || r->step == total);
 		bool keep = t->o->checkpoint_every && r->step % t->o->checkpoint_every == 0;
 		if ((stop || point || keep || t->b->ops->host_memory) && look(r, t, e))
 			return -1;

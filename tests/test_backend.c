@@ -146,8 +146,8 @@ static struct step_status update(float out[STORES][N], struct backend *b, enum o
 		struct optim o = { kind, 1e-2, 0.9, 0.999, 1e-8, 0.01 };
 		struct step_control control = { .optim = optim_step_at(&o, 4 + k), .ema = average_of(0.99), .teacher = average_of(0.5) };
 		float loss = k == 1 ? second : 1.5f;
-		struct update_job j = { .control = on(b, &control, sizeof control), .status = status_on, .loss = on(b, &loss, sizeof loss), .grad = store[1],
-		                        .p = store[0], .m = store[2], .v = store[3], .ema = store[4], .teacher = store[5], .n = N };
+		struct update_job j = { .control = on(b, &control, sizeof control), .status = status_on, .grad = store[1], .p = store[0], .m = store[2], .v = store[3], .ema = store[4], .teacher = store[5], .n = N };
+		b->ops->settle(b, status_on, on(b, &loss, sizeof loss));
 		b->ops->update(b, &j);
 	}
 	for (int s = 0; s < STORES; s++)

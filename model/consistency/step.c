@@ -46,24 +46,28 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 	                  .weight = graph_input(g, "weight", n, 1, 1, 1) };
 	if (net->classes)
 		s.labels = graph_input(g, "labels", n, 1, 1, net->classes);
-	struct tensor *one = graph_input(g, "one", n, 1, 1, 1), *answer[2], *x = NULL;
+	struct tensor *one = graph_input(g, "one", n, 1, 1, 1), *answer[2], *x[2];
 	struct denoise by[2];
 	for (int k = STUDENT; k <= TEACHER; k++) {
 		struct denoise b = by[k] = denoise_inputs(g, n);
 		s.sigma[k] = b.sigma, s.c_skip[k] = b.c_skip, s.c_out[k] = b.c_out, s.c_in[k] = b.c_in, s.c_noise[k] = b.c_noise;
+		if (k == STUDENT || c->method.kind != METHOD_CD)
+			x[k] = graph_lincomb(g, one, s.x0, b.sigma, s.z);
+		else { /* where a diffusion network's ODE leads from the student's point */
+			s.distill = distill_build(g, c, net, p, x[STUDENT], s.labels);
+			x[k] = s.distill.result;
+		}
+	}
+	bool change = graph_is_low(g) && c->teacher.shared_dropout && !o->apart;
+	for (int i = 0; i < 2; i++) { /* a teacher by itself goes first: nothing of it stays, so its memory is the student's afterwards */
+		int k = change ? i : TEACHER - i;
 		bool shared = c->teacher.shared_dropout || k == STUDENT;
 		struct net_inputs in = { .labels = s.labels, .masks = o->masks, .n_masks = o->n_masks, .train = o->dropout,
 		                         .first_layer = shared ? 0 : (uint32_t)net_dropout_layers(net) };
-		if (k == STUDENT || c->method.kind != METHOD_CD)
-			x = graph_lincomb(g, one, s.x0, b.sigma, s.z);
-		else { /* where a diffusion network's ODE leads from the student's point */
-			s.distill = distill_build(g, c, net, p, x, s.labels);
-			x = s.distill.result;
-		}
-		if (k == TEACHER && graph_is_low(g) && shared && !o->apart)
-			answer[k] = denoise_record_change(g, step_has_teacher(c) ? STORE_TEACHER : STORE_STUDENT, x, &by[k], &by[STUDENT]);
+		if (k == TEACHER && change)
+			answer[k] = denoise_record_change(g, step_has_teacher(c) ? STORE_TEACHER : STORE_STUDENT, x[k], &by[k], &by[STUDENT]);
 		else
-			answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x, &by[k], in);
+			answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x[k], &by[k], in);
 		graph_keep(answer[k]);
 	}
 	s.student = answer[STUDENT];

@@ -221,6 +221,7 @@ static const struct backend_ops *vtable(void)
 	ops.node_release = node_release;
 	ops.set_step = set_step;
 	ops.batch = cuda_batch;
+	ops.settle = cuda_settle;
 	ops.update = cuda_update;
 	ops.capture_begin = capture_begin;
 	ops.capture_end = capture_end;

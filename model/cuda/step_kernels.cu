@@ -56,7 +56,7 @@ void cuda_batch(struct backend *b, const struct batch_job *job)
 
 /* ---- update --------------------------------------------------------------------------------------------------------- */
 
-/* One thread, before the others need to know: did this step's loss come out finite? */
+/* One thread: did this step's loss come out finite? */
 static __global__ void settle_kernel(struct step_status *s, const float *loss)
 {
 	s->loss = *loss;
@@ -94,9 +94,14 @@ static __global__ void update_kernel(struct update_job j)
 	}
 }
 
+void cuda_settle(struct backend *b, struct step_status *status, const float *loss)
+{
+	struct cuda *cu = (struct cuda *)b;
+	LAUNCH(cu, settle_kernel, 1, 1, 0, status, loss);
+}
+
 void cuda_update(struct backend *b, const struct update_job *job)
 {
 	struct cuda *cu = (struct cuda *)b;
-	LAUNCH(cu, settle_kernel, 1, 1, 0, job->status, job->loss);
 	LAUNCH(cu, update_kernel, blocks_for(job->n, 4 * THREADS), THREADS, 0, *job);
 }

@@ -5,6 +5,7 @@
 #include "model/cuda/cuda.h"
 
 void cuda_batch(struct backend *b, const struct batch_job *job);
+void cuda_settle(struct backend *b, struct step_status *status, const float *loss);
 void cuda_update(struct backend *b, const struct update_job *job);
 
 #endif
