@@ -75,7 +75,8 @@ static void overview(struct page *p)
 		if (count_state(p->s, states[i]))
 			tile(p, count_state(p->s, states[i]), states[i], states[i]);
 	str_addf(p->out, "</div>\n<dl><dt>plan</dt><dd><code>%s</code></dd><dt>results</dt><dd><code>sha256:%s</code></dd>", plan->hash, p->s->results);
-	str_addf(p->out, "<dt>time in attempts</dt><dd>%.1f h</dd>", seconds / 3600);
+	char took[32];
+	str_addf(p->out, "<dt>time in attempts</dt><dd>%s</dd>", duration_text(took, seconds));
 	if (*last)
 		tag(p, "<dt>last attempt ended</dt><dd>", last, "</dd>");
 	str_add(p->out, "</dl>\n</section>\n");

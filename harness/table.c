@@ -369,20 +369,34 @@ static struct table_cell their_cell(struct build *b, const struct published_valu
 	return here ? paper_cell(b, here) : their_other_steps(b, v, c);
 }
 
+/* A cell of a complete arm: one that lacks seeds is not in the race. */
+static struct table_cell *racer(const struct build *b, int r, int c)
+{
+	struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
+	return cell->kind == TABLE_STAT && isfinite(cell->value) && cell->n >= cell->asked ? cell : NULL;
+}
+
+/* Smaller is better; equal where they print the same. */
+static double rank_of(const struct build *b, const struct table_cell *cell, int c)
+{
+	return round(cell->value * pow(10, b->digits[c])) * (b->t->cols[c].higher_is_better ? -1 : 1);
+}
+
+/* Best are all that print as the best does; where every one does, none is. */
 static void mark_best(struct build *b, int c)
 {
-	double best = NAN;
-	int rows = 0;
-	for (int pass = 0; pass < 2; pass++) {
-		for (int r = 0; r < b->n_ours; r++) {
-			struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
-			if (cell->kind != TABLE_STAT || !isfinite(cell->value) || cell->n < cell->asked)
-				continue; /* an arm that lacks seeds is not in the race */
-			if (pass)
-				cell->best = cell->value == best && rows > 1;
-			else if (rows++ == 0 || (b->t->cols[c].higher_is_better ? cell->value > best : cell->value < best))
-				best = cell->value;
-		}
+	double best = NAN, worst = NAN;
+	for (int r = 0; r < b->n_ours; r++) {
+		const struct table_cell *cell = racer(b, r, c);
+		if (!cell)
+			continue;
+		best = fmin(best, rank_of(b, cell, c));
+		worst = fmax(worst, rank_of(b, cell, c));
+	}
+	for (int r = 0; r < b->n_ours && best < worst; r++) {
+		struct table_cell *cell = racer(b, r, c);
+		if (cell)
+			cell->best = rank_of(b, cell, c) == best;
 	}
 }
 

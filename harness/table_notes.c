@@ -50,7 +50,7 @@ static void spread_note(struct build *b)
 	if (most < 2)
 		return;
 	SCOPED(free) char *range = least == most ? xstrfmt("%d", most) : xstrfmt("%d to %d", least, most);
-	SCOPED(free) char *text = xstrfmt("Mean " PLUS_MINUS " sample standard deviation over %s training seeds; the best complete row is bold.", range);
+	SCOPED(free) char *text = xstrfmt("Mean " PLUS_MINUS " sample standard deviation over %s training seeds; the best complete rows are bold (starred in plain text).", range);
 	note(b->t, text);
 }
 

@@ -213,6 +213,25 @@ Test(table, a_nan_is_never_a_number_nor_the_best)
 	done(&s);
 }
 
+static struct fixture_result nearly_equal(int arm, int64_t seed)
+{
+	struct fixture_result r = all_done(arm, seed);
+	r.fid = 10 + (double)seed + 1e-7 * arm;
+	return r;
+}
+
+Test(table, rows_that_print_the_same_are_not_told_apart)
+{
+	struct setup s = setup(fixture_grid, nearly_equal);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, NULL, NULL, "x", e));
+	cr_assert_str_eq(at(t, 0, "fid@1")->text, at(t, 1, "fid@1")->text);
+	cr_assert_neq(at(t, 0, "fid@1")->value, at(t, 1, "fid@1")->value);
+	cr_assert_not(at(t, 0, "fid@1")->best, "where all are equal none is best");
+	cr_assert_not(at(t, 1, "fid@1")->best);
+	done(&s);
+}
+
 Test(table, nothing_run_yet_is_a_table_of_pending_cells)
 {
 	struct plan *p = fixture_plan(fixture_grid);
