@@ -7,6 +7,7 @@
 #include "table.h"
 
 #include "model/base/io.h"
+#include "model/base/progress.h"
 
 #include <math.h>
 #include <stdio.h>
