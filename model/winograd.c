@@ -23,7 +23,11 @@ struct kernels {
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define NAME(x) x##_v4
+#ifdef __clang__ /* which takes vectors as wide as they are written */
+#define TARGET __attribute__((target("arch=x86-64-v4")))
+#else
 #define TARGET __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+#endif
 #define LANES 16
 #define NV_MAX 4
 #include "model/winograd_kernel.h"
