@@ -414,6 +414,34 @@ static void add_cells(struct plan *p, const struct plan_options *opt)
 
 /* ---- checks on the whole ---------------------------------------------------------------------------------------- */
 
+static int by_name(const void *pa, const void *pb)
+{
+	const struct plan_row *a = *(const struct plan_row *const *)pa, *b = *(const struct plan_row *const *)pb;
+	int order = strcmp(a->name, b->name);
+	return order ? order : (a > b) - (a < b);
+}
+
+/* A row is spoken of by its name: in tables, gates and records. The same arm twice by one name says nothing, two arms say too much. */
+static int check_names(const struct plan *p, struct err *e)
+{
+	SCOPED(free) const struct plan_row **order = xcalloc((size_t)p->n_rows, sizeof *order);
+	const struct plan_row *again = NULL, *first = NULL;
+	for (int i = 0; i < p->n_rows; i++)
+		order[i] = &p->rows[i];
+	qsort(order, (size_t)p->n_rows, sizeof *order, by_name);
+	for (int i = 1; i < p->n_rows; i++)
+		if (strcmp(order[i - 1]->name, order[i]->name) == 0 && (!again || order[i] < again)) {
+			first = order[i - 1];
+			again = order[i];
+		}
+	if (!again)
+		return 0;
+	if (first->arm == again->arm)
+		return grid_err(e, again->at, "the row \"%s\" (line %d) is here twice: a value or label is repeated", again->name, first->at.line);
+	return grid_err(e, again->at, "two different rows are named \"%s\" (lines %d and %d): give one of them another label", again->name,
+	                first->at.line, again->at.line);
+}
+
 static int check_gates(const struct plan *p, struct err *e)
 {
 	for (int i = 0; i < p->grid->n_gates; i++) {
@@ -456,7 +484,7 @@ static int expand(struct expansion *x)
 	if (add_rows(x))
 		return -1;
 	x->p->grid = x->g;
-	if ((!x->opt->n_only && check_gates(x->p, x->e)) || plan_keep_only(x->p, x->opt->only, x->opt->n_only, x->e))
+	if (check_names(x->p, x->e) || (!x->opt->n_only && check_gates(x->p, x->e)) || plan_keep_only(x->p, x->opt->only, x->opt->n_only, x->e))
 		return -1;
 	add_cells(x->p, x->opt);
 	return 0;

@@ -427,6 +427,9 @@ Test(grid, shapes_of_sections)
 	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulativ'\nsteps=['v']\n", "is not one of cumulative|");
 	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1},needs=['lpips-vg']}\n", "neither weights nor a data set is called 'lpips-vg'; did you mean lpips-vgg");
 	refused(GRID STUDY "[variants]\nv={sett={\"loss.c\"=1}}\n", "unknown key 'sett'");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2,10e-1]\n", "g.toml:7:3: the row \"optim.lr=1\" (line 7) is here twice");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2]\nlabels=['p','p']\n", "g.toml:7:3: two different rows are named \"p\"");
+	refused(GRID STUDY "[variants]\nbase={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='one-at-a-time'\nsteps=['base']\n", "two different rows are named \"c/base\"");
 	refused("schema = 1\ninherit = \"g.toml\"\n" STUDY, "g.toml:2:11: g.toml inherits from itself");
 	refused("schema = 1\ninherit = \"h.toml\"\n" STUDY, "g.toml:2:11: inherit: h.toml");
 }
