@@ -208,6 +208,8 @@ static int check_for_reading(struct db *db, const struct db_schema *schema, stru
 		if (open_immutable(db, e) || pragma_int(&version, db, "PRAGMA user_version", e))
 			return -1;
 	}
+	if (version == 0)
+		return err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (it has no version)", db->path);
 	if (version != schema->version)
 		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: %s", db->path, (long long)version,
 		                schema->version, version > schema->version ? "update ablate" : "`ablate run` brings it up to date");

@@ -40,6 +40,8 @@ void db_set_busy_ms(int ms);
 
 MUST_CHECK int db_begin(struct db *db, struct err *e);
 MUST_CHECK int db_commit(struct db *db, struct err *e);
+/* Fails where the transaction's rows refer to rows that are not there: what db_commit would refuse, before anything depends on it. */
+MUST_CHECK int db_settled(struct db *db, struct err *e);
 void db_rollback(struct db *db);                    /* also when nothing is open */
 
 /* Runs one statement without result rows. */

@@ -193,6 +193,13 @@ int db_begin(struct db *db, struct err *e)
 	return db_exec(db, e, "BEGIN IMMEDIATE", "");
 }
 
+int db_settled(struct db *db, struct err *e)
+{
+	int open = 0, most;
+	(void)sqlite3_db_status(db->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &open, &most, 0);
+	return open ? err_code(e, EXIT_RECORD, "%s: rows would refer to rows that are not there; nothing was taken", db->path) : 0;
+}
+
 int db_commit(struct db *db, struct err *e)
 {
 	if (!db_exec(db, e, "COMMIT", ""))

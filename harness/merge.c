@@ -16,8 +16,9 @@
 
 #define SHARD_MAX ((size_t)1 << 32)
 
-/* One file to take: copied to `copy`, which becomes `path` once all are found good. */
-struct item { char *source, *path, *copy, *attempt; char sha256[SHA256_HEX]; int64_t lines; bool sealed, ledger, known; };
+/* One file to take: its text is copied to `copy`, which becomes `path` once all are found good. rows: the source is a database without
+ * its run folder, and the text its rows. */
+struct item { char *source, *path, *copy, *attempt; struct str text; char sha256[SHA256_HEX]; int64_t lines; bool rows, sealed, ledger, known; };
 struct items { struct item *v; int n, cap; };
 
 static void items_release(struct items *l)
@@ -29,6 +30,7 @@ static void items_release(struct items *l)
 		free(l->v[i].path);
 		free(l->v[i].copy);
 		free(l->v[i].attempt);
+		str_release(&l->v[i].text);
 	}
 	free(l->v);
 }
@@ -57,72 +59,73 @@ static void add_glob(struct items *l, const char *dir, const char *pattern)
 }
 
 /* A shard as the caller names it -> files. */
-static int add_shard(struct items *l, struct store *s, const char *path, struct err *e)
+static int add_shard(struct items *l, const char *path, struct err *e)
 {
 	SCOPED(free) char *runs = xstrfmt("%s-runs", path);
-	SCOPED(free) char *rows = NULL;
 	int before = l->n;
 	if (!io_exists(path))
 		return err_code(e, EXIT_RECORD, "%s: no such shard", path);
 	const char *dir = io_is_dir(path) ? path : is_sqlite(path) && io_is_dir(runs) ? runs : NULL;
 	if (dir) {
 		add_glob(l, dir, "ledger.jsonl");
+		int ledger = l->n;
 		add_glob(l, dir, "merged/*.jsonl");
 		add_glob(l, dir, "*/*/journal.jsonl");
 		add_glob(l, dir, "*.jsonl.shard");
-		return l->n > before ? 0 : err_code(e, EXIT_RECORD, "%s: no journals in it", dir);
+		if (l->n == before)
+			return err_code(e, EXIT_RECORD, "%s: no journals in it", dir);
+		if (dir == path || l->n > ledger)
+			return 0; /* else a database that came here alone, and was used since: its attempts are in its rows only */
 	}
-	if (!is_sqlite(path)) {
-		add_file(l, path);
-		return 0;
-	}
-	if (merge_rows_of(&rows, s->runs, path, e))
-		return -1;
-	add_file(l, rows);
-	return 0;
+	add_file(l, path);
+	l->v[l->n - 1].rows = is_sqlite(path);
+	return l->v[l->n - 1].rows ? merge_rows_of(&l->v[l->n - 1].text, path, e) : 0;
 }
 
 static int same_bytes(const struct str *a, const struct str *b, size_t n)
 {
-	return a->len >= n && b->len >= n && memcmp(a->data, b->data, n) == 0;
+	return a->len >= n && b->len >= n && memcmp(str_text(a), str_text(b), n) == 0;
 }
 
-/* Where a file belongs in our run folder, and whether it is there already. */
-static int place(struct item *it, struct store *s, struct err *e)
+/* Where the journal of an attempt belongs in our run folder; everything else is kept under its hash. */
+static int find_place(struct item *it, struct store *s, struct err *e)
 {
-	SCOPED(str) struct str text = { 0 };
-	SCOPED(str) struct str ours = { 0 };
-	if (journal_check_seal(it->source, e) || io_read(&text, it->source, SHARD_MAX, e))
-		return -1;
-	io_sha256(it->sha256, text.data, text.len);
-	json_t *attempt = NULL, *seal = NULL;
-	if (journal_find(&attempt, it->source, "attempt", e))
+	json_t *attempt = NULL;
+	if (!it->rows && (journal_check_seal(it->source, e) || journal_find(&attempt, it->source, "attempt", e)))
 		return -1;
 	const char *id = json_string_value(json_object_get(attempt, "id")), *cell = json_string_value(json_object_get(attempt, "cell"));
 	bool own = id && cell && !json_object_get(attempt, "state") && strlen(id) == HOST_UUID - 1 && !strchr(id, '/') && strlen(cell) == SHA256_HEX - 1 &&
 	           !strchr(cell, '/');
 	it->ledger = !own;
-	if (own) {
-		it->attempt = xstrdup(id);
-		it->path = store_journal(s, cell, id);
-	} else
-		it->path = xstrfmt("%s/merged/%s.jsonl", s->runs, it->sha256);
+	it->attempt = own ? xstrdup(id) : NULL;
+	it->path = own ? store_journal(s, cell, id) : xstrfmt("%s/merged/%s.jsonl", s->runs, it->sha256);
 	json_decref(attempt);
-	json_decref(seal);
-	if (!io_exists(it->path))
-		goto copy;
-	if (io_read(&ours, it->path, SHARD_MAX, e))
+	return 0;
+}
+
+/* Puts the text beside its place, unless it is there already. */
+static int place(struct item *it, struct store *s, struct err *e)
+{
+	SCOPED(str) struct str text = it->text;
+	SCOPED(str) struct str ours = { 0 };
+	it->text = (struct str){ 0 };
+	if (!it->rows && io_read(&text, it->source, SHARD_MAX, e))
 		return -1;
-	if (ours.len >= text.len && same_bytes(&ours, &text, text.len)) {
+	io_sha256(it->sha256, str_text(&text), text.len);
+	if (find_place(it, s, e))
+		return -1;
+	bool exists = io_exists(it->path);
+	if (exists && io_read(&ours, it->path, SHARD_MAX, e))
+		return -1;
+	if (exists && ours.len >= text.len && same_bytes(&ours, &text, text.len)) {
 		it->known = true; /* the same, or an earlier state of it */
 		return 0;
 	}
-	if (!same_bytes(&ours, &text, ours.len))
+	if (exists && !same_bytes(&ours, &text, ours.len))
 		return err_code(e, EXIT_RECORD, "%s: not the journal of attempt %s that is known here; nothing was taken", it->source, it->attempt);
-copy:;
 	SCOPED(free) char *dir = xstrndup(it->path, (size_t)(strrchr(it->path, '/') - it->path));
 	it->copy = xstrfmt("%s.merging", it->path);
-	return io_mkdirs(dir, e) || io_write_atomic(it->copy, text.data, text.len, e) ? -1 : 0;
+	return io_mkdirs(dir, e) || io_write_atomic(it->copy, str_text(&text), text.len, e) ? -1 : 0;
 }
 
 static int take(struct merge_result *out, struct item *it, struct store *s, struct err *e)
@@ -181,6 +184,10 @@ static int merge_items(struct merge_result *out, struct store *s, struct items *
 			db_rollback(s->db);
 			return -1;
 		}
+	if (db_settled(s->db, e)) {
+		db_rollback(s->db);
+		return -1;
+	}
 	/* files before rows: what is in the database is always in a journal */
 	for (int i = 0; i < l->n; i++)
 		if (l->v[i].copy && rename(l->v[i].copy, l->v[i].path)) {
@@ -196,7 +203,7 @@ int merge_shards(struct merge_result *out, struct store *s, const char *const *p
 	int rc = 0;
 	*out = (struct merge_result){ 0 };
 	for (int i = 0; i < n && !rc; i++)
-		rc = add_shard(&l, s, paths[i], e);
+		rc = add_shard(&l, paths[i], e);
 	if (!rc)
 		rc = merge_items(out, s, &l, e);
 	items_release(&l);

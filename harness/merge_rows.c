@@ -100,32 +100,24 @@ static int attempts_of(struct str *s, struct db *db, struct err *e)
 	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;
 }
 
-int merge_rows_of(char **out, const char *runs, const char *path, struct err *e)
+int merge_rows_of(struct str *out, const char *path, struct err *e)
 {
 	static const char *const before[] = { "artifact", "env", "grid", "arm", "cell", "grid_cell" };
 	static const char *const after[] = { "verify", "baseline", "baseline_value", "verdict", "paper_value", "shard" };
 	SCOPED(db) struct db *db = NULL;
-	SCOPED(str) struct str text = { 0 };
 	if (db_open(&db, path, DB_READ, e) || db_check(db, e))
 		return -1;
 	for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
 		SCOPED(free) char *sql = dump_query(before[i]);
-		if (rows_of(&text, db, before[i], sql, NULL, e))
+		if (rows_of(out, db, before[i], sql, NULL, e))
 			return err_in(e, "%s", path);
 	}
-	if (attempts_of(&text, db, e))
+	if (attempts_of(out, db, e))
 		return err_in(e, "%s", path);
 	for (size_t i = 0; i < sizeof after / sizeof *after; i++) {
 		SCOPED(free) char *sql = dump_query(after[i]);
-		if (rows_of(&text, db, after[i], sql, NULL, e))
+		if (rows_of(out, db, after[i], sql, NULL, e))
 			return err_in(e, "%s", path);
 	}
-	char hex[SHA256_HEX];
-	io_sha256(hex, str_text(&text), text.len);
-	SCOPED(free) char *dir = xstrfmt("%s/merged", runs);
-	SCOPED(free) char *file = xstrfmt("%s/%s.jsonl", dir, hex);
-	if (io_mkdirs(dir, e) || io_write_atomic(file, str_text(&text), text.len, e))
-		return -1;
-	*out = xstrdup(file);
 	return 0;
 }

@@ -2,9 +2,9 @@
 #ifndef ABLATE_MERGE_ROWS_H
 #define ABLATE_MERGE_ROWS_H
 
-#include "model/base/err.h"
+#include "model/base/str.h"
 
-/* Checks database `path` and writes its rows as lines to a file in RUNS/merged; *out is its path (heap). */
-MUST_CHECK int merge_rows_of(char **out, const char *runs, const char *path, struct err *e);
+/* Checks database `path` and appends its rows as lines to out. */
+MUST_CHECK int merge_rows_of(struct str *out, const char *path, struct err *e);
 
 #endif

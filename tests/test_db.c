@@ -153,6 +153,11 @@ Test(db, refuses_what_is_not_ours)
 	OK(db_script(db, &e, "CREATE TABLE t(x); PRAGMA application_id = 42;"));
 	db_close(db);
 	refused(TMP("other.db"), DB_WRITE, "not one of ablate");
+	OK(db_open_schema(&db, TMP("plain.db"), DB_WRITE, &other, &e));
+	OK(db_script(db, &e, "CREATE TABLE t(x); PRAGMA application_id = 0;"));
+	db_close(db);
+	refused(TMP("plain.db"), DB_READ, "not one of ablate"); /* running on it would not bring it up to date */
+	refused(TMP("plain.db"), DB_WRITE, "not one of ablate");
 	refused(TMP("no/such/folder/x.db"), DB_WRITE, "cannot open");
 }
 

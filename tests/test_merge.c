@@ -233,6 +233,60 @@ Test(merge, a_database_is_a_shard_with_and_without_its_run_folder)
 	store_close(&t);
 }
 
+/* What it had made of the refused database stayed in the run folder, and no rebuilding succeeded from then on. */
+Test(merge, a_database_edited_by_hand_is_refused_and_leaves_nothing)
+{
+	char id[HOST_UUID];
+	struct db *db;
+	struct rebuild_result r;
+	struct store s = open_store("a.db"), t = open_store("b.db");
+	(void)merge(&s, shard("first", 1, true, id));
+	store_close(&s);
+	cr_assert_eq(rename(TMP("a.db-runs"), TMP("elsewhere")), 0);
+	OK(db_open(&db, TMP("a.db"), DB_WRITE, &e));
+	SCOPED(free) char *triggers = NULL;
+	OK(db_text_of(&triggers, db, &e, "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_schema WHERE type = 'trigger'", ""));
+	OK(db_script(db, &e, triggers) || db_script(db, &e, "UPDATE metric SET value = value + 1"));
+	db_close(db);
+	(void)merge(&t, shard("second", 2, true, id));
+	refused(&t, TMP("a.db"), "value and hex are not the same number");
+	char *before = content(&t);
+	store_close(&t);
+	OK(merge_rebuild(&r, TMP("b.db"), &e));
+	(void)tmpdir_keep(r.old_path);
+	cr_assert_str_eq(r.after, before);
+}
+
+/* Copied without its run folder and used there: the ledger that this made is not all of it. */
+Test(merge, a_database_with_no_more_than_a_ledger_is_taken_by_its_rows)
+{
+	char id[HOST_UUID];
+	struct store s = open_store("a.db"), t = open_store("b.db");
+	(void)merge(&s, shard("first", 1, true, id));
+	char *want = results(&s);
+	store_close(&s);
+	cr_assert_eq(rename(TMP("a.db-runs"), TMP("elsewhere")), 0);
+	s = open_store("a.db");
+	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "later", "toml", "", "created", "2026-01-01T00:00:00.000Z")));
+	store_close(&s);
+	(void)merge(&t, TMP("a.db"));
+	cr_assert_str_eq(results(&t), want);
+	store_close(&t);
+}
+
+Test(merge, a_ledger_without_its_attempts_is_refused_and_leaves_nothing)
+{
+	struct rebuild_result r;
+	struct store t = open_store("b.db");
+	static const char line[] = "{\"t\":\"grid_cell\",\"grid\":\"g\",\"cell\":\"c\",\"chain\":\"\",\"ordinal\":0,\"label\":\"l\"}\n";
+	OK(io_mkdirs(TMP("x"), &e));
+	OK(io_write_atomic(TMP("x/ledger.jsonl"), line, strlen(line), &e));
+	refused(&t, TMP("x"), "refer to rows that are not there");
+	store_close(&t);
+	OK(merge_rebuild(&r, TMP("b.db"), &e));
+	(void)tmpdir_keep(r.old_path);
+}
+
 Test(merge, what_is_no_shard_is_said)
 {
 	struct store s = open_store("a.db");
