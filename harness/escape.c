@@ -108,7 +108,7 @@ static bool plain_number(const char *s)
 void escape_csv(struct str *out, const char *text)
 {
 	static const struct rule rules[] = { { "\"", "\"\"" }, { "\r", "\n" }, { NULL, NULL } };
-	bool formula = *text && strchr("=+-@\t\r", *text) && !plain_number(text);
+	bool formula = *text && strchr("=+-@\t\r\n", *text) && !plain_number(text);
 	bool quote = formula || strpbrk(text, ",\"\r\n;") || *text == ' ' || (*text && text[strlen(text) - 1] == ' ');
 	if (quote)
 		str_addc(out, '"');

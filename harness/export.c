@@ -2,27 +2,13 @@
 #define _GNU_SOURCE
 #include "export.h"
 
+#include "escape.h"
 #include "journal.h"
 #include "model/base/mem.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void csv_text(struct str *s, const char *text)
-{
-	if (!strpbrk(text, ",\"\r\n")) {
-		str_add(s, text);
-		return;
-	}
-	str_addc(s, '"');
-	for (; *text; text++) {
-		if (*text == '"')
-			str_addc(s, '"');
-		str_addc(s, *text);
-	}
-	str_addc(s, '"');
-}
 
 static void csv_row(struct str *s, const struct db_rows *rows)
 {
@@ -33,7 +19,7 @@ static void csv_row(struct str *s, const struct db_rows *rows)
 		switch (db_column_type(rows, c)) {
 		case DB_INTEGER: str_addf(s, "%lld", (long long)db_int(rows, c)); break;
 		case DB_REAL: str_add(s, str_double(buf, db_real(rows, c))); break;
-		case DB_TEXT: csv_text(s, db_text(rows, c)); break;
+		case DB_TEXT: escape_csv(s, db_text(rows, c)); break;
 		case DB_NULL: break;
 		}
 	}

@@ -49,6 +49,8 @@ Test(escape, csv_neutralises_formulas_but_not_numbers)
 	IS(escape_csv, "@SUM(A1)", "\"'@SUM(A1)\"");
 	IS(escape_csv, "+cmd|' /C calc'!A0", "\"'+cmd|' /C calc'!A0\"");
 	IS(escape_csv, "\t=1", "\"'\t=1\"");
+	IS(escape_csv, "\r=1", "\"'\n=1\"");
+	IS(escape_csv, "\n=1", "\"'\n=1\"");
 	IS(escape_csv, "-", "\"'-\"");
 	IS(escape_csv, "-1.5e-3", "-1.5e-3");
 	IS(escape_csv, "+0.25", "+0.25");

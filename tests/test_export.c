@@ -53,6 +53,21 @@ Test(export, csv_and_jsonl)
 	db_close(db);
 }
 
+/* A name that a spreadsheet would compute is text to it, whoever named it; the export once wrote names as they were. */
+Test(export, no_cell_of_a_csv_begins_a_formula)
+{
+	static const char *const names[] = { "=HYPERLINK(1)", "+cmd|' /C calc'!A0", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1" };
+	struct db *db = filled();
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		SCOPED(str) struct str s = { 0 };
+		OK(db_exec(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES(?, ?, '', '2026-01-01T00:00:00.000Z')", "ss", FMT("g%zu", i), names[i]));
+		OK(export_query(db, FMT("SELECT hash, name FROM grid WHERE hash = 'g%zu'", i), EXPORT_CSV, collect, &s, &e));
+		const char *want = *names[i] == '\r' ? "\n=1" : names[i]; /* line ends are \n inside a cell */
+		cr_assert_str_eq(s.data, FMT("hash,name\r\ng%zu,\"'%s\"\r\n", i, want));
+	}
+	db_close(db);
+}
+
 Test(export, sql_makes_an_equal_database)
 {
 	struct db *db = filled(), *again;
