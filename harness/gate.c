@@ -217,6 +217,9 @@ static void explain(struct gate_result *out)
 	else if (strcmp(out->lean, "unclear") != 0)
 		snprintf(claim, sizeof claim, "%s is %s than %s, but whether by more than the margin %s is open", arm, out->lean,
 		         against, margin);
+	else if (theta == 0)
+		snprintf(claim, sizeof claim, "%s and %s show no difference, but what these seeds can resolve is coarser: more seeds are needed", arm,
+		         against);
 	else
 		snprintf(claim, sizeof claim, "%s seems %s than %s, within what these seeds can resolve: more seeds are needed",
 		         arm, theta > 0 ? "worse" : "better", against);

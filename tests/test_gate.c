@@ -61,6 +61,16 @@ Test(gate, non_inferiority_passes_fails_or_cannot_tell)
 	cr_assert_str_eq(g.lean, "unclear");
 }
 
+Test(gate, equal_means_seem_neither_better_nor_worse)
+{
+	struct gate_rule r = rule(GATE_SUPERIORITY, 0);
+	struct gate_result g = judge(&r, side(base, 5), side(base, 5));
+	cr_assert_eq(g.verdict, GATE_INCONCLUSIVE, "%s", g.why);
+	cr_assert_str_eq(g.lean, "unclear");
+	cr_assert_not_null(strstr(g.why, "show no difference"), "%s", g.why);
+	cr_assert_null(strstr(g.why, "seems"), "%s", g.why);
+}
+
 Test(gate, superiority_needs_the_whole_interval_below_zero)
 {
 	struct gate_rule r = rule(GATE_SUPERIORITY, 0);
