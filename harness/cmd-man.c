@@ -18,6 +18,8 @@ static void roff(struct str *s, const char *text)
 			str_add(s, "\\e");
 		else if (*text == '-')
 			str_add(s, "\\-");
+		else if (*text == '|')
+			str_add(s, "|\\:"); /* a list of choices may end a line here */
 		else
 			str_addc(s, *text);
 		start = *text == '\n';

@@ -2,10 +2,12 @@
 #define _GNU_SOURCE
 #include "cmd.h"
 #include "engine_device.h"
+#include "plan_open.h"
 #include "record_find.h"
 #include "run_command.h"
 #include "run_plan.h"
 #include "store.h"
+#include "study_open.h"
 #include "verify.h"
 
 #include "model/base/io.h"
@@ -16,10 +18,11 @@
 #include <string.h>
 
 static const struct opt options[] = {
-	{ .name = "sample", .kind = OPT_STRING, .arg = "P%", .help = "that share of all finished cells, at least one, always the same ones" },
+	{ .name = "sample", .kind = OPT_STRING, .arg = "P%", .help = "that share of all finished cells, or of the GRID's, at least one, always the same ones" },
 	{ .name = "with", .kind = OPT_STRING, .arg = "ATTEMPT", .help = "compare with this attempt instead of running again" },
 	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "instead of the number that the attempt had" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
+	PLAN_OPTIONS,
 	{ 0 },
 };
 
@@ -35,33 +38,51 @@ static int share(double *out, const char *text, struct err *e)
 	return 0;
 }
 
-/* Cells in the order of their hashes, which is as good as random and the same tomorrow. */
-static int sample_targets(struct targets *t, struct db *db, double part, struct err *e)
+static bool is_of(const struct plan *p, const char *arm, int64_t seed)
+{
+	for (int i = 0; p && i < p->n_cells; i++)
+		if (p->cells[i].seed == seed && strcmp(p->arms[p->cells[i].arm].hash, arm) == 0)
+			return true;
+	return !p;
+}
+
+/* Cells (of the grid, where one is given) in the order of their hashes, which is as good as random and the same tomorrow. */
+static int sample_targets(struct targets *t, struct db *db, const struct plan *p, double part, struct err *e)
 {
 	struct db_rows rows;
-	int64_t all;
-	if (db_int_of(&all, 0, db, e, "SELECT count(*) FROM v_attempt WHERE state = 'done'", ""))
-		return -1;
-	int64_t want = (int64_t)ceil(part * (double)all);
-	if (db_query(&rows, db, e, "SELECT cell, attempt FROM v_attempt WHERE state = 'done' ORDER BY cell LIMIT ?", "i", want))
+	if (db_query(&rows, db, e, "SELECT a.cell, a.attempt, c.arm, c.seed FROM v_attempt a JOIN cell c ON c.hash = a.cell WHERE a.state = 'done' "
+	             "ORDER BY a.cell", ""))
 		return -1;
 	while (db_next(&rows)) {
 		struct target one;
+		if (!is_of(p, db_text(&rows, 2), db_int(&rows, 3)))
+			continue;
 		(void)snprintf(one.cell, sizeof one.cell, "%s", db_text(&rows, 0));
 		(void)snprintf(one.attempt, sizeof one.attempt, "%s", db_text(&rows, 1));
 		VEC_PUSH(t->v, t->n, t->cap) = one;
 	}
+	t->n = (int)ceil(part * t->n);
 	return db_done(&rows, e);
+}
+
+static int sample(struct targets *t, const struct cli *c, struct db *db, const char *part_text, struct err *e)
+{
+	SCOPED(opened) struct opened grid = { 0 };
+	double part;
+	if (c->n_args > 1)
+		return err_code(e, EXIT_USAGE, "--sample takes one grid, or none for every finished cell");
+	if (share(&part, part_text, e) || (c->n_args && study_open(&grid, c, c->args[0], e)))
+		return -1;
+	return sample_targets(t, db, grid.plan, part, e);
 }
 
 static int find_targets(struct targets *t, const struct cli *c, struct db *db, struct err *e)
 {
-	const char *sample = cli_string(c, "sample", NULL);
-	double part;
-	if (!sample == !c->n_args)
-		return err_code(e, EXIT_USAGE, "give attempts or cells, or --sample P%%");
-	if (sample)
-		return share(&part, sample, e) ? -1 : sample_targets(t, db, part, e);
+	const char *share_of = cli_string(c, "sample", NULL);
+	if (share_of)
+		return sample(t, c, db, share_of, e);
+	if (!c->n_args)
+		return err_code(e, EXIT_USAGE, "give attempts or cells, or --sample P%% for a share of them");
 	for (int i = 0; i < c->n_args; i++) {
 		struct record r;
 		struct target one;
@@ -175,11 +196,12 @@ static int run(struct cli *c)
 
 const struct cmd cmd_verify = {
 	.name = "verify",
-	.args = "[ATTEMPT|CELL]...",
+	.args = "[ATTEMPT|CELL|GRID]...",
 	.summary = "run finished attempts again and compare every bit",
 	.help = "Compares curves, checkpoints and scores with a repetition that starts from nothing, names the first step that differs, and files the "
 	        "result in table verify. The repetition never speaks for its cell. Exit code 6 when anything differs.\n\n"
-	        "--sample 5% takes that share of the finished cells; --with compares two attempts that are there.",
+	        "--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of its cells; --with compares "
+	        "two attempts that are there.",
 	.options = options,
 	.run = run,
 };

@@ -59,6 +59,12 @@ test_run_and_run_again() {
 	run ablate verify --sample 100%
 	exits 0
 	says out "2 passed"
+	run ablate verify g.toml --only base --set 'seeds={ train = [2] }' --sample 5%
+	exits 0
+	says out "1 passed"
+	says out "pass $(sql ablate.db "SELECT substr(a.id, 1, 8) FROM attempt a JOIN cell c ON c.hash = a.cell WHERE c.seed = 2 AND a.purpose = 'run'")"
+	run ablate verify nosuch --sample 5%
+	exits 2
 }
 
 # A grid that inherits, run with --set and --only, is opened by its name without any of its files.
