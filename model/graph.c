@@ -95,7 +95,7 @@ struct node *graph_node(struct graph *g, enum op op, const union op_args *args, 
 {
 	REQUIRE(n_src <= MAX_SRC && n_dst <= MAX_DST && n_dst > 0);
 	struct node *nd = arena_alloc(&g->arena, sizeof *nd);
-	*nd = (struct node){ .op = op, .index = g->n_nodes, .n_src = n_src, .n_dst = n_dst, .step = &g->step };
+	*nd = (struct node){ .op = op, .index = g->n_nodes, .n_src = n_src, .n_dst = n_dst, .step = &g->step, .exact = g->exact };
 	if (args)
 		nd->args = *args;
 	bool needs_grad = false;
@@ -158,8 +158,10 @@ void graph_backward(struct graph *g, struct tensor *loss)
 		struct node *nd = g->nodes[i];
 		if (!nd->dst[0]->needs_grad || (!nd->dst[0]->grad && nd->dst[0] != loss))
 			continue;
+		g->exact = nd->exact;
 		rows[nd->op]->backward(g, nd);
 	}
+	g->exact = false;
 	for (int i = 0; i < g->n_tensors; i++) { /* an input's gradient is somebody's answer */
 		struct tensor *t = g->tensors[i];
 		if (t->role == TENSOR_INPUT && t->grad)
@@ -186,19 +188,24 @@ bool graph_hands_over(const struct graph *g, size_t at)
 	return false;
 }
 
+void graph_set_exact(struct graph *g, bool exact)
+{
+	g->exact = exact;
+}
+
 int graph_set_low(struct graph *g)
 {
 	int n = 0;
 	REQUIRE(!g->planned);
 	for (int i = 0; i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
-		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && rows[t->maker->op]->low && t->maker->dst[0] == t)
+		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && rows[t->maker->op]->low && !t->maker->exact && t->maker->dst[0] == t)
 			t->type = TENSOR_BF16;
 	}
 	for (int i = 0; i < g->n_nodes; i++) {
 		const struct node *nd = g->nodes[i];
 		for (int j = 0; j < nd->n_src; j++)
-			if (nd->src[j] && !rows[nd->op]->low)
+			if (nd->src[j] && (!rows[nd->op]->low || nd->exact))
 				nd->src[j]->type = TENSOR_F32;
 	}
 	for (int i = 0; i < g->n_tensors; i++)

@@ -48,6 +48,9 @@ void graph_hand_over(struct graph *g, struct graph_taker to);
 /* Is the parameter at this place of STORE_STUDENT among them? One that no gradient reaches is not. */
 bool graph_hands_over(const struct graph *g, size_t at);
 
+/* Whether nodes recorded from here on, and their backward nodes, compute in float whatever the back end's precision: metrics between
+ * two answers that nearly agree. */
+void graph_set_exact(struct graph *g, bool exact);
 /* Chooses the tensors that a device keeps in 16 bits (bf16): images of activations and of their gradients that only ops with .low
  * make and read. What the preconditioning, the metric or the caller reads stays float, so the last layer computes in float;
  * so do parameters, their gradients, statistics and per-sample vectors. After recording, before planning; returns how many. */

@@ -26,7 +26,7 @@ struct graph {
 	int64_t profiled_runs;
 	void (*after_node)(void *ctx, int node);
 	void *after_ctx;
-	bool planned, guarded;
+	bool planned, guarded, exact;
 };
 
 #endif

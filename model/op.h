@@ -45,6 +45,7 @@ struct node {
 	union op_args args;
 	const struct step_scalars *step; /* host memory: of the graph; a device has a copy of its own */
 	void *state;               /* of the back end: primitives, ... */
+	bool exact;                /* its products take floats as they are, whatever the back end's precision (graph_set_exact) */
 };
 
 struct graph;

@@ -1,6 +1,7 @@
 /* test_lpips_loss.c - LPIPS recorded as a graph gives the numbers of lpips_run(): distance, gradient, resampling, grey. */
 #include "formula.h"
 #include "formula_weights.h"
+#include "model/backend.h"
 #include "model/base/mem.h"
 #include "model/nets/lpips_loss.h"
 #include "model/train.h"
@@ -33,7 +34,7 @@ static void picture(float *dst, const char *name, int channels)
 			*dst++ = (float)px[3 * i + c] / 127.5f - 1;
 }
 
-static void check(enum lpips_net kind, int side, int channels, bool average)
+static void check_on(struct backend *b, enum lpips_net kind, int side, int channels, bool average)
 {
 	struct safetensors backbone = { 0 }, heads = { 0 };
 	struct lpips_loss loss;
@@ -41,9 +42,11 @@ static void check(enum lpips_net kind, int side, int channels, bool average)
 	weights(&backbone, &heads, kind);
 	struct lpips_loss_options lo = { .net = kind, .side = side, .channels = channels, .average = average };
 	cr_assert_eq(lpips_loss_init(&loss, &lo, &backbone, &heads, &e), 0, "%s", e.msg);
-	struct graph *g = graph_new();
+	struct graph *g = graph_new_on(b);
+	float *frozen;
 	struct tensor *x = graph_input(g, "x", N, SIDE, SIDE, channels), *target = graph_input(g, "target", N, SIDE, SIDE, channels);
 	x->needs_grad = true;
+	graph_set_exact(g, true);
 	struct tensor *d = lpips_loss_distance(g, &loss, x, target);
 	graph_keep(d);
 	d->grad = graph_input(g, "one", N, 1, 1, 1);
@@ -51,20 +54,27 @@ static void check(enum lpips_net kind, int side, int channels, bool average)
 	cr_assert(x->grad, "no gradient reaches the images");
 	graph_keep(x->grad);
 	graph_plan(g);
-	graph_bind(g, STORE_FROZEN, loss.weights);
-	for (int i = 0; i < N; i++)
-		d->grad->data[i] = 1;
+	cr_assert_eq(backend_lend(&frozen, b, loss.weights, params_floats(loss.params), &e), 0, "%s", e.msg);
+	graph_bind(g, STORE_FROZEN, frozen);
+	graph_write(g, d->grad, 0, (const float[N]){ 1, 1 }, N);
 	size_t per = (size_t)(SIDE * SIDE * channels), rgb = SIDE * SIDE * 3;
+	SCOPED(free) float *px = xcalloc(N * per, sizeof *px), *pt = xcalloc(N * per, sizeof *pt);
 	SCOPED(free) float *in0 = xcalloc(N * rgb, sizeof *in0), *in1 = xcalloc(N * rgb, sizeof *in1), *want = xcalloc(N * rgb, sizeof *want);
 	for (size_t i = 0; i < N; i++) {
-		picture(x->data + i * per, i ? "A32p/1" : "A32p/0", channels);
-		picture(target->data + i * per, i ? "B32p/1" : "B32p/0", channels);
+		picture(px + i * per, i ? "A32p/1" : "A32p/0", channels);
+		picture(pt + i * per, i ? "B32p/1" : "B32p/0", channels);
 		for (size_t k = 0; k < rgb; k++) {
-			in0[i * rgb + k] = x->data[i * per + (channels == 3 ? k : k / 3)];
-			in1[i * rgb + k] = target->data[i * per + (channels == 3 ? k : k / 3)];
+			in0[i * rgb + k] = px[i * per + (channels == 3 ? k : k / 3)];
+			in1[i * rgb + k] = pt[i * per + (channels == 3 ? k : k / 3)];
 		}
 	}
+	graph_write(g, x, 0, px, N * per);
+	graph_write(g, target, 0, pt, N * per);
 	graph_run(g);
+	float got[N];
+	graph_read(g, got, d, 0, N);
+	graph_read(g, px, x->grad, 0, N * per);
+	cr_assert_eq(backend_check(b, &e), 0, "%s", e.msg);
 
 	struct lpips *l;
 	struct lpips_options o = { .net = kind, .h = SIDE, .w = SIDE, .resize = side, .average = average, .backward = true };
@@ -72,19 +82,33 @@ static void check(enum lpips_net kind, int side, int channels, bool average)
 	double distance[N], error = 0, size = 0;
 	cr_assert_eq(lpips_run(l, distance, NULL, want, in0, in1, N, &e), 0, "%s", e.msg);
 	for (size_t i = 0; i < N; i++) /* two ways of rounding 13 convolutions in float, and heads of both signs */
-		cr_assert(fabs((double)d->data[i] - distance[i]) <= 5e-6 * fabs(distance[i]), "%s: %.9g, not %.9g", lpips_net_name(kind),
-		          (double)d->data[i], distance[i]);
+		cr_assert(fabs((double)got[i] - distance[i]) <= 5e-6 * fabs(distance[i]), "%s: %.9g, not %.9g", lpips_net_name(kind),
+		          (double)got[i], distance[i]);
 	for (size_t i = 0; i < N * per; i++) {
 		double w = channels == 3 ? (double)want[i] : (double)want[3 * i] + (double)want[3 * i + 1] + (double)want[3 * i + 2];
-		error += ((double)x->grad->data[i] - w) * ((double)x->grad->data[i] - w);
+		error += ((double)px[i] - w) * ((double)px[i] - w);
 		size += w * w;
 	}
 	cr_assert(sqrt(error) <= 5e-5 * sqrt(size), "%s: gradient off by %g", lpips_net_name(kind), sqrt(error / size));
 	lpips_free(l);
 	graph_free(g);
+	backend_return(b, frozen, loss.weights);
 	lpips_loss_release(&loss);
 	formula_weights_release(&backbone);
 	formula_weights_release(&heads);
+}
+
+/* On the CPU and on the CUDA back end, which has its own forward and backward of every op here. */
+static void check(enum lpips_net kind, int side, int channels, bool average)
+{
+	struct backend *b;
+	struct err e = ERR_INIT;
+	check_on(backend_cpu(), kind, side, channels, average);
+	const char *plugin = getenv("ABLATE_TEST_PLUGIN"); /* the real one, on a machine with a GPU */
+	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", plugin ? plugin : CUDA_EMU, 1), 0);
+	cr_assert_eq(backend_open(&b, "cuda", BACKEND_TF32, &e), 0, "%s", e.msg); /* a metric of an exact graph rounds no operands */
+	check_on(b, kind, side, channels, average);
+	backend_free(b);
 }
 
 Test(lpips_loss, alex_agrees_with_the_metric)
@@ -124,11 +148,21 @@ Test(lpips_loss, trains)
 	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
 	struct train_result r;
 	struct train_options o = { .seed = 1, .dir = dir };
+	double loss;
 	cr_assert_eq(train_run(&r, &c, &o, NULL, &e), -1);
 	cr_assert(strstr(e.msg, "lpips-vgg-backbone"), "%s", e.msg);
 	o.lpips_backbone = b;
 	o.lpips_heads = h;
 	cr_assert_eq(train_run(&r, &c, &o, NULL, &e), 0, "%s", e.msg);
 	cr_assert(r.end == TRAIN_DONE && isfinite(r.final_loss) && r.final_loss != 0, "loss %g", r.final_loss);
+	loss = r.final_loss;
+	char *other = tempdir_make();
+	const char *plugin = getenv("ABLATE_TEST_PLUGIN");
+	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", plugin ? plugin : CUDA_EMU, 1), 0);
+	o.device = "cuda";
+	o.dir = other;
+	cr_assert_eq(train_run(&r, &c, &o, NULL, &e), 0, "%s", e.msg);
+	cr_assert(fabs(r.final_loss - loss) <= 2e-4 * fabs(loss), "loss %.9g on the device, %.9g on the CPU", r.final_loss, loss);
+	tempdir_remove(other);
 	tempdir_remove(dir);
 }

@@ -17,6 +17,7 @@ struct cuda_gemm_shape {
 	enum tensor_type in, out;     /* of A and B; of C and the bias. bf16 -> bf16, bf16 -> float, float -> float */
 	float alpha;
 	bool bias, relu;              /* bias (n): one number per column */
+	bool exact;                   /* floats stay floats: no TF32 */
 };
 
 struct cuda_gemm;

@@ -17,6 +17,7 @@ struct cuda_conv_shape {
 	enum dnn_pass pass;
 	enum tensor_type type;        /* of images and weights; sums are in float */
 	bool bias, relu;              /* wanted in the same pass (forward) */
+	bool exact;                   /* floats stay floats: no TF32 */
 };
 
 struct cuda_conv;

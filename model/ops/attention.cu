@@ -132,7 +132,7 @@ struct operand { bool transposed; int64_t ld, step; };
 static struct cuda_gemm *product_new(struct cuda *cu, const struct sizes *s, int64_t m, int64_t n, int64_t k, struct operand a, struct operand b, struct operand c,
                                      enum tensor_type in, enum tensor_type out, float alpha)
 {
-	struct cuda_gemm_shape g = { a.transposed, b.transposed, m, n, k, a.ld, b.ld, c.ld, s->n, a.step, b.step, c.step, in, out, alpha, false, false };
+	struct cuda_gemm_shape g = { a.transposed, b.transposed, m, n, k, a.ld, b.ld, c.ld, s->n, a.step, b.step, c.step, in, out, alpha, false, false, false };
 	return cuda_gemm_new(cu, &g);
 }
 

@@ -165,12 +165,12 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 	struct conv_state *s = state_new(nd, y->type);
 	s->first = reserve(s, x, s->type);
 	if (is_matmul(&shape)) {
-		struct cuda_gemm_shape g = { false, true, tensor_pixels(x), y->c, x->c, x->c, x->c, y->c, 1, 0, 0, 0, s->type, s->type, 1, b != NULL, nd->args.conv.relu };
+		struct cuda_gemm_shape g = { false, true, tensor_pixels(x), y->c, x->c, x->c, x->c, y->c, 1, 0, 0, 0, s->type, s->type, 1, b != NULL, nd->args.conv.relu, nd->exact };
 		s->gemm = cuda_gemm_new(cu, &g);
 		s->w = reserve(s, w, s->type);
 		s->bias = b ? reserve(s, b, s->type) : 0;
 	} else {
-		struct cuda_conv_shape c = { shape, DNN_FORWARD, s->type, b != NULL, nd->args.conv.relu };
+		struct cuda_conv_shape c = { shape, DNN_FORWARD, s->type, b != NULL, nd->args.conv.relu, nd->exact };
 		s->conv = engine_of(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 	}
@@ -203,11 +203,11 @@ static size_t data_prepare(struct node *nd, struct cuda *cu)
 	struct conv_state *s = state_new(nd, dx->type);
 	s->first = reserve(s, dy, s->type);
 	if (is_matmul(&shape)) {
-		struct cuda_gemm_shape g = { false, false, tensor_pixels(dx), dx->c, dy->c, dy->c, dx->c, dx->c, 1, 0, 0, 0, s->type, s->type, 1, false, false };
+		struct cuda_gemm_shape g = { false, false, tensor_pixels(dx), dx->c, dy->c, dy->c, dx->c, dx->c, 1, 0, 0, 0, s->type, s->type, 1, false, false, nd->exact };
 		s->gemm = cuda_gemm_new(cu, &g);
 		s->w = reserve(s, w, s->type);
 	} else {
-		struct cuda_conv_shape c = { shape, DNN_BACKWARD_DATA, s->type, false, false };
+		struct cuda_conv_shape c = { shape, DNN_BACKWARD_DATA, s->type, false, false, nd->exact };
 		s->conv = engine_of(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 	}
@@ -245,10 +245,10 @@ static size_t weights_prepare(struct node *nd, struct cuda *cu)
 	s->first = reserve(s, x, s->type);
 	s->second = reserve(s, dy, s->type);
 	if (is_matmul(&shape)) {
-		struct cuda_gemm_shape g = { true, false, dy->c, x->c, tensor_pixels(x), dy->c, x->c, x->c, 1, 0, 0, 0, s->type, TENSOR_F32, 1, false, false };
+		struct cuda_gemm_shape g = { true, false, dy->c, x->c, tensor_pixels(x), dy->c, x->c, x->c, 1, 0, 0, 0, s->type, TENSOR_F32, 1, false, false, nd->exact };
 		s->gemm = cuda_gemm_new(cu, &g);
 	} else {
-		struct cuda_conv_shape c = { shape, DNN_BACKWARD_WEIGHTS, s->type, false, false };
+		struct cuda_conv_shape c = { shape, DNN_BACKWARD_WEIGHTS, s->type, false, false, nd->exact };
 		s->conv = engine_of(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(dw) * sizeof(float));
 	}
