@@ -13,7 +13,7 @@ if(ABLATE_CUDA)
     target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
     target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
     find_library(CUDNN_LIBRARY cudnn REQUIRED HINTS ${CUDAToolkit_LIBRARY_DIR})
-    target_link_libraries(ablate_cuda PRIVATE CUDA::cudart_static CUDA::cublasLt ${CUDNN_LIBRARY})
+    target_link_libraries(ablate_cuda PRIVATE CUDA::cudart_static CUDA::cublasLt ${CUDNN_LIBRARY} ${CMAKE_DL_LIBS})
     set_target_properties(ablate_cuda PROPERTIES CUDA_STANDARD 17 CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
       POSITION_INDEPENDENT_CODE ON LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR} BUILD_RPATH "$ORIGIN;${CUDAToolkit_LIBRARY_DIR}")
     target_link_options(ablate_cuda PRIVATE -Wl,--no-undefined)
@@ -27,7 +27,7 @@ endif()
 file(GLOB EMU_SOURCES CONFIGURE_DEPENDS tests/cuda_emu/*.cc)
 add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/err.c model/base/mem.c model/dnn.c model/cpu.c) # the libraries' stand-ins compute as the CPU does
 set(EMULATED ${CUDA_SOURCES})
-list(FILTER EMULATED EXCLUDE REGEX "/cuda_(blas|dnn)\\.cu$") # calls of libraries: emu_libraries.cc stands in for them
+list(FILTER EMULATED EXCLUDE REGEX "/cuda_(blas|dnn|nccl)\\.cu$") # calls of libraries: emu_libraries.cc and emu_nccl.cc stand in for them
 foreach(source ${EMULATED}) # compiled as C++, from a file of another name: CMake knows .cu as CUDA only
   get_filename_component(name ${source} NAME_WE)
   set(wrapper ${CMAKE_BINARY_DIR}/cuda_emu/${name}.cc)

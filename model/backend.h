@@ -25,8 +25,10 @@
 struct node;
 struct backend;
 
-enum { BACKEND_ABI = 2 };            /* counts changes of what a function here means */
+enum { BACKEND_ABI = 3 };            /* counts changes of what a function here means */
 enum { BACKEND_FP32, BACKEND_TF32, BACKEND_BF16 }; /* ORDER dtype_kind of config.h */
+
+enum { TEAM_NAME_BYTES = 128 };
 
 /* A batch made on the device: x0 = images chosen and mirrored, as values in [-1,1]; z = normal noise of (seed, RNG_NOISE,
  * step); labels one-hot. All pointers are device memory. */
@@ -76,6 +78,12 @@ struct backend_ops {
 	int (*capture_end)(struct backend *b, void **program, struct err *e);
 	void (*replay)(struct backend *b, void *program);
 	void (*program_free)(struct backend *b, void *program);
+	/* Processes that train together, each on a device of its own (team.h); NULL where the host carries their sums. One makes a name, all
+	 * join by it; a mean over all is made in place beside what is enqueued next, and is there for what follows team_wait. */
+	int (*team_name)(struct backend *b, char name[TEAM_NAME_BYTES], struct err *e);
+	int (*team_join)(struct backend *b, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e);
+	void (*team_mean)(struct backend *b, float *values, size_t n);
+	void (*team_wait)(struct backend *b);
 	int (*check)(struct backend *b, struct err *e);
 	void (*facts)(struct backend *b, struct backend_facts *out);
 	void (*close)(struct backend *b);

@@ -7,6 +7,7 @@
 #include "model/graph_impl.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +18,7 @@ struct bucket { size_t at, n; int ready; };
 
 struct team {
 	const struct team_plugin *plugin;
+	struct backend *device;   /* that carries the sums; NULL: the plugin does */
 	int rank, size;
 	float *grad, *loss;
 	size_t n;
@@ -54,6 +56,42 @@ int team_join(struct team **out, int expected, struct err *e)
 	return 0;
 }
 
+static int rank_on_machine(void)
+{
+	static const char *const names[] = { "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (getenv(names[i]))
+			return (int)strtol(getenv(names[i]), NULL, 10);
+	return 0;
+}
+
+void team_device(char out[32], const struct team *t, const char *asked)
+{
+	const char *number = asked && strncmp(asked, "cuda:", 5) == 0 ? asked + 5 : NULL;
+	if (t && (number || (asked && strcmp(asked, "cuda") == 0)))
+		(void)snprintf(out, 32, "cuda:%ld", (number ? strtol(number, NULL, 10) : 0) + rank_on_machine());
+	else
+		(void)snprintf(out, 32, "%s", asked ? asked : "cpu");
+}
+
+int team_join_devices(struct team *t, struct backend *b, struct err *e)
+{
+	char name[TEAM_NAME_BYTES] = "";
+	bool named = true;
+	if (b->ops->host_memory)
+		return 0;
+	if (!b->ops->team_join)
+		return err_code(e, EXIT_USAGE, "%s takes no part in a team: several processes train one cell on the CPU only", b->name);
+	if (t->rank == 0)
+		named = b->ops->team_name(b, name, e) == 0;
+	if (team_agree(t, &named, e) || !named)
+		return t->rank == 0 ? -1 : err_set(e, "the first process cannot begin a team");
+	if (t->plugin->tell(name, sizeof name, t->error))
+		return err_set(e, "%d processes lost each other: %s", t->size, t->error);
+	t->device = b;
+	return b->ops->team_join(b, name, t->rank, t->size, e);
+}
+
 void team_leave(struct team *t)
 {
 	if (!t)
@@ -73,6 +111,15 @@ int team_size(const struct team *t)
 	return t ? t->size : 1;
 }
 
+/* values = their sum over the team, which is the plugin's way, or their mean, which is a device's. */
+static bool begin_sum(struct team *t, float *values, size_t n)
+{
+	if (!t->device)
+		return t->plugin->sum_begin(values, n, t->error) == 0;
+	t->device->ops->team_mean(t->device, values, n);
+	return true;
+}
+
 /* Begins the sums that are ready once `node` has run; when none is, lets those under way go on. */
 static void after_node(void *ctx, int node)
 {
@@ -80,9 +127,9 @@ static void after_node(void *ctx, int node)
 	int before = t->begun;
 	while (!t->failed && t->begun < t->n_buckets && t->buckets[t->begun].ready <= node) {
 		const struct bucket *b = &t->buckets[t->begun++];
-		t->failed = t->plugin->sum_begin(t->grad + b->at, b->n, t->error) != 0;
+		t->failed = !begin_sum(t, t->grad + b->at, b->n);
 	}
-	if (!t->failed && t->begun > 0 && t->begun == before)
+	if (!t->failed && !t->device && t->begun > 0 && t->begun == before)
 		t->failed = t->plugin->poll(t->error) != 0;
 }
 
@@ -118,10 +165,14 @@ void team_watch(struct team *t, struct graph *g, float *grad, size_t n, float *l
 int team_average(struct team *t, struct err *e)
 {
 	const float share = 1.0f / (float)t->size;
-	t->failed = t->failed || t->begun != t->n_buckets || t->plugin->sum_begin(t->loss, 1, t->error) || t->plugin->sums_end(t->error);
+	t->failed = t->failed || t->begun != t->n_buckets || !begin_sum(t, t->loss, 1) || (!t->device && t->plugin->sums_end(t->error));
 	t->begun = 0;
 	if (t->failed)
 		return err_set(e, "a sum over %d processes failed: %s", t->size, *t->error ? t->error : "the graph did not run to its end");
+	if (t->device) {
+		t->device->ops->team_wait(t->device);
+		return 0;
+	}
 	for (size_t i = 0; i < t->n; i++)
 		t->grad[i] *= share;
 	*t->loss *= share;

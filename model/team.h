@@ -1,8 +1,9 @@
 /* team.h - the processes that train one cell together. Each takes an equal share of every batch; gradients and loss are
  * averaged over all, so that every process applies the same update and holds the same weights.
  *
- * What carries the numbers is a plugin beside the program: `libablate_mpi.so` for the CPU back end (built where CMake finds
- * MPI; ABLATE_TEAM_PLUGIN names another). Rank and size come from it, so from whoever started the processes: mpirun or srun.
+ * Processes find each other, and numbers in host memory are carried, by a plugin beside the program: `libablate_mpi.so` (built where CMake
+ * finds MPI; ABLATE_TEAM_PLUGIN names another). Rank and size come from it, so from whoever started the processes: mpirun or srun.
+ * Numbers in a device's memory are carried by its back end (backend.h), each process having a device of its own.
  *
  * Sums go in buckets, each as soon as the backward pass has written the last of its gradients, while the pass goes on. */
 #ifndef ABLATE_TEAM_H
@@ -14,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct backend;
 struct graph;
 
 enum { TEAM_ABI = 1 };
@@ -32,6 +34,11 @@ struct team_plugin {
 struct team;
 /* Joins the other processes; `expected` is their number, and another one is an error. */
 MUST_CHECK int team_join(struct team **out, int expected, struct err *e);
+/* The device of this process, when the first on this machine has `asked`: "cuda:N" counts up from N by the rank on this machine, which Open MPI,
+ * MPICH or Slurm say. Others, and NULL, are as they are. */
+void team_device(char out[32], const struct team *t, const char *asked);
+/* Lets the devices of all processes find each other; before team_watch with a graph of b. Nothing to do for the CPU's. */
+MUST_CHECK int team_join_devices(struct team *t, struct backend *b, struct err *e);
 void team_leave(struct team *t);                             /* accepts NULL */
 int team_rank(const struct team *t);                         /* NULL: 0 */
 int team_size(const struct team *t);                         /* NULL: 1 */

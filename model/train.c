@@ -203,8 +203,6 @@ static int take_share(struct trainer *t, struct err *e)
 	int ranks = team_size(t->team);
 	if (t->c->train.batch % ranks)
 		return err_code(e, EXIT_USAGE, "train.batch = %d cannot be shared equally by %d processes", t->c->train.batch, ranks);
-	if (t->team && !t->b->ops->host_memory)
-		return err_code(e, EXIT_USAGE, "several processes train one cell on the CPU only; %s takes one", t->b->name);
 	t->share = t->c->train.batch / ranks;
 	t->first = t->share * team_rank(t->team);
 	return 0;
@@ -213,7 +211,9 @@ static int take_share(struct trainer *t, struct err *e)
 static int set_up(struct trainer *t, struct err *e)
 {
 	const struct run_config *c = t->c;
-	if (backend_open(&t->b, t->o->device, c->train.dtype, e) || dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e) || take_share(t, e))
+	char device[32];
+	team_device(device, t->team, t->o->device);
+	if (backend_open(&t->b, device, c->train.dtype, e) || (t->team && team_join_devices(t->team, t->b, e)) || dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e) || take_share(t, e))
 		return -1;
 	if (c->net.classes && c->net.classes < t->data.classes)
 		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name, t->data.classes);

@@ -321,6 +321,7 @@ static void fill(struct built *x, uint64_t seed)
 	for (int i = 0; i < x->b.n; i++)
 		fill_one(x->b.g, x->b.inputs[i], seed, (uint32_t)i, x->b.spread[i]);
 	fill_one(x->b.g, x->cotangent, seed, 99, 1);
+	graph_set_first(x->b.g, 3); /* as if other processes had the samples before */
 	graph_set_step(x->b.g, seed, 3);
 }
 

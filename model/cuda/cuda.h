@@ -34,6 +34,9 @@ struct cuda {
 	struct step_scalars *step;         /* device memory: where the counter-based streams stand */
 	int processors, shared_bytes;      /* multiprocessors; shared memory that a block may have */
 	bool capturing;
+	struct cuda_team *team;            /* NULL: alone. With one: */
+	cudaStream_t beside;               /* where its means are made */
+	cudaEvent_t ready, made;           /* values are there for it; means are there for the main stream */
 	int convs_by_library, convs_by_kernel; /* planned so far: by cuda_dnn.h, by direct_conv.cuh */
 	char failed[512];                  /* the first failure since the last check; "" = none */
 };

@@ -1,6 +1,7 @@
 /* plugin.cu - the CUDA back end as the program sees it: finding devices, memory, one stream, recording a step as a CUDA graph,
  * and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
 #include "model/cuda/cuda.h"
+#include "model/cuda/cuda_nccl.h"
 #include "model/cuda/step_kernels.h"
 
 #include <stdarg.h>
@@ -168,6 +169,39 @@ static void program_free(struct backend *b, void *program)
 	CUDA_CALL(cuda_of(b), cudaGraphExecDestroy((cudaGraphExec_t)program));
 }
 
+/* ---- several processes ---------------------------------------------------------------------------------------------- */
+
+static int team_name(struct backend *, char name[TEAM_NAME_BYTES], struct err *e)
+{
+	return cuda_team_name(name, e);
+}
+
+static int team_join(struct backend *b, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e)
+{
+	struct cuda *cu = cuda_of(b);
+	CUDA_CALL(cu, cudaSetDevice(cu->device));
+	CUDA_CALL(cu, cudaStreamCreateWithFlags(&cu->beside, cudaStreamNonBlocking));
+	CUDA_CALL(cu, cudaEventCreateWithFlags(&cu->ready, cudaEventDisableTiming));
+	CUDA_CALL(cu, cudaEventCreateWithFlags(&cu->made, cudaEventDisableTiming));
+	return check(b, e) ? -1 : cuda_team_join(&cu->team, name, rank, size, e);
+}
+
+static void team_mean(struct backend *b, float *values, size_t n)
+{
+	struct cuda *cu = cuda_of(b);
+	CUDA_CALL(cu, cudaEventRecord(cu->ready, cu->stream));
+	CUDA_CALL(cu, cudaStreamWaitEvent(cu->beside, cu->ready, 0));
+	if (!cu->failed[0])
+		cuda_team_mean(cu, cu->team, values, n, cu->beside);
+}
+
+static void team_wait(struct backend *b)
+{
+	struct cuda *cu = cuda_of(b);
+	CUDA_CALL(cu, cudaEventRecord(cu->made, cu->beside));
+	CUDA_CALL(cu, cudaStreamWaitEvent(cu->stream, cu->made, 0));
+}
+
 /* ---- life ----------------------------------------------------------------------------------------------------------- */
 
 static void facts(struct backend *b, struct backend_facts *out)
@@ -199,6 +233,13 @@ static void close_cuda(struct backend *b)
 	struct cuda *cu = cuda_of(b);
 	if (cu->stream)
 		(void)cudaStreamSynchronize(cu->stream);
+	cuda_team_leave(cu->team);
+	if (cu->ready)
+		(void)cudaEventDestroy(cu->ready);
+	if (cu->made)
+		(void)cudaEventDestroy(cu->made);
+	if (cu->beside)
+		(void)cudaStreamDestroy(cu->beside);
 	cuda_libraries_close(cu);
 	(void)cudaFree(cu->workspace);
 	(void)cudaFree(cu->step);
@@ -227,6 +268,10 @@ static const struct backend_ops *vtable(void)
 	ops.capture_end = capture_end;
 	ops.replay = replay;
 	ops.program_free = program_free;
+	ops.team_name = team_name;
+	ops.team_join = team_join;
+	ops.team_mean = team_mean;
+	ops.team_wait = team_wait;
 	ops.check = check;
 	ops.facts = facts;
 	ops.close = close_cuda;

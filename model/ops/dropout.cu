@@ -3,17 +3,28 @@
 #include "model/cuda/kernel.cuh"
 #include "model/cuda/philox.cuh"
 
-static __global__ void dropout_kernel(struct val dst, struct val x, const struct step_scalars *at, uint32_t stream, float p, float scale, int64_t n)
+/* The uniform of one value, wherever in its Philox block it lies. */
+__device__ static inline float uniform_of(const struct step_scalars *at, uint32_t stream, int64_t value)
+{
+	struct philox_block b = philox_at(at, stream, (uint64_t)(value / 4));
+	return philox_uniform(b.word[value % 4]);
+}
+
+/* Values draw by their place in the whole batch, of which this process may have a part: `per` of them to a sample. */
+static __global__ void dropout_kernel(struct val dst, struct val x, const struct step_scalars *at, uint32_t stream, float p, float scale, int64_t per, int64_t n)
 {
 	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * VEC;
 	if (i >= n)
 		return;
 	int count = n - i < VEC ? (int)(n - i) : VEC;
+	int64_t value = (int64_t)at->first * per + i;
 	float v[VEC];
 	val_load(v, x, i, count);
+	for (int k = 0; k < count && value % 4; k++)
+		v[k] = uniform_of(at, stream, value + k) >= p ? v[k] * scale : 0;
 #pragma unroll
-	for (int half = 0; half < 2; half++) {
-		struct philox_block b = philox_at(at, stream, (uint64_t)(i / 4 + half));
+	for (int half = 0; half < 2 && value % 4 == 0; half++) {
+		struct philox_block b = philox_at(at, stream, (uint64_t)(value / 4 + half));
 #pragma unroll
 		for (int k = 0; k < 4; k++)
 			v[half * 4 + k] = philox_uniform(b.word[k]) >= p ? v[half * 4 + k] * scale : 0;
@@ -31,7 +42,7 @@ static void dropout_run(struct node *nd, struct cuda *cu)
 		map(cu, product(), val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->src[1]), n);
 	else
 		LAUNCH(cu, dropout_kernel, blocks_for(n, BLOCK * VEC), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), (const struct step_scalars *)cu->step,
-		       RNG_DROPOUT + nd->args.dropout.layer, (float)p, (float)(1 / (1 - p)), (int64_t)n);
+		       RNG_DROPOUT + nd->args.dropout.layer, (float)p, (float)(1 / (1 - p)), (int64_t)n / nd->src[0]->n, (int64_t)n);
 }
 
 extern "C" const struct cuda_op cuda_dropout = { NULL, dropout_run, NULL };

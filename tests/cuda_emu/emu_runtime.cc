@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct emu_stream { bool capturing; struct emu_program *program; };
+/* A stream that waits for an event of a capturing one joins the capture, and must be waited for before it ends. */
+struct emu_stream { bool capturing, joined; struct emu_program *program; std::vector<struct emu_stream *> beside; };
+struct emu_event { struct emu_stream *recorded; };
 
 static long setting(const char *name, long otherwise)
 {
@@ -51,6 +53,7 @@ const char *cudaGetErrorString(cudaError_t rc)
 	case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
 	case cudaErrorLaunchFailure: return "unspecified launch failure";
 	case cudaErrorStreamCaptureInvalidated: return "operation failed due to a previous error during capture";
+	case cudaErrorStreamCaptureUnjoined: return "capturing stream has unjoined work";
 	case cudaErrorDevicesUnavailable: return "CUDA-capable device(s) is/are busy or unavailable";
 	}
 	return "unknown error";
@@ -228,10 +231,47 @@ cudaError_t emu_call(cudaStream_t stream, std::function<void()> body)
 {
 	if (lost != cudaSuccess)
 		return emu_result(lost);
-	if (stream && stream->capturing)
+	if (stream && stream->capturing) {
+		stream->joined = false;
 		stream->program->calls.push_back(body);
-	else
+	} else {
 		body();
+	}
+	return emu_result(cudaSuccess);
+}
+
+/* Streams run at once, so an event orders nothing; what is kept of it is who captures. */
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned)
+{
+	*out = new emu_event();
+	return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+	delete event;
+	return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+	event->recorded = stream;
+	return emu_result(cudaSuccess);
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned)
+{
+	struct emu_stream *from = event->recorded;
+	if (!from || !from->capturing || from == stream)
+		return emu_result(cudaSuccess);
+	if (stream->capturing) { /* the capture's own stream waits for one beside it */
+		from->joined = true;
+		return emu_result(cudaSuccess);
+	}
+	stream->capturing = true;
+	stream->joined = false;
+	stream->program = from->program;
+	from->beside.push_back(stream);
 	return emu_result(cudaSuccess);
 }
 
@@ -248,10 +288,17 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
 {
 	if (!stream->capturing)
 		return emu_result(cudaErrorInvalidValue);
+	bool joined = true;
+	for (struct emu_stream *s : stream->beside) {
+		joined &= s->joined;
+		s->capturing = false;
+		s->program = NULL;
+	}
+	stream->beside.clear();
 	stream->capturing = false;
 	*out = stream->program;
 	stream->program = NULL;
-	return emu_result(cudaSuccess);
+	return emu_result(joined ? cudaSuccess : cudaErrorStreamCaptureUnjoined);
 }
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long)

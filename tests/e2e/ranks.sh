@@ -36,6 +36,23 @@ test_two_processes_make_the_losses_of_one() {
 	whole two.db
 }
 
+# The same on a device each, under emulation: what travels beside the backward pass is kept in the recorded step.
+test_two_devices_make_the_losses_of_one() {
+	ready
+	export ABLATE_CUDA_PLUGIN=$BUILD/tests/libablate_cuda_emu.so ABLATE_EMU_DEVICES=2
+	sed -i 's/"train.steps" = 60/"train.steps" = 12/' grid.toml
+	run ablate run grid.toml --db one.db --threads 1 --device cuda; exits 0
+	run ablate run grid.toml --db two.db --threads 1 --device cuda --ranks 2; exits 0
+	run ablate run grid.toml --db again.db --threads 1 --device cuda --ranks 2; exits 0
+	losses one.db >one; losses two.db >two; losses again.db >again
+	[ "$(wc -l <one)" -ge 10 ] || fail "only $(wc -l <one) points"
+	paste -d'|' one two | awk -F'|' '{ d = $2 - $4; if (d < 0) d = -d; if ($1 != $3 || !(d <= 1e-5 * $2)) { print "step", $1, $2, $4; bad = 1 } } END { exit bad }' >far ||
+		fail "losses apart: $(head -3 far)"
+	same two again
+	ABLATE_EMU_DEVICES=1 run ablate run grid.toml --db few.db --threads 1 --device cuda --ranks 2
+	check [ "$code" -ne 0 ]
+}
+
 test_two_processes_repeat_their_bits() {
 	ready
 	run ablate run grid.toml --db two.db --threads 1 --ranks 2; exits 0

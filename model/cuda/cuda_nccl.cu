@@ -1,0 +1,92 @@
+/* cuda_nccl.cu - see cuda_nccl.h. The few declarations that are needed are our own, so that no header of NCCL's is: they are those of its
+ * version 2, which keeps them. */
+#include "model/cuda/cuda_nccl.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern "C" {
+typedef struct ncclComm *nccl_comm;
+struct nccl_name { char bytes[TEAM_NAME_BYTES]; };
+}
+enum { NCCL_OK = 0, NCCL_FLOAT32 = 7, NCCL_MEAN = 4 };
+
+static struct {
+	void *library;
+	int (*get_name)(struct nccl_name *out);
+	int (*init)(nccl_comm *out, int size, struct nccl_name name, int rank);
+	int (*all_reduce)(const void *from, void *to, size_t n, int type, int how, nccl_comm comm, cudaStream_t stream);
+	int (*destroy)(nccl_comm comm);
+	const char *(*error)(int rc);
+} nccl;
+
+static int find(void *to, const char *name, struct err *e)
+{
+	void *at = dlsym(nccl.library, name);
+	if (!at)
+		return err_set(e, "libnccl.so.2 has no %s: it is not version 2.10 or newer", name);
+	memcpy(to, &at, sizeof at);
+	return 0;
+}
+
+static int open_library(struct err *e)
+{
+	const char *named = getenv("ABLATE_NCCL");
+	if (nccl.library)
+		return 0;
+	nccl.library = dlopen(named && *named ? named : "libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
+	if (!nccl.library)
+		return err_set(e, "several GPUs need NCCL 2: %s", dlerror());
+	if (find(&nccl.get_name, "ncclGetUniqueId", e) || find(&nccl.init, "ncclCommInitRank", e) || find(&nccl.all_reduce, "ncclAllReduce", e) ||
+	    find(&nccl.destroy, "ncclCommDestroy", e) || find(&nccl.error, "ncclGetErrorString", e)) {
+		(void)dlclose(nccl.library);
+		nccl.library = NULL;
+		return -1;
+	}
+	return 0;
+}
+
+int cuda_team_name(char name[TEAM_NAME_BYTES], struct err *e)
+{
+	struct nccl_name made;
+	if (open_library(e))
+		return -1;
+	int rc = nccl.get_name(&made);
+	if (rc != NCCL_OK)
+		return err_set(e, "ncclGetUniqueId: %s", nccl.error(rc));
+	memcpy(name, made.bytes, sizeof made.bytes);
+	return 0;
+}
+
+struct cuda_team { nccl_comm comm; };
+
+int cuda_team_join(struct cuda_team **out, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e)
+{
+	struct nccl_name given;
+	struct cuda_team *t = (struct cuda_team *)calloc(1, sizeof *t);
+	if (!t)
+		abort();
+	memcpy(given.bytes, name, sizeof given.bytes);
+	int rc = open_library(e) ? -1 : nccl.init(&t->comm, size, given, rank);
+	if (rc == NCCL_OK) {
+		*out = t;
+		return 0;
+	}
+	free(t);
+	return rc < 0 ? -1 : err_set(e, "ncclCommInitRank, process %d of %d: %s", rank, size, nccl.error(rc));
+}
+
+void cuda_team_mean(struct cuda *cu, struct cuda_team *t, float *values, size_t n, cudaStream_t stream)
+{
+	int rc = nccl.all_reduce(values, values, n, NCCL_FLOAT32, NCCL_MEAN, t->comm, stream);
+	if (rc != NCCL_OK)
+		cuda_fail(cu, __FILE__, __LINE__, "ncclAllReduce", nccl.error(rc));
+}
+
+void cuda_team_leave(struct cuda_team *t)
+{
+	if (t)
+		(void)nccl.destroy(t->comm);
+	free(t);
+}
