@@ -334,6 +334,15 @@ static json_t *attempt_line(const struct journal_head *h)
 	return line;
 }
 
+/* The first lines are seen at once, and not synced: until something was computed there is nothing to lose but the beginning itself. */
+static int flush(struct journal *j, struct err *e)
+{
+	(void)pthread_mutex_lock(&j->mutex);
+	int rc = write_batch(j, false, e);
+	(void)pthread_mutex_unlock(&j->mutex);
+	return rc;
+}
+
 int journal_create(struct journal **out, const char *path, const struct journal_head *h, struct err *e)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
@@ -347,7 +356,7 @@ int journal_create(struct journal **out, const char *path, const struct journal_
 	if (journal_add(j, json_pack("{s:s, s:s, s:s}", "t", "arm", "hash", h->arm, "config", h->config), false, e) ||
 	    journal_add(j, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "t", "cell", "hash", h->cell, "arm", h->arm, "seed",
 	                             (json_int_t)h->seed, "numerics", (json_int_t)h->numerics, "dataset", h->dataset), false, e) ||
-	    journal_add(j, attempt_line(h), true, e))
+	    journal_add(j, attempt_line(h), false, e) || flush(j, e))
 		goto fail;
 	*out = j;
 	return 0;

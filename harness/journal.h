@@ -14,8 +14,8 @@
  * the writer goes on as an attempt of its own in a folder beside the old one: a late result is filed, nothing is mixed.
  *
  * The writer holds a lock on the file as long as it lives, which is how others know that it does. Lines are written
- * whole: after a failed write the file is cut back to its last whole line. What decides (start, checkpoint, metric,
- * end) is synced to disk; curve points wait up to a second in memory. All functions may be called from any thread. */
+ * whole: after a failed write the file is cut back to its last whole line. What decides (checkpoint, metric, end)
+ * is synced to disk, and the lines before it with it; curve points wait up to a second in memory. All functions may be called from any thread. */
 #ifndef ABLATE_JOURNAL_H
 #define ABLATE_JOURNAL_H
 
@@ -52,7 +52,7 @@ struct journal_end {
 
 struct journal;
 
-/* Makes the file (which must not exist), locks it, writes and syncs the first lines. */
+/* Makes the file (which must not exist), locks it and writes the first lines, which are not synced: nothing was computed yet. */
 MUST_CHECK int journal_create(struct journal **out, const char *path, const struct journal_head *head, struct err *e);
 /* Opens the file of a dead writer to write its end; a torn last line is cut off (its bytes: *torn). Fails when the
  * writer lives or the file is sealed. */
