@@ -7,7 +7,7 @@
 # that gpu-check.sh searches; Python's packages nvidia-cublas and nvidia-cudnn-cu13 will do): cuBLASLt alone is 542 MB here, the parts of
 # cuDNN that convolutions need 384 MB, so they are not packed. gpu-check.sh lists them with where it found them.
 . "$(dirname "$0")/lib.sh"
-PROGRAMS="op_runner parity dtype_deviation test_backend test_cuda_train"
+PROGRAMS="op_runner parity dtype_deviation test_backend test_cuda_train test_inception"
 
 lay_out() { # DIR BUILD
 	local to=$1 build=$2 blas

@@ -93,11 +93,13 @@ else
 	step parity 40 tests/parity --device cuda fixtures/train "${fixtures[@]}"
 	step backend 40 tests/test_backend
 	step training 90 tests/test_cuda_train "${training[@]}"
+	step features 60 tests/test_inception --filter 'inception/features_of_another*'
 	step dtypes 40 tests/dtype_deviation --device cuda
 	step bench-fp32 40 ./ablate bench train --preset $net --batch $small --seconds $seconds --device cuda --dtype fp32 --json
 	step bench-tf32 40 ./ablate bench train --preset $net --batch $middle --seconds $seconds --device cuda --dtype tf32 --json
 	step bench-bf16 60 ./ablate bench train --preset $net --batch $large --seconds $seconds --device cuda --dtype bf16 --json
-	step bench-features 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --json
+	step bench-features-fp32 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype fp32 --json
+	step bench-features-bf16 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype bf16 --json
 	step memcheck 120 bash -c 'sanitize memcheck'
 	step racecheck 120 bash -c 'sanitize racecheck'
 fi

@@ -136,6 +136,7 @@ static void run_inception(struct config *c, int n)
 
 int bench_features(json_t *out, int batch, double seconds, const struct bench_target *target, struct err *e)
 {
+	static const char *const names[] = { "inception-2015 fp32", "inception-2015 tf32", "inception-2015 bf16" };
 	static uint8_t pixels[4 * 32 * 32 * 3];
 	struct safetensors st = { 0 };
 	struct arena arena = { 0 };
@@ -157,14 +158,12 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 	struct backend *b;
 	rc = backend_open(&b, target->device, target->dtype, e);
 	bool host = rc == 0 && b->ops->host_memory, opened = rc == 0;
-	if (opened && target->dtype == BACKEND_BF16)
-		rc = err_code(e, EXIT_USAGE, "%s: bf16 features are made on the cpu only: --device cpu without --dtype", b->name);
 	for (int bf16 = 0; rc == 0 && bf16 <= (host ? cnn_bf16_available() : 0); bf16++) {
 		struct inception *net = NULL;
 		double start = monotonic_s();
 		rc = host ? inception_open(&net, INCEPTION_2015, &st, bf16, e) : inception_open_on(&net, INCEPTION_2015, &st, b, batch, e);
 		open_s[n] = monotonic_s() - start;
-		configs[n++] = (struct config){ .name = bf16 ? "inception-2015 bf16" : target->dtype == BACKEND_TF32 ? "inception-2015 tf32" : "inception-2015 fp32", .net = net, .in0 = pixels,
+		configs[n++] = (struct config){ .name = names[bf16 ? BACKEND_BF16 : target->dtype], .net = net, .in0 = pixels,
 			                            .run = run_inception, .gflop = cnn_flops(&table) / 1e9, .out = features };
 	}
 	double ceiling = rc ? 0 : host ? bench_gemm_ceiling() : bench_device_ceiling(b, e);

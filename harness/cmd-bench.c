@@ -114,7 +114,7 @@ static const struct opt options[] = {
 	{ .name = "preset", .kind = OPT_STRING, .arg = "NAME", .help = "train: configuration a, b, or a preset such as ict-cifar10" },
 	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 65536, .help = "images per step" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "train, features: auto, cpu, cuda or cuda:N (default cpu)" },
-	{ .name = "dtype", .kind = OPT_STRING, .arg = "T", .help = "train: fp32, tf32 or bf16 (default fp32)" },
+	{ .name = "dtype", .kind = OPT_STRING, .arg = "T", .help = "train, features on a device: fp32, tf32 or bf16 (default fp32)" },
 	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
 	{ .name = "seconds", .kind = OPT_DOUBLE, .arg = "S", .min = 0.01, .max = 3600, .help = "time per configuration" },
 	{ 0 },

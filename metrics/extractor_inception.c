@@ -61,8 +61,13 @@ static int open_kind(struct extractor **out, enum inception_kind kind, const cha
 		return -1;
 	bool device = !s.b->ops->host_memory;
 	int batch = o->batch ? o->batch : device ? 128 : 32;
-	if ((device && o->bf16 && err_code(e, EXIT_USAGE, "%s: bf16 features are made on the cpu only: --device cpu", s.b->name)) ||
-	    weights_open(&w, name, o->weights, e) ||
+	if (device && o->bf16) { /* the CPU's is no precision of its back end */
+		SCOPED(free) char *opened = xstrdup(s.b->name);
+		backend_free(s.b);
+		if (backend_open(&s.b, opened, DTYPE_BF16, e))
+			return -1;
+	}
+	if (weights_open(&w, name, o->weights, e) ||
 	    (device ? inception_open_on(&s.net, kind, w->st, s.b, batch, e) : inception_open(&s.net, kind, w->st, o->bf16, e))) {
 		backend_free(s.b);
 		return -1;

@@ -37,7 +37,7 @@ struct inception;
 /* Checks names and shapes and packs the weights; `weights` may be freed afterwards. classes: 0 when the file has none. */
 MUST_CHECK int inception_open(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16,
                               struct err *e);
-/* The same on another back end than the CPU's, `batch` pictures at a time, in fp32. b must outlive it. */
+/* The same on another back end than the CPU's, `batch` pictures at a time, in its precision (what is kept of a block is fp32). b must outlive it. */
 MUST_CHECK int inception_open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights, struct backend *b,
                                  int batch, struct err *e);
 void inception_free(struct inception *net);

@@ -103,7 +103,7 @@ static void pool_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], dx);
 }
 
-const struct op_row op_pool = { .name = "pool", .meaning = "maximum or average over k x k windows", .ref = pool_ref, .cpu = pool_cpu, .backward = pool_backward };
+const struct op_row op_pool = { .name = "pool", .meaning = "maximum or average over k x k windows", .ref = pool_ref, .cpu = pool_cpu, .backward = pool_backward, .low = true };
 
 /* pool_bwd: dy, x, y -> dx; of several equal maxima the first takes the gradient. */
 static void pool_bwd_ref(struct node *nd)
@@ -200,7 +200,7 @@ static void global_mean_backward(struct graph *g, struct node *nd)
 }
 
 const struct op_row op_global_mean = {
-	.name = "global_mean", .meaning = "mean over the pixels of an image", .ref = global_mean_ref, .cpu = global_mean_cpu, .backward = global_mean_backward,
+	.name = "global_mean", .meaning = "mean over the pixels of an image", .ref = global_mean_ref, .cpu = global_mean_cpu, .backward = global_mean_backward, .low = true,
 };
 
 static void global_mean_bwd_ref(struct node *nd)

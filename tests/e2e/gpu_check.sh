@@ -14,7 +14,8 @@ test_a_rehearsal_writes_whole_reports() {
 	says out 'passed ops-mixed'
 	says out 'passed parity'
 	says out 'passed training'
-	says out 'passed bench-features'
+	says out 'passed features'
+	says out 'passed bench-features-bf16'
 	command -v compute-sanitizer >/dev/null || says out 'skipped racecheck'
 	check python3 -m json.tool report/report.json >report.pretty
 	says report.pretty '"rehearsal": true'
