@@ -227,6 +227,7 @@ static const struct op_case cases[] = {
 	{ "attention_change", attention_change, { 1, 3, 5, 3, 8, 1, 1 }, 3e-6, "heads" },
 	{ "attention_change", attention_change, { 3, 8, 8, 1, 64, 2, 0 }, 2e-5, "a change that turns weights over" },
 	{ "dropout", dropout, { 3, 7, 0 }, 1e-6, "drawn" },
+	{ "dropout", dropout, { 2, 8, 0 }, 1e-6, "drawn, whole Philox blocks" },
 	{ "dropout", dropout, { 2, 65, 1 }, 1e-6, "given mask" },
 	{ "dropout", dropout, { 2, 67, 0 }, 1e-6, "a tail that fills no Philox block" },
 	{ "embed", embed, { 5, 8, 0, 0 }, 1e-6, "" },

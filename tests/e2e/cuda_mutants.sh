@@ -67,7 +67,16 @@ test_an_index_off_by_one() {
 	caught pool classify model/ops/classify.cu 'row + p.pad - p.k + 1' 'row + p.pad - p.k + 2'
 }
 test_a_mask_drawn_from_the_wrong_place() {
-	caught dropout dropout model/ops/dropout.cu 'i / 4 + half' 'i / 4'
+	caught dropout dropout model/ops/dropout.cu 'value / 4 + half' 'value / 4'
+}
+test_a_mask_that_forgets_other_processes() {
+	caught dropout dropout model/ops/dropout.cu '(int64_t)at->first * per + i' 'i'
+}
+test_a_small_change_made_as_a_difference() {
+	caught groupnorm_change groupnorm_change model/ops/groupnorm_change.cu 'if (fabsf(d) > 1)' 'if (fabsf(d) >= 0)'
+}
+test_small_changes_of_weights_made_as_differences() {
+	caught attention_change attention model/ops/attention.cu 'float z = most < 0.5f ?' 'float z = most < 0 ?'
 }
 test_an_exponential_that_overflows() {
 	caught attention attention model/ops/attention.cu 'float value = expf(s[at + i] - max) * sum;' 'float value = expf(s[at + i]) * sum;'
