@@ -1,16 +1,20 @@
 #!/usr/bin/python3
 """The same consistency-training step in PyTorch, for comparing speed and memory (Debian: python3-torch, python3-numpy).
 
-    train_peer.py [a|b]... [--seconds S] [--threads T]
+    train_peer.py [a|b|ict-cifar10|ict-imagenet64]... [--seconds S] [--threads T] [--channels-last] [--beside ABLATE] [--rounds N]
 
-Builds the configurations of `ablate bench train`: a DDPM++ U-Net, student forward, teacher forward without gradients,
-Pseudo-Huber over the whole image, backward, Adam; float32 on the CPU, NCHW. Each configuration is measured in a process
-of its own, so that its peak memory is its own. Prints one JSON object: per configuration the median time of a step,
-images per second and the peak resident set.
+Builds the configurations of `ablate bench train` (DDPM++, NCSN++ and ADM U-Nets): student forward, teacher forward without
+gradients, Pseudo-Huber over the whole image, backward, Adam; float32 on the CPU. Each configuration is measured in a process
+of its own, so that its peak memory is its own, with the settings that serve PyTorch best where nothing else is said: OpenBLAS's
+kernels for this processor, memory kept by malloc from step to step. Prints one JSON object: per configuration the median
+time of a step, images per second and the peak resident set.
+
+With --beside, `ABLATE bench train` is measured in turn with it, --rounds times each, and a table compares the two.
 """
 import argparse
 import json
 import math
+import os
 import resource
 import statistics
 import subprocess
@@ -18,8 +22,15 @@ import sys
 import time
 
 CONFIGS = {
-    "a": dict(side=32, image=1, width=32, mult=(1, 2, 2), blocks=1, attend=(8,), batch=64),
-    "b": dict(side=32, image=3, width=64, mult=(1, 2, 2), blocks=2, attend=(16,), batch=32),
+    "a": dict(kind="ddpmpp", side=32, image=1, width=32, mult=(1, 2, 2), blocks=1, attend=(8,), batch=64, parameters=1_259_393),
+    "b": dict(kind="ddpmpp", side=32, image=3, width=64, mult=(1, 2, 2), blocks=2, attend=(16,), batch=32, parameters=6_989_891),
+    "ict-cifar10": dict(
+        kind="ncsnpp", side=32, image=3, width=128, mult=(2, 2, 2), blocks=4, attend=(16,), batch=4, parameters=56_395_523
+    ),
+    "ict-imagenet64": dict(
+        kind="adm", side=64, image=3, width=192, mult=(1, 2, 3, 4), blocks=3, attend=(32, 16, 8), batch=1, classes=1000,
+        parameters=295_899_267,
+    ),
 }
 SIGMA_MIN, SIGMA_DATA = 0.002, 0.5
 
@@ -29,56 +40,83 @@ def make_net(config):
     from torch import nn
     from torch.nn import functional as F
 
-    half = math.sqrt(0.5)
+    adm, residual = config["kind"] == "adm", config["kind"] == "ncsnpp"
+    scale = 1.0 if adm else math.sqrt(0.5)
 
     def norm(channels):
-        return nn.GroupNorm(min(32, channels // 4), channels, eps=1e-6)
+        return nn.GroupNorm(min(32, channels // 4), channels, eps=1e-5 if adm else 1e-6)
+
+    tap = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+    smooth = tap[:, None] * tap[None]
+
+    def filtered_down(x, padding):
+        return F.conv2d(x, smooth.expand(x.shape[1], 1, 4, 4), stride=2, padding=padding, groups=x.shape[1])
+
+    def down(x):
+        return filtered_down(x, 1) if residual else F.avg_pool2d(x, 2)
+
+    def up(x):
+        if not residual:
+            return F.interpolate(x, scale_factor=2, mode="nearest")
+        x = F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)
+        return x[:, :, 2:-2, 2:-2]  # the same taps, with zeros outside
 
     class Block(nn.Module):
         def __init__(self, cin, cout, emb, how=None, attend=False):
             super().__init__()
-            self.how = how
+            self.resample = how or (lambda x: x)
             self.norm0, self.conv0 = norm(cin), nn.Conv2d(cin, cout, 3, padding=1)
-            self.affine = nn.Linear(emb, cout)
+            self.affine = nn.Linear(emb, 2 * cout if adm else cout)
             self.norm1, self.conv1 = norm(cout), nn.Conv2d(cout, cout, 3, padding=1)
-            self.skip = nn.Conv2d(cin, cout, 1) if how or cin != cout else None
-            self.attend = attend
+            self.skip = nn.Conv2d(cin, cout, 1) if cin != cout or (how and not adm) else None
+            self.heads = (cout // 64 if adm else 1) if attend else 0
             if attend:
                 self.norm2, self.qkv, self.proj = norm(cout), nn.Conv2d(cout, 3 * cout, 1), nn.Conv2d(cout, cout, 1)
 
-        def resample(self, x):
-            if self.how == "down":
-                return F.avg_pool2d(x, 2)
-            return F.interpolate(x, scale_factor=2, mode="nearest") if self.how == "up" else x
-
         def forward(self, x, emb):
             h = self.conv0(self.resample(F.silu(self.norm0(x))))
-            h = F.silu(self.norm1(h + self.affine(emb)[:, :, None, None]))
+            e = self.affine(emb)[:, :, None, None]
+            if adm:
+                by, shift = e.chunk(2, dim=1)
+                h = F.silu(torch.addcmul(shift, self.norm1(h), by + 1))
+            else:
+                h = F.silu(self.norm1(h + e))
             h = self.conv1(h)
             x = self.resample(x)
-            x = (h + (self.skip(x) if self.skip else x)) * half
-            if self.attend:
+            x = (h + (self.skip(x) if self.skip else x)) * scale
+            if self.heads:
                 n, c, rows, cols = x.shape
-                q, k, v = self.qkv(self.norm2(x)).reshape(n, c, 3, rows * cols).unbind(2)
-                w = torch.bmm(q.transpose(1, 2), k / math.sqrt(c)).softmax(dim=2)
+                wide = c // self.heads
+                q, k, v = self.qkv(self.norm2(x)).reshape(n * self.heads, wide, 3, rows * cols).unbind(2)
+                w = torch.bmm(q.transpose(1, 2), k / math.sqrt(wide)).softmax(dim=2)
                 a = torch.bmm(v, w.transpose(1, 2)).reshape(n, c, rows, cols)
-                x = (x + self.proj(a)) * half
+                x = (x + self.proj(a)) * scale
             return x
 
     class Net(nn.Module):
-        def __init__(self, side, image, width, mult, blocks, attend, batch):
+        def __init__(self, side, image, width, mult, blocks, attend, classes=0):
             super().__init__()
-            emb = 4 * width
-            self.register_buffer("freqs", 10000.0 ** (-torch.arange(width // 2) / (width // 2 - 1)))
-            self.map0, self.map1 = nn.Linear(width, emb), nn.Linear(emb, emb)
-            self.first = nn.Conv2d(image, width, 3, padding=1)
-            self.enc, self.dec = nn.ModuleList(), nn.ModuleList()
+            emb, wave = 4 * width, 2 * width if residual else width
+            half = wave // 2
+            if residual:
+                freqs = 2 * math.pi * torch.randn(half)
+            else:
+                freqs = 10000.0 ** (-torch.arange(half) / (half if adm else half - 1))
+            self.register_buffer("freqs", freqs)
+            self.map0, self.map1 = nn.Linear(wave, emb), nn.Linear(emb, emb)
+            self.label = nn.Linear(classes, emb, bias=False) if classes else None
+            c = width * mult[0] if adm else width
+            self.first = nn.Conv2d(image, c, 3, padding=1)
+            self.enc, self.dec, self.aux = nn.ModuleList(), nn.ModuleList(), nn.ModuleDict()
             self.joins = []
-            c, kept = width, [width]
+            kept, seen = [c], image
             for level, m in enumerate(mult):
                 if level:
-                    self.enc.append(Block(c, c, emb, "down"))
+                    self.enc.append(Block(c, c, emb, down))
                     kept.append(c)
+                    if residual:
+                        self.aux[str(len(self.enc) - 1)] = nn.Conv2d(seen, c, 3, padding=2)
+                        seen = c
                 for _ in range(blocks):
                     self.enc.append(Block(c, width * m, emb, attend=side >> level in attend))
                     c = width * m
@@ -88,9 +126,10 @@ def make_net(config):
                     self.add(Block(c, c, emb, attend=True), False)
                     self.add(Block(c, c, emb), False)
                 else:
-                    self.add(Block(c, c, emb, "up"), False)
+                    self.add(Block(c, c, emb, up), False)
                 for i in range(blocks + 1):
-                    self.add(Block(c + kept.pop(), width * mult[level], emb, attend=i == blocks and side >> level in attend), True)
+                    there = side >> level in attend and (adm or i == blocks)
+                    self.add(Block(c + kept.pop(), width * mult[level], emb, attend=there), True)
                     c = width * mult[level]
             self.last_norm, self.last = norm(c), nn.Conv2d(c, image, 3, padding=1)
 
@@ -98,23 +137,32 @@ def make_net(config):
             self.dec.append(block)
             self.joins.append(joins)
 
-        def forward(self, x, noise):
+        def forward(self, x, noise, labels):
             angle = noise[:, None] * self.freqs[None]
             emb = F.silu(self.map0(torch.cat([angle.sin(), angle.cos()], dim=1)))
-            emb = F.silu(self.map1(emb))
-            x = self.first(x)
+            emb = self.map1(emb)
+            if self.label:
+                emb = emb + self.label(labels)
+            emb = F.silu(emb)
+            seen, x = x, self.first(x)
             kept = [x]
-            for block in self.enc:
+            for i, block in enumerate(self.enc):
                 x = block(x, emb)
+                if str(i) in self.aux:
+                    x = seen = (x + filtered_down(self.aux[str(i)](seen), 0)) * math.sqrt(0.5)
                 kept.append(x)
             for block, joins in zip(self.dec, self.joins):
                 x = block(torch.cat([x, kept.pop()], dim=1) if joins else x, emb)
             return self.last(F.silu(self.last_norm(x)))
 
-    return Net(**config)
+    net = Net(**{k: v for k, v in config.items() if k not in ("kind", "batch", "parameters")})
+    count = sum(p.numel() for p in net.parameters())
+    if count != config["parameters"]:
+        sys.exit("train_peer.py: %d parameters, not %d: this is another network" % (count, config["parameters"]))
+    return net
 
 
-def measure(name, seconds, threads):
+def measure(name, seconds, threads, channels_last):
     import torch
 
     torch.set_num_threads(threads)
@@ -124,6 +172,10 @@ def measure(name, seconds, threads):
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-4)
     shape = (n, config["image"], config["side"], config["side"])
     image, noise = torch.rand(shape) * 2 - 1, torch.randn(shape)
+    labels = torch.nn.functional.one_hot(torch.arange(n), config["classes"]).float() if "classes" in config else None
+    if channels_last:
+        net = net.to(memory_format=torch.channels_last)
+        image, noise = (x.contiguous(memory_format=torch.channels_last) for x in (image, noise))
     t = torch.exp(torch.linspace(-4, 3, n))
     r = t * 0.9
     c = 0.00054 * math.sqrt(shape[1] * shape[2] * shape[3])
@@ -133,7 +185,7 @@ def measure(name, seconds, threads):
         root = (s ** 2 + SIGMA_DATA ** 2).sqrt()
         x = image + s * noise
         skip = SIGMA_DATA ** 2 / ((s - SIGMA_MIN) ** 2 + SIGMA_DATA ** 2)
-        return skip * x + (s - SIGMA_MIN) * SIGMA_DATA / root * net(x / root, sigma.log() / 4)
+        return skip * x + (s - SIGMA_MIN) * SIGMA_DATA / root * net(x / root, sigma.log() / 4, labels)
 
     def step():
         student = answer(t)
@@ -147,7 +199,7 @@ def measure(name, seconds, threads):
         return float(loss.detach())
 
     times, loss = [], 0.0
-    step(), step()
+    step()
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(times) < 3:
         start = time.monotonic()
@@ -158,7 +210,8 @@ def measure(name, seconds, threads):
         "config": name,
         "batch": n,
         "threads": threads,
-        "parameters": sum(p.numel() for p in net.parameters()),
+        "channels_last": channels_last,
+        "parameters": config["parameters"],
         "steps": len(times),
         "step_s": median,
         "step_s_best": min(times),
@@ -170,11 +223,66 @@ def measure(name, seconds, threads):
     }
 
 
+def tuned():
+    """The environment that serves PyTorch best on this machine; what is set already stays."""
+    try:
+        with open("/proc/cpuinfo") as f:
+            flags = f.read()
+    except OSError:
+        flags = ""
+    best = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(32 << 30)}
+    if " avx512f" in flags:
+        best["OPENBLAS_CORETYPE"] = "SkylakeX"
+    elif " avx2" in flags:
+        best["OPENBLAS_CORETYPE"] = "Haswell"
+    return {**best, **os.environ}
+
+
+def peer(name, a):
+    command = [sys.executable, __file__, name, "--here", "--seconds", str(a.seconds), "--threads", str(a.threads)]
+    command += ["--channels-last"] if a.channels_last else []
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=tuned()).stdout)
+
+
+def ours(name, a):
+    command = [a.beside, "bench", "train", "--preset", name, "--seconds", str(a.seconds), "--threads", str(a.threads), "--json"]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["train"][0]
+
+
+def beside(name, a):
+    """Rounds of both, in turn; the medians, and the range of the ratio of neighbours."""
+    rounds, ratios = [], []
+    for _ in range(a.rounds):
+        x, y = ours(name, a), peer(name, a)
+        rounds.append((x, y))
+        ratios.append(x["images_per_s"] / y["images_per_s"])
+        print("%s: %.4g and %.4g images/s" % (name, x["images_per_s"], y["images_per_s"]), file=sys.stderr, flush=True)
+
+    def middle(which, key):
+        return statistics.median(pair[which][key] for pair in rounds)
+
+    return {
+        "config": name,
+        "rounds": a.rounds,
+        "images_per_s": middle(0, "images_per_s"),
+        "gflop_per_s": middle(0, "gflop_per_s"),
+        "share_of_ceiling": middle(0, "share_of_ceiling"),
+        "peak_rss_mib": max(x["peak_rss_mib"] for x, _ in rounds),
+        "peer_images_per_s": middle(1, "images_per_s"),
+        "peer_peak_rss_mib": min(y["peak_rss_mib"] for _, y in rounds),
+        "ratio": statistics.median(ratios),
+        "ratio_range": [min(ratios), max(ratios)],
+    }
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("configs", nargs="*", help="a, b; both when none is named")
+    p.add_argument("configs", nargs="*", help="%s; a and b when none is named" % ", ".join(CONFIGS))
     p.add_argument("--seconds", type=float, default=10)
     p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--channels-last", action="store_true", help="NHWC instead of NCHW")
+    p.add_argument("--beside", metavar="ABLATE", help="the program to measure in turn")
+    p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     a = p.parse_args()
     unknown = [name for name in a.configs if name not in CONFIGS]
@@ -185,13 +293,10 @@ def main():
     except ImportError as e:
         sys.exit("train_peer.py: %s (Debian: apt-get install python3-torch python3-numpy)" % e)
     if a.here:
-        print(json.dumps(measure(a.configs[0], a.seconds, a.threads)))
+        print(json.dumps(measure(a.configs[0], a.seconds, a.threads, a.channels_last)))
         return
-    rows = []
-    for name in a.configs or CONFIGS:
-        command = [sys.executable, __file__, name, "--here", "--seconds", str(a.seconds), "--threads", str(a.threads)]
-        rows.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
-    print(json.dumps({"peer": "pytorch", "rows": rows}, indent=1))
+    one = beside if a.beside else peer
+    print(json.dumps({"peer": "pytorch", "rows": [one(name, a) for name in a.configs or ["a", "b"]]}, indent=1))
 
 
 if __name__ == "__main__":
