@@ -4,7 +4,7 @@
 
 #include "figure.h"
 
-#include "cairo_api.h"
+#include <cairo.h>
 
 /* Width and height in points; c only measures text. */
 void figure_size(const struct figure *f, cairo_t *c, double *w, double *h);

@@ -6,6 +6,8 @@
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
+#include <cairo-pdf.h>
+#include <cairo-svg.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
