@@ -148,6 +148,7 @@ static bool choose_test(struct gate_result *out, struct stats_diff *d, const str
 	SCOPED(free) double *partner = xcalloc((size_t)n, sizeof *partner);
 	/* With declared looks the baseline may hold more seeds than this look reads: the pairs are what counts. */
 	bool pairs = rule->paired && n >= 2 && (n == m || rule->n_looks) && pair_up(partner, cand, n, base, m);
+	out->unpaired = rule->paired && !pairs && cand->seed && base->seed && base->value;
 	bool permute = n >= GATE_PERMUTATION_MIN && base->value && m >= GATE_PERMUTATION_MIN;
 	if (pairs) {
 		out->test = "paired t";
@@ -194,12 +195,12 @@ static void explain(struct gate_result *out)
 	const char *arm = r->arm && *r->arm ? r->arm : "the candidate";
 	const char *against = r->against && *r->against ? r->against : "the baseline";
 	double theta = r->higher_is_better ? -out->diff : out->diff;
-	char claim[200], numbers[260], look[48] = "";
+	char claim[200], numbers[320], look[48] = "";
 	if (out->n_looks)
 		snprintf(look, sizeof look, ", look %d of %d", out->look, out->n_looks);
 	snprintf(numbers, sizeof numbers, "%s %.4g against %.4g, difference %+.4g, %.4g %% bounds %+.4g to %+.4g; %s, n = %d "
-	         "and %d%s", metric_of(r), out->mean_cand, out->mean_base, out->diff, 100 * (1 - out->alpha), out->lo, out->hi,
-	         out->test, out->n_cand, out->n_base, look);
+	         "and %d%s%s", metric_of(r), out->mean_cand, out->mean_base, out->diff, 100 * (1 - out->alpha), out->lo, out->hi,
+	         out->test, out->n_cand, out->n_base, out->unpaired ? " (not paired: the seeds are not the same)" : "", look);
 	char margin[32] = "";
 	if (r->kind == GATE_NON_INFERIORITY)
 		snprintf(margin, sizeof margin, "%.4g", out->margin);

@@ -62,6 +62,7 @@ struct gate_result {
 	double permutation_p;          /* of the passing claim; NAN below GATE_PERMUTATION_MIN seeds */
 	int look, n_looks;             /* 1-based; 0 without declared looks */
 	bool holm;                     /* a fail that Holm's rule took back */
+	bool unpaired;          /* pairs were asked for, and some seed has no partner */
 	char why[600];                 /* one sentence with the numbers */
 };
 

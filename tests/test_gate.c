@@ -111,10 +111,13 @@ Test(gate, the_test_follows_seeds_and_counts)
 	static const double reversed[] = { 9.9, 10.0, 9.8, 10.4, 10.1 };
 	struct gate_side s = side(same, 5), b = side(base, 5);
 	s.seed = other;
-	cr_assert_str_eq(judge(&r, s, b).test, "welch t");
-	s = side(reversed, 5), s.seed = turned; /* the same runs in another order */
 	struct gate_result g = judge(&r, s, b), straight = judge(&r, side(same, 5), b);
+	cr_assert_str_eq(g.test, "welch t");
+	cr_assert_not_null(strstr(g.why, "not paired"), "pairs were asked for: %s", g.why);
+	s = side(reversed, 5), s.seed = turned; /* the same runs in another order */
+	g = judge(&r, s, b);
 	cr_assert_str_eq(g.test, "paired t");
+	cr_assert_null(strstr(g.why, "not paired"));
 	NEAR(g.hi, straight.hi, 1e-12);
 	s.seed = NULL;
 	cr_assert_str_eq(judge(&r, s, b).test, "welch t");
