@@ -152,8 +152,8 @@ static const struct { const char *name, *text; } grid_tables[] = {
 	{ "[[include]]", "label and set = { knob = value }: adds an arm; a duplicate is an error" },
 	{ "[variants.NAME]", "label, set, needs: one named change" },
 	{ "[[chain]]", "name, mode = cumulative | one-at-a-time | full-minus-one | factorial, steps = [variants]" },
-	{ "[[metric]]", "name, samples, nfe, ref, extractor, ci, infinity: what each cell is scored with" },
-	{ "[[table]]", "name, chain, cols, paper, formats" },
+	{ "[[metric]]", "name, samples, nfe, ref, extractor, ci, infinity, agg: what each cell is scored with" },
+	{ "[[table]]", "name, chain, cols, paper, formats, metric, text, across" },
 	{ "[[gate]]", "name, metric, arm, against, test, margin, alpha, looks, on_inconclusive" },
 	{ "[budget]", "cell = { wall, retries }, grid = { wall, cells }, on_failure = continue | stop | stop-after:N" },
 };

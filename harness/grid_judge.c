@@ -238,7 +238,7 @@ static int unknown_metric(const struct grid *g, struct grid_place at, const char
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
 
-GRID_KEYS(table_keys, "[[table]]", "name", "chain", "cols", "paper", "formats", "metric", "text");
+GRID_KEYS(table_keys, "[[table]]", "name", "chain", "cols", "paper", "formats", "metric", "text", "across");
 
 static int unknown_chain(const struct grid *g, const struct toml_value *at, const char *name, struct err *e)
 {
@@ -258,7 +258,7 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 	    grid_name_ok(out->name, out->at, "the name", e) || grid_need_string(&out->chain, t, "chain", false, e) < 0 ||
 	    grid_need_string(&out->paper, t, "paper", false, e) < 0 || grid_need_string(&out->metric, t, "metric", false, e) < 0 ||
 	    grid_need_string(&out->text, t, "text", false, e) < 0 || grid_need_array(&cols, t, "cols", false, e) < 0 ||
-	    grid_need_array(&formats, t, "formats", false, e) < 0)
+	    grid_need_array(&formats, t, "formats", false, e) < 0 || toml_boolean(&out->across, t, "across", e) < 0)
 		return -1;
 	if (*out->chain && !grid_chain(g, out->chain))
 		return unknown_chain(g, toml_find(t, "chain")->value, out->chain, e);

@@ -32,6 +32,8 @@ struct run {
 	bool no_more;                /* start no further cell */
 	int asked, killed;           /* signals acted on so far */
 	char *cancel_path;
+	char **heard;                /* notes of workers that were told */
+	int n_heard, cap_heard;
 	sigset_t mask;
 };
 
@@ -339,11 +341,15 @@ static void settle(struct run *r, struct slot *slot, const char *state, const ch
 	give_up(r);
 }
 
-/* What a worker wrote down for a person: that a checkpoint was refused, that a score needs a grain of salt. */
+/* What a worker wrote down for a person: that a checkpoint was refused, that a score needs a grain of salt. What many cells say is told once. */
 static void hear_note(void *ctx, const char *attempt, const char *note)
 {
-	const struct run *r = ctx;
+	struct run *r = ctx;
 	char name[160];
+	for (int i = 0; i < r->n_heard; i++)
+		if (strcmp(r->heard[i], note) == 0)
+			return;
+	VEC_PUSH(r->heard, r->n_heard, r->cap_heard) = xstrdup(note);
 	for (int i = 0; i < r->n_slots; i++)
 		if (r->slots[i].cell && strcmp(r->slots[i].attempt, attempt) == 0)
 			say(r, "%s: %s", name_of(name, r->slots[i].cell), note);
@@ -508,6 +514,9 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	free(r.todo);
 	free(r.tries);
 	free(r.cancel_path);
+	for (int i = 0; i < r.n_heard; i++)
+		free(r.heard[i]);
+	free(r.heard);
 	store_close(&r.store);
 	return rc;
 }

@@ -198,6 +198,8 @@ static int make_stats(struct build *b, struct err *e)
 
 static int refuse_mixed(const struct build *b, int c, struct err *e)
 {
+	if (b->def && b->def->across)
+		return 0;
 	const char *first = NULL;
 	bool mixed = false;
 	for (int r = 0; r < b->n_ours; r++) {
@@ -216,8 +218,8 @@ static int refuse_mixed(const struct build *b, int c, struct err *e)
 		if (!told)
 			str_addf(&list, "%s%s (%s)", list.len ? "; " : "", p, b->rows[r]->name);
 	}
-	return err_code(e, EXIT_RECORD, "table %s: column %s mixes protocols, which are not comparable: %s", b->t->name,
-	                b->t->cols[c].key, str_text(&list));
+	return err_code(e, EXIT_RECORD, "table %s: column %s mixes protocols, which are not comparable: %s; where they are what the table is about, "
+	                "say across = true in it", b->t->name, b->t->cols[c].key, str_text(&list));
 }
 
 /* Decimals of a column: two significant digits of its smallest spread, else four of its largest mean. */
@@ -410,7 +412,7 @@ static void fill(struct build *b)
 		for (int c = 0; c < t->n_cols; c++)
 			t->cells[r * t->n_cols + c] = r < b->n_ours ? our_cell(b, r, c) : their_cell(b, b->theirs[r], c);
 	for (int c = 0; c < t->n_cols; c++)
-		if (b->kind[c] == COLUMN_METRIC)
+		if (b->kind[c] == COLUMN_METRIC && !(b->def && b->def->across))
 			mark_best(b, c);
 }
 

@@ -11,7 +11,8 @@
  * `metric`, else of the first metric. A table without `cols` has every declared metric, the difference beside the first, and seeds; with `paper`,
  * the published value and the difference follow each metric. paper = "all" also appends every published row of the data set.
  *
- * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list. Notes say what
+ * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list, unless it says across = true, for
+ * it is about the protocols; then its notes tell the rows of each, and no row is the best. Notes say what
  * +- means, each protocol, the deviations from the paper, and what failed. A comment carries the command and the hash
  * of the results behind the table, so that a reader can check it and `--check` can tell when it is out of date. */
 #ifndef ABLATE_TABLE_H

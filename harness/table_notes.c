@@ -56,11 +56,8 @@ static void spread_note(struct build *b)
 
 static int deviation_notes(struct build *b, struct err *e)
 {
-	bool papers = b->def && *b->def->paper;
-	for (int c = 0; c < b->t->n_cols; c++)
-		papers = papers || b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA;
 	int alone = 0;
-	for (int r = 0; papers && r < b->n_ours; r++) {
+	for (int r = 0; r < b->n_ours; r++) {
 		/* Within a chain the label says what changes; of a long product the first rows stand for the others. */
 		if (b->reference[r] != r && (*b->rows[r]->chain || ++alone > NOTED_ROWS))
 			continue;
@@ -130,21 +127,43 @@ static void comparable_note(struct build *b, const char *protocol, const struct 
 	note(b->t, text);
 }
 
+/* Each protocol of a column, with the rows that it holds for where there are several (across = true). */
+static void protocol_notes(struct build *b, int c)
+{
+	const char *first = NULL;
+	bool several = false;
+	for (int r = 0; r < b->n_ours; r++) {
+		const char *p = table_stat(b, r, c)->protocol;
+		several = several || (first && p && strcmp(first, p) != 0);
+		first = first ? first : p;
+	}
+	for (int r = 0; r < b->n_ours; r++) {
+		SCOPED(str) struct str rows = { 0 };
+		const char *p = table_stat(b, r, c)->protocol;
+		bool told = !p;
+		for (int k = 0; k < r && !told; k++)
+			told = table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0;
+		if (told)
+			continue;
+		for (int k = r; several && k < b->n_ours; k++)
+			if (table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0)
+				str_addf(&rows, "%s%s", rows.len ? ", " : " of ", b->rows[k]->name);
+		SCOPED(free) char *text = xstrfmt("%s: protocol %s%s.", b->t->cols[c].head, p, str_text(&rows));
+		note(b->t, text);
+		comparable_note(b, p, &b->t->cols[c].ref);
+	}
+	if (several)
+		note(b->t, "The rows are of different protocols on purpose: their differences are the protocols', too.");
+}
+
 int table_notes(struct build *b, struct err *e)
 {
 	if (b->def && *b->def->text)
 		note(b->t, b->def->text);
 	spread_note(b);
-	for (int c = 0; c < b->t->n_cols; c++) {
-		const char *protocol = NULL;
-		for (int r = 0; r < b->n_ours && !protocol && b->kind[c] == COLUMN_METRIC; r++)
-			protocol = table_stat(b, r, c)->protocol;
-		SCOPED(free) char *text = protocol ? xstrfmt("%s: protocol %s.", b->t->cols[c].head, protocol) : NULL;
-		if (text) {
-			note(b->t, text);
-			comparable_note(b, protocol, &b->t->cols[c].ref);
-		}
-	}
+	for (int c = 0; c < b->t->n_cols; c++)
+		if (b->kind[c] == COLUMN_METRIC)
+			protocol_notes(b, c);
 	if (deviation_notes(b, e))
 		return -1;
 	paper_notes(b);

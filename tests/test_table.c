@@ -180,6 +180,17 @@ Test(table, mixed_protocols_are_refused_with_the_list)
 	cr_assert_eq(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", &bad), -1);
 	cr_assert_eq(bad.code, EXIT_RECORD);
 	cr_assert(strstr(bad.msg, "fid:other") && strstr(bad.msg, "fid:inception-2015"), "%s", bad.msg);
+	/* a table about the protocols says so: each is told with its rows, and none of the rows is the best */
+	struct grid_table across = s.plan->grid->tables[0];
+	across.across = true;
+	SCOPED(table) struct table *both = NULL;
+	OK(table_build(&both, s.study, &across, s.pub, "x", e));
+	int told = 0;
+	for (int i = 0; i < both->n_notes; i++)
+		told += strstr(both->notes[i], "protocol fid:other of ") || strstr(both->notes[i], "different protocols on purpose");
+	cr_assert_geq(told, 2);
+	for (int r = 0; r < both->n_rows; r++)
+		cr_assert_not(at(both, r, "fid@1")->best);
 	done(&s);
 }
 
