@@ -131,8 +131,10 @@ static int read_archive(struct records *r, const struct labelled *l, struct err 
 		if (!of_split(name, l->split))
 			continue;
 		uint8_t *at = grow(r, size, name, e);
-		if (!at || tar_read(t, at, (size_t)size, e))
+		if (!at)
 			return err_in(e, "%s", l->path);
+		if (tar_read(t, at, (size_t)size, e))
+			return -1;
 	}
 	return more;
 }
