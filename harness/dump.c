@@ -5,7 +5,6 @@
 #include "model/base/mem.h"
 
 #include <math.h>
-#include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,19 +106,16 @@ int dump_sql(struct db *db, const char *table, dump_sink *sink, void *ctx, struc
 static int hash_piece(void *ctx, const char *text, size_t n, struct err *e)
 {
 	(void)e;
-	SHA256Update(ctx, (const uint8_t *)text, n);
+	sha256_add(ctx, text, n);
 	return 0;
 }
 
 int dump_sha256(char hex[SHA256_HEX], struct db *db, struct err *e)
 {
-	SHA2_CTX ctx;
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256Init(&ctx);
+	struct sha256 ctx;
+	sha256_init(&ctx);
 	if (dump_sql(db, NULL, hash_piece, &ctx, e))
 		return -1;
-	SHA256Final(digest, &ctx);
-	for (size_t i = 0; i < sizeof digest; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	sha256_hex(hex, &ctx);
 	return 0;
 }

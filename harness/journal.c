@@ -12,7 +12,6 @@
 #include <libgen.h>
 #include <math.h>
 #include <pthread.h>
-#include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +29,7 @@ struct journal {
 	int64_t point_step;
 	int64_t size, lines;       /* of the file, whole lines only */
 	double written_s;          /* when the batch was last written */
-	SHA2_CTX sha;
+	struct sha256 sha;
 	bool sealed, given_up;     /* given_up: another process ended the attempt; this is its own attempt now */
 	struct err failure;        /* the first failed write: the file takes nothing more */
 };
@@ -62,7 +61,7 @@ static struct journal *new_journal(int fd, const char *path)
 	j->fd = fd;
 	j->path = xstrdup(path);
 	j->written_s = monotonic_s();
-	SHA256Init(&j->sha);
+	sha256_init(&j->sha);
 	(void)pthread_mutex_init(&j->mutex, NULL);
 	return j;
 }
@@ -136,8 +135,8 @@ static int become_own_attempt(struct journal *j, struct err *e)
 	fd = -1;
 	j->path = xstrdup(path);
 	j->size = (int64_t)own.len;
-	SHA256Init(&j->sha);
-	SHA256Update(&j->sha, (const uint8_t *)own.data, own.len);
+	sha256_init(&j->sha);
+	sha256_add(&j->sha, own.data, own.len);
 	j->given_up = true;
 	return 0;
 }
@@ -170,7 +169,7 @@ static int write_batch(struct journal *j, bool sync, struct err *e)
 		return -1;
 	}
 	if (j->batch.len)
-		SHA256Update(&j->sha, (const uint8_t *)j->batch.data, j->batch.len);
+		sha256_add(&j->sha, j->batch.data, j->batch.len);
 	j->size += (int64_t)j->batch.len;
 	j->batch.len = 0;
 	j->written_s = monotonic_s();
@@ -389,7 +388,7 @@ int journal_adopt(struct journal **out, const char *path, int64_t *torn, struct 
 		(void)err_code(e, EXIT_RECORD, "%s: cannot cut off its torn last line: %s", path, strerror(errno));
 		goto fail;
 	}
-	SHA256Update(&j->sha, (const uint8_t *)text.data, (size_t)scan.bytes);
+	sha256_add(&j->sha, text.data, (size_t)scan.bytes);
 	j->size = scan.bytes;
 	j->lines = scan.lines;
 	*torn = scan.torn;
@@ -426,12 +425,9 @@ static int seal_locked(struct journal *j, struct err *e)
 			*e = j->failure;
 		return -1;
 	}
-	SHA2_CTX sha = j->sha;
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256Update(&sha, (const uint8_t *)str_text(&j->batch), j->batch.len);
-	SHA256Final(digest, &sha);
-	for (size_t i = 0; i < sizeof digest; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	struct sha256 sha = j->sha;
+	sha256_add(&sha, str_text(&j->batch), j->batch.len);
+	sha256_hex(hex, &sha);
 	json_t *line = json_pack("{s:s, s:I, s:s}", "t", "seal", "lines", (json_int_t)j->lines, "sha256", hex);
 	batch_line(j, line);
 	json_decref(line);

@@ -24,7 +24,8 @@ int labelled_open(struct labelled **out, const char *path, enum data_split split
 		if (!kinds[i]->is(path))
 			continue;
 		struct labelled *l = xcalloc(1, sizeof *l);
-		*l = (struct labelled){ .kind = kinds[i], .path = path, .split = split, .rule = rule, .stamp = io_hash_new() };
+		*l = (struct labelled){ .kind = kinds[i], .path = path, .split = split, .rule = rule };
+		sha256_init(&l->stamp);
 		labelled_reads(l, path);
 		int rc = kinds[i]->open(l, e);
 		for (int64_t k = 0; k < l->n && !rc && l->labels; k++)
@@ -51,17 +52,13 @@ void labelled_free(struct labelled *l)
 		return;
 	if (l->self)
 		l->kind->close(l);
-	char unused[SHA256_HEX];
-	if (l->stamp)
-		io_hash_end(unused, l->stamp);
 	free(l->labels);
 	free(l);
 }
 
 void labelled_stamp(char hex[SHA256_HEX], struct labelled *l)
 {
-	io_hash_end(hex, l->stamp);
-	l->stamp = NULL;
+	sha256_hex(hex, &l->stamp);
 }
 
 void labelled_reads(struct labelled *l, const char *path)
@@ -69,7 +66,7 @@ void labelled_reads(struct labelled *l, const char *path)
 	struct stat st = { 0 };
 	(void)stat(path, &st);
 	SCOPED(free) char *line = xstrfmt("%s %lld %lld.%09ld\n", path, (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-	io_hash_add(l->stamp, line, strlen(line));
+	sha256_add(&l->stamp, line, strlen(line));
 }
 
 void scoped_labelled(struct labelled **l)

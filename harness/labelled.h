@@ -37,7 +37,7 @@ struct labelled {
 	int64_t n;
 	uint16_t *labels;       /* n; all 0 where the source has none */
 	int classes;            /* largest label + 1 */
-	struct io_hash *stamp;  /* over size and time of every file that is read */
+	struct sha256 stamp;  /* over size and time of every file that is read */
 	void *self;
 };
 

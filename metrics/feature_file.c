@@ -6,7 +6,6 @@
 #include "npz.h"
 
 #include <math.h>
-#include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,12 +67,12 @@ static int load_statistics(struct feature_set *f, struct npz *z, struct err *e)
 
 static void hash_statistics(struct feature_set *f)
 {
-	SHA2_CTX hash;
+	struct sha256 hash;
 	size_t d = (size_t)f->dim[FEATURE_POOL];
-	SHA256Init(&hash);
-	SHA256Update(&hash, (const uint8_t *)f->mu, sizeof *f->mu * d);
-	SHA256Update(&hash, (const uint8_t *)f->sigma, sizeof *f->sigma * d * d);
-	(void)SHA256End(&hash, f->sha256);
+	sha256_init(&hash);
+	sha256_add(&hash, f->mu, sizeof *f->mu * d);
+	sha256_add(&hash, f->sigma, sizeof *f->sigma * d * d);
+	sha256_hex(f->sha256, &hash);
 }
 
 static int copy_text(char *out, size_t cap, struct npz *z, const char *key, const char *origin, struct err *e)

@@ -4,7 +4,6 @@
 #include "model/base/mem.h"
 
 #include <math.h>
-#include <sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +48,11 @@ static void batch_release(struct batch *b)
 	free(b->images);
 }
 
-static void hash_image(SHA2_CTX *hash, const struct image_u8 *im)
+static void hash_image(struct sha256 *hash, const struct image_u8 *im)
 {
 	const int32_t shape[3] = { im->h, im->w, im->c };
-	SHA256Update(hash, (const uint8_t *)shape, sizeof shape);
-	SHA256Update(hash, im->px, (size_t)im->h * (size_t)im->w * (size_t)im->c);
+	sha256_add(hash, shape, sizeof shape);
+	sha256_add(hash, im->px, (size_t)im->h * (size_t)im->w * (size_t)im->c);
 }
 
 static int check_finite(const struct feature_set *f, const struct batch *b, const struct source *s, struct err *e)
@@ -90,8 +89,8 @@ static int run_batch(struct feature_set *f, struct batch *b, const struct source
 static int run_all(struct feature_set *f, struct batch *b, struct source *s, struct extractor *x,
                    const struct feature_options *o, struct err *e)
 {
-	SHA2_CTX hash;
-	SHA256Init(&hash);
+	struct sha256 hash;
+	sha256_init(&hash);
 	int64_t n = o->limit && o->limit < s->n ? o->limit : s->n;
 	for (int64_t i = 0; i < n; i++) {
 		struct image_u8 *im = &b->images[b->n];
@@ -101,7 +100,7 @@ static int run_all(struct feature_set *f, struct batch *b, struct source *s, str
 		if ((++b->n == b->cap || i + 1 == n) && run_batch(f, b, s, x, o, e))
 			return -1;
 	}
-	(void)SHA256End(&hash, f->sha256);
+	sha256_hex(f->sha256, &hash);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 #include "model/base/mem.h"
 
 #include <jansson.h>
-#include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,13 +81,13 @@ static void build_header(struct str *out, const struct st_tensor *const *order, 
 		str_addc(out, ' ');
 }
 
-static int write_payload(struct io_atomic *f, SHA2_CTX *sha, const struct st_tensor *t, struct err *e)
+static int write_payload(struct io_atomic *f, struct sha256 *sha, const struct st_tensor *t, struct err *e)
 {
 	const unsigned char *p = t->data;
 	for (size_t left = st_bytes(t); left;) {
 		size_t n = left < HASH_CHUNK ? left : HASH_CHUNK;
 		if (sha)
-			SHA256Update(sha, p, n);
+			sha256_add(sha, p, n);
 		if (io_atomic_write(f, p, n, e))
 			return -1;
 		p += n;
@@ -107,22 +106,14 @@ static const struct st_tensor **in_payload_order(const struct st_tensor *tensors
 	return order;
 }
 
-static void finish_hex(char sha256[SHA256_HEX], SHA2_CTX *sha)
-{
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256Final(digest, sha);
-	for (size_t i = 0; i < sizeof digest; i++)
-		(void)snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
-}
-
 void safetensors_hash(char sha256[SHA256_HEX], const struct st_tensor *tensors, size_t n)
 {
 	SCOPED(free) const struct st_tensor **order = in_payload_order(tensors, n);
-	SHA2_CTX sha;
-	SHA256Init(&sha);
+	struct sha256 sha;
+	sha256_init(&sha);
 	for (size_t i = 0; i < n; i++)
-		SHA256Update(&sha, order[i]->data, st_bytes(order[i]));
-	finish_hex(sha256, &sha);
+		sha256_add(&sha, order[i]->data, st_bytes(order[i]));
+	sha256_hex(sha256, &sha);
 }
 
 int safetensors_write(const char *path, const struct st_tensor *tensors, size_t n, const struct st_meta *meta, size_t n_meta,
@@ -135,14 +126,14 @@ int safetensors_write(const char *path, const struct st_tensor *tensors, size_t 
 	struct io_atomic f;
 	if (io_atomic_open(&f, path, e) || io_atomic_write(&f, header.data, header.len, e))
 		return -1;
-	SHA2_CTX sha;
-	SHA256Init(&sha);
+	struct sha256 sha;
+	sha256_init(&sha);
 	for (size_t i = 0; i < n; i++)
 		if (write_payload(&f, sha256 ? &sha : NULL, order[i], e))
 			return -1;
 	if (io_atomic_commit(&f, e))
 		return -1;
 	if (sha256)
-		finish_hex(sha256, &sha);
+		sha256_hex(sha256, &sha);
 	return 0;
 }

@@ -79,6 +79,29 @@ Test(io, atomic_write_leaves_no_temporary_behind)
 	cr_assert_str_eq(hex, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
 }
 
+/* FIPS 180-4's example of two blocks: whole, in pieces, and by a copy of a state half way. */
+Test(sha256, pieces_and_copies_of_a_state_give_the_published_digest)
+{
+	static const char text[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+	static const char want[] = "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1";
+	size_t n = sizeof text - 1;
+	char hex[SHA256_HEX], again[SHA256_HEX];
+	io_sha256(hex, text, n);
+	cr_assert_str_eq(hex, want);
+	for (size_t at = 0; at <= n; at++) {
+		struct sha256 h, copy;
+		sha256_init(&h);
+		sha256_add(&h, text, at);
+		copy = h;
+		sha256_add(&h, text + at, n - at);
+		sha256_add(&copy, text + at, n - at);
+		sha256_hex(hex, &h);
+		sha256_hex(again, &copy);
+		cr_assert_str_eq(hex, want);
+		cr_assert_str_eq(again, want);
+	}
+}
+
 Test(io, a_device_is_written_to_and_never_replaced)
 {
 	struct err e = ERR_INIT;

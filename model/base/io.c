@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
-#include <sha2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -199,46 +198,12 @@ char *io_data_file(const char *name)
 	return NULL;
 }
 
-static void hex_of(char hex[SHA256_HEX], const uint8_t *digest)
-{
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < SHA256_DIGEST_LENGTH; i++) {
-		hex[2 * i] = digits[digest[i] >> 4];
-		hex[2 * i + 1] = digits[digest[i] & 15];
-	}
-	hex[SHA256_HEX - 1] = '\0';
-}
-
-struct io_hash { SHA2_CTX ctx; };
-
-struct io_hash *io_hash_new(void)
-{
-	struct io_hash *h = xcalloc(1, sizeof *h);
-	SHA256Init(&h->ctx);
-	return h;
-}
-
-void io_hash_add(struct io_hash *h, const void *data, size_t n)
-{
-	SHA256Update(&h->ctx, data, n);
-}
-
-void io_hash_end(char hex[SHA256_HEX], struct io_hash *h)
-{
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256Final(digest, &h->ctx);
-	hex_of(hex, digest);
-	free(h);
-}
-
 void io_sha256(char hex[SHA256_HEX], const void *data, size_t n)
 {
-	SHA2_CTX ctx;
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256Init(&ctx);
-	SHA256Update(&ctx, data, n);
-	SHA256Final(digest, &ctx);
-	hex_of(hex, digest);
+	struct sha256 h;
+	sha256_init(&h);
+	sha256_add(&h, data, n);
+	sha256_hex(hex, &h);
 }
 
 int io_sha256_file(char hex[SHA256_HEX], const char *path, struct err *e)
@@ -246,15 +211,13 @@ int io_sha256_file(char hex[SHA256_HEX], const char *path, struct err *e)
 	SCOPED(file) FILE *f = fopen(path, "rbe");
 	if (!f)
 		return err_set(e, "%s: cannot open: %s", path, strerror(errno));
-	SHA2_CTX ctx;
-	uint8_t digest[SHA256_DIGEST_LENGTH];
-	SHA256Init(&ctx);
+	struct sha256 h;
+	sha256_init(&h);
 	static _Thread_local char buf[1 << 16];
 	for (size_t n; (n = fread(buf, 1, sizeof buf, f)) > 0;)
-		SHA256Update(&ctx, (const uint8_t *)buf, n);
+		sha256_add(&h, buf, n);
 	if (ferror(f))
 		return err_set(e, "%s: cannot read: %s", path, strerror(errno));
-	SHA256Final(digest, &ctx);
-	hex_of(hex, digest);
+	sha256_hex(hex, &h);
 	return 0;
 }

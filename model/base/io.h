@@ -3,13 +3,12 @@
 #define ABLATE_IO_H
 
 #include "err.h"
+#include "sha256.h"
 #include "str.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#define SHA256_HEX 65 /* 64 hex digits and the NUL */
 
 /* Reads a whole file (or, for "-", stdin) of at most `max` bytes into *out, which the caller releases. */
 MUST_CHECK int io_read(struct str *out, const char *path, size_t max, struct err *e);
@@ -34,11 +33,7 @@ char *io_cache_dir(void);
  * up beside the program, in its parents, then in the compiled-in source folder. NULL when absent. */
 char *io_data_file(const char *name);
 
-/* SHA-256 of what comes in pieces: add them in order, then end, which frees. */
-struct io_hash;
-struct io_hash *io_hash_new(void);
-void io_hash_add(struct io_hash *h, const void *data, size_t n);
-void io_hash_end(char hex[SHA256_HEX], struct io_hash *h);
+/* SHA-256 of a whole buffer and of a file's content. */
 void io_sha256(char hex[SHA256_HEX], const void *data, size_t n);
 MUST_CHECK int io_sha256_file(char hex[SHA256_HEX], const char *path, struct err *e);
 
