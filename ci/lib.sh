@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD
 export LC_ALL=C.UTF-8 ABLATE_ROOT=$ROOT
+export PATH=$PATH:/usr/sbin:/sbin # ldconfig and others, which an ordinary user's path lacks
 
 step() { printf '\n== %s\n' "$*" >&2; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }

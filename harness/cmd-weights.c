@@ -126,7 +126,11 @@ const struct cmd cmd_weights = {
 	        "checkpoint (both of its forms; nothing in it is executed) or a safetensors file, checks hash, names and shapes, "
 	        "and keeps float32 safetensors in the cache folder ($ABLATE_CACHE, else ~/.cache/ablate). `fetch NAME` downloads "
 	        "the published file over https and imports it. `check [NAME]` compares the copies with what was imported.\n\n"
-	        "Nothing is ever downloaded by any other command.",
+	        "Nothing is ever downloaded by any other command.\n\n"
+	        "Networks to start from or to distil (net.init, cd.teacher) are safetensors: checkpoints of ablate, or published ones under their "
+	        "own names, which are told apart by looking: those of EDM and ECT (enc.32x32_block0.conv0.weight), of OpenAI's consistency_models "
+	        "(input_blocks.1.0.in_layers.2.weight), and of diffusers' UNet2DModel (down_blocks.0.resnets.0.conv1.weight). "
+	        "model/nets/net_names.h has the table of names.",
 	.options = options,
 	.run = run,
 };

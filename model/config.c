@@ -39,7 +39,7 @@ static const struct knob knobs[] = {
 	{ "net.classes", KNOB_INT, AT(net.classes), 0, 100000, NULL, "0", "", "class labels the network is conditioned on; 0 = unconditional", "cm launch.sh:38" },
 	{ "net.dropout", KNOB_DOUBLE, AT(net.dropout), 0, 0.999, NULL, "0", "", "dropout probability in residual blocks", "iCT section 3.1" },
 	{ "net.fourier_scale", KNOB_DOUBLE, AT(net.fourier_scale), 0, 1e6, NULL, "0.02", "", "scale of the Fourier noise embedding (ncsnpp)", "iCT section 3.1 (0.02); jcm cfg (16)" },
-	{ "net.init", KNOB_STRING, AT(net.init), NONE, NULL, "", "file", "weights (safetensors) to start from; empty = random", "ect run_ecm.sh" },
+	{ "net.init", KNOB_STRING, AT(net.init), NONE, NULL, "", "file", "weights to start from: safetensors, names as `ablate weights --help` says; empty = random", "ect run_ecm.sh" },
 	{ "net.kind", KNOB_CHOICE, AT(net.kind), NONE, "ddpmpp|ncsnpp|adm", "ncsnpp", "", "network family", "EDM networks; jcm models/ncsnpp.py" },
 	{ "net.mult", KNOB_INTS, AT(net.mult), 1, 64, NULL, "[2, 2, 2]", "", "channel multiplier per resolution", "jcm cfg:46-74" },
 	{ "net.patch", KNOB_INT, AT(net.patch), 1, 16, NULL, "1", "pixels", "space-to-depth of the image before the network: patch*patch pixels become channels", "" },
