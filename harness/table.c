@@ -196,28 +196,35 @@ static int make_stats(struct build *b, struct err *e)
 	return 0;
 }
 
-static int refuse_mixed(const struct build *b, int c, struct err *e)
+bool table_begins_protocol(const struct build *b, int r, int c)
 {
-	if (b->def && b->def->across)
-		return 0;
+	const char *p = table_stat(b, r, c)->protocol;
+	for (int k = 0; k < r && p; k++)
+		if (table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0)
+			return false;
+	return p;
+}
+
+bool table_mixes_protocols(const struct build *b, int c)
+{
 	const char *first = NULL;
-	bool mixed = false;
 	for (int r = 0; r < b->n_ours; r++) {
 		const char *p = table_stat(b, r, c)->protocol;
-		mixed = mixed || (first && p && strcmp(first, p) != 0);
+		if (first && p && strcmp(first, p) != 0)
+			return true;
 		first = first ? first : p;
 	}
-	if (!mixed)
+	return false;
+}
+
+static int refuse_mixed(const struct build *b, int c, struct err *e)
+{
+	if ((b->def && b->def->across) || !table_mixes_protocols(b, c))
 		return 0;
 	SCOPED(str) struct str list = { 0 };
-	for (int r = 0; r < b->n_ours; r++) {
-		const char *p = table_stat(b, r, c)->protocol;
-		bool told = !p;
-		for (int k = 0; k < r && !told; k++)
-			told = table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0;
-		if (!told)
-			str_addf(&list, "%s%s (%s)", list.len ? "; " : "", p, b->rows[r]->name);
-	}
+	for (int r = 0; r < b->n_ours; r++)
+		if (table_begins_protocol(b, r, c))
+			str_addf(&list, "%s%s (%s)", list.len ? "; " : "", table_stat(b, r, c)->protocol, b->rows[r]->name);
 	return err_code(e, EXIT_RECORD, "table %s: column %s mixes protocols, which are not comparable: %s; where they are what the table is about, "
 	                "say across = true in it", b->t->name, b->t->cols[c].key, str_text(&list));
 }

@@ -130,21 +130,12 @@ static void comparable_note(struct build *b, const char *protocol, const struct 
 /* Each protocol of a column, with the rows that it holds for where there are several (across = true). */
 static void protocol_notes(struct build *b, int c)
 {
-	const char *first = NULL;
-	bool several = false;
+	bool several = table_mixes_protocols(b, c);
 	for (int r = 0; r < b->n_ours; r++) {
-		const char *p = table_stat(b, r, c)->protocol;
-		several = several || (first && p && strcmp(first, p) != 0);
-		first = first ? first : p;
-	}
-	for (int r = 0; r < b->n_ours; r++) {
+		if (!table_begins_protocol(b, r, c))
+			continue;
 		SCOPED(str) struct str rows = { 0 };
 		const char *p = table_stat(b, r, c)->protocol;
-		bool told = !p;
-		for (int k = 0; k < r && !told; k++)
-			told = table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0;
-		if (told)
-			continue;
 		for (int k = r; several && k < b->n_ours; k++)
 			if (table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0)
 				str_addf(&rows, "%s%s", rows.len ? ", " : " of ", b->rows[k]->name);

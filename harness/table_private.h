@@ -28,6 +28,9 @@ struct study_stat *table_stat(const struct build *b, int row, int col);
 /* The published value that answers to this row: by its label; for a chain's first row and for rows outside chains by
  * the full preset, too. NULL when there is none. */
 const struct published_value *table_published(const struct build *b, const struct plan_row *row, const struct metric_ref *ref);
+/* Have the rows of column c several protocols? Is row r the first of its own (false where it has none)? */
+bool table_mixes_protocols(const struct build *b, int c);
+bool table_begins_protocol(const struct build *b, int r, int c);
 const char *table_state_text(struct build *b, const struct study_stat *s);
 /* The titles of the columns, once the scores are known. */
 void table_heads(struct build *b);
