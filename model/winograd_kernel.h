@@ -52,17 +52,21 @@ TARGET ALWAYS_INLINE void NAME(rows)(const int NV, int64_t m, int64_t k, const f
 		NAME(block)(1, NV, k, a + i * row, row, step, b, ldb, c + i * ldc, ldc, add);
 }
 
-/* c (m x n) = or += a (m x k) b (k x n); n is a multiple of 16. */
+/* c (m x n) = or += a (m x k) b (k x n); n is a multiple of 16. ldb = 0: b lies in panels of WIDE columns (a last one is narrower),
+ * each k rows without a gap, so that it streams. */
 TARGET static void NAME(gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t step, const float *b, int64_t ldb, float *c,
                               int64_t ldc, bool add)
 {
-	int64_t j = 0;
-	for (; NV_MAX == 4 && j + 4 * LANES <= n; j += 4 * LANES)
-		NAME(rows)(NV_MAX, m, k, a, row, step, b + j, ldb, c + j, ldc, add);
-	for (; j + 2 * LANES <= n; j += 2 * LANES)
-		NAME(rows)(2, m, k, a, row, step, b + j, ldb, c + j, ldc, add);
-	for (; j < n; j += LANES)
-		NAME(rows)(1, m, k, a, row, step, b + j, ldb, c + j, ldc, add);
+	for (int64_t panel = 0; panel < n; panel += WIDE) {
+		int64_t wide = n - panel < WIDE ? n - panel : WIDE, ld = ldb ? ldb : wide, j = 0;
+		const float *from = ldb ? b + panel : b + panel * k;
+		for (; NV_MAX == 4 && j + 4 * LANES <= wide; j += 4 * LANES)
+			NAME(rows)(NV_MAX, m, k, a, row, step, from + j, ld, c + panel + j, ldc, add);
+		for (; j + 2 * LANES <= wide; j += 2 * LANES)
+			NAME(rows)(2, m, k, a, row, step, from + j, ld, c + panel + j, ldc, add);
+		for (; j < wide; j += LANES)
+			NAME(rows)(1, m, k, a, row, step, from + j, ld, c + panel + j, ldc, add);
+	}
 }
 
 /* out[p] (p = 0..15, `plane` floats apart) = B^T d B of the 4x4 pixels at px, for c channels. */
@@ -115,6 +119,70 @@ TARGET static void NAME(output_tile)(float *const *y, const float *m, size_t pla
 				AT(y[2 * p + 1] + i) = r1;
 		}
 	}
+}
+
+/* F(2,3) along a line: B^T d of 4 pixels. */
+TARGET ALWAYS_INLINE void NAME(line3)(float *out, size_t plane, VEC d0, VEC d1, VEC d2, VEC d3)
+{
+	AT(out) = d0 - d2;
+	AT(out + plane) = d1 + d2;
+	AT(out + 2 * plane) = d2 - d1;
+	AT(out + 3 * plane) = d1 - d3;
+}
+
+TARGET static void NAME(line3_input)(float *out, size_t plane, const float *const *px, int64_t c)
+{
+	for (int64_t i = 0; i < c; i += LANES)
+		NAME(line3)(out + i, plane, READ(px[0] + i), READ(px[1] + i), READ(px[2] + i), READ(px[3] + i));
+}
+
+/* Seven taps are four, by F(2,4) at the points 0, 1, -1, 2 and infinity, and three, by F(2,3), each over its part of 8 pixels. */
+TARGET static void NAME(line7_input)(float *out, size_t plane, const float *const *px, int64_t c)
+{
+	for (int64_t i = 0; i < c; i += LANES) {
+		VEC d0 = READ(px[0] + i), d1 = READ(px[1] + i), d2 = READ(px[2] + i), d3 = READ(px[3] + i), d4 = READ(px[4] + i);
+		float *o = out + i;
+		AT(o) = 2.0f * (d0 - d2) + (d3 - d1);
+		AT(o + plane) = (d3 - d2) - 2.0f * d1;
+		AT(o + 2 * plane) = (d3 - d2) - 2.0f * (d2 - d1);
+		AT(o + 3 * plane) = d3 - d1;
+		AT(o + 4 * plane) = 2.0f * (d1 - d3) + (d4 - d2);
+		NAME(line3)(o + 5 * plane, plane, d4, READ(px[5] + i), READ(px[6] + i), READ(px[7] + i));
+	}
+}
+
+/* y[2] = A^T m, plus bias; `taps` 3 or 7, as above. */
+TARGET ALWAYS_INLINE void NAME(line_output)(const int taps, float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+{
+	for (int64_t i = 0; i < c; i += LANES) {
+		const float *n = m + (taps == 7 ? 5 * plane : 0) + i;
+		VEC zero = { 0 }, n1 = READ(n + plane), n2 = READ(n + 2 * plane), b = bias ? READ(bias + i) : zero;
+		VEC r0 = READ(n) + n1 + n2, r1 = n1 - n2 - READ(n + 3 * plane);
+		if (taps == 7) {
+			VEC m1 = READ(m + plane + i), m2 = READ(m + 2 * plane + i), m3 = READ(m + 3 * plane + i);
+			r0 += READ(m + i) + m1 + m2 + m3;
+			r1 += m1 - m2 + 2.0f * m3 + READ(m + 4 * plane + i);
+		}
+		r0 += b;
+		r1 += b;
+		if (relu) {
+			r0 = (VEC)((BITS)r0 & (r0 > zero));
+			r1 = (VEC)((BITS)r1 & (r1 > zero));
+		}
+		AT(y[0] + i) = r0;
+		if (y[1])
+			AT(y[1] + i) = r1;
+	}
+}
+
+TARGET static void NAME(line3_output)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+{
+	NAME(line_output)(3, y, m, plane, bias, relu, c);
+}
+
+TARGET static void NAME(line7_output)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+{
+	NAME(line_output)(7, y, m, plane, bias, relu, c);
 }
 
 /* out[p] = A dy A^T of the 2x2 pixels at px. */
@@ -198,7 +266,9 @@ TARGET static void NAME(taps)(float *dw, int64_t out, const float *s, size_t pla
 }
 
 static const struct kernels NAME(kernels) = {
-	NAME(gemm), NAME(input_tile), NAME(output_tile), NAME(gradient_tile), NAME(weights), NAME(taps),
+	.gemm = NAME(gemm), .input = { NAME(input_tile), NAME(line7_input), NAME(line3_input) },
+	.output = { NAME(output_tile), NAME(line7_output), NAME(line3_output) },
+	.gradient_tile = NAME(gradient_tile), .weights = NAME(weights), .taps = NAME(taps),
 };
 
 #undef VEC

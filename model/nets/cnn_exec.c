@@ -1,5 +1,5 @@
-/* cnn_exec.c - the CPU back end of cnn.h, opening: primitives, packed weights, the memory plan. oneDNN's NHWC
- * convolutions for one picture on one thread; sums in float, never Winograd. */
+/* cnn_exec.c - the CPU back end of cnn.h, opening: primitives, packed weights, the memory plan. Convolutions are for one picture on one
+ * thread, NHWC, sums in float: F(2x2,3x3) where it fits (winograd.h: off by no more than a direct sum is), else oneDNN's direct one. */
 #include "cnn_private.h"
 
 #include <omp.h>
@@ -227,6 +227,23 @@ static int pack_weights(struct cnn_exec *x, struct cnn_op *op, const struct cnn_
 	return rc;
 }
 
+/* Both passes, or neither. */
+static bool open_winograd(struct cnn_exec *x, struct cnn_op *op, const struct cnn_layer *l, const float *plain, size_t *scratch)
+{
+	const struct cnn_tensor *in = &x->net->tensors[l->src], *out = &x->net->tensors[l->dst];
+	struct dnn_shape s = { .n = 1, .h = in->h, .w = in->w, .ic = in->c, .oc = l->c, .kh = l->kh, .kw = l->kw, .oh = out->h, .ow = out->w,
+		                   .stride = l->stride, .pad_h = l->ph, .pad_w = l->pw };
+	op->wino_fwd = x->bf16 ? NULL : winograd_new_frozen(&s, DNN_FORWARD, l->relu, plain);
+	if (!op->wino_fwd)
+		return false;
+	grow(scratch, winograd_scratch(op->wino_fwd));
+	if (x->backward) {
+		op->wino_bwd = winograd_new_frozen(&s, DNN_BACKWARD_DATA, false, plain);
+		grow(scratch, winograd_scratch(op->wino_bwd));
+	}
+	return true;
+}
+
 static int open_conv(struct cnn_exec *x, int i, cnn_load *load, void *ctx, size_t *scratch, struct err *e)
 {
 	const struct cnn_layer *l = &x->net->layers[i];
@@ -236,6 +253,8 @@ static int open_conv(struct cnn_exec *x, int i, cnn_load *load, void *ctx, size_
 	op->bias_data = xaligned((size_t)l->c * sizeof(float));
 	if (load(ctx, l, c_in, plain, op->bias_data, e))
 		return -1;
+	if (open_winograd(x, op, l, plain, scratch))
+		return 0;
 	struct made fwd = { 0 }, bwd = { 0 };
 	dnnl_primitive_desc_t pd = NULL;
 	int rc = make_forward(&fwd, &pd, x, op, l, e);
@@ -319,6 +338,8 @@ static void free_op(struct cnn_op *op)
 	for (size_t i = 0; i < 2; i++)
 		if (primitives[i])
 			(void)dnnl_primitive_destroy(primitives[i]);
+	winograd_free(op->wino_fwd);
+	winograd_free(op->wino_bwd);
 	free(op->w_fwd_data);
 	free(op->w_bwd_data);
 	free(op->bias_data);

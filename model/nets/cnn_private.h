@@ -3,11 +3,14 @@
 #define ABLATE_CNN_PRIVATE_H
 
 #include "cnn.h"
+#include "model/winograd.h"
 
 #include <oneapi/dnnl/dnnl.h>
 
-/* A convolution ready to run: primitives for one picture on one thread, and weights in the layouts they asked for. */
+/* A convolution ready to run, for one picture on one thread: by Winograd where that is not NULL, else by primitives and weights in the
+ * layouts they asked for. */
 struct cnn_op {
+	struct winograd *wino_fwd, *wino_bwd;
 	dnnl_primitive_t fwd, bwd;
 	dnnl_memory_t w_fwd, w_bwd, bias;
 	dnnl_memory_desc_t src, dst;  /* dense NHWC of the layer's own channels */
@@ -23,7 +26,7 @@ struct cnn_exec {
 	size_t *grad_offset, grad_bytes;
 	size_t temp_bytes;            /* the largest slice that is written densely first */
 	size_t temp2_bytes;           /* backward: the largest gradient that must be added */
-	size_t scratch_bytes;         /* oneDNN's own */
+	size_t scratch_bytes;         /* of the convolution that wants most */
 };
 
 struct cnn_work {

@@ -22,18 +22,25 @@ static int bind(dnnl_memory_t *out, const struct cnn_work *w, const dnnl_memory_
 	return 0;
 }
 
+/* Is a layer's gradient added to what its source's has already, or the first that is written there? */
+static bool adds_gradient(const struct cnn_work *w, int layer)
+{
+	return !cnn_is_last_reader(w->x->net, layer) || w->x->keep[w->x->net->layers[layer].src];
+}
+
 static int bind_layer(struct cnn_work *w, int i, struct err *e)
 {
 	const struct cnn *net = w->x->net;
 	const struct cnn_layer *l = &net->layers[i];
 	const struct cnn_op *op = &w->x->ops[i];
+	if (op->wino_fwd)
+		return 0;
 	if (bind(&w->src[i], w, &op->src, place(w, l->src), e) ||
 	    bind(&w->dst[i], w, &op->dst, cnn_is_slice(net, l) ? w->temp : place(w, l->dst), e))
 		return -1;
 	if (!w->x->backward)
 		return 0;
-	bool add = !cnn_is_last_reader(net, i) || w->x->keep[l->src];
-	return bind(&w->d_src[i], w, &op->src, add ? w->temp2 : (void *)cnn_grad(w, l->src), e) ||
+	return bind(&w->d_src[i], w, &op->src, adds_gradient(w, i) ? w->temp2 : (void *)cnn_grad(w, l->src), e) ||
 	       bind(&w->d_dst[i], w, &op->dst, w->temp, e) ? -1 : 0;
 }
 
@@ -112,6 +119,10 @@ static void forward_conv(struct cnn_work *w, int i)
 	const struct cnn *net = w->x->net;
 	const struct cnn_layer *l = &net->layers[i];
 	const struct cnn_op *op = &w->x->ops[i];
+	if (op->wino_fwd) {
+		winograd_run_frozen(op->wino_fwd, place(w, l->src), op->bias_data, (float *)place(w, l->dst) + l->dst_c, net->tensors[l->dst].c, w->scratch);
+		return;
+	}
 	dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, w->src[i] }, { DNNL_ARG_WEIGHTS, op->w_fwd }, { DNNL_ARG_BIAS, op->bias },
 		                       { DNNL_ARG_DST, w->dst[i] }, { DNNL_ARG_SCRATCHPAD, w->scratch_mem } };
 	execute(w, op->fwd, 5, args);
@@ -191,16 +202,21 @@ static void backward_conv(struct cnn_work *w, int i)
 {
 	const struct cnn *net = w->x->net;
 	const struct cnn_layer *l = &net->layers[i];
+	const struct cnn_op *op = &w->x->ops[i];
 	mask(w, l);
-	dnnl_exec_arg_t args[] = { { DNNL_ARG_DIFF_DST, w->d_dst[i] }, { DNNL_ARG_WEIGHTS, w->x->ops[i].w_bwd },
-		                       { DNNL_ARG_DIFF_SRC, w->d_src[i] }, { DNNL_ARG_SCRATCHPAD, w->scratch_mem } };
-	execute(w, w->x->ops[i].bwd, 4, args);
-	if (cnn_is_last_reader(net, i) && !w->x->keep[l->src])
-		return; /* written in place */
-	float *dst = cnn_grad(w, l->src);
-	const float *add = w->temp2;
+	bool add = adds_gradient(w, i);
+	float *dst = cnn_grad(w, l->src), *to = add ? w->temp2 : dst;
+	if (op->wino_bwd)
+		winograd_run_frozen(op->wino_bwd, to, NULL, w->temp, net->tensors[l->src].c, w->scratch);
+	else {
+		dnnl_exec_arg_t args[] = { { DNNL_ARG_DIFF_DST, w->d_dst[i] }, { DNNL_ARG_WEIGHTS, op->w_bwd },
+			                       { DNNL_ARG_DIFF_SRC, w->d_src[i] }, { DNNL_ARG_SCRATCHPAD, w->scratch_mem } };
+		execute(w, op->bwd, 4, args);
+	}
+	if (!add)
+		return;
 	for (size_t k = 0, n = cnn_elements(&net->tensors[l->src]); k < n; k++)
-		dst[k] += add[k];
+		dst[k] += to[k];
 }
 
 void cnn_backward(struct cnn_work *w, float *dst)
@@ -212,8 +228,7 @@ void cnn_backward(struct cnn_work *w, float *dst)
 		if (l->kind == CNN_CONV)
 			backward_conv(w, i);
 		else
-			cnn_pool_backward(net, l, cnn_grad(w, l->src), cnn_grad(w, l->dst), place(w, l->src),
-			                  !cnn_is_last_reader(net, i) || w->x->keep[l->src]);
+			cnn_pool_backward(net, l, cnn_grad(w, l->src), cnn_grad(w, l->dst), place(w, l->src), adds_gradient(w, i));
 	}
 	memcpy(dst, cnn_grad(w, 0), cnn_elements(&net->tensors[0]) * sizeof *dst);
 }
