@@ -48,9 +48,7 @@ static void load(void)
 	static const struct { size_t at; const char *name; } names[] = {
 		{ offsetof(struct blas, gemm), "dgemm_" },   { offsetof(struct blas, syrk), "dsyrk_" },
 		{ offsetof(struct blas, pstrf), "dpstrf_" }, { offsetof(struct blas, geqrf), "dgeqrf_" },
-		{ offsetof(struct blas, potrf), "dpotrf_" },
-		{ offsetof(struct blas, gelqf), "dgelqf_" }, { offsetof(struct blas, larft), "dlarft_" },
-		{ offsetof(struct blas, larfb), "dlarfb_" }, { offsetof(struct blas, gbbrd), "dgbbrd_" },
+		{ offsetof(struct blas, potrf), "dpotrf_" }, { offsetof(struct blas, larft), "dlarft_" },
 		{ offsetof(struct blas, bdsqr), "dbdsqr_" },
 		{ offsetof(struct blas, syevd), "dsyevd_" }, { offsetof(struct blas, gees), "dgees_" },
 		{ offsetof(struct blas, corename), "openblas_get_corename" },

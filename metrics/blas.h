@@ -21,16 +21,8 @@ struct blas {
 	              double *work, int *info);
 	void (*geqrf)(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
 	              int *info);
-	void (*gelqf)(const int *m, const int *n, double *a, const int *lda, double *tau, double *work, const int *lwork,
-	              int *info);
 	void (*larft)(const char *direct, const char *storev, const int *n, const int *k, double *v, const int *ldv,
 	              double *tau, double *t, const int *ldt);
-	void (*larfb)(const char *side, const char *trans, const char *direct, const char *storev, const int *m, const int *n,
-	              const int *k, const double *v, const int *ldv, const double *t, const int *ldt, double *c,
-	              const int *ldc, double *work, const int *ldwork);
-	void (*gbbrd)(const char *vect, const int *m, const int *n, const int *ncc, const int *kl, const int *ku, double *ab,
-	              const int *ldab, double *d, double *e, double *q, const int *ldq, double *pt, const int *ldpt, double *c,
-	              const int *ldc, double *work, int *info);
 	void (*bdsqr)(const char *uplo, const int *n, const int *ncvt, const int *nru, const int *ncc, double *d, double *e,
 	              double *vt, const int *ldvt, double *u, const int *ldu, double *c, const int *ldc, double *work,
 	              int *info);

@@ -72,6 +72,38 @@ Test(linalg, small_singular_values_survive)
 	free(v);
 }
 
+/* Zeros that rows begin with are left out of the product of two factors; which, differs from stripe to stripe. */
+Test(linalg, triangles_cross_as_any_matrix_does)
+{
+	enum { N = 600 };
+	double *a = random_matrix("triangle", N, N), *b = random_matrix("other", N, N), *c = xcalloc(N * N, sizeof *c);
+	for (int64_t i = 0; i < N; i++)
+		for (int64_t j = 0; j < i; j++)
+			a[i * N + j] = b[i * N + j] = 0;
+	linalg_gemm_nt(c, a, b, N, N, N, 1, 0);
+	double got = linalg_nuclear_cross(a, N, b, N, N), want = linalg_nuclear(c, N, N);
+	cr_assert(fabs(got - want) <= 1e-12 * want, "%.17g, want %.17g", got, want);
+	free(a);
+	free(b);
+	free(c);
+}
+
+Test(linalg, any_magnitude)
+{
+	enum { N = 50 };
+	double *a = random_matrix("magnitude", N, N), *b = xmalloc(sizeof *b * N * N);
+	static const int powers[] = { -600, -1000, 600, 1000 };
+	double want = linalg_nuclear(a, N, N);
+	for (size_t k = 0; k < sizeof powers / sizeof *powers; k++) {
+		for (int i = 0; i < N * N; i++)
+			b[i] = ldexp(formula_u("magnitude", (uint64_t)i), powers[k]);
+		double got = ldexp(linalg_nuclear(b, N, N), -powers[k]);
+		cr_assert(got == want, "times 2^%d: %.17g, want %.17g", powers[k], got, want);
+	}
+	free(a);
+	free(b);
+}
+
 Test(linalg, zeros_and_identities)
 {
 	double z[9] = { 0 }, eye[9] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 };
