@@ -21,7 +21,7 @@ static const struct knob knobs[] = {
 	{ "cd.teacher", KNOB_STRING, AT(cd.teacher), NONE, NULL, "", "file", "diffusion weights (safetensors) that consistency distillation steps with", "Song 2023, Algorithm 2" },
 	{ "data.flip", KNOB_BOOL, AT(data.flip), NONE, NULL, "true", "", "random horizontal flip of training images", "jcm datasets.py:81-88" },
 	{ "data.name", KNOB_STRING, AT(data.name), NONE, NULL, "fashion-mnist", "", "data set: a name of `ablate data list`", "" },
-	{ "disc.kind", KNOB_CHOICE, AT(disc.kind), NONE, "exp|constant|sqrt|linear", "exp", "", "discretization curriculum N(k): exp doubles from s0 to s1, sqrt is the 2023 curriculum, constant stays at s0", "iCT section 3.4; Song 2023, appendix C" },
+	{ "disc.kind", KNOB_CHOICE, AT(disc.kind), NONE, "exp|constant|sqrt|linear|sqrt-short", "exp", "", "discretization curriculum N(k): exp doubles from s0 to s1, sqrt is the 2023 curriculum, sqrt-short the same ending at s1 points instead of s1 + 1 (a public reproduction), constant stays at s0", "iCT section 3.4; Song 2023, appendix C; Kinyugo/consistency_models timesteps_schedule (sqrt-short)" },
 	{ "disc.s0", KNOB_INT, AT(disc.s0), 1, 1e6, NULL, "10", "steps", "discretization steps at the start (constant: throughout)", "iCT section 3.4" },
 	{ "disc.s1", KNOB_INT, AT(disc.s1), 1, 1e6, NULL, "1280", "steps", "discretization steps at the end", "iCT section 3.4" },
 	{ "ect.b", KNOB_DOUBLE, AT(ect.b), -1e3, 1e3, NULL, "1", "", "slope of ECT's sigmoid in r(t)", "ect loss.py:45-50" },
@@ -51,13 +51,14 @@ static const struct knob knobs[] = {
 	{ "optim.eps", KNOB_DOUBLE, AT(optim.eps), 0, 1, NULL, "1e-08", "", "added to the root of the second moment", "torch 1.13 radam.py" },
 	{ "optim.kind", KNOB_CHOICE, AT(optim.kind), NONE, "radam|adam", "radam", "", "optimizer", "jcm losses.py:72-82" },
 	{ "optim.lr", KNOB_DOUBLE, AT(optim.lr), 0, 10, NULL, "0.0001", "", "learning rate, constant", "iCT table 6" },
-	{ "precond.kind", KNOB_CHOICE, AT(precond.kind), NONE, "cm|edm", "cm", "", "c_skip and c_out of training: with sigma_min (cm) or EDM's (ect trains so)", "Song 2023, appendix C; ect networks.py:684" },
+	{ "precond.kind", KNOB_CHOICE, AT(precond.kind), NONE, "cm|edm|squared-c-in|diffusers", "cm", "", "c_skip, c_out and c_in of training (sampling is always cm): with sigma_min (cm), EDM's (ect trains so), cm with c_in = 1/(sigma^2 + sigma_data^2), or all of diffusers' training example: that c_in, EDM's c_skip, and c_out without its factor sigma_data", "Song 2023, appendix C; ect networks.py:684; train_cm_ct_unconditional.py:183-195" },
 	{ "precond.time_scale", KNOB_DOUBLE, AT(precond.time_scale), 0, 1e6, NULL, "0.25", "", "c_noise = time_scale * ln sigma", "jcm models/utils.py:190 (0.25); cm karras_diffusion.py:346 (250)" },
 	{ "sample.clip", KNOB_BOOL, AT(sample.clip), NONE, NULL, "true", "", "clamp the network's answer to [-1,1] at each sampling step", "cm karras_diffusion.py:657-681" },
 	{ "sample.quantize", KNOB_CHOICE, AT(sample.quantize), NONE, "round|truncate", "round", "", "uint8 rule of samples", "FID protocols differ: jcm truncates, edm rounds" },
 	{ "sample.sigma_mid", KNOB_DOUBLE, AT(sample.sigma_mid), 0, 1e6, NULL, "0.821", "sigma", "noise level of the second step of two-step sampling", "ect ct_train.py:99" },
 	{ "sample.weights", KNOB_CHOICE, AT(sample.weights), NONE, "ema|student|teacher", "ema", "", "which weights are sampled from", "jcm eval default" },
 	{ "sigma.data", KNOB_DOUBLE, AT(sigma.data), POSITIVE, NULL, "0.5", "sigma", "standard deviation of the data in the preconditioning", "Song 2023, appendix C" },
+	{ "sigma.grid", KNOB_CHOICE, AT(sigma.grid), NONE, "double|single|rounded", "double", "", "precision of the noise grid: single computes it in float32 (CT's CIFAR-10 code), rounded rounds it to float32 and takes the probabilities of its intervals from that, in float32 (diffusers' example)", "jcm losses.py:312-320; train_cm_ct_unconditional.py:109-137" },
 	{ "sigma.max", KNOB_DOUBLE, AT(sigma.max), POSITIVE, NULL, "80", "sigma", "largest noise level", "Song 2023, appendix C" },
 	{ "sigma.min", KNOB_DOUBLE, AT(sigma.min), 0, 1e6, NULL, "0.002", "sigma", "smallest noise level, where the model is the identity", "Song 2023, appendix C" },
 	{ "sigma.rho", KNOB_DOUBLE, AT(sigma.rho), 1, 100, NULL, "7", "", "curvature of the Karras grid", "Song 2023, appendix C" },
@@ -338,6 +339,20 @@ static int usage(struct err *e, const char *what)
 	return err_code(e, EXIT_USAGE, "%s", what);
 }
 
+/* The grid's levels must differ after rounding, and the draw of an interval needs some probability between its ends. */
+static int check_noise(const struct run_config *c, struct err *e)
+{
+	int points = (c->disc.kind == DISC_CONSTANT ? c->disc.s0 : c->disc.s1) + 1;
+	double between = c->sigma.rho * (1 - pow(c->sigma.min / c->sigma.max, 1 / c->sigma.rho)) / points, scale = sqrt(2) * c->noise.std;
+	double a = (log(c->sigma.min) - c->noise.mean) / scale, b = (log(c->sigma.max) - c->noise.mean) / scale;
+	if (between < (c->sigma.grid == GRID_DOUBLE ? 1e-13 : 1e-5))
+		return err_code(e, EXIT_USAGE, "%d levels between sigma.min = %g and sigma.max = %g lie too close to be told apart in %s precision", points,
+		                c->sigma.min, c->sigma.max, c->sigma.grid == GRID_DOUBLE ? "double" : "single");
+	if (c->noise.dist == NOISE_LOGNORMAL && !(a > 0 ? erfc(a) > erfc(b) : erf(b) > erf(a)))
+		return err_code(e, EXIT_USAGE, "noise.mean = %g with noise.std = %g leaves no probability between sigma.min and sigma.max", c->noise.mean, c->noise.std);
+	return 0;
+}
+
 int config_finish(struct run_config *c, struct err *e)
 {
 	struct data_shape shape;
@@ -362,8 +377,12 @@ int config_finish(struct run_config *c, struct err *e)
 			                shape.h / c->net.patch, c->net.mult.n - 1);
 	if (c->disc.kind != DISC_CONSTANT && c->disc.s1 < c->disc.s0)
 		return usage(e, "disc.s1 is below disc.s0");
+	if (c->disc.kind == DISC_SQRT_SHORT && c->disc.s0 < 2)
+		return usage(e, "disc.kind = \"sqrt-short\" begins with disc.s0 points: give at least 2");
 	if (c->sigma.min >= c->sigma.max)
 		return usage(e, "sigma.min is not below sigma.max");
+	if (c->method.kind != METHOD_ECT && check_noise(c, e))
+		return -1;
 	if (c->teacher.ema.named == false && c->teacher.ema.value >= 1)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
@@ -457,11 +476,22 @@ static void add_value(struct str *s, const struct run_config *c, const struct kn
 	BUG("%s: type %d", k->key, (int)k->type);
 }
 
+bool config_is_later(const struct knob *k)
+{
+	static const char *const later[] = { "sigma.grid" };
+	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+		if (strcmp(k->key, later[i]) == 0)
+			return true;
+	return false;
+}
+
 char *config_json(const struct run_config *c)
 {
 	struct str s = { 0 };
 	for (int i = 0; i < N_KNOBS; i++) {
-		str_add(&s, i ? ",\"" : "{\"");
+		if (config_is_later(&knobs[i]) && *(const int *)cfield(c, &knobs[i]) == 0)
+			continue;
+		str_add(&s, s.len ? ",\"" : "{\"");
 		str_add(&s, knobs[i].key);
 		str_add(&s, "\":");
 		add_value(&s, c, &knobs[i]);
@@ -518,6 +548,7 @@ int config_from_json(struct run_config *c, const char *text, struct err *e)
 	struct run_config read;
 	config_defaults(&read);
 	int rc = 0;
+	size_t missing = N_KNOBS;
 	const char *key;
 	json_t *j;
 	json_object_foreach(root, key, j) {
@@ -528,7 +559,9 @@ int config_from_json(struct run_config *c, const char *text, struct err *e)
 		if (rc)
 			break;
 	}
-	if (!rc && json_object_size(root) != N_KNOBS)
+	for (int i = 0; i < N_KNOBS; i++)
+		missing -= config_is_later(&knobs[i]) || json_object_get(root, knobs[i].key);
+	if (!rc && missing)
 		rc = err_code(e, EXIT_USAGE, "config: %zu of %d keys given", json_object_size(root), (int)N_KNOBS);
 	json_decref(root);
 	if (rc || config_finish(&read, e))

@@ -29,9 +29,10 @@ enum loss_kind { LOSS_PSEUDO_HUBER, LOSS_LPIPS, LOSS_L2, LOSS_L1, LOSS_LPIPS_CLA
 enum loss_reduce { REDUCE_SUM, REDUCE_MEAN };
 enum weight_kind { WEIGHT_INVERSE_GAP, WEIGHT_UNIFORM, WEIGHT_SNR, WEIGHT_SNR_PLUS_1, WEIGHT_TRUNCATED_SNR, WEIGHT_SNR_PK };
 enum noise_dist { NOISE_LOGNORMAL, NOISE_UNIFORM };
-enum disc_kind { DISC_EXP, DISC_CONSTANT, DISC_SQRT, DISC_LINEAR };
+enum disc_kind { DISC_EXP, DISC_CONSTANT, DISC_SQRT, DISC_LINEAR, DISC_SQRT_SHORT };
 enum mu_exponent { MU_N_MINUS_1, MU_N };
-enum precond_kind { PRECOND_CM, PRECOND_EDM };
+enum precond_kind { PRECOND_CM, PRECOND_EDM, PRECOND_SQUARED_C_IN, PRECOND_DIFFUSERS };
+enum sigma_grid { GRID_DOUBLE, GRID_SINGLE, GRID_ROUNDED };
 enum optim_kind { OPTIM_RADAM, OPTIM_ADAM };
 enum sample_weights { SAMPLE_EMA, SAMPLE_STUDENT, SAMPLE_TEACHER };
 enum quantize_kind { QUANTIZE_ROUND, QUANTIZE_TRUNCATE };
@@ -54,7 +55,7 @@ struct run_config {
 	struct { int kind; } weight;
 	struct { int dist; double mean, std; } noise;
 	struct { int kind, s0, s1; } disc;
-	struct { double min, max, data, rho; } sigma;
+	struct { double min, max, data, rho; int grid; } sigma;
 	struct { int kind; double time_scale; } precond;
 	struct { double q, k, b; int stage_steps; } ect;
 	struct { char teacher[KNOB_TEXT_MAX]; int solver; } cd;
@@ -111,10 +112,13 @@ MUST_CHECK int config_finish(struct run_config *c, struct err *e);
 bool config_needs_lpips(const struct run_config *c);
 
 /* Canonical JSON of a finished config: one object, flat dotted keys, sorted, every default written out, numbers as
- * shortest round-trip. Heap text. */
+ * shortest round-trip. Knobs that came after the first records (config_is_later) are left out at their default, so that a
+ * config keeps its hash. Heap text. */
 char *config_json(const struct run_config *c);
-/* Reads what config_json writes (unknown or missing keys are errors); the result is finished. */
+/* Reads what config_json writes (unknown or missing keys are errors, later ones may be missing); the result is finished. */
 MUST_CHECK int config_from_json(struct run_config *c, const char *json, struct err *e);
+/* A later knob is a KNOB_CHOICE whose first choice is its default. */
+bool config_is_later(const struct knob *k);
 /* Arm hash: SHA-256 of the canonical JSON. */
 void config_hash(char hex[SHA256_HEX], const struct run_config *c);
 /* One knob's value as a user would write it; heap text. */

@@ -167,7 +167,7 @@ static void check_preconditioning(struct fixture *f, const json_t *rows)
 	eval.sigma.min = 0.003;
 	json_array_foreach(rows, i, row) {
 		double sigma = fx_number(row, "sigma", NAN);
-		struct precond cm = precond_at(&c, PRECOND_CM, sigma), edm = precond_at(&c, PRECOND_EDM, sigma), ect = precond_at(&eval, PRECOND_CM, sigma);
+		struct precond cm = precond_at(&c, PRECOND_CM, sigma), dif = precond_at(&c, PRECOND_DIFFUSERS, sigma), edm = precond_at(&c, PRECOND_EDM, sigma), ect = precond_at(&eval, PRECOND_CM, sigma);
 		one_value(&w, row, "c_skip", cm.c_skip);
 		one_value(&w, row, "c_out", cm.c_out);
 		one_value(&w, row, "c_in", cm.c_in);
@@ -176,9 +176,12 @@ static void check_preconditioning(struct fixture *f, const json_t *rows)
 		one_value(&w, row, "edm_c_out", edm.c_out);
 		one_value(&w, row, "ect_eval_c_skip", ect.c_skip);
 		one_value(&w, row, "ect_eval_c_out", ect.c_out);
+		one_value(&w, row, "diffusers_c_skip", dif.c_skip);
+		one_value(&w, row, "diffusers_c_out", dif.c_out);
+		one_value(&w, row, "diffusers_c_in", dif.c_in);
 	}
 	if (rows)
-		fx_check_worst(f, "preconditioning of CM, EDM and ECT", &w, CLOSE, NAN);
+		fx_check_worst(f, "preconditioning of CM, EDM, ECT and diffusers", &w, CLOSE, NAN);
 }
 
 static void check_multistep(struct fixture *f, const json_t *rows)

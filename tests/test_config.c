@@ -83,6 +83,57 @@ Test(config, every_knob_changes_the_hash)
 	}
 }
 
+/* Hashes of before a knob came must stay: at its default it is not written, and a text without it is whole. */
+Test(config, later_knobs_at_their_default_leave_the_hash_alone)
+{
+	int n, later = 0;
+	const struct knob *k = config_knobs(&n);
+	struct run_config c = finished("ict-cifar10"), back;
+	for (int i = 0; i < n; i++) {
+		if (!config_is_later(&k[i]))
+			continue;
+		later++;
+		cr_assert_eq(k[i].type, KNOB_CHOICE, "%s", k[i].key);
+		cr_assert_eq(strncmp(k[i].choices, k[i].def, strlen(k[i].def)), 0, "%s: the first choice is the default", k[i].key);
+		for (int choice = 0; choice < 2; choice++) {
+			struct err e = ERR_INIT;
+			*(int *)(void *)((char *)&c + k[i].offset) = choice;
+			SCOPED(free) char *json = config_json(&c);
+			cr_expect_eq(strstr(json, k[i].key) != NULL, choice != 0, "%s", json);
+			cr_assert_eq(config_from_json(&back, json, &e), 0, "%s", e.msg);
+			cr_expect_eq(*(const int *)(const void *)((const char *)&back + k[i].offset), choice);
+		}
+		*(int *)(void *)((char *)&c + k[i].offset) = 0;
+	}
+	cr_assert_geq(later, 1);
+	char hex[SHA256_HEX];
+	config_hash(hex, &c);
+	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9", "the hash that ict-cifar10 has had");
+}
+
+/* Each would train at one noise level or divide by nothing. */
+Test(config, noise_without_levels_or_probability_is_refused)
+{
+	static const struct { const char *key, *value, *key2, *value2, *want; } cases[] = {
+		{ "noise.mean", "100", "noise.std", "2", "no probability between" },
+		{ "noise.mean", "-100", "noise.std", "1e-6", "no probability between" },
+		{ "sigma.min", "79.99999999999", "sigma.max", "80", "too close to be told apart in double" },
+		{ "sigma.grid", "single", "disc.s1", "1000000", "too close to be told apart in single" },
+		{ "disc.kind", "sqrt-short", "disc.s0", "1", "give at least 2" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct run_config c = finished(NULL);
+		struct err e = ERR_INIT;
+		cr_assert_eq(config_set_text(&c, cases[i].key, cases[i].value, &e), 0, "%s", e.msg);
+		cr_assert_eq(config_set_text(&c, cases[i].key2, cases[i].value2, &e), 0, "%s", e.msg);
+		cr_assert_eq(config_finish(&c, &e), -1, "%s", cases[i].want);
+		cr_assert(strstr(e.msg, cases[i].want), "%s", e.msg);
+		cr_assert_eq(e.code, EXIT_USAGE);
+		c.method.kind = METHOD_ECT; /* draws no index */
+		cr_expect_eq(config_finish(&c, &e), i < 4 ? 0 : -1, "%s", e.msg);
+	}
+}
+
 Test(config, mistakes_are_usage_errors_that_name_the_knob)
 {
 	static const struct { const char *key, *value, *want; } cases[] = {

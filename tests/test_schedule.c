@@ -73,6 +73,19 @@ Test(schedule, square_root_grows_from_2_to_151_points)
 	cr_expect_eq(schedule_n(&c, 400000), 107);
 }
 
+/* N = ceil(sqrt(k/K (s1^2 - s0^2) + s0^2) - 1) + 1: ends at s1 points. */
+Test(schedule, short_square_root_grows_from_2_to_150_points)
+{
+	struct run_config c = config(DISC_SQRT_SHORT, 2, 150, 800000);
+	cr_expect_eq(schedule_n(&c, 0), 2);
+	cr_expect_eq(schedule_n(&c, 1), 3);
+	cr_expect_eq(schedule_n(&c, 400000), 107); /* ceil(105.08) + 1 */
+	cr_expect_eq(schedule_n(&c, 600000), 130); /* ceil(128.91) + 1, where sqrt has 131 */
+	cr_expect_eq(schedule_n(&c, 800000), 150);
+	c.disc.kind = DISC_SQRT;
+	cr_expect_eq(schedule_n(&c, 600000), 131);
+}
+
 Test(schedule, linear_and_constant)
 {
 	struct run_config c = config(DISC_LINEAR, 10, 110, 1000);
@@ -221,6 +234,67 @@ Test(schedule, preconditioning_is_the_identity_at_its_boundary)
 	near(half.c_in, sqrt(2), 1e-15);
 	near(half.c_noise, c.precond.time_scale * log(0.5), 1e-16);
 	cr_expect(isfinite(precond_at(&c, PRECOND_EDM, 0).c_noise), "ln 0 is guarded");
+}
+
+struct worst { double sigma, lambda, p; };
+
+/* The largest relative deviations from the grid in double. */
+static struct worst grid_deviation(enum sigma_grid grid, int64_t n)
+{
+	struct run_config c = config(DISC_EXP, 10, 1280, 1), exact = c;
+	struct worst w = { 0 };
+	SCOPED(free) double *p = xcalloc((size_t)n, sizeof *p), *q = xcalloc((size_t)n, sizeof *q);
+	c.sigma.grid = grid;
+	index_cdf(p, &exact, n);
+	index_cdf(q, &c, n);
+	for (int64_t i = 0; i < n - 1; i++) {
+		double a = sigma_at(&exact, n, i), b = sigma_at(&exact, n, i + 1), at = sigma_at(&c, n, i), next = sigma_at(&c, n, i + 1);
+		double p0 = p[i] - (i ? p[i - 1] : 0), q0 = q[i] - (i ? q[i - 1] : 0);
+		w.sigma = fmax(w.sigma, fabs(at / a - 1));
+		w.lambda = fmax(w.lambda, fabs(loss_weight(&c, next, at) / loss_weight(&exact, b, a) - 1));
+		w.p = fmax(w.p, fabs(q0 / p0 - 1));
+	}
+	return w;
+}
+
+#define like(got, want, part) near(got, want, (part) * (want))
+
+/* Against numpy in float32, which gives the deviations that were measured of the JAX code to all digits; p against PyTorch's erf. */
+Test(schedule, grids_in_single_precision_deviate_as_the_public_code_does)
+{
+	static const struct { int64_t n; double sigma, lambda, rounded, p; } want[] = {
+		{ 151, 1.1176694918e-6, 1.5686673720e-5, 1.91598222e-6, 1.4006e-4 },
+		{ 1281, 1.6223853332e-6, 1.3993381989e-4, 2.46878575e-5, 1.2903e-3 },
+	};
+	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+		struct worst single = grid_deviation(GRID_SINGLE, want[i].n), rounded = grid_deviation(GRID_ROUNDED, want[i].n);
+		like(single.sigma, want[i].sigma, 0.1); /* powf of another library differs in the last place */
+		like(single.lambda, want[i].lambda, 0.1);
+		cr_expect(rounded.sigma > 1e-8 && rounded.sigma <= 0x1p-24 * 1.0001, "half a unit of the last place: %g", rounded.sigma);
+		like(rounded.lambda, want[i].rounded, 1e-6);
+		like(rounded.p, want[i].p, 0.1);
+	}
+	struct run_config c = config(DISC_EXP, 10, 1280, 1);
+	c.sigma.grid = GRID_SINGLE; /* numpy.float32's own values */
+	static const double eleven[] = { 0x1.0624dap-9, 0x1.11f3eap-6, 0x1.5c8466p-4, 0x1.45ec0ep-2 };
+	for (int i = 0; i < 4; i++)
+		like(sigma_at(&c, 11, i), eleven[i], 0x1p-22);
+}
+
+/* As printed in diffusers' training example; the two settings differ in c_skip and c_out only. */
+Test(schedule, preconditioning_as_diffusers_trains)
+{
+	struct run_config c = config(DISC_EXP, 10, 1280, 1);
+	for (double s = 0.002; s < 81; s *= 3) {
+		struct precond all = precond_at(&c, PRECOND_DIFFUSERS, s), one = precond_at(&c, PRECOND_SQUARED_C_IN, s), cm = precond_at(&c, PRECOND_CM, s);
+		near(all.c_in, 1 / (s * s + 0.25), 1e-15 * 4);
+		near(all.c_skip, 0.25 / (s * s + 0.25), 1e-15);
+		near(all.c_out, s / sqrt(s * s + 0.25), 1e-15);
+		near(one.c_in, all.c_in, 0);
+		near(one.c_skip, cm.c_skip, 0);
+		near(one.c_out, cm.c_out, 0);
+		near(one.c_noise, cm.c_noise, 0);
+	}
 }
 
 /* f(x, sigma_min) = x whatever the network says: through the graph, bit for bit. */

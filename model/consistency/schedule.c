@@ -26,11 +26,11 @@ static int64_t doubling(const struct run_config *c, int64_t k)
 	return (n < c->disc.s1 ? n : c->disc.s1) + 1;
 }
 
-/* Song 2023: s = max(ceil(sqrt(k/K ((s1+1)^2 - s0^2) + s0^2) - 1), 1), N = s + 1. */
-static int64_t square_root(const struct run_config *c, int64_t k)
+/* Song 2023: s = max(ceil(sqrt(k/K (end^2 - s0^2) + s0^2) - 1), 1), N = s + 1, with end = s1 + 1; a public reproduction has s1. */
+static int64_t square_root(const struct run_config *c, int64_t k, double end)
 {
-	double s0 = c->disc.s0, s1 = c->disc.s1, total = c->train.steps > 0 ? c->train.steps : 1;
-	double s = ceil(sqrt((double)k / total * ((s1 + 1) * (s1 + 1) - s0 * s0) + s0 * s0) - 1);
+	double s0 = c->disc.s0, total = c->train.steps > 0 ? c->train.steps : 1;
+	double s = ceil(sqrt((double)k / total * (end * end - s0 * s0) + s0 * s0) - 1);
 	return (int64_t)(s > 1 ? s : 1) + 1;
 }
 
@@ -44,7 +44,9 @@ int64_t schedule_n(const struct run_config *c, int64_t k)
 		return (int64_t)floor(c->disc.s0 + done * (c->disc.s1 - c->disc.s0)) + 1;
 	}
 	case DISC_SQRT:
-		return square_root(c, k);
+		return square_root(c, k, (double)c->disc.s1 + 1);
+	case DISC_SQRT_SHORT:
+		return square_root(c, k, c->disc.s1);
 	case DISC_EXP:
 		return doubling(c, k);
 	}
@@ -63,20 +65,29 @@ double schedule_mu(const struct run_config *c, int64_t k)
 double sigma_at(const struct run_config *c, int64_t n, int64_t i)
 {
 	double lo = pow(c->sigma.min, 1 / c->sigma.rho), hi = pow(c->sigma.max, 1 / c->sigma.rho);
-	return pow(lo + (double)i / (double)(n - 1) * (hi - lo), c->sigma.rho);
+	if (c->sigma.grid == GRID_SINGLE) /* counted from sigma_max, as jcm does */
+		return powf((float)hi + (float)(n - 1 - i) / (float)(n - 1) * (float)(lo - hi), (float)c->sigma.rho);
+	double sigma = pow(lo + (double)i / (double)(n - 1) * (hi - lo), c->sigma.rho);
+	return c->sigma.grid == GRID_ROUNDED ? (float)sigma : sigma;
+}
+
+/* Of ln sigma between the neighbours from and to, not yet divided by the sum. */
+static double interval_mass(const struct run_config *c, double from, double to)
+{
+	double scale = sqrt(2) * c->noise.std;
+	if (c->sigma.grid == GRID_ROUNDED) {
+		float mean = (float)c->noise.mean, by = (float)scale;
+		return erff((logf((float)to) - mean) / by) - erff((logf((float)from) - mean) / by);
+	}
+	double a = (log(from) - c->noise.mean) / scale, b = (log(to) - c->noise.mean) / scale;
+	return a > 0 ? erfc(a) - erfc(b) : erf(b) - erf(a); /* the tail without cancellation */
 }
 
 void index_cdf(double *cdf, const struct run_config *c, int64_t n)
 {
 	double total = 0;
 	for (int64_t i = 0; i + 1 < n; i++) {
-		double p = 1;
-		if (c->noise.dist == NOISE_LOGNORMAL) {
-			double scale = sqrt(2) * c->noise.std;
-			double a = (log(sigma_at(c, n, i)) - c->noise.mean) / scale, b = (log(sigma_at(c, n, i + 1)) - c->noise.mean) / scale;
-			p = a > 0 ? erfc(a) - erfc(b) : erf(b) - erf(a); /* the tail without cancellation */
-		}
-		total += p;
+		total += c->noise.dist == NOISE_LOGNORMAL ? interval_mass(c, sigma_at(c, n, i), sigma_at(c, n, i + 1)) : 1;
 		cdf[i] = total;
 	}
 	for (int64_t i = 0; i + 1 < n; i++)
@@ -112,9 +123,11 @@ double loss_weight(const struct run_config *c, double t, double r)
 
 struct precond precond_at(const struct run_config *c, enum precond_kind kind, double s)
 {
-	double sd = c->sigma.data, from = kind == PRECOND_CM ? c->sigma.min : 0;
+	double sd = c->sigma.data, from = kind == PRECOND_CM || kind == PRECOND_SQUARED_C_IN ? c->sigma.min : 0;
 	double root = sqrt(s * s + sd * sd);
-	return (struct precond){ .c_skip = sd * sd / ((s - from) * (s - from) + sd * sd), .c_out = (s - from) * sd / root, .c_in = 1 / root,
+	bool squared = kind == PRECOND_SQUARED_C_IN || kind == PRECOND_DIFFUSERS;
+	return (struct precond){ .c_skip = sd * sd / ((s - from) * (s - from) + sd * sd),
+	                         .c_out = (s - from) * (kind == PRECOND_DIFFUSERS ? 1 : sd) / root, .c_in = 1 / (squared ? s * s + sd * sd : root),
 	                         .c_noise = c->precond.time_scale * log(s > 0 ? s : 1e-44) };
 }
 
