@@ -26,6 +26,7 @@ lay_out() { # DIR BUILD
 	# every library but the C library's own, which the other side has
 	ldd "$to/ablate" "$to"/tests/* "$blas" | awk '$3 ~ "^/" { print $3 }' | sort -u | grep -vE '/(ld-linux|libc|libm|libdl|libpthread|librt)[-.]' |
 		while read -r library; do cp -L "$library" "$to/lib/"; done
+	cp -r tests/peers "$to/tests/"
 }
 
 if [ "${1:-}" = --lay-out ]; then

@@ -71,8 +71,13 @@ sanitize() {
 	command -v compute-sanitizer >/dev/null || { echo "no compute-sanitizer"; exit 77; }
 	compute-sanitizer --tool "$tool" --error-exitcode 1 tests/op_runner --device cuda --types mixed
 }
+# PyTorch on the same card in the same run, in turn with ours; as a step's command it ends in `exit`.
+peer() {
+	python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null || { echo "no python3 with a PyTorch that finds this GPU"; exit 77; }
+	exec python3 "tests/peers/$1_peer.py" "${@:2}" --device cuda --dtype bf16 --channels-last --compile --rounds 1 --beside ./ablate
+}
 device() { ./ablate doctor && ./ablate doctor | grep -q 'ok *cuda:0'; }
-export -f sanitize device libraries where_is
+export -f sanitize peer device libraries where_is
 export LIBRARIES rehearsal
 
 # ---- the steps
@@ -100,6 +105,8 @@ else
 	step bench-bf16 60 ./ablate bench train --preset $net --batch $large --seconds $seconds --device cuda --dtype bf16 --json
 	step bench-features-fp32 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype fp32 --json
 	step bench-features-bf16 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype bf16 --json
+	step bench-beside-pytorch 150 bash -c "peer train $net --batch $large --seconds $seconds"
+	step bench-features-beside-pytorch 100 bash -c "peer features --batch $pictures --seconds $seconds"
 	step memcheck 120 bash -c 'sanitize memcheck'
 	step racecheck 120 bash -c 'sanitize racecheck'
 fi

@@ -2,24 +2,26 @@
 """The same consistency-training step in PyTorch, for comparing speed and memory (Debian: python3-torch, python3-numpy).
 
     train_peer.py [a|b|ict-cifar10|ict-imagenet64]... [--seconds S] [--threads T] [--channels-last] [--beside ABLATE] [--rounds N]
+    train_peer.py ict-cifar10 --device cuda --dtype bf16 --batch 256 --channels-last --compile [--beside ABLATE]
 
 Builds the configurations of `ablate bench train` (DDPM++, NCSN++ and ADM U-Nets): student forward, teacher forward without
-gradients, Pseudo-Huber over the whole image, backward, Adam; float32 on the CPU. Each configuration is measured in a process
-of its own, so that its peak memory is its own, with the settings that serve PyTorch best where nothing else is said: OpenBLAS's
-kernels for this processor, memory kept by malloc from step to step. Prints one JSON object: per configuration the median
-time of a step, images per second and the peak resident set.
+gradients, Pseudo-Huber over the whole image, backward, Adam. Each configuration is measured in a process of its own, so that its
+peak memory is its own, with the settings that serve PyTorch best where nothing else is said. On the CPU, in float32: OpenBLAS's
+kernels for this processor, memory kept by malloc from step to step. On a GPU: autocast for bf16, cuDNN's own search for the fastest
+convolutions, Adam in one kernel, no wait for the device but once in ten steps. Prints one JSON object: per configuration the median
+time of a step, images per second and the peak memory (resident set; on a GPU what PyTorch allocated there).
 
 With --beside, `ABLATE bench train` is measured in turn with it, --rounds times each, and a table compares the two.
 """
 import argparse
 import json
 import math
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import time
+
+import rounds
 
 CONFIGS = {
     "a": dict(kind="ddpmpp", side=32, image=1, width=32, mult=(1, 2, 2), blocks=1, attend=(8,), batch=64, parameters=1_259_393),
@@ -43,8 +45,12 @@ def make_net(config):
     adm, residual = config["kind"] == "adm", config["kind"] == "ncsnpp"
     scale = 1.0 if adm else math.sqrt(0.5)
 
+    class Norm(nn.GroupNorm):  # in float32 whatever comes in, as autocast has it on a GPU but not on the CPU
+        def forward(self, x):
+            return super().forward(x.float())
+
     def norm(channels):
-        return nn.GroupNorm(min(32, channels // 4), channels, eps=1e-5 if adm else 1e-6)
+        return Norm(min(32, channels // 4), channels, eps=1e-5 if adm else 1e-6)
 
     tap = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
     smooth = tap[:, None] * tap[None]
@@ -162,30 +168,33 @@ def make_net(config):
     return net
 
 
-def measure(name, seconds, threads, channels_last):
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.manual_seed(0)
+def measure(name, a):
+    torch, on_gpu = rounds.prepare(a), a.device != "cpu"
     config = CONFIGS[name]
-    n, net = config["batch"], make_net(config)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4)
+    n, net = a.batch or config["batch"], make_net(config)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, **({"fused": True} if on_gpu else {}))
     shape = (n, config["image"], config["side"], config["side"])
     image, noise = torch.rand(shape) * 2 - 1, torch.randn(shape)
-    labels = torch.nn.functional.one_hot(torch.arange(n), config["classes"]).float() if "classes" in config else None
-    if channels_last:
+    classes = config.get("classes")
+    labels = torch.nn.functional.one_hot(torch.arange(n) % classes, classes).float() if classes else None
+    if a.channels_last:
         net = net.to(memory_format=torch.channels_last)
         image, noise = (x.contiguous(memory_format=torch.channels_last) for x in (image, noise))
     t = torch.exp(torch.linspace(-4, 3, n))
     r = t * 0.9
     c = 0.00054 * math.sqrt(shape[1] * shape[2] * shape[3])
+    forward = torch.compile(net) if a.compile else net
+
+    def low(*inputs):
+        with rounds.autocast(a):
+            return forward(*inputs).float()
 
     def answer(sigma):
         s = sigma[:, None, None, None]
         root = (s ** 2 + SIGMA_DATA ** 2).sqrt()
         x = image + s * noise
         skip = SIGMA_DATA ** 2 / ((s - SIGMA_MIN) ** 2 + SIGMA_DATA ** 2)
-        return skip * x + (s - SIGMA_MIN) * SIGMA_DATA / root * net(x / root, sigma.log() / 4, labels)
+        return skip * x + (s - SIGMA_MIN) * SIGMA_DATA / root * low(x / root, sigma.log() / 4, labels)
 
     def step():
         student = answer(t)
@@ -196,107 +205,58 @@ def measure(name, seconds, threads, channels_last):
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        return float(loss.detach())
+        return loss.detach()
 
+    def steps(count):
+        for _ in range(count):
+            loss = step()
+        return float(loss)  # waits for the device
+
+    together = 10 if on_gpu else 1
     times, loss = [], 0.0
-    step()
-    end = time.monotonic() + seconds
+    steps(3 if on_gpu else 1)  # compiles, and searches
+    end = time.monotonic() + a.seconds
     while time.monotonic() < end or len(times) < 3:
         start = time.monotonic()
-        loss = step()
-        times.append(time.monotonic() - start)
+        loss = steps(together)
+        times.append((time.monotonic() - start) / together)
     median = statistics.median(times)
+    peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "config": name,
         "batch": n,
-        "threads": threads,
-        "channels_last": channels_last,
         "parameters": config["parameters"],
-        "steps": len(times),
+        "steps": len(times) * together,
         "step_s": median,
         "step_s_best": min(times),
         "images_per_s": n / median,
         "images_per_s_best": n / min(times),
-        "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mib": peak / 1048576,
         "loss": loss,
-        "torch": torch.__version__,
-    }
-
-
-def tuned():
-    """The environment that serves PyTorch best on this machine; what is set already stays."""
-    try:
-        with open("/proc/cpuinfo") as f:
-            flags = f.read()
-    except OSError:
-        flags = ""
-    best = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(32 << 30)}
-    if " avx512f" in flags:
-        best["OPENBLAS_CORETYPE"] = "SkylakeX"
-    elif " avx2" in flags:
-        best["OPENBLAS_CORETYPE"] = "Haswell"
-    return {**best, **os.environ}
-
-
-def peer(name, a):
-    command = [sys.executable, __file__, name, "--here", "--seconds", str(a.seconds), "--threads", str(a.threads)]
-    command += ["--channels-last"] if a.channels_last else []
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=tuned()).stdout)
-
-
-def ours(name, a):
-    command = [a.beside, "bench", "train", "--preset", name, "--seconds", str(a.seconds), "--threads", str(a.threads), "--json"]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)["train"][0]
-
-
-def beside(name, a):
-    """Rounds of both, in turn; the medians, and the range of the ratio of neighbours."""
-    rounds, ratios = [], []
-    for _ in range(a.rounds):
-        x, y = ours(name, a), peer(name, a)
-        rounds.append((x, y))
-        ratios.append(x["images_per_s"] / y["images_per_s"])
-        print("%s: %.4g and %.4g images/s" % (name, x["images_per_s"], y["images_per_s"]), file=sys.stderr, flush=True)
-
-    def middle(which, key):
-        return statistics.median(pair[which][key] for pair in rounds)
-
-    return {
-        "config": name,
-        "rounds": a.rounds,
-        "images_per_s": middle(0, "images_per_s"),
-        "gflop_per_s": middle(0, "gflop_per_s"),
-        "share_of_ceiling": middle(0, "share_of_ceiling"),
-        "peak_rss_mib": max(x["peak_rss_mib"] for x, _ in rounds),
-        "peer_images_per_s": middle(1, "images_per_s"),
-        "peer_peak_rss_mib": min(y["peak_rss_mib"] for _, y in rounds),
-        "ratio": statistics.median(ratios),
-        "ratio_range": [min(ratios), max(ratios)],
+        **rounds.about(a),
     }
 
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("configs", nargs="*", help="%s; a and b when none is named" % ", ".join(CONFIGS))
-    p.add_argument("--seconds", type=float, default=10)
-    p.add_argument("--threads", type=int, default=2)
-    p.add_argument("--channels-last", action="store_true", help="NHWC instead of NCHW")
-    p.add_argument("--beside", metavar="ABLATE", help="the program to measure in turn")
-    p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
+    rounds.add_options(p)
     a = p.parse_args()
     unknown = [name for name in a.configs if name not in CONFIGS]
     if unknown:
         p.error("unknown configuration %s; there are %s" % (", ".join(unknown), ", ".join(CONFIGS)))
-    try:
-        import torch  # noqa: F401
-    except ImportError as e:
-        sys.exit("train_peer.py: %s (Debian: apt-get install python3-torch python3-numpy)" % e)
+    rounds.check(p, a)
     if a.here:
-        print(json.dumps(measure(a.configs[0], a.seconds, a.threads, a.channels_last)))
+        print(json.dumps(measure(a.configs[0], a)))
         return
-    one = beside if a.beside else peer
-    print(json.dumps({"peer": "pytorch", "rows": [one(name, a) for name in a.configs or ["a", "b"]]}, indent=1))
+
+    def row(name):
+        def theirs():
+            return rounds.peer(__file__, a, name)
+
+        return rounds.beside(name, a, lambda: rounds.ours(a, "train", "--preset", name)[0], theirs) if a.beside else theirs()
+
+    print(json.dumps({"peer": "pytorch", "rows": [row(name) for name in a.configs or ["a", "b"]]}, indent=1))
 
 
 if __name__ == "__main__":
