@@ -37,7 +37,7 @@ struct cuda {
 	struct cuda_team *team;            /* NULL: alone. With one: */
 	cudaStream_t beside;               /* where its means are made */
 	cudaEvent_t ready, made;           /* values are there for it; means are there for the main stream */
-	int convs_by_library, convs_by_kernel; /* planned so far: by cuda_dnn.h, by direct_conv.cuh */
+	int convs_by_library, convs_by_kernel; /* planned so far: by cuDNN, by own_product.h */
 	char failed[512];                  /* the first failure since the last check; "" = none */
 };
 
@@ -56,7 +56,7 @@ extern "C" {
 #undef OP
 }
 
-/* The libraries' names and versions, for records. In the fences' file, as is: */
+/* The libraries' names and versions, or what stands in for them and why, for records. In products.cu, as is: */
 void cuda_libraries_text(char *out, size_t bytes);
 /* Closes the handles of the libraries. */
 void cuda_libraries_close(struct cuda *cu);

@@ -1,7 +1,8 @@
-/* cuda_blas.h - cuBLASLt, fenced: matrix products on a device, planned once and run many times in the back end's stream.
+/* cuda_blas.h - matrix products on a device, planned once and run many times in the back end's stream: by cuBLASLt, fenced and opened at run
+ * time, or, where it is missing or has no algorithm, by the plugin's own kernels (own_product.h; products.cu chooses).
  *
- * Matrices are row-major as in model/dnn.h: C (m,n) = alpha * op(A) op(B) [+ bias], [then relu]. The algorithm is the first that
- * the library proposes without sums in an order of their own, so a shape on a device always gives the same bits. TF32 is used for
+ * Matrices are row-major as in model/dnn.h: C (m,n) = alpha * op(A) op(B) [+ bias], [then relu]. The library's algorithm is the first that
+ * it proposes without sums in an order of their own, so a shape on a device always gives the same bits. TF32 is used for
  * floats only where the back end's dtype says so. The emulation's twin is tests/cuda_emu/emu_libraries.cc. */
 #ifndef ABLATE_CUDA_BLAS_H
 #define ABLATE_CUDA_BLAS_H
@@ -25,5 +26,14 @@ struct cuda_gemm;
 struct cuda_gemm *cuda_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s);
 void cuda_gemm_run(struct cuda *cu, struct cuda_gemm *g, const void *a, const void *b, const void *bias, void *c);
 void cuda_gemm_free(struct cuda_gemm *g); /* accepts NULL */
+
+/* The library's half, for products.cu. */
+struct blas_gemm;
+bool blas_there(void);                           /* opens it at the first call */
+void blas_text(char *out, size_t bytes);         /* its name and version, or what stands in and why */
+void blas_close(struct cuda *cu);
+struct blas_gemm *blas_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s); /* NULL: no algorithm, or cu->failed set */
+void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const void *b, const void *bias, void *c);
+void blas_gemm_free(struct blas_gemm *g);
 
 #endif

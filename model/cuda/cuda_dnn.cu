@@ -2,16 +2,57 @@
  * also the sum and relu behind it; the library proposes engines for the whole, best first, and the first admissible one becomes
  * the plan. Where no engine takes the fused form the plain convolution is planned and the caller adds the rest. */
 #include "model/cuda/cuda_dnn.h"
+#include "model/cuda/cuda_library.h"
 
-#include <cublasLt.h>
 #include <cudnn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+/* The functions that are used, by the types that the header gives them. */
+#define NN_FUNCTIONS(X) \
+	X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendExecute) \
+	X(cudnnBackendFinalize) X(cudnnBackendGetAttribute) X(cudnnBackendSetAttribute) X(cudnnCreate) \
+	X(cudnnDestroy) X(cudnnGetErrorString) X(cudnnGetVersion) X(cudnnSetStream)
+
+static struct {
+#define FIELD(name) decltype(&::name) name;
+	NN_FUNCTIONS(FIELD)
+#undef FIELD
+} nn;
+
+static struct cuda_library library = { "libcudnn.so.9", "ABLATE_CUDNN", NULL, false, "" };
+
+bool dnn_there(void)
+{
+	static const struct cuda_function functions[] = {
+#define ROW(name) { #name, &nn.name },
+		NN_FUNCTIONS(ROW)
+#undef ROW
+		{ NULL, NULL },
+	};
+	return cuda_library_open(&library, functions);
+}
+
+void dnn_text(char *out, size_t bytes)
+{
+	size_t v = dnn_there() ? nn.cudnnGetVersion() : 0;
+	if (v)
+		(void)snprintf(out, bytes, "cuDNN %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
+	else
+		(void)snprintf(out, bytes, "own convolutions (%s)", library.why_not);
+}
+
+void dnn_close(struct cuda *cu)
+{
+	if (cu->cudnn)
+		(void)nn.cudnnDestroy(cu->cudnn);
+	cu->cudnn = NULL;
+}
+
 enum { MAX_PARTS = 24, MAX_ENGINES = 64 };
 enum { UID_X = 1, UID_W, UID_Y, UID_BIAS, UID_SUM, UID_CONV };
 
-struct cuda_conv {
+struct dnn_plan {
 	cudnnBackendDescriptor_t parts[MAX_PARTS]; /* to be destroyed, in order of making */
 	int n_parts;
 	cudnnBackendDescriptor_t plan, config;
@@ -21,7 +62,7 @@ struct cuda_conv {
 };
 
 /* Building goes on after a failure without doing anything: one check at the end. */
-struct builder { struct cuda *cu; struct cuda_conv *c; cudnnStatus_t rc; };
+struct builder { struct cuda *cu; struct dnn_plan *c; cudnnStatus_t rc; };
 
 static cudnnBackendDescriptor_t make(struct builder *b, cudnnBackendDescriptorType_t type)
 {
@@ -29,7 +70,7 @@ static cudnnBackendDescriptor_t make(struct builder *b, cudnnBackendDescriptorTy
 	if (b->rc == CUDNN_STATUS_SUCCESS && b->c->n_parts == MAX_PARTS)
 		b->rc = CUDNN_STATUS_INTERNAL_ERROR;
 	if (b->rc == CUDNN_STATUS_SUCCESS)
-		b->rc = cudnnBackendCreateDescriptor(type, &d);
+		b->rc = nn.cudnnBackendCreateDescriptor(type, &d);
 	if (d)
 		b->c->parts[b->c->n_parts++] = d;
 	return d;
@@ -38,13 +79,13 @@ static cudnnBackendDescriptor_t make(struct builder *b, cudnnBackendDescriptorTy
 static void put(struct builder *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count, const void *values)
 {
 	if (b->rc == CUDNN_STATUS_SUCCESS)
-		b->rc = cudnnBackendSetAttribute(d, name, type, count, values);
+		b->rc = nn.cudnnBackendSetAttribute(d, name, type, count, values);
 }
 
 static void done(struct builder *b, cudnnBackendDescriptor_t d)
 {
 	if (b->rc == CUDNN_STATUS_SUCCESS)
-		b->rc = cudnnBackendFinalize(d);
+		b->rc = nn.cudnnBackendFinalize(d);
 }
 
 static cudnnDataType_t type_of(enum tensor_type type)
@@ -165,7 +206,7 @@ static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, c
 	cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
 	int64_t n = 0;
 	bool strict = s->type == TENSOR_F32 && (cu->base.dtype != BACKEND_TF32 || s->exact);
-	if (cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
+	if (nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
 		return false;
 	for (int64_t i = 0; i < n; i++) {
 		if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC || notes[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
@@ -184,19 +225,19 @@ static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBacken
 	cudnnBackendDescriptor_t engine = NULL, plan = NULL;
 	int64_t n = 0, workspace = 0;
 	bool taken = false;
-	if (cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
-	    cudnnBackendGetAttribute(proposal, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, &engine) == CUDNN_STATUS_SUCCESS &&
+	if (nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
+	    nn.cudnnBackendGetAttribute(proposal, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, &engine) == CUDNN_STATUS_SUCCESS &&
 	    admissible(b->cu, s, engine) &&
-	    cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) == CUDNN_STATUS_SUCCESS &&
-	    cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) == CUDNN_STATUS_SUCCESS &&
-	    cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &proposal) == CUDNN_STATUS_SUCCESS &&
-	    cudnnBackendFinalize(plan) == CUDNN_STATUS_SUCCESS &&
-	    cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &workspace) == CUDNN_STATUS_SUCCESS)
+	    nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) == CUDNN_STATUS_SUCCESS &&
+	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) == CUDNN_STATUS_SUCCESS &&
+	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &proposal) == CUDNN_STATUS_SUCCESS &&
+	    nn.cudnnBackendFinalize(plan) == CUDNN_STATUS_SUCCESS &&
+	    nn.cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &workspace) == CUDNN_STATUS_SUCCESS)
 		taken = (size_t)workspace <= b->cu->workspace_bytes;
 	if (engine)
-		(void)cudnnBackendDestroyDescriptor(engine);
+		(void)nn.cudnnBackendDestroyDescriptor(engine);
 	if (plan && !taken)
-		(void)cudnnBackendDestroyDescriptor(plan);
+		(void)nn.cudnnBackendDestroyDescriptor(plan);
 	if (!taken)
 		return false;
 	b->c->plan = plan;
@@ -214,26 +255,26 @@ static bool search(struct builder *b, const struct cuda_conv_shape *s, cudnnBack
 	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
 	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
 	done(b, heuristic);
-	while (b->rc == CUDNN_STATUS_SUCCESS && made < MAX_ENGINES && cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &proposals[made]) == CUDNN_STATUS_SUCCESS)
+	while (b->rc == CUDNN_STATUS_SUCCESS && made < MAX_ENGINES && nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &proposals[made]) == CUDNN_STATUS_SUCCESS)
 		made++;
 	if (b->rc == CUDNN_STATUS_SUCCESS)
-		b->rc = cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &n, proposals);
+		b->rc = nn.cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &n, proposals);
 	for (int64_t i = 0; b->rc == CUDNN_STATUS_SUCCESS && i < n && i < made && !taken; i++)
 		taken = take(b, s, proposals[i]);
 	for (int64_t i = 0; i < made; i++)
 		if (proposals[i] != b->c->config)
-			(void)cudnnBackendDestroyDescriptor(proposals[i]);
+			(void)nn.cudnnBackendDestroyDescriptor(proposals[i]);
 	return taken;
 }
 
-static void drop_parts(struct cuda_conv *c)
+static void drop_parts(struct dnn_plan *c)
 {
 	while (c->n_parts > 0)
-		(void)cudnnBackendDestroyDescriptor(c->parts[--c->n_parts]);
+		(void)nn.cudnnBackendDestroyDescriptor(c->parts[--c->n_parts]);
 }
 
 /* One form of the pass. Returns whether an engine takes it. */
-static bool plan(struct cuda *cu, struct cuda_conv *c, const struct cuda_conv_shape *s, bool fused, enum tensor_type dw)
+static bool plan(struct cuda *cu, struct dnn_plan *c, const struct cuda_conv_shape *s, bool fused, enum tensor_type dw)
 {
 	struct builder b = { cu, c, CUDNN_STATUS_SUCCESS };
 	c->fused = fused;
@@ -251,85 +292,69 @@ static bool ready(struct cuda *cu)
 	cudnnStatus_t rc = CUDNN_STATUS_SUCCESS;
 	if (cu->cudnn)
 		return true;
-	rc = cudnnCreate(&cu->cudnn);
+	rc = nn.cudnnCreate(&cu->cudnn);
 	if (rc == CUDNN_STATUS_SUCCESS)
-		rc = cudnnSetStream(cu->cudnn, cu->stream);
+		rc = nn.cudnnSetStream(cu->cudnn, cu->stream);
 	if (rc != CUDNN_STATUS_SUCCESS)
-		cuda_fail(cu, __FILE__, __LINE__, "cudnnCreate", cudnnGetErrorString(rc));
+		cuda_fail(cu, __FILE__, __LINE__, "cudnnCreate", nn.cudnnGetErrorString(rc));
 	return rc == CUDNN_STATUS_SUCCESS;
 }
 
-struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s)
+struct dnn_plan *dnn_plan_new(struct cuda *cu, const struct cuda_conv_shape *s)
 {
 	bool more = s->bias || s->relu, low_weights = s->pass == DNN_BACKWARD_WEIGHTS && s->type == TENSOR_BF16;
-	struct cuda_conv *c = (struct cuda_conv *)calloc(1, sizeof *c);
+	struct dnn_plan *c = (struct dnn_plan *)calloc(1, sizeof *c);
 	if (!c)
 		abort();
 	c->bias = s->bias;
 	if (ready(cu) && (plan(cu, c, s, more, TENSOR_F32) || (more && plan(cu, c, s, false, TENSOR_F32)) || (low_weights && plan(cu, c, s, false, TENSOR_BF16))))
 		return c;
-	cuda_conv_free(c);
+	dnn_plan_free(c);
 	return NULL;
 }
 
-void cuda_conv_free(struct cuda_conv *c)
+void dnn_plan_free(struct dnn_plan *c)
 {
 	if (!c)
 		return;
 	if (c->plan)
-		(void)cudnnBackendDestroyDescriptor(c->plan);
+		(void)nn.cudnnBackendDestroyDescriptor(c->plan);
 	if (c->config)
-		(void)cudnnBackendDestroyDescriptor(c->config);
+		(void)nn.cudnnBackendDestroyDescriptor(c->config);
 	drop_parts(c);
 	free(c);
 }
 
-bool cuda_conv_fused(const struct cuda_conv *c)
+bool dnn_plan_fused(const struct dnn_plan *c)
 {
 	return c->fused;
 }
 
-enum tensor_type cuda_conv_dw(const struct cuda_conv *c)
+enum tensor_type dnn_plan_dw(const struct dnn_plan *c)
 {
 	return c->dw;
 }
 
-void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const float *bias, void *y)
+void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const float *bias, void *y)
 {
 	union { const float *given; void *kept; } add = { bias }; /* read only */
 	const int64_t ids[4] = { UID_X, UID_W, UID_Y, UID_BIAS };
 	void *const pointers[4] = { x, w, y, add.kept };
 	const int64_t n = c->fused && c->bias ? 4 : 3;
 	cudnnBackendDescriptor_t pack = NULL;
-	cudnnStatus_t rc = cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
+	cudnnStatus_t rc = nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
 	if (rc == CUDNN_STATUS_SUCCESS)
-		rc = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n, ids);
+		rc = nn.cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_TYPE_INT64, n, ids);
 	if (rc == CUDNN_STATUS_SUCCESS)
-		rc = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, n, pointers);
+		rc = nn.cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, n, pointers);
 	if (rc == CUDNN_STATUS_SUCCESS)
-		rc = cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &cu->workspace);
+		rc = nn.cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &cu->workspace);
 	if (rc == CUDNN_STATUS_SUCCESS)
-		rc = cudnnBackendFinalize(pack);
+		rc = nn.cudnnBackendFinalize(pack);
 	if (rc == CUDNN_STATUS_SUCCESS)
-		rc = cudnnBackendExecute(cu->cudnn, c->plan, pack);
+		rc = nn.cudnnBackendExecute(cu->cudnn, c->plan, pack);
 	if (pack)
-		(void)cudnnBackendDestroyDescriptor(pack);
+		(void)nn.cudnnBackendDestroyDescriptor(pack);
 	if (rc != CUDNN_STATUS_SUCCESS)
-		cuda_fail(cu, __FILE__, __LINE__, "convolution", cudnnGetErrorString(rc));
-}
-
-void cuda_libraries_text(char *out, size_t bytes)
-{
-	size_t dnn = cudnnGetVersion(), blas = cublasLtGetVersion();
-	(void)snprintf(out, bytes, "cuBLASLt %zu.%zu.%zu, cuDNN %zu.%zu.%zu", blas / 10000, blas / 100 % 100, blas % 100, dnn / 10000, dnn / 100 % 100, dnn % 100);
-}
-
-void cuda_libraries_close(struct cuda *cu)
-{
-	if (cu->cudnn)
-		(void)cudnnDestroy(cu->cudnn);
-	if (cu->cublaslt)
-		(void)cublasLtDestroy(cu->cublaslt);
-	cu->cudnn = NULL;
-	cu->cublaslt = NULL;
+		cuda_fail(cu, __FILE__, __LINE__, "convolution", nn.cudnnGetErrorString(rc));
 }

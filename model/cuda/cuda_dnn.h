@@ -1,6 +1,7 @@
-/* cuda_dnn.h - cuDNN, fenced: convolutions on a device, planned once and run many times in the back end's stream.
+/* cuda_dnn.h - convolutions on a device, planned once and run many times in the back end's stream: by cuDNN, fenced and opened at run
+ * time, or, where it is missing or has no engine, by the plugin's own kernels (own_product.h; products.cu chooses).
  *
- * Images are NHWC, weights (Cout, kh, kw, Cin). The engine is the first of cuDNN's heuristic list that is deterministic, fits the
+ * Images are NHWC, weights (Cout, kh, kw, Cin). cuDNN's engine is the first of cuDNN's heuristic list that is deterministic, fits the
  * back end's workspace and, for floats without TF32, keeps to float arithmetic: the library's version and the device, which are
  * recorded, decide it. The emulation's twin is tests/cuda_emu/emu_libraries.cc. */
 #ifndef ABLATE_CUDA_DNN_H
@@ -21,12 +22,23 @@ struct cuda_conv_shape {
 };
 
 struct cuda_conv;
-/* Heap; NULL where no engine computes this as wanted (direct_conv.cuh does), or with cu->failed set. */
+/* Heap; NULL with cu->failed set. Counted in cu: convs_by_library, convs_by_kernel. */
 struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s);
 bool cuda_conv_fused(const struct cuda_conv *c);             /* bias and relu are made by run; else the caller adds them */
 enum tensor_type cuda_conv_dw(const struct cuda_conv *c);    /* the type that a weights gradient is written in */
 /* forward: y = conv(x, w) [+ bias (Cout) floats]; data: x from y and w; weights: w from x and y. */
 void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const float *bias, void *y);
 void cuda_conv_free(struct cuda_conv *c); /* accepts NULL */
+
+/* The library's half, for products.cu; as above, but NULL where no engine computes this as wanted. */
+struct dnn_plan;
+bool dnn_there(void);                           /* opens it at the first call */
+void dnn_text(char *out, size_t bytes);         /* its name and version, or what stands in and why */
+void dnn_close(struct cuda *cu);
+struct dnn_plan *dnn_plan_new(struct cuda *cu, const struct cuda_conv_shape *s);
+bool dnn_plan_fused(const struct dnn_plan *c);
+enum tensor_type dnn_plan_dw(const struct dnn_plan *c);
+void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const float *bias, void *y);
+void dnn_plan_free(struct dnn_plan *c);
 
 #endif

@@ -209,7 +209,7 @@ static void facts(struct backend *b, struct backend_facts *out)
 	static const char *const math[] = { "fp32", "tf32 in products and convolutions, the teacher by its change", "bf16 activations, fp32 sums, norms and losses, the teacher by its change" };
 	struct cudaDeviceProp prop;
 	int driver = 0, runtime = 0;
-	char versions[128];
+	char versions[200];
 	size_t free_bytes = 0, total = 0;
 	memset(out, 0, sizeof *out);
 	memset(&prop, 0, sizeof prop);
@@ -220,10 +220,10 @@ static void facts(struct backend *b, struct backend_facts *out)
 	(void)snprintf(out->device, sizeof out->device, "%.90s, compute capability %d.%d", prop.name, prop.major, prop.minor);
 	(void)snprintf(out->driver, sizeof out->driver, "CUDA %d.%d", driver / 1000, driver % 1000 / 10);
 	cuda_libraries_text(versions, sizeof versions);
-	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %s", runtime / 1000, runtime % 1000 / 10, versions);
+	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %.200s", runtime / 1000, runtime % 1000 / 10, versions);
 	(void)snprintf(out->math, sizeof out->math, "%s", math[b->dtype]);
 	if (cuda_of(b)->convs_by_library + cuda_of(b)->convs_by_kernel)
-		(void)snprintf(out->convolutions, sizeof out->convolutions, "%d by cuDNN, %d by the plugin's own kernel", cuda_of(b)->convs_by_library, cuda_of(b)->convs_by_kernel);
+		(void)snprintf(out->convolutions, sizeof out->convolutions, "%d by cuDNN, %d by the plugin's own kernels", cuda_of(b)->convs_by_library, cuda_of(b)->convs_by_kernel);
 	out->memory = total;
 	out->memory_free = free_bytes;
 }

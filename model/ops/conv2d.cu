@@ -1,11 +1,10 @@
-/* conv2d.cu - conv2d.c on a device: products by the fences (cuda_dnn.h, cuda_blas.h), layouts and bias sums by kernels.
+/* conv2d.cu - conv2d.c on a device: products by cuda_dnn.h and cuda_blas.h, layouts and bias sums by kernels.
  *
  * A pass computes in bf16 when its result is bf16 (the weights gradient: when both sources are) and else in float; sources of the other
  * type are converted into scratch first. Weights are (Cout,Cin,kh,kw) floats and go to (Cout,kh,kw,Cin) in the pass's type at
  * each run, because they change at each step. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
-#include "model/cuda/direct_conv.cuh"
 #include "model/cuda/kernel.cuh"
 
 #include <stdlib.h>
@@ -13,7 +12,7 @@
 enum { SUM_PIXELS = 16 };
 
 struct conv_state {
-	struct cuda_gemm *gemm;   /* one of the two; neither: by direct_conv.cuh */
+	struct cuda_gemm *gemm;   /* one of the two */
 	struct cuda_conv *conv;
 	enum tensor_type type;
 	size_t first, second, w, bias, sums, bytes; /* where in scratch: converted sources, weights, bias, partial sums */
@@ -74,24 +73,6 @@ static struct conv_state *state_new(struct node *nd, enum tensor_type type)
 	s->type = type;
 	nd->state = s;
 	return s;
-}
-
-/* The library's engine, or none: then direct_conv.cuh computes it, which is counted and told (backend_facts). */
-static struct cuda_conv *engine_of(struct cuda *cu, const struct cuda_conv_shape *shape)
-{
-	struct cuda_conv *c = cuda_conv_new(cu, shape);
-	cu->convs_by_library += c != NULL;
-	cu->convs_by_kernel += !c && !cu->failed[0];
-	return c;
-}
-
-/* By the library where it has an engine. */
-static void conv_run(struct cuda *cu, struct conv_state *s, const struct dnn_shape *shape, enum dnn_pass pass, void *x, void *w, const float *bias, void *y)
-{
-	if (s->conv)
-		cuda_conv_run(cu, s->conv, x, w, bias, y);
-	else
-		direct_conv(cu, shape, pass, s->type, x, w, y);
 }
 
 static void release(struct node *nd, struct cuda *)
@@ -171,7 +152,7 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 		s->bias = b ? reserve(s, b, s->type) : 0;
 	} else {
 		struct cuda_conv_shape c = { shape, DNN_FORWARD, s->type, b != NULL, nd->args.conv.relu, nd->exact };
-		s->conv = engine_of(cu, &c);
+		s->conv = cuda_conv_new(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 	}
 	return s->bytes;
@@ -186,8 +167,8 @@ static void forward_run(struct node *nd, struct cuda *cu)
 		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), as_type(nd, cu, w, s->w), b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
 	} else {
 		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
-		conv_run(cu, s, &shape, DNN_FORWARD, as_type(nd, cu, x, s->first), scratch(nd, s->w), b ? b->data : NULL, y->data);
-		if (!(s->conv && cuda_conv_fused(s->conv)) && (b || nd->args.conv.relu))
+		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), scratch(nd, s->w), b ? b->data : NULL, y->data);
+		if (!cuda_conv_fused(s->conv) && (b || nd->args.conv.relu))
 			finish(cu, y, b, nd->args.conv.relu);
 	}
 }
@@ -208,7 +189,7 @@ static size_t data_prepare(struct node *nd, struct cuda *cu)
 		s->w = reserve(s, w, s->type);
 	} else {
 		struct cuda_conv_shape c = { shape, DNN_BACKWARD_DATA, s->type, false, false, nd->exact };
-		s->conv = engine_of(cu, &c);
+		s->conv = cuda_conv_new(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 	}
 	return s->bytes;
@@ -224,7 +205,7 @@ static void data_run(struct node *nd, struct cuda *cu)
 		cuda_gemm_run(cu, s->gemm, from, as_type(nd, cu, w, s->w), NULL, dx->data);
 	} else {
 		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
-		conv_run(cu, s, &shape, DNN_BACKWARD_DATA, dx->data, scratch(nd, s->w), NULL, from);
+		cuda_conv_run(cu, s->conv, dx->data, scratch(nd, s->w), NULL, from);
 	}
 }
 
@@ -249,7 +230,7 @@ static size_t weights_prepare(struct node *nd, struct cuda *cu)
 		s->gemm = cuda_gemm_new(cu, &g);
 	} else {
 		struct cuda_conv_shape c = { shape, DNN_BACKWARD_WEIGHTS, s->type, false, false, nd->exact };
-		s->conv = engine_of(cu, &c);
+		s->conv = cuda_conv_new(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(dw) * sizeof(float));
 	}
 	if (nd->dst[1]) {
@@ -268,8 +249,8 @@ static void weights_run(struct node *nd, struct cuda *cu)
 	if (is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, py, px, NULL, dw->data);
 	} else {
-		conv_run(cu, s, &shape, DNN_BACKWARD_WEIGHTS, px, scratch(nd, s->w), NULL, py);
-		weights_from(cu, val_of(dw), val_at(scratch(nd, s->w), s->conv ? cuda_conv_dw(s->conv) : TENSOR_F32), &shape);
+		cuda_conv_run(cu, s->conv, px, scratch(nd, s->w), NULL, py);
+		weights_from(cu, val_of(dw), val_at(scratch(nd, s->w), cuda_conv_dw(s->conv)), &shape);
 	}
 	if (!db)
 		return;

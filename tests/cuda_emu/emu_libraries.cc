@@ -1,7 +1,9 @@
-/* emu_libraries.cc - cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/dnn.h): what the libraries compute, not how. Values of
- * bf16 go through float and are rounded once at the end, as sums in float are. A call is kept in a capture like any other. */
+/* emu_libraries.cc - the libraries' halves of cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/dnn.h): what the libraries compute, not how. Values of
+ * bf16 go through float and are rounded once at the end, as sums in float are. A call is kept in a capture like any other.
+ * ABLATE_CUBLASLT=none and ABLATE_CUDNN=none leave them out, as they do with the real ones. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
+#include "model/cuda/cuda_library.h"
 #include "model/cuda/kernel.cuh"
 
 #include <stdio.h>
@@ -10,12 +12,39 @@
 
 typedef std::vector<float> floats;
 
-void cuda_libraries_text(char *out, size_t bytes)
+bool blas_there(void)
 {
-	(void)snprintf(out, bytes, "products and convolutions by oneDNN %s", dnn_version());
+	return !cuda_library_unwanted("ABLATE_CUBLASLT");
 }
 
-void cuda_libraries_close(struct cuda *)
+bool dnn_there(void)
+{
+	return !cuda_library_unwanted("ABLATE_CUDNN");
+}
+
+static void text(char *out, size_t bytes, bool there, const char *what, const char *variable)
+{
+	if (there)
+		(void)snprintf(out, bytes, "%s by oneDNN %s", what, dnn_version());
+	else
+		(void)snprintf(out, bytes, "own %s (%s=none)", what, variable);
+}
+
+void blas_text(char *out, size_t bytes)
+{
+	text(out, bytes, blas_there(), "products", "ABLATE_CUBLASLT");
+}
+
+void dnn_text(char *out, size_t bytes)
+{
+	text(out, bytes, dnn_there(), "convolutions", "ABLATE_CUDNN");
+}
+
+void blas_close(struct cuda *)
+{
+}
+
+void dnn_close(struct cuda *)
 {
 }
 
@@ -33,16 +62,16 @@ static float *opened(floats *keep, const void *p, int64_t n, enum tensor_type ty
 
 /* ---- matrix products ------------------------------------------------------------------------------------------------ */
 
-struct cuda_gemm { struct cuda_gemm_shape s; };
+struct blas_gemm { struct cuda_gemm_shape s; };
 
-struct cuda_gemm *cuda_gemm_new(struct cuda *, const struct cuda_gemm_shape *s)
+struct blas_gemm *blas_gemm_new(struct cuda *, const struct cuda_gemm_shape *s)
 {
-	struct cuda_gemm *g = new cuda_gemm;
+	struct blas_gemm *g = new blas_gemm;
 	g->s = *s;
 	return g;
 }
 
-void cuda_gemm_free(struct cuda_gemm *g)
+void blas_gemm_free(struct blas_gemm *g)
 {
 	delete g;
 }
@@ -68,7 +97,7 @@ static void gemm_all(const struct cuda_gemm_shape &s, const char *a, const char 
 		gemm_one(s, a + i * s.step_a * in, b + i * s.step_b * in, bias, c + i * s.step_c * out);
 }
 
-void cuda_gemm_run(struct cuda *cu, struct cuda_gemm *g, const void *a, const void *b, const void *bias, void *c)
+void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const void *b, const void *bias, void *c)
 {
 	struct cuda_gemm_shape s = g->s;
 	CUDA_CALL(cu, emu_call(cu->stream, [=] { gemm_all(s, (const char *)a, (const char *)b, bias, (char *)c); }));
@@ -76,31 +105,31 @@ void cuda_gemm_run(struct cuda *cu, struct cuda_gemm *g, const void *a, const vo
 
 /* ---- convolutions --------------------------------------------------------------------------------------------------- */
 
-struct cuda_conv { struct cuda_conv_shape s; struct dnn_conv *primitive; };
+struct dnn_plan { struct cuda_conv_shape s; struct dnn_conv *primitive; };
 
-struct cuda_conv *cuda_conv_new(struct cuda *, const struct cuda_conv_shape *s)
+struct dnn_plan *dnn_plan_new(struct cuda *, const struct cuda_conv_shape *s)
 {
 	if (s->shape.ic % 8 && s->shape.oc % 8) /* a library that has no engine for this */
 		return NULL;
-	struct cuda_conv *c = new cuda_conv;
+	struct dnn_plan *c = new dnn_plan;
 	c->s = *s;
 	c->primitive = dnn_conv_new(&s->shape, s->pass, false, false);
 	return c;
 }
 
-void cuda_conv_free(struct cuda_conv *c)
+void dnn_plan_free(struct dnn_plan *c)
 {
 	if (c)
 		dnn_conv_free(c->primitive);
 	delete c;
 }
 
-bool cuda_conv_fused(const struct cuda_conv *)
+bool dnn_plan_fused(const struct dnn_plan *)
 {
 	return false; /* so that the kernel for it is run */
 }
 
-enum tensor_type cuda_conv_dw(const struct cuda_conv *)
+enum tensor_type dnn_plan_dw(const struct dnn_plan *)
 {
 	return TENSOR_F32;
 }
@@ -110,7 +139,7 @@ static int64_t ohwi(const struct dnn_shape &s, int64_t o, int64_t i, int64_t tap
 	return (o * s.kh * s.kw + tap) * s.ic + i;
 }
 
-static void conv_run(const struct cuda_conv *c, void *x, void *w, void *y)
+static void conv_run(const struct dnn_plan *c, void *x, void *w, void *y)
 {
 	const struct dnn_shape &s = c->s.shape;
 	int64_t taps = s.kh * s.kw, nx = s.n * s.h * s.w * s.ic, ny = s.n * s.oh * s.ow * s.oc, nw = s.oc * s.ic * taps;
@@ -138,7 +167,7 @@ static void conv_run(const struct cuda_conv *c, void *x, void *w, void *y)
 				val_put(vw, ohwi(s, o, i, tap), weights[(size_t)((o * s.ic + i) * taps + tap)]);
 }
 
-void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const float *, void *y)
+void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const float *, void *y)
 {
 	CUDA_CALL(cu, emu_call(cu->stream, [=] { conv_run(c, x, w, y); }));
 }
