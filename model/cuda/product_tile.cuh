@@ -187,23 +187,25 @@ struct sums_of_floats {
 		enum { LINE = part<float>::ALONG };
 		const float *mine_a = a + threadIdx.x / 16 * LINE, *mine_b = b + threadIdx.x % 16 * LINE;
 		/* four columns at a time: registers for two blocks per multiprocessor */
+#pragma unroll 1
+		for (int k = 0; k < part<float>::DEPTH; k += 4) {
 #pragma unroll
-		for (int step = 0; step < 2 * part<float>::DEPTH / 4; step++) {
-			int k = step / 2 * 4, first = step % 2 * 4;
-			float4 y[4];
+			for (int first = 0; first < 8; first += 4) {
+				float4 y[4];
 #pragma unroll
-			for (int j = 0; j < 4; j++)
-				y[j] = *(const float4 *)(const void *)(mine_b + (first + j) * 16 * LINE + k);
+				for (int j = 0; j < 4; j++)
+					y[j] = *(const float4 *)(const void *)(mine_b + (first + j) * 16 * LINE + k);
 #pragma unroll
-			for (int i = 0; i < 8; i++) {
-				float4 x = *(const float4 *)(const void *)(mine_a + i * 16 * LINE + k);
+				for (int i = 0; i < 8; i++) {
+					float4 x = *(const float4 *)(const void *)(mine_a + i * 16 * LINE + k);
 #pragma unroll
-				for (int j = 0; j < 4; j++) {
-					float &to = sum[i][first + j];
-					to += x.x * y[j].x;
-					to += x.y * y[j].y;
-					to += x.z * y[j].z;
-					to += x.w * y[j].w;
+					for (int j = 0; j < 4; j++) {
+						float &to = sum[i][first + j];
+						to += x.x * y[j].x;
+						to += x.y * y[j].y;
+						to += x.z * y[j].z;
+						to += x.w * y[j].w;
+					}
 				}
 			}
 		}
