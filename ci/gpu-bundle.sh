@@ -3,9 +3,9 @@
 # it into one archive: program, plugin, test programs, the shared libraries they need, fixtures, ci/gpu-check.sh.
 #   ci/gpu-bundle.sh [OUT.tar.xz]           default: build-cuda/ablate-gpu.tar.xz
 #   ci/gpu-bundle.sh --lay-out DIR BUILD    only the archive's content, of a build that is there already, with its plugin if it has one
-# The other side needs glibc 2.36 or newer, an NVIDIA driver for CUDA 13 (580 or newer), and CUDA 13's cuBLASLt and cuDNN 9 (any place
-# that gpu-check.sh searches; Python's packages nvidia-cublas and nvidia-cudnn-cu13 will do): cuBLASLt alone is 542 MB here, the parts of
-# cuDNN that convolutions need 384 MB, so they are not packed. gpu-check.sh lists them with where it found them.
+# The other side needs glibc 2.36 or newer and an NVIDIA driver for CUDA 13 (580 or newer), nothing else. CUDA 13's cuBLASLt (542 MB) and
+# cuDNN 9 (384 MB) are not packed: the plugin opens them where that machine has them (any place that gpu-check.sh searches; Python's
+# packages nvidia-cublas and nvidia-cudnn-cu13 will do), and its own kernels stand in where not.
 . "$(dirname "$0")/lib.sh"
 PROGRAMS="op_runner parity dtype_deviation test_backend test_cuda_train test_inception"
 
@@ -23,8 +23,10 @@ lay_out() { # DIR BUILD
 	blas=$(ldconfig -p | awk '$1 == "libopenblas.so.0" && !n++ { print $NF }') # loaded at first use, so no program names it
 	[ -n "$blas" ] || die "no libopenblas.so.0: ci/setup.sh run"
 	cp -L "$blas" "$to/lib/libopenblas.so.0"
+	local programs=("$to/ablate" "$to"/tests/*_runner "$to/tests/parity" "$to/tests/dtype_deviation" "$to"/tests/test_* "$blas")
+	[ ! -f "$to/libablate_cuda.so" ] || programs+=("$to/libablate_cuda.so")
 	# every library but the C library's own, which the other side has
-	ldd "$to/ablate" "$to"/tests/* "$blas" | awk '$3 ~ "^/" { print $3 }' | sort -u | grep -vE '/(ld-linux|libc|libm|libdl|libpthread|librt)[-.]' |
+	ldd "${programs[@]}" | awk '$3 ~ "^/" { print $3 }' | sort -u | grep -vE '/(ld-linux|libc|libm|libdl|libpthread|librt)[-.]' |
 		while read -r library; do cp -L "$library" "$to/lib/"; done
 	cp -r tests/peers "$to/tests/"
 }

@@ -39,7 +39,8 @@ step() {
 
 passed() { grep -q "^$1.passed" "$out/steps.tsv"; }
 
-# ---- the libraries that the bundle cannot hold, wherever this machine keeps them: the linker's cache, a toolkit, Python's packages
+# ---- the driver, and the libraries that the bundle cannot hold, wherever this machine keeps them: the linker's cache, a toolkit, Python's
+# packages. Without cuBLASLt or cuDNN the plugin's own kernels stand in; with them both routes are checked and measured.
 
 LIBRARIES="libcuda.so.1:the_NVIDIA_driver libcublasLt.so.13:CUDA_13's_cuBLASLt libcudnn.so.9:cuDNN_9 libcudnn_graph.so.9:cuDNN_9 libcudnn_ops.so.9:cuDNN_9
 	libcudnn_cnn.so.9:cuDNN_9 libcudnn_heuristic.so.9:cuDNN_9 libcudnn_engines_precompiled.so.9:cuDNN_9 libcudnn_engines_runtime_compiled.so.9:cuDNN_9"
@@ -59,8 +60,11 @@ libraries() {
 	for pair in $LIBRARIES; do
 		at=$(where_is "${pair%%:*}")
 		what=${pair#*:}
-		echo "${pair%%:*} ${at:-MISSING: install ${what//_/ }}"
-		[ -n "$at" ] || missing=1
+		case ${at:+found}$what in
+		the_NVIDIA_driver) missing=1 at="MISSING: install ${what//_/ }" ;;
+		[!f]*) at="not here (${what//_/ }): own kernels stand in" ;;
+		esac
+		echo "${pair%%:*} $at"
 	done
 	[ -z "$rehearsal" ] || { echo "a rehearsal needs none of them"; return 77; }
 	return $missing
@@ -69,7 +73,13 @@ libraries() {
 sanitize() {
 	local tool=$1
 	command -v compute-sanitizer >/dev/null || { echo "no compute-sanitizer"; exit 77; }
-	compute-sanitizer --tool "$tool" --error-exitcode 1 tests/op_runner --device cuda --types mixed
+	# own kernels alone: the libraries' are not ours to check, and slow to instrument
+	ABLATE_CUBLASLT=none ABLATE_CUDNN=none compute-sanitizer --tool "$tool" --error-exitcode 1 tests/op_runner --device cuda --types mixed
+}
+# A command without the libraries; skipped where they are missing anyway.
+own() {
+	[ -n "$rehearsal" ] || [ -n "$(where_is libcublasLt.so.13)$(where_is libcudnn.so.9)" ] || { echo "as without \"own\": the libraries are not here"; exit 77; }
+	ABLATE_CUBLASLT=none ABLATE_CUDNN=none exec "$@"
 }
 # PyTorch on the same card in the same run, in turn with ours; as a step's command it ends in `exit`.
 peer() {
@@ -77,14 +87,14 @@ peer() {
 	exec python3 "tests/peers/$1_peer.py" "${@:2}" --device cuda --dtype bf16 --channels-last --compile --rounds 1 --beside ./ablate
 }
 device() { ./ablate doctor && ./ablate doctor | grep -q 'ok *cuda:0'; }
-export -f sanitize peer device libraries where_is
+export -f sanitize own peer device libraries where_is
 export LIBRARIES rehearsal
 
 # ---- the steps
 
-ops=() training=() net=ict-cifar10 pictures=128 small=64 middle=128 large=256 seconds=8 fixtures=()
+ops=() training=() net=ict-cifar10 pictures=128 small=64 middle=128 large=256 seconds=8 own_seconds=5 fixtures=()
 if [ -n "$rehearsal" ]; then
-	ops=(silu) training=(--filter 'cuda_train/two_*') net=ict-shapes8-ci pictures=1 small=2 middle=2 large=4 seconds=0.2 fixtures=(opt_unit ect_q2_stage0)
+	ops=(silu) training=(--filter 'cuda_train/two_*') net=ict-shapes8-ci pictures=1 small=2 middle=2 large=4 seconds=0.2 own_seconds=0.2 fixtures=(opt_unit ect_q2_stage0)
 fi
 step libraries 10 bash -c libraries
 step device 30 bash -c device
@@ -94,6 +104,9 @@ if ! passed device; then
 else
 	for types in float bf16 mixed; do
 		step "ops-$types" 40 tests/op_runner --device cuda --types "$types" "${ops[@]}"
+	done
+	for types in float bf16; do
+		step "ops-own-$types" 40 bash -c "own tests/op_runner --device cuda --types $types ${ops[*]}"
 	done
 	step parity 40 tests/parity --device cuda fixtures/train "${fixtures[@]}"
 	step backend 40 tests/test_backend
@@ -105,11 +118,22 @@ else
 	step bench-bf16 60 ./ablate bench train --preset $net --batch $large --seconds $seconds --device cuda --dtype bf16 --json
 	step bench-features-fp32 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype fp32 --json
 	step bench-features-bf16 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype bf16 --json
+	# the plugin's own products and convolutions, beside the libraries'
+	step bench-own-fp32 30 bash -c "own ./ablate bench train --preset $net --batch $small --seconds $own_seconds --device cuda --dtype fp32 --json"
+	step bench-own-bf16 40 bash -c "own ./ablate bench train --preset $net --batch $large --seconds $own_seconds --device cuda --dtype bf16 --json"
+	step bench-own-features-bf16 30 bash -c "own ./ablate bench features --batch $pictures --seconds $own_seconds --device cuda --dtype bf16 --json"
 	step bench-beside-pytorch 150 bash -c "peer train $net --batch $large --seconds $seconds"
 	step bench-features-beside-pytorch 100 bash -c "peer features --batch $pictures --seconds $seconds"
 	step memcheck 120 bash -c 'sanitize memcheck'
 	step racecheck 120 bash -c 'sanitize racecheck'
 fi
+
+# Images per second of a bench by its route: with the libraries as found, by own kernels alone.
+speed_of() { [ ! -f "$out/$1.txt" ] || ! passed "$1" || sed -n 's/.*"images_per_s": \([0-9.e+-]*\).*/\1/p' "$out/$1.txt" | head -1; }
+for bench in fp32 bf16 features-bf16; do
+	by_library=$(speed_of bench-$bench) by_own=$(speed_of bench-own-$bench)
+	[ -z "$by_library$by_own" ] || printf '%s\t%s\t%s\n' "$bench" "${by_library:-null}" "${by_own:-null}"
+done >"$out/routes.tsv"
 
 # ---- the reports, from the same lines
 
@@ -134,6 +158,12 @@ grep 'cuda' "$out/device.txt" >"$out/devices.txt" || true
 		printf '}'
 		first=,
 	done <"$out/steps.tsv"
+	printf '\n],\n "images_per_s_by_route": ['
+	first=
+	while IFS=$'\t' read -r bench by_library by_own; do
+		printf '%s\n  {"bench": "%s", "as_found": %s, "own_kernels": %s}' "$first" "$bench" "$by_library" "$by_own"
+		first=,
+	done <"$out/routes.tsv"
 	printf '\n]}\n'
 } >"$out/report.json"
 fenced() { printf '\n## %s\n\n```\n' "$1"; cat "$2"; printf '```\n'; }
@@ -141,6 +171,11 @@ fenced() { printf '\n## %s\n\n```\n' "$1"; cat "$2"; printf '```\n'; }
 	printf '# GPU check of %s\n\n%s, %s\n\n' "$(cat COMMIT)" "${gpu:-no GPU}" "$(date -u +%F)"
 	printf '| step | verdict | seconds | last line |\n|---|---|---:|---|\n'
 	while IFS=$'\t' read -r name verdict took last; do printf '| %s | %s | %s | %s |\n' "$name" "$verdict" "$took" "${last//|/ }"; done <"$out/steps.tsv"
+	if [ -s "$out/routes.tsv" ]; then
+		printf '\n## Images per second by route\n\nWith cuBLASLt and cuDNN as far as they were found (Libraries, below), and by the own kernels alone.\n\n'
+		printf '| bench | as found | own kernels |\n|---|---:|---:|\n'
+		while IFS=$'\t' read -r bench by_library by_own; do printf '| %s | %s | %s |\n' "$bench" "${by_library/null/not measured}" "${by_own/null/not measured}"; done <"$out/routes.tsv"
+	fi
 	[ ! -f "$out/dtypes.txt" ] || { printf '\n## Deviation by precision\n\n'; cat "$out/dtypes.txt"; }
 	for f in "$out"/bench-*.txt; do [ ! -f "$f" ] || fenced "$(basename "$f" .txt)" "$f"; done
 	fenced Libraries "$out/libraries.txt"

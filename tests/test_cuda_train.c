@@ -114,6 +114,16 @@ Test(cuda_train, training_is_the_same_as_on_the_cpu)
 	expect_same_training((const char *[]){ "net.attn", "[4]", "net.kind", "ncsnpp", NULL }, 2e-5);
 }
 
+/* Where cuBLASLt and cuDNN are missing. */
+Test(cuda_train, own_products_and_convolutions_train_as_the_cpu_does)
+{
+	cr_assert_eq(setenv("ABLATE_CUBLASLT", "none", 1), 0);
+	cr_assert_eq(setenv("ABLATE_CUDNN", "none", 1), 0);
+	expect_same_training((const char *[]){ "net.attn", "[4]", "net.kind", "ncsnpp", NULL }, 2e-5);
+	expect_same_training_as("bf16", (const char *[]){ "net.attn", "[4]", NULL }, 2e-2);
+	expect_same_training_as("tf32", (const char *[]){ "net.attn", "[4]", NULL }, 5e-3);
+}
+
 Test(cuda_train, training_stopped_and_resumed_ends_in_the_same_bits)
 {
 	struct run_config c = tiny(NULL);

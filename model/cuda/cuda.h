@@ -76,7 +76,7 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 		kernel<<<(blocks), (threads), (shared_bytes), (cu)->stream>>>(__VA_ARGS__); \
 		CUDA_CALL((cu), cudaGetLastError()); \
 	} while (0)
-#define SHARED(type, name, count) __shared__ type name[count]
+#define SHARED(type, name, count) __shared__ __align__(32) type name[count] /* as 16-byte accesses and wmma want */
 #endif
 
 static inline unsigned blocks_for(size_t n, unsigned per_block)

@@ -86,7 +86,7 @@ enum { EMU_GUARD_BYTES = 64 };
 
 template <class T, size_t N> struct emu_array {
 	unsigned char before[EMU_GUARD_BYTES];
-	alignas(16) T values[N];
+	alignas(32) T values[N];
 	unsigned char after[EMU_GUARD_BYTES];
 };
 

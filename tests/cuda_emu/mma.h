@@ -1,5 +1,5 @@
-/* mma.h - the part of nvcuda::wmma that the back end uses, on the host: a warp's product of 16 x 16 fragments. Lane l has row l / 2 and eight
- * columns of the sums, and of each factor what it needs for them; a real warp spreads them otherwise, which no kernel may rely on.
+/* mma.h - the part of nvcuda::wmma that the back end uses, on the host: a warp's product of 16 x 16 fragments. Lane l has row l % 16 and eight
+ * columns of the sums, and of each factor what it needs for them; a real warp spreads them otherwise: no kernel may rely on it.
  */
 #ifndef ABLATE_CUDA_EMU_MMA_H
 #define ABLATE_CUDA_EMU_MMA_H
@@ -48,14 +48,14 @@ static inline unsigned emu_at(col_major *, unsigned i, unsigned j, unsigned ld) 
 template <int M, int N, int K, class T, class L, class V> void load_matrix_sync(fragment<matrix_a, M, N, K, T, L> &a, const V *p, unsigned ld)
 {
 	for (int k = 0; k < K; k++)
-		a.x[k] = emu_factor(p + emu_at((L *)0, emu_lane() / 2, (unsigned)k, ld));
+		a.x[k] = emu_factor(p + emu_at((L *)0, emu_lane() % 16, (unsigned)k, ld));
 }
 
 template <int M, int N, int K, class T, class L, class V> void load_matrix_sync(fragment<matrix_b, M, N, K, T, L> &b, const V *p, unsigned ld)
 {
 	for (int k = 0; k < K; k++)
 		for (unsigned j = 0; j < 8; j++)
-			b.x[8 * k + (int)j] = emu_factor(p + emu_at((L *)0, (unsigned)k, emu_lane() % 2 * 8 + j, ld));
+			b.x[8 * k + (int)j] = emu_factor(p + emu_at((L *)0, (unsigned)k, emu_lane() / 16 * 8 + j, ld));
 }
 
 template <int M, int N, int K> void fill_fragment(fragment<accumulator, M, N, K, float> &c, float value)
@@ -79,7 +79,7 @@ void mma_sync(fragment<accumulator, M, N, K, float> &d, const fragment<matrix_a,
 template <int M, int N, int K> void store_matrix_sync(float *p, const fragment<accumulator, M, N, K, float> &c, unsigned ld, layout_t)
 {
 	for (unsigned j = 0; j < 8; j++)
-		p[emu_lane() / 2 * ld + emu_lane() % 2 * 8 + j] = c.x[j];
+		p[emu_lane() % 16 * ld + emu_lane() / 16 * 8 + j] = c.x[j];
 }
 
 } }

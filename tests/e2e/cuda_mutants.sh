@@ -7,18 +7,21 @@
 EMULATED=$BUILD/CMakeFiles/ablate_cuda_emu.dir
 [ "${ABLATE_SANITIZED:-OFF}" = OFF ] || { echo "0 passed, 0 failed, 1 skipped: plugins are built without a sanitizer here"; exit 77; }
 
-# plugin NAME FILE OLD NEW: ./plugin.so, in which OLD of FILE (below the repository) reads NEW, with op file NAME compiled from it.
+# plugin NAME FILE OLD NEW: ./plugin.so, in which OLD of FILE (below the repository) reads NEW, with op file NAME (or the file of that name
+# in model/cuda) compiled from it.
 plugin() {
 	local name=$1 file=$2 text
 	mkdir -p model/ops model/cuda
-	cp "$SOURCE/model/ops/$name.cu" model/ops/
-	cp "$SOURCE/model/cuda/kernel.cuh" model/cuda/
+	local source=model/ops/$name.cu
+	[ -f "$SOURCE/$source" ] || source=model/cuda/$name.cu
+	cp "$SOURCE/$source" "$source"
+	cp "$SOURCE"/model/cuda/*.cuh model/cuda/
 	text=$(<"$file")
 	[[ $text == *"$3"* ]] || fail "$file no longer has: $3"
 	printf '%s\n' "${text/"$3"/"$4"}" >"$file"
 	# shellcheck disable=SC2046
 	g++ -std=gnu++17 -O1 -fPIC -fvisibility=hidden -ffp-contract=off -DABLATE_CUDA_EMU -I "$SOURCE/tests/cuda_emu" -I . -I "$SOURCE" \
-		-x c++ -c "model/ops/$name.cu" -o mutant.o 2>err || fail "does not compile"
+		-x c++ -c "$source" -o mutant.o 2>err || fail "does not compile"
 	g++ -shared -o plugin.so mutant.o $(find "$EMULATED" -name '*.o' ! -name "$name.cc.o") -ldnnl -lgomp 2>err || fail "does not link"
 }
 
@@ -81,4 +84,46 @@ test_small_changes_of_weights_made_as_differences() {
 test_an_exponential_that_overflows() {
 	caught attention attention model/ops/attention.cu 'float value = expf(s[at + i] - max) * sum;' 'float value = expf(s[at + i]) * sum;'
 }
+
+# The plugin's own products and convolutions, without the libraries' twins; TYPES as the op runner's.
+caught_own() { # TYPES OP FILE OLD NEW [TEXT]
+	local types=$1
+	plugin own_product "$3" "$4" "$5"
+	ABLATE_CUBLASLT=none ABLATE_CUDNN=none ABLATE_CUDA_PLUGIN=$PWD/plugin.so run "$BUILD/tests/op_runner" --device cuda --types "$types" "$2"
+	[ "$code" -ne 0 ] || fail "the op runner passes: $(tail -1 out)"
+	[ $# -lt 6 ] || says out "$6"
+}
+OWN=model/cuda/own_product.cu TILE=model/cuda/product_tile.cuh
+
+test_own_unbroken_passes() {
+	plugin own_product $OWN 'float sum = 0;' 'float sum = 0;'
+	for types in float bf16; do
+		ABLATE_CUBLASLT=none ABLATE_CUDNN=none ABLATE_CUDA_PLUGIN=$PWD/plugin.so run "$BUILD/tests/op_runner" --device cuda --types $types conv2d
+		exits 0
+	done
+}
+test_own_barrier_missing_between_stages() { caught_own float conv2d $OWN '__syncthreads(); /* this stage' '/* this stage'; }
+test_own_cores_barrier_missing_between_stages() { caught_own bf16 conv2d $OWN '__syncthreads(); /* this stage' '/* this stage'; }
+test_own_patch_read_before_it_is_written() {
+	caught_own bf16 conv2d $TILE $'__syncwarp();\n\t\t\tout(' 'out('
+}
+test_own_patch_of_floats_read_before_it_is_written() {
+	caught_own float conv2d $TILE $'__syncthreads();\n\t\t\tout(' 'out('
+}
+test_own_one_stage_for_both() { caught_own float conv2d $OWN 'stage + 2 * PART * (now ^ 1)' 'stage + 2 * PART * now'; }
+test_own_stage_too_small() { caught_own float conv2d $TILE 'PART_BYTES = 10240' 'PART_BYTES = 10208' 'outside its array'; }
+test_own_pads_forgotten() { caught_own float conv2d $OWN 'o.off_w = -s->pad_w;' 'o.off_w = 0;'; }
+test_own_data_gradient_by_taps_forwards() { caught_own float conv2d $OWN 'p.a.dir = -1;' ''; }
+test_own_stride_that_lets_every_pixel_in() { caught_own float conv2d $TILE 'h < 0 || w < 0 || h % s.div || w % s.div' 'h < 0 || w < 0'; }
+test_own_pixels_beyond_the_right_edge() { caught_own float conv2d $TILE '|| w >= s.w' '|| w > s.w'; }
+test_own_weights_of_another_tap() { caught_own bf16 conv2d $TILE '(int64_t)o * s.taps + tap' '(int64_t)tap * s.channels.by + o'; }
+test_own_a_split_left_out() { caught_own float conv2d $OWN 's = 0; s < p.splits' 's = 1; s < p.splits'; }
+test_own_splits_that_write_one_place() { caught_own float conv2d $OWN 'batch * p.splits + split) * p.m' 'batch * p.splits) * p.m'; }
+test_own_batch_of_one_place() { caught_own float attention $OWN 'p.a.p + batch * p.a.step' 'p.a.p'; }
+test_own_rows_beyond_the_last() { caught_own float conv2d $OWN 'row >= p.m || col' 'row > p.m || col'; }
+test_own_columns_beyond_the_last() { caught_own float conv2d $OWN '(unsigned)VEC ? p.n - col : (unsigned)VEC' '(unsigned)VEC ? (unsigned)VEC : (unsigned)VEC'; }
+test_own_division_off_by_one() { caught_own float conv2d $TILE '/ (uint64_t)by + 1)' '/ (uint64_t)by)'; }
+test_own_depth_beyond_the_end() { caught_own bf16 conv2d $TILE 'u + i < s.length ?' 'true ?'; }
+test_own_bias_forgotten() { caught_own float conv2d $OWN 'val_get(p.bias, col) : 0' '0 : 0'; }
+test_own_fragment_of_a_neighbour() { caught_own bf16 conv2d $TILE 'at_col = col() + FRAGMENT * (now % 2)' 'at_col = col() + FRAGMENT * (now / 4)'; }
 run_tests

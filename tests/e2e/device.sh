@@ -51,6 +51,20 @@ test_bf16_trains_on_the_device_and_is_refused_on_the_cpu() {
 	check grep -q 'convolutions of a step: [0-9]* by cuDNN, [0-9]* by the plugin' journals
 }
 
+test_without_the_libraries_own_kernels_stand_in_and_are_recorded() {
+	no_sanitizers
+	grid fp32
+	export ABLATE_CUBLASLT=none ABLATE_CUDNN=none
+	run ablate doctor
+	says out 'own products (ABLATE_CUBLASLT=none), own convolutions (ABLATE_CUDNN=none)'
+	run ablate run g.toml --device cuda --db own.db
+	exits 0
+	sql own.db "SELECT json FROM env" >env && says env 'own convolutions (ABLATE_CUDNN=none)'
+	find . -name journal.jsonl -exec cat {} + >journals
+	check grep -q 'convolutions of a step: 0 by cuDNN, [1-9][0-9]* by the plugin' journals
+	unset ABLATE_CUBLASLT ABLATE_CUDNN
+}
+
 test_devices_that_are_not_there() {
 	grid fp32
 	run ablate run g.toml --device cuda:7

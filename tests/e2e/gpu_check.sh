@@ -13,6 +13,8 @@ test_a_rehearsal_writes_whole_reports() {
 	exits 0
 	says out 'passed ops-mixed'
 	says out 'passed parity'
+	says out 'passed ops-own-bf16'
+	says out 'passed bench-own-bf16'
 	says out 'passed training'
 	says out 'passed features'
 	says out 'passed bench-features-bf16'
@@ -21,6 +23,8 @@ test_a_rehearsal_writes_whole_reports() {
 	says report.pretty '"rehearsal": true'
 	says report.pretty '"images_per_s"'
 	says report.pretty 'by cuDNN'
+	check python3 -c 'import json; r = json.load(open("report/report.json"))["images_per_s_by_route"]; assert len(r) == 3 and all(x["as_found"] > 0 and x["own_kernels"] > 0 for x in r)'
+	says report/report.md '| bench | as found | own kernels |'
 	says report/report.md '| training | passed |'
 	says report/report.md 'Deviation by precision'
 	says report/report.md 'no GPU: a rehearsal'
@@ -37,6 +41,7 @@ test_without_a_device_nothing_is_measured() {
 	check python3 -m json.tool report/report.json >report.pretty
 	says_not report/report.md bench
 	says report/libraries.txt 'libcudnn.so.9'
+	says report/libraries.txt 'libcuda.so.1'
 }
 
 run_tests "$@"
