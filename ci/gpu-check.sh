@@ -121,7 +121,8 @@ else
 	# the plugin's own products and convolutions, beside the libraries'
 	step bench-own-fp32 30 bash -c "own ./ablate bench train --preset $net --batch $small --seconds $own_seconds --device cuda --dtype fp32 --json"
 	step bench-own-bf16 40 bash -c "own ./ablate bench train --preset $net --batch $large --seconds $own_seconds --device cuda --dtype bf16 --json"
-	step bench-own-features-bf16 30 bash -c "own ./ablate bench features --batch $pictures --seconds $own_seconds --device cuda --dtype bf16 --json"
+	[ -n "$rehearsal" ] || # minutes on fibers
+		step bench-own-features-bf16 30 bash -c "own ./ablate bench features --batch $pictures --seconds $own_seconds --device cuda --dtype bf16 --json"
 	step bench-beside-pytorch 150 bash -c "peer train $net --batch $large --seconds $seconds"
 	step bench-features-beside-pytorch 100 bash -c "peer features --batch $pictures --seconds $seconds"
 	step memcheck 120 bash -c 'sanitize memcheck'
