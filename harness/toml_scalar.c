@@ -182,7 +182,7 @@ static int scan_integer(struct toml_parser *s, struct toml_value *v, const char 
 {
 	uint64_t m, limit = (uint64_t)INT64_MAX + minus;
 	if (magnitude(&m, p, end, base, limit))
-		return toml_fail(s, (struct toml_place){ v->line, v->col }, "%.60s does not fit into 64 bits", v->src);
+		return toml_fail(s, (struct toml_place){ v->line, v->col }, "%.*s does not fit into 64 bits", (int)(end - p < 60 ? end - p : 60), p);
 	v->type = TOML_INTEGER;
 	v->i = minus ? (int64_t)(0 - m) : (int64_t)m;
 	return 0;

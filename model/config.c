@@ -4,6 +4,7 @@
 #include "model/base/mem.h"
 #include "model/data/shapes.h"
 #include "model/expr.h"
+#include "model/nets/net.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -353,6 +354,27 @@ static int check_noise(const struct run_config *c, struct err *e)
 	return 0;
 }
 
+static bool same_layers(const struct net_spec *a, const struct net_spec *b)
+{
+	return a->kind == b->kind && a->h == b->h && a->in_c == b->in_c && a->channels == b->channels && a->blocks == b->blocks && a->n_mult == b->n_mult &&
+	       a->n_attn == b->n_attn && memcmp(a->mult, b->mult, sizeof a->mult) == 0 && memcmp(a->attn, b->attn, sizeof a->attn) == 0;
+}
+
+/* The arms of a grid share a few networks: what was found good lately is not walked again. */
+static int check_net(const struct run_config *c, struct err *e)
+{
+	enum { KEPT = 8 };
+	static _Thread_local struct { struct net_spec good[KEPT]; unsigned next; } last;
+	struct net_spec s = net_spec_of(c);
+	for (int i = 0; i < KEPT; i++)
+		if (same_layers(&s, &last.good[i]))
+			return 0;
+	if (net_check(&s, e))
+		return -1;
+	last.good[last.next++ % KEPT] = s;
+	return 0;
+}
+
 int config_finish(struct run_config *c, struct err *e)
 {
 	struct data_shape shape;
@@ -387,7 +409,7 @@ int config_finish(struct run_config *c, struct err *e)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
 		return usage(e, "method.kind = \"cd\" needs cd.teacher, the diffusion weights to distil");
-	return 0;
+	return check_net(c, e);
 }
 
 bool config_needs_lpips(const struct run_config *c)

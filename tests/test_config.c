@@ -134,6 +134,30 @@ Test(config, noise_without_levels_or_probability_is_refused)
 	}
 }
 
+/* Each ended in the middle of a run, or in NaN. */
+Test(config, a_network_that_cannot_be_built_is_refused)
+{
+	static const struct { const char *kind, *channels, *mult, *attn, *want; } cases[] = {
+		{ "ncsnpp", "6", "[1, 2]", "[]", "would have 18 channels, not a multiple of the groups" },
+		{ "ddpmpp", "36", "[1, 2]", "[]", "would have 144 channels, not a multiple of the groups" },
+		{ "ddpmpp", "2", "[1, 2]", "[]", "the noise embedding would have 2 channels" },
+		{ "adm", "7", "[1, 1]", "[]", "the noise embedding would have 7 channels" },
+		{ "adm", "32", "[7]", "[28]", "would have 224 channels, not a multiple of its heads" },
+		{ "adm", "32", "[6]", "[28]", NULL },
+		{ "ncsnpp", "1", "[1, 2]", "[]", NULL },
+		{ "ddpmpp", "160", "[2, 2]", "[]", NULL },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct run_config c = finished(NULL);
+		struct err e = ERR_INIT;
+		cr_assert_eq(config_set_text(&c, "net.kind", cases[i].kind, &e) | config_set_text(&c, "net.channels", cases[i].channels, &e) |
+		             config_set_text(&c, "net.mult", cases[i].mult, &e) | config_set_text(&c, "net.attn", cases[i].attn, &e), 0, "%s", e.msg);
+		cr_assert_eq(config_finish(&c, &e), cases[i].want ? -1 : 0, "case %zu: %s", i, e.msg);
+		cr_assert_eq(config_finish(&c, NULL), cases[i].want ? -1 : 0, "without a place for the reason");
+		cr_assert(!cases[i].want || (strstr(e.msg, cases[i].want) && e.code == EXIT_USAGE), "%s", e.msg);
+	}
+}
+
 Test(config, mistakes_are_usage_errors_that_name_the_knob)
 {
 	static const struct { const char *key, *value, *want; } cases[] = {

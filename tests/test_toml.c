@@ -61,6 +61,7 @@ static void refuse_bytes(const char *text, size_t n, const char *where)
 	cr_assert_null(doc);
 	cr_assert_eq(e.code, EXIT_USAGE);
 	cr_assert_eq(strncmp(e.msg, where, strlen(where)), 0, "%s\nsaid %s, want it at %s", text, e.msg, where);
+	cr_expect_null(strchr(e.msg, '\n'), "one line: %s", e.msg);
 }
 
 struct valid { const char *text, *want; };
@@ -172,7 +173,7 @@ Test(toml, numbers_refused)
 		"++1", "+-1", "1+1", "+", "-", "True", "FALSE", "tru", "truee", "falsey", "t", "1a", "0_1", "infinity", "+true", "0.0e", "e5",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		SCOPED(free) char *text = xstrfmt("\na =   %s", bad[i]);
+		SCOPED(free) char *text = xstrfmt("\na =   %s\nb = 1", bad[i]);
 		refuse_bytes(text, strlen(text), "t:2:7: ");
 	}
 }

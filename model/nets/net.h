@@ -23,6 +23,8 @@ struct net_spec {
 };
 
 struct net_spec net_spec_of(const struct run_config *c);
+/* Can it be built? EXIT_USAGE names the first layer whose width its groups, heads or waves do not divide. */
+MUST_CHECK int net_check(const struct net_spec *s, struct err *e);
 struct params *net_params(const struct net_spec *s);
 
 struct net_inputs {

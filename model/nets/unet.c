@@ -1,7 +1,7 @@
 /* unet.c - DDPM++ and NCSN++ (SongUNet) and ADM (DhariwalUNet), written from NETWORKS.md sections 1 to 3.
  *
- * One walk over the architecture serves both jobs: with a graph it records the forward pass, without one it lists the
- * parameters. So a name, a shape and its use cannot drift apart. */
+ * One walk over the architecture serves all jobs: with a graph it records the forward pass, without one it lists the
+ * parameters or only looks at the widths. So a name, a shape and its use cannot drift apart. */
 #include "model/nets/net.h"
 
 #include "model/base/mem.h"
@@ -26,7 +26,18 @@ struct walk {
 	int dropouts, emb_c;
 	struct net_layer *layer;          /* listing: wants number layer_at of the dropout layers, or NULL */
 	int layer_at;
+	bool checking, refused;           /* neither lists nor records */
+	struct err *refusal;              /* or NULL */
 };
+
+/* Only the first is told. */
+static void refuse_unless(struct walk *k, bool fits, const char *layer, int channels, const char *why)
+{
+	if (fits || !k->checking || k->refused)
+		return;
+	k->refused = true;
+	(void)err_code(k->refusal, EXIT_USAGE, "net.channels = %d cannot be built: %s would have %d channels, %s", k->s->channels, layer, channels, why);
+}
 
 static bool is_adm(const struct walk *k)
 {
@@ -44,6 +55,8 @@ static char *join(const char *block, const char *part)
 static struct tensor *parameter(struct walk *k, const char *name, int ndim, const int64_t *dims, enum init_kind init, double scale,
                                 int64_t fan_in, int64_t fan_out)
 {
+	if (k->checking)
+		return NULL;
 	if (k->list) {
 		(void)params_add(k->list, name, ndim, dims, init, scale, fan_in, fan_out);
 		return NULL;
@@ -113,6 +126,7 @@ static struct value norm(struct walk *k, const char *name, struct value x, struc
 	int groups = x.c / 4 < 32 ? x.c / 4 : 32;
 	if (groups < 1)
 		groups = 1;
+	refuse_unless(k, x.c % groups == 0, name, x.c, "not a multiple of the groups of its normalisation, a quarter of the channels and at most 32");
 	if (k->g)
 		x.t = graph_groupnorm(k->g, x.t, w, b, e.t, mode, groups, k->style.eps, silu);
 	return x;
@@ -165,6 +179,7 @@ static struct value attention(struct walk *k, const char *name, struct value x, 
 	SCOPED(free) char *norm2 = join(name, "norm2"), *qkv = join(name, "qkv"), *proj = join(name, "proj");
 	struct value a = norm(k, norm2, x, (struct value){ 0 }, NORM_PLAIN, false);
 	a = conv(k, qkv, a, 3 * x.c, 1, is_adm(k) ? 1 : sqrt(0.2));
+	refuse_unless(k, x.c % heads == 0, name, x.c, "not a multiple of its heads of attention, one for every 64");
 	if (k->g)
 		a.t = graph_attention(k->g, a.t, heads);
 	a.c = x.c;
@@ -226,6 +241,7 @@ static struct value noise_embedding(struct walk *k, int c)
 	struct value e = { .c = c, .h = 1, .w = 1 };
 	bool song = !is_adm(k);
 	struct tensor *freqs = NULL;
+	refuse_unless(k, c % 2 == 0 && (c > 2 || !song || k->s->fourier), "the noise embedding", c, "not an even number, or too few for two waves");
 	if (k->s->fourier)
 		freqs = parameter(k, "map_noise.freqs", 1, (int64_t[]){ c / 2 }, INIT_NOISE_FREQS, k->s->fourier_scale, 0, 0);
 	if (k->g)
@@ -362,6 +378,13 @@ struct net_spec net_spec_of(const struct run_config *c)
 	for (int i = 0; i < s.n_attn; i++)
 		s.attn[i] = c->net.attn.v[i];
 	return s;
+}
+
+int net_check(const struct net_spec *s, struct err *e)
+{
+	struct walk k = { .s = s, .checking = true, .refusal = e };
+	(void)walk(&k);
+	return k.refused ? -1 : 0;
 }
 
 struct params *net_params(const struct net_spec *s)
