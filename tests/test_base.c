@@ -1,13 +1,19 @@
-/* test_base.c - the base: errors, strings, whole-file i/o, Philox. */
+/* test_base.c - the base: errors, strings, whole-file i/o, Philox, the progress bar. */
+#define _GNU_SOURCE
 #include "model/base/err.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/progress.h"
 #include "model/base/rng.h"
 #include "model/base/str.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,4 +169,38 @@ Test(rng, permute_is_a_bijection)
 		}
 		free(seen);
 	}
+}
+
+/* On a terminal of 30 columns the line is redrawn in place only if it is shorter than they are. */
+Test(progress, the_bar_fits_the_terminal)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY), kept = dup(STDERR_FILENO);
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		cr_skip("no pseudo-terminals here");
+	int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	struct winsize w = { .ws_row = 24, .ws_col = 30 };
+	cr_assert_geq(slave, 0);
+	cr_assert_eq(ioctl(slave, TIOCSWINSZ, &w), 0);
+	(void)dup2(slave, STDERR_FILENO);
+	struct progress p;
+	progress_start(&p, "run gr\xc3\xbc\xc3\x9f" "e", "steps", 1000);
+	snprintf(p.note, sizeof p.note, "a note that alone would fill the line");
+	p.last_s -= 1;
+	p.started_s -= 1;
+	progress_step(&p, 500);
+	fflush(stderr);
+	(void)dup2(kept, STDERR_FILENO);
+	char line[256];
+	ssize_t n = read(master, line, sizeof line - 1);
+	cr_assert_gt(n, 4);
+	line[n] = '\0';
+	cr_assert(p.tty);
+	cr_expect_eq(strncmp(line, "\r\033[Krun gr\xc3\xbc\xc3\x9f" "e [###....] 500/", 27), 0, "%s", line + 4);
+	int columns = 0;
+	for (const char *c = line + 4; *c; c++)
+		columns += ((unsigned char)*c & 0xC0) != 0x80;
+	cr_expect_eq(columns, 29, "%d columns: %s", columns, line + 4);
+	close(slave);
+	close(master);
+	close(kept);
 }

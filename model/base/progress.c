@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,6 +50,23 @@ void progress_start(struct progress *p, const char *what, const char *unit, int6
 	                        .plain_every_s = 10, .tty = isatty(STDERR_FILENO) };
 }
 
+/* Of the terminal; 80 where it does not say. */
+static int columns_of(int fd)
+{
+	struct winsize w;
+	return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col : 80;
+}
+
+/* Bytes of the longest part of UTF-8 text with at most n characters: what wraps could not be drawn over. */
+static size_t fitting(const char *text, int n)
+{
+	size_t i = 0;
+	for (; text[i]; i++)
+		if (((unsigned char)text[i] & 0xC0) != 0x80 && n-- <= 0)
+			break;
+	return i;
+}
+
 static void draw(struct progress *p, double now)
 {
 	double elapsed = now - p->started_s, rate = elapsed > 0 ? (double)p->done / elapsed : 0;
@@ -60,13 +78,15 @@ static void draw(struct progress *p, double now)
 		              p->unit, rate, p->unit, eta, *p->note ? ", " : "", p->note);
 		return;
 	}
-	int width = (int)sizeof bar - 1;
+	int most = (int)sizeof bar - 1, columns = columns_of(STDERR_FILENO), width = columns / 4 < most ? columns / 4 : most;
+	char line[512];
 	int full = p->total > 0 ? (int)((double)width * (double)p->done / (double)p->total) : 0;
 	for (int i = 0; i < width; i++)
 		bar[i] = i < full ? '#' : '.';
 	bar[width] = '\0';
-	(void)fprintf(stderr, "\r\033[K%s [%s] %lld/%lld %.3g %s/s ETA %s %s", p->what, bar, (long long)p->done, (long long)p->total,
-	              rate, p->unit, eta, p->note);
+	(void)snprintf(line, sizeof line, "%s [%s] %lld/%lld %.3g %s/s ETA %s %s", p->what, bar, (long long)p->done, (long long)p->total, rate,
+	               p->unit, eta, p->note);
+	(void)fprintf(stderr, "\r\033[K%.*s", (int)fitting(line, columns - 1), line);
 	(void)fflush(stderr);
 }
 
