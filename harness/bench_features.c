@@ -118,26 +118,19 @@ static void report(json_t *out, struct config *configs, int n_configs, const cha
 
 /* ---- Inception ---- */
 
-static void picture(void *ctx, int i, float *dst)
-{
-	const uint8_t *px = (const uint8_t *)ctx + (size_t)(i % 4) * 32 * 32 * 3;
-	resize_u8(dst, INCEPTION_SIDE, INCEPTION_SIDE, px, 32, 32, 3, RESIZE_TORCH_BILINEAR);
-	for (int k = 0; k < INCEPTION_PIXELS; k++)
-		dst[k] = (float)(dst[k] * (2.0 / 255) - 1);
-}
-
 static void run_inception(struct config *c, int n)
 {
 	struct err e = ERR_INIT;
 	struct inception_out out = { .d2048 = c->out };
-	if (inception_run(c->net, &out, picture, (void *)(uintptr_t)c->in0, n, &e))
+	if (inception_run_pictures(c->net, &out, c->in0, n, RESIZE_TORCH_BILINEAR, &e))
 		BUG("%s", e.msg);
 }
 
 int bench_features(json_t *out, int batch, double seconds, const struct bench_target *target, struct err *e)
 {
 	static const char *const names[] = { "inception-2015 fp32", "inception-2015 tf32", "inception-2015 bf16" };
-	static uint8_t pixels[4 * 32 * 32 * 3];
+	enum { SIDE = 32, PICTURES = 4 };
+	static uint8_t pixels[PICTURES][SIDE * SIDE * 3];
 	struct safetensors st = { 0 };
 	struct arena arena = { 0 };
 	struct cnn table = { 0 };
@@ -147,7 +140,10 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 	int64_t dims[ST_MAX_DIMS];
 	batch = batch > 0 ? batch : 8;
 	for (size_t i = 0; i < sizeof pixels; i++)
-		pixels[i] = (uint8_t)(i * 37 % 251);
+		pixels[i / sizeof *pixels][i % sizeof *pixels] = (uint8_t)(i * 37 % 251);
+	SCOPED(free) struct image_u8 *images = xcalloc((size_t)batch, sizeof *images);
+	for (int i = 0; i < batch; i++)
+		images[i] = (struct image_u8){ .h = SIDE, .w = SIDE, .c = 3, .px = pixels[i % PICTURES] };
 	inception_describe(&table, &taps, INCEPTION_2015);
 	for (int i = 0; inception_weight(&table, i, name, &n_dims, dims); i++)
 		add(&st, &arena, name, n_dims, dims);
@@ -163,7 +159,7 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 		double start = monotonic_s();
 		rc = host ? inception_open(&net, INCEPTION_2015, &st, bf16, e) : inception_open_on(&net, INCEPTION_2015, &st, b, batch, e);
 		open_s[n] = monotonic_s() - start;
-		configs[n++] = (struct config){ .name = names[bf16 ? BACKEND_BF16 : target->dtype], .net = net, .in0 = pixels,
+		configs[n++] = (struct config){ .name = names[bf16 ? BACKEND_BF16 : target->dtype], .net = net, .in0 = images,
 			                            .run = run_inception, .gflop = cnn_flops(&table) / 1e9, .out = features };
 	}
 	double ceiling = rc ? 0 : host ? bench_gemm_ceiling() : bench_device_ceiling(b, e);

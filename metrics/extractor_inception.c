@@ -13,32 +13,12 @@
 
 struct self { struct inception *net; enum resize_kind resize; struct backend *b; };
 
-struct call { const struct self *self; const struct image_u8 *images; };
-
-static void picture(void *ctx, int i, float *dst)
-{
-	const struct call *call = ctx;
-	const struct image_u8 *im = &call->images[i];
-	enum resize_kind kind = call->self->resize;
-	resize_u8(dst, INCEPTION_SIDE, INCEPTION_SIDE, im->px, im->h, im->w, im->c, kind);
-	if (inception_unit_input(call->self->net))
-		for (int k = 0; k < INCEPTION_PIXELS; k++)
-			dst[k] = (float)(dst[k] / 255.0);
-	else if (kind == RESIZE_TORCH_BILINEAR)
-		for (int k = 0; k < INCEPTION_PIXELS; k++)
-			dst[k] = (float)(dst[k] * (2.0 / 255) - 1);
-	else
-		for (int k = 0; k < INCEPTION_PIXELS; k++)
-			dst[k] = (dst[k] - 128) / 128;
-}
-
 static int features(struct extractor *x, float *out, float *logits, float *spatial, const struct image_u8 *images, int n,
                     struct err *e)
 {
 	struct self *self = x->self;
-	struct call call = { self, images };
 	struct inception_out o = { .d2048 = out, .logits_unbiased = logits, .spatial = spatial };
-	return inception_run(self->net, &o, picture, &call, n, e);
+	return inception_run_pictures(self->net, &o, images, n, self->resize, e);
 }
 
 static void release(struct extractor *x)

@@ -25,7 +25,7 @@
 struct node;
 struct backend;
 
-enum { BACKEND_ABI = 3 };            /* counts changes of what a function here means */
+enum { BACKEND_ABI = 4 };            /* counts changes of what a function here means */
 enum { BACKEND_FP32, BACKEND_TF32, BACKEND_BF16 }; /* ORDER dtype_kind of config.h */
 
 enum { TEAM_NAME_BYTES = 128 };
@@ -39,6 +39,17 @@ struct batch_job {
 	int64_t batch;
 	int h, w, c, classes;
 	float *x0, *z, *labels;            /* (batch, h, w, c) twice, (batch, classes) or NULL */
+};
+
+/* Pictures of bytes made into a network's input, as pictures.h makes them on the host, to the bit. All pointers are device memory. */
+struct picture_axis { const int *from, *n; const double *w; int most; }; /* resize.h's, `side` outputs */
+struct picture_job {
+	const uint8_t *bytes;              /* (n, h, w, c), c 1 or 3 */
+	int n, h, w, c, side;
+	struct picture_axis rows, columns; /* down a column, along a row */
+	int clean, scale;                  /* resize_kind is RESIZE_CLEAN; enum picture_scale */
+	void *dst;                         /* (n, side, side, 3) floats, or bf16 where low */
+	int low;
 };
 
 /* One optimizer step and the averages that follow it, over n floats of flat stores; ema and teacher may be NULL. Does nothing
@@ -71,6 +82,7 @@ struct backend_ops {
 	void (*node_release)(struct backend *b, struct node *nd);
 	void (*set_step)(struct backend *b, const struct step_scalars *s); /* of the nodes that run from here on */
 	void (*batch)(struct backend *b, const struct batch_job *job);
+	void (*pictures)(struct backend *b, const struct picture_job *job); /* NULL where device memory is the host's */
 	void (*settle)(struct backend *b, struct step_status *status, const float *loss); /* a step's loss is there: before its updates */
 	void (*update)(struct backend *b, const struct update_job *job);
 	/* A recorded sequence of the calls above (no alloc, upload or download in it). NULL: this back end records nothing. */

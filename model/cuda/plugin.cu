@@ -2,6 +2,7 @@
  * and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
 #include "model/cuda/cuda.h"
 #include "model/cuda/cuda_nccl.h"
+#include "model/cuda/picture_kernel.h"
 #include "model/cuda/step_kernels.h"
 
 #include <stdarg.h>
@@ -262,6 +263,7 @@ static const struct backend_ops *vtable(void)
 	ops.node_release = node_release;
 	ops.set_step = set_step;
 	ops.batch = cuda_batch;
+	ops.pictures = cuda_pictures;
 	ops.settle = cuda_settle;
 	ops.update = cuda_update;
 	ops.capture_begin = capture_begin;

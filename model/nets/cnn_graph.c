@@ -13,6 +13,7 @@ struct cnn_graph {
 	struct backend *b;
 	struct graph *g;
 	struct tensor *input;
+	struct picture_feed *feed; /* made when first used */
 	float *weights, *weights_on;
 	struct kept *kept;
 	int n_kept, batch;
@@ -23,6 +24,7 @@ void cnn_graph_free(struct cnn_graph *x)
 	if (!x)
 		return;
 	graph_free(x->g);
+	picture_feed_free(x->feed);
 	backend_return(x->b, x->weights_on, x->weights);
 	free(x->weights);
 	free(x->kept);
@@ -132,6 +134,17 @@ int cnn_graph_run(struct cnn_graph *x, const float *pixels, int n, struct err *e
 {
 	REQUIRE(n >= 1 && n <= x->batch);
 	graph_write(x->g, x->input, 0, pixels, tensor_count(x->input) / (size_t)x->batch * (size_t)n);
+	graph_run(x->g);
+	return backend_check(x->b, e);
+}
+
+int cnn_graph_run_pictures(struct cnn_graph *x, const struct image_u8 *images, int n, enum resize_kind kind, enum picture_scale scale, struct err *e)
+{
+	REQUIRE(n >= 1 && n <= x->batch && x->input->h == x->input->w && x->input->c == 3);
+	if (!x->feed)
+		x->feed = picture_feed_new(x->b, (int)x->input->h);
+	if (picture_feed_run(x->feed, x->input->data, x->input->type == TENSOR_BF16, images, n, kind, scale, e))
+		return -1;
 	graph_run(x->g);
 	return backend_check(x->b, e);
 }

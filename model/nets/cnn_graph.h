@@ -10,6 +10,7 @@
 
 #include "model/backend.h"
 #include "model/nets/cnn.h"
+#include "model/nets/pictures.h"
 
 struct cnn_graph;
 
@@ -19,6 +20,9 @@ MUST_CHECK int cnn_graph_open(struct cnn_graph **out, const struct cnn *net, cnn
 void cnn_graph_free(struct cnn_graph *x);
 /* Waits for the device. */
 MUST_CHECK int cnn_graph_run(struct cnn_graph *x, const float *pixels, int n, struct err *e);
+/* The same from bytes, which the back end makes the input of (ops->pictures): n pictures of one size, of a network with square input. */
+MUST_CHECK int cnn_graph_run_pictures(struct cnn_graph *x, const struct image_u8 *images, int n, enum resize_kind kind, enum picture_scale scale,
+                                      struct err *e);
 /* Means over the pixels of a kept tensor; its values (n, h, w, c). Of the last run's first n pictures. */
 void cnn_graph_means(const struct cnn_graph *x, int tensor, float *dst, int n);
 void cnn_graph_read(const struct cnn_graph *x, int tensor, float *dst, int n);

@@ -143,11 +143,6 @@ int inception_classes(const struct inception *net)
 	return net->classes;
 }
 
-bool inception_unit_input(const struct inception *net)
-{
-	return net->unit_input;
-}
-
 /* ---- running ---- */
 
 static void classify(const struct inception *net, float *logits, float *unbiased, const float *features)
@@ -194,20 +189,14 @@ static void take(const struct inception *net, const struct cnn_work *w, const st
 		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL, pool);
 }
 
-/* n <= batch pictures, the first of them number `first`. */
-static int run_on_device(struct inception *net, const struct inception_out *out, inception_picture *picture, void *ctx, int first, int n,
-                         struct err *e)
+/* What the last run on the device made of n pictures, the first of them number `first`. */
+static void take_from_device(struct inception *net, const struct inception_out *out, int first, int n)
 {
 	const struct inception_taps *t = &net->taps;
 	const struct { float *dst; int tensor, n; } means[] = { { out->d64, t->d64, 64 }, { out->d192, t->d192, 192 }, { out->d768, t->d768, 768 },
 		                                                    { out->d2048, t->d2048, 2048 } };
 	enum { CHANNELS = 768, TAKEN = 7, PLACES = 17 * 17 };
-	SCOPED(free) float *pixels = xaligned((size_t)n * INCEPTION_PIXELS * sizeof *pixels), *pool = xcalloc((size_t)n * 2048, sizeof *pool);
-#pragma omp parallel for schedule(dynamic)
-	for (int i = 0; i < n; i++)
-		picture(ctx, first + i, pixels + (size_t)i * INCEPTION_PIXELS);
-	if (cnn_graph_run(net->device, pixels, n, e))
-		return -1;
+	SCOPED(free) float *pool = xcalloc((size_t)n * 2048, sizeof *pool);
 	for (size_t k = 0; k < sizeof means / sizeof *means; k++)
 		if (means[k].dst)
 			cnn_graph_means(net->device, means[k].tensor, means[k].dst + (size_t)first * (size_t)means[k].n, n);
@@ -222,8 +211,17 @@ static int run_on_device(struct inception *net, const struct inception_out *out,
 		size_t at = (size_t)(first + i) * (size_t)net->classes;
 		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL, pool + (size_t)i * 2048);
 	}
-	return 0;
 }
+
+static int run_on_device(struct inception *net, inception_picture *picture, void *ctx, int first, int n, struct err *e)
+{
+	SCOPED(free) float *pixels = xaligned((size_t)n * INCEPTION_PIXELS * sizeof *pixels);
+#pragma omp parallel for schedule(dynamic)
+	for (int i = 0; i < n; i++)
+		picture(ctx, first + i, pixels + (size_t)i * INCEPTION_PIXELS);
+	return cnn_graph_run(net->device, pixels, n, e);
+}
+
 
 int inception_run(struct inception *net, const struct inception_out *out, inception_picture *picture, void *ctx, int n,
                   struct err *e)
@@ -231,9 +229,12 @@ int inception_run(struct inception *net, const struct inception_out *out, incept
 	REQUIRE(net->classes || (!out->logits && !out->logits_unbiased));
 	if (n < 1)
 		return 0;
-	for (int first = 0; net->device && first < n; first += net->batch)
-		if (run_on_device(net, out, picture, ctx, first, n - first < net->batch ? n - first : net->batch, e))
+	for (int first = 0; net->device && first < n; first += net->batch) {
+		int some = n - first < net->batch ? n - first : net->batch;
+		if (run_on_device(net, picture, ctx, first, some, e))
 			return -1;
+		take_from_device(net, out, first, some);
+	}
 	if (net->device)
 		return 0;
 	int threads = n < net->n_work ? n : net->n_work;
@@ -250,6 +251,30 @@ int inception_run(struct inception *net, const struct inception_out *out, incept
 			cnn_forward(w, pixels);
 			take(net, w, out, i);
 		}
+	}
+	return 0;
+}
+
+struct bytes { const struct image_u8 *images; enum resize_kind kind; enum picture_scale scale; };
+
+static void values(void *ctx, int i, float *dst)
+{
+	const struct bytes *b = ctx;
+	picture_values(dst, INCEPTION_SIDE, &b->images[i], b->kind, b->scale);
+}
+
+int inception_run_pictures(struct inception *net, const struct inception_out *out, const struct image_u8 *images, int n, enum resize_kind kind,
+                           struct err *e)
+{
+	enum picture_scale scale = net->unit_input ? PICTURE_UNIT : kind == RESIZE_TORCH_BILINEAR ? PICTURE_SIGNED : PICTURE_BY_128;
+	if (!net->device || !pictures_alike(images, n))
+		return inception_run(net, out, values, &(struct bytes){ images, kind, scale }, n, e);
+	REQUIRE(net->classes || (!out->logits && !out->logits_unbiased));
+	for (int first = 0; first < n; first += net->batch) {
+		int some = n - first < net->batch ? n - first : net->batch;
+		if (cnn_graph_run_pictures(net->device, images + first, some, kind, scale, e))
+			return -1;
+		take_from_device(net, out, first, some);
 	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "model/backend.h"
 #include "model/nets/cnn.h"
+#include "model/nets/pictures.h"
 #include "model/safetensors.h"
 
 #include <stdbool.h>
@@ -42,7 +43,6 @@ MUST_CHECK int inception_open_on(struct inception **out, enum inception_kind kin
                                  int batch, struct err *e);
 void inception_free(struct inception *net);
 int inception_classes(const struct inception *net);
-bool inception_unit_input(const struct inception *net);  /* input range [0,1] rather than [-1,1] */
 
 /* What to compute for n pictures; NULL = not wanted. logits have the last layer's bias, logits_unbiased do not. */
 struct inception_out {
@@ -55,5 +55,9 @@ typedef void inception_picture(void *ctx, int i, float *dst);
 /* A picture's results do not depend on n or on the others: on the CPU each is computed on its own. */
 MUST_CHECK int inception_run(struct inception *net, const struct inception_out *out, inception_picture *picture, void *ctx,
                              int n, struct err *e);
+/* The same of pictures of bytes, grey or RGB: resized and scaled here into the network's range as the scores of that resize did it, on the
+ * device where the network is on one (pictures of one size). */
+MUST_CHECK int inception_run_pictures(struct inception *net, const struct inception_out *out, const struct image_u8 *images, int n,
+                                      enum resize_kind kind, struct err *e);
 
 #endif

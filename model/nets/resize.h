@@ -17,6 +17,14 @@
 
 enum resize_kind { RESIZE_TORCH_BILINEAR, RESIZE_TF_BILINEAR, RESIZE_CLEAN, RESIZE_N_KINDS };
 
+/* One axis of a resize as weighted sums: output i is the sum over k < n[i] of w[i * most + k] times source from[i] + k. A picture is
+ * rows by the horizontal axis, then columns by the vertical one; of RESIZE_CLEAN the values between are rounded to float, and those at the
+ * end kept within 0 and 255. */
+struct resize_axis { int out, in, most; int *from, *n; double *w; };
+
+void resize_axis_make(struct resize_axis *ax, int out, int in, enum resize_kind kind);
+void resize_axis_release(struct resize_axis *ax);
+
 const char *resize_name(enum resize_kind kind);
 /* An unknown name is a usage error that lists the known ones. */
 MUST_CHECK int resize_by_name(enum resize_kind *out, const char *name, struct err *e);

@@ -126,4 +126,10 @@ test_own_division_off_by_one() { caught_own float conv2d $TILE '/ (uint64_t)by +
 test_own_depth_beyond_the_end() { caught_own bf16 conv2d $TILE 'u + i < s.length ?' 'true ?'; }
 test_own_bias_forgotten() { caught_own float conv2d $OWN 'val_get(p.bias, col) : 0' '0 : 0'; }
 test_own_fragment_of_a_neighbour() { caught_own bf16 conv2d $TILE 'at_col = col() + FRAGMENT * (now % 2)' 'at_col = col() + FRAGMENT * (now / 4)'; }
+test_pictures_not_rounded_between_rows_and_columns() {
+	plugin picture_kernel model/cuda/picture_kernel.cu 'j.clean ? (double)(float)along[c] : along[c]' 'along[c]'
+	ABLATE_TEST_PLUGIN=$PWD/plugin.so run "$BUILD/tests/test_pictures"
+	[ "$code" -ne 0 ] || fail "test_pictures passes"
+	says err 'clean of'
+}
 run_tests
