@@ -374,6 +374,8 @@ int cli_parse(struct cli *c, int argc, char **argv, struct err *e)
 	c->help = cli_flag(c, "help");
 	c->version = cli_flag(c, "version");
 	c->db = cli_string(c, "db", c->db);
+	if (!*c->db)
+		return err_code(e, EXIT_USAGE, "--db: the name is empty");
 	if (c->help || c->version)
 		return 0;
 	if (!c->cmd)

@@ -11,6 +11,7 @@
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int busy_ms = 10000;
@@ -23,10 +24,13 @@ void db_set_busy_ms(int ms)
 /* The 100-byte header, read without SQLite: so that a file that is not ours, or of a newer version, is not touched. */
 static int check_header(const char *path, const struct db_schema *schema, bool *empty, struct err *e)
 {
-	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for its writer */
+	struct stat st;
 	*empty = true;
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return err_code(e, EXIT_RECORD, "%s: not a regular file, so no database", path);
 	unsigned char h[100];
 	ssize_t n = read(fd, h, sizeof h);
 	if (n < 0)
@@ -234,6 +238,12 @@ int db_open_schema(struct db **out, const char *path, enum db_mode mode, const s
 	}
 	*out = db;
 	return 0;
+}
+
+bool db_is_there(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? !S_ISREG(st.st_mode) || st.st_size > 0 : errno != ENOENT;
 }
 
 int db_open(struct db **out, const char *path, enum db_mode mode, struct err *e)

@@ -29,6 +29,8 @@ enum db_mode {
 
 /* Fails with EXIT_RECORD for: absent (DB_READ), not an ablate database, damaged, newer than this program, locked. */
 MUST_CHECK int db_open(struct db **out, const char *path, enum db_mode mode, struct err *e);
+/* Is there anything to be read? An empty file, as mktemp leaves it, is as good as none. */
+bool db_is_there(const char *path);
 void db_close(struct db *db);                       /* rolls back what is not committed; accepts NULL */
 void scoped_db(struct db **db);                     /* SCOPED(db) struct db *db = NULL; */
 const char *db_path(const struct db *db);

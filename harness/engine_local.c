@@ -47,8 +47,10 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
 		_exit(127);
 	if (setenv("OMP_NUM_THREADS", threads, 1) || setenv("OPENBLAS_NUM_THREADS", threads, 1))
 		_exit(127);
-	char *const argv[] = { (char *)"ablate", (char *)"worker", (char *)dir, (char *)"--fd", (char *)"3", NULL };
-	char *const many[] = { (char *)"mpirun", (char *)"-n", (char *)ranks, (char *)program, (char *)"worker", (char *)dir, NULL };
+	char folder[PATH_MAX];
+	(void)snprintf(folder, sizeof folder, "%s%s", *dir == '-' ? "./" : "", dir); /* no option */
+	char *const argv[] = { (char *)"ablate", (char *)"worker", folder, (char *)"--fd", (char *)"3", NULL };
+	char *const many[] = { (char *)"mpirun", (char *)"-n", (char *)ranks, (char *)program, (char *)"worker", folder, NULL };
 	if (*ranks) {
 		(void)sigprocmask(SIG_UNBLOCK, &early, NULL);
 		for (size_t i = 0; i < sizeof mpirun_settings / sizeof *mpirun_settings; i++)

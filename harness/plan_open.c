@@ -149,7 +149,7 @@ int plan_open(struct plan **out, const struct cli *c, const char *path, struct e
 	struct asker asker = { .arm = -1 };
 	struct plan_options opt = { .ctx = &asker, .dataset = dataset_hash, .state = cell_state };
 	struct plan *p = NULL;
-	if (io_exists(c->db) && db_open(&db, c->db, DB_READ, e))
+	if (db_is_there(c->db) && db_open(&db, c->db, DB_READ, e))
 		return -1;
 	asker.db = db;
 	if (expand(&p, c, path, false, &opt, e))

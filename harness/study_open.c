@@ -123,7 +123,7 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 	SCOPED(free) char *shipped = strchr("/.-", *name) ? NULL : io_data_file(ours);
 	bool is_file = io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml"), known = false;
 	const char *file = is_file ? name : NULL;
-	if (io_exists(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
+	if (db_is_there(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
 		goto fail;
 	if (o.db && is_recorded(&known, o.db, name, e))
 		goto fail;

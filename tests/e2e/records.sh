@@ -212,6 +212,29 @@ test_two_runs_on_one_database() {
 	says out "stopped"
 }
 
+test_odd_names_of_a_database() {
+	grid 8
+	run ablate run g.toml --db ""
+	exits 2
+	says err "--db: the name is empty"
+	: >empty.db # as mktemp leaves it
+	for db in empty.db ./-dash.db; do
+		run ablate run g.toml --only base --set 'seeds.train=[1]' --db "${db#./}"
+		exits 0
+		[ "$(sql "$db" "SELECT count(*) FROM attempt WHERE state = 'done'")" -eq 1 ] || fail "$db: $(cat err)"
+	done
+	: >empty.db
+	run ablate status --db empty.db
+	exits 5
+	says err "no such database"
+	mkfifo pipe.db
+	for command in "run g.toml" status; do
+		run timeout 20 "$ABLATE" $command --db pipe.db
+		exits 5
+		says err "pipe.db: not a regular file"
+	done
+}
+
 test_what_the_records_refuse() {
 	grid
 	run ablate status
