@@ -3,6 +3,7 @@
 # minutes, and write report.json and report.md.
 #   ci/gpu-check.sh [OUT_FOLDER]     default: gpu-report; exit 0 only when every check passed
 # A step that cannot be done here (no compute-sanitizer, say) is reported as skipped, never as passed.
+# GPU_CHECK_ONLY=PATTERN runs the steps whose names match (bash's patterns; `libraries` and `device` always): a part that has to be run again.
 # GPU_CHECK_PLUGIN=FILE rehearses with another plugin, the emulated one of tests/cuda_emu: the same steps at small sizes, and a report
 # that says so. It shows that this script works, and nothing about a GPU.
 set -uo pipefail
@@ -22,6 +23,8 @@ if [ -n "$rehearsal" ]; then export ABLATE_CUDA_PLUGIN=$plugin; else export ABLA
 step() {
 	local name=$1 seconds=$2 left=$((LIMIT - SECONDS + start)) before=$SECONDS rc verdict
 	shift 2
+	# shellcheck disable=SC2053 # a pattern
+	[[ $name == libraries || $name == device || $name == ${GPU_CHECK_ONLY:-*} ]] || return 0
 	[ "$seconds" -lt "$left" ] || seconds=$left
 	if [ "$seconds" -le 1 ]; then
 		printf '%s\tskipped\t0\tno time left\n' "$name" >>"$out/steps.tsv"
@@ -111,8 +114,11 @@ else
 	step parity 40 tests/parity --device cuda fixtures/train "${fixtures[@]}"
 	step backend 40 tests/test_backend
 	step training 90 tests/test_cuda_train "${training[@]}"
+	step pictures 20 tests/test_pictures
 	step features 60 tests/test_inception --filter 'inception/features_of_another*'
 	step dtypes 40 tests/dtype_deviation --device cuda
+	step memcheck 90 bash -c 'sanitize memcheck'
+	step racecheck 90 bash -c 'sanitize racecheck'
 	step bench-fp32 40 ./ablate bench train --preset $net --batch $small --seconds $seconds --device cuda --dtype fp32 --json
 	step bench-tf32 40 ./ablate bench train --preset $net --batch $middle --seconds $seconds --device cuda --dtype tf32 --json
 	step bench-bf16 60 ./ablate bench train --preset $net --batch $large --seconds $seconds --device cuda --dtype bf16 --json
@@ -125,8 +131,6 @@ else
 		step bench-own-features-bf16 30 bash -c "own ./ablate bench features --batch $pictures --seconds $own_seconds --device cuda --dtype bf16 --json"
 	step bench-beside-pytorch 150 bash -c "peer train $net --batch $large --seconds $seconds"
 	step bench-features-beside-pytorch 100 bash -c "peer features --batch $pictures --seconds $seconds"
-	step memcheck 120 bash -c 'sanitize memcheck'
-	step racecheck 120 bash -c 'sanitize racecheck'
 fi
 
 # Images per second of a bench by its route: with the libraries as found, by own kernels alone.

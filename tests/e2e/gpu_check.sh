@@ -16,6 +16,7 @@ test_a_rehearsal_writes_whole_reports() {
 	says out 'passed ops-own-bf16'
 	says out 'passed bench-own-bf16'
 	says out 'passed training'
+	says out 'passed pictures'
 	says out 'passed features'
 	says out 'passed bench-features-bf16'
 	command -v compute-sanitizer >/dev/null || says out 'skipped racecheck'
@@ -28,6 +29,14 @@ test_a_rehearsal_writes_whole_reports() {
 	says report/report.md '| training | passed |'
 	says report/report.md 'Deviation by precision'
 	says report/report.md 'no GPU: a rehearsal'
+}
+
+test_a_part_can_be_run_alone() {
+	no_sanitizers
+	bundle
+	GPU_CHECK_ONLY='ops-f*' GPU_CHECK_PLUGIN=$BUILD/tests/libablate_cuda_emu.so run bundle/ci/gpu-check.sh "$PWD/report"
+	exits 0
+	check python3 -c 'import json; r = json.load(open("report/report.json"))["steps"]; assert [s["step"] for s in r] == ["libraries", "device", "ops-float"], r'
 }
 
 test_without_a_device_nothing_is_measured() {
