@@ -159,6 +159,9 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 		double start = monotonic_s();
 		rc = host ? inception_open(&net, INCEPTION_2015, &st, bf16, e) : inception_open_on(&net, INCEPTION_2015, &st, b, batch, e);
 		open_s[n] = monotonic_s() - start;
+		struct device_moments *moments; /* a FID's, beside the features */
+		if (rc == 0)
+			rc = inception_count(&moments, net, e);
 		configs[n++] = (struct config){ .name = names[bf16 ? BACKEND_BF16 : target->dtype], .net = net, .in0 = images,
 			                            .run = run_inception, .gflop = cnn_flops(&table) / 1e9, .out = features };
 	}

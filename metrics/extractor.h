@@ -6,6 +6,7 @@
 #ifndef ABLATE_EXTRACTOR_H
 #define ABLATE_EXTRACTOR_H
 
+#include "metrics/moments.h"
 #include "model/base/err.h"
 #include "model/base/io.h"
 #include "model/data/image_u8.h"
@@ -26,6 +27,10 @@ struct extractor {
 	 * grey (c = 1) or RGB. */
 	int (*features)(struct extractor *x, float *features, float *logits, float *spatial, const struct image_u8 *images,
 	                int n, struct err *e);
+	/* Where the network counts the moments of its features itself (on a device), else NULL: count starts anew, counted initialises m with the
+	 * moments of all pictures since. Once counting, features() may be given NULL for the features: then none of them leave the device. */
+	int (*count)(struct extractor *x, struct err *e);
+	int (*counted)(struct extractor *x, struct moments *m, struct err *e);
 	void (*free)(struct extractor *x);  /* releases everything, x included */
 	void *self;
 };

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct self { struct inception *net; enum resize_kind resize; struct backend *b; };
+struct self { struct inception *net; struct device_moments *moments; enum resize_kind resize; struct backend *b; };
 
 static int features(struct extractor *x, float *out, float *logits, float *spatial, const struct image_u8 *images, int n,
                     struct err *e)
@@ -19,6 +19,24 @@ static int features(struct extractor *x, float *out, float *logits, float *spati
 	struct self *self = x->self;
 	struct inception_out o = { .d2048 = out, .logits_unbiased = logits, .spatial = spatial };
 	return inception_run_pictures(self->net, &o, images, n, self->resize, e);
+}
+
+static int count(struct extractor *x, struct err *e)
+{
+	struct self *self = x->self;
+	return inception_count(&self->moments, self->net, e);
+}
+
+static int counted(struct extractor *x, struct moments *m, struct err *e)
+{
+	struct self *self = x->self;
+	SCOPED(moment_parts) struct moment_parts p = { 0 };
+	if (device_moments_read(&p, self->moments, e))
+		return -1;
+	moments_init_folded(m, x->dim, p.n_folded, p.mean, p.scatter);
+	p.mean = p.scatter = NULL;
+	moments_add(m, p.rows, p.n_rows);
+	return 0;
 }
 
 static void release(struct extractor *x)
@@ -55,7 +73,8 @@ static int open_kind(struct extractor **out, enum inception_kind kind, const cha
 	struct extractor *x = xcalloc(1, sizeof *x);
 	*x = (struct extractor){ .name = name, .resize = resize_name(s.resize), .numerics = o->bf16 ? "bf16" : "fp32", .dim = 2048,
 		                     .logits_dim = inception_classes(s.net), .spatial_dim = INCEPTION_SPATIAL,
-		                     .batch = batch, .features = features, .free = release, .published = w->published };
+		                     .batch = batch, .features = features, .free = release, .published = w->published, .count = device ? count : NULL,
+		                     .counted = device ? counted : NULL };
 	memcpy(x->weights_sha256, w->sha256, sizeof x->weights_sha256);
 	x->self = xmalloc(sizeof s);
 	memcpy(x->self, &s, sizeof s);

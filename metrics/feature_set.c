@@ -32,11 +32,12 @@ struct batch {
 	int n, cap;
 };
 
-static void batch_init(struct batch *b, const struct feature_set *f, int cap)
+/* Kinds whose bit is in `inside` stay in the extractor. */
+static void batch_init(struct batch *b, const struct feature_set *f, int cap, unsigned inside)
 {
 	*b = (struct batch){ .images = xcalloc((size_t)cap, sizeof *b->images), .cap = cap };
 	for (int k = 0; k < FEATURE_KINDS; k++)
-		b->out[k] = f->dim[k] ? xmalloc(sizeof(float) * (size_t)cap * (size_t)f->dim[k]) : NULL;
+		b->out[k] = f->dim[k] && !(inside & 1u << k) ? xmalloc(sizeof(float) * (size_t)cap * (size_t)f->dim[k]) : NULL;
 }
 
 static void batch_release(struct batch *b)
@@ -75,7 +76,7 @@ static int run_batch(struct feature_set *f, struct batch *b, const struct source
 	for (int k = 0; k < FEATURE_KINDS; k++) {
 		if (!b->out[k])
 			continue;
-		if (f->moments[k].d)
+		if (f->moments[k].d && !(k == FEATURE_POOL && x->count))
 			moments_add(&f->moments[k], b->out[k], b->n);
 		if ((o->keep & 1u << k) && float_store_append(&f->store[k], b->out[k], (int64_t)b->n * f->dim[k], e))
 			return -1;
@@ -104,6 +105,23 @@ static int run_all(struct feature_set *f, struct batch *b, struct source *s, str
 	return 0;
 }
 
+/* The moments that the extractor counted. */
+static int take_counted(struct feature_set *f, struct extractor *x, struct err *e)
+{
+	moments_release(&f->moments[FEATURE_POOL]);
+	if (x->counted(x, &f->moments[FEATURE_POOL], e))
+		return -1;
+	const struct moments *m = &f->moments[FEATURE_POOL];
+	REQUIRE(m->n == f->n);
+	SCOPED(free) double *mean = xcalloc((size_t)m->d, sizeof *mean);
+	if (m->n)
+		moments_mean(mean, m);
+	for (int j = 0; j < m->d; j++)
+		if (!isfinite(mean[j]))
+			return err_set(e, "%s: the network gives a value that is not finite; are the weights damaged?", f->origin);
+	return 0;
+}
+
 int feature_set_extract(struct feature_set *out, struct source *s, struct extractor *x, const struct feature_options *o,
                         struct err *e)
 {
@@ -117,8 +135,10 @@ int feature_set_extract(struct feature_set *out, struct source *s, struct extrac
 	}
 	protocol_features(f.protocol, x, o->pixels ? o->pixels : "u8");
 	struct batch b;
-	batch_init(&b, &f, x->batch);
-	int bad = run_all(&f, &b, s, x, o, e);
+	if (x->count && x->count(x, e))
+		return -1;
+	batch_init(&b, &f, x->batch, x->count && !(o->keep & 1u << FEATURE_POOL) ? 1u << FEATURE_POOL : 0);
+	int bad = run_all(&f, &b, s, x, o, e) || (x->count && take_counted(&f, x, e));
 	batch_release(&b);
 	if (bad)
 		return -1;

@@ -16,6 +16,18 @@ void moments_init(struct moments *m, int d)
 	m->mean = xcalloc((size_t)d, sizeof *m->mean);
 }
 
+void moments_init_folded(struct moments *m, int d, int64_t n_folded, double *mean, double *scatter)
+{
+	moments_init(m, d);
+	if (!n_folded)
+		return;
+	REQUIRE(mean && scatter);
+	free(m->mean);
+	m->mean = mean;
+	m->scatter = scatter;
+	m->n = m->n_folded = n_folded;
+}
+
 void moments_release(struct moments *m)
 {
 	free(m->rows);

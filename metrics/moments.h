@@ -29,6 +29,8 @@ void moments_release(struct moments *m); /* accepts a zeroed struct */
 void scoped_moments(struct moments *m);
 void moments_add(struct moments *m, const float *x, int64_t n);        /* x[n, d] */
 void moments_add_double(struct moments *m, const double *x, int64_t n);
+/* Initialises m with n_folded vectors of that mean and scatter (heap, upper triangle; m owns both from here on), or with none where they are NULL. */
+void moments_init_folded(struct moments *m, int d, int64_t n_folded, double *mean, double *scatter);
 /* m becomes the moments of both; from is left as it was, but may get folded. Same d, or BUG(). */
 void moments_merge(struct moments *m, struct moments *from);
 /* out = all without part (part must be a subset of all). Both are folded. out is initialised by the call. */

@@ -52,6 +52,15 @@ struct picture_job {
 	int low;
 };
 
+/* n vectors centred on their mean and taken into (n_folded, mean, scatter), in double: one fold of metrics/moments.h. All pointers are device
+ * memory. */
+struct fold_job {
+	const float *rows;                 /* (n, d) */
+	int64_t n, n_folded;
+	int d;
+	double *fresh, *mean, *scatter;    /* (d) for the rows' mean, (d), (d, d): the upper triangle */
+};
+
 /* One optimizer step and the averages that follow it, over n floats of flat stores; ema and teacher may be NULL. Does nothing
  * where the status says that training diverged. All pointers are device memory. */
 struct update_job {
@@ -77,6 +86,9 @@ struct backend_ops {
 	void (*release)(struct backend *b, void *p);
 	void (*upload)(struct backend *b, void *dst, const void *src, size_t bytes);   /* src may be reused at once */
 	void (*download)(struct backend *b, void *dst, const void *src, size_t bytes); /* waits */
+	void (*copy)(struct backend *b, void *dst, const void *src, size_t bytes);     /* within device memory; this, clear and fold: NULL where that is the host's */
+	void (*clear)(struct backend *b, void *dst, size_t bytes);      /* to zeros */
+	void (*fold)(struct backend *b, const struct fold_job *job);
 	size_t (*node_prepare)(struct backend *b, struct node *nd);     /* makes nd->state; bytes of scratch wanted */
 	void (*node_run)(struct backend *b, struct node *nd);
 	void (*node_release)(struct backend *b, struct node *nd);

@@ -36,6 +36,74 @@ static int extract(struct feature_set *out, const char *path, int batch, struct 
 	return feature_set_extract(out, s, x, &o, e);
 }
 
+/* The pixels' extractor with moments of its own, and whether it was asked for features. */
+struct counter { struct extractor *of; struct moments seen; int asked; };
+
+static int counter_features(struct extractor *x, float *features, float *logits, float *spatial, const struct image_u8 *images, int n, struct err *e)
+{
+	struct counter *self = x->self;
+	SCOPED(free) float *own = xmalloc(sizeof *own * (size_t)(n * x->dim));
+	if (self->of->features(self->of, own, logits, spatial, images, n, e))
+		return -1;
+	moments_add(&self->seen, own, n);
+	self->asked += features != NULL;
+	if (features)
+		memcpy(features, own, sizeof *own * (size_t)(n * x->dim));
+	return 0;
+}
+
+static int counter_count(struct extractor *x, struct err *e)
+{
+	struct counter *self = x->self;
+	(void)e;
+	moments_release(&self->seen);
+	moments_init(&self->seen, x->dim);
+	return 0;
+}
+
+static int counter_counted(struct extractor *x, struct moments *m, struct err *e)
+{
+	struct counter *self = x->self;
+	(void)e;
+	*m = self->seen;
+	self->seen = (struct moments){ 0 };
+	return 0;
+}
+
+Test(feature_set, takes_the_moments_that_its_extractor_counted_and_asks_for_features_only_to_keep_them)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = pictures(dir, "a", 23, 7);
+	struct feature_set want;
+	cr_assert_eq(extract(&want, path, 5, &e), 0, "%s", e.msg);
+	SCOPED(extractor) struct extractor *pixels = NULL;
+	cr_assert_eq(extractor_open(&pixels, "pixels", &(struct extractor_options){ .batch = 5 }, &e), 0, "%s", e.msg);
+	for (int keep = 0; keep < 2; keep++) {
+		SCOPED(source) struct source *s = NULL;
+		struct counter self = { .of = pixels };
+		struct extractor x = *pixels;
+		struct feature_set got;
+		x.features = counter_features;
+		x.count = counter_count;
+		x.counted = counter_counted;
+		x.self = &self;
+		for (int again = 0; again < 2; again++) {
+			self.asked = 0;
+			cr_assert_eq(source_open(&s, path, &e), 0, "%s", e.msg);
+			cr_assert_eq(feature_set_extract(&got, s, &x, &(struct feature_options){ .keep = keep ? 1u << FEATURE_POOL : 0 }, &e), 0, "%s", e.msg);
+			cr_assert(keep ? self.asked == 5 : self.asked == 0, "asked %d times", self.asked);
+			cr_assert(got.moments[FEATURE_POOL].n == 23 && got.store[FEATURE_POOL].n == want.store[FEATURE_POOL].n * keep);
+			cr_assert_arr_eq(got.moments[FEATURE_POOL].rows, want.moments[FEATURE_POOL].rows, 23 * 192 * sizeof(double));
+			feature_set_release(&got);
+			source_free(s);
+			s = NULL;
+		}
+	}
+	feature_set_release(&want);
+	tempdir_remove(dir);
+}
+
 Test(feature_set, does_not_depend_on_the_batch_and_survives_a_file)
 {
 	char *dir = tempdir_make();

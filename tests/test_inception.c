@@ -196,7 +196,7 @@ Test(inception, features_of_another_back_end_in_bf16_are_near_the_cpus)
 	formula_weights_release(&st);
 }
 
-/* The same network as a graph, one picture in a batch of two. */
+/* The same network as a graph, one picture in a batch of two; the moments that are counted there are of the features that are read. */
 Test(inception, features_of_another_back_end_are_the_cpus)
 {
 	enum { N = 1 };
@@ -211,11 +211,18 @@ Test(inception, features_of_another_back_end_are_the_cpus)
 	formula_inception(&st);
 	cr_assert_eq(inception_open_on(&cuda, INCEPTION_2015, &st, b, 2, &e), 0, "%s", e.msg);
 	cr_assert_eq(inception_run(cpu, &(struct inception_out){ .d2048 = want, .logits = want_logits, .spatial = want_spatial }, picture, &p, N, &e), 0);
+	struct device_moments *on_cpu, *counted;
+	cr_assert_eq(inception_count(&on_cpu, cpu, &e) || inception_count(&counted, cuda, &e), 0, "%s", e.msg);
+	cr_assert(counted && !on_cpu);
 	SCOPED(image_u8) struct image_u8 bytes = { .c = 3 };
 	bytes.px = formula_image_named(names[0], &bytes.h, &bytes.w);
 	cr_assert_eq(inception_run_pictures(cuda, &(struct inception_out){ .d2048 = got, .logits = got_logits, .spatial = got_spatial }, &bytes, N, p.resize, &e), 0,
 	             "%s", e.msg);
 	cr_assert(relative_l2(got, want, 2048) <= (getenv("ABLATE_TEST_PLUGIN") ? 1e-5 : 3e-6), "features: %g relative", relative_l2(got, want, 2048));
+	SCOPED(moment_parts) struct moment_parts parts = { 0 };
+	cr_assert_eq(device_moments_read(&parts, counted, &e), 0, "%s", e.msg);
+	cr_assert(parts.n_rows == N && parts.n_folded == 0);
+	cr_assert_arr_eq(parts.rows, got, sizeof got);
 	for (int k = 0; k < INCEPTION_CLASSES; k++)
 		cr_assert(fabsf(got_logits[k] - want_logits[k]) <= 1e-5f, "logit %d: %g, not %g", k, (double)got_logits[k], (double)want_logits[k]);
 	for (int k = 0; k < INCEPTION_SPATIAL; k++)

@@ -2,6 +2,7 @@
  * and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
 #include "model/cuda/cuda.h"
 #include "model/cuda/cuda_nccl.h"
+#include "model/cuda/moment_kernel.h"
 #include "model/cuda/picture_kernel.h"
 #include "model/cuda/step_kernels.h"
 
@@ -89,6 +90,18 @@ static void download(struct backend *b, void *dst, const void *src, size_t bytes
 	memset(dst, 0, bytes); /* what a lost device leaves is at least always the same */
 	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToHost, cu->stream));
 	CUDA_CALL(cu, cudaStreamSynchronize(cu->stream));
+}
+
+static void copy(struct backend *b, void *dst, const void *src, size_t bytes)
+{
+	struct cuda *cu = cuda_of(b);
+	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, cu->stream));
+}
+
+static void clear(struct backend *b, void *dst, size_t bytes)
+{
+	struct cuda *cu = cuda_of(b);
+	CUDA_CALL(cu, cudaMemsetAsync(dst, 0, bytes, cu->stream));
 }
 
 /* ---- nodes ---------------------------------------------------------------------------------------------------------- */
@@ -258,6 +271,9 @@ static const struct backend_ops *vtable(void)
 	ops.release = release;
 	ops.upload = upload;
 	ops.download = download;
+	ops.copy = copy;
+	ops.clear = clear;
+	ops.fold = cuda_fold;
 	ops.node_prepare = node_prepare;
 	ops.node_run = node_run;
 	ops.node_release = node_release;

@@ -163,6 +163,13 @@ void cnn_graph_means(const struct cnn_graph *x, int tensor, float *dst, int n)
 	graph_read(x->g, dst, k->mean, 0, (size_t)(n * k->mean->c));
 }
 
+const float *cnn_graph_means_there(const struct cnn_graph *x, int tensor)
+{
+	const struct tensor *mean = find(x, tensor)->mean;
+	REQUIRE(mean->type == TENSOR_F32);
+	return mean->data;
+}
+
 void cnn_graph_read(const struct cnn_graph *x, int tensor, float *dst, int n)
 {
 	const struct kept *k = find(x, tensor);

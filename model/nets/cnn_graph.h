@@ -25,6 +25,8 @@ MUST_CHECK int cnn_graph_run_pictures(struct cnn_graph *x, const struct image_u8
                                       struct err *e);
 /* Means over the pixels of a kept tensor; its values (n, h, w, c). Of the last run's first n pictures. */
 void cnn_graph_means(const struct cnn_graph *x, int tensor, float *dst, int n);
+/* The means in the back end's memory, until the next run. */
+const float *cnn_graph_means_there(const struct cnn_graph *x, int tensor);
 void cnn_graph_read(const struct cnn_graph *x, int tensor, float *dst, int n);
 
 #endif

@@ -13,7 +13,9 @@ struct inception {
 	struct inception_taps taps;
 	struct cnn_exec *exec;    /* on the CPU; else */
 	struct cnn_graph *device;
+	struct backend *b;        /* its */
 	int batch;                /* of the device */
+	struct device_moments *moments; /* NULL: not counted */
 	struct cnn_work **work;   /* per thread, made when first used */
 	int n_work;
 	float *fc, *fc_bias;      /* [classes][2048], [classes] */
@@ -101,6 +103,7 @@ static int open_on(struct inception **out, enum inception_kind kind, const struc
 	if (rc == 0)
 		rc = load_classes(net, weights, e);
 	net->batch = batch;
+	net->b = b;
 	if (rc == 0)
 		rc = b ? cnn_graph_open(&net->device, &net->net, load_folded, &from, keep, 5, b, batch, e)
 			: cnn_exec_open(&net->exec, &net->net, load_folded, &from, &o, e);
@@ -130,6 +133,7 @@ void inception_free(struct inception *net)
 	for (int i = 0; i < net->n_work; i++)
 		cnn_work_free(net->work[i]);
 	cnn_exec_free(net->exec);
+	device_moments_free(net->moments);
 	cnn_graph_free(net->device);
 	cnn_release(&net->net);
 	free(net->work);
@@ -141,6 +145,16 @@ void inception_free(struct inception *net)
 int inception_classes(const struct inception *net)
 {
 	return net->classes;
+}
+
+int inception_count(struct device_moments **out, struct inception *net, struct err *e)
+{
+	if (net->moments)
+		device_moments_reset(net->moments);
+	else if (net->device && device_moments_new(&net->moments, net->b, 2048, e))
+		return -1;
+	*out = net->moments;
+	return 0;
 }
 
 /* ---- running ---- */
@@ -196,18 +210,22 @@ static void take_from_device(struct inception *net, const struct inception_out *
 	const struct { float *dst; int tensor, n; } means[] = { { out->d64, t->d64, 64 }, { out->d192, t->d192, 192 }, { out->d768, t->d768, 768 },
 		                                                    { out->d2048, t->d2048, 2048 } };
 	enum { CHANNELS = 768, TAKEN = 7, PLACES = 17 * 17 };
-	SCOPED(free) float *pool = xcalloc((size_t)n * 2048, sizeof *pool);
+	if (net->moments)
+		device_moments_add(net->moments, cnn_graph_means_there(net->device, t->d2048), n);
 	for (size_t k = 0; k < sizeof means / sizeof *means; k++)
 		if (means[k].dst)
 			cnn_graph_means(net->device, means[k].tensor, means[k].dst + (size_t)first * (size_t)means[k].n, n);
-	cnn_graph_means(net->device, t->d2048, pool, n);
 	if (out->spatial) {
 		SCOPED(free) float *all = xcalloc((size_t)n * PLACES * CHANNELS, sizeof *all);
 		cnn_graph_read(net->device, t->mixed_6d, all, n);
 		for (size_t i = 0; i < (size_t)n * PLACES; i++)
 			memcpy(out->spatial + (size_t)first * INCEPTION_SPATIAL + i * TAKEN, all + i * CHANNELS, TAKEN * sizeof *all);
 	}
-	for (int i = 0; i < n && (out->logits || out->logits_unbiased); i++) {
+	if (!out->logits && !out->logits_unbiased)
+		return;
+	SCOPED(free) float *pool = xcalloc((size_t)n * 2048, sizeof *pool);
+	cnn_graph_means(net->device, t->d2048, pool, n);
+	for (int i = 0; i < n; i++) {
 		size_t at = (size_t)(first + i) * (size_t)net->classes;
 		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL, pool + (size_t)i * 2048);
 	}

@@ -11,6 +11,7 @@
 
 #include "model/backend.h"
 #include "model/nets/cnn.h"
+#include "model/nets/device_moments.h"
 #include "model/nets/pictures.h"
 #include "model/safetensors.h"
 
@@ -43,6 +44,10 @@ MUST_CHECK int inception_open_on(struct inception **out, enum inception_kind kin
                                  int batch, struct err *e);
 void inception_free(struct inception *net);
 int inception_classes(const struct inception *net);
+
+/* On a device, the moments of d2048 of all pictures run from here on are counted there, into *out, which the network owns; called again, it
+ * starts anew. *out is NULL on the CPU. */
+MUST_CHECK int inception_count(struct device_moments **out, struct inception *net, struct err *e);
 
 /* What to compute for n pictures; NULL = not wanted. logits have the last layer's bias, logits_unbiased do not. */
 struct inception_out {

@@ -132,4 +132,18 @@ test_pictures_not_rounded_between_rows_and_columns() {
 	[ "$code" -ne 0 ] || fail "test_pictures passes"
 	says err 'clean of'
 }
+caught_moments() { # OLD NEW
+	plugin moment_kernel model/cuda/moment_kernel.cu "$1" "$2"
+	ABLATE_TEST_PLUGIN=$PWD/plugin.so run "$BUILD/tests/test_device_moments"
+	[ "$code" -ne 0 ] || fail "test_device_moments passes"
+}
+test_moments_unbroken_pass() {
+	plugin moment_kernel model/cuda/moment_kernel.cu 'double sum = 0;' 'double sum = 0;'
+	ABLATE_TEST_PLUGIN=$PWD/plugin.so run "$BUILD/tests/test_device_moments"
+	exits 0
+}
+test_moments_of_rows_beyond_the_last() { caught_moments 'r < j.n && c < j.d' 'c < j.d'; }
+test_moments_barrier_missing_after_the_rows() { caught_moments $'left);\n\t\t__syncthreads();' 'left);'; }
+test_moments_not_centred_across_folds() { caught_moments 'sum[a][b] + between' 'sum[a][b] + 0 * between'; }
+test_moments_of_a_wrong_share() { caught_moments '(job->n_folded + job->n)' '(job->n_folded + 1)'; }
 run_tests
