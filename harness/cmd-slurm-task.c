@@ -20,9 +20,13 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static void say_line(void *ctx, const char *line)
+static void say_line(void *ctx, const char *line, bool amiss)
 {
-	cli_say(ctx, "%s", line);
+	const struct cli *c = ctx;
+	if (amiss && c->quiet)
+		cli_warn(c, "%s", line);
+	else
+		cli_say(c, "%s", line);
 }
 
 static int64_t number_of(const char *name, int64_t fallback)

@@ -17,9 +17,13 @@
 
 struct run_display { const struct cli *cli; struct progress progress; char *what; };
 
-static void say_line(void *ctx, const char *line)
+static void say_line(void *ctx, const char *line, bool amiss)
 {
 	struct run_display *d = ctx;
+	if (amiss && d->cli->quiet) {
+		cli_warn(d->cli, "%s", line);
+		return;
+	}
 	if (d->progress.tty && !d->progress.quiet)
 		(void)fputs("\r\033[K", stderr); /* the bar comes back by itself */
 	cli_say(d->cli, "%s", line);

@@ -72,8 +72,8 @@ static void release_signals(const struct sigaction before[N_CAUGHT], const sigse
 	(void)sigprocmask(SIG_SETMASK, mask_before, NULL);
 }
 
-static void say(const struct run *r, const char *fmt, ...) PRINTF_LIKE(2, 3);
-static void say(const struct run *r, const char *fmt, ...)
+static void tell(const struct run *r, bool amiss, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void tell(const struct run *r, bool amiss, const char *fmt, ...)
 {
 	if (!r->o->say)
 		return;
@@ -82,8 +82,11 @@ static void say(const struct run *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
-	r->o->say(r->o->say_ctx, line);
+	r->o->say(r->o->say_ctx, line, amiss);
 }
+
+#define say(r, ...) tell(r, false, __VA_ARGS__)
+#define say_amiss(r, ...) tell(r, true, __VA_ARGS__)
 
 /* "no EMA teacher seed 2 (1a2b3c4d5e6f)" */
 static const char *name_of(char buf[160], const struct run_cell *c)
@@ -186,7 +189,7 @@ static int sort_out(struct run *r, int i, struct err *e)
 	if (c->blocked) {
 		char name[160];
 		r->out->blocked++;
-		say(r, "%s: blocked: %s", name_of(name, c), c->blocked);
+		say_amiss(r, "%s: blocked: %s", name_of(name, c), c->blocked);
 		return has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
 	if (store_take_unknown(&r->store, c->cell, e) ||
@@ -283,7 +286,7 @@ static void heed_budgets(struct run *r)
 {
 	double now = monotonic_s();
 	if (r->o->grid_wall_s > 0 && now - r->started_s > r->o->grid_wall_s && !r->no_more) {
-		say(r, "the grid's wall budget is used up: workers write their checkpoints");
+		say_amiss(r, "the grid's wall budget is used up: workers write their checkpoints");
 		r->out->over_budget = true;
 		ask_all(r, SLOT_GRID);
 	}
@@ -302,7 +305,7 @@ static void heed_budgets(struct run *r)
 static void give_up(struct run *r)
 {
 	if (r->o->stop_after && r->out->failed + r->out->diverged >= r->o->stop_after && !r->no_more) {
-		say(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, r->o->stop_after > 1 ? "s" : "");
+		say_amiss(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, r->o->stop_after > 1 ? "s" : "");
 		r->no_more = true;
 	}
 }
@@ -321,11 +324,11 @@ static void settle(struct run *r, struct slot *slot, const char *state, const ch
 		return;
 	}
 	if (may_retry && r->tries[slot->index] <= r->o->retries && !r->no_more) {
-		say(r, "%s: %s: %s; trying again (%d of %d)", name_of(name, c), state, reason, r->tries[slot->index], r->o->retries);
+		say_amiss(r, "%s: %s: %s; trying again (%d of %d)", name_of(name, c), state, reason, r->tries[slot->index], r->o->retries);
 		r->todo[r->n_todo++] = slot->index;
 		return;
 	}
-	say(r, "%s: %s: %s", name_of(name, c), state, reason);
+	say_amiss(r, "%s: %s: %s", name_of(name, c), state, reason);
 	if (strcmp(state, "stopped") == 0 || slot->ended_by == SLOT_ABORT || slot->ended_by == SLOT_GRID)
 		r->out->stopped++;
 	else if (strcmp(state, "timeout") == 0) {
@@ -352,7 +355,7 @@ static void hear_note(void *ctx, const char *attempt, const char *note)
 	VEC_PUSH(r->heard, r->n_heard, r->cap_heard) = xstrdup(note);
 	for (int i = 0; i < r->n_slots; i++)
 		if (r->slots[i].cell && strcmp(r->slots[i].attempt, attempt) == 0)
-			say(r, "%s: %s", name_of(name, r->slots[i].cell), note);
+			say_amiss(r, "%s: %s", name_of(name, r->slots[i].cell), note);
 }
 
 static int tend(struct run *r, struct slot *slot, struct err *e)
@@ -405,7 +408,7 @@ static int start_what_fits(struct run *r, struct err *e)
 			continue;
 		if (r->o->cells_max && r->out->attempts >= r->o->cells_max) {
 			r->out->over_budget = r->no_more = true;
-			say(r, "the grid's budget of %d cells is used up", r->o->cells_max);
+			say_amiss(r, "the grid's budget of %d cells is used up", r->o->cells_max);
 			return 0;
 		}
 		if (start_next(r, &r->slots[i], e))
@@ -483,7 +486,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 		return -1;
 	r.store.listener = &listener;
 	if (*db_note(r.store.db))
-		say(&r, "%s", db_note(r.store.db));
+		say_amiss(&r, "%s", db_note(r.store.db));
 	int share = host_cpus() / r.n_slots / (o->ranks > 1 ? o->ranks : 1);
 	r.threads = o->threads > 0 ? o->threads : share > 1 ? share : 1;
 	r.cancel_path = xstrfmt("%s/cancel", r.store.runs);

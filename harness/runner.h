@@ -52,7 +52,7 @@ struct run_options {
 	int retries;                 /* of a cell that failed or was killed */
 	int stop_after;              /* stop starting cells after so many failed cells; 0 = never */
 	struct progress *progress;   /* model/base/progress.h; may be NULL */
-	void (*say)(void *ctx, const char *line); /* one line per state change; may be NULL */
+	void (*say)(void *ctx, const char *line, bool amiss); /* one line per state change, `amiss` of what should be heard even with -q; may be NULL */
 	void *say_ctx;
 	bool record_only;            /* record the plan, sort out what is missing, start nothing */
 	bool again;                  /* run cells again that diverged (the same bits would diverge again) */

@@ -11,9 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static void say(void *ctx, const char *line)
+static void say(void *ctx, const char *line, bool amiss)
 {
 	(void)ctx;
+	(void)amiss;
 	(void)fprintf(stderr, "%s\n", line);
 }
 

@@ -27,8 +27,9 @@ static struct run_plan plan;
 static struct run_options options;
 static struct str said;
 
-static void hear(void *ctx, const char *line)
+static void hear(void *ctx, const char *line, bool amiss)
 {
+	(void)amiss;
 	(void)ctx;
 	str_addf(&said, "%s\n", line);
 }
