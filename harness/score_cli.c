@@ -3,6 +3,8 @@
 #include "score_cli.h"
 
 #include "json_out.h"
+#include "model/backend.h"
+#include "model/config.h"
 #include "model/base/mem.h"
 
 #include <math.h>
@@ -143,10 +145,11 @@ static json_t *score_json(const struct score *s)
 	json_t *parts = json_object();
 	for (int i = 0; i < s->n_parts; i++)
 		(void)json_object_set_new(parts, s->part[i].name, json_out_real(s->part[i].value));
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o}", "metric", s->name, "value", json_out_real(s->value),
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "metric", s->name, "value", json_out_real(s->value),
 	                 "hex", hex, "half_width", json_out_real(s->half), "half_width_is", json_out_text(s->half_text), "n",
 	                 s->n ? json_integer(s->n) : json_null(), "better", s->better < 0 ? "lower" : "higher", "protocol",
-	                 s->protocol, "warning", json_out_text(s->warning[0] ? s->warning : NULL), "parts", parts);
+	                 s->protocol, "warning", json_out_text(s->warning[0] ? s->warning : NULL), "parts", parts, "computed_by",
+	                 json_out_text(s->computed_by[0] ? s->computed_by : NULL));
 }
 
 static json_t *side_json(const struct score_side *s)
@@ -183,6 +186,22 @@ static int tell(const struct cli *c, const struct score_list *list, const struct
 	return EXIT_OK;
 }
 
+/* A back end for the distances' singular values; NULL where that is the host, or no distance is asked for. */
+static int open_device(struct backend **out, const struct cli *c, const struct metric *const *metrics, int n, struct err *e)
+{
+	bool distance = false;
+	for (int k = 0; k < n; k++)
+		distance |= strstr(metrics[k]->name, "fid") != NULL;
+	*out = NULL;
+	if (!distance)
+		return 0;
+	if (backend_open(out, cli_string(c, "device", "auto"), DTYPE_FP32, e))
+		return -1;
+	if ((*out)->ops->host_memory) /* the CPU's is never freed */
+		*out = NULL;
+	return 0;
+}
+
 static int compute(struct score_list *list, struct score_side *sides, int n_sides, const struct cli *c,
                    const struct metric *const *metrics, int n, bool optional, const struct metric_options *o, struct err *e)
 {
@@ -197,13 +216,20 @@ static int compute(struct score_list *list, struct score_side *sides, int n_side
 	}
 	if (score_extract(sides, n_sides, c, keep, want, optional, e))
 		return -1;
-	for (int k = 0; k < n; k++) {
+	struct metric_options on = *o;
+	if (open_device(&on.device, c, metrics, n, e))
+		return -1;
+	int rc = 0;
+	for (int k = 0; rc == 0 && k < n; k++) {
 		const char *what = optional ? lacking(metrics[k], sides) : NULL;
 		if (what)
 			cli_say(c, "%s left out: it needs %s", metrics[k]->name, what);
-		else if (metric_run(list, metrics[k], &sides[0].set, n_sides > 1 ? &sides[1].set : NULL, o, e))
-			return -1;
+		else
+			rc = metric_run(list, metrics[k], &sides[0].set, n_sides > 1 ? &sides[1].set : NULL, &on, e);
 	}
+	backend_free(on.device);
+	if (rc)
+		return -1;
 	return list->n ? 0 : err_set(e, "none of the scores can be computed from these sources");
 }
 

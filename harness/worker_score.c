@@ -76,7 +76,10 @@ static int read_ask(struct ask *a, struct scorer *s, json_t *o, struct err *e)
 		return err_code(e, EXIT_USAGE, "metric '%s': there is none of that name", a->name);
 	if (a->samples < 1)
 		return err_code(e, EXIT_USAGE, "metric '%s': samples is missing", a->name);
-	return open_extractor(&a->x, s, a->extractor, e);
+	if (open_extractor(&a->x, s, a->extractor, e))
+		return -1;
+	a->options.device = s->extractors[a->x].x->device;
+	return 0;
 }
 
 int scorer_open(struct scorer **out, struct worker *w, const struct run_config *config, struct err *e)

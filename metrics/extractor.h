@@ -27,6 +27,7 @@ struct extractor {
 	 * grey (c = 1) or RGB. */
 	int (*features)(struct extractor *x, float *features, float *logits, float *spatial, const struct image_u8 *images,
 	                int n, struct err *e);
+	struct backend *device;             /* that it runs on, open as long as it is; NULL = the host */
 	/* Where the network counts the moments of its features itself (on a device), else NULL: count starts anew, counted initialises m with the
 	 * moments of all pictures since. Once counting, features() may be given NULL for the features: then none of them leave the device. */
 	int (*count)(struct extractor *x, struct err *e);

@@ -73,7 +73,7 @@ static int open_kind(struct extractor **out, enum inception_kind kind, const cha
 	struct extractor *x = xcalloc(1, sizeof *x);
 	*x = (struct extractor){ .name = name, .resize = resize_name(s.resize), .numerics = o->bf16 ? "bf16" : "fp32", .dim = 2048,
 		                     .logits_dim = inception_classes(s.net), .spatial_dim = INCEPTION_SPATIAL,
-		                     .batch = batch, .features = features, .free = release, .published = w->published, .count = device ? count : NULL,
+		                     .batch = batch, .features = features, .free = release, .published = w->published, .device = device ? s.b : NULL, .count = device ? count : NULL,
 		                     .counted = device ? counted : NULL };
 	memcpy(x->weights_sha256, w->sha256, sizeof x->weights_sha256);
 	x->self = xmalloc(sizeof s);

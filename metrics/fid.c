@@ -118,10 +118,10 @@ int fid_compute(struct fid_result *out, const struct fid_side *a, const struct f
 {
 	if (a->d != b->d)
 		return err_code(e, EXIT_RECORD, "statistics of %d dimensions against %d: not of one extractor", a->d, b->d);
-	struct fid_result r = { .trace1 = a->trace, .trace2 = b->trace, .clipped = fabs(a->left) + fabs(b->left) };
+	struct fid_result r = { .trace1 = a->trace, .trace2 = b->trace, .clipped = fabs(a->left) + fabs(b->left), .by = { .device = b->device } };
 	for (int j = 0; j < a->d; j++)
 		r.mean_term += (a->mu[j] - b->mu[j]) * (a->mu[j] - b->mu[j]);
-	r.trace_sqrt = linalg_nuclear_cross(a->factor, a->rank, b->factor, b->rank, a->d);
+	r.trace_sqrt = linalg_nuclear_cross(a->factor, a->rank, b->factor, b->rank, a->d, &r.by);
 	r.fid = r.mean_term + r.trace1 + r.trace2 - 2 * r.trace_sqrt;
 	*out = r;
 	return 0;

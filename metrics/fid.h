@@ -8,6 +8,7 @@
 #ifndef ABLATE_FID_H
 #define ABLATE_FID_H
 
+#include "linalg.h"
 #include "moments.h"
 
 /* One side: mean and a factor of the covariance. */
@@ -17,10 +18,14 @@ struct fid_side {
 	double *mu;       /* [d] */
 	double *factor;   /* [rank, d] */
 	double trace;     /* of the covariance */
+	struct backend *device; /* of a reference: where distances from it have their singular values computed (linalg.h); NULL = on the host */
 	double left;      /* trace that the factor leaves out; rounding, or a covariance that is none */
 };
 
-struct fid_result { double fid, mean_term, trace1, trace2, trace_sqrt, clipped; };
+struct fid_result {
+	double fid, mean_term, trace1, trace2, trace_sqrt, clipped;
+	struct singular_by by; /* trace_sqrt */
+};
 
 void fid_side_release(struct fid_side *s);
 void scoped_fid_side(struct fid_side *s);

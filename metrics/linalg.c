@@ -8,6 +8,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,7 +120,29 @@ static void transpose(double *out, const double *a, int m, int n)
 			out[j * m + i] = a[i * n + j];
 }
 
-double linalg_nuclear(double *a, int m, int n)
+/* singular_sum, or the device's in its place. */
+static double sum_by(struct singular_by *by, double *a, int m, int n)
+{
+	struct err e = ERR_INIT;
+	struct backend *b = by ? by->device : NULL;
+	if (by)
+		(void)snprintf(by->by, sizeof by->by, "host");
+	if (!b || !b->ops->singular)
+		return singular_sum(a, m, n);
+	char text[SINGULAR_TEXT] = "";
+	SCOPED(free) double *values = xmalloc(sizeof *values * (size_t)n);
+	if (b->ops->singular(b, values, text, a, m, n, &e)) {
+		(void)snprintf(by->by, sizeof by->by, "host (%.24s: %.120s)", b->name, e.msg);
+		return singular_sum(a, m, n);
+	}
+	(void)snprintf(by->by, sizeof by->by, "%s", text);
+	double sum = 0;
+	for (int i = n; i-- > 0;) /* small ones first */
+		sum += values[i];
+	return sum;
+}
+
+double linalg_nuclear(double *a, int m, int n, struct singular_by *by)
 {
 	if (m == 0 || n == 0)
 		return 0;
@@ -139,7 +162,7 @@ double linalg_nuclear(double *a, int m, int n)
 		tall = triangle;
 		rows = cols;
 	}
-	double sum = singular_sum(tall, rows, cols);
+	double sum = sum_by(by, tall, rows, cols);
 	free(turned);
 	free(triangle);
 	return sum;
@@ -171,13 +194,13 @@ static void factor_product(double *c, const double *f1, int r1, const double *f2
 		}
 }
 
-double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, int d)
+double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, int d, struct singular_by *by)
 {
 	if (r1 == 0 || r2 == 0)
-		return 0;
+		return 0; /* `by` stays empty: nothing was computed */
 	double *c = xmalloc(sizeof *c * (size_t)r1 * (size_t)r2);
 	factor_product(c, f1, r1, f2, r2, d);
-	double sum = linalg_nuclear(c, r1, r2);
+	double sum = linalg_nuclear(c, r1, r2, by);
 	free(c);
 	return sum;
 }

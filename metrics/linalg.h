@@ -6,6 +6,7 @@
 #ifndef ABLATE_LINALG_H
 #define ABLATE_LINALG_H
 
+#include "model/backend.h"
 #include "model/base/err.h"
 
 #include <stdint.h>
@@ -25,10 +26,13 @@ void linalg_mirror(double *c, int d);
  * negative eigenvalue shows as a left_max far above rounding. Work: d^2 rank. */
 void linalg_factor(double **f, int *rank, double *left_trace, double *left_max, const double *cov, int d);
 
-/* ||f1 f2^T||_*, f1 [r1, d], f2 [r2, d]. Error about eps * the largest singular value * min(r1, r2)^(1/2). */
-double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, int d);
+/* Where singular values are computed: on `device` where it has a library for them, else (NULL, no library, a failure) on the host. `by` tells. */
+struct singular_by { struct backend *device; char by[SINGULAR_TEXT + 128]; };
+
+/* ||f1 f2^T||_*, f1 [r1, d], f2 [r2, d]. by may be NULL: on the host. Error about eps * the largest singular value * min(r1, r2)^(1/2). */
+double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, int d, struct singular_by *by);
 /* Sum of the singular values of a [m, n]; destroys a. */
-double linalg_nuclear(double *a, int m, int n);
+double linalg_nuclear(double *a, int m, int n, struct singular_by *by);
 /* Eigenvalues of a symmetric a [d, d], ascending; destroys a. */
 void linalg_eigenvalues(double *w, double *a, int d);
 

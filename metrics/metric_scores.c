@@ -56,7 +56,10 @@ static int frechet(struct score_list *out, const struct metric *m, struct featur
 	SCOPED(fid_side) struct fid_side x = { 0 }, y = { 0 };
 	struct fid_result r;
 	double half = NAN;
-	if (feature_set_side(&x, a, kind, e) || feature_set_side(&y, b, kind, e) || fid_compute(&r, &x, &y, e))
+	if (feature_set_side(&x, a, kind, e) || feature_set_side(&y, b, kind, e))
+		return -1;
+	y.device = o->device;
+	if (fid_compute(&r, &x, &y, e))
 		return -1;
 	if (o->interval && !a->mu && a->store[kind].n) {
 		const float *f;
@@ -65,6 +68,8 @@ static int frechet(struct score_list *out, const struct metric *m, struct featur
 	}
 	struct score *s = add_score(out, m->name, m->name, m, a, b, r.fid, half);
 	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set";
+	if (o->device)
+		(void)snprintf(s->computed_by, sizeof s->computed_by, "%s", r.by.by);
 	add_part(s, "mean_term", r.mean_term);
 	add_part(s, "trace1", r.trace1);
 	add_part(s, "trace2", r.trace2);
@@ -95,8 +100,10 @@ int metric_fid_infinity(struct score_list *out, const struct metric *m, struct f
 	SCOPED(fid_side) struct fid_side y = { 0 };
 	const float *f;
 	double value;
-	if (feature_set_floats(&f, a, FEATURE_POOL, e) || feature_set_side(&y, b, FEATURE_POOL, e) ||
-	    fid_infinity(&value, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
+	if (feature_set_floats(&f, a, FEATURE_POOL, e) || feature_set_side(&y, b, FEATURE_POOL, e))
+		return err_in(e, "%s", a->origin);
+	y.device = o->device;
+	if (fid_infinity(&value, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
 		return err_in(e, "%s", a->origin);
 	struct score *s = add_score(out, m->name, m->name, m, a, b, value, NAN);
 	if (a->n / EXTRAPOLATION_PARTS <= y.d)

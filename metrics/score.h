@@ -20,6 +20,7 @@ struct score {
 	int better;                 /* -1 lower, 1 higher */
 	char protocol[PROTOCOL_TEXT];
 	char warning[320];          /* in words, "" = none */
+	char computed_by[sizeof ((struct singular_by *)0)->by]; /* a Frechet distance's singular values, where a device was asked for; else "" */
 	/* Parts, for --json: */
 	struct { const char *name; double value; } part[8];
 	int n_parts;
@@ -34,6 +35,7 @@ struct metric_options {
 	int is_splits;              /* 10 */
 	bool is_shuffle;            /* by RandomState(2020), as torch-fidelity does; default: in order */
 	int k;                      /* of precision and recall: 3 */
+	struct backend *device;     /* where singular values are computed; NULL = on the host */
 	uint64_t seed;              /* of the random subsets of fid_infinity */
 };
 #define METRIC_OPTIONS ((struct metric_options){ .interval = true, .kid_subsets = 100, .kid_size = 1000, .is_splits = 10, .k = 3 })

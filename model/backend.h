@@ -28,7 +28,7 @@ struct backend;
 enum { BACKEND_ABI = 4 };            /* counts changes of what a function here means */
 enum { BACKEND_FP32, BACKEND_TF32, BACKEND_BF16 }; /* ORDER dtype_kind of config.h */
 
-enum { TEAM_NAME_BYTES = 128 };
+enum { TEAM_NAME_BYTES = 128, SINGULAR_TEXT = 64 };
 
 /* A batch made on the device: x0 = images chosen and mirrored, as values in [-1,1]; z = normal noise of (seed, RNG_NOISE,
  * step); labels one-hot. All pointers are device memory. */
@@ -86,9 +86,12 @@ struct backend_ops {
 	void (*release)(struct backend *b, void *p);
 	void (*upload)(struct backend *b, void *dst, const void *src, size_t bytes);   /* src may be reused at once */
 	void (*download)(struct backend *b, void *dst, const void *src, size_t bytes); /* waits */
-	void (*copy)(struct backend *b, void *dst, const void *src, size_t bytes);     /* within device memory; this, clear and fold: NULL where that is the host's */
+	void (*copy)(struct backend *b, void *dst, const void *src, size_t bytes);     /* within device memory; this, clear, fold and singular: NULL where that is the host's */
 	void (*clear)(struct backend *b, void *dst, size_t bytes);      /* to zeros */
 	void (*fold)(struct backend *b, const struct fold_job *job);
+	/* The singular values, largest first, of a (m, n), column-major, m >= n, all in the host's memory; `by` tells what computed them. Fails
+	 * where the library is not there, or fails: nothing else is harmed. */
+	int (*singular)(struct backend *b, double *values, char by[SINGULAR_TEXT], const double *a, int m, int n, struct err *e);
 	size_t (*node_prepare)(struct backend *b, struct node *nd);     /* makes nd->state; bytes of scratch wanted */
 	void (*node_run)(struct backend *b, struct node *nd);
 	void (*node_release)(struct backend *b, struct node *nd);

@@ -95,7 +95,7 @@ static void check(struct backend *b, int n, int d, int cut)
 
 Test(device_moments, are_the_hosts)
 {
-	static const int cases[][3] = { { 2, 1, 1 }, { 7, 63, 7 }, { 700, 5, 33 }, { 513, 64, 100 }, { 600, 65, 256 }, { 257, 130, 19 } };
+	static const int cases[][3] = { { 2, 1, 1 }, { 7, 63, 7 }, { 700, 5, 33 }, { 513, 64, 100 }, { 600, 65, 256 }, { 257, 130, 19 }, { 280, 263, 80 } };
 	struct backend *b = open_device();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		check(b, cases[i][0], cases[i][1], cases[i][2]);

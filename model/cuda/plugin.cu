@@ -2,6 +2,7 @@
  * and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
 #include "model/cuda/cuda.h"
 #include "model/cuda/cuda_nccl.h"
+#include "model/cuda/cuda_solver.h"
 #include "model/cuda/moment_kernel.h"
 #include "model/cuda/picture_kernel.h"
 #include "model/cuda/step_kernels.h"
@@ -274,6 +275,7 @@ static const struct backend_ops *vtable(void)
 	ops.copy = copy;
 	ops.clear = clear;
 	ops.fold = cuda_fold;
+	ops.singular = cuda_singular;
 	ops.node_prepare = node_prepare;
 	ops.node_run = node_run;
 	ops.node_release = node_release;
