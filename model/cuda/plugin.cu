@@ -18,7 +18,7 @@ static const struct cuda_op *const ops_of[] = {
 #undef OP
 };
 
-enum { WORKSPACE_BYTES = 64 << 20 };
+enum { WORKSPACE_BYTES = 64 << 20, SMALL_UPLOAD = 64 << 10 };
 
 static struct cuda *cuda_of(struct backend *b)
 {
@@ -82,7 +82,11 @@ static void release(struct backend *b, void *p)
 static void upload(struct backend *b, void *dst, const void *src, size_t bytes)
 {
 	struct cuda *cu = cuda_of(b);
-	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cu->stream)); /* pageable: staged before it returns */
+	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cu->stream));
+	/* A small block is taken along with the call. A larger one of pageable memory may be read later, where the device reads the host's pages
+	 * itself, and the caller may write src at once; a step uploads small ones only. */
+	if (bytes > SMALL_UPLOAD)
+		CUDA_CALL(cu, cudaStreamSynchronize(cu->stream));
 }
 
 static void download(struct backend *b, void *dst, const void *src, size_t bytes)
