@@ -90,7 +90,7 @@ static void scoped_npz_stream(struct npz_stream **s)
 	npz_stream_free(*s);
 }
 
-int npz_stream_open(struct npz_stream **out, struct npz *z, const char *key, struct err *e)
+static int open_any_order(struct npz_stream **out, struct npz *z, const char *key, struct err *e)
 {
 	zip_int64_t i = locate(z, key);
 	if (i < 0)
@@ -125,6 +125,18 @@ int npz_stream_open(struct npz_stream **out, struct npz *z, const char *key, str
 	return 0;
 }
 
+int npz_stream_open(struct npz_stream **out, struct npz *z, const char *key, struct err *e)
+{
+	SCOPED(npz_stream) struct npz_stream *s = NULL;
+	if (open_any_order(&s, z, key, e))
+		return -1;
+	if (s->info.fortran)
+		return err_set(e, "%s: array in Fortran order; save it with numpy.ascontiguousarray", s->name);
+	*out = s;
+	s = NULL;
+	return 0;
+}
+
 const struct npy_info *npz_stream_info(const struct npz_stream *s)
 {
 	return &s->info;
@@ -150,10 +162,21 @@ int npz_stream_read(struct npz_stream *s, void *buf, size_t n, struct err *e)
 int npz_info(struct npy_info *out, struct npz *z, const char *key, struct err *e)
 {
 	SCOPED(npz_stream) struct npz_stream *s = NULL;
-	if (npz_stream_open(&s, z, key, e))
+	if (open_any_order(&s, z, key, e))
 		return -1;
 	*out = s->info;
 	return 0;
+}
+
+/* data [cols][rows] becomes [rows][cols]. */
+static void turn(char **data, int64_t rows, int64_t cols, size_t size)
+{
+	char *turned = xmalloc((size_t)(rows * cols) * size + 1);
+	for (int64_t i = 0; i < rows; i++)
+		for (int64_t j = 0; j < cols; j++)
+			memcpy(turned + (size_t)(i * cols + j) * size, *data + (size_t)(j * rows + i) * size, size);
+	free(*data);
+	*data = turned;
 }
 
 /* Reads an array in chunks, converting each by `convert` into elements of `size` bytes. */
@@ -161,9 +184,11 @@ static int read_array(void **out, struct npy_info *info, struct npz *z, const ch
                       struct err *e)
 {
 	SCOPED(npz_stream) struct npz_stream *s = NULL;
-	if (npz_stream_open(&s, z, key, e))
+	if (open_any_order(&s, z, key, e))
 		return -1;
 	char text[128];
+	if (s->info.fortran && s->info.n_dims > 2)
+		return err_set(e, "%s: %s in Fortran order; save it with numpy.ascontiguousarray", s->name, npy_describe(text, &s->info));
 	if (s->info.kind == NPY_BYTES)
 		return err_set(e, "%s: %s: numbers were expected", s->name, npy_describe(text, &s->info));
 	if (s->info.count > max_count)
@@ -180,6 +205,8 @@ static int read_array(void **out, struct npy_info *info, struct npz *z, const ch
 		else
 			npy_to_float((float *)(void *)data + at, &s->info, raw, 0, n);
 	}
+	if (s->info.fortran)
+		turn(&data, s->info.dims[0], s->info.dims[1], size);
 	if (info)
 		*info = s->info;
 	*out = data;
@@ -208,7 +235,7 @@ int npz_floats(float **out, struct npy_info *info, struct npz *z, const char *ke
 int npz_text(char **out, struct npz *z, const char *key, struct err *e)
 {
 	SCOPED(npz_stream) struct npz_stream *s = NULL;
-	if (npz_stream_open(&s, z, key, e))
+	if (open_any_order(&s, z, key, e))
 		return -1;
 	if (s->info.kind != NPY_BYTES || s->info.n_dims != 0)
 		return err_set(e, "%s: a text was expected", s->name);

@@ -21,7 +21,8 @@ const char *npz_name(const struct npz *z, int i);  /* "mu.npy"; NULL for a membe
 bool npz_has(const struct npz *z, const char *key);
 /* The header alone; also checks that the member is as long as its shape says. */
 MUST_CHECK int npz_info(struct npy_info *out, struct npz *z, const char *key, struct err *e);
-/* A whole numeric array of at most max_count elements; *out is heap, owned by the caller; info may be NULL. */
+/* A whole numeric array of at most max_count elements, in C order (a matrix in Fortran order is turned); *out is heap, owned by the caller;
+ * info may be NULL. */
 MUST_CHECK int npz_doubles(double **out, struct npy_info *info, struct npz *z, const char *key, int64_t max_count,
                            struct err *e);
 MUST_CHECK int npz_floats(float **out, struct npy_info *info, struct npz *z, const char *key, int64_t max_count,
@@ -29,7 +30,7 @@ MUST_CHECK int npz_floats(float **out, struct npy_info *info, struct npz *z, con
 /* A scalar |S array as heap text. */
 MUST_CHECK int npz_text(char **out, struct npz *z, const char *key, struct err *e);
 
-/* One array from front to back. The archive must outlive the stream. */
+/* One array from front to back, in C order only. The archive must outlive the stream. */
 struct npz_stream;
 MUST_CHECK int npz_stream_open(struct npz_stream **out, struct npz *z, const char *key, struct err *e);
 const struct npy_info *npz_stream_info(const struct npz_stream *s);

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <zip.h>
 #include <string.h>
 
 Test(npz, arrays_come_back_as_written)
@@ -83,8 +84,7 @@ Test(npy, header_forms)
 	cr_assert_eq(parse(&info, "{'descr': '<f4', 'fortran_order': True, 'shape': (7,), }", &e), 0, "%s", e.msg);
 
 	static const struct { const char *dict, *says; } bad[] = {
-		{ "{'descr': '<f8', 'fortran_order': True, 'shape': (3, 4), }", "Fortran" },
-		{ "{'descr': '>f8', 'fortran_order': False, 'shape': (3,), }", "big-endian" },
+		{ "{'descr': '>c16', 'fortran_order': False, 'shape': (3,), }", "type '>c16'" },
 		{ "{'descr': '<c16', 'fortran_order': False, 'shape': (3,), }", "type '<c16'" },
 		{ "{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", "type '|O'" },
 		{ "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (3,), }", "structured" },
@@ -112,6 +112,63 @@ Test(npy, every_number_type_converts)
 	const int16_t ints[] = { -1, -32768, 7 };
 	npy_to_double(v, &i16, (const uint8_t *)ints, 1, 2);
 	cr_assert(v[0] == -32768 && v[1] == 7);
+}
+
+Test(npy, other_byte_order)
+{
+	struct npy_info info;
+	struct err e = ERR_INIT;
+	double v[2];
+	float f;
+	static const uint8_t f8[] = { 0x40, 0x08, 0, 0, 0, 0, 0, 0, 0xbf, 0xe0, 0, 0, 0, 0, 0, 0 }, f2[] = { 0xc0, 0 }, i4[] = { 0xff, 0xff, 0xff, 0xfe }, f4[] = { 0x3f, 0x80, 0, 0 };
+	cr_assert_eq(parse(&info, "{'descr': '>f8', 'fortran_order': False, 'shape': (2,), }", &e), 0, "%s", e.msg);
+	npy_to_double(v, &info, f8, 0, 2);
+	cr_expect(v[0] == 3 && v[1] == -0.5, "%g %g", v[0], v[1]);
+	cr_assert_eq(parse(&info, "{'descr': '>f2', 'fortran_order': False, 'shape': (1,), }", &e), 0, "%s", e.msg);
+	npy_to_double(v, &info, f2, 0, 1);
+	cr_expect(v[0] == -2, "%g", v[0]);
+	cr_assert_eq(parse(&info, "{'descr': '>i4', 'fortran_order': False, 'shape': (1,), }", &e), 0, "%s", e.msg);
+	npy_to_double(v, &info, i4, 0, 1);
+	cr_expect(v[0] == -2, "%g", v[0]);
+	cr_assert_eq(parse(&info, "{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", &e), 0, "%s", e.msg);
+	npy_to_float(&f, &info, f4, 0, 1);
+	cr_expect(f == 1, "%g", (double)f);
+}
+
+/* A .npz of one array `x` with that header. */
+static char *one_array(const char *dict, const void *data, size_t bytes)
+{
+	SCOPED(str) struct str npy = { 0 };
+	size_t n = strlen(dict);
+	const char front[10] = { '\x93', 'N', 'U', 'M', 'P', 'Y', 1, 0, (char)n, 0 };
+	int code;
+	str_addn(&npy, front, sizeof front);
+	str_addn(&npy, dict, n);
+	str_addn(&npy, data, bytes);
+	char *path = xstrfmt("%s/one.npz", tempdir_make());
+	zip_t *z = zip_open(path, ZIP_CREATE, &code);
+	cr_assert(z && zip_file_add(z, "x.npy", zip_source_buffer(z, npy.data, npy.len, 0), 0) >= 0 && zip_close(z) == 0);
+	return path;
+}
+
+Test(npz, a_matrix_in_fortran_order_is_turned)
+{
+	const float columns[] = { 1, 4, 2, 5, 3, 6 };
+	SCOPED(free) char *path = one_array("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", columns, sizeof columns);
+	SCOPED(npz) struct npz *z = NULL;
+	SCOPED(free) double *x = NULL;
+	SCOPED(free) float *f = NULL;
+	struct npz_stream *s;
+	struct npy_info info;
+	struct err e = ERR_INIT;
+	cr_assert_eq(npz_open(&z, path, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_doubles(&x, &info, z, "x", 6, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_floats(&f, NULL, z, "x", 6, &e), 0, "%s", e.msg);
+	cr_expect(info.dims[0] == 2 && info.dims[1] == 3);
+	for (int i = 0; i < 6; i++)
+		cr_expect(x[i] == i + 1 && f[i] == (float)(i + 1), "element %d: %g, %g", i, x[i], (double)f[i]);
+	cr_assert_eq(npz_stream_open(&s, z, "x", &e), -1, "a stream has no memory to turn it in");
+	cr_expect(strstr(e.msg, "Fortran"), "%s", e.msg);
 }
 
 Test(npz, a_member_that_lies_about_its_size_is_refused)

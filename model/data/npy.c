@@ -80,9 +80,7 @@ static bool take_shape(struct cursor *c, struct npy_info *out)
 
 static int parse_descr(struct npy_info *out, const char *descr, const char *name, struct err *e)
 {
-	int at = descr[0] == '<' || descr[0] == '|' || descr[0] == '=' ? 1 : 0;
-	if (descr[0] == '>')
-		return err_set(e, "%s: big-endian array '%s'; save it with .astype('%s')", name, descr, descr + 1);
+	int at = descr[0] && strchr("<>|=", descr[0]) ? 1 : 0;
 	static const struct { char letter; enum npy_kind kind; } kinds[] = {
 		{ 'b', NPY_BOOL }, { 'i', NPY_INT }, { 'u', NPY_UINT }, { 'f', NPY_FLOAT }, { 'S', NPY_BYTES },
 	};
@@ -99,6 +97,7 @@ static int parse_descr(struct npy_info *out, const char *descr, const char *name
 			break;
 		out->kind = kinds[i].kind;
 		out->item = (int)item;
+		out->swapped = descr[0] == '>' && item > 1 && out->kind != NPY_BYTES;
 		return 0;
 	}
 	return err_set(e, "%s: array type '%s' is not read; numbers of 1 to 8 bytes are", name, descr);
@@ -130,8 +129,7 @@ static int parse_dict(struct npy_info *out, struct cursor c, const char *name, s
 	}
 	if (!descr_seen || !order_seen || !shape_seen)
 		return err_set(e, "%s: the array header lacks descr, fortran_order or shape", name);
-	if (fortran && out->n_dims > 1)
-		return err_set(e, "%s: array in Fortran order; save it with numpy.ascontiguousarray", name);
+	out->fortran = fortran && out->n_dims > 1;
 	return parse_descr(out, descr, name, e);
 }
 
@@ -182,6 +180,8 @@ static double element(const struct npy_info *info, const uint8_t *p)
 	union { uint32_t u; float f; } w4;
 	uint64_t raw = 0;
 	memcpy(&raw, p, (size_t)info->item); /* little-endian host: the only kind that is built for */
+	if (info->swapped)
+		raw = __builtin_bswap64(raw) >> (64 - 8 * info->item);
 	switch (info->kind) {
 	case NPY_FLOAT:
 		if (info->item == 2)
@@ -208,7 +208,7 @@ static double element(const struct npy_info *info, const uint8_t *p)
 
 void npy_to_double(double *out, const struct npy_info *info, const uint8_t *data, int64_t first, int64_t n)
 {
-	if (info->kind == NPY_FLOAT && info->item == 8) {
+	if (info->kind == NPY_FLOAT && info->item == 8 && !info->swapped) {
 		memcpy(out, data + first * 8, (size_t)n * 8);
 		return;
 	}
@@ -218,7 +218,7 @@ void npy_to_double(double *out, const struct npy_info *info, const uint8_t *data
 
 void npy_to_float(float *out, const struct npy_info *info, const uint8_t *data, int64_t first, int64_t n)
 {
-	if (info->kind == NPY_FLOAT && info->item == 4) {
+	if (info->kind == NPY_FLOAT && info->item == 4 && !info->swapped) {
 		memcpy(out, data + first * 4, (size_t)n * 4);
 		return;
 	}

@@ -1,7 +1,6 @@
 /* npy.h - the header of a numpy .npy array (format versions 1.0 to 3.0), read and written; the data follow it raw.
  *
- * Little-endian numbers in C order only: anything else is refused with a sentence that says what to do. Bytes are
- * foreign: every length is checked before it is used. */
+ * Numbers of either byte order; Fortran order is told, not undone. Bytes are foreign: every length is checked before it is used. */
 #ifndef ABLATE_NPY_H
 #define ABLATE_NPY_H
 
@@ -24,6 +23,8 @@ struct npy_info {
 	int64_t dims[NPY_MAX_DIMS];
 	int64_t count;              /* product of dims; count * item is known to fit */
 	size_t data_at;             /* offset of the data */
+	bool swapped;               /* big-endian: npy_to_double and npy_to_float turn it */
+	bool fortran;               /* the first index runs fastest; of arrays of 2 dimensions or more */
 };
 
 /* Reads the header at the front of bytes[n]; n need only cover the header (NPY_MAX_HEADER is always enough). */
