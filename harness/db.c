@@ -5,6 +5,7 @@
 #include "host.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -187,6 +188,26 @@ static int prepare_for_writing(struct db *db, const struct db_schema *schema, st
 	return 0;
 }
 
+/* SQLite answers some locks at once, without its patience (a change to WAL while others open the file), so we have some ourselves. All that
+ * prepare_for_writing does can be done again. */
+static int prepare_patiently(struct db *db, const struct db_schema *schema, struct err *e)
+{
+	double start = monotonic_s();
+	struct err mine = ERR_INIT;
+	while (prepare_for_writing(db, schema, &mine)) {
+		if (!db->busy || (monotonic_s() - start) * 1000 >= busy_ms) {
+			if (e)
+				*e = mine;
+			return -1;
+		}
+		db_rollback(db);
+		(void)usleep(10000);
+		db->busy = false;
+		mine = (struct err)ERR_INIT;
+	}
+	return 0;
+}
+
 /* A database in a folder that cannot be written: WAL needs a file beside it, unless nobody writes. */
 static int open_immutable(struct db *db, struct err *e)
 {
@@ -230,7 +251,7 @@ int db_open_schema(struct db **out, const char *path, enum db_mode mode, const s
 	struct db *db = xcalloc(1, sizeof *db);
 	db->path = xstrdup(path);
 	int flags = mode == DB_READ ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-	if (open_handle(db, flags, e) || (mode == DB_READ ? check_for_reading(db, schema, e) : prepare_for_writing(db, schema, e))) {
+	if (open_handle(db, flags, e) || (mode == DB_READ ? check_for_reading(db, schema, e) : prepare_patiently(db, schema, e))) {
 		if (e && !e->code)
 			e->code = EXIT_RECORD;
 		db_close(db);

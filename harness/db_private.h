@@ -18,7 +18,7 @@ struct db {
 	struct db_stmt *stmts;
 	char *path;
 	char note[600];
-	bool wal;
+	bool wal, busy;          /* busy: the last failure was a lock of another program */
 };
 
 void db_finish(struct db *db);   /* closes the handle and all statements */

@@ -10,6 +10,7 @@
 
 int db_fail(struct db *db, int rc, struct err *e)
 {
+	db->busy = (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED;
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
