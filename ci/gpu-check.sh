@@ -45,7 +45,7 @@ passed() { grep -q "^$1.passed" "$out/steps.tsv"; }
 # ---- the driver, and the libraries that the bundle cannot hold, wherever this machine keeps them: the linker's cache, a toolkit, Python's
 # packages. Without cuBLASLt or cuDNN the plugin's own kernels stand in; with them both routes are checked and measured.
 
-LIBRARIES="libcuda.so.1:the_NVIDIA_driver libcublasLt.so.13:CUDA_13's_cuBLASLt libcudnn.so.9:cuDNN_9 libcudnn_graph.so.9:cuDNN_9 libcudnn_ops.so.9:cuDNN_9
+LIBRARIES="libcuda.so.1:the_NVIDIA_driver libcublasLt.so.13:CUDA_13's_cuBLASLt libcusolver.so.12:CUDA_13's_cuSOLVER libcudnn.so.9:cuDNN_9 libcudnn_graph.so.9:cuDNN_9 libcudnn_ops.so.9:cuDNN_9
 	libcudnn_cnn.so.9:cuDNN_9 libcudnn_heuristic.so.9:cuDNN_9 libcudnn_engines_precompiled.so.9:cuDNN_9 libcudnn_engines_runtime_compiled.so.9:cuDNN_9"
 where_is() {
 	local at=${LD_LIBRARY_PATH}
@@ -79,6 +79,8 @@ sanitize() {
 	# own kernels alone: the libraries' are not ours to check, and slow to instrument
 	ABLATE_CUBLASLT=none ABLATE_CUDNN=none compute-sanitizer --tool "$tool" --error-exitcode 1 tests/op_runner --device cuda --types mixed
 }
+# Without that library a step is skipped.
+has() { [ -n "$rehearsal" ] || [ -n "$(where_is "$1")" ] || { echo "no $1"; exit 77; }; }
 # A command without the libraries; skipped where they are missing anyway.
 own() {
 	[ -n "$rehearsal" ] || [ -n "$(where_is libcublasLt.so.13)$(where_is libcudnn.so.9)" ] || { echo "as without \"own\": the libraries are not here"; exit 77; }
@@ -90,7 +92,7 @@ peer() {
 	exec python3 "tests/peers/$1_peer.py" "${@:2}" --device cuda --dtype bf16 --channels-last --compile --rounds 1 --beside ./ablate
 }
 device() { ./ablate doctor && ./ablate doctor | grep -q 'ok *cuda:0'; }
-export -f sanitize own peer device libraries where_is
+export -f sanitize has own peer device libraries where_is
 export LIBRARIES rehearsal
 
 # ---- the steps
@@ -115,6 +117,8 @@ else
 	step backend 40 tests/test_backend
 	step training 90 tests/test_cuda_train "${training[@]}"
 	step pictures 20 tests/test_pictures
+	step moments 20 tests/test_device_moments
+	step singular 20 bash -c 'has libcusolver.so.12 && exec tests/test_device_singular'
 	step features 60 tests/test_inception --filter 'inception/features_of_another*'
 	step dtypes 40 tests/dtype_deviation --device cuda
 	step memcheck 90 bash -c 'sanitize memcheck'

@@ -17,6 +17,8 @@ test_a_rehearsal_writes_whole_reports() {
 	says out 'passed bench-own-bf16'
 	says out 'passed training'
 	says out 'passed pictures'
+	says out 'passed moments'
+	says out 'passed singular'
 	says out 'passed features'
 	says out 'passed bench-features-bf16'
 	command -v compute-sanitizer >/dev/null || says out 'skipped racecheck'
