@@ -29,6 +29,7 @@ struct cuda {
 	cudaStream_t stream;               /* everything runs in it, in order */
 	struct cublasLtContext *cublaslt;  /* made by the fences when first needed */
 	struct cudnnContext *cudnn;
+	struct dnn_plan *dnn_plans;        /* what cudnn planned so far, by shape */
 	void *workspace;                   /* of the libraries; allocated at opening, never during a step */
 	size_t workspace_bytes;
 	struct step_scalars *step;         /* device memory: where the counter-based streams stand */

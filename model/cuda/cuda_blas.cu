@@ -144,6 +144,8 @@ struct blas_gemm *blas_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s
 		BLAS_CALL(cu, lt.cublasLtMatmulDescSetAttribute(g->job, CUBLASLT_MATMUL_DESC_TRANSA, &turn_a, sizeof turn_a));
 		BLAS_CALL(cu, lt.cublasLtMatmulDescSetAttribute(g->job, CUBLASLT_MATMUL_DESC_TRANSB, &turn_b, sizeof turn_b));
 		BLAS_CALL(cu, lt.cublasLtMatmulDescSetAttribute(g->job, CUBLASLT_MATMUL_DESC_EPILOGUE, &end, sizeof end));
+		if (s->bias) /* any aligned place: an epilogue with a bias is not complete without one */
+			BLAS_CALL(cu, lt.cublasLtMatmulDescSetAttribute(g->job, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &cu->workspace, sizeof cu->workspace));
 	}
 	if (!cu->failed[0] && choose(cu, g, s))
 		return g;

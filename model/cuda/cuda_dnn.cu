@@ -1,6 +1,7 @@
 /* cuda_dnn.cu - see cuda_dnn.h. cuDNN's graph interface by its C descriptors: tensors, one convolution, for a forward pass with bias
  * also the sum and relu behind it; the library proposes engines for the whole, best first, and the first admissible one becomes
- * the plan. Where no engine takes the fused form the plain convolution is planned and the caller adds the rest. */
+ * the plan. Where no engine takes the fused form the plain convolution is planned and the caller adds the rest. A network asks for the same
+ * few shapes again and again, so plans are kept in the back end, one per shape, and so is the answer that there is none. */
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/cuda_library.h"
 
@@ -42,22 +43,17 @@ void dnn_text(char *out, size_t bytes)
 		(void)snprintf(out, bytes, "own convolutions (%s)", library.why_not);
 }
 
-void dnn_close(struct cuda *cu)
-{
-	if (cu->cudnn)
-		(void)nn.cudnnDestroy(cu->cudnn);
-	cu->cudnn = NULL;
-}
-
 enum { MAX_PARTS = 24, MAX_ENGINES = 64 };
 enum { UID_X = 1, UID_W, UID_Y, UID_BIAS, UID_SUM, UID_CONV };
 
 struct dnn_plan {
+	struct dnn_plan *next;
+	struct cuda_conv_shape shape;
 	cudnnBackendDescriptor_t parts[MAX_PARTS]; /* to be destroyed, in order of making */
 	int n_parts;
-	cudnnBackendDescriptor_t plan, config;
+	cudnnBackendDescriptor_t plan, config;     /* NULL: no engine */
 	size_t workspace;
-	bool bias, fused;
+	bool fused;
 	enum tensor_type dw;
 };
 
@@ -187,7 +183,7 @@ static cudnnBackendDescriptor_t operations(struct builder *b, const struct cuda_
 		ops[n++] = pointwise(b, last, NULL, y);
 	}
 	if (fused && s->bias) {
-		cudnnBackendDescriptor_t bias = tensor(b, UID_BIAS, CUDNN_DATA_FLOAT, 1, 1, 1, p->oc, false);
+		cudnnBackendDescriptor_t bias = tensor(b, UID_BIAS, type, 1, 1, 1, p->oc, false); /* engines want the images' type */
 		cudnnBackendDescriptor_t conv = tensor(b, UID_CONV, CUDNN_DATA_FLOAT, p->n, p->oh, p->ow, p->oc, true);
 		ops[n++] = pointwise(b, conv, bias, last);
 		last = conv;
@@ -200,13 +196,27 @@ static cudnnBackendDescriptor_t operations(struct builder *b, const struct cuda_
 	return graph;
 }
 
-/* May this engine compute it? Deterministic; floats stay floats unless TF32 is wanted. */
-static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t engine)
+/* Is the engine compiled when it is planned? That takes a second for each shape, and a compiler beside the library. */
+static bool compiled_on_demand(cudnnBackendDescriptor_t engine)
+{
+	cudnnBackendBehaviorNote_t notes[CUDNN_BEHAVIOR_NOTE_TYPE_COUNT];
+	int64_t n = 0;
+	if (nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
+		return true;
+	for (int64_t i = 0; i < n; i++)
+		if (notes[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)
+			return true;
+	return false;
+}
+
+/* May this engine compute it? Deterministic; floats stay floats unless TF32 is wanted; bf16 on tensor cores, unless `any` will do. */
+static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t engine, bool any)
 {
 	cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
 	int64_t n = 0;
-	bool strict = s->type == TENSOR_F32 && (cu->base.dtype != BACKEND_TF32 || s->exact);
-	if (nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
+	bool strict = s->type == TENSOR_F32 && (cu->base.dtype != BACKEND_TF32 || s->exact), tensor_cores = false;
+	if (compiled_on_demand(engine) ||
+	    nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
 		return false;
 	for (int64_t i = 0; i < n; i++) {
 		if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC || notes[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
@@ -215,19 +225,20 @@ static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, c
 			return false;
 		if (notes[i] == CUDNN_NUMERICAL_NOTE_FFT || (notes[i] >= CUDNN_NUMERICAL_NOTE_WINOGRAD && notes[i] <= CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13))
 			return false;
+		tensor_cores = tensor_cores || notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
 	}
-	return true;
+	return any || tensor_cores || s->type == TENSOR_F32;
 }
 
 /* Makes the plan of one proposal, if it is one that we take. */
-static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t proposal)
+static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t proposal, bool any)
 {
 	cudnnBackendDescriptor_t engine = NULL, plan = NULL;
 	int64_t n = 0, workspace = 0;
 	bool taken = false;
 	if (nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
 	    nn.cudnnBackendGetAttribute(proposal, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, &engine) == CUDNN_STATUS_SUCCESS &&
-	    admissible(b->cu, s, engine) &&
+	    admissible(b->cu, s, engine, any) &&
 	    nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) == CUDNN_STATUS_SUCCESS &&
 	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) == CUDNN_STATUS_SUCCESS &&
 	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &proposal) == CUDNN_STATUS_SUCCESS &&
@@ -260,7 +271,7 @@ static bool search(struct builder *b, const struct cuda_conv_shape *s, cudnnBack
 	if (b->rc == CUDNN_STATUS_SUCCESS)
 		b->rc = nn.cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &n, proposals);
 	for (int64_t i = 0; b->rc == CUDNN_STATUS_SUCCESS && i < n && i < made && !taken; i++)
-		taken = take(b, s, proposals[i]);
+		taken = take(b, s, proposals[i], mode == CUDNN_HEUR_MODE_FALLBACK);
 	for (int64_t i = 0; i < made; i++)
 		if (proposals[i] != b->c->config)
 			(void)nn.cudnnBackendDestroyDescriptor(proposals[i]);
@@ -273,16 +284,28 @@ static void drop_parts(struct dnn_plan *c)
 		(void)nn.cudnnBackendDestroyDescriptor(c->parts[--c->n_parts]);
 }
 
-/* One form of the pass. Returns whether an engine takes it. */
-static bool plan(struct cuda *cu, struct dnn_plan *c, const struct cuda_conv_shape *s, bool fused, enum tensor_type dw)
+/* One form of the pass by one heuristic. Returns whether an engine takes it. */
+static bool plan(struct cuda *cu, struct dnn_plan *c, bool fused, enum tensor_type dw, cudnnBackendHeurMode_t mode)
 {
 	struct builder b = { cu, c, CUDNN_STATUS_SUCCESS };
 	c->fused = fused;
 	c->dw = dw;
-	cudnnBackendDescriptor_t graph = operations(&b, s, fused);
-	if (search(&b, s, graph, CUDNN_HEUR_MODE_A) || (b.rc == CUDNN_STATUS_SUCCESS && search(&b, s, graph, CUDNN_HEUR_MODE_FALLBACK)))
+	if (search(&b, &c->shape, operations(&b, &c->shape, fused), mode))
 		return true;
 	drop_parts(c);
+	return false;
+}
+
+/* The forms, best first; what the library holds for any shape at all, which can be slow, only after each of them was refused. */
+static bool plan_any(struct cuda *cu, struct dnn_plan *c)
+{
+	static const cudnnBackendHeurMode_t modes[] = { CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK };
+	const struct cuda_conv_shape *s = &c->shape;
+	bool more = s->bias || s->relu, low_weights = s->pass == DNN_BACKWARD_WEIGHTS && s->type == TENSOR_BF16;
+	for (int i = 0; i < 2; i++)
+		if ((more && plan(cu, c, true, TENSOR_F32, modes[i])) || plan(cu, c, false, TENSOR_F32, modes[i]) ||
+		    (low_weights && plan(cu, c, false, TENSOR_BF16, modes[i])))
+			return true;
 	return false;
 }
 
@@ -300,23 +323,16 @@ static bool ready(struct cuda *cu)
 	return rc == CUDNN_STATUS_SUCCESS;
 }
 
-struct dnn_plan *dnn_plan_new(struct cuda *cu, const struct cuda_conv_shape *s)
+static bool same(const struct cuda_conv_shape *a, const struct cuda_conv_shape *b)
 {
-	bool more = s->bias || s->relu, low_weights = s->pass == DNN_BACKWARD_WEIGHTS && s->type == TENSOR_BF16;
-	struct dnn_plan *c = (struct dnn_plan *)calloc(1, sizeof *c);
-	if (!c)
-		abort();
-	c->bias = s->bias;
-	if (ready(cu) && (plan(cu, c, s, more, TENSOR_F32) || (more && plan(cu, c, s, false, TENSOR_F32)) || (low_weights && plan(cu, c, s, false, TENSOR_BF16))))
-		return c;
-	dnn_plan_free(c);
-	return NULL;
+	const struct dnn_shape *p = &a->shape, *q = &b->shape;
+	return a->pass == b->pass && a->type == b->type && a->bias == b->bias && a->relu == b->relu && a->exact == b->exact && p->n == q->n && p->h == q->h &&
+	       p->w == q->w && p->ic == q->ic && p->oc == q->oc && p->kh == q->kh && p->kw == q->kw && p->oh == q->oh && p->ow == q->ow &&
+	       p->stride == q->stride && p->pad_h == q->pad_h && p->pad_w == q->pad_w;
 }
 
-void dnn_plan_free(struct dnn_plan *c)
+static void plan_free(struct dnn_plan *c)
 {
-	if (!c)
-		return;
 	if (c->plan)
 		(void)nn.cudnnBackendDestroyDescriptor(c->plan);
 	if (c->config)
@@ -325,9 +341,44 @@ void dnn_plan_free(struct dnn_plan *c)
 	free(c);
 }
 
+struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s)
+{
+	struct dnn_plan *c = cu->dnn_plans;
+	while (c && !same(&c->shape, s))
+		c = c->next;
+	if (c)
+		return c->plan ? c : NULL;
+	if (!ready(cu))
+		return NULL;
+	c = (struct dnn_plan *)calloc(1, sizeof *c);
+	if (!c)
+		abort();
+	c->shape = *s;
+	c->next = cu->dnn_plans;
+	cu->dnn_plans = c;
+	return plan_any(cu, c) ? c : NULL;
+}
+
+void dnn_close(struct cuda *cu)
+{
+	while (cu->dnn_plans) {
+		struct dnn_plan *c = cu->dnn_plans;
+		cu->dnn_plans = c->next;
+		plan_free(c);
+	}
+	if (cu->cudnn)
+		(void)nn.cudnnDestroy(cu->cudnn);
+	cu->cudnn = NULL;
+}
+
 bool dnn_plan_fused(const struct dnn_plan *c)
 {
 	return c->fused;
+}
+
+enum tensor_type dnn_plan_bias(const struct dnn_plan *c)
+{
+	return c->fused ? c->shape.type : TENSOR_F32;
 }
 
 enum tensor_type dnn_plan_dw(const struct dnn_plan *c)
@@ -335,12 +386,12 @@ enum tensor_type dnn_plan_dw(const struct dnn_plan *c)
 	return c->dw;
 }
 
-void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const float *bias, void *y)
+void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const void *bias, void *y)
 {
-	union { const float *given; void *kept; } add = { bias }; /* read only */
+	union { const void *given; void *kept; } add = { bias }; /* read only */
 	const int64_t ids[4] = { UID_X, UID_W, UID_Y, UID_BIAS };
 	void *const pointers[4] = { x, w, y, add.kept };
-	const int64_t n = c->fused && c->bias ? 4 : 3;
+	const int64_t n = c->fused && c->shape.bias ? 4 : 3;
 	cudnnBackendDescriptor_t pack = NULL;
 	cudnnStatus_t rc = nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &pack);
 	if (rc == CUDNN_STATUS_SUCCESS)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const folders[] = { "", "/usr/local/cuda/lib64/", "/usr/local/cuda-13/lib64/" };
+static const char *const folders[] = { "", "/usr/local/cuda/lib64/", "/usr/local/cuda/lib/", "/usr/local/cuda-13/lib64/" };
 
 bool cuda_library_unwanted(const char *variable)
 {

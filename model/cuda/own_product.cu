@@ -205,7 +205,7 @@ static struct operand under_taps(const void *p, enum tensor_type type, const str
 	return o;
 }
 
-void own_conv(struct cuda *cu, const struct cuda_conv_shape *shape, void *x, void *w, const float *bias, void *y)
+void own_conv(struct cuda *cu, const struct cuda_conv_shape *shape, void *x, void *w, const void *bias, void *y)
 {
 	const struct dnn_shape *s = &shape->shape;
 	int64_t taps = s->kh * s->kw, inputs = s->n * s->h * s->w, outputs = s->n * s->oh * s->ow, m, n, k;

@@ -10,7 +10,7 @@
 
 /* As cuda_gemm_run. Sizes up to 2^31 - 1 each; more is a failure of cu. */
 void own_gemm(struct cuda *cu, const struct cuda_gemm_shape *s, const void *a, const void *b, const void *bias, void *c);
-/* As cuda_conv_run, bias and relu made in the same pass; a weights gradient is written as floats. */
-void own_conv(struct cuda *cu, const struct cuda_conv_shape *s, void *x, void *w, const float *bias, void *y);
+/* As cuda_conv_run, bias (floats) and relu made in the same pass; a weights gradient is written as floats. */
+void own_conv(struct cuda *cu, const struct cuda_conv_shape *s, void *x, void *w, const void *bias, void *y);
 
 #endif

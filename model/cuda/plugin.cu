@@ -18,7 +18,7 @@ static const struct cuda_op *const ops_of[] = {
 #undef OP
 };
 
-enum { WORKSPACE_BYTES = 64 << 20, SMALL_UPLOAD = 64 << 10 };
+enum { MIN_WORKSPACE = 64 << 20, WORKSPACE_SHARE = 256, SMALL_UPLOAD = 64 << 10 }; /* the libraries' workspace: a 256th of the device's memory */
 
 static struct cuda *cuda_of(struct backend *b)
 {
@@ -318,7 +318,9 @@ static int open_cuda(struct backend **out, int device, int dtype, struct err *e)
 	CUDA_CALL(cu, cudaGetDeviceProperties(&prop, device));
 	cu->processors = prop.multiProcessorCount;
 	cu->shared_bytes = (int)prop.sharedMemPerBlock;
-	cu->workspace_bytes = WORKSPACE_BYTES;
+	cu->workspace_bytes = prop.totalGlobalMem / WORKSPACE_SHARE;
+	if (cu->workspace_bytes < MIN_WORKSPACE)
+		cu->workspace_bytes = MIN_WORKSPACE;
 	if (!cu->failed[0]) {
 		cu->workspace = alloc(&cu->base, cu->workspace_bytes, e);
 		cu->step = (struct step_scalars *)(cu->workspace ? alloc(&cu->base, sizeof *cu->step, e) : NULL);

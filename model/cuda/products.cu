@@ -44,7 +44,7 @@ struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s
 	if (!c)
 		abort();
 	c->shape = *s;
-	c->library = dnn_there() ? dnn_plan_new(cu, s) : NULL;
+	c->library = dnn_there() ? dnn_plan_of(cu, s) : NULL;
 	if (!cu->failed[0]) {
 		cu->convs_by_library += c->library != NULL;
 		cu->convs_by_kernel += !c->library;
@@ -59,12 +59,17 @@ bool cuda_conv_fused(const struct cuda_conv *c)
 	return !c->library || dnn_plan_fused(c->library);
 }
 
+enum tensor_type cuda_conv_bias(const struct cuda_conv *c)
+{
+	return c->library ? dnn_plan_bias(c->library) : TENSOR_F32;
+}
+
 enum tensor_type cuda_conv_dw(const struct cuda_conv *c)
 {
 	return c->library ? dnn_plan_dw(c->library) : TENSOR_F32;
 }
 
-void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const float *bias, void *y)
+void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const void *bias, void *y)
 {
 	if (c->library)
 		dnn_plan_run(cu, c->library, x, w, bias, y);
@@ -74,9 +79,7 @@ void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const
 
 void cuda_conv_free(struct cuda_conv *c)
 {
-	if (c && c->library)
-		dnn_plan_free(c->library);
-	free(c);
+	free(c); /* the plan stays for the next of its shape */
 }
 
 void cuda_libraries_text(char *out, size_t bytes)

@@ -1,6 +1,6 @@
 /* conv2d.cu - conv2d.c on a device: products by cuda_dnn.h and cuda_blas.h, layouts and bias sums by kernels.
  *
- * A pass computes in bf16 when its result is bf16 (the weights gradient: when both sources are) and else in float; sources of the other
+ * A pass computes in the type of its result, a weights gradient in that of dy, as the forward pass did; sources of the other
  * type are converted into scratch first. Weights are (Cout,Cin,kh,kw) floats and go to (Cout,kh,kw,Cin) in the pass's type at
  * each run, because they change at each step. */
 #include "model/cuda/cuda_blas.h"
@@ -139,6 +139,12 @@ static void finish(struct cuda *cu, const struct tensor *y, const struct tensor 
 
 /* ---- forward: x, w, [b] -> y ---------------------------------------------------------------------------------------- */
 
+/* Does the convolution take its bias in the type of the pass? */
+static bool takes_bias_in_type(const struct conv_state *s)
+{
+	return s->conv && cuda_conv_bias(s->conv) == s->type;
+}
+
 static size_t forward_prepare(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
@@ -154,6 +160,7 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 		struct cuda_conv_shape c = { shape, DNN_FORWARD, s->type, b != NULL, nd->args.conv.relu, nd->exact };
 		s->conv = cuda_conv_new(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
+		s->bias = b && takes_bias_in_type(s) ? reserve(s, b, s->type) : 0;
 	}
 	return s->bytes;
 }
@@ -167,7 +174,7 @@ static void forward_run(struct node *nd, struct cuda *cu)
 		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), as_type(nd, cu, w, s->w), b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
 	} else {
 		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
-		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), scratch(nd, s->w), b ? b->data : NULL, y->data);
+		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), scratch(nd, s->w), !b ? NULL : takes_bias_in_type(s) ? as_type(nd, cu, b, s->bias) : b->data, y->data);
 		if (!cuda_conv_fused(s->conv) && (b || nd->args.conv.relu))
 			finish(cu, y, b, nd->args.conv.relu);
 	}
@@ -222,7 +229,7 @@ static size_t weights_prepare(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0];
 	struct dnn_shape shape = shape_of(nd, x, dw, dy);
-	struct conv_state *s = state_new(nd, x->type == TENSOR_BF16 && dy->type == TENSOR_BF16 ? TENSOR_BF16 : TENSOR_F32);
+	struct conv_state *s = state_new(nd, dy->type);
 	s->first = reserve(s, x, s->type);
 	s->second = reserve(s, dy, s->type);
 	if (is_matmul(&shape)) {

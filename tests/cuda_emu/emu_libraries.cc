@@ -44,10 +44,6 @@ void blas_close(struct cuda *)
 {
 }
 
-void dnn_close(struct cuda *)
-{
-}
-
 /* n values as floats: read in place where they are. */
 static float *opened(floats *keep, const void *p, int64_t n, enum tensor_type type)
 {
@@ -105,33 +101,41 @@ void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const vo
 
 /* ---- convolutions --------------------------------------------------------------------------------------------------- */
 
-struct dnn_plan { struct cuda_conv_shape s; struct dnn_conv *primitive; };
+/* As cuDNN has it on a GPU: bf16 takes bias (of bf16) and relu along and writes gradients of weights in bf16. Floats do not here, so that
+ * the kernel which does it for them is run too. */
+struct dnn_plan { struct cuda_conv_shape s; struct dnn_conv *primitive; struct dnn_plan *next; };
 
-struct dnn_plan *dnn_plan_new(struct cuda *, const struct cuda_conv_shape *s)
+struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s)
 {
 	if (s->shape.ic % 8 && s->shape.oc % 8) /* a library that has no engine for this */
 		return NULL;
-	struct dnn_plan *c = new dnn_plan;
-	c->s = *s;
-	c->primitive = dnn_conv_new(&s->shape, s->pass, false, false);
-	return c;
+	cu->dnn_plans = new dnn_plan { *s, dnn_conv_new(&s->shape, s->pass, false, false), cu->dnn_plans };
+	return cu->dnn_plans;
 }
 
-void dnn_plan_free(struct dnn_plan *c)
+void dnn_close(struct cuda *cu)
 {
-	if (c)
+	while (cu->dnn_plans) {
+		struct dnn_plan *c = cu->dnn_plans;
+		cu->dnn_plans = c->next;
 		dnn_conv_free(c->primitive);
-	delete c;
+		delete c;
+	}
 }
 
-bool dnn_plan_fused(const struct dnn_plan *)
+bool dnn_plan_fused(const struct dnn_plan *c)
 {
-	return false; /* so that the kernel for it is run */
+	return c->s.type == TENSOR_BF16 && (c->s.bias || c->s.relu);
 }
 
-enum tensor_type dnn_plan_dw(const struct dnn_plan *)
+enum tensor_type dnn_plan_bias(const struct dnn_plan *c)
 {
-	return TENSOR_F32;
+	return c->s.type;
+}
+
+enum tensor_type dnn_plan_dw(const struct dnn_plan *c)
+{
+	return c->s.type;
 }
 
 static int64_t ohwi(const struct dnn_shape &s, int64_t o, int64_t i, int64_t tap)
@@ -139,13 +143,14 @@ static int64_t ohwi(const struct dnn_shape &s, int64_t o, int64_t i, int64_t tap
 	return (o * s.kh * s.kw + tap) * s.ic + i;
 }
 
-static void conv_run(const struct dnn_plan *c, void *x, void *w, void *y)
+static void conv_run(const struct dnn_plan *c, void *x, void *w, const void *bias, void *y)
 {
 	const struct dnn_shape &s = c->s.shape;
 	int64_t taps = s.kh * s.kw, nx = s.n * s.h * s.w * s.ic, ny = s.n * s.oh * s.ow * s.oc, nw = s.oc * s.ic * taps;
 	bool into_x = c->s.pass == DNN_BACKWARD_DATA, into_w = c->s.pass == DNN_BACKWARD_WEIGHTS, into_y = c->s.pass == DNN_FORWARD;
 	floats kx((size_t)nx), ky((size_t)ny), weights((size_t)nw);
-	struct val vx = val_at(x, c->s.type), vy = val_at(y, c->s.type), vw = val_at(w, into_w ? TENSOR_F32 : c->s.type);
+	struct val vx = val_at(x, c->s.type), vy = val_at(y, c->s.type), vw = val_at(w, c->s.type), add = val_at(bias, c->s.type);
+	bool fused = dnn_plan_fused(c);
 	for (int64_t o = 0; !into_w && o < s.oc; o++)
 		for (int64_t i = 0; i < s.ic; i++)
 			for (int64_t tap = 0; tap < taps; tap++)
@@ -159,15 +164,17 @@ static void conv_run(const struct dnn_plan *c, void *x, void *w, void *y)
 	free(scratch);
 	for (int64_t i = 0; into_x && i < nx; i++)
 		val_put(vx, i, kx[(size_t)i]);
-	for (int64_t i = 0; into_y && i < ny; i++)
-		val_put(vy, i, ky[(size_t)i]);
+	for (int64_t i = 0; into_y && i < ny; i++) {
+		float value = ky[(size_t)i] + (fused && c->s.bias ? val_get(add, i % s.oc) : 0);
+		val_put(vy, i, fused && c->s.relu && !(value > 0) ? 0 : value);
+	}
 	for (int64_t o = 0; into_w && o < s.oc; o++)
 		for (int64_t i = 0; i < s.ic; i++)
 			for (int64_t tap = 0; tap < taps; tap++)
 				val_put(vw, ohwi(s, o, i, tap), weights[(size_t)((o * s.ic + i) * taps + tap)]);
 }
 
-void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const float *, void *y)
+void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const void *bias, void *y)
 {
-	CUDA_CALL(cu, emu_call(cu->stream, [=] { conv_run(c, x, w, y); }));
+	CUDA_CALL(cu, emu_call(cu->stream, [=] { conv_run(c, x, w, bias, y); }));
 }
