@@ -1,0 +1,129 @@
+/* test_cudnn_plans.cc - model/cuda/cuda_dnn.cu asks the real cuDNN for plans, for one card of each generation, on a machine that has none of
+ * them (shim/cudnn_offline.c). Which engine it is and how fast is the library's; that there is one, on tensor cores and fused where the
+ * back end counts on it, and that nothing is left behind, is tested. Skipped without cuDNN, or with one that plans for no described card. */
+#include <criterion/criterion.h>
+
+#include "model/cuda/cuda_dnn.cu" /* whole: a plan is looked into */
+#include "model/cuda/cuda_library.cu"
+#include "shim/cudnn_offline.h"
+
+void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why)
+{
+	(void)snprintf(cu->failed, sizeof cu->failed, "%s:%d: %s: %s", file, line, what, why);
+}
+
+enum wanted { PLAIN, FUSED, LOW_WEIGHTS };
+static const enum tensor_type F32 = TENSOR_F32, BF16 = TENSOR_BF16;
+
+/* n, h, w, ic, oc, kh, kw, oh, ow, stride, pad_h, pad_w */
+static const struct { const char *what; struct cuda_conv_shape s; int dtype; enum wanted wanted; } cases[] = {
+	{ "a block's", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false }, BACKEND_BF16, FUSED },
+	{ "a change's, without bias", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, false, false, false }, BACKEND_BF16, PLAIN },
+	{ "the first, of three channels", { { 64, 32, 32, 3, 128, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false }, BACKEND_BF16, FUSED },
+	{ "NCSN++'s aux, padded wide", { { 64, 16, 16, 256, 256, 3, 3, 18, 18, 1, 2, 2 }, DNN_FORWARD, BF16, true, false, false }, BACKEND_BF16, FUSED },
+	{ "Inception's first", { { 32, 299, 299, 3, 32, 3, 3, 149, 149, 2, 0, 0 }, DNN_FORWARD, BF16, true, true, false }, BACKEND_BF16, FUSED },
+	{ "Inception's 1x7", { { 32, 17, 17, 160, 192, 1, 7, 17, 17, 1, 0, 3 }, DNN_FORWARD, BF16, true, true, false }, BACKEND_BF16, FUSED },
+	{ "VGG's", { { 32, 64, 64, 64, 64, 3, 3, 64, 64, 1, 1, 1 }, DNN_FORWARD, BF16, true, true, false }, BACKEND_BF16, FUSED },
+	{ "ImageNet's widest", { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false }, BACKEND_BF16, FUSED },
+	{ "its data gradient", { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_BACKWARD_DATA, BF16, false, false, false }, BACKEND_BF16, PLAIN },
+	{ "its weights gradient", { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false }, BACKEND_BF16, LOW_WEIGHTS },
+	{ "the first's weights gradient", { { 64, 32, 32, 3, 128, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false }, BACKEND_BF16, LOW_WEIGHTS },
+	{ "the last, exact", { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, true }, BACKEND_BF16, FUSED },
+	{ "the last's data gradient", { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_DATA, F32, false, false, true }, BACKEND_BF16, PLAIN },
+	{ "the last's weights gradient", { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, F32, false, false, true }, BACKEND_BF16, PLAIN },
+	{ "floats", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, false }, BACKEND_FP32, FUSED },
+	{ "floats, data gradient", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_DATA, F32, false, false, false }, BACKEND_FP32, PLAIN },
+	{ "floats, weights gradient", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, F32, false, false, false }, BACKEND_FP32, PLAIN },
+	{ "TF32", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, false }, BACKEND_TF32, FUSED },
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+static int (*card)(int i), (*live)(void);
+
+static void open_library(void)
+{
+	void *h = dlopen(CUDNN_OFFLINE, RTLD_NOW | RTLD_LOCAL);
+	cr_assert(h, "%s", dlerror());
+	int (*open)(const char *) = (int (*)(const char *))dlsym(h, "cudnn_offline_open");
+	card = (int (*)(int))dlsym(h, "cudnn_offline_card");
+	live = (int (*)(void))dlsym(h, "cudnn_offline_live");
+	cr_assert(open && card && live);
+	if (open(CUDNN_LIBRARY))
+		cr_skip_test("no " CUDNN_LIBRARY);
+	if (card(0) < 0)
+		cr_skip_test("this cuDNN plans for no described card");
+	(void)setenv("ABLATE_CUDNN", CUDNN_OFFLINE, 1);
+	cr_assert(dnn_there());
+}
+
+TestSuite(cudnn_plans, .init = open_library);
+
+static void check_card(int capability, struct cuda *cu)
+{
+	for (int i = 0; i < CASES; i++) {
+		cu->base.dtype = cases[i].dtype;
+		struct dnn_plan *c = dnn_plan_of(cu, &cases[i].s);
+		cr_assert(!cu->failed[0], "%s", cu->failed);
+		cr_expect(c, "sm_%d: no engine for %s", capability / 10, cases[i].what);
+		if (!c)
+			continue;
+		cr_expect_eq(dnn_plan_fused(c), cases[i].wanted == FUSED, "sm_%d: %s", capability / 10, cases[i].what);
+		cr_expect_eq(dnn_plan_bias(c), cases[i].wanted == FUSED ? cases[i].s.type : F32);
+		cr_expect_eq(dnn_plan_dw(c), cases[i].wanted == LOW_WEIGHTS ? BF16 : F32, "sm_%d: %s", capability / 10, cases[i].what);
+		int before = live();
+		cr_expect_eq(dnn_plan_of(cu, &cases[i].s), c, "planned twice");
+		cr_expect_eq(live(), before);
+	}
+}
+
+Test(cudnn_plans, every_card_has_engines_for_what_training_and_scoring_ask)
+{
+	int capability;
+	for (int i = 0; (capability = card(i)) != 0; i++) {
+		struct cuda cu;
+		memset(&cu, 0, sizeof cu);
+		cr_assert_gt(capability, 0);
+		cu.workspace_bytes = (size_t)320 << 20;
+		check_card(capability, &cu);
+		cr_expect_gt(live(), 0);
+		dnn_close(&cu);
+		cr_expect_eq(live(), 0, "sm_%d: %d descriptors are left", capability / 10, live());
+	}
+}
+
+Test(cudnn_plans, what_no_engine_takes_is_no_failure_and_asked_once)
+{
+	struct cuda cu;
+	memset(&cu, 0, sizeof cu);
+	cu.base.dtype = BACKEND_BF16; /* and no workspace at all */
+	struct cuda_conv_shape odd = { { 2, 5, 5, 3, 7, 3, 3, 3, 3, 2, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false };
+	odd.shape.h = 0;
+	cr_expect_null(dnn_plan_of(&cu, &odd));
+	int left = live();
+	cr_expect_null(dnn_plan_of(&cu, &odd));
+	cr_expect_eq(live(), left);
+	cr_expect_eq(cu.failed[0], '\0', "%s", cu.failed);
+	dnn_close(&cu);
+	cr_expect_eq(live(), 0);
+}
+
+Test(cudnn_plans, engines_keep_within_the_workspace)
+{
+	static const size_t rooms[] = { 0, 1 << 20, 64 << 20, 320 << 20 };
+	size_t largest[4] = { 0 };
+	cr_assert_gt(card(3), 0);
+	for (int r = 0; r < 4; r++) {
+		struct cuda cu;
+		memset(&cu, 0, sizeof cu);
+		cu.workspace_bytes = rooms[r];
+		for (int i = 0; i < CASES; i++) {
+			cu.base.dtype = cases[i].dtype;
+			struct dnn_plan *c = dnn_plan_of(&cu, &cases[i].s);
+			cr_expect(!c || c->workspace <= rooms[r], "%s", cases[i].what);
+			largest[r] = c && c->workspace > largest[r] ? c->workspace : largest[r];
+		}
+		dnn_close(&cu);
+		cr_expect_eq(live(), 0);
+	}
+	cr_expect_gt(largest[3], largest[0], "nothing wants a workspace: the limit was not tested");
+}
