@@ -3,6 +3,8 @@
 # it into one archive: program, plugin, test programs, the shared libraries they need, fixtures, ci/gpu-check.sh.
 #   ci/gpu-bundle.sh [OUT.tar.xz]           default: build-cuda/ablate-gpu.tar.xz
 #   ci/gpu-bundle.sh --lay-out DIR BUILD    only the archive's content, of a build that is there already, with its plugin if it has one
+# Programs find lib/ beside them by themselves (preset cuda: an rpath, of the kind that libraries opened later are found by too), so other
+# programs there, a Python with PyTorch, do not meet these libraries.
 # The other side needs glibc 2.36 or newer and an NVIDIA driver for CUDA 13 (580 or newer), nothing else. CUDA 13's cuBLASLt (542 MB) and
 # cuDNN 9 (384 MB) are not packed: the plugin opens them where that machine has them (any place that gpu-check.sh searches; Python's
 # packages nvidia-cublas and nvidia-cudnn-cu13 will do), and its own kernels stand in where not.

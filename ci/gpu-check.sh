@@ -12,7 +12,6 @@ out=${1:-gpu-report}
 mkdir -p "$out"
 start=$SECONDS
 LIMIT=480
-export LD_LIBRARY_PATH=$PWD/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 rehearsal=${GPU_CHECK_PLUGIN:-}
 plugin=${rehearsal:-$PWD/libablate_cuda.so}
 unset ABLATE_CUDA_PLUGIN
@@ -48,7 +47,7 @@ passed() { grep -q "^$1.passed" "$out/steps.tsv"; }
 LIBRARIES="libcuda.so.1:the_NVIDIA_driver libcublasLt.so.13:CUDA_13's_cuBLASLt libcusolver.so.12:CUDA_13's_cuSOLVER libcudnn.so.9:cuDNN_9 libcudnn_graph.so.9:cuDNN_9 libcudnn_ops.so.9:cuDNN_9
 	libcudnn_cnn.so.9:cuDNN_9 libcudnn_heuristic.so.9:cuDNN_9 libcudnn_engines_precompiled.so.9:cuDNN_9 libcudnn_engines_runtime_compiled.so.9:cuDNN_9"
 where_is() {
-	local at=${LD_LIBRARY_PATH}
+	local at=${LD_LIBRARY_PATH:-}
 	for folder in ${at//:/ }; do [ ! -e "$folder/$1" ] || { echo "$folder/$1"; return; }; done
 	ldconfig -p 2>/dev/null | awk -v name="$1" '$1 == name && !n++ { print $NF }'
 }
@@ -56,7 +55,7 @@ for pair in $LIBRARIES; do
 	library=${pair%%:*}
 	[ -z "$rehearsal" ] && [ -z "$(where_is "$library")" ] || continue
 	found=$(find /usr/local/cuda*/ /usr/local/nvidia /opt /usr/lib /usr/local/lib "${VIRTUAL_ENV:-/nonexistent}" "$HOME/.local/lib" -name "$library" 2>/dev/null | head -1)
-	[ -z "$found" ] || export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:${found%/*}
+	[ -z "$found" ] || export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}${found%/*}
 done
 libraries() {
 	local missing=0 at what
@@ -128,6 +127,7 @@ else
 	step bench-bf16 60 ./ablate bench train --preset $net --batch $large --seconds $seconds --device cuda --dtype bf16 --json
 	step bench-features-fp32 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype fp32 --json
 	step bench-features-bf16 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype bf16 --json
+	step profile 40 env ABLATE_PROFILE=1 ./ablate bench train --preset $net --batch $large --seconds $own_seconds --device cuda --dtype bf16
 	# the plugin's own products and convolutions, beside the libraries'
 	step bench-own-fp32 30 bash -c "own ./ablate bench train --preset $net --batch $small --seconds $own_seconds --device cuda --dtype fp32 --json"
 	step bench-own-bf16 40 bash -c "own ./ablate bench train --preset $net --batch $large --seconds $own_seconds --device cuda --dtype bf16 --json"
@@ -186,6 +186,7 @@ fenced() { printf '\n## %s\n\n```\n' "$1"; cat "$2"; printf '```\n'; }
 		while IFS=$'\t' read -r bench by_library by_own; do printf '| %s | %s | %s |\n' "$bench" "${by_library/null/not measured}" "${by_own/null/not measured}"; done <"$out/routes.tsv"
 	fi
 	[ ! -f "$out/dtypes.txt" ] || { printf '\n## Deviation by precision\n\n'; cat "$out/dtypes.txt"; }
+	[ ! -f "$out/profile.txt" ] || fenced "Where a step's time goes" "$out/profile.txt"
 	for f in "$out"/bench-*.txt; do [ ! -f "$f" ] || fenced "$(basename "$f" .txt)" "$f"; done
 	fenced Libraries "$out/libraries.txt"
 	fenced Device "$out/device.txt"

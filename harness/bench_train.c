@@ -184,7 +184,7 @@ static int one_step(struct bench_step *t, int i, struct err *e)
 	struct optim o = { OPTIM_ADAM, 1e-4, 0.9, 0.999, 1e-8, 0 };
 	struct step_control control = { .optim = optim_step_at(&o, i + 2) };
 	t->b->ops->upload(t->b, t->control, &control, sizeof control);
-	if (i >= 0 && !t->program && t->b->ops->capture_begin) {
+	if (i >= 0 && !t->program && t->b->ops->capture_begin && !graph_profiled(t->g)) {
 		if (t->b->ops->capture_begin(t->b, e) || update_run(t->update, e))
 			return -1;
 		if (t->b->ops->capture_end(t->b, &t->program, e))

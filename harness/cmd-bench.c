@@ -125,7 +125,8 @@ const struct cmd cmd_bench = {
 	.args = "train|features|store|lpips|fid|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
-	        "of the same library. ABLATE_PROFILE=1 adds the time per kind of operation on stderr.",
+	        "of the same library. ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of operation "
+	        "and by shape (every operation is waited for, so the step itself takes longer).",
 	.options = options,
 	.run = run,
 };

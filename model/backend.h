@@ -111,6 +111,7 @@ struct backend_ops {
 	int (*team_join)(struct backend *b, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e);
 	void (*team_mean)(struct backend *b, float *values, size_t n);
 	void (*team_wait)(struct backend *b);
+	void (*wait)(struct backend *b);           /* for what was enqueued; failures stay for check. NULL where calls wait themselves */
 	int (*check)(struct backend *b, struct err *e);
 	void (*facts)(struct backend *b, struct backend_facts *out);
 	void (*close)(struct backend *b);

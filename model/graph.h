@@ -86,7 +86,10 @@ void graph_rerun_ref(struct graph *g);
 size_t graph_bytes(const struct graph *g);             /* planned memory */
 double graph_flops(const struct graph *g);             /* multiply-adds count 2; convolutions and attention only */
 int graph_nodes(const struct graph *g, struct node ***nodes);
-void graph_profile(const struct graph *g, FILE *f);    /* per-op time of the runs since ABLATE_PROFILE was set */
+/* Where the time of runs went, the first left out: per kind of node and for the shapes that take most. Nothing unless ABLATE_PROFILE was set
+ * when the graph was planned; then every node is waited for, and runs cannot be recorded (ops->capture_begin). */
+void graph_profile(const struct graph *g, FILE *f);
+bool graph_profiled(const struct graph *g);
 
 /* ---- recording (used by ops/NAME.c and nets) ---------------------------------------------------------------------- */
 

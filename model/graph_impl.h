@@ -23,10 +23,13 @@ struct graph {
 	char *memory;                     /* one block for every TEMP and INPUT, the back end's */
 	size_t bytes;
 	double *node_seconds;             /* per node, when profiling */
-	int64_t profiled_runs;
+	int64_t profiled_runs;            /* how many node_seconds holds; -1 before the first run, which it leaves out */
 	void (*after_node)(void *ctx, int node);
 	void *after_ctx;
 	bool planned, guarded, exact;
 };
+
+/* Runs one node, waits for it and adds up its time (graph_profile.c). */
+void graph_profile_run(struct graph *g, int node);
 
 #endif

@@ -243,6 +243,7 @@ int graph_try_plan(struct graph *g, struct err *e)
 	g->planned = true;
 	if (getenv("ABLATE_PROFILE"))
 		g->node_seconds = xcalloc((size_t)n, sizeof *g->node_seconds);
+	g->profiled_runs = -1; /* the first is not counted */
 	return 0;
 }
 
@@ -280,10 +281,10 @@ void graph_run(struct graph *g)
 	for (int i = 0; i < g->n_nodes; i++) {
 		if (g->taker.begin && i == g->backward_at)
 			g->taker.begin(g->taker.ctx);
-		double start = g->node_seconds ? monotonic_s() : 0;
-		g->backend->ops->node_run(g->backend, g->nodes[i]);
 		if (g->node_seconds)
-			g->node_seconds[i] += monotonic_s() - start;
+			graph_profile_run(g, i);
+		else
+			g->backend->ops->node_run(g->backend, g->nodes[i]);
 		if (g->after_node)
 			g->after_node(g->after_ctx, i);
 		for (; h < end && h->ready <= i; h++)
@@ -342,23 +343,6 @@ void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_
 	g->backend->ops->download(g->backend, low, (const char *)t->data + 2 * first, 2 * n);
 	for (size_t i = 0; i < n; i++)
 		dst[i] = of_bf16(low[i]);
-}
-
-void graph_profile(const struct graph *g, FILE *f)
-{
-	if (!g->node_seconds || !g->profiled_runs)
-		return;
-	double by_op[N_OPS] = { 0 }, total = 0;
-	int count[N_OPS] = { 0 };
-	for (int i = 0; i < g->n_nodes; i++) {
-		by_op[g->nodes[i]->op] += g->node_seconds[i];
-		count[g->nodes[i]->op]++;
-		total += g->node_seconds[i];
-	}
-	for (int op = 0; op < N_OPS; op++)
-		if (count[op])
-			(void)fprintf(f, "%-20s %4d nodes %9.3f ms %5.1f %%\n", op_row((enum op)op)->name, count[op],
-			              1e3 * by_op[op] / (double)g->profiled_runs, 100 * by_op[op] / total);
 }
 
 /* ---- in double -------------------------------------------------------------------------------------------------- */

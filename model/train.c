@@ -333,7 +333,7 @@ static int one_step(struct trainer *t, int64_t k, struct err *e)
 	ops->upload(t->b, t->control_on, &control, sizeof control);
 	graph_send(t->g);
 	graph_set_step(t->g, t->o->seed, (uint32_t)k);
-	if (!t->program && t->warm && ops->capture_begin) {
+	if (!t->program && t->warm && ops->capture_begin && !graph_profiled(t->g)) {
 		if (ops->capture_begin(t->b, e))
 			return -1;
 		if (enqueue(t, e) || ops->capture_end(t->b, &t->program, e))

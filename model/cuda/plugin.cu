@@ -136,10 +136,15 @@ static void set_step(struct backend *b, const struct step_scalars *s)
 
 /* ---- recording ------------------------------------------------------------------------------------------------------ */
 
+static void wait(struct backend *b)
+{
+	CUDA_CALL(cuda_of(b), cudaStreamSynchronize(cuda_of(b)->stream));
+}
+
 static int check(struct backend *b, struct err *e)
 {
 	struct cuda *cu = cuda_of(b);
-	CUDA_CALL(cu, cudaStreamSynchronize(cu->stream));
+	wait(b);
 	if (!cu->failed[0])
 		return 0;
 	(void)err_set(e, "%s: %s", b->name, cu->failed);
@@ -296,6 +301,7 @@ static const struct backend_ops *vtable(void)
 	ops.team_join = team_join;
 	ops.team_mean = team_mean;
 	ops.team_wait = team_wait;
+	ops.wait = wait;
 	ops.check = check;
 	ops.facts = facts;
 	ops.close = close_cuda;

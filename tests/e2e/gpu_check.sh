@@ -20,6 +20,8 @@ test_a_rehearsal_writes_whole_reports() {
 	says out 'passed moments'
 	says out 'passed singular'
 	says out 'passed features'
+	says out 'passed profile'
+	says report/report.md 'the shapes that take most'
 	says out 'passed bench-features-bf16'
 	command -v compute-sanitizer >/dev/null || says out 'skipped racecheck'
 	check python3 -m json.tool report/report.json >report.pretty
