@@ -216,7 +216,7 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 		return -1;
 	}
 	qsort(times, (size_t)steps, sizeof *times, by_value);
-	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, planned = (double)graph_bytes(t.g) / 1048576;
+	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, traffic = graph_traffic(t.g) / 1e9, planned = (double)graph_bytes(t.g) / 1048576;
 	int64_t trained = params_trained(t.p);
 	struct rusage use;
 	(void)getrusage(RUSAGE_SELF, &use); /* the largest so far: of the configurations before too */
@@ -226,10 +226,10 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 	if (!(ceiling > 0))
 		return err_in(e, "the matrix product beside it");
 	device->ops->facts(device, &facts);
-	*out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", b->name, "net", b->text, "device",
+	*out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", b->name, "net", b->text, "device",
 	                 device->name, "device_is", facts.device, "dtype", dtypes[device->dtype], "batch", b->batch, "threads", model_threads(),
-	                 "parameters", (json_int_t)trained, "step_s", median, "images_per_s", b->batch / median, "gflop_per_step", gflop, "gflop_per_s",
-	                 gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned, "peak_rss_mib", (double)use.ru_maxrss / 1024);
+	                 "parameters", (json_int_t)trained, "step_s", median, "images_per_s", b->batch / median, "gflop_per_step", gflop, "gbyte_per_step", traffic,
+	                 "gflop_per_s", gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned, "peak_rss_mib", (double)use.ru_maxrss / 1024);
 	if (facts.convolutions[0])
 		(void)json_object_set_new(*out, "convolutions", json_string(facts.convolutions));
 	return 0;

@@ -1,4 +1,4 @@
-/* graph_profile.c - where a graph's time goes: per kind of node, and for the shapes that take most. Every node is waited for, so a device's
+/* graph_profile.c - what a graph must move, and where its time goes: per kind of node, and for the shapes that take most. Every node is waited for, so a device's
  * time is seen, with some microseconds of waiting in each; a first run, which opens libraries and loads code, is not counted. */
 #include "model/graph_impl.h"
 #include "model/base/progress.h"
@@ -7,8 +7,27 @@
 
 enum { SHAPES_SHOWN = 15 };
 
+/* Each source and each result touched once: the least that the memory behind the caches must move for a node by itself. */
+static double node_traffic(const struct node *nd)
+{
+	double bytes = 0;
+	for (int i = 0; i < nd->n_src; i++)
+		bytes += nd->src[i] ? (double)tensor_bytes(nd->src[i]) : 0;
+	for (int i = 0; i < nd->n_dst; i++)
+		bytes += nd->dst[i] ? (double)tensor_bytes(nd->dst[i]) : 0;
+	return bytes;
+}
+
+double graph_traffic(const struct graph *g)
+{
+	double bytes = 0;
+	for (int i = 0; i < g->n_nodes; i++)
+		bytes += node_traffic(g->nodes[i]);
+	return bytes;
+}
+
 /* What nodes of one op and the same shapes cost together. */
-struct cost { const struct node *like; int count; double seconds, flops; };
+struct cost { const struct node *like; int count; double seconds, flops, bytes; };
 
 static bool same_shape(const struct tensor *a, const struct tensor *b)
 {
@@ -35,6 +54,7 @@ static void add(struct cost *costs, int *n, const struct node *nd, double second
 		costs[(*n)++] = (struct cost){ .like = nd };
 	costs[i].count++;
 	costs[i].seconds += seconds;
+	costs[i].bytes += node_traffic(nd);
 	costs[i].flops += op_row(nd->op)->flops ? op_row(nd->op)->flops(nd) : 0;
 }
 
@@ -55,7 +75,8 @@ static void write_costs(FILE *f, struct cost *costs, int n, int64_t runs, double
 	for (int i = 0; i < n && (!shapes || i < SHAPES_SHOWN); i++) {
 		const struct cost *c = &costs[i];
 		(void)fprintf(f, "%-20s %4d nodes %9.3f ms %5.1f %%", op_row(c->like->op)->name, c->count, 1e3 * c->seconds / (double)runs, 100 * c->seconds / total);
-		if (c->flops > 0)
+		(void)fprintf(f, " %9.1f GB/s", c->bytes * (double)runs / c->seconds / 1e9);
+		if (c->flops > 0 || shapes)
 			(void)fprintf(f, " %9.1f GFLOP/s", c->flops * (double)runs / c->seconds / 1e9);
 		if (shapes) {
 			write_shape(f, c->like->src[0]);

@@ -224,7 +224,7 @@ Test(inception, features_of_another_back_end_are_the_cpus)
 	cr_assert(parts.n_rows == N && parts.n_folded == 0);
 	cr_assert_arr_eq(parts.rows, got, sizeof got);
 	for (int k = 0; k < INCEPTION_CLASSES; k++)
-		cr_assert(fabsf(got_logits[k] - want_logits[k]) <= 1e-5f, "logit %d: %g, not %g", k, (double)got_logits[k], (double)want_logits[k]);
+		cr_assert(fabsf(got_logits[k] - want_logits[k]) <= (getenv("ABLATE_TEST_PLUGIN") ? 5e-5f : 1e-5f), "logit %d: %g, not %g", k, (double)got_logits[k], (double)want_logits[k]);
 	for (int k = 0; k < INCEPTION_SPATIAL; k++)
 		cr_assert(fabsf(got_spatial[k] - want_spatial[k]) <= 1e-4f * (1 + fabsf(want_spatial[k])), "spatial %d: %g, not %g", k, (double)got_spatial[k], (double)want_spatial[k]);
 	inception_free(cuda);
