@@ -5,7 +5,8 @@
  * a fiber. What is caught, and ends as a launch failure that says what and in which kernel:
  *   - a barrier or a warp's exchange that some threads never come to;
  *   - shared memory written outside its array (guard words; under AddressSanitizer also reads);
- *   - device memory written outside its block (guard words in emu_runtime.cc; AddressSanitizer).
+ *   - device memory written outside its block (guard words in emu_runtime.cc; AddressSanitizer);
+ *   - a kernel's argument that points into the host's memory; the host in device memory (it dies of SIGSEGV).
  * Shared and device memory start as NaN. Warps, the threads in them, and blocks take turns in an order that ABLATE_EMU_ORDER names:
  * forward, reverse, odd (odd ones first) or a number, which seeds a shuffle at every turn; a warp goes on as far as it can alone. A result that depends on the order is a race
  * or a missing barrier: tests run the orders and compare bits. In a capture launches are kept and run at each replay.
@@ -15,7 +16,8 @@
 #ifndef ABLATE_CUDA_EMU_H
 #define ABLATE_CUDA_EMU_H
 
-#include <functional>
+#include "emu_memory.h"
+
 #include <string.h>
 
 struct emu_index { unsigned x, y, z; };
@@ -25,8 +27,8 @@ void __syncthreads(void);
 void __syncwarp(unsigned mask = 0xFFFFFFFFu);
 /* Runs, or keeps for replay: body is one thread's call of the kernel. */
 cudaError_t emu_launch(cudaStream_t stream, unsigned blocks, unsigned threads, size_t shared_bytes, std::function<void()> body);
-/* The same for what is not a kernel: a library's call. */
-cudaError_t emu_call(cudaStream_t stream, std::function<void()> body);
+/* Loses the device: that argument is not for it. */
+void emu_refuse_argument(const char *kernel, int which);
 /* What the emulation saw when it lost the device; "" = nothing. */
 const char *emu_finding(void);
 
@@ -100,15 +102,31 @@ template <class T, size_t N> struct emu_array {
 #define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) \
 	emu_launch_args((cu), emu_args(kernel, __VA_ARGS__), #kernel, __FILE__, __LINE__, (blocks), (threads), (shared_bytes))
 
-template <typename... P, typename... A> std::function<void()> emu_args(void (*kernel)(P...), A... args)
+/* As the kernel takes them; which is the first that it could not use on a device, 0: none. */
+struct emu_bound { std::function<void()> body; int bad; };
+
+template <class T> static bool emu_fits(T argument)
 {
-	return std::bind(kernel, static_cast<P>(args)...);
+	__builtin_clear_padding(&argument); /* what lies there is of the stack's past */
+	return emu_argument_is_for_device(&argument, sizeof argument);
 }
 
-static inline void emu_launch_args(struct cuda *cu, std::function<void()> body, const char *name, const char *file, int line,
+template <typename... P, typename... A> struct emu_bound emu_args(void (*kernel)(P...), A... args)
+{
+	int which = 0, bad = 0;
+	for (bool fit : { true, emu_fits(static_cast<P>(args))... }) {
+		bad = !fit && !bad ? which : bad;
+		which++;
+	}
+	return { std::bind(kernel, static_cast<P>(args)...), bad };
+}
+
+static inline void emu_launch_args(struct cuda *cu, struct emu_bound bound, const char *name, const char *file, int line,
                                    unsigned blocks, unsigned threads, size_t shared_bytes)
 {
-	cudaError_t rc = emu_launch(cu->stream, blocks, threads, shared_bytes, body);
+	if (bound.bad)
+		emu_refuse_argument(name, bound.bad);
+	cudaError_t rc = emu_launch(cu->stream, blocks, threads, shared_bytes, bound.body);
 	if (rc != cudaSuccess)
 		cuda_fail(cu, file, line, name, *emu_finding() ? emu_finding() : cudaGetErrorString(rc));
 }

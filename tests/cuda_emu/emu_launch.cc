@@ -48,6 +48,12 @@ static void found(const char *what)
 	emu.broken = true;
 }
 
+void emu_refuse_argument(const char *kernel, int which)
+{
+	(void)snprintf(emu.finding, sizeof emu.finding, "argument %d of %.80s points into the host's memory", which, kernel);
+	(void)emu_lose(cudaErrorIllegalAddress);
+}
+
 static void become(int thread)
 {
 	threadIdx.x = (unsigned)thread;

@@ -2,9 +2,8 @@
 #ifndef ABLATE_EMU_PRIVATE_H
 #define ABLATE_EMU_PRIVATE_H
 
-#include <cuda_runtime.h>
+#include "emu_memory.h"
 
-#include <functional>
 #include <vector>
 
 struct emu_program { std::vector<std::function<void()>> calls; };
@@ -13,6 +12,5 @@ struct emu_program { std::vector<std::function<void()>> calls; };
 cudaError_t emu_result(cudaError_t rc);
 /* From here on every call fails with rc. */
 cudaError_t emu_lose(cudaError_t rc);
-cudaError_t emu_call(cudaStream_t stream, std::function<void()> body);
 
 #endif

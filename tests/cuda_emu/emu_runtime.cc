@@ -2,8 +2,12 @@
 #include "emu_private.h"
 
 #include <map>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 /* A stream that waits for an event of a capturing one joins the capture, and must be waited for before it ends. */
 struct emu_stream { bool capturing, joined; struct emu_program *program; std::vector<struct emu_stream *> beside; };
@@ -111,13 +115,88 @@ static std::map<void *, size_t> &blocks(void)
 
 static size_t used;
 
-/* Around each block lie guard words; under AddressSanitizer blocks end where they end, and it watches reads too. */
+/* Around each block lie guard words, and the host may touch it during the device's calls only: pages of its own, out of reach between them,
+ * but for large blocks, where that would take the time of the tests. Under AddressSanitizer blocks end where they end, it watches reads too, and the host reaches them. */
 #ifdef ABLATE_SANITIZED
 enum { GUARD = 0 };
+
+static unsigned char *block_new(size_t bytes)
+{
+	void *p = NULL;
+	return posix_memalign(&p, 256, bytes) ? NULL : (unsigned char *)p;
+}
+
+static void block_free(unsigned char *p, size_t)
+{
+	free(p);
+}
+
+static void let(int) {}
+static void watch_host(void) {}
 #else
-enum { GUARD = 256 };
+enum { GUARD = 256, LARGE = 1 << 20 };
+
+static size_t block_bytes(size_t bytes)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	return (bytes + 2 * GUARD + page - 1) / page * page;
+}
+
+static unsigned char *block_new(size_t bytes)
+{
+	void *p = mmap(NULL, block_bytes(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	return p == MAP_FAILED ? NULL : (unsigned char *)p + GUARD;
+}
+
+static void block_free(unsigned char *p, size_t bytes)
+{
+	(void)munmap(p - GUARD, block_bytes(bytes));
+}
+
+static void let(int protection)
+{
+	for (const std::pair<void *const, size_t> &block : blocks())
+		if (block.second <= LARGE && mprotect((unsigned char *)block.first - GUARD, block_bytes(block.second), protection))
+			abort();
+}
+
+static void on_fault(int, siginfo_t *info, void *)
+{
+	static const char text[] = "cuda_emu: the host touched device memory outside of the device's calls\n";
+	for (const std::pair<void *const, size_t> &block : blocks())
+		if ((char *)info->si_addr >= (char *)block.first - GUARD && (char *)info->si_addr < (char *)block.first - GUARD + block_bytes(block.second))
+			(void)!write(2, text, sizeof text - 1);
+	(void)signal(SIGSEGV, SIG_DFL); /* again, to end as it would */
+}
+
+static void watch_host(void)
+{
+	static bool watching;
+	struct sigaction how;
+	if (watching)
+		return;
+	watching = true;
+	memset(&how, 0, sizeof how);
+	how.sa_sigaction = on_fault;
+	how.sa_flags = SA_SIGINFO;
+	(void)sigaction(SIGSEGV, &how, NULL);
+}
 #endif
 enum { GUARD_BYTE = 0x7F };
+
+/* Device memory is reached while one of these lives. */
+static int reaching;
+emu_reach::emu_reach()
+{
+	if (reaching++ == 0)
+		let(PROT_READ | PROT_WRITE);
+}
+
+emu_reach::~emu_reach()
+{
+	if (--reaching == 0)
+		let(PROT_NONE);
+}
 
 static void set_guards(unsigned char *p, size_t bytes)
 {
@@ -137,6 +216,7 @@ static bool guards_hold(const void *p, size_t bytes)
 /* Loses the device if anything was written beside a block. */
 static void check_guards(void)
 {
+	emu_reach reach;
 	for (std::map<void *, size_t>::iterator at = blocks().begin(); at != blocks().end(); ++at)
 		if (lost == cudaSuccess && !guards_hold(at->first, at->second))
 			(void)emu_lose(cudaErrorIllegalAddress);
@@ -151,12 +231,13 @@ cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 
 cudaError_t cudaMalloc(void **out, size_t bytes)
 {
-	void *whole = NULL;
+	emu_reach reach;
 	if (lost != cudaSuccess || bytes > memory_total() || used > memory_total() - bytes)
 		return emu_result(cudaErrorMemoryAllocation);
-	if (posix_memalign(&whole, 256, bytes + 2 * GUARD))
+	unsigned char *p = block_new(bytes);
+	if (!p)
 		return emu_result(cudaErrorMemoryAllocation);
-	unsigned char *p = (unsigned char *)whole + GUARD;
+	watch_host();
 	set_guards(p, bytes);
 	memset(p, 0xFF, bytes); /* nothing is zero by itself */
 	blocks()[p] = bytes;
@@ -173,14 +254,15 @@ cudaError_t cudaFree(void *p)
 	if (at == blocks().end())
 		return emu_result(cudaErrorInvalidValue);
 	check_guards();
-	used -= at->second;
+	size_t bytes = at->second;
+	used -= bytes;
 	blocks().erase(at);
-	free((char *)p - GUARD);
+	block_free((unsigned char *)p, bytes);
 	return cudaSuccess;
 }
 
 /* Does [p, p + bytes) lie in one block of device memory? */
-static bool is_device(const void *p, size_t bytes)
+bool emu_is_device(const void *p, size_t bytes)
 {
 	std::map<void *, size_t>::iterator at = blocks().upper_bound(const_cast<void *>(p));
 	if (at == blocks().begin())
@@ -192,7 +274,7 @@ static bool is_device(const void *p, size_t bytes)
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream)
 {
-	if (!is_device(p, bytes))
+	if (!emu_is_device(p, bytes))
 		return emu_result(cudaErrorInvalidValue);
 	return emu_call(stream, [=] { memset(p, value, bytes); });
 }
@@ -200,7 +282,7 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t strea
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
 {
 	bool to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice, from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-	if (to != is_device(dst, bytes) || from != is_device(src, bytes))
+	if (to != emu_is_device(dst, bytes) || from != emu_is_device(src, bytes))
 		return emu_result(cudaErrorInvalidValue);
 	if (stream && stream->capturing && !(to && from)) /* host memory may be gone at the replay */
 		return emu_result(cudaErrorStreamCaptureInvalidated);
@@ -235,9 +317,30 @@ cudaError_t emu_call(cudaStream_t stream, std::function<void()> body)
 		stream->joined = false;
 		stream->program->calls.push_back(body);
 	} else {
+		emu_reach reach;
 		body();
 	}
 	return emu_result(cudaSuccess);
+}
+
+/* A word of a kernel's argument that is the address of something the host has: the device could not follow it. */
+static bool is_host_address(uintptr_t word)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	unsigned char resident;
+	return word >= (uintptr_t)0x5000 << 32 && word < (uintptr_t)0x8000 << 32 && !emu_is_device((const void *)word, 0) &&
+	       mincore((void *)(word / page * page), 1, &resident) == 0;
+}
+
+bool emu_argument_is_for_device(const void *argument, size_t bytes)
+{
+	uintptr_t word;
+	for (size_t at = 0; at + sizeof word <= bytes; at += sizeof word) {
+		memcpy(&word, (const char *)argument + at, sizeof word);
+		if (is_host_address(word))
+			return false;
+	}
+	return true;
 }
 
 /* Streams run at once, so an event orders nothing; what is kept of it is who captures. */

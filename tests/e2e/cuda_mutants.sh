@@ -66,6 +66,16 @@ test_a_barrier_that_some_threads_do_not_reach() {
 test_an_exchange_that_some_lanes_do_not_reach() {
 	caught cross_entropy classify model/ops/classify.cu $'int lane = (int)threadIdx.x;\n' $'int lane = (int)threadIdx.x;\n\tif (lane >= k) return;\n' 'never came to'
 }
+test_a_kernel_handed_the_hosts_memory() {
+	caught distance distance model/ops/distance.cu 'LAUNCH(cu, weighted_mean_kernel, 1, BLOCK, 0, val_of(nd->dst[0])' \
+		'LAUNCH(cu, weighted_mean_kernel, 1, BLOCK, 0, val_at(nd->dst[0], TENSOR_F32)' "argument 1 of weighted_mean_kernel points into the host's memory"
+}
+test_the_host_in_device_memory() {
+	plugin distance model/ops/distance.cu 'LAUNCH(cu, weighted_mean_kernel,' 'nd->dst[0]->data[0] = 0; LAUNCH(cu, weighted_mean_kernel,'
+	ask distance
+	[ "$code" -ne 0 ] || fail "the op runner passes: $(tail -1 out)"
+	says err 'the host touched device memory'
+}
 test_an_index_off_by_one() {
 	caught pool classify model/ops/classify.cu 'row + p.pad - p.k + 1' 'row + p.pad - p.k + 2'
 }

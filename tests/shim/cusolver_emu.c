@@ -1,5 +1,5 @@
 /* cusolver_emu.c - stands in for cuSOLVER under emulation: singular values by one-sided Jacobi rotations (Hestenes 1958), in the order of the
- * library, largest first. Device memory is the host's there. */
+ * library, largest first. Device memory is in its reach there (DEVICE_CALL). */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
