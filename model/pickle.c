@@ -214,14 +214,15 @@ static int op_extend_many(struct machine *m, enum pk_kind kind)
 	return pop_to_mark(m, &items, &n) ? -1 : extend(m, kind, items, n);
 }
 
-/* Picklers number their memo 0, 1, 2, ...: a hole is refused, so the table cannot outgrow the input. */
+/* Picklers number their memo 0, 1, 2, ... or, Python 2's fast one, 1, 2, 3, ...: each number costs at least two bytes, so one
+ * beyond half of the bytes read so far is refused, and the table cannot outgrow the input. */
 static int op_put(struct machine *m, uint64_t index)
 {
 	if (m->depth <= floor_of(m))
 		return refuse(m, "nothing to remember");
-	if (index > m->n_memo)
+	if (index > m->at / 2)
 		return refuse(m, "memo number out of order");
-	if (index == m->n_memo)
+	while (index >= m->n_memo)
 		VEC_PUSH(m->memo, m->n_memo, m->memo_cap) = NULL;
 	m->memo[index] = m->stack[m->depth - 1];
 	return 0;
@@ -229,7 +230,7 @@ static int op_put(struct machine *m, uint64_t index)
 
 static int op_get(struct machine *m, uint64_t index)
 {
-	return index < m->n_memo ? push(m, m->memo[index]) : refuse(m, "memo number was never stored");
+	return index < m->n_memo && m->memo[index] ? push(m, m->memo[index]) : refuse(m, "memo number was never stored");
 }
 
 static int push_global(struct machine *m, const char *module, size_t module_n, const char *name, size_t name_n)

@@ -77,7 +77,7 @@ static const char *rebuild_tensor(struct pk_value *v, const struct pk_value *arg
 	v->tensor.offset = offset->i;
 	const char *why = read_shape(v, size, stride);
 	if (!why && !inside_storage(v))
-		why = "a tensor reaches beyond its storage";
+		why = "a tensor reaches beyond its storage, or repeats it";
 	return why;
 }
 

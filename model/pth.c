@@ -21,29 +21,51 @@ struct reader {
 	struct arena *arena;
 	zip_t *zip;               /* the zip form; NULL in the old one */
 	char *prefix;             /* "archive" of archive/data.pkl */
+	size_t room;              /* bytes that entries may still unpack to */
+	size_t payload;           /* all of them, or the file: what tensors may be made of */
 	struct storage *storages; /* read so far (zip), or all (old form) */
 	size_t n_storages, cap;
 };
 
 /* ---- zip ---- */
 
+/* torch.save stores entries as they are; a checkpoint that was packed again may hold them deflated. */
 static int read_entry(struct reader *r, const char *name, size_t max, const unsigned char **data, size_t *n)
 {
 	zip_stat_t st;
 	if (zip_stat(r->zip, name, 0, &st) || !(st.valid & ZIP_STAT_SIZE) || !(st.valid & ZIP_STAT_COMP_METHOD))
 		return err_set(r->e, "%s: no entry %s in the archive", r->path, name);
-	if (st.comp_method != ZIP_CM_STORE || st.size > max || st.size > r->n)
-		return err_set(r->e, "%s: entry %s is compressed or larger than the file", r->path, name);
+	if (st.comp_method != ZIP_CM_STORE && st.comp_method != ZIP_CM_DEFLATE)
+		return err_set(r->e, "%s: entry %s is neither stored nor deflated", r->path, name);
+	if (st.size > max || st.size > r->room)
+		return err_set(r->e, "%s: entry %s claims %llu bytes, more than it may have", r->path, name, (unsigned long long)st.size);
+	r->room -= (size_t)st.size;
 	zip_file_t *f = zip_fopen(r->zip, name, 0);
 	unsigned char *buf = arena_alloc(r->arena, (size_t)st.size + 1);
-	zip_int64_t got = f ? zip_fread(f, buf, st.size) : -1;
+	zip_int64_t got = f ? 1 : -1;
+	size_t at = 0;
+	/* One byte more than there is: only at the end does libzip compare the checksum. */
+	while (got > 0 && at <= st.size && (got = zip_fread(f, buf + at, st.size + 1 - at)) > 0)
+		at += (size_t)got;
 	if (f)
 		(void)zip_fclose(f);
-	if (got != (zip_int64_t)st.size)
-		return err_set(r->e, "%s: cannot read entry %s", r->path, name);
+	if (got < 0 || at != st.size)
+		return err_set(r->e, "%s: entry %s is damaged (its checksum or length is wrong)", r->path, name);
 	*data = buf;
-	*n = (size_t)st.size;
+	*n = at;
 	return 0;
+}
+
+/* What all entries may unpack to: as much as they say, but no more than 64 times the file. */
+static size_t entries_room(const struct reader *r)
+{
+	size_t most = r->n > SIZE_MAX / 64 ? SIZE_MAX : 64 * r->n, sum = 0;
+	zip_int64_t n = zip_get_num_entries(r->zip, 0);
+	zip_stat_t st;
+	for (zip_int64_t i = 0; i < n && sum < most; i++)
+		if (zip_stat_index(r->zip, (zip_uint64_t)i, 0, &st) == 0 && st.valid & ZIP_STAT_SIZE)
+			sum = st.size < most - sum ? sum + (size_t)st.size : most;
+	return sum;
 }
 
 /* The entries lie under one folder whose name is the file's at the time of saving: find FOLDER/data.pkl. */
@@ -76,6 +98,8 @@ static int open_zip(struct reader *r, const unsigned char **pickle, size_t *n)
 		return -1;
 	}
 	zip_error_fini(&why);
+	r->room = entries_room(r);
+	r->payload = r->room > r->n ? r->room : r->n;
 	if (find_prefix(r))
 		return -1;
 	const unsigned char *order;
@@ -179,7 +203,7 @@ static int storage_data(struct reader *r, const struct pk_value *s, const unsign
 		return err_set(r->e, "%s: storage %.64s is missing", r->path, key_is_plain(key) ? key : "?");
 	SCOPED(free) char *name = xstrfmt("%s/data/%s", r->prefix, key);
 	size_t n;
-	if (read_entry(r, name, r->n, data, &n))
+	if (read_entry(r, name, want, data, &n))
 		return -1;
 	if (n != want)
 		return err_set(r->e, "%s: entry %s has %zu bytes, its tensors need %zu", r->path, name, n, want);
@@ -266,7 +290,7 @@ static int collect(struct pth *pth, struct reader *r, const struct pk_value *obj
 	if (n > TENSORS_MAX)
 		return err_set(r->e, "%s: more than %d tensors", r->path, TENSORS_MAX);
 	pth->tensors = arena_alloc(pth->own, n * sizeof *pth->tensors);
-	size_t budget = 4 * r->n; /* tensors may share a storage, a little */
+	size_t budget = 4 * r->payload; /* tensors may share a storage, a little */
 	for (size_t i = 0; i + 1 < dict->seq.n; i += 2)
 		if (dict->seq.v[i]->kind == PK_TEXT && dict->seq.v[i + 1]->kind == PK_TENSOR &&
 		    add_tensor(pth, r, dict->seq.v[i], dict->seq.v[i + 1], &budget))
@@ -279,7 +303,7 @@ int pth_parse(struct pth **out, const void *bytes, size_t n, const char *path, s
 	struct pth *pth = xcalloc(1, sizeof *pth);
 	pth->own = xcalloc(1, sizeof *pth->own);
 	struct arena scratch = { 0 };
-	struct reader r = { .p = bytes, .n = n, .path = path, .e = e, .arena = &scratch };
+	struct reader r = { .p = bytes, .n = n, .path = path, .e = e, .arena = &scratch, .payload = n };
 	struct pk_value *object = NULL;
 	int rc;
 	if (n >= 4 && memcmp(bytes, "PK\3\4", 4) == 0) {

@@ -21,14 +21,17 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct st_tensor *)a)->name, ((const struct st_tensor *)b)->name);
 }
 
+/* By the first bytes. A safetensors file begins with its header's length, which may look like the start of a pickle (one in 32
+ * of the lengths that are multiples of 8 does) or of "PK": after it comes the header, an object, which a checkpoint never has there. */
 static int is_checkpoint(bool *out, const char *path, struct err *e)
 {
 	SCOPED(file) FILE *f = fopen(path, "rbe");
-	unsigned char head[2] = { 0 };
+	unsigned char head[9] = { 0 };
 	if (!f)
 		return err_set(e, "%s: cannot open: %s", path, strerror(errno));
-	size_t n = fread(head, 1, 2, f);
-	*out = n == 2 && (head[0] == 0x80 || (head[0] == 'P' && head[1] == 'K'));
+	size_t n = fread(head, 1, sizeof head, f);
+	bool object = n == sizeof head && head[8] == '{' && !(head[4] | head[5] | head[6] | head[7]);
+	*out = n >= 2 && !object && (head[0] == 0x80 || (head[0] == 'P' && head[1] == 'K'));
 	return 0;
 }
 

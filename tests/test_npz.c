@@ -193,3 +193,25 @@ Test(npz, a_member_that_lies_about_its_size_is_refused)
 	cr_assert(strstr(e.msg, "b.npz:mu"), "%s", e.msg);
 	tempdir_remove(dir);
 }
+
+Test(npz, a_bit_that_turned_in_an_array_is_found)
+{
+	enum { N = 3000 }; /* more than comes with the header */
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = tempdir_file(dir, "a.npz", NULL, 0);
+	struct err e = ERR_INIT;
+	static double mu[N];
+	struct npz_writer w;
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", (int64_t[]){ N }, 1, mu, &e) || npz_commit(&w, &e), 0);
+	SCOPED(str) struct str bytes = { 0 };
+	cr_assert_eq(io_read(&bytes, path, 100000, &e), 0);
+	bytes.data[bytes.len / 2] ^= 1;
+	free(tempdir_file(dir, "b.npz", bytes.data, bytes.len));
+	SCOPED(free) char *bad = xstrfmt("%s/b.npz", dir);
+	SCOPED(npz) struct npz *z = NULL;
+	SCOPED(free) double *x = NULL;
+	cr_assert_eq(npz_open(&z, bad, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_doubles(&x, NULL, z, "mu", N, &e), -1, "accepted");
+	cr_assert(strstr(e.msg, "b.npz:mu: damaged"), "%s", e.msg);
+	tempdir_remove(dir);
+}

@@ -1,5 +1,6 @@
 /* test_pth.c - PyTorch checkpoints (fixtures by tests/fixtures/pth/make.py): both forms give the same tensors, and
  * whatever is not plain tensors is refused by name and place, without being run. */
+#define _GNU_SOURCE
 #include "model/pickle.h"
 #include "model/pth.h"
 #include "model/base/mem.h"
@@ -42,6 +43,22 @@ Test(pth, the_old_and_the_zip_form_hold_the_same_tensors)
 	check_weights(FIXTURES "/pth/old.pth");
 	check_weights(FIXTURES "/pth/new.pth");
 	check_weights(FIXTURES "/pth/protocol4.pth");
+	check_weights(FIXTURES "/pth/memo_from_1.pth");
+	check_weights(FIXTURES "/pth/deflated.pth");
+}
+
+Test(pth, a_bit_that_turned_in_a_storage_is_found)
+{
+	static const float stored[] = { 0, 0.5f, 1, 1.5f };
+	SCOPED(str) struct str all = { 0 };
+	struct pth *pth;
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_read(&all, FIXTURES "/pth/new.pth", 1 << 20, &e), 0, "%s", e.msg);
+	char *at = memmem(all.data, all.len, stored, sizeof stored);
+	cr_assert(at);
+	at[5] ^= 1;
+	cr_assert_eq(pth_parse(&pth, all.data, all.len, "turned", &e), -1, "accepted");
+	cr_assert(strstr(e.msg, "turned: entry archive/data/0 is damaged"), "%s", e.msg);
 }
 
 static const struct { const char *file, *message; } refused[] = {
@@ -97,6 +114,7 @@ static const struct { const char *bytes; size_t n; const char *message; } bad[] 
 	{ "\x80\x02t.", 4, "no mark" },
 	{ "\x80\x02h\x05.", 5, "never stored" },
 	{ "\x80\x02Nq\x05.", 6, "out of order" },
+	{ "\x80\x02Nq\x01h\0.", 8, "never stored" },
 	{ "\x80\x02}N(Ns.", 8, "underflow" },
 	{ "\x80\x02](NNu.", 8, "not a dict" },
 	{ "\x80\x02}(Nu.", 7, "without a value" },

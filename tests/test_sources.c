@@ -16,7 +16,8 @@
 Test(image, every_png_and_jpeg_mode_as_pillow_gives_it)
 {
 	static const char *const names[] = { "bit1.png", "i16.png", "l.png", "la.png", "p.png", "p_trns.png", "rgb.png",
-		                                 "rgba.png", "rgb_q75_420.jpg", "rgb_q95.jpg" };
+		                                 "rgba.png", "rgb_q75_420.jpg", "rgb_q95.jpg",
+		                                 "p_short.png", "cmyk.jpg", "cmyk_unmarked.jpg", "ycck.jpg" };
 	struct err e = ERR_INIT;
 	SCOPED(npz) struct npz *z = NULL;
 	cr_assert_eq(npz_open(&z, FIXTURES "/png_modes/expected_rgb.npz", &e), 0, "%s", e.msg);

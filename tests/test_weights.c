@@ -122,6 +122,26 @@ Test(weights, what_is_missing_or_damaged_is_told)
 	cr_assert(strstr(e.msg, "import lpips-squeeze again"), "%s", e.msg);
 }
 
+/* Lengths whose first bytes look like the start of a pickle, and like "PK". */
+Test(weights, a_safetensors_header_of_any_length_is_no_checkpoint)
+{
+	static const size_t lengths[] = { 0x80, 0x280, 0x580, 0x4b50 };
+	static const char header[] = "{\"x\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		SCOPED(str) struct str bytes = { 0 };
+		struct weights_file *w;
+		struct err e = ERR_INIT;
+		uint64_t n = lengths[i];
+		str_addn(&bytes, (const char *)&n, 8);
+		str_addf(&bytes, "%-*s", (int)n, header);
+		str_addn(&bytes, "\7", 1);
+		SCOPED(free) char *path = tempdir_file(dir, "x.safetensors", bytes.data, bytes.len);
+		cr_assert_eq(weights_file_open(&w, path, &e), 0, "length %zu: %s", lengths[i], e.msg);
+		cr_expect(w->st->n_tensors == 1 && *(const uint8_t *)w->st->tensors[0].data == 7);
+		weights_file_free(w);
+	}
+}
+
 Test(weights, a_checkpoint_with_other_tensors_is_refused)
 {
 	char sha[SHA256_HEX];

@@ -60,14 +60,12 @@ static uint8_t div255(unsigned x)
 	return (uint8_t)((x + (x >> 8)) >> 8);
 }
 
-/* Pillow's CMYK to RGB; Adobe files store the inks inverted. */
-static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int w, bool inverted)
+/* Pillow's CMYK to RGB. It takes every file's inks as inverted, the way Adobe writes them, whether or not the file says so. */
+static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int w)
 {
-	for (int x = 0; x < w; x++, rgb += 3, cmyk += 4) {
-		unsigned flip = inverted ? 255 : 0, nk = 255 - (cmyk[3] ^ flip);
+	for (int x = 0; x < w; x++, rgb += 3, cmyk += 4)
 		for (int c = 0; c < 3; c++)
-			rgb[c] = (uint8_t)(nk - div255((cmyk[c] ^ flip) * nk));
-	}
+			rgb[c] = (uint8_t)(cmyk[3] - div255((255u - cmyk[c]) * cmyk[3]));
 }
 
 static int jpeg_read_body(struct jpeg_decompress_struct *d, struct jpeg_job *job, struct image_u8 *im,
@@ -87,7 +85,7 @@ static int jpeg_read_body(struct jpeg_decompress_struct *d, struct jpeg_job *job
 		JSAMPROW row = cmyk ? job->row : rgb;
 		(void)jpeg_read_scanlines(d, &row, 1);
 		if (cmyk)
-			cmyk_to_rgb(rgb, row, im->w, d->saw_Adobe_marker);
+			cmyk_to_rgb(rgb, row, im->w);
 	}
 	(void)jpeg_finish_decompress(d);
 	return 0;

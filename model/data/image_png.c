@@ -62,6 +62,20 @@ static void job_end_read(struct png_job *job)
 	free(job->rows);
 }
 
+/* Pillow's palette is a grey ramp until a file's colours overwrite its beginning: a pixel beyond them is its own number in
+ * grey, where libpng would make it black. */
+static void complete_palette(png_structp png, png_infop info, int depth)
+{
+	png_color full[256], *colours = NULL;
+	int n = 0;
+	for (int i = 0; i < 256; i++)
+		full[i] = (png_color){ (png_byte)i, (png_byte)i, (png_byte)i };
+	if (png_get_PLTE(png, info, &colours, &n) && n > 0 && n < 1 << depth) {
+		memcpy(full, colours, (size_t)n * sizeof *full);
+		png_set_PLTE(png, info, full, 1 << depth);
+	}
+}
+
 /* Everything that may jump. Returns through setjmp's caller only. */
 static int png_read_body(struct png_job *job, struct image_u8 *im)
 {
@@ -75,8 +89,10 @@ static int png_read_body(struct png_job *job, struct image_u8 *im)
 	if (image_u8_shape(im, png_get_image_height(png, info), png_get_image_width(png, info), 3, job->name, job->e))
 		return -1;
 	bool wide_grey = type == PNG_COLOR_TYPE_GRAY && depth == 16;
-	if (type == PNG_COLOR_TYPE_PALETTE)
+	if (type == PNG_COLOR_TYPE_PALETTE) {
+		complete_palette(png, info, depth);
 		png_set_palette_to_rgb(png);
+	}
 	if (type == PNG_COLOR_TYPE_GRAY && depth < 8)
 		png_set_expand_gray_1_2_4_to_8(png);
 	if (depth == 16 && !wide_grey)
