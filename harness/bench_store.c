@@ -122,7 +122,7 @@ static int fill_cell(struct store *s, const struct bench_store *size, const stru
 	    db_exec(s->db, e, "INSERT INTO cell VALUES(?, ?, ?, ?, '')", "ssii", cell, a->hash, p->cells[i].seed, (int64_t)NUMERICS_VERSION) ||
 	    db_exec(s->db, e, "INSERT INTO grid_cell VALUES(?, ?, '', ?, ?, NULL)", "ssis", p->hash, cell, (int64_t)i, p->rows[a->rows[0]].label) ||
 	    db_exec(s->db, e, "INSERT INTO attempt(id, cell, n, state, started, ended) VALUES(?, ?, 1, 'done', ?, ?)", "ssss", id, cell, now, now) ||
-	    db_exec(s->db, e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 100, 101, 'p', ?, 'x', NULL, NULL, 1000)", "sd", id, (double)i))
+	    db_exec(s->db, e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 100, 101, 'p', ?, 'x', NULL, NULL, 1000, NULL)", "sd", id, (double)i))
 		return -1;
 	for (int k = 0; k < size->points_per_attempt; k++)
 		if (db_exec(s->db, e, "INSERT INTO curve VALUES(?, 'loss', ?, ?)", "sid", id, (int64_t)k, 0.5))

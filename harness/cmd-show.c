@@ -1,7 +1,9 @@
 /* cmd-show.c - `ablate show`: everything known of a cell or an attempt. */
 #define _GNU_SOURCE
 #include "cmd.h"
+#include "escape.h"
 #include "journal.h"
+#include "json_out.h"
 #include "record_find.h"
 #include "store.h"
 
@@ -42,7 +44,7 @@ static const struct { const char *key, *sql; bool of_cell; } parts[] = {
 	{ "config", "SELECT config FROM arm WHERE hash = (SELECT arm FROM cell WHERE hash = ?)", true },
 	{ "attempts", "SELECT id, n, purpose, state, reason, started, ended, step, resumed_from FROM attempt WHERE cell = ? ORDER BY started, id", true },
 	{ "attempt", "SELECT * FROM attempt WHERE id = ?", false },
-	{ "metrics", "SELECT name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol FROM metric WHERE attempt = ? ORDER BY name, nfe, eval_seed", false },
+	{ "metrics", "SELECT name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by FROM metric WHERE attempt = ? ORDER BY name, nfe, eval_seed", false },
 	{ "curves", "SELECT name, count(*) AS points, min(step) AS first, max(step) AS last FROM v_curve WHERE attempt = ? GROUP BY name ORDER BY name", false },
 	{ "inputs", "SELECT i.role, f.kind, f.name, f.hash FROM input i JOIN artifact f ON f.hash = i.artifact WHERE i.attempt = ? ORDER BY i.role", false },
 	{ "checkpoints", "SELECT p.step, f.name, f.hash FROM checkpoint p JOIN artifact f ON f.hash = p.artifact WHERE p.attempt = ? ORDER BY p.step", false },
@@ -85,16 +87,18 @@ static json_t *collect(struct db *db, const struct record *r, const char *runs, 
 	if (*r->attempt) {
 		SCOPED(free) char *folder = xstrfmt("%s/%.12s/%s", runs, r->cell, r->attempt);
 		if (io_is_dir(folder))
-			(void)json_object_set_new(all, "folder", json_string(folder));
+			(void)json_object_set_new(all, "folder", json_out_text(folder));
 	}
 	return all;
 }
 
 static void print_value(const json_t *v)
 {
-	if (json_is_string(v))
-		printf("%s", json_string_value(v));
-	else {
+	if (json_is_string(v)) {
+		SCOPED(str) struct str text = { 0 };
+		escape_plain(&text, json_string_value(v));
+		printf("%s", str_text(&text));
+	} else {
 		SCOPED(free) char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
 		char buf[32];
 		printf("%s", json_is_real(v) ? str_double(buf, json_real_value(v)) : text);
@@ -135,7 +139,9 @@ static void print_text(json_t *all)
 		if (json_is_array(v) && json_array_size(v) == 0)
 			continue;
 		if (json_is_string(v)) {
-			printf("%s: %s\n", key, json_string_value(v));
+			printf("%s: ", key);
+			print_value(v);
+			printf("\n");
 			continue;
 		}
 		printf("%s\n", key);

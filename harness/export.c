@@ -76,7 +76,7 @@ int export_query(struct db *db, const char *sql, enum export_format format, dump
 int export_results(struct db *db, enum export_format format, bool identity, dump_sink *sink, void *ctx, struct err *e)
 {
 #define COLUMNS "r.cell, r.arm, r.seed, r.numerics, r.dataset, (SELECT group_concat(label, '; ') FROM (SELECT DISTINCT label FROM grid_cell " \
-	"WHERE cell = r.cell ORDER BY label)) labels, r.name, r.nfe, r.weights, r.step, r.eval_seed, r.value, r.hex, r.lo, r.hi, r.n, r.protocol"
+	"WHERE cell = r.cell ORDER BY label)) labels, r.name, r.nfe, r.weights, r.step, r.eval_seed, r.value, r.hex, r.lo, r.hi, r.n, r.protocol, r.computed_by"
 #define ORDER " FROM v_result r ORDER BY r.cell, r.name, r.nfe, r.weights, r.step, r.eval_seed, r.protocol"
 	return export_query(db, identity ? "SELECT r.attempt, " COLUMNS ORDER : "SELECT " COLUMNS ORDER, format, sink, ctx, e);
 }

@@ -290,6 +290,7 @@ int journal_metric(struct journal *j, const struct journal_metric *m, struct err
 	set_real(line, "lo", m->lo);
 	set_real(line, "hi", m->hi);
 	set_int(line, "n", m->n);
+	set_text(line, "computed_by", m->computed_by);
 	return journal_add(j, line, true, e);
 }
 

@@ -63,8 +63,9 @@ MUST_CHECK int journal_add(struct journal *j, json_t *line, bool sync, struct er
 void journal_curve(struct journal *j, const char *name, int64_t step, double value);
 /* Appends a sign of life and writes the batch. */
 MUST_CHECK int journal_beat(struct journal *j, int64_t step, struct err *e);
-/* A metric row: value is stored in decimal and as "%a". lo, hi may be NAN (none); n < 0: none. */
-struct journal_metric { const char *name, *weights, *protocol; int nfe; int64_t step, eval_seed, n; double value, lo, hi; };
+/* A metric row: value is stored in decimal and as "%a". lo, hi may be NAN (none); n < 0: none; computed_by as
+ * in the schema, NULL = on the host. */
+struct journal_metric { const char *name, *weights, *protocol, *computed_by; int nfe; int64_t step, eval_seed, n; double value, lo, hi; };
 MUST_CHECK int journal_metric(struct journal *j, const struct journal_metric *m, struct err *e);
 /* A file by content, and its role: table is "input" or "output", or "checkpoint" with role NULL and step. */
 struct journal_file { const char *table, *role, *kind, *name, *sha256; int64_t step, bytes, n_items; }; /* bytes, n_items < 0: unknown */

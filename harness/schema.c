@@ -17,7 +17,7 @@ __asm__(".section .rodata\n"
         ".byte 0\n"
         ".previous\n");
 
-#define VERSION 2
+#define VERSION 3
 
 /* Tables whose rows never change; attempt has triggers of its own, artifact and grid keep the smallest of several
  * descriptions of the same content, meta is rewritten with a new version. */
@@ -94,12 +94,25 @@ static char *migration_sql(const char *change)
 	return str_detach(&s);
 }
 
+/* The statement that makes a view, as it is now. */
+static char *view_sql(const char *name)
+{
+	SCOPED(free) char *head = xstrfmt("CREATE VIEW %s AS ", name);
+	const char *from = strstr(schema_sql, head), *to = from ? strstr(from, ";\n") : NULL;
+	if (!to)
+		BUG("schema.sql has no view %s", name);
+	return xstrndup(from, (size_t)(to + 1 - from));
+}
+
 const struct db_schema *db_schema(void)
 {
-	static struct db_migration migrations[] = { { 1, NULL }, { 0, NULL } };
+	static struct db_migration migrations[] = { { 1, NULL }, { 2, NULL }, { 0, NULL } };
 	static struct db_schema schema;
 	if (!schema.sql) {
 		migrations[0].sql = migration_sql("ALTER TABLE grid ADD COLUMN made_of TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(made_of));");
+		SCOPED(free) char *result = view_sql("v_result");
+		SCOPED(free) char *computed_by = xstrfmt("ALTER TABLE metric ADD COLUMN computed_by TEXT;\nDROP VIEW v_result;\n%s", result);
+		migrations[1].sql = migration_sql(computed_by);
 		schema = (struct db_schema){ VERSION, creation_sql(), migrations };
 	}
 	return &schema;

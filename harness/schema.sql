@@ -118,6 +118,7 @@ CREATE TABLE metric( -- scores
 	lo REAL, -- lower end of its interval over the samples of this attempt
 	hi REAL, -- upper end
 	n INTEGER, -- images scored
+	computed_by TEXT, -- what of it a device computed, and by which library; NULL = all of it was computed on the host
 	PRIMARY KEY(attempt, name, nfe, weights, step, eval_seed, protocol),
 	CHECK(value IS NOT NULL OR hex LIKE '%nan')
 ) STRICT, WITHOUT ROWID;
@@ -214,9 +215,9 @@ CREATE TRIGGER attempt_identity BEFORE UPDATE OF id, cell, n, purpose, host, boo
 	BEGIN SELECT RAISE(ABORT, 'what an attempt began with is immutable'); END;
 
 CREATE VIEW v_result AS -- for each cell and score the first done attempt that has it
-	SELECT cell, arm, seed, numerics, dataset, attempt, name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol FROM (
+	SELECT cell, arm, seed, numerics, dataset, attempt, name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by FROM (
 		SELECT c.hash cell, c.arm, c.seed, c.numerics, c.dataset, m.attempt, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.value,
-			m.hex, m.lo, m.hi, m.n, m.protocol, row_number() OVER (
+			m.hex, m.lo, m.hi, m.n, m.protocol, m.computed_by, row_number() OVER (
 				PARTITION BY a.cell, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.protocol ORDER BY a.started, a.id) first
 		FROM attempt a JOIN cell c ON c.hash = a.cell JOIN metric m ON m.attempt = a.id
 		WHERE a.state = 'done' AND a.purpose = 'run')

@@ -4,6 +4,7 @@
 #include "worker_score.h"
 
 #include "metrics/score.h"
+#include "model/backend.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
@@ -247,13 +248,26 @@ static const char *weights_name(const struct run_config *c)
 	return names[c->sample.weights];
 }
 
-static int record_scores(struct scorer *s, const struct score_list *list, const struct samples *m, int64_t n, int64_t step, struct err *e)
+/* What a device did for a score; NULL where the host did it all. Heap. */
+static char *computed_by(const struct extractor *x, const struct score *v)
+{
+	struct backend_facts f;
+	if (!x->device)
+		return NULL;
+	x->device->ops->facts(x->device, &f);
+	return xstrfmt("features: %s (%s%s%s)%s%s", x->device->name, f.libraries, *f.convolutions ? "; convolutions: " : "", f.convolutions,
+	               *v->computed_by ? "; singular values: " : "", v->computed_by);
+}
+
+static int record_scores(struct scorer *s, const struct score_list *list, const struct extractor *x, const struct samples *m, int64_t n,
+                         int64_t step, struct err *e)
 {
 	for (int i = 0; i < list->n; i++) {
 		const struct score *v = &list->v[i];
+		SCOPED(free) char *by = computed_by(x, v);
 		struct journal_metric row = { .name = v->name, .weights = weights_name(s->config), .protocol = v->protocol, .nfe = m->nfe, .step = step,
 		                              .eval_seed = m->seed, .n = v->n ? v->n : n, .value = v->value, .lo = v->value - v->half,
-		                              .hi = v->value + v->half };
+		                              .hi = v->value + v->half, .computed_by = by };
 		if ((*v->warning && journal_note(worker_journal(s->w), v->warning, e)) || journal_metric(worker_journal(s->w), &row, e))
 			return -1;
 	}
@@ -305,7 +319,7 @@ static int score_group(struct scorer *s, const struct ask *first, const struct s
 			return err_in(e, "%s", a->name);
 		keep_asked(&list, a);
 		if ((a->infinity && metric_run(&list, a->infinity, &ours, &reference, &a->options, e)) ||
-		    record_scores(s, &list, m, first->samples, step, e))
+		    record_scores(s, &list, x, m, first->samples, step, e))
 			return err_in(e, "%s", a->name);
 	}
 	return 0;

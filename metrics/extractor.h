@@ -36,10 +36,12 @@ struct extractor {
 	void *self;
 };
 
+#define CLASSIFIER_DATA "fashion-mnist" /* whose classifier the extractor `classifier` is, where none is named */
+
 struct extractor_options {
 	const char *weights; /* file; NULL = where `ablate weights` keeps it */
 	const char *resize;  /* NULL = the extractor's default */
-	const char *data;    /* the data set whose classifier is meant (extractor 'classifier'); NULL = fashion-mnist */
+	const char *data;    /* the data set whose classifier is meant (extractor 'classifier'); NULL = CLASSIFIER_DATA */
 	const char *device;  /* as in model/backend.h; NULL = "cpu". Inception and the classifier run there, in fp32 */
 	bool bf16;
 	int batch;           /* 0 = the extractor's default */

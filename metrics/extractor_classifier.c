@@ -73,7 +73,7 @@ int extractor_classifier_open(struct extractor **out, const struct extractor_opt
 	if (o->weights)
 		return err_code(e, EXIT_USAGE, "%s: the extractor 'classifier' brings its own weights", o->weights);
 	struct classifier net;
-	if (classifier_load(&net, o->data ? o->data : "fashion-mnist", e))
+	if (classifier_load(&net, o->data ? o->data : CLASSIFIER_DATA, e))
 		return -1;
 	struct self *s = xcalloc(1, sizeof *s);
 	s->net = net;
@@ -96,7 +96,8 @@ int extractor_classifier_open(struct extractor **out, const struct extractor_opt
 	s->pixels = xcalloc(tensor_count(s->x), sizeof *s->pixels);
 	struct extractor *x = xcalloc(1, sizeof *x);
 	*x = (struct extractor){ .name = "classifier", .resize = "none", .numerics = "fp32", .dim = CLASSIFIER_DIM, .logits_dim = net.classes,
-	                         .batch = batch, .features = features, .free = release, .self = s };
+	                         .batch = batch, .features = features, .free = release, .self = s,
+	                         .device = s->b->ops->host_memory ? NULL : s->b };
 	memcpy(x->weights_sha256, net.sha256, sizeof x->weights_sha256);
 	*out = x;
 	return 0;

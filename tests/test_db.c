@@ -93,7 +93,7 @@ Test(db, finished_records_can_be_neither_changed_nor_deleted)
 	struct db *db = open_new(TMP("append.db"));
 	add_cell(db);
 	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'running', 'now')", "s", cell));
-	OK(db_exec(db, &e, "INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', 2.5, '0x1.4p+1', NULL, NULL, 10)", ""));
+	OK(db_exec(db, &e, "INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', 2.5, '0x1.4p+1', NULL, NULL, 10, NULL)", ""));
 	OK(db_exec(db, &e, "INSERT INTO curve VALUES('u', 'loss', 1, 0.5)", ""));
 	OK(db_exec(db, &e, "UPDATE attempt SET step = 5 WHERE id = 'u'", ""));
 	OK(db_exec(db, &e, "UPDATE attempt SET state = 'done' WHERE id = 'u'", ""));
@@ -126,9 +126,9 @@ Test(db, a_nan_is_null_and_not_a_number)
 }
 
 static const struct db_migration two_steps[] = {
-	{ 2, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 3, "CREATE TABLE extra(x INTEGER) STRICT" }, { 0, NULL },
+	{ 3, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 4, "CREATE TABLE extra(x INTEGER) STRICT" }, { 0, NULL },
 };
-static const struct db_migration broken_step[] = { { 2, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 3, "CREATE TABLE arm(x)" }, { 0, NULL } };
+static const struct db_migration broken_step[] = { { 3, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 4, "CREATE TABLE arm(x)" }, { 0, NULL } };
 
 static void refused(const char *path, enum db_mode mode, const char *says)
 {
@@ -165,7 +165,7 @@ Test(db, refuses_a_newer_version_and_leaves_its_bytes_alone)
 {
 	char *path = TMP("newer.db"), before[SHA256_HEX], after[SHA256_HEX];
 	struct db *db = open_new(path);
-	OK(db_script(db, &e, "PRAGMA user_version = 3"));
+	OK(db_script(db, &e, "PRAGMA user_version = 4"));
 	db_close(db);
 	OK(io_sha256_file(before, path, &e));
 	refused(path, DB_WRITE, "newer ablate");
@@ -180,31 +180,42 @@ Test(db, an_older_version_is_copied_then_brought_up_to_date)
 	struct db *db = open_new(path);
 	add_cell(db);
 	db_close(db);
-	struct db_schema v4 = { 4, "", two_steps };
-	OK(db_open_schema(&db, path, DB_WRITE, &v4, &e));
+	struct db_schema v5 = { 5, "", two_steps };
+	OK(db_open_schema(&db, path, DB_WRITE, &v5, &e));
 	int64_t version, arms;
 	OK(db_int_of(&version, 0, db, &e, "PRAGMA user_version", ""));
 	OK(db_int_of(&arms, 0, db, &e, "SELECT count(note IS NULL) FROM arm", ""));
-	cr_assert_eq(version, 4);
+	cr_assert_eq(version, 5);
 	cr_assert_eq(arms, 1);
 	cr_assert(strstr(db_note(db), ".bak"), "says where the copy is: %s", db_note(db));
 	db_close(db);
 	glob_t g;
-	cr_assert_eq(glob(TMP("old.db.v2-*.bak"), 0, NULL, &g), 0);
+	cr_assert_eq(glob(TMP("old.db.v3-*.bak"), 0, NULL, &g), 0);
 	OK(db_open(&db, g.gl_pathv[0], DB_READ, &e));
 	OK(db_int_of(&arms, 0, db, &e, "SELECT count(*) FROM arm", ""));
 	cr_assert_eq(arms, 1);
 	db_close(db);
 }
 
-/* Version 1 had no grid.made_of. Brought up to date, a database differs from a new one in nothing that a reader sees. */
-Test(db, version_1_becomes_what_a_new_database_is)
+/* A database as version 2 made it: no metric.computed_by; as version 1: no grid.made_of either. */
+static void make_older(const char *path, int version)
 {
-	char *path = TMP("v1.db"), *fresh = TMP("fresh.db");
 	struct db *db = open_new(path);
-	OK(db_script(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES('h', 'n', 't', 'c'); ALTER TABLE grid DROP COLUMN made_of; "
-	                     "DELETE FROM meta WHERE key = 'column:grid.made_of'; PRAGMA user_version = 1"));
+	OK(db_script(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES('h', 'n', 't', 'c'); INSERT INTO arm VALUES(hex(zeroblob(32)), '{}'); "
+	             "INSERT INTO cell VALUES(hex(zeroblob(32)), hex(zeroblob(32)), 1, 1, 'd'); "
+	             "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', hex(zeroblob(32)), 1, 'done', 's'); INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex) VALUES('u', 'fid', 1, 'ema', 1, 1, 'p', 0.5, "
+	             "'0x1p-1'); DROP VIEW v_result; CREATE VIEW v_result AS SELECT arm, numerics, dataset, seed, m.* FROM cell, metric m; ALTER TABLE metric DROP COLUMN computed_by; "
+	             "DELETE FROM meta WHERE key = 'column:metric.computed_by'; PRAGMA user_version = 2"));
+	if (version == 1)
+		OK(db_script(db, &e, "ALTER TABLE grid DROP COLUMN made_of; DELETE FROM meta WHERE key = 'column:grid.made_of'; PRAGMA user_version = 1"));
 	db_close(db);
+}
+
+static void becomes_new(int version)
+{
+	char *path = TMP("old.db"), *fresh = TMP("fresh.db");
+	struct db *db;
+	make_older(path, version);
 	refused(path, DB_READ, "`ablate run` brings it up to date");
 	OK(db_open(&db, path, DB_WRITE, &e));
 	SCOPED(free) char *made = NULL;
@@ -215,19 +226,35 @@ Test(db, version_1_becomes_what_a_new_database_is)
 	OK(db_script(db, &e, attach));
 	int64_t differ = -1;
 	OK(db_int_of(&differ, -1, db, &e, "SELECT (SELECT count(*) FROM (SELECT * FROM meta EXCEPT SELECT * FROM f.meta)) + "
-	             "(SELECT count(*) FROM (SELECT * FROM f.meta EXCEPT SELECT * FROM meta)) + (SELECT count(*) FROM (SELECT cid, name, type FROM "
-	             "pragma_table_info('grid') EXCEPT SELECT cid, name, type FROM pragma_table_info('grid', 'f')))", ""));
+	             "(SELECT count(*) FROM (SELECT * FROM f.meta EXCEPT SELECT * FROM meta)) + (SELECT count(*) FROM (SELECT m.name, t.name, t.type, "
+	             "t.cid FROM sqlite_schema m, pragma_table_info(m.name) t EXCEPT SELECT m.name, t.name, t.type, t.cid FROM f.sqlite_schema m, "
+	             "pragma_table_info(m.name, 'f') t)) + (SELECT count(*) FROM (SELECT name, sql FROM f.sqlite_schema WHERE type = 'view' EXCEPT "
+	             "SELECT name, sql FROM sqlite_schema))", ""));
 	cr_assert_eq(differ, 0);
+	int64_t scores = 0;
+	OK(db_int_of(&scores, 0, db, &e, "SELECT count(*) FROM v_result WHERE value = 0.5 AND computed_by IS NULL", ""));
+	cr_assert_eq(scores, 1);
 	db_close(db);
+}
+
+/* Brought up to date, a database differs from a new one in nothing that a reader sees. */
+Test(db, version_1_becomes_what_a_new_database_is)
+{
+	becomes_new(1);
+}
+
+Test(db, version_2_becomes_what_a_new_database_is)
+{
+	becomes_new(2);
 }
 
 Test(db, a_failing_migration_leaves_the_old_version)
 {
 	char *path = TMP("broken.db");
 	db_close(open_new(path));
-	struct db_schema v4 = { 4, "", broken_step };
+	struct db_schema v5 = { 5, "", broken_step };
 	struct db *db = NULL;
-	cr_assert_eq(db_open_schema(&db, path, DB_WRITE, &v4, &e), -1);
+	cr_assert_eq(db_open_schema(&db, path, DB_WRITE, &v5, &e), -1);
 	OK(db_open(&db, path, DB_READ, &e));
 	int64_t n;
 	OK(db_int_of(&n, -1, db, &e, "SELECT count(*) FROM pragma_table_info('arm')", ""));
@@ -319,7 +346,7 @@ Test(db, the_mean_and_spread_of_an_arm_are_over_training_seeds)
 		OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, ?, 1, 'd')", "ssi", hash, arm, (int64_t)s));
 		OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES(?, ?, 1, 'done', 'now')", "ss", id, hash));
 		for (int v = 0; v < 2; v++)
-			OK(db_exec(db, &e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, ?, 'p', ?, 'x', NULL, NULL, 10)", "sid", id,
+			OK(db_exec(db, &e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, ?, 'p', ?, 'x', NULL, NULL, 10, NULL)", "sid", id,
 			           (int64_t)v, values[s][v]));
 	}
 	struct db_rows rows;

@@ -33,7 +33,7 @@ static struct db *filled(void)
 	OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, 7, 1, 'd')", "ss", hash, hash));
 	OK(db_exec(db, &e, "INSERT INTO grid_cell VALUES('g', ?, '', 0, 'no \"EMA\", twice', NULL)", "s", hash));
 	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'done', '2026-01-01T00:00:00.000Z')", "s", hash));
-	OK(db_exec(db, &e, "INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', ?, '0x1.999999999999ap-4', NULL, 9e999, 10)", "d", 0.1));
+	OK(db_exec(db, &e, "INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', ?, '0x1.999999999999ap-4', NULL, 9e999, 10, 'cuSOLVER on cuda:0')", "d", 0.1));
 	OK(db_exec(db, &e, "INSERT INTO curve VALUES('u', 'loss', 1, 0.5), ('u', 'loss', 2, NULL), ('u', 'loss', 3, 9e999)", ""));
 	OK(db_commit(db, &e));
 	return db;
@@ -44,8 +44,8 @@ Test(export, csv_and_jsonl)
 	struct db *db = filled();
 	SCOPED(str) struct str s = { 0 };
 	OK(export_results(db, EXPORT_CSV, false, collect, &s, &e));
-	char *want = FMT("cell,arm,seed,numerics,dataset,labels,name,nfe,weights,step,eval_seed,value,hex,lo,hi,n,protocol\r\n"
-	                     "%s,%s,7,1,d,\"no \"\"EMA\"\", twice\",fid,1,ema,10,101,0.1,0x1.999999999999ap-4,,inf,10,p\r\n", hash, hash);
+	char *want = FMT("cell,arm,seed,numerics,dataset,labels,name,nfe,weights,step,eval_seed,value,hex,lo,hi,n,protocol,computed_by\r\n"
+	                     "%s,%s,7,1,d,\"no \"\"EMA\"\", twice\",fid,1,ema,10,101,0.1,0x1.999999999999ap-4,,inf,10,p,cuSOLVER on cuda:0\r\n", hash, hash);
 	cr_assert_str_eq(s.data, want);
 	s.len = 0;
 	OK(export_query(db, "SELECT name, step, value FROM curve ORDER BY step", EXPORT_JSONL, collect, &s, &e));

@@ -29,7 +29,7 @@ static void metric(const char *id, double value)
 {
 	char hex[40];
 	(void)snprintf(hex, sizeof hex, "%a", value);
-	OK(db_exec(s.db, &e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, 101, 'p', ?, ?, NULL, NULL, 10)", "sds", id, value, hex));
+	OK(db_exec(s.db, &e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, 101, 'p', ?, ?, NULL, NULL, 10, NULL)", "sds", id, value, hex));
 }
 
 static void setup(void)

@@ -65,6 +65,21 @@ test_without_the_libraries_own_kernels_stand_in_and_are_recorded() {
 	unset ABLATE_CUBLASLT ABLATE_CUDNN
 }
 
+# Who computed a score stands beside it in the record, in what shows it and in what leaves; on the host nothing is said.
+test_a_score_tells_what_the_device_computed() {
+	no_sanitizers
+	grid fp32 2
+	sed -i '/^"net.channels"/a"data.name" = "fashion-mnist"' g.toml
+	sed -i 's/^samples .*/samples = 8/; s/^ref .*/ref = "fashion-mnist-test"\nextractor = "classifier"/' g.toml
+	run ablate run g.toml --device cuda --db cuda.db; exits 0
+	by=$(sql cuda.db "SELECT computed_by FROM v_result")
+	case $by in 'features: cuda:0 ('*'; singular values: '*) ;; *) fail "computed_by: $by" ;; esac
+	run ablate show "$(sql cuda.db 'SELECT hash FROM cell')" --db cuda.db; says out "$by"
+	run ablate export --csv --db cuda.db; says out "$by"
+	run ablate run g.toml --device cpu --db cpu.db; exits 0
+	check [ -z "$(sql cpu.db "SELECT computed_by FROM v_result")" ]
+}
+
 test_devices_that_are_not_there() {
 	grid fp32
 	run ablate run g.toml --device cuda:7
