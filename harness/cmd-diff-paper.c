@@ -29,7 +29,7 @@ static void to_text(const struct compared *x)
 	}
 	printf("%s: %d setting%s differ%s from %s\n", str_text(&label), x->n, x->n == 1 ? "" : "s", x->n == 1 ? "s" : "", x->preset);
 	if (x->n)
-		printf("  %-24s%-24s%-24s%s\n", "setting", "ours", "paper", "source");
+		printf("  %-24s%-24s%-24s%s\n", "setting", "ours", deviations_against(x->preset), "source");
 	for (int i = 0; i < x->n; i++)
 		printf("  %-23s %-23s %-23s %s\n", x->d[i].key, x->d[i].ours, x->d[i].paper, x->d[i].source);
 	printf("\n");

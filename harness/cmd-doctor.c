@@ -2,13 +2,17 @@
  *
  * One check is one row of the output: a state, what was found, and the remedy. Only "bad" is a failure (exit 1): missing
  * data or weights stop the studies that need them, not the program. */
+#define _GNU_SOURCE
 #include "cmd.h"
 
 #include "db.h"
+#include "engine_slurm.h"
+#include "escape.h"
 #include "host.h"
 #include "json_out.h"
 #include "metrics/blas.h"
 #include "metrics/extractor.h"
+#include "metrics/weights.h"
 #include "model/backend.h"
 #include "model/config.h"
 #include "model/cpu.h"
@@ -17,6 +21,8 @@
 #include "model/dnn.h"
 #include "provenance.h"
 
+#include <dlfcn.h>
+#include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,8 +50,11 @@ static void row(struct report *r, enum state state, const char *what, const char
 	(void)json_object_set_new(o, "what", json_out_text(what));
 	(void)json_object_set_new(o, "found", json_out_text(text));
 	(void)json_array_append_new(r->rows, o);
+	SCOPED(str) struct str shown = { 0 }, name = { 0 };
+	escape_plain(&shown, text);
+	escape_plain(&name, what);
 	if (!r->as_json)
-		printf("  %-8s %-24s %s\n", state_names[state], what, text);
+		printf("  %-8s %-24s %s\n", state_names[state], str_text(&name), str_text(&shown));
 }
 
 static void section(struct report *r, const char *name)
@@ -116,6 +125,38 @@ static void check_cuda(struct report *r, int number)
 	backend_free(b);
 }
 
+/* Libraries of NVIDIA's that the plugin opens at run time, and what a machine without them does. The plugin says which it took of the first
+ * two (check_cuda); here each is opened as the plugin would, so that a machine without a device can be made ready. */
+static const struct library { const char *name, *file, *variable, *without, *remedy; } nvidia[] = {
+	{ "cuBLASLt", "libcublasLt.so.13", "ABLATE_CUBLASLT", "own kernels compute products", "libcublas-13-0 of NVIDIA's repository" },
+	{ "cuDNN", "libcudnn.so.9", "ABLATE_CUDNN", "own kernels compute convolutions", "libcudnn9-cuda-13" },
+	{ "cuSOLVER", "libcusolver.so.12", "ABLATE_CUSOLVER", "the host computes singular values of FID", "libcusolver-13-0" },
+	{ "NCCL", "libnccl.so.2", "ABLATE_NCCL", "several GPUs cannot share a cell (--ranks)", "libnccl2" },
+};
+
+static void check_library(struct report *r, const struct library *l)
+{
+	static const char *const folders[] = { "", "/usr/local/cuda/lib64/", "/usr/local/cuda-13/lib64/" };
+	const char *named = getenv(l->variable);
+	if (named && strcmp(named, "none") == 0) {
+		row(r, NOTE, l->name, "left out (%s=none): %s", l->variable, l->without);
+		return;
+	}
+	bool given = named && *named;
+	for (size_t i = 0; i < (given ? 1 : sizeof folders / sizeof *folders); i++) {
+		SCOPED(free) char *path = given ? xstrdup(named) : xstrfmt("%s%s", folders[i], l->file);
+		void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+		if (!handle)
+			continue;
+		struct link_map *map = NULL;
+		bool told = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name && *map->l_name;
+		row(r, GOOD, l->name, "%s", told ? map->l_name : path);
+		(void)dlclose(handle);
+		return;
+	}
+	row(r, NOTE, l->name, "no %s: %s; install %s, or name the file in %s", given ? named : l->file, l->without, l->remedy, l->variable);
+}
+
 /* Work on a GPU needs a plugin beside the program and a driver. */
 static void check_device(struct report *r)
 {
@@ -126,11 +167,46 @@ static void check_device(struct report *r)
 	row(r, GOOD, "cpu", "used by --device cpu, and by auto where there is no other");
 	if (backend_cuda_devices(&n, &e)) {
 		row(r, NOTE, "cuda", "%s", e.msg);
-		return;
+	} else {
+		row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, n == 1 ? "" : "s");
+		for (int i = 0; i < n; i++)
+			check_cuda(r, i);
 	}
-	row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, n == 1 ? "" : "s");
-	for (int i = 0; i < n; i++)
-		check_cuda(r, i);
+	for (size_t i = 0; i < sizeof nvidia / sizeof *nvidia; i++)
+		check_library(r, &nvidia[i]);
+}
+
+/* The first "NAME VERSION" line that a program prints of itself. */
+static void check_tool(struct report *r, const char *what, const char *const argv[], const char *without)
+{
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str answer = { 0 };
+	if (slurm_call(&answer, argv, &e))
+		row(r, NOTE, what, "%s: %s", e.msg, without);
+	else
+		row(r, GOOD, what, "%.*s", (int)strcspn(str_text(&answer), "\n"), str_text(&answer));
+}
+
+/* Several processes for a cell, several machines for a grid. */
+static void check_cluster(struct report *r)
+{
+	const char *named = getenv("ABLATE_TEAM_PLUGIN");
+	SCOPED(free) char *mpi = named && *named ? xstrdup(named) : io_data_file("libablate_mpi.so");
+	section(r, "several processes");
+	if (!mpi) {
+		row(r, NOTE, "MPI", "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built where CMake finds MPI "
+		    "(Debian: libopenmpi-dev)");
+	} else {
+		void *handle = dlopen(mpi, RTLD_LAZY | RTLD_LOCAL);
+		if (handle)
+			row(r, GOOD, "MPI", "%s", mpi);
+		else
+			row(r, NOTE, "MPI", "%s; install its MPI library (Debian: libopenmpi3), or build again", dlerror());
+		if (handle)
+			(void)dlclose(handle);
+	}
+	check_tool(r, "mpirun", (const char *const[]){ "mpirun", "--version", NULL }, "it starts the processes of --ranks (Debian: openmpi-bin)");
+	check_tool(r, "Slurm", (const char *const[]){ "sbatch", "--version", NULL }, "--engine slurm submits by it (Debian: slurm-client)");
 }
 
 static void check_data(struct report *r)
@@ -143,7 +219,7 @@ static void check_data(struct report *r)
 		if (folder)
 			row(r, GOOD, s[i].name, "%s", folder);
 		else
-			row(r, MISSING, s[i].name, "%s; licence %s", s[i].origin, s[i].licence);
+			row(r, MISSING, s[i].name, "%s; licence %s; `ablate data import %s FILE`", s[i].origin, s[i].licence, s[i].name);
 	}
 }
 
@@ -159,6 +235,24 @@ static void check_weights(struct report *r)
 		else
 			row(r, GOOD, x->name, "%d features%s%.12s", opened->dim, *opened->weights_sha256 ? ", weights " : ", no weights needed",
 			    opened->weights_sha256);
+	}
+}
+
+/* Weights that are no extractor's: of learned metrics, and what training starts from. */
+static void check_other_weights(struct report *r)
+{
+	section(r, "other weights");
+	for (const struct weights_row *w = weights_rows; w->name; w++) {
+		const struct extractor_row *x = extractor_rows;
+		while (x->name && strcmp(x->name, w->name) != 0)
+			x++;
+		if (x->name)
+			continue;
+		SCOPED(free) char *path = weights_path(w);
+		if (weights_here(w))
+			row(r, GOOD, w->name, "%s", path);
+		else
+			row(r, MISSING, w->name, "%s; `ablate weights %s %s%s`", w->text, w->url ? "fetch" : "import", w->name, w->url ? "" : " FILE");
 	}
 }
 
@@ -188,8 +282,10 @@ static int run(struct cli *c)
 	check_machine(&r, facts);
 	check_libraries(&r, facts);
 	check_device(&r);
+	check_cluster(&r);
 	check_data(&r);
 	check_weights(&r);
+	check_other_weights(&r);
 	check_records(&r, c->db);
 	json_decref(facts);
 	int code = r.n[BAD] ? EXIT_INCOMPLETE : EXIT_OK;

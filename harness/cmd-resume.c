@@ -19,6 +19,8 @@ static int find_plan(char **path, struct cli *c, struct err *e)
 	    db_text_of(&hash, db, e, "SELECT hash FROM grid WHERE ?1 IS NULL OR name = ?1 OR substr(hash, 1, length(?1)) = ?1 ORDER BY created DESC, hash "
 	               "LIMIT 1", "s", name))
 		return -1;
+	if (!hash && name && strstr(name, ".toml"))
+		return err_code(e, EXIT_USAGE, "%s is a grid file: `ablate run %s` finishes what is missing of it", name, name);
 	if (!hash)
 		return err_code(e, EXIT_USAGE, "%s: no grid %s in it; start it with `ablate run GRID.toml`", c->db, name ? name : "was run");
 	*path = xstrfmt("%s-runs/plans/%s.plan.json", c->db, hash);

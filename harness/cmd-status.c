@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "cmd.h"
 #include "engine_slurm.h"
+#include "json_out.h"
+#include "plan_open.h"
 #include "store.h"
 
 #include "model/base/io.h"
@@ -15,6 +17,7 @@
 static const struct opt options[] = {
 	{ .name = "watch", .letter = 'w', .kind = OPT_FLAG, .help = "show it again every two seconds until nothing runs" },
 	{ .name = "cells", .kind = OPT_FLAG, .help = "one line per cell" },
+	PLAN_OPTIONS,
 	{ 0 },
 };
 
@@ -126,21 +129,20 @@ static void print_slurm(const json_t *list)
 }
 
 /* Shows once. *running: attempts that live. */
-static int show(struct cli *c, int64_t *running, struct err *e)
+static int show(struct cli *c, const char *only, int64_t *running, struct err *e)
 {
 	SCOPED(store) struct store s = { .lock_fd = -1 };
-	const char *only = c->n_args ? c->args[0] : NULL;
 	if (store_open(&s, c->db, STORE_READ, "ablate status", e))
 		return -1;
 	struct view v = { .s = &s, .grids = json_array(), .running = json_array() };
 	int rc = read_grids(&v, only, e) || read_running(&v, e) ? -1 : 0;
 	if (!rc && only && json_array_size(v.grids) == 0)
-		rc = err_code(e, EXIT_USAGE, "%s: no grid '%s' in it", c->db, only);
+		rc = err_code(e, EXIT_USAGE, "%s: no grid '%s' in it", c->db, c->args[0]);
 	json_t *holder = rc ? NULL : store_lock_holder(s.runs);
 	json_t *slurm = rc ? NULL : slurm_status(c->db);
 	*running = v.n_running + (holder != NULL) + (int64_t)json_array_size(slurm);
 	if (!rc && c->json) {
-		json_t *o = json_pack("{s:s, s:O, s:O}", "db", c->db, "grids", v.grids, "running", v.running);
+		json_t *o = json_pack("{s:o, s:O, s:O}", "db", json_out_text(c->db), "grids", v.grids, "running", v.running);
 		(void)json_object_set(o, "runner", holder ? holder : json_null());
 		(void)json_object_set(o, "slurm", slurm);
 		(void)cli_print_json(c, o);
@@ -167,6 +169,11 @@ static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	int64_t running;
+	SCOPED(plan) struct plan *plan = NULL;
+	const char *only = c->n_args ? c->args[0] : NULL;
+	bool is_file = only && (strcmp(only, "-") == 0 || strstr(only, ".toml"));
+	if (is_file && plan_open(&plan, c, only, &e))
+		return cli_fail(c, &e);
 	struct sigaction action = { .sa_handler = on_interrupt };
 	(void)sigemptyset(&action.sa_mask);
 	if (cli_flag(c, "watch"))
@@ -174,7 +181,7 @@ static int run(struct cli *c)
 	for (;;) {
 		if (cli_flag(c, "watch") && isatty(STDOUT_FILENO))
 			printf("\033[H\033[J");
-		if (show(c, &running, &e))
+		if (show(c, plan ? plan->hash : only, &running, &e))
 			return cli_fail(c, &e);
 		(void)fflush(stdout);
 		if (!cli_flag(c, "watch") || !running || interrupted)
@@ -187,7 +194,9 @@ const struct cmd cmd_status = {
 	.name = "status",
 	.args = "[GRID]",
 	.summary = "show what is done, running, failed and missing",
-	.help = "States come from evidence: an attempt is alive while its process holds its journal, gone when the process ended or the machine was "
+	.help = "GRID is a grid file, or the name or the beginning of the hash of a grid that was run; --set and --only belong to a file, as they were "
+	        "given to `ablate run`.\n"
+	        "States come from evidence: an attempt is alive while its process holds its journal, gone when the process ended or the machine was "
 	        "booted again; on another machine its heartbeat must be older than two minutes. A dead one is recorded as lost by the next "
 	        "`ablate run`, which continues from its checkpoint.",
 	.options = options,

@@ -1,6 +1,7 @@
 /* cmd_main.c - from main() to an exit code: running a parsed command, and telling people and scripts what happened. */
 #include "cmd.h"
 
+#include "escape.h"
 #include "host.h"
 #include "json_out.h"
 #include "model/base/mem.h"
@@ -15,11 +16,13 @@
 static void tell(const struct cli *c, bool on_stderr, const char *prefix, const char *fmt, va_list ap)
 {
 	char text[2048], now[HOST_TIME];
+	SCOPED(str) struct str shown = { 0 };
 	(void)vsnprintf(text, sizeof text, fmt, ap);
+	escape_lines(&shown, text);
 	if (on_stderr)
-		(void)fprintf(stderr, "%s%s\n", prefix, text);
+		(void)fprintf(stderr, "%s%s\n", prefix, str_text(&shown));
 	if (c->log) {
-		(void)fprintf(c->log, "%s %s%s\n", host_now(now), prefix, text);
+		(void)fprintf(c->log, "%s %s%s\n", host_now(now), prefix, str_text(&shown));
 		(void)fflush(c->log);
 	}
 }

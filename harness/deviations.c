@@ -12,6 +12,15 @@ static const char *source_of(const struct preset *p, const struct knob *k)
 	return k->source;
 }
 
+const char *deviations_against(const char *preset)
+{
+	const struct preset *scaling, *full = config_find_preset(preset, &scaling);
+	for (const struct preset_value *v = full ? full->values : NULL; v && v->key; v++)
+		if (*v->source)
+			return "paper";
+	return "preset";
+}
+
 int deviations_of(const struct deviation **out, int *n, const char **preset, struct arena *arena,
                   const struct run_config *config, const char *preset_name, struct err *e)
 {

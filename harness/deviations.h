@@ -9,6 +9,9 @@
 #include "model/base/mem.h"
 #include "model/config.h"
 
+/* "paper" for a preset that a paper's values stand in, "preset" for one of our own. */
+const char *deviations_against(const char *preset);
+
 struct deviation { const char *key, *ours, *paper, *source; }; /* source: the preset's locus, else the knob's; "" = none */
 
 /* Arena texts. *preset = the full preset's name. An unknown or empty preset gives none: *n = 0, *preset = "". */

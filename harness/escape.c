@@ -2,7 +2,6 @@
 #include "escape.h"
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -28,9 +27,20 @@ static bool next(const char *text, size_t *n)
 	return true;
 }
 
+/* The code point of a control character (C0, DEL, C1) or one that turns the direction of writing; 0 = another. n bytes of UTF-8. */
+static unsigned control(const char *text, size_t n)
+{
+	const uint8_t *s = (const uint8_t *)text;
+	unsigned c = n == 1 ? s[0] : n == 2 ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu)
+	             : n == 3 ? (s[0] & 0xfu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu) : 0x10000;
+	bool is = c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
+	          (c >= 0x2066 && c <= 0x2069);
+	return is ? c : 0;
+}
+
 struct rule { const char *from, *to; };
 
-static void escape(struct str *out, const char *text, const struct rule *rules)
+static void escape_by(struct str *out, const char *text, const struct rule *rules, bool visible)
 {
 	size_t n;
 	for (; *text; text += n) {
@@ -50,11 +60,16 @@ static void escape(struct str *out, const char *text, const struct rule *rules)
 			r++;
 		if (r->from)
 			str_add(out, r->to);
-		else if (n == 1 && ((*text & 0xff) < 0x20 || *text == 0x7f) && *text != '\n' && *text != '\t')
-			str_add(out, REPLACEMENT);
+		else if (*text != '\n' && *text != '\t' && control(text, n))
+			visible ? str_addf(out, n == 1 ? "\\x%02x" : "\\u%04x", control(text, n)) : str_add(out, REPLACEMENT);
 		else
 			str_addn(out, text, n);
 	}
+}
+
+static void escape(struct str *out, const char *text, const struct rule *rules)
+{
+	escape_by(out, text, rules, false);
 }
 
 void escape_html(struct str *out, const char *text)
@@ -132,7 +147,21 @@ void escape_json(struct str *out, const char *text)
 void escape_plain(struct str *out, const char *text)
 {
 	static const struct rule rules[] = { { "\n", " " }, { "\t", " " }, { NULL, NULL } };
-	escape(out, text, rules);
+	escape_by(out, text, rules, true);
+}
+
+void escape_lines(struct str *out, const char *text)
+{
+	static const struct rule none[] = { { NULL, NULL } };
+	escape_by(out, text, none, true);
+}
+
+bool escape_has_control(const char *text)
+{
+	for (size_t n; *text; text += n)
+		if (next(text, &n) && control(text, n))
+			return true;
+	return false;
 }
 
 size_t escape_width(const char *text)

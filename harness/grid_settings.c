@@ -2,7 +2,8 @@
  * settings of cells checked against the knob table at the place where they were written. */
 #include "harness/grid_private.h"
 
-#include <ctype.h>
+#include "harness/escape.h"
+
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
@@ -156,10 +157,7 @@ int grid_name_ok(const char *text, struct grid_place at, const char *what, struc
 		return grid_err(e, at, "%s is empty", what);
 	if (strlen(text) > 200)
 		return grid_err(e, at, "%s is longer than 200 bytes", what);
-	for (const char *p = text; *p; p++)
-		if (iscntrl((unsigned char)*p))
-			return grid_err(e, at, "%s holds a control character", what);
-	return 0;
+	return escape_has_control(text) ? grid_err(e, at, "%s holds a control character", what) : 0;
 }
 
 int grid_strings(const char **v, int *n, int max, const struct toml_value *array, struct err *e)

@@ -17,6 +17,7 @@
 #include "harness/cell.h"
 #include "harness/grid.h"
 
+enum { PLAN_REASON = 512 }; /* bytes: room for a remedy with a path in it */
 enum cell_state { CELL_PENDING, CELL_CACHED, CELL_BLOCKED };
 
 struct plan_row {
@@ -43,7 +44,7 @@ struct plan_cell {
 	int arm;
 	int64_t seed;
 	enum cell_state state;
-	char reason[200];               /* of a blocked cell: what is missing */
+	char reason[PLAN_REASON];       /* of a blocked cell: what is missing */
 	double seconds;                 /* estimate for a pending cell; 0 = unknown */
 };
 

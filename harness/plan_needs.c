@@ -5,6 +5,7 @@
 #include "metrics/weights.h"
 #include "model/data/dataset.h"
 #include "model/data/shapes.h"
+#include "model/nets/classifier.h"
 
 #include <string.h>
 
@@ -44,6 +45,40 @@ static bool lacks_file(char *reason, size_t size, const char *key, const char *s
 	return true;
 }
 
+/* A loss by the layers of the data's own classifier needs its weights; the extractor `classifier` is that of Fashion-MNIST. */
+static bool lacks_classifier(char *reason, size_t size, const struct plan *p, const struct run_config *c)
+{
+	struct data_shape shape, its;
+	struct classifier loaded = { 0 };
+	struct err e = ERR_INIT;
+	bool lacks = c->loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&loaded, c->data.name, &e);
+	classifier_release(&loaded);
+	if (lacks)
+		(void)snprintf(reason, size, "%s", e.msg);
+	for (int i = 0; i < p->grid->n_metrics && !lacks; i++) {
+		const char *asked = p->grid->metrics[i].extractor;
+		if (strcmp(*asked ? asked : extractor_default(c->data.name), "classifier") != 0 || data_shape_find(&its, CLASSIFIER_DATA, NULL) ||
+		    data_shape_find(&shape, c->data.name, NULL))
+			continue;
+		lacks = shape.h != its.h || shape.w != its.w;
+		if (lacks)
+			(void)snprintf(reason, size, "the extractor classifier takes pictures of %dx%d (" CLASSIFIER_DATA "), %s has %dx%d: name another extractor in "
+			               "[[metric]]", its.h, its.w, c->data.name, shape.h, shape.w);
+	}
+	return lacks;
+}
+
+/* Labels that the data has and the network does not. */
+static bool lacks_classes(char *reason, size_t size, const struct run_config *c)
+{
+	struct data_shape shape;
+	if (!c->net.classes || data_shape_find(&shape, c->data.name, NULL) || c->net.classes >= shape.classes)
+		return false;
+	(void)snprintf(reason, size, "net.classes = %d, but %s has %d classes: set it to %d, or to 0 for a network without labels", c->net.classes, c->data.name,
+	               shape.classes, shape.classes);
+	return true;
+}
+
 bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struct plan_arm *arm)
 {
 	const struct run_config *c = &arm->config;
@@ -60,5 +95,5 @@ bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struc
 		if (lacks_weights(reason, size, *extractor ? extractor : extractor_default(c->data.name)))
 			return true;
 	}
-	return false;
+	return lacks_classes(reason, size, c) || lacks_classifier(reason, size, p, c);
 }

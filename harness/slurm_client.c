@@ -70,8 +70,7 @@ static int start(pid_t *pid, int out[2], const char *const argv[], struct err *e
 	(void)close(a[0]);
 	(void)close(b[0]);
 	if (rc == ENOENT)
-		return err_code(e, EXIT_USAGE, "%s is not installed here: --engine slurm needs Slurm's client programs (Debian: slurm-client), or use --engine local",
-		                argv[0]);
+		return err_code(e, EXIT_USAGE, "%s is not installed here", argv[0]);
 	return err_code(e, EXIT_USAGE, "%s: cannot start: %s", argv[0], strerror(rc));
 }
 
@@ -110,7 +109,10 @@ int slurm_is_here(struct err *e)
 {
 	static const char *const version[] = { "sbatch", "--version", NULL };
 	SCOPED(str) struct str answer = { 0 };
-	return slurm_call(&answer, version, e);
+	struct err why = ERR_INIT;
+	if (!slurm_call(&answer, version, &why))
+		return 0;
+	return err_code(e, EXIT_USAGE, "%s: --engine slurm needs Slurm's client programs (Debian: slurm-client), or use --engine local", why.msg);
 }
 
 int slurm_max_array(const char *config)

@@ -69,7 +69,7 @@ static int deviation_notes(struct build *b, struct err *e)
 			return -1;
 		SCOPED(str) struct str s = { 0 };
 		for (int i = 0; i < n; i++)
-			str_addf(&s, "%s%s = %s (paper: %s)", i ? ", " : "", d[i].key, d[i].ours, d[i].paper);
+			str_addf(&s, "%s%s = %s (%s: %s)", i ? ", " : "", d[i].key, d[i].ours, deviations_against(preset), d[i].paper);
 		SCOPED(free) char *text = n ? xstrfmt("%s deviates from %s in %d setting%s: %s.", b->rows[r]->label, preset, n, n == 1 ? "" : "s", s.data)
 		                            : NULL;
 		if (text)

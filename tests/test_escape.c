@@ -26,6 +26,18 @@ Test(escape, bytes_that_are_not_utf8_are_replaced)
 	cr_assert_eq(escape_width("µ ±"), 3);
 }
 
+/* Names that act on a terminal, or read as others do: ESC, the CSI of C1, what turns the direction of writing. */
+Test(escape, what_acts_on_a_terminal_is_shown_not_sent)
+{
+	IS(escape_plain, "a\x1b[31mb\xc2\x9b" "c\x7f", "a\\x1b[31mb\\u009bc\\x7f");
+	IS(escape_plain, "nome\xe2\x80\xaegpj.exe\xe2\x81\xa6", "nome\\u202egpj.exe\\u2066");
+	IS(escape_plain, "two\nlines\tand more", "two lines and more");
+	IS(escape_lines, "two\nlines\tand\x08", "two\nlines\tand\\x08");
+	IS(escape_html, "a\xe2\x80\xae" "b\xc2\x9b", "a" BAD "b" BAD);
+	cr_assert(escape_has_control("a\nb") && escape_has_control("\xe2\x81\xa9") && escape_has_control("\xc2\x85"));
+	cr_assert(!escape_has_control("\xc2\xa0 \xc3\xa9 \xe2\x80\x94 \xe4\xb8\xad \xf0\x9f\x98\x80 \xff"));
+}
+
 Test(escape, latex)
 {
 	IS(escape_latex, "50% of $x_1 & #2 {a} ~^\\",

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -172,9 +173,12 @@ char *io_cache_dir(void)
 	const char *own = getenv("ABLATE_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
 	if (own && *own)
 		return xstrdup(own);
-	if (xdg && *xdg)
+	if (xdg && *xdg == '/') /* the specification has a relative one ignored */
 		return xstrfmt("%s/ablate", xdg);
-	return xstrfmt("%s/.cache/ablate", home && *home ? home : "/tmp");
+	const struct passwd *user = home && *home ? NULL : getpwuid(getuid());
+	if (user && user->pw_dir && *user->pw_dir)
+		home = user->pw_dir;
+	return home && *home ? xstrfmt("%s/.cache/ablate", home) : xstrfmt("/tmp/ablate-%ld", (long)getuid());
 }
 
 char *io_data_file(const char *name)

@@ -27,7 +27,8 @@ MUST_CHECK int io_write_all(int fd, const void *data, size_t n, const char *path
 MUST_CHECK int io_mkdirs(const char *path, struct err *e); /* like mkdir -p */
 bool io_exists(const char *path);
 bool io_is_dir(const char *path);
-/* Heap text: the per-user cache folder of ablate ($ABLATE_CACHE, else $XDG_CACHE_HOME/ablate, else ~/.cache/ablate). */
+/* Heap text: the per-user cache folder of ablate ($ABLATE_CACHE, else $XDG_CACHE_HOME/ablate
+ * where that is absolute, else ~/.cache/ablate, ~ being what the system knows where HOME is not set, else a folder of /tmp with the user's number). */
 char *io_cache_dir(void);
 /* Heap text: the repository's or installation's data folder that holds `name` (e.g. "results/published.toml"): looked
  * up beside the program, in its parents, then in the compiled-in source folder. NULL when absent. */

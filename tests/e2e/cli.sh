@@ -76,4 +76,68 @@ test_doctor_sees_a_damaged_database() {
 	run ablate doctor --db x.db; exits 1; says out "bad"
 }
 
+# Whatever the machine has, each library, MPI and Slurm is a row, and one that was left out says what that means.
+test_doctor_tells_of_every_library() {
+	ABLATE_CUSOLVER=none ABLATE_CUDNN=$PWD/none-such.so run ablate doctor
+	says out 'left out (ABLATE_CUSOLVER=none): the host computes singular values of FID'
+	says out 'none-such.so: own kernels compute convolutions'
+	for what in cuBLASLt cuDNN cuSOLVER NCCL MPI mpirun Slurm lpips-vgg; do check grep -qE "^  (ok|note|missing) +$what " out; done
+	PATH=/none run "$ABLATE" doctor
+	says out 'sbatch is not installed here'
+}
+
+grid() { # EXTRA [NAME]
+	printf 'schema = 1\n[grid]\nname = "%s"\nseeds = { train = [1], eval = [101] }\n[base]\npreset = "ict-shapes8-ci"\n"train.steps" = 3\n"train.batch" = 4\n%b' "${2:-small}" "$1" >g.toml
+}
+
+# What cannot be trained or scored is told by the plan, not by a cell that fails.
+test_a_plan_blocks_what_a_run_would_fail_at() {
+	grid '"net.classes" = 2\n'
+	run ablate plan g.toml; exits 0; says out '1 blocked'; says out 'net.classes = 2, but shapes8 has 4 classes'
+	run ablate run g.toml; exits 1
+	grid '"net.classes" = 4\n'
+	run ablate plan g.toml; exits 0; says out '0 blocked'
+	grid '"loss.kind" = "lpips-classifier"\n'
+	run ablate plan g.toml; exits 0; says out 'no classifier for data set shapes8'
+	grid '[[metric]]\nname = "fid"\nsamples = 100\nextractor = "classifier"\n'
+	run ablate plan g.toml; exits 0; says out 'the extractor classifier takes pictures of 28x28 (fashion-mnist), shapes8 has 8x8'
+	grid '"data.name" = "cifar10"\n' # with a path in it, a reason was once cut off
+	ABLATE_DATA=$PWD/$(printf 'long%.0s' {1..30}) run ablate plan g.toml; exits 0; says out 'cache/data/cifar10)'
+}
+
+test_names_that_act_on_a_terminal_are_shown() {
+	grid '' 'a\u202eb'
+	run ablate plan g.toml; exits 2; says err 'holds a control character'
+	grid ''
+	local odd=$'x\x1b[31m\xe2\x80\xae'
+	run ablate plan "$odd.toml"; exits 2; says err 'x\x1b[31m\u202e.toml: cannot open'
+	run ablate doctor --db "$odd.db"; says out 'x\x1b[31m\u202e.db'
+	run ablate run g.toml --db "$odd.db"; exits 0
+	run ablate show "$(sql "$odd.db" 'SELECT hash FROM cell')" --db "$odd.db"; exits 0
+	says out 'folder: x\x1b[31m\u202e.db-runs/'
+	LC_ALL=C check [ "$(cat out err | tr -dc '\033' | wc -c)" -eq 0 ]
+	run ablate status --db "$(printf 'bad\xff')" --json; exits 5
+}
+
+test_status_takes_the_grid_file() {
+	grid ''
+	run ablate run g.toml; exits 0
+	run ablate run g.toml --set train.steps=4; exits 0
+	run ablate status g.toml --cells; exits 0; lines_of out 2; says out '1 done'
+	run ablate status g.toml --set train.steps=5; exits 2; says err "no grid 'g.toml'"
+	run ablate status small; exits 0; lines_of out 2
+	run ablate resume g.toml; exits 2; says err '`ablate run g.toml`'
+	run ablate table g.toml --set train.steps=5 --set train.batch=2; exits 0; says out 'train.steps = 5 (preset: 400)'
+}
+
+test_the_cache_without_a_home() {
+	unset ABLATE_CACHE
+	cache() { env -u HOME -u XDG_CACHE_HOME "$@" "$ABLATE" doctor | awk '$2 == "cache" { print $3 }'; }
+	check [ "$(cache HOME="$PWD")" = "$PWD/.cache/ablate" ]
+	check [ "$(cache HOME="$PWD" XDG_CACHE_HOME="$PWD/x")" = "$PWD/x/ablate" ]
+	check [ "$(cache HOME="$PWD" XDG_CACHE_HOME=relative)" = "$PWD/.cache/ablate" ]
+	check [ ! -e relative ]
+	check [ "$(cache HOME=)" = "$(getent passwd "$(id -u)" | cut -d: -f6)/.cache/ablate" ]
+}
+
 run_tests
