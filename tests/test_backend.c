@@ -77,6 +77,8 @@ Test(backend, no_device_and_an_old_driver_are_told)
 
 Test(backend, plugin_of_another_build_is_refused)
 {
+	if (real())
+		cr_skip_test("the other plugin is left where it was built");
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", STRANGE_PLUGIN, 1), 0);
 	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "built from other sources");
 }

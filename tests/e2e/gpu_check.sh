@@ -43,6 +43,17 @@ test_a_part_can_be_run_alone() {
 	check python3 -c 'import json; r = json.load(open("report/report.json"))["steps"]; assert [s["step"] for s in r] == ["libraries", "device", "ops-float"], r'
 }
 
+# Another machine: neither sources nor build are there. The emulated plugin stands as the real one, so the tests ask what they ask of a GPU.
+test_nothing_of_the_building_machine_is_needed() {
+	no_sanitizers
+	unshare -rm true 2>/dev/null || skip "no namespaces for this user"
+	bundle
+	cp "$BUILD/tests/libablate_cuda_emu.so" bundle/libablate_cuda.so
+	local only='@(backend|ops-bf16|pictures|moments|features|dtypes)'
+	run unshare -rm bash -c 'mount -t tmpfs none "$1" && shift && exec "$@"' hide "$SOURCE" env "GPU_CHECK_ONLY=$only" "$PWD/bundle/ci/gpu-check.sh" "$PWD/report"
+	for name in backend ops-bf16 pictures moments features dtypes; do says out "passed $name"; done
+}
+
 test_without_a_device_nothing_is_measured() {
 	no_sanitizers
 	bundle
