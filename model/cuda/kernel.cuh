@@ -221,8 +221,9 @@ __device__ static inline struct place place_of(const struct columns &p)
 	return at;
 }
 
-/* f.begin(n, c, count), then f.pixel(first element, count) for each pixel of the thread. */
-template <class F> static __global__ void sweep_kernel(F f, struct columns p)
+/* f.begin(n, c, count), then f.pixel(first element, count) for each pixel of the thread. F::RESIDENT: blocks that a multiprocessor has room for by
+ * their registers; a thread has one load of each tensor under way, so it takes many threads to keep memory busy. */
+template <class F> static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) sweep_kernel(F f, struct columns p)
 {
 	struct place at = place_of(p);
 	if (at.count == 0)
@@ -234,7 +235,7 @@ template <class F> static __global__ void sweep_kernel(F f, struct columns p)
 
 /* partial[(n * chunks + chunk) * K + k][c] = sum over the chunk's pixels of what f.pixel adds to sum[k][.]: each thread over its own,
  * then the block's rows in order. */
-template <class F> static __global__ void column_sums_kernel(F f, struct columns p, float *partial)
+template <class F> static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) column_sums_kernel(F f, struct columns p, float *partial)
 {
 	enum { K = F::SUMS };
 	SHARED(float, shared, K * VEC * BLOCK);
@@ -291,7 +292,7 @@ static inline void rows_sum(struct cuda *cu, struct val dst, const float *src, i
 
 /* The plain sum of x over pixels. */
 struct sum_terms {
-	enum { SUMS = 1 };
+	enum { SUMS = 1, RESIDENT = 5 };
 	struct val x;
 	__device__ void begin(int64_t, int64_t, int) {}
 	__device__ void pixel(float (&sum)[1][VEC], int64_t at, int count) const

@@ -74,24 +74,66 @@ __device__ static inline float average(float old, float p, struct average a)
 	return a.keep * old + a.rest * p;
 }
 
-static __global__ void update_kernel(struct update_job j)
+/* Neighbours of a store: four in one access, or one. */
+template <int WIDTH> struct some { float x[WIDTH]; };
+
+__device__ static inline struct some<4> some_at(const struct some<4> *p)
+{
+	float4 v = *(const float4 *)(const void *)p;
+	struct some<4> s = { { v.x, v.y, v.z, v.w } };
+	return s;
+}
+
+__device__ static inline void some_put(struct some<4> *p, const struct some<4> &s)
+{
+	*(float4 *)(void *)p = make_float4(s.x[0], s.x[1], s.x[2], s.x[3]);
+}
+
+__device__ static inline struct some<1> some_at(const struct some<1> *p) { return *p; }
+__device__ static inline void some_put(struct some<1> *p, const struct some<1> &s) { *p = s; }
+
+template <int WIDTH> __device__ static inline void follow(float *to, const struct some<WIDTH> &p, struct average a)
+{
+	struct some<WIDTH> *at = (struct some<WIDTH> *)(void *)to, s = some_at(at);
+#pragma unroll
+	for (int k = 0; k < WIDTH; k++)
+		s.x[k] = average(s.x[k], p.x[k], a);
+	some_put(at, s);
+}
+
+template <int WIDTH> __device__ static inline void update_some(const struct update_job &j, const struct optim_step &s, size_t i)
+{
+	typedef struct some<WIDTH> some;
+	some p = some_at((some *)(void *)(j.p + i)), g = some_at((const some *)(const void *)(j.grad + i)), m = some_at((some *)(void *)(j.m + i)), v = some_at((some *)(void *)(j.v + i));
+#pragma unroll
+	for (int k = 0; k < WIDTH; k++) {
+		float grad = g.x[k] + s.weight_decay * p.x[k];
+		m.x[k] = s.beta1 * m.x[k] + s.rest1 * grad;
+		v.x[k] = s.beta2 * v.x[k] + s.rest2 * grad * grad;
+		p.x[k] -= s.step * m.x[k] / (s.adaptive ? sqrtf(v.x[k]) * s.root_scale + s.eps : 1.0f);
+	}
+	some_put((some *)(void *)(j.m + i), m);
+	some_put((some *)(void *)(j.v + i), v);
+	some_put((some *)(void *)(j.p + i), p);
+	if (j.ema)
+		follow<WIDTH>(j.ema + i, p, j.control->ema);
+	if (j.teacher)
+		follow<WIDTH>(j.teacher + i, p, j.control->teacher);
+}
+
+/* wide: all stores are aligned to 16 bytes. */
+static __global__ void update_kernel(struct update_job j, bool wide)
 {
 	size_t first = ((size_t)blockIdx.x * THREADS + threadIdx.x) * 4;
 	if (first >= j.n || j.status->diverged)
 		return;
 	struct optim_step s = j.control->optim;
-	struct average of_ema = j.control->ema, of_teacher = j.control->teacher;
-	for (size_t i = first; i < first + 4 && i < j.n; i++) {
-		float p = j.p[i], g = j.grad[i] + s.weight_decay * p, m = s.beta1 * j.m[i] + s.rest1 * g, v = s.beta2 * j.v[i] + s.rest2 * g * g;
-		p -= s.step * m / (s.adaptive ? sqrtf(v) * s.root_scale + s.eps : 1.0f);
-		j.m[i] = m;
-		j.v[i] = v;
-		j.p[i] = p;
-		if (j.ema)
-			j.ema[i] = average(j.ema[i], p, of_ema);
-		if (j.teacher)
-			j.teacher[i] = average(j.teacher[i], p, of_teacher);
+	if (wide && first + 4 <= j.n) {
+		update_some<4>(j, s, first);
+		return;
 	}
+	for (size_t i = first; i < first + 4 && i < j.n; i++)
+		update_some<1>(j, s, i);
 }
 
 void cuda_settle(struct backend *b, struct step_status *status, const float *loss)
@@ -103,5 +145,9 @@ void cuda_settle(struct backend *b, struct step_status *status, const float *los
 void cuda_update(struct backend *b, const struct update_job *job)
 {
 	struct cuda *cu = (struct cuda *)b;
-	LAUNCH(cu, update_kernel, blocks_for(job->n, 4 * THREADS), THREADS, 0, *job);
+	const float *const stores[] = { job->grad, job->p, job->m, job->v, job->ema, job->teacher };
+	uintptr_t any = 0;
+	for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
+		any |= (uintptr_t)stores[i];
+	LAUNCH(cu, update_kernel, blocks_for(job->n, 4 * THREADS), THREADS, 0, *job, any % 16 == 0);
 }

@@ -9,38 +9,77 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct sizes { int64_t n, l, ch, c, heads; float scale; };
+struct sizes { int64_t n, l, ch, c, heads; float scale; int run; }; /* run: neighbouring channels of a head that a thread takes */
 
 static struct sizes sizes_of(const struct node *nd, const struct tensor *qkv)
 {
 	int64_t heads = nd->args.attention.heads, c = qkv->c / 3;
-	struct sizes s = { qkv->n, qkv->h * qkv->w, c / heads, c, heads, (float)(1 / sqrt((double)(c / heads))) };
+	struct sizes s = { qkv->n, qkv->h * qkv->w, c / heads, c, heads, (float)(1 / sqrt((double)(c / heads))), c / heads % VEC == 0 ? VEC : 1 };
 	return s;
 }
 
 /* ---- kernels -------------------------------------------------------------------------------------------------------- */
 
-/* parts: q, k and v, each (n, heads, l, ch), one after the other. One thread, one value of each. */
+/* q, k and v of a thread's run of channels, the first of which is the i-th of all: they lie innermost, value by value. */
+__device__ static inline void load_three(float x[3][VEC], struct val qkv, int64_t i, int run)
+{
+	float all[3 * VEC];
+	if (run == 1) {
+		for (int which = 0; which < 3; which++)
+			x[which][0] = val_get(qkv, i * 3 + which);
+		return;
+	}
+#pragma unroll
+	for (int k = 0; k < 3; k++)
+		val_load(all + k * VEC, qkv, i * 3 + k * VEC, VEC);
+#pragma unroll
+	for (int k = 0; k < 3 * VEC; k++)
+		x[k % 3][k / 3] = all[k];
+}
+
+__device__ static inline void store_three(struct val qkv, int64_t i, int run, const float x[3][VEC])
+{
+	float all[3 * VEC];
+	if (run == 1) {
+		for (int which = 0; which < 3; which++)
+			val_put(qkv, i * 3 + which, x[which][0]);
+		return;
+	}
+#pragma unroll
+	for (int k = 0; k < 3 * VEC; k++)
+		all[k] = x[k % 3][k / 3];
+#pragma unroll
+	for (int k = 0; k < 3; k++)
+		val_store(qkv, i * 3 + k * VEC, VEC, all + k * VEC);
+}
+
+/* parts: q, k and v, each (n, heads, l, ch), one after the other. One thread, one run of each. */
 static __global__ void split_kernel(struct sizes s, struct val parts, struct val qkv)
 {
-	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x, count = s.n * s.l * s.c;
+	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * s.run, count = s.n * s.l * s.c;
 	if (i >= count)
 		return;
 	int64_t pixel = i / s.c, c = i % s.c, n = pixel / s.l, head = c / s.ch;
 	int64_t to = ((n * s.heads + head) * s.l + pixel % s.l) * s.ch + c % s.ch;
+	float x[3][VEC] = {};
+	load_three(x, qkv, i, s.run);
+#pragma unroll
 	for (int which = 0; which < 3; which++)
-		val_put(parts, which * count + to, val_get(qkv, i * 3 + which));
+		val_store(parts, which * count + to, s.run, x[which]);
 }
 
-static __global__ void join_kernel(struct sizes s, struct val qkv, const float *parts)
+static __global__ void join_kernel(struct sizes s, struct val qkv, struct val parts)
 {
-	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x, count = s.n * s.l * s.c;
+	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * s.run, count = s.n * s.l * s.c;
 	if (i >= count)
 		return;
 	int64_t pixel = i / s.c, c = i % s.c, n = pixel / s.l, head = c / s.ch;
 	int64_t from = ((n * s.heads + head) * s.l + pixel % s.l) * s.ch + c % s.ch;
+	float x[3][VEC];
+#pragma unroll
 	for (int which = 0; which < 3; which++)
-		val_put(qkv, i * 3 + which, parts[which * count + from]);
+		val_load(x[which], parts, which * count + from, s.run);
+	store_three(qkv, i, s.run, x);
 }
 
 enum { ROW_WARPS = BLOCK / WARP };
@@ -191,7 +230,7 @@ static void forward_run(struct node *nd, struct cuda *cu)
 	struct val other = { NULL, 0, 0 };
 	if (w->type != a->type)
 		other = val_at(scratch(nd, a->other), a->type);
-	LAUNCH(cu, split_kernel, blocks_for(part, BLOCK), BLOCK, 0, s, val_at(q, a->type), val_of(nd->src[0]));
+	LAUNCH(cu, split_kernel, blocks_for(part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(q, a->type), val_of(nd->src[0]));
 	product_run(cu, a->product[QK], &s, q, head, k, head, logits, (size_t)(s.l * s.l) * sizeof(float));
 	LAUNCH(cu, softmax_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_of(w), other, (const float *)logits, s.l, rows);
 	product_run(cu, a->product[WV], &s, other.p ? other.p : w->data, (size_t)(s.l * s.l) * value, v, head, y->data, (size_t)s.ch * type_bytes(y->type));
@@ -242,13 +281,13 @@ static void backward_run(struct node *nd, struct cuda *cu)
 		convert(cu, val_at(other, a->type), val_of(w), (size_t)(rows * s.l));
 		weights = other;
 	}
-	LAUNCH(cu, split_kernel, blocks_for(part, BLOCK), BLOCK, 0, s, val_at(q, a->type), val_of(nd->src[1]));
+	LAUNCH(cu, split_kernel, blocks_for(part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(q, a->type), val_of(nd->src[1]));
 	product_run(cu, a->product[DV], &s, weights, map_step, up, dy_step, dv, float_head);
 	product_run(cu, a->product[DW], &s, up, dy_step, v, head, dw, float_map);
 	LAUNCH(cu, softmax_gradient_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_at(other, a->type), (const float *)dw, val_of(w), s.l, rows);
 	product_run(cu, a->product[DQ], &s, other, map_step, k, head, dq, float_head);
 	product_run(cu, a->product[DK], &s, other, map_step, q, head, dk, float_head);
-	LAUNCH(cu, join_kernel, blocks_for(part, BLOCK), BLOCK, 0, s, val_of(nd->dst[0]), (const float *)dq);
+	LAUNCH(cu, join_kernel, blocks_for(part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_of(nd->dst[0]), val_at(dq, TENSOR_F32));
 }
 
 extern "C" const struct cuda_op cuda_attention_bwd = { backward_prepare, backward_run, release };
@@ -256,21 +295,26 @@ extern "C" const struct cuda_op cuda_attention_bwd = { backward_prepare, backwar
 /* ---- change: qkv, d, W -> dy; formulas in attention.c ---------------------------------------------------------------
  * Both differences of products are one product of twice the depth: logits' [q + dq, dq] [dk, k]', answers' [W', W' - W] [dv; v]. */
 
-/* q2 (l, 2ch) = [q + dq, dq], k2 (l, 2ch) = [dk, k], v2 (2l, ch) = [dv; v], per image and head. One thread, one value of each. */
+/* q2 (l, 2ch) = [q + dq, dq], k2 (l, 2ch) = [dk, k], v2 (2l, ch) = [dv; v], per image and head. One thread, one run of each. */
 static __global__ void pairs_kernel(struct sizes s, struct val q2, struct val k2, struct val v2, struct val qkv, struct val d)
 {
-	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x, count = s.n * s.l * s.c;
+	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * s.run, count = s.n * s.l * s.c;
 	if (i >= count)
 		return;
 	int64_t pixel = i / s.c % s.l, c = i % s.c, matrix = i / s.c / s.l * s.heads + c / s.ch;
 	int64_t wide = (matrix * s.l + pixel) * 2 * s.ch + c % s.ch, tall = (matrix * 2 * s.l + pixel) * s.ch + c % s.ch;
-	float dq = val_get(d, i * 3);
-	val_put(q2, wide, val_get(qkv, i * 3) + dq);
-	val_put(q2, wide + s.ch, dq);
-	val_put(k2, wide, val_get(d, i * 3 + 1));
-	val_put(k2, wide + s.ch, val_get(qkv, i * 3 + 1));
-	val_put(v2, tall, val_get(d, i * 3 + 2));
-	val_put(v2, tall + s.l * s.ch, val_get(qkv, i * 3 + 2));
+	float x[3][VEC] = {}, dx[3][VEC] = {};
+	load_three(x, qkv, i, s.run);
+	load_three(dx, d, i, s.run);
+#pragma unroll
+	for (int k = 0; k < VEC; k++)
+		x[0][k] += dx[0][k];
+	val_store(q2, wide, s.run, x[0]);
+	val_store(q2, wide + s.ch, s.run, dx[0]);
+	val_store(k2, wide, s.run, dx[1]);
+	val_store(k2, wide + s.ch, s.run, x[1]);
+	val_store(v2, tall, s.run, dx[2]);
+	val_store(v2, tall + s.l * s.ch, s.run, x[2]);
 }
 
 /* w2 (l, 2l) = [W', W' - W] from W and the change ds of the logits: W' = W exp(ds - z), z = ln of the sum of W exp(ds). A warp per
@@ -331,7 +375,7 @@ static void change_run(struct node *nd, struct cuda *cu)
 	int64_t rows = s.n * s.heads * s.l;
 	char *q2 = scratch(nd, a->parts), *k2 = q2 + 2 * part * value, *v2 = k2 + 2 * part * value, *w2 = scratch(nd, a->other);
 	float *ds = (float *)(void *)scratch(nd, a->rows);
-	LAUNCH(cu, pairs_kernel, blocks_for(part, BLOCK), BLOCK, 0, s, val_at(q2, a->type), val_at(k2, a->type), val_at(v2, a->type), val_of(nd->src[0]), val_of(nd->src[1]));
+	LAUNCH(cu, pairs_kernel, blocks_for(part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(q2, a->type), val_at(k2, a->type), val_at(v2, a->type), val_of(nd->src[0]), val_of(nd->src[1]));
 	product_run(cu, a->product[CHANGE_QK], &s, q2, head, k2, head, ds, (size_t)(s.l * s.l) * sizeof(float));
 	LAUNCH(cu, softmax_change_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_at(w2, a->type), val_of(nd->src[2]), (const float *)ds, s.l, rows);
 	product_run(cu, a->product[CHANGE_WV], &s, w2, (size_t)(2 * s.l * s.l) * value, v2, head, y->data, (size_t)s.ch * type_bytes(y->type));

@@ -109,6 +109,7 @@ static void weights_from(struct cuda *cu, struct val dst, struct val src, const 
 
 /* y = y + bias, relu: where the library does not do it in its own pass. */
 struct finish_conv {
+	enum { RESIDENT = 6 };
 	struct val y, bias;
 	bool relu;
 	float b[VEC];

@@ -80,8 +80,9 @@ static __global__ void lincomb_kernel(struct val dst, struct val a, struct val x
 	val_load(vx, x, i, count);
 	if (y.p)
 		val_load(vy, y, i, count);
-	for (int k = 0; k < count; k++) {
-		int64_t image = (i + k) / per;
+#pragma unroll
+	for (int k = 0; k < VEC; k++) {
+		int64_t image = (k < count ? i + k : i) / per;
 		vx[k] = val_get(a, image) * vx[k];
 		if (y.p)
 			vx[k] += val_get(b, image) * vy[k];

@@ -51,7 +51,7 @@ static unsigned group_threads(int64_t per)
 
 /* Sums of x - x0 and its square, x0 the channel's first pixel in this image. */
 struct moment_terms {
-	enum { SUMS = 2 };
+	enum { SUMS = 2, RESIDENT = 5 };
 	struct val x;
 	int64_t per_image;
 	float x0[VEC];
@@ -105,6 +105,7 @@ static __global__ void norm_lines_kernel(struct norm m, struct val stats, float 
 }
 
 struct apply_line {
+	enum { RESIDENT = 5 };
 	struct val y, x;
 	const float *lines;
 	int64_t channels;
@@ -203,7 +204,7 @@ __device__ static inline void load_dz(float dz[VEC], float x[VEC], struct val dy
 
 /* Sums of dz, dz * xhat and xhat. */
 struct gradient_terms {
-	enum { SUMS = 3 };
+	enum { SUMS = 3, RESIDENT = 3 };
 	struct val dy, x;
 	const float *lines;
 	int64_t channels;
@@ -273,6 +274,7 @@ static __global__ void norm_gradient_kernel(struct norm m, struct val stats, str
 }
 
 struct apply_gradient {
+	enum { RESIDENT = 3 };
 	struct val dx, dy, x, addend;
 	const float *lines;
 	int64_t channels;

@@ -10,7 +10,7 @@ enum { SUM_PIXELS = 8, SWEEP_PIXELS = 4 };
 enum { A_1, B_1, A_2, DELTA_A, DELTA_B, LINES }; /* per image and channel, of x - x0, x0 the channel's first pixel */
 
 struct numbers { struct val w, b, e; };
-struct norm_pair { struct val x, d; struct numbers of[2]; int64_t pixels, c, groups, per; enum norm_mode mode; double eps; };
+struct norm_pair { struct val x, d; struct numbers of[2]; int64_t pixels, c, groups, per, mode; double eps; }; /* mode: enum norm_mode */
 
 static struct norm_pair pair_of(const struct node *nd)
 {
@@ -23,7 +23,7 @@ static struct norm_pair pair_of(const struct node *nd)
 
 /* Sums of u = x - x0, u^2, d, and (u + d)^2 - u^2. */
 struct change_terms {
-	enum { SUMS = 4 };
+	enum { SUMS = 4, RESIDENT = 3 };
 	struct val x, d;
 	int64_t per_image;
 	float x0[VEC];
@@ -117,6 +117,7 @@ __device__ static inline float silu_change(float z, float d)
 }
 
 struct apply_change {
+	enum { RESIDENT = 3 };
 	struct val y, x, d;
 	const float *lines;
 	int64_t per_image, channels;
@@ -125,7 +126,9 @@ struct apply_change {
 	__device__ void begin(int64_t n, int64_t c, int count)
 	{
 		val_load(x0, x, n * per_image + c, count);
+#pragma unroll
 		for (int i = 0; i < LINES; i++)
+#pragma unroll
 			for (int k = 0; k < VEC; k++)
 				line[i][k] = k < count ? lines[(n * LINES + i) * channels + c + k] : 0;
 	}
