@@ -22,7 +22,7 @@ static int work(struct score_side *s, const struct cli *c, const char *path, str
 		return -1;
 	if (!s->source)
 		return err_code(e, EXIT_USAGE, "%s: holds features already", c->args[0]);
-	if (score_extract(s, 1, c, &keep, &bits, false, e))
+	if (io_atomic_possible(path, e) || score_extract(s, 1, c, &keep, &bits, false, e))
 		return -1;
 	return feature_set_save(&s->set, path, all, e);
 }

@@ -35,13 +35,18 @@ static int side_open(struct side *s, const char *path, struct err *e)
 	struct err ignored = ERR_INIT;
 	s->path = path;
 	s->n = 1;
-	if (io_is_dir(path) || io_read(&file, path, SOURCE_MAX_FILE, &ignored) || !is_picture(&file)) {
+	if (io_is_dir(path) || io_is_special(path) || io_read(&file, path, SOURCE_MAX_FILE, &ignored) || !is_picture(&file)) {
 		if (source_open(&s->source, path, e))
 			return -1;
 		s->n = s->source->n;
 		return 0;
 	}
 	return image_u8_decode(&s->one, (const uint8_t *)file.data, file.len, path, e);
+}
+
+static char *side_item(const struct side *s, int64_t i)
+{
+	return s->source ? source_item(s->source, i) : xstrdup(s->path);
 }
 
 static int side_read(struct side *s, int64_t i, struct image_u8 *scratch, const struct image_u8 **im, struct err *e)
@@ -85,7 +90,7 @@ static int open_network(struct run *r, int h, int w, struct err *e)
 	}
 	r->o.h = h;
 	r->o.w = w;
-	return lpips_open(&r->l, &r->o, backbone->st, heads->st, e);
+	return lpips_open(&r->l, &r->o, backbone->st, heads->st, e) ? err_in(e, "%s", r->a.path) : 0;
 }
 
 /* Pairs [first, first + n) through the network, which is opened when the first size is known. */
@@ -97,9 +102,11 @@ static int run_batch(struct run *r, float *in0, float *in1, int64_t first, int n
 		const struct image_u8 *a, *b;
 		if (side_read(&r->a, first + k, &sa, &a, e) || side_read(&r->b, first + k, &sb, &b, e))
 			return -1;
-		if (a->h != r->o.h || a->w != r->o.w || b->h != r->o.h || b->w != r->o.w)
-			return err_set(e, "pair %lld: %d x %d and %d x %d, others are %d x %d", (long long)(first + k), a->h, a->w, b->h,
-			               b->w, r->o.h, r->o.w);
+		if (a->h != r->o.h || a->w != r->o.w || b->h != r->o.h || b->w != r->o.w) {
+			SCOPED(free) char *left = side_item(&r->a, first + k), *right = side_item(&r->b, first + k);
+			return err_set(e, "%s is of %d x %d pixels and %s of %d x %d: LPIPS compares pictures of one size", left, a->w, a->h,
+			               right, b->w, b->h);
+		}
 		to_floats(in0 + (size_t)k * per, a);
 		to_floats(in1 + (size_t)k * per, b);
 	}
@@ -177,7 +184,7 @@ static int tell(const struct run *r)
 		return tell_json(r, mean, deviation, text);
 	if (cli_flag(r->c, "each"))
 		for (int64_t i = 0; i < r->a.n; i++) {
-			SCOPED(free) char *name = r->a.source ? source_item(r->a.source, i) : xstrdup(r->a.path);
+			SCOPED(free) char *name = side_item(&r->a, i);
 			printf("%.9f  %s\n", r->distance[i], name);
 		}
 	if (r->a.n == 1)

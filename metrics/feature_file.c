@@ -16,7 +16,7 @@ static const char *const keys[FEATURE_KINDS] = { "features", "logits", "spatial"
 bool feature_set_is(const char *path)
 {
 	SCOPED(npz) struct npz *z = NULL;
-	if (io_is_dir(path) || npz_open(&z, path, NULL) || npz_has(z, "arr_0"))
+	if (io_is_dir(path) || io_is_special(path) || npz_open(&z, path, NULL) || npz_has(z, "arr_0"))
 		return false;
 	return npz_has(z, "features") || npz_has(z, "mu");
 }

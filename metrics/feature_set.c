@@ -70,8 +70,9 @@ static int check_finite(const struct feature_set *f, const struct batch *b, cons
 static int run_batch(struct feature_set *f, struct batch *b, const struct source *s, struct extractor *x,
                      const struct feature_options *o, struct err *e)
 {
-	if (x->features(x, b->out[FEATURE_POOL], b->out[FEATURE_LOGITS], b->out[FEATURE_SPATIAL], b->images, b->n, e) ||
-	    check_finite(f, b, s, e))
+	if (x->features(x, b->out[FEATURE_POOL], b->out[FEATURE_LOGITS], b->out[FEATURE_SPATIAL], b->images, b->n, e))
+		return err_in(e, "%s", s->path);
+	if (check_finite(f, b, s, e))
 		return -1;
 	for (int k = 0; k < FEATURE_KINDS; k++) {
 		if (!b->out[k])

@@ -101,7 +101,7 @@ int metric_fid_infinity(struct score_list *out, const struct metric *m, struct f
 	const float *f;
 	double value;
 	if (feature_set_floats(&f, a, FEATURE_POOL, e) || feature_set_side(&y, b, FEATURE_POOL, e))
-		return err_in(e, "%s", a->origin);
+		return -1;
 	y.device = o->device;
 	if (fid_infinity(&value, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
 		return err_in(e, "%s", a->origin);

@@ -87,6 +87,8 @@ static int folder_read(struct source *s, int64_t i, struct image_u8 *im, struct 
 	struct folder *f = s->self;
 	SCOPED(free) char *path = source_item(s, i);
 	str_release(&f->bytes);
+	if (io_is_special(path))
+		return err_set(e, "%s: not a regular file", path);
 	if (io_read(&f->bytes, path, SOURCE_MAX_FILE, e))
 		return -1;
 	return image_u8_decode(im, (const uint8_t *)f->bytes.data, f->bytes.len, path, e);

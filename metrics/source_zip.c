@@ -38,7 +38,9 @@ static int images_open(struct source *s, struct err *e)
 		else if (verdict == SOURCE_SKIP_WITH_NOTE && n_left_out++ == 0)
 			left_out = name;
 	}
-	if (n_left_out)
+	if (n_left_out == 1)
+		str_addf(&s->notes, "%s: member '%s' is not an image, left out\n", s->path, left_out);
+	else if (n_left_out)
 		str_addf(&s->notes, "%s: %lld members such as '%s' are not images, left out\n", s->path, (long long)n_left_out,
 		         left_out);
 	if (z->n)

@@ -39,6 +39,8 @@ int source_open(struct source **out, const char *path, struct err *e)
 	size_t n = 0;
 	if (!io_exists(path))
 		return err_set(e, "%s: no such file or folder", path);
+	if (io_is_special(path))
+		return err_set(e, "%s: neither a regular file nor a folder", path);
 	if (!io_is_dir(path)) {
 		SCOPED(file) FILE *f = fopen(path, "rbe");
 		if (!f)

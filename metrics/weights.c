@@ -169,6 +169,8 @@ static int store(const struct weights_row *row, const struct weights *w, const c
 
 int weights_import(const struct weights_row *row, const char *file, bool other, char sha256[SHA256_HEX], struct err *e)
 {
+	if (io_is_special(file))
+		return err_set(e, "%s: not a regular file", file);
 	if (io_sha256_file(sha256, file, e))
 		return -1;
 	if (row->sha256 && !other && strcmp(row->sha256, sha256) != 0)

@@ -40,6 +40,8 @@ int weights_file_open(struct weights_file **out, const char *path, struct err *e
 	bool checkpoint = false;
 	struct pth *pth = NULL;
 	struct safetensors *file = NULL;
+	if (io_is_special(path))
+		return err_set(e, "%s: not a regular file", path);
 	if (is_checkpoint(&checkpoint, path, e) || (checkpoint ? pth_open(&pth, path, e) : safetensors_open(&file, path, e)))
 		return -1;
 	struct weights_file *w = xcalloc(1, sizeof *w);

@@ -119,12 +119,22 @@ Test(cmd_lpips, what_cannot_be_compared_is_told)
 	cr_assert_eq(CALL("lpips", a, a), EXIT_INCOMPLETE);
 	cr_assert_eq(CALL("lpips", a, a, "--net", "resnet"), EXIT_USAGE);
 	cr_assert_eq(CALL("lpips", a), EXIT_USAGE);
+	SCOPED(str) struct str rgb = { 0 }, grey = { 0 };
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_read(&rgb, FIXTURES "/png_modes/rgb.png", 1 << 20, &e), 0, "%s", e.msg);
+	cr_assert_eq(io_read(&grey, FIXTURES "/png_modes/p_short.png", 1 << 20, &e), 0, "%s", e.msg);
+	SCOPED(free) char *large = tempdir_file(dir, "large.png", rgb.data, rgb.len);
+	SCOPED(free) char *small = tempdir_file(dir, "small.png", grey.data, grey.len);
+	cr_assert_eq(CALL("lpips", large, small, "--net", "squeeze", "--backbone", backbone, "--heads", heads), EXIT_INCOMPLETE);
+	cr_assert_eq(CALL("lpips", small, small, "--net", "squeeze", "--backbone", backbone, "--heads", heads), EXIT_INCOMPLETE);
 	cr_assert_eq(CALL("lpips", a, heads, "--backbone", backbone, "--heads", heads), EXIT_INCOMPLETE);
 	(void)fflush(stderr);
 	SCOPED(str) struct str s = { 0 };
 	text_of(&s, cr_get_redirected_stderr());
 	cr_assert(strstr(str_text(&s), "has 3 pictures and"), "%s", str_text(&s));
 	cr_assert(strstr(str_text(&s), "ablate weights fetch lpips-alex-backbone"), "%s", str_text(&s));
+	cr_assert(strstr(str_text(&s), "small.png of 16 x 12: LPIPS compares pictures of one size"), "%s", str_text(&s));
+	cr_assert(strstr(str_text(&s), "small.png: LPIPS squeeze needs pictures of at least"), "%s", str_text(&s));
 }
 
 Test(cmd_lpips, weights_are_listed_imported_and_checked)

@@ -61,8 +61,7 @@ int io_write_all(int fd, const void *data, size_t n, const char *path, struct er
 
 int io_atomic_open(struct io_atomic *out, const char *path, struct err *e)
 {
-	struct stat st;
-	bool special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	bool special = io_is_special(path);
 	struct io_atomic f = { .path = xstrdup(path), .tmp_path = special ? NULL : xstrfmt("%s.tmp-%ld", path, (long)getpid()) };
 	f.fd = special ? open(path, O_WRONLY | O_CLOEXEC) : open(f.tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (f.fd < 0) {
@@ -129,6 +128,21 @@ void io_atomic_abort(struct io_atomic *f)
 	forget(f);
 }
 
+int io_atomic_possible(const char *path, struct err *e)
+{
+	struct io_atomic f;
+	if (!*path)
+		return err_code(e, EXIT_USAGE, "the name of the file to write is empty");
+	if (io_is_dir(path))
+		return err_set(e, "%s: cannot create: it is a folder", path);
+	if (io_is_special(path)) /* to open a FIFO and close it again would end its reader's input */
+		return 0;
+	if (io_atomic_open(&f, path, e))
+		return -1;
+	io_atomic_abort(&f);
+	return 0;
+}
+
 int io_write_atomic(const char *path, const void *data, size_t n, struct err *e)
 {
 	struct io_atomic f;
@@ -166,6 +180,12 @@ bool io_is_dir(const char *path)
 {
 	struct stat st;
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool io_is_special(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
 char *io_cache_dir(void)

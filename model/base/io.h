@@ -20,6 +20,8 @@ struct io_atomic { int fd; char *path, *tmp_path; };
 MUST_CHECK int io_atomic_open(struct io_atomic *out, const char *path, struct err *e);
 MUST_CHECK int io_atomic_write(struct io_atomic *f, const void *data, size_t n, struct err *e); /* aborts on failure */
 MUST_CHECK int io_atomic_commit(struct io_atomic *f, struct err *e);
+/* Could a file be put at path? Asked before long work whose result goes there: its folder is there and may be written to, and path is no folder. */
+MUST_CHECK int io_atomic_possible(const char *path, struct err *e);
 void io_atomic_abort(struct io_atomic *f);           /* removes the temporary file; accepts a finished or empty one */
 /* All n bytes to fd, across EINTR and short writes; `path` is for the message. */
 MUST_CHECK int io_write_all(int fd, const void *data, size_t n, const char *path, struct err *e);
@@ -27,6 +29,7 @@ MUST_CHECK int io_write_all(int fd, const void *data, size_t n, const char *path
 MUST_CHECK int io_mkdirs(const char *path, struct err *e); /* like mkdir -p */
 bool io_exists(const char *path);
 bool io_is_dir(const char *path);
+bool io_is_special(const char *path);               /* there, but neither file nor folder: a FIFO, a device, a socket */
 /* Heap text: the per-user cache folder of ablate ($ABLATE_CACHE, else $XDG_CACHE_HOME/ablate
  * where that is absolute, else ~/.cache/ablate, ~ being what the system knows where HOME is not set, else a folder of /tmp with the user's number). */
 char *io_cache_dir(void);

@@ -30,7 +30,7 @@ bool tar_is(const char *path)
 
 bool archive_name_escapes(const char *name)
 {
-	if (name[0] == '/' || strchr(name, '\\') || strchr(name, ':'))
+	if (name[0] == '/' || strchr(name, '\\') || (name[0] && name[1] == ':')) /* the last: a drive's letter */
 		return true;
 	for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
 		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))

@@ -75,6 +75,14 @@ test_no_images() { two_sets; mkdir c; run ablate fid -e pixels a c; refused 1 "c
 test_only_folders() { two_sets; mkdir -p c/d; run ablate fid -e pixels a c; refused 1 "c: no images" sub-folders; }
 test_one_image() { two_sets; mkdir c; cp "$PNG/rgb.png" c/; run ablate fid -e pixels a c; refused 1 "c: one image"; }
 test_a_source_that_is_not_there() { two_sets; run ablate fid -e pixels a nowhere; refused 1 "nowhere: no such file or folder"; }
+test_a_fifo_is_not_waited_for() {
+	two_sets; mkfifo a/x.png c.npz
+	run timeout 20 "$ABLATE" fid -e pixels a b; refused 1 "a/x.png: not a regular file"
+	run timeout 20 "$ABLATE" fid -e pixels b c.npz; refused 1 "c.npz: neither a regular file nor a folder"
+	run timeout 20 "$ABLATE" weights import lpips-alex c.npz --other; refused 1 "c.npz: not a regular file"
+	run timeout 20 "$ABLATE" lpips c.npz c.npz; refused 1 "c.npz: neither a regular file nor a folder"
+}
+test_a_size_that_the_extractor_does_not_take() { two_sets; run ablate fid -e classifier a b; refused 1 "a: a picture of" "28x28"; }
 test_an_empty_file() { two_sets; : >c.npz; run ablate fid -e pixels a c.npz; refused 1 "c.npz: empty file"; }
 test_a_file_of_no_kind() { two_sets; echo text >c.dat; run ablate fid -e pixels a c.dat; refused 1 "c.dat: not a folder"; }
 test_an_unknown_extractor() { two_sets; run ablate fid -e pixel a b; refused 2 "no extractor 'pixel'" pixels; }
@@ -87,6 +95,14 @@ test_no_partial_output_file() {
 	run ablate features -e pixels a -o a.npz; refused 1 a/x.png
 	check test ! -e a.npz; check test -z "$(ls | grep tmp)"
 	rm a/x.png
+	run ablate features -e pixels a -o no/such/a.npz; refused 1 no/such/a.npz
+	run ablate features -e pixels a -o b; refused 1 "b: cannot create: it is a folder"
+	run ablate features -e pixels a -o ""; refused 2 "is empty"
+}
+
+# Before the first picture: a damaged one at the end is not reached.
+test_an_output_that_cannot_be_is_told_before_the_work() {
+	two_sets; head -c 300 "$PNG/rgb.png" >a/x.png
 	run ablate features -e pixels a -o no/such/a.npz; refused 1 no/such/a.npz
 }
 

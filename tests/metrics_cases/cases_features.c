@@ -125,6 +125,10 @@ static void clean_pixels(struct cases *c, struct npz *z, char **names, int n)
 	SCOPED(free) double *stats = cases_doubles(c, "clean", z, "resized_mean_std", &n_stats);
 	SCOPED(free) float *in = xmalloc(sizeof *in * INCEPTION_PIXELS);
 	int64_t wrong = 0, wrong_full = 0, fulls = 0;
+	if ((grid && n_grid != (int64_t)n * 3 * SIDE * SIDE) || (stats && n_stats != (int64_t)n * 6)) {
+		cases_equal(c, "resized_grid resized_mean_std", false, "another shape than expected");
+		return;
+	}
 	double worst = 0;
 	for (int i = 0; i < n; i++) {
 		int h, w;
@@ -146,7 +150,9 @@ static void clean_pixels(struct cases *c, struct npz *z, char **names, int n)
 		SCOPED(free) char *kind = xstrndup(names[i], strcspn(names[i], "/") - 1), *key = xstrfmt("resized_full_%s", kind);
 		SCOPED(free) double *full = strstr(names[i], "/0") ? cases_doubles(c, NULL, z, key, &n_full) : NULL;
 		fulls += full != NULL;
-		for (int64_t k = 0; full && k < INCEPTION_PIXELS; k++)
+		if (full && n_full != INCEPTION_PIXELS)
+			wrong_full = INT64_MAX / 2;
+		for (int64_t k = 0; full && n_full == INCEPTION_PIXELS && k < INCEPTION_PIXELS; k++)
 			wrong_full += (double)in[k % (FULL * FULL) * 3 + k / (FULL * FULL)] != full[k];
 	}
 	char what[80];
