@@ -9,7 +9,7 @@
 # cuDNN 9 (384 MB) are not packed: the plugin opens them where that machine has them (any place that gpu-check.sh searches; Python's
 # packages nvidia-cublas and nvidia-cudnn-cu13 will do), and its own kernels stand in where not.
 . "$(dirname "$0")/lib.sh"
-PROGRAMS="op_runner parity dtype_deviation test_backend test_cuda_train test_inception test_pictures test_device_moments test_device_singular"
+PROGRAMS="op_runner parity dtype_deviation test_backend test_cuda_train test_inception test_lpips_loss test_pictures test_device_moments test_device_singular"
 
 lay_out() { # DIR BUILD
 	local to=$1 build=$2 blas

@@ -119,6 +119,7 @@ else
 	step moments 20 tests/test_device_moments
 	step singular 20 bash -c 'has libcusolver.so.12 && exec tests/test_device_singular'
 	step features 60 tests/test_inception --filter 'inception/features_of_another*'
+	step lpips 60 tests/test_lpips_loss
 	step dtypes 40 tests/dtype_deviation --device cuda
 	step memcheck 90 bash -c 'sanitize memcheck'
 	step racecheck 90 bash -c 'sanitize racecheck'

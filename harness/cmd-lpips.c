@@ -70,6 +70,7 @@ struct run {
 	struct cli *c;
 	struct side a, b;
 	struct lpips_options o;
+	struct backend *device;
 	struct lpips *l;
 	struct { char sha256[SHA256_HEX]; bool published; } weights[2]; /* backbone, heads */
 	double *distance, *layers;   /* [n], [n][taps] */
@@ -90,7 +91,7 @@ static int open_network(struct run *r, int h, int w, struct err *e)
 	}
 	r->o.h = h;
 	r->o.w = w;
-	return lpips_open(&r->l, &r->o, backbone->st, heads->st, e) ? err_in(e, "%s", r->a.path) : 0;
+	return lpips_open_on(&r->l, &r->o, backbone->st, heads->st, r->device, BATCH, e) ? err_in(e, "%s", r->a.path) : 0;
 }
 
 /* Pairs [first, first + n) through the network, which is opened when the first size is known. */
@@ -198,13 +199,15 @@ static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	struct run r = { .c = c, .o = { .resize = (int)cli_int(c, "resize", 0), .average = cli_flag(c, "average-pool") > 0 } };
-	int rc = lpips_net_by_name(&r.o.net, cli_string(c, "net", "alex"), &e) || side_open(&r.a, c->args[0], &e) ||
+	int rc = lpips_net_by_name(&r.o.net, cli_string(c, "net", "alex"), &e) ||
+	         backend_open(&r.device, cli_string(c, "device", "auto"), BACKEND_FP32, &e) || side_open(&r.a, c->args[0], &e) ||
 	         side_open(&r.b, c->args[1], &e) ? -1 : 0;
 	if (rc == 0 && r.a.n != r.b.n)
 		rc = err_set(&e, "%s has %lld pictures and %s %lld: LPIPS compares pairs", r.a.path, (long long)r.a.n, r.b.path,
 		             (long long)r.b.n);
 	rc = rc || run_all(&r, &e) ? cli_fail(c, &e) : tell(&r);
 	lpips_free(r.l);
+	backend_free(r.device);
 	free(r.distance);
 	free(r.layers);
 	side_release(&r.a);
@@ -218,6 +221,7 @@ static const struct opt options[] = {
 	{ .name = "heads", .kind = OPT_STRING, .arg = "FILE", .help = "weights of the linear heads, instead of those in the cache" },
 	{ .name = "average-pool", .kind = OPT_FLAG, .help = "average pools in place of maximum pools, as consistency_models trains" },
 	{ .name = "resize", .kind = OPT_INT, .arg = "N", .min = 16, .max = 2048, .help = "resample to N x N first (bilinear)" },
+	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
 	{ .name = "each", .kind = OPT_FLAG, .help = "also one line per pair" },
 	{ 0 },
 };

@@ -126,6 +126,42 @@ Test(lpips_loss, vgg_agrees_on_grey_images)
 	check(LPIPS_VGG, 40, 1, false);
 }
 
+Test(lpips_loss, pairs_on_another_back_end_are_as_far_apart)
+{
+	enum { PAIRS = 3, BATCH = 2, PER = SIDE * SIDE * 3 };
+	struct safetensors backbone = { 0 }, heads = { 0 };
+	struct lpips_options o = { .net = LPIPS_SQUEEZE, .h = SIDE, .w = SIDE, .resize = 40 };
+	struct lpips *on_cpu, *on_cuda;
+	struct backend *b;
+	struct err e = ERR_INIT;
+	double want[PAIRS], got[PAIRS], want_layers[PAIRS][LPIPS_MAX_TAPS], got_layers[PAIRS][LPIPS_MAX_TAPS];
+	SCOPED(free) float *in0 = xcalloc(PAIRS * PER, sizeof *in0), *in1 = xcalloc(PAIRS * PER, sizeof *in1);
+	for (int i = 0; i < PAIRS; i++) {
+		picture(in0 + i * PER, i % 2 ? "A32p/1" : "A32p/0", 3);
+		picture(in1 + i * PER, i / 2 ? "B32p/1" : "B32p/0", 3);
+	}
+	const char *plugin = getenv("ABLATE_TEST_PLUGIN");
+	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", plugin ? plugin : CUDA_EMU, 1), 0);
+	cr_assert_eq(backend_open(&b, "cuda", BACKEND_FP32, &e), 0, "%s", e.msg);
+	weights(&backbone, &heads, o.net);
+	cr_assert_eq(lpips_open(&on_cpu, &o, &backbone, &heads, &e), 0, "%s", e.msg);
+	cr_assert_eq(lpips_open_on(&on_cuda, &o, &backbone, &heads, b, BATCH, &e), 0, "%s", e.msg);
+	formula_weights_release(&backbone);
+	formula_weights_release(&heads);
+	cr_assert_eq(lpips_taps(on_cuda), LPIPS_MAX_TAPS);
+	cr_assert_eq(lpips_run(on_cpu, want, want_layers[0], NULL, in0, in1, PAIRS, &e), 0, "%s", e.msg);
+	cr_assert_eq(lpips_run(on_cuda, got, got_layers[0], NULL, in0, in1, PAIRS, &e), 0, "%s", e.msg);
+	for (int i = 0; i < PAIRS; i++) {
+		cr_assert(fabs(got[i] - want[i]) <= 5e-6 * fabs(want[i]), "pair %d: %.9g, not %.9g", i, got[i], want[i]);
+		for (int k = 0; k < LPIPS_MAX_TAPS; k++)
+			cr_assert(fabs(got_layers[i][k] - want_layers[i][k]) <= 5e-6 * fabs(want[i]), "pair %d, tap %d: %.9g, not %.9g", i, k,
+			          got_layers[i][k], want_layers[i][k]);
+	}
+	lpips_free(on_cuda);
+	lpips_free(on_cpu);
+	backend_free(b);
+}
+
 /* One training step with the papers' metric, from weights in files; and the words when they are missing. */
 Test(lpips_loss, trains)
 {

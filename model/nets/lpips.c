@@ -4,6 +4,7 @@
  * Sums over channels and pixels are double. */
 #include "lpips.h"
 
+#include "lpips_graph.h"
 #include "resize.h"
 
 #include <math.h>
@@ -23,6 +24,7 @@ struct lpips {
 	struct cnn_exec *exec;
 	struct thread *threads; /* made when first used */
 	int n_threads;
+	struct lpips_graph *on; /* another back end's: then neither executor nor threads */
 };
 
 struct thread {
@@ -97,6 +99,22 @@ int lpips_open(struct lpips **out, const struct lpips_options *o, const struct s
 	return 0;
 }
 
+int lpips_open_on(struct lpips **out, const struct lpips_options *o, const struct safetensors *backbone, const struct safetensors *heads,
+                  struct backend *b, int batch, struct err *e)
+{
+	if (b->ops->host_memory)
+		return lpips_open(out, o, backbone, heads, e);
+	struct lpips *l = xcalloc(1, sizeof *l);
+	l->o = *o;
+	int h = o->resize ? o->resize : o->h, w = o->resize ? o->resize : o->w;
+	if (lpips_describe(&l->net, l->taps, &l->n_taps, o->net, h, w, o->average, e) || lpips_graph_open(&l->on, o, backbone, heads, b, batch, e)) {
+		lpips_free(l);
+		return -1;
+	}
+	*out = l;
+	return 0;
+}
+
 static int thread_open(struct thread *t, const struct lpips *l, struct err *e)
 {
 	const struct cnn_tensor *in = &l->net.tensors[0];
@@ -129,6 +147,7 @@ void lpips_free(struct lpips *l)
 		free(l->heads[k]);
 	cnn_exec_free(l->exec);
 	cnn_release(&l->net);
+	lpips_graph_free(l->on);
 	free(l->threads);
 	free(l);
 }
@@ -234,9 +253,11 @@ static double pair(const struct lpips *l, struct thread *t, double *layers, floa
 int lpips_run(struct lpips *l, double *distance, double *layers, float *d_in0, const float *in0, const float *in1, int n,
               struct err *e)
 {
-	REQUIRE(!d_in0 || l->o.backward);
+	REQUIRE(!d_in0 || (l->o.backward && !l->on));
 	if (n < 1)
 		return 0;
+	if (l->on)
+		return lpips_graph_run(l->on, distance, layers, in0, in1, n, e);
 	int threads = n < l->n_threads ? n : l->n_threads;
 	for (int i = 0; i < threads; i++)
 		if (thread_open(&l->threads[i], l, e))

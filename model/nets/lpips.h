@@ -12,6 +12,7 @@
 #ifndef ABLATE_LPIPS_H
 #define ABLATE_LPIPS_H
 
+#include "model/backend.h"
 #include "model/nets/cnn.h"
 #include "model/safetensors.h"
 
@@ -43,6 +44,9 @@ struct lpips;
 /* Packs the weights; the two files may be freed afterwards. */
 MUST_CHECK int lpips_open(struct lpips **out, const struct lpips_options *o, const struct safetensors *backbone,
                           const struct safetensors *heads, struct err *e);
+/* The same on another back end, `batch` pairs at a time, without gradients; b must outlive it. On the CPU's it is lpips_open. */
+MUST_CHECK int lpips_open_on(struct lpips **out, const struct lpips_options *o, const struct safetensors *backbone,
+                             const struct safetensors *heads, struct backend *b, int batch, struct err *e);
 void lpips_free(struct lpips *l);
 int lpips_taps(const struct lpips *l);
 /* distance[n]; layers[n][taps] or NULL; d_in0[n][h][w][3] = d distance[i] / d in0[i], or NULL. Each pair is computed on its

@@ -114,21 +114,28 @@ static void features(struct graph *g, const struct lpips_loss *l, const struct c
 		taps[k] = made[numbers[k]];
 }
 
-struct tensor *lpips_loss_distance(struct graph *g, const struct lpips_loss *l, struct tensor *x, struct tensor *target)
+int lpips_loss_parts(struct tensor *parts[LPIPS_MAX_TAPS], struct graph *g, const struct lpips_loss *l, struct tensor *x, struct tensor *target)
 {
 	struct cnn net = { 0 };
 	int numbers[LPIPS_MAX_TAPS], n_taps;
-	struct tensor *a[LPIPS_MAX_TAPS], *b[LPIPS_MAX_TAPS], *sum = NULL;
+	struct tensor *a[LPIPS_MAX_TAPS], *b[LPIPS_MAX_TAPS];
 	struct err e = ERR_INIT;
 	int h = l->side ? l->side : (int)x->h, w = l->side ? l->side : (int)x->w;
 	if (x->c != l->channels || lpips_describe(&net, numbers, &n_taps, l->net, h, w, l->average, &e))
 		BUG("lpips of %lld channels: %s", (long long)x->c, e.msg);
 	features(g, l, &net, numbers, n_taps, a, x);
 	features(g, l, &net, numbers, n_taps, b, target);
-	for (int k = 0; k < n_taps; k++) {
-		struct tensor *d = graph_feature_dist(g, a[k], b[k], head(g, l, k));
-		sum = sum ? graph_add_scaled(g, sum, d, 1) : d;
-	}
+	for (int k = 0; k < n_taps; k++)
+		parts[k] = graph_feature_dist(g, a[k], b[k], head(g, l, k));
 	cnn_release(&net);
-	return sum;
+	return n_taps;
+}
+
+struct tensor *lpips_loss_distance(struct graph *g, const struct lpips_loss *l, struct tensor *x, struct tensor *target)
+{
+	struct tensor *parts[LPIPS_MAX_TAPS];
+	int n = lpips_loss_parts(parts, g, l, x, target);
+	for (int k = 1; k < n; k++)
+		parts[0] = graph_add_scaled(g, parts[0], parts[k], 1);
+	return parts[0];
 }

@@ -28,5 +28,7 @@ MUST_CHECK int lpips_loss_init(struct lpips_loss *out, const struct lpips_loss_o
 void lpips_loss_release(struct lpips_loss *l);
 /* d (N,1,1,1) = LPIPS(x, target); the gradient flows to x alone. Images too small for the network are BUG(). */
 struct tensor *lpips_loss_distance(struct graph *g, const struct lpips_loss *l, struct tensor *x, struct tensor *target);
+/* Its summands, one per tap. Returns how many. */
+int lpips_loss_parts(struct tensor *parts[LPIPS_MAX_TAPS], struct graph *g, const struct lpips_loss *l, struct tensor *x, struct tensor *target);
 
 #endif
