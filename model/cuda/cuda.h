@@ -71,9 +71,8 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 	} while (0)
 
 #ifdef ABLATE_CUDA_EMU
-#include "cuda_emu.h" /* LAUNCH, SHARED, DEVICE_CALL */
+#include "cuda_emu.h" /* LAUNCH and SHARED */
 #else
-#define DEVICE_CALL(call) (call) /* of a library that reads and writes device memory */
 #define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) do { \
 		kernel<<<(blocks), (threads), (shared_bytes), (cu)->stream>>>(__VA_ARGS__); \
 		CUDA_CALL((cu), cudaGetLastError()); \

@@ -59,7 +59,7 @@ static int run(struct cuda *cu, struct solver_handle *h, double *values, const d
 	double *s = on + even(matrix), *rest = s + vector, *work = rest + vector;
 	int *info_on = (int *)(void *)(work + even((size_t)n_work));
 	b->ops->upload(b, on, a, matrix * sizeof *a);
-	rc = DEVICE_CALL(solver.gesvd(h, 'N', 'N', m, n, on, m, s, NULL, m, NULL, n, work, n_work, rest, info_on));
+	rc = solver.gesvd(h, 'N', 'N', m, n, on, m, s, NULL, m, NULL, n, work, n_work, rest, info_on);
 	b->ops->download(b, values, s, (size_t)n * sizeof *values);
 	b->ops->download(b, &info, info_on, sizeof info);
 	b->ops->release(b, on);

@@ -5,8 +5,9 @@
  * a fiber. What is caught, and ends as a launch failure that says what and in which kernel:
  *   - a barrier or a warp's exchange that some threads never come to;
  *   - shared memory written outside its array (guard words; under AddressSanitizer also reads);
- *   - device memory written outside its block (guard words in emu_runtime.cc; AddressSanitizer);
- *   - a kernel's argument that points into the host's memory; the host in device memory (it dies of SIGSEGV).
+ *   - device memory written outside its block (guard words in emu_memory.cc; AddressSanitizer);
+ *   - an argument that points to the host's memory; fragments (mma.h) that do not lie where the hardware wants them.
+ * The host cannot touch device memory, and nothing is done before somebody waits for it: emu_memory.cc, emu_stream.cc.
  * Shared and device memory start as NaN. Warps, the threads in them, and blocks take turns in an order that ABLATE_EMU_ORDER names:
  * forward, reverse, odd (odd ones first) or a number, which seeds a shuffle at every turn; a warp goes on as far as it can alone. A result that depends on the order is a race
  * or a missing barrier: tests run the orders and compare bits. In a capture launches are kept and run at each replay.
@@ -16,8 +17,7 @@
 #ifndef ABLATE_CUDA_EMU_H
 #define ABLATE_CUDA_EMU_H
 
-#include "emu_memory.h"
-
+#include <functional>
 #include <string.h>
 
 struct emu_index { unsigned x, y, z; };
@@ -26,11 +26,15 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 void __syncthreads(void);
 void __syncwarp(unsigned mask = 0xFFFFFFFFu);
 /* Runs, or keeps for replay: body is one thread's call of the kernel. */
-cudaError_t emu_launch(cudaStream_t stream, unsigned blocks, unsigned threads, size_t shared_bytes, std::function<void()> body);
+cudaError_t emu_launch(cudaStream_t stream, const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes, std::function<void()> body);
+/* The same for what is not a kernel: a library's call. */
+cudaError_t emu_call(cudaStream_t stream, std::function<void()> body);
+/* Ends the launch: its running thread did what a GPU would not have let it. */
+void emu_found(const char *what);
 /* Loses the device: that argument is not for it. */
 void emu_refuse_argument(const char *kernel, int which);
-/* What the emulation saw when it lost the device; "" = nothing. */
-const char *emu_finding(void);
+/* Is there anything in an argument's bytes that is an address of the host's? */
+bool emu_argument_is_hosts(const void *argument, size_t bytes);
 
 /* ---- a warp's exchanges: each thread shows 8 bytes and sees those of another ------------------------------------------ */
 
@@ -102,33 +106,38 @@ template <class T, size_t N> struct emu_array {
 #define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) \
 	emu_launch_args((cu), emu_args(kernel, __VA_ARGS__), #kernel, __FILE__, __LINE__, (blocks), (threads), (shared_bytes))
 
-/* As the kernel takes them; which is the first that it could not use on a device, 0: none. */
-struct emu_bound { std::function<void()> body; int bad; };
+/* which: the first argument that is the host's; 0: none. */
+struct emu_bound { std::function<void()> body; int which; };
 
-template <class T> static bool emu_fits(T argument)
+/* Of a copy: what lies between members may be anything. A compiler that cannot tell where that is, tells nothing. */
+template <class T> bool emu_is_hosts(T argument)
 {
-	__builtin_clear_padding(&argument); /* what lies there is of the stack's past */
-	return emu_argument_is_for_device(&argument, sizeof argument);
+#if __has_builtin(__builtin_clear_padding)
+	__builtin_clear_padding(&argument);
+	return emu_argument_is_hosts(&argument, sizeof argument);
+#else
+	(void)argument;
+	return false;
+#endif
 }
 
 template <typename... P, typename... A> struct emu_bound emu_args(void (*kernel)(P...), A... args)
 {
-	int which = 0, bad = 0;
-	for (bool fit : { true, emu_fits(static_cast<P>(args))... }) {
-		bad = !fit && !bad ? which : bad;
-		which++;
-	}
-	return { std::bind(kernel, static_cast<P>(args)...), bad };
+	int which = 0;
+	bool each[] = { false, emu_is_hosts(args)... };
+	for (int i = (int)sizeof...(args); i > 0; i--)
+		which = each[i] ? i : which;
+	return { std::bind(kernel, static_cast<P>(args)...), which };
 }
 
 static inline void emu_launch_args(struct cuda *cu, struct emu_bound bound, const char *name, const char *file, int line,
                                    unsigned blocks, unsigned threads, size_t shared_bytes)
 {
-	if (bound.bad)
-		emu_refuse_argument(name, bound.bad);
-	cudaError_t rc = emu_launch(cu->stream, blocks, threads, shared_bytes, bound.body);
+	if (bound.which)
+		emu_refuse_argument(name, bound.which);
+	cudaError_t rc = emu_launch(cu->stream, name, blocks, threads, shared_bytes, bound.body);
 	if (rc != cudaSuccess)
-		cuda_fail(cu, file, line, name, *emu_finding() ? emu_finding() : cudaGetErrorString(rc));
+		cuda_fail(cu, file, line, name, cudaGetErrorString(rc));
 }
 
 #endif

@@ -1,5 +1,5 @@
-/* cuda_runtime.h - the part of the CUDA runtime that the back end uses, on the host: one pretended device whose memory is host memory
- * and whose streams run at once. Found before the toolkit's header of that name when .cu files are compiled as C++. See
+/* cuda_runtime.h - the part of the CUDA runtime that the back end uses, on the host: one pretended device whose memory the host
+ * cannot touch and whose streams run late. Found before the toolkit's header of that name when .cu files are compiled as C++. See
  * cuda_emu.h for kernels. */
 #ifndef ABLATE_CUDA_EMU_RUNTIME_H
 #define ABLATE_CUDA_EMU_RUNTIME_H
@@ -39,8 +39,8 @@ enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 
 typedef struct emu_stream *cudaStream_t;
 typedef struct emu_event *cudaEvent_t;
-typedef struct emu_program *cudaGraph_t;
-typedef struct emu_program *cudaGraphExec_t;
+typedef struct emu_graph *cudaGraph_t;
+typedef struct emu_graph *cudaGraphExec_t;
 
 struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount; size_t sharedMemPerBlock, totalGlobalMem; };
 

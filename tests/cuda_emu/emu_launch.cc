@@ -6,13 +6,17 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 #include "cuda_emu.h"
 #include "emu_fiber.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef ABLATE_SANITIZED
+#include <sanitizer/asan_interface.h>
+#endif
 
 struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 
-enum { STACK_BYTES = 64 << 10, MAX_THREADS = 1024, MAX_SHARED = 32, LANES = 32, GUARD_BYTE = 0xA5 };
+enum { STACK_BYTES = 64 << 10, MAX_THREADS = 1024, MAX_SHARED = 32, LANES = 32, GUARD_BYTE = 0x7F };
 enum fiber_state { FIBER_READY, FIBER_AT_BARRIER, FIBER_AT_EXCHANGE, FIBER_DONE };
 
 struct fiber {
@@ -29,11 +33,12 @@ static struct {
 	int running;
 	bool direct, met_barrier, broken;
 	const std::function<void()> *body;
+	const char *kernel;
 	struct { void *p; struct emu_guards guards; } shared[MAX_SHARED]; /* poisoned in this block */
 	int n_shared, turns[MAX_THREADS];
 	unsigned long launches;
 	uint64_t shuffle;
-	char finding[160];
+	char finding[240];
 } emu;
 
 const char *emu_finding(void)
@@ -41,17 +46,11 @@ const char *emu_finding(void)
 	return emu.finding;
 }
 
-static void found(const char *what)
+void emu_found(const char *what)
 {
 	if (!emu.broken)
-		(void)snprintf(emu.finding, sizeof emu.finding, "%s (block %u, thread %u)", what, blockIdx.x, threadIdx.x);
+		(void)snprintf(emu.finding, sizeof emu.finding, "%.100s: %s (block %u, thread %u)", emu.kernel, what, blockIdx.x, threadIdx.x);
 	emu.broken = true;
-}
-
-void emu_refuse_argument(const char *kernel, int which)
-{
-	(void)snprintf(emu.finding, sizeof emu.finding, "argument %d of %.80s points into the host's memory", which, kernel);
-	(void)emu_lose(cudaErrorIllegalAddress);
 }
 
 static void become(int thread)
@@ -77,18 +76,25 @@ void emu_shared(void *p, size_t bytes, struct emu_guards guards)
 	emu.shared[emu.n_shared].p = p;
 	emu.shared[emu.n_shared++].guards = guards;
 	memset(p, 0xFF, bytes);
+#ifdef ABLATE_SANITIZED
+	ASAN_POISON_MEMORY_REGION(guards.before, guards.bytes);
+	ASAN_POISON_MEMORY_REGION(guards.after, guards.bytes);
+#else
 	memset(const_cast<unsigned char *>(guards.before), GUARD_BYTE, guards.bytes);
 	memset(const_cast<unsigned char *>(guards.after), GUARD_BYTE, guards.bytes);
+#endif
 }
 
 static void check_shared(void)
 {
+#ifndef ABLATE_SANITIZED /* it sees who writes there, and who reads */
 	for (int i = 0; i < emu.n_shared; i++)
 		for (size_t j = 0; j < emu.shared[i].guards.bytes; j++)
 			if (emu.shared[i].guards.before[j] != GUARD_BYTE || emu.shared[i].guards.after[j] != GUARD_BYTE) {
-				found("shared memory written outside its array");
+				emu_found("shared memory written outside its array");
 				return;
 			}
+#endif
 }
 
 /* ---- what threads wait for ------------------------------------------------------------------------------------------ */
@@ -104,7 +110,7 @@ static void wait_as(enum fiber_state state)
 void __syncthreads(void)
 {
 	if (emu.direct)
-		found("a barrier that the block's first thread never came to");
+		emu_found("a barrier that the block's first thread never came to");
 	else
 		wait_as(FIBER_AT_BARRIER);
 }
@@ -117,11 +123,11 @@ void __syncwarp(unsigned mask)
 uint64_t emu_exchange(unsigned mask, uint64_t mine, unsigned from_lane)
 {
 	if (emu.direct) {
-		found("a warp's exchange that the block's first thread never came to");
+		emu_found("a warp's exchange that the block's first thread never came to");
 		return mine;
 	}
 	if (mask != 0xFFFFFFFFu || blockDim.x % LANES) {
-		found("an exchange of a part of a warp");
+		emu_found("an exchange of a part of a warp");
 		return mine;
 	}
 	struct fiber *f = &emu.fibers[emu.running];
@@ -228,7 +234,7 @@ static void run_fibers(int n, const char *order)
 		if (done == n || emu.broken)
 			return;
 		if (waiting < n) {
-			found(waiting ? "a barrier that some of the block's threads never came to" : "a warp's exchange that some of its threads never came to");
+			emu_found(waiting ? "a barrier that some of the block's threads never came to" : "a warp's exchange that some of its threads never came to");
 			return;
 		}
 		for (int i = 0; i < n; i++)
@@ -259,7 +265,7 @@ static void run_block(unsigned block, int threads, const char *order)
 	check_shared();
 }
 
-static void run_grid(unsigned blocks, unsigned threads, const std::function<void()> &body)
+static void run_grid(const char *kernel, unsigned blocks, unsigned threads, const std::function<void()> &body)
 {
 	const char *fail_at = getenv("ABLATE_EMU_FAIL_AT"), *order = order_name();
 	emu.launches++;
@@ -268,6 +274,7 @@ static void run_grid(unsigned blocks, unsigned threads, const std::function<void
 		return;
 	}
 	emu.body = &body;
+	emu.kernel = kernel;
 	emu.broken = false;
 	emu.shuffle = strtoull(order, NULL, 10) * 2654435761u + 88172645463325252u;
 	gridDim = { blocks, 1, 1 };
@@ -279,9 +286,27 @@ static void run_grid(unsigned blocks, unsigned threads, const std::function<void
 		(void)emu_lose(cudaErrorLaunchFailure);
 }
 
-cudaError_t emu_launch(cudaStream_t stream, unsigned blocks, unsigned threads, size_t shared_bytes, std::function<void()> body)
+void emu_refuse_argument(const char *kernel, int which)
 {
-	if (blocks == 0 || threads == 0 || threads > MAX_THREADS || shared_bytes > (48 << 10))
+	(void)snprintf(emu.finding, sizeof emu.finding, "argument %d of %.80s points into the host's memory", which, kernel);
+	(void)emu_lose(cudaErrorIllegalAddress);
+}
+
+/* Every 8 bytes that an argument has in them, for an address of the host's. */
+bool emu_argument_is_hosts(const void *argument, size_t bytes)
+{
+	for (size_t at = 0; at + sizeof(uintptr_t) <= bytes; at += sizeof(uintptr_t)) {
+		uintptr_t word;
+		memcpy(&word, (const char *)argument + at, sizeof word);
+		if (emu_is_host(word))
+			return true;
+	}
+	return false;
+}
+
+cudaError_t emu_launch(cudaStream_t stream, const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes, std::function<void()> body)
+{
+	if (blocks == 0 || blocks > INT_MAX || threads == 0 || threads > MAX_THREADS || shared_bytes > (48 << 10))
 		return emu_result(cudaErrorInvalidValue);
-	return emu_call(stream, [=] { run_grid(blocks, threads, body); });
+	return emu_call(stream, [=] { run_grid(kernel, blocks, threads, body); });
 }

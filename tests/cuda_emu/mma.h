@@ -45,14 +45,23 @@ static inline float __float_to_tf32(float x)
 static inline unsigned emu_at(row_major *, unsigned i, unsigned j, unsigned ld) { return i * ld + j; }
 static inline unsigned emu_at(col_major *, unsigned i, unsigned j, unsigned ld) { return j * ld + i; }
 
+/* A fragment starts at a multiple of 32 bytes, and its lines are a multiple of 16 bytes apart. */
+template <class V> static inline void emu_fits(const V *p, unsigned ld)
+{
+	if ((size_t)p % 32 || ld * sizeof *p % 16)
+		emu_found("a fragment that is not aligned");
+}
+
 template <int M, int N, int K, class T, class L, class V> void load_matrix_sync(fragment<matrix_a, M, N, K, T, L> &a, const V *p, unsigned ld)
 {
+	emu_fits(p, ld);
 	for (int k = 0; k < K; k++)
 		a.x[k] = emu_factor(p + emu_at((L *)0, emu_lane() % 16, (unsigned)k, ld));
 }
 
 template <int M, int N, int K, class T, class L, class V> void load_matrix_sync(fragment<matrix_b, M, N, K, T, L> &b, const V *p, unsigned ld)
 {
+	emu_fits(p, ld);
 	for (int k = 0; k < K; k++)
 		for (unsigned j = 0; j < 8; j++)
 			b.x[8 * k + (int)j] = emu_factor(p + emu_at((L *)0, (unsigned)k, emu_lane() / 16 * 8 + j, ld));
@@ -78,6 +87,7 @@ void mma_sync(fragment<accumulator, M, N, K, float> &d, const fragment<matrix_a,
 
 template <int M, int N, int K> void store_matrix_sync(float *p, const fragment<accumulator, M, N, K, float> &c, unsigned ld, layout_t)
 {
+	emu_fits(p, ld);
 	for (unsigned j = 0; j < 8; j++)
 		p[emu_lane() % 16 * ld + emu_lane() / 16 * 8 + j] = c.x[j];
 }

@@ -1,5 +1,7 @@
 /* cusolver_emu.c - stands in for cuSOLVER under emulation: singular values by one-sided Jacobi rotations (Hestenes 1958), in the order of the
- * library, largest first. Device memory is in its reach there (DEVICE_CALL). */
+ * library, largest first. It runs when its stream does, as what NVIDIA's enqueues. */
+#include "tests/cuda_emu/emu_stream.h"
+
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,7 +15,7 @@ int cusolverDnDgesvd(void *h, signed char left, signed char right, int m, int n,
                      int ldvt, double *work, int n_work, double *rest, int *info);
 
 enum { BAD = 3 };
-static int handle;
+static struct { struct emu_stream_head *stream; } handle;
 
 int cusolverDnCreate(void **out)
 {
@@ -28,6 +30,7 @@ int cusolverDnDestroy(void *h)
 
 int cusolverDnSetStream(void *h, void *stream)
 {
+	handle.stream = stream;
 	return h == &handle && stream ? 0 : BAD;
 }
 
@@ -72,6 +75,26 @@ static int falling(const void *a, const void *b)
 	return (x < y) - (x > y);
 }
 
+/* One call, kept until the stream comes to it. */
+struct job { double *a, *s; int *info, m, n, lda; };
+
+static void singular(void *arg)
+{
+	struct job j = *(struct job *)arg;
+	int done = 0;
+	free(arg);
+	for (int sweep = 0; sweep < 60 && !done; sweep++) {
+		done = 1;
+		for (int i = 0; i < j.n; i++)
+			for (int k = i + 1; k < j.n; k++)
+				done &= rotate(j.a + (ptrdiff_t)i * j.lda, j.a + (ptrdiff_t)k * j.lda, j.m);
+	}
+	for (int i = 0; i < j.n; i++)
+		j.s[i] = sqrt(dot(j.a + (ptrdiff_t)i * j.lda, j.a + (ptrdiff_t)i * j.lda, j.m));
+	qsort(j.s, (size_t)j.n, sizeof *j.s, falling);
+	*j.info = 0; /* after 60 sweeps what is left is rounding */
+}
+
 int cusolverDnDgesvd(void *h, signed char left, signed char right, int m, int n, double *a, int lda, double *s, double *u, int ldu, double *vt,
                      int ldvt, double *work, int n_work, double *rest, int *info)
 {
@@ -81,16 +104,10 @@ int cusolverDnDgesvd(void *h, signed char left, signed char right, int m, int n,
 	(void)rest;
 	if (h != &handle || left != 'N' || right != 'N' || m < n || lda < m || ldu < 1 || ldvt < 1 || n_work < n)
 		return BAD;
-	int done = 0;
-	for (int sweep = 0; sweep < 60 && !done; sweep++) {
-		done = 1;
-		for (int i = 0; i < n; i++)
-			for (int j = i + 1; j < n; j++)
-				done &= rotate(a + (ptrdiff_t)i * lda, a + (ptrdiff_t)j * lda, m);
-	}
-	for (int i = 0; i < n; i++)
-		s[i] = sqrt(dot(a + (ptrdiff_t)i * lda, a + (ptrdiff_t)i * lda, m));
-	qsort(s, (size_t)n, sizeof *s, falling);
-	*info = 0; /* after 60 sweeps what is left is rounding */
+	struct job *j = malloc(sizeof *j);
+	if (!j)
+		return BAD;
+	*j = (struct job){ a, s, info, m, n, lda };
+	handle.stream->enqueue(handle.stream, singular, j);
 	return 0;
 }
