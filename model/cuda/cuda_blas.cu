@@ -70,11 +70,6 @@ static cudaDataType_t type_of(enum tensor_type type)
 	return type == TENSOR_BF16 ? CUDA_R_16BF : CUDA_R_32F;
 }
 
-static size_t bytes_of(enum tensor_type type)
-{
-	return type == TENSOR_BF16 ? 2 : 4;
-}
-
 static cublasLtMatrixLayout_t layout_new(struct cuda *cu, const struct cuda_gemm_shape *s, enum tensor_type type, int64_t rows, int64_t cols, int64_t ld, int64_t step)
 {
 	cublasLtMatrixLayout_t l = NULL;
@@ -87,22 +82,13 @@ static cublasLtMatrixLayout_t layout_new(struct cuda *cu, const struct cuda_gemm
 	return l;
 }
 
-/* What every address of a matrix is a multiple of: rows start ld values apart, a head's part within them n or k further on. */
-static uint32_t alignment(enum tensor_type type, int64_t ld, int64_t step, int64_t n, int64_t k)
-{
-	uint32_t all = (uint32_t)((ld | step | n | k) * (int64_t)bytes_of(type)), power = 16;
-	while (all % power)
-		power /= 2;
-	return power;
-}
-
 /* Whether the library has an algorithm for it. */
 static bool choose(struct cuda *cu, struct blas_gemm *g, const struct cuda_gemm_shape *s)
 {
 	cublasLtMatmulPreference_t want = NULL;
 	cublasLtMatmulHeuristicResult_t found;
-	uint32_t of_a = alignment(s->in, s->ldb, s->step_b, s->n, s->k), of_b = alignment(s->in, s->lda, s->step_a, s->m, s->k);
-	uint32_t of_c = alignment(s->out, s->ldc, s->step_c, s->n, s->n), schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE; /* no sum in place, none rounded between */
+	uint32_t of_a = cuda_gemm_alignment(s->in, s->ldb, s->step_b, s->n, s->k), of_b = cuda_gemm_alignment(s->in, s->lda, s->step_a, s->m, s->k);
+	uint32_t of_c = cuda_gemm_alignment(s->out, s->ldc, s->step_c, s->n, s->n), schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE; /* no sum in place, none rounded between */
 	uint64_t workspace = cu->workspace_bytes;
 	int n = 0;
 	BLAS_CALL(cu, lt.cublasLtMatmulPreferenceCreate(&want));

@@ -21,6 +21,16 @@ struct cuda_gemm_shape {
 	bool exact;                   /* floats stay floats: no TF32 */
 };
 
+/* What every address of a matrix is a multiple of, and the library is told: rows start ld values apart, a head's part within them n or k
+ * further on; what is allocated and each parameter starts on 16 bytes. */
+static inline uint32_t cuda_gemm_alignment(enum tensor_type type, int64_t ld, int64_t step, int64_t n, int64_t k)
+{
+	uint32_t all = (uint32_t)((ld | step | n | k) * (type == TENSOR_BF16 ? 2 : 4)), power = 16;
+	while (all % power)
+		power /= 2;
+	return power;
+}
+
 struct cuda_gemm;
 /* Heap; NULL with cu->failed set. */
 struct cuda_gemm *cuda_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s);

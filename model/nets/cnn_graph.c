@@ -36,21 +36,27 @@ static size_t weight_count(const struct cnn *net, const struct cnn_layer *l)
 	return (size_t)l->c * (size_t)net->tensors[l->src].c * (size_t)(l->kh * l->kw);
 }
 
+/* Floats of a store that n take: each part begins on a 64-byte line of its own, as in params.h; a device's libraries count on it. */
+static size_t room(size_t n)
+{
+	return (n + 15) / 16 * 16;
+}
+
 static int load_weights(struct cnn_graph *x, const struct cnn *net, cnn_load *load, void *ctx, struct err *e)
 {
 	size_t total = 0, at = 0;
 	for (int i = 0; i < net->n_layers; i++)
 		if (net->layers[i].kind == CNN_CONV)
-			total += weight_count(net, &net->layers[i]) + (size_t)net->layers[i].c;
+			total += room(weight_count(net, &net->layers[i])) + room((size_t)net->layers[i].c);
 	x->weights = xaligned(total * sizeof *x->weights);
 	for (int i = 0; i < net->n_layers; i++) {
 		const struct cnn_layer *l = &net->layers[i];
 		if (l->kind != CNN_CONV)
 			continue;
-		float *w = x->weights + at, *bias = w + weight_count(net, l);
+		float *w = x->weights + at, *bias = w + room(weight_count(net, l));
 		if (load(ctx, l, net->tensors[l->src].c, w, bias, e))
 			return -1;
-		at += weight_count(net, l) + (size_t)l->c;
+		at += room(weight_count(net, l)) + room((size_t)l->c);
 	}
 	return backend_lend(&x->weights_on, x->b, x->weights, total, e);
 }
@@ -60,9 +66,9 @@ static struct tensor *record_layer(struct graph *g, const struct cnn *net, const
 	if (l->kind != CNN_CONV)
 		return graph_pool(g, src, l->kind == CNN_AVG_POOL, l->kh, l->stride, l->ph, l->pad_counts, l->ceil);
 	struct tensor *w = graph_param(g, l->name, STORE_FROZEN, *at, l->c, src->c, l->kh, l->kw);
-	*at += weight_count(net, l);
+	*at += room(weight_count(net, l));
 	struct tensor *bias = graph_param(g, l->name, STORE_FROZEN, *at, 1, 1, 1, l->c);
-	*at += (size_t)l->c;
+	*at += room((size_t)l->c);
 	return graph_conv2d(g, src, w, bias, l->stride, l->ph, l->pw, l->relu);
 }
 

@@ -96,6 +96,9 @@ static void gemm_all(const struct cuda_gemm_shape &s, const char *a, const char 
 void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const void *b, const void *bias, void *c)
 {
 	struct cuda_gemm_shape s = g->s;
+	if ((uintptr_t)a % cuda_gemm_alignment(s.in, s.lda, s.step_a, s.m, s.k) || (uintptr_t)b % cuda_gemm_alignment(s.in, s.ldb, s.step_b, s.n, s.k) ||
+	    (uintptr_t)c % cuda_gemm_alignment(s.out, s.ldc, s.step_c, s.n, s.n) || (s.bias && (uintptr_t)bias % 16))
+		cuda_fail(cu, __FILE__, __LINE__, "matrix product", "an operand that is not aligned as the library is told");
 	CUDA_CALL(cu, emu_call(cu->stream, [=] { gemm_all(s, (const char *)a, (const char *)b, bias, (char *)c); }));
 }
 
@@ -176,5 +179,7 @@ static void conv_run(const struct dnn_plan *c, void *x, void *w, const void *bia
 
 void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const void *bias, void *y)
 {
+	if (((uintptr_t)x | (uintptr_t)w | (uintptr_t)y | (uintptr_t)bias) % 16)
+		cuda_fail(cu, __FILE__, __LINE__, "convolution", "an operand that is not aligned as the library is told");
 	CUDA_CALL(cu, emu_call(cu->stream, [=] { conv_run(c, x, w, bias, y); }));
 }
