@@ -225,6 +225,29 @@ static int open_immutable(struct db *db, struct err *e)
 	return rc;
 }
 
+/* An older database is read through a copy in memory that is brought up to date: the file stays as it is, for the program that made it. */
+static int read_older(struct db *db, const struct db_schema *schema, int64_t version, struct err *e)
+{
+	sqlite3 *copy = NULL;
+	if (sqlite3_open(":memory:", &copy) != SQLITE_OK) {
+		(void)sqlite3_close(copy);
+		return err_set(e, "%s: no memory for a copy of it", db->path);
+	}
+	sqlite3_backup *backup = sqlite3_backup_init(copy, "main", db->handle, "main");
+	int rc = backup ? sqlite3_backup_step(backup, -1) : SQLITE_ERROR;
+	if (backup)
+		(void)sqlite3_backup_finish(backup);
+	if (rc != SQLITE_DONE) {
+		(void)sqlite3_close(copy);
+		return err_code(e, EXIT_RECORD, "%s: cannot be copied to be read: %s", db->path, sqlite3_errstr(rc));
+	}
+	db_finish(db);
+	db->handle = copy;
+	(void)snprintf(db->note, sizeof db->note, "%s: of schema %lld, read as %d; `ablate run` brings it up to date", db->path, (long long)version,
+	               schema->version);
+	return migrate(db, schema, version, e) || db_script(db, e, "PRAGMA query_only = ON") ? -1 : 0;
+}
+
 static int check_for_reading(struct db *db, const struct db_schema *schema, struct err *e)
 {
 	int64_t version;
@@ -235,10 +258,10 @@ static int check_for_reading(struct db *db, const struct db_schema *schema, stru
 	}
 	if (version == 0)
 		return err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (it has no version)", db->path);
-	if (version != schema->version)
-		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: %s", db->path, (long long)version,
-		                schema->version, version > schema->version ? "update ablate" : "`ablate run` brings it up to date");
-	return 0;
+	if (version > schema->version)
+		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: update ablate", db->path, (long long)version,
+		                schema->version);
+	return version < schema->version ? read_older(db, schema, version, e) : 0;
 }
 
 int db_open_schema(struct db **out, const char *path, enum db_mode mode, const struct db_schema *schema, struct err *e)

@@ -21,7 +21,7 @@
 struct db;
 
 enum db_mode {
-	DB_READ,   /* the file must exist; nothing is created or brought up to date */
+	DB_READ,   /* the file must exist; nothing is created or brought up to date: an older one is read through a copy in memory that is */
 	DB_WRITE,  /* created when absent, brought up to date when older */
 };
 

@@ -100,7 +100,9 @@ static int all_identities(struct study *s, struct err *e)
 
 /* --- states and scores --- */
 
-#define STATE_COLUMNS "cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), coalesce(step, 0), attempts, coalesce((julianday(ended) - julianday(started)) * 86400, 0)"
+#define STATE_COLUMNS "cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), coalesce(step, 0), attempts, " \
+	"coalesce((SELECT w.wall_s FROM attempt w WHERE w.id = v_attempt.attempt), " \
+	"(julianday(ended) - julianday(started)) * 86400, 0)"
 #define SCORE_COLUMNS "cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex"
 #define SCORE_ORDER " ORDER BY name, nfe, weights, step, eval_seed, protocol"
 

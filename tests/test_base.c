@@ -171,7 +171,7 @@ Test(rng, permute_is_a_bijection)
 	}
 }
 
-/* On a terminal of 30 columns the line is redrawn in place only if it is shorter than they are. */
+/* On a terminal of 30 columns the line is redrawn in place only if it is shorter than they are; the bar gives way to the numbers. */
 Test(progress, the_bar_fits_the_terminal)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY), kept = dup(STDERR_FILENO);
@@ -195,7 +195,7 @@ Test(progress, the_bar_fits_the_terminal)
 	cr_assert_gt(n, 4);
 	line[n] = '\0';
 	cr_assert(p.tty);
-	cr_expect_eq(strncmp(line, "\r\033[Krun gr\xc3\xbc\xc3\x9f" "e [###....] 500/", 27), 0, "%s", line + 4);
+	cr_expect_eq(strncmp(line, "\r\033[Krun gr\xc3\xbc\xc3\x9f" "e 500/1000 ", 23), 0, "%s", line + 4);
 	int columns = 0;
 	for (const char *c = line + 4; *c; c++)
 		columns += ((unsigned char)*c & 0xC0) != 0x80;

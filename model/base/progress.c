@@ -84,7 +84,10 @@ static void draw(struct progress *p, double now)
 	for (int i = 0; i < width; i++)
 		bar[i] = i < full ? '#' : '.';
 	bar[width] = '\0';
-	(void)snprintf(line, sizeof line, "%s [%s] %lld/%lld %.3g %s/s ETA %s %s", p->what, bar, (long long)p->done, (long long)p->total, rate,
+	char drawn[sizeof bar + 3] = ""; /* on a narrow terminal the numbers say more than a few dots */
+	if (columns >= 48)
+		(void)snprintf(drawn, sizeof drawn, " [%s]", bar);
+	(void)snprintf(line, sizeof line, "%s%s %lld/%lld %.3g %s/s ETA %s %s", p->what, drawn, (long long)p->done, (long long)p->total, rate,
 	               p->unit, eta, p->note);
 	(void)fprintf(stderr, "\r\033[K%.*s", (int)fitting(line, columns - 1), line);
 	(void)fflush(stderr);

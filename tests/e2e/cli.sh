@@ -130,6 +130,28 @@ test_status_takes_the_grid_file() {
 	run ablate table g.toml --set train.steps=5 --set train.batch=2; exits 0; says out 'train.steps = 5 (preset: 400)'
 }
 
+# Results of an older program are read as they are; a run brings the file up to date and keeps a copy.
+test_an_older_database_is_read_then_brought_up_to_date() {
+	grid '[[metric]]\nname = "fid"\nsamples = 20\n'
+	run ablate run g.toml; exits 0
+	ablate table g.toml >new.txt
+	local view
+	view=$(sql ablate.db "SELECT replace(replace(sql, ', computed_by', ''), ', m.computed_by', '') FROM sqlite_schema WHERE name = 'v_result'")
+	sqlite3 ablate.db "DROP VIEW v_result; CREATE VIEW v_result AS SELECT arm, numerics, dataset, seed, m.* FROM cell, metric m;
+		ALTER TABLE metric DROP COLUMN computed_by; DROP VIEW v_result; $view; PRAGMA user_version = 2; PRAGMA wal_checkpoint(TRUNCATE)" >sqlite.out 2>&1 ||
+		fail "cannot make it old: $(cat sqlite.out)"
+	sha256sum ablate.db >before
+	for c in "table g.toml" "status g.toml" "plan g.toml" "export --csv" "report g.toml -o r.html" "show $(sql ablate.db 'SELECT hash FROM cell')"; do
+		run ablate $c; exits 0
+	done
+	ablate table g.toml >old.txt; same old.txt new.txt
+	check sha256sum -c --quiet before
+	run ablate run g.toml; exits 0; says err "cached"; says err "brought from 2 up to date"
+	check [ "$(sql ablate.db 'PRAGMA user_version')" = 3 ]
+	ablate table g.toml >again.txt; same again.txt new.txt
+	check [ -e ablate.db.v2-*.bak ]
+}
+
 test_the_cache_without_a_home() {
 	unset ABLATE_CACHE
 	cache() { env -u HOME -u XDG_CACHE_HOME "$@" "$ABLATE" doctor | awk '$2 == "cache" { print $3 }'; }
