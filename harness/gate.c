@@ -218,6 +218,8 @@ static void explain(struct gate_result *out)
 	else if (strcmp(out->lean, "unclear") != 0)
 		snprintf(claim, sizeof claim, "%s is %s than %s, but whether by more than the margin %s is open", arm, out->lean,
 		         against, margin);
+	else if (theta == 0 && out->se == 0)
+		snprintf(claim, sizeof claim, "%s and %s are the same in every seed, so neither is better: do they differ in a setting?", arm, against);
 	else if (theta == 0)
 		snprintf(claim, sizeof claim, "%s and %s show no difference, but what these seeds can resolve is coarser: more seeds are needed", arm,
 		         against);

@@ -25,6 +25,7 @@ test_exit_codes() {
 	values '10.4, 10.9, 9.5, 10.9, 9.9' "$BASE" 'margin = 0.1\non_inconclusive = "warn"'; run ablate gate --values v.toml; exits 0
 	values '10.4, nan, 9.5, 10.9, 9.9' "$BASE" 'margin = 0.1'; run ablate gate --values v.toml; exits 5; says out 'not a number'
 	values '1, 2, 3, 4' "$BASE" ''; run ablate gate --values v.toml; exits 2; says err 'v.toml:3:'
+	values "$BASE" "$BASE" 'test = "superiority"'; run ablate gate --values v.toml; exits 4; says out 'are the same in every seed'
 	run ablate gate; exits 2
 	run ablate gate --values missing.toml; check [ $code -ne 0 ]; says err missing.toml
 }
