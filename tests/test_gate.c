@@ -68,6 +68,10 @@ Test(gate, equal_means_seem_neither_better_nor_worse)
 	cr_assert_eq(g.verdict, GATE_INCONCLUSIVE, "%s", g.why);
 	cr_assert_str_eq(g.lean, "unclear");
 	cr_assert_not_null(strstr(g.why, "are the same in every seed"), "%s", g.why);
+	static const double turned[] = { 10.5, 9.5, 10, 11, 9 }, straight[] = { 9.5, 10.5, 10, 9, 11 };
+	g = judge(&r, side(turned, 5), side(straight, 5));
+	cr_assert_eq(g.verdict, GATE_INCONCLUSIVE, "%s", g.why);
+	cr_assert_not_null(strstr(g.why, "show no difference"), "%s", g.why);
 	cr_assert_null(strstr(g.why, "seems"), "%s", g.why);
 }
 
