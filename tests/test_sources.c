@@ -188,6 +188,10 @@ Test(source, a_zip_reads_like_a_folder_and_escapes_are_refused)
 	make_zip(zip, (const char *const[]){ "00001/b.png", "00000/a.png" }, from, 2);
 	cr_assert_eq(first_bytes(v, zip, &e), 2, "%s", e.msg);
 	cr_assert(v[0] == 2 && v[1] == 1);
+	make_zip(zip, (const char *const[]){ "10:30:00.png", "10:31:00.png" }, from, 2);
+	cr_assert_eq(first_bytes(v, zip, &e), 2, "times in names lead nowhere: %s", e.msg);
+	make_zip(zip, (const char *const[]){ "a.png", "C:b.png" }, from, 2);
+	cr_assert_eq(first_bytes(v, zip, &e), -1);
 	make_zip(zip, (const char *const[]){ "a.png", "../b.png" }, from, 2);
 	cr_assert_eq(first_bytes(v, zip, &e), -1);
 	cr_assert(strstr(e.msg, "x.zip") && strstr(e.msg, "../b.png"), "%s", e.msg);
