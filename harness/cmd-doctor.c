@@ -151,8 +151,7 @@ static void check_library(struct report *r, const struct library *l)
 		struct link_map *map = NULL;
 		bool told = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name && *map->l_name;
 		row(r, GOOD, l->name, "%s", told ? map->l_name : path);
-		(void)dlclose(handle);
-		return;
+		return; /* left open: closed, it would leave behind what it allocated when it was opened */
 	}
 	row(r, NOTE, l->name, "no %s: %s; install %s, or name the file in %s", given ? named : l->file, l->without, l->remedy, l->variable);
 }

@@ -32,14 +32,14 @@ static __global__ void dropout_kernel(struct val dst, struct val x, const struct
 	val_store(dst, i, count, v);
 }
 
-struct product { __device__ float operator()(float a, float b) const { return a * b; } };
+struct times { __device__ float operator()(float a, float b) const { return a * b; } };
 
 static void dropout_run(struct node *nd, struct cuda *cu)
 {
 	size_t n = tensor_count(nd->src[0]);
 	double p = nd->args.dropout.p;
 	if (nd->src[1])
-		map(cu, product(), val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->src[1]), n);
+		map(cu, times(), val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->src[1]), n);
 	else
 		LAUNCH(cu, dropout_kernel, blocks_for(n, BLOCK * VEC), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), (const struct step_scalars *)cu->step,
 		       RNG_DROPOUT + nd->args.dropout.layer, (float)p, (float)(1 / (1 - p)), (int64_t)n / nd->src[0]->n, (int64_t)n);

@@ -110,7 +110,7 @@ template <class T, size_t N> struct emu_array {
 struct emu_bound { std::function<void()> body; int which; };
 
 /* Of a copy: what lies between members may be anything. A compiler that cannot tell where that is, tells nothing. */
-template <class T> bool emu_is_hosts(T argument)
+template <class T> static bool emu_is_hosts(T argument)
 {
 #if __has_builtin(__builtin_clear_padding)
 	__builtin_clear_padding(&argument);
@@ -121,7 +121,7 @@ template <class T> bool emu_is_hosts(T argument)
 #endif
 }
 
-template <typename... P, typename... A> struct emu_bound emu_args(void (*kernel)(P...), A... args)
+template <typename... P, typename... A> static struct emu_bound emu_args(void (*kernel)(P...), A... args)
 {
 	int which = 0;
 	bool each[] = { false, emu_is_hosts(args)... };
