@@ -8,7 +8,7 @@ if(ABLATE_CUDA)
     enable_language(CUDA)
     find_package(CUDAToolkit REQUIRED)
     message(STATUS "CUDA ${CUDAToolkit_VERSION}: libablate_cuda.so for ${ABLATE_CUDA_ARCHITECTURES}")
-    add_library(ablate_cuda MODULE ${CUDA_SOURCES} model/base/err.c)
+    add_library(ablate_cuda MODULE ${CUDA_SOURCES} model/base/err.c model/nvidia.c)
     target_include_directories(ablate_cuda PRIVATE ${CMAKE_SOURCE_DIR})
     target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
     target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
@@ -27,7 +27,7 @@ else()
 endif()
 
 file(GLOB EMU_SOURCES CONFIGURE_DEPENDS tests/cuda_emu/*.cc)
-add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/err.c model/base/mem.c model/dnn.c model/cpu.c) # the libraries' stand-ins compute as the CPU does
+add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/err.c model/base/mem.c model/nvidia.c model/dnn.c model/cpu.c) # the libraries' stand-ins compute as the CPU does
 set(EMULATED ${CUDA_SOURCES})
 list(FILTER EMULATED EXCLUDE REGEX "/cuda_(blas|dnn|nccl)\\.cu$") # calls of libraries: emu_libraries.cc and emu_nccl.cc stand in for them
 foreach(source ${EMULATED}) # compiled as C++, from a file of another name: CMake knows .cu as CUDA only

@@ -19,6 +19,7 @@
 #include "model/data/dataset.h"
 #include "model/data/shapes.h"
 #include "model/dnn.h"
+#include "model/nvidia.h"
 #include "provenance.h"
 
 #include <dlfcn.h>
@@ -125,35 +126,17 @@ static void check_cuda(struct report *r, int number)
 	backend_free(b);
 }
 
-/* Libraries of NVIDIA's that the plugin opens at run time, and what a machine without them does. The plugin says which it took of the first
- * two (check_cuda); here each is opened as the plugin would, so that a machine without a device can be made ready. */
-static const struct library { const char *name, *file, *variable, *without, *remedy; } nvidia[] = {
-	{ "cuBLASLt", "libcublasLt.so.13", "ABLATE_CUBLASLT", "own kernels compute products", "libcublas-13-0 of NVIDIA's repository" },
-	{ "cuDNN", "libcudnn.so.9", "ABLATE_CUDNN", "own kernels compute convolutions", "libcudnn9-cuda-13" },
-	{ "cuSOLVER", "libcusolver.so.12", "ABLATE_CUSOLVER", "the host computes singular values of FID", "libcusolver-13-0" },
-	{ "NCCL", "libnccl.so.2", "ABLATE_NCCL", "several GPUs cannot share a cell (--ranks)", "libnccl2" },
-};
-
-static void check_library(struct report *r, const struct library *l)
+/* The plugin says which of NVIDIA's libraries it took (check_cuda); here each is opened as the plugin would, so that a machine without a device
+ * can be made ready. */
+static void check_library(struct report *r, struct nvidia_library *l)
 {
-	static const char *const folders[] = { "", "/usr/local/cuda/lib64/", "/usr/local/cuda-13/lib64/" };
-	const char *named = getenv(l->variable);
-	if (named && strcmp(named, "none") == 0) {
-		row(r, NOTE, l->name, "left out (%s=none): %s", l->variable, l->without);
-		return;
-	}
-	bool given = named && *named;
-	for (size_t i = 0; i < (given ? 1 : sizeof folders / sizeof *folders); i++) {
-		SCOPED(free) char *path = given ? xstrdup(named) : xstrfmt("%s%s", folders[i], l->file);
-		void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
-		if (!handle)
-			continue;
-		struct link_map *map = NULL;
-		bool told = dlinfo(handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name && *map->l_name;
-		row(r, GOOD, l->name, "%s", told ? map->l_name : path);
-		return; /* left open: closed, it would leave behind what it allocated when it was opened */
-	}
-	row(r, NOTE, l->name, "no %s: %s; install %s, or name the file in %s", given ? named : l->file, l->without, l->remedy, l->variable);
+	struct link_map *map = NULL;
+	if (nvidia_open(l, NULL))
+		row(r, GOOD, l->name, "%s", dlinfo(l->handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name && *map->l_name ? map->l_name : l->file);
+	else if (nvidia_unwanted(l))
+		row(r, NOTE, l->name, "left out (%s): %s", l->why_not, l->without);
+	else
+		row(r, NOTE, l->name, "%s: %s; install %s, or name the file in %s", l->why_not, l->without, l->remedy, l->variable);
 }
 
 /* Work on a GPU needs a plugin beside the program and a driver. */
@@ -171,7 +154,7 @@ static void check_device(struct report *r)
 		for (int i = 0; i < n; i++)
 			check_cuda(r, i);
 	}
-	for (size_t i = 0; i < sizeof nvidia / sizeof *nvidia; i++)
+	for (int i = 0; i < NVIDIA_LIBRARIES; i++)
 		check_library(r, &nvidia[i]);
 }
 

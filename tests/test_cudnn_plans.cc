@@ -4,8 +4,9 @@
 #include <criterion/criterion.h>
 
 #include "model/cuda/cuda_dnn.cu" /* whole: a plan is looked into */
-#include "model/cuda/cuda_library.cu"
 #include "shim/cudnn_offline.h"
+
+#include <dlfcn.h>
 
 void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why)
 {

@@ -1,7 +1,9 @@
 /* cuda_blas.cu - see cuda_blas.h. cuBLASLt thinks in columns: row-major C = op(A) op(B) is its C' = op(B)' op(A)', so B is its first
  * matrix, and one bias per column of ours is one per row of its. */
 #include "model/cuda/cuda_blas.h"
-#include "model/cuda/cuda_library.h"
+extern "C" {
+#include "model/nvidia.h"
+}
 
 #include <cublasLt.h>
 #include <stdio.h>
@@ -21,17 +23,15 @@ static struct {
 #undef FIELD
 } lt;
 
-static struct cuda_library library = { "libcublasLt.so.13", "ABLATE_CUBLASLT", NULL, false, "" };
-
 bool blas_there(void)
 {
-	static const struct cuda_function functions[] = {
+	static const struct nvidia_function functions[] = {
 #define ROW(name) { #name, &lt.name },
 		LT_FUNCTIONS(ROW)
 #undef ROW
 		{ NULL, NULL },
 	};
-	return cuda_library_open(&library, functions);
+	return nvidia_open(&nvidia[NVIDIA_BLAS], functions);
 }
 
 void blas_text(char *out, size_t bytes)
@@ -40,7 +40,7 @@ void blas_text(char *out, size_t bytes)
 	if (v)
 		(void)snprintf(out, bytes, "cuBLASLt %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
 	else
-		(void)snprintf(out, bytes, "own products (%s)", library.why_not);
+		(void)snprintf(out, bytes, "own products (%s)", nvidia[NVIDIA_BLAS].why_not);
 }
 
 void blas_close(struct cuda *cu)

@@ -3,7 +3,9 @@
  * the plan. Where no engine takes the fused form the plain convolution is planned and the caller adds the rest. A network asks for the same
  * few shapes again and again, so plans are kept in the back end, one per shape, and so is the answer that there is none. */
 #include "model/cuda/cuda_dnn.h"
-#include "model/cuda/cuda_library.h"
+extern "C" {
+#include "model/nvidia.h"
+}
 
 #include <cudnn.h>
 #include <stdio.h>
@@ -21,17 +23,15 @@ static struct {
 #undef FIELD
 } nn;
 
-static struct cuda_library library = { "libcudnn.so.9", "ABLATE_CUDNN", NULL, false, "" };
-
 bool dnn_there(void)
 {
-	static const struct cuda_function functions[] = {
+	static const struct nvidia_function functions[] = {
 #define ROW(name) { #name, &nn.name },
 		NN_FUNCTIONS(ROW)
 #undef ROW
 		{ NULL, NULL },
 	};
-	return cuda_library_open(&library, functions);
+	return nvidia_open(&nvidia[NVIDIA_DNN], functions);
 }
 
 void dnn_text(char *out, size_t bytes)
@@ -40,7 +40,7 @@ void dnn_text(char *out, size_t bytes)
 	if (v)
 		(void)snprintf(out, bytes, "cuDNN %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
 	else
-		(void)snprintf(out, bytes, "own convolutions (%s)", library.why_not);
+		(void)snprintf(out, bytes, "own convolutions (%s)", nvidia[NVIDIA_DNN].why_not);
 }
 
 enum { MAX_PARTS = 24, MAX_ENGINES = 64 };

@@ -2,7 +2,10 @@
  * version 2, which keeps them. */
 #include "model/cuda/cuda_nccl.h"
 
-#include <dlfcn.h>
+extern "C" {
+#include "model/nvidia.h"
+}
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +16,6 @@ struct nccl_name { char bytes[TEAM_NAME_BYTES]; };
 enum { NCCL_OK = 0, NCCL_FLOAT32 = 7, NCCL_MEAN = 4 };
 
 static struct {
-	void *library;
 	int (*get_name)(struct nccl_name *out);
 	int (*init)(nccl_comm *out, int size, struct nccl_name name, int rank);
 	int (*all_reduce)(const void *from, void *to, size_t n, int type, int how, nccl_comm comm, cudaStream_t stream);
@@ -21,30 +23,16 @@ static struct {
 	const char *(*error)(int rc);
 } nccl;
 
-static int find(void *to, const char *name, struct err *e)
-{
-	void *at = dlsym(nccl.library, name);
-	if (!at)
-		return err_set(e, "libnccl.so.2 has no %s: it is not version 2.10 or newer", name);
-	memcpy(to, &at, sizeof at);
-	return 0;
-}
-
 static int open_library(struct err *e)
 {
-	const char *named = getenv("ABLATE_NCCL");
-	if (nccl.library)
+	static const struct nvidia_function functions[] = { /* those of version 2.10 and newer */
+		{ "ncclGetUniqueId", &nccl.get_name }, { "ncclCommInitRank", &nccl.init }, { "ncclAllReduce", &nccl.all_reduce },
+		{ "ncclCommDestroy", &nccl.destroy }, { "ncclGetErrorString", &nccl.error },
+		{ NULL, NULL },
+	};
+	if (nvidia_open(&nvidia[NVIDIA_NCCL], functions))
 		return 0;
-	nccl.library = dlopen(named && *named ? named : "libnccl.so.2", RTLD_NOW | RTLD_LOCAL);
-	if (!nccl.library)
-		return err_set(e, "several GPUs need NCCL 2: %s", dlerror());
-	if (find(&nccl.get_name, "ncclGetUniqueId", e) || find(&nccl.init, "ncclCommInitRank", e) || find(&nccl.all_reduce, "ncclAllReduce", e) ||
-	    find(&nccl.destroy, "ncclCommDestroy", e) || find(&nccl.error, "ncclGetErrorString", e)) {
-		(void)dlclose(nccl.library);
-		nccl.library = NULL;
-		return -1;
-	}
-	return 0;
+	return err_set(e, "several GPUs need NCCL 2.10 or newer: %s", nvidia[NVIDIA_NCCL].why_not);
 }
 
 int cuda_team_name(char name[TEAM_NAME_BYTES], struct err *e)

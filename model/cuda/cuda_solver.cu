@@ -2,7 +2,9 @@
  * distance: what it needs is allocated for the call. */
 #include "model/cuda/cuda_solver.h"
 
-#include "model/cuda/cuda_library.h"
+extern "C" {
+#include "model/nvidia.h"
+}
 
 #include <stdio.h>
 
@@ -19,21 +21,14 @@ static struct {
 	             double *vt, int ldvt, double *work, int n_work, double *rest, int *info);
 } solver;
 
-#ifdef ABLATE_CUDA_EMU
-#define SONAME "libcusolver_emu.so" /* the real one cannot read an emulated device's memory */
-#else
-#define SONAME "libcusolver.so.12"
-#endif
-static struct cuda_library library = { SONAME, "ABLATE_CUSOLVER", NULL, false, "" };
-
 static bool there(void)
 {
-	static const struct cuda_function functions[] = {
+	static const struct nvidia_function functions[] = {
 		{ "cusolverDnCreate", &solver.create }, { "cusolverDnDestroy", &solver.destroy }, { "cusolverDnSetStream", &solver.set_stream },
 		{ "cusolverGetProperty", &solver.property }, { "cusolverDnDgesvd_bufferSize", &solver.room }, { "cusolverDnDgesvd", &solver.gesvd },
 		{ NULL, NULL },
 	};
-	return cuda_library_open(&library, functions);
+	return nvidia_open(&nvidia[NVIDIA_SOLVER], functions);
 }
 
 /* Room for n doubles in a multiple of 256 bytes, so that what follows is aligned as an allocation of its own. */
@@ -74,7 +69,7 @@ int cuda_singular(struct backend *b, double *values, char by[SINGULAR_TEXT], con
 	struct solver_handle *h = NULL;
 	int version[2] = { 0, 0 };
 	if (!there())
-		return err_set(e, "%s", library.why_not);
+		return err_set(e, "%s", nvidia[NVIDIA_SOLVER].why_not);
 	(void)solver.property(PROPERTY_MAJOR, &version[0]);
 	(void)solver.property(PROPERTY_MINOR, &version[1]);
 	(void)snprintf(by, SINGULAR_TEXT, "cuSOLVER %d.%d on %s", version[0], version[1], b->name);

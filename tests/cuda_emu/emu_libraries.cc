@@ -3,8 +3,11 @@
  * ABLATE_CUBLASLT=none and ABLATE_CUDNN=none leave them out, as they do with the real ones. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
-#include "model/cuda/cuda_library.h"
 #include "model/cuda/kernel.cuh"
+
+extern "C" {
+#include "model/nvidia.h"
+}
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +17,12 @@ typedef std::vector<float> floats;
 
 bool blas_there(void)
 {
-	return !cuda_library_unwanted("ABLATE_CUBLASLT");
+	return !nvidia_unwanted(&nvidia[NVIDIA_BLAS]);
 }
 
 bool dnn_there(void)
 {
-	return !cuda_library_unwanted("ABLATE_CUDNN");
+	return !nvidia_unwanted(&nvidia[NVIDIA_DNN]);
 }
 
 static void text(char *out, size_t bytes, bool there, const char *what, const char *variable)

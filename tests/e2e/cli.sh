@@ -78,8 +78,9 @@ test_doctor_sees_a_damaged_database() {
 
 # Whatever the machine has, each library, MPI and Slurm is a row, and one that was left out says what that means.
 test_doctor_tells_of_every_library() {
-	ABLATE_CUSOLVER=none ABLATE_CUDNN=$PWD/none-such.so run ablate doctor
+	ABLATE_CUSOLVER=none ABLATE_NCCL=none ABLATE_CUDNN=$PWD/none-such.so run ablate doctor
 	says out 'left out (ABLATE_CUSOLVER=none): the host computes singular values of FID'
+	says out 'left out (ABLATE_NCCL=none): several GPUs cannot share a cell'
 	says out 'none-such.so: own kernels compute convolutions'
 	for what in cuBLASLt cuDNN cuSOLVER NCCL MPI mpirun Slurm lpips-vgg; do check grep -qE "^  (ok|note|missing) +$what " out; done
 	PATH=/none run "$ABLATE" doctor

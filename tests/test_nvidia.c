@@ -1,0 +1,65 @@
+/* test_nvidia.c - how libraries of NVIDIA's are opened at run time, with the C library's own in their place: found, left out, named by the
+ * environment, missing, and without a function that is wanted. */
+#include "model/nvidia.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+
+static double (*cosine)(double);
+
+static bool open_as(struct nvidia_library *l, const char *function)
+{
+	const struct nvidia_function functions[] = { { function, &cosine }, { NULL, NULL } };
+	return nvidia_open(l, functions);
+}
+
+static struct nvidia_library library_of(const char *file)
+{
+	return (struct nvidia_library){ .file = file, .variable = "ABLATE_TEST_LIBRARY" };
+}
+
+Test(nvidia, functions_are_found_and_work)
+{
+	struct nvidia_library l = library_of("libm.so.6");
+	cr_assert(open_as(&l, "cos"), "%s", l.why_not);
+	cr_assert_eq(cosine(0), 1);
+	cr_assert_str_empty(l.why_not);
+	cr_assert(open_as(&l, "cos"));
+}
+
+Test(nvidia, none_leaves_it_out)
+{
+	struct nvidia_library l = library_of("libm.so.6");
+	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "none", 1), 0);
+	cr_assert_not(open_as(&l, "cos"));
+	cr_assert_str_eq(l.why_not, "ABLATE_TEST_LIBRARY=none");
+	cr_assert(nvidia_unwanted(&l));
+}
+
+Test(nvidia, the_environment_names_another_file)
+{
+	struct nvidia_library l = library_of("libnonexistent.so.9");
+	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "libm.so.6", 1), 0);
+	cr_assert(open_as(&l, "cos"), "%s", l.why_not);
+	l = library_of("libm.so.6");
+	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "/nonexistent/lib.so", 1), 0);
+	cr_assert_not(open_as(&l, "cos"));
+	cr_assert_str_eq(l.why_not, "no /nonexistent/lib.so");
+}
+
+Test(nvidia, missing_is_told_and_asked_once)
+{
+	struct nvidia_library l = library_of("libnonexistent.so.9");
+	cr_assert_not(open_as(&l, "cos"));
+	cr_assert_str_eq(l.why_not, "no libnonexistent.so.9");
+	l.file = "libm.so.6";
+	cr_assert_not(open_as(&l, "cos"));
+}
+
+Test(nvidia, one_without_a_function_is_not_used)
+{
+	struct nvidia_library l = library_of("libm.so.6");
+	cr_assert_not(open_as(&l, "a_function_of_tomorrow"));
+	cr_assert_str_eq(l.why_not, "libm.so.6 has no a_function_of_tomorrow");
+	cr_assert_null(l.handle);
+}
