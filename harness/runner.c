@@ -179,6 +179,7 @@ static int sort_out(struct run *r, int i, struct err *e)
 {
 	const struct run_cell *c = &r->plan->cells[i];
 	bool done;
+	int found = 0;
 	SCOPED(free) char *state = NULL;
 	if (cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
@@ -192,7 +193,7 @@ static int sort_out(struct run *r, int i, struct err *e)
 		say_amiss(r, "%s: blocked: %s", name_of(name, c), c->blocked);
 		return has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
-	if (store_take_unknown(&r->store, c->cell, e) ||
+	if (store_take_unknown(&r->store, c->cell, &found, e) ||
 	    db_text_of(&state, r->store.db, e, "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
 	               "state = 'running' DESC, started DESC, id DESC LIMIT 1", "s", c->cell) ||
 	    cell_is_done(&done, &r->store, r->plan, c, e))
@@ -474,6 +475,16 @@ static int prepare(struct run *r, struct err *e)
 	return 0;
 }
 
+/* The worker of a runner that was killed before it knew of a journal may begin it after we looked: what such workers have written since. */
+static int take_strays(struct run *r, struct err *e)
+{
+	int found = 0;
+	for (int i = 0; i < r->plan->n_cells; i++)
+		if (has_identity(&r->plan->cells[i]) && store_take_unknown(&r->store, r->plan->cells[i].cell, &found, e))
+			return -1;
+	return found ? wait_for_orphans(r, e) : 0;
+}
+
 int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *o, struct err *e)
 {
 	struct sigaction before[N_CAUGHT];
@@ -506,6 +517,8 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 		o->progress->total = r.steps_total;
 	if (!rc && (rc = run_cells(&r, e)))
 		stop_without_records(&r);
+	if (!rc)
+		rc = take_strays(&r, e);
 	out->pending = out->cells - out->cached - out->done - out->failed - out->diverged - out->blocked - out->stopped - out->timeout - out->elsewhere;
 	out->pending = out->pending > 0 ? out->pending : 0;
 	out->wall_s = monotonic_s() - r.started_s;

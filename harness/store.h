@@ -43,8 +43,8 @@ char *store_journal(const struct store *s, const char *cell, const char *attempt
 /* Takes what a journal has beyond `scan` in one transaction; *rows may be NULL. */
 MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows,
                                   struct err *e);
-/* Takes journals of a cell that the database has never seen (a supervisor was killed between the two). */
-MUST_CHECK int store_take_unknown(struct store *s, const char *cell, struct err *e);
+/* Takes journals of a cell that the database has never seen (a supervisor was killed between the two); adds their number to *found. */
+MUST_CHECK int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e);
 
 /* The run lock alone, for a store that store_open has not opened: path and runs set, lock_fd -1. */
 MUST_CHECK int store_lock(struct store *s, const char *what, struct err *e);

@@ -39,7 +39,7 @@ int store_take_journal(struct store *s, struct journal_scan *scan, const char *a
 	return 0;
 }
 
-int store_take_unknown(struct store *s, const char *cell, struct err *e)
+int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e)
 {
 	SCOPED(free) char *dir = store_cell_dir(s, cell);
 	DIR *d = opendir(dir);
@@ -51,8 +51,10 @@ int store_take_unknown(struct store *s, const char *cell, struct err *e)
 			continue;
 		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM attempt WHERE id = ?", "s", entry->d_name);
 		struct journal_scan scan = { 0 };
-		if (!rc && !known)
-			rc = store_take_journal(s, &scan, entry->d_name, path, NULL, e);
+		if (rc || known)
+			continue;
+		rc = store_take_journal(s, &scan, entry->d_name, path, NULL, e);
+		++*found;
 	}
 	if (d)
 		(void)closedir(d);

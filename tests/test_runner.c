@@ -2,6 +2,7 @@
  * what fails does not stop the rest, what is stopped continues to the same bits, and states come from evidence. */
 #define _GNU_SOURCE
 #include "harness/host.h"
+#include "harness/journal.h"
 #include "harness/runner.h"
 #include "harness/store.h"
 #include "model/base/io.h"
@@ -324,6 +325,42 @@ Test(runner, after_the_death_of_a_supervisor_its_workers_stop_and_a_run_continue
 	cr_assert_eq(r.done, 1);
 	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'stopped'"), 1, "the worker heard that its supervisor died");
 	cr_assert_eq(count("SELECT count(*) FROM v_curve v JOIN attempt a ON a.id = v.attempt WHERE a.state = 'done'"), 200);
+}
+
+/* A worker whose supervisor was killed at once, and who comes to its journal late: begun now, ended a moment later. Returns its process. */
+static pid_t stray(const char *attempt)
+{
+	const struct run_cell *c = &cells[0];
+	char *dir = FMT("%s-runs/%.12s/%s", options.db, c->cell, attempt), *path = FMT("%s/journal.jsonl", dir);
+	pid_t worker = fork();
+	if (worker == 0) {
+		struct journal *j;
+		struct journal_end end = JOURNAL_END_INIT;
+		const struct journal_head head = { .attempt = attempt, .cell = c->cell, .arm = c->arm, .config = c->config, .dataset = c->dataset,
+		                                   .seed = c->seed, .numerics = c->numerics, .n = 2, .purpose = "run" };
+		end.state = "stopped";
+		end.reason = "asked to stop";
+		if (io_mkdirs(dir, &e) || journal_create(&j, path, &head, &e) || usleep(300000) || journal_end(j, &end, &e))
+			_exit(1);
+		journal_close(j);
+		_exit(0);
+	}
+	for (double until = monotonic_s() + 50; !io_exists(path) && monotonic_s() < until;)
+		(void)usleep(5000);
+	return worker;
+}
+
+Test(runner, a_worker_that_comes_late_to_its_journal_is_recorded_though_its_cell_is_done)
+{
+	int status = -1;
+	cell("{\"steps\":10}", 1);
+	cr_assert_eq(run().done, 1);
+	pid_t worker = stray("11111111-2222-4333-8444-555555555555");
+	struct run_result r = run();
+	cr_assert_eq(r.cached, 1);
+	cr_assert_eq(waitpid(worker, &status, 0), worker);
+	cr_assert_eq(status, 0);
+	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'stopped' AND length(journal) = 64"), 1, "its end, too");
 }
 
 Test(runner, dead_worker_and_supervisor_are_lost_by_evidence)
