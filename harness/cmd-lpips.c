@@ -1,7 +1,7 @@
 /* cmd-lpips.c - `ablate lpips`: the learned perceptual distance of pictures, pair by pair. */
 #include "cmd.h"
 
-#include "metrics/sources.h"
+#include "metrics/source_ahead.h"
 #include "metrics/weights.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -16,10 +16,11 @@
 enum { BATCH = 16, PIXELS_MAX = 4 << 20 };
 
 /* One side: a source, or a single picture. */
-struct side { struct source *source; struct image_u8 one; const char *path; int64_t n; };
+struct side { struct source *source; struct source_ahead *ahead; struct image_u8 one; const char *path; int64_t n; };
 
 static void side_release(struct side *s)
 {
+	source_ahead_free(s->ahead);
 	source_free(s->source);
 	image_u8_release(&s->one);
 }
@@ -49,13 +50,17 @@ static char *side_item(const struct side *s, int64_t i)
 	return s->source ? source_item(s->source, i) : xstrdup(s->path);
 }
 
-static int side_read(struct side *s, int64_t i, struct image_u8 *scratch, const struct image_u8 **im, struct err *e)
+/* The next batch. */
+static int side_next(struct side *s, const struct image_u8 **images, struct err *e)
 {
-	*im = s->source ? scratch : &s->one;
-	if (s->source && source_read(s->source, i, scratch, e))
+	int n;
+	if (s->source && !s->ahead)
+		s->ahead = source_ahead_new(s->source, s->n, BATCH);
+	*images = &s->one;
+	if (s->source && source_ahead_next(s->ahead, images, &n, e))
 		return -1;
-	if ((int64_t)(*im)->h * (*im)->w > PIXELS_MAX)
-		return err_set(e, "%s: %d x %d pixels; LPIPS takes pictures up to 4 megapixels", s->path, (*im)->h, (*im)->w);
+	if ((int64_t)(*images)->h * (*images)->w > PIXELS_MAX) /* a source's are all of one size */
+		return err_set(e, "%s: %d x %d pixels; LPIPS takes pictures up to 4 megapixels", s->path, (*images)->h, (*images)->w);
 	return 0;
 }
 
@@ -73,6 +78,7 @@ struct run {
 	struct backend *device;
 	struct lpips *l;
 	struct { char sha256[SHA256_HEX]; bool published; } weights[2]; /* backbone, heads */
+	float *in0, *in1;            /* a batch */
 	double *distance, *layers;   /* [n], [n][taps] */
 };
 
@@ -94,41 +100,45 @@ static int open_network(struct run *r, int h, int w, struct err *e)
 	return lpips_open_on(&r->l, &r->o, backbone->st, heads->st, r->device, BATCH, e) ? err_in(e, "%s", r->a.path) : 0;
 }
 
-/* Pairs [first, first + n) through the network, which is opened when the first size is known. */
-static int run_batch(struct run *r, float *in0, float *in1, int64_t first, int n, struct err *e)
+/* Of a first picture's size. */
+static int prepare(struct run *r, const struct image_u8 *first, struct err *e)
 {
-	size_t per = (size_t)r->o.h * (size_t)r->o.w * 3, taps = (size_t)lpips_taps(r->l);
-	SCOPED(image_u8) struct image_u8 sa = { 0 }, sb = { 0 };
-	for (int k = 0; k < n; k++) {
-		const struct image_u8 *a, *b;
-		if (side_read(&r->a, first + k, &sa, &a, e) || side_read(&r->b, first + k, &sb, &b, e))
-			return -1;
-		if (a->h != r->o.h || a->w != r->o.w || b->h != r->o.h || b->w != r->o.w) {
-			SCOPED(free) char *left = side_item(&r->a, first + k), *right = side_item(&r->b, first + k);
-			return err_set(e, "%s is of %d x %d pixels and %s of %d x %d: LPIPS compares pictures of one size", left, a->w, a->h,
-			               right, b->w, b->h);
-		}
-		to_floats(in0 + (size_t)k * per, a);
-		to_floats(in1 + (size_t)k * per, b);
+	size_t n = (size_t)r->a.n, per = (size_t)first->h * (size_t)first->w * 3;
+	if (open_network(r, first->h, first->w, e))
+		return -1;
+	r->distance = xcalloc(n, sizeof *r->distance);
+	r->layers = xcalloc(n * (size_t)lpips_taps(r->l), sizeof *r->layers);
+	r->in0 = xmalloc(BATCH * per * sizeof *r->in0);
+	r->in1 = xmalloc(BATCH * per * sizeof *r->in1);
+	return 0;
+}
+
+/* Pairs [first, first + n) through the network, which is opened when the first size is known. */
+static int run_batch(struct run *r, int64_t first, int n, struct err *e)
+{
+	const struct image_u8 *a, *b;
+	if (side_next(&r->a, &a, e) || (first == 0 && prepare(r, a, e)) || side_next(&r->b, &b, e))
+		return -1;
+	if (a->h != r->o.h || a->w != r->o.w || b->h != r->o.h || b->w != r->o.w) {
+		SCOPED(free) char *left = side_item(&r->a, first), *right = side_item(&r->b, first);
+		return err_set(e, "%s is of %d x %d pixels and %s of %d x %d: LPIPS compares pictures of one size", left, a->w, a->h,
+		               right, b->w, b->h);
 	}
-	return lpips_run(r->l, r->distance + first, r->layers + (size_t)first * taps, NULL, in0, in1, n, e);
+	size_t per = (size_t)r->o.h * (size_t)r->o.w * 3, taps = (size_t)lpips_taps(r->l);
+	for (int k = 0; k < n; k++) {
+		to_floats(r->in0 + (size_t)k * per, &a[k]);
+		to_floats(r->in1 + (size_t)k * per, &b[k]);
+	}
+	return lpips_run(r->l, r->distance + first, r->layers + (size_t)first * taps, NULL, r->in0, r->in1, n, e);
 }
 
 static int run_all(struct run *r, struct err *e)
 {
-	SCOPED(image_u8) struct image_u8 scratch = { 0 };
-	const struct image_u8 *first;
-	if (side_read(&r->a, 0, &scratch, &first, e) || open_network(r, first->h, first->w, e))
-		return -1;
-	size_t n = (size_t)r->a.n, per = (size_t)first->h * (size_t)first->w * 3;
-	r->distance = xcalloc(n, sizeof *r->distance);
-	r->layers = xcalloc(n * (size_t)lpips_taps(r->l), sizeof *r->layers);
-	SCOPED(free) float *in0 = xmalloc(BATCH * per * sizeof *in0), *in1 = xmalloc(BATCH * per * sizeof *in1);
 	struct progress p = { .quiet = r->c->quiet };
 	progress_start(&p, "lpips", "pairs", r->a.n);
 	int rc = 0;
 	for (int64_t i = 0; rc == 0 && i < r->a.n; i += BATCH) {
-		rc = run_batch(r, in0, in1, i, r->a.n - i < BATCH ? (int)(r->a.n - i) : BATCH, e);
+		rc = run_batch(r, i, r->a.n - i < BATCH ? (int)(r->a.n - i) : BATCH, e);
 		progress_step(&p, i + BATCH < r->a.n ? i + BATCH : r->a.n);
 	}
 	progress_end(&p);
@@ -208,6 +218,8 @@ static int run(struct cli *c)
 	rc = rc || run_all(&r, &e) ? cli_fail(c, &e) : tell(&r);
 	lpips_free(r.l);
 	backend_free(r.device);
+	free(r.in0);
+	free(r.in1);
 	free(r.distance);
 	free(r.layers);
 	side_release(&r.a);

@@ -2,6 +2,7 @@
 #include "feature_set.h"
 
 #include "model/base/mem.h"
+#include "source_ahead.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,26 +28,23 @@ void scoped_feature_set(struct feature_set *f)
 
 /* One batch in flight. */
 struct batch {
-	struct image_u8 *images;
+	const struct image_u8 *images;
 	float *out[FEATURE_KINDS];
-	int n, cap;
+	int n;
 };
 
 /* Kinds whose bit is in `inside` stay in the extractor. */
 static void batch_init(struct batch *b, const struct feature_set *f, int cap, unsigned inside)
 {
-	*b = (struct batch){ .images = xcalloc((size_t)cap, sizeof *b->images), .cap = cap };
+	*b = (struct batch){ 0 };
 	for (int k = 0; k < FEATURE_KINDS; k++)
 		b->out[k] = f->dim[k] && !(inside & 1u << k) ? xmalloc(sizeof(float) * (size_t)cap * (size_t)f->dim[k]) : NULL;
 }
 
 static void batch_release(struct batch *b)
 {
-	for (int i = 0; i < b->cap; i++)
-		image_u8_release(&b->images[i]);
 	for (int k = 0; k < FEATURE_KINDS; k++)
 		free(b->out[k]);
-	free(b->images);
 }
 
 static void hash_image(struct sha256 *hash, const struct image_u8 *im)
@@ -83,7 +81,6 @@ static int run_batch(struct feature_set *f, struct batch *b, const struct source
 			return -1;
 	}
 	f->n += b->n;
-	b->n = 0;
 	progress_step(o->progress, f->n);
 	return 0;
 }
@@ -94,14 +91,15 @@ static int run_all(struct feature_set *f, struct batch *b, struct source *s, str
 	struct sha256 hash;
 	sha256_init(&hash);
 	int64_t n = o->limit && o->limit < s->n ? o->limit : s->n;
-	for (int64_t i = 0; i < n; i++) {
-		struct image_u8 *im = &b->images[b->n];
-		if (source_read(s, i, im, e))
+	SCOPED(source_ahead) struct source_ahead *ahead = source_ahead_new(s, n, x->batch);
+	do {
+		if (source_ahead_next(ahead, &b->images, &b->n, e))
 			return -1;
-		hash_image(&hash, im);
-		if ((++b->n == b->cap || i + 1 == n) && run_batch(f, b, s, x, o, e))
+		for (int i = 0; i < b->n; i++)
+			hash_image(&hash, &b->images[i]);
+		if (b->n && run_batch(f, b, s, x, o, e))
 			return -1;
-	}
+	} while (b->n);
 	sha256_hex(f->sha256, &hash);
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct folder { char **names; int64_t n, cap; struct str bytes; };
+struct folder { char **names; int64_t n, cap; };
 
 static bool folder_is(const char *path, const uint8_t *head, size_t n)
 {
@@ -82,16 +82,11 @@ static void folder_item(const struct source *s, int64_t i, struct str *out)
 	str_addf(out, "%s/%s", s->path, f->names[i]);
 }
 
-static int folder_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
+static int folder_load(struct source *s, int64_t i, struct str *file, struct err *e)
 {
-	struct folder *f = s->self;
 	SCOPED(free) char *path = source_item(s, i);
-	str_release(&f->bytes);
-	if (io_is_special(path))
-		return err_set(e, "%s: not a regular file", path);
-	if (io_read(&f->bytes, path, SOURCE_MAX_FILE, e))
-		return -1;
-	return image_u8_decode(im, (const uint8_t *)f->bytes.data, f->bytes.len, path, e);
+	str_release(file);
+	return io_is_special(path) ? err_set(e, "%s: not a regular file", path) : io_read(file, path, SOURCE_MAX_FILE, e);
 }
 
 static void folder_close(struct source *s)
@@ -100,11 +95,10 @@ static void folder_close(struct source *s)
 	for (int64_t i = 0; i < f->n; i++)
 		free(f->names[i]);
 	free(f->names);
-	str_release(&f->bytes);
 	free(f);
 }
 
 const struct source_kind source_folder = {
-	.name = "folder", .text = "a folder of PNG and JPEG files", .is = folder_is, .open = folder_open, .read = folder_read,
+	.name = "folder", .text = "a folder of PNG and JPEG files", .is = folder_is, .open = folder_open, .load = folder_load,
 	.item = folder_item, .close = folder_close,
 };

@@ -73,11 +73,22 @@ char *source_item(const struct source *s, int64_t i)
 	return str_detach(&name);
 }
 
-int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
+int source_fetch(struct source *s, int64_t i, struct image_u8 *im, struct str *file, struct err *e)
 {
 	REQUIRE(i >= 0 && i < s->n);
-	if (s->kind->read(s, i, im, e))
-		return -1;
+	if (!s->kind->load)
+		return s->kind->read(s, i, im, e);
+	SCOPED(free) char *name = source_item(s, i);
+	return s->kind->load(s, i, file, e) ? -1 : image_u8_decode(im, (const uint8_t *)file->data, file->len, name, e);
+}
+
+int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
+{
+	return source_fetch(s, i, im, &s->file, e) ? -1 : source_accept(s, i, im, e);
+}
+
+int source_accept(struct source *s, int64_t i, const struct image_u8 *im, struct err *e)
+{
 	if (im->h == s->h && im->w == s->w && im->c == s->c)
 		return 0;
 	SCOPED(free) char *name = source_item(s, i);
@@ -98,6 +109,7 @@ void source_free(struct source *s)
 		return;
 	if (s->self)
 		s->kind->close(s);
+	str_release(&s->file);
 	str_release(&s->notes);
 	free(s->path);
 	free(s);

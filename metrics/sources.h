@@ -27,6 +27,8 @@ struct source_kind {
 	const char *name, *text;
 	bool (*is)(const char *path, const uint8_t *head, size_t n);
 	int (*open)(struct source *s, struct err *e);             /* sets n and self */
+	/* One of the two: the picture's PNG or JPEG file (several threads may ask at once), or its bytes (one at a time). */
+	int (*load)(struct source *s, int64_t i, struct str *file, struct err *e);
 	int (*read)(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
 	void (*item)(const struct source *s, int64_t i, struct str *out); /* appends the picture's name */
 	void (*close)(struct source *s);
@@ -40,6 +42,7 @@ struct source {
 	char *path;
 	int64_t n;
 	int h, w, c;       /* of every picture; 0 until the first is read */
+	struct str file;   /* of the picture read last, where pictures are files */
 	struct str notes;  /* lines worth telling the user: files that were left out and why. Never NULL via str_text */
 	void *self;
 };
@@ -47,6 +50,10 @@ struct source {
 /* Fails with a message that names the path: absent, of no known kind, no pictures in it. */
 MUST_CHECK int source_open(struct source **out, const char *path, struct err *e);
 MUST_CHECK int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
+/* The two halves of source_read, for readers of several at once (source_ahead.h): picture i, its file read into `file`; and the checks of its
+ * size, which are for pictures in their order. */
+MUST_CHECK int source_fetch(struct source *s, int64_t i, struct image_u8 *im, struct str *file, struct err *e);
+MUST_CHECK int source_accept(struct source *s, int64_t i, const struct image_u8 *im, struct err *e);
 /* Heap text: "samples/00017.png", "batch.npz[17]". */
 char *source_item(const struct source *s, int64_t i);
 void source_free(struct source *s); /* accepts NULL */
