@@ -1,7 +1,7 @@
 /* cmd-lpips.c - `ablate lpips`: the learned perceptual distance of pictures, pair by pair. */
 #include "cmd.h"
 
-#include "metrics/source_ahead.h"
+#include "metrics/sources.h"
 #include "metrics/weights.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"

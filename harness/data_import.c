@@ -2,6 +2,7 @@
 #include "data_import.h"
 
 #include "model/base/mem.h"
+#include "model/data/image_ahead.h"
 #include "model/data/image_resize.h"
 #include "model/data/shapes.h"
 
@@ -18,8 +19,9 @@ struct import {
 	struct labelled *l;
 	struct set_ref ref;
 	bool known;                  /* a set of our table, whose shape decides */
-	struct image_u8 im;
 };
+
+enum { AHEAD = 64 }; /* images that are read and fitted while those before are written */
 
 /* The shape of the images to keep. */
 static int decide_shape(struct import *m, struct err *e)
@@ -35,9 +37,10 @@ static int decide_shape(struct import *m, struct err *e)
 				return err_code(e, EXIT_USAGE, "%s is %dx%d: give the set another name to keep it at %d", m->name, rows[i].w, rows[i].h, m->o->side);
 		}
 	if (!m->known) {
-		if (labelled_read(m->l, 0, &m->im, e))
+		SCOPED(image_u8) struct image_u8 im = { 0 };
+		if (labelled_read(m->l, 0, &im, e))
 			return -1;
-		m->ref = (struct set_ref){ .h = m->o->side ? m->o->side : m->im.h, .w = m->o->side ? m->o->side : m->im.w, .c = m->im.c, .classes = m->l->classes };
+		m->ref = (struct set_ref){ .h = m->o->side ? m->o->side : im.h, .w = m->o->side ? m->o->side : im.w, .c = im.c, .classes = m->l->classes };
 	}
 	m->ref.n = m->l->n;
 	if (m->l->classes > m->ref.classes)
@@ -57,20 +60,37 @@ static void key_of(char key[SHA256_HEX], const struct import *m)
 }
 
 /* One image in the shape that is kept. */
-static int fit(struct import *m, int64_t i, struct err *e)
+static int fit(void *ctx, int64_t i, struct image_u8 *im, struct err *e)
 {
+	const struct import *m = ctx;
 	SCOPED(free) char *name = xstrfmt("%s, image %" PRId64, m->source, i);
-	if (labelled_read(m->l, i, &m->im, e))
+	if (labelled_read(m->l, i, im, e))
 		return -1;
 	if (m->ref.c == 1)
-		image_u8_to_grey(&m->im);
+		image_u8_to_grey(im);
 	else
-		image_u8_to_rgb(&m->im);
-	if (m->im.h == m->ref.h && m->im.w == m->ref.w)
+		image_u8_to_rgb(im);
+	if (im->h == m->ref.h && im->w == m->ref.w)
 		return 0;
 	if (m->ref.h != m->ref.w)
-		return err_set(e, "%s: %d x %d pixels, and the set is %d x %d: give --size N to cut all to squares", name, m->im.w, m->im.h, m->ref.w, m->ref.h);
-	return image_u8_centre_crop(&m->im, m->ref.h, name, e);
+		return err_set(e, "%s: %d x %d pixels, and the set is %d x %d: give --size N to cut all to squares", name, im->w, im->h, m->ref.w, m->ref.h);
+	return image_u8_centre_crop(im, m->ref.h, name, e);
+}
+
+/* Images done .. n - 1. What came before a failure is kept. */
+static int copy_images(struct import *m, struct set_writer *w, struct progress *progress, int64_t done, struct err *e)
+{
+	SCOPED(image_ahead) struct image_ahead *ahead = image_ahead_new(&(struct image_maker){ fit, m, m->l->kind->parallel }, done, m->ref.n, AHEAD);
+	const struct image_u8 *images;
+	int n, rc;
+	do {
+		rc = image_ahead_next(ahead, &images, &n, e);
+		for (int k = 0; k < n; k++)
+			if (set_writer_add(w, images[k].px, e))
+				return -1;
+		progress_step(progress, done += n);
+	} while (!rc && n);
+	return rc;
 }
 
 static int copy(struct import *m, struct imported *out, struct err *e)
@@ -85,11 +105,7 @@ static int copy(struct import *m, struct imported *out, struct err *e)
 	out->resumed_from = done;
 	progress_start(&progress, m->l->split == SPLIT_TRAIN ? "import train" : "import test", "images", m->ref.n);
 	progress.quiet = m->o->quiet;
-	int rc = 0;
-	for (int64_t i = done; i < m->ref.n && !rc; i++) {
-		rc = fit(m, i, e) || set_writer_add(w, m->im.px, e) ? -1 : 0;
-		progress_step(&progress, i + 1);
-	}
+	int rc = copy_images(m, w, &progress, done, e);
 	progress_end(&progress);
 	if (!rc)
 		rc = set_writer_commit(w, &out->ref, e) || set_ref_write(&out->ref, m->name, m->l->split, e) ? -1 : 0;
@@ -105,7 +121,6 @@ static int import_split(struct imported *out, const char *name, const char *sour
 		return absent < 0 ? -1 : 0;
 	struct import m = { .name = name, .source = source, .o = o, .l = l };
 	int rc = decide_shape(&m, e) || copy(&m, out, e) ? -1 : 0;
-	image_u8_release(&m.im);
 	out->found = !rc;
 	return rc;
 }

@@ -186,7 +186,7 @@ static void cifar_place_close(struct labelled *l)
 	free(r);
 }
 
-const struct labelled_kind labelled_cifar = { "CIFAR-10", cifar_place_is, cifar_place_open, cifar_place_read, cifar_place_close };
+const struct labelled_kind labelled_cifar = { "CIFAR-10", cifar_place_is, cifar_place_open, cifar_place_read, false, cifar_place_close };
 
 /* ---- IDX ------------------------------------------------------------------------------------------------------------------ */
 
@@ -255,4 +255,4 @@ static void idx_file_close(struct labelled *l)
 	free(l->self);
 }
 
-const struct labelled_kind labelled_idx = { "IDX", idx_file_is, idx_file_open, idx_file_read, idx_file_close };
+const struct labelled_kind labelled_idx = { "IDX", idx_file_is, idx_file_open, idx_file_read, false, idx_file_close };

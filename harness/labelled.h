@@ -25,6 +25,7 @@ struct labelled_kind {
 	bool (*is)(const char *path);
 	int (*open)(struct labelled *l, struct err *e); /* sets n and labels */
 	int (*read)(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e);
+	bool parallel;                                  /* read may be asked for several pictures at once */
 	void (*close)(struct labelled *l);
 };
 extern const struct labelled_kind labelled_cifar, labelled_npz, labelled_idx, labelled_files; /* labelled_*.c */

@@ -23,7 +23,6 @@ struct pictures {
 	int64_t n, cap;
 	struct zip_members *zip;      /* NULL: a folder */
 	char *root;                   /* "train/", or "" when the place has no splits */
-	struct str bytes;
 };
 
 static bool is_picture(const char *name)
@@ -132,14 +131,8 @@ static int read_label_file(struct str *out, struct pictures *p, const struct lab
 	if (!p->zip)
 		return io_exists(path) ? io_read(out, path, LABELS_MAX_BYTES, e) : 1;
 	for (int64_t i = 0; i < zip_members_count(p->zip); i++)
-		if (strcmp(zip_members_name(p->zip, i), name) == 0) {
-			const uint8_t *bytes;
-			size_t n;
-			if (zip_members_read(p->zip, i, &bytes, &n, LABELS_MAX_BYTES, path, e))
-				return -1;
-			str_addn(out, bytes, n);
-			return 0;
-		}
+		if (strcmp(zip_members_name(p->zip, i), name) == 0)
+			return zip_members_read(p->zip, i, out, LABELS_MAX_BYTES, path, e);
 	return 1;
 }
 
@@ -262,19 +255,12 @@ static int files_open(struct labelled *l, struct err *e)
 
 static int files_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e)
 {
-	struct pictures *p = l->self;
+	const struct pictures *p = l->self;
 	SCOPED(free) char *name = xstrfmt("%s%s%s%s", l->path, p->zip ? ":" : "/", p->root, p->v[i].name);
-	const uint8_t *bytes;
-	size_t n;
-	if (p->zip) {
-		if (zip_members_read(p->zip, p->v[i].member, &bytes, &n, SOURCE_MAX_FILE, name, e))
-			return -1;
-		return image_u8_decode(im, bytes, n, name, e);
-	}
-	str_release(&p->bytes);
-	if (io_read(&p->bytes, name, SOURCE_MAX_FILE, e))
+	SCOPED(str) struct str file = { 0 };
+	if (p->zip ? zip_members_read(p->zip, p->v[i].member, &file, SOURCE_MAX_FILE, name, e) : io_read(&file, name, SOURCE_MAX_FILE, e))
 		return -1;
-	return image_u8_decode(im, (const uint8_t *)p->bytes.data, p->bytes.len, name, e);
+	return image_u8_decode(im, (const uint8_t *)file.data, file.len, name, e);
 }
 
 static void files_close(struct labelled *l)
@@ -285,8 +271,7 @@ static void files_close(struct labelled *l)
 	free(p->v);
 	free(p->root);
 	zip_members_free(p->zip);
-	str_release(&p->bytes);
 	free(p);
 }
 
-const struct labelled_kind labelled_files = { "files", files_is, files_open, files_read, files_close };
+const struct labelled_kind labelled_files = { "files", files_is, files_open, files_read, true, files_close };

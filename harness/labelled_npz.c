@@ -212,4 +212,4 @@ static void npz_place_close(struct labelled *l)
 	free(b);
 }
 
-const struct labelled_kind labelled_npz = { ".npz", npz_place_is, npz_place_open, npz_place_read, npz_place_close };
+const struct labelled_kind labelled_npz = { ".npz", npz_place_is, npz_place_open, npz_place_read, false, npz_place_close };

@@ -2,7 +2,6 @@
 #include "feature_set.h"
 
 #include "model/base/mem.h"
-#include "source_ahead.h"
 
 #include <math.h>
 #include <stdio.h>

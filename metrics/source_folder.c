@@ -82,11 +82,15 @@ static void folder_item(const struct source *s, int64_t i, struct str *out)
 	str_addf(out, "%s/%s", s->path, f->names[i]);
 }
 
-static int folder_load(struct source *s, int64_t i, struct str *file, struct err *e)
+static int folder_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 {
 	SCOPED(free) char *path = source_item(s, i);
-	str_release(file);
-	return io_is_special(path) ? err_set(e, "%s: not a regular file", path) : io_read(file, path, SOURCE_MAX_FILE, e);
+	SCOPED(str) struct str file = { 0 };
+	if (io_is_special(path))
+		return err_set(e, "%s: not a regular file", path);
+	if (io_read(&file, path, SOURCE_MAX_FILE, e))
+		return -1;
+	return image_u8_decode(im, (const uint8_t *)file.data, file.len, path, e);
 }
 
 static void folder_close(struct source *s)
@@ -99,6 +103,6 @@ static void folder_close(struct source *s)
 }
 
 const struct source_kind source_folder = {
-	.name = "folder", .text = "a folder of PNG and JPEG files", .is = folder_is, .open = folder_open, .load = folder_load,
+	.name = "folder", .text = "a folder of PNG and JPEG files", .is = folder_is, .open = folder_open, .read = folder_read, .parallel = true,
 	.item = folder_item, .close = folder_close,
 };

@@ -4,12 +4,11 @@
 #include "model/base/mem.h"
 #include "zip_members.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct member { const char *name; int64_t index; };
-struct zip_source { struct zip_members *zip; pthread_mutex_t mutex; struct member *members; int64_t n, cap; };
+struct zip_source { struct zip_members *zip; struct member *members; int64_t n, cap; };
 
 static bool zip_is(const char *path, const uint8_t *head, size_t n)
 {
@@ -25,7 +24,6 @@ static int by_name(const void *a, const void *b)
 static int images_open(struct source *s, struct err *e)
 {
 	struct zip_source *z = s->self = xcalloc(1, sizeof *z);
-	(void)pthread_mutex_init(&z->mutex, NULL);
 	if (zip_members_open(&z->zip, s->path, e))
 		return -1;
 	int64_t n_left_out = 0;
@@ -57,21 +55,14 @@ static void images_item(const struct source *s, int64_t i, struct str *out)
 	str_addf(out, "%s:%s", s->path, z->members[i].name);
 }
 
-/* An open archive is one thread's at a time. */
-static int images_load(struct source *s, int64_t i, struct str *file, struct err *e)
+static int images_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 {
-	struct zip_source *z = s->self;
-	const uint8_t *bytes;
-	size_t n;
+	const struct zip_source *z = s->self;
 	SCOPED(free) char *name = source_item(s, i);
-	(void)pthread_mutex_lock(&z->mutex);
-	int rc = zip_members_read(z->zip, z->members[i].index, &bytes, &n, SOURCE_MAX_FILE, name, e);
-	if (!rc) {
-		str_release(file);
-		str_addn(file, bytes, n);
-	}
-	(void)pthread_mutex_unlock(&z->mutex);
-	return rc;
+	SCOPED(str) struct str file = { 0 };
+	if (zip_members_read(z->zip, z->members[i].index, &file, SOURCE_MAX_FILE, name, e))
+		return -1;
+	return image_u8_decode(im, (const uint8_t *)file.data, file.len, name, e);
 }
 
 static void images_close(struct source *s)
@@ -79,11 +70,10 @@ static void images_close(struct source *s)
 	struct zip_source *z = s->self;
 	free(z->members);
 	zip_members_free(z->zip);
-	(void)pthread_mutex_destroy(&z->mutex);
 	free(z);
 }
 
 const struct source_kind source_zip = {
-	.name = "zip", .text = "a zip of PNG and JPEG files", .is = zip_is, .open = images_open, .load = images_load,
+	.name = "zip", .text = "a zip of PNG and JPEG files", .is = zip_is, .open = images_open, .read = images_read, .parallel = true,
 	.item = images_item, .close = images_close,
 };

@@ -4,6 +4,7 @@
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/data/image_ahead.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -73,21 +74,8 @@ char *source_item(const struct source *s, int64_t i)
 	return str_detach(&name);
 }
 
-int source_fetch(struct source *s, int64_t i, struct image_u8 *im, struct str *file, struct err *e)
-{
-	REQUIRE(i >= 0 && i < s->n);
-	if (!s->kind->load)
-		return s->kind->read(s, i, im, e);
-	SCOPED(free) char *name = source_item(s, i);
-	return s->kind->load(s, i, file, e) ? -1 : image_u8_decode(im, (const uint8_t *)file->data, file->len, name, e);
-}
-
-int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
-{
-	return source_fetch(s, i, im, &s->file, e) ? -1 : source_accept(s, i, im, e);
-}
-
-int source_accept(struct source *s, int64_t i, const struct image_u8 *im, struct err *e)
+/* Does picture i belong to those before it? */
+static int accept_size(struct source *s, int64_t i, const struct image_u8 *im, struct err *e)
 {
 	if (im->h == s->h && im->w == s->w && im->c == s->c)
 		return 0;
@@ -103,13 +91,55 @@ int source_accept(struct source *s, int64_t i, const struct image_u8 *im, struct
 	return 0;
 }
 
+int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
+{
+	REQUIRE(i >= 0 && i < s->n);
+	return s->kind->read(s, i, im, e) ? -1 : accept_size(s, i, im, e);
+}
+
+struct source_ahead { struct source *s; struct image_ahead *images; int64_t n; };
+
+static int make_picture(void *ctx, int64_t i, struct image_u8 *im, struct err *e)
+{
+	struct source *s = ctx;
+	return s->kind->read(s, i, im, e);
+}
+
+struct source_ahead *source_ahead_new(struct source *s, int64_t n, int batch)
+{
+	REQUIRE(n <= s->n);
+	struct source_ahead *a = xcalloc(1, sizeof *a);
+	*a = (struct source_ahead){ s, image_ahead_new(&(struct image_maker){ make_picture, s, s->kind->parallel }, 0, n, batch), 0 };
+	return a;
+}
+
+int source_ahead_next(struct source_ahead *a, const struct image_u8 **images, int *n, struct err *e)
+{
+	int rc = image_ahead_next(a->images, images, n, e);
+	for (int k = 0; k < *n; k++, a->n++)
+		if (accept_size(a->s, a->n, &(*images)[k], e))
+			return -1;
+	return rc;
+}
+
+void source_ahead_free(struct source_ahead *a)
+{
+	if (a)
+		image_ahead_free(a->images);
+	free(a);
+}
+
+void scoped_source_ahead(struct source_ahead **a)
+{
+	source_ahead_free(*a);
+}
+
 void source_free(struct source *s)
 {
 	if (!s)
 		return;
 	if (s->self)
 		s->kind->close(s);
-	str_release(&s->file);
 	str_release(&s->notes);
 	free(s->path);
 	free(s);

@@ -6,7 +6,7 @@
  *         if (source_read(s, i, &image, e)) return -1;
  *
  * Pictures come in a fixed order (folders and zips: names sorted by bytes) as uint8 H,W,C with C = 3, or 1 for grey
- * arrays. One picture is in memory at a time; IDX files are held whole. All pictures of a source have one size: the
+ * arrays. source_read holds one picture at a time, source_ahead two batches; IDX files are held whole. All pictures of a source have one size: the
  * first that differs is an error that names it, as are pictures smaller than 2 x 2 pixels. Any order of reading works;
  * ascending order is fast everywhere (a compressed .npz is read from its start again when asked to go back). */
 #ifndef ABLATE_SOURCES_H
@@ -27,9 +27,8 @@ struct source_kind {
 	const char *name, *text;
 	bool (*is)(const char *path, const uint8_t *head, size_t n);
 	int (*open)(struct source *s, struct err *e);             /* sets n and self */
-	/* One of the two: the picture's PNG or JPEG file (several threads may ask at once), or its bytes (one at a time). */
-	int (*load)(struct source *s, int64_t i, struct str *file, struct err *e);
 	int (*read)(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
+	bool parallel;                                            /* read may be asked for several pictures at once */
 	void (*item)(const struct source *s, int64_t i, struct str *out); /* appends the picture's name */
 	void (*close)(struct source *s);
 };
@@ -42,7 +41,6 @@ struct source {
 	char *path;
 	int64_t n;
 	int h, w, c;       /* of every picture; 0 until the first is read */
-	struct str file;   /* of the picture read last, where pictures are files */
 	struct str notes;  /* lines worth telling the user: files that were left out and why. Never NULL via str_text */
 	void *self;
 };
@@ -50,10 +48,14 @@ struct source {
 /* Fails with a message that names the path: absent, of no known kind, no pictures in it. */
 MUST_CHECK int source_open(struct source **out, const char *path, struct err *e);
 MUST_CHECK int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
-/* The two halves of source_read, for readers of several at once (source_ahead.h): picture i, its file read into `file`; and the checks of its
- * size, which are for pictures in their order. */
-MUST_CHECK int source_fetch(struct source *s, int64_t i, struct image_u8 *im, struct str *file, struct err *e);
-MUST_CHECK int source_accept(struct source *s, int64_t i, const struct image_u8 *im, struct err *e);
+/* The first n pictures in batches, read ahead: see model/data/image_ahead.h, and what source_read checks is checked. Meanwhile s is not to be read
+ * otherwise; it outlives the reader. */
+struct source_ahead;
+struct source_ahead *source_ahead_new(struct source *s, int64_t n, int batch);
+MUST_CHECK int source_ahead_next(struct source_ahead *a, const struct image_u8 **images, int *n, struct err *e);
+void source_ahead_free(struct source_ahead *a); /* accepts NULL */
+void scoped_source_ahead(struct source_ahead **a);
+
 /* Heap text: "samples/00017.png", "batch.npz[17]". */
 char *source_item(const struct source *s, int64_t i);
 void source_free(struct source *s); /* accepts NULL */

@@ -4,18 +4,20 @@
 #include "model/base/mem.h"
 #include "model/data/tar.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <zip.h>
 
 #define ZIP_MAX_MEMBERS 20000000
 
-struct zip_members { zip_t *zip; int64_t n; uint8_t *bytes; size_t room; };
+struct zip_members { zip_t *zip; int64_t n; uint8_t *bytes; size_t room; pthread_mutex_t mutex; };
 
 void zip_members_free(struct zip_members *z)
 {
 	if (!z)
 		return;
 	zip_discard(z->zip);
+	(void)pthread_mutex_destroy(&z->mutex);
 	free(z->bytes);
 	free(z);
 }
@@ -47,6 +49,7 @@ int zip_members_open(struct zip_members **out, const char *path, struct err *e)
 	}
 	struct zip_members *z = xcalloc(1, sizeof *z);
 	z->zip = zip;
+	(void)pthread_mutex_init(&z->mutex, NULL);
 	z->n = zip_get_num_entries(zip, 0);
 	if (check_names(z, path, e)) {
 		zip_members_free(z);
@@ -66,7 +69,7 @@ const char *zip_members_name(const struct zip_members *z, int64_t i)
 	return zip_get_name(z->zip, (zip_uint64_t)i, 0);
 }
 
-int zip_members_read(struct zip_members *z, int64_t i, const uint8_t **bytes, size_t *n, size_t max, const char *name, struct err *e)
+static int read_member(struct zip_members *z, int64_t i, struct str *out, size_t max, const char *name, struct err *e)
 {
 	zip_stat_t st;
 	if (zip_stat_index(z->zip, (zip_uint64_t)i, 0, &st) || !(st.valid & ZIP_STAT_SIZE))
@@ -96,7 +99,15 @@ int zip_members_read(struct zip_members *z, int64_t i, const uint8_t **bytes, si
 		return -1;
 	if (at < st.size || got > 0)
 		return err_set(e, "%s: not of the size that the archive records", name);
-	*bytes = z->bytes;
-	*n = at;
+	str_addn(out, z->bytes, at);
 	return 0;
+}
+
+/* An open archive is one thread's at a time. */
+int zip_members_read(struct zip_members *z, int64_t i, struct str *out, size_t max, const char *name, struct err *e)
+{
+	(void)pthread_mutex_lock(&z->mutex);
+	int rc = read_member(z, i, out, max, name, e);
+	(void)pthread_mutex_unlock(&z->mutex);
+	return rc;
 }

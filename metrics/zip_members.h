@@ -5,6 +5,7 @@
 #define ABLATE_ZIP_MEMBERS_H
 
 #include "model/base/err.h"
+#include "model/base/str.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,8 +14,8 @@ struct zip_members;
 MUST_CHECK int zip_members_open(struct zip_members **out, const char *path, struct err *e);
 int64_t zip_members_count(const struct zip_members *z);
 const char *zip_members_name(const struct zip_members *z, int64_t i);
-/* Member i, at most max bytes; *bytes stay valid until the next read. `name` is for messages. */
-MUST_CHECK int zip_members_read(struct zip_members *z, int64_t i, const uint8_t **bytes, size_t *n, size_t max, const char *name, struct err *e);
+/* Appends member i, at most max bytes, to out; several threads may ask at once. `name` is for messages. */
+MUST_CHECK int zip_members_read(struct zip_members *z, int64_t i, struct str *out, size_t max, const char *name, struct err *e);
 void zip_members_free(struct zip_members *z); /* NULL is fine */
 
 #endif
