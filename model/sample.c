@@ -7,6 +7,7 @@
 #include "model/base/progress.h"
 #include "model/base/rng.h"
 #include "model/ckpt.h"
+#include "model/cpu.h"
 #include "model/consistency/step.h"
 
 #include <math.h>
@@ -76,10 +77,38 @@ static void latent(float *dst, const struct sampler *s, uint64_t seed, int round
 	rng_normal(dst, per, seed, RNG_LATENT, (uint32_t)round, (uint64_t)i * ((per + 3) / 4 * 4));
 }
 
+/* What is asked in a round: noise at first, then the last answer with noise added. */
+struct noising { struct sampler *s; uint64_t seed; int64_t first; int round; };
+
+static void noise_range(void *ctx, int64_t from, int64_t to)
+{
+	const struct noising *w = ctx;
+	const struct sampler *s = w->s;
+	size_t per = tensor_count(s->d.x) / (size_t)s->batch;
+	double lo = s->c.sigma.min, mid = s->c.sample.sigma_mid;
+	float spread = (float)sqrt(fmax(mid * mid - lo * lo, 0));
+	for (int64_t i = from; i < to; i++) {
+		float *x = s->x + (size_t)i * per;
+		const float *answer = s->out + (size_t)i * per;
+		latent(x, s, w->seed, w->round, w->first + i);
+		for (size_t j = 0; j < per; j++)
+			x[j] = w->round ? answer[j] + spread * x[j] : x[j] * (float)s->c.sigma.max;
+	}
+}
+
 static uint8_t quantize(float x, int how)
 {
 	double v = how == QUANTIZE_ROUND ? floor((double)x * 127.5 + 128) : floor(((double)x + 1) / 2 * 255);
 	return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
+}
+
+struct pixels { const struct sampler *s; uint8_t *dst; };
+
+static void quantize_range(void *ctx, int64_t from, int64_t to)
+{
+	const struct pixels *w = ctx;
+	for (int64_t j = from; j < to; j++)
+		w->dst[j] = quantize(w->s->out[j], w->s->c.sample.quantize);
 }
 
 /* Labels of the batch: those that are drawn for pictures first, first + 1, ..., or for the given numbers. */
@@ -121,30 +150,16 @@ int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint6
 {
 	if (nfe < 1 || nfe > 64)
 		return err_code(e, EXIT_USAGE, "nfe = %d: give 1 to 64 network evaluations", nfe);
-	size_t per = tensor_count(s->d.x) / (size_t)s->batch;
-	SCOPED(free) float *z = xcalloc(per, sizeof *z);
-	double lo = s->c.sigma.min, mid = s->c.sample.sigma_mid;
+	int64_t per = (int64_t)tensor_count(s->d.x) / s->batch;
 	for (int64_t at = 0; at < n; at += s->batch) {
 		int64_t count = n - at < s->batch ? n - at : s->batch;
 		set_labels(s, seed, first + at, NULL, 0);
-		for (int64_t i = 0; i < s->batch; i++) {
-			float *x = s->x + (size_t)i * per;
-			latent(x, s, seed, 0, first + at + i);
-			for (size_t j = 0; j < per; j++)
-				x[j] *= (float)s->c.sigma.max;
-		}
 		for (int round = 0; round < nfe; round++) {
-			if (ask(s, round ? mid : s->c.sigma.max, e))
+			cpu_split(s->batch, 1, noise_range, &(struct noising){ s, seed, first + at, round });
+			if (ask(s, round ? s->c.sample.sigma_mid : s->c.sigma.max, e))
 				return -1;
-			for (int64_t i = 0; round + 1 < nfe && i < s->batch; i++) {
-				latent(z, s, seed, round + 1, first + at + i);
-				float spread = (float)sqrt(fmax(mid * mid - lo * lo, 0));
-				for (size_t j = 0; j < per; j++)
-					s->x[(size_t)i * per + j] = s->out[(size_t)i * per + j] + spread * z[j];
-			}
 		}
-		for (size_t j = 0; j < (size_t)count * per; j++)
-			dst[(size_t)at * per + j] = quantize(s->out[j], s->c.sample.quantize);
+		cpu_split(count * per, per, quantize_range, &(struct pixels){ s, dst + at * per });
 		if (progress)
 			progress_step(progress, at + count);
 	}
