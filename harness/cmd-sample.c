@@ -1,9 +1,9 @@
-/* cmd-sample.c - `ablate sample CHECKPOINT|ATTEMPT|CELL`: images from a checkpoint as one PNG grid. */
+/* cmd-sample.c - `ablate sample CHECKPOINT|ATTEMPT|CELL`: images from a checkpoint, to look at or to score elsewhere. */
 #include "cmd.h"
 
 #include "harness/checkpoint_find.h"
-#include "harness/png_grid.h"
 #include "harness/sample_edit.h"
+#include "harness/sample_out.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -13,33 +13,31 @@
 #include "model/safetensors.h"
 #include "model/sample.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 200 };
+enum { CHUNK = 500 }; /* whole batches of the sampler, on any device */
 
-static int write_grid(struct sampler *s, const struct data_shape *shape, const char *path, int64_t n, uint64_t seed, int nfe, struct progress *p, struct err *e)
+static int write_samples(struct sampler *s, const struct data_shape *shape, const char *path, int64_t n, uint64_t seed, int nfe, struct progress *p, struct err *e)
 {
-	int cols = (int)ceil(sqrt((double)n)), rows = (int)((n + cols - 1) / cols);
 	size_t per = (size_t)(shape->h * shape->w * shape->c);
 	SCOPED(free) uint8_t *px = xmalloc(CHUNK * per);
-	struct png_grid *g;
-	if (png_grid_open(&g, path, cols, rows, shape->w, shape->h, shape->c, 2, e))
+	struct sample_out *out;
+	if (sample_out_open(&out, path, n, shape->h, shape->w, shape->c, e))
 		return -1;
 	for (int64_t at = 0; at < n; at += CHUNK) {
 		int64_t count = n - at < CHUNK ? n - at : CHUNK;
 		int rc = sampler_run(s, px, at, count, seed, nfe, NULL, e);
 		for (int64_t i = 0; !rc && i < count; i++)
-			rc = png_grid_add(g, px + (size_t)i * per, e);
+			rc = sample_out_add(out, px + (size_t)i * per, sampler_label(s, seed, at + i), e);
 		if (rc) {
-			png_grid_free(g);
+			sample_out_free(out);
 			return -1;
 		}
 		progress_step(p, at + count);
 	}
-	return png_grid_close(g, e);
+	return sample_out_close(out, e);
 }
 
 /* --interpolate, --inpaint, --colorize, --stroke. 1: none of them is asked for. */
@@ -59,6 +57,8 @@ static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *
 		return err_code(e, EXIT_USAGE, "--interpolate, --inpaint, --colorize and --stroke exclude each other");
 	if (cli_given(c, "mask") && (!given || ask->kind != SAMPLE_INPAINT))
 		return err_code(e, EXIT_USAGE, "--mask belongs to --inpaint");
+	if (given && !sample_out_is_grid(ask->output))
+		return err_code(e, EXIT_USAGE, "--%s draws one picture of tiles: -o FILE.png", names[ask->kind]);
 	if (ask->sigmas && (!given || ask->kind == SAMPLE_INTERPOLATE))
 		return err_code(e, EXIT_USAGE, "--sigmas belongs to --inpaint, --colorize and --stroke");
 	ask->n = cli_int(c, "n", 8);
@@ -84,11 +84,11 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	if ((cli_given(c, "weights") && config_set_text(&config, "sample.weights", cli_string(c, "weights", NULL), &e)) ||
 	    (cli_given(c, "sigma-mid") && config_set_text(&config, "sample.sigma_mid", cli_string(c, "sigma-mid", NULL), &e)) ||
-	    sampler_open(&s, &config, path, "cpu", &e))
+	    sampler_open(&s, &config, path, cli_string(c, "device", "cpu"), &e))
 		return cli_fail(c, &e);
 	progress_start(&progress, "sample", "images", n);
 	progress.quiet = c->quiet;
-	int rc = plain ? write_grid(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1), &progress, &e)
+	int rc = plain ? write_samples(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1), &progress, &e)
 	               : sample_edit(&n, s, &config, &shape, &edit, &e);
 	progress_end(&progress);
 	sampler_free(s);
@@ -112,8 +112,9 @@ static const struct opt options[] = {
 	{ .name = "colorize", .kind = OPT_STRING, .arg = "SRC", .help = "give these pictures other colours of the same brightness" },
 	{ .name = "stroke", .kind = OPT_STRING, .arg = "SRC", .help = "make pictures of these drawings" },
 	{ .name = "sigmas", .kind = OPT_STRING, .arg = "A,B,..", .help = "noise levels of an edit, falling (default: nfe of the training's grid)" },
+	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default cpu)" },
 	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
-	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "PNG to write (default samples.png)" },
+	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "OUT", .help = SAMPLE_OUT_TEXT " (default samples.png)" },
 	{ 0 },
 };
 
@@ -123,6 +124,8 @@ const struct cmd cmd_sample = {
 	.summary = "draw images from a checkpoint, an attempt or a cell",
 	.help = "An attempt or a cell is named by the beginning of its hash; its newest checkpoint is taken, which names its own configuration. Image i of a seed is the same in any batch and any number of images, so two "
 	        "arms sampled with one seed can be compared tile by tile.\n\n"
+	        "A folder or an .npz of images (uint8; arr_1: the classes of a conditional model) is what `ablate fid`, pytorch-fid, clean-fid, torch-fidelity and "
+	        "guided-diffusion's evaluator read: any number of this program can be computed again by another.\n\n"
 	        "Edits need no further training (Song et al. 2023, Algorithm 4): the model answers at falling noise levels, and what is known of the "
 	        "picture is put back each time. Tiles of --inpaint and --colorize: what was known, what was made of it, the picture itself; of "
 	        "--stroke: the drawing, and what was made of it.",

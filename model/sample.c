@@ -111,6 +111,11 @@ static void quantize_range(void *ctx, int64_t from, int64_t to)
 		w->dst[j] = quantize(w->s->out[j], w->s->c.sample.quantize);
 }
 
+int64_t sampler_label(const struct sampler *s, uint64_t seed, int64_t i)
+{
+	return s->d.labels ? (int64_t)(rng_uniform_double(seed, RNG_LABEL, 0, (uint64_t)i) * (double)s->d.labels->c) : -1;
+}
+
 /* Labels of the batch: those that are drawn for pictures first, first + 1, ..., or for the given numbers. */
 static void set_labels(struct sampler *s, uint64_t seed, int64_t first, const int64_t *numbers, int64_t n)
 {
@@ -120,8 +125,7 @@ static void set_labels(struct sampler *s, uint64_t seed, int64_t first, const in
 	SCOPED(free) float *one_hot = xcalloc(tensor_count(l), sizeof *one_hot);
 	for (int64_t i = 0; i < s->batch; i++) {
 		int64_t number = numbers ? numbers[i < n ? i : n - 1] : first + i;
-		int64_t label = (int64_t)(rng_uniform_double(seed, RNG_LABEL, 0, (uint64_t)number) * (double)l->c);
-		one_hot[i * l->c + label] = 1;
+		one_hot[i * l->c + sampler_label(s, seed, number)] = 1;
 	}
 	graph_write(s->g, l, 0, one_hot, tensor_count(l));
 }

@@ -29,6 +29,8 @@ void sampler_set_sigma_mid(struct sampler *s, double sigma);
  * conditional model gets the labels that sampler_run draws for the pictures of these numbers. dst may be x. */
 MUST_CHECK int sampler_denoise(struct sampler *s, float *dst, const float *x, const int64_t *numbers, int64_t n, double sigma, uint64_t seed,
                                struct err *e);
+/* The class that picture i of a conditional model is drawn with; -1 where the model has no classes. */
+int64_t sampler_label(const struct sampler *s, uint64_t seed, int64_t i);
 /* The standard normal numbers (h, w, c) that sampler_run uses for picture i: round 0 the latent, then one per further step. */
 void sampler_latent(float *dst, const struct sampler *s, uint64_t seed, int round, int64_t i);
 uint8_t sampler_pixel(const struct sampler *s, double x);        /* as the config quantises */

@@ -147,11 +147,10 @@ static void png_flush_nothing(png_structp png)
 	(void)png;
 }
 
-int image_png_write(const char *path, const uint8_t *px, int h, int w, int c, struct err *e)
+int image_png_encode(struct str *out, const uint8_t *px, int h, int w, int c, const char *name, struct err *e)
 {
 	REQUIRE(c == 1 || c == 3);
-	SCOPED(str) struct str bytes = { 0 };
-	struct png_job job = { .name = path, .e = e, .out = &bytes };
+	struct png_job job = { .name = name, .e = e, .out = out };
 	job.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &job, png_failed, png_ignored);
 	job.info = job.png ? png_create_info_struct(job.png) : NULL;
 	if (!job.info)
@@ -168,5 +167,11 @@ int image_png_write(const char *path, const uint8_t *px, int h, int w, int c, st
 		png_write_row(job.png, (png_const_bytep)px + (size_t)y * (size_t)w * (size_t)c);
 	png_write_end(job.png, NULL);
 	png_destroy_write_struct(&job.png, &job.info);
-	return io_write_atomic(path, bytes.data, bytes.len, e);
+	return 0;
+}
+
+int image_png_write(const char *path, const uint8_t *px, int h, int w, int c, struct err *e)
+{
+	SCOPED(str) struct str bytes = { 0 };
+	return image_png_encode(&bytes, px, h, w, c, path, e) ? -1 : io_write_atomic(path, bytes.data, bytes.len, e);
 }

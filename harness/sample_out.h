@@ -1,0 +1,25 @@
+/* sample_out.h - where `ablate sample` puts its images: one PNG of tiles to look at, or what this and other tools score: a folder of PNG, or an
+ * .npz batch. Which one the name says. Nothing stands under the name before all of it does. */
+#ifndef ABLATE_SAMPLE_OUT_H
+#define ABLATE_SAMPLE_OUT_H
+
+#include "model/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SAMPLE_OUT_TEXT "FILE.png: one picture of tiles; DIR/: a PNG each; FILE.npz: an array"
+
+struct sample_out;
+/* n images (h, w, c) will follow. "NAME/" is a folder, which must not be there or be empty; "NAME.npz" a batch as guided-diffusion writes it, arr_0 (n,h,w,c)
+ * uint8 and, where labels are given, arr_1 (n) int64; any other name a grid of tiles. */
+MUST_CHECK int sample_out_open(struct sample_out **out, const char *path, int64_t n, int h, int w, int c, struct err *e);
+/* Is that name one of a grid? */
+bool sample_out_is_grid(const char *path);
+/* The next image, and its class; -1 = it has none. */
+MUST_CHECK int sample_out_add(struct sample_out *o, const uint8_t *px, int64_t label, struct err *e);
+/* Gives the output its name; frees o in any case. */
+MUST_CHECK int sample_out_close(struct sample_out *o, struct err *e);
+void sample_out_free(struct sample_out *o); /* gives up: nothing is left; accepts NULL */
+
+#endif
