@@ -427,16 +427,3 @@ Test(runner, a_folder_that_cannot_be_written_is_said)
 	cr_assert_eq(runner_run(&r, &plan, &options, &e), -1);
 	cr_assert_eq(err_exit_code(&e), EXIT_RECORD);
 }
-
-Test(runner, the_overhead_per_cell_is_small)
-{
-	for (int s = 0; s < CELLS_MAX; s++)
-		cell("{\"steps\":1}", s);
-	options.jobs = 1;
-	struct run_result r = run();
-	cr_assert_eq(r.done, CELLS_MAX);
-	cr_log_info("%.1f ms per cell\n", 1e3 * r.wall_s / CELLS_MAX);
-#ifndef ABLATE_SANITIZED
-	cr_assert_leq(r.wall_s / CELLS_MAX, 0.2, "no waiting for ticks");
-#endif
-}
