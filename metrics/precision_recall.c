@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TILE = 512, MAX_K = 64 };
+enum { ROWS = 2048, COLUMNS = 512, MAX_K = 64 }; /* of a tile: rows are made doubles once for all its columns */
 #define NEAR 1e-9 /* of |a|^2 + |b|^2 */
 
-struct side { const float *x; int64_t n; int d; double *norm; double *near; bool *inside; };
+struct side { const float *x; int64_t n; int d; double *norm, *near, *radius; bool *inside; }; /* near[n][k + 1]; radius: the last of each, squared */
 
 static void take_rows(double *out, const struct side *s, int64_t from, int64_t n)
 {
@@ -22,15 +22,17 @@ static void take_rows(double *out, const struct side *s, int64_t from, int64_t n
 		out[i] = s->x[from * s->d + i];
 }
 
-/* Keeps the k + 1 smallest of what it is shown, ascending. */
-static void offer(double *near, int k1, double v)
+/* Keeps the k + 1 smallest of what vector i is shown, ascending. */
+static void offer(struct side *s, int64_t i, int k1, double v)
 {
-	if (!(v < near[k1 - 1]))
+	if (!(v < s->radius[i]))
 		return;
+	double *near = s->near + i * k1;
 	int at = k1 - 1;
 	for (; at > 0 && near[at - 1] > v; at--)
 		near[at] = near[at - 1];
 	near[at] = v;
+	s->radius[i] = near[k1 - 1];
 }
 
 struct work { double *a, *b, *dots; };
@@ -59,46 +61,49 @@ static void distances(struct work *w, const struct side *x, int64_t i0, int n, c
 		}
 }
 
-static int tile_of(int64_t at, int64_t n)
+static int part_of(int64_t at, int64_t n, int most)
 {
-	return n - at < TILE ? (int)(n - at) : TILE;
+	return n - at < most ? (int)(n - at) : most;
 }
 
-/* near[i][k] becomes the squared radius of ball i. Each tile above the diagonal serves its rows and its columns. */
+/* Radii of the balls. A tile beyond the rows' own columns serves its columns, too. */
 static void radii(struct side *s, struct work *w, int k1)
 {
 	for (int64_t i = 0; i < s->n * k1; i++)
 		s->near[i] = INFINITY;
-	for (int64_t i0 = 0; i0 < s->n; i0 += TILE) {
-		int n = tile_of(i0, s->n);
+	for (int64_t i = 0; i < s->n; i++)
+		s->radius[i] = INFINITY;
+	for (int64_t i0 = 0; i0 < s->n; i0 += ROWS) {
+		int n = part_of(i0, s->n, ROWS);
 		take_rows(w->a, s, i0, n);
-		for (int64_t j0 = i0; j0 < s->n; j0 += TILE) {
-			int m = tile_of(j0, s->n);
+		for (int64_t j0 = i0; j0 < s->n; j0 += COLUMNS) {
+			int m = part_of(j0, s->n, COLUMNS);
+			bool both = j0 >= i0 + n;
 			distances(w, s, i0, n, s, j0, m);
 			for (int64_t i = 0; i < n; i++)
 				for (int64_t j = 0; j < m; j++) {
-					offer(s->near + (i0 + i) * k1, k1, w->dots[i * m + j]);
-					if (i0 != j0)
-						offer(s->near + (j0 + j) * k1, k1, w->dots[i * m + j]);
+					offer(s, i0 + i, k1, w->dots[i * m + j]);
+					if (both)
+						offer(s, j0 + j, k1, w->dots[i * m + j]);
 				}
 		}
 	}
 }
 
 /* Which vectors of each side lie in a ball of the other. */
-static void cross(struct side *x, struct side *y, struct work *w, int k1)
+static void cross(struct side *x, struct side *y, struct work *w)
 {
-	for (int64_t i0 = 0; i0 < x->n; i0 += TILE) {
-		int n = tile_of(i0, x->n);
+	for (int64_t i0 = 0; i0 < x->n; i0 += ROWS) {
+		int n = part_of(i0, x->n, ROWS);
 		take_rows(w->a, x, i0, n);
-		for (int64_t j0 = 0; j0 < y->n; j0 += TILE) {
-			int m = tile_of(j0, y->n);
+		for (int64_t j0 = 0; j0 < y->n; j0 += COLUMNS) {
+			int m = part_of(j0, y->n, COLUMNS);
 			distances(w, x, i0, n, y, j0, m);
 			for (int64_t i = 0; i < n; i++)
 				for (int64_t j = 0; j < m; j++) {
 					double v = w->dots[i * m + j];
-					x->inside[i0 + i] |= v <= y->near[(j0 + j) * k1 + k1 - 1];
-					y->inside[j0 + j] |= v <= x->near[(i0 + i) * k1 + k1 - 1];
+					x->inside[i0 + i] |= v <= y->radius[j0 + j];
+					y->inside[j0 + j] |= v <= x->radius[i0 + i];
 				}
 		}
 	}
@@ -109,7 +114,7 @@ static int side_init(struct side *s, const float *x, int64_t n, int d, int k1, c
 	if (n < k1)
 		return err_set(e, "precision and recall with k = %d need at least %d %s vectors, not %lld", k1 - 1, k1, what, (long long)n);
 	*s = (struct side){ .x = x, .n = n, .d = d, .norm = xcalloc((size_t)n, sizeof *s->norm),
-		                .near = xmalloc(sizeof *s->near * (size_t)n * (size_t)k1), .inside = xcalloc((size_t)n, sizeof *s->inside) };
+		                .near = xmalloc(sizeof *s->near * (size_t)n * (size_t)k1), .radius = xcalloc((size_t)n, sizeof *s->radius), .inside = xcalloc((size_t)n, sizeof *s->inside) };
 	for (int64_t i = 0; i < n; i++)
 		for (int j = 0; j < d; j++)
 			s->norm[i] += (double)x[i * d + j] * x[i * d + j];
@@ -123,6 +128,7 @@ static void side_release(struct side *s)
 {
 	free(s->norm);
 	free(s->near);
+	free(s->radius);
 	free(s->inside);
 }
 
@@ -134,10 +140,10 @@ static double share(const struct side *s)
 	return (double)n / (double)s->n;
 }
 
-static void give_radii(double *out, const struct side *s, int k1)
+static void give_radii(double *out, const struct side *s)
 {
 	for (int64_t i = 0; out && i < s->n; i++)
-		out[i] = sqrt(s->near[i * k1 + k1 - 1]);
+		out[i] = sqrt(s->radius[i]);
 }
 
 int precision_recall(struct precision_recall *out, double *radius_generated, double *radius_real, const float *generated,
@@ -148,15 +154,15 @@ int precision_recall(struct precision_recall *out, double *radius_generated, dou
 	struct side g = { 0 }, r = { 0 };
 	bad = side_init(&g, generated, n, d, k1, "generated", e) || side_init(&r, real, m, d, k1, "real", e);
 	if (!bad) {
-		struct work w = { xmalloc(sizeof(double) * TILE * (size_t)d), xmalloc(sizeof(double) * TILE * (size_t)d),
-			              xmalloc(sizeof(double) * TILE * TILE) };
+		struct work w = { xmalloc(sizeof(double) * ROWS * (size_t)d), xmalloc(sizeof(double) * COLUMNS * (size_t)d),
+			              xmalloc(sizeof(double) * ROWS * COLUMNS) };
 		radii(&g, &w, k1);
 		radii(&r, &w, k1);
-		cross(&g, &r, &w, k1);
+		cross(&g, &r, &w);
 		double p = share(&g), c = share(&r);
 		*out = (struct precision_recall){ .precision = p, .recall = c, .f1 = p + c > 0 ? 2 * p * c / (p + c) : 0 };
-		give_radii(radius_generated, &g, k1);
-		give_radii(radius_real, &r, k1);
+		give_radii(radius_generated, &g);
+		give_radii(radius_real, &r);
 		free(w.a);
 		free(w.b);
 		free(w.dots);
