@@ -128,6 +128,7 @@ else
 	step bench-bf16 60 ./ablate bench train --preset $net --batch $large --seconds $seconds --device cuda --dtype bf16 --json
 	step bench-features-fp32 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype fp32 --json
 	step bench-features-bf16 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype bf16 --json
+	step bench-pictures 20 ./ablate bench pictures --seconds 2 --json
 	step profile 40 env ABLATE_PROFILE=1 ./ablate bench train --preset $net --batch $large --seconds $own_seconds --device cuda --dtype bf16
 	# the plugin's own products and convolutions, beside the libraries'
 	step bench-own-fp32 30 bash -c "own ./ablate bench train --preset $net --batch $small --seconds $own_seconds --device cuda --dtype fp32 --json"

@@ -9,7 +9,7 @@
 
 /* Append one object per configuration to `out` (an array); about `seconds` are spent on each. batch 0 = the default. */
 struct bench_target;
-/* On a device pictures are resized by the host, as when features are made in earnest. */
+/* From bytes to features, resizing included; reading pictures is bench_pictures.h. */
 MUST_CHECK int bench_features(json_t *out, int batch, double seconds, const struct bench_target *target, struct err *e);
 MUST_CHECK int bench_lpips(json_t *out, int batch, double seconds, struct err *e);
 

@@ -4,6 +4,7 @@
 
 #include "harness/bench_features.h"
 #include "harness/bench_fid.h"
+#include "harness/bench_pictures.h"
 #include "harness/bench_store.h"
 #include "harness/bench_train.h"
 #include "model/base/mem.h"
@@ -23,6 +24,11 @@ static int train(json_t *out, const struct request *r, struct err *e)
 static int features(json_t *out, const struct request *r, struct err *e)
 {
 	return bench_features(out, r->batch, r->seconds, &r->target, e);
+}
+
+static int pictures(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_pictures(out, r->seconds, e);
 }
 
 static int lpips(json_t *out, const struct request *r, struct err *e)
@@ -56,6 +62,7 @@ struct bench { const char *name, *text; int (*run)(json_t *out, const struct req
 static const struct bench rows[] = {
 	{ "train", "training step: images/s, GFLOP/s and share of the matrix product's rate", train },
 	{ "features", "Inception features: images/s in fp32 and bf16, and the share", features },
+	{ "pictures", "decoding PNG for scores and imports: images/s by all threads, as a share of one thread's times their number", pictures },
 	{ "store", "records: curve rows/s taken in from 8 writers; plan, status and table of 10,000 cells; overhead of a cell; a durable commit", store },
 	{ "lpips", "LPIPS at 64 x 64: pairs/s, forward and with gradient", lpips },
 	{ "fid", "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm begins with", fid },
@@ -122,7 +129,7 @@ static const struct opt options[] = {
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "train|features|store|lpips|fid|all",
+	.args = "train|features|pictures|store|lpips|fid|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
 	        "of the same library. ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of operation "

@@ -23,6 +23,7 @@ test_a_rehearsal_writes_whole_reports() {
 	says out 'passed profile'
 	says report/report.md 'the shapes that take most'
 	says out 'passed bench-features-bf16'
+	says out 'passed bench-pictures'
 	command -v compute-sanitizer >/dev/null || says out 'skipped racecheck'
 	check python3 -m json.tool report/report.json >report.pretty
 	says report.pretty '"rehearsal": true'
