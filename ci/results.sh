@@ -21,6 +21,7 @@ ABLATE=${ABLATE:-build/ablate}
 sets=()
 [ "$settings" = - ] || sets=(--set "$settings")
 dir=results/$study
+drawn_by=1.16 # the cairo whose SVG is committed: another draws the same with other bytes
 
 # The database of the records, by the program's own way back from journals.
 rebuild() { # INTO: a folder; leaves INTO/STUDY.db
@@ -66,11 +67,16 @@ draw_results() {
 }
 
 check_results() {
-	local made bad=0
+	local made cairo bad=0
 	[ -d "$dir/records" ] || die "$dir/records is not there: ci/results.sh make $study"
 	rebuild "$work"
 	draw "$work/$study.db" "$work/drawn"
+	cairo=$(pkg-config --modversion cairo)
 	for made in "$work"/drawn/*; do
+		if [[ $made = *.svg && $cairo != $drawn_by.* ]]; then
+			echo "${made##*/}: not compared, as cairo $cairo does not write what $drawn_by wrote" >&2
+			continue
+		fi
 		cmp "$made" "$dir/${made##*/}" || bad=1
 	done
 	for made in "$dir"/*.md; do

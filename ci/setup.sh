@@ -33,7 +33,7 @@ test       libopenmpi-dev          several processes for one cell: the plugin li
 test       openmpi-bin             mpirun
 fetch      curl                    weights over https, only when `ablate weights fetch` is asked to
 fuzz       clang                   libFuzzer
-fuzz       libclang-rt-14-dev      its run-time library
+fuzz       libclang-rt-dev         its run-time library
 slurm      slurm-wlm               end-to-end test of the Slurm engine: a cluster of one node
 slurm      munge                   authentication of that cluster
 slurm      iproute2                finding free ports for it

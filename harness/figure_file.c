@@ -52,7 +52,7 @@ static void measure(const struct figure *f, double *w, double *h)
 /* At `s`, is there an id that cairo made from its count of surfaces in this process? Its length without the number. */
 static size_t counted_id(const char *s)
 {
-	static const char *const ids[] = { "id=\"surface", "id=\"image", "\"#surface", "\"#image" };
+	static const char *const ids[] = { "id=\"surface", "id=\"image", "\"#surface", "\"#image", "id=\"source-", "\"#source-" }; /* the last two since 1.18 */
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
 		if (strncmp(s, ids[i], strlen(ids[i])) == 0)
 			return strlen(ids[i]);

@@ -3,8 +3,8 @@
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
+#include "model/onednn.h"
 
-#include <dnnl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,14 +29,14 @@ static void start(void)
 	TRY(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
 }
 
-static dnnl_memory_desc_t desc4(int64_t n, int64_t c, int64_t h, int64_t w, dnnl_format_tag_t tag)
+static onednn_md desc4(int64_t n, int64_t c, int64_t h, int64_t w, dnnl_format_tag_t tag)
 {
-	dnnl_memory_desc_t md;
-	TRY(dnnl_memory_desc_init_by_tag(&md, 4, (dnnl_dims_t){ n, c, h, w }, dnnl_f32, tag));
+	onednn_md md;
+	TRY(onednn_md_create(&md, 4, (dnnl_dims_t){ n, c, h, w }, dnnl_f32, tag));
 	return md;
 }
 
-static dnnl_memory_t memory_of(const dnnl_memory_desc_t *md)
+static dnnl_memory_t memory_of(onednn_md_view md)
 {
 	dnnl_memory_t m;
 	TRY(dnnl_memory_create(&m, md, engine, DNNL_MEMORY_NONE));
@@ -48,7 +48,7 @@ static size_t round64(size_t n)
 	return (n + 63) / 64 * 64;
 }
 
-static dnnl_primitive_t reorder_of(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to)
+static dnnl_primitive_t reorder_of(onednn_md_view from, onednn_md_view to)
 {
 	dnnl_primitive_desc_t pd;
 	dnnl_primitive_t p;
@@ -66,7 +66,7 @@ static dnnl_primitive_attr_t make_attr(bool relu)
 	if (relu) {
 		dnnl_post_ops_t ops;
 		TRY(dnnl_post_ops_create(&ops));
-		TRY(dnnl_post_ops_append_eltwise(ops, 1.0f, dnnl_eltwise_relu, 0.0f, 0.0f));
+		TRY(onednn_append_relu(ops));
 		TRY(dnnl_primitive_attr_set_post_ops(attr, ops));
 		TRY(dnnl_post_ops_destroy(ops));
 	}
@@ -78,42 +78,35 @@ struct dnn_conv *dnn_conv_new(const struct dnn_shape *s, enum dnn_pass pass, boo
 	start();
 	struct dnn_conv *c = xcalloc(1, sizeof *c);
 	c->pass = pass;
-	dnnl_memory_desc_t x = desc4(s->n, s->ic, s->h, s->w, dnnl_nhwc), y = desc4(s->n, s->oc, s->oh, s->ow, dnnl_nhwc);
-	dnnl_memory_desc_t any = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_format_tag_any);
-	dnnl_memory_desc_t oihw = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_oihw), b;
-	TRY(dnnl_memory_desc_init_by_tag(&b, 1, (dnnl_dims_t){ s->oc }, dnnl_f32, dnnl_a));
-	dnnl_dims_t strides = { s->stride, s->stride }, dilates = { 0, 0 }, pad = { s->pad_h, s->pad_w };
-	dnnl_dims_t pad_end = { (s->oh - 1) * s->stride + s->kh - s->h - s->pad_h, (s->ow - 1) * s->stride + s->kw - s->w - s->pad_w };
-
-	dnnl_convolution_desc_t d;
+	onednn_md x = desc4(s->n, s->ic, s->h, s->w, dnnl_nhwc), y = desc4(s->n, s->oc, s->oh, s->ow, dnnl_nhwc);
+	onednn_md any = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_format_tag_any), oihw = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_oihw), b;
+	TRY(onednn_md_create(&b, 1, (dnnl_dims_t){ s->oc }, dnnl_f32, dnnl_a));
+	const struct onednn_conv of = {
+		.x = x, .w = any, .b = bias ? b : NULL, .y = y, .strides = { s->stride, s->stride }, .pad = { s->pad_h, s->pad_w },
+		.pad_end = { (s->oh - 1) * s->stride + s->kh - s->h - s->pad_h, (s->ow - 1) * s->stride + s->kw - s->w - s->pad_w },
+	};
 	dnnl_primitive_desc_t hint, pd;
 	dnnl_primitive_attr_t attr = make_attr(relu && pass == DNN_FORWARD);
-	TRY(dnnl_dilated_convolution_forward_desc_init(&d, dnnl_forward_training, dnnl_convolution_direct, &x, &any, bias ? &b : NULL, &y,
-	                                               strides, dilates, pad, pad_end));
-	TRY(dnnl_primitive_desc_create(&hint, &d, attr, engine, NULL));
+	TRY(onednn_conv_forward(&hint, engine, dnnl_forward_training, &of, attr));
 	pd = hint;
-	if (pass == DNN_BACKWARD_DATA) {
-		TRY(dnnl_dilated_convolution_backward_data_desc_init(&d, dnnl_convolution_direct, &x, &any, &y, strides, dilates, pad, pad_end));
-		TRY(dnnl_primitive_desc_create(&pd, &d, attr, engine, hint));
-	} else if (pass == DNN_BACKWARD_WEIGHTS) {
-		TRY(dnnl_dilated_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, &x, &any, bias ? &b : NULL, &y, strides,
-		                                                        dilates, pad, pad_end));
-		TRY(dnnl_primitive_desc_create(&pd, &d, attr, engine, hint));
-	}
+	if (pass == DNN_BACKWARD_DATA)
+		TRY(onednn_conv_backward_data(&pd, engine, &of, hint, attr));
+	else if (pass == DNN_BACKWARD_WEIGHTS)
+		TRY(onednn_conv_backward_weights(&pd, engine, &of, hint, attr));
 	TRY(dnnl_primitive_create(&c->conv, pd));
 	TRY(dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &c->impl));
 
 	bool is_grad = pass == DNN_BACKWARD_WEIGHTS;
-	const dnnl_memory_desc_t *want = dnnl_primitive_desc_query_md(pd, is_grad ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
-	const dnnl_memory_desc_t *pad_md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-	c->x = memory_of(&x);
-	c->y = memory_of(&y);
-	c->b = bias ? memory_of(&b) : NULL;
-	c->w = memory_of(&oihw);
-	if (!dnnl_memory_desc_equal(want, &oihw)) {
+	onednn_md_view want = dnnl_primitive_desc_query_md(pd, is_grad ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+	onednn_md_view pad_md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+	c->x = memory_of(x);
+	c->y = memory_of(y);
+	c->b = bias ? memory_of(b) : NULL;
+	c->w = memory_of(oihw);
+	if (!dnnl_memory_desc_equal(want, oihw)) {
 		c->packed = memory_of(want);
 		c->packed_bytes = round64(dnnl_memory_desc_get_size(want));
-		c->pack = is_grad ? reorder_of(want, &oihw) : reorder_of(&oihw, want);
+		c->pack = is_grad ? reorder_of(want, oihw) : reorder_of(oihw, want);
 	}
 	c->scratch = memory_of(pad_md);
 	c->scratch_bytes = round64(dnnl_memory_desc_get_size(pad_md));
@@ -121,6 +114,9 @@ struct dnn_conv *dnn_conv_new(const struct dnn_shape *s, enum dnn_pass pass, boo
 		TRY(dnnl_primitive_desc_destroy(hint));
 	TRY(dnnl_primitive_desc_destroy(pd));
 	TRY(dnnl_primitive_attr_destroy(attr));
+	onednn_md made[] = { x, y, any, oihw, b };
+	for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+		onednn_md_destroy(made[i]);
 	return c;
 }
 
@@ -207,7 +203,13 @@ const char *dnn_isa(void)
 	case dnnl_cpu_isa_sse41: return "sse41";
 	case dnnl_cpu_isa_avx: return "avx";
 	case dnnl_cpu_isa_avx2: return "avx2";
+#if DNNL_VERSION_MAJOR < 3
 	case dnnl_cpu_isa_avx512_mic: return "avx512_mic";
+#else
+	case dnnl_cpu_isa_avx2_vnni: return "avx2_vnni";
+	case dnnl_cpu_isa_avx2_vnni_2: return "avx2_vnni_2";
+	case dnnl_cpu_isa_avx512_core_fp16: return "avx512_core_fp16";
+#endif
 	case dnnl_cpu_isa_avx512_core: return "avx512_core";
 	case dnnl_cpu_isa_avx512_core_vnni: return "avx512_core_vnni";
 	case dnnl_cpu_isa_avx512_core_bf16: return "avx512_core_bf16";

@@ -21,10 +21,15 @@ static const char *suite(void)
 	return dir ? dir : DEBIAN;
 }
 
-/* Documents of drafts later than 1.0. */
-static bool is_later(const char *path)
+/* Documents of drafts later than 1.0, and one with NUL in keys, whose JSON jansson does not read. */
+static bool is_left_out(const char *path)
 {
-	return strstr(path, "valid/string/escape-esc.toml") != NULL;
+	static const char *const names[] = { "/valid/string/escape-esc.toml", "/valid/string/hex-escape.toml", "/valid/key/unicode.toml", "/valid/inline-table/newline.toml",
+		                                 "/valid/datetime/no-seconds.toml", "/valid/key/quoted-unicode.toml" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strstr(path, names[i]))
+			return true;
+	return false;
 }
 
 /* Moments compare by the milliseconds that every implementation keeps, T for the space, Z for +00:00. */
@@ -138,7 +143,7 @@ static int walk(const char *dir, bool (*one)(const char *), int *n)
 			continue;
 		if (io_is_dir(path))
 			bad += walk(path, one, n);
-		else if (len > 5 && !strcmp(entry->d_name + len - 5, ".toml") && !is_later(path)) {
+		else if (len > 5 && !strcmp(entry->d_name + len - 5, ".toml") && !is_left_out(path)) {
 			++*n;
 			bad += !one(path);
 		}

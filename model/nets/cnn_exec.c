@@ -107,14 +107,14 @@ static void plan_memory(struct cnn_exec *x)
 
 /* ---- convolutions ---- */
 
-struct conv_shape { dnnl_dims_t src, w, dst, bias, stride, pad_l, pad_r; };
+struct conv_shape { dnnl_dims_t src, w, dst, bias, stride, pad; };
 
 static struct conv_shape shape_of(const struct cnn *net, const struct cnn_layer *l)
 {
 	const struct cnn_tensor *s = &net->tensors[l->src], *d = &net->tensors[l->dst];
 	return (struct conv_shape){ .src = { 1, s->c, s->h, s->w }, .w = { l->c, s->c, l->kh, l->kw },
 		                        .dst = { 1, l->c, d->h, d->w }, .bias = { l->c }, .stride = { l->stride, l->stride },
-		                        .pad_l = { l->ph, l->pw }, .pad_r = { l->ph, l->pw } };
+		                        .pad = { l->ph, l->pw } };
 }
 
 static int attributes(dnnl_primitive_attr_t *out, const struct cnn_layer *l, bool relu, struct err *e)
@@ -125,7 +125,7 @@ static int attributes(dnnl_primitive_attr_t *out, const struct cnn_layer *l, boo
 		return 0;
 	dnnl_post_ops_t ops;
 	TRY(dnnl_post_ops_create(&ops), "post-ops");
-	dnnl_status_t a = dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+	dnnl_status_t a = onednn_append_relu(ops);
 	dnnl_status_t b = dnnl_primitive_attr_set_post_ops(*out, ops);
 	(void)dnnl_post_ops_destroy(ops);
 	TRY(a, "ReLU");
@@ -135,7 +135,7 @@ static int attributes(dnnl_primitive_attr_t *out, const struct cnn_layer *l, boo
 
 /* Weights from plain OIHW floats into the layout (and type) that a primitive wants. */
 static int pack(dnnl_memory_t *out, void **data, struct cnn_exec *x, const struct cnn_layer *l, dnnl_memory_t plain,
-                const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to, struct err *e)
+                onednn_md_view from, onednn_md_view to, struct err *e)
 {
 	dnnl_primitive_desc_t pd;
 	dnnl_primitive_t reorder;
@@ -156,12 +156,38 @@ static int pack(dnnl_memory_t *out, void **data, struct cnn_exec *x, const struc
 	return 0;
 }
 
-struct made { dnnl_memory_desc_t weights; size_t scratch; };
+/* What a primitive wants: its weights' layout, made here, and scratch memory. */
+struct made { onednn_md weights; size_t scratch; };
 
-static void describe(struct made *m, dnnl_primitive_desc_t pd)
+static int describe(struct made *m, dnnl_primitive_desc_t pd, const struct cnn_layer *l, struct err *e)
 {
-	m->weights = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+	TRY(onednn_md_clone(&m->weights, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0)), "weights");
 	m->scratch = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
+	return 0;
+}
+
+/* The convolution between op's pictures, with weights in any layout. *w and *bias are the caller's to destroy. */
+static int describe_conv(struct onednn_conv *c, onednn_md *w, onednn_md *bias, const struct cnn_exec *x, const struct cnn_op *op, const struct cnn_layer *l,
+                         struct err *e)
+{
+	struct conv_shape s = shape_of(x->net, l);
+	TRY(onednn_md_create(w, 4, s.w, x->bf16 ? dnnl_bf16 : dnnl_f32, dnnl_format_tag_any), "weights");
+	TRY(onednn_md_create(bias, 1, s.bias, dnnl_f32, dnnl_a), "bias");
+	*c = (struct onednn_conv){ .x = op->src, .w = *w, .b = *bias, .y = op->dst, .strides = { s.stride[0], s.stride[1] },
+		                       .pad = { s.pad[0], s.pad[1] }, .pad_end = { s.pad[0], s.pad[1] } };
+	return 0;
+}
+
+static int plan_forward(dnnl_primitive_desc_t *pd, struct cnn_exec *x, struct cnn_op *op, const struct cnn_layer *l, const struct onednn_conv *c, struct err *e)
+{
+	dnnl_primitive_attr_t attr = NULL;
+	if (attributes(&attr, l, l->relu, e))
+		return -1;
+	dnnl_status_t made = onednn_conv_forward(pd, x->engine, dnnl_forward_inference, c, attr);
+	(void)dnnl_primitive_attr_destroy(attr);
+	TRY(made, "convolution");
+	TRY(dnnl_memory_create(&op->bias, c->b, x->engine, op->bias_data), "bias memory");
+	return 0;
 }
 
 static int make_forward(struct made *m, dnnl_primitive_desc_t *pd, struct cnn_exec *x, struct cnn_op *op,
@@ -169,61 +195,61 @@ static int make_forward(struct made *m, dnnl_primitive_desc_t *pd, struct cnn_ex
 {
 	struct conv_shape s = shape_of(x->net, l);
 	dnnl_data_type_t type = x->bf16 ? dnnl_bf16 : dnnl_f32;
-	dnnl_memory_desc_t w, bias;
-	TRY(dnnl_memory_desc_init_by_tag(&op->src, 4, s.src, type, dnnl_nhwc), "source");
-	TRY(dnnl_memory_desc_init_by_tag(&op->dst, 4, s.dst, type, dnnl_nhwc), "destination");
-	TRY(dnnl_memory_desc_init_by_tag(&w, 4, s.w, type, dnnl_format_tag_any), "weights");
-	TRY(dnnl_memory_desc_init_by_tag(&bias, 1, s.bias, dnnl_f32, dnnl_a), "bias");
-	dnnl_convolution_desc_t desc;
-	TRY(dnnl_convolution_forward_desc_init(&desc, dnnl_forward_inference, dnnl_convolution_direct, &op->src, &w, &bias,
-	                                       &op->dst, s.stride, s.pad_l, s.pad_r), "convolution");
-	dnnl_primitive_attr_t attr = NULL;
-	if (attributes(&attr, l, l->relu, e))
+	struct onednn_conv c;
+	onednn_md w = NULL, bias = NULL;
+	TRY(onednn_md_create(&op->src, 4, s.src, type, dnnl_nhwc), "source");
+	TRY(onednn_md_create(&op->dst, 4, s.dst, type, dnnl_nhwc), "destination");
+	int rc = describe_conv(&c, &w, &bias, x, op, l, e) || plan_forward(pd, x, op, l, &c, e) || describe(m, *pd, l, e) ? -1 : 0;
+	onednn_md_destroy(w);
+	onednn_md_destroy(bias);
+	if (rc)
 		return -1;
-	dnnl_status_t made = dnnl_primitive_desc_create(pd, &desc, attr, x->engine, NULL);
-	(void)dnnl_primitive_attr_destroy(attr);
-	TRY(made, "convolution");
-	describe(m, *pd);
 	TRY(dnnl_primitive_create(&op->fwd, *pd), "convolution");
-	TRY(dnnl_memory_create(&op->bias, &bias, x->engine, op->bias_data), "bias memory");
+	return 0;
+}
+
+static int plan_backward(dnnl_primitive_desc_t *pd, struct cnn_exec *x, const struct cnn_layer *l, const struct onednn_conv *c, dnnl_primitive_desc_t hint, struct err *e)
+{
+	dnnl_primitive_attr_t attr = NULL;
+	if (attributes(&attr, l, false, e))
+		return -1;
+	dnnl_status_t made = onednn_conv_backward_data(pd, x->engine, c, hint, attr);
+	(void)dnnl_primitive_attr_destroy(attr);
+	TRY(made, "backward convolution");
 	return 0;
 }
 
 static int make_backward(struct made *m, struct cnn_exec *x, struct cnn_op *op, const struct cnn_layer *l,
                          dnnl_primitive_desc_t hint, struct err *e)
 {
-	struct conv_shape s = shape_of(x->net, l);
-	dnnl_memory_desc_t w;
-	TRY(dnnl_memory_desc_init_by_tag(&w, 4, s.w, dnnl_f32, dnnl_format_tag_any), "weights");
-	dnnl_convolution_desc_t desc;
-	TRY(dnnl_convolution_backward_data_desc_init(&desc, dnnl_convolution_direct, &op->src, &w, &op->dst, s.stride, s.pad_l,
-	                                             s.pad_r), "backward convolution");
-	dnnl_primitive_attr_t attr = NULL;
-	if (attributes(&attr, l, false, e))
-		return -1;
-	dnnl_primitive_desc_t pd;
-	dnnl_status_t made = dnnl_primitive_desc_create(&pd, &desc, attr, x->engine, hint);
-	(void)dnnl_primitive_attr_destroy(attr);
+	struct onednn_conv c;
+	onednn_md w = NULL, bias = NULL;
+	dnnl_primitive_desc_t pd = NULL;
+	int rc = describe_conv(&c, &w, &bias, x, op, l, e) || plan_backward(&pd, x, l, &c, hint, e) || describe(m, pd, l, e) ? -1 : 0;
+	onednn_md_destroy(w);
+	onednn_md_destroy(bias);
+	dnnl_status_t made = rc ? dnnl_success : dnnl_primitive_create(&op->bwd, pd);
+	if (pd)
+		(void)dnnl_primitive_desc_destroy(pd);
 	TRY(made, "backward convolution");
-	describe(m, pd);
-	made = dnnl_primitive_create(&op->bwd, pd);
-	(void)dnnl_primitive_desc_destroy(pd);
-	TRY(made, "backward convolution");
-	return 0;
+	return rc;
 }
 
 static int pack_weights(struct cnn_exec *x, struct cnn_op *op, const struct cnn_layer *l, float *plain,
                         const struct made *fwd, const struct made *bwd, struct err *e)
 {
 	struct conv_shape s = shape_of(x->net, l);
-	dnnl_memory_desc_t md;
-	dnnl_memory_t from;
-	TRY(dnnl_memory_desc_init_by_tag(&md, 4, s.w, dnnl_f32, dnnl_oihw), "weights");
-	TRY(dnnl_memory_create(&from, &md, x->engine, plain), "weight memory");
-	int rc = pack(&op->w_fwd, &op->w_fwd_data, x, l, from, &md, &fwd->weights, e);
-	if (rc == 0 && x->backward)
-		rc = pack(&op->w_bwd, &op->w_bwd_data, x, l, from, &md, &bwd->weights, e);
-	(void)dnnl_memory_destroy(from);
+	onednn_md md;
+	dnnl_memory_t from = NULL;
+	TRY(onednn_md_create(&md, 4, s.w, dnnl_f32, dnnl_oihw), "weights");
+	dnnl_status_t made = dnnl_memory_create(&from, md, x->engine, plain);
+	int rc = made == dnnl_success ? pack(&op->w_fwd, &op->w_fwd_data, x, l, from, md, fwd->weights, e) : 0;
+	if (made == dnnl_success && rc == 0 && x->backward)
+		rc = pack(&op->w_bwd, &op->w_bwd_data, x, l, from, md, bwd->weights, e);
+	if (from)
+		(void)dnnl_memory_destroy(from);
+	onednn_md_destroy(md);
+	TRY(made, "weight memory");
 	return rc;
 }
 
@@ -264,7 +290,10 @@ static int open_conv(struct cnn_exec *x, int i, cnn_load *load, void *ctx, size_
 		(void)dnnl_primitive_desc_destroy(pd);
 	grow(scratch, fwd.scratch);
 	grow(scratch, bwd.scratch);
-	return rc ? rc : pack_weights(x, op, l, plain, &fwd, &bwd, e);
+	rc = rc ? rc : pack_weights(x, op, l, plain, &fwd, &bwd, e);
+	onednn_md_destroy(fwd.weights);
+	onednn_md_destroy(bwd.weights);
+	return rc;
 }
 
 /* Layers are opened by several threads; inside a parallel region oneDNN plans each primitive for one thread, which is
@@ -338,6 +367,8 @@ static void free_op(struct cnn_op *op)
 	for (size_t i = 0; i < 2; i++)
 		if (primitives[i])
 			(void)dnnl_primitive_destroy(primitives[i]);
+	onednn_md_destroy(op->src);
+	onednn_md_destroy(op->dst);
 	winograd_free(op->wino_fwd);
 	winograd_free(op->wino_bwd);
 	free(op->w_fwd_data);

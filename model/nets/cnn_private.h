@@ -3,9 +3,8 @@
 #define ABLATE_CNN_PRIVATE_H
 
 #include "cnn.h"
+#include "model/onednn.h"
 #include "model/winograd.h"
-
-#include <oneapi/dnnl/dnnl.h>
 
 /* A convolution ready to run, for one picture on one thread: by Winograd where that is not NULL, else by primitives and weights in the
  * layouts they asked for. */
@@ -13,7 +12,7 @@ struct cnn_op {
 	struct winograd *wino_fwd, *wino_bwd;
 	dnnl_primitive_t fwd, bwd;
 	dnnl_memory_t w_fwd, w_bwd, bias;
-	dnnl_memory_desc_t src, dst;  /* dense NHWC of the layer's own channels */
+	onednn_md src, dst;           /* dense NHWC of the layer's own channels */
 	void *w_fwd_data, *w_bwd_data, *bias_data;
 };
 

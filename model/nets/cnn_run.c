@@ -15,7 +15,7 @@ float *cnn_grad(struct cnn_work *w, int tensor)
 	return (float *)(void *)(w->grads + w->x->grad_offset[tensor]);
 }
 
-static int bind(dnnl_memory_t *out, const struct cnn_work *w, const dnnl_memory_desc_t *md, void *at, struct err *e)
+static int bind(dnnl_memory_t *out, const struct cnn_work *w, onednn_md_view md, void *at, struct err *e)
 {
 	if (dnnl_memory_create(out, md, w->x->engine, at) != dnnl_success)
 		return err_set(e, "oneDNN: cannot describe memory");
@@ -35,13 +35,13 @@ static int bind_layer(struct cnn_work *w, int i, struct err *e)
 	const struct cnn_op *op = &w->x->ops[i];
 	if (op->wino_fwd)
 		return 0;
-	if (bind(&w->src[i], w, &op->src, place(w, l->src), e) ||
-	    bind(&w->dst[i], w, &op->dst, cnn_is_slice(net, l) ? w->temp : place(w, l->dst), e))
+	if (bind(&w->src[i], w, op->src, place(w, l->src), e) ||
+	    bind(&w->dst[i], w, op->dst, cnn_is_slice(net, l) ? w->temp : place(w, l->dst), e))
 		return -1;
 	if (!w->x->backward)
 		return 0;
-	return bind(&w->d_src[i], w, &op->src, adds_gradient(w, i) ? w->temp2 : (void *)cnn_grad(w, l->src), e) ||
-	       bind(&w->d_dst[i], w, &op->dst, w->temp, e) ? -1 : 0;
+	return bind(&w->d_src[i], w, op->src, adds_gradient(w, i) ? w->temp2 : (void *)cnn_grad(w, l->src), e) ||
+	       bind(&w->d_dst[i], w, op->dst, w->temp, e) ? -1 : 0;
 }
 
 int cnn_work_open(struct cnn_work **out, const struct cnn_exec *x, struct err *e)
@@ -58,14 +58,15 @@ int cnn_work_open(struct cnn_work **out, const struct cnn_exec *x, struct err *e
 	w->dst = xcalloc(n, sizeof(dnnl_memory_t));
 	w->d_src = xcalloc(n, sizeof(dnnl_memory_t));
 	w->d_dst = xcalloc(n, sizeof(dnnl_memory_t));
-	dnnl_memory_desc_t md;
+	onednn_md md = NULL;
 	dnnl_dims_t bytes = { x->scratch_bytes ? (dnnl_dim_t)x->scratch_bytes : 1 };
 	int rc = 0;
 	if (dnnl_stream_create(&w->stream, x->engine, dnnl_stream_default_flags) != dnnl_success ||
-	    dnnl_memory_desc_init_by_tag(&md, 1, bytes, dnnl_u8, dnnl_a) != dnnl_success)
+	    onednn_md_create(&md, 1, bytes, dnnl_u8, dnnl_a) != dnnl_success)
 		rc = err_set(e, "oneDNN: cannot make a stream");
 	if (rc == 0)
-		rc = bind(&w->scratch_mem, w, &md, w->scratch, e);
+		rc = bind(&w->scratch_mem, w, md, w->scratch, e);
+	onednn_md_destroy(md);
 	for (int i = 0; rc == 0 && i < x->net->n_layers; i++)
 		if (x->net->layers[i].kind == CNN_CONV)
 			rc = bind_layer(w, i, e);
