@@ -27,6 +27,15 @@ check() { "$@" || fail "does not hold: $*"; }
 exits() { [ "$code" -eq "$1" ] || fail "exit $code, wanted $1"; }
 says() { grep -qF -- "$2" "$1" || fail "no '$2' in $1: $(head -c 300 "$1")"; }       # says err TEXT
 says_not() { ! grep -qF -- "$2" "$1" || fail "'$2' is in $1"; }
+# Waits until the command succeeds, and fails when it does not for so long. Patterns are read anew at each try when they are quoted.
+await() { # SECONDS COMMAND...
+	local until=$((SECONDS + $1))
+	shift
+	until eval "$*"; do
+		[ $SECONDS -lt $until ] || fail "still not: $*"
+		sleep 0.05
+	done
+}
 lines_of() { [ "$(wc -l <"$1")" -eq "$2" ] || fail "$1 has $(wc -l <"$1") lines, wanted $2"; }
 same() { cmp -s "$1" "$2" || fail "$1 and $2 differ: $(diff "$1" "$2" | head -5)"; }
 sql() { sqlite3 -readonly "$1" "$2" || fail "sqlite3 $1: $2"; }                       # sql DB QUERY

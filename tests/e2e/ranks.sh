@@ -64,7 +64,7 @@ test_a_stopped_pair_goes_on_to_the_same_bits() {
 	sed -i 's/"train.steps" = 60/"train.steps" = 400/' grid.toml
 	run ablate run grid.toml --db whole.db --threads 1 --ranks 2; exits 0
 	"$ABLATE" run grid.toml --db two.db --threads 1 --ranks 2 >/dev/null 2>log & pid=$!
-	for _ in $(seq 600); do cat two.db-runs/*/*/journal.jsonl 2>/dev/null | grep -q '"checkpoint"' && break; sleep 0.1; done
+	await 120 'grep -qs "\"checkpoint\"" two.db-runs/*/*/journal.jsonl'
 	kill -TERM "$pid"
 	wait "$pid"
 	run ablate resume --db two.db --threads 1 --ranks 2; exits 0

@@ -214,8 +214,7 @@ test_a_clock_that_goes_backwards() {
 test_two_runs_on_one_database() {
 	grid 2000
 	"$ABLATE" run g.toml >/dev/null 2>first.err & pid=$!
-	for _ in $(seq 100); do [ -s ablate.db-runs/lock ] && break; sleep 0.05; done
-	sleep 0.3
+	await 60 'grep -qs "\"t\":\"attempt\"" ablate.db-runs/*/*/journal.jsonl'
 	run ablate run g.toml
 	exits 5
 	lines_of err 1
