@@ -8,13 +8,22 @@ if(ABLATE_CUDA)
     enable_language(CUDA)
     find_package(CUDAToolkit REQUIRED)
     message(STATUS "CUDA ${CUDAToolkit_VERSION}: libablate_cuda.so for ${ABLATE_CUDA_ARCHITECTURES}")
-    add_library(ablate_cuda MODULE ${CUDA_SOURCES} model/base/err.c model/nvidia.c)
+    # headers only: cuBLASLt and cuDNN are opened at run time, where a machine has them
+    find_path(CUDNN_INCLUDE cudnn.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+    set(PLUGIN_SOURCES ${CUDA_SOURCES})
+    if(CUDNN_INCLUDE)
+      list(FILTER PLUGIN_SOURCES EXCLUDE REGEX "/cuda_dnn_absent\\.cu$")
+    else()
+      list(FILTER PLUGIN_SOURCES EXCLUDE REGEX "/cuda_dnn\\.cu$")
+      message(STATUS "no cudnn.h: the plugin will compute convolutions by its own kernels only (-DCUDNN_INCLUDE=FOLDER names cuDNN's headers)")
+    endif()
+    add_library(ablate_cuda MODULE ${PLUGIN_SOURCES} model/base/err.c model/nvidia.c)
     target_include_directories(ablate_cuda PRIVATE ${CMAKE_SOURCE_DIR})
     target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
     target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
-    # headers only: cuBLASLt and cuDNN are opened at run time, where a machine has them
-    find_path(CUDNN_INCLUDE cudnn.h REQUIRED HINTS ${CUDAToolkit_INCLUDE_DIRS})
-    target_include_directories(ablate_cuda PRIVATE ${CUDNN_INCLUDE})
+    if(CUDNN_INCLUDE)
+      target_include_directories(ablate_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE})
+    endif()
     target_link_libraries(ablate_cuda PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
     set_target_properties(ablate_cuda PROPERTIES CUDA_STANDARD 17 CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
       POSITION_INDEPENDENT_CODE ON LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
@@ -29,7 +38,7 @@ endif()
 file(GLOB EMU_SOURCES CONFIGURE_DEPENDS tests/cuda_emu/*.cc)
 add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/err.c model/base/mem.c model/nvidia.c model/dnn.c model/cpu.c) # the libraries' stand-ins compute as the CPU does
 set(EMULATED ${CUDA_SOURCES})
-list(FILTER EMULATED EXCLUDE REGEX "/cuda_(blas|dnn|nccl)\\.cu$") # calls of libraries: emu_libraries.cc and emu_nccl.cc stand in for them
+list(FILTER EMULATED EXCLUDE REGEX "/cuda_(blas|dnn|dnn_absent|nccl)\\.cu$") # calls of libraries: emu_libraries.cc and emu_nccl.cc stand in for them
 foreach(source ${EMULATED}) # compiled as C++, from a file of another name: CMake knows .cu as CUDA only
   get_filename_component(name ${source} NAME_WE)
   set(wrapper ${CMAKE_BINARY_DIR}/cuda_emu/${name}.cc)

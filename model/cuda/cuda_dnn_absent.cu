@@ -1,0 +1,44 @@
+/* cuda_dnn_absent.cu - the library's half of cuda_dnn.h for a plugin that was built without cuDNN's headers: there is never a
+ * library, so products.cu computes every convolution by the plugin's own kernels, and says why. */
+#include "model/cuda/cuda_dnn.h"
+
+#include <stdio.h>
+
+bool dnn_there(void)
+{
+	return false;
+}
+
+void dnn_text(char *out, size_t bytes)
+{
+	(void)snprintf(out, bytes, "own convolutions (built without cuDNN's headers)");
+}
+
+void dnn_close(struct cuda *cu)
+{
+	(void)cu;
+}
+
+struct dnn_plan *dnn_plan_of(struct cuda *, const struct cuda_conv_shape *)
+{
+	return NULL;
+}
+
+bool dnn_plan_fused(const struct dnn_plan *)
+{
+	return false;
+}
+
+enum tensor_type dnn_plan_bias(const struct dnn_plan *)
+{
+	return TENSOR_F32;
+}
+
+enum tensor_type dnn_plan_dw(const struct dnn_plan *)
+{
+	return TENSOR_F32;
+}
+
+void dnn_plan_run(struct cuda *, struct dnn_plan *, void *, void *, const void *, void *)
+{
+}
