@@ -14,6 +14,7 @@
 #include "metrics/extractor.h"
 #include "metrics/weights.h"
 #include "model/backend.h"
+#include "model/base/own_files.h"
 #include "model/config.h"
 #include "model/cpu.h"
 #include "model/data/dataset.h"
@@ -173,7 +174,7 @@ static void check_tool(struct report *r, const char *what, const char *const arg
 static void check_cluster(struct report *r)
 {
 	const char *named = getenv("ABLATE_TEAM_PLUGIN");
-	SCOPED(free) char *mpi = named && *named ? xstrdup(named) : io_data_file("libablate_mpi.so");
+	SCOPED(free) char *mpi = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
 	section(r, "several processes");
 	if (!mpi) {
 		row(r, NOTE, "MPI", "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built where CMake finds MPI "

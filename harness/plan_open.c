@@ -6,6 +6,7 @@
 #include "harness/db.h"
 #include "harness/inputs.h"
 #include "harness/plan_needs.h"
+#include "model/base/own_files.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -112,12 +113,19 @@ static bool is_frozen(const char *path)
 	return n > m && !strcmp(path + n - m, ".plan.json");
 }
 
-/* The grid of a file, or of a preset's name. */
+char *shipped_study(const char *name)
+{
+	SCOPED(free) char *file = xstrfmt("ablations/%s.toml", name);
+	return strchr("/.-", *name) || strstr(name, "..") ? NULL : own_data_file(file);
+}
+
+/* The grid of a file, of a study that comes with the program, or of a preset's name. */
 static int read_grid(struct grid **out, const char *path, bool preset_too, struct err *e)
 {
 	const struct preset *scaling;
-	if (!preset_too || io_exists(path) || !config_find_preset(path, &scaling))
-		return grid_read(out, path, e);
+	SCOPED(free) char *shipped = io_exists(path) ? NULL : shipped_study(path);
+	if (shipped || !preset_too || io_exists(path) || !config_find_preset(path, &scaling))
+		return grid_read(out, shipped ? shipped : path, e);
 	SCOPED(free) char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path, path);
 	struct grid_source source = { .path = path, .text = text, .n = strlen(text) };
 	return grid_parse(out, &source, 1, e);

@@ -5,6 +5,7 @@
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/own_files.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -139,9 +140,9 @@ static int read_tree(struct published *p, struct err *e)
 
 int published_read(struct published **out, const char *path, struct err *e)
 {
-	SCOPED(free) char *own = path ? NULL : io_data_file("results/published.toml");
-	if (!path && !own)
-		return err_code(e, EXIT_USAGE, "results/published.toml: not found beside the program");
+	SCOPED(free) char *own = NULL;
+	if (!path && own_data_need(&own, "results/published.toml", e))
+		return -1;
 	struct published *p = xcalloc(1, sizeof *p);
 	if (toml_read(&p->doc, path ? path : own, e) || read_tree(p, e)) {
 		published_free(p);

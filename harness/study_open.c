@@ -118,9 +118,7 @@ static int plan_of_name(struct opened *o, const struct cli *c, const char *name,
 int study_open(struct opened *out, const struct cli *c, const char *name, struct err *e)
 {
 	struct opened o = { .runs = xstrfmt("%s-runs", c->db) };
-	SCOPED(free) char *published = io_data_file("results/published.toml");
-	SCOPED(free) char *ours = xstrfmt("ablations/%s.toml", name);
-	SCOPED(free) char *shipped = strchr("/.-", *name) ? NULL : io_data_file(ours);
+	SCOPED(free) char *shipped = shipped_study(name);
 	bool is_file = io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml"), known = false;
 	const char *file = is_file ? name : NULL;
 	if (db_is_there(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
@@ -134,7 +132,7 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 	o.command = command_of(c, name);
 	if (study_load(&o.study, o.plan, o.db, e))
 		goto fail;
-	if (published && published_read(&o.pub, published, e))
+	if (published_read(&o.pub, NULL, e))
 		goto fail;
 	*out = o;
 	return 0;

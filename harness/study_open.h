@@ -11,7 +11,7 @@ struct opened {
 	struct plan *plan;
 	struct db *db;          /* NULL: there is no database yet, all cells are pending */
 	struct study *study;
-	struct published *pub;  /* NULL when the file is not there */
+	struct published *pub;
 	char *runs;             /* folder of the attempts' files */
 	char *command;          /* "ablate table ablations/x.toml --set a=b", as a reader would type it again */
 };

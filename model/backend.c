@@ -1,8 +1,8 @@
 /* backend.c - device names, and the plugin that holds the CUDA back end. See backend.h. */
 #include "model/backend.h"
 
-#include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/own_files.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ const char *backend_build_id(void)
 char *backend_cuda_plugin(void)
 {
 	const char *named = getenv("ABLATE_CUDA_PLUGIN");
-	return named && *named ? xstrdup(named) : io_data_file("libablate_cuda.so");
+	return named && *named ? xstrdup(named) : own_plugin_file("libablate_cuda.so");
 }
 
 /* Opened once and never closed: a device's state ends with its process. */

@@ -1,8 +1,8 @@
 /* team.c - see team.h. */
 #include "model/team.h"
 
-#include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/own_files.h"
 #include "model/base/str.h"
 #include "model/graph_impl.h"
 
@@ -31,7 +31,7 @@ struct team {
 int team_join(struct team **out, int expected, struct err *e)
 {
 	const char *named = getenv("ABLATE_TEAM_PLUGIN");
-	SCOPED(free) char *path = named && *named ? xstrdup(named) : io_data_file("libablate_mpi.so");
+	SCOPED(free) char *path = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
 	if (!path)
 		return err_set(e, "no libablate_mpi.so beside the program: it is built where CMake finds MPI (Debian: libopenmpi-dev)");
 	void *library = dlopen(path, RTLD_NOW | RTLD_GLOBAL); /* MPI opens parts of its own that look for its symbols */

@@ -201,27 +201,6 @@ char *io_cache_dir(void)
 	return home && *home ? xstrfmt("%s/.cache/ablate", home) : xstrfmt("/tmp/ablate-%ld", (long)getuid());
 }
 
-char *io_data_file(const char *name)
-{
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	if (n > 0) {
-		exe[n] = '\0';
-		for (char *slash = strrchr(exe, '/'); slash && slash != exe; slash = strrchr(exe, '/')) {
-			*slash = '\0';
-			char *path = xstrfmt("%s/%s", exe, name);
-			if (io_exists(path))
-				return path;
-			free(path);
-		}
-	}
-	char *path = xstrfmt("%s/%s", ABLATE_SOURCE_DIR, name);
-	if (io_exists(path))
-		return path;
-	free(path);
-	return NULL;
-}
-
 void io_sha256(char hex[SHA256_HEX], const void *data, size_t n)
 {
 	struct sha256 h;

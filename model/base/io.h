@@ -33,9 +33,6 @@ bool io_is_special(const char *path);               /* there, but neither file n
 /* Heap text: the per-user cache folder of ablate ($ABLATE_CACHE, else $XDG_CACHE_HOME/ablate
  * where that is absolute, else ~/.cache/ablate, ~ being what the system knows where HOME is not set, else a folder of /tmp with the user's number). */
 char *io_cache_dir(void);
-/* Heap text: the repository's or installation's data folder that holds `name` (e.g. "results/published.toml"): looked
- * up beside the program, in its parents, then in the compiled-in source folder. NULL when absent. */
-char *io_data_file(const char *name);
 
 /* SHA-256 of a whole buffer and of a file's content. */
 void io_sha256(char hex[SHA256_HEX], const void *data, size_t n);

@@ -3,6 +3,7 @@
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/own_files.h"
 #include "model/data/shapes.h"
 #include "model/safetensors.h"
 
@@ -63,7 +64,7 @@ int classifier_load(struct classifier *out, const char *data_name, struct err *e
 	if (data_shape_find(&shape, data_name, e))
 		return -1;
 	SCOPED(free) char *file = xstrfmt("model/weights/classifier-%s.safetensors", data_name);
-	SCOPED(free) char *path = io_data_file(file);
+	SCOPED(free) char *path = own_data_file(file);
 	if (!path)
 		return err_set(e, "no classifier for data set %s: %s is missing; train it with `ablate classifier %s -o %s`", data_name, file, data_name, file);
 	struct safetensors *st;

@@ -1,0 +1,30 @@
+/* own_files.h - where the program's own files are: studies, published values, the classifier's weights, plugins.
+ *
+ *     built in its source tree   data in the source tree             plugins beside the program
+ *     installed as P/bin/ablate  data in P/share/ablate              plugins in P/lib/ablate
+ *     unpacked in a folder       data in that folder or above        plugins beside the program
+ *
+ * Everything is found from where the program lies, so an installation can be moved. ABLATE_DATA, if set, is the one
+ * folder of data. A program below a folder named bin takes no file from outside its installation: what lies in the
+ * folders above it belongs to somebody else. */
+#ifndef ABLATE_OWN_FILES_H
+#define ABLATE_OWN_FILES_H
+
+#include "model/base/err.h"
+
+#include <stdbool.h>
+
+/* Heap text: the path of a data file ("results/published.toml"); NULL when it is not there. */
+char *own_data_file(const char *name);
+/* The same, for what comes with every installation. Error: not there, with the folder where it should be. */
+MUST_CHECK int own_data_need(char **out, const char *name, struct err *e);
+/* Heap text: the path of a plugin or a private library ("libablate_mpi.so"); NULL when it is not there. */
+char *own_plugin_file(const char *name);
+/* Is this the program in the folder where it was built? */
+bool own_is_build(void);
+
+/* The two look-ups for a program in the folder `exe`, for tests; build: own_is_build() of it. */
+char *own_data_file_of(const char *exe, bool build, const char *name);
+char *own_plugin_file_of(const char *exe, const char *name);
+
+#endif
