@@ -1,7 +1,7 @@
 #!/bin/bash
 # setup.sh - install the Debian packages that are missing, and only those. As root, or through sudo. Needs no network when
 # nothing is missing.
-#   ci/setup.sh [SET...]     sets: build run test (the default), fetch, fuzz, slurm, valgrind, browser; all
+#   ci/setup.sh [SET...]     sets: build run test (the default), fetch, fuzz, slurm, package, wheel, bare, valgrind, browser; all
 #   ci/setup.sh --list       the table below, checked against this machine
 . "$(dirname "$0")/lib.sh"
 
@@ -37,6 +37,11 @@ fuzz       libclang-rt-dev         its run-time library
 slurm      slurm-wlm               end-to-end test of the Slurm engine: a cluster of one node
 slurm      munge                   authentication of that cluster
 slurm      iproute2                finding free ports for it
+package    dpkg-dev                which packages the program needs, for its .deb
+wheel      python3-venv            the Python wheel: a place for auditwheel
+wheel      patchelf                moves the libraries' names inside it
+wheel      unzip                   looks into the wheel
+bare       debootstrap             a bare Debian in a folder: ci/bare.sh
 valgrind   valgrind                memory check that needs no special build
 browser    chromium                the HTML report in a real browser
 LIST

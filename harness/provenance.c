@@ -4,6 +4,7 @@
 
 #include "host.h"
 #include "model/base/mem.h"
+#include "model/base/own_files.h"
 #include "model/config.h"
 #include "provenance_build.h"
 
@@ -223,7 +224,8 @@ bool provenance_tree_changed(void)
 	                                    "model", "metrics", "harness", "CMakeLists.txt", NULL };
 	SCOPED(str) struct str commit = { 0 };
 	SCOPED(str) struct str changes = { 0 };
-	if (strcmp(PROVENANCE_COMMIT, "unknown") == 0 || !output_of(&commit, head) || !output_of(&changes, diff))
+	/* only a build in its tree can be behind it; a source tarball has no history to ask */
+	if (!own_is_build() || io_exists(ABLATE_SOURCE_DIR "/COMMIT") || strcmp(PROVENANCE_COMMIT, "unknown") == 0 || !output_of(&commit, head) || !output_of(&changes, diff))
 		return false;
 	char hex[SHA256_HEX] = "";
 	if (changes.len)
