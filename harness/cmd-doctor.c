@@ -197,21 +197,30 @@ static void check_library(struct report *r, struct nvidia_library *l)
 		remedy_library(r, l);
 }
 
-static bool from_source(const char *file)
+static bool lies_in(const char *const *folders, const char *file)
 {
-	SCOPED(free) char *path = xstrfmt("%s/%s", ABLATE_SOURCE_DIR, file);
-	return io_exists(path);
+	bool found = false;
+	for (; *folders && !found; folders++) {
+		SCOPED(free) char *path = xstrfmt("%s/%s", *folders, file);
+		found = io_exists(path);
+	}
+	return found;
 }
 
-/* No plugin: it is built from the sources, where these are, with NVIDIA's compiler. */
+/* No plugin: it is built from the sources, where these are, with NVIDIA's compiler and cuDNN's headers. */
 static void remedy_plugin(struct report *r)
 {
+	static const char *const sources[] = { ABLATE_SOURCE_DIR, NULL }, *const compilers[] = { "/usr/local/cuda/bin", NULL };
+	static const char *const headers[] = { "/usr/local/cuda/include", "/usr/include", "/usr/include/x86_64-linux-gnu", NULL };
+	static const char with[] = "what the CUDA back end is built with";
 	SCOPED(free) char *source = next_quoted(ABLATE_SOURCE_DIR);
 	SCOPED(free) char *line = xstrfmt("cmake -S %s --preset cuda && cmake --build %s/build-cuda", source, source);
-	if (!from_source("CMakePresets.json"))
+	if (!lies_in(sources, "CMakePresets.json"))
 		return;
-	if (!next_can_run("nvcc") && !io_exists("/usr/local/cuda/bin/nvcc"))
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-toolkit-13-0", "NVIDIA's CUDA Toolkit 13", "what the CUDA back end is built with", .card = true });
+	if (!next_can_run("nvcc") && !lies_in(compilers, "nvcc"))
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-toolkit-13-0", "NVIDIA's CUDA Toolkit 13", with, true });
+	if (!lies_in(headers, "cudnn.h"))
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libcudnn9-dev-cuda-13", "the headers of NVIDIA's cuDNN 9", with, true });
 	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "build-cuda/ablate, which runs on the graphics card", .card = true });
 }
 
