@@ -16,7 +16,7 @@ for f in "${files[@]}"; do
 	case $f in
 	tests/fixtures/*|tests/fuzz/corpus/*|results/*) continue ;;
 	*.c|*.h|*.cu|*.cuh) sources+=("$f"); texts+=("$f") ;;
-	*.sh|*.def|*.sql|*.toml|*.md|*.txt|*.json|*.yml|*.cmake|.ci/run) texts+=("$f") ;;
+	*.sh|*.def|*.sql|*.toml|*.md|*.txt|*.json|*.yml|*.cff|*.cmake|.ci/run) texts+=("$f") ;;
 	esac
 done
 
@@ -63,6 +63,13 @@ grep -nE '\b(TO''DO|FIX''ME|XX''X)\b' "${sources[@]}" | sed -E 's/^([^:]*:[0-9]+
 for f in "${files[@]}"; do
 	case $f in *.sh|.ci/run) bash -n "$f" 2>&1 || echo "$f: bash cannot parse it" ;; esac
 done | complain
+
+# 8. One version and one day: the build's, the citation's, and those of the newest release in the change log.
+built=$(sed -nE 's/^project\(ablate VERSION ([0-9.]+) .*/\1/p' CMakeLists.txt)
+cited=$(sed -nE 's/^version: (.*)/\1/p; s/^date-released: (.*)/\1/p' CITATION.cff | xargs)
+changed=$(sed -nE 's/^## \[([0-9.]+)\] - (.*)/\1 \2/p' CHANGELOG.md | head -1)
+[ -n "$built" ] && [ "${changed% *}" = "$built" ] || echo "CHANGELOG.md: its newest release is '${changed% *}', CMakeLists.txt has '$built'" | complain
+[ -n "$cited" ] && [ "$changed" = "$cited" ] || echo "CITATION.cff: version and date are '$cited', CHANGELOG.md has '$changed'" | complain
 
 n=$(wc -l <"$report")
 cat "$report"

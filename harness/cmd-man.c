@@ -136,6 +136,7 @@ static void page_commands(struct str *s)
 	item(s, "ABLATE_DB", "Result database when --db is not given.");
 	item(s, "ABLATE_DATA", "Folder of data sets, looked into first.");
 	item(s, "ABLATE_CACHE", "Folder of decoded data, statistics and weights (default: $XDG_CACHE_HOME/ablate).");
+	item(s, "ABLATE_DOCTOR_ROOT", "For tests: the folder in whose etc, var, proc and sys `ablate doctor` looks for what machine it is to tell commands for.");
 	item(s, "NO_COLOR", "Not empty: no colours.");
 	str_add(s, ".SH SEE ALSO\n.BR ablate\\-grid (5),\n.BR ablate\\-db (5)\n");
 }

@@ -124,7 +124,7 @@ bool cmd_choice_has(const char *choices, const char *word);
 /* Appends text and a newline. Each line of it is wrapped at `width` columns, the first from `column` on, others behind
  * `indent` spaces; lines that begin with a space are kept as they are. */
 void cmd_wrap(struct str *dst, const char *text, int column, int indent, int width);
-/* "ablate 0.1.0 (numerics 1, database schema 1)". Heap text. */
+/* "ablate 1.2.3 (numerics 1, database schema 1)". Heap text. */
 char *cmd_version_text(void);
 json_t *cmd_version_json(void);
 

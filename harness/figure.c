@@ -62,6 +62,17 @@ static void font(cairo_t *c, double size, bool bold)
 	cairo_set_font_size(c, size);
 }
 
+bool figure_has_font(void)
+{
+	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
+	cairo_t *c = cairo_create(surface);
+	font(c, FONT, false);
+	bool found = cairo_scaled_font_get_type(cairo_get_scaled_font(c)) == CAIRO_FONT_TYPE_FT; /* its own strokes are a user font */
+	cairo_destroy(c);
+	cairo_surface_destroy(surface);
+	return found;
+}
+
 struct frame { double x, y, w, h; struct axis ax, ay; }; /* the plotting area of a panel and its two axes */
 
 static double at_x(const struct frame *f, double v)

@@ -56,5 +56,7 @@ MUST_CHECK int figure_write(const struct figure *f, const char *path, struct err
 /* The same into memory; format "svg", "pdf" or "png". */
 MUST_CHECK int figure_render(struct str *out, const struct figure *f, const char *format, struct err *e);
 bool figure_format_known(const char *format);
+/* Is there a font? Without one, text is drawn with the few strokes that cairo brings. */
+bool figure_has_font(void);
 
 #endif

@@ -190,16 +190,32 @@ const struct labelled_kind labelled_cifar = { "CIFAR-10", cifar_place_is, cifar_
 
 /* ---- IDX ------------------------------------------------------------------------------------------------------------------ */
 
+/* Heap text: the images of a split in a folder, as the published sets name them, or NULL. */
+static char *idx_images_in(const char *folder, enum data_split split)
+{
+	static const char *const names[] = { "images-idx3-ubyte.gz", "images-idx3-ubyte", "images-idx4-ubyte.gz", "images-idx4-ubyte" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		char *path = xstrfmt("%s/%s-%s", folder, split == SPLIT_TEST ? "t10k" : "train", names[i]);
+		if (io_exists(path))
+			return path;
+		free(path);
+	}
+	return NULL;
+}
+
 static bool idx_file_is(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-	return !io_is_dir(path) && strstr(base, "-idx") != NULL;
+	if (!io_is_dir(path))
+		return strstr(base, "-idx") != NULL;
+	SCOPED(free) char *train = idx_images_in(path, SPLIT_TRAIN), *test = idx_images_in(path, SPLIT_TEST);
+	return train || test;
 }
 
 /* train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz; NULL when the name says nothing. */
 static char *labels_beside(const char *path)
 {
-	const char *at = strstr(path, "-images-idx");
+	const char *slash = strrchr(path, '/'), *at = strstr(slash ? slash : path, "-images-idx");
 	if (!at || !at[11] || !at[12])
 		return NULL;
 	return xstrfmt("%.*s-labels-idx1%s", (int)(at - path), path, at + 12);
@@ -213,14 +229,16 @@ static bool is_test_file(const char *path)
 
 static int idx_file_open(struct labelled *l, struct err *e)
 {
-	if (is_test_file(l->path) != (l->split == SPLIT_TEST))
+	SCOPED(free) char *images = io_is_dir(l->path) ? idx_images_in(l->path, l->split) : xstrdup(l->path);
+	if (!images || is_test_file(images) != (l->split == SPLIT_TEST))
 		return 0;
 	struct idx *x = l->self = xcalloc(1, sizeof *x), y = { 0 };
-	SCOPED(free) char *beside = l->rule == LABELS_NONE ? NULL : labels_beside(l->path);
-	if (idx_open(x, l->path, e))
+	SCOPED(free) char *beside = l->rule == LABELS_NONE ? NULL : labels_beside(images);
+	labelled_reads(l, images);
+	if (idx_open(x, images, e))
 		return -1;
 	if (x->n_dims != 3 && !(x->n_dims == 4 && (x->dims[3] == 1 || x->dims[3] == 3)))
-		return err_set(e, "%s: IDX of %d dimensions holds no images", l->path, x->n_dims);
+		return err_set(e, "%s: IDX of %d dimensions holds no images", images, x->n_dims);
 	l->labels = xcalloc((size_t)x->dims[0] + 1, sizeof *l->labels);
 	if (beside && io_exists(beside)) {
 		labelled_reads(l, beside);

@@ -6,7 +6,7 @@
  *   .npz           guided-diffusion's arr_0 (uint8 N,H,W,C) and arr_1; or `data` (N, 3*side*side, planes) and `labels` from 1 as the
  *                  downsampled ImageNet has them; a folder of such batches (train_data_batch_1.npz ..., val_data.npz) is one set
  *   CIFAR-10       the folder of the binary version, or the published cifar-10-binary.tar.gz
- *   IDX            images, with the labels file beside it */
+ *   IDX            images, with the labels file beside it; or the folder of train-images-idx3-ubyte.gz and its like */
 #ifndef ABLATE_LABELLED_H
 #define ABLATE_LABELLED_H
 

@@ -7,14 +7,15 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct blas table;
+static char missing[200]; /* why it could not be opened; "" */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* What OpenBLAS calls the kernels for this processor; NULL leaves the choice to it. */
-static const char *core_type(void)
+const char *blas_best_core(void)
 {
 #ifdef __x86_64__
 	__builtin_cpu_init();
@@ -37,14 +38,16 @@ static void *symbol(void *lib, const char *name)
 
 static void load(void)
 {
-	const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : core_type();
+	const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : blas_best_core();
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);
 	void *lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
 	if (core)
 		(void)unsetenv("OPENBLAS_CORETYPE");
-	if (!lib)
-		BUG("%s; install libopenblas0-pthread", dlerror());
+	if (!lib) {
+		(void)snprintf(missing, sizeof missing, "%s", dlerror());
+		return;
+	}
 	static const struct { size_t at; const char *name; } names[] = {
 		{ offsetof(struct blas, gemm), "dgemm_" },   { offsetof(struct blas, syrk), "dsyrk_" },
 		{ offsetof(struct blas, pstrf), "dpstrf_" }, { offsetof(struct blas, geqrf), "dgeqrf_" },
@@ -59,8 +62,15 @@ static void load(void)
 	}
 }
 
-const struct blas *blas(void)
+const char *blas_missing(void)
 {
 	(void)pthread_once(&once, load);
+	return *missing ? missing : NULL;
+}
+
+const struct blas *blas(void)
+{
+	if (blas_missing())
+		BUG("%s; install libopenblas0-pthread", missing);
 	return &table;
 }

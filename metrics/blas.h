@@ -35,5 +35,9 @@ struct blas {
 
 /* The loaded table; never NULL. A machine without libopenblas.so.0 is a broken installation: BUG() names the package. */
 const struct blas *blas(void);
+/* For who wants to tell instead: why it cannot be opened, or NULL. */
+const char *blas_missing(void);
+/* The value of OPENBLAS_CORETYPE for the fastest kernels that this processor can run; NULL leaves the choice to OpenBLAS. */
+const char *blas_best_core(void);
 
 #endif

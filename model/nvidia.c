@@ -13,7 +13,7 @@
 #endif
 
 struct nvidia_library nvidia[NVIDIA_LIBRARIES] = {
-#define LIBRARY(id, name, file, variable, without, remedy) { name, file, variable, without, remedy, NULL, false, "" },
+#define LIBRARY(id, name, file, variable, without, with, remedy) { name, file, variable, without, with, remedy, NULL, false, "" },
 #include "model/nvidia.def"
 #undef LIBRARY
 };

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 enum nvidia_id {
-#define LIBRARY(id, name, file, variable, without, remedy) NVIDIA_##id,
+#define LIBRARY(id, name, file, variable, without, with, remedy) NVIDIA_##id,
 #include "model/nvidia.def"
 #undef LIBRARY
 	NVIDIA_LIBRARIES
@@ -16,7 +16,7 @@ enum nvidia_id {
 struct nvidia_function { const char *name; void *to; }; /* to: a pointer to a function, of any type */
 
 struct nvidia_library {
-	const char *name, *file, *variable, *without, *remedy; /* nvidia.def */
+	const char *name, *file, *variable, *without, *with, *remedy; /* nvidia.def */
 	void *handle;
 	bool tried;
 	char why_not[96];               /* "" where it is open */

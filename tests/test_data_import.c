@@ -299,6 +299,19 @@ Test(data_import, idx_with_labels_beside)
 	dataset_release(&d);
 }
 
+Test(data_import, the_folder_of_idx_files_is_a_set_of_both_splits)
+{
+	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 }, labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 4, 1 };
+	write_bytes("a-images-idx/train-images-idx3-ubyte", images, sizeof images); /* the folder's name says nothing of its files */
+	write_bytes("a-images-idx/train-labels-idx1-ubyte", labels, sizeof labels);
+	write_bytes("a-images-idx/t10k-images-idx3-ubyte", images, sizeof images);
+	struct imported *got = import("digits", "a-images-idx", NULL);
+	cr_assert(got[SPLIT_TRAIN].found && got[SPLIT_TEST].found);
+	struct dataset d = open_set("digits", SPLIT_TRAIN);
+	cr_expect(d.n == 2 && d.labels[0] == 4 && d.labels[1] == 1 && d.images[7] == 8);
+	dataset_release(&d);
+}
+
 Test(data_import, pictures_of_any_size_become_squares)
 {
 	write_png("big/a.png", 40, 70, 11);

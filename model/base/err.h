@@ -2,8 +2,9 @@
  *
  * Three kinds of failure, three tools. Our own mistake is BUG(): both values are printed with file and line and
  * the process aborts. The world (a file, a TOML text, a database, missing data) is a `struct err` filled by
- * the callee: a fallible function returns 0, or -1 with the error set, and takes `struct err *e` last. The
- * device has CHECK() in model/dev.cuh. Library code never prints and never exits; programs do.
+ * the callee: a fallible function returns 0, or -1 with the error set, and takes `struct err *e` last. A
+ * device remembers its first failure, which is told at the next backend_check (model/cuda/cuda.h). Library code never
+ * prints and never exits; programs do.
  *
  *     if (!f) return err_set(e, "%s: cannot open: %s", path, strerror(errno));
  *     if (load(path, e)) return err_in(e, "cell lr=1e-4,seed=2");   // "cell lr=1e-4,seed=2: x.ckpt: cannot open"
@@ -15,7 +16,7 @@
 #define MUST_CHECK __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
-/* What the process exits with when this error reaches the top (README, "Exit codes"). */
+/* What the process exits with when this error reaches the top (README has the table). */
 enum exit_code {
 	EXIT_OK           = 0,  /* all that was asked for is done and passed */
 	EXIT_INCOMPLETE   = 1,  /* cells failed, missing or blocked; also any failure without a code of its own */

@@ -8,11 +8,12 @@
 #include <string.h>
 
 static const struct data_shape rows[] = {
-	{ "fashion-mnist", 28, 28, 1, 10, 60000, 10000, "MIT", "Debian package dataset-fashion-mnist", NULL, NULL },
+	{ "fashion-mnist", 28, 28, 1, 10, 60000, 10000, "MIT", "Debian package dataset-fashion-mnist", NULL, NULL,
+	  "dataset-fashion-mnist" },
 	{ "cifar10", 32, 32, 3, 10, 50000, 10000, "unknown (research use)", "binary version, cs.toronto.edu/~kriz/cifar.html", "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-	  "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd" },
-	{ "imagenet64", 64, 64, 3, 1000, 1281167, 50000, "research use only", "downsampled ImageNet, image-net.org", NULL, NULL },
-	{ "shapes8", 8, 8, 1, 4, 4096, 1024, "generated", "drawn in-tree: disc, square, cross, bar", NULL, NULL },
+	  "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd", NULL },
+	{ "imagenet64", 64, 64, 3, 1000, 1281167, 50000, "research use only", "downsampled ImageNet, image-net.org", NULL, NULL, NULL },
+	{ "shapes8", 8, 8, 1, 4, 4096, 1024, "generated", "drawn in-tree: disc, square, cross, bar", NULL, NULL, NULL },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
