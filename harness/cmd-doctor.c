@@ -27,6 +27,7 @@
 #include "provenance.h"
 
 #include <dlfcn.h>
+#include <libgen.h>
 #include <link.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -90,6 +91,10 @@ static void check_program(struct report *r, const json_t *facts)
 	row(r, GOOD, "version", "%s", version);
 	row(r, provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(), provenance_dirty() ? ", with changes that are not committed" : "");
 	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
+	struct err e = ERR_INIT;
+	char *values = NULL;
+	row(r, own_data_need(&values, "results/published.toml", &e) ? BAD : GOOD, "own data", "%s", values ? dirname(dirname(values)) : e.msg);
+	free(values);
 }
 
 static void check_machine(struct report *r, const json_t *facts)
@@ -265,7 +270,7 @@ static void check_tool(struct report *r, const char *what, const char *const arg
 /* The plugin is built with the program, where MPI is there to build it with. */
 static void remedy_mpi(struct report *r)
 {
-	SCOPED(free) char *cache = io_data_file("CMakeCache.txt");
+	SCOPED(free) char *cache = own_plugin_file("CMakeCache.txt"); /* beside a program that was built here */
 	if (!cache)
 		return;
 	SCOPED(free) char *folder = xstrndup(cache, (size_t)(strrchr(cache, '/') - cache)), *build = next_quoted(folder);
@@ -415,13 +420,8 @@ static void check_records(struct report *r, const char *path)
 /* What to begin with: the study that needs nothing that a Debian machine cannot have in a minute. Heap text. */
 static char *first_command(const struct next_machine *m)
 {
-	static const char quickstart[] = "ablations/quickstart.toml";
-	SCOPED(free) char *found = io_data_file(quickstart);
-	if (!found)
-		return xstrfmt("%s --help", m->self);
-	SCOPED(free) char *here = realpath(quickstart, NULL), *there = realpath(found, NULL);
-	SCOPED(free) char *grid = next_quoted(here && there && strcmp(here, there) == 0 ? quickstart : found);
-	return xstrfmt("%s run %s", m->self, grid);
+	SCOPED(free) char *found = own_data_file("ablations/quickstart.toml");
+	return xstrfmt("%s %s", m->self, found ? "run quickstart" : "--help");
 }
 
 #define FIRST_GIVES "a first study: four changes of iCT on Fashion-MNIST; `ablate plan` says what it takes"

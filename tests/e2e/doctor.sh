@@ -228,9 +228,15 @@ test_the_first_command_is_one() {
 	debian
 	doctor
 	cmd=$(commands | tail -1)
-	check test "$cmd" = "$ABLATE run $SOURCE/ablations/quickstart.toml"
+	check test "$cmd" = "$ABLATE run quickstart"
 	run bash -c "$cmd --dry-run"; exits 0
-	cd "$SOURCE" && "$ABLATE" doctor | tail -1 | grep -qF ' run ablations/quickstart.toml ' || fail "not told from here"
+}
+
+# An installation without its studies, values and weights is broken, and says how to mend it.
+test_data_that_is_gone_is_bad() {
+	debian
+	run env ABLATE_DATA="$PWD/gone" "$ABLATE" doctor; exits 1
+	says out "$PWD/gone/results/published.toml is missing: the installation is not whole"
 }
 
 run_tests
