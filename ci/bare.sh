@@ -54,7 +54,6 @@ command -v debootstrap >/dev/null || ci/setup.sh bare >&2 || skip "no debootstra
 unshare --mount --pid --fork true 2>/dev/null || skip "no mount namespace can be made here"
 read -r mirror signed < <(apt-get indextargets --format '$(REPO_URI) $(SIGNED_BY)' 'Created-By: Packages' | grep -vE 'security|updates' | grep '/debian/* ' ) || true
 [ -n "$mirror" ] || skip "apt has no lists of a Debian mirror: apt-get update"
-/usr/lib/apt/apt-helper download-file "${mirror%/}/dists/$suite/Release" /dev/null >/dev/null 2>&1 || skip "the mirror of this machine's apt does not answer"
 
 # What killed runs left: plain files of processes that are gone.
 for old in "${TMPDIR:-/tmp}"/ablate-bare-*; do
@@ -67,6 +66,8 @@ trap 'rm -rf --one-file-system "$work"' EXIT
 trap 'exit 143' TERM HUP
 trap 'exit 130' INT
 [ "$(df -Pk "$work" | awk 'NR == 2 { print $4 }')" -gt $((4 << 20)) ] || die "less than 4 GB free in ${TMPDIR:-/tmp}: TMPDIR names another folder"
+
+/usr/lib/apt/apt-helper download-file "${mirror%/}/dists/$suite/Release" "$work/Release" >"$work/log" 2>&1 || skip "the mirror of this machine's apt does not answer"
 
 step "a bare $suite"
 [ -f "$signed" ] || signed=/usr/share/keyrings/debian-archive-keyring.gpg
