@@ -80,4 +80,4 @@ fi
 step "installing ${missing[*]}"
 "${as_root[@]}" apt-get update -qq >&2 || echo "setup: apt-get update failed, trying with what is known" >&2
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
-	die "could not install: ${missing[*]}"
+	die "could not install: ${missing[*]}; is there a network, and does apt-get update work?"

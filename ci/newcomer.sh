@@ -1,0 +1,32 @@
+#!/bin/bash
+# newcomer.sh - the ways in which somebody new meets this program, each walked in a bare Debian (ci/bare.sh): the README's two commands
+# in a clone, the packages built there, and each package installed in another bare Debian and used with no source tree around.
+#   ci/newcomer.sh [bookworm|trixie]     leaves the packages in build/packages; ends with "N passed, N failed, N skipped"
+. "$(dirname "$0")/lib.sh"
+suite=${1:-bookworm}
+mkdir -p build/packages
+rm -f build/packages/*
+log=build/newcomer-$suite.log
+: >"$log"
+
+# Each step says how it ended; a step after a failed one is still tried.
+steps='try() { local s=$SECONDS; if "$@"; then echo "newcomer: passed: $* ($((SECONDS - s)) s)"; else echo "newcomer: FAILED: $*"; fi; }'
+walk() { # WHAT OPTION... COMMAND
+	local what=$1 code=0
+	shift
+	step "$what, $suite"
+	ci/bare.sh "${@:1:$#-1}" "$suite" "$steps; ${*: -1}" 2>&1 | tee -a "$log" || code=${PIPESTATUS[0]}
+	case $code in
+	0) ;;
+	77) echo "newcomer: skipped: $what" | tee -a "$log" ;;
+	*) echo "newcomer: FAILED: $what (exit $code)" | tee -a "$log" ;;
+	esac
+}
+package() { ls build/packages/$1 2>/dev/null | head -1; } # PATTERN
+
+walk "README's commands and the packages" --take build/packages build \
+	'try ci/quickstart.sh; try ci/test.sh --fast; try ci/package.sh'
+deb=$(package '*.deb')
+[ -z "$deb" ] || walk "the .deb" --no-clone --install "$deb" --copy ci/installed.sh 'try bash installed.sh'
+awk '/^newcomer: passed/ { p++ } /^newcomer: FAILED/ { f++ } /^newcomer: skipped/ { s++ }
+	END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 }' "$log"
