@@ -93,7 +93,8 @@ static void check_program(struct report *r, const json_t *facts)
 	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
 	struct err e = ERR_INIT;
 	char *values = NULL;
-	row(r, own_data_need(&values, "results/published.toml", &e) ? BAD : GOOD, "own data", "%s", values ? dirname(dirname(values)) : e.msg);
+	int gone = own_data_need(&values, "results/published.toml", &e);
+	row(r, gone ? BAD : GOOD, "own data", "%s", gone ? e.msg : dirname(dirname(values)));
 	free(values);
 }
 
