@@ -20,7 +20,7 @@ quietly python3 -m venv "$work/venv"
 python=$work/venv/bin/python
 PATH=$work/venv/bin:$PATH
 "$python" -m pip install --quiet --disable-pip-version-check "${from_index[@]}" >"$work/log" 2>&1 ||
-	die "cannot get auditwheel from the Python index: $(grep -E '^ERROR' "$work/log" | tail -1 | cut -c1-300)"
+	die "cannot get auditwheel from the Python index: $( (grep -E '^ERROR' "$work/log" || cat "$work/log") | tail -1 | cut -c1-300)"
 
 step "building"
 quietly cmake -G Ninja -S . -B build/wheel -DCMAKE_BUILD_TYPE=RelWithDebInfo
