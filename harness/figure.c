@@ -64,6 +64,7 @@ static void font(cairo_t *c, double size, bool bold)
 
 bool figure_has_font(void)
 {
+	figure_find_fonts();
 	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
 	cairo_t *c = cairo_create(surface);
 	font(c, FONT, false);

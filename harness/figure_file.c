@@ -42,6 +42,7 @@ static int check(const struct figure *f, const char *format, struct err *e)
 
 static void measure(const struct figure *f, double *w, double *h)
 {
+	figure_find_fonts();
 	cairo_surface_t *s = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
 	cairo_t *c = cairo_create(s);
 	figure_size(f, c, w, h);

@@ -3,6 +3,8 @@
 #include "blas.h"
 
 #include "model/base/err.h"
+#include "model/base/mem.h"
+#include "model/base/own_files.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -41,7 +43,10 @@ static void load(void)
 	const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : blas_best_core();
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);
-	void *lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel carries it */
+	void *lib = own ? dlopen(own, RTLD_NOW | RTLD_LOCAL) : NULL;
+	if (!lib)
+		lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
 	if (core)
 		(void)unsetenv("OPENBLAS_CORETYPE");
 	if (!lib) {

@@ -1,9 +1,11 @@
 /* test_figure.c - the streamed PNG grid, axes, and figures in all formats. */
 #include "harness/figure.h"
 #include "harness/figure_axis.h"
+#include "harness/figure_draw.h"
 #include "harness/png_grid.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "tempdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -230,4 +232,20 @@ Test(figure, bad_requests_are_refused)
 	f = (struct figure){ .panels = &empty, .n_panels = 1 };
 	SCOPED(str) struct str s = { 0 };
 	cr_assert_eq(figure_render(&s, &f, "svg", &e), 0, "%s", e.msg);
+}
+
+Test(figure, fonts_of_the_program_are_for_machines_without_any)
+{
+	char *root = tempdir_make();
+	struct err e = ERR_INIT;
+	SCOPED(free) char *folder = xstrfmt("%s/fonts", root), *conf = xstrfmt("%s/fonts.conf", folder), *none = xstrfmt("%s/none", root);
+	cr_assert(unsetenv("FONTCONFIG_FILE") == 0 && unsetenv("FONTCONFIG_PATH") == 0 && setenv("ABLATE_DATA", root, 1) == 0);
+	cr_assert_null(figure_own_fonts(none), "there are none yet");
+	cr_assert(io_mkdirs(folder, &e) == 0 && io_write_atomic(conf, "x", 1, &e) == 0, "%s", e.msg);
+	SCOPED(free) char *own = figure_own_fonts(none);
+	cr_assert(own && strcmp(own, conf) == 0, "%s", own ? own : "nothing");
+	cr_assert_null(figure_own_fonts(conf), "the system has a configuration");
+	cr_assert(setenv("FONTCONFIG_FILE", "/elsewhere", 1) == 0);
+	cr_assert_null(figure_own_fonts(none), "the environment names one");
+	tempdir_remove(root);
 }
