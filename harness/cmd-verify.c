@@ -115,7 +115,7 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);
 	int rc = runner_repeat(repetition, state, &set.run, &o, e);
-	run_display_free(d);
+	run_display_free(d, true);
 	run_set_release(&set);
 	return rc;
 }

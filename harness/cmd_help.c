@@ -23,7 +23,8 @@ static const struct cmd_exit exits[] = {
 	{ EXIT_NOT_EQUAL, "verify: not bit-identical" },
 	{ EXIT_BUDGET, "budget used up or TERM received: state is saved, run again (Slurm: RequeueExit=75)" },
 	{ EXIT_INTERRUPTED, "interrupted by Ctrl-C; state is saved" },
-	{ EXIT_TERMINATED, "terminated; state is saved" },
+	{ EXIT_NO_READER, "all is done, but whoever read stdout left before its end (`| head`)" },
+	{ EXIT_TERMINATED, "terminated, or its terminal was closed; state is saved" },
 };
 
 const struct cmd_exit *cmd_exits(int *n)

@@ -26,6 +26,7 @@ enum exit_code {
 	EXIT_NOT_EQUAL    = 6,  /* verify: not bit-identical */
 	EXIT_BUDGET       = 75, /* budget or TERM: state saved, run again */
 	EXIT_INTERRUPTED  = 130,
+	EXIT_NO_READER    = 141, /* whoever read stdout has left, as `| head` does: what others die of is SIGPIPE, 128 + 13 */
 	EXIT_TERMINATED   = 143,
 };
 
