@@ -138,6 +138,7 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 	enum worker_end end = rc ? WORKER_FAILED : r.end == TRAIN_STOPPED ? WORKER_STOPPED : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED : WORKER_DONE;
 	if (!rc) {
 		worker_step(w, r.step);
+		worker_resumed(w, r.resumed_from);
 		team_leave(*team); /* the others are done; after a failure they are ended by our exit code */
 		*team = NULL;
 	}

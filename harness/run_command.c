@@ -113,19 +113,18 @@ static int keep_plan(const struct cli *c, const struct plan *p, struct err *e)
 }
 
 /* All is recorded now, so a reader may be waited for, but not by who was told to stop. */
-static bool is_patient(const struct run_result *r)
+static bool may_say(const struct run_result *r, int fd)
 {
-	return !r->signal;
+	return !r->signal || fd_takes_line(fd);
 }
 
 static int report(struct cli *c, const struct run_result *r)
 {
 	int code = run_exit_code(r);
 	SCOPED(free) char *summary = run_summary(r);
-	bool heard = is_patient(r) || fd_takes_line(STDERR_FILENO);
-	if (heard)
+	if (may_say(r, STDERR_FILENO))
 		cli_say(c, "%s", summary);
-	if (heard && code != EXIT_OK && (code != EXIT_INCOMPLETE || r->stopped))
+	if (may_say(r, STDERR_FILENO) && code != EXIT_OK && (code != EXIT_INCOMPLETE || r->stopped))
 		cli_say(c, "state is saved in %s; `ablate resume --db %s` continues", c->db, c->db);
 	if (c->json) {
 		json_t *o = run_result_json(r);
@@ -176,14 +175,14 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
 	struct run_display *d = run_display_new(c, title, &o);
 	int rc = runner_run(&r, &set.run, &o, &e);
-	run_display_free(d, !rc && is_patient(&r));
+	run_display_free(d, !rc && !r.signal);
 	run_set_release(&set);
 	if (rc)
 		return cli_fail(c, &e);
-	if (r.attempts && provenance_tree_changed())
+	if (r.attempts && may_say(&r, STDERR_FILENO) && provenance_tree_changed())
 		cli_warn(c, "the source folder has changed since this program was built; the records name what it was built from");
 	int code = report(c, &r);
-	if (!c->json && r.cached + r.done > 0 && (is_patient(&r) || fd_takes_line(STDOUT_FILENO)))
+	if (!c->json && r.cached + r.done > 0 && may_say(&r, STDOUT_FILENO))
 		show_tables(c, p, what);
 	return code;
 }
