@@ -199,7 +199,8 @@ const struct cmd cmd_verify = {
 	.args = "[ATTEMPT|CELL|GRID]...",
 	.summary = "run finished attempts again and compare every bit",
 	.help = "Compares curves, checkpoints and scores with a repetition that starts from nothing, names the first step that differs, and files the "
-	        "result in table verify. The repetition never speaks for its cell. Exit code 6 when anything differs.\n\n"
+	        "result in table verify. The repetition never speaks for its cell. Exit code 6 when anything differs. "
+	        "Interrupted, it compares nothing; a repetition is begun anew each time.\n\n"
 	        "--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of its cells; --with compares "
 	        "two attempts that are there.",
 	.options = options,

@@ -211,7 +211,8 @@ const struct cmd cmd_worker = {
 	.name = "worker",
 	.args = "DIR",
 	.summary = "do the job in DIR (called by `ablate run`)",
-	.help = "DIR/job.json says which cell; DIR/journal.jsonl gets what happens; SIGTERM writes a checkpoint and stops with exit code 75.",
+	.help = "DIR/job.json says which cell; DIR/journal.jsonl gets what happens; SIGTERM writes a checkpoint and stops with exit code 75, and "
+	        "so does SIGUSR2, which says that a wall budget is used up.",
 	.options = options,
 	.hidden = true,
 	.run = run,
