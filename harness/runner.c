@@ -17,6 +17,7 @@
 #define GRACE_S 60.0      /* from "stop, please" to SIGKILL, when a budget ends an attempt */
 #define ORPHAN_WAIT_S 30.0
 #define TOUCH_S 10.0
+#define STOPPING "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts"
 
 struct run {
 	struct store store;
@@ -246,7 +247,7 @@ static void heed_signals(struct run *r)
 	if (run_stop_asked() && !r->asked) {
 		r->asked = true;
 		r->out->signal = run_stop_asked();
-		say(r, "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts");
+		say(r, "%s", STOPPING);
 		ask_all(r, SLOT_NONE);
 	}
 	if (run_abort_asked() && !r->aborted) {
@@ -527,8 +528,11 @@ int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan,
 	while (!rc && !child_reap(&slot.child, &end)) {
 		child_wait(children, 1, TICK_S, &signals.mask);
 		child_listen(&slot.child);
-		if (run_stop_asked())
+		if (run_stop_asked() && slot.asked_s <= 0) {
+			if (o->say)
+				(o->say)(o->say_ctx, STOPPING, false);
 			ask_to_stop(&slot, SLOT_NONE);
+		}
 		pass_on(&slot);
 		if (run_abort_asked() && slot.ended_by != SLOT_ABORT) {
 			slot.ended_by = SLOT_ABORT;

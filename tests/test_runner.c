@@ -270,6 +270,27 @@ Test(runner, many_signals_are_one_request)
 	cr_assert_eq(count("SELECT count(*) FROM checkpoint"), 1);
 }
 
+Test(runner, a_repetition_hears_many_signals_as_one)
+{
+	char attempt[64], state[16];
+	cell("{\"steps\":3,\"step_ms\":1000}", 1);
+	pid_t me = getpid(), killer = fork();
+	if (killer == 0) {
+		await_work(1);
+		for (int k = 0; k < 8; k++) {
+			(void)kill(me, k % 2 ? SIGTERM : SIGHUP);
+			(void)usleep(20000);
+		}
+		_exit(0);
+	}
+	e = ERR_INIT;
+	cr_assert_eq(runner_repeat(attempt, state, &plan, &options, &e), -1);
+	(void)waitpid(killer, NULL, 0);
+	cr_assert_eq(err_exit_code(&e), EXIT_TERMINATED, "%s", e.msg);
+	cr_assert_str_eq(state, "stopped");
+	cr_assert(strstr(said.data, "stopping"), "%s", str_text(&said));
+}
+
 Test(runner, a_hang_up_that_the_caller_ignores_stays_ignored)
 {
 	cell("{\"steps\":20,\"step_ms\":20}", 1);
