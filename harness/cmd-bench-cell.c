@@ -15,7 +15,7 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	journal_curve(worker_journal(w), "loss", 1, 0.5);
 	worker_step(w, 1);
-	return worker_finish(w, WORKER_DONE, NULL, EXIT_OK, 0);
+	return worker_finish(w, WORKER_DONE, NULL, EXIT_OK);
 }
 
 static const struct opt options[] = { { .name = "fd", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1023, .help = "pipe for progress lines" }, { 0 } };

@@ -183,8 +183,7 @@ static int run(struct cli *c)
 			printf("\033[H\033[J");
 		if (show(c, plan ? plan->hash : only, &running, &e))
 			return cli_fail(c, &e);
-		(void)fflush(stdout);
-		if (!cli_flag(c, "watch") || !running || interrupted)
+		if (fflush(stdout) || !cli_flag(c, "watch") || !running || interrupted)
 			return EXIT_OK;
 		(void)sleep(2);
 	}

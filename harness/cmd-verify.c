@@ -115,7 +115,7 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);
 	int rc = runner_repeat(repetition, state, &set.run, &o, e);
-	run_display_free(d);
+	run_display_free(d, true);
 	run_set_release(&set);
 	return rc;
 }
@@ -199,7 +199,8 @@ const struct cmd cmd_verify = {
 	.args = "[ATTEMPT|CELL|GRID]...",
 	.summary = "run finished attempts again and compare every bit",
 	.help = "Compares curves, checkpoints and scores with a repetition that starts from nothing, names the first step that differs, and files the "
-	        "result in table verify. The repetition never speaks for its cell. Exit code 6 when anything differs.\n\n"
+	        "result in table verify. The repetition never speaks for its cell. Exit code 6 when anything differs. "
+	        "Interrupted, it compares nothing; a repetition is begun anew each time.\n\n"
 	        "--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of its cells; --with compares "
 	        "two attempts that are there.",
 	.options = options,

@@ -20,7 +20,14 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-struct training { struct worker *w; struct progress progress; const struct run_config *config; struct err e; };
+struct training {
+	struct worker *w;
+	struct progress progress;
+	const struct run_config *config;
+	struct err e;
+	bool begun;
+	bool kept;                /* a checkpoint has all that was done so far */
+};
 
 static void on_curve(void *ctx, const char *name, int64_t step, double value)
 {
@@ -33,6 +40,7 @@ static int on_checkpoint(void *ctx, int64_t step, const char *path, const char *
 	struct training *t = ctx;
 	const char *name = strrchr(path, '/');
 	worker_step(t->w, step);
+	t->kept = true;
 	return journal_file(worker_journal(t->w), &(struct journal_file){ .table = "checkpoint", .kind = "checkpoint", .name = name ? name + 1 : path,
 	                    .sha256 = sha256, .step = step, .bytes = -1, .n_items = -1 }, e);
 }
@@ -48,9 +56,17 @@ static void on_say(void *ctx, const char *line)
 static bool on_stop(void *ctx)
 {
 	struct training *t = ctx;
-	worker_step(t->w, t->progress.done / t->config->train.batch);
+	int64_t step = t->progress.done / t->config->train.batch;
+	worker_step(t->w, step);
+	if (!t->begun)
+		worker_resumed(t->w, step);
 	worker_say(t->w, t->config->train.steps, t->progress.note);
-	return worker_should_stop(t->w);
+	bool stop = worker_should_stop(t->w);
+	/* a step that follows a checkpoint can be made again, but what was done since cannot be told apart from half a step */
+	worker_at_stake(t->w, !stop && (t->kept || !t->begun) ? WORKER_STEP : WORKER_WORK);
+	t->begun = true;
+	t->kept = false;
+	return stop;
 }
 
 /* The job must be of this program: same config text, same numerics, same data and weights. */
@@ -99,7 +115,7 @@ static char *weights_of(const struct run_config *c, const char *name)
 	return weights_path(row);
 }
 
-static enum worker_end work(struct worker *w, struct team **team, int64_t *resumed, struct err *e)
+static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 {
 	const struct worker_job *job = worker_job(w);
 	struct run_config config;
@@ -108,6 +124,7 @@ static enum worker_end work(struct worker *w, struct team **team, int64_t *resum
 	bool stopped = false;
 	struct input in[INPUTS_MAX];
 	int n_in = 0;
+	worker_at_stake(w, WORKER_NOTHING); /* until the first step, and again when the last checkpoint is written */
 	if (check_identity(&config, in, &n_in, job, e))
 		return WORKER_FAILED;
 	if (scorer_open(&scorer, w, &config, e))
@@ -118,19 +135,21 @@ static enum worker_end work(struct worker *w, struct team **team, int64_t *resum
 	struct train_options o = { .seed = (uint64_t)job->seed, .dir = worker_dir(w), .checkpoint_every = checkpoint_every(&config),
 	                           .threads = job->threads, .team = *team, .device = job->device, .lpips_backbone = backbone, .lpips_heads = heads };
 	int rc = record_inputs(w, in, n_in, e) || train_run(&r, &config, &o, &hooks, e) ? -1 : 0;
-	*resumed = r.resumed_from;
 	enum worker_end end = rc ? WORKER_FAILED : r.end == TRAIN_STOPPED ? WORKER_STOPPED : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED : WORKER_DONE;
 	if (!rc) {
 		worker_step(w, r.step);
+		worker_resumed(w, r.resumed_from);
 		team_leave(*team); /* the others are done; after a failure they are ended by our exit code */
 		*team = NULL;
 	}
 	if (end == WORKER_DIVERGED)
 		(void)err_set(e, "the loss is not finite at step %lld", (long long)r.step + 1);
+	worker_at_stake(w, end == WORKER_DONE ? WORKER_NOTHING : WORKER_WORK);
 	if (end == WORKER_DONE && scorer_run(scorer, &stopped, r.checkpoint, r.step, e))
 		end = WORKER_FAILED;
 	if (end == WORKER_DONE && stopped)
 		end = WORKER_STOPPED;
+	worker_at_stake(w, WORKER_WORK);
 	scorer_free(scorer);
 	return end;
 }
@@ -142,9 +161,9 @@ static int follow(const struct worker_job *job, const char *dir, struct team *te
 	struct input in[INPUTS_MAX];
 	int n_in = 0;
 	struct train_result r;
-	(void)signal(SIGTERM, SIG_IGN); /* mpirun sends it to all of us */
-	(void)signal(SIGUSR1, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN);
+	static const int passed_on[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 }; /* by mpirun, to all of us */
+	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++)
+		(void)signal(passed_on[i], SIG_IGN);
 	if (check_identity(&config, in, &n_in, job, e))
 		return -1;
 	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
@@ -173,7 +192,7 @@ static int run(struct cli *c)
 	struct worker *w;
 	struct team *team = NULL;
 	bool follower = false;
-	int64_t resumed = 0;
+	worker_hear_signals(); /* to join takes a while */
 	if (join(&team, &follower, c->args[0], &e))
 		return cli_fail(c, &e);
 	if (follower) {
@@ -182,17 +201,18 @@ static int run(struct cli *c)
 	}
 	if (worker_open(&w, c->args[0], (int)cli_int(c, "fd", -1), &e))
 		return cli_fail(c, &e);
-	enum worker_end end = work(w, &team, &resumed, &e);
+	enum worker_end end = work(w, &team, &e);
 	if (end == WORKER_FAILED || end == WORKER_BLOCKED)
 		cli_warn(c, "%s", e.msg);
-	return worker_finish(w, end, *e.msg ? e.msg : NULL, end == WORKER_DONE ? EXIT_OK : err_exit_code(&e), resumed);
+	return worker_finish(w, end, *e.msg ? e.msg : NULL, end == WORKER_DONE ? EXIT_OK : err_exit_code(&e));
 }
 
 const struct cmd cmd_worker = {
 	.name = "worker",
 	.args = "DIR",
 	.summary = "do the job in DIR (called by `ablate run`)",
-	.help = "DIR/job.json says which cell; DIR/journal.jsonl gets what happens; SIGTERM writes a checkpoint and stops with exit code 75.",
+	.help = "DIR/job.json says which cell; DIR/journal.jsonl gets what happens; SIGTERM writes a checkpoint and stops with exit code 75, and "
+	        "so does SIGUSR2, which says that a wall budget is used up.",
 	.options = options,
 	.hidden = true,
 	.run = run,

@@ -21,9 +21,10 @@ static const struct cmd_exit exits[] = {
 	{ EXIT_INCONCLUSIVE, "a gate cannot tell, and on_inconclusive = \"fail\"" },
 	{ EXIT_RECORD, "database, provenance or protocol problem: not comparable, newer schema, conflict in a merge" },
 	{ EXIT_NOT_EQUAL, "verify: not bit-identical" },
-	{ EXIT_BUDGET, "budget used up or TERM received: state is saved, run again (Slurm: RequeueExit=75)" },
-	{ EXIT_INTERRUPTED, "interrupted by Ctrl-C; state is saved" },
-	{ EXIT_TERMINATED, "terminated; state is saved" },
+	{ EXIT_BUDGET, "budget used up, or a task of Slurm was asked to stop: state is saved, run again (RequeueExit=75)" },
+	{ EXIT_INTERRUPTED, "interrupted by Ctrl-C; state is saved (a second one, a second later, aborts)" },
+	{ EXIT_NO_READER, "all is done, but whoever read stdout left before its end (`| head`)" },
+	{ EXIT_TERMINATED, "asked to stop by TERM, a closed terminal or `ablate cancel`; state is saved" },
 };
 
 const struct cmd_exit *cmd_exits(int *n)

@@ -1,6 +1,7 @@
 /* cmd_main.c - from main() to an exit code: running a parsed command, and telling people and scripts what happened. */
 #include "cmd.h"
 
+#include "cmd_signals.h"
 #include "escape.h"
 #include "host.h"
 #include "json_out.h"
@@ -134,13 +135,17 @@ int cli_main(int argc, char **argv)
 	struct cli c;
 	struct err e = ERR_INIT;
 	int code;
+	cmd_signals_begin();
 	if (cli_parse(&c, argc, argv, &e) || open_log(&c, &e))
 		code = cli_fail(&c, &e);
 	else if (c.help || c.version)
 		code = show(&c);
 	else
 		code = c.cmd->run(&c);
-	if (fflush(stdout) || ferror(stdout)) {
+	bool written = fflush(stdout) == 0 && !ferror(stdout);
+	if (!written && cmd_reader_left(STDOUT_FILENO)) {
+		code = code ? code : EXIT_NO_READER;
+	} else if (!written) {
 		(void)err_code(&e, EXIT_INCOMPLETE, "cannot write the result to stdout: %s", strerror(errno));
 		c.json = false;
 		code = code ? code : cli_fail(&c, &e);

@@ -33,12 +33,16 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
                                     pid_t parent)
 {
 	/* a stop that comes before the worker listens waits for it instead of ending it (worker.c) */
+	static const int stops[] = { SIGTERM, SIGUSR1, SIGUSR2 };
 	sigset_t early;
 	(void)sigemptyset(&early);
-	(void)sigaddset(&early, SIGTERM);
+	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+		(void)sigaddset(&early, stops[i]);
+		(void)signal(stops[i], SIG_DFL); /* one that our caller ignores would not wait */
+	}
 	(void)sigprocmask(SIG_SETMASK, &early, NULL);
 	(void)setpgid(0, 0);
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	(void)prctl(PR_SET_PDEATHSIG, *ranks ? SIGUSR1 : SIGTERM); /* see child_stop */
 	if (getppid() != parent)
 		_exit(127);
 	int null_fd = open("/dev/null", O_RDONLY);
@@ -165,8 +169,15 @@ bool child_reap(struct child *c, struct child_end *end)
 	return true;
 }
 
-void child_signal(const struct child *c, int number)
+/* mpirun passes SIGUSR1 and SIGUSR2 on and waits; after SIGTERM it would kill its processes before their checkpoint. */
+void child_stop(const struct child *c, enum child_reason why)
 {
 	if (c->pid)
-		(void)kill(c->pid, c->team && number == SIGTERM ? SIGUSR1 : number);
+		(void)kill(c->pid, why == CHILD_TIME_IS_UP ? SIGUSR2 : c->team ? SIGUSR1 : SIGTERM);
+}
+
+void child_kill(const struct child *c)
+{
+	if (c->pid)
+		(void)kill(c->pid, SIGKILL);
 }

@@ -30,7 +30,9 @@ void child_listen(struct child *c);
 /* Has it ended? Then what is known of it is in *end, and the struct is free again. */
 struct child_end { int exit_code, signal; double cpu_s; int64_t max_rss, step; pid_t pid; }; /* exit_code or signal is -1 */
 bool child_reap(struct child *c, struct child_end *end);
-/* mpirun passes SIGUSR1 on and waits; after SIGTERM it would kill its processes before their checkpoint: they take either as a stop. */
-void child_signal(const struct child *c, int number);
+/* Asks it to write a checkpoint and stop, for one of two reasons, which it writes down. Nothing where there is no process. */
+enum child_reason { CHILD_ASKED, CHILD_TIME_IS_UP };
+void child_stop(const struct child *c, enum child_reason why);
+void child_kill(const struct child *c);
 
 #endif

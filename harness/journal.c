@@ -444,14 +444,19 @@ int journal_seal(struct journal *j, struct err *e)
 	return rc;
 }
 
-int journal_end(struct journal *j, const struct journal_end *end, struct err *e)
+int journal_end_for_all(struct journal *j, const struct journal_end *end, struct err *e)
 {
 	(void)pthread_mutex_lock(&j->mutex);
 	batch_point(j);
 	json_t *line = end_line(end);
 	batch_line(j, line);
 	json_decref(line);
-	int rc = seal_locked(j, e);
+	return seal_locked(j, e);
+}
+
+int journal_end(struct journal *j, const struct journal_end *end, struct err *e)
+{
+	int rc = journal_end_for_all(j, end, e);
 	(void)pthread_mutex_unlock(&j->mutex);
 	return rc;
 }

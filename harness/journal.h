@@ -73,6 +73,8 @@ MUST_CHECK int journal_file(struct journal *j, const struct journal_file *f, str
 MUST_CHECK int journal_note(struct journal *j, const char *text, struct err *e);
 /* Writes the end and the seal, syncs. The journal can only be closed after. */
 MUST_CHECK int journal_end(struct journal *j, const struct journal_end *end, struct err *e);
+/* The same, and it keeps the lock: another thread that comes to write waits until the process ends, which must be soon. */
+MUST_CHECK int journal_end_for_all(struct journal *j, const struct journal_end *end, struct err *e);
 /* The seal alone, for a writer that died between the two. */
 MUST_CHECK int journal_seal(struct journal *j, struct err *e);
 void journal_close(struct journal *j);       /* without journal_end the file stays unsealed; accepts NULL */

@@ -15,11 +15,17 @@
 #include <string.h>
 #include <unistd.h>
 
-struct run_display { const struct cli *cli; struct progress progress; char *what; };
+struct unsaid { char *line; bool amiss; };
+struct run_display {
+	const struct cli *cli;
+	struct progress progress;
+	char *what;
+	struct unsaid *unsaid;   /* lines that wait for a reader, as the run does not */
+	int n_unsaid, cap_unsaid;
+};
 
-static void say_line(void *ctx, const char *line, bool amiss)
+static void say_now(struct run_display *d, const char *line, bool amiss)
 {
-	struct run_display *d = ctx;
 	if (amiss && d->cli->quiet) {
 		cli_warn(d->cli, "%s", line);
 		return;
@@ -27,6 +33,25 @@ static void say_line(void *ctx, const char *line, bool amiss)
 	if (d->progress.tty && !d->progress.quiet)
 		(void)fputs("\r\033[K", stderr); /* the bar comes back by itself */
 	cli_say(d->cli, "%s", line);
+}
+
+static void say_what_waits(struct run_display *d, bool all)
+{
+	int n = 0;
+	for (; n < d->n_unsaid && (all || fd_takes_line(STDERR_FILENO)); n++) {
+		say_now(d, d->unsaid[n].line, d->unsaid[n].amiss);
+		free(d->unsaid[n].line);
+	}
+	if (n)
+		memmove(d->unsaid, d->unsaid + n, (size_t)(d->n_unsaid - n) * sizeof *d->unsaid);
+	d->n_unsaid -= n;
+}
+
+static void say_line(void *ctx, const char *line, bool amiss)
+{
+	struct run_display *d = ctx;
+	VEC_PUSH(d->unsaid, d->n_unsaid, d->cap_unsaid) = (struct unsaid){ xstrdup(line), amiss };
+	say_what_waits(d, false);
 }
 
 struct run_display *run_display_new(const struct cli *c, const char *what, struct run_options *o)
@@ -43,9 +68,13 @@ struct run_display *run_display_new(const struct cli *c, const char *what, struc
 	return d;
 }
 
-void run_display_free(struct run_display *d)
+void run_display_free(struct run_display *d, bool patient)
 {
 	progress_end(&d->progress);
+	say_what_waits(d, patient);
+	for (int i = 0; i < d->n_unsaid; i++)
+		free(d->unsaid[i].line);
+	free(d->unsaid);
 	free(d->what);
 	free(d);
 }
@@ -83,12 +112,19 @@ static int keep_plan(const struct cli *c, const struct plan *p, struct err *e)
 	return 0;
 }
 
+/* All is recorded now, so a reader may be waited for, but not by who was told to stop. */
+static bool may_say(const struct run_result *r, int fd)
+{
+	return !r->signal || fd_takes_line(fd);
+}
+
 static int report(struct cli *c, const struct run_result *r)
 {
 	int code = run_exit_code(r);
 	SCOPED(free) char *summary = run_summary(r);
-	cli_say(c, "%s", summary);
-	if (code != EXIT_OK && code != EXIT_INCOMPLETE)
+	if (may_say(r, STDERR_FILENO))
+		cli_say(c, "%s", summary);
+	if (may_say(r, STDERR_FILENO) && code != EXIT_OK && (code != EXIT_INCOMPLETE || r->stopped))
 		cli_say(c, "state is saved in %s; `ablate resume --db %s` continues", c->db, c->db);
 	if (c->json) {
 		json_t *o = run_result_json(r);
@@ -139,14 +175,14 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
 	struct run_display *d = run_display_new(c, title, &o);
 	int rc = runner_run(&r, &set.run, &o, &e);
-	run_display_free(d);
+	run_display_free(d, !rc && !r.signal);
 	run_set_release(&set);
 	if (rc)
 		return cli_fail(c, &e);
-	if (r.attempts && provenance_tree_changed())
+	if (r.attempts && may_say(&r, STDERR_FILENO) && provenance_tree_changed())
 		cli_warn(c, "the source folder has changed since this program was built; the records name what it was built from");
 	int code = report(c, &r);
-	if (!c->json && r.cached + r.done > 0)
+	if (!c->json && r.cached + r.done > 0 && may_say(&r, STDOUT_FILENO))
 		show_tables(c, p, what);
 	return code;
 }

@@ -30,6 +30,6 @@ void run_options_of(struct run_options *o, const struct cli *c);
 /* Lines and a bar on stderr for a run of `steps` steps. */
 struct run_display;
 struct run_display *run_display_new(const struct cli *c, const char *what, struct run_options *o);
-void run_display_free(struct run_display *d);
+void run_display_free(struct run_display *d, bool patient); /* patient: waits for a reader of what is still to be said */
 
 #endif

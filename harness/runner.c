@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "ingest.h"
 #include "runner_private.h"
+#include "runner_signals.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -16,6 +17,7 @@
 #define GRACE_S 60.0      /* from "stop, please" to SIGKILL, when a budget ends an attempt */
 #define ORPHAN_WAIT_S 30.0
 #define TOUCH_S 10.0
+#define STOPPING "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts"
 
 struct run {
 	struct store store;
@@ -30,47 +32,12 @@ struct run {
 	int64_t steps_total, steps_done;
 	double started_s, touched_s;
 	bool no_more;                /* start no further cell */
-	int asked, killed;           /* signals acted on so far */
+	bool asked, aborted;         /* what was asked by signals and is acted on */
 	char *cancel_path;
 	char **heard;                /* notes of workers that were told */
 	int n_heard, cap_heard;
-	sigset_t mask;
+	struct run_signals signals;
 };
-
-static volatile sig_atomic_t interrupts, last_signal;
-
-static void on_signal(int number)
-{
-	if (number == SIGCHLD)
-		return; /* it has ended the wait */
-	interrupts++;
-	last_signal = number;
-}
-
-static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
-#define N_CAUGHT (sizeof caught / sizeof *caught)
-
-/* Signals come only while we wait. */
-static void catch_signals(struct sigaction before[N_CAUGHT], sigset_t *mask_before)
-{
-	struct sigaction action = { .sa_handler = on_signal };
-	sigset_t block;
-	(void)sigemptyset(&action.sa_mask);
-	(void)sigemptyset(&block);
-	interrupts = last_signal = 0;
-	for (size_t i = 0; i < N_CAUGHT; i++) {
-		(void)sigaddset(&block, caught[i]);
-		(void)sigaction(caught[i], &action, &before[i]);
-	}
-	(void)sigprocmask(SIG_BLOCK, &block, mask_before);
-}
-
-static void release_signals(const struct sigaction before[N_CAUGHT], const sigset_t *mask_before)
-{
-	for (size_t i = 0; i < N_CAUGHT; i++)
-		(void)sigaction(caught[i], &before[i], NULL);
-	(void)sigprocmask(SIG_SETMASK, mask_before, NULL);
-}
 
 static void tell(const struct run *r, bool amiss, const char *fmt, ...) PRINTF_LIKE(3, 4);
 static void tell(const struct run *r, bool amiss, const char *fmt, ...)
@@ -167,11 +134,11 @@ static int wait_for_orphans(struct run *r, struct err *e)
 		if (store_reconcile(&r->store, &alive, &lost, e))
 			return -1;
 		r->out->lost += lost;
-		if (!alive || monotonic_s() - start > ORPHAN_WAIT_S || interrupts)
+		if (!alive || monotonic_s() - start > ORPHAN_WAIT_S || run_stop_asked())
 			return 0;
 		if (!said)
 			say(r, "waiting for %d worker%s of an earlier run to write %s checkpoint", alive, alive > 1 ? "s" : "", alive > 1 ? "their" : "its");
-		child_wait(NULL, 0, 0.1, &r->mask);
+		child_wait(NULL, 0, 0.1, &r->signals.mask);
 	}
 }
 
@@ -235,14 +202,22 @@ static int start_next(struct run *r, struct slot *slot, struct err *e)
 	return 0;
 }
 
-static void ask_to_stop(struct run *r, struct slot *slot, enum slot_end why)
+/* Tells the worker. mpirun passes on to its processes what comes when these are there, and dies of what comes earlier: their journal shows. */
+static void pass_on(struct slot *slot)
 {
-	(void)r;
+	if (slot->asked_s <= 0 || slot->told || (slot->child.team && access(slot->journal, F_OK)))
+		return;
+	slot->told = true;
+	child_stop(&slot->child, slot->ended_by == SLOT_NONE ? CHILD_ASKED : CHILD_TIME_IS_UP);
+}
+
+static void ask_to_stop(struct slot *slot, enum slot_end why)
+{
 	if (slot->asked_s > 0)
 		return;
 	slot->asked_s = monotonic_s();
 	slot->ended_by = why;
-	child_signal(&slot->child, SIGTERM);
+	pass_on(slot);
 }
 
 static void ask_all(struct run *r, enum slot_end why)
@@ -250,7 +225,7 @@ static void ask_all(struct run *r, enum slot_end why)
 	r->no_more = true;
 	for (int i = 0; i < r->n_slots; i++)
 		if (r->slots[i].cell)
-			ask_to_stop(r, &r->slots[i], why);
+			ask_to_stop(&r->slots[i], why);
 }
 
 static void abort_all(struct run *r)
@@ -258,7 +233,7 @@ static void abort_all(struct run *r)
 	for (int i = 0; i < r->n_slots; i++)
 		if (r->slots[i].cell) {
 			r->slots[i].ended_by = SLOT_ABORT;
-			child_signal(&r->slots[i].child, SIGKILL);
+			child_kill(&r->slots[i].child);
 		}
 }
 
@@ -266,18 +241,17 @@ static void heed_signals(struct run *r)
 {
 	if (access(r->cancel_path, F_OK) == 0 && !r->asked) {
 		(void)unlink(r->cancel_path);
-		interrupts++;
-		last_signal = SIGTERM;
+		run_stop_ask();
 		say(r, "cancelled: %s", "asked by `ablate cancel`");
 	}
-	if (interrupts >= 1 && !r->asked) {
-		r->asked = 1;
-		r->out->signal = last_signal == SIGINT ? SIGINT : SIGTERM;
-		say(r, "stopping: workers write their checkpoints; once more to abort");
+	if (run_stop_asked() && !r->asked) {
+		r->asked = true;
+		r->out->signal = run_stop_asked();
+		say(r, "%s", STOPPING);
 		ask_all(r, SLOT_NONE);
 	}
-	if (interrupts >= 2 && !r->killed) {
-		r->killed = 1;
+	if (run_abort_asked() && !r->aborted) {
+		r->aborted = true;
 		say(r, "aborting");
 		abort_all(r);
 	}
@@ -295,11 +269,12 @@ static void heed_budgets(struct run *r)
 		struct slot *slot = &r->slots[i];
 		if (!slot->cell)
 			continue;
+		pass_on(slot);
 		/* the worker keeps its own budget; this is for one that does not come to its next step */
 		if (r->o->cell_wall_s > 0 && now - slot->started_s > r->o->cell_wall_s + 1)
-			ask_to_stop(r, slot, SLOT_WALL);
+			ask_to_stop(slot, SLOT_WALL);
 		if (slot->asked_s > 0 && slot->ended_by != SLOT_NONE && now - slot->asked_s > GRACE_S)
-			child_signal(&slot->child, SIGKILL);
+			child_kill(&slot->child);
 	}
 }
 
@@ -330,7 +305,7 @@ static void settle(struct run *r, struct slot *slot, const char *state, const ch
 		return;
 	}
 	say_amiss(r, "%s: %s: %s", name_of(name, c), state, reason);
-	if (strcmp(state, "stopped") == 0 || slot->ended_by == SLOT_ABORT || slot->ended_by == SLOT_GRID)
+	if (strcmp(state, "stopped") == 0 || slot->ended_by == SLOT_ABORT)
 		r->out->stopped++;
 	else if (strcmp(state, "timeout") == 0) {
 		r->out->timeout++;
@@ -404,7 +379,7 @@ static int busy(const struct run *r)
 
 static int start_what_fits(struct run *r, struct err *e)
 {
-	for (int i = 0; i < r->n_slots && r->next < r->n_todo && !r->no_more && !interrupts; i++) {
+	for (int i = 0; i < r->n_slots && r->next < r->n_todo && !r->no_more && !run_stop_asked(); i++) {
 		if (r->slots[i].cell)
 			continue;
 		if (r->o->cells_max && r->out->attempts >= r->o->cells_max) {
@@ -428,7 +403,7 @@ static int run_cells(struct run *r, struct err *e)
 			return -1;
 		if (!busy(r))
 			return 0;
-		child_wait(r->children, r->n_slots, TICK_S, &r->mask);
+		child_wait(r->children, r->n_slots, TICK_S, &r->signals.mask);
 		/* journals are taken a few times a second, the end of a process at once */
 		bool all = monotonic_s() - looked_s >= TICK_S;
 		for (int i = 0; i < r->n_slots; i++) {
@@ -459,9 +434,10 @@ static void stop_without_records(struct run *r)
 			child_listen(&r->slots[i].child);
 			if (child_reap(&r->slots[i].child, &end))
 				break;
-			child_wait(r->children, r->n_slots, TICK_S, &r->mask);
-			if (interrupts > r->asked || monotonic_s() - start > GRACE_S)
-				child_signal(&r->slots[i].child, SIGKILL);
+			child_wait(r->children, r->n_slots, TICK_S, &r->signals.mask);
+			pass_on(&r->slots[i]);
+			if (run_abort_asked() || monotonic_s() - start > GRACE_S)
+				child_kill(&r->slots[i].child);
 		}
 }
 
@@ -487,7 +463,6 @@ static int take_strays(struct run *r, struct err *e)
 
 int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *o, struct err *e)
 {
-	struct sigaction before[N_CAUGHT];
 	struct run r = { .plan = plan, .o = o, .out = out, .n_slots = o->jobs > 0 ? o->jobs : 1, .started_s = monotonic_s(),
 	                 .no_more = o->record_only };
 	const struct listener listener = { hear_note, &r };
@@ -511,7 +486,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	r.todo = xcalloc((size_t)plan->n_cells * (size_t)(o->retries + 1) + 1, sizeof *r.todo);
 	r.tries = xcalloc((size_t)plan->n_cells + 1, sizeof *r.tries);
 	(void)unlink(r.cancel_path); /* of a run that is over */
-	catch_signals(before, &r.mask);
+	run_signals_catch(&r.signals);
 	int rc = prepare(&r, e);
 	if (!rc && r.n_todo && o->progress)
 		o->progress->total = r.steps_total;
@@ -522,7 +497,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	out->pending = out->cells - out->cached - out->done - out->failed - out->diverged - out->blocked - out->stopped - out->timeout - out->elsewhere;
 	out->pending = out->pending > 0 ? out->pending : 0;
 	out->wall_s = monotonic_s() - r.started_s;
-	release_signals(before, &r.mask);
+	run_signals_release(&r.signals);
 	for (int i = 0; i < r.n_slots; i++)
 		free_slot(&r.slots[i]);
 	free(r.slots);
@@ -539,8 +514,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 
 int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan, const struct run_options *o, struct err *e)
 {
-	struct sigaction before[N_CAUGHT];
-	struct run r = { .plan = plan, .o = o };
+	struct run_signals signals;
 	SCOPED(store) struct store s = { .lock_fd = -1 };
 	struct slot slot = { .child = { .pipe_fd = -1 } };
 	struct child *children[] = { &slot.child };
@@ -548,14 +522,22 @@ int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan,
 	char reason[512] = "";
 	if (store_open(&s, o->db, STORE_RUN, o->what, e))
 		return -1;
-	catch_signals(before, &r.mask);
+	run_signals_catch(&signals);
 	int rc = slot_start(&slot, &s, plan, o, 0, "verify", o->threads > 0 ? o->threads : host_cpus(), e);
 	(void)snprintf(attempt, 64, "%s", slot.attempt);
-	for (int asked = 0; !rc && !child_reap(&slot.child, &end);) {
-		child_wait(children, 1, TICK_S, &r.mask);
+	while (!rc && !child_reap(&slot.child, &end)) {
+		child_wait(children, 1, TICK_S, &signals.mask);
 		child_listen(&slot.child);
-		if (interrupts > asked)
-			child_signal(&slot.child, ++asked == 1 ? SIGTERM : SIGKILL);
+		if (run_stop_asked() && slot.asked_s <= 0) {
+			if (o->say)
+				(o->say)(o->say_ctx, STOPPING, false);
+			ask_to_stop(&slot, SLOT_NONE);
+		}
+		pass_on(&slot);
+		if (run_abort_asked() && slot.ended_by != SLOT_ABORT) {
+			slot.ended_by = SLOT_ABORT;
+			child_kill(&slot.child);
+		}
 		if (o->progress) {
 			o->progress->total = plan->cells[0].steps;
 			progress_step(o->progress, slot.child.step);
@@ -563,8 +545,8 @@ int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan,
 	}
 	if (!rc)
 		rc = slot_finish(state, reason, &slot, &s, &end, e);
-	int interrupted = interrupts ? last_signal : 0;
-	release_signals(before, &r.mask);
+	int interrupted = run_stop_asked();
+	run_signals_release(&signals);
 	free_slot(&slot);
 	if (!rc && interrupted)
 		rc = err_code(e, interrupted == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED, "interrupted; nothing was compared");

@@ -1,8 +1,8 @@
 /* runner.h - makes the cells of a plan done: skips what is finished, starts one process per cell, records what its
  * journal says, judges from evidence how it ended, tries again where that may help.
  *
- * The supervisor is the only writer of the database. Its first SIGINT or SIGTERM asks all workers to write a checkpoint
- * and stop; the second ends them at once; in both cases the database is consistent and a later run continues. */
+ * The supervisor is the only writer of the database. The first SIGINT, SIGTERM or SIGHUP asks all workers to write a checkpoint and stop; a
+ * second SIGINT ends them at once (runner_signals.h); in both cases the database is consistent and a later run continues. */
 #ifndef ABLATE_RUNNER_H
 #define ABLATE_RUNNER_H
 

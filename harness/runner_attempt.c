@@ -184,12 +184,17 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 	last_words(words, slot->dir);
 	last->state = end->signal >= 0 ? "killed" : "failed";
 	int n;
-	if (slot->ended_by == SLOT_WALL) {
+	bool left = end->exit_code == EXIT_BUDGET && slot->asked_s > 0; /* before it had a journal to say so */
+	if (slot->ended_by == SLOT_WALL || slot->ended_by == SLOT_GRID) {
 		last->state = "timeout";
-		n = snprintf(reason, 512, "over its wall budget and ended by us (signal %d) when it did not stop", end->signal);
-	} else if (slot->ended_by == SLOT_GRID)
-		n = snprintf(reason, 512, "the grid was over its wall budget, and it was ended by us (signal %d) when it did not stop", end->signal);
-	else if (slot->ended_by == SLOT_ABORT)
+		n = snprintf(reason, 512, slot->ended_by == SLOT_GRID ? "the grid was over its wall budget" : "over its wall budget");
+		if (!left)
+			n += snprintf(reason + n, 512 - (size_t)n, ", and ended by us (signal %d) when it did not stop: a step of it may take longer than the budget",
+			              end->signal);
+	} else if (left) {
+		last->state = "stopped";
+		n = snprintf(reason, 512, "asked to stop before it had begun");
+	} else if (slot->ended_by == SLOT_ABORT)
 		n = snprintf(reason, 512, "aborted by the second interrupt");
 	else if (end->signal >= 0)
 		n = snprintf(reason, 512, "its process was ended by signal %d (%s)%s, peak memory %lld MiB", end->signal,

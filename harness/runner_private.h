@@ -19,7 +19,8 @@ struct slot {
 	char *dir, *journal;
 	int64_t n;
 	struct journal_scan scan;
-	double started_s, asked_s;   /* monotonic; asked_s: when it was asked to stop, 0 = was not */
+	double started_s, asked_s;   /* monotonic; asked_s: when it is to stop, 0 = it is not */
+	bool told;                   /* that it is to stop */
 	enum slot_end ended_by;
 };
 

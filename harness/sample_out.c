@@ -4,6 +4,7 @@
 #include "metrics/npz.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/temporary.h"
 #include "model/data/image_png.h"
 #include "png_grid.h"
 
@@ -34,6 +35,7 @@ struct sample_out {
 	int h, w, c;
 	struct png_grid *grid;
 	char *part;              /* folder: its name until it is whole */
+	int temporary;           /* as temporary_remember knows it */
 	uint8_t *px;             /* array */
 	int64_t *labels;
 };
@@ -90,6 +92,7 @@ static int folder_open(struct sample_out *o, struct err *e)
 	if (rmdir(o->path) && errno != ENOENT) /* an empty one gives its place */
 		return err_set(e, "%s: %s; name a folder that is not there yet", o->path, strerror(errno));
 	o->part = xstrfmt("%s.tmp-%ld", o->path, (long)getpid());
+	o->temporary = temporary_remember(o->part);
 	return io_mkdirs(o->part, e);
 }
 
@@ -114,6 +117,7 @@ static int folder_close(struct sample_out *o, struct err *e)
 {
 	if (rename(o->part, o->path))
 		return err_set(e, "%s: cannot be named %s: %s", o->part, o->path, strerror(errno));
+	temporary_forget(o->temporary);
 	free(o->part);
 	o->part = NULL;
 	return 0;
@@ -125,8 +129,10 @@ static void folder_drop(struct sample_out *o)
 		SCOPED(free) char *path = folder_item(o, i);
 		(void)unlink(path);
 	}
-	if (o->part)
+	if (o->part) {
 		(void)rmdir(o->part);
+		temporary_forget(o->temporary);
+	}
 	free(o->part);
 }
 

@@ -7,6 +7,7 @@
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
+#include "model/base/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,11 @@
 #include <unistd.h>
 
 #define BEAT_S 5.0
-#define LOOK_S 0.5    /* how often the cancel file is looked for */
+#define LOOK_S 0.1
+#define CANCEL_S 0.5  /* how often the cancel file is looked for */
+#define PATIENCE_S 0.3 /* for the work to come to its next step by itself */
+
+enum cause { NONE, SIGNAL, CANCELLED, TIME, NO_JOURNAL };
 
 struct worker {
 	struct worker_job job;
@@ -28,25 +33,28 @@ struct worker {
 	char *dir, *cancel_path;
 	int pipe_fd;
 	double started_s, said_s;
-	_Atomic int64_t step;
+	_Atomic int64_t step, resumed;
 	_Atomic bool cancelled, beat_failed;
+	atomic_int cause;         /* why it is to stop: what was seen first */
 	struct err beat_error;
 	pthread_t thread;
-	pthread_mutex_t mutex;
+	pthread_mutex_t mutex;    /* of what follows, and of the journal's first moment */
 	pthread_cond_t wake;
 	bool leaving;
+	enum worker_stake stake;
 };
 
 static atomic_int stop_signal; /* 0: none yet */
 
 static void on_signal(int number)
 {
-	atomic_store(&stop_signal, number == SIGUSR1 ? SIGTERM : number); /* by way of mpirun */
+	int none = 0;
+	(void)atomic_compare_exchange_strong(&stop_signal, &none, number == SIGUSR1 ? SIGTERM : number); /* SIGUSR1: by way of mpirun */
 }
 
 static sigset_t stop_signals(void)
 {
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
 	sigset_t set;
 	(void)sigemptyset(&set);
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
@@ -92,14 +100,68 @@ void worker_job_release(struct worker_job *job)
 	*job = (struct worker_job){ 0 };
 }
 
+/* --- why to stop --- */
+
+static bool over_budget(const struct worker *w)
+{
+	return w->job.wall_s > 0 && monotonic_s() - w->started_s > w->job.wall_s;
+}
+
+static enum cause cause_of(struct worker *w)
+{
+	int number = atomic_load(&stop_signal), none = NONE;
+	enum cause seen = atomic_load(&w->beat_failed) ? NO_JOURNAL : number == SIGUSR2 ? TIME : number ? SIGNAL : atomic_load(&w->cancelled) ? CANCELLED :
+	                  over_budget(w) ? TIME : NONE;
+	if (seen)
+		(void)atomic_compare_exchange_strong(&w->cause, &none, (int)seen);
+	return (enum cause)atomic_load(&w->cause);
+}
+
+bool worker_should_stop(struct worker *w)
+{
+	return cause_of(w) != NONE;
+}
+
+void worker_at_stake(struct worker *w, enum worker_stake stake)
+{
+	(void)pthread_mutex_lock(&w->mutex); /* waits for ever where the process is about to end */
+	w->stake = stake;
+	(void)pthread_mutex_unlock(&w->mutex);
+}
+
 /* --- signs of life --- */
+
+typedef int end_fn(struct journal *j, const struct journal_end *end, struct err *e);
+static int end_journal(struct worker *w, enum worker_end end, const char *reason, int exit_code, end_fn *write_end);
+
+/* From beside the work, which is not asked: it stands in a library, or waits for another process. Called with the mutex, which is never given back. */
+static _Noreturn void leave(struct worker *w)
+{
+	int code = EXIT_BUDGET; /* before there is a journal, the exit code says it all */
+	if (w->journal)
+		code = end_journal(w, WORKER_STOPPED, NULL, EXIT_BUDGET, journal_end_for_all);
+	temporary_remove_all();
+	_exit(code);
+}
+
+/* Since when it is to stop and does not. */
+static void leave_if_idle(struct worker *w, double *asked_s)
+{
+	enum cause why = cause_of(w);
+	if (why == NONE)
+		return;
+	double now = monotonic_s();
+	*asked_s = *asked_s > 0 ? *asked_s : now;
+	if (now - *asked_s >= PATIENCE_S && (w->stake == WORKER_NOTHING || (w->stake == WORKER_STEP && why != TIME)))
+		leave(w);
+}
 
 static void *live(void *ctx)
 {
 	struct worker *w = ctx;
-	double last = monotonic_s();
+	double last = monotonic_s(), looked = 0, asked = 0;
 	const sigset_t heard = stop_signals();
-	(void)pthread_sigmask(SIG_UNBLOCK, &heard, NULL); /* here and nowhere else: see install_handlers() */
+	(void)pthread_sigmask(SIG_UNBLOCK, &heard, NULL); /* here and nowhere else: see worker_hear_signals() */
 	(void)pthread_mutex_lock(&w->mutex);
 	while (!w->leaving) {
 		struct timespec until;
@@ -110,9 +172,13 @@ static void *live(void *ctx)
 		(void)pthread_cond_timedwait(&w->wake, &w->mutex, &until);
 		if (w->leaving)
 			break;
-		if (access(w->cancel_path, F_OK) == 0)
-			atomic_store(&w->cancelled, true);
-		if (monotonic_s() - last < BEAT_S)
+		if (monotonic_s() - looked >= CANCEL_S) {
+			looked = monotonic_s();
+			if (access(w->cancel_path, F_OK) == 0)
+				atomic_store(&w->cancelled, true);
+		}
+		leave_if_idle(w, &asked);
+		if (!w->journal || monotonic_s() - last < BEAT_S)
 			continue;
 		last = monotonic_s();
 		if (!atomic_load(&w->beat_failed) && journal_beat(w->journal, atomic_load(&w->step), &w->beat_error))
@@ -138,20 +204,37 @@ static int start_thread(struct worker *w, struct err *e)
 	return rc ? err_set(e, "cannot start a thread: %s", strerror(rc)) : 0;
 }
 
+static bool is_ignored(int number)
+{
+	struct sigaction now;
+	return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+}
+
 /* No handler may run on a thread that computes: the matrix products that oneDNN 2.6 generates keep values further below the stack
  * pointer than a signal frame leaves alone, and a SIGTERM that met one ended in a damaged heap. So every thread has these signals
  * blocked, those of OpenMP too, which inherit it; the thread of the signs of life takes them. */
-static void install_handlers(void)
+void worker_hear_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	const sigset_t heard = stop_signals();
 	(void)sigemptyset(&action.sa_mask);
 	(void)pthread_sigmask(SIG_BLOCK, &heard, NULL); /* one that comes early waits for the thread */
 	for (int number = 1; number < NSIG; number++)
-		if (sigismember(&heard, number) == 1)
+		if (sigismember(&heard, number) == 1 && !(number == SIGHUP && is_ignored(number)))
 			(void)sigaction(number, &action, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
+}
+
+static void end_thread(struct worker *w)
+{
+	(void)pthread_mutex_lock(&w->mutex);
+	w->leaving = true;
+	(void)pthread_cond_signal(&w->wake);
+	(void)pthread_mutex_unlock(&w->mutex);
+	(void)pthread_join(w->thread, NULL);
+	(void)pthread_cond_destroy(&w->wake);
+	(void)pthread_mutex_destroy(&w->mutex);
 }
 
 static void worker_free(struct worker *w)
@@ -177,7 +260,7 @@ static json_t *device_facts(const char *device)
 	return json_pack("{s:s, s:s, s:s, s:I}", "device", f.device, "driver", f.driver, "libraries", f.libraries, "memory", (json_int_t)f.memory);
 }
 
-/* The journal of the attempt, with what it is run from and on. */
+/* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that hears signals runs already. */
 static int open_journal(struct worker *w, struct err *e)
 {
 	const struct worker_job *job = &w->job;
@@ -194,14 +277,21 @@ static int open_journal(struct worker *w, struct err *e)
 		.numerics = job->numerics, .n = job->n, .purpose = job->purpose, .resumed_from = job->resumed_from, .env_hash = env.hash,
 		.env_json = env.json, .slurm_job = slurm_job, .slurm_restart = restart ? strtol(restart, NULL, 10) : 0,
 	};
-	int rc = journal_create(&w->journal, path, &head, e);
+	struct journal *journal;
+	int rc = journal_create(&journal, path, &head, e);
 	provenance_release(&env);
-	return rc;
+	if (rc)
+		return -1;
+	(void)pthread_mutex_lock(&w->mutex);
+	w->journal = journal;
+	w->stake = WORKER_WORK;
+	(void)pthread_mutex_unlock(&w->mutex);
+	return 0;
 }
 
 int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e)
 {
-	install_handlers(); /* first: a stop that comes early is remembered */
+	worker_hear_signals();
 	struct worker *w = xcalloc(1, sizeof *w);
 	w->dir = xstrdup(dir);
 	w->cancel_path = xstrfmt("%s/cancel", dir);
@@ -211,7 +301,13 @@ int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e
 		(void)fcntl(pipe_fd, F_SETFL, fcntl(pipe_fd, F_GETFL) | O_NONBLOCK);
 		(void)fcntl(pipe_fd, F_SETFD, FD_CLOEXEC);
 	}
-	if (worker_job_read(&w->job, dir, e) || open_journal(w, e) || start_thread(w, e)) {
+	w->stake = WORKER_NOTHING;
+	if (worker_job_read(&w->job, dir, e) || start_thread(w, e)) {
+		worker_free(w);
+		return -1;
+	}
+	if (open_journal(w, e)) {
+		end_thread(w);
 		worker_free(w);
 		return -1;
 	}
@@ -234,19 +330,14 @@ const char *worker_dir(const struct worker *w)
 	return w->dir;
 }
 
-static bool over_budget(const struct worker *w)
-{
-	return w->job.wall_s > 0 && monotonic_s() - w->started_s > w->job.wall_s;
-}
-
-bool worker_should_stop(struct worker *w)
-{
-	return atomic_load(&stop_signal) || atomic_load(&w->cancelled) || atomic_load(&w->beat_failed) || over_budget(w);
-}
-
 void worker_step(struct worker *w, int64_t step)
 {
 	atomic_store(&w->step, step);
+}
+
+void worker_resumed(struct worker *w, int64_t step)
+{
+	atomic_store(&w->resumed, step);
 }
 
 void worker_say(struct worker *w, int64_t total, const char *note)
@@ -268,37 +359,35 @@ void worker_say(struct worker *w, int64_t total, const char *note)
 
 /* --- the end --- */
 
-static const char *state_of(const struct worker *w, enum worker_end end)
+static const char *state_of(struct worker *w, enum worker_end end)
 {
 	switch (end) {
 	case WORKER_DONE: return "done";
 	case WORKER_DIVERGED: return "diverged";
 	case WORKER_BLOCKED: return "blocked";
-	case WORKER_STOPPED: return !atomic_load(&stop_signal) && !atomic_load(&w->cancelled) && over_budget(w) ? "timeout" : "stopped";
+	case WORKER_STOPPED: return cause_of(w) == TIME ? "timeout" : "stopped";
 	case WORKER_FAILED: break;
 	}
 	return "failed";
 }
 
-static char *stop_reason(const struct worker *w)
+static char *stop_reason(struct worker *w)
 {
 	long long step = (long long)atomic_load(&w->step);
-	if (atomic_load(&w->cancelled))
-		return xstrfmt("cancelled at step %lld; its checkpoint is kept", step);
-	if (atomic_load(&stop_signal))
-		return xstrfmt("asked to stop (signal %d) at step %lld; its checkpoint is kept", atomic_load(&stop_signal), step);
-	return xstrfmt("over its wall budget of %.0f s at step %lld; its checkpoint is kept", w->job.wall_s, step);
+	SCOPED(free) char *where = step ? xstrfmt("at step %lld; its checkpoint is kept", step) : xstrdup("before its first step");
+	switch (cause_of(w)) {
+	case CANCELLED: return xstrfmt("cancelled %s", where);
+	case TIME:
+		return over_budget(w) ? xstrfmt("over its wall budget of %.0f s %s", w->job.wall_s, where) : xstrfmt("its wall budget or the grid's is used up %s", where);
+	case SIGNAL: case NO_JOURNAL: case NONE: break;
+	}
+	return xstrfmt("asked to stop (signal %d) %s", atomic_load(&stop_signal), where);
 }
 
-int worker_finish(struct worker *w, enum worker_end end, const char *reason, int exit_code, int64_t resumed_step)
+static int end_journal(struct worker *w, enum worker_end end, const char *reason, int exit_code, end_fn *write_end)
 {
-	(void)pthread_mutex_lock(&w->mutex);
-	w->leaving = true;
-	(void)pthread_cond_signal(&w->wake);
-	(void)pthread_mutex_unlock(&w->mutex);
-	(void)pthread_join(w->thread, NULL);
 	SCOPED(free) char *why = NULL;
-	if (end == WORKER_STOPPED && atomic_load(&w->beat_failed)) {
+	if (end == WORKER_STOPPED && cause_of(w) == NO_JOURNAL) {
 		end = WORKER_FAILED;
 		reason = w->beat_error.msg;
 		exit_code = err_exit_code(&w->beat_error);
@@ -308,19 +397,25 @@ int worker_finish(struct worker *w, enum worker_end end, const char *reason, int
 	}
 	struct rusage use;
 	(void)getrusage(RUSAGE_SELF, &use);
+	int64_t resumed = atomic_load(&w->resumed);
 	struct journal_end last = {
 		.state = state_of(w, end), .reason = reason, .exit_code = exit_code, .signal = -1, .step = atomic_load(&w->step),
-		.resumed_step = resumed_step > 0 ? resumed_step : -1, .wall_s = monotonic_s() - w->started_s,
+		.resumed_step = resumed > 0 ? resumed : -1, .wall_s = monotonic_s() - w->started_s,
 		.cpu_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + 1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec),
 		.max_rss = (int64_t)use.ru_maxrss * 1024,
 	};
 	struct err e = ERR_INIT;
-	if (journal_end(w->journal, &last, &e)) {
+	if (write_end(w->journal, &last, &e)) {
 		(void)fprintf(stderr, "ablate worker: %s\n", e.msg); /* into DIR/log; the watcher sees an attempt without an end */
 		exit_code = exit_code ? exit_code : EXIT_INCOMPLETE;
 	}
-	(void)pthread_cond_destroy(&w->wake);
-	(void)pthread_mutex_destroy(&w->mutex);
+	return exit_code;
+}
+
+int worker_finish(struct worker *w, enum worker_end end, const char *reason, int exit_code)
+{
+	end_thread(w);
+	exit_code = end_journal(w, end, reason, exit_code, journal_end);
 	worker_free(w);
 	return exit_code;
 }

@@ -173,10 +173,10 @@ static int open_reference(struct feature_set *out, struct scorer *s, const char 
 	SCOPED(free) char *dir = xstrdup(path);
 	if (io_mkdirs(dirname(dir), e))
 		return -1;
+	worker_say(s->w, s->config->train.steps, "features of the reference");
 	SCOPED(fd) __attribute__((unused)) int lock = lock_for(path); /* cells that finish together wait for one of them to make it */
 	if (io_exists(path) && !feature_set_load(out, path, NULL))
 		return 0;
-	worker_say(s->w, s->config->train.steps, "features of the reference");
 	return extract_dataset(out, name, split, x, keep, e) ? -1 : feature_set_save(out, path, keep != 0, e);
 }
 

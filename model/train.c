@@ -438,6 +438,8 @@ static int run(struct train_result *r, struct trainer *t, struct err *e)
 	int64_t total = t->c->train.steps, every = t->o->curve_every ? t->o->curve_every : total / 100 > 0 ? total / 100 : 1;
 	struct progress *progress = h ? h->progress : NULL;
 	int64_t saved_at = r->checkpoint[0] ? r->step : -1;
+	if (progress)
+		progress->done = r->step * t->c->train.batch;
 	while (r->step < total) {
 		bool stop = h && h->stop && h->stop(h->ctx);
 		if (t->team && team_agree(t->team, &stop, e))

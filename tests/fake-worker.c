@@ -93,13 +93,14 @@ int main(int argc, char **argv)
 	int64_t step_us = 1000 * setting("step_ms", 0) + (slow ? strtol(slow, NULL, 10) * 1000 : 0);
 	double x = 0;
 	int64_t steps = setting("steps", 10), every = setting("every", 5), began = resume(&x, argv[2]);
+	worker_resumed(w, began);
 	for (int64_t step = began + 1; step <= steps; step++) {
 		if (bad && step == setting("fail_at", -1))
-			return worker_finish(w, WORKER_FAILED, "told to fail", 1, began);
+			return worker_finish(w, WORKER_FAILED, "told to fail", 1);
 		if (bad && step == setting("crash_at", -1))
 			(void)raise(SIGKILL);
 		if (bad && step == setting("diverge_at", -1))
-			return worker_finish(w, WORKER_DIVERGED, "told to diverge", 1, began);
+			return worker_finish(w, WORKER_DIVERGED, "told to diverge", 1);
 		x = next(x, job.seed, step);
 		(void)usleep((useconds_t)step_us);
 		journal_curve(worker_journal(w), "loss", step, x);
@@ -109,10 +110,10 @@ int main(int argc, char **argv)
 		if (stop || step % every == 0 || step == steps)
 			checkpoint(w, x, step);
 		if (stop && step < steps)
-			return worker_finish(w, WORKER_STOPPED, NULL, 0, began);
+			return worker_finish(w, WORKER_STOPPED, NULL, 0);
 	}
 	worker_step(w, steps);
 	must(journal_metric(worker_journal(w), &(struct journal_metric){ .name = "fid", .weights = "ema", .protocol = "fake", .nfe = 1, .step = steps,
 	                    .eval_seed = 101, .n = 100, .value = x, .lo = NAN, .hi = NAN }, &e), &e);
-	return worker_finish(w, WORKER_DONE, NULL, 0, began);
+	return worker_finish(w, WORKER_DONE, NULL, 0);
 }

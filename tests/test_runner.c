@@ -231,13 +231,13 @@ Test(runner, an_interrupt_checkpoints_and_the_next_run_ends_with_the_same_bits)
 
 Test(runner, a_second_interrupt_aborts_and_stays_consistent)
 {
-	cell("{\"steps\":1000,\"step_ms\":5,\"deaf\":true}", 1);
+	cell("{\"steps\":10000,\"step_ms\":5,\"deaf\":true}", 1);
 	pid_t me = getpid(), killer = fork();
 	if (killer == 0) {
 		await_work(1);
-		for (int k = 0; k < 2; k++) {
+		for (int k = 0; k < 3; k++) { /* the third, should the machine be so slow that the first two were heard as one */
 			(void)kill(me, SIGINT);
-			(void)usleep(200000);
+			(void)usleep(1300000);
 		}
 		_exit(0);
 	}
@@ -246,6 +246,65 @@ Test(runner, a_second_interrupt_aborts_and_stays_consistent)
 	cr_assert_eq(r.stopped, 1);
 	cr_assert_eq(run_exit_code(&r), EXIT_INTERRUPTED);
 	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'killed' AND reason LIKE '%second interrupt%'"), 1);
+}
+
+/* As a terminal that is closed, its shell, and `timeout` do it; the key that is held down, too. The worker is in a step that takes 1.5 s. */
+Test(runner, many_signals_are_one_request)
+{
+	static const int storm[] = { SIGHUP, SIGTERM, SIGINT, SIGHUP, SIGTERM, SIGTERM, SIGINT, SIGHUP };
+	cell("{\"steps\":3,\"step_ms\":1500,\"every\":100}", 1);
+	pid_t me = getpid(), killer = fork();
+	if (killer == 0) {
+		await_work(1);
+		for (size_t k = 0; k < sizeof storm / sizeof *storm; k++) {
+			(void)kill(me, storm[k]);
+			(void)usleep(10000);
+		}
+		_exit(0);
+	}
+	struct run_result r = run();
+	(void)waitpid(killer, NULL, 0);
+	cr_assert_eq(r.stopped, 1, "%s", run_summary(&r));
+	cr_assert_eq(run_exit_code(&r), EXIT_TERMINATED);
+	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'stopped' AND step > 0"), 1);
+	cr_assert_eq(count("SELECT count(*) FROM checkpoint"), 1);
+}
+
+Test(runner, a_repetition_hears_many_signals_as_one)
+{
+	char attempt[64], state[16];
+	cell("{\"steps\":3,\"step_ms\":1000}", 1);
+	pid_t me = getpid(), killer = fork();
+	if (killer == 0) {
+		await_work(1);
+		for (int k = 0; k < 8; k++) {
+			(void)kill(me, k % 2 ? SIGTERM : SIGHUP);
+			(void)usleep(20000);
+		}
+		_exit(0);
+	}
+	e = ERR_INIT;
+	cr_assert_eq(runner_repeat(attempt, state, &plan, &options, &e), -1);
+	(void)waitpid(killer, NULL, 0);
+	cr_assert_eq(err_exit_code(&e), EXIT_TERMINATED, "%s", e.msg);
+	cr_assert_str_eq(state, "stopped");
+	cr_assert(strstr(said.data, "stopping"), "%s", str_text(&said));
+}
+
+Test(runner, a_hang_up_that_the_caller_ignores_stays_ignored)
+{
+	cell("{\"steps\":20,\"step_ms\":20}", 1);
+	(void)signal(SIGHUP, SIG_IGN); /* nohup */
+	pid_t me = getpid(), killer = fork();
+	if (killer == 0) {
+		await_work(1);
+		(void)kill(me, SIGHUP);
+		(void)kill((pid_t)count("SELECT pid FROM attempt WHERE state = 'running'"), SIGHUP);
+		_exit(0);
+	}
+	struct run_result r = run();
+	(void)waitpid(killer, NULL, 0);
+	cr_assert_eq(r.done, 1, "%s", run_summary(&r));
 }
 
 Test(runner, budgets_checkpoint_and_ask_to_be_run_again)
@@ -260,7 +319,7 @@ Test(runner, budgets_checkpoint_and_ask_to_be_run_again)
 	options.cell_wall_s = 0;
 	options.grid_wall_s = 0.3;
 	r = run();
-	cr_assert_eq(r.stopped, 1);
+	cr_assert_eq(r.timeout, 1);
 	cr_assert_eq(r.pending, 1);
 	cr_assert_eq(run_exit_code(&r), EXIT_BUDGET);
 	options.grid_wall_s = 0;
@@ -272,6 +331,25 @@ Test(runner, budgets_checkpoint_and_ask_to_be_run_again)
 	r = run();
 	cr_assert_eq(r.done + r.cached, 2);
 	cr_assert_eq(run_exit_code(&r), 0);
+}
+
+/* The runner asks before the worker comes to look at its own watch. */
+Test(runner, a_budget_that_ends_in_a_slow_step_is_a_timeout)
+{
+	cell("{\"steps\":3,\"step_ms\":2500}", 1);
+	options.jobs = 1;
+	options.cell_wall_s = 0.5;
+	struct run_result r = run();
+	cr_assert_eq(r.timeout, 1, "%s", run_summary(&r));
+	cr_assert_eq(run_exit_code(&r), EXIT_BUDGET);
+	options.cell_wall_s = 0;
+	options.grid_wall_s = 0.5;
+	r = run();
+	cr_assert_eq(r.timeout, 1, "%s", run_summary(&r));
+	cr_assert_eq(run_exit_code(&r), EXIT_BUDGET);
+	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'timeout' AND exit_code = 75 AND reason LIKE '%wall budget%' AND step > 0"), 2);
+	options.grid_wall_s = 0;
+	cr_assert_eq(run().done, 1);
 }
 
 Test(runner, two_at_once_on_one_database_and_the_second_is_told)

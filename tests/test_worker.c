@@ -51,7 +51,7 @@ static int work_in_the_rain(int ready_fd)
 		different |= memcmp(got, want, sizeof got) != 0;
 	}
 	int rc = different ? 2 : worker_should_stop(w) ? 0 : 3;
-	(void)worker_finish(w, WORKER_DONE, NULL, 0, 0);
+	(void)worker_finish(w, WORKER_DONE, NULL, 0);
 	return rc;
 }
 
@@ -73,6 +73,67 @@ Test(worker, signals_do_not_disturb_a_matrix_product)
 	cr_assert_eq(WEXITSTATUS(status), 0, "exit %d", WEXITSTATUS(status));
 }
 
+/* A worker that stands in a call of a library for ever, in the middle of writing a file. */
+static int stand(enum worker_stake stake, int ready_fd)
+{
+	struct worker *w = open_worker();
+	struct io_atomic f;
+	struct err e = ERR_INIT;
+	worker_step(w, 7);
+	worker_at_stake(w, stake);
+	if (io_atomic_open(&f, TMP("result.npz"), &e) || write(ready_fd, "", 1) != 1)
+		return 4;
+	for (double start = monotonic_s(); monotonic_s() - start < 2;) /* as long as one that has work at stake is watched */
+		(void)usleep(1000);
+	if (stake == WORKER_WORK) {
+		worker_step(w, 8);
+		return worker_should_stop(w) ? worker_finish(w, WORKER_STOPPED, NULL, 0) : 5;
+	}
+	for (;;)
+		(void)pause();
+}
+
+/* Its exit code after SIGTERM; the text of its journal. */
+static int ended_by_term(struct str *journal, enum worker_stake stake)
+{
+	int ready[2], status = -1;
+	char byte;
+	struct err e = ERR_INIT;
+	(void)tmpdir();
+	cr_assert_eq(pipe(ready), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(stand(stake, ready[1]));
+	cr_assert_eq(read(ready[0], &byte, 1), 1);
+	(void)kill(pid, SIGTERM);
+	cr_assert_eq(waitpid(pid, &status, 0), pid);
+	cr_assert(WIFEXITED(status), "ended by signal %d", WTERMSIG(status));
+	cr_assert_not(io_exists(TMP(FMT("result.npz.tmp-%d", (int)pid))) && stake != WORKER_WORK, "half a file is left");
+	cr_assert_eq(io_read(journal, TMP("journal.jsonl"), SIZE_MAX, &e), 0);
+	return WEXITSTATUS(status);
+}
+
+Test(worker, where_nothing_is_lost_a_stop_does_not_wait_for_the_work, .timeout = 60)
+{
+	SCOPED(str) struct str journal = { 0 };
+	cr_assert_eq(ended_by_term(&journal, WORKER_NOTHING), EXIT_BUDGET);
+	cr_assert(strstr(journal.data, "\"state\":\"stopped\"") && strstr(journal.data, "asked to stop (signal 15) at step 7") &&
+	          strstr(journal.data, "\"t\":\"seal\""), "%s", journal.data);
+}
+
+Test(worker, half_a_step_is_given_up_too, .timeout = 60)
+{
+	SCOPED(str) struct str journal = { 0 };
+	cr_assert_eq(ended_by_term(&journal, WORKER_STEP), EXIT_BUDGET);
+}
+
+Test(worker, while_work_is_at_stake_a_stop_waits, .timeout = 60)
+{
+	SCOPED(str) struct str journal = { 0 };
+	cr_assert_eq(ended_by_term(&journal, WORKER_WORK), EXIT_BUDGET);
+	cr_assert(strstr(journal.data, "asked to stop (signal 15) at step 8"), "%s", journal.data);
+}
+
 static void *mask_of(void *out)
 {
 	(void)pthread_sigmask(SIG_BLOCK, NULL, out);
@@ -87,7 +148,7 @@ Test(worker, only_the_thread_of_the_signs_of_life_hears_signals)
 	(void)mask_of(&mine);
 	cr_assert_eq(pthread_create(&thread, NULL, mask_of, &other), 0);
 	(void)pthread_join(thread, NULL);
-	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1 };
+	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		cr_assert(sigismember(&mine, numbers[i]) == 1 && sigismember(&other, numbers[i]) == 1, "%s", strsignal(numbers[i]));
 	cr_assert_not(worker_should_stop(w));
@@ -95,5 +156,5 @@ Test(worker, only_the_thread_of_the_signs_of_life_hears_signals)
 	for (int i = 0; i < 2000 && !worker_should_stop(w); i++)
 		(void)usleep(1000);
 	cr_assert(worker_should_stop(w));
-	cr_assert_eq(worker_finish(w, WORKER_STOPPED, NULL, 0, 0), EXIT_BUDGET);
+	cr_assert_eq(worker_finish(w, WORKER_STOPPED, NULL, 0), EXIT_BUDGET);
 }

@@ -25,8 +25,9 @@ enum exit_code {
 	EXIT_INCONCLUSIVE = 4,  /* a gate cannot tell, and on_inconclusive = "fail" */
 	EXIT_RECORD       = 5,  /* database, provenance or protocol problem */
 	EXIT_NOT_EQUAL    = 6,  /* verify: not bit-identical */
-	EXIT_BUDGET       = 75, /* budget or TERM: state saved, run again */
+	EXIT_BUDGET       = 75, /* budget, or a task of Slurm was asked to stop: state saved, run again */
 	EXIT_INTERRUPTED  = 130,
+	EXIT_NO_READER    = 141, /* whoever read stdout has left, as `| head` does: what others die of is SIGPIPE, 128 + 13 */
 	EXIT_TERMINATED   = 143,
 };
 

@@ -3,6 +3,7 @@
 #include "io.h"
 
 #include "mem.h"
+#include "temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -70,6 +71,7 @@ int io_atomic_open(struct io_atomic *out, const char *path, struct err *e)
 		free(f.tmp_path);
 		return -1;
 	}
+	f.temporary = special ? -1 : temporary_remember(f.tmp_path);
 	*out = f;
 	return 0;
 }
@@ -85,9 +87,10 @@ int io_atomic_write(struct io_atomic *f, const void *data, size_t n, struct err 
 
 static void forget(struct io_atomic *f)
 {
+	temporary_forget(f->temporary);
 	free(f->path);
 	free(f->tmp_path);
-	*f = (struct io_atomic){ .fd = -1 };
+	*f = (struct io_atomic){ .fd = -1, .temporary = -1 };
 }
 
 static void sync_dir_of(const char *path)

@@ -13,10 +13,10 @@
 /* Reads a whole file (or, for "-", stdin) of at most `max` bytes into *out, which the caller releases. */
 MUST_CHECK int io_read(struct str *out, const char *path, size_t max, struct err *e);
 /* Writes PATH.tmp-PID, fsyncs, renames, fsyncs the directory. On failure (a full disk, say) PATH is untouched and no
- * temporary file is left. A device or a pipe (/dev/stdout, say) is written to as it comes and never replaced. */
+ * temporary file is left, nor by a process that is asked to end meanwhile (temporary.h). A device or a pipe (/dev/stdout, say) is written to as it comes and never replaced. */
 MUST_CHECK int io_write_atomic(const char *path, const void *data, size_t n, struct err *e);
 /* The same for a file that is made in pieces: write to fd of `tmp_path`, then commit or abort. */
-struct io_atomic { int fd; char *path, *tmp_path; };
+struct io_atomic { int fd, temporary; char *path, *tmp_path; };
 MUST_CHECK int io_atomic_open(struct io_atomic *out, const char *path, struct err *e);
 MUST_CHECK int io_atomic_write(struct io_atomic *f, const void *data, size_t n, struct err *e); /* aborts on failure */
 MUST_CHECK int io_atomic_commit(struct io_atomic *f, struct err *e);

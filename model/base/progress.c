@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "progress.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +68,16 @@ static size_t fitting(const char *text, int n)
 	return i;
 }
 
+bool fd_takes_line(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	return poll(&p, 1, 0) != 0;
+}
+
 static void draw(struct progress *p, double now)
 {
+	if (!fd_takes_line(STDERR_FILENO))
+		return;
 	double elapsed = now - p->started_s, rate = elapsed > 0 ? (double)p->done / elapsed : 0;
 	char eta[32] = "?", bar[25];
 	if (p->total > 0 && rate > 0)
@@ -107,6 +116,6 @@ void progress_step(struct progress *p, int64_t done)
 
 void progress_end(struct progress *p)
 {
-	if (p && p->tty && !p->quiet)
+	if (p && p->tty && !p->quiet && fd_takes_line(STDERR_FILENO))
 		(void)fputs("\r\033[K", stderr);
 }

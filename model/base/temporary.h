@@ -1,0 +1,14 @@
+/* temporary.h - files under a passing name, which must not outlive the process that makes them. Whoever makes one says so, and whoever ends the
+ * process from where nothing can be cleaned up (a signal handler, a thread beside the one that writes) has them all removed. */
+#ifndef ABLATE_TEMPORARY_H
+#define ABLATE_TEMPORARY_H
+
+/* Remembers the path of a file, or of a folder that holds files alone. Returns what temporary_forget takes; -1, which it accepts, when
+ * there are more than can be remembered: such a one is left behind, as after a SIGKILL. From any thread. */
+int temporary_remember(const char *path);
+/* It has its final name now, or is gone. */
+void temporary_forget(int remembered);
+/* Removes what this process remembers (not what it inherited by fork). May be called in a signal handler. */
+void temporary_remove_all(void);
+
+#endif
