@@ -195,5 +195,6 @@ const struct cmd cmd_worker = {
 	.help = "DIR/job.json says which cell; DIR/journal.jsonl gets what happens; SIGTERM writes a checkpoint and stops with exit code 75.",
 	.options = options,
 	.hidden = true,
+	.computes = true,
 	.run = run,
 };

@@ -4,6 +4,7 @@
 #include "escape.h"
 #include "host.h"
 #include "json_out.h"
+#include "threads.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 
@@ -138,8 +139,10 @@ int cli_main(int argc, char **argv)
 		code = cli_fail(&c, &e);
 	else if (c.help || c.version)
 		code = show(&c);
-	else
+	else {
+		threads_settle();
 		code = c.cmd->run(&c);
+	}
 	if (fflush(stdout) || ferror(stdout)) {
 		(void)err_code(&e, EXIT_INCOMPLETE, "cannot write the result to stdout: %s", strerror(errno));
 		c.json = false;

@@ -3,10 +3,13 @@
 #include "blas.h"
 
 #include "model/base/err.h"
+#include "model/cpu.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,11 +41,18 @@ static void *symbol(void *lib, const char *name)
 static void load(void)
 {
 	const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : core_type();
+	char threads[16];
+	(void)snprintf(threads, sizeof threads, "%d", cpu_threads());
+	bool own = !getenv("OPENBLAS_NUM_THREADS") && !getenv("GOTO_NUM_THREADS"); /* the user has not said it */
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);
+	if (own)
+		(void)setenv("OPENBLAS_NUM_THREADS", threads, 1);
 	void *lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
 	if (core)
 		(void)unsetenv("OPENBLAS_CORETYPE");
+	if (own)
+		(void)unsetenv("OPENBLAS_NUM_THREADS");
 	if (!lib)
 		BUG("%s; install libopenblas0-pthread", dlerror());
 	static const struct { size_t at; const char *name; } names[] = {
