@@ -197,6 +197,32 @@ static int one_step(struct bench_step *t, int i, struct err *e)
 	return backend_check(t->b, e);
 }
 
+int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
+{
+	static const char *const settings[][2] = { { "data.name", "fashion-mnist" }, { "net.kind", "ddpmpp" }, { "net.channels", "48" }, { "net.mult", "[1]" },
+		                                       { "net.blocks", "1" }, { "net.attn", "[7]" }, { "net.patch", "4" } };
+	struct run_config c;
+	struct backend *device;
+	config_defaults(&c);
+	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+		if (config_set_text(&c, settings[i][0], settings[i][1], e))
+			return -1;
+	if (config_finish(&c, e) || backend_open(&device, "cpu", DTYPE_FP32, e))
+		return -1;
+	struct bench_config b = { .net = net_spec_of(&c), .batch = 24 };
+	struct bench_step t = { .b = device };
+	int steps = 0, rc = set_up(&t, &b, e) || one_step(&t, -1, e) ? -1 : 0;
+	double start = monotonic_s(), used = 0;
+	while (!rc && (!steps || used < seconds)) {
+		rc = one_step(&t, steps++, e);
+		used = monotonic_s() - start;
+	}
+	release(&t);
+	backend_free(device);
+	*steps_per_s = steps / used;
+	return rc;
+}
+
 static int measure(json_t **out, const struct bench_config *b, struct backend *device, double seconds, struct err *e)
 {
 	static const char *const dtypes[] = { "fp32", "tf32", "bf16" };

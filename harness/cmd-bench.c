@@ -2,11 +2,13 @@
  * row per benchmark. */
 #include "cmd.h"
 
+#include "harness/bench_crowd.h"
 #include "harness/bench_features.h"
 #include "harness/bench_fid.h"
 #include "harness/bench_pictures.h"
 #include "harness/bench_store.h"
 #include "harness/bench_train.h"
+#include "harness/threads.h"
 #include "model/base/mem.h"
 #include "model/config.h"
 #include "model/model.h"
@@ -14,7 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
-struct request { const char *preset; int batch; double seconds; struct bench_target target; };
+struct request { const char *preset; int batch; double seconds; struct bench_target target; int beside; };
 
 static int train(json_t *out, const struct request *r, struct err *e)
 {
@@ -42,6 +44,11 @@ static int fid(json_t *out, const struct request *r, struct err *e)
 	return bench_fid(out, e);
 }
 
+static int crowd(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_crowd(out, r->beside, r->seconds, e);
+}
+
 static int store(json_t *out, const struct request *r, struct err *e)
 {
 	json_t *all, *row;
@@ -65,6 +72,7 @@ static const struct bench rows[] = {
 	{ "pictures", "decoding PNG for scores and imports: images/s by all threads, as a share of one thread's times their number", pictures },
 	{ "store", "records: curve rows/s taken in from 8 writers; plan, status and table of 10,000 cells; overhead of a cell; a durable commit", store },
 	{ "lpips", "LPIPS at 64 x 64: pairs/s, forward and with gradient", lpips },
+	{ "crowd", "training steps/s alone and beside busy processes, by how threads wait, beside the share that is fair", crowd },
 	{ "fid", "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm begins with", fid },
 };
 
@@ -90,14 +98,15 @@ static void print_rows(const char *name, const json_t *list)
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
-	struct request r = { cli_string(c, "preset", NULL), (int)cli_int(c, "batch", 0), cli_double(c, "seconds", 10), { cli_string(c, "device", "cpu"), DTYPE_FP32 } };
+	struct request r = { cli_string(c, "preset", NULL), (int)cli_int(c, "batch", 0), cli_double(c, "seconds", 10), { cli_string(c, "device", "cpu"), DTYPE_FP32 },
+	                     (int)cli_int(c, "beside", 16) };
 	struct run_config settings;
 	config_defaults(&settings);
 	if (config_set_text(&settings, "train.dtype", cli_string(c, "dtype", "fp32"), &e))
 		return cli_fail(c, &e);
 	r.target.dtype = settings.train.dtype;
 	json_t *all = json_object();
-	model_init((int)cli_int(c, "threads", 0));
+	model_init(threads_of(c, 0));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		if (strcmp(c->args[0], "all") != 0 && strcmp(c->args[0], rows[i].name) != 0)
 			continue;
@@ -122,18 +131,20 @@ static const struct opt options[] = {
 	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 65536, .help = "images per step" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "train, features: auto, cpu, cuda or cuda:N (default cpu)" },
 	{ .name = "dtype", .kind = OPT_STRING, .arg = "T", .help = "train, features on a device: fp32, tf32 or bf16 (default fp32)" },
-	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
+	THREADS_OPTION("threads (default: as many as processors may be used)"),
+	{ .name = "beside", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "crowd: busy processes beside the training (default 16)" },
 	{ .name = "seconds", .kind = OPT_DOUBLE, .arg = "S", .min = 0.01, .max = 3600, .help = "time per configuration" },
 	{ 0 },
 };
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "train|features|pictures|store|lpips|fid|all",
+	.args = "train|features|pictures|store|lpips|crowd|fid|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
 	        "of the same library. ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of operation "
 	        "and by shape (every operation is waited for, so the step itself takes longer).",
 	.options = options,
+	.computes = true,
 	.run = run,
 };

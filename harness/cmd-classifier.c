@@ -1,6 +1,7 @@
 /* cmd-classifier.c - `ablate classifier DATA`: makes the committed weights of the in-tree classifier again. */
 #include "cmd.h"
 
+#include "harness/threads.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -20,7 +21,7 @@ static int run(struct cli *c)
 	struct progress progress = { .quiet = c->quiet };
 	double accuracy;
 	char sha256[SHA256_HEX];
-	model_init((int)cli_int(c, "threads", 2));
+	model_init(threads_of(c, 2));
 	if (classifier_train(&accuracy, data, &o, path, c->quiet ? NULL : &progress, &e) || io_sha256_file(sha256, path, &e))
 		return cli_fail(c, &e);
 	if (c->json)
@@ -35,7 +36,7 @@ static const struct opt options[] = {
 	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "images per step (default 32)" },
 	{ .name = "lr", .kind = OPT_DOUBLE, .arg = "X", .min = 1e-9, .max = 10, .help = "learning rate at the start (default 0.001)" },
 	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed (default 1)" },
-	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default 2, as the committed weights were made)" },
+	THREADS_OPTION("threads (default 2, as the committed weights were made)"),
 	{ 0 },
 };
 
@@ -47,5 +48,6 @@ const struct cmd cmd_classifier = {
 	        "learned metric lpips-classifier. The same data, settings, machine and threads give the same file, byte for byte; its "
 	        "metadata says how it was made and what share of the test split it gets right.",
 	.options = options,
+	.computes = true,
 	.run = run,
 };

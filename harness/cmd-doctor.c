@@ -25,10 +25,12 @@
 #include "model/dnn.h"
 #include "model/nvidia.h"
 #include "provenance.h"
+#include "threads.h"
 
 #include <dlfcn.h>
 #include <libgen.h>
 #include <link.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +42,7 @@ enum state { GOOD, NOTE, MISSING, BAD };
 static const char *const state_names[] = { "ok", "note", "missing", "bad" };
 
 struct report {
-	json_t *rows;
+	json_t *rows, *processors;
 	bool as_json;
 	int n[4];
 	const char *section;
@@ -98,6 +100,29 @@ static void check_program(struct report *r, const json_t *facts)
 	free(values);
 }
 
+/* Processors that are there, those that may be used, and what computes on them: three numbers in a container. */
+static void check_processors(struct report *r)
+{
+	static const char *const why[] = { [THREADS_PROCESSORS] = "one for each processor", [THREADS_AFFINITY] = "one for each that this process may be put on",
+		                               [THREADS_QUOTA] = "as the quota allows", [THREADS_OMP] = "OMP_NUM_THREADS" };
+	struct cpus c;
+	char waiting[128];
+	cpus_find(&c, "");
+	enum threads_why because = threads_why(&c);
+	row(r, GOOD, "processors", "%d online, %d that this process may be put on", c.online, c.affinity);
+	if (isfinite(c.quota))
+		row(r, c.quota < c.affinity ? NOTE : GOOD, "quota", "%.4g processors' worth of time (%s)", c.quota, c.quota_from);
+	else
+		row(r, GOOD, "quota", "none");
+	row(r, cpu_threads() > c.usable ? NOTE : GOOD, "threads", "%d: %s%s; `ablate run` shares %d among its --jobs", cpu_threads(), why[because],
+	    cpu_threads() > c.usable ? ", more than can work at once" : "", c.usable);
+	row(r, GOOD, "waiting threads", "%s", threads_waiting(waiting));
+	r->processors = json_pack("{s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:s}", "online", c.online, "affinity", c.affinity, "quota", json_out_real(c.quota),
+	                          "quota_from", json_out_text(*c.quota_from ? c.quota_from : NULL), "usable", c.usable, "threads", cpu_threads(),
+	                          "threads_from", because == THREADS_OMP ? "OMP_NUM_THREADS" : because == THREADS_QUOTA ? "quota" :
+	                          because == THREADS_AFFINITY ? "affinity" : "processors", "waiting", waiting);
+}
+
 static void check_machine(struct report *r, const json_t *facts)
 {
 	SCOPED(str) struct str isa = { 0 };
@@ -109,7 +134,7 @@ static void check_machine(struct report *r, const json_t *facts)
 	json_array_foreach(json_object_get(facts, "isa"), i, word)
 		str_addf(&isa, " %s", json_string_value(word));
 	row(r, GOOD, "processor", "%s:%s", json_string_value(json_object_get(facts, "cpu")), str_text(&isa));
-	row(r, GOOD, "threads", "%d (of %d processors that this process may use)", cpu_threads(), host_cpus());
+	check_processors(r);
 	row(r, GOOD, "memory", "%.1f GiB", (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30));
 	host_fs(&fs, ".");
 	if (statvfs(".", &space) == 0) {
@@ -461,6 +486,7 @@ static json_t *report_json(const struct report *r)
 	SCOPED(free) char *first = first_command(&r->machine);
 	add_remedies(r->rows, next);
 	(void)json_object_set(o, "checks", r->rows);
+	(void)json_object_set(o, "processors", r->processors);
 	for (int i = 0; i < 4; i++)
 		(void)json_object_set_new(o, state_names[i], json_integer(r->n[i]));
 	(void)json_object_set_new(o, "next", next);
@@ -491,6 +517,7 @@ static int run(struct cli *c)
 		tell_next(&r);
 	int code = r.n[BAD] ? EXIT_INCOMPLETE : EXIT_OK;
 	json_decref(r.rows);
+	json_decref(r.processors);
 	next_release(&r.next);
 	next_machine_release(&r.machine);
 	return code;

@@ -54,5 +54,6 @@ const struct cmd cmd_features = {
 	.summary = "write the features of a set of images",
 	.help = SCORE_SOURCES_HELP "\n\nThe file holds features, mu, sigma, n, and the protocol; pytorch-fid reads it as statistics.",
 	.options = options,
+	.computes = true,
 	.run = run,
 };

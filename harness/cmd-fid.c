@@ -6,7 +6,7 @@
 #define ONLY(...) ((const struct metric *const[]){ __VA_ARGS__ })
 
 /* The row of a command whose options and function carry its name. */
-#define SCORE_COMMAND(id, ...) const struct cmd cmd_##id = { .name = #id, .options = id##_options, .run = run_##id, __VA_ARGS__ }
+#define SCORE_COMMAND(id, ...) const struct cmd cmd_##id = { .name = #id, .options = id##_options, .computes = true, .run = run_##id, __VA_ARGS__ }
 
 /* ---- fid -------------------------------------------------------------------------------------------------------- */
 

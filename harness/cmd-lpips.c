@@ -245,5 +245,6 @@ const struct cmd cmd_lpips = {
 	.help = "LPIPS v0.1. A and B are two pictures, or two sources with as many pictures each (folder, zip, .npz, IDX, CIFAR), "
 	        "compared in order. Needs the weights of a backbone and its heads: `ablate weights list`.",
 	.options = options,
+	.computes = true,
 	.run = run,
 };

@@ -4,6 +4,7 @@
 #include "harness/checkpoint_find.h"
 #include "harness/sample_edit.h"
 #include "harness/sample_out.h"
+#include "harness/threads.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -78,7 +79,7 @@ static int run(struct cli *c)
 	int plain = edit_asked(&edit, c, &e);
 	if (plain < 0)
 		return cli_fail(c, &e);
-	model_init((int)cli_int(c, "threads", 0));
+	model_init(threads_of(c, 0));
 	SCOPED(free) char *path = checkpoint_find(c->db, c->args[0], &e);
 	if (!path || checkpoint_config(&config, path, &e) || data_shape_find(&shape, config.data.name, &e))
 		return cli_fail(c, &e);
@@ -113,7 +114,7 @@ static const struct opt options[] = {
 	{ .name = "stroke", .kind = OPT_STRING, .arg = "SRC", .help = "make pictures of these drawings" },
 	{ .name = "sigmas", .kind = OPT_STRING, .arg = "A,B,..", .help = "noise levels of an edit, falling (default: nfe of the training's grid)" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default cpu)" },
-	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
+	THREADS_OPTION("threads (default: as many as processors may be used)"),
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "OUT", .help = SAMPLE_OUT_TEXT " (default samples.png)" },
 	{ 0 },
 };
@@ -130,5 +131,6 @@ const struct cmd cmd_sample = {
 	        "picture is put back each time. Tiles of --inpaint and --colorize: what was known, what was made of it, the picture itself; of "
 	        "--stroke: the drawing, and what was made of it.",
 	.options = options,
+	.computes = true,
 	.run = run,
 };

@@ -3,6 +3,7 @@
 
 #include "harness/checkpoint_find.h"
 #include "harness/sigma_search.h"
+#include "harness/threads.h"
 #include "harness/worker_score.h"
 #include "metrics/score.h"
 #include "model/base/io.h"
@@ -117,7 +118,7 @@ static int run(struct cli *c)
 	struct err e = ERR_INIT;
 	struct asked a = { .cli = c, .n = cli_int(c, "n", 10000), .seed = (uint64_t)cli_int(c, "seed", 42) };
 	struct sigma_search s = { 0 };
-	model_init((int)cli_int(c, "threads", 0));
+	model_init(threads_of(c, 0));
 	int failed = set_up(&a, &e) || sigma_search(&s, 1, a.points - 2, fid_at, &a, &e);
 	int code = failed ? cli_fail(c, &e) : tell(&a, &s);
 	sigma_search_release(&s);
@@ -132,7 +133,7 @@ static const struct opt options[] = {
 	{ .name = "ref", .kind = OPT_STRING, .arg = "FILE", .help = "reference statistics as .npz (default: the training set)" },
 	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed of the latents, the same for all tries (default 42)" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default cpu)" },
-	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "threads (default: all cores)" },
+	THREADS_OPTION("threads (default: as many as processors may be used)"),
 	{ 0 },
 };
 
@@ -144,5 +145,6 @@ const struct cmd cmd_sigma = {
 	        "printed with its FID. Set the result as sample.sigma_mid; the presets have the published values.\n\n"
 	        "Search with other latents than the scores are measured with, and with fewer images: the least of many tries is too good a number to report.",
 	.options = options,
+	.computes = true,
 	.run = run,
 };

@@ -4,6 +4,7 @@
 #include "engine_device.h"
 #include "engine_slurm.h"
 #include "run_command.h"
+#include "threads.h"
 
 #include "model/base/io.h"
 
@@ -15,7 +16,7 @@
 
 static const struct opt options[] = {
 	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the cell of array task 0" },
-	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "threads (default: what Slurm gives)" },
+	THREADS_OPTION("threads (default: what Slurm gives)"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N" },
 	{ 0 },
 };
@@ -90,7 +91,7 @@ static int run(struct cli *c)
 	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[index].cell);
 	SCOPED(free) struct run_row *rows = xcalloc((size_t)set.run.n_rows + 1, sizeof *rows);
 	struct run_plan one = only_cell(&set, (int)index, rows);
-	struct run_options o = { .db = shard, .what = "ablate slurm-task", .jobs = 1, .threads = (int)cli_int(c, "threads", number_of("SLURM_CPUS_PER_TASK", 0)),
+	struct run_options o = { .db = shard, .what = "ablate slurm-task", .jobs = 1, .threads = threads_of(c, (int)number_of("SLURM_CPUS_PER_TASK", 0)),
 	                         .say = say_line, .say_ctx = c };
 	run_budget_of(&o, &p->grid->budget);
 	o.grid_wall_s = 0; /* the array's own matter */

@@ -2,12 +2,14 @@
 #define _GNU_SOURCE
 #include "cmd.h"
 #include "engine_device.h"
+#include "host.h"
 #include "plan_open.h"
 #include "record_find.h"
 #include "run_command.h"
 #include "run_plan.h"
 #include "store.h"
 #include "study_open.h"
+#include "threads.h"
 #include "verify.h"
 
 #include "model/base/io.h"
@@ -20,7 +22,7 @@
 static const struct opt options[] = {
 	{ .name = "sample", .kind = OPT_STRING, .arg = "P%", .help = "that share of all finished cells, or of the GRID's, at least one, always the same ones" },
 	{ .name = "with", .kind = OPT_STRING, .arg = "ATTEMPT", .help = "compare with this attempt instead of running again" },
-	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "instead of the number that the attempt had" },
+	THREADS_OPTION("instead of the number that the attempt had"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
 	PLAN_OPTIONS,
 	{ 0 },
@@ -110,7 +112,9 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	    run_set_of_attempt(&set, &threads, &ranks, db, runs, t->cell, t->attempt, e))
 		return -1;
 	o.device = device;
-	o.threads = (int)cli_int(c, "threads", threads);
+	o.threads = threads_of(c, threads);
+	if (o.threads > host_cpus()) /* fewer might make other bits */
+		cli_say(c, "%.8s had %d threads and is repeated with as many, on the %d that this process may use", t->attempt, o.threads, host_cpus());
 	o.ranks = ranks;
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);

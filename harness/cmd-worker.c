@@ -215,5 +215,6 @@ const struct cmd cmd_worker = {
 	        "so does SIGUSR2, which says that a wall budget is used up.",
 	.options = options,
 	.hidden = true,
+	.computes = true,
 	.run = run,
 };

@@ -56,6 +56,7 @@ struct cmd {
 	const char *help;            /* paragraphs, separated by empty lines; wrapped when shown */
 	const struct opt *options;   /* may be NULL */
 	bool hidden;                 /* not listed: called by the program itself */
+	bool computes;               /* works with OpenMP threads in this process: threads_restart */
 	int (*run)(struct cli *c);   /* returns the exit code */
 };
 

@@ -5,6 +5,7 @@
 #include "escape.h"
 #include "host.h"
 #include "json_out.h"
+#include "threads.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 
@@ -140,8 +141,10 @@ int cli_main(int argc, char **argv)
 		code = cli_fail(&c, &e);
 	else if (c.help || c.version)
 		code = show(&c);
-	else
+	else {
+		threads_settle();
 		code = c.cmd->run(&c);
+	}
 	bool written = fflush(stdout) == 0 && !ferror(stdout);
 	if (!written && cmd_reader_left(STDOUT_FILENO)) {
 		code = code ? code : EXIT_NO_READER;

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "engine_local.h"
 
+#include "threads.h"
+
 #include "model/base/mem.h"
 
 #include <errno.h>
@@ -51,6 +53,7 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
 		_exit(127);
 	if (setenv("OMP_NUM_THREADS", threads, 1) || setenv("OPENBLAS_NUM_THREADS", threads, 1))
 		_exit(127);
+	(void)threads_bound_waiting();
 	char folder[PATH_MAX];
 	(void)snprintf(folder, sizeof folder, "%s%s", *dir == '-' ? "./" : "", dir); /* no option */
 	char *const argv[] = { (char *)"ablate", (char *)"worker", folder, (char *)"--fd", (char *)"3", NULL };

@@ -2,12 +2,12 @@
 #define _GNU_SOURCE
 #include "host.h"
 
+#include "cpus.h"
 #include "model/base/mem.h"
 
 #include <errno.h>
 #include <libgen.h>
 #include <math.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -94,8 +94,9 @@ bool host_pid_alive(pid_t pid)
 
 int host_cpus(void)
 {
-	cpu_set_t set;
-	return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+	struct cpus c;
+	cpus_find(&c, "");
+	return c.usable;
 }
 
 static const struct { unsigned long type; const char *name; bool network; } file_systems[] = {

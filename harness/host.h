@@ -20,7 +20,7 @@ double host_boot_s(void);                /* seconds since boot (also while suspe
 char *host_uuid(char buf[HOST_UUID]);    /* random (version 4). Returns buf. */
 /* Is process `pid` there? A process of another user is. */
 bool host_pid_alive(pid_t pid);
-int host_cpus(void);                     /* processors this process may use */
+int host_cpus(void);                     /* processors this process may use: affinity and quota (cpus.h) */
 
 /* What lies under a path (or, when it is not there yet, under the folder it would be in). */
 struct host_fs {

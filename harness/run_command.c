@@ -3,6 +3,7 @@
 
 #include "engine_device.h"
 #include "engine_slurm.h"
+#include "host.h"
 #include "provenance.h"
 #include "run_plan.h"
 #include "table.h"
@@ -98,6 +99,16 @@ void run_budget_of(struct run_options *o, const struct grid_budget *b)
 	o->stop_after = b->on_failure == FAILURE_STOP ? 1 : b->on_failure == FAILURE_STOP_AFTER ? b->stop_after : 0;
 }
 
+/* More threads at once than can work: it comes out right, later. */
+static void tell_crowd(const struct cli *c, const struct run_options *o)
+{
+	int cpus = host_cpus(), processes = o->jobs * o->ranks, each = o->threads > 0 ? o->threads : cpus / processes > 1 ? cpus / processes : 1;
+	if (processes * each > cpus)
+		cli_warn(c, "%d cell%s at once, %d process%s each, of %d thread%s: %d threads on the %d processor%s that may be used, which is no faster than fewer",
+		         o->jobs, o->jobs == 1 ? "" : "s", o->ranks, o->ranks == 1 ? "" : "es", each, each == 1 ? "" : "s", processes * each, cpus,
+		         cpus == 1 ? "" : "s");
+}
+
 /* The plan beside the journals, so that `resume` needs no grid file. */
 static int keep_plan(const struct cli *c, const struct plan *p, struct err *e)
 {
@@ -172,6 +183,9 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 		return ended;
 	}
 	o.device = device;
+	o.threads = threads_of(c, 0);
+	if (strcmp(device, "cpu") == 0)
+		tell_crowd(c, &o);
 	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
 	struct run_display *d = run_display_new(c, title, &o);
 	int rc = runner_run(&r, &set.run, &o, &e);

@@ -6,10 +6,11 @@
 #include "plan.h"
 #include "run_plan.h"
 #include "runner.h"
+#include "threads.h"
 
 #define RUN_OPTIONS \
 	{ .name = "jobs", .letter = 'j', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "cells at once (default 1)" }, \
-	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "threads of each cell (default: processors / jobs)" }, \
+	THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
 	{ .name = "ranks", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "processes that train each cell together, by mpirun (default 1)" }, \
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
 	{ .name = "again", .kind = OPT_FLAG, .help = "also run cells again that diverged" }, \

@@ -5,9 +5,11 @@
 #include "model/base/err.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
+#include "model/cpu.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,14 +43,19 @@ static void *symbol(void *lib, const char *name)
 static void load(void)
 {
 	const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : blas_best_core();
+	char threads[16];
+	(void)snprintf(threads, sizeof threads, "%d", cpu_threads());
+	bool unsaid = !getenv("OPENBLAS_NUM_THREADS") && !getenv("GOTO_NUM_THREADS"); /* by the user */
+	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel carries it */
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);
-	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel carries it */
-	void *lib = own ? dlopen(own, RTLD_NOW | RTLD_LOCAL) : NULL;
-	if (!lib)
-		lib = dlopen("libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+	if (unsaid)
+		(void)setenv("OPENBLAS_NUM_THREADS", threads, 1);
+	void *lib = dlopen(own ? own : "libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
 	if (core)
 		(void)unsetenv("OPENBLAS_CORETYPE");
+	if (unsaid)
+		(void)unsetenv("OPENBLAS_NUM_THREADS");
 	if (!lib) {
 		(void)snprintf(missing, sizeof missing, "%s", dlerror());
 		return;

@@ -3,8 +3,9 @@
  * OpenBLAS is loaded with dlopen instead of being linked, for two reasons. It chooses its kernels in its own
  * constructor, from a table of processors that ends in 2022, and falls back to SSE3 ones (five times slower) on newer
  * models: OPENBLAS_CORETYPE must be in the environment before the library is, so blas() sets it from what the
- * processor can do (AVX-512, AVX2), loads, and takes it out again. A value that the user has set wins. And a command
- * that computes no score pays neither for the 40 MB nor for the threads.
+ * processor can do (AVX-512, AVX2), loads, and takes it out again. A value that the user has set wins. So with its threads:
+ * it would start one for each processor, whatever a quota or --threads says; it is told OpenMP's number. And a command that
+ * computes no score pays neither for the 40 MB nor for the threads.
  *
  * Fortran conventions: column-major, everything by pointer. int is 32 bits (LP64). */
 #ifndef ABLATE_BLAS_H

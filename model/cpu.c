@@ -8,6 +8,11 @@ int cpu_threads(void)
 	return omp_get_max_threads();
 }
 
+void cpu_set_threads(int n)
+{
+	omp_set_num_threads(n);
+}
+
 void cpu_split(int64_t n, int64_t at_least, void (*body)(void *ctx, int64_t first, int64_t last), void *ctx)
 {
 	int64_t parts = omp_get_max_threads();

@@ -48,5 +48,6 @@ ALWAYS_INLINE float sigmoid_approx(float x)
 /* Calls body(ctx, first, last) on ranges that split [0, n) over the threads; the split depends on n and the thread count only. */
 void cpu_split(int64_t n, int64_t at_least, void (*body)(void *ctx, int64_t first, int64_t last), void *ctx);
 int cpu_threads(void);
+void cpu_set_threads(int n); /* of what this thread starts from now on */
 
 #endif

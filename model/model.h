@@ -2,7 +2,7 @@
 #ifndef ABLATE_MODEL_H
 #define ABLATE_MODEL_H
 
-/* Sets the thread count (0 = what OpenMP would take) and the allocator's behaviour for large blocks. */
+/* Sets the thread count (0 = as it is: OpenMP's own, or cpu_set_threads) and the allocator's behaviour for large blocks. */
 void model_init(int threads);
 int model_threads(void);
 
