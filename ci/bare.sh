@@ -4,7 +4,7 @@
 #   ci/bare.sh [OPTION...] [bookworm|trixie] [COMMAND]     COMMAND is one word for bash, run in the clone; default: both README commands
 #     --no-clone           no clone; COMMAND runs in the user's home
 #     --copy FILE          puts FILE into the user's home; may be given several times
-#     --install DEB        installs that package, copied into the home, with apt before COMMAND; several times
+#     --install PACKAGE    installs it with apt before COMMAND: a name, or a .deb, which is copied; several times
 #     --take PATH DIR      afterwards copies PATH (from where COMMAND ran) into DIR
 #     --no-network         COMMAND runs without one
 # Exit: COMMAND's own; 77: a bare Debian cannot be made here, and why; 1: making it failed. Mirror, keys and proxy are those of this
@@ -24,19 +24,20 @@ if [ "${1-}" = --inside ]; then # in the namespace: ROOT WHERE COMMAND
 			bash -c 'apt-get update -qq && xargs apt-get install -y -qq <install' >&2 || die "the packages cannot be installed"
 	fi
 	code=0
+	mapfile -t index < <(env | grep -E '^(PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST|PROXY)|https?_proxy|no_proxy)=')
 	chroot "$root" /usr/bin/env -i HOME=/home/user USER=user LOGNAME=user SHELL=/bin/bash LANG=C.UTF-8 TERM="${TERM:-dumb}" ${CI:+CI=$CI} \
-		PATH=/usr/local/bin:/usr/bin:/bin setpriv --reuid=user --regid=user --init-groups \
+		"${index[@]}" PATH=/usr/local/bin:/usr/bin:/bin setpriv --reuid=user --regid=user --init-groups \
 		bash -c "cd '$where' && $4" </dev/null || code=$?
 	exit $code
 fi
 
 [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null && exec sudo -n --preserve-env=CI,TMPDIR,TERM "$0" "$@"; skip "needs root, or sudo without a password"; }
-suite=bookworm clone=yes copies=() installs=() takes=() network=()
+suite=bookworm clone=yes copies=() debs=() names=() takes=() network=()
 while [ $# -gt 0 ]; do
 	case $1 in
 	--no-clone) clone=no ;;
 	--copy) copies+=("$2"); shift ;;
-	--install) installs+=("$2"); shift ;;
+	--install) case $2 in *.deb) debs+=("$2") ;; *) names+=("$2") ;; esac; shift ;;
 	--take) takes+=("$2" "$3"); shift 2 ;;
 	--no-network) network=(--net) ;;
 	bookworm|trixie) suite=$1 ;;
@@ -47,7 +48,7 @@ while [ $# -gt 0 ]; do
 done
 [ $# -le 1 ] || die "one COMMAND, quoted as one word"
 command=${1-"ci/quickstart.sh && ci/test.sh --fast"}
-for f in "${copies[@]}" "${installs[@]}"; do [ -f "$f" ] || die "$f: no such file"; done
+for f in "${copies[@]}" "${debs[@]}"; do [ -f "$f" ] || die "$f: no such file"; done
 
 command -v apt-get >/dev/null || skip "this is no Debian: no apt"
 command -v debootstrap >/dev/null || ci/setup.sh bare >&2 || skip "no debootstrap: ci/setup.sh bare"
@@ -87,9 +88,9 @@ if [ $clone = yes ]; then
 	[ -z "$(git status --porcelain 2>/dev/null | head -1)" ] || echo "bare.sh: what is not committed is not in the clone" >&2
 	git -c safe.directory='*' clone -q --no-hardlinks "$ROOT" "$root$where" || die "no clone of $ROOT"
 fi
-for f in "${copies[@]}" "${installs[@]}"; do cp "$f" "$root/home/user/"; done
-for f in "${installs[@]}"; do echo "/home/user/${f##*/}"; done >"$root/install"
-[ ${#installs[@]} -gt 0 ] || rm "$root/install"
+for f in "${copies[@]}" "${debs[@]}"; do cp "$f" "$root/home/user/"; done
+for f in "${debs[@]}"; do names+=("/home/user/${f##*/}"); done
+[ ${#names[@]} -eq 0 ] || printf '%s\n' "${names[@]}" >"$root/install"
 chroot "$root" chown -R user:user /home/user
 
 step "in it: $command"

@@ -10,12 +10,19 @@ log=build/newcomer-$suite.log
 : >"$log"
 
 # Each step says how it ended; a step after a failed one is still tried.
-steps='try() { local s=$SECONDS; if "$@"; then echo "newcomer: passed: $* ($((SECONDS - s)) s)"; else echo "newcomer: FAILED: $*"; fi; }'
+steps='try() { local s=$SECONDS code=0; "$@" || code=$?
+	case $code in
+	0) echo "newcomer: passed: $* ($((SECONDS - s)) s)" ;;
+	77) echo "newcomer: skipped: $*" ;;
+	*) echo "newcomer: FAILED: $* (exit $code)" ;;
+	esac
+}'
 walk() { # WHAT OPTION... COMMAND
 	local what=$1 code=0
 	shift
 	step "$what, $suite"
-	ci/bare.sh "${@:1:$#-1}" "$suite" "$steps; ${*: -1}" 2>&1 | tee -a "$log" || code=${PIPESTATUS[0]}
+	ci/bare.sh "${@:1:$#-1}" "$suite" "$steps
+${*: -1}" 2>&1 | tee -a "$log" || code=${PIPESTATUS[0]}
 	case $code in
 	0) ;;
 	77) echo "newcomer: skipped: $what" | tee -a "$log" ;;
@@ -25,8 +32,11 @@ walk() { # WHAT OPTION... COMMAND
 package() { ls build/packages/$1 2>/dev/null | head -1; } # PATTERN
 
 walk "README's commands and the packages" --take build/packages build \
-	'try ci/quickstart.sh; try ci/test.sh --fast; try ci/package.sh'
+	'try ci/quickstart.sh; try ci/test.sh --fast; try ci/package.sh; try ci/wheel.sh'
 deb=$(package '*.deb')
 [ -z "$deb" ] || walk "the .deb" --no-clone --install "$deb" --copy ci/installed.sh 'try bash installed.sh'
+wheel=$(package '*.whl')
+[ -z "$wheel" ] || walk "the wheel" --no-clone --install python3-venv --copy "$wheel" --copy ci/installed.sh \
+	'python3 -m venv v && v/bin/pip install -q --no-index ablate-*.whl; PATH=$PWD/v/bin:$PATH; try bash installed.sh'
 awk '/^newcomer: passed/ { p++ } /^newcomer: FAILED/ { f++ } /^newcomer: skipped/ { s++ }
 	END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 }' "$log"

