@@ -209,7 +209,7 @@ static int take_value(struct cli *c, const struct opt *o, const char *text, stru
 		break;
 	case OPT_INT:
 		v.i = strtoll(text, &end, 10);
-		if (!*text || *end || errno)
+		if (!*text || *end || (errno && o->min == 0 && o->max == 0)) /* one too long for a number is beyond any range */
 			return bad_value(e, o, text, "is not a whole number");
 		if (check_range(o, text, (double)v.i, e))
 			return -1;

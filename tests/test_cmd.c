@@ -208,3 +208,29 @@ Test(json_out, structure_order_and_foreign_bytes)
 	json_decref(back);
 	json_decref(o);
 }
+
+Test(cmd, threads_are_within_a_range_whatever_is_given)
+{
+	static const char *const bad[] = { "0", "-1", "4097", "999999999", "99999999999999999999", "-99999999999999999999" };
+	struct cli c;
+	struct err e;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		SCOPED(free) char *text = xstrdup(bad[i]), *want = xstrfmt("--threads N: %s is not within 1..4096", bad[i]);
+		cr_assert(PARSE(&c, &e, "run", "g.toml", "--threads", text) != 0, "%s", text);
+		cr_assert_str_eq(e.msg, want);
+		cli_release(&c);
+	}
+}
+
+/* threads_restart starts these anew with a bounded wait: one that is forgotten spins. */
+Test(cmd, what_takes_threads_or_scores_is_known_to_compute)
+{
+	static const char *const names[] = { "bench", "bench-steps", "classifier", "features", "fid", "is", "kid", "lpips", "metrics", "pr", "sample", "sigma", "worker" };
+	int n, n_computing = 0;
+	const struct cmd_row *r = cmd_rows(&n);
+	for (int i = 0; i < n; i++)
+		n_computing += r[i].cmd->computes;
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		cr_assert(cmd_find(names[i])->computes, "%s", names[i]);
+	cr_assert_eq(n_computing, sizeof names / sizeof *names);
+}
