@@ -21,6 +21,7 @@ lay_out() { # DIR BUILD
 	cp -r tests/fixtures/train "$to/fixtures/"
 	cp -r model/weights "$to/model/"
 	cp -r ablations "$to/"
+	mkdir "$to/results" && cp results/published.toml "$to/results/"
 	git rev-parse HEAD >"$to/COMMIT" 2>/dev/null || echo unknown >"$to/COMMIT"
 	blas=$(ldconfig -p | awk '$1 == "libopenblas.so.0" && !n++ { print $NF }') # loaded at first use, so no program names it
 	[ -n "$blas" ] || die "no libopenblas.so.0: ci/setup.sh run"
