@@ -132,7 +132,7 @@ test_a_task_that_is_stopped_requeues_itself_and_goes_on() {
 	pid=$(cat slurm.db-runs/slurm/*/*.db-runs/*/*/journal.jsonl | sed -nE 's/.*"pid": *([0-9]+).*/\1/p' | head -1)
 	check kill -STOP "$pid"
 	insist scancel --signal=TERM --batch "${job}_0"
-	await 120 'grep -qs "workers write their checkpoints" slurm.db-runs/slurm/*/log/*.out'
+	await 120 'grep -qs "write their checkpoints" slurm.db-runs/slurm/*/log/*.out'
 	run ablate status --db slurm.db
 	says out "slurm $job"
 	check kill -CONT "$pid"
