@@ -159,7 +159,7 @@ test_the_cache_without_a_home() {
 	check [ "$(cache HOME="$PWD")" = "$PWD/.cache/ablate" ]
 	check [ "$(cache HOME="$PWD" XDG_CACHE_HOME="$PWD/x")" = "$PWD/x/ablate" ]
 	check [ "$(cache HOME="$PWD" XDG_CACHE_HOME=relative)" = "$PWD/.cache/ablate" ]
-	check [ ! -e relative ]
+	check [ ! -e relative/ablate ] # fontconfig puts its own there
 	check [ "$(cache HOME=)" = "$(getent passwd "$(id -u)" | cut -d: -f6)/.cache/ablate" ]
 }
 

@@ -4,10 +4,12 @@
 # ctest: slow
 . "$(dirname "$0")/lib.sh"
 
+has_python() { command -v python3 >/dev/null || skip "no python3 to read the report with"; }
 bundle() { "$SOURCE/ci/gpu-bundle.sh" --lay-out "$PWD/bundle" "$BUILD" >lay 2>&1 || fail "$(cat lay)"; }
 
 test_a_rehearsal_writes_whole_reports() {
 	no_sanitizers
+	has_python
 	bundle
 	GPU_CHECK_PLUGIN=$BUILD/tests/libablate_cuda_emu.so run bundle/ci/gpu-check.sh "$PWD/report"
 	exits 0
@@ -38,6 +40,7 @@ test_a_rehearsal_writes_whole_reports() {
 
 test_a_part_can_be_run_alone() {
 	no_sanitizers
+	has_python
 	bundle
 	GPU_CHECK_ONLY='ops-f*' GPU_CHECK_PLUGIN=$BUILD/tests/libablate_cuda_emu.so run bundle/ci/gpu-check.sh "$PWD/report"
 	exits 0
@@ -57,6 +60,7 @@ test_nothing_of_the_building_machine_is_needed() {
 
 test_without_a_device_nothing_is_measured() {
 	no_sanitizers
+	has_python
 	bundle
 	rm -f bundle/libablate_cuda.so
 	run bundle/ci/gpu-check.sh "$PWD/report"
