@@ -124,7 +124,12 @@ static int read_grid(struct grid **out, const char *path, bool preset_too, struc
 {
 	const struct preset *scaling;
 	SCOPED(free) char *shipped = io_exists(path) ? NULL : shipped_study(path);
-	if (shipped || !preset_too || io_exists(path) || !config_find_preset(path, &scaling))
+	SCOPED(free) char *whole = NULL;
+	/* a name that stands for a study says nothing of an installation without any */
+	bool preset = preset_too && !io_exists(path) && config_find_preset(path, &scaling);
+	if (!shipped && !preset && !io_exists(path) && !strchr("/.-", *path) && !strstr(path, ".toml") && own_data_need(&whole, "ablations/quickstart.toml", e))
+		return -1;
+	if (shipped || !preset)
 		return grid_read(out, shipped ? shipped : path, e);
 	SCOPED(free) char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path, path);
 	struct grid_source source = { .path = path, .text = text, .n = strlen(text) };

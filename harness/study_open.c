@@ -4,6 +4,7 @@
 #include "plan_open.h"
 
 #include "model/base/io.h"
+#include "model/base/own_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,8 +120,11 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 {
 	struct opened o = { .runs = xstrfmt("%s-runs", c->db) };
 	SCOPED(free) char *shipped = shipped_study(name);
+	SCOPED(free) char *whole = NULL;
 	bool is_file = io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml"), known = false;
 	const char *file = is_file ? name : NULL;
+	if (own_data_need(&whole, "results/published.toml", e))
+		goto fail;
 	if (db_is_there(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
 		goto fail;
 	if (o.db && is_recorded(&known, o.db, name, e))
