@@ -113,24 +113,29 @@ static bool is_frozen(const char *path)
 	return n > m && !strcmp(path + n - m, ".plan.json");
 }
 
+/* Written like a name, not like a path? */
+static bool is_name(const char *text)
+{
+	return !strchr("/.-", *text) && !strstr(text, "..") && !strstr(text, ".toml");
+}
+
 char *shipped_study(const char *name)
 {
 	SCOPED(free) char *file = xstrfmt("ablations/%s.toml", name);
-	return strchr("/.-", *name) || strstr(name, "..") ? NULL : own_data_file(file);
+	return is_name(name) ? own_data_file(file) : NULL;
 }
 
 /* The grid of a file, of a study that comes with the program, or of a preset's name. */
 static int read_grid(struct grid **out, const char *path, bool preset_too, struct err *e)
 {
 	const struct preset *scaling;
-	SCOPED(free) char *shipped = io_exists(path) ? NULL : shipped_study(path);
-	SCOPED(free) char *whole = NULL;
-	/* a name that stands for a study says nothing of an installation without any */
-	bool preset = preset_too && !io_exists(path) && config_find_preset(path, &scaling);
-	if (!shipped && !preset && !io_exists(path) && !strchr("/.-", *path) && !strstr(path, ".toml") && own_data_need(&whole, "ablations/quickstart.toml", e))
-		return -1;
-	if (shipped || !preset)
-		return grid_read(out, shipped ? shipped : path, e);
+	if (io_exists(path) || !is_name(path))
+		return grid_read(out, path, e);
+	SCOPED(free) char *shipped = shipped_study(path), *any = NULL;
+	if (shipped)
+		return grid_read(out, shipped, e);
+	if (!preset_too || !config_find_preset(path, &scaling)) /* that nothing stands for the name says little where no study is there */
+		return own_data_need(&any, "ablations/quickstart.toml", e) ? -1 : grid_read(out, path, e);
 	SCOPED(free) char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path, path);
 	struct grid_source source = { .path = path, .text = text, .n = strlen(text) };
 	return grid_parse(out, &source, 1, e);

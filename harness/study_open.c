@@ -4,7 +4,6 @@
 #include "plan_open.h"
 
 #include "model/base/io.h"
-#include "model/base/own_files.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,10 +119,9 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 {
 	struct opened o = { .runs = xstrfmt("%s-runs", c->db) };
 	SCOPED(free) char *shipped = shipped_study(name);
-	SCOPED(free) char *whole = NULL;
 	bool is_file = io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml"), known = false;
 	const char *file = is_file ? name : NULL;
-	if (own_data_need(&whole, "results/published.toml", e))
+	if (published_read(&o.pub, NULL, e)) /* first: an installation without its data has no studies to open either */
 		goto fail;
 	if (db_is_there(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
 		goto fail;
@@ -135,8 +133,6 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 		goto fail;
 	o.command = command_of(c, name);
 	if (study_load(&o.study, o.plan, o.db, e))
-		goto fail;
-	if (published_read(&o.pub, NULL, e))
 		goto fail;
 	*out = o;
 	return 0;

@@ -40,6 +40,23 @@ lines_of() { [ "$(wc -l <"$1")" -eq "$2" ] || fail "$1 has $(wc -l <"$1") lines,
 same() { cmp -s "$1" "$2" || fail "$1 and $2 differ: $(diff "$1" "$2" | head -5)"; }
 sql() { sqlite3 -readonly "$1" "$2" || fail "sqlite3 $1: $2"; }                       # sql DB QUERY
 whole() { [ "$(sql "$1" 'PRAGMA integrity_check')" = ok ] || fail "$1 is damaged"; }
+# g.toml: two seeds on generated pictures, scored without weights.
+small_grid() { # STEPS [BATCH]
+	cat >g.toml <<-END
+	schema = 1
+	[grid]
+	name = "small"
+	seeds = { train = [1, 2], eval = [101], paired = true }
+	[base]
+	preset = "ict-shapes8-ci"
+	train.steps = $1
+	train.batch = ${2:-4}
+	[[metric]]
+	name = "fid"
+	samples = 100
+	nfe = [1]
+	END
+}
 # A file system of its own of SIZE (tmpfs) on ./NAME; unmounted when the test ends. Needs root.
 small_disk() { # NAME SIZE
 	mkdir -p "$1"

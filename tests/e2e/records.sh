@@ -4,22 +4,7 @@
 # ctest: slow
 . "$(dirname "$0")/lib.sh"
 
-grid() {
-	cat >g.toml <<-END
-	schema = 1
-	[grid]
-	name = "small"
-	seeds = { train = [1, 2], eval = [101], paired = true }
-	[base]
-	preset = "ict-shapes8-ci"
-	train.steps = ${1:-40}
-	train.batch = 4
-	[[metric]]
-	name = "fid"
-	samples = 100
-	nfe = [1]
-	END
-}
+grid() { small_grid "${1:-40}"; } # [STEPS]
 scores() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }
 curves() { sql "$1" "SELECT c.seed, v.name, v.step, printf('%!.17g', v.value) FROM v_curve v JOIN v_attempt a ON a.attempt = v.attempt JOIN cell c ON c.hash = a.cell ORDER BY 1, 2, 3"; }
 

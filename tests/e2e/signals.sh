@@ -10,22 +10,7 @@ PTY=$BUILD/tests/pty_run
 COUNT=${COUNT:-2}
 STEPS=$((COUNT < 10 ? COUNT * 5000 : 50000)) # enough for all lives, with points of a curve that do not take long
 
-grid() { # [STEPS [BATCH]]
-	cat >g.toml <<-END
-	schema = 1
-	[grid]
-	name = "small"
-	seeds = { train = [1, 2], eval = [101], paired = true }
-	[base]
-	preset = "ict-shapes8-ci"
-	train.steps = ${1:-100000}
-	train.batch = ${2:-4}
-	[[metric]]
-	name = "fid"
-	samples = 100
-	nfe = [1]
-	END
-}
+grid() { small_grid "${1:-100000}" "${2:-4}"; } # [STEPS [BATCH]]
 
 # Of the last attempts of DB: those of which at least N points of a curve are in a journal. So many are at work.
 at_work() { # DB N
