@@ -63,9 +63,23 @@ done
 work=$(mktemp -d "${TMPDIR:-/tmp}/ablate-bare-XXXXXX") || die "no folder in ${TMPDIR:-/tmp}: is there room?"
 root=$work/root
 echo $$ >"$work/pid"
-trap 'rm -rf --one-file-system "$work"' EXIT
-trap 'exit 143' TERM HUP
-trap 'exit 130' INT
+inside=
+ended() { [ -z "$inside" ] || kill -KILL "$inside" 2>/dev/null || true; exit "$1"; }
+remove() { rm -rf --one-file-system "$work" 2>/dev/null || { sleep 1; rm -rf --one-file-system "$work"; }; } # the killed may still write
+trap remove EXIT
+trap 'ended 143' TERM HUP
+trap 'ended 130' INT
+# Runs a command with mounts and processes of its own. They end with its first process, and that with this script, even by a KILL.
+# In the background, so that a signal is heard at once.
+confined() { # [--net] COMMAND...
+	local code=0 net=()
+	[ "$1" != --net ] || { net=(--net); shift; }
+	setpriv --pdeathsig KILL unshare --mount --propagation private --pid "${net[@]}" --fork --kill-child "$@" &
+	inside=$!
+	wait $inside || code=$?
+	inside=
+	return $code
+}
 [ "$(df -Pk "$work" | awk 'NR == 2 { print $4 }')" -gt $((4 << 20)) ] || die "less than 4 GB free in ${TMPDIR:-/tmp}: TMPDIR names another folder"
 
 /usr/lib/apt/apt-helper download-file "${mirror%/}/dists/$suite/Release" "$work/Release" >"$work/log" 2>&1 || skip "the mirror of this machine's apt does not answer"
@@ -74,10 +88,11 @@ step "a bare $suite"
 [ -f "$signed" ] || signed=/usr/share/keyrings/debian-archive-keyring.gpg
 apt_conf=$(apt-config dump | grep -E '^Acquire::(https?|Retries|Check-Valid-Until|Check-Date|ForceIPv[46])' || true)
 proxy=$(apt-config shell p Acquire::http::Proxy | sed -nE "s/^p='(.*)'$/\1/p")
-${proxy:+env http_proxy="$proxy"} debootstrap --variant=minbase --include=sudo,git,ca-certificates --keyring="$signed" "$suite" "$root" "$mirror" >"$work/log" 2>&1 ||
+confined ${proxy:+env http_proxy="$proxy"} debootstrap --variant=minbase --include=sudo,git,ca-certificates --keyring="$signed" "$suite" "$root" "$mirror" >"$work/log" 2>&1 ||
 	{ tail -5 "$work/log" >&2; die "debootstrap failed"; }
 printf '%s\n' "$apt_conf" >"$root/etc/apt/apt.conf.d/90host"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
+printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$(uname -n)" >"$root/etc/hosts" # sudo asks for it
 [ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" # an institute's own authority, too
 mkdir -p "$root/dev/shm" "$root/dev/pts"
 chroot "$root" useradd -m -s /bin/bash user
@@ -95,12 +110,7 @@ chroot "$root" chown -R user:user /home/user
 
 step "in it: $command"
 code=0
-# in the background, so that a signal is heard at once; the namespace dies with its first process
-unshare --mount --propagation private --pid "${network[@]}" --fork --kill-child "$0" --inside "$root" "$where" "$command" &
-inside=$!
-trap 'kill -KILL $inside 2>/dev/null; exit 143' TERM HUP
-trap 'kill -KILL $inside 2>/dev/null; exit 130' INT
-wait $inside || code=$?
+confined "${network[@]}" "$0" --inside "$root" "$where" "$command" || code=$?
 for ((i = 0; i < ${#takes[@]}; i += 2)); do
 	mkdir -p "${takes[i + 1]}"
 	cp -r "$root$where/${takes[i]}" "${takes[i + 1]}/" || die "${takes[i]} is not there"
