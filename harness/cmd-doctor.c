@@ -279,8 +279,8 @@ static void check_device(struct report *r)
 		check_library(r, &nvidia[i]);
 }
 
-/* The first "NAME VERSION" line that a program prints of itself; what brings the program, where it is not there at all. */
-static void check_tool(struct report *r, const char *what, const char *const argv[], const struct remedy *m)
+/* The first "NAME VERSION" line that a program prints of itself; what brings the program, where it is not there at all and is of use. */
+static void check_tool(struct report *r, const char *what, const char *const argv[], const struct remedy *m, bool of_use)
 {
 	struct err e = ERR_INIT;
 	SCOPED(str) struct str answer = { 0 };
@@ -289,20 +289,21 @@ static void check_tool(struct report *r, const char *what, const char *const arg
 		return;
 	}
 	row(r, NOTE, what, "%s: it is for %s", e.msg, m->gives);
-	if (!next_can_run(argv[0]))
+	if (of_use && !next_can_run(argv[0]))
 		remedy(r, m);
 }
 
-/* The plugin is built with the program, where MPI is there to build it with. */
-static void remedy_mpi(struct report *r)
+/* The plugin is built with the program, where MPI is there to build it with; false: this program was not built here. */
+static bool remedy_mpi(struct report *r)
 {
 	SCOPED(free) char *cache = own_plugin_file("CMakeCache.txt"); /* beside a program that was built here */
 	if (!cache)
-		return;
+		return false;
 	SCOPED(free) char *folder = xstrndup(cache, (size_t)(strrchr(cache, '/') - cache)), *build = next_quoted(folder);
 	SCOPED(free) char *line = xstrfmt("cmake %s && cmake --build %s", build, build);
 	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenmpi-dev", "Open MPI with its headers", .gives = "what the plugin for --ranks is built with" });
 	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "several processes for one cell (--ranks)" });
+	return true;
 }
 
 /* Several processes for a cell, several machines for a grid. */
@@ -312,10 +313,11 @@ static void check_cluster(struct report *r)
 	static const struct remedy slurm = { REMEDY_PACKAGE, "slurm-client", "Slurm's client programs", "runs on a cluster (--engine slurm)", false };
 	const char *named = getenv("ABLATE_TEAM_PLUGIN");
 	SCOPED(free) char *mpi = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
+	bool ranks = true; /* with the plugin or by what is proposed */
 	section(r, "several processes");
 	if (!mpi) {
 		row(r, NOTE, "MPI", "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built where CMake finds MPI");
-		remedy_mpi(r);
+		ranks = remedy_mpi(r);
 	} else {
 		void *handle = dlopen(mpi, RTLD_LAZY | RTLD_LOCAL);
 		if (handle)
@@ -329,15 +331,15 @@ static void check_cluster(struct report *r)
 		else
 			remedy(r, &mpirun);
 	}
-	check_tool(r, "mpirun", (const char *const[]){ "mpirun", "--version", NULL }, &mpirun);
-	check_tool(r, "Slurm", (const char *const[]){ "sbatch", "--version", NULL }, &slurm);
+	check_tool(r, "mpirun", (const char *const[]){ "mpirun", "--version", NULL }, &mpirun, ranks);
+	check_tool(r, "Slurm", (const char *const[]){ "sbatch", "--version", NULL }, &slurm, true);
 }
 
 static void check_downloads(struct report *r)
 {
 	static const struct remedy curl = { REMEDY_PACKAGE, "curl", "curl", "downloads by `data fetch` and `weights fetch`", false };
 	section(r, "downloads");
-	check_tool(r, "curl", (const char *const[]){ "curl", "--version", NULL }, &curl);
+	check_tool(r, "curl", (const char *const[]){ "curl", "--version", NULL }, &curl, true);
 }
 
 static void data_lacks(struct report *r, const struct data_shape *s)

@@ -214,6 +214,18 @@ test_weights_of_no_use_are_fetched_again() {
 	doctor; is MPI note; line 'unset ABLATE_TEAM_PLUGIN'
 }
 
+# --ranks needs the plugin: mpirun is no help to a program that has none and was not built here, as in a wheel.
+test_mpi_is_proposed_only_where_it_helps() {
+	debian
+	unset ABLATE_TEAM_PLUGIN
+	mkdir p && cp "$ABLATE" p/
+	run env PATH="$PWD/bin" ABLATE_DATA="$SOURCE" p/ablate doctor
+	is MPI note; is mpirun note; no_line openmpi
+	touch p/CMakeCache.txt
+	run env PATH="$PWD/bin" ABLATE_DATA="$SOURCE" p/ablate doctor
+	commands | grep -q 'apt-get install libopenmpi-dev openmpi-bin ' || fail "$(commands)"
+}
+
 # Names of packages are those of this Debian: apt takes the line, and only says what it would do.
 test_apt_takes_the_line() {
 	ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1 && command -v apt-get >/dev/null || skip "no apt with lists here"
