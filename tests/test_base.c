@@ -6,6 +6,7 @@
 #include "model/base/progress.h"
 #include "model/base/rng.h"
 #include "model/base/str.h"
+#include "tempdir.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -68,8 +69,7 @@ Test(str, suggests_near_names_first)
 
 Test(io, atomic_write_leaves_no_temporary_behind)
 {
-	char dir[] = "/tmp/ablate-test-XXXXXX";
-	cr_assert(mkdtemp(dir));
+	char *dir = tempdir_make();
 	SCOPED(free) char *path = xstrfmt("%s/a/b/x", dir);
 	SCOPED(free) char *sub = xstrfmt("%s/a/b", dir);
 	struct err e = ERR_INIT;
@@ -83,6 +83,7 @@ Test(io, atomic_write_leaves_no_temporary_behind)
 	char hex[SHA256_HEX];
 	cr_assert_eq(io_sha256_file(hex, path, &e), 0);
 	cr_assert_str_eq(hex, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
+	tempdir_remove(dir);
 }
 
 /* FIPS 180-4's example of two blocks: whole, in pieces, and by a copy of a state half way. */

@@ -136,7 +136,7 @@ Test(npy, other_byte_order)
 }
 
 /* A .npz of one array `x` with that header. */
-static char *one_array(const char *dict, const void *data, size_t bytes)
+static char *one_array(const char *dir, const char *dict, const void *data, size_t bytes)
 {
 	SCOPED(str) struct str npy = { 0 };
 	size_t n = strlen(dict);
@@ -145,7 +145,7 @@ static char *one_array(const char *dict, const void *data, size_t bytes)
 	str_addn(&npy, front, sizeof front);
 	str_addn(&npy, dict, n);
 	str_addn(&npy, data, bytes);
-	char *path = xstrfmt("%s/one.npz", tempdir_make());
+	char *path = xstrfmt("%s/one.npz", dir);
 	zip_t *z = zip_open(path, ZIP_CREATE, &code);
 	cr_assert(z && zip_file_add(z, "x.npy", zip_source_buffer(z, npy.data, npy.len, 0), 0) >= 0 && zip_close(z) == 0);
 	return path;
@@ -154,7 +154,8 @@ static char *one_array(const char *dict, const void *data, size_t bytes)
 Test(npz, a_matrix_in_fortran_order_is_turned)
 {
 	const float columns[] = { 1, 4, 2, 5, 3, 6 };
-	SCOPED(free) char *path = one_array("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", columns, sizeof columns);
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = one_array(dir, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", columns, sizeof columns);
 	SCOPED(npz) struct npz *z = NULL;
 	SCOPED(free) double *x = NULL;
 	SCOPED(free) float *f = NULL;
@@ -169,6 +170,7 @@ Test(npz, a_matrix_in_fortran_order_is_turned)
 		cr_expect(x[i] == i + 1 && f[i] == (float)(i + 1), "element %d: %g, %g", i, x[i], (double)f[i]);
 	cr_assert_eq(npz_stream_open(&s, z, "x", &e), -1, "a stream has no memory to turn it in");
 	cr_expect(strstr(e.msg, "Fortran"), "%s", e.msg);
+	tempdir_remove(dir);
 }
 
 Test(npz, a_member_that_lies_about_its_size_is_refused)

@@ -1,22 +1,19 @@
 /* test_safetensors.c - round trips, determinism, and every way in which a header can lie. */
 #include "model/base/mem.h"
 #include "model/safetensors.h"
+#include "tempdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
-static char dir[64];
+static char *dir; /* of the running test */
+static void make_dir(void) { dir = tempdir_make(); }
+static void remove_dir(void) { tempdir_remove(dir); }
+TestSuite(safetensors, .init = make_dir, .fini = remove_dir);
 
-static char *in_dir(const char *name)
-{
-	if (!*dir) {
-		(void)snprintf(dir, sizeof dir, "/tmp/ablate-st-XXXXXX");
-		cr_assert(mkdtemp(dir));
-	}
-	return xstrfmt("%s/%s", dir, name);
-}
+static char *in_dir(const char *name) { return xstrfmt("%s/%s", dir, name); }
 
 static const float weights[6] = { 1, -2, 3.5f, 0, 1e-30f, 7 };
 static const uint8_t bytes[3] = { 1, 2, 255 };
