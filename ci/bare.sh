@@ -16,6 +16,7 @@ skip() { printf 'bare.sh: skipped: %s\n' "$*" >&2; exit 77; }
 if [ "${1-}" = --inside ]; then # in the namespace: ROOT WHERE COMMAND
 	root=$2 where=$3
 	mount -t proc proc "$root/proc"
+	mount --rbind /sys "$root/sys" # control groups are in it
 	mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 	mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 	ln -sf pts/ptmx "$root/dev/ptmx"
@@ -101,7 +102,7 @@ where=/home/user
 if [ $clone = yes ]; then
 	where=/home/user/ablate
 	[ -z "$(git status --porcelain 2>/dev/null | head -1)" ] || echo "bare.sh: what is not committed is not in the clone" >&2
-	git -c safe.directory='*' clone -q --no-hardlinks "$ROOT" "$root$where" || die "no clone of $ROOT"
+	git clone -q --no-hardlinks "$ROOT" "$root$where" || die "no clone of $ROOT"
 fi
 for f in "${copies[@]}" "${debs[@]}"; do cp "$f" "$root/home/user/"; done
 for f in "${debs[@]}"; do names+=("/home/user/${f##*/}"); done

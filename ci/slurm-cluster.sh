@@ -2,7 +2,8 @@
 # slurm-cluster.sh - a Slurm cluster of one node on the loopback interface, in a folder of its own, for tests. As root.
 #   ci/slurm-cluster.sh start DIR     starts munged, slurmctld, slurmd; waits for an idle node; prints what to put in SLURM_CONF
 #   ci/slurm-cluster.sh stop DIR      cancels its jobs, stops its daemons (by their pid files only)
-# Two clusters do not meet: each has free ports and a key of its own. Nothing outside DIR is written.
+# Two clusters do not meet: each has free ports and a key of its own. Nothing outside DIR is written, but for this machine's name in
+# /etc/hosts where nothing knows it.
 . "$(dirname "$0")/lib.sh"
 [ $# -eq 2 ] || die "usage: ci/slurm-cluster.sh start|stop DIR"
 mkdir -p "$2"
@@ -69,6 +70,11 @@ PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP OverSubscri
 CONF
 }
 
+# Starts a daemon that is not alive yet. It holds neither our stdout nor our lock files open.
+daemon() { # NAME ARGUMENT...
+	alive "$B/run/$1.pid" || "$@" </dev/null >/dev/null 2>&1 || { tail -5 "$B/log/$1.log" >&2; die "$1 does not start"; }
+}
+
 start() {
 	[ "$(id -u)" -eq 0 ] || die "needs root"
 	for d in munged slurmctld slurmd sbatch ss; do command -v $d >/dev/null || die "$d is missing: ci/setup.sh slurm"; done
@@ -78,14 +84,13 @@ start() {
 	chmod 700 "$B/munge"
 	[ -s "$SLURM_CONF" ] || write_conf
 	[ -s "$B/munge/munge.key" ] || (umask 077; head -c 1024 /dev/urandom >"$B/munge/munge.key")
-	# Daemons hold neither our stdout nor our lock files open.
-	alive "$B/run/munged.pid" || munged --force --key-file="$B/munge/munge.key" --socket="$B/run/munge.socket.2" --num-threads=2 \
-		--pid-file="$B/run/munged.pid" --log-file="$B/log/munged.log" --seed-file="$B/munge/munged.seed" </dev/null >/dev/null 2>&1
+	daemon munged --force --key-file="$B/munge/munge.key" --socket="$B/run/munge.socket.2" --num-threads=2 --pid-file="$B/run/munged.pid" \
+		--log-file="$B/log/munged.log" --seed-file="$B/munge/munged.seed"
 	# -i only where there is no state yet: it starts although state files cannot be read
 	local fresh=-i
 	[ ! -e "$B/state/job_state" ] || fresh=
-	alive "$B/run/slurmctld.pid" || slurmctld $fresh -f "$SLURM_CONF" </dev/null >/dev/null 2>&1
-	alive "$B/run/slurmd.pid" || slurmd -f "$SLURM_CONF" </dev/null >/dev/null 2>&1
+	daemon slurmctld $fresh -f "$SLURM_CONF"
+	daemon slurmd -f "$SLURM_CONF"
 	for _ in $(seq 240); do
 		if sinfo -h -o %t 2>/dev/null | grep -qE '^(idle|mix|alloc)$'; then echo "$SLURM_CONF"; return 0; fi
 		sleep 0.25

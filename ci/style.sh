@@ -2,15 +2,15 @@
 # style.sh - the rules that no compiler checks. Prints FILE:LINE: what is wrong; ends with the number of complaints.
 . "$(dirname "$0")/lib.sh"
 LONGEST=600          # lines of a source file
-report=$(mktemp)
-trap 'rm -f "$report"' EXIT
+work=$(mktemp -d)
+report=$work/report
+: >"$report"
+trap 'rm -rf "$work"' EXIT
 complain() { cat >>"$report"; }
 
-if git rev-parse --git-dir >/dev/null 2>&1; then
-	mapfile -t files < <(git ls-files -co --exclude-standard | while read -r f; do [ -f "$f" ] && echo "$f"; done)
-else
-	mapfile -t files < <(find . -type f -not -path './build*' -not -path './.git/*' | sed 's|^\./||')
-fi
+# What .gitignore leaves, by an empty repository: the same files in a clone, in somebody else's, and in a tarball without one.
+git init -q --bare "$work/empty" || die "git is missing: ci/setup.sh build"
+mapfile -t files < <(git --git-dir="$work/empty" --work-tree=. ls-files -o --exclude-standard)
 sources=() texts=()
 for f in "${files[@]}"; do
 	case $f in

@@ -6,14 +6,15 @@ function(source_state commit_out diff_out source work)
   set(diff "")
   find_program(GIT git)
   set(top "")
+  set(git ${GIT} -c safe.directory=* -C ${source}) # who builds a tree runs what is in it, whoever owns it: root in a container, too
   if(GIT)
-    execute_process(COMMAND ${GIT} -C ${source} rev-parse --show-toplevel OUTPUT_VARIABLE top ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
-    execute_process(COMMAND ${GIT} -C ${source} rev-parse HEAD OUTPUT_VARIABLE head RESULT_VARIABLE failed ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
+    execute_process(COMMAND ${git} rev-parse --show-toplevel OUTPUT_VARIABLE top ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
+    execute_process(COMMAND ${git} rev-parse HEAD OUTPUT_VARIABLE head RESULT_VARIABLE failed ERROR_QUIET OUTPUT_STRIP_TRAILING_WHITESPACE)
   endif()
   file(REAL_PATH ${source} real)
   if(top STREQUAL real AND NOT failed) # not a tree unpacked inside somebody's repository
     set(commit ${head})
-    execute_process(COMMAND ${GIT} -C ${source} diff --binary --no-ext-diff --no-color HEAD -- model metrics harness CMakeLists.txt
+    execute_process(COMMAND ${git} diff --binary --no-ext-diff --no-color HEAD -- model metrics harness CMakeLists.txt
                     OUTPUT_FILE ${work}/source_state.diff ERROR_QUIET)
     file(SIZE ${work}/source_state.diff size)
     if(size GREATER 0)

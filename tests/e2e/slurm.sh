@@ -9,8 +9,9 @@
 CLUSTER=$(mktemp -d "${TMPDIR:-/tmp}/ablate-slurm-XXXXXX")
 cluster() { # started by the first test that needs it
 	[ "$(id -u)" -eq 0 ] || skip "needs root to start daemons"
+	[ -n "$(ls /sys/fs/cgroup 2>/dev/null)" ] || skip "no control groups here, which slurmd wants to see"
 	"$SOURCE/ci/setup.sh" slurm >setup.log 2>&1 || skip "slurm-wlm and munge cannot be installed here"
-	"$SOURCE/ci/slurm-cluster.sh" start "$CLUSTER" >start.log 2>&1 || fail "no cluster: $(tail -3 start.log)"
+	"$SOURCE/ci/slurm-cluster.sh" start "$CLUSTER" >start.log 2>&1 || fail "no cluster: $(tail -6 start.log)"
 	export SLURM_CONF=$CLUSTER/slurm.conf
 	# whatever the repository's folder lets others see, the user has a copy of the program
 	mkdir -p "$CLUSTER/bin"
