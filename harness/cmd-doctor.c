@@ -91,7 +91,10 @@ static void check_program(struct report *r, const json_t *facts)
 	section(r, "program");
 	SCOPED(free) char *version = cmd_version_text();
 	row(r, GOOD, "version", "%s", version);
-	row(r, provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(), provenance_dirty() ? ", with changes that are not committed" : "");
+	bool traced = strcmp(provenance_commit(), "unknown") != 0;
+	row(r, !traced || provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(),
+	    !traced ? ": neither git nor a file COMMIT told it to the build; results will not say what made them" :
+	    provenance_dirty() ? ", with changes that are not committed" : "");
 	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
 	struct err e = ERR_INIT;
 	char *values = NULL;
