@@ -19,7 +19,12 @@ add_custom_target(pages DEPENDS ${PAGE_FILES})
 add_custom_target(package_files ALL DEPENDS pages ablate)
 
 # Before the first file: is there something to install, and can it be written? So that nothing is half installed.
-install(CODE "set(BUILT \"${CMAKE_BINARY_DIR}/ablate;${PAGE_FILES}\")\nset(BUILD_FOLDER \"${CMAKE_BINARY_DIR}\")")
+set(FOLDERS bin share/ablate/ablations/paper share/ablate/results share/ablate/model/weights share/man/man1 share/man/man5 share/doc/ablate
+  share/bash-completion/completions share/zsh/site-functions share/zsh/vendor-completions share/fish/vendor_completions.d)
+if(TARGET ablate_mpi OR TARGET ablate_cuda)
+  list(APPEND FOLDERS lib/ablate)
+endif()
+install(CODE "set(BUILT \"${CMAKE_BINARY_DIR}/ablate;${PAGE_FILES}\")\nset(BUILD_FOLDER \"${CMAKE_BINARY_DIR}\")\nset(FOLDERS \"${FOLDERS}\")")
 install(SCRIPT ${CMAKE_SOURCE_DIR}/ci/install_check.cmake)
 
 install(TARGETS ablate RUNTIME DESTINATION bin)
@@ -46,9 +51,11 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VENDOR "the ablate developers")
 set(CPACK_PACKAGE_CONTACT "the ablate developers <maintainers@ablate.invalid>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "harness for ablations of consistency-model training")
-set(CPACK_PACKAGE_DESCRIPTION "ablate trains every cell of a declarative ablation grid, scores it (FID, KID, IS, precision and recall,
-LPIPS), records each number with its provenance in SQLite, shows it beside published values, and guards
-it in CI by a gate that says pass, fail or cannot tell. It runs on a CPU without any download.")
+set(CPACK_PACKAGE_DESCRIPTION "ablate trains every cell of a declarative ablation grid, scores it
+(FID, KID, IS, precision and recall, LPIPS), records each number with its
+provenance in SQLite, shows it beside published values, and guards it in CI
+by a gate that says pass, fail or cannot tell. It runs on a CPU without any
+download.")
 set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
 set(CPACK_PACKAGE_FILE_NAME ablate-${PROJECT_VERSION})
 set(CPACK_STRIP_FILES ON)
@@ -62,5 +69,6 @@ set(CPACK_DEBIAN_PACKAGE_DEPENDS "libopenblas0-pthread | libopenblas0") # loaded
 set(CPACK_SOURCE_GENERATOR TGZ)
 set(CPACK_SOURCE_PACKAGE_FILE_NAME ablate-${PROJECT_VERSION})
 set(CPACK_SOURCE_IGNORE_FILES "/\\\\.git/;/build[^/]*/;/ablate\\\\.db;/runs/;\\\\.plan\\\\.json$")
-set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/ci/package_commit.cmake) # what the source is, where there is no git any more
+set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/ci/package_commit.cmake # what the source is, where there is no git any more
+  ${CMAKE_SOURCE_DIR}/ci/package_debian.cmake)
 include(CPack)

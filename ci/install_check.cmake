@@ -1,15 +1,18 @@
-# install_check.cmake - run by `cmake --install` before the first file: BUILT (files) must be there, and each folder of the prefix
-# must take a file. One line and no file at all, instead of half an installation.
+# install_check.cmake - run by `cmake --install` before the first file: BUILT (files) must be there, and each of FOLDERS below the prefix
+# must take a file. One line and no file at all, instead of half an installation. Then it makes the folders, to be read by all: CMake
+# would make them as the umask of who installs lets it.
 foreach(file ${BUILT})
   if(NOT EXISTS ${file})
     message(NOTICE "ablate: ${file} is not built: cmake --build ${BUILD_FOLDER} --target package_files")
     message(FATAL_ERROR "Nothing was installed.")
   endif()
 endforeach()
-foreach(folder bin lib/ablate share/ablate share/man share/doc)
+set(missing "")
+foreach(folder ${FOLDERS})
   set(to "$ENV{DESTDIR}${CMAKE_INSTALL_PREFIX}/${folder}")
   # the nearest folder that exists
   while(NOT EXISTS "${to}")
+    list(PREPEND missing "${to}")
     get_filename_component(above "${to}" DIRECTORY)
     if("${above}" STREQUAL "${to}")
       break()
@@ -21,4 +24,9 @@ foreach(folder bin lib/ablate share/ablate share/man share/doc)
     message(NOTICE "ablate: ${to} cannot be written: choose another --prefix, or install as root")
     message(FATAL_ERROR "Nothing was installed.")
   endif()
+endforeach()
+list(REMOVE_DUPLICATES missing)
+foreach(folder ${missing})
+  file(MAKE_DIRECTORY "${folder}")
+  file(CHMOD "${folder}" PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 endforeach()
