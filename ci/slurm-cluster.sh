@@ -1,5 +1,5 @@
 #!/bin/bash
-# slurm-cluster.sh - a Slurm cluster of one node on the loopback interface, in a folder of its own, for tests. As root.
+# slurm-cluster.sh - a Slurm cluster of one node, at the address of this machine's name, in a folder of its own, for tests. As root.
 #   ci/slurm-cluster.sh start DIR     starts munged, slurmctld, slurmd; waits for an idle node; prints what to put in SLURM_CONF
 #   ci/slurm-cluster.sh stop DIR      cancels its jobs, stops its daemons (by their pid files only)
 # Two clusters do not meet: each has free ports and a key of its own. Nothing outside DIR is written, but for this machine's name in
@@ -18,21 +18,22 @@ free_port() { # FIRST: the first port from there on that nobody listens on
 }
 
 write_conf() {
-	local host ctld slurmd steps cpus
+	local host address ctld slurmd steps cpus
 	host=$(hostname -s)
+	address=$(getent ahostsv4 "$host" | awk '{ print $1; exit }') # Debian's own is 127.0.1.1, a container's that of its network
 	ctld=$(free_port $((20000 + RANDOM % 5000)))
 	slurmd=$(free_port $((26000 + RANDOM % 5000)))
 	steps=$((32000 + RANDOM % 500))
 	cpus=$(nproc)
 	cat >"$SLURM_CONF" <<CONF
 ClusterName=ablate
-SlurmctldHost=$host(127.0.0.1)
+SlurmctldHost=$host($address)
 SlurmUser=root
 SlurmdUser=root
 SlurmctldPort=$ctld
 SlurmdPort=$slurmd
 SrunPortRange=$steps-$((steps + 90))
-# loopback only
+# the address of this name only
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/munge
 CredType=cred/munge
@@ -65,7 +66,7 @@ InactiveLimit=0
 SlurmctldTimeout=30
 SlurmdTimeout=30
 Waittime=0
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$cpus Boards=1 SocketsPerBoard=1 CoresPerSocket=$cpus ThreadsPerCore=1 RealMemory=1000 State=UNKNOWN
+NodeName=$host NodeAddr=$address CPUs=$cpus Boards=1 SocketsPerBoard=1 CoresPerSocket=$cpus ThreadsPerCore=1 RealMemory=1000 State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 CONF
 }
@@ -78,7 +79,7 @@ daemon() { # NAME ARGUMENT...
 start() {
 	[ "$(id -u)" -eq 0 ] || die "needs root"
 	for d in munged slurmctld slurmd sbatch ss; do command -v $d >/dev/null || die "$d is missing: ci/setup.sh slurm"; done
-	getent hosts "$(hostname -s)" >/dev/null || echo "127.0.0.1 $(hostname -s)" >>/etc/hosts
+	getent ahostsv4 "$(hostname -s)" >/dev/null || echo "127.0.0.1 $(hostname -s)" >>/etc/hosts
 	mkdir -p "$B"/{munge,state,spool,log,run}
 	chmod 755 "$B"
 	chmod 700 "$B/munge"
@@ -91,11 +92,12 @@ start() {
 	[ ! -e "$B/state/job_state" ] || fresh=
 	daemon slurmctld $fresh -f "$SLURM_CONF"
 	daemon slurmd -f "$SLURM_CONF"
-	for _ in $(seq 240); do
-		if sinfo -h -o %t 2>/dev/null | grep -qE '^(idle|mix|alloc)$'; then echo "$SLURM_CONF"; return 0; fi
+	local until=$((SECONDS + 60)) # a client that finds no controller takes its time
+	while [ $SECONDS -lt $until ]; do
+		if timeout 10 sinfo -h -o %t 2>/dev/null | grep -qE '^(idle|mix|alloc)$'; then echo "$SLURM_CONF"; return 0; fi
 		sleep 0.25
 	done
-	sinfo -R >&2 || true
+	timeout 10 sinfo -R >&2 || true
 	tail -5 "$B"/log/*.log >&2 || true
 	die "the node is not idle after 60 s"
 }
