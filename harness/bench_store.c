@@ -200,14 +200,17 @@ static int measure_commands(json_t *out, struct store *s, const struct bench_sto
 
 /* ---- what a cell costs beside its work -------------------------------------------------------------------------- */
 
-/* The runner's worker is `#!PROGRAM bench-cell`: the same process as ever, whose training takes no time. */
+/* The runner's worker is `#!PROGRAM bench-cell`: the same process as ever, whose training takes no time. PROGRAM is a link in `dir`: such a
+ * line ends at a blank and after 255 bytes. */
 static int measure_overhead(json_t *out, const struct bench_store *size, const char *dir, struct err *e)
 {
 	char exe[4096] = "";
 	if (!size->program && readlink("/proc/self/exe", exe, sizeof exe - 1) < 0)
 		return err_set(e, "/proc/self/exe: %s", strerror(errno));
-	SCOPED(free) char *script = xstrfmt("%s/worker", dir), *db = xstrfmt("%s/cells.db", dir);
-	SCOPED(free) char *text = xstrfmt("#!%s bench-cell\n", size->program ? size->program : exe);
+	SCOPED(free) char *script = xstrfmt("%s/worker", dir), *db = xstrfmt("%s/cells.db", dir), *link = xstrfmt("%s/ablate", dir);
+	SCOPED(free) char *text = xstrfmt("#!%s bench-cell\n", link);
+	if (symlink(size->program ? size->program : exe, link))
+		return err_set(e, "%s: %s", link, strerror(errno));
 	if (io_write_atomic(script, text, strlen(text), e) || chmod(script, 0700))
 		return -1;
 	int n = size->cells;

@@ -10,6 +10,13 @@
 set -u
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${ABLATE_BUILD:-$SOURCE/build}
+# What is preloaded is named in a list with blanks between, so a build below "my folder" is reached by another name.
+build_link=
+case $BUILD in *[!A-Za-z0-9_./+-]*)
+	build_link=$(mktemp -u "${TMPDIR:-/tmp}/ablate-e2e-build-XXXXXX")
+	ln -s "$BUILD" "$build_link" && BUILD=$build_link
+	;;
+esac
 ABLATE=${ABLATE:-$BUILD/ablate}
 SHIM=$BUILD/tests
 export LC_ALL=C.UTF-8
@@ -94,6 +101,7 @@ run_tests() {
 		esac
 	done
 	echo "$passed passed, $failed failed, $skipped skipped"
+	[ -z "$build_link" ] || rm -f "$build_link"
 	[ $failed -eq 0 ]
 	exit
 }
