@@ -72,10 +72,9 @@ trap 'ended 143' TERM HUP
 trap 'ended 130' INT
 # Runs a command with mounts and processes of its own. They end with its first process, and that with this script, even by a KILL.
 # In the background, so that a signal is heard at once.
-confined() { # [--net] COMMAND...
-	local code=0 net=()
-	[ "$1" != --net ] || { net=(--net); shift; }
-	setpriv --pdeathsig KILL unshare --mount --propagation private --pid "${net[@]}" --fork --kill-child "$@" &
+confined() { # [OPTION OF UNSHARE...] COMMAND...
+	local code=0
+	setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child "$@" &
 	inside=$!
 	wait $inside || code=$?
 	inside=

@@ -73,7 +73,7 @@ CONF
 
 # Starts a daemon that is not alive yet. It holds neither our stdout nor our lock files open.
 daemon() { # NAME ARGUMENT...
-	alive "$B/run/$1.pid" || "$@" </dev/null >/dev/null 2>&1 || { tail -5 "$B/log/$1.log" >&2; die "$1 does not start"; }
+	alive "$B/run/$1.pid" || "$@" </dev/null >/dev/null 2>&1 || { tail -5 "$B/log/$1.log" >&2 || true; die "$1 does not start"; }
 }
 
 start() {

@@ -282,18 +282,17 @@ static void check_device(struct report *r)
 		check_library(r, &nvidia[i]);
 }
 
-/* The first "NAME VERSION" line that a program prints of itself; what brings the program, where it is not there at all and is of use. */
-static void check_tool(struct report *r, const char *what, const char *const argv[], const struct remedy *m, bool of_use)
+/* The first "NAME VERSION" line that a program prints of itself. true: there is no such program. */
+static bool lacks_tool(struct report *r, const char *what, const char *const argv[], const char *gives)
 {
 	struct err e = ERR_INIT;
 	SCOPED(str) struct str answer = { 0 };
 	if (!slurm_call(&answer, argv, &e)) {
 		row(r, GOOD, what, "%.*s", (int)strcspn(str_text(&answer), "\n"), str_text(&answer));
-		return;
+		return false;
 	}
-	row(r, NOTE, what, "%s: it is for %s", e.msg, m->gives);
-	if (of_use && !next_can_run(argv[0]))
-		remedy(r, m);
+	row(r, NOTE, what, "%s: it is for %s", e.msg, gives);
+	return !next_can_run(argv[0]);
 }
 
 /* The plugin is built with the program, where MPI is there to build it with; false: this program was not built here. */
@@ -334,15 +333,18 @@ static void check_cluster(struct report *r)
 		else
 			remedy(r, &mpirun);
 	}
-	check_tool(r, "mpirun", (const char *const[]){ "mpirun", "--version", NULL }, &mpirun, ranks);
-	check_tool(r, "Slurm", (const char *const[]){ "sbatch", "--version", NULL }, &slurm, true);
+	if (lacks_tool(r, "mpirun", (const char *const[]){ "mpirun", "--version", NULL }, mpirun.gives) && ranks)
+		remedy(r, &mpirun);
+	if (lacks_tool(r, "Slurm", (const char *const[]){ "sbatch", "--version", NULL }, slurm.gives))
+		remedy(r, &slurm);
 }
 
 static void check_downloads(struct report *r)
 {
 	static const struct remedy curl = { REMEDY_PACKAGE, "curl", "curl", "downloads by `data fetch` and `weights fetch`", false };
 	section(r, "downloads");
-	check_tool(r, "curl", (const char *const[]){ "curl", "--version", NULL }, &curl, true);
+	if (lacks_tool(r, "curl", (const char *const[]){ "curl", "--version", NULL }, curl.gives))
+		remedy(r, &curl);
 }
 
 static void data_lacks(struct report *r, const struct data_shape *s)

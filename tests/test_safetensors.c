@@ -6,7 +6,6 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 static char *dir; /* of the running test */
 static void make_dir(void) { dir = tempdir_make(); }

@@ -31,6 +31,19 @@ test_an_installation_can_be_moved() {
 	check test ! -e ablate.db
 }
 
+# git refuses to answer in a repository of somebody else's, such as a checkout mounted into a container.
+test_the_commit_of_somebody_elses_tree_is_known() {
+	[ "$(id -u)" -eq 0 ] || skip "only root can give files away"
+	git init -q tree
+	git -C tree -c user.name=a -c user.email=a commit -q --allow-empty -m a
+	local commit
+	commit=$(git -C tree rev-parse HEAD)
+	chown -R 65534 tree
+	printf 'include(%s/harness/source_state.cmake)\nsource_state(C D %s/tree %s)\nmessage(NOTICE "commit ${C}")\n' "$SOURCE" "$PWD" "$PWD" >state.cmake
+	run env -u GIT_CONFIG_COUNT cmake -P state.cmake; exits 0
+	says err "commit $commit"
+}
+
 test_nothing_is_half_installed() {
 	mkdir -p p/bin
 	read_only_folder p/share

@@ -76,6 +76,7 @@ read_only_folder() { small_disk "$1" 64k; mount -o remount,ro "$1" || skip "cann
 no_sanitizers() { [ "${ABLATE_SANITIZED:-OFF}" = OFF ] || skip "not under sanitizers"; }
 with_shim() { no_sanitizers; env LD_PRELOAD="$SHIM/libshim_write.so" "$@"; } # with_shim VAR=VALUE... COMMAND
 
+leave() { [ -z "$build_link" ] || rm -f "$build_link"; exit "$1"; }
 run_tests() {
 	local passed=0 failed=0 skipped=0 name dir rc
 	local names=("$@")
@@ -83,7 +84,7 @@ run_tests() {
 	if grep -qwE 'sql|whole|sqlite3' "$0" && ! command -v sqlite3 >/dev/null; then
 		echo "    these tests look into databases by sqlite3's shell, which is not installed (ci/setup.sh test)"
 		echo "0 passed, 0 failed, 1 skipped"
-		exit 77
+		leave 77
 	fi
 	[ ${#names[@]} -gt 0 ] || mapfile -t names < <(declare -F | awk '$3 ~ /^test_/ { print $3 }')
 	for name in "${names[@]}"; do
@@ -101,8 +102,6 @@ run_tests() {
 		esac
 	done
 	echo "$passed passed, $failed failed, $skipped skipped"
-	[ -z "$build_link" ] || rm -f "$build_link"
-	[ $failed -eq 0 ]
-	exit
+	leave $((failed > 0))
 }
 ONLY=("$@")
