@@ -1,6 +1,6 @@
 /* cmd-completion.c - `ablate completion`: scripts for bash, zsh and fish, made from the command tables. What depends on
  * knobs, presets or the database is asked of the program at the time of the TAB (`ablate completion words KIND`). */
-#include "cmd.h"
+#include "commands.h"
 
 #include "db.h"
 #include "model/base/mem.h"
@@ -50,8 +50,8 @@ static int print_words(const struct cli *c, const char *kind)
 {
 	int n;
 	if (strcmp(kind, "commands") == 0) {
-		const struct cmd_row *r = cmd_rows(&n);
-		for (int i = 0; i < n; i++)
+		const struct cmd_row *r = commands.rows;
+		for (int i = 0; i < commands.n; i++)
 			if (!r[i].cmd->hidden)
 				printf("%s\n", r[i].cmd->name);
 		return EXIT_OK;
@@ -136,8 +136,8 @@ static void bash_places(struct str *s, const struct cmd *cmd)
 
 static void bash_script(struct str *s)
 {
-	int n;
-	const struct cmd_row *r = cmd_rows(&n);
+	int n = commands.n;
+	const struct cmd_row *r = commands.rows;
 	str_add(s, "# bash completion for ablate; install as /usr/share/bash-completion/completions/ablate\n"
 	           "_ablate_list() { COMPREPLY=($(compgen -W \"$1\" -- \"$cur\")); [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace; }\n"
 	           "_ablate_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); }\n"
@@ -235,8 +235,8 @@ static void zsh_options(struct str *s, const struct opt *o)
 
 static void zsh_script(struct str *s)
 {
-	int n;
-	const struct cmd_row *r = cmd_rows(&n);
+	int n = commands.n;
+	const struct cmd_row *r = commands.rows;
 	str_add(s, "#compdef ablate\n# zsh completion for ablate; install as _ablate in a folder of $fpath\n"
 	           "_ablate_words() { local -a w; w=(${(f)\"$(ablate completion words $1 2>/dev/null)\"}); compadd -a w }\n"
 	           "_ablate() {\n\tlocal curcontext=$curcontext state line\n\t_arguments -C");
@@ -311,8 +311,8 @@ static void fish_options(struct str *s, const char *cmd, const struct opt *o)
 
 static void fish_script(struct str *s)
 {
-	int n;
-	const struct cmd_row *r = cmd_rows(&n);
+	int n = commands.n;
+	const struct cmd_row *r = commands.rows;
 	str_add(s, "# fish completion for ablate; install as ~/.config/fish/completions/ablate.fish\n");
 	fish_options(s, NULL, cmd_global_options);
 	for (int i = 0; i < n; i++) {

@@ -6,10 +6,10 @@
 static int run(struct cli *c)
 {
 	SCOPED(str) struct str s = { 0 };
-	const struct cmd *of = c->n_args ? cmd_find(c->args[0]) : NULL;
+	const struct cmd *of = c->n_args ? cmds_find(c->all, c->args[0]) : NULL;
 	if (c->n_args && !of)
 		return cli_usage(c, "unknown command '%s'", c->args[0]);
-	cmd_help(&s, of);
+	cmd_help(&s, c->all, of);
 	(void)fwrite(s.data, 1, s.len, stdout);
 	return EXIT_OK;
 }

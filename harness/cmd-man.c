@@ -1,5 +1,5 @@
 /* cmd-man.c - `ablate man`: manual pages in roff, from the tables of commands, knobs and the database's columns. */
-#include "cmd.h"
+#include "commands.h"
 
 #include "db.h"
 #include "model/config.h"
@@ -105,8 +105,8 @@ static void one_command(struct str *s, const struct cmd *cmd)
 
 static void page_commands(struct str *s)
 {
-	int n;
-	const struct cmd_row *r = cmd_rows(&n);
+	int n = commands.n;
+	const struct cmd_row *r = commands.rows;
 	const struct cmd_exit *x;
 	heading(s, "ABLATE", "1", "ablate - train, score, record and judge consistency models by grids");
 	str_add(s, ".SH SYNOPSIS\n.B ablate\n.I COMMAND\n[\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n.SH DESCRIPTION\n");
@@ -115,7 +115,7 @@ static void page_commands(struct str *s)
 	              "guarded. The result of a command is on stdout; everything else is on stderr.");
 	str_add(s, ".SH COMMANDS\n");
 	for (int i = 0; i < n; i++) {
-		if (!cmd_group_begins(i))
+		if (!cmds_group_begins(&commands, i))
 			continue;
 		str_add(s, ".SS ");
 		roff(s, r[i].group);

@@ -1,4 +1,4 @@
-/* cmd.c - the table of commands, and the parser of command lines. See cmd.h. */
+/* cmd.c - finding commands in their table, and the parser of command lines. See cmd.h. */
 #include "cmd.h"
 
 #include "model/base/mem.h"
@@ -8,16 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CMD(ident, group) extern const struct cmd cmd_##ident;
-#include "cmds.def"
-#undef CMD
-
-static const struct cmd_row rows[] = {
-#define CMD(ident, group) { &cmd_##ident, group },
-#include "cmds.def"
-#undef CMD
-};
 
 const struct opt cmd_global_options[] = {
 	{ .name = "help", .letter = 'h', .kind = OPT_FLAG, .help = "show help and exit" },
@@ -38,25 +28,19 @@ struct cli_value {
 	double d;
 };
 
-const struct cmd_row *cmd_rows(int *n)
-{
-	*n = (int)(sizeof rows / sizeof *rows);
-	return rows;
-}
-
-bool cmd_group_begins(int row)
+bool cmds_group_begins(const struct cmds *all, int row)
 {
 	for (int i = 0; i < row; i++)
-		if (!rows[i].cmd->hidden && strcmp(rows[i].group, rows[row].group) == 0)
+		if (!all->rows[i].cmd->hidden && strcmp(all->rows[i].group, all->rows[row].group) == 0)
 			return false;
-	return !rows[row].cmd->hidden;
+	return !all->rows[row].cmd->hidden;
 }
 
-const struct cmd *cmd_find(const char *name)
+const struct cmd *cmds_find(const struct cmds *all, const char *name)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (strcmp(rows[i].cmd->name, name) == 0)
-			return rows[i].cmd;
+	for (int i = 0; i < all->n; i++)
+		if (strcmp(all->rows[i].cmd->name, name) == 0)
+			return all->rows[i].cmd;
 	return NULL;
 }
 
@@ -291,14 +275,14 @@ static int take_letters(struct cli *c, const char *letters, char **next, int *us
 	return 0;
 }
 
-static int unknown_command(const char *name, struct err *e)
+static int unknown_command(const struct cmds *all, const char *name, struct err *e)
 {
-	const char *names[sizeof rows / sizeof *rows];
+	const char *names[128];
 	size_t k = 0;
 	SCOPED(str) struct str near = { 0 };
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (!rows[i].cmd->hidden)
-			names[k++] = rows[i].cmd->name;
+	for (int i = 0; i < all->n && k < 128; i++)
+		if (!all->rows[i].cmd->hidden)
+			names[k++] = all->rows[i].cmd->name;
 	str_suggest(&near, name, names, k);
 	return err_code(e, EXIT_USAGE, "unknown command '%s'%s (see 'ablate --help')", name, str_text(&near));
 }
@@ -341,9 +325,9 @@ static int parse_words(struct cli *c, char **argv, struct err *e)
 			if (take_letters(c, argv[i] + 1, argv + i + 1, &used, e))
 				return -1;
 		} else if (!c->cmd) {
-			c->cmd = cmd_find(argv[i]);
+			c->cmd = cmds_find(c->all, argv[i]);
 			if (!c->cmd)
-				return unknown_command(argv[i], e);
+				return unknown_command(c->all, argv[i], e);
 		} else {
 			c->args[c->n_args++] = argv[i];
 		}
@@ -361,10 +345,10 @@ static bool json_asked(char **argv)
 	return false;
 }
 
-int cli_parse(struct cli *c, int argc, char **argv, struct err *e)
+int cli_parse(struct cli *c, const struct cmds *all, int argc, char **argv, struct err *e)
 {
 	const char *db = getenv("ABLATE_DB");
-	*c = (struct cli){ .args = xcalloc((size_t)argc + 1, sizeof *c->args), .db = db && *db ? db : "ablate.db" };
+	*c = (struct cli){ .all = all, .args = xcalloc((size_t)argc + 1, sizeof *c->args), .db = db && *db ? db : "ablate.db" };
 	if (parse_words(c, argv, e)) {
 		c->json = json_asked(argv);
 		return -1;

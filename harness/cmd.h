@@ -1,7 +1,8 @@
 /* cmd.h - the command line as tables.
  *
  * A command is one file, harness/cmd-NAME.c, which holds one `const struct cmd cmd_NAME` (dashes of the name become
- * underscores), and one row in cmds.def. Parsing, --help, completion and the man page all come from its tables:
+ * underscores), and one row in cmds.def. Which commands there are is handed to cli_main: this file knows none of them.
+ * Parsing, --help, completion and the man page all come from their tables:
  *
  *     static const struct opt options[] = {
  *             { .name = "jobs", .letter = 'j', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "cells at once" },
@@ -61,14 +62,15 @@ struct cmd {
 };
 
 struct cmd_row { const struct cmd *cmd; const char *group; };
-const struct cmd_row *cmd_rows(int *n);              /* cmds.def, in its order */
-bool cmd_group_begins(int row);                      /* the first shown row of its group? Rows of a group may lie apart */
-const struct cmd *cmd_find(const char *name);        /* NULL when there is none */
+struct cmds { const struct cmd_row *rows; int n; };  /* what a program can do, in the order of its help */
+bool cmds_group_begins(const struct cmds *all, int row); /* the first shown row of its group? Rows of a group may lie apart */
+const struct cmd *cmds_find(const struct cmds *all, const char *name); /* NULL when there is none */
 extern const struct opt cmd_global_options[];        /* accepted everywhere, before and after the command's name */
 
 /* ====== a parsed command line ====== */
 
 struct cli {
+	const struct cmds *all;      /* the commands among which cmd was found */
 	const struct cmd *cmd;       /* NULL when only --help or --version was asked for */
 	char **args;                 /* n_args arguments and a NULL; "-" is stdin by convention */
 	int n_args;
@@ -83,10 +85,10 @@ struct cli {
 
 /* Parses argv[1..]. What is wrong is EXIT_USAGE with the nearest names. *c is to be released in either case; its texts
  * point into argv. c->json is set as far as parsing came, so that an error can be told as JSON. */
-MUST_CHECK int cli_parse(struct cli *c, int argc, char **argv, struct err *e);
+MUST_CHECK int cli_parse(struct cli *c, const struct cmds *all, int argc, char **argv, struct err *e);
 void cli_release(struct cli *c);
-/* Parses, runs, reports: all of main(). Returns the exit code. */
-int cli_main(int argc, char **argv);
+/* Parses, runs, reports: all of main() of a program with these commands. Returns the exit code. */
+int cli_main(const struct cmds *all, int argc, char **argv);
 
 /* Values by option name; a name or kind that the command's table does not have is BUG(). */
 int cli_flag(const struct cli *c, const char *name);                                 /* how often it was given */
@@ -111,7 +113,7 @@ int cli_print_json(const struct cli *c, json_t *object);
 
 /* ====== help, from the tables ====== */
 
-void cmd_help(struct str *dst, const struct cmd *cmd);   /* of one command, or of the program when cmd is NULL */
+void cmd_help(struct str *dst, const struct cmds *all, const struct cmd *cmd); /* of one command, or of the program when cmd is NULL */
 struct cmd_exit { int code; const char *meaning; };
 const struct cmd_exit *cmd_exits(int *n);
 /* One word of `args`, or an option's `arg`. */

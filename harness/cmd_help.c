@@ -109,25 +109,24 @@ static void options(struct str *dst, const char *title, const struct opt *o)
 	}
 }
 
-static void program_help(struct str *dst)
+static void program_help(struct str *dst, const struct cmds *all)
 {
-	int n;
-	const struct cmd_row *r = cmd_rows(&n);
-	const struct cmd_exit *x;
+	const struct cmd_row *r = all->rows;
 	str_add(dst, "usage: ablate COMMAND [ARGUMENTS] [OPTIONS]\n\n");
 	cmd_wrap(dst, "Runs grids of consistency-model trainings, scores them, keeps every number with its provenance, and judges "
 	              "builds by statistical gates.", 0, 0, WIDTH);
-	for (int i = 0; i < n; i++) {
-		if (!cmd_group_begins(i))
+	for (int i = 0; i < all->n; i++) {
+		if (!cmds_group_begins(all, i))
 			continue;
 		str_addf(dst, "\n%s:\n", r[i].group);
-		for (int k = i; k < n; k++)
+		for (int k = i; k < all->n; k++)
 			if (!r[k].cmd->hidden && strcmp(r[k].group, r[i].group) == 0)
 				two_columns(dst, r[k].cmd->name, r[k].cmd->summary);
 	}
 	options(dst, "Options of every command:", cmd_global_options);
 	str_add(dst, "\nExit codes:\n");
-	x = cmd_exits(&n);
+	int n;
+	const struct cmd_exit *x = cmd_exits(&n);
 	for (int i = 0; i < n; i++) {
 		SCOPED(free) char *code = xstrfmt("%d", x[i].code);
 		two_columns(dst, code, x[i].meaning);
@@ -135,10 +134,10 @@ static void program_help(struct str *dst)
 	str_add(dst, "\n'ablate COMMAND --help' tells more about one command, 'ablate man' prints the manual.\n");
 }
 
-void cmd_help(struct str *dst, const struct cmd *cmd)
+void cmd_help(struct str *dst, const struct cmds *all, const struct cmd *cmd)
 {
 	if (!cmd) {
-		program_help(dst);
+		program_help(dst, all);
 		return;
 	}
 	const char *args = cmd->args ? cmd->args : "";

@@ -120,7 +120,7 @@ static int show(const struct cli *c)
 {
 	SCOPED(str) struct str s = { 0 };
 	if (c->help) {
-		cmd_help(&s, c->cmd);
+		cmd_help(&s, c->all, c->cmd);
 	} else if (c->json) {
 		return cli_print_json(c, cmd_version_json());
 	} else {
@@ -131,13 +131,13 @@ static int show(const struct cli *c)
 	return EXIT_OK;
 }
 
-int cli_main(int argc, char **argv)
+int cli_main(const struct cmds *all, int argc, char **argv)
 {
 	struct cli c;
 	struct err e = ERR_INIT;
 	int code;
 	cmd_signals_begin();
-	if (cli_parse(&c, argc, argv, &e) || open_log(&c, &e))
+	if (cli_parse(&c, all, argc, argv, &e) || open_log(&c, &e))
 		code = cli_fail(&c, &e);
 	else if (c.help || c.version)
 		code = show(&c);

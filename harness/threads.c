@@ -25,20 +25,20 @@ bool threads_bound_waiting(void)
 }
 
 /* The command need not be told from an option's value: a start too many does no harm. */
-static bool computes(int argc, char **argv)
+static bool computes(const struct cmds *all, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		const struct cmd *cmd = cmd_find(argv[i]);
+		const struct cmd *cmd = cmds_find(all, argv[i]);
 		if (cmd && cmd->computes)
 			return true;
 	}
 	return false;
 }
 
-void threads_restart(int argc, char **argv)
+void threads_restart(const struct cmds *all, int argc, char **argv)
 {
 	const char *preloaded = getenv("LD_PRELOAD");
-	if (computes(argc, argv) && !(preloaded && strstr(preloaded, "vgpreload")) && threads_bound_waiting())
+	if (computes(all, argc, argv) && !(preloaded && strstr(preloaded, "vgpreload")) && threads_bound_waiting())
 		(void)execv("/proc/self/exe", argv); /* without /proc it goes on as it is */
 	(void)prctl(PR_SET_NAME, program_invocation_short_name); /* else it is called "exe" after that */
 }

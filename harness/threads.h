@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 struct cli;
+struct cmds;
 
 #define THREADS_SPIN "1000"   /* turns of libgomp's loop, some 10 to 30 us */
 #define THREADS_MAX 4096      /* of --threads */
@@ -26,8 +27,8 @@ struct cli;
 bool threads_bound_waiting(void);
 /* Called first in main(): libgomp has read the environment when it was loaded, so a command that computes starts this
  * program once more, with the length of the wait in it; process, open files, and signals stay. Returns where that is not
- * needed, not wanted (under valgrind, which would lose sight of it), or not possible. */
-void threads_restart(int argc, char **argv);
+ * needed, not wanted (under valgrind, which would lose sight of it), or not possible. all: the program's commands. */
+void threads_restart(const struct cmds *all, int argc, char **argv);
 /* Without OMP_NUM_THREADS, as many threads as processors may be used: libgomp itself knows nothing of a quota. */
 void threads_settle(void);
 

@@ -1,5 +1,5 @@
 /* test_cmd.c - the parser of command lines, the texts that are made from the tables, and JSON output. */
-#include "harness/cmd.h"
+#include "harness/commands.h"
 #include "harness/json_out.h"
 #include "model/base/mem.h"
 
@@ -16,20 +16,20 @@ static int parse(struct cli *c, struct err *e, char **words)
 	while (words[argc])
 		argc++;
 	*e = ERR_INIT;
-	return cli_parse(c, argc, words, e);
+	return cli_parse(c, &commands, argc, words, e);
 }
 #define PARSE(c, e, ...) parse(c, e, (char *[]){ (char[]){ "ablate" }, __VA_ARGS__, NULL })
 
 Test(cmd, every_row_is_complete_and_unique)
 {
-	int n;
-	const struct cmd_row *r = cmd_rows(&n);
+	int n = commands.n;
+	const struct cmd_row *r = commands.rows;
 	cr_assert(n >= 3);
 	for (int i = 0; i < n; i++) {
 		const struct cmd *cmd = r[i].cmd;
 		cr_assert(cmd->name && cmd->summary && *cmd->summary && cmd->run, "row %d", i);
 		cr_assert(cmd->summary[strlen(cmd->summary) - 1] != '.', "%s", cmd->name);
-		cr_assert(cmd_find(cmd->name) == cmd, "%s stands twice", cmd->name);
+		cr_assert(cmds_find(&commands, cmd->name) == cmd, "%s stands twice", cmd->name);
 		const char *at = cmd->args;
 		struct cmd_word word;
 		while (cmd_next_word(&word, &at))
@@ -110,7 +110,7 @@ Test(cmd, what_is_wrong_is_a_usage_error_that_names_it)
 		int argc = 1;
 		for (; argc < 5 && wrong[i].words[argc - 1]; argc++)
 			argv[argc] = xstrdup(wrong[i].words[argc - 1]);
-		cr_assert(cli_parse(&c, argc, argv, &e) == -1, "case %zu", i);
+		cr_assert(cli_parse(&c, &commands, argc, argv, &e) == -1, "case %zu", i);
 		cr_assert_eq(e.code, EXIT_USAGE);
 		cr_assert(strstr(e.msg, wrong[i].wanted), "case %zu: %s", i, e.msg);
 		cli_release(&c);
@@ -133,15 +133,15 @@ Test(cmd, help_does_not_need_the_arguments)
 
 Test(cmd, help_lists_every_command_and_option_within_80_columns)
 {
-	int n;
-	const struct cmd_row *r = cmd_rows(&n);
+	int n = commands.n;
+	const struct cmd_row *r = commands.rows;
 	SCOPED(str) struct str all = { 0 };
-	cmd_help(&all, NULL);
+	cmd_help(&all, &commands, NULL);
 	for (int i = 0; i < n; i++) {
 		SCOPED(str) struct str one = { 0 };
 		SCOPED(free) char *row = xstrfmt("\n  %s ", r[i].cmd->name);
 		cr_assert(r[i].cmd->hidden || strstr(all.data, row), "%s is not listed", r[i].cmd->name);
-		cmd_help(&one, r[i].cmd);
+		cmd_help(&one, &commands, r[i].cmd);
 		for (const struct opt *o = r[i].cmd->options; o && o->name; o++) {
 			SCOPED(free) char *name = xstrfmt("--%s", o->name);
 			cr_assert(strstr(one.data, name), "%s: no %s", r[i].cmd->name, name);
@@ -226,11 +226,11 @@ Test(cmd, threads_are_within_a_range_whatever_is_given)
 Test(cmd, what_takes_threads_or_scores_is_known_to_compute)
 {
 	static const char *const names[] = { "bench", "bench-steps", "classifier", "features", "fid", "is", "kid", "lpips", "metrics", "pr", "sample", "sigma", "worker" };
-	int n, n_computing = 0;
-	const struct cmd_row *r = cmd_rows(&n);
+	int n = commands.n, n_computing = 0;
+	const struct cmd_row *r = commands.rows;
 	for (int i = 0; i < n; i++)
 		n_computing += r[i].cmd->computes;
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		cr_assert(cmd_find(names[i])->computes, "%s", names[i]);
+		cr_assert(cmds_find(&commands, names[i])->computes, "%s", names[i]);
 	cr_assert_eq(n_computing, sizeof names / sizeof *names);
 }

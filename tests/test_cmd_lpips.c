@@ -1,6 +1,7 @@
 /* test_cmd_lpips.c - `ablate lpips` and `ablate weights` as a user calls them, on formula weights. */
 #include "formula.h"
 #include "formula_weights.h"
+#include "harness/commands.h"
 #include "harness/cmd.h"
 #include "metrics/npz.h"
 #include "model/base/mem.h"
@@ -77,7 +78,7 @@ static int call(char **words)
 	int argc = 0;
 	while (words[argc])
 		argc++;
-	return cli_main(argc, words);
+	return cli_main(&commands, argc, words);
 }
 #define CALL(...) call((char *[]){ (char[]){ "ablate" }, __VA_ARGS__, NULL })
 

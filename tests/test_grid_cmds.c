@@ -1,5 +1,6 @@
 /* test_grid_cmds.c - plan, config, explain and diff-paper as a person or a script calls them, and what a database changes
  * about a plan. */
+#include "harness/commands.h"
 #include "harness/plan_open.h"
 #include "study_fixture.h"
 
@@ -16,7 +17,7 @@ static int ablate(char **words)
 	cr_assert(saved >= 0 && out >= 0);
 	(void)fflush(stdout);
 	(void)dup2(out, 1);
-	int rc = cli_main(argc, words);
+	int rc = cli_main(&commands, argc, words);
 	(void)fflush(stdout);
 	(void)dup2(saved, 1);
 	(void)close(saved);
@@ -153,7 +154,7 @@ static struct plan *opened(const char *db)
 	OK(io_write_atomic(file, fixture_grid, strlen(fixture_grid), e));
 	char *words[] = { (char[]){ "ablate" }, (char[]){ "plan" }, file, (char[]){ "--set" }, (char[]){ "preset=ict-shapes8-ci" },
 	                  (char[]){ "--db" }, (char *)db, NULL };
-	OK(cli_parse(&c, 7, words, e));
+	OK(cli_parse(&c, &commands, 7, words, e));
 	OK(plan_open(&p, &c, c.args[0], e));
 	cli_release(&c);
 	return p;
