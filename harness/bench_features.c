@@ -3,7 +3,7 @@
 #include "harness/bench_features.h"
 
 #include "harness/bench_train.h"
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
@@ -162,7 +162,7 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 		struct device_moments *moments; /* a FID's, beside the features */
 		if (rc == 0)
 			rc = inception_count(&moments, net, e);
-		configs[n++] = (struct config){ .name = names[bf16 ? BACKEND_BF16 : target->dtype], .net = net, .in0 = images,
+		configs[n++] = (struct config){ .name = names[bf16 ? DTYPE_BF16 : target->dtype], .net = net, .in0 = images,
 			                            .run = run_inception, .gflop = cnn_flops(&table) / 1e9, .out = features };
 	}
 	double ceiling = rc ? 0 : host ? bench_gemm_ceiling() : bench_device_ceiling(b, e);

@@ -1,8 +1,9 @@
 /* bench_train.c - see bench_train.h. A step is what training does on the device: student and teacher forward, backward,
  * optimizer with both averages; data and noise are already in place. */
 #include "harness/bench_train.h"
+#include "model/net_spec.h"
 
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
@@ -67,7 +68,7 @@ static double chain_rate(struct backend *b, int64_t high, int64_t side, double *
 	struct tensor *x = graph_input(g, "x", 1, 2, high / 2, side), *weight = graph_param(g, "w", STORE_FROZEN, 0, side, side, 1, 1);
 	for (int i = 0; i < CHAIN; i++)
 		x = graph_conv2d(g, x, weight, NULL, 1, 0, 0, false);
-	if (b->dtype == BACKEND_BF16)
+	if (b->dtype == DTYPE_BF16)
 		(void)graph_set_low(g);
 	*seconds = INFINITY;
 	if (w && graph_try_plan(g, e) == 0) {
@@ -160,7 +161,7 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 		free(weights);
 	t->g = graph_new_on(t->b);
 	t->s = step_build(t->g, &c, &b->net, t->p, &(struct step_options){ .batch = b->batch, .backward = true });
-	if (t->b->dtype == BACKEND_BF16)
+	if (t->b->dtype == DTYPE_BF16)
 		(void)graph_set_low(t->g);
 	if (update_new(&t->update, t->g, t->b, t->p, NULL, e))
 		return -1;

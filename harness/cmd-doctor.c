@@ -16,7 +16,7 @@
 #include "metrics/blas.h"
 #include "metrics/extractor.h"
 #include "metrics/weights.h"
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/own_files.h"
 #include "model/config.h"
 #include "model/cpu.h"

@@ -1,5 +1,6 @@
 /* cmd-lpips.c - `ablate lpips`: the learned perceptual distance of pictures, pair by pair. */
 #include "cmd.h"
+#include "model/devices.h"
 
 #include "metrics/sources.h"
 #include "metrics/weights.h"
@@ -210,7 +211,7 @@ static int run(struct cli *c)
 	struct err e = ERR_INIT;
 	struct run r = { .c = c, .o = { .resize = (int)cli_int(c, "resize", 0), .average = cli_flag(c, "average-pool") > 0 } };
 	int rc = lpips_net_by_name(&r.o.net, cli_string(c, "net", "alex"), &e) ||
-	         backend_open(&r.device, cli_string(c, "device", "auto"), BACKEND_FP32, &e) || side_open(&r.a, c->args[0], &e) ||
+	         backend_open(&r.device, cli_string(c, "device", "auto"), DTYPE_FP32, &e) || side_open(&r.a, c->args[0], &e) ||
 	         side_open(&r.b, c->args[1], &e) ? -1 : 0;
 	if (rc == 0 && r.a.n != r.b.n)
 		rc = err_set(&e, "%s has %lld pictures and %s %lld: LPIPS compares pairs", r.a.path, (long long)r.a.n, r.b.path,

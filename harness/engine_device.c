@@ -1,7 +1,7 @@
 /* engine_device.c - see engine_device.h. */
 #include "engine_device.h"
 
-#include "model/backend.h"
+#include "model/devices.h"
 
 int engine_device(char out[32], const char *asked, struct err *e)
 {

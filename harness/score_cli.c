@@ -3,7 +3,7 @@
 #include "score_cli.h"
 
 #include "json_out.h"
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/config.h"
 #include "model/base/mem.h"
 

@@ -3,7 +3,7 @@
 #include "worker.h"
 
 #include "host.h"
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -253,7 +253,7 @@ static json_t *device_facts(const char *device)
 	struct backend *b;
 	struct backend_facts f;
 	struct err why = ERR_INIT;
-	if (strcmp(device, "cpu") == 0 || backend_open(&b, device, BACKEND_FP32, &why))
+	if (strcmp(device, "cpu") == 0 || backend_open(&b, device, DTYPE_FP32, &why))
 		return NULL;
 	b->ops->facts(b, &f);
 	backend_free(b);

@@ -1,7 +1,7 @@
 /* extractor_classifier.c - see extractor_classifier.h. */
 #include "extractor_classifier.h"
 
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/config.h"
 #include "model/nets/classifier.h"

@@ -2,7 +2,7 @@
 #include "extractor_inception.h"
 
 #include "metrics/weights.h"
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/config.h"
 #include "model/nets/inception.h"

@@ -1,7 +1,5 @@
 /* backend.h - where graphs' memory lives and who runs their nodes: a struct of function pointers per kind of device.
- *
- * The CPU back end is built in. A CUDA one is a plugin, `libablate_cuda.so` beside the program (or what ABLATE_CUDA_PLUGIN
- * names), opened when it is asked for; it must have been built from the same headers (backend_build_id).
+ * Devices are opened by name in devices.h.
  *
  *     struct backend *b;
  *     if (backend_open(&b, "cuda:0", DTYPE_FP32, e)) ...         // "cpu", "auto", "cuda", "cuda:N"
@@ -26,7 +24,9 @@ struct node;
 struct backend;
 
 enum { BACKEND_ABI = 4 };            /* counts changes of what a function here means */
-enum { BACKEND_FP32, BACKEND_TF32, BACKEND_BF16 }; /* ORDER dtype_kind of config.h */
+/* In what matrix products and convolutions take their operands. */
+enum dtype_kind { DTYPE_FP32, DTYPE_TF32, DTYPE_BF16, N_DTYPES };
+const char *dtype_name(enum dtype_kind dtype); /* "fp32", ...: as configs and records have it */
 
 enum { TEAM_NAME_BYTES = 128, SINGULAR_TEXT = 64 };
 
@@ -41,13 +41,16 @@ struct batch_job {
 	float *x0, *z, *labels;            /* (batch, h, w, c) twice, (batch, classes) or NULL */
 };
 
+/* x / 255; x * (2 / 255) - 1 (pytorch-fid); (x - 128) / 128 (torch-fidelity, clean-fid) */
+enum picture_scale { PICTURE_UNIT, PICTURE_SIGNED, PICTURE_BY_128 };
 /* Pictures of bytes made into a network's input, as pictures.h makes them on the host, to the bit. All pointers are device memory. */
 struct picture_axis { const int *from, *n; const double *w; int most; }; /* resize.h's, `side` outputs */
 struct picture_job {
 	const uint8_t *bytes;              /* (n, h, w, c), c 1 or 3 */
 	int n, h, w, c, side;
 	struct picture_axis rows, columns; /* down a column, along a row */
-	int clean, scale;                  /* resize_kind is RESIZE_CLEAN; enum picture_scale */
+	int clean;                         /* resize_kind is RESIZE_CLEAN */
+	enum picture_scale scale;
 	void *dst;                         /* (n, side, side, 3) floats, or bf16 where low */
 	int low;
 };
@@ -118,28 +121,17 @@ struct backend_ops {
 };
 
 /* A back end begins with this; its own state follows. */
-struct backend { const struct backend_ops *ops; char name[32]; int dtype; };
+struct backend { const struct backend_ops *ops; char name[32]; enum dtype_kind dtype; };
 
 /* What a plugin exports as `ablate_backend_plugin`. */
 struct backend_plugin {
 	int abi;
 	const char *build_id;
 	int (*devices)(int *n, struct err *e);     /* how many there are; an error says why none can be used */
-	int (*open)(struct backend **out, int device, int dtype, struct err *e);
+	int (*open)(struct backend **out, int device, enum dtype_kind dtype, struct err *e);
 };
 
-/* The one CPU back end; never freed. */
-struct backend *backend_cpu(void);
-/* Opens a device by name for matrix products in `dtype` (enum dtype_kind). NULL = "cpu". EXIT_USAGE for a name that is no device,
- * for a device that is not there, and for a dtype that it does not have. */
-MUST_CHECK int backend_open(struct backend **out, const char *device, int dtype, struct err *e);
 void backend_free(struct backend *b);  /* accepts NULL and the CPU's */
-/* "auto" -> the name of the device it means ("cuda:0" where a plugin finds one, else "cpu"); others are checked for being there. */
-MUST_CHECK int backend_name(char out[32], const char *asked, struct err *e);
-/* How many CUDA devices the plugin finds; an error says what is missing: plugin, driver, device, same build. */
-MUST_CHECK int backend_cuda_devices(int *n, struct err *e);
-/* Heap text: the plugin's file, or NULL. */
-char *backend_cuda_plugin(void);
 /* Stands for the layout of every struct that crosses the plugin's border: a hash of the headers, made by the build. */
 const char *backend_build_id(void);
 

@@ -1,5 +1,5 @@
 /* backend_cpu.c - the CPU as a back end: memory is the host's, nodes run by their ops' rows. See backend.h. */
-#include "model/backend.h"
+#include "model/devices.h"
 
 #include "model/base/mem.h"
 #include "model/base/rng.h"
@@ -124,6 +124,6 @@ static const struct backend_ops ops = {
 
 struct backend *backend_cpu(void)
 {
-	static struct backend cpu = { .ops = &ops, .name = "cpu", .dtype = BACKEND_FP32 };
+	static struct backend cpu = { .ops = &ops, .name = "cpu", .dtype = DTYPE_FP32 };
 	return &cpu;
 }

@@ -24,17 +24,4 @@ bool graph_is_low(const struct graph *g);
  * No gradient flows through the result. The nodes are those that U-Nets record; another op in them is a BUG. */
 struct tensor *graph_change(struct graph *g, const struct pass *from, struct tensor *x, struct tensor *noise, enum store store);
 
-/* ---- ops ---- */
-
-/* a + s b through which no gradient flows. */
-struct tensor *graph_detached(struct graph *g, struct tensor *a, struct tensor *b, double s);
-/* The parameters and the embedding of the first pass and of the second. */
-struct norm_change { struct tensor *w[2], *b[2], *e[2]; };
-/* groupnorm(x + d) by the second's numbers - groupnorm(x) by the first's; `args` of the first's node. */
-struct tensor *graph_groupnorm_change(struct graph *g, struct tensor *x, struct tensor *d, const struct norm_change *numbers, const union op_args *args);
-/* attention(qkv + d) - attention(qkv); weights: those that attention of qkv made, its second result. */
-struct tensor *graph_attention_change(struct graph *g, struct tensor *qkv, struct tensor *d, struct tensor *weights, int heads);
-/* For ops that the CPU never runs in training: the specification, on floats. */
-void op_cpu_by_ref(struct node *nd);
-
 #endif

@@ -1,5 +1,6 @@
 /* config.c - the knob table and what follows from it. See config.h; the presets are in presets.c. */
 #include "model/config.h"
+#include "model/net_spec.h"
 
 #include "model/base/mem.h"
 #include "model/data/shapes.h"

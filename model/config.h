@@ -13,6 +13,9 @@
 #include "model/base/err.h"
 #include "model/base/io.h"
 #include "model/base/str.h"
+#include "model/backend.h"
+#include "model/nets/net_kind.h"
+#include "model/optim.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,7 +27,6 @@
 #define KNOB_LIST_MAX 8
 
 enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD };
-enum net_kind { NET_DDPMPP, NET_NCSNPP, NET_ADM };
 enum loss_kind { LOSS_PSEUDO_HUBER, LOSS_LPIPS, LOSS_L2, LOSS_L1, LOSS_LPIPS_CLASSIFIER, LOSS_HUBER_PIXEL, LOSS_LPIPS_AVERAGE };
 enum loss_reduce { REDUCE_SUM, REDUCE_MEAN };
 enum weight_kind { WEIGHT_INVERSE_GAP, WEIGHT_UNIFORM, WEIGHT_SNR, WEIGHT_SNR_PLUS_1, WEIGHT_TRUNCATED_SNR, WEIGHT_SNR_PK };
@@ -33,10 +35,8 @@ enum disc_kind { DISC_EXP, DISC_CONSTANT, DISC_SQRT, DISC_LINEAR, DISC_SQRT_SHOR
 enum mu_exponent { MU_N_MINUS_1, MU_N };
 enum precond_kind { PRECOND_CM, PRECOND_EDM, PRECOND_SQUARED_C_IN, PRECOND_DIFFUSERS };
 enum sigma_grid { GRID_DOUBLE, GRID_SINGLE, GRID_ROUNDED };
-enum optim_kind { OPTIM_RADAM, OPTIM_ADAM };
 enum sample_weights { SAMPLE_EMA, SAMPLE_STUDENT, SAMPLE_TEACHER };
 enum quantize_kind { QUANTIZE_ROUND, QUANTIZE_TRUNCATE };
-enum dtype_kind { DTYPE_FP32, DTYPE_TF32, DTYPE_BF16 };
 enum cd_solver { SOLVER_HEUN, SOLVER_EULER };
 
 struct knob_list { int n, v[KNOB_LIST_MAX]; };

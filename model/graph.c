@@ -3,27 +3,11 @@
 
 #include <stdlib.h>
 
-static const struct op_row *const rows[N_OPS] = {
-#define OP(name) [OP_##name] = &op_##name,
-#include "model/ops.def"
-#undef OP
-};
-
-const struct op_row *op_row(enum op op)
-{
-	return rows[op];
-}
-
 struct graph *graph_new_on(struct backend *b)
 {
 	struct graph *g = xcalloc(1, sizeof *g);
 	g->backend = b;
 	return g;
-}
-
-struct graph *graph_new(void)
-{
-	return graph_new_on(backend_cpu());
 }
 
 void graph_free(struct graph *g)
@@ -108,7 +92,7 @@ struct node *graph_node(struct graph *g, enum op op, const union op_args *args, 
 		if (dst[i] && !dst[i]->maker)
 			dst[i]->maker = nd;
 	}
-	if (rows[op]->backward)
+	if (op_row(op)->backward)
 		dst[0]->needs_grad = needs_grad;
 	VEC_PUSH(g->nodes, g->n_nodes, g->cap_nodes) = nd;
 	return nd;
@@ -159,7 +143,7 @@ void graph_backward(struct graph *g, struct tensor *loss)
 		if (!nd->dst[0]->needs_grad || (!nd->dst[0]->grad && nd->dst[0] != loss))
 			continue;
 		g->exact = nd->exact;
-		rows[nd->op]->backward(g, nd);
+		op_row(nd->op)->backward(g, nd);
 	}
 	g->exact = false;
 	for (int i = 0; i < g->n_tensors; i++) { /* an input's gradient is somebody's answer */
@@ -199,13 +183,13 @@ int graph_set_low(struct graph *g)
 	REQUIRE(!g->planned);
 	for (int i = 0; i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
-		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && rows[t->maker->op]->low && !t->maker->exact && t->maker->dst[0] == t)
+		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && op_row(t->maker->op)->low && !t->maker->exact && t->maker->dst[0] == t)
 			t->type = TENSOR_BF16;
 	}
 	for (int i = 0; i < g->n_nodes; i++) {
 		const struct node *nd = g->nodes[i];
 		for (int j = 0; j < nd->n_src; j++)
-			if (nd->src[j] && (!rows[nd->op]->low || nd->exact))
+			if (nd->src[j] && (!op_row(nd->op)->low || nd->exact))
 				nd->src[j]->type = TENSOR_F32;
 	}
 	for (int i = 0; i < g->n_tensors; i++)
@@ -228,7 +212,7 @@ double graph_flops(const struct graph *g)
 {
 	double total = 0;
 	for (int i = 0; i < g->n_nodes; i++)
-		if (rows[g->nodes[i]->op]->flops)
-			total += rows[g->nodes[i]->op]->flops(g->nodes[i]);
+		if (op_row(g->nodes[i]->op)->flops)
+			total += op_row(g->nodes[i]->op)->flops(g->nodes[i]);
 	return total;
 }

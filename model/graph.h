@@ -1,6 +1,6 @@
 /* graph.h - a record of ops, planned once and run many times.
  *
- *     struct graph *g = graph_new();
+ *     struct graph *g = graph_new_on(b);                        // graph_new() of devices.h: on the CPU
  *     struct tensor *x = graph_input(g, "x", 64, 28, 28, 1);
  *     struct tensor *y = graph_conv2d(g, x, w, b, ...);         // only records
  *     graph_backward(g, loss);                                  // appends the backward nodes
@@ -20,7 +20,6 @@
 struct graph;
 
 struct backend;
-struct graph *graph_new(void);                       /* on the CPU */
 struct graph *graph_new_on(struct backend *b);       /* b must outlive it */
 void graph_free(struct graph *g);
 
@@ -135,5 +134,16 @@ struct tensor *graph_global_mean(struct graph *g, struct tensor *x);
 /* w: (1,1,1,C) channel weights or NULL for ones. */
 struct tensor *graph_feature_dist(struct graph *g, struct tensor *a, struct tensor *b, struct tensor *w);
 struct tensor *graph_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *one_hot);
+
+/* ---- ops of a second pass that carries changes (change.h) --------------------------------------------------------------- */
+
+/* a + s b through which no gradient flows. */
+struct tensor *graph_detached(struct graph *g, struct tensor *a, struct tensor *b, double s);
+/* The parameters and the embedding of the first pass and of the second. */
+struct norm_change { struct tensor *w[2], *b[2], *e[2]; };
+/* groupnorm(x + d) by the second's numbers - groupnorm(x) by the first's; `args` of the first's node. */
+struct tensor *graph_groupnorm_change(struct graph *g, struct tensor *x, struct tensor *d, const struct norm_change *numbers, const union op_args *args);
+/* attention(qkv + d) - attention(qkv); weights: those that attention of qkv made, its second result. */
+struct tensor *graph_attention_change(struct graph *g, struct tensor *qkv, struct tensor *d, struct tensor *weights, int heads);
 
 #endif

@@ -66,6 +66,9 @@ struct op_row {
 #include "model/ops.def"
 #undef OP
 
+/* The one call upward: a graph asks its ops, which are above it (ops/ops.c), by their numbers. */
 const struct op_row *op_row(enum op op);
+/* For ops that the CPU never runs in training: the specification, on floats. */
+void op_cpu_by_ref(struct node *nd);
 
 #endif

@@ -4,11 +4,12 @@
 #ifndef ABLATE_OPTIM_H
 #define ABLATE_OPTIM_H
 
-#include "model/config.h"
 #include "model/step_control.h"
 
 #include <stddef.h>
 #include <stdint.h>
+
+enum optim_kind { OPTIM_RADAM, OPTIM_ADAM };
 
 struct optim {
 	enum optim_kind kind;

@@ -1,8 +1,9 @@
 /* sample.c - see sample.h. One step: D(sigma_max z, sigma_max). More: noise the answer to sigma_mid and ask again
  * (Song et al. 2023, Algorithm 1; the noise added is sqrt(sigma^2 - sigma_min^2), karras_diffusion.py:657-681). */
 #include "model/sample.h"
+#include "model/net_spec.h"
 
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"

@@ -3,8 +3,9 @@
  * decides what is drawn. The device is waited for where its answer is wanted: every step on the CPU, elsewhere at the
  * points of the curves, at checkpoints and at the end. */
 #include "model/train.h"
+#include "model/net_spec.h"
 
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"

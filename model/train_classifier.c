@@ -1,5 +1,6 @@
 /* train_classifier.c - see train_classifier.h. */
 #include "model/train_classifier.h"
+#include "model/devices.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"

@@ -9,7 +9,8 @@
  * elsewhere, rather than by its change from the student (model/change.h): for comparison, judged by nobody. MiB: the step's memory.
  *
  * Another row fails when it is further from fp32 than about three times what was measured (results/gpu/README.md), at any N. */
-#include "model/backend.h"
+#include "model/devices.h"
+#include "model/net_spec.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/consistency/schedule.h"
@@ -54,7 +55,7 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 	struct graph *g = graph_new_on(b);
 	struct step st = step_build(g, &s->c, &s->net, s->p, &(struct step_options){ .batch = (int)s->batch, .backward = true, .apart = s->apart,
 	                            .classifier = s->metric.params ? &s->metric : NULL });
-	if (b->dtype == BACKEND_BF16)
+	if (b->dtype == DTYPE_BF16)
 		(void)graph_set_low(g);
 	if (!grad || graph_try_plan(g, e) || backend_lend(&w, b, s->weights, floats, e) || backend_lend(&own, b, s->teacher, floats, e) ||
 	    (s->metric.params && backend_lend(&frozen, b, s->metric.weights, params_floats(s->metric.params), e)))
@@ -136,11 +137,11 @@ static int table(struct setup *s, const char *device, struct err *e)
 		struct answer want, got;
 		if (step(&want, s, backend_cpu(), levels[i], e))
 			return -1;
-		for (int d = BACKEND_FP32; d <= BACKEND_BF16; d++) {
+		for (int d = DTYPE_FP32; d <= DTYPE_BF16; d++) {
 			struct backend *b;
 			if (backend_open(&b, device, d, e))
 				return -1;
-			for (int apart = 0; apart <= (d != BACKEND_FP32); apart++) {
+			for (int apart = 0; apart <= (d != DTYPE_FP32); apart++) {
 				s->apart = apart;
 				if (step(&got, s, b, levels[i], e))
 					return -1;

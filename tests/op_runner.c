@@ -7,7 +7,7 @@
  *   5. cost (--bench): time, GFLOP/s.
  * --types: how the images of a case are stored (a device only): float, bf16, or every second tensor bf16. An op of ops.def that no
  * case reaches is a failure. Ends with `N passed, N failed, N skipped`. */
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
@@ -523,7 +523,7 @@ static const char *options(int argc, char **argv, bool *bench)
 		else
 			only = argv[i];
 	}
-	if (backend_open(&device, name, BACKEND_FP32, &e)) {
+	if (backend_open(&device, name, DTYPE_FP32, &e)) {
 		(void)fprintf(stderr, "op_runner: %s\n", e.msg);
 		exit(2);
 	}

@@ -2,7 +2,7 @@
  * host can ask a device for them: before a node its sources travel to the device, after it its results come back. See paritylib.h. */
 #include "paritylib.h"
 
-#include "model/backend.h"
+#include "model/devices.h"
 
 enum { MAX_BUFFERS = MAX_SRC + MAX_DST + 1 };
 
@@ -126,14 +126,14 @@ static void device_run(struct backend *b, struct node *nd)
 
 int fx_open_device(const char *name, struct err *e)
 {
-	if (backend_open(&offload.device, name, BACKEND_FP32, e))
+	if (backend_open(&offload.device, name, DTYPE_FP32, e))
 		return -1;
 	offload.ops = (struct backend_ops){
 		.kind = "offload", .host_memory = true, .align = offload.device->ops->align, .alloc = host_alloc, .release = host_release, .upload = host_copy,
 		.download = host_copy, .node_prepare = device_prepare, .node_run = device_run, .node_release = device_release, .set_step = device_step,
 		.check = device_check,
 	};
-	offload.base = (struct backend){ .ops = &offload.ops, .name = "offload", .dtype = BACKEND_FP32 };
+	offload.base = (struct backend){ .ops = &offload.ops, .name = "offload", .dtype = DTYPE_FP32 };
 	return 0;
 }
 

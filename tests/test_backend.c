@@ -1,6 +1,6 @@
 /* test_backend.c - the CUDA back end against the CPU's, under emulation (the same .cu files, compiled for the host): names and
  * what is missing, the batch, the update. What only a GPU can show (its numerics, speed) is not shown here. */
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/rng.h"
 #include "model/config.h"
 #include "model/optim.h"
@@ -44,13 +44,13 @@ TestSuite(backend, .init = choose_plugin);
 
 Test(backend, names_say_what_is_wrong_with_them)
 {
-	expect_refused("gpu", BACKEND_FP32, EXIT_USAGE, "not auto, cpu or cuda[:N]");
-	expect_refused("cuda:x", BACKEND_FP32, EXIT_USAGE, "not auto, cpu or cuda[:N]");
-	expect_refused("cuda:77", BACKEND_FP32, EXIT_USAGE, real() ? "CUDA device" : "there is 1 CUDA device");
-	expect_refused("cpu", BACKEND_BF16, EXIT_USAGE, "fp32 only");
-	expect_refused("cpu", BACKEND_TF32, EXIT_USAGE, "fp32 only");
-	cr_expect_str_eq(open_device("auto", BACKEND_FP32)->name, "cuda:0");
-	cr_expect_str_eq(open_device("cuda", BACKEND_FP32)->name, "cuda:0");
+	expect_refused("gpu", DTYPE_FP32, EXIT_USAGE, "not auto, cpu or cuda[:N]");
+	expect_refused("cuda:x", DTYPE_FP32, EXIT_USAGE, "not auto, cpu or cuda[:N]");
+	expect_refused("cuda:77", DTYPE_FP32, EXIT_USAGE, real() ? "CUDA device" : "there is 1 CUDA device");
+	expect_refused("cpu", DTYPE_BF16, EXIT_USAGE, "fp32 only");
+	expect_refused("cpu", DTYPE_TF32, EXIT_USAGE, "fp32 only");
+	cr_expect_str_eq(open_device("auto", DTYPE_FP32)->name, "cuda:0");
+	cr_expect_str_eq(open_device("cuda", DTYPE_FP32)->name, "cuda:0");
 }
 
 Test(backend, what_is_missing_is_told)
@@ -58,7 +58,7 @@ Test(backend, what_is_missing_is_told)
 	char name[32];
 	struct err e = ERR_INIT;
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", "/nonexistent/libablate_cuda.so", 1), 0);
-	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "/nonexistent/libablate_cuda.so");
+	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "/nonexistent/libablate_cuda.so");
 	cr_assert_eq(backend_name(name, "auto", &e), 0);
 	cr_expect_str_eq(name, "cpu", "auto needs no plugin");
 }
@@ -68,11 +68,11 @@ Test(backend, no_device_and_an_old_driver_are_told)
 	if (real())
 		cr_skip_test("the emulated device is told to fail");
 	cr_assert_eq(setenv("ABLATE_EMU_DEVICES", "0", 1), 0);
-	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "no CUDA device");
+	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "no CUDA device");
 	cr_assert_eq(setenv("ABLATE_EMU_DRIVER", "12040", 1), 0);
-	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "has CUDA 12.4, the plugin needs 13.0");
+	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "has CUDA 12.4, the plugin needs 13.0");
 	cr_assert_eq(setenv("ABLATE_EMU_DRIVER", "0", 1), 0);
-	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "no NVIDIA driver");
+	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "no NVIDIA driver");
 }
 
 Test(backend, plugin_of_another_build_is_refused)
@@ -80,7 +80,7 @@ Test(backend, plugin_of_another_build_is_refused)
 	if (real())
 		cr_skip_test("the other plugin is left where it was built");
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", STRANGE_PLUGIN, 1), 0);
-	expect_refused("cuda", BACKEND_FP32, EXIT_USAGE, "built from other sources");
+	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "built from other sources");
 }
 
 /* ---- around the graph ----------------------------------------------------------------------------------------------- */
@@ -123,7 +123,7 @@ Test(backend, batches_are_equal)
 {
 	struct made want, got;
 	make_batch(&want, backend_cpu());
-	make_batch(&got, open_device("cuda", BACKEND_FP32));
+	make_batch(&got, open_device("cuda", DTYPE_FP32));
 	cr_expect_arr_eq(got.x0, want.x0, sizeof want.x0);
 	cr_expect_arr_eq(got.labels, want.labels, sizeof want.labels);
 	for (int i = 0; i < BATCH * PER; i++)
@@ -161,7 +161,7 @@ static struct step_status update(float out[STORES][N], struct backend *b, enum o
 static void expect_same_update(enum optim_kind kind, float second)
 {
 	static float want[STORES][N], got[STORES][N];
-	struct step_status a = update(want, backend_cpu(), kind, second), b = update(got, open_device("cuda", BACKEND_FP32), kind, second);
+	struct step_status a = update(want, backend_cpu(), kind, second), b = update(got, open_device("cuda", DTYPE_FP32), kind, second);
 	for (int s = 0; s < STORES; s++)
 		for (int i = 0; i < N; i++)
 			cr_assert(fabsf(got[s][i] - want[s][i]) <= 1e-6f * (1 + fabsf(want[s][i])), "store %d, %d: %g, not %g", s, i, (double)got[s][i], (double)want[s][i]);

@@ -1,6 +1,6 @@
 /* test_cuda_emu.c - what the emulated device must not let pass, because no GPU does: a host that follows a device pointer, a kernel that is
  * given the host's, results that nobody waited for. Broken kernels: e2e/cuda_mutants.sh. */
-#include "model/backend.h"
+#include "model/devices.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -13,7 +13,7 @@ static struct err e = ERR_INIT;
 static void open_device(void)
 {
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", CUDA_EMU, 1), 0);
-	cr_assert_eq(backend_open(&b, "cuda", BACKEND_FP32, &e), 0, "%s", e.msg);
+	cr_assert_eq(backend_open(&b, "cuda", DTYPE_FP32, &e), 0, "%s", e.msg);
 }
 
 TestSuite(cuda_emu, .init = open_device);

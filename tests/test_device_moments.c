@@ -1,6 +1,7 @@
 /* test_device_moments.c - moments counted on the CUDA back end against the host's, under emulation or on a GPU: dimensions around a tile, few and
  * many vectors, cuts across folds, merged with the host's, counted twice. */
 #include "formula.h"
+#include "model/devices.h"
 #include "metrics/moments.h"
 #include "model/base/mem.h"
 #include "model/nets/device_moments.h"
@@ -14,7 +15,7 @@ static struct backend *open_device(void)
 	struct backend *b;
 	struct err e = ERR_INIT;
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", getenv("ABLATE_TEST_PLUGIN") ? getenv("ABLATE_TEST_PLUGIN") : CUDA_EMU, 1), 0);
-	cr_assert_eq(backend_open(&b, "cuda:0", BACKEND_FP32, &e), 0, "%s", e.msg);
+	cr_assert_eq(backend_open(&b, "cuda:0", DTYPE_FP32, &e), 0, "%s", e.msg);
 	return b;
 }
 

@@ -1,6 +1,7 @@
 /* test_device_singular.c - a distance whose singular values are computed by the CUDA back end's library, against the host's, and what becomes of
  * it where the library is not there. Under emulation the library is tests/shim/cusolver_emu.c; on a GPU (ABLATE_TEST_PLUGIN) the real one. */
 #include "formula.h"
+#include "model/devices.h"
 #include "metrics/fid.h"
 #include "model/base/mem.h"
 
@@ -17,7 +18,7 @@ static struct backend *open_device(const char *library)
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", plugin ? plugin : CUDA_EMU, 1), 0);
 	if (library)
 		cr_assert_eq(setenv("ABLATE_CUSOLVER", library, 1), 0);
-	cr_assert_eq(backend_open(&b, "cuda:0", BACKEND_FP32, &e), 0, "%s", e.msg);
+	cr_assert_eq(backend_open(&b, "cuda:0", DTYPE_FP32, &e), 0, "%s", e.msg);
 	return b;
 }
 

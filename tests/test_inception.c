@@ -1,6 +1,7 @@
 /* test_inception.c - Inception v3 on formula weights: against float64 values of pytorch-fid and torch-fidelity, the
  * same in any batch, and clear about weights that do not fit. */
 #include "formula.h"
+#include "model/devices.h"
 #include "formula_weights.h"
 #include "model/base/mem.h"
 #include "model/nets/inception.h"
@@ -181,7 +182,7 @@ Test(inception, features_of_another_back_end_in_bf16_are_near_the_cpus)
 	static const char *const names[] = { "A32p/0" };
 	struct safetensors st = { 0 };
 	struct inception *cpu = open_formula(false), *cuda;
-	struct backend *b = open_cuda(BACKEND_BF16);
+	struct backend *b = open_cuda(DTYPE_BF16);
 	struct err e = ERR_INIT;
 	struct pictures p = { names, RESIZE_TORCH_BILINEAR };
 	float want[2048], got[2048];
@@ -203,7 +204,7 @@ Test(inception, features_of_another_back_end_are_the_cpus)
 	static const char *const names[] = { "A32p/0" };
 	struct safetensors st = { 0 };
 	struct inception *cpu = open_formula(false), *cuda;
-	struct backend *b = open_cuda(BACKEND_FP32);
+	struct backend *b = open_cuda(DTYPE_FP32);
 	struct err e = ERR_INIT;
 	struct pictures p = { names, RESIZE_TORCH_BILINEAR };
 	float want[2048], got[2048], want_logits[INCEPTION_CLASSES], got_logits[INCEPTION_CLASSES];

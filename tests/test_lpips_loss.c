@@ -1,7 +1,7 @@
 /* test_lpips_loss.c - LPIPS recorded as a graph gives the numbers of lpips_run(): distance, gradient, resampling, grey. */
 #include "formula.h"
 #include "formula_weights.h"
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/nets/lpips_loss.h"
 #include "model/train.h"
@@ -106,7 +106,7 @@ static void check(enum lpips_net kind, int side, int channels, bool average)
 	check_on(backend_cpu(), kind, side, channels, average);
 	const char *plugin = getenv("ABLATE_TEST_PLUGIN"); /* the real one, on a machine with a GPU */
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", plugin ? plugin : CUDA_EMU, 1), 0);
-	cr_assert_eq(backend_open(&b, "cuda", BACKEND_TF32, &e), 0, "%s", e.msg); /* a metric of an exact graph rounds no operands */
+	cr_assert_eq(backend_open(&b, "cuda", DTYPE_TF32, &e), 0, "%s", e.msg); /* a metric of an exact graph rounds no operands */
 	check_on(b, kind, side, channels, average);
 	backend_free(b);
 }
@@ -142,7 +142,7 @@ Test(lpips_loss, pairs_on_another_back_end_are_as_far_apart)
 	}
 	const char *plugin = getenv("ABLATE_TEST_PLUGIN");
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", plugin ? plugin : CUDA_EMU, 1), 0);
-	cr_assert_eq(backend_open(&b, "cuda", BACKEND_FP32, &e), 0, "%s", e.msg);
+	cr_assert_eq(backend_open(&b, "cuda", DTYPE_FP32, &e), 0, "%s", e.msg);
 	weights(&backbone, &heads, o.net);
 	cr_assert_eq(lpips_open(&on_cpu, &o, &backbone, &heads, &e), 0, "%s", e.msg);
 	cr_assert_eq(lpips_open_on(&on_cuda, &o, &backbone, &heads, b, BATCH, &e), 0, "%s", e.msg);

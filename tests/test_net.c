@@ -1,5 +1,6 @@
 /* test_net.c - networks: exact parameter counts of the published configurations, on construction alone. */
 #include "model/nets/net.h"
+#include "model/devices.h"
 
 #include <criterion/criterion.h>
 

@@ -1,7 +1,7 @@
 /* test_pictures.c - byte pictures as a network's input on the CUDA back end against the host's, to the bit, under emulation or on a GPU:
  * every resize and scale, grey and RGB, sizes above, below and at the network's, one pixel, bf16. */
 #include "formula.h"
-#include "model/backend.h"
+#include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/nets/pictures.h"
 
@@ -16,7 +16,7 @@ static struct backend *open_device(void)
 	struct backend *b;
 	struct err e = ERR_INIT;
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", getenv("ABLATE_TEST_PLUGIN") ? getenv("ABLATE_TEST_PLUGIN") : CUDA_EMU, 1), 0);
-	cr_assert_eq(backend_open(&b, "cuda:0", BACKEND_FP32, &e), 0, "%s", e.msg);
+	cr_assert_eq(backend_open(&b, "cuda:0", DTYPE_FP32, &e), 0, "%s", e.msg);
 	return b;
 }
 

@@ -1,6 +1,8 @@
 /* test_update.c - gradients handed over one by one and gradients in a flat store give the same bits, whatever reaches a parameter
  * how often; and the memory that training the full-size networks takes, from their plans. */
 #include "model/update.h"
+#include "model/net_spec.h"
+#include "model/devices.h"
 
 #include "model/base/mem.h"
 #include "model/base/rng.h"

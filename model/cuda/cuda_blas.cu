@@ -112,7 +112,7 @@ static bool choose(struct cuda *cu, struct blas_gemm *g, const struct cuda_gemm_
 
 struct blas_gemm *blas_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s)
 {
-	bool tf32 = s->in == TENSOR_F32 && cu->base.dtype == BACKEND_TF32 && !s->exact;
+	bool tf32 = s->in == TENSOR_F32 && cu->base.dtype == DTYPE_TF32 && !s->exact;
 	cublasOperation_t turn_a = s->tb ? CUBLAS_OP_T : CUBLAS_OP_N, turn_b = s->ta ? CUBLAS_OP_T : CUBLAS_OP_N;
 	cublasLtEpilogue_t end = s->bias ? (s->relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS) : s->relu ? CUBLASLT_EPILOGUE_RELU : CUBLASLT_EPILOGUE_DEFAULT;
 	struct blas_gemm *g = (struct blas_gemm *)calloc(1, sizeof *g);

@@ -214,7 +214,7 @@ static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, c
 {
 	cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
 	int64_t n = 0;
-	bool strict = s->type == TENSOR_F32 && (cu->base.dtype != BACKEND_TF32 || s->exact), tensor_cores = false;
+	bool strict = s->type == TENSOR_F32 && (cu->base.dtype != DTYPE_TF32 || s->exact), tensor_cores = false;
 	if (compiled_on_demand(engine) ||
 	    nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
 		return false;

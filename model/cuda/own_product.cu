@@ -127,7 +127,7 @@ static void run(struct cuda *cu, struct product *p, enum tensor_type in, bool ex
 	split_depth(cu, p, in == TENSOR_BF16 ? (unsigned)part<low>::DEPTH : (unsigned)part<float>::DEPTH);
 	unsigned blocks = p->tiles_m * p->tiles_n * p->batch * p->splits;
 	bool ar = p->a.rows_inner, br = p->b.rows_inner;
-	if (in == TENSOR_F32 && (exact || cu->base.dtype != BACKEND_TF32))
+	if (in == TENSOR_F32 && (exact || cu->base.dtype != DTYPE_TF32))
 		LAUNCH(cu, product_kernel<sums_of_floats>, blocks, BLOCK, 0, *p);
 	else if (in == TENSOR_F32)
 		LAUNCH(cu, product_kernel<sums_of_tf32>, blocks, BLOCK, 0, *p);

@@ -4,10 +4,6 @@
 
 #include "model/cuda/kernel.cuh"
 
-extern "C" {
-#include "model/nets/pictures.h"
-}
-
 /* sum + a * b, rounded twice */
 __device__ static inline double plus_product(double sum, double a, double b)
 {
@@ -18,7 +14,7 @@ __device__ static inline double plus_product(double sum, double a, double b)
 #endif
 }
 
-__device__ static inline float scaled(float x, int scale)
+__device__ static inline float scaled(float x, enum picture_scale scale)
 {
 	if (scale == PICTURE_UNIT)
 		return (float)((double)x / 255.0);

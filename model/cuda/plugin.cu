@@ -308,7 +308,7 @@ static const struct backend_ops *vtable(void)
 	return &ops;
 }
 
-static int open_cuda(struct backend **out, int device, int dtype, struct err *e)
+static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, struct err *e)
 {
 	struct cudaDeviceProp prop;
 	struct cuda *cu = (struct cuda *)calloc(1, sizeof *cu);
@@ -335,7 +335,7 @@ static int open_cuda(struct backend **out, int device, int dtype, struct err *e)
 		close_cuda(&cu->base);
 		return -1;
 	}
-	if (dtype == BACKEND_BF16 && prop.major < 8) {
+	if (dtype == DTYPE_BF16 && prop.major < 8) {
 		(void)err_code(e, EXIT_USAGE, "train.dtype = \"bf16\": %s (compute capability %d.%d) has none; needs 8.0", prop.name, prop.major, prop.minor);
 		close_cuda(&cu->base);
 		return -1;

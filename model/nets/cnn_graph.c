@@ -125,7 +125,7 @@ int cnn_graph_open(struct cnn_graph **out, const struct cnn *net, cnn_load *load
 	x->kept = xcalloc((size_t)n_keep, sizeof *x->kept);
 	x->g = graph_new_on(b);
 	record(x, net, keep);
-	if (b->dtype == BACKEND_BF16)
+	if (b->dtype == DTYPE_BF16)
 		(void)graph_set_low(x->g);
 	if (load_weights(x, net, load, ctx, e) || graph_try_plan(x->g, e)) {
 		cnn_graph_free(x);

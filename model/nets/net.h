@@ -5,14 +5,14 @@
 #ifndef ABLATE_NET_H
 #define ABLATE_NET_H
 
-#include "model/config.h"
 #include "model/graph.h"
+#include "model/nets/net_kind.h"
 #include "model/params.h"
 
 struct net_spec {
 	enum net_kind kind;
 	int h, w, in_c, out_c;        /* the image that the network sees (after net.patch) */
-	int channels, blocks, n_mult, mult[KNOB_LIST_MAX], n_attn, attn[KNOB_LIST_MAX], classes;
+	int channels, blocks, n_mult, mult[NET_LEVELS_MAX], n_attn, attn[NET_LEVELS_MAX], classes;
 	double dropout, fourier_scale;
 	bool fourier;                 /* noise embedding: Fourier (ncsnpp) or positional */
 	bool residual;                /* encoder with the auxiliary image (ncsnpp) */
@@ -22,7 +22,6 @@ struct net_spec {
 	int augment;                  /* width of the augmentation labels of EDM's checkpoints; 0 = none */
 };
 
-struct net_spec net_spec_of(const struct run_config *c);
 /* Can it be built? EXIT_USAGE names the first layer whose width its groups, heads or waves do not divide. */
 MUST_CHECK int net_check(const struct net_spec *s, struct err *e);
 struct params *net_params(const struct net_spec *s);

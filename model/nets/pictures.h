@@ -7,9 +7,6 @@
 #include "model/data/image_u8.h"
 #include "model/nets/resize.h"
 
-/* x / 255; x * (2 / 255) - 1 (pytorch-fid); (x - 128) / 128 (torch-fidelity, clean-fid) */
-enum picture_scale { PICTURE_UNIT, PICTURE_SIGNED, PICTURE_BY_128 };
-
 /* dst (side, side, 3) of one picture, grey or RGB. */
 void picture_values(float *dst, int side, const struct image_u8 *im, enum resize_kind kind, enum picture_scale scale);
 /* Have all n one size? */

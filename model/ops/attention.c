@@ -3,7 +3,7 @@
  *   W[q,k] = softmax over k of (sum_c Q[q,c] K[k,c] / sqrt(Ch)),  y[q, head*Ch + c] = sum_k W[q,k] V[k,c]
  * Destinations: y (N,H,W,C), W (N,heads,L,L). */
 #include "model/dnn.h"
-#include "model/change.h"
+#include "model/graph.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"

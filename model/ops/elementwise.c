@@ -1,5 +1,5 @@
 /* elementwise.c - the small ops that touch each value once: silu, sums, scaling, per-sample combinations, relu's gradient. */
-#include "model/change.h"
+#include "model/graph.h"
 
 #include "model/base/err.h"
 #include "model/cpu.h"
