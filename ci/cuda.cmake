@@ -18,7 +18,6 @@ if(ABLATE_CUDA)
       message(STATUS "no cudnn.h: the plugin will compute convolutions by its own kernels only (-DCUDNN_INCLUDE=FOLDER names cuDNN's headers)")
     endif()
     add_library(ablate_cuda MODULE ${PLUGIN_SOURCES} model/base/err.c model/nvidia.c)
-    target_include_directories(ablate_cuda PRIVATE ${CMAKE_SOURCE_DIR})
     target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
     target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
     if(CUDNN_INCLUDE)
@@ -45,7 +44,7 @@ foreach(source ${EMULATED}) # compiled as C++, from a file of another name: CMak
   file(CONFIGURE OUTPUT ${wrapper} CONTENT "#include \"${source}\"\n")
   target_sources(ablate_cuda_emu PRIVATE ${wrapper})
 endforeach()
-target_include_directories(ablate_cuda_emu BEFORE PRIVATE tests/cuda_emu ${CMAKE_SOURCE_DIR})
+target_include_directories(ablate_cuda_emu BEFORE PRIVATE tests/cuda_emu) # its cuda_runtime.h
 target_compile_definitions(ablate_cuda_emu PRIVATE ABLATE_CUDA_EMU ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
 target_compile_options(ablate_cuda_emu PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-std=gnu++17> $<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>
   $<$<COMPILE_LANGUAGE:CXX>:-Werror> $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas> -ffp-contract=off -fno-strict-aliasing) # shared memory is written as words of 16 bytes

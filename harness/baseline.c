@@ -1,8 +1,8 @@
 /* baseline.c - see baseline.h. One table of keys serves the reader and the writer. */
-#include "baseline.h"
+#include "harness/baseline.h"
 
-#include "escape.h"
-#include "toml.h"
+#include "harness/escape.h"
+#include "harness/toml.h"
 
 #include <math.h>
 #include <stddef.h>

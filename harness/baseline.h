@@ -25,7 +25,7 @@
 #ifndef ABLATE_BASELINE_H
 #define ABLATE_BASELINE_H
 
-#include "gate.h"
+#include "harness/gate.h"
 
 #include "model/base/mem.h"
 #include "model/base/str.h"

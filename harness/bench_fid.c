@@ -1,5 +1,5 @@
 /* bench_fid.c - see bench_fid.h. */
-#include "bench_fid.h"
+#include "harness/bench_fid.h"
 
 #include "metrics/blas.h"
 #include "metrics/fid.h"

@@ -1,5 +1,5 @@
 /* bench_pictures.c - see bench_pictures.h. One PNG in memory, decoded again and again by the reader that scores use: disks are left out. */
-#include "bench_pictures.h"
+#include "harness/bench_pictures.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"

@@ -1,15 +1,15 @@
 /* bench_store.c - see bench_store.h. */
 #define _GNU_SOURCE
-#include "bench_store.h"
+#include "harness/bench_store.h"
 
-#include "host.h"
-#include "ingest.h"
+#include "harness/host.h"
+#include "harness/ingest.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
-#include "plan.h"
-#include "runner.h"
-#include "store.h"
+#include "harness/plan.h"
+#include "harness/runner.h"
+#include "harness/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

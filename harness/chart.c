@@ -1,7 +1,7 @@
 /* chart.c - from a study to figures; one function per kind, listed at the end. */
-#include "chart.h"
+#include "harness/chart.h"
 
-#include "stats.h"
+#include "harness/stats.h"
 
 #include "model/base/io.h"
 #include "model/consistency/schedule.h"

@@ -5,9 +5,9 @@
 #ifndef ABLATE_CHART_H
 #define ABLATE_CHART_H
 
-#include "figure.h"
-#include "published.h"
-#include "study.h"
+#include "harness/figure.h"
+#include "harness/published.h"
+#include "harness/study.h"
 
 struct chart_ask {
 	const char *kind;       /* of chart_kinds */

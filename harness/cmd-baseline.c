@@ -1,12 +1,12 @@
 /* cmd-baseline.c - `ablate baseline`: propose, accept and list what gates compare with. */
-#include "baseline.h"
-#include "cmd.h"
-#include "gate_grid.h"
-#include "host.h"
-#include "plan_open.h"
-#include "provenance.h"
-#include "store.h"
-#include "study_open.h"
+#include "harness/baseline.h"
+#include "harness/cmd.h"
+#include "harness/gate_grid.h"
+#include "harness/host.h"
+#include "harness/plan_open.h"
+#include "harness/provenance.h"
+#include "harness/store.h"
+#include "harness/study_open.h"
 
 #include "model/base/io.h"
 

@@ -1,7 +1,7 @@
 /* cmd-bench-cell.c - `ablate bench-cell`: the worker of `ablate bench store`, called as its script's interpreter. It does
  * all that a worker does but the work: what such a cell costs is the harness's own share. */
-#include "cmd.h"
-#include "worker.h"
+#include "harness/cmd.h"
+#include "harness/worker.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* cmd-bench-steps.c - `ablate bench-steps`: one measurement of `ablate bench crowd`, in a process of its own, since how threads
  * wait is settled when a program starts. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include "harness/bench_train.h"
 #include "harness/threads.h"

@@ -1,6 +1,6 @@
 /* cmd-bench.c - `ablate bench`: speeds as ratios to the machine's own ceiling or to a peer measured in the same run. One
  * row per benchmark. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include "harness/bench_crowd.h"
 #include "harness/bench_features.h"

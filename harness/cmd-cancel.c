@@ -1,8 +1,8 @@
 /* cmd-cancel.c - `ablate cancel`: a wish in a file, seen by the runner and its workers wherever they are. */
-#include "cmd.h"
-#include "engine_slurm.h"
-#include "record_find.h"
-#include "store.h"
+#include "harness/cmd.h"
+#include "harness/engine_slurm.h"
+#include "harness/record_find.h"
+#include "harness/store.h"
 
 #include "model/base/io.h"
 

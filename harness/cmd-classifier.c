@@ -1,5 +1,5 @@
 /* cmd-classifier.c - `ablate classifier DATA`: makes the committed weights of the in-tree classifier again. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include "harness/threads.h"
 #include "model/base/io.h"

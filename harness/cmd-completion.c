@@ -1,8 +1,8 @@
 /* cmd-completion.c - `ablate completion`: scripts for bash, zsh and fish, made from the command tables. What depends on
  * knobs, presets or the database is asked of the program at the time of the TAB (`ablate completion words KIND`). */
-#include "commands.h"
+#include "harness/commands.h"
 
-#include "db.h"
+#include "harness/db.h"
 #include "model/base/mem.h"
 #include "model/config.h"
 

@@ -1,8 +1,8 @@
 /* cmd-data.c - `ablate data`: which data sets there are, where they were found, and whether they are whole; bring them in. */
 #define _GNU_SOURCE
-#include "cmd.h"
+#include "harness/cmd.h"
 
-#include "data_import.h"
+#include "harness/data_import.h"
 #include "model/base/fetch.h"
 
 #include "model/base/mem.h"

@@ -4,15 +4,15 @@
  * the commands to type, follows from the remedies (doctor_next.h). Only "bad" is a failure (exit 1): missing data or weights stop the
  * studies that need them, not the program. */
 #define _GNU_SOURCE
-#include "cmd.h"
+#include "harness/cmd.h"
 
-#include "db.h"
-#include "doctor_next.h"
-#include "engine_slurm.h"
-#include "escape.h"
-#include "figure.h"
-#include "host.h"
-#include "json_out.h"
+#include "harness/db.h"
+#include "harness/doctor_next.h"
+#include "harness/engine_slurm.h"
+#include "harness/escape.h"
+#include "harness/figure.h"
+#include "harness/host.h"
+#include "harness/json_out.h"
 #include "metrics/blas.h"
 #include "metrics/extractor.h"
 #include "metrics/weights.h"
@@ -24,8 +24,8 @@
 #include "model/data/shapes.h"
 #include "model/dnn.h"
 #include "model/nvidia.h"
-#include "provenance.h"
-#include "threads.h"
+#include "harness/provenance.h"
+#include "harness/threads.h"
 
 #include <dlfcn.h>
 #include <libgen.h>

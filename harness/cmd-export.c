@@ -1,7 +1,7 @@
 /* cmd-export.c - `ablate export`: results and records in other people's formats. */
 #define _GNU_SOURCE
-#include "cmd.h"
-#include "export.h"
+#include "harness/cmd.h"
+#include "harness/export.h"
 
 #include "model/base/io.h"
 

@@ -1,6 +1,6 @@
 /* cmd-features.c - `ablate features`: the features of a source as an .npz, for later scores here or elsewhere. */
-#include "json_out.h"
-#include "score_cli.h"
+#include "harness/json_out.h"
+#include "harness/score_cli.h"
 
 #include <stdio.h>
 

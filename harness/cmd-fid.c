@@ -1,5 +1,5 @@
 /* cmd-fid.c - `ablate fid`, `kid`, `is`, `pr` and `metrics`: scores of pictures at the terminal. */
-#include "score_cli.h"
+#include "harness/score_cli.h"
 
 #include <string.h>
 

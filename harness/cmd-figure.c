@@ -1,8 +1,8 @@
 /* cmd-figure.c - `ablate figure`: charts of a study as SVG, PDF or PNG. */
-#include "chart.h"
-#include "cmd.h"
-#include "plan_open.h"
-#include "study_open.h"
+#include "harness/chart.h"
+#include "harness/cmd.h"
+#include "harness/plan_open.h"
+#include "harness/study_open.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* cmd-gate.c - `ablate gate`: the verdicts of a grid's gates, or of one gate over values in a file. */
-#include "cmd.h"
-#include "gate_grid.h"
-#include "gate_values.h"
-#include "host.h"
-#include "junit.h"
-#include "stats.h"
-#include "store.h"
-#include "plan_open.h"
-#include "study_open.h"
+#include "harness/cmd.h"
+#include "harness/gate_grid.h"
+#include "harness/gate_values.h"
+#include "harness/host.h"
+#include "harness/junit.h"
+#include "harness/stats.h"
+#include "harness/store.h"
+#include "harness/plan_open.h"
+#include "harness/study_open.h"
 
 #include <math.h>
 #include <stdio.h>

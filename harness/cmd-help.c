@@ -1,5 +1,5 @@
 /* cmd-help.c - `ablate help [COMMAND]`. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include <stdio.h>
 

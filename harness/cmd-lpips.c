@@ -1,5 +1,5 @@
 /* cmd-lpips.c - `ablate lpips`: the learned perceptual distance of pictures, pair by pair. */
-#include "cmd.h"
+#include "harness/cmd.h"
 #include "model/devices.h"
 
 #include "metrics/sources.h"

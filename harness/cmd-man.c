@@ -1,7 +1,7 @@
 /* cmd-man.c - `ablate man`: manual pages in roff, from the tables of commands, knobs and the database's columns. */
-#include "commands.h"
+#include "harness/commands.h"
 
-#include "db.h"
+#include "harness/db.h"
 #include "model/config.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* cmd-merge.c - `ablate merge`: records of other machines into the database, or the database again from its records. */
-#include "cmd.h"
-#include "merge.h"
+#include "harness/cmd.h"
+#include "harness/merge.h"
 
 #include <stdio.h>
 #include <stdlib.h>

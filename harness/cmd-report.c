@@ -1,8 +1,8 @@
 /* cmd-report.c - `ablate report`: a grid's results as one self-contained HTML file. */
-#include "cmd.h"
-#include "plan_open.h"
-#include "report.h"
-#include "study_open.h"
+#include "harness/cmd.h"
+#include "harness/plan_open.h"
+#include "harness/report.h"
+#include "harness/study_open.h"
 
 #include "model/base/io.h"
 

@@ -1,8 +1,8 @@
 /* cmd-resume.c - `ablate resume`: what is missing of a grid that was run before, without its file. */
-#include "cmd.h"
-#include "db.h"
-#include "plan_open.h"
-#include "run_command.h"
+#include "harness/cmd.h"
+#include "harness/db.h"
+#include "harness/plan_open.h"
+#include "harness/run_command.h"
 
 #include "model/base/io.h"
 

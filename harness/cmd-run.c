@@ -1,7 +1,7 @@
 /* cmd-run.c - `ablate run`: makes every cell of a grid done. */
-#include "cmd.h"
-#include "plan_open.h"
-#include "run_command.h"
+#include "harness/cmd.h"
+#include "harness/plan_open.h"
+#include "harness/run_command.h"
 
 #include <string.h>
 

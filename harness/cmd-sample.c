@@ -1,5 +1,5 @@
 /* cmd-sample.c - `ablate sample CHECKPOINT|ATTEMPT|CELL`: images from a checkpoint, to look at or to score elsewhere. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include "harness/checkpoint_find.h"
 #include "harness/sample_edit.h"

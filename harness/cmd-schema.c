@@ -1,6 +1,6 @@
 /* cmd-schema.c - `ablate schema`: what a result database holds, from the comments in schema.sql. */
-#include "cmd.h"
-#include "db.h"
+#include "harness/cmd.h"
+#include "harness/db.h"
 
 #include <stdio.h>
 #include <string.h>

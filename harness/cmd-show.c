@@ -1,11 +1,11 @@
 /* cmd-show.c - `ablate show`: everything known of a cell or an attempt. */
 #define _GNU_SOURCE
-#include "cmd.h"
-#include "escape.h"
-#include "journal.h"
-#include "json_out.h"
-#include "record_find.h"
-#include "store.h"
+#include "harness/cmd.h"
+#include "harness/escape.h"
+#include "harness/journal.h"
+#include "harness/json_out.h"
+#include "harness/record_find.h"
+#include "harness/store.h"
 
 #include "model/base/io.h"
 

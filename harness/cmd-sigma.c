@@ -1,5 +1,5 @@
 /* cmd-sigma.c - `ablate sigma CHECKPOINT|ATTEMPT|CELL`: the second noise level of two-step sampling that gives the least FID. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include "harness/checkpoint_find.h"
 #include "harness/sigma_search.h"

@@ -1,6 +1,6 @@
 /* cmd-slurm-merge.c - `ablate slurm-merge PLAN`: the job behind an array: shards into the database, and what is missing. */
-#include "cmd.h"
-#include "run_command.h"
+#include "harness/cmd.h"
+#include "harness/run_command.h"
 
 static int run(struct cli *c)
 {

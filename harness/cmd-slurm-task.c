@@ -1,10 +1,10 @@
 /* cmd-slurm-task.c - `ablate slurm-task PLAN`: one cell of a frozen plan, run on a shard of its own, as one task of an array.
  * Asked to stop (TERM, before Slurm's time limit), it writes a checkpoint and exits 75, which requeues it. */
-#include "cmd.h"
-#include "engine_device.h"
-#include "engine_slurm.h"
-#include "run_command.h"
-#include "threads.h"
+#include "harness/cmd.h"
+#include "harness/engine_device.h"
+#include "harness/engine_slurm.h"
+#include "harness/run_command.h"
+#include "harness/threads.h"
 
 #include "model/base/io.h"
 

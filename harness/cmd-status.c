@@ -1,10 +1,10 @@
 /* cmd-status.c - `ablate status`: what is done, running, failed and missing, and how that is known. */
 #define _GNU_SOURCE
-#include "cmd.h"
-#include "engine_slurm.h"
-#include "json_out.h"
-#include "plan_open.h"
-#include "store.h"
+#include "harness/cmd.h"
+#include "harness/engine_slurm.h"
+#include "harness/json_out.h"
+#include "harness/plan_open.h"
+#include "harness/store.h"
 
 #include "model/base/io.h"
 #include "model/base/progress.h"

@@ -1,8 +1,8 @@
 /* cmd-table.c - `ablate table`: the tables of a grid from the database, to the terminal or to files. */
-#include "cmd.h"
-#include "plan_open.h"
-#include "study_open.h"
-#include "table.h"
+#include "harness/cmd.h"
+#include "harness/plan_open.h"
+#include "harness/study_open.h"
+#include "harness/table.h"
 
 #include "model/base/io.h"
 

@@ -1,16 +1,16 @@
 /* cmd-verify.c - `ablate verify`: attempts once more, and their bits compared. */
 #define _GNU_SOURCE
-#include "cmd.h"
-#include "engine_device.h"
-#include "host.h"
-#include "plan_open.h"
-#include "record_find.h"
-#include "run_command.h"
-#include "run_plan.h"
-#include "store.h"
-#include "study_open.h"
-#include "threads.h"
-#include "verify.h"
+#include "harness/cmd.h"
+#include "harness/engine_device.h"
+#include "harness/host.h"
+#include "harness/plan_open.h"
+#include "harness/record_find.h"
+#include "harness/run_command.h"
+#include "harness/run_plan.h"
+#include "harness/store.h"
+#include "harness/study_open.h"
+#include "harness/threads.h"
+#include "harness/verify.h"
 
 #include "model/base/io.h"
 

@@ -1,5 +1,5 @@
 /* cmd-version.c - `ablate version`: the program's version, and the versions that decide whether numbers compare. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include "model/base/mem.h"
 

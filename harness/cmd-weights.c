@@ -1,5 +1,5 @@
 /* cmd-weights.c - `ablate weights`: which public weights are known and here; bring them in, check them. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include "metrics/weights.h"
 #include "model/base/io.h"

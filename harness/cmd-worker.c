@@ -1,9 +1,9 @@
 /* cmd-worker.c - `ablate worker DIR`: one attempt at one cell, in a process of its own: data, training, samples, scores.
  * Started by the engines; what to do stands in DIR/job.json, what happens goes into DIR/journal.jsonl. */
 #define _GNU_SOURCE
-#include "cmd.h"
-#include "inputs.h"
-#include "worker_score.h"
+#include "harness/cmd.h"
+#include "harness/inputs.h"
+#include "harness/worker_score.h"
 
 #include "metrics/weights.h"
 #include "model/base/io.h"

@@ -1,5 +1,5 @@
 /* cmd.c - finding commands in their table, and the parser of command lines. See cmd.h. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
 #include "model/base/mem.h"
 

@@ -1,11 +1,11 @@
 /* cmd_help.c - help texts and versions, made from the tables. See cmd.h. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
-#include "db.h"
-#include "escape.h"
+#include "harness/db.h"
+#include "harness/escape.h"
 #include "model/base/mem.h"
 #include "model/config.h"
-#include "provenance.h"
+#include "harness/provenance.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,11 +1,11 @@
 /* cmd_main.c - from main() to an exit code: running a parsed command, and telling people and scripts what happened. */
-#include "cmd.h"
+#include "harness/cmd.h"
 
-#include "cmd_signals.h"
-#include "escape.h"
-#include "host.h"
-#include "json_out.h"
-#include "threads.h"
+#include "harness/cmd_signals.h"
+#include "harness/escape.h"
+#include "harness/host.h"
+#include "harness/json_out.h"
+#include "harness/threads.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 

@@ -1,6 +1,6 @@
 /* cmd_signals.c - see cmd_signals.h. */
 #define _GNU_SOURCE
-#include "cmd_signals.h"
+#include "harness/cmd_signals.h"
 
 #include "model/base/temporary.h"
 

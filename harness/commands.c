@@ -1,13 +1,13 @@
 /* commands.c - the table of commands that the program hands to cli_main: cmds.def, one row each. */
-#include "commands.h"
+#include "harness/commands.h"
 
 #define CMD(ident, group) extern const struct cmd cmd_##ident;
-#include "cmds.def"
+#include "harness/cmds.def"
 #undef CMD
 
 static const struct cmd_row rows[] = {
 #define CMD(ident, group) { &cmd_##ident, group },
-#include "cmds.def"
+#include "harness/cmds.def"
 #undef CMD
 };
 

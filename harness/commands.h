@@ -2,7 +2,7 @@
 #ifndef ABLATE_COMMANDS_H
 #define ABLATE_COMMANDS_H
 
-#include "cmd.h"
+#include "harness/cmd.h"
 
 extern const struct cmds commands;
 

@@ -1,6 +1,6 @@
 /* cpus.c - see cpus.h. */
 #define _GNU_SOURCE
-#include "cpus.h"
+#include "harness/cpus.h"
 
 #include "model/base/mem.h"
 #include "model/base/str.h"

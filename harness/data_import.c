@@ -1,5 +1,5 @@
 /* data_import.c - see data_import.h. */
-#include "data_import.h"
+#include "harness/data_import.h"
 
 #include "model/base/mem.h"
 #include "model/data/image_ahead.h"

@@ -3,7 +3,7 @@
 #ifndef ABLATE_DATA_IMPORT_H
 #define ABLATE_DATA_IMPORT_H
 
-#include "labelled.h"
+#include "harness/labelled.h"
 #include "model/base/progress.h"
 #include "model/data/dataset_set.h"
 

@@ -1,8 +1,8 @@
 /* db.c - see db.h: opening, bringing up to date, journal mode. The statements are in db_stmt.c. */
 #define _GNU_SOURCE
-#include "db_private.h"
+#include "harness/db_private.h"
 
-#include "host.h"
+#include "harness/host.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"

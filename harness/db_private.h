@@ -2,7 +2,7 @@
 #ifndef ABLATE_DB_PRIVATE_H
 #define ABLATE_DB_PRIVATE_H
 
-#include "db.h"
+#include "harness/db.h"
 
 #include <sqlite3.h>
 

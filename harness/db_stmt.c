@@ -1,5 +1,5 @@
 /* db_stmt.c - statements of db.h: compiled once, bound by a format, their failures made readable. */
-#include "db_private.h"
+#include "harness/db_private.h"
 
 #include "model/base/mem.h"
 

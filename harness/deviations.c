@@ -1,5 +1,5 @@
 /* deviations.c - see deviations.h. */
-#include "deviations.h"
+#include "harness/deviations.h"
 
 #include <stdlib.h>
 #include <string.h>

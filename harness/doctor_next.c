@@ -1,10 +1,10 @@
 /* doctor_next.c - see doctor_next.h. */
 #define _GNU_SOURCE
-#include "doctor_next.h"
+#include "harness/doctor_next.h"
 
-#include "engine_slurm.h"
-#include "escape.h"
-#include "json_out.h"
+#include "harness/engine_slurm.h"
+#include "harness/escape.h"
+#include "harness/json_out.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

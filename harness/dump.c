@@ -1,6 +1,6 @@
 /* dump.c - see dump.h. */
 #define _GNU_SOURCE
-#include "dump.h"
+#include "harness/dump.h"
 
 #include "model/base/mem.h"
 

@@ -2,7 +2,7 @@
 #ifndef ABLATE_DUMP_H
 #define ABLATE_DUMP_H
 
-#include "db.h"
+#include "harness/db.h"
 #include "model/base/io.h"
 
 /* Receives a piece of text. Returns 0, or -1 with e. */

@@ -1,5 +1,5 @@
 /* engine_device.c - see engine_device.h. */
-#include "engine_device.h"
+#include "harness/engine_device.h"
 
 #include "model/devices.h"
 

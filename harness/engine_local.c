@@ -1,8 +1,8 @@
 /* engine_local.c - see engine_local.h. */
 #define _GNU_SOURCE
-#include "engine_local.h"
+#include "harness/engine_local.h"
 
-#include "threads.h"
+#include "harness/threads.h"
 
 #include "model/base/mem.h"
 

@@ -1,8 +1,8 @@
 /* engine_slurm.c - submission of a plan's cells as a Slurm array. See engine_slurm.h. */
 #define _GNU_SOURCE
-#include "engine_slurm.h"
+#include "harness/engine_slurm.h"
 
-#include "host.h"
+#include "harness/host.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

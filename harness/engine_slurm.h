@@ -12,8 +12,8 @@
 #ifndef ABLATE_ENGINE_SLURM_H
 #define ABLATE_ENGINE_SLURM_H
 
-#include "run_plan.h"
-#include "store.h"
+#include "harness/run_plan.h"
+#include "harness/store.h"
 
 #define SLURM_CALL_S 20.0   /* a client that hangs longer is ended: the controller does not answer */
 

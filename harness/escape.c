@@ -1,5 +1,5 @@
 /* escape.c - one loop over the code points of a text, and per target format a table of what is written instead. */
-#include "escape.h"
+#include "harness/escape.h"
 
 #include <ctype.h>
 #include <stdint.h>

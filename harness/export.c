@@ -1,9 +1,9 @@
 /* export.c - see export.h: CSV, JSON lines, SQL. TensorBoard is in export_tb.c. */
 #define _GNU_SOURCE
-#include "export.h"
+#include "harness/export.h"
 
-#include "escape.h"
-#include "journal.h"
+#include "harness/escape.h"
+#include "harness/journal.h"
 #include "model/base/mem.h"
 
 #include <math.h>

@@ -2,8 +2,8 @@
 #ifndef ABLATE_EXPORT_H
 #define ABLATE_EXPORT_H
 
-#include "db.h"
-#include "dump.h"
+#include "harness/db.h"
+#include "harness/dump.h"
 
 enum export_format { EXPORT_CSV, EXPORT_JSONL };
 

@@ -3,9 +3,9 @@
  * and a record is a protocol buffer message Event { 1: double wall_time; 2: int64 step; 3: string file_version;
  * 5: Summary { 1: Value { 1: string tag; 2: float simple_value } } } (tensorflow/core/util/event.proto, summary.proto). */
 #define _GNU_SOURCE
-#include "export.h"
+#include "harness/export.h"
 
-#include "host.h"
+#include "harness/host.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

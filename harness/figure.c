@@ -1,8 +1,8 @@
 /* figure.c - the drawing itself: panels, axes, series, legend, on any cairo context. */
-#include "figure.h"
+#include "harness/figure.h"
 
-#include "figure_axis.h"
-#include "figure_draw.h"
+#include "harness/figure_axis.h"
+#include "harness/figure_draw.h"
 
 #include "model/base/mem.h"
 

@@ -1,5 +1,5 @@
 /* figure_axis.c - ticks at 1, 2, 5 times powers of ten; decades on log axes. */
-#include "figure_axis.h"
+#include "harness/figure_axis.h"
 
 #include <math.h>
 #include <stdio.h>

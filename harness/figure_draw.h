@@ -2,7 +2,7 @@
 #ifndef ABLATE_FIGURE_DRAW_H
 #define ABLATE_FIGURE_DRAW_H
 
-#include "figure.h"
+#include "harness/figure.h"
 
 #include <cairo.h>
 

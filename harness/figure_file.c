@@ -1,7 +1,7 @@
 /* figure_file.c - figures as SVG, PDF and PNG bytes. */
-#include "figure.h"
+#include "harness/figure.h"
 
-#include "figure_draw.h"
+#include "harness/figure_draw.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

@@ -1,6 +1,6 @@
 /* figure_font.c - fonts for a machine without any: those that come with the program. */
 #define _GNU_SOURCE
-#include "figure_draw.h"
+#include "harness/figure_draw.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

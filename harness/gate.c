@@ -1,7 +1,7 @@
 /* gate.c - the rule of gate.h. All comparisons are written so that a NaN can neither pass nor fail: it is an error. */
-#include "gate.h"
+#include "harness/gate.h"
 
-#include "stats.h"
+#include "harness/stats.h"
 
 #include "model/base/mem.h"
 

@@ -1,7 +1,7 @@
 /* gate_grid.c - see gate_grid.h. */
-#include "gate_grid.h"
+#include "harness/gate_grid.h"
 
-#include "stats.h"
+#include "harness/stats.h"
 
 #include "model/base/io.h"
 

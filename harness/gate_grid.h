@@ -6,9 +6,9 @@
 #ifndef ABLATE_GATE_GRID_H
 #define ABLATE_GATE_GRID_H
 
-#include "baseline.h"
-#include "gate.h"
-#include "study.h"
+#include "harness/baseline.h"
+#include "harness/gate.h"
+#include "harness/study.h"
 
 struct gates {
 	struct arena arena;

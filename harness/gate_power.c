@@ -1,6 +1,6 @@
 /* gate_power.c - what a gate can resolve: its own rule, applied to samples whose truth is known. */
-#include "gate.h"
-#include "stats.h"
+#include "harness/gate.h"
+#include "harness/stats.h"
 
 #include "model/base/mem.h"
 #include "model/base/rng.h"

@@ -1,5 +1,5 @@
 /* gate_values.c - see gate_values.h. */
-#include "gate_values.h"
+#include "harness/gate_values.h"
 
 #include "model/base/mem.h"
 

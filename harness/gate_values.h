@@ -23,8 +23,8 @@
 #ifndef ABLATE_GATE_VALUES_H
 #define ABLATE_GATE_VALUES_H
 
-#include "gate.h"
-#include "toml.h"
+#include "harness/gate.h"
+#include "harness/toml.h"
 
 struct gate_values {
 	struct toml *doc;               /* holds the texts */

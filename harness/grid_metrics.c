@@ -1,5 +1,5 @@
 /* grid_metrics.c - the scores that a grid's metrics give; see grid.h. */
-#include "grid.h"
+#include "harness/grid.h"
 
 #include "metrics/score.h"
 

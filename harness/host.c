@@ -1,8 +1,8 @@
 /* host.c - see host.h. */
 #define _GNU_SOURCE
-#include "host.h"
+#include "harness/host.h"
 
-#include "cpus.h"
+#include "harness/cpus.h"
 #include "model/base/mem.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* ingest.c - see ingest.h. Tables and columns come from schema.sql itself, so a column is added in one place. */
 #define _GNU_SOURCE
-#include "ingest.h"
+#include "harness/ingest.h"
 
 #include "model/base/mem.h"
 

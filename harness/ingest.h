@@ -4,8 +4,8 @@
 #ifndef ABLATE_INGEST_H
 #define ABLATE_INGEST_H
 
-#include "db.h"
-#include "journal.h"
+#include "harness/db.h"
+#include "harness/journal.h"
 
 /* Hears the notes of a journal, which are for a person and make no row. */
 struct listener { void (*hear)(void *ctx, const char *attempt, const char *note); void *ctx; };

@@ -1,8 +1,8 @@
 /* journal.c - see journal.h: the writer. The reader is in journal_read.c. */
 #define _GNU_SOURCE
-#include "journal.h"
+#include "harness/journal.h"
 
-#include "host.h"
+#include "harness/host.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 

@@ -1,6 +1,6 @@
 /* journal_read.c - the reader of journal.h: lines from bytes that others wrote, a torn end, and the seal. */
 #define _GNU_SOURCE
-#include "journal.h"
+#include "harness/journal.h"
 
 #include "model/base/mem.h"
 

@@ -1,7 +1,7 @@
 /* json_out.c - see json_out.h. */
-#include "json_out.h"
+#include "harness/json_out.h"
 
-#include "escape.h"
+#include "harness/escape.h"
 
 #include <math.h>
 #include <stdbool.h>

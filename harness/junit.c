@@ -1,7 +1,7 @@
 /* junit.c - see junit.h. */
-#include "junit.h"
+#include "harness/junit.h"
 
-#include "escape.h"
+#include "harness/escape.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

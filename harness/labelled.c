@@ -1,6 +1,6 @@
 /* labelled.c - see labelled.h: finding the kind, and IDX and CIFAR-10, whose readers lie elsewhere. */
 #define _GNU_SOURCE
-#include "labelled.h"
+#include "harness/labelled.h"
 
 #include "model/base/mem.h"
 #include "model/data/cifar.h"

@@ -1,6 +1,6 @@
 /* labelled_files.c - folders and zips of PNG and JPEG files with labels (labelled.h). */
 #define _GNU_SOURCE
-#include "labelled.h"
+#include "harness/labelled.h"
 
 #include "metrics/sources.h"
 #include "metrics/zip_members.h"

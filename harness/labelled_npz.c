@@ -1,6 +1,6 @@
 /* labelled_npz.c - .npz batches of pictures with labels: guided-diffusion's and the downsampled ImageNet's (labelled.h). */
 #define _GNU_SOURCE
-#include "labelled.h"
+#include "harness/labelled.h"
 
 #include "metrics/npz.h"
 #include "model/base/mem.h"

@@ -1,10 +1,10 @@
 /* merge.c - see merge.h: shards. The rebuilding is in rebuild.c. */
 #define _GNU_SOURCE
-#include "merge.h"
+#include "harness/merge.h"
 
-#include "host.h"
-#include "ingest.h"
-#include "merge_rows.h"
+#include "harness/host.h"
+#include "harness/ingest.h"
+#include "harness/merge_rows.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

@@ -7,7 +7,7 @@
 #ifndef ABLATE_MERGE_H
 #define ABLATE_MERGE_H
 
-#include "store.h"
+#include "harness/store.h"
 
 struct merge_result { int64_t shards, known, rows, torn; }; /* files taken; of these without news; new rows; torn ends */
 

@@ -1,10 +1,10 @@
 /* merge_rows.c - see merge_rows.h. Each attempt's own rows follow its line, as in a journal. */
 #define _GNU_SOURCE
-#include "merge_rows.h"
+#include "harness/merge_rows.h"
 
-#include "db.h"
-#include "dump.h"
-#include "journal.h"
+#include "harness/db.h"
+#include "harness/dump.h"
+#include "harness/journal.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
 

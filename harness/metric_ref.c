@@ -1,5 +1,5 @@
 /* metric_ref.c - see metric_ref.h. */
-#include "metric_ref.h"
+#include "harness/metric_ref.h"
 
 #include "metrics/score.h"
 #include "model/base/mem.h"

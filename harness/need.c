@@ -1,5 +1,5 @@
 /* need.c - see need.h. */
-#include "need.h"
+#include "harness/need.h"
 
 #include "metrics/weights.h"
 #include "model/base/mem.h"

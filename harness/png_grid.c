@@ -1,6 +1,6 @@
 /* png_grid.c - libpng fed one pixel row at a time from one row of tiles; its longjmp errors are turned into struct err
  * at every entry. */
-#include "png_grid.h"
+#include "harness/png_grid.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

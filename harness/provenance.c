@@ -1,12 +1,12 @@
 /* provenance.c - see provenance.h. */
 #define _GNU_SOURCE
-#include "provenance.h"
+#include "harness/provenance.h"
 
-#include "host.h"
+#include "harness/host.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
 #include "model/config.h"
-#include "provenance_build.h"
+#include "generated/provenance_build.h"
 
 #include <dlfcn.h>
 #include <elf.h>

@@ -1,7 +1,7 @@
 /* published.c - see published.h. */
-#include "published.h"
+#include "harness/published.h"
 
-#include "toml.h"
+#include "harness/toml.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

@@ -1,10 +1,10 @@
 /* rebuild.c - the database again from its ledger and journals (merge.h). */
 #define _GNU_SOURCE
-#include "merge.h"
+#include "harness/merge.h"
 
-#include "dump.h"
-#include "host.h"
-#include "ingest.h"
+#include "harness/dump.h"
+#include "harness/host.h"
+#include "harness/ingest.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

@@ -1,5 +1,5 @@
 /* record_find.c - see record_find.h. */
-#include "record_find.h"
+#include "harness/record_find.h"
 
 #include "model/base/mem.h"
 

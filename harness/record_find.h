@@ -2,7 +2,7 @@
 #ifndef ABLATE_RECORD_FIND_H
 #define ABLATE_RECORD_FIND_H
 
-#include "db.h"
+#include "harness/db.h"
 
 /* At least 4 characters. A cell means the attempt that speaks for it (*attempt is "" while it has none). Unknown or
  * ambiguous text: EXIT_USAGE with candidates. */

@@ -1,10 +1,10 @@
 /* report.c - the sections of the report in their order (report.h). */
-#include "report.h"
+#include "harness/report.h"
 
-#include "chart.h"
-#include "escape.h"
-#include "figure.h"
-#include "table.h"
+#include "harness/chart.h"
+#include "harness/escape.h"
+#include "harness/figure.h"
+#include "harness/table.h"
 
 #include "model/base/io.h"
 #include "model/base/progress.h"

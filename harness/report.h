@@ -7,9 +7,9 @@
 #ifndef ABLATE_REPORT_H
 #define ABLATE_REPORT_H
 
-#include "gate_grid.h"
-#include "published.h"
-#include "study.h"
+#include "harness/gate_grid.h"
+#include "harness/published.h"
+#include "harness/study.h"
 
 struct report_ask {
 	const char *command;            /* told in the footer */

@@ -1,9 +1,9 @@
 /* report_data.c - what the pages of single cells are drawn from: compact JSON, each environment, protocol and
  * configuration once. */
-#include "report.h"
+#include "harness/report.h"
 
-#include "deviations.h"
-#include "escape.h"
+#include "harness/deviations.h"
+#include "harness/escape.h"
 
 #include <math.h>
 #include <stdlib.h>

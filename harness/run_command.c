@@ -1,12 +1,12 @@
 /* run_command.c - see run_command.h. */
-#include "run_command.h"
+#include "harness/run_command.h"
 
-#include "engine_device.h"
-#include "engine_slurm.h"
-#include "host.h"
-#include "provenance.h"
-#include "run_plan.h"
-#include "table.h"
+#include "harness/engine_device.h"
+#include "harness/engine_slurm.h"
+#include "harness/host.h"
+#include "harness/provenance.h"
+#include "harness/run_plan.h"
+#include "harness/table.h"
 
 #include "model/base/io.h"
 #include "model/base/progress.h"

@@ -2,11 +2,11 @@
 #ifndef ABLATE_RUN_COMMAND_H
 #define ABLATE_RUN_COMMAND_H
 
-#include "cmd.h"
-#include "plan.h"
-#include "run_plan.h"
-#include "runner.h"
-#include "threads.h"
+#include "harness/cmd.h"
+#include "harness/plan.h"
+#include "harness/run_plan.h"
+#include "harness/runner.h"
+#include "harness/threads.h"
 
 #define RUN_OPTIONS \
 	{ .name = "jobs", .letter = 'j', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "cells at once (default 1)" }, \

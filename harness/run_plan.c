@@ -1,6 +1,6 @@
 /* run_plan.c - see run_plan.h. */
 #define _GNU_SOURCE
-#include "run_plan.h"
+#include "harness/run_plan.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

@@ -2,9 +2,9 @@
 #ifndef ABLATE_RUN_PLAN_H
 #define ABLATE_RUN_PLAN_H
 
-#include "db.h"
-#include "plan.h"
-#include "runner.h"
+#include "harness/db.h"
+#include "harness/plan.h"
+#include "harness/runner.h"
 
 /* Owns what run points into, but for the texts of the plan or database it was made from. */
 struct run_set {

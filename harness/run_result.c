@@ -1,6 +1,6 @@
 /* run_result.c - what a run came to, as an exit code, a line and JSON (runner.h). */
 #define _GNU_SOURCE
-#include "runner.h"
+#include "harness/runner.h"
 
 #include "model/base/progress.h"
 #include "model/base/str.h"

@@ -1,8 +1,8 @@
 /* runner.c - see runner.h: which cell starts when, what a signal, a budget or a failure stops. */
 #define _GNU_SOURCE
-#include "ingest.h"
-#include "runner_private.h"
-#include "runner_signals.h"
+#include "harness/ingest.h"
+#include "harness/runner_private.h"
+#include "harness/runner_signals.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"

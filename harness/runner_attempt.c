@@ -1,11 +1,11 @@
 /* runner_attempt.c - one attempt of runner.h: its folder and job, the checkpoints it inherits, its end from evidence. */
 #define _GNU_SOURCE
-#include "runner_private.h"
+#include "harness/runner_private.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
-#include "provenance.h"
+#include "harness/provenance.h"
 
 #include <dirent.h>
 #include <errno.h>

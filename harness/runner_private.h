@@ -2,10 +2,10 @@
 #ifndef ABLATE_RUNNER_PRIVATE_H
 #define ABLATE_RUNNER_PRIVATE_H
 
-#include "engine_local.h"
-#include "host.h"
-#include "runner.h"
-#include "store.h"
+#include "harness/engine_local.h"
+#include "harness/host.h"
+#include "harness/runner.h"
+#include "harness/store.h"
 
 enum slot_end { SLOT_NONE, SLOT_WALL, SLOT_GRID, SLOT_ABORT }; /* why we ended it ourselves */
 

@@ -1,6 +1,6 @@
 /* runner_signals.c - see runner_signals.h. */
 #define _GNU_SOURCE
-#include "runner_signals.h"
+#include "harness/runner_signals.h"
 
 #include "model/base/progress.h"
 

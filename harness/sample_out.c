@@ -1,12 +1,12 @@
 /* sample_out.c - see sample_out.h: one row per kind of output. */
-#include "sample_out.h"
+#include "harness/sample_out.h"
 
 #include "metrics/npz.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/temporary.h"
 #include "model/data/image_png.h"
-#include "png_grid.h"
+#include "harness/png_grid.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* schema.c - schema.sql inside the program, its append-only triggers, and the comments in it as documentation. */
 #define _GNU_SOURCE
-#include "db.h"
+#include "harness/db.h"
 
 #include "model/base/mem.h"
 

@@ -1,8 +1,8 @@
 /* score_cli.c - see score_cli.h. Everything that can be wrong about both sides is found before the first image goes
  * through a network. */
-#include "score_cli.h"
+#include "harness/score_cli.h"
 
-#include "json_out.h"
+#include "harness/json_out.h"
 #include "model/devices.h"
 #include "model/config.h"
 #include "model/base/mem.h"

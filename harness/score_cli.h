@@ -3,7 +3,7 @@
 #ifndef ABLATE_SCORE_CLI_H
 #define ABLATE_SCORE_CLI_H
 
-#include "cmd.h"
+#include "harness/cmd.h"
 #include "metrics/score.h"
 
 #define SCORE_SOURCES_HELP \

@@ -1,6 +1,6 @@
 /* slurm_client.c - talking to Slurm through its client programs, with a time limit. See engine_slurm.h. */
 #define _GNU_SOURCE
-#include "engine_slurm.h"
+#include "harness/engine_slurm.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"

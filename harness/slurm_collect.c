@@ -1,8 +1,8 @@
 /* slurm_collect.c - the shards of Slurm tasks into the database: journals by merge.h, and the files beside them. */
 #define _GNU_SOURCE
-#include "engine_slurm.h"
+#include "harness/engine_slurm.h"
 
-#include "merge.h"
+#include "harness/merge.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

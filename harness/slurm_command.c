@@ -1,8 +1,8 @@
 /* slurm_command.c - `ablate run --engine slurm`: what is missing of a plan goes to the cluster; what it made comes back. */
 #define _GNU_SOURCE
-#include "engine_slurm.h"
-#include "run_command.h"
-#include "runner_private.h"
+#include "harness/engine_slurm.h"
+#include "harness/run_command.h"
+#include "harness/runner_private.h"
 
 #include "model/base/progress.h"
 

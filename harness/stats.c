@@ -1,6 +1,6 @@
 /* stats.c - see stats.h. Quantiles are found by bisection on the distribution function: 60 halvings cost microseconds,
  * and there is no approximation to trust. */
-#include "stats.h"
+#include "harness/stats.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"

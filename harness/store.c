@@ -1,9 +1,9 @@
 /* store.c - see store.h: opening, the run lock, the ledger. Attempts are in store_attempt.c. */
 #define _GNU_SOURCE
-#include "store.h"
+#include "harness/store.h"
 
-#include "host.h"
-#include "ingest.h"
+#include "harness/host.h"
+#include "harness/ingest.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

@@ -6,8 +6,8 @@
 #ifndef ABLATE_STORE_H
 #define ABLATE_STORE_H
 
-#include "db.h"
-#include "journal.h"
+#include "harness/db.h"
+#include "harness/journal.h"
 
 #include <jansson.h>
 

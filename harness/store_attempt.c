@@ -1,9 +1,9 @@
 /* store_attempt.c - attempts of store.h: taking their journals, and what is known of those that never ended. */
 #define _GNU_SOURCE
-#include "store.h"
+#include "harness/store.h"
 
-#include "host.h"
-#include "ingest.h"
+#include "harness/host.h"
+#include "harness/ingest.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

@@ -1,7 +1,7 @@
 /* study.c - see study.h. Small plans ask the database cell by cell; large ones read each view once and sort. */
-#include "study.h"
+#include "harness/study.h"
 
-#include "stats.h"
+#include "harness/stats.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -6,9 +6,9 @@
 #ifndef ABLATE_STUDY_H
 #define ABLATE_STUDY_H
 
-#include "db.h"
-#include "metric_ref.h"
-#include "plan.h"
+#include "harness/db.h"
+#include "harness/metric_ref.h"
+#include "harness/plan.h"
 
 #include "model/base/mem.h"
 

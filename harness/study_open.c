@@ -1,7 +1,7 @@
 /* study_open.c - see study_open.h. */
-#include "study_open.h"
+#include "harness/study_open.h"
 
-#include "plan_open.h"
+#include "harness/plan_open.h"
 
 #include "model/base/io.h"
 

@@ -3,9 +3,9 @@
 #ifndef ABLATE_STUDY_OPEN_H
 #define ABLATE_STUDY_OPEN_H
 
-#include "cmd.h"
-#include "published.h"
-#include "study.h"
+#include "harness/cmd.h"
+#include "harness/published.h"
+#include "harness/study.h"
 
 struct opened {
 	struct plan *plan;

@@ -1,5 +1,5 @@
 /* table.c - from a study to the cells of a table. */
-#include "table_private.h"
+#include "harness/table_private.h"
 
 #include "model/base/io.h"
 

@@ -18,8 +18,8 @@
 #ifndef ABLATE_TABLE_H
 #define ABLATE_TABLE_H
 
-#include "published.h"
-#include "study.h"
+#include "harness/published.h"
+#include "harness/study.h"
 
 enum table_kind { TABLE_TEXT, TABLE_STAT, TABLE_NUMBER, TABLE_COUNT, TABLE_STATE };
 

@@ -1,7 +1,7 @@
 /* table_column.c - see table_column.h. */
-#include "table_column.h"
+#include "harness/table_column.h"
 
-#include "metric_ref.h"
+#include "harness/metric_ref.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
 

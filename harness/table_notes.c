@@ -1,7 +1,7 @@
 /* table_notes.c - the heads of a table's columns, and what stands under it. */
-#include "table_private.h"
+#include "harness/table_private.h"
 
-#include "deviations.h"
+#include "harness/deviations.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #ifndef ABLATE_TABLE_PRIVATE_H
 #define ABLATE_TABLE_PRIVATE_H
 
-#include "table.h"
-#include "table_column.h"
+#include "harness/table.h"
+#include "harness/table_column.h"
 
 #define PLUS_MINUS "\xc2\xb1"
 

@@ -1,7 +1,7 @@
 /* table_write.c - a table as Markdown, LaTeX, CSV, JSON and terminal text: one function and one row of `formats` each. */
-#include "table.h"
+#include "harness/table.h"
 
-#include "escape.h"
+#include "harness/escape.h"
 
 #include "model/base/io.h"
 

@@ -1,9 +1,9 @@
 /* threads.c - see threads.h. */
 #define _GNU_SOURCE
-#include "threads.h"
+#include "harness/threads.h"
 
-#include "cmd.h"
-#include "host.h"
+#include "harness/cmd.h"
+#include "harness/host.h"
 #include "model/cpu.h"
 
 #include <errno.h>

@@ -8,7 +8,7 @@
 #ifndef ABLATE_THREADS_H
 #define ABLATE_THREADS_H
 
-#include "cpus.h"
+#include "harness/cpus.h"
 
 #include <stdbool.h>
 

@@ -1,7 +1,7 @@
 /* toml.c - the TOML tree as its readers see it; see toml.h. The grammar is in toml_parse.c. */
-#include "toml.h"
+#include "harness/toml.h"
 
-#include "toml_tree.h"
+#include "harness/toml_tree.h"
 #include "model/base/io.h"
 
 #include <math.h>

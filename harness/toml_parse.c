@@ -2,7 +2,7 @@
  *
  * The text is checked first as a whole (UTF-8, control characters, bare CR), so that the rest deals with structure only.
  * Recursion is bounded by TOML_DEPTH_MAX; time and memory are linear in the text. */
-#include "toml_tree.h"
+#include "harness/toml_tree.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

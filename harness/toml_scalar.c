@@ -1,6 +1,6 @@
 /* toml_scalar.c - TOML strings, numbers, booleans and moments. The text has been checked before: it is valid UTF-8, holds
  * no control character but tab and newlines, every CR stands before an LF, and a NUL follows its end. */
-#include "toml_tree.h"
+#include "harness/toml_tree.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* verify.c - see verify.h. */
 #define _GNU_SOURCE
-#include "verify.h"
+#include "harness/verify.h"
 
-#include "host.h"
+#include "harness/host.h"
 #include "model/base/mem.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
 #ifndef ABLATE_VERIFY_H
 #define ABLATE_VERIFY_H
 
-#include "store.h"
+#include "harness/store.h"
 
 struct verify_result {
 	bool equal;

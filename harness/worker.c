@@ -1,8 +1,8 @@
 /* worker.c - see worker.h. */
 #define _GNU_SOURCE
-#include "worker.h"
+#include "harness/worker.h"
 
-#include "host.h"
+#include "harness/host.h"
 #include "model/devices.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"

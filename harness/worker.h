@@ -8,8 +8,8 @@
 #ifndef ABLATE_WORKER_H
 #define ABLATE_WORKER_H
 
-#include "journal.h"
-#include "provenance.h"
+#include "harness/journal.h"
+#include "harness/provenance.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* worker_score.c - see worker_score.h. Samples of one (steps, evaluation seed) are made once and go through each
  * extractor once, whatever number of metrics asks; the reference's features are kept beside the records. */
 #define _GNU_SOURCE
-#include "worker_score.h"
+#include "harness/worker_score.h"
 
 #include "metrics/score.h"
 #include "model/backend.h"
@@ -9,7 +9,7 @@
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
 #include "model/sample.h"
-#include "png_grid.h"
+#include "harness/png_grid.h"
 
 #include <fcntl.h>
 #include <libgen.h>

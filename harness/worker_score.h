@@ -4,7 +4,7 @@
 
 #include "metrics/score.h"
 #include "model/config.h"
-#include "worker.h"
+#include "harness/worker.h"
 
 /* What is to be measured, from the job's "scores"; opens the extractors, so that what is missing shows before anything
  * is trained. */

@@ -2,7 +2,7 @@
  * reflector from the left clears that block's first column and fills one to the right of the band, whose first row is the next to be cleared:
  * the bulge goes down to the corner (Murata and Horikoshi 1975; Haidar, Ltaief and Dongarra 2011). LAPACK's dgbbrd does the same by rotations of
  * two rows at a time, four times slower. */
-#include "band.h"
+#include "metrics/band.h"
 
 #include "model/base/mem.h"
 

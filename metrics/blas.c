@@ -1,6 +1,6 @@
 /* blas.c - see blas.h. */
 #define _GNU_SOURCE
-#include "blas.h"
+#include "metrics/blas.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"

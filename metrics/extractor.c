@@ -1,9 +1,9 @@
 /* extractor.c - the table of extractors; see extractor.h. */
-#include "extractor.h"
+#include "metrics/extractor.h"
 
-#include "extractor_classifier.h"
-#include "extractor_inception.h"
-#include "extractor_pixels.h"
+#include "metrics/extractor_classifier.h"
+#include "metrics/extractor_inception.h"
+#include "metrics/extractor_pixels.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
 

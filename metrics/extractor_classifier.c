@@ -1,5 +1,5 @@
 /* extractor_classifier.c - see extractor_classifier.h. */
-#include "extractor_classifier.h"
+#include "metrics/extractor_classifier.h"
 
 #include "model/devices.h"
 #include "model/base/mem.h"

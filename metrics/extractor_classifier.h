@@ -3,7 +3,7 @@
 #ifndef ABLATE_EXTRACTOR_CLASSIFIER_H
 #define ABLATE_EXTRACTOR_CLASSIFIER_H
 
-#include "extractor.h"
+#include "metrics/extractor.h"
 
 MUST_CHECK int extractor_classifier_open(struct extractor **out, const struct extractor_options *o, struct err *e);
 

@@ -1,5 +1,5 @@
 /* extractor_inception.c - see extractor_inception.h. */
-#include "extractor_inception.h"
+#include "metrics/extractor_inception.h"
 
 #include "metrics/weights.h"
 #include "model/devices.h"

@@ -5,7 +5,7 @@
 #ifndef ABLATE_EXTRACTOR_INCEPTION_H
 #define ABLATE_EXTRACTOR_INCEPTION_H
 
-#include "extractor.h"
+#include "metrics/extractor.h"
 
 MUST_CHECK int extractor_inception_2015_open(struct extractor **out, const struct extractor_options *o, struct err *e);
 MUST_CHECK int extractor_inception_keras_open(struct extractor **out, const struct extractor_options *o, struct err *e);

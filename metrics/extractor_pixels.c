@@ -1,6 +1,6 @@
 /* extractor_pixels.c - see extractor_pixels.h. Cell (i, j) covers rows [i*h/8, (i+1)*h/8) rounded outwards to at least
  * one row, so pictures of any size have features. */
-#include "extractor_pixels.h"
+#include "metrics/extractor_pixels.h"
 
 #include "model/base/mem.h"
 

@@ -3,7 +3,7 @@
 #ifndef ABLATE_EXTRACTOR_PIXELS_H
 #define ABLATE_EXTRACTOR_PIXELS_H
 
-#include "extractor.h"
+#include "metrics/extractor.h"
 
 enum { EXTRACTOR_PIXELS_SIDE = 8, EXTRACTOR_PIXELS_DIM = 3 * 8 * 8 };
 

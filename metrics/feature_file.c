@@ -1,9 +1,9 @@
 /* feature_file.c - feature sets as .npz (feature_set.h). Every shape is checked against the others before data are
  * read; a value that is not finite is an error that names file, array and element. */
-#include "feature_set.h"
+#include "metrics/feature_set.h"
 
 #include "model/base/mem.h"
-#include "npz.h"
+#include "metrics/npz.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* feature_set.c - see feature_set.h: from pictures to features. The .npz side is feature_file.c. */
-#include "feature_set.h"
+#include "metrics/feature_set.h"
 
 #include "model/base/mem.h"
 

@@ -8,11 +8,11 @@
 #ifndef ABLATE_FEATURE_SET_H
 #define ABLATE_FEATURE_SET_H
 
-#include "fid.h"
-#include "float_store.h"
+#include "metrics/fid.h"
+#include "metrics/float_store.h"
 #include "model/base/progress.h"
-#include "protocol.h"
-#include "sources.h"
+#include "metrics/protocol.h"
+#include "metrics/sources.h"
 
 enum feature_kind { FEATURE_POOL, FEATURE_LOGITS, FEATURE_SPATIAL, FEATURE_KINDS };
 

@@ -1,7 +1,7 @@
 /* fid.c - see fid.h. */
-#include "fid.h"
+#include "metrics/fid.h"
 
-#include "linalg.h"
+#include "metrics/linalg.h"
 #include "model/base/mem.h"
 
 #include <math.h>

@@ -8,8 +8,8 @@
 #ifndef ABLATE_FID_H
 #define ABLATE_FID_H
 
-#include "linalg.h"
-#include "moments.h"
+#include "metrics/linalg.h"
+#include "metrics/moments.h"
 
 /* One side: mean and a factor of the covariance. */
 struct fid_side {

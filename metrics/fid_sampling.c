@@ -1,8 +1,8 @@
 /* fid_sampling.c - what the size of the sample does to FID: its interval and its limit (fid.h). The reference is held
  * fixed in both: it is part of the protocol. */
-#include "fid.h"
+#include "metrics/fid.h"
 
-#include "jackknife.h"
+#include "metrics/jackknife.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 

@@ -1,6 +1,6 @@
 /* float_store.c - see float_store.h. fd is 0 while there is no file: descriptor 0 is never handed out for one. */
 #define _GNU_SOURCE
-#include "float_store.h"
+#include "metrics/float_store.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

@@ -1,5 +1,5 @@
 /* inception_score.c - see inception_score.h. */
-#include "inception_score.h"
+#include "metrics/inception_score.h"
 
 #include "model/base/mem.h"
 

@@ -1,5 +1,5 @@
 /* jackknife.c - see jackknife.h. */
-#include "jackknife.h"
+#include "metrics/jackknife.h"
 
 #include "model/base/err.h"
 

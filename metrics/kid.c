@@ -1,11 +1,11 @@
 /* kid.c - see kid.h. The pairs are visited in tiles whose borders include those of the jackknife blocks, and each tile
  * adds one number to the sums of its pair of blocks: the whole, and the whole without any block, follow from those. */
-#include "kid.h"
+#include "metrics/kid.h"
 
-#include "jackknife.h"
-#include "linalg.h"
+#include "metrics/jackknife.h"
+#include "metrics/linalg.h"
 #include "model/base/mem.h"
-#include "randomstate.h"
+#include "metrics/randomstate.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,9 +1,9 @@
 /* linalg.c - see linalg.h. */
-#include "linalg.h"
+#include "metrics/linalg.h"
 
-#include "blas.h"
+#include "metrics/blas.h"
 #include "model/base/mem.h"
-#include "singular.h"
+#include "metrics/singular.h"
 
 #include <float.h>
 #include <math.h>

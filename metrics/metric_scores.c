@@ -1,12 +1,12 @@
 /* metric_scores.c - one function per row of metrics.def: fetch what it needs, compute, say what the number is worth. */
-#include "metric_scores.h"
+#include "metrics/metric_scores.h"
 
-#include "inception_score.h"
-#include "jackknife.h"
-#include "kid.h"
+#include "metrics/inception_score.h"
+#include "metrics/jackknife.h"
+#include "metrics/kid.h"
 #include "model/base/mem.h"
-#include "precision_recall.h"
-#include "randomstate.h"
+#include "metrics/precision_recall.h"
+#include "metrics/randomstate.h"
 
 #include <math.h>
 #include <stdio.h>

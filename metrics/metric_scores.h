@@ -2,12 +2,12 @@
 #ifndef ABLATE_METRIC_SCORES_H
 #define ABLATE_METRIC_SCORES_H
 
-#include "score.h"
+#include "metrics/score.h"
 
 #define METRIC(name, needs, sides, better, text) \
 	int metric_##name(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b, \
 	                  const struct metric_options *o, struct err *e);
-#include "metrics.def"
+#include "metrics/metrics.def"
 #undef METRIC
 
 #endif

@@ -1,7 +1,7 @@
 /* moments.c - see moments.h. */
-#include "moments.h"
+#include "metrics/moments.h"
 
-#include "linalg.h"
+#include "metrics/linalg.h"
 #include "model/base/mem.h"
 
 #include <math.h>

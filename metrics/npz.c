@@ -1,6 +1,6 @@
 /* npz.c - reading .npz; see npz.h. The zip is foreign: members may lie about their size, so every length is taken
  * from what was really inflated. */
-#include "npz.h"
+#include "metrics/npz.h"
 
 #include "model/base/mem.h"
 

@@ -1,6 +1,6 @@
 /* npz_write.c - writing .npz: a zip of stored members with the date set to 1980-01-01, so that equal arrays give equal
  * bytes. Arrays of 4 GiB and more are refused (zip64 is not written). */
-#include "npz.h"
+#include "metrics/npz.h"
 
 #include "model/base/mem.h"
 

@@ -1,9 +1,9 @@
 /* precision_recall.c - see precision_recall.h. Squared distances are |a|^2 + |b|^2 - 2 a.b in double, which is exact
  * enough here: float32 features leave 29 bits of the product to spare. Where the difference cancels almost all of it
  * (copies of one picture) the distance is summed directly, so that equal vectors are at distance 0. */
-#include "precision_recall.h"
+#include "metrics/precision_recall.h"
 
-#include "linalg.h"
+#include "metrics/linalg.h"
 #include "model/base/mem.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* protocol.c - see protocol.h. */
-#include "protocol.h"
+#include "metrics/protocol.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -10,7 +10,7 @@
 #ifndef ABLATE_PROTOCOL_H
 #define ABLATE_PROTOCOL_H
 
-#include "extractor.h"
+#include "metrics/extractor.h"
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* randomstate.c - see randomstate.h. Matsumoto and Nishimura's generator (1998). */
-#include "randomstate.h"
+#include "metrics/randomstate.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"

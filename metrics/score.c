@@ -1,13 +1,13 @@
 /* score.c - the table of metrics and what they share; see score.h. */
-#include "score.h"
+#include "metrics/score.h"
 
-#include "metric_scores.h"
+#include "metrics/metric_scores.h"
 
 #include <string.h>
 
 static const struct metric rows[] = {
 #define METRIC(name, needs, sides, better, text) { #name, needs, sides, better, text, metric_##name },
-#include "metrics.def"
+#include "metrics/metrics.def"
 #undef METRIC
 };
 

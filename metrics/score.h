@@ -8,7 +8,7 @@
 #ifndef ABLATE_SCORE_H
 #define ABLATE_SCORE_H
 
-#include "feature_set.h"
+#include "metrics/feature_set.h"
 
 enum metric_needs { NEEDS_MOMENTS, NEEDS_FEATURES, NEEDS_LOGITS, NEEDS_SPATIAL };
 

@@ -4,10 +4,10 @@
  * memory and meet at a barrier eight times per column. Here blocks of reflectors from the left and the right first make
  * the matrix banded, which is all matrix products, and the band then goes down to two diagonals in the caches (band.h), for
  * the same sum to 15 digits. */
-#include "singular.h"
+#include "metrics/singular.h"
 
-#include "band.h"
-#include "blas.h"
+#include "metrics/band.h"
+#include "metrics/blas.h"
 #include "model/base/err.h"
 #include "model/base/mem.h"
 

@@ -1,13 +1,13 @@
 /* source_arrays.c - pictures that lie in arrays: .npz batches (`arr_0`, as guided-diffusion writes them), IDX (MNIST
  * and descendants, .gz too), CIFAR-10 binary files and the folder they come in. */
 #define _GNU_SOURCE
-#include "sources.h"
+#include "metrics/sources.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/data/cifar.h"
 #include "model/data/idx.h"
-#include "npz.h"
+#include "metrics/npz.h"
 
 #include <stdlib.h>
 #include <string.h>

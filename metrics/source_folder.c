@@ -2,7 +2,7 @@
  * what pytorch-fid reads. A file of another kind is left out with a note; a format that pytorch-fid would read and we
  * do not is an error, because leaving it out would change the number. */
 #define _GNU_SOURCE
-#include "sources.h"
+#include "metrics/sources.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

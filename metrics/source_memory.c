@@ -1,5 +1,5 @@
 /* source_memory.c - pictures that are in memory already: self points at n x h x w x c bytes, which stay the caller's. */
-#include "sources.h"
+#include "metrics/sources.h"
 
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* source_zip.c - a zip of PNG and JPEG files at any depth, sorted by name. */
-#include "sources.h"
+#include "metrics/sources.h"
 
 #include "model/base/mem.h"
-#include "zip_members.h"
+#include "metrics/zip_members.h"
 
 #include <stdlib.h>
 #include <string.h>

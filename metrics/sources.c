@@ -1,6 +1,6 @@
 /* sources.c - see sources.h: finding the kind, and the checks that all kinds share. */
 #define _GNU_SOURCE
-#include "sources.h"
+#include "metrics/sources.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

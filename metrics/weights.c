@@ -1,7 +1,7 @@
 /* weights.c - opening, importing and checking weights files; see weights.h. */
-#include "weights.h"
+#include "metrics/weights.h"
 
-#include "weights_network.h"
+#include "metrics/weights_network.h"
 #include "model/base/mem.h"
 
 #include <stdlib.h>

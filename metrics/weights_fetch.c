@@ -1,6 +1,6 @@
 /* weights_fetch.c - published weights over https, checked against the published hash before anything is kept. */
 #define _GNU_SOURCE
-#include "weights.h"
+#include "metrics/weights.h"
 
 #include "model/base/fetch.h"
 #include "model/base/mem.h"

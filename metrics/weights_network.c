@@ -1,5 +1,5 @@
 /* weights_network.c - see weights_network.h. */
-#include "weights_network.h"
+#include "metrics/weights_network.h"
 #include "model/net_spec.h"
 
 #include "model/base/mem.h"

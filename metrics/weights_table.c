@@ -1,10 +1,10 @@
 /* weights_table.c - the known weights, one row each (weights.h). Hashes are those of the published files; torchvision
  * and pytorch-fid also carry the first eight digits in the file's name. */
-#include "weights.h"
+#include "metrics/weights.h"
 
 #include "model/nets/inception.h"
 #include "model/nets/lpips.h"
-#include "weights_network.h"
+#include "metrics/weights_network.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* zip_members.c - see zip_members.h. */
-#include "zip_members.h"
+#include "metrics/zip_members.h"
 
 #include "model/base/mem.h"
 #include "model/data/tar.h"

@@ -1,6 +1,6 @@
 /* safetensors.c - reading: header to checked tensors; see safetensors.h. Writing is in safetensors_write.c. */
 #define _GNU_SOURCE
-#include "safetensors.h"
+#include "model/safetensors.h"
 
 #include "model/base/mem.h"
 

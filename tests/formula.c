@@ -1,5 +1,5 @@
 /* formula.c - see formula.h. Compiled without contraction of a*b+c, so that each line rounds as it is written. */
-#include "formula.h"
+#include "tests/formula.h"
 
 #include "model/base/mem.h"
 

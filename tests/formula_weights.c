@@ -1,7 +1,7 @@
 /* formula_weights.c - see formula_weights.h. */
-#include "formula_weights.h"
+#include "tests/formula_weights.h"
 
-#include "formula.h"
+#include "tests/formula.h"
 #include "model/base/mem.h"
 #include "model/nets/inception.h"
 

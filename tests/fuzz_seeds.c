@@ -1,6 +1,6 @@
 /* fuzz_seeds.c - the fuzz targets without a fuzzer: each takes its committed seeds, whole and cut short at many places. So what once
  * crashed a parser is tried with every build, by any compiler; ci/fuzz.sh looks for more. */
-#include "fuzz_targets.h" /* made by CMake: a TARGET(NAME) for each tests/fuzz/fuzz_NAME.c */
+#include "generated/fuzz_targets.h" /* made by CMake: a TARGET(NAME) for each tests/fuzz/fuzz_NAME.c */
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

@@ -8,7 +8,7 @@
  * compute there in fp32 (the optimizer and the tables are the host's). Each fixture has a process of
  * its own, so that a damaged one fails alone. Ends with "N passed, N failed" (", N skipped"); exit code 1 when anything
  * failed or nothing passed, 2 for a bad command. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 #include "model/base/io.h"
 

@@ -4,7 +4,7 @@
  *     parity_metrics DIR [FAMILY]...
  *
  * Ends with "N passed, N failed, N skipped"; exit code 1 when anything failed or nothing passed, 2 for a bad command. */
-#include "metrics_cases/cases.h"
+#include "tests/metrics_cases/cases.h"
 #include "tests/formula.h"
 
 #include <dirent.h>

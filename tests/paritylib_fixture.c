@@ -1,5 +1,5 @@
 /* paritylib_fixture.c - a fixture's three files into memory, every number of them checked before it is used. See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 #include "model/base/io.h"
 

@@ -1,6 +1,6 @@
 /* paritylib_loss.c - kinds "loss" (CT and iCT: preconditioned student and teacher, metrics, totals, gradients) and "ect" (the
  * same with continuous noise levels and EDM's preconditioning). See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 #include "model/consistency/schedule.h"
 

@@ -1,6 +1,6 @@
 /* paritylib_model.c - the network of a fixture from its "config", its formula weights, and the deviation of its gradients.
  * Absent keys have the defaults of EDM's SongUNet and DhariwalUNet constructors. See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 static bool is_one_of(const char *s, const char *a, const char *b)
 {

@@ -1,6 +1,6 @@
 /* paritylib_net.c - kind "net": a network's answer, and the gradients of sum(answer * r) with respect to image and
  * parameters. See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 struct run { struct graph *g; struct tensor *x, *r, *y; struct net_inputs in; };
 

@@ -1,6 +1,6 @@
 /* paritylib_offload.c - a back end with the host's memory whose nodes run on a device, so that everything which compares values on the
  * host can ask a device for them: before a node its sources travel to the device, after it its results come back. See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 #include "model/devices.h"
 

@@ -1,7 +1,7 @@
 /* paritylib_ops.c - kind "ops": single ops and single residual blocks, in float and by their specifications in double.
  * Inputs are formula tensors PREFIX + op + "/" + name; what is stored is the answer and the gradients of sum(answer * r).
  * See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 struct op_test { struct fixture *f; const json_t *spec; const char *op; struct graph *g; struct tensor *y; };
 

@@ -1,5 +1,5 @@
 /* paritylib_opt.c - kind "opt": Adam and RAdam on one short vector, parameters after every step. See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 #include "model/optim.h"
 

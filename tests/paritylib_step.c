@@ -1,5 +1,5 @@
 /* paritylib_step.c - one consistency step as the kinds loss, ect and train have it. See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 #include "model/consistency/schedule.h"
 

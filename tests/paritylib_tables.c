@@ -1,8 +1,8 @@
 /* paritylib_tables.c - kind "tables": the schedules in double, and the known answers of the formula's hash. Columns of other
  * people's variants (diffusers' preconditioning, float32 grids) are not ours and are left alone. See paritylib.h. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
-#include "formula.h"
+#include "tests/formula.h"
 #include "model/consistency/schedule.h"
 #include "model/expr.h"
 

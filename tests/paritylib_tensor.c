@@ -1,8 +1,8 @@
 /* paritylib_tensor.c - formula tensors and comparisons of parity. See paritylib.h. Values are made in double, each operation
  * rounding as it is written, and rounded once to float. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
-#include "formula.h"
+#include "tests/formula.h"
 
 static double unit(uint64_t base, uint64_t i)
 {

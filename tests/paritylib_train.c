@@ -4,7 +4,7 @@
  * Gates: losses and gradient norms of every step by their N; after RAdam every parameter by largest deviation; after Adam
  * the change of all parameters by relative L2. Adam turns the rounding noise of a gradient that is 0 into whole steps, so
  * qkv.bias, whose K third has none, stays out of Adam's sums; its Q and V thirds are compared where they are stored. */
-#include "paritylib.h"
+#include "tests/paritylib.h"
 
 #include "model/consistency/schedule.h"
 #include "model/optim.h"

@@ -3,7 +3,7 @@
 #define ABLATE_TESTS_STUDY_FIXTURE_H
 
 #include "harness/study.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

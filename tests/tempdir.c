@@ -1,6 +1,6 @@
 /* tempdir.c - see tempdir.h. */
 #define _GNU_SOURCE
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

@@ -6,7 +6,7 @@
 #include "model/base/progress.h"
 #include "model/base/rng.h"
 #include "model/base/str.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,12 +1,12 @@
 /* test_cmd_lpips.c - `ablate lpips` and `ablate weights` as a user calls them, on formula weights. */
-#include "formula.h"
-#include "formula_weights.h"
+#include "tests/formula.h"
+#include "tests/formula_weights.h"
 #include "harness/commands.h"
 #include "harness/cmd.h"
 #include "metrics/npz.h"
 #include "model/base/mem.h"
 #include "model/nets/lpips.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>

@@ -3,7 +3,7 @@
 
 #include "model/base/io.h"
 #include "model/base/str.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <limits.h>

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 
 #include "model/cuda/cuda_dnn.cu" /* whole: a plan is looked into */
-#include "shim/cudnn_offline.h"
+#include "tests/shim/cudnn_offline.h"
 
 #include <dlfcn.h>
 

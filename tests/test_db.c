@@ -4,7 +4,7 @@
 #include "harness/db.h"
 #include "harness/host.h"
 #include "model/base/io.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

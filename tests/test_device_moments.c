@@ -1,6 +1,6 @@
 /* test_device_moments.c - moments counted on the CUDA back end against the host's, under emulation or on a GPU: dimensions around a tile, few and
  * many vectors, cuts across folds, merged with the host's, counted twice. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "model/devices.h"
 #include "metrics/moments.h"
 #include "model/base/mem.h"

@@ -2,7 +2,7 @@
 #include "harness/doctor_next.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #include "harness/bench_store.h"
 #include "harness/export.h"
 #include "model/base/io.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <glob.h>

@@ -1,5 +1,5 @@
 /* test_fid.c - FID against closed forms, numpy's exact value on a synthetic pair, and its own invariances. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "metrics/fid.h"
 #include "metrics/jackknife.h"
 #include "metrics/linalg.h"

@@ -5,7 +5,7 @@
 #include "harness/png_grid.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* test_formula.c - the fixture formulas give their published known answers. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

@@ -2,7 +2,7 @@
  * about a plan. */
 #include "harness/commands.h"
 #include "harness/plan_open.h"
-#include "study_fixture.h"
+#include "tests/study_fixture.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

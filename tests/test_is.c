@@ -1,5 +1,5 @@
 /* test_is.c - the Inception Score against torch-fidelity and by hand. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "metrics/inception_score.h"
 #include "metrics/randomstate.h"
 #include "model/base/mem.h"

@@ -5,7 +5,7 @@
 #include "harness/ingest.h"
 #include "harness/journal.h"
 #include "model/base/io.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <glob.h>

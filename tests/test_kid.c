@@ -1,5 +1,5 @@
 /* test_kid.c - KID against torch-fidelity's own numbers in double, and small sets by hand. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "metrics/kid.h"
 #include "model/base/mem.h"
 

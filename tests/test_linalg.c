@@ -1,5 +1,5 @@
 /* test_linalg.c - factors and nuclear norms, against closed forms and each other. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "metrics/linalg.h"
 #include "model/base/mem.h"
 

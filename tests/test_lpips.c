@@ -1,7 +1,7 @@
 /* test_lpips.c - LPIPS on formula weights against a plain reference in double that walks the same table, and its gradient
  * against differences of that reference. */
-#include "formula.h"
-#include "formula_weights.h"
+#include "tests/formula.h"
+#include "tests/formula_weights.h"
 #include "model/base/mem.h"
 #include "model/nets/lpips.h"
 #include "model/nets/resize.h"

@@ -1,11 +1,11 @@
 /* test_lpips_loss.c - LPIPS recorded as a graph gives the numbers of lpips_run(): distance, gradient, resampling, grey. */
-#include "formula.h"
-#include "formula_weights.h"
+#include "tests/formula.h"
+#include "tests/formula_weights.h"
 #include "model/devices.h"
 #include "model/base/mem.h"
 #include "model/nets/lpips_loss.h"
 #include "model/train.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -5,7 +5,7 @@
 #include "harness/host.h"
 #include "harness/merge.h"
 #include "model/base/io.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

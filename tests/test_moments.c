@@ -1,5 +1,5 @@
 /* test_moments.c - moments do not hang on order, cuts or merging, and agree with the textbook. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "metrics/moments.h"
 #include "model/base/mem.h"
 

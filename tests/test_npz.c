@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "metrics/npz.h"
 #include "model/base/mem.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

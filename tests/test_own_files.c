@@ -3,7 +3,7 @@
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

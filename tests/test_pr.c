@@ -1,5 +1,5 @@
 /* test_pr.c - precision and recall against brute force, with copies, ties and sizes beyond a tile. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "metrics/precision_recall.h"
 #include "model/base/mem.h"
 

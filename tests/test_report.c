@@ -4,7 +4,7 @@
 #include "harness/report.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
-#include "study_fixture.h"
+#include "tests/study_fixture.h"
 
 #include <jansson.h>
 

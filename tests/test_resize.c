@@ -1,6 +1,6 @@
 /* test_resize.c - the named resamplings: bicubic against Pillow's bits, bilinear against their definitions, the
  * gradient against its transpose. */
-#include "formula.h"
+#include "tests/formula.h"
 #include "model/base/mem.h"
 #include "model/nets/resize.h"
 

@@ -7,7 +7,7 @@
 #include "harness/store.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <glob.h>

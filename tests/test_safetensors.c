@@ -1,7 +1,7 @@
 /* test_safetensors.c - round trips, determinism, and every way in which a header can lie. */
 #include "model/base/mem.h"
 #include "model/safetensors.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

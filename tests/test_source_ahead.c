@@ -3,7 +3,7 @@
 #include "metrics/sources.h"
 #include "model/base/mem.h"
 #include "model/data/image_png.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <omp.h>

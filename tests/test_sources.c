@@ -5,7 +5,7 @@
 #include "model/base/mem.h"
 #include "model/data/cifar.h"
 #include "model/data/image_png.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

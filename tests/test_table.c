@@ -3,7 +3,7 @@
 #include "harness/gate_grid.h"
 #include "harness/table.h"
 #include "model/base/io.h"
-#include "study_fixture.h"
+#include "tests/study_fixture.h"
 
 #include <jansson.h>
 #include <time.h>

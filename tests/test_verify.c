@@ -3,7 +3,7 @@
 #include "harness/record_find.h"
 #include "harness/verify.h"
 #include "model/base/io.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

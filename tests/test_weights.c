@@ -1,10 +1,10 @@
 /* test_weights.c - known weights, imported into a cache folder of the test's own, checked, opened, damaged. */
-#include "formula_weights.h"
+#include "tests/formula_weights.h"
 #include "metrics/extractor.h"
 #include "metrics/weights.h"
 #include "model/base/mem.h"
 #include "model/nets/lpips.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>

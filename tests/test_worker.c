@@ -6,7 +6,7 @@
 #include "model/base/progress.h"
 #include "model/dnn.h"
 #include "model/model.h"
-#include "tmpdir.h"
+#include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

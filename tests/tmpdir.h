@@ -3,7 +3,7 @@
 #define ABLATE_TESTS_TMPDIR_H
 
 #include "model/base/mem.h"
-#include "tempdir.h"
+#include "tests/tempdir.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* fetch.c - see fetch.h. */
 #define _GNU_SOURCE
-#include "fetch.h"
+#include "model/base/fetch.h"
 
 #include <errno.h>
 #include <spawn.h>

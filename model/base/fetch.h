@@ -3,7 +3,7 @@
 #ifndef ABLATE_FETCH_H
 #define ABLATE_FETCH_H
 
-#include "err.h"
+#include "model/base/err.h"
 
 #include <stdbool.h>
 

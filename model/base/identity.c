@@ -1,8 +1,8 @@
 /* identity.c - see identity.h. One small file per hash: CACHE/identity/SHA256(stamp). */
 #define _GNU_SOURCE
-#include "identity.h"
+#include "model/base/identity.h"
 
-#include "mem.h"
+#include "model/base/mem.h"
 
 #include <errno.h>
 #include <string.h>

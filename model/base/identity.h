@@ -3,7 +3,7 @@
 #ifndef ABLATE_IDENTITY_H
 #define ABLATE_IDENTITY_H
 
-#include "io.h"
+#include "model/base/io.h"
 
 bool identity_recall(char hex[SHA256_HEX], const char *stamp);
 void identity_keep(const char hex[SHA256_HEX], const char *stamp);

@@ -1,9 +1,9 @@
 /* io.c - see io.h. */
 #define _GNU_SOURCE
-#include "io.h"
+#include "model/base/io.h"
 
-#include "mem.h"
-#include "temporary.h"
+#include "model/base/mem.h"
+#include "model/base/temporary.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,9 @@
 #ifndef ABLATE_IO_H
 #define ABLATE_IO_H
 
-#include "err.h"
-#include "sha256.h"
-#include "str.h"
+#include "model/base/err.h"
+#include "model/base/sha256.h"
+#include "model/base/str.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* mem.c - see mem.h. */
-#include "mem.h"
+#include "model/base/mem.h"
 
 #include <stdarg.h>
 #include <stdint.h>

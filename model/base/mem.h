@@ -6,7 +6,7 @@
 #ifndef ABLATE_MEM_H
 #define ABLATE_MEM_H
 
-#include "err.h"
+#include "model/base/err.h"
 
 #include <stddef.h>
 #include <stdio.h>

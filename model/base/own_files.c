@@ -1,9 +1,9 @@
 /* own_files.c - see own_files.h. */
 #define _GNU_SOURCE
-#include "own_files.h"
+#include "model/base/own_files.h"
 
-#include "io.h"
-#include "mem.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
 
 #include <limits.h>
 #include <stdlib.h>

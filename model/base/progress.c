@@ -1,6 +1,6 @@
 /* progress.c - see progress.h. */
 #define _GNU_SOURCE
-#include "progress.h"
+#include "model/base/progress.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* rng.c - see rng.h. */
-#include "rng.h"
+#include "model/base/rng.h"
 
-#include "err.h"
+#include "model/base/err.h"
 
 #include <math.h>
 

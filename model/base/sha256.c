@@ -1,5 +1,5 @@
 /* sha256.c - see sha256.h. OpenSSL's, which uses the processor's own instructions; by its older interface, whose state is plain data. */
-#include "sha256.h"
+#include "model/base/sha256.h"
 
 #define OPENSSL_API_COMPAT 0x10100000L
 #include <openssl/sha.h>

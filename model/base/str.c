@@ -1,7 +1,7 @@
 /* str.c - see str.h. */
-#include "str.h"
+#include "model/base/str.h"
 
-#include "mem.h"
+#include "model/base/mem.h"
 
 #include <ctype.h>
 #include <float.h>

@@ -5,7 +5,7 @@
 #ifndef ABLATE_STR_H
 #define ABLATE_STR_H
 
-#include "err.h"
+#include "model/base/err.h"
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* temporary.c - see temporary.h. What a signal handler reads lies in memory that is never freed, and it makes system calls alone. */
 #define _GNU_SOURCE
-#include "temporary.h"
+#include "model/base/temporary.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -71,7 +71,7 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 	} while (0)
 
 #ifdef ABLATE_CUDA_EMU
-#include "cuda_emu.h" /* LAUNCH and SHARED */
+#include <cuda_emu.h> /* LAUNCH and SHARED of whoever stands in for cuda_runtime.h, and from the same folder */
 #else
 #define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) do { \
 		kernel<<<(blocks), (threads), (shared_bytes), (cu)->stream>>>(__VA_ARGS__); \

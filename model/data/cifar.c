@@ -1,6 +1,6 @@
 /* cifar.c - see cifar.h. */
 #define _GNU_SOURCE
-#include "cifar.h"
+#include "model/data/cifar.h"
 
 #include "model/base/mem.h"
 

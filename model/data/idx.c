@@ -1,5 +1,5 @@
 /* idx.c - see idx.h. */
-#include "idx.h"
+#include "model/data/idx.h"
 
 #include "model/base/mem.h"
 

@@ -1,5 +1,5 @@
 /* image_jpeg.c - see image_jpeg.h. */
-#include "image_jpeg.h"
+#include "model/data/image_jpeg.h"
 
 #include "model/base/mem.h"
 

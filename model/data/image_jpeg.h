@@ -4,7 +4,7 @@
 #ifndef ABLATE_IMAGE_JPEG_H
 #define ABLATE_IMAGE_JPEG_H
 
-#include "image_u8.h"
+#include "model/data/image_u8.h"
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* image_png.c - see image_png.h. Errors leave libpng by longjmp, so nothing that must be freed is held in a local
  * that changes between setjmp and the jump: it all lives in struct png_job. */
-#include "image_png.h"
+#include "model/data/image_png.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"

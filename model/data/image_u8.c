@@ -1,8 +1,8 @@
 /* image_u8.c - see image_u8.h. */
-#include "image_u8.h"
+#include "model/data/image_u8.h"
 
-#include "image_jpeg.h"
-#include "image_png.h"
+#include "model/data/image_jpeg.h"
+#include "model/data/image_png.h"
 #include "model/base/mem.h"
 
 #include <stdlib.h>

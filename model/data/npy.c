@@ -1,6 +1,6 @@
 /* npy.c - see npy.h. The header is a Python dict literal; what is accepted of that grammar is what numpy writes:
  * quoted keys, a quoted descr, True or False, and a tuple of plain integers. */
-#include "npy.h"
+#include "model/data/npy.h"
 
 #include "model/base/mem.h"
 

@@ -1,5 +1,5 @@
 /* cnn.c - the description half of cnn.h: tensors and layers as tables. */
-#include "cnn.h"
+#include "model/nets/cnn.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* cnn_exec.c - the CPU back end of cnn.h, opening: primitives, packed weights, the memory plan. Convolutions are for one picture on one
  * thread, NHWC, sums in float: F(2x2,3x3) where it fits (winograd.h: off by no more than a direct sum is), else oneDNN's direct one. */
-#include "cnn_private.h"
+#include "model/nets/cnn_private.h"
 
 #include <omp.h>
 #include <stdlib.h>

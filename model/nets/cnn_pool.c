@@ -1,7 +1,7 @@
 /* cnn_pool.c - pools over NHWC, forward in float and bfloat16, backward in float. Channels are handled in blocks of
  * BLOCK so that a window's running result stays in vector registers; the loops only move, compare and add, so the instruction set
  * cannot change a result. */
-#include "cnn_private.h"
+#include "model/nets/cnn_private.h"
 
 #include "model/cpu.h"
 

@@ -2,7 +2,7 @@
 #ifndef ABLATE_CNN_PRIVATE_H
 #define ABLATE_CNN_PRIVATE_H
 
-#include "cnn.h"
+#include "model/nets/cnn.h"
 #include "model/onednn.h"
 #include "model/winograd.h"
 

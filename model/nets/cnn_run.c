@@ -1,5 +1,5 @@
 /* cnn_run.c - the CPU back end of cnn.h, running: a workspace per thread, and the passes over the table. */
-#include "cnn_private.h"
+#include "model/nets/cnn_private.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* inception.c - Inception v3 ready to run: folding batch norm, the taps, the class layer; see inception.h. */
-#include "inception.h"
+#include "model/nets/inception.h"
 
 #include "model/nets/cnn_graph.h"
 

@@ -1,5 +1,5 @@
 /* inception_describe.c - the layers of Inception v3; see inception.h. Names and branch order are torchvision's. */
-#include "inception.h"
+#include "model/nets/inception.h"
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
  * At a tap with P pixels, per pixel: n = x s with s = 1 / (|x| + eps), the same m of the other picture, and
  *   d = sum_c w_c (n_c - m_c)^2 / P,   dd/dn_c = g_c = 2 w_c (n_c - m_c) / P,   dd/dx = s g - x (x . g) s^2 / |x|.
  * Sums over channels and pixels are double. */
-#include "lpips.h"
+#include "model/nets/lpips.h"
 
-#include "lpips_graph.h"
-#include "resize.h"
+#include "model/nets/lpips_graph.h"
+#include "model/nets/resize.h"
 
 #include <math.h>
 #include <omp.h>

@@ -1,6 +1,6 @@
 /* lpips_loss.c - see lpips_loss.h. Shift and scale of the input are a 1x1 convolution, which also spreads a grey
  * channel; a concatenation of the table becomes concat nodes in the order of its layers. */
-#include "lpips_loss.h"
+#include "model/nets/lpips_loss.h"
 
 #include "model/base/mem.h"
 

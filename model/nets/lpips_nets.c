@@ -1,6 +1,6 @@
 /* lpips_nets.c - the backbones of LPIPS as tables (torchvision's AlexNet, VGG16 and SqueezeNet 1.1 up to their last tap),
  * and the names and shapes of their weights. */
-#include "lpips.h"
+#include "model/nets/lpips.h"
 
 #include <string.h>
 

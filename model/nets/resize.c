@@ -1,7 +1,7 @@
 /* resize.c - see resize.h. Each kind is a list of weighted source positions per output position along one axis; a
  * picture is the horizontal list applied to rows, then the vertical one. Nothing here may be contracted into fused
  * multiply-adds, since "clean" is compared bit for bit: the file is compiled for the baseline processor. */
-#include "resize.h"
+#include "model/nets/resize.h"
 
 #include "model/base/mem.h"
 #include "model/base/str.h"

@@ -1,10 +1,10 @@
 /* emu_launch.cc - grids, blocks and threads of the pretended device; see cuda_emu.h. */
-#include "emu_private.h"
+#include "tests/cuda_emu/emu_private.h"
 
 struct cuda { cudaStream_t stream; };
 void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);
-#include "cuda_emu.h"
-#include "emu_fiber.h"
+#include "tests/cuda_emu/cuda_emu.h"
+#include "tests/cuda_emu/emu_fiber.h"
 
 #include <limits.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* emu_memory.cc - memory of the pretended device. A block has pages of its own, between guards, and they are closed to all but what runs on
  * the device: a host that follows a device pointer dies of it, as it does with a GPU. Nothing in it is zero by itself. */
-#include "emu_private.h"
+#include "tests/cuda_emu/emu_private.h"
 
 #include <map>
 #include <memory>

@@ -3,7 +3,7 @@
  * partner that does not come within a minute is a lost device. */
 #include "model/cuda/cuda_nccl.h"
 
-#include "emu_private.h"
+#include "tests/cuda_emu/emu_private.h"
 
 #include <atomic>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* emu_runtime.cc - the pretended device itself: what it says of itself, and what went wrong with it. Memory: emu_memory.cc; streams:
  * emu_stream.cc; kernels: emu_launch.cc. */
-#include "emu_private.h"
+#include "tests/cuda_emu/emu_private.h"
 
 #include <stdlib.h>
 #include <string.h>

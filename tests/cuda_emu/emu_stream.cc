@@ -1,8 +1,8 @@
 /* emu_stream.cc - streams, events and recording of the pretended device. It is as late as a device may be: what is put into a stream is run
  * when somebody waits for that stream, or when another stream that is run waits for an event in it, and no sooner. So a host that reads
  * before it waits, or a stream that does not wait for another, finds nothing there. A recorded step is replayed in the same way. */
-#include "emu_private.h"
-#include "emu_stream.h"
+#include "tests/cuda_emu/emu_private.h"
+#include "tests/cuda_emu/emu_stream.h"
 
 #include <memory>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* cases.c - see cases.h. */
-#include "cases.h"
+#include "tests/metrics_cases/cases.h"
 
 #include "tests/formula.h"
 #include "tests/formula_weights.h"

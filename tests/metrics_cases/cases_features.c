@@ -1,5 +1,5 @@
 /* cases_features.c - Inception features, stage by stage and whole, in the pre-processings of the three peers. */
-#include "cases.h"
+#include "tests/metrics_cases/cases.h"
 
 #include "tests/formula.h"
 

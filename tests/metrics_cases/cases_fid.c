@@ -1,5 +1,5 @@
 /* cases_fid.c - FID of stored features and of synthetic vectors: moments, and every variant of the distance. */
-#include "cases.h"
+#include "tests/metrics_cases/cases.h"
 
 #include "metrics/fid.h"
 #include "tests/formula.h"

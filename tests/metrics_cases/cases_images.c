@@ -1,5 +1,5 @@
 /* cases_images.c - stored pictures against the formula, and odd PNG and JPEG files against Pillow. */
-#include "cases.h"
+#include "tests/metrics_cases/cases.h"
 
 #include "metrics/sources.h"
 #include "tests/formula.h"

@@ -1,6 +1,6 @@
 /* cases_kid.c - KID, Inception Score, precision and recall on stored, own and synthetic features, with their random
  * draws. */
-#include "cases.h"
+#include "tests/metrics_cases/cases.h"
 
 #include "metrics/inception_score.h"
 #include "metrics/kid.h"

@@ -1,6 +1,6 @@
 /* cases_lpips.c - LPIPS on formula backbones and the published heads: distances, parts and gradients of three networks,
  * and the average-pool variant. */
-#include "cases.h"
+#include "tests/metrics_cases/cases.h"
 
 #include "model/nets/lpips.h"
 #include "tests/formula.h"

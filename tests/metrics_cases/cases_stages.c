@@ -1,5 +1,5 @@
 /* cases_stages.c - the inside of Inception on one picture: mean, spread, range, length and 16 samples of each stage. */
-#include "cases.h"
+#include "tests/metrics_cases/cases.h"
 
 #include "tests/formula_weights.h"
 

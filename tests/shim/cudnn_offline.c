@@ -5,7 +5,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 
-#include "cudnn_offline.h"
+#include "tests/shim/cudnn_offline.h"
 
 static struct {
 #define FIELD(name) __typeof__(&name) name;

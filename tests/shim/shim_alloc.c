@@ -5,7 +5,7 @@
  * SHIM_MIN=BYTES     default 0
  * SHIM_FAIL_FOR=M    only M of them fail */
 #define _GNU_SOURCE
-#include "shim.h"
+#include "tests/shim/shim.h"
 
 #include <errno.h>
 #include <link.h>

@@ -6,7 +6,7 @@
  * SHIM_CLOCK_S=S       seconds added to the time of day
  * SHIM_CLOCK_AFTER=N   from the N-th time on that this process asks for it; 0 = always */
 #define _GNU_SOURCE
-#include "shim.h"
+#include "tests/shim/shim.h"
 
 #include <sys/time.h>
 #include <time.h>

@@ -11,7 +11,7 @@
  * SHIM_PATH=TEXT     only files whose path holds TEXT
  * SHIM_COUNTER=FILE  count over all processes, in this file */
 #define _GNU_SOURCE
-#include "shim.h"
+#include "tests/shim/shim.h"
 
 #include <errno.h>
 #include <signal.h>
