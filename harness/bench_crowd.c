@@ -6,7 +6,7 @@
 #include "harness/threads.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,14 +3,14 @@
 #include "harness/bench_features.h"
 
 #include "harness/bench_train.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
-#include "model/model.h"
-#include "model/nets/inception.h"
-#include "model/nets/lpips.h"
-#include "model/nets/resize.h"
+#include "model/train/model.h"
+#include "model/frozen/inception.h"
+#include "model/frozen/lpips.h"
+#include "model/frozen/resize.h"
 
 #include <math.h>
 #include <stdlib.h>

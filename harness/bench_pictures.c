@@ -3,7 +3,7 @@
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 #include "model/data/image_ahead.h"
 #include "model/data/image_png.h"
 

@@ -1,17 +1,17 @@
 /* bench_train.c - see bench_train.h. A step is what training does on the device: student and teacher forward, backward,
  * optimizer with both averages; data and noise are already in place. */
 #include "harness/bench_train.h"
-#include "model/net_spec.h"
+#include "model/config/net_spec.h"
 
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
 #include "model/consistency/step.h"
-#include "model/dnn.h"
-#include "model/model.h"
-#include "model/optim.h"
-#include "model/update.h"
+#include "model/cpu/dnn.h"
+#include "model/train/model.h"
+#include "model/graph/optim.h"
+#include "model/train/update.h"
 
 #include <math.h>
 #include <stdlib.h>

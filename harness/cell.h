@@ -5,7 +5,7 @@
 #define ABLATE_CELL_H
 
 #include "model/base/io.h"
-#include "model/config.h"
+#include "model/config/config.h"
 
 #include <stdint.h>
 

@@ -4,7 +4,7 @@
 #include "harness/db.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 
 int checkpoint_config(struct run_config *out, const char *path, struct err *e)
 {

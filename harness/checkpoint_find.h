@@ -2,7 +2,7 @@
 #ifndef ABLATE_CHECKPOINT_FIND_H
 #define ABLATE_CHECKPOINT_FIND_H
 
-#include "model/config.h"
+#include "model/config/config.h"
 
 /* Heap text: `what` itself if it is a file, else the newest checkpoint of the attempt or cell that it begins; NULL with e set. */
 char *checkpoint_find(const char *db_file, const char *what, struct err *e);

@@ -4,8 +4,8 @@
 
 #include "harness/bench_train.h"
 #include "harness/threads.h"
-#include "model/cpu.h"
-#include "model/model.h"
+#include "model/base/cpu.h"
+#include "model/train/model.h"
 
 #include <stdio.h>
 

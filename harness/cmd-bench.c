@@ -10,8 +10,8 @@
 #include "harness/bench_train.h"
 #include "harness/threads.h"
 #include "model/base/mem.h"
-#include "model/config.h"
-#include "model/model.h"
+#include "model/config/config.h"
+#include "model/train/model.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -5,8 +5,8 @@
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
-#include "model/model.h"
-#include "model/train_classifier.h"
+#include "model/train/model.h"
+#include "model/train/train_classifier.h"
 
 #include <stdio.h>
 #include <string.h>

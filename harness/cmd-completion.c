@@ -4,7 +4,7 @@
 
 #include "harness/db.h"
 #include "model/base/mem.h"
-#include "model/config.h"
+#include "model/config/config.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,13 +1,13 @@
 /* cmd-lpips.c - `ablate lpips`: the learned perceptual distance of pictures, pair by pair. */
 #include "harness/cmd.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 
 #include "metrics/sources.h"
 #include "metrics/weights.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/data/image_u8.h"
-#include "model/nets/lpips.h"
+#include "model/frozen/lpips.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #include "harness/commands.h"
 
 #include "harness/db.h"
-#include "model/config.h"
+#include "model/config/config.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -8,11 +8,11 @@
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
-#include "model/config.h"
+#include "model/config/config.h"
 #include "model/data/shapes.h"
-#include "model/model.h"
-#include "model/safetensors.h"
-#include "model/sample.h"
+#include "model/train/model.h"
+#include "model/formats/safetensors.h"
+#include "model/train/sample.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 #include "model/base/progress.h"
 #include "model/consistency/schedule.h"
 #include "model/data/dataset.h"
-#include "model/model.h"
-#include "model/sample.h"
+#include "model/train/model.h"
+#include "model/train/sample.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #include "metrics/weights.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
-#include "model/team.h"
-#include "model/train.h"
+#include "model/train/team.h"
+#include "model/train/train.h"
 
 #include <math.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
 #include "harness/db.h"
 #include "harness/escape.h"
 #include "model/base/mem.h"
-#include "model/config.h"
+#include "model/config/config.h"
 #include "harness/provenance.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
-#include "model/config.h"
+#include "model/config/config.h"
 
 /* "paper" for a preset that a paper's values stand in, "preset" for one of our own. */
 const char *deviations_against(const char *preset);

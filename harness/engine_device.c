@@ -1,7 +1,7 @@
 /* engine_device.c - see engine_device.h. */
 #include "harness/engine_device.h"
 
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 
 int engine_device(char out[32], const char *asked, struct err *e)
 {

@@ -26,7 +26,7 @@
 #include "harness/metric_ref.h"
 #include "harness/toml.h"
 #include "model/base/mem.h"
-#include "model/config.h"
+#include "model/config/config.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
 #include "model/base/identity.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
-#include "model/weights_file.h"
+#include "model/formats/weights_file.h"
 
 #include <stdlib.h>
 #include <string.h>

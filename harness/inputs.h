@@ -4,7 +4,7 @@
 #define ABLATE_INPUTS_H
 
 #include "model/base/io.h"
-#include "model/config.h"
+#include "model/config/config.h"
 
 enum { INPUTS_MAX = 5 };
 

@@ -6,7 +6,7 @@
 #include "model/data/cifar.h"
 #include "model/data/idx.h"
 #include "model/data/label_file.h"
-#include "model/data/tar.h"
+#include "model/formats/tar.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* plan_cost.c - how much disk the pending cells of a plan will take: the two newest checkpoints of each, which hold student,
  * EMA, two moments and, unless it is the student, the teacher, in fp32. */
 #include "harness/plan.h"
-#include "model/net_spec.h"
+#include "model/config/net_spec.h"
 
 #include "model/nets/net.h"
 

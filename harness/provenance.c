@@ -5,7 +5,7 @@
 #include "harness/host.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
-#include "model/config.h"
+#include "model/config/config.h"
 #include "generated/provenance_build.h"
 
 #include <dlfcn.h>

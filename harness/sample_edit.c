@@ -7,7 +7,7 @@
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
 #include "model/data/image_png.h"
-#include "model/edit.h"
+#include "model/consistency/edit.h"
 
 #include <math.h>
 #include <stdlib.h>

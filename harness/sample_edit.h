@@ -1,11 +1,11 @@
-/* sample_edit.h - what `ablate sample` does besides drawing: walks between latents and zero-shot edits (model/edit.h), as one
+/* sample_edit.h - what `ablate sample` does besides drawing: walks between latents and zero-shot edits (model/consistency/edit.h), as one
  * PNG of tiles. */
 #ifndef ABLATE_SAMPLE_EDIT_H
 #define ABLATE_SAMPLE_EDIT_H
 
-#include "model/config.h"
+#include "model/config/config.h"
 #include "model/data/shapes.h"
-#include "model/sample.h"
+#include "model/train/sample.h"
 
 struct sample_edit {
 	enum sample_edit_kind { SAMPLE_INTERPOLATE, SAMPLE_INPAINT, SAMPLE_COLORIZE, SAMPLE_STROKE } kind;

@@ -3,8 +3,8 @@
 #include "harness/score_cli.h"
 
 #include "harness/json_out.h"
-#include "model/devices.h"
-#include "model/config.h"
+#include "model/cpu/devices.h"
+#include "model/config/config.h"
 #include "model/base/mem.h"
 
 #include <math.h>

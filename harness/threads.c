@@ -4,7 +4,7 @@
 
 #include "harness/cmd.h"
 #include "harness/host.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "harness/worker.h"
 
 #include "harness/host.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"

@@ -4,11 +4,11 @@
 #include "harness/worker_score.h"
 
 #include "metrics/score.h"
-#include "model/backend.h"
+#include "model/graph/backend.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
-#include "model/sample.h"
+#include "model/train/sample.h"
 #include "harness/png_grid.h"
 
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #define ABLATE_WORKER_SCORE_H
 
 #include "metrics/score.h"
-#include "model/config.h"
+#include "model/config/config.h"
 #include "harness/worker.h"
 
 /* What is to be measured, from the job's "scores"; opens the extractors, so that what is missing shows before anything

@@ -5,7 +5,7 @@
 #include "model/base/err.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <dlfcn.h>
 #include <pthread.h>

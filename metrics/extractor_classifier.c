@@ -1,9 +1,9 @@
 /* extractor_classifier.c - see extractor_classifier.h. */
 #include "metrics/extractor_classifier.h"
 
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/mem.h"
-#include "model/config.h"
+#include "model/config/config.h"
 #include "model/nets/classifier.h"
 
 #include <stdlib.h>

@@ -2,11 +2,11 @@
 #include "metrics/extractor_inception.h"
 
 #include "metrics/weights.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/mem.h"
-#include "model/config.h"
-#include "model/nets/inception.h"
-#include "model/nets/resize.h"
+#include "model/config/config.h"
+#include "model/frozen/inception.h"
+#include "model/frozen/resize.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #ifndef ABLATE_LINALG_H
 #define ABLATE_LINALG_H
 
-#include "model/backend.h"
+#include "model/graph/backend.h"
 #include "model/base/err.h"
 
 #include <stdint.h>

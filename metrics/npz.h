@@ -8,7 +8,7 @@
 
 #include "model/base/err.h"
 #include "model/base/io.h"
-#include "model/data/npy.h"
+#include "model/formats/npy.h"
 
 #include <stdbool.h>
 

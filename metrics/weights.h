@@ -7,7 +7,7 @@
 #ifndef ABLATE_WEIGHTS_H
 #define ABLATE_WEIGHTS_H
 
-#include "model/weights_file.h"
+#include "model/formats/weights_file.h"
 
 struct weights_row {
 	const char *name, *text;

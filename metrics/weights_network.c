@@ -1,6 +1,6 @@
 /* weights_network.c - see weights_network.h. */
 #include "metrics/weights_network.h"
-#include "model/net_spec.h"
+#include "model/config/net_spec.h"
 
 #include "model/base/mem.h"
 #include "model/nets/net.h"

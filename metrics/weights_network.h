@@ -3,7 +3,7 @@
 #ifndef ABLATE_WEIGHTS_NETWORK_H
 #define ABLATE_WEIGHTS_NETWORK_H
 
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 
 #include <stdbool.h>
 

@@ -2,8 +2,8 @@
  * and pytorch-fid also carry the first eight digits in the file's name. */
 #include "metrics/weights.h"
 
-#include "model/nets/inception.h"
-#include "model/nets/lpips.h"
+#include "model/frozen/inception.h"
+#include "model/frozen/lpips.h"
 #include "metrics/weights_network.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "metrics/zip_members.h"
 
 #include "model/base/mem.h"
-#include "model/data/tar.h"
+#include "model/formats/tar.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -6,17 +6,17 @@
  * The reference is fp32 on the CPU. The network has random weights everywhere, also where training starts from zeros (which
  * would answer nothing); noise levels are the interval's quantiles 1/8, 3/8, ... of the preset's own distribution. A teacher with weights
  * of its own has the student's times 1 + 0.01 normal. Rows marked "apart" evaluate the teacher in a pass of its own, as is usual
- * elsewhere, rather than by its change from the student (model/change.h): for comparison, judged by nobody. MiB: the step's memory.
+ * elsewhere, rather than by its change from the student (model/nets/change.h): for comparison, judged by nobody. MiB: the step's memory.
  *
  * Another row fails when it is further from fp32 than about three times what was measured (results/gpu/README.md), at any N. */
-#include "model/devices.h"
-#include "model/net_spec.h"
+#include "model/cpu/devices.h"
+#include "model/config/net_spec.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/consistency/schedule.h"
 #include "model/consistency/step.h"
-#include "model/model.h"
-#include "model/params.h"
+#include "model/train/model.h"
+#include "model/graph/params.h"
 
 #include <math.h>
 #include <stdio.h>

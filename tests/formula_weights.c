@@ -3,7 +3,7 @@
 
 #include "tests/formula.h"
 #include "model/base/mem.h"
-#include "model/nets/inception.h"
+#include "model/frozen/inception.h"
 
 #include <stdlib.h>
 #include <string.h>

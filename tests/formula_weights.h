@@ -2,7 +2,7 @@
 #ifndef ABLATE_FORMULA_WEIGHTS_H
 #define ABLATE_FORMULA_WEIGHTS_H
 
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 
 /* Appends the tensor that the formula gives for this state-dict key. The set is in order of name after each call. */
 void formula_weights_add(struct safetensors *st, const char *key, int n_dims, const int64_t *dims);

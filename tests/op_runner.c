@@ -7,13 +7,13 @@
  *   5. cost (--bench): time, GFLOP/s.
  * --types: how the images of a case are stored (a device only): float, bf16, or every second tensor bf16. An op of ops.def that no
  * case reaches is a failure. Ends with `N passed, N failed, N skipped`. */
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
-#include "model/change.h"
-#include "model/graph_impl.h"
-#include "model/model.h"
+#include "model/nets/change.h"
+#include "model/graph/graph_impl.h"
+#include "model/train/model.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * host can ask a device for them: before a node its sources travel to the device, after it its results come back. See paritylib.h. */
 #include "tests/paritylib.h"
 
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 
 enum { MAX_BUFFERS = MAX_SRC + MAX_DST + 1 };
 

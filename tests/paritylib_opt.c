@@ -1,7 +1,7 @@
 /* paritylib_opt.c - kind "opt": Adam and RAdam on one short vector, parameters after every step. See paritylib.h. */
 #include "tests/paritylib.h"
 
-#include "model/optim.h"
+#include "model/graph/optim.h"
 
 static int optim_of(struct optim *o, struct fixture *f, const char *name, const char *cls, const json_t *kwargs)
 {

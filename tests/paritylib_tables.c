@@ -4,7 +4,7 @@
 
 #include "tests/formula.h"
 #include "model/consistency/schedule.h"
-#include "model/expr.h"
+#include "model/config/expr.h"
 
 #define CLOSE 1e-12      /* relative, in double */
 #define DIFFERENCES 1e-9 /* 1 / (s_{i+1} - s_i) and erf differences lose digits with N */

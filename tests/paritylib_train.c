@@ -7,7 +7,7 @@
 #include "tests/paritylib.h"
 
 #include "model/consistency/schedule.h"
-#include "model/optim.h"
+#include "model/graph/optim.h"
 
 enum { MAX_BATCH = 256, MAX_STEPS = 1000 };
 

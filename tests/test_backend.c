@@ -1,9 +1,9 @@
 /* test_backend.c - the CUDA back end against the CPU's, under emulation (the same .cu files, compiled for the host): names and
  * what is missing, the batch, the update. What only a GPU can show (its numerics, speed) is not shown here. */
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/rng.h"
-#include "model/config.h"
-#include "model/optim.h"
+#include "model/config/config.h"
+#include "model/graph/optim.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

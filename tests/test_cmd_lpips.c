@@ -5,7 +5,7 @@
 #include "harness/cmd.h"
 #include "metrics/npz.h"
 #include "model/base/mem.h"
-#include "model/nets/lpips.h"
+#include "model/frozen/lpips.h"
 #include "tests/tempdir.h"
 
 #include <criterion/criterion.h>

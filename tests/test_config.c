@@ -1,7 +1,7 @@
 /* test_config.c - the knob table, presets, expressions, canonical JSON and the arm's hash. */
 #include "model/base/mem.h"
-#include "model/config.h"
-#include "model/expr.h"
+#include "model/config/config.h"
+#include "model/config/expr.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,6 +1,6 @@
 /* test_cuda_emu.c - what the emulated device must not let pass, because no GPU does: a host that follows a device pointer, a kernel that is
  * given the host's, results that nobody waited for. Broken kernels: e2e/cuda_mutants.sh. */
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>

@@ -1,9 +1,9 @@
 /* test_cuda_train.c - training and sampling on the CUDA back end against the CPU's, under emulation: whole steps with their losses,
  * recorded and replayed, stopped and resumed, short of memory, with a device that is lost. */
 #include "model/base/mem.h"
-#include "model/config.h"
-#include "model/sample.h"
-#include "model/train.h"
+#include "model/config/config.h"
+#include "model/train/sample.h"
+#include "model/train/train.h"
 #include "tests/tempdir.h"
 
 #include <criterion/criterion.h>

@@ -7,7 +7,7 @@
 #include "model/data/image_png.h"
 #include "model/data/image_resize.h"
 #include "model/data/shapes.h"
-#include "model/train.h"
+#include "model/train/train.h"
 #include "tests/tempdir.h"
 
 #include <criterion/criterion.h>

@@ -1,10 +1,10 @@
 /* test_device_moments.c - moments counted on the CUDA back end against the host's, under emulation or on a GPU: dimensions around a tile, few and
  * many vectors, cuts across folds, merged with the host's, counted twice. */
 #include "tests/formula.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "metrics/moments.h"
 #include "model/base/mem.h"
-#include "model/nets/device_moments.h"
+#include "model/frozen/device_moments.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

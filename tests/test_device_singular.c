@@ -1,7 +1,7 @@
 /* test_device_singular.c - a distance whose singular values are computed by the CUDA back end's library, against the host's, and what becomes of
  * it where the library is not there. Under emulation the library is tests/shim/cusolver_emu.c; on a GPU (ABLATE_TEST_PLUGIN) the real one. */
 #include "tests/formula.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "metrics/fid.h"
 #include "model/base/mem.h"
 

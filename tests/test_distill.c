@@ -1,13 +1,13 @@
 /* test_distill.c - consistency distillation: the ODE step of the frozen network against the same step taken by hand in double and
  * against its closed solution, and whole trainings from a teacher in a file. */
 #include "model/base/mem.h"
-#include "model/net_spec.h"
-#include "model/devices.h"
+#include "model/config/net_spec.h"
+#include "model/cpu/devices.h"
 #include "model/base/rng.h"
 #include "model/consistency/schedule.h"
 #include "model/consistency/step.h"
-#include "model/safetensors.h"
-#include "model/train.h"
+#include "model/formats/safetensors.h"
+#include "model/train/train.h"
 #include "tests/formula.h"
 #include "tests/tempdir.h"
 

@@ -1,5 +1,5 @@
 /* test_edit.c - zero-shot editing and the way between latents against the paper's statements written out once more. */
-#include "model/edit.h"
+#include "model/consistency/edit.h"
 
 #include "model/base/mem.h"
 #include "model/base/rng.h"

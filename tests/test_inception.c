@@ -1,11 +1,11 @@
 /* test_inception.c - Inception v3 on formula weights: against float64 values of pytorch-fid and torch-fidelity, the
  * same in any batch, and clear about weights that do not fit. */
 #include "tests/formula.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "tests/formula_weights.h"
 #include "model/base/mem.h"
-#include "model/nets/inception.h"
-#include "model/nets/resize.h"
+#include "model/frozen/inception.h"
+#include "model/frozen/resize.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -3,8 +3,8 @@
 #include "tests/formula.h"
 #include "tests/formula_weights.h"
 #include "model/base/mem.h"
-#include "model/nets/lpips.h"
-#include "model/nets/resize.h"
+#include "model/frozen/lpips.h"
+#include "model/frozen/resize.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,10 +1,10 @@
 /* test_lpips_loss.c - LPIPS recorded as a graph gives the numbers of lpips_run(): distance, gradient, resampling, grey. */
 #include "tests/formula.h"
 #include "tests/formula_weights.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/mem.h"
-#include "model/nets/lpips_loss.h"
-#include "model/train.h"
+#include "model/frozen/lpips_loss.h"
+#include "model/train/train.h"
 #include "tests/tempdir.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* test_net.c - networks: exact parameter counts of the published configurations, on construction alone. */
 #include "model/nets/net.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 
 #include <criterion/criterion.h>
 

@@ -1,10 +1,10 @@
 /* test_net_weights.c - networks read from files in three namings: written here with names spelled out by hand, read back and compared value by
  * value; at full size the names that the published files are known to have. */
 #include "model/base/mem.h"
-#include "model/net_spec.h"
+#include "model/config/net_spec.h"
 #include "model/nets/net.h"
 #include "model/nets/net_weights.h"
-#include "model/weights_file.h"
+#include "model/formats/weights_file.h"
 #include "tests/formula.h"
 #include "tests/tempdir.h"
 

@@ -1,6 +1,6 @@
 /* test_nvidia.c - how libraries of NVIDIA's are opened at run time, with the C library's own in their place: found, left out, named by the
  * environment, missing, and without a function that is wanted. */
-#include "model/nvidia.h"
+#include "model/cuda/nvidia.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

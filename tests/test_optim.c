@@ -1,6 +1,6 @@
 /* test_optim.c - RAdam and Adam against plain implementations in double, their first steps in closed form, and the same
  * bits for any number of threads. */
-#include "model/optim.h"
+#include "model/graph/optim.h"
 
 #include "model/base/mem.h"
 #include "model/base/rng.h"

@@ -1,9 +1,9 @@
 /* test_pictures.c - byte pictures as a network's input on the CUDA back end against the host's, to the bit, under emulation or on a GPU:
  * every resize and scale, grey and RGB, sizes above, below and at the network's, one pixel, bf16. */
 #include "tests/formula.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 #include "model/base/mem.h"
-#include "model/nets/pictures.h"
+#include "model/frozen/pictures.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* test_pth.c - PyTorch checkpoints (fixtures by tests/fixtures/pth/make.py): both forms give the same tensors, and
  * whatever is not plain tensors is refused by name and place, without being run. */
 #define _GNU_SOURCE
-#include "model/pickle.h"
-#include "model/pth.h"
+#include "model/formats/pickle.h"
+#include "model/formats/pth.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

@@ -2,7 +2,7 @@
  * gradient against its transpose. */
 #include "tests/formula.h"
 #include "model/base/mem.h"
-#include "model/nets/resize.h"
+#include "model/frozen/resize.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

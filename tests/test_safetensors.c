@@ -1,6 +1,6 @@
 /* test_safetensors.c - round trips, determinism, and every way in which a header can lie. */
 #include "model/base/mem.h"
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 #include "tests/tempdir.h"
 
 #include <criterion/criterion.h>

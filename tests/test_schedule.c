@@ -1,7 +1,7 @@
 /* test_schedule.c - curricula, grids, weights and preconditioning against closed forms (Song et al. 2023; Song & Dhariwal
  * 2023; Geng et al. 2024). */
 #include "model/consistency/schedule.h"
-#include "model/devices.h"
+#include "model/cpu/devices.h"
 
 #include "model/base/mem.h"
 #include "model/base/rng.h"

@@ -2,10 +2,10 @@
  * stopped or killed at any step and resumed ends in the bits of one that never stopped. */
 #include "model/base/mem.h"
 #include "model/base/rng.h"
-#include "model/ckpt.h"
+#include "model/train/ckpt.h"
 #include "model/data/dataset.h"
-#include "model/sample.h"
-#include "model/train.h"
+#include "model/train/sample.h"
+#include "model/train/train.h"
 #include "tests/tempdir.h"
 
 #include <criterion/criterion.h>

@@ -1,15 +1,15 @@
 /* test_update.c - gradients handed over one by one and gradients in a flat store give the same bits, whatever reaches a parameter
  * how often; and the memory that training the full-size networks takes, from their plans. */
-#include "model/update.h"
-#include "model/net_spec.h"
-#include "model/devices.h"
+#include "model/train/update.h"
+#include "model/config/net_spec.h"
+#include "model/cpu/devices.h"
 
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/consistency/step.h"
-#include "model/graph_impl.h"
-#include "model/model.h"
-#include "model/optim.h"
+#include "model/graph/graph_impl.h"
+#include "model/train/model.h"
+#include "model/graph/optim.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

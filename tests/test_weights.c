@@ -3,7 +3,7 @@
 #include "metrics/extractor.h"
 #include "metrics/weights.h"
 #include "model/base/mem.h"
-#include "model/nets/lpips.h"
+#include "model/frozen/lpips.h"
 #include "tests/tempdir.h"
 
 #include <criterion/criterion.h>

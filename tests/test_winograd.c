@@ -1,8 +1,8 @@
-/* test_winograd.c - convolutions with frozen weights (model/winograd.h) against their definition in double: 3x3 and lines of taps,
+/* test_winograd.c - convolutions with frozen weights (model/cpu/winograd.h) against their definition in double: 3x3 and lines of taps,
  * sizes that tiles do not divide, paddings, a range of channels of a wider tensor, data gradients. */
 #include "model/base/mem.h"
 #include "model/base/rng.h"
-#include "model/winograd.h"
+#include "model/cpu/winograd.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

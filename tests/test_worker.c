@@ -4,8 +4,8 @@
 #include "harness/worker.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
-#include "model/dnn.h"
-#include "model/model.h"
+#include "model/cpu/dnn.h"
+#include "model/train/model.h"
 #include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>

@@ -3,8 +3,8 @@
 #ifndef ABLATE_DENOISE_H
 #define ABLATE_DENOISE_H
 
-#include "model/change.h"
-#include "model/config.h"
+#include "model/nets/change.h"
+#include "model/config/config.h"
 #include "model/nets/net.h"
 
 struct denoise {

@@ -3,7 +3,7 @@
 #ifndef ABLATE_SCHEDULE_H
 #define ABLATE_SCHEDULE_H
 
-#include "model/config.h"
+#include "model/config/config.h"
 
 #include <stdint.h>
 

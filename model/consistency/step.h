@@ -7,7 +7,7 @@
 
 #include "model/consistency/distill.h"
 #include "model/nets/classifier.h"
-#include "model/nets/lpips_loss.h"
+#include "model/frozen/lpips_loss.h"
 #include "model/nets/net.h"
 
 struct step_options {

@@ -16,8 +16,8 @@
 #include <cuda_runtime.h>
 
 extern "C" {
-#include "model/backend.h"
-#include "model/op.h"
+#include "model/graph/backend.h"
+#include "model/graph/op.h"
 }
 
 struct cublasLtContext;
@@ -53,7 +53,7 @@ struct cuda_op {
 
 extern "C" {
 #define OP(name) extern const struct cuda_op cuda_##name;
-#include "model/ops.def"
+#include "model/ops/ops.def"
 #undef OP
 }
 

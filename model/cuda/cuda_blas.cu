@@ -2,7 +2,7 @@
  * matrix, and one bias per column of ours is one per row of its. */
 #include "model/cuda/cuda_blas.h"
 extern "C" {
-#include "model/nvidia.h"
+#include "model/cuda/nvidia.h"
 }
 
 #include <cublasLt.h>

@@ -1,7 +1,7 @@
 /* cuda_blas.h - matrix products on a device, planned once and run many times in the back end's stream: by cuBLASLt, fenced and opened at run
  * time, or, where it is missing or has no algorithm, by the plugin's own kernels (own_product.h; products.cu chooses).
  *
- * Matrices are row-major as in model/dnn.h: C (m,n) = alpha * op(A) op(B) [+ bias], [then relu]. The library's algorithm is the first that
+ * Matrices are row-major as in model/cpu/dnn.h: C (m,n) = alpha * op(A) op(B) [+ bias], [then relu]. The library's algorithm is the first that
  * it proposes without sums in an order of their own, so a shape on a device always gives the same bits. TF32 is used for
  * floats only where the back end's dtype says so. The emulation's twin is tests/cuda_emu/emu_libraries.cc. */
 #ifndef ABLATE_CUDA_BLAS_H

@@ -4,7 +4,7 @@
  * few shapes again and again, so plans are kept in the back end, one per shape, and so is the answer that there is none. */
 #include "model/cuda/cuda_dnn.h"
 extern "C" {
-#include "model/nvidia.h"
+#include "model/cuda/nvidia.h"
 }
 
 #include <cudnn.h>

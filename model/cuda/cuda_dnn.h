@@ -10,7 +10,7 @@
 #include "model/cuda/cuda.h"
 
 extern "C" {
-#include "model/dnn.h"
+#include "model/cpu/dnn.h"
 }
 
 struct cuda_conv_shape {

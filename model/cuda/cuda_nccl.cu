@@ -3,7 +3,7 @@
 #include "model/cuda/cuda_nccl.h"
 
 extern "C" {
-#include "model/nvidia.h"
+#include "model/cuda/nvidia.h"
 }
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "model/cuda/cuda_solver.h"
 
 extern "C" {
-#include "model/nvidia.h"
+#include "model/cuda/nvidia.h"
 }
 
 #include <stdio.h>

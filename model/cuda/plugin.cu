@@ -14,7 +14,7 @@
 
 static const struct cuda_op *const ops_of[] = {
 #define OP(name) &cuda_##name,
-#include "model/ops.def"
+#include "model/ops/ops.def"
 #undef OP
 };
 

@@ -8,7 +8,7 @@
 #include "model/data/dataset_set.h"
 #include "model/data/idx.h"
 #include "model/data/shapes.h"
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "model/data/dataset_set.h"
 
 #include "model/base/mem.h"
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 
 #include <errno.h>
 #include <fcntl.h>

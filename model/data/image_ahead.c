@@ -3,7 +3,7 @@
 #include "model/data/image_ahead.h"
 
 #include "model/base/mem.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <pthread.h>
 #include <signal.h>

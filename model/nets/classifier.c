@@ -5,7 +5,7 @@
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
 #include "model/data/shapes.h"
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
 #define ABLATE_CLASSIFIER_H
 
 #include "model/base/io.h"
-#include "model/graph.h"
-#include "model/params.h"
+#include "model/graph/graph.h"
+#include "model/graph/params.h"
 
 enum { CLASSIFIER_TAPS = 3, CLASSIFIER_DIM = 128 };
 

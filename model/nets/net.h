@@ -5,9 +5,9 @@
 #ifndef ABLATE_NET_H
 #define ABLATE_NET_H
 
-#include "model/graph.h"
+#include "model/graph/graph.h"
 #include "model/nets/net_kind.h"
-#include "model/params.h"
+#include "model/graph/params.h"
 
 struct net_spec {
 	enum net_kind kind;

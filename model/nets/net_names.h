@@ -25,7 +25,7 @@
 #ifndef ABLATE_NET_NAMES_H
 #define ABLATE_NET_NAMES_H
 
-#include "model/params.h"
+#include "model/graph/params.h"
 
 #include <stdbool.h>
 

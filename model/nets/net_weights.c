@@ -2,7 +2,7 @@
 #include "model/nets/net_weights.h"
 
 #include "model/base/mem.h"
-#include "model/weights_file.h"
+#include "model/formats/weights_file.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #define ABLATE_NET_WEIGHTS_H
 
 #include "model/nets/net_names.h"
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 
 /* Fills values (params_floats) with every tensor of p. A common prefix of all names ("model.", "ema.", "module.") is
  * found by itself; where a file holds several copies, the averaged one is taken. Buffers that are never trained keep what

@@ -2,12 +2,12 @@
  * qkv (N,H,W,3C): channel (head*Ch + c)*3 + {0: q, 1: k, 2: v}, q/k/v innermost; C = heads*Ch.
  *   W[q,k] = softmax over k of (sum_c Q[q,c] K[k,c] / sqrt(Ch)),  y[q, head*Ch + c] = sum_k W[q,k] V[k,c]
  * Destinations: y (N,H,W,C), W (N,heads,L,L). */
-#include "model/dnn.h"
-#include "model/graph.h"
+#include "model/cpu/dnn.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <math.h>
 #include <omp.h>

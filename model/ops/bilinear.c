@@ -3,10 +3,10 @@
  *
  * Along an axis of n -> m: x = max((i + 1/2) n / m - 1/2, 0), j = floor(x), y_i = (1 - f) x_j + f x_(j+1), f = x - j, and
  * x_(j+1) = x_j at the end. The gradient is the transpose. */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* classify.c - what a small classifier and a distance on its features need: windows pooled, pixels averaged, LPIPS-like
  * feature distance, softmax cross entropy. */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <float.h>
 #include <math.h>

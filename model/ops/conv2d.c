@@ -2,13 +2,13 @@
  *   y[n,i,j,o] = b[o] + sum over c,p,q of w[o,c,p,q] x[n, i*stride + p - pad_h, j*stride + q - pad_w, c], zero outside.
  * A matrix product (a linear layer, a 1x1 convolution) is the case kh = kw = 1 and takes the gemm path on the CPU.
  * relu folds max(y, 0) in; its gradient is taken by relu_bwd before the others. */
-#include "model/dnn.h"
-#include "model/graph.h"
-#include "model/winograd.h"
+#include "model/cpu/dnn.h"
+#include "model/graph/graph.h"
+#include "model/cpu/winograd.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <stdlib.h>
 #include <string.h>

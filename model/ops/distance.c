@@ -4,10 +4,10 @@
  *   l2-sum, l2-mean, l1-sum, l1-mean      of e^2 and |e|
  *   huber-pixel  mean of sqrt(e^2 + c^2) - c, the element-wise form of public reproductions
  * and weighted_mean: total = sum_n w[n] d[n] / N. Sums are in double. */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <math.h>
 

@@ -2,11 +2,11 @@
  * Element i of layer `layer` in step `step` keeps its value iff uniform(seed, RNG_DROPOUT + layer, step, i) >= p, so a
  * mask is never stored: the backward node draws it again, and the teacher draws the student's by naming the same layer.
  * With a mask given as second source, y = x * mask. */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
 #include "model/base/rng.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *mask, double p, uint32_t layer)
 {

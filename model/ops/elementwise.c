@@ -1,8 +1,8 @@
 /* elementwise.c - the small ops that touch each value once: silu, sums, scaling, per-sample combinations, relu's gradient. */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <math.h>
 

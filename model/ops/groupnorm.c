@@ -6,11 +6,11 @@
  *   y = silu(z) or z
  * Sources: x, w, b, [e]. Destinations: y, stats (N,1,groups,2) = mean, rstd.
  * The backward node takes an optional addend to dx, so that a residual branch costs no pass of its own. */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* layout.c - ops that only move values: concatenation and slices of channels, space-to-depth. */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* ops.c - the table of ops: ops.def, one row each. */
-#include "model/op.h"
+#include "model/graph/op.h"
 
 static const struct op_row *const rows[N_OPS] = {
 #define OP(name) [OP_##name] = &op_##name,
-#include "model/ops.def"
+#include "model/ops/ops.def"
 #undef OP
 };
 

@@ -3,10 +3,10 @@
  *   up:   y[2i + a - pad] += f[a] x[i]               H -> 2 (H - 1) + K - 2 pad
  * per axis, zero outside, f = gain * [1,1]/2 or gain * [1,3,3,1]/8. The two are each other's adjoint, so the backward
  * node is the same op turned round. */
-#include "model/graph.h"
+#include "model/graph/graph.h"
 
 #include "model/base/err.h"
-#include "model/cpu.h"
+#include "model/base/cpu.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* emu_libraries.cc - the libraries' halves of cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/dnn.h): what the libraries compute, not how. Values of
+/* emu_libraries.cc - the libraries' halves of cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/cpu/dnn.h): what the libraries compute, not how. Values of
  * bf16 go through float and are rounded once at the end, as sums in float are. A call is kept in a capture like any other.
  * ABLATE_CUBLASLT=none and ABLATE_CUDNN=none leave them out, as they do with the real ones. */
 #include "model/cuda/cuda_blas.h"
@@ -6,7 +6,7 @@
 #include "model/cuda/kernel.cuh"
 
 extern "C" {
-#include "model/nvidia.h"
+#include "model/cuda/nvidia.h"
 }
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* fuzz_npy.c - any bytes as a .npy array: an accepted header's numbers are converted as far as the data reach. */
-#include "model/data/npy.h"
+#include "model/formats/npy.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

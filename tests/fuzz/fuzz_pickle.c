@@ -1,5 +1,5 @@
 /* fuzz_pickle.c - any bytes as a pickle. */
-#include "model/pickle.h"
+#include "model/formats/pickle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,5 +1,5 @@
 /* fuzz_pth.c - any bytes as a PyTorch checkpoint; every accepted tensor is read to its last element. */
-#include "model/pth.h"
+#include "model/formats/pth.h"
 
 #include "model/base/mem.h"
 

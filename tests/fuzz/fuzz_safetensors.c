@@ -1,5 +1,5 @@
 /* fuzz_safetensors.c - any bytes as a safetensors file; every accepted tensor is read to its last element. */
-#include "model/safetensors.h"
+#include "model/formats/safetensors.h"
 
 #include "model/base/mem.h"
 

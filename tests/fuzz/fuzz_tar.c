@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "model/base/io.h"
 #include "model/base/mem.h"
-#include "model/data/tar.h"
+#include "model/formats/tar.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

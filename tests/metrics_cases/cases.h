@@ -7,8 +7,8 @@
 
 #include "metrics/npz.h"
 #include "model/base/mem.h"
-#include "model/nets/inception.h"
-#include "model/nets/resize.h"
+#include "model/frozen/inception.h"
+#include "model/frozen/resize.h"
 
 #include <jansson.h>
 #include <stdbool.h>

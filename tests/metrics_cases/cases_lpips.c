@@ -2,7 +2,7 @@
  * and the average-pool variant. */
 #include "tests/metrics_cases/cases.h"
 
-#include "model/nets/lpips.h"
+#include "model/frozen/lpips.h"
 #include "tests/formula.h"
 #include "tests/formula_weights.h"
 

@@ -1,0 +1,285 @@
+/* presets.c - the papers' settings as rows of values, each with its locus, and the scalings that make them small. A
+ * preset lists what differs from the knob table's defaults, which are iCT's on CIFAR-10. Sources are abbreviated as in
+ * config.c: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect = locuslab/ect. */
+#include "model/config/config.h"
+
+#include "model/base/mem.h"
+
+#include <string.h>
+
+#define END { NULL, NULL, NULL }
+
+static const struct preset_value ct_cifar10[] = {
+	{ "data.name", "cifar10", "jcm cfg" },
+	{ "net.fourier_scale", "16", "jcm cfg:46-74" },
+	{ "net.dropout", "0", "jcm cfg:46-74" },
+	{ "teacher.ema", "schedule", "jcm losses.py:925" },
+	{ "teacher.mu0", "0.9", "jcm cfg:25" },
+	{ "loss.kind", "lpips", "jcm cfg:20" },
+	{ "weight.kind", "uniform", "jcm cfg:30" },
+	{ "noise.dist", "uniform", "jcm losses.py:311" },
+	{ "disc.kind", "sqrt", "jcm losses.py:916-927" },
+	{ "disc.s0", "2", "jcm cfg:26" },
+	{ "disc.s1", "150", "jcm cfg:27" },
+	{ "optim.lr", "0.0004", "jcm launch.sh:51" },
+	{ "train.batch", "512", "jcm cfg:19" },
+	{ "train.steps", "800000", "jcm cfg:15" },
+	{ "ema.decay", "0.9999", "jcm cfg:50" },
+	{ "sample.quantize", "truncate", "jcm evaluate.py:345" },
+	END
+};
+
+static const struct preset_value ict_cifar10[] = {
+	{ "data.name", "cifar10", "iCT section 4" },
+	{ "net.dropout", "0.3", "iCT section 3.1" },
+	{ "ema.decay", "0.99993", "iCT table 6" },
+	END
+};
+
+static const struct preset_value ict_deep_cifar10[] = {
+	{ "data.name", "cifar10", "iCT section 4" },
+	{ "net.dropout", "0.3", "iCT section 3.1" },
+	{ "net.blocks", "8", "iCT section 4 (2x depth)" },
+	{ "ema.decay", "0.99993", "iCT table 6" },
+	END
+};
+
+#define ADM_IMAGENET64 \
+	{ "data.name", "imagenet64", "cm launch.sh:38" }, \
+	{ "net.kind", "adm", "cm unet.py" }, \
+	{ "net.channels", "192", "cm launch.sh:38" }, \
+	{ "net.mult", "[1, 2, 3, 4]", "cm script_util.py:129-130" }, \
+	{ "net.blocks", "3", "cm launch.sh:38" }, \
+	{ "net.attn", "[32, 16, 8]", "cm launch.sh:38" }, \
+	{ "net.classes", "1000", "cm launch.sh:38" }, \
+	{ "precond.time_scale", "250", "cm karras_diffusion.py:346" }
+
+static const struct preset_value ct_imagenet64[] = {
+	ADM_IMAGENET64,
+	{ "net.dropout", "0", "cm launch.sh:38" },
+	{ "teacher.ema", "schedule", "cm launch.sh:38" },
+	{ "teacher.mu0", "0.95", "cm launch.sh:38" },
+	{ "loss.kind", "lpips-average", "cm launch.sh:38; karras_diffusion.py:52" },
+	{ "weight.kind", "uniform", "cm launch.sh:38" },
+	{ "noise.dist", "uniform", "cm karras_diffusion.py" },
+	{ "disc.kind", "sqrt", "cm script_util.py" },
+	{ "disc.s0", "2", "cm launch.sh:38" },
+	{ "disc.s1", "200", "cm launch.sh:38" },
+	{ "optim.lr", "0.0001", "cm launch.sh:38" },
+	{ "train.batch", "2048", "cm launch.sh:38" },
+	{ "train.steps", "800000", "cm launch.sh:38" },
+	{ "ema.decay", "0.9999432189950708", "cm launch.sh:38" },
+	{ "sample.quantize", "truncate", "cm image_sample.py:86" },
+	{ "sample.sigma_mid", "1.9128", "cm launch.sh, ts 0,106,200" },
+	END
+};
+
+/* The recipe without EMA teacher and learned metric is the knob table's; what differs is the network and its scale. */
+#define ICT_IMAGENET64 \
+	{ "net.dropout", "0.2", "iCT, unconfirmed" }, \
+	{ "train.batch", "4096", "iCT, unconfirmed" }, \
+	{ "train.steps", "800000", "iCT, unconfirmed" }, \
+	{ "ema.decay", "0.99997", "iCT, unconfirmed" }, \
+	{ "sample.sigma_mid", "1.526", "ect-in run_imgnet_ecm.sh:5" }
+
+static const struct preset_value ict_imagenet64[] = { ADM_IMAGENET64, ICT_IMAGENET64, END };
+static const struct preset_value ict_deep_imagenet64[] = {
+	ADM_IMAGENET64, ICT_IMAGENET64, { "net.blocks", "6", "iCT section 4 (2x depth), unconfirmed" }, END
+};
+
+/* Consistency distillation (Song et al. 2023): the student starts as the diffusion network that it distils. */
+static const struct preset_value cd_cifar10[] = {
+	{ "data.name", "cifar10", "jcm configs/cifar10_ve_cd.py" },
+	{ "method.kind", "cd", "jcm configs/cifar10_ve_cd.py" },
+	{ "cd.teacher", "edm-cifar10-uncond-ve", "jcm configs/cifar10_ve_cd.py (a diffusion model of the same network)" },
+	{ "cd.solver", "heun", "jcm configs/cifar10_ve_cd.py" },
+	{ "net.init", "edm-cifar10-uncond-ve", "jcm configs/cifar10_ve_cd.py (finetune)" },
+	{ "net.fourier_scale", "16", "jcm configs/cifar10_ve_cd.py" },
+	{ "net.dropout", "0", "jcm configs/cifar10_ve_cd.py" },
+	{ "teacher.ema", "0", "Song 2023, table 3" },
+	{ "loss.kind", "lpips", "jcm configs/cifar10_ve_cd.py" },
+	{ "weight.kind", "uniform", "jcm configs/cifar10_ve_cd.py" },
+	{ "noise.dist", "uniform", "jcm losses.py:311" },
+	{ "disc.kind", "constant", "jcm configs/cifar10_ve_cd.py" },
+	{ "disc.s0", "17", "jcm configs/cifar10_ve_cd.py (N = 18)" },
+	{ "optim.lr", "0.0004", "jcm launch.sh; Song 2023, table 3" },
+	{ "train.batch", "512", "jcm configs/cifar10_ve_cd.py" },
+	{ "train.steps", "800000", "jcm configs/cifar10_ve_cd.py" },
+	{ "ema.decay", "0.9999", "jcm configs/cifar10_ve_cd.py" },
+	{ "sample.quantize", "truncate", "jcm evaluate.py:345" },
+	END
+};
+
+static const struct preset_value cd_imagenet64[] = {
+	ADM_IMAGENET64,
+	{ "method.kind", "cd", "cm launch.sh" },
+	{ "cd.teacher", "openai-edm-imagenet64", "cm launch.sh (edm_imagenet64_ema.pt)" },
+	{ "cd.solver", "heun", "cm karras_diffusion.py" },
+	{ "net.init", "openai-edm-imagenet64", "cm cm_train.py:75-92" },
+	{ "net.dropout", "0", "cm launch.sh" },
+	{ "teacher.ema", "0.95", "cm launch.sh" },
+	{ "loss.kind", "lpips-average", "cm launch.sh; karras_diffusion.py:52" },
+	{ "weight.kind", "uniform", "cm launch.sh" },
+	{ "noise.dist", "uniform", "cm karras_diffusion.py" },
+	{ "disc.kind", "constant", "cm launch.sh" },
+	{ "disc.s0", "39", "cm launch.sh (start_scales 40)" },
+	{ "optim.lr", "8e-06", "cm launch.sh" },
+	{ "train.batch", "2048", "cm launch.sh" },
+	{ "train.steps", "600000", "cm launch.sh" },
+	{ "ema.decay", "0.9999432189950708", "cm launch.sh" },
+	{ "sample.quantize", "truncate", "cm image_sample.py:86" },
+	{ "sample.sigma_mid", "1.3831", "cm launch.sh, ts 0,22,39 of 40 steps" },
+	END
+};
+
+/* No published weights fit a smaller network: it starts at random, and distillation waits for a teacher of its size. */
+static const struct preset_value from_nothing[] = { { "net.init", "", "scaling" }, END };
+static const struct preset_value teacher_of_its_size[] = { { "net.init", "", "scaling" }, { "cd.teacher", "scaled-teacher", "scaling" }, END };
+
+static const struct preset_value ect_cifar10[] = {
+	{ "data.name", "cifar10", "ect run_ecm.sh" },
+	{ "data.flip", "false", "ect (xflip off)" },
+	{ "method.kind", "ect", "ect loss.py" },
+	{ "net.init", "edm-cifar10-uncond-vp", "ect run_ecm.sh" },
+	{ "net.kind", "ddpmpp", "ect run_ecm.sh" },
+	{ "net.dropout", "0.2", "ect run_ecm.sh" },
+	{ "loss.c", "0", "ect loss.py:82-92" },
+	{ "noise.mean", "-1.1", "ect ct_train.py:65" },
+	{ "noise.std", "2", "ect ct_train.py:66" },
+	{ "precond.kind", "edm", "ect networks.py:684" },
+	{ "sigma.min", "0.003", "ect networks.py:706" },
+	{ "train.batch", "128", "ect run_ecm.sh" },
+	{ "train.steps", "200000", "ect run_ecm.sh" },
+	{ "ema.decay", "0.9999", "ect run_ecm.sh" },
+	{ "sample.clip", "false", "ect ct_training_loop.py:79-97" },
+	END
+};
+
+/* Ours: the recipe of iCT at the size of a laptop CPU, for the generated data of the CI gate. */
+static const struct preset_value ict_shapes8_ci[] = {
+	{ "data.name", "shapes8", "" },
+	{ "data.flip", "false", "" },
+	{ "net.kind", "ddpmpp", "" },
+	{ "net.channels", "16", "" },
+	{ "net.mult", "[1, 2]", "" },
+	{ "net.blocks", "1", "" },
+	{ "net.attn", "[]", "" },
+	{ "optim.lr", "0.001", "" },
+	{ "disc.s1", "40", "" },
+	{ "train.batch", "64", "" },
+	{ "train.steps", "400", "" },
+	{ "ema.decay", "0.98", "" },
+	END
+};
+
+static const struct preset presets[] = {
+	{ "cd-cifar10", "consistency distillation of a diffusion model (Song et al. 2023), CIFAR-10", cd_cifar10, teacher_of_its_size },
+	{ "cd-imagenet64", "consistency distillation of a diffusion model (Song et al. 2023), ImageNet 64x64", cd_imagenet64, teacher_of_its_size },
+	{ "ct-cifar10", "consistency training as first published (Song et al. 2023), CIFAR-10", ct_cifar10, NULL },
+	{ "ct-imagenet64", "consistency training as first published (Song et al. 2023), ImageNet 64x64", ct_imagenet64, NULL },
+	{ "ect-cifar10", "easy consistency tuning (Geng et al. 2024), CIFAR-10", ect_cifar10, from_nothing },
+	{ "ict-cifar10", "improved consistency training (Song & Dhariwal 2023), CIFAR-10", ict_cifar10, NULL },
+	{ "ict-deep-cifar10", "the same with twice the blocks", ict_deep_cifar10, NULL },
+	{ "ict-deep-imagenet64", "improved consistency training on ImageNet 64x64 with twice the blocks", ict_deep_imagenet64, NULL },
+	{ "ict-imagenet64", "improved consistency training (Song & Dhariwal 2023), ImageNet 64x64", ict_imagenet64, NULL },
+	{ "ict-shapes8-ci", "iCT's recipe on generated 8x8 shapes, for gates in CI", ict_shapes8_ci, NULL },
+};
+
+static const struct preset_value small[] = {
+	{ "net.channels", "64", "scaling" },
+	{ "net.blocks", "2", "scaling" },
+	{ "train.batch", "128", "scaling" },
+	{ "train.steps", "20000", "scaling" },
+	{ "ema.decay", "0.999", "scaling" },
+	END
+};
+
+static const struct preset_value tiny[] = {
+	{ "net.channels", "32", "scaling" },
+	{ "net.mult", "[1, 2]", "scaling" },
+	{ "net.blocks", "1", "scaling" },
+	{ "net.attn", "[]", "scaling" },
+	{ "train.batch", "16", "scaling" },
+	{ "train.steps", "40", "scaling" },
+	{ "ema.decay", "0.9", "scaling" },
+	END
+};
+
+static const struct preset scalings[] = {
+	{ "-small", "64 channels, 2 blocks, batch 128, 20,000 steps: one GPU and an afternoon", small, NULL },
+	{ "-tiny", "32 channels, 2 levels, batch 16, 40 steps: a test of the whole path on a CPU", tiny, NULL },
+};
+
+const struct preset *config_presets(int *n)
+{
+	*n = sizeof presets / sizeof *presets;
+	return presets;
+}
+
+const struct preset *config_scalings(int *n)
+{
+	*n = sizeof scalings / sizeof *scalings;
+	return scalings;
+}
+
+const struct preset *config_find_preset(const char *name, const struct preset **scaling)
+{
+	size_t len = strlen(name);
+	if (scaling)
+		*scaling = NULL;
+	for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+		const struct preset *p = &presets[i];
+		size_t n = strlen(p->name);
+		if (len < n || memcmp(name, p->name, n) != 0)
+			continue;
+		if (len == n)
+			return p;
+		for (size_t j = 0; j < sizeof scalings / sizeof *scalings; j++)
+			if (strcmp(name + n, scalings[j].name) == 0) {
+				if (scaling)
+					*scaling = &scalings[j];
+				return p;
+			}
+	}
+	return NULL;
+}
+
+static void apply(struct run_config *c, const struct preset_value *values, const char *name)
+{
+	for (const struct preset_value *v = values; v && v->key; v++) {
+		struct err e = ERR_INIT;
+		if (config_set_text(c, v->key, v->value, &e))
+			BUG("preset %s: %s", name, e.msg);
+	}
+}
+
+void config_scale(struct run_config *c, const char *preset)
+{
+	const struct preset *scaling = NULL, *p = config_find_preset(preset, &scaling);
+	if (!scaling)
+		return;
+	apply(c, scaling->values, scaling->name);
+	apply(c, p->scaled, p->name);
+}
+
+int config_preset(struct run_config *c, const char *name, struct err *e)
+{
+	const struct preset *p = config_find_preset(name, NULL);
+	if (p) {
+		apply(c, p->values, p->name);
+		config_scale(c, name);
+		return 0;
+	}
+	const char *names[sizeof presets / sizeof *presets];
+	for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
+		names[i] = presets[i].name;
+	SCOPED(str) struct str near = { 0 };
+	str_suggest(&near, name, names, sizeof presets / sizeof *presets);
+	if (!*str_text(&near)) {
+		str_add(&near, "; known are");
+		for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
+			str_addf(&near, " %s", presets[i].name);
+		str_add(&near, ", each also with -small or -tiny");
+	}
+	return err_code(e, EXIT_USAGE, "unknown preset '%s'%s", name, str_text(&near));
+}

@@ -1,0 +1,129 @@
+/* backend_cpu.c - the CPU as a back end: memory is the host's, nodes run by their ops' rows. See backend.h. */
+#include "model/cpu/devices.h"
+
+#include "model/base/mem.h"
+#include "model/base/rng.h"
+#include "model/base/cpu.h"
+#include "model/data/dataset.h"
+#include "model/graph/op.h"
+#include "model/graph/optim.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void *alloc(struct backend *b, size_t bytes, struct err *e)
+{
+	(void)b, (void)e;
+	return xaligned(bytes);
+}
+
+static void release(struct backend *b, void *p)
+{
+	(void)b;
+	free(p);
+}
+
+static void move(struct backend *b, void *dst, const void *src, size_t bytes)
+{
+	(void)b;
+	if (dst != src)
+		memcpy(dst, src, bytes);
+}
+
+static size_t node_prepare(struct backend *b, struct node *nd)
+{
+	(void)b;
+	const struct op_row *row = op_row(nd->op);
+	return row->prepare ? row->prepare(nd) : 0;
+}
+
+static void node_run(struct backend *b, struct node *nd)
+{
+	(void)b;
+	op_row(nd->op)->cpu(nd);
+}
+
+static void node_release(struct backend *b, struct node *nd)
+{
+	(void)b;
+	if (nd->state && op_row(nd->op)->release)
+		op_row(nd->op)->release(nd);
+}
+
+static void set_step(struct backend *b, const struct step_scalars *s)
+{
+	(void)b, (void)s; /* nodes read their graph's */
+}
+
+static void batch_range(void *ctx, int64_t first, int64_t last)
+{
+	const struct batch_job *j = ctx;
+	union { const uint8_t *given; uint8_t *kept; } images = { j->images }; /* a struct dataset owns what it reads; this one only reads */
+	const struct dataset data = { .h = j->h, .w = j->w, .c = j->c, .images = images.kept };
+	const struct step_scalars *at = &j->control->scalars;
+	int64_t per = (int64_t)j->h * j->w * j->c;
+	for (int64_t i = first; i < last; i++) {
+		const struct sample_draw *d = &j->draws[i];
+		dataset_image(j->x0 + i * per, &data, d->image, d->flip);
+		rng_normal(j->z + i * per, (size_t)per, at->seed, RNG_NOISE, at->step, (uint64_t)((at->first + i) * ((per + 3) / 4 * 4)));
+		for (int l = 0; j->labels && l < j->classes; l++)
+			j->labels[i * j->classes + l] = d->label == l;
+	}
+}
+
+static void batch(struct backend *b, const struct batch_job *job)
+{
+	(void)b;
+	struct batch_job j = *job;
+	cpu_split(j.batch, 4, batch_range, &j);
+}
+
+static void settle(struct backend *b, struct step_status *s, const float *loss)
+{
+	(void)b;
+	s->loss = *loss;
+	s->diverged |= !isfinite(*loss);
+	if (s->diverged)
+		return;
+	s->loss_sum += (double)s->loss;
+	s->loss_steps++;
+	s->done++;
+}
+
+static void update(struct backend *b, const struct update_job *j)
+{
+	(void)b;
+	if (!j->status->diverged)
+		optim_sweep(&j->control->optim, j->n, j->p, j->grad, j->m, j->v, j->ema, j->control->ema, j->teacher, j->control->teacher);
+}
+
+static int check(struct backend *b, struct err *e)
+{
+	(void)b, (void)e;
+	return 0;
+}
+
+static void facts(struct backend *b, struct backend_facts *out)
+{
+	(void)b;
+	*out = (struct backend_facts){ .device = "cpu", .math = "fp32" };
+}
+
+static void close_cpu(struct backend *b)
+{
+	(void)b;
+}
+
+static const struct backend_ops ops = {
+	.kind = "cpu", .host_memory = true, .align = 64, .alloc = alloc, .release = release, .upload = move, .download = move,
+	.node_prepare = node_prepare, .node_run = node_run, .node_release = node_release, .set_step = set_step, .batch = batch, .settle = settle,
+	.update = update, .check = check, .facts = facts, .close = close_cpu,
+};
+
+struct backend *backend_cpu(void)
+{
+	static struct backend cpu = { .ops = &ops, .name = "cpu", .dtype = DTYPE_FP32 };
+	return &cpu;
+}

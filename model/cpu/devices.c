@@ -1,0 +1,117 @@
+/* devices.c - devices by name: the CPU, and the plugin that holds the CUDA back end. See devices.h. */
+#include "model/cpu/devices.h"
+#include "model/graph/graph.h"
+
+#include "model/base/mem.h"
+#include "model/base/own_files.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct graph *graph_new(void)
+{
+	return graph_new_on(backend_cpu());
+}
+
+/* ---- the plugin ----------------------------------------------------------------------------------------------------- */
+
+char *backend_cuda_plugin(void)
+{
+	const char *named = getenv("ABLATE_CUDA_PLUGIN");
+	return named && *named ? xstrdup(named) : own_plugin_file("libablate_cuda.so");
+}
+
+/* Opened once and never closed: a device's state ends with its process. */
+static int plugin(const struct backend_plugin **out, struct err *e)
+{
+	static const struct backend_plugin *found;
+	if (found) {
+		*out = found;
+		return 0;
+	}
+	SCOPED(free) char *path = backend_cuda_plugin();
+	if (!path)
+		return err_set(e, "no libablate_cuda.so beside the program: it is built where CMake finds a CUDA Toolkit (preset cuda)");
+	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!library)
+		return err_set(e, "%s", dlerror());
+	const struct backend_plugin *p = dlsym(library, "ablate_backend_plugin");
+	if (!p || p->abi != BACKEND_ABI || strcmp(p->build_id, backend_build_id()) != 0) {
+		int rc = !p ? err_set(e, "%s: not a back end of ablate", path)
+			: p->abi != BACKEND_ABI ? err_set(e, "%s: of back end version %d, this program wants %d; rebuild both", path, p->abi, BACKEND_ABI)
+			: err_set(e, "%s: built from other sources (%.12s, the program's are %.12s); rebuild both", path, p->build_id, backend_build_id());
+		(void)dlclose(library);
+		return rc;
+	}
+	*out = found = p;
+	return 0;
+}
+
+int backend_cuda_devices(int *n, struct err *e)
+{
+	const struct backend_plugin *p;
+	if (plugin(&p, e))
+		return -1;
+	return p->devices(n, e);
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------------- */
+
+/* "cuda" -> 0, "cuda:N" -> N, else -1. */
+static int cuda_number(const char *name)
+{
+	if (strcmp(name, "cuda") == 0)
+		return 0;
+	if (strncmp(name, "cuda:", 5) != 0 || name[5] < '0' || name[5] > '9' || strlen(name + 5) > 3)
+		return -1;
+	char *end;
+	long n = strtol(name + 5, &end, 10);
+	return *end ? -1 : (int)n;
+}
+
+int backend_name(char out[32], const char *asked, struct err *e)
+{
+	int n = 0;
+	if (strcmp(asked, "auto") == 0) {
+		struct err why = ERR_INIT;
+		(void)snprintf(out, 32, backend_cuda_devices(&n, &why) == 0 && n > 0 ? "cuda:0" : "cpu");
+		return 0;
+	}
+	if (strcmp(asked, "cpu") == 0) {
+		(void)snprintf(out, 32, "cpu");
+		return 0;
+	}
+	int number = cuda_number(asked);
+	if (number < 0)
+		return err_code(e, EXIT_USAGE, "--device %s: not auto, cpu or cuda[:N]", asked);
+	if (backend_cuda_devices(&n, e)) {
+		e->code = EXIT_USAGE;
+		return err_in(e, "--device %s", asked);
+	}
+	if (number >= n)
+		return err_code(e, EXIT_USAGE, "--device %s: there %s %d CUDA device%s, cuda:0%s", asked, n == 1 ? "is" : "are", n, n == 1 ? "" : "s",
+		                n == 1 ? "" : " and up");
+	(void)snprintf(out, 32, "cuda:%d", number);
+	return 0;
+}
+
+int backend_open(struct backend **out, const char *device, enum dtype_kind dtype, struct err *e)
+{
+	char name[32];
+	const struct backend_plugin *p;
+	if (backend_name(name, device ? device : "cpu", e))
+		return -1;
+	if (strcmp(name, "cpu") == 0) {
+		if (dtype != DTYPE_FP32)
+			return err_code(e, EXIT_USAGE, "train.dtype = \"%s\": the cpu trains in fp32 only; ask for a CUDA device, or for \"fp32\"",
+			                dtype_name(dtype));
+		*out = backend_cpu();
+		return 0;
+	}
+	if (plugin(&p, e) || p->open(out, cuda_number(name), dtype, e))
+		return -1;
+	(void)snprintf((*out)->name, sizeof (*out)->name, "%s", name);
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* winograd.h - convolutions of 3x3 taps and stride 1 on the CPU by F(2x2,3x3) (Lavin and Gray, arXiv:1509.09308,
+ * section 4.1): a tile of 4x4 inputs gives 2x2 outputs with 16 multiplications instead of 36. On plain NHWC activations
+ * and OIHW weights, so that nothing around it changes; oneDNN has the larger F(4x4,3x3) on blocked layouts only.
+ *
+ * The additions of the transforms are exact halves and sums, so the result is off by about as much as a direct sum is
+ * (tests/op_runner holds both to one bound). Results do not depend on the number of threads. */
+#ifndef ABLATE_WINOGRAD_H
+#define ABLATE_WINOGRAD_H
+
+#include "model/cpu/dnn.h"
+
+struct winograd;
+
+/* NULL where a shape cannot go this way, or this processor (it takes AVX2 or AVX-512) or its size make it not worth it. */
+struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, bool relu);
+void winograd_free(struct winograd *p);
+size_t winograd_scratch(const struct winograd *p);     /* bytes, 64-aligned, needed by every run */
+/* As dnn_conv_run, but that the weights gradient leaves b alone. */
+void winograd_run(const struct winograd *p, float *x, float *w, const float *b, float *y, void *scratch);
+
+/* The same for weights that never change, transformed here once, and for one thread, which is the caller's: networks that score
+ * pictures run one picture a thread. Forward or data gradient. `w` is not kept. Lines of taps (1x3, 3x1, 1x7, 7x1) go this way too:
+ * 4 multiplications instead of 6 for two outputs, by F(2,3), and 9 instead of 14, by F(2,4) and F(2,3). */
+struct winograd *winograd_new_frozen(const struct dnn_shape *s, enum dnn_pass pass, bool relu, const float *w);
+/* What is written has `step` floats from pixel to pixel: its own channels, or more where it is a range of a wider tensor's. */
+void winograd_run_frozen(const struct winograd *p, float *x, const float *b, float *y, int64_t step, void *scratch);
+
+#endif

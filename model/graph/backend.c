@@ -1,0 +1,45 @@
+/* backend.c - what all back ends share. See backend.h. */
+#include "model/graph/backend.h"
+
+const char *dtype_name(enum dtype_kind dtype)
+{
+	static const char *const names[] = { "fp32", "tf32", "bf16" };
+	_Static_assert(sizeof names / sizeof *names == N_DTYPES, "a name for each");
+	return names[dtype];
+}
+
+const char *backend_build_id(void)
+{
+	return ABLATE_BACKEND_BUILD_ID;
+}
+
+void backend_free(struct backend *b)
+{
+	if (b)
+		b->ops->close(b);
+}
+
+int backend_check(struct backend *b, struct err *e)
+{
+	return b->ops->check(b, e);
+}
+
+int backend_lend(float **out, struct backend *b, float *host, size_t n, struct err *e)
+{
+	if (b->ops->host_memory) {
+		*out = host;
+		return 0;
+	}
+	float *lent = b->ops->alloc(b, n * sizeof *lent, e);
+	if (!lent)
+		return -1;
+	b->ops->upload(b, lent, host, n * sizeof *lent);
+	*out = lent;
+	return 0;
+}
+
+void backend_return(struct backend *b, float *lent, const float *host)
+{
+	if (lent && lent != host)
+		b->ops->release(b, lent);
+}

@@ -1,0 +1,144 @@
+/* backend.h - where graphs' memory lives and who runs their nodes: a struct of function pointers per kind of device.
+ * Devices are opened by name in devices.h.
+ *
+ *     struct backend *b;
+ *     if (backend_open(&b, "cuda:0", DTYPE_FP32, e)) ...         // "cpu", "auto", "cuda", "cuda:N"
+ *     struct graph *g = graph_new_on(b);  ...  graph_try_plan(g, e);
+ *     graph_write(g, x, 0, values, n);  graph_run(g);  graph_read(g, dst, y, 0, n);
+ *     if (backend_check(b, e)) ...                               // waits; what went wrong on the device since the last check
+ *     graph_free(g);  backend_free(b);
+ *
+ * Calls on one back end are made by one thread and take effect in order. What fails on the device is remembered and told
+ * by backend_check; until then its results mean nothing. */
+#ifndef ABLATE_BACKEND_H
+#define ABLATE_BACKEND_H
+
+#include "model/base/err.h"
+#include "model/graph/step_control.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct node;
+struct backend;
+
+enum { BACKEND_ABI = 4 };            /* counts changes of what a function here means */
+/* In what matrix products and convolutions take their operands. */
+enum dtype_kind { DTYPE_FP32, DTYPE_TF32, DTYPE_BF16, N_DTYPES };
+const char *dtype_name(enum dtype_kind dtype); /* "fp32", ...: as configs and records have it */
+
+enum { TEAM_NAME_BYTES = 128, SINGULAR_TEXT = 64 };
+
+/* A batch made on the device: x0 = images chosen and mirrored, as values in [-1,1]; z = normal noise of (seed, RNG_NOISE,
+ * step); labels one-hot. All pointers are device memory. */
+struct batch_job {
+	const struct step_control *control;
+	const struct sample_draw *draws;   /* (batch) */
+	const uint8_t *images;             /* (any, h, w, c) */
+	int64_t batch;
+	int h, w, c, classes;
+	float *x0, *z, *labels;            /* (batch, h, w, c) twice, (batch, classes) or NULL */
+};
+
+/* x / 255; x * (2 / 255) - 1 (pytorch-fid); (x - 128) / 128 (torch-fidelity, clean-fid) */
+enum picture_scale { PICTURE_UNIT, PICTURE_SIGNED, PICTURE_BY_128 };
+/* Pictures of bytes made into a network's input, as pictures.h makes them on the host, to the bit. All pointers are device memory. */
+struct picture_axis { const int *from, *n; const double *w; int most; }; /* resize.h's, `side` outputs */
+struct picture_job {
+	const uint8_t *bytes;              /* (n, h, w, c), c 1 or 3 */
+	int n, h, w, c, side;
+	struct picture_axis rows, columns; /* down a column, along a row */
+	int clean;                         /* resize_kind is RESIZE_CLEAN */
+	enum picture_scale scale;
+	void *dst;                         /* (n, side, side, 3) floats, or bf16 where low */
+	int low;
+};
+
+/* n vectors centred on their mean and taken into (n_folded, mean, scatter), in double: one fold of metrics/moments.h. All pointers are device
+ * memory. */
+struct fold_job {
+	const float *rows;                 /* (n, d) */
+	int64_t n, n_folded;
+	int d;
+	double *fresh, *mean, *scatter;    /* (d) for the rows' mean, (d), (d, d): the upper triangle */
+};
+
+/* One optimizer step and the averages that follow it, over n floats of flat stores; ema and teacher may be NULL. Does nothing
+ * where the status says that training diverged. All pointers are device memory. */
+struct update_job {
+	const struct step_control *control;
+	const struct step_status *status;
+	const float *grad;                 /* NULL, on the CPU only: zeros */
+	float *p, *m, *v, *ema, *teacher;
+	size_t n;
+};
+
+/* What a device is, for people and records. */
+struct backend_facts {
+	char device[128], driver[64], libraries[256], math[128];
+	char convolutions[128];            /* by what those planned so far are computed; "" = by the back end's one way, or none yet */
+	uint64_t memory, memory_free;      /* bytes; 0 = not told */
+};
+
+struct backend_ops {
+	const char *kind;                  /* "cpu", "cuda" */
+	bool host_memory;                  /* device memory is host memory: pointers may be followed */
+	size_t align;                      /* of tensors in planned memory, bytes */
+	void *(*alloc)(struct backend *b, size_t bytes, struct err *e); /* zeroed; NULL with e set */
+	void (*release)(struct backend *b, void *p);
+	void (*upload)(struct backend *b, void *dst, const void *src, size_t bytes);   /* src may be reused at once */
+	void (*download)(struct backend *b, void *dst, const void *src, size_t bytes); /* waits */
+	void (*copy)(struct backend *b, void *dst, const void *src, size_t bytes);     /* within device memory; this, clear, fold and singular: NULL where that is the host's */
+	void (*clear)(struct backend *b, void *dst, size_t bytes);      /* to zeros */
+	void (*fold)(struct backend *b, const struct fold_job *job);
+	/* The singular values, largest first, of a (m, n), column-major, m >= n, all in the host's memory; `by` tells what computed them. Fails
+	 * where the library is not there, or fails: nothing else is harmed. */
+	int (*singular)(struct backend *b, double *values, char by[SINGULAR_TEXT], const double *a, int m, int n, struct err *e);
+	size_t (*node_prepare)(struct backend *b, struct node *nd);     /* makes nd->state; bytes of scratch wanted */
+	void (*node_run)(struct backend *b, struct node *nd);
+	void (*node_release)(struct backend *b, struct node *nd);
+	void (*set_step)(struct backend *b, const struct step_scalars *s); /* of the nodes that run from here on */
+	void (*batch)(struct backend *b, const struct batch_job *job);
+	void (*pictures)(struct backend *b, const struct picture_job *job); /* NULL where device memory is the host's */
+	void (*settle)(struct backend *b, struct step_status *status, const float *loss); /* a step's loss is there: before its updates */
+	void (*update)(struct backend *b, const struct update_job *job);
+	/* A recorded sequence of the calls above (no alloc, upload or download in it). NULL: this back end records nothing. */
+	int (*capture_begin)(struct backend *b, struct err *e);
+	int (*capture_end)(struct backend *b, void **program, struct err *e);
+	void (*replay)(struct backend *b, void *program);
+	void (*program_free)(struct backend *b, void *program);
+	/* Processes that train together, each on a device of its own (team.h); NULL where the host carries their sums. One makes a name, all
+	 * join by it; a mean over all is made in place beside what is enqueued next, and is there for what follows team_wait. */
+	int (*team_name)(struct backend *b, char name[TEAM_NAME_BYTES], struct err *e);
+	int (*team_join)(struct backend *b, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e);
+	void (*team_mean)(struct backend *b, float *values, size_t n);
+	void (*team_wait)(struct backend *b);
+	void (*wait)(struct backend *b);           /* for what was enqueued; failures stay for check. NULL where calls wait themselves */
+	int (*check)(struct backend *b, struct err *e);
+	void (*facts)(struct backend *b, struct backend_facts *out);
+	void (*close)(struct backend *b);
+};
+
+/* A back end begins with this; its own state follows. */
+struct backend { const struct backend_ops *ops; char name[32]; enum dtype_kind dtype; };
+
+/* What a plugin exports as `ablate_backend_plugin`. */
+struct backend_plugin {
+	int abi;
+	const char *build_id;
+	int (*devices)(int *n, struct err *e);     /* how many there are; an error says why none can be used */
+	int (*open)(struct backend **out, int device, enum dtype_kind dtype, struct err *e);
+};
+
+void backend_free(struct backend *b);  /* accepts NULL and the CPU's */
+/* Stands for the layout of every struct that crosses the plugin's border: a hash of the headers, made by the build. */
+const char *backend_build_id(void);
+
+/* Waits for the device; -1 with the first thing that went wrong since the last check. */
+MUST_CHECK int backend_check(struct backend *b, struct err *e);
+/* Device memory holding n floats: the host's own where that is the device's, else a copy. Pair with backend_return. */
+MUST_CHECK int backend_lend(float **out, struct backend *b, float *host, size_t n, struct err *e);
+void backend_return(struct backend *b, float *lent, const float *host);
+
+#endif

@@ -1,0 +1,218 @@
+/* graph.c - recording, and the backward pass as more recording. Planning and running are in graph_run.c. See graph.h. */
+#include "model/graph/graph_impl.h"
+
+#include <stdlib.h>
+
+struct graph *graph_new_on(struct backend *b)
+{
+	struct graph *g = xcalloc(1, sizeof *g);
+	g->backend = b;
+	return g;
+}
+
+void graph_free(struct graph *g)
+{
+	if (!g)
+		return;
+	for (int i = 0; i < g->n_nodes; i++)
+		g->backend->ops->node_release(g->backend, g->nodes[i]);
+	graph_free_ref(g);
+	if (g->memory)
+		g->backend->ops->release(g->backend, g->memory);
+	free(g->nodes);
+	free(g->tensors);
+	free(g->handed);
+	free(g->node_seconds);
+	arena_release(&g->arena);
+	free(g);
+}
+
+static struct tensor *make(struct graph *g, int64_t n, int64_t h, int64_t w, int64_t c)
+{
+	if (n <= 0 || h <= 0 || w <= 0 || c <= 0)
+		BUG("tensor of %lld x %lld x %lld x %lld", (long long)n, (long long)h, (long long)w, (long long)c);
+	if (g->planned)
+		BUG("recording into a planned graph");
+	struct tensor *t = arena_alloc(&g->arena, sizeof *t);
+	*t = (struct tensor){ .name = "", .n = n, .h = h, .w = w, .c = c, .first = -1, .last = -1 };
+	VEC_PUSH(g->tensors, g->n_tensors, g->cap_tensors) = t;
+	return t;
+}
+
+struct tensor *graph_temp(struct graph *g, int64_t n, int64_t h, int64_t w, int64_t c)
+{
+	return make(g, n, h, w, c);
+}
+
+struct tensor *graph_like(struct graph *g, const struct tensor *t)
+{
+	return make(g, t->n, t->h, t->w, t->c);
+}
+
+struct tensor *graph_input(struct graph *g, const char *name, int64_t n, int64_t h, int64_t w, int64_t c)
+{
+	struct tensor *t = make(g, n, h, w, c);
+	t->role = TENSOR_INPUT;
+	t->keep = true;
+	t->name = arena_strdup(&g->arena, name);
+	return t;
+}
+
+struct tensor *graph_param(struct graph *g, const char *name, enum store store, size_t at, int64_t n, int64_t h, int64_t w, int64_t c)
+{
+	struct tensor *t = make(g, n, h, w, c);
+	t->role = TENSOR_PARAM;
+	t->store = store;
+	t->at = at;
+	t->needs_grad = store == STORE_STUDENT;
+	t->name = arena_strdup(&g->arena, name);
+	return t;
+}
+
+void graph_keep(struct tensor *t)
+{
+	t->keep = true;
+}
+
+struct node *graph_node(struct graph *g, enum op op, const union op_args *args, int n_src, struct tensor *const *src,
+                        int n_dst, struct tensor *const *dst)
+{
+	REQUIRE(n_src <= MAX_SRC && n_dst <= MAX_DST && n_dst > 0);
+	struct node *nd = arena_alloc(&g->arena, sizeof *nd);
+	*nd = (struct node){ .op = op, .index = g->n_nodes, .n_src = n_src, .n_dst = n_dst, .step = &g->step, .exact = g->exact };
+	if (args)
+		nd->args = *args;
+	bool needs_grad = false;
+	for (int i = 0; i < n_src; i++) {
+		nd->src[i] = src[i];
+		needs_grad |= src[i] && src[i]->needs_grad;
+	}
+	for (int i = 0; i < n_dst; i++) {
+		nd->dst[i] = dst[i];
+		if (dst[i] && !dst[i]->maker)
+			dst[i]->maker = nd;
+	}
+	if (op_row(op)->backward)
+		dst[0]->needs_grad = needs_grad;
+	VEC_PUSH(g->nodes, g->n_nodes, g->cap_nodes) = nd;
+	return nd;
+}
+
+/* ---- gradients -------------------------------------------------------------------------------------------------- */
+
+struct tensor *graph_grad_dst(struct graph *g, struct tensor *t)
+{
+	if (t->role != TENSOR_PARAM)
+		return graph_like(g, t);
+	struct tensor *grad = graph_like(g, t);
+	if (t->grad) /* a second use of the same parameter: made apart, then added to the first */
+		return grad;
+	grad->role = TENSOR_PARAM;
+	grad->store = STORE_GRAD;
+	grad->at = t->at;
+	grad->name = t->name;
+	return grad;
+}
+
+void graph_add_grad(struct graph *g, struct tensor *t, struct tensor *grad)
+{
+	if (!t->needs_grad)
+		return;
+	if (!t->grad) {
+		t->grad = grad;
+		return;
+	}
+	struct tensor *sum = t->grad->role == TENSOR_PARAM ? t->grad : graph_like(g, t);
+	(void)graph_node(g, OP_add_scaled, &(union op_args){ .scale = { 1 } }, 2, (struct tensor *[]){ t->grad, grad }, 1,
+	                 (struct tensor *[]){ sum });
+	t->grad = sum;
+}
+
+struct tensor *graph_take_grad(struct tensor *t)
+{
+	struct tensor *grad = t->grad;
+	t->grad = NULL;
+	return grad;
+}
+
+void graph_backward(struct graph *g, struct tensor *loss)
+{
+	g->backward_at = g->n_nodes;
+	for (int i = g->backward_at - 1; i >= 0; i--) {
+		struct node *nd = g->nodes[i];
+		if (!nd->dst[0]->needs_grad || (!nd->dst[0]->grad && nd->dst[0] != loss))
+			continue;
+		g->exact = nd->exact;
+		op_row(nd->op)->backward(g, nd);
+	}
+	g->exact = false;
+	for (int i = 0; i < g->n_tensors; i++) { /* an input's gradient is somebody's answer */
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_INPUT && t->grad)
+			t->grad->keep = true;
+	}
+}
+
+void graph_hand_over(struct graph *g, struct graph_taker to)
+{
+	REQUIRE(!g->planned && g->backward_at > 0 && g->n_handed == 0);
+	g->taker = to;
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_PARAM && t->store == STORE_STUDENT && t->grad)
+			VEC_PUSH(g->handed, g->n_handed, g->cap_handed) = (struct handed){ .param = t, .grad = t->grad };
+	}
+}
+
+bool graph_hands_over(const struct graph *g, size_t at)
+{
+	for (int i = 0; i < g->n_handed; i++)
+		if (g->handed[i].param->at == at)
+			return true;
+	return false;
+}
+
+void graph_set_exact(struct graph *g, bool exact)
+{
+	g->exact = exact;
+}
+
+int graph_set_low(struct graph *g)
+{
+	int n = 0;
+	REQUIRE(!g->planned);
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && op_row(t->maker->op)->low && !t->maker->exact && t->maker->dst[0] == t)
+			t->type = TENSOR_BF16;
+	}
+	for (int i = 0; i < g->n_nodes; i++) {
+		const struct node *nd = g->nodes[i];
+		for (int j = 0; j < nd->n_src; j++)
+			if (nd->src[j] && (!op_row(nd->op)->low || nd->exact))
+				nd->src[j]->type = TENSOR_F32;
+	}
+	for (int i = 0; i < g->n_tensors; i++)
+		n += g->tensors[i]->type == TENSOR_BF16;
+	return n;
+}
+
+int graph_nodes(const struct graph *g, struct node ***nodes)
+{
+	*nodes = g->nodes;
+	return g->n_nodes;
+}
+
+size_t graph_bytes(const struct graph *g)
+{
+	return g->bytes;
+}
+
+double graph_flops(const struct graph *g)
+{
+	double total = 0;
+	for (int i = 0; i < g->n_nodes; i++)
+		if (op_row(g->nodes[i]->op)->flops)
+			total += op_row(g->nodes[i]->op)->flops(g->nodes[i]);
+	return total;
+}

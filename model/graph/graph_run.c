@@ -1,0 +1,388 @@
+/* graph_run.c - planning (liveness, one block of memory) and running, on the CPU and in double. See graph.h.
+ *
+ * Planning: a tensor lives from the node that makes it to the last that reads it. A node marked in-place takes over its
+ * first source's memory when that source dies there. Blocks are placed largest first at the lowest offset that no living
+ * neighbour occupies. */
+#include "model/graph/graph_impl.h"
+
+#include "model/base/progress.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t align_of(const struct graph *g)
+{
+	return g->backend->ops->align;
+}
+
+static size_t block_bytes(const struct graph *g, const struct tensor *t)
+{
+	return (tensor_bytes(t) + align_of(g) - 1) / align_of(g) * align_of(g);
+}
+
+static bool is_planned(const struct tensor *t)
+{
+	return t->role != TENSOR_PARAM && t->first >= 0;
+}
+
+static struct tensor *root(struct tensor *t)
+{
+	while (t->alias)
+		t = t->alias;
+	return t;
+}
+
+static void touch(struct tensor *t, int at)
+{
+	if (!t)
+		return;
+	if (t->first < 0)
+		t->first = at;
+	t->last = at;
+}
+
+static void find_lifetimes(struct graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++) {
+		struct node *nd = g->nodes[i];
+		for (int j = 0; j < nd->n_src; j++)
+			touch(nd->src[j], i);
+		for (int j = 0; j < nd->n_dst; j++)
+			touch(nd->dst[j], i);
+		touch(nd->work, i);
+	}
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_INPUT)
+			t->first = 0;
+		if (t->keep && t->first >= 0)
+			t->last = INT_MAX;
+	}
+}
+
+static int by_readiness(const void *pa, const void *pb)
+{
+	const struct handed *a = pa, *b = pb;
+	if (a->ready != b->ready)
+		return a->ready < b->ready ? -1 : 1;
+	return (a->param->at > b->param->at) - (a->param->at < b->param->at);
+}
+
+/* Gradients that are handed over become planned tensors; each lives until nothing reads its parameter any more. */
+static void plan_handing_over(struct graph *g)
+{
+	for (int i = 0; i < g->n_handed; i++) {
+		struct handed *h = &g->handed[i];
+		h->ready = h->grad->last > h->param->last ? h->grad->last : h->param->last;
+		h->grad->role = TENSOR_TEMP;
+		h->grad->last = h->ready;
+	}
+	if (g->n_handed)
+		qsort(g->handed, (size_t)g->n_handed, sizeof *g->handed, by_readiness);
+}
+
+static void share_in_place(struct graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++) {
+		struct node *nd = g->nodes[i];
+		struct tensor *src = nd->src[0], *dst = nd->dst[0];
+		if (!op_row(nd->op)->inplace || !src || src->role != TENSOR_TEMP || dst->role != TENSOR_TEMP || src == dst)
+			continue;
+		for (int j = 1; j < nd->n_src; j++) /* read element by element beside itself only if it is the same tensor */
+			if (nd->src[j] && nd->src[j] != src && root(nd->src[j]) == root(src))
+				src = NULL, j = nd->n_src;
+		if (!src || tensor_bytes(src) != tensor_bytes(dst) || root(src)->last != i || dst->first != i)
+			continue;
+		dst->alias = root(src);
+		root(src)->last = dst->last;
+	}
+}
+
+static int larger_first(const void *pa, const void *pb)
+{
+	const struct tensor *a = *(struct tensor *const *)pa, *b = *(struct tensor *const *)pb;
+	size_t na = tensor_bytes(a), nb = tensor_bytes(b);
+	if (na != nb)
+		return na < nb ? 1 : -1;
+	return a->first != b->first ? (a->first < b->first ? -1 : 1) : (a->last < b->last) - (a->last > b->last);
+}
+
+static int by_offset(const void *pa, const void *pb)
+{
+	const struct tensor *a = *(struct tensor *const *)pa, *b = *(struct tensor *const *)pb;
+	return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
+static void place(struct graph *g)
+{
+	int n = 0;
+	struct tensor **order = xcalloc((size_t)g->n_tensors + 1, sizeof *order);
+	struct tensor **busy = xcalloc((size_t)g->n_tensors + 1, sizeof *busy);
+	for (int i = 0; i < g->n_tensors; i++)
+		if (is_planned(g->tensors[i]) && !g->tensors[i]->alias)
+			order[n++] = g->tensors[i];
+	qsort(order, (size_t)n, sizeof *order, larger_first);
+	for (int i = 0; i < n; i++) {
+		struct tensor *t = order[i];
+		int n_busy = 0;
+		for (int j = 0; j < i; j++)
+			if (order[j]->first <= t->last && t->first <= order[j]->last)
+				busy[n_busy++] = order[j];
+		qsort(busy, (size_t)n_busy, sizeof *busy, by_offset);
+		size_t at = 0;
+		for (int j = 0; j < n_busy; j++) {
+			if (busy[j]->offset >= at + block_bytes(g, t))
+				break;
+			size_t end = busy[j]->offset + block_bytes(g, busy[j]);
+			at = end > at ? end : at;
+		}
+		t->offset = at;
+		if (at + block_bytes(g, t) > g->bytes)
+			g->bytes = at + block_bytes(g, t);
+	}
+	free(order);
+	free(busy);
+}
+
+/* Every tensor by itself, a guard block before and after each. */
+static void place_apart(struct graph *g)
+{
+	g->bytes = align_of(g);
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (!is_planned(t))
+			continue;
+		t->offset = g->bytes;
+		g->bytes += block_bytes(g, t) + align_of(g);
+	}
+}
+
+/* Guard bytes differ from place to place, and are numbers beyond 1e38 as floats and as bf16: what reads them shows. */
+static unsigned char guard_byte(size_t at)
+{
+	return at % 2 ? 0x7F : (unsigned char)((at / 2 * 37 + at / 256 * 11) % 0x80);
+}
+
+/* Guards lie in front of each block and in the unused tail of its last line. */
+static void paint(struct graph *g)
+{
+	SCOPED(free) char *image = xmalloc(g->bytes);
+	for (size_t i = 0; i < g->bytes; i++)
+		image[i] = (char)guard_byte(i);
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (is_planned(t))
+			memset(image + t->offset, 0xFF, tensor_bytes(t)); /* a NaN */
+	}
+	g->backend->ops->upload(g->backend, g->memory, image, g->bytes);
+}
+
+const char *graph_check_guards(const struct graph *g)
+{
+	SCOPED(free) unsigned char *image = xmalloc(g->bytes);
+	g->backend->ops->download(g->backend, image, g->memory, g->bytes);
+	for (int i = 0; i < g->n_tensors; i++) {
+		const struct tensor *t = g->tensors[i];
+		if (!is_planned(t))
+			continue;
+		const unsigned char *start = image + t->offset;
+		const unsigned char *end = start + tensor_bytes(t), *next = start + block_bytes(g, t) + align_of(g);
+		for (const unsigned char *p = end; p < next; p++)
+			if (*p != guard_byte((size_t)(p - image)))
+				return t->maker ? op_row(t->maker->op)->name : t->name;
+	}
+	return NULL;
+}
+
+void graph_plan_guarded(struct graph *g)
+{
+	g->guarded = true;
+	graph_plan(g);
+}
+
+void graph_plan(struct graph *g)
+{
+	struct err e = ERR_INIT;
+	if (graph_try_plan(g, &e))
+		BUG("%s", e.msg);
+}
+
+int graph_try_plan(struct graph *g, struct err *e)
+{
+	REQUIRE(!g->planned);
+	int n = g->n_nodes;
+	for (int i = 0; i < n; i++) {
+		struct node *nd = g->nodes[i];
+		size_t scratch = g->backend->ops->node_prepare(g->backend, nd);
+		if (scratch)
+			nd->work = graph_temp(g, 1, 1, 1, (int64_t)((scratch + sizeof(float) - 1) / sizeof(float)));
+	}
+	if (g->backend->ops->check(g->backend, e))
+		return -1;
+	find_lifetimes(g);
+	plan_handing_over(g);
+	if (g->guarded) {
+		place_apart(g);
+	} else {
+		share_in_place(g);
+		place(g);
+	}
+	g->memory = g->backend->ops->alloc(g->backend, g->bytes, e);
+	if (!g->memory)
+		return -1;
+	if (g->guarded)
+		paint(g);
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (is_planned(t))
+			t->data = (float *)(void *)(g->memory + root(t)->offset);
+		if (is_planned(t) && t->role == TENSOR_INPUT && tensor_count(t) == (size_t)t->n)
+			t->host = g->backend->ops->host_memory ? t->data : arena_alloc(&g->arena, tensor_bytes(t));
+	}
+	g->planned = true;
+	if (getenv("ABLATE_PROFILE"))
+		g->node_seconds = xcalloc((size_t)n, sizeof *g->node_seconds);
+	g->profiled_runs = -1; /* the first is not counted */
+	return 0;
+}
+
+void graph_bind(struct graph *g, enum store store, float *values)
+{
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_PARAM && t->store == store)
+			t->data = values + t->at;
+	}
+}
+
+void graph_set_step(struct graph *g, uint64_t seed, uint32_t step)
+{
+	g->step.seed = seed;
+	g->step.step = step;
+	g->backend->ops->set_step(g->backend, &g->step);
+}
+
+void graph_set_first(struct graph *g, uint32_t first)
+{
+	g->step.first = first;
+}
+
+void graph_after_node(struct graph *g, void (*call)(void *ctx, int node), void *ctx)
+{
+	g->after_node = call;
+	g->after_ctx = ctx;
+}
+
+void graph_run(struct graph *g)
+{
+	REQUIRE(g->planned);
+	const struct handed *h = g->handed, *end = h + g->n_handed;
+	for (int i = 0; i < g->n_nodes; i++) {
+		if (g->taker.begin && i == g->backward_at)
+			g->taker.begin(g->taker.ctx);
+		if (g->node_seconds)
+			graph_profile_run(g, i);
+		else
+			g->backend->ops->node_run(g->backend, g->nodes[i]);
+		if (g->after_node)
+			g->after_node(g->after_ctx, i);
+		for (; h < end && h->ready <= i; h++)
+			g->taker.take(g->taker.ctx, h->param->at, tensor_count(h->param), h->grad->data);
+	}
+	g->profiled_runs++;
+}
+
+static uint16_t bf16_of(float x) /* round to nearest even; a NaN stays one */
+{
+	uint32_t u;
+	memcpy(&u, &x, sizeof u);
+	if (x != x)
+		return (uint16_t)(u >> 16 | 0x40);
+	return (uint16_t)((u + 0x7FFF + (u >> 16 & 1)) >> 16);
+}
+
+static float of_bf16(uint16_t x)
+{
+	uint32_t u = (uint32_t)x << 16;
+	float v;
+	memcpy(&v, &u, sizeof v);
+	return v;
+}
+
+void graph_write(struct graph *g, struct tensor *t, size_t first, const float *src, size_t n)
+{
+	REQUIRE(t->data && first + n <= tensor_count(t));
+	if (t->type == TENSOR_F32) {
+		g->backend->ops->upload(g->backend, t->data + first, src, n * sizeof *src);
+		return;
+	}
+	SCOPED(free) uint16_t *low = xcalloc(n + 1, sizeof *low);
+	for (size_t i = 0; i < n; i++)
+		low[i] = bf16_of(src[i]);
+	g->backend->ops->upload(g->backend, (char *)t->data + 2 * first, low, 2 * n);
+}
+
+void graph_send(struct graph *g)
+{
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->host && t->host != t->data)
+			graph_write(g, t, 0, t->host, tensor_count(t));
+	}
+}
+
+void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_t first, size_t n)
+{
+	REQUIRE(t->data && first + n <= tensor_count(t));
+	if (t->type == TENSOR_F32) {
+		g->backend->ops->download(g->backend, dst, t->data + first, n * sizeof *dst);
+		return;
+	}
+	SCOPED(free) uint16_t *low = xcalloc(n + 1, sizeof *low);
+	g->backend->ops->download(g->backend, low, (const char *)t->data + 2 * first, 2 * n);
+	for (size_t i = 0; i < n; i++)
+		dst[i] = of_bf16(low[i]);
+}
+
+/* ---- in double -------------------------------------------------------------------------------------------------- */
+
+static void load_ref(const struct graph *g, struct tensor *t)
+{
+	size_t n = tensor_count(t);
+	bool fresh = !t->ref;
+	if (fresh)
+		t->ref = xcalloc(n, sizeof *t->ref);
+	if (t->maker || !t->data || (t->role == TENSOR_PARAM && t->store == STORE_GRAD))
+		return;
+	SCOPED(free) float *values = xcalloc(n, sizeof *values);
+	graph_read(g, values, t, 0, n);
+	for (size_t i = 0; i < n; i++)
+		t->ref[i] = (double)values[i];
+}
+
+void graph_rerun_ref(struct graph *g)
+{
+	for (int i = 0; i < g->n_nodes; i++)
+		op_row(g->nodes[i]->op)->ref(g->nodes[i]);
+}
+
+void graph_load_ref(struct graph *g)
+{
+	for (int i = 0; i < g->n_tensors; i++)
+		load_ref(g, g->tensors[i]);
+}
+
+void graph_run_ref(struct graph *g)
+{
+	graph_load_ref(g);
+	graph_rerun_ref(g);
+}
+
+void graph_free_ref(struct graph *g)
+{
+	for (int i = 0; i < g->n_tensors; i++) {
+		free(g->tensors[i]->ref);
+		g->tensors[i]->ref = NULL;
+	}
+}

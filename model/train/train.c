@@ -1,0 +1,495 @@
+/* train.c - see train.h. One step: draw from counters which images and noise levels the batch has, hand these few numbers to
+ * the device, and let it make the batch, run the graph and apply the optimizer and both averages. Nothing but the step number
+ * decides what is drawn. The device is waited for where its answer is wanted: every step on the CPU, elsewhere at the
+ * points of the curves, at checkpoints and at the end. */
+#include "model/train/train.h"
+#include "model/config/net_spec.h"
+
+#include "model/cpu/devices.h"
+#include "model/base/mem.h"
+#include "model/base/progress.h"
+#include "model/base/rng.h"
+#include "model/train/ckpt.h"
+#include "model/consistency/schedule.h"
+#include "model/consistency/step.h"
+#include "model/data/dataset.h"
+#include "model/train/model.h"
+#include "model/nets/net_weights.h"
+#include "model/graph/optim.h"
+#include "model/formats/safetensors.h"
+#include "model/train/team.h"
+#include "model/train/update.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct trainer {
+	const struct run_config *c;
+	const struct train_options *o;
+	const struct train_hooks *hooks;
+	struct team *team;                /* borrowed; NULL: alone */
+	int64_t share, first;             /* samples of each batch that are this process', and the place of the first */
+	struct dataset data;
+	struct net_spec net;
+	struct params *params;
+	struct backend *b;
+	float *parts[N_CKPT_PARTS];                /* the device's */
+	float *host[N_CKPT_PARTS];                 /* where the host reads them; the same memory where that can be */
+	float *frozen, *frozen_on;                 /* weights that a loss brings, and the device's copy */
+	float *diffusion, *diffusion_on;           /* the frozen network of method.kind = "cd", or NULL */
+	uint8_t *images_on;                        /* the training set on the device */
+	struct sample_draw *draws, *draws_on;      /* (batch) of the next step */
+	struct step_control *control_on;
+	struct step_status status, *status_on;
+	void *program;                             /* a recorded step; NULL: not yet, or not by this back end */
+	bool warm;                                 /* a step has run: recording may begin */
+	struct classifier classifier;
+	struct lpips_loss lpips;          /* for loss.kind = "lpips" */
+	struct step step;
+	struct graph *g;
+	struct update *update;
+	double *cdf;                      /* of the current N */
+	int64_t cdf_n;
+	char *config_json;
+};
+
+static void release_device(struct trainer *t)
+{
+	const struct backend_ops *ops = t->b->ops;
+	if (t->program)
+		ops->program_free(t->b, t->program);
+	update_free(t->update);
+	graph_free(t->g);
+	for (int i = 0; i < N_CKPT_PARTS; i++) {
+		if (t->host[i] != t->parts[i])
+			free(t->host[i]);
+		if (t->parts[i])
+			ops->release(t->b, t->parts[i]);
+	}
+	void *const rest[] = { t->draws_on, t->control_on, t->status_on, t->images_on != t->data.images ? t->images_on : NULL };
+	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+		if (rest[i])
+			ops->release(t->b, rest[i]);
+	backend_return(t->b, t->frozen_on, t->frozen);
+	backend_return(t->b, t->diffusion_on, t->diffusion);
+	backend_free(t->b);
+}
+
+static void release(struct trainer *t)
+{
+	if (t->b)
+		release_device(t);
+	free(t->diffusion);
+	free(t->draws);
+	free(t->cdf);
+	free(t->config_json);
+	params_free(t->params);
+	classifier_release(&t->classifier);
+	lpips_loss_release(&t->lpips);
+	dataset_release(&t->data);
+}
+
+/* ---- setting up ----------------------------------------------------------------------------------------------------- */
+
+/* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as consistency training has it (jcm losses.py:359-366). */
+static int load_lpips(struct trainer *t, struct err *e)
+{
+	struct safetensors *backbone = NULL, *heads = NULL;
+	if (!t->o->lpips_backbone || !t->o->lpips_heads)
+		return err_set(e, "loss.kind = \"%s\" needs the weights lpips-vgg-backbone and lpips-vgg (`ablate weights list`); "
+		                  "lpips-classifier needs none", t->c->loss.kind == LOSS_LPIPS ? "lpips" : "lpips-average");
+	struct lpips_loss_options o = { .net = LPIPS_VGG, .side = LPIPS_LOSS_SIDE, .channels = t->data.c,
+	                               .average = t->c->loss.kind == LOSS_LPIPS_AVERAGE };
+	int rc = safetensors_open(&backbone, t->o->lpips_backbone, e) || safetensors_open(&heads, t->o->lpips_heads, e) ||
+	         lpips_loss_init(&t->lpips, &o, backbone, heads, e) ? -1 : 0;
+	safetensors_free(backbone);
+	safetensors_free(heads);
+	return rc;
+}
+
+/* Random, then what net.init holds over it; the frozen network that distillation steps with. */
+static int initial_weights(struct trainer *t, struct err *e)
+{
+	params_init(t->params, t->host[CKPT_STUDENT], t->o->seed);
+	if (t->c->net.init[0] && net_weights_load(t->host[CKPT_STUDENT], t->params, t->c->net.init, e))
+		return err_in(e, "net.init");
+	if (t->c->method.kind != METHOD_CD)
+		return 0;
+	t->diffusion = xaligned(params_floats(t->params) * sizeof(float));
+	params_init(t->params, t->diffusion, t->o->seed);
+	if (net_weights_load(t->diffusion, t->params, t->c->cd.teacher, e))
+		return err_in(e, "cd.teacher");
+	return backend_lend(&t->diffusion_on, t->b, t->diffusion, params_floats(t->params), e);
+}
+
+static int device_memory(void *out, struct trainer *t, size_t bytes, const char *what, struct err *e)
+{
+	void *p = t->b->ops->alloc(t->b, bytes, e);
+	if (!p)
+		return err_in(e, "%s", what);
+	memcpy(out, &p, sizeof p);
+	return 0;
+}
+
+/* A flat store of the parameters' length on the device, and where the host reads it. */
+static int store(float **on, float **host, struct trainer *t, const char *what, struct err *e)
+{
+	size_t bytes = params_floats(t->params) * sizeof(float);
+	if (device_memory(on, t, bytes, what, e))
+		return -1;
+	*host = t->b->ops->host_memory ? *on : xaligned(bytes);
+	return 0;
+}
+
+/* Parts from host memory to the device's. */
+static void put_parts(struct trainer *t)
+{
+	for (int i = 0; i < N_CKPT_PARTS; i++)
+		if (t->parts[i])
+			t->b->ops->upload(t->b, t->parts[i], t->host[i], params_floats(t->params) * sizeof(float));
+}
+
+static int set_up_memory(struct trainer *t, struct err *e)
+{
+	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c, batch = (size_t)t->share;
+	for (int i = 0; i < N_CKPT_PARTS; i++)
+		if ((i != CKPT_TEACHER || step_has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
+			return -1;
+	t->draws = xcalloc(batch, sizeof *t->draws);
+	if (device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
+	    device_memory(&t->control_on, t, sizeof *t->control_on, "a step", e) ||
+	    device_memory(&t->status_on, t, sizeof *t->status_on, "a step", e))
+		return -1;
+	if (t->b->ops->host_memory) {
+		t->images_on = t->data.images;
+	} else {
+		if (device_memory(&t->images_on, t, image_bytes, "the data set", e))
+			return -1;
+		t->b->ops->upload(t->b, t->images_on, t->data.images, image_bytes);
+	}
+	t->frozen = t->lpips.params ? t->lpips.weights : t->classifier.weights;
+	const struct params *frozen = t->lpips.params ? t->lpips.params : t->classifier.params;
+	return frozen ? backend_lend(&t->frozen_on, t->b, t->frozen, params_floats(frozen), e) : 0;
+}
+
+/* Plans the step's memory; where it does not fit, the batch that would. */
+static int plan(struct trainer *t, struct err *e)
+{
+	struct backend_facts f;
+	if (graph_try_plan(t->g, e) == 0)
+		return 0;
+	t->b->ops->facts(t->b, &f);
+	double need = (double)graph_bytes(t->g), fits = floor((double)t->c->train.batch * (double)f.memory_free / need);
+	if (need > 0 && f.memory_free && fits >= 1)
+		return err_set(e, "train.batch = %d needs %.1f MiB of %s's memory and %.1f are free; train.batch = %.0f would fit", t->c->train.batch,
+		               need / 0x1p20, t->b->name, (double)f.memory_free / 0x1p20, fits);
+	return err_in(e, "train.batch = %d", t->c->train.batch);
+}
+
+/* By what the step's convolutions are computed, for the record. */
+static void tell_device(const struct trainer *t)
+{
+	struct backend_facts f;
+	t->b->ops->facts(t->b, &f);
+	if (!f.convolutions[0] || !t->hooks || !t->hooks->say)
+		return;
+	SCOPED(free) char *line = xstrfmt("%s: convolutions of a step: %s", t->b->name, f.convolutions);
+	t->hooks->say(t->hooks->ctx, line);
+}
+
+/* Which part of every batch is ours. */
+static int take_share(struct trainer *t, struct err *e)
+{
+	int ranks = team_size(t->team);
+	if (t->c->train.batch % ranks)
+		return err_code(e, EXIT_USAGE, "train.batch = %d cannot be shared equally by %d processes", t->c->train.batch, ranks);
+	t->share = t->c->train.batch / ranks;
+	t->first = t->share * team_rank(t->team);
+	return 0;
+}
+
+static int set_up(struct trainer *t, struct err *e)
+{
+	const struct run_config *c = t->c;
+	char device[32];
+	team_device(device, t->team, t->o->device);
+	if (backend_open(&t->b, device, c->train.dtype, e) || (t->team && team_join_devices(t->team, t->b, e)) || dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e) || take_share(t, e))
+		return -1;
+	if (c->net.classes && c->net.classes < t->data.classes)
+		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name, t->data.classes);
+	if (c->loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&t->classifier, c->data.name, e))
+		return -1;
+	if (config_needs_lpips(c) && load_lpips(t, e))
+		return -1;
+	t->config_json = config_json(c);
+	t->net = net_spec_of(c);
+	t->params = net_params(&t->net);
+	size_t bytes = params_floats(t->params) * sizeof(float);
+	if (set_up_memory(t, e) || initial_weights(t, e))
+		return -1;
+	memcpy(t->host[CKPT_EMA], t->host[CKPT_STUDENT], bytes);
+	if (step_has_teacher(c))
+		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
+
+	t->g = graph_new_on(t->b);
+	t->step = step_build(t->g, c, &t->net, t->params, &(struct step_options){ .batch = (int)t->share, .dropout = true, .backward = true,
+	                     .classifier = t->classifier.params ? &t->classifier : NULL, .lpips = t->lpips.params ? &t->lpips : NULL });
+	if (c->train.dtype == DTYPE_BF16)
+		(void)graph_set_low(t->g);
+	if (update_new(&t->update, t->g, t->b, t->params, t->team, e) || plan(t, e))
+		return -1;
+	tell_device(t);
+	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
+	graph_bind(t->g, STORE_TEACHER, t->parts[step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
+	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
+	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
+	graph_set_first(t->g, (uint32_t)t->first);
+	update_bind(t->update, &(struct update_stores){ .p = t->parts[CKPT_STUDENT], .m = t->parts[CKPT_M], .v = t->parts[CKPT_V],
+	            .ema = t->parts[CKPT_EMA], .teacher = t->parts[CKPT_TEACHER], .control = t->control_on, .status = t->status_on }, t->step.loss);
+	return 0;
+}
+
+/* ---- one step --------------------------------------------------------------------------------------------------------- */
+
+/* Sample i of step k: which image, mirrored or not. Epochs are permutations of the training set. */
+static int64_t pick(const struct trainer *t, int64_t k, int64_t i, int *flip)
+{
+	uint64_t at = (uint64_t)k * (uint64_t)t->c->train.batch + (uint64_t)i, n = (uint64_t)t->data.n;
+	*flip = t->c->data.flip && rng_uniform(t->o->seed, RNG_FLIP, (uint32_t)k, (uint64_t)i) < 0.5f;
+	return (int64_t)rng_permute(at % n, n, t->o->seed, RNG_ORDER, (uint32_t)(at / n));
+}
+
+/* Standard normal by inverting its distribution function in double. */
+static double normal_of(double u)
+{
+	double lo = -40, hi = 40; /* bisection on erfc: 100 halvings are exact, and this is drawn once per sample */
+	for (int i = 0; i < 100; i++) {
+		double mid = (lo + hi) / 2;
+		if (0.5 * erfc(-mid / sqrt(2)) < u)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return (lo + hi) / 2;
+}
+
+static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n)
+{
+	const struct run_config *c = t->c;
+	if (c->method.kind != METHOD_ECT && t->cdf_n != n) {
+		t->cdf = xrealloc(t->cdf, (size_t)n, sizeof *t->cdf);
+		t->cdf_n = n;
+		index_cdf(t->cdf, c, n);
+	}
+	for (int i = 0; i < (int)t->share; i++) {
+		double u = rng_uniform_double(t->o->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(t->first + i)), big, small;
+		if (c->method.kind == METHOD_ECT) {
+			if (c->noise.dist == NOISE_LOGNORMAL)
+				big = exp(c->noise.mean + c->noise.std * normal_of(u));
+			else
+				big = c->sigma.min + u * (c->sigma.max - c->sigma.min);
+			small = ect_r(c, big, k);
+		} else {
+			int64_t index = index_of(t->cdf, n, u);
+			small = sigma_at(c, n, index);
+			big = sigma_at(c, n, index + 1);
+		}
+		step_set_noise(&t->step, c, i, big, small, loss_weight(c, big, small));
+	}
+}
+
+static void draw_images(struct trainer *t, int64_t k)
+{
+	for (int64_t i = 0; i < t->share; i++) {
+		int flip;
+		struct sample_draw *d = &t->draws[i];
+		d->image = pick(t, k, t->first + i, &flip);
+		d->flip = flip;
+		d->label = t->data.labels[d->image];
+	}
+}
+
+/* What the device does in one step, in order. */
+static int enqueue(struct trainer *t, struct err *e)
+{
+	struct batch_job batch = { .control = t->control_on, .draws = t->draws_on, .images = t->images_on, .batch = t->share,
+	                           .h = t->data.h, .w = t->data.w, .c = t->data.c, .classes = t->net.classes, .x0 = t->step.x0->data,
+	                           .z = t->step.z->data, .labels = t->step.labels ? t->step.labels->data : NULL };
+	t->b->ops->batch(t->b, &batch);
+	return update_run(t->update, e);
+}
+
+/* Starts step k. The first runs as it is; back ends that can record one replay the record from the second on. */
+static int one_step(struct trainer *t, int64_t k, struct err *e)
+{
+	const struct run_config *c = t->c;
+	const struct backend_ops *ops = t->b->ops;
+	struct optim o = { (enum optim_kind)c->optim.kind, c->optim.lr, c->optim.beta1, c->optim.beta2, c->optim.eps, 0 };
+	struct step_control control = { .scalars = { t->o->seed, (uint32_t)k, (uint32_t)t->first }, .optim = optim_step_at(&o, k + 1), .ema = average_of(c->ema.decay),
+	                                .teacher = average_of(step_has_teacher(c) ? schedule_mu(c, k) : 0) };
+	draw_noise_levels(t, k, schedule_n(c, k));
+	draw_images(t, k);
+	ops->upload(t->b, t->draws_on, t->draws, (size_t)t->share * sizeof *t->draws);
+	ops->upload(t->b, t->control_on, &control, sizeof control);
+	graph_send(t->g);
+	graph_set_step(t->g, t->o->seed, (uint32_t)k);
+	if (!t->program && t->warm && ops->capture_begin && !graph_profiled(t->g)) {
+		if (ops->capture_begin(t->b, e))
+			return -1;
+		if (enqueue(t, e) || ops->capture_end(t->b, &t->program, e))
+			return -1;
+	}
+	if (t->program)
+		ops->replay(t->b, t->program);
+	else if (enqueue(t, e))
+		return -1;
+	t->warm = true;
+	return 0;
+}
+
+/* Waits for the steps so far and reads what they left behind. A diverged one: r->step is its number. */
+static int look(struct train_result *r, struct trainer *t, struct err *e)
+{
+	t->b->ops->download(t->b, &t->status, t->status_on, sizeof t->status);
+	if (backend_check(t->b, e))
+		return err_in(e, "step %lld on %s", (long long)r->step, t->b->name);
+	if (t->status.diverged) {
+		r->step = t->status.done;
+		r->end = TRAIN_DIVERGED;
+	} else {
+		r->final_loss = (double)t->status.loss;
+	}
+	return 0;
+}
+
+static void put_status(struct trainer *t)
+{
+	t->b->ops->upload(t->b, t->status_on, &t->status, sizeof t->status);
+}
+
+/* ---- the run ------------------------------------------------------------------------------------------------------------ */
+
+static void tell_curve(struct trainer *t, int64_t step)
+{
+	const struct train_hooks *h = t->hooks;
+	if (h && h->curve && t->status.loss_steps) {
+		h->curve(h->ctx, "loss", step, t->status.loss_sum / (double)t->status.loss_steps);
+		h->curve(h->ctx, "grad_norm", step, update_norm(t->update));
+		h->curve(h->ctx, "n", step, (double)schedule_n(t->c, step - 1));
+	}
+	t->status.loss_sum = 0;
+	t->status.loss_steps = 0;
+	put_status(t);
+}
+
+static struct ckpt_state state_of(struct trainer *t, int64_t step)
+{
+	struct ckpt_state s = { .params = t->params, .step = step, .seed = t->o->seed, .config = t->config_json,
+	                        .loss_sum = t->status.loss_sum, .loss_steps = t->status.loss_steps };
+	memcpy(s.parts, t->host, sizeof s.parts);
+	return s;
+}
+
+/* After look(). Of a team, one writes. */
+static int save(struct train_result *r, struct trainer *t, int64_t step, struct err *e)
+{
+	if (team_rank(t->team) > 0)
+		return 0;
+	struct ckpt_state s = state_of(t, step);
+	for (int i = 0; i < N_CKPT_PARTS; i++)
+		if (t->parts[i])
+			t->b->ops->download(t->b, t->host[i], t->parts[i], params_floats(t->params) * sizeof(float));
+	if (backend_check(t->b, e))
+		return -1;
+	SCOPED(free) char *path = NULL;
+	if (ckpt_save(&path, r->checkpoint_sha256, t->o->dir, &s, e))
+		return -1;
+	if (strlen(path) >= sizeof r->checkpoint)
+		return err_set(e, "%s: path too long", path);
+	memcpy(r->checkpoint, path, strlen(path) + 1);
+	const struct train_hooks *h = t->hooks;
+	return h && h->checkpoint ? h->checkpoint(h->ctx, step, path, r->checkpoint_sha256, e) : 0;
+}
+
+static int resume(struct train_result *r, struct trainer *t, struct err *e)
+{
+	struct ckpt_state s = state_of(t, 0);
+	SCOPED(free) char *path = NULL;
+	int found = ckpt_resume(&s, &path, t->o->dir, t->hooks ? t->hooks->say : NULL, t->hooks ? t->hooks->ctx : NULL, e);
+	if (found < 0)
+		return -1;
+	put_parts(t);
+	if (found) {
+		r->step = r->resumed_from = s.step;
+		t->status = (struct step_status){ .loss_sum = s.loss_sum, .loss_steps = s.loss_steps, .done = s.step };
+	}
+	put_status(t);
+	if (!found)
+		return 0;
+	if (strlen(path) >= sizeof r->checkpoint)
+		return err_set(e, "%s: path too long", path);
+	memcpy(r->checkpoint, path, strlen(path) + 1);
+	return io_sha256_file(r->checkpoint_sha256, path, e);
+}
+
+static int run(struct train_result *r, struct trainer *t, struct err *e)
+{
+	const struct train_hooks *h = t->hooks;
+	int64_t total = t->c->train.steps, every = t->o->curve_every ? t->o->curve_every : total / 100 > 0 ? total / 100 : 1;
+	struct progress *progress = h ? h->progress : NULL;
+	int64_t saved_at = r->checkpoint[0] ? r->step : -1;
+	if (progress)
+		progress->done = r->step * t->c->train.batch;
+	while (r->step < total) {
+		bool stop = h && h->stop && h->stop(h->ctx);
+		if (t->team && team_agree(t->team, &stop, e))
+			return -1;
+		bool point = !stop && ((r->step + 1) % every == 0 || r->step + 1 == total);
+		if (point && h && h->curve)
+			update_keep(t->update);
+		if (!stop && one_step(t, r->step, e))
+			return -1;
+		r->step += !stop;
+		bool keep = t->o->checkpoint_every && r->step % t->o->checkpoint_every == 0;
+		if ((stop || point || keep || t->b->ops->host_memory) && look(r, t, e))
+			return -1;
+		if (r->end == TRAIN_DIVERGED)
+			return 0;
+		if (stop) {
+			r->end = TRAIN_STOPPED;
+			break;
+		}
+		if (point)
+			tell_curve(t, r->step);
+		if (progress) {
+			(void)snprintf(progress->note, sizeof progress->note, "loss %.4g", r->final_loss);
+			progress_step(progress, r->step * t->c->train.batch);
+		}
+		if (keep && r->step < total) {
+			if (save(r, t, r->step, e))
+				return -1;
+			saved_at = r->step;
+		}
+	}
+	return saved_at == r->step ? 0 : save(r, t, r->step, e);
+}
+
+int train_run(struct train_result *out, const struct run_config *config, const struct train_options *options,
+              const struct train_hooks *hooks, struct err *e)
+{
+	struct trainer t = { .c = config, .o = options, .hooks = hooks, .team = options->team };
+	struct train_result r = { .end = TRAIN_DONE };
+	model_init(options->threads);
+	int rc = set_up(&t, e);
+	if (!rc)
+		rc = resume(&r, &t, e);
+	if (!rc) {
+		memcpy(r.data_sha256, t.data.sha256, sizeof r.data_sha256);
+		rc = run(&r, &t, e);
+	}
+	release(&t);
+	if (!rc)
+		*out = r;
+	return rc;
+}
