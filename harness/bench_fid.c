@@ -1,9 +1,9 @@
 /* bench_fid.c - see bench_fid.h. */
 #include "harness/bench_fid.h"
 
-#include "metrics/blas.h"
-#include "metrics/fid.h"
-#include "metrics/linalg.h"
+#include "metrics/math/blas.h"
+#include "metrics/distances/fid.h"
+#include "metrics/math/linalg.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"

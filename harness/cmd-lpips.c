@@ -2,8 +2,8 @@
 #include "harness/cmd.h"
 #include "model/cpu/devices.h"
 
-#include "metrics/sources.h"
-#include "metrics/weights.h"
+#include "metrics/sources/sources.h"
+#include "metrics/weights/weights.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/data/image_u8.h"

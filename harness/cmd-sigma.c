@@ -5,7 +5,7 @@
 #include "harness/sigma_search.h"
 #include "harness/threads.h"
 #include "harness/worker_score.h"
-#include "metrics/score.h"
+#include "metrics/scores/score.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
 #include "model/consistency/schedule.h"

@@ -1,7 +1,7 @@
 /* cmd-weights.c - `ablate weights`: which public weights are known and here; bring them in, check them. */
 #include "harness/cmd.h"
 
-#include "metrics/weights.h"
+#include "metrics/weights/weights.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

@@ -5,7 +5,7 @@
 #include "harness/inputs.h"
 #include "harness/worker_score.h"
 
-#include "metrics/weights.h"
+#include "metrics/weights/weights.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
 #include "model/train/team.h"

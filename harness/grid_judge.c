@@ -1,8 +1,8 @@
 /* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates. */
 #include "harness/grid_private.h"
 #include "harness/table_column.h"
-#include "metrics/extractor.h"
-#include "metrics/score.h"
+#include "metrics/features/extractor.h"
+#include "metrics/scores/score.h"
 #include "model/data/shapes.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* grid_metrics.c - the scores that a grid's metrics give; see grid.h. */
 #include "harness/grid.h"
 
-#include "metrics/score.h"
+#include "metrics/scores/score.h"
 
 #include <stdio.h>
 #include <string.h>

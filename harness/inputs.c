@@ -1,7 +1,7 @@
 /* inputs.c - see inputs.h. */
 #include "harness/inputs.h"
 
-#include "metrics/weights.h"
+#include "metrics/weights/weights.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"

@@ -1,5 +1,5 @@
 /* labelled.h - pictures with class labels, wherever they lie: what `ablate data import` reads. Unlike a source of scores
- * (metrics/sources.h) pictures may differ in size, folders are descended into, and one place may hold both splits.
+ * (metrics/sources/sources.h) pictures may differ in size, folders are descended into, and one place may hold both splits.
  *
  *   folder, zip    PNG and JPEG at any depth. Folders train/ and test/ (or val/) at the top are the splits. Labels: EDM's
  *                  dataset.json; else the folder a picture lies in, in order of name; else (`prefix`) its name up to "_"

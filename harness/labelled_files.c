@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "harness/labelled.h"
 
-#include "metrics/sources.h"
-#include "metrics/zip_members.h"
+#include "metrics/sources/sources.h"
+#include "model/formats/zip_members.h"
 #include "model/base/mem.h"
 #include "model/data/label_file.h"
 

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/labelled.h"
 
-#include "metrics/npz.h"
+#include "model/formats/npz.h"
 #include "model/base/mem.h"
 
 #include <dirent.h>

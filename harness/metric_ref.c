@@ -1,7 +1,7 @@
 /* metric_ref.c - see metric_ref.h. */
 #include "harness/metric_ref.h"
 
-#include "metrics/score.h"
+#include "metrics/scores/score.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
 

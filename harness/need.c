@@ -1,7 +1,7 @@
 /* need.c - see need.h. */
 #include "harness/need.h"
 
-#include "metrics/weights.h"
+#include "metrics/weights/weights.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
 #include "model/data/shapes.h"

@@ -1,8 +1,8 @@
 /* plan_needs.c - see plan_needs.h. */
 #include "harness/plan_needs.h"
 
-#include "metrics/extractor.h"
-#include "metrics/weights.h"
+#include "metrics/features/extractor.h"
+#include "metrics/weights/weights.h"
 #include "model/data/dataset.h"
 #include "model/data/shapes.h"
 #include "model/nets/classifier.h"

@@ -2,7 +2,7 @@
 #include "harness/sample_edit.h"
 
 #include "harness/png_grid.h"
-#include "metrics/sources.h"
+#include "metrics/sources/sources.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"

@@ -1,7 +1,7 @@
 /* sample_out.c - see sample_out.h: one row per kind of output. */
 #include "harness/sample_out.h"
 
-#include "metrics/npz.h"
+#include "model/formats/npz.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/temporary.h"

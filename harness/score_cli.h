@@ -4,7 +4,7 @@
 #define ABLATE_SCORE_CLI_H
 
 #include "harness/cmd.h"
-#include "metrics/score.h"
+#include "metrics/scores/score.h"
 
 #define SCORE_SOURCES_HELP \
 	"A source is a folder or zip of PNG and JPEG files, an .npz of uint8 images (arr_0, N,H,W,C), an IDX file (.gz too), " \

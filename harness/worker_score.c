@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "harness/worker_score.h"
 
-#include "metrics/score.h"
+#include "metrics/scores/score.h"
 #include "model/graph/backend.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"

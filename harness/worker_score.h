@@ -2,7 +2,7 @@
 #ifndef ABLATE_WORKER_SCORE_H
 #define ABLATE_WORKER_SCORE_H
 
-#include "metrics/score.h"
+#include "metrics/scores/score.h"
 #include "model/config/config.h"
 #include "harness/worker.h"
 

@@ -3,7 +3,7 @@
 #include "tests/formula_weights.h"
 #include "harness/commands.h"
 #include "harness/cmd.h"
-#include "metrics/npz.h"
+#include "model/formats/npz.h"
 #include "model/base/mem.h"
 #include "model/frozen/lpips.h"
 #include "tests/tempdir.h"

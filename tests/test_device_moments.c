@@ -2,7 +2,7 @@
  * many vectors, cuts across folds, merged with the host's, counted twice. */
 #include "tests/formula.h"
 #include "model/cpu/devices.h"
-#include "metrics/moments.h"
+#include "metrics/math/moments.h"
 #include "model/base/mem.h"
 #include "model/frozen/device_moments.h"
 

@@ -2,7 +2,7 @@
  * it where the library is not there. Under emulation the library is tests/shim/cusolver_emu.c; on a GPU (ABLATE_TEST_PLUGIN) the real one. */
 #include "tests/formula.h"
 #include "model/cpu/devices.h"
-#include "metrics/fid.h"
+#include "metrics/distances/fid.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

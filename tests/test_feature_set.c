@@ -1,6 +1,6 @@
 /* test_feature_set.c - features and statistics on disk: what is saved is loaded, what is wrong is named; protocols. */
-#include "metrics/npz.h"
-#include "metrics/score.h"
+#include "model/formats/npz.h"
+#include "metrics/scores/score.h"
 #include "model/base/mem.h"
 #include "model/data/image_png.h"
 #include "tests/tempdir.h"

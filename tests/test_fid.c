@@ -1,8 +1,8 @@
 /* test_fid.c - FID against closed forms, numpy's exact value on a synthetic pair, and its own invariances. */
 #include "tests/formula.h"
-#include "metrics/fid.h"
-#include "metrics/jackknife.h"
-#include "metrics/linalg.h"
+#include "metrics/distances/fid.h"
+#include "metrics/math/jackknife.h"
+#include "metrics/math/linalg.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

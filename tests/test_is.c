@@ -1,7 +1,7 @@
 /* test_is.c - the Inception Score against torch-fidelity and by hand. */
 #include "tests/formula.h"
-#include "metrics/inception_score.h"
-#include "metrics/randomstate.h"
+#include "metrics/distances/inception_score.h"
+#include "metrics/math/randomstate.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

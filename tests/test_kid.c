@@ -1,6 +1,6 @@
 /* test_kid.c - KID against torch-fidelity's own numbers in double, and small sets by hand. */
 #include "tests/formula.h"
-#include "metrics/kid.h"
+#include "metrics/distances/kid.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

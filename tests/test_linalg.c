@@ -1,6 +1,6 @@
 /* test_linalg.c - factors and nuclear norms, against closed forms and each other. */
 #include "tests/formula.h"
-#include "metrics/linalg.h"
+#include "metrics/math/linalg.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* test_moments.c - moments do not hang on order, cuts or merging, and agree with the textbook. */
 #include "tests/formula.h"
-#include "metrics/moments.h"
+#include "metrics/math/moments.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* test_npz.c - .npy headers and .npz archives: what is written is read back, foreign forms are refused by name. */
 #define _GNU_SOURCE
-#include "metrics/npz.h"
+#include "model/formats/npz.h"
 #include "model/base/mem.h"
 #include "tests/tempdir.h"
 

@@ -1,6 +1,6 @@
 /* test_pr.c - precision and recall against brute force, with copies, ties and sizes beyond a tile. */
 #include "tests/formula.h"
-#include "metrics/precision_recall.h"
+#include "metrics/distances/precision_recall.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

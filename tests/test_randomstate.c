@@ -1,5 +1,5 @@
 /* test_randomstate.c - known answers of numpy 1.24's RandomState(2020). */
-#include "metrics/randomstate.h"
+#include "metrics/math/randomstate.h"
 
 #include <criterion/criterion.h>
 

@@ -1,6 +1,6 @@
 /* test_source_ahead.c - pictures read by several threads: the same ones in the same order as one after the other, the first failure and no other,
  * and an end at any time. */
-#include "metrics/sources.h"
+#include "metrics/sources/sources.h"
 #include "model/base/mem.h"
 #include "model/data/image_png.h"
 #include "tests/tempdir.h"

@@ -1,6 +1,6 @@
 /* test_sources.c - pictures from every kind of place; decoders against Pillow; bad input named in one line. */
-#include "metrics/npz.h"
-#include "metrics/sources.h"
+#include "model/formats/npz.h"
+#include "metrics/sources/sources.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/data/cifar.h"

@@ -1,7 +1,7 @@
 /* test_weights.c - known weights, imported into a cache folder of the test's own, checked, opened, damaged. */
 #include "tests/formula_weights.h"
-#include "metrics/extractor.h"
-#include "metrics/weights.h"
+#include "metrics/features/extractor.h"
+#include "metrics/weights/weights.h"
 #include "model/base/mem.h"
 #include "model/frozen/lpips.h"
 #include "tests/tempdir.h"

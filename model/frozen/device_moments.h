@@ -1,6 +1,6 @@
 /* device_moments.h - mean and scatter of float vectors where they are: in the memory of a back end that has ops->fold, in double.
  *
- * The method is that of metrics/moments.h, and so is what is read back: vectors that are not folded yet, and mean and scatter of the others. */
+ * The method is that of metrics/math/moments.h, and so is what is read back: vectors that are not folded yet, and mean and scatter of the others. */
 #ifndef ABLATE_DEVICE_MOMENTS_H
 #define ABLATE_DEVICE_MOMENTS_H
 

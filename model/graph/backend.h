@@ -55,7 +55,7 @@ struct picture_job {
 	int low;
 };
 
-/* n vectors centred on their mean and taken into (n_folded, mean, scatter), in double: one fold of metrics/moments.h. All pointers are device
+/* n vectors centred on their mean and taken into (n_folded, mean, scatter), in double: one fold of metrics/math/moments.h. All pointers are device
  * memory. */
 struct fold_job {
 	const float *rows;                 /* (n, d) */

@@ -1,8 +1,8 @@
 /* fuzz_source.c - any bytes as a file of pictures or features: zip, .npz, IDX, CIFAR-10; every kind that accepts it is
  * read to its end, through a file in memory. */
 #define _GNU_SOURCE
-#include "metrics/feature_set.h"
-#include "metrics/sources.h"
+#include "metrics/features/feature_set.h"
+#include "metrics/sources/sources.h"
 #include "model/base/mem.h"
 
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #ifndef ABLATE_CASES_H
 #define ABLATE_CASES_H
 
-#include "metrics/npz.h"
+#include "model/formats/npz.h"
 #include "model/base/mem.h"
 #include "model/frozen/inception.h"
 #include "model/frozen/resize.h"

@@ -1,7 +1,7 @@
 /* cases_fid.c - FID of stored features and of synthetic vectors: moments, and every variant of the distance. */
 #include "tests/metrics_cases/cases.h"
 
-#include "metrics/fid.h"
+#include "metrics/distances/fid.h"
 #include "tests/formula.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* cases_images.c - stored pictures against the formula, and odd PNG and JPEG files against Pillow. */
 #include "tests/metrics_cases/cases.h"
 
-#include "metrics/sources.h"
+#include "metrics/sources/sources.h"
 #include "tests/formula.h"
 
 #include <math.h>

@@ -2,10 +2,10 @@
  * draws. */
 #include "tests/metrics_cases/cases.h"
 
-#include "metrics/inception_score.h"
-#include "metrics/kid.h"
-#include "metrics/precision_recall.h"
-#include "metrics/randomstate.h"
+#include "metrics/distances/inception_score.h"
+#include "metrics/distances/kid.h"
+#include "metrics/distances/precision_recall.h"
+#include "metrics/math/randomstate.h"
 #include "tests/formula.h"
 
 #include <math.h>

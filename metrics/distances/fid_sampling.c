@@ -1,0 +1,86 @@
+/* fid_sampling.c - what the size of the sample does to FID: its interval and its limit (fid.h). The reference is held
+ * fixed in both: it is part of the protocol. */
+#include "metrics/distances/fid.h"
+
+#include "metrics/math/jackknife.h"
+#include "model/base/mem.h"
+#include "model/base/rng.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int score(double *out, struct moments *m, const struct fid_side *b, struct err *e)
+{
+	SCOPED(fid_side) struct fid_side side = { 0 };
+	struct fid_result r;
+	if (fid_side_of_moments(&side, m, "a part of the sample", e) || fid_compute(&r, &side, b, e))
+		return -1;
+	*out = r.fid;
+	return 0;
+}
+
+/* The moments of x without rows [from, to): taken out of the whole where a covariance is held anyway, else counted anew,
+ * so that the exact route for few vectors stays open. */
+static void without_block(struct moments *out, const float *x, int64_t n, int d, int64_t from, int64_t to,
+                          struct moments *all)
+{
+	if (n - (to - from) <= d) {
+		moments_init(out, d);
+		moments_add(out, x, from);
+		moments_add(out, x + to * d, n - to);
+		return;
+	}
+	SCOPED(moments) struct moments part = { 0 };
+	moments_init(&part, d);
+	moments_add(&part, x + from * d, to - from);
+	moments_without(out, all, &part);
+}
+
+int fid_interval(double *half, const float *x, int64_t n, const struct fid_side *b, int blocks, struct err *e)
+{
+	double without[JACKKNIFE_MAX_BLOCKS];
+	if (n < 2 * blocks) {
+		*half = NAN;
+		return 0;
+	}
+	SCOPED(moments) struct moments all = { 0 };
+	moments_init(&all, b->d);
+	moments_add(&all, x, n);
+	for (int k = 0; k < blocks; k++) {
+		SCOPED(moments) struct moments m = { 0 };
+		without_block(&m, x, n, b->d, jackknife_bound(n, k, blocks), jackknife_bound(n, k + 1, blocks), &all);
+		if (score(&without[k], &m, b, e))
+			return -1;
+	}
+	*half = jackknife_half_width(without, blocks);
+	return 0;
+}
+
+int fid_infinity(double *out, const float *x, int64_t n, const struct fid_side *b, int max_parts, uint64_t seed,
+                 struct err *e)
+{
+	REQUIRE(max_parts >= 2);
+	if (n < 2 * max_parts)
+		return err_set(e, "%lld vectors are too few to extrapolate from", (long long)n);
+	double sx = 0, sy = 0, sxx = 0, sxy = 0;
+	for (int parts = 1; parts <= max_parts; parts++) {
+		double mean = 0, fid;
+		for (int k = 0; k < parts; k++) {
+			SCOPED(moments) struct moments m = { 0 };
+			moments_init(&m, b->d);
+			for (int64_t i = jackknife_bound(n, k, parts); i < jackknife_bound(n, k + 1, parts); i++)
+				moments_add(&m, x + rng_permute((uint64_t)i, (uint64_t)n, seed, RNG_EVAL, 0) * (uint64_t)b->d, 1);
+			if (score(&fid, &m, b, e))
+				return -1;
+			mean += fid / parts;
+		}
+		double at = (double)parts / (double)n;
+		sx += at;
+		sy += mean;
+		sxx += at * at;
+		sxy += at * mean;
+	}
+	double slope = (max_parts * sxy - sx * sy) / (max_parts * sxx - sx * sx);
+	*out = (sy - slope * sx) / max_parts;
+	return 0;
+}

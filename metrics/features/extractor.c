@@ -1,0 +1,54 @@
+/* extractor.c - the table of extractors; see extractor.h. */
+#include "metrics/features/extractor.h"
+
+#include "metrics/features/extractor_classifier.h"
+#include "metrics/features/extractor_inception.h"
+#include "metrics/features/extractor_pixels.h"
+#include "model/base/mem.h"
+#include "model/base/str.h"
+
+#include <string.h>
+
+const struct extractor_row extractor_rows[] = {
+	{ "inception-2015", "the network of published FIDs: 2048 features, class scores, sFID's features",
+	  extractor_inception_2015_open },
+	{ "inception-keras", "Inception v3 of Keras: the same, values not comparable with published FIDs",
+	  extractor_inception_keras_open },
+	{ "classifier", "the in-tree classifier of a data set: 128 pooled features, class scores", extractor_classifier_open },
+	{ "pixels", "the picture's own bytes / 255, averaged to 8 x 8: needs no weights; for checks, not for papers",
+	  extractor_pixels_open },
+	{ 0 },
+};
+
+int extractor_open(struct extractor **out, const char *name, const struct extractor_options *o, struct err *e)
+{
+	SCOPED(str) struct str known = { 0 };
+	for (const struct extractor_row *row = extractor_rows; row->name; row++) {
+		if (strcmp(row->name, name) == 0)
+			return row->open(out, o, e);
+		str_addf(&known, "%s%s", known.len ? ", " : "", row->name);
+	}
+	return err_code(e, EXIT_USAGE, "no extractor '%s'; there are: %s", name, str_text(&known));
+}
+
+void extractor_free(struct extractor *x)
+{
+	if (x)
+		x->free(x);
+}
+
+void scoped_extractor(struct extractor **x)
+{
+	extractor_free(*x);
+}
+
+const char *extractor_default(const char *data)
+{
+	static const struct { const char *data, *extractor; } own[] = {
+		{ "fashion-mnist", "classifier" }, { "cifar10", "inception-2015" }, { "imagenet64", "inception-2015" },
+	};
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (strcmp(own[i].data, data) == 0)
+			return own[i].extractor;
+	return "pixels";
+}

@@ -1,0 +1,54 @@
+/* feature_set.h - what is known of one side of a comparison: the features of pictures, or only their mean and
+ * covariance.
+ *
+ * It comes from pictures through an extractor (one pass, whatever the scores), from an .npz of features that we wrote,
+ * or from an .npz of statistics as pytorch-fid and clean-fid write them (mu, sigma). Features beyond a size live in a
+ * temporary file, so memory does not grow with the number of pictures. Our .npz holds, besides `features` (and
+ * `logits`, `spatial` where the extractor has them), mu and sigma too, so pytorch-fid reads it as its own. */
+#ifndef ABLATE_FEATURE_SET_H
+#define ABLATE_FEATURE_SET_H
+
+#include "metrics/distances/fid.h"
+#include "metrics/features/float_store.h"
+#include "model/base/progress.h"
+#include "metrics/features/protocol.h"
+#include "metrics/sources/sources.h"
+
+enum feature_kind { FEATURE_POOL, FEATURE_LOGITS, FEATURE_SPATIAL, FEATURE_KINDS };
+
+struct feature_set {
+	char *origin;                     /* path, for messages */
+	char protocol[PROTOCOL_TEXT];     /* of its features; "" = not known */
+	char sha256[SHA256_HEX];          /* of the pictures (size and bytes, in order), or of mu and sigma */
+	int64_t n;                        /* pictures; 0 = not known (statistics of others) */
+	int dim[FEATURE_KINDS];           /* 0 = absent */
+	struct float_store store[FEATURE_KINDS];
+	struct moments moments[FEATURE_KINDS];  /* POOL and SPATIAL; empty for statistics */
+	double *mu, *sigma;               /* statistics alone: [d], [d, d] with d = dim[FEATURE_POOL]; else NULL */
+};
+
+void feature_set_release(struct feature_set *f);
+void scoped_feature_set(struct feature_set *f);
+
+struct feature_options {
+	unsigned keep;              /* bits 1 << FEATURE_*: whose floats are stored; moments are always counted */
+	unsigned want;              /* bits: what is extracted at all; FEATURE_POOL always is */
+	int64_t limit;              /* first so many pictures; 0 = all */
+	const char *pixels;         /* NULL = "u8" */
+	struct progress *progress;  /* may be NULL; counts pictures of this set */
+};
+
+/* All pictures of s through x, in one pass. */
+MUST_CHECK int feature_set_extract(struct feature_set *out, struct source *s, struct extractor *x,
+                                   const struct feature_options *o, struct err *e);
+/* Is this an .npz of features or statistics (rather than of pictures)? False for anything unreadable. */
+bool feature_set_is(const char *path);
+MUST_CHECK int feature_set_load(struct feature_set *out, const char *path, struct err *e);
+/* mu, sigma, n, protocol, sha256; with_features: features, logits and spatial too (they must have been kept). */
+MUST_CHECK int feature_set_save(struct feature_set *f, const char *path, bool with_features, struct err *e);
+/* The floats of a kind [n, dim]: an error that names the set when it has none. */
+MUST_CHECK int feature_set_floats(const float **out, struct feature_set *f, enum feature_kind kind, struct err *e);
+/* Mean and factor for FID (POOL) or sFID (SPATIAL). */
+MUST_CHECK int feature_set_side(struct fid_side *out, struct feature_set *f, enum feature_kind kind, struct err *e);
+
+#endif

@@ -1,0 +1,38 @@
+/* protocol.c - see protocol.h. */
+#include "metrics/features/protocol.h"
+
+#include <stdio.h>
+#include <string.h>
+
+char *protocol_features(char *buf, const struct extractor *x, const char *pixels)
+{
+	char weights[16] = "";
+	bool plain = strcmp(x->numerics, "fp32") == 0;
+	if (x->weights_sha256[0] && !x->published)
+		(void)snprintf(weights, sizeof weights, "@%.8s", x->weights_sha256);
+	(void)snprintf(buf, PROTOCOL_TEXT, "%s%s:%s:%s%s%s", x->name, weights, x->resize, pixels, plain ? "" : ":",
+	               plain ? "" : x->numerics);
+	return buf;
+}
+
+char *protocol_text(char *buf, const char *metric, const char *features, int64_t n, const char *ref_sha256)
+{
+	int at = snprintf(buf, PROTOCOL_TEXT, "%s:%s:n", metric, *features ? features : "unknown");
+	size_t used = at < 0 || at >= PROTOCOL_TEXT ? PROTOCOL_TEXT - 1 : (size_t)at;
+	if (n)
+		at = snprintf(buf + used, PROTOCOL_TEXT - used, "%lld", (long long)n);
+	else
+		at = snprintf(buf + used, PROTOCOL_TEXT - used, "?");
+	used += used + (size_t)at < PROTOCOL_TEXT ? (size_t)at : 0;
+	if (ref_sha256 && *ref_sha256)
+		(void)snprintf(buf + used, PROTOCOL_TEXT - used, ":ref=%.*s", PROTOCOL_REF, ref_sha256);
+	return buf;
+}
+
+int protocol_check(const char *a, const char *a_name, const char *b, const char *b_name, struct err *e)
+{
+	if (!*a || !*b || strcmp(a, b) == 0)
+		return 0;
+	return err_code(e, EXIT_RECORD, "%s is of the protocol %s and %s of %s: numbers of different protocols do not compare",
+	                a_name, a, b_name, b);
+}

@@ -1,0 +1,28 @@
+/* protocol.h - how a number came about, as one string that travels with it:
+ *
+ *     fid:inception-2015:tf-bilinear:u8:n50000:ref=0f3a9c41d2b7
+ *     metric : extractor : resize : pixels [: numerics] : n [: reference]
+ *
+ * pixels says how the pictures became bytes: "u8" they came as bytes, "u8-round" and "u8-truncate" we rounded them.
+ * numerics is absent for fp32. An extractor with weights other than the published ones carries their hash
+ * ("inception-2015@1a2b3c4d"). The middle part, extractor to numerics, says what a feature is: features and statistics
+ * carry it, and two of them that differ in it are not compared (exit code 5). */
+#ifndef ABLATE_PROTOCOL_H
+#define ABLATE_PROTOCOL_H
+
+#include "metrics/features/extractor.h"
+
+#include <stdint.h>
+
+#define PROTOCOL_TEXT 256
+#define PROTOCOL_REF 12 /* hex digits of the reference's SHA-256 */
+
+/* "inception-2015:tf-bilinear:u8"; pixels is "u8", "u8-round" or "u8-truncate". buf has PROTOCOL_TEXT bytes. */
+char *protocol_features(char *buf, const struct extractor *x, const char *pixels);
+/* The whole; ref_sha256 may be NULL or "" (scores of one side, or an unknown reference); features "" is written as
+ * "unknown"; n 0 as "n?". */
+char *protocol_text(char *buf, const char *metric, const char *features, int64_t n, const char *ref_sha256);
+/* Are these features of one protocol? "" (statistics of others, without one) fits everything. */
+MUST_CHECK int protocol_check(const char *a, const char *a_name, const char *b, const char *b_name, struct err *e);
+
+#endif

@@ -1,0 +1,88 @@
+/* blas.c - see blas.h. */
+#define _GNU_SOURCE
+#include "metrics/math/blas.h"
+
+#include "model/base/err.h"
+#include "model/base/mem.h"
+#include "model/base/own_files.h"
+#include "model/base/cpu.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct blas table;
+static char missing[200]; /* why it could not be opened; "" */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+const char *blas_best_core(void)
+{
+#ifdef __x86_64__
+	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+	    __builtin_cpu_supports("avx512vl"))
+		return "SkylakeX";
+	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+		return "Haswell";
+#endif
+	return NULL;
+}
+
+static void *symbol(void *lib, const char *name)
+{
+	void *p = dlsym(lib, name);
+	if (!p)
+		BUG("libopenblas.so.0 has no %s; is it built without LAPACK?", name);
+	return p;
+}
+
+static void load(void)
+{
+	const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : blas_best_core();
+	char threads[16];
+	(void)snprintf(threads, sizeof threads, "%d", cpu_threads());
+	bool unsaid = !getenv("OPENBLAS_NUM_THREADS") && !getenv("GOTO_NUM_THREADS"); /* by the user */
+	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel carries it */
+	if (core)
+		(void)setenv("OPENBLAS_CORETYPE", core, 1);
+	if (unsaid)
+		(void)setenv("OPENBLAS_NUM_THREADS", threads, 1);
+	void *lib = dlopen(own ? own : "libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
+	if (core)
+		(void)unsetenv("OPENBLAS_CORETYPE");
+	if (unsaid)
+		(void)unsetenv("OPENBLAS_NUM_THREADS");
+	if (!lib) {
+		(void)snprintf(missing, sizeof missing, "%s", dlerror());
+		return;
+	}
+	static const struct { size_t at; const char *name; } names[] = {
+		{ offsetof(struct blas, gemm), "dgemm_" },   { offsetof(struct blas, syrk), "dsyrk_" },
+		{ offsetof(struct blas, pstrf), "dpstrf_" }, { offsetof(struct blas, geqrf), "dgeqrf_" },
+		{ offsetof(struct blas, potrf), "dpotrf_" }, { offsetof(struct blas, larft), "dlarft_" },
+		{ offsetof(struct blas, bdsqr), "dbdsqr_" },
+		{ offsetof(struct blas, syevd), "dsyevd_" }, { offsetof(struct blas, gees), "dgees_" },
+		{ offsetof(struct blas, corename), "openblas_get_corename" },
+	};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		void *p = symbol(lib, names[i].name);
+		memcpy((char *)&table + names[i].at, &p, sizeof p);
+	}
+}
+
+const char *blas_missing(void)
+{
+	(void)pthread_once(&once, load);
+	return *missing ? missing : NULL;
+}
+
+const struct blas *blas(void)
+{
+	if (blas_missing())
+		BUG("%s; install libopenblas0-pthread", missing);
+	return &table;
+}

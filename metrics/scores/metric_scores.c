@@ -1,0 +1,189 @@
+/* metric_scores.c - one function per row of metrics.def: fetch what it needs, compute, say what the number is worth. */
+#include "metrics/scores/metric_scores.h"
+
+#include "metrics/distances/inception_score.h"
+#include "metrics/math/jackknife.h"
+#include "metrics/distances/kid.h"
+#include "model/base/mem.h"
+#include "metrics/distances/precision_recall.h"
+#include "metrics/math/randomstate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEED_OF_PEERS = 2020, EXTRAPOLATION_PARTS = 5 };
+
+static struct score *add_score(struct score_list *out, const char *name, const char *protocol_name, const struct metric *m,
+                               const struct feature_set *a, const struct feature_set *b, double value, double half)
+{
+	REQUIRE(out->n < SCORES_MAX);
+	struct score *s = &out->v[out->n++];
+	*s = (struct score){ .value = value, .half = half, .n = a->n, .better = m->better };
+	(void)snprintf(s->name, sizeof s->name, "%s", name);
+	const char *features = a->protocol[0] || !b ? a->protocol : b->protocol;
+	protocol_text(s->protocol, protocol_name, features, a->n, b ? b->sha256 : NULL);
+	return s;
+}
+
+static void add_part(struct score *s, const char *name, double value)
+{
+	REQUIRE(s->n_parts < (int)(sizeof s->part / sizeof *s->part));
+	s->part[s->n_parts].name = name;
+	s->part[s->n_parts++].value = value;
+}
+
+/* What a Frechet distance of n vectors in d dimensions is worth. */
+static void warn_of_size(struct score *s, int64_t n, int d, const char *origin)
+{
+	if (s->warning[0] || n == 0 || n >= 10 * (int64_t)d)
+		return;
+	if (n <= d)
+		(void)snprintf(s->warning, sizeof s->warning,
+		               "%s: %lld images in %d dimensions: the covariance has rank %lld and the distance is far above its limit "
+		               "for many images; compare it only with numbers at the same n, or look at kid",
+		               origin, (long long)n, d, (long long)n - 1);
+	else
+		(void)snprintf(s->warning, sizeof s->warning,
+		               "%s: %lld images are few for %d dimensions: the distance is biased upwards by about as 1/n; compare it "
+		               "only with numbers at the same n, or look at fid_infinity", origin, (long long)n, d);
+}
+
+static int frechet(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+                   const struct metric_options *o, enum feature_kind kind, struct err *e)
+{
+	SCOPED(fid_side) struct fid_side x = { 0 }, y = { 0 };
+	struct fid_result r;
+	double half = NAN;
+	if (feature_set_side(&x, a, kind, e) || feature_set_side(&y, b, kind, e))
+		return -1;
+	y.device = o->device;
+	if (fid_compute(&r, &x, &y, e))
+		return -1;
+	if (o->interval && !a->mu && a->store[kind].n) {
+		const float *f;
+		if (feature_set_floats(&f, a, kind, e) || fid_interval(&half, f, a->n, &y, JACKKNIFE_BLOCKS, e))
+			return -1;
+	}
+	struct score *s = add_score(out, m->name, m->name, m, a, b, r.fid, half);
+	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set";
+	if (o->device)
+		(void)snprintf(s->computed_by, sizeof s->computed_by, "%s", r.by.by);
+	add_part(s, "mean_term", r.mean_term);
+	add_part(s, "trace1", r.trace1);
+	add_part(s, "trace2", r.trace2);
+	add_part(s, "trace_sqrt", r.trace_sqrt);
+	add_part(s, "clipped", r.clipped);
+	add_part(s, "rank1", x.rank);
+	add_part(s, "rank2", y.rank);
+	warn_of_size(s, a->n, x.d, a->origin);
+	warn_of_size(s, b->n, y.d, b->origin);
+	return 0;
+}
+
+int metric_fid(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+               const struct metric_options *o, struct err *e)
+{
+	return frechet(out, m, a, b, o, FEATURE_POOL, e);
+}
+
+int metric_sfid(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+                const struct metric_options *o, struct err *e)
+{
+	return frechet(out, m, a, b, o, FEATURE_SPATIAL, e);
+}
+
+int metric_fid_infinity(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+                        const struct metric_options *o, struct err *e)
+{
+	SCOPED(fid_side) struct fid_side y = { 0 };
+	const float *f;
+	double value;
+	if (feature_set_floats(&f, a, FEATURE_POOL, e) || feature_set_side(&y, b, FEATURE_POOL, e))
+		return -1;
+	y.device = o->device;
+	if (fid_infinity(&value, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
+		return err_in(e, "%s", a->origin);
+	struct score *s = add_score(out, m->name, m->name, m, a, b, value, NAN);
+	if (a->n / EXTRAPOLATION_PARTS <= y.d)
+		(void)snprintf(s->warning, sizeof s->warning,
+		               "%s: parts of %lld images in %d dimensions: too few for a straight line, the limit is a guess", a->origin,
+		               (long long)(a->n / EXTRAPOLATION_PARTS), y.d);
+	return 0;
+}
+
+static int both_floats(const float **x, const float **y, struct feature_set *a, struct feature_set *b, struct err *e)
+{
+	return feature_set_floats(x, a, FEATURE_POOL, e) || feature_set_floats(y, b, FEATURE_POOL, e) ? -1 : 0;
+}
+
+int metric_kid(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+               const struct metric_options *o, struct err *e)
+{
+	(void)o;
+	const float *x, *y;
+	struct kid_full r;
+	if (both_floats(&x, &y, a, b, e) || kid_full(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], e))
+		return -1;
+	struct score *s = add_score(out, m->name, m->name, m, a, b, r.unbiased, r.half);
+	s->half_text = isnan(r.half) ? NULL : "95 %, jackknife over both sets";
+	add_part(s, "biased", r.biased);
+	return 0;
+}
+
+int metric_kid_subsets(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+                       const struct metric_options *o, struct err *e)
+{
+	const float *x, *y;
+	struct kid_subsets r;
+	char name[64];
+	if (both_floats(&x, &y, a, b, e) || kid_subsets(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->kid_subsets, o->kid_size,
+	                                                SEED_OF_PEERS, e))
+		return -1;
+	(void)snprintf(name, sizeof name, "%s(%dx%d)", m->name, r.subsets, r.size);
+	struct score *s = add_score(out, m->name, name, m, a, b, r.mean, r.std);
+	s->half_text = "population sd of the subsets";
+	return 0;
+}
+
+int metric_is(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+              const struct metric_options *o, struct err *e)
+{
+	(void)b;
+	const float *x;
+	struct inception_score r;
+	if (feature_set_floats(&x, a, FEATURE_LOGITS, e))
+		return -1;
+	SCOPED(free) int64_t *order = xmalloc(sizeof *order * (size_t)(a->n ? a->n : 1));
+	if (o->is_shuffle) {
+		struct randomstate rs;
+		randomstate_seed(&rs, SEED_OF_PEERS);
+		randomstate_permutation(&rs, order, a->n);
+	}
+	if (inception_score(&r, x, a->n, a->dim[FEATURE_LOGITS], o->is_splits, o->is_shuffle ? order : NULL, e))
+		return err_in(e, "%s", a->origin);
+	char name[64];
+	(void)snprintf(name, sizeof name, "%s(%d%s)", m->name, r.splits, o->is_shuffle ? ",shuffled" : "");
+	struct score *s = add_score(out, m->name, name, m, a, NULL, r.mean, r.std);
+	s->half_text = "population sd of the splits";
+	if (a->n < 10 * (int64_t)a->dim[FEATURE_LOGITS])
+		(void)snprintf(s->warning, sizeof s->warning, "%s: %lld images over %d classes: the score is far below its limit",
+		               a->origin, (long long)a->n, a->dim[FEATURE_LOGITS]);
+	return 0;
+}
+
+int metric_pr(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+              const struct metric_options *o, struct err *e)
+{
+	const float *x, *y;
+	struct precision_recall r;
+	char name[64];
+	if (both_floats(&x, &y, a, b, e) ||
+	    precision_recall(&r, NULL, NULL, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->k, e))
+		return -1;
+	(void)snprintf(name, sizeof name, "%s(k%d)", m->name, o->k);
+	(void)add_score(out, "precision", name, m, a, b, r.precision, NAN);
+	(void)add_score(out, "recall", name, m, a, b, r.recall, NAN);
+	return 0;
+}

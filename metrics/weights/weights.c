@@ -1,0 +1,203 @@
+/* weights.c - opening, importing and checking weights files; see weights.h. */
+#include "metrics/weights/weights.h"
+
+#include "metrics/weights/weights_network.h"
+#include "model/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int weights_row_find(const struct weights_row **out, const char *name, struct err *e)
+{
+	SCOPED(str) struct str known = { 0 };
+	for (const struct weights_row *row = weights_rows; row->name; row++) {
+		if (strcmp(row->name, name) == 0) {
+			*out = row;
+			return 0;
+		}
+		str_addf(&known, "%s%s", known.len ? ", " : "", row->name);
+	}
+	return err_code(e, EXIT_USAGE, "no weights '%s'; there are: %s", name, str_text(&known));
+}
+
+char *weights_path(const struct weights_row *row)
+{
+	SCOPED(free) char *cache = io_cache_dir();
+	return xstrfmt("%s/weights/%s.safetensors", cache, row->name);
+}
+
+bool weights_here(const struct weights_row *row)
+{
+	SCOPED(free) char *path = weights_path(row);
+	return io_exists(path);
+}
+
+/* ---- any file as safetensors ---- */
+
+static int open_any(struct weights **out, const char *path, struct err *e)
+{
+	struct weights_file *file;
+	if (weights_file_open(&file, path, e))
+		return -1;
+	struct weights *w = xcalloc(1, sizeof *w);
+	w->file = file;
+	w->st = file->st;
+	*out = w;
+	return 0;
+}
+
+void weights_free(struct weights *w)
+{
+	if (!w)
+		return;
+	weights_file_free(w->file);
+	weights_network_free(w->network);
+	free(w);
+}
+
+void scoped_weights(struct weights **w)
+{
+	weights_free(*w);
+}
+
+/* ---- checking ---- */
+
+/* All tensors that the row names, in `tensors` (room for at least as many as the file has); the file's others are left out. */
+static int pick(struct st_tensor *tensors, size_t *n, const struct weights_row *row, const struct safetensors *st,
+                struct err *e)
+{
+	char name[96];
+	int n_dims;
+	int64_t dims[ST_MAX_DIMS];
+	bool optional;
+	*n = 0;
+	for (int i = 0; row->tensor(i, name, &n_dims, dims, &optional); i++) {
+		if (optional && !safetensors_find(st, name))
+			continue;
+		const struct st_tensor *t;
+		if (safetensors_need(&t, st, name, n_dims, dims, e))
+			return err_in(e, "weights %s", row->name);
+		tensors[(*n)++] = *t;
+	}
+	return 0;
+}
+
+static int check_tensors(const struct weights_row *row, const struct safetensors *st, struct err *e)
+{
+	size_t n;
+	SCOPED(free) struct st_tensor *tensors = xcalloc(st->n_tensors, sizeof *tensors);
+	return pick(tensors, &n, row, st, e);
+}
+
+static int not_here(const struct weights_row *row, const char *path, struct err *e)
+{
+	if (!row->url)
+		return err_set(e, "weights %s are not here (%s): `ablate weights import %s FILE`", row->name, path, row->name);
+	return err_set(e, "weights %s are not here (%s): `ablate weights fetch %s` downloads them (%s), or `ablate weights import "
+	                  "%s FILE`", row->name, path, row->name, row->licence, row->name);
+}
+
+int weights_open(struct weights **out, const char *name, const char *file, struct err *e)
+{
+	const struct weights_row *row = NULL;
+	if (weights_row_find(&row, name, e))
+		return -1;
+	SCOPED(free) char *cached = weights_path(row);
+	if (!file && !io_exists(cached))
+		return not_here(row, cached, e);
+	struct weights *w;
+	if (open_any(&w, file ? file : cached, e))
+		return -1;
+	const char *source = file ? NULL : safetensors_meta(w->st, "source_sha256");
+	int rc = check_tensors(row, w->st, e);
+	if (rc == 0 && source && strlen(source) == SHA256_HEX - 1)
+		memcpy(w->sha256, source, SHA256_HEX);
+	else if (rc == 0)
+		rc = io_sha256_file(w->sha256, file ? file : cached, e);
+	if (rc) {
+		weights_free(w);
+		return -1;
+	}
+	w->published = row->sha256 && strcmp(row->sha256, w->sha256) == 0;
+	*out = w;
+	return 0;
+}
+
+/* ---- importing ---- */
+
+static int convert(struct st_tensor *t, struct arena *arena, struct err *e, const char *path)
+{
+	size_t n = st_count(t);
+	float *data = arena_alloc(arena, n * sizeof *data + 1);
+	st_to_f32(data, t);
+	for (size_t i = 0; i < n; i++)
+		if (!(data[i] - data[i] == 0))
+			return err_set(e, "%s: %s: value %zu is not finite", path, t->name, i);
+	t->dtype = ST_F32;
+	t->data = data;
+	return 0;
+}
+
+static int store(const struct weights_row *row, const struct weights *w, const char *file, struct err *e)
+{
+	SCOPED(free) struct st_tensor *tensors = xcalloc(w->st->n_tensors, sizeof *tensors);
+	struct arena arena = { 0 };
+	size_t n;
+	int rc = pick(tensors, &n, row, w->st, e);
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = convert(&tensors[i], &arena, e, file);
+	if (rc == 0) {
+		char payload[SHA256_HEX];
+		safetensors_hash(payload, tensors, n);
+		bool official = row->sha256 && strcmp(row->sha256, w->sha256) == 0;
+		const char *name = official ? row->url : file, *slash = strrchr(name, '/'), *eps = safetensors_meta(w->st, "bn_eps");
+		const char *range = safetensors_meta(w->st, "input_range");
+		struct st_meta meta[7] = { { "weights", row->name }, { "licence", row->licence }, { "source_sha256", w->sha256 },
+			                       { "source_file", slash ? slash + 1 : name }, { "payload_sha256", payload } };
+		size_t n_meta = 5;
+		if (eps)
+			meta[n_meta++] = (struct st_meta){ "bn_eps", eps };
+		if (range)
+			meta[n_meta++] = (struct st_meta){ "input_range", range };
+		SCOPED(free) char *path = weights_path(row);
+		SCOPED(free) char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+		rc = io_mkdirs(folder, e) || safetensors_write(path, tensors, n, meta, n_meta, NULL, e) ? -1 : 0;
+	}
+	arena_release(&arena);
+	return rc;
+}
+
+int weights_import(const struct weights_row *row, const char *file, bool other, char sha256[SHA256_HEX], struct err *e)
+{
+	if (io_is_special(file))
+		return err_set(e, "%s: not a regular file", file);
+	if (io_sha256_file(sha256, file, e))
+		return -1;
+	if (row->sha256 && !other && strcmp(row->sha256, sha256) != 0)
+		return err_set(e, "%s: SHA-256 is %s, that of the published %s is %s; --other imports it all the same, under its own hash",
+		               file, sha256, row->name, row->sha256);
+	SCOPED(weights) struct weights *w = NULL;
+	if (open_any(&w, file, e))
+		return -1;
+	memcpy(w->sha256, sha256, SHA256_HEX);
+	if (row->preset && weights_network_map(&w->network, row->preset, w->st, e))
+		return err_in(e, "weights %s", row->name);
+	if (w->network)
+		w->st = weights_network_view(w->network);
+	return store(row, w, file, e);
+}
+
+int weights_check(const struct weights_row *row, bool *official, char sha256[SHA256_HEX], struct err *e)
+{
+	SCOPED(weights) struct weights *w = NULL;
+	if (weights_open(&w, row->name, NULL, e))
+		return -1;
+	const char *expected = safetensors_meta(w->st, "payload_sha256");
+	char payload[SHA256_HEX];
+	safetensors_sha256(payload, w->st);
+	if (!expected || strcmp(expected, payload) != 0)
+		return err_set(e, "%s: its bytes are not those that were imported: import %s again", w->st->path, row->name);
+	memcpy(sha256, w->sha256, SHA256_HEX);
+	*official = w->published;
+	return 0;
+}
