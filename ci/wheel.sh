@@ -60,7 +60,7 @@ while read -r name path; do
 done < <(awk '$2 == "=>" && $3 ~ /^\// { print $1, $3 }' "$work/ldd" | sort -u)
 quietly patchelf --force-rpath --set-rpath '$ORIGIN/../lib/ablate' "$data/bin/ablate"
 
-# One family for machines without any: harness/figure_font.c.
+# One family for machines without any: harness/show/figure_font.c.
 for face in DejaVuSans DejaVuSans-Bold; do
 	install -m 644 "$(dpkg -L fonts-dejavu-core | grep "/$face\.ttf\$")" "$data/share/ablate/fonts/"
 done

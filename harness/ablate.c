@@ -1,6 +1,6 @@
 /* ablate.c - the program: a reproducibility and evaluation harness for consistency-model training. See cmd.h. */
-#include "harness/commands.h"
-#include "harness/threads.h"
+#include "harness/commands/commands.h"
+#include "harness/cli/threads.h"
 
 int main(int argc, char **argv)
 {

@@ -7,7 +7,7 @@
  *     "mute": true                                   exits with 3 before it writes a journal
  * $FAKE_STEP_MS adds to step_ms without changing the config, and so the cell. */
 #define _GNU_SOURCE
-#include "harness/worker.h"
+#include "harness/run/worker.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

@@ -2,7 +2,7 @@
  *     run-fake DB CELLS JOBS STEP_MS
  * prints what came of it and exits as `ablate run` does. The cells and their results depend on CELLS alone. */
 #define _GNU_SOURCE
-#include "harness/runner.h"
+#include "harness/run/runner.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

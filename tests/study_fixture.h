@@ -2,7 +2,7 @@
 #ifndef ABLATE_TESTS_STUDY_FIXTURE_H
 #define ABLATE_TESTS_STUDY_FIXTURE_H
 
-#include "harness/study.h"
+#include "harness/study/study.h"
 #include "tests/tmpdir.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* test_baseline.c - baselines: written, read back to the bit, edited files refused, the history kept. */
-#include "harness/baseline.h"
+#include "harness/judge/baseline.h"
 #include "model/base/io.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* test_cmd.c - the parser of command lines, the texts that are made from the tables, and JSON output. */
-#include "harness/commands.h"
-#include "harness/json_out.h"
+#include "harness/commands/commands.h"
+#include "harness/text/json_out.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

@@ -1,8 +1,8 @@
 /* test_cmd_lpips.c - `ablate lpips` and `ablate weights` as a user calls them, on formula weights. */
 #include "tests/formula.h"
 #include "tests/formula_weights.h"
-#include "harness/commands.h"
-#include "harness/cmd.h"
+#include "harness/commands/commands.h"
+#include "harness/cli/cmd.h"
 #include "model/formats/npz.h"
 #include "model/base/mem.h"
 #include "model/frozen/lpips.h"

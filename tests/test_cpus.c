@@ -1,5 +1,5 @@
 /* test_cpus.c - the processors that a control group leaves: made-up /proc and /sys trees of both versions, nested, in containers, torn. */
-#include "harness/cpus.h"
+#include "harness/record/cpus.h"
 
 #include "model/base/io.h"
 #include "model/base/str.h"

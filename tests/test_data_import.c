@@ -1,6 +1,6 @@
 /* test_data_import.c - data sets brought in from every kind of place: pixels, labels and splits as they should be, pictures cut as
  * Pillow does it, an import that was cut off going on, and bad input named in one line with nothing kept. */
-#include "harness/data_import.h"
+#include "harness/import/data_import.h"
 #include "model/formats/npz.h"
 #include "model/base/mem.h"
 #include "model/data/cifar.h"

@@ -1,8 +1,8 @@
 /* test_db.c - the database opens as ours or not at all; what is written stays; versions move only forwards and with a
  * copy; many writers lose nothing. */
 #define _GNU_SOURCE
-#include "harness/db.h"
-#include "harness/host.h"
+#include "harness/record/db.h"
+#include "harness/record/host.h"
 #include "model/base/io.h"
 #include "tests/tmpdir.h"
 

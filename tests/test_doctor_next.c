@@ -1,5 +1,5 @@
 /* test_doctor_next.c - what doctor tells to type: one list of remedies on machines of several kinds, told as text and as JSON. */
-#include "harness/doctor_next.h"
+#include "harness/commands/doctor_next.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "tests/tempdir.h"

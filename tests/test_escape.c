@@ -1,5 +1,5 @@
 /* test_escape.c - names from outside cannot become markup, macros or formulas. */
-#include "harness/escape.h"
+#include "harness/text/escape.h"
 
 #include <criterion/criterion.h>
 

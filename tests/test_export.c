@@ -1,8 +1,8 @@
 /* test_export.c - what leaves the database can be read by others: CSV, JSON lines, SQL and TensorBoard's records; and
  * the bench of the store counts what it wrote. */
 #define _GNU_SOURCE
-#include "harness/bench_store.h"
-#include "harness/export.h"
+#include "harness/bench/bench_store.h"
+#include "harness/show/export.h"
 #include "model/base/io.h"
 #include "tests/tmpdir.h"
 

@@ -1,8 +1,8 @@
 /* test_figure.c - the streamed PNG grid, axes, and figures in all formats. */
-#include "harness/figure.h"
-#include "harness/figure_axis.h"
-#include "harness/figure_draw.h"
-#include "harness/png_grid.h"
+#include "harness/show/figure.h"
+#include "harness/show/figure_axis.h"
+#include "harness/show/figure_draw.h"
+#include "model/data/png_grid.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "tests/tempdir.h"

@@ -1,8 +1,8 @@
 /* test_gate.c - the verdicts one by one, and the operating characteristics by simulation. */
-#include "harness/gate.h"
-#include "harness/gate_values.h"
-#include "harness/junit.h"
-#include "harness/published.h"
+#include "harness/judge/gate.h"
+#include "harness/judge/gate_values.h"
+#include "harness/text/junit.h"
+#include "harness/study/published.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

@@ -1,6 +1,6 @@
 /* test_grid.c - the grid language: what the examples expand to, what changes an identity and what does not, and where
  * each mistake is reported. */
-#include "harness/plan.h"
+#include "harness/plan/plan.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

@@ -1,7 +1,7 @@
 /* test_grid_cmds.c - plan, config, explain and diff-paper as a person or a script calls them, and what a database changes
  * about a plan. */
-#include "harness/commands.h"
-#include "harness/plan_open.h"
+#include "harness/commands/commands.h"
+#include "harness/commands/plan_open.h"
 #include "tests/study_fixture.h"
 
 #include <fcntl.h>

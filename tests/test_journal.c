@@ -1,9 +1,9 @@
 /* test_journal.c - a journal survives what happens to files: a torn end is tolerated, a change is not; taking it in
  * twice, in parts or in another order makes the same rows. */
 #define _GNU_SOURCE
-#include "harness/host.h"
-#include "harness/ingest.h"
-#include "harness/journal.h"
+#include "harness/record/host.h"
+#include "harness/record/ingest.h"
+#include "harness/record/journal.h"
 #include "model/base/io.h"
 #include "tests/tmpdir.h"
 

@@ -1,9 +1,9 @@
 /* test_merge.c - records travel: shards are taken once, changed ones are refused whole, and the database is made again
  * from its journals with the same content. */
 #define _GNU_SOURCE
-#include "harness/dump.h"
-#include "harness/host.h"
-#include "harness/merge.h"
+#include "harness/record/dump.h"
+#include "harness/record/host.h"
+#include "harness/record/merge.h"
 #include "model/base/io.h"
 #include "tests/tmpdir.h"
 

@@ -1,7 +1,7 @@
 /* test_report.c - the HTML report: everything inside, everything escaped, links that lead somewhere, small and quick.
  * With ABLATE_KEEP_REPORT=DIR the files are left there, for tests/e2e/report.sh to open in a browser. */
-#include "harness/png_grid.h"
-#include "harness/report.h"
+#include "model/data/png_grid.h"
+#include "harness/show/report.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
 #include "tests/study_fixture.h"

@@ -1,10 +1,10 @@
 /* test_runner.c - the runner with a worker whose training is arithmetic (fake-worker.c): what is finished is skipped,
  * what fails does not stop the rest, what is stopped continues to the same bits, and states come from evidence. */
 #define _GNU_SOURCE
-#include "harness/host.h"
-#include "harness/journal.h"
-#include "harness/runner.h"
-#include "harness/store.h"
+#include "harness/record/host.h"
+#include "harness/record/journal.h"
+#include "harness/run/runner.h"
+#include "harness/record/store.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
 #include "tests/tmpdir.h"

@@ -1,5 +1,5 @@
 /* test_sigma_search.c - ternary search finds the least of what falls and rises, asks nothing twice, and says what it asked. */
-#include "harness/sigma_search.h"
+#include "harness/sample/sigma_search.h"
 
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* test_slurm.c - the Slurm engine without a cluster: texts, client programs that fail, what is submitted. */
-#include "harness/engine_slurm.h"
+#include "harness/slurm/engine_slurm.h"
 #include "tests/tempdir.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"

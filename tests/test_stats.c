@@ -1,5 +1,5 @@
 /* test_stats.c - distributions against closed forms and printed tables, tests against worked examples. */
-#include "harness/stats.h"
+#include "harness/judge/stats.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* test_table.c - tables from a database: numbers, states, notes, five formats, refusals, and the time they take. */
-#include "harness/chart.h"
-#include "harness/gate_grid.h"
-#include "harness/table.h"
+#include "harness/show/chart.h"
+#include "harness/study/gate_grid.h"
+#include "harness/show/table.h"
 #include "model/base/io.h"
 #include "tests/study_fixture.h"
 

@@ -1,5 +1,5 @@
 /* test_toml.c - the TOML parser: what it reads, what it refuses, and where it says things are. */
-#include "harness/toml.h"
+#include "harness/text/toml.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>

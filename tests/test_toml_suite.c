@@ -1,7 +1,7 @@
 /* test_toml_suite.c - the public toml-test suite, where a copy of it is installed (Debian's package
  * golang-github-burntsushi-toml-dev, or $TOML_TEST_DIR): every valid document gives the tagged JSON beside it, every
  * invalid one is refused. */
-#include "harness/toml.h"
+#include "harness/text/toml.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 

@@ -1,7 +1,7 @@
 /* test_verify.c - a repetition is equal or the first difference is named; and what people type finds the record. */
 #define _GNU_SOURCE
-#include "harness/record_find.h"
-#include "harness/verify.h"
+#include "harness/record/record_find.h"
+#include "harness/run/verify.h"
 #include "model/base/io.h"
 #include "tests/tmpdir.h"
 

@@ -1,7 +1,7 @@
 /* test_worker.c - a stop reaches a worker without touching what it computes. The story: a SIGTERM that met one of oneDNN's generated
  * matrix products wrote its frame over values that these keep below the stack pointer, and the worker ended with a damaged heap. */
 #define _GNU_SOURCE
-#include "harness/worker.h"
+#include "harness/run/worker.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
 #include "model/cpu/dnn.h"

@@ -3,7 +3,7 @@
  *
  *     printf 'a = 1\n' | build/tests/toml-decode        # {"a":{"type":"integer","value":"1"}}
  *     toml-test build/tests/toml-decode                 # the suite itself */
-#include "harness/toml.h"
+#include "harness/text/toml.h"
 #include "model/base/mem.h"
 
 #include <math.h>

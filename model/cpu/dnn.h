@@ -5,7 +5,7 @@
  * and OIHW weights; where the primitive wants packed weights it reorders them in the caller's scratch.
  *
  * No signal handler may run on a thread that is in here: oneDNN 2.6's generated matrix products keep values far below the
- * stack pointer, where a signal's frame goes. Block signals on threads that compute (harness/worker.c does). */
+ * stack pointer, where a signal's frame goes. Block signals on threads that compute (harness/run/worker.c does). */
 #ifndef ABLATE_DNN_H
 #define ABLATE_DNN_H
 

@@ -39,7 +39,7 @@ test_the_commit_of_somebody_elses_tree_is_known() {
 	local commit
 	commit=$(git -C tree rev-parse HEAD)
 	chown -R 65534 tree
-	printf 'include(%s/harness/source_state.cmake)\nsource_state(C D %s/tree %s)\nmessage(NOTICE "commit ${C}")\n' "$SOURCE" "$PWD" "$PWD" >state.cmake
+	printf 'include(%s/harness/record/source_state.cmake)\nsource_state(C D %s/tree %s)\nmessage(NOTICE "commit ${C}")\n' "$SOURCE" "$PWD" "$PWD" >state.cmake
 	run env -u GIT_CONFIG_COUNT cmake -P state.cmake; exits 0
 	says err "commit $commit"
 }

@@ -1,9 +1,9 @@
 /* fuzz_baseline.c - the small TOML files of gates: a baseline, a values file, published numbers. What is read is used: a
  * baseline is written and read again, values are judged. */
 #define _GNU_SOURCE
-#include "harness/baseline.h"
-#include "harness/gate_values.h"
-#include "harness/published.h"
+#include "harness/judge/baseline.h"
+#include "harness/judge/gate_values.h"
+#include "harness/study/published.h"
 
 #include <math.h>
 #include <stdint.h>

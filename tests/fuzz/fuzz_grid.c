@@ -1,6 +1,6 @@
 /* fuzz_grid.c - harness/grid*.c and plan*.c: any bytes as a grid file. What is accepted and small is expanded, written as
  * JSON and text, and must come to the same cells a second time. */
-#include "harness/plan.h"
+#include "harness/plan/plan.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* fuzz_journal.c - any bytes as a journal: refused or taken, never a crash, and the database stays whole. */
-#include "harness/ingest.h"
+#include "harness/record/ingest.h"
 
 #include <stddef.h>
 #include <stdint.h>

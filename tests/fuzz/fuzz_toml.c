@@ -1,6 +1,6 @@
 /* fuzz_toml.c - harness/toml*.c: any bytes as a document and as a lone value. The tree is walked, so that a wild pointer
  * in it is found; a key found by iteration must be found by name. */
-#include "harness/toml.h"
+#include "harness/text/toml.h"
 #include "model/base/mem.h"
 
 #include <string.h>

@@ -1,0 +1,89 @@
+/* threads.c - see threads.h. */
+#define _GNU_SOURCE
+#include "harness/cli/threads.h"
+
+#include "harness/cli/cmd.h"
+#include "harness/record/host.h"
+#include "model/base/cpu.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static const char *set_by_user(const char *name)
+{
+	const char *text = getenv(name);
+	return text && *text ? text : NULL;
+}
+
+bool threads_bound_waiting(void)
+{
+	return !set_by_user("OMP_WAIT_POLICY") && !set_by_user("GOMP_SPINCOUNT") && setenv("GOMP_SPINCOUNT", THREADS_SPIN, 1) == 0;
+}
+
+/* The command need not be told from an option's value: a start too many does no harm. */
+static bool computes(const struct cmds *all, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct cmd *cmd = cmds_find(all, argv[i]);
+		if (cmd && cmd->computes)
+			return true;
+	}
+	return false;
+}
+
+void threads_restart(const struct cmds *all, int argc, char **argv)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+	if (computes(all, argc, argv) && !(preloaded && strstr(preloaded, "vgpreload")) && threads_bound_waiting())
+		(void)execv("/proc/self/exe", argv); /* without /proc it goes on as it is */
+	(void)prctl(PR_SET_NAME, program_invocation_short_name); /* else it is called "exe" after that */
+}
+
+/* OMP_NUM_THREADS where it is a number; libgomp says itself that it takes no other. "4,2" is for nested ones, which we do not have. */
+static bool omp_num_threads(void)
+{
+	const char *text = set_by_user("OMP_NUM_THREADS");
+	return text && strtol(text, NULL, 10) > 0;
+}
+
+void threads_settle(void)
+{
+	if (!omp_num_threads())
+		cpu_set_threads(host_cpus());
+}
+
+enum threads_why threads_why(const struct cpus *c)
+{
+	if (omp_num_threads())
+		return THREADS_OMP;
+	if (c->usable < c->affinity)
+		return THREADS_QUOTA;
+	return c->affinity < c->online ? THREADS_AFFINITY : THREADS_PROCESSORS;
+}
+
+char *threads_waiting(char buf[128])
+{
+	const char *spin = set_by_user("GOMP_SPINCOUNT"), *policy = set_by_user("OMP_WAIT_POLICY");
+	if (spin)
+		(void)snprintf(buf, 128, "at most %.20s turns (GOMP_SPINCOUNT), then asleep", spin);
+	else if (policy)
+		(void)snprintf(buf, 128, "%.20s (OMP_WAIT_POLICY)", policy);
+	else
+		(void)snprintf(buf, 128, "at most %s turns, then asleep", THREADS_SPIN);
+	return buf;
+}
+
+int threads_of(const struct cli *c, int fallback)
+{
+	int wanted = (int)cli_int(c, "threads", fallback), most = host_cpus();
+	if (wanted <= (most > fallback ? most : fallback))
+		return wanted;
+	wanted = most > fallback ? most : fallback;
+	cli_warn(c, "--threads %lld: this process may use %d processor%s (see `ablate doctor`); %d thread%s", (long long)cli_int(c, "threads", 0), most,
+	         most == 1 ? "" : "s", wanted, wanted == 1 ? "" : "s");
+	return wanted;
+}

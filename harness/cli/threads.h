@@ -1,0 +1,45 @@
+/* threads.h - how many threads compute in this process, and how they wait for one another.
+ *
+ * OpenMP's threads wait for the next piece of work by turning in a loop, libgomp's for some 3 ms before they sleep. On a machine of
+ * one's own that is the fastest; where other work wants the processors, each thread spends the time slice that another one of them
+ * needs on waiting for it, and a program on 2 processors at a load of 35 makes 1 step where it could make 80. Sleeping at once costs
+ * small networks most of their speed, since a wake-up takes longer than their operations. A short wait keeps the one and nearly all
+ * of the other: THREADS_SPIN (`ablate bench crowd` measures it; bits do not depend on it). */
+#ifndef ABLATE_THREADS_H
+#define ABLATE_THREADS_H
+
+#include "harness/record/cpus.h"
+
+#include <stdbool.h>
+
+struct cli;
+struct cmds;
+
+#define THREADS_SPIN "1000"   /* turns of libgomp's loop, some 10 to 30 us */
+#define THREADS_MAX 4096      /* of --threads */
+
+/* The row of --threads in a command's table; `help` says what holds without it. */
+#define THREADS_OPTION(what) \
+	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = THREADS_MAX, .help = what "; at most the processors that may be used" }
+
+/* Puts the length of the wait into the environment of the programs to come. What the user has set there (OMP_WAIT_POLICY,
+ * GOMP_SPINCOUNT) is left alone: then nothing is changed, and false returned. */
+bool threads_bound_waiting(void);
+/* Called first in main(): libgomp has read the environment when it was loaded, so a command that computes starts this
+ * program once more, with the length of the wait in it; process, open files, and signals stay. Returns where that is not
+ * needed, not wanted (under valgrind, which would lose sight of it), or not possible. all: the program's commands. */
+void threads_restart(const struct cmds *all, int argc, char **argv);
+/* Without OMP_NUM_THREADS, as many threads as processors may be used: libgomp itself knows nothing of a quota. */
+void threads_settle(void);
+
+enum threads_why { THREADS_PROCESSORS, THREADS_AFFINITY, THREADS_QUOTA, THREADS_OMP };
+/* What decided on the number of threads: processors online, affinity, quota, or OMP_NUM_THREADS. */
+enum threads_why threads_why(const struct cpus *c);
+/* How threads wait, in words: "at most 1000 turns (GOMP_SPINCOUNT), then asleep". Into buf, which it returns. */
+char *threads_waiting(char buf[128]);
+
+/* The value of --threads, or `fallback` (0: as many as may be used). More than processors may be used is cut to these, with a
+ * warning; a fallback that is more is not: it is a number that bits depend on. */
+int threads_of(const struct cli *c, int fallback);
+
+#endif

@@ -1,9 +1,0 @@
-/* commands.h - every command of the program, in the order of cmds.def. */
-#ifndef ABLATE_COMMANDS_H
-#define ABLATE_COMMANDS_H
-
-#include "harness/cmd.h"
-
-extern const struct cmds commands;
-
-#endif

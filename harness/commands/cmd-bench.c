@@ -1,0 +1,150 @@
+/* cmd-bench.c - `ablate bench`: speeds as ratios to the machine's own ceiling or to a peer measured in the same run. One
+ * row per benchmark. */
+#include "harness/cli/cmd.h"
+
+#include "harness/bench/bench_crowd.h"
+#include "harness/bench/bench_features.h"
+#include "harness/bench/bench_fid.h"
+#include "harness/bench/bench_pictures.h"
+#include "harness/bench/bench_store.h"
+#include "harness/bench/bench_train.h"
+#include "harness/cli/threads.h"
+#include "model/base/mem.h"
+#include "model/config/config.h"
+#include "model/train/model.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct request { const char *preset; int batch; double seconds; struct bench_target target; int beside; };
+
+static int train(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_train(out, r->preset, r->batch, r->seconds, &r->target, e);
+}
+
+static int features(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_features(out, r->batch, r->seconds, &r->target, e);
+}
+
+static int pictures(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_pictures(out, r->seconds, e);
+}
+
+static int lpips(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_lpips(out, r->batch, r->seconds, e);
+}
+
+static int fid(json_t *out, const struct request *r, struct err *e)
+{
+	(void)r;
+	return bench_fid(out, e);
+}
+
+static int crowd(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_crowd(out, r->beside, r->seconds, e);
+}
+
+static int store(json_t *out, const struct request *r, struct err *e)
+{
+	json_t *all, *row;
+	const char *key;
+	(void)r;
+	if (bench_store(&all, &BENCH_STORE_FULL, e))
+		return -1;
+	json_object_foreach(all, key, row) {
+		(void)json_object_set_new(row, "what", json_string(key));
+		(void)json_array_append(out, row);
+	}
+	json_decref(all);
+	return 0;
+}
+
+struct bench { const char *name, *text; int (*run)(json_t *out, const struct request *r, struct err *e); };
+
+static const struct bench rows[] = {
+	{ "train", "training step: images/s, GFLOP/s and share of the matrix product's rate", train },
+	{ "features", "Inception features: images/s in fp32 and bf16, and the share", features },
+	{ "pictures", "decoding PNG for scores and imports: images/s by all threads, as a share of one thread's times their number", pictures },
+	{ "store", "records: curve rows/s taken in from 8 writers; plan, status and table of 10,000 cells; overhead of a cell; a durable commit", store },
+	{ "lpips", "LPIPS at 64 x 64: pairs/s, forward and with gradient", lpips },
+	{ "crowd", "training steps/s alone and beside busy processes, by how threads wait, beside the share that is fair", crowd },
+	{ "fid", "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm begins with", fid },
+};
+
+static void print_rows(const char *name, const json_t *list)
+{
+	size_t i;
+	const json_t *row, *v;
+	const char *key;
+	json_array_foreach(list, i, row) {
+		printf("%s", name);
+		json_object_foreach((json_t *)(size_t)row, key, v) {
+			if (json_is_real(v))
+				printf("  %s %.4g", key, json_real_value(v));
+			else if (json_is_integer(v))
+				printf("  %s %lld", key, (long long)json_integer_value(v));
+			else if (json_is_string(v))
+				printf("  %s", json_string_value(v));
+		}
+		printf("\n");
+	}
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	struct request r = { cli_string(c, "preset", NULL), (int)cli_int(c, "batch", 0), cli_double(c, "seconds", 10), { cli_string(c, "device", "cpu"), DTYPE_FP32 },
+	                     (int)cli_int(c, "beside", 16) };
+	struct run_config settings;
+	config_defaults(&settings);
+	if (config_set_text(&settings, "train.dtype", cli_string(c, "dtype", "fp32"), &e))
+		return cli_fail(c, &e);
+	r.target.dtype = settings.train.dtype;
+	json_t *all = json_object();
+	model_init(threads_of(c, 0));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (strcmp(c->args[0], "all") != 0 && strcmp(c->args[0], rows[i].name) != 0)
+			continue;
+		json_t *list = json_array();
+		if (rows[i].run(list, &r, &e)) {
+			json_decref(list);
+			json_decref(all);
+			return cli_fail(c, &e);
+		}
+		if (!c->json)
+			print_rows(rows[i].name, list);
+		(void)json_object_set_new(all, rows[i].name, list);
+	}
+	if (c->json)
+		return cli_print_json(c, all);
+	json_decref(all);
+	return EXIT_OK;
+}
+
+static const struct opt options[] = {
+	{ .name = "preset", .kind = OPT_STRING, .arg = "NAME", .help = "train: configuration a, b, or a preset such as ict-cifar10" },
+	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 65536, .help = "images per step" },
+	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "train, features: auto, cpu, cuda or cuda:N (default cpu)" },
+	{ .name = "dtype", .kind = OPT_STRING, .arg = "T", .help = "train, features on a device: fp32, tf32 or bf16 (default fp32)" },
+	THREADS_OPTION("threads (default: as many as processors may be used)"),
+	{ .name = "beside", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "crowd: busy processes beside the training (default 16)" },
+	{ .name = "seconds", .kind = OPT_DOUBLE, .arg = "S", .min = 0.01, .max = 3600, .help = "time per configuration" },
+	{ 0 },
+};
+
+const struct cmd cmd_bench = {
+	.name = "bench",
+	.args = "train|features|pictures|store|lpips|crowd|fid|all",
+	.summary = "measure speeds as shares of what this machine can do",
+	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
+	        "of the same library. ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of operation "
+	        "and by shape (every operation is waited for, so the step itself takes longer).",
+	.options = options,
+	.computes = true,
+	.run = run,
+};

@@ -1,0 +1,80 @@
+/* cmd-cancel.c - `ablate cancel`: a wish in a file, seen by the runner and its workers wherever they are. */
+#include "harness/cli/cmd.h"
+#include "harness/slurm/engine_slurm.h"
+#include "harness/record/record_find.h"
+#include "harness/record/store.h"
+
+#include "model/base/io.h"
+
+#include <stdio.h>
+
+static int cancel_file(const char *dir, struct err *e)
+{
+	SCOPED(free) char *path = xstrfmt("%s/cancel", dir);
+	return io_write_atomic(path, "", 0, e);
+}
+
+static int cancel_run(struct cli *c, struct store *s, struct err *e)
+{
+	json_t *holder = store_lock_holder(s->runs);
+	if (!holder) {
+		int n;
+		if (slurm_cancel(&n, c->db, e))
+			return cli_fail(c, e);
+		cli_say(c, n ? "%s: its Slurm jobs are cancelled; tasks write checkpoints" : "%s: nothing is running", c->db);
+		return c->json ? cli_print_json(c, json_pack("{s:s, s:n, s:i}", "db", c->db, "pid", "slurm", n)) : EXIT_OK;
+	}
+	long long pid = (long long)json_integer_value(json_object_get(holder, "pid"));
+	json_decref(holder);
+	if (cancel_file(s->runs, e))
+		return cli_fail(c, e);
+	cli_say(c, "pid %lld is asked to write checkpoints and stop; `ablate resume` continues", pid);
+	return c->json ? cli_print_json(c, json_pack("{s:s, s:I, s:i}", "db", c->db, "pid", (json_int_t)pid, "slurm", 0)) : EXIT_OK;
+}
+
+static int cancel_one(json_t *asked, struct cli *c, struct store *s, const char *text, struct err *e)
+{
+	struct record r;
+	SCOPED(free) char *attempt = NULL;
+	if (record_find(&r, s->db, text, e) ||
+	    db_text_of(&attempt, s->db, e, "SELECT id FROM attempt WHERE state = 'running' AND (id = ? OR (? AND cell = ?)) ORDER BY started DESC", "sbs",
+	               r.attempt, (int)r.is_cell, r.cell))
+		return cli_fail(c, e);
+	if (!attempt) {
+		cli_say(c, "%s: not running", text);
+		return EXIT_OK;
+	}
+	SCOPED(free) char *dir = store_attempt_dir(s, r.cell, attempt);
+	if (cancel_file(dir, e))
+		return cli_fail(c, e);
+	(void)json_array_append_new(asked, json_string(attempt));
+	cli_say(c, "attempt %.8s is asked to write a checkpoint and stop", attempt);
+	return EXIT_OK;
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	SCOPED(store) struct store s = { .lock_fd = -1 };
+	int code = EXIT_OK;
+	if (store_open(&s, c->db, STORE_READ, "ablate cancel", &e))
+		return cli_fail(c, &e);
+	if (!c->n_args)
+		return cancel_run(c, &s, &e);
+	json_t *asked = json_array();
+	for (int i = 0; i < c->n_args && !code; i++)
+		code = cancel_one(asked, c, &s, c->args[i], &e);
+	if (c->json && !code)
+		return cli_print_json(c, json_pack("{s:s, s:o}", "db", c->db, "attempts", asked));
+	json_decref(asked);
+	return code;
+}
+
+const struct cmd cmd_cancel = {
+	.name = "cancel",
+	.args = "[ATTEMPT|CELL]...",
+	.summary = "ask a running grid, or single cells of it, to write checkpoints and stop",
+	.help = "Without arguments the whole run on the database stops, as by Ctrl-C. Nothing is lost: what was stopped continues from its "
+	        "checkpoints with `ablate resume` or the next `ablate run`.",
+	.run = run,
+};

@@ -1,0 +1,542 @@
+/* cmd-doctor.c - `ablate doctor`: what this program finds on this machine, and what to type next about what it does not find.
+ *
+ * One check is one row of the output: a state and what was found. A remedy is said where the check is made; the end of the output,
+ * the commands to type, follows from the remedies (doctor_next.h). Only "bad" is a failure (exit 1): missing data or weights stop the
+ * studies that need them, not the program. */
+#define _GNU_SOURCE
+#include "harness/cli/cmd.h"
+
+#include "harness/record/db.h"
+#include "harness/commands/doctor_next.h"
+#include "harness/slurm/engine_slurm.h"
+#include "harness/text/escape.h"
+#include "harness/show/figure.h"
+#include "harness/record/host.h"
+#include "harness/text/json_out.h"
+#include "metrics/math/blas.h"
+#include "metrics/features/extractor.h"
+#include "metrics/weights/weights.h"
+#include "model/cpu/devices.h"
+#include "model/base/own_files.h"
+#include "model/config/config.h"
+#include "model/base/cpu.h"
+#include "model/data/dataset.h"
+#include "model/data/shapes.h"
+#include "model/cpu/dnn.h"
+#include "model/cuda/nvidia.h"
+#include "harness/record/provenance.h"
+#include "harness/cli/threads.h"
+
+#include <dlfcn.h>
+#include <libgen.h>
+#include <link.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum state { GOOD, NOTE, MISSING, BAD };
+static const char *const state_names[] = { "ok", "note", "missing", "bad" };
+
+struct report {
+	json_t *rows, *processors;
+	bool as_json;
+	int n[4];
+	const char *section;
+	struct next_machine machine;
+	struct next next;
+};
+
+static void row(struct report *r, enum state state, const char *what, const char *fmt, ...) PRINTF_LIKE(4, 5);
+static void row(struct report *r, enum state state, const char *what, const char *fmt, ...)
+{
+	char text[1200];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	r->n[state]++;
+	json_t *o = json_object();
+	(void)json_object_set_new(o, "section", json_string(r->section));
+	(void)json_object_set_new(o, "state", json_string(state_names[state]));
+	(void)json_object_set_new(o, "what", json_out_text(what));
+	(void)json_object_set_new(o, "found", json_out_text(text));
+	(void)json_array_append_new(r->rows, o);
+	SCOPED(str) struct str shown = { 0 }, name = { 0 };
+	escape_plain(&shown, text);
+	escape_plain(&name, what);
+	if (!r->as_json)
+		printf("  %-8s %-24s %s\n", state_names[state], str_text(&name), str_text(&shown));
+}
+
+/* What mends the last row; several of them: all are needed. */
+static void remedy(struct report *r, const struct remedy *m)
+{
+	const json_t *last = json_array_get(r->rows, json_array_size(r->rows) - 1);
+	next_add(&r->next, &r->machine, json_string_value(json_object_get(last, "what")), m);
+}
+
+static void section(struct report *r, const char *name)
+{
+	r->section = name;
+	if (!r->as_json)
+		printf("%s%s\n", json_array_size(r->rows) ? "\n" : "", name);
+}
+
+static void check_program(struct report *r, const json_t *facts)
+{
+	section(r, "program");
+	SCOPED(free) char *version = cmd_version_text();
+	row(r, GOOD, "version", "%s", version);
+	bool traced = strcmp(provenance_commit(), "unknown") != 0;
+	row(r, !traced || provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(),
+	    !traced ? ": neither git nor a file COMMIT told it to the build; results will not say what made them" :
+	    provenance_dirty() ? ", with changes that are not committed" : "");
+	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
+	struct err e = ERR_INIT;
+	char *values = NULL;
+	int gone = own_data_need(&values, "results/published.toml", &e);
+	row(r, gone ? BAD : GOOD, "own data", "%s", gone ? e.msg : dirname(dirname(values)));
+	free(values);
+}
+
+/* Processors that are there, those that may be used, and what computes on them: three numbers in a container. */
+static void check_processors(struct report *r)
+{
+	static const char *const why[] = { [THREADS_PROCESSORS] = "one for each processor", [THREADS_AFFINITY] = "one for each that this process may be put on",
+		                               [THREADS_QUOTA] = "as the quota allows", [THREADS_OMP] = "OMP_NUM_THREADS" };
+	struct cpus c;
+	char waiting[128];
+	cpus_find(&c, "");
+	enum threads_why because = threads_why(&c);
+	row(r, GOOD, "processors", "%d online, %d that this process may be put on", c.online, c.affinity);
+	if (isfinite(c.quota))
+		row(r, c.quota < c.affinity ? NOTE : GOOD, "quota", "%.4g processors' worth of time (%s)", c.quota, c.quota_from);
+	else
+		row(r, GOOD, "quota", "none");
+	row(r, cpu_threads() > c.usable ? NOTE : GOOD, "threads", "%d: %s%s; `ablate run` shares %d among its --jobs", cpu_threads(), why[because],
+	    cpu_threads() > c.usable ? ", more than can work at once" : "", c.usable);
+	row(r, GOOD, "waiting threads", "%s", threads_waiting(waiting));
+	r->processors = json_pack("{s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:s}", "online", c.online, "affinity", c.affinity, "quota", json_out_real(c.quota),
+	                          "quota_from", json_out_text(*c.quota_from ? c.quota_from : NULL), "usable", c.usable, "threads", cpu_threads(),
+	                          "threads_from", because == THREADS_OMP ? "OMP_NUM_THREADS" : because == THREADS_QUOTA ? "quota" :
+	                          because == THREADS_AFFINITY ? "affinity" : "processors", "waiting", waiting);
+}
+
+static void check_machine(struct report *r, const json_t *facts)
+{
+	SCOPED(str) struct str isa = { 0 };
+	const json_t *word;
+	size_t i;
+	struct host_fs fs;
+	struct statvfs space;
+	section(r, "machine");
+	json_array_foreach(json_object_get(facts, "isa"), i, word)
+		str_addf(&isa, " %s", json_string_value(word));
+	row(r, GOOD, "processor", "%s:%s", json_string_value(json_object_get(facts, "cpu")), str_text(&isa));
+	check_processors(r);
+	row(r, GOOD, "memory", "%.1f GiB", (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30));
+	host_fs(&fs, ".");
+	if (statvfs(".", &space) == 0) {
+		double free_gib = (double)space.f_bavail * (double)space.f_frsize / (1 << 30);
+		row(r, free_gib < 1 || fs.network ? NOTE : GOOD, "this folder", "%s, %.1f GiB free%s", fs.name, free_gib,
+		    fs.network ? "; a network file system: the database is used by one program at a time" : "");
+	}
+}
+
+/* OpenBLAS is opened at its first use, and falls back to the kernels of a processor of 2004 where it does not know this one or was told to. */
+static void check_blas(struct report *r)
+{
+	if (blas_missing()) {
+		row(r, MISSING, "OpenBLAS", "%s", blas_missing());
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenblas0-pthread", "OpenBLAS with LAPACK (libopenblas.so.0)", .gives = "FID and the other scores" });
+		return;
+	}
+	const char *core = blas()->corename ? blas()->corename() : "(not told)", *best = blas_best_core();
+	bool slow = strcmp(core, "Prescott") == 0;
+	row(r, slow ? NOTE : GOOD, "OpenBLAS", "kernels for %s%s", core, slow ? ": slow ones" : "");
+	if (slow && best) {
+		SCOPED(free) char *line = xstrfmt("export OPENBLAS_CORETYPE=%s", best);
+		remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "OpenBLAS's fast kernels for this processor" });
+	}
+}
+
+/* Figures are drawn with a font or with the strokes that cairo brings. */
+static void check_font(struct report *r)
+{
+	if (figure_has_font()) {
+		row(r, GOOD, "font", "found");
+		return;
+	}
+	row(r, NOTE, "font", "none: text in figures is drawn in plain strokes");
+	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "fonts-dejavu-core", "a TrueType font, as DejaVu Sans", .gives = "text in figures" });
+}
+
+static void check_libraries(struct report *r, const json_t *facts)
+{
+	const char *name;
+	json_t *version;
+	section(r, "libraries");
+	row(r, GOOD, "oneDNN", "%s, uses %s", dnn_version(), dnn_isa());
+	check_blas(r);
+	json_object_foreach(json_object_get(facts, "libraries"), name, version)
+		if (strncmp(name, "oneDNN", 6) != 0 && strncmp(name, "OpenBLAS", 8) != 0)
+			row(r, GOOD, name, "%s", json_string_value(version));
+	check_font(r);
+}
+
+/* One CUDA device, opened to be asked what it is. */
+static void check_cuda(struct report *r, int number)
+{
+	char name[32];
+	struct err e = ERR_INIT;
+	struct backend *b;
+	struct backend_facts f;
+	(void)snprintf(name, sizeof name, "cuda:%d", number);
+	if (backend_open(&b, name, DTYPE_FP32, &e)) {
+		row(r, NOTE, name, "%s", e.msg);
+		return;
+	}
+	b->ops->facts(b, &f);
+	row(r, GOOD, name, "%s, %.1f GiB (%.1f free), driver %s, %s", f.device, (double)f.memory / 0x1p30, (double)f.memory_free / 0x1p30, f.driver,
+	    f.libraries);
+	backend_free(b);
+}
+
+/* A name that leads nowhere hides the library that the linker would find. */
+static void remedy_library(struct report *r, const struct nvidia_library *l)
+{
+	const char *named = getenv(l->variable);
+	SCOPED(free) char *line = xstrfmt("unset %s", l->variable), *by_hand = xstrfmt("NVIDIA's %s (%s)", l->name, l->file);
+	if (named && *named)
+		remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "what the linker finds instead of a file that cannot be opened", .card = true });
+	else
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, l->remedy, by_hand, l->with, true });
+}
+
+/* The plugin says which of NVIDIA's libraries it took (check_cuda); here each is opened as the plugin would, so that a machine without a device
+ * can be made ready. */
+static void check_library(struct report *r, struct nvidia_library *l)
+{
+	struct link_map *map = NULL;
+	if (nvidia_open(l, NULL))
+		row(r, GOOD, l->name, "%s", dlinfo(l->handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name && *map->l_name ? map->l_name : l->file);
+	else if (nvidia_unwanted(l))
+		row(r, NOTE, l->name, "left out (%s): %s", l->why_not, l->without);
+	else
+		row(r, NOTE, l->name, "%s: %s", l->why_not, l->without);
+	if (!l->handle && !nvidia_unwanted(l))
+		remedy_library(r, l);
+}
+
+static bool lies_in(const char *const *folders, const char *file)
+{
+	bool found = false;
+	for (; *folders && !found; folders++) {
+		SCOPED(free) char *path = xstrfmt("%s/%s", *folders, file);
+		found = io_exists(path);
+	}
+	return found;
+}
+
+/* No plugin: it is built from the sources, where these are, with NVIDIA's compiler and cuDNN's headers. */
+static void remedy_plugin(struct report *r)
+{
+	static const char *const sources[] = { ABLATE_SOURCE_DIR, NULL }, *const compilers[] = { "/usr/local/cuda/bin", NULL };
+	static const char *const headers[] = { "/usr/local/cuda/include", "/usr/include", "/usr/include/x86_64-linux-gnu", NULL };
+	static const char with[] = "what the CUDA back end is built with";
+	SCOPED(free) char *source = next_quoted(ABLATE_SOURCE_DIR);
+	SCOPED(free) char *line = xstrfmt("cmake -S %s --preset cuda && cmake --build %s/build-cuda", source, source);
+	if (!lies_in(sources, "CMakePresets.json"))
+		return;
+	if (!next_can_run("nvcc") && !lies_in(compilers, "nvcc"))
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-toolkit-13-0", "NVIDIA's CUDA Toolkit 13", with, true });
+	if (!lies_in(headers, "cudnn.h"))
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libcudnn9-dev-cuda-13", "the headers of NVIDIA's cuDNN 9", with, true });
+	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "build-cuda/ablate, which runs on the graphics card", .card = true });
+}
+
+/* Work on a GPU needs a plugin beside the program and a driver. */
+static void check_device(struct report *r)
+{
+	int n = 0;
+	struct err e = ERR_INIT;
+	SCOPED(free) char *plugin = backend_cuda_plugin();
+	section(r, "devices");
+	row(r, GOOD, "cpu", "used by --device cpu, and by auto where there is no other");
+	if (backend_cuda_devices(&n, &e)) {
+		row(r, NOTE, "cuda", "%s", e.msg);
+		if (!plugin)
+			remedy_plugin(r);
+		else if (!io_exists("/proc/driver/nvidia/version"))
+			remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-drivers", "NVIDIA's driver for CUDA 13 (580 or newer)", "work on the graphics card", true });
+	} else {
+		row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, n == 1 ? "" : "s");
+		for (int i = 0; i < n; i++)
+			check_cuda(r, i);
+	}
+	for (int i = 0; i < NVIDIA_LIBRARIES; i++)
+		check_library(r, &nvidia[i]);
+}
+
+/* The first "NAME VERSION" line that a program prints of itself. true: there is no such program. */
+static bool lacks_tool(struct report *r, const char *what, const char *const argv[], const char *gives)
+{
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str answer = { 0 };
+	if (!slurm_call(&answer, argv, &e)) {
+		row(r, GOOD, what, "%.*s", (int)strcspn(str_text(&answer), "\n"), str_text(&answer));
+		return false;
+	}
+	row(r, NOTE, what, "%s: it is for %s", e.msg, gives);
+	return !next_can_run(argv[0]);
+}
+
+/* The plugin is built with the program, where MPI is there to build it with; false: this program was not built here. */
+static bool remedy_mpi(struct report *r)
+{
+	SCOPED(free) char *cache = own_plugin_file("CMakeCache.txt"); /* beside a program that was built here */
+	if (!cache)
+		return false;
+	SCOPED(free) char *folder = xstrndup(cache, (size_t)(strrchr(cache, '/') - cache)), *build = next_quoted(folder);
+	SCOPED(free) char *line = xstrfmt("cmake %s && cmake --build %s", build, build);
+	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenmpi-dev", "Open MPI with its headers", .gives = "what the plugin for --ranks is built with" });
+	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "several processes for one cell (--ranks)" });
+	return true;
+}
+
+/* Several processes for a cell, several machines for a grid. */
+static void check_cluster(struct report *r)
+{
+	static const struct remedy mpirun = { REMEDY_PACKAGE, "openmpi-bin", "Open MPI", "several processes for one cell (--ranks)", false };
+	static const struct remedy slurm = { REMEDY_PACKAGE, "slurm-client", "Slurm's client programs", "runs on a cluster (--engine slurm)", false };
+	const char *named = getenv("ABLATE_TEAM_PLUGIN");
+	SCOPED(free) char *mpi = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
+	bool ranks = true; /* with the plugin or by what is proposed */
+	section(r, "several processes");
+	if (!mpi) {
+		row(r, NOTE, "MPI", "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built where CMake finds MPI");
+		ranks = remedy_mpi(r);
+	} else {
+		void *handle = dlopen(mpi, RTLD_LAZY | RTLD_LOCAL);
+		if (handle)
+			row(r, GOOD, "MPI", "%s", mpi);
+		else
+			row(r, NOTE, "MPI", "%s", dlerror());
+		if (handle)
+			(void)dlclose(handle);
+		else if (named && *named)
+			remedy(r, &(struct remedy){ REMEDY_SHELL, "unset ABLATE_TEAM_PLUGIN", .gives = "the plugin beside the program instead of a file that cannot be opened" });
+		else
+			remedy(r, &mpirun);
+	}
+	if (lacks_tool(r, "mpirun", (const char *const[]){ "mpirun", "--version", NULL }, mpirun.gives) && ranks)
+		remedy(r, &mpirun);
+	if (lacks_tool(r, "Slurm", (const char *const[]){ "sbatch", "--version", NULL }, slurm.gives))
+		remedy(r, &slurm);
+}
+
+static void check_downloads(struct report *r)
+{
+	static const struct remedy curl = { REMEDY_PACKAGE, "curl", "curl", "downloads by `data fetch` and `weights fetch`", false };
+	section(r, "downloads");
+	if (lacks_tool(r, "curl", (const char *const[]){ "curl", "--version", NULL }, curl.gives))
+		remedy(r, &curl);
+}
+
+static void data_lacks(struct report *r, const struct data_shape *s)
+{
+	row(r, MISSING, s->name, "%s; licence %s", s->origin, s->licence);
+	SCOPED(free) char *fetch = xstrfmt("data fetch %s", s->name), *import = xstrfmt("data import %s FOLDER", s->name);
+	SCOPED(free) char *gives = xstrfmt("the data set %s; licence: %s", s->name, s->licence), *gives_import = xstrfmt("%s, once FOLDER holds it", gives);
+	if (s->package && r->machine.apt)
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, s->package, .gives = gives });
+	else
+		remedy(r, &(struct remedy){ REMEDY_ABLATE, s->url ? fetch : import, .gives = s->url ? gives : gives_import });
+}
+
+static void check_data(struct report *r)
+{
+	int n;
+	const struct data_shape *s = data_shapes(&n);
+	section(r, "data sets");
+	for (int i = 0; i < n; i++) {
+		SCOPED(free) char *folder = dataset_folder(s[i].name);
+		if (folder)
+			row(r, GOOD, s[i].name, "%s", folder);
+		else
+			data_lacks(r, &s[i]);
+	}
+}
+
+/* Weights that are missing or, as `why` says, of no use. */
+static void weights_lack(struct report *r, const struct weights_row *w, const char *why)
+{
+	SCOPED(free) char *fetch = xstrfmt("weights fetch %s", w->name), *import = xstrfmt("weights import %s FILE", w->name);
+	SCOPED(free) char *gives = xstrfmt("%s; licence: %s%s", w->text, w->licence, w->url ? "" : "; FILE is your own copy");
+	row(r, MISSING, w->name, "%s", why);
+	remedy(r, &(struct remedy){ REMEDY_ABLATE, w->url ? fetch : import, .gives = gives });
+}
+
+static void check_weights(struct report *r)
+{
+	section(r, "feature extractors");
+	for (const struct extractor_row *x = extractor_rows; x->name; x++) {
+		struct err e = ERR_INIT;
+		SCOPED(extractor) struct extractor *opened = NULL;
+		struct extractor_options options = { 0 };
+		const struct weights_row *w = NULL;
+		bool public = weights_row_find(&w, x->name, NULL) == 0;
+		if (!extractor_open(&opened, x->name, &options, &e))
+			row(r, GOOD, x->name, "%d features%s%.12s", opened->dim, *opened->weights_sha256 ? ", weights " : ", no weights needed",
+			    opened->weights_sha256);
+		else if (public)
+			weights_lack(r, w, weights_here(w) ? e.msg : x->text);
+		else
+			row(r, MISSING, x->name, "%s", e.msg);
+	}
+}
+
+/* Weights that are no extractor's: of learned metrics, and what training starts from. */
+static void check_other_weights(struct report *r)
+{
+	section(r, "other weights");
+	for (const struct weights_row *w = weights_rows; w->name; w++) {
+		const struct extractor_row *x = extractor_rows;
+		while (x->name && strcmp(x->name, w->name) != 0)
+			x++;
+		SCOPED(free) char *path = weights_path(w);
+		if (!x->name && weights_here(w))
+			row(r, GOOD, w->name, "%s", path);
+		else if (!x->name)
+			weights_lack(r, w, w->text);
+	}
+}
+
+/* A damaged database is made again from its journals, which lie beside it. */
+static void database_is_bad(struct report *r, const char *path, const char *why)
+{
+	SCOPED(free) char *runs = xstrfmt("%s-runs", path), *quoted = next_quoted(path), *arguments = xstrfmt("merge --rebuild --db %s", quoted);
+	row(r, BAD, path, "%s", why);
+	if (io_is_dir(runs) && !escape_has_control(path))
+		remedy(r, &(struct remedy){ REMEDY_ABLATE, arguments, .gives = "the database again, from its journals; the damaged file is kept" });
+}
+
+static void cache_is_bad(struct report *r, const char *cache)
+{
+	static const char here[] = "export ABLATE_CACHE=\"$PWD/ablate-cache\"", somewhere[] = "export ABLATE_CACHE=\"$(mktemp -d)\"";
+	row(r, BAD, "cache", "%s cannot be written", cache);
+	remedy(r, &(struct remedy){ REMEDY_SHELL, access(".", W_OK) ? somewhere : here, .gives = "a folder that can be written, for this shell" });
+}
+
+static void check_records(struct report *r, const char *path)
+{
+	struct err e = ERR_INIT;
+	SCOPED(db) struct db *db = NULL;
+	SCOPED(free) char *cache = io_cache_dir();
+	section(r, "records");
+	if (!io_exists(path))
+		row(r, NOTE, path, "not there yet: `ablate run` makes it");
+	else if (db_open(&db, path, DB_READ, &e) || db_check(db, &e))
+		database_is_bad(r, path, e.msg);
+	else
+		row(r, GOOD, path, "whole%s%s", *db_note(db) ? "; " : "", db_note(db));
+	if (io_mkdirs(cache, &e) || access(cache, W_OK))
+		cache_is_bad(r, cache);
+	else
+		row(r, GOOD, "cache", "%s", cache);
+}
+
+/* What to begin with: the study that needs nothing that a Debian machine cannot have in a minute. Heap text. */
+static char *first_command(const struct next_machine *m)
+{
+	SCOPED(free) char *found = own_data_file("ablations/quickstart.toml");
+	return xstrfmt("%s %s", m->self, found ? "run quickstart" : "--help");
+}
+
+#define FIRST_GIVES "a first study: four changes of iCT on Fashion-MNIST; `ablate plan` says what it takes"
+
+static void tell_next(const struct report *r)
+{
+	SCOPED(str) struct str lines = { 0 }, shown = { 0 };
+	SCOPED(free) char *first = first_command(&r->machine);
+	printf("\n%d ok, %d to note, %d missing, %d bad\n\nnext\n", r->n[GOOD], r->n[NOTE], r->n[MISSING], r->n[BAD]);
+	next_text(&lines, &r->next, first, FIRST_GIVES);
+	escape_lines(&shown, str_text(&lines));
+	printf("%s", str_text(&shown));
+}
+
+/* The commands that mend a row, in the row. */
+static void add_remedies(json_t *rows, const json_t *next)
+{
+	json_t *checked;
+	const json_t *line, *of;
+	size_t i, k, j;
+	json_array_foreach(rows, i, checked) {
+		json_t *remedies = json_array();
+		json_array_foreach(next, k, line)
+			json_array_foreach(json_object_get(line, "for"), j, of)
+				if (json_equal(of, json_object_get(checked, "what")) && json_object_get(line, "command"))
+					(void)json_array_append(remedies, json_object_get(line, "command"));
+		if (json_array_size(remedies))
+			(void)json_object_set(checked, "remedy", remedies);
+		json_decref(remedies);
+	}
+}
+
+static json_t *report_json(const struct report *r)
+{
+	json_t *o = json_object(), *next = next_json(&r->next);
+	SCOPED(free) char *first = first_command(&r->machine);
+	add_remedies(r->rows, next);
+	(void)json_object_set(o, "checks", r->rows);
+	(void)json_object_set(o, "processors", r->processors);
+	for (int i = 0; i < 4; i++)
+		(void)json_object_set_new(o, state_names[i], json_integer(r->n[i]));
+	(void)json_object_set_new(o, "next", next);
+	(void)json_object_set_new(o, "first", json_pack("{s:o, s:s}", "command", json_out_text(first), "gives", FIRST_GIVES));
+	return o;
+}
+
+static int run(struct cli *c)
+{
+	struct report r = { .rows = json_array(), .as_json = c->json };
+	json_t *facts = provenance_facts();
+	next_machine_read(&r.machine);
+	check_program(&r, facts);
+	check_machine(&r, facts);
+	check_libraries(&r, facts);
+	check_device(&r);
+	check_cluster(&r);
+	check_downloads(&r);
+	check_data(&r);
+	check_weights(&r);
+	check_other_weights(&r);
+	check_records(&r, c->db);
+	json_decref(facts);
+	next_finish(&r.next, &r.machine);
+	if (c->json)
+		(void)cli_print_json(c, report_json(&r));
+	else
+		tell_next(&r);
+	int code = r.n[BAD] ? EXIT_INCOMPLETE : EXIT_OK;
+	json_decref(r.rows);
+	json_decref(r.processors);
+	next_release(&r.next);
+	next_machine_release(&r.machine);
+	return code;
+}
+
+const struct cmd cmd_doctor = {
+	.name = "doctor",
+	.summary = "show what is found on this machine, and what to type next: libraries, devices, data, weights, records",
+	.help = "Looks at everything that runs depend on. Under \"next\" stands a command for each thing that is missing and can be had, with what "
+	        "it gives: as it is typed on this machine, packages in one command. FILE and FOLDER stand for what you have to bring yourself; "
+	        "where apt is not the machine's installer, the name of the software stands instead. With --json, \"next\" is a list of "
+	        "{command, gives, for}, \"for\" naming the checks, and a check has its commands in \"remedy\".\n\n"
+	        "Nothing is fetched or installed. Exit 1 only when something is broken (a damaged database, a cache that cannot be written).",
+	.run = run,
+};

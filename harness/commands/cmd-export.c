@@ -1,0 +1,112 @@
+/* cmd-export.c - `ablate export`: results and records in other people's formats. */
+#define _GNU_SOURCE
+#include "harness/cli/cmd.h"
+#include "harness/show/export.h"
+
+#include "model/base/io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct opt options[] = {
+	{ .name = "csv", .kind = OPT_FLAG, .help = "one row per score, RFC 4180 (the default)" },
+	{ .name = "jsonl", .kind = OPT_FLAG, .help = "one JSON object per score and line" },
+	{ .name = "sql", .kind = OPT_FLAG, .help = "the whole database as an SQL script" },
+	{ .name = "tensorboard", .kind = OPT_STRING, .arg = "DIR", .help = "event files with the curves and scores of each cell" },
+	{ .name = "table", .letter = 't', .kind = OPT_STRING, .arg = "TABLE", .help = "rows of this table or view instead of scores" },
+	{ .name = "no-identity", .kind = OPT_FLAG, .help = "leave out attempt ids: equal results give equal bytes" },
+	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "write here instead of to standard output" },
+	{ 0 },
+};
+
+struct target { struct io_atomic file; bool to_file, to_list; struct str list; };
+
+static int put(void *ctx, const char *text, size_t n, struct err *e)
+{
+	struct target *t = ctx;
+	if (t->to_file)
+		return io_atomic_write(&t->file, text, n, e);
+	if (t->to_list) {
+		str_addn(&t->list, text, n);
+		return 0;
+	}
+	return fwrite(text, 1, n, stdout) == n ? 0 : err_set(e, "standard output: cannot write: %s", strerror(errno));
+}
+
+static int rows_of(struct db *db, const char *table, enum export_format format, struct target *t, struct err *e)
+{
+	int64_t n;
+	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')", "s", table))
+		return -1;
+	if (!n)
+		return err_code(e, EXIT_USAGE, "no table or view '%s'; `ablate schema` lists them", table);
+	SCOPED(free) char *sql = strncmp(table, "v_", 2) == 0 ? xstrfmt("SELECT * FROM %s ORDER BY 1, 2", table) : dump_query(table);
+	return export_query(db, sql, format, put, t, e);
+}
+
+static int write_all(const struct cli *c, struct db *db, struct target *t, struct err *e)
+{
+	const char *table = cli_string(c, "table", NULL);
+	enum export_format format = cli_flag(c, "jsonl") || t->to_list ? EXPORT_JSONL : EXPORT_CSV;
+	if (cli_flag(c, "sql"))
+		return export_sql(db, put, t, e);
+	if (table)
+		return rows_of(db, table, format, t, e);
+	return export_results(db, format, !cli_flag(c, "no-identity"), put, t, e);
+}
+
+/* --json: one object, {"rows":[..]} of what would be lines, or the file that was written. */
+static int tell_json(const struct cli *c, const struct target *t, const char *output)
+{
+	if (t->to_file)
+		return cli_print_json(c, json_pack("{s:s}", "file", output));
+	fputs("{\"schema\":1,\"rows\":[", stdout);
+	for (const char *p = str_text(&t->list), *nl; (nl = strchr(p, '\n')); p = nl + 1)
+		printf("%.*s%s\n", (int)(nl - p), p, nl[1] ? "," : "");
+	return fputs("]}\n", stdout) >= 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_INCOMPLETE;
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	SCOPED(db) struct db *db = NULL;
+	const char *dir = cli_string(c, "tensorboard", NULL), *output = cli_string(c, "output", NULL);
+	struct target t = { .to_file = false };
+	if (!!cli_flag(c, "csv") + !!cli_flag(c, "jsonl") + !!cli_flag(c, "sql") + !!dir > 1)
+		return cli_usage(c, "--csv, --jsonl, --sql and --tensorboard exclude each other");
+	if (c->json && cli_flag(c, "sql") && !output)
+		return cli_usage(c, "--sql is a script, not JSON: write it to a file with -o FILE");
+	if (db_open(&db, c->db, DB_READ, &e))
+		return cli_fail(c, &e);
+	if (dir) {
+		int n;
+		if (export_tensorboard(&n, db, dir, &e))
+			return cli_fail(c, &e);
+		cli_say(c, "%s: event files of %d cell%s", dir, n, n == 1 ? "" : "s");
+		return c->json ? cli_print_json(c, json_pack("{s:s, s:i}", "dir", dir, "cells", n)) : EXIT_OK;
+	}
+	if (output && io_atomic_open(&t.file, output, &e))
+		return cli_fail(c, &e);
+	t.to_file = output != NULL;
+	t.to_list = c->json && !output;
+	int rc = write_all(c, db, &t, &e);
+	if (t.to_file && !rc)
+		rc = io_atomic_commit(&t.file, &e);
+	else if (t.to_file)
+		io_atomic_abort(&t.file);
+	if (!rc && fflush(stdout))
+		rc = err_set(&e, "standard output: cannot write: %s", strerror(errno));
+	if (!rc && c->json)
+		rc = tell_json(c, &t, output) == EXIT_OK ? 0 : err_set(&e, "standard output: cannot write");
+	str_release(&t.list);
+	return rc ? cli_fail(c, &e) : EXIT_OK;
+}
+
+const struct cmd cmd_export = {
+	.name = "export",
+	.summary = "write results as CSV, JSON lines, SQL or TensorBoard event files",
+	.help = "Scores are those of the attempt that speaks for each cell (view v_result), with the decimal value and its exact hexadecimal form.",
+	.options = options,
+	.run = run,
+};

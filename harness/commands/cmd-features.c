@@ -1,0 +1,59 @@
+/* cmd-features.c - `ablate features`: the features of a source as an .npz, for later scores here or elsewhere. */
+#include "harness/text/json_out.h"
+#include "harness/commands/score_cli.h"
+
+#include <stdio.h>
+
+static const struct opt options[] = {
+	SCORE_EXTRACTOR_OPTIONS,
+	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "F.npz", .help = "file to write (required)" },
+	{ .name = "stats-only", .kind = OPT_FLAG, .help = "mu and sigma alone: the reference statistics of pytorch-fid" },
+	{ .name = "logits", .kind = OPT_FLAG, .help = "class scores too, for the Inception Score" },
+	{ .name = "spatial", .kind = OPT_FLAG, .help = "spatial features too, for sFID" },
+	{ 0 },
+};
+
+static int work(struct score_side *s, const struct cli *c, const char *path, struct err *e)
+{
+	bool all = !cli_flag(c, "stats-only");
+	unsigned bits = 1u << FEATURE_POOL | (cli_flag(c, "logits") ? 1u << FEATURE_LOGITS : 0) |
+	                (cli_flag(c, "spatial") ? 1u << FEATURE_SPATIAL : 0), keep = all ? bits : 0;
+	if (score_side_open(s, c, c->args[0], e))
+		return -1;
+	if (!s->source)
+		return err_code(e, EXIT_USAGE, "%s: holds features already", c->args[0]);
+	if (io_atomic_possible(path, e) || score_extract(s, 1, c, &keep, &bits, false, e))
+		return -1;
+	return feature_set_save(&s->set, path, all, e);
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	struct score_side s = { 0 };
+	const char *path = cli_string(c, "output", NULL);
+	if (!path)
+		return cli_usage(c, "-o F.npz is missing: where the features go");
+	int code;
+	if (work(&s, c, path, &e)) {
+		code = cli_fail(c, &e);
+	} else if (c->json) {
+		code = cli_print_json(c, json_pack("{s:s, s:I, s:i, s:s, s:s}", "output", path, "n", (json_int_t)s.set.n, "dim",
+		                                   s.set.dim[FEATURE_POOL], "features", s.set.protocol, "sha256", s.set.sha256));
+	} else {
+		printf("%s: %lld x %d, %s\n", path, (long long)s.set.n, s.set.dim[FEATURE_POOL], s.set.protocol);
+		code = EXIT_OK;
+	}
+	score_side_release(&s);
+	return code;
+}
+
+const struct cmd cmd_features = {
+	.name = "features",
+	.args = "A",
+	.summary = "write the features of a set of images",
+	.help = SCORE_SOURCES_HELP "\n\nThe file holds features, mu, sigma, n, and the protocol; pytorch-fid reads it as statistics.",
+	.options = options,
+	.computes = true,
+	.run = run,
+};

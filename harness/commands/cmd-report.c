@@ -1,0 +1,45 @@
+/* cmd-report.c - `ablate report`: a grid's results as one self-contained HTML file. */
+#include "harness/cli/cmd.h"
+#include "harness/commands/plan_open.h"
+#include "harness/show/report.h"
+#include "harness/commands/study_open.h"
+
+#include "model/base/io.h"
+
+#include <stdio.h>
+
+static const struct opt options[] = {
+	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "where it is written (default report.html)" },
+	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of the gates' baselines (default results/baselines)" },
+	PLAN_OPTIONS,
+	{ 0 } };
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	SCOPED(opened) struct opened o = { 0 };
+	SCOPED(gates) struct gates g = { 0 };
+	SCOPED(str) struct str html = { 0 };
+	SCOPED(free) char *version = cmd_version_text();
+	const char *path = cli_string(c, "output", "report.html");
+	if (study_open(&o, c, c->args[0], &e) || gates_judge(&g, o.study, cli_string(c, "baselines", "results/baselines"), NULL, 0, &e))
+		return cli_fail(c, &e);
+	struct report_ask ask = { .command = o.command, .runs = o.runs, .version = version, .gates = o.db ? &g : NULL, .pub = o.pub };
+	if (report_html(&html, o.study, &ask, &e) || io_write_atomic(path, html.data, html.len, &e))
+		return cli_fail(c, &e);
+	if (c->json)
+		return cli_print_json(c, json_pack("{s:s, s:I, s:i}", "file", path, "bytes", (json_int_t)html.len, "cells", o.plan->n_cells));
+	printf("%s\n", path);
+	return EXIT_OK;
+}
+
+const struct cmd cmd_report = {
+	.name = "report",
+	.args = "GRID",
+	.summary = "write the results as one HTML file",
+	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (as quickstart). The file holds everything: tables, gate verdicts, charts, "
+	        "samples, a sortable table of cells, and a page for each cell with its settings, inputs, environment and curves, beside "
+	        "another cell's where asked. It loads nothing from anywhere.",
+	.options = options,
+	.run = run,
+};

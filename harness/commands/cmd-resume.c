@@ -1,0 +1,51 @@
+/* cmd-resume.c - `ablate resume`: what is missing of a grid that was run before, without its file. */
+#include "harness/cli/cmd.h"
+#include "harness/record/db.h"
+#include "harness/commands/plan_open.h"
+#include "harness/commands/run_command.h"
+
+#include "model/base/io.h"
+
+#include <string.h>
+
+static const struct opt options[] = { PLAN_OPTIONS, RUN_OPTIONS, { 0 } };
+
+static int find_plan(char **path, struct cli *c, struct err *e)
+{
+	SCOPED(db) struct db *db = NULL;
+	SCOPED(free) char *hash = NULL;
+	const char *name = c->n_args ? c->args[0] : NULL;
+	if (db_open(&db, c->db, DB_READ, e) ||
+	    db_text_of(&hash, db, e, "SELECT hash FROM grid WHERE ?1 IS NULL OR name = ?1 OR substr(hash, 1, length(?1)) = ?1 ORDER BY created DESC, hash "
+	               "LIMIT 1", "s", name))
+		return -1;
+	if (!hash && name && strstr(name, ".toml"))
+		return err_code(e, EXIT_USAGE, "%s is a grid file: `ablate run %s` finishes what is missing of it", name, name);
+	if (!hash)
+		return err_code(e, EXIT_USAGE, "%s: no grid %s in it; start it with `ablate run GRID.toml`", c->db, name ? name : "was run");
+	*path = xstrfmt("%s-runs/plans/%s.plan.json", c->db, hash);
+	if (!io_exists(*path))
+		return err_code(e, EXIT_RECORD, "%s: gone; run the grid file itself, which does the same", *path);
+	return 0;
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = NULL;
+	SCOPED(plan) struct plan *p = NULL;
+	if (find_plan(&path, c, &e) || plan_open(&p, c, path, &e))
+		return cli_fail(c, &e);
+	SCOPED(free) char *what = xstrfmt("ablate resume %s", p->grid->name);
+	return run_command(c, p, what);
+}
+
+const struct cmd cmd_resume = {
+	.name = "resume",
+	.args = "[GRID]",
+	.summary = "finish what is missing of a grid that was run before",
+	.help = "GRID is its name or the beginning of its hash; without it the latest one. The same as running its file again with the same "
+	        "--set and --only: finished cells are skipped, stopped ones continue from their checkpoints, failed ones are tried again.",
+	.options = options,
+	.run = run,
+};

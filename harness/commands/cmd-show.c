@@ -1,0 +1,179 @@
+/* cmd-show.c - `ablate show`: everything known of a cell or an attempt. */
+#define _GNU_SOURCE
+#include "harness/cli/cmd.h"
+#include "harness/text/escape.h"
+#include "harness/record/journal.h"
+#include "harness/text/json_out.h"
+#include "harness/record/record_find.h"
+#include "harness/record/store.h"
+
+#include "model/base/io.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Rows of a query as an array of objects; NULLs are left out. */
+static json_t *rows_of(struct db *db, struct err *e, const char *sql, const char *key)
+{
+	struct db_rows rows;
+	json_t *list = json_array();
+	if (db_query(&rows, db, e, sql, "s", key)) {
+		json_decref(list);
+		return NULL;
+	}
+	while (db_next(&rows)) {
+		json_t *o = json_object();
+		for (int i = 0; i < db_columns(&rows); i++) {
+			enum db_type t = db_column_type(&rows, i);
+			if (t != DB_NULL)
+				(void)json_object_set_new(o, db_column_name(&rows, i), t == DB_INTEGER ? json_integer(db_int(&rows, i))
+				                          : t == DB_REAL ? journal_number(db_real(&rows, i)) : json_string(db_text(&rows, i)));
+		}
+		(void)json_array_append_new(list, o);
+	}
+	if (db_done(&rows, e)) {
+		json_decref(list);
+		return NULL;
+	}
+	return list;
+}
+
+static const struct { const char *key, *sql; bool of_cell; } parts[] = {
+	{ "cell", "SELECT * FROM cell WHERE hash = ?", true },
+	{ "labels", "SELECT g.name AS grid, gc.chain, gc.label FROM grid_cell gc JOIN grid g ON g.hash = gc.grid WHERE gc.cell = ? ORDER BY 1, 2, 3", true },
+	{ "config", "SELECT config FROM arm WHERE hash = (SELECT arm FROM cell WHERE hash = ?)", true },
+	{ "attempts", "SELECT id, n, purpose, state, reason, started, ended, step, resumed_from FROM attempt WHERE cell = ? ORDER BY started, id", true },
+	{ "attempt", "SELECT * FROM attempt WHERE id = ?", false },
+	{ "metrics", "SELECT name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by FROM metric WHERE attempt = ? ORDER BY name, nfe, eval_seed", false },
+	{ "curves", "SELECT name, count(*) AS points, min(step) AS first, max(step) AS last FROM v_curve WHERE attempt = ? GROUP BY name ORDER BY name", false },
+	{ "inputs", "SELECT i.role, f.kind, f.name, f.hash FROM input i JOIN artifact f ON f.hash = i.artifact WHERE i.attempt = ? ORDER BY i.role", false },
+	{ "checkpoints", "SELECT p.step, f.name, f.hash FROM checkpoint p JOIN artifact f ON f.hash = p.artifact WHERE p.attempt = ? ORDER BY p.step", false },
+	{ "outputs", "SELECT o.role, f.name, f.hash FROM output o JOIN artifact f ON f.hash = o.artifact WHERE o.attempt = ? ORDER BY o.role", false },
+	{ "environment", "SELECT v.json FROM attempt a JOIN env v ON v.hash = a.env WHERE a.id = ?", false },
+	{ "verified", "SELECT id, b AS repetition, equal, n, first_diff_step, first_diff, created FROM verify WHERE a = ? ORDER BY created", false },
+};
+
+/* A list of one row whose only column is JSON text becomes that object. */
+static json_t *unpack(json_t *list, const char *column)
+{
+	const char *text = json_string_value(json_object_get(json_array_get(list, 0), column));
+	json_t *o = text ? json_loads(text, 0, NULL) : NULL;
+	json_decref(list);
+	return o ? o : json_null();
+}
+
+static json_t *collect(struct db *db, const struct record *r, const char *runs, struct err *e)
+{
+	json_t *all = json_object();
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		if (!parts[i].of_cell && !*r->attempt)
+			continue;
+		json_t *list = rows_of(db, e, parts[i].sql, parts[i].of_cell ? r->cell : r->attempt);
+		if (!list) {
+			json_decref(all);
+			return NULL;
+		}
+		if (strcmp(parts[i].key, "config") == 0)
+			list = unpack(list, "config");
+		else if (strcmp(parts[i].key, "environment") == 0)
+			list = unpack(list, "json");
+		else if (strcmp(parts[i].key, "cell") == 0 || strcmp(parts[i].key, "attempt") == 0) {
+			json_t *one = json_incref(json_array_get(list, 0));
+			json_decref(list);
+			list = one;
+		}
+		(void)json_object_set_new(all, parts[i].key, list);
+	}
+	if (*r->attempt) {
+		SCOPED(free) char *folder = xstrfmt("%s/%.12s/%s", runs, r->cell, r->attempt);
+		if (io_is_dir(folder))
+			(void)json_object_set_new(all, "folder", json_out_text(folder));
+	}
+	return all;
+}
+
+static void print_value(const json_t *v)
+{
+	if (json_is_string(v)) {
+		SCOPED(str) struct str text = { 0 };
+		escape_plain(&text, json_string_value(v));
+		printf("%s", str_text(&text));
+	} else {
+		SCOPED(free) char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+		char buf[32];
+		printf("%s", json_is_real(v) ? str_double(buf, json_real_value(v)) : text);
+	}
+}
+
+static void print_object(json_t *o, const char *indent)
+{
+	const char *key;
+	json_t *v;
+	json_object_foreach(o, key, v) {
+		printf("%s%-18s ", indent, key);
+		print_value(v);
+		printf("\n");
+	}
+}
+
+static void print_list(json_t *list)
+{
+	size_t i;
+	json_t *o, *v;
+	const char *key;
+	json_array_foreach(list, i, o) {
+		printf(" ");
+		json_object_foreach(o, key, v) {
+			printf(" %s=", key);
+			print_value(v);
+		}
+		printf("\n");
+	}
+}
+
+static void print_text(json_t *all)
+{
+	const char *key;
+	json_t *v;
+	json_object_foreach(all, key, v) {
+		if (json_is_array(v) && json_array_size(v) == 0)
+			continue;
+		if (json_is_string(v)) {
+			printf("%s: ", key);
+			print_value(v);
+			printf("\n");
+			continue;
+		}
+		printf("%s\n", key);
+		if (json_is_object(v))
+			print_object(v, "  ");
+		else
+			print_list(v);
+	}
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	struct record r;
+	SCOPED(store) struct store s = { .lock_fd = -1 };
+	if (store_open(&s, c->db, STORE_READ, "ablate show", &e) || record_find(&r, s.db, c->args[0], &e))
+		return cli_fail(c, &e);
+	json_t *all = collect(s.db, &r, s.runs, &e);
+	if (!all)
+		return cli_fail(c, &e);
+	if (c->json)
+		return cli_print_json(c, all);
+	print_text(all);
+	json_decref(all);
+	return EXIT_OK;
+}
+
+const struct cmd cmd_show = {
+	.name = "show",
+	.args = "CELL|ATTEMPT",
+	.summary = "show everything that is known of a cell or an attempt",
+	.help = "The beginning of a hash or id is enough (4 digits). A cell is shown with the attempt that speaks for it: configuration, labels, "
+	        "attempts, scores, what was read and written, and the environment.",
+	.run = run,
+};

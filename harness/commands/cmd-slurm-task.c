@@ -1,0 +1,113 @@
+/* cmd-slurm-task.c - `ablate slurm-task PLAN`: one cell of a frozen plan, run on a shard of its own, as one task of an array.
+ * Asked to stop (TERM, before Slurm's time limit), it writes a checkpoint and exits 75, which requeues it. */
+#include "harness/cli/cmd.h"
+#include "harness/run/engine_device.h"
+#include "harness/slurm/engine_slurm.h"
+#include "harness/commands/run_command.h"
+#include "harness/cli/threads.h"
+
+#include "model/base/io.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct opt options[] = {
+	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the cell of array task 0" },
+	THREADS_OPTION("threads (default: what Slurm gives)"),
+	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N" },
+	{ 0 },
+};
+
+static void say_line(void *ctx, const char *line, bool amiss)
+{
+	const struct cli *c = ctx;
+	if (amiss && c->quiet)
+		cli_warn(c, "%s", line);
+	else
+		cli_say(c, "%s", line);
+}
+
+static int64_t number_of(const char *name, int64_t fallback)
+{
+	const char *text = getenv(name);
+	char *end = NULL;
+	long long n = text && *text ? strtoll(text, &end, 10) : 0;
+	return end && !*end ? n : fallback;
+}
+
+/* The plan of one cell alone: its rows, under their labels. */
+static struct run_plan only_cell(const struct run_set *set, int index, struct run_row *rows)
+{
+	struct run_plan one = set->run;
+	one.cells = &set->cells[index];
+	one.n_cells = 1;
+	one.rows = rows;
+	one.n_rows = 0;
+	for (int i = 0; i < set->run.n_rows; i++)
+		if (set->rows[i].cell == index) {
+			rows[one.n_rows] = set->rows[i];
+			rows[one.n_rows++].cell = 0;
+		}
+	return one;
+}
+
+/* Reference statistics are the same for all tasks: one folder for them, that of the database itself. */
+static int share_refs(const char *db, const char *shard, struct err *e)
+{
+	SCOPED(free) char *refs = xstrfmt("%s-runs/refs", db), *runs = xstrfmt("%s-runs", shard), *name = xstrfmt("%s/refs", runs);
+	if (io_mkdirs(refs, e) || io_mkdirs(runs, e))
+		return -1;
+	if (symlink("../../../refs", name) && errno != EEXIST)
+		return err_set(e, "%s: cannot link: %s", name, strerror(errno));
+	return 0;
+}
+
+/* A run that was asked to stop is to be requeued; one that used up its own budget is not, it would go on for ever. */
+static int task_code(const struct run_result *r)
+{
+	return r->signal == SIGTERM ? EXIT_BUDGET : r->over_budget ? EXIT_INCOMPLETE : run_exit_code(r);
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	SCOPED(plan) struct plan *p = NULL;
+	struct run_set set;
+	struct run_result r;
+	char device[32];
+	int64_t task = number_of("SLURM_ARRAY_TASK_ID", -1), index = cli_int(c, "base", 0) + task;
+	if (task < 0)
+		return cli_usage(c, "SLURM_ARRAY_TASK_ID is not set: this is a task of an array");
+	if (plan_read(&p, c->args[0], NULL, &e))
+		return cli_fail(c, &e);
+	run_set_of_plan(&set, p);
+	if (index >= set.run.n_cells) {
+		run_set_release(&set);
+		return cli_usage(c, "the plan has %d cells, there is no cell %lld", p->n_cells, (long long)index);
+	}
+	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[index].cell);
+	SCOPED(free) struct run_row *rows = xcalloc((size_t)set.run.n_rows + 1, sizeof *rows);
+	struct run_plan one = only_cell(&set, (int)index, rows);
+	struct run_options o = { .db = shard, .what = "ablate slurm-task", .jobs = 1, .threads = threads_of(c, (int)number_of("SLURM_CPUS_PER_TASK", 0)),
+	                         .say = say_line, .say_ctx = c };
+	run_budget_of(&o, &p->grid->budget);
+	o.grid_wall_s = 0; /* the array's own matter */
+	o.cells_max = 0;
+	int rc = engine_device(device, cli_string(c, "device", "auto"), &e);
+	o.device = device;
+	rc = rc || share_refs(c->db, shard, &e) ? -1 : runner_run(&r, &one, &o, &e);
+	run_set_release(&set);
+	return rc ? cli_fail(c, &e) : task_code(&r);
+}
+
+const struct cmd cmd_slurm_task = {
+	.name = "slurm-task",
+	.args = "PLAN",
+	.summary = "run one cell of a frozen plan (called by Slurm)",
+	.options = options,
+	.hidden = true,
+	.run = run,
+};

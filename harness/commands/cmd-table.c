@@ -1,0 +1,129 @@
+/* cmd-table.c - `ablate table`: the tables of a grid from the database, to the terminal or to files. */
+#include "harness/cli/cmd.h"
+#include "harness/commands/plan_open.h"
+#include "harness/commands/study_open.h"
+#include "harness/show/table.h"
+
+#include "model/base/io.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct opt options[] = {
+	{ .name = "table", .letter = 't', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this [[table]]" },
+	{ .name = "format", .letter = 'f', .kind = OPT_STRING, .arg = "terminal|md|latex|tex|csv|json", .help = "how it is written" },
+	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "write one table; the extension chooses the format" },
+	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "write every table in the formats it declares to DIR" },
+	{ .name = "check", .kind = OPT_STRING, .arg = "FILE", .help = "fail (exit 5) if FILE is not what the table is now" },
+	PLAN_OPTIONS,
+	{ 0 } };
+
+/* The asked-for tables: all declared ones, or the default when there are none. NULL in defs is the default table. */
+static int choose(const struct grid_table **defs, int *n, const struct grid *g, const struct cli *c, struct err *e)
+{
+	int n_names;
+	SCOPED(free) const char **names = cli_strings(c, "table", &n_names);
+	*n = 0;
+	for (int i = 0; i < n_names; i++) {
+		const char *known[64];
+		size_t n_known = 0;
+		int at = -1;
+		for (int k = 0; k < g->n_tables; k++) {
+			if (n_known < 64)
+				known[n_known++] = g->tables[k].name;
+			at = strcmp(g->tables[k].name, names[i]) == 0 ? k : at;
+		}
+		SCOPED(str) struct str near = { 0 };
+		str_suggest(&near, names[i], known, n_known);
+		if (at < 0)
+			return err_code(e, EXIT_USAGE, "%s has no table '%s'%s", g->path, names[i], str_text(&near));
+		defs[(*n)++] = &g->tables[at];
+	}
+	for (int k = 0; k < g->n_tables && !n_names; k++)
+		defs[(*n)++] = &g->tables[k];
+	if (!*n)
+		defs[(*n)++] = NULL;
+	return 0;
+}
+
+static int write_files(const struct table *t, const struct grid_table *def, const char *dir, const struct cli *c, struct err *e)
+{
+	static const char *const usual[] = { "md", "latex", "csv" };
+	int n = def && def->n_formats ? def->n_formats : 3;
+	if (io_mkdirs(dir, e))
+		return -1;
+	for (int i = 0; i < n; i++) {
+		const struct table_format *f = table_format(def && def->n_formats ? def->formats[i] : usual[i]);
+		SCOPED(free) char *path = xstrfmt("%s/%s.%s", dir, t->name, f->extension);
+		SCOPED(str) struct str text = { 0 };
+		f->write(&text, t);
+		if (io_write_atomic(path, str_text(&text), text.len, e))
+			return -1;
+		cli_say(c, "%s", path);
+	}
+	return 0;
+}
+
+static int one_table(const struct cli *c, struct opened *o, const struct grid_table *def, bool first, struct err *e)
+{
+	const char *output = cli_string(c, "output", NULL), *check = cli_string(c, "check", NULL), *dir = cli_string(c, "dir", NULL);
+	const char *dot = output ? strrchr(output, '.') : NULL;
+	SCOPED(free) char *command = xstrfmt("%s%s%s", o->command, def ? " --table " : "", def ? def->name : "");
+	SCOPED(table) struct table *t = NULL;
+	SCOPED(str) struct str text = { 0 };
+	const struct table_format *f = table_format(c->json ? "json" : cli_string(c, "format", dot ? dot + 1 : "terminal"));
+	if (!f)
+		return err_code(e, EXIT_USAGE, "%s: its extension names no table format: md, tex, csv, json or txt", output);
+	if (table_build(&t, o->study, def, o->pub, command, e))
+		return -1;
+	if (check)
+		return table_check(t, check, e);
+	if (dir)
+		return write_files(t, def, dir, c, e);
+	f->write(&text, t);
+	if (output)
+		return io_write_atomic(output, str_text(&text), text.len, e);
+	if (strcmp(f->name, "terminal") == 0)
+		printf("%s%s\n", first ? "" : "\n", t->title);
+	else if (!first)
+		putchar('\n');
+	fwrite(str_text(&text), 1, text.len, stdout);
+	return 0;
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	SCOPED(opened) struct opened o = { 0 };
+	if (study_open(&o, c, c->args[0], &e))
+		return cli_fail(c, &e);
+	const struct grid *g = o.plan->grid;
+	SCOPED(free) const struct grid_table **defs = xcalloc((size_t)g->n_tables + 65, sizeof *defs);
+	int n;
+	if (choose(defs, &n, g, c, &e))
+		return cli_fail(c, &e);
+	bool single = cli_given(c, "output") || cli_given(c, "check") || c->json;
+	if (single && n > 1)
+		return cli_usage(c, "%s has %d tables: choose one with --table NAME", g->path, n);
+	if (!o.db)
+		cli_say(c, "no database %s yet: every cell is pending", c->db);
+	for (int i = 0; i < n; i++)
+		if (one_table(c, &o, defs[i], i == 0, &e))
+			return cli_fail(c, &e);
+	if (cli_given(c, "check"))
+		cli_say(c, "%s is what the database says", cli_string(c, "check", ""));
+	return EXIT_OK;
+}
+
+const struct cmd cmd_table = {
+	.name = "table",
+	.args = "GRID",
+	.summary = "print the tables of a grid from the database",
+	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (as quickstart). Without [[table]] in it, every metric is shown with "
+	        "its difference to the first row.\n\n"
+	        "Cells are mean and sample standard deviation over training seeds; what failed, is blocked or has not run is shown as such. "
+	        "A column never mixes protocols: such a table is refused (exit 5). Written tables carry the command and the hash of the "
+	        "results that made them; --check tells whether a committed one still holds.",
+	.options = options,
+	.run = run,
+};

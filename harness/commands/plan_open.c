@@ -1,0 +1,198 @@
+/* plan_open.c - see plan_open.h. A cell is cached when an attempt of it is done and has every score that the grid asks
+ * for; it is blocked when something it needs is not on this machine; the time of a pending one is guessed from finished
+ * cells of the same arm. */
+#include "harness/commands/plan_open.h"
+
+#include "harness/record/db.h"
+#include "harness/plan/inputs.h"
+#include "harness/plan/plan_needs.h"
+#include "model/base/own_files.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* What is known of the arm that was asked for last. */
+struct asker { struct db *db; struct err e; int arm; double seconds; bool lacks; char lack[PLAN_REASON]; };
+
+static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e)
+{
+	struct input in[INPUTS_MAX];
+	int n;
+	(void)ctx;
+	if (inputs_of(in, &n, config, e))
+		return -1;
+	inputs_hash(hex, in, n);
+	return 0;
+}
+
+struct have { char name[64]; int64_t nfe, eval_seed, n; };
+
+static bool has(const struct have *have, int n, const char *name, int64_t nfe, int64_t eval_seed, int64_t samples)
+{
+	for (int i = 0; i < n; i++)
+		if (have[i].nfe == nfe && have[i].eval_seed == eval_seed && have[i].n == samples && !strcmp(have[i].name, name))
+			return true;
+	return false;
+}
+
+/* Is every score that the grid asks for there? */
+static bool has_all(const struct grid *g, const struct have *have, int n)
+{
+	for (int i = 0; i < g->n_metrics; i++) {
+		const struct grid_metric *m = &g->metrics[i];
+		const char *outputs[GRID_OUTPUTS_MAX];
+		for (int o = grid_metric_outputs(outputs, m) - 1; o >= 0; o--)
+			for (int k = 0; k < m->n_nfe; k++)
+				for (int s = 0; s < g->seeds.n_eval; s++)
+					if (!has(have, n, outputs[o], m->nfe[k], g->seeds.eval[s], m->samples))
+						return false;
+	}
+	return true;
+}
+
+static int read_state(struct asker *a, struct plan_cell *cell, const struct plan *p)
+{
+	struct db_rows rows;
+	SCOPED(free) struct have *have = NULL;
+	int64_t done = 0;
+	int n = 0, cap = 0;
+	if (db_int_of(&done, 0, a->db, &a->e, "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'",
+	              "s", cell->hash))
+		return -1;
+	if (!done)
+		return 0;
+	if (db_query(&rows, a->db, &a->e, "SELECT DISTINCT m.name, m.nfe, m.eval_seed, m.n FROM attempt a JOIN metric m ON m.attempt = a.id "
+	             "WHERE a.cell = ? AND a.state = 'done' AND a.purpose = 'run'", "s", cell->hash))
+		return -1;
+	while (db_next(&rows)) {
+		struct have *h = &VEC_PUSH(have, n, cap);
+		*h = (struct have){ .nfe = db_int(&rows, 1), .eval_seed = db_int(&rows, 2), .n = db_int(&rows, 3) };
+		(void)snprintf(h->name, sizeof h->name, "%s", db_text(&rows, 0));
+	}
+	if (db_done(&rows, &a->e))
+		return -1;
+	if (has_all(p->grid, have, n))
+		cell->state = CELL_CACHED;
+	return 0;
+}
+
+static int read_seconds(struct asker *a, const struct plan_arm *arm)
+{
+	struct db_rows rows;
+	if (db_query(&rows, a->db, &a->e, "SELECT avg(a.wall_s) FROM cell c JOIN attempt a ON a.cell = c.hash WHERE c.arm = ? AND "
+	             "a.state = 'done' AND a.purpose = 'run' AND a.resumed_from IS NULL", "s", arm->hash))
+		return -1;
+	if (db_next(&rows) && !db_is_null(&rows, 0))
+		a->seconds = db_real(&rows, 0);
+	return db_done(&rows, &a->e);
+}
+
+static void cell_state(void *ctx, struct plan_cell *cell, const struct plan *p)
+{
+	struct asker *a = ctx;
+	const struct plan_arm *arm = &p->arms[cell->arm];
+	if (a->e.msg[0] || (a->db && read_state(a, cell, p)) || cell->state == CELL_CACHED)
+		return;
+	if (cell->arm != a->arm) {
+		a->arm = cell->arm;
+		a->seconds = 0;
+		a->lacks = plan_arm_lacks(a->lack, sizeof a->lack, p, arm);
+		if (a->db && read_seconds(a, arm))
+			return;
+	}
+	cell->seconds = a->seconds;
+	if (a->lacks) {
+		cell->state = CELL_BLOCKED;
+		(void)snprintf(cell->reason, sizeof cell->reason, "%s", a->lack);
+	}
+}
+
+static bool is_frozen(const char *path)
+{
+	size_t n = strlen(path), m = strlen(".plan.json");
+	return n > m && !strcmp(path + n - m, ".plan.json");
+}
+
+/* Written like a name, not like a path? */
+static bool is_name(const char *text)
+{
+	return !strchr("/.-", *text) && !strstr(text, "..") && !strstr(text, ".toml");
+}
+
+char *shipped_study(const char *name)
+{
+	SCOPED(free) char *file = xstrfmt("ablations/%s.toml", name);
+	return is_name(name) ? own_data_file(file) : NULL;
+}
+
+/* The grid of a file, of a study that comes with the program, or of a preset's name. */
+static int read_grid(struct grid **out, const char *path, bool preset_too, struct err *e)
+{
+	const struct preset *scaling;
+	if (io_exists(path) || !is_name(path))
+		return grid_read(out, path, e);
+	SCOPED(free) char *shipped = shipped_study(path), *any = NULL;
+	if (shipped)
+		return grid_read(out, shipped, e);
+	if (!preset_too || !config_find_preset(path, &scaling)) /* that nothing stands for the name says little where no study is there */
+		return own_data_need(&any, "ablations/quickstart.toml", e) ? -1 : grid_read(out, path, e);
+	SCOPED(free) char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path, path);
+	struct grid_source source = { .path = path, .text = text, .n = strlen(text) };
+	return grid_parse(out, &source, 1, e);
+}
+
+static int expand(struct plan **out, const struct cli *c, const char *path, bool preset_too, struct plan_options *opt, struct err *e)
+{
+	int n_sets;
+	struct grid *g = NULL;
+	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
+	SCOPED(free) const char **only = cli_strings(c, "only", &opt->n_only);
+	opt->only = only;
+	if (is_frozen(path) && (n_sets || opt->n_only))
+		return err_code(e, EXIT_USAGE, "%s: a frozen plan takes neither --set nor --only; give the grid file", path);
+	if (is_frozen(path))
+		return plan_read(out, path, opt, e);
+	int rc = read_grid(&g, path, preset_too, e);
+	for (int i = 0; i < n_sets && !rc; i++)
+		rc = grid_set(g, sets[i], e);
+	if (!rc && !plan_expand(out, g, opt, e))
+		return 0;
+	grid_free(g);
+	return -1;
+}
+
+int plan_open(struct plan **out, const struct cli *c, const char *path, struct err *e)
+{
+	SCOPED(db) struct db *db = NULL;
+	struct asker asker = { .arm = -1 };
+	struct plan_options opt = { .ctx = &asker, .dataset = dataset_hash, .state = cell_state };
+	struct plan *p = NULL;
+	if (db_is_there(c->db) && db_open(&db, c->db, DB_READ, e))
+		return -1;
+	asker.db = db;
+	if (expand(&p, c, path, false, &opt, e))
+		return -1;
+	if (asker.e.msg[0]) {
+		plan_free(p);
+		return err_code(e, EXIT_RECORD, "%s", asker.e.msg);
+	}
+	*out = p;
+	return 0;
+}
+
+int plan_open_any(struct plan **out, const struct cli *c, const char *path, struct err *e)
+{
+	struct plan_options opt = { 0 };
+	return expand(out, c, path, true, &opt, e);
+}
+
+int plan_show(const struct cli *c, const struct plan *p)
+{
+	SCOPED(str) struct str out = { 0 };
+	if (c->json)
+		plan_json(&out, p);
+	else
+		plan_text(&out, p);
+	(void)fwrite(out.data, 1, out.len, stdout); /* a failure shows when the program ends, as for every command */
+	return EXIT_OK;
+}

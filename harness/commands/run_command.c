@@ -1,0 +1,202 @@
+/* run_command.c - see run_command.h. */
+#include "harness/commands/run_command.h"
+
+#include "harness/run/engine_device.h"
+#include "harness/slurm/engine_slurm.h"
+#include "harness/record/host.h"
+#include "harness/record/provenance.h"
+#include "harness/run/run_plan.h"
+#include "harness/show/table.h"
+
+#include "model/base/io.h"
+#include "model/base/progress.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct unsaid { char *line; bool amiss; };
+struct run_display {
+	const struct cli *cli;
+	struct progress progress;
+	char *what;
+	struct unsaid *unsaid;   /* lines that wait for a reader, as the run does not */
+	int n_unsaid, cap_unsaid;
+};
+
+static void say_now(struct run_display *d, const char *line, bool amiss)
+{
+	if (amiss && d->cli->quiet) {
+		cli_warn(d->cli, "%s", line);
+		return;
+	}
+	if (d->progress.tty && !d->progress.quiet)
+		(void)fputs("\r\033[K", stderr); /* the bar comes back by itself */
+	cli_say(d->cli, "%s", line);
+}
+
+static void say_what_waits(struct run_display *d, bool all)
+{
+	int n = 0;
+	for (; n < d->n_unsaid && (all || fd_takes_line(STDERR_FILENO)); n++) {
+		say_now(d, d->unsaid[n].line, d->unsaid[n].amiss);
+		free(d->unsaid[n].line);
+	}
+	if (n)
+		memmove(d->unsaid, d->unsaid + n, (size_t)(d->n_unsaid - n) * sizeof *d->unsaid);
+	d->n_unsaid -= n;
+}
+
+static void say_line(void *ctx, const char *line, bool amiss)
+{
+	struct run_display *d = ctx;
+	VEC_PUSH(d->unsaid, d->n_unsaid, d->cap_unsaid) = (struct unsaid){ xstrdup(line), amiss };
+	say_what_waits(d, false);
+}
+
+struct run_display *run_display_new(const struct cli *c, const char *what, struct run_options *o)
+{
+	struct run_display *d = xcalloc(1, sizeof *d);
+	d->cli = c;
+	d->what = xstrdup(what);
+	progress_start(&d->progress, d->what, "steps", 0);
+	d->progress.plain_every_s = 60; /* elsewhere than on a terminal the state changes are lines enough */
+	d->progress.quiet = c->quiet;
+	o->progress = &d->progress;
+	o->say = say_line;
+	o->say_ctx = d;
+	return d;
+}
+
+void run_display_free(struct run_display *d, bool patient)
+{
+	progress_end(&d->progress);
+	say_what_waits(d, patient);
+	for (int i = 0; i < d->n_unsaid; i++)
+		free(d->unsaid[i].line);
+	free(d->unsaid);
+	free(d->what);
+	free(d);
+}
+
+void run_options_of(struct run_options *o, const struct cli *c)
+{
+	o->db = c->db;
+	o->device = cli_string(c, "device", "auto");
+	o->jobs = (int)cli_int(c, "jobs", 1);
+	o->threads = (int)cli_int(c, "threads", 0);
+	o->ranks = (int)cli_int(c, "ranks", 1);
+	o->again = cli_flag(c, "again") > 0;
+}
+
+void run_budget_of(struct run_options *o, const struct grid_budget *b)
+{
+	o->cell_wall_s = b->cell_wall_s;
+	o->grid_wall_s = b->grid_wall_s;
+	o->cells_max = b->grid_cells;
+	o->retries = b->cell_retries;
+	o->stop_after = b->on_failure == FAILURE_STOP ? 1 : b->on_failure == FAILURE_STOP_AFTER ? b->stop_after : 0;
+}
+
+/* More threads at once than can work: it comes out right, later. */
+static void tell_crowd(const struct cli *c, const struct run_options *o)
+{
+	int cpus = host_cpus(), processes = o->jobs * o->ranks, each = o->threads > 0 ? o->threads : cpus / processes > 1 ? cpus / processes : 1;
+	if (processes * each > cpus)
+		cli_warn(c, "%d cell%s at once, %d process%s each, of %d thread%s: %d threads on the %d processor%s that may be used, which is no faster than fewer",
+		         o->jobs, o->jobs == 1 ? "" : "s", o->ranks, o->ranks == 1 ? "" : "es", each, each == 1 ? "" : "s", processes * each, cpus,
+		         cpus == 1 ? "" : "s");
+}
+
+/* The plan beside the journals, so that `resume` needs no grid file. */
+static int keep_plan(const struct cli *c, const struct plan *p, struct err *e)
+{
+	SCOPED(free) char *dir = xstrfmt("%s-runs/plans", c->db);
+	SCOPED(free) char *path = xstrfmt("%s/%s.plan.json", dir, p->hash);
+	if (io_exists(path))
+		return 0;
+	if (io_mkdirs(dir, e) || plan_write(p, path, e)) {
+		e->code = EXIT_RECORD;
+		return -1;
+	}
+	return 0;
+}
+
+/* All is recorded now, so a reader may be waited for, but not by who was told to stop. */
+static bool may_say(const struct run_result *r, int fd)
+{
+	return !r->signal || fd_takes_line(fd);
+}
+
+static int report(struct cli *c, const struct run_result *r)
+{
+	int code = run_exit_code(r);
+	SCOPED(free) char *summary = run_summary(r);
+	if (may_say(r, STDERR_FILENO))
+		cli_say(c, "%s", summary);
+	if (may_say(r, STDERR_FILENO) && code != EXIT_OK && (code != EXIT_INCOMPLETE || r->stopped))
+		cli_say(c, "state is saved in %s; `ablate resume --db %s` continues", c->db, c->db);
+	if (c->json) {
+		json_t *o = run_result_json(r);
+		(void)json_object_set_new(o, "db", json_string(c->db));
+		(void)json_object_set_new(o, "exit_code", json_integer(code));
+		(void)cli_print_json(c, o);
+	}
+	return code;
+}
+
+/* The grid's tables as they are now, to stdout. What they refuse (mixed protocols) is told and changes nothing. */
+static void show_tables(const struct cli *c, struct plan *p, const char *what)
+{
+	struct err e = ERR_INIT;
+	SCOPED(db) struct db *db = NULL;
+	SCOPED(study) struct study *study = NULL;
+	SCOPED(published) struct published *pub = NULL;
+	SCOPED(str) struct str text = { 0 };
+	if (db_open(&db, c->db, DB_READ, &e) || published_read(&pub, NULL, &e) || study_load(&study, p, db, &e)
+	    || tables_text(&text, study, pub, what, &e))
+		cli_warn(c, "no table: %s", e.msg);
+	else
+		(void)fwrite(str_text(&text), 1, text.len, stdout);
+}
+
+int run_command(struct cli *c, struct plan *p, const char *what)
+{
+	struct err e = ERR_INIT;
+	struct run_options o = { .what = what };
+	struct run_result r;
+	struct run_set set;
+	char device[32];
+	run_options_of(&o, c);
+	run_budget_of(&o, &p->grid->budget);
+	/* the nodes of a cluster have devices of their own */
+	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
+	if ((slurm ? slurm_is_here(&e) : engine_device(device, o.device, &e)) || keep_plan(c, p, &e))
+		return cli_fail(c, &e);
+	run_set_of_plan(&set, p);
+	if (slurm) {
+		int ended = slurm_command(c, p, &set, &o);
+		run_set_release(&set);
+		if (!c->json && cli_flag(c, "wait"))
+			show_tables(c, p, what);
+		return ended;
+	}
+	o.device = device;
+	o.threads = threads_of(c, 0);
+	if (strcmp(device, "cpu") == 0)
+		tell_crowd(c, &o);
+	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
+	struct run_display *d = run_display_new(c, title, &o);
+	int rc = runner_run(&r, &set.run, &o, &e);
+	run_display_free(d, !rc && !r.signal);
+	run_set_release(&set);
+	if (rc)
+		return cli_fail(c, &e);
+	if (r.attempts && may_say(&r, STDERR_FILENO) && provenance_tree_changed())
+		cli_warn(c, "the source folder has changed since this program was built; the records name what it was built from");
+	int code = report(c, &r);
+	if (!c->json && r.cached + r.done > 0 && may_say(&r, STDOUT_FILENO))
+		show_tables(c, p, what);
+	return code;
+}

@@ -1,0 +1,246 @@
+/* score_cli.c - see score_cli.h. Everything that can be wrong about both sides is found before the first image goes
+ * through a network. */
+#include "harness/commands/score_cli.h"
+
+#include "harness/text/json_out.h"
+#include "model/cpu/devices.h"
+#include "model/config/config.h"
+#include "model/base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+void score_side_release(struct score_side *s)
+{
+	feature_set_release(&s->set);
+	source_free(s->source);
+	s->source = NULL;
+}
+
+static void tell_notes(const struct cli *c, const char *notes)
+{
+	while (*notes) {
+		size_t n = strcspn(notes, "\n");
+		cli_warn(c, "%.*s", (int)n, notes);
+		notes += n + (notes[n] == '\n');
+	}
+}
+
+int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e)
+{
+	*s = (struct score_side){ .path = path };
+	if (feature_set_is(path)) {
+		if (feature_set_load(&s->set, path, e))
+			return -1;
+		if (!s->set.protocol[0])
+			cli_warn(c, "%s: carries no protocol; that it was made like the other side is on your word", path);
+		return 0;
+	}
+	if (source_open(&s->source, path, e))
+		return -1;
+	tell_notes(c, str_text(&s->source->notes));
+	if (s->source->n < 2) {
+		SCOPED(free) char *only = source_item(s->source, 0);
+		return err_set(e, "%s: one image (%s); scores need at least 2", path, only);
+	}
+	return 0;
+}
+
+/* A loaded side of another protocol is refused before the work, not after it. */
+static int check_loaded(const struct score_side *sides, int n, const struct extractor *x, struct err *e)
+{
+	char text[PROTOCOL_TEXT];
+	protocol_features(text, x, "u8");
+	for (int i = 0; i < n; i++) {
+		const struct feature_set *f = &sides[i].set;
+		if (sides[i].source)
+			continue;
+		if (protocol_check(f->protocol, sides[i].path, text, "the images of the other side", e))
+			return -1;
+		if (f->dim[FEATURE_POOL] != x->dim)
+			return err_code(e, EXIT_RECORD, "%s has features of %d dimensions, but %s gives %d", sides[i].path,
+			                f->dim[FEATURE_POOL], x->name, x->dim);
+	}
+	return 0;
+}
+
+static int extract_one(struct score_side *s, const struct cli *c, struct extractor *x, unsigned keep, unsigned want,
+                       struct err *e)
+{
+	struct progress p;
+	int64_t limit = cli_int(c, "limit", 0), n = limit && limit < s->source->n ? limit : s->source->n;
+	progress_start(&p, s->path, "images", n);
+	p.quiet = c->quiet;
+	struct feature_options o = { .keep = keep, .want = want, .limit = limit, .progress = &p };
+	int bad = feature_set_extract(&s->set, s->source, x, &o, e);
+	progress_end(&p);
+	if (!bad)
+		cli_verbose(c, "%s: %lld images in %.2f s", s->path, (long long)n, monotonic_s() - p.started_s);
+	source_free(s->source);
+	s->source = NULL;
+	return bad;
+}
+
+static int check_wanted(const struct score_side *sides, int n, const unsigned *want, const struct extractor *x, struct err *e)
+{
+	for (int i = 0; i < n; i++) {
+		if (!sides[i].source)
+			continue;
+		if ((want[i] & 1u << FEATURE_LOGITS) && !x->logits_dim)
+			return err_code(e, EXIT_USAGE, "the extractor '%s' gives no class scores", x->name);
+		if ((want[i] & 1u << FEATURE_SPATIAL) && !x->spatial_dim)
+			return err_code(e, EXIT_USAGE, "the extractor '%s' gives no spatial features", x->name);
+	}
+	return 0;
+}
+
+int score_extract(struct score_side *sides, int n, const struct cli *c, const unsigned *keep, const unsigned *want,
+                  bool optional, struct err *e)
+{
+	bool pictures = false;
+	for (int i = 0; i < n; i++)
+		pictures |= sides[i].source != NULL;
+	if (!pictures)
+		return 0;
+	SCOPED(extractor) struct extractor *x = NULL;
+	struct extractor_options o = { .weights = cli_string(c, "weights", NULL), .resize = cli_string(c, "resize", NULL),
+		                           .bf16 = cli_flag(c, "bf16") > 0, .batch = (int)cli_int(c, "batch", 0),
+		                           .device = cli_string(c, "device", "auto") };
+	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e) ||
+	    (!optional && check_wanted(sides, n, want, x, e)))
+		return -1;
+	for (int i = 0; i < n; i++)
+		if (sides[i].source && extract_one(&sides[i], c, x, keep[i], want[i], e))
+			return -1;
+	return 0;
+}
+
+static unsigned wanted(const struct metric *m, int side)
+{
+	if (side >= m->sides)
+		return 0;
+	return m->needs == NEEDS_LOGITS ? 1u << FEATURE_LOGITS : m->needs == NEEDS_SPATIAL ? 1u << FEATURE_SPATIAL : 1u << FEATURE_POOL;
+}
+
+/* Can these sides serve m? Asked after extraction. */
+static const char *lacking(const struct metric *m, const struct score_side *sides)
+{
+	for (int i = 0; i < m->sides; i++) {
+		const struct feature_set *f = &sides[i].set;
+		if (m->needs == NEEDS_LOGITS && !f->dim[FEATURE_LOGITS])
+			return "class scores";
+		if (m->needs == NEEDS_SPATIAL && !f->dim[FEATURE_SPATIAL])
+			return "spatial features";
+		if (m->needs == NEEDS_FEATURES && f->mu)
+			return "the features of each image";
+	}
+	return NULL;
+}
+
+static json_t *score_json(const struct score *s)
+{
+	char hex[64];
+	(void)snprintf(hex, sizeof hex, "%a", s->value);
+	json_t *parts = json_object();
+	for (int i = 0; i < s->n_parts; i++)
+		(void)json_object_set_new(parts, s->part[i].name, json_out_real(s->part[i].value));
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "metric", s->name, "value", json_out_real(s->value),
+	                 "hex", hex, "half_width", json_out_real(s->half), "half_width_is", json_out_text(s->half_text), "n",
+	                 s->n ? json_integer(s->n) : json_null(), "better", s->better < 0 ? "lower" : "higher", "protocol",
+	                 s->protocol, "warning", json_out_text(s->warning[0] ? s->warning : NULL), "parts", parts, "computed_by",
+	                 json_out_text(s->computed_by[0] ? s->computed_by : NULL));
+}
+
+static json_t *side_json(const struct score_side *s)
+{
+	return json_pack("{s:s, s:o, s:o, s:o}", "path", s->path, "n", s->set.n ? json_integer(s->set.n) : json_null(), "sha256",
+	                 json_out_text(s->set.sha256[0] ? s->set.sha256 : NULL), "features",
+	                 json_out_text(s->set.protocol[0] ? s->set.protocol : NULL));
+}
+
+static int tell(const struct cli *c, const struct score_list *list, const struct score_side *sides, int n_sides)
+{
+	for (int i = 0; i < list->n; i++)
+		if (list->v[i].warning[0] && (i == 0 || strcmp(list->v[i].warning, list->v[i - 1].warning) != 0))
+			cli_warn(c, "%s", list->v[i].warning);
+	if (c->json) {
+		json_t *scores = json_array(), *out = json_object();
+		for (int i = 0; i < list->n; i++)
+			(void)json_array_append_new(scores, score_json(&list->v[i]));
+		(void)json_object_set_new(out, "scores", scores);
+		(void)json_object_set_new(out, "a", side_json(&sides[0]));
+		if (n_sides > 1)
+			(void)json_object_set_new(out, "b", side_json(&sides[1]));
+		return cli_print_json(c, out);
+	}
+	for (int i = 0; i < list->n; i++) {
+		const struct score *s = &list->v[i];
+		printf("%-13s %.6g", s->name, s->value);
+		if (!isnan(s->half))
+			printf(" ± %.2g (%s)", s->half, s->half_text);
+		if (s->n)
+			printf(", n %lld", (long long)s->n);
+		printf(", %s is better\n%13s %s\n", s->better < 0 ? "lower" : "higher", "", s->protocol);
+	}
+	return EXIT_OK;
+}
+
+/* A back end for the distances' singular values; NULL where that is the host, or no distance is asked for. */
+static int open_device(struct backend **out, const struct cli *c, const struct metric *const *metrics, int n, struct err *e)
+{
+	bool distance = false;
+	for (int k = 0; k < n; k++)
+		distance |= strstr(metrics[k]->name, "fid") != NULL;
+	*out = NULL;
+	if (!distance)
+		return 0;
+	if (backend_open(out, cli_string(c, "device", "auto"), DTYPE_FP32, e))
+		return -1;
+	if ((*out)->ops->host_memory) /* the CPU's is never freed */
+		*out = NULL;
+	return 0;
+}
+
+static int compute(struct score_list *list, struct score_side *sides, int n_sides, const struct cli *c,
+                   const struct metric *const *metrics, int n, bool optional, const struct metric_options *o, struct err *e)
+{
+	unsigned keep[2] = { 0 }, want[2] = { 0 };
+	for (int i = 0; i < n_sides; i++) {
+		if (score_side_open(&sides[i], c, c->args[i], e))
+			return -1;
+		for (int k = 0; k < n; k++) {
+			keep[i] |= metric_keep(metrics[k], i, o);
+			want[i] |= wanted(metrics[k], i);
+		}
+	}
+	if (score_extract(sides, n_sides, c, keep, want, optional, e))
+		return -1;
+	struct metric_options on = *o;
+	if (open_device(&on.device, c, metrics, n, e))
+		return -1;
+	int rc = 0;
+	for (int k = 0; rc == 0 && k < n; k++) {
+		const char *what = optional ? lacking(metrics[k], sides) : NULL;
+		if (what)
+			cli_say(c, "%s left out: it needs %s", metrics[k]->name, what);
+		else
+			rc = metric_run(list, metrics[k], &sides[0].set, n_sides > 1 ? &sides[1].set : NULL, &on, e);
+	}
+	backend_free(on.device);
+	if (rc)
+		return -1;
+	return list->n ? 0 : err_set(e, "none of the scores can be computed from these sources");
+}
+
+int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional, const struct metric_options *o)
+{
+	struct err e = ERR_INIT;
+	struct score_side sides[2] = { { 0 }, { 0 } };
+	struct score_list list = { .n = 0 };
+	int code = compute(&list, sides, c->n_args, c, metrics, n, optional, o, &e) ? cli_fail(c, &e)
+	                                                                           : tell(c, &list, sides, c->n_args);
+	for (int i = 0; i < c->n_args; i++)
+		score_side_release(&sides[i]);
+	return code;
+}

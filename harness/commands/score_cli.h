@@ -1,0 +1,44 @@
+/* score_cli.h - what `ablate fid`, `kid`, `is`, `pr`, `metrics` and `features` share: naming the two sides, extracting
+ * features with a progress bar, and telling the scores. */
+#ifndef ABLATE_SCORE_CLI_H
+#define ABLATE_SCORE_CLI_H
+
+#include "harness/cli/cmd.h"
+#include "metrics/scores/score.h"
+
+#define SCORE_SOURCES_HELP \
+	"A source is a folder or zip of PNG and JPEG files, an .npz of uint8 images (arr_0, N,H,W,C), an IDX file (.gz too), " \
+	"CIFAR-10 in binary form, or an .npz of features or statistics (mu, sigma) as this program, pytorch-fid and clean-fid " \
+	"write them. All images of a source have one size."
+
+/* Rows of a command's option table that choose the features. */
+#define SCORE_EXTRACTOR_OPTIONS \
+	{ .name = "extractor", .letter = 'e', .kind = OPT_STRING, .arg = "NAME", .help = "network that makes the features" }, \
+	{ .name = "weights", .letter = 'w', .kind = OPT_STRING, .arg = "FILE", .help = "its weights, instead of those in the cache" }, \
+	{ .name = "resize", .kind = OPT_STRING, .arg = "NAME", .help = "pre-processing, instead of the extractor's own" }, \
+	{ .name = "bf16", .kind = OPT_FLAG, .help = "bfloat16 arithmetic: faster, and part of the protocol" }, \
+	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
+	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "images per call of the network" }, \
+	{ .name = "limit", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 2, .max = 1e12, .help = "only the first N images" }
+#define SCORE_INTERVAL_OPTION \
+	{ .name = "no-interval", .kind = OPT_FLAG, .help = "leave out the jackknife interval of FID, which costs 20 distances" }
+
+/* The default of --extractor. */
+#define SCORE_EXTRACTOR "inception-2015"
+
+struct score_side { const char *path; struct feature_set set; struct source *source; };
+
+/* Opens a path: loads features or statistics, or opens the pictures and says what was left out. */
+MUST_CHECK int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e);
+/* Extracts the features of the sides that are pictures (n sides), opening the extractor once. keep, want: bits per side
+ * (feature_set.h); what is wanted and the extractor does not have is left out if `optional`, else an error before the
+ * first image. Does nothing for sides that are loaded already. */
+MUST_CHECK int score_extract(struct score_side *sides, int n, const struct cli *c, const unsigned *keep,
+                             const unsigned *want, bool optional, struct err *e);
+void score_side_release(struct score_side *s);
+
+/* The whole of a command that computes `n` metrics over its one or two arguments. Optional ones are left out with a
+ * note where a side cannot serve them. Returns the exit code. */
+int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional, const struct metric_options *o);
+
+#endif

@@ -1,0 +1,142 @@
+/* study_open.c - see study_open.h. */
+#include "harness/commands/study_open.h"
+
+#include "harness/commands/plan_open.h"
+
+#include "model/base/io.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void study_close(struct opened *o)
+{
+	study_free(o->study);
+	published_free(o->pub);
+	db_close(o->db);
+	plan_free(o->plan);
+	free(o->runs);
+	free(o->command);
+	*o = (struct opened){ 0 };
+}
+
+void scoped_opened(struct opened *o)
+{
+	study_close(o);
+}
+
+static int is_recorded(bool *out, struct db *db, const char *name, struct err *e)
+{
+	int64_t n;
+	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM grid WHERE name = ?", "s", name))
+		return -1;
+	*out = n > 0;
+	return 0;
+}
+
+/* The command again, for a reader of what it made. */
+static char *command_of(const struct cli *c, const char *grid)
+{
+	struct str s = { 0 };
+	int n_sets, n_only;
+	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
+	SCOPED(free) const char **only = cli_strings(c, "only", &n_only);
+	str_addf(&s, "ablate %s %s", c->cmd->name, grid);
+	for (int i = 0; i < n_sets; i++)
+		str_addf(&s, " --set '%s'", sets[i]);
+	for (int i = 0; i < n_only; i++)
+		str_addf(&s, " --only '%s'", only[i]);
+	return str_detach(&s);
+}
+
+struct adopted { const char *chain, *label, *cell, *arm; int64_t seed; };
+
+static int by_label(const void *a, const void *b)
+{
+	const struct adopted *x = a, *y = b;
+	int order = strcmp(x->chain, y->chain);
+	return order ? order : (order = strcmp(x->label, y->label)) ? order : (x->seed > y->seed) - (x->seed < y->seed);
+}
+
+/* Gives the plan's arms and cells the hashes under which the grid was recorded, by chain, label and seed. A program that has
+ * learnt a setting since then would hash the same arms otherwise and find none of their results. */
+static int adopt(struct plan *p, struct db *db, const char *grid, struct err *e)
+{
+	SCOPED(free) struct adopted *known = NULL;
+	struct db_rows rows;
+	int n = 0, cap = 0, n_seeds = p->grid->seeds.n_train;
+	if (db_query(&rows, db, e, "SELECT g.chain, g.label, c.hash, c.arm, c.seed FROM grid_cell g JOIN cell c ON c.hash = g.cell WHERE g.grid = ?", "s", grid))
+		return -1;
+	while (db_next(&rows))
+		VEC_PUSH(known, n, cap) = (struct adopted){ arena_strdup(&p->arena, db_text(&rows, 0)), arena_strdup(&p->arena, db_text(&rows, 1)),
+			arena_strdup(&p->arena, db_text(&rows, 2)), arena_strdup(&p->arena, db_text(&rows, 3)), db_int(&rows, 4) };
+	if (db_done(&rows, e))
+		return -1;
+	if (!n)
+		return 0;
+	qsort(known, (size_t)n, sizeof *known, by_label);
+	for (int r = 0; r < p->n_rows; r++)
+		for (int i = 0; i < n_seeds; i++) { /* cells lie arm by arm, seeds in order */
+			struct plan_cell *cell = &p->cells[p->rows[r].arm * n_seeds + i];
+			struct adopted want = { .chain = p->rows[r].chain, .label = p->rows[r].label, .seed = cell->seed };
+			const struct adopted *hit = bsearch(&want, known, (size_t)n, sizeof *known, by_label);
+			if (hit) {
+				(void)snprintf(cell->hash, sizeof cell->hash, "%s", hit->cell);
+				(void)snprintf(p->arms[cell->arm].hash, sizeof p->arms[cell->arm].hash, "%s", hit->arm);
+			}
+		}
+	p->recorded = true;
+	return 0;
+}
+
+/* The grid of that name that was run last. */
+static int plan_of_name(struct opened *o, const struct cli *c, const char *name, struct err *e)
+{
+	int n_sets, n_only;
+	struct db_rows rows;
+	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
+	SCOPED(free) const char **only = cli_strings(c, "only", &n_only);
+	SCOPED(free) char *hash = NULL;
+	SCOPED(free) char *toml = NULL;
+	SCOPED(free) char *made_of = NULL;
+	if (o->db && db_query(&rows, o->db, e, "SELECT hash, toml, made_of FROM grid WHERE name = ? ORDER BY created DESC, hash LIMIT 1", "s", name))
+		return -1;
+	if (o->db && db_next(&rows)) {
+		hash = xstrdup(db_text(&rows, 0));
+		toml = xstrdup(db_text(&rows, 1));
+		made_of = xstrdup(db_text(&rows, 2));
+	}
+	if (o->db && db_done(&rows, e))
+		return -1;
+	if (!toml)
+		return err_code(e, EXIT_USAGE, "%s: no such file, no grid of that name in the database, and none that comes with the program (ablations/%s.toml)", name, name);
+	if (plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets }, &(struct plan_options){ .only = only, .n_only = n_only }, e))
+		return -1;
+	return n_sets ? 0 : adopt(o->plan, o->db, hash, e);
+}
+
+int study_open(struct opened *out, const struct cli *c, const char *name, struct err *e)
+{
+	struct opened o = { .runs = xstrfmt("%s-runs", c->db) };
+	SCOPED(free) char *shipped = shipped_study(name);
+	bool is_file = io_exists(name) || strcmp(name, "-") == 0 || strstr(name, ".toml"), known = false;
+	const char *file = is_file ? name : NULL;
+	if (published_read(&o.pub, NULL, e)) /* first: an installation without its data has no studies to open either */
+		goto fail;
+	if (db_is_there(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
+		goto fail;
+	if (o.db && is_recorded(&known, o.db, name, e))
+		goto fail;
+	if (!is_file && !known)
+		file = shipped;
+	if (file ? plan_open_any(&o.plan, c, file, e) : plan_of_name(&o, c, name, e))
+		goto fail;
+	o.command = command_of(c, name);
+	if (study_load(&o.study, o.plan, o.db, e))
+		goto fail;
+	*out = o;
+	return 0;
+fail:
+	study_close(&o);
+	return -1;
+}

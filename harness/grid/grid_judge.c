@@ -1,0 +1,397 @@
+/* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates. */
+#include "harness/grid/grid_private.h"
+#include "harness/grid/table_column.h"
+#include "metrics/features/extractor.h"
+#include "metrics/scores/score.h"
+#include "model/data/shapes.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* ---- budget ----------------------------------------------------------------------------------------------------- */
+
+GRID_KEYS(budget_keys, "[budget]", "cell", "grid", "on_failure");
+GRID_KEYS(budget_cell_keys, "budget.cell", "wall", "retries");
+GRID_KEYS(budget_grid_keys, "budget.grid", "wall", "cells");
+
+double grid_duration(const char *text)
+{
+	double total = 0, last = 1e9;
+	if (!*text)
+		return -1;
+	while (*text) {
+		const char *end = text + strspn(text, "0123456789.");
+		double x = isdigit((unsigned char)*text) ? strtod(text, NULL) : -1;
+		double unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
+		if (unit == 0 || unit >= last || !(x >= 0 && x * unit <= 1e9))
+			return -1;
+		total += x * unit;
+		last = unit;
+		text = end + 1;
+	}
+	return total;
+}
+
+static int read_wall(double *out, const struct toml_value *t, struct err *e)
+{
+	const char *text = NULL;
+	int rc = toml_string(&text, t, "wall", e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	*out = grid_duration(text);
+	if (*out > 0)
+		return 0;
+	return toml_err(e, toml_find(t, "wall")->value, "'%s' is no duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"", text);
+}
+
+static int read_on_failure(struct grid_budget *b, const struct toml_value *t, struct err *e)
+{
+	const char *text = NULL;
+	int rc = toml_string(&text, t, "on_failure", e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	char *end = NULL;
+	long n = !strncmp(text, "stop-after:", 11) && isdigit((unsigned char)text[11]) ? strtol(text + 11, &end, 10) : 0;
+	if (n > 0 && n <= GRID_CELLS_MAX && !*end) {
+		b->on_failure = FAILURE_STOP_AFTER;
+		b->stop_after = (int)n;
+		return 0;
+	}
+	if (strcmp(text, "continue") != 0 && strcmp(text, "stop") != 0)
+		return toml_err(e, toml_find(t, "on_failure")->value, "on_failure: '%s' is not one of continue|stop|stop-after:N", text);
+	b->on_failure = *text == 'c' ? FAILURE_CONTINUE : FAILURE_STOP;
+	return 0;
+}
+
+int grid_read_budget(struct grid *g, const struct toml_value *root, struct err *e)
+{
+	const struct toml_value *t = NULL, *cell = NULL, *whole = NULL;
+	struct grid_budget *b = &g->budget;
+	int rc = toml_typed(&t, root, "budget", TOML_TABLE, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (grid_closed(t, &budget_keys, e) || toml_typed(&cell, t, "cell", TOML_TABLE, e) < 0 ||
+	    toml_typed(&whole, t, "grid", TOML_TABLE, e) < 0 || read_on_failure(b, t, e))
+		return -1;
+	if (cell && (grid_closed(cell, &budget_cell_keys, e) || read_wall(&b->cell_wall_s, cell, e) ||
+	             grid_int(&b->cell_retries, cell, "retries", 0, 1000, e)))
+		return -1;
+	if (whole && (grid_closed(whole, &budget_grid_keys, e) || read_wall(&b->grid_wall_s, whole, e) ||
+	              grid_int(&b->grid_cells, whole, "cells", 1, GRID_CELLS_MAX, e)))
+		return -1;
+	return 0;
+}
+
+/* ---- metrics ---------------------------------------------------------------------------------------------------- */
+
+GRID_KEYS(metric_keys, "[[metric]]", "name", "samples", "nfe", "ref", "extractor", "ci", "infinity", "agg");
+
+static int read_ints(int *v, int *n, int max, const struct toml_value *t, const char *key, int lo, int hi, struct err *e)
+{
+	const struct toml_value *array = NULL;
+	int rc = grid_need_array(&array, t, key, false, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	*n = 0;
+	if (toml_len(array) == 0 || toml_len(array) > (size_t)max)
+		return toml_err(e, array, "%s needs 1 to %d integers", key, max);
+	for (size_t i = 0; i < toml_len(array); i++) {
+		const struct toml_value *item = toml_at(array, i);
+		if (item->type != TOML_INTEGER || item->i < lo || item->i > hi)
+			return toml_err(e, item, "%s: integers from %d to %d", key, lo, hi);
+		if (*n && item->i <= v[*n - 1])
+			return toml_err(e, item, "%s must ascend", key);
+		v[(*n)++] = (int)item->i;
+	}
+	return 0;
+}
+
+static int unknown_of(const struct toml_value *t, const char *key, const char *given, const char *const *names, size_t n,
+                      struct err *e)
+{
+	SCOPED(str) struct str known = { 0 };
+	str_suggest(&known, given, names, n);
+	if (!known.len)
+		str_add(&known, "; known are");
+	for (size_t i = 0; i < n && str_text(&known)[known.len - 1] != '?'; i++)
+		str_addf(&known, " %s%s", names[i], i + 1 < n ? "," : "");
+	return toml_err(e, toml_find(t, key)->value, "unknown %s '%s'%s", key, given, str_text(&known));
+}
+
+/* A row of the table of metrics, or a score of one. */
+static int known_name(const struct toml_value *t, const char *key, const char *given, struct err *e)
+{
+	int n;
+	const struct metric *m = metric_rows(&n);
+	const char *names[(1 + METRIC_SCORES_MAX) * 32];
+	REQUIRE(n <= 32);
+	int n_names = 0;
+	for (int i = 0; i < n; i++) {
+		int own = metric_scores(&names[n_names], &m[i]);
+		bool several = strcmp(names[n_names], m[i].name) != 0;
+		n_names += own;
+		if (several)
+			names[n_names++] = m[i].name;
+	}
+	return metric_of_score(given) ? 0 : unknown_of(t, key, given, names, (size_t)n_names, e);
+}
+
+static int known_extractor(const struct toml_value *t, const char *given, struct err *e)
+{
+	const char *names[32];
+	size_t n = 0;
+	for (; extractor_rows[n].name; n++) {
+		REQUIRE(n < 32);
+		names[n] = extractor_rows[n].name;
+		if (!strcmp(names[n], given))
+			return 0;
+	}
+	return unknown_of(t, "extractor", given, names, n, e);
+}
+
+/* A reference is a data set, "NAME-train" or "NAME-test" of it, or a file of statistics. */
+static int known_ref(const struct toml_value *t, const char *given, struct err *e)
+{
+	int n;
+	const struct data_shape *rows = data_shapes(&n);
+	const char *names[32];
+	REQUIRE(n <= 32);
+	for (int i = 0; i < n; i++) {
+		size_t len = strlen(rows[i].name);
+		names[i] = rows[i].name;
+		if (!strncmp(given, names[i], len) && (!given[len] || !strcmp(given + len, "-train") || !strcmp(given + len, "-test")))
+			return 0;
+	}
+	return strpbrk(given, "/.") ? 0 : unknown_of(t, "ref", given, names, (size_t)n, e);
+}
+
+/* What `t` gives of a [[metric]] over what m has: the whole of it from a file, one key of it from --set. */
+static int take_metric(struct grid_metric *m, const struct toml_value *t, struct err *e)
+{
+	int ci = (int)m->ci, agg = (int)m->agg;
+	if (grid_int(&m->samples, t, "samples", 2, 10000000, e) || read_ints(m->nfe, &m->n_nfe, GRID_NFE_MAX, t, "nfe", 1, 10000, e) ||
+	    grid_need_string(&m->ref, t, "ref", false, e) < 0 || grid_need_string(&m->extractor, t, "extractor", false, e) < 0 ||
+	    grid_choice(&ci, t, "ci", "none|jackknife", e) || grid_choice(&agg, t, "agg", "mean|min3", e) ||
+	    toml_boolean(&m->infinity, t, "infinity", e) < 0)
+		return -1;
+	if (toml_find(t, "extractor") && *m->extractor && known_extractor(t, m->extractor, e))
+		return -1;
+	if (toml_find(t, "ref") && *m->ref && known_ref(t, m->ref, e))
+		return -1;
+	if (m->infinity && strcmp(m->name, "fid") != 0)
+		return toml_err(e, toml_find(t, "infinity") ? toml_find(t, "infinity")->value : t, "infinity belongs to fid");
+	m->ci = (enum metric_ci)ci;
+	m->agg = (enum metric_agg)agg;
+	return 0;
+}
+
+static int metric_twice(const struct grid *g, const struct grid_metric *m, const struct toml_value *at, struct err *e)
+{
+	for (const struct grid_metric *o = g->metrics; o < m; o++)
+		if (!strcmp(o->name, m->name) && !strcmp(o->ref, m->ref) && !strcmp(o->extractor, m->extractor) &&
+		    o->samples == m->samples)
+			return toml_err(e, at, "the same metric is at line %d", o->at.line);
+	return 0;
+}
+
+static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_value *t, struct err *e)
+{
+	*m = (struct grid_metric){ .ref = "", .extractor = "", .nfe = { 1 }, .n_nfe = 1, .at = grid_at(t) };
+	if (grid_closed(t, &metric_keys, e) || grid_need_string(&m->name, t, "name", true, e) || known_name(t, "name", m->name, e) ||
+	    take_metric(m, t, e))
+		return -1;
+	if (!m->samples)
+		return toml_err(e, t, "samples is missing here: the number of images is part of a metric's name");
+	return metric_twice(g, m, t, e);
+}
+
+/* Does the grid measure what text (NAME@NFE, perhaps :WEIGHTS) means? Without @NFE the metric must have only one. */
+static bool is_metric(const struct grid *g, const char *text)
+{
+	struct metric_ref ref;
+	if (metric_ref_parse(&ref, text, NULL))
+		return false;
+	for (int i = 0; i < g->n_metrics; i++) {
+		const struct grid_metric *m = &g->metrics[i];
+		const char *outputs[GRID_OUTPUTS_MAX];
+		int n = grid_metric_outputs(outputs, m);
+		for (int k = 0; k < n; k++)
+			for (int j = 0; j < m->n_nfe; j++)
+				if (!strcmp(outputs[k], ref.name) && (ref.nfe == m->nfe[j] || (ref.nfe < 0 && m->n_nfe == 1)))
+					return true;
+	}
+	return false;
+}
+
+static int unknown_metric(const struct grid *g, struct grid_place at, const char *text, struct err *e)
+{
+	SCOPED(str) struct str known = { 0 };
+	for (int i = 0; i < g->n_metrics; i++) {
+		const char *outputs[GRID_OUTPUTS_MAX];
+		int n = grid_metric_outputs(outputs, &g->metrics[i]);
+		for (int k = 0; k < n; k++)
+			for (int j = 0; j < g->metrics[i].n_nfe; j++)
+				str_addf(&known, " %s@%d", outputs[k], g->metrics[i].nfe[j]);
+	}
+	return grid_err(e, at, "'%s' is no metric of this grid; declared are%s", text, known.len ? str_text(&known) : " none");
+}
+
+/* ---- tables ----------------------------------------------------------------------------------------------------- */
+
+GRID_KEYS(table_keys, "[[table]]", "name", "chain", "cols", "paper", "formats", "metric", "text", "across");
+
+static int unknown_chain(const struct grid *g, const struct toml_value *at, const char *name, struct err *e)
+{
+	SCOPED(free) const char **names = xcalloc((size_t)g->n_chains, sizeof *names);
+	SCOPED(str) struct str near = { 0 };
+	for (int i = 0; i < g->n_chains; i++)
+		names[i] = g->chains[i].name;
+	str_suggest(&near, name, names, (size_t)g->n_chains);
+	return toml_err(e, at, "no chain '%s'%s", name, str_text(&near));
+}
+
+static int read_table(struct grid_table *out, struct grid *g, const struct toml_value *t, struct err *e)
+{
+	const struct toml_value *cols = NULL, *formats = NULL;
+	*out = (struct grid_table){ .chain = "", .paper = "", .metric = "", .text = "", .at = grid_at(t) };
+	if (grid_closed(t, &table_keys, e) || grid_need_string(&out->name, t, "name", true, e) ||
+	    grid_name_ok(out->name, out->at, "the name", e) || grid_need_string(&out->chain, t, "chain", false, e) < 0 ||
+	    grid_need_string(&out->paper, t, "paper", false, e) < 0 || grid_need_string(&out->metric, t, "metric", false, e) < 0 ||
+	    grid_need_string(&out->text, t, "text", false, e) < 0 || grid_need_array(&cols, t, "cols", false, e) < 0 ||
+	    grid_need_array(&formats, t, "formats", false, e) < 0 || toml_boolean(&out->across, t, "across", e) < 0)
+		return -1;
+	if (*out->chain && !grid_chain(g, out->chain))
+		return unknown_chain(g, toml_find(t, "chain")->value, out->chain, e);
+	if (*out->metric && !is_metric(g, out->metric))
+		return unknown_metric(g, grid_at(toml_find(t, "metric")->value), out->metric, e);
+	if ((cols && grid_strings(out->cols, &out->n_cols, GRID_COLS_MAX, cols, e)) ||
+	    (formats && grid_strings(out->formats, &out->n_formats, GRID_FORMATS_MAX, formats, e)))
+		return -1;
+	for (int i = 0; i < out->n_cols; i++) {
+		struct err why = ERR_INIT;
+		struct column_name name;
+		if (table_column_parse(&name, out->cols[i], &why))
+			return toml_err(e, toml_at(cols, (size_t)i), "%s", why.msg);
+		if (name.metric && !is_metric(g, name.metric))
+			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), name.metric, e);
+	}
+	for (int i = 0; i < out->n_formats; i++)
+		if (strcmp(out->formats[i], "md") != 0 && strcmp(out->formats[i], "latex") != 0 && strcmp(out->formats[i], "tex") != 0 &&
+		    strcmp(out->formats[i], "csv") != 0 && strcmp(out->formats[i], "json") != 0)
+			return toml_err(e, toml_at(formats, (size_t)i), "'%s' is not one of md|latex|tex|csv|json", out->formats[i]);
+	for (const struct grid_table *o = g->tables; o < out; o++)
+		if (!strcmp(o->name, out->name))
+			return toml_err(e, toml_find(t, "name")->value, "a table of that name is at line %d", o->at.line);
+	return 0;
+}
+
+/* ---- gates ------------------------------------------------------------------------------------------------------ */
+
+GRID_KEYS(gate_keys, "[[gate]]", "name", "metric", "arm", "against", "test", "margin", "alpha", "looks", "on_inconclusive");
+GRID_KEYS(margin_keys, "margin", "relative", "absolute");
+
+static int read_margin(struct gate_rule *r, const struct toml_value *t, struct err *e)
+{
+	const struct toml_value *margin = NULL;
+	int rc = toml_typed(&margin, t, "margin", TOML_TABLE, e);
+	if (rc < 0)
+		return -1;
+	if (rc && r->kind == GATE_NON_INFERIORITY)
+		return toml_err(e, t, "margin is missing here: a non-inferiority gate needs margin = { relative = 0.05 } or "
+		                "{ absolute = 0.1 }, chosen before looking");
+	if (rc)
+		return 0;
+	if (r->kind == GATE_SUPERIORITY)
+		return toml_err(e, margin, "a superiority gate has no margin");
+	if (grid_closed(margin, &margin_keys, e))
+		return -1;
+	if (toml_len(margin) != 1)
+		return toml_err(e, margin, "give either relative or absolute");
+	r->margin_relative = toml_find(margin, "relative") != NULL;
+	return toml_float(&r->margin, margin, r->margin_relative ? "relative" : "absolute", e) ? -1 : 0;
+}
+
+static int read_gate(struct grid_gate *out, struct grid *g, const struct toml_value *t, struct err *e)
+{
+	struct gate_rule *r = &out->rule;
+	int kind = GATE_NON_INFERIORITY, warn = 0;
+	*out = (struct grid_gate){ .at = grid_at(t), .rule = { .alpha = 0.05, .paired = g->seeds.paired } };
+	if (grid_closed(t, &gate_keys, e) || grid_need_string(&r->name, t, "name", true, e) ||
+	    grid_name_ok(r->name, out->at, "the name", e) || grid_need_string(&r->metric, t, "metric", true, e) ||
+	    grid_need_string(&r->arm, t, "arm", true, e) || grid_need_string(&r->against, t, "against", true, e) ||
+	    grid_choice(&kind, t, "test", "non-inferiority|superiority", e) || toml_float(&r->alpha, t, "alpha", e) < 0 ||
+	    read_ints(r->looks, &r->n_looks, GATE_LOOKS_MAX, t, "looks", 2, GATE_SEEDS_MAX, e) ||
+	    grid_choice(&warn, t, "on_inconclusive", "fail|warn", e))
+		return -1;
+	r->kind = (enum gate_kind)kind;
+	r->fail_on_inconclusive = !warn;
+	if (read_margin(r, t, e))
+		return -1;
+	if (!is_metric(g, r->metric))
+		return unknown_metric(g, grid_at(toml_find(t, "metric")->value), r->metric, e);
+	struct err why = ERR_INIT;
+	if (gate_rule_check(r, &why))
+		return toml_err(e, t, "%s", why.msg);
+	for (const struct grid_gate *o = g->gates; o < out; o++)
+		if (!strcmp(o->rule.name, r->name))
+			return toml_err(e, toml_find(t, "name")->value, "a gate of that name is at line %d", o->at.line);
+	return 0;
+}
+
+/* Every table and gate still speaks of a declared metric: --set may have taken one away. */
+static int check_metric_names(const struct grid *g, struct err *e)
+{
+	for (int i = 0; i < g->n_tables; i++) {
+		const struct grid_table *t = &g->tables[i];
+		if (*t->metric && !is_metric(g, t->metric))
+			return unknown_metric(g, t->at, t->metric, e);
+		for (int k = 0; k < t->n_cols; k++) {
+			struct column_name name;
+			if (!table_column_parse(&name, t->cols[k], NULL) && name.metric && !is_metric(g, name.metric))
+				return unknown_metric(g, t->at, name.metric, e);
+		}
+	}
+	for (int i = 0; i < g->n_gates; i++)
+		if (!is_metric(g, g->gates[i].rule.metric))
+			return unknown_metric(g, g->gates[i].at, g->gates[i].rule.metric, e);
+	return 0;
+}
+
+int grid_override_metrics(struct grid *g, const char *name, const struct toml_value *t, struct err *e)
+{
+	static const struct grid_keys keys = { "metric", metric_keys_names + 1, sizeof metric_keys_names / sizeof *metric_keys_names - 1 };
+	int n = 0;
+	if (grid_closed(t, &keys, e))
+		return -1;
+	for (int i = 0; i < g->n_metrics; i++)
+		if (!*name || !strcmp(g->metrics[i].name, name)) {
+			n++;
+			if (take_metric(&g->metrics[i], t, e) || metric_twice(g, &g->metrics[i], t, e))
+				return -1;
+		}
+	if (!n)
+		return toml_err(e, t, "this grid has no metric %s", name);
+	return check_metric_names(g, e);
+}
+
+int grid_read_judges(struct grid *g, const struct toml_value *root, struct err *e)
+{
+	const struct toml_value *metrics = NULL, *tables = NULL, *gates = NULL;
+	int n_metrics, n_tables, n_gates;
+	if (grid_read_budget(g, root, e) || grid_tables(&metrics, &n_metrics, root, "metric", e) ||
+	    grid_tables(&tables, &n_tables, root, "table", e) || grid_tables(&gates, &n_gates, root, "gate", e))
+		return -1;
+	g->metrics = arena_alloc(&g->arena, (size_t)n_metrics * sizeof *g->metrics);
+	for (; g->n_metrics < n_metrics; g->n_metrics++)
+		if (read_metric(&g->metrics[g->n_metrics], g, toml_at(metrics, (size_t)g->n_metrics), e))
+			return -1;
+	g->tables = arena_alloc(&g->arena, (size_t)n_tables * sizeof *g->tables);
+	for (; g->n_tables < n_tables; g->n_tables++)
+		if (read_table(&g->tables[g->n_tables], g, toml_at(tables, (size_t)g->n_tables), e))
+			return -1;
+	g->gates = arena_alloc(&g->arena, (size_t)n_gates * sizeof *g->gates);
+	for (; g->n_gates < n_gates; g->n_gates++)
+		if (read_gate(&g->gates[g->n_gates], g, toml_at(gates, (size_t)g->n_gates), e))
+			return -1;
+	return 0;
+}

@@ -1,0 +1,306 @@
+/* grid_settings.c - the small reads that every section of a grid file is made of: closed tables, names, choices, and
+ * settings of cells checked against the knob table at the place where they were written. */
+#include "harness/grid/grid_private.h"
+
+#include "harness/text/escape.h"
+
+#include <limits.h>
+#include <stdarg.h>
+#include <string.h>
+
+static const char *const top_names[] = { "schema", "inherit", "grid", "base", "axis", "zip", "exclude", "include",
+	                                 "variants", "chain", "budget", "metric", "table", "gate" };
+const struct grid_keys grid_top = { "", top_names, sizeof top_names / sizeof *top_names };
+
+int grid_err(struct err *e, struct grid_place at, const char *fmt, ...)
+{
+	char message[800];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof message, fmt, ap);
+	va_end(ap);
+	if (!at.line) /* the command line */
+		return err_code(e, EXIT_USAGE, "%s: %s", at.file, message);
+	return err_code(e, EXIT_USAGE, "%s:%d:%d: %s", at.file, at.line, at.col, message);
+}
+
+struct grid_place grid_at(const struct toml_value *v)
+{
+	return (struct grid_place){ v->file, v->line, v->col };
+}
+
+struct grid_place grid_at_key(const struct toml_entry *en)
+{
+	return (struct grid_place){ en->value->file, en->line, en->col };
+}
+
+/* ---- closed tables ---------------------------------------------------------------------------------------------- */
+
+static bool among(const char *key, const struct grid_keys *keys)
+{
+	for (size_t i = 0; i < keys->n; i++)
+		if (!strcmp(key, keys->v[i]))
+			return true;
+	return false;
+}
+
+/* Is `key` the whole or the first part of a knob's key? */
+static bool is_setting(const char *key)
+{
+	int n;
+	const struct knob *k = config_knobs(&n);
+	size_t len = strlen(key);
+	for (int i = 0; i < n; i++)
+		if (!strncmp(k[i].key, key, len) && (!k[i].key[len] || k[i].key[len] == '.'))
+			return true;
+	return !strcmp(key, "preset");
+}
+
+static int misplaced(const struct toml_entry *en, const struct grid_keys *keys, struct err *e)
+{
+	if (*keys->header && among(en->key, &grid_top))
+		return toml_key_err(e, en, "%s belongs to the top level, and a key written after a header belongs to that header; "
+		                    "move it above %s", en->key, keys->header);
+	if (is_setting(en->key))
+		return toml_key_err(e, en, "%s is a setting of a cell; move it below [base]", en->key);
+	if (!*keys->header && (!strcmp(en->key, "name") || !strcmp(en->key, "seeds")))
+		return toml_key_err(e, en, "%s belongs to the study; move it below [grid]", en->key);
+	SCOPED(str) struct str near = { 0 };
+	str_suggest(&near, en->key, keys->v, keys->n);
+	if (!near.len) {
+		str_add(&near, "; known are");
+		for (size_t i = 0; i < keys->n; i++)
+			str_addf(&near, "%s %s", i ? "," : "", keys->v[i]);
+	}
+	return toml_key_err(e, en, "unknown key '%s'%s%s%s", en->key, *keys->header ? " in " : "", keys->header,
+	                    str_text(&near));
+}
+
+int grid_closed(const struct toml_value *table, const struct grid_keys *keys, struct err *e)
+{
+	for (size_t i = 0; i < toml_len(table); i++)
+		if (!among(toml_entry(table, i)->key, keys))
+			return misplaced(toml_entry(table, i), keys, e);
+	return 0;
+}
+
+static int missing(const struct toml_value *table, const char *key, struct err *e)
+{
+	return toml_err(e, table, "%s is missing here", key);
+}
+
+int grid_need_string(const char **out, const struct toml_value *table, const char *key, bool required, struct err *e)
+{
+	int rc = toml_string(out, table, key, e);
+	return rc == 1 && required ? missing(table, key, e) : rc;
+}
+
+int grid_need_array(const struct toml_value **out, const struct toml_value *table, const char *key, bool required,
+                    struct err *e)
+{
+	int rc = toml_typed(out, table, key, TOML_ARRAY, e);
+	return rc == 1 && required ? missing(table, key, e) : rc;
+}
+
+int grid_int(int *out, const struct toml_value *table, const char *key, int lo, int hi, struct err *e)
+{
+	int64_t i = 0;
+	int rc = toml_integer(&i, table, key, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	if (i < lo || i > hi)
+		return toml_err(e, toml_find(table, key)->value, "%s must lie in %d to %d", key, lo, hi);
+	*out = (int)i;
+	return 0;
+}
+
+int grid_choice(int *out, const struct toml_value *table, const char *key, const char *choices, struct err *e)
+{
+	const char *given = NULL, *names[16];
+	int rc = toml_string(&given, table, key, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	SCOPED(free) char *copy = xstrdup(choices);
+	size_t n = 0;
+	for (char *p = copy; p; n++) {
+		REQUIRE(n < sizeof names / sizeof *names);
+		names[n] = strsep(&p, "|");
+		if (!strcmp(names[n], given)) {
+			*out = (int)n;
+			return 0;
+		}
+	}
+	SCOPED(str) struct str near = { 0 };
+	str_suggest(&near, given, names, n);
+	return toml_err(e, toml_find(table, key)->value, "%s: '%s' is not one of %s%s", key, given, choices, str_text(&near));
+}
+
+int grid_tables(const struct toml_value **out, int *n, const struct toml_value *root, const char *key, struct err *e)
+{
+	*n = 0;
+	const struct toml_entry *en = toml_find(root, key);
+	if (!en)
+		return 0;
+	if (en->value->type != TOML_ARRAY)
+		return toml_key_err(e, en, "%s must be an array of tables: write [[%s]], not [%s]", key, key, key);
+	for (size_t i = 0; i < toml_len(en->value); i++)
+		if (toml_at(en->value, i)->type != TOML_TABLE)
+			return toml_err(e, toml_at(en->value, i), "each %s must be a table", key);
+	*out = en->value;
+	*n = (int)toml_len(en->value);
+	return 0;
+}
+
+int grid_name_ok(const char *text, struct grid_place at, const char *what, struct err *e)
+{
+	if (!*text)
+		return grid_err(e, at, "%s is empty", what);
+	if (strlen(text) > 200)
+		return grid_err(e, at, "%s is longer than 200 bytes", what);
+	return escape_has_control(text) ? grid_err(e, at, "%s holds a control character", what) : 0;
+}
+
+int grid_strings(const char **v, int *n, int max, const struct toml_value *array, struct err *e)
+{
+	*n = 0;
+	for (size_t i = 0; i < toml_len(array); i++) {
+		const struct toml_value *item = toml_at(array, i);
+		if (item->type != TOML_STRING)
+			return toml_err(e, item, "this must be a string, not %s", toml_type_name(item->type));
+		if (*n == max)
+			return toml_err(e, item, "more than %d entries", max);
+		if (strlen(item->str.data) != item->str.len)
+			return toml_err(e, item, "this holds a NUL character");
+		if (grid_name_ok(item->str.data, grid_at(item), "this string", e))
+			return -1;
+		v[(*n)++] = item->str.data;
+	}
+	return 0;
+}
+
+/* ---- settings --------------------------------------------------------------------------------------------------- */
+
+void settings_add(struct grid *g, struct settings *s, const struct setting *one)
+{
+	if (s->n == s->cap) {
+		s->cap = s->cap ? 2 * s->cap : 8;
+		struct setting *bigger = arena_alloc(&g->arena, (size_t)s->cap * sizeof *bigger);
+		if (s->n)
+			memcpy(bigger, s->v, (size_t)s->n * sizeof *bigger);
+		s->v = bigger;
+	}
+	s->v[s->n++] = *one;
+}
+
+void settings_apply(struct run_config *c, const struct settings *s)
+{
+	for (int i = 0; i < s->n; i++) {
+		struct err e = ERR_INIT;
+		if (strcmp(s->v[i].key, "preset") != 0 && config_set(c, s->v[i].key, &s->v[i].value, &e))
+			BUG("a setting that was checked: %s", e.msg);
+	}
+}
+
+const char *settings_preset(const struct settings *s)
+{
+	const char *preset = NULL;
+	for (int i = 0; i < s->n; i++)
+		if (!strcmp(s->v[i].key, "preset"))
+			preset = s->v[i].value.s;
+	return preset;
+}
+
+static int value_of_toml(struct knob_value *out, const struct toml_value *v, struct err *e)
+{
+	*out = (struct knob_value){ 0 };
+	switch (v->type) {
+	case TOML_BOOL:
+		*out = (struct knob_value){ .type = VALUE_BOOL, .b = v->b };
+		return 0;
+	case TOML_INTEGER:
+		*out = (struct knob_value){ .type = VALUE_INT, .i = v->i };
+		return 0;
+	case TOML_FLOAT:
+		*out = (struct knob_value){ .type = VALUE_DOUBLE, .d = v->f };
+		return 0;
+	case TOML_STRING:
+		if (strlen(v->str.data) != v->str.len)
+			return toml_err(e, v, "this holds a NUL character");
+		*out = (struct knob_value){ .type = VALUE_STRING, .s = v->str.data };
+		return 0;
+	case TOML_ARRAY:
+		out->type = VALUE_INTS;
+		for (size_t i = 0; i < toml_len(v); i++) {
+			const struct toml_value *item = toml_at(v, i);
+			if (item->type != TOML_INTEGER || item->i < INT_MIN || item->i > INT_MAX)
+				return toml_err(e, item, "a list of a setting holds integers only");
+			if (out->list.n == KNOB_LIST_MAX)
+				return toml_err(e, item, "a list of a setting has at most %d integers", KNOB_LIST_MAX);
+			out->list.v[out->list.n++] = (int)item->i;
+		}
+		return 0;
+	default:
+		return toml_err(e, v, "no setting takes %s", toml_type_name(v->type));
+	}
+}
+
+int grid_setting(struct setting *out, struct grid *g, const char *key, const struct toml_value *v, struct err *e)
+{
+	struct err why = ERR_INIT;
+	*out = (struct setting){ .key = key, .at = grid_at(v) };
+	if (value_of_toml(&out->value, v, e))
+		return -1;
+	if (!strcmp(key, "preset") && out->value.type != VALUE_STRING)
+		return grid_err(e, out->at, "preset must be a string, not %s", toml_type_name(v->type));
+	if (!strcmp(key, "preset") ? config_preset(g->scratch, out->value.s, &why)
+	                           : config_set(g->scratch, key, &out->value, &why))
+		return grid_err(e, out->at, "%s", why.msg);
+	const struct knob *k = config_find(key);
+	out->key = k ? k->key : "preset";
+	return 0;
+}
+
+static int add_checked(struct settings *out, int first, struct grid *g, const char *key, const struct toml_entry *en,
+                       struct err *e)
+{
+	struct setting one;
+	if (grid_setting(&one, g, key, en->value, e))
+		return -1;
+	one.at = grid_at_key(en);
+	for (int i = first; i < out->n; i++)
+		if (!strcmp(out->v[i].key, one.key))
+			return toml_key_err(e, en, "%s is set already at line %d", key, out->v[i].at.line);
+	settings_add(g, out, &one);
+	return 0;
+}
+
+static int walk(struct settings *out, int first, struct grid *g, const struct toml_value *table, const char *prefix,
+                const struct grid_keys *keys, struct err *e)
+{
+	for (size_t i = 0; i < toml_len(table); i++) {
+		const struct toml_entry *en = toml_entry(table, i);
+		if (strlen(en->key) != en->key_len || en->key_len > 100)
+			return toml_key_err(e, en, "no setting has such a key");
+		SCOPED(free) char *key = xstrfmt("%s%s%s", prefix, *prefix ? "." : "", en->key);
+		if (config_find(key) || !strcmp(key, "preset")) {
+			if (add_checked(out, first, g, key, en, e))
+				return -1;
+		} else if (en->value->type == TOML_TABLE && is_setting(key)) {
+			if (walk(out, first, g, en->value, key, keys, e))
+				return -1;
+		} else if (!*prefix && among(key, &grid_top)) {
+			return misplaced(en, keys, e);
+		} else {
+			struct err why = ERR_INIT;
+			(void)config_unknown(key, &why);
+			return toml_key_err(e, en, "%s", why.msg);
+		}
+	}
+	return 0;
+}
+
+int grid_settings(struct settings *out, struct grid *g, const struct toml_value *table, const char *header, struct err *e)
+{
+	struct grid_keys keys = { .header = header };
+	return walk(out, out->n, g, table, "", &keys, e);
+}

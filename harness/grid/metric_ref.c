@@ -1,0 +1,64 @@
+/* metric_ref.c - see metric_ref.h. */
+#include "harness/grid/metric_ref.h"
+
+#include "metrics/scores/score.h"
+#include "model/base/mem.h"
+#include "model/base/str.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e)
+{
+	struct metric_ref r = { .nfe = -1 };
+	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+	const char *at = text + name;
+	bool good = name > 0 && name < sizeof r.name;
+	if (good && *at == '@') {
+		char *end;
+		long nfe = strtol(at + 1, &end, 10);
+		good = isdigit((unsigned char)at[1]) && nfe <= 100000;
+		r.nfe = (int)nfe;
+		at = end;
+	}
+	if (good && *at == ':') {
+		good = strlen(at + 1) > 0 && strlen(at + 1) < sizeof r.weights;
+		if (good)
+			memcpy(r.weights, at + 1, strlen(at + 1) + 1);
+		at += strlen(at);
+	}
+	if (!good || *at)
+		return err_code(e, EXIT_USAGE, "'%s' is no metric: NAME, NAME@STEPS or NAME@STEPS:WEIGHTS, as fid@1 or fid@2:student", text);
+	memcpy(r.name, text, name);
+	*out = r;
+	return 0;
+}
+
+char *metric_title(const char *name, int64_t n, int nfe)
+{
+	static const struct { const char *name, *title; bool counted; } known[] = {
+		{ "fid", "FID", true }, { "kid", "KID", true }, { "is", "IS", true }, { "precision", "Precision", true },
+		{ "recall", "Recall", true }, { "fid_infinity", "FID-inf", false }, { "lpips", "LPIPS", false },
+	};
+	struct str s = { 0 };
+	size_t i = 0;
+	while (i < sizeof known / sizeof *known && strcmp(known[i].name, name) != 0)
+		i++;
+	bool counted = i == sizeof known / sizeof *known || known[i].counted;
+	str_add(&s, i < sizeof known / sizeof *known ? known[i].title : name);
+	if (counted && n >= 1000 && n % 1000 == 0)
+		str_addf(&s, "-%lldk", (long long)(n / 1000));
+	else if (counted && n > 0)
+		str_addf(&s, "-%lld", (long long)n);
+	if (nfe > 0)
+		str_addf(&s, ", %d step%s", nfe, nfe == 1 ? "" : "s");
+	return str_detach(&s);
+}
+
+bool metric_higher_is_better(const char *name)
+{
+	const struct metric *m = metric_of_score(name);
+	return m && m->better > 0;
+}

@@ -1,0 +1,122 @@
+/* plan.h - a grid expanded: rows (what tables show), arms (distinct configs), cells (arm and seed), and their states.
+ *
+ * Rows come in the order: product of axes and zips less the excludes, includes, chains; a grid with none of these is
+ * its base alone. Rows that lead to the same config share one arm, which then has several labels; each arm has one
+ * cell per training seed. Expanding asks nobody for anything; the two callbacks, if given, tell the data's content
+ * hash and the state of cells.
+ *
+ *     struct plan *p;
+ *     if (grid_read(&g, path, e) || grid_set(g, "train.steps=100", e) || plan_expand(&p, g, &opt, e)) return -1;
+ *     for (int i = 0; i < p->n_cells; i++) run(&p->arms[p->cells[i].arm].config, p->cells[i].seed);
+ *
+ * A frozen plan is a file that holds the sources, what was asked (--set, --only), and every arm and cell. Reading it
+ * expands the sources again and refuses (exit 5) if another program version makes other cells of them. */
+#ifndef ABLATE_PLAN_H
+#define ABLATE_PLAN_H
+
+#include "harness/plan/cell.h"
+#include "harness/grid/grid.h"
+
+enum { PLAN_REASON = 512 }; /* bytes: room for a remedy with a path in it */
+enum cell_state { CELL_PENDING, CELL_CACHED, CELL_BLOCKED };
+
+struct plan_row {
+	const char *chain;              /* the chain's name; "" for rows of axes, includes and a lone base */
+	const char *label;              /* within the chain: "base", "full", "+ Pseudo-Huber", "loss.kind=l2" */
+	const char *name;               /* "CHAIN/LABEL", or the label where there is no chain */
+	const char *variant;            /* one-at-a-time: the variant's name; else "" */
+	int arm;
+	struct grid_place at;           /* what in the grid file made it */
+};
+
+struct plan_arm {
+	char hash[SHA256_HEX], dataset[SHA256_HEX];     /* dataset "" while the data is unknown */
+	struct run_config config;                       /* finished */
+	char *json;                                     /* canonical */
+	const char *preset;                             /* of its first row; "" for none */
+	int *rows, n_rows, cap_rows;
+	const char **needs;                             /* what the variants and includes that made it ask for */
+	int n_needs, cap_needs;
+};
+
+struct plan_cell {
+	char hash[SHA256_HEX];
+	int arm;
+	int64_t seed;
+	enum cell_state state;
+	char reason[PLAN_REASON];       /* of a blocked cell: what is missing */
+	double seconds;                 /* estimate for a pending cell; 0 = unknown */
+};
+
+struct plan {
+	struct grid *grid;              /* owned */
+	struct arena arena;
+	char hash[SHA256_HEX];          /* of everything that the plan asks for, however the file spells it */
+	struct plan_row *rows;
+	struct plan_arm *arms;
+	struct plan_cell *cells;        /* arm by arm, seeds in the order given */
+	int n_rows, n_arms, n_cells, cap_rows, cap_arms;
+	const char **only;
+	int n_only;
+	bool recorded;                  /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
+};
+
+struct plan_options {
+	void *ctx;
+	/* Content hash of what a config reads (inputs.h): 0, or -1 with e (the cells are then blocked with that reason). NULL: unknown. */
+	int (*dataset)(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e);
+	/* Sets cell->state, reason and seconds; called once per cell that is not blocked by its data. NULL: all pending. */
+	void (*state)(void *ctx, struct plan_cell *cell, const struct plan *plan);
+	const char *const *only;        /* labels or shell patterns of them; none = all rows */
+	int n_only;
+};
+
+struct plan_sets { const char *const *v; int n; };      /* --set */
+
+/* Expands. Takes the grid over on success; on failure the grid is still the caller's. opt may be NULL. */
+MUST_CHECK int plan_expand(struct plan **out, struct grid *g, const struct plan_options *opt, struct err *e);
+void plan_free(struct plan *p);         /* accepts NULL; frees the grid too */
+void scoped_plan(struct plan **p);      /* SCOPED(plan) struct plan *p = NULL; */
+
+/* Does a person's `text` mean this row? Its name, its label, its variant, its arm's hash (12 digits or more), or a shell
+ * pattern of the name. */
+bool plan_row_is(const struct plan *p, const struct plan_row *row, const char *text);
+/* The arm that `text` means: -1 with e if none, or if rows of several arms are meant. */
+MUST_CHECK int plan_find_arm(int *arm, const struct plan *p, const char *text, struct err *e);
+
+/* Keeps the rows that `only` names (n of them; 0 keeps all) and the arms that they lead to. A name without a row is exit
+ * 2 with near names. Part of plan_expand. */
+MUST_CHECK int plan_keep_only(struct plan *p, const char *const *only, int n, struct err *e);
+/* The plan's hash into p->hash: of names, seeds, cells, labels, metrics, tables, gates and budget in sorted order. Part of
+ * plan_expand. */
+void plan_hash(struct plan *p);
+
+const char *cell_state_name(enum cell_state s);
+/* The plan as one JSON object, members:
+ *     schema  1
+ *     grid    name, file, hash, text, seeds {train, eval, paired}, numerics, sources [{file, sha256}], set, only,
+ *             budget, metrics, tables, gates: as the grid file has them, defaults written out
+ *     arms    [{arm, config, labels, preset, dataset, needs}]     config flat, every knob
+ *     cells   [{cell, arm, seed, state, shared, reason?, seconds?}]  state pending, cached or blocked; shared = labels
+ *     rows    [{label, chain, arm}]
+ *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), seconds (null = unknown), disk_bytes */
+void plan_json(struct str *out, const struct plan *p);
+/* The same as a person reads it: counts, arms with labels and states, estimate. What `plan` and `run --dry-run` print. */
+void plan_text(struct str *out, const struct plan *p);
+
+/* Bytes of checkpoints that the pending cells will keep. */
+double plan_disk_bytes(const struct plan *p);
+
+/* Freezes the plan into a file, whole or not at all. */
+MUST_CHECK int plan_write(const struct plan *p, const char *path, struct err *e);
+/* How a plan was made besides the text of its file, for the database: JSON {sources [{file, text}], set, only}, the first
+ * source without its text. The caller's. */
+char *plan_made_of(const struct plan *p);
+/* A grid as the database has it: its [grid] name, its text, and what plan_made_of said ("{}" of an old record). Expanded
+ * with the --set that it was run with and then those given, and the given --only or else those it was run with. */
+MUST_CHECK int plan_of_record(struct plan **out, const char *name, const char *toml, const char *made_of, const struct plan_sets *more,
+                              const struct plan_options *opt, struct err *e);
+/* Reads a frozen plan. opt gives states only: data hashes are the frozen ones. Exit 5 on a plan of another version. */
+MUST_CHECK int plan_read(struct plan **out, const char *path, const struct plan_options *opt, struct err *e);
+
+#endif

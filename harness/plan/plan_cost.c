@@ -1,0 +1,46 @@
+/* plan_cost.c - how much disk the pending cells of a plan will take: the two newest checkpoints of each, which hold student,
+ * EMA, two moments and, unless it is the student, the teacher, in fp32. */
+#include "harness/plan/plan.h"
+#include "model/config/net_spec.h"
+
+#include "model/nets/net.h"
+
+#include <string.h>
+
+enum { CHECKPOINTS_KEPT = 2, NETS_REMEMBERED = 16 };
+
+static double parameter_bytes(const struct run_config *c)
+{
+	struct net_spec spec = net_spec_of(c);
+	struct params *params = net_params(&spec);
+	double bytes = sizeof(float) * (double)params_floats(params);
+	params_free(params);
+	return bytes;
+}
+
+double plan_disk_bytes(const struct plan *p)
+{
+	/* Arms mostly share a few networks; building a list of parameters per arm would cost more than all the rest. */
+	struct { const struct run_config *c; double bytes; } seen[NETS_REMEMBERED];
+	int n = 0, next = 0, arm = -1;
+	double total = 0, of_arm = 0;
+	for (int i = 0; i < p->n_cells; i++) {
+		if (p->cells[i].state != CELL_PENDING)
+			continue;
+		if (p->cells[i].arm != arm) {
+			const struct run_config *c = &p->arms[arm = p->cells[i].arm].config;
+			int k = 0;
+			while (k < n && (memcmp(&seen[k].c->net, &c->net, sizeof c->net) != 0 || strcmp(seen[k].c->data.name, c->data.name) != 0))
+				k++;
+			if (k == n) {
+				k = n < NETS_REMEMBERED ? n++ : next++ % NETS_REMEMBERED;
+				seen[k].c = c;
+				seen[k].bytes = parameter_bytes(c);
+			}
+			bool own_teacher = c->teacher.ema.named || c->teacher.ema.value > 0;
+			of_arm = CHECKPOINTS_KEPT * (own_teacher ? 5 : 4) * seen[k].bytes;
+		}
+		total += of_arm;
+	}
+	return total;
+}

@@ -1,0 +1,339 @@
+/* db.c - see db.h: opening, bringing up to date, journal mode. The statements are in db_stmt.c. */
+#define _GNU_SOURCE
+#include "harness/record/db_private.h"
+
+#include "harness/record/host.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+#include "model/base/progress.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int busy_ms = 10000;
+
+void db_set_busy_ms(int ms)
+{
+	busy_ms = ms;
+}
+
+/* The 100-byte header, read without SQLite: so that a file that is not ours, or of a newer version, is not touched. */
+static int check_header(const char *path, const struct db_schema *schema, bool *empty, struct err *e)
+{
+	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for its writer */
+	struct stat st;
+	*empty = true;
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
+	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return err_code(e, EXIT_RECORD, "%s: not a regular file, so no database", path);
+	unsigned char h[100];
+	ssize_t n = read(fd, h, sizeof h);
+	if (n < 0)
+		return err_code(e, EXIT_RECORD, "%s: cannot read: %s", path, strerror(errno));
+	if (n == 0)
+		return 0;
+	*empty = false;
+	if (n < (ssize_t)sizeof h || memcmp(h, "SQLite format 3", 16) != 0)
+		return err_code(e, EXIT_RECORD, "%s: not a database of ablate (no SQLite header)", path);
+	long version = (long)h[60] << 24 | h[61] << 16 | h[62] << 8 | h[63];
+	unsigned long id = (unsigned long)h[68] << 24 | (unsigned long)h[69] << 16 | (unsigned long)h[70] << 8 | h[71];
+	if (id && id != DB_APPLICATION_ID)
+		return err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (application id 0x%08lx)", path, id);
+	if (version > schema->version)
+		return err_code(e, EXIT_RECORD, "%s: made by a newer ablate (schema %ld, this program knows %d); nothing was changed: update ablate",
+		                path, version, schema->version);
+	return 0;
+}
+
+static int pragma_int(int64_t *out, struct db *db, const char *sql, struct err *e)
+{
+	return db_int_of(out, 0, db, e, sql, "");
+}
+
+static int open_handle(struct db *db, int flags, struct err *e)
+{
+	int rc = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
+	if (rc != SQLITE_OK) {
+		(void)err_code(e, EXIT_RECORD, "%s: cannot open: %s", db->path, db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+		return -1;
+	}
+	(void)sqlite3_busy_timeout(db->handle, busy_ms);
+	(void)sqlite3_extended_result_codes(db->handle, 1);
+	return 0;
+}
+
+/* Probes of programs that were killed while they tried. */
+static void remove_old_probes(const char *path)
+{
+	SCOPED(free) char *pattern = xstrfmt("%s.probe-*", path);
+	glob_t g;
+	if (glob(pattern, 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		if (!host_pid_alive((pid_t)strtol(g.gl_pathv[i] + strlen(pattern) - 1, NULL, 10)))
+			(void)unlink(g.gl_pathv[i]);
+	globfree(&g);
+}
+
+/* Does WAL work here? It can report success and fail at the first write, so: write, close, open again, read. */
+static bool wal_works(const char *path)
+{
+	remove_old_probes(path);
+	struct db probe = { .path = xstrfmt("%s.probe-%ld", path, (long)getpid()) };
+	bool ok = false;
+	char *mode = NULL;
+	int64_t x = 0;
+	if (!open_handle(&probe, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) &&
+	    !db_text_of(&mode, &probe, NULL, "PRAGMA journal_mode = WAL", "") && mode && strcmp(mode, "wal") == 0 &&
+	    !db_script(&probe, NULL, "CREATE TABLE t(x); INSERT INTO t VALUES(42);")) {
+		db_finish(&probe);
+		ok = !open_handle(&probe, SQLITE_OPEN_READWRITE, NULL) && !pragma_int(&x, &probe, "SELECT x FROM t", NULL) && x == 42;
+	}
+	free(mode);
+	db_finish(&probe);
+	static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		SCOPED(free) char *name = xstrfmt("%s%s", probe.path, tails[i]);
+		(void)unlink(name);
+	}
+	free(probe.path);
+	return ok;
+}
+
+static int set_journal(struct db *db, struct err *e)
+{
+	SCOPED(free) char *mode = NULL;
+	struct host_fs fs;
+	host_fs(&fs, db->path);
+	if (db_text_of(&mode, db, e, "PRAGMA journal_mode", ""))
+		return -1;
+	bool is_wal = mode && strcmp(mode, "wal") == 0;
+	bool want = !fs.network && (is_wal || wal_works(db->path));
+	if (want != is_wal) {
+		SCOPED(free) char *now = NULL;
+		if (db_text_of(&now, db, e, want ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE", ""))
+			return -1;
+		is_wal = now && strcmp(now, "wal") == 0;
+	}
+	db->wal = is_wal;
+	if (!is_wal) {
+		(void)snprintf(db->note, sizeof db->note, "%s: %s: using a rollback journal and an exclusive lock instead of WAL", db->path,
+		               fs.network ? fs.name : "WAL does not work on this file system");
+		return db_script(db, e, "PRAGMA locking_mode = EXCLUSIVE");
+	}
+	return 0;
+}
+
+static int create(struct db *db, const struct db_schema *schema, struct err *e)
+{
+	SCOPED(free) char *sql = xstrfmt("PRAGMA application_id = %d; PRAGMA user_version = %d;", DB_APPLICATION_ID, schema->version);
+	return db_script(db, e, schema->sql) || db_script(db, e, sql) ? -1 : 0;
+}
+
+static int migrate(struct db *db, const struct db_schema *schema, int64_t from, struct err *e)
+{
+	for (int64_t v = from; v < schema->version; v++) {
+		const struct db_migration *m = schema->migrations;
+		while (m->from && m->from != v)
+			m++;
+		if (!m->from)
+			return err_code(e, EXIT_RECORD, "%s: schema %lld is too old for this ablate", db->path, (long long)v);
+		SCOPED(free) char *sql = xstrfmt("PRAGMA user_version = %lld;", (long long)v + 1);
+		if (db_script(db, e, m->sql) || db_script(db, e, sql))
+			return err_in(e, "schema %lld to %lld", (long long)v, (long long)v + 1);
+	}
+	return db_exec(db, e, "UPDATE meta SET value = ? WHERE key = 'schema_version'", "i", (int64_t)schema->version);
+}
+
+/* A copy beside the database, before anything of it changes. */
+static int back_up(struct db *db, int64_t version, struct err *e)
+{
+	SCOPED(free) char *copy = xstrfmt("%s.v%lld-%ld.bak", db->path, (long long)version, (long)getpid());
+	if (io_exists(copy))
+		return err_code(e, EXIT_RECORD, "%s: in the way of a backup; move it", copy);
+	if (db_exec(db, e, "VACUUM INTO ?", "s", copy))
+		return err_in(e, "cannot back up before bringing the schema up to date");
+	(void)snprintf(db->note, sizeof db->note, "%s: schema brought from %lld up to date; the old file is %s", db->path,
+	               (long long)version, copy);
+	return 0;
+}
+
+static int prepare_for_writing(struct db *db, const struct db_schema *schema, struct err *e)
+{
+	int64_t version, tables;
+	if (set_journal(db, e) || db_script(db, e, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON") ||
+	    pragma_int(&version, db, "PRAGMA user_version", e))
+		return -1;
+	if (version == schema->version)
+		return 0;
+	if (version && back_up(db, version, e))
+		return -1;
+	if (db_script(db, e, "BEGIN EXCLUSIVE") || pragma_int(&version, db, "PRAGMA user_version", e) ||
+	    pragma_int(&tables, db, "SELECT count(*) FROM sqlite_schema", e))
+		return -1;
+	int rc = version == schema->version ? 0
+	         : version == 0 && tables   ? err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (it has tables and no version)", db->path)
+	         : version == 0             ? create(db, schema, e)
+	                                    : migrate(db, schema, version, e);
+	if (rc || db_commit(db, e)) {
+		db_rollback(db);
+		return -1;
+	}
+	return 0;
+}
+
+/* SQLite answers some locks at once, without its patience (a change to WAL while others open the file), so we have some ourselves. All that
+ * prepare_for_writing does can be done again. */
+static int prepare_patiently(struct db *db, const struct db_schema *schema, struct err *e)
+{
+	double start = monotonic_s();
+	struct err mine = ERR_INIT;
+	while (prepare_for_writing(db, schema, &mine)) {
+		if (!db->busy || (monotonic_s() - start) * 1000 >= busy_ms) {
+			if (e)
+				*e = mine;
+			return -1;
+		}
+		db_rollback(db);
+		(void)usleep(10000);
+		db->busy = false;
+		mine = (struct err)ERR_INIT;
+	}
+	return 0;
+}
+
+/* A database in a folder that cannot be written: WAL needs a file beside it, unless nobody writes. */
+static int open_immutable(struct db *db, struct err *e)
+{
+	struct str uri = { 0 };
+	str_add(&uri, "file:");
+	for (const char *p = db->path; *p; p++)
+		strchr("?#%", *p) ? str_addf(&uri, "%%%02x", (unsigned)*p) : str_addc(&uri, *p);
+	str_add(&uri, "?immutable=1");
+	char *path = db->path;
+	db_finish(db);
+	db->path = uri.data;
+	int rc = open_handle(db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, e);
+	db->path = path;
+	str_release(&uri);
+	return rc;
+}
+
+/* An older database is read through a copy in memory that is brought up to date: the file stays as it is, for the program that made it. */
+static int read_older(struct db *db, const struct db_schema *schema, int64_t version, struct err *e)
+{
+	sqlite3 *copy = NULL;
+	if (sqlite3_open(":memory:", &copy) != SQLITE_OK) {
+		(void)sqlite3_close(copy);
+		return err_set(e, "%s: no memory for a copy of it", db->path);
+	}
+	sqlite3_backup *backup = sqlite3_backup_init(copy, "main", db->handle, "main");
+	int rc = backup ? sqlite3_backup_step(backup, -1) : SQLITE_ERROR;
+	if (backup)
+		(void)sqlite3_backup_finish(backup);
+	if (rc != SQLITE_DONE) {
+		(void)sqlite3_close(copy);
+		return err_code(e, EXIT_RECORD, "%s: cannot be copied to be read: %s", db->path, sqlite3_errstr(rc));
+	}
+	db_finish(db);
+	db->handle = copy;
+	(void)snprintf(db->note, sizeof db->note, "%s: of schema %lld, read as %d; `ablate run` brings it up to date", db->path, (long long)version,
+	               schema->version);
+	return migrate(db, schema, version, e) || db_script(db, e, "PRAGMA query_only = ON") ? -1 : 0;
+}
+
+static int check_for_reading(struct db *db, const struct db_schema *schema, struct err *e)
+{
+	int64_t version;
+	/* opened for writing, so that what a killed writer left is put right first; but nothing else is written */
+	if (db_script(db, e, "PRAGMA query_only = ON") || pragma_int(&version, db, "PRAGMA user_version", e)) {
+		if (open_immutable(db, e) || pragma_int(&version, db, "PRAGMA user_version", e))
+			return -1;
+	}
+	if (version == 0)
+		return err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (it has no version)", db->path);
+	if (version > schema->version)
+		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: update ablate", db->path, (long long)version,
+		                schema->version);
+	return version < schema->version ? read_older(db, schema, version, e) : 0;
+}
+
+int db_open_schema(struct db **out, const char *path, enum db_mode mode, const struct db_schema *schema, struct err *e)
+{
+	bool empty;
+	if (check_header(path, schema, &empty, e))
+		return -1;
+	if (empty && mode == DB_READ)
+		return err_code(e, EXIT_RECORD, "%s: no such database; `ablate run GRID.toml --db %s` makes one", path, path);
+	struct db *db = xcalloc(1, sizeof *db);
+	db->path = xstrdup(path);
+	int flags = mode == DB_READ ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	if (open_handle(db, flags, e) || (mode == DB_READ ? check_for_reading(db, schema, e) : prepare_patiently(db, schema, e))) {
+		if (e && !e->code)
+			e->code = EXIT_RECORD;
+		db_close(db);
+		return -1;
+	}
+	*out = db;
+	return 0;
+}
+
+bool db_is_there(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 ? !S_ISREG(st.st_mode) || st.st_size > 0 : errno != ENOENT;
+}
+
+int db_open(struct db **out, const char *path, enum db_mode mode, struct err *e)
+{
+	return db_open_schema(out, path, mode, db_schema(), e);
+}
+
+void db_close(struct db *db)
+{
+	if (!db)
+		return;
+	db_finish(db);
+	free(db->path);
+	free(db);
+}
+
+void scoped_db(struct db **db)
+{
+	db_close(*db);
+}
+
+const char *db_path(const struct db *db)
+{
+	return db->path;
+}
+
+const char *db_note(const struct db *db)
+{
+	return db->note;
+}
+
+bool db_is_wal(const struct db *db)
+{
+	return db->wal;
+}
+
+int db_check(struct db *db, struct err *e)
+{
+	SCOPED(free) char *first = NULL;
+	if (db_text_of(&first, db, e, "PRAGMA integrity_check(1)", ""))
+		return -1;
+	if (!first || strcmp(first, "ok") != 0)
+		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` makes it again from the journals", db->path,
+		                first ? first : "no answer");
+	SCOPED(free) char *table = NULL;
+	if (db_text_of(&table, db, e, "SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1", ""))
+		return -1;
+	return table ? err_code(e, EXIT_RECORD, "%s: table %s refers to a row that is not there", db->path, table) : 0;
+}

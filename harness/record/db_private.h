@@ -1,0 +1,28 @@
+/* db_private.h - what db.c and db_stmt.c share; nobody else includes it. */
+#ifndef ABLATE_DB_PRIVATE_H
+#define ABLATE_DB_PRIVATE_H
+
+#include "harness/record/db.h"
+
+#include <sqlite3.h>
+
+struct db_stmt {
+	struct db_stmt *next;
+	sqlite3_stmt *handle;
+	bool busy;            /* in use by a query */
+	char *sql;
+};
+
+struct db {
+	sqlite3 *handle;
+	struct db_stmt *stmts;
+	char *path;
+	char note[600];
+	bool wal, busy;          /* busy: the last failure was a lock of another program */
+};
+
+void db_finish(struct db *db);   /* closes the handle and all statements */
+/* err_code with SQLite's message turned into a remedy. Returns -1. */
+int db_fail(struct db *db, int rc, struct err *e);
+
+#endif

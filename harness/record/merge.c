@@ -1,0 +1,213 @@
+/* merge.c - see merge.h: shards. The rebuilding is in rebuild.c. */
+#define _GNU_SOURCE
+#include "harness/record/merge.h"
+
+#include "harness/record/host.h"
+#include "harness/record/ingest.h"
+#include "harness/record/merge_rows.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SHARD_MAX ((size_t)1 << 32)
+
+/* One file to take: its text is copied to `copy`, which becomes `path` once all are found good. rows: the source is a database without
+ * its run folder, and the text its rows. */
+struct item { char *source, *path, *copy, *attempt; struct str text; char sha256[SHA256_HEX]; int64_t lines; bool rows, sealed, ledger, known; };
+struct items { struct item *v; int n, cap; };
+
+static void items_release(struct items *l)
+{
+	for (int i = 0; i < l->n; i++) {
+		if (l->v[i].copy)
+			(void)unlink(l->v[i].copy); /* gone already when it was renamed */
+		free(l->v[i].source);
+		free(l->v[i].path);
+		free(l->v[i].copy);
+		free(l->v[i].attempt);
+		str_release(&l->v[i].text);
+	}
+	free(l->v);
+}
+
+static bool is_sqlite(const char *path)
+{
+	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char head[16];
+	return fd >= 0 && read(fd, head, sizeof head) == (ssize_t)sizeof head && memcmp(head, "SQLite format 3", 16) == 0;
+}
+
+static void add_file(struct items *l, const char *path)
+{
+	VEC_PUSH(l->v, l->n, l->cap) = (struct item){ .source = xstrdup(path) };
+}
+
+static void add_glob(struct items *l, const char *dir, const char *pattern)
+{
+	SCOPED(free) char *p = xstrfmt("%s/%s", dir, pattern);
+	glob_t g;
+	if (glob(p, 0, NULL, &g) == 0) {
+		for (size_t i = 0; i < g.gl_pathc; i++)
+			add_file(l, g.gl_pathv[i]);
+		globfree(&g);
+	}
+}
+
+/* A shard as the caller names it -> files. */
+static int add_shard(struct items *l, const char *path, struct err *e)
+{
+	SCOPED(free) char *runs = xstrfmt("%s-runs", path);
+	int before = l->n;
+	if (!io_exists(path))
+		return err_code(e, EXIT_RECORD, "%s: no such shard", path);
+	const char *dir = io_is_dir(path) ? path : is_sqlite(path) && io_is_dir(runs) ? runs : NULL;
+	if (dir) {
+		add_glob(l, dir, "ledger.jsonl");
+		int ledger = l->n;
+		add_glob(l, dir, "merged/*.jsonl");
+		add_glob(l, dir, "*/*/journal.jsonl");
+		add_glob(l, dir, "*.jsonl.shard");
+		if (l->n == before)
+			return err_code(e, EXIT_RECORD, "%s: no journals in it", dir);
+		if (dir == path || l->n > ledger)
+			return 0; /* else a database that came here alone, and was used since: its attempts are in its rows only */
+	}
+	add_file(l, path);
+	l->v[l->n - 1].rows = is_sqlite(path);
+	return l->v[l->n - 1].rows ? merge_rows_of(&l->v[l->n - 1].text, path, e) : 0;
+}
+
+static int same_bytes(const struct str *a, const struct str *b, size_t n)
+{
+	return a->len >= n && b->len >= n && memcmp(str_text(a), str_text(b), n) == 0;
+}
+
+/* Where the journal of an attempt belongs in our run folder; everything else is kept under its hash. */
+static int find_place(struct item *it, struct store *s, struct err *e)
+{
+	json_t *attempt = NULL;
+	if (!it->rows && (journal_check_seal(it->source, e) || journal_find(&attempt, it->source, "attempt", e)))
+		return -1;
+	const char *id = json_string_value(json_object_get(attempt, "id")), *cell = json_string_value(json_object_get(attempt, "cell"));
+	bool own = id && cell && !json_object_get(attempt, "state") && strlen(id) == HOST_UUID - 1 && !strchr(id, '/') && strlen(cell) == SHA256_HEX - 1 &&
+	           !strchr(cell, '/');
+	it->ledger = !own;
+	it->attempt = own ? xstrdup(id) : NULL;
+	it->path = own ? store_journal(s, cell, id) : xstrfmt("%s/merged/%s.jsonl", s->runs, it->sha256);
+	json_decref(attempt);
+	return 0;
+}
+
+/* Puts the text beside its place, unless it is there already. */
+static int place(struct item *it, struct store *s, struct err *e)
+{
+	SCOPED(str) struct str text = it->text;
+	SCOPED(str) struct str ours = { 0 };
+	it->text = (struct str){ 0 };
+	if (!it->rows && io_read(&text, it->source, SHARD_MAX, e))
+		return -1;
+	io_sha256(it->sha256, str_text(&text), text.len);
+	if (find_place(it, s, e))
+		return -1;
+	bool exists = io_exists(it->path);
+	if (exists && io_read(&ours, it->path, SHARD_MAX, e))
+		return -1;
+	if (exists && ours.len >= text.len && same_bytes(&ours, &text, text.len)) {
+		it->known = true; /* the same, or an earlier state of it */
+		return 0;
+	}
+	if (exists && !same_bytes(&ours, &text, ours.len))
+		return err_code(e, EXIT_RECORD, "%s: not the journal of attempt %s that is known here; nothing was taken", it->source, it->attempt);
+	SCOPED(free) char *dir = xstrndup(it->path, (size_t)(strrchr(it->path, '/') - it->path));
+	it->copy = xstrfmt("%s.merging", it->path);
+	return io_mkdirs(dir, e) || io_write_atomic(it->copy, str_text(&text), text.len, e) ? -1 : 0;
+}
+
+static int take(struct merge_result *out, struct item *it, struct store *s, struct err *e)
+{
+	struct ingest in = { .db = s->db };
+	struct journal_scan scan = { 0 };
+	if (ingest_file(&in, &scan, it->copy ? it->copy : it->path, e))
+		return err_in(e, "%s", it->source);
+	out->shards++;
+	out->rows += in.rows;
+	out->known += in.rows == 0;
+	out->torn += scan.torn > 0;
+	it->lines = scan.lines;
+	it->sealed = scan.sealed;
+	return 0;
+}
+
+/* The shard's own row, for what is complete. */
+static int record_shards(struct store *s, const struct items *l, struct err *e)
+{
+	char now[HOST_TIME];
+	(void)host_now(now);
+	json_t *lines = json_array();
+	int rc = 0;
+	for (int i = 0; i < l->n && !rc; i++) {
+		const struct item *it = &l->v[i];
+		int64_t known = 0;
+		const char *id = it->attempt ? it->attempt : it->sha256;
+		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM shard WHERE id = ?", "s", id);
+		if (!rc && !known && (it->sealed || it->ledger))
+			(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:I}", "t", "shard", "id", id, "sha256", it->sha256, "merged",
+			                                             now, "rows", (json_int_t)it->lines));
+	}
+	if (!rc)
+		rc = store_record(s, lines, e);
+	json_decref(lines);
+	return rc;
+}
+
+static int by_ledger_first(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+	return x->ledger != y->ledger ? (x->ledger ? -1 : 1) : strcmp(x->path, y->path);
+}
+
+static int merge_items(struct merge_result *out, struct store *s, struct items *l, struct err *e)
+{
+	for (int i = 0; i < l->n; i++)
+		if (place(&l->v[i], s, e))
+			return -1;
+	qsort(l->v, (size_t)l->n, sizeof *l->v, by_ledger_first);
+	if (db_begin(s->db, e))
+		return -1;
+	for (int i = 0; i < l->n; i++)
+		if (take(out, &l->v[i], s, e)) {
+			db_rollback(s->db);
+			return -1;
+		}
+	if (db_settled(s->db, e)) {
+		db_rollback(s->db);
+		return -1;
+	}
+	/* files before rows: what is in the database is always in a journal */
+	for (int i = 0; i < l->n; i++)
+		if (l->v[i].copy && rename(l->v[i].copy, l->v[i].path)) {
+			db_rollback(s->db);
+			return err_code(e, EXIT_RECORD, "%s: cannot rename", l->v[i].copy);
+		}
+	return db_commit(s->db, e) || record_shards(s, l, e) ? -1 : 0;
+}
+
+int merge_shards(struct merge_result *out, struct store *s, const char *const *paths, int n, struct err *e)
+{
+	struct items l = { 0 };
+	int rc = 0;
+	*out = (struct merge_result){ 0 };
+	for (int i = 0; i < n && !rc; i++)
+		rc = add_shard(&l, paths[i], e);
+	if (!rc)
+		rc = merge_items(out, s, &l, e);
+	items_release(&l);
+	if (rc && e && !e->code)
+		e->code = EXIT_RECORD;
+	return rc;
+}

@@ -1,0 +1,286 @@
+/* store.c - see store.h: opening, the run lock, the ledger. Attempts are in store_attempt.c. */
+#define _GNU_SOURCE
+#include "harness/record/store.h"
+
+#include "harness/record/host.h"
+#include "harness/record/ingest.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static char *in_runs(const char *runs, const char *name)
+{
+	return xstrfmt("%s/%s", runs, name);
+}
+
+/* --- the run lock --- */
+
+static json_t *lock_text(const char *path)
+{
+	SCOPED(str) struct str text = { 0 };
+	if (io_read(&text, path, 65536, NULL))
+		return NULL;
+	json_t *o = json_loadb(text.data, text.len, 0, NULL);
+	if (!json_is_object(o)) {
+		json_decref(o);
+		return json_object();
+	}
+	return o;
+}
+
+/* Where a file system has no locks, the text and its age tell. */
+static bool text_is_alive(int fd, json_t *o)
+{
+	const char *boot = json_string_value(json_object_get(o, "boot_id"));
+	struct stat st;
+	if (boot && strcmp(boot, host_boot_id()) == 0)
+		return host_pid_alive((pid_t)json_integer_value(json_object_get(o, "pid")));
+	return fstat(fd, &st) == 0 && fabs(difftime(time(NULL), st.st_mtime)) < STORE_LEASE_S;
+}
+
+static bool is_locked(int fd, const char *path)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (fcntl(fd, F_OFD_GETLK, &lock) == 0)
+		return lock.l_type != F_UNLCK;
+	json_t *o = lock_text(path);
+	bool alive = o && json_object_size(o) && text_is_alive(fd, o);
+	json_decref(o);
+	return alive;
+}
+
+json_t *store_lock_holder(const char *runs)
+{
+	SCOPED(free) char *path = in_runs(runs, "lock");
+	SCOPED(fd) int fd = open(path, O_RDWR | O_CLOEXEC);
+	return fd >= 0 && is_locked(fd, path) ? lock_text(path) : NULL;
+}
+
+static int lock_taken(const struct store *s, struct err *e)
+{
+	json_t *o = store_lock_holder(s->runs);
+	const char *what = json_string_value(json_object_get(o, "what")), *host = json_string_value(json_object_get(o, "host"));
+	const char *since = json_string_value(json_object_get(o, "since"));
+	(void)err_code(e, EXIT_RECORD, "%s: `%s` (pid %lld on %s, since %s) is running on it; wait for it, or `ablate cancel --db %s`", s->path,
+	               what ? what : "another ablate run", (long long)json_integer_value(json_object_get(o, "pid")), host ? host : "?",
+	               since ? since : "?", s->path);
+	json_decref(o);
+	return -1;
+}
+
+int store_lock(struct store *s, const char *what, struct err *e)
+{
+	SCOPED(free) char *path = in_runs(s->runs, "lock");
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	bool taken = fcntl(fd, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES || is_locked(fd, path));
+	if (taken) {
+		(void)close(fd);
+		return lock_taken(s, e);
+	}
+	char now[HOST_TIME];
+	json_t *o = json_pack("{s:s, s:I, s:s, s:s, s:s}", "what", what, "pid", (json_int_t)getpid(), "host", host_name(), "boot_id",
+	                      host_boot_id(), "since", host_now(now));
+	SCOPED(free) char *text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	if (!text || ftruncate(fd, 0) || io_write_all(fd, text, strlen(text), path, e)) {
+		(void)close(fd);
+		return err_code(e, EXIT_RECORD, "%s: cannot write: %s", path, strerror(errno));
+	}
+	s->lock_fd = fd;
+	return 0;
+}
+
+void store_unlock(struct store *s)
+{
+	if (s->lock_fd >= 0)
+		(void)close(s->lock_fd); /* the text stays: the kernel's lock decides */
+	s->lock_fd = -1;
+}
+
+void store_touch_lock(struct store *s)
+{
+	if (s->lock_fd >= 0)
+		(void)futimens(s->lock_fd, NULL);
+}
+
+/* --- opening --- */
+
+int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what, struct err *e)
+{
+	struct store s = { .lock_fd = -1, .path = xstrdup(db_path), .runs = xstrfmt("%s-runs", db_path) };
+	if (mode != STORE_READ && io_mkdirs(s.runs, e)) {
+		if (e)
+			e->code = EXIT_RECORD;
+		goto fail;
+	}
+	if ((mode == STORE_RUN && store_lock(&s, what, e)) || db_open(&s.db, db_path, mode == STORE_READ ? DB_READ : DB_WRITE, e) ||
+	    (mode == STORE_RUN && store_take_ledger(&s, e)))
+		goto fail;
+	*out = s;
+	return 0;
+fail:
+	store_close(&s);
+	return -1;
+}
+
+void store_close(struct store *s)
+{
+	db_close(s->db);
+	if (s->path)
+		store_unlock(s);
+	free(s->path);
+	free(s->runs);
+	*s = (struct store){ .lock_fd = -1 };
+}
+
+void scoped_store(struct store *s)
+{
+	store_close(s);
+}
+
+char *store_cell_dir(const struct store *s, const char *cell)
+{
+	return xstrfmt("%s/%.12s", s->runs, cell);
+}
+
+char *store_attempt_dir(const struct store *s, const char *cell, const char *attempt)
+{
+	return xstrfmt("%s/%.12s/%s", s->runs, cell, attempt);
+}
+
+char *store_journal(const struct store *s, const char *cell, const char *attempt)
+{
+	return xstrfmt("%s/%.12s/%s/journal.jsonl", s->runs, cell, attempt);
+}
+
+/* --- the ledger --- */
+
+/* A torn last line was never acknowledged to anyone: it is cut off before the next one is written. */
+static int cut_torn(int fd, const char *path, off_t *size, struct err *e)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char c;
+	off_t at = end;
+	while (at > 0 && pread(fd, &c, 1, at - 1) == 1 && c != '\n')
+		at--;
+	if (end < 0 || (at != end && ftruncate(fd, at)))
+		return err_code(e, EXIT_RECORD, "%s: cannot cut off its torn last line: %s", path, strerror(errno));
+	*size = at;
+	return 0;
+}
+
+static int append_ledger(struct store *s, json_t *lines, struct err *e)
+{
+	SCOPED(free) char *path = in_runs(s->runs, "ledger.jsonl");
+	SCOPED(fd) int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
+	SCOPED(str) struct str text = { 0 };
+	size_t i;
+	json_t *line;
+	json_array_foreach(lines, i, line) {
+		SCOPED(free) char *one = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17));
+		if (!one)
+			BUG("ledger: a line that is not JSON");
+		str_add(&text, one);
+		str_addc(&text, '\n');
+	}
+	off_t size = 0;
+	while (flock(fd, LOCK_EX) && errno == EINTR)
+		;
+	if (cut_torn(fd, path, &size, e))
+		return -1;
+	if (io_write_all(fd, text.data, text.len, path, e)) {
+		if (ftruncate(fd, size))
+			(void)err_in(e, "and cannot be cut back");
+		if (e)
+			e->code = EXIT_RECORD;
+		return -1;
+	}
+	if (fdatasync(fd) && errno != EINVAL)
+		return err_code(e, EXIT_RECORD, "%s: cannot sync: %s", path, strerror(errno));
+	return 0;
+}
+
+/* How much of the ledger is not in the database yet; 0 = nothing to do. */
+static int ledger_news(off_t *size, struct store *s, const char *path, struct err *e)
+{
+	struct stat st;
+	int64_t have;
+	*size = 0;
+	if (stat(path, &st) || st.st_size == 0)
+		return 0;
+	if (db_int_of(&have, 0, s->db, e, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'ledger_bytes'", ""))
+		return -1;
+	*size = have == st.st_size ? 0 : st.st_size;
+	return 0;
+}
+
+int store_take_ledger_within(struct store *s, struct err *e)
+{
+	SCOPED(free) char *path = in_runs(s->runs, "ledger.jsonl");
+	struct ingest in = { .db = s->db };
+	struct journal_scan scan = { 0 };
+	off_t size;
+	if (ledger_news(&size, s, path, e))
+		return -1;
+	if (!size)
+		return 0;
+	if (db_int_of(&scan.bytes, 0, s->db, e, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'ledger_bytes'", ""))
+		return -1;
+	if (scan.bytes > size)
+		scan.bytes = 0; /* another ledger than before: taking it again is harmless */
+	if (ingest_file(&in, &scan, path, e))
+		return -1;
+	SCOPED(free) char *bytes = xstrfmt("%lld", (long long)scan.bytes);
+	return db_exec(s->db, e, "INSERT INTO meta VALUES('ledger_bytes', ?, 'how much of the ledger is in this database') "
+	               "ON CONFLICT DO UPDATE SET value = excluded.value", "s", bytes);
+}
+
+int store_take_ledger(struct store *s, struct err *e)
+{
+	SCOPED(free) char *path = in_runs(s->runs, "ledger.jsonl");
+	off_t size;
+	if (ledger_news(&size, s, path, e))
+		return -1;
+	if (!size)
+		return 0;
+	if (db_begin(s->db, e))
+		return -1;
+	if (store_take_ledger_within(s, e)) {
+		db_rollback(s->db);
+		return -1;
+	}
+	return db_commit(s->db, e);
+}
+
+int store_record(struct store *s, json_t *lines, struct err *e)
+{
+	if (json_array_size(lines) == 0)
+		return 0;
+	/* in the database first, on trial: a line that it refuses must not reach the ledger */
+	struct ingest in = { .db = s->db };
+	size_t i;
+	json_t *line;
+	if (db_begin(s->db, e))
+		return -1;
+	json_array_foreach(lines, i, line)
+		if (ingest_line(&in, json_string_value(json_object_get(line, "t")), line, e)) {
+			db_rollback(s->db);
+			return -1;
+		}
+	db_rollback(s->db);
+	return append_ledger(s, lines, e) ? -1 : store_take_ledger(s, e);
+}

@@ -1,0 +1,67 @@
+/* store.h - a database with the journals it is made from. For database X the folder X-runs holds
+ *     lock                                   held by the one runner; JSON: who
+ *     ledger.jsonl                           lines of rows that no attempt owns: grids, verdicts, baselines, verify, shards
+ *     CELL[:12]/ATTEMPT/journal.jsonl        one per attempt, beside its checkpoints, samples and log
+ * A record is in a journal (or the ledger) before it is in the database. */
+#ifndef ABLATE_STORE_H
+#define ABLATE_STORE_H
+
+#include "harness/record/db.h"
+#include "harness/record/journal.h"
+
+#include <jansson.h>
+
+enum store_mode {
+	STORE_READ,   /* look only */
+	STORE_WRITE,  /* may record; any number of programs at once */
+	STORE_RUN,    /* may also run cells: one program at a time, else EXIT_RECORD naming the other */
+};
+
+struct store {
+	struct db *db;
+	char *path, *runs;
+	int lock_fd;
+	const struct listener *listener; /* hears the notes of the journals that are taken; NULL after store_open */
+};
+
+/* `what` is told to those who find the lock taken ("ablate run quickstart.toml"). */
+MUST_CHECK int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what, struct err *e);
+void store_close(struct store *s);      /* accepts a zeroed or closed store */
+void scoped_store(struct store *s);     /* SCOPED(store) struct store s = { .lock_fd = -1 }; */
+
+/* Records rows that no attempt owns: `lines` is an array of objects as in journal.h, {"t":"verdict",...}. Appends them
+ * to the ledger, syncs it, and takes into the database everything of the ledger that it does not have yet. */
+MUST_CHECK int store_record(struct store *s, json_t *lines, struct err *e);
+/* Only the second half. */
+MUST_CHECK int store_take_ledger(struct store *s, struct err *e);
+MUST_CHECK int store_take_ledger_within(struct store *s, struct err *e); /* in the caller's transaction */
+
+char *store_cell_dir(const struct store *s, const char *cell);                          /* heap text */
+char *store_attempt_dir(const struct store *s, const char *cell, const char *attempt);  /* heap text */
+char *store_journal(const struct store *s, const char *cell, const char *attempt);      /* heap text */
+
+/* Takes what a journal has beyond `scan` in one transaction; *rows may be NULL. */
+MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows,
+                                  struct err *e);
+/* Takes journals of a cell that the database has never seen (a supervisor was killed between the two); adds their number to *found. */
+MUST_CHECK int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e);
+
+/* The run lock alone, for a store that store_open has not opened: path and runs set, lock_fd -1. */
+MUST_CHECK int store_lock(struct store *s, const char *what, struct err *e);
+void store_unlock(struct store *s);
+/* Who holds the run lock: heap JSON object, or NULL when nobody does. */
+json_t *store_lock_holder(const char *runs);
+/* The holder's sign of life, at least every STORE_LEASE_S / 4 seconds. */
+void store_touch_lock(struct store *s);
+
+#define STORE_LEASE_S 120.0 /* a heartbeat of another machine that is older than this is no sign of life */
+
+/* Is a running attempt alive? `why` says how that is known. */
+enum liveness { ATTEMPT_ALIVE, ATTEMPT_GONE, ATTEMPT_UNKNOWN };
+enum liveness store_liveness(char why[256], const struct store *s, const char *cell, const char *attempt, const char *host,
+                             const char *boot_id, int64_t pid, const char *heartbeat, double heartbeat_boot_s);
+/* Looks at every attempt that is "running": takes its journal; if its process is gone, ends it as lost, with the
+ * evidence. Counts: *alive (running on this machine), *lost. Needs STORE_RUN. */
+MUST_CHECK int store_reconcile(struct store *s, int *alive, int *lost, struct err *e);
+
+#endif

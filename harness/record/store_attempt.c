@@ -1,0 +1,211 @@
+/* store_attempt.c - attempts of store.h: taking their journals, and what is known of those that never ended. */
+#define _GNU_SOURCE
+#include "harness/record/store.h"
+
+#include "harness/record/host.h"
+#include "harness/record/ingest.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows, struct err *e)
+{
+	struct ingest in = { .db = s->db, .listener = s->listener };
+	struct journal_scan before = *scan;
+	if (scan->bytes)
+		(void)snprintf(in.attempt, sizeof in.attempt, "%s", attempt);
+	if (db_begin(s->db, e))
+		return -1;
+	if (ingest_file(&in, scan, path, e)) {
+		db_rollback(s->db);
+		*scan = before;
+		return -1;
+	}
+	if (in.lines == 0 && scan->sealed == before.sealed) {
+		db_rollback(s->db);
+		return 0;
+	}
+	if (db_commit(s->db, e)) {
+		*scan = before;
+		return -1;
+	}
+	if (rows)
+		*rows += in.rows;
+	return 0;
+}
+
+int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e)
+{
+	SCOPED(free) char *dir = store_cell_dir(s, cell);
+	DIR *d = opendir(dir);
+	int rc = 0;
+	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
+		int64_t known;
+		SCOPED(free) char *path = xstrfmt("%s/%s/journal.jsonl", dir, entry->d_name);
+		if (strlen(entry->d_name) != HOST_UUID - 1 || access(path, R_OK))
+			continue;
+		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM attempt WHERE id = ?", "s", entry->d_name);
+		struct journal_scan scan = { 0 };
+		if (rc || known)
+			continue;
+		rc = store_take_journal(s, &scan, entry->d_name, path, NULL, e);
+		++*found;
+	}
+	if (d)
+		(void)closedir(d);
+	return rc;
+}
+
+enum liveness store_liveness(char why[256], const struct store *s, const char *cell, const char *attempt, const char *host,
+                             const char *boot_id, int64_t pid, const char *heartbeat, double heartbeat_boot_s)
+{
+	SCOPED(free) char *path = store_journal(s, cell, attempt);
+	char now[HOST_TIME], age_text[48] = "at an unknown time";
+	bool same_boot = boot_id && *boot_id && strcmp(boot_id, host_boot_id()) == 0;
+	/* within one boot no clock adjustment matters; across machines the clocks may differ, so a heartbeat from the
+	 * future is as fresh as its distance */
+	double age = same_boot && isfinite(heartbeat_boot_s) ? host_boot_s() - heartbeat_boot_s
+	             : heartbeat                             ? fabs(host_seconds_between(heartbeat, host_now(now)))
+	                                                     : INFINITY;
+	if (isfinite(age))
+		(void)snprintf(age_text, sizeof age_text, "%.0f s ago", age);
+	if (journal_is_alive(path)) {
+		(void)snprintf(why, 256, "pid %lld on %s holds its journal; last sign of life %s", (long long)pid, host ? host : "?", age_text);
+		return ATTEMPT_ALIVE;
+	}
+	if (same_boot) {
+		(void)snprintf(why, 256, "pid %lld of this boot no longer holds its journal; last sign of life %s", (long long)pid, age_text);
+		return ATTEMPT_GONE;
+	}
+	bool rebooted = host && strcmp(host, host_name()) == 0;
+	(void)snprintf(why, 256, "last sign of life %s from %s%s, lease %.0f s", age_text, host ? host : "an unknown machine",
+	               rebooted ? " before it was booted again" : "", STORE_LEASE_S);
+	return age > STORE_LEASE_S || !isfinite(age) ? ATTEMPT_GONE : ATTEMPT_UNKNOWN;
+}
+
+struct running { char *id, *cell, *host, *boot_id, *heartbeat; int64_t pid, step; double boot_s; };
+
+static char *copy(const char *s)
+{
+	return s ? xstrdup(s) : NULL;
+}
+
+static int list_running(struct running **out, int *n, struct store *s, struct err *e)
+{
+	struct db_rows rows;
+	int cap = 0;
+	*out = NULL;
+	*n = 0;
+	if (db_query(&rows, s->db, e, "SELECT id, cell, host, boot_id, heartbeat, pid, step, heartbeat_boot_s FROM attempt "
+	             "WHERE state = 'running' ORDER BY id", ""))
+		return -1;
+	while (db_next(&rows))
+		VEC_PUSH(*out, *n, cap) = (struct running){
+			.id = xstrdup(db_text(&rows, 0)), .cell = xstrdup(db_text(&rows, 1)), .host = copy(db_text(&rows, 2)),
+			.boot_id = copy(db_text(&rows, 3)), .heartbeat = copy(db_text(&rows, 4)), .pid = db_int(&rows, 5),
+			.step = db_int(&rows, 6), .boot_s = db_real(&rows, 7),
+		};
+	return db_done(&rows, e);
+}
+
+/* The journal of a running attempt was removed by hand: its end has to stand in the ledger. */
+static int end_without_journal(struct store *s, const struct running *r, struct err *e)
+{
+	char now[HOST_TIME];
+	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "end", "attempt", r->id, "state", "lost", "reason",
+	                          "its journal is gone from the run folder", "ended", host_now(now));
+	int rc = store_record(s, lines, e);
+	json_decref(lines);
+	return rc;
+}
+
+static int end_as_lost(struct store *s, const struct running *r, const char *path, struct journal_scan *scan, const char *why, struct err *e)
+{
+	struct journal *j;
+	int64_t torn;
+	if (journal_adopt(&j, path, &torn, e))
+		return -1;
+	struct str reason = { 0 };
+	str_addf(&reason, "ended without a word: %s", why);
+	if (torn)
+		str_addf(&reason, "; its last line was torn (%lld bytes cut off)", (long long)torn);
+	struct journal_end end = JOURNAL_END_INIT;
+	end.state = "lost";
+	end.reason = str_text(&reason);
+	end.step = r->step;
+	int rc = journal_end(j, &end, e);
+	journal_close(j);
+	str_release(&reason);
+	return rc ? -1 : store_take_journal(s, scan, r->id, path, NULL, e);
+}
+
+/* A writer that died between its end and its seal. */
+static int seal(struct store *s, const char *id, const char *path, struct journal_scan *scan, struct err *e)
+{
+	struct journal *j;
+	int64_t torn;
+	if (journal_adopt(&j, path, &torn, e))
+		return -1;
+	int rc = journal_seal(j, e);
+	journal_close(j);
+	return rc ? -1 : store_take_journal(s, scan, id, path, NULL, e);
+}
+
+static int reconcile_one(struct store *s, struct running *r, int *alive, int *lost, struct err *e)
+{
+	SCOPED(free) char *path = store_journal(s, r->cell, r->id);
+	struct journal_scan scan = { 0 };
+	char why[256];
+	if (!io_exists(path)) {
+		++*lost;
+		return end_without_journal(s, r, e);
+	}
+	if (store_take_journal(s, &scan, r->id, path, NULL, e))
+		return -1;
+	if (scan.sealed)
+		return 0;
+	/* its journal may have told more than the row did */
+	if (db_int_of(&r->step, 0, s->db, e, "SELECT step FROM attempt WHERE id = ?", "s", r->id))
+		return -1;
+	SCOPED(free) char *heartbeat = NULL;
+	if (db_text_of(&heartbeat, s->db, e, "SELECT heartbeat FROM attempt WHERE id = ?", "s", r->id))
+		return -1;
+	enum liveness l = store_liveness(why, s, r->cell, r->id, r->host, r->boot_id, r->pid, heartbeat, r->boot_s);
+	if (l != ATTEMPT_GONE) {
+		*alive += l == ATTEMPT_ALIVE && r->boot_id && strcmp(r->boot_id, host_boot_id()) == 0;
+		return 0;
+	}
+	/* it may have written its end between our reading and its death; now nobody writes any more */
+	if (store_take_journal(s, &scan, r->id, path, NULL, e))
+		return -1;
+	if (scan.sealed)
+		return 0;
+	if (scan.ended)
+		return seal(s, r->id, path, &scan, e);
+	++*lost;
+	return end_as_lost(s, r, path, &scan, why, e);
+}
+
+int store_reconcile(struct store *s, int *alive, int *lost, struct err *e)
+{
+	struct running *r = NULL;
+	int n = 0;
+	*alive = *lost = 0;
+	int rc = list_running(&r, &n, s, e);
+	for (int i = 0; i < n; i++) {
+		if (!rc)
+			rc = reconcile_one(s, &r[i], alive, lost, e);
+		free(r[i].id);
+		free(r[i].cell);
+		free(r[i].host);
+		free(r[i].boot_id);
+		free(r[i].heartbeat);
+	}
+	free(r);
+	return rc;
+}

@@ -1,0 +1,131 @@
+/* run_plan.c - see run_plan.h. */
+#define _GNU_SOURCE
+#include "harness/run/run_plan.h"
+
+#include "model/base/io.h"
+#include "model/base/mem.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static json_t *score_spec(const struct grid *g)
+{
+	json_t *spec = json_array();
+	for (int i = 0; i < g->n_metrics; i++) {
+		const struct grid_metric *m = &g->metrics[i];
+		json_t *nfe = json_array(), *seeds = json_array();
+		for (int k = 0; k < m->n_nfe; k++)
+			(void)json_array_append_new(nfe, json_integer(m->nfe[k]));
+		for (int k = 0; k < g->seeds.n_eval; k++)
+			(void)json_array_append_new(seeds, json_integer(g->seeds.eval[k]));
+		(void)json_array_append_new(spec, json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:o, s:o}", "name", m->name, "samples", m->samples, "ref",
+		                                            m->ref, "extractor", m->extractor, "interval", (int)(m->ci == CI_JACKKNIFE), "infinity",
+		                                            (int)m->infinity, "nfe", nfe, "eval_seeds", seeds));
+	}
+	return spec;
+}
+
+static void add_scores(struct run_set *s, const struct grid *g)
+{
+	const char *outputs[GRID_OUTPUTS_MAX];
+	int n = 0, cap = 0;
+	for (int i = 0; i < g->n_metrics; i++)
+		for (int o = grid_metric_outputs(outputs, &g->metrics[i]) - 1; o >= 0; o--)
+			for (int k = 0; k < g->metrics[i].n_nfe; k++)
+				for (int v = 0; v < g->seeds.n_eval; v++)
+					VEC_PUSH(s->scores, n, cap) = (struct run_score){ outputs[o], g->metrics[i].nfe[k], g->seeds.eval[v], g->metrics[i].samples };
+	s->run.n_scores = n;
+	s->run.scores = s->scores;
+}
+
+/* One row of the plan stands for a cell per seed. Cells lie arm by arm. */
+static void add_rows(struct run_set *s, const struct plan *p)
+{
+	int cap = 0, n = 0, *first = xcalloc((size_t)p->n_arms + 1, sizeof *first);
+	for (int i = p->n_cells - 1; i >= 0; i--)
+		first[p->cells[i].arm] = i;
+	for (int r = 0; r < p->n_rows; r++) {
+		const struct plan_arm *arm = &p->arms[p->rows[r].arm];
+		json_t *labels = json_array();
+		for (int k = 0; k < arm->n_rows; k++)
+			(void)json_array_append_new(labels, json_string(p->rows[arm->rows[k]].name));
+		for (int c = first[p->rows[r].arm]; c < p->n_cells && p->cells[c].arm == p->rows[r].arm; c++)
+			VEC_PUSH(s->rows, n, cap) = (struct run_row){ .cell = c, .chain = p->rows[r].chain, .label = p->rows[r].label, .ordinal = r,
+			                                              .labels = json_incref(labels) };
+		json_decref(labels);
+	}
+	free(first);
+	s->run.rows = s->rows;
+	s->run.n_rows = n;
+}
+
+void run_set_of_plan(struct run_set *out, const struct plan *p)
+{
+	struct run_set s = { .run = { .hash = p->hash, .name = p->grid->name, .toml = p->grid->sources[0].text, .n_cells = p->n_cells } };
+	s.run.made_of = s.made_of = plan_made_of(p);
+	s.run.cells = s.cells = xcalloc((size_t)p->n_cells + 1, sizeof *s.cells);
+	for (int i = 0; i < p->n_cells; i++) {
+		const struct plan_cell *c = &p->cells[i];
+		const struct plan_arm *arm = &p->arms[c->arm];
+		s.cells[i] = (struct run_cell){
+			.cell = c->hash, .arm = arm->hash, .config = arm->json, .dataset = arm->dataset, .seed = c->seed, .numerics = NUMERICS_VERSION,
+			.label = p->rows[arm->rows[0]].label, .steps = arm->config.train.steps,
+			.blocked = c->state == CELL_BLOCKED ? c->reason : NULL,
+		};
+	}
+	add_rows(&s, p);
+	add_scores(&s, p->grid);
+	s.run.score_spec = score_spec(p->grid);
+	*out = s;
+}
+
+static json_t *read_json(const char *path)
+{
+	SCOPED(str) struct str text = { 0 };
+	return io_read(&text, path, (size_t)64 << 20, NULL) ? NULL : json_loadb(text.data, text.len, 0, NULL);
+}
+
+int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs, const char *cell, const char *attempt, struct err *e)
+{
+	struct run_set s = { .run = { .hash = "verify", .name = "verify", .toml = "", .n_cells = 1 } };
+	struct db_rows rows;
+	if (db_query(&rows, db, e, "SELECT c.arm, r.config, c.dataset, c.seed, c.numerics, coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), "
+	             "coalesce(json_extract(v.json, '$.threads'), 0), coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), "
+	             "coalesce(json_extract(v.json, '$.ranks'), 1) "
+	             "FROM cell c JOIN arm r ON r.hash = c.arm LEFT JOIN attempt a ON a.id = ? LEFT JOIN env v ON v.hash = a.env WHERE c.hash = ?",
+	             "ss", attempt, cell))
+		return -1;
+	s.run.cells = s.cells = xcalloc(1, sizeof *s.cells);
+	if (db_next(&rows)) {
+		*threads = (int)db_int(&rows, 6);
+		*ranks = (int)db_int(&rows, 8);
+		s.cells[0] = (struct run_cell){
+			.cell = arena_strdup(&s.arena, cell), .arm = arena_strdup(&s.arena, db_text(&rows, 0)), .config = arena_strdup(&s.arena, db_text(&rows, 1)),
+			.dataset = arena_strdup(&s.arena, db_text(&rows, 2)), .seed = db_int(&rows, 3), .numerics = db_int(&rows, 4),
+			.steps = db_int(&rows, 5), .label = arena_strdup(&s.arena, db_text(&rows, 7)),
+		};
+	}
+	if (db_done(&rows, e)) {
+		run_set_release(&s);
+		return -1;
+	}
+	SCOPED(free) char *path = xstrfmt("%s/%.12s/%s/job.json", runs, cell, attempt);
+	json_t *job = read_json(path);
+	s.run.score_spec = json_incref(json_object_get(job, "scores"));
+	json_decref(job);
+	*out = s;
+	return 0;
+}
+
+void run_set_release(struct run_set *s)
+{
+	for (int i = 0; i < s->run.n_rows; i++)
+		json_decref(s->rows[i].labels);
+	json_decref(s->run.score_spec);
+	free(s->cells);
+	free(s->rows);
+	free(s->scores);
+	free(s->made_of);
+	arena_release(&s->arena);
+	*s = (struct run_set){ 0 };
+}

@@ -1,0 +1,26 @@
+/* run_plan.h - a plan as the runner takes it. */
+#ifndef ABLATE_RUN_PLAN_H
+#define ABLATE_RUN_PLAN_H
+
+#include "harness/record/db.h"
+#include "harness/plan/plan.h"
+#include "harness/run/runner.h"
+
+/* Owns what run points into, but for the texts of the plan or database it was made from. */
+struct run_set {
+	struct run_plan run;
+	struct run_cell *cells;
+	struct run_row *rows;
+	struct run_score *scores;
+	char *made_of;
+	struct arena arena;
+};
+
+/* All cells of a plan, which must outlive it. */
+void run_set_of_plan(struct run_set *out, const struct plan *p);
+/* One cell as the database and the job of its attempt know it, to be repeated; *threads and *ranks as that attempt had. */
+MUST_CHECK int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs, const char *cell, const char *attempt,
+                                  struct err *e);
+void run_set_release(struct run_set *s);
+
+#endif

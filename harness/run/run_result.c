@@ -1,0 +1,53 @@
+/* run_result.c - what a run came to, as an exit code, a line and JSON (runner.h). */
+#define _GNU_SOURCE
+#include "harness/run/runner.h"
+
+#include "model/base/progress.h"
+#include "model/base/str.h"
+
+#include <signal.h>
+
+static const struct { const char *name; size_t offset; } counts[] = {
+#define COUNT(field) { #field, offsetof(struct run_result, field) }
+	COUNT(cached), COUNT(done), COUNT(failed), COUNT(diverged), COUNT(timeout), COUNT(stopped), COUNT(blocked), COUNT(elsewhere), COUNT(pending),
+#undef COUNT
+};
+#define N_COUNTS (sizeof counts / sizeof *counts)
+
+static int count_of(const struct run_result *r, size_t i)
+{
+	return *(const int *)((const char *)r + counts[i].offset);
+}
+
+int run_exit_code(const struct run_result *r)
+{
+	if (r->signal)
+		return r->signal == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
+	if (r->over_budget)
+		return EXIT_BUDGET;
+	return r->cells && r->cached + r->done == r->cells ? EXIT_OK : r->cells ? EXIT_INCOMPLETE : EXIT_USAGE;
+}
+
+char *run_summary(const struct run_result *r)
+{
+	struct str s = { 0 };
+	char took[32];
+	str_addf(&s, "%d cell%s:", r->cells, r->cells == 1 ? "" : "s");
+	int n = 0;
+	for (size_t i = 0; i < N_COUNTS; i++)
+		if (count_of(r, i))
+			str_addf(&s, "%s %d %s", n++ ? "," : "", count_of(r, i), counts[i].name);
+	str_addf(&s, " in %s", duration_text(took, r->wall_s));
+	return str_detach(&s);
+}
+
+json_t *run_result_json(const struct run_result *r)
+{
+	json_t *o = json_pack("{s:i, s:i, s:i, s:b, s:f}", "cells", r->cells, "attempts", r->attempts, "lost", r->lost, "over_budget",
+	                      (int)r->over_budget, "wall_s", r->wall_s);
+	for (size_t i = 0; i < N_COUNTS; i++)
+		(void)json_object_set_new(o, counts[i].name, json_integer(count_of(r, i)));
+	if (r->signal)
+		(void)json_object_set_new(o, "signal", json_integer(r->signal));
+	return o;
+}

@@ -1,0 +1,556 @@
+/* runner.c - see runner.h: which cell starts when, what a signal, a budget or a failure stops. */
+#define _GNU_SOURCE
+#include "harness/record/ingest.h"
+#include "harness/run/runner_private.h"
+#include "harness/run/runner_signals.h"
+
+#include "model/base/mem.h"
+#include "model/base/progress.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TICK_S 0.2
+#define GRACE_S 60.0      /* from "stop, please" to SIGKILL, when a budget ends an attempt */
+#define ORPHAN_WAIT_S 30.0
+#define TOUCH_S 10.0
+#define STOPPING "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts"
+
+struct run {
+	struct store store;
+	const struct run_plan *plan;
+	const struct run_options *o;
+	struct run_result *out;
+	struct slot *slots;
+	struct child **children;
+	int n_slots, threads;
+	int *todo, n_todo, next;     /* cells to start, in order; a retry goes to the end */
+	int *tries;                  /* per cell */
+	int64_t steps_total, steps_done;
+	double started_s, touched_s;
+	bool no_more;                /* start no further cell */
+	bool asked, aborted;         /* what was asked by signals and is acted on */
+	char *cancel_path;
+	char **heard;                /* notes of workers that were told */
+	int n_heard, cap_heard;
+	struct run_signals signals;
+};
+
+static void tell(const struct run *r, bool amiss, const char *fmt, ...) PRINTF_LIKE(3, 4);
+static void tell(const struct run *r, bool amiss, const char *fmt, ...)
+{
+	if (!r->o->say)
+		return;
+	char line[1200];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof line, fmt, ap);
+	va_end(ap);
+	r->o->say(r->o->say_ctx, line, amiss);
+}
+
+#define say(r, ...) tell(r, false, __VA_ARGS__)
+#define say_amiss(r, ...) tell(r, true, __VA_ARGS__)
+
+/* "no EMA teacher seed 2 (1a2b3c4d5e6f)" */
+static const char *name_of(char buf[160], const struct run_cell *c)
+{
+	(void)snprintf(buf, 160, "%.100s seed %lld (%.12s)", c->label ? c->label : "cell", (long long)c->seed, c->cell);
+	return buf;
+}
+
+/* --- before the first cell --- */
+
+static json_t *row_line(const struct run_plan *plan, const struct run_row *row)
+{
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "t", "grid_cell", "grid", plan->hash, "cell", plan->cells[row->cell].cell,
+	                         "chain", row->chain ? row->chain : "", "ordinal", (json_int_t)row->ordinal, "label", row->label);
+	if (row->labels) {
+		SCOPED(free) char *labels = json_dumps(row->labels, JSON_COMPACT);
+		(void)json_object_set_new(line, "labels", json_string(labels));
+	}
+	return line;
+}
+
+/* Cells whose data is not known yet have no identity to record. */
+static bool has_identity(const struct run_cell *c)
+{
+	return *c->dataset;
+}
+
+static int plan_is_recorded(bool *out, struct run *r, struct err *e)
+{
+	const struct run_plan *p = r->plan;
+	int64_t n = 1;
+	if (db_int_of(&n, 0, r->store.db, e, "SELECT count(*) FROM grid WHERE hash = ?", "s", p->hash))
+		return -1;
+	for (int i = 0; i < p->n_rows && n; i++)
+		if (has_identity(&p->cells[p->rows[i].cell]) &&
+		    db_int_of(&n, 0, r->store.db, e, "SELECT count(*) FROM grid_cell WHERE grid = ? AND cell = ? AND chain = ? AND label = ?", "ssss",
+		              p->hash, p->cells[p->rows[i].cell].cell, p->rows[i].chain ? p->rows[i].chain : "", p->rows[i].label))
+			return -1;
+	*out = n > 0;
+	return 0;
+}
+
+static int record_plan(struct run *r, struct err *e)
+{
+	const struct run_plan *p = r->plan;
+	char now[HOST_TIME];
+	bool recorded;
+	if (plan_is_recorded(&recorded, r, e))
+		return -1;
+	if (recorded)
+		return 0;
+	json_t *lines = json_array();
+	(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "t", "grid", "hash", p->hash, "name", p->name, "toml",
+	                                             p->toml, "created", host_now(now), "made_of", p->made_of ? p->made_of : "{}"));
+	for (int i = 0; i < p->n_cells; i++) {
+		const struct run_cell *c = &p->cells[i];
+		if (!has_identity(c))
+			continue;
+		if (i == 0 || strcmp(c->arm, p->cells[i - 1].arm) != 0)
+			(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s}", "t", "arm", "hash", c->arm, "config", c->config));
+		(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "t", "cell", "hash", c->cell, "arm", c->arm, "seed",
+		                                             (json_int_t)c->seed, "numerics", (json_int_t)c->numerics, "dataset", c->dataset));
+	}
+	for (int i = 0; i < p->n_rows; i++)
+		if (has_identity(&p->cells[p->rows[i].cell]))
+			(void)json_array_append_new(lines, row_line(p, &p->rows[i]));
+	int rc = store_record(&r->store, lines, e);
+	json_decref(lines);
+	return rc;
+}
+
+/* Workers whose supervisor was killed get SIGTERM from the kernel and are writing their checkpoints: wait for them. */
+static int wait_for_orphans(struct run *r, struct err *e)
+{
+	int alive, lost;
+	double start = monotonic_s();
+	for (bool said = false;; said = true) {
+		if (store_reconcile(&r->store, &alive, &lost, e))
+			return -1;
+		r->out->lost += lost;
+		if (!alive || monotonic_s() - start > ORPHAN_WAIT_S || run_stop_asked())
+			return 0;
+		if (!said)
+			say(r, "waiting for %d worker%s of an earlier run to write %s checkpoint", alive, alive > 1 ? "s" : "", alive > 1 ? "their" : "its");
+		child_wait(NULL, 0, 0.1, &r->signals.mask);
+	}
+}
+
+static int sort_out(struct run *r, int i, struct err *e)
+{
+	const struct run_cell *c = &r->plan->cells[i];
+	bool done;
+	int found = 0;
+	SCOPED(free) char *state = NULL;
+	if (cell_is_done(&done, &r->store, r->plan, c, e))
+		return -1;
+	if (done) {
+		r->out->cached++;
+		return 0;
+	}
+	if (c->blocked) {
+		char name[160];
+		r->out->blocked++;
+		say_amiss(r, "%s: blocked: %s", name_of(name, c), c->blocked);
+		return has_identity(c) ? record_blocked(&r->store, c, e) : 0;
+	}
+	if (store_take_unknown(&r->store, c->cell, &found, e) ||
+	    db_text_of(&state, r->store.db, e, "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
+	               "state = 'running' DESC, started DESC, id DESC LIMIT 1", "s", c->cell) ||
+	    cell_is_done(&done, &r->store, r->plan, c, e))
+		return -1;
+	if (done)
+		r->out->cached++;
+	else if (state && strcmp(state, "diverged") == 0 && !r->o->again)
+		r->out->diverged++;
+	else if (state && strcmp(state, "running") == 0)
+		r->out->elsewhere++;
+	else {
+		r->todo[r->n_todo++] = i;
+		r->steps_total += c->steps;
+	}
+	return 0;
+}
+
+/* --- while cells run --- */
+
+static void free_slot(struct slot *slot)
+{
+	free(slot->dir);
+	free(slot->journal);
+	str_release(&slot->child.pending);
+	*slot = (struct slot){ .child = { .pipe_fd = -1 } };
+}
+
+static int start_next(struct run *r, struct slot *slot, struct err *e)
+{
+	int index = r->todo[r->next++];
+	char name[160];
+	if (slot_start(slot, &r->store, r->plan, r->o, index, "run", r->threads, e)) {
+		free_slot(slot);
+		return err_in(e, "%s", name_of(name, &r->plan->cells[index]));
+	}
+	r->out->attempts++;
+	r->tries[index]++;
+	say(r, "%s: started, attempt %.8s", name_of(name, slot->cell), slot->attempt);
+	return 0;
+}
+
+/* Tells the worker. mpirun passes on to its processes what comes when these are there, and dies of what comes earlier: their journal shows. */
+static void pass_on(struct slot *slot)
+{
+	if (slot->asked_s <= 0 || slot->told || (slot->child.team && access(slot->journal, F_OK)))
+		return;
+	slot->told = true;
+	child_stop(&slot->child, slot->ended_by == SLOT_NONE ? CHILD_ASKED : CHILD_TIME_IS_UP);
+}
+
+static void ask_to_stop(struct slot *slot, enum slot_end why)
+{
+	if (slot->asked_s > 0)
+		return;
+	slot->asked_s = monotonic_s();
+	slot->ended_by = why;
+	pass_on(slot);
+}
+
+static void ask_all(struct run *r, enum slot_end why)
+{
+	r->no_more = true;
+	for (int i = 0; i < r->n_slots; i++)
+		if (r->slots[i].cell)
+			ask_to_stop(&r->slots[i], why);
+}
+
+static void abort_all(struct run *r)
+{
+	for (int i = 0; i < r->n_slots; i++)
+		if (r->slots[i].cell) {
+			r->slots[i].ended_by = SLOT_ABORT;
+			child_kill(&r->slots[i].child);
+		}
+}
+
+static void heed_signals(struct run *r)
+{
+	if (access(r->cancel_path, F_OK) == 0 && !r->asked) {
+		(void)unlink(r->cancel_path);
+		run_stop_ask();
+		say(r, "cancelled: %s", "asked by `ablate cancel`");
+	}
+	if (run_stop_asked() && !r->asked) {
+		r->asked = true;
+		r->out->signal = run_stop_asked();
+		say(r, "%s", STOPPING);
+		ask_all(r, SLOT_NONE);
+	}
+	if (run_abort_asked() && !r->aborted) {
+		r->aborted = true;
+		say(r, "aborting");
+		abort_all(r);
+	}
+}
+
+static void heed_budgets(struct run *r)
+{
+	double now = monotonic_s();
+	if (r->o->grid_wall_s > 0 && now - r->started_s > r->o->grid_wall_s && !r->no_more) {
+		say_amiss(r, "the grid's wall budget is used up: workers write their checkpoints");
+		r->out->over_budget = true;
+		ask_all(r, SLOT_GRID);
+	}
+	for (int i = 0; i < r->n_slots; i++) {
+		struct slot *slot = &r->slots[i];
+		if (!slot->cell)
+			continue;
+		pass_on(slot);
+		/* the worker keeps its own budget; this is for one that does not come to its next step */
+		if (r->o->cell_wall_s > 0 && now - slot->started_s > r->o->cell_wall_s + 1)
+			ask_to_stop(slot, SLOT_WALL);
+		if (slot->asked_s > 0 && slot->ended_by != SLOT_NONE && now - slot->asked_s > GRACE_S)
+			child_kill(&slot->child);
+	}
+}
+
+static void give_up(struct run *r)
+{
+	if (r->o->stop_after && r->out->failed + r->out->diverged >= r->o->stop_after && !r->no_more) {
+		say_amiss(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, r->o->stop_after > 1 ? "s" : "");
+		r->no_more = true;
+	}
+}
+
+/* Counts the end of an attempt, or queues the cell again. */
+static void settle(struct run *r, struct slot *slot, const char *state, const char *reason)
+{
+	const struct run_cell *c = slot->cell;
+	char name[160], took[32];
+	(void)duration_text(took, monotonic_s() - slot->started_s);
+	bool may_retry = strcmp(state, "failed") == 0 || (strcmp(state, "killed") == 0 && slot->ended_by != SLOT_ABORT);
+	if (strcmp(state, "done") == 0) {
+		r->out->done++;
+		r->steps_done += c->steps;
+		say(r, "%s: done in %s", name_of(name, c), took);
+		return;
+	}
+	if (may_retry && r->tries[slot->index] <= r->o->retries && !r->no_more) {
+		say_amiss(r, "%s: %s: %s; trying again (%d of %d)", name_of(name, c), state, reason, r->tries[slot->index], r->o->retries);
+		r->todo[r->n_todo++] = slot->index;
+		return;
+	}
+	say_amiss(r, "%s: %s: %s", name_of(name, c), state, reason);
+	if (strcmp(state, "stopped") == 0 || slot->ended_by == SLOT_ABORT)
+		r->out->stopped++;
+	else if (strcmp(state, "timeout") == 0) {
+		r->out->timeout++;
+		r->out->over_budget = true;
+	} else if (strcmp(state, "diverged") == 0)
+		r->out->diverged++;
+	else if (strcmp(state, "blocked") == 0)
+		r->out->blocked++;
+	else
+		r->out->failed++;
+	r->steps_total -= c->steps;
+	give_up(r);
+}
+
+/* What a worker wrote down for a person: that a checkpoint was refused, that a score needs a grain of salt. What many cells say is told once. */
+static void hear_note(void *ctx, const char *attempt, const char *note)
+{
+	struct run *r = ctx;
+	char name[160];
+	for (int i = 0; i < r->n_heard; i++)
+		if (strcmp(r->heard[i], note) == 0)
+			return;
+	VEC_PUSH(r->heard, r->n_heard, r->cap_heard) = xstrdup(note);
+	for (int i = 0; i < r->n_slots; i++)
+		if (r->slots[i].cell && strcmp(r->slots[i].attempt, attempt) == 0)
+			say_amiss(r, "%s: %s", name_of(name, r->slots[i].cell), note);
+}
+
+static int tend(struct run *r, struct slot *slot, struct err *e)
+{
+	struct child_end end;
+	char state[16] = "", reason[512] = "";
+	if (child_reap(&slot->child, &end)) {
+		int rc = slot_finish(state, reason, slot, &r->store, &end, e);
+		if (!rc)
+			settle(r, slot, state, reason);
+		free_slot(slot);
+		return rc;
+	}
+	if (access(slot->journal, F_OK))
+		return 0;
+	return store_take_journal(&r->store, &slot->scan, slot->attempt, slot->journal, NULL, e);
+}
+
+static void show_progress(const struct run *r)
+{
+	struct progress *p = r->o->progress;
+	int64_t done = r->steps_done;
+	const struct slot *last = NULL;
+	if (!p)
+		return;
+	for (int i = 0; i < r->n_slots; i++)
+		if (r->slots[i].cell) {
+			done += r->slots[i].child.step;
+			last = &r->slots[i];
+		}
+	if (last)
+		(void)snprintf(p->note, sizeof p->note, "%.30s seed %lld %s", last->cell->label ? last->cell->label : "", (long long)last->cell->seed,
+		               last->child.note);
+	p->total = r->steps_total;
+	progress_step(p, done);
+}
+
+static int busy(const struct run *r)
+{
+	int n = 0;
+	for (int i = 0; i < r->n_slots; i++)
+		n += r->slots[i].cell != NULL;
+	return n;
+}
+
+static int start_what_fits(struct run *r, struct err *e)
+{
+	for (int i = 0; i < r->n_slots && r->next < r->n_todo && !r->no_more && !run_stop_asked(); i++) {
+		if (r->slots[i].cell)
+			continue;
+		if (r->o->cells_max && r->out->attempts >= r->o->cells_max) {
+			r->out->over_budget = r->no_more = true;
+			say_amiss(r, "the grid's budget of %d cells is used up", r->o->cells_max);
+			return 0;
+		}
+		if (start_next(r, &r->slots[i], e))
+			return -1;
+	}
+	return 0;
+}
+
+static int run_cells(struct run *r, struct err *e)
+{
+	double looked_s = 0;
+	for (;;) {
+		heed_signals(r);
+		heed_budgets(r);
+		if (start_what_fits(r, e))
+			return -1;
+		if (!busy(r))
+			return 0;
+		child_wait(r->children, r->n_slots, TICK_S, &r->signals.mask);
+		/* journals are taken a few times a second, the end of a process at once */
+		bool all = monotonic_s() - looked_s >= TICK_S;
+		for (int i = 0; i < r->n_slots; i++) {
+			struct slot *slot = &r->slots[i];
+			if (!slot->cell)
+				continue;
+			child_listen(&slot->child);
+			if ((all || slot->child.pipe_fd < 0) && tend(r, slot, e))
+				return -1;
+		}
+		if (all)
+			looked_s = monotonic_s();
+		if (monotonic_s() - r->touched_s > TOUCH_S) {
+			store_touch_lock(&r->store);
+			r->touched_s = monotonic_s();
+		}
+		show_progress(r);
+	}
+}
+
+/* The records cannot be written: what runs is asked to stop, so that nothing is computed in vain; journals keep it. */
+static void stop_without_records(struct run *r)
+{
+	struct child_end end;
+	ask_all(r, SLOT_NONE);
+	for (int i = 0; i < r->n_slots; i++)
+		for (double start = monotonic_s(); r->slots[i].child.pid;) {
+			child_listen(&r->slots[i].child);
+			if (child_reap(&r->slots[i].child, &end))
+				break;
+			child_wait(r->children, r->n_slots, TICK_S, &r->signals.mask);
+			pass_on(&r->slots[i]);
+			if (run_abort_asked() || monotonic_s() - start > GRACE_S)
+				child_kill(&r->slots[i].child);
+		}
+}
+
+static int prepare(struct run *r, struct err *e)
+{
+	if (record_plan(r, e) || wait_for_orphans(r, e))
+		return -1;
+	for (int i = 0; i < r->plan->n_cells; i++)
+		if (sort_out(r, i, e))
+			return -1;
+	return 0;
+}
+
+/* The worker of a runner that was killed before it knew of a journal may begin it after we looked: what such workers have written since. */
+static int take_strays(struct run *r, struct err *e)
+{
+	int found = 0;
+	for (int i = 0; i < r->plan->n_cells; i++)
+		if (has_identity(&r->plan->cells[i]) && store_take_unknown(&r->store, r->plan->cells[i].cell, &found, e))
+			return -1;
+	return found ? wait_for_orphans(r, e) : 0;
+}
+
+int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *o, struct err *e)
+{
+	struct run r = { .plan = plan, .o = o, .out = out, .n_slots = o->jobs > 0 ? o->jobs : 1, .started_s = monotonic_s(),
+	                 .no_more = o->record_only };
+	const struct listener listener = { hear_note, &r };
+	r.store.lock_fd = -1;
+	*out = (struct run_result){ .cells = plan->n_cells };
+	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e))
+		return -1;
+	r.store.listener = &listener;
+	if (*db_note(r.store.db))
+		say_amiss(&r, "%s", db_note(r.store.db));
+	int share = host_cpus() / r.n_slots / (o->ranks > 1 ? o->ranks : 1);
+	r.threads = o->threads > 0 ? o->threads : share > 1 ? share : 1;
+	r.cancel_path = xstrfmt("%s/cancel", r.store.runs);
+	r.slots = xcalloc((size_t)r.n_slots, sizeof *r.slots);
+	r.children = xcalloc((size_t)r.n_slots, sizeof *r.children);
+	for (int i = 0; i < r.n_slots; i++) {
+		r.slots[i].child.pipe_fd = -1;
+		r.children[i] = &r.slots[i].child;
+	}
+	/* a cell may be queued once and then once per retry */
+	r.todo = xcalloc((size_t)plan->n_cells * (size_t)(o->retries + 1) + 1, sizeof *r.todo);
+	r.tries = xcalloc((size_t)plan->n_cells + 1, sizeof *r.tries);
+	(void)unlink(r.cancel_path); /* of a run that is over */
+	run_signals_catch(&r.signals);
+	int rc = prepare(&r, e);
+	if (!rc && r.n_todo && o->progress)
+		o->progress->total = r.steps_total;
+	if (!rc && (rc = run_cells(&r, e)))
+		stop_without_records(&r);
+	if (!rc)
+		rc = take_strays(&r, e);
+	out->pending = out->cells - out->cached - out->done - out->failed - out->diverged - out->blocked - out->stopped - out->timeout - out->elsewhere;
+	out->pending = out->pending > 0 ? out->pending : 0;
+	out->wall_s = monotonic_s() - r.started_s;
+	run_signals_release(&r.signals);
+	for (int i = 0; i < r.n_slots; i++)
+		free_slot(&r.slots[i]);
+	free(r.slots);
+	free(r.children);
+	free(r.todo);
+	free(r.tries);
+	free(r.cancel_path);
+	for (int i = 0; i < r.n_heard; i++)
+		free(r.heard[i]);
+	free(r.heard);
+	store_close(&r.store);
+	return rc;
+}
+
+int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan, const struct run_options *o, struct err *e)
+{
+	struct run_signals signals;
+	SCOPED(store) struct store s = { .lock_fd = -1 };
+	struct slot slot = { .child = { .pipe_fd = -1 } };
+	struct child *children[] = { &slot.child };
+	struct child_end end;
+	char reason[512] = "";
+	if (store_open(&s, o->db, STORE_RUN, o->what, e))
+		return -1;
+	run_signals_catch(&signals);
+	int rc = slot_start(&slot, &s, plan, o, 0, "verify", o->threads > 0 ? o->threads : host_cpus(), e);
+	(void)snprintf(attempt, 64, "%s", slot.attempt);
+	while (!rc && !child_reap(&slot.child, &end)) {
+		child_wait(children, 1, TICK_S, &signals.mask);
+		child_listen(&slot.child);
+		if (run_stop_asked() && slot.asked_s <= 0) {
+			if (o->say)
+				(o->say)(o->say_ctx, STOPPING, false);
+			ask_to_stop(&slot, SLOT_NONE);
+		}
+		pass_on(&slot);
+		if (run_abort_asked() && slot.ended_by != SLOT_ABORT) {
+			slot.ended_by = SLOT_ABORT;
+			child_kill(&slot.child);
+		}
+		if (o->progress) {
+			o->progress->total = plan->cells[0].steps;
+			progress_step(o->progress, slot.child.step);
+		}
+	}
+	if (!rc)
+		rc = slot_finish(state, reason, &slot, &s, &end, e);
+	int interrupted = run_stop_asked();
+	run_signals_release(&signals);
+	free_slot(&slot);
+	if (!rc && interrupted)
+		rc = err_code(e, interrupted == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED, "interrupted; nothing was compared");
+	else if (!rc && strcmp(state, "done") != 0)
+		rc = err_set(e, "the repetition ended as %s: %s", state, reason);
+	return rc;
+}

@@ -1,0 +1,297 @@
+/* runner_attempt.c - one attempt of runner.h: its folder and job, the checkpoints it inherits, its end from evidence. */
+#define _GNU_SOURCE
+#include "harness/run/runner_private.h"
+
+#include "model/base/io.h"
+#include "model/base/mem.h"
+#include "model/base/progress.h"
+#include "harness/record/provenance.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c, struct err *e)
+{
+	int64_t n;
+	*out = false;
+	if (db_int_of(&n, 0, s->db, e, "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'", "s", c->cell))
+		return -1;
+	for (int i = 0; i < plan->n_scores && n; i++) {
+		const struct run_score *w = &plan->scores[i];
+		if (db_int_of(&n, 0, s->db, e, "SELECT count(*) FROM attempt a JOIN metric m ON m.attempt = a.id WHERE a.cell = ? AND "
+		              "a.state = 'done' AND a.purpose = 'run' AND m.name = ? AND m.nfe = ? AND m.eval_seed = ? AND m.n = ?",
+		              "ssiii", c->cell, w->name, (int64_t)w->nfe, w->eval_seed, w->n))
+			return -1;
+	}
+	*out = n > 0;
+	return 0;
+}
+
+/* --- checkpoints of earlier lives --- */
+
+static int64_t step_of(const char *name)
+{
+	int64_t step;
+	int n = 0;
+	return sscanf(name, "step-%ld.ckpt%n", &step, &n) == 1 && n && !name[n] ? step : -1;
+}
+
+/* Is the checkpoint in the journal of this attempt or of a life it resumed from? Only then is everything before it there,
+ * too: a process killed between the two has a checkpoint file, but not the last points of its curves. */
+static int is_recorded(bool *out, struct store *s, const char *attempt, int64_t step, struct err *e)
+{
+	int64_t n;
+	if (db_int_of(&n, 0, s->db, e, "WITH RECURSIVE life(id, age) AS (SELECT ?, 0 UNION ALL SELECT a.resumed_from, l.age + 1 FROM life l "
+	              "JOIN attempt a ON a.id = l.id WHERE a.resumed_from IS NOT NULL AND l.age < 1000) "
+	              "SELECT count(*) FROM checkpoint WHERE step = ? AND attempt IN (SELECT id FROM life)", "si", attempt, step))
+		return -1;
+	*out = n > 0;
+	return 0;
+}
+
+/* Calls fn for each recorded checkpoint file in the attempt's folder. */
+typedef int ckpt_fn(void *ctx, const char *dir, const char *name, int64_t step, struct err *e);
+static int each_checkpoint(struct store *s, const char *cell, const char *attempt, ckpt_fn *fn, void *ctx, struct err *e)
+{
+	SCOPED(free) char *dir = store_attempt_dir(s, cell, attempt);
+	DIR *d = opendir(dir);
+	int rc = 0;
+	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
+		int64_t step = step_of(entry->d_name);
+		bool recorded = false;
+		if (step >= 0 && !(rc = is_recorded(&recorded, s, attempt, step, e)) && recorded)
+			rc = fn(ctx, dir, entry->d_name, step, e);
+	}
+	if (d)
+		(void)closedir(d);
+	return rc;
+}
+
+static int take_newest(void *ctx, const char *dir, const char *name, int64_t step, struct err *e)
+{
+	(void)dir, (void)name, (void)e;
+	int64_t *best = ctx;
+	*best = step > *best ? step : *best;
+	return 0;
+}
+
+static int copy_file(const char *from, const char *to, struct err *e)
+{
+	SCOPED(str) struct str bytes = { 0 };
+	return io_read(&bytes, from, (size_t)1 << 40, e) ? -1 : io_write_atomic(to, bytes.data, bytes.len, e);
+}
+
+static int share(void *ctx, const char *dir, const char *name, int64_t step, struct err *e)
+{
+	const char *to = ctx;
+	(void)step;
+	SCOPED(free) char *a = xstrfmt("%s/%s", dir, name);
+	SCOPED(free) char *b = xstrfmt("%s/%s", to, name);
+	return link(a, b) && errno != EEXIST ? copy_file(a, b, e) : 0;
+}
+
+/* The earlier attempt whose newest checkpoint is furthest; "" when there is none. */
+static int find_earlier(char best[HOST_UUID], struct store *s, const char *cell, struct err *e)
+{
+	struct db_rows rows;
+	int64_t furthest = -1;
+	int rc = 0;
+	*best = '\0';
+	if (db_query(&rows, s->db, e, "SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' AND state <> 'running' ORDER BY started, id",
+	             "s", cell))
+		return -1;
+	while (!rc && db_next(&rows)) {
+		const char *id = db_text(&rows, 0);
+		int64_t step = -1;
+		rc = each_checkpoint(s, cell, id, take_newest, &step, e);
+		if (step >= 0 && step >= furthest && strlen(id) < HOST_UUID) {
+			furthest = step;
+			memcpy(best, id, strlen(id) + 1);
+		}
+	}
+	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;
+}
+
+/* --- start --- */
+
+static int write_job(const struct slot *slot, const struct run_plan *plan, const struct run_options *o, const char *purpose,
+                     const char *resumed_from, int threads, struct err *e)
+{
+	const struct run_cell *c = slot->cell;
+	json_t *job = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:f, s:i}", "attempt", slot->attempt, "cell", c->cell,
+	                        "arm", c->arm, "config", c->config, "dataset", c->dataset, "purpose", purpose, "label",
+	                        c->label ? c->label : "", "device", o->device ? o->device : "cpu", "seed", (json_int_t)c->seed, "numerics",
+	                        (json_int_t)c->numerics, "n", (json_int_t)slot->n, "threads", threads, "wall_s", o->cell_wall_s, "ranks", o->ranks);
+	if (!job)
+		BUG("%s: its texts are not UTF-8", c->cell);
+	if (resumed_from && *resumed_from)
+		(void)json_object_set_new(job, "resumed_from", json_string(resumed_from));
+	if (plan->score_spec)
+		(void)json_object_set(job, "scores", plan->score_spec);
+	SCOPED(free) char *text = json_dumps(job, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+	json_decref(job);
+	SCOPED(free) char *path = xstrfmt("%s/job.json", slot->dir);
+	SCOPED(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); /* no sync: a lost job is no lost result */
+	if (fd < 0)
+		return err_set(e, "%s: cannot create: %s", path, strerror(errno));
+	return io_write_all(fd, text, strlen(text), path, e);
+}
+
+int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o, int index,
+               const char *purpose, int threads, struct err *e)
+{
+	const struct run_cell *c = &plan->cells[index];
+	bool repeat = strcmp(purpose, "run") != 0;
+	char earlier[HOST_UUID] = "";
+	*slot = (struct slot){ .cell = c, .index = index, .purpose = purpose, .started_s = monotonic_s() };
+	(void)host_uuid(slot->attempt);
+	slot->dir = store_attempt_dir(s, c->cell, slot->attempt);
+	slot->journal = store_journal(s, c->cell, slot->attempt);
+	if (db_int_of(&slot->n, 1, s->db, e, "SELECT count(*) + 1 FROM attempt WHERE cell = ?", "s", c->cell) ||
+	    (!repeat && find_earlier(earlier, s, c->cell, e)) || io_mkdirs(slot->dir, e))
+		return -1;
+	if (*earlier && each_checkpoint(s, c->cell, earlier, share, slot->dir, e))
+		return -1;
+	return write_job(slot, plan, o, purpose, earlier, threads, e) || child_start(&slot->child, o->program, slot->dir, threads, o->ranks, e) ? -1 : 0;
+}
+
+/* --- end --- */
+
+/* The last line of DIR/log, or "". */
+static void last_words(char out[200], const char *dir)
+{
+	SCOPED(free) char *path = xstrfmt("%s/log", dir);
+	SCOPED(file) FILE *f = fopen(path, "re");
+	char line[400];
+	*out = '\0';
+	while (f && fgets(line, sizeof line, f)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (*line)
+			(void)snprintf(out, 200, "%s", line);
+	}
+	for (char *p = out; *p; p++) /* a cut multi-byte character, or worse, must not reach the journal */
+		if ((unsigned char)*p < 32 || (unsigned char)*p > 126)
+			*p = '?';
+}
+
+static void judge(struct journal_end *last, char reason[512], const struct slot *slot, const struct child_end *end, int64_t torn)
+{
+	char words[200];
+	last_words(words, slot->dir);
+	last->state = end->signal >= 0 ? "killed" : "failed";
+	int n;
+	bool left = end->exit_code == EXIT_BUDGET && slot->asked_s > 0; /* before it had a journal to say so */
+	if (slot->ended_by == SLOT_WALL || slot->ended_by == SLOT_GRID) {
+		last->state = "timeout";
+		n = snprintf(reason, 512, slot->ended_by == SLOT_GRID ? "the grid was over its wall budget" : "over its wall budget");
+		if (!left)
+			n += snprintf(reason + n, 512 - (size_t)n, ", and ended by us (signal %d) when it did not stop: a step of it may take longer than the budget",
+			              end->signal);
+	} else if (left) {
+		last->state = "stopped";
+		n = snprintf(reason, 512, "asked to stop before it had begun");
+	} else if (slot->ended_by == SLOT_ABORT)
+		n = snprintf(reason, 512, "aborted by the second interrupt");
+	else if (end->signal >= 0)
+		n = snprintf(reason, 512, "its process was ended by signal %d (%s)%s, peak memory %lld MiB", end->signal,
+		             strsignal(end->signal), end->signal == SIGKILL ? ", by hand or for want of memory" : "", (long long)(end->max_rss >> 20));
+	else
+		n = snprintf(reason, 512, "its process exited with code %d and no end in its journal", end->exit_code);
+	if (*words && n > 0 && n < 512)
+		n += snprintf(reason + n, 512 - (size_t)n, "; its log ends with: %s", words);
+	if (torn && n > 0 && n < 512)
+		(void)snprintf(reason + n, 512 - (size_t)n, "; its last line was torn (%lld bytes cut off)", (long long)torn);
+	last->reason = reason;
+}
+
+/* It died before it could write anything: the journal is made for it. */
+static int make_journal(struct journal **j, const struct slot *slot, const struct child_end *end, struct err *e)
+{
+	const struct run_cell *c = slot->cell;
+	struct journal_head head = { .attempt = slot->attempt, .cell = c->cell, .arm = c->arm, .config = c->config, .dataset = c->dataset,
+	                             .seed = c->seed, .numerics = c->numerics, .n = slot->n, .purpose = slot->purpose, .pid = end->pid };
+	return journal_create(j, slot->journal, &head, e);
+}
+
+static int write_end(struct slot *slot, const struct child_end *end, bool ended, struct err *e)
+{
+	struct journal *j;
+	int64_t torn = 0;
+	char reason[512];
+	if (slot->scan.bytes == 0) {
+		/* not even its first lines are whole */
+		if (io_exists(slot->journal) && unlink(slot->journal))
+			return err_set(e, "%s: cannot remove: %s", slot->journal, strerror(errno));
+		if (make_journal(&j, slot, end, e))
+			return -1;
+	} else if (journal_adopt(&j, slot->journal, &torn, e))
+		return -1;
+	struct journal_end last = JOURNAL_END_INIT;
+	judge(&last, reason, slot, end, torn);
+	last.exit_code = end->exit_code;
+	last.signal = end->signal;
+	last.step = end->step > 0 ? end->step : -1;
+	last.wall_s = monotonic_s() - slot->started_s;
+	last.cpu_s = end->cpu_s;
+	last.max_rss = end->max_rss;
+	int rc = ended ? journal_seal(j, e) : journal_end(j, &last, e);
+	journal_close(j);
+	return rc;
+}
+
+/* The first lines are one write, but a crash of the machine may leave a part of them. */
+static bool has_attempt(struct store *s, const char *attempt)
+{
+	int64_t n = 0;
+	return db_int_of(&n, 0, s->db, NULL, "SELECT count(*) FROM attempt WHERE id = ?", "s", attempt) == 0 && n;
+}
+
+int slot_finish(char state[16], char reason[512], struct slot *slot, struct store *s, const struct child_end *end, struct err *e)
+{
+	struct db_rows rows;
+	if (io_exists(slot->journal) && store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e))
+		return -1;
+	if (!has_attempt(s, slot->attempt))
+		slot->scan = (struct journal_scan){ 0 };
+	if (!slot->scan.sealed && (write_end(slot, end, slot->scan.ended, e) ||
+	                           store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e)))
+		return -1;
+	if (db_query(&rows, s->db, e, "SELECT state, reason FROM attempt WHERE id = ?", "s", slot->attempt))
+		return -1;
+	if (db_next(&rows)) {
+		(void)snprintf(state, 16, "%s", db_text(&rows, 0));
+		(void)snprintf(reason, 512, "%s", db_text(&rows, 1) ? db_text(&rows, 1) : "");
+	}
+	return db_done(&rows, e);
+}
+
+int record_blocked(struct store *s, const struct run_cell *c, struct err *e)
+{
+	int64_t same, n;
+	if (db_int_of(&same, 0, s->db, e, "SELECT a.state = 'blocked' AND a.reason = ? FROM v_attempt a WHERE a.cell = ?", "ss", c->blocked,
+	              c->cell) ||
+	    db_int_of(&n, 1, s->db, e, "SELECT count(*) + 1 FROM attempt WHERE cell = ?", "s", c->cell))
+		return -1;
+	if (same)
+		return 0;
+	struct slot slot = { .cell = c, .n = n, .purpose = "run" };
+	(void)host_uuid(slot.attempt);
+	slot.dir = store_attempt_dir(s, c->cell, slot.attempt);
+	slot.journal = store_journal(s, c->cell, slot.attempt);
+	struct journal *j = NULL;
+	struct journal_end last = JOURNAL_END_INIT;
+	last.state = "blocked";
+	last.reason = c->blocked;
+	struct child_end nobody = { .pid = getpid() };
+	int rc = io_mkdirs(slot.dir, e) || make_journal(&j, &slot, &nobody, e) || journal_end(j, &last, e) ? -1 : 0;
+	journal_close(j);
+	if (!rc)
+		rc = store_take_journal(s, &slot.scan, slot.attempt, slot.journal, NULL, e);
+	free(slot.dir);
+	free(slot.journal);
+	return rc;
+}

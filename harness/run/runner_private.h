@@ -1,0 +1,37 @@
+/* runner_private.h - what runner.c (when to start and stop what) and runner_attempt.c (one attempt) share. */
+#ifndef ABLATE_RUNNER_PRIVATE_H
+#define ABLATE_RUNNER_PRIVATE_H
+
+#include "harness/run/engine_local.h"
+#include "harness/record/host.h"
+#include "harness/run/runner.h"
+#include "harness/record/store.h"
+
+enum slot_end { SLOT_NONE, SLOT_WALL, SLOT_GRID, SLOT_ABORT }; /* why we ended it ourselves */
+
+/* One attempt under way. */
+struct slot {
+	struct child child;
+	const struct run_cell *cell; /* NULL: free */
+	int index;                   /* of the cell in the plan */
+	char attempt[HOST_UUID];
+	const char *purpose;
+	char *dir, *journal;
+	int64_t n;
+	struct journal_scan scan;
+	double started_s, asked_s;   /* monotonic; asked_s: when it is to stop, 0 = it is not */
+	bool told;                   /* that it is to stop */
+	enum slot_end ended_by;
+};
+
+/* Is the cell finished: a done attempt, and every score of the plan? */
+MUST_CHECK int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c, struct err *e);
+/* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier life, starts the worker. */
+MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o, int index,
+                          const char *purpose, int threads, struct err *e);
+/* After the worker's end: its journal gets an end if it has none; *state and *reason are copies of what is recorded. */
+MUST_CHECK int slot_finish(char state[16], char reason[512], struct slot *slot, struct store *s, const struct child_end *end, struct err *e);
+/* An attempt that never ran: state "blocked". */
+MUST_CHECK int record_blocked(struct store *s, const struct run_cell *c, struct err *e);
+
+#endif

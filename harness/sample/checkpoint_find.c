@@ -1,0 +1,36 @@
+/* checkpoint_find.c - see checkpoint_find.h. */
+#include "harness/sample/checkpoint_find.h"
+
+#include "harness/record/db.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+#include "model/formats/safetensors.h"
+
+int checkpoint_config(struct run_config *out, const char *path, struct err *e)
+{
+	struct safetensors *st;
+	if (safetensors_open(&st, path, e))
+		return -1;
+	const char *json = safetensors_meta(st, "config");
+	int rc = json ? config_from_json(out, json, e) : err_set(e, "%s: not a checkpoint of this program", path);
+	safetensors_free(st);
+	return rc ? err_in(e, "%s", path) : 0;
+}
+
+char *checkpoint_find(const char *db_file, const char *what, struct err *e)
+{
+	if (io_exists(what))
+		return xstrdup(what);
+	SCOPED(db) struct db *db = NULL;
+	SCOPED(free) char *place = NULL, *pattern = xstrfmt("%s%%", what);
+	if (db_open(&db, db_file, DB_READ, e) ||
+	    db_text_of(&place, db, e, "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM attempt t JOIN checkpoint c ON c.attempt = t.id "
+	               "JOIN artifact a ON a.hash = c.artifact WHERE t.id LIKE ?1 OR t.cell LIKE ?1 ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
+	               "s", pattern))
+		return NULL;
+	if (!place) {
+		(void)err_code(e, EXIT_USAGE, "%s: neither a file nor an attempt or cell with a checkpoint in %s", what, db_file);
+		return NULL;
+	}
+	return xstrfmt("%s-runs/%s", db_file, place);
+}

@@ -1,0 +1,525 @@
+/* chart.c - from a study to figures; one function per kind, listed at the end. */
+#include "harness/show/chart.h"
+
+#include "harness/judge/stats.h"
+
+#include "model/base/io.h"
+#include "model/consistency/schedule.h"
+#include "model/data/dataset.h"
+
+#include <math.h>
+#include <png.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SERIES_MAX = 12, POINTS_MAX = 4000, SIGMA_BINS = 48 };
+
+/* --- rows --- */
+
+struct lines { const struct plan_row *row[FIGURE_SERIES_MAX]; int n, hidden; };
+
+/* The rows to draw: of the chain, one per arm, at most `max`. */
+static int choose(struct lines *out, const struct study *s, const struct chart_ask *ask, int max, struct err *e)
+{
+	const struct plan *p = s->plan;
+	*out = (struct lines){ .n = 0 };
+	bool known = !*ask->chain;
+	for (int i = 0; i < p->n_rows; i++) {
+		const struct plan_row *r = &p->rows[i];
+		if (*ask->chain && strcmp(r->chain, ask->chain) != 0)
+			continue;
+		known = true;
+		bool drawn = false;
+		for (int k = 0; k < out->n; k++)
+			drawn = drawn || out->row[k]->arm == r->arm;
+		if (drawn)
+			continue;
+		if (out->n < max)
+			out->row[out->n++] = r;
+		else
+			out->hidden++;
+	}
+	return known ? 0 : err_code(e, EXIT_USAGE, "no chain '%s' in %s", ask->chain, p->grid->path);
+}
+
+static struct figure_panel *one_panel(struct chart *c, int n_series)
+{
+	struct figure_panel *p = arena_alloc(&c->arena, sizeof *p);
+	p->series = arena_alloc(&c->arena, (size_t)(n_series ? n_series : 1) * sizeof *p->series);
+	c->figure.panels = p;
+	c->figure.n_panels = 1;
+	c->figure.panel_w = 520, c->figure.panel_h = 320;
+	return p;
+}
+
+static void tell_hidden(struct chart *c, const struct lines *lines)
+{
+	if (lines->hidden)
+		c->figure.note = arena_strfmt(&c->arena, "%d more arms are not drawn: choose a chain or --only", lines->hidden);
+}
+
+static struct figure_series *series_of(const struct figure_panel *p, int i)
+{
+	return (struct figure_series *)(void *)(uintptr_t)&p->series[i]; /* ours until the figure is handed out */
+}
+
+static int metric_asked(struct metric_ref *ref, const struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	const struct grid *g = s->plan->grid;
+	if (*ask->metric ? grid_metric_ref(ref, g, ask->metric, e) : 0)
+		return -1;
+	if (!*ask->metric && !grid_metric_refs(ref, 1, g))
+		return err_code(e, EXIT_USAGE, "%s declares no [[metric]]: say which with --metric", g->path);
+	ref->least = false; /* charts show means */
+	return 0;
+}
+
+static const char *title_of(struct chart *c, const struct metric_ref *ref)
+{
+	SCOPED(free) char *t = metric_title(ref->name, ref->samples, ref->nfe);
+	return arena_strdup(&c->arena, t);
+}
+
+/* --- points (x, y) of several seeds -> mean and band --- */
+
+struct point { double x, y; };
+struct points { struct point *v; int n, cap; };
+
+static int by_x(const void *a, const void *b)
+{
+	double x = ((const struct point *)a)->x, y = ((const struct point *)b)->x;
+	return (x > y) - (x < y);
+}
+
+static void average(struct figure_series *out, struct arena *a, struct points *p)
+{
+	if (p->n)
+		qsort(p->v, (size_t)p->n, sizeof *p->v, by_x);
+	int distinct = 0;
+	for (int i = 0; i < p->n; i++)
+		distinct += i == 0 || p->v[i].x != p->v[i - 1].x;
+	double *x = arena_alloc(a, (size_t)(distinct + 1) * sizeof *x), *y = arena_alloc(a, (size_t)(distinct + 1) * sizeof *y);
+	double *lo = arena_alloc(a, (size_t)(distinct + 1) * sizeof *lo), *hi = arena_alloc(a, (size_t)(distinct + 1) * sizeof *hi);
+	int n = 0;
+	for (int i = 0; i < p->n;) {
+		int from = i;
+		double sum = 0, squares = 0;
+		for (; i < p->n && p->v[i].x == p->v[from].x; i++)
+			sum += p->v[i].y;
+		int count = i - from;
+		for (int k = from; k < i; k++)
+			squares += (p->v[k].y - sum / count) * (p->v[k].y - sum / count);
+		double sd = count > 1 ? sqrt(squares / (count - 1)) : NAN;
+		x[n] = p->v[from].x, y[n] = sum / count, lo[n] = y[n] - sd, hi[n] = y[n] + sd;
+		n++;
+	}
+	out->x = x, out->y = y, out->lo = lo, out->hi = hi, out->n = n;
+}
+
+/* At most POINTS_MAX of a curve: a picture has no room for more. */
+static int thin(double *x, double *y, int n)
+{
+	int every = (n + POINTS_MAX - 1) / POINTS_MAX, kept = 0;
+	for (int i = 0; i < n && every > 1; i += every, kept++)
+		x[kept] = x[i], y[kept] = y[i];
+	return every > 1 ? kept : n;
+}
+
+int chart_curve(double **x, double **y, int *n, struct arena *arena, struct db *db, const char *attempt, const char *name, struct err *e)
+{
+	SCOPED(free) struct point *v = NULL;
+	int count = 0, cap = 0;
+	struct db_rows rows;
+	*n = 0, *x = *y = NULL;
+	if (db_query(&rows, db, e, "WITH RECURSIVE life(id, age) AS (SELECT ?, 0 UNION ALL SELECT a.resumed_from, l.age + 1 FROM life l "
+	             "JOIN attempt a ON a.id = l.id WHERE a.resumed_from IS NOT NULL AND l.age < 1000) "
+	             "SELECT c.step, c.value, min(l.age) FROM life l JOIN curve c ON c.attempt = l.id WHERE c.name = ? "
+	             "GROUP BY c.step ORDER BY c.step", "ss", attempt, name))
+		return -1;
+	while (db_next(&rows))
+		VEC_PUSH(v, count, cap) = (struct point){ (double)db_int(&rows, 0), db_real(&rows, 1) };
+	if (db_done(&rows, e))
+		return -1;
+	*x = arena_alloc(arena, (size_t)(count + 1) * sizeof **x);
+	*y = arena_alloc(arena, (size_t)(count + 1) * sizeof **y);
+	for (int i = 0; i < count; i++)
+		(*x)[i] = v[i].x, (*y)[i] = v[i].y;
+	*n = thin(*x, *y, count);
+	return 0;
+}
+
+/* --- kinds --- */
+
+static int build_curves(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	struct lines lines;
+	const char *name = *ask->curve ? ask->curve : "loss";
+	if (choose(&lines, s, ask, SERIES_MAX, e))
+		return -1;
+	struct figure_panel *p = one_panel(c, lines.n);
+	bool positive = true;
+	for (int i = 0; i < lines.n; i++) {
+		struct points all = { 0 };
+		for (int k = 0; k < s->plan->n_cells && s->db; k++) {
+			double *x, *y;
+			int n;
+			if (s->cells[k].arm != lines.row[i]->arm || !*s->cells[k].attempt)
+				continue;
+			if (chart_curve(&x, &y, &n, &c->arena, s->db, s->cells[k].attempt, name, e)) {
+				free(all.v);
+				return -1;
+			}
+			for (int j = 0; j < n; j++) {
+				positive = positive && !(y[j] <= 0);
+				VEC_PUSH(all.v, all.n, all.cap) = (struct point){ x[j], y[j] };
+			}
+		}
+		average(series_of(p, i), &c->arena, &all);
+		free(all.v);
+		series_of(p, i)->label = lines.row[i]->label;
+	}
+	p->n_series = lines.n;
+	p->title = arena_strfmt(&c->arena, "%s", name);
+	p->x.label = "training step";
+	p->y = (struct figure_axis){ .label = arena_strdup(&c->arena, name), .log = positive && !ask->linear };
+	tell_hidden(c, &lines);
+	return 0;
+}
+
+static int build_metric(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	struct lines lines;
+	struct metric_ref ref;
+	if (choose(&lines, s, ask, SERIES_MAX, e) || metric_asked(&ref, s, ask, e))
+		return -1;
+	struct figure_panel *p = one_panel(c, lines.n);
+	for (int i = 0; i < lines.n; i++) {
+		struct points all = { 0 };
+		for (int k = 0; k < s->plan->n_cells; k++) {
+			const struct study_cell *cell = &s->cells[k];
+			const struct study_score *last = cell->arm == lines.row[i]->arm ? study_score(s, cell, &ref) : NULL;
+			for (int j = 0; last && j < cell->n_scores; j++) {
+				const struct study_score *x = &cell->scores[j]; /* the same score at any step */
+				if (!strcmp(x->name, last->name) && x->nfe == last->nfe && !strcmp(x->weights, last->weights)
+				    && !strcmp(x->protocol, last->protocol))
+					VEC_PUSH(all.v, all.n, all.cap) = (struct point){ (double)x->step, x->value };
+			}
+		}
+		average(series_of(p, i), &c->arena, &all);
+		free(all.v);
+		series_of(p, i)->label = lines.row[i]->label;
+	}
+	p->n_series = lines.n;
+	p->title = title_of(c, &ref);
+	p->x.label = "training step";
+	p->y = (struct figure_axis){ .label = p->title };
+	tell_hidden(c, &lines);
+	return 0;
+}
+
+static int build_bars(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	struct lines lines;
+	struct metric_ref ref;
+	if (choose(&lines, s, ask, 40, e) || metric_asked(&ref, s, ask, e))
+		return -1;
+	struct figure_panel *p = one_panel(c, 1);
+	size_t n = (size_t)lines.n + 1;
+	double *v[5];
+	const char **names = arena_alloc(&c->arena, n * sizeof *names);
+	for (int k = 0; k < 5; k++)
+		v[k] = arena_alloc(&c->arena, n * sizeof **v);
+	bool published = false;
+	for (int i = 0; i < lines.n; i++) {
+		struct study_stat t;
+		if (study_stat(&t, s, lines.row[i]->arm, &ref, e))
+			return -1;
+		const char *data = s->plan->arms[lines.row[i]->arm].config.data.name;
+		const struct published_value *theirs = ask->pub ? published_find(ask->pub, "", lines.row[i]->label, data, ref.name, ref.nfe) : NULL;
+		v[0][i] = i, v[1][i] = t.mean, v[2][i] = t.mean - t.sd, v[3][i] = t.mean + t.sd, v[4][i] = theirs ? theirs->value : NAN;
+		published = published || theirs;
+		names[i] = lines.row[i]->label;
+	}
+	*series_of(p, 0) = (struct figure_series){ .mark = FIGURE_BARS, .n = lines.n, .x = v[0], .y = v[1], .lo = v[2], .hi = v[3],
+	                                           .mark_y = published ? v[4] : NULL };
+	p->n_series = 1;
+	p->x = (struct figure_axis){ .names = names, .n_names = lines.n };
+	p->y = (struct figure_axis){ .label = title_of(c, &ref) };
+	p->title = p->y.label;
+	c->figure.note = published ? "bars: mean; whiskers: standard deviation over seeds; diamonds: published"
+	                           : "bars: mean; whiskers: standard deviation over seeds";
+	return 0;
+}
+
+static bool same_curve(const struct figure_series *a, const struct figure_series *b)
+{
+	return a->n == b->n && !memcmp(a->x, b->x, (size_t)a->n * sizeof *a->x) && !memcmp(a->y, b->y, (size_t)a->n * sizeof *a->y);
+}
+
+/* Arms whose schedules are the same are one line with all their names. */
+static void join_same(struct chart *c, struct figure_panel *p)
+{
+	int kept = 0;
+	for (int i = 0; i < p->n_series; i++) {
+		int k = 0;
+		while (k < kept && !same_curve(series_of(p, k), series_of(p, i)))
+			k++;
+		if (k < kept)
+			series_of(p, k)->label = arena_strfmt(&c->arena, "%s, %s", p->series[k].label, p->series[i].label);
+		else
+			*series_of(p, kept++) = p->series[i];
+	}
+	p->n_series = kept;
+}
+
+/* One curve of each arm that follows from its settings alone. `curve` fills x and y (arena memory) and n; n = 0: none. */
+static struct figure_panel *of_settings(struct chart *c, struct study *s, const struct chart_ask *ask, const char *title,
+                                        void (*curve)(struct figure_series *out, struct arena *a, const struct run_config *cfg), struct err *e)
+{
+	struct lines lines;
+	if (choose(&lines, s, ask, SERIES_MAX, e))
+		return NULL;
+	struct figure_panel *p = one_panel(c, lines.n);
+	for (int i = 0; i < lines.n; i++) {
+		struct figure_series one = { .label = lines.row[i]->label, .mark = FIGURE_STEP };
+		curve(&one, &c->arena, &s->plan->arms[lines.row[i]->arm].config);
+		if (one.n)
+			*series_of(p, p->n_series++) = one;
+	}
+	join_same(c, p);
+	p->title = title;
+	tell_hidden(c, &lines);
+	return p;
+}
+
+/* Interval j covers [sigma_j, sigma_j+1); its probability is spread evenly in ln sigma over the bins it meets. */
+static void sigma_curve(struct figure_series *out, struct arena *a, const struct run_config *cfg)
+{
+	int64_t n = schedule_n(cfg, cfg->train.steps > 0 ? cfg->train.steps - 1 : 0);
+	if (n < 2 || n > 1000000)
+		return;
+	SCOPED(free) double *cdf = xcalloc((size_t)n, sizeof *cdf);
+	index_cdf(cdf, cfg, n);
+	double lo = log(cfg->sigma.min), hi = log(cfg->sigma.max), width = (hi - lo) / SIGMA_BINS;
+	double *x = arena_alloc(a, (SIGMA_BINS + 1) * sizeof *x), *y = arena_alloc(a, (SIGMA_BINS + 1) * sizeof *y);
+	for (int k = 0; k <= SIGMA_BINS; k++)
+		x[k] = exp(lo + k * width);
+	for (int64_t j = 0; j + 1 < n; j++) {
+		double from = log(sigma_at(cfg, n, j)), to = log(sigma_at(cfg, n, j + 1)), mass = cdf[j] - (j ? cdf[j - 1] : 0);
+		for (int k = 0; k < SIGMA_BINS && to > from; k++) {
+			double overlap = fmin(to, lo + (k + 1) * width) - fmax(from, lo + k * width);
+			if (overlap > 0)
+				y[k] += mass * overlap / (to - from) / width;
+		}
+	}
+	y[SIGMA_BINS] = 0;
+	out->n = SIGMA_BINS + 1, out->x = x, out->y = y;
+}
+
+static int build_sigma(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	struct figure_panel *p = of_settings(c, s, ask, "noise levels in training", sigma_curve, e);
+	if (!p)
+		return -1;
+	p->x = (struct figure_axis){ .label = "sigma", .log = true };
+	p->y = (struct figure_axis){ .label = "density in ln sigma" };
+	return 0;
+}
+
+static void steps_curve(struct figure_series *out, struct arena *a, const struct run_config *cfg)
+{
+	enum { N = 600 };
+	double *x = arena_alloc(a, (N + 1) * sizeof *x), *y = arena_alloc(a, (N + 1) * sizeof *y);
+	for (int k = 0; k <= N; k++) {
+		int64_t step = (int64_t)((double)cfg->train.steps * k / N);
+		x[k] = (double)step, y[k] = (double)schedule_n(cfg, step < cfg->train.steps ? step : cfg->train.steps);
+	}
+	out->n = N + 1, out->x = x, out->y = y;
+}
+
+static int build_steps(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	struct figure_panel *p = of_settings(c, s, ask, "discretization steps N(k)", steps_curve, e);
+	if (!p)
+		return -1;
+	p->x.label = "training step k";
+	p->y = (struct figure_axis){ .label = "N(k)", .log = !ask->linear };
+	return 0;
+}
+
+static int build_sweep(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	struct metric_ref ref;
+	const struct knob *k = config_find(ask->knob);
+	if (!k)
+		return *ask->knob ? config_unknown(ask->knob, e) : err_code(e, EXIT_USAGE, "a sweep needs --knob KEY, as loss.c");
+	if (metric_asked(&ref, s, ask, e))
+		return -1;
+	struct points mean = { 0 };
+	struct figure_panel *p = one_panel(c, 1);
+	bool positive = true, failed = false;
+	for (int i = 0; i < s->plan->n_arms && !failed; i++) {
+		SCOPED(free) char *text = config_value_text(&s->plan->arms[i].config, k);
+		char *end;
+		double x = strtod(text, &end);
+		struct study_stat t;
+		failed = study_stat(&t, s, i, &ref, e) != 0;
+		if (failed || *end || end == text || !t.n)
+			continue; /* a named value ("schedule") has no place on a number axis */
+		positive = positive && x > 0;
+		for (int j = 0; j < t.n; j++)
+			VEC_PUSH(mean.v, mean.n, mean.cap) = (struct point){ x, t.value[j] };
+	}
+	if (!failed)
+		average(series_of(p, 0), &c->arena, &mean);
+	free(mean.v);
+	if (failed)
+		return -1;
+	p->n_series = 1;
+	p->title = arena_strfmt(&c->arena, "%s against %s", title_of(c, &ref), k->key);
+	p->x = (struct figure_axis){ .label = k->key, .log = positive && !ask->linear };
+	p->y = (struct figure_axis){ .label = title_of(c, &ref) };
+	return 0;
+}
+
+/* --- pictures --- */
+
+char *chart_picture(const struct study *s, const struct study_cell *c, const char *runs, int nfe)
+{
+	if (!s->db || !*c->attempt || !runs || !*runs)
+		return NULL;
+	SCOPED(free) char *role = nfe < 0 ? xstrdup("picture@%") : xstrfmt("picture@%d", nfe), *name = NULL;
+	struct err e = ERR_INIT;
+	if (db_text_of(&name, s->db, &e, "SELECT a.name FROM output o JOIN artifact a ON a.hash = o.artifact WHERE o.attempt = ? AND o.role LIKE ? "
+	               "AND a.name LIKE '%.png' ORDER BY o.role LIMIT 1", "ss", c->attempt, role) || !name || strchr(name, '/'))
+		return NULL;
+	char *path = xstrfmt("%s/%.12s/%s/%s", runs, c->hash, c->attempt, name);
+	if (io_exists(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
+/* A PNG as RGB in the arena. Larger than 4096 on a side: refused. */
+static int read_picture(struct figure_panel *p, struct arena *a, const char *path, struct err *e)
+{
+	png_image image = { .version = PNG_IMAGE_VERSION };
+	if (!png_image_begin_read_from_file(&image, path))
+		return err_set(e, "%s: %s", path, image.message);
+	if (image.width > 4096 || image.height > 4096) {
+		png_image_free(&image);
+		return err_set(e, "%s: %u x %u pixels; at most 4096 each way go into a figure", path, image.width, image.height);
+	}
+	image.format = PNG_FORMAT_RGB;
+	uint8_t *pixels = arena_alloc(a, PNG_IMAGE_SIZE(image));
+	if (!png_image_finish_read(&image, NULL, pixels, 0, NULL))
+		return err_set(e, "%s: %s", path, image.message);
+	p->pixels = pixels, p->w = (int)image.width, p->h = (int)image.height;
+	return 0;
+}
+
+/* The first 64 training images of the data set, laid out as a cell's sample picture is. */
+static int real_images(struct figure_panel *p, struct arena *a, const char *data_name, struct err *e)
+{
+	enum { SIDE = 8, MARGIN = 2 };
+	struct dataset d;
+	if (dataset_open(&d, data_name, SPLIT_TRAIN, e))
+		return -1;
+	p->w = SIDE * (d.w + MARGIN) + MARGIN;
+	p->h = SIDE * (d.h + MARGIN) + MARGIN;
+	uint8_t *pixels = arena_alloc(a, (size_t)(p->w * p->h * 3));
+	memset(pixels, 255, (size_t)(p->w * p->h * 3));
+	for (int i = 0; i < SIDE * SIDE && i < d.n; i++)
+		for (int y = 0; y < d.h; y++)
+			for (int x = 0; x < d.w; x++)
+				for (int k = 0; k < 3; k++) {
+					int at = (MARGIN + i / SIDE * (d.h + MARGIN) + y) * p->w + MARGIN + i % SIDE * (d.w + MARGIN) + x;
+					pixels[at * 3 + k] = d.images[(((int64_t)i * d.h + y) * d.w + x) * d.c + (d.c == 3 ? k : 0)];
+				}
+	p->pixels = pixels;
+	p->title = "real images";
+	dataset_release(&d);
+	return 0;
+}
+
+static int build_samples(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	struct lines lines;
+	struct metric_ref ref = { .nfe = -1 };
+	if (choose(&lines, s, ask, SERIES_MAX, e) || (*ask->metric && metric_ref_parse(&ref, ask->metric, e)))
+		return -1;
+	struct figure_panel *panels = arena_alloc(&c->arena, (size_t)(lines.n + 2) * sizeof *panels);
+	int n = 0;
+	for (int i = 0; i < lines.n; i++) {
+		SCOPED(free) char *path = NULL;
+		for (int k = 0; k < s->plan->n_cells && !path; k++)
+			if (s->cells[k].arm == lines.row[i]->arm)
+				path = chart_picture(s, &s->cells[k], ask->runs, ref.nfe);
+		if (!path)
+			continue;
+		if (read_picture(&panels[n], &c->arena, path, e))
+			return -1;
+		panels[n++].title = lines.row[i]->label;
+	}
+	if (!n)
+		return err_code(e, EXIT_INCOMPLETE, "no arm of %s has a sample picture yet: run it first, or look for the folder %s", s->plan->grid->name,
+		                ask->runs && *ask->runs ? ask->runs : "of its runs");
+	if (real_images(&panels[n++], &c->arena, s->plan->arms[lines.row[0]->arm].config.data.name, e))
+		return -1;
+	c->figure = (struct figure){ .panels = panels, .n_panels = n, .cols = n < 4 ? n : 3, .panel_w = 260, .panel_h = 280,
+	                             .title = "samples from the same latents, and real images" };
+	tell_hidden(c, &lines);
+	return 0;
+}
+
+static const struct chart_kind table[] = {
+	{ "curves", "a training curve (--curve, default loss): mean and spread over seeds", build_curves },
+	{ "metric", "a metric against the training step, where it was measured on the way", build_metric },
+	{ "bars", "a metric of each arm, with spread and published values", build_bars },
+	{ "sweep", "a metric against a numeric setting (--knob loss.c)", build_sweep },
+	{ "sigma", "how often training sees each noise level", build_sigma },
+	{ "steps", "the discretization curriculum N(k)", build_steps },
+	{ "samples", "sample pictures of the arms side by side", build_samples },
+};
+
+const struct chart_kind *chart_kinds(int *n)
+{
+	*n = sizeof table / sizeof *table;
+	return table;
+}
+
+int chart_build(struct chart **out, struct study *s, const struct chart_ask *ask, struct err *e)
+{
+	const char *names[sizeof table / sizeof *table];
+	size_t n = sizeof table / sizeof *table, i = 0;
+	for (size_t k = 0; k < n; k++)
+		names[k] = table[k].name;
+	while (i < n && strcmp(names[i], ask->kind) != 0)
+		i++;
+	if (i == n) {
+		SCOPED(str) struct str all = { 0 };
+		for (size_t k = 0; k < n; k++)
+			str_addf(&all, "%s%s", k ? ", " : "", names[k]);
+		return err_code(e, EXIT_USAGE, "no figure '%s': %s", ask->kind, str_text(&all));
+	}
+	struct chart *c = xcalloc(1, sizeof *c);
+	if (table[i].build(c, s, ask, e)) {
+		chart_free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+void chart_free(struct chart *c)
+{
+	if (!c)
+		return;
+	arena_release(&c->arena);
+	free(c);
+}
+
+void scoped_chart(struct chart **c)
+{
+	chart_free(*c);
+}

@@ -1,0 +1,129 @@
+/* figure_file.c - figures as SVG, PDF and PNG bytes. */
+#include "harness/show/figure.h"
+
+#include "harness/show/figure_draw.h"
+
+#include "model/base/io.h"
+#include "model/base/mem.h"
+
+#include <cairo-pdf.h>
+#include <cairo-svg.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { PNG_SCALE = 2, PNG_SIDE_MAX = 20000 };
+
+static cairo_status_t append(void *out, const unsigned char *data, unsigned n)
+{
+	str_addn(out, data, n);
+	return CAIRO_STATUS_SUCCESS;
+}
+
+bool figure_format_known(const char *format)
+{
+	return strcasecmp(format, "svg") == 0 || strcasecmp(format, "pdf") == 0 || strcasecmp(format, "png") == 0;
+}
+
+static int check(const struct figure *f, const char *format, struct err *e)
+{
+	if (!figure_format_known(format))
+		return err_code(e, EXIT_USAGE, "a figure cannot be written as \"%s\": svg, pdf or png", format);
+	if (f->n_panels < 1 || f->n_panels > FIGURE_PANELS_MAX)
+		return err_code(e, EXIT_USAGE, "a figure of %d panels: 1 to %d are possible", f->n_panels, FIGURE_PANELS_MAX);
+	for (int i = 0; i < f->n_panels; i++)
+		if (f->panels[i].n_series > FIGURE_SERIES_MAX)
+			return err_code(e, EXIT_USAGE, "panel %d has %d series: at most %d can be told apart; choose arms with --only",
+			                i + 1, f->panels[i].n_series, FIGURE_SERIES_MAX);
+	return 0;
+}
+
+static void measure(const struct figure *f, double *w, double *h)
+{
+	figure_find_fonts();
+	cairo_surface_t *s = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
+	cairo_t *c = cairo_create(s);
+	figure_size(f, c, w, h);
+	cairo_destroy(c);
+	cairo_surface_destroy(s);
+}
+
+/* At `s`, is there an id that cairo made from its count of surfaces in this process? Its length without the number. */
+static size_t counted_id(const char *s)
+{
+	static const char *const ids[] = { "id=\"surface", "id=\"image", "\"#surface", "\"#image", "id=\"source-", "\"#source-" }; /* the last two since 1.18 */
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+		if (strncmp(s, ids[i], strlen(ids[i])) == 0)
+			return strlen(ids[i]);
+	return 0;
+}
+
+/* Counts these ids from 0, so that the bytes do not depend on what was drawn before. */
+static void renumber(struct str *svg)
+{
+	unsigned long least = ULONG_MAX;
+	for (const char *s = str_text(svg); *s; s++) {
+		size_t n = counted_id(s);
+		unsigned long k = n ? strtoul(s + n, NULL, 10) : least;
+		least = k < least ? k : least;
+	}
+	struct str out = { 0 };
+	for (const char *s = str_text(svg); *s;) {
+		size_t n = counted_id(s);
+		if (!n) {
+			str_addc(&out, *s++);
+			continue;
+		}
+		char *end;
+		str_addn(&out, s, n);
+		str_addf(&out, "%lu", strtoul(s + n, &end, 10) - least);
+		s = end;
+	}
+	str_release(svg);
+	*svg = out;
+}
+
+int figure_render(struct str *out, const struct figure *f, const char *format, struct err *e)
+{
+	if (check(f, format, e))
+		return -1;
+	double w, h;
+	measure(f, &w, &h);
+	bool png = strcasecmp(format, "png") == 0, pdf = strcasecmp(format, "pdf") == 0;
+	if (w * PNG_SCALE > PNG_SIDE_MAX || h * PNG_SCALE > PNG_SIDE_MAX)
+		return err_code(e, EXIT_USAGE, "a figure of %.0f x %.0f points is too large: choose fewer panels or more columns", w, h);
+	cairo_surface_t *s = png ? cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(w * PNG_SCALE), (int)ceil(h * PNG_SCALE))
+		: pdf ? cairo_pdf_surface_create_for_stream(append, out, w, h)
+		: cairo_svg_surface_create_for_stream(append, out, w, h);
+	if (pdf) { /* cairo would write the time of day */
+		cairo_pdf_surface_set_metadata(s, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z");
+		cairo_pdf_surface_set_metadata(s, CAIRO_PDF_METADATA_TITLE, f->title ? f->title : "");
+	}
+	cairo_t *c = cairo_create(s);
+	if (png)
+		cairo_scale(c, PNG_SCALE, PNG_SCALE);
+	figure_draw(f, c, w, h);
+	cairo_show_page(c);
+	cairo_status_t status = cairo_status(c);
+	cairo_destroy(c);
+	if (status == CAIRO_STATUS_SUCCESS && png)
+		status = cairo_surface_write_to_png_stream(s, append, out);
+	cairo_surface_finish(s);
+	if (status == CAIRO_STATUS_SUCCESS)
+		status = cairo_surface_status(s);
+	cairo_surface_destroy(s);
+	if (!png && !pdf)
+		renumber(out);
+	return status == CAIRO_STATUS_SUCCESS ? 0 : err_set(e, "cairo cannot draw the figure: %s", cairo_status_to_string(status));
+}
+
+int figure_write(const struct figure *f, const char *path, struct err *e)
+{
+	const char *dot = strrchr(path, '.');
+	SCOPED(str) struct str bytes = { 0 };
+	if (figure_render(&bytes, f, dot && !strchr(dot, '/') ? dot + 1 : "", e))
+		return err_in(e, "%s", path);
+	return io_write_atomic(path, bytes.data, bytes.len, e);
+}

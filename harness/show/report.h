@@ -1,0 +1,31 @@
+/* report.h - a study as one HTML file that needs nothing else: overview, tables, gate verdicts, charts, samples, a sortable
+ * table of cells, and a page for each cell with its provenance and its differences to another.
+ *
+ * The file fetches nothing (its content security policy forbids it), works from a disk, by keyboard, on a phone, in light
+ * and dark, and prints. Style and script are report.css and report.js, compiled in. Every text from outside is escaped. The same
+ * database gives the same bytes. */
+#ifndef ABLATE_REPORT_H
+#define ABLATE_REPORT_H
+
+#include "harness/study/gate_grid.h"
+#include "harness/study/published.h"
+#include "harness/study/study.h"
+
+struct report_ask {
+	const char *command;            /* told in the footer */
+	const char *runs;               /* folder of the attempts' files, for pictures */
+	const char *version;            /* of the program */
+	const struct gates *gates;      /* judged; may be NULL */
+	const struct published *pub;    /* may be NULL */
+};
+
+enum { REPORT_PICTURES_MAX = 4 << 20, REPORT_CURVE_POINTS = 100 }; /* bytes of pictures in all; points of a curve */
+
+/* Exit 5 for a table with mixed protocols, as `ablate table` has it: its place then holds the refusal, the report is
+ * made. -1 only for what the database refuses. */
+MUST_CHECK int report_html(struct str *out, struct study *s, const struct report_ask *ask, struct err *e);
+
+/* The data of the cells' pages as JSON (arms, cells, environments, protocols), for report.c. */
+MUST_CHECK int report_data(struct str *out, struct study *s, const bool *has_picture, struct err *e);
+
+#endif

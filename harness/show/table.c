@@ -1,0 +1,468 @@
+/* table.c - from a study to the cells of a table. */
+#include "harness/show/table_private.h"
+
+#include "model/base/io.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	free(t->notes);
+	arena_release(&t->arena);
+	free(t);
+}
+
+void scoped_table(struct table **t)
+{
+	table_free(*t);
+}
+
+/* --- columns --- */
+
+static int add_column(struct build *b, const char *text, const struct metric_ref *before, struct err *e)
+{
+	struct table *t = b->t;
+	if (t->n_cols == COLS_MAX)
+		return err_code(e, EXIT_USAGE, "table %s has more than %d columns", t->name, COLS_MAX);
+	struct table_column *c = &t->cols[t->n_cols];
+	*c = (struct table_column){ .key = arena_strdup(&t->arena, text), .numeric = true };
+	struct column_name name;
+	if (table_column_parse(&name, text, e) || (name.metric && grid_metric_ref(&c->ref, b->s->plan->grid, name.metric, e)))
+		return err_in(e, "table %s", t->name);
+	b->kind[t->n_cols] = name.row ? name.row->kind : COLUMN_METRIC;
+	if (name.row) {
+		c->head = name.row->head;
+		c->numeric = name.row->numeric;
+		if (name.row->of_metric && !name.metric)
+			c->ref = *before;
+		if (name.row->of_metric && !*c->ref.name && name.row->kind != COLUMN_SEEDS)
+			return err_code(e, EXIT_USAGE, "table %s: column '%s' needs a metric: %s:fid@1", t->name, text, text);
+	} else {
+		c->higher_is_better = metric_higher_is_better(c->ref.name);
+	}
+	t->n_cols++;
+	return 0;
+}
+
+/* The metric that a bare "delta" before any metric column speaks of. */
+static int main_metric(struct metric_ref *out, struct build *b, const char *const *cols, int n, struct err *e)
+{
+	const struct grid *g = b->s->plan->grid;
+	*out = (struct metric_ref){ .nfe = -1 };
+	if (b->def && *b->def->metric)
+		return grid_metric_ref(out, g, b->def->metric, e);
+	for (int i = 0; i < n; i++)
+		if (strchr(cols[i], '@') && !strchr(cols[i], ':'))
+			return grid_metric_ref(out, g, cols[i], e);
+	(void)grid_metric_refs(out, 1, g);
+	return 0;
+}
+
+static int make_columns(struct build *b, struct err *e)
+{
+	const struct grid *g = b->s->plan->grid;
+	const char *cols[COLS_MAX];
+	int n = 0;
+	for (int i = 0; b->def && i < b->def->n_cols; i++)
+		cols[n++] = b->def->cols[i];
+	if (!n) {
+		struct metric_ref refs[METRIC_REFS_MAX];
+		int n_refs = grid_metric_refs(refs, METRIC_REFS_MAX, g);
+		for (int i = 0; i < n_refs; i++) {
+			cols[n++] = arena_strfmt(&b->t->arena, "%s@%d", refs[i].name, refs[i].nfe);
+			if (i == 0)
+				cols[n++] = "delta";
+		}
+		cols[n++] = "seeds";
+	}
+	struct metric_ref before;
+	bool asked_paper = false;
+	for (int i = 0; i < n; i++)
+		asked_paper = asked_paper || strncmp(cols[i], "paper", 5) == 0;
+	if (main_metric(&before, b, cols, n, e))
+		return -1;
+	for (int i = 0; i < n; i++) {
+		if (add_column(b, cols[i], &before, e))
+			return -1;
+		int at = b->t->n_cols - 1;
+		if (b->kind[at] != COLUMN_METRIC)
+			continue;
+		before = b->t->cols[at].ref;
+		if (b->def && *b->def->paper && !asked_paper && (add_column(b, "paper", &before, e) || add_column(b, "paper-delta", &before, e)))
+			return -1;
+	}
+	return 0;
+}
+
+/* --- rows --- */
+
+static const char *data_of(const struct build *b, const struct plan_row *row)
+{
+	return b->s->plan->arms[row->arm].config.data.name;
+}
+
+static const char *paper_of(const struct build *b)
+{
+	return b->def && strcmp(b->def->paper, "all") != 0 ? b->def->paper : "";
+}
+
+const struct published_value *table_published(const struct build *b, const struct plan_row *row, const struct metric_ref *ref)
+{
+	if (!b->pub)
+		return NULL;
+	const struct published_value *v = published_find(b->pub, paper_of(b), row->label, data_of(b, row), ref->name, ref->nfe);
+	const struct preset *scaling = NULL, *full = NULL;
+	bool plain = !*row->chain || strcmp(row->label, "base") == 0 || strcmp(row->label, "full") == 0;
+	const char *preset = b->s->plan->arms[row->arm].preset;
+	if (!v && plain && *preset && (full = config_find_preset(preset, &scaling)))
+		v = published_find(b->pub, paper_of(b), full->name, data_of(b, row), ref->name, ref->nfe);
+	return v;
+}
+
+static void make_rows(struct build *b)
+{
+	const struct plan *p = b->s->plan;
+	const struct published_value *all = NULL;
+	size_t n_all = b->pub && b->def && strcmp(b->def->paper, "all") == 0 ? published_values(&all, b->pub) : 0;
+	size_t room = (size_t)p->n_rows + n_all + 1;
+	b->rows = arena_alloc(&b->t->arena, room * sizeof *b->rows);
+	b->theirs = arena_alloc(&b->t->arena, room * sizeof *b->theirs);
+	b->t->labels = arena_alloc(&b->t->arena, room * sizeof *b->t->labels);
+	b->t->sections = arena_alloc(&b->t->arena, room * sizeof *b->t->sections);
+	bool one_chain = b->def && *b->def->chain;
+	for (int i = 0; i < p->n_rows; i++) {
+		const struct plan_row *row = &p->rows[i];
+		if (one_chain && strcmp(row->chain, b->def->chain) != 0)
+			continue;
+		int at = b->t->n_rows++;
+		b->rows[at] = row;
+		b->t->labels[at] = arena_strdup(&b->t->arena, row->label);
+		b->t->sections[at] = one_chain ? "" : arena_strdup(&b->t->arena, row->chain);
+	}
+	b->n_ours = b->t->n_rows;
+	for (size_t i = 0; i < n_all && b->n_ours; i++) {
+		const struct published_value *v = &all[i];
+		bool taken = strcmp(v->data, data_of(b, b->rows[0])) != 0;
+		for (int k = b->n_ours; k < b->t->n_rows; k++) /* one row per label, whatever its metrics */
+			taken = taken || (!strcmp(b->theirs[k]->label, v->label) && !strcmp(b->theirs[k]->paper, v->paper));
+		for (int k = 0; k < b->n_ours && !taken; k++) {
+			struct metric_ref ref = { .nfe = v->nfe };
+			snprintf(ref.name, sizeof ref.name, "%s", v->metric);
+			const struct published_value *ours = table_published(b, b->rows[k], &ref);
+			taken = ours && !strcmp(ours->label, v->label) && !strcmp(ours->paper, v->paper);
+		}
+		if (taken)
+			continue;
+		int at = b->t->n_rows++;
+		b->theirs[at] = v;
+		b->t->labels[at] = arena_strdup(&b->t->arena, v->label);
+		b->t->sections[at] = "published";
+	}
+}
+
+/* --- numbers --- */
+
+struct study_stat *table_stat(const struct build *b, int row, int col)
+{
+	return &b->stats[row * b->t->n_cols + col];
+}
+
+static void find_references(struct build *b)
+{
+	b->reference = arena_alloc(&b->t->arena, (size_t)(b->n_ours + 1) * sizeof *b->reference);
+	for (int r = 0; r < b->n_ours; r++) {
+		int k = r ? b->reference[r - 1] : 0; /* chains follow each other: nearly always the neighbour's */
+		if (strcmp(b->rows[k]->chain, b->rows[r]->chain) != 0)
+			for (k = 0; k < r && strcmp(b->rows[k]->chain, b->rows[r]->chain) != 0;)
+				k++;
+		b->reference[r] = k;
+	}
+}
+
+static int make_stats(struct build *b, struct err *e)
+{
+	b->stats = arena_alloc(&b->t->arena, (size_t)(b->n_ours * b->t->n_cols + 1) * sizeof *b->stats);
+	for (int c = 0; c < b->t->n_cols; c++) {
+		const struct metric_ref *ref = &b->t->cols[c].ref;
+		for (int r = 0; r < b->n_ours; r++)
+			if (study_stat(table_stat(b, r, c), b->s, b->rows[r]->arm, ref, e))
+				return err_in(e, "table %s, row %s", b->t->name, b->rows[r]->name);
+	}
+	return 0;
+}
+
+bool table_begins_protocol(const struct build *b, int r, int c)
+{
+	const char *p = table_stat(b, r, c)->protocol;
+	for (int k = 0; k < r && p; k++)
+		if (table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0)
+			return false;
+	return p;
+}
+
+bool table_mixes_protocols(const struct build *b, int c)
+{
+	const char *first = NULL;
+	for (int r = 0; r < b->n_ours; r++) {
+		const char *p = table_stat(b, r, c)->protocol;
+		if (first && p && strcmp(first, p) != 0)
+			return true;
+		first = first ? first : p;
+	}
+	return false;
+}
+
+static int refuse_mixed(const struct build *b, int c, struct err *e)
+{
+	if ((b->def && b->def->across) || !table_mixes_protocols(b, c))
+		return 0;
+	SCOPED(str) struct str list = { 0 };
+	for (int r = 0; r < b->n_ours; r++)
+		if (table_begins_protocol(b, r, c))
+			str_addf(&list, "%s%s (%s)", list.len ? "; " : "", table_stat(b, r, c)->protocol, b->rows[r]->name);
+	return err_code(e, EXIT_RECORD, "table %s: column %s mixes protocols, which are not comparable: %s; where they are what the table is about, "
+	                "say across = true in it", b->t->name, b->t->cols[c].key, str_text(&list));
+}
+
+/* Decimals of a column: two significant digits of its smallest spread, else four of its largest mean. */
+static int decimals(const struct build *b, const struct metric_ref *ref)
+{
+	double sd = INFINITY, size = 0;
+	for (int c = 0; c < b->t->n_cols; c++) {
+		const struct metric_ref *r = &b->t->cols[c].ref;
+		if (strcmp(r->name, ref->name) || r->nfe != ref->nfe || strcmp(r->weights, ref->weights))
+			continue;
+		for (int k = 0; k < b->n_ours; k++) {
+			const struct study_stat *s = table_stat(b, k, c);
+			if (s->n > 1 && s->sd > 0)
+				sd = fmin(sd, s->sd);
+			if (s->n && isfinite(s->mean))
+				size = fmax(size, fabs(s->mean));
+		}
+	}
+	double d = isfinite(sd) ? 1 - floor(log10(sd)) : size > 0 ? 3 - floor(log10(size)) : 2;
+	return (int)fmin(fmax(d, 0), 6);
+}
+
+static char *signed_text(char buf[48], double x, int d)
+{
+	char digits[40];
+	snprintf(digits, sizeof digits, "%.*f", d, fabs(x));
+	bool zero = strspn(digits, "0.") == strlen(digits);
+	snprintf(buf, 48, "%s%s", zero ? "" : x < 0 ? MINUS : "+", digits);
+	return buf;
+}
+
+const char *table_state_text(struct build *b, const struct study_stat *s)
+{
+	const struct { int n; const char *name; } states[] = { { s->done, "done" }, { s->failed, "failed" }, { s->blocked, "blocked" },
+	                                                       { s->pending, "pending" } };
+	struct str t = { 0 };
+	for (size_t i = 0; i < 4; i++)
+		if (states[i].n == s->asked && s->asked)
+			return states[i].name;
+		else if (states[i].n)
+			str_addf(&t, "%s%d %s", t.len ? ", " : "", states[i].n, states[i].name);
+	const char *copy = arena_strdup(&b->t->arena, str_text(&t));
+	str_release(&t);
+	return copy;
+}
+
+static struct table_cell stat_cell(struct build *b, const struct study_stat *s, int d)
+{
+	struct table_cell c = { .kind = TABLE_STAT, .value = s->mean, .sd = s->sd, .n = s->n, .asked = s->asked };
+	struct arena *a = &b->t->arena;
+	if (!s->n) {
+		c.kind = TABLE_STATE;
+		c.text = s->done && s->done == s->asked ? "not scored" : table_state_text(b, s);
+		return c;
+	}
+	char mean[40], sd[40] = "";
+	snprintf(mean, sizeof mean, "%.*f", d, s->mean);
+	if (s->n > 1)
+		snprintf(sd, sizeof sd, " " PLUS_MINUS " %.*f", d, s->sd);
+	c.text = isfinite(s->mean) ? arena_strfmt(a, "%s%s", mean, sd) : "diverged";
+	if (s->n < s->asked)
+		c.text = arena_strfmt(a, "%s (%d of %d)", c.text, s->n, s->asked);
+	return c;
+}
+
+static struct table_cell number_cell(struct build *b, double x, const char *text)
+{
+	return (struct table_cell){ .kind = TABLE_NUMBER, .value = x, .sd = NAN, .text = isfinite(x) ? arena_strdup(&b->t->arena, text) : "" };
+}
+
+static struct table_cell text_cell(const char *text)
+{
+	return (struct table_cell){ .kind = TABLE_TEXT, .value = NAN, .sd = NAN, .text = text };
+}
+
+static struct table_cell paper_cell(struct build *b, const struct published_value *v)
+{
+	char buf[32], text[48];
+	if (!v)
+		return number_cell(b, NAN, "");
+	snprintf(text, sizeof text, "%s%s", str_double(buf, v->value), v->confirmed ? "" : "?");
+	return number_cell(b, v->value, text);
+}
+
+static struct table_cell our_cell(struct build *b, int r, int c)
+{
+	const struct plan_arm *arm = &b->s->plan->arms[b->rows[r]->arm];
+	struct table_column *col = &b->t->cols[c];
+	const struct study_stat *s = table_stat(b, r, c);
+	const struct published_value *v;
+	struct table_cell cell;
+	char buf[48];
+	int d = b->digits[c], ref = b->reference[r];
+	switch (b->kind[c]) {
+	case COLUMN_METRIC:
+		return stat_cell(b, s, d);
+	case COLUMN_DELTA:
+		if (ref == r)
+			return text_cell(s->n ? "reference" : "");
+		return number_cell(b, s->mean - table_stat(b, ref, c)->mean, signed_text(buf, s->mean - table_stat(b, ref, c)->mean, d));
+	case COLUMN_PAPER:
+		return paper_cell(b, table_published(b, b->rows[r], &col->ref));
+	case COLUMN_PAPER_DELTA:
+		v = table_published(b, b->rows[r], &col->ref);
+		return v ? number_cell(b, s->mean - v->value, signed_text(buf, s->mean - v->value, d)) : number_cell(b, NAN, "");
+	case COLUMN_SEEDS:
+		cell = (struct table_cell){ .kind = TABLE_COUNT, .value = s->n, .sd = NAN, .n = *col->ref.name ? s->n : s->done, .asked = s->asked };
+		cell.value = cell.n;
+		cell.text = cell.n == cell.asked ? arena_strfmt(&b->t->arena, "%d", cell.n)
+		            : arena_strfmt(&b->t->arena, "%d of %d", cell.n, cell.asked);
+		return cell;
+	case COLUMN_STATE:
+		return text_cell(table_state_text(b, s));
+	case COLUMN_ARM:
+		return text_cell(arena_strfmt(&b->t->arena, "%.12s", arm->hash));
+	case COLUMN_PRESET:
+		return text_cell(arena_strdup(&b->t->arena, arm->preset));
+	case COLUMN_STEPS:
+	case COLUMN_BATCH:
+		d = b->kind[c] == COLUMN_STEPS ? arm->config.train.steps : arm->config.train.batch;
+		snprintf(buf, sizeof buf, "%d", d);
+		return number_cell(b, d, buf);
+	}
+	return text_cell("");
+}
+
+/* The value of a published row at a number of steps that no column has (a diffusion model's 35, say), in the first column of
+ * published values of that metric, with the steps beside. */
+static struct table_cell their_other_steps(struct build *b, const struct published_value *v, int c)
+{
+	const struct table_column *cols = b->t->cols;
+	bool shown = strcmp(v->metric, cols[c].ref.name) != 0;
+	for (int k = 0; k < b->t->n_cols && !shown; k++)
+		if (b->kind[k] == COLUMN_PAPER && !strcmp(cols[k].ref.name, v->metric))
+			shown = cols[k].ref.nfe == v->nfe || k < c || published_find(b->pub, v->paper, v->label, v->data, v->metric, cols[k].ref.nfe);
+	if (shown)
+		return text_cell("");
+	struct table_cell cell = paper_cell(b, v);
+	cell.text = arena_strfmt(&b->t->arena, "%s (%d steps)", cell.text, v->nfe);
+	return cell;
+}
+
+static struct table_cell their_cell(struct build *b, const struct published_value *v, int c)
+{
+	const struct metric_ref *ref = &b->t->cols[c].ref;
+	if (b->kind[c] != COLUMN_PAPER)
+		return text_cell("");
+	const struct published_value *here = published_find(b->pub, v->paper, v->label, v->data, ref->name, ref->nfe);
+	return here ? paper_cell(b, here) : their_other_steps(b, v, c);
+}
+
+/* A cell of a complete arm: one that lacks seeds is not in the race. */
+static struct table_cell *racer(const struct build *b, int r, int c)
+{
+	struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
+	return cell->kind == TABLE_STAT && isfinite(cell->value) && cell->n >= cell->asked ? cell : NULL;
+}
+
+/* Smaller is better; equal where they print the same. */
+static double rank_of(const struct build *b, const struct table_cell *cell, int c)
+{
+	return round(cell->value * pow(10, b->digits[c])) * (b->t->cols[c].higher_is_better ? -1 : 1);
+}
+
+/* Best are all that print as the best does; where every one does, none is. */
+static void mark_best(struct build *b, int c)
+{
+	double best = NAN, worst = NAN;
+	for (int r = 0; r < b->n_ours; r++) {
+		const struct table_cell *cell = racer(b, r, c);
+		if (!cell)
+			continue;
+		best = fmin(best, rank_of(b, cell, c));
+		worst = fmax(worst, rank_of(b, cell, c));
+	}
+	for (int r = 0; r < b->n_ours && best < worst; r++) {
+		struct table_cell *cell = racer(b, r, c);
+		if (cell)
+			cell->best = rank_of(b, cell, c) == best;
+	}
+}
+
+static void fill(struct build *b)
+{
+	struct table *t = b->t;
+	t->cells = arena_alloc(&t->arena, (size_t)(t->n_rows * t->n_cols + 1) * sizeof *t->cells);
+	for (int c = 0; c < t->n_cols; c++)
+		b->digits[c] = *t->cols[c].ref.name ? decimals(b, &t->cols[c].ref) : 0;
+	for (int r = 0; r < t->n_rows; r++)
+		for (int c = 0; c < t->n_cols; c++)
+			t->cells[r * t->n_cols + c] = r < b->n_ours ? our_cell(b, r, c) : their_cell(b, b->theirs[r], c);
+	for (int c = 0; c < t->n_cols; c++)
+		if (b->kind[c] == COLUMN_METRIC && !(b->def && b->def->across))
+			mark_best(b, c);
+}
+
+int table_build(struct table **out, struct study *s, const struct grid_table *def, const struct published *pub,
+                const char *command, struct err *e)
+{
+	struct table *t = xcalloc(1, sizeof *t);
+	struct build b = { .t = t, .s = s, .def = def, .pub = pub };
+	t->name = arena_strdup(&t->arena, def ? def->name : s->plan->grid->name);
+	t->title = arena_strfmt(&t->arena, "%s%s%s", s->plan->grid->name, def ? ": " : "", def ? def->name : "");
+	t->command = arena_strdup(&t->arena, command);
+	t->results = arena_strdup(&t->arena, s->results);
+	t->cols = arena_alloc(&t->arena, COLS_MAX * sizeof *t->cols);
+	int failed = make_columns(&b, e);
+	if (!failed) {
+		make_rows(&b);
+		find_references(&b);
+		failed = make_stats(&b, e);
+	}
+	for (int c = 0; !failed && c < t->n_cols; c++)
+		failed = b.kind[c] == COLUMN_METRIC && refuse_mixed(&b, c, e);
+	if (!failed) {
+		table_heads(&b);
+		fill(&b);
+		failed = table_notes(&b, e);
+	}
+	if (failed) {
+		table_free(t);
+		return -1;
+	}
+	*out = t;
+	return 0;
+}
+
+int tables_text(struct str *out, struct study *s, const struct published *pub, const char *command, struct err *e)
+{
+	const struct grid *g = s->plan->grid;
+	for (int i = 0; i < (g->n_tables ? g->n_tables : 1); i++) {
+		SCOPED(table) struct table *t = NULL;
+		if (table_build(&t, s, g->n_tables ? &g->tables[i] : NULL, pub, command, e))
+			return -1;
+		str_addf(out, "%s%s\n", i ? "\n" : "", t->title);
+		table_format("terminal")->write(out, t);
+	}
+	return 0;
+}

@@ -1,0 +1,163 @@
+/* table_notes.c - the heads of a table's columns, and what stands under it. */
+#include "harness/show/table_private.h"
+
+#include "harness/grid/deviations.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void note(struct table *t, const char *text)
+{
+	for (int i = 0; i < t->n_notes; i++)
+		if (strcmp(t->notes[i], text) == 0)
+			return;
+	VEC_PUSH(t->notes, t->n_notes, t->cap_notes) = arena_strdup(&t->arena, text);
+}
+
+void table_heads(struct build *b)
+{
+	int metrics = 0;
+	for (int c = 0; c < b->t->n_cols; c++)
+		metrics += b->kind[c] == COLUMN_METRIC;
+	for (int c = 0; c < b->t->n_cols; c++) {
+		struct table_column *col = &b->t->cols[c];
+		int64_t images = col->ref.samples;
+		for (int r = 0; r < b->n_ours && *col->ref.name; r++)
+			images = table_stat(b, r, c)->images ? table_stat(b, r, c)->images : images;
+		if (b->kind[c] == COLUMN_METRIC) {
+			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
+			col->head = arena_strfmt(&b->t->arena, "%s%s%s%s", title, *col->ref.weights ? ", " : "", col->ref.weights,
+			                         col->ref.least ? " (paper rule: least of the evaluations)" : "");
+		} else if (*col->ref.name && (strchr(col->key, ':') || (metrics > 1 && b->kind[c] != COLUMN_SEEDS))) {
+			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
+			col->head = arena_strfmt(&b->t->arena, "%s (%s)", col->head, title);
+		}
+	}
+}
+
+static void spread_note(struct build *b)
+{
+	int least = 0, most = 0;
+	for (int r = 0; r < b->n_ours; r++) {
+		for (int c = 0; c < b->t->n_cols; c++) {
+			const struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
+			if (cell->kind != TABLE_STAT)
+				continue;
+			least = !least || cell->n < least ? cell->n : least;
+			most = cell->n > most ? cell->n : most;
+		}
+	}
+	if (most < 2)
+		return;
+	SCOPED(free) char *range = least == most ? xstrfmt("%d", most) : xstrfmt("%d to %d", least, most);
+	SCOPED(free) char *text = xstrfmt("Mean " PLUS_MINUS " sample standard deviation over %s training seeds; the best complete rows are bold (starred in plain text).", range);
+	note(b->t, text);
+}
+
+static int deviation_notes(struct build *b, struct err *e)
+{
+	int alone = 0;
+	for (int r = 0; r < b->n_ours; r++) {
+		/* Within a chain the label says what changes; of a long product the first rows stand for the others. */
+		if (b->reference[r] != r && (*b->rows[r]->chain || ++alone > NOTED_ROWS))
+			continue;
+		const struct plan_arm *arm = &b->s->plan->arms[b->rows[r]->arm];
+		const struct deviation *d;
+		const char *preset;
+		int n;
+		if (deviations_of(&d, &n, &preset, &b->t->arena, &arm->config, arm->preset, e))
+			return -1;
+		SCOPED(str) struct str s = { 0 };
+		for (int i = 0; i < n; i++)
+			str_addf(&s, "%s%s = %s (%s: %s)", i ? ", " : "", d[i].key, d[i].ours, deviations_against(preset), d[i].paper);
+		SCOPED(free) char *text = n ? xstrfmt("%s deviates from %s in %d setting%s: %s.", b->rows[r]->label, preset, n, n == 1 ? "" : "s", s.data)
+		                            : NULL;
+		if (text)
+			note(b->t, text);
+	}
+	return 0;
+}
+
+static void paper_notes(struct build *b)
+{
+	for (int c = 0; c < b->t->n_cols; c++) {
+		if (b->kind[c] != COLUMN_PAPER || !b->pub)
+			continue;
+		for (int r = 0; r < b->t->n_rows; r++) {
+			const struct metric_ref *ref = &b->t->cols[c].ref;
+			const struct published_value *v = r < b->n_ours ? table_published(b, b->rows[r], ref)
+				: published_find(b->pub, b->theirs[r]->paper, b->theirs[r]->label, b->theirs[r]->data, ref->name, ref->nfe);
+			if (!v && r >= b->n_ours && strcmp(b->theirs[r]->metric, ref->name) == 0)
+				v = b->theirs[r]; /* at steps that no column has */
+			if (!v)
+				continue;
+			const char *cite = published_cite(b->pub, v->paper);
+			SCOPED(free) char *text = xstrfmt("Published %s of %s: %s (%s), read from: %s%s", v->metric, v->label, cite ? cite : "", v->paper,
+			                                  v->from, v->confirmed ? "." : "; not confirmed.");
+			note(b->t, text);
+		}
+	}
+}
+
+static void state_notes(struct build *b)
+{
+	int told = 0;
+	for (int r = 0; r < b->n_ours; r++) {
+		const struct study_stat *s = NULL;
+		for (int c = 0; c < b->t->n_cols && !s; c++)
+			s = *b->t->cols[c].ref.name ? table_stat(b, r, c) : NULL;
+		if (!s || (!s->failed && !s->blocked) || ++told > 2 * NOTED_ROWS)
+			continue;
+		SCOPED(free) char *text = xstrfmt("%s: %s%s%s.", b->rows[r]->name, table_state_text(b, s), *s->reason ? ": " : "", s->reason);
+		note(b->t, text);
+	}
+}
+
+/* Published scores are on the features of Inception-2015 over 50,000 samples; where ours are not, the difference is not of like with like. */
+static void comparable_note(struct build *b, const char *protocol, const struct metric_ref *ref)
+{
+	bool beside = false;
+	for (int c = 0; b->pub && c < b->t->n_cols; c++)
+		beside = beside || ((b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA) && strcmp(b->t->cols[c].ref.name, ref->name) == 0 &&
+		                    b->t->cols[c].ref.nfe == ref->nfe);
+	if (!beside || (strstr(protocol, ":inception-2015:") && strstr(protocol, ":n50000")))
+		return;
+	SCOPED(free) char *text = xstrfmt("Published values are of inception-2015 features over 50,000 samples, ours of %s: a difference between them is not of "
+	                                  "like with like.", protocol);
+	note(b->t, text);
+}
+
+/* Each protocol of a column, with the rows that it holds for where there are several (across = true). */
+static void protocol_notes(struct build *b, int c)
+{
+	bool several = table_mixes_protocols(b, c);
+	for (int r = 0; r < b->n_ours; r++) {
+		if (!table_begins_protocol(b, r, c))
+			continue;
+		SCOPED(str) struct str rows = { 0 };
+		const char *p = table_stat(b, r, c)->protocol;
+		for (int k = r; several && k < b->n_ours; k++)
+			if (table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0)
+				str_addf(&rows, "%s%s", rows.len ? ", " : " of ", b->rows[k]->name);
+		SCOPED(free) char *text = xstrfmt("%s: protocol %s%s.", b->t->cols[c].head, p, str_text(&rows));
+		note(b->t, text);
+		comparable_note(b, p, &b->t->cols[c].ref);
+	}
+	if (several)
+		note(b->t, "The rows are of different protocols on purpose: their differences are the protocols', too.");
+}
+
+int table_notes(struct build *b, struct err *e)
+{
+	if (b->def && *b->def->text)
+		note(b->t, b->def->text);
+	spread_note(b);
+	for (int c = 0; c < b->t->n_cols; c++)
+		if (b->kind[c] == COLUMN_METRIC)
+			protocol_notes(b, c);
+	if (deviation_notes(b, e))
+		return -1;
+	paper_notes(b);
+	state_notes(b);
+	return 0;
+}

@@ -1,0 +1,39 @@
+/* table_private.h - what table.c (columns, rows, numbers) and table_notes.c (heads, notes) share while a table is made. */
+#ifndef ABLATE_TABLE_PRIVATE_H
+#define ABLATE_TABLE_PRIVATE_H
+
+#include "harness/show/table.h"
+#include "harness/grid/table_column.h"
+
+#define PLUS_MINUS "\xc2\xb1"
+
+enum { COLS_MAX = 3 * GRID_COLS_MAX, NOTED_ROWS = 12 };
+
+/* What is being filled. */
+struct build {
+	struct table *t;
+	struct study *s;
+	const struct grid_table *def;
+	const struct published *pub;
+	enum column_kind kind[COLS_MAX];
+	const struct plan_row **rows;
+	int n_ours;                     /* rows of the plan; the others are published only */
+	const struct published_value **theirs;
+	struct study_stat *stats;       /* (n_ours, n_cols), of the columns that speak of a metric */
+	int *reference;                 /* per row of ours: the first row of its chain, with which it is compared */
+	int digits[COLS_MAX];           /* decimals of a column's metric */
+};
+
+struct study_stat *table_stat(const struct build *b, int row, int col);
+/* The published value that answers to this row: by its label; for a chain's first row and for rows outside chains by
+ * the full preset, too. NULL when there is none. */
+const struct published_value *table_published(const struct build *b, const struct plan_row *row, const struct metric_ref *ref);
+/* Have the rows of column c several protocols? Is row r the first of its own (false where it has none)? */
+bool table_mixes_protocols(const struct build *b, int c);
+bool table_begins_protocol(const struct build *b, int r, int c);
+const char *table_state_text(struct build *b, const struct study_stat *s);
+/* The titles of the columns, once the scores are known. */
+void table_heads(struct build *b);
+MUST_CHECK int table_notes(struct build *b, struct err *e);
+
+#endif

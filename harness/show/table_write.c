@@ -1,0 +1,318 @@
+/* table_write.c - a table as Markdown, LaTeX, CSV, JSON and terminal text: one function and one row of `formats` each. */
+#include "harness/show/table.h"
+
+#include "harness/text/escape.h"
+
+#include "model/base/io.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct table_cell *cell(const struct table *t, int r, int c)
+{
+	return &t->cells[r * t->n_cols + c];
+}
+
+/* Does row r begin a new section? */
+static bool opens_section(const struct table *t, int r)
+{
+	return *t->sections[r] && (r == 0 || strcmp(t->sections[r], t->sections[r - 1]) != 0);
+}
+
+/* "--" would end a comment of HTML. */
+static void comment_text(struct str *out, const char *text)
+{
+	for (; *text; text++) {
+		str_addc(out, *text == '\n' ? ' ' : *text);
+		if (*text == '-' && text[1] == '-')
+			str_addc(out, ' ');
+	}
+}
+
+static void write_markdown(struct str *out, const struct table *t)
+{
+	str_add(out, "<!-- made by: ");
+	comment_text(out, t->command);
+	str_addf(out, "; results sha256:%s -->\n| ", t->results);
+	for (int c = 0; c < t->n_cols; c++) {
+		str_add(out, c ? " | " : "| ");
+		escape_markdown(out, t->cols[c].head);
+	}
+	str_add(out, " |\n|:--");
+	for (int c = 0; c < t->n_cols; c++)
+		str_add(out, t->cols[c].numeric ? "|--:" : "|:--");
+	str_add(out, "|\n");
+	for (int r = 0; r < t->n_rows; r++) {
+		if (opens_section(t, r)) {
+			str_add(out, "| *");
+			escape_markdown(out, t->sections[r]);
+			str_add(out, "*");
+			for (int c = 0; c < t->n_cols; c++)
+				str_add(out, " |");
+			str_add(out, " |\n");
+		}
+		str_add(out, "| ");
+		escape_markdown(out, t->labels[r]);
+		for (int c = 0; c < t->n_cols; c++) {
+			const struct table_cell *x = cell(t, r, c);
+			str_add(out, x->best ? " | **" : " | ");
+			escape_markdown(out, x->text);
+			str_add(out, x->best ? "**" : "");
+		}
+		str_add(out, " |\n");
+	}
+	for (int i = 0; i < t->n_notes; i++) {
+		str_add(out, i ? "" : "\n");
+		str_add(out, "- ");
+		escape_markdown(out, t->notes[i]);
+		str_addc(out, '\n');
+	}
+}
+
+static void write_latex(struct str *out, const struct table *t)
+{
+	str_addf(out, "%% made by: ");
+	comment_text(out, t->command);
+	str_addf(out, "; results sha256:%s\n%% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{l", t->results);
+	for (int c = 0; c < t->n_cols; c++)
+		str_addc(out, t->cols[c].numeric ? 'r' : 'l');
+	str_add(out, "}\n\\toprule\n");
+	for (int c = 0; c < t->n_cols; c++) {
+		str_add(out, " & ");
+		escape_latex(out, t->cols[c].head);
+	}
+	str_add(out, " \\\\\n\\midrule\n");
+	for (int r = 0; r < t->n_rows; r++) {
+		if (opens_section(t, r)) {
+			str_add(out, r ? "\\midrule\n" : "");
+			str_addf(out, "\\multicolumn{%d}{l}{\\emph{", t->n_cols + 1);
+			escape_latex(out, t->sections[r]);
+			str_add(out, "}} \\\\\n");
+		}
+		str_add(out, "{}"); /* a label in square brackets is no argument of the \\ before it */
+		escape_latex(out, t->labels[r]);
+		for (int c = 0; c < t->n_cols; c++) {
+			const struct table_cell *x = cell(t, r, c);
+			str_add(out, x->best ? " & {\\boldmath\\bfseries " : " & ");
+			escape_latex(out, x->text);
+			str_add(out, x->best ? "}" : "");
+		}
+		str_add(out, " \\\\\n");
+	}
+	str_add(out, "\\bottomrule\n\\end{tabular}\n\\caption{");
+	escape_latex(out, t->title);
+	str_add(out, ".");
+	for (int i = 0; i < t->n_notes; i++) {
+		str_addc(out, ' ');
+		escape_latex(out, t->notes[i]);
+	}
+	str_add(out, "}\n\\end{table}\n");
+}
+
+static void csv_number(struct str *out, double x)
+{
+	char buf[32];
+	str_addc(out, ',');
+	if (isfinite(x))
+		str_add(out, str_double(buf, x));
+}
+
+static void csv_head(struct str *out, const struct table_column *c, const char *suffix)
+{
+	SCOPED(free) char *text = xstrfmt("%s%s", c->key, suffix);
+	str_addc(out, ',');
+	escape_csv(out, text);
+}
+
+/* A column of metrics, even if all its cells are states. */
+static bool has_spread(const struct table *t, int c)
+{
+	for (int r = 0; r < t->n_rows; r++)
+		if (cell(t, r, c)->kind == TABLE_STAT || cell(t, r, c)->kind == TABLE_STATE)
+			return true;
+	return false;
+}
+
+/* Columns of numbers in full precision: a mean, its sd and n are three. */
+static void write_csv(struct str *out, const struct table *t)
+{
+	str_add(out, "chain,label");
+	for (int c = 0; c < t->n_cols; c++) {
+		csv_head(out, &t->cols[c], "");
+		if (has_spread(t, c)) {
+			csv_head(out, &t->cols[c], " sd");
+			csv_head(out, &t->cols[c], " n");
+			csv_head(out, &t->cols[c], " state");
+		}
+	}
+	str_add(out, ",made_by,results_sha256\n");
+	for (int r = 0; r < t->n_rows; r++) {
+		escape_csv(out, t->sections[r]);
+		str_addc(out, ',');
+		escape_csv(out, t->labels[r]);
+		for (int c = 0; c < t->n_cols; c++) {
+			const struct table_cell *x = cell(t, r, c);
+			if (has_spread(t, c)) {
+				csv_number(out, x->value);
+				csv_number(out, x->sd);
+				str_addf(out, ",%d,", x->n);
+				escape_csv(out, x->kind == TABLE_STATE ? x->text : x->kind == TABLE_STAT && x->n < x->asked ? "incomplete" : "");
+			} else if (x->kind == TABLE_TEXT) {
+				str_addc(out, ',');
+				escape_csv(out, x->text);
+			} else {
+				csv_number(out, x->value);
+			}
+		}
+		str_addc(out, ',');
+		escape_csv(out, t->command);
+		str_addf(out, ",%s\n", t->results);
+	}
+}
+
+static json_t *text_json(const char *s)
+{
+	SCOPED(str) struct str clean = { 0 };
+	escape_plain(&clean, s);
+	return json_string(str_text(&clean));
+}
+
+static json_t *number_json(double x)
+{
+	return isfinite(x) ? json_real(x) : json_null();
+}
+
+static void write_json(struct str *out, const struct table *t)
+{
+	json_t *rows = json_array(), *cols = json_array(), *notes = json_array();
+	for (int c = 0; c < t->n_cols; c++)
+		json_array_append_new(cols, json_pack("{s:s, s:o}", "key", t->cols[c].key, "head", text_json(t->cols[c].head)));
+	for (int r = 0; r < t->n_rows; r++) {
+		json_t *cells = json_object();
+		for (int c = 0; c < t->n_cols; c++) {
+			const struct table_cell *x = cell(t, r, c);
+			json_t *o = json_pack("{s:o, s:o}", "text", text_json(x->text), "value", number_json(x->value));
+			if (x->kind == TABLE_STAT || x->kind == TABLE_STATE || x->kind == TABLE_COUNT) {
+				json_object_set_new(o, "sd", number_json(x->sd));
+				json_object_set_new(o, "n", json_integer(x->n));
+				json_object_set_new(o, "asked", json_integer(x->asked));
+				json_object_set_new(o, "best", json_boolean(x->best));
+			}
+			json_object_set_new(cells, t->cols[c].key, o);
+		}
+		json_array_append_new(rows, json_pack("{s:o, s:o, s:o}", "chain", text_json(t->sections[r]), "label", text_json(t->labels[r]),
+		                                      "cells", cells));
+	}
+	for (int i = 0; i < t->n_notes; i++)
+		json_array_append_new(notes, text_json(t->notes[i]));
+	json_t *all = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "schema", 1, "table", text_json(t->name), "columns", cols, "rows", rows,
+	                        "notes", notes, "made_by", text_json(t->command), "results_sha256", t->results);
+	char *text = json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+	str_add(out, text ? text : "{}");
+	str_addc(out, '\n');
+	free(text);
+	json_decref(all);
+}
+
+static void pad(struct str *out, const char *text, size_t width, bool right)
+{
+	SCOPED(str) struct str plain = { 0 };
+	escape_plain(&plain, text);
+	size_t have = escape_width(str_text(&plain)), fill = have < width ? width - have : 0;
+	for (size_t i = 0; right && i < fill; i++)
+		str_addc(out, ' ');
+	str_add(out, str_text(&plain));
+	for (size_t i = 0; !right && i < fill; i++)
+		str_addc(out, ' ');
+}
+
+/* The best of a column carries a star: signs, not colour, carry meaning. */
+static void write_terminal(struct str *out, const struct table *t)
+{
+	size_t label = 0, *width = xcalloc((size_t)t->n_cols + 1, sizeof *width);
+	for (int r = 0; r < t->n_rows; r++) {
+		size_t w = escape_width(t->labels[r]) + (*t->sections[r] ? 2 : 0);
+		label = w > label ? w : label;
+	}
+	for (int c = 0; c < t->n_cols; c++) {
+		width[c] = escape_width(t->cols[c].head);
+		for (int r = 0; r < t->n_rows; r++) {
+			size_t w = escape_width(cell(t, r, c)->text);
+			width[c] = w > width[c] ? w : width[c];
+		}
+	}
+	pad(out, "", label, false);
+	for (int c = 0; c < t->n_cols; c++) {
+		str_add(out, "  ");
+		pad(out, t->cols[c].head, width[c], t->cols[c].numeric);
+		str_add(out, c + 1 < t->n_cols ? " " : "");
+	}
+	str_addc(out, '\n');
+	for (int r = 0; r < t->n_rows; r++) {
+		if (opens_section(t, r)) {
+			pad(out, t->sections[r], 0, false);
+			str_addc(out, '\n');
+		}
+		str_add(out, *t->sections[r] ? "  " : "");
+		pad(out, t->labels[r], label - (*t->sections[r] ? 2 : 0), false);
+		for (int c = 0; c < t->n_cols; c++) {
+			str_add(out, "  ");
+			pad(out, cell(t, r, c)->text, width[c], t->cols[c].numeric);
+			str_add(out, cell(t, r, c)->best ? "*" : c + 1 < t->n_cols ? " " : "");
+		}
+		while (out->len && out->data[out->len - 1] == ' ')
+			out->data[--out->len] = '\0';
+		str_addc(out, '\n');
+	}
+	for (int i = 0; i < t->n_notes; i++) {
+		str_add(out, i ? "" : "\n");
+		pad(out, t->notes[i], 0, false);
+		str_addc(out, '\n');
+	}
+	free(width);
+}
+
+static const struct table_format formats[] = {
+	{ "terminal", "txt", "aligned text; a star marks the best", write_terminal },
+	{ "md", "md", "Markdown", write_markdown },
+	{ "latex", "tex", "LaTeX table with booktabs rules", write_latex },
+	{ "csv", "csv", "numbers in full precision", write_csv },
+	{ "json", "json", "the same with texts and notes", write_json },
+};
+
+const struct table_format *table_formats(int *n)
+{
+	*n = sizeof formats / sizeof *formats;
+	return formats;
+}
+
+const struct table_format *table_format(const char *name)
+{
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (strcmp(formats[i].name, name) == 0 || strcmp(formats[i].extension, name) == 0)
+			return &formats[i];
+	return NULL;
+}
+
+int table_check(const struct table *t, const char *path, struct err *e)
+{
+	const char *dot = strrchr(path, '.');
+	const struct table_format *f = dot ? table_format(dot + 1) : NULL;
+	if (!f)
+		return err_code(e, EXIT_USAGE, "%s: its extension names no table format: md, tex, csv, json or txt", path);
+	SCOPED(str) struct str want = { 0 }, have = { 0 };
+	if (io_read(&have, path, (size_t)64 << 20, e))
+		return -1;
+	f->write(&want, t);
+	if (have.len == want.len && memcmp(str_text(&have), str_text(&want), have.len) == 0)
+		return 0;
+	size_t line = 1, at = 0, start = 0;
+	while (at < have.len && at < want.len && have.data[at] == want.data[at])
+		if (have.data[at++] == '\n')
+			line++, start = at;
+	return err_code(e, EXIT_RECORD, "%s:%zu: is no longer what the database says: there \"%.*s\", now \"%.*s\"; write it again with "
+	                "ablate table -o", path, line, (int)strcspn(str_text(&have) + start, "\n"), str_text(&have) + start,
+	                (int)strcspn(str_text(&want) + start, "\n"), str_text(&want) + start);
+}

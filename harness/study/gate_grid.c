@@ -1,0 +1,226 @@
+/* gate_grid.c - see gate_grid.h. */
+#include "harness/study/gate_grid.h"
+
+#include "harness/judge/stats.h"
+
+#include "model/base/io.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void gates_release(struct gates *g)
+{
+	arena_release(&g->arena);
+	*g = (struct gates){ 0 };
+}
+
+void scoped_gates(struct gates *g)
+{
+	gates_release(g);
+}
+
+/* The scores of an arm over its declared seeds. With `prefix` the first missing one ends the list; else it is an error. */
+static int side_of(struct gate_side *out, struct study_stat *stat, struct study *s, int arm, const struct metric_ref *ref,
+                   const char *name, bool prefix, struct err *e)
+{
+	if (study_stat(stat, s, arm, ref, e))
+		return -1;
+	int n = 0;
+	for (int i = 0; i < s->plan->n_cells; i++) {
+		const struct study_cell *c = &s->cells[i];
+		if (c->arm != arm)
+			continue;
+		if (study_score(s, c, ref)) {
+			n++;
+			continue;
+		}
+		if (prefix)
+			break;
+		const char *state = strcmp(c->state, "done") == 0 ? "done, but not scored" : c->state;
+		return err_code(e, EXIT_RECORD, "%s has no %s for seed %lld (%s%s%s)", name, ref->name, (long long)c->seed, state,
+		                *c->reason ? ": " : "", c->reason);
+	}
+	/* the stat holds the seeds that have a score in declared order; its first n are the unbroken ones */
+	*out = (struct gate_side){ .value = stat->value, .seed = stat->seed, .n = n, .protocol = stat->protocol };
+	return 0;
+}
+
+static const char *numerics_text(struct arena *a)
+{
+	return arena_strfmt(a, "%d", NUMERICS_VERSION);
+}
+
+static int judge_one(struct gates *g, int i, struct study *s, const struct grid_gate *gate, const char *dir, struct err *e)
+{
+	struct gate_rule *rule = arena_alloc(&g->arena, sizeof *rule);
+	struct gate_result *out = &g->results[i];
+	struct metric_ref ref;
+	int arm, against = -1;
+	*rule = gate->rule;
+	gate_error(out, rule, "");
+	if (grid_metric_ref(&ref, s->plan->grid, rule->metric, e) || plan_find_arm(&arm, s->plan, rule->arm, e))
+		return -1;
+	ref.least = false; /* the least of several evaluations is too good by chance */
+	bool stored = strcmp(rule->against, "baseline") == 0;
+	if (!stored && plan_find_arm(&against, s->plan, rule->against, e))
+		return -1;
+	rule->higher_is_better = metric_higher_is_better(ref.name);
+	struct gate_side cand, base;
+	if (side_of(&cand, &g->cand[i], s, arm, &ref, rule->arm, rule->n_looks > 0, e))
+		return -1;
+	cand.numerics = numerics_text(&g->arena);
+	if (!stored) {
+		if (side_of(&base, &g->base[i], s, against, &ref, rule->against, rule->n_looks > 0, e))
+			return -1;
+		base.numerics = cand.numerics;
+		if (rule->n_looks && base.n < cand.n)
+			cand.n = base.n; /* both sides reach the look */
+		gate_judge(out, rule, &cand, &base);
+		return 0;
+	}
+	SCOPED(free) char *path = baseline_path(dir, s->plan->grid->name, rule->name, false);
+	if (!io_exists(path))
+		return err_code(e, EXIT_RECORD, "there is no baseline %s yet: ablate baseline propose, review it, ablate baseline accept", path);
+	SCOPED(baseline) struct baseline b = { 0 };
+	if (baseline_read(&b, path, e))
+		return -1;
+	if (strcmp(b.metric, rule->metric) != 0)
+		return err_code(e, EXIT_RECORD, "%s is a baseline of %s, the gate asks for %s", path, b.metric, rule->metric);
+	if (*b.arm && strcmp(b.arm, s->plan->arms[arm].hash) != 0)
+		return err_code(e, EXIT_RECORD, "%s is of another arm (%.12s, now %.12s): its configuration changed, so the numbers are not "
+		                "comparable; propose a new baseline", path, b.arm, s->plan->arms[arm].hash);
+	base = baseline_side(&b, &b.now);
+	gate_judge(out, rule, &cand, &base);
+	if (b.first.n) {
+		struct gate_side first = baseline_side(&b, &b.first);
+		gate_judge_drift(out, &cand, &first);
+	}
+	g->base[i] = (struct study_stat){ .n = b.now.n, .mean = stats_mean(b.now.value, b.now.n), .sd = stats_sd(b.now.value, b.now.n) };
+	g->base[i].value = arena_alloc(&g->arena, (size_t)b.now.n * sizeof(double));
+	memcpy(g->base[i].value, b.now.value, (size_t)b.now.n * sizeof(double));
+	return 0;
+}
+
+static bool asked_for(const char *name, const char *const *names, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return !n;
+}
+
+int gates_judge(struct gates *out, struct study *s, const char *dir, const char *const *names, int n_names, struct err *e)
+{
+	const struct grid *grid = s->plan->grid;
+	struct gates g = { 0 };
+	for (int i = 0; i < n_names; i++) {
+		int k = 0;
+		while (k < grid->n_gates && strcmp(grid->gates[k].rule.name, names[i]) != 0)
+			k++;
+		if (k == grid->n_gates)
+			return err_code(e, EXIT_USAGE, "%s has no gate '%s'", grid->path, names[i]);
+	}
+	size_t room = (size_t)grid->n_gates + 1;
+	g.results = arena_alloc(&g.arena, room * sizeof *g.results);
+	g.cand = arena_alloc(&g.arena, room * sizeof *g.cand);
+	g.base = arena_alloc(&g.arena, room * sizeof *g.base);
+	for (int i = 0; i < grid->n_gates; i++) {
+		if (!asked_for(grid->gates[i].rule.name, names, n_names))
+			continue;
+		struct err why = ERR_INIT;
+		int k = g.n++;
+		if (judge_one(&g, k, s, &grid->gates[i], dir, &why))
+			gate_error(&g.results[k], g.results[k].rule, why.msg);
+	}
+	gate_holm(g.results, g.n);
+	*out = g;
+	return 0;
+}
+
+int gates_propose(struct baseline *out, struct study *s, const struct grid_gate *gate, const char *commit, const char *env,
+                  const char *created, struct err *e)
+{
+	struct metric_ref ref;
+	int arm;
+	struct gate_side side;
+	struct study_stat stat;
+	if (grid_metric_ref(&ref, s->plan->grid, gate->rule.metric, e) || plan_find_arm(&arm, s->plan, gate->rule.arm, e))
+		return -1;
+	ref.least = false;
+	if (side_of(&side, &stat, s, arm, &ref, gate->rule.arm, false, e)) {
+		if (e)
+			e->code = EXIT_INCOMPLETE;
+		return err_in(e, "gate %s", gate->rule.name);
+	}
+	struct baseline b = { .first_commit = "" };
+	struct arena *a = &b.arena;
+	b.gate = arena_strdup(a, gate->rule.name), b.metric = arena_strdup(a, gate->rule.metric), b.label = arena_strdup(a, gate->rule.arm);
+	b.arm = arena_strdup(a, s->plan->arms[arm].hash), b.protocol = arena_strdup(a, stat.protocol ? stat.protocol : "");
+	b.numerics = numerics_text(a), b.env = arena_strdup(a, env), b.commit = arena_strdup(a, commit), b.created = arena_strdup(a, created);
+	b.reason = b.supersedes = "";
+	b.now.n = side.n;
+	b.now.value = arena_alloc(a, (size_t)(side.n + 1) * sizeof(double));
+	b.now.seed = arena_alloc(a, (size_t)(side.n + 1) * sizeof(int64_t));
+	for (int i = 0; i < side.n; i++) {
+		if (!isfinite(side.value[i])) {
+			baseline_release(&b);
+			return err_code(e, EXIT_INCOMPLETE, "gate %s: seed %lld of %s gave no number: it cannot be a baseline", gate->rule.name,
+			                (long long)side.seed[i], gate->rule.arm);
+		}
+		b.now.value[i] = side.value[i], b.now.seed[i] = side.seed[i];
+	}
+	*out = b;
+	return 0;
+}
+
+/* --- power --- */
+
+enum { POWER_REPS = 10000 };
+
+static void power_row(struct str *out, struct gate_rule r, int n, double sd, double rho, double own)
+{
+	str_addf(out, "%5d", n);
+	for (int k = 1; k <= 4; k++) {
+		r.margin = k * sd;
+		str_addf(out, "  %5.1f %%", 100 * gate_simulate(&r, n, sd, rho, 0, POWER_REPS).pass);
+	}
+	if (own > 0) {
+		r.margin = own;
+		str_addf(out, "  %8.1f %%", 100 * gate_simulate(&r, n, sd, rho, 0, POWER_REPS).pass);
+	}
+	str_addc(out, '\n');
+}
+
+void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, double rho, double mean_base, int n)
+{
+	struct gate_rule r = *rule;
+	r.kind = GATE_NON_INFERIORITY;
+	double own = rule->kind == GATE_SUPERIORITY ? 0 : rule->margin_relative ? rule->margin * fabs(mean_base) : rule->margin;
+	bool known = isfinite(rho);
+	rho = known && rule->paired ? fmin(fmax(rho, 0), 0.999) : 0;
+	str_addf(out, "gate %s: chance of a clear pass when nothing changed (%s, alpha %g%s); spread between seeds %.4g", rule->name,
+	         rule->paired ? "paired t" : "welch t", rule->alpha, rule->n_looks ? " split over the looks" : "", sd);
+	if (rule->paired)
+		str_addf(out, known ? ", correlation of paired seeds %.2f" : ", correlation of paired seeds not known, %.0f assumed", rho);
+	str_addf(out, "\nseeds   margin of 1 sd, 2 sd, 3 sd, 4 sd%s\n", own > 0 ? "; the gate's own" : "");
+	static const int usual[] = { 3, 5, 8 };
+	bool told = false;
+	for (int i = 0; i < 3; i++) {
+		if (n > 1 && n < usual[i] && !told)
+			power_row(out, r, n, sd, rho, own);
+		told = told || (n > 1 && n <= usual[i]);
+		power_row(out, r, usual[i], sd, rho, own);
+	}
+	if (n > 8)
+		power_row(out, r, n, sd, rho, own);
+	if (own > 0) {
+		double split = rule->alpha / (rule->n_looks ? rule->n_looks : 1);
+		int need = stats_seeds_for_power(0.8, own, sd, rho, rule->paired, split, 1000);
+		if (need)
+			str_addf(out, "%d seeds a side give 80 %% at the margin %.4g (%.2g sd)\n", need, own, own / sd);
+		else
+			str_addf(out, "no number of seeds up to 1000 gives 80 %% at the margin %.4g (%.2g sd): widen it\n", own, own / sd);
+	}
+}

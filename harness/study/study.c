@@ -1,0 +1,332 @@
+/* study.c - see study.h. Small plans ask the database cell by cell; large ones read each view once and sort. */
+#include "harness/study/study.h"
+
+#include "harness/judge/stats.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BULK_FROM = 200 }; /* cells; from here on one pass over a view is cheaper than many look-ups */
+
+void study_free(struct study *s)
+{
+	if (!s)
+		return;
+	for (int i = 0; i < s->plan->n_cells; i++)
+		free(s->cells[i].scores);
+	free(s->cells);
+	arena_release(&s->arena);
+	free(s);
+}
+
+void scoped_study(struct study **s)
+{
+	study_free(*s);
+}
+
+/* Cells sorted by their hash, to find the cell of a row. */
+struct index { const char *key; int cell; };
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(((const struct index *)a)->key, ((const struct index *)b)->key);
+}
+
+static const char *copy(struct study *s, const char *text)
+{
+	return text && *text ? arena_strdup(&s->arena, text) : "";
+}
+
+/* --- which cells are meant --- */
+
+static int one_identity(struct study *s, struct study_cell *c, struct err *e)
+{
+	if (s->plan->recorded)
+		return 0;
+	const struct plan_arm *arm = &s->plan->arms[c->arm];
+	struct db_rows rows;
+	if (db_query(&rows, s->db, e, "SELECT c.hash, (SELECT count(*) FROM attempt a WHERE a.cell = c.hash AND a.state = 'done' AND "
+	             "a.purpose = 'run') FROM cell c WHERE c.arm = ? AND c.seed = ? AND c.numerics = ? AND (? = '' OR c.dataset = ?) "
+	             "ORDER BY 2 DESC, 1", "siiss", arm->hash, c->seed, (int64_t)NUMERICS_VERSION, arm->dataset, arm->dataset))
+		return -1;
+	int done = 0;
+	for (int k = 0; db_next(&rows); k++) {
+		if (!k)
+			c->hash = copy(s, db_text(&rows, 0));
+		done += db_int(&rows, 1) > 0;
+	}
+	if (db_done(&rows, e))
+		return -1;
+	return done < 2 ? 0 : err_code(e, EXIT_RECORD, "arm %.12s, seed %lld has results on %d data sets: put the data set in its "
+	                               "place, so that its content tells which is meant", arm->hash, (long long)c->seed, done);
+}
+
+static int all_identities(struct study *s, struct err *e)
+{
+	if (s->plan->recorded)
+		return 0;
+	int n = s->plan->n_cells;
+	SCOPED(free) struct index *want = xcalloc((size_t)n + 1, sizeof *want);
+	for (int i = 0; i < n; i++)
+		want[i] = (struct index){ arena_strfmt(&s->arena, "%s %lld", s->plan->arms[s->cells[i].arm].hash,
+		                                       (long long)s->cells[i].seed), i };
+	qsort(want, (size_t)n, sizeof *want, by_key);
+	SCOPED(free) bool *found = xcalloc((size_t)n + 1, sizeof *found);
+	struct db_rows rows;
+	if (db_query(&rows, s->db, e, "SELECT arm, seed, hash, dataset FROM cell WHERE numerics = ?", "i", (int64_t)NUMERICS_VERSION))
+		return -1;
+	int twice = -1;
+	while (db_next(&rows)) {
+		char key[SHA256_HEX + 24];
+		snprintf(key, sizeof key, "%s %lld", db_text(&rows, 0), (long long)db_int(&rows, 1));
+		struct index *hit = bsearch(&(struct index){ key, 0 }, want, (size_t)n, sizeof *want, by_key);
+		if (!hit)
+			continue;
+		struct study_cell *c = &s->cells[hit->cell];
+		const char *dataset = s->plan->arms[c->arm].dataset;
+		if (*dataset && strcmp(dataset, db_text(&rows, 3)) != 0)
+			continue;
+		if (found[hit->cell])
+			twice = hit->cell;
+		found[hit->cell] = true;
+		c->hash = copy(s, db_text(&rows, 2));
+	}
+	if (db_done(&rows, e))
+		return -1;
+	return twice < 0 ? 0 : one_identity(s, &s->cells[twice], e); /* that one knows whether it matters */
+}
+
+/* --- states and scores --- */
+
+#define STATE_COLUMNS "cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), coalesce(step, 0), attempts, " \
+	"coalesce((SELECT w.wall_s FROM attempt w WHERE w.id = v_attempt.attempt), " \
+	"(julianday(ended) - julianday(started)) * 86400, 0)"
+#define SCORE_COLUMNS "cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex"
+#define SCORE_ORDER " ORDER BY name, nfe, weights, step, eval_seed, protocol"
+
+static void take_state(struct study *s, struct study_cell *c, struct db_rows *r)
+{
+	c->state = copy(s, db_text(r, 1));
+	c->reason = copy(s, db_text(r, 2));
+	c->attempt = copy(s, db_text(r, 3));
+	c->started = copy(s, db_text(r, 4));
+	c->ended = copy(s, db_text(r, 5));
+	c->step = db_int(r, 6);
+	c->attempts = db_int(r, 7);
+	c->seconds = fmax(0, db_real(r, 8)); /* clocks are set back at times */
+}
+
+/* Repeated texts (names, protocols) are stored once: the last of each kind is remembered. */
+struct texts { const char *name, *weights, *protocol; char protocol_hash[SHA256_HEX]; };
+
+static const char *again(struct study *s, const char **last, const char *text)
+{
+	if (!*last || strcmp(*last, text) != 0)
+		*last = arena_strdup(&s->arena, text);
+	return *last;
+}
+
+static bool same_score(const struct study_score *a, const struct study_score *b)
+{
+	return a->nfe == b->nfe && a->step == b->step && !strcmp(a->name, b->name) && !strcmp(a->weights, b->weights)
+	       && !strcmp(a->protocol, b->protocol);
+}
+
+static void take_score(struct study *s, struct study_cell *c, struct db_rows *r, struct texts *t, struct str *hashed)
+{
+	const char *known = t->protocol;
+	struct study_score x = { .name = again(s, &t->name, db_text(r, 1)), .nfe = (int)db_int(r, 2),
+		.weights = again(s, &t->weights, db_text(r, 3)), .step = db_int(r, 4), .protocol = again(s, &t->protocol, db_text(r, 5)),
+		.value = db_real(r, 6), .least = db_real(r, 6), .n = db_int(r, 7), .lo = db_real(r, 8), .hi = db_real(r, 9), .evals = 1 };
+	if (known != t->protocol)
+		io_sha256(t->protocol_hash, t->protocol, strlen(t->protocol));
+	str_addf(hashed, "%.20s %s %d %s %lld %.16s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step, t->protocol_hash, db_text(r, 10));
+	for (int i = c->n_scores - 1; i >= 0; i--) {
+		struct study_score *old = &c->scores[i];
+		if (same_score(old, &x)) { /* a further evaluation seed */
+			old->value += (x.value - old->value) / ++old->evals;
+			old->least = isnan(old->value) ? NAN : fmin(old->least, x.least);
+			return;
+		}
+	}
+	VEC_PUSH(c->scores, c->n_scores, c->cap_scores) = x;
+}
+
+static int scores_of(struct study *s, struct study_cell *c, struct texts *t, struct str *hashed, struct err *e)
+{
+	struct db_rows rows;
+	if (db_query(&rows, s->db, e, "SELECT " SCORE_COLUMNS " FROM v_result WHERE cell = ?" SCORE_ORDER, "s", c->hash))
+		return -1;
+	while (db_next(&rows))
+		take_score(s, c, &rows, t, hashed);
+	return db_done(&rows, e);
+}
+
+static int each_cell(struct study *s, struct str *hashed, struct err *e)
+{
+	struct texts t = { 0 };
+	for (int i = 0; i < s->plan->n_cells; i++) {
+		struct study_cell *c = &s->cells[i];
+		struct db_rows rows;
+		if (one_identity(s, c, e) || db_query(&rows, s->db, e, "SELECT " STATE_COLUMNS " FROM v_attempt WHERE cell = ?", "s", c->hash))
+			return -1;
+		while (db_next(&rows))
+			take_state(s, c, &rows);
+		if (db_done(&rows, e) || scores_of(s, c, &t, hashed, e))
+			return -1;
+	}
+	return 0;
+}
+
+/* Of a cell with one done attempt, that attempt's scores are its results: no need for the view, which sorts. The few
+ * cells with several are asked for one by one. */
+#define SINGLE_SCORES "SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex FROM attempt a " \
+	"JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'"
+
+static int in_bulk(struct study *s, struct str *hashed, struct err *e)
+{
+	if (all_identities(s, e))
+		return -1;
+	int n = s->plan->n_cells;
+	SCOPED(free) struct index *by_hash = xcalloc((size_t)n + 1, sizeof *by_hash);
+	for (int i = 0; i < n; i++)
+		by_hash[i] = (struct index){ s->cells[i].hash, i };
+	qsort(by_hash, (size_t)n, sizeof *by_hash, by_key);
+	struct texts t = { 0 };
+	SCOPED(free) bool *several = xcalloc((size_t)n + 1, sizeof *several);
+	static const char *const queries[] = { "SELECT " STATE_COLUMNS " FROM v_attempt", "SELECT cell FROM attempt WHERE state = 'done' AND "
+		"purpose = 'run' GROUP BY cell HAVING count(*) > 1", SINGLE_SCORES };
+	for (int pass = 0; pass < 3; pass++) {
+		struct db_rows rows;
+		if (db_query(&rows, s->db, e, queries[pass], ""))
+			return -1;
+		const struct index *hit = NULL;
+		while (db_next(&rows)) {
+			const char *cell = db_text(&rows, 0);
+			if (!hit || strcmp(hit->key, cell) != 0) /* rows of a cell follow each other */
+				hit = bsearch(&(struct index){ cell, 0 }, by_hash, (size_t)n, sizeof *by_hash, by_key);
+			if (hit && pass == 0)
+				take_state(s, &s->cells[hit->cell], &rows);
+			else if (hit && pass == 1)
+				several[hit->cell] = true;
+			else if (hit && !several[hit->cell])
+				take_score(s, &s->cells[hit->cell], &rows, &t, hashed);
+		}
+		if (db_done(&rows, e))
+			return -1;
+	}
+	for (int i = 0; i < n; i++)
+		if (several[i] && scores_of(s, &s->cells[i], &t, hashed, e))
+			return -1;
+	return 0;
+}
+
+static int by_line(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Lines in any order -> one hash: the order of a plan's cells is not part of the results. */
+static void hash_lines(char hex[SHA256_HEX], struct str *text)
+{
+	SCOPED(free) char **lines = NULL;
+	size_t n = 0, cap = 0;
+	for (char *p = text->data; p && *p;) {
+		char *end = strchr(p, '\n');
+		*end = '\0';
+		VEC_PUSH(lines, n, cap) = p;
+		p = end + 1;
+	}
+	if (n)
+		qsort(lines, n, sizeof *lines, by_line);
+	SCOPED(str) struct str sorted = { 0 };
+	for (size_t i = 0; i < n; i++) {
+		str_add(&sorted, lines[i]);
+		str_addc(&sorted, '\n');
+	}
+	io_sha256(hex, str_text(&sorted), sorted.len);
+}
+
+static void index_arms(struct study *s)
+{
+	const struct plan *p = s->plan;
+	s->first = arena_alloc(&s->arena, (size_t)(p->n_arms + 2) * sizeof *s->first);
+	s->of_arm = arena_alloc(&s->arena, (size_t)(p->n_cells + 1) * sizeof *s->of_arm);
+	for (int i = 0; i < p->n_cells; i++)
+		s->first[s->cells[i].arm + 2]++;
+	for (int a = 0; a < p->n_arms; a++)
+		s->first[a + 2] += s->first[a + 1];
+	for (int i = 0; i < p->n_cells; i++) /* first[a + 1] runs from the start of arm a to its end */
+		s->of_arm[s->first[s->cells[i].arm + 1]++] = i;
+}
+
+int study_load(struct study **out, struct plan *plan, struct db *db, struct err *e)
+{
+	struct study *s = xcalloc(1, sizeof *s);
+	s->plan = plan;
+	s->db = db;
+	s->cells = xcalloc((size_t)plan->n_cells + 1, sizeof *s->cells);
+	for (int i = 0; i < plan->n_cells; i++)
+		s->cells[i] = (struct study_cell){ .hash = plan->cells[i].hash, .arm = plan->cells[i].arm, .seed = plan->cells[i].seed,
+			.state = plan->cells[i].state == CELL_BLOCKED ? "blocked" : "pending",
+			.reason = plan->cells[i].state == CELL_BLOCKED ? plan->cells[i].reason : "", .attempt = "", .started = "", .ended = "" };
+	index_arms(s);
+	SCOPED(str) struct str hashed = { 0 };
+	if (db && (plan->n_cells < BULK_FROM ? each_cell(s, &hashed, e) : in_bulk(s, &hashed, e))) {
+		study_free(s);
+		return -1;
+	}
+	hash_lines(s->results, &hashed);
+	*out = s;
+	return 0;
+}
+
+const struct study_score *study_score(const struct study *s, const struct study_cell *c, const struct metric_ref *ref)
+{
+	static const char *const choices[] = { "ema", "student", "teacher" };
+	const char *weights = *ref->weights ? ref->weights : choices[s->plan->arms[c->arm].config.sample.weights];
+	const struct study_score *best = NULL;
+	for (int i = 0; i < c->n_scores; i++) {
+		const struct study_score *x = &c->scores[i];
+		if (strcmp(x->name, ref->name) != 0 || (ref->nfe >= 0 && x->nfe != ref->nfe) || (*x->weights && strcmp(x->weights, weights) != 0)
+		    || (ref->samples && x->n && x->n != ref->samples))
+			continue;
+		if (!best || x->step > best->step)
+			best = x;
+	}
+	return best;
+}
+
+int study_stat(struct study_stat *out, struct study *s, int arm, const struct metric_ref *ref, struct err *e)
+{
+	struct study_stat t = { .mean = NAN, .sd = NAN, .reason = "" };
+	t.asked = s->first[arm + 1] - s->first[arm];
+	t.value = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.value + 1);
+	t.seed = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.seed + 1);
+	for (int i = s->first[arm]; i < s->first[arm + 1]; i++) {
+		const struct study_cell *c = &s->cells[s->of_arm[i]];
+		bool done = strcmp(c->state, "done") == 0, blocked = strcmp(c->state, "blocked") == 0;
+		bool pending = !strcmp(c->state, "pending") || !strcmp(c->state, "running") || !strcmp(c->state, "stopped");
+		t.done += done, t.blocked += blocked, t.pending += pending, t.failed += !done && !blocked && !pending;
+		if (!done && !*t.reason)
+			t.reason = c->reason;
+		const struct study_score *x = study_score(s, c, ref);
+		if (!x)
+			continue;
+		if (t.protocol && strcmp(t.protocol, x->protocol) != 0)
+			return err_code(e, EXIT_RECORD, "%s of arm %.12s has two protocols, which are not comparable: %s and %s; evaluate its "
+			                "seeds the same way", ref->name, s->plan->arms[arm].hash, t.protocol, x->protocol);
+		t.protocol = x->protocol;
+		t.images = x->n;
+		t.value[t.n] = ref->least ? x->least : x->value;
+		t.seed[t.n++] = c->seed;
+	}
+	if (t.n) {
+		t.mean = stats_mean(t.value, t.n);
+		t.sd = stats_sd(t.value, t.n);
+	}
+	*out = t;
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* study.h - what the database knows about a plan: for each cell its state and its scores.
+ *
+ * Tables, gates, figures and the report all read through this. Cells are found by arm, seed and numerics version (and
+ * by data set where the plan knows it), so that changing a table, a gate or a label in the grid file loses nothing.
+ * Scores are those of the attempt that speaks for the cell (view v_result), averaged over evaluation seeds first. */
+#ifndef ABLATE_STUDY_H
+#define ABLATE_STUDY_H
+
+#include "harness/record/db.h"
+#include "harness/grid/metric_ref.h"
+#include "harness/plan/plan.h"
+
+#include "model/base/mem.h"
+
+struct study_score {            /* of one cell, at one training step */
+	const char *name, *weights, *protocol;
+	int nfe, evals;         /* evals: evaluation seeds averaged */
+	int64_t step, n;        /* n: images scored; 0 = unknown */
+	double value;           /* mean over evaluation seeds; NAN if one of them is */
+	double least;           /* the least of them */
+	double lo, hi;          /* interval over samples, of the first evaluation seed; NAN = none */
+};
+
+struct study_cell {
+	const char *hash;       /* as in the database, else the plan's */
+	int arm;                /* in plan->arms */
+	int64_t seed;
+	const char *state;      /* attempt.state, or "pending" */
+	const char *reason, *attempt, *started, *ended; /* "" where there is none */
+	int64_t step, attempts;
+	double seconds;         /* wall clock of that attempt; 0 while it runs */
+	struct study_score *scores;
+	int n_scores, cap_scores;
+};
+
+struct study {
+	struct plan *plan;      /* borrowed */
+	struct db *db;          /* borrowed; NULL: nothing has run */
+	struct arena arena;
+	struct study_cell *cells; /* plan->n_cells, in its order */
+	int *of_arm, *first;      /* cells of arm a, seeds in order: of_arm[first[a]] .. of_arm[first[a + 1] - 1] */
+	char results[SHA256_HEX]; /* over all scores read, as hex floats: what a table was made from */
+};
+
+/* db may be NULL. Exit 5 for what the database refuses, or when one arm and seed has results on two data sets. */
+MUST_CHECK int study_load(struct study **out, struct plan *plan, struct db *db, struct err *e);
+void study_free(struct study *s);
+void scoped_study(struct study **s);
+
+/* The score of a cell that `ref` means, at its last step; NULL when there is none. */
+const struct study_score *study_score(const struct study *s, const struct study_cell *c, const struct metric_ref *ref);
+
+/* One arm, one metric: over training seeds. */
+struct study_stat {
+	int asked, done, failed, blocked, pending; /* cells by state; running and stopped count as pending */
+	int n;                  /* seeds with a value */
+	double *value;          /* (n), in the study's arena, in the order of seeds */
+	int64_t *seed;
+	double mean, sd;        /* NAN for n = 0; sd NAN for n < 2 */
+	int64_t images;         /* of each score; 0 = unknown */
+	const char *protocol;   /* NULL for n = 0 */
+	const char *reason;     /* of the first cell that is not done; "" */
+};
+/* Exit 5 when the arm's seeds have different protocols. */
+MUST_CHECK int study_stat(struct study_stat *out, struct study *s, int arm, const struct metric_ref *ref, struct err *e);
+
+#endif
