@@ -1,5 +1,5 @@
 /* randomstate.h - numpy's legacy RandomState (MT19937), as far as the protocols of published scores need it: seeding,
- * permutation, choice without replacement. Equal to numpy bit for bit (tests/test_randomstate.c). */
+ * permutation, choice without replacement. Equal to numpy bit for bit (tests/metrics/math/test_randomstate.c). */
 #ifndef ABLATE_RANDOMSTATE_H
 #define ABLATE_RANDOMSTATE_H
 

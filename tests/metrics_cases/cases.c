@@ -1,8 +1,8 @@
 /* cases.c - see cases.h. */
 #include "tests/metrics_cases/cases.h"
 
-#include "tests/formula.h"
-#include "tests/formula_weights.h"
+#include "tests/common/formula.h"
+#include "tests/common/formula_weights.h"
 
 #include <float.h>
 #include <math.h>

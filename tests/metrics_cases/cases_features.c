@@ -1,7 +1,7 @@
 /* cases_features.c - Inception features, stage by stage and whole, in the pre-processings of the three peers. */
 #include "tests/metrics_cases/cases.h"
 
-#include "tests/formula.h"
+#include "tests/common/formula.h"
 
 #include <math.h>
 #include <stdio.h>

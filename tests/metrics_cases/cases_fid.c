@@ -2,7 +2,7 @@
 #include "tests/metrics_cases/cases.h"
 
 #include "metrics/distances/fid.h"
-#include "tests/formula.h"
+#include "tests/common/formula.h"
 
 #include <math.h>
 #include <stdio.h>

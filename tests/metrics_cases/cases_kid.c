@@ -6,7 +6,7 @@
 #include "metrics/distances/kid.h"
 #include "metrics/distances/precision_recall.h"
 #include "metrics/math/randomstate.h"
-#include "tests/formula.h"
+#include "tests/common/formula.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #include "tests/metrics_cases/cases.h"
 
 #include "model/frozen/lpips.h"
-#include "tests/formula.h"
-#include "tests/formula_weights.h"
+#include "tests/common/formula.h"
+#include "tests/common/formula_weights.h"
 
 #include <math.h>
 #include <stdio.h>

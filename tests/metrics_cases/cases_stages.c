@@ -1,7 +1,7 @@
 /* cases_stages.c - the inside of Inception on one picture: mean, spread, range, length and 16 samples of each stage. */
 #include "tests/metrics_cases/cases.h"
 
-#include "tests/formula_weights.h"
+#include "tests/common/formula_weights.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What PyTorch's autocast to bfloat16 does to a consistency-training step, beside tests/dtype_deviation.c (Debian: python3-torch).
+"""What PyTorch's autocast to bfloat16 does to a consistency-training step, beside tests/model/train/dtype_deviation.c (Debian: python3-torch).
 
     dtype_peer.py [--seeds S]
 

@@ -1,0 +1,488 @@
+/* test_data_import.c - data sets brought in from every kind of place: pixels, labels and splits as they should be, pictures cut as
+ * Pillow does it, an import that was cut off going on, and bad input named in one line with nothing kept. */
+#include "harness/import/data_import.h"
+#include "model/formats/npz.h"
+#include "model/base/mem.h"
+#include "model/data/cifar.h"
+#include "model/data/image_png.h"
+#include "model/data/image_resize.h"
+#include "model/data/shapes.h"
+#include "model/train/train.h"
+#include "tests/common/tempdir.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zip.h>
+#include <zlib.h>
+
+static uint8_t formula(int x, int y, int c)
+{
+	return (uint8_t)((x + y + c) % 11 == 0 ? 255 : (7 * x + 13 * y + 29 * c + x * y) % 251);
+}
+
+static void fill(struct image_u8 *im, int h, int w, int c)
+{
+	struct err e = ERR_INIT;
+	cr_assert_eq(image_u8_shape(im, h, w, c, "formula", &e), 0);
+	for (int y = 0; y < h; y++)
+		for (int x = 0; x < w; x++)
+			for (int k = 0; k < c; k++)
+				im->px[(y * w + x) * c + k] = formula(x, y, k);
+}
+
+Test(image_resize, crops_as_pillow_and_guided_diffusion_do)
+{
+	static const int sizes[][2] = { { 37, 53 }, { 20, 17 }, { 100, 64 }, { 9, 12 }, { 33, 200 } };
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		struct err e = ERR_INIT;
+		SCOPED(image_u8) struct image_u8 im = { 0 };
+		SCOPED(str) struct str want = { 0 };
+		SCOPED(free) char *path = xstrfmt(FIXTURES "/resize/crop_%dx%d.bin", sizes[i][0], sizes[i][1]);
+		fill(&im, sizes[i][1], sizes[i][0], 3);
+		cr_assert_eq(io_read(&want, path, 4096, &e), 0, "%s", e.msg);
+		cr_assert_eq(image_u8_centre_crop(&im, 16, "formula", &e), 0, "%s", e.msg);
+		cr_assert(im.h == 16 && im.w == 16 && want.len == 768);
+		int differ = 0;
+		for (size_t k = 0; k < want.len; k++)
+			differ += im.px[k] != (uint8_t)want.data[k];
+		cr_expect_eq(differ, 0, "%dx%d: %d of 768 values differ", sizes[i][0], sizes[i][1], differ);
+	}
+}
+
+/* ---- places --------------------------------------------------------------------------------------------------------------- */
+
+static char *place; /* a temporary folder; the cache lies in it */
+
+static void set_up(void)
+{
+	place = tempdir_make();
+	SCOPED(free) char *cache = xstrfmt("%s/cache", place);
+	(void)setenv("ABLATE_CACHE", cache, 1);
+	(void)unsetenv("ABLATE_DATA");
+}
+
+static void tear_down(void)
+{
+	tempdir_remove(place);
+}
+
+TestSuite(data_import, .init = set_up, .fini = tear_down);
+
+static char *in_place(const char *name)
+{
+	char *path = xstrfmt("%s/%s", place, name);
+	SCOPED(free) char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_mkdirs(folder, &e), 0, "%s", e.msg);
+	return path;
+}
+
+/* A grey-level picture, every value `level`. */
+static void write_png(const char *name, int h, int w, uint8_t level)
+{
+	SCOPED(free) char *path = in_place(name);
+	SCOPED(free) uint8_t *px = xcalloc((size_t)(h * w), 3);
+	struct err e = ERR_INIT;
+	memset(px, level, (size_t)(h * w * 3));
+	cr_assert_eq(image_png_write(path, px, h, w, 3, &e), 0, "%s", e.msg);
+}
+
+static void write_bytes(const char *name, const void *data, size_t n)
+{
+	SCOPED(free) char *path = in_place(name);
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_write_atomic(path, data, n, &e), 0, "%s", e.msg);
+}
+
+static struct imported *import(const char *name, const char *source, const struct import_options *o)
+{
+	static struct imported out[2];
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = xstrfmt("%s/%s", place, source);
+	static const struct import_options nothing = { .quiet = true };
+	cr_assert_eq(data_import(out, name, path, o ? o : &nothing, &e), 0, "%s", e.msg);
+	return out;
+}
+
+static void refuse(const char *name, const char *source, const char *want)
+{
+	struct imported out[2];
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = xstrfmt("%s/%s", place, source);
+	cr_assert_eq(data_import(out, name, path, &(struct import_options){ .quiet = true }, &e), -1, "%s was taken", source);
+	cr_expect(strstr(e.msg, want), "%s", e.msg);
+	cr_expect(!strchr(e.msg, '\n'), "one line: %s", e.msg);
+	struct set_ref ref;
+	cr_expect(!set_ref_read(&ref, name, SPLIT_TRAIN));
+}
+
+static struct dataset open_set(const char *name, enum data_split split)
+{
+	struct dataset d;
+	struct err e = ERR_INIT;
+	cr_assert_eq(dataset_check(&d, name, split, &e), 0, "%s", e.msg);
+	return d;
+}
+
+Test(data_import, folders_are_classes_and_splits)
+{
+	write_png("pics/train/cat/a.png", 8, 8, 10);
+	write_png("pics/train/ant/b.PNG", 8, 8, 20);
+	write_png("pics/train/ant/c.png", 8, 8, 30);
+	write_png("pics/val/cat/d.png", 8, 8, 40);
+	struct imported *got = import("mine", "pics", NULL);
+	cr_assert(got[SPLIT_TRAIN].found && got[SPLIT_TEST].found);
+	struct dataset d = open_set("mine", SPLIT_TRAIN);
+	cr_assert(d.n == 3 && d.h == 8 && d.w == 8 && d.c == 3 && d.classes == 2);
+	static const int levels[] = { 20, 30, 10 }, labels[] = { 0, 0, 1 };
+	for (int i = 0; i < 3; i++)
+		cr_expect(d.images[i * 192] == levels[i] && d.labels[i] == labels[i], "image %d: %d in class %d", i, d.images[i * 192], d.labels[i]);
+	dataset_release(&d);
+	d = open_set("mine", SPLIT_TEST);
+	cr_expect(d.n == 1 && d.images[0] == 40);
+	dataset_release(&d);
+	struct data_shape shape;
+	struct err e = ERR_INIT;
+	cr_assert_eq(data_shape_find(&shape, "mine", &e), 0, "%s", e.msg);
+	cr_expect(shape.h == 8 && shape.classes == 2);
+}
+
+static void add_member(zip_t *z, const char *name, const void *bytes, size_t n)
+{
+	zip_source_t *s = zip_source_buffer(z, bytes, n, 0);
+	cr_assert(s && zip_file_add(z, name, s, ZIP_FL_ENC_UTF_8) >= 0);
+}
+
+static void write_zip(const char *name, const char *const *members, const char *json)
+{
+	SCOPED(free) char *path = in_place(name);
+	struct str bytes[4] = { { 0 } };
+	struct err e = ERR_INIT;
+	int code;
+	(void)unlink(path);
+	zip_t *z = zip_open(path, ZIP_CREATE, &code);
+	cr_assert(z);
+	for (int i = 0; members[i]; i++) {
+		SCOPED(free) char *png = xstrfmt("%s/level%d.png", place, i);
+		SCOPED(free) char *level = xstrfmt("level%d.png", i);
+		write_png(level, 8, 8, (uint8_t)(50 + i));
+		cr_assert_eq(io_read(&bytes[i], png, 1 << 16, &e), 0);
+		add_member(z, members[i], bytes[i].data, bytes[i].len);
+	}
+	if (json)
+		add_member(z, "dataset.json", json, strlen(json));
+	cr_assert_eq(zip_close(z), 0);
+	for (int i = 0; i < 4; i++)
+		str_release(&bytes[i]);
+}
+
+static const char *const edm_members[] = { "00000/img00000000.png", "00000/img00000001.png", NULL };
+
+Test(data_import, zip_of_edm_with_its_labels)
+{
+	write_zip("edm.zip", edm_members, "{\"labels\": [[\"00000/img00000001.png\", 7], [\"00000/img00000000.png\", 3]]}");
+	(void)import("edm", "edm.zip", NULL);
+	struct dataset d = open_set("edm", SPLIT_TRAIN);
+	cr_expect(d.n == 2 && d.labels[0] == 3 && d.labels[1] == 7 && d.images[0] == 50 && d.images[192] == 51 && d.classes == 8);
+	dataset_release(&d);
+	write_zip("plain.zip", edm_members, NULL); /* its folder is no class */
+	(void)import("plain", "plain.zip", NULL);
+	d = open_set("plain", SPLIT_TRAIN);
+	cr_expect(d.classes == 1 && d.labels[1] == 0);
+	dataset_release(&d);
+}
+
+static void write_batch(const char *name, int n, int side, int first)
+{
+	SCOPED(free) char *path = in_place(name);
+	SCOPED(free) uint8_t *px = xcalloc((size_t)(n * 3 * side * side), 1);
+	SCOPED(free) int64_t *labels = xcalloc((size_t)n, sizeof *labels);
+	struct npz_writer w;
+	struct err e = ERR_INIT;
+	for (int i = 0; i < n; i++) {
+		labels[i] = first + i + 1;
+		for (int c = 0; c < 3; c++)
+			memset(px + (i * 3 + c) * side * side, first + 10 * i + c, (size_t)(side * side));
+	}
+	cr_assert_eq(npz_create(&w, path, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_add(&w, "data", "|u1", (int64_t[]){ n, 3 * side * side }, 2, px, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_add(&w, "labels", "<i8", (int64_t[]){ n }, 1, labels, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_commit(&w, &e), 0, "%s", e.msg);
+}
+
+Test(data_import, batches_of_downsampled_imagenet)
+{
+	write_batch("batches/train_data_batch_10.npz", 2, 64, 100);
+	write_batch("batches/train_data_batch_2.npz", 3, 64, 5);
+	write_batch("batches/val_data.npz", 1, 64, 0);
+	struct imported *got = import("imagenet64", "batches", NULL);
+	cr_expect(got[SPLIT_TEST].found && got[SPLIT_TEST].ref.n == 1);
+	struct dataset d = open_set("imagenet64", SPLIT_TRAIN);
+	cr_assert(d.n == 5 && d.classes == 1000);
+	cr_expect(d.labels[0] == 5 && d.labels[2] == 7 && d.labels[3] == 100); /* classes count from 1 in the files */
+	size_t per = 64 * 64 * 3;
+	cr_expect(d.images[per] == 15 && d.images[per + 1] == 16 && d.images[per + 2] == 17, "planes become pixels");
+	cr_expect(d.images[3 * per] == 100);
+	dataset_release(&d);
+}
+
+/* A member of a tar archive. */
+static void add_tar(struct str *tar, const char *name, const void *data, size_t n)
+{
+	char h[512] = { 0 };
+	unsigned sum = 0;
+	(void)snprintf(h, 100, "%s", name);
+	(void)snprintf(h + 124, 12, "%011o", (unsigned)n);
+	memset(h + 148, ' ', 8);
+	h[156] = '0';
+	memcpy(h + 257, "ustar", 6);
+	for (int i = 0; i < 512; i++)
+		sum += (unsigned char)h[i];
+	(void)snprintf(h + 148, 8, "%06o", sum);
+	str_addn(tar, h, 512);
+	str_addn(tar, data, n);
+	while (tar->len % 512)
+		str_addc(tar, '\0');
+}
+
+static void write_tar(const char *name, const struct str *tar, bool gzip)
+{
+	SCOPED(free) char *path = in_place(name);
+	gzFile f = gzopen(path, gzip ? "wb" : "wbT");
+	cr_assert(f && gzwrite(f, tar->data, (unsigned)tar->len) == (int)tar->len);
+	cr_assert_eq(gzclose(f), Z_OK);
+}
+
+static void add_batch(struct str *tar, const char *name, int first, size_t bytes)
+{
+	SCOPED(free) uint8_t *records = xcalloc(2, CIFAR_RECORD);
+	for (int i = 0; i < 2; i++) {
+		records[i * CIFAR_RECORD] = (uint8_t)(first + i);
+		memset(records + i * CIFAR_RECORD + 1, first * 10 + i, 1024);
+	}
+	add_tar(tar, name, records, bytes);
+}
+
+Test(data_import, the_archive_that_cifar10_is_published_as)
+{
+	SCOPED(str) struct str tar = { 0 };
+	add_tar(&tar, "cifar-10-batches-bin/readme.html", "hello", 5);
+	for (int k = 1; k <= 5; k++) {
+		SCOPED(free) char *name = xstrfmt("cifar-10-batches-bin/data_batch_%d.bin", k);
+		add_batch(&tar, name, k, 2 * CIFAR_RECORD);
+	}
+	add_batch(&tar, "cifar-10-batches-bin/test_batch.bin", 8, 2 * CIFAR_RECORD);
+	write_tar("cifar-10-binary.tar.gz", &tar, true);
+	write_tar("cifar.tar", &tar, false);
+	struct imported *got = import("cifar10", "cifar-10-binary.tar.gz", NULL);
+	cr_expect_eq(got[SPLIT_TEST].ref.n, 2);
+	char sha256[SHA256_HEX];
+	memcpy(sha256, got[SPLIT_TRAIN].ref.sha256, SHA256_HEX);
+	struct dataset d = open_set("cifar10", SPLIT_TRAIN);
+	cr_assert(d.n == 10 && d.labels[3] == 3);
+	cr_expect(d.images[3 * CIFAR_PIXELS] == 21 && d.images[3 * CIFAR_PIXELS + 1] == 0);
+	dataset_release(&d);
+	cr_expect_str_eq(import("again", "cifar.tar", NULL)[SPLIT_TRAIN].ref.sha256, sha256); /* the same pixels from elsewhere */
+}
+
+Test(data_import, idx_with_labels_beside)
+{
+	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 }, labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 4, 1 };
+	write_bytes("train-images-idx3-ubyte", images, sizeof images);
+	write_bytes("train-labels-idx1-ubyte", labels, sizeof labels);
+	(void)import("digits", "train-images-idx3-ubyte", NULL);
+	struct dataset d = open_set("digits", SPLIT_TRAIN);
+	cr_expect(d.n == 2 && d.h == 2 && d.c == 1 && d.labels[0] == 4 && d.classes == 5 && d.images[4] == 5);
+	dataset_release(&d);
+}
+
+Test(data_import, the_folder_of_idx_files_is_a_set_of_both_splits)
+{
+	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 }, labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 4, 1 };
+	write_bytes("a-images-idx/train-images-idx3-ubyte", images, sizeof images); /* the folder's name says nothing of its files */
+	write_bytes("a-images-idx/train-labels-idx1-ubyte", labels, sizeof labels);
+	write_bytes("a-images-idx/t10k-images-idx3-ubyte", images, sizeof images);
+	struct imported *got = import("digits", "a-images-idx", NULL);
+	cr_assert(got[SPLIT_TRAIN].found && got[SPLIT_TEST].found);
+	struct dataset d = open_set("digits", SPLIT_TRAIN);
+	cr_expect(d.n == 2 && d.labels[0] == 4 && d.labels[1] == 1 && d.images[7] == 8);
+	dataset_release(&d);
+}
+
+Test(data_import, pictures_of_any_size_become_squares)
+{
+	write_png("big/a.png", 40, 70, 11);
+	write_png("big/b.png", 64, 64, 12);
+	write_png("big/c.png", 90, 65, 13);
+	(void)import("squares", "big", &(struct import_options){ .side = 16, .quiet = true });
+	struct dataset d = open_set("squares", SPLIT_TRAIN);
+	cr_expect(d.n == 3 && d.h == 16 && d.w == 16 && d.images[0] == 11 && d.images[2 * 768 + 5] == 13);
+	dataset_release(&d);
+}
+
+/* ---- cut off, damaged ----------------------------------------------------------------------------------------------------- */
+
+static void import_some(struct set_ref ref, const uint16_t *labels, int64_t from, int64_t n)
+{
+	struct set_writer *w;
+	struct err e = ERR_INIT;
+	int64_t done = -1;
+	cr_assert_eq(set_writer_open(&w, &ref, labels, "0123456789abcdef0123", &done, &e), 0, "%s", e.msg);
+	cr_assert_eq(done, from);
+	for (int64_t i = 0; i < n; i++) {
+		uint8_t px[12];
+		memset(px, (int)(from + i), sizeof px);
+		cr_assert_eq(set_writer_add(w, px, &e), 0, "%s", e.msg);
+	}
+	if (from + n == ref.n)
+		cr_assert_eq(set_writer_commit(w, &ref, &e) || set_ref_write(&ref, "kept", SPLIT_TRAIN, &e), 0, "%s", e.msg);
+	set_writer_free(w);
+}
+
+Test(data_import, goes_on_where_it_was_cut_off)
+{
+	struct set_ref ref = { .n = 5, .h = 2, .w = 2, .c = 3, .classes = 2 };
+	static const uint16_t labels[] = { 0, 1, 0, 1, 1 };
+	struct set_ref nothing;
+	import_some(ref, labels, 0, 2);
+	cr_expect(!set_ref_read(&nothing, "kept", SPLIT_TRAIN)); /* half a set has no name */
+	import_some(ref, labels, 2, 2);
+	import_some(ref, labels, 4, 1);
+	struct dataset d = open_set("kept", SPLIT_TRAIN);
+	for (int i = 0; i < 5; i++)
+		cr_expect(d.images[12 * i] == i && d.images[12 * i + 11] == i && d.labels[i] == labels[i]);
+	dataset_release(&d);
+}
+
+Test(data_import, damage_after_the_import_is_found)
+{
+	struct set_ref ref = { .n = 3, .h = 2, .w = 2, .c = 3, .classes = 1 };
+	static const uint16_t labels[3];
+	import_some(ref, labels, 0, 3);
+	cr_assert(set_ref_read(&ref, "kept", SPLIT_TRAIN));
+	SCOPED(free) char *path = set_path(ref.sha256);
+	SCOPED(file) FILE *f = fopen(path, "r+b");
+	cr_assert(f && !fseek(f, -1, SEEK_END) && fputc(99, f) == 99 && !fflush(f));
+	struct dataset d;
+	struct err e = ERR_INIT;
+	cr_assert_eq(dataset_check(&d, "kept", SPLIT_TRAIN, &e), -1);
+	cr_expect(strstr(e.msg, "import it again"), "%s", e.msg);
+	cr_assert_eq(truncate(path, 100), 0);
+	cr_assert_eq(dataset_open(&d, "kept", SPLIT_TRAIN, &e), -1);
+	cr_expect(strstr(e.msg, ref.sha256), "%s", e.msg);
+}
+
+Test(data_import, bad_input_is_one_line_and_keeps_nothing)
+{
+	refuse("mine", "nowhere", "no such file");
+	refuse("../mine", "nowhere", "is no name for a data set");
+	write_bytes("empty/readme.txt", "x", 1);
+	refuse("mine", "empty", "no PNG or JPEG");
+	write_bytes("half/x/a.png", "\x89PNG\r\n\x1a\n", 8);
+	refuse("mine", "half", "a.png");
+}
+
+Test(data_import, sizes_that_differ_need_a_size)
+{
+	write_png("two/a.png", 8, 10, 1);
+	write_png("two/b.png", 8, 9, 1);
+	refuse("mine", "two", "give --size N");
+}
+
+Test(data_import, archives_that_escape_or_lie)
+{
+	write_zip("escape.zip", (const char *const[]){ "../../etc/x.png", NULL }, NULL);
+	refuse("mine", "escape.zip", "points outside the archive");
+	write_zip("range.zip", edm_members, "{\"labels\": [[\"00000/img00000000.png\", 0], [\"00000/img00000001.png\", 70000]]}");
+	refuse("mine", "range.zip", "out of range");
+	write_zip("many.zip", edm_members, "{\"labels\": [[\"00000/img00000000.png\", 0], [\"00000/img00000001.png\", 10]]}");
+	refuse("cifar10", "many.zip", "label 10 is out of range: cifar10 has 10 classes");
+	write_zip("missing.zip", edm_members, "{\"labels\": [[\"00000/img00000000.png\", 0]]}");
+	refuse("mine", "missing.zip", "no label for 00000/img00000001.png");
+	write_zip("text.zip", edm_members, "{\"labels\": \"none\"}");
+	refuse("mine", "text.zip", "no list");
+	SCOPED(str) struct str tar = { 0 };
+	add_batch(&tar, "../../data_batch_1.bin", 1, 2 * CIFAR_RECORD);
+	write_tar("escape.tar", &tar, false);
+	refuse("mine", "escape.tar", "points outside the archive");
+	str_release(&tar);
+	add_batch(&tar, "cifar-10-batches-bin/data_batch_1.bin", 1, 2 * CIFAR_RECORD - 1);
+	write_tar("short.tar.gz", &tar, true);
+	refuse("mine", "short.tar.gz", "no whole number of records");
+	str_release(&tar);
+	add_batch(&tar, "cifar-10-batches-bin/data_batch_1.bin", 9, 2 * CIFAR_RECORD); /* labels 9 and 10 */
+	write_tar("label.tar", &tar, false);
+	refuse("mine", "label.tar", "label 10: not CIFAR-10");
+	tar.len -= 1000;
+	write_tar("cut.tar", &tar, false);
+	refuse("mine", "cut.tar", "truncated");
+}
+
+Test(data_import, arrays_of_the_wrong_order_or_type)
+{
+	SCOPED(free) char *path = in_place("float.npz");
+	struct npz_writer w;
+	struct err e = ERR_INIT;
+	float values[48] = { 0 };
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "arr_0", "<f4", (int64_t[]){ 1, 4, 4, 3 }, 4, values, &e) || npz_commit(&w, &e), 0, "%s", e.msg);
+	refuse("mine", "float.npz", "images are uint8");
+	/* numpy's Fortran order, the header spelled out */
+	static const char dict[] = "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 4, 4, 3), }";
+	SCOPED(str) struct str npy = { 0 };
+	str_addn(&npy, "\x93NUMPY\x01\x00", 8);
+	str_addc(&npy, 118);
+	str_addc(&npy, 0);
+	str_add(&npy, dict);
+	while (npy.len < 127)
+		str_addc(&npy, ' ');
+	str_addc(&npy, '\n');
+	for (int i = 0; i < 48; i++)
+		str_addc(&npy, 'x');
+	SCOPED(free) char *fortran = in_place("fortran.npz");
+	int code;
+	zip_t *z = zip_open(fortran, ZIP_CREATE, &code);
+	cr_assert(z);
+	add_member(z, "arr_0.npy", npy.data, npy.len);
+	cr_assert_eq(zip_close(z), 0);
+	refuse("mine", "fortran.npz", "Fortran");
+}
+
+/* A header alone: 10,000 x 10,000 pixels are refused before anything is allocated. */
+Test(data_import, a_picture_of_a_hundred_megapixels_is_refused)
+{
+	static const uint8_t head[] = { 0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0x27, 0x10, 0, 0, 0x27, 0x10, 8, 2, 0, 0, 0 };
+	static const uint8_t idat[] = { 0, 0, 0, 0, 'I', 'D', 'A', 'T', 0x35, 0xaf, 0x06, 0x1e };
+	uint8_t file[sizeof head + 4 + sizeof idat];
+	uint32_t crc = (uint32_t)crc32(0, head + 12, 17);
+	memcpy(file, head, sizeof head);
+	for (int i = 0; i < 4; i++)
+		file[sizeof head + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i));
+	memcpy(file + sizeof head + 4, idat, sizeof idat);
+	write_bytes("huge/a.png", file, sizeof file);
+	refuse("mine", "huge", "over the limit");
+}
+
+Test(data_import, training_reads_an_imported_set)
+{
+	for (int i = 0; i < 12; i++) {
+		SCOPED(free) char *name = xstrfmt("tiny/train/%c/%d.png", 'a' + i % 3, i);
+		write_png(name, 8, 8, (uint8_t)(20 * i));
+	}
+	(void)import("tiny-set", "tiny", NULL);
+	struct run_config c;
+	struct train_result r;
+	struct err e = ERR_INIT;
+	config_defaults(&c);
+	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e) || config_set_text(&c, "data.name", "tiny-set", &e) || config_set_text(&c, "train.steps", "3", &e) ||
+	             config_set_text(&c, "train.batch", "4", &e) || config_finish(&c, &e), 0, "%s", e.msg);
+	SCOPED(free) char *dir = in_place("run/x");
+	*strrchr(dir, '/') = '\0';
+	cr_assert_eq(train_run(&r, &c, &(struct train_options){ .seed = 1, .dir = dir, .threads = 2 }, NULL, &e), 0, "%s", e.msg);
+	cr_expect(r.end == TRAIN_DONE && isfinite(r.final_loss));
+	struct set_ref ref;
+	cr_assert(set_ref_read(&ref, "tiny-set", SPLIT_TRAIN));
+	cr_expect_str_eq(r.data_sha256, ref.sha256);
+}

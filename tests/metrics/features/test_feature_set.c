@@ -1,0 +1,252 @@
+/* test_feature_set.c - features and statistics on disk: what is saved is loaded, what is wrong is named; protocols. */
+#include "model/formats/npz.h"
+#include "metrics/scores/score.h"
+#include "model/base/mem.h"
+#include "model/data/image_png.h"
+#include "tests/common/tempdir.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* n pictures of 8 x 8, each of one grey level. */
+static char *pictures(const char *dir, const char *name, int n, int step)
+{
+	char *path = xstrfmt("%s/%s", dir, name);
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_mkdirs(path, &e), 0);
+	for (int i = 0; i < n; i++) {
+		uint8_t px[64];
+		for (int k = 0; k < 64; k++)
+			px[k] = (uint8_t)(i * step + k * (i % 3));
+		SCOPED(free) char *file = xstrfmt("%s/%03d.png", path, i);
+		cr_assert_eq(image_png_write(file, px, 8, 8, 1, &e), 0, "%s", e.msg);
+	}
+	return path;
+}
+
+static int extract(struct feature_set *out, const char *path, int batch, struct err *e)
+{
+	SCOPED(source) struct source *s = NULL;
+	SCOPED(extractor) struct extractor *x = NULL;
+	struct feature_options o = { .keep = 1u << FEATURE_POOL };
+	if (source_open(&s, path, e) || extractor_open(&x, "pixels", &(struct extractor_options){ .batch = batch }, e))
+		return -1;
+	return feature_set_extract(out, s, x, &o, e);
+}
+
+/* The pixels' extractor with moments of its own, and whether it was asked for features. */
+struct counter { struct extractor *of; struct moments seen; int asked; };
+
+static int counter_features(struct extractor *x, float *features, float *logits, float *spatial, const struct image_u8 *images, int n, struct err *e)
+{
+	struct counter *self = x->self;
+	SCOPED(free) float *own = xmalloc(sizeof *own * (size_t)(n * x->dim));
+	if (self->of->features(self->of, own, logits, spatial, images, n, e))
+		return -1;
+	moments_add(&self->seen, own, n);
+	self->asked += features != NULL;
+	if (features)
+		memcpy(features, own, sizeof *own * (size_t)(n * x->dim));
+	return 0;
+}
+
+static int counter_count(struct extractor *x, struct err *e)
+{
+	struct counter *self = x->self;
+	(void)e;
+	moments_release(&self->seen);
+	moments_init(&self->seen, x->dim);
+	return 0;
+}
+
+static int counter_counted(struct extractor *x, struct moments *m, struct err *e)
+{
+	struct counter *self = x->self;
+	(void)e;
+	*m = self->seen;
+	self->seen = (struct moments){ 0 };
+	return 0;
+}
+
+Test(feature_set, takes_the_moments_that_its_extractor_counted_and_asks_for_features_only_to_keep_them)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = pictures(dir, "a", 23, 7);
+	struct feature_set want;
+	cr_assert_eq(extract(&want, path, 5, &e), 0, "%s", e.msg);
+	SCOPED(extractor) struct extractor *pixels = NULL;
+	cr_assert_eq(extractor_open(&pixels, "pixels", &(struct extractor_options){ .batch = 5 }, &e), 0, "%s", e.msg);
+	for (int keep = 0; keep < 2; keep++) {
+		SCOPED(source) struct source *s = NULL;
+		struct counter self = { .of = pixels };
+		struct extractor x = *pixels;
+		struct feature_set got;
+		x.features = counter_features;
+		x.count = counter_count;
+		x.counted = counter_counted;
+		x.self = &self;
+		for (int again = 0; again < 2; again++) {
+			self.asked = 0;
+			cr_assert_eq(source_open(&s, path, &e), 0, "%s", e.msg);
+			cr_assert_eq(feature_set_extract(&got, s, &x, &(struct feature_options){ .keep = keep ? 1u << FEATURE_POOL : 0 }, &e), 0, "%s", e.msg);
+			cr_assert(keep ? self.asked == 5 : self.asked == 0, "asked %d times", self.asked);
+			cr_assert(got.moments[FEATURE_POOL].n == 23 && got.store[FEATURE_POOL].n == want.store[FEATURE_POOL].n * keep);
+			cr_assert_arr_eq(got.moments[FEATURE_POOL].rows, want.moments[FEATURE_POOL].rows, 23 * 192 * sizeof(double));
+			feature_set_release(&got);
+			source_free(s);
+			s = NULL;
+		}
+	}
+	feature_set_release(&want);
+	tempdir_remove(dir);
+}
+
+Test(feature_set, does_not_depend_on_the_batch_and_survives_a_file)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = pictures(dir, "a", 23, 7);
+	SCOPED(free) char *file = xstrfmt("%s/a.npz", dir);
+	struct feature_set one, seven, loaded;
+	cr_assert_eq(extract(&one, path, 1, &e) || extract(&seven, path, 7, &e), 0, "%s", e.msg);
+	cr_assert_str_eq(one.sha256, seven.sha256);
+	cr_assert_str_eq(one.protocol, "pixels:none:u8");
+	const float *x, *y, *z;
+	cr_assert_eq(feature_set_floats(&x, &one, FEATURE_POOL, &e) || feature_set_floats(&y, &seven, FEATURE_POOL, &e), 0);
+	cr_assert_arr_eq(x, y, 23 * 192 * sizeof *x);
+	cr_assert_eq(feature_set_save(&one, file, true, &e), 0, "%s", e.msg);
+	cr_assert(feature_set_is(file));
+	cr_assert_eq(feature_set_load(&loaded, file, &e), 0, "%s", e.msg);
+	cr_assert(loaded.n == 23 && loaded.dim[FEATURE_POOL] == 192);
+	cr_assert_str_eq(loaded.sha256, one.sha256);
+	cr_assert_eq(feature_set_floats(&z, &loaded, FEATURE_POOL, &e), 0);
+	cr_assert_arr_eq(x, z, 23 * 192 * sizeof *x);
+	feature_set_release(&one);
+	feature_set_release(&seven);
+	feature_set_release(&loaded);
+	tempdir_remove(dir);
+}
+
+/* mu and sigma alone, as pytorch-fid writes them. */
+static char *statistics(const char *dir, const double *mu, const double *sigma, int64_t n_mu, int64_t n_sigma)
+{
+	char *path = xstrfmt("%s/s.npz", dir);
+	struct err e = ERR_INIT;
+	struct npz_writer w;
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", &n_mu, 1, mu, &e) ||
+	             npz_add(&w, "sigma", "<f8", (int64_t[]){ n_sigma, n_sigma }, 2, sigma, &e) || npz_commit(&w, &e), 0, "%s", e.msg);
+	return path;
+}
+
+Test(feature_set, bad_statistics_are_named)
+{
+	static const struct { double mu[2], sigma[4]; int64_t n_mu; const char *says; } cases[] = {
+		{ { 0, NAN }, { 1, 0, 0, 1 }, 2, "mu holds NaN at element 1" },
+		{ { 0, 0 }, { 1, 0, 0, INFINITY }, 2, "sigma holds infinity at element 3" },
+		{ { 0, 0 }, { 1, 0.5, 0, 1 }, 2, "not symmetric" },
+		{ { 0, 0 }, { 1, 2, 2, 1 }, 2, "positive semi-definite" },
+		{ { 0, 0 }, { 1, 0, 0, 1 }, 1, "shapes (d,) and (d, d)" },
+	};
+	char *dir = tempdir_make();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct err e = ERR_INIT;
+		struct feature_set f = { 0 };
+		SCOPED(fid_side) struct fid_side side = { 0 };
+		SCOPED(free) char *path = statistics(dir, cases[i].mu, cases[i].sigma, cases[i].n_mu, 2);
+		cr_assert(feature_set_load(&f, path, &e) || feature_set_side(&side, &f, FEATURE_POOL, &e), "case %zu", i);
+		cr_assert(strstr(e.msg, "s.npz") && strstr(e.msg, cases[i].says), "%s", e.msg);
+		feature_set_release(&f);
+	}
+	tempdir_remove(dir);
+}
+
+Test(feature_set, features_that_are_not_finite_are_named)
+{
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = xstrfmt("%s/f.npz", dir);
+	struct err e = ERR_INIT;
+	struct npz_writer w;
+	struct feature_set f;
+	float x[6] = { 0, 1, 2, 3, NAN, 5 };
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "features", "<f4", (int64_t[]){ 3, 2 }, 2, x, &e) || npz_commit(&w, &e), 0);
+	cr_assert_eq(feature_set_load(&f, path, &e), -1);
+	cr_assert(strstr(e.msg, "f.npz:features: NaN in row 2"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+Test(feature_set, another_dimension_or_protocol_does_not_compare)
+{
+	static const double mu[2] = { 0 }, sigma[4] = { 1, 0, 0, 1 };
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = pictures(dir, "a", 5, 30);
+	SCOPED(free) char *stats = statistics(dir, mu, sigma, 2, 2);
+	struct feature_set a, b;
+	struct score_list list = { .n = 0 };
+	struct metric_options o = METRIC_OPTIONS;
+	cr_assert_eq(extract(&a, path, 5, &e) || feature_set_load(&b, stats, &e), 0, "%s", e.msg);
+	cr_assert_eq(metric_run(&list, metric_find("fid"), &a, &b, &o, &e), -1);
+	cr_assert_eq(err_exit_code(&e), EXIT_RECORD);
+	cr_assert(strstr(e.msg, "192 dimensions") && strstr(e.msg, "s.npz"), "%s", e.msg);
+	memcpy(b.protocol, "inception-2015:clean:u8", 24);
+	e = ERR_INIT;
+	cr_assert_eq(metric_run(&list, metric_find("fid"), &a, &b, &o, &e), -1);
+	cr_assert_eq(err_exit_code(&e), EXIT_RECORD);
+	cr_assert(strstr(e.msg, "pixels:none:u8") && strstr(e.msg, "inception-2015:clean:u8"), "%s", e.msg);
+	feature_set_release(&a);
+	feature_set_release(&b);
+	tempdir_remove(dir);
+}
+
+Test(feature_set, every_metric_has_a_row_that_runs_on_what_it_asks_for)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	SCOPED(free) char *pa = pictures(dir, "a", 60, 4), *pb = pictures(dir, "b", 50, 5);
+	struct feature_set a, b;
+	struct metric_options o = METRIC_OPTIONS;
+	o.kid_size = 30;
+	cr_assert_eq(extract(&a, pa, 16, &e) || extract(&b, pb, 16, &e), 0, "%s", e.msg);
+	int n;
+	const struct metric *rows = metric_rows(&n);
+	for (int i = 0; i < n; i++) {
+		struct score_list list = { .n = 0 };
+		bool can = rows[i].needs == NEEDS_MOMENTS || rows[i].needs == NEEDS_FEATURES;
+		e = ERR_INIT;
+		cr_assert_eq(metric_run(&list, &rows[i], &a, &b, &o, &e), can ? 0 : -1, "%s: %s", rows[i].name, e.msg);
+		for (int k = 0; k < list.n; k++) {
+			cr_assert(isfinite(list.v[k].value), "%s", list.v[k].name);
+			cr_assert(strstr(list.v[k].protocol, rows[i].sides == 2 ? ":pixels:none:u8:n60:ref=" : ":pixels:none:u8:n60"), "%s", list.v[k].protocol);
+		}
+		cr_assert(!can || list.n, "%s", rows[i].name);
+		cr_assert(can || strstr(e.msg, "has no"), "%s", e.msg);
+	}
+	feature_set_release(&a);
+	feature_set_release(&b);
+	tempdir_remove(dir);
+}
+
+/* Beyond the heap's share the floats lie in a file; nobody can tell. */
+Test(float_store, large_and_small_read_alike)
+{
+	enum { CHUNK = 1 << 20 };
+	struct float_store s = { 0 };
+	struct err e = ERR_INIT;
+	const float *all;
+	SCOPED(free) float *x = xmalloc(sizeof *x * CHUNK);
+	for (int64_t n = 0; n <= FLOAT_STORE_HEAP; n += CHUNK) {
+		for (int i = 0; i < CHUNK; i++)
+			x[i] = (float)(n / CHUNK + i % 3);
+		cr_assert_eq(float_store_append(&s, x, CHUNK, &e), 0, "%s", e.msg);
+		if (n == 3 * CHUNK)
+			cr_assert(float_store_get(&all, &s, &e) == 0 && all[2 * CHUNK + 1] == 3);
+	}
+	cr_assert(s.fd > 0, "this test must reach the file");
+	cr_assert_eq(float_store_get(&all, &s, &e), 0, "%s", e.msg);
+	for (int64_t n = 0; n <= FLOAT_STORE_HEAP; n += CHUNK)
+		cr_assert_eq(all[n + 5], (float)(n / CHUNK + 2));
+	float_store_release(&s);
+}

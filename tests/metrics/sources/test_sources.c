@@ -1,0 +1,297 @@
+/* test_sources.c - pictures from every kind of place; decoders against Pillow; bad input named in one line. */
+#include "model/formats/npz.h"
+#include "metrics/sources/sources.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+#include "model/data/cifar.h"
+#include "model/data/image_png.h"
+#include "tests/common/tempdir.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zip.h>
+#include <zlib.h>
+
+Test(image, every_png_and_jpeg_mode_as_pillow_gives_it)
+{
+	static const char *const names[] = { "bit1.png", "i16.png", "l.png", "la.png", "p.png", "p_trns.png", "rgb.png",
+		                                 "rgba.png", "rgb_q75_420.jpg", "rgb_q95.jpg",
+		                                 "p_short.png", "cmyk.jpg", "cmyk_unmarked.jpg", "ycck.jpg" };
+	struct err e = ERR_INIT;
+	SCOPED(npz) struct npz *z = NULL;
+	cr_assert_eq(npz_open(&z, FIXTURES "/png_modes/expected_rgb.npz", &e), 0, "%s", e.msg);
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		SCOPED(free) char *path = xstrfmt(FIXTURES "/png_modes/%s", names[i]);
+		SCOPED(free) double *want = NULL;
+		SCOPED(str) struct str bytes = { 0 };
+		SCOPED(image_u8) struct image_u8 im = { 0 };
+		struct npy_info info;
+		cr_assert_eq(io_read(&bytes, path, 1 << 20, &e), 0, "%s", e.msg);
+		cr_assert_eq(image_u8_decode(&im, (const uint8_t *)bytes.data, bytes.len, names[i], &e), 0, "%s", e.msg);
+		cr_assert_eq(npz_doubles(&want, &info, z, names[i], 1 << 20, &e), 0, "%s", e.msg);
+		cr_assert(im.h == info.dims[0] && im.w == info.dims[1] && im.c == 3, "%s", names[i]);
+		int worst = 0, allowed = strstr(names[i], ".jpg") ? 2 : 0;
+		for (int64_t k = 0; k < info.count; k++) {
+			int d = abs((int)want[k] - im.px[k]);
+			worst = d > worst ? d : worst;
+		}
+		cr_assert(worst <= allowed, "%s: off by %d", names[i], worst);
+	}
+}
+
+Test(image, a_png_cut_anywhere_is_an_error_that_names_it)
+{
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str bytes = { 0 };
+	cr_assert_eq(io_read(&bytes, FIXTURES "/png_modes/p_trns.png", 1 << 20, &e), 0, "%s", e.msg);
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	for (size_t n = 0; n < bytes.len; n++) {
+		e = ERR_INIT;
+		cr_assert_eq(image_u8_decode(&im, (const uint8_t *)bytes.data, n, "x.png", &e), -1, "cut at %zu", n);
+		cr_assert(strncmp(e.msg, "x.png: ", 7) == 0, "%s", e.msg);
+	}
+	SCOPED(str) struct str jpeg = { 0 };
+	cr_assert_eq(io_read(&jpeg, FIXTURES "/png_modes/rgb_q95.jpg", 1 << 20, &e), 0, "%s", e.msg);
+	cr_assert_eq(image_u8_decode(&im, (const uint8_t *)jpeg.data, jpeg.len / 2, "x.jpg", &e), -1);
+	cr_assert(strstr(e.msg, "x.jpg: truncated"), "%s", e.msg);
+}
+
+Test(image, a_huge_png_is_refused_before_it_is_allocated)
+{
+	uint8_t px[3] = { 0 };
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = tempdir_file(dir, "x.png", NULL, 0);
+	struct err e = ERR_INIT;
+	cr_assert_eq(image_png_write(path, px, 1, 1, 3, &e), 0, "%s", e.msg);
+	SCOPED(str) struct str b = { 0 };
+	cr_assert_eq(io_read(&b, path, 1 << 20, &e), 0);
+	memcpy(b.data + 16, "\0\1\0\0\0\1\0\0", 8); /* 65536 x 65536, with its checksum */
+	uint32_t crc = (uint32_t)crc32(0, (const Bytef *)b.data + 12, 17);
+	for (int i = 0; i < 4; i++)
+		b.data[29 + i] = (char)(crc >> (24 - 8 * i));
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	cr_assert_eq(image_u8_decode(&im, (const uint8_t *)b.data, b.len, "x.png", &e), -1);
+	cr_assert(strstr(e.msg, "megapixels"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+Test(image, grey_and_back)
+{
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	struct err e = ERR_INIT;
+	cr_assert_eq(image_u8_shape(&im, 1, 2, 3, "x", &e), 0);
+	memcpy(im.px, (uint8_t[]){ 255, 0, 0, 10, 20, 30 }, 6);
+	image_u8_to_grey(&im);
+	cr_assert(im.c == 1 && im.px[0] == 76 && im.px[1] == 18, "%d %d", im.px[0], im.px[1]);
+	image_u8_to_rgb(&im);
+	cr_assert_arr_eq(im.px, ((uint8_t[]){ 76, 76, 76, 18, 18, 18 }), 6);
+}
+
+static void put_png(const char *dir, const char *name, uint8_t value, int h, int w)
+{
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = tempdir_file(dir, name, NULL, 0);
+	SCOPED(free) uint8_t *px = xmalloc((size_t)(3 * h * w));
+	memset(px, value, (size_t)(3 * h * w));
+	cr_assert_eq(image_png_write(path, px, h, w, 3, &e), 0, "%s", e.msg);
+}
+
+/* Every picture of a source, by its first byte; -1 in `at` on failure. */
+static int first_bytes(uint8_t *out, const char *path, struct err *e)
+{
+	SCOPED(source) struct source *s = NULL;
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	if (source_open(&s, path, e))
+		return -1;
+	for (int64_t i = 0; i < s->n; i++) {
+		if (source_read(s, i, &im, e))
+			return -1;
+		out[i] = im.px[0];
+	}
+	for (int64_t i = s->n; i-- > 0;) /* backwards too: access is random */
+		if (source_read(s, i, &im, e) || im.px[0] != out[i])
+			return -1;
+	return (int)s->n;
+}
+
+Test(source, a_folder_is_sorted_not_recursive_and_says_what_it_left_out)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	put_png(dir, "b.png", 2, 4, 4);
+	put_png(dir, "a.png", 1, 4, 4);
+	put_png(dir, "B.png", 0, 4, 4);
+	SCOPED(free) char *sub = xstrfmt("%s/sub", dir);
+	cr_assert_eq(io_mkdirs(sub, &e), 0);
+	put_png(sub, "c.png", 9, 4, 4);
+	free(tempdir_file(dir, "notes.txt", "hello", 5));
+	free(tempdir_file(dir, ".hidden", "x", 1));
+	uint8_t v[8];
+	cr_assert_eq(first_bytes(v, dir, &e), 3, "%s", e.msg);
+	cr_assert_arr_eq(v, ((uint8_t[]){ 0, 1, 2 }), 3);
+	SCOPED(source) struct source *s = NULL;
+	cr_assert_eq(source_open(&s, dir, &e), 0);
+	cr_assert(strstr(str_text(&s->notes), "notes.txt: not an image"), "%s", str_text(&s->notes));
+	SCOPED(free) char *item = source_item(s, 2);
+	cr_assert(strstr(item, "/b.png"));
+	free(tempdir_file(dir, "z.bmp", "BM", 2));
+	cr_assert_eq(first_bytes(v, dir, &e), -1, "a picture that the peers would read must not be dropped");
+	cr_assert(strstr(e.msg, "z.bmp"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+Test(source, bad_folders_are_named)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	uint8_t v[8];
+	cr_assert_eq(first_bytes(v, dir, &e), -1);
+	cr_assert(strstr(e.msg, "no images"), "%s", e.msg);
+	SCOPED(free) char *text = tempdir_file(dir, "a.png", "I am a text\n", 12);
+	cr_assert_eq(first_bytes(v, dir, &e), -1);
+	cr_assert(strstr(e.msg, "a.png: neither PNG nor JPEG"), "%s", e.msg);
+	put_png(dir, "a.png", 1, 1, 1);
+	cr_assert_eq(first_bytes(v, dir, &e), -1);
+	cr_assert(strstr(e.msg, "a.png: an image of 1 x 1"), "%s", e.msg);
+	put_png(dir, "a.png", 1, 4, 4);
+	put_png(dir, "b.png", 1, 4, 5);
+	cr_assert_eq(first_bytes(v, dir, &e), -1);
+	cr_assert(strstr(e.msg, "b.png: 5 x 4 pixels"), "%s", e.msg);
+	SCOPED(free) char *none = xstrfmt("%s/none", dir);
+	cr_assert_eq(first_bytes(v, none, &e), -1);
+	cr_assert(strstr(e.msg, "none: no such file"), "%s", e.msg);
+	cr_assert_eq(first_bytes(v, text, &e), -1, "one image is no source");
+	tempdir_remove(dir);
+}
+
+static void make_zip(const char *path, const char *const *names, const char *const *from, int n)
+{
+	int code;
+	zip_t *z = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+	cr_assert(z);
+	for (int i = 0; i < n; i++)
+		cr_assert(zip_file_add(z, names[i], zip_source_file(z, from[i], 0, -1), ZIP_FL_ENC_UTF_8) >= 0);
+	cr_assert_eq(zip_close(z), 0);
+}
+
+Test(source, a_zip_reads_like_a_folder_and_escapes_are_refused)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	uint8_t v[8];
+	put_png(dir, "one.png", 1, 4, 4);
+	put_png(dir, "two.png", 2, 4, 4);
+	SCOPED(free) char *one = xstrfmt("%s/one.png", dir), *two = xstrfmt("%s/two.png", dir);
+	SCOPED(free) char *zip = xstrfmt("%s/x.zip", dir);
+	const char *from[] = { one, two };
+	make_zip(zip, (const char *const[]){ "00001/b.png", "00000/a.png" }, from, 2);
+	cr_assert_eq(first_bytes(v, zip, &e), 2, "%s", e.msg);
+	cr_assert(v[0] == 2 && v[1] == 1);
+	make_zip(zip, (const char *const[]){ "10:30:00.png", "10:31:00.png" }, from, 2);
+	cr_assert_eq(first_bytes(v, zip, &e), 2, "times in names lead nowhere: %s", e.msg);
+	make_zip(zip, (const char *const[]){ "a.png", "C:b.png" }, from, 2);
+	cr_assert_eq(first_bytes(v, zip, &e), -1);
+	make_zip(zip, (const char *const[]){ "a.png", "../b.png" }, from, 2);
+	cr_assert_eq(first_bytes(v, zip, &e), -1);
+	cr_assert(strstr(e.msg, "x.zip") && strstr(e.msg, "../b.png"), "%s", e.msg);
+	make_zip(zip, (const char *const[]){ "a.png", "/etc/b.png" }, from, 2);
+	cr_assert_eq(first_bytes(v, zip, &e), -1);
+	make_zip(zip, (const char *const[]){ "a.txt" }, from, 1);
+	cr_assert_eq(first_bytes(v, zip, &e), -1);
+	cr_assert(strstr(e.msg, "no images"), "%s", e.msg);
+	free(tempdir_file(dir, "x.zip", "PK\3\4broken", 10));
+	cr_assert_eq(first_bytes(v, zip, &e), -1);
+	cr_assert(strstr(e.msg, "x.zip"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+static void put_npz(const char *path, const char *key, const char *descr, const int64_t *dims, int n_dims, const void *data)
+{
+	struct npz_writer w;
+	struct err e = ERR_INIT;
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, key, descr, dims, n_dims, data, &e) || npz_commit(&w, &e), 0, "%s",
+	             e.msg);
+}
+
+Test(source, npz_batches_of_uint8)
+{
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = xstrfmt("%s/x.npz", dir);
+	struct err e = ERR_INIT;
+	uint8_t px[3 * 2 * 2 * 3], v[8];
+	for (size_t i = 0; i < sizeof px; i++)
+		px[i] = (uint8_t)i;
+	put_npz(path, "arr_0", "|u1", (int64_t[]){ 3, 2, 2, 3 }, 4, px);
+	cr_assert_eq(first_bytes(v, path, &e), 3, "%s", e.msg);
+	cr_assert_arr_eq(v, ((uint8_t[]){ 0, 12, 24 }), 3);
+	static const struct { const char *key, *descr; int64_t dims[4]; const char *says; } bad[] = {
+		{ "arr_0", "<f4", { 1, 2, 2, 1 }, "must be uint8" },
+		{ "arr_0", "|u1", { 1, 3, 2, 4 }, "N,C,H,W" },
+		{ "arr_0", "|u1", { 1, 2, 2, 7 }, "C of 1 or 3" },
+		{ "arr_0", "|u1", { 0, 2, 2, 3 }, "no images" },
+		{ "mu", "|u1", { 1, 2, 2, 3 }, "statistics" },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		put_npz(path, bad[i].key, bad[i].descr, bad[i].dims, 4, px);
+		cr_assert_eq(first_bytes(v, path, &e), -1);
+		cr_assert(strstr(e.msg, "x.npz") && strstr(e.msg, bad[i].says), "%s", e.msg);
+	}
+	tempdir_remove(dir);
+}
+
+Test(source, idx_plain_and_gzipped)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	uint8_t v[8], idx[16 + 12] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, 5, 1, 1, 1, 1, 1, 7 };
+	SCOPED(free) char *plain = tempdir_file(dir, "x-idx3-ubyte", idx, sizeof idx);
+	cr_assert_eq(first_bytes(v, plain, &e), 2, "%s", e.msg);
+	cr_assert(v[0] == 5 && v[1] == 7);
+	SCOPED(free) char *packed = xstrfmt("%s/x.gz", dir);
+	gzFile f = gzopen(packed, "wb");
+	cr_assert_eq(gzwrite(f, idx, sizeof idx), (int)sizeof idx);
+	gzclose(f);
+	cr_assert_eq(first_bytes(v, packed, &e), 2, "%s", e.msg);
+	SCOPED(str) struct str gz = { 0 };
+	cr_assert_eq(io_read(&gz, packed, 1 << 16, &e), 0);
+	free(tempdir_file(dir, "x.gz", gz.data, gz.len - 9));
+	cr_assert_eq(first_bytes(v, packed, &e), -1);
+	cr_assert(strstr(e.msg, "x.gz") && strstr(e.msg, "truncated"), "%s", e.msg);
+	free(tempdir_file(dir, "x-idx3-ubyte", idx, sizeof idx - 1));
+	cr_assert_eq(first_bytes(v, plain, &e), -1);
+	cr_assert(strstr(e.msg, "truncated"), "%s", e.msg);
+	idx[2] = 13;
+	free(tempdir_file(dir, "x-idx3-ubyte", idx, sizeof idx));
+	cr_assert_eq(first_bytes(v, plain, &e), -1);
+	cr_assert(strstr(e.msg, "0x0d"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+Test(source, cifar_file_and_folder)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	uint8_t v[8], records[2 * CIFAR_RECORD] = { 0 };
+	records[0] = 3;
+	records[1] = 10;                    /* red of pixel 0 */
+	records[1 + 1024] = 20;             /* green */
+	records[CIFAR_RECORD + 1] = 30;
+	for (int k = 1; k <= 5; k++) {
+		SCOPED(free) char *name = xstrfmt("data_batch_%d.bin", k);
+		free(tempdir_file(dir, name, records, sizeof records));
+	}
+	SCOPED(free) char *one = xstrfmt("%s/data_batch_2.bin", dir);
+	cr_assert_eq(first_bytes(v, one, &e), 2, "%s", e.msg);
+	cr_assert(v[0] == 10 && v[1] == 30);
+	SCOPED(source) struct source *s = NULL;
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	cr_assert_eq(source_open(&s, dir, &e), 0, "%s", e.msg);
+	cr_assert_eq(s->n, 10);
+	cr_assert_eq(source_read(s, 8, &im, &e), 0);
+	cr_assert(im.px[0] == 10 && im.px[1] == 20 && im.px[2] == 0 && im.px[3] == 0);
+	free(tempdir_file(dir, "data_batch_2.bin", records, sizeof records - 1));
+	cr_assert_eq(first_bytes(v, one, &e), -1);
+	cr_assert(strstr(e.msg, "data_batch_2.bin") && strstr(e.msg, "truncated"), "%s", e.msg);
+	tempdir_remove(dir);
+}

@@ -1,0 +1,251 @@
+/* test_weights.c - known weights, imported into a cache folder of the test's own, checked, opened, damaged. */
+#include "tests/common/formula_weights.h"
+#include "metrics/features/extractor.h"
+#include "metrics/weights/weights.h"
+#include "model/base/mem.h"
+#include "model/frozen/lpips.h"
+#include "tests/common/tempdir.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static char *dir;
+
+static void setup(void)
+{
+	dir = tempdir_make();
+	cr_assert_eq(setenv("ABLATE_CACHE", dir, 1), 0);
+}
+
+static void teardown(void)
+{
+	tempdir_remove(dir);
+}
+
+TestSuite(weights, .init = setup, .fini = teardown);
+
+static const struct weights_row *row_of(const char *name)
+{
+	const struct weights_row *row;
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_row_find(&row, name, &e), 0, "%s", e.msg);
+	return row;
+}
+
+/* Formula heads of SqueezeNet, with one tensor more than is needed. */
+static char *heads_file(int drop)
+{
+	struct safetensors st = { 0 };
+	struct err e = ERR_INIT;
+	char name[96];
+	int n_dims;
+	int64_t dims[ST_MAX_DIMS];
+	for (int i = 0; lpips_head_weight(LPIPS_SQUEEZE, i, name, &n_dims, dims); i++)
+		if (i != drop)
+			formula_weights_add(&st, name, n_dims, dims);
+	formula_weights_add(&st, "extra.weight", 2, (int64_t[]){ 4, 4 });
+	char *path = tempdir_file(dir, "heads.safetensors", NULL, 0);
+	const struct st_meta meta = { "input_range", "[0,1]" };
+	cr_assert_eq(safetensors_write(path, st.tensors, st.n_tensors, &meta, 1, NULL, &e), 0, "%s", e.msg);
+	formula_weights_release(&st);
+	return path;
+}
+
+Test(weights, every_row_has_tensors_and_a_licence)
+{
+	char name[96];
+	int n_dims, n = 0, total = 0;
+	int64_t dims[ST_MAX_DIMS];
+	bool optional;
+	for (const struct weights_row *row = weights_rows; row->name; row++, n++) {
+		int i = 0;
+		while (row->tensor(i, name, &n_dims, dims, &optional))
+			i++;
+		cr_assert(i > 0 && row->licence && *row->text, "%s", row->name);
+		cr_assert(!row->sha256 || strlen(row->sha256) == SHA256_HEX - 1, "%s", row->name);
+		cr_assert(!row->url || strncmp(row->url, "https://", 8) == 0, "%s", row->name);
+		total += i;
+	}
+	cr_assert_eq(n, 11);
+	cr_assert_eq(total, 472 + 472 + 2 * (5 + 13 + 25) + 5 + 5 + 7 + 416 + 421 + 541, "%d tensors", total);
+}
+
+Test(weights, an_import_keeps_what_is_needed_and_says_where_it_came_from)
+{
+	SCOPED(free) char *file = heads_file(-1);
+	const struct weights_row *row = row_of("lpips-squeeze");
+	char sha[SHA256_HEX], again[SHA256_HEX];
+	bool official = true;
+	struct err e = ERR_INIT;
+	cr_assert(!weights_here(row));
+	cr_assert_eq(weights_import(row, file, false, sha, &e), -1, "a file that is not the published one was taken for it");
+	cr_assert(strstr(e.msg, row->sha256) && strstr(e.msg, "--other") && !weights_here(row), "%s", e.msg);
+	cr_assert_eq(weights_import(row, file, true, sha, &e), 0, "%s", e.msg);
+	cr_assert(weights_here(row));
+	cr_assert_eq(weights_check(row, &official, again, &e), 0, "%s", e.msg);
+	cr_assert_str_eq(sha, again);
+	cr_assert(!official);
+	SCOPED(weights) struct weights *w = NULL;
+	cr_assert_eq(weights_open(&w, "lpips-squeeze", NULL, &e), 0, "%s", e.msg);
+	cr_assert_eq(w->st->n_tensors, 7, "tensors that are not needed are left out");
+	cr_assert_str_eq(w->sha256, sha);
+	cr_assert_str_eq(safetensors_meta(w->st, "source_file"), "heads.safetensors");
+	cr_assert_str_eq(safetensors_meta(w->st, "input_range"), "[0,1]");
+}
+
+Test(weights, what_is_missing_or_damaged_is_told)
+{
+	SCOPED(free) char *incomplete = heads_file(3);
+	const struct weights_row *row = row_of("lpips-squeeze");
+	char sha[SHA256_HEX];
+	bool official;
+	struct weights *w;
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_open(&w, "lpips-squeeze", NULL, &e), -1);
+	cr_assert(strstr(e.msg, "ablate weights fetch lpips-squeeze"), "%s", e.msg);
+	cr_assert_eq(weights_open(&w, "lpips-resnet", NULL, &e), -1);
+	cr_assert(e.code == EXIT_USAGE && strstr(e.msg, "lpips-alex"), "%s", e.msg);
+	cr_assert_eq(weights_import(row, incomplete, true, sha, &e), -1);
+	cr_assert(strstr(e.msg, "no tensor named lin3.model.1.weight") && !weights_here(row), "%s", e.msg);
+	SCOPED(free) char *file = heads_file(-1);
+	cr_assert_eq(weights_import(row, file, true, sha, &e), 0, "%s", e.msg);
+	SCOPED(free) char *path = weights_path(row);
+	SCOPED(str) struct str bytes = { 0 };
+	cr_assert_eq(io_read(&bytes, path, 1 << 20, &e), 0);
+	bytes.data[bytes.len - 2] ^= 1;
+	cr_assert_eq(io_write_atomic(path, bytes.data, bytes.len, &e), 0);
+	cr_assert_eq(weights_check(row, &official, sha, &e), -1);
+	cr_assert(strstr(e.msg, "import lpips-squeeze again"), "%s", e.msg);
+}
+
+/* Lengths whose first bytes look like the start of a pickle, and like "PK". */
+Test(weights, a_safetensors_header_of_any_length_is_no_checkpoint)
+{
+	static const size_t lengths[] = { 0x80, 0x280, 0x580, 0x4b50 };
+	static const char header[] = "{\"x\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}";
+	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+		SCOPED(str) struct str bytes = { 0 };
+		struct weights_file *w;
+		struct err e = ERR_INIT;
+		uint64_t n = lengths[i];
+		str_addn(&bytes, (const char *)&n, 8);
+		str_addf(&bytes, "%-*s", (int)n, header);
+		str_addn(&bytes, "\7", 1);
+		SCOPED(free) char *path = tempdir_file(dir, "x.safetensors", bytes.data, bytes.len);
+		cr_assert_eq(weights_file_open(&w, path, &e), 0, "length %zu: %s", lengths[i], e.msg);
+		cr_expect(w->st->n_tensors == 1 && *(const uint8_t *)w->st->tensors[0].data == 7);
+		weights_file_free(w);
+	}
+}
+
+Test(weights, a_checkpoint_with_other_tensors_is_refused)
+{
+	char sha[SHA256_HEX];
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_import(row_of("lpips-alex"), FIXTURES "/pth/new.pth", true, sha, &e), -1);
+	cr_assert(strstr(e.msg, "new.pth: no tensor named lin0.model.1.weight"), "%s", e.msg);
+	cr_assert_eq(weights_import(row_of("lpips-alex"), FIXTURES "/pth/evil.pth", true, sha, &e), -1);
+	cr_assert(strstr(e.msg, "nothing was executed"), "%s", e.msg);
+}
+
+Test(weights, nothing_is_fetched_without_an_address)
+{
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_fetch(row_of("inception-keras"), true, &e), -1);
+	cr_assert(strstr(e.msg, "ablate weights import inception-keras"), "%s", e.msg);
+}
+
+/* A program named curl that writes what it is told to, or fails: what comes from the network is judged, and nothing is left. */
+Test(weights, a_download_that_is_not_the_published_file_is_thrown_away)
+{
+	static const char script[] = "#!/bin/sh\nwhile [ \"$1\" != --output ]; do [ \"$1\" = =http ] && exit 9; shift; done\n"
+	                             "echo not weights > \"$2\"\ncase $3 in https://*vgg.pth) exit 0;; *) exit 22;; esac\n";
+	SCOPED(free) char *curl = tempdir_file(dir, "curl", script, sizeof script - 1);
+	SCOPED(free) char *path = xstrfmt("%s:%s", dir, getenv("PATH"));
+	cr_assert(chmod(curl, 0755) == 0 && setenv("PATH", path, 1) == 0);
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_fetch(row_of("lpips-vgg"), true, &e), -1);
+	cr_assert(strstr(e.msg, "SHA-256 is") && strstr(e.msg, row_of("lpips-vgg")->sha256), "%s", e.msg);
+	cr_assert_eq(weights_fetch(row_of("lpips-alex"), true, &e), -1);
+	cr_assert(strstr(e.msg, "curl failed (exit 22)"), "%s", e.msg);
+	SCOPED(free) char *folder = xstrfmt("%s/weights", dir);
+	struct dirent **list;
+	int n = scandir(folder, &list, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		cr_assert(*list[i]->d_name == '.', "%s was left behind", list[i]->d_name);
+		free(list[i]);
+	}
+	cr_assert_eq(n, 2);
+	free(list);
+}
+
+/* The extractor: a picture's features through the whole path, from a file of weights. */
+Test(weights, the_inception_extractor_reads_any_weights_file)
+{
+	struct safetensors st = { 0 };
+	struct err e = ERR_INIT;
+	formula_inception(&st);
+	SCOPED(free) char *path = tempdir_file(dir, "inception.safetensors", NULL, 0);
+	cr_assert_eq(safetensors_write(path, st.tensors, st.n_tensors, NULL, 0, NULL, &e), 0, "%s", e.msg);
+	formula_weights_release(&st);
+	SCOPED(extractor) struct extractor *x = NULL;
+	struct extractor_options o = { .weights = path, .resize = "tf-bilinear" };
+	cr_assert_eq(extractor_open(&x, "inception-2015", &o, &e), 0, "%s", e.msg);
+	cr_assert(x->dim == 2048 && x->logits_dim == 1008 && x->spatial_dim == 2023 && !x->published);
+	cr_assert_str_eq(x->resize, "tf-bilinear");
+	uint8_t grey[32 * 32], rgb[32 * 32 * 3];
+	for (int i = 0; i < 32 * 32; i++)
+		rgb[3 * i] = rgb[3 * i + 1] = rgb[3 * i + 2] = grey[i] = (uint8_t)(i * 7);
+	struct image_u8 images[2] = { { .h = 32, .w = 32, .c = 1, .px = grey }, { .h = 32, .w = 32, .c = 3, .px = rgb } };
+	SCOPED(free) float *f = xcalloc(2 * 2048, sizeof *f), *logits = xcalloc(2 * 1008, sizeof *logits);
+	cr_assert_eq(x->features(x, f, logits, NULL, images, 2, &e), 0, "%s", e.msg);
+	cr_assert_arr_eq(f, f + 2048, 2048 * sizeof *f, "a grey picture and its RGB copy differ");
+	float sum = 0;
+	for (int i = 0; i < 2048; i++)
+		sum += f[i];
+	cr_assert(sum > 0 && isfinite(sum));
+	o.resize = "nearest";
+	struct extractor *none;
+	cr_assert_eq(extractor_open(&none, "inception-keras", &o, &e), -1);
+	cr_assert(strstr(e.msg, "no resize 'nearest'"), "%s", e.msg);
+}
+
+/* A state dict as EDM's network has it, with its prefix and tensors that we do not use, imported by the row's name. */
+Test(weights, a_diffusion_network_is_imported_into_our_names)
+{
+	const struct weights_row *row;
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_row_find(&row, "edm-cifar10-uncond-vp", &e), 0, "%s", e.msg);
+	struct st_tensor t[512];
+	struct arena own = { 0 };
+	size_t n = 0;
+	char name[96];
+	int64_t dims[ST_MAX_DIMS];
+	bool optional;
+	for (int i = 0, n_dims; row->tensor(i, name, &n_dims, dims, &optional); i++) {
+		t[n] = (struct st_tensor){ .name = arena_strfmt(&own, "model.%s", name), .dtype = ST_F32, .n_dims = n_dims };
+		memcpy(t[n].dims, dims, sizeof dims);
+		t[n].data = arena_alloc(&own, st_bytes(&t[n]) + 1);
+		((float *)(uintptr_t)t[n].data)[0] = (float)i;
+		n++;
+	}
+	cr_assert_eq(n, 416);
+	t[n] = (struct st_tensor){ .name = "model.map_augment.weight", .dtype = ST_F32, .n_dims = 1, .dims = { 1 }, .data = arena_alloc(&own, 4) };
+	n++;
+	SCOPED(free) char *file = xstrfmt("%s/edm.safetensors", dir);
+	char sha256[SHA256_HEX];
+	cr_assert_eq(safetensors_write(file, t, n, NULL, 0, NULL, &e), 0, "%s", e.msg);
+	cr_assert_eq(weights_import(row, file, false, sha256, &e), 0, "%s", e.msg);
+	bool official;
+	cr_assert_eq(weights_check(row, &official, sha256, &e), 0, "%s", e.msg);
+	SCOPED(weights) struct weights *w = NULL;
+	cr_assert_eq(weights_open(&w, row->name, NULL, &e), 0, "%s", e.msg);
+	const struct st_tensor *first = safetensors_find(w->st, "enc.32x32_conv.weight");
+	cr_assert(first && ((const float *)first->data)[0] == 4, "the fifth tensor");
+	cr_expect(!safetensors_find(w->st, "map_augment.weight"));
+	arena_release(&own);
+}
