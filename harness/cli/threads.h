@@ -12,15 +12,9 @@
 
 #include <stdbool.h>
 
-struct cli;
 struct cmds;
 
 #define THREADS_SPIN "1000"   /* turns of libgomp's loop, some 10 to 30 us */
-#define THREADS_MAX 4096      /* of --threads */
-
-/* The row of --threads in a command's table; `help` says what holds without it. */
-#define THREADS_OPTION(what) \
-	{ .name = "threads", .kind = OPT_INT, .arg = "N", .min = 1, .max = THREADS_MAX, .help = what "; at most the processors that may be used" }
 
 /* Puts the length of the wait into the environment of the programs to come. What the user has set there (OMP_WAIT_POLICY,
  * GOMP_SPINCOUNT) is left alone: then nothing is changed, and false returned. */
@@ -37,9 +31,5 @@ enum threads_why { THREADS_PROCESSORS, THREADS_AFFINITY, THREADS_QUOTA, THREADS_
 enum threads_why threads_why(const struct cpus *c);
 /* How threads wait, in words: "at most 1000 turns (GOMP_SPINCOUNT), then asleep". Into buf, which it returns. */
 char *threads_waiting(char buf[128]);
-
-/* The value of --threads, or `fallback` (0: as many as may be used). More than processors may be used is cut to these, with a
- * warning; a fallback that is more is not: it is a number that bits depend on. */
-int threads_of(const struct cli *c, int fallback);
 
 #endif

@@ -3,7 +3,7 @@
 #include "harness/cli/cmd.h"
 
 #include "harness/bench/bench_train.h"
-#include "harness/cli/threads.h"
+#include "harness/cli/threads_option.h"
 #include "model/base/cpu.h"
 #include "model/train/model.h"
 

@@ -8,7 +8,7 @@
 #include "harness/bench/bench_pictures.h"
 #include "harness/bench/bench_store.h"
 #include "harness/bench/bench_train.h"
-#include "harness/cli/threads.h"
+#include "harness/cli/threads_option.h"
 #include "model/base/mem.h"
 #include "model/config/config.h"
 #include "model/train/model.h"

@@ -1,7 +1,7 @@
 /* cmd-classifier.c - `ablate classifier DATA`: makes the committed weights of the in-tree classifier again. */
 #include "harness/cli/cmd.h"
 
-#include "harness/cli/threads.h"
+#include "harness/cli/threads_option.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"

@@ -6,7 +6,7 @@
 #include "metrics/weights/weights.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
-#include "model/data/image_u8.h"
+#include "model/data/image_decode.h"
 #include "model/frozen/lpips.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 #include "harness/sample/checkpoint_find.h"
 #include "harness/sample/sample_edit.h"
 #include "harness/sample/sample_out.h"
-#include "harness/cli/threads.h"
+#include "harness/cli/threads_option.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"

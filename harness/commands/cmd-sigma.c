@@ -3,7 +3,7 @@
 
 #include "harness/sample/checkpoint_find.h"
 #include "harness/sample/sigma_search.h"
-#include "harness/cli/threads.h"
+#include "harness/cli/threads_option.h"
 #include "harness/run/worker_score.h"
 #include "metrics/scores/score.h"
 #include "model/base/io.h"

@@ -4,7 +4,7 @@
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/commands/run_command.h"
-#include "harness/cli/threads.h"
+#include "harness/cli/threads_option.h"
 
 #include "model/base/io.h"
 

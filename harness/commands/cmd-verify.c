@@ -9,7 +9,7 @@
 #include "harness/run/run_plan.h"
 #include "harness/record/store.h"
 #include "harness/commands/study_open.h"
-#include "harness/cli/threads.h"
+#include "harness/cli/threads_option.h"
 #include "harness/run/verify.h"
 
 #include "model/base/io.h"

@@ -6,7 +6,7 @@
 #include "harness/plan/plan.h"
 #include "harness/run/run_plan.h"
 #include "harness/run/runner.h"
-#include "harness/cli/threads.h"
+#include "harness/cli/threads_option.h"
 
 #define RUN_OPTIONS \
 	{ .name = "jobs", .letter = 'j', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "cells at once (default 1)" }, \

@@ -6,6 +6,7 @@
 #include "model/formats/zip_members.h"
 #include "model/base/mem.h"
 #include "model/data/label_file.h"
+#include "model/data/image_decode.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -2,7 +2,6 @@
 #include "harness/text/toml.h"
 
 #include "harness/text/toml_tree.h"
-#include "model/base/io.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -79,17 +78,6 @@ void toml_array_add(struct toml *doc, struct toml_array *a, struct toml_value *v
 		a->items = bigger;
 	}
 	a->items[a->n++] = v;
-}
-
-int toml_read(struct toml **out, const char *path, struct err *e)
-{
-	SCOPED(str) struct str text = { 0 };
-	if (io_read(&text, path, TOML_BYTES_MAX, e)) {
-		if (e && !e->code)
-			e->code = EXIT_USAGE;
-		return -1;
-	}
-	return toml_parse(out, str_text(&text), text.len, strcmp(path, "-") ? path : "stdin", e);
 }
 
 void toml_free(struct toml *doc)

@@ -3,8 +3,8 @@
  * The text is checked first as a whole (UTF-8, control characters, bare CR), so that the rest deals with structure only.
  * Recursion is bounded by TOML_DEPTH_MAX; time and memory are linear in the text. */
 #include "harness/text/toml_tree.h"
+#include "model/base/io.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,46 +14,9 @@ struct key_path { struct segment seg[TOML_DEPTH_MAX]; int n; };
 
 static int scan_value(struct toml_parser *s, struct toml_value **out, int depth);
 
-/* ---- places and errors ------------------------------------------------------------------------------------------ */
-
-static int is_continuation_byte(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
-
-struct toml_place toml_place_of(struct toml_parser *s, const char *at)
-{
-	if (at < s->col_at) {
-		s->col_at = s->line_start;
-		s->col_is = 1;
-	}
-	for (; s->col_at < at; s->col_at++)
-		if (!is_continuation_byte(s->col_at[1]))
-			s->col_is++;
-	return (struct toml_place){ s->line, s->col_is };
-}
-
-int toml_fail(struct toml_parser *s, struct toml_place at, const char *fmt, ...)
-{
-	char message[800];
-	va_list ap;
-	va_start(ap, fmt);
-	(void)vsnprintf(message, sizeof message, fmt, ap);
-	va_end(ap);
-	return err_code(s->e, EXIT_USAGE, "%s:%d:%d: %s", s->doc->file, at.line, at.col, message);
-}
-
 static int fail_here(struct toml_parser *s, const char *message)
 {
 	return toml_fail(s, toml_place_of(s, s->p), "%s", message);
-}
-
-void toml_newline(struct toml_parser *s)
-{
-	s->p += *s->p == '\r' ? 2 : 1;
-	s->line++;
-	s->line_start = s->col_at = s->p;
-	s->col_is = 1;
 }
 
 /* ---- the text as a whole ---------------------------------------------------------------------------------------- */
@@ -528,4 +491,15 @@ int toml_parse(struct toml **out, const char *text, size_t n, const char *file, 
 int toml_parse_value(struct toml **out, const char *text, const char *name, struct err *e)
 {
 	return parse(out, text, strlen(text), name, scan_lone_value, e);
+}
+
+int toml_read(struct toml **out, const char *path, struct err *e)
+{
+	SCOPED(str) struct str text = { 0 };
+	if (io_read(&text, path, TOML_BYTES_MAX, e)) {
+		if (e && !e->code)
+			e->code = EXIT_USAGE;
+		return -1;
+	}
+	return toml_parse(out, str_text(&text), text.len, strcmp(path, "-") ? path : "stdin", e);
 }

@@ -6,6 +6,7 @@
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/data/image_decode.h"
 
 #include <dirent.h>
 #include <errno.h>

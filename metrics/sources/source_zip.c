@@ -3,6 +3,7 @@
 
 #include "model/base/mem.h"
 #include "model/formats/zip_members.h"
+#include "model/data/image_decode.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -16,24 +16,6 @@ static const struct source_kind *const kinds[] = {
 	&source_cifar, &source_folder, &source_npz, &source_zip, &source_idx,
 };
 
-enum source_name source_judge_name(const char *name)
-{
-	static const char *const read[] = { "png", "jpg", "jpeg" };
-	static const char *const refused[] = { "bmp", "pgm", "ppm", "tif", "tiff", "webp" };
-	const char *base = strrchr(name, '/');
-	base = base ? base + 1 : name;
-	const char *dot = strrchr(base, '.');
-	if (base[0] == '.' || base[0] == '\0')
-		return SOURCE_SKIP_QUIETLY;
-	for (size_t i = 0; dot && i < sizeof read / sizeof *read; i++)
-		if (strcmp(dot + 1, read[i]) == 0)
-			return SOURCE_IMAGE;
-	for (size_t i = 0; dot && i < sizeof refused / sizeof *refused; i++)
-		if (strcmp(dot + 1, refused[i]) == 0)
-			return SOURCE_REFUSE;
-	return SOURCE_SKIP_WITH_NOTE;
-}
-
 int source_open(struct source **out, const char *path, struct err *e)
 {
 	uint8_t head[16] = { 0 };
@@ -65,13 +47,6 @@ int source_open(struct source **out, const char *path, struct err *e)
 		return 0;
 	}
 	return err_set(e, "%s: not a folder, zip, .npz, IDX or CIFAR-10 binary file of images", path);
-}
-
-char *source_item(const struct source *s, int64_t i)
-{
-	struct str name = { 0 };
-	s->kind->item(s, i, &name);
-	return str_detach(&name);
 }
 
 /* Does picture i belong to those before it? */

@@ -1,8 +1,6 @@
 /* image_u8.c - see image_u8.h. */
 #include "model/data/image_u8.h"
 
-#include "model/data/image_jpeg.h"
-#include "model/data/image_png.h"
 #include "model/base/mem.h"
 
 #include <stdlib.h>
@@ -43,17 +41,6 @@ int image_u8_shape(struct image_u8 *im, int64_t h, int64_t w, int c, const char 
 	im->w = (int)w;
 	im->c = c;
 	return 0;
-}
-
-int image_u8_decode(struct image_u8 *im, const uint8_t *bytes, size_t n, const char *name, struct err *e)
-{
-	if (n == 0)
-		return err_set(e, "%s: empty file, not an image", name);
-	if (image_png_is(bytes, n))
-		return image_png_decode(im, bytes, n, name, e);
-	if (image_jpeg_is(bytes, n))
-		return image_jpeg_decode(im, bytes, n, name, e);
-	return err_set(e, "%s: neither PNG nor JPEG by its first bytes", name);
 }
 
 void image_u8_to_grey(struct image_u8 *im)

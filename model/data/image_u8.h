@@ -1,7 +1,7 @@
-/* image_u8.h - one picture of bytes in memory, and its decoders by content.
+/* image_u8.h - one picture of bytes in memory.
  *
- * Layout H,W,C with C = 3 (red, green, blue) or 1 (grey). A zero-initialised struct is empty and valid. Decoders give
- * what Pillow's `Image.open(f).convert("RGB")` gives, since that is what the published scores were computed on. */
+ * Layout H,W,C with C = 3 (red, green, blue) or 1 (grey). A zero-initialised struct is empty and valid.
+ * Decoders: image_decode.h. */
 #ifndef ABLATE_IMAGE_U8_H
 #define ABLATE_IMAGE_U8_H
 
@@ -24,8 +24,6 @@ void scoped_image_u8(struct image_u8 *im); /* SCOPED(image_u8) struct image_u8 i
 MUST_CHECK int image_u8_check(int64_t h, int64_t w, const char *name, struct err *e);
 /* Makes room for h x w x c bytes (contents undefined); fails when h*w is over IMAGE_MAX_PIXELS or a size is < 1. */
 MUST_CHECK int image_u8_shape(struct image_u8 *im, int64_t h, int64_t w, int c, const char *name, struct err *e);
-/* PNG or JPEG, told apart by the first bytes, to RGB. `name` is for messages only. */
-MUST_CHECK int image_u8_decode(struct image_u8 *im, const uint8_t *bytes, size_t n, const char *name, struct err *e);
 /* RGB to grey in place with Pillow's integer weights (ITU-R 601); a grey image is left as it is. */
 void image_u8_to_grey(struct image_u8 *im);
 /* Grey to three equal channels; an RGB image is left as it is. */

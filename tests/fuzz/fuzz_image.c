@@ -1,5 +1,5 @@
 /* fuzz_image.c - any bytes as PNG or JPEG: decoded whole or refused with a message that names the file. */
-#include "model/data/image_u8.h"
+#include "model/data/image_decode.h"
 
 #include "model/base/mem.h"
 

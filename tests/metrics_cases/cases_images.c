@@ -3,6 +3,7 @@
 
 #include "metrics/sources/sources.h"
 #include "tests/common/formula.h"
+#include "model/data/image_decode.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
 #include "model/data/cifar.h"
 #include "model/data/image_png.h"
 #include "tests/common/tempdir.h"
+#include "model/data/image_decode.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
