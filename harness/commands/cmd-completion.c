@@ -1,6 +1,6 @@
 /* cmd-completion.c - `ablate completion`: scripts for bash, zsh and fish, made from the command tables. What depends on
  * knobs, presets or the database is asked of the program at the time of the TAB (`ablate completion words KIND`). */
-#include "harness/commands/commands.h"
+#include "harness/cli/cmd.h"
 
 #include "harness/record/db.h"
 #include "model/base/mem.h"
@@ -50,8 +50,8 @@ static int print_words(const struct cli *c, const char *kind)
 {
 	int n;
 	if (strcmp(kind, "commands") == 0) {
-		const struct cmd_row *r = commands.rows;
-		for (int i = 0; i < commands.n; i++)
+		const struct cmd_row *r = c->all->rows;
+		for (int i = 0; i < c->all->n; i++)
 			if (!r[i].cmd->hidden)
 				printf("%s\n", r[i].cmd->name);
 		return EXIT_OK;
@@ -134,10 +134,10 @@ static void bash_places(struct str *s, const struct cmd *cmd)
 	}
 }
 
-static void bash_script(struct str *s)
+static void bash_script(struct str *s, const struct cmds *all)
 {
-	int n = commands.n;
-	const struct cmd_row *r = commands.rows;
+	int n = all->n;
+	const struct cmd_row *r = all->rows;
 	str_add(s, "# bash completion for ablate; install as /usr/share/bash-completion/completions/ablate\n"
 	           "_ablate_list() { COMPREPLY=($(compgen -W \"$1\" -- \"$cur\")); [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace; }\n"
 	           "_ablate_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); }\n"
@@ -233,10 +233,10 @@ static void zsh_options(struct str *s, const struct opt *o)
 	}
 }
 
-static void zsh_script(struct str *s)
+static void zsh_script(struct str *s, const struct cmds *all)
 {
-	int n = commands.n;
-	const struct cmd_row *r = commands.rows;
+	int n = all->n;
+	const struct cmd_row *r = all->rows;
 	str_add(s, "#compdef ablate\n# zsh completion for ablate; install as _ablate in a folder of $fpath\n"
 	           "_ablate_words() { local -a w; w=(${(f)\"$(ablate completion words $1 2>/dev/null)\"}); compadd -a w }\n"
 	           "_ablate() {\n\tlocal curcontext=$curcontext state line\n\t_arguments -C");
@@ -309,10 +309,10 @@ static void fish_options(struct str *s, const char *cmd, const struct opt *o)
 	}
 }
 
-static void fish_script(struct str *s)
+static void fish_script(struct str *s, const struct cmds *all)
 {
-	int n = commands.n;
-	const struct cmd_row *r = commands.rows;
+	int n = all->n;
+	const struct cmd_row *r = all->rows;
 	str_add(s, "# fish completion for ablate; install as ~/.config/fish/completions/ablate.fish\n");
 	fish_options(s, NULL, cmd_global_options);
 	for (int i = 0; i < n; i++) {
@@ -334,7 +334,7 @@ static void fish_script(struct str *s)
 
 static int run(struct cli *c)
 {
-	static const struct { const char *shell; void (*write)(struct str *s); } shells[] = {
+	static const struct { const char *shell; void (*write)(struct str *s, const struct cmds *all); } shells[] = {
 		{ "bash", bash_script }, { "zsh", zsh_script }, { "fish", fish_script },
 	};
 	SCOPED(str) struct str s = { 0 };
@@ -344,7 +344,7 @@ static int run(struct cli *c)
 		return cli_usage(c, "completion %s takes no further argument", c->args[0]);
 	for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
 		if (strcmp(shells[i].shell, c->args[0]) == 0)
-			shells[i].write(&s);
+			shells[i].write(&s, c->all);
 	(void)fwrite(str_text(&s), 1, s.len, stdout);
 	return EXIT_OK;
 }

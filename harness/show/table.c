@@ -101,29 +101,6 @@ static int make_columns(struct build *b, struct err *e)
 
 /* --- rows --- */
 
-static const char *data_of(const struct build *b, const struct plan_row *row)
-{
-	return b->s->plan->arms[row->arm].config.data.name;
-}
-
-static const char *paper_of(const struct build *b)
-{
-	return b->def && strcmp(b->def->paper, "all") != 0 ? b->def->paper : "";
-}
-
-const struct published_value *table_published(const struct build *b, const struct plan_row *row, const struct metric_ref *ref)
-{
-	if (!b->pub)
-		return NULL;
-	const struct published_value *v = published_find(b->pub, paper_of(b), row->label, data_of(b, row), ref->name, ref->nfe);
-	const struct preset *scaling = NULL, *full = NULL;
-	bool plain = !*row->chain || strcmp(row->label, "base") == 0 || strcmp(row->label, "full") == 0;
-	const char *preset = b->s->plan->arms[row->arm].preset;
-	if (!v && plain && *preset && (full = config_find_preset(preset, &scaling)))
-		v = published_find(b->pub, paper_of(b), full->name, data_of(b, row), ref->name, ref->nfe);
-	return v;
-}
-
 static void make_rows(struct build *b)
 {
 	const struct plan *p = b->s->plan;
@@ -147,7 +124,7 @@ static void make_rows(struct build *b)
 	b->n_ours = b->t->n_rows;
 	for (size_t i = 0; i < n_all && b->n_ours; i++) {
 		const struct published_value *v = &all[i];
-		bool taken = strcmp(v->data, data_of(b, b->rows[0])) != 0;
+		bool taken = strcmp(v->data, table_data(b, b->rows[0])) != 0;
 		for (int k = b->n_ours; k < b->t->n_rows; k++) /* one row per label, whatever its metrics */
 			taken = taken || (!strcmp(b->theirs[k]->label, v->label) && !strcmp(b->theirs[k]->paper, v->paper));
 		for (int k = 0; k < b->n_ours && !taken; k++) {
@@ -166,11 +143,6 @@ static void make_rows(struct build *b)
 }
 
 /* --- numbers --- */
-
-struct study_stat *table_stat(const struct build *b, int row, int col)
-{
-	return &b->stats[row * b->t->n_cols + col];
-}
 
 static void find_references(struct build *b)
 {
@@ -194,27 +166,6 @@ static int make_stats(struct build *b, struct err *e)
 				return err_in(e, "table %s, row %s", b->t->name, b->rows[r]->name);
 	}
 	return 0;
-}
-
-bool table_begins_protocol(const struct build *b, int r, int c)
-{
-	const char *p = table_stat(b, r, c)->protocol;
-	for (int k = 0; k < r && p; k++)
-		if (table_stat(b, k, c)->protocol && strcmp(table_stat(b, k, c)->protocol, p) == 0)
-			return false;
-	return p;
-}
-
-bool table_mixes_protocols(const struct build *b, int c)
-{
-	const char *first = NULL;
-	for (int r = 0; r < b->n_ours; r++) {
-		const char *p = table_stat(b, r, c)->protocol;
-		if (first && p && strcmp(first, p) != 0)
-			return true;
-		first = first ? first : p;
-	}
-	return false;
 }
 
 static int refuse_mixed(const struct build *b, int c, struct err *e)
@@ -256,21 +207,6 @@ static char *signed_text(char buf[48], double x, int d)
 	bool zero = strspn(digits, "0.") == strlen(digits);
 	snprintf(buf, 48, "%s%s", zero ? "" : x < 0 ? MINUS : "+", digits);
 	return buf;
-}
-
-const char *table_state_text(struct build *b, const struct study_stat *s)
-{
-	const struct { int n; const char *name; } states[] = { { s->done, "done" }, { s->failed, "failed" }, { s->blocked, "blocked" },
-	                                                       { s->pending, "pending" } };
-	struct str t = { 0 };
-	for (size_t i = 0; i < 4; i++)
-		if (states[i].n == s->asked && s->asked)
-			return states[i].name;
-		else if (states[i].n)
-			str_addf(&t, "%s%d %s", t.len ? ", " : "", states[i].n, states[i].name);
-	const char *copy = arena_strdup(&b->t->arena, str_text(&t));
-	str_release(&t);
-	return copy;
 }
 
 static struct table_cell stat_cell(struct build *b, const struct study_stat *s, int d)

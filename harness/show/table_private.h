@@ -1,4 +1,5 @@
-/* table_private.h - what table.c (columns, rows, numbers) and table_notes.c (heads, notes) share while a table is made. */
+/* table_private.h - what table.c (columns, rows, numbers), table_notes.c (heads, notes) and table_lookup.c (questions) share
+ * while a table is made. */
 #ifndef ABLATE_TABLE_PRIVATE_H
 #define ABLATE_TABLE_PRIVATE_H
 
@@ -24,6 +25,8 @@ struct build {
 	int digits[COLS_MAX];           /* decimals of a column's metric */
 };
 
+/* The name of the data set that a row was trained on. */
+const char *table_data(const struct build *b, const struct plan_row *row);
 struct study_stat *table_stat(const struct build *b, int row, int col);
 /* The published value that answers to this row: by its label; for a chain's first row and for rows outside chains by
  * the full preset, too. NULL when there is none. */

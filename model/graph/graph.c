@@ -10,6 +10,14 @@ struct graph *graph_new_on(struct backend *b)
 	return g;
 }
 
+void graph_free_ref(struct graph *g)
+{
+	for (int i = 0; i < g->n_tensors; i++) {
+		free(g->tensors[i]->ref);
+		g->tensors[i]->ref = NULL;
+	}
+}
+
 void graph_free(struct graph *g)
 {
 	if (!g)

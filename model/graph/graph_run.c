@@ -378,11 +378,3 @@ void graph_run_ref(struct graph *g)
 	graph_load_ref(g);
 	graph_rerun_ref(g);
 }
-
-void graph_free_ref(struct graph *g)
-{
-	for (int i = 0; i < g->n_tensors; i++) {
-		free(g->tensors[i]->ref);
-		g->tensors[i]->ref = NULL;
-	}
-}
