@@ -25,21 +25,29 @@ for f in "${sources[@]}"; do
 	head -1 "$f" | grep -qF "/* ${f##*/} - " || echo "$f:1: does not begin with '/* ${f##*/} - what it is for'"
 done | complain
 
-# 2. Includes point one way: harness -> metrics -> model -> model/base. Tests see everything.
+# 2. One form of an include, the path from the root; and includes point one way, by the order of ci/rooms.txt (who calls whom: ci/rooms.sh).
+# A table (.def) may be included by whoever fills a column of it. Tests see everything.
 awk '
-	function layer(path) {
-		return path ~ /^model\/base\// ? 1 : path ~ /^model\// ? 2 : path ~ /^metrics\// ? 3 : path ~ /^harness\// ? 4 : 9
+	FNR == NR {
+		if ($0 !~ /^#/)
+			for (i = 2; i <= NF; i++)
+				rank[substr($1, 1, length($1) - 1) "/" $i] = ++n
+		next
 	}
+	function room(path, part) { split(path, part, "/"); return part[1] "/" part[2] }
+	function place(path) { return path ~ /^harness\/[^\/]*$/ ? 999 : room(path) in rank ? rank[room(path)] : path ~ /^tests\// ? 1000 : 0 }
+	FNR == 1 && !place(FILENAME) { print FILENAME ":1: lies in no room of ci/rooms.txt" }
 	/^[ \t]*#[ \t]*include[ \t]*"/ {
 		match($0, /"[^"]*"/)
 		target = substr($0, RSTART + 1, RLENGTH - 2)
-		if (target ~ /\.\.\//)
-			print FILENAME ":" FNR ": include from the root, not through ../"
-		else if (target ~ /\// && layer(target) < 9 && layer(target) > layer(FILENAME))
+		if (target ~ /^generated\//)
+			next
+		if (target !~ /\// || target ~ /\.\.\// || (getline line <target) < 0)
+			print FILENAME ":" FNR ": include \"" target "\": not a path from the root"
+		else if (target !~ /\.def$/ && place(target) > place(FILENAME))
 			print FILENAME ":" FNR ": " target " lies above " FILENAME
-		else if (target ~ /^tests\// && FILENAME !~ /^tests\//)
-			print FILENAME ":" FNR ": includes a test"
-	}' "${sources[@]}" | complain
+		close(target)
+	}' ci/rooms.txt "${sources[@]}" | complain
 
 # 3. Functions that overflow, keep hidden state or cannot fail properly.
 grep -nE '(^|[^A-Za-z0-9_.>])(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atof|system|rand|srand|tmpnam|mktemp)[ ]?\(' \
@@ -70,6 +78,74 @@ cited=$(sed -nE 's/^version: (.*)/\1/p; s/^date-released: (.*)/\1/p' CITATION.cf
 changed=$(sed -nE 's/^## \[([0-9.]+)\] - (.*)/\1 \2/p' CHANGELOG.md | head -1)
 [ -n "$built" ] && [ "${changed% *}" = "$built" ] || echo "CHANGELOG.md: its newest release is '${changed% *}', CMakeLists.txt has '$built'" | complain
 [ -n "$cited" ] && [ "$changed" = "$cited" ] || echo "CITATION.cff: version and date are '$cited', CHANGELOG.md has '$changed'" | complain
+
+# 9. What a comment or a page names is there: paths from the root, and names of sources. A placeholder has a word in capitals (NAME).
+# What only looks like a source: the setting loss.c, and files that a run writes.
+printf '%s\n' "${files[@]}" >"$work/files"
+printf '%s\n' "${texts[@]}" | grep -E '\.(c|h|cu|cuh|def|sql|sh|cmake|md)$|CMakeLists\.txt$' | grep -v '^CHANGELOG\.md$' | xargs awk '
+	FNR == NR {
+		there[$0]
+		for (path = $0; match(path, /\/[^\/]*$/); path = substr(path, 1, RSTART - 1)) {
+			names[substr(path, RSTART + 1)]
+			there[substr(path, 1, RSTART - 1)]
+		}
+		names[path]
+		next
+	}
+	BEGIN { names["loss.c"]; names["report.md"]; names["merge.sh"] }
+	FNR == 1 { inside = 0; page = FILENAME ~ /\.md$/; hash = FILENAME ~ /\.(sh|cmake|txt)$/; sql = FILENAME ~ /\.sql$/ }
+	# the comments of a line; of a page all of it
+	function comments(line, text, at) {
+		if (page)
+			return line
+		if (hash || sql) {
+			at = match(line, hash ? "(^|[ \t])# " : "-- ")
+			return at ? substr(line, at) : ""
+		}
+		for (text = ""; line != "";) {
+			if (inside) {
+				at = index(line, "*/")
+				text = text " " (at ? substr(line, 1, at - 1) : line)
+				line = at ? substr(line, at + 2) : ""
+				inside = !at
+			} else if ((at = match(line, /\/[*\/]/))) {
+				if (substr(line, at, 2) == "//")
+					return text " " substr(line, at)
+				line = substr(line, at + 2)
+				inside = 1
+			} else
+				line = ""
+		}
+		return text
+	}
+	# each word of the form `pattern`, without what follows its end
+	function check(text, pattern, path,   word) {
+		for (; match(text, pattern); text = substr(text, RSTART + RLENGTH)) {
+			word = substr(text, RSTART, RLENGTH)
+			sub(/^[^A-Za-z0-9_.]+/, "", word)
+			sub(/[^A-Za-z0-9]+$/, "", word)
+			if (word ~ /[A-Z][A-Z][A-Z]|[*${}]/ && word !~ /README/)
+				continue
+			if (path ? !(word in there) : !(word in names))
+				print FILENAME ":" FNR ": names " word ", which is not there"
+		}
+	}
+	{
+		text = comments($0)
+		check(text, "(^|[^A-Za-z0-9_./$}*>-])(model|metrics|harness|tests|ci|ablations|results)/[A-Za-z0-9_./*-]+", 1)
+		check(text, "(^|[^A-Za-z0-9_./$}*>-])[a-z0-9_-][a-z0-9_-]+\\.(c|h|cu|cuh|def|sql|md|sh)([^A-Za-z0-9_./-]|[.]? |[.]?$)", 0)
+	}' "$work/files" | complain
+
+# 10. Commits since this rule: a subject of at most 72 characters, "area: what". Where there is no history there is nothing to check.
+if git merge-base --is-ancestor 0edddb0 HEAD 2>/dev/null; then
+	git log --no-merges --format='%h %s' 0edddb0..HEAD | awk '{
+		subject = substr($0, index($0, " ") + 1)
+		if (length(subject) > 72)
+			print "commit " $1 ": a subject of " length(subject) " characters (at most 72)"
+		if (subject !~ /^[A-Za-z0-9_.,\/ -]+: [^ ]/)
+			print "commit " $1 ": its subject is not \"area: what\": " subject
+	}' | complain
+fi
 
 n=$(wc -l <"$report")
 cat "$report"

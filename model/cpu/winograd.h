@@ -3,7 +3,7 @@
  * and OIHW weights, so that nothing around it changes; oneDNN has the larger F(4x4,3x3) on blocked layouts only.
  *
  * The additions of the transforms are exact halves and sums, so the result is off by about as much as a direct sum is
- * (tests/op_runner holds both to one bound). Results do not depend on the number of threads. */
+ * (tests/model/ops/op_runner.c holds both to one bound). Results do not depend on the number of threads. */
 #ifndef ABLATE_WINOGRAD_H
 #define ABLATE_WINOGRAD_H
 

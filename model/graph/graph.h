@@ -74,7 +74,7 @@ void graph_write(struct graph *g, struct tensor *t, size_t first, const float *s
 void graph_send(struct graph *g);
 void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_t first, size_t n);
 
-/* The same record in double by the ops' specifications, for tests and ABLATE_REF. Inputs and stores are read from their float data. */
+/* The same record in double by the ops' specifications, for tests. Inputs and stores are read from their float data. */
 void graph_run_ref(struct graph *g);
 void graph_free_ref(struct graph *g);
 /* The two halves of graph_run_ref: load makes t->ref of every tensor from its float data; rerun keeps the doubles that inputs

@@ -3,7 +3,7 @@
  *
  * A checkpoint is a safetensors file DIR/step-%08d.ckpt that exists whole or not at all; its metadata holds the config,
  * the seed, the step and a SHA-256 over all of them and the payload, which loading checks. Loading it and stepping gives the bits of
- * never having stopped (tests/e2e/resume.sh). */
+ * never having stopped (tests/model/train/test_train.c). */
 #ifndef ABLATE_CKPT_H
 #define ABLATE_CKPT_H
 
