@@ -1,7 +1,7 @@
 #!/bin/bash
 # setup.sh - install the Debian packages that are missing, and only those. As root, or through sudo. Needs no network when
 # nothing is missing.
-#   ci/setup.sh [SET...]     sets: build run test (the default), fetch, fuzz, slurm, package, wheel, bare, valgrind, browser; all
+#   ci/setup.sh [SET...]     sets: build run test (the default), fetch, fuzz, lint, slurm, package, wheel, bare, valgrind, browser; all
 #   ci/setup.sh --list       the table below, checked against this machine
 . "$(dirname "$0")/lib.sh"
 
@@ -34,6 +34,8 @@ test       openmpi-bin             mpirun
 fetch      curl                    weights over https, only when `ablate weights fetch` is asked to
 fuzz       clang                   libFuzzer
 fuzz       libclang-rt-dev         its run-time library
+lint       clang-format            ci/format.sh, which wants version 14: Debian 12's
+lint       clang-tidy              ci/tidy.sh, likewise
 slurm      slurm-wlm               end-to-end test of the Slurm engine: a cluster of one node
 slurm      munge                   authentication of that cluster
 slurm      iproute2                finding free ports for it

@@ -45,6 +45,14 @@ else
 	echo "0 passed, 0 failed, 1 skipped" >>$counts
 fi
 
+if [ $fast = no ]; then
+	step "clang-tidy"
+	ci/setup.sh lint
+	ci/tidy.sh >build/tidy.txt || true
+	cat build/tidy.txt
+	tail -1 build/tidy.txt | grep ' passed, ' >>$counts || echo "0 passed, 1 failed" >>$counts
+fi
+
 step "testing"
 log=build/ctest.log
 ctest --test-dir build -V -j "$(nproc)" --no-tests=error >$log 2>&1 || true

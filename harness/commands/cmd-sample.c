@@ -22,7 +22,7 @@ enum { CHUNK = 500 }; /* whole batches of the sampler, on any device */
 
 static int write_samples(struct sampler *s, const struct data_shape *shape, const char *path, int64_t n, uint64_t seed, int nfe, struct progress *p, struct err *e)
 {
-	size_t per = (size_t)(shape->h * shape->w * shape->c);
+	size_t per = (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
 	SCOPED(free) uint8_t *px = xmalloc(CHUNK * per);
 	struct sample_out *out;
 	if (sample_out_open(&out, path, n, shape->h, shape->w, shape->c, e))

@@ -81,7 +81,7 @@ static int set_up(struct asked *a, struct err *e)
 	if (extractor_open(&a->x, extractor, &(struct extractor_options){ 0 }, e) || open_reference(a, cli_string(c, "ref", NULL), e) ||
 	    sampler_open(&a->sampler, &a->config, path, cli_string(c, "device", "cpu"), e))
 		return -1;
-	a->px = xcalloc((size_t)a->n, (size_t)(a->data.h * a->data.w * a->data.c));
+	a->px = xcalloc((size_t)a->n, (size_t)a->data.h * (size_t)a->data.w * (size_t)a->data.c);
 	return 0;
 }
 

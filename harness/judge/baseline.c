@@ -103,7 +103,7 @@ static int read_tree(struct baseline *b, const struct toml_value *root, struct e
 	int rc = toml_string(&state, root, "state", e);
 	if (rc < 0)
 		return -1;
-	if (rc || (strcmp(state, "proposed") && strcmp(state, "accepted")))
+	if (rc || (strcmp(state, "proposed") != 0 && strcmp(state, "accepted") != 0))
 		return toml_err(e, root, "state must be \"proposed\" or \"accepted\"");
 	b->accepted = strcmp(state, "accepted") == 0;
 	if (read_values(&b->now, &b->arena, root, e))
@@ -230,7 +230,7 @@ int baseline_accept(struct baseline *p, const struct baseline *old, const char *
 	p->created = arena_strdup(&p->arena, created);
 	p->supersedes = arena_strdup(&p->arena, old && old_sha ? old_sha : "");
 	p->first = (struct baseline_values){ 0 };
-	if (!old || strcmp(old->numerics, p->numerics) || strcmp(old->protocol, p->protocol))
+	if (!old || strcmp(old->numerics, p->numerics) != 0 || strcmp(old->protocol, p->protocol) != 0)
 		return 0; /* a new numerics version or protocol starts a new history */
 	copy_values(&p->first, &p->arena, old->first.n ? &old->first : &old->now);
 	p->first_commit = arena_strdup(&p->arena, old->first.n ? old->first_commit : old->commit);

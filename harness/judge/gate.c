@@ -68,7 +68,7 @@ static bool comparable(struct gate_result *out, const struct gate_side *cand, co
 	const struct { const char *what, *a, *b; } same[] = {
 		{ "protocols", cand->protocol, base->protocol }, { "numerics versions", cand->numerics, base->numerics } };
 	for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-		if (same[i].a && same[i].b && *same[i].a && *same[i].b && strcmp(same[i].a, same[i].b)) {
+		if (same[i].a && same[i].b && *same[i].a && *same[i].b && strcmp(same[i].a, same[i].b) != 0) {
 			fail_with(out, "the sides have different %s and are not comparable: %s and %s", same[i].what, same[i].a,
 			          same[i].b);
 			return false;

@@ -17,7 +17,7 @@ struct gate_chances gate_simulate(const struct gate_rule *rule, int n, double sd
 	quiet.margin_relative = false;
 	int counts[4] = { 0 };
 	for (int rep = 0; rep < reps; rep++) {
-		rng_normal(z, (size_t)(3 * n), 0, RNG_EVAL, (uint32_t)rep, 0);
+		rng_normal(z, 3 * (size_t)n, 0, RNG_EVAL, (uint32_t)rep, 0);
 		for (int i = 0; i < n; i++) { /* a shared part of variance rho, an own part of 1 - rho */
 			double shared = sqrt(rho) * (double)z[i], own = sqrt(1 - rho);
 			a[i] = theta + sd * (shared + own * (double)z[n + i]);

@@ -305,7 +305,7 @@ static int compare_texts(const void *a, const void *b)
 void plan_hash(struct plan *p)
 {
 	const struct grid *g = p->grid;
-	size_t n = 0, max = (size_t)(p->n_rows + p->n_cells + g->n_metrics + g->n_tables + g->n_gates + 3);
+	size_t n = 0, max = 3 + (size_t)p->n_rows + (size_t)p->n_cells + (size_t)g->n_metrics + (size_t)g->n_tables + (size_t)g->n_gates;
 	SCOPED(free) char **piece = xcalloc(max, sizeof *piece);
 	struct str s = { 0 };
 	add_seeds(&s, &g->seeds);

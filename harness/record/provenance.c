@@ -23,8 +23,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 const char *provenance_commit(void)
 {
 	return PROVENANCE_COMMIT;

@@ -48,7 +48,7 @@ static int references_open(struct references *r, const char *name, const struct 
 static int reference_read(double *dst, struct references *r, int64_t i, struct err *e)
 {
 	const struct data_shape *s = r->shape;
-	size_t per = (size_t)(s->h * s->w * s->c);
+	size_t per = (size_t)s->h * (size_t)s->w * (size_t)s->c;
 	if (!r->files) {
 		for (size_t j = 0; j < per; j++)
 			dst[j] = r->set.images[(size_t)i * per + j] / 127.5 - 1;

@@ -427,8 +427,8 @@ static int real_images(struct figure_panel *p, struct arena *a, const char *data
 		return -1;
 	p->w = SIDE * (d.w + MARGIN) + MARGIN;
 	p->h = SIDE * (d.h + MARGIN) + MARGIN;
-	uint8_t *pixels = arena_alloc(a, (size_t)(p->w * p->h * 3));
-	memset(pixels, 255, (size_t)(p->w * p->h * 3));
+	uint8_t *pixels = arena_alloc(a, (size_t)p->w * (size_t)p->h * 3);
+	memset(pixels, 255, (size_t)p->w * (size_t)p->h * 3);
 	for (int i = 0; i < SIDE * SIDE && i < d.n; i++)
 		for (int y = 0; y < d.h; y++)
 			for (int x = 0; x < d.w; x++)

@@ -186,7 +186,7 @@ static int decimals(const struct build *b, const struct metric_ref *ref)
 	double sd = INFINITY, size = 0;
 	for (int c = 0; c < b->t->n_cols; c++) {
 		const struct metric_ref *r = &b->t->cols[c].ref;
-		if (strcmp(r->name, ref->name) || r->nfe != ref->nfe || strcmp(r->weights, ref->weights))
+		if (strcmp(r->name, ref->name) != 0 || r->nfe != ref->nfe || strcmp(r->weights, ref->weights) != 0)
 			continue;
 		for (int k = 0; k < b->n_ours; k++) {
 			const struct study_stat *s = table_stat(b, k, c);

@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 #define ANSWER_MAX ((size_t)16 << 20)
 
 /* Reads both pipes until they end. false when the time is over or the answer is without end. */

@@ -98,7 +98,7 @@ static int read_value(struct published_value *out, struct published *p, const st
 		return -1;
 	if (rc || rv || rb || nfe < 0 || nfe > 100000 || !isfinite(out->value))
 		return toml_err(e, t, "nfe (0 to 100000), value (a number) and confirmed (true or false) are needed here");
-	if (strcmp(out->read_from, "table") && strcmp(out->read_from, "text") && strcmp(out->read_from, "figure"))
+	if (strcmp(out->read_from, "table") != 0 && strcmp(out->read_from, "text") != 0 && strcmp(out->read_from, "figure") != 0)
 		return toml_err(e, t, "read_from = \"%s\": table, text or figure", out->read_from);
 	out->nfe = (int)nfe;
 	if (!published_cite(p, out->paper))

@@ -44,7 +44,7 @@ static int features(struct extractor *x, float *dst, float *logits, float *spati
 	graph_run(s->g);
 	graph_read(s->g, dst, s->out.features, 0, (size_t)n * CLASSIFIER_DIM);
 	if (logits)
-		graph_read(s->g, logits, s->out.logits, 0, (size_t)(n * c->classes));
+		graph_read(s->g, logits, s->out.logits, 0, (size_t)n * (size_t)c->classes);
 	return backend_check(s->b, e);
 }
 

@@ -10,8 +10,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 #define FETCH_MAX_BYTES "2000000000"
 
 int fetch_https(const char *url, const char *path, bool quiet, struct err *e)

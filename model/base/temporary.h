@@ -7,7 +7,7 @@
  * there are more than can be remembered: such a one is left behind, as after a SIGKILL. From any thread. */
 int temporary_remember(const char *path);
 /* It has its final name now, or is gone. */
-void temporary_forget(int remembered);
+void temporary_forget(int i);
 /* Removes what this process remembers (not what it inherited by fork). May be called in a signal handler. */
 void temporary_remove_all(void);
 

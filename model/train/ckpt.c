@@ -75,7 +75,7 @@ static void checksum(char hex[SHA256_HEX], const char *payload, const char *conf
 int ckpt_save(char **path, char sha256[SHA256_HEX], const char *dir, const struct ckpt_state *s, struct err *e)
 {
 	int n_params = params_count(s->params), n = 0;
-	struct st_tensor *tensors = xcalloc((size_t)(n_params * N_CKPT_PARTS), sizeof *tensors);
+	struct st_tensor *tensors = xcalloc((size_t)n_params * N_CKPT_PARTS, sizeof *tensors);
 	struct arena names = { 0 };
 	for (int part = 0; part < N_CKPT_PARTS; part++)
 		for (int i = 0; s->parts[part] && i < n_params; i++) {
