@@ -27,7 +27,7 @@ static void print_result(const struct gate_result *r)
 {
 	char verdict[40];
 	snprintf(verdict, sizeof verdict, "%s%s%s%s", gate_verdict_name(r->verdict), *r->lean ? " (" : "", r->lean, *r->lean ? ")" : "");
-	printf("%-24s %-22s %s\n", r->rule->name, verdict, r->test);
+	printf("%-24s %-22s %s\n", r->rule->name, verdict, gate_test_name(r->test));
 	printf("    %s\n", r->why);
 	if (isfinite(r->permutation_p))
 		printf("    permutation p of the passing claim %.3g, t %.3g\n", r->permutation_p, r->p_pass);
@@ -122,7 +122,7 @@ static int over_values(const struct cli *c, const char *path)
 		return cli_fail(c, &e);
 	gate_judge(&r, &v.rule, &v.candidate, &v.baseline);
 	if (cli_flag(c, "power") && r.verdict != GATE_ERROR && v.baseline.value && r.n_base > 1) {
-		bool pairs = strcmp(r.test, "paired t") == 0;
+		bool pairs = r.test == GATE_PAIRED_T;
 		double sd = stats_sd(v.baseline.value, r.n_base);
 		/* var(a - b) = va + vb - 2 rho sa sb; the seeds may be listed in another order, so it is read from the differences */
 		double sa = stats_sd(v.candidate.value, r.n_cand), dd = r.se * r.se * r.n_cand;
@@ -168,7 +168,7 @@ static void record(const struct cli *c, const struct study *s, const struct gate
 	for (int i = 0; i < g->n; i++) {
 		const struct gate_result *r = &g->results[i];
 		json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "t", "verdict", "id", host_uuid(id), "grid", grid, "gate",
-		                      r->rule->name, "verdict", gate_verdict_name(r->verdict), "test", r->test, "baseline", r->rule->against, "why",
+		                      r->rule->name, "verdict", gate_verdict_name(r->verdict), "test", gate_test_name(r->test), "baseline", r->rule->against, "why",
 		                      r->why, "created", now);
 		const struct { const char *key; double x; } numbers[] = { { "diff", r->diff }, { "lo", r->lo }, { "hi", r->hi },
 		                                                          { "margin", r->margin }, { "alpha", r->alpha } };
@@ -193,7 +193,7 @@ static void add_power(struct str *out, const struct gates *g)
 		const struct gate_result *r = &g->results[i];
 		if (b->n < 2 || !(b->sd > 0) || r->verdict == GATE_ERROR)
 			continue;
-		bool pairs = strcmp(r->test, "paired t") == 0;
+		bool pairs = r->test == GATE_PAIRED_T;
 		double dd = r->se * r->se * r->n_cand, rho = pairs && a->sd > 0 && dd > 0 ? (a->sd * a->sd + b->sd * b->sd - dd) / (2 * a->sd * b->sd) : NAN;
 		gate_power_text(out, r->rule, b->sd, rho, b->mean, r->n_cand);
 	}

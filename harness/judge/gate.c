@@ -22,6 +22,14 @@ const char *gate_kind_name(enum gate_kind k)
 	return k == GATE_SUPERIORITY ? "superiority" : "non-inferiority";
 }
 
+const char *gate_test_name(enum gate_test t)
+{
+	static const char *const names[] = { [GATE_NO_TEST] = "none", [GATE_PAIRED_T] = "paired t", [GATE_WELCH_T] = "welch t",
+	                                     [GATE_PREDICTION] = "prediction interval", [GATE_STORED_SD_T] = "stored-sd t" };
+	_Static_assert(sizeof names / sizeof *names == GATE_TESTS, "a test has no name");
+	return names[t];
+}
+
 int gate_rule_check(const struct gate_rule *r, struct err *e)
 {
 	if (!(r->alpha > 0 && r->alpha <= 0.5))
@@ -45,13 +53,13 @@ static void PRINTF_LIKE(2, 3) fail_with(struct gate_result *out, const char *fmt
 	(void)vsnprintf(out->why, sizeof out->why, fmt, ap);
 	va_end(ap);
 	out->verdict = GATE_ERROR;
-	out->test = "none";
+	out->test = GATE_NO_TEST;
 	out->lean = "";
 }
 
 static void blank(struct gate_result *out, const struct gate_rule *rule)
 {
-	*out = (struct gate_result){ .rule = rule, .lean = "", .test = "none", .diff = NAN, .lo = NAN, .hi = NAN, .df = NAN,
+	*out = (struct gate_result){ .rule = rule, .lean = "", .test = GATE_NO_TEST, .diff = NAN, .lo = NAN, .hi = NAN, .df = NAN,
 		.se = NAN, .margin = NAN, .alpha = rule->alpha, .p_pass = NAN, .p_fail = NAN, .permutation_p = NAN,
 		.mean_cand = NAN, .mean_base = NAN };
 }
@@ -151,19 +159,19 @@ static bool choose_test(struct gate_result *out, struct stats_diff *d, const str
 	out->unpaired = rule->paired && !pairs && cand->seed && base->seed && base->value;
 	bool permute = n >= GATE_PERMUTATION_MIN && base->value && m >= GATE_PERMUTATION_MIN;
 	if (pairs) {
-		out->test = "paired t";
+		out->test = GATE_PAIRED_T;
 		out->n_base = n;
 		out->mean_base = stats_mean(partner, n);
 		*d = stats_paired(cand->value, partner, n);
 	} else if (n >= 2 && base->value && m >= 2) {
-		out->test = "welch t";
+		out->test = GATE_WELCH_T;
 		*d = stats_welch(cand->value, n, base->value, m);
 	} else if (n == 1 && base->value && m >= GATE_PREDICTION_MIN) {
-		out->test = "prediction interval";
+		out->test = GATE_PREDICTION;
 		*d = stats_prediction(cand->value[0], base->value, m);
 	} else if (base->sd > 0 && base->sd_n >= 2) {
 		/* The stored sd stands for both sides; its own seeds give the degrees of freedom. */
-		out->test = "stored-sd t";
+		out->test = GATE_STORED_SD_T;
 		*d = (struct stats_diff){ .diff = out->mean_cand - out->mean_base, .df = base->sd_n - 1,
 		                          .se = base->sd * sqrt(1.0 / n + 1.0 / m) };
 	} else {
@@ -200,7 +208,7 @@ static void explain(struct gate_result *out)
 		snprintf(look, sizeof look, ", look %d of %d", out->look, out->n_looks);
 	snprintf(numbers, sizeof numbers, "%s %.4g against %.4g, difference %+.4g, %.4g %% bounds %+.4g to %+.4g; %s, n = %d "
 	         "and %d%s%s", metric_of(r), out->mean_cand, out->mean_base, out->diff, 100 * (1 - out->alpha), out->lo, out->hi,
-	         out->test, out->n_cand, out->n_base, out->unpaired ? " (not paired: the seeds are not the same)" : "", look);
+	         gate_test_name(out->test), out->n_cand, out->n_base, out->unpaired ? " (not paired: the seeds are not the same)" : "", look);
 	char margin[32] = "";
 	if (r->kind == GATE_NON_INFERIORITY)
 		snprintf(margin, sizeof margin, "%.4g", out->margin);
@@ -382,7 +390,7 @@ json_t *gate_json(const struct gate_result *r)
 		{ "gate", text(r->rule->name) }, { "metric", text(r->rule->metric) }, { "arm", text(r->rule->arm) },
 		{ "against", text(r->rule->against) }, { "kind", text(gate_kind_name(r->rule->kind)) },
 		{ "verdict", text(gate_verdict_name(r->verdict)) }, { "lean", *r->lean ? text(r->lean) : json_null() },
-		{ "test", text(r->test) }, { "n", json_integer(r->n_cand) }, { "n_base", json_integer(r->n_base) },
+		{ "test", text(gate_test_name(r->test)) }, { "n", json_integer(r->n_cand) }, { "n_base", json_integer(r->n_base) },
 		{ "mean", number(r->mean_cand) }, { "mean_base", number(r->mean_base) }, { "diff", number(r->diff) },
 		{ "lo", number(r->lo) }, { "hi", number(r->hi) }, { "se", number(r->se) }, { "df", number(r->df) },
 		{ "margin", number(r->margin) }, { "alpha", number(r->alpha) }, { "p_pass", number(r->p_pass) },

@@ -22,6 +22,7 @@
 
 enum gate_kind { GATE_NON_INFERIORITY, GATE_SUPERIORITY };
 enum gate_verdict { GATE_PASS, GATE_FAIL, GATE_INCONCLUSIVE, GATE_ERROR };
+enum gate_test { GATE_NO_TEST, GATE_PAIRED_T, GATE_WELCH_T, GATE_PREDICTION, GATE_STORED_SD_T, GATE_TESTS };
 enum { GATE_LOOKS_MAX = 16, GATE_SEEDS_MAX = 4096, GATE_PREDICTION_MIN = 5, GATE_PERMUTATION_MIN = 5 };
 
 struct gate_rule {
@@ -52,7 +53,7 @@ struct gate_result {
 	const struct gate_rule *rule;
 	enum gate_verdict verdict;
 	const char *lean;              /* of an inconclusive one: "worse", "better", "unclear"; else "" */
-	const char *test;              /* "paired t", "welch t", "prediction interval", "stored-sd t", "none" */
+	enum gate_test test;
 	int n_cand, n_base;
 	double mean_cand, mean_base;
 	double diff, lo, hi;           /* candidate - baseline in the metric's units with one-sided bounds (lo at alpha, hi at alpha) */
@@ -68,6 +69,7 @@ struct gate_result {
 
 const char *gate_verdict_name(enum gate_verdict v);
 const char *gate_kind_name(enum gate_kind k);
+const char *gate_test_name(enum gate_test t);   /* as in verdict.test of the database, whose comment in schema.sql lists these */
 
 /* Checks a rule's settings themselves (margin, alpha, looks); exit code 2. */
 MUST_CHECK int gate_rule_check(const struct gate_rule *rule, struct err *e);

@@ -1,4 +1,4 @@
--- schema.sql - the result database, version 2. Compiled into the program; `ablate schema` prints it.
+-- schema.sql - the result database, version 3. Compiled into the program; `ablate schema` prints it.
 --
 -- Every table line and every column line ends with a comment, which is also stored in table meta, so that a database
 -- explains itself without the program. All content comes from the journals in the folder DATABASE-runs, from which it
@@ -59,7 +59,7 @@ CREATE TABLE grid_cell( -- which cells a grid asks for, under which labels
 CREATE TABLE attempt( -- one life of a cell: from the start of its process to its end
 	id TEXT PRIMARY KEY, -- UUID
 	cell TEXT NOT NULL REFERENCES cell DEFERRABLE INITIALLY DEFERRED, -- what it computes
-	n INTEGER NOT NULL, -- the how-manieth attempt at the cell, as its runner knew
+	n INTEGER NOT NULL, -- 1-based number of this attempt at the cell, as its runner knew
 	purpose TEXT NOT NULL DEFAULT 'run' CHECK(purpose IN('run', 'verify')), -- an attempt made by verify never speaks for the cell
 	state TEXT NOT NULL CHECK(state IN('running', 'done', 'failed', 'timeout', 'killed', 'lost', 'diverged', 'blocked', 'stopped')), -- from evidence only; stopped: checkpointed on request
 	reason TEXT CHECK(reason IS NOT NULL OR state IN('running', 'done')), -- one sentence: why it is in this state, and how that is known
@@ -169,7 +169,7 @@ CREATE TABLE verdict( -- what gates said
 	grid TEXT NOT NULL REFERENCES grid DEFERRABLE INITIALLY DEFERRED, -- the grid
 	gate TEXT NOT NULL, -- [[gate]] name
 	verdict TEXT NOT NULL CHECK(verdict IN('pass', 'fail', 'inconclusive', 'error')), -- the answer
-	test TEXT NOT NULL, -- paired-t, welch, prediction, superiority-..., none
+	test TEXT NOT NULL, -- paired t, welch t, prediction interval, stored-sd t, none
 	baseline TEXT, -- baseline or arm compared with
 	n_base INTEGER, -- seeds on that side
 	n_cand INTEGER, -- seeds of the candidate
@@ -183,7 +183,7 @@ CREATE TABLE verdict( -- what gates said
 	created TEXT NOT NULL -- wall clock
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE paper_value( -- published numbers
+CREATE TABLE paper_value( -- published numbers that somebody recorded: no command does (they compare with results/published.toml)
 	paper TEXT NOT NULL, -- arXiv:NUMBER
 	locus TEXT NOT NULL, -- table, figure or section
 	label TEXT NOT NULL, -- arm it speaks of
@@ -253,7 +253,7 @@ CREATE VIEW v_arm AS -- mean over evaluation seeds first, then mean and sd over 
 		GROUP BY arm, numerics, dataset, seed, name, nfe, weights, step, protocol))
 	GROUP BY arm, numerics, dataset, name, nfe, weights, step, protocol;
 
-CREATE VIEW v_paper AS -- published numbers beside ours
+CREATE VIEW v_paper AS -- published numbers (paper_value) beside ours; empty where nobody recorded any
 	SELECT DISTINCT p.paper, p.locus, p.label, p.metric, p.nfe, p.value paper_value, p.read_from, g.grid,
 		a.mean ours, a.sd, a.seeds, a.mean - p.value delta, a.protocol
 	FROM paper_value p JOIN grid_cell g ON g.label = p.label JOIN cell c ON c.hash = g.cell

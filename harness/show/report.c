@@ -146,7 +146,7 @@ static void verdicts(struct page *p)
 		const struct gate_result *r = &g->results[i];
 		tag(p, "<tr><th scope=\"row\">", r->rule->name, "</th>");
 		str_addf(p->out, "<td><span class=\"state %s\">%s</span>", gate_verdict_name(r->verdict), gate_verdict_name(r->verdict));
-		str_addf(p->out, "%s%s</td><td>%s</td>", *r->lean ? ", " : "", r->lean, r->test);
+		str_addf(p->out, "%s%s</td><td>%s</td>", *r->lean ? ", " : "", r->lean, gate_test_name(r->test));
 		if (isfinite(r->diff))
 			str_addf(p->out, "<td class=\"num\">%+.4g</td><td class=\"num\">%+.4g to %+.4g</td><td class=\"num\">%.4g</td>", r->diff, r->lo, r->hi, r->margin);
 		else

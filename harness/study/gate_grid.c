@@ -201,7 +201,7 @@ void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, d
 	bool known = isfinite(rho);
 	rho = known && rule->paired ? fmin(fmax(rho, 0), 0.999) : 0;
 	str_addf(out, "gate %s: chance of a clear pass when nothing changed (%s, alpha %g%s); spread between seeds %.4g", rule->name,
-	         rule->paired ? "paired t" : "welch t", rule->alpha, rule->n_looks ? " split over the looks" : "", sd);
+	         gate_test_name(rule->paired ? GATE_PAIRED_T : GATE_WELCH_T), rule->alpha, rule->n_looks ? " split over the looks" : "", sd);
 	if (rule->paired)
 		str_addf(out, known ? ", correlation of paired seeds %.2f" : ", correlation of paired seeds not known, %.0f assumed", rho);
 	str_addf(out, "\nseeds   margin of 1 sd, 2 sd, 3 sd, 4 sd%s\n", own > 0 ? "; the gate's own" : "");

@@ -42,7 +42,7 @@ Test(gate, non_inferiority_passes_fails_or_cannot_tell)
 	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.5);
 	struct gate_result g = judge(&r, side(same, 5), side(base, 5));
 	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
-	cr_assert_str_eq(g.test, "paired t");
+	cr_assert_eq(g.test, GATE_PAIRED_T);
 	cr_assert_eq(g.n_cand, 5);
 	/* differences .1 0 .1 -.1 0: mean .02, sd .083666, se .0374166, t(.95, 4) = 2.131847 */
 	NEAR(g.diff, 0.02, 1e-12);
@@ -116,31 +116,31 @@ Test(gate, the_test_follows_seeds_and_counts)
 	struct gate_side s = side(same, 5), b = side(base, 5);
 	s.seed = other;
 	struct gate_result g = judge(&r, s, b), straight = judge(&r, side(same, 5), b);
-	cr_assert_str_eq(g.test, "welch t");
+	cr_assert_eq(g.test, GATE_WELCH_T);
 	cr_assert_not_null(strstr(g.why, "not paired"), "pairs were asked for: %s", g.why);
 	s = side(reversed, 5), s.seed = turned; /* the same runs in another order */
 	g = judge(&r, s, b);
-	cr_assert_str_eq(g.test, "paired t");
+	cr_assert_eq(g.test, GATE_PAIRED_T);
 	cr_assert_null(strstr(g.why, "not paired"));
 	NEAR(g.hi, straight.hi, 1e-12);
 	s.seed = NULL;
-	cr_assert_str_eq(judge(&r, s, b).test, "welch t");
+	cr_assert_eq(judge(&r, s, b).test, GATE_WELCH_T);
 	r.paired = false;
-	cr_assert_str_eq(judge(&r, side(same, 5), b).test, "welch t");
+	cr_assert_eq(judge(&r, side(same, 5), b).test, GATE_WELCH_T);
 	g = judge(&r, side(worse, 1), b);
-	cr_assert_str_eq(g.test, "prediction interval");
+	cr_assert_eq(g.test, GATE_PREDICTION);
 	cr_assert_eq(g.verdict, GATE_FAIL, "%s", g.why);
 	g = judge(&r, side(same, 1), side(base, 4));
 	cr_assert_eq(g.verdict, GATE_ERROR);
 	cr_assert_not_null(strstr(g.why, "at least 2"), "%s", g.why);
 	b = side(base, 1), b.sd = 0.1, b.sd_n = 10;
 	g = judge(&r, side(same, 1), b);
-	cr_assert_str_eq(g.test, "stored-sd t");
+	cr_assert_eq(g.test, GATE_STORED_SD_T);
 	NEAR(g.se, 0.1 * sqrt(2), 1e-15);
 	NEAR(g.df, 9, 0);
 	b = (struct gate_side){ .mean = 10, .sd = 0.1, .sd_n = 8 };
 	g = judge(&r, side(same, 3), b);
-	cr_assert_str_eq(g.test, "stored-sd t");
+	cr_assert_eq(g.test, GATE_STORED_SD_T);
 	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
 }
 
@@ -173,7 +173,7 @@ Test(gate, looks_split_alpha_and_ignore_seeds_between_them)
 	struct gate_result g = judge(&r, side(same, 4), side(base, 5));
 	cr_assert_eq(g.look, 1);
 	cr_assert_eq(g.n_cand, 3);
-	cr_assert_str_eq(g.test, "paired t");
+	cr_assert_eq(g.test, GATE_PAIRED_T);
 	NEAR(g.alpha, 0.025, 0);
 	g = judge(&r, side(same, 5), side(base, 5));
 	cr_assert_eq(g.look, 2);
@@ -355,7 +355,7 @@ Test(gate_values, a_file_is_judged_as_documented)
 	                             "[gate]\nmargin = { relative = 0.05 }\nalpha = 0.05\nlooks = [3, 5]\n", &e), 0, "%s", e.msg);
 	struct gate_result g;
 	gate_judge(&g, &v.rule, &v.candidate, &v.baseline);
-	cr_assert_str_eq(g.test, "paired t");
+	cr_assert_eq(g.test, GATE_PAIRED_T);
 	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
 	NEAR(g.margin, 0.501, 1e-12);
 	NEAR(g.alpha, 0.025, 0);
@@ -366,7 +366,7 @@ Test(gate_values, a_file_is_judged_as_documented)
 	gate_values_release(&v);
 	cr_assert_eq(read_values(&v, "[candidate]\nvalues = [10.1]\n[baseline]\nmean = 10\nsd = 0.2\nn = 8\n[gate]\nmargin = 1\n", &e), 0, "%s", e.msg);
 	gate_judge(&g, &v.rule, &v.candidate, &v.baseline);
-	cr_assert_str_eq(g.test, "stored-sd t");
+	cr_assert_eq(g.test, GATE_STORED_SD_T);
 	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
 	gate_values_release(&v);
 }

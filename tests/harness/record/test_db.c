@@ -1,15 +1,18 @@
 /* test_db.c - the database opens as ours or not at all; what is written stays; versions move only forwards and with a
  * copy; many writers lose nothing. */
 #define _GNU_SOURCE
+#include "harness/judge/gate.h"
 #include "harness/record/db.h"
 #include "harness/record/host.h"
 #include "model/base/io.h"
+#include "model/base/mem.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <glob.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -73,6 +76,33 @@ Test(db, every_table_and_column_is_documented)
 	             "WHERE t.type = 'table' AND coalesce(m.doc, '') = ''", ""));
 	cr_assert_eq(missing, 0);
 	db_close(db);
+}
+
+/* schema.sql said "version 2" under a user_version of 3. */
+Test(db, the_schema_names_its_own_version)
+{
+	SCOPED(free) char *text = db_schema_text();
+	const char *word = "result database, version ", *at = strstr(text, word);
+	cr_assert_not_null(at);
+	cr_assert_eq(strtol(at + strlen(word), NULL, 10), db_schema()->version);
+}
+
+static void keep_tests(void *ctx, const char *table, const char *column, const char *type, const char *doc)
+{
+	(void)type;
+	if (column && strcmp(table, "verdict") == 0 && strcmp(column, "test") == 0)
+		str_add(ctx, doc);
+}
+
+/* The documentation listed tests that no gate has: "paired-t", "welch". */
+Test(db, the_documented_tests_are_those_of_gates)
+{
+	SCOPED(str) struct str documented = { 0 }, known = { 0 };
+	db_schema_docs(keep_tests, &documented);
+	for (int t = GATE_NO_TEST + 1; t < GATE_TESTS; t++)
+		str_addf(&known, "%s, ", gate_test_name((enum gate_test)t));
+	str_add(&known, gate_test_name(GATE_NO_TEST));
+	cr_assert_str_eq(str_text(&documented), str_text(&known));
 }
 
 Test(db, views_run)

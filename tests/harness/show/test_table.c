@@ -377,7 +377,7 @@ Test(gates, arms_are_judged_against_arms_and_baselines)
 	OK(gates_judge(&g, s.study, dir, NULL, 0, e));
 	cr_assert_eq(g.n, 2);
 	cr_assert_eq(g.results[0].verdict, GATE_PASS, "%s", g.results[0].why);
-	cr_assert_str_eq(g.results[0].test, "paired t");
+	cr_assert_eq(g.results[0].test, GATE_PAIRED_T);
 	cr_assert_eq(g.results[0].n_cand, 3);
 	cr_assert_eq(g.results[1].verdict, GATE_ERROR);
 	cr_assert_not_null(strstr(g.results[1].why, "ablate baseline propose"), "%s", g.results[1].why);
