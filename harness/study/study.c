@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BULK_FROM = 200 }; /* cells; from here on one pass over a view is cheaper than many look-ups */
-
 void study_free(struct study *s)
 {
 	if (!s)
@@ -274,7 +272,7 @@ int study_load(struct study **out, struct plan *plan, struct db *db, struct err 
 			.reason = plan->cells[i].state == CELL_BLOCKED ? plan->cells[i].reason : "", .attempt = "", .started = "", .ended = "" };
 	index_arms(s);
 	SCOPED(str) struct str hashed = { 0 };
-	if (db && (plan->n_cells < BULK_FROM ? each_cell(s, &hashed, e) : in_bulk(s, &hashed, e))) {
+	if (db && (plan->n_cells < STUDY_BULK_FROM ? each_cell(s, &hashed, e) : in_bulk(s, &hashed, e))) {
 		study_free(s);
 		return -1;
 	}

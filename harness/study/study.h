@@ -12,6 +12,8 @@
 
 #include "model/base/mem.h"
 
+enum { STUDY_BULK_FROM = 200 }; /* cells of a plan; from here on one pass over a view is cheaper than many look-ups */
+
 struct study_score {            /* of one cell, at one training step */
 	const char *name, *weights, *protocol;
 	int nfe, evals;         /* evals: evaluation seeds averaged */
