@@ -300,6 +300,8 @@ void db_close(struct db *db)
 	if (!db)
 		return;
 	db_finish(db);
+	if (db->kept)
+		db->free_kept(db->kept);
 	free(db->path);
 	free(db);
 }

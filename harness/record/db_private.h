@@ -1,4 +1,4 @@
-/* db_private.h - what db.c and db_stmt.c share; nobody else includes it. */
+/* db_private.h - what db.c and db_stmt.c share; nobody else includes it but ingest.c, for what it keeps. */
 #ifndef ABLATE_DB_PRIVATE_H
 #define ABLATE_DB_PRIVATE_H
 
@@ -19,6 +19,8 @@ struct db {
 	char *path;
 	char note[600];
 	bool wal, busy;          /* busy: the last failure was a lock of another program */
+	void *kept;              /* ingest.c's statements, made at the first line that is taken; freed by db_close with free_kept */
+	void (*free_kept)(void *kept);
 };
 
 void db_finish(struct db *db);   /* closes the handle and all statements */

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "harness/record/ingest.h"
 
+#include "db_private.h"
+
 #include "model/base/mem.h"
 
 #include <math.h>
@@ -15,13 +17,9 @@ struct table {
 	const char *name, *key[8];
 	bool smallest;                   /* several descriptions of the same content: the smallest of each column stays */
 	const char *with[2];             /* of which the first column goes with the second: both of one description */
-	int n;                           /* filled from the schema: */
-	char *column[COLUMNS_MAX];
-	enum db_type type[COLUMNS_MAX];
-	char *insert, *compare, *exists;
 };
 
-static struct table tables[] = {
+static const struct table tables[] = {
 	{ .name = "artifact", .key = { "hash" }, .smallest = true },
 	{ .name = "env", .key = { "hash" } },
 	{ .name = "grid", .key = { "hash" }, .smallest = true, .with = { "made_of", "toml" } },
@@ -40,14 +38,27 @@ static struct table tables[] = {
 	{ .name = "paper_value", .key = { "paper", "locus", "label", "metric", "nfe" } },
 	{ .name = "shard", .key = { "id" } },
 };
-#define N_TABLES (sizeof tables / sizeof *tables)
+enum { N_TABLES = sizeof tables / sizeof *tables };
+
+/* A table with its columns, as the schema has them, and its statements. */
+struct target {
+	const struct table *of;
+	int n;
+	char *column[COLUMNS_MAX];
+	enum db_type type[COLUMNS_MAX];
+	char *insert, *compare, *exists;
+};
+
+/* Of all tables, in their order; kept with the connection, so that a line costs a look-up. */
+struct targets { struct target v[N_TABLES]; };
 
 static void add_column(void *ctx, const char *table, const char *column, const char *type, const char *doc)
 {
-	(void)ctx, (void)doc;
-	for (size_t i = 0; column && i < N_TABLES; i++)
+	(void)doc;
+	struct targets *all = ctx;
+	for (int i = 0; column && i < N_TABLES; i++)
 		if (strcmp(tables[i].name, table) == 0) {
-			struct table *t = &tables[i];
+			struct target *t = &all->v[i];
 			REQUIRE(t->n < COLUMNS_MAX);
 			t->column[t->n] = xstrdup(column);
 			t->type[t->n++] = strcmp(type, "INTEGER") == 0 ? DB_INTEGER : strcmp(type, "REAL") == 0 ? DB_REAL : DB_TEXT;
@@ -63,44 +74,61 @@ static bool is_key(const struct table *t, const char *column)
 }
 
 /* INSERT of all columns; comparison: a NULL in the line says nothing about the row. */
-static void build_sql(struct table *t)
+static void build_sql(struct target *t)
 {
-	struct str names = { 0 }, marks = { 0 }, set = { 0 }, keys = { 0 }, where = { 0 };
-	t->exists = xstrfmt("SELECT count(*) FROM %s WHERE %s = ?", t->name, t->key[0]); /* for tables with a single key */
-	for (int i = 0; i < 8 && t->key[i]; i++)
-		str_addf(&keys, "%s%s", i ? ", " : "", t->key[i]);
+	const struct table *of = t->of;
+	SCOPED(str) struct str names = { 0 }, marks = { 0 }, set = { 0 }, keys = { 0 }, where = { 0 };
+	t->exists = xstrfmt("SELECT count(*) FROM %s WHERE %s = ?", of->name, of->key[0]); /* for tables with a single key */
+	for (int i = 0; i < 8 && of->key[i]; i++)
+		str_addf(&keys, "%s%s", i ? ", " : "", of->key[i]);
 	for (int i = 0; i < t->n; i++) {
-		const char *c = t->column[i];
+		const char *c = t->column[i], *with = of->with[1];
+		bool key = is_key(of, c);
 		str_addf(&names, "%s%s", i ? ", " : "", c);
 		str_addf(&marks, "%s?%d", i ? ", " : "", i + 1);
 		str_add(&where, i ? " AND " : "");
-		is_key(t, c) ? str_addf(&where, "%s = ?%d", c, i + 1) : str_addf(&where, "(?%d IS NULL OR %s = ?%d)", i + 1, c, i + 1);
-		if (!is_key(t, c) && t->with[0] && strcmp(c, t->with[0]) == 0)
-			str_addf(&set, ", %s = CASE WHEN excluded.%s < %s THEN excluded.%s WHEN excluded.%s = %s THEN min(%s, excluded.%s) ELSE %s END", c,
-			         t->with[1], t->with[1], c, t->with[1], t->with[1], c, c, c);
-		else if (!is_key(t, c))
+		key ? str_addf(&where, "%s = ?%d", c, i + 1) : str_addf(&where, "(?%d IS NULL OR %s = ?%d)", i + 1, c, i + 1);
+		if (!key && with && strcmp(c, of->with[0]) == 0)
+			str_addf(&set, ", %s = CASE WHEN excluded.%s < %s THEN excluded.%s WHEN excluded.%s = %s THEN min(%s, excluded.%s) "
+			         "ELSE %s END", c, with, with, c, with, with, c, c, c);
+		else if (!key)
 			str_addf(&set, "%s%s = min(coalesce(%s, excluded.%s), coalesce(excluded.%s, %s))", set.len ? ", " : "", c, c, c, c, c);
 	}
-	t->insert = xstrfmt("INSERT INTO %s(%s) VALUES(%s) ON CONFLICT(%s) DO %s%s", t->name, str_text(&names), str_text(&marks),
-	                    str_text(&keys), t->smallest ? "UPDATE SET " : "NOTHING", t->smallest ? str_text(&set) : "");
-	t->compare = xstrfmt("SELECT count(*) FROM %s WHERE %s", t->name, str_text(&where));
-	str_release(&names);
-	str_release(&marks);
-	str_release(&set);
-	str_release(&keys);
-	str_release(&where);
+	t->insert = xstrfmt("INSERT INTO %s(%s) VALUES(%s) ON CONFLICT(%s) DO %s%s", of->name, str_text(&names), str_text(&marks),
+	                    str_text(&keys), of->smallest ? "UPDATE SET " : "NOTHING", of->smallest ? str_text(&set) : "");
+	t->compare = xstrfmt("SELECT count(*) FROM %s WHERE %s", of->name, str_text(&where));
 }
 
-static struct table *find_table(const char *name)
+static void free_targets(void *kept)
 {
-	if (!tables[0].n) {
-		db_schema_docs(add_column, NULL);
-		for (size_t i = 0; i < N_TABLES; i++)
-			build_sql(&tables[i]);
+	struct targets *all = kept;
+	for (int i = 0; i < N_TABLES; i++) {
+		struct target *t = &all->v[i];
+		for (int k = 0; k < t->n; k++)
+			free(t->column[k]);
+		free(t->insert);
+		free(t->compare);
+		free(t->exists);
 	}
-	for (size_t i = 0; i < N_TABLES; i++)
+	free(all);
+}
+
+static const struct target *find_table(struct db *db, const char *name)
+{
+	if (!db->kept) {
+		struct targets *all = xcalloc(1, sizeof *all);
+		db_schema_docs(add_column, all);
+		for (int i = 0; i < N_TABLES; i++) {
+			all->v[i].of = &tables[i];
+			build_sql(&all->v[i]);
+		}
+		db->kept = all;
+		db->free_kept = free_targets;
+	}
+	const struct targets *all = db->kept;
+	for (int i = 0; i < N_TABLES; i++)
 		if (strcmp(tables[i].name, name) == 0)
-			return &tables[i];
+			return &all->v[i];
 	return NULL;
 }
 
@@ -120,39 +148,39 @@ static int value_of(struct db_value *out, enum db_type want, const json_t *v, co
 }
 
 /* Every key of the line must be a column: a line of a newer program, or one written by hand, is not half understood. */
-static int check_keys(const struct table *t, json_t *line, struct err *e)
+static int check_keys(const struct target *t, json_t *line, struct err *e)
 {
 	const char *key;
 	json_t *v;
 	json_object_foreach(line, key, v) {
-		bool known = strcmp(key, "t") == 0 || (strcmp(key, "v") == 0 && strcmp(t->name, "attempt") == 0);
+		bool known = strcmp(key, "t") == 0 || (strcmp(key, "v") == 0 && strcmp(t->of->name, "attempt") == 0);
 		for (int i = 0; i < t->n && !known; i++)
 			known = strcmp(key, t->column[i]) == 0;
 		if (!known)
-			return err_code(e, EXIT_RECORD, "%s.%s: no such column in this version", t->name, key);
+			return err_code(e, EXIT_RECORD, "%s.%s: no such column in this version", t->of->name, key);
 	}
-	if (strcmp(t->name, "attempt") == 0 && json_integer_value(json_object_get(line, "v")) > 1)
+	if (strcmp(t->of->name, "attempt") == 0 && json_integer_value(json_object_get(line, "v")) > 1)
 		return err_code(e, EXIT_RECORD, "a journal of a newer ablate: update this one");
 	return 0;
 }
 
-static int conflict(const struct table *t, const struct db_value *v, struct err *e)
+static int conflict(const struct target *t, const struct db_value *v, struct err *e)
 {
 	struct str key = { 0 };
 	for (int i = 0; i < t->n; i++)
-		if (is_key(t, t->column[i])) {
+		if (is_key(t->of, t->column[i])) {
 			str_addf(&key, "%s%s=", key.len ? ", " : "", t->column[i]);
 			v[i].type == DB_INTEGER ? str_addf(&key, "%lld", (long long)v[i].i) : str_addf(&key, "%.40s", v[i].s ? v[i].s : "");
 		}
-	(void)err_code(e, EXIT_RECORD, "%s(%s): the database has other content under this key; nothing was taken", t->name, str_text(&key));
+	(void)err_code(e, EXIT_RECORD, "%s(%s): the database has other content under this key; nothing was taken", t->of->name, str_text(&key));
 	str_release(&key);
 	return -1;
 }
 
-static int insert_row(struct ingest *in, const struct table *t, const struct db_value *v, struct err *e)
+static int insert_row(struct ingest *in, const struct target *t, const struct db_value *v, struct err *e)
 {
 	int64_t same;
-	if (t->smallest) { /* an upsert always says "1 changed" */
+	if (t->of->smallest) { /* an upsert always says "1 changed" */
 		int64_t exists;
 		if (db_int_of_values(&same, 0, in->db, e, t->compare, v, t->n) || db_int_of_values(&exists, 0, in->db, e, t->exists, v, 1))
 			return -1;
@@ -174,15 +202,15 @@ static int insert_row(struct ingest *in, const struct table *t, const struct db_
 static const struct { const char *column, *text; } defaults[] = { { "chain", "" }, { "made_of", "{}" } };
 #define N_DEFAULTS (sizeof defaults / sizeof *defaults)
 
-static int take_row(struct ingest *in, struct table *t, json_t *line, struct err *e)
+static int take_row(struct ingest *in, const struct target *t, json_t *line, struct err *e)
 {
 	struct db_value v[COLUMNS_MAX];
 	if (check_keys(t, line, e))
 		return -1;
 	for (int i = 0; i < t->n; i++) {
 		if (value_of(&v[i], t->type[i], json_object_get(line, t->column[i]), t->column[i], e))
-			return err_in(e, "%s", t->name);
-		if (v[i].type == DB_NULL && strcmp(t->column[i], "attempt") == 0 && *in->attempt && is_key(t, "attempt"))
+			return err_in(e, "%s", t->of->name);
+		if (v[i].type == DB_NULL && strcmp(t->column[i], "attempt") == 0 && *in->attempt && is_key(t->of, "attempt"))
 			v[i] = (struct db_value){ .type = DB_TEXT, .s = in->attempt };
 		for (size_t d = 0; d < N_DEFAULTS && v[i].type == DB_NULL; d++)
 			if (strcmp(t->column[i], defaults[d].column) == 0)
@@ -193,7 +221,7 @@ static int take_row(struct ingest *in, struct table *t, json_t *line, struct err
 
 /* --- lines with rules of their own --- */
 
-static int take_attempt(struct ingest *in, struct table *t, json_t *line, struct err *e)
+static int take_attempt(struct ingest *in, const struct target *t, json_t *line, struct err *e)
 {
 	const char *id = json_string_value(json_object_get(line, "id"));
 	if (!id || strlen(id) >= sizeof in->attempt)
@@ -239,7 +267,7 @@ static int take_beat(struct ingest *in, json_t *line, struct err *e)
 }
 
 /* The columns that an end sets. heartbeat is set to the end, too. */
-static int take_end(struct ingest *in, struct table *t, json_t *line, struct err *e)
+static int take_end(struct ingest *in, const struct target *t, json_t *line, struct err *e)
 {
 	static const char *const allowed[] = { "t", "attempt", "state", "reason", "ended", "heartbeat_boot_s", "exit_code", "signal", "step",
 	                                       "resumed_step", "wall_s", "cpu_s", "max_rss" };
@@ -263,20 +291,18 @@ static int take_end(struct ingest *in, struct table *t, json_t *line, struct err
 				rc = value_of(&values[n++], t->type[i], v, key, e);
 				str_addf(&set, "%s%s = ?%d", set.len ? ", " : "", key, n);
 				str_addf(&same, " AND %s IS ?%d", key, n);
+				if (strcmp(key, "ended") == 0)
+					str_addf(&set, ", heartbeat = ?%d", n);
 			}
 	}
-	json_t *ended = json_object_get(line, "ended");
-	if (!rc && (!json_is_string(ended) || !json_is_string(json_object_get(line, "state"))))
+	if (!rc && (!json_is_string(json_object_get(line, "ended")) || !json_is_string(json_object_get(line, "state"))))
 		rc = err_code(e, EXIT_RECORD, "end: needs state and ended");
 	if (!rc) {
 		values[n++] = (struct db_value){ .type = DB_TEXT, .s = id };
-		SCOPED(free) char *update = xstrfmt("UPDATE attempt SET %s, heartbeat = '%.40s' WHERE id = ?%d AND state = 'running'",
-		                                    str_text(&set), json_string_value(ended), n);
+		SCOPED(free) char *update = xstrfmt("UPDATE attempt SET %s WHERE id = ?%d AND state = 'running'", str_text(&set), n);
 		SCOPED(free) char *check = xstrfmt("SELECT count(*) FROM attempt WHERE id = ?%d%s", n, str_text(&same));
 		int64_t matches = 1;
-		if (strchr(json_string_value(ended), '\''))
-			rc = err_code(e, EXIT_RECORD, "end: not a time");
-		else if (!(rc = db_exec_values(in->db, e, update, values, n)) && !db_changes(in->db))
+		if (!(rc = db_exec_values(in->db, e, update, values, n)) && !db_changes(in->db))
 			rc = db_int_of_values(&matches, 0, in->db, e, check, values, n);
 		if (!rc && !matches)
 			rc = err_code(e, EXIT_RECORD, "attempt %s: the database has another end; nothing was taken", id);
@@ -312,7 +338,7 @@ static int take_curve(struct ingest *in, json_t *line, struct err *e)
 	return 0;
 }
 
-static int take_metric(struct ingest *in, struct table *t, json_t *line, struct err *e)
+static int take_metric(struct ingest *in, const struct target *t, json_t *line, struct err *e)
 {
 	const char *hex = json_string_value(json_object_get(line, "hex"));
 	char *end = NULL;
@@ -339,7 +365,7 @@ int ingest_line(void *ctx, const char *type, json_t *line, struct err *e)
 			in->listener->hear(in->listener->ctx, in->attempt, text);
 		return 0;
 	}
-	struct table *attempt = find_table("attempt"), *t = find_table(type);
+	const struct target *attempt = find_table(in->db, "attempt"), *t = find_table(in->db, type);
 	bool needs_attempt = !t || strcmp(type, "metric") == 0;
 	if (needs_attempt && !*in->attempt && !json_object_get(line, "attempt"))
 		return err_code(e, EXIT_RECORD, t || strcmp(type, "curve") == 0 || strcmp(type, "beat") == 0 || strcmp(type, "end") == 0

@@ -259,11 +259,17 @@ Test(journal, a_late_finisher_files_its_result_as_its_own_attempt)
 	db_close(db);
 }
 
+/* A journal of attempt "u" whose further lines are these; lives as long as the test. */
+static char *journal_with(const char *lines)
+{
+	return FMT("{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n{\"t\":\"cell\",\"hash\":\"%s\",\"arm\":\"%s\",\"seed\":1,\"numerics\":1,"
+	           "\"dataset\":\"d\"}\n{\"t\":\"attempt\",\"v\":1,\"id\":\"u\",\"cell\":\"%s\",\"n\":1,\"started\":\"s\"}\n%s", hash_a,
+	           hash_c, hash_a, hash_c, lines);
+}
+
 static void rejected(const char *lines, const char *says)
 {
-	char *start = FMT("{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n{\"t\":\"cell\",\"hash\":\"%s\",\"arm\":\"%s\",\"seed\":1,\"numerics\":1,"
-	                      "\"dataset\":\"d\"}\n{\"t\":\"attempt\",\"v\":1,\"id\":\"u\",\"cell\":\"%s\",\"n\":1,\"started\":\"s\"}\n%s", hash_a,
-	                      hash_c, hash_a, hash_c, lines);
+	char *start = journal_with(lines);
 	struct db *db = new_db("bad.db");
 	struct ingest in = { .db = db };
 	struct journal_scan scan = { 0 };
@@ -293,6 +299,21 @@ Test(journal, what_it_cannot_hold_is_refused_with_its_line)
 	rejected("{\"t\":\"seal\",\"lines\":1}\n", "seal without");
 	rejected("{\"t\":\"attempt\",\"v\":2,\"id\":\"w\",\"cell\":\"x\",\"n\":1,\"started\":\"s\"}\n", "newer ablate");
 	rejected("{\"t\":\"attempt\",\"v\":1,\"id\":\"u\",\"cell\":\"x\",\"n\":1,\"started\":\"s\"}\n", "other content");
+}
+
+/* The time of an end was a part of the statement's text, where only a quote was looked for. */
+Test(journal, a_text_of_a_journal_is_never_sql)
+{
+	char *lines = journal_with("{\"t\":\"end\",\"state\":\"failed\",\"reason\":\"it's\",\"ended\":\"', step = 7, host = '\"}\n");
+	struct db *db = new_db("quoted.db");
+	struct ingest in = { .db = db };
+	struct journal_scan scan = { 0 };
+	OK(db_begin(db, &e));
+	OK(journal_scan_bytes(&scan, lines, strlen(lines), ingest_line, &in, &e));
+	OK(db_commit(db, &e));
+	cr_assert_eq(count(db, "SELECT count(*) FROM attempt WHERE ended = ''', step = 7, host = ''' AND heartbeat = ended AND step IS NULL "
+	                   "AND host IS NULL AND reason = 'it''s'"), 1);
+	db_close(db);
 }
 
 /* A failing disk: the file keeps whole lines, and the failure is told by everything after. */
