@@ -98,7 +98,7 @@ static int propose(json_t *files, struct cli *c, struct opened *o, const char *d
 static void record(const struct cli *c, const struct baseline *b, const char *old_sha)
 {
 	struct err e = ERR_INIT;
-	SCOPED(store) struct store store = { .lock_fd = -1 };
+	SCOPED(store) struct store store = STORE_INIT;
 	char id[HOST_UUID];
 	if (!io_exists(c->db))
 		return;

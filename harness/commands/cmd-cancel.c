@@ -55,7 +55,7 @@ static int cancel_one(json_t *asked, struct cli *c, struct store *s, const char 
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	int code = EXIT_OK;
 	if (store_open(&s, c->db, STORE_READ, "ablate cancel", &e))
 		return cli_fail(c, &e);

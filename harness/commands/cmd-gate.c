@@ -151,7 +151,7 @@ static char *grid_of(struct store *store, const struct study *s, struct err *e)
 static void record(const struct cli *c, const struct study *s, const struct gates *g)
 {
 	struct err e = ERR_INIT;
-	SCOPED(store) struct store store = { .lock_fd = -1 };
+	SCOPED(store) struct store store = STORE_INIT;
 	SCOPED(free) char *grid = NULL;
 	if (store_open(&store, c->db, STORE_WRITE, "ablate gate", &e)) {
 		cli_warn(c, "the verdicts are not recorded: %s", e.msg);

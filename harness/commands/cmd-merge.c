@@ -39,7 +39,7 @@ static int rebuild(struct cli *c)
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	struct merge_result r;
 	if (cli_flag(c, "rebuild"))
 		return c->n_args ? cli_usage(c, "--rebuild takes no shards") : rebuild(c);

@@ -156,7 +156,7 @@ static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	struct record r;
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	if (store_open(&s, c->db, STORE_READ, "ablate show", &e) || record_find(&r, s.db, c->args[0], &e))
 		return cli_fail(c, &e);
 	json_t *all = collect(s.db, &r, s.runs, &e);

@@ -131,7 +131,7 @@ static void print_slurm(const json_t *list)
 /* Shows once. *running: attempts that live. */
 static int show(struct cli *c, const char *only, int64_t *running, struct err *e)
 {
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	if (store_open(&s, c->db, STORE_READ, "ablate status", e))
 		return -1;
 	struct view v = { .s = &s, .grids = json_array(), .running = json_array() };

@@ -150,7 +150,7 @@ static int verify_one(const struct cli *c, json_t *list, const struct target *t,
 	SCOPED(free) char *runs = xstrfmt("%s-runs", c->db);
 	if (!with && repeat(other, c, t, runs, e))
 		return -1;
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	if (store_open(&s, c->db, STORE_WRITE, "ablate verify", e))
 		return -1;
 	if (with) {

@@ -14,7 +14,7 @@
 
 static int collect(struct cli *c, const char *plan_hash, struct slurm_collected *out, struct err *e)
 {
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	if (store_open(&s, c->db, STORE_WRITE, "ablate slurm-merge", e))
 		return -1;
 	return slurm_collect(out, &s, plan_hash, e);
@@ -23,7 +23,7 @@ static int collect(struct cli *c, const char *plan_hash, struct slurm_collected 
 /* Cells without a done attempt and all their scores; blocked ones are counted apart. */
 static int find_missing(struct cli *c, const struct run_plan *run, int **index, int *n, int *blocked, struct err *e)
 {
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	int cap = 0;
 	*index = NULL;
 	*n = *blocked = 0;

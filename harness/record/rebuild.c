@@ -36,7 +36,9 @@ static int take_files(struct rebuild_result *out, struct db *db, const char *run
 
 static int fill(struct rebuild_result *out, const char *path, const char *runs, struct err *e)
 {
-	struct store s = { .lock_fd = -1, .path = (char *)path, .runs = (char *)runs };
+	struct store s = STORE_INIT;
+	s.path = (char *)path;
+	s.runs = (char *)runs;
 	if (db_open(&s.db, path, DB_WRITE, e))
 		return -1;
 	/* one transaction: the ledger speaks of attempts whose journals come after it */
@@ -82,7 +84,9 @@ int merge_rebuild(struct rebuild_result *out, const char *db_path, struct err *e
 	SCOPED(free) char *fresh = xstrfmt("%s.rebuild-%ld", db_path, (long)getpid());
 	if (!io_is_dir(runs))
 		return err_code(e, EXIT_RECORD, "%s: no run folder: there is nothing to make the database from", runs);
-	struct store lock = { .lock_fd = -1, .path = (char *)db_path, .runs = runs };
+	struct store lock = STORE_INIT;
+	lock.path = (char *)db_path;
+	lock.runs = runs;
 	if (store_lock(&lock, "ablate merge --rebuild", e))
 		return -1;
 	struct db *old;

@@ -119,7 +119,9 @@ void store_touch_lock(struct store *s)
 
 int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what, struct err *e)
 {
-	struct store s = { .lock_fd = -1, .path = xstrdup(db_path), .runs = xstrfmt("%s-runs", db_path) };
+	struct store s = STORE_INIT;
+	s.path = xstrdup(db_path);
+	s.runs = xstrfmt("%s-runs", db_path);
 	if (mode != STORE_READ && io_mkdirs(s.runs, e)) {
 		if (e)
 			e->code = EXIT_RECORD;
@@ -142,7 +144,7 @@ void store_close(struct store *s)
 		store_unlock(s);
 	free(s->path);
 	free(s->runs);
-	*s = (struct store){ .lock_fd = -1 };
+	*s = (struct store)STORE_INIT;
 }
 
 void scoped_store(struct store *s)

@@ -24,10 +24,12 @@ struct store {
 	const struct listener *listener; /* hears the notes of the journals that are taken; NULL after store_open */
 };
 
+#define STORE_INIT { .lock_fd = -1 } /* no store: what store_close leaves and accepts */
+
 /* `what` is told to those who find the lock taken ("ablate run quickstart.toml"). */
 MUST_CHECK int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what, struct err *e);
-void store_close(struct store *s);      /* accepts a zeroed or closed store */
-void scoped_store(struct store *s);     /* SCOPED(store) struct store s = { .lock_fd = -1 }; */
+void store_close(struct store *s);      /* accepts STORE_INIT */
+void scoped_store(struct store *s);     /* SCOPED(store) struct store s = STORE_INIT; */
 
 /* Records rows that no attempt owns: `lines` is an array of objects as in journal.h, {"t":"verdict",...}. Appends them
  * to the ledger, syncs it, and takes into the database everything of the ledger that it does not have yet. */
@@ -46,7 +48,7 @@ MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, co
 /* Takes journals of a cell that the database has never seen (a supervisor was killed between the two); adds their number to *found. */
 MUST_CHECK int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e);
 
-/* The run lock alone, for a store that store_open has not opened: path and runs set, lock_fd -1. */
+/* The run lock alone, for a store that store_open has not opened: path and runs set after STORE_INIT. */
 MUST_CHECK int store_lock(struct store *s, const char *what, struct err *e);
 void store_unlock(struct store *s);
 /* Who holds the run lock: heap JSON object, or NULL when nobody does. */

@@ -463,10 +463,9 @@ static int take_strays(struct run *r, struct err *e)
 
 int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *o, struct err *e)
 {
-	struct run r = { .plan = plan, .o = o, .out = out, .n_slots = o->jobs > 0 ? o->jobs : 1, .started_s = monotonic_s(),
-	                 .no_more = o->record_only };
+	struct run r = { .store = STORE_INIT, .plan = plan, .o = o, .out = out, .n_slots = o->jobs > 0 ? o->jobs : 1,
+	                 .started_s = monotonic_s(), .no_more = o->record_only };
 	const struct listener listener = { hear_note, &r };
-	r.store.lock_fd = -1;
 	*out = (struct run_result){ .cells = plan->n_cells };
 	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e))
 		return -1;
@@ -515,7 +514,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan, const struct run_options *o, struct err *e)
 {
 	struct run_signals signals;
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	struct slot slot = { .child = { .pipe_fd = -1 } };
 	struct child *children[] = { &slot.child };
 	struct child_end end;

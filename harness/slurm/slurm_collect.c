@@ -66,7 +66,7 @@ static int share_attempts(const char *shard_runs, const char *runs, struct err *
 /* Ends what a dead task left open. *busy when a task is at work on the shard, here or on another machine. */
 static int make_quiet(bool *busy, const char *shard, const char *runs, struct err *e)
 {
-	SCOPED(store) struct store s = { .lock_fd = -1 };
+	SCOPED(store) struct store s = STORE_INIT;
 	int alive, lost;
 	int64_t open_attempts = 0;
 	json_t *holder = store_lock_holder(runs);

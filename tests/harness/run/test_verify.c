@@ -12,7 +12,7 @@
 #define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
 
 static struct err e;
-static struct store s = { .lock_fd = -1 };
+static struct store s = STORE_INIT;
 static const char hash[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
 static void add_attempt(const char *id, const char *from)
