@@ -32,7 +32,7 @@ static int write_points(const struct writer *w, int points)
 	                             .numerics = 1, .n = 1, .purpose = "run" };
 	struct journal *j;
 	struct journal_end end = JOURNAL_END_INIT;
-	end.state = "done";
+	end.state = RECORD_DONE;
 	if (journal_create(&j, w->path, &head, NULL))
 		return 1;
 	for (int i = 0; i < points / 2; i++) {

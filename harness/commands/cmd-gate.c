@@ -57,11 +57,11 @@ static struct junit_case gate_case(const struct gate_result *r)
 static struct junit_case cell_case(const struct study *s, const struct study_cell *c, struct arena *a)
 {
 	const struct plan_arm *arm = &s->plan->arms[c->arm];
-	struct junit_case out = { .classname = "cells", .seconds = c->seconds, .message = *c->reason ? c->reason : c->state };
+	const char *state = record_state_name(c->state);
+	struct junit_case out = { .classname = "cells", .seconds = c->seconds, .message = *c->reason ? c->reason : state };
 	out.name = arena_strfmt(a, "%s seed %lld", s->plan->rows[arm->rows[0]].name, (long long)c->seed);
-	bool waiting = !strcmp(c->state, "pending") || !strcmp(c->state, "running") || !strcmp(c->state, "stopped");
-	if (strcmp(c->state, "done") != 0)
-		out.outcome = waiting ? JUNIT_SKIPPED : JUNIT_ERROR, out.type = c->state;
+	if (c->state != RECORD_DONE)
+		out.outcome = record_state_is_open(c->state) ? JUNIT_SKIPPED : JUNIT_ERROR, out.type = state;
 	return out;
 }
 

@@ -50,7 +50,7 @@ static int read_grids(struct view *v, const char *only, struct err *e)
 		(void)json_object_set_new(grid, "cells", json_integer(all + n));
 		if (state)
 			(void)json_object_set_new(json_object_get(grid, "states"), state, json_integer(n));
-		v->n_missing += state && strcmp(state, "done") != 0 ? n : 0;
+		v->n_missing += state && record_state_of(state) != RECORD_DONE ? n : 0;
 	}
 	return db_done(&rows, e);
 }

@@ -106,7 +106,8 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	SCOPED(db) struct db *db = NULL;
 	struct run_set set;
 	struct run_options o = { .db = c->db, .what = "ablate verify", .jobs = 1 };
-	char state[16], device[32];
+	enum record_state state;
+	char device[32];
 	int threads = 0, ranks = 1;
 	if (engine_device(device, cli_string(c, "device", "auto"), e) || db_open(&db, c->db, DB_READ, e) ||
 	    run_set_of_attempt(&set, &threads, &ranks, db, runs, t->cell, t->attempt, e))
@@ -118,7 +119,7 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	o.ranks = ranks;
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);
-	int rc = runner_repeat(repetition, state, &set.run, &o, e);
+	int rc = runner_repeat(repetition, &state, &set.run, &o, e);
 	run_display_free(d, true);
 	run_set_release(&set);
 	return rc;

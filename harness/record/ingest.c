@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/record/ingest.h"
 
-#include "db_private.h"
+#include "harness/record/db_private.h"
 
 #include "model/base/mem.h"
 
@@ -240,7 +240,7 @@ static int take_attempt(struct ingest *in, const struct target *t, json_t *line,
 		(void)json_object_del(row, "heartbeat");
 		(void)json_object_del(row, "heartbeat_boot_s");
 	} else if (begins)
-		(void)json_object_set_new(row, "state", json_string("running"));
+		(void)json_object_set_new(row, "state", json_string(record_state_name(RECORD_RUNNING)));
 	int rc;
 	if (begins && known) {
 		struct db_value v[COLUMNS_MAX];

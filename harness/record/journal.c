@@ -403,7 +403,7 @@ fail:
 static json_t *end_line(const struct journal_end *end)
 {
 	char now[HOST_TIME];
-	json_t *line = json_pack("{s:s, s:s}", "t", "end", "state", end->state);
+	json_t *line = json_pack("{s:s, s:s}", "t", "end", "state", record_state_name(end->state));
 	set_text(line, "reason", end->reason);
 	set_text(line, "ended", host_now(now));
 	set_real(line, "heartbeat_boot_s", host_boot_s());

@@ -19,6 +19,7 @@
 #ifndef ABLATE_JOURNAL_H
 #define ABLATE_JOURNAL_H
 
+#include "harness/record/record_state.h"
 #include "model/base/err.h"
 #include "model/base/io.h"
 
@@ -31,7 +32,7 @@ struct journal_head {
 	const char *attempt;                 /* UUID */
 	const char *cell, *arm, *config, *dataset;
 	int64_t seed, numerics;
-	int64_t n;                           /* how-manieth attempt */
+	int64_t n;                           /* 1-based number of this attempt */
 	const char *purpose;                 /* "run" or "verify" */
 	const char *resumed_from;
 	const char *env_hash, *env_json;
@@ -42,7 +43,8 @@ struct journal_head {
 
 /* How it ended. */
 struct journal_end {
-	const char *state, *reason;          /* as in attempt.state, attempt.reason */
+	enum record_state state;
+	const char *reason;                  /* as in attempt.reason */
 	int exit_code, signal;               /* -1 = unknown */
 	int64_t step, resumed_step;          /* -1 = unknown */
 	double wall_s, cpu_s;                /* < 0 = unknown */

@@ -117,7 +117,7 @@ static int list_running(struct running **out, int *n, struct store *s, struct er
 static int end_without_journal(struct store *s, const struct running *r, struct err *e)
 {
 	char now[HOST_TIME];
-	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "end", "attempt", r->id, "state", "lost", "reason",
+	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "end", "attempt", r->id, "state", record_state_name(RECORD_LOST), "reason",
 	                          "its journal is gone from the run folder", "ended", host_now(now));
 	int rc = store_record(s, lines, e);
 	json_decref(lines);
@@ -135,7 +135,7 @@ static int end_as_lost(struct store *s, const struct running *r, const char *pat
 	if (torn)
 		str_addf(&reason, "; its last line was torn (%lld bytes cut off)", (long long)torn);
 	struct journal_end end = JOURNAL_END_INIT;
-	end.state = "lost";
+	end.state = RECORD_LOST;
 	end.reason = str_text(&reason);
 	end.step = r->step;
 	int rc = journal_end(j, &end, e);

@@ -147,7 +147,7 @@ static int sort_out(struct run *r, int i, struct err *e)
 	const struct run_cell *c = &r->plan->cells[i];
 	bool done;
 	int found = 0;
-	SCOPED(free) char *state = NULL;
+	SCOPED(free) char *text = NULL;
 	if (cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
 	if (done) {
@@ -161,15 +161,16 @@ static int sort_out(struct run *r, int i, struct err *e)
 		return has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
 	if (store_take_unknown(&r->store, c->cell, &found, e) ||
-	    db_text_of(&state, r->store.db, e, "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
+	    db_text_of(&text, r->store.db, e, "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
 	               "state = 'running' DESC, started DESC, id DESC LIMIT 1", "s", c->cell) ||
 	    cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
+	enum record_state state = record_state_of(text);
 	if (done)
 		r->out->cached++;
-	else if (state && strcmp(state, "diverged") == 0 && !r->o->again)
+	else if (state == RECORD_DIVERGED && !r->o->again)
 		r->out->diverged++;
-	else if (state && strcmp(state, "running") == 0)
+	else if (state == RECORD_RUNNING)
 		r->out->elsewhere++;
 	else {
 		r->todo[r->n_todo++] = i;
@@ -287,32 +288,33 @@ static void give_up(struct run *r)
 }
 
 /* Counts the end of an attempt, or queues the cell again. */
-static void settle(struct run *r, struct slot *slot, const char *state, const char *reason)
+static void settle(struct run *r, struct slot *slot, enum record_state state, const char *reason)
 {
 	const struct run_cell *c = slot->cell;
 	char name[160], took[32];
 	(void)duration_text(took, monotonic_s() - slot->started_s);
-	bool may_retry = strcmp(state, "failed") == 0 || (strcmp(state, "killed") == 0 && slot->ended_by != SLOT_ABORT);
-	if (strcmp(state, "done") == 0) {
+	bool may_retry = state == RECORD_FAILED || (state == RECORD_KILLED && slot->ended_by != SLOT_ABORT);
+	if (state == RECORD_DONE) {
 		r->out->done++;
 		r->steps_done += c->steps;
 		say(r, "%s: done in %s", name_of(name, c), took);
 		return;
 	}
 	if (may_retry && r->tries[slot->index] <= r->o->retries && !r->no_more) {
-		say_amiss(r, "%s: %s: %s; trying again (%d of %d)", name_of(name, c), state, reason, r->tries[slot->index], r->o->retries);
+		say_amiss(r, "%s: %s: %s; trying again (%d of %d)", name_of(name, c), record_state_name(state), reason,
+		          r->tries[slot->index], r->o->retries);
 		r->todo[r->n_todo++] = slot->index;
 		return;
 	}
-	say_amiss(r, "%s: %s: %s", name_of(name, c), state, reason);
-	if (strcmp(state, "stopped") == 0 || slot->ended_by == SLOT_ABORT)
+	say_amiss(r, "%s: %s: %s", name_of(name, c), record_state_name(state), reason);
+	if (state == RECORD_STOPPED || slot->ended_by == SLOT_ABORT)
 		r->out->stopped++;
-	else if (strcmp(state, "timeout") == 0) {
+	else if (state == RECORD_TIMEOUT) {
 		r->out->timeout++;
 		r->out->over_budget = true;
-	} else if (strcmp(state, "diverged") == 0)
+	} else if (state == RECORD_DIVERGED)
 		r->out->diverged++;
-	else if (strcmp(state, "blocked") == 0)
+	else if (state == RECORD_BLOCKED)
 		r->out->blocked++;
 	else
 		r->out->failed++;
@@ -337,9 +339,10 @@ static void hear_note(void *ctx, const char *attempt, const char *note)
 static int tend(struct run *r, struct slot *slot, struct err *e)
 {
 	struct child_end end;
-	char state[16] = "", reason[512] = "";
+	enum record_state state = RECORD_UNKNOWN;
+	char reason[512] = "";
 	if (child_reap(&slot->child, &end)) {
-		int rc = slot_finish(state, reason, slot, &r->store, &end, e);
+		int rc = slot_finish(&state, reason, slot, &r->store, &end, e);
 		if (!rc)
 			settle(r, slot, state, reason);
 		free_slot(slot);
@@ -511,7 +514,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	return rc;
 }
 
-int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan, const struct run_options *o, struct err *e)
+int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan, const struct run_options *o, struct err *e)
 {
 	struct run_signals signals;
 	SCOPED(store) struct store s = STORE_INIT;
@@ -549,7 +552,7 @@ int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan,
 	free_slot(&slot);
 	if (!rc && interrupted)
 		rc = err_code(e, interrupted == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED, "interrupted; nothing was compared");
-	else if (!rc && strcmp(state, "done") != 0)
-		rc = err_set(e, "the repetition ended as %s: %s", state, reason);
+	else if (!rc && *state != RECORD_DONE)
+		rc = err_set(e, "the repetition ended as %s: %s", record_state_name(*state), reason);
 	return rc;
 }

@@ -6,6 +6,7 @@
 #ifndef ABLATE_RUNNER_H
 #define ABLATE_RUNNER_H
 
+#include "harness/record/record_state.h"
 #include "model/base/err.h"
 
 #include <jansson.h>
@@ -77,6 +78,7 @@ char *run_summary(const struct run_result *r);
 json_t *run_result_json(const struct run_result *r);
 
 /* Runs one cell once more as a repetition for verify (never resumed, never speaks for the cell); its attempt id. */
-MUST_CHECK int runner_repeat(char attempt[64], char state[16], const struct run_plan *plan, const struct run_options *options, struct err *e);
+MUST_CHECK int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan, const struct run_options *options,
+                             struct err *e);
 
 #endif

@@ -182,17 +182,17 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 {
 	char words[200];
 	last_words(words, slot->dir);
-	last->state = end->signal >= 0 ? "killed" : "failed";
+	last->state = end->signal >= 0 ? RECORD_KILLED : RECORD_FAILED;
 	int n;
 	bool left = end->exit_code == EXIT_BUDGET && slot->asked_s > 0; /* before it had a journal to say so */
 	if (slot->ended_by == SLOT_WALL || slot->ended_by == SLOT_GRID) {
-		last->state = "timeout";
+		last->state = RECORD_TIMEOUT;
 		n = snprintf(reason, 512, slot->ended_by == SLOT_GRID ? "the grid was over its wall budget" : "over its wall budget");
 		if (!left)
 			n += snprintf(reason + n, 512 - (size_t)n, ", and ended by us (signal %d) when it did not stop: a step of it may take longer than the budget",
 			              end->signal);
 	} else if (left) {
-		last->state = "stopped";
+		last->state = RECORD_STOPPED;
 		n = snprintf(reason, 512, "asked to stop before it had begun");
 	} else if (slot->ended_by == SLOT_ABORT)
 		n = snprintf(reason, 512, "aborted by the second interrupt");
@@ -250,7 +250,7 @@ static bool has_attempt(struct store *s, const char *attempt)
 	return db_int_of(&n, 0, s->db, NULL, "SELECT count(*) FROM attempt WHERE id = ?", "s", attempt) == 0 && n;
 }
 
-int slot_finish(char state[16], char reason[512], struct slot *slot, struct store *s, const struct child_end *end, struct err *e)
+int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s, const struct child_end *end, struct err *e)
 {
 	struct db_rows rows;
 	if (io_exists(slot->journal) && store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e))
@@ -263,7 +263,7 @@ int slot_finish(char state[16], char reason[512], struct slot *slot, struct stor
 	if (db_query(&rows, s->db, e, "SELECT state, reason FROM attempt WHERE id = ?", "s", slot->attempt))
 		return -1;
 	if (db_next(&rows)) {
-		(void)snprintf(state, 16, "%s", db_text(&rows, 0));
+		*state = record_state_of(db_text(&rows, 0));
 		(void)snprintf(reason, 512, "%s", db_text(&rows, 1) ? db_text(&rows, 1) : "");
 	}
 	return db_done(&rows, e);
@@ -284,7 +284,7 @@ int record_blocked(struct store *s, const struct run_cell *c, struct err *e)
 	slot.journal = store_journal(s, c->cell, slot.attempt);
 	struct journal *j = NULL;
 	struct journal_end last = JOURNAL_END_INIT;
-	last.state = "blocked";
+	last.state = RECORD_BLOCKED;
 	last.reason = c->blocked;
 	struct child_end nobody = { .pid = getpid() };
 	int rc = io_mkdirs(slot.dir, e) || make_journal(&j, &slot, &nobody, e) || journal_end(j, &last, e) ? -1 : 0;

@@ -29,8 +29,9 @@ MUST_CHECK int cell_is_done(bool *out, struct store *s, const struct run_plan *p
 /* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier life, starts the worker. */
 MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o, int index,
                           const char *purpose, int threads, struct err *e);
-/* After the worker's end: its journal gets an end if it has none; *state and *reason are copies of what is recorded. */
-MUST_CHECK int slot_finish(char state[16], char reason[512], struct slot *slot, struct store *s, const struct child_end *end, struct err *e);
+/* After the worker's end: its journal gets an end if it has none; *state and reason as they are recorded. */
+MUST_CHECK int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s, const struct child_end *end,
+                           struct err *e);
 /* An attempt that never ran: state "blocked". */
 MUST_CHECK int record_blocked(struct store *s, const struct run_cell *c, struct err *e);
 

@@ -359,16 +359,16 @@ void worker_say(struct worker *w, int64_t total, const char *note)
 
 /* --- the end --- */
 
-static const char *state_of(struct worker *w, enum worker_end end)
+static enum record_state state_of(struct worker *w, enum worker_end end)
 {
 	switch (end) {
-	case WORKER_DONE: return "done";
-	case WORKER_DIVERGED: return "diverged";
-	case WORKER_BLOCKED: return "blocked";
-	case WORKER_STOPPED: return cause_of(w) == TIME ? "timeout" : "stopped";
+	case WORKER_DONE: return RECORD_DONE;
+	case WORKER_DIVERGED: return RECORD_DIVERGED;
+	case WORKER_BLOCKED: return RECORD_BLOCKED;
+	case WORKER_STOPPED: return cause_of(w) == TIME ? RECORD_TIMEOUT : RECORD_STOPPED;
 	case WORKER_FAILED: break;
 	}
-	return "failed";
+	return RECORD_FAILED;
 }
 
 static char *stop_reason(struct worker *w)

@@ -42,14 +42,16 @@ static void base64(struct str *out, const void *data, size_t n)
 
 /* --- overview --- */
 
-static const char *const states[] = { "done", "running", "pending", "stopped", "blocked", "failed", "diverged", "timeout", "killed", "lost" };
+/* In the order in which they are shown. */
+static const enum record_state states[] = { RECORD_DONE, RECORD_RUNNING, RECORD_PENDING, RECORD_STOPPED, RECORD_BLOCKED, RECORD_FAILED,
+                                            RECORD_DIVERGED, RECORD_TIMEOUT, RECORD_KILLED, RECORD_LOST };
 enum { N_STATES = sizeof states / sizeof *states };
 
-static int count_state(const struct study *s, const char *state)
+static int count_state(const struct study *s, enum record_state state)
 {
 	int n = 0;
 	for (int i = 0; i < s->plan->n_cells; i++)
-		n += strcmp(s->cells[i].state, state) == 0;
+		n += s->cells[i].state == state;
 	return n;
 }
 
@@ -74,7 +76,7 @@ static void overview(struct page *p)
 	tile(p, plan->n_cells, "cells", "");
 	for (int i = 0; i < N_STATES; i++)
 		if (count_state(p->s, states[i]))
-			tile(p, count_state(p->s, states[i]), states[i], states[i]);
+			tile(p, count_state(p->s, states[i]), record_state_name(states[i]), record_state_name(states[i]));
 	str_addf(p->out, "</div>\n<dl><dt>plan</dt><dd><code>%s</code></dd><dt>results</dt><dd><code>sha256:%s</code></dd>", plan->hash, p->s->results);
 	char took[32];
 	str_addf(p->out, "<dt>time in attempts</dt><dd>%s</dd>", duration_text(took, seconds));
@@ -258,7 +260,7 @@ static void cells(struct page *p)
 	        "placeholder=\"label, chain, seed, hash ...\"><label for=\"state\">state</label><select id=\"state\"><option value=\"\">all</option>");
 	for (int i = 0; i < N_STATES; i++)
 		if (count_state(p->s, states[i]))
-			str_addf(p->out, "<option>%s</option>", states[i]);
+			str_addf(p->out, "<option>%s</option>", record_state_name(states[i]));
 	str_add(p->out, "</select><span id=\"shown\" class=\"soft\" role=\"status\"></span></div>\n<div class=\"scroll\"><table id=\"cells-table\"><thead><tr>");
 	head(p, "cell", false), head(p, "arm", false), head(p, "chain", false), head(p, "seed", true), head(p, "state", false), head(p, "steps", true);
 	for (int i = 0; i < n_refs; i++) {
@@ -270,12 +272,13 @@ static void cells(struct page *p)
 	for (int i = 0; i < plan->n_cells; i++) {
 		const struct study_cell *c = &p->s->cells[i];
 		const struct plan_row *row = &plan->rows[plan->arms[c->arm].rows[0]];
-		str_addf(p->out, "<tr data-state=\"%s\"><td><a href=\"#cell-%.12s\"><code>%.12s</code></a></td>", c->state, c->hash, c->hash);
+		const char *state = record_state_name(c->state);
+		str_addf(p->out, "<tr data-state=\"%s\"><td><a href=\"#cell-%.12s\"><code>%.12s</code></a></td>", state, c->hash, c->hash);
 		tag(p, "<td>", row->label, "</td>");
 		tag(p, "<td>", row->chain, "</td>");
 		str_addf(p->out, "<td class=\"num\" data-v=\"%lld\">%lld</td><td title=\"", (long long)c->seed, (long long)c->seed);
 		tag(p, "", c->reason, "\">");
-		str_addf(p->out, "<span class=\"state %s\">%s</span></td><td class=\"num\" data-v=\"%lld\">%lld</td>", c->state, c->state, (long long)c->step,
+		str_addf(p->out, "<span class=\"state %s\">%s</span></td><td class=\"num\" data-v=\"%lld\">%lld</td>", state, state, (long long)c->step,
 		         (long long)c->step);
 		for (int k = 0; k < n_refs; k++) {
 			const struct study_score *x = study_score(p->s, c, &refs[k]);

@@ -175,7 +175,7 @@ static int add_cell(struct str *out, struct study *s, const struct study_cell *c
 	str_addc(out, '{');
 	text(out, "h", c->hash);
 	str_addf(out, ",\"arm\":%d,\"seed\":%lld", c->arm, (long long)c->seed);
-	text(out, "state", c->state);
+	text(out, "state", record_state_name(c->state));
 	text(out, "reason", c->reason);
 	text(out, "attempt", c->attempt);
 	text(out, "started", c->started);

@@ -54,8 +54,9 @@ bool table_mixes_protocols(const struct build *b, int c)
 
 const char *table_state_text(struct build *b, const struct study_stat *s)
 {
-	const struct { int n; const char *name; } states[] = { { s->done, "done" }, { s->failed, "failed" }, { s->blocked, "blocked" },
-	                                                       { s->pending, "pending" } };
+	const struct { int n; const char *name; } states[] = {
+		{ s->done, record_state_name(RECORD_DONE) }, { s->failed, record_state_name(RECORD_FAILED) },
+		{ s->blocked, record_state_name(RECORD_BLOCKED) }, { s->pending, record_state_name(RECORD_PENDING) } };
 	struct str t = { 0 };
 	for (size_t i = 0; i < 4; i++)
 		if (states[i].n == s->asked && s->asked)

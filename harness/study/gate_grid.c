@@ -38,7 +38,7 @@ static int side_of(struct gate_side *out, struct study_stat *stat, struct study 
 		}
 		if (prefix)
 			break;
-		const char *state = strcmp(c->state, "done") == 0 ? "done, but not scored" : c->state;
+		const char *state = c->state == RECORD_DONE ? "done, but not scored" : record_state_name(c->state);
 		return err_code(e, EXIT_RECORD, "%s has no %s for seed %lld (%s%s%s)", name, ref->name, (long long)c->seed, state,
 		                *c->reason ? ": " : "", c->reason);
 	}

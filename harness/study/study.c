@@ -106,7 +106,7 @@ static int all_identities(struct study *s, struct err *e)
 
 static void take_state(struct study *s, struct study_cell *c, struct db_rows *r)
 {
-	c->state = copy(s, db_text(r, 1));
+	c->state = record_state_of(db_text(r, 1));
 	c->reason = copy(s, db_text(r, 2));
 	c->attempt = copy(s, db_text(r, 3));
 	c->started = copy(s, db_text(r, 4));
@@ -268,7 +268,7 @@ int study_load(struct study **out, struct plan *plan, struct db *db, struct err 
 	s->cells = xcalloc((size_t)plan->n_cells + 1, sizeof *s->cells);
 	for (int i = 0; i < plan->n_cells; i++)
 		s->cells[i] = (struct study_cell){ .hash = plan->cells[i].hash, .arm = plan->cells[i].arm, .seed = plan->cells[i].seed,
-			.state = plan->cells[i].state == CELL_BLOCKED ? "blocked" : "pending",
+			.state = plan->cells[i].state == CELL_BLOCKED ? RECORD_BLOCKED : RECORD_PENDING,
 			.reason = plan->cells[i].state == CELL_BLOCKED ? plan->cells[i].reason : "", .attempt = "", .started = "", .ended = "" };
 	index_arms(s);
 	SCOPED(str) struct str hashed = { 0 };
@@ -305,8 +305,7 @@ int study_stat(struct study_stat *out, struct study *s, int arm, const struct me
 	t.seed = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.seed + 1);
 	for (int i = s->first[arm]; i < s->first[arm + 1]; i++) {
 		const struct study_cell *c = &s->cells[s->of_arm[i]];
-		bool done = strcmp(c->state, "done") == 0, blocked = strcmp(c->state, "blocked") == 0;
-		bool pending = !strcmp(c->state, "pending") || !strcmp(c->state, "running") || !strcmp(c->state, "stopped");
+		bool done = c->state == RECORD_DONE, blocked = c->state == RECORD_BLOCKED, pending = record_state_is_open(c->state);
 		t.done += done, t.blocked += blocked, t.pending += pending, t.failed += !done && !blocked && !pending;
 		if (!done && !*t.reason)
 			t.reason = c->reason;

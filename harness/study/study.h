@@ -6,9 +6,10 @@
 #ifndef ABLATE_STUDY_H
 #define ABLATE_STUDY_H
 
-#include "harness/record/db.h"
 #include "harness/grid/metric_ref.h"
 #include "harness/plan/plan.h"
+#include "harness/record/db.h"
+#include "harness/record/record_state.h"
 
 #include "model/base/mem.h"
 
@@ -27,7 +28,7 @@ struct study_cell {
 	const char *hash;       /* as in the database, else the plan's */
 	int arm;                /* in plan->arms */
 	int64_t seed;
-	const char *state;      /* attempt.state, or "pending" */
+	enum record_state state;
 	const char *reason, *attempt, *started, *ended; /* "" where there is none */
 	int64_t step, attempts;
 	double seconds;         /* wall clock of that attempt; 0 while it runs */

@@ -4,6 +4,7 @@
 #include "harness/judge/gate.h"
 #include "harness/record/db.h"
 #include "harness/record/host.h"
+#include "harness/record/record_state.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "tests/common/tmpdir.h"
@@ -103,6 +104,27 @@ Test(db, the_documented_tests_are_those_of_gates)
 		str_addf(&known, "%s, ", gate_test_name((enum gate_test)t));
 	str_add(&known, gate_test_name(GATE_NO_TEST));
 	cr_assert_str_eq(str_text(&documented), str_text(&known));
+}
+
+/* Each state of the enum but pending is one that the column takes, and it takes no other. */
+Test(db, the_states_of_an_attempt_are_those_of_the_enum)
+{
+	SCOPED(free) char *text = db_schema_text();
+	const char *p = strstr(text, "state TEXT NOT NULL CHECK(state IN("), *end = p ? strchr(p, '\n') : NULL;
+	bool seen[RECORD_UNKNOWN] = { false };
+	int n = 0;
+	cr_assert_not_null(end);
+	for (p = strchr(p, '\''); p && p < end; p = strchr(p + 1, '\''), n++) {
+		SCOPED(free) char *name = xstrndup(p + 1, strcspn(p + 1, "'"));
+		enum record_state state = record_state_of(name);
+		cr_assert(state != RECORD_UNKNOWN && state != RECORD_PENDING && !seen[state], "%s", name);
+		cr_assert_str_eq(record_state_name(state), name);
+		seen[state] = true;
+		p += strlen(name) + 1;
+	}
+	cr_assert_eq(n, RECORD_UNKNOWN - 1);
+	cr_assert_eq(record_state_of("asleep"), RECORD_UNKNOWN);
+	cr_assert_eq(record_state_of(NULL), RECORD_PENDING);
 }
 
 Test(db, views_run)

@@ -51,7 +51,7 @@ static char *a_journal(const char *name, const char *id, bool ended)
 	OK(journal_create(&j, path, &h, &e));
 	write_some(j);
 	struct journal_end end = JOURNAL_END_INIT;
-	end.state = "done";
+	end.state = RECORD_DONE;
 	end.exit_code = 0;
 	end.step = 10;
 	end.wall_s = 1.5;
@@ -182,7 +182,7 @@ Test(journal, a_dead_writers_journal_is_ended_by_another)
 	OK(journal_adopt(&j, path, &torn, &e));
 	cr_assert_eq(torn, 9);
 	struct journal_end end = JOURNAL_END_INIT;
-	end.state = "lost";
+	end.state = RECORD_LOST;
 	end.reason = "its process is gone";
 	OK(journal_end(j, &end, &e));
 	journal_close(j);
@@ -239,7 +239,7 @@ Test(journal, a_late_finisher_files_its_result_as_its_own_attempt)
 	journal_curve(j, "loss", 11, 0.5);
 	OK(journal_beat(j, 11, &e));
 	struct journal_end end = JOURNAL_END_INIT;
-	end.state = "done";
+	end.state = RECORD_DONE;
 	OK(journal_end(j, &end, &e));
 	journal_close(j);
 	struct db *db = new_db("late.db");
@@ -334,7 +334,7 @@ Test(journal, a_full_disk_leaves_whole_lines)
 	cr_assert_eq(failed, -1);
 	cr_assert(strstr(e.msg, "cannot write"), "%s", e.msg);
 	struct journal_end end = JOURNAL_END_INIT;
-	end.state = "done";
+	end.state = RECORD_DONE;
 	cr_assert_eq(journal_end(j, &end, &e), -1);
 	journal_close(j);
 	SCOPED(str) struct str text = { 0 };

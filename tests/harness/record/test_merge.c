@@ -32,7 +32,7 @@ static char *shard(const char *name, int64_t seed, bool ended, char id[HOST_UUID
 	OK(journal_metric(j, &(struct journal_metric){ .name = "fid", .weights = "ema", .protocol = "p", .nfe = 1, .step = 30, .eval_seed = 101,
 	                                               .n = 10, .value = 10.0 / (double)seed, .lo = NAN, .hi = NAN }, &e));
 	struct journal_end end = JOURNAL_END_INIT;
-	end.state = "done";
+	end.state = RECORD_DONE;
 	end.wall_s = 0.1;
 	if (ended)
 		OK(journal_end(j, &end, &e));

@@ -272,7 +272,8 @@ Test(runner, many_signals_are_one_request)
 
 Test(runner, a_repetition_hears_many_signals_as_one)
 {
-	char attempt[64], state[16];
+	enum record_state state;
+	char attempt[64];
 	cell("{\"steps\":3,\"step_ms\":1000}", 1);
 	pid_t me = getpid(), killer = fork();
 	if (killer == 0) {
@@ -284,10 +285,10 @@ Test(runner, a_repetition_hears_many_signals_as_one)
 		_exit(0);
 	}
 	e = ERR_INIT;
-	cr_assert_eq(runner_repeat(attempt, state, &plan, &options, &e), -1);
+	cr_assert_eq(runner_repeat(attempt, &state, &plan, &options, &e), -1);
 	(void)waitpid(killer, NULL, 0);
 	cr_assert_eq(err_exit_code(&e), EXIT_TERMINATED, "%s", e.msg);
-	cr_assert_str_eq(state, "stopped");
+	cr_assert_eq(state, RECORD_STOPPED);
 	cr_assert(strstr(said.data, "stopping"), "%s", str_text(&said));
 }
 
@@ -418,7 +419,7 @@ static pid_t stray(const char *attempt)
 		struct journal_end end = JOURNAL_END_INIT;
 		const struct journal_head head = { .attempt = attempt, .cell = c->cell, .arm = c->arm, .config = c->config, .dataset = c->dataset,
 		                                   .seed = c->seed, .numerics = c->numerics, .n = 2, .purpose = "run" };
-		end.state = "stopped";
+		end.state = RECORD_STOPPED;
 		end.reason = "asked to stop";
 		if (io_mkdirs(dir, &e) || journal_create(&j, path, &head, &e) || usleep(300000) || journal_end(j, &end, &e))
 			_exit(1);

@@ -352,7 +352,7 @@ Test(table, bulk_and_single_reading_agree)
 		for (int i = 0; i < part.n_cells; i++) {
 			const struct study_cell *x = &a->cells[half * (cells / 2) + i], *y = &b->cells[i];
 			cr_assert_str_eq(x->hash, y->hash);
-			cr_assert_str_eq(x->state, y->state);
+			cr_assert_eq(x->state, y->state);
 			cr_assert_eq(x->n_scores, y->n_scores);
 			for (int k = 0; k < x->n_scores; k++)
 				cr_assert(x->scores[k].value == y->scores[k].value && !strcmp(x->scores[k].name, y->scores[k].name));
