@@ -6,9 +6,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-char *cell_arm_json(char hex[SHA256_HEX], const struct run_config *finished)
+char *cell_arm_json(char hex[SHA256_HEX], const struct run_config *finished, struct config_memo *memo)
 {
-	char *json = config_json(finished);
+	char *json = config_json_with(finished, memo);
 	io_sha256(hex, json, strlen(json));
 	return json;
 }

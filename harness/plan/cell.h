@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
-/* The arm's hash and, as result, the canonical JSON that was hashed (heap text). */
-char *cell_arm_json(char hex[SHA256_HEX], const struct run_config *finished);
+/* The arm's hash and, as result, the canonical JSON that was hashed (heap text). memo: of the grid's arms, or NULL. */
+char *cell_arm_json(char hex[SHA256_HEX], const struct run_config *finished, struct config_memo *memo);
 /* The cell's hash: of {"arm":ARM,"dataset":DATASET,"numerics":N,"seed":S}. `dataset` is "" while the data is unknown. */
 void cell_hash(char hex[SHA256_HEX], const char *arm, int64_t seed, int numerics, const char *dataset);
 

@@ -22,6 +22,7 @@ struct expansion {
 	uint32_t *index, index_size;    /* arm number + 1 by hash */
 	bool *excluded;                 /* which excludes matched */
 	bool with_sets;                 /* the second of two passes applies --set */
+	struct config_memo *memo;       /* what checking and writing one arm spares the next */
 	struct err *e;
 };
 
@@ -139,12 +140,12 @@ static int add_row(struct expansion *x, const struct new_row *r)
 	struct err why = ERR_INIT;
 	char hash[SHA256_HEX];
 	build(&c, x, &r->set);
-	int refused = config_finish(&c, &why);
+	int refused = config_finish_with(&c, x->memo, &why);
 	if (refused && !x->with_sets && x->g->sets.n)
 		return 0; /* --set may mend it: the second pass tells */
 	if (refused)
 		return grid_err(x->e, r->at, "row \"%s\": %s", r->label, why.msg);
-	char *json = cell_arm_json(hash, &c);
+	char *json = cell_arm_json(hash, &c, x->memo);
 	int arm = find_arm(x, hash);
 	if (arm >= 0)
 		free(json);
@@ -176,13 +177,12 @@ static bool same_value(const struct run_config *a, const struct run_config *b, c
 static bool matches(const struct expansion *x, const struct run_config *c, const char *preset, const struct settings *when)
 {
 	struct run_config want = *c, is = *c;
-	(void)x;
 	const char *wanted_preset = settings_preset(when);
 	if (wanted_preset && strcmp(wanted_preset, preset) != 0)
 		return false;
 	settings_apply(&want, when);
-	if (config_finish(&is, NULL) || config_finish(&want, NULL)) /* expressions cannot be evaluated: compare as written */
-		is = *c;
+	if (config_finish_with(&is, x->memo, NULL) || config_finish_with(&want, x->memo, NULL))
+		is = *c; /* expressions cannot be evaluated: compare as written */
 	for (int i = 0; i < when->n; i++) {
 		const struct knob *k = config_find(when->v[i].key);
 		if (k && !same_value(&is, &want, k))
@@ -496,7 +496,9 @@ int plan_expand(struct plan **out, struct grid *g, const struct plan_options *op
 	struct plan *p = xcalloc(1, sizeof *p);
 	struct expansion x = { .p = p, .g = g, .opt = opt ? opt : &nothing, .e = e };
 	x.excluded = xcalloc((size_t)g->n_excludes, sizeof *x.excluded);
+	x.memo = config_memo_new();
 	int rc = expand(&x);
+	config_memo_free(x.memo);
 	free(x.excluded);
 	free(x.layers);
 	free(x.index);

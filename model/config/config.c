@@ -101,6 +101,31 @@ int config_unknown(const char *key, struct err *e)
 	return err_code(e, EXIT_USAGE, "unknown key '%s'%s", key, *str_text(&near) ? str_text(&near) : " (`ablate explain` lists all)");
 }
 
+/* ---- what earlier configs of a grid found -------------------------------------------------------------------------- */
+
+enum { NETS_KEPT = 8 };
+struct config_memo {
+	struct net_spec good[NETS_KEPT]; /* passed net_check lately */
+	unsigned next;                   /* of good: what is overwritten next, modulo NETS_KEPT */
+	struct memo_number { double x; char text[32]; } *numbers; /* by knob: the last number that was written, and its text */
+};
+
+struct config_memo *config_memo_new(void)
+{
+	int n;
+	(void)config_knobs(&n);
+	struct config_memo *m = xcalloc(1, sizeof *m);
+	m->numbers = xcalloc((size_t)n, sizeof *m->numbers);
+	return m;
+}
+
+void config_memo_free(struct config_memo *m)
+{
+	if (m)
+		free(m->numbers);
+	free(m);
+}
+
 /* ---- choices ---------------------------------------------------------------------------------------------------- */
 
 /* Index of `name` in "a|b|c", or -1. */
@@ -361,22 +386,26 @@ static bool same_layers(const struct net_spec *a, const struct net_spec *b)
 	       a->n_attn == b->n_attn && memcmp(a->mult, b->mult, sizeof a->mult) == 0 && memcmp(a->attn, b->attn, sizeof a->attn) == 0;
 }
 
-/* The arms of a grid share a few networks: what was found good lately is not walked again. */
-static int check_net(const struct run_config *c, struct err *e)
+/* The arms of a grid share a few networks: one that was found good lately is not walked again. */
+static int check_net(const struct run_config *c, struct config_memo *memo, struct err *e)
 {
-	enum { KEPT = 8 };
-	static _Thread_local struct { struct net_spec good[KEPT]; unsigned next; } last;
 	struct net_spec s = net_spec_of(c);
-	for (int i = 0; i < KEPT; i++)
-		if (same_layers(&s, &last.good[i]))
+	for (int i = 0; memo && i < NETS_KEPT; i++)
+		if (same_layers(&s, &memo->good[i]))
 			return 0;
 	if (net_check(&s, e))
 		return -1;
-	last.good[last.next++ % KEPT] = s;
+	if (memo)
+		memo->good[memo->next++ % NETS_KEPT] = s;
 	return 0;
 }
 
 int config_finish(struct run_config *c, struct err *e)
+{
+	return config_finish_with(c, NULL, e);
+}
+
+int config_finish_with(struct run_config *c, struct config_memo *memo, struct err *e)
 {
 	struct data_shape shape;
 	if (data_shape_find(&shape, c->data.name, e))
@@ -410,7 +439,7 @@ int config_finish(struct run_config *c, struct err *e)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
 		return usage(e, "method.kind = \"cd\" needs cd.teacher, the diffusion weights to distil");
-	return check_net(c, e);
+	return check_net(c, memo, e);
 }
 
 bool config_needs_lpips(const struct run_config *c)
@@ -435,20 +464,24 @@ static void add_string(struct str *s, const char *text, size_t n)
 	str_add(s, quoted);
 }
 
-/* The shortest text takes several tries to find, and the cells of a grid share most of their numbers. */
-static void add_number_of(struct str *s, const struct knob *k, double x)
+/* The shortest text takes several tries to find, and the arms of a grid share most of their numbers. */
+static void add_number_of(struct str *s, const struct knob *k, double x, struct config_memo *memo)
 {
-	static _Thread_local struct { double x; char text[32]; } last[N_KNOBS];
-	int i = (int)(k - knobs);
-	if (!last[i].text[0] || memcmp(&last[i].x, &x, sizeof x) != 0) {
-		last[i].x = x;
-		(void)str_double(last[i].text, x);
+	if (!memo) {
+		add_number(s, x);
+		return;
 	}
-	str_add(s, last[i].text);
+	int n;
+	struct memo_number *last = &memo->numbers[k - config_knobs(&n)];
+	if (!last->text[0] || memcmp(&last->x, &x, sizeof x) != 0) {
+		last->x = x;
+		(void)str_double(last->text, x);
+	}
+	str_add(s, last->text);
 }
 
 /* One knob's value as JSON, numbers as shortest round-trip (jansson would print 17 digits). */
-static void add_value(struct str *s, const struct run_config *c, const struct knob *k)
+static void add_value(struct str *s, const struct run_config *c, const struct knob *k, struct config_memo *memo)
 {
 	const void *p = cfield(c, k);
 	switch (k->type) {
@@ -459,14 +492,14 @@ static void add_value(struct str *s, const struct run_config *c, const struct kn
 		add_number(s, *(const int *)p);
 		return;
 	case KNOB_DOUBLE:
-		add_number_of(s, k, *(const double *)p);
+		add_number_of(s, k, *(const double *)p, memo);
 		return;
 	case KNOB_EXPR: {
 		const struct knob_expr *x = p;
 		if (*x->text)
 			add_string(s, x->text, strlen(x->text));
 		else
-			add_number_of(s, k, x->value);
+			add_number_of(s, k, x->value, memo);
 		return;
 	}
 	case KNOB_CHOICE: {
@@ -481,7 +514,7 @@ static void add_value(struct str *s, const struct run_config *c, const struct kn
 		if (x->named)
 			str_addf(s, "\"%s\"", k->choices);
 		else
-			add_number_of(s, k, x->value);
+			add_number_of(s, k, x->value, memo);
 		return;
 	}
 	case KNOB_INTS: {
@@ -510,6 +543,11 @@ bool config_is_later(const struct knob *k)
 
 char *config_json(const struct run_config *c)
 {
+	return config_json_with(c, NULL);
+}
+
+char *config_json_with(const struct run_config *c, struct config_memo *memo)
+{
 	struct str s = { 0 };
 	for (int i = 0; i < N_KNOBS; i++) {
 		if (config_is_later(&knobs[i]) && *(const int *)cfield(c, &knobs[i]) == 0)
@@ -517,7 +555,7 @@ char *config_json(const struct run_config *c)
 		str_add(&s, s.len ? ",\"" : "{\"");
 		str_add(&s, knobs[i].key);
 		str_add(&s, "\":");
-		add_value(&s, c, &knobs[i]);
+		add_value(&s, c, &knobs[i], memo);
 	}
 	str_addc(&s, '}');
 	return str_detach(&s);
@@ -526,7 +564,7 @@ char *config_json(const struct run_config *c)
 char *config_value_text(const struct run_config *c, const struct knob *k)
 {
 	struct str s = { 0 };
-	add_value(&s, c, k);
+	add_value(&s, c, k, NULL);
 	return str_detach(&s);
 }
 

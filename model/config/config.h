@@ -108,6 +108,15 @@ MUST_CHECK int config_set(struct run_config *c, const char *key, const struct kn
 MUST_CHECK int config_set_text(struct run_config *c, const char *key, const char *text, struct err *e);
 /* Evaluates expressions and checks settings against each other. Needs the data set's shape: model/data/dataset.h's table. */
 MUST_CHECK int config_finish(struct run_config *c, struct err *e);
+/* What finishing and writing earlier configs of the same grid found: networks that passed, numbers as text. It saves
+ * time and changes no result; not for several threads at once. Heap; config_memo_free(NULL) is fine, and a `memo` of NULL
+ * remembers nothing. */
+struct config_memo;
+struct config_memo *config_memo_new(void);
+void config_memo_free(struct config_memo *m);
+/* config_finish and config_json (below) for the many arms of one grid. */
+MUST_CHECK int config_finish_with(struct run_config *c, struct config_memo *memo, struct err *e);
+char *config_json_with(const struct run_config *c, struct config_memo *memo);
 /* Does training with it need the LPIPS weights, VGG16 and its heads? */
 bool config_needs_lpips(const struct run_config *c);
 

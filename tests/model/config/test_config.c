@@ -44,6 +44,26 @@ Test(config, every_preset_and_scaling_finishes_and_survives_json)
 		}
 }
 
+/* Twice over all presets, so that each follows another with other numbers and another network. */
+Test(config, a_memo_changes_no_result)
+{
+	int n, m;
+	const struct preset *p = config_presets(&n), *s = config_scalings(&m);
+	struct config_memo *memo = config_memo_new();
+	struct err e = ERR_INIT;
+	for (int i = 0; i < 2 * n * (m + 1); i++) {
+		int j = i % (m + 1) - 1;
+		SCOPED(free) char *name = xstrfmt("%s%s", p[i / (m + 1) % n].name, j < 0 ? "" : s[j].name);
+		struct run_config c = finished(name);
+		SCOPED(free) char *without = config_json(&c), *with = config_json_with(&c, memo);
+		cr_assert_str_eq(with, without, "%s", name);
+		cr_assert_eq(config_finish_with(&c, memo, &e), 0, "%s: %s", name, e.msg);
+		cr_assert_eq(config_set_text(&c, "net.channels", "7", &e), 0);
+		cr_assert_eq(config_finish_with(&c, memo, &e), -1, "%s with 7 channels", name);
+	}
+	config_memo_free(memo);
+}
+
 Test(config, spelling_of_a_number_does_not_change_the_hash)
 {
 	struct run_config a = finished(NULL), b = a, c = a;
