@@ -1,4 +1,4 @@
-/* config.c - the knob table and what follows from it. See config.h; the presets are in presets.c. */
+/* config.c - what follows from the table of the knobs (knobs.c). See config.h; the presets are in presets.c. */
 #include "model/config/config.h"
 #include "model/config/net_spec.h"
 
@@ -9,95 +9,18 @@
 
 #include <jansson.h>
 #include <math.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define AT(field) offsetof(struct run_config, field)
-#define NONE 0, 0
-#define POSITIVE 1e-300, 1e300
-
-/* Sorted by key; config_find relies on it (a test checks). */
-static const struct knob knobs[] = {
-	{ "cd.solver", KNOB_CHOICE, AT(cd.solver), NONE, "heun|euler", "heun", "", "ODE step of consistency distillation", "Song 2023, Algorithm 2" },
-	{ "cd.teacher", KNOB_STRING, AT(cd.teacher), NONE, NULL, "", "file", "diffusion weights (safetensors) that consistency distillation steps with", "Song 2023, Algorithm 2" },
-	{ "data.flip", KNOB_BOOL, AT(data.flip), NONE, NULL, "true", "", "random horizontal flip of training images", "jcm datasets.py:81-88" },
-	{ "data.name", KNOB_STRING, AT(data.name), NONE, NULL, "fashion-mnist", "", "data set: a name of `ablate data list`", "" },
-	{ "disc.kind", KNOB_CHOICE, AT(disc.kind), NONE, "exp|constant|sqrt|linear|sqrt-short", "exp", "", "discretization curriculum N(k): exp doubles from s0 to s1, sqrt is the 2023 curriculum, sqrt-short the same ending at s1 points instead of s1 + 1 (a public reproduction), constant stays at s0", "iCT section 3.4; Song 2023, appendix C; Kinyugo/consistency_models timesteps_schedule (sqrt-short)" },
-	{ "disc.s0", KNOB_INT, AT(disc.s0), 1, 1e6, NULL, "10", "steps", "discretization steps at the start (constant: throughout)", "iCT section 3.4" },
-	{ "disc.s1", KNOB_INT, AT(disc.s1), 1, 1e6, NULL, "1280", "steps", "discretization steps at the end", "iCT section 3.4" },
-	{ "ect.b", KNOB_DOUBLE, AT(ect.b), -1e3, 1e3, NULL, "1", "", "slope of ECT's sigmoid in r(t)", "ect loss.py:45-50" },
-	{ "ect.k", KNOB_DOUBLE, AT(ect.k), 0, 1e6, NULL, "8", "", "height of ECT's sigmoid in r(t); 0 is the constant schedule", "ect loss.py:45-50" },
-	{ "ect.q", KNOB_DOUBLE, AT(ect.q), 1, 1e6, NULL, "2", "", "ECT shrinks t - r by q per stage", "ect run_ecm.sh" },
-	{ "ect.stage_steps", KNOB_INT, AT(ect.stage_steps), 1, 1e9, NULL, "25000", "steps", "length of an ECT stage", "ect run_ecm.sh: 250 ticks of 12.8 kimg at batch 128" },
-	{ "ema.decay", KNOB_DOUBLE, AT(ema.decay), 0, 1, NULL, "0.9999", "", "EMA decay of the student weights that are sampled from", "jcm cfg:50; iCT table 6 (0.99993)" },
-	{ "loss.c", KNOB_EXPR, AT(loss.c), 0, 1e6, NULL, "0.00054*sqrt(d)", "", "constant c of Pseudo-Huber; d = channels*height*width", "iCT section 3.3" },
-	{ "loss.kind", KNOB_CHOICE, AT(loss.kind), NONE, "pseudo-huber|lpips|l2|l1|lpips-classifier|huber-pixel|lpips-average", "pseudo-huber", "", "metric d(student, teacher); lpips is VGG16 at 224x224, lpips-average the same with average pools (consistency_models); lpips-classifier uses the taps of the in-tree classifier; huber-pixel is the element-wise form of public reproductions", "iCT section 3.3; Song 2023" },
-	{ "loss.reduce", KNOB_CHOICE, AT(loss.reduce), NONE, "sum|mean", "sum", "", "l2 and l1 over an image: sum (iCT) or mean (CT code)", "jcm losses.py:350-355" },
-	{ "method.kind", KNOB_CHOICE, AT(method.kind), NONE, "ct|ect|cd", "ct", "", "consistency training, easy consistency tuning, or consistency distillation", "Song 2023; ECT" },
-	{ "net.attn", KNOB_INTS, AT(net.attn), 1, 1024, NULL, "[16]", "pixels", "resolutions with self-attention", "jcm cfg:46-74" },
-	{ "net.blocks", KNOB_INT, AT(net.blocks), 1, 64, NULL, "4", "", "residual blocks per resolution", "jcm cfg:46-74" },
-	{ "net.channels", KNOB_INT, AT(net.channels), 1, 4096, NULL, "128", "", "channels at multiplier 1", "jcm cfg:46-74" },
-	{ "net.classes", KNOB_INT, AT(net.classes), 0, 100000, NULL, "0", "", "class labels the network is conditioned on; 0 = unconditional", "cm launch.sh:38" },
-	{ "net.dropout", KNOB_DOUBLE, AT(net.dropout), 0, 0.999, NULL, "0", "", "dropout probability in residual blocks", "iCT section 3.1" },
-	{ "net.fourier_scale", KNOB_DOUBLE, AT(net.fourier_scale), 0, 1e6, NULL, "0.02", "", "scale of the Fourier noise embedding (ncsnpp)", "iCT section 3.1 (0.02); jcm cfg (16)" },
-	{ "net.init", KNOB_STRING, AT(net.init), NONE, NULL, "", "file", "weights to start from: safetensors, names as `ablate weights --help` says; empty = random", "ect run_ecm.sh" },
-	{ "net.kind", KNOB_CHOICE, AT(net.kind), NONE, "ddpmpp|ncsnpp|adm", "ncsnpp", "", "network family", "EDM networks; jcm models/ncsnpp.py" },
-	{ "net.mult", KNOB_INTS, AT(net.mult), 1, 64, NULL, "[2, 2, 2]", "", "channel multiplier per resolution", "jcm cfg:46-74" },
-	{ "net.patch", KNOB_INT, AT(net.patch), 1, 16, NULL, "1", "pixels", "space-to-depth of the image before the network: patch*patch pixels become channels", "" },
-	{ "noise.dist", KNOB_CHOICE, AT(noise.dist), NONE, "lognormal|uniform", "lognormal", "", "distribution of the discretization index (ECT: of the noise level)", "iCT section 3.5" },
-	{ "noise.mean", KNOB_DOUBLE, AT(noise.mean), -100, 100, NULL, "-1.1", "", "mean of ln sigma under lognormal", "iCT section 3.5" },
-	{ "noise.std", KNOB_DOUBLE, AT(noise.std), 1e-6, 100, NULL, "2", "", "standard deviation of ln sigma under lognormal", "iCT section 3.5" },
-	{ "optim.beta1", KNOB_DOUBLE, AT(optim.beta1), 0, 0.999999999, NULL, "0.9", "", "decay of the first moment", "jcm cfg:79-84" },
-	{ "optim.beta2", KNOB_DOUBLE, AT(optim.beta2), 0, 0.999999999, NULL, "0.999", "", "decay of the second moment", "jcm cfg:79-84" },
-	{ "optim.eps", KNOB_DOUBLE, AT(optim.eps), 0, 1, NULL, "1e-08", "", "added to the root of the second moment", "torch 1.13 radam.py" },
-	{ "optim.kind", KNOB_CHOICE, AT(optim.kind), NONE, "radam|adam", "radam", "", "optimizer", "jcm losses.py:72-82" },
-	{ "optim.lr", KNOB_DOUBLE, AT(optim.lr), 0, 10, NULL, "0.0001", "", "learning rate, constant", "iCT table 6" },
-	{ "precond.kind", KNOB_CHOICE, AT(precond.kind), NONE, "cm|edm|squared-c-in|diffusers", "cm", "", "c_skip, c_out and c_in of training (sampling is always cm): with sigma_min (cm), EDM's (ect trains so), cm with c_in = 1/(sigma^2 + sigma_data^2), or all of diffusers' training example: that c_in, EDM's c_skip, and c_out without its factor sigma_data", "Song 2023, appendix C; ect networks.py:684; train_cm_ct_unconditional.py:183-195" },
-	{ "precond.time_scale", KNOB_DOUBLE, AT(precond.time_scale), 0, 1e6, NULL, "0.25", "", "c_noise = time_scale * ln sigma", "jcm models/utils.py:190 (0.25); cm karras_diffusion.py:346 (250)" },
-	{ "sample.clip", KNOB_BOOL, AT(sample.clip), NONE, NULL, "true", "", "clamp the network's answer to [-1,1] at each sampling step", "cm karras_diffusion.py:657-681" },
-	{ "sample.quantize", KNOB_CHOICE, AT(sample.quantize), NONE, "round|truncate", "round", "", "uint8 rule of samples", "FID protocols differ: jcm truncates, edm rounds" },
-	{ "sample.sigma_mid", KNOB_DOUBLE, AT(sample.sigma_mid), 0, 1e6, NULL, "0.821", "sigma", "noise level of the second step of two-step sampling", "ect ct_train.py:99" },
-	{ "sample.weights", KNOB_CHOICE, AT(sample.weights), NONE, "ema|student|teacher", "ema", "", "which weights are sampled from", "jcm eval default" },
-	{ "sigma.data", KNOB_DOUBLE, AT(sigma.data), POSITIVE, NULL, "0.5", "sigma", "standard deviation of the data in the preconditioning", "Song 2023, appendix C" },
-	{ "sigma.grid", KNOB_CHOICE, AT(sigma.grid), NONE, "double|single|rounded", "double", "", "precision of the noise grid: single computes it in float32 (CT's CIFAR-10 code), rounded rounds it to float32 and takes the probabilities of its intervals from that, in float32 (diffusers' example)", "jcm losses.py:312-320; train_cm_ct_unconditional.py:109-137" },
-	{ "sigma.max", KNOB_DOUBLE, AT(sigma.max), POSITIVE, NULL, "80", "sigma", "largest noise level", "Song 2023, appendix C" },
-	{ "sigma.min", KNOB_DOUBLE, AT(sigma.min), 0, 1e6, NULL, "0.002", "sigma", "smallest noise level, where the model is the identity", "Song 2023, appendix C" },
-	{ "sigma.rho", KNOB_DOUBLE, AT(sigma.rho), 1, 100, NULL, "7", "", "curvature of the Karras grid", "Song 2023, appendix C" },
-	{ "teacher.ema", KNOB_NUMBER_OR_NAME, AT(teacher.ema), 0, 1, "schedule", "0", "", "teacher = EMA of the student: 0 = the student itself (iCT), a number = constant decay, schedule = mu(k) of Song 2023", "iCT section 3.2" },
-	{ "teacher.mu0", KNOB_DOUBLE, AT(teacher.mu0), 1e-9, 1, NULL, "0.9", "", "mu(k) at the coarsest discretization", "Song 2023, table 3" },
-	{ "teacher.mu_exponent", KNOB_CHOICE, AT(teacher.mu_exponent), NONE, "n-1|n", "n-1", "", "mu(k) = exp(s0 ln mu0 / s): s = N-1 as the code has it, or N as the paper prints it", "jcm losses.py:925-927" },
-	{ "teacher.shared_dropout", KNOB_BOOL, AT(teacher.shared_dropout), NONE, NULL, "true", "", "teacher and student draw the same dropout masks", "iCT section 3.1; jcm losses.py:324-332" },
-	{ "train.batch", KNOB_INT, AT(train.batch), 1, 1e6, NULL, "1024", "images", "global batch size", "iCT table 6" },
-	{ "train.dtype", KNOB_CHOICE, AT(train.dtype), NONE, "fp32|tf32|bf16", "fp32", "", "precision of matrix products and convolutions", "" },
-	{ "train.steps", KNOB_INT, AT(train.steps), 0, 1e9, NULL, "400000", "steps", "training iterations K; curricula end here", "iCT table 6" },
-	{ "weight.kind", KNOB_CHOICE, AT(weight.kind), NONE, "inverse-gap|uniform|snr|snr+1|truncated-snr|snr-pk", "inverse-gap", "", "lambda(sigma_i): inverse-gap is 1/(sigma_{i+1} - sigma_i)", "iCT section 3.1; jcm losses.py:339-348" },
-};
-enum { N_KNOBS = sizeof knobs / sizeof *knobs };
-
-const struct knob *config_knobs(int *n)
-{
-	*n = N_KNOBS;
-	return knobs;
-}
-
-static int by_key(const void *key, const void *row)
-{
-	return strcmp(key, ((const struct knob *)row)->key);
-}
-
-const struct knob *config_find(const char *key)
-{
-	return bsearch(key, knobs, N_KNOBS, sizeof *knobs, by_key);
-}
-
 int config_unknown(const char *key, struct err *e)
 {
-	const char *names[N_KNOBS];
-	for (int i = 0; i < N_KNOBS; i++)
+	int n;
+	const struct knob *knobs = config_knobs(&n);
+	SCOPED(free) const char **names = xmalloc((size_t)n * sizeof *names);
+	for (int i = 0; i < n; i++)
 		names[i] = knobs[i].key;
 	SCOPED(str) struct str near = { 0 };
-	str_suggest(&near, key, names, N_KNOBS);
+	str_suggest(&near, key, names, (size_t)n);
 	return err_code(e, EXIT_USAGE, "unknown key '%s'%s", key, *str_text(&near) ? str_text(&near) : " (`ablate explain` lists all)");
 }
 
@@ -351,8 +274,10 @@ int config_set_text(struct run_config *c, const char *key, const char *text, str
 
 void config_defaults(struct run_config *c)
 {
+	int n;
+	const struct knob *knobs = config_knobs(&n);
 	*c = (struct run_config){ 0 };
-	for (int i = 0; i < N_KNOBS; i++) {
+	for (int i = 0; i < n; i++) {
 		struct err e = ERR_INIT;
 		if (config_set_text(c, knobs[i].key, knobs[i].def, &e))
 			BUG("default of %s: %s", knobs[i].key, e.msg);
@@ -548,8 +473,10 @@ char *config_json(const struct run_config *c)
 
 char *config_json_with(const struct run_config *c, struct config_memo *memo)
 {
+	int n;
+	const struct knob *knobs = config_knobs(&n);
 	struct str s = { 0 };
-	for (int i = 0; i < N_KNOBS; i++) {
+	for (int i = 0; i < n; i++) {
 		if (config_is_later(&knobs[i]) && *(const int *)cfield(c, &knobs[i]) == 0)
 			continue;
 		str_add(&s, s.len ? ",\"" : "{\"");
@@ -608,8 +535,8 @@ int config_from_json(struct run_config *c, const char *text, struct err *e)
 	}
 	struct run_config read;
 	config_defaults(&read);
-	int rc = 0;
-	size_t missing = N_KNOBS;
+	int rc = 0, n, missing = 0;
+	const struct knob *knobs = config_knobs(&n);
 	const char *key;
 	json_t *j;
 	json_object_foreach(root, key, j) {
@@ -620,10 +547,10 @@ int config_from_json(struct run_config *c, const char *text, struct err *e)
 		if (rc)
 			break;
 	}
-	for (int i = 0; i < N_KNOBS; i++)
-		missing -= config_is_later(&knobs[i]) || json_object_get(root, knobs[i].key);
+	for (int i = 0; i < n; i++)
+		missing += !config_is_later(&knobs[i]) && !json_object_get(root, knobs[i].key);
 	if (!rc && missing)
-		rc = err_code(e, EXIT_USAGE, "config: %zu of %d keys given", json_object_size(root), (int)N_KNOBS);
+		rc = err_code(e, EXIT_USAGE, "config: %zu of %d keys given", json_object_size(root), n);
 	json_decref(root);
 	if (rc || config_finish(&read, e))
 		return -1;

@@ -1,6 +1,6 @@
 /* config.h - struct run_config: every setting that can change a result, and the knob table over it.
  *
- * One row of the table (config.c) is one knob: its dotted key, type, range or choices, default, unit, help and
+ * One row of the table (knobs.c) is one knob: its dotted key, type, range or choices, default, unit, help and
  * source. Grid checking, `ablate explain`, `ablate config`, the run header, the canonical JSON and so the arm's hash
  * all follow from the rows, and so does the struct's layout through `offset`.
  *
@@ -74,7 +74,7 @@ struct knob {
 	double min, max;      /* numbers and list elements, inclusive */
 	const char *choices;  /* KNOB_CHOICE: "a|b|c" in the order of its enum; KNOB_NUMBER_OR_NAME: the one name */
 	const char *def;      /* default, as a user would write it */
-	const char *unit;     /* "" when it has none */
+	char unit[8];         /* "" when it has none; an array, so that a row without one need not say so */
 	const char *text;     /* help, one sentence */
 	const char *source;   /* where the paper or its code says so; "" for knobs of our own */
 };

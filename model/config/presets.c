@@ -1,6 +1,6 @@
 /* presets.c - the papers' settings as rows of values, each with its locus, and the scalings that make them small. A
  * preset lists what differs from the knob table's defaults, which are iCT's on CIFAR-10. Sources are abbreviated as in
- * config.c: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect = locuslab/ect. */
+ * knobs.c: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect = locuslab/ect. */
 #include "model/config/config.h"
 
 #include "model/base/mem.h"

@@ -23,7 +23,7 @@ Test(config, table_is_sorted_and_every_knob_has_help)
 	const struct knob *k = config_knobs(&n);
 	for (int i = 0; i < n; i++) {
 		cr_assert(i == 0 || strcmp(k[i - 1].key, k[i].key) < 0, "%s is out of order", k[i].key);
-		cr_assert(*k[i].text && *k[i].def + 1, "%s", k[i].key);
+		cr_assert(*k[i].text && k[i].def && k[i].source && memchr(k[i].unit, 0, sizeof k[i].unit), "%s", k[i].key);
 		cr_assert_eq(config_find(k[i].key), &k[i]);
 	}
 }
