@@ -207,29 +207,31 @@ static void check_cuda(struct report *r, int number)
 }
 
 /* A name that leads nowhere hides the library that the linker would find. */
-static void remedy_library(struct report *r, const struct nvidia_library *l)
+static void remedy_library(struct report *r, const struct nvidia_row *l)
 {
 	const char *named = getenv(l->variable);
 	SCOPED(free) char *line = xstrfmt("unset %s", l->variable), *by_hand = xstrfmt("NVIDIA's %s (%s)", l->name, l->file);
 	if (named && *named)
 		remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "what the linker finds instead of a file that cannot be opened", .card = true });
 	else
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, l->remedy, by_hand, l->with, true });
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, l->package, by_hand, l->with, true });
 }
 
 /* The plugin says which of NVIDIA's libraries it took (check_cuda); here each is opened as the plugin would, so that a machine without a device
  * can be made ready. */
-static void check_library(struct report *r, struct nvidia_library *l)
+static void check_library(struct report *r, const struct nvidia_row *l)
 {
+	struct nvidia_library opened = { .row = l };
 	struct link_map *map = NULL;
-	if (nvidia_open(l, NULL))
-		row(r, GOOD, l->name, "%s", dlinfo(l->handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name && *map->l_name ? map->l_name : l->file);
-	else if (nvidia_unwanted(l))
-		row(r, NOTE, l->name, "left out (%s): %s", l->why_not, l->without);
-	else
-		row(r, NOTE, l->name, "%s: %s", l->why_not, l->without);
-	if (!l->handle && !nvidia_unwanted(l))
+	if (nvidia_open(&opened)) {
+		bool known = dlinfo(opened.handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name && *map->l_name;
+		row(r, GOOD, l->name, "%s", known ? map->l_name : l->file);
+	} else if (nvidia_unwanted(l)) {
+		row(r, NOTE, l->name, "left out (%s): %s", opened.why_not, l->without);
+	} else {
+		row(r, NOTE, l->name, "%s: %s", opened.why_not, l->without);
 		remedy_library(r, l);
+	}
 }
 
 static bool lies_in(const char *const *folders, const char *file)
@@ -279,7 +281,7 @@ static void check_device(struct report *r)
 			check_cuda(r, i);
 	}
 	for (int i = 0; i < NVIDIA_LIBRARIES; i++)
-		check_library(r, &nvidia[i]);
+		check_library(r, &nvidia_rows[i]);
 }
 
 /* The first "NAME VERSION" line that a program prints of itself. true: there is no such program. */

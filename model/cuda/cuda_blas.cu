@@ -23,24 +23,22 @@ static struct {
 #undef FIELD
 } lt;
 
+static const struct nvidia_function functions[] = {
+#define ROW(name) { #name, &lt.name },
+	LT_FUNCTIONS(ROW)
+#undef ROW
+	{ NULL, NULL },
+};
+static struct nvidia_library library = { &nvidia_rows[NVIDIA_BLAS], functions, false, NULL, "" };
+
 bool blas_there(void)
 {
-	static const struct nvidia_function functions[] = {
-#define ROW(name) { #name, &lt.name },
-		LT_FUNCTIONS(ROW)
-#undef ROW
-		{ NULL, NULL },
-	};
-	return nvidia_open(&nvidia[NVIDIA_BLAS], functions);
+	return nvidia_open(&library);
 }
 
 void blas_text(char *out, size_t bytes)
 {
-	size_t v = blas_there() ? lt.cublasLtGetVersion() : 0;
-	if (v)
-		(void)snprintf(out, bytes, "cuBLASLt %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
-	else
-		(void)snprintf(out, bytes, "own products (%s)", nvidia[NVIDIA_BLAS].why_not);
+	nvidia_text(out, bytes, &library, blas_there() ? lt.cublasLtGetVersion() : 0, "own products");
 }
 
 void blas_close(struct cuda *cu)

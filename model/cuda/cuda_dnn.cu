@@ -23,24 +23,22 @@ static struct {
 #undef FIELD
 } nn;
 
+static const struct nvidia_function functions[] = {
+#define ROW(name) { #name, &nn.name },
+	NN_FUNCTIONS(ROW)
+#undef ROW
+	{ NULL, NULL },
+};
+static struct nvidia_library library = { &nvidia_rows[NVIDIA_DNN], functions, false, NULL, "" };
+
 bool dnn_there(void)
 {
-	static const struct nvidia_function functions[] = {
-#define ROW(name) { #name, &nn.name },
-		NN_FUNCTIONS(ROW)
-#undef ROW
-		{ NULL, NULL },
-	};
-	return nvidia_open(&nvidia[NVIDIA_DNN], functions);
+	return nvidia_open(&library);
 }
 
 void dnn_text(char *out, size_t bytes)
 {
-	size_t v = dnn_there() ? nn.cudnnGetVersion() : 0;
-	if (v)
-		(void)snprintf(out, bytes, "cuDNN %zu.%zu.%zu", v / 10000, v / 100 % 100, v % 100);
-	else
-		(void)snprintf(out, bytes, "own convolutions (%s)", nvidia[NVIDIA_DNN].why_not);
+	nvidia_text(out, bytes, &library, dnn_there() ? nn.cudnnGetVersion() : 0, "own convolutions");
 }
 
 enum { MAX_PARTS = 24, MAX_ENGINES = 64 };

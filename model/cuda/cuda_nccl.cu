@@ -23,16 +23,21 @@ static struct {
 	const char *(*error)(int rc);
 } nccl;
 
+static const struct nvidia_function functions[] = { /* those of version 2.10 and newer */
+	{ "ncclGetUniqueId", &nccl.get_name },
+	{ "ncclCommInitRank", &nccl.init },
+	{ "ncclAllReduce", &nccl.all_reduce },
+	{ "ncclCommDestroy", &nccl.destroy },
+	{ "ncclGetErrorString", &nccl.error },
+	{ NULL, NULL },
+};
+static struct nvidia_library library = { &nvidia_rows[NVIDIA_NCCL], functions, false, NULL, "" };
+
 static int open_library(struct err *e)
 {
-	static const struct nvidia_function functions[] = { /* those of version 2.10 and newer */
-		{ "ncclGetUniqueId", &nccl.get_name }, { "ncclCommInitRank", &nccl.init }, { "ncclAllReduce", &nccl.all_reduce },
-		{ "ncclCommDestroy", &nccl.destroy }, { "ncclGetErrorString", &nccl.error },
-		{ NULL, NULL },
-	};
-	if (nvidia_open(&nvidia[NVIDIA_NCCL], functions))
+	if (nvidia_open(&library))
 		return 0;
-	return err_set(e, "several GPUs need NCCL 2.10 or newer: %s", nvidia[NVIDIA_NCCL].why_not);
+	return err_set(e, "several GPUs need NCCL 2.10 or newer: %s", library.why_not);
 }
 
 int cuda_team_name(char name[TEAM_NAME_BYTES], struct err *e)

@@ -1,7 +1,7 @@
 /* cuda_nccl.h - NCCL, fenced: averages over the processes that train one cell together, each with a device of its own, by a stream beside
  * the back end's, so that a sum travels while the backward pass goes on.
  *
- * The library is opened when a team is joined and never otherwise: `libnccl.so.2` (or what ABLATE_NCCL names; see model/cuda/nvidia.def). The emulation's twin is
+ * The library is opened when a team is joined and never otherwise: `libnccl.so.2` (or what ABLATE_NCCL names; see model/cuda/nvidia.c). The emulation's twin is
  * tests/cuda_emu/emu_nccl.cc. */
 #ifndef ABLATE_CUDA_NCCL_H
 #define ABLATE_CUDA_NCCL_H

@@ -21,15 +21,16 @@ static struct {
 	             double *vt, int ldvt, double *work, int n_work, double *rest, int *info);
 } solver;
 
-static bool there(void)
-{
-	static const struct nvidia_function functions[] = {
-		{ "cusolverDnCreate", &solver.create }, { "cusolverDnDestroy", &solver.destroy }, { "cusolverDnSetStream", &solver.set_stream },
-		{ "cusolverGetProperty", &solver.property }, { "cusolverDnDgesvd_bufferSize", &solver.room }, { "cusolverDnDgesvd", &solver.gesvd },
-		{ NULL, NULL },
-	};
-	return nvidia_open(&nvidia[NVIDIA_SOLVER], functions);
-}
+static const struct nvidia_function functions[] = {
+	{ "cusolverDnCreate", &solver.create },
+	{ "cusolverDnDestroy", &solver.destroy },
+	{ "cusolverDnSetStream", &solver.set_stream },
+	{ "cusolverGetProperty", &solver.property },
+	{ "cusolverDnDgesvd_bufferSize", &solver.room },
+	{ "cusolverDnDgesvd", &solver.gesvd },
+	{ NULL, NULL },
+};
+static struct nvidia_library library = { &nvidia_rows[NVIDIA_SOLVER], functions, false, NULL, "" };
 
 /* Room for n doubles in a multiple of 256 bytes, so that what follows is aligned as an allocation of its own. */
 static size_t even(size_t n)
@@ -68,8 +69,8 @@ int cuda_singular(struct backend *b, double *values, char by[SINGULAR_TEXT], con
 	struct cuda *cu = (struct cuda *)b;
 	struct solver_handle *h = NULL;
 	int version[2] = { 0, 0 };
-	if (!there())
-		return err_set(e, "%s", nvidia[NVIDIA_SOLVER].why_not);
+	if (!nvidia_open(&library))
+		return err_set(e, "%s", library.why_not);
 	(void)solver.property(PROPERTY_MAJOR, &version[0]);
 	(void)solver.property(PROPERTY_MINOR, &version[1]);
 	(void)snprintf(by, SINGULAR_TEXT, "cuSOLVER %d.%d on %s", version[0], version[1], b->name);

@@ -2,27 +2,37 @@
 #include "model/cuda/nvidia.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #ifdef ABLATE_CUDA_EMU
-#define NVIDIA_SOLVER_FILE "libcusolver_emu.so" /* the real one cannot read an emulated device's memory */
+#define SOLVER_FILE "libcusolver_emu.so" /* the real one cannot read an emulated device's memory */
 #else
-#define NVIDIA_SOLVER_FILE "libcusolver.so.12"
+#define SOLVER_FILE "libcusolver.so.12"
 #endif
 
-struct nvidia_library nvidia[NVIDIA_LIBRARIES] = {
-#define LIBRARY(id, name, file, variable, without, with, remedy) { name, file, variable, without, with, remedy, NULL, false, "" },
-#include "model/cuda/nvidia.def"
-#undef LIBRARY
+const struct nvidia_row nvidia_rows[NVIDIA_LIBRARIES] = {
+	[NVIDIA_BLAS] = {
+		.name = "cuBLASLt", .file = "libcublasLt.so.13", .variable = "ABLATE_CUBLASLT", .package = "libcublas-13-0",
+		.without = "own kernels compute products", .with = "products on the card by cuBLASLt" },
+	[NVIDIA_DNN] = {
+		.name = "cuDNN", .file = "libcudnn.so.9", .variable = "ABLATE_CUDNN", .package = "libcudnn9-cuda-13",
+		.without = "own kernels compute convolutions", .with = "convolutions on the card by cuDNN" },
+	[NVIDIA_SOLVER] = {
+		.name = "cuSOLVER", .file = SOLVER_FILE, .variable = "ABLATE_CUSOLVER", .package = "libcusolver-13-0",
+		.without = "the host computes singular values of FID", .with = "singular values of FID on the card" },
+	[NVIDIA_NCCL] = {
+		.name = "NCCL", .file = "libnccl.so.2", .variable = "ABLATE_NCCL", .package = "libnccl2",
+		.without = "several GPUs cannot share a cell (--ranks)", .with = "several GPUs for one cell (--ranks)" },
 };
 
 static const char *const folders[] = { "", "/usr/local/cuda/lib64/", "/usr/local/cuda/lib/", "/usr/local/cuda-13/lib64/" };
 
-bool nvidia_unwanted(const struct nvidia_library *l)
+bool nvidia_unwanted(const struct nvidia_row *row)
 {
-	const char *named = getenv(l->variable);
+	const char *named = getenv(row->variable);
 	return named && strcmp(named, "none") == 0;
 }
 
@@ -37,12 +47,12 @@ static void *search(const char *file)
 	return found;
 }
 
-static bool find_all(struct nvidia_library *l, const struct nvidia_function *functions)
+static bool find_all(struct nvidia_library *l)
 {
-	for (const struct nvidia_function *f = functions; f && f->name; f++) {
+	for (const struct nvidia_function *f = l->functions; f && f->name; f++) {
 		void *at = dlsym(l->handle, f->name);
 		if (!at) {
-			(void)snprintf(l->why_not, sizeof l->why_not, "%.30s has no %.40s", l->file, f->name);
+			(void)snprintf(l->why_not, sizeof l->why_not, "%.30s has no %.40s", l->row->file, f->name);
 			return false;
 		}
 		memcpy(f->to, &at, sizeof at);
@@ -50,20 +60,35 @@ static bool find_all(struct nvidia_library *l, const struct nvidia_function *fun
 	return true;
 }
 
-bool nvidia_open(struct nvidia_library *l, const struct nvidia_function *functions)
+static void try(struct nvidia_library *l)
 {
-	const char *named = getenv(l->variable);
-	if (l->tried)
-		return l->handle != NULL;
-	l->tried = true;
-	if (nvidia_unwanted(l)) {
-		(void)snprintf(l->why_not, sizeof l->why_not, "%s=none", l->variable);
-		return false;
+	const char *named = getenv(l->row->variable);
+	if (nvidia_unwanted(l->row)) {
+		(void)snprintf(l->why_not, sizeof l->why_not, "%s=none", l->row->variable);
+		return;
 	}
-	l->handle = named && *named ? dlopen(named, RTLD_NOW | RTLD_LOCAL) : search(l->file);
+	l->handle = named && *named ? dlopen(named, RTLD_NOW | RTLD_LOCAL) : search(l->row->file);
 	if (!l->handle)
-		(void)snprintf(l->why_not, sizeof l->why_not, "no %.60s", named && *named ? named : l->file);
-	else if (!find_all(l, functions))
+		(void)snprintf(l->why_not, sizeof l->why_not, "no %.60s", named && *named ? named : l->row->file);
+	else if (!find_all(l))
 		l->handle = NULL;
+}
+
+bool nvidia_open(struct nvidia_library *l)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	(void)pthread_mutex_lock(&one_at_a_time);
+	if (!l->tried)
+		try(l);
+	l->tried = true;
+	(void)pthread_mutex_unlock(&one_at_a_time);
 	return l->handle != NULL;
+}
+
+void nvidia_text(char *out, size_t bytes, const struct nvidia_library *l, size_t version, const char *own)
+{
+	if (version)
+		(void)snprintf(out, bytes, "%s %zu.%zu.%zu", l->row->name, version / 10000, version / 100 % 100, version % 100);
+	else
+		(void)snprintf(out, bytes, "%s (%s)", own, l->why_not);
 }

@@ -17,12 +17,12 @@ typedef std::vector<float> floats;
 
 bool blas_there(void)
 {
-	return !nvidia_unwanted(&nvidia[NVIDIA_BLAS]);
+	return !nvidia_unwanted(&nvidia_rows[NVIDIA_BLAS]);
 }
 
 bool dnn_there(void)
 {
-	return !nvidia_unwanted(&nvidia[NVIDIA_DNN]);
+	return !nvidia_unwanted(&nvidia_rows[NVIDIA_DNN]);
 }
 
 static void text(char *out, size_t bytes, bool there, const char *what, const char *variable)

@@ -7,20 +7,20 @@
 
 static double (*cosine)(double);
 
+static const struct nvidia_row
+	present = { .name = "libm", .file = "libm.so.6", .variable = "ABLATE_TEST_LIBRARY" },
+	missing = { .name = "none", .file = "libnonexistent.so.9", .variable = "ABLATE_TEST_LIBRARY" };
+
 static bool open_as(struct nvidia_library *l, const char *function)
 {
 	const struct nvidia_function functions[] = { { function, &cosine }, { NULL, NULL } };
-	return nvidia_open(l, functions);
-}
-
-static struct nvidia_library library_of(const char *file)
-{
-	return (struct nvidia_library){ .file = file, .variable = "ABLATE_TEST_LIBRARY" };
+	l->functions = functions;
+	return nvidia_open(l);
 }
 
 Test(nvidia, functions_are_found_and_work)
 {
-	struct nvidia_library l = library_of("libm.so.6");
+	struct nvidia_library l = { .row = &present };
 	cr_assert(open_as(&l, "cos"), "%s", l.why_not);
 	cr_assert_eq(cosine(0), 1);
 	cr_assert_str_empty(l.why_not);
@@ -29,19 +29,19 @@ Test(nvidia, functions_are_found_and_work)
 
 Test(nvidia, none_leaves_it_out)
 {
-	struct nvidia_library l = library_of("libm.so.6");
+	struct nvidia_library l = { .row = &present };
 	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "none", 1), 0);
 	cr_assert_not(open_as(&l, "cos"));
 	cr_assert_str_eq(l.why_not, "ABLATE_TEST_LIBRARY=none");
-	cr_assert(nvidia_unwanted(&l));
+	cr_assert(nvidia_unwanted(&present));
 }
 
 Test(nvidia, the_environment_names_another_file)
 {
-	struct nvidia_library l = library_of("libnonexistent.so.9");
+	struct nvidia_library l = { .row = &missing };
 	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "libm.so.6", 1), 0);
 	cr_assert(open_as(&l, "cos"), "%s", l.why_not);
-	l = library_of("libm.so.6");
+	l = (struct nvidia_library){ .row = &present };
 	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "/nonexistent/lib.so", 1), 0);
 	cr_assert_not(open_as(&l, "cos"));
 	cr_assert_str_eq(l.why_not, "no /nonexistent/lib.so");
@@ -49,17 +49,28 @@ Test(nvidia, the_environment_names_another_file)
 
 Test(nvidia, missing_is_told_and_asked_once)
 {
-	struct nvidia_library l = library_of("libnonexistent.so.9");
+	struct nvidia_library l = { .row = &missing };
 	cr_assert_not(open_as(&l, "cos"));
 	cr_assert_str_eq(l.why_not, "no libnonexistent.so.9");
-	l.file = "libm.so.6";
+	l.row = &present;
 	cr_assert_not(open_as(&l, "cos"));
 }
 
 Test(nvidia, one_without_a_function_is_not_used)
 {
-	struct nvidia_library l = library_of("libm.so.6");
+	struct nvidia_library l = { .row = &present };
 	cr_assert_not(open_as(&l, "a_function_of_tomorrow"));
 	cr_assert_str_eq(l.why_not, "libm.so.6 has no a_function_of_tomorrow");
 	cr_assert_null(l.handle);
+}
+
+Test(nvidia, text_of_an_open_library_and_of_its_substitute)
+{
+	struct nvidia_library l = { .row = &missing };
+	char text[64];
+	cr_assert_not(nvidia_open(&l));
+	nvidia_text(text, sizeof text, &l, 0, "own work");
+	cr_assert_str_eq(text, "own work (no libnonexistent.so.9)");
+	nvidia_text(text, sizeof text, &l, 90103, "own work");
+	cr_assert_str_eq(text, "none 9.1.3");
 }
