@@ -20,6 +20,18 @@ int weights_row_find(const struct weights_row **out, const char *name, struct er
 	return err_code(e, EXIT_USAGE, "no weights '%s'; there are: %s", name, str_text(&known));
 }
 
+struct weights_list weights_list(const struct weights_row *row)
+{
+	struct weights_list list = { 0 };
+	row->list(&list, row);
+	return list;
+}
+
+void scoped_weights_list(struct weights_list *l)
+{
+	free(l->v);
+}
+
 char *weights_path(const struct weights_row *row)
 {
 	SCOPED(free) char *cache = io_cache_dir();
@@ -66,16 +78,14 @@ void scoped_weights(struct weights **w)
 static int pick(struct st_tensor *tensors, size_t *n, const struct weights_row *row, const struct safetensors *st,
                 struct err *e)
 {
-	char name[96];
-	int n_dims;
-	int64_t dims[ST_MAX_DIMS];
-	bool optional;
+	SCOPED(weights_list) struct weights_list list = weights_list(row);
 	*n = 0;
-	for (int i = 0; row->tensor(i, name, &n_dims, dims, &optional); i++) {
-		if (optional && !safetensors_find(st, name))
+	for (int i = 0; i < list.n; i++) {
+		const struct weights_tensor *want = &list.v[i];
+		if (want->optional && !safetensors_find(st, want->name))
 			continue;
 		const struct st_tensor *t;
-		if (safetensors_need(&t, st, name, n_dims, dims, e))
+		if (safetensors_need(&t, st, want->name, want->n_dims, want->dims, e))
 			return err_in(e, "weights %s", row->name);
 		tensors[(*n)++] = *t;
 	}

@@ -9,17 +9,32 @@
 
 #include "model/formats/weights_file.h"
 
+struct weights_row;
+
+/* A tensor that a file of the row has. */
+struct weights_tensor {
+	char name[96];
+	int n_dims;
+	int64_t dims[ST_MAX_DIMS]; /* -1 matches any extent */
+	bool optional;             /* a file may lack it */
+};
+struct weights_list { struct weights_tensor *v; int n, cap; };
+
 struct weights_row {
 	const char *name, *text;
 	const char *url;        /* of the published file; NULL = there is none that we can read */
 	const char *sha256;     /* of that file; NULL = not known */
 	int64_t bytes;          /* of that file; 0 = not known */
 	const char *licence;
-	/* Tensor i: its name and shape (-1 matches any extent); *optional when a file may lack it. False after the last. */
-	bool (*tensor)(int i, char name[96], int *n_dims, int64_t dims[ST_MAX_DIMS], bool *optional);
+	void (*list)(struct weights_list *out, const struct weights_row *row); /* appends all tensors */
+	int net;                /* for `list`: enum inception_kind or enum lpips_net */
 	const char *preset;     /* a diffusion network of that preset's shape, imported from any naming (weights_network.h); else NULL */
 };
 extern const struct weights_row weights_rows[]; /* ends with a row without a name */
+
+/* The tensors of a row, in the order of its network. */
+struct weights_list weights_list(const struct weights_row *row);
+void scoped_weights_list(struct weights_list *l);
 
 /* Unknown names are a usage error that lists the known ones. */
 MUST_CHECK int weights_row_find(const struct weights_row **out, const char *name, struct err *e);

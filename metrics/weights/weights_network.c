@@ -22,24 +22,18 @@ static struct params *params_of(const char *preset)
 	return net_params(&net);
 }
 
-bool weights_network_tensor(const char *preset, int i, char name[96], int *n_dims, int64_t dims[ST_MAX_DIMS], bool *optional)
+void weights_network_list(struct weights_list *out, const struct weights_row *row)
 {
-	static struct params *last; /* of the preset that was asked for last: rows are asked tensor by tensor */
-	static const char *last_preset;
-	if (!last || strcmp(last_preset, preset) != 0) {
-		params_free(last);
-		last = params_of(preset);
-		last_preset = preset;
+	struct params *params = params_of(row->preset);
+	for (int i = 0; i < params_count(params); i++) {
+		const struct param *p = params_get(params, i);
+		struct weights_tensor t = { .n_dims = p->ndim };
+		(void)snprintf(t.name, sizeof t.name, "%s", p->name);
+		for (int k = 0; k < p->ndim; k++)
+			t.dims[k] = p->dims[k];
+		VEC_PUSH(out->v, out->n, out->cap) = t;
 	}
-	if (i >= params_count(last))
-		return false;
-	const struct param *p = params_get(last, i);
-	(void)snprintf(name, 96, "%s", p->name);
-	*n_dims = p->ndim;
-	for (int k = 0; k < p->ndim; k++)
-		dims[k] = p->dims[k];
-	*optional = false;
-	return true;
+	params_free(params);
 }
 
 static int by_name(const void *a, const void *b)

@@ -3,12 +3,10 @@
 #ifndef ABLATE_WEIGHTS_NETWORK_H
 #define ABLATE_WEIGHTS_NETWORK_H
 
-#include "model/formats/safetensors.h"
+#include "metrics/weights/weights.h"
 
-#include <stdbool.h>
-
-/* As weights_row.tensor, of the network of a preset. */
-bool weights_network_tensor(const char *preset, int i, char name[96], int *n_dims, int64_t dims[ST_MAX_DIMS], bool *optional);
+/* As weights_row.list, of the network of row->preset. */
+void weights_network_list(struct weights_list *out, const struct weights_row *row);
 
 /* The same weights in our names, in memory of their own. */
 struct weights_network;

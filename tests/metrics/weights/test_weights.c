@@ -57,18 +57,13 @@ static char *heads_file(int drop)
 
 Test(weights, every_row_has_tensors_and_a_licence)
 {
-	char name[96];
-	int n_dims, n = 0, total = 0;
-	int64_t dims[ST_MAX_DIMS];
-	bool optional;
+	int n = 0, total = 0;
 	for (const struct weights_row *row = weights_rows; row->name; row++, n++) {
-		int i = 0;
-		while (row->tensor(i, name, &n_dims, dims, &optional))
-			i++;
-		cr_assert(i > 0 && row->licence && *row->text, "%s", row->name);
+		SCOPED(weights_list) struct weights_list list = weights_list(row);
+		cr_assert(list.n > 0 && row->licence && *row->text, "%s", row->name);
 		cr_assert(!row->sha256 || strlen(row->sha256) == SHA256_HEX - 1, "%s", row->name);
 		cr_assert(!row->url || strncmp(row->url, "https://", 8) == 0, "%s", row->name);
-		total += i;
+		total += list.n;
 	}
 	cr_assert_eq(n, 11);
 	cr_assert_eq(total, 472 + 472 + 2 * (5 + 13 + 25) + 5 + 5 + 7 + 416 + 421 + 541, "%d tensors", total);
@@ -223,12 +218,11 @@ Test(weights, a_diffusion_network_is_imported_into_our_names)
 	struct st_tensor t[512];
 	struct arena own = { 0 };
 	size_t n = 0;
-	char name[96];
-	int64_t dims[ST_MAX_DIMS];
-	bool optional;
-	for (int i = 0, n_dims; row->tensor(i, name, &n_dims, dims, &optional); i++) {
-		t[n] = (struct st_tensor){ .name = arena_strfmt(&own, "model.%s", name), .dtype = ST_F32, .n_dims = n_dims };
-		memcpy(t[n].dims, dims, sizeof dims);
+	SCOPED(weights_list) struct weights_list list = weights_list(row);
+	for (int i = 0; i < list.n; i++) {
+		const struct weights_tensor *of = &list.v[i];
+		t[n] = (struct st_tensor){ .name = arena_strfmt(&own, "model.%s", of->name), .dtype = ST_F32, .n_dims = of->n_dims };
+		memcpy(t[n].dims, of->dims, sizeof of->dims);
 		t[n].data = arena_alloc(&own, st_bytes(&t[n]) + 1);
 		((float *)(uintptr_t)t[n].data)[0] = (float)i;
 		n++;
