@@ -67,13 +67,22 @@ static int store(json_t *out, const struct request *r, struct err *e)
 struct bench { const char *name, *text; int (*run)(json_t *out, const struct request *r, struct err *e); };
 
 static const struct bench rows[] = {
-	{ "train", "training step: images/s, GFLOP/s and share of the matrix product's rate", train },
-	{ "features", "Inception features: images/s in fp32 and bf16, and the share", features },
-	{ "pictures", "decoding PNG for scores and imports: images/s by all threads, as a share of one thread's times their number", pictures },
-	{ "store", "records: curve rows/s taken in from 8 writers; plan, status and table of 10,000 cells; overhead of a cell; a durable commit", store },
-	{ "lpips", "LPIPS at 64 x 64: pairs/s, forward and with gradient", lpips },
-	{ "crowd", "training steps/s alone and beside busy processes, by how threads wait, beside the share that is fair", crowd },
-	{ "fid", "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm begins with", fid },
+	{ .name = "train", .run = train,
+	  .text = "training step: images/s, GFLOP/s and share of the matrix product's rate" },
+	{ .name = "features", .run = features,
+	  .text = "Inception features: images/s in fp32 and bf16, and the share" },
+	{ .name = "pictures", .run = pictures,
+	  .text = "decoding PNG for scores and imports: images/s by all threads, as a share of one thread's times "
+	          "their number" },
+	{ .name = "store", .run = store,
+	  .text = "records: curve rows/s taken in from 8 writers; plan, status and table of 10,000 cells; overhead "
+	          "of a cell; a durable commit" },
+	{ .name = "lpips", .run = lpips,
+	  .text = "LPIPS at 64 x 64: pairs/s, forward and with gradient" },
+	{ .name = "crowd", .run = crowd,
+	  .text = "training steps/s alone and beside busy processes, by how threads wait, beside the share that is fair" },
+	{ .name = "fid", .run = fid,
+	  .text = "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm begins with" },
 };
 
 static void print_rows(const char *name, const json_t *list)

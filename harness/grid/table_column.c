@@ -8,11 +8,16 @@
 #include <string.h>
 
 static const struct column_row rows[] = {
-	{ "delta", "difference", COLUMN_DELTA, true, true }, { "paper", "published", COLUMN_PAPER, true, true },
-	{ "paper-delta", "ours " MINUS " published", COLUMN_PAPER_DELTA, true, true }, { "seeds", "seeds", COLUMN_SEEDS, true, true },
-	{ "state", "state", COLUMN_STATE, false, false }, { "arm", "arm", COLUMN_ARM, false, false },
-	{ "preset", "preset", COLUMN_PRESET, false, false }, { "steps", "steps", COLUMN_STEPS, false, true },
-	{ "batch", "batch", COLUMN_BATCH, false, true },
+	{ .key = "delta", .head = "difference", .kind = COLUMN_DELTA, .of_metric = true, .numeric = true },
+	{ .key = "paper", .head = "published", .kind = COLUMN_PAPER, .of_metric = true, .numeric = true },
+	{ .key = "paper-delta", .head = "ours " MINUS " published", .kind = COLUMN_PAPER_DELTA,
+	  .of_metric = true, .numeric = true },
+	{ .key = "seeds", .head = "seeds", .kind = COLUMN_SEEDS, .of_metric = true, .numeric = true },
+	{ .key = "state", .head = "state", .kind = COLUMN_STATE },
+	{ .key = "arm", .head = "arm", .kind = COLUMN_ARM },
+	{ .key = "preset", .head = "preset", .kind = COLUMN_PRESET },
+	{ .key = "steps", .head = "steps", .kind = COLUMN_STEPS, .numeric = true },
+	{ .key = "batch", .head = "batch", .kind = COLUMN_BATCH, .numeric = true },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 

@@ -10,13 +10,14 @@
 #include <string.h>
 
 const struct extractor_row extractor_rows[] = {
-	{ "inception-2015", "the network of published FIDs: 2048 features, class scores, sFID's features",
-	  extractor_inception_2015_open },
-	{ "inception-keras", "Inception v3 of Keras: the same, values not comparable with published FIDs",
-	  extractor_inception_keras_open },
-	{ "classifier", "the in-tree classifier of a data set: 128 pooled features, class scores", extractor_classifier_open },
-	{ "pixels", "the picture's own bytes / 255, averaged to 8 x 8: needs no weights; for checks, not for papers",
-	  extractor_pixels_open },
+	{ .name = "inception-2015", .open = extractor_inception_2015_open,
+	  .text = "the network of published FIDs: 2048 features, class scores, sFID's features" },
+	{ .name = "inception-keras", .open = extractor_inception_keras_open,
+	  .text = "Inception v3 of Keras: the same, values not comparable with published FIDs" },
+	{ .name = "classifier", .open = extractor_classifier_open,
+	  .text = "the in-tree classifier of a data set: 128 pooled features, class scores" },
+	{ .name = "pixels", .open = extractor_pixels_open,
+	  .text = "the picture's own bytes / 255, averaged to 8 x 8: needs no weights; for checks, not for papers" },
 	{ 0 },
 };
 

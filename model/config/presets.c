@@ -173,16 +173,26 @@ static const struct preset_value ict_shapes8_ci[] = {
 };
 
 static const struct preset presets[] = {
-	{ "cd-cifar10", "consistency distillation of a diffusion model (Song et al. 2023), CIFAR-10", cd_cifar10, teacher_of_its_size },
-	{ "cd-imagenet64", "consistency distillation of a diffusion model (Song et al. 2023), ImageNet 64x64", cd_imagenet64, teacher_of_its_size },
-	{ "ct-cifar10", "consistency training as first published (Song et al. 2023), CIFAR-10", ct_cifar10, NULL },
-	{ "ct-imagenet64", "consistency training as first published (Song et al. 2023), ImageNet 64x64", ct_imagenet64, NULL },
-	{ "ect-cifar10", "easy consistency tuning (Geng et al. 2024), CIFAR-10", ect_cifar10, from_nothing },
-	{ "ict-cifar10", "improved consistency training (Song & Dhariwal 2023), CIFAR-10", ict_cifar10, NULL },
-	{ "ict-deep-cifar10", "the same with twice the blocks", ict_deep_cifar10, NULL },
-	{ "ict-deep-imagenet64", "improved consistency training on ImageNet 64x64 with twice the blocks", ict_deep_imagenet64, NULL },
-	{ "ict-imagenet64", "improved consistency training (Song & Dhariwal 2023), ImageNet 64x64", ict_imagenet64, NULL },
-	{ "ict-shapes8-ci", "iCT's recipe on generated 8x8 shapes, for gates in CI", ict_shapes8_ci, NULL },
+	{ .name = "cd-cifar10", .values = cd_cifar10, .scaled = teacher_of_its_size,
+	  .text = "consistency distillation of a diffusion model (Song et al. 2023), CIFAR-10" },
+	{ .name = "cd-imagenet64", .values = cd_imagenet64, .scaled = teacher_of_its_size,
+	  .text = "consistency distillation of a diffusion model (Song et al. 2023), ImageNet 64x64" },
+	{ .name = "ct-cifar10", .values = ct_cifar10,
+	  .text = "consistency training as first published (Song et al. 2023), CIFAR-10" },
+	{ .name = "ct-imagenet64", .values = ct_imagenet64,
+	  .text = "consistency training as first published (Song et al. 2023), ImageNet 64x64" },
+	{ .name = "ect-cifar10", .values = ect_cifar10, .scaled = from_nothing,
+	  .text = "easy consistency tuning (Geng et al. 2024), CIFAR-10" },
+	{ .name = "ict-cifar10", .values = ict_cifar10,
+	  .text = "improved consistency training (Song & Dhariwal 2023), CIFAR-10" },
+	{ .name = "ict-deep-cifar10", .values = ict_deep_cifar10,
+	  .text = "the same with twice the blocks" },
+	{ .name = "ict-deep-imagenet64", .values = ict_deep_imagenet64,
+	  .text = "improved consistency training on ImageNet 64x64 with twice the blocks" },
+	{ .name = "ict-imagenet64", .values = ict_imagenet64,
+	  .text = "improved consistency training (Song & Dhariwal 2023), ImageNet 64x64" },
+	{ .name = "ict-shapes8-ci", .values = ict_shapes8_ci,
+	  .text = "iCT's recipe on generated 8x8 shapes, for gates in CI" },
 };
 
 static const struct preset_value small[] = {
@@ -206,8 +216,10 @@ static const struct preset_value tiny[] = {
 };
 
 static const struct preset scalings[] = {
-	{ "-small", "64 channels, 2 blocks, batch 128, 20,000 steps: one GPU and an afternoon", small, NULL },
-	{ "-tiny", "32 channels, 2 levels, batch 16, 40 steps: a test of the whole path on a CPU", tiny, NULL },
+	{ .name = "-small", .values = small,
+	  .text = "64 channels, 2 blocks, batch 128, 20,000 steps: one GPU and an afternoon" },
+	{ .name = "-tiny", .values = tiny,
+	  .text = "32 channels, 2 levels, batch 16, 40 steps: a test of the whole path on a CPU" },
 };
 
 const struct preset *config_presets(int *n)

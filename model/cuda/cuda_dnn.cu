@@ -119,22 +119,27 @@ static cudnnBackendDescriptor_t convolution(struct builder *b, const struct dnn_
 	return d;
 }
 
-/* What the three passes call the same things. */
+/* What the three passes call the same things, by enum dnn_pass. */
 struct pass_names { cudnnBackendDescriptorType_t operation; cudnnBackendAttributeName_t x, w, y, conv, alpha, beta; };
 
-static const struct pass_names names_of_pass[] = { /* ORDER dnn_pass */
-	{ CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
-	  CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
-	  CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA },
-	{ CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
-	  CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
-	  CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA },
-	{ CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
-	  CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
-	  CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA },
+#define PASS(operation, of, x, w, y) { \
+	CUDNN_BACKEND_OPERATION_CONVOLUTION_##operation##_DESCRIPTOR, \
+	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##x, \
+	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##w, \
+	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##y, \
+	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_CONV_DESC, \
+	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_ALPHA, \
+	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_BETA }
+static const struct pass_names names_of_pass[] = {
+	PASS(FORWARD, FORWARD, X, W, Y),
+	PASS(BACKWARD_DATA, BWD_DATA, DX, W, DY),
+	PASS(BACKWARD_FILTER, BWD_FILTER, X, DW, DY),
 };
+static_assert(DNN_FORWARD == 0 && DNN_BACKWARD_DATA == 1 && DNN_BACKWARD_WEIGHTS == 2, "rows of names_of_pass");
 
-static cudnnBackendDescriptor_t conv_operation(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t w, cudnnBackendDescriptor_t y)
+static cudnnBackendDescriptor_t conv_operation(struct builder *b, const struct cuda_conv_shape *s,
+                                               cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t w,
+                                               cudnnBackendDescriptor_t y)
 {
 	const struct pass_names *names = &names_of_pass[s->pass];
 	const float one = 1, zero = 0;

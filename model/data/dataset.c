@@ -148,10 +148,16 @@ struct loader {
 };
 
 static const struct loader loaders[] = {
-	{ "fashion-mnist", "/usr/share/datasets/fashion-mnist", "install the Debian package dataset-fashion-mnist", read_idx, "train-images-idx3-ubyte.gz" },
-	{ "cifar10", NULL, "`ablate data import cifar10 FILE` reads the published archive, or put data_batch_1.bin .. data_batch_5.bin and test_batch.bin there", read_cifar, "data_batch_1.bin" },
-	{ "imagenet64", NULL, "`ablate data import imagenet64 FOLDER` reads the downsampled .npz batches, EDM's zip or folders of pictures", NULL, "" },
-	{ "shapes8", NULL, "", generate_shapes, NULL },
+	{ .name = "fashion-mnist", .read = read_idx, .probe = "train-images-idx3-ubyte.gz",
+	  .package_folder = "/usr/share/datasets/fashion-mnist",
+	  .remedy = "install the Debian package dataset-fashion-mnist" },
+	{ .name = "cifar10", .read = read_cifar, .probe = "data_batch_1.bin",
+	  .remedy = "`ablate data import cifar10 FILE` reads the published archive, or put data_batch_1.bin .. "
+	            "data_batch_5.bin and test_batch.bin there" },
+	{ .name = "imagenet64", .probe = "",
+	  .remedy = "`ablate data import imagenet64 FOLDER` reads the downsampled .npz batches, EDM's zip or folders of "
+	            "pictures" },
+	{ .name = "shapes8", .read = generate_shapes, .remedy = "" },
 };
 
 static const struct loader *find_loader(const char *name)

@@ -8,12 +8,17 @@
 #include <string.h>
 
 static const struct data_shape rows[] = {
-	{ "fashion-mnist", 28, 28, 1, 10, 60000, 10000, "MIT", "Debian package dataset-fashion-mnist", NULL, NULL,
-	  "dataset-fashion-mnist" },
-	{ "cifar10", 32, 32, 3, 10, 50000, 10000, "unknown (research use)", "binary version, cs.toronto.edu/~kriz/cifar.html", "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
-	  "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd", NULL },
-	{ "imagenet64", 64, 64, 3, 1000, 1281167, 50000, "research use only", "downsampled ImageNet, image-net.org", NULL, NULL, NULL },
-	{ "shapes8", 8, 8, 1, 4, 4096, 1024, "generated", "drawn in-tree: disc, square, cross, bar", NULL, NULL, NULL },
+	{ .name = "fashion-mnist", .h = 28, .w = 28, .c = 1, .classes = 10, .n_train = 60000, .n_test = 10000,
+	  .licence = "MIT", .origin = "Debian package dataset-fashion-mnist",
+	  .package = "dataset-fashion-mnist" },
+	{ .name = "cifar10", .h = 32, .w = 32, .c = 3, .classes = 10, .n_train = 50000, .n_test = 10000,
+	  .licence = "unknown (research use)", .origin = "binary version, cs.toronto.edu/~kriz/cifar.html",
+	  .url = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+	  .sha256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd" },
+	{ .name = "imagenet64", .h = 64, .w = 64, .c = 3, .classes = 1000, .n_train = 1281167, .n_test = 50000,
+	  .licence = "research use only", .origin = "downsampled ImageNet, image-net.org" },
+	{ .name = "shapes8", .h = 8, .w = 8, .c = 1, .classes = 4, .n_train = 4096, .n_test = 1024,
+	  .licence = "generated", .origin = "drawn in-tree: disc, square, cross, bar" },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
