@@ -38,7 +38,7 @@ double bench_gemm_ceiling(void)
 	double best = 0;
 	for (int i = 0; i < 6; i++) {
 		double start = monotonic_s();
-		dnn_gemm(false, false, N, N, N, 1, a, N, b, N, 0, c, N);
+		dnn_gemm(DNN_PLAIN, DNN_PLAIN, N, N, N, 1, a, N, b, N, 0, c, N);
 		double rate = 2.0 * N * N * N / (monotonic_s() - start) / 1e9;
 		best = rate > best ? rate : best;
 	}

@@ -113,11 +113,13 @@ static void scale(struct frame *f, const struct figure_panel *p)
 	if (bars && !p->y.log)
 		axis_extend(&y0, &y1, 0, false);
 	bool given_x = p->x.min < p->x.max, given_y = p->y.min < p->y.max;
+	struct axis_range x = { .min = given_x ? p->x.min : x0, .max = given_x ? p->x.max : x1, .log = p->x.log, .exact = true };
+	struct axis_range y = { .min = given_y ? p->y.min : y0, .max = given_y ? p->y.max : y1, .log = p->y.log, .exact = given_y };
 	if (p->x.names)
-		axis_init(&f->ax, -0.6, p->x.n_names - 0.4, false, 8, true);
+		axis_init(&f->ax, (struct axis_range){ .min = -0.6, .max = p->x.n_names - 0.4, .exact = true }, 8);
 	else
-		axis_init(&f->ax, given_x ? p->x.min : x0, given_x ? p->x.max : x1, p->x.log, (int)(f->w / 48), true);
-	axis_init(&f->ay, given_y ? p->y.min : y0, given_y ? p->y.max : y1, p->y.log, (int)(f->h / 32), given_y);
+		axis_init(&f->ax, x, (int)(f->w / 48));
+	axis_init(&f->ay, y, (int)(f->h / 32));
 }
 
 static void line_at(cairo_t *c, double x0, double y0, double x1, double y1)

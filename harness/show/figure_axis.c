@@ -96,8 +96,10 @@ static void few_labels(struct axis *a, int at_most)
 	linear_ticks(a, at_most, true);
 }
 
-void axis_init(struct axis *a, double min, double max, bool log, int at_most, bool exact)
+void axis_init(struct axis *a, struct axis_range of, int at_most)
 {
+	double min = of.min, max = of.max;
+	bool log = of.log, exact = of.exact;
 	memset(a, 0, sizeof *a);
 	a->log = log;
 	if (!(min <= max)) /* nothing to show */

@@ -16,9 +16,10 @@ struct axis {
 
 /* Widens *min..*max by a finite value (a positive one when log). Start with min = INFINITY, max = -INFINITY. */
 void axis_extend(double *min, double *max, double value, bool log);
-/* Rounds the range to ticks; an empty or single-valued range is given room. at_most: labelled ticks. exact: the range
- * is taken as it is. */
-void axis_init(struct axis *a, double min, double max, bool log, int at_most, bool exact);
+/* What is to be shown. exact: from min to max as they are, else rounded to ticks. */
+struct axis_range { double min, max; bool log, exact; };
+/* An empty or single-valued range is given room. at_most: labelled ticks. */
+void axis_init(struct axis *a, struct axis_range of, int at_most);
 /* 0 at min, 1 at max. NAN for what the axis cannot show. */
 double axis_place(const struct axis *a, double value);
 

@@ -183,10 +183,10 @@ void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, vo
 	TRY(dnnl_stream_wait(stream));
 }
 
-void dnn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
-              float beta, float *c, int64_t ldc)
+void dnn_gemm(enum dnn_stored as, enum dnn_stored bs, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+              int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
-	TRY(dnnl_sgemm(ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc));
+	TRY(dnnl_sgemm(as == DNN_TRANSPOSED ? 'T' : 'N', bs == DNN_TRANSPOSED ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc));
 }
 
 const char *dnn_version(void)

@@ -25,9 +25,11 @@ const char *dnn_conv_impl(const struct dnn_conv *c);   /* which implementation w
 /* forward: y = conv(x, w) + b; data: x = gradient from y and w; weights: w and b = gradients from x and y. */
 void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, void *scratch);
 
-/* Row-major C (m,n) = alpha * op(A) op(B) + beta * C; ta/tb say whether A/B are stored transposed. lda.. are row strides. */
-void dnn_gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda, const float *b, int64_t ldb,
-              float beta, float *c, int64_t ldc);
+/* Row-major C (m,n) = alpha * op(A) op(B) + beta * C, op(A) (m,k) and op(B) (k,n) by how A and B are stored. lda.. are row
+ * strides. */
+enum dnn_stored { DNN_PLAIN, DNN_TRANSPOSED };
+void dnn_gemm(enum dnn_stored as, enum dnn_stored bs, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
+              int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
 
 const char *dnn_version(void);                         /* "2.6.3" */
 const char *dnn_isa(void);                             /* the instruction set oneDNN uses here */

@@ -61,10 +61,16 @@ static int load_weights(struct cnn_graph *x, const struct cnn *net, cnn_load *lo
 	return backend_lend(&x->weights_on, x->b, x->weights, total, e);
 }
 
+struct pool_args cnn_pool_args(const struct cnn_layer *pool)
+{
+	return (struct pool_args){ .k = pool->kh, .stride = pool->stride, .pad = pool->ph, .ceil = pool->ceil,
+	                           .average = pool->kind == CNN_AVG_POOL, .pad_counts = pool->pad_counts };
+}
+
 static struct tensor *record_layer(struct graph *g, const struct cnn *net, const struct cnn_layer *l, struct tensor *src, size_t *at)
 {
 	if (l->kind != CNN_CONV)
-		return graph_pool(g, src, l->kind == CNN_AVG_POOL, l->kh, l->stride, l->ph, l->pad_counts, l->ceil);
+		return graph_pool(g, src, cnn_pool_args(l));
 	struct tensor *w = graph_param(g, l->name, STORE_FROZEN, *at, l->c, src->c, l->kh, l->kw);
 	*at += room(weight_count(net, l));
 	struct tensor *bias = graph_param(g, l->name, STORE_FROZEN, *at, 1, 1, 1, l->c);

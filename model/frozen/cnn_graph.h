@@ -9,8 +9,12 @@
 #define ABLATE_CNN_GRAPH_H
 
 #include "model/graph/backend.h"
+#include "model/graph/op.h"
 #include "model/frozen/cnn.h"
 #include "model/frozen/pictures.h"
+
+/* What graph_pool takes for a pooling layer. */
+struct pool_args cnn_pool_args(const struct cnn_layer *pool);
 
 struct cnn_graph;
 

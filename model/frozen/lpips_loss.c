@@ -3,6 +3,7 @@
 #include "model/frozen/lpips_loss.h"
 
 #include "model/base/mem.h"
+#include "model/frozen/cnn_graph.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -94,7 +95,7 @@ static struct tensor *layer(struct graph *g, const struct lpips_loss *l, const s
 {
 	if (r->kind == CNN_CONV)
 		return graph_conv2d(g, x, frozen(g, l, r->name, "weight"), frozen(g, l, r->name, "bias"), r->stride, r->ph, r->pw, r->relu);
-	return graph_pool(g, x, r->kind == CNN_AVG_POOL, r->kh, r->stride, r->ph, r->pad_counts, r->ceil);
+	return graph_pool(g, x, cnn_pool_args(r));
 }
 
 /* The taps of one batch of images. */

@@ -122,14 +122,14 @@ struct tensor *graph_attention(struct graph *g, struct tensor *qkv, int heads);
 /* mask: NULL = drawn from (seed, layer, step), else values that are multiplied. */
 struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *mask, double p, uint32_t layer);
 /* t (N,1,1,1) -> (N,1,1,c). freqs (1,1,1,c/2): Fourier features; NULL: positional, f_j = 10000^(-j/(c/2 - endpoint)). */
-struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *freqs, int64_t c, bool endpoint, bool sin_first);
+struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *freqs, int64_t c, struct embed_args how);
 struct tensor *graph_lincomb(struct graph *g, struct tensor *a, struct tensor *x, struct tensor *b, struct tensor *y);
 struct tensor *graph_distance(struct graph *g, struct tensor *x, struct tensor *target, enum dist_kind kind, double c);
 struct tensor *graph_weighted_mean(struct graph *g, struct tensor *d, struct tensor *w);
 /* To h x w pixels: bilinear, half-pixel centres, no antialias. */
 struct tensor *graph_bilinear(struct graph *g, struct tensor *x, int64_t h, int64_t w);
 struct tensor *graph_shuffle(struct graph *g, struct tensor *x, int patch, bool inverse);
-struct tensor *graph_pool(struct graph *g, struct tensor *x, bool average, int k, int stride, int pad, bool pad_counts, bool ceil_mode);
+struct tensor *graph_pool(struct graph *g, struct tensor *x, struct pool_args how);
 struct tensor *graph_global_mean(struct graph *g, struct tensor *x);
 /* w: (1,1,1,C) channel weights or NULL for ones. */
 struct tensor *graph_feature_dist(struct graph *g, struct tensor *a, struct tensor *b, struct tensor *w);

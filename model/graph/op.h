@@ -21,6 +21,11 @@ enum { MAX_SRC = 8, MAX_DST = 4 };
 enum norm_mode { NORM_PLAIN, NORM_ADD, NORM_SCALE_SHIFT };
 enum dist_kind { DIST_HUBER, DIST_L2_SUM, DIST_L2_MEAN, DIST_L1_SUM, DIST_L1_MEAN, DIST_HUBER_PIXEL };
 
+/* Of the ops that are given their settings as one. ceil: the last window may begin where a whole one does not fit;
+ * pad_counts: an average divides by the pixels of the padding, too. */
+struct pool_args { int k, stride, pad; bool average, pad_counts, ceil; };
+struct embed_args { bool endpoint, sin_first; };
+
 /* Settings of one node; each op reads its own member. */
 union op_args {
 	struct { int stride, pad_h, pad_w; bool relu; } conv;
@@ -31,10 +36,10 @@ union op_args {
 	struct { int64_t first; } slice;
 	struct { int heads; } attention;
 	struct { double p; uint32_t layer; } dropout;
-	struct { bool endpoint, sin_first; } embed;
+	struct embed_args embed;
 	struct { enum dist_kind kind; double c; } dist;
 	struct { int patch; bool inverse; } shuffle;
-	struct { int k, stride, pad; bool average, pad_counts, ceil; } pool;
+	struct pool_args pool;
 };
 
 struct node {

@@ -45,7 +45,7 @@ struct classifier_out classifier_forward(struct graph *g, const struct params *p
 	struct classifier_out out;
 	for (int stage = 0; stage < CLASSIFIER_TAPS; stage++) {
 		if (stage)
-			x = graph_pool(g, x, false, 2, 2, 0, false, false);
+			x = graph_pool(g, x, (struct pool_args){ .k = 2, .stride = 2 });
 		for (int i = 0; i < 2; i++) {
 			SCOPED(free) char *w = xstrfmt("stage%d.conv%d.weight", stage, i), *b = xstrfmt("stage%d.conv%d.bias", stage, i);
 			x = graph_conv2d(g, x, weight(g, p, store, w), weight(g, p, store, b), 1, 1, 1, true);

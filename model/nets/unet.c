@@ -245,7 +245,7 @@ static struct value noise_embedding(struct walk *k, int c)
 	if (k->s->fourier)
 		freqs = parameter(k, "map_noise.freqs", 1, (int64_t[]){ c / 2 }, INIT_NOISE_FREQS, k->s->fourier_scale, 0, 0);
 	if (k->g)
-		e.t = graph_embed(k->g, k->in->c_noise, freqs, c, song, song);
+		e.t = graph_embed(k->g, k->in->c_noise, freqs, c, (struct embed_args){ .endpoint = song, .sin_first = song });
 	return e;
 }
 

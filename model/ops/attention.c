@@ -127,10 +127,10 @@ static void forward_range(void *ctx, int64_t first, int64_t last)
 		int64_t n = at / s.heads, head = at % s.heads;
 		float *w = nd->dst[1]->data + at * s.l * s.l;
 		unpack(q, k, v, nd->src[0]->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
-		dnn_gemm(false, true, s.l, s.l, s.ch, s.scale, q, s.ch, k, s.ch, 0, w, s.l);
+		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, s.scale, q, s.ch, k, s.ch, 0, w, s.l);
 		for (int64_t i = 0; i < s.l; i++)
 			softmax_row(w + i * s.l, s.l);
-		dnn_gemm(false, false, s.l, s.ch, s.l, 1, w, s.l, v, s.ch, 0, nd->dst[0]->data + n * s.l * s.c + head * s.ch, s.c);
+		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, 1, w, s.l, v, s.ch, 0, nd->dst[0]->data + n * s.l * s.c + head * s.ch, s.c);
 	}
 }
 
@@ -226,12 +226,12 @@ static void backward_range(void *ctx, int64_t first, int64_t last)
 		int64_t n = at / s.heads, head = at % s.heads;
 		const float *w = nd->src[2]->data + at * s.l * s.l, *g = dy->data + n * s.l * s.c + head * s.ch;
 		unpack(q, k, v, qkv->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
-		dnn_gemm(true, false, s.l, s.ch, s.l, 1, w, s.l, g, s.c, 0, dv, s.ch);
-		dnn_gemm(false, true, s.l, s.l, s.ch, 1, g, s.c, v, s.ch, 0, ds, s.l);
+		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, s.l, s.ch, s.l, 1, w, s.l, g, s.c, 0, dv, s.ch);
+		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, 1, g, s.c, v, s.ch, 0, ds, s.l);
 		for (int64_t i = 0; i < s.l; i++)
 			softmax_gradient(ds + i * s.l, w + i * s.l, s.l);
-		dnn_gemm(false, false, s.l, s.ch, s.l, s.scale, ds, s.l, k, s.ch, 0, dq, s.ch);
-		dnn_gemm(true, false, s.l, s.ch, s.l, s.scale, ds, s.l, q, s.ch, 0, dk, s.ch);
+		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, s.scale, ds, s.l, k, s.ch, 0, dq, s.ch);
+		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, s.l, s.ch, s.l, s.scale, ds, s.l, q, s.ch, 0, dk, s.ch);
 		pack(nd->dst[0]->data + qkv_at(&s, n, head, 0, 0, Q), dq, dk, dv, s.l, s.ch, 3 * s.c);
 	}
 }

@@ -171,7 +171,12 @@ struct operand { bool transposed; int64_t ld, step; };
 static struct cuda_gemm *product_new(struct cuda *cu, const struct sizes *s, int64_t m, int64_t n, int64_t k, struct operand a, struct operand b, struct operand c,
                                      enum tensor_type in, enum tensor_type out, float alpha)
 {
-	struct cuda_gemm_shape g = { a.transposed, b.transposed, m, n, k, a.ld, b.ld, c.ld, s->n, a.step, b.step, c.step, in, out, alpha, false, false, false };
+	struct cuda_gemm_shape g = {};
+	g.ta = a.transposed, g.tb = b.transposed;
+	g.m = m, g.n = n, g.k = k, g.batch = s->n;
+	g.lda = a.ld, g.ldb = b.ld, g.ldc = c.ld;
+	g.step_a = a.step, g.step_b = b.step, g.step_c = c.step;
+	g.in = in, g.out = out, g.alpha = alpha;
 	return cuda_gemm_new(cu, &g);
 }
 

@@ -11,15 +11,14 @@
 
 /* ---- pool: x -> maximum or average over k x k windows ------------------------------------------------------------- */
 
-struct tensor *graph_pool(struct graph *g, struct tensor *x, bool average, int k, int stride, int pad, bool pad_counts, bool ceil_mode)
+struct tensor *graph_pool(struct graph *g, struct tensor *x, struct pool_args how)
 {
-	int64_t up = ceil_mode ? stride - 1 : 0;
-	int64_t h = (x->h + 2 * pad - k + up) / stride + 1, w = (x->w + 2 * pad - k + up) / stride + 1;
-	h -= ceil_mode && (h - 1) * stride >= x->h + pad; /* a window must start inside the image or its left padding */
-	w -= ceil_mode && (w - 1) * stride >= x->w + pad;
+	int64_t up = how.ceil ? how.stride - 1 : 0;
+	int64_t h = (x->h + 2 * how.pad - how.k + up) / how.stride + 1, w = (x->w + 2 * how.pad - how.k + up) / how.stride + 1;
+	h -= how.ceil && (h - 1) * how.stride >= x->h + how.pad; /* a window must start inside the image or its left padding */
+	w -= how.ceil && (w - 1) * how.stride >= x->w + how.pad;
 	struct tensor *y = graph_temp(g, x->n, h, w, x->c);
-	union op_args a = { .pool = { k, stride, pad, average, pad_counts, ceil_mode } };
-	(void)graph_node(g, OP_pool, &a, 1, &x, 1, &y);
+	(void)graph_node(g, OP_pool, &(union op_args){ .pool = how }, 1, &x, 1, &y);
 	return y;
 }
 

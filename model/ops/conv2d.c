@@ -140,7 +140,7 @@ static void forward_cpu(struct node *nd)
 	}
 	if (b)
 		cpu_split(tensor_pixels(y), 4096, fill_range, &(struct fill){ y->data, b->data, y->c });
-	dnn_gemm(false, true, tensor_pixels(x), y->c, x->c, 1, x->data, x->c, w->data, x->c, b ? 1 : 0, y->data, y->c);
+	dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c, 1, x->data, x->c, w->data, x->c, b ? 1 : 0, y->data, y->c);
 }
 
 static void backward(struct graph *g, struct node *nd)
@@ -199,7 +199,7 @@ static void data_cpu(struct node *nd)
 	if (nd->state)
 		run(nd, dx, w, NULL, dy);
 	else
-		dnn_gemm(false, false, tensor_pixels(dx), dx->c, dy->c, 1, dy->data, dy->c, w->data, dx->c, 0, dx->data, dx->c);
+		dnn_gemm(DNN_PLAIN, DNN_PLAIN, tensor_pixels(dx), dx->c, dy->c, 1, dy->data, dy->c, w->data, dx->c, 0, dx->data, dx->c);
 }
 
 static double data_flops(const struct node *nd)
@@ -264,7 +264,7 @@ static void weights_cpu(struct node *nd)
 	if (c)
 		run(nd, x, dw, db, dy);
 	else
-		dnn_gemm(true, false, dy->c, x->c, tensor_pixels(x), 1, dy->data, dy->c, x->data, x->c, 0, dw->data, x->c);
+		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, dy->c, x->c, tensor_pixels(x), 1, dy->data, dy->c, x->data, x->c, 0, dw->data, x->c);
 	if (db && (!c || c->winograd)) /* 16 channels a share: a cache line is never split between threads */
 		cpu_split((dy->c + 15) / 16, 1, sums_range, &(struct sums){ db->data, dy->data, tensor_pixels(dy), dy->c });
 }

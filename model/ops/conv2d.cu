@@ -138,6 +138,28 @@ static void finish(struct cuda *cu, const struct tensor *y, const struct tensor 
 	LAUNCH(cu, sweep_kernel<finish_conv>, columns_blocks(&p), BLOCK, 0, f, p);
 }
 
+/* C (m,n) of A (m,k) and B (k,n), whose rows follow one another: what a convolution of single pixels is. */
+static struct cuda_gemm_shape product_of(const struct node *nd, enum tensor_type type, enum dnn_stored a, enum dnn_stored b,
+                                         int64_t m, int64_t n, int64_t k)
+{
+	struct cuda_gemm_shape g = {};
+	g.ta = a == DNN_TRANSPOSED, g.tb = b == DNN_TRANSPOSED;
+	g.m = m, g.n = n, g.k = k, g.batch = 1;
+	g.lda = g.ta ? m : k, g.ldb = g.tb ? k : n, g.ldc = n;
+	g.in = g.out = type;
+	g.alpha = 1;
+	g.exact = nd->exact;
+	return g;
+}
+
+static struct cuda_conv_shape conv_of(const struct node *nd, const struct dnn_shape *shape, enum dnn_pass pass,
+                                      enum tensor_type type)
+{
+	struct cuda_conv_shape c = {};
+	c.shape = *shape, c.pass = pass, c.type = type, c.exact = nd->exact;
+	return c;
+}
+
 /* ---- forward: x, w, [b] -> y ---------------------------------------------------------------------------------------- */
 
 /* Does the convolution take its bias in the type of the pass? */
@@ -153,12 +175,14 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 	struct conv_state *s = state_new(nd, y->type);
 	s->first = reserve(s, x, s->type);
 	if (is_matmul(&shape)) {
-		struct cuda_gemm_shape g = { false, true, tensor_pixels(x), y->c, x->c, x->c, x->c, y->c, 1, 0, 0, 0, s->type, s->type, 1, b != NULL, nd->args.conv.relu, nd->exact };
+		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_PLAIN, DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c);
+		g.bias = b != NULL, g.relu = nd->args.conv.relu;
 		s->gemm = cuda_gemm_new(cu, &g);
 		s->w = reserve(s, w, s->type);
 		s->bias = b ? reserve(s, b, s->type) : 0;
 	} else {
-		struct cuda_conv_shape c = { shape, DNN_FORWARD, s->type, b != NULL, nd->args.conv.relu, nd->exact };
+		struct cuda_conv_shape c = conv_of(nd, &shape, DNN_FORWARD, s->type);
+		c.bias = b != NULL, c.relu = nd->args.conv.relu;
 		s->conv = cuda_conv_new(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 		s->bias = b && takes_bias_in_type(s) ? reserve(s, b, s->type) : 0;
@@ -192,11 +216,11 @@ static size_t data_prepare(struct node *nd, struct cuda *cu)
 	struct conv_state *s = state_new(nd, dx->type);
 	s->first = reserve(s, dy, s->type);
 	if (is_matmul(&shape)) {
-		struct cuda_gemm_shape g = { false, false, tensor_pixels(dx), dx->c, dy->c, dy->c, dx->c, dx->c, 1, 0, 0, 0, s->type, s->type, 1, false, false, nd->exact };
+		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_PLAIN, DNN_PLAIN, tensor_pixels(dx), dx->c, dy->c);
 		s->gemm = cuda_gemm_new(cu, &g);
 		s->w = reserve(s, w, s->type);
 	} else {
-		struct cuda_conv_shape c = { shape, DNN_BACKWARD_DATA, s->type, false, false, nd->exact };
+		struct cuda_conv_shape c = conv_of(nd, &shape, DNN_BACKWARD_DATA, s->type);
 		s->conv = cuda_conv_new(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 	}
@@ -234,10 +258,11 @@ static size_t weights_prepare(struct node *nd, struct cuda *cu)
 	s->first = reserve(s, x, s->type);
 	s->second = reserve(s, dy, s->type);
 	if (is_matmul(&shape)) {
-		struct cuda_gemm_shape g = { true, false, dy->c, x->c, tensor_pixels(x), dy->c, x->c, x->c, 1, 0, 0, 0, s->type, TENSOR_F32, 1, false, false, nd->exact };
+		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_TRANSPOSED, DNN_PLAIN, dy->c, x->c, tensor_pixels(x));
+		g.out = TENSOR_F32;
 		s->gemm = cuda_gemm_new(cu, &g);
 	} else {
-		struct cuda_conv_shape c = { shape, DNN_BACKWARD_WEIGHTS, s->type, false, false, nd->exact };
+		struct cuda_conv_shape c = conv_of(nd, &shape, DNN_BACKWARD_WEIGHTS, s->type);
 		s->conv = cuda_conv_new(cu, &c);
 		s->w = reserve_bytes(s, tensor_count(dw) * sizeof(float));
 	}

@@ -8,12 +8,12 @@
 
 #include <math.h>
 
-struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *freqs, int64_t c, bool endpoint, bool sin_first)
+struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *freqs, int64_t c, struct embed_args how)
 {
 	if (c % 2 || (freqs && 2 * freqs->c != c))
 		BUG("embed: %lld channels", (long long)c);
 	struct tensor *y = graph_temp(g, t->n, 1, 1, c);
-	(void)graph_node(g, OP_embed, &(union op_args){ .embed = { endpoint, sin_first } }, 2, (struct tensor *[]){ t, freqs }, 1, &y);
+	(void)graph_node(g, OP_embed, &(union op_args){ .embed = how }, 2, (struct tensor *[]){ t, freqs }, 1, &y);
 	return y;
 }
 

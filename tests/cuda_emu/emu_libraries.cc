@@ -80,7 +80,8 @@ static void gemm_one(const struct cuda_gemm_shape &s, const void *a, const void 
 	floats ka, kb, sums((size_t)(s.m * s.n));
 	int64_t rows_a = s.ta ? s.k : s.m, rows_b = s.tb ? s.n : s.k, width_a = s.ta ? s.m : s.k, width_b = s.tb ? s.k : s.n;
 	const float *pa = opened(&ka, a, (rows_a - 1) * s.lda + width_a, s.in), *pb = opened(&kb, b, (rows_b - 1) * s.ldb + width_b, s.in);
-	dnn_gemm(s.ta, s.tb, s.m, s.n, s.k, s.alpha, pa, s.lda, pb, s.ldb, 0, sums.data(), s.n);
+	dnn_gemm(s.ta ? DNN_TRANSPOSED : DNN_PLAIN, s.tb ? DNN_TRANSPOSED : DNN_PLAIN, s.m, s.n, s.k, s.alpha, pa, s.lda, pb,
+	         s.ldb, 0, sums.data(), s.n);
 	struct val out = val_at(c, s.out), add = val_at(bias, s.out);
 	for (int64_t i = 0; i < s.m; i++)
 		for (int64_t j = 0; j < s.n; j++) {
@@ -115,7 +116,8 @@ struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s)
 {
 	if (s->shape.ic % 8 && s->shape.oc % 8) /* a library that has no engine for this */
 		return NULL;
-	cu->dnn_plans = new dnn_plan { *s, dnn_conv_new(&s->shape, s->pass, false, false), cu->dnn_plans };
+	const bool bias = false, relu = false; /* conv_run makes both */
+	cu->dnn_plans = new dnn_plan { *s, dnn_conv_new(&s->shape, s->pass, bias, relu), cu->dnn_plans };
 	return cu->dnn_plans;
 }
 

@@ -218,7 +218,8 @@ static void test_embedding(struct op_test *t)
 	struct tensor *x = in(t, "t", n, 1, 1, 1), *freqs = fourier ? in(t, "freqs", 1, 1, 1, c / 2) : NULL;
 	if (!x || (fourier && !freqs) || c < 2 || c % 2)
 		return fx_fail(t->f, "%s: %d channels", t->op, c);
-	if (!finish(t, graph_embed(t->g, x, freqs, c, flag(t->spec, "endpoint", false), flip), false))
+	struct embed_args how = { .endpoint = flag(t->spec, "endpoint", false), .sin_first = flip };
+	if (!finish(t, graph_embed(t->g, x, freqs, c, how), false))
 		return;
 	for (int i = 0; i < n; i++)
 		x->data[i] = (float)json_number_value(json_array_get(times, (size_t)i));

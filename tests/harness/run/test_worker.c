@@ -31,7 +31,7 @@ static struct worker *open_worker(void)
 
 static void multiply(float *c, const float *a, const float *b)
 {
-	dnn_gemm(false, false, ROWS, WIDTH, INNER, 1, a, INNER, b, WIDTH, 0, c, WIDTH);
+	dnn_gemm(DNN_PLAIN, DNN_PLAIN, ROWS, WIDTH, INNER, 1, a, INNER, b, WIDTH, 0, c, WIDTH);
 }
 
 /* Multiplies while signals rain, and stops when it hears none of them: 0, or what went wrong. */

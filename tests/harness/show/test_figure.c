@@ -120,25 +120,25 @@ static bool has_tick(const struct axis *a, double value, const char *text)
 Test(axis, ticks_are_round_and_cover_the_range)
 {
 	struct axis a;
-	axis_init(&a, 0.13, 9.4, false, 6, false);
+	axis_init(&a, (struct axis_range){ .min = 0.13, .max = 9.4 }, 6);
 	cr_assert(a.min == 0 && a.max == 10 && has_tick(&a, 4, "4") && a.n_ticks == 6);
-	axis_init(&a, 0, 20000, false, 5, true);
+	axis_init(&a, (struct axis_range){ .min = 0, .max = 20000, .exact = true }, 5);
 	cr_assert(has_tick(&a, 5000, "5000") && has_tick(&a, 20000, "20k"));
-	axis_init(&a, 0.002, 80, true, 6, true);
+	axis_init(&a, (struct axis_range){ .min = 0.002, .max = 80, .log = true, .exact = true }, 6);
 	cr_assert(has_tick(&a, 0.01, "0.01") && has_tick(&a, 10, "10") && !has_tick(&a, 100, NULL));
-	axis_init(&a, 3, 30, true, 6, false);
+	axis_init(&a, (struct axis_range){ .min = 3, .max = 30, .log = true }, 6);
 	cr_assert(has_tick(&a, 5, "5") && has_tick(&a, 20, "20"));
-	axis_init(&a, 9, 17, true, 6, false); /* no power of ten but one: the ticks of a linear axis */
+	axis_init(&a, (struct axis_range){ .min = 9, .max = 17, .log = true }, 6); /* no power of ten but one: the ticks of a linear axis */
 	cr_assert(has_tick(&a, 10, "10") && has_tick(&a, 14, "14") && a.n_ticks >= 4);
-	axis_init(&a, 7, 7, false, 5, false);
+	axis_init(&a, (struct axis_range){ .min = 7, .max = 7 }, 5);
 	cr_assert(a.min < 7 && a.max > 7 && a.n_ticks >= 2);
-	axis_init(&a, INFINITY, -INFINITY, false, 5, false);
+	axis_init(&a, (struct axis_range){ .min = INFINITY, .max = -INFINITY }, 5);
 	cr_assert(a.min < a.max);
-	axis_init(&a, -3, -1, true, 5, false);
+	axis_init(&a, (struct axis_range){ .min = -3, .max = -1, .log = true }, 5);
 	cr_assert(a.min > 0 && a.min < a.max);
-	axis_init(&a, 1e-320, 1e308, true, 5, false);
+	axis_init(&a, (struct axis_range){ .min = 1e-320, .max = 1e308, .log = true }, 5);
 	cr_assert(a.n_ticks >= 2);
-	axis_init(&a, -1e300, 1e300, false, 5, false);
+	axis_init(&a, (struct axis_range){ .min = -1e300, .max = 1e300 }, 5);
 	cr_assert(isfinite(a.min) && isfinite(a.max));
 	cr_assert(isnan(axis_place(&a, NAN)));
 }

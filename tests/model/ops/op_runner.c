@@ -137,7 +137,8 @@ static struct tensor *dropout(struct bench *b, const int64_t *d)
 static struct tensor *embed(struct bench *b, const int64_t *d)
 {
 	struct tensor *t = in(b, d[0], 1, 1, 1, false);
-	return graph_embed(b->g, t, d[2] ? in(b, 1, 1, 1, d[1], false) : NULL, 2 * d[1], d[3], d[3]);
+	return graph_embed(b->g, t, d[2] ? in(b, 1, 1, 1, d[1], false) : NULL, 2 * d[1],
+	                   (struct embed_args){ .endpoint = d[3], .sin_first = d[3] });
 }
 
 static struct tensor *distance(struct bench *b, const int64_t *d) /* n, kind, c * 1000, near */
@@ -159,7 +160,9 @@ static struct tensor *bilinear(struct bench *b, const int64_t *d) /* n, h, w, c,
 
 static struct tensor *pool(struct bench *b, const int64_t *d) /* n, side, c, average, k, stride, pad, counts + 2 ceil */
 {
-	return graph_pool(b->g, in(b, d[0], d[1], d[1] + 2, d[2], true), d[3], (int)d[4], (int)d[5], (int)d[6], d[7] & 1, d[7] & 2);
+	return graph_pool(b->g, in(b, d[0], d[1], d[1] + 2, d[2], true),
+	                  (struct pool_args){ .average = d[3], .k = (int)d[4], .stride = (int)d[5], .pad = (int)d[6],
+	                                      .pad_counts = d[7] & 1, .ceil = d[7] & 2 });
 }
 
 static struct tensor *global_mean(struct bench *b, const int64_t *d)
