@@ -128,7 +128,6 @@ static void run_inception(struct config *c, int n)
 
 int bench_features(json_t *out, int batch, double seconds, const struct bench_target *target, struct err *e)
 {
-	static const char *const names[] = { "inception-2015 fp32", "inception-2015 tf32", "inception-2015 bf16" };
 	enum { SIDE = 32, PICTURES = 4 };
 	static uint8_t pixels[PICTURES][SIDE * SIDE * 3];
 	struct safetensors st = { 0 };
@@ -162,8 +161,9 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 		struct device_moments *moments; /* a FID's, beside the features */
 		if (rc == 0)
 			rc = inception_count(&moments, net, e);
-		configs[n++] = (struct config){ .name = names[bf16 ? DTYPE_BF16 : target->dtype], .net = net, .in0 = images,
-			                            .run = run_inception, .gflop = cnn_flops(&table) / 1e9, .out = features };
+		const char *dtype = dtype_name(bf16 ? DTYPE_BF16 : target->dtype);
+		configs[n++] = (struct config){ .name = arena_strfmt(&arena, "inception-2015 %s", dtype), .net = net, .in0 = images,
+		                                .run = run_inception, .gflop = cnn_flops(&table) / 1e9, .out = features };
 	}
 	double ceiling = rc ? 0 : host ? bench_gemm_ceiling() : bench_device_ceiling(b, e);
 	if (rc == 0 && !(ceiling > 0))

@@ -226,7 +226,6 @@ int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
 
 static int measure(json_t **out, const struct bench_config *b, struct backend *device, double seconds, struct err *e)
 {
-	static const char *const dtypes[] = { "fp32", "tf32", "bf16" };
 	struct bench_step t = { .b = device };
 	struct backend_facts facts;
 	double times[MAX_STEPS];
@@ -254,7 +253,7 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 		return err_in(e, "the matrix product beside it");
 	device->ops->facts(device, &facts);
 	*out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", b->name, "net", b->text, "device",
-	                 device->name, "device_is", facts.device, "dtype", dtypes[device->dtype], "batch", b->batch, "threads", model_threads(),
+	                 device->name, "device_is", facts.device, "dtype", dtype_name(device->dtype), "batch", b->batch, "threads", model_threads(),
 	                 "parameters", (json_int_t)trained, "step_s", median, "images_per_s", b->batch / median, "gflop_per_step", gflop, "gbyte_per_step", traffic,
 	                 "gflop_per_s", gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned, "peak_rss_mib", (double)use.ru_maxrss / 1024);
 	if (facts.convolutions[0])

@@ -16,7 +16,7 @@
 struct extractor {
 	const char *name;                   /* "inception-2015" */
 	const char *resize;                 /* named pre-processing: "torch-bilinear", "tf-bilinear", "clean", "none" */
-	const char *numerics;               /* "fp32", "bf16" */
+	const char *numerics;               /* dtype_name: "fp32", "bf16" */
 	char weights_sha256[SHA256_HEX];    /* of the weights, "" when they have no file */
 	bool published;                     /* they are the ones that papers use; others show in the protocol string */
 	int dim;                            /* floats per picture; never 0 */

@@ -95,7 +95,7 @@ int extractor_classifier_open(struct extractor **out, const struct extractor_opt
 	graph_bind(s->g, STORE_FROZEN, s->weights_on);
 	s->pixels = xcalloc(tensor_count(s->x), sizeof *s->pixels);
 	struct extractor *x = xcalloc(1, sizeof *x);
-	*x = (struct extractor){ .name = "classifier", .resize = "none", .numerics = "fp32", .dim = CLASSIFIER_DIM, .logits_dim = net.classes,
+	*x = (struct extractor){ .name = "classifier", .resize = "none", .numerics = dtype_name(DTYPE_FP32), .dim = CLASSIFIER_DIM, .logits_dim = net.classes,
 	                         .batch = batch, .features = features, .free = release, .self = s,
 	                         .device = s->b->ops->host_memory ? NULL : s->b };
 	memcpy(x->weights_sha256, net.sha256, sizeof x->weights_sha256);

@@ -71,7 +71,7 @@ static int open_kind(struct extractor **out, enum inception_kind kind, const cha
 		return -1;
 	}
 	struct extractor *x = xcalloc(1, sizeof *x);
-	*x = (struct extractor){ .name = name, .resize = resize_name(s.resize), .numerics = o->bf16 ? "bf16" : "fp32", .dim = 2048,
+	*x = (struct extractor){ .name = name, .resize = resize_name(s.resize), .numerics = dtype_name(o->bf16 ? DTYPE_BF16 : DTYPE_FP32), .dim = 2048,
 		                     .logits_dim = inception_classes(s.net), .spatial_dim = INCEPTION_SPATIAL,
 		                     .batch = batch, .features = features, .free = release, .published = w->published, .device = device ? s.b : NULL, .count = device ? count : NULL,
 		                     .counted = device ? counted : NULL };

@@ -3,6 +3,7 @@
 #include "metrics/features/extractor_pixels.h"
 
 #include "model/base/mem.h"
+#include "model/graph/backend.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,7 @@ int extractor_pixels_open(struct extractor **out, const struct extractor_options
 	if (o->bf16 || (o->resize && strcmp(o->resize, "none") != 0))
 		return err_code(e, EXIT_USAGE, "the extractor 'pixels' has neither bf16 nor a resize");
 	struct extractor *x = xcalloc(1, sizeof *x);
-	*x = (struct extractor){ .name = "pixels", .resize = "none", .numerics = "fp32", .dim = EXTRACTOR_PIXELS_DIM,
+	*x = (struct extractor){ .name = "pixels", .resize = "none", .numerics = dtype_name(DTYPE_FP32), .dim = EXTRACTOR_PIXELS_DIM,
 		                     .batch = o->batch ? o->batch : 64, .features = pixels_features, .free = pixels_free };
 	*out = x;
 	return 0;

@@ -1,13 +1,15 @@
 /* protocol.c - see protocol.h. */
 #include "metrics/features/protocol.h"
 
+#include "model/graph/backend.h"
+
 #include <stdio.h>
 #include <string.h>
 
 char *protocol_features(char *buf, const struct extractor *x, const char *pixels)
 {
 	char weights[16] = "";
-	bool plain = strcmp(x->numerics, "fp32") == 0;
+	bool plain = strcmp(x->numerics, dtype_name(DTYPE_FP32)) == 0;
 	if (x->weights_sha256[0] && !x->published)
 		(void)snprintf(weights, sizeof weights, "@%.8s", x->weights_sha256);
 	(void)snprintf(buf, PROTOCOL_TEXT, "%s%s:%s:%s%s%s", x->name, weights, x->resize, pixels, plain ? "" : ":",

@@ -193,7 +193,7 @@ static const struct knob knobs[] = {
 	  .text = "global batch size",
 	  .source = "iCT table 6" },
 	{ .key = "train.dtype", .type = KNOB_CHOICE, .offset = AT(train.dtype),
-	  .choices = "fp32|tf32|bf16", .def = "fp32",
+	  .choices = DTYPE_CHOICES, .def = "fp32",
 	  .text = "precision of matrix products and convolutions",
 	  .source = "" },
 	{ .key = "train.steps", .type = KNOB_INT, .offset = AT(train.steps),

@@ -230,7 +230,12 @@ static void team_wait(struct backend *b)
 
 static void facts(struct backend *b, struct backend_facts *out)
 {
-	static const char *const math[] = { "fp32", "tf32 in products and convolutions, the teacher by its change", "bf16 activations, fp32 sums, norms and losses, the teacher by its change" };
+	static const char *const math[] = {
+		"fp32",
+		"tf32 in products and convolutions, the teacher by its change",
+		"bf16 activations, fp32 sums, norms and losses, the teacher by its change",
+	};
+	static_assert(DTYPE_FP32 == 0 && DTYPE_TF32 == 1 && DTYPE_BF16 == 2 && N_DTYPES == 3, "rows of math");
 	struct cudaDeviceProp prop;
 	int driver = 0, runtime = 0;
 	char versions[200];

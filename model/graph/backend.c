@@ -3,8 +3,7 @@
 
 const char *dtype_name(enum dtype_kind dtype)
 {
-	static const char *const names[] = { "fp32", "tf32", "bf16" };
-	_Static_assert(sizeof names / sizeof *names == N_DTYPES, "a name for each");
+	static const char *const names[] = { DTYPES(DTYPES_NAME, DTYPES_COMMA) };
 	return names[dtype];
 }
 

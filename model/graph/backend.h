@@ -24,9 +24,15 @@ struct node;
 struct backend;
 
 enum { BACKEND_ABI = 4 };            /* counts changes of what a function here means */
-/* In what matrix products and convolutions take their operands. */
-enum dtype_kind { DTYPE_FP32, DTYPE_TF32, DTYPE_BF16, N_DTYPES };
-const char *dtype_name(enum dtype_kind dtype); /* "fp32", ...: as configs and records have it */
+/* In what matrix products and convolutions take their operands: the one list of the kinds and of their names in configs and
+ * records. X(IDENTIFIER, "name") for each, `between` them. */
+#define DTYPES(X, between) X(FP32, "fp32") between X(TF32, "tf32") between X(BF16, "bf16")
+#define DTYPES_COMMA ,
+#define DTYPES_ENUM(id, name) DTYPE_##id
+enum dtype_kind { DTYPES(DTYPES_ENUM, DTYPES_COMMA), N_DTYPES };
+#define DTYPES_NAME(id, name) name
+#define DTYPE_CHOICES DTYPES(DTYPES_NAME, "|") /* "fp32|tf32|bf16", in the enum's order */
+const char *dtype_name(enum dtype_kind dtype);
 
 enum { TEAM_NAME_BYTES = 128, SINGULAR_TEXT = 64 };
 
