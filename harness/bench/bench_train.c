@@ -63,7 +63,7 @@ static double chain_rate(struct backend *b, int64_t high, int64_t side, double *
 {
 	enum { CHAIN = 4, RUNS = 5 };
 	size_t n = (size_t)(side * side);
-	float *w = b->ops->alloc(b, n * sizeof *w, e);
+	float *w = b->ops->memory.alloc(b, n * sizeof *w, e);
 	struct graph *g = graph_new_on(b);
 	struct tensor *x = graph_input(g, "x", 1, 2, high / 2, side), *weight = graph_param(g, "w", STORE_FROZEN, 0, side, side, 1, 1);
 	for (int i = 0; i < CHAIN; i++)
@@ -85,7 +85,7 @@ static double chain_rate(struct backend *b, int64_t high, int64_t side, double *
 	double flops = graph_flops(g);
 	graph_free(g);
 	if (w)
-		b->ops->release(b, w);
+		b->ops->memory.release(b, w);
 	return isfinite(*seconds) ? flops / *seconds / 1e9 : 0;
 }
 
@@ -121,16 +121,16 @@ struct bench_step {
 static void release(struct bench_step *t)
 {
 	if (t->program)
-		t->b->ops->program_free(t->b, t->program);
+		t->b->ops->programs->free(t->b, t->program);
 	update_free(t->update);
 	graph_free(t->g);
 	for (int i = 0; i < N_BUFFERS; i++)
 		if (t->buffers[i])
-			t->b->ops->release(t->b, t->buffers[i]);
+			t->b->ops->memory.release(t->b, t->buffers[i]);
 	if (t->control)
-		t->b->ops->release(t->b, t->control);
+		t->b->ops->memory.release(t->b, t->control);
 	if (t->status)
-		t->b->ops->release(t->b, t->status);
+		t->b->ops->memory.release(t->b, t->status);
 	params_free(t->p);
 }
 
@@ -150,13 +150,13 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 	t->p = net_params(&b->net);
 	size_t n = params_floats(t->p);
 	for (int i = 0; i < N_BUFFERS; i++)
-		if (!(t->buffers[i] = t->b->ops->alloc(t->b, n * sizeof(float), e)))
+		if (!(t->buffers[i] = t->b->ops->memory.alloc(t->b, n * sizeof(float), e)))
 			return -1;
-	if (!(t->control = t->b->ops->alloc(t->b, sizeof *t->control, e)) || !(t->status = t->b->ops->alloc(t->b, sizeof *t->status, e)))
+	if (!(t->control = t->b->ops->memory.alloc(t->b, sizeof *t->control, e)) || !(t->status = t->b->ops->memory.alloc(t->b, sizeof *t->status, e)))
 		return -1;
 	float *weights = t->b->ops->host_memory ? t->buffers[STUDENT] : xaligned(n * sizeof *weights);
 	params_init(t->p, weights, 1);
-	t->b->ops->upload(t->b, t->buffers[STUDENT], weights, n * sizeof *weights);
+	t->b->ops->memory.upload(t->b, t->buffers[STUDENT], weights, n * sizeof *weights);
 	if (weights != t->buffers[STUDENT])
 		free(weights);
 	t->g = graph_new_on(t->b);
@@ -184,15 +184,15 @@ static int one_step(struct bench_step *t, int i, struct err *e)
 {
 	struct optim o = { OPTIM_ADAM, 1e-4, 0.9, 0.999, 1e-8, 0 };
 	struct step_control control = { .optim = optim_step_at(&o, i + 2) };
-	t->b->ops->upload(t->b, t->control, &control, sizeof control);
-	if (i >= 0 && !t->program && t->b->ops->capture_begin && !graph_profiled(t->g)) {
-		if (t->b->ops->capture_begin(t->b, e) || update_run(t->update, e))
+	t->b->ops->memory.upload(t->b, t->control, &control, sizeof control);
+	if (i >= 0 && !t->program && t->b->ops->programs && !graph_profiled(t->g)) {
+		if (t->b->ops->programs->begin(t->b, e) || update_run(t->update, e))
 			return -1;
-		if (t->b->ops->capture_end(t->b, &t->program, e))
+		if (t->b->ops->programs->end(t->b, &t->program, e))
 			return -1;
 	}
 	if (t->program)
-		t->b->ops->replay(t->b, t->program);
+		t->b->ops->programs->replay(t->b, t->program);
 	else if (update_run(t->update, e))
 		return -1;
 	return backend_check(t->b, e);

@@ -127,11 +127,11 @@ static double sum_by(struct singular_by *by, double *a, int m, int n)
 	struct backend *b = by ? by->device : NULL;
 	if (by)
 		(void)snprintf(by->by, sizeof by->by, "host");
-	if (!b || !b->ops->singular)
+	if (!b || !b->ops->scores)
 		return singular_sum(a, m, n);
 	char text[SINGULAR_TEXT] = "";
 	SCOPED(free) double *values = xmalloc(sizeof *values * (size_t)n);
-	if (b->ops->singular(b, values, text, a, m, n, &e)) {
+	if (b->ops->scores->singular(b, values, text, a, m, n, &e)) {
 		(void)snprintf(by->by, sizeof by->by, "host (%.24s: %.120s)", b->name, e.msg);
 		return singular_sum(a, m, n);
 	}

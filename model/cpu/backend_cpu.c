@@ -117,9 +117,15 @@ static void close_cpu(struct backend *b)
 }
 
 static const struct backend_ops ops = {
-	.kind = "cpu", .host_memory = true, .align = 64, .alloc = alloc, .release = release, .upload = move, .download = move,
-	.node_prepare = node_prepare, .node_run = node_run, .node_release = node_release, .set_step = set_step, .batch = batch, .settle = settle,
-	.update = update, .check = check, .facts = facts, .close = close_cpu,
+	.kind = "cpu",
+	.host_memory = true,
+	.align = 64,
+	.memory = { .alloc = alloc, .release = release, .upload = move, .download = move },
+	.nodes = { .prepare = node_prepare, .run = node_run, .release = node_release, .set_step = set_step },
+	.training = { .batch = batch, .settle = settle, .update = update },
+	.check = check,
+	.facts = facts,
+	.close = close_cpu,
 };
 
 struct backend *backend_cpu(void)

@@ -49,16 +49,16 @@ static int run(struct cuda *cu, struct solver_handle *h, double *values, const d
 	if (rc != SOLVER_OK)
 		return err_set(e, "cusolverDnDgesvd_bufferSize: status %d", rc);
 	doubles = even(matrix) + 2 * vector + even((size_t)n_work) + 1;
-	double *on = (double *)b->ops->alloc(b, doubles * sizeof *on, e);
+	double *on = (double *)b->ops->memory.alloc(b, doubles * sizeof *on, e);
 	if (!on)
 		return -1;
 	double *s = on + even(matrix), *rest = s + vector, *work = rest + vector;
 	int *info_on = (int *)(void *)(work + even((size_t)n_work));
-	b->ops->upload(b, on, a, matrix * sizeof *a);
+	b->ops->memory.upload(b, on, a, matrix * sizeof *a);
 	rc = solver.gesvd(h, 'N', 'N', m, n, on, m, s, NULL, m, NULL, n, work, n_work, rest, info_on);
-	b->ops->download(b, values, s, (size_t)n * sizeof *values);
-	b->ops->download(b, &info, info_on, sizeof info);
-	b->ops->release(b, on);
+	b->ops->memory.download(b, values, s, (size_t)n * sizeof *values);
+	b->ops->memory.download(b, &info, info_on, sizeof info);
+	b->ops->memory.release(b, on);
 	if (rc != SOLVER_OK)
 		return err_set(e, "cusolverDnDgesvd: status %d", rc);
 	return info ? err_set(e, "cusolverDnDgesvd: info %d", info) : 0;

@@ -1,4 +1,4 @@
-/* cuda_solver.h - singular values by cuSOLVER, opened at run time where a machine has it. See backend_ops.singular. */
+/* cuda_solver.h - singular values by cuSOLVER, opened at run time where a machine has it. See backend_scores.singular. */
 #ifndef ABLATE_CUDA_SOLVER_H
 #define ABLATE_CUDA_SOLVER_H
 

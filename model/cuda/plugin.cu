@@ -277,41 +277,26 @@ static void close_cuda(struct backend *b)
 	free(cu);
 }
 
-static const struct backend_ops *vtable(void)
-{
-	static struct backend_ops ops;
-	ops.kind = "cuda";
-	ops.align = 256;
-	ops.alloc = alloc;
-	ops.release = release;
-	ops.upload = upload;
-	ops.download = download;
-	ops.copy = copy;
-	ops.clear = clear;
-	ops.fold = cuda_fold;
-	ops.singular = cuda_singular;
-	ops.node_prepare = node_prepare;
-	ops.node_run = node_run;
-	ops.node_release = node_release;
-	ops.set_step = set_step;
-	ops.batch = cuda_batch;
-	ops.pictures = cuda_pictures;
-	ops.settle = cuda_settle;
-	ops.update = cuda_update;
-	ops.capture_begin = capture_begin;
-	ops.capture_end = capture_end;
-	ops.replay = replay;
-	ops.program_free = program_free;
-	ops.team_name = team_name;
-	ops.team_join = team_join;
-	ops.team_mean = team_mean;
-	ops.team_wait = team_wait;
-	ops.wait = wait;
-	ops.check = check;
-	ops.facts = facts;
-	ops.close = close_cuda;
-	return &ops;
-}
+static const struct backend_programs programs = {
+	.begin = capture_begin, .end = capture_end, .replay = replay, .free = program_free };
+static const struct backend_scores scores = {
+	.pictures = cuda_pictures, .fold = cuda_fold, .copy = copy, .clear = clear, .singular = cuda_singular };
+static const struct backend_team team = { .name = team_name, .join = team_join, .mean = team_mean, .wait = team_wait };
+static const struct backend_ops ops = {
+	.kind = "cuda",
+	.host_memory = false,
+	.align = 256,
+	.memory = { .alloc = alloc, .release = release, .upload = upload, .download = download },
+	.nodes = { .prepare = node_prepare, .run = node_run, .release = node_release, .set_step = set_step },
+	.training = { .batch = cuda_batch, .settle = cuda_settle, .update = cuda_update },
+	.programs = &programs,
+	.scores = &scores,
+	.team = &team,
+	.wait = wait,
+	.check = check,
+	.facts = facts,
+	.close = close_cuda,
+};
 
 static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, struct err *e)
 {
@@ -319,7 +304,7 @@ static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, st
 	struct cuda *cu = (struct cuda *)calloc(1, sizeof *cu);
 	if (!cu)
 		return err_set(e, "out of memory");
-	cu->base.ops = vtable();
+	cu->base.ops = &ops;
 	cu->base.dtype = dtype;
 	cu->device = device;
 	(void)snprintf(cu->base.name, sizeof cu->base.name, "cuda:%d", device);

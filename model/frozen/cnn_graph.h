@@ -24,7 +24,7 @@ MUST_CHECK int cnn_graph_open(struct cnn_graph **out, const struct cnn *net, cnn
 void cnn_graph_free(struct cnn_graph *x);
 /* Waits for the device. */
 MUST_CHECK int cnn_graph_run(struct cnn_graph *x, const float *pixels, int n, struct err *e);
-/* The same from bytes, which the back end makes the input of (ops->pictures): n pictures of one size, of a network with square input. */
+/* The same from bytes, which the back end makes the input of (ops->scores): n pictures of one size, of a network with square input. */
 MUST_CHECK int cnn_graph_run_pictures(struct cnn_graph *x, const struct image_u8 *images, int n, enum resize_kind kind, enum picture_scale scale,
                                       struct err *e);
 /* Means over the pixels of a kept tensor; its values (n, h, w, c). Of the last run's first n pictures. */

@@ -1,4 +1,4 @@
-/* device_moments.h - mean and scatter of float vectors where they are: in the memory of a back end that has ops->fold, in double.
+/* device_moments.h - mean and scatter of float vectors where they are: in the memory of a back end that has ops->scores, in double.
  *
  * The method is that of metrics/math/moments.h, and so is what is read back: vectors that are not folded yet, and mean and scatter of the others. */
 #ifndef ABLATE_DEVICE_MOMENTS_H

@@ -35,7 +35,7 @@ struct picture_feed {
 struct picture_feed *picture_feed_new(struct backend *b, int side)
 {
 	struct picture_feed *f = xcalloc(1, sizeof *f);
-	REQUIRE(b->ops->pictures);
+	REQUIRE(b->ops->scores);
 	f->b = b;
 	f->side = side;
 	return f;
@@ -44,7 +44,7 @@ struct picture_feed *picture_feed_new(struct backend *b, int side)
 static void forget(struct picture_feed *f, void *p)
 {
 	if (p)
-		f->b->ops->release(f->b, p);
+		f->b->ops->memory.release(f->b, p);
 }
 
 void picture_feed_free(struct picture_feed *f)
@@ -84,11 +84,11 @@ static int set_tables(struct picture_feed *f, const struct image_u8 *im, enum re
 	size_t bytes = axis_bytes(&rows) + axis_bytes(&columns);
 	char *staged = xcalloc(bytes, 1);
 	forget(f, f->tables);
-	f->tables = f->b->ops->alloc(f->b, bytes, e);
+	f->tables = f->b->ops->memory.alloc(f->b, bytes, e);
 	if (f->tables) {
 		size_t at = place_axis(&f->job.rows, f->tables, staged, 0, &rows);
 		(void)place_axis(&f->job.columns, f->tables, staged, at, &columns);
-		f->b->ops->upload(f->b, f->tables, staged, bytes);
+		f->b->ops->memory.upload(f->b, f->tables, staged, bytes);
 		f->job.h = im->h;
 		f->job.w = im->w;
 		f->kind = kind;
@@ -105,7 +105,7 @@ static int make_room(struct picture_feed *f, size_t bytes, struct err *e)
 		return 0;
 	forget(f, f->bytes);
 	f->room = 0;
-	f->bytes = f->b->ops->alloc(f->b, bytes, e);
+	f->bytes = f->b->ops->memory.alloc(f->b, bytes, e);
 	if (!f->bytes)
 		return -1;
 	f->staged = xrealloc(f->staged, bytes, 1);
@@ -122,7 +122,7 @@ int picture_feed_run(struct picture_feed *f, void *dst, bool low, const struct i
 		return -1;
 	for (int i = 0; i < n; i++)
 		memcpy(f->staged + (size_t)i * each, images[i].px, each);
-	f->b->ops->upload(f->b, f->bytes, f->staged, each * (size_t)n);
+	f->b->ops->memory.upload(f->b, f->bytes, f->staged, each * (size_t)n);
 	f->job.bytes = f->bytes;
 	f->job.n = n;
 	f->job.c = images->c;
@@ -131,6 +131,6 @@ int picture_feed_run(struct picture_feed *f, void *dst, bool low, const struct i
 	f->job.scale = (int)scale;
 	f->job.dst = dst;
 	f->job.low = low;
-	f->b->ops->pictures(f->b, &f->job);
+	f->b->ops->scores->pictures(f->b, &f->job);
 	return 0;
 }

@@ -13,7 +13,7 @@ void picture_values(float *dst, int side, const struct image_u8 *im, enum resize
 bool pictures_alike(const struct image_u8 *images, int n);
 
 struct picture_feed;
-/* Memory on a back end that has ops->pictures; b must outlive it. */
+/* Memory on a back end that has ops->scores; b must outlive it. */
 struct picture_feed *picture_feed_new(struct backend *b, int side);
 void picture_feed_free(struct picture_feed *f); /* accepts NULL */
 /* dst, in the device's memory, (n, side, side, 3) floats or bf16, of n pictures of one size. Enqueued; the images are free at once. */

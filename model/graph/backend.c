@@ -29,10 +29,10 @@ int backend_lend(float **out, struct backend *b, float *host, size_t n, struct e
 		*out = host;
 		return 0;
 	}
-	float *lent = b->ops->alloc(b, n * sizeof *lent, e);
+	float *lent = b->ops->memory.alloc(b, n * sizeof *lent, e);
 	if (!lent)
 		return -1;
-	b->ops->upload(b, lent, host, n * sizeof *lent);
+	b->ops->memory.upload(b, lent, host, n * sizeof *lent);
 	*out = lent;
 	return 0;
 }
@@ -40,5 +40,5 @@ int backend_lend(float **out, struct backend *b, float *host, size_t n, struct e
 void backend_return(struct backend *b, float *lent, const float *host)
 {
 	if (lent && lent != host)
-		b->ops->release(b, lent);
+		b->ops->memory.release(b, lent);
 }

@@ -87,40 +87,71 @@ struct backend_facts {
 	uint64_t memory, memory_free;      /* bytes; 0 = not told */
 };
 
-struct backend_ops {
-	const char *kind;                  /* "cpu", "cuda" */
-	bool host_memory;                  /* device memory is host memory: pointers may be followed */
-	size_t align;                      /* of tensors in planned memory, bytes */
+/* What a back end can do, in tables by purpose. Those in struct backend_ops itself every back end fills; a pointer to one is
+ * NULL where there is nothing to do on a device that the host does not do itself.
+ *
+ * Memory of the device, and between it and the host's. */
+struct backend_memory {
 	void *(*alloc)(struct backend *b, size_t bytes, struct err *e); /* zeroed; NULL with e set */
 	void (*release)(struct backend *b, void *p);
 	void (*upload)(struct backend *b, void *dst, const void *src, size_t bytes);   /* src may be reused at once */
 	void (*download)(struct backend *b, void *dst, const void *src, size_t bytes); /* waits */
-	void (*copy)(struct backend *b, void *dst, const void *src, size_t bytes);     /* within device memory; this, clear, fold and singular: NULL where that is the host's */
-	void (*clear)(struct backend *b, void *dst, size_t bytes);      /* to zeros */
-	void (*fold)(struct backend *b, const struct fold_job *job);
-	/* The singular values, largest first, of a (m, n), column-major, m >= n, all in the host's memory; `by` tells what computed them. Fails
-	 * where the library is not there, or fails: nothing else is harmed. */
-	int (*singular)(struct backend *b, double *values, char by[SINGULAR_TEXT], const double *a, int m, int n, struct err *e);
-	size_t (*node_prepare)(struct backend *b, struct node *nd);     /* makes nd->state; bytes of scratch wanted */
-	void (*node_run)(struct backend *b, struct node *nd);
-	void (*node_release)(struct backend *b, struct node *nd);
+};
+
+/* The nodes of a graph. */
+struct backend_nodes {
+	size_t (*prepare)(struct backend *b, struct node *nd);             /* makes nd->state; bytes of scratch wanted */
+	void (*run)(struct backend *b, struct node *nd);
+	void (*release)(struct backend *b, struct node *nd);
 	void (*set_step)(struct backend *b, const struct step_scalars *s); /* of the nodes that run from here on */
+};
+
+/* A training step around its graph: its batch before, and after it the loss, then the updates. */
+struct backend_training {
 	void (*batch)(struct backend *b, const struct batch_job *job);
-	void (*pictures)(struct backend *b, const struct picture_job *job); /* NULL where device memory is the host's */
-	void (*settle)(struct backend *b, struct step_status *status, const float *loss); /* a step's loss is there: before its updates */
+	void (*settle)(struct backend *b, struct step_status *status, const float *loss); /* the loss is there: before the updates */
 	void (*update)(struct backend *b, const struct update_job *job);
-	/* A recorded sequence of the calls above (no alloc, upload or download in it). NULL: this back end records nothing. */
-	int (*capture_begin)(struct backend *b, struct err *e);
-	int (*capture_end)(struct backend *b, void **program, struct err *e);
+};
+
+/* A recorded sequence of calls (no alloc, upload or download in it), run again as one. NULL: nothing is recorded. */
+struct backend_programs {
+	int (*begin)(struct backend *b, struct err *e);
+	int (*end)(struct backend *b, void **program, struct err *e);
 	void (*replay)(struct backend *b, void *program);
-	void (*program_free)(struct backend *b, void *program);
-	/* Processes that train together, each on a device of its own (team.h); NULL where the host carries their sums. One makes a name, all
-	 * join by it; a mean over all is made in place beside what is enqueued next, and is there for what follows team_wait. */
-	int (*team_name)(struct backend *b, char name[TEAM_NAME_BYTES], struct err *e);
-	int (*team_join)(struct backend *b, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e);
-	void (*team_mean)(struct backend *b, float *values, size_t n);
-	void (*team_wait)(struct backend *b);
-	void (*wait)(struct backend *b);           /* for what was enqueued; failures stay for check. NULL where calls wait themselves */
+	void (*free)(struct backend *b, void *program);
+};
+
+/* What scores do where features are made: pictures.h, device_moments.h, metrics/math/linalg.h. NULL: the host does it. */
+struct backend_scores {
+	void (*pictures)(struct backend *b, const struct picture_job *job);
+	void (*fold)(struct backend *b, const struct fold_job *job);
+	void (*copy)(struct backend *b, void *dst, const void *src, size_t bytes);     /* within device memory */
+	void (*clear)(struct backend *b, void *dst, size_t bytes);                     /* to zeros */
+	/* The singular values, largest first, of a (m, n), column-major, m >= n, all in the host's memory; `by` tells what
+	 * computed them. Fails where the library is not there, or fails: nothing else is harmed. */
+	int (*singular)(struct backend *b, double *values, char by[SINGULAR_TEXT], const double *a, int m, int n, struct err *e);
+};
+
+/* Processes that train together, each on a device of its own (team.h). One makes a name, all join by it; a mean over all is
+ * made in place beside what is enqueued next, and is there for what follows `wait`. NULL: the host carries their sums. */
+struct backend_team {
+	int (*name)(struct backend *b, char name[TEAM_NAME_BYTES], struct err *e);
+	int (*join)(struct backend *b, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e);
+	void (*mean)(struct backend *b, float *values, size_t n);
+	void (*wait)(struct backend *b);
+};
+
+struct backend_ops {
+	const char *kind;                  /* "cpu", "cuda" */
+	bool host_memory;                  /* device memory is host memory: pointers may be followed */
+	size_t align;                      /* of tensors in planned memory, bytes */
+	struct backend_memory memory;
+	struct backend_nodes nodes;
+	struct backend_training training;
+	const struct backend_programs *programs;
+	const struct backend_scores *scores;
+	const struct backend_team *team;
+	void (*wait)(struct backend *b);   /* for what was enqueued; failures stay for check. NULL where calls wait themselves */
 	int (*check)(struct backend *b, struct err *e);
 	void (*facts)(struct backend *b, struct backend_facts *out);
 	void (*close)(struct backend *b);

@@ -23,10 +23,10 @@ void graph_free(struct graph *g)
 	if (!g)
 		return;
 	for (int i = 0; i < g->n_nodes; i++)
-		g->backend->ops->node_release(g->backend, g->nodes[i]);
+		g->backend->ops->nodes.release(g->backend, g->nodes[i]);
 	graph_free_ref(g);
 	if (g->memory)
-		g->backend->ops->release(g->backend, g->memory);
+		g->backend->ops->memory.release(g->backend, g->memory);
 	free(g->nodes);
 	free(g->tensors);
 	free(g->handed);

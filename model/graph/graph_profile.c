@@ -91,7 +91,7 @@ static void write_costs(FILE *f, struct cost *costs, int n, int64_t runs, double
 void graph_profile_run(struct graph *g, int node)
 {
 	double start = monotonic_s();
-	g->backend->ops->node_run(g->backend, g->nodes[node]);
+	g->backend->ops->nodes.run(g->backend, g->nodes[node]);
 	if (g->backend->ops->wait)
 		g->backend->ops->wait(g->backend);
 	if (g->profiled_runs >= 0)

@@ -175,13 +175,13 @@ static void paint(struct graph *g)
 		if (is_planned(t))
 			memset(image + t->offset, 0xFF, tensor_bytes(t)); /* a NaN */
 	}
-	g->backend->ops->upload(g->backend, g->memory, image, g->bytes);
+	g->backend->ops->memory.upload(g->backend, g->memory, image, g->bytes);
 }
 
 const char *graph_check_guards(const struct graph *g)
 {
 	SCOPED(free) unsigned char *image = xmalloc(g->bytes);
-	g->backend->ops->download(g->backend, image, g->memory, g->bytes);
+	g->backend->ops->memory.download(g->backend, image, g->memory, g->bytes);
 	for (int i = 0; i < g->n_tensors; i++) {
 		const struct tensor *t = g->tensors[i];
 		if (!is_planned(t))
@@ -214,7 +214,7 @@ int graph_try_plan(struct graph *g, struct err *e)
 	int n = g->n_nodes;
 	for (int i = 0; i < n; i++) {
 		struct node *nd = g->nodes[i];
-		size_t scratch = g->backend->ops->node_prepare(g->backend, nd);
+		size_t scratch = g->backend->ops->nodes.prepare(g->backend, nd);
 		if (scratch)
 			nd->work = graph_temp(g, 1, 1, 1, (int64_t)((scratch + sizeof(float) - 1) / sizeof(float)));
 	}
@@ -228,7 +228,7 @@ int graph_try_plan(struct graph *g, struct err *e)
 		share_in_place(g);
 		place(g);
 	}
-	g->memory = g->backend->ops->alloc(g->backend, g->bytes, e);
+	g->memory = g->backend->ops->memory.alloc(g->backend, g->bytes, e);
 	if (!g->memory)
 		return -1;
 	if (g->guarded)
@@ -260,7 +260,7 @@ void graph_set_step(struct graph *g, uint64_t seed, uint32_t step)
 {
 	g->step.seed = seed;
 	g->step.step = step;
-	g->backend->ops->set_step(g->backend, &g->step);
+	g->backend->ops->nodes.set_step(g->backend, &g->step);
 }
 
 void graph_set_first(struct graph *g, uint32_t first)
@@ -284,7 +284,7 @@ void graph_run(struct graph *g)
 		if (g->node_seconds)
 			graph_profile_run(g, i);
 		else
-			g->backend->ops->node_run(g->backend, g->nodes[i]);
+			g->backend->ops->nodes.run(g->backend, g->nodes[i]);
 		if (g->after_node)
 			g->after_node(g->after_ctx, i);
 		for (; h < end && h->ready <= i; h++)
@@ -314,13 +314,13 @@ void graph_write(struct graph *g, struct tensor *t, size_t first, const float *s
 {
 	REQUIRE(t->data && first + n <= tensor_count(t));
 	if (t->type == TENSOR_F32) {
-		g->backend->ops->upload(g->backend, t->data + first, src, n * sizeof *src);
+		g->backend->ops->memory.upload(g->backend, t->data + first, src, n * sizeof *src);
 		return;
 	}
 	SCOPED(free) uint16_t *low = xcalloc(n + 1, sizeof *low);
 	for (size_t i = 0; i < n; i++)
 		low[i] = bf16_of(src[i]);
-	g->backend->ops->upload(g->backend, (char *)t->data + 2 * first, low, 2 * n);
+	g->backend->ops->memory.upload(g->backend, (char *)t->data + 2 * first, low, 2 * n);
 }
 
 void graph_send(struct graph *g)
@@ -336,11 +336,11 @@ void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_
 {
 	REQUIRE(t->data && first + n <= tensor_count(t));
 	if (t->type == TENSOR_F32) {
-		g->backend->ops->download(g->backend, dst, t->data + first, n * sizeof *dst);
+		g->backend->ops->memory.download(g->backend, dst, t->data + first, n * sizeof *dst);
 		return;
 	}
 	SCOPED(free) uint16_t *low = xcalloc(n + 1, sizeof *low);
-	g->backend->ops->download(g->backend, low, (const char *)t->data + 2 * first, 2 * n);
+	g->backend->ops->memory.download(g->backend, low, (const char *)t->data + 2 * first, 2 * n);
 	for (size_t i = 0; i < n; i++)
 		dst[i] = of_bf16(low[i]);
 }

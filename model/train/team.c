@@ -80,16 +80,16 @@ int team_join_devices(struct team *t, struct backend *b, struct err *e)
 	bool named = true;
 	if (b->ops->host_memory)
 		return 0;
-	if (!b->ops->team_join)
+	if (!b->ops->team)
 		return err_code(e, EXIT_USAGE, "%s takes no part in a team: several processes train one cell on the CPU only", b->name);
 	if (t->rank == 0)
-		named = b->ops->team_name(b, name, e) == 0;
+		named = b->ops->team->name(b, name, e) == 0;
 	if (team_agree(t, &named, e) || !named)
 		return t->rank == 0 ? -1 : err_set(e, "the first process cannot begin a team");
 	if (t->plugin->tell(name, sizeof name, t->error))
 		return err_set(e, "%d processes lost each other: %s", t->size, t->error);
 	t->device = b;
-	return b->ops->team_join(b, name, t->rank, t->size, e);
+	return b->ops->team->join(b, name, t->rank, t->size, e);
 }
 
 void team_leave(struct team *t)
@@ -116,7 +116,7 @@ static bool begin_sum(struct team *t, float *values, size_t n)
 {
 	if (!t->device)
 		return t->plugin->sum_begin(values, n, t->error) == 0;
-	t->device->ops->team_mean(t->device, values, n);
+	t->device->ops->team->mean(t->device, values, n);
 	return true;
 }
 
@@ -170,7 +170,7 @@ int team_average(struct team *t, struct err *e)
 	if (t->failed)
 		return err_set(e, "a sum over %d processes failed: %s", t->size, *t->error ? t->error : "the graph did not run to its end");
 	if (t->device) {
-		t->device->ops->team_wait(t->device);
+		t->device->ops->team->wait(t->device);
 		return 0;
 	}
 	for (size_t i = 0; i < t->n; i++)

@@ -58,19 +58,19 @@ static void release_device(struct trainer *t)
 {
 	const struct backend_ops *ops = t->b->ops;
 	if (t->program)
-		ops->program_free(t->b, t->program);
+		ops->programs->free(t->b, t->program);
 	update_free(t->update);
 	graph_free(t->g);
 	for (int i = 0; i < N_CKPT_PARTS; i++) {
 		if (t->host[i] != t->parts[i])
 			free(t->host[i]);
 		if (t->parts[i])
-			ops->release(t->b, t->parts[i]);
+			ops->memory.release(t->b, t->parts[i]);
 	}
 	void *const rest[] = { t->draws_on, t->control_on, t->status_on, t->images_on != t->data.images ? t->images_on : NULL };
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
 		if (rest[i])
-			ops->release(t->b, rest[i]);
+			ops->memory.release(t->b, rest[i]);
 	backend_return(t->b, t->frozen_on, t->frozen);
 	backend_return(t->b, t->diffusion_on, t->diffusion);
 	backend_free(t->b);
@@ -125,7 +125,7 @@ static int initial_weights(struct trainer *t, struct err *e)
 
 static int device_memory(void *out, struct trainer *t, size_t bytes, const char *what, struct err *e)
 {
-	void *p = t->b->ops->alloc(t->b, bytes, e);
+	void *p = t->b->ops->memory.alloc(t->b, bytes, e);
 	if (!p)
 		return err_in(e, "%s", what);
 	memcpy(out, &p, sizeof p);
@@ -147,7 +147,7 @@ static void put_parts(struct trainer *t)
 {
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if (t->parts[i])
-			t->b->ops->upload(t->b, t->parts[i], t->host[i], params_floats(t->params) * sizeof(float));
+			t->b->ops->memory.upload(t->b, t->parts[i], t->host[i], params_floats(t->params) * sizeof(float));
 }
 
 static int set_up_memory(struct trainer *t, struct err *e)
@@ -166,7 +166,7 @@ static int set_up_memory(struct trainer *t, struct err *e)
 	} else {
 		if (device_memory(&t->images_on, t, image_bytes, "the data set", e))
 			return -1;
-		t->b->ops->upload(t->b, t->images_on, t->data.images, image_bytes);
+		t->b->ops->memory.upload(t->b, t->images_on, t->data.images, image_bytes);
 	}
 	t->frozen = t->lpips.params ? t->lpips.weights : t->classifier.weights;
 	const struct params *frozen = t->lpips.params ? t->lpips.params : t->classifier.params;
@@ -316,7 +316,7 @@ static int enqueue(struct trainer *t, struct err *e)
 	struct batch_job batch = { .control = t->control_on, .draws = t->draws_on, .images = t->images_on, .batch = t->share,
 	                           .h = t->data.h, .w = t->data.w, .c = t->data.c, .classes = t->net.classes, .x0 = t->step.x0->data,
 	                           .z = t->step.z->data, .labels = t->step.labels ? t->step.labels->data : NULL };
-	t->b->ops->batch(t->b, &batch);
+	t->b->ops->training.batch(t->b, &batch);
 	return update_run(t->update, e);
 }
 
@@ -330,18 +330,18 @@ static int one_step(struct trainer *t, int64_t k, struct err *e)
 	                                .teacher = average_of(step_has_teacher(c) ? schedule_mu(c, k) : 0) };
 	draw_noise_levels(t, k, schedule_n(c, k));
 	draw_images(t, k);
-	ops->upload(t->b, t->draws_on, t->draws, (size_t)t->share * sizeof *t->draws);
-	ops->upload(t->b, t->control_on, &control, sizeof control);
+	ops->memory.upload(t->b, t->draws_on, t->draws, (size_t)t->share * sizeof *t->draws);
+	ops->memory.upload(t->b, t->control_on, &control, sizeof control);
 	graph_send(t->g);
 	graph_set_step(t->g, t->o->seed, (uint32_t)k);
-	if (!t->program && t->warm && ops->capture_begin && !graph_profiled(t->g)) {
-		if (ops->capture_begin(t->b, e))
+	if (!t->program && t->warm && ops->programs && !graph_profiled(t->g)) {
+		if (ops->programs->begin(t->b, e))
 			return -1;
-		if (enqueue(t, e) || ops->capture_end(t->b, &t->program, e))
+		if (enqueue(t, e) || ops->programs->end(t->b, &t->program, e))
 			return -1;
 	}
 	if (t->program)
-		ops->replay(t->b, t->program);
+		ops->programs->replay(t->b, t->program);
 	else if (enqueue(t, e))
 		return -1;
 	t->warm = true;
@@ -351,7 +351,7 @@ static int one_step(struct trainer *t, int64_t k, struct err *e)
 /* Waits for the steps so far and reads what they left behind. A diverged one: r->step is its number. */
 static int look(struct train_result *r, struct trainer *t, struct err *e)
 {
-	t->b->ops->download(t->b, &t->status, t->status_on, sizeof t->status);
+	t->b->ops->memory.download(t->b, &t->status, t->status_on, sizeof t->status);
 	if (backend_check(t->b, e))
 		return err_in(e, "step %lld on %s", (long long)r->step, t->b->name);
 	if (t->status.diverged) {
@@ -365,7 +365,7 @@ static int look(struct train_result *r, struct trainer *t, struct err *e)
 
 static void put_status(struct trainer *t)
 {
-	t->b->ops->upload(t->b, t->status_on, &t->status, sizeof t->status);
+	t->b->ops->memory.upload(t->b, t->status_on, &t->status, sizeof t->status);
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------------------------ */
@@ -399,7 +399,7 @@ static int save(struct train_result *r, struct trainer *t, int64_t step, struct 
 	struct ckpt_state s = state_of(t, step);
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if (t->parts[i])
-			t->b->ops->download(t->b, t->host[i], t->parts[i], params_floats(t->params) * sizeof(float));
+			t->b->ops->memory.download(t->b, t->host[i], t->parts[i], params_floats(t->params) * sizeof(float));
 	if (backend_check(t->b, e))
 		return -1;
 	SCOPED(free) char *path = NULL;

@@ -21,7 +21,7 @@ struct update {
 
 static void settle(struct update *u)
 {
-	u->b->ops->settle(u->b, u->s.status, u->loss->data);
+	u->b->ops->training.settle(u->b, u->s.status, u->loss->data);
 }
 
 /* Brings [at, at + n) of the stores forward. */
@@ -29,7 +29,7 @@ static void apply(struct update *u, size_t at, size_t n, const float *grad)
 {
 	struct update_job job = { .control = u->s.control, .status = u->s.status, .grad = grad, .p = u->s.p + at, .m = u->s.m + at, .v = u->s.v + at,
 	                          .ema = u->s.ema ? u->s.ema + at : NULL, .teacher = u->s.teacher ? u->s.teacher + at : NULL, .n = n };
-	u->b->ops->update(u->b, &job);
+	u->b->ops->training.update(u->b, &job);
 }
 
 static void begin(void *ctx)
@@ -61,7 +61,7 @@ int update_new(struct update **out, struct graph *g, struct backend *b, const st
 	*u = (struct update){ .b = b, .g = g, .params = p, .team = team };
 	if (!team && b->ops->host_memory) {
 		graph_hand_over(g, (struct graph_taker){ .ctx = u, .begin = begin, .take = take });
-	} else if (!(u->grad = b->ops->alloc(b, params_floats(p) * sizeof *u->grad, e))) {
+	} else if (!(u->grad = b->ops->memory.alloc(b, params_floats(p) * sizeof *u->grad, e))) {
 		free(u);
 		return err_in(e, "gradients");
 	}
@@ -74,7 +74,7 @@ void update_free(struct update *u)
 	if (!u)
 		return;
 	if (u->grad)
-		u->b->ops->release(u->b, u->grad);
+		u->b->ops->memory.release(u->b, u->grad);
 	free(u->kept);
 	free(u);
 }
@@ -115,7 +115,7 @@ double update_norm(struct update *u)
 	double sum = 0;
 	if (u->grad && !u->b->ops->host_memory) {
 		u->kept = xaligned(n * sizeof *u->kept);
-		u->b->ops->download(u->b, u->kept, u->grad, n * sizeof *u->grad);
+		u->b->ops->memory.download(u->b, u->kept, u->grad, n * sizeof *u->grad);
 	}
 	const float *grad = u->kept ? u->kept : u->grad;
 	REQUIRE(grad);

@@ -36,19 +36,19 @@ static void host_copy(struct backend *b, void *dst, const void *src, size_t byte
 static size_t device_prepare(struct backend *b, struct node *nd)
 {
 	(void)b;
-	return device_of()->ops->node_prepare(device_of(), nd);
+	return device_of()->ops->nodes.prepare(device_of(), nd);
 }
 
 static void device_release(struct backend *b, struct node *nd)
 {
 	(void)b;
-	device_of()->ops->node_release(device_of(), nd);
+	device_of()->ops->nodes.release(device_of(), nd);
 }
 
 static void device_step(struct backend *b, const struct step_scalars *s)
 {
 	(void)b;
-	device_of()->ops->set_step(device_of(), s);
+	device_of()->ops->nodes.set_step(device_of(), s);
 }
 
 static int device_check(struct backend *b, struct err *e)
@@ -108,17 +108,17 @@ static void device_run(struct backend *b, struct node *nd)
 		add_tensor(list, &n, nd->dst[i]);
 	add_tensor(list, &n, nd->work);
 	for (int i = 0; i < n; i++) {
-		list[i].device = ops->alloc(device_of(), list[i].bytes, &e);
+		list[i].device = ops->memory.alloc(device_of(), list[i].bytes, &e);
 		if (!list[i].device)
 			BUG("%s", e.msg);
-		ops->upload(device_of(), list[i].device, list[i].host, list[i].bytes);
+		ops->memory.upload(device_of(), list[i].device, list[i].host, list[i].bytes);
 	}
 	move_all(list, n, nd, true);
-	ops->node_run(device_of(), nd);
+	ops->nodes.run(device_of(), nd);
 	move_all(list, n, nd, false);
 	for (int i = 0; i < n; i++) {
-		ops->download(device_of(), list[i].host, list[i].device, list[i].bytes);
-		ops->release(device_of(), list[i].device);
+		ops->memory.download(device_of(), list[i].host, list[i].device, list[i].bytes);
+		ops->memory.release(device_of(), list[i].device);
 	}
 	if (backend_check(device_of(), &e))
 		BUG("%s", e.msg);
@@ -129,8 +129,11 @@ int fx_open_device(const char *name, struct err *e)
 	if (backend_open(&offload.device, name, DTYPE_FP32, e))
 		return -1;
 	offload.ops = (struct backend_ops){
-		.kind = "offload", .host_memory = true, .align = offload.device->ops->align, .alloc = host_alloc, .release = host_release, .upload = host_copy,
-		.download = host_copy, .node_prepare = device_prepare, .node_run = device_run, .node_release = device_release, .set_step = device_step,
+		.kind = "offload",
+		.host_memory = true,
+		.align = offload.device->ops->align,
+		.memory = { .alloc = host_alloc, .release = host_release, .upload = host_copy, .download = host_copy },
+		.nodes = { .prepare = device_prepare, .run = device_run, .release = device_release, .set_step = device_step },
 		.check = device_check,
 	};
 	offload.base = (struct backend){ .ops = &offload.ops, .name = "offload", .dtype = DTYPE_FP32 };

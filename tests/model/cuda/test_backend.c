@@ -92,10 +92,10 @@ struct made { float x0[BATCH * PER], z[BATCH * PER], labels[BATCH * CLASSES]; };
 static void *on(struct backend *b, const void *src, size_t bytes)
 {
 	struct err e = ERR_INIT;
-	void *p = b->ops->alloc(b, bytes, &e);
+	void *p = b->ops->memory.alloc(b, bytes, &e);
 	cr_assert(p, "%s", e.msg);
 	if (src)
-		b->ops->upload(b, p, src, bytes);
+		b->ops->memory.upload(b, p, src, bytes);
 	return p;
 }
 
@@ -112,10 +112,10 @@ static void make_batch(struct made *out, struct backend *b)
 	struct batch_job j = { .control = on(b, &control, sizeof control), .draws = on(b, draws, sizeof draws), .images = on(b, images, sizeof images),
 	                       .batch = BATCH, .h = H, .w = W, .c = C, .classes = CLASSES, .x0 = on(b, NULL, sizeof out->x0),
 	                       .z = on(b, NULL, sizeof out->z), .labels = on(b, NULL, sizeof out->labels) };
-	b->ops->batch(b, &j);
-	b->ops->download(b, out->x0, j.x0, sizeof out->x0);
-	b->ops->download(b, out->z, j.z, sizeof out->z);
-	b->ops->download(b, out->labels, j.labels, sizeof out->labels);
+	b->ops->training.batch(b, &j);
+	b->ops->memory.download(b, out->x0, j.x0, sizeof out->x0);
+	b->ops->memory.download(b, out->z, j.z, sizeof out->z);
+	b->ops->memory.download(b, out->labels, j.labels, sizeof out->labels);
 	cr_assert_eq(backend_check(b, &e), 0, "%s", e.msg);
 }
 
@@ -149,12 +149,12 @@ static struct step_status update(float out[STORES][N], struct backend *b, enum o
 		struct step_control control = { .optim = optim_step_at(&o, 4 + k), .ema = average_of(0.99), .teacher = average_of(0.5) };
 		float loss = k == 1 ? second : 1.5f;
 		struct update_job j = { .control = on(b, &control, sizeof control), .status = status_on, .grad = store[1], .p = store[0], .m = store[2], .v = store[3], .ema = store[4], .teacher = store[5], .n = N };
-		b->ops->settle(b, status_on, on(b, &loss, sizeof loss));
-		b->ops->update(b, &j);
+		b->ops->training.settle(b, status_on, on(b, &loss, sizeof loss));
+		b->ops->training.update(b, &j);
 	}
 	for (int s = 0; s < STORES; s++)
-		b->ops->download(b, out[s], store[s], N * sizeof(float));
-	b->ops->download(b, &status, status_on, sizeof status);
+		b->ops->memory.download(b, out[s], store[s], N * sizeof(float));
+	b->ops->memory.download(b, &status, status_on, sizeof status);
 	return status;
 }
 

@@ -50,12 +50,12 @@ static void check(struct backend *b, struct picture_feed *f, int h, int w, int c
 	size_t bytes = low ? sizeof got_low : sizeof got;
 	for (int i = 0; i < N; i++)
 		make(&images[i], h, w, c, i);
-	void *dst = b->ops->alloc(b, bytes, &e);
+	void *dst = b->ops->memory.alloc(b, bytes, &e);
 	cr_assert(dst, "%s", e.msg);
 	cr_assert_eq(picture_feed_run(f, dst, low, images, N, kind, scale, &e), 0, "%s", e.msg);
-	b->ops->download(b, low ? (void *)got_low : (void *)got, dst, bytes);
+	b->ops->memory.download(b, low ? (void *)got_low : (void *)got, dst, bytes);
 	cr_assert_eq(backend_check(b, &e), 0, "%s", e.msg);
-	b->ops->release(b, dst);
+	b->ops->memory.release(b, dst);
 	for (int i = 0; i < N; i++) {
 		picture_values(want, SIDE, &images[i], kind, scale);
 		for (int k = 0; k < EACH; k++) {

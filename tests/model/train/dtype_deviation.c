@@ -51,7 +51,7 @@ static void teacher_weights(float *t, const float *w, size_t n)
 static int step(struct answer *out, const struct setup *s, struct backend *b, int64_t n, struct err *e)
 {
 	size_t floats = params_floats(s->p);
-	float *w, *own, *frozen = NULL, *grad = b->ops->alloc(b, floats * sizeof *grad, e);
+	float *w, *own, *frozen = NULL, *grad = b->ops->memory.alloc(b, floats * sizeof *grad, e);
 	struct graph *g = graph_new_on(b);
 	struct step st = step_build(g, &s->c, &s->net, s->p, &(struct step_options){ .batch = (int)s->batch, .backward = true, .apart = s->apart,
 	                            .classifier = s->metric.params ? &s->metric : NULL });
@@ -86,11 +86,11 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 	graph_read(g, &loss, st.loss, 0, 1);
 	out->loss = (double)loss;
 	out->grad = xcalloc(floats, sizeof *out->grad);
-	b->ops->download(b, out->grad, grad, floats * sizeof *grad);
+	b->ops->memory.download(b, out->grad, grad, floats * sizeof *grad);
 	out->bytes = graph_bytes(g);
 	int rc = backend_check(b, e);
 	graph_free(g);
-	b->ops->release(b, grad);
+	b->ops->memory.release(b, grad);
 	backend_return(b, w, s->weights);
 	backend_return(b, own, s->teacher);
 	if (frozen)

@@ -179,7 +179,7 @@ static double step_mib(const char *preset, int batch)
 	cr_assert_eq(config_preset(&c, preset, &e) || config_finish(&c, &e), 0, "%s", e.msg);
 	struct backend_ops ops = *backend_cpu()->ops;
 	struct backend b = { .ops = &ops };
-	ops.alloc = refuse;
+	ops.memory.alloc = refuse;
 	struct net_spec net = net_spec_of(&c);
 	struct params *p = net_params(&net);
 	struct graph *g = graph_new_on(&b);
