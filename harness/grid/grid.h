@@ -1,4 +1,4 @@
-/* grid.h - a study as a file: what is fixed, what is varied, with which seeds, how it is judged (HARNESS.md section 3).
+/* grid.h - a study as a file: what is fixed, what is varied, with which seeds, how it is judged (harness/README.md, "Grid").
  *
  * grid_read checks the whole file against a closed schema: an unknown key, a wrong type, a setting that its knob
  * refuses, an empty axis, a chain over an unknown variant and the like are errors `file:line:col: message` with exit

@@ -1,5 +1,6 @@
 /* schedule.h - the numbers of consistency training, in double: curricula, noise grids, weights, preconditioning.
- * Sources: FACTS of Song et al. 2023 (CT), Song & Dhariwal 2023 (iCT), Geng et al. 2024 (ECT) and their code. */
+ * Sources: Song et al. 2023 (CT), Song & Dhariwal 2023 (iCT), Geng et al. 2024 (ECT) and their code, one by one in
+ * model/README.md, "Objective". */
 #ifndef ABLATE_SCHEDULE_H
 #define ABLATE_SCHEDULE_H
 

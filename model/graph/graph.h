@@ -114,7 +114,7 @@ struct tensor *graph_groupnorm(struct graph *g, struct tensor *x, struct tensor 
 struct tensor *graph_silu(struct graph *g, struct tensor *x);
 struct tensor *graph_add_scaled(struct graph *g, struct tensor *a, struct tensor *b, double s);
 struct tensor *graph_scale(struct graph *g, struct tensor *x, double s);
-/* taps 2 = [1,1], 4 = [1,3,3,1], normalised as NETWORKS.md 1.2; pad < 0 = the filter's own. */
+/* taps 2 = [1,1], 4 = [1,3,3,1], normalised as model/README.md, "Resampling", says; pad < 0 = the filter's own. */
 struct tensor *graph_resample(struct graph *g, struct tensor *x, bool up, int taps, int pad);
 struct tensor *graph_concat(struct graph *g, struct tensor *a, struct tensor *b);
 struct tensor *graph_slice(struct graph *g, struct tensor *x, int64_t first, int64_t c);

@@ -1,4 +1,5 @@
-/* net.h - networks as functions that build graphs (NETWORKS.md describes them; EDM's SongUNet and DhariwalUNet).
+/* net.h - networks as functions that build graphs (model/README.md, "Networks"; EDM's SongUNet and
+ * DhariwalUNet).
  *
  * A net_spec is the shape of a network; net_params lists its parameters in state-dict order; net_forward records
  * F(x, c_noise, labels) on tensors of one store. Building twice (student, teacher) makes two uses of one parameter list. */

@@ -1,4 +1,5 @@
-/* unet.c - DDPM++ and NCSN++ (SongUNet) and ADM (DhariwalUNet), written from NETWORKS.md sections 1 to 3.
+/* unet.c - DDPM++ and NCSN++ (SongUNet) and ADM (DhariwalUNet), as model/README.md, "Networks",
+ * describes them.
  *
  * One walk over the architecture serves all jobs: with a graph it records the forward pass, without one it lists the
  * parameters or only looks at the widths. So a name, a shape and its use cannot drift apart. */

@@ -1,4 +1,4 @@
-/* attention.c - self-attention over the L = H*W pixels of an image, per head (NETWORKS.md 1.5).
+/* attention.c - self-attention over the L = H*W pixels of an image, per head (model/README.md, "Attention").
  * qkv (N,H,W,3C): channel (head*Ch + c)*3 + {0: q, 1: k, 2: v}, q/k/v innermost; C = heads*Ch.
  *   W[q,k] = softmax over k of (sum_c Q[q,c] K[k,c] / sqrt(Ch)),  y[q, head*Ch + c] = sum_k W[q,k] V[k,c]
  * Destinations: y (N,H,W,C), W (N,heads,L,L). */

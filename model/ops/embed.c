@@ -1,7 +1,8 @@
 /* embed.c - noise embeddings: t (N,1,1,1) -> (N,1,1,2F) = [cos(a) | sin(a)], or [sin | cos].
  *   positional  a = t f_j, f_j = 10000^(-j / (F - endpoint))
  *   Fourier     a = 2 pi t f_j, f (1,1,1,F) given
- * NETWORKS.md 1.6 (EDM networks, PositionalEmbedding and FourierEmbedding). In double: it is a handful of values. */
+ * model/README.md, "Noise embeddings" (EDM networks, PositionalEmbedding and FourierEmbedding). In double: it is a handful
+ * of values. */
 #include "model/graph/graph.h"
 
 #include "model/base/err.h"

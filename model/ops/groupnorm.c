@@ -2,7 +2,7 @@
  *   h = x            (plain, scale-shift)  or  h = x + e[n,c]  (add)
  *   xhat = (h - mean) * rstd over the (C/groups) * H * W values of a group, biased variance, rstd = 1/sqrt(var + eps)
  *   z = xhat * w + b                       (plain, add)
- *   z = (xhat * w + b) * (1 + e[n,c]) + e[n,C+c]  (scale-shift: NETWORKS.md 1.5, adaptive)
+ *   z = (xhat * w + b) * (1 + e[n,c]) + e[n,C+c]  (scale-shift, as in adm: model/README.md, "Networks")
  *   y = silu(z) or z
  * Sources: x, w, b, [e]. Destinations: y, stats (N,1,groups,2) = mean, rstd.
  * The backward node takes an optional addend to dx, so that a residual branch costs no pass of its own. */

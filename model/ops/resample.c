@@ -1,4 +1,5 @@
-/* resample.c - x2 up- and downsampling with a fixed separable filter (NETWORKS.md 1.2; EDM networks, Conv2d up/down).
+/* resample.c - x2 up- and downsampling with a fixed separable filter (model/README.md, "Resampling"; EDM
+ * networks, Conv2d up/down).
  *   down: y[i] = sum_a f[a] x[2i + a - pad]          H -> (H + 2 pad - K) / 2 + 1
  *   up:   y[2i + a - pad] += f[a] x[i]               H -> 2 (H - 1) + K - 2 pad
  * per axis, zero outside, f = gain * [1,1]/2 or gain * [1,3,3,1]/8. The two are each other's adjoint, so the backward

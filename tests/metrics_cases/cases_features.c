@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* METRICS: ten times the float32 noise, two to three decades below the smallest mistake; used where no double is. */
+/* metrics/README.md, "Tolerances": ten times the float32 noise, two to three decades below the smallest mistake; used where
+ * no double is. */
 #define FEATURE_MAX 2e-5
 #define FEATURE_RMS 2e-6
 

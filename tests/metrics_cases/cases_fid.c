@@ -13,7 +13,7 @@
 #define EXACT 1e-9
 #define SQRTM_DEFICIENT 5e-4
 #define SQRTM_FULL 1e-10
-/* Our features against the peer's move the distance by about 1e-6 (METRICS: 0.9e-6 and 1.8e-6). */
+/* Our features against the peer's move the distance by about 1e-6 (metrics/README.md, "Tolerances"). */
 #define OWN_FEATURES 1e-5
 
 static struct fid_side side_of(const double *x, int64_t n, int64_t d, int64_t stride)

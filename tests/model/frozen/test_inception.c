@@ -131,7 +131,7 @@ Test(inception, bf16_is_near_and_declared)
 	struct pictures p = { &image, RESIZE_TORCH_BILINEAR };
 	float got[2048];
 	cr_assert_eq(inception_run(net, &(struct inception_out){ .d2048 = got }, picture, &p, 1, &e), 0);
-	for (int k = 0; k < 12; k++) /* METRICS.md: rounding inputs to bfloat16 costs up to 4.5e-2, 0.44 % rms */
+	for (int k = 0; k < 12; k++) /* metrics/README.md, "Tolerances": bf16 inputs cost up to 4.5e-2 */
 		cr_assert(fabs((double)got[k * 170] - expected[3].v[k]) <= 9e-2, "[%d]: %g", k * 170, (double)got[k * 170]);
 	inception_free(net);
 }

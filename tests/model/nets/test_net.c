@@ -25,7 +25,7 @@ static struct net_spec song(bool ncsnpp, int side, int c, int channels, int bloc
 	return s;
 }
 
-/* Counts: NETWORKS.md section 4 (torch's numel over parameters()). */
+/* Counts: model/README.md, "Networks" (torch's numel over parameters()). */
 Test(net, parameter_counts)
 {
 	static const int wide[3] = { 2, 2, 2 }, narrow[3] = { 1, 2, 2 };

@@ -117,7 +117,8 @@ static void file_release(struct file *f)
 	arena_release(&f->own);
 }
 
-/* The value of ours at (row, column) by where it lies in theirs, told here in words of NETWORKS.md 1.5. */
+/* The value of ours at (row, column) by where it lies in theirs, told here as model/README.md, "Attention", tells
+ * it. */
 static double expected(const struct param *q, const struct net_source *s, enum net_naming naming, size_t at)
 {
 	size_t rows = (size_t)q->dims[0], row = q->count / rows, r = at / row, column = at % row;
