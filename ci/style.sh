@@ -80,7 +80,7 @@ changed=$(sed -nE 's/^## \[([0-9.]+)\] - (.*)/\1 \2/p' CHANGELOG.md | head -1)
 [ -n "$cited" ] && [ "$changed" = "$cited" ] || echo "CITATION.cff: version and date are '$cited', CHANGELOG.md has '$changed'" | complain
 
 # 9. What a comment or a page names is there: paths from the root, and names of sources. A placeholder has a word in capitals (NAME).
-# What only looks like a source: the setting loss.c, and files that a run writes.
+# What only looks like a source of ours: the setting loss.c, files that a run writes, a script of a peer.
 printf '%s\n' "${files[@]}" >"$work/files"
 printf '%s\n' "${texts[@]}" | grep -E '\.(c|h|cu|cuh|def|sql|sh|cmake|md)$|CMakeLists\.txt$' | grep -v '^CHANGELOG\.md$' | xargs awk '
 	FNR == NR {
@@ -92,7 +92,7 @@ printf '%s\n' "${texts[@]}" | grep -E '\.(c|h|cu|cuh|def|sql|sh|cmake|md)$|CMake
 		names[path]
 		next
 	}
-	BEGIN { names["loss.c"]; names["report.md"]; names["merge.sh"] }
+	BEGIN { names["loss.c"]; names["report.md"]; names["merge.sh"]; names["losses.md"]; names["run_ecm.sh"] }
 	FNR == 1 { inside = 0; page = FILENAME ~ /\.md$/; hash = FILENAME ~ /\.(sh|cmake|txt)$/; sql = FILENAME ~ /\.sql$/ }
 	# the comments of a line; of a page all of it
 	function comments(line, text, at) {

@@ -6,7 +6,7 @@
 
 PAGE=$SOURCE/ablations/README.md
 
-# 01.sh, 01.text, 02.sh, ...: the blocks of the page. A block of text belongs to the commands before it.
+# The blocks of the page, numbered: NN.sh and NN.text. A block of text belongs to the commands before it.
 blocks() {
 	awk '
 		/^```(sh|text)$/ { kind = substr($0, 4); n += kind == "sh"; file = sprintf("%02d.%s", n, kind); next }
