@@ -5,6 +5,7 @@
 #include "harness/show/figure_draw.h"
 
 #include "model/base/mem.h"
+#include "model/base/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -46,7 +47,7 @@ static void text(cairo_t *c, const char *s, double x, double y, double ax, doubl
 	SCOPED(free) char *cut = xstrdup(s);
 	cairo_text_extents(c, cut, &t);
 	for (size_t n = strlen(cut); t.x_advance > room && n > 1; cairo_text_extents(c, cut, &t)) {
-		while (n > 1 && ((unsigned char)cut[n - 1] & 0xc0) == 0x80)
+		while (n > 1 && utf8_continues(cut[n - 1]))
 			n--;
 		n--;
 		free(cut);

@@ -1,30 +1,20 @@
 /* escape.c - one loop over the code points of a text, and per target format a table of what is written instead. */
 #include "harness/text/escape.h"
 
+#include "model/base/utf8.h"
+
 #include <ctype.h>
 #include <stdint.h>
 #include <string.h>
 
 #define REPLACEMENT "\xef\xbf\xbd"
 
-/* The next code point's bytes: *n = its length, 1 for a byte that is not UTF-8 (then false). Overlong forms, surrogates
- * and anything above U+10FFFF are not UTF-8. */
+/* The next code point's bytes: *n = its length, 1 for a byte that is not UTF-8 (then false). */
 static bool next(const char *text, size_t *n)
 {
-	const uint8_t *s = (const uint8_t *)text;
-	size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-	             : s[0] >= 0xf0 && s[0] < 0xf5 ? 4 : 0;
-	*n = 1;
-	if (!len)
-		return false;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return false;
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90)
-	    || (s[0] == 0xf4 && s[1] > 0x8f))
-		return false;
-	*n = len;
-	return true;
+	size_t len = utf8_len(text, 4);
+	*n = len ? len : 1;
+	return len != 0;
 }
 
 /* The code point of a control character (C0, DEL, C1) or one that turns the direction of writing; 0 = another. n bytes of UTF-8. */

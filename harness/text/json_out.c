@@ -2,6 +2,7 @@
 #include "harness/text/json_out.h"
 
 #include "harness/text/escape.h"
+#include "model/base/utf8.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -13,29 +14,13 @@ json_t *json_out_real(double x)
 	return isfinite(x) ? json_real(x) : json_null();
 }
 
-/* Length of the UTF-8 sequence at s (n bytes left), 0 when it is none. Overlong forms and surrogates are none. */
-static size_t sequence_len(const unsigned char *s, size_t n)
-{
-	size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xC2 && s[0] < 0xE0 ? 2 : (s[0] & 0xF0) == 0xE0 ? 3 : s[0] >= 0xF0 && s[0] < 0xF5 ? 4 : 0;
-	if (len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((s[i] & 0xC0) != 0x80)
-			return 0;
-	if (len == 3 && ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] > 0x9F)))
-		return 0;
-	if (len == 4 && ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] > 0x8F)))
-		return 0;
-	return len;
-}
-
 json_t *json_out_text(const char *s)
 {
 	if (!s)
 		return json_null();
 	SCOPED(str) struct str t = { 0 };
 	for (size_t i = 0, n = strlen(s); i < n;) {
-		size_t len = sequence_len((const unsigned char *)s + i, n - i);
+		size_t len = utf8_len(s + i, n - i);
 		if (len)
 			str_addn(&t, s + i, len);
 		else

@@ -4,6 +4,7 @@
  * Recursion is bounded by TOML_DEPTH_MAX; time and memory are linear in the text. */
 #include "harness/text/toml_tree.h"
 #include "model/base/io.h"
+#include "model/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,29 +22,12 @@ static int fail_here(struct toml_parser *s, const char *message)
 
 /* ---- the text as a whole ---------------------------------------------------------------------------------------- */
 
-/* Length of the UTF-8 character at p, which has n > 0 bytes left; 0 if it is malformed, overlong or a surrogate. */
-static size_t utf8_len(const unsigned char *p, size_t n)
-{
-	if (p[0] < 0x80)
-		return 1;
-	size_t len = p[0] >= 0xF0 && p[0] <= 0xF4 ? 4 : p[0] >= 0xE0 ? 3 : p[0] >= 0xC2 ? 2 : 0;
-	if (!len || p[0] > 0xF4 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-	if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) || (p[0] == 0xF0 && p[1] < 0x90) ||
-	    (p[0] == 0xF4 && p[1] > 0x8F))
-		return 0;
-	return len;
-}
-
 static int check_text(struct toml_parser *s)
 {
 	struct toml_place at = { 1, 1 };
 	for (const char *p = s->p; p < s->end;) {
 		unsigned char c = (unsigned char)*p;
-		size_t len = utf8_len((const unsigned char *)p, (size_t)(s->end - p));
+		size_t len = utf8_len(p, (size_t)(s->end - p));
 		if (!len)
 			return toml_fail(s, at, "byte 0x%02X: not valid UTF-8", c);
 		if (c == '\r' && p[1] != '\n')

@@ -1,13 +1,9 @@
 /* toml_place.c - where a parser stands: lines, columns, and the messages that name them. See toml_tree.h. */
 #include "harness/text/toml_tree.h"
+#include "model/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-
-static int is_continuation_byte(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
 
 struct toml_place toml_place_of(struct toml_parser *s, const char *at)
 {
@@ -16,7 +12,7 @@ struct toml_place toml_place_of(struct toml_parser *s, const char *at)
 		s->col_is = 1;
 	}
 	for (; s->col_at < at; s->col_at++)
-		if (!is_continuation_byte(s->col_at[1]))
+		if (!utf8_continues(s->col_at[1]))
 			s->col_is++;
 	return (struct toml_place){ s->line, s->col_is };
 }

@@ -2,6 +2,8 @@
  * no control character but tab and newlines, every CR stands before an LF, and a NUL follows its end. */
 #include "harness/text/toml_tree.h"
 
+#include "model/base/utf8.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,25 +19,6 @@ static int hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-static void add_utf8(struct str *out, uint32_t c)
-{
-	if (c < 0x80) {
-		str_addc(out, (char)c);
-	} else if (c < 0x800) {
-		str_addc(out, (char)(0xC0 | c >> 6));
-		str_addc(out, (char)(0x80 | (c & 0x3F)));
-	} else if (c < 0x10000) {
-		str_addc(out, (char)(0xE0 | c >> 12));
-		str_addc(out, (char)(0x80 | (c >> 6 & 0x3F)));
-		str_addc(out, (char)(0x80 | (c & 0x3F)));
-	} else {
-		str_addc(out, (char)(0xF0 | c >> 18));
-		str_addc(out, (char)(0x80 | (c >> 12 & 0x3F)));
-		str_addc(out, (char)(0x80 | (c >> 6 & 0x3F)));
-		str_addc(out, (char)(0x80 | (c & 0x3F)));
-	}
-}
-
 static int scan_unicode(struct toml_parser *s, struct str *out, int digits)
 {
 	const char *escape = s->p - 2;
@@ -49,7 +32,7 @@ static int scan_unicode(struct toml_parser *s, struct str *out, int digits)
 	if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
 		return toml_fail(s, toml_place_of(s, escape), "\\%c%.*s is no Unicode character", escape[1], digits,
 		                 escape + 2);
-	add_utf8(out, c);
+	utf8_add(out, c);
 	return 0;
 }
 

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "model/base/progress.h"
 
+#include "model/base/utf8.h"
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +65,7 @@ static size_t fitting(const char *text, int n)
 {
 	size_t i = 0;
 	for (; text[i]; i++)
-		if (((unsigned char)text[i] & 0xC0) != 0x80 && n-- <= 0)
+		if (!utf8_continues(text[i]) && n-- <= 0)
 			break;
 	return i;
 }
