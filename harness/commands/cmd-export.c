@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 #include "harness/show/export.h"
+#include "harness/text/json_writer.h"
 
 #include "model/base/io.h"
 
@@ -57,14 +58,26 @@ static int write_all(const struct cli *c, struct db *db, struct target *t, struc
 }
 
 /* --json: one object, {"rows":[..]} of what would be lines, or the file that was written. */
-static int tell_json(const struct cli *c, const struct target *t, const char *output)
+static int tell_json(const struct cli *c, struct target *t, const char *output)
 {
 	if (t->to_file)
 		return cli_print_json(c, json_pack("{s:s}", "file", output));
-	fputs("{\"schema\":1,\"rows\":[", stdout);
-	for (const char *p = str_text(&t->list), *nl; (nl = strchr(p, '\n')); p = nl + 1)
-		printf("%.*s%s\n", (int)(nl - p), p, nl[1] ? "," : "");
-	return fputs("]}\n", stdout) >= 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_INCOMPLETE;
+	SCOPED(str) struct str out = { 0 };
+	struct json_writer w = { .to = &out };
+	json_begin(&w, NULL, '{');
+	json_add_int(&w, "schema", 1);
+	json_begin(&w, "rows", '[');
+	for (char *p = t->list.data, *nl; p && (nl = strchr(p, '\n')); p = nl + 1) {
+		*nl = 0;
+		json_add_raw(&w, NULL, p);
+		json_line(&w);
+		(void)fwrite(out.data, 1, out.len, stdout); /* piece by piece: the rows are held once already */
+		out.len = 0;
+	}
+	json_end(&w);
+	json_end(&w);
+	str_addc(&out, '\n');
+	return fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? EXIT_OK : EXIT_INCOMPLETE;
 }
 
 static int run(struct cli *c)

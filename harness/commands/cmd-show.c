@@ -94,15 +94,15 @@ static json_t *collect(struct db *db, const struct record *r, const char *runs, 
 
 static void print_value(const json_t *v)
 {
-	if (json_is_string(v)) {
-		SCOPED(str) struct str text = { 0 };
+	SCOPED(str) struct str text = { 0 };
+	char buf[32];
+	if (json_is_string(v))
 		escape_plain(&text, json_string_value(v));
-		printf("%s", str_text(&text));
-	} else {
-		SCOPED(free) char *text = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
-		char buf[32];
-		printf("%s", json_is_real(v) ? str_double(buf, json_real_value(v)) : text);
-	}
+	else if (json_is_real(v))
+		str_add(&text, str_double(buf, json_real_value(v)));
+	else if (json_record(&text, v, JSON_COMPACT | JSON_ENCODE_ANY))
+		BUG("a value that has no text");
+	printf("%s", str_text(&text));
 }
 
 static void print_object(json_t *o, const char *indent)

@@ -14,8 +14,9 @@
 #ifndef ABLATE_PLAN_H
 #define ABLATE_PLAN_H
 
-#include "harness/plan/cell.h"
 #include "harness/grid/grid.h"
+#include "harness/plan/cell.h"
+#include "harness/text/json_writer.h"
 
 enum { PLAN_REASON = 512 }; /* bytes: room for a remedy with a path in it */
 enum cell_state { CELL_PENDING, CELL_CACHED, CELL_BLOCKED };
@@ -101,6 +102,8 @@ const char *cell_state_name(enum cell_state s);
  *     rows    [{label, chain, arm}]
  *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), seconds (null = unknown), disk_bytes */
 void plan_json(struct str *out, const struct plan *p);
+/* The same as a value inside other JSON, without a newline after it. */
+void plan_add_json(struct json_writer *w, const char *name, const struct plan *p);
 /* The same as a person reads it: counts, arms with labels and states, estimate. What `plan` and `run --dry-run` print. */
 void plan_text(struct str *out, const struct plan *p);
 

@@ -1,8 +1,8 @@
 /* plan_file.c - a plan frozen into a file and read back: the sources of the grid, --set and --only, and every arm and
  * cell that followed from them, so that a reader can tell whether it understands the same. The database keeps the former
  * of every grid that was run. */
-#include "harness/text/escape.h"
 #include "harness/plan/plan.h"
+#include "harness/text/json_writer.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -10,29 +10,33 @@
 #define PLAN_BYTES_MAX ((size_t)1 << 30)
 
 /* The texts from the given source on. */
-static void add_sources(struct str *out, const struct grid *g, int first_text)
+static void add_sources(struct json_writer *w, const struct grid *g, int first_text)
 {
-	str_addc(out, '[');
+	json_begin(w, "sources", '[');
 	for (int i = 0; i < g->n_sources; i++) {
-		str_add(out, i ? ",{\"file\":" : "{\"file\":");
-		escape_json(out, g->sources[i].path);
-		if (i >= first_text) {
-			str_add(out, ",\"text\":");
-			escape_json(out, g->sources[i].text);
-		}
-		str_addc(out, '}');
+		json_begin(w, NULL, '{');
+		json_add_text(w, "file", g->sources[i].path);
+		if (i >= first_text)
+			json_add_text(w, "text", g->sources[i].text);
+		json_end(w);
 	}
-	str_addc(out, ']');
+	json_end(w);
 }
 
 int plan_write(const struct plan *p, const char *path, struct err *e)
 {
 	SCOPED(str) struct str out = { 0 };
-	str_addf(&out, "{\"format\":\"ablate-plan-1\",\"hash\":\"%s\",\n\"sources\":", p->hash);
-	add_sources(&out, p->grid, 0);
-	str_add(&out, ",\n\"plan\":");
-	plan_json(&out, p);
-	str_add(&out, "}\n");
+	struct json_writer w = { .to = &out };
+	json_begin(&w, NULL, '{');
+	json_add_text(&w, "format", "ablate-plan-1");
+	json_add_text(&w, "hash", p->hash);
+	json_line(&w);
+	add_sources(&w, p->grid, 0);
+	json_line(&w);
+	plan_add_json(&w, "plan", p);
+	json_line(&w);
+	json_end(&w);
+	str_addc(&out, '\n');
 	return io_write_atomic(path, str_text(&out), out.len, e);
 }
 
@@ -171,24 +175,15 @@ int plan_read(struct plan **out, const char *path, const struct plan_options *op
 
 /* ---- in the database -------------------------------------------------------------------------------------------- */
 
-static void add_texts(struct str *out, const char *name, const char *const *v, int n)
-{
-	str_addf(out, ",\"%s\":[", name);
-	for (int i = 0; i < n; i++) {
-		str_add(out, i ? "," : "");
-		escape_json(out, v[i]);
-	}
-	str_addc(out, ']');
-}
-
 char *plan_made_of(const struct plan *p)
 {
 	struct str s = { 0 };
-	str_add(&s, "{\"sources\":");
-	add_sources(&s, p->grid, 1);
-	add_texts(&s, "set", p->grid->set_texts, p->grid->n_set_texts);
-	add_texts(&s, "only", p->only, p->n_only);
-	str_addc(&s, '}');
+	struct json_writer w = { .to = &s };
+	json_begin(&w, NULL, '{');
+	add_sources(&w, p->grid, 1);
+	json_add_texts(&w, "set", p->grid->set_texts, p->grid->n_set_texts);
+	json_add_texts(&w, "only", p->only, p->n_only);
+	json_end(&w);
 	return str_detach(&s);
 }
 

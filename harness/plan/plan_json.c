@@ -1,233 +1,171 @@
 /* plan_json.c - a plan as JSON, as text for a person, and its hash. Numbers are shortest round-trip; the configs are the
  * canonical texts that were hashed. */
-#include "harness/text/escape.h"
 #include "harness/plan/plan.h"
+#include "harness/text/escape.h"
+#include "harness/text/json_writer.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- small writers ---------------------------------------------------------------------------------------------- */
-
-/* "key": with a comma before it unless it is the first of its object. */
-static void key(struct str *out, const char *name)
-{
-	char last = out->len ? out->data[out->len - 1] : '{';
-	str_addf(out, "%s\"%s\":", last == '{' || last == '[' ? "" : ",", name);
-}
-
-static void text(struct str *out, const char *name, const char *value)
-{
-	key(out, name);
-	escape_json(out, value);
-}
-
-static void integer(struct str *out, const char *name, int64_t value)
-{
-	key(out, name);
-	str_addf(out, "%" PRId64, value);
-}
-
-static void number(struct str *out, const char *name, double value)
-{
-	char buf[32];
-	key(out, name);
-	str_add(out, str_double(buf, value));
-}
-
-static void boolean(struct str *out, const char *name, bool value)
-{
-	key(out, name);
-	str_add(out, value ? "true" : "false");
-}
-
-static void texts(struct str *out, const char *name, const char *const *v, int n)
-{
-	key(out, name);
-	str_addc(out, '[');
-	for (int i = 0; i < n; i++) {
-		str_add(out, i ? "," : "");
-		escape_json(out, v[i]);
-	}
-	str_addc(out, ']');
-}
-
-static void ints(struct str *out, const char *name, const int *v, int n)
-{
-	key(out, name);
-	str_addc(out, '[');
-	for (int i = 0; i < n; i++)
-		str_addf(out, "%s%d", i ? "," : "", v[i]);
-	str_addc(out, ']');
-}
-
-static void seeds(struct str *out, const char *name, const int64_t *v, int n)
-{
-	key(out, name);
-	str_addc(out, '[');
-	for (int i = 0; i < n; i++)
-		str_addf(out, "%s%" PRId64, i ? "," : "", v[i]);
-	str_addc(out, ']');
-}
-
 /* ---- sections of the grid --------------------------------------------------------------------------------------- */
 
-/* {"name":value, ... and the caller closes it: kind s text, i int, d number, b truth, each after its name. */
-static void object(struct str *out, const char *kinds, ...)
+static void add_ints(struct json_writer *w, const char *name, const int *v, int n)
 {
-	va_list ap;
-	va_start(ap, kinds);
-	str_addc(out, '{');
-	for (; *kinds; kinds++) {
-		const char *name = va_arg(ap, const char *);
-		switch (*kinds) {
-		case 's': text(out, name, va_arg(ap, const char *)); break;
-		case 'i': integer(out, name, va_arg(ap, int)); break;
-		case 'd': number(out, name, va_arg(ap, double)); break;
-		case 'b': boolean(out, name, va_arg(ap, int)); break;
-		default: BUG("kind %c", *kinds);
-		}
-	}
-	va_end(ap);
+	json_begin(w, name, '[');
+	for (int i = 0; i < n; i++)
+		json_add_int(w, NULL, v[i]);
+	json_end(w);
 }
 
-static void add_budget(struct str *out, const struct grid_budget *b)
+static void add_longs(struct json_writer *w, const char *name, const int64_t *v, int n)
+{
+	json_begin(w, name, '[');
+	for (int i = 0; i < n; i++)
+		json_add_int(w, NULL, v[i]);
+	json_end(w);
+}
+
+static void add_budget(struct json_writer *w, const char *name, const struct grid_budget *b)
 {
 	static const char *const on_failure[] = { "continue", "stop", "stop-after" };
-	object(out, "didis", "cell_wall_s", b->cell_wall_s, "cell_retries", b->cell_retries, "grid_wall_s", b->grid_wall_s, "grid_cells",
-	       b->grid_cells, "on_failure", on_failure[b->on_failure]);
+	json_begin(w, name, '{');
+	json_add_number(w, "cell_wall_s", b->cell_wall_s);
+	json_add_int(w, "cell_retries", b->cell_retries);
+	json_add_number(w, "grid_wall_s", b->grid_wall_s);
+	json_add_int(w, "grid_cells", b->grid_cells);
+	json_add_text(w, "on_failure", on_failure[b->on_failure]);
 	if (b->on_failure == FAILURE_STOP_AFTER)
-		integer(out, "stop_after", b->stop_after);
-	str_addc(out, '}');
+		json_add_int(w, "stop_after", b->stop_after);
+	json_end(w);
 }
 
-static void add_metric(struct str *out, const struct grid_metric *m)
+static void add_metric(struct json_writer *w, const struct grid_metric *m)
 {
-	object(out, "si", "name", m->name, "samples", m->samples);
-	ints(out, "nfe", m->nfe, m->n_nfe);
-	text(out, "ref", m->ref);
-	text(out, "extractor", m->extractor);
-	text(out, "ci", m->ci == CI_JACKKNIFE ? "jackknife" : "none");
-	boolean(out, "infinity", m->infinity);
-	text(out, "agg", m->agg == AGG_MIN3 ? "min3" : "mean");
-	str_addc(out, '}');
+	json_begin(w, NULL, '{');
+	json_add_text(w, "name", m->name);
+	json_add_int(w, "samples", m->samples);
+	add_ints(w, "nfe", m->nfe, m->n_nfe);
+	json_add_text(w, "ref", m->ref);
+	json_add_text(w, "extractor", m->extractor);
+	json_add_text(w, "ci", m->ci == CI_JACKKNIFE ? "jackknife" : "none");
+	json_add_bool(w, "infinity", m->infinity);
+	json_add_text(w, "agg", m->agg == AGG_MIN3 ? "min3" : "mean");
+	json_end(w);
 }
 
-static void add_table(struct str *out, const struct grid_table *t)
+static void add_table(struct json_writer *w, const struct grid_table *t)
 {
-	object(out, "ss", "name", t->name, "chain", t->chain);
-	texts(out, "cols", t->cols, t->n_cols);
-	text(out, "paper", t->paper);
-	texts(out, "formats", t->formats, t->n_formats);
-	text(out, "metric", t->metric);
-	text(out, "text", t->text);
-	str_addc(out, '}');
+	json_begin(w, NULL, '{');
+	json_add_text(w, "name", t->name);
+	json_add_text(w, "chain", t->chain);
+	json_add_texts(w, "cols", t->cols, t->n_cols);
+	json_add_text(w, "paper", t->paper);
+	json_add_texts(w, "formats", t->formats, t->n_formats);
+	json_add_text(w, "metric", t->metric);
+	json_add_text(w, "text", t->text);
+	json_end(w);
 }
 
-static void add_gate(struct str *out, const struct gate_rule *r)
+static void add_gate(struct json_writer *w, const struct gate_rule *r)
 {
-	str_addc(out, '{');
-	text(out, "name", r->name);
-	text(out, "metric", r->metric);
-	text(out, "arm", r->arm);
-	text(out, "against", r->against);
-	text(out, "test", r->kind == GATE_SUPERIORITY ? "superiority" : "non-inferiority");
+	json_begin(w, NULL, '{');
+	json_add_text(w, "name", r->name);
+	json_add_text(w, "metric", r->metric);
+	json_add_text(w, "arm", r->arm);
+	json_add_text(w, "against", r->against);
+	json_add_text(w, "test", r->kind == GATE_SUPERIORITY ? "superiority" : "non-inferiority");
 	if (r->kind == GATE_NON_INFERIORITY)
-		number(out, r->margin_relative ? "margin_relative" : "margin_absolute", r->margin);
-	number(out, "alpha", r->alpha);
-	boolean(out, "paired", r->paired);
-	ints(out, "looks", r->looks, r->n_looks);
-	text(out, "on_inconclusive", r->fail_on_inconclusive ? "fail" : "warn");
-	str_addc(out, '}');
+		json_add_number(w, r->margin_relative ? "margin_relative" : "margin_absolute", r->margin);
+	json_add_number(w, "alpha", r->alpha);
+	json_add_bool(w, "paired", r->paired);
+	add_ints(w, "looks", r->looks, r->n_looks);
+	json_add_text(w, "on_inconclusive", r->fail_on_inconclusive ? "fail" : "warn");
+	json_end(w);
 }
 
-static void add_seeds(struct str *out, const struct grid_seeds *s)
+static void add_seeds(struct json_writer *w, const char *name, const struct grid_seeds *s)
 {
-	str_addc(out, '{');
-	seeds(out, "train", s->train, s->n_train);
-	seeds(out, "eval", s->eval, s->n_eval);
-	boolean(out, "paired", s->paired);
-	str_addc(out, '}');
+	json_begin(w, name, '{');
+	add_longs(w, "train", s->train, s->n_train);
+	add_longs(w, "eval", s->eval, s->n_eval);
+	json_add_bool(w, "paired", s->paired);
+	json_end(w);
 }
 
-#define EACH(out, name, n, add_one) do { \
-	key(out, name); \
-	str_addc(out, '['); \
-	for (int i_ = 0; i_ < (n); i_++) { \
-		str_add(out, i_ ? "," : ""); \
+static void add_source(struct json_writer *w, const struct grid_source *s)
+{
+	json_begin(w, NULL, '{');
+	json_add_text(w, "file", s->path);
+	json_add_text(w, "sha256", s->sha256);
+	json_end(w);
+}
+
+#define EACH(w, name, n, add_one) do { \
+	json_begin(w, name, '['); \
+	for (int i_ = 0; i_ < (n); i_++) \
 		add_one; \
-	} \
-	str_addc(out, ']'); \
+	json_end(w); \
 } while (0)
 
-static void add_source(struct str *out, const struct grid_source *s)
-{
-	str_addc(out, '{');
-	text(out, "file", s->path);
-	text(out, "sha256", s->sha256);
-	str_addc(out, '}');
-}
-
-static void add_grid(struct str *out, const struct plan *p)
+static void add_grid(struct json_writer *w, const struct plan *p)
 {
 	const struct grid *g = p->grid;
-	str_addc(out, '{');
-	text(out, "name", g->name);
-	text(out, "file", g->path);
-	text(out, "hash", p->hash);
-	text(out, "text", g->text);
-	integer(out, "numerics", NUMERICS_VERSION);
-	key(out, "seeds");
-	add_seeds(out, &g->seeds);
-	EACH(out, "sources", g->n_sources, add_source(out, &g->sources[i_]));
-	texts(out, "set", g->set_texts, g->n_set_texts);
-	texts(out, "only", p->only, p->n_only);
-	key(out, "budget");
-	add_budget(out, &g->budget);
-	EACH(out, "metrics", g->n_metrics, add_metric(out, &g->metrics[i_]));
-	EACH(out, "tables", g->n_tables, add_table(out, &g->tables[i_]));
-	EACH(out, "gates", g->n_gates, add_gate(out, &g->gates[i_].rule));
-	str_addc(out, '}');
+	json_begin(w, "grid", '{');
+	json_add_text(w, "name", g->name);
+	json_add_text(w, "file", g->path);
+	json_add_text(w, "hash", p->hash);
+	json_add_text(w, "text", g->text);
+	json_add_int(w, "numerics", NUMERICS_VERSION);
+	add_seeds(w, "seeds", &g->seeds);
+	EACH(w, "sources", g->n_sources, add_source(w, &g->sources[i_]));
+	json_add_texts(w, "set", g->set_texts, g->n_set_texts);
+	json_add_texts(w, "only", p->only, p->n_only);
+	add_budget(w, "budget", &g->budget);
+	EACH(w, "metrics", g->n_metrics, add_metric(w, &g->metrics[i_]));
+	EACH(w, "tables", g->n_tables, add_table(w, &g->tables[i_]));
+	EACH(w, "gates", g->n_gates, add_gate(w, &g->gates[i_].rule));
+	json_end(w);
 }
 
 /* ---- arms, cells, totals ---------------------------------------------------------------------------------------- */
 
-static void add_arm(struct str *out, const struct plan *p, const struct plan_arm *a)
+static void add_arm(struct json_writer *w, const struct plan *p, const struct plan_arm *a)
 {
-	str_addc(out, '{');
-	text(out, "arm", a->hash);
-	EACH(out, "labels", a->n_rows, escape_json(out, p->rows[a->rows[i_]].name));
-	text(out, "preset", a->preset);
-	text(out, "dataset", a->dataset);
-	texts(out, "needs", a->needs, a->n_needs);
-	key(out, "config");
-	str_add(out, a->json);
-	str_addc(out, '}');
+	json_line(w);
+	json_begin(w, NULL, '{');
+	json_add_text(w, "arm", a->hash);
+	EACH(w, "labels", a->n_rows, json_add_text(w, NULL, p->rows[a->rows[i_]].name));
+	json_add_text(w, "preset", a->preset);
+	json_add_text(w, "dataset", a->dataset);
+	json_add_texts(w, "needs", a->needs, a->n_needs);
+	json_add_raw(w, "config", a->json);
+	json_end(w);
 }
 
-static void add_cell(struct str *out, const struct plan *p, const struct plan_cell *c)
+static void add_cell(struct json_writer *w, const struct plan *p, const struct plan_cell *c)
 {
-	str_addc(out, '{');
-	text(out, "cell", c->hash);
-	text(out, "arm", p->arms[c->arm].hash);
-	integer(out, "seed", c->seed);
-	text(out, "state", cell_state_name(c->state));
-	integer(out, "shared", p->arms[c->arm].n_rows);
+	json_line(w);
+	json_begin(w, NULL, '{');
+	json_add_text(w, "cell", c->hash);
+	json_add_text(w, "arm", p->arms[c->arm].hash);
+	json_add_int(w, "seed", c->seed);
+	json_add_text(w, "state", cell_state_name(c->state));
+	json_add_int(w, "shared", p->arms[c->arm].n_rows);
 	if (*c->reason)
-		text(out, "reason", c->reason);
+		json_add_text(w, "reason", c->reason);
 	if (c->seconds > 0)
-		number(out, "seconds", c->seconds);
-	str_addc(out, '}');
+		json_add_number(w, "seconds", c->seconds);
+	json_end(w);
 }
 
-static void add_row(struct str *out, const struct plan *p, const struct plan_row *r)
+static void add_row(struct json_writer *w, const struct plan *p, const struct plan_row *r)
 {
-	str_addc(out, '{');
-	text(out, "label", r->label);
-	text(out, "chain", r->chain);
-	text(out, "arm", p->arms[r->arm].hash);
-	str_addc(out, '}');
+	json_begin(w, NULL, '{');
+	json_add_text(w, "label", r->label);
+	json_add_text(w, "chain", r->chain);
+	json_add_text(w, "arm", p->arms[r->arm].hash);
+	json_end(w);
 }
 
 struct totals { int state[3], shared, guessed; double seconds; };
@@ -250,48 +188,46 @@ static struct totals total(const struct plan *p)
 	return t;
 }
 
-static void add_totals(struct str *out, const struct plan *p)
+static void add_totals(struct json_writer *w, const struct plan *p)
 {
 	struct totals t = total(p);
-	str_addc(out, '{');
-	integer(out, "rows", p->n_rows);
-	integer(out, "arms", p->n_arms);
-	integer(out, "cells", p->n_cells);
+	json_begin(w, "totals", '{');
+	json_add_int(w, "rows", p->n_rows);
+	json_add_int(w, "arms", p->n_arms);
+	json_add_int(w, "cells", p->n_cells);
 	for (int s = 0; s < 3; s++)
-		integer(out, cell_state_name((enum cell_state)s), t.state[s]);
-	integer(out, "shared", t.shared);
-	if (t.guessed || !t.state[CELL_PENDING]) {
-		number(out, "seconds", t.seconds);
-	} else {
-		key(out, "seconds");
-		str_add(out, "null");
-	}
-	number(out, "disk_bytes", plan_disk_bytes(p));
-	str_addc(out, '}');
+		json_add_int(w, cell_state_name((enum cell_state)s), t.state[s]);
+	json_add_int(w, "shared", t.shared);
+	if (t.guessed || !t.state[CELL_PENDING])
+		json_add_number(w, "seconds", t.seconds);
+	else
+		json_add_null(w, "seconds");
+	json_add_number(w, "disk_bytes", plan_disk_bytes(p));
+	json_end(w);
+}
+
+void plan_add_json(struct json_writer *w, const char *name, const struct plan *p)
+{
+	json_begin(w, name, '{');
+	json_add_int(w, "schema", 1);
+	json_line(w);
+	add_grid(w, p);
+	json_line(w);
+	EACH(w, "arms", p->n_arms, add_arm(w, p, &p->arms[i_]));
+	json_line(w);
+	EACH(w, "cells", p->n_cells, add_cell(w, p, &p->cells[i_]));
+	json_line(w);
+	EACH(w, "rows", p->n_rows, (json_line(w), add_row(w, p, &p->rows[i_])));
+	json_line(w);
+	add_totals(w, p);
+	json_end(w);
 }
 
 void plan_json(struct str *out, const struct plan *p)
 {
-	str_add(out, "{\"schema\":1,\n\"grid\":");
-	add_grid(out, p);
-	str_add(out, ",\n\"arms\":[");
-	for (int i = 0; i < p->n_arms; i++) {
-		str_add(out, i ? ",\n" : "\n");
-		add_arm(out, p, &p->arms[i]);
-	}
-	str_add(out, "],\n\"cells\":[");
-	for (int i = 0; i < p->n_cells; i++) {
-		str_add(out, i ? ",\n" : "\n");
-		add_cell(out, p, &p->cells[i]);
-	}
-	str_add(out, "],\n\"rows\":[");
-	for (int i = 0; i < p->n_rows; i++) {
-		str_add(out, i ? ",\n" : "\n");
-		add_row(out, p, &p->rows[i]);
-	}
-	str_add(out, "],\n\"totals\":");
-	add_totals(out, p);
-	str_add(out, "}\n");
+	struct json_writer w = { .to = out };
+	plan_add_json(&w, NULL, p);
+	str_addc(out, '\n');
 }
 
 /* ---- the plan's hash -------------------------------------------------------------------------------------------- */
@@ -308,22 +244,24 @@ void plan_hash(struct plan *p)
 	size_t n = 0, max = 3 + (size_t)p->n_rows + (size_t)p->n_cells + (size_t)g->n_metrics + (size_t)g->n_tables + (size_t)g->n_gates;
 	SCOPED(free) char **piece = xcalloc(max, sizeof *piece);
 	struct str s = { 0 };
-	add_seeds(&s, &g->seeds);
+	struct json_writer w = { .to = &s };
+	add_seeds(&w, NULL, &g->seeds);
 	piece[n++] = str_detach(&s);
-	add_budget(&s, &g->budget);
+	add_budget(&w, NULL, &g->budget);
 	piece[n++] = str_detach(&s);
-	text(&s, "name", g->name);
+	str_add(&s, "\"name\":");
+	escape_json(&s, g->name);
 	piece[n++] = str_detach(&s);
 	for (int i = 0; i < p->n_rows; i++, piece[n++] = str_detach(&s))
-		add_row(&s, p, &p->rows[i]);
+		add_row(&w, p, &p->rows[i]);
 	for (int i = 0; i < p->n_cells; i++)
 		piece[n++] = xstrdup(p->cells[i].hash);
 	for (int i = 0; i < g->n_metrics; i++, piece[n++] = str_detach(&s))
-		add_metric(&s, &g->metrics[i]);
+		add_metric(&w, &g->metrics[i]);
 	for (int i = 0; i < g->n_tables; i++, piece[n++] = str_detach(&s))
-		add_table(&s, &g->tables[i]);
+		add_table(&w, &g->tables[i]);
 	for (int i = 0; i < g->n_gates; i++, piece[n++] = str_detach(&s))
-		add_gate(&s, &g->gates[i].rule);
+		add_gate(&w, &g->gates[i].rule);
 	qsort(piece, n, sizeof *piece, compare_texts);
 	for (size_t i = 0; i < n; i++) {
 		str_add(&s, piece[i]);

@@ -3,6 +3,7 @@
 #include "harness/record/journal.h"
 
 #include "harness/record/host.h"
+#include "harness/text/json_out.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 
@@ -66,12 +67,6 @@ static struct journal *new_journal(int fd, const char *path)
 	return j;
 }
 
-static int append_bytes(const char *bytes, size_t n, void *ctx)
-{
-	str_addn(ctx, bytes, n);
-	return 0;
-}
-
 /* --- a late finisher: its attempt was taken for lost by a machine that no longer saw its signs of life --- */
 
 static int copy_line(struct journal *j, struct str *out, const char *line, size_t n, const char *id)
@@ -80,7 +75,7 @@ static int copy_line(struct journal *j, struct str *out, const char *line, size_
 	const char *type = json_string_value(json_object_get(o, "t"));
 	if (type && strcmp(type, "attempt") == 0)
 		(void)json_object_set_new(o, "id", json_string(id));
-	int rc = o && !json_dump_callback(o, append_bytes, out, JSON_COMPACT | JSON_REAL_PRECISION(17)) ? 0 : -1;
+	int rc = json_record(out, o, JSON_COMPACT);
 	json_decref(o);
 	str_addc(out, '\n');
 	j->lines++;
@@ -178,7 +173,7 @@ static int write_batch(struct journal *j, bool sync, struct err *e)
 
 static void batch_line(struct journal *j, json_t *line)
 {
-	if (json_dump_callback(line, append_bytes, &j->batch, JSON_COMPACT | JSON_REAL_PRECISION(17)))
+	if (json_record(&j->batch, line, JSON_COMPACT))
 		BUG("%s: a line that is not JSON", j->path);
 	str_addc(&j->batch, '\n');
 	j->lines++;

@@ -5,6 +5,7 @@
 #include "harness/record/db.h"
 #include "harness/record/dump.h"
 #include "harness/record/journal.h"
+#include "harness/text/json_out.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
 
@@ -24,11 +25,10 @@ static json_t *value(const struct db_rows *rows, int c)
 
 static int add_line(struct str *s, json_t *line, struct err *e)
 {
-	SCOPED(free) char *text = line ? json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17)) : NULL;
+	int rc = json_record(s, line, JSON_COMPACT);
 	json_decref(line);
-	if (!text)
+	if (rc)
 		return err_code(e, EXIT_RECORD, "a text in it is not UTF-8");
-	str_add(s, text);
 	str_addc(s, '\n');
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "harness/record/provenance.h"
 
 #include "harness/record/host.h"
+#include "harness/text/json_out.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
 #include "model/config/config.h"
@@ -173,10 +174,11 @@ void provenance_take(struct provenance *out, int threads, int ranks, const char 
 	(void)json_object_set_new(o, "fs", json_string(fs.name));
 	if (device_facts)
 		(void)json_object_set(o, "device_facts", device_facts);
-	out->json = json_dumps(o, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-	json_decref(o);
-	if (!out->json)
+	struct str text = { 0 };
+	if (json_record(&text, o, JSON_COMPACT | JSON_SORT_KEYS))
 		BUG("the facts of this machine are not JSON");
+	json_decref(o);
+	out->json = str_detach(&text);
 	io_sha256(out->hash, out->json, strlen(out->json));
 }
 

@@ -4,6 +4,7 @@
 
 #include "harness/record/host.h"
 #include "harness/record/ingest.h"
+#include "harness/text/json_out.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -92,9 +93,10 @@ int store_lock(struct store *s, const char *what, struct err *e)
 	char now[HOST_TIME];
 	json_t *o = json_pack("{s:s, s:I, s:s, s:s, s:s}", "what", what, "pid", (json_int_t)getpid(), "host", host_name(), "boot_id",
 	                      host_boot_id(), "since", host_now(now));
-	SCOPED(free) char *text = json_dumps(o, JSON_COMPACT);
+	SCOPED(str) struct str text = { 0 };
+	int rc = json_record(&text, o, JSON_COMPACT);
 	json_decref(o);
-	if (!text || ftruncate(fd, 0) || io_write_all(fd, text, strlen(text), path, e)) {
+	if (rc || ftruncate(fd, 0) || io_write_all(fd, text.data, text.len, path, e)) {
 		(void)close(fd);
 		return err_code(e, EXIT_RECORD, "%s: cannot write: %s", path, strerror(errno));
 	}
@@ -193,10 +195,8 @@ static int append_ledger(struct store *s, json_t *lines, struct err *e)
 	size_t i;
 	json_t *line;
 	json_array_foreach(lines, i, line) {
-		SCOPED(free) char *one = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(17));
-		if (!one)
+		if (json_record(&text, line, JSON_COMPACT))
 			BUG("ledger: a line that is not JSON");
-		str_add(&text, one);
 		str_addc(&text, '\n');
 	}
 	off_t size = 0;

@@ -3,6 +3,7 @@
 #include "harness/record/ingest.h"
 #include "harness/run/runner_private.h"
 #include "harness/run/runner_signals.h"
+#include "harness/text/json_out.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -69,8 +70,9 @@ static json_t *row_line(const struct run_plan *plan, const struct run_row *row)
 	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "t", "grid_cell", "grid", plan->hash, "cell", plan->cells[row->cell].cell,
 	                         "chain", row->chain ? row->chain : "", "ordinal", (json_int_t)row->ordinal, "label", row->label);
 	if (row->labels) {
-		SCOPED(free) char *labels = json_dumps(row->labels, JSON_COMPACT);
-		(void)json_object_set_new(line, "labels", json_string(labels));
+		SCOPED(str) struct str labels = { 0 };
+		if (!json_record(&labels, row->labels, JSON_COMPACT))
+			(void)json_object_set_new(line, "labels", json_string(labels.data));
 	}
 	return line;
 }

@@ -3,7 +3,9 @@
 #include "harness/run/worker.h"
 
 #include "harness/record/host.h"
+#include "harness/text/json_out.h"
 #include "model/cpu/devices.h"
+#include "model/graph/backend.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -348,12 +350,13 @@ void worker_say(struct worker *w, int64_t total, const char *note)
 		return;
 	w->said_s = now;
 	json_t *o = json_pack("{s:I, s:I, s:s}", "step", (json_int_t)step, "total", (json_int_t)total, "note", note);
-	SCOPED(free) char *text = json_dumps(o, JSON_COMPACT);
+	SCOPED(str) struct str line = { 0 };
+	int rc = json_record(&line, o, JSON_COMPACT);
 	json_decref(o);
-	if (!text)
+	if (rc)
 		return;
-	SCOPED(free) char *line = xstrfmt("%s\n", text);
-	ssize_t n = write(w->pipe_fd, line, strlen(line)); /* below PIPE_BUF: whole or not at all */
+	str_addc(&line, '\n');
+	ssize_t n = write(w->pipe_fd, line.data, line.len); /* below PIPE_BUF: whole or not at all */
 	(void)n;                                           /* a watcher that does not read misses a line, nothing more */
 }
 

@@ -2,8 +2,9 @@
 #define _GNU_SOURCE
 #include "harness/show/export.h"
 
-#include "harness/text/escape.h"
 #include "harness/record/journal.h"
+#include "harness/text/escape.h"
+#include "harness/text/json_out.h"
 #include "model/base/mem.h"
 
 #include <math.h>
@@ -42,10 +43,10 @@ static int json_row(struct str *s, const struct db_rows *rows, struct err *e)
 			return err_code(e, EXIT_RECORD, "column %s: a text that is not UTF-8", db_column_name(rows, c));
 		}
 	}
-	SCOPED(free) char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(17));
+	int rc = json_record(s, o, JSON_COMPACT);
 	json_decref(o);
-	str_addf(s, "%s\n", text);
-	return 0;
+	str_addc(s, '\n');
+	return rc ? err_code(e, EXIT_RECORD, "a row that cannot be JSON") : 0;
 }
 
 int export_query(struct db *db, const char *sql, enum export_format format, dump_sink *sink, void *ctx, struct err *e)

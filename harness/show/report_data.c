@@ -3,7 +3,7 @@
 #include "harness/show/report.h"
 
 #include "harness/grid/deviations.h"
-#include "harness/text/escape.h"
+#include "harness/text/json_writer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,37 +21,29 @@ static int number_of(struct names *names, struct arena *a, const char *text)
 	return names->n - 1;
 }
 
-static void number(struct str *out, double x)
-{
-	if (isfinite(x))
-		str_addf(out, "%.7g", x);
-	else
-		str_add(out, "null");
-}
-
-static void key(struct str *out, const char *name)
-{
-	str_addf(out, "%s\"%s\":", out->data[out->len - 1] == '{' ? "" : ",", name);
-}
-
-static void text(struct str *out, const char *name, const char *value)
-{
-	key(out, name);
-	escape_json(out, value ? value : "");
-}
-
 /* JSON of our own making, but inside <script>: "<" must not stand there. */
-static void raw_json(struct str *out, const char *json)
+static void add_safe(struct json_writer *w, const char *name, const char *json)
 {
+	SCOPED(str) struct str safe = { 0 };
 	for (; *json; json++) {
 		if (*json == '<')
-			str_add(out, "\\u003c");
+			str_add(&safe, "\\u003c");
 		else
-			str_addc(out, *json);
+			str_addc(&safe, *json);
 	}
+	json_add_raw(w, name, str_text(&safe));
 }
 
-static int add_arm(struct str *out, struct study *s, int i, bool picture, struct err *e)
+/* Seven digits draw the same. */
+static void add_short(struct json_writer *w, const char *name, double x)
+{
+	if (isfinite(x))
+		json_add_format(w, name, "%.7g", x);
+	else
+		json_add_null(w, name);
+}
+
+static int add_arm(struct json_writer *w, struct study *s, int i, bool picture, struct err *e)
 {
 	const struct plan *p = s->plan;
 	const struct plan_arm *arm = &p->arms[i];
@@ -60,56 +52,44 @@ static int add_arm(struct str *out, struct study *s, int i, bool picture, struct
 	int n;
 	if (deviations_of(&d, &n, &preset, &s->arena, &arm->config, arm->preset, e))
 		return -1;
-	str_addc(out, '{');
-	text(out, "h", arm->hash);
-	text(out, "label", p->rows[arm->rows[0]].label);
-	text(out, "preset", arm->preset);
-	key(out, "labels");
-	str_addc(out, '[');
-	for (int k = 0; k < arm->n_rows; k++) {
-		str_add(out, k ? "," : "");
-		escape_json(out, p->rows[arm->rows[k]].name);
-	}
-	str_add(out, "]");
+	json_begin(w, NULL, '{');
+	json_add_text(w, "h", arm->hash);
+	json_add_text(w, "label", p->rows[arm->rows[0]].label);
+	json_add_text(w, "preset", arm->preset);
+	json_begin(w, "labels", '[');
+	for (int k = 0; k < arm->n_rows; k++)
+		json_add_text(w, NULL, p->rows[arm->rows[k]].name);
+	json_end(w);
 	if (picture)
-		str_addf(out, ",\"picture\":\"sample-%d\"", i);
-	key(out, "deviations");
-	str_addc(out, '[');
-	for (int k = 0; k < n; k++) {
-		str_add(out, k ? ",[" : "[");
-		escape_json(out, d[k].key);
-		str_addc(out, ',');
-		escape_json(out, d[k].paper);
-		str_addc(out, ']');
-	}
-	str_add(out, "]");
-	key(out, "config");
-	raw_json(out, arm->json);
-	str_addc(out, '}');
+		json_add_format(w, "picture", "\"sample-%d\"", i);
+	json_begin(w, "deviations", '[');
+	for (int k = 0; k < n; k++)
+		json_add_texts(w, NULL, (const char *const[]){ d[k].key, d[k].paper }, 2);
+	json_end(w);
+	add_safe(w, "config", arm->json);
+	json_end(w);
 	return 0;
 }
 
 struct point { int64_t step; double value; };
 
-static void add_points(struct str *out, const char *name, const struct point *v, int n)
+/* [[steps], [values]] of at most REPORT_CURVE_POINTS points. */
+static void add_points(struct json_writer *w, const char *name, const struct point *v, int n)
 {
 	int every = (n + REPORT_CURVE_POINTS - 1) / REPORT_CURVE_POINTS;
-	str_add(out, out->data[out->len - 1] == '{' ? "" : ",");
-	escape_json(out, name);
-	for (int pass = 0; pass < 2; pass++) {
-		str_add(out, pass ? "],[" : ":[[");
-		for (int i = 0; i < n; i += every) {
-			str_add(out, i ? "," : "");
-			if (pass)
-				number(out, v[i].value);
-			else
-				str_addf(out, "%lld", (long long)v[i].step);
-		}
-	}
-	str_add(out, "]]");
+	json_begin(w, name, '[');
+	json_begin(w, NULL, '[');
+	for (int i = 0; i < n; i += every)
+		json_add_int(w, NULL, v[i].step);
+	json_end(w);
+	json_begin(w, NULL, '[');
+	for (int i = 0; i < n; i += every)
+		add_short(w, NULL, v[i].value);
+	json_end(w);
+	json_end(w);
 }
 
-static int add_curves(struct str *out, struct study *s, const char *attempt, struct err *e)
+static int add_curves(struct json_writer *w, struct study *s, const char *attempt, struct err *e)
 {
 	SCOPED(free) struct point *v = NULL;
 	SCOPED(str) struct str name = { 0 };
@@ -120,12 +100,11 @@ static int add_curves(struct str *out, struct study *s, const char *attempt, str
 	             "SELECT c.name, c.step, c.value, min(l.age) FROM life l JOIN curve c ON c.attempt = l.id GROUP BY c.name, c.step ORDER BY c.name, c.step",
 	             "s", attempt))
 		return -1;
-	key(out, "curves");
-	str_addc(out, '{');
+	json_begin(w, "curves", '{');
 	while (db_next(&rows)) {
 		if (strcmp(str_text(&name), db_text(&rows, 0)) != 0) {
 			if (n)
-				add_points(out, str_text(&name), v, n);
+				add_points(w, str_text(&name), v, n);
 			str_release(&name);
 			str_add(&name, db_text(&rows, 0));
 			n = 0;
@@ -133,20 +112,20 @@ static int add_curves(struct str *out, struct study *s, const char *attempt, str
 		VEC_PUSH(v, n, cap) = (struct point){ db_int(&rows, 1), db_real(&rows, 2) };
 	}
 	if (n)
-		add_points(out, str_text(&name), v, n);
-	str_addc(out, '}');
+		add_points(w, str_text(&name), v, n);
+	json_end(w);
 	return db_done(&rows, e);
 }
 
-static int add_attempt(struct str *out, struct study *s, const struct study_cell *c, struct names *envs, struct err *e)
+static int add_attempt(struct json_writer *w, struct study *s, const struct study_cell *c, struct names *envs, struct err *e)
 {
 	struct db_rows rows;
-	if (add_curves(out, s, c->attempt, e)
+	if (add_curves(w, s, c->attempt, e)
 	    || db_query(&rows, s->db, e, "SELECT coalesce(host, ''), coalesce(env, '') FROM attempt WHERE id = ?", "s", c->attempt))
 		return -1;
 	while (db_next(&rows)) {
-		text(out, "host", db_text(&rows, 0));
-		text(out, "env", db_text(&rows, 1));
+		json_add_text(w, "host", db_text(&rows, 0));
+		json_add_text(w, "env", db_text(&rows, 1));
 		if (*db_text(&rows, 1))
 			(void)number_of(envs, &s->arena, db_text(&rows, 1));
 	}
@@ -156,87 +135,99 @@ static int add_attempt(struct str *out, struct study *s, const struct study_cell
 	                "WHERE k.attempt = ?1 UNION ALL SELECT o.role, coalesce(a.name, ''), a.hash FROM output o JOIN artifact a ON a.hash = o.artifact "
 	                "WHERE o.attempt = ?1 ORDER BY 1, 2", "s", c->attempt))
 		return -1;
-	key(out, "files");
-	str_addc(out, '[');
-	for (int k = 0; db_next(&rows); k++) {
-		str_add(out, k ? ",[" : "[");
-		for (int i = 0; i < 3; i++) {
-			str_add(out, i ? "," : "");
-			escape_json(out, db_text(&rows, i));
-		}
-		str_addc(out, ']');
-	}
-	str_addc(out, ']');
+	json_begin(w, "files", '[');
+	while (db_next(&rows))
+		json_add_texts(w, NULL, (const char *const[]){ db_text(&rows, 0), db_text(&rows, 1), db_text(&rows, 2) }, 3);
+	json_end(w);
 	return db_done(&rows, e);
 }
 
-static int add_cell(struct str *out, struct study *s, const struct study_cell *c, struct names *envs, struct names *protocols, struct err *e)
+static void add_score(struct json_writer *w, const struct study_score *x, int protocol)
 {
-	str_addc(out, '{');
-	text(out, "h", c->hash);
-	str_addf(out, ",\"arm\":%d,\"seed\":%lld", c->arm, (long long)c->seed);
-	text(out, "state", record_state_name(c->state));
-	text(out, "reason", c->reason);
-	text(out, "attempt", c->attempt);
-	text(out, "started", c->started);
-	text(out, "ended", c->ended);
-	str_addf(out, ",\"seconds\":%.3f,\"step\":%lld,\"attempts\":%lld,\"scores\":[", c->seconds, (long long)c->step, (long long)c->attempts);
-	for (int i = 0; i < c->n_scores; i++) {
-		const struct study_score *x = &c->scores[i];
-		str_add(out, i ? ",{" : "{");
-		text(out, "name", x->name);
-		text(out, "weights", x->weights);
-		str_addf(out, ",\"nfe\":%d,\"step\":%lld,\"evals\":%d,\"n\":%lld,\"protocol\":%d,\"value\":", x->nfe, (long long)x->step, x->evals,
-		         (long long)x->n, number_of(protocols, &s->arena, x->protocol));
-		number(out, x->value);
-		str_addc(out, '}');
-	}
-	str_addc(out, ']');
-	if (s->db && *c->attempt && add_attempt(out, s, c, envs, e))
+	json_begin(w, NULL, '{');
+	json_add_text(w, "name", x->name);
+	json_add_text(w, "weights", x->weights);
+	json_add_int(w, "nfe", x->nfe);
+	json_add_int(w, "step", x->step);
+	json_add_int(w, "evals", x->evals);
+	json_add_int(w, "n", x->n);
+	json_add_int(w, "protocol", protocol);
+	add_short(w, "value", x->value);
+	json_end(w);
+}
+
+static int add_cell(struct json_writer *w, struct study *s, const struct study_cell *c, struct names *envs, struct names *protocols, struct err *e)
+{
+	json_begin(w, NULL, '{');
+	json_add_text(w, "h", c->hash);
+	json_add_int(w, "arm", c->arm);
+	json_add_int(w, "seed", c->seed);
+	json_add_text(w, "state", record_state_name(c->state));
+	json_add_text(w, "reason", c->reason);
+	json_add_text(w, "attempt", c->attempt);
+	json_add_text(w, "started", c->started);
+	json_add_text(w, "ended", c->ended);
+	json_add_format(w, "seconds", "%.3f", c->seconds);
+	json_add_int(w, "step", c->step);
+	json_add_int(w, "attempts", c->attempts);
+	json_begin(w, "scores", '[');
+	for (int i = 0; i < c->n_scores; i++)
+		add_score(w, &c->scores[i], number_of(protocols, &s->arena, c->scores[i].protocol));
+	json_end(w);
+	if (s->db && *c->attempt && add_attempt(w, s, c, envs, e))
 		return -1;
-	str_addc(out, '}');
+	json_end(w);
 	return 0;
 }
 
-static int add_envs(struct str *out, struct study *s, const struct names *envs, struct err *e)
+static int add_envs(struct json_writer *w, struct study *s, const struct names *envs, struct err *e)
 {
-	str_addc(out, '{');
+	json_begin(w, "envs", '{');
 	for (int i = 0; i < envs->n; i++) {
 		SCOPED(free) char *json = NULL;
 		if (db_text_of(&json, s->db, e, "SELECT json FROM env WHERE hash = ?", "s", envs->v[i]))
 			return -1;
-		str_add(out, i ? "," : "");
-		escape_json(out, envs->v[i]);
-		str_addc(out, ':');
-		raw_json(out, json ? json : "{}"); /* the table's CHECK says that it is valid */
+		add_safe(w, envs->v[i], json ? json : "{}"); /* the table's CHECK says that it is valid */
 	}
-	str_addc(out, '}');
+	json_end(w);
+	return 0;
+}
+
+static int add_all(struct json_writer *w, struct study *s, const bool *has_picture, struct names *envs, struct names *protocols, struct err *e)
+{
+	json_begin(w, NULL, '{');
+	json_begin(w, "arms", '[');
+	for (int i = 0; i < s->plan->n_arms; i++) {
+		if (i)
+			json_line(w);
+		if (add_arm(w, s, i, has_picture[i], e))
+			return -1;
+	}
+	json_end(w);
+	json_line(w);
+	json_begin(w, "cells", '[');
+	for (int i = 0; i < s->plan->n_cells; i++) {
+		if (i)
+			json_line(w);
+		if (add_cell(w, s, &s->cells[i], envs, protocols, e))
+			return -1;
+	}
+	json_end(w);
+	json_line(w);
+	json_add_texts(w, "protocols", protocols->v, protocols->n);
+	json_line(w);
+	if (add_envs(w, s, envs, e))
+		return -1;
+	json_end(w);
 	return 0;
 }
 
 int report_data(struct str *out, struct study *s, const bool *has_picture, struct err *e)
 {
 	struct names envs = { 0 }, protocols = { 0 };
-	int failed = 0;
-	str_add(out, "{\"arms\":[");
-	for (int i = 0; i < s->plan->n_arms && !failed; i++) {
-		str_add(out, i ? ",\n" : "");
-		failed = add_arm(out, s, i, has_picture[i], e);
-	}
-	str_add(out, "],\n\"cells\":[");
-	for (int i = 0; i < s->plan->n_cells && !failed; i++) {
-		str_add(out, i ? ",\n" : "");
-		failed = add_cell(out, s, &s->cells[i], &envs, &protocols, e);
-	}
-	str_add(out, "],\n\"protocols\":[");
-	for (int i = 0; i < protocols.n; i++) {
-		str_add(out, i ? "," : "");
-		escape_json(out, protocols.v[i]);
-	}
-	str_add(out, "],\n\"envs\":");
-	failed = failed || add_envs(out, s, &envs, e);
-	str_addc(out, '}');
+	struct json_writer w = { .to = out };
+	int rc = add_all(&w, s, has_picture, &envs, &protocols, e);
 	free(envs.v);
 	free(protocols.v);
-	return failed ? -1 : 0;
+	return rc;
 }

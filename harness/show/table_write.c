@@ -2,6 +2,7 @@
 #include "harness/show/table.h"
 
 #include "harness/text/escape.h"
+#include "harness/text/json_out.h"
 
 #include "model/base/io.h"
 
@@ -209,10 +210,9 @@ static void write_json(struct str *out, const struct table *t)
 		json_array_append_new(notes, text_json(t->notes[i]));
 	json_t *all = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "schema", 1, "table", text_json(t->name), "columns", cols, "rows", rows,
 	                        "notes", notes, "made_by", text_json(t->command), "results_sha256", t->results);
-	char *text = json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-	str_add(out, text ? text : "{}");
+	if (json_record(out, all, JSON_INDENT(1)))
+		str_add(out, "{}");
 	str_addc(out, '\n');
-	free(text);
 	json_decref(all);
 }
 

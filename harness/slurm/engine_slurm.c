@@ -3,6 +3,7 @@
 #include "harness/slurm/engine_slurm.h"
 
 #include "harness/record/host.h"
+#include "harness/text/json_out.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -172,9 +173,10 @@ static int write_note(const char *dir, const char *plan_hash, const struct slurm
 	SCOPED(free) char *path = xstrfmt("%s/submitted.json", dir);
 	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:i, s:s}", "schema", 1, "plan", plan_hash, "array", jobs->array, "merge", jobs->merge, "cells",
 	                      jobs->tasks, "submitted", host_now(now));
-	SCOPED(free) char *text = json_dumps(o, JSON_INDENT(1));
+	SCOPED(str) struct str text = { 0 };
+	int rc = json_record(&text, o, JSON_INDENT(1));
 	json_decref(o);
-	return io_write_atomic(path, text, strlen(text), e);
+	return rc ? err_set(e, "%s: a text in it is not UTF-8", path) : io_write_atomic(path, text.data, text.len, e);
 }
 
 int slurm_submit(struct slurm_jobs *out, const char *plan_hash, const int *index, int n, const struct slurm_options *o, struct err *e)

@@ -1,11 +1,10 @@
 /* json_out.c - see json_out.h. */
 #include "harness/text/json_out.h"
 
-#include "harness/text/escape.h"
+#include "harness/text/json_writer.h"
 #include "model/base/utf8.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -30,78 +29,62 @@ json_t *json_out_text(const char *s)
 	return json_stringn(str_text(&t), t.len);
 }
 
-static void newline(struct str *dst, int indent, int depth)
+/* A real keeps a point or an exponent, so that it stays a real for whoever reads it. */
+static void add_real(struct json_writer *w, const char *name, double x)
 {
-	if (indent <= 0)
-		return;
-	str_addc(dst, '\n');
-	for (int i = 0; i < indent * depth; i++)
-		str_addc(dst, ' ');
-}
-
-static void write_real(struct str *dst, double x)
-{
-	char buf[32];
-	str_add(dst, str_double(buf, x));
+	char buf[40];
+	str_double(buf, x);
 	if (!strpbrk(buf, ".e"))
-		str_add(dst, ".0"); /* stays a real for whoever reads it */
+		(void)strncat(buf, ".0", 3);
+	json_add_raw(w, name, buf);
 }
 
-static void write_value(struct str *dst, const json_t *v, int indent, int depth)
+static void add_value(struct json_writer *w, const char *name, const json_t *v)
 {
 	const char *key;
 	json_t *item;
 	size_t i;
 	switch (json_typeof(v)) {
-	case JSON_OBJECT: {
-		bool first = true;
-		str_addc(dst, '{');
-		json_object_foreach((json_t *)(uintptr_t)v, key, item) {
-			str_add(dst, first ? "" : indent > 0 ? "," : ", ");
-			newline(dst, indent, depth + 1);
-			escape_json(dst, key);
-			str_add(dst, ": ");
-			write_value(dst, item, indent, depth + 1);
-			first = false;
-		}
-		if (!first)
-			newline(dst, indent, depth);
-		str_addc(dst, '}');
+	case JSON_OBJECT:
+		json_begin(w, name, '{');
+		json_object_foreach((json_t *)(uintptr_t)v, key, item)
+			add_value(w, key, item);
+		json_end(w);
 		break;
-	}
 	case JSON_ARRAY:
-		str_addc(dst, '[');
-		json_array_foreach(v, i, item) {
-			str_add(dst, i == 0 ? "" : indent > 0 ? "," : ", ");
-			newline(dst, indent, depth + 1);
-			write_value(dst, item, indent, depth + 1);
-		}
-		if (json_array_size(v))
-			newline(dst, indent, depth);
-		str_addc(dst, ']');
+		json_begin(w, name, '[');
+		json_array_foreach(v, i, item)
+			add_value(w, NULL, item);
+		json_end(w);
 		break;
-	case JSON_STRING:
-		escape_json(dst, json_string_value(v));
-		break;
-	case JSON_INTEGER:
-		str_addf(dst, "%lld", (long long)json_integer_value(v));
-		break;
-	case JSON_REAL:
-		write_real(dst, json_real_value(v));
-		break;
+	case JSON_STRING: json_add_text(w, name, json_string_value(v)); break;
+	case JSON_INTEGER: json_add_int(w, name, json_integer_value(v)); break;
+	case JSON_REAL: add_real(w, name, json_real_value(v)); break;
 	case JSON_TRUE:
-		str_add(dst, "true");
-		break;
-	case JSON_FALSE:
-		str_add(dst, "false");
-		break;
-	case JSON_NULL:
-		str_add(dst, "null");
-		break;
+	case JSON_FALSE: json_add_bool(w, name, json_is_true(v)); break;
+	case JSON_NULL: json_add_null(w, name); break;
 	}
 }
 
 void json_out(struct str *dst, const json_t *v, int indent)
 {
-	write_value(dst, v, indent, 0);
+	struct json_writer w = { .to = dst, .indent = indent };
+	add_value(&w, NULL, v);
+}
+
+static int append(const char *bytes, size_t n, void *to)
+{
+	str_addn(to, bytes, n);
+	return 0;
+}
+
+int json_record(struct str *dst, const json_t *v, size_t flags)
+{
+	size_t before = dst->len;
+	if (v && !json_dump_callback(v, append, dst, flags | JSON_REAL_PRECISION(17)))
+		return 0;
+	dst->len = before;
+	if (dst->data)
+		dst->data[before] = 0;
+	return -1;
 }
