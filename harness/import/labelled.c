@@ -1,4 +1,4 @@
-/* labelled.c - see labelled.h: finding the kind, and IDX and CIFAR-10, whose readers lie elsewhere. */
+/* labelled.c - see labelled.h: finding the kind, and IDX and CIFAR-10, whose readers lie in model/data/. */
 #define _GNU_SOURCE
 #include "harness/import/labelled.h"
 
@@ -84,39 +84,15 @@ int labelled_set(struct labelled *l, int64_t i, int64_t label, struct err *e)
 
 /* ---- CIFAR-10 ----------------------------------------------------------------------------------------------------------- */
 
-/* All records of the split, 3073 bytes each: 154 MB at most. */
-struct records { uint8_t *bytes; int64_t n; };
-enum { RECORDS_MAX = 60000 };
+enum { RECORDS_MAX = 60000 }; /* of a batch in an archive, which is held in memory */
 
 static bool cifar_place_is(const char *path)
 {
-	SCOPED(free) char *train = xstrfmt("%s/data_batch_1.bin", path), *test = xstrfmt("%s/test_batch.bin", path);
+	SCOPED(free) char *train = cifar_batch_path(path, SPLIT_TRAIN, 0), *test = cifar_batch_path(path, SPLIT_TEST, 0);
 	return io_is_dir(path) ? io_exists(train) || io_exists(test) : tar_is(path);
 }
 
-static bool of_split(const char *name, enum data_split split)
-{
-	const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
-	if (split == SPLIT_TEST)
-		return strcmp(base, "test_batch.bin") == 0;
-	return strlen(base) == strlen("data_batch_1.bin") && strncmp(base, "data_batch_", 11) == 0 && base[11] >= '1' && base[11] <= '5' &&
-	       strcmp(base + 12, ".bin") == 0;
-}
-
-/* Room for n more bytes of records from the file `name`, or NULL. */
-static uint8_t *grow(struct records *r, int64_t bytes, const char *name, struct err *e)
-{
-	if (bytes == 0 || bytes % CIFAR_RECORD || r->n + bytes / CIFAR_RECORD > RECORDS_MAX) {
-		(void)err_set(e, "%s: not a CIFAR-10 binary file (or truncated): %" PRId64 " bytes are no whole number of records of %d", name, bytes, CIFAR_RECORD);
-		return NULL;
-	}
-	r->bytes = xrealloc(r->bytes, (size_t)(r->n + bytes / CIFAR_RECORD), CIFAR_RECORD);
-	uint8_t *at = r->bytes + r->n * CIFAR_RECORD;
-	r->n += bytes / CIFAR_RECORD;
-	return at;
-}
-
-static int read_archive(struct records *r, const struct labelled *l, struct err *e)
+static int read_archive(struct cifar *c, const struct labelled *l, struct err *e)
 {
 	SCOPED(tar) struct tar *t = NULL;
 	const char *name;
@@ -125,83 +101,68 @@ static int read_archive(struct records *r, const struct labelled *l, struct err 
 	if (tar_open(&t, l->path, e))
 		return -1;
 	while ((more = tar_next(t, &name, &size, e)) > 0) { /* batches lie in order of number in the published file; any order is a set */
-		if (!of_split(name, l->split))
+		if (!cifar_is_batch(name, l->split))
 			continue;
-		uint8_t *at = grow(r, size, name, e);
-		if (!at)
-			return err_in(e, "%s", l->path);
-		if (tar_read(t, at, (size_t)size, e))
+		if (size > (int64_t)RECORDS_MAX * CIFAR_RECORD)
+			return err_set(e, "%s: %s: more than %d records: not CIFAR-10", l->path, name, RECORDS_MAX);
+		SCOPED(free) char *path = xstrfmt("%s: %s", l->path, name);
+		uint8_t *bytes = xmalloc((size_t)size + 1);
+		if (tar_read(t, bytes, (size_t)size, e)) {
+			free(bytes);
+			return -1;
+		}
+		if (cifar_add_bytes(c, bytes, size, path, e))
 			return -1;
 	}
 	return more;
 }
 
-static int read_folder(struct records *r, struct labelled *l, struct err *e)
+static int read_folder(struct cifar *c, struct labelled *l, struct err *e)
 {
-	for (int k = 1; k <= (l->split == SPLIT_TRAIN ? 5 : 1); k++) {
-		SCOPED(free) char *path = l->split == SPLIT_TRAIN ? xstrfmt("%s/data_batch_%d.bin", l->path, k) : xstrfmt("%s/test_batch.bin", l->path);
-		SCOPED(str) struct str file = { 0 };
-		if (!io_exists(path) && k == 1)
+	char *path;
+	for (int k = 0; (path = cifar_batch_path(l->path, l->split, k)); k++) {
+		bool none = k == 0 && !io_exists(path);
+		if (!none)
+			labelled_reads(l, path);
+		free(path);
+		if (none)
 			return 0;
-		labelled_reads(l, path);
-		if (io_read(&file, path, (size_t)RECORDS_MAX * CIFAR_RECORD, e))
-			return -1;
-		uint8_t *at = grow(r, (int64_t)file.len, path, e);
-		if (!at)
-			return -1;
-		memcpy(at, file.data, file.len);
 	}
-	return 0;
+	return cifar_open_split(c, l->path, l->split, e);
 }
 
 static int cifar_place_open(struct labelled *l, struct err *e)
 {
-	struct records *r = l->self = xcalloc(1, sizeof *r);
-	if (io_is_dir(l->path) ? read_folder(r, l, e) : read_archive(r, l, e))
+	struct cifar *c = l->self = xcalloc(1, sizeof *c);
+	if (io_is_dir(l->path) ? read_folder(c, l, e) : read_archive(c, l, e))
 		return -1;
-	l->labels = xcalloc((size_t)r->n + 1, sizeof *l->labels);
-	for (int64_t i = 0; i < r->n; i++) {
-		int label = r->bytes[i * CIFAR_RECORD];
-		if (label > 9)
-			return err_set(e, "%s: record %" PRId64 " has label %d: not CIFAR-10", l->path, i, label);
+	l->n = c->n;
+	l->labels = xcalloc((size_t)l->n + 1, sizeof *l->labels);
+	for (int64_t i = 0; i < l->n; i++) {
+		int label;
+		if (cifar_read(c, i, NULL, &label, e))
+			return -1;
 		l->labels[i] = (uint16_t)label;
 	}
-	l->n = r->n;
 	return 0;
 }
 
 static int cifar_place_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e)
 {
-	struct records *r = l->self;
 	if (image_u8_shape(im, CIFAR_SIDE, CIFAR_SIDE, 3, l->path, e))
 		return -1;
-	cifar_interleave(im->px, r->bytes + i * CIFAR_RECORD + 1);
-	return 0;
+	return cifar_read(l->self, i, im->px, NULL, e);
 }
 
 static void cifar_place_close(struct labelled *l)
 {
-	struct records *r = l->self;
-	free(r->bytes);
-	free(r);
+	cifar_release(l->self);
+	free(l->self);
 }
 
 const struct labelled_kind labelled_cifar = { "CIFAR-10", cifar_place_is, cifar_place_open, cifar_place_read, false, cifar_place_close };
 
 /* ---- IDX ------------------------------------------------------------------------------------------------------------------ */
-
-/* Heap text: the images of a split in a folder, as the published sets name them, or NULL. */
-static char *idx_images_in(const char *folder, enum data_split split)
-{
-	static const char *const names[] = { "images-idx3-ubyte.gz", "images-idx3-ubyte", "images-idx4-ubyte.gz", "images-idx4-ubyte" };
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		char *path = xstrfmt("%s/%s-%s", folder, split == SPLIT_TEST ? "t10k" : "train", names[i]);
-		if (io_exists(path))
-			return path;
-		free(path);
-	}
-	return NULL;
-}
 
 static bool idx_file_is(const char *path)
 {
@@ -210,15 +171,6 @@ static bool idx_file_is(const char *path)
 		return strstr(base, "-idx") != NULL;
 	SCOPED(free) char *train = idx_images_in(path, SPLIT_TRAIN), *test = idx_images_in(path, SPLIT_TEST);
 	return train || test;
-}
-
-/* train-images-idx3-ubyte.gz -> train-labels-idx1-ubyte.gz; NULL when the name says nothing. */
-static char *labels_beside(const char *path)
-{
-	const char *slash = strrchr(path, '/'), *at = strstr(slash ? slash : path, "-images-idx");
-	if (!at || !at[11] || !at[12])
-		return NULL;
-	return xstrfmt("%.*s-labels-idx1%s", (int)(at - path), path, at + 12);
 }
 
 static bool is_test_file(const char *path)
@@ -232,38 +184,30 @@ static int idx_file_open(struct labelled *l, struct err *e)
 	SCOPED(free) char *images = io_is_dir(l->path) ? idx_images_in(l->path, l->split) : xstrdup(l->path);
 	if (!images || is_test_file(images) != (l->split == SPLIT_TEST))
 		return 0;
-	struct idx *x = l->self = xcalloc(1, sizeof *x), y = { 0 };
-	SCOPED(free) char *beside = l->rule == LABELS_NONE ? NULL : labels_beside(images);
+	struct idx *x = l->self = xcalloc(1, sizeof *x), y;
+	SCOPED(free) char *labels = l->rule == LABELS_NONE ? NULL : idx_labels_beside(images);
 	labelled_reads(l, images);
-	if (idx_open(x, images, e))
+	if (idx_open_images(x, images, e))
 		return -1;
-	if (x->n_dims != 3 && !(x->n_dims == 4 && (x->dims[3] == 1 || x->dims[3] == 3)))
-		return err_set(e, "%s: IDX of %d dimensions holds no images", images, x->n_dims);
-	l->labels = xcalloc((size_t)x->dims[0] + 1, sizeof *l->labels);
-	if (beside && io_exists(beside)) {
-		labelled_reads(l, beside);
-		if (idx_open(&y, beside, e))
-			return -1;
-		if (y.n_dims != 1 || y.dims[0] != x->dims[0]) {
-			(void)err_set(e, "%s: %" PRId64 " labels for %" PRId64 " images", beside, y.dims[0], x->dims[0]);
-			idx_release(&y);
-			return -1;
-		}
-		for (int64_t i = 0; i < y.dims[0]; i++)
-			l->labels[i] = y.data[i];
-		idx_release(&y);
-	}
 	l->n = x->dims[0];
+	l->labels = xcalloc((size_t)l->n + 1, sizeof *l->labels);
+	if (!labels)
+		return 0;
+	labelled_reads(l, labels);
+	if (idx_open_labels(&y, labels, l->n, e))
+		return -1;
+	for (int64_t i = 0; i < l->n; i++)
+		l->labels[i] = y.data[i];
+	idx_release(&y);
 	return 0;
 }
 
 static int idx_file_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e)
 {
 	const struct idx *x = l->self;
-	if (image_u8_shape(im, x->dims[1], x->dims[2], x->n_dims == 4 ? (int)x->dims[3] : 1, l->path, e))
+	if (image_u8_shape(im, x->dims[1], x->dims[2], (int)x->dims[3], l->path, e))
 		return -1;
-	size_t size = (size_t)im->h * (size_t)im->w * (size_t)im->c;
-	memcpy(im->px, x->data + (size_t)i * size, size);
+	memcpy(im->px, idx_image(x, i), (size_t)im->h * (size_t)im->w * (size_t)im->c);
 	return 0;
 }
 

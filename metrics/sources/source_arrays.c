@@ -108,11 +108,8 @@ static bool idx_source_is(const char *path, const uint8_t *head, size_t n)
 static int idx_source_open(struct source *s, struct err *e)
 {
 	struct idx *x = s->self = xcalloc(1, sizeof *x);
-	if (idx_open(x, s->path, e))
+	if (idx_open_images(x, s->path, e))
 		return -1;
-	if (x->n_dims != 3 && !(x->n_dims == 4 && (x->dims[3] == 1 || x->dims[3] == 3)))
-		return err_set(e, "%s: IDX of %d dimensions holds no images%s", s->path, x->n_dims,
-		               x->n_dims == 1 ? " (these are labels)" : "");
 	s->n = x->dims[0];
 	return image_u8_check(x->dims[1], x->dims[2], s->path, e);
 }
@@ -120,10 +117,9 @@ static int idx_source_open(struct source *s, struct err *e)
 static int idx_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 {
 	const struct idx *x = s->self;
-	if (image_u8_shape(im, x->dims[1], x->dims[2], x->n_dims == 4 ? (int)x->dims[3] : 1, s->path, e))
+	if (image_u8_shape(im, x->dims[1], x->dims[2], (int)x->dims[3], s->path, e))
 		return -1;
-	size_t size = (size_t)im->h * (size_t)im->w * (size_t)im->c;
-	memcpy(im->px, x->data + (size_t)i * size, size);
+	memcpy(im->px, idx_image(x, i), (size_t)im->h * (size_t)im->w * (size_t)im->c);
 	return 0;
 }
 
@@ -140,13 +136,6 @@ const struct source_kind source_idx = {
 
 /* ---- CIFAR-10 --------------------------------------------------------------------------------------------------- */
 
-struct cifar_files { struct cifar files[5]; int n_files; };
-
-static char *batch_path(const char *folder, int k)
-{
-	return xstrfmt("%s/data_batch_%d.bin", folder, k + 1);
-}
-
 static bool cifar_source_is(const char *path, const uint8_t *head, size_t n)
 {
 	(void)head;
@@ -155,54 +144,37 @@ static bool cifar_source_is(const char *path, const uint8_t *head, size_t n)
 		size_t len = strlen(path);
 		return len > 4 && strcmp(path + len - 4, ".bin") == 0;
 	}
-	SCOPED(free) char *first = batch_path(path, 0);
+	SCOPED(free) char *first = cifar_batch_path(path, SPLIT_TRAIN, 0);
 	return io_exists(first);
 }
 
-/* A folder stands for the training set: data_batch_1.bin to data_batch_5.bin, all of them. */
+/* A folder stands for the training set: all of its files. */
 static int cifar_source_open(struct source *s, struct err *e)
 {
-	struct cifar_files *x = s->self = xcalloc(1, sizeof *x);
-	bool folder = io_is_dir(s->path);
-	for (int k = 0; k < (folder ? 5 : 1); k++) {
-		SCOPED(free) char *path = folder ? batch_path(s->path, k) : xstrdup(s->path);
-		if (cifar_open(&x->files[k], path, e))
-			return -1;
-		x->n_files = k + 1;
-		s->n += x->files[k].n;
-	}
+	struct cifar *c = s->self = xcalloc(1, sizeof *c);
+	if (io_is_dir(s->path) ? cifar_open_split(c, s->path, SPLIT_TRAIN, e) : cifar_open(c, s->path, e))
+		return -1;
+	s->n = c->n;
 	return 0;
-}
-
-static const struct cifar *cifar_find(const struct source *s, int64_t *i)
-{
-	const struct cifar_files *x = s->self;
-	int k = 0;
-	while (*i >= x->files[k].n)
-		*i -= x->files[k++].n;
-	return &x->files[k];
 }
 
 static void cifar_item(const struct source *s, int64_t i, struct str *out)
 {
-	const struct cifar *c = cifar_find(s, &i);
-	str_addf(out, "%s[%lld]", c->path, (long long)i);
+	const struct cifar_batch *b = cifar_batch_of(s->self, &i);
+	str_addf(out, "%s[%lld]", b->path, (long long)i);
 }
 
 static int cifar_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 {
-	struct cifar *c = (struct cifar *)cifar_find(s, &i);
 	if (image_u8_shape(im, CIFAR_SIDE, CIFAR_SIDE, 3, s->path, e))
 		return -1;
-	return cifar_read(c, i, im->px, NULL, e);
+	return cifar_read(s->self, i, im->px, NULL, e);
 }
 
 static void cifar_close(struct source *s)
 {
-	struct cifar_files *x = s->self;
-	for (int k = 0; k < x->n_files; k++)
-		cifar_release(&x->files[k]);
-	free(x);
+	cifar_release(s->self);
+	free(s->self);
 }
 
 const struct source_kind source_cifar = {

@@ -9,32 +9,92 @@
 #include <string.h>
 #include <sys/stat.h>
 
-bool cifar_is(const char *path)
+static const char *const names[][CIFAR_BATCHES] = {
+	[SPLIT_TRAIN] = { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin" },
+	[SPLIT_TEST] = { "test_batch.bin" },
+};
+
+char *cifar_batch_path(const char *folder, enum data_split split, int k)
 {
-	struct stat st;
-	SCOPED(file) FILE *f = fopen(path, "rbe");
-	if (!f || fstat(fileno(f), &st) || !S_ISREG(st.st_mode) || st.st_size == 0 || st.st_size % CIFAR_RECORD)
-		return false;
-	int label = fgetc(f);
-	return label >= 0 && label < 10;
+	return k < CIFAR_BATCHES && names[split][k] ? xstrfmt("%s/%s", folder, names[split][k]) : NULL;
+}
+
+bool cifar_is_batch(const char *path, enum data_split split)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	for (int k = 0; k < CIFAR_BATCHES && names[split][k]; k++)
+		if (strcmp(name, names[split][k]) == 0)
+			return true;
+	return false;
+}
+
+/* Takes over f or bytes in any case. size: of either. */
+static int add_batch(struct cifar *c, FILE *f, uint8_t *bytes, int64_t size, const char *path, struct err *e)
+{
+	bool whole = size > 0 && size % CIFAR_RECORD == 0;
+	if (whole && c->n_batches < CIFAR_BATCHES) {
+		c->batch[c->n_batches++] = (struct cifar_batch){ f, bytes, xstrdup(path), size / CIFAR_RECORD };
+		c->n += size / CIFAR_RECORD;
+		return 0;
+	}
+	if (f)
+		(void)fclose(f);
+	free(bytes);
+	if (whole)
+		return err_set(e, "%s: CIFAR-10 has no more than %d batches", path, CIFAR_BATCHES);
+	return err_set(e, "%s: not a CIFAR-10 binary file (or truncated): its %lld bytes are no whole number of records of %d", path,
+	               (long long)size, CIFAR_RECORD);
+}
+
+static int add_file(struct cifar *c, const char *path, struct err *e)
+{
+	struct stat st = { 0 };
+	FILE *f = fopen(path, "rbe");
+	if (!f || fstat(fileno(f), &st)) {
+		(void)err_set(e, "%s: cannot open: %s", path, strerror(errno));
+		if (f)
+			(void)fclose(f);
+		return -1;
+	}
+	return add_batch(c, f, NULL, st.st_size, path, e);
 }
 
 int cifar_open(struct cifar *out, const char *path, struct err *e)
 {
-	struct stat st;
-	FILE *f = fopen(path, "rbe");
-	if (!f)
-		return err_set(e, "%s: cannot open: %s", path, strerror(errno));
-	if (fstat(fileno(f), &st) || st.st_size == 0 || st.st_size % CIFAR_RECORD) {
-		(void)fclose(f);
-		return err_set(e, "%s: not a CIFAR-10 binary file (or truncated): its size is no multiple of %d", path,
-		               CIFAR_RECORD);
+	*out = (struct cifar){ 0 };
+	return add_file(out, path, e);
+}
+
+int cifar_open_split(struct cifar *out, const char *folder, enum data_split split, struct err *e)
+{
+	struct cifar c = { 0 };
+	for (int k = 0; k < CIFAR_BATCHES && names[split][k]; k++) {
+		SCOPED(free) char *path = cifar_batch_path(folder, split, k);
+		if (add_file(&c, path, e)) {
+			cifar_release(&c);
+			return -1;
+		}
 	}
-	*out = (struct cifar){ .f = f, .path = xstrdup(path), .n = st.st_size / CIFAR_RECORD };
+	*out = c;
 	return 0;
 }
 
-void cifar_interleave(uint8_t px[CIFAR_PIXELS], const uint8_t planes[CIFAR_PIXELS])
+int cifar_add_bytes(struct cifar *c, uint8_t *bytes, int64_t n, const char *name, struct err *e)
+{
+	return add_batch(c, NULL, bytes, n, name, e);
+}
+
+const struct cifar_batch *cifar_batch_of(const struct cifar *c, int64_t *i)
+{
+	REQUIRE(*i >= 0 && *i < c->n);
+	const struct cifar_batch *b = c->batch;
+	while (*i >= b->n)
+		*i -= b++->n;
+	return b;
+}
+
+/* Planes to H,W,C. */
+static void interleave(uint8_t px[CIFAR_PIXELS], const uint8_t planes[CIFAR_PIXELS])
 {
 	enum { PLANE = CIFAR_SIDE * CIFAR_SIDE };
 	for (int i = 0; i < PLANE; i++)
@@ -44,22 +104,29 @@ void cifar_interleave(uint8_t px[CIFAR_PIXELS], const uint8_t planes[CIFAR_PIXEL
 
 int cifar_read(struct cifar *c, int64_t i, uint8_t px[CIFAR_PIXELS], int *label, struct err *e)
 {
-	REQUIRE(i >= 0 && i < c->n);
+	const struct cifar_batch *b = cifar_batch_of(c, &i);
 	uint8_t record[CIFAR_RECORD];
-	if (fseeko(c->f, i * CIFAR_RECORD, SEEK_SET) || fread(record, 1, sizeof record, c->f) != sizeof record)
-		return err_set(e, "%s: cannot read record %lld", c->path, (long long)i);
-	if (record[0] > 9)
-		return err_set(e, "%s: record %lld has label %d: not CIFAR-10", c->path, (long long)i, record[0]);
+	const uint8_t *at = record;
+	if (b->bytes)
+		at = b->bytes + i * CIFAR_RECORD;
+	else if (fseeko(b->f, i * CIFAR_RECORD, SEEK_SET) || fread(record, 1, sizeof record, b->f) != sizeof record)
+		return err_set(e, "%s: cannot read record %lld", b->path, (long long)i);
+	if (at[0] >= CIFAR_CLASSES)
+		return err_set(e, "%s: record %lld has label %d: not CIFAR-10", b->path, (long long)i, at[0]);
 	if (label)
-		*label = record[0];
-	cifar_interleave(px, record + 1);
+		*label = at[0];
+	if (px)
+		interleave(px, at + 1);
 	return 0;
 }
 
 void cifar_release(struct cifar *c)
 {
-	if (c->f)
-		(void)fclose(c->f);
-	free(c->path);
+	for (int k = 0; k < c->n_batches; k++) {
+		if (c->batch[k].f)
+			(void)fclose(c->batch[k].f);
+		free(c->batch[k].bytes);
+		free(c->batch[k].path);
+	}
 	*c = (struct cifar){ 0 };
 }

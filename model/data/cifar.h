@@ -1,25 +1,36 @@
-/* cifar.h - CIFAR-10 in its binary form: records of one label byte and 3 x 32 x 32 bytes, planes in the order
- * red, green, blue. Records are read one at a time, so a file costs no memory. */
+/* cifar.h - CIFAR-10 in its binary form: records of one label byte and 3 x 32 x 32 bytes, planes in the order red, green,
+ * blue. A set is one file, the files of a split, or files that somebody else holds in memory; records of files are read
+ * one at a time, so a set costs no memory.
+ * Source: the page of the data set, which also names the files: data_batch_1.bin to data_batch_5.bin and test_batch.bin. */
 #ifndef ABLATE_CIFAR_H
 #define ABLATE_CIFAR_H
 
 #include "model/base/err.h"
+#include "model/data/shapes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CIFAR_SIDE = 32, CIFAR_PIXELS = 3 * 32 * 32, CIFAR_RECORD = 1 + CIFAR_PIXELS };
+enum { CIFAR_SIDE = 32, CIFAR_PIXELS = 3 * 32 * 32, CIFAR_RECORD = 1 + CIFAR_PIXELS, CIFAR_BATCHES = 5, CIFAR_CLASSES = 10 };
 
-struct cifar { FILE *f; char *path; int64_t n; };
+struct cifar_batch { FILE *f; uint8_t *bytes; char *path; int64_t n; }; /* a file, or bytes in memory */
+struct cifar { struct cifar_batch batch[CIFAR_BATCHES]; int n_batches; int64_t n; }; /* n: records in all */
 
-/* A file of whole records whose first label is below 10? */
-bool cifar_is(const char *path);
+/* Heap: the path of batch k of a split, from 0; NULL past the last. */
+char *cifar_batch_path(const char *folder, enum data_split split, int k);
+/* Is that the name of a batch of the split, in whatever folder? */
+bool cifar_is_batch(const char *path, enum data_split split);
+
 MUST_CHECK int cifar_open(struct cifar *out, const char *path, struct err *e);
-/* Record i as 32 x 32 x 3 in H,W,C, and its label (may be NULL). */
+/* All files of a split; one that is missing is an error. */
+MUST_CHECK int cifar_open_split(struct cifar *out, const char *folder, enum data_split split, struct err *e);
+/* Appends a batch of n bytes, which belong to c from then on, also after an error. `name`: for messages. */
+MUST_CHECK int cifar_add_bytes(struct cifar *c, uint8_t *bytes, int64_t n, const char *name, struct err *e);
+/* Record i of all as 32 x 32 x 3 in H,W,C, and its label; either may be NULL. */
 MUST_CHECK int cifar_read(struct cifar *c, int64_t i, uint8_t px[CIFAR_PIXELS], int *label, struct err *e);
-void cifar_release(struct cifar *c);
-/* Planes to H,W,C. */
-void cifar_interleave(uint8_t px[CIFAR_PIXELS], const uint8_t planes[CIFAR_PIXELS]);
+/* The batch that record i lies in; *i becomes its number in there. */
+const struct cifar_batch *cifar_batch_of(const struct cifar *c, int64_t *i);
+void cifar_release(struct cifar *c); /* what is zeroed or released, too */
 
 #endif

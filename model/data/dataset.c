@@ -29,48 +29,33 @@ void dataset_release(struct dataset *d)
 
 /* ---- IDX ---------------------------------------------------------------------------------------------------------- */
 
-/* The first of the usual spellings that exists: train-images-idx3-ubyte.gz, train-images.idx, ... Heap text or NULL. */
-static char *idx_path(const char *folder, enum data_split split, const char *what, int dims)
+/* Takes the pictures over. */
+static int take_idx(struct dataset *d, struct idx *x, const struct idx *y, const char *labels, const struct data_shape *shape, struct err *e)
 {
-	static const char *const endings[] = { "-ubyte.gz", "-ubyte", NULL };
-	const char *prefix = split == SPLIT_TRAIN ? "train" : "t10k";
-	for (int i = 0; endings[i]; i++)
-		for (int d = dims; d <= (dims > 1 ? 4 : 1); d++) {
-			char *path = xstrfmt("%s/%s-%s-idx%d%s", folder, prefix, what, d, endings[i]);
-			if (io_exists(path))
-				return path;
-			free(path);
-		}
-	return NULL;
+	for (int64_t i = 0; i < y->dims[0]; i++)
+		if (y->data[i] >= shape->classes)
+			return err_set(e, "%s: label %d of image %" PRId64 ": there are %d classes", labels, y->data[i], i, shape->classes);
+	d->n = x->dims[0];
+	d->images = x->data;
+	x->data = NULL;
+	d->labels = xcalloc((size_t)d->n, sizeof *d->labels);
+	for (int64_t i = 0; i < d->n; i++)
+		d->labels[i] = y->data[i];
+	return 0;
 }
 
 static int read_idx(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e)
 {
-	SCOPED(free) char *images = idx_path(folder, split, "images", 3), *labels = idx_path(folder, split, "labels", 1);
-	if (!images || !labels)
-		return err_set(e, "%s: no %s-%s-idx file", folder, split == SPLIT_TRAIN ? "train" : "t10k", images ? "labels" : "images");
+	SCOPED(free) char *images = idx_images_in(folder, split), *labels = images ? idx_labels_beside(images) : NULL;
 	struct idx x = { 0 }, y = { 0 };
-	if (idx_open(&x, images, e) || idx_open(&y, labels, e)) {
-		idx_release(&x);
+	if (!labels)
+		return err_set(e, "%s: no %s-%s-idx file", folder, split == SPLIT_TRAIN ? "train" : "t10k", images ? "labels" : "images");
+	if (idx_open_images(&x, images, e))
 		return -1;
-	}
-	int rc = 0;
-	int64_t c = x.n_dims == 4 ? x.dims[3] : 1;
-	if (x.n_dims < 3 || x.dims[1] != shape->h || x.dims[2] != shape->w || c != shape->c)
-		rc = err_set(e, "%s: images are not %dx%dx%d", images, shape->h, shape->w, shape->c);
-	else if (y.n_dims != 1 || y.dims[0] != x.dims[0])
-		rc = err_set(e, "%s: %" PRId64 " labels for %" PRId64 " images", labels, y.dims[0], x.dims[0]);
-	for (int64_t i = 0; !rc && i < y.dims[0]; i++)
-		if (y.data[i] >= shape->classes)
-			rc = err_set(e, "%s: label %d of image %" PRId64 ": there are %d classes", labels, y.data[i], i, shape->classes);
-	if (!rc) {
-		d->n = x.dims[0];
-		d->images = x.data;
-		x.data = NULL;
-		d->labels = xcalloc((size_t)d->n, sizeof *d->labels);
-		for (int64_t i = 0; i < d->n; i++)
-			d->labels[i] = y.data[i];
-	}
+	int rc = x.dims[1] != shape->h || x.dims[2] != shape->w || x.dims[3] != shape->c
+	         ? err_set(e, "%s: images are not %dx%dx%d", images, shape->h, shape->w, shape->c) : idx_open_labels(&y, labels, x.dims[0], e);
+	if (!rc)
+		rc = take_idx(d, &x, &y, labels, shape, e);
 	idx_release(&x);
 	idx_release(&y);
 	return rc;
@@ -80,28 +65,21 @@ static int read_idx(struct dataset *d, const char *folder, enum data_split split
 
 static int read_cifar(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e)
 {
-	int first = split == SPLIT_TRAIN ? 1 : 0, last = split == SPLIT_TRAIN ? 5 : 0;
-	for (int batch = first; batch <= last; batch++) {
-		SCOPED(free) char *path = batch ? xstrfmt("%s/data_batch_%d.bin", folder, batch) : xstrfmt("%s/test_batch.bin", folder);
-		struct cifar f;
-		if (cifar_open(&f, path, e))
-			return -1;
-		d->images = xrealloc(d->images, (size_t)(d->n + f.n), CIFAR_PIXELS);
-		d->labels = xrealloc(d->labels, (size_t)(d->n + f.n), sizeof *d->labels);
-		int rc = 0;
-		for (int64_t i = 0; !rc && i < f.n; i++, d->n++) {
-			int label;
-			rc = cifar_read(&f, i, d->images + d->n * CIFAR_PIXELS, &label, e);
-			if (!rc && (label < 0 || label >= shape->classes))
-				rc = err_set(e, "%s: label %d of image %" PRId64 ": there are %d classes", path, label, i, shape->classes);
-			if (!rc)
-				d->labels[d->n] = (uint16_t)label;
-		}
-		cifar_release(&f);
-		if (rc)
-			return -1;
+	struct cifar c;
+	int rc = 0;
+	REQUIRE(shape->classes == CIFAR_CLASSES);
+	if (cifar_open_split(&c, folder, split, e))
+		return -1;
+	d->n = c.n;
+	d->images = xcalloc((size_t)c.n, CIFAR_PIXELS);
+	d->labels = xcalloc((size_t)c.n, sizeof *d->labels);
+	for (int64_t i = 0; !rc && i < c.n; i++) {
+		int label = 0;
+		rc = cifar_read(&c, i, d->images + i * CIFAR_PIXELS, &label, e);
+		d->labels[i] = (uint16_t)label;
 	}
-	return 0;
+	cifar_release(&c);
+	return rc;
 }
 
 /* ---- generated: discs, squares, crosses and bars of random place, size and brightness ------------------------------ */

@@ -8,10 +8,9 @@
 
 #include "model/base/err.h"
 #include "model/base/io.h"
+#include "model/data/shapes.h"
 
 #include <stdint.h>
-
-enum data_split { SPLIT_TRAIN, SPLIT_TEST };
 
 struct safetensors;
 

@@ -1,9 +1,11 @@
 /* idx.c - see idx.h. */
 #include "model/data/idx.h"
 
+#include "model/base/io.h"
 #include "model/base/mem.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
@@ -88,4 +90,69 @@ void idx_release(struct idx *x)
 {
 	free(x->data);
 	*x = (struct idx){ 0 };
+}
+
+int idx_open_images(struct idx *out, const char *path, struct err *e)
+{
+	struct idx x;
+	if (idx_open(&x, path, e))
+		return -1;
+	if (x.n_dims == 3)
+		x.dims[3] = 1;
+	if (x.n_dims < 3 || (x.dims[3] != 1 && x.dims[3] != 3)) {
+		(void)err_set(e, "%s: IDX of %d dimensions holds no images%s", path, x.n_dims, x.n_dims == 1 ? " (these are labels)" : "");
+		idx_release(&x);
+		return -1;
+	}
+	*out = x;
+	return 0;
+}
+
+const uint8_t *idx_image(const struct idx *x, int64_t i)
+{
+	return x->data + (size_t)i * (size_t)(x->dims[1] * x->dims[2] * x->dims[3]);
+}
+
+int idx_open_labels(struct idx *out, const char *path, int64_t n, struct err *e)
+{
+	struct idx x;
+	if (idx_open(&x, path, e))
+		return -1;
+	if (x.n_dims != 1 || x.dims[0] != n) {
+		(void)err_set(e, "%s: %" PRId64 " labels for %" PRId64 " images", path, x.dims[0], n);
+		idx_release(&x);
+		return -1;
+	}
+	*out = x;
+	return 0;
+}
+
+/* `path` if there is such a file, else NULL; takes it over. */
+static char *if_there(char *path)
+{
+	if (path && io_exists(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
+char *idx_images_in(const char *folder, enum data_split split)
+{
+	static const char *const names[] = { "images-idx3-ubyte.gz", "images-idx4-ubyte.gz", "images-idx3-ubyte", "images-idx4-ubyte" };
+	char *found = NULL;
+	for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++)
+		found = if_there(xstrfmt("%s/%s-%s", folder, split == SPLIT_TEST ? "t10k" : "train", names[i]));
+	return found;
+}
+
+char *idx_labels_beside(const char *images)
+{
+	const char *slash = strrchr(images, '/'), *at = strstr(slash ? slash : images, "-images-idx");
+	if (!at || !at[11] || !at[12])
+		return NULL;
+	size_t len = strlen(images);
+	bool gzip = len > 3 && strcmp(images + len - 3, ".gz") == 0;
+	SCOPED(free) char *same = xstrfmt("%.*s-labels-idx1%s", (int)(at - images), images, at + 12);
+	char *found = if_there(xstrdup(same));
+	return found ? found : if_there(gzip ? xstrndup(same, strlen(same) - 3) : xstrfmt("%s.gz", same));
 }

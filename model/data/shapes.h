@@ -5,6 +5,8 @@
 
 #include "model/base/err.h"
 
+enum data_split { SPLIT_TRAIN, SPLIT_TEST };
+
 struct data_shape {
 	const char *name;
 	int h, w, c, classes;
