@@ -70,7 +70,7 @@ static bool on_stop(void *ctx)
 }
 
 /* The job must be of this program: same config text, same numerics, same data and weights. */
-static int check_identity(struct run_config *config, struct input in[INPUTS_MAX], int *n_in, const struct worker_job *job, struct err *e)
+static int check_identity(struct run_config *config, struct input in[INPUTS_MAX], int *n_in, const struct job *job, struct err *e)
 {
 	char arm[SHA256_HEX], inputs[SHA256_HEX];
 	if (config_from_json(config, job->config, e))
@@ -117,7 +117,7 @@ static char *weights_of(const struct run_config *c, const char *name)
 
 static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 {
-	const struct worker_job *job = worker_job(w);
+	const struct job *job = worker_job(w);
 	struct run_config config;
 	struct scorer *scorer = NULL;
 	struct train_result r = { 0 };
@@ -155,7 +155,7 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 }
 
 /* A process that shares the training and nothing else: it stops when rank 0 says so, and writes nothing. */
-static int follow(const struct worker_job *job, const char *dir, struct team *team, struct err *e)
+static int follow(const struct job *job, const char *dir, struct team *team, struct err *e)
 {
 	struct run_config config;
 	struct input in[INPUTS_MAX];
@@ -175,14 +175,14 @@ static int follow(const struct worker_job *job, const char *dir, struct team *te
 /* Joins the others of a job for several processes. *follower: the work of one that is not rank 0 is done, or has failed. */
 static int join(struct team **team, bool *follower, const char *dir, struct err *e)
 {
-	struct worker_job job = { 0 };
-	if (worker_job_read(&job, dir, e))
+	struct job job = { 0 };
+	if (job_read(&job, dir, e))
 		return -1;
 	int rc = job.ranks > 1 ? team_join(team, job.ranks, e) : 0;
 	*follower = team_rank(*team) > 0;
 	if (!rc && *follower)
 		rc = follow(&job, dir, *team, e);
-	worker_job_release(&job);
+	job_release(&job);
 	return rc;
 }
 

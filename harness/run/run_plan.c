@@ -8,21 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *score_spec(const struct grid *g)
+static void add_asked(struct run_set *s, const struct grid *g)
 {
-	json_t *spec = json_array();
+	struct job_score *asked = arena_alloc(&s->arena, (size_t)(g->n_metrics + 1) * sizeof *asked);
 	for (int i = 0; i < g->n_metrics; i++) {
 		const struct grid_metric *m = &g->metrics[i];
-		json_t *nfe = json_array(), *seeds = json_array();
+		int64_t *nfe = arena_alloc(&s->arena, (size_t)(m->n_nfe + 1) * sizeof *nfe);
 		for (int k = 0; k < m->n_nfe; k++)
-			(void)json_array_append_new(nfe, json_integer(m->nfe[k]));
-		for (int k = 0; k < g->seeds.n_eval; k++)
-			(void)json_array_append_new(seeds, json_integer(g->seeds.eval[k]));
-		(void)json_array_append_new(spec, json_pack("{s:s, s:i, s:s, s:s, s:b, s:b, s:o, s:o}", "name", m->name, "samples", m->samples, "ref",
-		                                            m->ref, "extractor", m->extractor, "interval", (int)(m->ci == CI_JACKKNIFE), "infinity",
-		                                            (int)m->infinity, "nfe", nfe, "eval_seeds", seeds));
+			nfe[k] = m->nfe[k];
+		asked[i] = (struct job_score){ .name = m->name, .ref = m->ref, .extractor = m->extractor, .samples = m->samples, .interval = m->ci == CI_JACKKNIFE,
+		                               .infinity = m->infinity, .nfe = nfe, .n_nfe = m->n_nfe, .eval_seeds = g->seeds.eval, .n_eval_seeds = g->seeds.n_eval };
 	}
-	return spec;
+	s->run.asked = asked;
+	s->run.n_asked = g->n_metrics;
 }
 
 static void add_scores(struct run_set *s, const struct grid *g)
@@ -75,14 +73,8 @@ void run_set_of_plan(struct run_set *out, const struct plan *p)
 	}
 	add_rows(&s, p);
 	add_scores(&s, p->grid);
-	s.run.score_spec = score_spec(p->grid);
+	add_asked(&s, p->grid);
 	*out = s;
-}
-
-static json_t *read_json(const char *path)
-{
-	SCOPED(str) struct str text = { 0 };
-	return io_read(&text, path, (size_t)64 << 20, NULL) ? NULL : json_loadb(text.data, text.len, 0, NULL);
 }
 
 int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs, const char *cell, const char *attempt, struct err *e)
@@ -109,10 +101,11 @@ int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db 
 		run_set_release(&s);
 		return -1;
 	}
-	SCOPED(free) char *path = xstrfmt("%s/%.12s/%s/job.json", runs, cell, attempt);
-	json_t *job = read_json(path);
-	s.run.score_spec = json_incref(json_object_get(job, "scores"));
-	json_decref(job);
+	SCOPED(free) char *dir = xstrfmt("%s/%.12s/%s", runs, cell, attempt);
+	if (job_read(&s.earlier, dir, NULL) == 0) { /* records may have come without it: then nothing is measured again */
+		s.run.asked = s.earlier.scores;
+		s.run.n_asked = s.earlier.n_scores;
+	}
 	*out = s;
 	return 0;
 }
@@ -121,11 +114,11 @@ void run_set_release(struct run_set *s)
 {
 	for (int i = 0; i < s->run.n_rows; i++)
 		json_decref(s->rows[i].labels);
-	json_decref(s->run.score_spec);
 	free(s->cells);
 	free(s->rows);
 	free(s->scores);
 	free(s->made_of);
+	job_release(&s->earlier);
 	arena_release(&s->arena);
 	*s = (struct run_set){ 0 };
 }

@@ -13,6 +13,7 @@ struct run_set {
 	struct run_row *rows;
 	struct run_score *scores;
 	char *made_of;
+	struct job earlier;         /* of the attempt that is repeated */
 	struct arena arena;
 };
 

@@ -7,6 +7,7 @@
 #define ABLATE_RUNNER_H
 
 #include "harness/record/record_state.h"
+#include "harness/run/job.h"
 #include "model/base/err.h"
 
 #include <jansson.h>
@@ -37,7 +38,8 @@ struct run_plan {
 	const struct run_row *rows;
 	const struct run_score *scores;
 	int n_cells, n_rows, n_scores;
-	json_t *score_spec;          /* what workers are told to measure: array, passed on as it is */
+	const struct job_score *asked; /* what workers are told to measure */
+	int n_asked;
 };
 
 struct progress;

@@ -118,27 +118,17 @@ static int find_earlier(char best[HOST_UUID], struct store *s, const char *cell,
 
 /* --- start --- */
 
-static int write_job(const struct slot *slot, const struct run_plan *plan, const struct run_options *o, const char *purpose,
-                     const char *resumed_from, int threads, struct err *e)
+static int write_job(const struct slot *slot, const struct run_plan *plan, const struct run_options *o, const char *resumed_from, int threads,
+                     struct err *e)
 {
 	const struct run_cell *c = slot->cell;
-	json_t *job = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:f, s:i}", "attempt", slot->attempt, "cell", c->cell,
-	                        "arm", c->arm, "config", c->config, "dataset", c->dataset, "purpose", purpose, "label",
-	                        c->label ? c->label : "", "device", o->device ? o->device : "cpu", "seed", (json_int_t)c->seed, "numerics",
-	                        (json_int_t)c->numerics, "n", (json_int_t)slot->n, "threads", threads, "wall_s", o->cell_wall_s, "ranks", o->ranks);
-	if (!job)
-		BUG("%s: its texts are not UTF-8", c->cell);
-	if (resumed_from && *resumed_from)
-		(void)json_object_set_new(job, "resumed_from", json_string(resumed_from));
-	if (plan->score_spec)
-		(void)json_object_set(job, "scores", plan->score_spec);
-	SCOPED(free) char *text = json_dumps(job, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-	json_decref(job);
-	SCOPED(free) char *path = xstrfmt("%s/job.json", slot->dir);
-	SCOPED(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644); /* no sync: a lost job is no lost result */
-	if (fd < 0)
-		return err_set(e, "%s: cannot create: %s", path, strerror(errno));
-	return io_write_all(fd, text, strlen(text), path, e);
+	const struct job job = {
+		.attempt = slot->attempt, .cell = c->cell, .arm = c->arm, .config = c->config, .dataset = c->dataset, .purpose = slot->purpose,
+		.label = c->label ? c->label : "", .device = o->device ? o->device : "cpu", .seed = c->seed, .numerics = c->numerics, .n = slot->n,
+		.threads = threads, .ranks = o->ranks, .wall_s = o->cell_wall_s, .resumed_from = *resumed_from ? resumed_from : NULL,
+		.scores = plan->asked, .n_scores = plan->n_asked,
+	};
+	return job_write(&job, slot->dir, e);
 }
 
 int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o, int index,
@@ -156,7 +146,7 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 		return -1;
 	if (*earlier && each_checkpoint(s, c->cell, earlier, share, slot->dir, e))
 		return -1;
-	return write_job(slot, plan, o, purpose, earlier, threads, e) || child_start(&slot->child, o->program, slot->dir, threads, o->ranks, e) ? -1 : 0;
+	return write_job(slot, plan, o, earlier, threads, e) || child_start(&slot->child, o->program, slot->dir, threads, o->ranks, e) ? -1 : 0;
 }
 
 /* --- end --- */

@@ -30,7 +30,7 @@
 enum cause { NONE, SIGNAL, CANCELLED, TIME, NO_JOURNAL };
 
 struct worker {
-	struct worker_job job;
+	struct job job;
 	struct journal *journal;
 	char *dir, *cancel_path;
 	int pipe_fd;
@@ -62,44 +62,6 @@ static sigset_t stop_signals(void)
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		(void)sigaddset(&set, numbers[i]);
 	return set;
-}
-
-/* --- the job --- */
-
-static const char *text_of(json_t *o, const char *key)
-{
-	return json_string_value(json_object_get(o, key));
-}
-
-int worker_job_read(struct worker_job *out, const char *dir, struct err *e)
-{
-	SCOPED(free) char *path = xstrfmt("%s/job.json", dir);
-	SCOPED(str) struct str text = { 0 };
-	if (io_read(&text, path, (size_t)64 << 20, e))
-		return -1;
-	json_error_t why;
-	json_t *o = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &why);
-	struct worker_job job = {
-		.json = o, .attempt = text_of(o, "attempt"), .cell = text_of(o, "cell"), .arm = text_of(o, "arm"), .config = text_of(o, "config"),
-		.dataset = text_of(o, "dataset"), .purpose = text_of(o, "purpose"), .label = text_of(o, "label"),
-		.resumed_from = text_of(o, "resumed_from"), .device = text_of(o, "device"), .seed = json_integer_value(json_object_get(o, "seed")),
-		.numerics = json_integer_value(json_object_get(o, "numerics")), .n = json_integer_value(json_object_get(o, "n")),
-		.threads = (int)json_integer_value(json_object_get(o, "threads")), .wall_s = json_number_value(json_object_get(o, "wall_s")),
-		.ranks = (int)json_integer_value(json_object_get(o, "ranks")), .scores = json_object_get(o, "scores"),
-	};
-	if (!job.attempt || !job.cell || !job.arm || !job.config || !job.dataset || !job.purpose || !job.device || job.threads < 1) {
-		(void)err_code(e, EXIT_USAGE, "%s: not a job of ablate%s%s", path, o ? "" : ": ", o ? "" : why.text);
-		json_decref(o);
-		return -1;
-	}
-	*out = job;
-	return 0;
-}
-
-void worker_job_release(struct worker_job *job)
-{
-	json_decref(job->json);
-	*job = (struct worker_job){ 0 };
 }
 
 /* --- why to stop --- */
@@ -242,7 +204,7 @@ static void end_thread(struct worker *w)
 static void worker_free(struct worker *w)
 {
 	journal_close(w->journal);
-	worker_job_release(&w->job);
+	job_release(&w->job);
 	free(w->dir);
 	free(w->cancel_path);
 	free(w);
@@ -265,7 +227,7 @@ static json_t *device_facts(const char *device)
 /* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that hears signals runs already. */
 static int open_journal(struct worker *w, struct err *e)
 {
-	const struct worker_job *job = &w->job;
+	const struct job *job = &w->job;
 	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID"), *slurm = getenv("SLURM_JOB_ID");
 	const char *restart = getenv("SLURM_RESTART_COUNT");
 	SCOPED(free) char *slurm_job = array && task ? xstrfmt("%s_%s", array, task) : slurm ? xstrdup(slurm) : NULL;
@@ -304,7 +266,7 @@ int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e
 		(void)fcntl(pipe_fd, F_SETFD, FD_CLOEXEC);
 	}
 	w->stake = WORKER_NOTHING;
-	if (worker_job_read(&w->job, dir, e) || start_thread(w, e)) {
+	if (job_read(&w->job, dir, e) || start_thread(w, e)) {
 		worker_free(w);
 		return -1;
 	}
@@ -317,7 +279,7 @@ int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e
 	return 0;
 }
 
-const struct worker_job *worker_job(const struct worker *w)
+const struct job *worker_job(const struct worker *w)
 {
 	return &w->job;
 }

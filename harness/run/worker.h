@@ -10,22 +10,10 @@
 
 #include "harness/record/journal.h"
 #include "harness/record/provenance.h"
+#include "harness/run/job.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-/* DIR/job.json. Texts live as long as `json`; NULL where absent. */
-struct worker_job {
-	json_t *json;
-	const char *attempt, *cell, *arm, *config, *dataset, *purpose, *label, *resumed_from, *device;
-	int64_t seed, numerics, n;
-	int threads, ranks;  /* OpenMP threads of each of the processes that train it together */
-	double wall_s;       /* 0 = no limit */
-	json_t *scores;      /* what to measure: array, as the plan has it; may be NULL */
-};
-MUST_CHECK int worker_job_read(struct worker_job *out, const char *dir, struct err *e);
-void worker_job_release(struct worker_job *job);
 
 struct worker;
 
@@ -33,7 +21,7 @@ struct worker;
 void worker_hear_signals(void);
 /* Reads the job, makes the journal, installs the signal handlers, starts the signs of life. pipe_fd < 0: nobody watches. */
 MUST_CHECK int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e);
-const struct worker_job *worker_job(const struct worker *w);
+const struct job *worker_job(const struct worker *w);
 struct journal *worker_journal(struct worker *w);
 const char *worker_dir(const struct worker *w);
 

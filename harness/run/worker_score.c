@@ -21,20 +21,27 @@
 #define CHUNK 500         /* samples between two looks at whether to stop */
 #define PICTURE_SIDE 8
 
-struct ask {                      /* one [[metric]] of the grid */
-	const char *name, *ref, *extractor;
-	const struct metric *row, *infinity;
-	int64_t samples;
+/* One [[metric]] of the grid. */
+struct request {
+	const struct job_score *asked;
+	const struct metric *row, *infinity; /* infinity: NULL unless it is asked for, too */
 	struct metric_options options;
-	json_t *nfe, *eval_seeds;
-	int x;                    /* in scorer.extractors */
+	int group;
 };
+
+/* Requests that share the features of both sides: one extractor, reference and number of samples. */
+struct group { int x; const char *ref; int64_t samples; }; /* x: in scorer.extractors */
+
+/* Samples to be made, once for all who ask for them. */
+struct samples { uint8_t *px; int64_t n; int h, w, c, nfe; int64_t seed; bool picture; };
 
 struct scorer {
 	struct worker *w;
 	const struct run_config *config;
-	struct ask *asks;
-	int n_asks;
+	struct request *requests;
+	struct group *groups;
+	struct samples *samples;  /* in the order in which the grid names them */
+	int n_requests, n_groups, cap_groups, n_samples, cap_samples;
 	struct { const char *name; struct extractor *x; } *extractors;
 	int n_extractors, cap_extractors;
 	struct dataset train;     /* loaded when it is needed */
@@ -58,44 +65,75 @@ static int open_extractor(int *out, struct scorer *s, const char *name, struct e
 	return 0;
 }
 
-static const char *text_of(json_t *o, const char *key, const char *fallback)
+static int group_of(struct scorer *s, int x, const char *ref, int64_t samples)
 {
-	const char *t = json_string_value(json_object_get(o, key));
-	return t && *t ? t : fallback;
+	for (int i = 0; i < s->n_groups; i++)
+		if (s->groups[i].x == x && s->groups[i].samples == samples && strcmp(s->groups[i].ref, ref) == 0)
+			return i;
+	VEC_PUSH(s->groups, s->n_groups, s->cap_groups) = (struct group){ x, ref, samples };
+	return s->n_groups - 1;
 }
 
-static int read_ask(struct ask *a, struct scorer *s, json_t *o, struct err *e)
+static int take_request(struct request *r, struct scorer *s, const struct job_score *asked, struct err *e)
 {
-	*a = (struct ask){ .name = text_of(o, "name", ""), .ref = text_of(o, "ref", s->config->data.name),
-	                   .extractor = text_of(o, "extractor", extractor_default(s->config->data.name)),
-	                   .samples = json_integer_value(json_object_get(o, "samples")), .options = METRIC_OPTIONS,
-	                   .nfe = json_object_get(o, "nfe"), .eval_seeds = json_object_get(o, "eval_seeds") };
-	a->row = metric_of_score(a->name);
-	a->options.interval = json_is_true(json_object_get(o, "interval"));
-	a->infinity = json_is_true(json_object_get(o, "infinity")) ? metric_find("fid_infinity") : NULL;
-	if (!a->row)
-		return err_code(e, EXIT_USAGE, "metric '%s': there is none of that name", a->name);
-	if (a->samples < 1)
-		return err_code(e, EXIT_USAGE, "metric '%s': samples is missing", a->name);
-	if (open_extractor(&a->x, s, a->extractor, e))
+	const char *data = s->config->data.name;
+	int x;
+	*r = (struct request){ .asked = asked, .row = metric_of_score(asked->name), .infinity = asked->infinity ? metric_find("fid_infinity") : NULL,
+	                       .options = METRIC_OPTIONS };
+	if (!r->row)
+		return err_code(e, EXIT_USAGE, "metric '%s': there is none of that name", asked->name);
+	if (open_extractor(&x, s, *asked->extractor ? asked->extractor : extractor_default(data), e))
 		return -1;
-	a->options.device = s->extractors[a->x].x->device;
+	r->options.interval = asked->interval;
+	r->options.device = s->extractors[x].x->device;
+	r->group = group_of(s, x, *asked->ref ? asked->ref : data, asked->samples);
 	return 0;
+}
+
+static bool has(const int64_t *list, int n, int64_t x)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] == x)
+			return true;
+	return false;
+}
+
+static bool wants(const struct request *r, const struct samples *m)
+{
+	return has(r->asked->nfe, r->asked->n_nfe, m->nfe) && has(r->asked->eval_seeds, r->asked->n_eval_seeds, m->seed);
+}
+
+/* Samples of these steps and this seed: as many as the most that somebody asks for. The first seed's are shown. */
+static void want_samples(struct scorer *s, int64_t nfe, int64_t seed, int64_t n, bool picture)
+{
+	for (int i = 0; i < s->n_samples; i++)
+		if (s->samples[i].nfe == nfe && s->samples[i].seed == seed) {
+			s->samples[i].n = n > s->samples[i].n ? n : s->samples[i].n;
+			return;
+		}
+	VEC_PUSH(s->samples, s->n_samples, s->cap_samples) = (struct samples){ .n = n > PICTURE_SIDE * PICTURE_SIDE ? n : PICTURE_SIDE * PICTURE_SIDE,
+	                                                                        .nfe = (int)nfe, .seed = seed, .picture = picture };
 }
 
 int scorer_open(struct scorer **out, struct worker *w, const struct run_config *config, struct err *e)
 {
 	struct scorer *s = xcalloc(1, sizeof *s);
-	json_t *spec = worker_job(w)->scores, *o;
-	size_t i;
+	const struct job *job = worker_job(w);
 	s->w = w;
 	s->config = config;
-	s->asks = xcalloc(json_array_size(spec) + 1, sizeof *s->asks);
-	json_array_foreach(spec, i, o)
-		if (read_ask(&s->asks[s->n_asks++], s, o, e)) {
+	s->requests = xcalloc((size_t)job->n_scores + 1, sizeof *s->requests);
+	for (int i = 0; i < job->n_scores; i++) {
+		const struct job_score *asked = &job->scores[i];
+		if (take_request(&s->requests[s->n_requests++], s, asked, e)) {
 			scorer_free(s);
 			return -1;
 		}
+		for (int k = 0; k < asked->n_nfe; k++)
+			for (int v = 0; v < asked->n_eval_seeds; v++)
+				want_samples(s, asked->nfe[k], asked->eval_seeds[v], asked->samples, v == 0);
+	}
+	if (!job->n_scores)
+		want_samples(s, 1, 1, 0, true); /* pictures for the eye */
 	*out = s;
 	return 0;
 }
@@ -108,7 +146,9 @@ void scorer_free(struct scorer *s)
 		extractor_free(s->extractors[i].x);
 	dataset_release(&s->train);
 	free(s->extractors);
-	free(s->asks);
+	free(s->requests);
+	free(s->groups);
+	free(s->samples);
 	free(s);
 }
 
@@ -182,8 +222,6 @@ static int open_reference(struct feature_set *out, struct scorer *s, const char 
 
 /* --- samples --- */
 
-struct samples { uint8_t *px; int64_t n; int h, w, c, nfe; int64_t seed; };
-
 static int make_samples(struct samples *out, struct scorer *s, bool *stopped, const char *checkpoint, struct err *e)
 {
 	struct sampler *sampler;
@@ -232,16 +270,6 @@ static int write_picture(struct scorer *s, const struct samples *m, struct err *
 
 /* --- scores --- */
 
-static bool has(json_t *list, int64_t x)
-{
-	size_t i;
-	json_t *v;
-	json_array_foreach(list, i, v)
-		if (json_integer_value(v) == x)
-			return true;
-	return false;
-}
-
 static const char *weights_name(const struct run_config *c)
 {
 	static const char *const names[] = { [SAMPLE_EMA] = "ema", [SAMPLE_STUDENT] = "student", [SAMPLE_TEACHER] = "teacher" };
@@ -275,77 +303,93 @@ static int record_scores(struct scorer *s, const struct score_list *list, const 
 }
 
 /* Of a row that gives several scores, those that were asked for by name. */
-static void keep_asked(struct score_list *list, const struct ask *a)
+static void keep_asked(struct score_list *list, const struct request *r)
 {
 	int n = 0;
+	const char *name = r->asked->name;
 	for (int i = 0; i < list->n; i++)
-		if (strcmp(a->name, a->row->name) == 0 || strcmp(a->name, list->v[i].name) == 0)
+		if (strcmp(name, r->row->name) == 0 || strcmp(name, list->v[i].name) == 0)
 			list->v[n++] = list->v[i];
 	list->n = n;
 }
 
-/* All metrics of one extractor, reference and number of samples. */
-static int score_group(struct scorer *s, const struct ask *first, const struct samples *m, int64_t step, struct err *e)
+/* What a group needs of both sides for these samples. */
+struct needs { unsigned keep[2]; bool two_sides; };
+
+static struct needs needs_of(const struct scorer *s, int group, const struct samples *m)
 {
-	unsigned keep[2] = { 0, 0 };
-	bool two = false;
-	struct ask *end = s->asks + s->n_asks;
-	for (const struct ask *a = first; a < end; a++) {
-		if (a->x != first->x || a->samples != first->samples || strcmp(a->ref, first->ref) != 0 || !has(a->nfe, m->nfe))
+	struct needs n = { 0 };
+	for (int i = 0; i < s->n_requests; i++) {
+		const struct request *r = &s->requests[i];
+		if (r->group != group || !wants(r, m))
 			continue;
 		for (int side = 0; side < 2; side++)
-			keep[side] |= metric_keep(a->row, side, &a->options) | (a->infinity ? metric_keep(a->infinity, side, &a->options) : 0);
-		two |= a->row->sides == 2;
+			n.keep[side] |= metric_keep(r->row, side, &r->options) | (r->infinity ? metric_keep(r->infinity, side, &r->options) : 0);
+		n.two_sides |= r->row->sides == 2;
 	}
+	return n;
+}
+
+static int score_request(struct scorer *s, const struct request *r, struct feature_set *ours, struct feature_set *reference,
+                         const struct samples *m, int64_t step, struct err *e)
+{
+	const struct group *g = &s->groups[r->group];
+	struct score_list list = { 0 };
+	if (metric_run(&list, r->row, ours, reference, &r->options, e))
+		return -1;
+	keep_asked(&list, r);
+	if (r->infinity && metric_run(&list, r->infinity, ours, reference, &r->options, e))
+		return -1;
+	return record_scores(s, &list, s->extractors[g->x].x, m, g->samples, step, e);
+}
+
+static int score_group(struct scorer *s, int group, const struct samples *m, int64_t step, struct err *e)
+{
+	const struct group *g = &s->groups[group];
+	const struct needs needs = needs_of(s, group, m);
 	SCOPED(feature_set) struct feature_set ours = { 0 };
 	SCOPED(feature_set) struct feature_set reference = { 0 };
-	struct extractor *x = s->extractors[first->x].x;
-	struct source source = { .kind = &source_memory, .path = (char *)"samples", .n = first->samples, .h = m->h, .w = m->w, .c = m->c, .self = m->px };
-	struct feature_options o = { .keep = keep[0], .want = keep[0],
+	struct extractor *x = s->extractors[g->x].x;
+	struct source source = { .kind = &source_memory, .path = (char *)"samples", .n = g->samples, .h = m->h, .w = m->w, .c = m->c, .self = m->px };
+	struct feature_options o = { .keep = needs.keep[0], .want = needs.keep[0],
 	                             .pixels = s->config->sample.quantize == QUANTIZE_ROUND ? "u8-round" : "u8-truncate" };
 	worker_say(s->w, s->config->train.steps, "scoring");
-	if ((two && open_reference(&reference, s, first->ref, x, keep[1], e)) || feature_set_extract(&ours, &source, x, &o, e))
+	if ((needs.two_sides && open_reference(&reference, s, g->ref, x, needs.keep[1], e)) || feature_set_extract(&ours, &source, x, &o, e))
 		return -1;
 	/* the reference came as bytes, the samples were rounded by us: one protocol, named by the samples' side */
 	char as_bytes[PROTOCOL_TEXT];
-	if (two && strcmp(reference.protocol, protocol_features(as_bytes, x, "u8")) == 0)
+	if (needs.two_sides && strcmp(reference.protocol, protocol_features(as_bytes, x, "u8")) == 0)
 		(void)snprintf(reference.protocol, sizeof reference.protocol, "%s", ours.protocol);
-	for (const struct ask *a = first; a < end; a++) {
-		struct score_list list = { 0 };
-		if (a->x != first->x || a->samples != first->samples || strcmp(a->ref, first->ref) != 0 || !has(a->nfe, m->nfe) ||
-		    !has(a->eval_seeds, m->seed))
-			continue;
-		if (metric_run(&list, a->row, &ours, &reference, &a->options, e))
-			return err_in(e, "%s", a->name);
-		keep_asked(&list, a);
-		if ((a->infinity && metric_run(&list, a->infinity, &ours, &reference, &a->options, e)) ||
-		    record_scores(s, &list, x, m, first->samples, step, e))
-			return err_in(e, "%s", a->name);
+	for (int i = 0; i < s->n_requests; i++) {
+		const struct request *r = &s->requests[i];
+		if (r->group == group && wants(r, m) && score_request(s, r, &ours, &reference, m, step, e))
+			return err_in(e, "%s", r->asked->name);
 	}
 	return 0;
 }
 
 static int score_samples(struct scorer *s, const struct samples *m, int64_t step, struct err *e)
 {
-	for (int i = 0; i < s->n_asks; i++) {
-		const struct ask *a = &s->asks[i];
-		bool taken = !has(a->nfe, m->nfe) || !has(a->eval_seeds, m->seed);
-		for (int k = 0; k < i && !taken; k++)
-			taken = s->asks[k].x == a->x && s->asks[k].samples == a->samples && strcmp(s->asks[k].ref, a->ref) == 0 && has(s->asks[k].nfe, m->nfe);
-		if (!taken && score_group(s, a, m, step, e))
+	SCOPED(free) bool *scored = xcalloc((size_t)s->n_groups + 1, sizeof *scored);
+	for (int i = 0; i < s->n_requests; i++) {
+		const struct request *r = &s->requests[i];
+		if (!wants(r, m) || scored[r->group])
+			continue;
+		scored[r->group] = true;
+		if (score_group(s, r->group, m, step, e))
 			return -1;
 	}
 	return 0;
 }
 
-static int sample_and_score(struct scorer *s, bool *stopped, int nfe, int64_t seed, bool picture, const char *checkpoint, int64_t step, struct err *e)
+static int sample_and_score(struct scorer *s, bool *stopped, const struct samples *wanted, const char *checkpoint, int64_t step, struct err *e)
 {
-	struct samples m = { .n = PICTURE_SIDE * PICTURE_SIDE, .h = s->train.h, .w = s->train.w, .c = s->train.c, .nfe = nfe, .seed = seed };
-	for (int i = 0; i < s->n_asks; i++)
-		if (has(s->asks[i].nfe, nfe) && s->asks[i].samples > m.n)
-			m.n = s->asks[i].samples;
+	struct samples m = *wanted;
+	m.h = s->train.h;
+	m.w = s->train.w;
+	m.c = s->train.c;
 	int rc = make_samples(&m, s, stopped, checkpoint, e);
-	if (!rc && !*stopped && picture)
+	if (!rc && !*stopped && m.picture)
 		rc = write_picture(s, &m, e);
 	if (!rc && !*stopped)
 		rc = score_samples(s, &m, step, e);
@@ -371,22 +415,8 @@ int scorer_run(struct scorer *s, bool *stopped, const char *checkpoint, int64_t 
 	*stopped = false;
 	if (dataset_open(&s->train, s->config->data.name, SPLIT_TRAIN, e) || record_inputs(s, e))
 		return -1;
-	if (!s->n_asks)
-		return sample_and_score(s, stopped, 1, 1, true, checkpoint, step, e);
-	/* each (steps, evaluation seed) once, in the order in which the grid names them */
-	for (int i = 0; i < s->n_asks; i++) {
-		size_t k, v;
-		json_t *nfe, *seed;
-		json_array_foreach(s->asks[i].nfe, k, nfe)
-			json_array_foreach(s->asks[i].eval_seeds, v, seed) {
-				bool made = false;
-				for (int p = 0; p < i && !made; p++)
-					made = has(s->asks[p].nfe, json_integer_value(nfe)) && has(s->asks[p].eval_seeds, json_integer_value(seed));
-				if (!made && sample_and_score(s, stopped, (int)json_integer_value(nfe), json_integer_value(seed), v == 0, checkpoint, step, e))
-					return -1;
-				if (*stopped)
-					return 0;
-			}
-	}
+	for (int i = 0; i < s->n_samples && !*stopped; i++)
+		if (sample_and_score(s, stopped, &s->samples[i], checkpoint, step, e))
+			return -1;
 	return 0;
 }

@@ -76,15 +76,15 @@ int main(int argc, char **argv)
 {
 	struct err e = ERR_INIT;
 	struct worker *w;
-	struct worker_job job;
+	struct job job;
 	if (argc < 3 || strcmp(argv[1], "worker") != 0)
 		return 2;
-	must(worker_job_read(&job, argv[2], &e), &e);
+	must(job_read(&job, argv[2], &e), &e);
 	config = json_loads(job.config, 0, NULL);
 	if (json_is_true(json_object_get(config, "mute"))) {
 		(void)fputs("I say nothing\n", stderr);
 		json_decref(config);
-		worker_job_release(&job);
+		job_release(&job);
 		return 3;
 	}
 	must(worker_open(&w, argv[2], argc > 4 ? (int)strtol(argv[4], NULL, 10) : -1, &e), &e);
