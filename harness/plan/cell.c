@@ -25,3 +25,9 @@ void cell_hash(char hex[SHA256_HEX], const char *arm, int64_t seed, int numerics
 	json_end(&w);
 	io_sha256(hex, json.data, json.len);
 }
+
+const char *cell_state_name(enum cell_state s)
+{
+	static const char *const names[] = { "pending", "cached", "blocked" };
+	return names[s];
+}

@@ -14,4 +14,8 @@ char *cell_arm_json(char hex[SHA256_HEX], const struct run_config *finished, str
 /* The cell's hash: of {"arm":ARM,"dataset":DATASET,"numerics":N,"seed":S}. `dataset` is "" while the data is unknown. */
 void cell_hash(char hex[SHA256_HEX], const char *arm, int64_t seed, int numerics, const char *dataset);
 
+/* What a plan knows of a cell: it has to be done, it was done, its inputs are missing. */
+enum cell_state { CELL_PENDING, CELL_CACHED, CELL_BLOCKED };
+const char *cell_state_name(enum cell_state s); /* "pending" */
+
 #endif

@@ -529,9 +529,3 @@ void scoped_plan(struct plan **p)
 {
 	plan_free(*p);
 }
-
-const char *cell_state_name(enum cell_state s)
-{
-	static const char *const names[] = { "pending", "cached", "blocked" };
-	return names[s];
-}

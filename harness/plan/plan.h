@@ -19,8 +19,6 @@
 #include "harness/text/json_writer.h"
 
 enum { PLAN_REASON = 512 }; /* bytes: room for a remedy with a path in it */
-enum cell_state { CELL_PENDING, CELL_CACHED, CELL_BLOCKED };
-
 struct plan_row {
 	const char *chain;              /* the chain's name; "" for rows of axes, includes and a lone base */
 	const char *label;              /* within the chain: "base", "full", "+ Pseudo-Huber", "loss.kind=l2" */
@@ -92,7 +90,6 @@ MUST_CHECK int plan_keep_only(struct plan *p, const char *const *only, int n, st
  * plan_expand. */
 void plan_hash(struct plan *p);
 
-const char *cell_state_name(enum cell_state s);
 /* The plan as one JSON object, members:
  *     schema  1
  *     grid    name, file, hash, text, seeds {train, eval, paired}, numerics, sources [{file, sha256}], set, only,

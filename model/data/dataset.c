@@ -17,16 +17,6 @@
 
 #define NUMERICS_OF_DATA 1 /* bumped when the same files would decode to other bytes */
 
-void dataset_release(struct dataset *d)
-{
-	if (d->file)
-		safetensors_free(d->file);
-	else
-		free(d->images);
-	free(d->labels);
-	*d = (struct dataset){ 0 };
-}
-
 /* ---- IDX ---------------------------------------------------------------------------------------------------------- */
 
 /* Takes the pictures over. */
@@ -200,16 +190,6 @@ static int missing(const char *name, struct err *e)
 		return err_set(e, "data set %s is not here: `ablate data import %s SOURCE`", name, name);
 	return err_set(e, "data set %s is not here: %s (looked in $ABLATE_DATA/%s, %s/data/%s%s%s)", name, l->remedy, name, cache, name,
 	               l->package_folder ? ", " : "", l->package_folder ? l->package_folder : "");
-}
-
-void dataset_identify(struct dataset *d)
-{
-	char parts[3][SHA256_HEX];
-	SCOPED(free) char *head = xstrfmt("%" PRId64 "x%dx%dx%d", d->n, d->h, d->w, d->c);
-	io_sha256(parts[0], head, strlen(head));
-	io_sha256(parts[1], d->images, (size_t)(d->n * d->h * d->w * d->c));
-	io_sha256(parts[2], d->labels, (size_t)d->n * sizeof *d->labels);
-	io_sha256(d->sha256, parts, sizeof parts);
 }
 
 static int open_set(struct dataset *out, const char *name, enum data_split split, bool check, struct err *e)
