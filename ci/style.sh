@@ -53,6 +53,12 @@ awk '
 grep -nE '(^|[^A-Za-z0-9_.>])(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atof|system|rand|srand|tmpnam|mktemp)[ ]?\(' \
 	"${sources[@]}" | sed -E 's/^([^:]*:[0-9]+):.*[^A-Za-z0-9_]([a-z]+)[ ]?\(.*/\1: banned function/' | complain || true
 
+# SQL is written in one room; the others ask harness/record/query*.h.
+for f in "${sources[@]}"; do
+	case $f in harness/record/*|tests/*) continue ;; esac
+	grep -nHE '"[ (]*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|ALTER|PRAGMA|BEGIN|COMMIT) ' "$f" || true
+done | sed -E 's/^([^:]*:[0-9]+):.*/\1: SQL outside harness\/record: ask query*.h there/' | complain
+
 # 4. One name, one file.
 printf '%s\n' "${sources[@]}" | awk -F/ '{ if ($NF in seen) print $0 ":1: another file has this name: " seen[$NF]; seen[$NF] = $0 }' | complain
 

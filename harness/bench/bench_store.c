@@ -3,6 +3,7 @@
 #include "harness/bench/bench_store.h"
 
 #include "harness/record/host.h"
+#include "harness/record/record_fill.h"
 #include "harness/record/ingest.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -50,7 +51,7 @@ static int measure_ingest(json_t *out, struct store *s, const struct bench_store
 	struct writer *w = xcalloc((size_t)size->workers, sizeof *w);
 	int rc = 0, open = size->workers;
 	int64_t before, after;
-	if (db_int_of(&before, 0, s->db, e, "SELECT count(*) FROM curve", "")) {
+	if (record_fill_points(&before, s->db, e)) {
 		free(w);
 		return -1;
 	}
@@ -85,7 +86,7 @@ static int measure_ingest(json_t *out, struct store *s, const struct bench_store
 		free(w[i].path);
 	}
 	if (!rc)
-		rc = db_int_of(&after, 0, s->db, e, "SELECT count(*) FROM curve", "");
+		rc = record_fill_points(&after, s->db, e);
 	if (!rc) {
 		int64_t want = (int64_t)size->workers * (size->points_per_worker / 2) * 2;
 		(void)json_object_set_new(out, "ingest", json_pack("{s:i, s:I, s:f, s:f, s:I, s:i}", "workers", size->workers, "rows", (json_int_t)(after - before),
@@ -116,18 +117,11 @@ static int fill_cell(struct store *s, const struct bench_store *size, const stru
 {
 	char id[HOST_UUID];
 	const struct plan_arm *a = &p->arms[p->cells[i].arm];
-	const char *cell = p->cells[i].hash;
+	const struct filled_cell c = { .id = id, .cell = p->cells[i].hash, .arm = a->hash, .config = a->json, .grid = p->hash,
+	                               .label = p->rows[a->rows[0]].label, .when = now, .seed = p->cells[i].seed, .numerics = NUMERICS_VERSION,
+	                               .ordinal = i, .points = size->points_per_attempt };
 	(void)host_uuid(id);
-	if (db_exec(s->db, e, "INSERT INTO arm VALUES(?, ?) ON CONFLICT DO NOTHING", "ss", a->hash, a->json) ||
-	    db_exec(s->db, e, "INSERT INTO cell VALUES(?, ?, ?, ?, '')", "ssii", cell, a->hash, p->cells[i].seed, (int64_t)NUMERICS_VERSION) ||
-	    db_exec(s->db, e, "INSERT INTO grid_cell VALUES(?, ?, '', ?, ?, NULL)", "ssis", p->hash, cell, (int64_t)i, p->rows[a->rows[0]].label) ||
-	    db_exec(s->db, e, "INSERT INTO attempt(id, cell, n, state, started, ended) VALUES(?, ?, 1, 'done', ?, ?)", "ssss", id, cell, now, now) ||
-	    db_exec(s->db, e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 100, 101, 'p', ?, 'x', NULL, NULL, 1000, NULL)", "sd", id, (double)i))
-		return -1;
-	for (int k = 0; k < size->points_per_attempt; k++)
-		if (db_exec(s->db, e, "INSERT INTO curve VALUES(?, 'loss', ?, ?)", "sid", id, (int64_t)k, 0.5))
-			return -1;
-	return 0;
+	return record_fill_cell(s->db, &c, e);
 }
 
 static int fill(struct store *s, const struct bench_store *size, const char *toml_path, struct err *e)
@@ -137,7 +131,7 @@ static int fill(struct store *s, const struct bench_store *size, const char *tom
 	SCOPED(plan) struct plan *p = full_plan(&toml, size->attempts, e);
 	(void)host_now(now);
 	int rc = !p || io_write_atomic(toml_path, str_text(&toml), toml.len, e) || db_begin(s->db, e) ||
-	         db_exec(s->db, e, "INSERT INTO grid(hash, name, toml, created) VALUES(?, 'bench', ?, ?)", "sss", p->hash, str_text(&toml), now) ? -1 : 0;
+	         record_fill_grid(s->db, p->hash, str_text(&toml), now, e) ? -1 : 0;
 	for (int i = 0; !rc && i < p->n_cells; i++)
 		rc = fill_cell(s, size, p, i, now, e);
 	if (!rc)
@@ -248,8 +242,7 @@ static int measure_sync(json_t *out, struct store *s, struct err *e)
 	for (int i = 0; i < N; i++) {
 		SCOPED(free) char *value = xstrfmt("%d", i);
 		double start = monotonic_s();
-		if (db_begin(s->db, e) || db_exec(s->db, e, "INSERT INTO meta VALUES('bench', ?, NULL) ON CONFLICT DO UPDATE SET value = excluded.value", "s", value) ||
-		    db_commit(s->db, e))
+		if (record_fill_commit(s->db, value, e))
 			return -1;
 		seconds[i] = monotonic_s() - start;
 	}

@@ -3,6 +3,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/study/gate_grid.h"
 #include "harness/record/host.h"
+#include "harness/record/query_attempt.h"
 #include "harness/commands/plan_open.h"
 #include "harness/record/provenance.h"
 #include "harness/record/store.h"
@@ -40,10 +41,7 @@ static int origin_of(char **commit, char **env, struct opened *o, const struct g
 		return -1;
 	for (int i = 0; i < o->plan->n_cells && o->db && !*env; i++) {
 		const struct study_cell *c = &o->study->cells[i];
-		if (c->arm == arm && *c->attempt
-		    && (db_text_of(env, o->db, e, "SELECT env FROM attempt WHERE id = ?", "s", c->attempt)
-		        || db_text_of(commit, o->db, e, "SELECT json_extract(e.json, '$.commit') FROM attempt a JOIN env e ON e.hash = a.env WHERE a.id = ?",
-		                      "s", c->attempt)))
+		if (c->arm == arm && *c->attempt && query_origin(env, commit, o->db, c->attempt, e))
 			return -1;
 	}
 	if (!*commit)

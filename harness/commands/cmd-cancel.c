@@ -2,6 +2,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/record/record_find.h"
+#include "harness/record/query.h"
 #include "harness/record/store.h"
 
 #include "model/base/io.h"
@@ -36,9 +37,7 @@ static int cancel_one(json_t *asked, struct cli *c, struct store *s, const char 
 {
 	struct record r;
 	SCOPED(free) char *attempt = NULL;
-	if (record_find(&r, s->db, text, e) ||
-	    db_text_of(&attempt, s->db, e, "SELECT id FROM attempt WHERE state = 'running' AND (id = ? OR (? AND cell = ?)) ORDER BY started DESC", "sbs",
-	               r.attempt, (int)r.is_cell, r.cell))
+	if (record_find(&r, s->db, text, e) || query_running_of(&attempt, s->db, r.attempt, r.is_cell ? r.cell : NULL, e))
 		return cli_fail(c, e);
 	if (!attempt) {
 		cli_say(c, "%s: not running", text);

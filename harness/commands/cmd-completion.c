@@ -2,7 +2,8 @@
  * knobs, presets or the database is asked of the program at the time of the TAB (`ablate completion words KIND`). */
 #include "harness/cli/cmd.h"
 
-#include "harness/record/db.h"
+#include "harness/record/query.h"
+#include "harness/record/query_show.h"
 #include "model/base/mem.h"
 #include "model/config/config.h"
 
@@ -18,12 +19,6 @@ static const struct placeholder { const char *text, *kind; } placeholders[] = {
 	{ "LABEL", "labels" },  { "ARM", "labels" },
 };
 
-static const struct { const char *kind, *sql; } queries[] = {
-	{ "cells", "SELECT hash FROM cell ORDER BY hash LIMIT 2000" },
-	{ "attempts", "SELECT id FROM attempt ORDER BY id LIMIT 2000" },
-	{ "labels", "SELECT DISTINCT label FROM grid_cell ORDER BY label LIMIT 2000" },
-};
-
 static const char *placeholder_kind(const char *text)
 {
 	for (size_t i = 0; i < sizeof placeholders / sizeof *placeholders; i++)
@@ -33,16 +28,16 @@ static const char *placeholder_kind(const char *text)
 }
 
 /* A completion that finds no database offers nothing; that is no failure. */
-static void print_query(const struct cli *c, const char *sql)
+static void print_recorded(const struct cli *c, const char *kind)
 {
 	SCOPED(db) struct db *db = NULL;
 	struct db_rows rows;
+	const char *word;
 	struct err e = ERR_INIT;
-	if (db_open(&db, c->db, DB_READ, &e) || db_query(&rows, db, &e, sql, ""))
+	if (db_open(&db, c->db, DB_READ, &e) || query_words(&rows, db, kind, &e))
 		return;
-	while (db_next(&rows))
-		if (db_text(&rows, 0))
-			printf("%s\n", db_text(&rows, 0));
+	while (query_text_next(&word, &rows))
+		printf("%s\n", word);
 	(void)!db_done(&rows, &e);
 }
 
@@ -68,11 +63,10 @@ static int print_words(const struct cli *c, const char *kind)
 			printf("%s\n", p[i].name);
 		return EXIT_OK;
 	}
-	for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
-		if (strcmp(queries[i].kind, kind) == 0) {
-			print_query(c, queries[i].sql);
-			return EXIT_OK;
-		}
+	if (query_knows_words(kind)) {
+		print_recorded(c, kind);
+		return EXIT_OK;
+	}
 	return cli_usage(c, "no words of kind '%s': commands, keys, settings, presets, cells, attempts or labels", kind);
 }
 

@@ -1,6 +1,8 @@
 /* cmd-export.c - `ablate export`: results and records in other people's formats. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
+#include "harness/record/dump.h"
+#include "harness/record/query_show.h"
 #include "harness/show/export.h"
 #include "harness/text/json_writer.h"
 
@@ -35,25 +37,15 @@ static int put(void *ctx, const char *text, size_t n, struct err *e)
 	return fwrite(text, 1, n, stdout) == n ? 0 : err_set(e, "standard output: cannot write: %s", strerror(errno));
 }
 
-static int rows_of(struct db *db, const char *table, enum export_format format, struct target *t, struct err *e)
-{
-	int64_t n;
-	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')", "s", table))
-		return -1;
-	if (!n)
-		return err_code(e, EXIT_USAGE, "no table or view '%s'; `ablate schema` lists them", table);
-	SCOPED(free) char *sql = strncmp(table, "v_", 2) == 0 ? xstrfmt("SELECT * FROM %s ORDER BY 1, 2", table) : dump_query(table);
-	return export_query(db, sql, format, put, t, e);
-}
-
 static int write_all(const struct cli *c, struct db *db, struct target *t, struct err *e)
 {
 	const char *table = cli_string(c, "table", NULL);
 	enum export_format format = cli_flag(c, "jsonl") || t->to_list ? EXPORT_JSONL : EXPORT_CSV;
+	struct db_rows rows;
 	if (cli_flag(c, "sql"))
-		return export_sql(db, put, t, e);
+		return dump_script(db, put, t, e);
 	if (table)
-		return rows_of(db, table, format, t, e);
+		return query_table(&rows, db, table, e) ? -1 : export_rows(&rows, format, put, t, e);
 	return export_results(db, format, !cli_flag(c, "no-identity"), put, t, e);
 }
 

@@ -3,6 +3,7 @@
 #include "harness/study/gate_grid.h"
 #include "harness/judge/gate_values.h"
 #include "harness/record/host.h"
+#include "harness/record/query_grid.h"
 #include "harness/text/junit.h"
 #include "harness/judge/stats.h"
 #include "harness/record/store.h"
@@ -140,9 +141,7 @@ static char *grid_of(struct store *store, const struct study *s, struct err *e)
 {
 	char *hash = NULL;
 	for (int i = 0; i < s->plan->n_cells && !hash; i++)
-		if (*s->cells[i].attempt
-		    && db_text_of(&hash, store->db, e, "SELECT g.hash FROM grid_cell gc JOIN grid g ON g.hash = gc.grid WHERE gc.cell = ? "
-		                  "ORDER BY g.name = ? DESC, g.created DESC, g.hash LIMIT 1", "ss", s->cells[i].hash, s->plan->grid->name))
+		if (*s->cells[i].attempt && query_grid_of_cell(&hash, store->db, s->cells[i].hash, s->plan->grid->name, e))
 			return NULL;
 	return hash;
 }

@@ -1,6 +1,7 @@
 /* cmd-resume.c - `ablate resume`: what is missing of a grid that was run before, without its file. */
 #include "harness/cli/cmd.h"
 #include "harness/record/db.h"
+#include "harness/record/query_grid.h"
 #include "harness/commands/plan_open.h"
 #include "harness/commands/run_command.h"
 
@@ -15,9 +16,7 @@ static int find_plan(char **path, struct cli *c, struct err *e)
 	SCOPED(db) struct db *db = NULL;
 	SCOPED(free) char *hash = NULL;
 	const char *name = c->n_args ? c->args[0] : NULL;
-	if (db_open(&db, c->db, DB_READ, e) ||
-	    db_text_of(&hash, db, e, "SELECT hash FROM grid WHERE ?1 IS NULL OR name = ?1 OR substr(hash, 1, length(?1)) = ?1 ORDER BY created DESC, hash "
-	               "LIMIT 1", "s", name))
+	if (db_open(&db, c->db, DB_READ, e) || query_grid_hash(&hash, db, name, e))
 		return -1;
 	if (!hash && name && strstr(name, ".toml"))
 		return err_code(e, EXIT_USAGE, "%s is a grid file: `ablate run %s` finishes what is missing of it", name, name);

@@ -33,8 +33,8 @@ static void json_row(void *ctx, const char *table, const char *column, const cha
 static int run(struct cli *c)
 {
 	if (cli_flag(c, "sql")) {
-		SCOPED(free) char *text = db_schema_text();
-		printf("PRAGMA application_id = %d; PRAGMA user_version = %d;\n%s", DB_APPLICATION_ID, db_schema()->version, text);
+		SCOPED(free) char *text = db_schema_script();
+		fputs(text, stdout);
 		return EXIT_OK;
 	}
 	if (c->json) {

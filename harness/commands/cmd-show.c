@@ -4,6 +4,7 @@
 #include "harness/text/escape.h"
 #include "harness/record/journal.h"
 #include "harness/text/json_out.h"
+#include "harness/record/query_show.h"
 #include "harness/record/record_find.h"
 #include "harness/record/store.h"
 
@@ -13,14 +14,12 @@
 #include <string.h>
 
 /* Rows of a query as an array of objects; NULLs are left out. */
-static json_t *rows_of(struct db *db, struct err *e, const char *sql, const char *key)
+static json_t *rows_of(struct db *db, const struct show_part *part, const struct record *r, struct err *e)
 {
 	struct db_rows rows;
-	json_t *list = json_array();
-	if (db_query(&rows, db, e, sql, "s", key)) {
-		json_decref(list);
+	if (query_show(&rows, db, part, r, e))
 		return NULL;
-	}
+	json_t *list = json_array();
 	while (db_next(&rows)) {
 		json_t *o = json_object();
 		for (int i = 0; i < db_columns(&rows); i++) {
@@ -38,21 +37,6 @@ static json_t *rows_of(struct db *db, struct err *e, const char *sql, const char
 	return list;
 }
 
-static const struct { const char *key, *sql; bool of_cell; } parts[] = {
-	{ "cell", "SELECT * FROM cell WHERE hash = ?", true },
-	{ "labels", "SELECT g.name AS grid, gc.chain, gc.label FROM grid_cell gc JOIN grid g ON g.hash = gc.grid WHERE gc.cell = ? ORDER BY 1, 2, 3", true },
-	{ "config", "SELECT config FROM arm WHERE hash = (SELECT arm FROM cell WHERE hash = ?)", true },
-	{ "attempts", "SELECT id, n, purpose, state, reason, started, ended, step, resumed_from FROM attempt WHERE cell = ? ORDER BY started, id", true },
-	{ "attempt", "SELECT * FROM attempt WHERE id = ?", false },
-	{ "metrics", "SELECT name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by FROM metric WHERE attempt = ? ORDER BY name, nfe, eval_seed", false },
-	{ "curves", "SELECT name, count(*) AS points, min(step) AS first, max(step) AS last FROM v_curve WHERE attempt = ? GROUP BY name ORDER BY name", false },
-	{ "inputs", "SELECT i.role, f.kind, f.name, f.hash FROM input i JOIN artifact f ON f.hash = i.artifact WHERE i.attempt = ? ORDER BY i.role", false },
-	{ "checkpoints", "SELECT p.step, f.name, f.hash FROM checkpoint p JOIN artifact f ON f.hash = p.artifact WHERE p.attempt = ? ORDER BY p.step", false },
-	{ "outputs", "SELECT o.role, f.name, f.hash FROM output o JOIN artifact f ON f.hash = o.artifact WHERE o.attempt = ? ORDER BY o.role", false },
-	{ "environment", "SELECT v.json FROM attempt a JOIN env v ON v.hash = a.env WHERE a.id = ?", false },
-	{ "verified", "SELECT id, b AS repetition, equal, n, first_diff_step, first_diff, created FROM verify WHERE a = ? ORDER BY created", false },
-};
-
 /* A list of one row whose only column is JSON text becomes that object. */
 static json_t *unpack(json_t *list, const char *column)
 {
@@ -65,24 +49,25 @@ static json_t *unpack(json_t *list, const char *column)
 static json_t *collect(struct db *db, const struct record *r, const char *runs, struct err *e)
 {
 	json_t *all = json_object();
-	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-		if (!parts[i].of_cell && !*r->attempt)
+	int n;
+	const struct show_part *parts = query_show_parts(&n);
+	for (int i = 0; i < n; i++) {
+		const struct show_part *part = &parts[i];
+		if (!part->of_cell && !*r->attempt)
 			continue;
-		json_t *list = rows_of(db, e, parts[i].sql, parts[i].of_cell ? r->cell : r->attempt);
+		json_t *list = rows_of(db, part, r, e);
 		if (!list) {
 			json_decref(all);
 			return NULL;
 		}
-		if (strcmp(parts[i].key, "config") == 0)
-			list = unpack(list, "config");
-		else if (strcmp(parts[i].key, "environment") == 0)
-			list = unpack(list, "json");
-		else if (strcmp(parts[i].key, "cell") == 0 || strcmp(parts[i].key, "attempt") == 0) {
+		if (part->json)
+			list = unpack(list, part->json);
+		else if (part->one) {
 			json_t *one = json_incref(json_array_get(list, 0));
 			json_decref(list);
 			list = one;
 		}
-		(void)json_object_set_new(all, parts[i].key, list);
+		(void)json_object_set_new(all, part->key, list);
 	}
 	if (*r->attempt) {
 		SCOPED(free) char *folder = xstrfmt("%s/%.12s/%s", runs, r->cell, r->attempt);

@@ -5,6 +5,8 @@
 #include "harness/text/json_out.h"
 #include "harness/commands/plan_open.h"
 #include "harness/record/store.h"
+#include "harness/record/query_grid.h"
+#include "harness/record/query.h"
 
 #include "model/base/io.h"
 #include "model/base/progress.h"
@@ -29,28 +31,24 @@ static void on_interrupt(int number)
 	interrupted = 1;
 }
 
-struct view { struct store *s; json_t *grids, *running; int64_t n_running, n_missing; };
+struct view { struct store *s; json_t *grids, *running; int64_t n_running; };
 
 static int read_grids(struct view *v, const char *only, struct err *e)
 {
 	struct db_rows rows;
+	struct grid_state_row r;
 	json_t *grid = NULL;
-	if (db_query(&rows, v->s->db, e, "SELECT g.hash, g.name, g.created, x.state, count(x.cell) FROM grid g LEFT JOIN "
-	             "(SELECT DISTINCT grid, cell, state FROM v_cell_status) x ON x.grid = g.hash WHERE ?1 IS NULL OR g.name = ?1 OR "
-	             "substr(g.hash, 1, length(?1)) = ?1 GROUP BY g.hash, x.state ORDER BY g.created, g.hash, x.state", "s", only))
+	if (query_grid_states(&rows, v->s->db, only, e))
 		return -1;
-	while (db_next(&rows)) {
-		if (!grid || strcmp(json_string_value(json_object_get(grid, "grid")), db_text(&rows, 0)) != 0) {
-			grid = json_pack("{s:s, s:s, s:s, s:i, s:{}}", "grid", db_text(&rows, 0), "name", db_text(&rows, 1), "created", db_text(&rows, 2),
-			                 "cells", 0, "states");
+	while (query_grid_state_next(&r, &rows)) {
+		if (!grid || strcmp(json_string_value(json_object_get(grid, "grid")), r.grid) != 0) {
+			grid = json_pack("{s:s, s:s, s:s, s:i, s:{}}", "grid", r.grid, "name", r.name, "created", r.created, "cells", 0, "states");
 			(void)json_array_append_new(v->grids, grid);
 		}
-		const char *state = db_text(&rows, 3);
-		int64_t n = db_int(&rows, 4), all = json_integer_value(json_object_get(grid, "cells"));
-		(void)json_object_set_new(grid, "cells", json_integer(all + n));
-		if (state)
-			(void)json_object_set_new(json_object_get(grid, "states"), state, json_integer(n));
-		v->n_missing += state && record_state_of(state) != RECORD_DONE ? n : 0;
+		int64_t all = json_integer_value(json_object_get(grid, "cells"));
+		(void)json_object_set_new(grid, "cells", json_integer(all + r.n));
+		if (r.n)
+			(void)json_object_set_new(json_object_get(grid, "states"), record_state_name(r.state), json_integer(r.n));
 	}
 	return db_done(&rows, e);
 }
@@ -59,20 +57,16 @@ static int read_running(struct view *v, struct err *e)
 {
 	static const char *const words[] = { [ATTEMPT_ALIVE] = "alive", [ATTEMPT_GONE] = "gone", [ATTEMPT_UNKNOWN] = "unknown" };
 	struct db_rows rows;
-	if (db_query(&rows, v->s->db, e, "SELECT a.id, a.cell, a.host, a.boot_id, a.pid, a.heartbeat, a.heartbeat_boot_s, coalesce(a.step, 0), "
-	             "coalesce((SELECT min(label) FROM grid_cell WHERE cell = a.cell), ''), c.seed, "
-	             "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), a.purpose "
-	             "FROM attempt a JOIN cell c ON c.hash = a.cell JOIN arm r ON r.hash = c.arm WHERE a.state = 'running' ORDER BY a.started, a.id", ""))
+	struct running_row r;
+	if (query_running(&rows, v->s->db, e))
 		return -1;
-	while (db_next(&rows)) {
+	while (query_running_next(&r, &rows)) {
 		char why[256];
-		enum liveness l = store_liveness(why, v->s, db_text(&rows, 1), db_text(&rows, 0), db_text(&rows, 2), db_text(&rows, 3), db_int(&rows, 4),
-		                                 db_text(&rows, 5), db_real(&rows, 6));
+		enum liveness l = store_liveness(why, v->s, r.cell, r.attempt, r.host, r.boot_id, r.pid, r.heartbeat, r.heartbeat_boot_s);
 		v->n_running += l != ATTEMPT_GONE;
-		(void)json_array_append_new(v->running, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "attempt", db_text(&rows, 0), "cell",
-		                            db_text(&rows, 1), "label", db_text(&rows, 8), "seed", (json_int_t)db_int(&rows, 9), "step",
-		                            (json_int_t)db_int(&rows, 7), "steps", (json_int_t)db_int(&rows, 10), "life", words[l], "evidence", why, "purpose",
-		                            db_text(&rows, 11)));
+		(void)json_array_append_new(v->running, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "attempt", r.attempt, "cell",
+		                            r.cell, "label", r.label, "seed", (json_int_t)r.seed, "step", (json_int_t)r.step, "steps",
+		                            (json_int_t)r.steps, "life", words[l], "evidence", why, "purpose", r.purpose));
 	}
 	return db_done(&rows, e);
 }
@@ -80,14 +74,12 @@ static int read_running(struct view *v, struct err *e)
 static int print_cells(struct view *v, const char *only, struct err *e)
 {
 	struct db_rows rows;
-	if (db_query(&rows, v->s->db, e, "SELECT x.label, x.seed, x.state, x.attempts, x.cell, coalesce(x.attempt, ''), coalesce(x.reason, ''), x.chain "
-	             "FROM v_cell_status x JOIN grid g ON g.hash = x.grid WHERE ?1 IS NULL OR g.name = ?1 OR substr(g.hash, 1, length(?1)) = ?1 "
-	             "ORDER BY g.created, g.hash, x.ordinal, x.chain, x.seed", "s", only))
+	struct status_row r;
+	if (query_status(&rows, v->s->db, only, e))
 		return -1;
-	while (db_next(&rows))
-		printf("  %-9s %.12s %.8s  %s%s%s seed %lld%s%s\n", db_text(&rows, 2), db_text(&rows, 4), db_text(&rows, 5)[0] ? db_text(&rows, 5) : "-",
-		       db_text(&rows, 7), *db_text(&rows, 7) ? "/" : "", db_text(&rows, 0), (long long)db_int(&rows, 1), *db_text(&rows, 6) ? ": " : "",
-		       db_text(&rows, 6));
+	while (query_status_next(&r, &rows))
+		printf("  %-9s %.12s %.8s  %s%s%s seed %lld%s%s\n", record_state_name(r.state), r.cell, *r.attempt ? r.attempt : "-", r.chain,
+		       *r.chain ? "/" : "", r.label, (long long)r.seed, *r.reason ? ": " : "", r.reason);
 	return db_done(&rows, e);
 }
 

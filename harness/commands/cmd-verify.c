@@ -3,6 +3,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/run/engine_device.h"
 #include "harness/record/host.h"
+#include "harness/record/query.h"
 #include "harness/commands/plan_open.h"
 #include "harness/record/record_find.h"
 #include "harness/commands/run_command.h"
@@ -52,15 +53,15 @@ static bool is_of(const struct plan *p, const char *arm, int64_t seed)
 static int sample_targets(struct targets *t, struct db *db, const struct plan *p, double part, struct err *e)
 {
 	struct db_rows rows;
-	if (db_query(&rows, db, e, "SELECT a.cell, a.attempt, c.arm, c.seed FROM v_attempt a JOIN cell c ON c.hash = a.cell WHERE a.state = 'done' "
-	             "ORDER BY a.cell", ""))
+	struct done_row r;
+	if (query_done_cells(&rows, db, e))
 		return -1;
-	while (db_next(&rows)) {
+	while (query_done_cell_next(&r, &rows)) {
 		struct target one;
-		if (!is_of(p, db_text(&rows, 2), db_int(&rows, 3)))
+		if (!is_of(p, r.arm, r.seed))
 			continue;
-		(void)snprintf(one.cell, sizeof one.cell, "%s", db_text(&rows, 0));
-		(void)snprintf(one.attempt, sizeof one.attempt, "%s", db_text(&rows, 1));
+		(void)snprintf(one.cell, sizeof one.cell, "%s", r.cell);
+		(void)snprintf(one.attempt, sizeof one.attempt, "%s", r.attempt);
 		VEC_PUSH(t->v, t->n, t->cap) = one;
 	}
 	t->n = (int)ceil(part * t->n);
@@ -88,8 +89,8 @@ static int find_targets(struct targets *t, const struct cli *c, struct db *db, s
 	for (int i = 0; i < c->n_args; i++) {
 		struct record r;
 		struct target one;
-		int64_t done;
-		if (record_find(&r, db, c->args[i], e) || db_int_of(&done, 0, db, e, "SELECT count(*) FROM attempt WHERE id = ? AND state = 'done'", "s", r.attempt))
+		bool done;
+		if (record_find(&r, db, c->args[i], e) || query_attempt_is_done(&done, db, r.attempt, e))
 			return -1;
 		if (!done)
 			return err_code(e, EXIT_USAGE, "%s: not a finished attempt; only what is done can be verified", c->args[i]);

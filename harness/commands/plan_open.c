@@ -3,16 +3,26 @@
  * cells of the same arm. */
 #include "harness/commands/plan_open.h"
 
-#include "harness/record/db.h"
+#include "harness/record/query.h"
 #include "harness/plan/inputs.h"
 #include "harness/plan/plan_needs.h"
 #include "model/base/own_files.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What is known of the arm that was asked for last. */
-struct asker { struct db *db; struct err e; int arm; double seconds; bool lacks; char lack[PLAN_REASON]; };
+struct asker {
+	struct db *db;
+	struct err e;
+	struct wanted_score *wanted;    /* by the plan's grid; NULL until a cell is asked for */
+	int n_wanted;
+	int arm;
+	double seconds;
+	bool lacks;
+	char lack[PLAN_REASON];
+};
 
 static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e)
 {
@@ -25,66 +35,16 @@ static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config
 	return 0;
 }
 
-struct have { char name[64]; int64_t nfe, eval_seed, n; };
-
-static bool has(const struct have *have, int n, const char *name, int64_t nfe, int64_t eval_seed, int64_t samples)
-{
-	for (int i = 0; i < n; i++)
-		if (have[i].nfe == nfe && have[i].eval_seed == eval_seed && have[i].n == samples && !strcmp(have[i].name, name))
-			return true;
-	return false;
-}
-
-/* Is every score that the grid asks for there? */
-static bool has_all(const struct grid *g, const struct have *have, int n)
-{
-	for (int i = 0; i < g->n_metrics; i++) {
-		const struct grid_metric *m = &g->metrics[i];
-		const char *outputs[GRID_OUTPUTS_MAX];
-		for (int o = grid_metric_outputs(outputs, m) - 1; o >= 0; o--)
-			for (int k = 0; k < m->n_nfe; k++)
-				for (int s = 0; s < g->seeds.n_eval; s++)
-					if (!has(have, n, outputs[o], m->nfe[k], g->seeds.eval[s], m->samples))
-						return false;
-	}
-	return true;
-}
-
 static int read_state(struct asker *a, struct plan_cell *cell, const struct plan *p)
 {
-	struct db_rows rows;
-	SCOPED(free) struct have *have = NULL;
-	int64_t done = 0;
-	int n = 0, cap = 0;
-	if (db_int_of(&done, 0, a->db, &a->e, "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'",
-	              "s", cell->hash))
+	bool finished;
+	if (!a->wanted)
+		a->n_wanted = grid_wanted_scores(&a->wanted, p->grid);
+	if (query_finished(&finished, a->db, cell->hash, a->wanted, a->n_wanted, &a->e))
 		return -1;
-	if (!done)
-		return 0;
-	if (db_query(&rows, a->db, &a->e, "SELECT DISTINCT m.name, m.nfe, m.eval_seed, m.n FROM attempt a JOIN metric m ON m.attempt = a.id "
-	             "WHERE a.cell = ? AND a.state = 'done' AND a.purpose = 'run'", "s", cell->hash))
-		return -1;
-	while (db_next(&rows)) {
-		struct have *h = &VEC_PUSH(have, n, cap);
-		*h = (struct have){ .nfe = db_int(&rows, 1), .eval_seed = db_int(&rows, 2), .n = db_int(&rows, 3) };
-		(void)snprintf(h->name, sizeof h->name, "%s", db_text(&rows, 0));
-	}
-	if (db_done(&rows, &a->e))
-		return -1;
-	if (has_all(p->grid, have, n))
+	if (finished)
 		cell->state = CELL_CACHED;
 	return 0;
-}
-
-static int read_seconds(struct asker *a, const struct plan_arm *arm)
-{
-	struct db_rows rows;
-	if (db_query(&rows, a->db, &a->e, "SELECT avg(a.wall_s) FROM cell c JOIN attempt a ON a.cell = c.hash WHERE c.arm = ? AND "
-	             "a.state = 'done' AND a.purpose = 'run' AND a.resumed_from IS NULL", "s", arm->hash))
-		return -1;
-	if (db_next(&rows) && !db_is_null(&rows, 0))
-		a->seconds = db_real(&rows, 0);
-	return db_done(&rows, &a->e);
 }
 
 static void cell_state(void *ctx, struct plan_cell *cell, const struct plan *p)
@@ -97,7 +57,7 @@ static void cell_state(void *ctx, struct plan_cell *cell, const struct plan *p)
 		a->arm = cell->arm;
 		a->seconds = 0;
 		a->lacks = plan_arm_lacks(a->lack, sizeof a->lack, p, arm);
-		if (a->db && read_seconds(a, arm))
+		if (a->db && query_arm_seconds(&a->seconds, a->db, arm->hash, &a->e))
 			return;
 	}
 	cell->seconds = a->seconds;
@@ -170,7 +130,9 @@ int plan_open(struct plan **out, const struct cli *c, const char *path, struct e
 	if (db_is_there(c->db) && db_open(&db, c->db, DB_READ, e))
 		return -1;
 	asker.db = db;
-	if (expand(&p, c, path, false, &opt, e))
+	int rc = expand(&p, c, path, false, &opt, e);
+	free(asker.wanted);
+	if (rc)
 		return -1;
 	if (asker.e.msg[0]) {
 		plan_free(p);

@@ -1,5 +1,6 @@
 /* study_open.c - see study_open.h. */
 #include "harness/commands/study_open.h"
+#include "harness/record/query_grid.h"
 
 #include "harness/commands/plan_open.h"
 
@@ -23,15 +24,6 @@ void study_close(struct opened *o)
 void scoped_opened(struct opened *o)
 {
 	study_close(o);
-}
-
-static int is_recorded(bool *out, struct db *db, const char *name, struct err *e)
-{
-	int64_t n;
-	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM grid WHERE name = ?", "s", name))
-		return -1;
-	*out = n > 0;
-	return 0;
 }
 
 /* The command again, for a reader of what it made. */
@@ -65,11 +57,12 @@ static int adopt(struct plan *p, struct db *db, const char *grid, struct err *e)
 	SCOPED(free) struct adopted *known = NULL;
 	struct db_rows rows;
 	int n = 0, cap = 0, n_seeds = p->grid->seeds.n_train;
-	if (db_query(&rows, db, e, "SELECT g.chain, g.label, c.hash, c.arm, c.seed FROM grid_cell g JOIN cell c ON c.hash = g.cell WHERE g.grid = ?", "s", grid))
+	struct grid_cell_row row;
+	if (query_grid_cells(&rows, db, grid, e))
 		return -1;
-	while (db_next(&rows))
-		VEC_PUSH(known, n, cap) = (struct adopted){ arena_strdup(&p->arena, db_text(&rows, 0)), arena_strdup(&p->arena, db_text(&rows, 1)),
-			arena_strdup(&p->arena, db_text(&rows, 2)), arena_strdup(&p->arena, db_text(&rows, 3)), db_int(&rows, 4) };
+	while (query_grid_cell_next(&row, &rows))
+		VEC_PUSH(known, n, cap) = (struct adopted){ arena_strdup(&p->arena, row.chain), arena_strdup(&p->arena, row.label),
+			arena_strdup(&p->arena, row.cell), arena_strdup(&p->arena, row.arm), row.seed };
 	if (db_done(&rows, e))
 		return -1;
 	if (!n)
@@ -99,12 +92,13 @@ static int plan_of_name(struct opened *o, const struct cli *c, const char *name,
 	SCOPED(free) char *hash = NULL;
 	SCOPED(free) char *toml = NULL;
 	SCOPED(free) char *made_of = NULL;
-	if (o->db && db_query(&rows, o->db, e, "SELECT hash, toml, made_of FROM grid WHERE name = ? ORDER BY created DESC, hash LIMIT 1", "s", name))
+	struct grid_row r;
+	if (o->db && query_newest_grid(&rows, o->db, name, e))
 		return -1;
-	if (o->db && db_next(&rows)) {
-		hash = xstrdup(db_text(&rows, 0));
-		toml = xstrdup(db_text(&rows, 1));
-		made_of = xstrdup(db_text(&rows, 2));
+	if (o->db && query_grid_next(&r, &rows)) {
+		hash = xstrdup(r.hash);
+		toml = xstrdup(r.toml);
+		made_of = xstrdup(r.made_of);
 	}
 	if (o->db && db_done(&rows, e))
 		return -1;
@@ -125,7 +119,7 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 		goto fail;
 	if (db_is_there(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
 		goto fail;
-	if (o.db && is_recorded(&known, o.db, name, e))
+	if (o.db && query_has_grid_named(&known, o.db, name, e))
 		goto fail;
 	if (!is_file && !known)
 		file = shipped;

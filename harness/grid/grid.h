@@ -24,6 +24,7 @@
 
 #include "harness/judge/gate.h"
 #include "harness/grid/metric_ref.h"
+#include "harness/record/query.h"
 #include "harness/text/toml.h"
 #include "model/base/mem.h"
 #include "model/config/config.h"
@@ -136,6 +137,8 @@ const struct grid_chain *grid_chain(const struct grid *g, const char *name);
 /* The scores that one [[metric]] gives, by the names they are recorded under ("pr" gives precision and recall, a fid with
  * infinity also fid_infinity). Returns their number, at most GRID_OUTPUTS_MAX. */
 int grid_metric_outputs(const char *out[GRID_OUTPUTS_MAX], const struct grid_metric *m);
+/* What a finished cell has: every score of every [[metric]] at every nfe and evaluation seed. Heap array; returns how many. */
+int grid_wanted_scores(struct wanted_score **out, const struct grid *g);
 /* A metric's name as metric_ref_parse takes it, with the number of samples that the grid declares for it. */
 MUST_CHECK int grid_metric_ref(struct metric_ref *out, const struct grid *g, const char *text, struct err *e);
 /* Every score that the grid asks for, as NAME@STEPS with its number of samples: at most `max`; returns how many. */

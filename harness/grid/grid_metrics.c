@@ -18,6 +18,21 @@ int grid_metric_outputs(const char *out[GRID_OUTPUTS_MAX], const struct grid_met
 	return n;
 }
 
+int grid_wanted_scores(struct wanted_score **out, const struct grid *g)
+{
+	const char *outputs[GRID_OUTPUTS_MAX];
+	struct wanted_score *all = xcalloc(1, sizeof *all); /* never NULL, also where nothing is wanted */
+	int n = 0, cap = 1;
+	for (int i = 0; i < g->n_metrics; i++)
+		for (int o = grid_metric_outputs(outputs, &g->metrics[i]) - 1; o >= 0; o--)
+			for (int k = 0; k < g->metrics[i].n_nfe; k++)
+				for (int s = 0; s < g->seeds.n_eval; s++)
+					VEC_PUSH(all, n, cap) = (struct wanted_score){ outputs[o], g->metrics[i].nfe[k], g->seeds.eval[s],
+					                                               g->metrics[i].samples };
+	*out = all;
+	return n;
+}
+
 int grid_metric_refs(struct metric_ref *out, int max, const struct grid *g)
 {
 	int n = 0;

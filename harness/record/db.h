@@ -96,6 +96,8 @@ const struct db_schema *db_schema(void);
 
 /* The built-in schema as text (schema.sql with the append-only triggers); heap text. */
 char *db_schema_text(void);
+/* The same after the pragmas that make it a database of ours: a script that creates an empty one; heap text. */
+char *db_schema_script(void);
 /* Calls row(ctx, table, column, type, doc) for each table (column NULL) and column of the built-in schema, in order. */
 typedef void db_doc_fn(void *ctx, const char *table, const char *column, const char *type, const char *doc);
 void db_schema_docs(db_doc_fn *row, void *ctx);

@@ -119,3 +119,25 @@ int dump_sha256(char hex[SHA256_HEX], struct db *db, struct err *e)
 	sha256_hex(hex, &ctx);
 	return 0;
 }
+
+int dump_script(struct db *db, dump_sink *sink, void *ctx, struct err *e)
+{
+	/* triggers and views after the rows; the rows of meta hold the documentation */
+	struct db_rows rows;
+	SCOPED(str) struct str text = { 0 };
+	str_addf(&text, "PRAGMA foreign_keys = OFF;\nBEGIN;\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\n", DB_APPLICATION_ID,
+	         db_schema()->version);
+	if (db_query(&rows, db, e, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name", ""))
+		return -1;
+	while (db_next(&rows))
+		str_addf(&text, "%s;\n", db_text(&rows, 0));
+	if (db_done(&rows, e) || sink(ctx, text.data, text.len, e) || dump_sql(db, NULL, sink, ctx, e))
+		return -1;
+	text.len = 0;
+	if (db_query(&rows, db, e, "SELECT sql FROM sqlite_schema WHERE type <> 'table' AND sql IS NOT NULL ORDER BY type, name", ""))
+		return -1;
+	while (db_next(&rows))
+		str_addf(&text, "%s;\n", db_text(&rows, 0));
+	str_add(&text, "COMMIT;\n");
+	return db_done(&rows, e) || sink(ctx, text.data, text.len, e) ? -1 : 0;
+}

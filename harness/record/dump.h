@@ -12,6 +12,8 @@ typedef int dump_sink(void *ctx, const char *text, size_t n, struct err *e);
 const char *const *dump_tables(void);
 /* INSERT statements of a table (NULL: of all) by primary key; doubles are exact. */
 MUST_CHECK int dump_sql(struct db *db, const char *table, dump_sink *sink, void *ctx, struct err *e);
+/* Schema and content as one SQL script that makes an equal database. */
+MUST_CHECK int dump_script(struct db *db, dump_sink *sink, void *ctx, struct err *e);
 /* SHA-256 of all content: equal for databases that hold the same, however they came to it. */
 MUST_CHECK int dump_sha256(char hex[SHA256_HEX], struct db *db, struct err *e);
 /* "SELECT * FROM table ORDER BY all its key columns"; heap text. */

@@ -74,6 +74,12 @@ char *db_schema_text(void)
 	return str_detach(&s);
 }
 
+char *db_schema_script(void)
+{
+	SCOPED(free) char *text = db_schema_text();
+	return xstrfmt("PRAGMA application_id = %d; PRAGMA user_version = %d;\n%s", DB_APPLICATION_ID, VERSION, text);
+}
+
 static char *creation_sql(void)
 {
 	struct str s = { 0 };

@@ -1,6 +1,7 @@
 /* run_plan.c - see run_plan.h. */
 #define _GNU_SOURCE
 #include "harness/run/run_plan.h"
+#include "harness/record/query.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -21,19 +22,6 @@ static void add_asked(struct run_set *s, const struct grid *g)
 	}
 	s->run.asked = asked;
 	s->run.n_asked = g->n_metrics;
-}
-
-static void add_scores(struct run_set *s, const struct grid *g)
-{
-	const char *outputs[GRID_OUTPUTS_MAX];
-	int n = 0, cap = 0;
-	for (int i = 0; i < g->n_metrics; i++)
-		for (int o = grid_metric_outputs(outputs, &g->metrics[i]) - 1; o >= 0; o--)
-			for (int k = 0; k < g->metrics[i].n_nfe; k++)
-				for (int v = 0; v < g->seeds.n_eval; v++)
-					VEC_PUSH(s->scores, n, cap) = (struct run_score){ outputs[o], g->metrics[i].nfe[k], g->seeds.eval[v], g->metrics[i].samples };
-	s->run.n_scores = n;
-	s->run.scores = s->scores;
 }
 
 /* One row of the plan stands for a cell per seed. Cells lie arm by arm. */
@@ -72,7 +60,8 @@ void run_set_of_plan(struct run_set *out, const struct plan *p)
 		};
 	}
 	add_rows(&s, p);
-	add_scores(&s, p->grid);
+	s.run.n_scores = grid_wanted_scores(&s.scores, p->grid);
+	s.run.scores = s.scores;
 	add_asked(&s, p->grid);
 	*out = s;
 }
@@ -81,20 +70,17 @@ int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db 
 {
 	struct run_set s = { .run = { .hash = "verify", .name = "verify", .toml = "", .n_cells = 1 } };
 	struct db_rows rows;
-	if (db_query(&rows, db, e, "SELECT c.arm, r.config, c.dataset, c.seed, c.numerics, coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), "
-	             "coalesce(json_extract(v.json, '$.threads'), 0), coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), "
-	             "coalesce(json_extract(v.json, '$.ranks'), 1) "
-	             "FROM cell c JOIN arm r ON r.hash = c.arm LEFT JOIN attempt a ON a.id = ? LEFT JOIN env v ON v.hash = a.env WHERE c.hash = ?",
-	             "ss", attempt, cell))
+	struct repeat_row r;
+	if (query_repeat(&rows, db, cell, attempt, e))
 		return -1;
 	s.run.cells = s.cells = xcalloc(1, sizeof *s.cells);
-	if (db_next(&rows)) {
-		*threads = (int)db_int(&rows, 6);
-		*ranks = (int)db_int(&rows, 8);
+	if (query_repeat_next(&r, &rows)) {
+		*threads = r.threads;
+		*ranks = r.ranks;
 		s.cells[0] = (struct run_cell){
-			.cell = arena_strdup(&s.arena, cell), .arm = arena_strdup(&s.arena, db_text(&rows, 0)), .config = arena_strdup(&s.arena, db_text(&rows, 1)),
-			.dataset = arena_strdup(&s.arena, db_text(&rows, 2)), .seed = db_int(&rows, 3), .numerics = db_int(&rows, 4),
-			.steps = db_int(&rows, 5), .label = arena_strdup(&s.arena, db_text(&rows, 7)),
+			.cell = arena_strdup(&s.arena, cell), .arm = arena_strdup(&s.arena, r.arm), .config = arena_strdup(&s.arena, r.config),
+			.dataset = arena_strdup(&s.arena, r.dataset), .seed = r.seed, .numerics = r.numerics,
+			.steps = r.steps, .label = arena_strdup(&s.arena, r.label),
 		};
 	}
 	if (db_done(&rows, e)) {

@@ -11,7 +11,7 @@ struct run_set {
 	struct run_plan run;
 	struct run_cell *cells;
 	struct run_row *rows;
-	struct run_score *scores;
+	struct wanted_score *scores;
 	char *made_of;
 	struct job earlier;         /* of the attempt that is repeated */
 	struct arena arena;

@@ -1,6 +1,8 @@
 /* runner.c - see runner.h: which cell starts when, what a signal, a budget or a failure stops. */
 #define _GNU_SOURCE
 #include "harness/record/ingest.h"
+#include "harness/record/query_grid.h"
+#include "harness/record/query.h"
 #include "harness/run/runner_private.h"
 #include "harness/run/runner_signals.h"
 #include "harness/text/json_out.h"
@@ -86,15 +88,14 @@ static bool has_identity(const struct run_cell *c)
 static int plan_is_recorded(bool *out, struct run *r, struct err *e)
 {
 	const struct run_plan *p = r->plan;
-	int64_t n = 1;
-	if (db_int_of(&n, 0, r->store.db, e, "SELECT count(*) FROM grid WHERE hash = ?", "s", p->hash))
+	if (query_has_grid(out, r->store.db, p->hash, e))
 		return -1;
-	for (int i = 0; i < p->n_rows && n; i++)
-		if (has_identity(&p->cells[p->rows[i].cell]) &&
-		    db_int_of(&n, 0, r->store.db, e, "SELECT count(*) FROM grid_cell WHERE grid = ? AND cell = ? AND chain = ? AND label = ?", "ssss",
-		              p->hash, p->cells[p->rows[i].cell].cell, p->rows[i].chain ? p->rows[i].chain : "", p->rows[i].label))
+	for (int i = 0; i < p->n_rows && *out; i++) {
+		const struct run_row *row = &p->rows[i];
+		if (has_identity(&p->cells[row->cell]) &&
+		    query_has_grid_cell(out, r->store.db, p->hash, p->cells[row->cell].cell, row->chain ? row->chain : "", row->label, e))
 			return -1;
-	*out = n > 0;
+	}
 	return 0;
 }
 
@@ -149,7 +150,7 @@ static int sort_out(struct run *r, int i, struct err *e)
 	const struct run_cell *c = &r->plan->cells[i];
 	bool done;
 	int found = 0;
-	SCOPED(free) char *text = NULL;
+	enum record_state state;
 	if (cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
 	if (done) {
@@ -163,11 +164,9 @@ static int sort_out(struct run *r, int i, struct err *e)
 		return has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
 	if (store_take_unknown(&r->store, c->cell, &found, e) ||
-	    db_text_of(&text, r->store.db, e, "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
-	               "state = 'running' DESC, started DESC, id DESC LIMIT 1", "s", c->cell) ||
+	    query_cell_state(&state, r->store.db, c->cell, e) ||
 	    cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
-	enum record_state state = record_state_of(text);
 	if (done)
 		r->out->cached++;
 	else if (state == RECORD_DIVERGED && !r->o->again)

@@ -6,7 +6,7 @@
 #ifndef ABLATE_RUNNER_H
 #define ABLATE_RUNNER_H
 
-#include "harness/record/record_state.h"
+#include "harness/record/query.h"
 #include "harness/run/job.h"
 #include "model/base/err.h"
 
@@ -28,15 +28,12 @@ struct run_cell {
 /* One row of the grid: the cell under a label of a chain. */
 struct run_row { int cell; const char *chain, *label; int64_t ordinal; json_t *labels; /* array, or NULL */ };
 
-/* A score that a finished cell has. */
-struct run_score { const char *name; int nfe; int64_t eval_seed, n; };
-
 struct run_plan {
 	const char *hash, *name, *toml;
 	const char *made_of;         /* plan_made_of; NULL for what is no grid */
 	const struct run_cell *cells;
 	const struct run_row *rows;
-	const struct run_score *scores;
+	const struct wanted_score *scores;
 	int n_cells, n_rows, n_scores;
 	const struct job_score *asked; /* what workers are told to measure */
 	int n_asked;

@@ -6,6 +6,7 @@
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "harness/record/provenance.h"
+#include "harness/record/query.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,19 +17,7 @@
 
 int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c, struct err *e)
 {
-	int64_t n;
-	*out = false;
-	if (db_int_of(&n, 0, s->db, e, "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'", "s", c->cell))
-		return -1;
-	for (int i = 0; i < plan->n_scores && n; i++) {
-		const struct run_score *w = &plan->scores[i];
-		if (db_int_of(&n, 0, s->db, e, "SELECT count(*) FROM attempt a JOIN metric m ON m.attempt = a.id WHERE a.cell = ? AND "
-		              "a.state = 'done' AND a.purpose = 'run' AND m.name = ? AND m.nfe = ? AND m.eval_seed = ? AND m.n = ?",
-		              "ssiii", c->cell, w->name, (int64_t)w->nfe, w->eval_seed, w->n))
-			return -1;
-	}
-	*out = n > 0;
-	return 0;
+	return query_finished(out, s->db, c->cell, plan->scores, plan->n_scores, e);
 }
 
 /* --- checkpoints of earlier lives --- */
@@ -38,19 +27,6 @@ static int64_t step_of(const char *name)
 	int64_t step;
 	int n = 0;
 	return sscanf(name, "step-%ld.ckpt%n", &step, &n) == 1 && n && !name[n] ? step : -1;
-}
-
-/* Is the checkpoint in the journal of this attempt or of a life it resumed from? Only then is everything before it there,
- * too: a process killed between the two has a checkpoint file, but not the last points of its curves. */
-static int is_recorded(bool *out, struct store *s, const char *attempt, int64_t step, struct err *e)
-{
-	int64_t n;
-	if (db_int_of(&n, 0, s->db, e, "WITH RECURSIVE life(id, age) AS (SELECT ?, 0 UNION ALL SELECT a.resumed_from, l.age + 1 FROM life l "
-	              "JOIN attempt a ON a.id = l.id WHERE a.resumed_from IS NOT NULL AND l.age < 1000) "
-	              "SELECT count(*) FROM checkpoint WHERE step = ? AND attempt IN (SELECT id FROM life)", "si", attempt, step))
-		return -1;
-	*out = n > 0;
-	return 0;
 }
 
 /* Calls fn for each recorded checkpoint file in the attempt's folder. */
@@ -63,7 +39,7 @@ static int each_checkpoint(struct store *s, const char *cell, const char *attemp
 	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
 		int64_t step = step_of(entry->d_name);
 		bool recorded = false;
-		if (step >= 0 && !(rc = is_recorded(&recorded, s, attempt, step, e)) && recorded)
+		if (step >= 0 && !(rc = query_has_checkpoint(&recorded, s->db, attempt, step, e)) && recorded)
 			rc = fn(ctx, dir, entry->d_name, step, e);
 	}
 	if (d)
@@ -101,11 +77,10 @@ static int find_earlier(char best[HOST_UUID], struct store *s, const char *cell,
 	int64_t furthest = -1;
 	int rc = 0;
 	*best = '\0';
-	if (db_query(&rows, s->db, e, "SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' AND state <> 'running' ORDER BY started, id",
-	             "s", cell))
+	const char *id;
+	if (query_over(&rows, s->db, cell, e))
 		return -1;
-	while (!rc && db_next(&rows)) {
-		const char *id = db_text(&rows, 0);
+	while (!rc && query_text_next(&id, &rows)) {
 		int64_t step = -1;
 		rc = each_checkpoint(s, cell, id, take_newest, &step, e);
 		if (step >= 0 && step >= furthest && strlen(id) < HOST_UUID) {
@@ -141,7 +116,7 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 	(void)host_uuid(slot->attempt);
 	slot->dir = store_attempt_dir(s, c->cell, slot->attempt);
 	slot->journal = store_journal(s, c->cell, slot->attempt);
-	if (db_int_of(&slot->n, 1, s->db, e, "SELECT count(*) + 1 FROM attempt WHERE cell = ?", "s", c->cell) ||
+	if (query_next_n(&slot->n, s->db, c->cell, e) ||
 	    (!repeat && find_earlier(earlier, s, c->cell, e)) || io_mkdirs(slot->dir, e))
 		return -1;
 	if (*earlier && each_checkpoint(s, c->cell, earlier, share, slot->dir, e))
@@ -236,13 +211,12 @@ static int write_end(struct slot *slot, const struct child_end *end, bool ended,
 /* The first lines are one write, but a crash of the machine may leave a part of them. */
 static bool has_attempt(struct store *s, const char *attempt)
 {
-	int64_t n = 0;
-	return db_int_of(&n, 0, s->db, NULL, "SELECT count(*) FROM attempt WHERE id = ?", "s", attempt) == 0 && n;
+	bool there = false;
+	return query_has_attempt(&there, s->db, attempt, NULL) == 0 && there;
 }
 
 int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s, const struct child_end *end, struct err *e)
 {
-	struct db_rows rows;
 	if (io_exists(slot->journal) && store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e))
 		return -1;
 	if (!has_attempt(s, slot->attempt))
@@ -250,21 +224,14 @@ int slot_finish(enum record_state *state, char reason[512], struct slot *slot, s
 	if (!slot->scan.sealed && (write_end(slot, end, slot->scan.ended, e) ||
 	                           store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e)))
 		return -1;
-	if (db_query(&rows, s->db, e, "SELECT state, reason FROM attempt WHERE id = ?", "s", slot->attempt))
-		return -1;
-	if (db_next(&rows)) {
-		*state = record_state_of(db_text(&rows, 0));
-		(void)snprintf(reason, 512, "%s", db_text(&rows, 1) ? db_text(&rows, 1) : "");
-	}
-	return db_done(&rows, e);
+	return query_end(state, reason, s->db, slot->attempt, e);
 }
 
 int record_blocked(struct store *s, const struct run_cell *c, struct err *e)
 {
-	int64_t same, n;
-	if (db_int_of(&same, 0, s->db, e, "SELECT a.state = 'blocked' AND a.reason = ? FROM v_attempt a WHERE a.cell = ?", "ss", c->blocked,
-	              c->cell) ||
-	    db_int_of(&n, 1, s->db, e, "SELECT count(*) + 1 FROM attempt WHERE cell = ?", "s", c->cell))
+	bool same;
+	int64_t n;
+	if (query_is_blocked_by(&same, s->db, c->cell, c->blocked, e) || query_next_n(&n, s->db, c->cell, e))
 		return -1;
 	if (same)
 		return 0;

@@ -3,6 +3,7 @@
 #include "harness/run/verify.h"
 
 #include "harness/record/host.h"
+#include "harness/record/query_attempt.h"
 #include "model/base/mem.h"
 
 #include <math.h>
@@ -48,10 +49,11 @@ static void points_release(struct points *p)
 static int read_curve(struct points *out, struct db *db, const char *attempt, struct err *e)
 {
 	struct db_rows rows;
-	if (db_query(&rows, db, e, "SELECT name, step, value FROM v_curve WHERE attempt = ? ORDER BY step, name", "s", attempt))
+	struct curve_row r;
+	if (query_curve_by_step(&rows, db, attempt, e))
 		return -1;
-	while (db_next(&rows))
-		VEC_PUSH(out->v, out->n, out->cap) = (struct point){ xstrdup(db_text(&rows, 0)), db_int(&rows, 1), db_real(&rows, 2) };
+	while (query_curve_next(&r, &rows))
+		VEC_PUSH(out->v, out->n, out->cap) = (struct point){ xstrdup(r.name), r.step, r.value };
 	return db_done(&rows, e);
 }
 
@@ -84,32 +86,28 @@ static void compare_curves(struct verify_result *r, const struct points *a, cons
 static int compare_rest(struct verify_result *r, struct db *db, const char *a, const char *b, struct err *e)
 {
 	struct db_rows rows;
-	if (db_query(&rows, db, e, "SELECT x.step, x.artifact, y.artifact FROM checkpoint x JOIN checkpoint y ON y.step = x.step AND y.attempt = ? "
-	             "WHERE x.attempt = ? ORDER BY x.step", "ss", b, a))
+	struct same_checkpoint_row file;
+	struct same_score_row score;
+	if (query_same_checkpoints(&rows, db, a, b, e))
 		return -1;
-	while (db_next(&rows)) {
+	while (query_same_checkpoint_next(&file, &rows)) {
 		r->n++;
-		if (strcmp(db_text(&rows, 1), db_text(&rows, 2)) != 0)
-			differs(r, db_int(&rows, 0), "checkpoint", db_text(&rows, 1), db_text(&rows, 2));
+		if (strcmp(file.a, file.b) != 0)
+			differs(r, file.step, "checkpoint", file.a, file.b);
 	}
-	if (db_done(&rows, e) ||
-	    db_query(&rows, db, e, "SELECT x.name || '@' || x.nfe || ' of seed ' || x.eval_seed, x.hex, y.hex, x.value, y.value FROM metric x "
-	             "LEFT JOIN metric y ON y.attempt = ? AND y.name = x.name AND y.nfe = x.nfe AND y.weights = x.weights AND y.step = x.step AND "
-	             "y.eval_seed = x.eval_seed AND y.protocol = x.protocol WHERE x.attempt = ?", "ss", b, a))
+	if (db_done(&rows, e) || query_same_scores(&rows, db, a, b, e))
 		return -1;
-	while (db_next(&rows)) {
-		const char *x = db_text(&rows, 1), *y = db_text(&rows, 2);
+	while (query_same_score_next(&score, &rows)) {
 		r->n++;
-		if (y) {
-			int64_t ulp = verify_ulp(db_real(&rows, 3), db_real(&rows, 4));
+		if (score.hex_b) {
+			int64_t ulp = verify_ulp(score.a, score.b);
 			r->max_ulp = ulp > r->max_ulp ? ulp : r->max_ulp;
 		}
-		if (!y || strcmp(x, y) != 0) {
-			char what[128];
-			(void)snprintf(what, sizeof what, "%s", db_text(&rows, 0));
+		if (!score.hex_b || strcmp(score.hex_a, score.hex_b) != 0) {
 			r->equal = false;
 			if (!*r->first)
-				(void)snprintf(r->first, sizeof r->first, "%s: %s, then %s", what, x, y ? y : "none");
+				(void)snprintf(r->first, sizeof r->first, "%.127s: %s, then %s", score.what, score.hex_a,
+				               score.hex_b ? score.hex_b : "none");
 		}
 	}
 	return db_done(&rows, e);
@@ -118,7 +116,7 @@ static int compare_rest(struct verify_result *r, struct db *db, const char *a, c
 static json_t *env_of(struct db *db, const char *attempt)
 {
 	SCOPED(free) char *text = NULL;
-	if (db_text_of(&text, db, NULL, "SELECT v.json FROM attempt a JOIN env v ON v.hash = a.env WHERE a.id = ?", "s", attempt) || !text)
+	if (query_env(&text, db, attempt, NULL) || !text)
 		return NULL;
 	return json_loads(text, 0, NULL);
 }

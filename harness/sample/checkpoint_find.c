@@ -1,7 +1,7 @@
 /* checkpoint_find.c - see checkpoint_find.h. */
 #include "harness/sample/checkpoint_find.h"
 
-#include "harness/record/db.h"
+#include "harness/record/query.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/formats/safetensors.h"
@@ -22,11 +22,8 @@ char *checkpoint_find(const char *db_file, const char *what, struct err *e)
 	if (io_exists(what))
 		return xstrdup(what);
 	SCOPED(db) struct db *db = NULL;
-	SCOPED(free) char *place = NULL, *pattern = xstrfmt("%s%%", what);
-	if (db_open(&db, db_file, DB_READ, e) ||
-	    db_text_of(&place, db, e, "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM attempt t JOIN checkpoint c ON c.attempt = t.id "
-	               "JOIN artifact a ON a.hash = c.artifact WHERE t.id LIKE ?1 OR t.cell LIKE ?1 ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
-	               "s", pattern))
+	SCOPED(free) char *place = NULL;
+	if (db_open(&db, db_file, DB_READ, e) || query_checkpoint_place(&place, db, what, e))
 		return NULL;
 	if (!place) {
 		(void)err_code(e, EXIT_USAGE, "%s: neither a file nor an attempt or cell with a checkpoint in %s", what, db_file);

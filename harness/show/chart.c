@@ -1,5 +1,6 @@
 /* chart.c - from a study to figures; one function per kind, listed at the end. */
 #include "harness/show/chart.h"
+#include "harness/record/query_attempt.h"
 
 #include "harness/judge/stats.h"
 
@@ -131,13 +132,11 @@ int chart_curve(double **x, double **y, int *n, struct arena *arena, struct db *
 	int count = 0, cap = 0;
 	struct db_rows rows;
 	*n = 0, *x = *y = NULL;
-	if (db_query(&rows, db, e, "WITH RECURSIVE life(id, age) AS (SELECT ?, 0 UNION ALL SELECT a.resumed_from, l.age + 1 FROM life l "
-	             "JOIN attempt a ON a.id = l.id WHERE a.resumed_from IS NOT NULL AND l.age < 1000) "
-	             "SELECT c.step, c.value, min(l.age) FROM life l JOIN curve c ON c.attempt = l.id WHERE c.name = ? "
-	             "GROUP BY c.step ORDER BY c.step", "ss", attempt, name))
+	struct curve_row row;
+	if (query_curve(&rows, db, attempt, name, e))
 		return -1;
-	while (db_next(&rows))
-		VEC_PUSH(v, count, cap) = (struct point){ (double)db_int(&rows, 0), db_real(&rows, 1) };
+	while (query_curve_next(&row, &rows))
+		VEC_PUSH(v, count, cap) = (struct point){ (double)row.step, row.value };
 	if (db_done(&rows, e))
 		return -1;
 	*x = arena_alloc(arena, (size_t)(count + 1) * sizeof **x);
@@ -388,10 +387,9 @@ char *chart_picture(const struct study *s, const struct study_cell *c, const cha
 {
 	if (!s->db || !*c->attempt || !runs || !*runs)
 		return NULL;
-	SCOPED(free) char *role = nfe < 0 ? xstrdup("picture@%") : xstrfmt("picture@%d", nfe), *name = NULL;
+	SCOPED(free) char *name = NULL;
 	struct err e = ERR_INIT;
-	if (db_text_of(&name, s->db, &e, "SELECT a.name FROM output o JOIN artifact a ON a.hash = o.artifact WHERE o.attempt = ? AND o.role LIKE ? "
-	               "AND a.name LIKE '%.png' ORDER BY o.role LIMIT 1", "ss", c->attempt, role) || !name || strchr(name, '/'))
+	if (query_picture(&name, s->db, c->attempt, nfe, &e) || !name || strchr(name, '/'))
 		return NULL;
 	char *path = xstrfmt("%s/%.12s/%s/%s", runs, c->hash, c->attempt, name);
 	if (io_exists(path))

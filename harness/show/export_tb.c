@@ -6,6 +6,7 @@
 #include "harness/show/export.h"
 
 #include "harness/record/host.h"
+#include "harness/record/query_attempt.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -122,19 +123,19 @@ static int write_events(struct db *db, const char *attempt, const char *started,
 	bytes_field(&version, 3, "brain.Event:2", 13);
 	record(&file, &version);
 	str_release(&version);
-	if (db_query(&rows, db, e, "SELECT name, step, value FROM v_curve WHERE attempt = ? ORDER BY step, name", "s", attempt))
+	struct curve_row point;
+	struct mean_row mean;
+	if (query_curve_by_step(&rows, db, attempt, e))
 		return -1;
-	while (db_next(&rows)) {
-		SCOPED(free) char *tag = xstrfmt("train/%s", db_text(&rows, 0));
-		scalar(&file, wall, db_int(&rows, 1), tag, db_real(&rows, 2));
+	while (query_curve_next(&point, &rows)) {
+		SCOPED(free) char *tag = xstrfmt("train/%s", point.name);
+		scalar(&file, wall, point.step, tag, point.value);
 	}
-	if (db_done(&rows, e) ||
-	    db_query(&rows, db, e, "SELECT name, nfe, step, avg(value), weights FROM metric WHERE attempt = ? GROUP BY name, nfe, weights, step, protocol "
-	             "ORDER BY step, name, nfe, weights, protocol", "s", attempt))
+	if (db_done(&rows, e) || query_means(&rows, db, attempt, e))
 		return -1;
-	while (db_next(&rows)) {
-		SCOPED(free) char *tag = xstrfmt("score/%s@%lld %s", db_text(&rows, 0), (long long)db_int(&rows, 1), db_text(&rows, 4));
-		scalar(&file, wall, db_int(&rows, 2), tag, db_real(&rows, 3));
+	while (query_mean_next(&mean, &rows)) {
+		SCOPED(free) char *tag = xstrfmt("score/%s@%lld %s", mean.name, (long long)mean.nfe, mean.weights);
+		scalar(&file, wall, mean.step, tag, mean.value);
 	}
 	SCOPED(free) char *path = xstrfmt("%s/events.out.tfevents.ablate", folder);
 	return db_done(&rows, e) || io_mkdirs(folder, e) || io_write_atomic(path, file.data, file.len, e) ? -1 : 0;
@@ -143,14 +144,14 @@ static int write_events(struct db *db, const char *attempt, const char *started,
 int export_tensorboard(int *n, struct db *db, const char *dir, struct err *e)
 {
 	struct db_rows rows;
+	struct used_row r;
 	int rc = 0;
 	*n = 0;
-	if (db_query(&rows, db, e, "SELECT a.attempt, a.started, c.hash, c.seed, coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), "
-	             "substr(c.arm, 1, 12)) FROM v_attempt a JOIN cell c ON c.hash = a.cell WHERE a.state <> 'blocked' ORDER BY c.hash", ""))
+	if (query_used(&rows, db, e))
 		return -1;
-	while (!rc && db_next(&rows)) {
-		SCOPED(free) char *folder = folder_name(dir, db_text(&rows, 4), db_int(&rows, 3), db_text(&rows, 2));
-		rc = write_events(db, db_text(&rows, 0), db_text(&rows, 1), folder, e);
+	while (!rc && query_used_next(&r, &rows)) {
+		SCOPED(free) char *folder = folder_name(dir, r.label, r.seed, r.cell);
+		rc = write_events(db, r.attempt, r.started, folder, e);
 		*n += !rc;
 	}
 	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;

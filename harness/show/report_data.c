@@ -3,6 +3,7 @@
 #include "harness/show/report.h"
 
 #include "harness/grid/deviations.h"
+#include "harness/record/query_attempt.h"
 #include "harness/text/json_writer.h"
 
 #include <math.h>
@@ -95,21 +96,19 @@ static int add_curves(struct json_writer *w, struct study *s, const char *attemp
 	SCOPED(str) struct str name = { 0 };
 	int n = 0, cap = 0;
 	struct db_rows rows;
-	if (db_query(&rows, s->db, e, "WITH RECURSIVE life(id, age) AS (SELECT ?, 0 UNION ALL SELECT a.resumed_from, l.age + 1 FROM life l "
-	             "JOIN attempt a ON a.id = l.id WHERE a.resumed_from IS NOT NULL AND l.age < 1000) "
-	             "SELECT c.name, c.step, c.value, min(l.age) FROM life l JOIN curve c ON c.attempt = l.id GROUP BY c.name, c.step ORDER BY c.name, c.step",
-	             "s", attempt))
+	struct curve_row r;
+	if (query_curve(&rows, s->db, attempt, NULL, e))
 		return -1;
 	json_begin(w, "curves", '{');
-	while (db_next(&rows)) {
-		if (strcmp(str_text(&name), db_text(&rows, 0)) != 0) {
+	while (query_curve_next(&r, &rows)) {
+		if (strcmp(str_text(&name), r.name) != 0) {
 			if (n)
 				add_points(w, str_text(&name), v, n);
 			str_release(&name);
-			str_add(&name, db_text(&rows, 0));
+			str_add(&name, r.name);
 			n = 0;
 		}
-		VEC_PUSH(v, n, cap) = (struct point){ db_int(&rows, 1), db_real(&rows, 2) };
+		VEC_PUSH(v, n, cap) = (struct point){ r.step, r.value };
 	}
 	if (n)
 		add_points(w, str_text(&name), v, n);
@@ -120,24 +119,21 @@ static int add_curves(struct json_writer *w, struct study *s, const char *attemp
 static int add_attempt(struct json_writer *w, struct study *s, const struct study_cell *c, struct names *envs, struct err *e)
 {
 	struct db_rows rows;
-	if (add_curves(w, s, c->attempt, e)
-	    || db_query(&rows, s->db, e, "SELECT coalesce(host, ''), coalesce(env, '') FROM attempt WHERE id = ?", "s", c->attempt))
+	struct ran_on_row on;
+	struct file_row file;
+	if (add_curves(w, s, c->attempt, e) || query_ran_on(&rows, s->db, c->attempt, e))
 		return -1;
-	while (db_next(&rows)) {
-		json_add_text(w, "host", db_text(&rows, 0));
-		json_add_text(w, "env", db_text(&rows, 1));
-		if (*db_text(&rows, 1))
-			(void)number_of(envs, &s->arena, db_text(&rows, 1));
+	while (query_ran_on_next(&on, &rows)) {
+		json_add_text(w, "host", on.host);
+		json_add_text(w, "env", on.env);
+		if (*on.env)
+			(void)number_of(envs, &s->arena, on.env);
 	}
-	if (db_done(&rows, e)
-	    || db_query(&rows, s->db, e, "SELECT i.role, coalesce(a.name, ''), a.hash FROM input i JOIN artifact a ON a.hash = i.artifact WHERE i.attempt = ?1 "
-	                "UNION ALL SELECT 'checkpoint at step ' || k.step, coalesce(a.name, ''), a.hash FROM checkpoint k JOIN artifact a ON a.hash = k.artifact "
-	                "WHERE k.attempt = ?1 UNION ALL SELECT o.role, coalesce(a.name, ''), a.hash FROM output o JOIN artifact a ON a.hash = o.artifact "
-	                "WHERE o.attempt = ?1 ORDER BY 1, 2", "s", c->attempt))
+	if (db_done(&rows, e) || query_files(&rows, s->db, c->attempt, e))
 		return -1;
 	json_begin(w, "files", '[');
-	while (db_next(&rows))
-		json_add_texts(w, NULL, (const char *const[]){ db_text(&rows, 0), db_text(&rows, 1), db_text(&rows, 2) }, 3);
+	while (query_file_next(&file, &rows))
+		json_add_texts(w, NULL, (const char *const[]){ file.role, file.name, file.hash }, 3);
 	json_end(w);
 	return db_done(&rows, e);
 }
@@ -185,7 +181,7 @@ static int add_envs(struct json_writer *w, struct study *s, const struct names *
 	json_begin(w, "envs", '{');
 	for (int i = 0; i < envs->n; i++) {
 		SCOPED(free) char *json = NULL;
-		if (db_text_of(&json, s->db, e, "SELECT json FROM env WHERE hash = ?", "s", envs->v[i]))
+		if (query_env_of_hash(&json, s->db, envs->v[i], e))
 			return -1;
 		add_safe(w, envs->v[i], json ? json : "{}"); /* the table's CHECK says that it is valid */
 	}

@@ -3,6 +3,7 @@
 #include "harness/slurm/engine_slurm.h"
 
 #include "harness/record/host.h"
+#include "harness/record/query.h"
 #include "harness/text/json_out.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -227,7 +228,7 @@ static int shards_done(const char *db, const char *plan)
 			SCOPED(db) struct db *shard = NULL;
 			int64_t done = 0;
 			n += !db_open(&shard, g.gl_pathv[i], DB_READ, NULL) &&
-			     !db_int_of(&done, 0, shard, NULL, "SELECT count(*) FROM attempt WHERE state = 'done'", "") && done;
+			     !query_count_in_state(&done, shard, RECORD_DONE, NULL) && done;
 		}
 	globfree(&g);
 	return n;

@@ -3,6 +3,7 @@
 #include "harness/slurm/engine_slurm.h"
 
 #include "harness/record/merge.h"
+#include "harness/record/query.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -75,7 +76,7 @@ static int make_quiet(bool *busy, const char *shard, const char *runs, struct er
 	if (*busy)
 		return 0;
 	if (store_open(&s, shard, STORE_RUN, "ablate slurm-merge", e) || store_reconcile(&s, &alive, &lost, e) ||
-	    db_int_of(&open_attempts, 0, s.db, e, "SELECT count(*) FROM attempt WHERE state = 'running'", ""))
+	    query_count_in_state(&open_attempts, s.db, RECORD_RUNNING, e))
 		return -1;
 	*busy = open_attempts > 0;
 	return 0;

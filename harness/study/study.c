@@ -1,5 +1,7 @@
 /* study.c - see study.h. Small plans ask the database cell by cell; large ones read each view once and sort. */
 #include "harness/study/study.h"
+#include "harness/record/query_study.h"
+#include "harness/record/query.h"
 
 #include "harness/judge/stats.h"
 
@@ -45,15 +47,14 @@ static int one_identity(struct study *s, struct study_cell *c, struct err *e)
 		return 0;
 	const struct plan_arm *arm = &s->plan->arms[c->arm];
 	struct db_rows rows;
-	if (db_query(&rows, s->db, e, "SELECT c.hash, (SELECT count(*) FROM attempt a WHERE a.cell = c.hash AND a.state = 'done' AND "
-	             "a.purpose = 'run') FROM cell c WHERE c.arm = ? AND c.seed = ? AND c.numerics = ? AND (? = '' OR c.dataset = ?) "
-	             "ORDER BY 2 DESC, 1", "siiss", arm->hash, c->seed, (int64_t)NUMERICS_VERSION, arm->dataset, arm->dataset))
+	struct identity_row r;
+	if (query_identity(&rows, s->db, arm->hash, c->seed, NUMERICS_VERSION, arm->dataset, e))
 		return -1;
 	int done = 0;
-	for (int k = 0; db_next(&rows); k++) {
+	for (int k = 0; query_identity_next(&r, &rows); k++) {
 		if (!k)
-			c->hash = copy(s, db_text(&rows, 0));
-		done += db_int(&rows, 1) > 0;
+			c->hash = copy(s, r.cell);
+		done += r.done > 0;
 	}
 	if (db_done(&rows, e))
 		return -1;
@@ -73,23 +74,24 @@ static int all_identities(struct study *s, struct err *e)
 	qsort(want, (size_t)n, sizeof *want, by_key);
 	SCOPED(free) bool *found = xcalloc((size_t)n + 1, sizeof *found);
 	struct db_rows rows;
-	if (db_query(&rows, s->db, e, "SELECT arm, seed, hash, dataset FROM cell WHERE numerics = ?", "i", (int64_t)NUMERICS_VERSION))
+	struct cell_row r;
+	if (query_cells(&rows, s->db, NUMERICS_VERSION, e))
 		return -1;
 	int twice = -1;
-	while (db_next(&rows)) {
+	while (query_cell_next(&r, &rows)) {
 		char key[SHA256_HEX + 24];
-		snprintf(key, sizeof key, "%s %lld", db_text(&rows, 0), (long long)db_int(&rows, 1));
+		snprintf(key, sizeof key, "%s %lld", r.arm, (long long)r.seed);
 		struct index *hit = bsearch(&(struct index){ key, 0 }, want, (size_t)n, sizeof *want, by_key);
 		if (!hit)
 			continue;
 		struct study_cell *c = &s->cells[hit->cell];
 		const char *dataset = s->plan->arms[c->arm].dataset;
-		if (*dataset && strcmp(dataset, db_text(&rows, 3)) != 0)
+		if (*dataset && strcmp(dataset, r.dataset) != 0)
 			continue;
 		if (found[hit->cell])
 			twice = hit->cell;
 		found[hit->cell] = true;
-		c->hash = copy(s, db_text(&rows, 2));
+		c->hash = copy(s, r.cell);
 	}
 	if (db_done(&rows, e))
 		return -1;
@@ -98,22 +100,16 @@ static int all_identities(struct study *s, struct err *e)
 
 /* --- states and scores --- */
 
-#define STATE_COLUMNS "cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), coalesce(step, 0), attempts, " \
-	"coalesce((SELECT w.wall_s FROM attempt w WHERE w.id = v_attempt.attempt), " \
-	"(julianday(ended) - julianday(started)) * 86400, 0)"
-#define SCORE_COLUMNS "cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex"
-#define SCORE_ORDER " ORDER BY name, nfe, weights, step, eval_seed, protocol"
-
-static void take_state(struct study *s, struct study_cell *c, struct db_rows *r)
+static void take_state(struct study *s, struct study_cell *c, const struct state_row *r)
 {
-	c->state = record_state_of(db_text(r, 1));
-	c->reason = copy(s, db_text(r, 2));
-	c->attempt = copy(s, db_text(r, 3));
-	c->started = copy(s, db_text(r, 4));
-	c->ended = copy(s, db_text(r, 5));
-	c->step = db_int(r, 6);
-	c->attempts = db_int(r, 7);
-	c->seconds = fmax(0, db_real(r, 8)); /* clocks are set back at times */
+	c->state = r->state;
+	c->reason = copy(s, r->reason);
+	c->attempt = copy(s, r->attempt);
+	c->started = copy(s, r->started);
+	c->ended = copy(s, r->ended);
+	c->step = r->step;
+	c->attempts = r->attempts;
+	c->seconds = fmax(0, r->seconds); /* clocks are set back at times */
 }
 
 /* Repeated texts (names, protocols) are stored once: the last of each kind is remembered. */
@@ -132,15 +128,15 @@ static bool same_score(const struct study_score *a, const struct study_score *b)
 	       && !strcmp(a->protocol, b->protocol);
 }
 
-static void take_score(struct study *s, struct study_cell *c, struct db_rows *r, struct texts *t, struct str *hashed)
+static void take_score(struct study *s, struct study_cell *c, const struct score_row *r, struct texts *t, struct str *hashed)
 {
 	const char *known = t->protocol;
-	struct study_score x = { .name = again(s, &t->name, db_text(r, 1)), .nfe = (int)db_int(r, 2),
-		.weights = again(s, &t->weights, db_text(r, 3)), .step = db_int(r, 4), .protocol = again(s, &t->protocol, db_text(r, 5)),
-		.value = db_real(r, 6), .least = db_real(r, 6), .n = db_int(r, 7), .lo = db_real(r, 8), .hi = db_real(r, 9), .evals = 1 };
+	struct study_score x = { .name = again(s, &t->name, r->name), .nfe = (int)r->nfe, .weights = again(s, &t->weights, r->weights),
+		.step = r->step, .protocol = again(s, &t->protocol, r->protocol), .value = r->value, .least = r->value, .n = r->n, .lo = r->lo,
+		.hi = r->hi, .evals = 1 };
 	if (known != t->protocol)
 		io_sha256(t->protocol_hash, t->protocol, strlen(t->protocol));
-	str_addf(hashed, "%.20s %s %d %s %lld %.16s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step, t->protocol_hash, db_text(r, 10));
+	str_addf(hashed, "%.20s %s %d %s %lld %.16s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step, t->protocol_hash, r->hex);
 	for (int i = c->n_scores - 1; i >= 0; i--) {
 		struct study_score *old = &c->scores[i];
 		if (same_score(old, &x)) { /* a further evaluation seed */
@@ -155,10 +151,11 @@ static void take_score(struct study *s, struct study_cell *c, struct db_rows *r,
 static int scores_of(struct study *s, struct study_cell *c, struct texts *t, struct str *hashed, struct err *e)
 {
 	struct db_rows rows;
-	if (db_query(&rows, s->db, e, "SELECT " SCORE_COLUMNS " FROM v_result WHERE cell = ?" SCORE_ORDER, "s", c->hash))
+	struct score_row r;
+	if (query_results(&rows, s->db, c->hash, e))
 		return -1;
-	while (db_next(&rows))
-		take_score(s, c, &rows, t, hashed);
+	while (query_score_next(&r, &rows))
+		take_score(s, c, &r, t, hashed);
 	return db_done(&rows, e);
 }
 
@@ -168,20 +165,64 @@ static int each_cell(struct study *s, struct str *hashed, struct err *e)
 	for (int i = 0; i < s->plan->n_cells; i++) {
 		struct study_cell *c = &s->cells[i];
 		struct db_rows rows;
-		if (one_identity(s, c, e) || db_query(&rows, s->db, e, "SELECT " STATE_COLUMNS " FROM v_attempt WHERE cell = ?", "s", c->hash))
+		struct state_row r;
+		if (one_identity(s, c, e) || query_states(&rows, s->db, c->hash, e))
 			return -1;
-		while (db_next(&rows))
-			take_state(s, c, &rows);
+		while (query_state_next(&r, &rows))
+			take_state(s, c, &r);
 		if (db_done(&rows, e) || scores_of(s, c, &t, hashed, e))
 			return -1;
 	}
 	return 0;
 }
 
-/* Of a cell with one done attempt, that attempt's scores are its results: no need for the view, which sorts. The few
- * cells with several are asked for one by one. */
-#define SINGLE_SCORES "SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex FROM attempt a " \
-	"JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'"
+/* The cells of a large plan by their hashes; of the rows of one cell, which follow each other, only the first is searched for. */
+struct finder { struct index *by_hash; int n; const struct index *hit; };
+
+static const struct index *find_cell(struct finder *f, const char *hash)
+{
+	if (!f->hit || strcmp(f->hit->key, hash) != 0)
+		f->hit = bsearch(&(struct index){ hash, 0 }, f->by_hash, (size_t)f->n, sizeof *f->by_hash, by_key);
+	return f->hit;
+}
+
+static int all_states(struct study *s, struct finder *f, struct err *e)
+{
+	struct db_rows rows;
+	struct state_row r;
+	if (query_states(&rows, s->db, NULL, e))
+		return -1;
+	while (query_state_next(&r, &rows))
+		if (find_cell(f, r.cell))
+			take_state(s, &s->cells[f->hit->cell], &r);
+	return db_done(&rows, e);
+}
+
+/* Of a cell with one done attempt, that attempt's scores are its results. The few cells with several are asked for one by one. */
+static int all_scores(struct study *s, struct finder *f, struct str *hashed, struct err *e)
+{
+	struct texts t = { 0 };
+	struct db_rows rows;
+	struct score_row r;
+	const char *cell;
+	SCOPED(free) bool *several = xcalloc((size_t)f->n + 1, sizeof *several);
+	if (query_done_twice(&rows, s->db, e))
+		return -1;
+	while (query_text_next(&cell, &rows))
+		if (find_cell(f, cell))
+			several[f->hit->cell] = true;
+	if (db_done(&rows, e) || query_done_scores(&rows, s->db, e))
+		return -1;
+	while (query_score_next(&r, &rows))
+		if (find_cell(f, r.cell) && !several[f->hit->cell])
+			take_score(s, &s->cells[f->hit->cell], &r, &t, hashed);
+	if (db_done(&rows, e))
+		return -1;
+	for (int i = 0; i < f->n; i++)
+		if (several[i] && scores_of(s, &s->cells[i], &t, hashed, e))
+			return -1;
+	return 0;
+}
 
 static int in_bulk(struct study *s, struct str *hashed, struct err *e)
 {
@@ -192,33 +233,8 @@ static int in_bulk(struct study *s, struct str *hashed, struct err *e)
 	for (int i = 0; i < n; i++)
 		by_hash[i] = (struct index){ s->cells[i].hash, i };
 	qsort(by_hash, (size_t)n, sizeof *by_hash, by_key);
-	struct texts t = { 0 };
-	SCOPED(free) bool *several = xcalloc((size_t)n + 1, sizeof *several);
-	static const char *const queries[] = { "SELECT " STATE_COLUMNS " FROM v_attempt", "SELECT cell FROM attempt WHERE state = 'done' AND "
-		"purpose = 'run' GROUP BY cell HAVING count(*) > 1", SINGLE_SCORES };
-	for (int pass = 0; pass < 3; pass++) {
-		struct db_rows rows;
-		if (db_query(&rows, s->db, e, queries[pass], ""))
-			return -1;
-		const struct index *hit = NULL;
-		while (db_next(&rows)) {
-			const char *cell = db_text(&rows, 0);
-			if (!hit || strcmp(hit->key, cell) != 0) /* rows of a cell follow each other */
-				hit = bsearch(&(struct index){ cell, 0 }, by_hash, (size_t)n, sizeof *by_hash, by_key);
-			if (hit && pass == 0)
-				take_state(s, &s->cells[hit->cell], &rows);
-			else if (hit && pass == 1)
-				several[hit->cell] = true;
-			else if (hit && !several[hit->cell])
-				take_score(s, &s->cells[hit->cell], &rows, &t, hashed);
-		}
-		if (db_done(&rows, e))
-			return -1;
-	}
-	for (int i = 0; i < n; i++)
-		if (several[i] && scores_of(s, &s->cells[i], &t, hashed, e))
-			return -1;
-	return 0;
+	struct finder f = { .by_hash = by_hash, .n = n };
+	return all_states(s, &f, e) || all_scores(s, &f, hashed, e) ? -1 : 0;
 }
 
 static int by_line(const void *a, const void *b)

@@ -41,7 +41,7 @@ int main(int argc, char **argv)
 		                              .label = "arm", .steps = 12 };
 		rows[i] = (struct run_row){ .cell = i, .chain = "", .label = "arm", .ordinal = i };
 	}
-	static const struct run_score scores[] = { { "fid", 1, 101, 100 } };
+	static const struct wanted_score scores[] = { { "fid", 1, 101, 100 } };
 	struct run_plan plan = { .hash = "plan", .name = "fake", .toml = "", .cells = cells, .rows = rows, .scores = scores, .n_cells = n,
 	                         .n_rows = n, .n_scores = 1 };
 	struct run_options options = { .db = argv[1], .what = "run-fake", .device = "cpu", .program = program, .say = say,

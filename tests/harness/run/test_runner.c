@@ -23,7 +23,7 @@ enum { CELLS_MAX = 40 };
 static struct run_cell cells[CELLS_MAX];
 static struct run_row rows[CELLS_MAX];
 static char hashes[CELLS_MAX][2][SHA256_HEX];
-static const struct run_score scores[] = { { "fid", 1, 101, 100 } };
+static const struct wanted_score scores[] = { { "fid", 1, 101, 100 } };
 static struct run_plan plan;
 static struct run_options options;
 static struct str said;
@@ -489,7 +489,7 @@ Test(runner, a_score_that_is_asked_for_later_is_made_from_the_last_checkpoint)
 	plan.n_scores = 0;
 	struct run_result r = run();
 	cr_assert_eq(r.done, 1);
-	static const struct run_score more[] = { { "fid", 1, 101, 100 }, { "kid", 1, 101, 100 } };
+	static const struct wanted_score more[] = { { "fid", 1, 101, 100 }, { "kid", 1, 101, 100 } };
 	plan.scores = more;
 	plan.n_scores = 1;
 	r = run();

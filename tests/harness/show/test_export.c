@@ -48,7 +48,9 @@ Test(export, csv_and_jsonl)
 	                     "%s,%s,7,1,d,\"no \"\"EMA\"\", twice\",fid,1,ema,10,101,0.1,0x1.999999999999ap-4,,inf,10,p,cuSOLVER on cuda:0\r\n", hash, hash);
 	cr_assert_str_eq(s.data, want);
 	s.len = 0;
-	OK(export_query(db, "SELECT name, step, value FROM curve ORDER BY step", EXPORT_JSONL, collect, &s, &e));
+	struct db_rows rows;
+	OK(db_query(&rows, db, &e, "SELECT name, step, value FROM curve ORDER BY step", ""));
+	OK(export_rows(&rows, EXPORT_JSONL, collect, &s, &e));
 	cr_assert_str_eq(s.data, "{\"name\":\"loss\",\"step\":1,\"value\":0.5}\n{\"name\":\"loss\",\"step\":2}\n{\"name\":\"loss\",\"step\":3,\"value\":\"inf\"}\n");
 	db_close(db);
 }
@@ -60,8 +62,10 @@ Test(export, no_cell_of_a_csv_begins_a_formula)
 	struct db *db = filled();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		SCOPED(str) struct str s = { 0 };
+		struct db_rows rows;
 		OK(db_exec(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES(?, ?, '', '2026-01-01T00:00:00.000Z')", "ss", FMT("g%zu", i), names[i]));
-		OK(export_query(db, FMT("SELECT hash, name FROM grid WHERE hash = 'g%zu'", i), EXPORT_CSV, collect, &s, &e));
+		OK(db_query(&rows, db, &e, FMT("SELECT hash, name FROM grid WHERE hash = 'g%zu'", i), ""));
+		OK(export_rows(&rows, EXPORT_CSV, collect, &s, &e));
 		const char *want = *names[i] == '\r' ? "\n=1" : names[i]; /* line ends are \n inside a cell */
 		cr_assert_str_eq(s.data, FMT("hash,name\r\ng%zu,\"'%s\"\r\n", i, want));
 	}
@@ -73,7 +77,7 @@ Test(export, sql_makes_an_equal_database)
 	struct db *db = filled(), *again;
 	SCOPED(str) struct str s = { 0 };
 	char a[SHA256_HEX], b[SHA256_HEX];
-	OK(export_sql(db, collect, &s, &e));
+	OK(dump_script(db, collect, &s, &e));
 	OK(dump_sha256(a, db, &e));
 	db_close(db);
 	struct db_schema empty = { 0, "", (const struct db_migration[]){ { 0, NULL } } };

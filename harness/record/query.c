@@ -1,0 +1,259 @@
+/* query.c - see query.h. */
+#include "harness/record/query.h"
+
+#include "harness/record/query_lives.h"
+
+#include "model/base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool query_text_next(const char **out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = db_text(rows, 0);
+	return true;
+}
+
+/* --- cells --- */
+
+struct have {
+	char name[64];
+	int64_t nfe, eval_seed, n;
+};
+
+static bool has(const struct have *have, int n, const struct wanted_score *w)
+{
+	for (int i = 0; i < n; i++)
+		if (have[i].nfe == w->nfe && have[i].eval_seed == w->eval_seed && have[i].n == w->n &&
+		    !strcmp(have[i].name, w->name))
+			return true;
+	return false;
+}
+
+int query_finished(bool *out, struct db *db, const char *cell, const struct wanted_score *wanted, int n_wanted,
+		   struct err *e)
+{
+	struct db_rows rows;
+	SCOPED(free) struct have *have = NULL;
+	int64_t done = 0;
+	int n = 0, cap = 0;
+	*out = false;
+	if (db_int_of(&done, 0, db, e,
+		      "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'", "s", cell))
+		return -1;
+	if (!done)
+		return 0;
+	if (db_query(&rows, db, e,
+		     "SELECT DISTINCT m.name, m.nfe, m.eval_seed, m.n FROM attempt a JOIN metric m ON m.attempt = a.id "
+		     "WHERE a.cell = ? AND a.state = 'done' AND a.purpose = 'run'",
+		     "s", cell))
+		return -1;
+	while (db_next(&rows)) {
+		struct have *h = &VEC_PUSH(have, n, cap);
+		*h = (struct have){ .nfe = db_int(&rows, 1), .eval_seed = db_int(&rows, 2), .n = db_int(&rows, 3) };
+		(void)snprintf(h->name, sizeof h->name, "%s", db_text(&rows, 0));
+	}
+	if (db_done(&rows, e))
+		return -1;
+	for (int i = 0; i < n_wanted; i++)
+		if (!has(have, n, &wanted[i]))
+			return 0;
+	*out = true;
+	return 0;
+}
+
+int query_cell_state(enum record_state *out, struct db *db, const char *cell, struct err *e)
+{
+	SCOPED(free) char *name = NULL;
+	if (db_text_of(&name, db, e,
+		       "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
+		       "state = 'running' DESC, started DESC, id DESC LIMIT 1",
+		       "s", cell))
+		return -1;
+	*out = record_state_of(name);
+	return 0;
+}
+
+int query_is_blocked_by(bool *out, struct db *db, const char *cell, const char *reason, struct err *e)
+{
+	int64_t same;
+	if (db_int_of(&same, 0, db, e, "SELECT a.state = 'blocked' AND a.reason = ? FROM v_attempt a WHERE a.cell = ?",
+		      "ss", reason, cell))
+		return -1;
+	*out = same != 0;
+	return 0;
+}
+
+int query_next_n(int64_t *out, struct db *db, const char *cell, struct err *e)
+{
+	return db_int_of(out, 1, db, e, "SELECT count(*) + 1 FROM attempt WHERE cell = ?", "s", cell);
+}
+
+int query_arm_seconds(double *out, struct db *db, const char *arm, struct err *e)
+{
+	struct db_rows rows;
+	if (db_query(&rows, db, e,
+		     "SELECT avg(a.wall_s) FROM cell c JOIN attempt a ON a.cell = c.hash WHERE c.arm = ? AND "
+		     "a.state = 'done' AND a.purpose = 'run' AND a.resumed_from IS NULL",
+		     "s", arm))
+		return -1;
+	if (db_next(&rows) && !db_is_null(&rows, 0))
+		*out = db_real(&rows, 0);
+	return db_done(&rows, e);
+}
+
+int query_repeat(struct db_rows *rows, struct db *db, const char *cell, const char *attempt, struct err *e)
+{
+	return db_query(rows, db, e,
+			"SELECT c.arm, r.config, c.dataset, "
+			"coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), c.seed, c.numerics, "
+			"coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), coalesce(json_extract(v.json, "
+			"'$.threads'), 0), "
+			"coalesce(json_extract(v.json, '$.ranks'), 1) FROM cell c JOIN arm r ON r.hash = c.arm "
+			"LEFT JOIN attempt a ON a.id = ? LEFT JOIN env v ON v.hash = a.env WHERE c.hash = ?",
+			"ss", attempt, cell);
+}
+
+bool query_repeat_next(struct repeat_row *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct repeat_row){ .arm = db_text(rows, 0),
+				    .config = db_text(rows, 1),
+				    .dataset = db_text(rows, 2),
+				    .label = db_text(rows, 3),
+				    .seed = db_int(rows, 4),
+				    .numerics = db_int(rows, 5),
+				    .steps = db_int(rows, 6),
+				    .threads = (int)db_int(rows, 7),
+				    .ranks = (int)db_int(rows, 8) };
+	return true;
+}
+
+int query_done_cells(struct db_rows *rows, struct db *db, struct err *e)
+{
+	return db_query(rows, db, e,
+			"SELECT a.cell, a.attempt, c.arm, c.seed FROM v_attempt a JOIN cell c ON c.hash = a.cell "
+			"WHERE a.state = 'done' ORDER BY a.cell",
+			"");
+}
+
+bool query_done_cell_next(struct done_row *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct done_row){
+		.cell = db_text(rows, 0), .attempt = db_text(rows, 1), .arm = db_text(rows, 2), .seed = db_int(rows, 3)
+	};
+	return true;
+}
+
+/* --- attempts --- */
+
+int query_has_attempt(bool *out, struct db *db, const char *attempt, struct err *e)
+{
+	int64_t n;
+	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM attempt WHERE id = ?", "s", attempt))
+		return -1;
+	*out = n > 0;
+	return 0;
+}
+
+int query_attempt_is_done(bool *out, struct db *db, const char *attempt, struct err *e)
+{
+	int64_t n;
+	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM attempt WHERE id = ? AND state = 'done'", "s", attempt))
+		return -1;
+	*out = n > 0;
+	return 0;
+}
+
+int query_count_in_state(int64_t *out, struct db *db, enum record_state state, struct err *e)
+{
+	return db_int_of(out, 0, db, e, "SELECT count(*) FROM attempt WHERE state = ?", "s", record_state_name(state));
+}
+
+int query_end(enum record_state *state, char reason[512], struct db *db, const char *attempt, struct err *e)
+{
+	struct db_rows rows;
+	if (db_query(&rows, db, e, "SELECT state, reason FROM attempt WHERE id = ?", "s", attempt))
+		return -1;
+	if (db_next(&rows)) {
+		*state = record_state_of(db_text(&rows, 0));
+		(void)snprintf(reason, 512, "%s", db_text(&rows, 1) ? db_text(&rows, 1) : "");
+	}
+	return db_done(&rows, e);
+}
+
+int query_over(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
+{
+	return db_query(rows, db, e,
+			"SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' AND state <> 'running' ORDER BY "
+			"started, id",
+			"s", cell);
+}
+
+int query_running_of(char **out, struct db *db, const char *attempt, const char *cell, struct err *e)
+{
+	return db_text_of(out, db, e,
+			  "SELECT id FROM attempt WHERE state = 'running' AND (id = ? OR cell = ?) ORDER BY started "
+			  "DESC",
+			  "ss", attempt, cell);
+}
+
+int query_running(struct db_rows *rows, struct db *db, struct err *e)
+{
+	return db_query(rows, db, e,
+			"SELECT a.id, a.cell, a.host, a.boot_id, a.heartbeat, "
+			"coalesce((SELECT min(label) FROM grid_cell WHERE cell = a.cell), ''), a.purpose, a.pid, "
+			"coalesce(a.step, 0), "
+			"coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), c.seed, a.heartbeat_boot_s "
+			"FROM attempt a JOIN cell c ON c.hash = a.cell JOIN arm r ON r.hash = c.arm WHERE a.state = "
+			"'running' "
+			"ORDER BY a.started, a.id",
+			"");
+}
+
+bool query_running_next(struct running_row *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct running_row){ .attempt = db_text(rows, 0),
+				     .cell = db_text(rows, 1),
+				     .host = db_text(rows, 2),
+				     .boot_id = db_text(rows, 3),
+				     .heartbeat = db_text(rows, 4),
+				     .label = db_text(rows, 5),
+				     .purpose = db_text(rows, 6),
+				     .pid = db_int(rows, 7),
+				     .step = db_int(rows, 8),
+				     .steps = db_int(rows, 9),
+				     .seed = db_int(rows, 10),
+				     .heartbeat_boot_s = db_real(rows, 11) };
+	return true;
+}
+
+int query_has_checkpoint(bool *out, struct db *db, const char *attempt, int64_t step, struct err *e)
+{
+	int64_t n;
+	if (db_int_of(&n, 0, db, e,
+		      WITH_LIVES "SELECT count(*) FROM checkpoint WHERE step = ? AND attempt IN (SELECT id FROM life)",
+		      "si", attempt, step))
+		return -1;
+	*out = n > 0;
+	return 0;
+}
+
+int query_checkpoint_place(char **out, struct db *db, const char *beginning, struct err *e)
+{
+	SCOPED(free) char *pattern = xstrfmt("%s%%", beginning);
+	return db_text_of(out, db, e,
+			  "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM attempt t "
+			  "JOIN checkpoint c ON c.attempt = t.id JOIN artifact a ON a.hash = c.artifact WHERE t.id "
+			  "LIKE ?1 OR t.cell LIKE ?1 "
+			  "ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
+			  "s", pattern);
+}

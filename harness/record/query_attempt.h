@@ -1,0 +1,82 @@
+/* query_attempt.h - what one attempt ran on, read, wrote and learnt. How questions are asked: query.h. */
+#ifndef ABLATE_QUERY_ATTEMPT_H
+#define ABLATE_QUERY_ATTEMPT_H
+
+#include "harness/record/db.h"
+
+/* --- curves --- */
+
+/* A point: the value at a training step, NAN where it was not a number. */
+struct curve_row {
+	const char *name;
+	int64_t step;
+	double value;
+};
+bool query_curve_next(struct curve_row *out, struct db_rows *rows);
+/* The curve of that name (NULL: all), through the earlier lives that the attempt resumed from; by name and step. */
+MUST_CHECK int query_curve(struct db_rows *rows, struct db *db, const char *attempt, const char *name, struct err *e);
+/* The same points of all curves, by step and name. */
+MUST_CHECK int query_curve_by_step(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
+
+/* --- what it ran on --- */
+
+/* Its environment as JSON, or that of a hash. */
+MUST_CHECK int query_env(char **json, struct db *db, const char *attempt, struct err *e);
+MUST_CHECK int query_env_of_hash(char **json, struct db *db, const char *hash, struct err *e);
+/* Hash of its environment, and the commit of the program in it. */
+MUST_CHECK int query_origin(char **env, char **commit, struct db *db, const char *attempt, struct err *e);
+/* Host and hash of the environment, "" where it is not known; at most one row. */
+struct ran_on_row {
+	const char *host, *env;
+};
+MUST_CHECK int query_ran_on(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
+bool query_ran_on_next(struct ran_on_row *out, struct db_rows *rows);
+
+/* --- files --- */
+
+/* What it read and wrote: role ("dataset", "checkpoint at step 100", "samples@1"), base name or "", SHA-256; by role.
+ */
+struct file_row {
+	const char *role, *name, *hash;
+};
+MUST_CHECK int query_files(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
+bool query_file_next(struct file_row *out, struct db_rows *rows);
+/* Name of its picture at `nfe` evaluations (below 0: of the first one that there is). */
+MUST_CHECK int query_picture(char **name, struct db *db, const char *attempt, int nfe, struct err *e);
+
+/* --- scores and comparisons --- */
+
+/* Attempts that are used for their cells, blocked ones left out, by cell; label: of the cell, else of its arm's hash.
+ */
+struct used_row {
+	const char *attempt, *started, *cell, *label;
+	int64_t seed;
+};
+MUST_CHECK int query_used(struct db_rows *rows, struct db *db, struct err *e);
+bool query_used_next(struct used_row *out, struct db_rows *rows);
+
+/* Scores of an attempt, mean over evaluation seeds, by step and name. */
+struct mean_row {
+	const char *name, *weights;
+	int64_t nfe, step;
+	double value;
+};
+MUST_CHECK int query_means(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
+bool query_mean_next(struct mean_row *out, struct db_rows *rows);
+
+/* What attempts a and b have both: checkpoints of the same step, a and b are their SHA-256. */
+struct same_checkpoint_row {
+	int64_t step;
+	const char *a, *b;
+};
+MUST_CHECK int query_same_checkpoints(struct db_rows *rows, struct db *db, const char *a, const char *b, struct err *e);
+bool query_same_checkpoint_next(struct same_checkpoint_row *out, struct db_rows *rows);
+/* Scores of a beside those of b. what: "fid@1 of seed 101"; hex_b is NULL and b NAN where b lacks it. */
+struct same_score_row {
+	const char *what, *hex_a, *hex_b;
+	double a, b;
+};
+MUST_CHECK int query_same_scores(struct db_rows *rows, struct db *db, const char *a, const char *b, struct err *e);
+bool query_same_score_next(struct same_score_row *out, struct db_rows *rows);
+
+#endif

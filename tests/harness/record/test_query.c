@@ -1,0 +1,140 @@
+/* test_query.c - questions to the database whose answers decide what is run again: what is finished, in which state, and from
+ * which checkpoint it goes on. */
+#include "harness/record/query.h"
+#include "harness/record/query_grid.h"
+#include "model/base/mem.h"
+#include "tests/common/tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
+
+static struct err e;
+static const char cell[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
+static const struct wanted_score fid[] = { { "fid", 1, 101, 100 } };
+
+/* A database with one cell and no attempt. */
+static struct db *one_cell(void)
+{
+	struct db *db;
+	OK(db_open(&db, TMP("q.db"), DB_WRITE, &e));
+	OK(db_begin(db, &e));
+	OK(db_script(db, &e, "INSERT INTO arm VALUES(hex(zeroblob(32)), '{}')"));
+	OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, hex(zeroblob(32)), 1, 1, 'd')", "s", cell));
+	OK(db_commit(db, &e));
+	return db;
+}
+
+static void attempt(struct db *db, const char *id, const char *state, const char *purpose, const char *started, const char *from)
+{
+	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, reason, purpose, started, resumed_from) VALUES(?, ?, 1, ?, 'r', ?, ?, ?)",
+	           "ssssss", id, cell, state, purpose, started, from));
+}
+
+static void score(struct db *db, const char *of, int64_t n)
+{
+	OK(db_exec(db, &e, "INSERT INTO metric(attempt, name, nfe, step, eval_seed, protocol, value, hex, n) "
+	           "VALUES(?, 'fid', 1, 10, 101, 'p', 1, '0x1p+0', ?)", "si", of, n));
+}
+
+static bool finished(struct db *db, int n)
+{
+	bool yes;
+	OK(query_finished(&yes, db, cell, fid, n, &e));
+	return yes;
+}
+
+Test(query, a_cell_is_finished_by_a_done_attempt_and_every_score)
+{
+	struct db *db = one_cell();
+	attempt(db, "verify", "done", "verify", "1", NULL);
+	score(db, "verify", 100);
+	cr_assert(!finished(db, 0), "a repetition is no result");
+	attempt(db, "failed", "failed", "run", "2", NULL);
+	cr_assert(!finished(db, 0));
+	attempt(db, "done", "done", "run", "3", NULL);
+	cr_assert(finished(db, 0));
+	cr_assert(!finished(db, 1), "the score is of a repetition");
+	score(db, "done", 50);
+	cr_assert(!finished(db, 1), "half of the images");
+	score(db, "failed", 100);
+	cr_assert(!finished(db, 1), "of an attempt that failed");
+	attempt(db, "again", "done", "run", "4", NULL);
+	score(db, "again", 100);
+	cr_assert(finished(db, 1));
+	db_close(db);
+}
+
+static enum record_state state(struct db *db)
+{
+	enum record_state s;
+	OK(query_cell_state(&s, db, cell, &e));
+	return s;
+}
+
+Test(query, the_state_of_a_cell_is_done_or_running_or_the_latest)
+{
+	struct db *db = one_cell();
+	cr_assert_eq(state(db), RECORD_PENDING);
+	attempt(db, "a", "failed", "run", "1", NULL);
+	attempt(db, "b", "diverged", "run", "2", NULL);
+	attempt(db, "c", "killed", "verify", "3", NULL);
+	cr_assert_eq(state(db), RECORD_DIVERGED);
+	attempt(db, "d", "running", "run", "0", NULL);
+	cr_assert_eq(state(db), RECORD_RUNNING);
+	attempt(db, "e", "done", "run", "0", NULL);
+	cr_assert_eq(state(db), RECORD_DONE);
+	db_close(db);
+}
+
+/* A life inherits the checkpoints of those it resumed from, and of no other. */
+Test(query, checkpoints_are_those_of_all_lives)
+{
+	struct db *db = one_cell();
+	bool has;
+	attempt(db, "first", "stopped", "run", "1", NULL);
+	attempt(db, "second", "stopped", "run", "2", "first");
+	attempt(db, "other", "stopped", "run", "3", NULL);
+	OK(db_exec(db, &e, "INSERT INTO artifact(hash, kind) VALUES(?, 'checkpoint')", "s", cell));
+	OK(db_exec(db, &e, "INSERT INTO checkpoint VALUES('first', 25, ?)", "s", cell));
+	static const struct { const char *attempt; int64_t step; bool has; } cases[] = {
+		{ "first", 25, true }, { "second", 25, true }, { "second", 26, false }, { "other", 25, false } };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		OK(query_has_checkpoint(&has, db, cases[i].attempt, cases[i].step, &e));
+		cr_assert_eq(has, cases[i].has, "%s at %lld", cases[i].attempt, (long long)cases[i].step);
+	}
+	db_close(db);
+}
+
+Test(query, what_runs_is_found_by_attempt_or_cell)
+{
+	struct db *db = one_cell();
+	attempt(db, "old", "stopped", "run", "1", NULL);
+	attempt(db, "early", "running", "run", "2", NULL);
+	attempt(db, "late", "running", "run", "3", NULL);
+	static const struct { const char *attempt; bool by_cell; const char *want; } cases[] = {
+		{ "old", false, NULL }, { "early", false, "early" }, { "old", true, "late" } };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		SCOPED(free) char *id = NULL;
+		OK(query_running_of(&id, db, cases[i].attempt, cases[i].by_cell ? cell : NULL, &e));
+		cr_assert(cases[i].want ? id && !strcmp(id, cases[i].want) : !id, "%s: %s", cases[i].attempt, id ? id : "none");
+	}
+	db_close(db);
+}
+
+Test(query, a_grid_is_found_by_name_or_beginning_and_the_newest_by_nothing)
+{
+	struct db *db = one_cell();
+	OK(db_script(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES('ab1', 'one', '', '1'), ('ab2', 'two', '', '2'), "
+	             "('cd3', 'one', '', '3')"));
+	static const struct { const char *text, *want; } cases[] = {
+		{ NULL, "cd3" }, { "one", "cd3" }, { "two", "ab2" }, { "ab", "ab2" }, { "ab1", "ab1" }, { "b", NULL } };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		SCOPED(free) char *hash = NULL;
+		OK(query_grid_hash(&hash, db, cases[i].text, &e));
+		cr_assert(cases[i].want ? hash && !strcmp(hash, cases[i].want) : !hash, "%s: %s", cases[i].text ? cases[i].text : "NULL",
+		          hash ? hash : "none");
+	}
+	db_close(db);
+}
