@@ -57,6 +57,14 @@ static struct pk_value *pop(struct machine *m)
 	return m->stack[--m->depth];
 }
 
+/* The top of the stack and what lies below it. */
+static bool pop_two(struct machine *m, struct pk_value **top, struct pk_value **below)
+{
+	*top = pop(m);
+	*below = *top ? pop(m) : NULL;
+	return *below != NULL;
+}
+
 static int take(struct machine *m, const unsigned char **bytes, size_t n)
 {
 	*bytes = m->p + m->at;
@@ -265,8 +273,8 @@ static int op_global(struct machine *m)
 
 static int op_stack_global(struct machine *m)
 {
-	struct pk_value *name = pop(m), *module = name ? pop(m) : NULL;
-	if (!module)
+	struct pk_value *name, *module;
+	if (!pop_two(m, &name, &module))
 		return -1;
 	if (name->kind != PK_TEXT || module->kind != PK_TEXT)
 		return refuse(m, "a global's name is not text");
@@ -275,8 +283,8 @@ static int op_stack_global(struct machine *m)
 
 static int op_reduce(struct machine *m)
 {
-	struct pk_value *args = pop(m), *callable = args ? pop(m) : NULL;
-	if (!callable)
+	struct pk_value *args, *callable;
+	if (!pop_two(m, &args, &callable))
 		return -1;
 	if (callable->kind != PK_GLOBAL || args->kind != PK_TUPLE)
 		return refuse(m, "a call of something that is not a known name");

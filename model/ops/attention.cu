@@ -53,19 +53,24 @@ __device__ static inline void store_three(struct val qkv, int64_t i, int run, co
 		val_store(qkv, i * 3 + k * VEC, VEC, all + k * VEC);
 }
 
-/* parts: q, k and v, each (n, heads, l, ch), one after the other. One thread, one run of each. */
+/* Where the value of qkv's run i lies in q, k and v, each (n, heads, l, ch). */
+__device__ static inline int64_t part_at(const struct sizes &s, int64_t i)
+{
+	int64_t pixel = i / s.c, c = i % s.c, n = pixel / s.l, head = c / s.ch;
+	return ((n * s.heads + head) * s.l + pixel % s.l) * s.ch + c % s.ch;
+}
+
+/* parts: q, k and v, one after the other. One thread, one run of each. */
 static __global__ void split_kernel(struct sizes s, struct val parts, struct val qkv)
 {
 	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * s.run, count = s.n * s.l * s.c;
 	if (i >= count)
 		return;
-	int64_t pixel = i / s.c, c = i % s.c, n = pixel / s.l, head = c / s.ch;
-	int64_t to = ((n * s.heads + head) * s.l + pixel % s.l) * s.ch + c % s.ch;
 	float x[3][VEC] = {};
 	load_three(x, qkv, i, s.run);
 #pragma unroll
 	for (int which = 0; which < 3; which++)
-		val_store(parts, which * count + to, s.run, x[which]);
+		val_store(parts, which * count + part_at(s, i), s.run, x[which]);
 }
 
 static __global__ void join_kernel(struct sizes s, struct val qkv, struct val parts)
@@ -73,12 +78,10 @@ static __global__ void join_kernel(struct sizes s, struct val qkv, struct val pa
 	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * s.run, count = s.n * s.l * s.c;
 	if (i >= count)
 		return;
-	int64_t pixel = i / s.c, c = i % s.c, n = pixel / s.l, head = c / s.ch;
-	int64_t from = ((n * s.heads + head) * s.l + pixel % s.l) * s.ch + c % s.ch;
 	float x[3][VEC];
 #pragma unroll
 	for (int which = 0; which < 3; which++)
-		val_load(x[which], parts, which * count + from, s.run);
+		val_load(x[which], parts, which * count + part_at(s, i), s.run);
 	store_three(qkv, i, s.run, x);
 }
 
@@ -187,6 +190,33 @@ static void product_run(struct cuda *cu, struct cuda_gemm *g, const struct sizes
 		cuda_gemm_run(cu, g, (const char *)a + (size_t)head * a_step, (const char *)b + (size_t)head * b_step, NULL, (char *)c + (size_t)head * c_step);
 }
 
+/* What every pass begins with. */
+struct pass {
+	struct sizes s;
+	const struct attention_state *a;
+	size_t part, value;  /* values of one of q, k, v; bytes of a value as products take it */
+	size_t head, map;    /* bytes from head to head of q, k, v; of maps (l, l) */
+	int64_t rows;        /* of all maps */
+	char *q, *k, *v;     /* in scratch */
+};
+
+/* depth: how many matrices (l, ch) each of q, k and v has per image and head. */
+static struct pass pass_of(const struct node *nd, const struct tensor *qkv, int64_t depth)
+{
+	struct pass p = {};
+	p.s = sizes_of(nd, qkv);
+	p.a = state_of(nd);
+	p.part = (size_t)(p.s.n * p.s.l * p.s.c);
+	p.value = type_bytes(p.a->type);
+	p.head = (size_t)(depth * p.s.l * p.s.ch) * p.value;
+	p.map = (size_t)(depth * p.s.l * p.s.l) * p.value;
+	p.rows = p.s.n * p.s.heads * p.s.l;
+	p.q = scratch(nd, p.a->parts);
+	p.k = p.q + (size_t)depth * p.part * p.value;
+	p.v = p.k + (size_t)depth * p.part * p.value;
+	return p;
+}
+
 static struct operand part_of(const struct sizes *s, bool transposed)
 {
 	struct operand o = { transposed, s->ch, s->heads * s->l * s->ch };
@@ -226,19 +256,20 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 static void forward_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *y = nd->dst[0], *w = nd->dst[1];
-	struct sizes s = sizes_of(nd, nd->src[0]);
-	struct attention_state *a = state_of(nd);
-	size_t part = (size_t)(s.n * s.l * s.c), value = type_bytes(a->type), head = (size_t)(s.l * s.ch) * value;
-	int64_t rows = s.n * s.heads * s.l;
-	char *q = scratch(nd, a->parts), *k = q + part * value, *v = k + part * value;
+	struct pass p = pass_of(nd, nd->src[0], 1);
+	const struct attention_state *a = p.a;
+	const struct sizes s = p.s;
 	float *logits = (float *)(void *)scratch(nd, a->rows);
 	struct val other = { NULL, 0, 0 };
 	if (w->type != a->type)
 		other = val_at(scratch(nd, a->other), a->type);
-	LAUNCH(cu, split_kernel, blocks_for(part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(q, a->type), val_of(nd->src[0]));
-	product_run(cu, a->product[QK], &s, q, head, k, head, logits, (size_t)(s.l * s.l) * sizeof(float));
-	LAUNCH(cu, softmax_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_of(w), other, (const float *)logits, s.l, rows);
-	product_run(cu, a->product[WV], &s, other.p ? other.p : w->data, (size_t)(s.l * s.l) * value, v, head, y->data, (size_t)s.ch * type_bytes(y->type));
+	LAUNCH(cu, split_kernel, blocks_for(p.part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(p.q, a->type),
+	       val_of(nd->src[0]));
+	product_run(cu, a->product[QK], &s, p.q, p.head, p.k, p.head, logits, (size_t)(s.l * s.l) * sizeof(float));
+	LAUNCH(cu, softmax_kernel, blocks_for((size_t)p.rows, ROW_WARPS), BLOCK, 0, val_of(w), other, (const float *)logits,
+	       s.l, p.rows);
+	product_run(cu, a->product[WV], &s, other.p ? other.p : w->data, p.map, p.v, p.head, y->data,
+	            (size_t)s.ch * type_bytes(y->type));
 }
 
 extern "C" const struct cuda_op cuda_attention = { forward_prepare, forward_run, release };
@@ -269,30 +300,33 @@ static size_t backward_prepare(struct node *nd, struct cuda *cu)
 static void backward_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *dy = nd->src[0], *w = nd->src[2];
-	struct sizes s = sizes_of(nd, nd->src[1]);
-	struct attention_state *a = state_of(nd);
-	size_t part = (size_t)(s.n * s.l * s.c), value = type_bytes(a->type), head = (size_t)(s.l * s.ch) * value;
-	size_t map_step = (size_t)(s.l * s.l) * value, dy_step = (size_t)s.ch * value;
+	struct pass p = pass_of(nd, nd->src[1], 1);
+	const struct attention_state *a = p.a;
+	const struct sizes s = p.s;
+	size_t dy_step = (size_t)s.ch * p.value;
 	size_t float_map = (size_t)(s.l * s.l) * sizeof(float), float_head = (size_t)(s.l * s.ch) * sizeof(float);
-	int64_t rows = s.n * s.heads * s.l;
-	char *q = scratch(nd, a->parts), *k = q + part * value, *v = k + part * value, *other = scratch(nd, a->other);
-	float *dw = (float *)(void *)scratch(nd, a->rows), *dq = (float *)(void *)scratch(nd, a->gradients), *dk = dq + part, *dv = dk + part;
+	char *other = scratch(nd, a->other);
+	float *dw = (float *)(void *)scratch(nd, a->rows);
+	float *dq = (float *)(void *)scratch(nd, a->gradients), *dk = dq + p.part, *dv = dk + p.part;
 	const void *up = dy->data, *weights = w->data;
 	if (dy->type != a->type) {
-		convert(cu, val_at(scratch(nd, a->dy), a->type), val_of(dy), part);
+		convert(cu, val_at(scratch(nd, a->dy), a->type), val_of(dy), p.part);
 		up = scratch(nd, a->dy);
 	}
 	if (w->type != a->type) {
-		convert(cu, val_at(other, a->type), val_of(w), (size_t)(rows * s.l));
+		convert(cu, val_at(other, a->type), val_of(w), (size_t)(p.rows * s.l));
 		weights = other;
 	}
-	LAUNCH(cu, split_kernel, blocks_for(part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(q, a->type), val_of(nd->src[1]));
-	product_run(cu, a->product[DV], &s, weights, map_step, up, dy_step, dv, float_head);
-	product_run(cu, a->product[DW], &s, up, dy_step, v, head, dw, float_map);
-	LAUNCH(cu, softmax_gradient_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_at(other, a->type), (const float *)dw, val_of(w), s.l, rows);
-	product_run(cu, a->product[DQ], &s, other, map_step, k, head, dq, float_head);
-	product_run(cu, a->product[DK], &s, other, map_step, q, head, dk, float_head);
-	LAUNCH(cu, join_kernel, blocks_for(part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_of(nd->dst[0]), val_at(dq, TENSOR_F32));
+	LAUNCH(cu, split_kernel, blocks_for(p.part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(p.q, a->type),
+	       val_of(nd->src[1]));
+	product_run(cu, a->product[DV], &s, weights, p.map, up, dy_step, dv, float_head);
+	product_run(cu, a->product[DW], &s, up, dy_step, p.v, p.head, dw, float_map);
+	LAUNCH(cu, softmax_gradient_kernel, blocks_for((size_t)p.rows, ROW_WARPS), BLOCK, 0, val_at(other, a->type),
+	       (const float *)dw, val_of(w), s.l, p.rows);
+	product_run(cu, a->product[DQ], &s, other, p.map, p.k, p.head, dq, float_head);
+	product_run(cu, a->product[DK], &s, other, p.map, p.q, p.head, dk, float_head);
+	LAUNCH(cu, join_kernel, blocks_for(p.part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_of(nd->dst[0]),
+	       val_at(dq, TENSOR_F32));
 }
 
 extern "C" const struct cuda_op cuda_attention_bwd = { backward_prepare, backward_run, release };
@@ -374,16 +408,17 @@ static size_t change_prepare(struct node *nd, struct cuda *cu)
 static void change_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *y = nd->dst[0];
-	struct sizes s = sizes_of(nd, nd->src[0]);
-	struct attention_state *a = state_of(nd);
-	size_t part = (size_t)(s.n * s.l * s.c), value = type_bytes(a->type), head = (size_t)(2 * s.l * s.ch) * value;
-	int64_t rows = s.n * s.heads * s.l;
-	char *q2 = scratch(nd, a->parts), *k2 = q2 + 2 * part * value, *v2 = k2 + 2 * part * value, *w2 = scratch(nd, a->other);
+	struct pass p = pass_of(nd, nd->src[0], 2);
+	const struct attention_state *a = p.a;
+	const struct sizes s = p.s;
+	char *w2 = scratch(nd, a->other);
 	float *ds = (float *)(void *)scratch(nd, a->rows);
-	LAUNCH(cu, pairs_kernel, blocks_for(part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(q2, a->type), val_at(k2, a->type), val_at(v2, a->type), val_of(nd->src[0]), val_of(nd->src[1]));
-	product_run(cu, a->product[CHANGE_QK], &s, q2, head, k2, head, ds, (size_t)(s.l * s.l) * sizeof(float));
-	LAUNCH(cu, softmax_change_kernel, blocks_for((size_t)rows, ROW_WARPS), BLOCK, 0, val_at(w2, a->type), val_of(nd->src[2]), (const float *)ds, s.l, rows);
-	product_run(cu, a->product[CHANGE_WV], &s, w2, (size_t)(2 * s.l * s.l) * value, v2, head, y->data, (size_t)s.ch * type_bytes(y->type));
+	LAUNCH(cu, pairs_kernel, blocks_for(p.part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(p.q, a->type),
+	       val_at(p.k, a->type), val_at(p.v, a->type), val_of(nd->src[0]), val_of(nd->src[1]));
+	product_run(cu, a->product[CHANGE_QK], &s, p.q, p.head, p.k, p.head, ds, (size_t)(s.l * s.l) * sizeof(float));
+	LAUNCH(cu, softmax_change_kernel, blocks_for((size_t)p.rows, ROW_WARPS), BLOCK, 0, val_at(w2, a->type),
+	       val_of(nd->src[2]), (const float *)ds, s.l, p.rows);
+	product_run(cu, a->product[CHANGE_WV], &s, w2, p.map, p.v, p.head, y->data, (size_t)s.ch * type_bytes(y->type));
 }
 
 extern "C" const struct cuda_op cuda_attention_change = { change_prepare, change_run, release };

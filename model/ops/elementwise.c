@@ -110,13 +110,18 @@ const struct op_row op_relu_bwd = { .name = "relu_bwd", .meaning = "dx = dy wher
 
 /* ---- add_scaled: a, b -> (a + b) s -------------------------------------------------------------------------------- */
 
-struct tensor *graph_add_scaled(struct graph *g, struct tensor *a, struct tensor *b, double s)
+static struct tensor *record_sum(struct graph *g, enum op op, struct tensor *a, struct tensor *b, double s)
 {
 	if (tensor_count(a) != tensor_count(b))
-		BUG("add_scaled: %zu and %zu values", tensor_count(a), tensor_count(b));
+		BUG("%s: %zu and %zu values", op_row(op)->name, tensor_count(a), tensor_count(b));
 	struct tensor *y = graph_like(g, a);
-	(void)graph_node(g, OP_add_scaled, &(union op_args){ .scale = { s } }, 2, (struct tensor *[]){ a, b }, 1, &y);
+	(void)graph_node(g, op, &(union op_args){ .scale = { s } }, 2, (struct tensor *[]){ a, b }, 1, &y);
 	return y;
+}
+
+struct tensor *graph_add_scaled(struct graph *g, struct tensor *a, struct tensor *b, double s)
+{
+	return record_sum(g, OP_add_scaled, a, b, s);
 }
 
 static void add_scaled_ref(struct node *nd)
@@ -153,11 +158,7 @@ const struct op_row op_add_scaled = {
 
 struct tensor *graph_detached(struct graph *g, struct tensor *a, struct tensor *b, double s)
 {
-	if (tensor_count(a) != tensor_count(b))
-		BUG("detached: %zu and %zu values", tensor_count(a), tensor_count(b));
-	struct tensor *y = graph_like(g, a);
-	(void)graph_node(g, OP_detached, &(union op_args){ .scale = { s } }, 2, (struct tensor *[]){ a, b }, 1, &y);
-	return y;
+	return record_sum(g, OP_detached, a, b, s);
 }
 
 static void detached_ref(struct node *nd)
