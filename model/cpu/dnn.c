@@ -5,6 +5,7 @@
 #include "model/base/mem.h"
 #include "model/cpu/onednn.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,13 +19,13 @@ struct dnn_conv {
 	const char *impl;
 };
 
+/* Of the process, as its processors are: made once, by the first convolution, and never freed. */
 static dnnl_engine_t engine;
 static dnnl_stream_t stream;
+static pthread_once_t started = PTHREAD_ONCE_INIT;
 
 static void start(void)
 {
-	if (engine)
-		return;
 	TRY(dnnl_engine_create(&engine, dnnl_cpu, 0));
 	TRY(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
 }
@@ -75,7 +76,7 @@ static dnnl_primitive_attr_t make_attr(bool relu)
 
 struct dnn_conv *dnn_conv_new(const struct dnn_shape *s, enum dnn_pass pass, bool bias, bool relu)
 {
-	start();
+	(void)pthread_once(&started, start);
 	struct dnn_conv *c = xcalloc(1, sizeof *c);
 	c->pass = pass;
 	onednn_md x = desc4(s->n, s->ic, s->h, s->w, dnnl_nhwc), y = desc4(s->n, s->oc, s->oh, s->ow, dnnl_nhwc);

@@ -8,6 +8,7 @@
 
 enum { MAX_SUMS = 4096 };
 
+/* Sums that were begun and have not ended. Of the process, as MPI_COMM_WORLD is; called by one thread. */
 static MPI_Request sums[MAX_SUMS];
 static int n_sums;
 
