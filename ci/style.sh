@@ -49,6 +49,12 @@ awk '
 		close(target)
 	}' ci/rooms.txt "${sources[@]}" | complain
 
+# 2b. Each room is named, in this order, by the table of its layer's page.
+grep -v '^#' ci/rooms.txt | while IFS=: read -r layer rooms; do
+	told=$(sed -nE "s|^[|] \`$layer/([a-z]+)/\` .*|\1|p" "$layer/README.md" | tr '\n' ' ')
+	[ "$told" = "${rooms# } " ] || echo "$layer/README.md: its table of rooms is '$told', ci/rooms.txt has '${rooms# }'"
+done | complain
+
 # 3. Functions that overflow, keep hidden state or cannot fail properly.
 grep -nE '(^|[^A-Za-z0-9_.>])(strcpy|strcat|sprintf|vsprintf|gets|strtok|atoi|atol|atof|system|rand|srand|tmpnam|mktemp)[ ]?\(' \
 	"${sources[@]}" | sed -E 's/^([^:]*:[0-9]+):.*[^A-Za-z0-9_]([a-z]+)[ ]?\(.*/\1: banned function/' | complain || true

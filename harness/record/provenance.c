@@ -221,7 +221,7 @@ bool provenance_tree_changed(void)
 {
 	static const char *const head[] = { "git", "-c", "safe.directory=*", "-C", ABLATE_SOURCE_DIR, "rev-parse", "HEAD", NULL };
 	static const char *const diff[] = { "git", "-c", "safe.directory=*", "-C", ABLATE_SOURCE_DIR, "diff", "--binary", "--no-ext-diff", "--no-color",
-	                                    "HEAD", "--", "model", "metrics", "harness", "CMakeLists.txt", NULL };
+	                                    "HEAD", "--", "model", "metrics", "harness", "CMakeLists.txt", ":!*.md", NULL };
 	SCOPED(str) struct str commit = { 0 };
 	SCOPED(str) struct str changes = { 0 };
 	/* only a build in its tree can be behind it; a source tarball has no history to ask */

@@ -14,7 +14,7 @@ function(source_state commit_out diff_out source work)
   file(REAL_PATH ${source} real)
   if(top STREQUAL real AND NOT failed) # not a tree unpacked inside somebody's repository
     set(commit ${head})
-    execute_process(COMMAND ${git} diff --binary --no-ext-diff --no-color HEAD -- model metrics harness CMakeLists.txt
+    execute_process(COMMAND ${git} diff --binary --no-ext-diff --no-color HEAD -- model metrics harness CMakeLists.txt :!*.md
                     OUTPUT_FILE ${work}/source_state.diff ERROR_QUIET)
     file(SIZE ${work}/source_state.diff size)
     if(size GREATER 0)
