@@ -159,6 +159,18 @@ if git merge-base --is-ancestor 0edddb0 HEAD 2>/dev/null; then
 	}' | complain
 fi
 
+# 11. The environment is read through its table, so that the manual lists every variable; what tests read is theirs.
+variables=$(sed -nE 's/^ENV\(([A-Z_]+),.*/\1/p' model/base/env.def)
+readers=()
+for f in "${sources[@]}"; do
+	case $f in tests/*|model/base/env.c) ;; *) readers+=("$f") ;; esac
+done
+grep -nE '(^|[^A-Za-z0-9_])(secure_)?getenv[ ]?\(' "${readers[@]}" |
+	sed -E 's/^([^:]*:[0-9]+):.*/\1: getenv: a row in model\/base\/env.def, and env_get()/' | complain || true
+for v in $variables; do
+	grep -qE "ENV_$v\b" "${readers[@]}" || echo "model/base/env.def:1: nothing reads $v"
+done | complain
+
 n=$(wc -l <"$report")
 cat "$report"
 echo "style: ${#sources[@]} sources, $n complaints"

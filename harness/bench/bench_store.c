@@ -5,6 +5,7 @@
 #include "harness/record/host.h"
 #include "harness/record/record_fill.h"
 #include "harness/record/ingest.h"
+#include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -259,7 +260,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 
 int bench_store(json_t **out, const struct bench_store *size, struct err *e)
 {
-	const char *base = getenv("TMPDIR");
+	const char *base = env_get(ENV_TMPDIR);
 	SCOPED(free) char *dir = xstrfmt("%s/ablate-bench-XXXXXX", base && *base ? base : "/tmp");
 	if (!mkdtemp(dir))
 		return err_set(e, "%s: cannot create: %s", dir, strerror(errno));

@@ -1,6 +1,7 @@
 /* cmd.c - finding commands in their table, and the parser of command lines. See cmd.h. */
 #include "harness/cli/cmd.h"
 
+#include "model/base/env.h"
 #include "model/base/mem.h"
 
 #include <errno.h>
@@ -347,7 +348,7 @@ static bool json_asked(char **argv)
 
 int cli_parse(struct cli *c, const struct cmds *all, int argc, char **argv, struct err *e)
 {
-	const char *db = getenv("ABLATE_DB");
+	const char *db = env_get(ENV_ABLATE_DB);
 	*c = (struct cli){ .all = all, .args = xcalloc((size_t)argc + 1, sizeof *c->args), .db = db && *db ? db : "ablate.db" };
 	if (parse_words(c, argv, e)) {
 		c->json = json_asked(argv);

@@ -5,6 +5,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/record/host.h"
 #include "model/base/cpu.h"
+#include "model/base/env.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,15 +14,16 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-static const char *set_by_user(const char *name)
+static const char *set_by_user(enum env variable)
 {
-	const char *text = getenv(name);
+	const char *text = env_get(variable);
 	return text && *text ? text : NULL;
 }
 
 bool threads_bound_waiting(void)
 {
-	return !set_by_user("OMP_WAIT_POLICY") && !set_by_user("GOMP_SPINCOUNT") && setenv("GOMP_SPINCOUNT", THREADS_SPIN, 1) == 0;
+	return !set_by_user(ENV_OMP_WAIT_POLICY) && !set_by_user(ENV_GOMP_SPINCOUNT) &&
+	       setenv("GOMP_SPINCOUNT", THREADS_SPIN, 1) == 0;
 }
 
 /* The command need not be told from an option's value: a start too many does no harm. */
@@ -37,7 +39,7 @@ static bool computes(const struct cmds *all, int argc, char **argv)
 
 void threads_restart(const struct cmds *all, int argc, char **argv)
 {
-	const char *preloaded = getenv("LD_PRELOAD");
+	const char *preloaded = env_get(ENV_LD_PRELOAD);
 	if (computes(all, argc, argv) && !(preloaded && strstr(preloaded, "vgpreload")) && threads_bound_waiting())
 		(void)execv("/proc/self/exe", argv); /* without /proc it goes on as it is */
 	(void)prctl(PR_SET_NAME, program_invocation_short_name); /* else it is called "exe" after that */
@@ -46,7 +48,7 @@ void threads_restart(const struct cmds *all, int argc, char **argv)
 /* OMP_NUM_THREADS where it is a number; libgomp says itself that it takes no other. "4,2" is for nested ones, which we do not have. */
 static bool omp_num_threads(void)
 {
-	const char *text = set_by_user("OMP_NUM_THREADS");
+	const char *text = set_by_user(ENV_OMP_NUM_THREADS);
 	return text && strtol(text, NULL, 10) > 0;
 }
 
@@ -67,7 +69,7 @@ enum threads_why threads_why(const struct cpus *c)
 
 char *threads_waiting(char buf[128])
 {
-	const char *spin = set_by_user("GOMP_SPINCOUNT"), *policy = set_by_user("OMP_WAIT_POLICY");
+	const char *spin = set_by_user(ENV_GOMP_SPINCOUNT), *policy = set_by_user(ENV_OMP_WAIT_POLICY);
 	if (spin)
 		(void)snprintf(buf, 128, "at most %.20s turns (GOMP_SPINCOUNT), then asleep", spin);
 	else if (policy)

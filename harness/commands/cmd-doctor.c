@@ -17,6 +17,7 @@
 #include "metrics/features/extractor.h"
 #include "metrics/weights/weights.h"
 #include "model/cpu/devices.h"
+#include "model/base/env.h"
 #include "model/base/own_files.h"
 #include "model/config/config.h"
 #include "model/base/cpu.h"
@@ -209,8 +210,8 @@ static void check_cuda(struct report *r, int number)
 /* A name that leads nowhere hides the library that the linker would find. */
 static void remedy_library(struct report *r, const struct nvidia_row *l)
 {
-	const char *named = getenv(l->variable);
-	SCOPED(free) char *line = xstrfmt("unset %s", l->variable), *by_hand = xstrfmt("NVIDIA's %s (%s)", l->name, l->file);
+	const char *named = env_get(l->variable);
+	SCOPED(free) char *line = xstrfmt("unset %s", env_row(l->variable)->name), *by_hand = xstrfmt("NVIDIA's %s (%s)", l->name, l->file);
 	if (named && *named)
 		remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "what the linker finds instead of a file that cannot be opened", .card = true });
 	else
@@ -315,7 +316,7 @@ static void check_cluster(struct report *r)
 {
 	static const struct remedy mpirun = { REMEDY_PACKAGE, "openmpi-bin", "Open MPI", "several processes for one cell (--ranks)", false };
 	static const struct remedy slurm = { REMEDY_PACKAGE, "slurm-client", "Slurm's client programs", "runs on a cluster (--engine slurm)", false };
-	const char *named = getenv("ABLATE_TEAM_PLUGIN");
+	const char *named = env_get(ENV_ABLATE_TEAM_PLUGIN);
 	SCOPED(free) char *mpi = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
 	bool ranks = true; /* with the plugin or by what is proposed */
 	section(r, "several processes");

@@ -6,6 +6,7 @@
 #include "harness/commands/run_command.h"
 #include "harness/cli/threads_option.h"
 
+#include "model/base/env.h"
 #include "model/base/io.h"
 
 #include <errno.h>
@@ -30,9 +31,9 @@ static void say_line(void *ctx, const char *line, bool amiss)
 		cli_say(c, "%s", line);
 }
 
-static int64_t number_of(const char *name, int64_t fallback)
+static int64_t number_of(enum env variable, int64_t fallback)
 {
-	const char *text = getenv(name);
+	const char *text = env_get(variable);
 	char *end = NULL;
 	long long n = text && *text ? strtoll(text, &end, 10) : 0;
 	return end && !*end ? n : fallback;
@@ -78,7 +79,7 @@ static int run(struct cli *c)
 	struct run_set set;
 	struct run_result r;
 	char device[32];
-	int64_t task = number_of("SLURM_ARRAY_TASK_ID", -1), index = cli_int(c, "base", 0) + task;
+	int64_t task = number_of(ENV_SLURM_ARRAY_TASK_ID, -1), index = cli_int(c, "base", 0) + task;
 	if (task < 0)
 		return cli_usage(c, "SLURM_ARRAY_TASK_ID is not set: this is a task of an array");
 	if (plan_read(&p, c->args[0], NULL, &e))
@@ -91,7 +92,7 @@ static int run(struct cli *c)
 	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[index].cell);
 	SCOPED(free) struct run_row *rows = xcalloc((size_t)set.run.n_rows + 1, sizeof *rows);
 	struct run_plan one = only_cell(&set, (int)index, rows);
-	struct run_options o = { .db = shard, .what = "ablate slurm-task", .jobs = 1, .threads = threads_of(c, (int)number_of("SLURM_CPUS_PER_TASK", 0)),
+	struct run_options o = { .db = shard, .what = "ablate slurm-task", .jobs = 1, .threads = threads_of(c, (int)number_of(ENV_SLURM_CPUS_PER_TASK, 0)),
 	                         .say = say_line, .say_ctx = c };
 	run_budget_of(&o, &p->grid->budget);
 	o.grid_wall_s = 0; /* the array's own matter */

@@ -5,6 +5,7 @@
 #include "harness/slurm/engine_slurm.h"
 #include "harness/text/escape.h"
 #include "harness/text/json_out.h"
+#include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -22,7 +23,7 @@ enum { COLUMN_MAX = 56 }; /* what commands give stands in one column, but for lo
 
 bool next_can_run(const char *program)
 {
-	const char *path = getenv("PATH");
+	const char *path = env_get(ENV_PATH);
 	bool found = false;
 	while (path && *path && !found) {
 		size_t n = strcspn(path, ":");
@@ -91,7 +92,7 @@ static bool same_file(const char *a, const char *b)
 /* The first file of that name in PATH is the one that a shell would run. */
 static bool path_leads_to(const char *name, const char *exe)
 {
-	const char *path = getenv("PATH");
+	const char *path = env_get(ENV_PATH);
 	while (path && *path) {
 		size_t n = strcspn(path, ":");
 		SCOPED(free) char *file = xstrfmt("%.*s/%s", (int)n, path, name);
@@ -118,7 +119,7 @@ static char *own_name(void)
 
 void next_machine_read(struct next_machine *out)
 {
-	const char *named = getenv("ABLATE_DOCTOR_ROOT"), *root = named ? named : "";
+	const char *named = env_get(ENV_ABLATE_DOCTOR_ROOT), *root = named ? named : "";
 	SCOPED(free) char *os = xstrfmt("%s/etc/os-release", root), *lists = xstrfmt("%s/var/lib/apt/lists", root);
 	SCOPED(free) char *driver = xstrfmt("%s/proc/driver/nvidia", root), *devices = xstrfmt("%s/sys/bus/pci/devices", root);
 	*out = (struct next_machine){ .root = geteuid() == 0, .sudo = next_can_run("sudo"), .apt = is_debian(os) && next_can_run("apt-get"),

@@ -6,6 +6,7 @@
 #include "harness/text/json_out.h"
 #include "model/cpu/devices.h"
 #include "model/graph/backend.h"
+#include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -228,8 +229,9 @@ static json_t *device_facts(const char *device)
 static int open_journal(struct worker *w, struct err *e)
 {
 	const struct job *job = &w->job;
-	const char *array = getenv("SLURM_ARRAY_JOB_ID"), *task = getenv("SLURM_ARRAY_TASK_ID"), *slurm = getenv("SLURM_JOB_ID");
-	const char *restart = getenv("SLURM_RESTART_COUNT");
+	const char *array = env_get(ENV_SLURM_ARRAY_JOB_ID), *task = env_get(ENV_SLURM_ARRAY_TASK_ID);
+	const char *slurm = env_get(ENV_SLURM_JOB_ID);
+	const char *restart = env_get(ENV_SLURM_RESTART_COUNT);
 	SCOPED(free) char *slurm_job = array && task ? xstrfmt("%s_%s", array, task) : slurm ? xstrdup(slurm) : NULL;
 	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", w->dir);
 	struct provenance env = { 0 };

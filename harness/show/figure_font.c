@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/show/figure_draw.h"
 
+#include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
@@ -11,7 +12,7 @@
 
 char *figure_own_fonts(const char *system)
 {
-	if (getenv("FONTCONFIG_FILE") || getenv("FONTCONFIG_PATH") || io_exists(system))
+	if (env_get(ENV_FONTCONFIG_FILE) || env_get(ENV_FONTCONFIG_PATH) || io_exists(system))
 		return NULL;
 	return own_data_file("fonts/fonts.conf");
 }

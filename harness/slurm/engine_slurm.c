@@ -5,6 +5,7 @@
 #include "harness/record/host.h"
 #include "harness/record/query.h"
 #include "harness/text/json_out.h"
+#include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -18,8 +19,8 @@
 #include <unistd.h>
 
 /* A job gets this environment and nothing else of the submitter's. */
-static const char *const passed_on[] = { "PATH", "HOME", "USER", "LANG", "LD_LIBRARY_PATH", "TMPDIR", "ABLATE_DATA", "ABLATE_CACHE", "XDG_CACHE_HOME",
-                                         "OPENBLAS_CORETYPE", "SLURM_CONF", "CUDA_HOME" };
+static const enum env passed_on[] = { ENV_PATH, ENV_HOME, ENV_USER, ENV_LANG, ENV_LD_LIBRARY_PATH, ENV_TMPDIR,
+                                      ENV_ABLATE_DATA, ENV_ABLATE_CACHE, ENV_XDG_CACHE_HOME, ENV_OPENBLAS_CORETYPE, ENV_SLURM_CONF, ENV_CUDA_HOME };
 
 char *slurm_dir(const char *db, const char *plan_hash)
 {
@@ -62,10 +63,10 @@ static int write_script(const char *path, const char *command, const char *plan,
 	exe[n] = '\0';
 	str_add(&s, "#!/bin/sh\n");
 	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++) {
-		const char *value = getenv(passed_on[i]);
+		const char *value = env_get(passed_on[i]);
 		if (!value)
 			continue;
-		str_addf(&s, "export %s=", passed_on[i]);
+		str_addf(&s, "export %s=", env_row(passed_on[i])->name);
 		quote(&s, value);
 		str_addc(&s, '\n');
 	}

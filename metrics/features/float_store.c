@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "metrics/features/float_store.h"
 
+#include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -13,7 +14,7 @@
 
 static int spill(struct float_store *s, struct err *e)
 {
-	const char *dir = getenv("TMPDIR");
+	const char *dir = env_get(ENV_TMPDIR);
 	SCOPED(free) char *path = xstrfmt("%s/ablate-features-XXXXXX", dir && *dir ? dir : "/tmp");
 	int fd = mkostemp(path, 0);
 	if (fd < 0)

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "metrics/math/blas.h"
 
+#include "model/base/env.h"
 #include "model/base/err.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
@@ -42,10 +43,10 @@ static void *symbol(void *lib, const char *name)
 
 static void load(void)
 {
-	const char *core = getenv("OPENBLAS_CORETYPE") ? NULL : blas_best_core();
+	const char *core = env_get(ENV_OPENBLAS_CORETYPE) ? NULL : blas_best_core();
 	char threads[16];
 	(void)snprintf(threads, sizeof threads, "%d", cpu_threads());
-	bool unsaid = !getenv("OPENBLAS_NUM_THREADS") && !getenv("GOTO_NUM_THREADS"); /* by the user */
+	bool unsaid = !env_get(ENV_OPENBLAS_NUM_THREADS) && !env_get(ENV_GOTO_NUM_THREADS); /* by the user */
 	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel carries it */
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);

@@ -4,6 +4,7 @@
 
 #include "model/base/mem.h"
 #include "model/base/temporary.h"
+#include "model/base/env.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -193,7 +194,7 @@ bool io_is_special(const char *path)
 
 char *io_cache_dir(void)
 {
-	const char *own = getenv("ABLATE_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	const char *own = env_get(ENV_ABLATE_CACHE), *xdg = env_get(ENV_XDG_CACHE_HOME), *home = env_get(ENV_HOME);
 	if (own && *own)
 		return xstrdup(own);
 	if (xdg && *xdg == '/') /* the specification has a relative one ignored */

@@ -4,6 +4,7 @@
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/env.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -61,7 +62,7 @@ bool own_is_build(void)
 /* The folder that a person should look at when data is missing. */
 static char *data_folder(const char *exe, bool build)
 {
-	const char *named = getenv("ABLATE_DATA");
+	const char *named = env_get(ENV_ABLATE_DATA);
 	if (named && *named)
 		return xstrdup(named);
 	if (build)
@@ -75,7 +76,7 @@ static char *data_folder(const char *exe, bool build)
 char *own_data_file_of(const char *exe, bool build, const char *name)
 {
 	static const char *const unpacked[] = { "", "..", "../.." };
-	const char *named = getenv("ABLATE_DATA");
+	const char *named = env_get(ENV_ABLATE_DATA);
 	if (named && *named)
 		return file_in(named, "", name);
 	if (build)

@@ -1,6 +1,7 @@
 /* progress.c - see progress.h. */
 #define _GNU_SOURCE
 #include "model/base/progress.h"
+#include "model/base/env.h"
 
 #include "model/base/utf8.h"
 
@@ -21,7 +22,7 @@ void color_set(enum color_mode m)
 
 bool color_on(int fd)
 {
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *no = env_get(ENV_NO_COLOR), *term = env_get(ENV_TERM);
 	if (mode != COLOR_AUTO)
 		return mode == COLOR_ALWAYS;
 	return isatty(fd) && !(no && *no) && term && strcmp(term, "dumb") != 0;

@@ -2,6 +2,7 @@
 #include "model/cpu/devices.h"
 #include "model/graph/graph.h"
 
+#include "model/base/env.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
 
@@ -19,7 +20,7 @@ struct graph *graph_new(void)
 
 char *backend_cuda_plugin(void)
 {
-	const char *named = getenv("ABLATE_CUDA_PLUGIN");
+	const char *named = env_get(ENV_ABLATE_CUDA_PLUGIN);
 	return named && *named ? xstrdup(named) : own_plugin_file("libablate_cuda.so");
 }
 

@@ -15,16 +15,16 @@
 
 const struct nvidia_row nvidia_rows[NVIDIA_LIBRARIES] = {
 	[NVIDIA_BLAS] = {
-		.name = "cuBLASLt", .file = "libcublasLt.so.13", .variable = "ABLATE_CUBLASLT", .package = "libcublas-13-0",
+		.name = "cuBLASLt", .file = "libcublasLt.so.13", .variable = ENV_ABLATE_CUBLASLT, .package = "libcublas-13-0",
 		.without = "own kernels compute products", .with = "products on the card by cuBLASLt" },
 	[NVIDIA_DNN] = {
-		.name = "cuDNN", .file = "libcudnn.so.9", .variable = "ABLATE_CUDNN", .package = "libcudnn9-cuda-13",
+		.name = "cuDNN", .file = "libcudnn.so.9", .variable = ENV_ABLATE_CUDNN, .package = "libcudnn9-cuda-13",
 		.without = "own kernels compute convolutions", .with = "convolutions on the card by cuDNN" },
 	[NVIDIA_SOLVER] = {
-		.name = "cuSOLVER", .file = SOLVER_FILE, .variable = "ABLATE_CUSOLVER", .package = "libcusolver-13-0",
+		.name = "cuSOLVER", .file = SOLVER_FILE, .variable = ENV_ABLATE_CUSOLVER, .package = "libcusolver-13-0",
 		.without = "the host computes singular values of FID", .with = "singular values of FID on the card" },
 	[NVIDIA_NCCL] = {
-		.name = "NCCL", .file = "libnccl.so.2", .variable = "ABLATE_NCCL", .package = "libnccl2",
+		.name = "NCCL", .file = "libnccl.so.2", .variable = ENV_ABLATE_NCCL, .package = "libnccl2",
 		.without = "several GPUs cannot share a cell (--ranks)", .with = "several GPUs for one cell (--ranks)" },
 };
 
@@ -32,7 +32,7 @@ static const char *const folders[] = { "", "/usr/local/cuda/lib64/", "/usr/local
 
 bool nvidia_unwanted(const struct nvidia_row *row)
 {
-	const char *named = getenv(row->variable);
+	const char *named = env_get(row->variable);
 	return named && strcmp(named, "none") == 0;
 }
 
@@ -62,9 +62,9 @@ static bool find_all(struct nvidia_library *l)
 
 static void try(struct nvidia_library *l)
 {
-	const char *named = getenv(l->row->variable);
+	const char *named = env_get(l->row->variable);
 	if (nvidia_unwanted(l->row)) {
-		(void)snprintf(l->why_not, sizeof l->why_not, "%s=none", l->row->variable);
+		(void)snprintf(l->why_not, sizeof l->why_not, "%s=none", env_row(l->row->variable)->name);
 		return;
 	}
 	l->handle = named && *named ? dlopen(named, RTLD_NOW | RTLD_LOCAL) : search(l->row->file);

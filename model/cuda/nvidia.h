@@ -7,6 +7,8 @@
 #ifndef ABLATE_NVIDIA_H
 #define ABLATE_NVIDIA_H
 
+#include "model/base/env.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,7 +17,7 @@ enum nvidia_id { NVIDIA_BLAS, NVIDIA_DNN, NVIDIA_SOLVER, NVIDIA_NCCL, NVIDIA_LIB
 struct nvidia_row {
 	const char *name;      /* "cuDNN" */
 	const char *file;      /* what the linker is asked for */
-	const char *variable;  /* of the environment: another file, or "none" */
+	enum env variable;     /* of the environment: another file, or "none" */
 	const char *without;   /* what a machine without it does */
 	const char *with;      /* what it does for a machine that has it */
 	const char *package;   /* of NVIDIA's repository */

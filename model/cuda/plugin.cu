@@ -1,5 +1,6 @@
 /* plugin.cu - the CUDA back end as the program sees it: finding devices, memory, one stream, recording a step as a CUDA graph,
  * and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
+#include "model/base/env.h"
 #include "model/cuda/cuda.h"
 #include "model/cuda/cuda_nccl.h"
 #include "model/cuda/cuda_solver.h"
@@ -51,7 +52,7 @@ static int devices(int *n, struct err *e)
 		               driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
 	if (rc == cudaSuccess || rc == cudaErrorNoDevice)
 		return err_set(e, "a driver (CUDA %d.%d), but no CUDA device%s", driver / 1000, driver % 1000 / 10,
-		               getenv("CUDA_VISIBLE_DEVICES") ? " that CUDA_VISIBLE_DEVICES shows" : "");
+		               env_get(ENV_CUDA_VISIBLE_DEVICES) ? " that CUDA_VISIBLE_DEVICES shows" : "");
 	return err_set(e, "the CUDA driver says: %s", cudaGetErrorString(rc));
 }
 

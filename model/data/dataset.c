@@ -1,6 +1,7 @@
 /* dataset.c - see dataset.h. */
 #include "model/data/dataset.h"
 
+#include "model/base/env.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
@@ -146,7 +147,7 @@ static bool has(const char *folder, const char *file)
 /* Where a set's own files lie: $ABLATE_DATA first, then (unless `own_only`) the cache and the package. */
 static char *find_files(const struct loader *l, bool own_only)
 {
-	const char *own = getenv("ABLATE_DATA");
+	const char *own = env_get(ENV_ABLATE_DATA);
 	SCOPED(free) char *cache = io_cache_dir();
 	if (!l || !l->read || !l->probe)
 		return NULL;

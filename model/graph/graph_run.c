@@ -5,6 +5,7 @@
  * neighbour occupies. */
 #include "model/graph/graph_impl.h"
 
+#include "model/base/env.h"
 #include "model/base/progress.h"
 
 #include <limits.h>
@@ -241,7 +242,7 @@ int graph_try_plan(struct graph *g, struct err *e)
 			t->host = g->backend->ops->host_memory ? t->data : arena_alloc(&g->arena, tensor_bytes(t));
 	}
 	g->planned = true;
-	if (getenv("ABLATE_PROFILE"))
+	if (env_get(ENV_ABLATE_PROFILE))
 		g->node_seconds = xcalloc((size_t)n, sizeof *g->node_seconds);
 	g->profiled_runs = -1; /* the first is not counted */
 	return 0;

@@ -1,6 +1,7 @@
 /* team.c - see team.h. */
 #include "model/train/team.h"
 
+#include "model/base/env.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
 #include "model/base/str.h"
@@ -30,7 +31,7 @@ struct team {
 
 int team_join(struct team **out, int expected, struct err *e)
 {
-	const char *named = getenv("ABLATE_TEAM_PLUGIN");
+	const char *named = env_get(ENV_ABLATE_TEAM_PLUGIN);
 	SCOPED(free) char *path = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
 	if (!path)
 		return err_set(e, "no libablate_mpi.so beside the program: it is built where CMake finds MPI (Debian: libopenmpi-dev)");
@@ -58,10 +59,10 @@ int team_join(struct team **out, int expected, struct err *e)
 
 static int rank_on_machine(void)
 {
-	static const char *const names[] = { "OMPI_COMM_WORLD_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID" };
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (getenv(names[i]))
-			return (int)strtol(getenv(names[i]), NULL, 10);
+	static const enum env ranks[] = { ENV_OMPI_COMM_WORLD_LOCAL_RANK, ENV_MPI_LOCALRANKID, ENV_SLURM_LOCALID };
+	for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
+		if (env_get(ranks[i]))
+			return (int)strtol(env_get(ranks[i]), NULL, 10);
 	return 0;
 }
 

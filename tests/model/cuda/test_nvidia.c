@@ -8,8 +8,8 @@
 static double (*cosine)(double);
 
 static const struct nvidia_row
-	present = { .name = "libm", .file = "libm.so.6", .variable = "ABLATE_TEST_LIBRARY" },
-	missing = { .name = "none", .file = "libnonexistent.so.9", .variable = "ABLATE_TEST_LIBRARY" };
+	present = { .name = "libm", .file = "libm.so.6", .variable = ENV_ABLATE_NCCL },
+	missing = { .name = "none", .file = "libnonexistent.so.9", .variable = ENV_ABLATE_NCCL };
 
 static bool open_as(struct nvidia_library *l, const char *function)
 {
@@ -30,19 +30,19 @@ Test(nvidia, functions_are_found_and_work)
 Test(nvidia, none_leaves_it_out)
 {
 	struct nvidia_library l = { .row = &present };
-	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "none", 1), 0);
+	cr_assert_eq(setenv("ABLATE_NCCL", "none", 1), 0);
 	cr_assert_not(open_as(&l, "cos"));
-	cr_assert_str_eq(l.why_not, "ABLATE_TEST_LIBRARY=none");
+	cr_assert_str_eq(l.why_not, "ABLATE_NCCL=none");
 	cr_assert(nvidia_unwanted(&present));
 }
 
 Test(nvidia, the_environment_names_another_file)
 {
 	struct nvidia_library l = { .row = &missing };
-	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "libm.so.6", 1), 0);
+	cr_assert_eq(setenv("ABLATE_NCCL", "libm.so.6", 1), 0);
 	cr_assert(open_as(&l, "cos"), "%s", l.why_not);
 	l = (struct nvidia_library){ .row = &present };
-	cr_assert_eq(setenv("ABLATE_TEST_LIBRARY", "/nonexistent/lib.so", 1), 0);
+	cr_assert_eq(setenv("ABLATE_NCCL", "/nonexistent/lib.so", 1), 0);
 	cr_assert_not(open_as(&l, "cos"));
 	cr_assert_str_eq(l.why_not, "no /nonexistent/lib.so");
 }
