@@ -3,10 +3,6 @@
 
 #include <string.h>
 
-GRID_KEYS(study_keys, "[grid]", "name", "text", "seeds");
-GRID_KEYS(seeds_keys, "grid.seeds", "train", "eval", "paired");
-GRID_KEYS(count_keys, "seeds", "start", "count");
-
 void grid_free(struct grid *g)
 {
 	if (!g)
@@ -60,7 +56,7 @@ int grid_read_seed_list(int64_t **out, int *n, struct grid *g, const struct toml
 	if (v->type == TOML_ARRAY) {
 		count = (int64_t)toml_len(v);
 	} else if (v->type == TOML_TABLE) {
-		int rc = grid_closed(v, &count_keys, e) ? -1 : toml_integer(&count, v, "count", e);
+		int rc = grid_closed(v, &grid_keys[KEYS_SEED_RANGE], e) ? -1 : toml_integer(&count, v, "count", e);
 		if (rc < 0 || toml_integer(&start, v, "start", e) < 0)
 			return -1;
 		if (rc || !toml_find(v, "start"))
@@ -92,10 +88,11 @@ static int read_study(struct grid *g, const struct toml_value *root, struct err 
 		return -1;
 	if (rc)
 		return toml_err(e, root, "[grid] is missing: it gives the study's name and seeds");
-	if (grid_closed(t, &study_keys, e) || grid_need_string(&g->name, t, "name", true, e) ||
+	const struct grid_keys *keys = &grid_keys[KEYS_GRID];
+	if (grid_closed(t, keys, e) || grid_string(&g->name, t, keys, "name", e) ||
 	    grid_name_ok(g->name, grid_at(toml_find(t, "name")->value), "the name", e))
 		return -1;
-	if (grid_need_string(&g->text, t, "text", false, e) < 0 || toml_typed(&seeds, t, "seeds", TOML_TABLE, e) < 0)
+	if (grid_string(&g->text, t, keys, "text", e) < 0 || toml_typed(&seeds, t, "seeds", TOML_TABLE, e) < 0)
 		return -1;
 	if (!seeds || !toml_find(seeds, "train"))
 		return toml_err(e, seeds ? seeds : t, "seeds.train is missing: write seeds = { train = [1, 2, 3], eval = [101] }");
@@ -108,7 +105,7 @@ static int read_study(struct grid *g, const struct toml_value *root, struct err 
 int grid_read_seeds(struct grid *g, const struct toml_value *seeds, struct err *e)
 {
 	const struct toml_entry *train = toml_find(seeds, "train"), *eval = toml_find(seeds, "eval");
-	if (grid_closed(seeds, &seeds_keys, e) || toml_boolean(&g->seeds.paired, seeds, "paired", e) < 0 ||
+	if (grid_closed(seeds, &grid_keys[KEYS_SEEDS], e) || toml_boolean(&g->seeds.paired, seeds, "paired", e) < 0 ||
 	    (train && grid_read_seed_list(&g->seeds.train, &g->seeds.n_train, g, train->value, e)))
 		return -1;
 	return eval ? grid_read_seed_list(&g->seeds.eval, &g->seeds.n_eval, g, eval->value, e) : 0;
@@ -119,7 +116,7 @@ int grid_read_seeds(struct grid *g, const struct toml_value *seeds, struct err *
 static int check_top(const struct toml_value *root, struct err *e)
 {
 	int64_t schema = 0;
-	if (grid_closed(root, &grid_top, e))
+	if (grid_closed(root, &grid_keys[KEYS_TOP], e))
 		return -1;
 	int rc = toml_integer(&schema, root, "schema", e);
 	if (rc == 1)

@@ -1,21 +1,9 @@
-/* grid.h - a study as a file: what is fixed, what is varied, with which seeds, how it is judged (harness/README.md, "Grid").
+/* grid.h - a study as a file: what is fixed, what is varied, with which seeds, how it is judged (harness/README.md,
+ * "Grid"). The language is a table, grid_keys.h, which `ablate man 5-grid` prints with examples.
  *
  * grid_read checks the whole file against a closed schema: an unknown key, a wrong type, a setting that its knob
  * refuses, an empty axis, a chain over an unknown variant and the like are errors `file:line:col: message` with exit
  * code 2. It expands nothing; plan.h does that.
- *
- *     schema = 1                     inherit = "FILE" takes that file's [base] and [variants]
- *     [grid] name, text, seeds = { train = [..] | {start, count}, eval = .., paired = bool }
- *     [base] preset = "..", and any knob
- *     [[axis]] key, values | range = {start, stop, step} | log = {start, stop, num}, labels     multiply
- *     [[zip]] keys, values = [[..]..], labels                                                   one axis
- *     [[exclude]] when = {..}        of the product       [[include]] label, set, needs         after the product
- *     [variants.NAME] label, set, needs
- *     [[chain]] name, mode = cumulative | one-at-a-time | full-minus-one | factorial, steps = [variant names]
- *     [budget] cell = {wall, retries}, grid = {wall, cells}, on_failure = continue | stop | stop-after:N
- *     [[metric]] name, samples, nfe, ref, extractor, ci, infinity, agg
- *     [[table]] name, chain, cols, paper, formats, metric, text
- *     [[gate]] name, metric, arm, against, test, margin = {relative | absolute}, alpha, looks, on_inconclusive
  *
  * Where a setting is given, `preset` may be given too: it replaces the lowest layer of that row. Resolution order:
  * preset < [base] < axis, zip, chain, include < --set. Everything in struct grid lives until grid_free. */

@@ -10,10 +10,6 @@
 
 /* ---- budget ----------------------------------------------------------------------------------------------------- */
 
-GRID_KEYS(budget_keys, "[budget]", "cell", "grid", "on_failure");
-GRID_KEYS(budget_cell_keys, "budget.cell", "wall", "retries");
-GRID_KEYS(budget_grid_keys, "budget.grid", "wall", "cells");
-
 double grid_duration(const char *text)
 {
 	double total = 0, last = 1e9;
@@ -58,7 +54,8 @@ static int read_on_failure(struct grid_budget *b, const struct toml_value *t, st
 		return 0;
 	}
 	if (strcmp(text, "continue") != 0 && strcmp(text, "stop") != 0)
-		return toml_err(e, toml_find(t, "on_failure")->value, "on_failure: '%s' is not one of continue|stop|stop-after:N", text);
+		return toml_err(e, toml_find(t, "on_failure")->value, "on_failure: '%s' is not one of %s", text,
+		                grid_key(&grid_keys[KEYS_BUDGET], "on_failure")->choices);
 	b->on_failure = *text == 'c' ? FAILURE_CONTINUE : FAILURE_STOP;
 	return 0;
 }
@@ -66,45 +63,24 @@ static int read_on_failure(struct grid_budget *b, const struct toml_value *t, st
 int grid_read_budget(struct grid *g, const struct toml_value *root, struct err *e)
 {
 	const struct toml_value *t = NULL, *cell = NULL, *whole = NULL;
+	const struct grid_keys *cell_keys = &grid_keys[KEYS_BUDGET_CELL], *whole_keys = &grid_keys[KEYS_BUDGET_GRID];
 	struct grid_budget *b = &g->budget;
 	int rc = toml_typed(&t, root, "budget", TOML_TABLE, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	if (grid_closed(t, &budget_keys, e) || toml_typed(&cell, t, "cell", TOML_TABLE, e) < 0 ||
+	if (grid_closed(t, &grid_keys[KEYS_BUDGET], e) || toml_typed(&cell, t, "cell", TOML_TABLE, e) < 0 ||
 	    toml_typed(&whole, t, "grid", TOML_TABLE, e) < 0 || read_on_failure(b, t, e))
 		return -1;
-	if (cell && (grid_closed(cell, &budget_cell_keys, e) || read_wall(&b->cell_wall_s, cell, e) ||
-	             grid_int(&b->cell_retries, cell, "retries", 0, 1000, e)))
+	if (cell && (grid_closed(cell, cell_keys, e) || read_wall(&b->cell_wall_s, cell, e) ||
+	             grid_int(&b->cell_retries, cell, cell_keys, "retries", e)))
 		return -1;
-	if (whole && (grid_closed(whole, &budget_grid_keys, e) || read_wall(&b->grid_wall_s, whole, e) ||
-	              grid_int(&b->grid_cells, whole, "cells", 1, GRID_CELLS_MAX, e)))
+	if (whole && (grid_closed(whole, whole_keys, e) || read_wall(&b->grid_wall_s, whole, e) ||
+	              grid_int(&b->grid_cells, whole, whole_keys, "cells", e)))
 		return -1;
 	return 0;
 }
 
 /* ---- metrics ---------------------------------------------------------------------------------------------------- */
-
-GRID_KEYS(metric_keys, "[[metric]]", "name", "samples", "nfe", "ref", "extractor", "ci", "infinity", "agg");
-
-static int read_ints(int *v, int *n, int max, const struct toml_value *t, const char *key, int lo, int hi, struct err *e)
-{
-	const struct toml_value *array = NULL;
-	int rc = grid_need_array(&array, t, key, false, e);
-	if (rc)
-		return rc < 0 ? -1 : 0;
-	*n = 0;
-	if (toml_len(array) == 0 || toml_len(array) > (size_t)max)
-		return toml_err(e, array, "%s needs 1 to %d integers", key, max);
-	for (size_t i = 0; i < toml_len(array); i++) {
-		const struct toml_value *item = toml_at(array, i);
-		if (item->type != TOML_INTEGER || item->i < lo || item->i > hi)
-			return toml_err(e, item, "%s: integers from %d to %d", key, lo, hi);
-		if (*n && item->i <= v[*n - 1])
-			return toml_err(e, item, "%s must ascend", key);
-		v[(*n)++] = (int)item->i;
-	}
-	return 0;
-}
 
 static int unknown_of(const struct toml_value *t, const char *key, const char *given, const char *const *names, size_t n,
                       struct err *e)
@@ -168,10 +144,11 @@ static int known_ref(const struct toml_value *t, const char *given, struct err *
 /* What `t` gives of a [[metric]] over what m has: the whole of it from a file, one key of it from --set. */
 static int take_metric(struct grid_metric *m, const struct toml_value *t, struct err *e)
 {
+	const struct grid_keys *keys = &grid_keys[KEYS_METRIC];
 	int ci = (int)m->ci, agg = (int)m->agg;
-	if (grid_int(&m->samples, t, "samples", 2, 10000000, e) || read_ints(m->nfe, &m->n_nfe, GRID_NFE_MAX, t, "nfe", 1, 10000, e) ||
-	    grid_need_string(&m->ref, t, "ref", false, e) < 0 || grid_need_string(&m->extractor, t, "extractor", false, e) < 0 ||
-	    grid_choice(&ci, t, "ci", "none|jackknife", e) || grid_choice(&agg, t, "agg", "mean|min3", e) ||
+	if (grid_int(&m->samples, t, keys, "samples", e) || grid_ints(m->nfe, &m->n_nfe, t, keys, "nfe", e) ||
+	    grid_string(&m->ref, t, keys, "ref", e) < 0 || grid_string(&m->extractor, t, keys, "extractor", e) < 0 ||
+	    grid_choice(&ci, t, keys, "ci", e) || grid_choice(&agg, t, keys, "agg", e) ||
 	    toml_boolean(&m->infinity, t, "infinity", e) < 0)
 		return -1;
 	if (toml_find(t, "extractor") && *m->extractor && known_extractor(t, m->extractor, e))
@@ -197,7 +174,8 @@ static int metric_twice(const struct grid *g, const struct grid_metric *m, const
 static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_value *t, struct err *e)
 {
 	*m = (struct grid_metric){ .ref = "", .extractor = "", .nfe = { 1 }, .n_nfe = 1, .at = grid_at(t) };
-	if (grid_closed(t, &metric_keys, e) || grid_need_string(&m->name, t, "name", true, e) || known_name(t, "name", m->name, e) ||
+	const struct grid_keys *keys = &grid_keys[KEYS_METRIC];
+	if (grid_closed(t, keys, e) || grid_string(&m->name, t, keys, "name", e) || known_name(t, "name", m->name, e) ||
 	    take_metric(m, t, e))
 		return -1;
 	if (!m->samples)
@@ -238,8 +216,6 @@ static int unknown_metric(const struct grid *g, struct grid_place at, const char
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
 
-GRID_KEYS(table_keys, "[[table]]", "name", "chain", "cols", "paper", "formats", "metric", "text", "across");
-
 static int unknown_chain(const struct grid *g, const struct toml_value *at, const char *name, struct err *e)
 {
 	SCOPED(free) const char **names = xcalloc((size_t)g->n_chains, sizeof *names);
@@ -254,11 +230,12 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 {
 	const struct toml_value *cols = NULL, *formats = NULL;
 	*out = (struct grid_table){ .chain = "", .paper = "", .metric = "", .text = "", .at = grid_at(t) };
-	if (grid_closed(t, &table_keys, e) || grid_need_string(&out->name, t, "name", true, e) ||
-	    grid_name_ok(out->name, out->at, "the name", e) || grid_need_string(&out->chain, t, "chain", false, e) < 0 ||
-	    grid_need_string(&out->paper, t, "paper", false, e) < 0 || grid_need_string(&out->metric, t, "metric", false, e) < 0 ||
-	    grid_need_string(&out->text, t, "text", false, e) < 0 || grid_need_array(&cols, t, "cols", false, e) < 0 ||
-	    grid_need_array(&formats, t, "formats", false, e) < 0 || toml_boolean(&out->across, t, "across", e) < 0)
+	const struct grid_keys *keys = &grid_keys[KEYS_TABLE];
+	if (grid_closed(t, keys, e) || grid_string(&out->name, t, keys, "name", e) ||
+	    grid_name_ok(out->name, out->at, "the name", e) || grid_string(&out->chain, t, keys, "chain", e) < 0 ||
+	    grid_string(&out->paper, t, keys, "paper", e) < 0 || grid_string(&out->metric, t, keys, "metric", e) < 0 ||
+	    grid_string(&out->text, t, keys, "text", e) < 0 || grid_array(&cols, t, keys, "cols", e) < 0 ||
+	    grid_array(&formats, t, keys, "formats", e) < 0 || toml_boolean(&out->across, t, "across", e) < 0)
 		return -1;
 	if (*out->chain && !grid_chain(g, out->chain))
 		return unknown_chain(g, toml_find(t, "chain")->value, out->chain, e);
@@ -275,10 +252,10 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 		if (name.metric && !is_metric(g, name.metric))
 			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), name.metric, e);
 	}
+	const char *known_formats = grid_key(keys, "formats")->choices;
 	for (int i = 0; i < out->n_formats; i++)
-		if (strcmp(out->formats[i], "md") != 0 && strcmp(out->formats[i], "latex") != 0 && strcmp(out->formats[i], "tex") != 0 &&
-		    strcmp(out->formats[i], "csv") != 0 && strcmp(out->formats[i], "json") != 0)
-			return toml_err(e, toml_at(formats, (size_t)i), "'%s' is not one of md|latex|tex|csv|json", out->formats[i]);
+		if (!grid_is_choice(known_formats, out->formats[i]))
+			return toml_err(e, toml_at(formats, (size_t)i), "'%s' is not one of %s", out->formats[i], known_formats);
 	for (const struct grid_table *o = g->tables; o < out; o++)
 		if (!strcmp(o->name, out->name))
 			return toml_err(e, toml_find(t, "name")->value, "a table of that name is at line %d", o->at.line);
@@ -286,9 +263,6 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 }
 
 /* ---- gates ------------------------------------------------------------------------------------------------------ */
-
-GRID_KEYS(gate_keys, "[[gate]]", "name", "metric", "arm", "against", "test", "margin", "alpha", "looks", "on_inconclusive");
-GRID_KEYS(margin_keys, "margin", "relative", "absolute");
 
 static int read_margin(struct gate_rule *r, const struct toml_value *t, struct err *e)
 {
@@ -303,7 +277,7 @@ static int read_margin(struct gate_rule *r, const struct toml_value *t, struct e
 		return 0;
 	if (r->kind == GATE_SUPERIORITY)
 		return toml_err(e, margin, "a superiority gate has no margin");
-	if (grid_closed(margin, &margin_keys, e))
+	if (grid_closed(margin, &grid_keys[KEYS_MARGIN], e))
 		return -1;
 	if (toml_len(margin) != 1)
 		return toml_err(e, margin, "give either relative or absolute");
@@ -316,12 +290,12 @@ static int read_gate(struct grid_gate *out, struct grid *g, const struct toml_va
 	struct gate_rule *r = &out->rule;
 	int kind = GATE_NON_INFERIORITY, warn = 0;
 	*out = (struct grid_gate){ .at = grid_at(t), .rule = { .alpha = 0.05, .paired = g->seeds.paired } };
-	if (grid_closed(t, &gate_keys, e) || grid_need_string(&r->name, t, "name", true, e) ||
-	    grid_name_ok(r->name, out->at, "the name", e) || grid_need_string(&r->metric, t, "metric", true, e) ||
-	    grid_need_string(&r->arm, t, "arm", true, e) || grid_need_string(&r->against, t, "against", true, e) ||
-	    grid_choice(&kind, t, "test", "non-inferiority|superiority", e) || toml_float(&r->alpha, t, "alpha", e) < 0 ||
-	    read_ints(r->looks, &r->n_looks, GATE_LOOKS_MAX, t, "looks", 2, GATE_SEEDS_MAX, e) ||
-	    grid_choice(&warn, t, "on_inconclusive", "fail|warn", e))
+	const struct grid_keys *keys = &grid_keys[KEYS_GATE];
+	if (grid_closed(t, keys, e) || grid_string(&r->name, t, keys, "name", e) ||
+	    grid_name_ok(r->name, out->at, "the name", e) || grid_string(&r->metric, t, keys, "metric", e) ||
+	    grid_string(&r->arm, t, keys, "arm", e) || grid_string(&r->against, t, keys, "against", e) || grid_choice(&kind, t, keys, "test", e) ||
+	    toml_float(&r->alpha, t, "alpha", e) < 0 || grid_ints(r->looks, &r->n_looks, t, keys, "looks", e) ||
+	    grid_choice(&warn, t, keys, "on_inconclusive", e))
 		return -1;
 	r->kind = (enum gate_kind)kind;
 	r->fail_on_inconclusive = !warn;
@@ -359,7 +333,8 @@ static int check_metric_names(const struct grid *g, struct err *e)
 
 int grid_override_metrics(struct grid *g, const char *name, const struct toml_value *t, struct err *e)
 {
-	static const struct grid_keys keys = { "metric", metric_keys_names + 1, sizeof metric_keys_names / sizeof *metric_keys_names - 1 };
+	const struct grid_keys *metric = &grid_keys[KEYS_METRIC];
+	struct grid_keys keys = { .header = "metric", .v = metric->v + 1, .n = metric->n - 1 }; /* all but the name */
 	int n = 0;
 	if (grid_closed(t, &keys, e))
 		return -1;

@@ -5,34 +5,34 @@
 #define ABLATE_GRID_PRIVATE_H
 
 #include "harness/grid/grid.h"
+#include "harness/grid/grid_keys.h"
 
 #include <stdlib.h>
-
-struct grid_keys { const char *header; const char *const *v; size_t n; };
-#define GRID_KEYS(name, title, ...) \
-	static const char *const name##_names[] = { __VA_ARGS__ }; \
-	static const struct grid_keys name = { title, name##_names, sizeof name##_names / sizeof *name##_names }
-
-/* The top level of a grid file. */
-extern const struct grid_keys grid_top;
 
 struct grid_place grid_at(const struct toml_value *v);
 struct grid_place grid_at_key(const struct toml_entry *en);
 /* Every key of `table` is one of `keys`; else an error that says where the key belongs or names the nearest. */
 MUST_CHECK int grid_closed(const struct toml_value *table, const struct grid_keys *keys, struct err *e);
-/* toml_typed & co. for a key that may be missing only if !required: 0, 1 (absent), -1. */
-MUST_CHECK int grid_need_string(const char **out, const struct toml_value *table, const char *key, bool required,
-                                struct err *e);
-MUST_CHECK int grid_need_array(const struct toml_value **out, const struct toml_value *table, const char *key,
-                               bool required, struct err *e);
-/* An integer within [lo, hi]; *out keeps its default if absent. */
-MUST_CHECK int grid_int(int *out, const struct toml_value *table, const char *key, int lo, int hi, struct err *e);
-/* One of "a|b|c"; *out keeps its default if absent. */
-MUST_CHECK int grid_choice(int *out, const struct toml_value *table, const char *key, const char *choices, struct err *e);
+/* toml_typed & co. for a key of `keys`, whose row says whether it may be missing: 0, 1 (absent), -1. */
+MUST_CHECK int grid_string(const char **out, const struct toml_value *table, const struct grid_keys *keys,
+                           const char *key, struct err *e);
+MUST_CHECK int grid_array(const struct toml_value **out, const struct toml_value *table, const struct grid_keys *keys,
+                          const char *key, struct err *e);
+/* An integer within its row's range; *out keeps its default if absent. */
+MUST_CHECK int grid_int(int *out, const struct toml_value *table, const struct grid_keys *keys, const char *key,
+                        struct err *e);
+/* A list of ascending integers, each within its row's range, at most as many as its row says; likewise. */
+MUST_CHECK int grid_ints(int *v, int *n, const struct toml_value *table, const struct grid_keys *keys, const char *key,
+                         struct err *e);
+/* The index of one of its row's choices; likewise. */
+MUST_CHECK int grid_choice(int *out, const struct toml_value *table, const struct grid_keys *keys, const char *key,
+                           struct err *e);
+/* Is `word` one of "a|b|c"? */
+bool grid_is_choice(const char *choices, const char *word);
 /* The tables of an [[array of tables]], of the root; *n = 0 if absent. Elements by toml_at. */
 MUST_CHECK int grid_tables(const struct toml_value **out, int *n, const struct toml_value *root, const char *key,
                            struct err *e);
-/* An array of strings (at most max) into v. */
+/* An array of strings into v, at most `max`. */
 MUST_CHECK int grid_strings(const char **v, int *n, int max, const struct toml_value *array, struct err *e);
 /* A string without NUL that is usable as a name: not empty, no control characters, at most 200 bytes. */
 MUST_CHECK int grid_name_ok(const char *text, struct grid_place at, const char *what, struct err *e);

@@ -7,15 +7,12 @@
 
 /* ---- axis and zip ----------------------------------------------------------------------------------------------- */
 
-GRID_KEYS(axis_keys, "[[axis]]", "key", "values", "range", "log", "labels");
-GRID_KEYS(zip_keys, "[[zip]]", "keys", "values", "labels");
-GRID_KEYS(range_keys, "range", "start", "stop", "step");
-GRID_KEYS(log_keys, "log", "start", "stop", "num");
 
-static int axis_labels(struct grid_axis *axis, struct grid *g, const struct toml_value *t, struct err *e)
+static int axis_labels(struct grid_axis *axis, struct grid *g, const struct toml_value *t, const struct grid_keys *keys,
+                       struct err *e)
 {
 	const struct toml_value *labels = NULL;
-	if (grid_need_array(&labels, t, "labels", false, e) < 0)
+	if (grid_array(&labels, t, keys, "labels", e) < 0)
 		return -1;
 	if (!labels)
 		return 0;
@@ -91,7 +88,7 @@ static int axis_range(struct grid_axis *axis, struct grid *g, const struct toml_
 {
 	double start, stop, step;
 	bool integer = true;
-	if (grid_closed(t, &range_keys, e) || need_number(&start, &integer, t, "start", e) ||
+	if (grid_closed(t, &grid_keys[KEYS_RANGE], e) || need_number(&start, &integer, t, "start", e) ||
 	    need_number(&stop, &integer, t, "stop", e) || need_number(&step, &integer, t, "step", e))
 		return -1;
 	if (step == 0)
@@ -108,7 +105,7 @@ static int axis_log(struct grid_axis *axis, struct grid *g, const struct toml_va
 {
 	double start, stop, num;
 	bool integer = true, whole = true;
-	if (grid_closed(t, &log_keys, e) || need_number(&start, &integer, t, "start", e) ||
+	if (grid_closed(t, &grid_keys[KEYS_LOG], e) || need_number(&start, &integer, t, "start", e) ||
 	    need_number(&stop, &integer, t, "stop", e) || need_number(&num, &whole, t, "num", e))
 		return -1;
 	if (!(start > 0 && stop > 0))
@@ -128,8 +125,9 @@ static int read_axis(struct grid_axis *axis, struct grid *g, const struct toml_v
 {
 	const struct toml_value *values = NULL, *rule = NULL;
 	const char *const forms[] = { "values", "range", "log" };
+	const struct grid_keys *of = &grid_keys[KEYS_AXIS];
 	int given = 0;
-	if (grid_closed(t, &axis_keys, e))
+	if (grid_closed(t, of, e))
 		return -1;
 	const struct toml_entry *key = toml_find(t, "key");
 	if (!key)
@@ -143,24 +141,24 @@ static int read_axis(struct grid_axis *axis, struct grid *g, const struct toml_v
 		return -1;
 	axis->n_keys = 1;
 	if (toml_typed(&rule, t, "range", TOML_TABLE, e) < 0 || toml_typed(&rule, t, "log", TOML_TABLE, e) < 0 ||
-	    grid_need_array(&values, t, "values", false, e) < 0)
+	    toml_typed(&values, t, "values", TOML_ARRAY, e) < 0)
 		return -1;
 	if (rule)
 		return (toml_find(t, "range") ? axis_range(axis, g, rule, e) : axis_log(axis, g, rule, e)) ||
-		       axis_labels(axis, g, t, e) ? -1 : 0;
+		       axis_labels(axis, g, t, of, e) ? -1 : 0;
 	if (room_for(axis, g, values, (double)toml_len(values), e))
 		return -1;
 	for (int i = 0; i < axis->n_values; i++)
 		if (grid_setting(&axis->values[i], g, axis->keys[0], toml_at(values, (size_t)i), e))
 			return -1;
-	return axis_labels(axis, g, t, e);
+	return axis_labels(axis, g, t, of, e);
 }
 
 static int read_zip(struct grid_axis *axis, struct grid *g, const struct toml_value *t, struct err *e)
 {
 	const struct toml_value *keys = NULL, *values = NULL;
-	if (grid_closed(t, &zip_keys, e) || grid_need_array(&keys, t, "keys", true, e) ||
-	    grid_need_array(&values, t, "values", true, e))
+	const struct grid_keys *of = &grid_keys[KEYS_ZIP];
+	if (grid_closed(t, of, e) || grid_array(&keys, t, of, "keys", e) || grid_array(&values, t, of, "values", e))
 		return -1;
 	if (toml_len(keys) == 0)
 		return toml_err(e, keys, "keys is empty");
@@ -181,7 +179,7 @@ static int read_zip(struct grid_axis *axis, struct grid *g, const struct toml_va
 			if (grid_setting(&axis->values[i * (size_t)axis->n_keys + j], g, axis->keys[j], toml_at(row, j), e))
 				return -1;
 	}
-	return axis_labels(axis, g, t, e);
+	return axis_labels(axis, g, t, of, e);
 }
 
 static int read_axes(struct grid *g, const struct toml_value *root, struct err *e)
@@ -203,9 +201,6 @@ static int read_axes(struct grid *g, const struct toml_value *root, struct err *
 
 /* ---- exclude and include ---------------------------------------------------------------------------------------- */
 
-GRID_KEYS(exclude_keys, "[[exclude]]", "when");
-GRID_KEYS(include_keys, "[[include]]", "label", "set", "needs");
-GRID_KEYS(variant_keys, "[variants.NAME]", "label", "set", "needs");
 
 static int read_set(struct settings *out, struct grid *g, const struct toml_value *t, const char *key, struct err *e)
 {
@@ -218,16 +213,17 @@ static int read_set(struct settings *out, struct grid *g, const struct toml_valu
 	return grid_settings(out, g, set, key, e);
 }
 
-static int read_needs(struct grid_needs *out, struct grid *g, const struct toml_value *t, struct err *e)
+static int read_needs(struct grid_needs *out, struct grid *g, const struct toml_value *t, const struct grid_keys *keys,
+                      struct err *e)
 {
-	enum { NEEDS_MAX = 16 };
+	int most = grid_key(keys, "needs")->most;
 	const struct toml_value *array = NULL;
-	if (grid_need_array(&array, t, "needs", false, e) < 0)
+	if (grid_array(&array, t, keys, "needs", e) < 0)
 		return -1;
 	if (!array)
 		return 0;
-	out->v = arena_alloc(&g->arena, NEEDS_MAX * sizeof *out->v);
-	if (grid_strings(out->v, &out->n, NEEDS_MAX, array, e))
+	out->v = arena_alloc(&g->arena, (size_t)most * sizeof *out->v);
+	if (grid_strings(out->v, &out->n, most, array, e))
 		return -1;
 	for (int i = 0; i < out->n; i++) {
 		struct err why = ERR_INIT;
@@ -248,15 +244,16 @@ static int read_excludes(struct grid *g, const struct toml_value *root, struct e
 		g->excludes[i].at = grid_at(t);
 		if (g->n_axes == 0)
 			return toml_err(e, t, "an exclude filters the product of axes, and this grid has none");
-		if (grid_closed(t, &exclude_keys, e) || read_set(&g->excludes[i].when, g, t, "when", e))
+		if (grid_closed(t, &grid_keys[KEYS_EXCLUDE], e) || read_set(&g->excludes[i].when, g, t, "when", e))
 			return -1;
 	}
 	return 0;
 }
 
-static int read_label(const char **label, const struct toml_value *t, const char *fallback, struct err *e)
+static int read_label(const char **label, const struct toml_value *t, const struct grid_keys *keys,
+                      const char *fallback, struct err *e)
 {
-	int rc = grid_need_string(label, t, "label", !fallback, e);
+	int rc = grid_string(label, t, keys, "label", e);
 	if (rc < 0)
 		return -1;
 	if (rc == 1)
@@ -266,6 +263,7 @@ static int read_label(const char **label, const struct toml_value *t, const char
 
 static int read_includes(struct grid *g, const struct toml_value *root, struct err *e)
 {
+	const struct grid_keys *keys = &grid_keys[KEYS_INCLUDE];
 	const struct toml_value *list = NULL;
 	if (grid_tables(&list, &g->n_includes, root, "include", e))
 		return -1;
@@ -274,8 +272,8 @@ static int read_includes(struct grid *g, const struct toml_value *root, struct e
 		const struct toml_value *t = toml_at(list, (size_t)i);
 		struct grid_include *in = &g->includes[i];
 		in->at = grid_at(t);
-		if (grid_closed(t, &include_keys, e) || read_label(&in->label, t, NULL, e) || read_set(&in->set, g, t, "set", e) ||
-		    read_needs(&in->needs, g, t, e))
+		if (grid_closed(t, keys, e) || read_label(&in->label, t, keys, NULL, e) || read_set(&in->set, g, t, "set", e) ||
+		    read_needs(&in->needs, g, t, keys, e))
 			return -1;
 		for (int j = 0; j < i; j++)
 			if (!strcmp(g->includes[j].label, in->label))
@@ -287,7 +285,6 @@ static int read_includes(struct grid *g, const struct toml_value *root, struct e
 
 /* ---- variants and chains ---------------------------------------------------------------------------------------- */
 
-GRID_KEYS(chain_keys, "[[chain]]", "name", "mode", "steps");
 
 const struct grid_variant *grid_variant(const struct grid *g, const char *name)
 {
@@ -314,6 +311,7 @@ const char *grid_chain_mode_name(enum chain_mode mode)
 /* [variants] of one file, added to or replacing what inherited files gave. */
 int grid_read_variants(struct grid *g, const struct toml_value *root, struct err *e)
 {
+	const struct grid_keys *keys = &grid_keys[KEYS_VARIANT];
 	const struct toml_value *table = NULL;
 	if (toml_typed(&table, root, "variants", TOML_TABLE, e) < 0)
 		return -1;
@@ -326,17 +324,16 @@ int grid_read_variants(struct grid *g, const struct toml_value *root, struct err
 	g->variants = all;
 	for (size_t i = 0; i < toml_len(table); i++) {
 		const struct toml_entry *en = toml_entry(table, i);
-		for (size_t j = 0; j < grid_top.n; j++)
-			if (!strcmp(en->key, grid_top.v[j]) && (en->value->type != TOML_TABLE || !toml_find(en->value, "set")))
-				return toml_key_err(e, en, "%s belongs to the top level, and a key written after a header belongs to that "
-				                    "header; move it above [variants]", en->key);
+		if (grid_key(&grid_keys[KEYS_TOP], en->key) && (en->value->type != TOML_TABLE || !toml_find(en->value, "set")))
+			return toml_key_err(e, en, "%s belongs to the top level, and a key written after a header belongs to that "
+			                    "header; move it above [variants]", en->key);
 		if (en->value->type != TOML_TABLE)
 			return toml_key_err(e, en, "a variant must be a table: %s = { set = {..} }", en->key);
 		if (strlen(en->key) != en->key_len || grid_name_ok(en->key, grid_at_key(en), "the name", e))
 			return toml_key_err(e, en, "this is no name for a variant");
 		struct grid_variant v = { .name = en->key, .at = grid_at_key(en) }, *old = NULL;
-		if (grid_closed(en->value, &variant_keys, e) || read_label(&v.label, en->value, v.name, e) ||
-		    read_set(&v.set, g, en->value, "set", e) || read_needs(&v.needs, g, en->value, e))
+		if (grid_closed(en->value, keys, e) || read_label(&v.label, en->value, keys, v.name, e) ||
+		    read_set(&v.set, g, en->value, "set", e) || read_needs(&v.needs, g, en->value, keys, e))
 			return -1;
 		for (int j = 0; j < g->n_variants; j++)
 			if (!strcmp(g->variants[j].name, v.name))
@@ -360,10 +357,9 @@ static int read_chain(struct grid_chain *c, struct grid *g, const struct toml_va
 {
 	const struct toml_value *steps = NULL;
 	int mode = -1, n;
-	if (grid_closed(t, &chain_keys, e) || grid_need_string(&c->name, t, "name", true, e) ||
-	    grid_name_ok(c->name, c->at, "the name", e) ||
-	    grid_choice(&mode, t, "mode", "cumulative|one-at-a-time|full-minus-one|factorial", e) ||
-	    grid_need_array(&steps, t, "steps", true, e))
+	const struct grid_keys *keys = &grid_keys[KEYS_CHAIN];
+	if (grid_closed(t, keys, e) || grid_string(&c->name, t, keys, "name", e) ||
+	    grid_name_ok(c->name, c->at, "the name", e) || grid_choice(&mode, t, keys, "mode", e) || grid_array(&steps, t, keys, "steps", e))
 		return -1;
 	if (mode < 0)
 		return toml_err(e, t, "mode is missing here: cumulative, one-at-a-time, full-minus-one or factorial");

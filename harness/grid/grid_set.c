@@ -7,9 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-GRID_KEYS(set_keys, "--set", "seeds", "grid", "budget", "metric");
-GRID_KEYS(named_keys, "grid", "name", "text", "seeds");
-
 static bool is_word(const char *text)
 {
 	const char *p = text;
@@ -72,8 +69,8 @@ static int set_seeds(struct grid *g, const struct toml_value *v, const char *fil
 
 static int set_named(struct grid *g, const struct toml_value *t, const char *file, struct err *e)
 {
-	if (grid_closed(t, &named_keys, e) || grid_need_string(&g->name, t, "name", false, e) < 0 ||
-	    grid_need_string(&g->text, t, "text", false, e) < 0 || grid_name_ok(g->name, grid_at(t), "the name", e))
+	struct grid_keys keys = { .header = "grid", .v = grid_keys[KEYS_GRID].v, .n = grid_keys[KEYS_GRID].n };
+	if (grid_closed(t, &keys, e) || toml_string(&g->name, t, "name", e) < 0 || toml_string(&g->text, t, "text", e) < 0 || grid_name_ok(g->name, grid_at(t), "the name", e))
 		return -1;
 	return toml_find(t, "seeds") ? set_seeds(g, toml_find(t, "seeds")->value, file, e) : 0;
 }
@@ -89,7 +86,7 @@ static int set_study(struct grid *g, const struct toml_value *root, const char *
 {
 	const struct toml_entry *en = toml_entry(root, 0);
 	const struct toml_value *v = en->value;
-	if (grid_closed(root, &set_keys, e))
+	if (grid_closed(root, &grid_keys[KEYS_SET], e))
 		return -1;
 	if (!strcmp(en->key, "seeds"))
 		return set_seeds(g, v, file, e);
@@ -101,10 +98,8 @@ static int set_study(struct grid *g, const struct toml_value *root, const char *
 static bool is_study_key(const char *key)
 {
 	size_t n = strcspn(key, ".");
-	for (size_t i = 0; i < set_keys.n; i++)
-		if (strlen(set_keys.v[i]) == n && !strncmp(key, set_keys.v[i], n))
-			return true;
-	return false;
+	SCOPED(free) char *first = xstrndup(key, n);
+	return grid_key(&grid_keys[KEYS_SET], first) != NULL;
 }
 
 /* "--set K=V:1:5: message" -> "--set K=V: message": a place in a text of one line says nothing. */

@@ -8,10 +8,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-static const char *const top_names[] = { "schema", "inherit", "grid", "base", "axis", "zip", "exclude", "include",
-	                                 "variants", "chain", "budget", "metric", "table", "gate" };
-const struct grid_keys grid_top = { "", top_names, sizeof top_names / sizeof *top_names };
-
 int grid_err(struct err *e, struct grid_place at, const char *fmt, ...)
 {
 	char message[800];
@@ -36,14 +32,6 @@ struct grid_place grid_at_key(const struct toml_entry *en)
 
 /* ---- closed tables ---------------------------------------------------------------------------------------------- */
 
-static bool among(const char *key, const struct grid_keys *keys)
-{
-	for (size_t i = 0; i < keys->n; i++)
-		if (!strcmp(key, keys->v[i]))
-			return true;
-	return false;
-}
-
 /* Is `key` the whole or the first part of a knob's key? */
 static bool is_setting(const char *key)
 {
@@ -58,7 +46,7 @@ static bool is_setting(const char *key)
 
 static int misplaced(const struct toml_entry *en, const struct grid_keys *keys, struct err *e)
 {
-	if (*keys->header && among(en->key, &grid_top))
+	if (*keys->header && grid_key(&grid_keys[KEYS_TOP], en->key))
 		return toml_key_err(e, en, "%s belongs to the top level, and a key written after a header belongs to that header; "
 		                    "move it above %s", en->key, keys->header);
 	if (is_setting(en->key))
@@ -66,11 +54,14 @@ static int misplaced(const struct toml_entry *en, const struct grid_keys *keys, 
 	if (!*keys->header && (!strcmp(en->key, "name") || !strcmp(en->key, "seeds")))
 		return toml_key_err(e, en, "%s belongs to the study; move it below [grid]", en->key);
 	SCOPED(str) struct str near = { 0 };
-	str_suggest(&near, en->key, keys->v, keys->n);
+	SCOPED(free) const char **names = xcalloc(keys->n, sizeof *names);
+	for (size_t i = 0; i < keys->n; i++)
+		names[i] = keys->v[i].name;
+	str_suggest(&near, en->key, names, keys->n);
 	if (!near.len) {
 		str_add(&near, "; known are");
 		for (size_t i = 0; i < keys->n; i++)
-			str_addf(&near, "%s %s", i ? "," : "", keys->v[i]);
+			str_addf(&near, "%s %s", i ? "," : "", names[i]);
 	}
 	return toml_key_err(e, en, "unknown key '%s'%s%s%s", en->key, *keys->header ? " in " : "", keys->header,
 	                    str_text(&near));
@@ -79,7 +70,7 @@ static int misplaced(const struct toml_entry *en, const struct grid_keys *keys, 
 int grid_closed(const struct toml_value *table, const struct grid_keys *keys, struct err *e)
 {
 	for (size_t i = 0; i < toml_len(table); i++)
-		if (!among(toml_entry(table, i)->key, keys))
+		if (!grid_key(keys, toml_entry(table, i)->key))
 			return misplaced(toml_entry(table, i), keys, e);
 	return 0;
 }
@@ -89,50 +80,104 @@ static int missing(const struct toml_value *table, const char *key, struct err *
 	return toml_err(e, table, "%s is missing here", key);
 }
 
-int grid_need_string(const char **out, const struct toml_value *table, const char *key, bool required, struct err *e)
+/* Reading a key without a row is a mistake of ours. */
+static const struct grid_key *row_of(const struct grid_keys *keys, const char *key)
+{
+	const struct grid_key *row = grid_key(keys, key);
+	REQUIRE(row);
+	return row;
+}
+
+int grid_string(const char **out, const struct toml_value *table, const struct grid_keys *keys, const char *key,
+                struct err *e)
 {
 	int rc = toml_string(out, table, key, e);
-	return rc == 1 && required ? missing(table, key, e) : rc;
+	return rc == 1 && row_of(keys, key)->required ? missing(table, key, e) : rc;
 }
 
-int grid_need_array(const struct toml_value **out, const struct toml_value *table, const char *key, bool required,
-                    struct err *e)
+int grid_array(const struct toml_value **out, const struct toml_value *table, const struct grid_keys *keys,
+               const char *key, struct err *e)
 {
 	int rc = toml_typed(out, table, key, TOML_ARRAY, e);
-	return rc == 1 && required ? missing(table, key, e) : rc;
+	const struct grid_key *row = row_of(keys, key);
+	return rc == 1 && row->required ? missing(table, key, e) : rc;
 }
 
-int grid_int(int *out, const struct toml_value *table, const char *key, int lo, int hi, struct err *e)
+int grid_int(int *out, const struct toml_value *table, const struct grid_keys *keys, const char *key, struct err *e)
 {
+	const struct grid_key *row = row_of(keys, key);
 	int64_t i = 0;
 	int rc = toml_integer(&i, table, key, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	if (i < lo || i > hi)
-		return toml_err(e, toml_find(table, key)->value, "%s must lie in %d to %d", key, lo, hi);
+	if (i < row->min || i > row->max)
+		return toml_err(e, toml_find(table, key)->value, "%s must lie in %d to %d", key, row->min, row->max);
 	*out = (int)i;
 	return 0;
 }
 
-int grid_choice(int *out, const struct toml_value *table, const char *key, const char *choices, struct err *e)
+int grid_ints(int *v, int *n, const struct toml_value *table, const struct grid_keys *keys, const char *key,
+              struct err *e)
 {
+	const struct grid_key *row = row_of(keys, key);
+	const struct toml_value *array = NULL;
+	int rc = grid_array(&array, table, keys, key, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	*n = 0;
+	if (toml_len(array) == 0 || toml_len(array) > (size_t)row->most)
+		return toml_err(e, array, "%s needs 1 to %d integers", key, row->most);
+	for (size_t i = 0; i < toml_len(array); i++) {
+		const struct toml_value *item = toml_at(array, i);
+		if (item->type != TOML_INTEGER || item->i < row->min || item->i > row->max)
+			return toml_err(e, item, "%s: integers from %d to %d", key, row->min, row->max);
+		if (*n && item->i <= v[*n - 1])
+			return toml_err(e, item, "%s must ascend", key);
+		v[(*n)++] = (int)item->i;
+	}
+	return 0;
+}
+
+/* The words of "a|b|c" in *copy, at most 16. Returns their number. */
+static size_t split_choices(const char *names[16], char **copy, const char *choices)
+{
+	size_t n = 0;
+	*copy = xstrdup(choices);
+	for (char *p = *copy; p; n++) {
+		REQUIRE(n < 16);
+		names[n] = strsep(&p, "|");
+	}
+	return n;
+}
+
+bool grid_is_choice(const char *choices, const char *word)
+{
+	const char *names[16];
+	SCOPED(free) char *copy = NULL;
+	for (size_t n = split_choices(names, &copy, choices); n > 0; n--)
+		if (!strcmp(names[n - 1], word))
+			return true;
+	return false;
+}
+
+int grid_choice(int *out, const struct toml_value *table, const struct grid_keys *keys, const char *key, struct err *e)
+{
+	const struct grid_key *row = row_of(keys, key);
 	const char *given = NULL, *names[16];
 	int rc = toml_string(&given, table, key, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	SCOPED(free) char *copy = xstrdup(choices);
-	size_t n = 0;
-	for (char *p = copy; p; n++) {
-		REQUIRE(n < sizeof names / sizeof *names);
-		names[n] = strsep(&p, "|");
-		if (!strcmp(names[n], given)) {
-			*out = (int)n;
+	SCOPED(free) char *copy = NULL;
+	size_t n = split_choices(names, &copy, row->choices);
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(names[i], given)) {
+			*out = (int)i;
 			return 0;
 		}
-	}
 	SCOPED(str) struct str near = { 0 };
 	str_suggest(&near, given, names, n);
-	return toml_err(e, toml_find(table, key)->value, "%s: '%s' is not one of %s%s", key, given, choices, str_text(&near));
+	return toml_err(e, toml_find(table, key)->value, "%s: '%s' is not one of %s%s", key, given, row->choices,
+	                str_text(&near));
 }
 
 int grid_tables(const struct toml_value **out, int *n, const struct toml_value *root, const char *key, struct err *e)
@@ -288,7 +333,7 @@ static int walk(struct settings *out, int first, struct grid *g, const struct to
 		} else if (en->value->type == TOML_TABLE && is_setting(key)) {
 			if (walk(out, first, g, en->value, key, keys, e))
 				return -1;
-		} else if (!*prefix && among(key, &grid_top)) {
+		} else if (!*prefix && grid_key(&grid_keys[KEYS_TOP], key)) {
 			return misplaced(en, keys, e);
 		} else {
 			struct err why = ERR_INIT;
