@@ -29,12 +29,27 @@ struct cli_value {
 	double d;
 };
 
-bool cmds_group_begins(const struct cmds *all, int row)
+/* The first shown row of its group? */
+static bool group_begins(const struct cmds *all, int row)
 {
 	for (int i = 0; i < row; i++)
 		if (!all->rows[i].cmd->hidden && strcmp(all->rows[i].group, all->rows[row].group) == 0)
 			return false;
 	return !all->rows[row].cmd->hidden;
+}
+
+void cmds_each(const struct cmds *all, void *ctx, void (*group)(void *ctx, const char *name),
+               void (*command)(void *ctx, const struct cmd *cmd))
+{
+	const struct cmd_row *r = all->rows;
+	for (int i = 0; i < all->n; i++) {
+		if (!group_begins(all, i))
+			continue;
+		group(ctx, r[i].group);
+		for (int k = i; k < all->n; k++)
+			if (!r[k].cmd->hidden && strcmp(r[k].group, r[i].group) == 0)
+				command(ctx, r[k].cmd);
+	}
 }
 
 const struct cmd *cmds_find(const struct cmds *all, const char *name)

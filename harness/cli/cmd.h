@@ -63,7 +63,9 @@ struct cmd {
 
 struct cmd_row { const struct cmd *cmd; const char *group; };
 struct cmds { const struct cmd_row *rows; int n; };  /* what a program can do, in the order of its help */
-bool cmds_group_begins(const struct cmds *all, int row); /* the first shown row of its group? Rows of a group may lie apart */
+/* Every shown command, group by group, whose rows may lie apart: group(), then command() for each of it. */
+void cmds_each(const struct cmds *all, void *ctx, void (*group)(void *ctx, const char *name),
+               void (*command)(void *ctx, const struct cmd *cmd));
 const struct cmd *cmds_find(const struct cmds *all, const char *name); /* NULL when there is none */
 extern const struct opt cmd_global_options[];        /* accepted everywhere, before and after the command's name */
 
@@ -114,8 +116,8 @@ int cli_print_json(const struct cli *c, json_t *object);
 /* ====== help, from the tables ====== */
 
 void cmd_help(struct str *dst, const struct cmds *all, const struct cmd *cmd); /* of one command, or of the program when cmd is NULL */
-struct cmd_exit { int code; const char *meaning; };
-const struct cmd_exit *cmd_exits(int *n);
+/* Every exit code of the program, as text. */
+void cmd_each_exit(void *ctx, void (*row)(void *ctx, const char *code, const char *meaning));
 /* One word of `args`, or an option's `arg`. */
 struct cmd_word {
 	char text[64];           /* without brackets and dots */

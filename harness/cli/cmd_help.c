@@ -13,7 +13,7 @@
 #define WIDTH 79
 #define COLUMN 26 /* where the second column begins */
 
-static const struct cmd_exit exits[] = {
+static const struct { int code; const char *meaning; } exits[] = {
 	{ EXIT_OK, "all that was asked for is done and passed" },
 	{ EXIT_INCOMPLETE, "some cells failed, are missing or blocked; any failure without a code of its own" },
 	{ EXIT_USAGE, "usage or grid error, also 0 cells or 0 gates; nothing was run" },
@@ -27,10 +27,12 @@ static const struct cmd_exit exits[] = {
 	{ EXIT_TERMINATED, "asked to stop by TERM, a closed terminal or `ablate cancel`; state is saved" },
 };
 
-const struct cmd_exit *cmd_exits(int *n)
+void cmd_each_exit(void *ctx, void (*row)(void *ctx, const char *code, const char *meaning))
 {
-	*n = (int)(sizeof exits / sizeof *exits);
-	return exits;
+	for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
+		SCOPED(free) char *code = xstrfmt("%d", exits[i].code);
+		row(ctx, code, exits[i].meaning);
+	}
 }
 
 static void spaces(struct str *dst, int n)
@@ -109,28 +111,30 @@ static void options(struct str *dst, const char *title, const struct opt *o)
 	}
 }
 
+static void help_group(void *ctx, const char *name)
+{
+	str_addf(ctx, "\n%s:\n", name);
+}
+
+static void help_command(void *ctx, const struct cmd *cmd)
+{
+	two_columns(ctx, cmd->name, cmd->summary);
+}
+
+static void help_exit(void *ctx, const char *code, const char *meaning)
+{
+	two_columns(ctx, code, meaning);
+}
+
 static void program_help(struct str *dst, const struct cmds *all)
 {
-	const struct cmd_row *r = all->rows;
 	str_add(dst, "usage: ablate COMMAND [ARGUMENTS] [OPTIONS]\n\n");
 	cmd_wrap(dst, "Runs grids of consistency-model trainings, scores them, keeps every number with its provenance, and judges "
 	              "builds by statistical gates.", 0, 0, WIDTH);
-	for (int i = 0; i < all->n; i++) {
-		if (!cmds_group_begins(all, i))
-			continue;
-		str_addf(dst, "\n%s:\n", r[i].group);
-		for (int k = i; k < all->n; k++)
-			if (!r[k].cmd->hidden && strcmp(r[k].group, r[i].group) == 0)
-				two_columns(dst, r[k].cmd->name, r[k].cmd->summary);
-	}
+	cmds_each(all, dst, help_group, help_command);
 	options(dst, "Options of every command:", cmd_global_options);
 	str_add(dst, "\nExit codes:\n");
-	int n;
-	const struct cmd_exit *x = cmd_exits(&n);
-	for (int i = 0; i < n; i++) {
-		SCOPED(free) char *code = xstrfmt("%d", x[i].code);
-		two_columns(dst, code, x[i].meaning);
-	}
+	cmd_each_exit(dst, help_exit);
 	str_add(dst, "\n'ablate COMMAND --help' tells more about one command, 'ablate man' prints the manual.\n");
 }
 

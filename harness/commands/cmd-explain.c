@@ -1,25 +1,10 @@
 /* cmd-explain.c - `ablate explain`: what a setting means, what it may be, what the papers used, where a grid sets it. */
-#include "harness/text/escape.h"
 #include "harness/commands/plan_open.h"
+#include "harness/grid/knob_help.h"
+#include "harness/text/escape.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static const char *type_name(const struct knob *k)
-{
-	static const char *const names[] = {
-		[KNOB_BOOL] = "true or false", [KNOB_INT] = "integer", [KNOB_DOUBLE] = "number",
-		[KNOB_EXPR] = "number, or expression in d = channels*height*width", [KNOB_CHOICE] = "one of",
-		[KNOB_NUMBER_OR_NAME] = "number or name", [KNOB_INTS] = "list of integers", [KNOB_STRING] = "text",
-	};
-	return names[k->type];
-}
-
-static bool has_range(const struct knob *k)
-{
-	return k->type == KNOB_INT || k->type == KNOB_DOUBLE || k->type == KNOB_EXPR || k->type == KNOB_NUMBER_OR_NAME ||
-	       k->type == KNOB_INTS;
-}
 
 /* ---- where a grid sets it --------------------------------------------------------------------------------------- */
 
@@ -109,8 +94,8 @@ static void print_knob(const struct knob *k, const struct places *where)
 {
 	char lo[32], hi[32];
 	printf("%s: %s\n\n", k->key, k->text);
-	printf("  type     %s%s%s\n", type_name(k), k->choices ? ": " : "", k->choices ? k->choices : "");
-	if (has_range(k))
+	printf("  type     %s%s%s\n", knob_type_name(k), k->choices ? ": " : "", k->choices ? k->choices : "");
+	if (knob_has_range(k))
 		printf("  range    %s to %s%s%s\n", str_double(lo, k->min), str_double(hi, k->max), *k->unit ? " " : "", k->unit);
 	printf("  default  %s\n", *k->def ? k->def : "\"\"");
 	printf("  source   %s\n\npresets that set it:\n", *k->source ? k->source : "none: a setting of this program");
@@ -147,11 +132,11 @@ static json_t *presets_json(const struct knob *k)
 
 static json_t *knob_json(const struct knob *k, const struct places *where)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "key", k->key, "type", type_name(k), "default", k->def, "unit",
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "key", k->key, "type", knob_type_name(k), "default", k->def, "unit",
 	                      k->unit, "help", k->text, "source", k->source, "presets", presets_json(k));
 	if (k->choices)
 		(void)json_object_set_new(o, "choices", choices_json(k));
-	if (has_range(k)) {
+	if (knob_has_range(k)) {
 		(void)json_object_set_new(o, "min", json_real(k->min));
 		(void)json_object_set_new(o, "max", json_real(k->max));
 	}

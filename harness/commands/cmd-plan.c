@@ -27,7 +27,8 @@ const struct cmd cmd_plan = {
 	.name = "plan",
 	.args = "GRID.toml",
 	.summary = "show the arms and cells of a grid, and which are cached, blocked or shared",
-	.help = "Expands the grid and writes nothing (but --freeze FILE). An arm is a distinct configuration, a cell is an arm with a "
+	.help = "How to write a grid: `ablate man 5-grid | man -l -`.\n\n"
+	        "Expands the grid and writes nothing (but --freeze FILE). An arm is a distinct configuration, a cell is an arm with a "
 	        "training seed; rows of the grid that lead to the same arm share its cells.\n\n"
 	        "cached: the database has a finished attempt with every score that the grid asks for. blocked: its data is missing; the "
 	        "reason says what to install. pending: everything else.\n\n"

@@ -8,18 +8,32 @@
 #include <string.h>
 
 static const struct column_row rows[] = {
-	{ .key = "delta", .head = "difference", .kind = COLUMN_DELTA, .of_metric = true, .numeric = true },
-	{ .key = "paper", .head = "published", .kind = COLUMN_PAPER, .of_metric = true, .numeric = true },
-	{ .key = "paper-delta", .head = "ours " MINUS " published", .kind = COLUMN_PAPER_DELTA,
-	  .of_metric = true, .numeric = true },
-	{ .key = "seeds", .head = "seeds", .kind = COLUMN_SEEDS, .of_metric = true, .numeric = true },
-	{ .key = "state", .head = "state", .kind = COLUMN_STATE },
-	{ .key = "arm", .head = "arm", .kind = COLUMN_ARM },
-	{ .key = "preset", .head = "preset", .kind = COLUMN_PRESET },
-	{ .key = "steps", .head = "steps", .kind = COLUMN_STEPS, .numeric = true },
-	{ .key = "batch", .head = "batch", .kind = COLUMN_BATCH, .numeric = true },
+	{ .key = "delta", .head = "difference", .kind = COLUMN_DELTA, .of_metric = true, .numeric = true,
+	  .text = "the mean's difference to the first row of the chain" },
+	{ .key = "paper", .head = "published", .kind = COLUMN_PAPER, .of_metric = true, .numeric = true,
+	  .text = "the published value" },
+	{ .key = "paper-delta", .head = "ours " MINUS " published", .kind = COLUMN_PAPER_DELTA, .of_metric = true, .numeric = true,
+	  .text = "ours less the published value" },
+	{ .key = "seeds", .head = "seeds", .kind = COLUMN_SEEDS, .of_metric = true, .numeric = true,
+	  .text = "how many seeds have a value" },
+	{ .key = "state", .head = "state", .kind = COLUMN_STATE,
+	  .text = "the state of the row's cells" },
+	{ .key = "arm", .head = "arm", .kind = COLUMN_ARM,
+	  .text = "the beginning of the row's hash" },
+	{ .key = "preset", .head = "preset", .kind = COLUMN_PRESET,
+	  .text = "the row's preset" },
+	{ .key = "steps", .head = "steps", .kind = COLUMN_STEPS, .numeric = true,
+	  .text = "the setting train.steps" },
+	{ .key = "batch", .head = "batch", .kind = COLUMN_BATCH, .numeric = true,
+	  .text = "the setting train.batch" },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
+
+const struct column_row *table_columns(int *n)
+{
+	*n = N_ROWS;
+	return rows;
+}
 
 int table_column_parse(struct column_name *out, const char *text, struct err *e)
 {

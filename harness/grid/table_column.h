@@ -15,7 +15,9 @@ struct column_row {
 	const char *key, *head;
 	enum column_kind kind;
 	bool of_metric, numeric;
+	const char *text;             /* what it shows; no full stop */
 };
+const struct column_row *table_columns(int *n);
 
 struct column_name {
 	const struct column_row *row; /* NULL: a metric */
