@@ -3,6 +3,7 @@
 #include "model/formats/npz.h"
 
 #include "model/base/mem.h"
+#include "model/formats/zip_read.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +23,9 @@ struct npz_stream {
 
 int npz_open(struct npz **out, const char *path, struct err *e)
 {
-	int code = 0;
-	zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
-	if (!zip) {
-		zip_error_t why;
-		zip_error_init_with_code(&why, code);
-		(void)err_set(e, "%s: not readable as .npz: %s", path, zip_error_strerror(&why));
-		zip_error_fini(&why);
+	zip_t *zip = zip_read_open(path, ".npz", e);
+	if (!zip)
 		return -1;
-	}
 	struct npz *z = xcalloc(1, sizeof *z);
 	z->zip = zip;
 	z->path = xstrdup(path);

@@ -3,6 +3,7 @@
 
 #include "model/base/mem.h"
 #include "model/formats/tar.h"
+#include "model/formats/zip_read.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -38,15 +39,9 @@ static int check_names(const struct zip_members *z, const char *path, struct err
 
 int zip_members_open(struct zip_members **out, const char *path, struct err *e)
 {
-	int code = 0;
-	zip_t *zip = zip_open(path, ZIP_RDONLY, &code);
-	if (!zip) {
-		zip_error_t why;
-		zip_error_init_with_code(&why, code);
-		(void)err_set(e, "%s: not readable as zip: %s", path, zip_error_strerror(&why));
-		zip_error_fini(&why);
+	zip_t *zip = zip_read_open(path, "zip", e);
+	if (!zip)
 		return -1;
-	}
 	struct zip_members *z = xcalloc(1, sizeof *z);
 	z->zip = zip;
 	(void)pthread_mutex_init(&z->mutex, NULL);
