@@ -133,9 +133,7 @@ static int cifar_place_open(struct labelled *l, struct err *e)
 
 static int cifar_place_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e)
 {
-	if (image_u8_shape(im, CIFAR_SIDE, CIFAR_SIDE, 3, l->path, e))
-		return -1;
-	return cifar_read(l->self, i, im->px, NULL, e);
+	return cifar_image(im, l->self, i, e);
 }
 
 static void cifar_place_close(struct labelled *l)
@@ -188,11 +186,7 @@ static int idx_file_open(struct labelled *l, struct err *e)
 
 static int idx_file_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e)
 {
-	const struct idx *x = l->self;
-	if (image_u8_shape(im, x->dims[1], x->dims[2], (int)x->dims[3], l->path, e))
-		return -1;
-	memcpy(im->px, idx_image(x, i), (size_t)im->h * (size_t)im->w * (size_t)im->c);
-	return 0;
+	return idx_image(im, l->self, i, l->path, e);
 }
 
 static void idx_file_close(struct labelled *l)

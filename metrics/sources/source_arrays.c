@@ -116,11 +116,7 @@ static int idx_source_open(struct source *s, struct err *e)
 
 static int idx_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 {
-	const struct idx *x = s->self;
-	if (image_u8_shape(im, x->dims[1], x->dims[2], (int)x->dims[3], s->path, e))
-		return -1;
-	memcpy(im->px, idx_image(x, i), (size_t)im->h * (size_t)im->w * (size_t)im->c);
-	return 0;
+	return idx_image(im, s->self, i, s->path, e);
 }
 
 static void idx_source_close(struct source *s)
@@ -166,9 +162,7 @@ static void cifar_item(const struct source *s, int64_t i, struct str *out)
 
 static int cifar_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 {
-	if (image_u8_shape(im, CIFAR_SIDE, CIFAR_SIDE, 3, s->path, e))
-		return -1;
-	return cifar_read(s->self, i, im->px, NULL, e);
+	return cifar_image(im, s->self, i, e);
 }
 
 static void cifar_close(struct source *s)

@@ -120,6 +120,13 @@ int cifar_read(struct cifar *c, int64_t i, uint8_t px[CIFAR_PIXELS], int *label,
 	return 0;
 }
 
+int cifar_image(struct image_u8 *im, struct cifar *c, int64_t i, struct err *e)
+{
+	if (image_u8_shape(im, CIFAR_SIDE, CIFAR_SIDE, 3, c->batch[0].path, e))
+		return -1;
+	return cifar_read(c, i, im->px, NULL, e);
+}
+
 void cifar_release(struct cifar *c)
 {
 	for (int k = 0; k < c->n_batches; k++) {

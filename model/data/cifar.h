@@ -6,6 +6,7 @@
 #define ABLATE_CIFAR_H
 
 #include "model/base/err.h"
+#include "model/data/image_u8.h"
 #include "model/data/shapes.h"
 
 #include <stdbool.h>
@@ -29,6 +30,8 @@ MUST_CHECK int cifar_open_split(struct cifar *out, const char *folder, enum data
 MUST_CHECK int cifar_add_bytes(struct cifar *c, uint8_t *bytes, int64_t n, const char *name, struct err *e);
 /* Record i of all as 32 x 32 x 3 in H,W,C, and its label; either may be NULL. */
 MUST_CHECK int cifar_read(struct cifar *c, int64_t i, uint8_t px[CIFAR_PIXELS], int *label, struct err *e);
+/* Its pixels alone, into a picture. */
+MUST_CHECK int cifar_image(struct image_u8 *im, struct cifar *c, int64_t i, struct err *e);
 /* The batch that record i lies in; *i becomes its number in there. */
 const struct cifar_batch *cifar_batch_of(const struct cifar *c, int64_t *i);
 void cifar_release(struct cifar *c); /* what is zeroed or released, too */

@@ -108,9 +108,13 @@ int idx_open_images(struct idx *out, const char *path, struct err *e)
 	return 0;
 }
 
-const uint8_t *idx_image(const struct idx *x, int64_t i)
+int idx_image(struct image_u8 *im, const struct idx *x, int64_t i, const char *name, struct err *e)
 {
-	return x->data + (size_t)i * (size_t)(x->dims[1] * x->dims[2] * x->dims[3]);
+	if (image_u8_shape(im, x->dims[1], x->dims[2], (int)x->dims[3], name, e))
+		return -1;
+	size_t size = (size_t)im->h * (size_t)im->w * (size_t)im->c;
+	memcpy(im->px, x->data + (size_t)i * size, size);
+	return 0;
 }
 
 int idx_open_labels(struct idx *out, const char *path, int64_t n, struct err *e)

@@ -5,6 +5,7 @@
 #define ABLATE_IDX_H
 
 #include "model/base/err.h"
+#include "model/data/image_u8.h"
 #include "model/data/shapes.h"
 
 #include <stdbool.h>
@@ -27,8 +28,8 @@ MUST_CHECK int idx_parse(struct idx *out, const uint8_t *bytes, size_t n, const 
 void idx_release(struct idx *x);
 /* Pictures: N,H,W, or N,H,W,C with C of 1 or 3; anything else is an error. dims has N, H, W and C in both cases. */
 MUST_CHECK int idx_open_images(struct idx *out, const char *path, struct err *e);
-/* Picture i of those: H,W,C bytes in x. */
-const uint8_t *idx_image(const struct idx *x, int64_t i);
+/* Picture i of those; the message begins with `name`. */
+MUST_CHECK int idx_image(struct image_u8 *im, const struct idx *x, int64_t i, const char *name, struct err *e);
 /* One label for each of n pictures; another number of them is an error. */
 MUST_CHECK int idx_open_labels(struct idx *out, const char *path, int64_t n, struct err *e);
 /* Heap: the file of a split's pictures in a folder, train-images-idx3-ubyte.gz or t10k-..., -idx4- for colours, or without

@@ -132,7 +132,8 @@ Test(data_files, idx_of_the_wrong_shape_is_refused)
 	uint8_t colour[] = { 0, 0, 8, 4, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6 };
 	SCOPED(free) char *c = tempdir_file(dir, "c", colour, sizeof colour);
 	cr_assert_eq(idx_open_images(&x, c, &e), 0, "%s", e.msg);
-	cr_assert(x.dims[3] == 3 && *idx_image(&x, 1) == 4);
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	cr_assert(idx_image(&im, &x, 1, "c", &e) == 0 && im.c == 3 && im.px[0] == 4, "%s", e.msg);
 	idx_release(&x);
 	tempdir_remove(dir);
 }
