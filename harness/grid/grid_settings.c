@@ -10,14 +10,11 @@
 
 int grid_err(struct err *e, struct grid_place at, const char *fmt, ...)
 {
-	char message[800];
 	va_list ap;
 	va_start(ap, fmt);
-	(void)vsnprintf(message, sizeof message, fmt, ap);
+	(void)toml_place_err(e, at.file, at.line, at.col, fmt, ap); /* line 0: the command line */
 	va_end(ap);
-	if (!at.line) /* the command line */
-		return err_code(e, EXIT_USAGE, "%s: %s", at.file, message);
-	return err_code(e, EXIT_USAGE, "%s:%d:%d: %s", at.file, at.line, at.col, message);
+	return -1;
 }
 
 struct grid_place grid_at(const struct toml_value *v)

@@ -237,18 +237,11 @@ char *toml_time_text(char *buf, const struct toml_value *v)
 	return buf;
 }
 
-static int place_err(struct err *e, const char *file, int line, int col, const char *fmt, va_list ap)
-{
-	char message[800];
-	(void)vsnprintf(message, sizeof message, fmt, ap);
-	return err_code(e, EXIT_USAGE, "%s:%d:%d: %s", file, line, col, message);
-}
-
 int toml_err(struct err *e, const struct toml_value *v, const char *fmt, ...)
 {
 	va_list ap;
 	va_start(ap, fmt);
-	(void)place_err(e, v->file, v->line, v->col, fmt, ap);
+	(void)toml_place_err(e, v->file, v->line, v->col, fmt, ap);
 	va_end(ap);
 	return -1;
 }
@@ -257,7 +250,7 @@ int toml_key_err(struct err *e, const struct toml_entry *key, const char *fmt, .
 {
 	va_list ap;
 	va_start(ap, fmt);
-	(void)place_err(e, key->value->file, key->line, key->col, fmt, ap);
+	(void)toml_place_err(e, key->value->file, key->line, key->col, fmt, ap);
 	va_end(ap);
 	return -1;
 }

@@ -17,6 +17,7 @@
 #include "model/base/err.h"
 #include "model/base/str.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -104,7 +105,9 @@ MUST_CHECK int toml_typed(const struct toml_value **out, const struct toml_value
 const char *toml_type_name(enum toml_type type);
 /* RFC 3339 text of a datetime, date or time value; buf >= 48 bytes. Returns buf. */
 char *toml_time_text(char *buf, const struct toml_value *v);
-/* Sets e to "file:line:col: message" of a value or key with exit code 2. Returns -1. */
+/* Sets e to "file:line:col: message" with exit code 2; line 0: "file: message". Returns -1. */
+int toml_place_err(struct err *e, const char *file, int line, int col, const char *fmt, va_list ap) PRINTF_LIKE(5, 0);
+/* The same with the place of a value or key. */
 int toml_err(struct err *e, const struct toml_value *v, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int toml_key_err(struct err *e, const struct toml_entry *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
 

@@ -169,16 +169,22 @@ static struct toml_entry *add_entry(struct toml_parser *s, struct toml_table *t,
 	return en;
 }
 
+/* The entry that `seg` names in t; a new table of that origin if it is not there. NULL: an error. */
+static struct toml_entry *entry_of(struct toml_parser *s, struct toml_table *t, const struct segment *seg, enum toml_origin origin)
+{
+	struct toml_entry *en = toml_table_find(t, seg->key, seg->len);
+	struct toml_value *v = NULL;
+	if (en)
+		return en;
+	return new_table(s, &v, seg->at, origin, t->depth + 1) ? NULL : add_entry(s, t, seg, v);
+}
+
 /* The table that a dotted key's leading segment `seg` names below t, made if it is not there. */
 static int dotted_step(struct toml_parser *s, struct toml_table **t, const struct segment *seg)
 {
-	struct toml_entry *en = toml_table_find(*t, seg->key, seg->len);
-	if (!en) {
-		struct toml_value *v = NULL;
-		if (new_table(s, &v, seg->at, TOML_DOTTED, (*t)->depth + 1))
-			return -1;
-		en = add_entry(s, *t, seg, v);
-	}
+	struct toml_entry *en = entry_of(s, *t, seg, TOML_DOTTED);
+	if (!en)
+		return -1;
 	if (en->value->type != TOML_TABLE)
 		return toml_fail(s, seg->at, "%.*s is %s since line %d, so it cannot get keys of its own", (int)seg->spelling_len,
 		                 seg->spelling, toml_type_name(en->value->type), en->line);
@@ -312,13 +318,9 @@ static int scan_value(struct toml_parser *s, struct toml_value **out, int depth)
 /* One leading segment of a header. */
 static int header_step(struct toml_parser *s, struct toml_table **t, const struct segment *seg)
 {
-	struct toml_entry *en = toml_table_find(*t, seg->key, seg->len);
-	if (!en) {
-		struct toml_value *v = NULL;
-		if (new_table(s, &v, seg->at, TOML_IMPLICIT, (*t)->depth + 1))
-			return -1;
-		en = add_entry(s, *t, seg, v);
-	}
+	struct toml_entry *en = entry_of(s, *t, seg, TOML_IMPLICIT);
+	if (!en)
+		return -1;
 	struct toml_value *v = en->value;
 	if (v->type == TOML_ARRAY && v->array->of_tables)
 		v = v->array->items[v->array->n - 1];

@@ -17,14 +17,22 @@ struct toml_place toml_place_of(struct toml_parser *s, const char *at)
 	return (struct toml_place){ s->line, s->col_is };
 }
 
-int toml_fail(struct toml_parser *s, struct toml_place at, const char *fmt, ...)
+int toml_place_err(struct err *e, const char *file, int line, int col, const char *fmt, va_list ap)
 {
 	char message[800];
+	(void)vsnprintf(message, sizeof message, fmt, ap);
+	if (!line)
+		return err_code(e, EXIT_USAGE, "%s: %s", file, message);
+	return err_code(e, EXIT_USAGE, "%s:%d:%d: %s", file, line, col, message);
+}
+
+int toml_fail(struct toml_parser *s, struct toml_place at, const char *fmt, ...)
+{
 	va_list ap;
 	va_start(ap, fmt);
-	(void)vsnprintf(message, sizeof message, fmt, ap);
+	(void)toml_place_err(s->e, s->doc->file, at.line, at.col, fmt, ap);
 	va_end(ap);
-	return err_code(s->e, EXIT_USAGE, "%s:%d:%d: %s", s->doc->file, at.line, at.col, message);
+	return -1;
 }
 
 void toml_newline(struct toml_parser *s)
