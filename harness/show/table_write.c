@@ -32,6 +32,26 @@ static void comment_text(struct str *out, const char *text)
 	}
 }
 
+/* A row's label and cells: what stands before the label, before a cell, around the best one, and at the end. */
+struct row_markup { const char *start, *next, *next_best, *end_best, *end; void (*escape)(struct str *out, const char *text); };
+
+static void add_row(struct str *out, const struct table *t, int r, const struct row_markup *m)
+{
+	str_add(out, m->start);
+	m->escape(out, t->labels[r]);
+	for (int c = 0; c < t->n_cols; c++) {
+		const struct table_cell *x = cell(t, r, c);
+		str_add(out, x->best ? m->next_best : m->next);
+		m->escape(out, x->text);
+		str_add(out, x->best ? m->end_best : "");
+	}
+	str_add(out, m->end);
+}
+
+static const struct row_markup markdown_row = {
+	.start = "| ", .next = " | ", .next_best = " | **", .end_best = "**", .end = " |\n", .escape = escape_markdown,
+};
+
 static void write_markdown(struct str *out, const struct table *t)
 {
 	str_add(out, "<!-- made by: ");
@@ -54,15 +74,7 @@ static void write_markdown(struct str *out, const struct table *t)
 				str_add(out, " |");
 			str_add(out, " |\n");
 		}
-		str_add(out, "| ");
-		escape_markdown(out, t->labels[r]);
-		for (int c = 0; c < t->n_cols; c++) {
-			const struct table_cell *x = cell(t, r, c);
-			str_add(out, x->best ? " | **" : " | ");
-			escape_markdown(out, x->text);
-			str_add(out, x->best ? "**" : "");
-		}
-		str_add(out, " |\n");
+		add_row(out, t, r, &markdown_row);
 	}
 	for (int i = 0; i < t->n_notes; i++) {
 		str_add(out, i ? "" : "\n");
@@ -71,6 +83,11 @@ static void write_markdown(struct str *out, const struct table *t)
 		str_addc(out, '\n');
 	}
 }
+
+/* "{}": so that a label in square brackets is not taken for an argument of the \\ before it. */
+static const struct row_markup latex_row = {
+	.start = "{}", .next = " & ", .next_best = " & {\\boldmath\\bfseries ", .end_best = "}", .end = " \\\\\n", .escape = escape_latex,
+};
 
 static void write_latex(struct str *out, const struct table *t)
 {
@@ -92,15 +109,7 @@ static void write_latex(struct str *out, const struct table *t)
 			escape_latex(out, t->sections[r]);
 			str_add(out, "}} \\\\\n");
 		}
-		str_add(out, "{}"); /* a label in square brackets is no argument of the \\ before it */
-		escape_latex(out, t->labels[r]);
-		for (int c = 0; c < t->n_cols; c++) {
-			const struct table_cell *x = cell(t, r, c);
-			str_add(out, x->best ? " & {\\boldmath\\bfseries " : " & ");
-			escape_latex(out, x->text);
-			str_add(out, x->best ? "}" : "");
-		}
-		str_add(out, " \\\\\n");
+		add_row(out, t, r, &latex_row);
 	}
 	str_add(out, "\\bottomrule\n\\end{tabular}\n\\caption{");
 	escape_latex(out, t->title);
