@@ -172,17 +172,6 @@ static int list_knobs(const struct cli *c, const char *group)
 	return EXIT_OK;
 }
 
-static bool is_group(const char *name)
-{
-	int n;
-	const struct knob *k = config_knobs(&n);
-	size_t len = strlen(name);
-	for (int i = 0; i < n; i++)
-		if (!strncmp(k[i].key, name, len) && k[i].key[len] == '.')
-			return true;
-	return false;
-}
-
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
@@ -191,7 +180,7 @@ static int run(struct cli *c)
 	struct places where = { 0 };
 	if (path && grid_read(&g, path, &e))
 		return cli_fail(c, &e);
-	if (!key || (!config_find(key) && is_group(key)))
+	if (!key || (!config_find(key) && config_is_group(key)))
 		return list_knobs(c, key);
 	const struct knob *k = config_find(key);
 	if (!k) {

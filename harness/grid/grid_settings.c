@@ -32,13 +32,7 @@ struct grid_place grid_at_key(const struct toml_entry *en)
 /* Is `key` the whole or the first part of a knob's key? */
 static bool is_setting(const char *key)
 {
-	int n;
-	const struct knob *k = config_knobs(&n);
-	size_t len = strlen(key);
-	for (int i = 0; i < n; i++)
-		if (!strncmp(k[i].key, key, len) && (!k[i].key[len] || k[i].key[len] == '.'))
-			return true;
-	return !strcmp(key, "preset");
+	return config_find(key) || config_is_group(key) || strcmp(key, "preset") == 0;
 }
 
 static int misplaced(const struct toml_entry *en, const struct grid_keys *keys, struct err *e)

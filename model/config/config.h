@@ -92,6 +92,8 @@ struct knob_value {
 
 const struct knob *config_knobs(int *n);           /* the table, sorted by key */
 const struct knob *config_find(const char *key);   /* NULL when there is none */
+/* Does a knob's key begin with `name` and a dot, as that of loss.c does with "loss"? */
+bool config_is_group(const char *name);
 /* "unknown key 'loss.knd'; did you mean loss.kind?" with EXIT_USAGE. Returns -1. */
 int config_unknown(const char *key, struct err *e);
 

@@ -222,3 +222,12 @@ const struct knob *config_find(const char *key)
 {
 	return bsearch(key, knobs, N_KNOBS, sizeof *knobs, by_key);
 }
+
+bool config_is_group(const char *name)
+{
+	size_t len = strlen(name);
+	for (int i = 0; i < N_KNOBS; i++)
+		if (strncmp(knobs[i].key, name, len) == 0 && knobs[i].key[len] == '.')
+			return true;
+	return false;
+}

@@ -24,8 +24,9 @@ Test(config, table_is_sorted_and_every_knob_has_help)
 	for (int i = 0; i < n; i++) {
 		cr_assert(i == 0 || strcmp(k[i - 1].key, k[i].key) < 0, "%s is out of order", k[i].key);
 		cr_assert(*k[i].text && k[i].def && k[i].source && memchr(k[i].unit, 0, sizeof k[i].unit), "%s", k[i].key);
-		cr_assert_eq(config_find(k[i].key), &k[i]);
+		cr_assert(config_find(k[i].key) == &k[i] && !config_is_group(k[i].key), "%s", k[i].key);
 	}
+	cr_assert(config_is_group("loss") && !config_is_group("los") && !config_is_group("loss.") && !config_is_group("preset"));
 }
 
 Test(config, every_preset_and_scaling_finishes_and_survives_json)
