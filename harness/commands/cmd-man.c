@@ -1,6 +1,6 @@
 /* cmd-man.c - `ablate man`: manual pages in roff, from the tables of commands, of the environment and of the database's
  * columns; the page about grids is in man_grid.c. */
-#include "harness/commands/commands.h"
+#include "harness/cli/cmd.h"
 
 #include "harness/commands/man_grid.h"
 #include "harness/record/db.h"
@@ -72,7 +72,7 @@ static void one_exit(void *ctx, const char *code, const char *meaning)
 	roff_item(ctx, code, meaning);
 }
 
-static void page_commands(struct str *s)
+static void page_commands(struct str *s, const struct cmds *all)
 {
 	roff_page(s, "ABLATE", "1", "ablate - train, score, record and judge consistency models by grids");
 	str_add(s, ".SH SYNOPSIS\n.B ablate\n.I COMMAND\n[\\fIARGUMENTS\\fR] [\\fIOPTIONS\\fR]\n.SH DESCRIPTION\n");
@@ -81,7 +81,7 @@ static void page_commands(struct str *s)
 	                   "made from, so that it can be traced, repeated bit for bit, and guarded. The result of a "
 	                   "command is on stdout; everything else is on stderr.");
 	roff_section(s, "COMMANDS");
-	cmds_each(&commands, s, one_group, one_command);
+	cmds_each(all, s, one_group, one_command);
 	roff_section(s, "OPTIONS OF EVERY COMMAND");
 	options(s, cmd_global_options);
 	roff_section(s, "EXIT STATUS");
@@ -126,7 +126,7 @@ static int run(struct cli *c)
 	else if (strcmp(page, "5-db") == 0)
 		page_db(&s);
 	else
-		page_commands(&s);
+		page_commands(&s, c->all);
 	(void)fwrite(str_text(&s), 1, s.len, stdout);
 	return EXIT_OK;
 }
