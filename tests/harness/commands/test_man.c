@@ -310,21 +310,24 @@ Test(man, what_set_takes_is_taken)
 	cr_assert(plan_of(first, "preset=...-tiny", &e), "%s", e.msg);
 }
 
+static void taken_by(const struct knob *k, const char *value)
+{
+	const char *text = FMT(STUDY "[base]\n%s = %s\n", k->key, value);
+	struct grid_source source = { .path = "g.toml", .text = text, .n = strlen(text) };
+	struct grid *g = NULL;
+	struct err e = ERR_INIT;
+	cr_assert_eq(grid_parse(&g, &source, 1, &e), 0, "%s", e.msg);
+	grid_free(g);
+}
+
 Test(man, a_knobs_example_and_default_are_values_of_it)
 {
 	int n;
 	const struct knob *k = config_knobs(&n);
 	for (int i = 0; i < n; i++) {
-		SCOPED(free) char *values[2] = { knob_example(&k[i]), knob_toml(&k[i], k[i].def) };
-		for (int j = 0; j < 2; j++) {
-			const char *text = FMT(STUDY "[base]\n%s = %s\n", k[i].key, values[j]);
-			struct grid_source source = { .path = "g.toml", .text = text, .n = strlen(text) };
-			struct grid *g = NULL;
-			struct err e = ERR_INIT;
-			cr_assert_eq(grid_parse(&g, &source, 1, &e), 0, "%s", e.msg);
-			grid_free(g);
-		}
-		free(values[1]);
+		SCOPED(free) char *example = knob_example(&k[i]), *def = knob_toml(&k[i], k[i].def);
+		taken_by(&k[i], example);
+		taken_by(&k[i], def);
 	}
 }
 
