@@ -65,6 +65,10 @@ for f in "${sources[@]}"; do
 	grep -nHE '"[ (]*(SELECT|INSERT|UPDATE|DELETE|WITH|CREATE|DROP|ALTER|PRAGMA|BEGIN|COMMIT) ' "$f" || true
 done | sed -E 's/^([^:]*:[0-9]+):.*/\1: SQL outside harness\/record: ask query*.h there/' | complain
 
+# 3b. JSON leaves harness/ through its one writer: what it prints by json_out, what records keep by json_record.
+grep -nE '\bjson_dump' "${sources[@]}" | grep '^harness/' | grep -v '^harness/text/json_out\.c:' |
+	sed -E 's/^([^:]*:[0-9]+):.*/\1: JSON is written by harness\/text\/json_out.h or json_writer.h/' | complain || true
+
 # 4. One name, one file.
 printf '%s\n' "${sources[@]}" | awk -F/ '{ if ($NF in seen) print $0 ":1: another file has this name: " seen[$NF]; seen[$NF] = $0 }' | complain
 
