@@ -3,7 +3,7 @@
  * Three kinds of failure, three tools. Our own mistake is BUG(): both values are printed with file and line and
  * the process aborts. The world (a file, a TOML text, a database, missing data) is a `struct err` filled by
  * the callee: a fallible function returns 0, or -1 with the error set, and takes `struct err *e` last. A
- * device remembers its first failure, which is told at the next backend_check (model/cuda/cuda.h). Library code never
+ * device remembers its first failure, which is reported at the next backend_check (model/cuda/cuda.h). Library code never
  * prints and never exits; programs do.
  *
  *     if (!f) return err_set(e, "%s: cannot open: %s", path, strerror(errno));
@@ -27,12 +27,12 @@ enum exit_code {
 	EXIT_NOT_EQUAL    = 6,  /* verify: not bit-identical */
 	EXIT_BUDGET       = 75, /* budget, or a task of Slurm was asked to stop: state saved, run again */
 	EXIT_INTERRUPTED  = 130,
-	EXIT_NO_READER    = 141, /* whoever read stdout has left, as `| head` does: what others die of is SIGPIPE, 128 + 13 */
+	EXIT_NO_READER    = 141, /* the reader of stdout has left, as with `| head`: other programs die of SIGPIPE then, 128 + 13 */
 	EXIT_TERMINATED   = 143,
 };
 
 struct err {
-	int  code;      /* an enum exit_code; 0 = not said, which programs read as EXIT_INCOMPLETE */
+	int  code;      /* an enum exit_code; 0 = not given, which programs read as EXIT_INCOMPLETE */
 	char msg[1000]; /* one line, no newline, names the file, the place and the remedy */
 };
 

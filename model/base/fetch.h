@@ -1,5 +1,5 @@
-/* fetch.h - the one place of the program that reaches the network, and only when told to (`ablate weights fetch`, `ablate data
- * fetch`): the curl program, https alone, bounded in size. What comes is to be checked by its hash before anything is kept. */
+/* fetch.h - the one place in the program that uses the network, and only on request (`ablate weights fetch`, `ablate data
+ * fetch`): the curl program, https alone, bounded in size. The caller must check the hash of a download before keeping it. */
 #ifndef ABLATE_FETCH_H
 #define ABLATE_FETCH_H
 

@@ -197,7 +197,7 @@ char *io_cache_dir(void)
 	const char *own = env_get(ENV_ABLATE_CACHE), *xdg = env_get(ENV_XDG_CACHE_HOME), *home = env_get(ENV_HOME);
 	if (own && *own)
 		return xstrdup(own);
-	if (xdg && *xdg == '/') /* the specification has a relative one ignored */
+	if (xdg && *xdg == '/') /* the specification says to ignore a relative one */
 		return xstrfmt("%s/ablate", xdg);
 	const struct passwd *user = home && *home ? NULL : getpwuid(getuid());
 	if (user && user->pw_dir && *user->pw_dir)

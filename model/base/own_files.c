@@ -43,7 +43,7 @@ static char *file_in(const char *folder, const char *step, const char *name)
 		free(path);
 		return NULL;
 	}
-	whole = realpath(path, NULL); /* without ".." in what people read */
+	whole = realpath(path, NULL); /* without ".." in messages */
 	if (!whole)
 		return path;
 	free(path);
@@ -59,7 +59,7 @@ bool own_is_build(void)
 	return n && strncmp(exe, build, n) == 0 && (!exe[n] || strcmp(exe + n, "/tests") == 0);
 }
 
-/* The folder that a person should look at when data is missing. */
+/* The folder that a user should look at when data is missing. */
 static char *data_folder(const char *exe, bool build)
 {
 	const char *named = env_get(ENV_ABLATE_DATA);
@@ -92,7 +92,7 @@ char *own_data_file_of(const char *exe, bool build, const char *name)
 char *own_plugin_file_of(const char *exe, const char *name)
 {
 	char *beside = is_installed(exe) ? file_in(exe, PLUGINS_OF_BIN, name) : file_in(exe, "", name);
-	return beside || strcmp(last_part(exe), "tests") != 0 ? beside : file_in(exe, "..", name); /* test programs lie one folder deeper */
+	return beside || strcmp(last_part(exe), "tests") != 0 ? beside : file_in(exe, "..", name); /* test programs are one folder deeper */
 }
 
 char *own_data_file(const char *name)
@@ -117,5 +117,5 @@ int own_data_need(char **out, const char *name, struct err *e)
 		return 0;
 	exe_folder(exe);
 	SCOPED(free) char *folder = data_folder(exe, own_is_build());
-	return err_set(e, "%s/%s is missing: the installation is not whole; install ablate again, or name its data folder in ABLATE_DATA", folder, name);
+	return err_set(e, "%s/%s is missing: the installation is incomplete; reinstall ablate, or name its data folder in ABLATE_DATA", folder, name);
 }

@@ -4,8 +4,8 @@
  *     installed as P/bin/ablate  data in P/share/ablate              plugins in P/lib/ablate
  *     unpacked in a folder       data in that folder or above        plugins beside the program
  *
- * Everything is found from where the program lies, so an installation can be moved. ABLATE_DATA, if set, is the one
- * folder of data. A program below a folder named bin takes no file from outside its installation: what lies in the
+ * Everything is found relative to the program, so an installation can be moved. ABLATE_DATA, if set, is the one
+ * folder of data. A program below a folder named bin takes no file from outside its installation: what is in the
  * folders above it belongs to somebody else. */
 #ifndef ABLATE_OWN_FILES_H
 #define ABLATE_OWN_FILES_H
@@ -16,7 +16,7 @@
 
 /* Heap text: the path of a data file ("results/published.toml"); NULL when it is not there. */
 char *own_data_file(const char *name);
-/* The same, for what comes with every installation. Error: not there, with the folder where it should be. */
+/* The same, for what comes with every installation. Error: not found, with the folder where it should be. */
 MUST_CHECK int own_data_need(char **out, const char *name, struct err *e);
 /* Heap text: the path of a plugin or a private library ("libablate_mpi.so"); NULL when it is not there. */
 char *own_plugin_file(const char *name);

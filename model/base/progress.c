@@ -54,14 +54,14 @@ void progress_start(struct progress *p, const char *what, const char *unit, int6
 	                        .plain_every_s = 10, .tty = isatty(STDERR_FILENO) };
 }
 
-/* Of the terminal; 80 where it does not say. */
+/* Of the terminal; 80 if it does not say. */
 static int columns_of(int fd)
 {
 	struct winsize w;
 	return ioctl(fd, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col : 80;
 }
 
-/* Bytes of the longest part of UTF-8 text with at most n characters: what wraps could not be drawn over. */
+/* Bytes of the longest part of UTF-8 text with at most n characters: a line that wraps could not be redrawn. */
 static size_t fitting(const char *text, int n)
 {
 	size_t i = 0;

@@ -6,7 +6,7 @@
 
 _Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256) && _Alignof(SHA256_CTX) <= _Alignof(struct sha256), "a state has room");
 
-/* These three cannot fail: they return 1 whatever they are given. */
+/* These three cannot fail: they always return 1. */
 void sha256_init(struct sha256 *h)
 {
 	(void)SHA256_Init((SHA256_CTX *)(void *)h->state);

@@ -1,4 +1,4 @@
-/* sha256.h - SHA-256 of bytes that come in pieces; io.h has it of a buffer and of a file. */
+/* sha256.h - SHA-256 of bytes that come in pieces; io.h has it for a buffer and a file. */
 #ifndef ABLATE_SHA256_H
 #define ABLATE_SHA256_H
 
@@ -7,11 +7,11 @@
 
 #define SHA256_HEX 65 /* 64 lower-case digits and a NUL */
 
-/* Plain data: a copy goes on by itself, and nothing is to be freed. */
+/* Plain data: a copy continues independently, and nothing has to be freed. */
 struct sha256 { uint32_t state[28]; };
 
 void sha256_init(struct sha256 *h);
 void sha256_add(struct sha256 *h, const void *data, size_t n);
-void sha256_hex(char hex[SHA256_HEX], struct sha256 *h); /* the end: h must be started again */
+void sha256_hex(char hex[SHA256_HEX], struct sha256 *h); /* ends it: h must be initialised again before reuse */
 
 #endif

@@ -86,9 +86,14 @@ char *str_detach(struct str *s)
 	return p;
 }
 
+const char *str_plural(long long n)
+{
+	return n == 1 ? "" : "s";
+}
+
 char *str_double(char *buf, double x)
 {
-	if (fabs(x) < 1e15 && x == trunc(x) && (x != 0 || !signbit(x))) { /* an integer: much the most common, without trying */
+	if (fabs(x) < 1e15 && x == trunc(x) && (x != 0 || !signbit(x))) { /* an integer: by far the most common, without trying */
 		int64_t i = (int64_t)x;
 		char digits[20], *p = digits + sizeof digits, *out = buf;
 		for (uint64_t left = i < 0 ? (uint64_t)-i : (uint64_t)i; p == digits + sizeof digits || left; left /= 10)

@@ -21,6 +21,7 @@ void str_addc(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
 const char *str_text(const struct str *s);            /* never NULL */
 char *str_detach(struct str *s);                      /* the heap text; s is empty after */
+const char *str_plural(long long n);                  /* "" for 1, else "s": "%d row%s", n, str_plural(n) */
 
 /* Shortest decimal text that reads back as exactly x ("0.1", "1e-07", "nan", "inf"); buf >= 32 bytes. Returns buf. */
 char *str_double(char *buf, double x);

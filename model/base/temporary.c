@@ -1,4 +1,4 @@
-/* temporary.c - see temporary.h. What a signal handler reads lies in memory that is never freed, and it makes system calls alone. */
+/* temporary.c - see temporary.h. What a signal handler reads is in memory that is never freed, and it makes only system calls. */
 #define _GNU_SOURCE
 #include "model/base/temporary.h"
 

@@ -248,7 +248,7 @@ test_the_first_command_is_one() {
 test_data_that_is_gone_is_bad() {
 	debian
 	run env ABLATE_DATA="$PWD/gone" "$ABLATE" doctor; exits 1
-	says out "$PWD/gone/results/published.toml is missing: the installation is not whole"
+	says out "$PWD/gone/results/published.toml is missing: the installation is incomplete"
 	doctor; grep -qE "ok +own data +$SOURCE\$" out || fail "the folder of the data is not told"
 }
 

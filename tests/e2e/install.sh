@@ -26,7 +26,7 @@ test_an_installation_can_be_moved() {
 	rm -r q/share
 	for command in plan table run; do
 		run q/bin/ablate $command ci-gate; exits 1
-		lines_of err 1; says err "q/share/ablate/"; says err "is missing: the installation is not whole; install ablate again"
+		lines_of err 1; says err "q/share/ablate/"; says err "is missing: the installation is incomplete; reinstall ablate"
 	done
 	check test ! -e ablate.db
 }

@@ -56,6 +56,14 @@ Test(str, shortest_double_reads_back)
 	cr_assert_str_eq(str_double(buf, -0.0), "-0");
 }
 
+Test(str, only_one_is_singular)
+{
+	cr_assert_str_eq(str_plural(1), "");
+	cr_assert_str_eq(str_plural(0), "s");
+	cr_assert_str_eq(str_plural(2), "s");
+	cr_assert_str_eq(str_plural(0x100000001), "s", "a count of 64 bits is not cut");
+}
+
 Test(str, suggests_near_names_first)
 {
 	static const char *const names[] = { "loss.kind", "loss.c", "noise.dist", "teacher.ema" };
