@@ -2,14 +2,15 @@
 #include "model/consistency/edit.h"
 
 #include "model/base/mem.h"
+#include "model/base/str.h"
 
 #include <math.h>
 #include <string.h>
 
 /* ---- the map A of one pixel ------------------------------------------------------------------------------------- */
 
-/* Rows: along brightness, and two directions across it (Gram-Schmidt of red and green). Any two would do: their span is what
- * a mask speaks of. */
+/* Rows: along brightness, and two directions across it (Gram-Schmidt of red and green). Any two would do: the mask refers
+ * to their span. */
 static void brightness_rows(double q[3][3])
 {
 	static const double first[3][3] = { { 0.2989, 0.5870, 0.1140 }, { 1, 0, 0 }, { 0, 1, 0 } };
@@ -31,7 +32,7 @@ static bool is_made(const struct edit *e, int64_t i)
 	return !e->made || e->made[i];
 }
 
-/* One picture: A^-1 of what the mask keeps of A y and makes of A x; x NULL is zero. */
+/* One picture: A^-1 of A y where the mask keeps it and of A x elsewhere; x NULL is zero. */
 static void put_together(double *dst, const double *y, const double *x, const struct edit *e)
 {
 	int64_t n = (int64_t)e->h * e->w;
@@ -66,7 +67,7 @@ void edit_known(double *dst, const double *y, const struct edit *e)
 int edit_check(const struct edit *edit, struct err *e)
 {
 	if (edit->space == EDIT_BRIGHTNESS && edit->c != 3)
-		return err_code(e, EXIT_USAGE, "pictures of %d channel%s have no colour to be made", edit->c, edit->c == 1 ? "" : "s");
+		return err_code(e, EXIT_USAGE, "pictures of %d channel%s cannot be colourised", edit->c, str_plural(edit->c));
 	if (edit->n_sigma < 1)
 		return err_code(e, EXIT_USAGE, "no noise levels: give at least one");
 	for (int k = 0; k < edit->n_sigma; k++)

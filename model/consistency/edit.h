@@ -1,8 +1,8 @@
 /* edit.h - what else a consistency model can do: walk between two latents, and edit a picture without being trained for it
  * (Song et al. 2023, section 5.2 and appendix D, Algorithm 4).
  *
- * An edit knows a reference y, an invertible linear map A and a mask: what the mask keeps of A y stays, the rest is made.
- * Beginning with x ~ N(y, s_1^2 I), for every noise level s_1 > s_2 > ... the model answers x = D(x, s), the kept part is put
+ * An edit knows a reference y, an invertible linear map A and a mask: what the mask keeps of A y stays, the rest is generated.
+ * Beginning with x ~ N(y, s_1^2 I), for every noise level s_1 > s_2 > ... the model gives x = D(x, s), the kept part is put
  * back, and noise of variance s_next^2 - eps^2 is added. All arithmetic is in double; the model is whatever `answer` does. */
 #ifndef ABLATE_EDIT_H
 #define ABLATE_EDIT_H
@@ -27,18 +27,18 @@ enum edit_space { EDIT_PIXELS, EDIT_BRIGHTNESS };
 struct edit {
 	int h, w, c;
 	enum edit_space space;
-	const uint8_t *made;     /* (h, w, c) 1 = made anew, 0 = kept, in the coordinates of A; NULL: everything is made */
-	bool from_reference;     /* the start lies around y as it is, though it is made anew (a stroke drawing); else around its kept part */
-	const double *sigma;     /* n_sigma levels, falling */
+	const uint8_t *made;     /* (h, w, c) 1 = redrawn, 0 = kept, in the coordinates of A; NULL: everything is made */
+	bool from_reference;     /* the start is around y itself, although y is redrawn (a stroke drawing); else around its kept part */
+	const double *sigma;     /* n_sigma levels, descending */
 	int n_sigma;
-	double eps;              /* the least noise level that the model knows */
+	double eps;              /* the lowest noise level that the model knows */
 };
 
-/* Checks what a caller can get wrong: levels that do not fall or lie below eps, brightness of fewer than three channels. */
+/* Checks what a caller can get wrong: levels that do not fall or are below eps, brightness of fewer than three channels. */
 MUST_CHECK int edit_check(const struct edit *edit, struct err *e);
 /* dst (n, h, w, c) = the edited pictures; y the references in [-1, 1]. */
 MUST_CHECK int edit_run(double *dst, const double *y, int64_t n, const struct edit *edit, const struct edit_model *m, struct err *e);
-/* dst = y with what is to be made set to 0 in the coordinates of A: what the model is shown of y. dst may be y. */
+/* dst = y with what is to be made set to 0 in the coordinates of A: what the model sees of y. dst may be y. */
 void edit_known(double *dst, const double *y, const struct edit *edit);
 
 /* dst = the point at `share` (0 to 1) of the great circle from a to b:

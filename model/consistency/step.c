@@ -59,7 +59,7 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 		}
 	}
 	bool change = graph_is_low(g) && c->teacher.shared_dropout && !o->apart;
-	for (int i = 0; i < 2; i++) { /* a teacher by itself goes first: nothing of it stays, so its memory is the student's afterwards */
+	for (int i = 0; i < 2; i++) { /* a teacher by itself goes first: nothing of it is kept, so the student reuses its memory */
 		int k = change ? i : TEACHER - i;
 		bool shared = c->teacher.shared_dropout || k == STUDENT;
 		struct net_inputs in = { .labels = s.labels, .masks = o->masks, .n_masks = o->n_masks, .train = o->dropout,

@@ -12,7 +12,7 @@
 
 struct step_options {
 	int batch;
-	bool dropout;                 /* false for parity without masks */
+	bool dropout;                 /* false for parity tests without masks */
 	bool backward;                /* false: losses only */
 	bool apart;                   /* to measure by: the teacher in a pass of its own whatever the precision (change.h) */
 	struct tensor **masks;        /* NULL, or given masks (inputs of the graph), shared by student and teacher */
@@ -38,7 +38,7 @@ bool step_has_teacher(const struct run_config *c);
 /* Begins a step on graph g (so that masks may be made on it first); not yet planned. */
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, const struct step_options *o);
 /* Fills sample i's numbers for student noise t, teacher noise r and weight w; r = 0 makes the teacher answer x_r = x0 itself
- * (Song 2023's boundary; ECT's guard, where the network must not be asked at ln 0). After graph_plan;
+ * (Song 2023's boundary; ECT's guard, where the network must not be evaluated at ln 0). After graph_plan;
  * graph_send brings them to a device. */
 void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w);
 

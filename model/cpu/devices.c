@@ -5,6 +5,7 @@
 #include "model/base/env.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
+#include "model/base/str.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -92,7 +93,7 @@ int backend_name(char out[32], const char *asked, struct err *e)
 		return err_in(e, "--device %s", asked);
 	}
 	if (number >= n)
-		return err_code(e, EXIT_USAGE, "--device %s: there %s %d CUDA device%s, cuda:0%s", asked, n == 1 ? "is" : "are", n, n == 1 ? "" : "s",
+		return err_code(e, EXIT_USAGE, "--device %s: there %s %d CUDA device%s, cuda:0%s", asked, n == 1 ? "is" : "are", n, str_plural(n),
 		                n == 1 ? "" : " and up");
 	(void)snprintf(out, 32, "cuda:%d", number);
 	return 0;

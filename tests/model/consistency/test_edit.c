@@ -156,7 +156,7 @@ Test(edit, bad_levels_and_spaces_are_refused)
 	struct edit none = { .h = H, .w = W, .c = 1, .sigma = levels };
 	struct err why = ERR_INIT;
 	cr_assert_eq(edit_check(&grey, &why), -1);
-	cr_assert(strstr(why.msg, "no colour"));
+	cr_assert(strstr(why.msg, "cannot be colourised"));
 	cr_assert_eq(edit_check(&none, &why), -1);
 }
 
