@@ -65,7 +65,7 @@ static void drop_old(const char *dir)
 	}
 }
 
-/* What a checkpoint vouches for: payload, config, seed, step and the point of the loss curve that is under way. */
+/* What a checkpoint's checksum covers: payload, config, seed, step and the point of the loss curve that is under way. */
 static void checksum(char hex[SHA256_HEX], const char *payload, const char *config, const char *seed, const char *step, const char *curve)
 {
 	SCOPED(free) char *all = xstrfmt("%s\n%s\n%s\n%s\n%s", payload, config, seed, step, curve);

@@ -1,8 +1,8 @@
 /* ckpt.h - one training state on disk: weights, teacher, EMA, optimizer moments, step, loss since the last curve point. Randomness is
- * counter-based, so the step is all that resuming needs of it.
+ * counter-based, so the step is all that resuming needs to know about it.
  *
  * A checkpoint is a safetensors file DIR/step-%08d.ckpt that exists whole or not at all; its metadata holds the config,
- * the seed, the step and a SHA-256 over all of them and the payload, which loading checks. Loading it and stepping gives the bits of
+ * the seed, the step and a SHA-256 over all of them and the payload, which loading checks. Loading it and stepping gives the same bits as
  * never having stopped (tests/model/train/test_train.c). */
 #ifndef ABLATE_CKPT_H
 #define ABLATE_CKPT_H
@@ -31,7 +31,7 @@ MUST_CHECK int ckpt_load(struct ckpt_state *s, const char *path, struct err *e);
 /* One part only, for sampling: fills values (params_floats) from PATH; config and seed are not compared. A part that the
  * file lacks because it equals the student (teacher.ema = 0) is read from the student. */
 MUST_CHECK int ckpt_load_part(float *values, const struct params *p, enum ckpt_part part, const char *path, struct err *e);
-/* The newest checkpoint of dir that loads; damaged ones are passed over, each told by `say`. Returns 1 when one was loaded (its
+/* The newest checkpoint of dir that loads; damaged ones are passed over, each reported by `say`. Returns 1 when one was loaded (its
  * path, heap, in *path), 0 when there is none, -1 when one is of another config. */
 MUST_CHECK int ckpt_resume(struct ckpt_state *s, char **path, const char *dir, void (*say)(void *ctx, const char *line), void *ctx, struct err *e);
 

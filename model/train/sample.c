@@ -1,4 +1,4 @@
-/* sample.c - see sample.h. One step: D(sigma_max z, sigma_max). More: noise the answer to sigma_mid and ask again
+/* sample.c - see sample.h. One step: D(sigma_max z, sigma_max). More: noise the answer to sigma_mid and evaluate again
  * (Song et al. 2023, Algorithm 1; the noise added is sqrt(sigma^2 - sigma_min^2), karras_diffusion.py:657-681). */
 #include "model/train/sample.h"
 #include "model/config/net_spec.h"
@@ -78,7 +78,7 @@ static void latent(float *dst, const struct sampler *s, uint64_t seed, int round
 	rng_normal(dst, per, seed, RNG_LATENT, (uint32_t)round, (uint64_t)i * ((per + 3) / 4 * 4));
 }
 
-/* What is asked in a round: noise at first, then the last answer with noise added. */
+/* The input of a round: noise at first, then the last answer with noise added. */
 struct noising { struct sampler *s; uint64_t seed; int64_t first; int round; };
 
 static void noise_range(void *ctx, int64_t from, int64_t to)

@@ -1,6 +1,6 @@
 /* sample.h - images from a trained checkpoint by one-step or multistep consistency sampling.
  *
- * Sample i of (seed) is a function of (weights, seed, i) and not of the batch it is made in. */
+ * Sample i of (seed) is a function of (weights, seed, i) and not of the batch it is computed in. */
 #ifndef ABLATE_SAMPLE_H
 #define ABLATE_SAMPLE_H
 
@@ -22,10 +22,10 @@ void sampler_free(struct sampler *s);
 MUST_CHECK int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe,
                            struct progress *progress, struct err *e);
 
-/* Another noise level of the second step than the config's, from now on. */
+/* From now on, a noise level of the second step other than the config's. */
 void sampler_set_sigma_mid(struct sampler *s, double sigma);
 
-/* For what is made of the parts (model/consistency/edit.h). D(x, sigma) of n pictures in [-1, 1], clipped as the config says; a
+/* For uses of the parts (model/consistency/edit.h). D(x, sigma) of n pictures in [-1, 1], clipped as the config says; a
  * conditional model gets the labels that sampler_run draws for the pictures of these numbers. dst may be x. */
 MUST_CHECK int sampler_denoise(struct sampler *s, float *dst, const float *x, const int64_t *numbers, int64_t n, double sigma, uint64_t seed,
                                struct err *e);

@@ -14,7 +14,7 @@
 
 enum { BUCKET = 1 << 18 }; /* floats of one sum: large enough to be worth a message, small enough to begin early */
 
-/* A run of the gradients' store, and the node after which all of it is there. */
+/* A range of the gradients' store, and the node after which all of it has been written. */
 struct bucket { size_t at, n; int ready; };
 
 struct team {
@@ -34,7 +34,7 @@ int team_join(struct team **out, int expected, struct err *e)
 	const char *named = env_get(ENV_ABLATE_TEAM_PLUGIN);
 	SCOPED(free) char *path = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
 	if (!path)
-		return err_set(e, "no libablate_mpi.so beside the program: it is built where CMake finds MPI (Debian: libopenmpi-dev)");
+		return err_set(e, "no libablate_mpi.so beside the program: it is built if CMake finds MPI (Debian: libopenmpi-dev)");
 	void *library = dlopen(path, RTLD_NOW | RTLD_GLOBAL); /* MPI opens parts of its own that look for its symbols */
 	if (!library)
 		return err_set(e, "%s: %s", path, dlerror());
@@ -82,13 +82,13 @@ int team_join_devices(struct team *t, struct backend *b, struct err *e)
 	if (b->ops->host_memory)
 		return 0;
 	if (!b->ops->team)
-		return err_code(e, EXIT_USAGE, "%s takes no part in a team: several processes train one cell on the CPU only", b->name);
+		return err_code(e, EXIT_USAGE, "%s cannot take part in a team: only on the CPU can several processes train one cell", b->name);
 	if (t->rank == 0)
 		named = b->ops->team->name(b, name, e) == 0;
 	if (team_agree(t, &named, e) || !named)
 		return t->rank == 0 ? -1 : err_set(e, "the first process cannot begin a team");
 	if (t->plugin->tell(name, sizeof name, t->error))
-		return err_set(e, "%d processes lost each other: %s", t->size, t->error);
+		return err_set(e, "%d processes lost contact: %s", t->size, t->error);
 	t->device = b;
 	return b->ops->team->join(b, name, t->rank, t->size, e);
 }
@@ -112,7 +112,7 @@ int team_size(const struct team *t)
 	return t ? t->size : 1;
 }
 
-/* values = their sum over the team, which is the plugin's way, or their mean, which is a device's. */
+/* values = their sum over the team, which is what the plugin computes, or their mean, which is what a device computes. */
 static bool begin_sum(struct team *t, float *values, size_t n)
 {
 	if (!t->device)
@@ -121,7 +121,7 @@ static bool begin_sum(struct team *t, float *values, size_t n)
 	return true;
 }
 
-/* Begins the sums that are ready once `node` has run; when none is, lets those under way go on. */
+/* Begins the sums that are ready once `node` has run; if none is, lets those under way proceed. */
 static void after_node(void *ctx, int node)
 {
 	struct team *t = ctx;
@@ -184,7 +184,7 @@ int team_agree(struct team *t, bool *value, struct err *e)
 {
 	unsigned char byte = *value;
 	if (t->plugin->tell(&byte, 1, t->error))
-		return err_set(e, "%d processes lost each other: %s", t->size, t->error);
+		return err_set(e, "%d processes lost contact: %s", t->size, t->error);
 	*value = byte != 0;
 	return 0;
 }

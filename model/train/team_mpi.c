@@ -1,5 +1,5 @@
 /* team_mpi.c - libablate_mpi.so: what team.h asks of a plugin, by MPI. Sums are non-blocking; their order over ranks is MPI's,
- * which for a fixed number of ranks and a fixed length is a fixed one. */
+ * which is the same for the same number of ranks and the same length. */
 #include "model/train/team.h"
 
 #include <limits.h>

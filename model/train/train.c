@@ -1,6 +1,6 @@
 /* train.c - see train.h. One step: draw from counters which images and noise levels the batch has, hand these few numbers to
  * the device, and let it make the batch, run the graph and apply the optimizer and both averages. Nothing but the step number
- * decides what is drawn. The device is waited for where its answer is wanted: every step on the CPU, elsewhere at the
+ * decides what is drawn. The device is waited for when its answer is needed: every step on the CPU, elsewhere at the
  * points of the curves, at checkpoints and at the end. */
 #include "model/train/train.h"
 #include "model/config/net_spec.h"
@@ -36,7 +36,7 @@ struct trainer {
 	struct backend *b;
 	float *parts[N_CKPT_PARTS];                /* the device's */
 	float *host[N_CKPT_PARTS];                 /* where the host reads them; the same memory where that can be */
-	float *frozen, *frozen_on;                 /* weights that a loss brings, and the device's copy */
+	float *frozen, *frozen_on;                 /* weights that a loss needs, and the device's copy */
 	float *diffusion, *diffusion_on;           /* the frozen network of method.kind = "cd", or NULL */
 	uint8_t *images_on;                        /* the training set on the device */
 	struct sample_draw *draws, *draws_on;      /* (batch) of the next step */
@@ -92,7 +92,7 @@ static void release(struct trainer *t)
 
 /* ---- setting up ----------------------------------------------------------------------------------------------------- */
 
-/* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as consistency training has it (jcm losses.py:359-366). */
+/* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as in consistency training (jcm losses.py:359-366). */
 static int load_lpips(struct trainer *t, struct err *e)
 {
 	struct safetensors *backbone = NULL, *heads = NULL;
@@ -108,7 +108,7 @@ static int load_lpips(struct trainer *t, struct err *e)
 	return rc;
 }
 
-/* Random, then what net.init holds over it; the frozen network that distillation steps with. */
+/* Random, then overwritten by what net.init has; the frozen network that distillation steps with. */
 static int initial_weights(struct trainer *t, struct err *e)
 {
 	params_init(t->params, t->host[CKPT_STUDENT], t->o->seed);
@@ -187,7 +187,7 @@ static int plan(struct trainer *t, struct err *e)
 	return err_in(e, "train.batch = %d", t->c->train.batch);
 }
 
-/* By what the step's convolutions are computed, for the record. */
+/* What computes the step's convolutions, for the record. */
 static void tell_device(const struct trainer *t)
 {
 	struct backend_facts f;
@@ -320,7 +320,7 @@ static int enqueue(struct trainer *t, struct err *e)
 	return update_run(t->update, e);
 }
 
-/* Starts step k. The first runs as it is; back ends that can record one replay the record from the second on. */
+/* Starts step k. The first runs directly; back ends that can record a step replay the record from the second on. */
 static int one_step(struct trainer *t, int64_t k, struct err *e)
 {
 	const struct run_config *c = t->c;
@@ -348,7 +348,7 @@ static int one_step(struct trainer *t, int64_t k, struct err *e)
 	return 0;
 }
 
-/* Waits for the steps so far and reads what they left behind. A diverged one: r->step is its number. */
+/* Waits for the steps so far and reads what they left behind. If one diverged, r->step is its number. */
 static int look(struct train_result *r, struct trainer *t, struct err *e)
 {
 	t->b->ops->memory.download(t->b, &t->status, t->status_on, sizeof t->status);

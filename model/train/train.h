@@ -1,7 +1,7 @@
 /* train.h - one cell's training on one device: data -> noise -> student and teacher -> loss -> optimizer -> EMA, from
  * a finished config and a seed, with checkpoints from which it resumes bit-equal.
  *
- * The trainer knows no database: what happens is told through hooks, on the calling thread, in step order. */
+ * The trainer knows no database: what happens is reported through hooks, on the calling thread, in step order. */
 #ifndef ABLATE_TRAIN_H
 #define ABLATE_TRAIN_H
 
@@ -21,7 +21,7 @@ struct train_hooks {
 	void (*curve)(void *ctx, const char *name, int64_t step, double value);
 	/* A checkpoint was written whole: its file and SHA-256. Returns 0, or -1 to stop training with e. May be NULL. */
 	int (*checkpoint)(void *ctx, int64_t step, const char *path, const char *sha256, struct err *e);
-	/* A line worth telling a person: a damaged checkpoint was passed over, an older one is used. May be NULL. */
+	/* A line for a person: a damaged checkpoint was passed over, an older one is used. May be NULL. */
 	void (*say)(void *ctx, const char *line);
 	/* Asked after every step: true = write a checkpoint and return TRAIN_STOPPED. May be NULL. */
 	bool (*stop)(void *ctx);
@@ -43,7 +43,7 @@ enum train_end { TRAIN_DONE, TRAIN_STOPPED, TRAIN_DIVERGED };
 
 struct train_result {
 	enum train_end end;
-	int64_t step, resumed_from;         /* steps done; the step of the checkpoint that this life began with (0 = fresh) */
+	int64_t step, resumed_from;         /* steps done; the step of the checkpoint that this run began with (0 = fresh) */
 	double final_loss;
 	char checkpoint[4096];              /* path of the last checkpoint, "" when none was written */
 	char checkpoint_sha256[SHA256_HEX];

@@ -24,7 +24,7 @@ static void settle(struct update *u)
 	u->b->ops->training.settle(u->b, u->s.status, u->loss->data);
 }
 
-/* Brings [at, at + n) of the stores forward. */
+/* Updates [at, at + n) of the stores. */
 static void apply(struct update *u, size_t at, size_t n, const float *grad)
 {
 	struct update_job job = { .control = u->s.control, .status = u->s.status, .grad = grad, .p = u->s.p + at, .m = u->s.m + at, .v = u->s.v + at,
@@ -45,7 +45,7 @@ static void take(void *ctx, size_t at, size_t n, const float *grad)
 	apply(u, at, n, grad);
 }
 
-/* The averages of what no gradient reaches (Fourier frequencies) still follow it, as they do in one sweep over the stores. */
+/* The averages of parameters that no gradient reaches (Fourier frequencies) still follow them, as in one sweep over the stores. */
 static void apply_rest(struct update *u)
 {
 	for (int i = 0; i < params_count(u->params); i++) {
