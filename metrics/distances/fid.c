@@ -48,7 +48,7 @@ static int factorise(struct fid_side *s, const double *sigma, const char *name, 
 	}
 	linalg_factor(&s->factor, &s->rank, &s->left, &left_max, sigma, s->d);
 	if (!(left_max <= SIGMA_SLACK * top))
-		return err_set(e, "%s: sigma is no covariance: not positive semi-definite (%.3g against a largest variance of %.3g)",
+		return err_set(e, "%s: sigma is not a covariance: not positive semi-definite (%.3g against a largest variance of %.3g)",
 		               name, left_max, top);
 	return 0;
 }
@@ -117,7 +117,7 @@ int fid_side_of_sigma(struct fid_side *out, const double *mu, const double *sigm
 int fid_compute(struct fid_result *out, const struct fid_side *a, const struct fid_side *b, struct err *e)
 {
 	if (a->d != b->d)
-		return err_code(e, EXIT_RECORD, "statistics of %d dimensions against %d: not of one extractor", a->d, b->d);
+		return err_code(e, EXIT_RECORD, "statistics of %d dimensions against %d: not from the same extractor", a->d, b->d);
 	struct fid_result r = { .trace1 = a->trace, .trace2 = b->trace, .clipped = fabs(a->left) + fabs(b->left), .by = { .device = b->device } };
 	for (int j = 0; j < a->d; j++)
 		r.mean_term += (a->mu[j] - b->mu[j]) * (a->mu[j] - b->mu[j]);

@@ -4,7 +4,7 @@
  *
  * The last trace is the nuclear norm of F1 F2^T with S = F^T F (linalg.h): exact to about 1e-12 at any rank. No epsilon
  * is ever added; what a factorisation leaves over is reported. scipy's sqrtm, which pytorch-fid uses, is off by about
- * 1e-4 where n < d, so equality with it is only to be asked for at full rank. */
+ * 1e-4 where n < d, so equality with it can only be expected at full rank. */
 #ifndef ABLATE_FID_H
 #define ABLATE_FID_H
 
@@ -14,12 +14,12 @@
 /* One side: mean and a factor of the covariance. */
 struct fid_side {
 	int d, rank;
-	int64_t n;        /* vectors behind it; 0 = not known (statistics of others) */
+	int64_t n;        /* vectors behind it; 0 = unknown (statistics made elsewhere) */
 	double *mu;       /* [d] */
 	double *factor;   /* [rank, d] */
 	double trace;     /* of the covariance */
 	struct backend *device; /* of a reference: where distances from it have their singular values computed (linalg.h); NULL = on the host */
-	double left;      /* trace that the factor leaves out; rounding, or a covariance that is none */
+	double left;      /* trace that the factor leaves out: rounding, or sigma is not a covariance */
 };
 
 struct fid_result {

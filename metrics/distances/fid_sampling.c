@@ -1,4 +1,4 @@
-/* fid_sampling.c - what the size of the sample does to FID: its interval and its limit (fid.h). The reference is held
+/* fid_sampling.c - the effect of sample size on FID: its interval and its limit (fid.h). The reference is held
  * fixed in both: it is part of the protocol. */
 #include "metrics/distances/fid.h"
 
@@ -19,7 +19,7 @@ static int score(double *out, struct moments *m, const struct fid_side *b, struc
 	return 0;
 }
 
-/* The moments of x without rows [from, to): taken out of the whole where a covariance is held anyway, else counted anew,
+/* The moments of x without rows [from, to): subtracted from the whole where a covariance is held anyway, else recounted,
  * so that the exact route for few vectors stays open. */
 static void without_block(struct moments *out, const float *x, int64_t n, int d, int64_t from, int64_t to,
                           struct moments *all)

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS = 2048, COLUMNS = 512, MAX_K = 64 }; /* of a tile: rows are made doubles once for all its columns */
+enum { ROWS = 2048, COLUMNS = 512, MAX_K = 64 }; /* of a tile: rows are converted to doubles once for all its columns */
 #define NEAR 1e-9 /* of |a|^2 + |b|^2 */
 
 struct side { const float *x; int64_t n; int d; double *norm, *near, *radius; bool *inside; }; /* near[n][k + 1]; radius: the last of each, squared */
@@ -22,7 +22,7 @@ static void take_rows(double *out, const struct side *s, int64_t from, int64_t n
 		out[i] = s->x[from * s->d + i];
 }
 
-/* Keeps the k + 1 smallest of what vector i is shown, ascending. */
+/* Keeps the k + 1 smallest distances that vector i is given, ascending. */
 static void offer(struct side *s, int64_t i, int k1, double v)
 {
 	if (!(v < s->radius[i]))
@@ -66,7 +66,7 @@ static int part_of(int64_t at, int64_t n, int most)
 	return n - at < most ? (int)(n - at) : most;
 }
 
-/* Radii of the balls. A tile beyond the rows' own columns serves its columns, too. */
+/* Radii of the balls. A tile off the diagonal serves its columns, too. */
 static void radii(struct side *s, struct work *w, int k1)
 {
 	for (int64_t i = 0; i < s->n * k1; i++)

@@ -29,7 +29,7 @@ int extractor_open(struct extractor **out, const char *name, const struct extrac
 			return row->open(out, o, e);
 		str_addf(&known, "%s%s", known.len ? ", " : "", row->name);
 	}
-	return err_code(e, EXIT_USAGE, "no extractor '%s'; there are: %s", name, str_text(&known));
+	return err_code(e, EXIT_USAGE, "no extractor '%s'; known are: %s", name, str_text(&known));
 }
 
 void extractor_free(struct extractor *x)

@@ -1,4 +1,4 @@
-/* extractor_classifier.h - features of the in-tree classifier: for data sets where Inception means nothing, and for
+/* extractor_classifier.h - features of the in-tree classifier: for data sets where Inception is meaningless, and for
  * machines without its weights. Pictures must have the size and channels of the data set it was trained on. */
 #ifndef ABLATE_EXTRACTOR_CLASSIFIER_H
 #define ABLATE_EXTRACTOR_CLASSIFIER_H

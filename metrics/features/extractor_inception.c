@@ -59,7 +59,7 @@ static int open_kind(struct extractor **out, enum inception_kind kind, const cha
 		return -1;
 	bool device = !s.b->ops->host_memory;
 	int batch = o->batch ? o->batch : device ? 128 : 32;
-	if (device && o->bf16) { /* the CPU's is no precision of its back end */
+	if (device && o->bf16) { /* the CPU's is not a precision of its back end */
 		SCOPED(free) char *opened = xstrdup(s.b->name);
 		backend_free(s.b);
 		if (backend_open(&s.b, opened, DTYPE_BF16, e))

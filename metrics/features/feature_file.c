@@ -31,7 +31,7 @@ static int load_kind(struct feature_set *f, struct npz *z, enum feature_kind kin
 	if (npz_info(&info, z, keys[kind], e))
 		return -1;
 	if (info.kind != NPY_FLOAT || info.n_dims != 2 || info.dims[1] < 1 || info.dims[1] > MAX_DIM || info.dims[0] < 1)
-		return err_set(e, "%s:%s: %s; floats of shape (images, features) were expected", f->origin, keys[kind],
+		return err_set(e, "%s:%s: %s; expected floats of shape (images, features)", f->origin, keys[kind],
 		               npy_describe(text, &info));
 	if (f->n && f->n != info.dims[0])
 		return err_set(e, "%s:%s: %lld rows, but features has %lld", f->origin, keys[kind], (long long)info.dims[0],
@@ -59,7 +59,7 @@ static int load_statistics(struct feature_set *f, struct npz *z, struct err *e)
 		return -1;
 	if (mu.kind != NPY_FLOAT || mu.n_dims != 1 || mu.count < 1 || mu.count > MAX_DIM || sigma.kind != NPY_FLOAT ||
 	    sigma.n_dims != 2 || sigma.dims[0] != mu.count || sigma.dims[1] != mu.count)
-		return err_set(e, "%s: mu is %s and sigma %s; floats of shapes (d,) and (d, d) were expected", f->origin,
+		return err_set(e, "%s: mu is %s and sigma %s; expected floats of shapes (d,) and (d, d)", f->origin,
 		               npy_describe(text, &mu), npy_describe(text2, &sigma));
 	f->dim[FEATURE_POOL] = (int)mu.count;
 	return npz_doubles(&f->mu, NULL, z, "mu", mu.count, e) || npz_doubles(&f->sigma, NULL, z, "sigma", sigma.count, e) ? -1 : 0;
@@ -91,7 +91,7 @@ static int copy_text(char *out, size_t cap, struct npz *z, const char *key, cons
 	return 0;
 }
 
-/* n as we save it: one whole number. */
+/* n as we save it: one integer. */
 static int load_n(int64_t *out, struct npz *z, const char *origin, struct err *e)
 {
 	SCOPED(free) double *n = NULL;

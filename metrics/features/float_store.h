@@ -1,6 +1,6 @@
 /* float_store.h - an array of floats that grows at its end and then is read: on the heap while it is small, in an
  * unlinked temporary file mapped into memory when it is not, so that the features of any number of pictures need no
- * more memory than the system likes to give them. */
+ * more memory than the system can spare. */
 #ifndef ABLATE_FLOAT_STORE_H
 #define ABLATE_FLOAT_STORE_H
 

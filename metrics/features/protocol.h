@@ -1,4 +1,4 @@
-/* protocol.h - how a number came about, as one string that travels with it:
+/* protocol.h - how a number was made, as one string that accompanies it:
  *
  *     fid:inception-2015:tf-bilinear:u8:n50000:ref=0f3a9c41d2b7
  *     metric : extractor : resize : pixels [: numerics] : n [: reference]
@@ -22,7 +22,7 @@ char *protocol_features(char *buf, const struct extractor *x, const char *pixels
 /* The whole; ref_sha256 may be NULL or "" (scores of one side, or an unknown reference); features "" is written as
  * "unknown"; n 0 as "n?". */
 char *protocol_text(char *buf, const char *metric, const char *features, int64_t n, const char *ref_sha256);
-/* Are these features of one protocol? "" (statistics of others, without one) fits everything. */
+/* Are these features of one protocol? "" (statistics made elsewhere, without one) fits everything. */
 MUST_CHECK int protocol_check(const char *a, const char *a_name, const char *b, const char *b_name, struct err *e);
 
 #endif

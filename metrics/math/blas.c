@@ -47,7 +47,7 @@ static void load(void)
 	char threads[16];
 	(void)snprintf(threads, sizeof threads, "%d", cpu_threads());
 	bool unsaid = !env_get(ENV_OPENBLAS_NUM_THREADS) && !env_get(ENV_GOTO_NUM_THREADS); /* by the user */
-	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel carries it */
+	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel has it */
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);
 	if (unsaid)

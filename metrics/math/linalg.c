@@ -146,7 +146,7 @@ double linalg_nuclear(double *a, int m, int n, struct singular_by *by)
 {
 	if (m == 0 || n == 0)
 		return 0;
-	/* Row-major m x n is column-major n x m: tall when n >= m; otherwise turn it. */
+	/* Row-major m x n is column-major n x m: tall when n >= m; otherwise transpose it. */
 	double *turned = NULL, *tall = a, *triangle = NULL;
 	int rows = n, cols = m;
 	if (n < m) {

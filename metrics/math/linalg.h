@@ -26,7 +26,7 @@ void linalg_mirror(double *c, int d);
  * negative eigenvalue shows as a left_max far above rounding. Work: d^2 rank. */
 void linalg_factor(double **f, int *rank, double *left_trace, double *left_max, const double *cov, int d);
 
-/* Where singular values are computed: on `device` where it has a library for them, else (NULL, no library, a failure) on the host. `by` tells. */
+/* Where singular values are computed: on `device` where it has a library for them, else (NULL, no library, a failure) on the host. `by` says where. */
 struct singular_by { struct backend *device; char by[SINGULAR_TEXT + 128]; };
 
 /* ||f1 f2^T||_*, f1 [r1, d], f2 [r2, d]. by may be NULL: on the host. Error about eps * the largest singular value * min(r1, r2)^(1/2). */

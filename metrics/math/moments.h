@@ -4,8 +4,8 @@
  *
  * Up to max(d, 256) vectors are kept as they are: with n <= d they are the exact factor of the covariance, of rank
  * n - 1, which no d x d route resolves. Beyond that, blocks are centred on their own mean and merged by the formula of
- * Chan, Golub and LeVeque (1979), so nothing is ever a difference of large numbers. The result does not hang on the
- * order of vectors, on how they are cut into calls, or on how partial moments are merged, to 1e-12 of the largest
+ * Chan, Golub and LeVeque (1979), so nothing is ever a difference of large numbers. The result does not depend on
+ * the order of vectors, on how they are split into calls, or on how partial moments are merged, to 1e-12 of the largest
  * variance (tests/metrics/math/test_moments.c). */
 #ifndef ABLATE_MOMENTS_H
 #define ABLATE_MOMENTS_H

@@ -1,4 +1,4 @@
-/* metric_scores.c - one function per row of metrics.def: fetch what it needs, compute, say what the number is worth. */
+/* metric_scores.c - one function per row of metrics.def: fetch what it needs, compute, say how far the number can be trusted. */
 #include "metrics/scores/metric_scores.h"
 
 #include "metrics/distances/inception_score.h"
@@ -34,7 +34,7 @@ static void add_part(struct score *s, const char *name, double value)
 	s->part[s->n_parts++].value = value;
 }
 
-/* What a Frechet distance of n vectors in d dimensions is worth. */
+/* How far a Frechet distance of n vectors in d dimensions can be trusted. */
 static void warn_of_size(struct score *s, int64_t n, int d, const char *origin)
 {
 	if (s->warning[0] || n == 0 || n >= 10 * (int64_t)d)
@@ -46,7 +46,7 @@ static void warn_of_size(struct score *s, int64_t n, int d, const char *origin)
 		               origin, (long long)n, d, (long long)n - 1);
 	else
 		(void)snprintf(s->warning, sizeof s->warning,
-		               "%s: %lld images are few for %d dimensions: the distance is biased upwards by about as 1/n; compare it "
+		               "%s: %lld images are few for %d dimensions: the distance is biased upwards roughly as 1/n; compare it "
 		               "only with numbers at the same n, or look at fid_infinity", origin, (long long)n, d);
 }
 
@@ -108,7 +108,7 @@ int metric_fid_infinity(struct score_list *out, const struct metric *m, struct f
 	struct score *s = add_score(out, m->name, m->name, m, a, b, value, NAN);
 	if (a->n / EXTRAPOLATION_PARTS <= y.d)
 		(void)snprintf(s->warning, sizeof s->warning,
-		               "%s: parts of %lld images in %d dimensions: too few for a straight line, the limit is a guess", a->origin,
+		               "%s: parts of %lld images in %d dimensions: too few for a straight line; the limit is a guess", a->origin,
 		               (long long)(a->n / EXTRAPOLATION_PARTS), y.d);
 	return 0;
 }

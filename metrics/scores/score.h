@@ -16,10 +16,10 @@ struct score {
 	char name[32];              /* "fid", "precision" */
 	double value, half;         /* half-width of the 95 % interval; NAN = none */
 	const char *half_text;      /* what `half` is: "95 % jackknife", "sd of 10 splits"; NULL = none */
-	int64_t n;                  /* pictures of the first set; 0 = not known */
+	int64_t n;                  /* pictures of the first set; 0 = unknown */
 	int better;                 /* -1 lower, 1 higher */
 	char protocol[PROTOCOL_TEXT];
-	char warning[320];          /* in words, "" = none */
+	char warning[320];          /* as text, "" = none */
 	char computed_by[sizeof ((struct singular_by *)0)->by]; /* a Frechet distance's singular values, where a device was asked for; else "" */
 	/* Parts, for --json: */
 	struct { const char *name; double value; } part[8];

@@ -1,4 +1,4 @@
-/* source_arrays.c - pictures that lie in arrays: .npz batches (`arr_0`, as guided-diffusion writes them), IDX (MNIST
+/* source_arrays.c - pictures in arrays: .npz batches (`arr_0`, as guided-diffusion writes them), IDX (MNIST
  * and descendants, .gz too), CIFAR-10 binary files and the folder they come in. */
 #define _GNU_SOURCE
 #include "metrics/sources/sources.h"
@@ -37,7 +37,7 @@ static int npz_images_open(struct source *s, struct err *e)
 	for (size_t i = 0; i < 2 && !x->key; i++)
 		x->key = npz_has(x->z, keys[i]) ? keys[i] : NULL;
 	if (!x->key)
-		return err_set(e, "%s: no array 'arr_0' of images in it (%s)", s->path,
+		return err_set(e, "%s: contains no array 'arr_0' of images (%s)", s->path,
 		               npz_has(x->z, "mu") ? "it holds statistics" : "keys other than arr_0 and images are not looked at");
 	struct npy_info info;
 	if (npz_info(&info, x->z, x->key, e))
@@ -144,7 +144,7 @@ static bool cifar_source_is(const char *path, const uint8_t *head, size_t n)
 	return io_exists(first);
 }
 
-/* A folder stands for the training set: all of its files. */
+/* A folder means the training set: all of its files. */
 static int cifar_source_open(struct source *s, struct err *e)
 {
 	struct cifar *c = s->self = xcalloc(1, sizeof *c);

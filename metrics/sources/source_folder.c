@@ -6,6 +6,7 @@
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/str.h"
 #include "model/data/image_decode.h"
 
 #include <dirent.h>
@@ -34,7 +35,7 @@ static int folder_open(struct source *s, struct err *e)
 		return err_set(e, "%s: cannot open: %s", s->path, strerror(errno));
 	struct folder *f = s->self = xcalloc(1, sizeof *f);
 	int64_t n_folders = 0, n_left_out = 0, n_refused = 0;
-	SCOPED(free) char *left_out = NULL;   /* the first by name, so that the text does not hang on the file system */
+	SCOPED(free) char *left_out = NULL;   /* the first by name, so that the text does not depend on the file system */
 	SCOPED(free) char *refused = NULL;
 	const struct dirent *entry;
 	while ((entry = readdir(dir))) {
@@ -64,10 +65,10 @@ static int folder_open(struct source *s, struct err *e)
 	if (n_left_out == 1)
 		str_addf(&s->notes, "%s/%s: not an image, left out\n", s->path, left_out);
 	else if (n_left_out > 1)
-		str_addf(&s->notes, "%s/%s and %lld more files: not images, left out\n", s->path, left_out,
-		         (long long)n_left_out - 1);
+		str_addf(&s->notes, "%s/%s and %lld more file%s: not images, left out\n", s->path, left_out,
+		         (long long)n_left_out - 1, str_plural(n_left_out - 1));
 	if (f->n == 0 && n_folders)
-		return err_set(e, "%s: no images in it, only %lld sub-folders, which are not descended into", s->path,
+		return err_set(e, "%s: no images in it, only %lld sub-folders, which are not searched", s->path,
 		               (long long)n_folders);
 	if (f->n == 0 && left_out)
 		return err_set(e, "%s: no images in it, but files such as %s", s->path, left_out);

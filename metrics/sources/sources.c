@@ -41,7 +41,7 @@ int source_open(struct source **out, const char *path, struct err *e)
 		if (s->kind->open(s, e))
 			return -1;
 		if (s->n == 0)
-			return err_set(e, "%s: no images in it (read as %s)", path, s->kind->text);
+			return err_set(e, "%s: contains no images (read as %s)", path, s->kind->text);
 		*out = s;
 		s = NULL;
 		return 0;
@@ -49,16 +49,16 @@ int source_open(struct source **out, const char *path, struct err *e)
 	return err_set(e, "%s: not a folder, zip, .npz, IDX or CIFAR-10 binary file of images", path);
 }
 
-/* Does picture i belong to those before it? */
+/* Does picture i match those before it? */
 static int accept_size(struct source *s, int64_t i, const struct image_u8 *im, struct err *e)
 {
 	if (im->h == s->h && im->w == s->w && im->c == s->c)
 		return 0;
 	SCOPED(free) char *name = source_item(s, i);
 	if (im->h < 2 || im->w < 2)
-		return err_set(e, "%s: an image of %d x %d pixels has nothing to measure", name, im->w, im->h);
+		return err_set(e, "%s: an image of %d x %d pixels is too small to measure", name, im->w, im->h);
 	if (s->h)
-		return err_set(e, "%s: %d x %d pixels, but the images before it are %d x %d: one source must have one size", name,
+		return err_set(e, "%s: %d x %d pixels, but the images before it are %d x %d: all images of a source must have one size", name,
 		               im->w, im->h, s->w, s->h);
 	s->h = im->h;
 	s->w = im->w;

@@ -1,4 +1,4 @@
-/* sources.h - a set of pictures, wherever it lies: one interface over folders, zips, .npz batches, IDX and CIFAR-10.
+/* sources.h - a set of pictures, in whatever form: one interface over folders, zips, .npz batches, IDX and CIFAR-10.
  *
  *     SCOPED(source) struct source *s = NULL;
  *     if (source_open(&s, "samples/", e)) return -1;
@@ -8,7 +8,7 @@
  * Pictures come in a fixed order (folders and zips: names sorted by bytes) as uint8 H,W,C with C = 3, or 1 for grey
  * arrays. source_read holds one picture at a time, source_ahead two batches; IDX files are held whole. All pictures of a source have one size: the
  * first that differs is an error that names it, as are pictures smaller than 2 x 2 pixels. Any order of reading works;
- * ascending order is fast everywhere (a compressed .npz is read from its start again when asked to go back). */
+ * ascending order is fast for all kinds (a compressed .npz is read from its start again when asked to go back). */
 #ifndef ABLATE_SOURCES_H
 #define ABLATE_SOURCES_H
 
@@ -22,7 +22,7 @@
 #define SOURCE_MAX_FILE ((size_t)256 << 20) /* bytes of one image file */
 
 struct source;
-/* One kind of source. `is` looks at the path and its first bytes; the first row that says yes opens it. */
+/* One kind of source. `is` looks at the path and its first bytes; the first row that matches opens it. */
 struct source_kind {
 	const char *name, *text;
 	bool (*is)(const char *path, const uint8_t *head, size_t n);

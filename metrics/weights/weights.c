@@ -17,7 +17,7 @@ int weights_row_find(const struct weights_row **out, const char *name, struct er
 		}
 		str_addf(&known, "%s%s", known.len ? ", " : "", row->name);
 	}
-	return err_code(e, EXIT_USAGE, "no weights '%s'; there are: %s", name, str_text(&known));
+	return err_code(e, EXIT_USAGE, "no weights '%s'; known are: %s", name, str_text(&known));
 }
 
 struct weights_list weights_list(const struct weights_row *row)
@@ -74,7 +74,7 @@ void scoped_weights(struct weights **w)
 
 /* ---- checking ---- */
 
-/* All tensors that the row names, in `tensors` (room for at least as many as the file has); the file's others are left out. */
+/* All tensors that the row names, in `tensors` (room for at least as many as the file has); other tensors of the file are left out. */
 static int pick(struct st_tensor *tensors, size_t *n, const struct weights_row *row, const struct safetensors *st,
                 struct err *e)
 {
@@ -102,8 +102,8 @@ static int check_tensors(const struct weights_row *row, const struct safetensors
 static int not_here(const struct weights_row *row, const char *path, struct err *e)
 {
 	if (!row->url)
-		return err_set(e, "weights %s are not here (%s): `ablate weights import %s FILE`", row->name, path, row->name);
-	return err_set(e, "weights %s are not here (%s): `ablate weights fetch %s` downloads them (%s), or `ablate weights import "
+		return err_set(e, "weights %s not found (%s): `ablate weights import %s FILE`", row->name, path, row->name);
+	return err_set(e, "weights %s not found (%s): `ablate weights fetch %s` downloads them (%s), or `ablate weights import "
 	                  "%s FILE`", row->name, path, row->name, row->licence, row->name);
 }
 
@@ -184,7 +184,7 @@ int weights_import(const struct weights_row *row, const char *file, bool other, 
 	if (io_sha256_file(sha256, file, e))
 		return -1;
 	if (row->sha256 && !other && strcmp(row->sha256, sha256) != 0)
-		return err_set(e, "%s: SHA-256 is %s, that of the published %s is %s; --other imports it all the same, under its own hash",
+		return err_set(e, "%s: SHA-256 is %s, that of the published %s is %s; --other imports it anyway, under its own hash",
 		               file, sha256, row->name, row->sha256);
 	SCOPED(weights) struct weights *w = NULL;
 	if (open_any(&w, file, e))
@@ -206,7 +206,7 @@ int weights_check(const struct weights_row *row, bool *official, char sha256[SHA
 	char payload[SHA256_HEX];
 	safetensors_sha256(payload, w->st);
 	if (!expected || strcmp(expected, payload) != 0)
-		return err_set(e, "%s: its bytes are not those that were imported: import %s again", w->st->path, row->name);
+		return err_set(e, "%s: its bytes differ from those that were imported: import %s again", w->st->path, row->name);
 	memcpy(sha256, w->sha256, SHA256_HEX);
 	*official = w->published;
 	return 0;

@@ -23,8 +23,8 @@ struct weights_list { struct weights_tensor *v; int n, cap; };
 struct weights_row {
 	const char *name, *text;
 	const char *url;        /* of the published file; NULL = there is none that we can read */
-	const char *sha256;     /* of that file; NULL = not known */
-	int64_t bytes;          /* of that file; 0 = not known */
+	const char *sha256;     /* of that file; NULL = unknown */
+	int64_t bytes;          /* of that file; 0 = unknown */
 	const char *licence;
 	void (*list)(struct weights_list *out, const struct weights_row *row); /* appends all tensors */
 	int net;                /* for `list`: enum inception_kind or enum lpips_net */
@@ -38,7 +38,7 @@ void scoped_weights_list(struct weights_list *l);
 
 /* Unknown names are a usage error that lists the known ones. */
 MUST_CHECK int weights_row_find(const struct weights_row **out, const char *name, struct err *e);
-char *weights_path(const struct weights_row *row);   /* heap: where its copy lies, or would */
+char *weights_path(const struct weights_row *row);   /* heap: where its copy is, or would be */
 bool weights_here(const struct weights_row *row);
 
 /* Open weights: `st` to read from, and the SHA-256 that names them in protocols (of the published file). */
@@ -55,7 +55,7 @@ MUST_CHECK int weights_open(struct weights **out, const char *name, const char *
 void weights_free(struct weights *w);                /* NULL is fine */
 void scoped_weights(struct weights **w);
 
-/* Stores `file` in the cache. A file whose hash is not the published one is refused unless `other` says that it is meant.
+/* Stores `file` in the cache. A file whose hash is not the published one is refused unless `other` says that this is intended.
  * sha256 receives the file's hash. */
 MUST_CHECK int weights_import(const struct weights_row *row, const char *file, bool other, char sha256[SHA256_HEX],
                               struct err *e);
