@@ -53,7 +53,7 @@ char *metric_title(const char *name, int64_t n, int nfe)
 	else if (counted && n > 0)
 		str_addf(&s, "-%lld", (long long)n);
 	if (nfe > 0)
-		str_addf(&s, ", %d step%s", nfe, nfe == 1 ? "" : "s");
+		str_addf(&s, ", %d step%s", nfe, str_plural(nfe));
 	return str_detach(&s);
 }
 

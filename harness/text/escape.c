@@ -17,7 +17,7 @@ static bool next(const char *text, size_t *n)
 	return len != 0;
 }
 
-/* The code point of a control character (C0, DEL, C1) or one that turns the direction of writing; 0 = another. n bytes of UTF-8. */
+/* The code point of a control character (C0, DEL, C1) or one that changes the direction of writing; 0 = any other. n bytes of UTF-8. */
 static unsigned control(const char *text, size_t n)
 {
 	const uint8_t *s = (const uint8_t *)text;
@@ -35,7 +35,7 @@ static void escape_by(struct str *out, const char *text, const struct rule *rule
 	size_t n;
 	for (; *text; text += n) {
 		n = 0;
-		while (isalnum((unsigned char)text[n])) /* no rule is about letters or digits, and most text is */
+		while (isalnum((unsigned char)text[n])) /* no rule applies to letters or digits, and most text is */
 			n++;
 		if (n) {
 			str_addn(out, text, n);

@@ -25,7 +25,7 @@ struct junit_suite { const char *name; const struct junit_case *cases; size_t n;
 
 /* The document for `suites`. */
 void junit_text(struct str *out, const struct junit_suite *suites, size_t n);
-/* The same, written atomically. No case at all is an error (exit 2): an empty report reads as success. */
+/* The same, written atomically. Having no cases is an error (exit 2): an empty report reads as success. */
 MUST_CHECK int junit_write(const char *path, const struct junit_suite *suites, size_t n, struct err *e);
 
 #endif

@@ -34,7 +34,7 @@ enum toml_type {
 struct toml_time {
 	int year, month, day;
 	int hour, minute, second, nanosecond;
-	int offset_minutes;                     /* of UTC; TOML_DATETIME only */
+	int offset_minutes;                     /* from UTC; TOML_DATETIME only */
 	int digits;                             /* of the written fraction, 0..9 */
 };
 
@@ -70,7 +70,7 @@ struct toml;                                    /* a parsed text; owns its tree 
 MUST_CHECK int toml_parse(struct toml **out, const char *text, size_t n, const char *file, struct err *e);
 /* The same from a file; "-" is stdin. */
 MUST_CHECK int toml_read(struct toml **out, const char *path, struct err *e);
-/* One value by itself, as `--set K=V` has it: the root of *out is the value. A text that is no TOML value and does not
+/* One value by itself, as `--set K=V` has it: the root of *out is the value. A text that is not a TOML value and does not
  * begin as a string, array or inline table is taken as a string ("pseudo-huber", "0.00054*sqrt(d)"). Empty is an
  * error. `name` stands for the file in messages. */
 MUST_CHECK int toml_parse_value(struct toml **out, const char *text, const char *name, struct err *e);
@@ -82,11 +82,11 @@ const char *toml_text(const struct toml *doc, size_t *n);
 
 /* Elements of an array or entries of a table; 0 for anything else. */
 size_t toml_len(const struct toml_value *v);
-/* Element i of an array. BUG() if v is no array or i is out of range. */
+/* Element i of an array. BUG() if v is not an array or i is out of range. */
 const struct toml_value *toml_at(const struct toml_value *v, size_t i);
 /* Entry i of a table, in order of appearance. BUG() likewise. */
 const struct toml_entry *toml_entry(const struct toml_value *v, size_t i);
-/* The entry of that key in this table, or NULL (also if v is NULL or no table). The key is one segment, not a path. */
+/* The entry of that key in this table, or NULL (also if v is NULL or not a table). The key is one segment, not a path. */
 const struct toml_entry *toml_find(const struct toml_value *v, const char *key);
 /* The value at a dotted path of plain segments ("grid.seeds.train") below table v, or NULL. */
 const struct toml_value *toml_get(const struct toml_value *v, const char *path);

@@ -1,4 +1,4 @@
-/* toml_parse.c - the grammar of TOML 1.0: keys, tables, arrays, and who may define a table when.
+/* toml_parse.c - the grammar of TOML 1.0: keys, tables, arrays, and which constructs may define a table when.
  *
  * The text is checked first as a whole (UTF-8, control characters, bare CR), so that the rest deals with structure only.
  * Recursion is bounded by TOML_DEPTH_MAX; time and memory are linear in the text. */
@@ -179,7 +179,7 @@ static struct toml_entry *entry_of(struct toml_parser *s, struct toml_table *t, 
 	return new_table(s, &v, seg->at, origin, t->depth + 1) ? NULL : add_entry(s, t, seg, v);
 }
 
-/* The table that a dotted key's leading segment `seg` names below t, made if it is not there. */
+/* The table that a dotted key's leading segment `seg` names below t, created if it does not exist. */
 static int dotted_step(struct toml_parser *s, struct toml_table **t, const struct segment *seg)
 {
 	struct toml_entry *en = entry_of(s, *t, seg, TOML_DOTTED);
@@ -202,7 +202,7 @@ static int dotted_step(struct toml_parser *s, struct toml_table **t, const struc
 
 static int already(struct toml_parser *s, const struct segment *seg, const struct toml_entry *en)
 {
-	return toml_fail(s, seg->at, "%.*s is defined already at line %d", (int)seg->spelling_len, seg->spelling, en->line);
+	return toml_fail(s, seg->at, "%.*s is already defined at line %d", (int)seg->spelling_len, seg->spelling, en->line);
 }
 
 /* key = value, into table t. */
@@ -243,7 +243,7 @@ static int scan_array(struct toml_parser *s, struct toml_value *v, int depth)
 			break;
 		struct toml_value *item = NULL;
 		if (s->p == s->end)
-			return toml_fail(s, (struct toml_place){ v->line, v->col }, "this array never ends");
+			return toml_fail(s, (struct toml_place){ v->line, v->col }, "this array is never closed");
 		if (scan_value(s, &item, depth + 1))
 			return -1;
 		toml_array_add(s->doc, v->array, item);
@@ -251,7 +251,7 @@ static int scan_array(struct toml_parser *s, struct toml_value *v, int depth)
 		if (*s->p == ',')
 			s->p++;
 		else if (s->p == s->end)
-			return toml_fail(s, (struct toml_place){ v->line, v->col }, "this array never ends");
+			return toml_fail(s, (struct toml_place){ v->line, v->col }, "this array is never closed");
 		else if (*s->p != ']')
 			return fail_here(s, "expected , or ] in the array");
 	}

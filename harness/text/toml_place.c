@@ -1,4 +1,4 @@
-/* toml_place.c - where a parser stands: lines, columns, and the messages that name them. See toml_tree.h. */
+/* toml_place.c - where a parser is: lines, columns, and the messages that name them. See toml_tree.h. */
 #include "harness/text/toml_tree.h"
 #include "model/base/utf8.h"
 

@@ -30,7 +30,7 @@ static int scan_unicode(struct toml_parser *s, struct str *out, int digits)
 		c = c << 4 | (uint32_t)d;
 	}
 	if (c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
-		return toml_fail(s, toml_place_of(s, escape), "\\%c%.*s is no Unicode character", escape[1], digits,
+		return toml_fail(s, toml_place_of(s, escape), "\\%c%.*s is not a Unicode character", escape[1], digits,
 		                 escape + 2);
 	utf8_add(out, c);
 	return 0;
@@ -69,7 +69,7 @@ static int scan_escape(struct toml_parser *s, struct str *out, bool multiline)
 	if (multiline && c && strchr(" \t\r\n", c))
 		return scan_continuation(s, escape);
 	if (c > ' ' && c < 0x7F)
-		return toml_fail(s, toml_place_of(s, escape), "\\%c is no escape; use \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX "
+		return toml_fail(s, toml_place_of(s, escape), "\\%c is not an escape; use \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX "
 		                 "\\UXXXXXXXX, or a 'literal string'", c);
 	return toml_fail(s, toml_place_of(s, escape), "a backslash needs an escape character; write \\\\ for a backslash");
 }
@@ -87,7 +87,7 @@ int toml_scan_string(struct toml_parser *s, const char **data, size_t *len, bool
 	SCOPED(str) struct str out = { 0 };
 	for (;;) {
 		if (s->p == s->end)
-			return toml_fail(s, start, "this string never ends");
+			return toml_fail(s, start, "this string is never closed");
 		if (*s->p == quote) {
 			size_t run = strspn(s->p, (char[]){ quote, '\0' });
 			if (!multiline || run >= 3) {
@@ -189,7 +189,7 @@ static int decimal(struct toml_parser *s, struct toml_value *v, const char *tok,
 	*why = "an underscore needs a digit on both sides";
 	if (!end)
 		return -1;
-	*why = "no leading zeros";
+	*why = "a number must not have leading zeros";
 	if (*p == '0' && end > p + 1)
 		return -1;
 	if (!*end)
@@ -205,7 +205,7 @@ static int decimal(struct toml_parser *s, struct toml_value *v, const char *tok,
 		if (!(end = digits_end(end, 10)))
 			return -1;
 	}
-	*why = "that is no number; a string needs quotes";
+	*why = "that is not a number; a string needs quotes";
 	if (*end)
 		return -1;
 	scan_float(v, tok, end);
@@ -226,15 +226,15 @@ static int scan_number(struct toml_parser *s, struct toml_value *v, const char *
 		const char *end = digits_end(p + 2, base);
 		if (p == tok && end && !*end)
 			return scan_integer(s, v, p + 2, end, base, false);
-		why = p != tok ? "no sign before 0x, 0o or 0b" : "malformed digits";
+		why = p != tok ? "a sign is not allowed before 0x, 0o or 0b" : "malformed digits";
 	} else if (hex_digit(*p) >= 0 && *p <= '9') {
 		if (!decimal(s, v, tok, &why))
 			return 0;
 		if (s->e->msg[0])
-			return -1; /* already said: out of range */
+			return -1; /* reported already: out of range */
 	} else {
 		why = *p == '.' ? "a point needs a digit on both sides" : *p == '_' ? "an underscore needs a digit on both sides"
-		    : "no TOML value; a string needs quotes";
+		    : "not a TOML value; a string needs quotes";
 	}
 	return toml_fail(s, (struct toml_place){ v->line, v->col }, "%.60s: %s", tok, why);
 }
@@ -277,7 +277,7 @@ static const char *scan_date(struct toml_time *t, const char **p)
 	    (t->day = fixed(p, 2)) < 0)
 		return "a date is YYYY-MM-DD";
 	if (t->month < 1 || t->month > 12)
-		return "there is no such month";
+		return "no such month";
 	return t->day < 1 || t->day > days_in_month(t->year, t->month) ? "that month has no such day" : NULL;
 }
 
@@ -287,7 +287,7 @@ static const char *scan_time(struct toml_time *t, const char **p)
 	    (t->second = fixed(p, 2)) < 0)
 		return "a time is HH:MM:SS, with an optional fraction";
 	if (t->hour > 23 || t->minute > 59 || t->second > 59)
-		return "there is no such time of day";
+		return "no such time of day";
 	if (**p != '.')
 		return NULL;
 	if ((*p)[1] < '0' || (*p)[1] > '9')
@@ -315,7 +315,7 @@ static const char *scan_offset(struct toml_time *t, const char **p)
 	if (minute < 0)
 		return "an offset is Z, +HH:MM or -HH:MM";
 	t->offset_minutes = sign * (60 * hour + minute);
-	return hour > 23 || minute > 59 ? "there is no such offset" : NULL;
+	return hour > 23 || minute > 59 ? "no such offset" : NULL;
 }
 
 static int scan_moment(struct toml_parser *s, struct toml_value *v, const char *tok)

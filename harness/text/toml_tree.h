@@ -6,7 +6,7 @@
 #include "harness/text/toml.h"
 #include "model/base/mem.h"
 
-/* How a table came to be decides who may still add to it. */
+/* How a table was defined decides what may still add to it. */
 enum toml_origin {
 	TOML_IMPLICIT,  /* a parent named by a header: may get its own header once, or dotted keys */
 	TOML_HEADER,    /* [table], the root, an element of [[table]]: sub-tables only */
@@ -54,7 +54,7 @@ struct toml_place { int line, col; };
 struct toml_place toml_place_of(struct toml_parser *s, const char *at);
 /* "file:line:col: message", code 2. Returns -1. */
 int toml_fail(struct toml_parser *s, struct toml_place at, const char *fmt, ...) PRINTF_LIKE(3, 4);
-/* Passes over a newline at s->p (LF or CRLF), which must be there. */
+/* Passes over a newline at s->p (LF or CRLF), which must be present. */
 void toml_newline(struct toml_parser *s);
 
 /* At a quote: any of the four kinds of string into *data, *len (arena). */

@@ -374,7 +374,7 @@ Test(grid, unknown_keys_name_the_nearest)
 	refused(GRID STUDY "[[chain]]\nname = \"c\"\nmodes = \"factorial\"\nsteps = []\n", "g.toml:9:1: unknown key 'modes' in [[chain]]; did you mean mode?");
 	refused(GRID STUDY "[budget]\ncell = { wal = \"1h\" }\n", "unknown key 'wal' in budget.cell; did you mean wall?");
 	refused(GRID STUDY "[[axis]]\nkey = \"optim.l\"\nvalues = [1]\n", "g.toml:8:7: unknown key 'optim.l'; did you mean optim.lr");
-	refused(GRID STUDY "preset = 'x'\n", "preset is defined already");
+	refused(GRID STUDY "preset = 'x'\n", "preset is already defined");
 	refused(GRID "[grid]\nname='g'\nseeds={train=[1]}\n[base]\npreset = 'ict-cifar'\n", "g.toml:6:10: unknown preset 'ict-cifar'");
 }
 
@@ -427,7 +427,7 @@ Test(grid, shapes_of_sections)
 	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulativ'\nsteps=['v']\n", "is not one of cumulative|");
 	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1},needs=['lpips-vg']}\n", "neither weights nor a data set is called 'lpips-vg'; did you mean lpips-vgg");
 	refused(GRID STUDY "[variants]\nv={sett={\"loss.c\"=1}}\n", "unknown key 'sett'");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2,10e-1]\n", "g.toml:7:3: the row \"optim.lr=1\" (line 7) is here twice");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2,10e-1]\n", "g.toml:7:3: the row \"optim.lr=1\" (line 7) appears twice");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2]\nlabels=['p','p']\n", "g.toml:7:3: two different rows are named \"p\"");
 	refused(GRID STUDY "[variants]\nbase={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='one-at-a-time'\nsteps=['base']\n", "two different rows are named \"c/base\"");
 	refused("schema = 1\ninherit = \"g.toml\"\n" STUDY, "g.toml:2:11: g.toml inherits from itself");
@@ -538,7 +538,7 @@ Test(grid, bad_set_says_so)
 	static const struct { const char *set, *want; } cases[] = {
 		{ "loss.knd=0.1", "--set loss.knd=0.1: unknown key 'loss.knd'; did you mean loss.kind" }, { "loss.c", "write --set KEY=VALUE" },
 		{ "=3", "write --set KEY=VALUE" }, { "optim.lr=x", "--set optim.lr=x: optim.lr takes a number" }, { "optim.lr=", "a value is missing" },
-		{ "net.mult=[1,", "never ends" }, { "preset=nope", "unknown preset 'nope'" },
+		{ "net.mult=[1,", "never closed" }, { "preset=nope", "unknown preset 'nope'" },
 		{ "seeds=0", "--set seeds=0: 0 seeds: at least 1" }, { "seeds=x", "--set seeds=x: seeds are a number" }, { "seeds=[1,1]", "seed 1 is given twice" },
 		{ "seeds=900000", "a grid may have 1000000" }, { "seeds.trian=[1]", "unknown key 'trian' in grid.seeds; did you mean train" },
 		{ "budget.cell.wall=2x", "--set budget.cell.wall=2x: '2x' is no duration" }, { "budget.cell.wal=2h", "did you mean wall" },

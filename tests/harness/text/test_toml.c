@@ -98,7 +98,7 @@ Test(toml, keys)
 Test(toml, keys_refused)
 {
 	static const struct invalid cases[] = {
-		{ "a = 1\na = 2", "t:2:1: a is defined already at line 1" }, { "a = 1\n\"a\" = 2", "t:2:1" },
+		{ "a = 1\na = 2", "t:2:1: a is already defined at line 1" }, { "a = 1\n\"a\" = 2", "t:2:1" },
 		{ "= 1", "t:1:1" }, { "a", "t:1:2" }, { "a =", "t:1:4" }, { "a = # c", "t:1:5" }, { "a = 1 b = 2", "t:1:7" },
 		{ "a b = 1", "t:1:3" }, { "a. = 1", "t:1:4" }, { ".a = 1", "t:1:1" }, { "a..b = 1", "t:1:3" },
 		{ "\"\"\"a\"\"\" = 1", "t:1:1: a key cannot be a multi-line" }, { "'''a''' = 1", "t:1:1" }, { "\"a\nb\" = 1", "t:1:1" },
@@ -129,7 +129,7 @@ Test(toml, strings)
 Test(toml, strings_refused)
 {
 	static const struct invalid cases[] = {
-		{ "a = \"x", "t:1:5: this string never ends" }, { "a = 'x", "t:1:5" }, { "a = \"\"\"x\"\"", "t:1:5" }, { "a = '''x''", "t:1:5" },
+		{ "a = \"x", "t:1:5: this string is never closed" }, { "a = 'x", "t:1:5" }, { "a = \"\"\"x\"\"", "t:1:5" }, { "a = '''x''", "t:1:5" },
 		{ "a = \"x\ny\"", "t:1:5" }, { "a = 'x\r\ny'", "t:1:5" }, { "a = \"\\e\"", "t:1:6" }, { "a = \"\\x41\"", "t:1:6" },
 		{ "a = \"\\u12\"", "t:1:6" }, { "a = \"\\uD800\"", "t:1:6" }, { "a = \"\\U00110000\"", "t:1:6" }, { "a = \"\\uFFFG\"", "t:1:6" },
 		{ "a = \"\\ \"", "t:1:6" }, { "a = \"\"\"\\ x\"\"\"", "t:1:8" }, { "a = \"x\\", "t:1:7" }, { "a = \"\"\"\"\"\"\"\"\"", "t:1:8" },
@@ -213,7 +213,7 @@ Test(toml, arrays_and_inline_tables)
 	};
 	expect_all(ALL(cases));
 	static const struct invalid bad[] = {
-		{ "a = [", "t:1:5: this array never ends" }, { "a = [1", "t:1:5" }, { "a = [1,", "t:1:5" }, { "a = [,]", "t:1:6" }, { "a = [1,,2]", "t:1:8" },
+		{ "a = [", "t:1:5: this array is never closed" }, { "a = [1", "t:1:5" }, { "a = [1,", "t:1:5" }, { "a = [,]", "t:1:6" }, { "a = [1,,2]", "t:1:8" },
 		{ "a = [1 2]", "t:1:8" }, { "a = [1] 2", "t:1:9" }, { "a = [1]]", "t:1:8" }, { "a = [x]", "t:1:6" }, { "a = [b=1]", "t:1:6" },
 		{ "a = {", "t:1:6" }, { "a = {b=1", "t:1:9" }, { "a = {b=1,}", "t:1:10: no comma" }, { "a = {,}", "t:1:6" }, { "a = {b=1,,c=2}", "t:1:10" },
 		{ "a = {b=1 c=2}", "t:1:10" }, { "a = {b=1\n}", "t:1:9" }, { "a = {\nb=1}", "t:1:6" }, { "a = {b=1,\nc=2}", "t:1:10" }, { "a = {b=1 # c\n}", "t:1:10" },
@@ -237,7 +237,7 @@ Test(toml, headers)
 	};
 	expect_all(ALL(cases));
 	static const struct invalid bad[] = {
-		{ "[a]\n[a]", "t:2:2: a is defined already at line 1" }, { "[a.b]\n[a]\n[a]", "t:3:2" }, { "[a]\nb=1\n[a.b]", "t:3:4" }, { "[a]\nb=1\n[a.b.c]", "t:3:4" },
+		{ "[a]\n[a]", "t:2:2: a is already defined at line 1" }, { "[a.b]\n[a]\n[a]", "t:3:2" }, { "[a]\nb=1\n[a.b]", "t:3:4" }, { "[a]\nb=1\n[a.b.c]", "t:3:4" },
 		{ "a=1\n[a]", "t:2:2" }, { "a.b=1\n[a]", "t:2:2" }, { "[a]\nb.c=1\n[a.b]", "t:3:4" }, { "[a]\nb.c=1\n[[a.b]]", "t:3:5" },
 		{ "[a.b.c]\nz=9\n[a]\nb.c.t=1", "t:4:3" }, { "[a.b.c.d]\nz=9\n[a]\nb.c.d.k.t=1", "t:4:5" }, { "[[a.b]]\n[a]\nb.y=2", "t:3:1" },
 		{ "[a.b]\n[a]\nb.x=1", "t:3:1: table b was completed" }, { "[a.b.c]\n[a]\nb.t=1\n[a.b]", "t:4:4" }, { "[[a]]\n[a]", "t:2:2: a is an array of tables" }, { "[a]\n[[a]]", "t:2:3" },
@@ -360,7 +360,7 @@ enum { MANY = 100000 };
 Test(toml, large_documents_take_linear_time, .timeout = 20)
 {
 	SCOPED(str) struct str s = { 0 };
-	SCOPED(free) char *wanted = xstrfmt("t:%d:1: k77 is defined already at line 78", MANY + 2);
+	SCOPED(free) char *wanted = xstrfmt("t:%d:1: k77 is already defined at line 78", MANY + 2);
 	for (int i = 0; i < MANY; i++)
 		str_addf(&s, "k%d = %d\n", i, i);
 	str_add(&s, "long = [");
