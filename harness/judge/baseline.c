@@ -46,7 +46,7 @@ static int read_values(struct baseline_values *out, struct arena *a, const struc
 		return failed < 0 ? -1 : toml_err(e, t, "seeds, values and hex are needed");
 	size_t n = toml_len(values);
 	if (n < 1 || n > GATE_SEEDS_MAX || toml_len(seeds) != n || toml_len(hex) != n)
-		return toml_err(e, values, "%zu values, %zu seeds, %zu hex: as many of each are needed, 1 to %d", n,
+		return toml_err(e, values, "%zu values, %zu seeds, %zu hex: the same number of each is needed, 1 to %d", n,
 		                toml_len(seeds), toml_len(hex), GATE_SEEDS_MAX);
 	out->n = (int)n;
 	out->seed = arena_alloc(a, n * sizeof *out->seed);
@@ -54,7 +54,7 @@ static int read_values(struct baseline_values *out, struct arena *a, const struc
 	for (size_t i = 0; i < n; i++) {
 		const struct toml_value *s = toml_at(seeds, i), *v = toml_at(values, i), *h = toml_at(hex, i);
 		if (s->type != TOML_INTEGER || (v->type != TOML_FLOAT && v->type != TOML_INTEGER) || h->type != TOML_STRING)
-			return toml_err(e, s, "place %zu: seeds are integers, values numbers, hex strings", i + 1);
+			return toml_err(e, s, "element %zu: seeds must be integers, values numbers, hex strings", i + 1);
 		double decimal = v->type == TOML_FLOAT ? v->f : (double)v->i;
 		char *end;
 		double exact = strtod(h->str.data, &end);
@@ -219,11 +219,11 @@ int baseline_accept(struct baseline *p, const struct baseline *old, const char *
                     const char *created, struct err *e)
 {
 	if (p->accepted)
-		return err_code(e, EXIT_RECORD, "gate %s: this baseline is accepted already", p->gate);
+		return err_code(e, EXIT_RECORD, "gate %s: this baseline is already accepted", p->gate);
 	if (!reason || !reason[strspn(reason, " \t\n")])
-		return err_code(e, EXIT_USAGE, "gate %s: a baseline is accepted with --reason TEXT: say why it may move", p->gate);
+		return err_code(e, EXIT_USAGE, "gate %s: --reason TEXT is needed to accept a baseline: say why it may move", p->gate);
 	if (old && strcmp(old->metric, p->metric) != 0)
-		return err_code(e, EXIT_RECORD, "gate %s: the proposal is of %s, the baseline it would replace of %s", p->gate,
+		return err_code(e, EXIT_RECORD, "gate %s: the proposal is for %s, the baseline it would replace for %s", p->gate,
 		                p->metric, old->metric);
 	p->accepted = true;
 	p->reason = arena_strdup(&p->arena, reason);

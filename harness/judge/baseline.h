@@ -3,7 +3,7 @@
  * It holds the value of each training seed (decimal and hex, which must agree: a file edited by hand is refused), what
  * they are values of (gate, metric, arm, protocol, numerics version, environment, commit) and why it was accepted.
  * `ablate baseline propose` writes NAME.proposed.toml; `accept --reason` turns it into NAME.toml. A passing gate never
- * moves it. The first accepted values of a numerics version travel along in [first], so that the sum of many small
+ * moves it. The first accepted values of a numerics version are kept in [first], so that the sum of many small
  * steps stays in sight (gate_judge_drift).
  *
  *     schema = 1                                [first]                  # absent in a first baseline
@@ -45,7 +45,7 @@ struct baseline {
 
 /* Reads and checks a file. Errors: exit 5, naming the file, line and key. On failure *out is untouched. */
 MUST_CHECK int baseline_read(struct baseline *out, const char *path, struct err *e);
-/* The file's text; the texts of b may be anything UTF-8, NULL counts as "". */
+/* The file's text; the texts of b may be any UTF-8, NULL counts as "". */
 void baseline_text(struct str *out, const struct baseline *b);
 void baseline_release(struct baseline *b);
 void scoped_baseline(struct baseline *b);
@@ -54,7 +54,7 @@ struct gate_side baseline_side(const struct baseline *b, const struct baseline_v
 /* Heap text DIR/GRID.GATE.toml (or .proposed.toml): names are reduced to letters, digits, '-', '_' and '.'. */
 char *baseline_path(const char *dir, const char *grid, const char *gate, bool proposed);
 /* Turns `proposed` (in place) into an accepted baseline that replaces `old` (NULL: none), whose file has SHA-256
- * `old_sha`. [first] is carried on while the numerics version stays; an empty reason, another metric or an already
+ * `old_sha`. [first] is kept while the numerics version stays; an empty reason, another metric or an already
  * accepted one is an error. Texts handed in are copied. */
 MUST_CHECK int baseline_accept(struct baseline *proposed, const struct baseline *old, const char *old_sha,
                                const char *reason, const char *created, struct err *e);

@@ -4,6 +4,7 @@
 #include "harness/judge/stats.h"
 
 #include "model/base/mem.h"
+#include "model/base/str.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -99,7 +100,7 @@ static bool comparable(struct gate_result *out, const struct gate_side *cand, co
 		}
 		for (int i = 0; i < s->n; i++) {
 			if (!isfinite(s->value[i])) {
-				fail_with(out, "the %s has a value that is not a number (%g at place %d%s): the run diverged or the "
+				fail_with(out, "the %s has a value that is not a number (%g at position %d%s): the run diverged or the "
 				          "metric failed", sides[k].name, s->value[i], i + 1, s->seed ? " of its seeds" : "");
 				return false;
 			}
@@ -124,7 +125,7 @@ static bool choose_look(struct gate_result *out, const struct gate_rule *rule, i
 		if (rule->looks[i] <= *n)
 			out->look = i + 1;
 	if (!out->look) {
-		fail_with(out, "%d seed%s so far; the first declared look is at %d", *n, *n == 1 ? "" : "s", rule->looks[0]);
+		fail_with(out, "%d seed%s so far; the first declared look is at %d", *n, str_plural(*n), rule->looks[0]);
 		return false;
 	}
 	*n = rule->looks[out->look - 1];
@@ -154,7 +155,7 @@ static bool choose_test(struct gate_result *out, struct stats_diff *d, const str
 	const struct gate_rule *rule = out->rule;
 	int n = out->n_cand, m = out->n_base;
 	SCOPED(free) double *partner = xcalloc((size_t)n, sizeof *partner);
-	/* With declared looks the baseline may hold more seeds than this look reads: the pairs are what counts. */
+	/* With declared looks the baseline may hold more seeds than this look reads: only the pairs count. */
 	bool pairs = rule->paired && n >= 2 && (n == m || rule->n_looks) && pair_up(partner, cand, n, base, m);
 	out->unpaired = rule->paired && !pairs && cand->seed && base->seed && base->value;
 	bool permute = n >= GATE_PERMUTATION_MIN && base->value && m >= GATE_PERMUTATION_MIN;
@@ -176,7 +177,7 @@ static bool choose_test(struct gate_result *out, struct stats_diff *d, const str
 		                          .se = base->sd * sqrt(1.0 / n + 1.0 / m) };
 	} else {
 		fail_with(out, "%d candidate and %d baseline seed%s: at least 2 on each side are needed, or 1 against %d, or a "
-		          "baseline with a stored sd", n, m, m == 1 ? "" : "s", GATE_PREDICTION_MIN);
+		          "baseline with a stored sd", n, m, str_plural(m), GATE_PREDICTION_MIN);
 		return false;
 	}
 	if (!permute)
@@ -224,7 +225,7 @@ static void explain(struct gate_result *out)
 		snprintf(claim, sizeof claim, "%s looks worse than %s, but the fail does not survive Holm's correction over the "
 		         "grid's gates (p = %.3g)", arm, against, out->p_fail);
 	else if (strcmp(out->lean, "unclear") != 0)
-		snprintf(claim, sizeof claim, "%s is %s than %s, but whether by more than the margin %s is open", arm, out->lean,
+		snprintf(claim, sizeof claim, "%s is %s than %s, but whether by more than the margin %s is undecided", arm, out->lean,
 		         against, margin);
 	else if (theta == 0 && out->se == 0)
 		snprintf(claim, sizeof claim, "%s and %s are the same in every seed, so neither is better: do they differ in a setting?", arm, against);
@@ -237,7 +238,7 @@ static void explain(struct gate_result *out)
 	snprintf(out->why, sizeof out->why, "%s (%s)", claim, numbers);
 }
 
-/* U <= d (U < 0) and L > d, said as p-values: a bound lies beyond d exactly when the p of "theta = d" is at most alpha,
+/* U <= d (U < 0) and L > d, expressed as p-values: a bound lies beyond d exactly when the p of "theta = d" is at most alpha,
  * and a p costs one distribution function where a bound costs sixty. */
 static enum gate_verdict decide(enum gate_kind kind, const struct stats_diff *theta, double margin, double alpha)
 {
@@ -367,7 +368,7 @@ void gate_summary(char *buf, size_t size, const struct gate_result *results, int
 	int errors = count(results, n, GATE_ERROR);
 	char tail[32] = "";
 	if (errors)
-		snprintf(tail, sizeof tail, ", %d error%s", errors, errors == 1 ? "" : "s");
+		snprintf(tail, sizeof tail, ", %d error%s", errors, str_plural(errors));
 	snprintf(buf, size, "%d passed, %d failed, %d inconclusive%s", count(results, n, GATE_PASS),
 	         count(results, n, GATE_FAIL), count(results, n, GATE_INCONCLUSIVE), tail);
 }

@@ -1,6 +1,6 @@
-/* gate.h - is the candidate not worse than the baseline, or better, or can this many seeds not tell?
+/* gate.h - is the candidate not worse than the baseline, or better, or are these too few seeds to tell?
  *
- * theta = candidate - baseline, in the metric's units, turned round where higher is better. From one-sided bounds L and
+ * theta = candidate - baseline, in the metric's units, negated where higher is better. From one-sided bounds L and
  * U at level 1 - alpha and the margin d:
  *     non-inferiority   pass U <= d    fail L > d    else inconclusive ("worse" L > 0, "better" U < 0, "unclear")
  *     superiority       pass U < 0     fail L > 0    else inconclusive
@@ -28,7 +28,7 @@ enum { GATE_LOOKS_MAX = 16, GATE_SEEDS_MAX = 4096, GATE_PREDICTION_MIN = 5, GATE
 struct gate_rule {
 	const char *name, *metric, *arm, *against; /* texts for the report; "against" is an arm's label or "baseline" */
 	enum gate_kind kind;
-	double margin;                 /* >= 0; of non-inferiority only */
+	double margin;                 /* >= 0; non-inferiority only */
 	bool margin_relative;          /* margin is a share of |mean of the baseline| */
 	double alpha;                  /* one-sided, (0, 0.5] */
 	bool paired;                   /* pair by seed when the seeds match */
@@ -45,7 +45,7 @@ struct gate_side {
 	double mean;                   /* for a side that is only a summary (value NULL): its mean ... */
 	double sd;                     /* ... and, for any side, a stored spread between seeds; 0 = none ... */
 	int sd_n;                      /* ... from this many seeds */
-	const char *protocol;          /* "" or NULL = not said; both said and different = error */
+	const char *protocol;          /* "" or NULL = not given; both given and different = error */
 	const char *numerics;          /* the numerics version, likewise */
 };
 
@@ -80,18 +80,18 @@ void gate_judge(struct gate_result *out, const struct gate_rule *rule, const str
 void gate_error(struct gate_result *out, const struct gate_rule *rule, const char *why);
 /* The second question of a non-inferiority gate against a stored baseline: is the candidate worse by more than twice the
  * margin than the first baseline of its numerics version? If so *out becomes that fail, so that twenty accepted steps of
- * 4 % do not go unseen. */
+ * 4 % do not go unnoticed. */
 void gate_judge_drift(struct gate_result *out, const struct gate_side *cand, const struct gate_side *first);
 /* Holm over the fails of one grid: a fail that does not survive becomes inconclusive ("worse"). */
 void gate_holm(struct gate_result *results, int n);
-/* 0, 3 (a fail), 4 (inconclusive that must fail), 5 (an error): the gravest of all; 2 when n is 0. */
+/* 0, 3 (a fail), 4 (inconclusive that must fail), 5 (an error): the most severe of all; 2 when n is 0. */
 int gate_exit_code(const struct gate_result *results, int n);
 /* "N passed, N failed, N inconclusive", then ", N errors" when there are any. */
 void gate_summary(char *buf, size_t size, const struct gate_result *results, int n);
 /* verdict, lean, test, n, n_base, diff, lo, hi, margin, alpha, ...: numbers that are NaN become null. New reference. */
 json_t *gate_json(const struct gate_result *r);
 
-/* The bare decision over n seeds a side in looking order (the first look that tells decides); margin absolute, lower is
+/* The bare decision over n seeds a side in looking order (the first conclusive look decides); margin absolute, lower is
  * better, a[i] and b[i] share a seed. What --power simulates; costs about a microsecond a look. */
 enum gate_verdict gate_judge_looks(const struct gate_rule *rule, const double *a, const double *b, int n);
 

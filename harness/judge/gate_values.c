@@ -137,10 +137,10 @@ static int read_side(struct gate_side *out, double **value, int64_t **seed, cons
 	    || toml_integer(&n, t, rc ? "n" : "sd_n", e) < 0)
 		return -1;
 	if (n < 0 || n > 1000000)
-		return toml_err(e, t, "n = %lld: a number of seeds is needed", (long long)n);
+		return toml_err(e, t, "n = %lld is not a number of seeds", (long long)n);
 	out->sd_n = (int)n;
 	if (!rc && toml_find(t, "mean"))
-		return toml_err(e, t, "[%s] has values and a mean: one of the two", name);
+		return toml_err(e, t, "[%s] has both values and a mean: give one of the two", name);
 	if (!rc && out->sd > 0 && out->sd_n < 2)
 		return toml_err(e, t, "[%s] has a stored sd; sd_n = the number of seeds it was measured over, at least 2", name);
 	out->value = rc ? NULL : *value;

@@ -61,7 +61,7 @@ double stats_t_cdf(double t, double df)
 		return stats_normal_cdf(t);
 	if (isinf(t))
 		return t > 0;
-	/* Of the two equal expressions the one whose argument is small keeps its digits. */
+	/* Two expressions are equal; the one with the small argument keeps its digits. */
 	double square = t * t;
 	double tail = square > df ? 0.5 * stats_beta(df / (df + square), df / 2, 0.5)
 	                          : 0.5 - 0.5 * stats_beta(square / (df + square), 0.5, df / 2);
@@ -211,7 +211,7 @@ static int64_t choose(int n, int k)
 	return c;
 }
 
-/* A relabeling as extreme as the observed one counts, also when rounding puts it a hair above. */
+/* A relabeling as extreme as the observed one counts, also when rounding puts it slightly above. */
 static bool not_above(double sum, double observed, double scale)
 {
 	return sum <= observed + 1e-12 * scale;

@@ -41,7 +41,7 @@ double stats_p_less(const struct stats_diff *d, double theta);
 struct stats_diff stats_paired(const double *a, const double *b, int n);
 /* Welch's t (unequal variances, Welch-Satterthwaite df); n, m >= 2. */
 struct stats_diff stats_welch(const double *a, int n, const double *b, int m);
-/* Student's t with one variance pooled from two summaries; a side of one value brings no sd of its own (pass n = 1, any
+/* Student's t with one variance pooled from two summaries; a side of one value has no sd of its own (pass n = 1, any
  * sd). The MLPerf rule for reference convergence points is this test on trimmed runs. */
 struct stats_diff stats_pooled(double mean_a, double sd_a, int n, double mean_b, double sd_b, int m);
 /* One new value against n >= 2 baseline values: the t prediction interval. */
@@ -60,7 +60,7 @@ void stats_holm(bool *significant, const double *p, const double *alpha, int n);
  * the same seed (used only when paired); n seeds a side. Exact when paired; for two samples df = 2n - 2, which Welch's
  * test reaches when the sds agree. */
 double stats_power(double margin, double theta, double sd, double rho, bool paired, int n, double alpha);
-/* The least n in 2..max_n with that power, 0 when none has. */
+/* The smallest n in 2..max_n with that power, 0 when none has. */
 int stats_seeds_for_power(double power, double margin, double sd, double rho, bool paired, double alpha, int max_n);
 
 #endif
