@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* ====== where the process may be put ====== */
+/* ====== where the process may run ====== */
 
 /* A fixed cpu_set_t ends at 1024 processors, and the call fails where the kernel's own set is larger. */
 static int count_affinity(int online)

@@ -18,11 +18,11 @@ char *host_now(char buf[HOST_TIME]);     /* wall clock, UTC, milliseconds. Retur
 double host_seconds_between(const char *a, const char *b);
 double host_boot_s(void);                /* seconds since boot (also while suspended): no clock adjustment moves it */
 char *host_uuid(char buf[HOST_UUID]);    /* random (version 4). Returns buf. */
-/* Is process `pid` there? A process of another user is. */
+/* Does process `pid` exist? One of another user does, too. */
 bool host_pid_alive(pid_t pid);
 int host_cpus(void);                     /* processors this process may use: affinity and quota (cpus.h) */
 
-/* What lies under a path (or, when it is not there yet, under the folder it would be in). */
+/* The file system of a path (or, if it does not exist yet, of the folder it would be in). */
 struct host_fs {
 	char name[24];   /* "ext4", "nfs", "0x1234" */
 	bool network;    /* NFS, SMB, Lustre, GPFS, FUSE, 9p, ...: no shared memory between machines, so no WAL */
