@@ -11,17 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IMPORT_VERSION 1 /* bumped when the same source would give other bytes: a part of an older version is not gone on with */
+#define IMPORT_VERSION 1 /* bumped when the same source would give other bytes: a part from an older version is not continued */
 
 struct import {
 	const char *name, *source;
 	const struct import_options *o;
 	struct labelled *l;
 	struct set_ref ref;
-	bool known;                  /* a set of our table, whose shape decides */
+	bool known;                  /* a set in our table, whose shape decides */
 };
 
-enum { AHEAD = 64 }; /* images that are read and fitted while those before are written */
+enum { AHEAD = 64 }; /* images that are read and fitted while earlier ones are written */
 
 /* The shape of the images to keep. */
 static int decide_shape(struct import *m, struct err *e)
@@ -73,7 +73,7 @@ static int fit(void *ctx, int64_t i, struct image_u8 *im, struct err *e)
 	if (im->h == m->ref.h && im->w == m->ref.w)
 		return 0;
 	if (m->ref.h != m->ref.w)
-		return err_set(e, "%s: %d x %d pixels, and the set is %d x %d: give --size N to cut all to squares", name, im->w, im->h, m->ref.w, m->ref.h);
+		return err_set(e, "%s: %d x %d pixels, but the set is %d x %d: give --size N to crop all to squares", name, im->w, im->h, m->ref.w, m->ref.h);
 	return image_u8_centre_crop(im, m->ref.h, name, e);
 }
 
@@ -131,7 +131,7 @@ static int check_name(const char *name, struct err *e)
 	size_t n = strlen(name);
 	for (size_t i = 0; i < n; i++)
 		if (!isalnum((unsigned char)name[i]) && !(i && strchr("-_.", name[i])))
-			return err_code(e, EXIT_USAGE, "'%s' is no name for a data set: letters, digits, and - _ . after the first", name);
+			return err_code(e, EXIT_USAGE, "'%s' is not a valid data set name: use letters, digits, and after the first character also - _ .", name);
 	return n && n <= 64 ? 0 : err_code(e, EXIT_USAGE, "a data set's name has 1 to 64 characters");
 }
 

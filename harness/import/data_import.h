@@ -1,4 +1,4 @@
-/* data_import.h - bringing a data set into the user's cache: read once wherever it lies (labelled.h), cut and resized as
+/* data_import.h - bringing a data set into the user's cache: read once from wherever it is (labelled.h), cut and resized as
  * guided-diffusion does, kept under the hash of its content (model/data/dataset_set.h). */
 #ifndef ABLATE_DATA_IMPORT_H
 #define ABLATE_DATA_IMPORT_H
@@ -10,14 +10,14 @@
 struct import_options {
 	bool only_split;             /* `split` alone, instead of all that the source holds */
 	enum data_split split;
-	int side;                    /* of a set that `ablate data list` does not know; 0 = as the first image */
+	int side;                    /* for a set that `ablate data list` does not know; 0 = as the first image */
 	enum label_rule rule;
 	bool quiet;
 };
 
 struct imported { bool found; struct set_ref ref; int64_t resumed_from; };
 
-/* Fills out[SPLIT_TRAIN] and out[SPLIT_TEST]. What was read before an error is kept, so that the next attempt goes on there. */
+/* Fills out[SPLIT_TRAIN] and out[SPLIT_TEST]. What was read before an error is kept, so that the next attempt continues there. */
 MUST_CHECK int data_import(struct imported out[2], const char *name, const char *source, const struct import_options *o, struct err *e);
 
 #endif

@@ -84,7 +84,7 @@ static int read_archive(struct cifar *c, const struct labelled *l, struct err *e
 	int more;
 	if (tar_open(&t, l->path, e))
 		return -1;
-	while ((more = tar_next(t, &name, &size, e)) > 0) { /* batches lie in order of number in the published file; any order is a set */
+	while ((more = tar_next(t, &name, &size, e)) > 0) { /* the published archive has its batches in order of number; any order is the same set */
 		if (!cifar_is_batch(name, l->split))
 			continue;
 		if (size > (int64_t)RECORDS_MAX * CIFAR_RECORD)

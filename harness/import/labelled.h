@@ -1,12 +1,12 @@
-/* labelled.h - pictures with class labels, wherever they lie: what `ablate data import` reads. Unlike a source of scores
+/* labelled.h - pictures with class labels, in whatever form: what `ablate data import` reads. Unlike a source of scores
  * (metrics/sources/sources.h) pictures may differ in size, folders are descended into, and one place may hold both splits.
  *
  *   folder, zip    PNG and JPEG at any depth. Folders train/ and test/ (or val/) at the top are the splits. Labels: EDM's
- *                  dataset.json; else the folder a picture lies in, in order of name; else (`prefix`) its name up to "_"
+ *                  dataset.json; else the folder a picture is in, in order of name; else (`prefix`) its name up to "_"
  *   .npz           guided-diffusion's arr_0 (uint8 N,H,W,C) and arr_1; or `data` (N, 3*side*side, planes) and `labels` from 1 as the
  *                  downsampled ImageNet has them; a folder of such batches (train_data_batch_1.npz ..., val_data.npz) is one set
  *   CIFAR-10       the folder of the binary version, or the published cifar-10-binary.tar.gz
- *   IDX            images, with the labels file beside it; or the folder of train-images-idx3-ubyte.gz and its like */
+ *   IDX            images, with the labels file beside them; or the folder of train-images-idx3-ubyte.gz and the like */
 #ifndef ABLATE_LABELLED_H
 #define ABLATE_LABELLED_H
 
@@ -42,14 +42,14 @@ struct labelled {
 	void *self;
 };
 
-/* 0; 1 when the place holds no such split (*out is NULL); -1. */
+/* 0; 1 when there is no such split (*out is NULL); -1. */
 MUST_CHECK int labelled_open(struct labelled **out, const char *path, enum data_split split, enum label_rule rule, struct err *e);
-/* Ascending order is fast everywhere. */
+/* Ascending order is fast for all kinds. */
 MUST_CHECK int labelled_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e);
 void labelled_free(struct labelled *l); /* NULL is fine */
 void scoped_labelled(struct labelled **l);
 
-/* Changes when a file of the source does. Asked once. */
+/* Changes when a file of the source changes. Computed once. */
 void labelled_stamp(char hex[SHA256_HEX], struct labelled *l);
 
 /* For the kinds: a file that will be read. */

@@ -17,7 +17,7 @@
 enum { MAX_DEPTH = 16, FILES_MAX = 20000000 };
 #define LABELS_MAX_BYTES ((size_t)1 << 30)
 
-/* A picture by its name below the place (or below train/ in it), and where it lies in a zip. */
+/* A picture by its name below the place (or below train/ in it), and where it is in a zip. */
 struct picture { char *name; int64_t member; };
 struct pictures {
 	struct picture *v;
@@ -153,7 +153,7 @@ static int labels_of_file(struct labelled *l, const struct str *text, struct err
 	return rc;
 }
 
-/* The part of a name that tells the class: the folder, or what stands before "_". Length; 0 = nothing. */
+/* The part of a name that gives the class: the folder, or what stands before "_". Length; 0 = none. */
 static size_t class_part(const char *name, enum label_rule rule)
 {
 	const char *slash = strrchr(name, '/'), *base = slash ? slash + 1 : name;
@@ -198,7 +198,7 @@ static int labels_of_names(struct labelled *l, enum label_rule rule, struct err 
 	return rc;
 }
 
-/* Folders that EDM's tool makes to keep them small say nothing about classes: 00000/img00000000.png. */
+/* Folders that EDM's tool creates only to keep folders small say nothing about classes: 00000/img00000000.png. */
 static bool is_bucket(const char *name)
 {
 	size_t digits = strspn(name, "0123456789");
@@ -225,7 +225,7 @@ static int find_labels(struct labelled *l, struct err *e)
 	if (!absent)
 		return labels_of_file(l, &text, e);
 	if (l->rule == LABELS_JSON)
-		return err_set(e, "%s: no %sdataset.json in it", l->path, p->root);
+		return err_set(e, "%s: contains no %sdataset.json", l->path, p->root);
 	if (l->rule == LABELS_FOLDER || l->rule == LABELS_PREFIX)
 		return labels_of_names(l, l->rule, e);
 	return l->rule == LABELS_AUTO && has_class_folders(p) ? labels_of_names(l, LABELS_FOLDER, e) : 0;
@@ -241,7 +241,7 @@ static int files_open(struct labelled *l, struct err *e)
 	bool any = p->n > 0;
 	keep_split(p, l->split);
 	if (!any)
-		return err_set(e, "%s: no PNG or JPEG images in it", l->path);
+		return err_set(e, "%s: contains no PNG or JPEG images", l->path);
 	l->labels = xcalloc((size_t)p->n + 1, sizeof *l->labels);
 	l->n = p->n;
 	if (p->n == 0)

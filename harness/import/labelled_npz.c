@@ -96,7 +96,7 @@ static int shape_of(struct batches *b, struct npz *z, const char *path, int64_t 
 	struct npy_info info;
 	char text[128];
 	if (!key)
-		return err_set(e, "%s: no array data, arr_0 or images in it", path);
+		return err_set(e, "%s: contains no array data, arr_0 or images", path);
 	if (npz_info(&info, z, key, e))
 		return -1;
 	npy_describe(text, &info);
@@ -110,9 +110,9 @@ static int shape_of(struct batches *b, struct npz *z, const char *path, int64_t 
 		h = (int)info.dims[1], w = (int)info.dims[2], c = (int)info.dims[3];
 	}
 	if (info.kind != NPY_UINT || info.item != 1 || h < 1 || w < 1)
-		return err_set(e, "%s:%s: %s: images are uint8, N,H,W,C or N rows of 3 square planes", path, key, text);
+		return err_set(e, "%s:%s: %s: images must be uint8, N,H,W,C or N rows of 3 square planes", path, key, text);
 	if (b->side_h && (h != b->side_h || w != b->side_w || c != b->channels || planes != b->planes))
-		return err_set(e, "%s:%s: %s: not like the batches before", path, key, text);
+		return err_set(e, "%s:%s: %s: differs from the batches before it", path, key, text);
 	b->side_h = h, b->side_w = w, b->channels = c, b->planes = planes;
 	*n = info.dims[0];
 	return 0;

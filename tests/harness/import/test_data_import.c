@@ -378,7 +378,7 @@ Test(data_import, damage_after_the_import_is_found)
 Test(data_import, bad_input_is_one_line_and_keeps_nothing)
 {
 	refuse("mine", "nowhere", "no such file");
-	refuse("../mine", "nowhere", "is no name for a data set");
+	refuse("../mine", "nowhere", "is not a valid data set name");
 	write_bytes("empty/readme.txt", "x", 1);
 	refuse("mine", "empty", "no PNG or JPEG");
 	write_bytes("half/x/a.png", "\x89PNG\r\n\x1a\n", 8);
@@ -411,7 +411,7 @@ Test(data_import, archives_that_escape_or_lie)
 	str_release(&tar);
 	add_batch(&tar, "cifar-10-batches-bin/data_batch_1.bin", 1, 2 * CIFAR_RECORD - 1);
 	write_tar("short.tar.gz", &tar, true);
-	refuse("mine", "short.tar.gz", "no whole number of records");
+	refuse("mine", "short.tar.gz", "not a multiple of the 3073 bytes of a record");
 	str_release(&tar);
 	add_batch(&tar, "cifar-10-batches-bin/data_batch_1.bin", 9, 2 * CIFAR_RECORD); /* labels 9 and 10 */
 	write_tar("label.tar", &tar, false);
@@ -428,7 +428,7 @@ Test(data_import, arrays_of_the_wrong_order_or_type)
 	struct err e = ERR_INIT;
 	float values[48] = { 0 };
 	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "arr_0", "<f4", (int64_t[]){ 1, 4, 4, 3 }, 4, values, &e) || npz_commit(&w, &e), 0, "%s", e.msg);
-	refuse("mine", "float.npz", "images are uint8");
+	refuse("mine", "float.npz", "images must be uint8");
 	/* numpy's Fortran order, the header spelled out */
 	static const char dict[] = "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 4, 4, 3), }";
 	SCOPED(str) struct str npy = { 0 };
