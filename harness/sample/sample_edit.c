@@ -44,7 +44,7 @@ static int references_open(struct references *r, const char *name, const struct 
 	return 0;
 }
 
-/* Picture i in [-1, 1] as the model has pictures. A grey picture in a file of three channels is still grey. */
+/* Picture i in [-1, 1] in the model's form. A grey picture in a file of three channels is still grey. */
 static int reference_read(double *dst, struct references *r, int64_t i, struct err *e)
 {
 	const struct data_shape *s = r->shape;
@@ -64,7 +64,7 @@ static int reference_read(double *dst, struct references *r, int64_t i, struct e
 		for (int k = 0; k < s->c && !rc; k++) {
 			const uint8_t *px = im.px + (size_t)p * (size_t)im.c;
 			if (s->c == 1 && im.c == 3 && (px[0] != px[1] || px[0] != px[2]))
-				rc = err_code(e, EXIT_USAGE, "%s: a picture in colour; the model makes grey ones", name);
+				rc = err_code(e, EXIT_USAGE, "%s: a colour picture; the model makes grey ones", name);
 			dst[p * s->c + k] = px[im.c == s->c ? k : 0] / 127.5 - 1;
 		}
 	image_u8_release(&im);
@@ -99,7 +99,7 @@ static int make_mask(uint8_t *made, const struct sample_edit *ask, const struct 
 	while (kind < n && strcmp(names[kind], ask->mask) != 0)
 		kind++;
 	if (kind == n && !io_exists(ask->mask))
-		return err_code(e, EXIT_USAGE, "--mask %s: neither center, border, left, right, top or bottom nor a PNG file", ask->mask);
+		return err_code(e, EXIT_USAGE, "--mask %s: must be center, border, left, right, top, bottom or a PNG file", ask->mask);
 	if (kind == n)
 		return mask_of_file(made, ask->mask, s, e);
 	for (int y = 0; y < s->h; y++)
@@ -111,7 +111,7 @@ static int make_mask(uint8_t *made, const struct sample_edit *ask, const struct 
 	return 0;
 }
 
-/* The given list; else those of the paper's stroke drawings (5.38, 2.24); else the grid of training from the largest on. */
+/* The given list; else those of the paper's stroke drawings (5.38, 2.24); else the training grid from its largest level down. */
 static int make_levels(double *sigma, int *n, const struct sample_edit *ask, const struct run_config *c, struct err *e)
 {
 	*n = 0;
@@ -121,7 +121,7 @@ static int make_levels(double *sigma, int *n, const struct sample_edit *ask, con
 			return err_code(e, EXIT_USAGE, "--sigmas: more than %d noise levels", LEVELS_MAX);
 		sigma[(*n)++] = strtod(p, &end);
 		if (end == p || (*end && *end != ','))
-			return err_code(e, EXIT_USAGE, "--sigmas %s: numbers with commas between, as 80,24.4,5.84", ask->sigmas);
+			return err_code(e, EXIT_USAGE, "--sigmas %s: must be numbers separated by commas, such as 80,24.4,5.84", ask->sigmas);
 	}
 	if (*n)
 		return 0;
@@ -135,14 +135,14 @@ static int make_levels(double *sigma, int *n, const struct sample_edit *ask, con
 	return 0;
 }
 
-/* ---- the model as an edit sees it ------------------------------------------------------------------------------- */
+/* ---- the model, for edits ------------------------------------------------------------------------------- */
 
 struct model { struct sampler *s; uint64_t seed; int64_t base; size_t per; float *in, *out; int64_t numbers[CHUNK]; };
 
 static int answer(void *ctx, double *dst, const double *x, int64_t first, int64_t n, double sigma, struct err *e)
 {
 	struct model *m = ctx;
-	(void)first; /* pictures of a chunk are asked for together */
+	(void)first; /* pictures of a chunk are computed together */
 	for (size_t j = 0; j < (size_t)n * m->per; j++)
 		m->in[j] = (float)x[j];
 	if (sampler_denoise(m->s, m->out, m->in, m->numbers, n, sigma, m->seed, e))
@@ -221,7 +221,7 @@ static int run_edit(int64_t *pictures, struct model *m, const struct run_config 
 	return png_grid_close(g, e);
 }
 
-/* ---- the way between two latents -------------------------------------------------------------------------------- */
+/* ---- from one latent to another -------------------------------------------------------------------------------- */
 
 /* One row: latents 2r and 2r + 1 of the seed and the points between; later rounds add the same noise to the whole row. */
 static int walk(struct png_grid *g, struct model *m, const struct run_config *c, const struct sample_edit *ask, int64_t row, struct err *e)

@@ -24,8 +24,8 @@ struct kind {
 	bool (*is)(const char *path);
 	int (*open)(struct sample_out *o, struct err *e);
 	int (*add)(struct sample_out *o, const uint8_t *px, int64_t label, struct err *e);
-	int (*close)(struct sample_out *o, struct err *e);  /* gives the name, or leaves it to drop */
-	void (*drop)(struct sample_out *o);                 /* what is not under its name; after close, too */
+	int (*close)(struct sample_out *o, struct err *e);  /* gives the output its name, or leaves that to drop */
+	void (*drop)(struct sample_out *o);                 /* removes what has no final name yet; also after close */
 };
 
 struct sample_out {
@@ -89,8 +89,8 @@ static int folder_open(struct sample_out *o, struct err *e)
 {
 	for (size_t n = strlen(o->path); n > 1 && o->path[n - 1] == '/'; n--)
 		o->path[n - 1] = '\0';
-	if (rmdir(o->path) && errno != ENOENT) /* an empty one gives its place */
-		return err_set(e, "%s: %s; name a folder that is not there yet", o->path, strerror(errno));
+	if (rmdir(o->path) && errno != ENOENT) /* an empty one is replaced */
+		return err_set(e, "%s: %s; name a folder that does not exist yet", o->path, strerror(errno));
 	o->part = xstrfmt("%s.tmp-%ld", o->path, (long)getpid());
 	o->temporary = temporary_remember(o->part);
 	return io_mkdirs(o->part, e);
@@ -101,7 +101,7 @@ static char *folder_item(const struct sample_out *o, int64_t i)
 	return xstrfmt("%s/%0*lld.png", o->part, o->n > 100000 ? 7 : 5, (long long)i);
 }
 
-/* Not synced one by one: an image more or less is not lost work. */
+/* Not synced one by one: a lost image is not lost work. */
 static int folder_add(struct sample_out *o, const uint8_t *px, int64_t label, struct err *e)
 {
 	(void)label;
@@ -179,7 +179,7 @@ static void array_drop(struct sample_out *o)
 
 /* ---- all ----------------------------------------------------------------------------------------------------------------- */
 
-/* The first that says yes. */
+/* The first that matches. */
 static const struct kind kinds[] = {
 	{ is_folder, folder_open, folder_add, folder_close, folder_drop },
 	{ is_array, array_open, array_add, array_close, array_drop },

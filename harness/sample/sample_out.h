@@ -1,5 +1,5 @@
 /* sample_out.h - where `ablate sample` puts its images: one PNG of tiles to look at, or what this and other tools score: a folder of PNG, or an
- * .npz batch. Which one the name says. Nothing stands under the name before all of it does. */
+ * .npz batch. The name decides which. The name does not exist before the output is complete. */
 #ifndef ABLATE_SAMPLE_OUT_H
 #define ABLATE_SAMPLE_OUT_H
 
@@ -11,15 +11,15 @@
 #define SAMPLE_OUT_TEXT "FILE.png: one picture of tiles; DIR/: a PNG each; FILE.npz: an array"
 
 struct sample_out;
-/* n images (h, w, c) will follow. "NAME/" is a folder, which must not be there or be empty; "NAME.npz" a batch as guided-diffusion writes it, arr_0 (n,h,w,c)
+/* n images (h, w, c) will follow. "NAME/" is a folder, which must not exist or be empty; "NAME.npz" a batch as guided-diffusion writes it, arr_0 (n,h,w,c)
  * uint8 and, where labels are given, arr_1 (n) int64; any other name a grid of tiles. */
 MUST_CHECK int sample_out_open(struct sample_out **out, const char *path, int64_t n, int h, int w, int c, struct err *e);
-/* Is that name one of a grid? */
+/* Does that name mean a grid of tiles? */
 bool sample_out_is_grid(const char *path);
-/* The next image, and its class; -1 = it has none. */
+/* The next image, and its class; -1 = none. */
 MUST_CHECK int sample_out_add(struct sample_out *o, const uint8_t *px, int64_t label, struct err *e);
 /* Gives the output its name; frees o in any case. */
 MUST_CHECK int sample_out_close(struct sample_out *o, struct err *e);
-void sample_out_free(struct sample_out *o); /* gives up: nothing is left; accepts NULL */
+void sample_out_free(struct sample_out *o); /* gives up and leaves nothing behind; accepts NULL */
 
 #endif

@@ -46,7 +46,7 @@ int sigma_search(struct sigma_search *out, int64_t first, int64_t last, int (*va
 		if (ask(&unused, &x, i))
 			return -1;
 	}
-	const struct sigma_tried *best = &out->tried[0]; /* of all that were asked: noise may have misled the search */
+	const struct sigma_tried *best = &out->tried[0]; /* of all evaluated ones: noise may have misled the search */
 	for (int i = 1; i < out->n_tried; i++)
 		if (out->tried[i].value < best->value)
 			best = &out->tried[i];
