@@ -13,11 +13,11 @@
 const struct opt cmd_global_options[] = {
 	{ .name = "help", .letter = 'h', .kind = OPT_FLAG, .help = "show help and exit" },
 	{ .name = "version", .kind = OPT_FLAG, .help = "show versions and exit" },
-	{ .name = "quiet", .letter = 'q', .kind = OPT_FLAG, .help = "say nothing but warnings and errors" },
-	{ .name = "verbose", .letter = 'v', .kind = OPT_FLAG, .help = "say more; twice: still more" },
+	{ .name = "quiet", .letter = 'q', .kind = OPT_FLAG, .help = "print nothing but warnings and errors" },
+	{ .name = "verbose", .letter = 'v', .kind = OPT_FLAG, .help = "print more; twice: even more" },
 	{ .name = "json", .kind = OPT_FLAG, .help = "result (or error) as one JSON object on stdout" },
 	{ .name = "color", .kind = OPT_STRING, .arg = "auto|always|never", .help = "colours; auto: on terminals, honouring NO_COLOR" },
-	{ .name = "log", .kind = OPT_STRING, .arg = "FILE", .help = "append what is said on stderr to FILE, with times" },
+	{ .name = "log", .kind = OPT_STRING, .arg = "FILE", .help = "also append the messages of stderr to FILE, with times" },
 	{ .name = "db", .kind = OPT_STRING, .arg = "FILE", .help = "result database (default: $ABLATE_DB, else ablate.db)" },
 	{ 0 },
 };
@@ -224,7 +224,7 @@ static int take_value(struct cli *c, const struct opt *o, const char *text, stru
 	case OPT_STRING:
 	case OPT_STRINGS:
 		if (cmd_next_word(&word, &at) && word.choice && !cmd_choice_has(word.text, text))
-			return bad_value(e, o, text, "is none of these");
+			return bad_value(e, o, text, "is not one of these");
 		break;
 	}
 	VEC_PUSH(c->values, c->n_values, c->cap_values) = v;
@@ -317,7 +317,7 @@ static int check_args(const struct cli *c, struct err *e)
 		}
 		do {
 			if (word.choice && !cmd_choice_has(word.text, c->args[i]))
-				return err_code(e, EXIT_USAGE, "%s: '%s' is none of %s", c->cmd->name, c->args[i], word.text);
+				return err_code(e, EXIT_USAGE, "%s: '%s' is not one of %s", c->cmd->name, c->args[i], word.text);
 			i++;
 		} while (word.repeated && i < c->n_args);
 	}
@@ -352,7 +352,7 @@ static int parse_words(struct cli *c, char **argv, struct err *e)
 	return 0;
 }
 
-/* An error found early is told as JSON also when --json stands after it. */
+/* An error is reported as JSON even when --json comes after the argument at fault. */
 static bool json_asked(char **argv)
 {
 	for (int i = 1; argv[i] && strcmp(argv[i], "--") != 0; i++)

@@ -1,7 +1,7 @@
 /* cmd.h - the command line as tables.
  *
  * A command is one file, harness/cmd-NAME.c, which holds one `const struct cmd cmd_NAME` (dashes of the name become
- * underscores), and one row in cmds.def. Which commands there are is handed to cli_main: this file knows none of them.
+ * underscores), and one row in cmds.def. cli_main is given the commands: this file knows none of them.
  * Parsing, --help, completion and the man page all come from their tables:
  *
  *     static const struct opt options[] = {
@@ -44,7 +44,7 @@ struct opt {
 	const char *name;     /* without the dashes; NULL ends a table */
 	char letter;          /* short form, or 0 */
 	enum opt_kind kind;
-	const char *arg;      /* what stands for the value in the help; NULL for flags */
+	const char *arg;      /* name of the value in the help; NULL for flags */
 	const char *help;     /* one line, lower case, no full stop */
 	double min, max;
 };
@@ -62,7 +62,7 @@ struct cmd {
 };
 
 struct cmd_row { const struct cmd *cmd; const char *group; };
-struct cmds { const struct cmd_row *rows; int n; };  /* what a program can do, in the order of its help */
+struct cmds { const struct cmd_row *rows; int n; };  /* the commands of a program, in the order of its help */
 /* Every shown command, group by group, whose rows may lie apart: group(), then command() for each of it. */
 void cmds_each(const struct cmds *all, void *ctx, void (*group)(void *ctx, const char *name),
                void (*command)(void *ctx, const struct cmd *cmd));
@@ -85,8 +85,8 @@ struct cli {
 	void *log;                   /* FILE * of --log */
 };
 
-/* Parses argv[1..]. What is wrong is EXIT_USAGE with the nearest names. *c is to be released in either case; its texts
- * point into argv. c->json is set as far as parsing came, so that an error can be told as JSON. */
+/* Parses argv[1..]. A wrong command line is EXIT_USAGE with the nearest names. **c must be released in either case; its texts
+ * point into argv. c->json is set as far as parsing got, so that an error can be reported as JSON. */
 MUST_CHECK int cli_parse(struct cli *c, const struct cmds *all, int argc, char **argv, struct err *e);
 void cli_release(struct cli *c);
 /* Parses, runs, reports: all of main() of a program with these commands. Returns the exit code. */
@@ -101,7 +101,7 @@ const char *cli_string(const struct cli *c, const char *name, const char *fallba
 /* All values of a repeated option, in order: heap array of n (may be NULL when n = 0), texts not owned. */
 const char **cli_strings(const struct cli *c, const char *name, int *n);
 
-/* ====== telling ====== */
+/* ====== messages ====== */
 
 void cli_say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);     /* one line to stderr, not with -q */
 void cli_verbose(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* the same, only with -v */

@@ -23,7 +23,7 @@ static const struct { int code; const char *meaning; } exits[] = {
 	{ EXIT_NOT_EQUAL, "verify: not bit-identical" },
 	{ EXIT_BUDGET, "budget used up, or a task of Slurm was asked to stop: state is saved, run again (RequeueExit=75)" },
 	{ EXIT_INTERRUPTED, "interrupted by Ctrl-C; state is saved (a second one, a second later, aborts)" },
-	{ EXIT_NO_READER, "all is done, but whoever read stdout left before its end (`| head`)" },
+	{ EXIT_NO_READER, "all is done, but the reader of stdout left before its end (`| head`)" },
 	{ EXIT_TERMINATED, "asked to stop by TERM, a closed terminal or `ablate cancel`; state is saved" },
 };
 
@@ -135,7 +135,7 @@ static void program_help(struct str *dst, const struct cmds *all)
 	options(dst, "Options of every command:", cmd_global_options);
 	str_add(dst, "\nExit codes:\n");
 	cmd_each_exit(dst, help_exit);
-	str_add(dst, "\n'ablate COMMAND --help' tells more about one command, 'ablate man' prints the manual.\n");
+	str_add(dst, "\n'ablate COMMAND --help' says more about one command, 'ablate man' prints the manual.\n");
 }
 
 void cmd_help(struct str *dst, const struct cmds *all, const struct cmd *cmd)

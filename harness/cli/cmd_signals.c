@@ -18,7 +18,7 @@ static void nothing(int number)
 static void end(int number)
 {
 	temporary_remove_all();
-	(void)raise(number); /* by now the default again */
+	(void)raise(number); /* the default again by now */
 }
 
 static void unless_ignored(int number, void (*handler)(int), int flags)
@@ -33,7 +33,7 @@ void cmd_signals_begin(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0)
-			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* the lowest that is free: this one */
+			(void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY); /* the lowest free one: this */
 	unless_ignored(SIGPIPE, nothing, SA_RESTART); /* a handler, and not SIG_IGN, which exec would hand on */
 	unless_ignored(SIGINT, end, (int)(SA_RESETHAND | SA_NODEFER));
 	unless_ignored(SIGTERM, end, (int)(SA_RESETHAND | SA_NODEFER));

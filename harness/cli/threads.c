@@ -26,7 +26,7 @@ bool threads_bound_waiting(void)
 	       setenv("GOMP_SPINCOUNT", THREADS_SPIN, 1) == 0;
 }
 
-/* The command need not be told from an option's value: a start too many does no harm. */
+/* The command need not be distinguished from an option's value: one start too many does no harm. */
 static bool computes(const struct cmds *all, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
@@ -41,11 +41,11 @@ void threads_restart(const struct cmds *all, int argc, char **argv)
 {
 	const char *preloaded = env_get(ENV_LD_PRELOAD);
 	if (computes(all, argc, argv) && !(preloaded && strstr(preloaded, "vgpreload")) && threads_bound_waiting())
-		(void)execv("/proc/self/exe", argv); /* without /proc it goes on as it is */
+		(void)execv("/proc/self/exe", argv); /* without /proc it continues as it is */
 	(void)prctl(PR_SET_NAME, program_invocation_short_name); /* else it is called "exe" after that */
 }
 
-/* OMP_NUM_THREADS where it is a number; libgomp says itself that it takes no other. "4,2" is for nested ones, which we do not have. */
+/* OMP_NUM_THREADS where it is a number; libgomp says itself that it takes no other. "4,2" is for nested parallelism, which we do not use. */
 static bool omp_num_threads(void)
 {
 	const char *text = set_by_user(ENV_OMP_NUM_THREADS);

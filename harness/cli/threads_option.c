@@ -2,6 +2,7 @@
 #include "harness/cli/threads_option.h"
 
 #include "harness/record/host.h"
+#include "model/base/str.h"
 
 int threads_of(const struct cli *c, int fallback)
 {
@@ -10,6 +11,6 @@ int threads_of(const struct cli *c, int fallback)
 		return wanted;
 	wanted = most > fallback ? most : fallback;
 	cli_warn(c, "--threads %lld: this process may use %d processor%s (see `ablate doctor`); %d thread%s", (long long)cli_int(c, "threads", 0), most,
-	         most == 1 ? "" : "s", wanted, wanted == 1 ? "" : "s");
+	         str_plural(most), wanted, str_plural(wanted));
 	return wanted;
 }

@@ -94,10 +94,10 @@ static const struct { const char *words[4], *wanted; } wrong[] = {
 	{ { "version", "-Z" }, "unknown option -Z" },
 	{ { "version", "--json=1" }, "takes no value" },
 	{ { "version", "--db" }, "FILE is missing" },
-	{ { "version", "--color", "blue" }, "'blue' is none of these" },
+	{ { "version", "--color", "blue" }, "'blue' is not one of these" },
 	{ { "version", "extra" }, "too many" },
 	{ { "completion" }, "bash|zsh|fish|words is missing" },
-	{ { "completion", "tcsh" }, "'tcsh' is none of" },
+	{ { "completion", "tcsh" }, "'tcsh' is not one of" },
 	{ { NULL }, "no command" },
 };
 
