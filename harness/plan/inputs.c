@@ -19,7 +19,7 @@ static struct input *add(struct input *out, int *n, const char *role, const char
 	return in;
 }
 
-/* A file, or weights of the cache by their name. */
+/* A file, or weights in the cache by name. */
 static int add_file(struct input *out, int *n, const char *role, const char *setting, struct err *e)
 {
 	SCOPED(free) char *path = weights_file_path(setting);

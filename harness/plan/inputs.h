@@ -11,14 +11,14 @@ enum { INPUTS_MAX = 5 };
 struct input {
 	const char *role, *kind;       /* "dataset", "init", "teacher", "lpips"; kind: dataset or weights */
 	char name[KNOB_TEXT_MAX];      /* of the data set or weights, or the file as the config names it */
-	char sha256[SHA256_HEX];       /* of the content; "" = not here */
+	char sha256[SHA256_HEX];       /* of the content; "" = not found */
 };
 
 /* All of them, the data set first. Missing data is an error; missing weights have no hash (plan_needs.h says how to get them). */
 MUST_CHECK int inputs_of(struct input out[INPUTS_MAX], int *n, const struct run_config *config, struct err *e);
 /* The `dataset` of a cell's hash: the data's own where nothing else is read, else over all of them. */
 void inputs_hash(char hex[SHA256_HEX], const struct input *in, int n);
-/* Do two configs read the same? Then one needs not be asked. */
+/* Do two configs read the same? Then only one needs to be looked up. */
 bool inputs_same(const struct run_config *a, const struct run_config *b);
 
 #endif

@@ -1,6 +1,6 @@
 /* plan.c - expansion: rows from the grid, arms from rows, cells from arms. See plan.h.
  *
- * Arms are told apart by their hash through a hash table, so time is linear in the rows. A row's config is built from
+ * Arms are distinguished by their hash in a hash table, so time is linear in the rows. A row's config is built from
  * the layers preset < [base] < row < --set; the first two are made once per preset. */
 #include "harness/plan/plan.h"
 
@@ -60,7 +60,7 @@ static void build(struct run_config *c, struct expansion *x, const struct settin
 	const char *preset = preset_of(x, row), *set = x->with_sets ? settings_preset(&x->g->sets) : NULL;
 	*c = *bottom(x, preset);
 	settings_apply(c, row);
-	if (set && !strncmp(set, PRESET_OWN, strlen(PRESET_OWN))) /* a row's own sizes would outgrow the scaling otherwise */
+	if (set && !strncmp(set, PRESET_OWN, strlen(PRESET_OWN))) /* otherwise a row's own sizes would undo the scaling */
 		config_scale(c, preset);
 	if (x->with_sets)
 		settings_apply(c, &x->g->sets);
@@ -142,7 +142,7 @@ static int add_row(struct expansion *x, const struct new_row *r)
 	build(&c, x, &r->set);
 	int refused = config_finish_with(&c, x->memo, &why);
 	if (refused && !x->with_sets && x->g->sets.n)
-		return 0; /* --set may mend it: the second pass tells */
+		return 0; /* --set may fix it: the second pass decides */
 	if (refused)
 		return grid_err(x->e, r->at, "row \"%s\": %s", r->label, why.msg);
 	char *json = cell_arm_json(hash, &c, x->memo);
@@ -366,7 +366,7 @@ static int add_rows(struct expansion *x)
 
 /* ---- cells ------------------------------------------------------------------------------------------------------ */
 
-/* The hash of what each arm reads, asked once where arms read the same; blocked[arm] gets the reason where there is none. */
+/* The hash of what each arm reads, looked up once where arms read the same; blocked[arm] gets the reason where it is unknown. */
 static void find_datasets(struct plan *p, const struct plan_options *opt, const char **blocked)
 {
 	SCOPED(free) int *asked = NULL; /* an arm for each different set of inputs */
@@ -421,7 +421,7 @@ static int by_name(const void *pa, const void *pb)
 	return order ? order : (a > b) - (a < b);
 }
 
-/* A row is spoken of by its name: in tables, gates and records. The same arm twice by one name says nothing, two arms say too much. */
+/* Tables, gates and records refer to a row by its name. One name twice for one arm says nothing new; one name for two arms is ambiguous. */
 static int check_names(const struct plan *p, struct err *e)
 {
 	SCOPED(free) const struct plan_row **order = xcalloc((size_t)p->n_rows, sizeof *order);
@@ -437,7 +437,7 @@ static int check_names(const struct plan *p, struct err *e)
 	if (!again)
 		return 0;
 	if (first->arm == again->arm)
-		return grid_err(e, again->at, "the row \"%s\" (line %d) is here twice: a value or label is repeated", again->name, first->at.line);
+		return grid_err(e, again->at, "the row \"%s\" (line %d) appears twice: a value or label is repeated", again->name, first->at.line);
 	return grid_err(e, again->at, "two different rows are named \"%s\" (lines %d and %d): give one of them another label", again->name,
 	                first->at.line, again->at.line);
 }
@@ -472,7 +472,7 @@ static void forget_rows(struct plan *p)
 
 static int expand(struct expansion *x)
 {
-	/* What the file itself says is judged without --set, which may well make rows equal on purpose. */
+	/* The file itself is checked without --set, which may make rows equal on purpose. */
 	if (x->g->sets.n) {
 		if (x->g->n_includes && add_rows(x))
 			return -1;

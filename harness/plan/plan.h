@@ -2,7 +2,7 @@
  *
  * Rows come in the order: product of axes and zips less the excludes, includes, chains; a grid with none of these is
  * its base alone. Rows that lead to the same config share one arm, which then has several labels; each arm has one
- * cell per training seed. Expanding asks nobody for anything; the two callbacks, if given, tell the data's content
+ * cell per training seed. Expanding looks at no machine state; the two callbacks, if given, supply the data's content
  * hash and the state of cells.
  *
  *     struct plan *p;
@@ -25,7 +25,7 @@ struct plan_row {
 	const char *name;               /* "CHAIN/LABEL", or the label where there is no chain */
 	const char *variant;            /* one-at-a-time: the variant's name; else "" */
 	int arm;
-	struct grid_place at;           /* what in the grid file made it */
+	struct grid_place at;           /* the place in the grid file that made it */
 };
 
 struct plan_arm {
@@ -34,7 +34,7 @@ struct plan_arm {
 	char *json;                                     /* canonical */
 	const char *preset;                             /* of its first row; "" for none */
 	int *rows, n_rows, cap_rows;
-	const char **needs;                             /* what the variants and includes that made it ask for */
+	const char **needs;                             /* what the variants and includes that made it need */
 	int n_needs, cap_needs;
 };
 
@@ -53,7 +53,7 @@ struct plan {
 	char hash[SHA256_HEX];          /* of everything that the plan asks for, however the file spells it */
 	struct plan_row *rows;
 	struct plan_arm *arms;
-	struct plan_cell *cells;        /* arm by arm, seeds in the order given */
+	struct plan_cell *cells;        /* ordered by arm, seeds in the order given */
 	int n_rows, n_arms, n_cells, cap_rows, cap_arms;
 	const char **only;
 	int n_only;
@@ -72,12 +72,12 @@ struct plan_options {
 
 struct plan_sets { const char *const *v; int n; };      /* --set */
 
-/* Expands. Takes the grid over on success; on failure the grid is still the caller's. opt may be NULL. */
+/* Expands. Takes ownership of the grid on success; on failure it remains the caller's. opt may be NULL. */
 MUST_CHECK int plan_expand(struct plan **out, struct grid *g, const struct plan_options *opt, struct err *e);
 void plan_free(struct plan *p);         /* accepts NULL; frees the grid too */
 void scoped_plan(struct plan **p);      /* SCOPED(plan) struct plan *p = NULL; */
 
-/* Does a person's `text` mean this row? Its name, its label, its variant, its arm's hash (12 digits or more), or a shell
+/* Does a user's `text` mean this row? Its name, its label, its variant, its arm's hash (12 digits or more), or a shell
  * pattern of the name. */
 bool plan_row_is(const struct plan *p, const struct plan_row *row, const char *text);
 /* The arm that `text` means: -1 with e if none, or if rows of several arms are meant. */
@@ -101,7 +101,7 @@ void plan_hash(struct plan *p);
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a value inside other JSON, without a newline after it. */
 void plan_add_json(struct json_writer *w, const char *name, const struct plan *p);
-/* The same as a person reads it: counts, arms with labels and states, estimate. What `plan` and `run --dry-run` print. */
+/* The same as readable text: counts, arms with labels and states, estimate. What `plan` and `run --dry-run` print. */
 void plan_text(struct str *out, const struct plan *p);
 
 /* Bytes of checkpoints that the pending cells will keep. */
@@ -109,7 +109,7 @@ double plan_disk_bytes(const struct plan *p);
 
 /* Freezes the plan into a file, whole or not at all. */
 MUST_CHECK int plan_write(const struct plan *p, const char *path, struct err *e);
-/* How a plan was made besides the text of its file, for the database: JSON {sources [{file, text}], set, only}, the first
+/* What made a plan besides the text of its file, for the database: JSON {sources [{file, text}], set, only}, the first
  * source without its text. The caller's. */
 char *plan_made_of(const struct plan *p);
 /* A grid as the database has it: its [grid] name, its text, and what plan_made_of said ("{}" of an old record). Expanded

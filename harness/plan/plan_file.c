@@ -1,6 +1,6 @@
 /* plan_file.c - a plan frozen into a file and read back: the sources of the grid, --set and --only, and every arm and
- * cell that followed from them, so that a reader can tell whether it understands the same. The database keeps the former
- * of every grid that was run. */
+ * cell that followed from them, so that a reader can check that it expands them alike. The database keeps the former
+ * for every grid that was run. */
 #include "harness/plan/plan.h"
 #include "harness/text/json_writer.h"
 
@@ -96,7 +96,7 @@ static int apply_sets(struct grid *g, const json_t *grid, const char *path, stru
 	return 0;
 }
 
-/* The data hashes are the frozen ones, by arm: what lies on this machine's disk is the worker's business. */
+/* The data hashes are the frozen ones, by arm: what is on this machine's disk is for the worker to check. */
 static int frozen_dataset(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e)
 {
 	const struct frozen *f = ctx;
@@ -125,7 +125,7 @@ static int same_plan(const struct plan *p, const struct frozen *f, const char *p
 	}
 	if (same)
 		return 0;
-	return err_code(e, EXIT_RECORD, "%s: this program makes other cells of this plan than the one that froze it (another "
+	return err_code(e, EXIT_RECORD, "%s: this program makes different cells from this plan than the one that froze it (another "
 	                "version, or the file was edited); freeze it again", path);
 }
 
@@ -168,7 +168,7 @@ int plan_read(struct plan **out, const char *path, const struct plan_options *op
 	f.arms = json_object_get(f.plan, "arms");
 	const char *format = json_string_value(json_object_get(f.root, "format"));
 	int rc = !format || strcmp(format, "ablate-plan-1") != 0 || !f.grid || !json_is_array(f.arms)
-	         ? damaged(path, "no JSON, or another format", e) : thaw(out, &f, path, opt, e);
+	         ? damaged(path, "not JSON, or a different format", e) : thaw(out, &f, path, opt, e);
 	json_decref(f.root);
 	return rc;
 }

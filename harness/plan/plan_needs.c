@@ -32,7 +32,7 @@ static bool lacks_data(char *reason, size_t size, const char *name)
 	return true;
 }
 
-/* A file by its path, or weights of the cache by their name. */
+/* A file by its path, or weights in the cache by name. */
 static bool lacks_file(char *reason, size_t size, const char *key, const char *setting)
 {
 	const struct weights_row *row;

@@ -1,5 +1,5 @@
 /* plan_needs.h - what an arm needs besides its data: weights of a learned metric or an extractor, files that its config
- * names, and what the grid's `needs` say. Looked for on this machine, never fetched. */
+ * names, and what the grid's `needs` list. Looked for on this machine, never fetched. */
 #ifndef ABLATE_PLAN_NEEDS_H
 #define ABLATE_PLAN_NEEDS_H
 

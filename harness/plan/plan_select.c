@@ -1,4 +1,4 @@
-/* plan_select.c - which row a person means: by name, label, variant, hash or pattern. */
+/* plan_select.c - which row a user means: by name, label, variant, hash or pattern. */
 #include "harness/plan/plan.h"
 
 #include <fnmatch.h>
