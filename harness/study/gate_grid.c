@@ -21,7 +21,7 @@ void scoped_gates(struct gates *g)
 	gates_release(g);
 }
 
-/* The scores of an arm over its declared seeds. With `prefix` the first missing one ends the list; else it is an error. */
+/* The scores of an arm over its declared seeds. With `prefix` the first missing one ends the list; otherwise it is an error. */
 static int side_of(struct gate_side *out, struct study_stat *stat, struct study *s, int arm, const struct metric_ref *ref,
                    const char *name, bool prefix, struct err *e)
 {
@@ -62,7 +62,7 @@ static int judge_one(struct gates *g, int i, struct study *s, const struct grid_
 	gate_error(out, rule, "");
 	if (grid_metric_ref(&ref, s->plan->grid, rule->metric, e) || plan_find_arm(&arm, s->plan, rule->arm, e))
 		return -1;
-	ref.least = false; /* the least of several evaluations is too good by chance */
+	ref.least = false; /* the minimum of several evaluations is too good by chance */
 	bool stored = strcmp(rule->against, "baseline") == 0;
 	if (!stored && plan_find_arm(&against, s->plan, rule->against, e))
 		return -1;
@@ -82,14 +82,14 @@ static int judge_one(struct gates *g, int i, struct study *s, const struct grid_
 	}
 	SCOPED(free) char *path = baseline_path(dir, s->plan->grid->name, rule->name, false);
 	if (!io_exists(path))
-		return err_code(e, EXIT_RECORD, "there is no baseline %s yet: ablate baseline propose, review it, ablate baseline accept", path);
+		return err_code(e, EXIT_RECORD, "there is no baseline %s yet: run `ablate baseline propose`, review it, then `ablate baseline accept`", path);
 	SCOPED(baseline) struct baseline b = { 0 };
 	if (baseline_read(&b, path, e))
 		return -1;
 	if (strcmp(b.metric, rule->metric) != 0)
-		return err_code(e, EXIT_RECORD, "%s is a baseline of %s, the gate asks for %s", path, b.metric, rule->metric);
+		return err_code(e, EXIT_RECORD, "%s is a baseline for %s, but the gate asks for %s", path, b.metric, rule->metric);
 	if (*b.arm && strcmp(b.arm, s->plan->arms[arm].hash) != 0)
-		return err_code(e, EXIT_RECORD, "%s is of another arm (%.12s, now %.12s): its configuration changed, so the numbers are not "
+		return err_code(e, EXIT_RECORD, "%s is for another arm (%.12s, now %.12s): its configuration changed, so the numbers are not "
 		                "comparable; propose a new baseline", path, b.arm, s->plan->arms[arm].hash);
 	base = baseline_side(&b, &b.now);
 	gate_judge(out, rule, &cand, &base);
@@ -166,7 +166,7 @@ int gates_propose(struct baseline *out, struct study *s, const struct grid_gate 
 	for (int i = 0; i < side.n; i++) {
 		if (!isfinite(side.value[i])) {
 			baseline_release(&b);
-			return err_code(e, EXIT_INCOMPLETE, "gate %s: seed %lld of %s gave no number: it cannot be a baseline", gate->rule.name,
+			return err_code(e, EXIT_INCOMPLETE, "gate %s: seed %lld of %s gave no number, so it cannot be a baseline", gate->rule.name,
 			                (long long)side.seed[i], gate->rule.arm);
 		}
 		b.now.value[i] = side.value[i], b.now.seed[i] = side.seed[i];
@@ -203,7 +203,7 @@ void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, d
 	str_addf(out, "gate %s: chance of a clear pass when nothing changed (%s, alpha %g%s); spread between seeds %.4g", rule->name,
 	         gate_test_name(rule->paired ? GATE_PAIRED_T : GATE_WELCH_T), rule->alpha, rule->n_looks ? " split over the looks" : "", sd);
 	if (rule->paired)
-		str_addf(out, known ? ", correlation of paired seeds %.2f" : ", correlation of paired seeds not known, %.0f assumed", rho);
+		str_addf(out, known ? ", correlation of paired seeds %.2f" : ", correlation of paired seeds unknown, %.0f assumed", rho);
 	str_addf(out, "\nseeds   margin of 1 sd, 2 sd, 3 sd, 4 sd%s\n", own > 0 ? "; the gate's own" : "");
 	static const int usual[] = { 3, 5, 8 };
 	bool told = false;
@@ -221,6 +221,6 @@ void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, d
 		if (need)
 			str_addf(out, "%d seeds a side give 80 %% at the margin %.4g (%.2g sd)\n", need, own, own / sd);
 		else
-			str_addf(out, "no number of seeds up to 1000 gives 80 %% at the margin %.4g (%.2g sd): widen it\n", own, own / sd);
+			str_addf(out, "no number of seeds up to 1000 gives 80 %% at the margin %.4g (%.2g sd): widen the margin\n", own, own / sd);
 	}
 }

@@ -1,7 +1,7 @@
 /* gate_grid.h - the gates of a grid, from its study and its baselines.
  *
- * A side's values are an arm's scores over the declared training seeds. A seed without a score is an error (its reason is
- * told), except under declared looks, where the seeds up to the first missing one count and the largest look within
+ * A side's values are an arm's scores over the declared training seeds. A seed without a score is an error (with its
+ * reason), except under declared looks, where the seeds up to the first missing one count and the largest look within
  * them is read. Baselines are files DIR/GRID.GATE.toml (baseline.h). */
 #ifndef ABLATE_GATE_GRID_H
 #define ABLATE_GATE_GRID_H
@@ -18,7 +18,7 @@ struct gates {
 };
 
 /* baselines: the folder. Holm's rule is applied. Only the gates in names[0..n_names) when n_names > 0 (unknown: exit 2).
- * What a single gate lacks is its error verdict; -1 only for what concerns all of them. */
+ * What a single gate lacks becomes its error verdict; -1 only for what concerns all of them. */
 MUST_CHECK int gates_judge(struct gates *out, struct study *s, const char *baselines, const char *const *names, int n_names, struct err *e);
 void gates_release(struct gates *g);
 void scoped_gates(struct gates *g);
@@ -28,7 +28,7 @@ MUST_CHECK int gates_propose(struct baseline *out, struct study *s, const struct
                              const char *created, struct err *e);
 
 /* What the gate can resolve at 3, 5, 8 and the given number of seeds, for margins of 1 to 4 sd and its own; the sd and
- * correlation are the measured ones; rho NAN: not known, 0 is assumed (identical runs tell nothing about it). Appended as text. */
+ * correlation are the measured ones; rho NAN: not known, 0 is assumed (identical runs say nothing about it). Appended as text. */
 void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, double rho, double mean_base, int n);
 
 #endif

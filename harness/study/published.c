@@ -51,7 +51,7 @@ static int text(const char **out, const struct toml_value *t, const char *key, s
 {
 	int rc = toml_string(out, t, key, e);
 	if (rc > 0 || (rc == 0 && !**out))
-		return toml_err(e, t, "%s is needed here", key);
+		return toml_err(e, t, "%s is missing here", key);
 	return rc;
 }
 
@@ -73,7 +73,7 @@ static int read_aliases(struct published_value *out, struct arena *a, const stru
 	for (size_t i = 0; i < n; i++) {
 		const struct toml_value *v = toml_at(list, i);
 		if (v->type != TOML_STRING || !v->str.len)
-			return toml_err(e, v, "aliases are strings");
+			return toml_err(e, v, "aliases must be strings");
 		names[i] = v->str.data;
 	}
 	out->aliases = names;
@@ -99,7 +99,7 @@ static int read_value(struct published_value *out, struct published *p, const st
 	if (rc || rv || rb || nfe < 0 || nfe > 100000 || !isfinite(out->value))
 		return toml_err(e, t, "nfe (0 to 100000), value (a number) and confirmed (true or false) are needed here");
 	if (strcmp(out->read_from, "table") != 0 && strcmp(out->read_from, "text") != 0 && strcmp(out->read_from, "figure") != 0)
-		return toml_err(e, t, "read_from = \"%s\": table, text or figure", out->read_from);
+		return toml_err(e, t, "read_from = \"%s\" must be table, text or figure", out->read_from);
 	out->nfe = (int)nfe;
 	if (!published_cite(p, out->paper))
 		return toml_err(e, t, "paper %s is not declared as a [[paper]]", out->paper);

@@ -1,4 +1,4 @@
-/* published.h - results/published.toml: numbers from papers, each with its source and how sure it is.
+/* published.h - results/published.toml: numbers from papers, each with its source and how certain it is.
  *
  * The file describes itself in its head comment. The reader is strict: unknown keys, papers that are not declared and
  * two values for one (paper, label, data, metric, nfe) are errors with file and line (exit 2). */

@@ -39,7 +39,7 @@ static const char *copy(struct study *s, const char *text)
 	return text && *text ? arena_strdup(&s->arena, text) : "";
 }
 
-/* --- which cells are meant --- */
+/* --- which cells a plan means --- */
 
 static int one_identity(struct study *s, struct study_cell *c, struct err *e)
 {
@@ -58,8 +58,8 @@ static int one_identity(struct study *s, struct study_cell *c, struct err *e)
 	}
 	if (db_done(&rows, e))
 		return -1;
-	return done < 2 ? 0 : err_code(e, EXIT_RECORD, "arm %.12s, seed %lld has results on %d data sets: put the data set in its "
-	                               "place, so that its content tells which is meant", arm->hash, (long long)c->seed, done);
+	return done < 2 ? 0 : err_code(e, EXIT_RECORD, "arm %.12s, seed %lld has results on %d data sets: make the data set "
+	                               "available, so that its content decides which is meant", arm->hash, (long long)c->seed, done);
 }
 
 static int all_identities(struct study *s, struct err *e)
@@ -95,7 +95,7 @@ static int all_identities(struct study *s, struct err *e)
 	}
 	if (db_done(&rows, e))
 		return -1;
-	return twice < 0 ? 0 : one_identity(s, &s->cells[twice], e); /* that one knows whether it matters */
+	return twice < 0 ? 0 : one_identity(s, &s->cells[twice], e); /* only that one knows whether it matters */
 }
 
 /* --- states and scores --- */

@@ -2,7 +2,7 @@
  *
  * Tables, gates, figures and the report all read through this. Cells are found by arm, seed and numerics version (and
  * by data set where the plan knows it), so that changing a table, a gate or a label in the grid file loses nothing.
- * Scores are those of the attempt that speaks for the cell (view v_result), averaged over evaluation seeds first. */
+ * Scores are those of the attempt used for the cell (view v_result), averaged over evaluation seeds first. */
 #ifndef ABLATE_STUDY_H
 #define ABLATE_STUDY_H
 
@@ -20,7 +20,7 @@ struct study_score {            /* of one cell, at one training step */
 	int nfe, evals;         /* evals: evaluation seeds averaged */
 	int64_t step, n;        /* n: images scored; 0 = unknown */
 	double value;           /* mean over evaluation seeds; NAN if one of them is */
-	double least;           /* the least of them */
+	double least;           /* the smallest of them */
 	double lo, hi;          /* interval over samples, of the first evaluation seed; NAN = none */
 };
 
