@@ -22,7 +22,7 @@
 
 #define PIPE_FD 3
 
-/* Open MPI's, as environment, so that another MPI's mpirun takes the same command line: as many processes as are asked for
+/* Settings of Open MPI, in the environment so that another MPI's mpirun accepts the same command line: as many processes as are asked for
  * whatever the machine has, the threads where OpenMP puts them, root in a container. */
 static const char *const mpirun_settings[][2] = {
 	{ "OMPI_MCA_rmaps_base_oversubscribe", "1" }, { "OMPI_MCA_hwloc_base_binding_policy", "none" }, { "OMPI_ALLOW_RUN_AS_ROOT", "1" },
@@ -40,7 +40,7 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
 	(void)sigemptyset(&early);
 	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
 		(void)sigaddset(&early, stops[i]);
-		(void)signal(stops[i], SIG_DFL); /* one that our caller ignores would not wait */
+		(void)signal(stops[i], SIG_DFL); /* one that our caller ignores would not stay pending */
 	}
 	(void)sigprocmask(SIG_SETMASK, &early, NULL);
 	(void)setpgid(0, 0);
@@ -76,7 +76,7 @@ int child_start(struct child *c, const char *program, const char *dir, int threa
 	SCOPED(free) char *log = xstrfmt("%s/log", dir);
 	char count[16], many[16] = "", self[PATH_MAX] = "/proc/self/exe";
 	(void)snprintf(count, sizeof count, "%d", threads);
-	if (ranks > 1) { /* mpirun is another program: it must be told our file */
+	if (ranks > 1) { /* mpirun is another program: it needs our path */
 		(void)snprintf(many, sizeof many, "%d", ranks);
 		ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 		self[n > 0 ? n : 0] = 0;
@@ -95,7 +95,7 @@ int child_start(struct child *c, const char *program, const char *dir, int threa
 		(void)close(pipe_fd[0]);
 		return err_set(e, "cannot start a process: %s", strerror(errno));
 	}
-	(void)setpgid(pid, pid); /* both sides: whoever is first */
+	(void)setpgid(pid, pid); /* on both sides, as either may be first */
 	(void)fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
 	*c = (struct child){ .pid = pid, .pipe_fd = pipe_fd[0], .team = ranks > 1 };
 	return 0;
@@ -107,7 +107,7 @@ void child_wait(struct child *const *children, int n, double seconds, const sigs
 	for (int i = 0; i < n; i++)
 		fds[i] = (struct pollfd){ .fd = children[i]->pid ? children[i]->pipe_fd : -1, .events = POLLIN };
 	struct timespec t = { .tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9) };
-	(void)ppoll(fds, (nfds_t)n, &t, mask); /* an interruption is a wish to look again */
+	(void)ppoll(fds, (nfds_t)n, &t, mask); /* an interruption asks us to look again */
 	free(fds);
 }
 
@@ -134,7 +134,7 @@ void child_listen(struct child *c)
 			continue;
 		if (n < 0)
 			return;
-		if (n == 0) { /* it says no more; its end is told by SIGCHLD */
+		if (n == 0) { /* no more output; SIGCHLD reports its end */
 			(void)close(c->pipe_fd);
 			c->pipe_fd = -1;
 			return;

@@ -24,7 +24,7 @@ static void add_asked(struct run_set *s, const struct grid *g)
 	s->run.n_asked = g->n_metrics;
 }
 
-/* One row of the plan stands for a cell per seed. Cells lie arm by arm. */
+/* One row of the plan means one cell per seed. Cells are ordered by arm. */
 static void add_rows(struct run_set *s, const struct plan *p)
 {
 	int cap = 0, n = 0, *first = xcalloc((size_t)p->n_arms + 1, sizeof *first);

@@ -1,4 +1,4 @@
-/* run_plan.h - a plan as the runner takes it. */
+/* run_plan.h - a plan in the form that the runner takes. */
 #ifndef ABLATE_RUN_PLAN_H
 #define ABLATE_RUN_PLAN_H
 
@@ -19,7 +19,7 @@ struct run_set {
 
 /* All cells of a plan, which must outlive it. */
 void run_set_of_plan(struct run_set *out, const struct plan *p);
-/* One cell as the database and the job of its attempt know it, to be repeated; *threads and *ranks as that attempt had. */
+/* One cell as the database and the job of its attempt describe it, to be repeated; *threads and *ranks as that attempt had. */
 MUST_CHECK int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs, const char *cell, const char *attempt,
                                   struct err *e);
 void run_set_release(struct run_set *s);

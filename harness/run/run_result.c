@@ -1,4 +1,4 @@
-/* run_result.c - what a run came to, as an exit code, a line and JSON (runner.h). */
+/* run_result.c - the outcome of a run, as an exit code, a line and JSON (runner.h). */
 #define _GNU_SOURCE
 #include "harness/run/runner.h"
 
@@ -32,7 +32,7 @@ char *run_summary(const struct run_result *r)
 {
 	struct str s = { 0 };
 	char took[32];
-	str_addf(&s, "%d cell%s:", r->cells, r->cells == 1 ? "" : "s");
+	str_addf(&s, "%d cell%s:", r->cells, str_plural(r->cells));
 	int n = 0;
 	for (size_t i = 0; i < N_COUNTS; i++)
 		if (count_of(r, i))

@@ -9,6 +9,7 @@
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"
+#include "model/base/str.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 #define TICK_S 0.2
-#define GRACE_S 60.0      /* from "stop, please" to SIGKILL, when a budget ends an attempt */
+#define GRACE_S 60.0      /* from the request to stop to SIGKILL, when a budget ends an attempt */
 #define ORPHAN_WAIT_S 30.0
 #define TOUCH_S 10.0
 #define STOPPING "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts"
@@ -35,9 +36,9 @@ struct run {
 	int64_t steps_total, steps_done;
 	double started_s, touched_s;
 	bool no_more;                /* start no further cell */
-	bool asked, aborted;         /* what was asked by signals and is acted on */
+	bool asked, aborted;         /* what signals asked for and is being acted on */
 	char *cancel_path;
-	char **heard;                /* notes of workers that were told */
+	char **heard;                /* notes of workers that were already shown */
 	int n_heard, cap_heard;
 	struct run_signals signals;
 };
@@ -140,12 +141,12 @@ static int wait_for_orphans(struct run *r, struct err *e)
 		if (!alive || monotonic_s() - start > ORPHAN_WAIT_S || run_stop_asked())
 			return 0;
 		if (!said)
-			say(r, "waiting for %d worker%s of an earlier run to write %s checkpoint", alive, alive > 1 ? "s" : "", alive > 1 ? "their" : "its");
+			say(r, "waiting for %d worker%s of an earlier run to write %s checkpoint", alive, str_plural(alive), alive > 1 ? "their" : "its");
 		child_wait(NULL, 0, 0.1, &r->signals.mask);
 	}
 }
 
-static int sort_out(struct run *r, int i, struct err *e)
+static int classify_cell(struct run *r, int i, struct err *e)
 {
 	const struct run_cell *c = &r->plan->cells[i];
 	bool done;
@@ -204,7 +205,7 @@ static int start_next(struct run *r, struct slot *slot, struct err *e)
 	return 0;
 }
 
-/* Tells the worker. mpirun passes on to its processes what comes when these are there, and dies of what comes earlier: their journal shows. */
+/* Tells the worker. mpirun passes signals on once its processes run, and dies of one that comes earlier: their journal shows that they do. */
 static void pass_on(struct slot *slot)
 {
 	if (slot->asked_s <= 0 || slot->told || (slot->child.team && access(slot->journal, F_OK)))
@@ -272,7 +273,7 @@ static void heed_budgets(struct run *r)
 		if (!slot->cell)
 			continue;
 		pass_on(slot);
-		/* the worker keeps its own budget; this is for one that does not come to its next step */
+		/* the worker watches its own budget; this is for one that does not reach its next step */
 		if (r->o->cell_wall_s > 0 && now - slot->started_s > r->o->cell_wall_s + 1)
 			ask_to_stop(slot, SLOT_WALL);
 		if (slot->asked_s > 0 && slot->ended_by != SLOT_NONE && now - slot->asked_s > GRACE_S)
@@ -283,7 +284,7 @@ static void heed_budgets(struct run *r)
 static void give_up(struct run *r)
 {
 	if (r->o->stop_after && r->out->failed + r->out->diverged >= r->o->stop_after && !r->no_more) {
-		say_amiss(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, r->o->stop_after > 1 ? "s" : "");
+		say_amiss(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, str_plural(r->o->stop_after));
 		r->no_more = true;
 	}
 }
@@ -323,7 +324,7 @@ static void settle(struct run *r, struct slot *slot, enum record_state state, co
 	give_up(r);
 }
 
-/* What a worker wrote down for a person: that a checkpoint was refused, that a score needs a grain of salt. What many cells say is told once. */
+/* What a worker noted for a person: that a checkpoint was refused, that a score needs care. What many cells report is shown once. */
 static void hear_note(void *ctx, const char *attempt, const char *note)
 {
 	struct run *r = ctx;
@@ -337,7 +338,7 @@ static void hear_note(void *ctx, const char *attempt, const char *note)
 			say_amiss(r, "%s: %s", name_of(name, r->slots[i].cell), note);
 }
 
-static int tend(struct run *r, struct slot *slot, struct err *e)
+static int poll_slot(struct run *r, struct slot *slot, struct err *e)
 {
 	struct child_end end;
 	enum record_state state = RECORD_UNKNOWN;
@@ -388,7 +389,7 @@ static int start_what_fits(struct run *r, struct err *e)
 			continue;
 		if (r->o->cells_max && r->out->attempts >= r->o->cells_max) {
 			r->out->over_budget = r->no_more = true;
-			say_amiss(r, "the grid's budget of %d cells is used up", r->o->cells_max);
+			say_amiss(r, "the grid's budget of %d cell%s is used up", r->o->cells_max, str_plural(r->o->cells_max));
 			return 0;
 		}
 		if (start_next(r, &r->slots[i], e))
@@ -408,14 +409,14 @@ static int run_cells(struct run *r, struct err *e)
 		if (!busy(r))
 			return 0;
 		child_wait(r->children, r->n_slots, TICK_S, &r->signals.mask);
-		/* journals are taken a few times a second, the end of a process at once */
+		/* journals are ingested a few times a second, the end of a process at once */
 		bool all = monotonic_s() - looked_s >= TICK_S;
 		for (int i = 0; i < r->n_slots; i++) {
 			struct slot *slot = &r->slots[i];
 			if (!slot->cell)
 				continue;
 			child_listen(&slot->child);
-			if ((all || slot->child.pipe_fd < 0) && tend(r, slot, e))
+			if ((all || slot->child.pipe_fd < 0) && poll_slot(r, slot, e))
 				return -1;
 		}
 		if (all)
@@ -428,7 +429,7 @@ static int run_cells(struct run *r, struct err *e)
 	}
 }
 
-/* The records cannot be written: what runs is asked to stop, so that nothing is computed in vain; journals keep it. */
+/* The records cannot be written: what runs is asked to stop, so that nothing is computed in vain; the journals keep its results. */
 static void stop_without_records(struct run *r)
 {
 	struct child_end end;
@@ -450,12 +451,12 @@ static int prepare(struct run *r, struct err *e)
 	if (record_plan(r, e) || wait_for_orphans(r, e))
 		return -1;
 	for (int i = 0; i < r->plan->n_cells; i++)
-		if (sort_out(r, i, e))
+		if (classify_cell(r, i, e))
 			return -1;
 	return 0;
 }
 
-/* The worker of a runner that was killed before it knew of a journal may begin it after we looked: what such workers have written since. */
+/* The worker of a runner that was killed before it knew of a journal may create it after we looked: this takes what such workers have written since. */
 static int take_strays(struct run *r, struct err *e)
 {
 	int found = 0;

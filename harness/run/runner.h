@@ -1,4 +1,4 @@
-/* runner.h - makes the cells of a plan done: skips what is finished, starts one process per cell, records what its
+/* runner.h - brings the cells of a plan to done: skips what is finished, starts one process per cell, records what its
  * journal says, judges from evidence how it ended, tries again where that may help.
  *
  * The supervisor is the only writer of the database. The first SIGINT, SIGTERM or SIGHUP asks all workers to write a checkpoint and stop; a
@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One cell to make. All texts are borrowed. */
+/* One cell to run. All texts are borrowed. */
 struct run_cell {
 	const char *cell, *arm;      /* hashes */
 	const char *config;          /* canonical JSON of the arm */
@@ -30,7 +30,7 @@ struct run_row { int cell; const char *chain, *label; int64_t ordinal; json_t *l
 
 struct run_plan {
 	const char *hash, *name, *toml;
-	const char *made_of;         /* plan_made_of; NULL for what is no grid */
+	const char *made_of;         /* plan_made_of; NULL for what is not a grid */
 	const struct run_cell *cells;
 	const struct run_row *rows;
 	const struct wanted_score *scores;
@@ -42,23 +42,23 @@ struct run_plan {
 struct progress;
 struct run_options {
 	const char *db;              /* path */
-	const char *what;            /* told to others who find the database in use: "ablate run quickstart.toml" */
+	const char *what;            /* shown to others who find the database in use: "ablate run quickstart.toml" */
 	const char *device;          /* "cpu", "cuda:0" */
 	const char *program;         /* worker program; NULL = this one */
 	int jobs, threads;           /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
 	int ranks;                   /* processes that train one cell together, started by mpirun; 0 and 1 = one */
 	double cell_wall_s, grid_wall_s; /* budgets; 0 = none */
-	int cells_max;               /* at most so many cells are started; 0 = all */
+	int cells_max;               /* at most this many cells are started; 0 = all */
 	int retries;                 /* of a cell that failed or was killed */
-	int stop_after;              /* stop starting cells after so many failed cells; 0 = never */
+	int stop_after;              /* stop starting cells after this many failed cells; 0 = never */
 	struct progress *progress;   /* model/base/progress.h; may be NULL */
-	void (*say)(void *ctx, const char *line, bool amiss); /* one line per state change, `amiss` of what should be heard even with -q; may be NULL */
+	void (*say)(void *ctx, const char *line, bool amiss); /* one line per state change, `amiss` for what should be shown even with -q; may be NULL */
 	void *say_ctx;
-	bool record_only;            /* record the plan, sort out what is missing, start nothing */
-	bool again;                  /* run cells again that diverged (the same bits would diverge again) */
+	bool record_only;            /* record the plan, classify its cells, start nothing */
+	bool again;                  /* rerun cells that diverged (the same bits would diverge again) */
 };
 
-/* Counts of cells, by what holds at the end. */
+/* Counts of cells, by their state at the end. */
 struct run_result {
 	int cells, cached, done, failed, diverged, blocked, stopped, timeout, pending, elsewhere;
 	int attempts, lost;          /* started here; found dead at the start */
@@ -67,7 +67,7 @@ struct run_result {
 	double wall_s;
 };
 
-/* Runs. A cell that fails is no failure of this function: read *out and run_exit_code. Errors: the database cannot be
+/* Runs. A cell that fails is not a failure of this function: read *out and run_exit_code. Errors: the database cannot be
  * used (EXIT_RECORD). */
 MUST_CHECK int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *options, struct err *e);
 /* 0, 1, 75, 130, 143 as in the README. */
@@ -76,7 +76,7 @@ int run_exit_code(const struct run_result *r);
 char *run_summary(const struct run_result *r);
 json_t *run_result_json(const struct run_result *r);
 
-/* Runs one cell once more as a repetition for verify (never resumed, never speaks for the cell); its attempt id. */
+/* Runs one cell once more as a repetition for verify (never resumed, never used for the cell); its attempt id. */
 MUST_CHECK int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan, const struct run_options *options,
                              struct err *e);
 

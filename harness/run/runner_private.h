@@ -19,14 +19,14 @@ struct slot {
 	char *dir, *journal;
 	int64_t n;
 	struct journal_scan scan;
-	double started_s, asked_s;   /* monotonic; asked_s: when it is to stop, 0 = it is not */
-	bool told;                   /* that it is to stop */
+	double started_s, asked_s;   /* monotonic; asked_s: when it was asked to stop, 0 = it was not */
+	bool told;                   /* that it was asked to stop */
 	enum slot_end ended_by;
 };
 
 /* Is the cell finished: a done attempt, and every score of the plan? */
 MUST_CHECK int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c, struct err *e);
-/* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier life, starts the worker. */
+/* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier attempt, starts the worker. */
 MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o, int index,
                           const char *purpose, int threads, struct err *e);
 /* After the worker's end: its journal gets an end if it has none; *state and reason as they are recorded. */

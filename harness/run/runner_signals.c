@@ -11,7 +11,7 @@ static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 #define N_CAUGHT (sizeof caught / sizeof *caught)
 _Static_assert(N_CAUGHT == sizeof ((struct run_signals *)0)->before / sizeof (struct sigaction), "one each");
 
-/* Atomic, as a thread of a library may be the one that a signal comes to. */
+/* Atomic, as a signal may be delivered to a library's thread. */
 static atomic_int first;
 static _Atomic double interrupted_s; /* the first SIGINT; 0: none yet */
 static atomic_bool aborted;

@@ -8,7 +8,7 @@ struct verify_result {
 	bool equal;
 	int64_t n;               /* values compared: curve points, scores, checkpoints of the same step */
 	int64_t first_step;      /* of the first difference in training; -1 = none there */
-	int64_t max_ulp;         /* largest distance in units in the last place; INT64_MAX when a NaN meets a number */
+	int64_t max_ulp;         /* largest distance in units in the last place; INT64_MAX between a NaN and a number */
 	char first[256];         /* what differs first, with both values; "" = nothing */
 	char env[256];           /* what differs between the two environments; "" = nothing */
 };
