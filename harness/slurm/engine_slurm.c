@@ -8,6 +8,7 @@
 #include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/str.h"
 
 #include <dirent.h>
 #include <glob.h>
@@ -59,7 +60,7 @@ static int write_script(const char *path, const char *command, const char *plan,
 	char exe[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
 	if (n <= 0)
-		return err_set(e, "/proc/self/exe: cannot read: the program does not know where it lies");
+		return err_set(e, "/proc/self/exe: cannot read: the program does not know where it is installed");
 	exe[n] = '\0';
 	str_add(&s, "#!/bin/sh\n");
 	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++) {
@@ -100,7 +101,7 @@ static int sbatch(char **id, const char *name, const char *log, const char *arra
 	char cwd[PATH_MAX];
 	SCOPED(str) struct str text = { 0 };
 	if (!getcwd(cwd, sizeof cwd))
-		return err_set(e, "the working folder has no name");
+		return err_set(e, "the working directory has no path");
 	SCOPED(free) char *job_name = xstrfmt("--job-name=%s", name), *output = xstrfmt("--output=%s", log), *chdir_to = xstrfmt("--chdir=%s", cwd);
 	SCOPED(free) char *cpus = xstrfmt("--cpus-per-task=%d", o->threads);
 	struct command c = { 0 };
@@ -132,12 +133,12 @@ static int sbatch(char **id, const char *name, const char *log, const char *arra
 	return 0;
 }
 
-/* A dependency on a job that is not there is no dependency: Slurm would start the merge at once. */
+/* A dependency on a job that does not exist is not a dependency: Slurm would start the merge at once. */
 static int check_known(const char *id, struct err *e)
 {
 	const char *const argv[] = { "scontrol", "-o", "show", "job", id, NULL };
 	SCOPED(str) struct str text = { 0 };
-	return slurm_call(&text, argv, e) ? err_in(e, "job %s was accepted and is not known any more; submit again", id) : 0;
+	return slurm_call(&text, argv, e) ? err_in(e, "job %s was accepted but is no longer known to Slurm; submit again", id) : 0;
 }
 
 static int submit_arrays(struct slurm_jobs *out, struct str *dependency, const char *dir, const char *plan, const char *plan_hash, const int *index,
@@ -200,7 +201,7 @@ int slurm_submit(struct slurm_jobs *out, const char *plan_hash, const int *index
 		return -1;
 	if (submit_arrays(&jobs, &dependency, dir, plan, plan_hash, index, n, slurm_max_array(str_text(&config)), o, e)) {
 		if (jobs.tasks)
-			(void)err_in(e, "job %s runs %d cells, the rest was not accepted", jobs.array, jobs.tasks);
+			(void)err_in(e, "job %s runs %d cell%s; the rest was not accepted", jobs.array, jobs.tasks, str_plural(jobs.tasks));
 		slurm_jobs_release(&jobs);
 		return -1;
 	}

@@ -1,4 +1,4 @@
-/* engine_slurm.h - the cells of a plan as one Slurm array, and the collection of what its tasks made.
+/* engine_slurm.h - the cells of a plan as one Slurm array, and how its results are collected.
  *
  * For database X and a plan, the folder X-runs/slurm/HASH[:12] holds what is shared with the cluster:
  *     submitted.json          the jobs of the last submission
@@ -15,10 +15,10 @@
 #include "harness/run/run_plan.h"
 #include "harness/record/store.h"
 
-#define SLURM_CALL_S 20.0   /* a client that hangs longer is ended: the controller does not answer */
+#define SLURM_CALL_S 20.0   /* a client that hangs longer is killed: the controller does not answer */
 
-/* Runs a client program of Slurm; its stdout into *out. Not installed, refused (its own words are passed on) or silent
- * for SLURM_CALL_S: EXIT_USAGE, for nothing was run. */
+/* Runs a client program of Slurm; its stdout into *out. Not installed, refused (its message is passed on) or silent
+ * for SLURM_CALL_S: EXIT_USAGE, as nothing was run. */
 MUST_CHECK int slurm_call(struct str *out, const char *const argv[], struct err *e);
 MUST_CHECK int slurm_is_here(struct err *e);   /* 0 when sbatch can be started */
 /* "MaxArraySize" of `scontrol show config` text; 1001 when it does not say. */

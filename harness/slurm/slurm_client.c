@@ -18,7 +18,7 @@
 
 #define ANSWER_MAX ((size_t)16 << 20)
 
-/* Reads both pipes until they end. false when the time is over or the answer is without end. */
+/* Reads both pipes until they end. false when time runs out or the answer is endless. */
 static bool listen_to(int fd[2], struct str text[2], double until_s)
 {
 	struct pollfd p[2] = { { .fd = fd[0], .events = POLLIN }, { .fd = fd[1], .events = POLLIN } };
@@ -47,11 +47,11 @@ static int start(pid_t *pid, int out[2], const char *const argv[], struct err *e
 	posix_spawn_file_actions_t actions;
 	int a[2], b[2];
 	if (pipe2(a, O_CLOEXEC))
-		return err_set(e, "%s: no pipe: %s", argv[0], strerror(errno));
+		return err_set(e, "%s: cannot create a pipe: %s", argv[0], strerror(errno));
 	if (pipe2(b, O_CLOEXEC)) {
 		(void)close(a[0]);
 		(void)close(a[1]);
-		return err_set(e, "%s: no pipe: %s", argv[0], strerror(errno));
+		return err_set(e, "%s: cannot create a pipe: %s", argv[0], strerror(errno));
 	}
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -94,7 +94,7 @@ int slurm_call(struct str *out, const char *const argv[], struct err *e)
 		for (char *p = words; p && *p; p++)
 			if (*p == '\n')
 				*p = p[1] ? ';' : '\0';
-		rc = err_code(e, EXIT_USAGE, "%s refused: %.700s", argv[0], words ? words : "without a word");
+		rc = err_code(e, EXIT_USAGE, "%s refused: %.700s", argv[0], words ? words : "without a message");
 	} else {
 		str_addn(out, str_text(&text[0]), text[0].len);
 	}

@@ -48,7 +48,7 @@ static int share_tree(const char *from, const char *to, int depth, struct err *e
 	return rc;
 }
 
-/* The folders of attempts, which lie two levels down, beside the lock and the ledger. */
+/* The folders of attempts, which are two levels down, beside the lock and the ledger. */
 static int share_attempts(const char *shard_runs, const char *runs, struct err *e)
 {
 	SCOPED(free) char *pattern = xstrfmt("%s/*/*/journal.jsonl", shard_runs);
@@ -64,7 +64,7 @@ static int share_attempts(const char *shard_runs, const char *runs, struct err *
 	return rc;
 }
 
-/* Ends what a dead task left open. *busy when a task is at work on the shard, here or on another machine. */
+/* Ends what a dead task left open. *busy when a task is working on the shard, here or on another machine. */
 static int make_quiet(bool *busy, const char *shard, const char *runs, struct err *e)
 {
 	SCOPED(store) struct store s = STORE_INIT;

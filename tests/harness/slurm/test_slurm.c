@@ -135,7 +135,7 @@ Test(slurm, a_job_that_vanished_gets_no_merge)
 	free(fake(dir, "scontrol", "case $2 in config) echo ;; *) echo Invalid job id >&2; exit 1 ;; esac"));
 	free(fake(dir, "sbatch", "case \"$@\" in *dependency*) touch \"$(dirname $0)/merged\" ;; esac; echo 5"));
 	cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 1, &o, &e), -1);
-	cr_assert(strstr(e.msg, "not known"), "%s", e.msg);
+	cr_assert(strstr(e.msg, "no longer known"), "%s", e.msg);
 	SCOPED(free) char *merged = xstrfmt("%s/merged", dir);
 	cr_assert(!io_exists(merged));
 	tempdir_remove(dir);
