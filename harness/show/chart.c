@@ -5,6 +5,7 @@
 #include "harness/judge/stats.h"
 
 #include "model/base/io.h"
+#include "model/base/str.h"
 #include "model/consistency/schedule.h"
 #include "model/data/dataset.h"
 
@@ -56,12 +57,12 @@ static struct figure_panel *one_panel(struct chart *c, int n_series)
 static void tell_hidden(struct chart *c, const struct lines *lines)
 {
 	if (lines->hidden)
-		c->figure.note = arena_strfmt(&c->arena, "%d more arms are not drawn: choose a chain or --only", lines->hidden);
+		c->figure.note = arena_strfmt(&c->arena, "%d more arm%s not drawn: choose a chain or --only", lines->hidden, str_plural(lines->hidden));
 }
 
 static struct figure_series *series_of(const struct figure_panel *p, int i)
 {
-	return (struct figure_series *)(void *)(uintptr_t)&p->series[i]; /* ours until the figure is handed out */
+	return (struct figure_series *)(void *)(uintptr_t)&p->series[i]; /* ours until the figure is returned */
 }
 
 static int metric_asked(struct metric_ref *ref, const struct study *s, const struct chart_ask *ask, struct err *e)
@@ -70,7 +71,7 @@ static int metric_asked(struct metric_ref *ref, const struct study *s, const str
 	if (*ask->metric ? grid_metric_ref(ref, g, ask->metric, e) : 0)
 		return -1;
 	if (!*ask->metric && !grid_metric_refs(ref, 1, g))
-		return err_code(e, EXIT_USAGE, "%s declares no [[metric]]: say which with --metric", g->path);
+		return err_code(e, EXIT_USAGE, "%s declares no [[metric]]: choose one with --metric", g->path);
 	ref->least = false; /* charts show means */
 	return 0;
 }
@@ -351,7 +352,7 @@ static int build_sweep(struct chart *c, struct study *s, const struct chart_ask 
 	struct metric_ref ref;
 	const struct knob *k = config_find(ask->knob);
 	if (!k)
-		return *ask->knob ? config_unknown(ask->knob, e) : err_code(e, EXIT_USAGE, "a sweep needs --knob KEY, as loss.c");
+		return *ask->knob ? config_unknown(ask->knob, e) : err_code(e, EXIT_USAGE, "a sweep needs --knob KEY, such as loss.c");
 	if (metric_asked(&ref, s, ask, e))
 		return -1;
 	struct points mean = { 0 };
@@ -406,7 +407,7 @@ static int read_picture(struct figure_panel *p, struct arena *a, const char *pat
 		return err_set(e, "%s: %s", path, image.message);
 	if (image.width > 4096 || image.height > 4096) {
 		png_image_free(&image);
-		return err_set(e, "%s: %u x %u pixels; at most 4096 each way go into a figure", path, image.width, image.height);
+		return err_set(e, "%s: %u x %u pixels; a figure takes at most 4096 each way", path, image.width, image.height);
 	}
 	image.format = PNG_FORMAT_RGB;
 	uint8_t *pixels = arena_alloc(a, PNG_IMAGE_SIZE(image));
@@ -472,7 +473,7 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 
 static const struct chart_kind table[] = {
 	{ "curves", "a training curve (--curve, default loss): mean and spread over seeds", build_curves },
-	{ "metric", "a metric against the training step, where it was measured on the way", build_metric },
+	{ "metric", "a metric against the training step, where it was measured during training", build_metric },
 	{ "bars", "a metric of each arm, with spread and published values", build_bars },
 	{ "sweep", "a metric against a numeric setting (--knob loss.c)", build_sweep },
 	{ "sigma", "how often training sees each noise level", build_sigma },

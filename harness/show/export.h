@@ -7,7 +7,7 @@
 
 enum export_format { EXPORT_CSV, EXPORT_JSONL };
 
-/* The rows of a query, which it ends, one by one: CSV as RFC 4180 with a head line (numbers are shortest round-trip, NULL is empty),
+/* The rows of a query, which it ends, one by one: CSV as RFC 4180 with a header line (numbers are shortest round-trip, NULL is empty),
  * or one JSON object per line (NULL is left out; infinities as text). */
 MUST_CHECK int export_rows(struct db_rows *rows, enum export_format format, dump_sink *sink, void *ctx, struct err *e);
 /* One row per score of v_result with its cell's labels. `identity` false leaves out what differs between two runs of the

@@ -13,7 +13,7 @@
 
 enum { TITLE_H = 26, NOTE_H = 18, LEFT = 58, RIGHT = 14, TOP = 24, BOTTOM = 44, FONT = 10 };
 
-/* Okabe and Ito's palette without its yellow, which vanishes on paper; neighbours differ in lightness, too. */
+/* Okabe and Ito's palette without its yellow, which is hard to see on paper; neighbours differ in lightness, too. */
 static const double palette[][3] = {
 	{ 0.00, 0.45, 0.70 }, { 0.84, 0.37, 0.00 }, { 0.00, 0.62, 0.45 }, { 0.80, 0.47, 0.65 }, { 0.34, 0.71, 0.91 },
 	{ 0.90, 0.62, 0.00 }, { 0.00, 0.00, 0.00 },
@@ -69,7 +69,7 @@ bool figure_has_font(void)
 	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
 	cairo_t *c = cairo_create(surface);
 	font(c, FONT, false);
-	bool found = cairo_scaled_font_get_type(cairo_get_scaled_font(c)) == CAIRO_FONT_TYPE_FT; /* its own strokes are a user font */
+	bool found = cairo_scaled_font_get_type(cairo_get_scaled_font(c)) == CAIRO_FONT_TYPE_FT; /* cairo's own strokes are a user font */
 	cairo_destroy(c);
 	cairo_surface_destroy(surface);
 	return found;
@@ -85,7 +85,7 @@ static double at_x(const struct frame *f, double v)
 static double at_y(const struct frame *f, double v)
 {
 	double p = axis_place(&f->ay, v);
-	return f->y + f->h * (1 - fmin(fmax(p, -0.5), 1.5)); /* fmin and fmax pass a NaN by: see visible() */
+	return f->y + f->h * (1 - fmin(fmax(p, -0.5), 1.5)); /* fmin and fmax ignore a NaN: see visible() */
 }
 
 static bool visible(const struct frame *f, double x, double y)
@@ -269,7 +269,7 @@ static void draw_line(cairo_t *c, const struct frame *f, const struct figure_ser
 	}
 	cairo_stroke(c);
 	cairo_set_dash(c, NULL, 0, 0);
-	int every = r->mark == FIGURE_STEP ? 0 : drawn <= 14 ? 1 : drawn / 7; /* a few markers: the third way to tell lines apart */
+	int every = r->mark == FIGURE_STEP ? 0 : drawn <= 14 ? 1 : drawn / 7; /* a few markers: the third way to distinguish lines */
 	for (int i = 0; i < r->n; i++)
 		if (visible(f, r->x[i], r->y[i]) && ((every && i % every == s % (every < 2 ? 1 : every)) || (alone == drawn)))
 			marker(c, s, at_x(f, r->x[i]), at_y(f, r->y[i]), 2.6);
@@ -351,7 +351,7 @@ static bool in_legend(const struct figure_series *r)
 	return r->label && *r->label;
 }
 
-/* Rows of the legend, which stands under the panel: as many columns as the longest label leaves. */
+/* Rows of the legend, which is below the panel: as many columns as the longest label leaves. */
 static int legend_rows(cairo_t *c, const struct figure_panel *p, double w, int *cols)
 {
 	double widest = 0;

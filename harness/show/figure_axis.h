@@ -1,4 +1,4 @@
-/* figure_axis.h - the range of an axis and its ticks. Used by figure.c only; apart because it can be tested alone. */
+/* figure_axis.h - the range of an axis and its ticks. Used by figure.c only; separate so that it can be tested alone. */
 #ifndef ABLATE_FIGURE_AXIS_H
 #define ABLATE_FIGURE_AXIS_H
 

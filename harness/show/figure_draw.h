@@ -11,7 +11,7 @@ void figure_size(const struct figure *f, cairo_t *c, double *w, double *h);
 /* Fills w x h points from the origin. */
 void figure_draw(const struct figure *f, cairo_t *c, double w, double h);
 
-/* Before the first text: lets fontconfig look where there are fonts. */
+/* Before the first text: shows fontconfig where there are fonts. */
 void figure_find_fonts(void);
 /* Heap text: the configuration of the fonts that come with this program ("fonts/fonts.conf", as in the Python wheel); NULL where
  * there is none, or where the environment or the file `system` configures fonts already. */

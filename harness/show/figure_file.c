@@ -30,12 +30,12 @@ bool figure_format_known(const char *format)
 static int check(const struct figure *f, const char *format, struct err *e)
 {
 	if (!figure_format_known(format))
-		return err_code(e, EXIT_USAGE, "a figure cannot be written as \"%s\": svg, pdf or png", format);
+		return err_code(e, EXIT_USAGE, "a figure cannot be written as \"%s\": choose svg, pdf or png", format);
 	if (f->n_panels < 1 || f->n_panels > FIGURE_PANELS_MAX)
 		return err_code(e, EXIT_USAGE, "a figure of %d panels: 1 to %d are possible", f->n_panels, FIGURE_PANELS_MAX);
 	for (int i = 0; i < f->n_panels; i++)
 		if (f->panels[i].n_series > FIGURE_SERIES_MAX)
-			return err_code(e, EXIT_USAGE, "panel %d has %d series: at most %d can be told apart; choose arms with --only",
+			return err_code(e, EXIT_USAGE, "panel %d has %d series: at most %d can be distinguished; choose arms with --only",
 			                i + 1, f->panels[i].n_series, FIGURE_SERIES_MAX);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "model/base/io.h"
 #include "model/base/progress.h"
+#include "model/base/str.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -228,7 +229,7 @@ static void samples(struct page *p, bool *has_picture)
 	if (shown)
 		str_add(p->out, "</div>\n");
 	if (shown && left_out)
-		str_addf(p->out, "<p class=\"soft\">%d more arms have pictures; they are left out to keep the file small.</p>\n", left_out);
+		str_addf(p->out, "<p class=\"soft\">The pictures of %d more arm%s were left out to keep the file small.</p>\n", left_out, str_plural(left_out));
 	if (shown)
 		str_add(p->out, "</section>\n");
 }

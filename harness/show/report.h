@@ -12,7 +12,7 @@
 #include "harness/study/study.h"
 
 struct report_ask {
-	const char *command;            /* told in the footer */
+	const char *command;            /* shown in the footer */
 	const char *runs;               /* folder of the attempts' files, for pictures */
 	const char *version;            /* of the program */
 	const struct gates *gates;      /* judged; may be NULL */
@@ -21,8 +21,8 @@ struct report_ask {
 
 enum { REPORT_PICTURES_MAX = 4 << 20, REPORT_CURVE_POINTS = 100 }; /* bytes of pictures in all; points of a curve */
 
-/* Exit 5 for a table with mixed protocols, as `ablate table` has it: its place then holds the refusal, the report is
- * made. -1 only for what the database refuses. */
+/* Exit 5 for a table with mixed protocols, as for `ablate table`: the refusal is then shown in its place, and the report is
+ * written all the same. -1 only for what the database refuses. */
 MUST_CHECK int report_html(struct str *out, struct study *s, const struct report_ask *ask, struct err *e);
 
 /* The data of the cells' pages as JSON (arms, cells, environments, protocols), for report.c. */

@@ -22,7 +22,7 @@ static int number_of(struct names *names, struct arena *a, const char *text)
 	return names->n - 1;
 }
 
-/* JSON of our own making, but inside <script>: "<" must not stand there. */
+/* JSON of our own making, but inside <script>: "<" must not occur there. */
 static void add_safe(struct json_writer *w, const char *name, const char *json)
 {
 	SCOPED(str) struct str safe = { 0 };
@@ -183,7 +183,7 @@ static int add_envs(struct json_writer *w, struct study *s, const struct names *
 		SCOPED(free) char *json = NULL;
 		if (query_env_of_hash(&json, s->db, envs->v[i], e))
 			return -1;
-		add_safe(w, envs->v[i], json ? json : "{}"); /* the table's CHECK says that it is valid */
+		add_safe(w, envs->v[i], json ? json : "{}"); /* the table's CHECK guarantees that it is valid */
 	}
 	json_end(w);
 	return 0;

@@ -49,7 +49,7 @@ static int add_column(struct build *b, const char *text, const struct metric_ref
 	return 0;
 }
 
-/* The metric that a bare "delta" before any metric column speaks of. */
+/* The metric that a bare "delta" before any metric column refers to. */
 static int main_metric(struct metric_ref *out, struct build *b, const char *const *cols, int n, struct err *e)
 {
 	const struct grid *g = b->s->plan->grid;
@@ -176,8 +176,8 @@ static int refuse_mixed(const struct build *b, int c, struct err *e)
 	for (int r = 0; r < b->n_ours; r++)
 		if (table_begins_protocol(b, r, c))
 			str_addf(&list, "%s%s (%s)", list.len ? "; " : "", table_stat(b, r, c)->protocol, b->rows[r]->name);
-	return err_code(e, EXIT_RECORD, "table %s: column %s mixes protocols, which are not comparable: %s; where they are what the table is about, "
-	                "say across = true in it", b->t->name, b->t->cols[c].key, str_text(&list));
+	return err_code(e, EXIT_RECORD, "table %s: column %s mixes protocols, which are not comparable: %s; if the table is about them, "
+	                "set across = true in it", b->t->name, b->t->cols[c].key, str_text(&list));
 }
 
 /* Decimals of a column: two significant digits of its smallest spread, else four of its largest mean. */
@@ -314,20 +314,20 @@ static struct table_cell their_cell(struct build *b, const struct published_valu
 	return here ? paper_cell(b, here) : their_other_steps(b, v, c);
 }
 
-/* A cell of a complete arm: one that lacks seeds is not in the race. */
+/* A cell of a complete arm: one that lacks seeds is not compared. */
 static struct table_cell *racer(const struct build *b, int r, int c)
 {
 	struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
 	return cell->kind == TABLE_STAT && isfinite(cell->value) && cell->n >= cell->asked ? cell : NULL;
 }
 
-/* Smaller is better; equal where they print the same. */
+/* Orders by better; equal where both print the same. */
 static double rank_of(const struct build *b, const struct table_cell *cell, int c)
 {
 	return round(cell->value * pow(10, b->digits[c])) * (b->t->cols[c].higher_is_better ? -1 : 1);
 }
 
-/* Best are all that print as the best does; where every one does, none is. */
+/* All that print like the best are best; where all of them do, none is. */
 static void mark_best(struct build *b, int c)
 {
 	double best = NAN, worst = NAN;

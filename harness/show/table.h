@@ -1,4 +1,4 @@
-/* table.h - a [[table]] filled from the database, and its five ways to paper.
+/* table.h - a [[table]] filled from the database, and its five output formats.
  *
  * A row is a row of the plan (an arm under a label), a column a metric or what is derived from one:
  *     fid@1                 mean +- sd over training seeds; best in bold; "2 of 3" where seeds are missing; the state
@@ -7,14 +7,14 @@
  *     paper | paper:fid@1   the published value; paper-delta: ours less the published
  *     seeds                 seeds with a value, of those asked for
  *     state arm preset steps batch      what the cells are
- * "delta", "paper" and "paper-delta" without a metric speak of the metric column before them, else of the table's
+ * "delta", "paper" and "paper-delta" without a metric refer to the metric column before them, else of the table's
  * `metric`, else of the first metric. A table without `cols` has every declared metric, the difference beside the first, and seeds; with `paper`,
  * the published value and the difference follow each metric. paper = "all" also appends every published row of the data set.
  *
  * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list, unless it says across = true, for
- * it is about the protocols; then its notes tell the rows of each, and no row is the best. Notes say what
+ * it is about the protocols; then its notes list the rows of each, and no row is the best. Notes say what
  * +- means, each protocol, the deviations from the paper, and what failed. A comment carries the command and the hash
- * of the results behind the table, so that a reader can check it and `--check` can tell when it is out of date. */
+ * of the results behind the table, so that a reader can check it and `--check` can detect when it is out of date. */
 #ifndef ABLATE_TABLE_H
 #define ABLATE_TABLE_H
 
@@ -35,7 +35,7 @@ struct table_column {
 	const char *key;        /* as in cols */
 	const char *head;       /* as printed */
 	bool numeric;           /* right-aligned */
-	struct metric_ref ref;  /* name "" when it speaks of no metric */
+	struct metric_ref ref;  /* name "" when it refers to no metric */
 	bool higher_is_better;
 };
 
@@ -68,7 +68,7 @@ const struct table_format *table_formats(int *n);
 /* By name or extension; "latex" and "tex" are one. NULL when unknown. */
 const struct table_format *table_format(const char *name);
 
-/* Is the file what the table would be written as now? Exit 5 naming the first line that differs if not. The extension
+/* Is the file identical to the table as it would be written now? Exit 5 naming the first line that differs if not. The extension
  * chooses the format. */
 MUST_CHECK int table_check(const struct table *t, const char *path, struct err *e);
 

@@ -1,4 +1,4 @@
-/* table_lookup.c - questions to a table that is being made: its numbers, its protocols, what was published. See table_private.h. */
+/* table_lookup.c - look-ups in a table that is being built: its numbers, its protocols, what was published. See table_private.h. */
 #include "harness/show/table_private.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
-/* table_notes.c - the heads of a table's columns, and what stands under it. */
+/* table_notes.c - the headings of a table's columns, and the notes below it. */
 #include "harness/show/table_private.h"
 
 #include "harness/grid/deviations.h"
+#include "model/base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,7 @@ void table_heads(struct build *b)
 		if (b->kind[c] == COLUMN_METRIC) {
 			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
 			col->head = arena_strfmt(&b->t->arena, "%s%s%s%s", title, *col->ref.weights ? ", " : "", col->ref.weights,
-			                         col->ref.least ? " (paper rule: least of the evaluations)" : "");
+			                         col->ref.least ? " (paper rule: minimum of the evaluations)" : "");
 		} else if (*col->ref.name && (strchr(col->key, ':') || (metrics > 1 && b->kind[c] != COLUMN_SEEDS))) {
 			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
 			col->head = arena_strfmt(&b->t->arena, "%s (%s)", col->head, title);
@@ -58,7 +59,7 @@ static int deviation_notes(struct build *b, struct err *e)
 {
 	int alone = 0;
 	for (int r = 0; r < b->n_ours; r++) {
-		/* Within a chain the label says what changes; of a long product the first rows stand for the others. */
+		/* Within a chain the label says what changes; of a long product the first rows represent the others. */
 		if (b->reference[r] != r && (*b->rows[r]->chain || ++alone > NOTED_ROWS))
 			continue;
 		const struct plan_arm *arm = &b->s->plan->arms[b->rows[r]->arm];
@@ -70,7 +71,7 @@ static int deviation_notes(struct build *b, struct err *e)
 		SCOPED(str) struct str s = { 0 };
 		for (int i = 0; i < n; i++)
 			str_addf(&s, "%s%s = %s (%s: %s)", i ? ", " : "", d[i].key, d[i].ours, deviations_against(preset), d[i].paper);
-		SCOPED(free) char *text = n ? xstrfmt("%s deviates from %s in %d setting%s: %s.", b->rows[r]->label, preset, n, n == 1 ? "" : "s", s.data)
+		SCOPED(free) char *text = n ? xstrfmt("%s deviates from %s in %d setting%s: %s.", b->rows[r]->label, preset, n, str_plural(n), s.data)
 		                            : NULL;
 		if (text)
 			note(b->t, text);
@@ -113,7 +114,7 @@ static void state_notes(struct build *b)
 	}
 }
 
-/* Published scores are on the features of Inception-2015 over 50,000 samples; where ours are not, the difference is not of like with like. */
+/* Published scores are on the features of Inception-2015 over 50,000 samples; where ours are not, a difference does not compare like with like. */
 static void comparable_note(struct build *b, const char *protocol, const struct metric_ref *ref)
 {
 	bool beside = false;
@@ -122,12 +123,12 @@ static void comparable_note(struct build *b, const char *protocol, const struct 
 		                    b->t->cols[c].ref.nfe == ref->nfe);
 	if (!beside || (strstr(protocol, ":inception-2015:") && strstr(protocol, ":n50000")))
 		return;
-	SCOPED(free) char *text = xstrfmt("Published values are of inception-2015 features over 50,000 samples, ours of %s: a difference between them is not of "
-	                                  "like with like.", protocol);
+	SCOPED(free) char *text = xstrfmt("Published values are of inception-2015 features over 50,000 samples, ours of %s: a difference between them does not "
+	                                  "compare like with like.", protocol);
 	note(b->t, text);
 }
 
-/* Each protocol of a column, with the rows that it holds for where there are several (across = true). */
+/* Each protocol of a column, with the rows that it applies to where there are several (across = true). */
 static void protocol_notes(struct build *b, int c)
 {
 	bool several = table_mixes_protocols(b, c);
@@ -144,7 +145,7 @@ static void protocol_notes(struct build *b, int c)
 		comparable_note(b, p, &b->t->cols[c].ref);
 	}
 	if (several)
-		note(b->t, "The rows are of different protocols on purpose: their differences are the protocols', too.");
+		note(b->t, "The rows have different protocols on purpose: the differences between rows include those of the protocols.");
 }
 
 int table_notes(struct build *b, struct err *e)

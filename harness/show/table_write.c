@@ -22,7 +22,7 @@ static bool opens_section(const struct table *t, int r)
 	return *t->sections[r] && (r == 0 || strcmp(t->sections[r], t->sections[r - 1]) != 0);
 }
 
-/* "--" would end a comment of HTML. */
+/* "--" would end an HTML comment. */
 static void comment_text(struct str *out, const char *text)
 {
 	for (; *text; text++) {
@@ -237,7 +237,7 @@ static void pad(struct str *out, const char *text, size_t width, bool right)
 		str_addc(out, ' ');
 }
 
-/* The best of a column carries a star: signs, not colour, carry meaning. */
+/* The best of a column carries a star: meaning is never in colour alone. */
 static void write_terminal(struct str *out, const struct table *t)
 {
 	size_t label = 0, *width = xcalloc((size_t)t->n_cols + 1, sizeof *width);
@@ -288,7 +288,7 @@ static const struct table_format formats[] = {
 	{ "md", "md", "Markdown", write_markdown },
 	{ "latex", "tex", "LaTeX table with booktabs rules", write_latex },
 	{ "csv", "csv", "numbers in full precision", write_csv },
-	{ "json", "json", "the same with texts and notes", write_json },
+	{ "json", "json", "the same with text and notes", write_json },
 };
 
 const struct table_format *table_formats(int *n)
@@ -310,7 +310,7 @@ int table_check(const struct table *t, const char *path, struct err *e)
 	const char *dot = strrchr(path, '.');
 	const struct table_format *f = dot ? table_format(dot + 1) : NULL;
 	if (!f)
-		return err_code(e, EXIT_USAGE, "%s: its extension names no table format: md, tex, csv, json or txt", path);
+		return err_code(e, EXIT_USAGE, "%s: its extension must be a table format: md, tex, csv, json or txt", path);
 	SCOPED(str) struct str want = { 0 }, have = { 0 };
 	if (io_read(&have, path, (size_t)64 << 20, e))
 		return -1;
@@ -321,7 +321,7 @@ int table_check(const struct table *t, const char *path, struct err *e)
 	while (at < have.len && at < want.len && have.data[at] == want.data[at])
 		if (have.data[at++] == '\n')
 			line++, start = at;
-	return err_code(e, EXIT_RECORD, "%s:%zu: is no longer what the database says: there \"%.*s\", now \"%.*s\"; write it again with "
-	                "ablate table -o", path, line, (int)strcspn(str_text(&have) + start, "\n"), str_text(&have) + start,
+	return err_code(e, EXIT_RECORD, "%s:%zu: no longer matches the database: the file has \"%.*s\", the table \"%.*s\"; write it again with "
+	                "`ablate table -o`", path, line, (int)strcspn(str_text(&have) + start, "\n"), str_text(&have) + start,
 	                (int)strcspn(str_text(&want) + start, "\n"), str_text(&want) + start);
 }

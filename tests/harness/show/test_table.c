@@ -88,7 +88,7 @@ Test(table, the_papers_rule_is_the_least_of_the_evaluations_and_says_so)
 	SCOPED(table) struct table *t = NULL;
 	OK(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", e));
 	NEAR(at(t, 0, "fid@1")->value, 10.016666666666667, 1e-12); /* without the second evaluation's 0.1 */
-	cr_assert_str_eq(t->cols[0].head, "FID-10k, 1 step (paper rule: least of the evaluations)");
+	cr_assert_str_eq(t->cols[0].head, "FID-10k, 1 step (paper rule: minimum of the evaluations)");
 	done(&s);
 }
 
@@ -120,7 +120,7 @@ Test(table, the_published_value_stands_beside_ours_with_the_deviations)
 	cr_assert(has_note(t, "train.steps = "));
 	cr_assert(has_note(t, "arXiv:2310.14189"));
 	cr_assert(has_note(t, "protocol fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train"));
-	cr_assert(has_note(t, "not of like with like"), "10,000 samples beside a published FID-50k");
+	cr_assert(has_note(t, "not compare like with like"), "10,000 samples beside a published FID-50k");
 	done(&s);
 }
 
