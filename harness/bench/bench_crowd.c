@@ -32,7 +32,7 @@ static _Noreturn void be_busy(pid_t parent)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)prctl(PR_SET_NAME, "ablate-crowd");
-	for (volatile unsigned long turns = 0; getppid() == parent;) /* also when the parent was gone before the first line */
+	for (volatile unsigned long turns = 0; getppid() == parent;) /* also if the parent is gone before the first line */
 		for (int i = 0; i < 1 << 24; i++)
 			turns++;
 	_exit(0);
@@ -86,7 +86,7 @@ static int measure(double *out, const struct way *w, int threads, double seconds
 	char text[64] = "";
 	size_t n = 0;
 	if (pipe2(pipe_fd, O_CLOEXEC))
-		return err_set(e, "cannot make a pipe: %s", strerror(errno));
+		return err_set(e, "cannot create a pipe: %s", strerror(errno));
 	pid_t parent = getpid(), pid = fork();
 	if (pid == 0)
 		measure_here(pipe_fd[1], w, threads, seconds, parent);
@@ -97,7 +97,7 @@ static int measure(double *out, const struct way *w, int threads, double seconds
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	*out = strtod(text, NULL);
-	return status == 0 && *out > 0 ? 0 : err_set(e, "`ablate bench-steps` did not end well");
+	return status == 0 && *out > 0 ? 0 : err_set(e, "`ablate bench-steps` failed");
 }
 
 static int by_value(const void *a, const void *b)

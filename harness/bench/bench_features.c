@@ -80,7 +80,7 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* One warm run tells how many items fill a round. */
+/* One warm run shows how many items fill a round. */
 static void measure(struct config *configs, int n_configs, int batch, double seconds)
 {
 	for (int i = 0; i < n_configs; i++) {
@@ -158,7 +158,7 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 		double start = monotonic_s();
 		rc = host ? inception_open(&net, INCEPTION_2015, &st, bf16, e) : inception_open_on(&net, INCEPTION_2015, &st, b, batch, e);
 		open_s[n] = monotonic_s() - start;
-		struct device_moments *moments; /* a FID's, beside the features */
+		struct device_moments *moments; /* a FID's, in addition to the features */
 		if (rc == 0)
 			rc = inception_count(&moments, net, e);
 		const char *dtype = dtype_name(bf16 ? DTYPE_BF16 : target->dtype);

@@ -8,7 +8,7 @@
 
 /* Appends to `out` (an array) one object at full rank and one for 300 images: seconds from (mu, sigma) pairs to the
  * number, the best of three, and seconds of the real Schur form of sigma1 sigma2, which scipy's sqrtm (pytorch-fid)
- * begins with: their ratio is what we are faster by, at least. About half a minute. */
+ * begins with: their ratio is our minimum speed-up. About half a minute. */
 MUST_CHECK int bench_fid(json_t *out, struct err *e);
 
 #endif

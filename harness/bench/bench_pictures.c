@@ -1,4 +1,4 @@
-/* bench_pictures.c - see bench_pictures.h. One PNG in memory, decoded again and again by the reader that scores use: disks are left out. */
+/* bench_pictures.c - see bench_pictures.h. One PNG in memory, decoded again and again by the reader that scores use, so no disk is measured. */
 #include "harness/bench/bench_pictures.h"
 
 #include "model/base/mem.h"

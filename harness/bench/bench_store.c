@@ -100,7 +100,7 @@ static int measure_ingest(json_t *out, struct store *s, const struct bench_store
 
 /* ---- whole commands over a full database ------------------------------------------------------------------------ */
 
-/* A grid of so many arms, one seed each: no two cells share a configuration, the most that a plan can have to do. */
+/* A grid of that many arms, one seed each: no two cells share a configuration, the most that a plan can have to do. */
 static struct plan *full_plan(struct str *toml, int arms, struct err *e)
 {
 	struct grid *g = NULL;
@@ -193,9 +193,9 @@ static int measure_commands(json_t *out, struct store *s, const struct bench_sto
 	       time_command(out, size, s->path, "status", NULL, 0.3, e) || time_command(out, size, s->path, "table", toml, 0.3, e) ? -1 : 0;
 }
 
-/* ---- what a cell costs beside its work -------------------------------------------------------------------------- */
+/* ---- what a cell costs besides its work -------------------------------------------------------------------------- */
 
-/* The runner's worker is `#!PROGRAM bench-cell`: the same process as ever, whose training takes no time. PROGRAM is a link in `dir`: such a
+/* The runner's worker is `#!PROGRAM bench-cell`: the usual process, whose training takes no time. PROGRAM is a link in `dir`: such a
  * line ends at a blank and after 255 bytes. */
 static int measure_overhead(json_t *out, const struct bench_store *size, const char *dir, struct err *e)
 {
@@ -225,7 +225,7 @@ static int measure_overhead(json_t *out, const struct bench_store *size, const c
 		return -1;
 	double seconds = (monotonic_s() - start) / n, cpu = (cpu_of_all() - used) / n;
 	if (r.done != n)
-		return err_set(e, "%d of %d empty cells are done", r.done, n);
+		return err_set(e, "%d of %d empty cells done", r.done, n);
 	(void)json_object_set_new(out, "overhead", json_pack("{s:i, s:f, s:f, s:f}", "cells", n, "seconds", seconds, "cpu_s", cpu, "max_s", 0.02));
 	return 0;
 }

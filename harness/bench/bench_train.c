@@ -103,7 +103,7 @@ double bench_device_ceiling(struct backend *b, struct err *e)
 
 /* ---- the step ------------------------------------------------------------------------------------------------------------------- */
 
-/* As the peer's step (tests/peers/train_peer.py): the teacher is the student, and no average is kept. */
+/* Like the peer's step (tests/peers/train_peer.py): the teacher is the student, and no average is kept. */
 enum { STUDENT, MOMENT, SQUARE, N_BUFFERS };
 
 struct bench_step {
@@ -179,7 +179,7 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 	return 0;
 }
 
-/* Step i; -1 warms up, and what can be recorded is recorded after it. */
+/* Step i; -1 warms up, after which whatever can be recorded is recorded. */
 static int one_step(struct bench_step *t, int i, struct err *e)
 {
 	struct optim o = { OPTIM_ADAM, 1e-4, 0.9, 0.999, 1e-8, 0 };
@@ -245,7 +245,7 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, traffic = graph_traffic(t.g) / 1e9, planned = (double)graph_bytes(t.g) / 1048576;
 	int64_t trained = params_trained(t.p);
 	struct rusage use;
-	(void)getrusage(RUSAGE_SELF, &use); /* the largest so far: of the configurations before too */
+	(void)getrusage(RUSAGE_SELF, &use); /* the largest so far: of the earlier configurations, too */
 	graph_profile(t.g, stderr);
 	release(&t);
 	double ceiling = device->ops->host_memory ? bench_gemm_ceiling() : bench_device_ceiling(device, e);

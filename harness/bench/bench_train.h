@@ -17,7 +17,7 @@ struct bench_target { const char *device; int dtype; };
  * ceiling is that device's own matrix product in the same precision. */
 MUST_CHECK int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target, struct err *e);
 /* Steps per second of the network of ablations/quickstart.toml, with data and noise in place, for `seconds` and at least one step: not
- * the median step's but the rate that comes out, stalls and all. */
+ * the median step's but the overall rate, stalls included. */
 MUST_CHECK int bench_train_rate(double *steps_per_s, double seconds, struct err *e);
 /* GFLOP/s of a 2048^3 float matrix product, best of a few. */
 double bench_gemm_ceiling(void);
