@@ -1,4 +1,4 @@
-/* cmd-baseline.c - `ablate baseline`: propose, accept and list what gates compare with. */
+/* cmd-baseline.c - `ablate baseline`: propose, accept and list what gates compare against. */
 #include "harness/judge/baseline.h"
 #include "harness/cli/cmd.h"
 #include "harness/study/gate_grid.h"
@@ -10,6 +10,7 @@
 #include "harness/commands/study_open.h"
 
 #include "model/base/io.h"
+#include "model/base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -20,8 +21,8 @@
 
 static const struct opt options[] = {
 	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate" },
-	{ .name = "reason", .letter = 'm', .kind = OPT_STRING, .arg = "TEXT", .help = "of accept: why the baseline may move" },
-	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "folder of the baselines (default results/baselines)" },
+	{ .name = "reason", .letter = 'm', .kind = OPT_STRING, .arg = "TEXT", .help = "with accept: why the baseline may move" },
+	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "folder of baselines (default results/baselines)" },
 	PLAN_OPTIONS,
 	{ 0 } };
 
@@ -32,7 +33,7 @@ static int write_baseline(const char *path, const struct baseline *b, struct err
 	return io_write_atomic(path, str_text(&text), text.len, e);
 }
 
-/* Commit and environment of the attempts behind an arm: what they ran with, not what this program is. */
+/* Commit and environment of the attempts behind an arm: what they ran with, not those of this program. */
 static int origin_of(char **commit, char **env, struct opened *o, const struct grid_gate *gate, struct err *e)
 {
 	int arm;
@@ -135,7 +136,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted file names of a folder that end so. */
+/* Sorted names of a folder's files with that ending. */
 static char **names_in(const char *dir, const char *end, int *n)
 {
 	char **names = NULL;
@@ -180,7 +181,7 @@ static int accept_all(json_t *files, const struct cli *c, const char *grid, cons
 		done++;
 	}
 	free_names(names, n);
-	return failed ? -1 : done ? 0 : err_code(e, EXIT_USAGE, "%s has no proposed baseline of %s: ablate baseline propose first", dir, grid);
+	return failed ? -1 : done ? 0 : err_code(e, EXIT_USAGE, "%s has no proposed baseline of %s: run `ablate baseline propose` first", dir, grid);
 }
 
 static int list(const struct cli *c, const char *dir, struct err *e)
@@ -204,7 +205,7 @@ static int list(const struct cli *c, const char *dir, struct err *e)
 			                                     b.metric, "state", state, "n", side.n, "mean", mean, "protocol", b.protocol, "numerics",
 			                                     b.numerics, "commit", b.commit, "reason", b.reason));
 		else
-			printf("%-9s %s  %s mean %.4g over %d seeds, numerics %s%s%s\n", state, path, b.metric, mean, side.n, b.numerics,
+			printf("%-9s %s  %s mean %.4g over %d seed%s, numerics %s%s%s\n", state, path, b.metric, mean, side.n, str_plural(side.n), b.numerics,
 			       *b.reason ? ": " : "", b.reason);
 	}
 	free_names(names, n);
@@ -245,7 +246,7 @@ static int run(struct cli *c)
 const struct cmd cmd_baseline = {
 	.name = "baseline",
 	.args = "propose|accept|list [GRID]",
-	.summary = "propose, accept or list the baselines that gates compare with",
+	.summary = "propose, accept or list the baselines that gates compare against",
 	.help = "`propose` writes DIR/GRID.GATE.proposed.toml with the value of every training seed for each gate against \"baseline\". Review it like "
 	        "code. `accept --reason TEXT` turns it into DIR/GRID.GATE.toml, keeps the first values of the numerics version beside it, and "
 	        "records both. A passing gate never moves a baseline.",

@@ -1,5 +1,5 @@
 /* cmd-bench-cell.c - `ablate bench-cell`: the worker of `ablate bench store`, called as its script's interpreter. It does
- * all that a worker does but the work: what such a cell costs is the harness's own share. */
+ * all that a worker does except the work: the cost of such a cell is the harness's own share. */
 #include "harness/cli/cmd.h"
 #include "harness/run/worker.h"
 
@@ -23,7 +23,7 @@ static const struct opt options[] = { { .name = "fd", .kind = OPT_INT, .arg = "N
 const struct cmd cmd_bench_cell = {
 	.name = "bench-cell",
 	.args = "SCRIPT worker DIR",
-	.summary = "be a worker without work (called by `ablate bench store`)",
+	.summary = "be a worker that does no work (called by `ablate bench store`)",
 	.help = "Opens DIR's job and journal and ends at once.",
 	.options = options,
 	.hidden = true,

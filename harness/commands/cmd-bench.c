@@ -75,14 +75,14 @@ static const struct bench rows[] = {
 	  .text = "decoding PNG for scores and imports: images/s by all threads, as a share of one thread's times "
 	          "their number" },
 	{ .name = "store", .run = store,
-	  .text = "records: curve rows/s taken in from 8 writers; plan, status and table of 10,000 cells; overhead "
+	  .text = "records: curve rows/s ingested from 8 writers; plan, status and table of 10,000 cells; overhead "
 	          "of a cell; a durable commit" },
 	{ .name = "lpips", .run = lpips,
 	  .text = "LPIPS at 64 x 64: pairs/s, forward and with gradient" },
 	{ .name = "crowd", .run = crowd,
-	  .text = "training steps/s alone and beside busy processes, by how threads wait, beside the share that is fair" },
+	  .text = "training steps/s alone and beside busy processes, by how threads wait, beside the fair share" },
 	{ .name = "fid", .run = fid,
-	  .text = "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm begins with" },
+	  .text = "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm starts with" },
 };
 
 static void print_rows(const char *name, const json_t *list)
@@ -150,7 +150,7 @@ const struct cmd cmd_bench = {
 	.name = "bench",
 	.args = "train|features|pictures|store|lpips|crowd|fid|all",
 	.summary = "measure speeds as shares of what this machine can do",
-	.help = "Every figure stands beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
+	.help = "Every figure is shown beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
 	        "of the same library. ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of operation "
 	        "and by shape (every operation is waited for, so the step itself takes longer).",
 	.options = options,

@@ -1,4 +1,4 @@
-/* cmd-cancel.c - `ablate cancel`: a wish in a file, seen by the runner and its workers wherever they are. */
+/* cmd-cancel.c - `ablate cancel`: a request in a file, seen by the runner and its workers wherever they are. */
 #include "harness/cli/cmd.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/record/record_find.h"

@@ -1,4 +1,4 @@
-/* cmd-classifier.c - `ablate classifier DATA`: makes the committed weights of the in-tree classifier again. */
+/* cmd-classifier.c - `ablate classifier DATA`: rebuilds the committed weights of the in-tree classifier. */
 #include "harness/cli/cmd.h"
 
 #include "harness/cli/threads_option.h"

@@ -1,5 +1,5 @@
-/* cmd-completion.c - `ablate completion`: scripts for bash, zsh and fish, made from the command tables. What depends on
- * knobs, presets or the database is asked of the program at the time of the TAB (`ablate completion words KIND`). */
+/* cmd-completion.c - `ablate completion`: scripts for bash, zsh and fish, made from the command tables. Words that
+ * come from knobs, presets or the database are asked of the program when TAB is pressed (`ablate completion words KIND`). */
 #include "harness/cli/cmd.h"
 
 #include "harness/record/query.h"
@@ -12,7 +12,7 @@
 
 /* ====== words ====== */
 
-/* What a placeholder of `args` or `arg` stands for. */
+/* What a placeholder in `args` or `arg` means. */
 static const struct placeholder { const char *text, *kind; } placeholders[] = {
 	{ "KEY", "keys" },      { "K=V", "settings" },   { "KEY=VALUE", "settings" },   { "COMMAND", "commands" }, { "PRESET", "presets" },
 	{ "CELL", "cells" },    { "ATTEMPT", "attempts" }, { "CELL|ATTEMPT", "cells" }, { "ATTEMPT|CELL", "cells" },
@@ -27,7 +27,7 @@ static const char *placeholder_kind(const char *text)
 	return NULL;
 }
 
-/* A completion that finds no database offers nothing; that is no failure. */
+/* A completion that finds no database offers nothing; that is not a failure. */
 static void print_recorded(const struct cli *c, const char *kind)
 {
 	SCOPED(db) struct db *db = NULL;
@@ -67,7 +67,7 @@ static int print_words(const struct cli *c, const char *kind)
 		print_recorded(c, kind);
 		return EXIT_OK;
 	}
-	return cli_usage(c, "no words of kind '%s': commands, keys, settings, presets, cells, attempts or labels", kind);
+	return cli_usage(c, "no words of kind '%s': it must be commands, keys, settings, presets, cells, attempts or labels", kind);
 }
 
 /* ====== scripts ====== */
@@ -116,7 +116,7 @@ static void bash_names(struct str *s, const struct opt *o)
 		str_addf(s, " --%s", o->name);
 }
 
-/* The places of a command's arguments; the last repeated word fills all places after it. */
+/* The positions of a command's arguments; the last repeated word fills all positions after it. */
 static void bash_places(struct str *s, const struct cmd *cmd)
 {
 	struct cmd_word word;
@@ -350,6 +350,6 @@ const struct cmd cmd_completion = {
 	.help = "Source the script, or install it where its first lines say:\n\n"
 	        "    source <(ablate completion bash)\n\n"
 	        "Commands, options, knobs, presets, labels, cells and attempts are completed. `ablate completion words KIND` is what "
-	        "the scripts call: it prints commands, keys, settings, presets, cells, attempts or labels, one a line.",
+	        "the scripts call: it prints commands, keys, settings, presets, cells, attempts or labels, one per line.",
 	.run = run,
 };

@@ -30,7 +30,7 @@ static void print_head(const struct plan *p, const struct plan_arm *arm)
 		printf("# preset %s\n", arm->preset);
 }
 
-/* The first arm whole, the others by what they do otherwise. */
+/* The first arm in full, the others by their differences. */
 static void print_plan(const struct plan *p)
 {
 	int n;
@@ -77,7 +77,7 @@ const struct cmd cmd_config = {
 	.args = "GRID.toml|PRESET",
 	.summary = "print resolved settings, every default written out",
 	.help = "The settings of each arm of a grid, or of a preset alone, after preset, [base], axes or variants and --set. The first arm "
-	        "is printed whole, the others by what differs from it; --json prints all of them whole.",
+	        "is printed in full, the others as differences from it; --json prints all of them in full.",
 	.options = options,
 	.run = run,
 };

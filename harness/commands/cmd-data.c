@@ -1,4 +1,4 @@
-/* cmd-data.c - `ablate data`: which data sets there are, where they were found, and whether they are whole; bring them in. */
+/* cmd-data.c - `ablate data`: which data sets there are, where they were found, and whether they are whole; import them. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 
@@ -6,6 +6,7 @@
 #include "model/base/fetch.h"
 
 #include "model/base/mem.h"
+#include "model/base/str.h"
 #include "model/data/dataset.h"
 #include "model/data/shapes.h"
 
@@ -49,7 +50,8 @@ static void print_row(json_t *row)
 		if (error)
 			printf("%-14s %s: %s\n", "", splits[i], error);
 		else if (split)
-			printf("%-14s %s: %lld images, sha256 %s\n", "", splits[i], json_integer_value(json_object_get(split, "images")),
+			printf("%-14s %s: %lld image%s, sha256 %s\n", "", splits[i], json_integer_value(json_object_get(split, "images")),
+			       str_plural(json_integer_value(json_object_get(split, "images"))),
 			       json_string_value(json_object_get(split, "sha256")));
 	}
 }
@@ -120,7 +122,7 @@ static int label_rule_of(const char *text)
 {
 	static const char *const names[] = { "auto", "folder", "json", "prefix", "none" };
 	int i = 0;
-	while (strcmp(names[i], text) != 0) /* the option's table has seen to it that it is one of them */
+	while (strcmp(names[i], text) != 0) /* the option's table has checked that it is one of them */
 		i++;
 	return i;
 }
@@ -156,7 +158,8 @@ static int import(struct cli *c, const char *name, const char *source)
 		SCOPED(free) char *path = set_path(r->sha256);
 		const char *text = s == SPLIT_TRAIN ? "train" : "test";
 		if (!c->json)
-			printf("%s %s: %lld images of %dx%dx%d in %d classes, sha256 %s\n", name, text, (long long)r->n, r->h, r->w, r->c, r->classes, r->sha256);
+			printf("%s %s: %lld image%s of %dx%dx%d in %d class%s, sha256 %s\n", name, text, (long long)r->n, str_plural(r->n), r->h, r->w, r->c, r->classes,
+			       r->classes == 1 ? "" : "es", r->sha256);
 		(void)json_object_set_new(sets, text, json_pack("{s:I, s:[i,i,i], s:i, s:s, s:s, s:I}", "images", (json_int_t)r->n, "shape", r->h, r->w, r->c,
 		                                                "classes", r->classes, "sha256", r->sha256, "path", path, "resumed_from", (json_int_t)done[s].resumed_from));
 	}
@@ -172,7 +175,7 @@ static int check_archive(const char *path, const struct data_shape *shape, struc
 	if (io_sha256_file(sha256, path, e))
 		return -1;
 	if (strcmp(sha256, shape->sha256) != 0)
-		return err_set(e, "%s: its SHA-256 is %s, that of the published file %s; nothing was kept", shape->url, sha256, shape->sha256);
+		return err_set(e, "%s: its SHA-256 is %s, the published file's is %s; nothing was kept", shape->url, sha256, shape->sha256);
 	return 0;
 }
 
@@ -183,7 +186,7 @@ static int fetch(struct cli *c, const char *name)
 	if (data_shape_find(&shape, name, &e))
 		return cli_fail(c, &e);
 	if (!shape.url) {
-		(void)err_set(&e, "%s cannot be fetched (%s): get it yourself and `ablate data import %s SOURCE`", name, shape.origin, name);
+		(void)err_set(&e, "%s cannot be fetched (%s): get it yourself, then `ablate data import %s SOURCE`", name, shape.origin, name);
 		return cli_fail(c, &e);
 	}
 	SCOPED(free) char *cache = io_cache_dir();
@@ -206,8 +209,8 @@ static int run(struct cli *c)
 }
 
 static const struct opt options[] = {
-	{ .name = "split", .kind = OPT_STRING, .arg = "train|test", .help = "import this split alone (default: all that the source holds)" },
-	{ .name = "size", .kind = OPT_INT, .arg = "N", .min = 2, .max = 4096, .help = "cut and resize to squares of N pixels (default: as the set is known, or as it lies)" },
+	{ .name = "split", .kind = OPT_STRING, .arg = "train|test", .help = "import only this split (default: all that the source holds)" },
+	{ .name = "size", .kind = OPT_INT, .arg = "N", .min = 2, .max = 4096, .help = "crop and resize to squares of N pixels (default: the known size of the set, or that of its pictures)" },
 	{ .name = "labels", .kind = OPT_STRING, .arg = LABEL_CHOICES, .help = "where pictures' class labels are: dataset.json, folder names, file names up to _ (default auto)" },
 	{ 0 },
 };
@@ -215,7 +218,7 @@ static const struct opt options[] = {
 const struct cmd cmd_data = {
 	.name = "data",
 	.args = "list|check|import|fetch [NAME] [SOURCE]",
-	.summary = "data sets: where they come from and lie, whether they are whole; import, fetch",
+	.summary = "data sets: where they come from, where they are, whether they are complete; import, fetch",
 	.help = "A set is looked for in $ABLATE_DATA/NAME, among what was imported, in the user's cache (data/NAME) and where the "
 	        "distribution's package puts it. `check` reads every image and prints the SHA-256 of the decoded content, which is part of "
 	        "every cell's identity.\n\n"

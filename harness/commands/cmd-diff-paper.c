@@ -2,6 +2,7 @@
 #include "harness/grid/deviations.h"
 #include "harness/text/escape.h"
 #include "harness/commands/plan_open.h"
+#include "model/base/str.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ static void to_text(const struct compared *x)
 		printf("%s: no preset, so there is no paper to compare with\n\n", str_text(&label));
 		return;
 	}
-	printf("%s: %d setting%s differ%s from %s\n", str_text(&label), x->n, x->n == 1 ? "" : "s", x->n == 1 ? "s" : "", x->preset);
+	printf("%s: %d setting%s differ%s from %s\n", str_text(&label), x->n, str_plural(x->n), x->n == 1 ? "s" : "", x->preset);
 	if (x->n)
 		printf("  %-24s%-24s%-24s%s\n", "setting", "ours", deviations_against(x->preset), "source");
 	for (int i = 0; i < x->n; i++)
@@ -79,7 +80,7 @@ const struct cmd cmd_diff_paper = {
 	.args = "GRID.toml|PRESET",
 	.summary = "list every setting that deviates from the paper's",
 	.help = "For each arm of the grid, or for one preset: the settings that differ from the full-scale preset that it comes from, "
-	        "with the paper's value and where the paper or its code says so.",
+	        "with the paper's value and where the paper or its code gives it.",
 	.options = options,
 	.run = run,
 };

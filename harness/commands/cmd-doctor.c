@@ -1,6 +1,6 @@
 /* cmd-doctor.c - `ablate doctor`: what this program finds on this machine, and what to type next about what it does not find.
  *
- * One check is one row of the output: a state and what was found. A remedy is said where the check is made; the end of the output,
+ * One check is one row of the output: a state and what was found. A remedy is given where the check is made; the end of the output,
  * the commands to type, follows from the remedies (doctor_next.h). Only "bad" is a failure (exit 1): missing data or weights stop the
  * studies that need them, not the program. */
 #define _GNU_SOURCE
@@ -21,6 +21,7 @@
 #include "model/base/own_files.h"
 #include "model/config/config.h"
 #include "model/base/cpu.h"
+#include "model/base/str.h"
 #include "model/data/dataset.h"
 #include "model/data/shapes.h"
 #include "model/cpu/dnn.h"
@@ -73,7 +74,7 @@ static void row(struct report *r, enum state state, const char *what, const char
 		printf("  %-8s %-24s %s\n", state_names[state], str_text(&name), str_text(&shown));
 }
 
-/* What mends the last row; several of them: all are needed. */
+/* What fixes the last row; if there are several, all are needed. */
 static void remedy(struct report *r, const struct remedy *m)
 {
 	const json_t *last = json_array_get(r->rows, json_array_size(r->rows) - 1);
@@ -94,8 +95,8 @@ static void check_program(struct report *r, const json_t *facts)
 	row(r, GOOD, "version", "%s", version);
 	bool traced = strcmp(provenance_commit(), "unknown") != 0;
 	row(r, !traced || provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(),
-	    !traced ? ": neither git nor a file COMMIT told it to the build; results will not say what made them" :
-	    provenance_dirty() ? ", with changes that are not committed" : "");
+	    !traced ? ": the build found neither git nor a file COMMIT; results will not say what made them" :
+	    provenance_dirty() ? ", with uncommitted changes" : "");
 	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
 	struct err e = ERR_INIT;
 	char *values = NULL;
@@ -104,22 +105,22 @@ static void check_program(struct report *r, const json_t *facts)
 	free(values);
 }
 
-/* Processors that are there, those that may be used, and what computes on them: three numbers in a container. */
+/* Processors of the machine, those that may be used, and the threads on them: three different numbers in a container. */
 static void check_processors(struct report *r)
 {
-	static const char *const why[] = { [THREADS_PROCESSORS] = "one for each processor", [THREADS_AFFINITY] = "one for each that this process may be put on",
+	static const char *const why[] = { [THREADS_PROCESSORS] = "one for each processor", [THREADS_AFFINITY] = "one for each that this process may run on",
 		                               [THREADS_QUOTA] = "as the quota allows", [THREADS_OMP] = "OMP_NUM_THREADS" };
 	struct cpus c;
 	char waiting[128];
 	cpus_find(&c, "");
 	enum threads_why because = threads_why(&c);
-	row(r, GOOD, "processors", "%d online, %d that this process may be put on", c.online, c.affinity);
+	row(r, GOOD, "processors", "%d online, %d that this process may run on", c.online, c.affinity);
 	if (isfinite(c.quota))
 		row(r, c.quota < c.affinity ? NOTE : GOOD, "quota", "%.4g processors' worth of time (%s)", c.quota, c.quota_from);
 	else
 		row(r, GOOD, "quota", "none");
 	row(r, cpu_threads() > c.usable ? NOTE : GOOD, "threads", "%d: %s%s; `ablate run` shares %d among its --jobs", cpu_threads(), why[because],
-	    cpu_threads() > c.usable ? ", more than can work at once" : "", c.usable);
+	    cpu_threads() > c.usable ? ", more than can run at once" : "", c.usable);
 	row(r, GOOD, "waiting threads", "%s", threads_waiting(waiting));
 	r->processors = json_pack("{s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:s}", "online", c.online, "affinity", c.affinity, "quota", json_out_real(c.quota),
 	                          "quota_from", json_out_text(*c.quota_from ? c.quota_from : NULL), "usable", c.usable, "threads", cpu_threads(),
@@ -144,7 +145,7 @@ static void check_machine(struct report *r, const json_t *facts)
 	if (statvfs(".", &space) == 0) {
 		double free_gib = (double)space.f_bavail * (double)space.f_frsize / (1 << 30);
 		row(r, free_gib < 1 || fs.network ? NOTE : GOOD, "this folder", "%s, %.1f GiB free%s", fs.name, free_gib,
-		    fs.network ? "; a network file system: the database is used by one program at a time" : "");
+		    fs.network ? "; a network file system: only one program at a time can use the database" : "");
 	}
 }
 
@@ -156,16 +157,16 @@ static void check_blas(struct report *r)
 		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenblas0-pthread", "OpenBLAS with LAPACK (libopenblas.so.0)", .gives = "FID and the other scores" });
 		return;
 	}
-	const char *core = blas()->corename ? blas()->corename() : "(not told)", *best = blas_best_core();
+	const char *core = blas()->corename ? blas()->corename() : "(unknown)", *best = blas_best_core();
 	bool slow = strcmp(core, "Prescott") == 0;
-	row(r, slow ? NOTE : GOOD, "OpenBLAS", "kernels for %s%s", core, slow ? ": slow ones" : "");
+	row(r, slow ? NOTE : GOOD, "OpenBLAS", "kernels for %s%s", core, slow ? " (slow)" : "");
 	if (slow && best) {
 		SCOPED(free) char *line = xstrfmt("export OPENBLAS_CORETYPE=%s", best);
 		remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "OpenBLAS's fast kernels for this processor" });
 	}
 }
 
-/* Figures are drawn with a font or with the strokes that cairo brings. */
+/* Figures are drawn with a font or with cairo's own strokes. */
 static void check_font(struct report *r)
 {
 	if (figure_has_font()) {
@@ -173,7 +174,7 @@ static void check_font(struct report *r)
 		return;
 	}
 	row(r, NOTE, "font", "none: text in figures is drawn in plain strokes");
-	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "fonts-dejavu-core", "a TrueType font, as DejaVu Sans", .gives = "text in figures" });
+	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "fonts-dejavu-core", "a TrueType font such as DejaVu Sans", .gives = "text in figures" });
 }
 
 static void check_libraries(struct report *r, const json_t *facts)
@@ -189,7 +190,7 @@ static void check_libraries(struct report *r, const json_t *facts)
 	check_font(r);
 }
 
-/* One CUDA device, opened to be asked what it is. */
+/* One CUDA device, opened to find out what it is. */
 static void check_cuda(struct report *r, int number)
 {
 	char name[32];
@@ -245,7 +246,7 @@ static bool lies_in(const char *const *folders, const char *file)
 	return found;
 }
 
-/* No plugin: it is built from the sources, where these are, with NVIDIA's compiler and cuDNN's headers. */
+/* No plugin: it is built from the sources, if they are present, with NVIDIA's compiler and cuDNN's headers. */
 static void remedy_plugin(struct report *r)
 {
 	static const char *const sources[] = { ABLATE_SOURCE_DIR, NULL }, *const compilers[] = { "/usr/local/cuda/bin", NULL };
@@ -269,7 +270,7 @@ static void check_device(struct report *r)
 	struct err e = ERR_INIT;
 	SCOPED(free) char *plugin = backend_cuda_plugin();
 	section(r, "devices");
-	row(r, GOOD, "cpu", "used by --device cpu, and by auto where there is no other");
+	row(r, GOOD, "cpu", "used by --device cpu, and by auto when there is no other");
 	if (backend_cuda_devices(&n, &e)) {
 		row(r, NOTE, "cuda", "%s", e.msg);
 		if (!plugin)
@@ -277,7 +278,7 @@ static void check_device(struct report *r)
 		else if (!io_exists("/proc/driver/nvidia/version"))
 			remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-drivers", "NVIDIA's driver for CUDA 13 (580 or newer)", "work on the graphics card", true });
 	} else {
-		row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, n == 1 ? "" : "s");
+		row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, str_plural(n));
 		for (int i = 0; i < n; i++)
 			check_cuda(r, i);
 	}
@@ -285,7 +286,7 @@ static void check_device(struct report *r)
 		check_library(r, &nvidia_rows[i]);
 }
 
-/* The first "NAME VERSION" line that a program prints of itself. true: there is no such program. */
+/* The first "NAME VERSION" line that a program prints about itself. true: there is no such program. */
 static bool lacks_tool(struct report *r, const char *what, const char *const argv[], const char *gives)
 {
 	struct err e = ERR_INIT;
@@ -294,11 +295,11 @@ static bool lacks_tool(struct report *r, const char *what, const char *const arg
 		row(r, GOOD, what, "%.*s", (int)strcspn(str_text(&answer), "\n"), str_text(&answer));
 		return false;
 	}
-	row(r, NOTE, what, "%s: it is for %s", e.msg, gives);
+	row(r, NOTE, what, "%s: it is needed for %s", e.msg, gives);
 	return !next_can_run(argv[0]);
 }
 
-/* The plugin is built with the program, where MPI is there to build it with; false: this program was not built here. */
+/* The plugin is built with the program, if MPI is installed; false: this program was not built here. */
 static bool remedy_mpi(struct report *r)
 {
 	SCOPED(free) char *cache = own_plugin_file("CMakeCache.txt"); /* beside a program that was built here */
@@ -321,7 +322,7 @@ static void check_cluster(struct report *r)
 	bool ranks = true; /* with the plugin or by what is proposed */
 	section(r, "several processes");
 	if (!mpi) {
-		row(r, NOTE, "MPI", "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built where CMake finds MPI");
+		row(r, NOTE, "MPI", "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built if CMake finds MPI");
 		ranks = remedy_mpi(r);
 	} else {
 		void *handle = dlopen(mpi, RTLD_LAZY | RTLD_LOCAL);
@@ -375,7 +376,7 @@ static void check_data(struct report *r)
 	}
 }
 
-/* Weights that are missing or, as `why` says, of no use. */
+/* Weights that are missing or, for the reason `why`, unusable. */
 static void weights_lack(struct report *r, const struct weights_row *w, const char *why)
 {
 	SCOPED(free) char *fetch = xstrfmt("weights fetch %s", w->name), *import = xstrfmt("weights import %s FILE", w->name);
@@ -403,7 +404,7 @@ static void check_weights(struct report *r)
 	}
 }
 
-/* Weights that are no extractor's: of learned metrics, and what training starts from. */
+/* Weights of no extractor: those of learned metrics, and those that training starts from. */
 static void check_other_weights(struct report *r)
 {
 	section(r, "other weights");
@@ -419,20 +420,20 @@ static void check_other_weights(struct report *r)
 	}
 }
 
-/* A damaged database is made again from its journals, which lie beside it. */
+/* A damaged database is rebuilt from its journals, which are beside it. */
 static void database_is_bad(struct report *r, const char *path, const char *why)
 {
 	SCOPED(free) char *runs = xstrfmt("%s-runs", path), *quoted = next_quoted(path), *arguments = xstrfmt("merge --rebuild --db %s", quoted);
 	row(r, BAD, path, "%s", why);
 	if (io_is_dir(runs) && !escape_has_control(path))
-		remedy(r, &(struct remedy){ REMEDY_ABLATE, arguments, .gives = "the database again, from its journals; the damaged file is kept" });
+		remedy(r, &(struct remedy){ REMEDY_ABLATE, arguments, .gives = "the database, rebuilt from its journals; the damaged file is kept" });
 }
 
 static void cache_is_bad(struct report *r, const char *cache)
 {
 	static const char here[] = "export ABLATE_CACHE=\"$PWD/ablate-cache\"", somewhere[] = "export ABLATE_CACHE=\"$(mktemp -d)\"";
 	row(r, BAD, "cache", "%s cannot be written", cache);
-	remedy(r, &(struct remedy){ REMEDY_SHELL, access(".", W_OK) ? somewhere : here, .gives = "a folder that can be written, for this shell" });
+	remedy(r, &(struct remedy){ REMEDY_SHELL, access(".", W_OK) ? somewhere : here, .gives = "a writable folder, for this shell" });
 }
 
 static void check_records(struct report *r, const char *path)
@@ -442,7 +443,7 @@ static void check_records(struct report *r, const char *path)
 	SCOPED(free) char *cache = io_cache_dir();
 	section(r, "records");
 	if (!io_exists(path))
-		row(r, NOTE, path, "not there yet: `ablate run` makes it");
+		row(r, NOTE, path, "not there yet: `ablate run` creates it");
 	else if (db_open(&db, path, DB_READ, &e) || db_check(db, &e))
 		database_is_bad(r, path, e.msg);
 	else
@@ -453,7 +454,7 @@ static void check_records(struct report *r, const char *path)
 		row(r, GOOD, "cache", "%s", cache);
 }
 
-/* What to begin with: the study that needs nothing that a Debian machine cannot have in a minute. Heap text. */
+/* What to begin with: the study that needs only what a Debian machine can install in a minute. Heap text. */
 static char *first_command(const struct next_machine *m)
 {
 	SCOPED(free) char *found = own_data_file("ablations/quickstart.toml");
@@ -472,7 +473,7 @@ static void tell_next(const struct report *r)
 	printf("%s", str_text(&shown));
 }
 
-/* The commands that mend a row, in the row. */
+/* The commands that fix a row, in the row. */
 static void add_remedies(json_t *rows, const json_t *next)
 {
 	json_t *checked;
@@ -536,10 +537,10 @@ static int run(struct cli *c)
 const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.summary = "show what is found on this machine, and what to type next: libraries, devices, data, weights, records",
-	.help = "Looks at everything that runs depend on. Under \"next\" stands a command for each thing that is missing and can be had, with what "
-	        "it gives: as it is typed on this machine, packages in one command. FILE and FOLDER stand for what you have to bring yourself; "
-	        "where apt is not the machine's installer, the name of the software stands instead. With --json, \"next\" is a list of "
+	.help = "Looks at everything that runs depend on. Under \"next\" is a command for each missing thing that can be installed, with what "
+	        "it gives: as typed on this machine, packages in one command. FILE and FOLDER are what you have to provide yourself; "
+	        "where the machine does not use apt, the name of the software is given instead. With --json, \"next\" is a list of "
 	        "{command, gives, for}, \"for\" naming the checks, and a check has its commands in \"remedy\".\n\n"
-	        "Nothing is fetched or installed. Exit 1 only when something is broken (a damaged database, a cache that cannot be written).",
+	        "Nothing is fetched or installed. Exit 1 only when something is broken (a damaged database, a cache that is not writable).",
 	.run = run,
 };

@@ -39,7 +39,7 @@ static void look(struct places *out, const struct settings *s, const char *key, 
 			VEC_PUSH(out->v, out->n, out->cap) = (struct found){ s->v[i].at, xstrfmt("%s%s", what, name), value_text(&s->v[i].value) };
 }
 
-/* An axis is one place, however many values it has. */
+/* An axis counts once, however many values it has. */
 static void look_axis(struct places *out, const struct grid_axis *a, const char *key)
 {
 	enum { SHOWN = 8 };
@@ -203,7 +203,7 @@ const struct cmd cmd_explain = {
 	.args = "[KEY] [GRID.toml]",
 	.summary = "explain a setting: type, range, default, paper value, where it was set",
 	.help = "Without KEY all settings with their defaults; with the name of a group (loss, net, ...) those of the group. With a grid "
-	        "file also every place of it, and of what it inherits, that sets KEY. A * marks a scaling, which may follow the "
+	        "file also every place that sets KEY, in it and in the files it inherits from. A * marks a scaling, which may follow the "
 	        "name of any preset.",
 	.run = run,
 };

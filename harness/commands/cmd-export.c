@@ -7,6 +7,7 @@
 #include "harness/text/json_writer.h"
 
 #include "model/base/io.h"
+#include "model/base/str.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ static const struct opt options[] = {
 	{ .name = "sql", .kind = OPT_FLAG, .help = "the whole database as an SQL script" },
 	{ .name = "tensorboard", .kind = OPT_STRING, .arg = "DIR", .help = "event files with the curves and scores of each cell" },
 	{ .name = "table", .letter = 't', .kind = OPT_STRING, .arg = "TABLE", .help = "rows of this table or view instead of scores" },
-	{ .name = "no-identity", .kind = OPT_FLAG, .help = "leave out attempt ids: equal results give equal bytes" },
+	{ .name = "no-identity", .kind = OPT_FLAG, .help = "leave out attempt ids: equal results then give equal bytes" },
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "write here instead of to standard output" },
 	{ 0 },
 };
@@ -79,7 +80,7 @@ static int run(struct cli *c)
 	const char *dir = cli_string(c, "tensorboard", NULL), *output = cli_string(c, "output", NULL);
 	struct target t = { .to_file = false };
 	if (!!cli_flag(c, "csv") + !!cli_flag(c, "jsonl") + !!cli_flag(c, "sql") + !!dir > 1)
-		return cli_usage(c, "--csv, --jsonl, --sql and --tensorboard exclude each other");
+		return cli_usage(c, "give only one of --csv, --jsonl, --sql and --tensorboard");
 	if (c->json && cli_flag(c, "sql") && !output)
 		return cli_usage(c, "--sql is a script, not JSON: write it to a file with -o FILE");
 	if (db_open(&db, c->db, DB_READ, &e))
@@ -88,7 +89,7 @@ static int run(struct cli *c)
 		int n;
 		if (export_tensorboard(&n, db, dir, &e))
 			return cli_fail(c, &e);
-		cli_say(c, "%s: event files of %d cell%s", dir, n, n == 1 ? "" : "s");
+		cli_say(c, "%s: event files of %d cell%s", dir, n, str_plural(n));
 		return c->json ? cli_print_json(c, json_pack("{s:s, s:i}", "dir", dir, "cells", n)) : EXIT_OK;
 	}
 	if (output && io_atomic_open(&t.file, output, &e))
@@ -111,7 +112,7 @@ static int run(struct cli *c)
 const struct cmd cmd_export = {
 	.name = "export",
 	.summary = "write results as CSV, JSON lines, SQL or TensorBoard event files",
-	.help = "Scores are those of the attempt that speaks for each cell (view v_result), with the decimal value and its exact hexadecimal form.",
+	.help = "Scores are those of the attempt used for each cell (view v_result), with the decimal value and its exact hexadecimal form.",
 	.options = options,
 	.run = run,
 };

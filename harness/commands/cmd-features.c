@@ -21,7 +21,7 @@ static int work(struct score_side *s, const struct cli *c, const char *path, str
 	if (score_side_open(s, c, c->args[0], e))
 		return -1;
 	if (!s->source)
-		return err_code(e, EXIT_USAGE, "%s: holds features already", c->args[0]);
+		return err_code(e, EXIT_USAGE, "%s: already holds features", c->args[0]);
 	if (io_atomic_possible(path, e) || score_extract(s, 1, c, &keep, &bits, false, e))
 		return -1;
 	return feature_set_save(&s->set, path, all, e);
@@ -33,7 +33,7 @@ static int run(struct cli *c)
 	struct score_side s = { 0 };
 	const char *path = cli_string(c, "output", NULL);
 	if (!path)
-		return cli_usage(c, "-o F.npz is missing: where the features go");
+		return cli_usage(c, "-o F.npz is missing: the file to write the features to");
 	int code;
 	if (work(&s, c, path, &e)) {
 		code = cli_fail(c, &e);

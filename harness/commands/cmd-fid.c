@@ -5,7 +5,7 @@
 
 #define ONLY(...) ((const struct metric *const[]){ __VA_ARGS__ })
 
-/* The row of a command whose options and function carry its name. */
+/* The row of a command whose options and function are named after it. */
 #define SCORE_COMMAND(id, ...) const struct cmd cmd_##id = { .name = #id, .options = id##_options, .computes = true, .run = run_##id, __VA_ARGS__ }
 
 /* ---- fid -------------------------------------------------------------------------------------------------------- */
@@ -35,7 +35,7 @@ SCORE_COMMAND(fid,
 
 static const struct opt kid_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
-	{ .name = "subsets", .kind = OPT_INT, .arg = "N", .min = 1, .max = 100000, .help = "also over N random subsets, as torch-fidelity" },
+	{ .name = "subsets", .kind = OPT_INT, .arg = "N", .min = 1, .max = 100000, .help = "also over N random subsets, like torch-fidelity" },
 	{ .name = "subset-size", .kind = OPT_INT, .arg = "N", .min = 2, .max = 1000000, .help = "images per subset (1000)" },
 	{ 0 },
 };
@@ -95,7 +95,7 @@ static int run_pr(struct cli *c)
 SCORE_COMMAND(pr,
 	.args = "A B",
 	.summary = "precision and recall of generated images A against real images B",
-	.help = "Improved precision and recall: the share of A inside the manifold of B, and the other way round.\n\n" SCORE_SOURCES_HELP);
+	.help = "Improved precision and recall: the share of A inside the manifold of B, and vice versa.\n\n" SCORE_SOURCES_HELP);
 
 /* ---- metrics ---------------------------------------------------------------------------------------------------- */
 
@@ -144,5 +144,5 @@ static int run_metrics(struct cli *c)
 SCORE_COMMAND(metrics,
 	.args = "A B",
 	.summary = "every score of images A against B in one pass",
-	.help = "fid, sfid, kid, is and pr, as far as the sources can serve them; --only chooses among these and fid_infinity, "
+	.help = "fid, sfid, kid, is and pr, as far as the sources allow; --only chooses among these and fid_infinity, "
 	        "kid_subsets.\n\n" SCORE_SOURCES_HELP);

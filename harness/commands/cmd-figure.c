@@ -10,9 +10,9 @@
 static const struct opt options[] = {
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "FILE.svg, FILE.pdf or FILE.png (default KIND.svg)" },
 	{ .name = "chain", .kind = OPT_STRING, .arg = "NAME", .help = "only the arms of this chain" },
-	{ .name = "metric", .letter = 'm', .kind = OPT_STRING, .arg = "NAME@STEPS", .help = "as fid@1 (default: the first one declared)" },
-	{ .name = "curve", .kind = OPT_STRING, .arg = "NAME", .help = "of curves: loss, grad_norm, ... (default loss)" },
-	{ .name = "knob", .letter = 'k', .kind = OPT_STRING, .arg = "KEY", .help = "of sweep: the setting on the x axis, as loss.c" },
+	{ .name = "metric", .letter = 'm', .kind = OPT_STRING, .arg = "NAME@STEPS", .help = "such as fid@1 (default: the first one declared)" },
+	{ .name = "curve", .kind = OPT_STRING, .arg = "NAME", .help = "for curves: loss, grad_norm, ... (default loss)" },
+	{ .name = "knob", .letter = 'k', .kind = OPT_STRING, .arg = "KEY", .help = "for sweep: the setting on the x axis, such as loss.c" },
 	{ .name = "linear", .kind = OPT_FLAG, .help = "no logarithmic axes" },
 	PLAN_OPTIONS,
 	{ 0 } };
@@ -42,15 +42,15 @@ const struct cmd cmd_figure = {
 	.name = "figure",
 	.args = "GRID [curves|metric|bars|sweep|sigma|steps|samples]",
 	.summary = "draw curves, bars, schedules or samples of a grid",
-	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (as quickstart).\n\n"
+	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (such as quickstart).\n\n"
 	        " curves   a training curve of each arm: mean and spread over seeds\n"
-	        " metric   a metric against the training step, where it was measured on the way\n"
+	        " metric   a metric against the training step, where it was measured during training\n"
 	        " bars     a metric of each arm, with spread and published values\n"
 	        " sweep    a metric against a numeric setting (--knob loss.c)\n"
 	        " sigma    how often training sees each noise level\n"
 	        " steps    the discretization curriculum N(k)\n"
 	        " samples  sample pictures of the arms side by side\n\n"
-	        "Colours are safe for colour-blind eyes; dashes and markers tell the lines apart in grey.",
+	        "Colours are safe for colour-blind eyes; dashes and markers distinguish the lines in grey.",
 	.options = options,
 	.run = run,
 };

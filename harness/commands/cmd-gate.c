@@ -19,7 +19,7 @@ static const struct opt options[] = {
 	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate" },
 	{ .name = "junit", .kind = OPT_STRING, .arg = "FILE.xml", .help = "write the verdicts and cells as JUnit XML" },
 	{ .name = "power", .kind = OPT_FLAG, .help = "say what the gates can resolve with the measured spread" },
-	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of the baselines (default results/baselines)" },
+	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of baselines (default results/baselines)" },
 	{ .name = "no-record", .kind = OPT_FLAG, .help = "do not write the verdicts to the database" },
 	PLAN_OPTIONS,
 	{ 0 } };
@@ -81,7 +81,7 @@ static int write_junit(const char *path, const struct gate_result *results, int 
 	return failed;
 }
 
-/* --- the end of both ways --- */
+/* --- what both forms share --- */
 
 static int conclude(const struct cli *c, const struct gate_result *results, int n, const struct study *s, const char *power)
 {
@@ -96,7 +96,7 @@ static int conclude(const struct cli *c, const struct gate_result *results, int 
 		json_t *list = json_array();
 		for (int i = 0; i < n; i++)
 			json_array_append_new(list, gate_json(&results[i]));
-		/* one gate: its facts at the top as well, so that a script over --values need not look into a list */
+		/* one gate: its facts at the top as well, so that a script using --values need not search a list */
 		json_t *all = n == 1 ? gate_json(&results[0]) : json_object();
 		json_object_set_new(all, "gates", list);
 		json_object_set_new(all, "summary", json_string(summary));
@@ -146,7 +146,7 @@ static char *grid_of(struct store *store, const struct study *s, struct err *e)
 	return hash;
 }
 
-/* Verdicts are records: to the ledger and the database. Failing to do so does not change them. */
+/* Verdicts are recorded in the ledger and the database. Failing to do so does not change them. */
 static void record(const struct cli *c, const struct study *s, const struct gates *g)
 {
 	struct err e = ERR_INIT;
@@ -158,7 +158,7 @@ static void record(const struct cli *c, const struct study *s, const struct gate
 	}
 	grid = grid_of(&store, s, &e);
 	if (!grid) {
-		cli_verbose(c, "the verdicts are not recorded: no cell of this grid has run into %s", c->db);
+		cli_verbose(c, "the verdicts are not recorded: no cell of this grid has been run with %s", c->db);
 		return;
 	}
 	json_t *lines = json_array();
@@ -250,7 +250,7 @@ static int run(struct cli *c)
 {
 	const char *values = cli_string(c, "values", NULL);
 	if (!values == !c->n_args)
-		return cli_usage(c, "a grid or --values FILE.toml is needed, one of the two");
+		return cli_usage(c, "give either a grid or --values FILE.toml");
 	return values ? over_values(c, values) : over_grid(c);
 }
 
@@ -258,7 +258,7 @@ const struct cmd cmd_gate = {
 	.name = "gate",
 	.args = "[GRID]",
 	.summary = "judge results: pass, fail, or cannot tell",
-	.help = "theta = candidate - baseline, turned round where higher is better; U and L are its one-sided bounds at level 1 - alpha. "
+	.help = "theta = candidate - baseline, negated where higher is better; U and L are its one-sided bounds at level 1 - alpha. "
 	        "non-inferiority passes if U <= margin and fails if L > margin; superiority passes if U < 0 and fails if L > 0; anything else "
 	        "is inconclusive. The spread between training seeds is the error: paired t where both sides have the same seeds, else Welch; "
 	        "one seed against 5 or more uses the t prediction interval. Declared looks share alpha. Passing needs every gate; a fail "

@@ -6,6 +6,7 @@
 #include "metrics/weights/weights.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
+#include "model/base/str.h"
 #include "model/data/image_decode.h"
 #include "model/frozen/lpips.h"
 
@@ -60,7 +61,7 @@ static int side_next(struct side *s, const struct image_u8 **images, struct err 
 	*images = &s->one;
 	if (s->source && source_ahead_next(s->ahead, images, &n, e))
 		return -1;
-	if ((int64_t)(*images)->h * (*images)->w > PIXELS_MAX) /* a source's are all of one size */
+	if ((int64_t)(*images)->h * (*images)->w > PIXELS_MAX) /* those of a source all have one size */
 		return err_set(e, "%s: %d x %d pixels; LPIPS takes pictures up to 4 megapixels", s->path, (*images)->h, (*images)->w);
 	return 0;
 }
@@ -122,7 +123,7 @@ static int run_batch(struct run *r, int64_t first, int n, struct err *e)
 		return -1;
 	if (a->h != r->o.h || a->w != r->o.w || b->h != r->o.h || b->w != r->o.w) {
 		SCOPED(free) char *left = side_item(&r->a, first), *right = side_item(&r->b, first);
-		return err_set(e, "%s is of %d x %d pixels and %s of %d x %d: LPIPS compares pictures of one size", left, a->w, a->h,
+		return err_set(e, "%s is %d x %d pixels and %s is %d x %d: LPIPS compares pictures of one size", left, a->w, a->h,
 		               right, b->w, b->h);
 	}
 	size_t per = (size_t)r->o.h * (size_t)r->o.w * 3, taps = (size_t)lpips_taps(r->l);
@@ -202,7 +203,7 @@ static int tell(const struct run *r)
 	if (r->a.n == 1)
 		printf("lpips %.6f  %s\n", mean, text);
 	else
-		printf("lpips %.6f, deviation %.6f over %lld pairs  %s\n", mean, deviation, (long long)r->a.n, text);
+		printf("lpips %.6f, deviation %.6f over %lld pair%s  %s\n", mean, deviation, (long long)r->a.n, str_plural(r->a.n), text);
 	return EXIT_OK;
 }
 
@@ -232,7 +233,7 @@ static const struct opt options[] = {
 	{ .name = "net", .kind = OPT_STRING, .arg = "alex|vgg|squeeze", .help = "backbone (alex)" },
 	{ .name = "backbone", .kind = OPT_STRING, .arg = "FILE", .help = "its weights, instead of those in the cache" },
 	{ .name = "heads", .kind = OPT_STRING, .arg = "FILE", .help = "weights of the linear heads, instead of those in the cache" },
-	{ .name = "average-pool", .kind = OPT_FLAG, .help = "average pools in place of maximum pools, as consistency_models trains" },
+	{ .name = "average-pool", .kind = OPT_FLAG, .help = "average pools instead of maximum pools, as in the training of consistency_models" },
 	{ .name = "resize", .kind = OPT_INT, .arg = "N", .min = 16, .max = 2048, .help = "resample to N x N first (bilinear)" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
 	{ .name = "each", .kind = OPT_FLAG, .help = "also one line per pair" },

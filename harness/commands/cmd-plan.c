@@ -5,7 +5,7 @@
 
 static const struct opt options[] = {
 	PLAN_OPTIONS,
-	{ .name = "freeze", .kind = OPT_STRING, .arg = "FILE.plan.json", .help = "also write the plan into a file that run, status and table take" },
+	{ .name = "freeze", .kind = OPT_STRING, .arg = "FILE.plan.json", .help = "also write the plan to a file that run, status and table accept" },
 	{ 0 },
 };
 
@@ -19,7 +19,7 @@ static int run(struct cli *c)
 	if (file && plan_write(p, file, &e))
 		return cli_fail(c, &e);
 	if (file)
-		cli_say(c, "frozen into %s", file);
+		cli_say(c, "frozen to %s", file);
 	return plan_show(c, p);
 }
 
@@ -28,7 +28,7 @@ const struct cmd cmd_plan = {
 	.args = "GRID.toml",
 	.summary = "show the arms and cells of a grid, and which are cached, blocked or shared",
 	.help = "How to write a grid: `ablate man 5-grid | man -l -`.\n\n"
-	        "Expands the grid and writes nothing (but --freeze FILE). An arm is a distinct configuration, a cell is an arm with a "
+	        "Expands the grid and writes nothing (except with --freeze FILE). An arm is a distinct configuration, a cell is an arm with a "
 	        "training seed; rows of the grid that lead to the same arm share its cells.\n\n"
 	        "cached: the database has a finished attempt with every score that the grid asks for. blocked: its data is missing; the "
 	        "reason says what to install. pending: everything else.\n\n"

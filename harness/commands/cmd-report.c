@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 static const struct opt options[] = {
-	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "where it is written (default report.html)" },
-	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of the gates' baselines (default results/baselines)" },
+	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "file to write (default report.html)" },
+	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of baselines (default results/baselines)" },
 	PLAN_OPTIONS,
 	{ 0 } };
 
@@ -37,9 +37,9 @@ const struct cmd cmd_report = {
 	.name = "report",
 	.args = "GRID",
 	.summary = "write the results as one HTML file",
-	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (as quickstart). The file holds everything: tables, gate verdicts, charts, "
-	        "samples, a sortable table of cells, and a page for each cell with its settings, inputs, environment and curves, beside "
-	        "another cell's where asked. It loads nothing from anywhere.",
+	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (such as quickstart). The file holds everything: tables, gate verdicts, charts, "
+	        "samples, a sortable table of cells, and a page for each cell with its settings, inputs, environment and curves, with "
+	        "another cell's beside them on request. It loads nothing from anywhere.",
 	.options = options,
 	.run = run,
 };

@@ -1,4 +1,4 @@
-/* cmd-resume.c - `ablate resume`: what is missing of a grid that was run before, without its file. */
+/* cmd-resume.c - `ablate resume`: the rest of a grid that was run before, without its file. */
 #include "harness/cli/cmd.h"
 #include "harness/record/db.h"
 #include "harness/record/query_grid.h"
@@ -24,7 +24,7 @@ static int find_plan(char **path, struct cli *c, struct err *e)
 		return err_code(e, EXIT_USAGE, "%s: no grid %s in it; start it with `ablate run GRID.toml`", c->db, name ? name : "was run");
 	*path = xstrfmt("%s-runs/plans/%s.plan.json", c->db, hash);
 	if (!io_exists(*path))
-		return err_code(e, EXIT_RECORD, "%s: gone; run the grid file itself, which does the same", *path);
+		return err_code(e, EXIT_RECORD, "%s no longer exists; run the grid file itself, which does the same", *path);
 	return 0;
 }
 
@@ -43,7 +43,7 @@ const struct cmd cmd_resume = {
 	.name = "resume",
 	.args = "[GRID]",
 	.summary = "finish what is missing of a grid that was run before",
-	.help = "GRID is its name or the beginning of its hash; without it the latest one. The same as running its file again with the same "
+	.help = "GRID is its name or the first digits of its hash; without it, the latest one. The same as running its file again with the same "
 	        "--set and --only: finished cells are skipped, stopped ones continue from their checkpoints, failed ones are tried again.",
 	.options = options,
 	.run = run,

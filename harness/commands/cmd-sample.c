@@ -41,7 +41,7 @@ static int write_samples(struct sampler *s, const struct data_shape *shape, cons
 	return sample_out_close(out, e);
 }
 
-/* --interpolate, --inpaint, --colorize, --stroke. 1: none of them is asked for. */
+/* --interpolate, --inpaint, --colorize, --stroke. 1: none of them was given. */
 static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *e)
 {
 	static const char *const names[] = { [SAMPLE_INTERPOLATE] = "interpolate", [SAMPLE_INPAINT] = "inpaint", [SAMPLE_COLORIZE] = "colorize", [SAMPLE_STROKE] = "stroke" };
@@ -55,11 +55,11 @@ static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *
 			ask->source = i == SAMPLE_INTERPOLATE ? NULL : cli_string(c, names[i], NULL);
 		}
 	if (given > 1)
-		return err_code(e, EXIT_USAGE, "--interpolate, --inpaint, --colorize and --stroke exclude each other");
+		return err_code(e, EXIT_USAGE, "give only one of --interpolate, --inpaint, --colorize and --stroke");
 	if (cli_given(c, "mask") && (!given || ask->kind != SAMPLE_INPAINT))
 		return err_code(e, EXIT_USAGE, "--mask belongs to --inpaint");
 	if (given && !sample_out_is_grid(ask->output))
-		return err_code(e, EXIT_USAGE, "--%s draws one picture of tiles: -o FILE.png", names[ask->kind]);
+		return err_code(e, EXIT_USAGE, "--%s draws one picture of tiles: give -o FILE.png", names[ask->kind]);
 	if (ask->sigmas && (!given || ask->kind == SAMPLE_INTERPOLATE))
 		return err_code(e, EXIT_USAGE, "--sigmas belongs to --inpaint, --colorize and --stroke");
 	ask->n = cli_int(c, "n", 8);
@@ -103,16 +103,16 @@ static int run(struct cli *c)
 
 static const struct opt options[] = {
 	{ .name = "n", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1000000, .help = "images (default 64); pairs of latents, or pictures to edit (default 8)" },
-	{ .name = "nfe", .kind = OPT_INT, .arg = "N", .min = 1, .max = 64, .help = "network evaluations per image (default 1; of an edit 18, of a stroke drawing 2)" },
+	{ .name = "nfe", .kind = OPT_INT, .arg = "N", .min = 1, .max = 64, .help = "network evaluations per image (default 1; for an edit 18, for a stroke drawing 2)" },
 	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed of the latents (default 101)" },
 	{ .name = "weights", .kind = OPT_STRING, .arg = "ema|student|teacher", .help = "which weights (default: as the config says)" },
 	{ .name = "sigma-mid", .kind = OPT_STRING, .arg = "X", .help = "noise level of the second step (default: as the config says)" },
-	{ .name = "interpolate", .kind = OPT_INT, .arg = "K", .min = 2, .max = 1000, .help = "rows of K images from one latent to another, on the great circle" },
+	{ .name = "interpolate", .kind = OPT_INT, .arg = "K", .min = 2, .max = 1000, .help = "rows of K images from one latent to another, along the great circle" },
 	{ .name = "inpaint", .kind = OPT_STRING, .arg = "SRC", .help = "fill the masked part of these pictures (folder, zip, .npz, IDX, or a data set's name)" },
 	{ .name = "mask", .kind = OPT_STRING, .arg = "center|border|left|right|top|bottom|FILE", .help = "what is filled: a place, or a PNG's light pixels (default center)" },
-	{ .name = "colorize", .kind = OPT_STRING, .arg = "SRC", .help = "give these pictures other colours of the same brightness" },
+	{ .name = "colorize", .kind = OPT_STRING, .arg = "SRC", .help = "give these pictures new colours of the same brightness" },
 	{ .name = "stroke", .kind = OPT_STRING, .arg = "SRC", .help = "make pictures of these drawings" },
-	{ .name = "sigmas", .kind = OPT_STRING, .arg = "A,B,..", .help = "noise levels of an edit, falling (default: nfe of the training's grid)" },
+	{ .name = "sigmas", .kind = OPT_STRING, .arg = "A,B,..", .help = "noise levels of an edit, descending (default: nfe of the training's grid)" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default cpu)" },
 	THREADS_OPTION("threads (default: as many as processors may be used)"),
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "OUT", .help = SAMPLE_OUT_TEXT " (default samples.png)" },
@@ -123,13 +123,13 @@ const struct cmd cmd_sample = {
 	.name = "sample",
 	.args = "CHECKPOINT|ATTEMPT|CELL",
 	.summary = "draw images from a checkpoint, an attempt or a cell",
-	.help = "An attempt or a cell is named by the beginning of its hash; its newest checkpoint is taken, which names its own configuration. Image i of a seed is the same in any batch and any number of images, so two "
+	.help = "An attempt or a cell is named by the first digits of its hash; its newest checkpoint is taken, which names its own configuration. Image i of a seed is the same in any batch and any number of images, so two "
 	        "arms sampled with one seed can be compared tile by tile.\n\n"
 	        "A folder or an .npz of images (uint8; arr_1: the classes of a conditional model) is what `ablate fid`, pytorch-fid, clean-fid, torch-fidelity and "
-	        "guided-diffusion's evaluator read: any number of this program can be computed again by another.\n\n"
-	        "Edits need no further training (Song et al. 2023, Algorithm 4): the model answers at falling noise levels, and what is known of the "
-	        "picture is put back each time. Tiles of --inpaint and --colorize: what was known, what was made of it, the picture itself; of "
-	        "--stroke: the drawing, and what was made of it.",
+	        "guided-diffusion's evaluator read: any number from this program can be recomputed by another.\n\n"
+	        "Edits need no further training (Song et al. 2023, Algorithm 4): the model denoises at descending noise levels, and what is known of the "
+	        "picture is put back each time. Tiles of --inpaint and --colorize: the known part, the result, the picture itself; of --stroke: "
+	        "the drawing and the result.",
 	.options = options,
 	.computes = true,
 	.run = run,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static const struct opt options[] = {
-	{ .name = "sql", .kind = OPT_FLAG, .help = "print the statements that make the database instead" },
+	{ .name = "sql", .kind = OPT_FLAG, .help = "print the statements that create the database instead" },
 	{ 0 },
 };
 

@@ -1,4 +1,4 @@
-/* cmd-show.c - `ablate show`: everything known of a cell or an attempt. */
+/* cmd-show.c - `ablate show`: everything known about a cell or an attempt. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 #include "harness/text/escape.h"
@@ -157,8 +157,8 @@ static int run(struct cli *c)
 const struct cmd cmd_show = {
 	.name = "show",
 	.args = "CELL|ATTEMPT",
-	.summary = "show everything that is known of a cell or an attempt",
-	.help = "The beginning of a hash or id is enough (4 digits). A cell is shown with the attempt that speaks for it: configuration, labels, "
+	.summary = "show everything known about a cell or an attempt",
+	.help = "The first 4 digits of a hash or id are enough. A cell is shown with the attempt used for it: configuration, labels, "
 	        "attempts, scores, what was read and written, and the environment.",
 	.run = run,
 };

@@ -1,4 +1,4 @@
-/* cmd-sigma.c - `ablate sigma CHECKPOINT|ATTEMPT|CELL`: the second noise level of two-step sampling that gives the least FID. */
+/* cmd-sigma.c - `ablate sigma CHECKPOINT|ATTEMPT|CELL`: the second noise level of two-step sampling that gives the lowest FID. */
 #include "harness/cli/cmd.h"
 
 #include "harness/sample/checkpoint_find.h"
@@ -74,7 +74,7 @@ static int set_up(struct asked *a, struct err *e)
 	if (!path || checkpoint_config(&a->config, path, e))
 		return -1;
 	const char *extractor = cli_string(c, "extractor", extractor_default(a->config.data.name));
-	/* as fine as training ended */
+	/* as fine as at the end of training */
 	a->points = cli_int(c, "points", schedule_n(&a->config, a->config.train.steps > 0 ? a->config.train.steps - 1 : 0));
 	if (a->points < 3)
 		return err_code(e, EXIT_USAGE, "a grid of %lld points has no noise level between its ends: give --points", (long long)a->points);
@@ -127,9 +127,9 @@ static int run(struct cli *c)
 }
 
 static const struct opt options[] = {
-	{ .name = "n", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 2, .max = 1000000, .help = "images of each try (default 10000)" },
+	{ .name = "n", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 2, .max = 1000000, .help = "images per try (default 10000)" },
 	{ .name = "points", .kind = OPT_INT, .arg = "N", .min = 3, .max = 1000000, .help = "noise levels to choose from: the points of the Karras grid (default: as many as training ended with)" },
-	{ .name = "extractor", .letter = 'e', .kind = OPT_STRING, .arg = "NAME", .help = "whose features FID is of (default: the data set's own)" },
+	{ .name = "extractor", .letter = 'e', .kind = OPT_STRING, .arg = "NAME", .help = "whose features FID uses (default: the data set's own)" },
 	{ .name = "ref", .kind = OPT_STRING, .arg = "FILE", .help = "reference statistics as .npz (default: the training set)" },
 	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed of the latents, the same for all tries (default 42)" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default cpu)" },
@@ -143,7 +143,7 @@ const struct cmd cmd_sigma = {
 	.summary = "search the second noise level of two-step sampling by FID",
 	.help = "Ternary search over the points of the Karras grid, as the authors of consistency models did it; every noise level that was tried is "
 	        "printed with its FID. Set the result as sample.sigma_mid; the presets have the published values.\n\n"
-	        "Search with other latents than the scores are measured with, and with fewer images: the least of many tries is too good a number to report.",
+	        "Search with other latents than the scores are measured with, and with fewer images: the lowest of many tries is too good a number to report.",
 	.options = options,
 	.computes = true,
 	.run = run,

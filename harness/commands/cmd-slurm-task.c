@@ -17,7 +17,7 @@
 
 static const struct opt options[] = {
 	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the cell of array task 0" },
-	THREADS_OPTION("threads (default: what Slurm gives)"),
+	THREADS_OPTION("threads (default: what Slurm assigns)"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N" },
 	{ 0 },
 };
@@ -66,7 +66,7 @@ static int share_refs(const char *db, const char *shard, struct err *e)
 	return 0;
 }
 
-/* A run that was asked to stop is to be requeued; one that used up its own budget is not, it would go on for ever. */
+/* A run that was asked to stop is to be requeued; one that used up its own budget is not, or it would run for ever. */
 static int task_code(const struct run_result *r)
 {
 	return r->signal == SIGTERM ? EXIT_BUDGET : r->over_budget ? EXIT_INCOMPLETE : run_exit_code(r);
@@ -87,7 +87,7 @@ static int run(struct cli *c)
 	run_set_of_plan(&set, p);
 	if (index >= set.run.n_cells) {
 		run_set_release(&set);
-		return cli_usage(c, "the plan has %d cells, there is no cell %lld", p->n_cells, (long long)index);
+		return cli_usage(c, "cell %lld of the plan does not exist: it has %d", (long long)index, p->n_cells);
 	}
 	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[index].cell);
 	SCOPED(free) struct run_row *rows = xcalloc((size_t)set.run.n_rows + 1, sizeof *rows);
@@ -95,7 +95,7 @@ static int run(struct cli *c)
 	struct run_options o = { .db = shard, .what = "ablate slurm-task", .jobs = 1, .threads = threads_of(c, (int)number_of(ENV_SLURM_CPUS_PER_TASK, 0)),
 	                         .say = say_line, .say_ctx = c };
 	run_budget_of(&o, &p->grid->budget);
-	o.grid_wall_s = 0; /* the array's own matter */
+	o.grid_wall_s = 0; /* up to the array */
 	o.cells_max = 0;
 	int rc = engine_device(device, cli_string(c, "device", "auto"), &e);
 	o.device = device;

@@ -10,6 +10,7 @@
 
 #include "model/base/io.h"
 #include "model/base/progress.h"
+#include "model/base/str.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 static const struct opt options[] = {
-	{ .name = "watch", .letter = 'w', .kind = OPT_FLAG, .help = "show it again every two seconds until nothing runs" },
+	{ .name = "watch", .letter = 'w', .kind = OPT_FLAG, .help = "repeat every two seconds until nothing is running" },
 	{ .name = "cells", .kind = OPT_FLAG, .help = "one line per cell" },
 	PLAN_OPTIONS,
 	{ 0 },
@@ -89,8 +90,8 @@ static void print_text(const struct view *v)
 	json_t *g, *n, *r;
 	const char *state;
 	json_array_foreach(v->grids, i, g) {
-		printf("%s (%.12s): %lld cells", json_string_value(json_object_get(g, "name")), json_string_value(json_object_get(g, "grid")),
-		       (long long)json_integer_value(json_object_get(g, "cells")));
+		printf("%s (%.12s): %lld cell%s", json_string_value(json_object_get(g, "name")), json_string_value(json_object_get(g, "grid")),
+		       (long long)json_integer_value(json_object_get(g, "cells")), str_plural(json_integer_value(json_object_get(g, "cells"))));
 		json_object_foreach(json_object_get(g, "states"), state, n)
 			printf(", %lld %s", (long long)json_integer_value(n), state);
 		printf("\n");
@@ -108,8 +109,9 @@ static void print_slurm(const json_t *list)
 	json_t *o;
 	json_array_foreach(list, i, o) {
 		const char *error = json_string_value(json_object_get(o, "error")), *reason = json_string_value(json_object_get(o, "reason"));
-		printf("slurm %s (%.12s): %lld cells, %lld done in shards, ", json_string_value(json_object_get(o, "array")),
+		printf("slurm %s (%.12s): %lld cell%s, %lld done in shards, ", json_string_value(json_object_get(o, "array")),
 		       json_string_value(json_object_get(o, "plan")), (long long)json_integer_value(json_object_get(o, "cells")),
+		       str_plural(json_integer_value(json_object_get(o, "cells"))),
 		       (long long)json_integer_value(json_object_get(o, "done")));
 		if (error)
 			printf("queue unknown: %s\n", error);
@@ -120,7 +122,7 @@ static void print_slurm(const json_t *list)
 	}
 }
 
-/* Shows once. *running: attempts that live. */
+/* Shows once. *running: attempts that are alive. */
 static int show(struct cli *c, const char *only, int64_t *running, struct err *e)
 {
 	SCOPED(store) struct store s = STORE_INIT;
@@ -185,10 +187,10 @@ const struct cmd cmd_status = {
 	.name = "status",
 	.args = "[GRID]",
 	.summary = "show what is done, running, failed and missing",
-	.help = "GRID is a grid file, or the name or the beginning of the hash of a grid that was run; --set and --only belong to a file, as they were "
-	        "given to `ablate run`.\n"
+	.help = "GRID is a grid file, or the name or the first digits of the hash of a grid that was run; a file takes the same --set and --only that "
+	        "were given to `ablate run`.\n"
 	        "States come from evidence: an attempt is alive while its process holds its journal, gone when the process ended or the machine was "
-	        "booted again; on another machine its heartbeat must be older than two minutes. A dead one is recorded as lost by the next "
+	        "rebooted; on another machine its heartbeat must be older than two minutes. A dead one is recorded as lost by the next "
 	        "`ablate run`, which continues from its checkpoint.",
 	.options = options,
 	.run = run,

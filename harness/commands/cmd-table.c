@@ -13,8 +13,8 @@ static const struct opt options[] = {
 	{ .name = "table", .letter = 't', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this [[table]]" },
 	{ .name = "format", .letter = 'f', .kind = OPT_STRING, .arg = "terminal|md|latex|tex|csv|json", .help = "how it is written" },
 	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "write one table; the extension chooses the format" },
-	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "write every table in the formats it declares to DIR" },
-	{ .name = "check", .kind = OPT_STRING, .arg = "FILE", .help = "fail (exit 5) if FILE is not what the table is now" },
+	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "write every table to DIR in the formats it declares" },
+	{ .name = "check", .kind = OPT_STRING, .arg = "FILE", .help = "fail (exit 5) if FILE differs from the table as it is now" },
 	PLAN_OPTIONS,
 	{ 0 } };
 
@@ -73,7 +73,7 @@ static int one_table(const struct cli *c, struct opened *o, const struct grid_ta
 	SCOPED(str) struct str text = { 0 };
 	const struct table_format *f = table_format(c->json ? "json" : cli_string(c, "format", dot ? dot + 1 : "terminal"));
 	if (!f)
-		return err_code(e, EXIT_USAGE, "%s: its extension names no table format: md, tex, csv, json or txt", output);
+		return err_code(e, EXIT_USAGE, "%s: its extension must be a table format: md, tex, csv, json or txt", output);
 	if (table_build(&t, o->study, def, o->pub, command, e))
 		return -1;
 	if (check)
@@ -111,7 +111,7 @@ static int run(struct cli *c)
 		if (one_table(c, &o, defs[i], i == 0, &e))
 			return cli_fail(c, &e);
 	if (cli_given(c, "check"))
-		cli_say(c, "%s is what the database says", cli_string(c, "check", ""));
+		cli_say(c, "%s matches the database", cli_string(c, "check", ""));
 	return EXIT_OK;
 }
 
@@ -119,11 +119,11 @@ const struct cmd cmd_table = {
 	.name = "table",
 	.args = "GRID",
 	.summary = "print the tables of a grid from the database",
-	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (as quickstart). Without [[table]] in it, every metric is shown with "
+	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (such as quickstart). Without [[table]] in it, every metric is shown with "
 	        "its difference to the first row.\n\n"
 	        "Cells are mean and sample standard deviation over training seeds; what failed, is blocked or has not run is shown as such. "
 	        "A column never mixes protocols: such a table is refused (exit 5). Written tables carry the command and the hash of the "
-	        "results that made them; --check tells whether a committed one still holds.",
+	        "results that made them; --check finds out whether a committed one still matches.",
 	.options = options,
 	.run = run,
 };

@@ -1,4 +1,4 @@
-/* cmd-verify.c - `ablate verify`: attempts once more, and their bits compared. */
+/* cmd-verify.c - `ablate verify`: attempts run once more, and their bits compared. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 #include "harness/run/engine_device.h"
@@ -14,6 +14,7 @@
 #include "harness/run/verify.h"
 
 #include "model/base/io.h"
+#include "model/base/str.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@
 #include <string.h>
 
 static const struct opt options[] = {
-	{ .name = "sample", .kind = OPT_STRING, .arg = "P%", .help = "that share of all finished cells, or of the GRID's, at least one, always the same ones" },
+	{ .name = "sample", .kind = OPT_STRING, .arg = "P%", .help = "that share of all finished cells, or of GRID's: at least one, always the same ones" },
 	{ .name = "with", .kind = OPT_STRING, .arg = "ATTEMPT", .help = "compare with this attempt instead of running again" },
 	THREADS_OPTION("instead of the number that the attempt had"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
@@ -37,7 +38,7 @@ static int share(double *out, const char *text, struct err *e)
 	char *end;
 	*out = strtod(text, &end) / 100;
 	if (end == text || strcmp(end, "%") != 0 || !(*out > 0 && *out <= 1))
-		return err_code(e, EXIT_USAGE, "--sample %s: give a share above 0%% and up to 100%%, as 5%%", text);
+		return err_code(e, EXIT_USAGE, "--sample %s: give a share above 0%% and up to 100%%, such as 5%%", text);
 	return 0;
 }
 
@@ -49,7 +50,7 @@ static bool is_of(const struct plan *p, const char *arm, int64_t seed)
 	return !p;
 }
 
-/* Cells (of the grid, where one is given) in the order of their hashes, which is as good as random and the same tomorrow. */
+/* Cells (of the grid, where one is given) in the order of their hashes, which is as good as random and never changes. */
 static int sample_targets(struct targets *t, struct db *db, const struct plan *p, double part, struct err *e)
 {
 	struct db_rows rows;
@@ -115,8 +116,8 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 		return -1;
 	o.device = device;
 	o.threads = threads_of(c, threads);
-	if (o.threads > host_cpus()) /* fewer might make other bits */
-		cli_say(c, "%.8s had %d threads and is repeated with as many, on the %d that this process may use", t->attempt, o.threads, host_cpus());
+	if (o.threads > host_cpus()) /* fewer might give other bits */
+		cli_say(c, "%.8s had %d threads and is repeated with as many, although this process may use %d", t->attempt, o.threads, host_cpus());
 	o.ranks = ranks;
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);
@@ -137,7 +138,7 @@ static void tell(const struct cli *c, json_t *list, const struct target *t, cons
 	(void)json_array_append_new(list, o);
 	if (c->json)
 		return;
-	printf("%s %.8s = %.8s: %lld values %s%s%s%s%s%s\n", r->equal ? "pass" : "FAIL", t->attempt, other, (long long)r->n,
+	printf("%s %.8s = %.8s: %lld value%s %s%s%s%s%s%s\n", r->equal ? "pass" : "FAIL", t->attempt, other, (long long)r->n, str_plural(r->n),
 	       r->equal ? "bit-identical" : "compared, first difference: ", r->first, *r->env ? " (environment differs in " : "", r->env,
 	       *r->env ? ")" : "", "");
 	(void)fflush(stdout);
@@ -205,10 +206,10 @@ const struct cmd cmd_verify = {
 	.args = "[ATTEMPT|CELL|GRID]...",
 	.summary = "run finished attempts again and compare every bit",
 	.help = "Compares curves, checkpoints and scores with a repetition that starts from nothing, names the first step that differs, and files the "
-	        "result in table verify. The repetition never speaks for its cell. Exit code 6 when anything differs. "
-	        "Interrupted, it compares nothing; a repetition is begun anew each time.\n\n"
+	        "result in table verify. The repetition is never used for its cell. Exit code 6 when anything differs. "
+	        "If interrupted, it compares nothing; every repetition starts from the beginning.\n\n"
 	        "--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of its cells; --with compares "
-	        "two attempts that are there.",
+	        "two existing attempts.",
 	.options = options,
 	.run = run,
 };

@@ -1,4 +1,4 @@
-/* cmd-weights.c - `ablate weights`: which public weights are known and here; bring them in, check them. */
+/* cmd-weights.c - `ablate weights`: which public weights are known and present; import them, check them. */
 #include "harness/cli/cmd.h"
 
 #include "metrics/weights/weights.h"
@@ -46,7 +46,7 @@ static int list(struct cli *c)
 	return EXIT_OK;
 }
 
-/* Checks NAME, or all that are here. Damage is an error; weights that are not the published ones are said to be so. */
+/* Checks NAME, or all that are present. Damage is an error; weights that are not the published ones are marked as such. */
 static int check(struct cli *c)
 {
 	json_t *all = json_array();
@@ -69,7 +69,7 @@ static int check(struct cli *c)
 			show(row, state, *sha256 ? sha256 : NULL);
 	}
 	if (checked == 0)
-		cli_say(c, "no weights are here; `ablate weights list` shows what is known");
+		cli_say(c, "no weights found; `ablate weights list` shows what is known");
 	if (c->json && code == EXIT_OK)
 		return cli_print_json(c, json_pack("{s:o}", "weights", all));
 	json_decref(all);
@@ -121,14 +121,14 @@ static const struct opt options[] = {
 const struct cmd cmd_weights = {
 	.name = "weights",
 	.args = "list|check|import|fetch [NAME] [FILE]",
-	.summary = "public weights of scores and LPIPS: what is known and here; import, fetch, check",
-	.help = "`list` shows every known source with licence, hash and where its copy lies. `import NAME FILE` reads a PyTorch "
+	.summary = "public weights of scores and LPIPS: what is known and present; import, fetch, check",
+	.help = "`list` shows every known source with licence, hash and where its copy is. `import NAME FILE` reads a PyTorch "
 	        "checkpoint (both of its forms; nothing in it is executed) or a safetensors file, checks hash, names and shapes, "
 	        "and keeps float32 safetensors in the cache folder ($ABLATE_CACHE, else ~/.cache/ablate). `fetch NAME` downloads "
 	        "the published file over https and imports it. `check [NAME]` compares the copies with what was imported.\n\n"
 	        "Nothing is ever downloaded by any other command.\n\n"
 	        "Networks to start from or to distil (net.init, cd.teacher) are safetensors: checkpoints of ablate, or published ones under their "
-	        "own names, which are told apart by looking: those of EDM and ECT (enc.32x32_block0.conv0.weight), of OpenAI's consistency_models "
+	        "own names, which are recognised by their tensors: those of EDM and ECT (enc.32x32_block0.conv0.weight), of OpenAI's consistency_models "
 	        "(input_blocks.1.0.in_layers.2.weight), and of diffusers' UNet2DModel (down_blocks.0.resnets.0.conv1.weight). "
 	        "model/nets/net_names.h has the table of names.",
 	.options = options,

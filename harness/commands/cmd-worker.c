@@ -1,5 +1,5 @@
 /* cmd-worker.c - `ablate worker DIR`: one attempt at one cell, in a process of its own: data, training, samples, scores.
- * Started by the engines; what to do stands in DIR/job.json, what happens goes into DIR/journal.jsonl. */
+ * Started by the engines; what to do is in DIR/job.json, what happens goes into DIR/journal.jsonl. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 #include "harness/plan/inputs.h"
@@ -62,14 +62,14 @@ static bool on_stop(void *ctx)
 		worker_resumed(t->w, step);
 	worker_say(t->w, t->config->train.steps, t->progress.note);
 	bool stop = worker_should_stop(t->w);
-	/* a step that follows a checkpoint can be made again, but what was done since cannot be told apart from half a step */
+	/* a step that follows a checkpoint can be repeated, but later work cannot be distinguished from half a step */
 	worker_at_stake(t->w, !stop && (t->kept || !t->begun) ? WORKER_STEP : WORKER_WORK);
 	t->begun = true;
 	t->kept = false;
 	return stop;
 }
 
-/* The job must be of this program: same config text, same numerics, same data and weights. */
+/* The job must be from this program: same config text, same numerics, same data and weights. */
 static int check_identity(struct run_config *config, struct input in[INPUTS_MAX], int *n_in, const struct job *job, struct err *e)
 {
 	char arm[SHA256_HEX], inputs[SHA256_HEX];
@@ -192,7 +192,7 @@ static int run(struct cli *c)
 	struct worker *w;
 	struct team *team = NULL;
 	bool follower = false;
-	worker_hear_signals(); /* to join takes a while */
+	worker_hear_signals(); /* joining takes a while */
 	if (join(&team, &follower, c->args[0], &e))
 		return cli_fail(c, &e);
 	if (follower) {
@@ -211,8 +211,8 @@ const struct cmd cmd_worker = {
 	.name = "worker",
 	.args = "DIR",
 	.summary = "do the job in DIR (called by `ablate run`)",
-	.help = "DIR/job.json says which cell; DIR/journal.jsonl gets what happens; SIGTERM writes a checkpoint and stops with exit code 75, and "
-	        "so does SIGUSR2, which says that a wall budget is used up.",
+	.help = "DIR/job.json says which cell; what happens is written to DIR/journal.jsonl; SIGTERM writes a checkpoint and stops with exit code 75, and "
+	        "so does SIGUSR2, which means that a wall budget is used up.",
 	.options = options,
 	.hidden = true,
 	.computes = true,

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { COLUMN_MAX = 56 }; /* what commands give stands in one column, but for longer ones */
+enum { COLUMN_MAX = 56 }; /* what commands give starts in one column, except after longer commands */
 
 /* ====== the machine ====== */
 
@@ -71,7 +71,7 @@ static bool begins(const char *folder, const char *device, const char *file, con
 	return f && fgets(text, sizeof text, f) && strncmp(text, with, strlen(with)) == 0;
 }
 
-/* NVIDIA's bus number, and a class of displays and 3D controllers: chipsets and sound have other ones. */
+/* NVIDIA's bus number, and a class of displays and 3D controllers: chipsets and sound have other classes. */
 static bool has_card(const char *devices)
 {
 	DIR *d = opendir(devices);
@@ -205,7 +205,7 @@ bool next_apt_has(const char *policy, const char *package)
 	return false;
 }
 
-/* What apt-cache says of all packages; nothing where it cannot be asked, and then apt-get is left to say it. */
+/* What apt-cache says of all packages; empty if it cannot be asked, in which case apt-get will complain. */
 static bool ask_apt(struct str *policy, const struct next *n)
 {
 	struct err ignored = ERR_INIT;
@@ -253,7 +253,7 @@ static void join_packages(struct next *n, const struct next_machine *m)
 
 static void sort_by_kind(struct next *n)
 {
-	for (int i = 1; i < n->n; i++) /* few, and the order of a kind is kept */
+	for (int i = 1; i < n->n; i++) /* few, and stable within a kind */
 		for (int k = i; k > 0 && n->line[k - 1].kind > n->line[k].kind; k--) {
 			struct next_line l = n->line[k];
 			n->line[k] = n->line[k - 1];
@@ -274,7 +274,7 @@ void next_finish(struct next *n, const struct next_machine *m)
 	}
 }
 
-/* ====== telling ====== */
+/* ====== output ====== */
 
 static void add_typed(struct str *s, const struct next_line *l)
 {
@@ -284,7 +284,7 @@ static void add_typed(struct str *s, const struct next_line *l)
 		str_addf(s, "# install %s", l->by_hand);
 }
 
-/* A command filled up to the column, and what it gives behind it. */
+/* A command padded to the column, and what it gives after it. */
 static void add_line(struct str *dst, const char *typed, size_t column, const char *gives)
 {
 	size_t w = escape_width(typed);

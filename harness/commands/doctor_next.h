@@ -1,8 +1,8 @@
 /* doctor_next.h - from what `ablate doctor` found missing to what to type next on this machine.
  *
- * A check hands over a remedy, which says what is wanted and names no machine: a package, an argument list of this program, a line
- * for the shell. Only here is decided how that is typed: by sudo or as root, by apt or, where there is none, as the name of what is to
- * be installed by hand. Packages come first and in one command, then lines for the shell, then this program's own commands, each in
+ * A check hands over a remedy, which says what is wanted and does not depend on the machine: a package, an argument list of this program, a line
+ * for the shell. Only here is decided how that is typed: by sudo or as root, by apt or, where there is none, as the name of what to
+ * install by hand. Packages come first and in one command, then lines for the shell, then this program's own commands, each in
  * the order of the checks.
  *
  *     SCOPED(next_machine) struct next_machine m = { 0 };
@@ -28,18 +28,18 @@ enum remedy_kind {
 struct remedy {
 	enum remedy_kind kind;
 	const char *what;
-	const char *by_hand;  /* of a package: what to install where apt does not have it */
-	const char *gives;    /* what the user has then, for the end of the line */
-	bool card;            /* of no use without a card of NVIDIA's */
+	const char *by_hand;  /* for a package: what to install where apt does not have it */
+	const char *gives;    /* what the user gains, for the end of the line */
+	bool card;            /* useless without an NVIDIA card */
 };
 
 struct next_machine {
-	bool root;            /* what needs root can be typed as it is */
+	bool root;            /* what needs root can be typed unchanged */
 	bool sudo;            /* or begins with sudo; neither: somebody else must type it */
 	bool apt;             /* Debian or a derivative, with apt-get */
-	bool apt_lists;       /* apt knows what there is to install; else it is to be updated first */
-	bool card;            /* a graphics card of NVIDIA's, with a driver or without */
-	char *self;           /* this program as its user can type it, quoted */
+	bool apt_lists;       /* apt has its package lists; otherwise it must be updated first */
+	bool card;            /* an NVIDIA graphics card, with a driver or without */
+	char *self;           /* how the user can type this program, quoted */
 };
 /* Looks at the machine. $ABLATE_DOCTOR_ROOT, for tests, names a folder in whose etc/os-release, var/lib/apt/lists, proc and sys it looks
  * instead of the machine's. */
@@ -50,21 +50,21 @@ void scoped_next_machine(struct next_machine *m);
 struct next_line {
 	enum remedy_kind kind;
 	char *what, *by_hand; /* as in the remedy */
-	char *command;        /* NULL: by_hand is to be installed */
-	bool as_root;         /* the command wants a root that this user cannot become */
-	json_t *gives, *of;   /* lists of texts, each once: what it is good for, and the checks that asked for it */
+	char *command;        /* NULL: install by_hand */
+	bool as_root;         /* the command needs root, which this user cannot become */
+	json_t *gives, *of;   /* lists of distinct texts: what it is good for, and the checks that asked for it */
 };
 struct next { struct next_line *line; int n, cap; };
 void next_release(struct next *n);
 void scoped_next(struct next *n);
 
-/* Takes a remedy of the check `of`, unless it is of no use on this machine. What was asked for before is asked for once, for both. */
+/* Takes a remedy of the check `of`, unless it is useless on this machine. A remedy that was added before is listed once, for both checks. */
 void next_add(struct next *n, const struct next_machine *m, const char *of, const struct remedy *r);
 /* After the last remedy: puts the lines in order and packages into one command. Asks apt-cache which of them it can install. */
 void next_finish(struct next *n, const struct next_machine *m);
-/* Appends a line for each, commands in one column and "# what it gives" behind them: all of it may be pasted into a shell, but for what
- * another user must type, which begins with "as root: ". The last line is `first`, what to begin with once the rest is there; where nothing
- * else stands, that is said before it. */
+/* Appends a line for each, commands in one column and "# what it gives" after them: all of it may be pasted into a shell, but for what
+ * another user must type, which begins with "as root: ". The last line is `first`, what to begin with once the rest is installed; where there is
+ * nothing else, that is stated before it. */
 void next_text(struct str *dst, const struct next *n, const char *first, const char *first_gives);
 /* [{"command": ..., "gives": [...], "for": [...]}]; with "as_root": true where the user cannot be root, and instead of "command" an
  * "install" where apt has no package. The caller owns it. */

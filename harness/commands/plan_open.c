@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is known of the arm that was asked for last. */
+/* What is known about the arm that was asked for last. */
 struct asker {
 	struct db *db;
 	struct err e;
@@ -73,7 +73,7 @@ static bool is_frozen(const char *path)
 	return n > m && !strcmp(path + n - m, ".plan.json");
 }
 
-/* Written like a name, not like a path? */
+/* Is it written like a name, not like a path? */
 static bool is_name(const char *text)
 {
 	return !strchr("/.-", *text) && !strstr(text, "..") && !strstr(text, ".toml");
@@ -94,7 +94,7 @@ static int read_grid(struct grid **out, const char *path, bool preset_too, struc
 	SCOPED(free) char *shipped = shipped_study(path), *any = NULL;
 	if (shipped)
 		return grid_read(out, shipped, e);
-	if (!preset_too || !config_find_preset(path, &scaling)) /* that nothing stands for the name says little where no study is there */
+	if (!preset_too || !config_find_preset(path, &scaling)) /* that the name is unknown says little where no study is installed */
 		return own_data_need(&any, "ablations/quickstart.toml", e) ? -1 : grid_read(out, path, e);
 	SCOPED(free) char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path, path);
 	struct grid_source source = { .path = path, .text = text, .n = strlen(text) };

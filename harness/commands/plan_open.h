@@ -12,14 +12,14 @@
 
 #define PLAN_OPTIONS \
 	{ .name = "set", .kind = OPT_STRINGS, .arg = "KEY=VALUE", .help = "override a setting of every row, the preset, or seeds, budget.*, metric.*, grid.name (TOML value or bare word)" }, \
-	{ .name = "only", .kind = OPT_STRINGS, .arg = "LABEL", .help = "only rows of that label, variant, arm hash or pattern" }
+	{ .name = "only", .kind = OPT_STRINGS, .arg = "LABEL", .help = "only rows with that label, variant, arm hash or pattern" }
 
 /* Heap text: the file of the study of that name that comes with the program ("quickstart", "paper/ect"); NULL when there
- * is none, and for what is written like a path. */
+ * is none, and for anything written like a path. */
 char *shipped_study(const char *name);
 
 /* Reads the grid (a file, or the name of a study that comes with the program; or a frozen plan, by its name *.plan.json) with --set and --only of c, asks the data sets for their
- * hashes and c->db, if it is there, for finished cells. Data that is missing blocks its cells; it is no error. */
+ * hashes and c->db, if it is there, for finished cells. Data that is missing blocks its cells; it is not an error. */
 MUST_CHECK int plan_open(struct plan **out, const struct cli *c, const char *path, struct err *e);
 /* For commands that only look at configs: asks neither data nor database, and takes a preset's name for the grid that is
  * this preset alone. */

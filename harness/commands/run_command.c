@@ -10,6 +10,7 @@
 
 #include "model/base/io.h"
 #include "model/base/progress.h"
+#include "model/base/str.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ struct run_display {
 	const struct cli *cli;
 	struct progress progress;
 	char *what;
-	struct unsaid *unsaid;   /* lines that wait for a reader, as the run does not */
+	struct unsaid *unsaid;   /* lines that wait for a reader, which the run does not */
 	int n_unsaid, cap_unsaid;
 };
 
@@ -32,7 +33,7 @@ static void say_now(struct run_display *d, const char *line, bool amiss)
 		return;
 	}
 	if (d->progress.tty && !d->progress.quiet)
-		(void)fputs("\r\033[K", stderr); /* the bar comes back by itself */
+		(void)fputs("\r\033[K", stderr); /* the bar reappears by itself */
 	cli_say(d->cli, "%s", line);
 }
 
@@ -61,7 +62,7 @@ struct run_display *run_display_new(const struct cli *c, const char *what, struc
 	d->cli = c;
 	d->what = xstrdup(what);
 	progress_start(&d->progress, d->what, "steps", 0);
-	d->progress.plain_every_s = 60; /* elsewhere than on a terminal the state changes are lines enough */
+	d->progress.plain_every_s = 60; /* except on a terminal, the lines for state changes are enough */
 	d->progress.quiet = c->quiet;
 	o->progress = &d->progress;
 	o->say = say_line;
@@ -99,14 +100,14 @@ void run_budget_of(struct run_options *o, const struct grid_budget *b)
 	o->stop_after = b->on_failure == FAILURE_STOP ? 1 : b->on_failure == FAILURE_STOP_AFTER ? b->stop_after : 0;
 }
 
-/* More threads at once than can work: it comes out right, later. */
+/* More threads at once than processors: the results are right, but late. */
 static void tell_crowd(const struct cli *c, const struct run_options *o)
 {
 	int cpus = host_cpus(), processes = o->jobs * o->ranks, each = o->threads > 0 ? o->threads : cpus / processes > 1 ? cpus / processes : 1;
 	if (processes * each > cpus)
 		cli_warn(c, "%d cell%s at once, %d process%s each, of %d thread%s: %d threads on the %d processor%s that may be used, which is no faster than fewer",
-		         o->jobs, o->jobs == 1 ? "" : "s", o->ranks, o->ranks == 1 ? "" : "es", each, each == 1 ? "" : "s", processes * each, cpus,
-		         cpus == 1 ? "" : "s");
+		         o->jobs, str_plural(o->jobs), o->ranks, o->ranks == 1 ? "" : "es", each, str_plural(each), processes * each, cpus,
+		         str_plural(cpus));
 }
 
 /* The plan beside the journals, so that `resume` needs no grid file. */
@@ -123,7 +124,7 @@ static int keep_plan(const struct cli *c, const struct plan *p, struct err *e)
 	return 0;
 }
 
-/* All is recorded now, so a reader may be waited for, but not by who was told to stop. */
+/* All is recorded now, so it may wait for a reader, unless it was told to stop. */
 static bool may_say(const struct run_result *r, int fd)
 {
 	return !r->signal || fd_takes_line(fd);
@@ -146,7 +147,7 @@ static int report(struct cli *c, const struct run_result *r)
 	return code;
 }
 
-/* The grid's tables as they are now, to stdout. What they refuse (mixed protocols) is told and changes nothing. */
+/* The grid's tables as they are now, to stdout. What they refuse (mixed protocols) is reported and changes nothing. */
 static void show_tables(const struct cli *c, struct plan *p, const char *what)
 {
 	struct err e = ERR_INIT;

@@ -13,24 +13,24 @@
 	THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
 	{ .name = "ranks", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "processes that train each cell together, by mpirun (default 1)" }, \
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
-	{ .name = "again", .kind = OPT_FLAG, .help = "also run cells again that diverged" }, \
+	{ .name = "again", .kind = OPT_FLAG, .help = "also rerun cells that diverged" }, \
 	{ .name = "engine", .kind = OPT_STRING, .arg = "local|slurm", .help = "processes of this machine (default), or one Slurm array" }, \
 	{ .name = "sbatch", .kind = OPT_STRINGS, .arg = "OPTION", .help = "slurm: pass on to sbatch, e.g. --sbatch=--partition=gpu" }, \
-	{ .name = "wait", .kind = OPT_FLAG, .help = "slurm: wait until the jobs are over, and collect" }
+	{ .name = "wait", .kind = OPT_FLAG, .help = "slurm: wait until the jobs have ended, then collect" }
 
 /* Runs all cells of the plan; returns the exit code. */
 int run_command(struct cli *c, struct plan *p, const char *what);
 /* The same by --engine slurm (slurm_command.c): the plan is frozen already. o: options and budgets. */
 int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, struct run_options *o);
-/* Takes in what the tasks have made, tells what is missing (exit 1). */
+/* Collects what the tasks have produced and reports what is missing (exit 1). */
 int slurm_finish(struct cli *c, const struct run_plan *run);
 void run_budget_of(struct run_options *o, const struct grid_budget *b);
-/* Sets the options that the command line gives (not db, budgets). */
+/* Sets the options given on the command line (not db, budgets). */
 void run_options_of(struct run_options *o, const struct cli *c);
 
 /* Lines and a bar on stderr for a run of `steps` steps. */
 struct run_display;
 struct run_display *run_display_new(const struct cli *c, const char *what, struct run_options *o);
-void run_display_free(struct run_display *d, bool patient); /* patient: waits for a reader of what is still to be said */
+void run_display_free(struct run_display *d, bool patient); /* patient: waits until someone reads the remaining output */
 
 #endif

@@ -1,4 +1,4 @@
-/* score_cli.c - see score_cli.h. Everything that can be wrong about both sides is found before the first image goes
+/* score_cli.c - see score_cli.h. Everything that can be wrong with either side is found before the first image goes
  * through a network. */
 #include "harness/commands/score_cli.h"
 
@@ -6,6 +6,7 @@
 #include "model/cpu/devices.h"
 #include "model/config/config.h"
 #include "model/base/mem.h"
+#include "model/base/str.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -34,7 +35,7 @@ int score_side_open(struct score_side *s, const struct cli *c, const char *path,
 		if (feature_set_load(&s->set, path, e))
 			return -1;
 		if (!s->set.protocol[0])
-			cli_warn(c, "%s: carries no protocol; that it was made like the other side is on your word", path);
+			cli_warn(c, "%s: carries no protocol; make sure that it was made like the other side", path);
 		return 0;
 	}
 	if (source_open(&s->source, path, e))
@@ -47,7 +48,7 @@ int score_side_open(struct score_side *s, const struct cli *c, const char *path,
 	return 0;
 }
 
-/* A loaded side of another protocol is refused before the work, not after it. */
+/* A loaded side with another protocol is refused before the work, not after it. */
 static int check_loaded(const struct score_side *sides, int n, const struct extractor *x, struct err *e)
 {
 	char text[PROTOCOL_TEXT];
@@ -76,7 +77,7 @@ static int extract_one(struct score_side *s, const struct cli *c, struct extract
 	int bad = feature_set_extract(&s->set, s->source, x, &o, e);
 	progress_end(&p);
 	if (!bad)
-		cli_verbose(c, "%s: %lld images in %.2f s", s->path, (long long)n, monotonic_s() - p.started_s);
+		cli_verbose(c, "%s: %lld image%s in %.2f s", s->path, (long long)n, str_plural(n), monotonic_s() - p.started_s);
 	source_free(s->source);
 	s->source = NULL;
 	return bad;
@@ -123,7 +124,7 @@ static unsigned wanted(const struct metric *m, int side)
 	return m->needs == NEEDS_LOGITS ? 1u << FEATURE_LOGITS : m->needs == NEEDS_SPATIAL ? 1u << FEATURE_SPATIAL : 1u << FEATURE_POOL;
 }
 
-/* Can these sides serve m? Asked after extraction. */
+/* Do these sides support m? Called after extraction. */
 static const char *lacking(const struct metric *m, const struct score_side *sides)
 {
 	for (int i = 0; i < m->sides; i++) {
@@ -186,7 +187,7 @@ static int tell(const struct cli *c, const struct score_list *list, const struct
 	return EXIT_OK;
 }
 
-/* A back end for the distances' singular values; NULL where that is the host, or no distance is asked for. */
+/* A back end for the distances' singular values; NULL where that is the host, or no distance is wanted. */
 static int open_device(struct backend **out, const struct cli *c, const struct metric *const *metrics, int n, struct err *e)
 {
 	bool distance = false;

@@ -1,5 +1,5 @@
 /* score_cli.h - what `ablate fid`, `kid`, `is`, `pr`, `metrics` and `features` share: naming the two sides, extracting
- * features with a progress bar, and telling the scores. */
+ * features with a progress bar, and printing the scores. */
 #ifndef ABLATE_SCORE_CLI_H
 #define ABLATE_SCORE_CLI_H
 
@@ -38,7 +38,7 @@ MUST_CHECK int score_extract(struct score_side *sides, int n, const struct cli *
 void score_side_release(struct score_side *s);
 
 /* The whole of a command that computes `n` metrics over its one or two arguments. Optional ones are left out with a
- * note where a side cannot serve them. Returns the exit code. */
+ * note where a side does not support them. Returns the exit code. */
 int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional, const struct metric_options *o);
 
 #endif

@@ -1,10 +1,11 @@
-/* slurm_command.c - `ablate run --engine slurm`: what is missing of a plan goes to the cluster; what it made comes back. */
+/* slurm_command.c - `ablate run --engine slurm`: the missing cells of a plan go to the cluster; their results come back. */
 #define _GNU_SOURCE
 #include "harness/slurm/engine_slurm.h"
 #include "harness/commands/run_command.h"
 #include "harness/run/runner_private.h"
 
 #include "model/base/progress.h"
+#include "model/base/str.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ static int collect(struct cli *c, const char *plan_hash, struct slurm_collected 
 	return slurm_collect(out, &s, plan_hash, e);
 }
 
-/* Cells without a done attempt and all their scores; blocked ones are counted apart. */
+/* Cells without a done attempt with all their scores; blocked ones are counted separately. */
 static int find_missing(struct cli *c, const struct run_plan *run, int **index, int *n, int *blocked, struct err *e)
 {
 	SCOPED(store) struct store s = STORE_INIT;
@@ -54,14 +55,14 @@ static json_t *names_of(const struct run_plan *run, const int *index, int n)
 	return list;
 }
 
-/* What holds after the jobs: names what is missing. */
+/* The state after the jobs: names what is missing. */
 static int report_end(struct cli *c, const struct run_plan *run, const struct slurm_collected *got, struct err *e)
 {
 	int *index, n, blocked;
 	if (find_missing(c, run, &index, &n, &blocked, e))
 		return cli_fail(c, e);
-	cli_say(c, "%d cells: %d done, %d missing, %d blocked; %lld new rows from %d shards", run->n_cells, run->n_cells - n - blocked, n, blocked,
-	        (long long)got->rows, got->shards);
+	cli_say(c, "%d cell%s: %d done, %d missing, %d blocked; %lld new row%s from %d shard%s", run->n_cells, str_plural(run->n_cells),
+	        run->n_cells - n - blocked, n, blocked, (long long)got->rows, str_plural(got->rows), got->shards, str_plural(got->shards));
 	for (int i = 0; i < n && i < 20; i++)
 		cli_say(c, "missing: %s seed %lld (%.12s)", run->cells[index[i]].label, (long long)run->cells[index[i]].seed, run->cells[index[i]].cell);
 	int code = n + blocked ? EXIT_INCOMPLETE : EXIT_OK;
@@ -109,7 +110,7 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 {
 	struct err e = ERR_INIT;
 	if (o->ranks > 1) {
-		(void)err_code(&e, EXIT_USAGE, "--ranks goes with --engine local (inside an allocation, mpirun takes its processes from Slurm)");
+		(void)err_code(&e, EXIT_USAGE, "--ranks needs --engine local (inside an allocation, mpirun takes its processes from Slurm)");
 		return cli_fail(c, &e);
 	}
 	struct run_result r;
@@ -133,9 +134,10 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 	if (rc)
 		return cli_fail(c, &e);
 	if (jobs.already)
-		cli_say(c, "jobs of this plan are in the queue already; nothing was submitted (`ablate status --watch --db %s` follows them)", c->db);
+		cli_say(c, "jobs of this plan are already in the queue; nothing was submitted (`ablate status --watch --db %s` follows them)", c->db);
 	else
-		cli_say(c, "submitted %d cells as job %s, merge as job %s; `ablate status --watch --db %s` follows them", jobs.tasks, jobs.array, jobs.merge, c->db);
+		cli_say(c, "submitted %d cell%s as job %s, merge as job %s; `ablate status --watch --db %s` follows them", jobs.tasks,
+		        str_plural(jobs.tasks), jobs.array, jobs.merge, c->db);
 	if (cli_flag(c, "wait")) {
 		slurm_jobs_release(&jobs);
 		return wait_for_jobs(c, p->hash, &e) ? cli_fail(c, &e) : slurm_finish(c, run);

@@ -26,7 +26,7 @@ void scoped_opened(struct opened *o)
 	study_close(o);
 }
 
-/* The command again, for a reader of what it made. */
+/* The command line, for readers of its output. */
 static char *command_of(const struct cli *c, const char *grid)
 {
 	struct str s = { 0 };
@@ -51,7 +51,7 @@ static int by_label(const void *a, const void *b)
 }
 
 /* Gives the plan's arms and cells the hashes under which the grid was recorded, by chain, label and seed. A program that has
- * learnt a setting since then would hash the same arms otherwise and find none of their results. */
+ * learnt a setting since then would hash the same arms differently and find none of their results. */
 static int adopt(struct plan *p, struct db *db, const char *grid, struct err *e)
 {
 	SCOPED(free) struct adopted *known = NULL;
@@ -69,7 +69,7 @@ static int adopt(struct plan *p, struct db *db, const char *grid, struct err *e)
 		return 0;
 	qsort(known, (size_t)n, sizeof *known, by_label);
 	for (int r = 0; r < p->n_rows; r++)
-		for (int i = 0; i < n_seeds; i++) { /* cells lie arm by arm, seeds in order */
+		for (int i = 0; i < n_seeds; i++) { /* cells are ordered by arm, then seed */
 			struct plan_cell *cell = &p->cells[p->rows[r].arm * n_seeds + i];
 			struct adopted want = { .chain = p->rows[r].chain, .label = p->rows[r].label, .seed = cell->seed };
 			const struct adopted *hit = bsearch(&want, known, (size_t)n, sizeof *known, by_label);
@@ -103,7 +103,7 @@ static int plan_of_name(struct opened *o, const struct cli *c, const char *name,
 	if (o->db && db_done(&rows, e))
 		return -1;
 	if (!toml)
-		return err_code(e, EXIT_USAGE, "%s: no such file, no grid of that name in the database, and none that comes with the program (ablations/%s.toml)", name, name);
+		return err_code(e, EXIT_USAGE, "%s: no such file, no grid of that name in the database, and no study of that name in the program (ablations/%s.toml)", name, name);
 	if (plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets }, &(struct plan_options){ .only = only, .n_only = n_only }, e))
 		return -1;
 	return n_sets ? 0 : adopt(o->plan, o->db, hash, e);

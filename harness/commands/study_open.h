@@ -13,12 +13,12 @@ struct opened {
 	struct study *study;
 	struct published *pub;
 	char *runs;             /* folder of the attempts' files */
-	char *command;          /* "ablate table ablations/NAME.toml --set a=b", as a reader would type it again */
+	char *command;          /* "ablate table ablations/NAME.toml --set a=b", as a reader would retype it */
 };
 
 /* `grid`: a grid file or frozen plan, the [grid] name of a grid that ran into the database, or else a study that comes with
  * the program (paper/cifar10 is its ablations/paper/cifar10.toml): what was not run is pending. The command's options hold
- * PLAN_OPTIONS. The data sets are not asked for: cells are found by arm and seed, those of a grid opened by name by what was
+ * PLAN_OPTIONS. No data set is looked for: cells are found by arm and seed, those of a grid opened by name by what was
  * recorded, whichever program did. Exit 2 for a grid that cannot be read. */
 MUST_CHECK int study_open(struct opened *out, const struct cli *c, const char *grid, struct err *e);
 void study_close(struct opened *o);

@@ -102,7 +102,7 @@ test_four_cells_one_killed_inside_a_transaction() {
 	# what is missing is submitted again, continues from its checkpoint, and nothing else runs
 	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm --wait
 	exits 0
-	says err "submitted 1 cells"
+	says err "submitted 1 cell "
 	whole slurm.db
 	results local.db >local.txt
 	results slurm.db >merged.txt

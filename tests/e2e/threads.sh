@@ -96,7 +96,7 @@ test_a_repetition_takes_the_recorded_number() {
 	grid
 	run ablate run g.toml --threads 2; exits 0
 	run taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" "$ABLATE" verify "$(sql ablate.db 'SELECT id FROM attempt')"; exits 0
-	says err "had 2 threads and is repeated with as many, on the 1 that this process may use"
+	says err "had 2 threads and is repeated with as many, although this process may use 1"
 	says_not err "--threads"
 	check [ "$(sql ablate.db "SELECT json_extract(v.json, '\$.threads') FROM attempt a JOIN env v ON v.hash = a.env WHERE a.purpose = 'verify'")" = 2 ]
 }

@@ -134,7 +134,7 @@ Test(cmd_lpips, what_cannot_be_compared_is_told)
 	text_of(&s, cr_get_redirected_stderr());
 	cr_assert(strstr(str_text(&s), "has 3 pictures and"), "%s", str_text(&s));
 	cr_assert(strstr(str_text(&s), "ablate weights fetch lpips-alex-backbone"), "%s", str_text(&s));
-	cr_assert(strstr(str_text(&s), "small.png of 16 x 12: LPIPS compares pictures of one size"), "%s", str_text(&s));
+	cr_assert(strstr(str_text(&s), "small.png is 16 x 12: LPIPS compares pictures of one size"), "%s", str_text(&s));
 	cr_assert(strstr(str_text(&s), "small.png: LPIPS squeeze needs pictures of at least"), "%s", str_text(&s));
 }
 
