@@ -114,8 +114,9 @@ int dump_sha256(char hex[SHA256_HEX], struct db *db, struct err *e)
 {
 	struct sha256 ctx;
 	sha256_init(&ctx);
-	if (dump_sql(db, NULL, hash_piece, &ctx, e))
-		return -1;
+	for (const char *const *t = dump_tables(); *t; t++)
+		if (strcmp(*t, "meta") != 0 && dump_one(db, *t, hash_piece, &ctx, e))
+			return -1;
 	sha256_hex(hex, &ctx);
 	return 0;
 }

@@ -127,6 +127,8 @@ Test(merge, a_rebuilt_database_is_the_same)
 	                          "n", 7, "created", "now");
 	OK(record(&s, lines));
 	char *before = content(&s);
+	/* made by an older version of the program, which described its tables in other words: the records are what counts */
+	OK(db_exec(s.db, &e, "UPDATE meta SET doc = 'as it was said then' WHERE key IN ('tool_version', 'table:cell')", ""));
 	store_close(&s);
 	struct rebuild_result r;
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
