@@ -31,7 +31,7 @@ static int check_header(const char *path, const struct db_schema *schema, bool *
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
 	if (fstat(fd, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return err_code(e, EXIT_RECORD, "%s: not a regular file, so no database", path);
+		return err_code(e, EXIT_RECORD, "%s: not a regular file, so not a database", path);
 	unsigned char h[100];
 	ssize_t n = read(fd, h, sizeof h);
 	if (n < 0)
@@ -188,8 +188,8 @@ static int prepare_for_writing(struct db *db, const struct db_schema *schema, st
 	return 0;
 }
 
-/* SQLite answers some locks at once, without its patience (a change to WAL while others open the file), so we have some ourselves. All that
- * prepare_for_writing does can be done again. */
+/* SQLite fails on some locks at once, without waiting (a change to WAL while others open the file), so we wait ourselves. All that
+ * prepare_for_writing does can be repeated. */
 static int prepare_patiently(struct db *db, const struct db_schema *schema, struct err *e)
 {
 	double start = monotonic_s();
@@ -225,13 +225,13 @@ static int open_immutable(struct db *db, struct err *e)
 	return rc;
 }
 
-/* An older database is read through a copy in memory that is brought up to date: the file stays as it is, for the program that made it. */
+/* An older database is read through a copy in memory that is brought up to date: the file stays unchanged, for the program that made it. */
 static int read_older(struct db *db, const struct db_schema *schema, int64_t version, struct err *e)
 {
 	sqlite3 *copy = NULL;
 	if (sqlite3_open(":memory:", &copy) != SQLITE_OK) {
 		(void)sqlite3_close(copy);
-		return err_set(e, "%s: no memory for a copy of it", db->path);
+		return err_set(e, "%s: not enough memory for a copy of it", db->path);
 	}
 	sqlite3_backup *backup = sqlite3_backup_init(copy, "main", db->handle, "main");
 	int rc = backup ? sqlite3_backup_step(backup, -1) : SQLITE_ERROR;
@@ -239,7 +239,7 @@ static int read_older(struct db *db, const struct db_schema *schema, int64_t ver
 		(void)sqlite3_backup_finish(backup);
 	if (rc != SQLITE_DONE) {
 		(void)sqlite3_close(copy);
-		return err_code(e, EXIT_RECORD, "%s: cannot be copied to be read: %s", db->path, sqlite3_errstr(rc));
+		return err_code(e, EXIT_RECORD, "%s: cannot be copied for reading: %s", db->path, sqlite3_errstr(rc));
 	}
 	db_finish(db);
 	db->handle = copy;
@@ -270,7 +270,7 @@ int db_open_schema(struct db **out, const char *path, enum db_mode mode, const s
 	if (check_header(path, schema, &empty, e))
 		return -1;
 	if (empty && mode == DB_READ)
-		return err_code(e, EXIT_RECORD, "%s: no such database; `ablate run GRID.toml --db %s` makes one", path, path);
+		return err_code(e, EXIT_RECORD, "%s: no such database; `ablate run GRID.toml --db %s` creates one", path, path);
 	struct db *db = xcalloc(1, sizeof *db);
 	db->path = xstrdup(path);
 	int flags = mode == DB_READ ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -332,10 +332,10 @@ int db_check(struct db *db, struct err *e)
 	if (db_text_of(&first, db, e, "PRAGMA integrity_check(1)", ""))
 		return -1;
 	if (!first || strcmp(first, "ok") != 0)
-		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` makes it again from the journals", db->path,
+		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` rebuilds it from the journals", db->path,
 		                first ? first : "no answer");
 	SCOPED(free) char *table = NULL;
 	if (db_text_of(&table, db, e, "SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1", ""))
 		return -1;
-	return table ? err_code(e, EXIT_RECORD, "%s: table %s refers to a row that is not there", db->path, table) : 0;
+	return table ? err_code(e, EXIT_RECORD, "%s: table %s refers to a row that does not exist", db->path, table) : 0;
 }

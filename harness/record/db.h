@@ -5,7 +5,7 @@
  * under one exclusive transaction, so that two programs cannot collide. The journal mode is WAL where the file system
  * is local and a probe shows that WAL works there; else a rollback journal with an exclusive lock, which
  * db_note() says. synchronous is FULL everywhere. Every write happens between db_begin (BEGIN IMMEDIATE) and
- * db_commit; a lock held by another program is waited for (10 s), then said.
+ * db_commit; a lock held by another program is waited for (10 s), then reported.
  *
  * Statements take a format, one letter per '?': s text (NULL = SQL NULL), i int64_t, d double (a NaN becomes SQL
  * NULL), n SQL NULL (no argument), b bool as int. Statements are compiled once per SQL text and kept. */
@@ -29,7 +29,7 @@ enum db_mode {
 
 /* Fails with EXIT_RECORD for: absent (DB_READ), not an ablate database, damaged, newer than this program, locked. */
 MUST_CHECK int db_open(struct db **out, const char *path, enum db_mode mode, struct err *e);
-/* Is there anything to be read? An empty file, as mktemp leaves it, is as good as none. */
+/* Is there anything to read? An empty file, as mktemp leaves it, is as good as none. */
 bool db_is_there(const char *path);
 void db_close(struct db *db);                       /* rolls back what is not committed; accepts NULL */
 void scoped_db(struct db **db);                     /* SCOPED(db) struct db *db = NULL; */
@@ -42,7 +42,7 @@ void db_set_busy_ms(int ms);
 
 MUST_CHECK int db_begin(struct db *db, struct err *e);
 MUST_CHECK int db_commit(struct db *db, struct err *e);
-/* Fails where the transaction's rows refer to rows that are not there: what db_commit would refuse, before anything depends on it. */
+/* Fails where the transaction's rows refer to rows that do not exist: what db_commit would refuse, before anything depends on it. */
 MUST_CHECK int db_settled(struct db *db, struct err *e);
 void db_rollback(struct db *db);                    /* also when nothing is open */
 

@@ -14,7 +14,7 @@ int db_fail(struct db *db, int rc, struct err *e)
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return err_code(e, EXIT_RECORD, "%s: locked by another program; nothing was written: wait for it or end it, then run again", db->path);
+		return err_code(e, EXIT_RECORD, "%s: locked by another program; nothing was written: wait for it or stop it, then run again", db->path);
 	case SQLITE_FULL:
 		return err_code(e, EXIT_RECORD, "%s: no space left; what is finished is in the journals: make room, then run again", db->path);
 	case SQLITE_READONLY:
@@ -22,7 +22,7 @@ int db_fail(struct db *db, int rc, struct err *e)
 		return err_code(e, EXIT_RECORD, "%s: cannot be written (%s)", db->path, sqlite3_errmsg(db->handle));
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` makes it again from the journals", db->path,
+		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` rebuilds it from the journals", db->path,
 		                sqlite3_errmsg(db->handle));
 	default:
 		return err_code(e, EXIT_RECORD, "%s: %s", db->path, sqlite3_errmsg(db->handle));
@@ -198,7 +198,7 @@ int db_settled(struct db *db, struct err *e)
 {
 	int open = 0, most;
 	(void)sqlite3_db_status(db->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &open, &most, 0);
-	return open ? err_code(e, EXIT_RECORD, "%s: rows would refer to rows that are not there; nothing was taken", db->path) : 0;
+	return open ? err_code(e, EXIT_RECORD, "%s: rows would refer to rows that do not exist; nothing was taken", db->path) : 0;
 }
 
 int db_commit(struct db *db, struct err *e)

@@ -180,7 +180,7 @@ static int conflict(const struct target *t, const struct db_value *v, struct err
 static int insert_row(struct ingest *in, const struct target *t, const struct db_value *v, struct err *e)
 {
 	int64_t same;
-	if (t->of->smallest) { /* an upsert always says "1 changed" */
+	if (t->of->smallest) { /* an upsert always reports "1 changed" */
 		int64_t exists;
 		if (db_int_of_values(&same, 0, in->db, e, t->compare, v, t->n) || db_int_of_values(&exists, 0, in->db, e, t->exists, v, 1))
 			return -1;
@@ -227,7 +227,7 @@ static int take_attempt(struct ingest *in, const struct target *t, json_t *line,
 	if (!id || strlen(id) >= sizeof in->attempt)
 		return err_code(e, EXIT_RECORD, "attempt: no id");
 	memcpy(in->attempt, id, strlen(id) + 1);
-	/* a line without a state is a beginning; what has happened to the attempt since is no conflict */
+	/* a line without a state is a beginning; what has happened to the attempt since is not a conflict */
 	json_t *state = json_object_get(line, "state");
 	bool begins = !state;
 	int64_t known = 0;

@@ -7,14 +7,14 @@
 #include "harness/record/db.h"
 #include "harness/record/journal.h"
 
-/* Hears the notes of a journal, which are for a person and make no row. */
+/* Receives the notes of a journal, which are for a person and make no row. */
 struct listener { void (*hear)(void *ctx, const char *attempt, const char *note); void *ctx; };
 
 struct ingest {
 	struct db *db;
-	char attempt[64];     /* the attempt that the lines speak of: set by its "attempt" line, or by the caller */
+	char attempt[64];     /* the attempt that the lines refer to: set by its "attempt" line, or by the caller */
 	int64_t lines, rows;  /* taken; rows that were not there before */
-	const struct listener *listener; /* NULL: notes are passed over */
+	const struct listener *listener; /* NULL: notes are skipped */
 };
 
 /* The journal_line_fn; ctx is a struct ingest. */

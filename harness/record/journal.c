@@ -47,7 +47,7 @@ bool journal_is_alive(const char *path)
 	return fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
 }
 
-/* A file system without locks: then the heartbeat alone tells (attempt.heartbeat). */
+/* A file system without locks: then only the heartbeat shows (attempt.heartbeat). */
 static int take_lock(int fd, const char *path, struct err *e)
 {
 	struct flock lock = whole_file(F_WRLCK);
@@ -67,7 +67,7 @@ static struct journal *new_journal(int fd, const char *path)
 	return j;
 }
 
-/* --- a late finisher: its attempt was taken for lost by a machine that no longer saw its signs of life --- */
+/* --- a late finisher: its attempt was considered lost by a machine that no longer saw its signs of life --- */
 
 static int copy_line(struct journal *j, struct str *out, const char *line, size_t n, const char *id)
 {
@@ -82,7 +82,7 @@ static int copy_line(struct journal *j, struct str *out, const char *line, size_
 	return rc;
 }
 
-/* What else lies in the attempt's folder: checkpoints, pictures, log. */
+/* What else is in the attempt's folder: checkpoints, pictures, log. */
 static void share_files(const char *from, const char *to)
 {
 	DIR *d = opendir(from);
@@ -96,7 +96,7 @@ static void share_files(const char *from, const char *to)
 		(void)closedir(d);
 }
 
-/* Files what it has written so far as an attempt of its own, in a folder beside the old one, and goes on there. */
+/* Files what it has written so far as an attempt of its own, in a folder beside the old one, and continues there. */
 static int become_own_attempt(struct journal *j, struct err *e)
 {
 	char id[HOST_UUID];
@@ -329,7 +329,7 @@ static json_t *attempt_line(const struct journal_head *h)
 	return line;
 }
 
-/* The first lines are seen at once, and not synced: until something was computed there is nothing to lose but the beginning itself. */
+/* The first lines are seen at once, and not synced: until something was computed there is nothing to lose but these lines. */
 static int flush(struct journal *j, struct err *e)
 {
 	(void)pthread_mutex_lock(&j->mutex);
@@ -412,7 +412,7 @@ static json_t *end_line(const struct journal_end *end)
 	return line;
 }
 
-/* The seal speaks of the bytes before it, part of which still wait in the batch. */
+/* The seal covers the bytes before it, some of which are still in the batch. */
 static int seal_locked(struct journal *j, struct err *e)
 {
 	char hex[SHA256_HEX];

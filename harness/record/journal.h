@@ -1,8 +1,8 @@
 /* journal.h - the truth of an attempt: one append-only file of JSON lines, written by the process that does the work,
- * from which the database can be made again.
+ * from which the database can be rebuilt.
  *
- * Every line is an object that says what it is: "t" is the name of a table of schema.sql, the other keys are its
- * columns (the column `attempt` is left out: a journal speaks of one attempt). Lines that are not rows:
+ * Every line is an object that names its kind: "t" is the name of a table of schema.sql, the other keys are its
+ * columns (the column `attempt` is left out: a journal is about one attempt). Lines that are not rows:
  *   {"t":"curve","step":N,"values":{"loss":0.5,...}}   points of curves at one step; "nan", "inf", "-inf" as text
  *   {"t":"beat","at":TIME,"boot_s":S,"step":N}         sign of life
  *   {"t":"note","text":...}                            for a person; makes no row
@@ -11,7 +11,7 @@
  * The first lines are env, arm, cell and attempt, so that a journal can be merged anywhere.
  *
  * When another process has meanwhile ended the attempt (on a machine that saw no sign of life for longer than the lease),
- * the writer goes on as an attempt of its own in a folder beside the old one: a late result is filed, nothing is mixed.
+ * the writer continues as a separate attempt in a folder beside the old one: a late result is filed, nothing is mixed.
  *
  * The writer holds a lock on the file as long as it lives, which is how others know that it does. Lines are written
  * whole: after a failed write the file is cut back to its last whole line. What decides (checkpoint, metric, end)
@@ -54,7 +54,7 @@ struct journal_end {
 
 struct journal;
 
-/* Makes the file (which must not exist), locks it and writes the first lines, which are not synced: nothing was computed yet. */
+/* Creates the file (which must not exist), locks it and writes the first lines, which are not synced: nothing was computed yet. */
 MUST_CHECK int journal_create(struct journal **out, const char *path, const struct journal_head *head, struct err *e);
 /* Opens the file of a dead writer to write its end; a torn last line is cut off (its bytes: *torn). Fails when the
  * writer lives or the file is sealed. */
@@ -81,7 +81,7 @@ MUST_CHECK int journal_end_for_all(struct journal *j, const struct journal_end *
 MUST_CHECK int journal_seal(struct journal *j, struct err *e);
 void journal_close(struct journal *j);       /* without journal_end the file stays unsealed; accepts NULL */
 
-/* Does a writer hold the file's lock? A file that is not there has none. */
+/* Does a writer hold the file's lock? A file that does not exist has none. */
 bool journal_is_alive(const char *path);
 
 /* --- reading --- */

@@ -75,7 +75,7 @@ static int add_shard(struct items *l, const char *path, struct err *e)
 		if (l->n == before)
 			return err_code(e, EXIT_RECORD, "%s: no journals in it", dir);
 		if (dir == path || l->n > ledger)
-			return 0; /* else a database that came here alone, and was used since: its attempts are in its rows only */
+			return 0; /* else a database that was copied without its folder, and used since: its attempts are in its rows only */
 	}
 	add_file(l, path);
 	l->v[l->n - 1].rows = is_sqlite(path);

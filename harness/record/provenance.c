@@ -70,7 +70,7 @@ static void add_cpu(json_t *o)
 	(void)json_object_set_new(o, "isa", isa);
 }
 
-/* --- libraries: asked by name, so that this file needs none of their headers' types and a missing one is told --- */
+/* --- libraries: asked by name, so that this file needs none of their headers' types and a missing one is reported --- */
 
 static void *symbol(const char *name)
 {
@@ -188,7 +188,7 @@ void provenance_release(struct provenance *p)
 	*p = (struct provenance){ 0 };
 }
 
-/* --- has the source moved on? --- */
+/* --- has the source changed? --- */
 
 /* What a program prints; at most 64 MiB. false when it fails. */
 static bool output_of(struct str *out, const char *const argv[])

@@ -11,7 +11,7 @@
 
 struct provenance { char hash[SHA256_HEX]; char *json; }; /* json: heap, sorted keys, no spaces */
 
-/* threads: OpenMP threads of the work, in each of `ranks` processes (0 and 1: one); device: "cpu", "cuda:0"; device_facts: borrowed object with what the device is
+/* threads: OpenMP threads of the work, in each of `ranks` processes (0 and 1: one); device: "cpu", "cuda:0"; device_facts: borrowed object that describes the device
  * (name, driver, math mode), NULL for the CPU; work_dir: whose file system is meant. */
 void provenance_take(struct provenance *out, int threads, int ranks, const char *device, json_t *device_facts, const char *work_dir);
 void provenance_release(struct provenance *p);
@@ -20,7 +20,7 @@ json_t *provenance_facts(void);
 
 const char *provenance_commit(void);   /* 40 hex digits, or "unknown" */
 bool provenance_dirty(void);           /* built from changed files */
-/* Has the source folder this was built from moved on since (another commit or other changes)? false where there is no
+/* Has the source folder that this was built from changed since (another commit or other changes)? false where there is no
  * such folder or no git. Takes about 20 ms. */
 bool provenance_tree_changed(void);
 

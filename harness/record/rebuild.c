@@ -1,4 +1,4 @@
-/* rebuild.c - the database again from its ledger and journals (merge.h). */
+/* rebuild.c - rebuilding the database from its ledger and journals (merge.h). */
 #define _GNU_SOURCE
 #include "harness/record/merge.h"
 
@@ -41,7 +41,7 @@ static int fill(struct rebuild_result *out, const char *path, const char *runs, 
 	s.runs = (char *)runs;
 	if (db_open(&s.db, path, DB_WRITE, e))
 		return -1;
-	/* one transaction: the ledger speaks of attempts whose journals come after it */
+	/* one transaction: the ledger refers to attempts whose journals come after it */
 	int rc = db_begin(s.db, e) || store_take_ledger_within(&s, e) ? -1 : 0;
 	if (!rc && (take_files(out, s.db, runs, "merged/*.jsonl", e) || take_files(out, s.db, runs, "*/*/journal.jsonl", e)))
 		rc = -1;
@@ -60,7 +60,7 @@ static void remove_database(const char *path)
 	}
 }
 
-/* The old file and what belongs to it, under another name. */
+/* Moves the old file and what belongs to it to another name. */
 static int set_aside(struct rebuild_result *out, const char *path, struct err *e)
 {
 	static const char *const tails[] = { "-wal", "-shm", "-journal", "" };
@@ -83,7 +83,7 @@ int merge_rebuild(struct rebuild_result *out, const char *db_path, struct err *e
 	SCOPED(free) char *runs = xstrfmt("%s-runs", db_path);
 	SCOPED(free) char *fresh = xstrfmt("%s.rebuild-%ld", db_path, (long)getpid());
 	if (!io_is_dir(runs))
-		return err_code(e, EXIT_RECORD, "%s: no run folder: there is nothing to make the database from", runs);
+		return err_code(e, EXIT_RECORD, "%s: no run folder: there is nothing to build the database from", runs);
 	struct store lock = STORE_INIT;
 	lock.path = (char *)db_path;
 	lock.runs = runs;

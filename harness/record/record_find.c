@@ -22,7 +22,7 @@ static int matches(struct str *list, int *n, char first[65], struct db *db, cons
 	return db_done(&rows, e);
 }
 
-static int speaking_attempt(struct record *r, struct db *db, struct err *e)
+static int attempt_used(struct record *r, struct db *db, struct err *e)
 {
 	SCOPED(free) char *attempt = NULL;
 	if (db_text_of(&attempt, db, e, "SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
@@ -40,7 +40,7 @@ int record_find(struct record *out, struct db *db, const char *text, struct err 
 	int found;
 	*out = (struct record){ .is_cell = false };
 	if (n < 4 || strspn(text, "0123456789abcdef-") != n)
-		return err_code(e, EXIT_USAGE, "'%s' is no attempt and no cell: give at least 4 digits of its id or hash (`ablate status` lists them)", text);
+		return err_code(e, EXIT_USAGE, "'%s' is neither an attempt nor a cell: give at least 4 digits of its id or hash (`ablate status` lists them)", text);
 	SCOPED(free) char *pattern = xstrfmt("%s*", text);
 	if (matches(&list, &found, first, db, "SELECT id FROM attempt WHERE id GLOB ? ORDER BY id LIMIT 4", pattern, e))
 		return -1;
@@ -58,8 +58,8 @@ int record_find(struct record *out, struct db *db, const char *text, struct err 
 	if (attempts || found > 1)
 		return err_code(e, EXIT_USAGE, "'%s' means several: %s%s", text, str_text(&list), attempts + found >= 4 ? ", ..." : "");
 	if (!found)
-		return err_code(e, EXIT_USAGE, "'%s': no attempt and no cell in %s begins so", text, db_path(db));
+		return err_code(e, EXIT_USAGE, "no attempt or cell in %s starts with '%s'", db_path(db), text);
 	out->is_cell = true;
 	memcpy(out->cell, first, sizeof first);
-	return speaking_attempt(out, db, e);
+	return attempt_used(out, db, e);
 }

@@ -91,7 +91,7 @@ static char *creation_sql(void)
 	return str_detach(&s);
 }
 
-/* What changes, and the documentation as it is now. */
+/* The changes, and the current documentation. */
 static char *migration_sql(const char *change)
 {
 	struct str s = { 0 };
@@ -100,7 +100,7 @@ static char *migration_sql(const char *change)
 	return str_detach(&s);
 }
 
-/* The statement that makes a view, as it is now. */
+/* The current statement that creates a view. */
 static char *view_sql(const char *name)
 {
 	SCOPED(free) char *head = xstrfmt("CREATE VIEW %s AS ", name);

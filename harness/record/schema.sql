@@ -2,7 +2,7 @@
 --
 -- Every table line and every column line ends with a comment, which is also stored in table meta, so that a database
 -- explains itself without the program. All content comes from the journals in the folder DATABASE-runs, from which it
--- can be made again. Times are UTC, ISO 8601 with milliseconds; durations come from a monotonic clock.
+-- can be rebuilt. Times are UTC, ISO 8601 with milliseconds; durations come from a monotonic clock.
 CREATE TABLE meta( -- what this file is, and one line about each table and column
 	key TEXT PRIMARY KEY, -- schema_version, tool_version, ledger_bytes, table:NAME or column:TABLE.NAME
 	value TEXT NOT NULL, -- the value; for a column its declared type
@@ -60,7 +60,7 @@ CREATE TABLE attempt( -- one life of a cell: from the start of its process to it
 	id TEXT PRIMARY KEY, -- UUID
 	cell TEXT NOT NULL REFERENCES cell DEFERRABLE INITIALLY DEFERRED, -- what it computes
 	n INTEGER NOT NULL, -- 1-based number of this attempt at the cell, as its runner knew
-	purpose TEXT NOT NULL DEFAULT 'run' CHECK(purpose IN('run', 'verify')), -- an attempt made by verify never speaks for the cell
+	purpose TEXT NOT NULL DEFAULT 'run' CHECK(purpose IN('run', 'verify')), -- an attempt made by verify is never used for the cell
 	state TEXT NOT NULL CHECK(state IN('running', 'done', 'failed', 'timeout', 'killed', 'lost', 'diverged', 'blocked', 'stopped')), -- from evidence only; stopped: checkpointed on request
 	reason TEXT CHECK(reason IS NOT NULL OR state IN('running', 'done')), -- one sentence: why it is in this state, and how that is known
 	exit_code INTEGER, -- of its process
@@ -186,7 +186,7 @@ CREATE TABLE verdict( -- what gates said
 CREATE TABLE paper_value( -- published numbers that somebody recorded: no command does (they compare with results/published.toml)
 	paper TEXT NOT NULL, -- arXiv:NUMBER
 	locus TEXT NOT NULL, -- table, figure or section
-	label TEXT NOT NULL, -- arm it speaks of
+	label TEXT NOT NULL, -- arm it refers to
 	metric TEXT NOT NULL, -- as in metric.name
 	nfe INTEGER NOT NULL, -- as in metric.nfe
 	value REAL NOT NULL, -- as printed
@@ -223,7 +223,7 @@ CREATE VIEW v_result AS -- for each cell and score the first done attempt that h
 		WHERE a.state = 'done' AND a.purpose = 'run')
 	WHERE first = 1;
 
-CREATE VIEW v_attempt AS -- the attempt that speaks for its cell: the first done one, else the latest
+CREATE VIEW v_attempt AS -- the attempt used for its cell: the first done one, else the latest
 	SELECT cell, id attempt, state, reason, started, ended, heartbeat, step, attempts FROM (
 		SELECT cell, id, state, reason, started, ended, heartbeat, step, count(*) OVER (PARTITION BY cell) attempts,
 			row_number() OVER (PARTITION BY cell ORDER BY state = 'done' DESC, CASE WHEN state = 'done' THEN started END,
@@ -236,7 +236,7 @@ CREATE VIEW v_cell_status AS -- one row per grid, cell and chain
 		coalesce(a.attempts, 0) attempts, a.attempt, a.step, a.reason
 	FROM grid_cell gc JOIN cell c ON c.hash = gc.cell LEFT JOIN v_attempt a ON a.cell = gc.cell;
 
-CREATE VIEW v_curve AS -- the whole curve of an attempt, through the earlier lives it resumed from; the youngest life speaks
+CREATE VIEW v_curve AS -- the whole curve of an attempt, through the earlier attempts it resumed from; the latest one wins
 	WITH RECURSIVE life(attempt, id, age) AS (
 		SELECT id, id, 0 FROM attempt
 		UNION ALL

@@ -38,7 +38,7 @@ static json_t *lock_text(const char *path)
 	return o;
 }
 
-/* Where a file system has no locks, the text and its age tell. */
+/* Where a file system has no locks, the text and its age decide. */
 static bool text_is_alive(int fd, json_t *o)
 {
 	const char *boot = json_string_value(json_object_get(o, "boot_id"));
@@ -171,7 +171,7 @@ char *store_journal(const struct store *s, const char *cell, const char *attempt
 
 /* --- the ledger --- */
 
-/* A torn last line was never acknowledged to anyone: it is cut off before the next one is written. */
+/* A torn last line was never acknowledged: it is cut off before the next one is written. */
 static int cut_torn(int fd, const char *path, off_t *size, struct err *e)
 {
 	off_t end = lseek(fd, 0, SEEK_END);

@@ -21,12 +21,12 @@ struct store {
 	struct db *db;
 	char *path, *runs;
 	int lock_fd;
-	const struct listener *listener; /* hears the notes of the journals that are taken; NULL after store_open */
+	const struct listener *listener; /* receives the notes of the journals that are taken; NULL after store_open */
 };
 
 #define STORE_INIT { .lock_fd = -1 } /* no store: what store_close leaves and accepts */
 
-/* `what` is told to those who find the lock taken ("ablate run quickstart.toml"). */
+/* `what` is shown to those who find the lock taken ("ablate run quickstart.toml"). */
 MUST_CHECK int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what, struct err *e);
 void store_close(struct store *s);      /* accepts STORE_INIT */
 void scoped_store(struct store *s);     /* SCOPED(store) struct store s = STORE_INIT; */
@@ -56,7 +56,7 @@ json_t *store_lock_holder(const char *runs);
 /* The holder's sign of life, at least every STORE_LEASE_S / 4 seconds. */
 void store_touch_lock(struct store *s);
 
-#define STORE_LEASE_S 120.0 /* a heartbeat of another machine that is older than this is no sign of life */
+#define STORE_LEASE_S 120.0 /* a heartbeat of another machine that is older than this does not count as one */
 
 /* Is a running attempt alive? `why` says how that is known. */
 enum liveness { ATTEMPT_ALIVE, ATTEMPT_GONE, ATTEMPT_UNKNOWN };

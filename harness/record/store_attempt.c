@@ -169,7 +169,7 @@ static int reconcile_one(struct store *s, struct running *r, int *alive, int *lo
 		return -1;
 	if (scan.sealed)
 		return 0;
-	/* its journal may have told more than the row did */
+	/* its journal may have held more than the row did */
 	if (db_int_of(&r->step, 0, s->db, e, "SELECT step FROM attempt WHERE id = ?", "s", r->id))
 		return -1;
 	SCOPED(free) char *heartbeat = NULL;
@@ -180,7 +180,7 @@ static int reconcile_one(struct store *s, struct running *r, int *alive, int *lo
 		*alive += l == ATTEMPT_ALIVE && r->boot_id && strcmp(r->boot_id, host_boot_id()) == 0;
 		return 0;
 	}
-	/* it may have written its end between our reading and its death; now nobody writes any more */
+	/* it may have written its end between our reading and its death; now nobody writes to it any more */
 	if (store_take_journal(s, &scan, r->id, path, NULL, e))
 		return -1;
 	if (scan.sealed)

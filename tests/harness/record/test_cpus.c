@@ -83,7 +83,7 @@ Test(cpus, version_1_reads_the_hierarchy_of_the_cpu_controller)
 	put(root, "/sys/fs/cgroup/cpuset/c/cpu.cfs_period_us", "100000\n");
 	quota_is(root, INFINITY, "");
 	put(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "50000\n");
-	quota_is(root, INFINITY, ""); /* without a period it is no limit */
+	quota_is(root, INFINITY, ""); /* without a period there is no limit */
 	put(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n");
 	quota_is(root, 0.5, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us");
 }

@@ -1,4 +1,4 @@
-/* test_merge.c - records travel: shards are taken once, changed ones are refused whole, and the database is made again
+/* test_merge.c - records travel: shards are taken once, changed ones are refused whole, and the database is rebuilt
  * from its journals with the same content. */
 #define _GNU_SOURCE
 #include "harness/record/dump.h"
@@ -283,7 +283,7 @@ Test(merge, a_ledger_without_its_attempts_is_refused_and_leaves_nothing)
 	static const char line[] = "{\"t\":\"grid_cell\",\"grid\":\"g\",\"cell\":\"c\",\"chain\":\"\",\"ordinal\":0,\"label\":\"l\"}\n";
 	OK(io_mkdirs(TMP("x"), &e));
 	OK(io_write_atomic(TMP("x/ledger.jsonl"), line, strlen(line), &e));
-	refused(&t, TMP("x"), "refer to rows that are not there");
+	refused(&t, TMP("x"), "refer to rows that do not exist");
 	store_close(&t);
 	OK(merge_rebuild(&r, TMP("b.db"), &e));
 	(void)tmpdir_keep(r.old_path);

@@ -50,7 +50,7 @@ Test(query, a_cell_is_finished_by_a_done_attempt_and_every_score)
 	struct db *db = one_cell();
 	attempt(db, "verify", "done", "verify", "1", NULL);
 	score(db, "verify", 100);
-	cr_assert(!finished(db, 0), "a repetition is no result");
+	cr_assert(!finished(db, 0), "a repetition is not a result");
 	attempt(db, "failed", "failed", "run", "2", NULL);
 	cr_assert(!finished(db, 0));
 	attempt(db, "done", "done", "run", "3", NULL);
