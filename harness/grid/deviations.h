@@ -1,4 +1,4 @@
-/* deviations.h - what a config does otherwise than the paper's full preset that it comes from.
+/* deviations.h - how a config differs from the paper's full preset that it comes from.
  *
  * A scaled preset ("ict-cifar10-small") is compared with the preset it scales; a full one with itself, so that settings
  * of the study show. Printed under tables, in the report and by diff-paper. */

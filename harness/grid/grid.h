@@ -139,7 +139,7 @@ int grid_err(struct err *e, struct grid_place at, const char *fmt, ...) PRINTF_L
 void settings_apply(struct run_config *c, const struct settings *s);
 /* The last `preset` in s, or NULL. */
 const char *settings_preset(const struct settings *s);
-/* Seconds of "90s", "20m", "2h", "1h30m", "1d"; -1 if it is no duration. */
+/* Seconds of "90s", "20m", "2h", "1h30m", "1d"; -1 if it is not a duration. */
 double grid_duration(const char *text);
 
 #endif

@@ -37,7 +37,7 @@ static int read_wall(double *out, const struct toml_value *t, struct err *e)
 	*out = grid_duration(text);
 	if (*out > 0)
 		return 0;
-	return toml_err(e, toml_find(t, "wall")->value, "'%s' is no duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"", text);
+	return toml_err(e, toml_find(t, "wall")->value, "'%s' is not a duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"", text);
 }
 
 static int read_on_failure(struct grid_budget *b, const struct toml_value *t, struct err *e)
@@ -211,7 +211,7 @@ static int unknown_metric(const struct grid *g, struct grid_place at, const char
 			for (int j = 0; j < g->metrics[i].n_nfe; j++)
 				str_addf(&known, " %s@%d", outputs[k], g->metrics[i].nfe[j]);
 	}
-	return grid_err(e, at, "'%s' is no metric of this grid; declared are%s", text, known.len ? str_text(&known) : " none");
+	return grid_err(e, at, "'%s' is not a metric of this grid; declared are%s", text, known.len ? str_text(&known) : " none");
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
@@ -312,7 +312,7 @@ static int read_gate(struct grid_gate *out, struct grid *g, const struct toml_va
 	return 0;
 }
 
-/* Every table and gate still speaks of a declared metric: --set may have taken one away. */
+/* Every table and gate still refers to a declared metric: --set may have taken one away. */
 static int check_metric_names(const struct grid *g, struct err *e)
 {
 	for (int i = 0; i < g->n_tables; i++) {

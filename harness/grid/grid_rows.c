@@ -36,7 +36,7 @@ static int axis_key(const char **out, struct grid *g, const struct toml_value *v
 	for (int i = 0; i < g->n_axes; i++)
 		for (int j = 0; j < g->axes[i].n_keys; j++)
 			if (g->axes[i].keys[j] && !strcmp(g->axes[i].keys[j], v->str.data))
-				return toml_err(e, v, "%s is varied already by the axis at line %d", v->str.data, g->axes[i].at.line);
+				return toml_err(e, v, "%s is already varied by the axis at line %d", v->str.data, g->axes[i].at.line);
 	*out = v->str.data;
 	return 0;
 }
@@ -277,7 +277,7 @@ static int read_includes(struct grid *g, const struct toml_value *root, struct e
 			return -1;
 		for (int j = 0; j < i; j++)
 			if (!strcmp(g->includes[j].label, in->label))
-				return toml_err(e, toml_find(t, "label")->value, "the include at line %d has the label \"%s\" already",
+				return toml_err(e, toml_find(t, "label")->value, "the include at line %d already has the label \"%s\"",
 				                g->includes[j].at.line, in->label);
 	}
 	return 0;
@@ -330,7 +330,7 @@ int grid_read_variants(struct grid *g, const struct toml_value *root, struct err
 		if (en->value->type != TOML_TABLE)
 			return toml_key_err(e, en, "a variant must be a table: %s = { set = {..} }", en->key);
 		if (strlen(en->key) != en->key_len || grid_name_ok(en->key, grid_at_key(en), "the name", e))
-			return toml_key_err(e, en, "this is no name for a variant");
+			return toml_key_err(e, en, "this is not a valid name for a variant");
 		struct grid_variant v = { .name = en->key, .at = grid_at_key(en) }, *old = NULL;
 		if (grid_closed(en->value, keys, e) || read_label(&v.label, en->value, keys, v.name, e) ||
 		    read_set(&v.set, g, en->value, "set", e) || read_needs(&v.needs, g, en->value, keys, e))
@@ -376,7 +376,7 @@ static int read_chain(struct grid_chain *c, struct grid *g, const struct toml_va
 			return unknown_variant(g, toml_at(steps, (size_t)i), names[i], e);
 		for (int j = 0; j < i; j++)
 			if (c->steps[j] == (int)(v - g->variants))
-				return toml_err(e, toml_at(steps, (size_t)i), "'%s' is a step of this chain already", names[i]);
+				return toml_err(e, toml_at(steps, (size_t)i), "'%s' is already a step of this chain", names[i]);
 		c->steps[c->n_steps++] = (int)(v - g->variants);
 	}
 	return 0;

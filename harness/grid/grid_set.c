@@ -91,7 +91,7 @@ static int set_study(struct grid *g, const struct toml_value *root, const char *
 	if (!strcmp(en->key, "seeds"))
 		return set_seeds(g, v, file, e);
 	if (v->type != TOML_TABLE || !toml_len(v))
-		return toml_err(e, v, "say which key of %s", en->key);
+		return toml_err(e, v, "name a key of %s", en->key);
 	return !strcmp(en->key, "grid") ? set_named(g, v, file, e) : !strcmp(en->key, "budget") ? grid_read_budget(g, root, e) : set_metrics(g, v, e);
 }
 
@@ -125,7 +125,7 @@ static int scale_presets(struct grid *g, const char *scaling, const char *file, 
 		}
 		str_addf(&names, " " PRESET_OWN "%s", known[i].name);
 	}
-	return err_code(e, EXIT_USAGE, "%s: no such scaling of presets; there are%s", file, str_text(&names));
+	return err_code(e, EXIT_USAGE, "%s: no such scaling of presets; known are%s", file, str_text(&names));
 }
 
 static int set_cell(struct grid *g, const char *key, const char *value, const char *file, struct err *e)

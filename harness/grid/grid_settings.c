@@ -102,7 +102,7 @@ int grid_int(int *out, const struct toml_value *table, const struct grid_keys *k
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	if (i < row->min || i > row->max)
-		return toml_err(e, toml_find(table, key)->value, "%s must lie in %d to %d", key, row->min, row->max);
+		return toml_err(e, toml_find(table, key)->value, "%s must be from %d to %d", key, row->min, row->max);
 	*out = (int)i;
 	return 0;
 }
@@ -305,7 +305,7 @@ static int add_checked(struct settings *out, int first, struct grid *g, const ch
 	one.at = grid_at_key(en);
 	for (int i = first; i < out->n; i++)
 		if (!strcmp(out->v[i].key, one.key))
-			return toml_key_err(e, en, "%s is set already at line %d", key, out->v[i].at.line);
+			return toml_key_err(e, en, "%s is already set at line %d", key, out->v[i].at.line);
 	settings_add(g, out, &one);
 	return 0;
 }
@@ -316,7 +316,7 @@ static int walk(struct settings *out, int first, struct grid *g, const struct to
 	for (size_t i = 0; i < toml_len(table); i++) {
 		const struct toml_entry *en = toml_entry(table, i);
 		if (strlen(en->key) != en->key_len || en->key_len > 100)
-			return toml_key_err(e, en, "no setting has such a key");
+			return toml_key_err(e, en, "no setting has this key");
 		SCOPED(free) char *key = xstrfmt("%s%s%s", prefix, *prefix ? "." : "", en->key);
 		if (config_find(key) || !strcmp(key, "preset")) {
 			if (add_checked(out, first, g, key, en, e))

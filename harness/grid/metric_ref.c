@@ -30,7 +30,7 @@ int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e)
 		at += strlen(at);
 	}
 	if (!good || *at)
-		return err_code(e, EXIT_USAGE, "'%s' is no metric: NAME, NAME@STEPS or NAME@STEPS:WEIGHTS, as fid@1 or fid@2:student", text);
+		return err_code(e, EXIT_USAGE, "'%s' is not a metric: write NAME, NAME@STEPS or NAME@STEPS:WEIGHTS, such as fid@1 or fid@2:student", text);
 	memcpy(r.name, text, name);
 	*out = r;
 	return 0;

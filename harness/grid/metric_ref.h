@@ -10,12 +10,12 @@
 /* fid@2: name fid, nfe 2. "fid@1:student" names the weights, too. */
 enum { METRIC_REFS_MAX = 64 };
 struct metric_ref {
-	char name[64], weights[16]; /* weights "" = those that the arm's sample.weights says */
-	int nfe;                    /* -1 = not said: the only one there is */
-	int64_t samples;            /* 0 = not said */
-	bool least;                 /* agg = "min3": the papers' rule, the least of the evaluation seeds; tables only */
+	char name[64], weights[16]; /* weights "" = those that the arm's sample.weights names */
+	int nfe;                    /* -1 = not given: the only one there is */
+	int64_t samples;            /* 0 = not given */
+	bool least;                 /* agg = "min3": the papers' rule, the minimum over the evaluation seeds; tables only */
 };
-/* Exit 2 for what is no metric reference. */
+/* Exit 2 for what is not a metric reference. */
 MUST_CHECK int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e);
 /* "FID-10k, 1 step" for (fid, 10000, 1): no number of images, no name. Heap text. */
 char *metric_title(const char *name, int64_t n, int nfe);

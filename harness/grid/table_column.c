@@ -54,6 +54,6 @@ int table_column_parse(struct column_name *out, const char *text, struct err *e)
 		return 0;
 	SCOPED(str) struct str near = { 0 };
 	str_suggest(&near, text, names, N_ROWS);
-	return err_code(e, EXIT_USAGE, "'%s' is no column; a metric as fid@1, or delta, paper, paper-delta, seeds, state, arm, preset, "
+	return err_code(e, EXIT_USAGE, "'%s' is not a column; use a metric such as fid@1, or delta, paper, paper-delta, seeds, state, arm, preset, "
 	                "steps, batch%s", text, str_text(&near));
 }

@@ -23,7 +23,7 @@ struct column_name {
 	const struct column_row *row; /* NULL: a metric */
 	const char *metric;           /* the metric that it names; points into the text; NULL = none */
 };
-/* Exit 2, with near names, for what is no column. Grids are checked with it before anything runs. */
+/* Exit 2, with near names, for what is not a column. Grids are checked with it before anything runs. */
 MUST_CHECK int table_column_parse(struct column_name *out, const char *text, struct err *e);
 
 #endif

@@ -385,7 +385,7 @@ Test(grid, settings_are_checked_where_they_stand)
 	refused(GRID STUDY "loss.kind = \"l3\"\n", "g.toml:7:13: loss.kind: 'l3' is not one of");
 	refused(GRID STUDY "loss.c = \"0.1*sqrt(q)\"\n", "g.toml:7:10: ");
 	refused(GRID STUDY "train.steps = 1.5\n", "g.toml:7:15: train.steps takes an integer");
-	refused(GRID STUDY "train.steps = 3\n\"train.steps\" = 4\n", "g.toml:8:1: train.steps is set already at line 7");
+	refused(GRID STUDY "train.steps = 3\n\"train.steps\" = 4\n", "g.toml:8:1: train.steps is already set at line 7");
 	refused(GRID STUDY "net.mult = [1, 2.5]\n", "g.toml:7:16: ");
 	refused(GRID STUDY "data.name = 1979-05-27\n", "g.toml:7:13: no setting takes a date");
 	refused(GRID STUDY "data.name = \"cifar-11\"\n", "data.name");
@@ -412,7 +412,7 @@ Test(grid, shapes_of_sections)
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nrange={start=1,stop=0,step=1}\n", "this axis is empty");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nrange={start=1,stop=2,step=0}\n", "step is 0");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nlog={start=0,stop=2,num=3}\n", "positive ends");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[axis]]\nkey='optim.lr'\nvalues=[2]\n", "g.toml:11:5: optim.lr is varied already by the axis at line 7");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[axis]]\nkey='optim.lr'\nvalues=[2]\n", "g.toml:11:5: optim.lr is already varied by the axis at line 7");
 	refused(GRID STUDY "[[zip]]\nkeys=['optim.lr','train.steps']\nvalues=[[1,2],[3]]\n", "g.toml:9:15: each entry of values must be a list of 2");
 	refused(GRID STUDY "[[exclude]]\nwhen={\"optim.lr\"=1}\n", "this grid has none");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[exclude]]\nwhen={\"optim.lr\"=2}\n", "g.toml:10:3: this exclude matches no row");
@@ -420,10 +420,10 @@ Test(grid, shapes_of_sections)
 	refused(GRID STUDY "[[include]]\nlabel='x'\nset={}\n", "set is empty");
 	refused(GRID STUDY "[[include]]\nlabel='x'\nset={\"optim.lr\"=1}\n[[include]]\nlabel='y'\nset={optim.lr=1.0}\n", "g.toml:10:3: include \"y\" repeats the row \"x\"");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[include]]\nlabel='y'\nset={optim.lr=1.0}\n", "repeats the row \"optim.lr=1\"");
-	refused(GRID STUDY "[[include]]\nlabel='x'\nset={\"optim.lr\"=1}\n[[include]]\nlabel='x'\nset={optim.lr=2}\n", "has the label \"x\" already");
+	refused(GRID STUDY "[[include]]\nlabel='x'\nset={\"optim.lr\"=1}\n[[include]]\nlabel='x'\nset={optim.lr=2}\n", "already has the label \"x\"");
 	refused(GRID STUDY "[[chain]]\nname='c'\nmode='cumulative'\nsteps=['a']\n", "g.toml:10:8: no variant 'a'");
 	refused(GRID STUDY "[variants]\nhuber={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['hubr']\n", "did you mean huber?");
-	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['v','v']\n", "is a step of this chain already");
+	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['v','v']\n", "is already a step of this chain");
 	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulativ'\nsteps=['v']\n", "is not one of cumulative|");
 	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1},needs=['lpips-vg']}\n", "neither weights nor a data set is called 'lpips-vg'; did you mean lpips-vgg");
 	refused(GRID STUDY "[variants]\nv={sett={\"loss.c\"=1}}\n", "unknown key 'sett'");
@@ -437,18 +437,18 @@ Test(grid, shapes_of_sections)
 Test(grid, judges_are_checked)
 {
 #define FID "[[metric]]\nname='fid'\nsamples=100\n"
-	refused(GRID STUDY "[budget]\ncell={wall='2 hours'}\n", "g.toml:8:12: '2 hours' is no duration");
+	refused(GRID STUDY "[budget]\ncell={wall='2 hours'}\n", "g.toml:8:12: '2 hours' is not a duration");
 	refused(GRID STUDY "[budget]\non_failure='stop-after:0'\n", "on_failure");
-	refused(GRID STUDY "[budget]\ngrid={cells=0}\n", "g.toml:8:13: cells must lie in 1");
+	refused(GRID STUDY "[budget]\ngrid={cells=0}\n", "g.toml:8:13: cells must be from 1");
 	refused(GRID STUDY "[[metric]]\nname='fidd'\nsamples=100\n", "did you mean fid");
 	refused(GRID STUDY "[[metric]]\nname='fid'\n", "samples is missing");
 	refused(GRID STUDY FID "nfe=[2,1]\n", "nfe must ascend");
 	refused(GRID STUDY "[[metric]]\nname='kid'\nsamples=10\ninfinity=true\n", "g.toml:10:10: infinity belongs to fid");
 	refused(GRID STUDY FID FID, "the same metric is at line 7");
-	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['fid@2']\n", "g.toml:12:7: 'fid@2' is no metric of this grid; declared are fid@1");
+	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['fid@2']\n", "g.toml:12:7: 'fid@2' is not a metric of this grid; declared are fid@1");
 	refused(GRID STUDY "[[table]]\nname='t'\nchain='c'\n", "no chain 'c'");
-	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['sedes']\n", "g.toml:12:7: 'sedes' is no column");
-	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['delta:fid@2']\n", "g.toml:12:7: 'fid@2' is no metric of this grid");
+	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['sedes']\n", "g.toml:12:7: 'sedes' is not a column");
+	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['delta:fid@2']\n", "g.toml:12:7: 'fid@2' is not a metric of this grid");
 	refused(GRID STUDY FID "ref='cifar11'\n", "g.toml:10:5: unknown ref 'cifar11'; did you mean cifar10?");
 	refused(GRID STUDY FID "extractor='inceptoin'\n", "g.toml:10:11: unknown extractor");
 	struct plan *p = must(GRID STUDY "[[metric]]\nname='pr'\nsamples=100\nref='cifar10-test'\nextractor='pixels'\n"
@@ -541,9 +541,9 @@ Test(grid, bad_set_says_so)
 		{ "net.mult=[1,", "never closed" }, { "preset=nope", "unknown preset 'nope'" },
 		{ "seeds=0", "--set seeds=0: 0 seeds: at least 1" }, { "seeds=x", "--set seeds=x: seeds are a number" }, { "seeds=[1,1]", "seed 1 is given twice" },
 		{ "seeds=900000", "a grid may have 1000000" }, { "seeds.trian=[1]", "unknown key 'trian' in grid.seeds; did you mean train" },
-		{ "budget.cell.wall=2x", "--set budget.cell.wall=2x: '2x' is no duration" }, { "budget.cell.wal=2h", "did you mean wall" },
-		{ "budget=3", "say which key of budget" }, { "grid.axis=3", "grid.axis=3: axis belongs to the top level" }, { "grid.name=", "value is missing" },
-		{ "metric.samples=1", "samples must lie in" }, { "metric.nfe=[4]", "'fid@2' is no metric of this grid" }, { "metric.is.samples=9", "this grid has no metric is" },
+		{ "budget.cell.wall=2x", "--set budget.cell.wall=2x: '2x' is not a duration" }, { "budget.cell.wal=2h", "did you mean wall" },
+		{ "budget=3", "name a key of budget" }, { "grid.axis=3", "grid.axis=3: axis belongs to the top level" }, { "grid.name=", "value is missing" },
+		{ "metric.samples=1", "samples must be from" }, { "metric.nfe=[4]", "'fid@2' is not a metric of this grid" }, { "metric.is.samples=9", "this grid has no metric is" },
 		{ "metric.kid.infinity=true", "infinity belongs to fid" }, { "metric.ref=cifar", "unknown ref 'cifar'" }, { "metric.name=is", "unknown key 'name' in metric" },
 		{ "seeds.train=1\n[base]", "--set seeds.train=1" },
 	};
