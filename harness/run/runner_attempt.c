@@ -20,7 +20,7 @@ int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const 
 	return query_finished(out, s->db, c->cell, plan->scores, plan->n_scores, e);
 }
 
-/* --- checkpoints of earlier lives --- */
+/* --- checkpoints of earlier attempts --- */
 
 static int64_t step_of(const char *name)
 {
@@ -149,7 +149,7 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 	last_words(words, slot->dir);
 	last->state = end->signal >= 0 ? RECORD_KILLED : RECORD_FAILED;
 	int n;
-	bool left = end->exit_code == EXIT_BUDGET && slot->asked_s > 0; /* before it had a journal to say so */
+	bool left = end->exit_code == EXIT_BUDGET && slot->asked_s > 0; /* before it had a journal to record it */
 	if (slot->ended_by == SLOT_WALL || slot->ended_by == SLOT_GRID) {
 		last->state = RECORD_TIMEOUT;
 		n = snprintf(reason, 512, slot->ended_by == SLOT_GRID ? "the grid was over its wall budget" : "over its wall budget");
@@ -173,7 +173,7 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 	last->reason = reason;
 }
 
-/* It died before it could write anything: the journal is made for it. */
+/* It died before it could write anything: the journal is created for it. */
 static int make_journal(struct journal **j, const struct slot *slot, const struct child_end *end, struct err *e)
 {
 	const struct run_cell *c = slot->cell;

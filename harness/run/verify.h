@@ -13,7 +13,7 @@ struct verify_result {
 	char env[256];           /* what differs between the two environments; "" = nothing */
 };
 
-/* Compares attempt b with a, whole curves through the lives they resumed from. Nothing to compare: EXIT_USAGE. */
+/* Compares attempt b with a, whole curves through the attempts they resumed from. Nothing to compare: EXIT_USAGE. */
 MUST_CHECK int verify_compare(struct verify_result *out, struct db *db, const char *a, const char *b, struct err *e);
 /* Files the result in table verify (and in the ledger). */
 MUST_CHECK int verify_record(struct store *s, const struct verify_result *r, const char *a, const char *b, struct err *e);

@@ -25,8 +25,8 @@
 
 #define BEAT_S 5.0
 #define LOOK_S 0.1
-#define CANCEL_S 0.5  /* how often the cancel file is looked for */
-#define PATIENCE_S 0.3 /* for the work to come to its next step by itself */
+#define CANCEL_S 0.5  /* how often the cancel file is checked */
+#define PATIENCE_S 0.3 /* for the work to reach its next step */
 
 enum cause { NONE, SIGNAL, CANCELLED, TIME, NO_JOURNAL };
 
@@ -38,7 +38,7 @@ struct worker {
 	double started_s, said_s;
 	_Atomic int64_t step, resumed;
 	_Atomic bool cancelled, beat_failed;
-	atomic_int cause;         /* why it is to stop: what was seen first */
+	atomic_int cause;         /* why it should stop: the first request seen */
 	struct err beat_error;
 	pthread_t thread;
 	pthread_mutex_t mutex;    /* of what follows, and of the journal's first moment */
@@ -89,7 +89,7 @@ bool worker_should_stop(struct worker *w)
 
 void worker_at_stake(struct worker *w, enum worker_stake stake)
 {
-	(void)pthread_mutex_lock(&w->mutex); /* waits for ever where the process is about to end */
+	(void)pthread_mutex_lock(&w->mutex); /* waits for ever if the process is about to end */
 	w->stake = stake;
 	(void)pthread_mutex_unlock(&w->mutex);
 }
@@ -99,7 +99,7 @@ void worker_at_stake(struct worker *w, enum worker_stake stake)
 typedef int end_fn(struct journal *j, const struct journal_end *end, struct err *e);
 static int end_journal(struct worker *w, enum worker_end end, const char *reason, int exit_code, end_fn *write_end);
 
-/* From beside the work, which is not asked: it stands in a library, or waits for another process. Called with the mutex, which is never given back. */
+/* From beside the work, which cannot react: it is in a library, or waits for another process. Called with the mutex, which is never released. */
 static _Noreturn void leave(struct worker *w)
 {
 	int code = EXIT_BUDGET; /* before there is a journal, the exit code says it all */
@@ -109,7 +109,7 @@ static _Noreturn void leave(struct worker *w)
 	_exit(code);
 }
 
-/* Since when it is to stop and does not. */
+/* Since when it has been asked to stop and has not. */
 static void leave_if_idle(struct worker *w, double *asked_s)
 {
 	enum cause why = cause_of(w);
@@ -121,7 +121,7 @@ static void leave_if_idle(struct worker *w, double *asked_s)
 		leave(w);
 }
 
-static void *live(void *ctx)
+static void *heartbeat_thread(void *ctx)
 {
 	struct worker *w = ctx;
 	double last = monotonic_s(), looked = 0, asked = 0;
@@ -164,7 +164,7 @@ static int start_thread(struct worker *w, struct err *e)
 	sigset_t all, before;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_create(&w->thread, NULL, live, w);
+	int rc = pthread_create(&w->thread, NULL, heartbeat_thread, w);
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return rc ? err_set(e, "cannot start a thread: %s", strerror(rc)) : 0;
 }
@@ -183,7 +183,7 @@ void worker_hear_signals(void)
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
 	const sigset_t heard = stop_signals();
 	(void)sigemptyset(&action.sa_mask);
-	(void)pthread_sigmask(SIG_BLOCK, &heard, NULL); /* one that comes early waits for the thread */
+	(void)pthread_sigmask(SIG_BLOCK, &heard, NULL); /* one that arrives early waits for the thread */
 	for (int number = 1; number < NSIG; number++)
 		if (sigismember(&heard, number) == 1 && !(number == SIGHUP && is_ignored(number)))
 			(void)sigaction(number, &action, NULL);

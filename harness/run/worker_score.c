@@ -1,5 +1,5 @@
 /* worker_score.c - see worker_score.h. Samples of one (steps, evaluation seed) are made once and go through each
- * extractor once, whatever number of metrics asks; the reference's features are kept beside the records. */
+ * extractor once, however many metrics need it; the reference's features are kept beside the records. */
 #define _GNU_SOURCE
 #include "harness/run/worker_score.h"
 
@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-#define CHUNK 500         /* samples between two looks at whether to stop */
+#define CHUNK 500         /* samples between two checks for a stop */
 #define PICTURE_SIDE 8
 
 /* One [[metric]] of the grid. */
@@ -103,7 +103,7 @@ static bool wants(const struct request *r, const struct samples *m)
 	return has(r->asked->nfe, r->asked->n_nfe, m->nfe) && has(r->asked->eval_seeds, r->asked->n_eval_seeds, m->seed);
 }
 
-/* Samples of these steps and this seed: as many as the most that somebody asks for. The first seed's are shown. */
+/* Samples of these steps and this seed: as many as the largest request. The first seed's are shown. */
 static void want_samples(struct scorer *s, int64_t nfe, int64_t seed, int64_t n, bool picture)
 {
 	for (int i = 0; i < s->n_samples; i++)
@@ -177,7 +177,7 @@ static int extract_dataset(struct feature_set *out, const char *name, enum data_
 	return rc;
 }
 
-/* RUNS/refs/KEY.npz; made by whoever needs it first, whole or not at all. */
+/* RUNS/refs/KEY.npz; made by the first cell that needs it, whole or not at all. */
 static char *reference_path(const struct scorer *s, const char *sha256, const struct extractor *x, unsigned keep)
 {
 	SCOPED(free) char *dir = xstrdup(worker_dir(s->w)); /* RUNS/CELL/ATTEMPT */

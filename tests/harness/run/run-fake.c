@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 		return 2;
 	strrchr(exe, '/')[1] = '\0';
 	SCOPED(free) char *program = xstrfmt("%sfake-worker", exe);
-	/* the time of a step is no part of a cell: it goes by the environment */
+	/* the time of a step is not part of a cell: the environment gives it */
 	(void)setenv("FAKE_STEP_MS", argv[4], 1);
 	static const char config[] = "{\"steps\":12,\"every\":4}";
 	struct run_cell *cells = xcalloc((size_t)n, sizeof *cells);

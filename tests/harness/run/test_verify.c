@@ -133,10 +133,10 @@ Test(verify, records_are_found_by_their_beginning)
 	cr_assert_str_eq(r.cell, hash);
 	OK(record_find(&r, s.db, "aaaaaaaa", &e));
 	cr_assert(r.is_cell);
-	cr_assert_str_eq(r.attempt, "1111-a", "the first done attempt speaks");
+	cr_assert_str_eq(r.attempt, "1111-a", "the first done attempt is used");
 	OK(db_exec(s.db, &e, "INSERT INTO cell VALUES(?, ?, 2, 1, 'd')", "ss", "aaaa" "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", hash));
 	static const struct { const char *text, *says; } bad[] = {
-		{ "aaaa", "several" }, { "ffff", "begins so" }, { "abc", "at least 4" }, { "%_%_", "no attempt" }, { "*aaa", "no attempt" },
+		{ "aaaa", "several" }, { "ffff", "starts with 'ffff'" }, { "abc", "at least 4" }, { "%_%_", "neither an attempt" }, { "*aaa", "neither an attempt" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		e = ERR_INIT;

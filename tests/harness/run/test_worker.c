@@ -73,7 +73,7 @@ Test(worker, signals_do_not_disturb_a_matrix_product)
 	cr_assert_eq(WEXITSTATUS(status), 0, "exit %d", WEXITSTATUS(status));
 }
 
-/* A worker that stands in a call of a library for ever, in the middle of writing a file. */
+/* A worker that hangs in a library call for ever, in the middle of writing a file. */
 static int stand(enum worker_stake stake, int ready_fd)
 {
 	struct worker *w = open_worker();
