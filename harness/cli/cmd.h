@@ -63,7 +63,7 @@ struct cmd {
 
 struct cmd_row { const struct cmd *cmd; const char *group; };
 struct cmds { const struct cmd_row *rows; int n; };  /* the commands of a program, in the order of its help */
-/* Every shown command, group by group, whose rows may lie apart: group(), then command() for each of it. */
+/* Every shown command, group by group, whose rows need not be adjacent: group(), then command() for each of it. */
 void cmds_each(const struct cmds *all, void *ctx, void (*group)(void *ctx, const char *name),
                void (*command)(void *ctx, const struct cmd *cmd));
 const struct cmd *cmds_find(const struct cmds *all, const char *name); /* NULL when there is none */

@@ -263,7 +263,7 @@ static const char scoring[] =
 	"has to be started for it, and a grid without a [[metric]] is trained only. A metric that is added to the file "
 	"later is "
 	"computed from the kept checkpoints by the next `ablate run`; nothing is trained again.\n\n"
-	"There is no score of a training on its way. What shows how it goes:\n\n"
+	"A training is not scored before it ends. To see how it is going:\n\n"
 	"    ablate status GRID --cells --watch               # state and step of each cell\n"
 	"    ablate sample CELL -n 2000 -o now/               # images of a cell's newest checkpoint\n"
 	"    ablate fid now/ REFERENCE                        # their score against a folder or file, not recorded\n\n"

@@ -1,4 +1,4 @@
-/* labelled.c - see labelled.h: finding the kind, and IDX and CIFAR-10, whose readers lie in model/data/. */
+/* labelled.c - see labelled.h: finding the kind, and IDX and CIFAR-10, whose readers are in model/data/. */
 #define _GNU_SOURCE
 #include "harness/import/labelled.h"
 

@@ -136,7 +136,7 @@ static int add_labels(struct labelled *l, struct npz *z, const char *path, int64
 	int from = npz_has(z, "data") ? 1 : 0; /* the downsampled ImageNet counts its classes from 1 */
 	for (int64_t i = 0; i < n; i++) {
 		if (labels[i] != floor(labels[i]) || fabs(labels[i]) > 1e9)
-			return err_set(e, "%s: label %" PRId64 " is no integer", path, i);
+			return err_set(e, "%s: label %" PRId64 " is not an integer", path, i);
 		if (labelled_set(l, first + i, (int64_t)labels[i] - from, e))
 			return err_in(e, "%s", path);
 	}

@@ -1,5 +1,5 @@
 /* stats.c - see stats.h. Quantiles are found by bisection on the distribution function: 60 halvings cost microseconds,
- * and there is no approximation to trust. */
+ * and no approximation has to be trusted. */
 #include "harness/judge/stats.h"
 
 #include "model/base/err.h"

@@ -10,7 +10,7 @@
  *
  * A value is named inside an object and nowhere else: another use is BUG(). Zero-initialised but for `to` it writes one
  * line without blanks; with `indent` each value has a line of its own. Texts are escaped by escape_json, numbers are the
- * shortest that read back; what is no number is null. Documents of jansson go through json_out (json_out.h). */
+ * shortest that read back; what is not a number is null. Documents of jansson go through json_out (json_out.h). */
 #ifndef ABLATE_JSON_WRITER_H
 #define ABLATE_JSON_WRITER_H
 
