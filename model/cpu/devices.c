@@ -35,14 +35,14 @@ static int plugin(const struct backend_plugin **out, struct err *e)
 	}
 	SCOPED(free) char *path = backend_cuda_plugin();
 	if (!path)
-		return err_set(e, "no libablate_cuda.so beside the program: it is built where CMake finds a CUDA Toolkit (preset cuda)");
+		return err_set(e, "no libablate_cuda.so beside the program: it is built if CMake finds a CUDA Toolkit (preset cuda)");
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
 		return err_set(e, "%s", dlerror());
 	const struct backend_plugin *p = dlsym(library, "ablate_backend_plugin");
 	if (!p || p->abi != BACKEND_ABI || strcmp(p->build_id, backend_build_id()) != 0) {
 		int rc = !p ? err_set(e, "%s: not a back end of ablate", path)
-			: p->abi != BACKEND_ABI ? err_set(e, "%s: of back end version %d, this program wants %d; rebuild both", path, p->abi, BACKEND_ABI)
+			: p->abi != BACKEND_ABI ? err_set(e, "%s: has back end version %d, this program needs %d; rebuild both", path, p->abi, BACKEND_ABI)
 			: err_set(e, "%s: built from other sources (%.12s, the program's are %.12s); rebuild both", path, p->build_id, backend_build_id());
 		(void)dlclose(library);
 		return rc;

@@ -9,10 +9,10 @@
 
 /* The one CPU back end; never freed. */
 struct backend *backend_cpu(void);
-/* Opens a device by name for matrix products in `dtype`. NULL = "cpu". EXIT_USAGE for a name that is no device,
- * for a device that is not there, and for a dtype that it does not have. */
+/* Opens a device by name for matrix products in `dtype`. NULL = "cpu". EXIT_USAGE for a name that is not a device,
+ * for a device that does not exist, and for a dtype that it does not have. */
 MUST_CHECK int backend_open(struct backend **out, const char *device, enum dtype_kind dtype, struct err *e);
-/* "auto" -> the name of the device it means ("cuda:0" where a plugin finds one, else "cpu"); others are checked for being there. */
+/* "auto" -> the name of the device it means ("cuda:0" where a plugin finds one, else "cpu"); others are checked to exist. */
 MUST_CHECK int backend_name(char out[32], const char *asked, struct err *e);
 /* How many CUDA devices the plugin finds; an error says what is missing: plugin, driver, device, same build. */
 MUST_CHECK int backend_cuda_devices(int *n, struct err *e);

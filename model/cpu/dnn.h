@@ -1,10 +1,10 @@
-/* dnn.h - oneDNN, fenced: convolutions and matrix products on the CPU. Nothing else includes its headers but
+/* dnn.h - oneDNN, wrapped: convolutions and matrix products on the CPU. Nothing else includes its headers but
  * nets/cnn_*.c, whose frozen networks pack weights once and run one picture on one thread.
  *
  * A dnn_conv holds one primitive of a convolution (forward, data gradient or weights gradient) on NHWC activations
- * and OIHW weights; where the primitive wants packed weights it reorders them in the caller's scratch.
+ * and OIHW weights; where the primitive needs packed weights it reorders them in the caller's scratch.
  *
- * No signal handler may run on a thread that is in here: oneDNN 2.6's generated matrix products keep values far below the
+ * No signal handler may run on a thread that is in oneDNN: oneDNN 2.6's generated matrix products keep values far below the
  * stack pointer, where a signal's frame goes. Block signals on threads that compute (harness/run/worker.c does). */
 #ifndef ABLATE_DNN_H
 #define ABLATE_DNN_H

@@ -29,7 +29,7 @@ static const struct { int64_t taps, planes; } ways[WAYS] = { { TAPS, PLANES }, {
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define NAME(x) x##_v4
-#ifdef __clang__ /* which takes vectors as wide as they are written */
+#ifdef __clang__ /* which keeps vectors as wide as they are written */
 #define TARGET __attribute__((target("arch=x86-64-v4")))
 #else
 #define TARGET __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
@@ -87,7 +87,7 @@ static int64_t at_most(int64_t a, int64_t b)
 
 static size_t plane_of(int64_t rows, int64_t c)
 {
-	return (size_t)(rows * c + SKEW); /* not a power of two apart: 16 planes would fight for one set of the cache */
+	return (size_t)(rows * c + SKEW); /* not a power of two apart: 16 planes would compete for one set of the cache */
 }
 
 /* Where a tile's outputs begin: image, row, column. */
@@ -301,7 +301,7 @@ static struct winograd *plan(const struct dnn_shape *s, enum dnn_pass pass, bool
 		p->in_blocks = (p->c + WIDE - 1) / WIDE;
 		p->out_blocks = (p->oc + WIDE - 1) / WIDE;
 		int64_t pairs = p->in_blocks * p->out_blocks, chunks = at_most((MIN_UNITS + pairs - 1) / pairs, p->tiles / (8 * BLOCK));
-		p->chunks = chunks > 1 ? chunks : 1; /* a matter of the shape alone: the bits are the same on any number of threads */
+		p->chunks = chunks > 1 ? chunks : 1; /* decided by the shape alone: the bits are the same on any number of threads */
 		p->each = 2 * PLANES * plane_of(BLOCK, WIDE);
 		p->shared = (size_t)(p->in_blocks * p->out_blocks * p->chunks) * SUM_FLOATS;
 	} else {

@@ -2,7 +2,7 @@
  * section 4.1): a tile of 4x4 inputs gives 2x2 outputs with 16 multiplications instead of 36. On plain NHWC activations
  * and OIHW weights, so that nothing around it changes; oneDNN has the larger F(4x4,3x3) on blocked layouts only.
  *
- * The additions of the transforms are exact halves and sums, so the result is off by about as much as a direct sum is
+ * The additions of the transforms are exact halves and sums, so the result is about as accurate as a direct sum
  * (tests/model/ops/op_runner.c holds both to one bound). Results do not depend on the number of threads. */
 #ifndef ABLATE_WINOGRAD_H
 #define ABLATE_WINOGRAD_H
@@ -11,7 +11,7 @@
 
 struct winograd;
 
-/* NULL where a shape cannot go this way, or this processor (it takes AVX2 or AVX-512) or its size make it not worth it. */
+/* NULL where a shape cannot be computed this way, or this processor cannot (it takes AVX2 or AVX-512) or its size make it not worth it. */
 struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, bool relu);
 void winograd_free(struct winograd *p);
 size_t winograd_scratch(const struct winograd *p);     /* bytes, 64-aligned, needed by every run */

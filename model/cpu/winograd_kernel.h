@@ -3,7 +3,7 @@
  * NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with AVX2. */
 
 typedef float NAME(vec) __attribute__((vector_size(4 * LANES)));
-typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may_alias)); /* as it may lie in memory */
+typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may_alias)); /* as it may be placed in memory */
 typedef int NAME(bits) __attribute__((vector_size(4 * LANES)));
 #define VEC NAME(vec)
 #define BITS NAME(bits)

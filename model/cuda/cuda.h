@@ -1,4 +1,4 @@
-/* cuda.h - what the files of the CUDA back end share: the device's state, the table of ops, launching, and what is done when
+/* cuda.h - what the files of the CUDA back end share: the device's state, the table of ops, launching, and what happens when
  * a call fails.
  *
  * The .cu files are compiled twice: by nvcc for the plugin, and by a host C++ compiler against tests/cuda_emu/, which runs
@@ -8,7 +8,7 @@
  *     LAUNCH(cu, kernel, blocks, threads, shared_bytes, arg, ...);
  *     CUDA_CALL(cu, cudaMemcpyAsync(...));
  *
- * A failed call is remembered in the state (the first one) and told at the next backend_check; nothing is thrown and nothing
+ * A failed call is remembered in the state (the first one) and reported at the next backend_check; nothing is thrown and nothing
  * ends the process. */
 #ifndef ABLATE_CUDA_H
 #define ABLATE_CUDA_H
@@ -27,17 +27,17 @@ struct cuda {
 	struct backend base;               /* first: a struct backend * of this kind is a struct cuda * */
 	int device;
 	cudaStream_t stream;               /* everything runs in it, in order */
-	struct cublasLtContext *cublaslt;  /* made by the fences when first needed */
+	struct cublasLtContext *cublaslt;  /* created when first needed */
 	struct cudnnContext *cudnn;
-	struct dnn_plan *dnn_plans;        /* what cudnn planned so far, by shape */
+	struct dnn_plan *dnn_plans;        /* what cuDNN has planned so far, by shape */
 	void *workspace;                   /* of the libraries; allocated at opening, never during a step */
 	size_t workspace_bytes;
-	struct step_scalars *step;         /* device memory: where the counter-based streams stand */
+	struct step_scalars *step;         /* device memory: the position of the counter-based streams */
 	int processors, shared_bytes;      /* multiprocessors; shared memory that a block may have */
 	bool capturing;
 	struct cuda_team *team;            /* NULL: alone. With one: */
-	cudaStream_t beside;               /* where its means are made */
-	cudaEvent_t ready, made;           /* values are there for it; means are there for the main stream */
+	cudaStream_t beside;               /* where its means are computed */
+	cudaEvent_t ready, made;           /* its values are ready; its means are ready for the main stream */
 	int convs_by_library, convs_by_kernel; /* planned so far: by cuDNN, by own_product.h */
 	char failed[512];                  /* the first failure since the last check; "" = none */
 };
@@ -57,7 +57,7 @@ extern "C" {
 #undef OP
 }
 
-/* The libraries' names and versions, or what stands in for them and why, for records. In products.cu, as is: */
+/* The libraries' names and versions, or what replaces them and why, for records. In products.cu, as is: */
 void cuda_libraries_text(char *out, size_t bytes);
 /* Closes the handles of the libraries. */
 void cuda_libraries_close(struct cuda *cu);
@@ -71,13 +71,13 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 	} while (0)
 
 #ifdef ABLATE_CUDA_EMU
-#include <cuda_emu.h> /* LAUNCH and SHARED of whoever stands in for cuda_runtime.h, and from the same folder */
+#include <cuda_emu.h> /* LAUNCH and SHARED of the file that replaces cuda_runtime.h, from the same folder */
 #else
 #define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) do { \
 		kernel<<<(blocks), (threads), (shared_bytes), (cu)->stream>>>(__VA_ARGS__); \
 		CUDA_CALL((cu), cudaGetLastError()); \
 	} while (0)
-#define SHARED(type, name, count) __shared__ __align__(32) type name[count] /* as 16-byte accesses and wmma want */
+#define SHARED(type, name, count) __shared__ __align__(32) type name[count] /* as 16-byte accesses and wmma require */
 #endif
 
 static inline unsigned blocks_for(size_t n, unsigned per_block)

@@ -1,4 +1,4 @@
-/* cuda_blas.cu - see cuda_blas.h. cuBLASLt thinks in columns: row-major C = op(A) op(B) is its C' = op(B)' op(A)', so B is its first
+/* cuda_blas.cu - see cuda_blas.h. cuBLASLt is column-major: row-major C = op(A) op(B) is its C' = op(B)' op(A)', so B is its first
  * matrix, and one bias per column of ours is one per row of its. */
 #include "model/cuda/cuda_blas.h"
 extern "C" {
@@ -99,7 +99,7 @@ static bool choose(struct cuda *cu, struct blas_gemm *g, const struct cuda_gemm_
 	BLAS_CALL(cu, lt.cublasLtMatmulPreferenceSetAttribute(want, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &of_c, sizeof of_c));
 	BLAS_CALL(cu, lt.cublasLtMatmulPreferenceSetAttribute(want, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &of_c, sizeof of_c));
 	if (lt.cublasLtMatmulAlgoGetHeuristic(cu->cublaslt, g->job, g->a, g->b, g->c, g->c, want, 1, &found, &n) != CUBLAS_STATUS_SUCCESS)
-		n = 0; /* none for this shape: no failure of the device */
+		n = 0; /* none for this shape: not a failure of the device */
 	(void)lt.cublasLtMatmulPreferenceDestroy(want);
 	if (n < 1)
 		return false;

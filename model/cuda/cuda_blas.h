@@ -13,7 +13,7 @@ struct cuda_gemm_shape {
 	bool ta, tb;                  /* A, B are stored transposed */
 	int64_t m, n, k;
 	int64_t lda, ldb, ldc;        /* values from row to row */
-	int64_t batch;                /* products that differ by where they start only ... */
+	int64_t batch;                /* products that differ only in where they start ... */
 	int64_t step_a, step_b, step_c; /* ... this many values apart; 0 for batch = 1 */
 	enum tensor_type in, out;     /* of A and B; of C and the bias. bf16 -> bf16, bf16 -> float, float -> float */
 	float alpha;
@@ -21,7 +21,7 @@ struct cuda_gemm_shape {
 	bool exact;                   /* floats stay floats: no TF32 */
 };
 
-/* What every address of a matrix is a multiple of, and the library is told: rows start ld values apart, a head's part within them n or k
+/* What every address of a matrix is a multiple of, as the library is told: rows start ld values apart, a head's part within them n or k
  * further on; what is allocated and each parameter starts on 16 bytes. */
 static inline uint32_t cuda_gemm_alignment(enum tensor_type type, int64_t ld, int64_t step, int64_t n, int64_t k)
 {
@@ -40,7 +40,7 @@ void cuda_gemm_free(struct cuda_gemm *g); /* accepts NULL */
 /* The library's half, for products.cu. */
 struct blas_gemm;
 bool blas_there(void);                           /* opens it at the first call */
-void blas_text(char *out, size_t bytes);         /* its name and version, or what stands in and why */
+void blas_text(char *out, size_t bytes);         /* its name and version, or what replaces it and why */
 void blas_close(struct cuda *cu);
 struct blas_gemm *blas_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s); /* NULL: no algorithm, or cu->failed set */
 void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const void *b, const void *bias, void *c);

@@ -1,7 +1,7 @@
 /* cuda_dnn.cu - see cuda_dnn.h. cuDNN's graph interface by its C descriptors: tensors, one convolution, for a forward pass with bias
  * also the sum and relu behind it; the library proposes engines for the whole, best first, and the first admissible one becomes
  * the plan. Where no engine takes the fused form the plain convolution is planned and the caller adds the rest. A network asks for the same
- * few shapes again and again, so plans are kept in the back end, one per shape, and so is the answer that there is none. */
+ * few shapes again and again, so plans are kept in the back end, one per shape, and so is the fact that there is none. */
 #include "model/cuda/cuda_dnn.h"
 extern "C" {
 #include "model/cuda/nvidia.h"
@@ -55,7 +55,7 @@ struct dnn_plan {
 	enum tensor_type dw;
 };
 
-/* Building goes on after a failure without doing anything: one check at the end. */
+/* After a failure building continues without effect, so one check at the end is enough. */
 struct builder { struct cuda *cu; struct dnn_plan *c; cudnnStatus_t rc; };
 
 static cudnnBackendDescriptor_t make(struct builder *b, cudnnBackendDescriptorType_t type)
@@ -233,7 +233,7 @@ static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, c
 	return any || tensor_cores || s->type == TENSOR_F32;
 }
 
-/* Makes the plan of one proposal, if it is one that we take. */
+/* Builds the plan of one proposal, if it is admissible. */
 static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t proposal, bool any)
 {
 	cudnnBackendDescriptor_t engine = NULL, plan = NULL;
@@ -299,7 +299,7 @@ static bool plan(struct cuda *cu, struct dnn_plan *c, bool fused, enum tensor_ty
 	return false;
 }
 
-/* The forms, best first; what the library holds for any shape at all, which can be slow, only after each of them was refused. */
+/* The forms, best first; the library's fallback for any shape, which can be slow, only after all of them were refused. */
 static bool plan_any(struct cuda *cu, struct dnn_plan *c)
 {
 	static const cudnnBackendHeurMode_t modes[] = { CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK };

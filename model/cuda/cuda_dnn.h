@@ -25,7 +25,7 @@ struct cuda_conv;
 /* Heap; NULL with cu->failed set. Counted in cu: convs_by_library, convs_by_kernel. */
 struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s);
 bool cuda_conv_fused(const struct cuda_conv *c);             /* bias and relu are made by run; else the caller adds them */
-enum tensor_type cuda_conv_bias(const struct cuda_conv *c);  /* the type that run wants the bias in, where it is fused */
+enum tensor_type cuda_conv_bias(const struct cuda_conv *c);  /* the type that run expects the bias in, where it is fused */
 enum tensor_type cuda_conv_dw(const struct cuda_conv *c);    /* the type that a weights gradient is written in */
 /* forward: y = conv(x, w) [+ bias (Cout)]; data: x from y and w; weights: w from x and y. */
 void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const void *bias, void *y);
@@ -35,7 +35,7 @@ void cuda_conv_free(struct cuda_conv *c); /* accepts NULL */
  * closed. */
 struct dnn_plan;
 bool dnn_there(void);                           /* opens it at the first call */
-void dnn_text(char *out, size_t bytes);         /* its name and version, or what stands in and why */
+void dnn_text(char *out, size_t bytes);         /* its name and version, or what replaces it and why */
 void dnn_close(struct cuda *cu);
 struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s);
 bool dnn_plan_fused(const struct dnn_plan *c);

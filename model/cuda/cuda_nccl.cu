@@ -1,4 +1,4 @@
-/* cuda_nccl.cu - see cuda_nccl.h. The few declarations that are needed are our own, so that no header of NCCL's is: they are those of its
+/* cuda_nccl.cu - see cuda_nccl.h. The few declarations that are needed are our own, so that no NCCL header is: they are those of its
  * version 2, which keeps them. */
 #include "model/cuda/cuda_nccl.h"
 

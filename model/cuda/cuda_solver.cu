@@ -1,4 +1,4 @@
-/* cuda_solver.cu - see cuda_solver.h. The few declarations that are needed are our own, so that no header of cuSOLVER's is. It is used once per
+/* cuda_solver.cu - see cuda_solver.h. The few declarations that are needed are our own, so that no cuSOLVER header is. It is used once per
  * distance: what it needs is allocated for the call. */
 #include "model/cuda/cuda_solver.h"
 

@@ -21,7 +21,7 @@ struct val {
 
 static inline struct val val_at(const void *p, enum tensor_type type)
 {
-	union { const void *given; void *kept; } u = { p }; /* sources and destinations travel alike */
+	union { const void *given; void *kept; } u = { p }; /* sources and destinations are passed alike */
 	struct val v = { u.kept, type == TENSOR_BF16, (uintptr_t)p % 16 == 0 };
 	return v;
 }
@@ -203,7 +203,7 @@ static inline unsigned columns_blocks(const struct columns *p)
 	return (unsigned)(p->images * p->chunks * p->tiles);
 }
 
-/* Where a thread stands: its image, its first channel and how many it has (0: none), its pixels first, first + rows, .. last. */
+/* The place of a thread: its image, its first channel and how many it has (0: none), its pixels first, first + rows, .. last. */
 struct place { int64_t n, chunk, c, first, last; int count, row, col; };
 
 __device__ static inline struct place place_of(const struct columns &p)

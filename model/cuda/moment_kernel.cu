@@ -1,5 +1,5 @@
-/* moment_kernel.cu - struct fold_job of backend.h. A block makes one tile of the upper triangle from all rows, in their order, so the bits hang
- * on nothing but the vectors and how they were cut into folds. */
+/* moment_kernel.cu - struct fold_job of backend.h. A block makes one tile of the upper triangle from all rows, in their order, so the bits depend
+ * only on the vectors and how they were split into folds. */
 #include "model/cuda/moment_kernel.h"
 
 #include "model/cuda/kernel.cuh"
@@ -45,7 +45,7 @@ static __global__ void scatter_kernel(struct fold_job j, int tiles, double betwe
 			for (int a = 0; a < EACH; a++)
 				for (int b = 0; b < EACH; b++)
 					sum[a][b] += down[k * TILE + y + a * SIDE_THREADS] * across[k * TILE + x + b * SIDE_THREADS];
-		__syncthreads(); /* before the next rows are put there */
+		__syncthreads(); /* before the next rows overwrite them */
 	}
 	for (int a = 0; a < EACH; a++)
 		for (int b = 0; b < EACH; b++) {

@@ -1,4 +1,4 @@
-/* nvidia.h - the libraries of NVIDIA's that are opened at run time, where a machine has them: the CUDA back end needs
+/* nvidia.h - NVIDIA's libraries, opened at run time where a machine has them: the CUDA back end needs
  * none of them to start. Program (`ablate doctor`) and plugin are compiled with the same table.
  *
  * Each file that calls such a library owns a static struct nvidia_library and the functions that it looks up: they are of
@@ -37,7 +37,7 @@ struct nvidia_library {
 
 /* Opens it at the first call and finds the functions. Whether it is there. For any thread. */
 bool nvidia_open(struct nvidia_library *l);
-/* Does the environment leave it out? */
+/* Does the environment disable it? */
 bool nvidia_unwanted(const struct nvidia_row *row);
 /* "cuDNN 9.1.0" of version 90100, or of 0, where it is not open, "own convolutions (no libcudnn.so.9)". */
 void nvidia_text(char *out, size_t bytes, const struct nvidia_library *l, size_t version, const char *own);

@@ -25,7 +25,7 @@ __device__ static inline float finished(const struct product &p, float sum, unsi
 	return p.relu && !(y > 0) ? 0 : y;
 }
 
-/* Takes sums from a tile to where they belong. */
+/* Moves sums from a tile to where they belong. */
 struct give_sums {
 	const struct product &p;
 	unsigned first_row, first_col, batch, split;
@@ -71,7 +71,7 @@ template <class S> static __global__ void __launch_bounds__(BLOCK, 2) product_ke
 	S sums;
 	int now = 0;
 	sums.clear();
-	for (unsigned k = first;; k += DEPTH, now ^= 1) { /* fetches at k, adds what came before, which the other stage holds */
+	for (unsigned k = first;; k += DEPTH, now ^= 1) { /* fetches at k, adds what was fetched before, which the other stage holds */
 		T *this_one = stage + 2 * PART * now, *other = stage + 2 * PART * (now ^ 1);
 		if (k < last) {
 			next_a.fetch(p.a, a, row, k);
@@ -83,7 +83,7 @@ template <class S> static __global__ void __launch_bounds__(BLOCK, 2) product_ke
 			break;
 		next_a.put(this_one, p.a.rows_inner);
 		next_b.put(this_one + PART, p.b.rows_inner);
-		__syncthreads(); /* this stage is there, and the other is read no more */
+		__syncthreads(); /* this stage is ready, and the other is no longer read */
 	}
 	sums.give(patches, p.m - row, p.n - col, give_sums{ p, row, col, batch, split });
 }

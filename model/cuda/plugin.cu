@@ -68,7 +68,7 @@ static void *alloc(struct backend *b, size_t bytes, struct err *e)
 		CUDA_CALL(cu, cudaMemsetAsync(p, 0, bytes, cu->stream));
 		return p;
 	}
-	(void)cudaGetLastError(); /* out of memory does not stay */
+	(void)cudaGetLastError(); /* out of memory does not persist */
 	(void)cudaMemGetInfo(&free_bytes, &total);
 	(void)err_set(e, "%s: %s: %.1f MiB asked for, %.1f of %.1f are free", b->name, cudaGetErrorString(rc), (double)bytes / 0x1p20,
 	              (double)free_bytes / 0x1p20, (double)total / 0x1p20);
@@ -84,7 +84,7 @@ static void upload(struct backend *b, void *dst, const void *src, size_t bytes)
 {
 	struct cuda *cu = cuda_of(b);
 	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cu->stream));
-	/* A small block is taken along with the call. A larger one of pageable memory may be read later, where the device reads the host's pages
+	/* A small block is copied by the call itself. A larger one of pageable memory may be read later, where the device reads the host's pages
 	 * itself, and the caller may write src at once; a step uploads small ones only. */
 	if (bytes > SMALL_UPLOAD)
 		CUDA_CALL(cu, cudaStreamSynchronize(cu->stream));
@@ -120,7 +120,7 @@ static size_t node_prepare(struct backend *b, struct node *nd)
 
 static void node_run(struct backend *b, struct node *nd)
 {
-	if (!cuda_of(b)->failed[0]) /* what comes after a failure would read what was never written */
+	if (!cuda_of(b)->failed[0]) /* anything after a failure would read what was never written */
 		ops_of[nd->op]->run(nd, cuda_of(b));
 }
 

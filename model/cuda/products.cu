@@ -79,7 +79,7 @@ void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const
 
 void cuda_conv_free(struct cuda_conv *c)
 {
-	free(c); /* the plan stays for the next of its shape */
+	free(c); /* the plan is kept for the next of its shape */
 }
 
 void cuda_libraries_text(char *out, size_t bytes)

@@ -1,4 +1,4 @@
-/* step_kernels.cu - see step_kernels.h. The data set lies in device memory as bytes; a batch is gathered, mirrored and given its noise
+/* step_kernels.cu - see step_kernels.h. The data set is in device memory as bytes; a batch is gathered, mirrored and given its noise
  * in one launch. The optimizer goes once over the flat stores: per parameter it reads p, g, m, v, ema (and the teacher) and
  * writes all but g, 36 (44) bytes in all, so memory bandwidth is the ceiling; a thread takes four floats. */
 #include "model/cuda/step_kernels.h"

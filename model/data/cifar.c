@@ -42,7 +42,7 @@ static int add_batch(struct cifar *c, FILE *f, uint8_t *bytes, int64_t size, con
 	free(bytes);
 	if (whole)
 		return err_set(e, "%s: CIFAR-10 has no more than %d batches", path, CIFAR_BATCHES);
-	return err_set(e, "%s: not a CIFAR-10 binary file (or truncated): its %lld bytes are no whole number of records of %d", path,
+	return err_set(e, "%s: not a CIFAR-10 binary file (or truncated): its %lld bytes are not a multiple of the %d bytes of a record", path,
 	               (long long)size, CIFAR_RECORD);
 }
 

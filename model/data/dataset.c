@@ -113,7 +113,7 @@ static int generate_shapes(struct dataset *d, const char *folder, enum data_spli
 struct loader {
 	const char *name, *package_folder, *remedy;
 	int (*read)(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e);
-	const char *probe; /* a file whose presence in a folder says that the set is there; NULL: generated */
+	const char *probe; /* a file whose presence in a folder shows that the set is there; NULL: generated */
 };
 
 static const struct loader loaders[] = {
@@ -144,7 +144,7 @@ static bool has(const char *folder, const char *file)
 	return io_exists(path) || io_exists(plain);
 }
 
-/* Where a set's own files lie: $ABLATE_DATA first, then (unless `own_only`) the cache and the package. */
+/* Where a set's own files are: $ABLATE_DATA first, then (unless `own_only`) the cache and the package. */
 static char *find_files(const struct loader *l, bool own_only)
 {
 	const char *own = env_get(ENV_ABLATE_DATA);
@@ -188,8 +188,8 @@ static int missing(const char *name, struct err *e)
 	const struct loader *l = find_loader(name);
 	SCOPED(free) char *cache = io_cache_dir();
 	if (!l)
-		return err_set(e, "data set %s is not here: `ablate data import %s SOURCE`", name, name);
-	return err_set(e, "data set %s is not here: %s (looked in $ABLATE_DATA/%s, %s/data/%s%s%s)", name, l->remedy, name, cache, name,
+		return err_set(e, "data set %s not found: `ablate data import %s SOURCE`", name, name);
+	return err_set(e, "data set %s not found: %s (looked in $ABLATE_DATA/%s, %s/data/%s%s%s)", name, l->remedy, name, cache, name,
 	               l->package_folder ? ", " : "", l->package_folder ? l->package_folder : "");
 }
 

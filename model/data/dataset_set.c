@@ -16,7 +16,7 @@
 
 #define FORMAT "ablate-set-1"
 #define NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
-#define SYNC_BYTES ((int64_t)64 << 20) /* how much an import may have to do again */
+#define SYNC_BYTES ((int64_t)64 << 20) /* how much an import may have to repeat */
 
 /* ---- names ------------------------------------------------------------------------------------------------------------ */
 
@@ -113,13 +113,13 @@ fail:
 
 struct set_writer {
 	struct set_ref ref;
-	char *path, *count_path;    /* the part, and a file that says how many images are surely in it */
+	char *path, *count_path;    /* the part, and a file that says how many images are certainly in it */
 	int fd;
 	size_t hash_at, images_at, image_bytes;
 	int64_t done, synced;
 };
 
-/* The header, padded to a multiple of 8; *hash_at is where the placeholder stands. */
+/* The header, padded to a multiple of 8; *hash_at is where the placeholder is. */
 static void make_header(struct str *out, size_t *hash_at, const struct set_ref *r)
 {
 	int64_t label_bytes = 8 * r->n, bytes = r->n * r->h * r->w * r->c;
@@ -177,7 +177,7 @@ int set_writer_open(struct set_writer **out, const struct set_ref *ref, const ui
 	SCOPED(free) char *cache = io_cache_dir(), *folder = xstrfmt("%s/sets", cache);
 	SCOPED(str) struct str header = { 0 };
 	if (!shape_ok(ref))
-		return err_code(e, EXIT_USAGE, "a set of %" PRId64 " images of %dx%dx%d in %d classes cannot be kept", ref->n, ref->h, ref->w, ref->c, ref->classes);
+		return err_code(e, EXIT_USAGE, "a set of %" PRId64 " images of %dx%dx%d in %d classes cannot be stored", ref->n, ref->h, ref->w, ref->c, ref->classes);
 	if (io_mkdirs(folder, e))
 		return -1;
 	struct set_writer *w = xcalloc(1, sizeof *w);
@@ -191,7 +191,7 @@ int set_writer_open(struct set_writer **out, const struct set_ref *ref, const ui
 	if (w->fd < 0)
 		(void)failed(w, "cannot open", e);
 	else if (flock(w->fd, LOCK_EX | LOCK_NB))
-		(void)err_set(e, "%s: another import of the same data is under way", w->path);
+		(void)err_set(e, "%s: another import of the same data is running", w->path);
 	else {
 		w->done = w->synced = *done = left_by_earlier(w);
 		if (w->done || !start(w, labels, &header, e)) {

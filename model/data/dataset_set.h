@@ -1,7 +1,7 @@
 /* dataset_set.h - imported data sets: decoded once into CACHE/sets/SHA256.safetensors (tensors "images", uint8 N,H,W,C, and "labels")
- * and mapped from there ever after. CACHE/data/NAME/train.set says in one line which set a name means; names may share one.
+ * and mapped from there from then on. CACHE/data/NAME/train.set says in one line which set a name means; names may share one.
  *
- * A set is written image by image into CACHE/sets/part-KEY and gets its name when it is whole. An import that was cut off goes on after
+ * A set is written image by image into CACHE/sets/part-KEY and gets its name when it is complete. An import that was interrupted continues after
  * the last image that is known to be on the disk, if the KEY (of source and settings) is the same. */
 #ifndef ABLATE_DATASET_SET_H
 #define ABLATE_DATASET_SET_H
@@ -11,12 +11,12 @@
 /* What the line of a name says. */
 struct set_ref { char sha256[SHA256_HEX]; int64_t n; int h, w, c, classes; };
 
-/* False where nothing was imported under that name, or its set is gone. */
+/* False if nothing was imported under that name, or its set is gone. */
 bool set_ref_read(struct set_ref *out, const char *name, enum data_split split);
 MUST_CHECK int set_ref_write(const struct set_ref *ref, const char *name, enum data_split split, struct err *e);
 char *set_path(const char *sha256); /* heap text */
 
-/* Maps it. The content is taken to be what the name says; `check` compares. */
+/* Maps it. The content is assumed to match the name; `check` compares it. */
 MUST_CHECK int set_open(struct dataset *out, const struct set_ref *ref, bool check, struct err *e);
 
 struct set_writer;

@@ -36,7 +36,7 @@ MUST_CHECK int idx_open_labels(struct idx *out, const char *path, int64_t n, str
  * .gz; NULL when there is none. */
 char *idx_images_in(const char *folder, enum data_split split);
 /* Heap: the labels beside a file of pictures, a/train-images-idx3-ubyte.gz -> a/train-labels-idx1-ubyte.gz or the same
- * without .gz, and the other way round; NULL when there is none or the name is no such name. */
+ * without .gz, and vice versa; NULL when there is none or the name is not one of these. */
 char *idx_labels_beside(const char *images);
 /* Bytes of a gzip file, at most max. Heap *out, owned by the caller. Also reads files that are not compressed. */
 MUST_CHECK int idx_gunzip(uint8_t **out, size_t *n, const char *path, size_t max, struct err *e);

@@ -1,5 +1,5 @@
-/* image_ahead.c - see image_ahead.h. A ring of two batches: threads claim pictures in order, each fills the place of its own, and the caller
- * takes a batch when all of it is there. */
+/* image_ahead.c - see image_ahead.h. A ring of two batches: threads claim pictures in order, each fills its own place, and the caller
+ * takes a batch when it is complete. */
 #include "model/data/image_ahead.h"
 
 #include "model/base/mem.h"
@@ -15,7 +15,7 @@ struct making { struct err e; bool failed, there; };
 
 struct image_ahead {
 	struct image_maker maker;
-	int64_t n, claimed, taken;      /* pictures: where they end; that threads went for; that the caller is done with */
+	int64_t n, claimed, taken;      /* pictures: their end; the next for a thread; those the caller is done with */
 	size_t largest;                 /* bytes of a picture so far */
 	int batch, held;                /* held: given to the caller at the last call */
 	struct image_u8 *images;        /* [2 batch]: picture i is in place (i - first) % (2 batch) */
@@ -71,7 +71,7 @@ static void *make_pictures(void *arg)
 	return NULL;
 }
 
-/* Signals stay the caller's, who may be counting on them to end a wait. */
+/* Signals remain with the caller, who may rely on them to end a wait. */
 static void start_threads(struct image_ahead *a)
 {
 	sigset_t all, before;
@@ -117,7 +117,7 @@ int image_ahead_next(struct image_ahead *a, const struct image_u8 **images, int 
 {
 	*n = 0;
 	if (!a->n_threads)
-		return err_set(e, "no thread could be started to read pictures");
+		return err_set(e, "cannot start a thread to read pictures");
 	await_batch(a);
 	*images = &a->images[place_of(a, a->taken)];
 	for (; *n < a->held; ++*n) {

@@ -1,11 +1,11 @@
-/* image_ahead.h - pictures by number, in their order and a batch at a time, made by threads of their own while the caller works with the batch
- * before: what waits for pictures, a network on a device or a disk, need not wait for one core's decoder.
+/* image_ahead.h - pictures by number, in their order and a batch at a time, made by separate threads while the caller works with the previous
+ * batch: what waits for pictures, a network on a device or a disk, need not wait for one core's decoder.
  *
  *     SCOPED(image_ahead) struct image_ahead *a = image_ahead_new(&(struct image_maker){ make, ctx, true }, 0, n, 64);
  *     while (!image_ahead_next(a, &images, &n, e) && n > 0)
  *         ...
  *
- * What comes out is what making them one after the other gives, the first failure included, whatever the number of threads. */
+ * The results are those of making them one after the other, the first failure included, whatever the number of threads. */
 #ifndef ABLATE_IMAGE_AHEAD_H
 #define ABLATE_IMAGE_AHEAD_H
 

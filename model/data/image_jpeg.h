@@ -1,6 +1,6 @@
 /* image_jpeg.h - JPEG to RGB bytes through libjpeg-turbo with the settings that Pillow leaves at their defaults (slow
  * integer DCT, fancy upsampling): agreement within 2 levels across versions of the library. Grey is repeated, CMYK is
- * converted as Pillow does. A file that ends early is an error, as it is there. */
+ * converted as Pillow does. A file that ends early is an error, as in Pillow. */
 #ifndef ABLATE_IMAGE_JPEG_H
 #define ABLATE_IMAGE_JPEG_H
 

@@ -30,7 +30,7 @@ MUST_CHECK int png_grid_open(struct png_grid **out, const char *path, int cols, 
 MUST_CHECK int png_grid_add(struct png_grid *g, const uint8_t *image, struct err *e);
 /* Completes the picture, gives it its name, and frees g in any case. */
 MUST_CHECK int png_grid_close(struct png_grid *g, struct err *e);
-/* Gives up: nothing is left under the path. Accepts NULL. */
+/* Gives up and leaves nothing under the path. Accepts NULL. */
 void png_grid_free(struct png_grid *g);
 
 #endif

@@ -13,7 +13,7 @@ struct data_shape {
 	int n_train, n_test;  /* 0 = as many as there are */
 	const char *licence, *origin;
 	const char *url, *sha256; /* of the published archive, if it may be fetched without asking; else NULL */
-	const char *package;      /* of Debian, that brings it; else NULL */
+	const char *package;      /* Debian package that has it; else NULL */
 };
 
 const struct data_shape *data_shapes(int *n);

@@ -100,7 +100,7 @@ static int parse_descr(struct npy_info *out, const char *descr, const char *name
 		out->swapped = descr[0] == '>' && item > 1 && out->kind != NPY_BYTES;
 		return 0;
 	}
-	return err_set(e, "%s: array type '%s' is not read; numbers of 1 to 8 bytes are", name, descr);
+	return err_set(e, "%s: array type '%s' is not supported; numbers of 1 to 8 bytes are", name, descr);
 }
 
 static int parse_dict(struct npy_info *out, struct cursor c, const char *name, struct err *e)
@@ -116,7 +116,7 @@ static int parse_dict(struct npy_info *out, struct cursor c, const char *name, s
 		if (strcmp(key, "descr") == 0 && !descr_seen) {
 			ok = descr_seen = take_quoted(&c, descr, sizeof descr);
 			if (!ok && take(&c, "["))
-				return err_set(e, "%s: a structured array is not read; save its fields one by one", name);
+				return err_set(e, "%s: a structured array is not supported; save its fields one by one", name);
 		} else if (strcmp(key, "fortran_order") == 0 && !order_seen) {
 			fortran = take(&c, "True");
 			ok = order_seen = fortran || take(&c, "False");

@@ -1,6 +1,6 @@
 /* npy.h - the header of a numpy .npy array (format versions 1.0 to 3.0), read and written; the data follow it raw.
  *
- * Numbers of either byte order; Fortran order is told, not undone. Bytes are foreign: every length is checked before it is used. */
+ * Numbers of either byte order; Fortran order is reported, not undone. Bytes are foreign: every length is checked before it is used. */
 #ifndef ABLATE_NPY_H
 #define ABLATE_NPY_H
 
@@ -23,7 +23,7 @@ struct npy_info {
 	int64_t dims[NPY_MAX_DIMS];
 	int64_t count;              /* product of dims; count * item is known to fit */
 	size_t data_at;             /* offset of the data */
-	bool swapped;               /* big-endian: npy_to_double and npy_to_float turn it */
+	bool swapped;               /* big-endian: npy_to_double and npy_to_float swap it */
 	bool fortran;               /* the first index runs fastest; of arrays of 2 dimensions or more */
 };
 

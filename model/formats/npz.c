@@ -1,5 +1,5 @@
 /* npz.c - reading .npz; see npz.h. The zip is foreign: members may lie about their size, so every length is taken
- * from what was really inflated. */
+ * from what was actually inflated. */
 #include "model/formats/npz.h"
 
 #include "model/base/mem.h"
@@ -191,7 +191,7 @@ static int read_array(void **out, struct npy_info *info, struct npz *z, const ch
 	if (s->info.fortran && s->info.n_dims > 2)
 		return err_set(e, "%s: %s in Fortran order; save it with numpy.ascontiguousarray", s->name, npy_describe(text, &s->info));
 	if (s->info.kind == NPY_BYTES)
-		return err_set(e, "%s: %s: numbers were expected", s->name, npy_describe(text, &s->info));
+		return err_set(e, "%s: %s: expected numbers", s->name, npy_describe(text, &s->info));
 	if (s->info.count > max_count)
 		return err_set(e, "%s: %s: more than %lld elements", s->name, npy_describe(text, &s->info), (long long)max_count);
 	enum { CHUNK = 1 << 16 };
@@ -239,7 +239,7 @@ int npz_text(char **out, struct npz *z, const char *key, struct err *e)
 	if (open_any_order(&s, z, key, e))
 		return -1;
 	if (s->info.kind != NPY_BYTES || s->info.n_dims != 0)
-		return err_set(e, "%s: a text was expected", s->name);
+		return err_set(e, "%s: expected a text", s->name);
 	SCOPED(free) char *text = xcalloc((size_t)s->info.item + 1, 1);
 	if (npz_stream_read(s, text, (size_t)s->info.item, e))
 		return -1;

@@ -2,7 +2,7 @@
  *
  * A pickle is a program for a stack machine that may import and call anything; this reader knows the few
  * instructions that plain weights need and builds inert values from them: none, bool, integer, float, text, list,
- * tuple, dict, tensor storages and tensors. A global is a name in a table below; what the reader does not know, an
+ * tuple, dict, tensor storages and tensors. A global is a name in a table below; anything the reader does not know, an
  * opcode or a global, is refused with its name and byte offset. Nothing is ever imported, called or executed.
  *
  * Values live in the caller's arena. Memory is bounded by a constant times the length of the input. A value may be

@@ -1,4 +1,4 @@
-/* pth.c - see pth.h. The two containers differ in where the pickle and the storages lie; a `struct container` hides it. */
+/* pth.c - see pth.h. The two containers differ in where the pickle and the storages are; a `struct container` hides it. */
 #define _GNU_SOURCE
 #include "model/formats/pth.h"
 
@@ -44,7 +44,7 @@ static int read_entry(struct reader *r, const char *name, size_t max, const unsi
 	unsigned char *buf = arena_alloc(r->arena, (size_t)st.size + 1);
 	zip_int64_t got = f ? 1 : -1;
 	size_t at = 0;
-	/* One byte more than there is: only at the end does libzip compare the checksum. */
+	/* One byte more than there is: libzip compares the checksum only at the end. */
 	while (got > 0 && at <= st.size && (got = zip_fread(f, buf + at, st.size + 1 - at)) > 0)
 		at += (size_t)got;
 	if (f)
@@ -142,7 +142,7 @@ static int read_old_storage(struct reader *r, size_t *at, const char *key, const
 {
 	const struct pk_value *s = storage_of_key(storages, key);
 	if (!s)
-		return err_set(r->e, "%s: storage %s is mentioned nowhere, so its element size is unknown", r->path, key);
+		return err_set(r->e, "%s: storage %s is never referenced, so its element size is unknown", r->path, key);
 	uint64_t count = 0;
 	if (r->n - *at < 8)
 		return err_set(r->e, "%s: ends inside storage %s", r->path, key);

@@ -146,7 +146,7 @@ static void name_of(struct tar *t, const uint8_t h[BLOCK])
 	t->name[n + len] = '\0';
 }
 
-/* GNU's way to say a name of any length: it is the data of a member of type L. */
+/* GNU's way to give a name of any length: it is the data of a member of type L. */
 static int long_name(struct tar *t, struct err *e)
 {
 	if (t->left > NAME_MAX_BYTES)

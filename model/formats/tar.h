@@ -1,6 +1,6 @@
 /* tar.h - the members of a tar archive, plain or gzipped, one after the other: what CIFAR-10 is published as. Nothing is ever extracted;
  * a member whose name would leave the folder it is unpacked in is an error all the same. Old, POSIX and GNU headers are read;
- * links, devices and folders are passed over. */
+ * links, devices and folders are skipped. */
 #ifndef ABLATE_TAR_H
 #define ABLATE_TAR_H
 
@@ -17,7 +17,7 @@ bool tar_is(const char *path);
 MUST_CHECK int tar_open(struct tar **out, const char *path, struct err *e);
 /* The next regular file: 1 with its name (until the next call) and size, 0 at the end, -1. */
 MUST_CHECK int tar_next(struct tar *t, const char **name, int64_t *size, struct err *e);
-/* Exactly n bytes of the member; more than it has is an error. What is not read is passed over by tar_next. */
+/* Exactly n bytes of the member; more than it has is an error. What is not read is skipped by tar_next. */
 MUST_CHECK int tar_read(struct tar *t, void *buf, size_t n, struct err *e);
 void tar_free(struct tar *t); /* NULL is fine */
 void scoped_tar(struct tar **t);

@@ -14,7 +14,7 @@ MUST_CHECK int weights_file_open(struct weights_file **out, const char *path, st
 void weights_file_free(struct weights_file *w); /* NULL is fine; pointers from it die here */
 void scoped_weights_file(struct weights_file **w);
 
-/* Where a setting such as net.init = "edm-cifar10-uncond-vp" means its file: text with a slash or a dot is a path, a bare name is
+/* Where a setting such as net.init = "edm-cifar10-uncond-vp" finds its file: text with a slash or a dot is a path, a bare name is
  * weights of that name in the user's cache, where `ablate weights import` puts them. Heap text; "" gives "". */
 char *weights_file_path(const char *setting);
 

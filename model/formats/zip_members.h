@@ -1,6 +1,6 @@
 /* zip_members.h - the files in a zip by name, read one at a time into memory and checked against their checksums. Nothing is ever
  * extracted, and yet an archive with a member whose name would leave the folder it is unpacked in is refused: it is not what it
- * says it is. */
+ * claims to be. */
 #ifndef ABLATE_ZIP_MEMBERS_H
 #define ABLATE_ZIP_MEMBERS_H
 

@@ -11,7 +11,7 @@
  *     cnn_work_open(&w, x, e);                                 // one per thread
  *     cnn_forward(w, pixels);  cnn_read(w, a, dst);
  *
- * One call runs one picture on one thread, so what a picture gives cannot depend on a batch, and a batch is a parallel
+ * One call runs one picture on one thread, so the result for a picture cannot depend on a batch, and a batch is a parallel
  * loop over pictures. Executors are shared between threads, workspaces are not. Memory is planned once. */
 #ifndef ABLATE_CNN_H
 #define ABLATE_CNN_H
@@ -44,7 +44,7 @@ struct cnn {
 	struct arena names;
 };
 
-/* Building. Each returns the number of the tensor that it made. A size that does not work out is BUG(). */
+/* Building. Each returns the number of the tensor that it made. Sizes that do not fit are BUG(). */
 int cnn_input(struct cnn *net, int c, int h, int w);
 int cnn_tensor(struct cnn *net, int c, int h, int w);     /* a destination for several layers */
 /* Convolution with bias and ReLU, `name` is copied. */
@@ -72,7 +72,7 @@ struct cnn_options {
 struct cnn_exec;
 struct cnn_work;
 
-bool cnn_bf16_available(void);  /* does this processor multiply bfloat16 itself? */
+bool cnn_bf16_available(void);  /* can this processor multiply bfloat16? */
 /* Packs the weights. `net` must outlive the executor. */
 MUST_CHECK int cnn_exec_open(struct cnn_exec **out, const struct cnn *net, cnn_load *load, void *ctx,
                              const struct cnn_options *o, struct err *e);

@@ -1,5 +1,5 @@
 /* cnn_exec.c - the CPU back end of cnn.h, opening: primitives, packed weights, the memory plan. Convolutions are for one picture on one
- * thread, NHWC, sums in float: F(2x2,3x3) where it fits (winograd.h: off by no more than a direct sum is), else oneDNN's direct one. */
+ * thread, NHWC, sums in float: F(2x2,3x3) where it fits (winograd.h: no less accurate than a direct sum), else oneDNN's direct one. */
 #include "model/frozen/cnn_private.h"
 
 #include <omp.h>
@@ -35,7 +35,7 @@ static void grow(size_t *max, size_t n)
 		*max = n;
 }
 
-/* Lowest offset at which item i meets none of those placed before it that live at the same time. Returns the arena size. */
+/* Lowest offset at which item i overlaps none of those placed before it that live at the same time. Returns the arena size. */
 static size_t plan(struct interval *v, int n)
 {
 	size_t total = 0;

@@ -25,7 +25,7 @@ struct cnn_exec {
 	size_t *grad_offset, grad_bytes;
 	size_t temp_bytes;            /* the largest slice that is written densely first */
 	size_t temp2_bytes;           /* backward: the largest gradient that must be added */
-	size_t scratch_bytes;         /* of the convolution that wants most */
+	size_t scratch_bytes;         /* of the convolution that needs most */
 };
 
 struct cnn_work {

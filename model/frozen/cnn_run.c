@@ -22,7 +22,7 @@ static int bind(dnnl_memory_t *out, const struct cnn_work *w, onednn_md_view md,
 	return 0;
 }
 
-/* Is a layer's gradient added to what its source's has already, or the first that is written there? */
+/* Is a layer's gradient added to what its source already has, or the first that is written there? */
 static bool adds_gradient(const struct cnn_work *w, int layer)
 {
 	return !cnn_is_last_reader(w->x->net, layer) || w->x->keep[w->x->net->layers[layer].src];
@@ -63,7 +63,7 @@ int cnn_work_open(struct cnn_work **out, const struct cnn_exec *x, struct err *e
 	int rc = 0;
 	if (dnnl_stream_create(&w->stream, x->engine, dnnl_stream_default_flags) != dnnl_success ||
 	    onednn_md_create(&md, 1, bytes, dnnl_u8, dnnl_a) != dnnl_success)
-		rc = err_set(e, "oneDNN: cannot make a stream");
+		rc = err_set(e, "oneDNN: cannot create a stream");
 	if (rc == 0)
 		rc = bind(&w->scratch_mem, w, md, w->scratch, e);
 	onednn_md_destroy(md);

@@ -11,7 +11,7 @@ struct device_moments;
 /* Of d-dimensional vectors; b must outlive it. */
 MUST_CHECK int device_moments_new(struct device_moments **out, struct backend *b, int d, struct err *e);
 void device_moments_free(struct device_moments *m); /* accepts NULL */
-/* None seen yet, again. */
+/* Starts again with no vectors. */
 void device_moments_reset(struct device_moments *m);
 /* x (n, d) in the back end's memory. Enqueued. */
 void device_moments_add(struct device_moments *m, const float *x, int64_t n);

@@ -16,7 +16,7 @@ struct inception {
 	struct backend *b;        /* its */
 	int batch;                /* of the device */
 	struct device_moments *moments; /* NULL: not counted */
-	struct cnn_work **work;   /* per thread, made when first used */
+	struct cnn_work **work;   /* per thread, created when first used */
 	int n_work;
 	float *fc, *fc_bias;      /* [classes][2048], [classes] */
 	int classes;
@@ -203,7 +203,7 @@ static void take(const struct inception *net, const struct cnn_work *w, const st
 		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL, pool);
 }
 
-/* What the last run on the device made of n pictures, the first of them number `first`. */
+/* The results of the last run on the device for n pictures, the first of them number `first`. */
 static void take_from_device(struct inception *net, const struct inception_out *out, int first, int n)
 {
 	const struct inception_taps *t = &net->taps;

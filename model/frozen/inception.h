@@ -39,14 +39,14 @@ struct inception;
 /* Checks names and shapes and packs the weights; `weights` may be freed afterwards. classes: 0 when the file has none. */
 MUST_CHECK int inception_open(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16,
                               struct err *e);
-/* The same on another back end than the CPU's, `batch` pictures at a time, in its precision (what is kept of a block is fp32). b must outlive it. */
+/* The same on a back end other than the CPU's, `batch` pictures at a time, in its precision (what is kept of a block is fp32). b must outlive it. */
 MUST_CHECK int inception_open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights, struct backend *b,
                                  int batch, struct err *e);
 void inception_free(struct inception *net);
 int inception_classes(const struct inception *net);
 
 /* On a device, the moments of d2048 of all pictures run from here on are counted there, into *out, which the network owns; called again, it
- * starts anew. *out is NULL on the CPU. */
+ * starts over. *out is NULL on the CPU. */
 MUST_CHECK int inception_count(struct device_moments **out, struct inception *net, struct err *e);
 
 /* What to compute for n pictures; NULL = not wanted. logits have the last layer's bias, logits_unbiased do not. */
@@ -60,7 +60,7 @@ typedef void inception_picture(void *ctx, int i, float *dst);
 /* A picture's results do not depend on n or on the others: on the CPU each is computed on its own. */
 MUST_CHECK int inception_run(struct inception *net, const struct inception_out *out, inception_picture *picture, void *ctx,
                              int n, struct err *e);
-/* The same of pictures of bytes, grey or RGB: resized and scaled here into the network's range as the scores of that resize did it, on the
+/* The same of pictures of bytes, grey or RGB: resized and scaled here into the network's range as in the scores with that resize, on the
  * device where the network is on one (pictures of one size). */
 MUST_CHECK int inception_run_pictures(struct inception *net, const struct inception_out *out, const struct image_u8 *images, int n,
                                       enum resize_kind kind, struct err *e);

@@ -1,5 +1,5 @@
 /* lpips_graph.h - the distance of lpips.h by a graph of ops, for back ends other than the CPU's own executor: pairs of pictures of one size, a
- * batch at a time, distances and their parts without gradients. Products take floats as they are. Used by lpips_open_on. */
+ * batch at a time, distances and their parts without gradients. Products take floats unrounded. Used by lpips_open_on. */
 #ifndef ABLATE_LPIPS_GRAPH_H
 #define ABLATE_LPIPS_GRAPH_H
 

@@ -17,7 +17,7 @@ struct lpips_loss {
 	int side;                      /* 0 = images as they are */
 	bool average;                  /* average pools */
 	int channels;                  /* of the images: 1 or 3 */
-	struct params *params;         /* names and places in `weights` */
+	struct params *params;         /* names and positions in `weights` */
 	float *weights;                /* STORE_FROZEN */
 };
 

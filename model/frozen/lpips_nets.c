@@ -26,7 +26,7 @@ int lpips_net_by_name(enum lpips_net *out, const char *name, struct err *e)
 			*out = (enum lpips_net)i;
 			return 0;
 		}
-	return err_code(e, EXIT_USAGE, "no LPIPS network '%s'; there are: alex, vgg, squeeze", name);
+	return err_code(e, EXIT_USAGE, "no LPIPS network '%s'; known are: alex, vgg, squeeze", name);
 }
 
 static int features(struct cnn *net, int n, int src, int c, int k, int stride, int pad)

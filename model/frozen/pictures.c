@@ -27,7 +27,7 @@ struct picture_feed {
 	int side;
 	uint8_t *bytes, *staged;         /* on the device, on the host */
 	size_t room;
-	void *tables;                    /* on the device: what stands in job */
+	void *tables;                    /* on the device: what job points to */
 	struct picture_job job;
 	enum resize_kind kind;
 };
@@ -57,7 +57,7 @@ void picture_feed_free(struct picture_feed *f)
 	free(f);
 }
 
-/* Where an axis lies among the tables, from `at` on: weights, then positions. Returns the end. */
+/* Where an axis is in the tables, from `at` on: weights, then positions. Returns the end. */
 static size_t place_axis(struct picture_axis *out, char *on_device, char *staged, size_t at, const struct resize_axis *ax)
 {
 	size_t n = (size_t)ax->out, weights = n * (size_t)ax->most * sizeof *ax->w, positions = n * sizeof *ax->from;

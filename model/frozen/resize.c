@@ -24,7 +24,7 @@ int resize_by_name(enum resize_kind *out, const char *name, struct err *e)
 			*out = (enum resize_kind)i;
 			return 0;
 		}
-	return err_code(e, EXIT_USAGE, "no resize '%s'; there are: torch-bilinear, tf-bilinear, clean", name);
+	return err_code(e, EXIT_USAGE, "no resize '%s'; known are: torch-bilinear, tf-bilinear, clean", name);
 }
 
 /* Pillow's cubic with a = -1/2, in the order of operations that its results depend on. */

@@ -1,4 +1,4 @@
-/* resize.h - picture resampling as the published scores did it, by name, since FIDs of different resamplings differ by
+/* resize.h - picture resampling as in the published scores, by name, since FIDs of different resamplings differ by
  * points:
  *   torch-bilinear  half-pixel centres, edge clamped, no antialias (F.interpolate(mode="bilinear", align_corners=False);
  *                   pytorch-fid, and LPIPS at 224)

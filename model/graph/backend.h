@@ -8,7 +8,7 @@
  *     if (backend_check(b, e)) ...                               // waits; what went wrong on the device since the last check
  *     graph_free(g);  backend_free(b);
  *
- * Calls on one back end are made by one thread and take effect in order. What fails on the device is remembered and told
+ * Calls on one back end are made by one thread and take effect in order. What fails on the device is remembered and reported
  * by backend_check; until then its results mean nothing. */
 #ifndef ABLATE_BACKEND_H
 #define ABLATE_BACKEND_H
@@ -83,8 +83,8 @@ struct update_job {
 /* What a device is, for people and records. */
 struct backend_facts {
 	char device[128], driver[64], libraries[256], math[128];
-	char convolutions[128];            /* by what those planned so far are computed; "" = by the back end's one way, or none yet */
-	uint64_t memory, memory_free;      /* bytes; 0 = not told */
+	char convolutions[128];            /* what computes those planned so far; "" = the back end's only way, or none yet */
+	uint64_t memory, memory_free;      /* bytes; 0 = unknown */
 };
 
 /* What a back end can do, in tables by purpose. Those in struct backend_ops itself every back end fills; a pointer to one is
@@ -169,7 +169,7 @@ struct backend_plugin {
 };
 
 void backend_free(struct backend *b);  /* accepts NULL and the CPU's */
-/* Stands for the layout of every struct that crosses the plugin's border: a hash of the headers, made by the build. */
+/* Identifies the layout of every struct that crosses the plugin's border: a hash of the headers, made by the build. */
 const char *backend_build_id(void);
 
 /* Waits for the device; -1 with the first thing that went wrong since the last check. */

@@ -113,7 +113,7 @@ struct tensor *graph_grad_dst(struct graph *g, struct tensor *t)
 	if (t->role != TENSOR_PARAM)
 		return graph_like(g, t);
 	struct tensor *grad = graph_like(g, t);
-	if (t->grad) /* a second use of the same parameter: made apart, then added to the first */
+	if (t->grad) /* a second use of the same parameter: made separately, then added to the first */
 		return grad;
 	grad->role = TENSOR_PARAM;
 	grad->store = STORE_GRAD;
@@ -154,7 +154,7 @@ void graph_backward(struct graph *g, struct tensor *loss)
 		op_row(nd->op)->backward(g, nd);
 	}
 	g->exact = false;
-	for (int i = 0; i < g->n_tensors; i++) { /* an input's gradient is somebody's answer */
+	for (int i = 0; i < g->n_tensors; i++) { /* an input's gradient is a result */
 		struct tensor *t = g->tensors[i];
 		if (t->role == TENSOR_INPUT && t->grad)
 			t->grad->keep = true;

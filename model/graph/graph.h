@@ -8,7 +8,7 @@
  *     graph_bind(g, STORE_STUDENT, theta);
  *     for (;;) { fill x->data; graph_run(g); read loss->data; } // no allocation inside
  *
- * Shapes are our own business once a config is checked, so a mismatch is BUG(). */
+ * Shapes are our own responsibility once a config is checked, so a mismatch is BUG(). */
 #ifndef ABLATE_GRAPH_H
 #define ABLATE_GRAPH_H
 
@@ -32,10 +32,10 @@ void graph_keep(struct tensor *t); /* its values stay readable after a run */
  * STORE_STUDENT parameters go to STORE_GRAD at the same place; those of inputs with needs_grad are in t->grad. */
 void graph_backward(struct graph *g, struct tensor *loss);
 
-/* Who takes the gradients of STORE_STUDENT's parameters during a run. */
+/* What takes the gradients of STORE_STUDENT's parameters during a run. */
 struct graph_taker {
 	void *ctx;
-	/* The forward pass has run: what it keeps is there. */
+	/* The forward pass has run: what it keeps is ready. */
 	void (*begin)(void *ctx);
 	/* The gradient of the parameter at [at, at + n) of the stores is whole, and nothing else in this run reads the parameter, so it
 	 * may change. grad: memory of the back end, the taker's only during the call. */
@@ -59,18 +59,18 @@ MUST_CHECK int graph_try_plan(struct graph *g, struct err *e);
 void graph_plan(struct graph *g);
 /* As graph_plan, for tests: no memory is shared, every tensor starts as NaN and lies between guard words. */
 void graph_plan_guarded(struct graph *g);
-/* NULL, or the name of the op after whose run a guard word is no longer what it was. */
+/* NULL, or the name of the op whose run changed a guard word. */
 const char *graph_check_guards(const struct graph *g);
 void graph_bind(struct graph *g, enum store store, float *values); /* values: memory of the graph's back end */
 void graph_set_step(struct graph *g, uint64_t seed, uint32_t step);
 /* The place of the first sample in a batch that several processes share (0 unless said); dropout draws by it. */
 void graph_set_first(struct graph *g, uint32_t first);
-void graph_run(struct graph *g); /* starts it; on a device results are there after graph_read or backend_check */
+void graph_run(struct graph *g); /* starts it; on a device results are ready after graph_read or backend_check */
 /* Called after every node of a run, on the calling thread, with the node's number. NULL: nothing is. */
 void graph_after_node(struct graph *g, void (*call)(void *ctx, int node), void *ctx);
 /* Values [first, first + n) of a tensor from and to host memory, as floats whatever their type. After planning. */
 void graph_write(struct graph *g, struct tensor *t, size_t first, const float *src, size_t n);
-/* Brings what the host wrote to the inputs' t->host to the device. */
+/* Copies what the host wrote to the inputs' t->host to the device. */
 void graph_send(struct graph *g);
 void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_t first, size_t n);
 
@@ -137,7 +137,7 @@ struct tensor *graph_cross_entropy(struct graph *g, struct tensor *logits, struc
 
 /* ---- ops of a second pass that carries changes (change.h) --------------------------------------------------------------- */
 
-/* a + s b through which no gradient flows. */
+/* a + s b, through which no gradient flows. */
 struct tensor *graph_detached(struct graph *g, struct tensor *a, struct tensor *b, double s);
 /* The parameters and the embedding of the first pass and of the second. */
 struct norm_change { struct tensor *w[2], *b[2], *e[2]; };

@@ -1,5 +1,5 @@
-/* graph_profile.c - what a graph must move, and where its time goes: per kind of node, and for the shapes that take most. Every node is waited for, so a device's
- * time is seen, with some microseconds of waiting in each; a first run, which opens libraries and loads code, is not counted. */
+/* graph_profile.c - what a graph must move, and where its time goes: per kind of node, and for the shapes that take most. Every node is waited for, so that a device's
+ * time is measured, with some microseconds of waiting in each; a first run, which opens libraries and loads code, is not counted. */
 #include "model/graph/graph_impl.h"
 #include "model/base/progress.h"
 
@@ -7,7 +7,7 @@
 
 enum { SHAPES_SHOWN = 15 };
 
-/* Each source and each result touched once: the least that the memory behind the caches must move for a node by itself. */
+/* Each source and each result touched once: the minimum that the memory behind the caches must move for a node by itself. */
 static double node_traffic(const struct node *nd)
 {
 	double bytes = 0;
@@ -118,6 +118,6 @@ void graph_profile(const struct graph *g, FILE *f)
 	}
 	(void)fprintf(f, "per kind of operation, of %.3f ms in a step:\n", 1e3 * total / (double)g->profiled_runs);
 	write_costs(f, ops, n_ops, g->profiled_runs, total, false);
-	(void)fprintf(f, "the shapes that take most:\n");
+	(void)fprintf(f, "the shapes that take the most time:\n");
 	write_costs(f, shapes, n_shapes, g->profiled_runs, total, true);
 }

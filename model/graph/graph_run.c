@@ -90,7 +90,7 @@ static void share_in_place(struct graph *g)
 		struct tensor *src = nd->src[0], *dst = nd->dst[0];
 		if (!op_row(nd->op)->inplace || !src || src->role != TENSOR_TEMP || dst->role != TENSOR_TEMP || src == dst)
 			continue;
-		for (int j = 1; j < nd->n_src; j++) /* read element by element beside itself only if it is the same tensor */
+		for (int j = 1; j < nd->n_src; j++) /* may be read element by element in place only if it is the same tensor */
 			if (nd->src[j] && nd->src[j] != src && root(nd->src[j]) == root(src))
 				src = NULL, j = nd->n_src;
 		if (!src || tensor_bytes(src) != tensor_bytes(dst) || root(src)->last != i || dst->first != i)
@@ -146,7 +146,7 @@ static void place(struct graph *g)
 	free(busy);
 }
 
-/* Every tensor by itself, a guard block before and after each. */
+/* Every tensor on its own, a guard block before and after each. */
 static void place_apart(struct graph *g)
 {
 	g->bytes = align_of(g);
@@ -159,13 +159,13 @@ static void place_apart(struct graph *g)
 	}
 }
 
-/* Guard bytes differ from place to place, and are numbers beyond 1e38 as floats and as bf16: what reads them shows. */
+/* Guard bytes differ from place to place, and are numbers beyond 1e38 as floats and as bf16, so that reading them shows. */
 static unsigned char guard_byte(size_t at)
 {
 	return at % 2 ? 0x7F : (unsigned char)((at / 2 * 37 + at / 256 * 11) % 0x80);
 }
 
-/* Guards lie in front of each block and in the unused tail of its last line. */
+/* Guards are in front of each block and in the unused tail of its last line. */
 static void paint(struct graph *g)
 {
 	SCOPED(free) char *image = xmalloc(g->bytes);

@@ -2,7 +2,7 @@
  *
  * Each op has a specification in double (ref, written to be read), a CPU path and, if gradients flow through it, a
  * recorder that appends the backward nodes to the graph, so that the planner sees forward and backward alike. The order of a
- * node's sources and destinations is said in the comment above the op's row. */
+ * node's sources and destinations is given in the comment above the op's row. */
 #ifndef ABLATE_OP_H
 #define ABLATE_OP_H
 
@@ -50,7 +50,7 @@ struct node {
 	union op_args args;
 	const struct step_scalars *step; /* host memory: of the graph; a device has a copy of its own */
 	void *state;               /* of the back end: primitives, ... */
-	bool exact;                /* its products take floats as they are, whatever the back end's precision (graph_set_exact) */
+	bool exact;                /* its products take floats unrounded, whatever the back end's precision (graph_set_exact) */
 };
 
 struct graph;

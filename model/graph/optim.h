@@ -25,7 +25,7 @@ double radam_rectification(double beta2, int64_t t);                /* 0 where r
 void optim_apply(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, double decay,
                  float *teacher, double mu);
 struct average average_of(double decay);
-/* The same with averages as a step's control has them. */
+/* The same with averages in the form of a step's control. */
 void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, struct average of_ema,
                  float *teacher, struct average of_teacher);
 

@@ -26,7 +26,7 @@ struct param {
 	enum init_kind init;
 	double scale;
 	int64_t fan_in, fan_out;
-	int trained;             /* 0: a buffer such as map_noise.freqs: its gradient is never made */
+	int trained;             /* 0: a buffer such as map_noise.freqs: its gradient is never computed */
 };
 
 struct params;

@@ -1,14 +1,14 @@
-/* step_control.h - what one training step is told and what it answers, in plain structs that the host and a device read
+/* step_control.h - what one training step is given and what it returns, in plain structs that the host and a device read
  * alike: the device keeps them in its own memory, so that a captured step needs no change from one step to the next. */
 #ifndef ABLATE_STEP_CONTROL_H
 #define ABLATE_STEP_CONTROL_H
 
 #include <stdint.h>
 
-/* Where the counter-based streams stand. first: this process' first sample's place in the whole batch (0 unless a team shares it). */
+/* The position of the counter-based streams. first: this process' first sample's place in the whole batch (0 unless a team shares it). */
 struct step_scalars { uint64_t seed; uint32_t step, first; };
 
-/* What one step of any optimizer here comes to, per element: m = beta1 m + rest1 g; v = beta2 v + rest2 g^2 (rest =
+/* What one step of any optimizer here computes, per element: m = beta1 m + rest1 g; v = beta2 v + rest2 g^2 (rest =
  * 1 - beta, taken in double);
  * p -= step * m / (adaptive ? sqrt(v) * root_scale + eps : 1). */
 struct optim_step { float beta1, beta2, rest1, rest2, step, root_scale, eps, weight_decay; int adaptive; };

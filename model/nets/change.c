@@ -1,5 +1,5 @@
 /* change.c - see change.h. A walk over the first pass's nodes; every tensor of it is, in the second pass, either the same, or another
- * one that is made whole, or itself plus a change. */
+ * one that is computed in full, or itself plus a change. */
 #include "model/nets/change.h"
 
 #include "model/base/err.h"
@@ -36,7 +36,7 @@ static struct twin twin_of(const struct changes *k, struct tensor *t)
 	return (struct twin){ SAME, t };
 }
 
-/* The node once more, with these sources; returns its first result. */
+/* The node again, with these sources; returns its first result. */
 static struct tensor *repeat(struct graph *g, const struct node *nd, struct tensor *const *src)
 {
 	struct tensor *dst[MAX_DST] = { NULL };

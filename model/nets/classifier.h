@@ -1,5 +1,5 @@
 /* classifier.h - the in-tree classifier: a small convolutional net whose pooled features stand in for Inception's on
- * data where Inception means nothing, and whose layers serve as a learned metric (lpips-classifier) where no LPIPS
+ * data where Inception is meaningless, and whose layers serve as a learned metric (lpips-classifier) where no LPIPS
  * weights are at hand. Images are (N,H,W,C) in [-1,1]. */
 #ifndef ABLATE_CLASSIFIER_H
 #define ABLATE_CLASSIFIER_H
@@ -26,7 +26,7 @@ struct classifier {
 	float *weights;
 	int h, w, channels, classes;
 	char sha256[SHA256_HEX];   /* of the file */
-	double test_accuracy;      /* as its training measured it */
+	double test_accuracy;      /* as measured by its training */
 };
 MUST_CHECK int classifier_load(struct classifier *out, const char *data_name, struct err *e);
 void classifier_release(struct classifier *c);

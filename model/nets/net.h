@@ -41,7 +41,7 @@ struct net_inputs {
 /* Returns F (N,h,w,out_c). */
 struct tensor *net_forward(struct graph *g, const struct net_spec *s, const struct params *p, enum store store, const struct net_inputs *in);
 int net_dropout_layers(const struct net_spec *s); /* how many masks one forward uses */
-/* Which block the i-th of them stands in ("enc.16x16_block0"), and the shape of what it masks. */
+/* Which block the i-th of them is in ("enc.16x16_block0"), and the shape of what it masks. */
 struct net_layer { char block[64]; int h, w, c; };
 struct net_layer net_dropout_layer(const struct net_spec *s, int i);
 

@@ -1,5 +1,5 @@
-/* net_names.c - the table of net_names.h as code: a parameter's name is taken apart into block and layer, the block is
- * counted, and both are put together again in the other naming. */
+/* net_names.c - the table of net_names.h as code: a parameter's name is split into block and layer, the block is
+ * counted, and both are joined again in the other naming. */
 #include "model/nets/net_names.h"
 
 #include "model/base/err.h"
@@ -84,7 +84,7 @@ static bool parse_block(struct block_name *out, const char *name, size_t n)
 	return true;
 }
 
-/* Where a block stands: counted from the front of the encoder or decoder, and its level (0 = full resolution). */
+/* The position of a block: counted from the front of the encoder or decoder, and its level (0 = full resolution). */
 struct place { int level, last_level, n; bool attends_before; };
 
 /* The block's share of a parameter's name: up to the layer. 0 when it has none. */

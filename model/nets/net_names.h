@@ -18,10 +18,10 @@
  *   .norm1 .conv1 .skip        .out_layers.0 .out_layers.3 .skip_connection   .norm2 .conv2 .conv_shortcut
  *   .norm2 .qkv .proj          (block).1.norm .qkv .proj_out       attentions.I.group_norm .to_q .to_k .to_v .to_out.0
  *
- * N and M count the encoder's and the decoder's blocks in order. Queries, keys and values lie innermost in ours (channel
+ * N and M count the encoder's and the decoder's blocks in order. Queries, keys and values are innermost in ours (channel
  * 3i + {q,k,v}); as three blocks of channels in openai's; as three tensors in diffusers'. (diffusers' own
  * scripts/convert_consistency_to_diffusers.py relates the latter two.) NCSN++'s auxiliary image has a name in the
- * field's naming only; DDPM++ answers to diffusers' names by the same rule as ADM. */
+ * field's naming only; DDPM++ follows diffusers' names by the same rule as ADM. */
 #ifndef ABLATE_NET_NAMES_H
 #define ABLATE_NET_NAMES_H
 
@@ -33,7 +33,7 @@ enum net_naming { NAMING_FIELD, NAMING_OPENAI, NAMING_DIFFUSERS, N_NAMINGS };
 
 enum { NET_NAME_MAX = 128 };
 
-/* Where one of our tensors lies in a foreign file. */
+/* Where one of our tensors is in a foreign file. */
 struct net_source {
 	char name[3][NET_NAME_MAX]; /* one name, or three: queries, keys, values */
 	int n;
@@ -42,7 +42,7 @@ struct net_source {
 };
 
 const char *net_naming_name(enum net_naming naming);
-/* False where that naming has no such tensor. */
+/* False if that naming has no such tensor. */
 bool net_source_of(struct net_source *out, enum net_naming naming, const struct params *p, int i);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A layer that every network has: its name in a naming tells whether a file is written in it, and behind which prefix. */
+/* A layer that every network has: its name in a naming shows whether a file uses it, and with which prefix. */
 #define PROBE "map_layer0.weight"
 
 enum { PREFIX_MAX = 64 };
@@ -48,7 +48,7 @@ static int find_naming(enum net_naming *out, char prefix[PREFIX_MAX], const stru
 		if (net_source_of(&probe[k], *out, p, at) && find_prefix(prefix, st, probe[k].name[0]))
 			return 0;
 	}
-	return err_set(e, "%s: not the weights of a network we know: it holds neither %s (EDM) nor %s (OpenAI) nor %s (diffusers)", st->path,
+	return err_set(e, "%s: not the weights of a known network: it holds neither %s (EDM) nor %s (OpenAI) nor %s (diffusers)", st->path,
 	               probe[0].name[0], probe[1].name[0], probe[2].name[0]);
 }
 
@@ -61,7 +61,7 @@ static bool fits(const struct st_tensor *t, const int64_t dims[ST_MAX_DIMS], int
 	return true;
 }
 
-/* diffusers called the layers of its attention otherwise until 2023. */
+/* diffusers named the layers of its attention differently until 2023. */
 static const struct st_tensor *find_old_name(const struct safetensors *st, const char *name)
 {
 	static const char *const renamed[][2] = { { ".to_q.", ".query." }, { ".to_k.", ".key." }, { ".to_v.", ".value." }, { ".to_out.0.", ".proj_attn." } };
@@ -116,7 +116,7 @@ static int read_part(float *dst, struct reading *r, const struct param *q, const
 		char have[192], want[192];
 		struct st_tensor shape = { .n_dims = q->ndim };
 		memcpy(shape.dims, dims, sizeof dims);
-		return err_set(r->e, "%s: %s is %s, and the network of this config wants %s", r->st->path, name, st_shape_text(have, t), st_shape_text(want, &shape));
+		return err_set(r->e, "%s: %s is %s, but the network of this config needs %s", r->st->path, name, st_shape_text(have, t), st_shape_text(want, &shape));
 	}
 	st_to_f32(r->scratch, t);
 	for (size_t i = 0; i < q->count / (size_t)s->n; i++) {
@@ -140,7 +140,7 @@ int net_weights_read(float *values, const struct params *p, const struct safeten
 		const struct param *q = params_get(p, i);
 		struct net_source s;
 		if (!net_source_of(&s, r.naming, p, i))
-			return err_set(e, "%s: its names are %s, which have none for %s: this network cannot start from it", st->path, net_naming_name(r.naming), q->name);
+			return err_set(e, "%s: its names are %s, which have no name for %s: this network cannot start from it", st->path, net_naming_name(r.naming), q->name);
 		for (int k = 0; k < s.n; k++)
 			if (read_part(values + q->at, &r, q, &s, k))
 				return -1;

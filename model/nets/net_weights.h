@@ -1,4 +1,4 @@
-/* net_weights.h - the weights of a whole network out of a file, whoever wrote it (net_names.h): the start of training
+/* net_weights.h - the weights of a whole network from a file, whoever wrote it (net_names.h): the start of training
  * (net.init) and the teacher of distillation (cd.teacher). */
 #ifndef ABLATE_NET_WEIGHTS_H
 #define ABLATE_NET_WEIGHTS_H
@@ -7,9 +7,9 @@
 #include "model/formats/safetensors.h"
 
 /* Fills values (params_floats) with every tensor of p. A common prefix of all names ("model.", "ema.", "module.") is
- * found by itself; where a file holds several copies, the averaged one is taken. Buffers that are never trained keep what
- * values holds if the file lacks them; what else the file holds is left alone. A tensor that is absent, of another shape or not
- * finite is an error, and so is a file in none of the namings. *naming (may be NULL) tells which it was. */
+ * found automatically; where a file holds several copies, the averaged one is taken. Buffers that are never trained keep what
+ * values holds if the file lacks them; other content of the file is ignored. A tensor that is absent, of another shape or not
+ * finite is an error, and so is a file in none of the namings. *naming (may be NULL) says which it was. */
 MUST_CHECK int net_weights_read(float *values, const struct params *p, const struct safetensors *st, enum net_naming *naming, struct err *e);
 /* The same of a file, or of weights in the user's cache by their bare name (weights_file_path). */
 MUST_CHECK int net_weights_load(float *values, const struct params *p, const char *setting, struct err *e);

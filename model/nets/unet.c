@@ -2,7 +2,7 @@
  * describes them.
  *
  * One walk over the architecture serves all jobs: with a graph it records the forward pass, without one it lists the
- * parameters or only looks at the widths. So a name, a shape and its use cannot drift apart. */
+ * parameters or only looks at the widths. So a name, a shape and its use cannot diverge. */
 #include "model/nets/net.h"
 
 #include "model/base/mem.h"
@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The walk. `value` stands for a tensor while recording, and for its channels and side while listing. */
+/* The walk. `value` is a tensor while recording, and its channels and side while listing. */
 struct value { struct tensor *t; int c, h, w; };
 
 struct walk {
-	const struct net_spec *s;         /* NULL for a block by itself */
+	const struct net_spec *s;         /* NULL for a block on its own */
 	struct block_style style;
 	struct params *list;              /* listing */
 	struct graph *g;                  /* recording ... */
@@ -25,13 +25,13 @@ struct walk {
 	const struct net_inputs *in;
 	struct value emb;                 /* silu'd embedding, E channels */
 	int dropouts, emb_c;
-	struct net_layer *layer;          /* listing: wants number layer_at of the dropout layers, or NULL */
+	struct net_layer *layer;          /* listing: looks for number layer_at of the dropout layers, or NULL */
 	int layer_at;
 	bool checking, refused;           /* neither lists nor records */
 	struct err *refusal;              /* or NULL */
 };
 
-/* Only the first is told. */
+/* Only the first is reported. */
 static void refuse_unless(struct walk *k, bool fits, const char *layer, int channels, const char *why)
 {
 	if (fits || !k->checking || k->refused)
@@ -45,7 +45,7 @@ static bool is_adm(const struct walk *k)
 	return k->s && k->s->kind == NET_ADM;
 }
 
-/* The name of a block's part: "enc.8x8_down" and "conv0" make "enc.8x8_down.conv0"; a block by itself has no name. */
+/* The name of a block's part: "enc.8x8_down" and "conv0" make "enc.8x8_down.conv0"; a block on its own has no name. */
 static char *join(const char *block, const char *part)
 {
 	return *block ? xstrfmt("%s.%s", block, part) : xstrdup(part);

@@ -1,5 +1,5 @@
-/* attention.cu - attention.c on a device: q, k and v, which lie innermost in qkv, are taken apart into matrices; products are the
- * fence's, batched over images; softmax and its gradient are kernels, a warp per row, in float.
+/* attention.cu - attention.c on a device: q, k and v, which are innermost in qkv, are split into matrices; products are those
+ * of cuda_blas.h, batched over images; softmax and its gradient are kernels, a warp per row, in float.
  *
  * Products take bf16 where any of the tensors is bf16, and sum in float. The weights W are a result of the op, so the rows are made
  * whole rather than online; maps here have at most 1024 pixels. */
@@ -20,7 +20,7 @@ static struct sizes sizes_of(const struct node *nd, const struct tensor *qkv)
 
 /* ---- kernels -------------------------------------------------------------------------------------------------------- */
 
-/* q, k and v of a thread's run of channels, the first of which is the i-th of all: they lie innermost, value by value. */
+/* q, k and v of a thread's run of channels, the first of which is the i-th of all: they are innermost, value by value. */
 __device__ static inline void load_three(float x[3][VEC], struct val qkv, int64_t i, int run)
 {
 	float all[3 * VEC];
@@ -286,7 +286,7 @@ static size_t backward_prepare(struct node *nd, struct cuda *cu)
 	int64_t part = s.n * s.l * s.c, rows = s.n * s.heads * s.l;
 	a->parts = reserve(a, 3 * part, a->type);
 	a->rows = reserve(a, rows * s.l, TENSOR_F32);       /* dW */
-	a->other = reserve(a, rows * s.l, a->type);         /* W as products take it, then dS */
+	a->other = reserve(a, rows * s.l, a->type);         /* W in the form that products take, then dS */
 	a->dy = dy->type == a->type ? 0 : reserve(a, part, a->type);
 	a->gradients = reserve(a, 3 * part, TENSOR_F32);
 	a->product[DV] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, true), image_of(&s), part_of(&s, false), a->type, TENSOR_F32, 1);

@@ -1,4 +1,4 @@
-/* classify.c - what a small classifier and a distance on its features need: windows pooled, pixels averaged, LPIPS-like
+/* classify.c - what a small classifier and a distance on its features need: pooled windows, averaged pixels, LPIPS-like
  * feature distance, softmax cross entropy. */
 #include "model/graph/graph.h"
 

@@ -1,5 +1,5 @@
 /* dropout.cu - dropout.c on a device: a thread draws two Philox blocks for its eight values. The counter's place is read from
- * device memory, so that a recorded step draws anew at each replay. */
+ * device memory, so that a recorded step draws new numbers at each replay. */
 #include "model/cuda/kernel.cuh"
 #include "model/cuda/philox.cuh"
 
@@ -10,7 +10,7 @@ __device__ static inline float uniform_of(const struct step_scalars *at, uint32_
 	return philox_uniform(b.word[value % 4]);
 }
 
-/* Values draw by their place in the whole batch, of which this process may have a part: `per` of them to a sample. */
+/* Values are drawn by their place in the whole batch, of which this process may have a part: `per` of them to a sample. */
 static __global__ void dropout_kernel(struct val dst, struct val x, const struct step_scalars *at, uint32_t stream, float p, float scale, int64_t per, int64_t n)
 {
 	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * VEC;

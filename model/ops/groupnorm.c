@@ -1,4 +1,4 @@
-/* groupnorm.c - group normalisation with what stands around it in a U-Net block folded in.
+/* groupnorm.c - group normalisation with its surroundings in a U-Net block folded in.
  *   h = x            (plain, scale-shift)  or  h = x + e[n,c]  (add)
  *   xhat = (h - mean) * rstd over the (C/groups) * H * W values of a group, biased variance, rstd = 1/sqrt(var + eps)
  *   z = xhat * w + b                       (plain, add)

@@ -2,7 +2,7 @@
  *
  * Forward reads x twice and writes y once: sums per channel and chunk of pixels, a block per group that folds norm, weights and embedding
  * into one line z = x * a + b per channel, then a sweep that applies it (and silu). Backward reads dy and x twice and writes dx once in
- * the same three steps; dz is made again from x rather than kept. Per-channel sums are of x minus the channel's first pixel, so
+ * the same three steps; dz is recomputed from x rather than kept. Per-channel sums are of x minus the channel's first pixel, so
  * that a large mean costs no digits; sums over chunks, channels and images are in double. */
 #include "model/cuda/kernel.cuh"
 

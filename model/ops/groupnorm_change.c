@@ -1,4 +1,4 @@
-/* groupnorm_change.c - what groupnorm makes of x + d less what it makes of x, for passes that carry changes (change.h).
+/* groupnorm_change.c - groupnorm of x + d minus groupnorm of x, for passes that carry changes (change.h).
  *   y = groupnorm(x + d; w', b', e') - groupnorm(x; w, b, e), mode, groups, eps and silu as in groupnorm.c
  * Sources: x, d, w, b, [e], w', b', [e']. The CPU computes it by the specification; a device, without cancellation. */
 #include "model/graph/graph.h"

@@ -1,7 +1,7 @@
 /* groupnorm_change.cu - groupnorm_change.c on a device, in groupnorm.cu's three steps: sums per channel, a block per group that folds both
  * norms into lines, a sweep. It reads x and d twice and writes y once.
  *
- * Nothing small is made as a difference of large numbers in float: sums are of d and of what d adds to squares, lines of both norms are
+ * Nothing small is computed as a difference of large numbers in float: sums are of d and of what d adds to squares, lines of both norms are
  * subtracted in double, and the sweep makes  dz = a' d + (a' - a)(x - x0) + (b' - b)  and silu's change from it. */
 #include "model/cuda/kernel.cuh"
 

@@ -3,7 +3,7 @@
  *   down: y[i] = sum_a f[a] x[2i + a - pad]          H -> (H + 2 pad - K) / 2 + 1
  *   up:   y[2i + a - pad] += f[a] x[i]               H -> 2 (H - 1) + K - 2 pad
  * per axis, zero outside, f = gain * [1,1]/2 or gain * [1,3,3,1]/8. The two are each other's adjoint, so the backward
- * node is the same op turned round. */
+ * node is the same op in the other direction. */
 #include "model/graph/graph.h"
 
 #include "model/base/err.h"

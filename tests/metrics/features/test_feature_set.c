@@ -229,7 +229,7 @@ Test(feature_set, every_metric_has_a_row_that_runs_on_what_it_asks_for)
 	tempdir_remove(dir);
 }
 
-/* Beyond the heap's share the floats lie in a file; nobody can tell. */
+/* Beyond the heap's share the floats are in a file, with no visible difference. */
 Test(float_store, large_and_small_read_alike)
 {
 	enum { CHUNK = 1 << 20 };

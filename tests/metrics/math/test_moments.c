@@ -1,4 +1,4 @@
-/* test_moments.c - moments do not hang on order, cuts or merging, and agree with the textbook. */
+/* test_moments.c - moments do not depend on order, cuts or merging, and agree with the textbook. */
 #include "tests/common/formula.h"
 #include "metrics/math/moments.h"
 #include "model/base/mem.h"

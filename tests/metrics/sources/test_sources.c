@@ -162,7 +162,7 @@ Test(source, bad_folders_are_named)
 	SCOPED(free) char *none = xstrfmt("%s/none", dir);
 	cr_assert_eq(first_bytes(v, none, &e), -1);
 	cr_assert(strstr(e.msg, "none: no such file"), "%s", e.msg);
-	cr_assert_eq(first_bytes(v, text, &e), -1, "one image is no source");
+	cr_assert_eq(first_bytes(v, text, &e), -1, "one image is not a source");
 	tempdir_remove(dir);
 }
 

@@ -65,7 +65,7 @@ Test(own_files, an_installation_has_its_data_in_share)
 	plugin_is("p/bin", "libplugin.so", "p/lib/ablate/libplugin.so");
 }
 
-/* A virtual environment lies in somebody's project, whose folders have the same names as ours. */
+/* A virtual environment may be in somebody's project, whose folders have the same names as ours. */
 Test(own_files, an_installation_takes_nothing_from_the_folders_above_it)
 {
 	put("project/venv/bin/ablate");

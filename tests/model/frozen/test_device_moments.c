@@ -84,7 +84,7 @@ static void check(struct backend *b, int n, int d, int cut)
 	device_moments_reset(m);
 	add(m, on, n, d, n);
 	read_back(&again, m, d);
-	close_to(&again, &want, "counted anew");
+	close_to(&again, &want, "counted again");
 	moments_init(&sum, d);
 	moments_add(&sum, x, n);
 	moments_add(&want, x, n);

@@ -232,13 +232,13 @@ Test(net_weights, what_does_not_fit_is_refused_by_name)
 	expect_refused(&f, p, "is missing");
 	f = file_of(p, NAMING_OPENAI, "");
 	f.t[2].dims[0]--; /* the data hold more than the file then says */
-	expect_refused(&f, p, "network of this config wants");
+	expect_refused(&f, p, "network of this config needs");
 	f = file_of(p, NAMING_FIELD, "");
 	((float *)(uintptr_t)f.t[9].data)[1] = NAN;
 	expect_refused(&f, p, "value 1 is not finite");
 	f = (struct file){ .t = xcalloc(1, sizeof *f.t) };
 	(void)add_tensor(&f, "", "something.else", 1, (int64_t[]){ 4 });
-	expect_refused(&f, p, "not the weights of a network we know");
+	expect_refused(&f, p, "not the weights of a known network");
 	struct net_spec ncsnpp = { .kind = NET_NCSNPP, .h = 8, .w = 8, .in_c = 3, .out_c = 3, .channels = 16, .blocks = 1, .n_mult = 2, .mult = { 1, 2 },
 		.fourier = true, .residual = true, .taps = 4, .noise_mult = 2, .emb_mult = 4 };
 	struct params *q = net_params(&ncsnpp);
