@@ -8,7 +8,7 @@
 #     --take PATH DIR      afterwards copies PATH (from where COMMAND ran) into DIR
 #     --no-network         COMMAND runs without one
 # Exit: COMMAND's own; 77: a bare Debian cannot be made here, and why; 1: making it failed. Mirror, keys and proxy are those of this
-# machine's apt. Everything that is mounted lies in a mount namespace of its own, which ends with its processes, so a kill leaves plain
+# machine's apt. Everything that is mounted is in a separate mount namespace, which ends with its processes, so a kill leaves plain
 # files only; what an earlier run left so is removed.
 . "$(dirname "$0")/lib.sh"
 skip() { printf 'bare.sh: skipped: %s\n' "$*" >&2; exit 77; }
@@ -66,12 +66,12 @@ root=$work/root
 echo $$ >"$work/pid"
 inside=
 ended() { [ -z "$inside" ] || kill -KILL "$inside" 2>/dev/null || true; exit "$1"; }
-remove() { rm -rf --one-file-system "$work" 2>/dev/null || { sleep 1; rm -rf --one-file-system "$work"; }; } # the killed may still write
+remove() { rm -rf --one-file-system "$work" 2>/dev/null || { sleep 1; rm -rf --one-file-system "$work"; }; } # killed processes may still be writing
 trap remove EXIT
 trap 'ended 143' TERM HUP
 trap 'ended 130' INT
 # Runs a command with mounts and processes of its own. They end with its first process, and that with this script, even by a KILL.
-# In the background, so that a signal is heard at once.
+# In the background, so that a signal is handled at once.
 confined() { # [OPTION OF UNSHARE...] COMMAND...
 	local code=0
 	setpriv --pdeathsig KILL unshare --mount --propagation private --pid --fork --kill-child "$@" &
@@ -93,7 +93,7 @@ confined ${proxy:+env http_proxy="$proxy"} debootstrap --variant=minbase --inclu
 printf '%s\n' "$apt_conf" >"$root/etc/apt/apt.conf.d/90host"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 printf '127.0.0.1 localhost\n127.0.1.1 %s\n' "$(uname -n)" >"$root/etc/hosts" # sudo asks for it
-[ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" # an institute's own authority, too
+[ ! -f /etc/ssl/certs/ca-certificates.crt ] || cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" # an institute's own certificate authority, too
 mkdir -p "$root/dev/shm" "$root/dev/pts"
 chroot "$root" useradd -m -s /bin/bash user
 echo 'user ALL=(ALL) NOPASSWD:ALL' >"$root/etc/sudoers.d/user"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # configure.sh - configures once for each optional part of the build hidden from CMake, each alone and all together, and builds the
-# tree that has none of them. A part that is there on every machine of ours is missing on somebody's: once, without Criterion, the
+# tree that has none of them. A part that every machine of ours has is missing on somebody's: once, without Criterion, the
 # first command of the README failed.
 #   ci/configure.sh             one line for each, then "N passed, N failed, N skipped"
 . "$(dirname "$0")/lib.sh"
@@ -27,7 +27,7 @@ path_without() { # INTO PROGRAM...
 	mkdir -p "$into"
 	local IFS=:
 	for dir in $PATH; do
-		[ ! -d "$dir" ] || find "$dir" -maxdepth 1 ! -type d -exec ln -s -t "$into" {} + 2>/dev/null || true # the first of a name stays
+		[ ! -d "$dir" ] || find "$dir" -maxdepth 1 ! -type d -exec ln -s -t "$into" {} + 2>/dev/null || true # the first of a name is kept
 	done
 	for hidden in "$@"; do rm -f "$into/$hidden"; done
 }

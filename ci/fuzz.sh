@@ -2,7 +2,7 @@
 # fuzz.sh - libFuzzer over every parser of foreign bytes, each for some seconds, from the corpora in tests/fuzz/corpus.
 #   ci/fuzz.sh [SECONDS [TARGET...]]     SECONDS per target (20)
 # SECONDS times the number of targets (13: 20 s each are 4 and a half minutes), after a build with clang (3 minutes on 2 cores when new).
-# A crashing input is kept in build-fuzz/crashes: minimise it, put it into the corpus, mend the parser.
+# A crashing input is kept in build-fuzz/crashes: minimise it, put it into the corpus, fix the parser.
 . "$(dirname "$0")/lib.sh"
 seconds=${1:-20}
 [[ $seconds =~ ^[0-9]+$ ]] || die "usage: ci/fuzz.sh [SECONDS [TARGET...]]"

@@ -7,7 +7,7 @@
 # programs there, a Python with PyTorch, do not meet these libraries.
 # The other side needs glibc 2.36 or newer and an NVIDIA driver for CUDA 13 (580 or newer), nothing else. CUDA 13's cuBLASLt (542 MB) and
 # cuDNN 9 (384 MB) are not packed: the plugin opens them where that machine has them (any place that gpu-check.sh searches; Python's
-# packages nvidia-cublas and nvidia-cudnn-cu13 will do), and its own kernels stand in where not.
+# packages nvidia-cublas and nvidia-cudnn-cu13 will do), and uses its own kernels otherwise.
 . "$(dirname "$0")/lib.sh"
 PROGRAMS="op_runner parity dtype_deviation test_backend test_cuda_train test_inception test_lpips_loss test_pictures test_device_moments test_device_singular"
 

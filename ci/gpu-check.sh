@@ -42,7 +42,7 @@ step() {
 passed() { grep -q "^$1.passed" "$out/steps.tsv"; }
 
 # ---- the driver, and the libraries that the bundle cannot hold, wherever this machine keeps them: the linker's cache, a toolkit, Python's
-# packages. Without cuBLASLt or cuDNN the plugin's own kernels stand in; with them both routes are checked and measured.
+# packages. Without cuBLASLt or cuDNN the plugin's own kernels replace them; with them both routes are checked and measured.
 
 LIBRARIES="libcuda.so.1:the_NVIDIA_driver libcublasLt.so.13:CUDA_13's_cuBLASLt libcusolver.so.12:CUDA_13's_cuSOLVER libcudnn.so.9:cuDNN_9 libcudnn_graph.so.9:cuDNN_9 libcudnn_ops.so.9:cuDNN_9
 	libcudnn_cnn.so.9:cuDNN_9 libcudnn_heuristic.so.9:cuDNN_9 libcudnn_engines_precompiled.so.9:cuDNN_9 libcudnn_engines_runtime_compiled.so.9:cuDNN_9"
@@ -64,7 +64,7 @@ libraries() {
 		what=${pair#*:}
 		case ${at:+found}$what in
 		the_NVIDIA_driver) missing=1 at="MISSING: install ${what//_/ }" ;;
-		[!f]*) at="not here (${what//_/ }): own kernels stand in" ;;
+		[!f]*) at="not found (${what//_/ }): own kernels are used" ;;
 		esac
 		echo "${pair%%:*} $at"
 	done
@@ -82,7 +82,7 @@ sanitize() {
 has() { [ -n "$rehearsal" ] || [ -n "$(where_is "$1")" ] || { echo "no $1"; exit 77; }; }
 # A command without the libraries; skipped where they are missing anyway.
 own() {
-	[ -n "$rehearsal" ] || [ -n "$(where_is libcublasLt.so.13)$(where_is libcudnn.so.9)" ] || { echo "as without \"own\": the libraries are not here"; exit 77; }
+	[ -n "$rehearsal" ] || [ -n "$(where_is libcublasLt.so.13)$(where_is libcudnn.so.9)" ] || { echo "as without \"own\": the libraries are missing"; exit 77; }
 	ABLATE_CUBLASLT=none ABLATE_CUDNN=none exec "$@"
 }
 # PyTorch on the same card in the same run, in turn with ours; as a step's command it ends in `exit`.

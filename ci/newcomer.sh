@@ -1,5 +1,5 @@
 #!/bin/bash
-# newcomer.sh - the ways in which somebody new meets this program, each walked in a bare Debian (ci/bare.sh): the README's two commands
+# newcomer.sh - the ways in which a newcomer meets this program, each tried in a bare Debian (ci/bare.sh): the README's two commands
 # in a clone, the packages built there, and each package installed in another bare Debian and used with no source tree around.
 #   ci/newcomer.sh [bookworm|trixie]     leaves the packages in build/packages; ends with "N passed, N failed, N skipped"
 . "$(dirname "$0")/lib.sh"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# results.sh - what results/STUDY holds: made by one command, shown to be what its records say by another.
+# results.sh - what results/STUDY holds: made by one command, and checked against its records by another.
 #   ci/results.sh make STUDY     run what is missing of the study, take its records, and draw its tables and figures from them
 #   ci/results.sh draw STUDY     tables and figures again from the records that are there, after a change of how they are drawn
 #   ci/results.sh check STUDY    a database from results/STUDY/records alone; the same tables and figures must come out of it
@@ -21,9 +21,9 @@ ABLATE=${ABLATE:-build/ablate}
 sets=()
 [ "$settings" = - ] || sets=(--set "$settings")
 dir=results/$study
-drawn_by=1.16 # the cairo whose SVG is committed: another draws the same with other bytes
+drawn_by=1.16 # the cairo whose SVG is committed: another version draws the same with other bytes
 
-# The database of the records, by the program's own way back from journals.
+# The database of the records, rebuilt by the program itself from journals.
 rebuild() { # INTO: a folder; leaves INTO/STUDY.db
 	mkdir -p "$1"
 	cp -r "$dir/records" "$1/$study.db-runs"

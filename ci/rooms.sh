@@ -1,6 +1,6 @@
 #!/bin/bash
-# rooms.sh - who calls whom, from the symbols of the built libraries, against the order of ci/rooms.txt: no call goes up, and the files of a
-# room call each other in no circle. Prints FILE calls FILE (NAMES) for what is wrong; ends with the number of arrows and of complaints.
+# rooms.sh - who calls whom, from the symbols of the built libraries, against the order of ci/rooms.txt: no call goes up, and no calls between the files of a
+# room form a circle. Prints FILE calls FILE (NAMES) for what is wrong; ends with the number of arrows and of complaints.
 #   ci/rooms.sh [BUILD]
 # Two calls up are meant, and known here: a graph asks its ops by number (op_row).
 . "$(dirname "$0")/lib.sh"

@@ -3,7 +3,7 @@
 #   ci/slurm-cluster.sh start DIR     starts munged, slurmctld, slurmd; waits for an idle node; prints what to put in SLURM_CONF
 #   ci/slurm-cluster.sh stop DIR      cancels its jobs, stops its daemons (by their pid files only)
 # Two clusters do not meet: each has free ports and a key of its own. Nothing outside DIR is written, but for this machine's name in
-# /etc/hosts where nothing knows it.
+# /etc/hosts if nothing resolves it.
 . "$(dirname "$0")/lib.sh"
 [ $# -eq 2 ] || die "usage: ci/slurm-cluster.sh start|stop DIR"
 mkdir -p "$2"
@@ -92,7 +92,7 @@ start() {
 	[ ! -e "$B/state/job_state" ] || fresh=
 	daemon slurmctld $fresh -f "$SLURM_CONF"
 	daemon slurmd -f "$SLURM_CONF"
-	local until=$((SECONDS + 60)) # a client that finds no controller takes its time
+	local until=$((SECONDS + 60)) # a client that finds no controller takes a while
 	while [ $SECONDS -lt $until ]; do
 		if timeout 10 sinfo -h -o %t 2>/dev/null | grep -qE '^(idle|mix|alloc)$'; then echo "$SLURM_CONF"; return 0; fi
 		sleep 0.25

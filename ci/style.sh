@@ -36,7 +36,7 @@ awk '
 	}
 	function room(path, part) { split(path, part, "/"); return part[1] "/" part[2] }
 	function place(path) { return path ~ /^harness\/[^\/]*$/ ? 999 : room(path) in rank ? rank[room(path)] : path ~ /^tests\// ? 1000 : 0 }
-	FNR == 1 && !place(FILENAME) { print FILENAME ":1: lies in no room of ci/rooms.txt" }
+	FNR == 1 && !place(FILENAME) { print FILENAME ":1: is in no room of ci/rooms.txt" }
 	/^[ \t]*#[ \t]*include[ \t]*"/ {
 		match($0, /"[^"]*"/)
 		target = substr($0, RSTART + 1, RLENGTH - 2)
@@ -79,7 +79,7 @@ for f in "${texts[@]}"; do
 done | complain || true
 wc -l "${sources[@]}" | awk -v max=$LONGEST '$2 != "total" && $1 > max { print $2 ": " $1 " lines: make it two files" }' | complain
 
-# 6. Nothing that lies outside the repository, nothing left for later.
+# 6. Nothing outside the repository, nothing left for later.
 grep -nE '\.\.\/shared|\/work\/[a-z]' "${texts[@]}" | sed -E 's/^([^:]*:[0-9]+):.*/\1: a path outside the repository/' | complain || true
 grep -nE '\b(TO''DO|FIX''ME|XX''X)\b' "${sources[@]}" | sed -E 's/^([^:]*:[0-9]+):.*/\1: a note for later/' | complain || true
 

@@ -33,7 +33,7 @@ version=$("$data/bin/ablate" --version | sed -nE '1s/^ablate ([0-9.]+).*/\1/p')
 info=$tree/ablate-$version.dist-info
 mkdir -p "$data/lib/ablate" "$data/share/ablate/fonts" "$info/licenses"
 
-# What a manylinux machine is said to have (libX11, libstdc++) a bare one has not, so nothing but glibc is left to it. The program
+# What a manylinux machine should have (libX11, libstdc++) a bare one lacks, so only glibc is left to the machine. The program
 # is a process of its own: its libraries meet no other package's, and keep their names.
 step "libraries"
 owner() { dpkg -S "$1" 2>/dev/null || dpkg -S "${1#/usr}" 2>/dev/null || dpkg -S "/usr$1" 2>/dev/null; }
@@ -101,7 +101,7 @@ from ablate import program
 
 
 def main():
-    for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and what is ignored stays so in the program
+    for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores them, and what is ignored stays ignored in the program
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     path = program()
     called = path if sys.argv[0].endswith("__main__.py") else sys.argv[0]

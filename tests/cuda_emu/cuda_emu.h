@@ -6,7 +6,7 @@
  *   - a barrier or a warp's exchange that some threads never come to;
  *   - shared memory written outside its array (guard words; under AddressSanitizer also reads);
  *   - device memory written outside its block (guard words in emu_memory.cc; AddressSanitizer);
- *   - an argument that points to the host's memory; fragments (mma.h) that do not lie where the hardware wants them.
+ *   - an argument that points to the host's memory; fragments (mma.h) that are not where the hardware requires them.
  * The host cannot touch device memory, and nothing is done before somebody waits for it: emu_memory.cc, emu_stream.cc.
  * Shared and device memory start as NaN. Warps, the threads in them, and blocks take turns in an order that ABLATE_EMU_ORDER names:
  * forward, reverse, odd (odd ones first) or a number, which seeds a shuffle at every turn; a warp goes on as far as it can alone. A result that depends on the order is a race
@@ -109,7 +109,7 @@ template <class T, size_t N> struct emu_array {
 /* which: the first argument that is the host's; 0: none. */
 struct emu_bound { std::function<void()> body; int which; };
 
-/* Of a copy: what lies between members may be anything. A compiler that cannot tell where that is, tells nothing. */
+/* Of a copy: the bytes between members may be anything. With a compiler that cannot say where those are, nothing is checked. */
 template <class T> static bool emu_is_hosts(T argument)
 {
 #if __has_builtin(__builtin_clear_padding)

@@ -62,7 +62,7 @@ bool emu_is_device(const void *p, size_t bytes)
 	return (const char *)p + bytes <= (const char *)at->first + at->second.bytes;
 }
 
-/* Programs, heaps, libraries and stacks lie high; so high a number that is none of these addresses stands in no kernel's arguments. */
+/* Programs, heaps, libraries and stacks are at high addresses; no kernel's arguments hold numbers that high which are not addresses. */
 bool emu_is_host(uintptr_t p)
 {
 	unsigned char there;

@@ -1,4 +1,4 @@
-/* emu_stream.h - the first word of a stream of the pretended device, for libraries that stand in for NVIDIA's (shim/): what they do, they
+/* emu_stream.h - the first word of a stream of the pretended device, for libraries that replace NVIDIA's (shim/): what they do, they
  * enqueue, and find the device's memory open when it is run. */
 #ifndef ABLATE_EMU_STREAM_H
 #define ABLATE_EMU_STREAM_H

@@ -1,6 +1,6 @@
 #!/bin/bash
-# doctor.sh - what `ablate doctor` tells to type next: on machines of several kinds, which are folders with an os-release and a PATH of few
-# programs; and that what it tells works when it is typed.
+# doctor.sh - what `ablate doctor` says to type next: on machines of several kinds, which are folders with an os-release and a PATH of few
+# programs; and that what it says works when it is typed.
 . "$(dirname "$0")/lib.sh"
 
 # A machine: ./root, in which doctor looks, and ./bin, its PATH, with what it needs to ask apt and no more.
@@ -24,7 +24,7 @@ commands() { sed -n '/^next$/,$p' out | sed -E '1d; s/^  //; s/ +# .*//'; }
 state() { awk -v what="$1" '$2 == what { print $1; exit }' out; }
 is() { [ "$(state "$1")" = "$2" ] || fail "$1 is '$(state "$1")', wanted $2"; }
 line() { commands | grep -qxF -- "$1" || fail "no line '$1' in: $(commands)"; }
-no_line() { ! commands | grep -qF -- "$1" || fail "'$1' stands in: $(commands)"; }
+no_line() { ! commands | grep -qF -- "$1" || fail "'$1' is in: $(commands)"; }
 query() { sqlite3 :memory: "SELECT $1 FROM (SELECT CAST(readfile('out') AS TEXT) AS t)"; }
 # The same as nobody, who may read this folder and write to ./own.
 as_nobody() {
@@ -177,12 +177,12 @@ test_without_a_font() {
 	doctor; exits 0; is font note; commands | grep -q 'apt-get install fonts-dejavu-core ' || fail "$(commands)"
 }
 
-# The library is opened at its first use: doctor tells that it is not there, and goes on.
+# The library is opened at its first use: doctor says that it is missing, and continues.
 test_without_openblas() {
 	[ "$(id -u)" -eq 0 ] || skip "not root"
 	local lib
 	lib=$(ldconfig -p | awk '$1 == "libopenblas.so.0" { print $NF; exit }')
-	[ -n "$lib" ] || skip "the linker does not tell where libopenblas.so.0 is"
+	[ -n "$lib" ] || skip "the linker does not say where libopenblas.so.0 is"
 	unshare -m true 2>/dev/null || skip "no mount namespace here"
 	debian
 	run unshare -m bash -c "mount --bind /dev/null '$(readlink -f "$lib")' && PATH=$PWD/bin exec '$ABLATE' doctor"
@@ -214,7 +214,7 @@ test_weights_of_no_use_are_fetched_again() {
 	doctor; is MPI note; line 'unset ABLATE_TEAM_PLUGIN'
 }
 
-# --ranks needs the plugin: mpirun is no help to a program that has none and was not built here, as in a wheel.
+# --ranks needs the plugin: mpirun does not help a program that has none and was not built here, as in a wheel.
 test_mpi_is_proposed_only_where_it_helps() {
 	debian
 	unset ABLATE_TEAM_PLUGIN
@@ -244,7 +244,7 @@ test_the_first_command_is_one() {
 	run bash -c "$cmd --dry-run"; exits 0
 }
 
-# An installation without its studies, values and weights is broken, and says how to mend it.
+# An installation without its studies, values and weights is broken, and says how to fix it.
 test_data_that_is_gone_is_bad() {
 	debian
 	run env ABLATE_DATA="$PWD/gone" "$ABLATE" doctor; exits 1

@@ -34,7 +34,7 @@ check() { "$@" || fail "does not hold: $*"; }
 exits() { [ "$code" -eq "$1" ] || fail "exit $code, wanted $1"; }
 says() { grep -qF -- "$2" "$1" || fail "no '$2' in $1: $(head -c 300 "$1")"; }       # says err TEXT
 says_not() { ! grep -qF -- "$2" "$1" || fail "'$2' is in $1"; }
-# Waits until the command succeeds, and fails when it does not for so long. Patterns are read anew at each try when they are quoted.
+# Waits until the command succeeds, and fails after that time. Quoted patterns are expanded again at each try.
 await() { # SECONDS COMMAND...
 	local until=$((SECONDS + $1))
 	shift

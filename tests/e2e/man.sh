@@ -27,7 +27,7 @@ test_every_grid_of_the_page_can_be_planned() {
 	run ablate plan first.toml; says out "12 cells"
 }
 
-# What the page tells to type after the first grid, with fewer steps.
+# What the page says to type after the first grid, with fewer steps.
 test_the_first_grid_runs_is_scored_shown_and_judged() {
 	local small="--set train.steps=4 --set metric.samples=40"
 	copy_examples

@@ -185,7 +185,7 @@ test_closed_descriptors() {
 	check [ "$(states ablate.db)" = "done,done" ]
 	whole ablate.db
 	grep -rlE "2 cells: 2 done|deviates from" . >found && fail "what was said is in $(<found)"
-	"$ABLATE" run g.toml --threads 1 --log run.log >out 2>&- # the log is no stderr
+	"$ABLATE" run g.toml --threads 1 --log run.log >out 2>&- # the log is not stderr
 	check [ "$(grep -c "2 cells: 2 cached" run.log)" -eq 1 ]
 	run ablate merge --rebuild # no line of ours in a journal
 	exits 0

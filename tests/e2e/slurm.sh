@@ -24,7 +24,7 @@ as_user() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$PWD
 ablate() { if [ -n "${SLURM_CONF-}" ]; then as_user "$ABLATE" "$@"; else "$ABLATE" "$@"; fi; }
 # A client on a busy machine may find the controller silent.
 insist() { local i; for i in 1 2 3 4 5; do "$@" 2>/dev/null && return; sleep 1; done; fail "does not succeed: $*"; }
-# Nothing in the queue; a client that fails on a busy machine is no answer.
+# Nothing in the queue; a client that fails on a busy machine is not an answer.
 queue_empty() { local q; q=$(squeue -h -u nobody 2>/dev/null) && [ -z "$q" ]; }
 until_queue_empty() { # SECONDS [JOB]: JOB is started at once when it waits to be requeued
 	local until=$((SECONDS + $1))
@@ -114,7 +114,7 @@ test_four_cells_one_killed_inside_a_transaction() {
 	exits 0
 	says err "4 done, 0 missing"
 	check test "$(sql slurm.db "SELECT count(*) FROM attempt")" = "$before"
-	# and the merged database can be made again from its journals
+	# and the merged database can be rebuilt from its journals
 	run ablate merge --rebuild --db slurm.db
 	exits 0
 	results slurm.db >rebuilt.txt

@@ -131,8 +131,8 @@ test_the_bits_do_not_depend_on_it() {
 	[ "$(sql bounded.db "SELECT json FROM env" | grep -c -i 'spin\|wait')" -eq 0 ] || fail "the environment names it"
 }
 
-# A start anew keeps the process, its input and its signals: nobody can tell.
-test_the_start_anew_is_the_same_process() {
+# A restart keeps the process, its input and its signals: it is invisible.
+test_the_restart_is_the_same_process() {
 	"$ABLATE" bench-steps --seconds 60 >/dev/null & pid=$!
 	await 60 "tr '\\0' '\\n' </proc/$pid/environ | grep -q '^GOMP_SPINCOUNT=' && [ \"\$(cat /proc/$pid/comm)\" = ablate ]"
 	kill -TERM "$pid"; code=0; wait "$pid" || code=$?

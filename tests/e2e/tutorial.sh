@@ -21,7 +21,7 @@ alike() {
 		sed -E 's/(−|[+-])#/#/g; s/\*//g; s/[ 	]+/ /g; s/^ //; s/ $//'
 }
 
-# What of $1 does not stand in $2. Any order will do; a line that ends in "..." is the beginning of one.
+# What is in $1 but not in $2. Any order will do; a line that ends in "..." is the beginning of one.
 missing() {
 	local line
 	alike <"$2" >printed

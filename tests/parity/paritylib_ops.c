@@ -22,7 +22,7 @@ static bool flag(const json_t *object, const char *key, bool otherwise)
 	return v ? json_is_true(v) || json_integer_value(v) != 0 : otherwise;
 }
 
-/* An input that may be differentiated; its name tells its gradient's: "x" -> "dx". */
+/* An input that may be differentiated; its name gives its gradient's: "x" -> "dx". */
 static struct tensor *in(struct op_test *t, const char *name, int n, int h, int w, int c)
 {
 	if (n < 1 || h < 1 || w < 1 || c < 1) {

@@ -34,7 +34,7 @@ void fx_fill(float *dst, const char *name, size_t n, enum fx_fill kind, double a
 		dst[i] = (float)shape_value(unit(base, i), kind, arg);
 }
 
-/* Where element i of an (N,C,H,W) array lies in (N,H,W,C). */
+/* Where element i of an (N,C,H,W) array is in (N,H,W,C). */
 static size_t nhwc_at(const struct tensor *t, size_t i)
 {
 	size_t pixels = (size_t)(t->h * t->w), c = (size_t)t->c;

@@ -1,4 +1,4 @@
-/* cusolver_emu.c - stands in for cuSOLVER under emulation: singular values by one-sided Jacobi rotations (Hestenes 1958), in the order of the
+/* cusolver_emu.c - replaces cuSOLVER under emulation: singular values by one-sided Jacobi rotations (Hestenes 1958), in the order of the
  * library, largest first. It runs when its stream does, as what NVIDIA's enqueues. */
 #include "tests/cuda_emu/emu_stream.h"
 

@@ -222,7 +222,7 @@ Test(cmd, threads_are_within_a_range_whatever_is_given)
 	}
 }
 
-/* threads_restart starts these anew with a bounded wait: one that is forgotten spins. */
+/* threads_restart restarts these with a bounded wait: one that is forgotten spins. */
 Test(cmd, what_takes_threads_or_scores_is_known_to_compute)
 {
 	static const char *const names[] = { "bench", "bench-steps", "classifier", "features", "fid", "is", "kid", "lpips", "metrics", "pr", "sample", "sigma", "worker" };

@@ -1,4 +1,4 @@
-/* test_doctor_next.c - what doctor tells to type: one list of remedies on machines of several kinds, told as text and as JSON. */
+/* test_doctor_next.c - what doctor advises to type: one list of remedies on machines of several kinds, as text and as JSON. */
 #include "harness/commands/doctor_next.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -43,7 +43,7 @@ static char self[] = "build/ablate";
 Test(doctor_next, as_root_and_by_sudo_packages_are_one_command)
 {
 	struct next_machine m = { .apt = true, .apt_lists = false, .self = self, .root = true };
-	/* too long for the column: the others stand in a column of their own */
+	/* too long for the column: the others have their own column */
 	expect_text(&m, "  apt-get update && apt-get install libopenblas0-pthread openmpi-bin    # scores; --ranks\n"
 	                "  export OPENBLAS_CORETYPE=Haswell             # fast kernels\n"
 	                "  build/ablate weights fetch inception-2015    # FID as published\n");

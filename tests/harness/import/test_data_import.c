@@ -54,7 +54,7 @@ Test(image_resize, crops_as_pillow_and_guided_diffusion_do)
 
 /* ---- places --------------------------------------------------------------------------------------------------------------- */
 
-static char *place; /* a temporary folder; the cache lies in it */
+static char *place; /* a temporary folder; the cache is in it */
 
 static void set_up(void)
 {
@@ -188,7 +188,7 @@ Test(data_import, zip_of_edm_with_its_labels)
 	struct dataset d = open_set("edm", SPLIT_TRAIN);
 	cr_expect(d.n == 2 && d.labels[0] == 3 && d.labels[1] == 7 && d.images[0] == 50 && d.images[192] == 51 && d.classes == 8);
 	dataset_release(&d);
-	write_zip("plain.zip", edm_members, NULL); /* its folder is no class */
+	write_zip("plain.zip", edm_members, NULL); /* its folder is not a class */
 	(void)import("plain", "plain.zip", NULL);
 	d = open_set("plain", SPLIT_TRAIN);
 	cr_expect(d.classes == 1 && d.labels[1] == 0);

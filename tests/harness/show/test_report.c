@@ -96,7 +96,7 @@ Test(report, holds_every_section_and_escapes_what_comes_from_outside)
 	static const char *const never[] = { "<i>50%", "out of <memory>", "a <b>CPU", "<four>", "http://", "https://", "<script src", "@import", "nan" };
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
 		const char *at = strstr(html.data, never[i]);
-		/* the script names SVG's namespace, and that is no address */
+		/* the script names SVG's namespace, and that is not an address */
 		cr_assert(!at || (strcmp(never[i], "http://") == 0 && strncmp(at, "http://www.w3.org/2000/svg", 26) == 0), "%.60s", at);
 	}
 	cr_assert_not_null(strstr(html.data, "uniform noise &amp; &lt;i&gt;50%&lt;/i&gt;"));

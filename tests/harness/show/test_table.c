@@ -140,7 +140,7 @@ Test(table, paper_all_appends_every_published_row_of_the_data_set)
 	NEAR(t->cells[deep * t->n_cols + 1].value, 2.51, 0);
 	NEAR(t->cells[deep * t->n_cols + 3].value, 2.24, 0);
 	cr_assert_str_eq(t->sections[deep], "published");
-	/* a diffusion model's many steps have no column: the first one tells them, once, and the note says where they were read */
+	/* a diffusion model's many steps have no column: the first one shows them, once, and the note says where they were read */
 	int edm = -1;
 	for (int r = 0; r < t->n_rows; r++)
 		edm = strcmp(t->labels[r], "EDM") == 0 ? r : edm;
