@@ -11,7 +11,7 @@
  *  - SIGINT, SIGTERM and SIGHUP end the process as by default, without half-written files (model/base/temporary.h). What the caller
  *    ignores stays ignored (nohup). Code with more to save (runner_signals.h, worker.h) catches them itself. */
 void cmd_signals_begin(void);
-/* Has whoever read this descriptor left: a pipe without a reader, a terminal that was closed? */
+/* Has the reader of this descriptor left: a pipe without a reader, a terminal that was closed? */
 bool cmd_reader_left(int fd);
 
 #endif

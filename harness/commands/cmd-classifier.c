@@ -44,7 +44,7 @@ const struct cmd cmd_classifier = {
 	.name = "classifier",
 	.args = "DATA",
 	.summary = "train the in-tree classifier of a data set",
-	.help = "The classifier's pooled features stand in for Inception's where Inception means nothing, and its layers serve as the "
+	.help = "The classifier's pooled features replace Inception's where Inception is meaningless, and its layers serve as the "
 	        "learned metric lpips-classifier. The same data, settings, machine and threads give the same file, byte for byte; its "
 	        "metadata says how it was made and what share of the test split it gets right.",
 	.options = options,

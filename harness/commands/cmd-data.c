@@ -224,8 +224,8 @@ const struct cmd cmd_data = {
 	        "every cell's identity.\n\n"
 	        "`import NAME SOURCE` reads a folder or zip of PNG and JPEG (labels from EDM's dataset.json or from folders; train/ and test/ at the top "
 	        "are the splits), the .npz batches of downsampled ImageNet, CIFAR-10's binary folder or .tar.gz, or IDX (a file or the folder). Pictures of another size are cut and resized "
-	        "as guided-diffusion does. The result lies in the cache under the hash of its content and is mapped from there; an import that was "
-	        "interrupted goes on where it was when it is given again. A NAME that `list` does not know makes a data set of your own.\n\n"
+	        "as guided-diffusion does. The result is in the cache under the hash of its content and is mapped from there; an import that was "
+	        "interrupted continues where it was when it is run again. A NAME that `list` does not know creates a data set of your own.\n\n"
 	        "`fetch NAME` downloads the published archive over https, compares its SHA-256, and imports it. Nothing is ever downloaded by any other command.",
 	.options = options,
 	.run = run,

@@ -110,8 +110,8 @@ static void page_db(struct str *s)
 	roff_page(s, "ABLATE-DB", "5", "ablate-db - the result database of ablate");
 	str_add(s, ".SH DESCRIPTION\n");
 	roff_paragraphs(s, "One SQLite file. All of its content comes from journals (JSON lines, one file per attempt) "
-	              "in the folder beside it and can be made again from them. Finished attempts and metrics cannot be "
-	              "changed or deleted. `ablate schema` prints the statements that make it.");
+	              "in the folder beside it and can be rebuilt from them. Finished attempts and metrics cannot be "
+	              "changed or deleted. `ablate schema` prints the statements that create it.");
 	str_add(s, ".SH TABLES AND VIEWS\n");
 	db_schema_docs(db_row, s);
 	str_add(s, ".SH SEE ALSO\n.BR ablate (1)\n");

@@ -215,7 +215,7 @@ static void presets(struct str *s)
 		"and "
 		"makes the network and the training small, to try a grid out: its scores mean nothing. Published weights to "
 		"start from do not fit a smaller network: without them it starts at random (and distillation waits for a "
-		"teacher of its size). As part of a preset these values lie under [base]; --set preset=...-tiny, with the "
+		"teacher of its size). As part of a preset these values are below [base]; --set preset=...-tiny, with the "
 		"three dots, puts them above it, in every row. Data sets and networks have no such names.");
 	for (int i = 0; i < n; i++) {
 		SCOPED(str) struct str text = { 0 };

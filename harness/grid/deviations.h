@@ -9,7 +9,7 @@
 #include "model/base/mem.h"
 #include "model/config/config.h"
 
-/* "paper" for a preset that a paper's values stand in, "preset" for one of our own. */
+/* "paper" for a preset that holds a paper's values, "preset" for one of our own. */
 const char *deviations_against(const char *preset);
 
 struct deviation { const char *key, *ours, *paper, *source; }; /* source: the preset's locus, else the knob's; "" = none */

@@ -178,7 +178,7 @@ static const struct grid_key table[] = {
 	  .example = "cols = [\"fid@1\", \"delta\", \"seeds\"]" },
 	{ "paper", KEY_STRING, .def = "\"\"",
 	  .text =
-	      "The paper whose values stand beside ours, by its id in results/published.toml; all: every published row of "
+	      "The paper whose values are shown beside ours, by its id in results/published.toml; all: every published row of "
 	      "the data set is appended.",
 	  .example = "paper = \"arXiv:2310.14189\"" },
 	{ "formats", KEY_STRINGS, .choices = "md|latex|tex|csv|json", .most = GRID_FORMATS_MAX,
@@ -273,7 +273,7 @@ static const struct grid_key set[] = {
 
 const struct grid_keys grid_keys[KEYS_COUNT] = {
 	[KEYS_TOP] = { .header = "", ROWS(top),
-		.text = "What may stand at the top level of a file.",
+		.text = "What the top level of a file may hold.",
 		.example = "schema = 1\n" },
 	[KEYS_GRID] = { .header = "[grid]", ROWS(study),
 		.text = "The study as a whole.",

@@ -31,7 +31,7 @@ struct grid_key {
 	const char *name;
 	enum grid_type type;
 	bool required;
-	const char *instead; /* the key that this one stands for, or NULL; one of the two must be given */
+	const char *instead; /* the key that this one replaces, or NULL; one of the two must be given */
 	const char *choices; /* "a|b|c": of KEY_CHOICE, and of each of KEY_STRINGS; else NULL */
 	int min, max;        /* of an integer, and of each of KEY_INTS; both 0: any */
 	int most;            /* entries of a list, or 0 */

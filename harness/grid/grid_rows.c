@@ -2,6 +2,8 @@
 #include "harness/grid/grid_private.h"
 #include "harness/grid/need.h"
 
+#include "model/base/str.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -17,7 +19,8 @@ static int axis_labels(struct grid_axis *axis, struct grid *g, const struct toml
 	if (!labels)
 		return 0;
 	if (toml_len(labels) != (size_t)axis->n_values)
-		return toml_err(e, labels, "%zu labels for %d values", toml_len(labels), axis->n_values);
+		return toml_err(e, labels, "%zu label%s for %d value%s", toml_len(labels),
+		                str_plural((long long)toml_len(labels)), axis->n_values, str_plural(axis->n_values));
 	int n;
 	axis->labels = arena_alloc(&g->arena, (size_t)axis->n_values * sizeof *axis->labels);
 	return grid_strings(axis->labels, &n, axis->n_values, labels, e);

@@ -1,4 +1,4 @@
-/* knob_help.h - a knob in words: what `ablate explain` and the manual say about its type and range, and an example. */
+/* knob_help.h - a knob as text: what `ablate explain` and the manual say about its type and range, and an example. */
 #ifndef ABLATE_KNOB_HELP_H
 #define ABLATE_KNOB_HELP_H
 

@@ -46,7 +46,7 @@ static int read_values(struct baseline_values *out, struct arena *a, const struc
 		return failed < 0 ? -1 : toml_err(e, t, "seeds, values and hex are needed");
 	size_t n = toml_len(values);
 	if (n < 1 || n > GATE_SEEDS_MAX || toml_len(seeds) != n || toml_len(hex) != n)
-		return toml_err(e, values, "%zu values, %zu seeds, %zu hex: the same number of each is needed, 1 to %d", n,
+		return toml_err(e, values, "values, seeds and hex have %zu, %zu and %zu elements: the same number of each is needed, 1 to %d", n,
 		                toml_len(seeds), toml_len(hex), GATE_SEEDS_MAX);
 	out->n = (int)n;
 	out->seed = arena_alloc(a, n * sizeof *out->seed);

@@ -171,7 +171,7 @@ static bool choose_test(struct gate_result *out, struct stats_diff *d, const str
 		out->test = GATE_PREDICTION;
 		*d = stats_prediction(cand->value[0], base->value, m);
 	} else if (base->sd > 0 && base->sd_n >= 2) {
-		/* The stored sd stands for both sides; its own seeds give the degrees of freedom. */
+		/* The stored sd is used for both sides; its own seeds give the degrees of freedom. */
 		out->test = GATE_STORED_SD_T;
 		*d = (struct stats_diff){ .diff = out->mean_cand - out->mean_base, .df = base->sd_n - 1,
 		                          .se = base->sd * sqrt(1.0 / n + 1.0 / m) };

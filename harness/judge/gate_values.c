@@ -2,6 +2,7 @@
 #include "harness/judge/gate_values.h"
 
 #include "model/base/mem.h"
+#include "model/base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -109,7 +110,8 @@ static int read_seeds(int64_t **out, int n, const struct toml_value *t, struct e
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	if ((int64_t)toml_len(list) != n)
-		return toml_err(e, list, "%zu seeds for %d values: one each", toml_len(list), n);
+		return toml_err(e, list, "%zu seed%s for %d value%s: give one each", toml_len(list),
+		                str_plural((long long)toml_len(list)), n, str_plural(n));
 	*out = xcalloc(toml_len(list) + 1, sizeof **out);
 	for (size_t i = 0; i < toml_len(list); i++) {
 		const struct toml_value *v = toml_at(list, i);

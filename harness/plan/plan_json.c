@@ -4,6 +4,8 @@
 #include "harness/text/escape.h"
 #include "harness/text/json_writer.h"
 
+#include "model/base/str.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,8 +330,9 @@ void plan_text(struct str *out, const struct plan *p)
 	escape_plain(out, g->name);
 	str_addf(out, "  plan %.12s  ", p->hash);
 	escape_plain(out, g->path);
-	str_addf(out, "\n%d rows, %d arms, %d cells: %d cached, %d pending, %d blocked; %d arms shared by several rows\n",
-	         p->n_rows, p->n_arms, p->n_cells, t.state[CELL_CACHED], t.state[CELL_PENDING], t.state[CELL_BLOCKED], t.shared);
+	str_addf(out, "\n%d row%s, %d arm%s, %d cell%s: %d cached, %d pending, %d blocked; %d arm%s shared by several rows\n",
+	         p->n_rows, str_plural(p->n_rows), p->n_arms, str_plural(p->n_arms), p->n_cells, str_plural(p->n_cells),
+	         t.state[CELL_CACHED], t.state[CELL_PENDING], t.state[CELL_BLOCKED], t.shared, str_plural(t.shared));
 	str_add(out, "train seeds");
 	for (int i = 0; i < g->seeds.n_train && i < 20; i++)
 		str_addf(out, " %" PRId64, g->seeds.train[i]);
@@ -358,5 +361,5 @@ void plan_text(struct str *out, const struct plan *p)
 	}
 	str_addf(out, "checkpoints: %.3g GB of disk\n", plan_disk_bytes(p) / 1e9);
 	if (g->budget.grid_cells && t.state[CELL_PENDING] > g->budget.grid_cells)
-		str_addf(out, "the budget starts at most %d cells per run\n", g->budget.grid_cells);
+		str_addf(out, "the budget starts at most %d cell%s per run\n", g->budget.grid_cells, str_plural(g->budget.grid_cells));
 }

@@ -66,7 +66,7 @@ static bool has_word(const char *list, const char *word)
 	}
 }
 
-/* What follows `top` in `group` ("/b" of "/a/b" for "/a"), or NULL when it does not lie in there. */
+/* What follows `top` in `group` ("/b" of "/a/b" for "/a"), or NULL when it is not in there. */
 static const char *below(const char *group, const char *top)
 {
 	size_t n = strcmp(top, "/") == 0 ? 0 : strlen(top);
@@ -114,7 +114,7 @@ static char *unescaped(const char *text)
 }
 
 /* A mount of the hierarchy. One that holds the process's own group is better than one that does not: a container that was
- * given the folder of its group, but whose /proc names groups as the host does or the other way round. What is mounted there is
+ * given the folder of its group, but whose /proc names groups as the host does, or vice versa. What is mounted there is
  * then taken for a group above it. */
 static void take_mount(struct hierarchy *h, const char *top, const char *at)
 {

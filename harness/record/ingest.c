@@ -16,7 +16,7 @@
 struct table {
 	const char *name, *key[8];
 	bool smallest;                   /* several descriptions of the same content: the smallest of each column stays */
-	const char *with[2];             /* of which the first column goes with the second: both of one description */
+	const char *with[2];             /* of which the first column belongs to the second: both of one description */
 };
 
 static const struct table tables[] = {

@@ -17,7 +17,7 @@ struct grid_row {
 };
 MUST_CHECK int query_newest_grid(struct db_rows *rows, struct db *db, const char *name, struct err *e);
 bool query_grid_next(struct grid_row *out, struct db_rows *rows);
-/* Hash of the newest grid of that name, or whose hash begins so; NULL: of all. */
+/* Hash of the newest grid of that name, or whose hash starts with it; NULL: of all. */
 MUST_CHECK int query_grid_hash(char **out, struct db *db, const char *name, struct err *e);
 /* Hash of the newest grid that has the cell; one of that name before all others. */
 MUST_CHECK int query_grid_of_cell(char **out, struct db *db, const char *cell, const char *name, struct err *e);
@@ -29,7 +29,7 @@ struct grid_cell_row {
 MUST_CHECK int query_grid_cells(struct db_rows *rows, struct db *db, const char *grid, struct err *e);
 bool query_grid_cell_next(struct grid_cell_row *out, struct db_rows *rows);
 
-/* For each grid (`only`: of that name, or whose hash begins so; NULL: all), oldest first, and each state of its cells:
+/* For each grid (`only`: of that name, or whose hash starts with it; NULL: all), oldest first, and each state of its cells:
  * how many. A grid without cells is one row with n 0. */
 struct grid_state_row {
 	const char *grid, *name, *created;

@@ -6,7 +6,7 @@
 #include "harness/record/db.h"
 #include "harness/record/record_find.h"
 
-/* What `ablate show` tells of a cell and its attempt, in its order. */
+/* What `ablate show` prints about a cell and its attempt, in its order. */
 struct show_part {
 	const char *key;  /* "cell", "attempts", ... */
 	const char *json; /* its only row is JSON in this column; NULL for rows */

@@ -113,7 +113,7 @@ static int list_running(struct running **out, int *n, struct store *s, struct er
 	return db_done(&rows, e);
 }
 
-/* The journal of a running attempt was removed by hand: its end has to stand in the ledger. */
+/* The journal of a running attempt was removed by hand: its end has to be in the ledger. */
 static int end_without_journal(struct store *s, const struct running *r, struct err *e)
 {
 	char now[HOST_TIME];

@@ -225,7 +225,7 @@ static json_t *device_facts(const char *device)
 	return json_pack("{s:s, s:s, s:s, s:I}", "device", f.device, "driver", f.driver, "libraries", f.libraries, "memory", (json_int_t)f.memory);
 }
 
-/* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that hears signals runs already. */
+/* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that receives signals runs already. */
 static int open_journal(struct worker *w, struct err *e)
 {
 	const struct job *job = &w->job;

@@ -1,5 +1,5 @@
 /* worker.h - the inside of a worker process: one attempt at one cell. What to do is in DIR/job.json; what happens
- * goes to DIR/journal.jsonl; frequent progress lines go to a pipe, for whoever watches (the worker never waits for a reader).
+ * goes to DIR/journal.jsonl; frequent progress lines go to a pipe, for a watcher, if any (the worker never waits for it).
  *
  * A thread writes the signs of life, so a long step does not look dead, and is the only one that receives signals. Asked to stop (SIGTERM,
  * SIGINT, SIGHUP unless it is ignored, SIGUSR1 by way of mpirun, a file DIR/cancel; by SIGUSR2 or the job's wall budget because time is up), the

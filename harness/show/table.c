@@ -2,6 +2,7 @@
 #include "harness/show/table_private.h"
 
 #include "model/base/io.h"
+#include "model/base/str.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -301,7 +302,7 @@ static struct table_cell their_other_steps(struct build *b, const struct publish
 	if (shown)
 		return text_cell("");
 	struct table_cell cell = paper_cell(b, v);
-	cell.text = arena_strfmt(&b->t->arena, "%s (%d steps)", cell.text, v->nfe);
+	cell.text = arena_strfmt(&b->t->arena, "%s (%d step%s)", cell.text, v->nfe, str_plural(v->nfe));
 	return cell;
 }
 

@@ -29,7 +29,7 @@ json_t *json_out_text(const char *s)
 	return json_stringn(str_text(&t), t.len);
 }
 
-/* A real keeps a point or an exponent, so that it stays a real for whoever reads it. */
+/* A real keeps a point or an exponent, so that readers see a real. */
 static void add_real(struct json_writer *w, const char *name, double x)
 {
 	char buf[40];

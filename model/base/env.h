@@ -20,7 +20,7 @@ enum env {
 
 struct env_row {
 	const char *name, *group; /* rows of a group follow each other */
-	const char *def;          /* in words, what holds where it is not set; "" = nothing */
+	const char *def;          /* as text, what applies if it is not set; "" = nothing */
 	const char *text;         /* whole sentences */
 };
 

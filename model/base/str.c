@@ -151,7 +151,7 @@ static const char *last_segment(const char *dotted)
 void str_suggest(struct str *s, const char *wrong, const char *const *names, size_t n)
 {
 	int found = 0;
-	for (int want = 0; want <= 3 && found < 3; want++) /* nearest first; 3 stands for "same last segment" */
+	for (int want = 0; want <= 3 && found < 3; want++) /* nearest first; 3 means "same last segment" */
 		for (size_t i = 0; i < n && found < 3; i++) {
 			int d = str_distance(wrong, names[i]);
 			int tail = d > 2 && str_distance(last_segment(wrong), last_segment(names[i])) <= 1;

@@ -298,7 +298,7 @@ static int check_noise(const struct run_config *c, struct err *e)
 	double between = c->sigma.rho * (1 - pow(c->sigma.min / c->sigma.max, 1 / c->sigma.rho)) / points, scale = sqrt(2) * c->noise.std;
 	double a = (log(c->sigma.min) - c->noise.mean) / scale, b = (log(c->sigma.max) - c->noise.mean) / scale;
 	if (between < (c->sigma.grid == GRID_DOUBLE ? 1e-13 : 1e-5))
-		return err_code(e, EXIT_USAGE, "%d levels between sigma.min = %g and sigma.max = %g lie too close to be told apart in %s precision", points,
+		return err_code(e, EXIT_USAGE, "%d levels between sigma.min = %g and sigma.max = %g are too close to be distinguished in %s precision", points,
 		                c->sigma.min, c->sigma.max, c->sigma.grid == GRID_DOUBLE ? "double" : "single");
 	if (c->noise.dist == NOISE_LOGNORMAL && !(a > 0 ? erfc(a) > erfc(b) : erf(b) > erf(a)))
 		return err_code(e, EXIT_USAGE, "noise.mean = %g with noise.std = %g leaves no probability between sigma.min and sigma.max", c->noise.mean, c->noise.std);

@@ -32,7 +32,7 @@ MUST_CHECK int cifar_add_bytes(struct cifar *c, uint8_t *bytes, int64_t n, const
 MUST_CHECK int cifar_read(struct cifar *c, int64_t i, uint8_t px[CIFAR_PIXELS], int *label, struct err *e);
 /* Its pixels alone, into a picture. */
 MUST_CHECK int cifar_image(struct image_u8 *im, struct cifar *c, int64_t i, struct err *e);
-/* The batch that record i lies in; *i becomes its number in there. */
+/* The batch that record i is in; *i becomes its number in there. */
 const struct cifar_batch *cifar_batch_of(const struct cifar *c, int64_t *i);
 void cifar_release(struct cifar *c); /* what is zeroed or released, too */
 

@@ -225,7 +225,7 @@ int set_writer_add(struct set_writer *w, const uint8_t *image, struct err *e)
 	return (w->done - w->synced) * (int64_t)w->image_bytes >= SYNC_BYTES ? note_progress(w, e) : 0;
 }
 
-/* The identity of what lies in the part file. */
+/* The identity of the content of the part file. */
 static int identify_part(char sha256[SHA256_HEX], const struct set_writer *w, struct err *e)
 {
 	size_t bytes = w->images_at + (size_t)w->ref.n * w->image_bytes;

@@ -57,7 +57,7 @@ static struct pk_value *pop(struct machine *m)
 	return m->stack[--m->depth];
 }
 
-/* The top of the stack and what lies below it. */
+/* The top of the stack and what is below it. */
 static bool pop_two(struct machine *m, struct pk_value **top, struct pk_value **below)
 {
 	*top = pop(m);

@@ -68,7 +68,7 @@ static size_t entries_room(const struct reader *r)
 	return sum;
 }
 
-/* The entries lie under one folder whose name is the file's at the time of saving: find FOLDER/data.pkl. */
+/* The entries are under one folder whose name is the file's at the time of saving: find FOLDER/data.pkl. */
 static int find_prefix(struct reader *r)
 {
 	zip_int64_t n = zip_get_num_entries(r->zip, 0);

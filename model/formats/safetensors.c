@@ -72,7 +72,7 @@ static bool printable(const char *s)
 	return true;
 }
 
-/* One reader's state: where each tensor claims to lie, for the check that they cover the payload exactly. */
+/* One reader's state: where each tensor claims to be, for the check that they cover the payload exactly. */
 struct span { size_t begin, end; const char *name; };
 
 struct reader {

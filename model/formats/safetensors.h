@@ -32,7 +32,7 @@ struct st_tensor {
 
 struct st_meta { const char *key, *value; };
 
-/* An open file. Tensors lie in order of name, metadata in order of key. */
+/* An open file. Tensors are in order of name, metadata in order of key. */
 struct safetensors {
 	const char *path;
 	struct st_tensor *tensors;

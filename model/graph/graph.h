@@ -41,7 +41,7 @@ struct graph_taker {
 	 * may change. grad: memory of the back end, the taker's only during the call. */
 	void (*take)(void *ctx, size_t at, size_t n, const float *grad);
 };
-/* After graph_backward, before planning: parameters' gradients lie in planned memory, each from its making until it is taken, and
+/* After graph_backward, before planning: parameters' gradients are in planned memory, each from its making until it is taken, and
  * not in STORE_GRAD. Called on the thread of the run. */
 void graph_hand_over(struct graph *g, struct graph_taker to);
 /* Is the parameter at this place of STORE_STUDENT among them? One that no gradient reaches is not. */

@@ -1,4 +1,4 @@
-/* classifier.h - the in-tree classifier: a small convolutional net whose pooled features stand in for Inception's on
+/* classifier.h - the in-tree classifier: a small convolutional net whose pooled features replace Inception's on
  * data where Inception is meaningless, and whose layers serve as a learned metric (lpips-classifier) where no LPIPS
  * weights are at hand. Images are (N,H,W,C) in [-1,1]. */
 #ifndef ABLATE_CLASSIFIER_H

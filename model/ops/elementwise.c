@@ -146,7 +146,7 @@ static void add_scaled_backward(struct graph *g, struct node *nd)
 	struct tensor *d = nd->dst[0]->grad;
 	if (nd->args.scale.s != 1)
 		d = graph_scale(g, d, nd->args.scale.s);
-	graph_add_grad(g, nd->src[0], d); /* both branches read one gradient; whoever adds to it makes a new tensor */
+	graph_add_grad(g, nd->src[0], d); /* both branches read one gradient; code that adds to it makes a new tensor */
 	graph_add_grad(g, nd->src[1], d);
 }
 

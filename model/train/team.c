@@ -49,7 +49,7 @@ int team_join(struct team **out, int expected, struct err *e)
 		return -1;
 	}
 	if (t->size != expected) {
-		(void)err_code(e, EXIT_USAGE, "%d processes train together where %d were asked for: start the worker with mpirun -n %d", t->size, expected, expected);
+		(void)err_code(e, EXIT_USAGE, "processes that train together: %d, but %d were asked for; start the worker with mpirun -n %d", t->size, expected, expected);
 		team_leave(t);
 		return -1;
 	}

@@ -2,7 +2,7 @@
  *
  * On the CPU, alone, each parameter is updated during the backward pass, as soon as its gradient is whole and nothing
  * reads the parameter any more: only a few gradients exist at a time. Where a team averages them first, and on a device,
- * which does better with one sweep than with hundreds, they lie in a flat store and are applied after the pass. Which of the two
+ * which does better with one sweep than with hundreds, they are in a flat store and are applied after the pass. Which of the two
  * it is changes no bit: an update concerns each element alone, and none is made after a loss that is not finite. */
 #ifndef ABLATE_UPDATE_H
 #define ABLATE_UPDATE_H

@@ -138,8 +138,8 @@ Test(config, noise_without_levels_or_probability_is_refused)
 	static const struct { const char *key, *value, *key2, *value2, *want; } cases[] = {
 		{ "noise.mean", "100", "noise.std", "2", "no probability between" },
 		{ "noise.mean", "-100", "noise.std", "1e-6", "no probability between" },
-		{ "sigma.min", "79.99999999999", "sigma.max", "80", "too close to be told apart in double" },
-		{ "sigma.grid", "single", "disc.s1", "1000000", "too close to be told apart in single" },
+		{ "sigma.min", "79.99999999999", "sigma.max", "80", "too close to be distinguished in double" },
+		{ "sigma.grid", "single", "disc.s1", "1000000", "too close to be distinguished in single" },
 		{ "disc.kind", "sqrt-short", "disc.s0", "1", "give at least 2" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
