@@ -71,7 +71,7 @@ test_a_format_that_peers_would_read() { two_sets; echo BM >a/x.bmp; run ablate f
 test_a_truncated_png() { two_sets; head -c 300 "$PNG/rgb.png" >a/x.png; run ablate fid -e pixels a b; refused 1 "a/x.png: truncated PNG"; }
 test_mixed_sizes() { two_sets; big a/z.png; run ablate fid -e pixels a b; refused 1 "a/z.png: 2 x 3 pixels"; }
 test_a_picture_of_one_pixel() { mkdir a; dot a/1.png; dot a/2.png; run ablate fid -e pixels a a; refused 1 a/1.png "1 x 1 pixels"; }
-test_no_images() { two_sets; mkdir c; run ablate fid -e pixels a c; refused 1 "c: no images"; }
+test_no_images() { two_sets; mkdir c; run ablate fid -e pixels a c; refused 1 "c: contains no images"; }
 test_only_folders() { two_sets; mkdir -p c/d; run ablate fid -e pixels a c; refused 1 "c: no images" sub-folders; }
 test_one_image() { two_sets; mkdir c; cp "$PNG/rgb.png" c/; run ablate fid -e pixels a c; refused 1 "c: one image"; }
 test_a_source_that_is_not_there() { two_sets; run ablate fid -e pixels a nowhere; refused 1 "nowhere: no such file or folder"; }
