@@ -20,13 +20,20 @@
 
 enum { ROUNDS = 3, WAYS = 4 };
 
-/* spin: GOMP_SPINCOUNT of the measured process. libgomp by itself counts to 300,000, and to no more than 100 where it knows of more
- * threads than processors; this value makes both of them so. */
-struct way { const char *name, *spin; bool single; double alone[ROUNDS], beside[ROUNDS]; };
+/* spin: GOMP_SPINCOUNT of the measured process. libgomp by itself counts to 300,000, and to no more than 100 where it
+ * knows of more threads than processors; this value makes both of them so. */
+struct way {
+	const char *name, *spin;
+	bool single;
+	double alone[ROUNDS], beside[ROUNDS];
+};
 
 /* ====== the crowd ====== */
 
-struct crowd { pid_t *pids; int n; };
+struct crowd {
+	pid_t *pids;
+	int n;
+};
 
 static _Noreturn void be_busy(pid_t parent)
 {
@@ -70,7 +77,8 @@ static _Noreturn void measure_here(int to, const struct way *w, int threads, dou
 {
 	char count[16], time[32];
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || dup2(to, STDOUT_FILENO) < 0 || unsetenv("OMP_WAIT_POLICY") || setenv("GOMP_SPINCOUNT", w->spin, 1))
+	if (getppid() != parent || dup2(to, STDOUT_FILENO) < 0 || unsetenv("OMP_WAIT_POLICY") ||
+	    setenv("GOMP_SPINCOUNT", w->spin, 1))
 		_exit(127);
 	(void)snprintf(count, sizeof count, "%d", w->single ? 1 : threads);
 	if (setenv("OMP_NUM_THREADS", count, 1))
@@ -91,7 +99,8 @@ static int measure(double *out, const struct way *w, int threads, double seconds
 	if (pid == 0)
 		measure_here(pipe_fd[1], w, threads, seconds, parent);
 	(void)close(pipe_fd[1]);
-	for (ssize_t got; pid > 0 && n < sizeof text - 1 && ((got = read(pipe_fd[0], text + n, sizeof text - 1 - n)) > 0 || (got < 0 && errno == EINTR));)
+	for (ssize_t got; pid > 0 && n < sizeof text - 1 &&
+	                  ((got = read(pipe_fd[0], text + n, sizeof text - 1 - n)) > 0 || (got < 0 && errno == EINTR));)
 		n += got > 0 ? (size_t)got : 0;
 	(void)close(pipe_fd[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
@@ -108,18 +117,22 @@ static int by_value(const void *a, const void *b)
 
 static void report(json_t *out, struct way *w, double fastest, int threads, int beside)
 {
-	double alone = w->alone[ROUNDS - 1], crowded = w->beside[ROUNDS / 2], fair = (double)host_cpus() / ((w->single ? 1 : threads) + beside);
+	double alone = w->alone[ROUNDS - 1], crowded = w->beside[ROUNDS / 2],
+		   fair = (double)host_cpus() / ((w->single ? 1 : threads) + beside);
 	fair = fair < 1 ? fair : 1;
-	(void)json_array_append_new(out, json_pack("{s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "waiting", w->name, "spin", w->spin, "threads",
-	                                           w->single ? 1 : threads, "beside", beside, "alone_steps_per_s", alone, "alone_share", alone / fastest,
-	                                           "beside_steps_per_s", crowded, "beside_share", crowded / alone, "fair_share", fair, "of_fair",
-	                                           crowded / alone / fair));
+	(void)json_array_append_new(out, json_pack("{s:s, s:s, s:i, s:i, s:f, s:f, s:f, s:f, s:f, s:f}", "waiting", w->name,
+	                                           "spin", w->spin, "threads", w->single ? 1 : threads, "beside", beside,
+	                                           "alone_steps_per_s", alone, "alone_share", alone / fastest,
+	                                           "beside_steps_per_s", crowded, "beside_share", crowded / alone,
+	                                           "fair_share", fair, "of_fair", crowded / alone / fair));
 }
 
 int bench_crowd(json_t *out, int beside, double seconds, struct err *e)
 {
-	struct way ways[WAYS] = { { .name = "bounded", .spin = THREADS_SPIN }, { .name = "libgomp's own", .spin = "300000" },
-		                      { .name = "asleep at once", .spin = "0" }, { .name = "one thread", .spin = THREADS_SPIN, .single = true } };
+	struct way ways[WAYS] = { { .name = "bounded", .spin = THREADS_SPIN },
+		                      { .name = "libgomp's own", .spin = "300000" },
+		                      { .name = "asleep at once", .spin = "0" },
+		                      { .name = "one thread", .spin = THREADS_SPIN, .single = true } };
 	int threads = cpu_threads();
 	double fastest = 0, each = seconds / ROUNDS;
 	SCOPED(free) pid_t *pids = xcalloc((size_t)beside, sizeof *pids);

@@ -58,13 +58,13 @@ static void finish(struct safetensors *st)
 
 struct config {
 	const char *name;
-	double gflop;                                   /* per item */
-	void (*run)(struct config *c, int n);           /* n items */
+	double gflop;                         /* per item */
+	void (*run)(struct config *c, int n); /* n items */
 	void *net;
 	const void *in0, *in1;
 	void *out;
 	double wall[ROUNDS], cpu[ROUNDS];
-	int n;                                          /* items per round */
+	int n; /* items per round */
 };
 
 static double cpu_s(void)
@@ -105,14 +105,16 @@ static void report(json_t *out, struct config *configs, int n_configs, const cha
 {
 	for (int i = 0; i < n_configs; i++) {
 		struct config *c = &configs[i];
-		SCOPED(free) char *rate = xstrfmt("%s_per_s", unit), *cpu = xstrfmt("cpu_s_per_%.*s", (int)strlen(unit) - 1, unit);
+		SCOPED(free)
+		char *rate = xstrfmt("%s_per_s", unit), *cpu = xstrfmt("cpu_s_per_%.*s", (int)strlen(unit) - 1, unit);
 		qsort(c->wall, ROUNDS, sizeof *c->wall, by_value);
 		qsort(c->cpu, ROUNDS, sizeof *c->cpu, by_value);
 		double s = c->wall[ROUNDS / 2], gflop_s = c->gflop / s;
-		(void)json_array_append_new(out, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", c->name, "threads",
-		                                           model_threads(), rate, 1 / s, "of_the_first", configs[0].wall[ROUNDS / 2] / s,
-		                                           cpu, c->cpu[ROUNDS / 2], "gflop_each", c->gflop, "gflop_per_s", gflop_s,
-		                                           "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop_s / ceiling));
+		(void)json_array_append_new(
+			out, json_pack("{s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", c->name, "threads",
+		                   model_threads(), rate, 1 / s, "of_the_first", configs[0].wall[ROUNDS / 2] / s, cpu,
+		                   c->cpu[ROUNDS / 2], "gflop_each", c->gflop, "gflop_per_s", gflop_s, "ceiling_gflop_per_s",
+		                   ceiling, "share_of_ceiling", gflop_s / ceiling));
 	}
 }
 
@@ -156,14 +158,19 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 	for (int bf16 = 0; rc == 0 && bf16 <= (host ? cnn_bf16_available() : 0); bf16++) {
 		struct inception *net = NULL;
 		double start = monotonic_s();
-		rc = host ? inception_open(&net, INCEPTION_2015, &st, bf16, e) : inception_open_on(&net, INCEPTION_2015, &st, b, batch, e);
+		rc = host ? inception_open(&net, INCEPTION_2015, &st, bf16, e)
+		          : inception_open_on(&net, INCEPTION_2015, &st, b, batch, e);
 		open_s[n] = monotonic_s() - start;
 		struct device_moments *moments; /* a FID's, in addition to the features */
 		if (rc == 0)
 			rc = inception_count(&moments, net, e);
 		const char *dtype = dtype_name(bf16 ? DTYPE_BF16 : target->dtype);
-		configs[n++] = (struct config){ .name = arena_strfmt(&arena, "inception-2015 %s", dtype), .net = net, .in0 = images,
-		                                .run = run_inception, .gflop = cnn_flops(&table) / 1e9, .out = features };
+		configs[n++] = (struct config){ .name = arena_strfmt(&arena, "inception-2015 %s", dtype),
+			                            .net = net,
+			                            .in0 = images,
+			                            .run = run_inception,
+			                            .gflop = cnn_flops(&table) / 1e9,
+			                            .out = features };
 	}
 	double ceiling = rc ? 0 : host ? bench_gemm_ceiling() : bench_device_ceiling(b, e);
 	if (rc == 0 && !(ceiling > 0))
@@ -172,7 +179,8 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 		measure(configs, n, batch, seconds);
 		report(out, configs, n, "images", ceiling);
 		for (int i = 0; i < n; i++)
-			(void)json_object_set_new(json_array_get(out, json_array_size(out) - (size_t)(n - i)), "open_s", json_real(open_s[i]));
+			(void)json_object_set_new(json_array_get(out, json_array_size(out) - (size_t)(n - i)), "open_s",
+			                          json_real(open_s[i]));
 	}
 	for (int i = 0; i < n; i++)
 		inception_free(configs[i].net);
@@ -196,9 +204,11 @@ static void run_lpips(struct config *c, int n)
 		BUG("%s", e.msg);
 }
 
-static int open_lpips(struct config *configs, enum lpips_net kind, float *in0, float *in1, float *gradient, struct err *e)
+static int open_lpips(struct config *configs, enum lpips_net kind, float *in0, float *in1, float *gradient,
+                      struct err *e)
 {
-	static const char *const names[LPIPS_N_NETS][2] = { { "lpips alex", "lpips alex, gradient" }, { "lpips vgg", "lpips vgg, gradient" },
+	static const char *const names[LPIPS_N_NETS][2] = { { "lpips alex", "lpips alex, gradient" },
+		                                                { "lpips vgg", "lpips vgg, gradient" },
 		                                                { "lpips squeeze", "lpips squeeze, gradient" } };
 	struct safetensors backbone = { 0 }, heads = { 0 };
 	struct arena arena = { 0 };
@@ -217,8 +227,13 @@ static int open_lpips(struct config *configs, enum lpips_net kind, float *in0, f
 		struct lpips *net = NULL;
 		struct lpips_options o = { .net = kind, .h = SIDE, .w = SIDE, .backward = g };
 		rc = lpips_open(&net, &o, &backbone, &heads, e);
-		configs[g] = (struct config){ .name = names[kind][g], .net = net, .in0 = in0, .in1 = in1, .out = g ? gradient : NULL,
-			                          .run = run_lpips, .gflop = cnn_flops(&table) / 1e9 * (g ? 3 : 2) };
+		configs[g] = (struct config){ .name = names[kind][g],
+			                          .net = net,
+			                          .in0 = in0,
+			                          .in1 = in1,
+			                          .out = g ? gradient : NULL,
+			                          .run = run_lpips,
+			                          .gflop = cnn_flops(&table) / 1e9 * (g ? 3 : 2) };
 	}
 	cnn_release(&table);
 	free(backbone.tensors);
@@ -231,7 +246,8 @@ int bench_lpips(json_t *out, int batch, double seconds, struct err *e)
 {
 	batch = batch > 0 ? batch : 16;
 	size_t n = (size_t)batch * SIDE * SIDE * 3;
-	SCOPED(free) float *in0 = xmalloc(n * sizeof *in0), *in1 = xmalloc(n * sizeof *in1), *gradient = xmalloc(n * sizeof *gradient);
+	SCOPED(free)
+	float *in0 = xmalloc(n * sizeof *in0), *in1 = xmalloc(n * sizeof *in1), *gradient = xmalloc(n * sizeof *gradient);
 	for (size_t i = 0; i < n; i++) {
 		in0[i] = 2 * rng_uniform(1, RNG_SYNTHETIC, 0, i) - 1;
 		in1[i] = 2 * rng_uniform(1, RNG_SYNTHETIC, 1, i) - 1;

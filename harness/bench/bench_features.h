@@ -1,5 +1,6 @@
-/* bench_features.h - the speed of the scoring networks on this machine: Inception features in fp32 and bf16, LPIPS forward and
- * with gradient; beside the rate of a matrix product in the same run. Weights are random: speed does not depend on them. */
+/* bench_features.h - the speed of the scoring networks on this machine: Inception features in fp32 and bf16, LPIPS
+ * forward and with gradient; beside the rate of a matrix product in the same run. Weights are random: speed does not
+ * depend on them. */
 #ifndef ABLATE_BENCH_FEATURES_H
 #define ABLATE_BENCH_FEATURES_H
 

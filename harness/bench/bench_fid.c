@@ -31,12 +31,13 @@ static double *covariance(double *mu, int64_t n, uint32_t which)
 	return sigma;
 }
 
-static int once(double *seconds, struct fid_result *r, const double *mu1, const double *s1, const double *mu2, const double *s2,
-                struct err *e)
+static int once(double *seconds, struct fid_result *r, const double *mu1, const double *s1, const double *mu2,
+                const double *s2, struct err *e)
 {
 	SCOPED(fid_side) struct fid_side a = { 0 }, b = { 0 };
 	double start = monotonic_s();
-	if (fid_side_of_sigma(&a, mu1, s1, D, 0, "a", e) || fid_side_of_sigma(&b, mu2, s2, D, 0, "b", e) || fid_compute(r, &a, &b, e))
+	if (fid_side_of_sigma(&a, mu1, s1, D, 0, "a", e) || fid_side_of_sigma(&b, mu2, s2, D, 0, "b", e) ||
+	    fid_compute(r, &a, &b, e))
 		return -1;
 	double took = monotonic_s() - start;
 	*seconds = *seconds == 0 || took < *seconds ? took : *seconds;
@@ -67,9 +68,9 @@ static int one(json_t *out, const char *name, int64_t n, struct err *e)
 		if (once(&seconds, &r, mu1, s1, mu2, s2, e))
 			return -1;
 	double peer = schur(s1, s2);
-	return json_array_append_new(out, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:s}", "name", name, "images", (json_int_t)n,
-	                                            "seconds", seconds, "schur_seconds", peer, "ratio", peer / seconds, "fid", r.fid,
-	                                            "kernels", linalg_core()));
+	return json_array_append_new(out, json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:s}", "name", name, "images",
+	                                            (json_int_t)n, "seconds", seconds, "schur_seconds", peer, "ratio",
+	                                            peer / seconds, "fid", r.fid, "kernels", linalg_core()));
 }
 
 int bench_fid(json_t *out, struct err *e)

@@ -1,4 +1,5 @@
-/* bench_pictures.c - see bench_pictures.h. One PNG in memory, decoded again and again by the reader that scores use, so no disk is measured. */
+/* bench_pictures.c - see bench_pictures.h. One PNG in memory, decoded again and again by the reader that scores use, so
+ * no disk is measured. */
 #include "harness/bench/bench_pictures.h"
 
 #include "model/base/mem.h"
@@ -33,7 +34,8 @@ static int decode(void *ctx, int64_t i, struct image_u8 *im, struct err *e)
 /* Pictures per second. */
 static int measure(double *rate, struct str *png, bool parallel, double seconds, struct err *e)
 {
-	SCOPED(image_ahead) struct image_ahead *a = image_ahead_new(&(struct image_maker){ decode, png, parallel }, 0, INT64_MAX, BATCH);
+	SCOPED(image_ahead)
+	struct image_ahead *a = image_ahead_new(&(struct image_maker){ decode, png, parallel }, 0, INT64_MAX, BATCH);
 	const struct image_u8 *images;
 	double start = monotonic_s(), now = start;
 	int64_t done = 0;
@@ -55,10 +57,12 @@ int bench_pictures(json_t *out, double seconds, struct err *e)
 		SCOPED(str) struct str png = { 0 };
 		SCOPED(free) char *name = xstrfmt("PNG %dx%d", sides[i], sides[i]);
 		double one, all;
-		if (make_png(&png, sides[i], e) || measure(&one, &png, false, seconds / 2, e) || measure(&all, &png, true, seconds / 2, e))
+		if (make_png(&png, sides[i], e) || measure(&one, &png, false, seconds / 2, e) ||
+		    measure(&all, &png, true, seconds / 2, e))
 			return -1;
-		(void)json_array_append_new(out, json_pack("{s:s, s:i, s:f, s:f, s:f}", "config", name, "threads", cpu_threads(), "images_per_s", all,
-		                                           "one_thread_images_per_s", one, "share_of_ceiling", all / (one * cpu_threads())));
+		(void)json_array_append_new(out, json_pack("{s:s, s:i, s:f, s:f, s:f}", "config", name, "threads",
+		                                           cpu_threads(), "images_per_s", all, "one_thread_images_per_s", one,
+		                                           "share_of_ceiling", all / (one * cpu_threads())));
 	}
 	return 0;
 }

@@ -1,4 +1,5 @@
-/* bench_pictures.h - how fast pictures are decoded for scores and imports: by all threads, as a share of what one of them does times their number. */
+/* bench_pictures.h - how fast pictures are decoded for scores and imports: by all threads, as a share of what one of
+ * them does times their number. */
 #ifndef ABLATE_BENCH_PICTURES_H
 #define ABLATE_BENCH_PICTURES_H
 

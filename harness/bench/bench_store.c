@@ -26,12 +26,23 @@
 
 static const char arm[] = "0000000000000000000000000000000000000000000000000000000000000000";
 
-struct writer { pid_t pid; char id[HOST_UUID], cell[SHA256_HEX], *path; struct journal_scan scan; };
+struct writer {
+	pid_t pid;
+	char id[HOST_UUID], cell[SHA256_HEX], *path;
+	struct journal_scan scan;
+};
 
 static int write_points(const struct writer *w, int points)
 {
-	struct journal_head head = { .attempt = w->id, .cell = w->cell, .arm = arm, .config = "{}", .dataset = "none", .seed = w->cell[0],
-	                             .numerics = 1, .n = 1, .purpose = "run" };
+	struct journal_head head = { .attempt = w->id,
+		                         .cell = w->cell,
+		                         .arm = arm,
+		                         .config = "{}",
+		                         .dataset = "none",
+		                         .seed = w->cell[0],
+		                         .numerics = 1,
+		                         .n = 1,
+		                         .purpose = "run" };
 	struct journal *j;
 	struct journal_end end = JOURNAL_END_INIT;
 	end.state = RECORD_DONE;
@@ -90,9 +101,11 @@ static int measure_ingest(json_t *out, struct store *s, const struct bench_store
 		rc = record_fill_points(&after, s->db, e);
 	if (!rc) {
 		int64_t want = (int64_t)size->workers * (size->points_per_worker / 2) * 2;
-		(void)json_object_set_new(out, "ingest", json_pack("{s:i, s:I, s:f, s:f, s:I, s:i}", "workers", size->workers, "rows", (json_int_t)(after - before),
-		                                                   "seconds", seconds, "rows_per_s", (double)(after - before) / seconds, "lost",
-		                                                   (json_int_t)(want - (after - before)), "min_rows_per_s", 20000));
+		(void)json_object_set_new(out, "ingest",
+		                          json_pack("{s:i, s:I, s:f, s:f, s:I, s:i}", "workers", size->workers, "rows",
+		                                    (json_int_t)(after - before), "seconds", seconds, "rows_per_s",
+		                                    (double)(after - before) / seconds, "lost",
+		                                    (json_int_t)(want - (after - before)), "min_rows_per_s", 20000));
 	}
 	free(w);
 	return rc;
@@ -105,22 +118,33 @@ static struct plan *full_plan(struct str *toml, int arms, struct err *e)
 {
 	struct grid *g = NULL;
 	struct plan *p = NULL;
-	str_addf(toml, "schema = 1\n[grid]\nname = \"bench\"\nseeds = { train = [1] }\n[base]\npreset = \"ict-shapes8-ci\"\n"
+	str_addf(toml,
+	         "schema = 1\n[grid]\nname = \"bench\"\nseeds = { train = [1] }\n[base]\npreset = \"ict-shapes8-ci\"\n"
 	         "[[axis]]\nkey = \"train.steps\"\nrange = { start = 1, stop = %d, step = 1 }\n"
-	         "[[metric]]\nname = \"fid\"\nsamples = 1000\nnfe = [1]\n", arms);
+	         "[[metric]]\nname = \"fid\"\nsamples = 1000\nnfe = [1]\n",
+	         arms);
 	struct grid_source source = { .path = "bench.toml", .text = str_text(toml), .n = toml->len };
 	if (!grid_parse(&g, &source, 1, e) && plan_expand(&p, g, NULL, e))
 		grid_free(g);
 	return p;
 }
 
-static int fill_cell(struct store *s, const struct bench_store *size, const struct plan *p, int i, const char *now, struct err *e)
+static int fill_cell(struct store *s, const struct bench_store *size, const struct plan *p, int i, const char *now,
+                     struct err *e)
 {
 	char id[HOST_UUID];
 	const struct plan_arm *a = &p->arms[p->cells[i].arm];
-	const struct filled_cell c = { .id = id, .cell = p->cells[i].hash, .arm = a->hash, .config = a->json, .grid = p->hash,
-	                               .label = p->rows[a->rows[0]].label, .when = now, .seed = p->cells[i].seed, .numerics = NUMERICS_VERSION,
-	                               .ordinal = i, .points = size->points_per_attempt };
+	const struct filled_cell c = { .id = id,
+		                           .cell = p->cells[i].hash,
+		                           .arm = a->hash,
+		                           .config = a->json,
+		                           .grid = p->hash,
+		                           .label = p->rows[a->rows[0]].label,
+		                           .when = now,
+		                           .seed = p->cells[i].seed,
+		                           .numerics = NUMERICS_VERSION,
+		                           .ordinal = i,
+		                           .points = size->points_per_attempt };
 	(void)host_uuid(id);
 	return record_fill_cell(s->db, &c, e);
 }
@@ -132,7 +156,9 @@ static int fill(struct store *s, const struct bench_store *size, const char *tom
 	SCOPED(plan) struct plan *p = full_plan(&toml, size->attempts, e);
 	(void)host_now(now);
 	int rc = !p || io_write_atomic(toml_path, str_text(&toml), toml.len, e) || db_begin(s->db, e) ||
-	         record_fill_grid(s->db, p->hash, str_text(&toml), now, e) ? -1 : 0;
+	                 record_fill_grid(s->db, p->hash, str_text(&toml), now, e)
+	             ? -1
+	             : 0;
 	for (int i = 0; !rc && i < p->n_cells; i++)
 		rc = fill_cell(s, size, p, i, now, e);
 	if (!rc)
@@ -171,7 +197,8 @@ static int call(const struct bench_store *size, const char *db, const char *comm
 	return status ? err_set(e, "`ablate %s` failed", command) : 0;
 }
 
-static int time_command(json_t *out, const struct bench_store *size, const char *db, const char *command, const char *arg, double max_s, struct err *e)
+static int time_command(json_t *out, const struct bench_store *size, const char *db, const char *command,
+                        const char *arg, double max_s, struct err *e)
 {
 	double seconds = INFINITY, cpu = INFINITY;
 	for (int i = 0; i < 3; i++) {
@@ -181,28 +208,34 @@ static int time_command(json_t *out, const struct bench_store *size, const char 
 		seconds = fmin(seconds, monotonic_s() - start);
 		cpu = fmin(cpu, cpu_of(RUSAGE_CHILDREN) - used);
 	}
-	(void)json_object_set_new(out, command, json_pack("{s:i, s:i, s:f, s:f, s:f}", "cells", size->attempts, "points", size->points_per_attempt,
-	                                                  "seconds", seconds, "cpu_s", cpu, "max_s", max_s));
+	(void)json_object_set_new(out, command,
+	                          json_pack("{s:i, s:i, s:f, s:f, s:f}", "cells", size->attempts, "points",
+	                                    size->points_per_attempt, "seconds", seconds, "cpu_s", cpu, "max_s", max_s));
 	return 0;
 }
 
-static int measure_commands(json_t *out, struct store *s, const struct bench_store *size, const char *dir, struct err *e)
+static int measure_commands(json_t *out, struct store *s, const struct bench_store *size, const char *dir,
+                            struct err *e)
 {
 	SCOPED(free) char *toml = xstrfmt("%s/bench.toml", dir);
 	return fill(s, size, toml, e) || time_command(out, size, s->path, "plan", toml, 0.5, e) ||
-	       time_command(out, size, s->path, "status", NULL, 0.3, e) || time_command(out, size, s->path, "table", toml, 0.3, e) ? -1 : 0;
+	               time_command(out, size, s->path, "status", NULL, 0.3, e) ||
+	               time_command(out, size, s->path, "table", toml, 0.3, e)
+	           ? -1
+	           : 0;
 }
 
 /* ---- what a cell costs besides its work -------------------------------------------------------------------------- */
 
-/* The runner's worker is `#!PROGRAM bench-cell`: the usual process, whose training takes no time. PROGRAM is a link in `dir`: such a
- * line ends at a blank and after 255 bytes. */
+/* The runner's worker is `#!PROGRAM bench-cell`: the usual process, whose training takes no time. PROGRAM is a link in
+ * `dir`: such a line ends at a blank and after 255 bytes. */
 static int measure_overhead(json_t *out, const struct bench_store *size, const char *dir, struct err *e)
 {
 	char exe[4096] = "";
 	if (!size->program && readlink("/proc/self/exe", exe, sizeof exe - 1) < 0)
 		return err_set(e, "/proc/self/exe: %s", strerror(errno));
-	SCOPED(free) char *script = xstrfmt("%s/worker", dir), *db = xstrfmt("%s/cells.db", dir), *link = xstrfmt("%s/ablate", dir);
+	SCOPED(free)
+	char *script = xstrfmt("%s/worker", dir), *db = xstrfmt("%s/cells.db", dir), *link = xstrfmt("%s/ablate", dir);
 	SCOPED(free) char *text = xstrfmt("#!%s bench-cell\n", link);
 	if (symlink(size->program ? size->program : exe, link))
 		return err_set(e, "%s: %s", link, strerror(errno));
@@ -211,14 +244,25 @@ static int measure_overhead(json_t *out, const struct bench_store *size, const c
 	int n = size->cells;
 	SCOPED(free) struct run_cell *cells = xcalloc((size_t)n + 1, sizeof *cells);
 	SCOPED(free) struct run_row *rows = xcalloc((size_t)n + 1, sizeof *rows);
-	SCOPED(free) char (*hashes)[SHA256_HEX] = xcalloc((size_t)n + 1, sizeof *hashes);
+	SCOPED(free) char(*hashes)[SHA256_HEX] = xcalloc((size_t)n + 1, sizeof *hashes);
 	for (int i = 0; i < n; i++) {
 		io_sha256(hashes[i], &i, sizeof i);
-		cells[i] = (struct run_cell){ .cell = hashes[i], .arm = arm, .config = "{}", .dataset = "none", .seed = i, .numerics = 1, .label = "x", .steps = 1 };
+		cells[i] = (struct run_cell){ .cell = hashes[i],
+			                          .arm = arm,
+			                          .config = "{}",
+			                          .dataset = "none",
+			                          .seed = i,
+			                          .numerics = 1,
+			                          .label = "x",
+			                          .steps = 1 };
 		rows[i] = (struct run_row){ .cell = i, .chain = "", .label = "x", .ordinal = i };
 	}
-	struct run_plan plan = { .hash = "bench", .name = "bench", .toml = "", .cells = cells, .rows = rows, .n_cells = n, .n_rows = n };
-	struct run_options o = { .db = db, .what = "ablate bench store", .device = "cpu", .program = script, .jobs = 1, .threads = 1 };
+	struct run_plan plan = {
+		.hash = "bench", .name = "bench", .toml = "", .cells = cells, .rows = rows, .n_cells = n, .n_rows = n
+	};
+	struct run_options o = {
+		.db = db, .what = "ablate bench store", .device = "cpu", .program = script, .jobs = 1, .threads = 1
+	};
 	struct run_result r;
 	double start = monotonic_s(), used = cpu_of_all();
 	if (runner_run(&r, &plan, &o, e))
@@ -226,7 +270,9 @@ static int measure_overhead(json_t *out, const struct bench_store *size, const c
 	double seconds = (monotonic_s() - start) / n, cpu = (cpu_of_all() - used) / n;
 	if (r.done != n)
 		return err_set(e, "%d of %d empty cells done", r.done, n);
-	(void)json_object_set_new(out, "overhead", json_pack("{s:i, s:f, s:f, s:f}", "cells", n, "seconds", seconds, "cpu_s", cpu, "max_s", 0.02));
+	(void)json_object_set_new(
+		out, "overhead",
+		json_pack("{s:i, s:f, s:f, s:f}", "cells", n, "seconds", seconds, "cpu_s", cpu, "max_s", 0.02));
 	return 0;
 }
 
@@ -270,7 +316,9 @@ int bench_store(json_t **out, const struct bench_store *size, struct err *e)
 	int rc = store_open(&s, path, STORE_RUN, "ablate bench store", e);
 	if (!rc) {
 		rc = measure_sync(o, &s, e) || measure_ingest(o, &s, size, e) || measure_commands(o, &s, size, dir, e) ||
-		     measure_overhead(o, size, dir, e) ? -1 : 0;
+		             measure_overhead(o, size, dir, e)
+		         ? -1
+		         : 0;
 		store_close(&s);
 	}
 	(void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -18,21 +18,54 @@
 #include <string.h>
 #include <sys/resource.h>
 
-struct bench_config { const char *name, *text; struct net_spec net; int batch; };
+struct bench_config {
+	const char *name, *text;
+	struct net_spec net;
+	int batch;
+};
 
 static const struct bench_config rows[] = {
-	{ "a", "32x32x1, 32 ch, [1,2,2], 1 block, attention 8",
-	  { .kind = NET_DDPMPP, .h = 32, .w = 32, .in_c = 1, .out_c = 1, .channels = 32, .blocks = 1, .n_mult = 3, .mult = { 1, 2, 2 },
-	    .n_attn = 1, .attn = { 8 }, .taps = 2, .noise_mult = 1, .emb_mult = 4 }, 64 },
-	{ "b", "32x32x3, 64 ch, [1,2,2], 2 blocks, attention 16",
-	  { .kind = NET_DDPMPP, .h = 32, .w = 32, .in_c = 3, .out_c = 3, .channels = 64, .blocks = 2, .n_mult = 3, .mult = { 1, 2, 2 },
-	    .n_attn = 1, .attn = { 16 }, .taps = 2, .noise_mult = 1, .emb_mult = 4 }, 32 },
+	{ "a",
+	  "32x32x1, 32 ch, [1,2,2], 1 block, attention 8",
+	  { .kind = NET_DDPMPP,
+	    .h = 32,
+	    .w = 32,
+	    .in_c = 1,
+	    .out_c = 1,
+	    .channels = 32,
+	    .blocks = 1,
+	    .n_mult = 3,
+	    .mult = { 1, 2, 2 },
+	    .n_attn = 1,
+	    .attn = { 8 },
+	    .taps = 2,
+	    .noise_mult = 1,
+	    .emb_mult = 4 },
+	  64 },
+	{ "b",
+	  "32x32x3, 64 ch, [1,2,2], 2 blocks, attention 16",
+	  { .kind = NET_DDPMPP,
+	    .h = 32,
+	    .w = 32,
+	    .in_c = 3,
+	    .out_c = 3,
+	    .channels = 64,
+	    .blocks = 2,
+	    .n_mult = 3,
+	    .mult = { 1, 2, 2 },
+	    .n_attn = 1,
+	    .attn = { 16 },
+	    .taps = 2,
+	    .noise_mult = 1,
+	    .emb_mult = 4 },
+	  32 },
 };
 
 double bench_gemm_ceiling(void)
 {
 	enum { N = 2048 };
-	float *a = xaligned(sizeof(float) * N * N), *b = xaligned(sizeof(float) * N * N), *c = xaligned(sizeof(float) * N * N);
+	float *a = xaligned(sizeof(float) * N * N), *b = xaligned(sizeof(float) * N * N),
+		  *c = xaligned(sizeof(float) * N * N);
 	rng_normal(a, (size_t)N * N, 1, RNG_SYNTHETIC, 0, 0);
 	rng_normal(b, (size_t)N * N, 1, RNG_SYNTHETIC, 1, 0);
 	double best = 0;
@@ -56,7 +89,7 @@ static int by_value(const void *a, const void *b)
 
 enum { MAX_STEPS = 1000 };
 
-/* ---- the ceiling of a device: products of growing size through the same op, until one run takes long enough to time ---------------- */
+/* ---- the ceiling of a device: growing products through the same op, until one run is long enough to time --- */
 
 /* Rate of `CHAIN` products in a row, each (high, side) by (side, side); 0 with e set when it cannot be made. */
 static double chain_rate(struct backend *b, int64_t high, int64_t side, double *seconds, struct err *e)
@@ -65,7 +98,8 @@ static double chain_rate(struct backend *b, int64_t high, int64_t side, double *
 	size_t n = (size_t)(side * side);
 	float *w = b->ops->memory.alloc(b, n * sizeof *w, e);
 	struct graph *g = graph_new_on(b);
-	struct tensor *x = graph_input(g, "x", 1, 2, high / 2, side), *weight = graph_param(g, "w", STORE_FROZEN, 0, side, side, 1, 1);
+	struct tensor *x = graph_input(g, "x", 1, 2, high / 2, side),
+				  *weight = graph_param(g, "w", STORE_FROZEN, 0, side, side, 1, 1);
 	for (int i = 0; i < CHAIN; i++)
 		x = graph_conv2d(g, x, weight, NULL, 1, 0, 0, false);
 	if (b->dtype == DTYPE_BF16)
@@ -101,7 +135,7 @@ double bench_device_ceiling(struct backend *b, struct err *e)
 	return best;
 }
 
-/* ---- the step ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the step -------------------------------------------------------------------------------- */
 
 /* Like the peer's step (tests/peers/train_peer.py): the teacher is the student, and no average is kept. */
 enum { STUDENT, MOMENT, SQUARE, N_BUFFERS };
@@ -152,7 +186,8 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 	for (int i = 0; i < N_BUFFERS; i++)
 		if (!(t->buffers[i] = t->b->ops->memory.alloc(t->b, n * sizeof(float), e)))
 			return -1;
-	if (!(t->control = t->b->ops->memory.alloc(t->b, sizeof *t->control, e)) || !(t->status = t->b->ops->memory.alloc(t->b, sizeof *t->status, e)))
+	if (!(t->control = t->b->ops->memory.alloc(t->b, sizeof *t->control, e)) ||
+	    !(t->status = t->b->ops->memory.alloc(t->b, sizeof *t->status, e)))
 		return -1;
 	float *weights = t->b->ops->host_memory ? t->buffers[STUDENT] : xaligned(n * sizeof *weights);
 	params_init(t->p, weights, 1);
@@ -169,8 +204,13 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 		return err_in(e, "batch %d", b->batch);
 	graph_bind(t->g, STORE_STUDENT, t->buffers[STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->buffers[STUDENT]);
-	update_bind(t->update, &(struct update_stores){ .p = t->buffers[STUDENT], .m = t->buffers[MOMENT], .v = t->buffers[SQUARE],
-	            .control = t->control, .status = t->status }, t->s.loss);
+	update_bind(t->update,
+	            &(struct update_stores){ .p = t->buffers[STUDENT],
+	                                     .m = t->buffers[MOMENT],
+	                                     .v = t->buffers[SQUARE],
+	                                     .control = t->control,
+	                                     .status = t->status },
+	            t->s.loss);
 	upload_normal(t->g, t->s.x0, RNG_SYNTHETIC);
 	upload_normal(t->g, t->s.z, RNG_NOISE);
 	for (int i = 0; i < b->batch; i++)
@@ -200,8 +240,13 @@ static int one_step(struct bench_step *t, int i, struct err *e)
 
 int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
 {
-	static const char *const settings[][2] = { { "data.name", "fashion-mnist" }, { "net.kind", "ddpmpp" }, { "net.channels", "48" }, { "net.mult", "[1]" },
-		                                       { "net.blocks", "1" }, { "net.attn", "[7]" }, { "net.patch", "4" } };
+	static const char *const settings[][2] = { { "data.name", "fashion-mnist" },
+		                                       { "net.kind", "ddpmpp" },
+		                                       { "net.channels", "48" },
+		                                       { "net.mult", "[1]" },
+		                                       { "net.blocks", "1" },
+		                                       { "net.attn", "[7]" },
+		                                       { "net.patch", "4" } };
 	struct run_config c;
 	struct backend *device;
 	config_defaults(&c);
@@ -242,7 +287,8 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 		return -1;
 	}
 	qsort(times, (size_t)steps, sizeof *times, by_value);
-	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, traffic = graph_traffic(t.g) / 1e9, planned = (double)graph_bytes(t.g) / 1048576;
+	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, traffic = graph_traffic(t.g) / 1e9,
+		   planned = (double)graph_bytes(t.g) / 1048576;
 	int64_t trained = params_trained(t.p);
 	struct rusage use;
 	(void)getrusage(RUSAGE_SELF, &use); /* the largest so far: of the earlier configurations, too */
@@ -252,16 +298,20 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 	if (!(ceiling > 0))
 		return err_in(e, "the matrix product beside it");
 	device->ops->facts(device, &facts);
-	*out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config", b->name, "net", b->text, "device",
-	                 device->name, "device_is", facts.device, "dtype", dtype_name(device->dtype), "batch", b->batch, "threads", model_threads(),
-	                 "parameters", (json_int_t)trained, "step_s", median, "images_per_s", b->batch / median, "gflop_per_step", gflop, "gbyte_per_step", traffic,
-	                 "gflop_per_s", gflop / median, "ceiling_gflop_per_s", ceiling, "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned, "peak_rss_mib", (double)use.ru_maxrss / 1024);
+	*out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "config",
+	                 b->name, "net", b->text, "device", device->name, "device_is", facts.device, "dtype",
+	                 dtype_name(device->dtype), "batch", b->batch, "threads", model_threads(), "parameters",
+	                 (json_int_t)trained, "step_s", median, "images_per_s", b->batch / median, "gflop_per_step", gflop,
+	                 "gbyte_per_step", traffic, "gflop_per_s", gflop / median, "ceiling_gflop_per_s", ceiling,
+	                 "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned, "peak_rss_mib",
+	                 (double)use.ru_maxrss / 1024);
 	if (facts.convolutions[0])
 		(void)json_object_set_new(*out, "convolutions", json_string(facts.convolutions));
 	return 0;
 }
 
-static int measure_on(json_t *out, const struct bench_config *b, const struct bench_target *target, double seconds, struct err *e)
+static int measure_on(json_t *out, const struct bench_config *b, const struct bench_target *target, double seconds,
+                      struct err *e)
 {
 	struct backend *device;
 	json_t *row;
@@ -274,7 +324,8 @@ static int measure_on(json_t *out, const struct bench_config *b, const struct be
 	return rc;
 }
 
-int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target, struct err *e)
+int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target,
+                struct err *e)
 {
 	int done = 0;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -291,6 +342,11 @@ int bench_train(json_t *out, const char *which, int batch, double seconds, const
 	config_defaults(&c);
 	if (config_preset(&c, which, e) || config_finish(&c, e))
 		return -1;
-	struct bench_config b = { .name = which, .text = "preset", .net = net_spec_of(&c), .batch = batch > 0 ? batch : c.net.kind == NET_ADM ? 1 : 4 };
+	struct bench_config b = { .name = which,
+		                      .text = "preset",
+		                      .net = net_spec_of(&c),
+		                      .batch = batch > 0               ? batch
+		                               : c.net.kind == NET_ADM ? 1
+		                                                       : 4 };
 	return measure_on(out, &b, target, seconds, e);
 }

@@ -10,14 +10,18 @@
 struct backend;
 
 /* Where and in what precision: a device's name (model/graph/backend.h) and an enum dtype_kind. */
-struct bench_target { const char *device; int dtype; };
+struct bench_target {
+	const char *device;
+	int dtype;
+};
 
 /* Appends one object per configuration to `out` (an array). which: NULL = "a" and "b"; else "a", "b" or a preset's name
- * with `batch` images. seconds: time spent per configuration. On a device the step is recorded once and replayed, and the
- * ceiling is that device's own matrix product in the same precision. */
-MUST_CHECK int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target, struct err *e);
-/* Steps per second of the network of ablations/quickstart.toml, with data and noise in place, for `seconds` and at least one step: not
- * the median step's but the overall rate, stalls included. */
+ * with `batch` images. seconds: time spent per configuration. On a device the step is recorded once and replayed, and
+ * the ceiling is that device's own matrix product in the same precision. */
+MUST_CHECK int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target,
+                           struct err *e);
+/* Steps per second of the network of ablations/quickstart.toml, with data and noise in place, for `seconds` and at
+ * least one step: not the median step's but the overall rate, stalls included. */
 MUST_CHECK int bench_train_rate(double *steps_per_s, double seconds, struct err *e);
 /* GFLOP/s of a 2048^3 float matrix product, best of a few. */
 double bench_gemm_ceiling(void);

@@ -16,15 +16,24 @@ const struct opt cmd_global_options[] = {
 	{ .name = "quiet", .letter = 'q', .kind = OPT_FLAG, .help = "print nothing but warnings and errors" },
 	{ .name = "verbose", .letter = 'v', .kind = OPT_FLAG, .help = "print more; twice: even more" },
 	{ .name = "json", .kind = OPT_FLAG, .help = "result (or error) as one JSON object on stdout" },
-	{ .name = "color", .kind = OPT_STRING, .arg = "auto|always|never", .help = "colours; auto: on terminals, honouring NO_COLOR" },
-	{ .name = "log", .kind = OPT_STRING, .arg = "FILE", .help = "also append the messages of stderr to FILE, with times" },
-	{ .name = "db", .kind = OPT_STRING, .arg = "FILE", .help = "result database (default: $ABLATE_DB, else ablate.db)" },
+	{ .name = "color",
+	  .kind = OPT_STRING,
+	  .arg = "auto|always|never",
+	  .help = "colours; auto: on terminals, honouring NO_COLOR" },
+	{ .name = "log",
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "also append the messages of stderr to FILE, with times" },
+	{ .name = "db",
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "result database (default: $ABLATE_DB, else ablate.db)" },
 	{ 0 },
 };
 
 struct cli_value {
 	const struct opt *opt;
-	const char *text;   /* as given */
+	const char *text; /* as given */
 	int64_t i;
 	double d;
 };
@@ -205,8 +214,7 @@ static int take_value(struct cli *c, const struct opt *o, const char *text, stru
 	char *end = NULL;
 	errno = 0;
 	switch (o->kind) {
-	case OPT_FLAG:
-		break;
+	case OPT_FLAG: break;
 	case OPT_INT:
 		v.i = strtoll(text, &end, 10);
 		if (!*text || *end || (errno && o->min == 0 && o->max == 0)) /* one too long for a number is beyond any range */
@@ -274,8 +282,10 @@ static int take_letters(struct cli *c, const char *letters, char **next, int *us
 		const struct opt *o = c->cmd ? find_letter(c->cmd->options, *letters) : NULL;
 		o = o ? o : find_letter(cmd_global_options, *letters);
 		if (!o)
-			return err_code(e, EXIT_USAGE, "unknown option -%c (see 'ablate %s%s--help'; '--' before an argument that begins with '-')",
-			                *letters, c->cmd ? c->cmd->name : "", c->cmd ? " " : "");
+			return err_code(
+				e, EXIT_USAGE,
+				"unknown option -%c (see 'ablate %s%s--help'; '--' before an argument that begins with '-')", *letters,
+				c->cmd ? c->cmd->name : "", c->cmd ? " " : "");
 		if (o->kind == OPT_FLAG) {
 			if (take_value(c, o, NULL, e))
 				return -1;
@@ -322,8 +332,8 @@ static int check_args(const struct cli *c, struct err *e)
 		} while (word.repeated && i < c->n_args);
 	}
 	if (i < c->n_args)
-		return err_code(e, EXIT_USAGE, "%s: one argument too many: '%s' (usage: ablate %s %s)", c->cmd->name, c->args[i],
-		                c->cmd->name, c->cmd->args ? c->cmd->args : "");
+		return err_code(e, EXIT_USAGE, "%s: one argument too many: '%s' (usage: ablate %s %s)", c->cmd->name,
+		                c->args[i], c->cmd->name, c->cmd->args ? c->cmd->args : "");
 	return 0;
 }
 
@@ -364,7 +374,9 @@ static bool json_asked(char **argv)
 int cli_parse(struct cli *c, const struct cmds *all, int argc, char **argv, struct err *e)
 {
 	const char *db = env_get(ENV_ABLATE_DB);
-	*c = (struct cli){ .all = all, .args = xcalloc((size_t)argc + 1, sizeof *c->args), .db = db && *db ? db : "ablate.db" };
+	*c = (struct cli){ .all = all,
+		               .args = xcalloc((size_t)argc + 1, sizeof *c->args),
+		               .db = db && *db ? db : "ablate.db" };
 	if (parse_words(c, argv, e)) {
 		c->json = json_asked(argv);
 		return -1;

@@ -5,8 +5,8 @@
  * Parsing, --help, completion and the man page all come from their tables:
  *
  *     static const struct opt options[] = {
- *             { .name = "jobs", .letter = 'j', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "cells at once" },
- *             { .name = "format", .kind = OPT_STRING, .arg = "md|csv|json", .help = "form of the table" },
+ *             { .name = "jobs", .letter = 'j', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "cells at
+ *             once" }, { .name = "format", .kind = OPT_STRING, .arg = "md|csv|json", .help = "form of the table" },
  *             { 0 } };
  *     static int run(struct cli *c) {
  *             struct err e = ERR_INIT;
@@ -33,68 +33,74 @@
 #include <stdint.h>
 
 enum opt_kind {
-	OPT_FLAG,     /* no value; may be given several times */
-	OPT_INT,      /* decimal, within [min, max] unless both are 0 */
-	OPT_DOUBLE,   /* finite, within [min, max] unless both are 0 */
-	OPT_STRING,   /* the last one counts */
-	OPT_STRINGS,  /* all of them, in order */
+	OPT_FLAG,    /* no value; may be given several times */
+	OPT_INT,     /* decimal, within [min, max] unless both are 0 */
+	OPT_DOUBLE,  /* finite, within [min, max] unless both are 0 */
+	OPT_STRING,  /* the last one counts */
+	OPT_STRINGS, /* all of them, in order */
 };
 
 struct opt {
-	const char *name;     /* without the dashes; NULL ends a table */
-	char letter;          /* short form, or 0 */
+	const char *name; /* without the dashes; NULL ends a table */
+	char letter;      /* short form, or 0 */
 	enum opt_kind kind;
-	const char *arg;      /* name of the value in the help; NULL for flags */
-	const char *help;     /* one line, lower case, no full stop */
+	const char *arg;  /* name of the value in the help; NULL for flags */
+	const char *help; /* one line, lower case, no full stop */
 	double min, max;
 };
 
 struct cli;
 struct cmd {
 	const char *name;
-	const char *args;            /* see above; "" or NULL: none */
-	const char *summary;         /* one line, lower case, no full stop */
-	const char *help;            /* paragraphs, separated by empty lines; wrapped when shown */
-	const struct opt *options;   /* may be NULL */
-	bool hidden;                 /* not listed: called by the program itself */
-	bool computes;               /* works with OpenMP threads in this process: threads_restart */
-	int (*run)(struct cli *c);   /* returns the exit code */
+	const char *args;          /* see above; "" or NULL: none */
+	const char *summary;       /* one line, lower case, no full stop */
+	const char *help;          /* paragraphs, separated by empty lines; wrapped when shown */
+	const struct opt *options; /* may be NULL */
+	bool hidden;               /* not listed: called by the program itself */
+	bool computes;             /* works with OpenMP threads in this process: threads_restart */
+	int (*run)(struct cli *c); /* returns the exit code */
 };
 
-struct cmd_row { const struct cmd *cmd; const char *group; };
-struct cmds { const struct cmd_row *rows; int n; };  /* the commands of a program, in the order of its help */
+struct cmd_row {
+	const struct cmd *cmd;
+	const char *group;
+};
+struct cmds {
+	const struct cmd_row *rows;
+	int n;
+}; /* the commands of a program, in the order of its help */
 /* Every shown command, group by group, whose rows need not be adjacent: group(), then command() for each of it. */
 void cmds_each(const struct cmds *all, void *ctx, void (*group)(void *ctx, const char *name),
                void (*command)(void *ctx, const struct cmd *cmd));
 const struct cmd *cmds_find(const struct cmds *all, const char *name); /* NULL when there is none */
-extern const struct opt cmd_global_options[];        /* accepted everywhere, before and after the command's name */
+extern const struct opt cmd_global_options[]; /* accepted everywhere, before and after the command's name */
 
 /* ====== a parsed command line ====== */
 
 struct cli {
-	const struct cmds *all;      /* the commands among which cmd was found */
-	const struct cmd *cmd;       /* NULL when only --help or --version was asked for */
-	char **args;                 /* n_args arguments and a NULL; "-" is stdin by convention */
+	const struct cmds *all; /* the commands among which cmd was found */
+	const struct cmd *cmd;  /* NULL when only --help or --version was asked for */
+	char **args;            /* n_args arguments and a NULL; "-" is stdin by convention */
 	int n_args;
 	bool json, quiet;
 	int verbose;
-	const char *db;              /* --db, else $ABLATE_DB, else ablate.db */
-	bool help, version;          /* asked for instead of a run */
-	struct cli_value *values;    /* by cli_flag and its like */
+	const char *db;           /* --db, else $ABLATE_DB, else ablate.db */
+	bool help, version;       /* asked for instead of a run */
+	struct cli_value *values; /* by cli_flag and its like */
 	int n_values, cap_values;
-	void *log;                   /* FILE * of --log */
+	void *log; /* FILE * of --log */
 };
 
-/* Parses argv[1..]. A wrong command line is EXIT_USAGE with the nearest names. **c must be released in either case; its texts
- * point into argv. c->json is set as far as parsing got, so that an error can be reported as JSON. */
+/* Parses argv[1..]. A wrong command line is EXIT_USAGE with the nearest names. **c must be released in either case; its
+ * texts point into argv. c->json is set as far as parsing got, so that an error can be reported as JSON. */
 MUST_CHECK int cli_parse(struct cli *c, const struct cmds *all, int argc, char **argv, struct err *e);
 void cli_release(struct cli *c);
 /* Parses, runs, reports: all of main() of a program with these commands. Returns the exit code. */
 int cli_main(const struct cmds *all, int argc, char **argv);
 
 /* Values by option name; a name or kind that the command's table does not have is BUG(). */
-int cli_flag(const struct cli *c, const char *name);                                 /* how often it was given */
-bool cli_given(const struct cli *c, const char *name);                               /* any kind */
+int cli_flag(const struct cli *c, const char *name);   /* how often it was given */
+bool cli_given(const struct cli *c, const char *name); /* any kind */
 int64_t cli_int(const struct cli *c, const char *name, int64_t fallback);
 double cli_double(const struct cli *c, const char *name, double fallback);
 const char *cli_string(const struct cli *c, const char *name, const char *fallback);
@@ -105,7 +111,7 @@ const char **cli_strings(const struct cli *c, const char *name, int *n);
 
 void cli_say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);     /* one line to stderr, not with -q */
 void cli_verbose(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* the same, only with -v */
-void cli_warn(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);    /* "ablate: warning: ...", also with -q */
+void cli_warn(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* "ablate: warning: ...", also with -q */
 /* Reports e ("ablate: ..." on stderr; with --json also {"schema":1,"error":{...}} on stdout). Returns its exit code. */
 int cli_fail(const struct cli *c, const struct err *e);
 /* cli_fail with EXIT_USAGE and a pointer to `ablate CMD --help`. */
@@ -115,14 +121,15 @@ int cli_print_json(const struct cli *c, json_t *object);
 
 /* ====== help, from the tables ====== */
 
-void cmd_help(struct str *dst, const struct cmds *all, const struct cmd *cmd); /* of one command, or of the program when cmd is NULL */
+void cmd_help(struct str *dst, const struct cmds *all,
+              const struct cmd *cmd); /* of one command, or of the program when cmd is NULL */
 /* Every exit code of the program, as text. */
 void cmd_each_exit(void *ctx, void (*row)(void *ctx, const char *code, const char *meaning));
 /* One word of `args`, or an option's `arg`. */
 struct cmd_word {
-	char text[64];           /* without brackets and dots */
+	char text[64]; /* without brackets and dots */
 	bool optional, repeated;
-	bool choice;             /* closed: text is a|b|c */
+	bool choice; /* closed: text is a|b|c */
 };
 bool cmd_next_word(struct cmd_word *out, const char **at);
 bool cmd_choice_has(const char *choices, const char *word);

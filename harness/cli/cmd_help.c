@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WIDTH 79
+#define WIDTH  79
 #define COLUMN 26 /* where the second column begins */
 
-static const struct { int code; const char *meaning; } exits[] = {
+static const struct {
+	int code;
+	const char *meaning;
+} exits[] = {
 	{ EXIT_OK, "all that was asked for is done and passed" },
 	{ EXIT_INCOMPLETE, "some cells failed, are missing or blocked; any failure without a code of its own" },
 	{ EXIT_USAGE, "usage or grid error, also 0 cells or 0 gates; nothing was run" },
@@ -129,8 +132,11 @@ static void help_exit(void *ctx, const char *code, const char *meaning)
 static void program_help(struct str *dst, const struct cmds *all)
 {
 	str_add(dst, "usage: ablate COMMAND [ARGUMENTS] [OPTIONS]\n\n");
-	cmd_wrap(dst, "Runs grids of consistency-model trainings, scores them, keeps every number with its provenance, and judges "
-	              "builds by statistical gates.", 0, 0, WIDTH);
+	cmd_wrap(
+		dst,
+		"Runs grids of consistency-model trainings, scores them, keeps every number with its provenance, and judges "
+		"builds by statistical gates.",
+		0, 0, WIDTH);
 	cmds_each(all, dst, help_group, help_command);
 	options(dst, "Options of every command:", cmd_global_options);
 	str_add(dst, "\nExit codes:\n");
@@ -161,7 +167,8 @@ void cmd_help(struct str *dst, const struct cmds *all, const struct cmd *cmd)
 
 char *cmd_version_text(void)
 {
-	return xstrfmt("ablate %s (numerics %d, database schema %d)", ABLATE_VERSION, NUMERICS_VERSION, db_schema()->version);
+	return xstrfmt("ablate %s (numerics %d, database schema %d)", ABLATE_VERSION, NUMERICS_VERSION,
+	               db_schema()->version);
 }
 
 json_t *cmd_version_json(void)

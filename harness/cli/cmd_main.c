@@ -1,4 +1,5 @@
-/* cmd_main.c - from main() to an exit code: running a parsed command, and reporting to people and scripts what happened. */
+/* cmd_main.c - from main() to an exit code: running a parsed command, and reporting to people and scripts what
+ * happened. */
 #include "harness/cli/cmd.h"
 
 #include "harness/cli/cmd_signals.h"

@@ -41,11 +41,12 @@ void threads_restart(const struct cmds *all, int argc, char **argv)
 {
 	const char *preloaded = env_get(ENV_LD_PRELOAD);
 	if (computes(all, argc, argv) && !(preloaded && strstr(preloaded, "vgpreload")) && threads_bound_waiting())
-		(void)execv("/proc/self/exe", argv); /* without /proc it continues as it is */
+		(void)execv("/proc/self/exe", argv);                 /* without /proc it continues as it is */
 	(void)prctl(PR_SET_NAME, program_invocation_short_name); /* else it is called "exe" after that */
 }
 
-/* OMP_NUM_THREADS where it is a number; libgomp says itself that it takes no other. "4,2" is for nested parallelism, which we do not use. */
+/* OMP_NUM_THREADS where it is a number; libgomp says itself that it takes no other. "4,2" is for nested parallelism,
+ * which we do not use. */
 static bool omp_num_threads(void)
 {
 	const char *text = set_by_user(ENV_OMP_NUM_THREADS);

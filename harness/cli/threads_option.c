@@ -10,7 +10,7 @@ int threads_of(const struct cli *c, int fallback)
 	if (wanted <= (most > fallback ? most : fallback))
 		return wanted;
 	wanted = most > fallback ? most : fallback;
-	cli_warn(c, "--threads %lld: this process may use %d processor%s (see `ablate doctor`); %d thread%s", (long long)cli_int(c, "threads", 0), most,
-	         str_plural(most), wanted, str_plural(wanted));
+	cli_warn(c, "--threads %lld: this process may use %d processor%s (see `ablate doctor`); %d thread%s",
+	         (long long)cli_int(c, "threads", 0), most, str_plural(most), wanted, str_plural(wanted));
 	return wanted;
 }

@@ -21,10 +21,19 @@
 
 static const struct opt options[] = {
 	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate" },
-	{ .name = "reason", .letter = 'm', .kind = OPT_STRING, .arg = "TEXT", .help = "with accept: why the baseline may move" },
-	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "folder of baselines (default results/baselines)" },
+	{ .name = "reason",
+	  .letter = 'm',
+	  .kind = OPT_STRING,
+	  .arg = "TEXT",
+	  .help = "with accept: why the baseline may move" },
+	{ .name = "dir",
+	  .letter = 'd',
+	  .kind = OPT_STRING,
+	  .arg = "DIR",
+	  .help = "folder of baselines (default results/baselines)" },
 	PLAN_OPTIONS,
-	{ 0 } };
+	{ 0 }
+};
 
 static int write_baseline(const char *path, const struct baseline *b, struct err *e)
 {
@@ -83,14 +92,15 @@ static int propose(json_t *files, struct cli *c, struct opened *o, const char *d
 		SCOPED(free) char *env = NULL;
 		SCOPED(free) char *path = baseline_path(dir, g->name, gate->rule.name, true);
 		SCOPED(baseline) struct baseline b = { 0 };
-		if (origin_of(&commit, &env, o, gate, e) || gates_propose(&b, o->study, gate, commit, env, now, e) || io_mkdirs(dir, e)
-		    || write_baseline(path, &b, e))
+		if (origin_of(&commit, &env, o, gate, e) || gates_propose(&b, o->study, gate, commit, env, now, e) ||
+		    io_mkdirs(dir, e) || write_baseline(path, &b, e))
 			return -1;
 		made++;
 		tell_file(c, files, path);
 	}
-	return made ? 0 : err_code(e, EXIT_USAGE, "%s has no gate against a baseline%s: nothing to propose", g->path,
-	                           cli_given(c, "gate") ? " of that name" : "");
+	return made ? 0
+	            : err_code(e, EXIT_USAGE, "%s has no gate against a baseline%s: nothing to propose", g->path,
+	                       cli_given(c, "gate") ? " of that name" : "");
 }
 
 /* The accepted baseline as rows of the database, when there is one. */
@@ -103,26 +113,31 @@ static void record(const struct cli *c, const struct baseline *b, const char *ol
 		return;
 	host_uuid(id);
 	json_t *lines = json_array();
-	json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "t", "baseline", "id", id, "gate", b->gate, "arm",
-	                                       b->arm, "numerics", (int)strtol(b->numerics, NULL, 10), "protocol", b->protocol, "commit_id", b->commit, "reason",
-	                                       b->reason, "created", b->created, "supersedes", old_sha));
+	json_array_append_new(lines,
+	                      json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "t", "baseline", "id", id,
+	                                "gate", b->gate, "arm", b->arm, "numerics", (int)strtol(b->numerics, NULL, 10),
+	                                "protocol", b->protocol, "commit_id", b->commit, "reason", b->reason, "created",
+	                                b->created, "supersedes", old_sha));
 	for (int i = 0; i < b->now.n; i++)
-		json_array_append_new(lines, json_pack("{s:s, s:s, s:I, s:f}", "t", "baseline_value", "baseline", id, "seed", (json_int_t)b->now.seed[i],
-		                                       "value", b->now.value[i]));
+		json_array_append_new(lines, json_pack("{s:s, s:s, s:I, s:f}", "t", "baseline_value", "baseline", id, "seed",
+		                                       (json_int_t)b->now.seed[i], "value", b->now.value[i]));
 	if (store_open(&store, c->db, STORE_WRITE, "ablate baseline", &e) || store_record(&store, lines, &e))
 		cli_warn(c, "the baseline is accepted in its file, but not recorded in %s: %s", c->db, e.msg);
 	json_decref(lines);
 }
 
-static int accept_one(json_t *files, const struct cli *c, const char *proposed, const char *dir, const char *now, struct err *e)
+static int accept_one(json_t *files, const struct cli *c, const char *proposed, const char *dir, const char *now,
+                      struct err *e)
 {
 	size_t stem = strlen(proposed) - strlen(".proposed.toml");
-	SCOPED(free) char *path = xstrfmt("%s/%.*s.toml", dir, (int)stem, proposed), *from = xstrfmt("%s/%s", dir, proposed);
+	SCOPED(free)
+	char *path = xstrfmt("%s/%.*s.toml", dir, (int)stem, proposed), *from = xstrfmt("%s/%s", dir, proposed);
 	SCOPED(baseline) struct baseline b = { 0 }, old = { 0 };
 	char sha[SHA256_HEX] = "";
 	bool replaces = io_exists(path);
-	if (baseline_read(&b, from, e) || (replaces && (baseline_read(&old, path, e) || io_sha256_file(sha, path, e)))
-	    || baseline_accept(&b, replaces ? &old : NULL, sha, cli_string(c, "reason", NULL), now, e) || write_baseline(path, &b, e))
+	if (baseline_read(&b, from, e) || (replaces && (baseline_read(&old, path, e) || io_sha256_file(sha, path, e))) ||
+	    baseline_accept(&b, replaces ? &old : NULL, sha, cli_string(c, "reason", NULL), now, e) ||
+	    write_baseline(path, &b, e))
 		return -1;
 	if (unlink(from))
 		return err_set(e, "%s: accepted as %s, but cannot remove the proposal: %s", from, path, strerror(errno));
@@ -162,7 +177,8 @@ static void free_names(char **names, int n)
 	free(names);
 }
 
-static int accept_all(json_t *files, const struct cli *c, const char *grid, const char *dir, const char *now, struct err *e)
+static int accept_all(json_t *files, const struct cli *c, const char *grid, const char *dir, const char *now,
+                      struct err *e)
 {
 	int n, failed = 0, done = 0;
 	char **names = names_in(dir, ".proposed.toml", &n);
@@ -181,7 +197,10 @@ static int accept_all(json_t *files, const struct cli *c, const char *grid, cons
 		done++;
 	}
 	free_names(names, n);
-	return failed ? -1 : done ? 0 : err_code(e, EXIT_USAGE, "%s has no proposed baseline of %s: run `ablate baseline propose` first", dir, grid);
+	return failed ? -1
+	       : done ? 0
+	              : err_code(e, EXIT_USAGE, "%s has no proposed baseline of %s: run `ablate baseline propose` first",
+	                         dir, grid);
 }
 
 static int list(const struct cli *c, const char *dir, struct err *e)
@@ -201,12 +220,13 @@ static int list(const struct cli *c, const char *dir, struct err *e)
 			mean += side.value[k] / side.n;
 		const char *state = b.accepted ? "accepted" : "proposed";
 		if (c->json)
-			json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s, s:s, s:s}", "file", path, "gate", b.gate, "metric",
-			                                     b.metric, "state", state, "n", side.n, "mean", mean, "protocol", b.protocol, "numerics",
-			                                     b.numerics, "commit", b.commit, "reason", b.reason));
+			json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s, s:s, s:s}", "file", path,
+			                                     "gate", b.gate, "metric", b.metric, "state", state, "n", side.n,
+			                                     "mean", mean, "protocol", b.protocol, "numerics", b.numerics, "commit",
+			                                     b.commit, "reason", b.reason));
 		else
-			printf("%-9s %s  %s mean %.4g over %d seed%s, numerics %s%s%s\n", state, path, b.metric, mean, side.n, str_plural(side.n), b.numerics,
-			       *b.reason ? ": " : "", b.reason);
+			printf("%-9s %s  %s mean %.4g over %d seed%s, numerics %s%s%s\n", state, path, b.metric, mean, side.n,
+			       str_plural(side.n), b.numerics, *b.reason ? ": " : "", b.reason);
 	}
 	free_names(names, n);
 	if (c->json && !failed)
@@ -247,9 +267,10 @@ const struct cmd cmd_baseline = {
 	.name = "baseline",
 	.args = "propose|accept|list [GRID]",
 	.summary = "propose, accept or list the baselines that gates compare against",
-	.help = "`propose` writes DIR/GRID.GATE.proposed.toml with the value of every training seed for each gate against \"baseline\". Review it like "
-	        "code. `accept --reason TEXT` turns it into DIR/GRID.GATE.toml, keeps the first values of the numerics version beside it, and "
-	        "records both. A passing gate never moves a baseline.",
+	.help =
+		"`propose` writes DIR/GRID.GATE.proposed.toml with the value of every training seed for each gate against "
+		"\"baseline\". Review it like code. `accept --reason TEXT` turns it into DIR/GRID.GATE.toml, keeps the first "
+		"values of the numerics version beside it, and records both. A passing gate never moves a baseline.",
 	.options = options,
 	.run = run,
 };

@@ -1,5 +1,5 @@
-/* cmd-bench-cell.c - `ablate bench-cell`: the worker of `ablate bench store`, called as its script's interpreter. It does
- * all that a worker does except the work: the cost of such a cell is the harness's own share. */
+/* cmd-bench-cell.c - `ablate bench-cell`: the worker of `ablate bench store`, called as its script's interpreter. It
+ * does all that a worker does except the work: the cost of such a cell is the harness's own share. */
 #include "harness/cli/cmd.h"
 #include "harness/run/worker.h"
 
@@ -18,7 +18,9 @@ static int run(struct cli *c)
 	return worker_finish(w, WORKER_DONE, NULL, EXIT_OK);
 }
 
-static const struct opt options[] = { { .name = "fd", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1023, .help = "pipe for progress lines" }, { 0 } };
+static const struct opt options[] = {
+	{ .name = "fd", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1023, .help = "pipe for progress lines" }, { 0 }
+};
 
 const struct cmd cmd_bench_cell = {
 	.name = "bench-cell",

@@ -1,5 +1,5 @@
-/* cmd-bench-steps.c - `ablate bench-steps`: one measurement of `ablate bench crowd`, in a process of its own, since how threads
- * wait is settled when a program starts. */
+/* cmd-bench-steps.c - `ablate bench-steps`: one measurement of `ablate bench crowd`, in a process of its own, since how
+ * threads wait is settled when a program starts. */
 #include "harness/cli/cmd.h"
 
 #include "harness/bench/bench_train.h"
@@ -24,7 +24,12 @@ static int run(struct cli *c)
 
 static const struct opt options[] = {
 	THREADS_OPTION("threads (default: as many as processors may be used)"),
-	{ .name = "seconds", .kind = OPT_DOUBLE, .arg = "S", .min = 0.001, .max = 3600, .help = "how long (default 1), at least one step" },
+	{ .name = "seconds",
+	  .kind = OPT_DOUBLE,
+	  .arg = "S",
+	  .min = 0.001,
+	  .max = 3600,
+	  .help = "how long (default 1), at least one step" },
 	{ 0 },
 };
 

@@ -1,5 +1,5 @@
-/* cmd-bench.c - `ablate bench`: speeds as ratios to the machine's own ceiling or to a peer measured in the same run. One
- * row per benchmark. */
+/* cmd-bench.c - `ablate bench`: speeds as ratios to the machine's own ceiling or to a peer measured in the same run.
+ * One row per benchmark. */
 #include "harness/cli/cmd.h"
 
 #include "harness/bench/bench_crowd.h"
@@ -16,7 +16,13 @@
 #include <stdio.h>
 #include <string.h>
 
-struct request { const char *preset; int batch; double seconds; struct bench_target target; int beside; };
+struct request {
+	const char *preset;
+	int batch;
+	double seconds;
+	struct bench_target target;
+	int beside;
+};
 
 static int train(json_t *out, const struct request *r, struct err *e)
 {
@@ -56,7 +62,8 @@ static int store(json_t *out, const struct request *r, struct err *e)
 	(void)r;
 	if (bench_store(&all, &BENCH_STORE_FULL, e))
 		return -1;
-	json_object_foreach(all, key, row) {
+	json_object_foreach(all, key, row)
+	{
 		(void)json_object_set_new(row, "what", json_string(key));
 		(void)json_array_append(out, row);
 	}
@@ -64,24 +71,30 @@ static int store(json_t *out, const struct request *r, struct err *e)
 	return 0;
 }
 
-struct bench { const char *name, *text; int (*run)(json_t *out, const struct request *r, struct err *e); };
+struct bench {
+	const char *name, *text;
+	int (*run)(json_t *out, const struct request *r, struct err *e);
+};
 
 static const struct bench rows[] = {
-	{ .name = "train", .run = train,
+	{ .name = "train",
+	  .run = train,
 	  .text = "training step: images/s, GFLOP/s and share of the matrix product's rate" },
-	{ .name = "features", .run = features,
-	  .text = "Inception features: images/s in fp32 and bf16, and the share" },
-	{ .name = "pictures", .run = pictures,
+	{ .name = "features", .run = features, .text = "Inception features: images/s in fp32 and bf16, and the share" },
+	{ .name = "pictures",
+	  .run = pictures,
 	  .text = "decoding PNG for scores and imports: images/s by all threads, as a share of one thread's times "
 	          "their number" },
-	{ .name = "store", .run = store,
+	{ .name = "store",
+	  .run = store,
 	  .text = "records: curve rows/s ingested from 8 writers; plan, status and table of 10,000 cells; overhead "
 	          "of a cell; a durable commit" },
-	{ .name = "lpips", .run = lpips,
-	  .text = "LPIPS at 64 x 64: pairs/s, forward and with gradient" },
-	{ .name = "crowd", .run = crowd,
+	{ .name = "lpips", .run = lpips, .text = "LPIPS at 64 x 64: pairs/s, forward and with gradient" },
+	{ .name = "crowd",
+	  .run = crowd,
 	  .text = "training steps/s alone and beside busy processes, by how threads wait, beside the fair share" },
-	{ .name = "fid", .run = fid,
+	{ .name = "fid",
+	  .run = fid,
 	  .text = "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm starts with" },
 };
 
@@ -90,9 +103,11 @@ static void print_rows(const char *name, const json_t *list)
 	size_t i;
 	const json_t *row, *v;
 	const char *key;
-	json_array_foreach(list, i, row) {
+	json_array_foreach(list, i, row)
+	{
 		printf("%s", name);
-		json_object_foreach((json_t *)(size_t)row, key, v) {
+		json_object_foreach((json_t *)(size_t)row, key, v)
+		{
 			if (json_is_real(v))
 				printf("  %s %.4g", key, json_real_value(v));
 			else if (json_is_integer(v))
@@ -107,8 +122,11 @@ static void print_rows(const char *name, const json_t *list)
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
-	struct request r = { cli_string(c, "preset", NULL), (int)cli_int(c, "batch", 0), cli_double(c, "seconds", 10), { cli_string(c, "device", "cpu"), DTYPE_FP32 },
-	                     (int)cli_int(c, "beside", 16) };
+	struct request r = { cli_string(c, "preset", NULL),
+		                 (int)cli_int(c, "batch", 0),
+		                 cli_double(c, "seconds", 10),
+		                 { cli_string(c, "device", "cpu"), DTYPE_FP32 },
+		                 (int)cli_int(c, "beside", 16) };
 	struct run_config settings;
 	config_defaults(&settings);
 	if (config_set_text(&settings, "train.dtype", cli_string(c, "dtype", "fp32"), &e))
@@ -136,12 +154,26 @@ static int run(struct cli *c)
 }
 
 static const struct opt options[] = {
-	{ .name = "preset", .kind = OPT_STRING, .arg = "NAME", .help = "train: configuration a, b, or a preset such as ict-cifar10" },
+	{ .name = "preset",
+	  .kind = OPT_STRING,
+	  .arg = "NAME",
+	  .help = "train: configuration a, b, or a preset such as ict-cifar10" },
 	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 65536, .help = "images per step" },
-	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "train, features: auto, cpu, cuda or cuda:N (default cpu)" },
-	{ .name = "dtype", .kind = OPT_STRING, .arg = "T", .help = "train, features on a device: fp32, tf32 or bf16 (default fp32)" },
+	{ .name = "device",
+	  .kind = OPT_STRING,
+	  .arg = "D",
+	  .help = "train, features: auto, cpu, cuda or cuda:N (default cpu)" },
+	{ .name = "dtype",
+	  .kind = OPT_STRING,
+	  .arg = "T",
+	  .help = "train, features on a device: fp32, tf32 or bf16 (default fp32)" },
 	THREADS_OPTION("threads (default: as many as processors may be used)"),
-	{ .name = "beside", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "crowd: busy processes beside the training (default 16)" },
+	{ .name = "beside",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 1,
+	  .max = 1024,
+	  .help = "crowd: busy processes beside the training (default 16)" },
 	{ .name = "seconds", .kind = OPT_DOUBLE, .arg = "S", .min = 0.01, .max = 3600, .help = "time per configuration" },
 	{ 0 },
 };
@@ -150,9 +182,10 @@ const struct cmd cmd_bench = {
 	.name = "bench",
 	.args = "train|features|pictures|store|lpips|crowd|fid|all",
 	.summary = "measure speeds as shares of what this machine can do",
-	.help = "Every figure is shown beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix product "
-	        "of the same library. ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of operation "
-	        "and by shape (every operation is waited for, so the step itself takes longer).",
+	.help =
+		"Every figure is shown beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix "
+		"product of the same library. ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of "
+		"operation and by shape (every operation is waited for, so the step itself takes longer).",
 	.options = options,
 	.computes = true,
 	.run = run,

@@ -30,7 +30,8 @@ static int cancel_run(struct cli *c, struct store *s, struct err *e)
 	if (cancel_file(s->runs, e))
 		return cli_fail(c, e);
 	cli_say(c, "pid %lld is asked to write checkpoints and stop; `ablate resume` continues", pid);
-	return c->json ? cli_print_json(c, json_pack("{s:s, s:I, s:i}", "db", c->db, "pid", (json_int_t)pid, "slurm", 0)) : EXIT_OK;
+	return c->json ? cli_print_json(c, json_pack("{s:s, s:I, s:i}", "db", c->db, "pid", (json_int_t)pid, "slurm", 0))
+	               : EXIT_OK;
 }
 
 static int cancel_one(json_t *asked, struct cli *c, struct store *s, const char *text, struct err *e)
@@ -73,7 +74,7 @@ const struct cmd cmd_cancel = {
 	.name = "cancel",
 	.args = "[ATTEMPT|CELL]...",
 	.summary = "ask a running grid, or single cells of it, to write checkpoints and stop",
-	.help = "Without arguments the whole run on the database stops, as by Ctrl-C. Nothing is lost: what was stopped continues from its "
-	        "checkpoints with `ablate resume` or the next `ablate run`.",
+	.help = "Without arguments the whole run on the database stops, as by Ctrl-C. Nothing is lost: what was stopped "
+			"continues from its checkpoints with `ablate resume` or the next `ablate run`.",
 	.run = run,
 };

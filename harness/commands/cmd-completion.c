@@ -1,5 +1,6 @@
 /* cmd-completion.c - `ablate completion`: scripts for bash, zsh and fish, made from the command tables. Words that
- * come from knobs, presets or the database are asked of the program when TAB is pressed (`ablate completion words KIND`). */
+ * come from knobs, presets or the database are asked of the program when TAB is pressed (`ablate completion words
+ * KIND`). */
 #include "harness/cli/cmd.h"
 
 #include "harness/record/query.h"
@@ -13,10 +14,12 @@
 /* ====== words ====== */
 
 /* What a placeholder in `args` or `arg` means. */
-static const struct placeholder { const char *text, *kind; } placeholders[] = {
-	{ "KEY", "keys" },      { "K=V", "settings" },   { "KEY=VALUE", "settings" },   { "COMMAND", "commands" }, { "PRESET", "presets" },
-	{ "CELL", "cells" },    { "ATTEMPT", "attempts" }, { "CELL|ATTEMPT", "cells" }, { "ATTEMPT|CELL", "cells" },
-	{ "LABEL", "labels" },  { "ARM", "labels" },
+static const struct placeholder {
+	const char *text, *kind;
+} placeholders[] = {
+	{ "KEY", "keys" },           { "K=V", "settings" }, { "KEY=VALUE", "settings" }, { "COMMAND", "commands" },
+	{ "PRESET", "presets" },     { "CELL", "cells" },   { "ATTEMPT", "attempts" },   { "CELL|ATTEMPT", "cells" },
+	{ "ATTEMPT|CELL", "cells" }, { "LABEL", "labels" }, { "ARM", "labels" },
 };
 
 static const char *placeholder_kind(const char *text)
@@ -67,7 +70,8 @@ static int print_words(const struct cli *c, const char *kind)
 		print_recorded(c, kind);
 		return EXIT_OK;
 	}
-	return cli_usage(c, "no words of kind '%s': it must be commands, keys, settings, presets, cells, attempts or labels", kind);
+	return cli_usage(
+		c, "no words of kind '%s': it must be commands, keys, settings, presets, cells, attempts or labels", kind);
 }
 
 /* ====== scripts ====== */
@@ -132,16 +136,18 @@ static void bash_script(struct str *s, const struct cmds *all)
 {
 	int n = all->n;
 	const struct cmd_row *r = all->rows;
-	str_add(s, "# bash completion for ablate; install as /usr/share/bash-completion/completions/ablate\n"
-	           "_ablate_list() { COMPREPLY=($(compgen -W \"$1\" -- \"$cur\")); [[ ${COMPREPLY[0]} == *= ]] && compopt -o nospace; }\n"
-	           "_ablate_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); }\n"
-	           "_ablate_words() { \"${COMP_WORDS[0]}\" ${db:+--db \"$db\"} completion words \"$1\" 2>/dev/null; }\n"
-	           "_ablate() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= place=0 db= i w\n"
-	           "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n\t\tw=${COMP_WORDS[i]}\n\t\tcase $w in\n"
-	           "\t\t--db) db=${COMP_WORDS[i+1]}; ((i++)) ;;\n\t\t--color|--log) ((i++)) ;;\n\t\t-*) ;;\n"
-	           "\t\t*) if [[ -z $cmd ]]; then cmd=$w; else ((place++)); fi ;;\n\t\tesac\n\tdone\n"
-	           "\tif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n\tif [[ $cur == = ]]; then cur=; fi\n"
-	           "\tcase $prev in\n");
+	str_add(s,
+	        "# bash completion for ablate; install as /usr/share/bash-completion/completions/ablate\n"
+	        "_ablate_list() { COMPREPLY=($(compgen -W \"$1\" -- \"$cur\")); [[ ${COMPREPLY[0]} == *= ]] && compopt -o "
+	        "nospace; }\n"
+	        "_ablate_files() { compopt -o filenames; COMPREPLY=($(compgen -f -- \"$cur\")); }\n"
+	        "_ablate_words() { \"${COMP_WORDS[0]}\" ${db:+--db \"$db\"} completion words \"$1\" 2>/dev/null; }\n"
+	        "_ablate() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= place=0 db= i w\n"
+	        "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n\t\tw=${COMP_WORDS[i]}\n\t\tcase $w in\n"
+	        "\t\t--db) db=${COMP_WORDS[i+1]}; ((i++)) ;;\n\t\t--color|--log) ((i++)) ;;\n\t\t-*) ;;\n"
+	        "\t\t*) if [[ -z $cmd ]]; then cmd=$w; else ((place++)); fi ;;\n\t\tesac\n\tdone\n"
+	        "\tif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n\tif [[ $cur == = ]]; then cur=; fi\n"
+	        "\tcase $prev in\n");
 	for (const struct opt *o = cmd_global_options; o->name; o++) {
 		if (o->kind == OPT_FLAG)
 			continue;
@@ -162,7 +168,8 @@ static void bash_script(struct str *s, const struct cmds *all)
 		bash_names(s, r[i].cmd->options);
 		str_add(s, "\" ;;\n");
 	}
-	str_add(s, "\t\tesac\n\t\t_ablate_list \"$names\"\n\t\treturn\n\tfi\n\tif [[ -z $cmd ]]; then\n\t\t_ablate_list \"");
+	str_add(s,
+	        "\t\tesac\n\t\t_ablate_list \"$names\"\n\t\treturn\n\tfi\n\tif [[ -z $cmd ]]; then\n\t\t_ablate_list \"");
 	for (int i = 0; i < n; i++)
 		if (!r[i].cmd->hidden)
 			str_addf(s, "%s ", r[i].cmd->name);
@@ -235,7 +242,8 @@ static void zsh_script(struct str *s, const struct cmds *all)
 	           "_ablate_words() { local -a w; w=(${(f)\"$(ablate completion words $1 2>/dev/null)\"}); compadd -a w }\n"
 	           "_ablate() {\n\tlocal curcontext=$curcontext state line\n\t_arguments -C");
 	zsh_options(s, cmd_global_options);
-	str_add(s, " \\\n\t\t'1:command:->command' '*::argument:->argument'\n\tcase $state in\n\tcommand)\n\t\tlocal -a commands\n\t\tcommands=(\n");
+	str_add(s, " \\\n\t\t'1:command:->command' '*::argument:->argument'\n\tcase $state in\n\tcommand)\n\t\tlocal -a "
+	           "commands\n\t\tcommands=(\n");
 	for (int i = 0; i < n; i++) {
 		if (r[i].cmd->hidden)
 			continue;
@@ -328,8 +336,13 @@ static void fish_script(struct str *s, const struct cmds *all)
 
 static int run(struct cli *c)
 {
-	static const struct { const char *shell; void (*write)(struct str *s, const struct cmds *all); } shells[] = {
-		{ "bash", bash_script }, { "zsh", zsh_script }, { "fish", fish_script },
+	static const struct {
+		const char *shell;
+		void (*write)(struct str *s, const struct cmds *all);
+	} shells[] = {
+		{ "bash", bash_script },
+		{ "zsh", zsh_script },
+		{ "fish", fish_script },
 	};
 	SCOPED(str) struct str s = { 0 };
 	if (strcmp(c->args[0], "words") == 0)
@@ -347,9 +360,11 @@ const struct cmd cmd_completion = {
 	.name = "completion",
 	.args = "bash|zsh|fish|words [KIND]",
 	.summary = "print a completion script for a shell",
-	.help = "Source the script, or install it where its first lines say:\n\n"
-	        "    source <(ablate completion bash)\n\n"
-	        "Commands, options, knobs, presets, labels, cells and attempts are completed. `ablate completion words KIND` is what "
-	        "the scripts call: it prints commands, keys, settings, presets, cells, attempts or labels, one per line.",
+	.help =
+		"Source the script, or install it where its first lines say:\n\n"
+		"    source <(ablate completion bash)\n\n"
+		"Commands, options, knobs, presets, labels, cells and attempts are completed. `ablate completion words KIND` "
+		"is what the scripts call: it prints commands, keys, settings, presets, cells, attempts or labels, one per "
+		"line.",
 	.run = run,
 };

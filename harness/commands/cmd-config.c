@@ -76,8 +76,9 @@ const struct cmd cmd_config = {
 	.name = "config",
 	.args = "GRID.toml|PRESET",
 	.summary = "print resolved settings, every default written out",
-	.help = "The settings of each arm of a grid, or of a preset alone, after preset, [base], axes or variants and --set. The first arm "
-	        "is printed in full, the others as differences from it; --json prints all of them in full.",
+	.help =
+		"The settings of each arm of a grid, or of a preset alone, after preset, [base], axes or variants and --set. "
+		"The first arm is printed in full, the others as differences from it; --json prints all of them in full.",
 	.options = options,
 	.run = run,
 };

@@ -1,4 +1,5 @@
-/* cmd-data.c - `ablate data`: which data sets there are, where they were found, and whether they are whole; import them. */
+/* cmd-data.c - `ablate data`: which data sets there are, where they were found, and whether they are whole; import
+ * them. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 
@@ -19,8 +20,8 @@
 static json_t *describe(const struct data_shape *s, bool check, int *bad)
 {
 	SCOPED(free) char *folder = dataset_folder(s->name);
-	json_t *row = json_pack("{s:s, s:[i,i,i], s:i, s:s, s:s, s:s?}", "name", s->name, "shape", s->h, s->w, s->c, "classes", s->classes, "origin", s->origin,
-	                        "licence", s->licence, "found", folder);
+	json_t *row = json_pack("{s:s, s:[i,i,i], s:i, s:s, s:s, s:s?}", "name", s->name, "shape", s->h, s->w, s->c,
+	                        "classes", s->classes, "origin", s->origin, "licence", s->licence, "found", folder);
 	static const char *const splits[] = { "train", "test" };
 	for (int split = 0; check && split < 2; split++) {
 		struct dataset d;
@@ -30,7 +31,8 @@ static json_t *describe(const struct data_shape *s, bool check, int *bad)
 			*bad += 1;
 			continue;
 		}
-		(void)json_object_set_new(row, splits[split], json_pack("{s:I, s:s}", "images", (json_int_t)d.n, "sha256", d.sha256));
+		(void)json_object_set_new(row, splits[split],
+		                          json_pack("{s:I, s:s}", "images", (json_int_t)d.n, "sha256", d.sha256));
 		dataset_release(&d);
 	}
 	return row;
@@ -41,16 +43,19 @@ static void print_row(json_t *row)
 	static const char *const splits[] = { "train", "test" };
 	json_t *shape = json_object_get(row, "shape");
 	const char *found = json_string_value(json_object_get(row, "found"));
-	printf("%-14s %lldx%lldx%lld  %s\n", json_string_value(json_object_get(row, "name")), json_integer_value(json_array_get(shape, 0)),
-	       json_integer_value(json_array_get(shape, 1)), json_integer_value(json_array_get(shape, 2)), found ? found : "not found");
-	printf("%-14s from %s; licence: %s\n", "", json_string_value(json_object_get(row, "origin")), json_string_value(json_object_get(row, "licence")));
+	printf("%-14s %lldx%lldx%lld  %s\n", json_string_value(json_object_get(row, "name")),
+	       json_integer_value(json_array_get(shape, 0)), json_integer_value(json_array_get(shape, 1)),
+	       json_integer_value(json_array_get(shape, 2)), found ? found : "not found");
+	printf("%-14s from %s; licence: %s\n", "", json_string_value(json_object_get(row, "origin")),
+	       json_string_value(json_object_get(row, "licence")));
 	for (int i = 0; i < 2; i++) {
 		json_t *split = json_object_get(row, splits[i]);
 		const char *error = json_string_value(json_object_get(split, "error"));
 		if (error)
 			printf("%-14s %s: %s\n", "", splits[i], error);
 		else if (split)
-			printf("%-14s %s: %lld image%s, sha256 %s\n", "", splits[i], json_integer_value(json_object_get(split, "images")),
+			printf("%-14s %s: %lld image%s, sha256 %s\n", "", splits[i],
+			       json_integer_value(json_object_get(split, "images")),
 			       str_plural(json_integer_value(json_object_get(split, "images"))),
 			       json_string_value(json_object_get(split, "sha256")));
 	}
@@ -116,7 +121,7 @@ static int show(struct cli *c)
 	return code;
 }
 
-/* ---- import, fetch -------------------------------------------------------------------------------------------------------- */
+/* ---- import, fetch --------------------------------------------------------------------------- */
 
 static int label_rule_of(const char *text)
 {
@@ -135,8 +140,8 @@ static void warn_of_number(struct cli *c, const char *name, const struct importe
 		for (int s = 0; s < 2; s++) {
 			int expected = s == SPLIT_TRAIN ? rows[i].n_train : rows[i].n_test;
 			if (strcmp(rows[i].name, name) == 0 && done[s].found && expected && done[s].ref.n != expected)
-				cli_warn(c, "%s: %lld %s images, the published set has %d: scores carry its own hash", name, (long long)done[s].ref.n,
-				         s == SPLIT_TRAIN ? "training" : "test", expected);
+				cli_warn(c, "%s: %lld %s images, the published set has %d: scores carry its own hash", name,
+				         (long long)done[s].ref.n, s == SPLIT_TRAIN ? "training" : "test", expected);
 		}
 }
 
@@ -145,8 +150,11 @@ static int import(struct cli *c, const char *name, const char *source)
 	struct err e = ERR_INIT;
 	struct imported done[2];
 	const char *split = cli_string(c, "split", NULL);
-	struct import_options o = { .only_split = split != NULL, .split = split && strcmp(split, "test") == 0 ? SPLIT_TEST : SPLIT_TRAIN,
-	                            .side = (int)cli_int(c, "size", 0), .rule = (enum label_rule)label_rule_of(cli_string(c, "labels", "auto")), .quiet = c->quiet };
+	struct import_options o = { .only_split = split != NULL,
+		                        .split = split && strcmp(split, "test") == 0 ? SPLIT_TEST : SPLIT_TRAIN,
+		                        .side = (int)cli_int(c, "size", 0),
+		                        .rule = (enum label_rule)label_rule_of(cli_string(c, "labels", "auto")),
+		                        .quiet = c->quiet };
 	if (data_import(done, name, source, &o, &e))
 		return cli_fail(c, &e);
 	warn_of_number(c, name, done);
@@ -158,10 +166,12 @@ static int import(struct cli *c, const char *name, const char *source)
 		SCOPED(free) char *path = set_path(r->sha256);
 		const char *text = s == SPLIT_TRAIN ? "train" : "test";
 		if (!c->json)
-			printf("%s %s: %lld image%s of %dx%dx%d in %d class%s, sha256 %s\n", name, text, (long long)r->n, str_plural(r->n), r->h, r->w, r->c, r->classes,
-			       r->classes == 1 ? "" : "es", r->sha256);
-		(void)json_object_set_new(sets, text, json_pack("{s:I, s:[i,i,i], s:i, s:s, s:s, s:I}", "images", (json_int_t)r->n, "shape", r->h, r->w, r->c,
-		                                                "classes", r->classes, "sha256", r->sha256, "path", path, "resumed_from", (json_int_t)done[s].resumed_from));
+			printf("%s %s: %lld image%s of %dx%dx%d in %d class%s, sha256 %s\n", name, text, (long long)r->n,
+			       str_plural(r->n), r->h, r->w, r->c, r->classes, r->classes == 1 ? "" : "es", r->sha256);
+		(void)json_object_set_new(sets, text,
+		                          json_pack("{s:I, s:[i,i,i], s:i, s:s, s:s, s:I}", "images", (json_int_t)r->n, "shape",
+		                                    r->h, r->w, r->c, "classes", r->classes, "sha256", r->sha256, "path", path,
+		                                    "resumed_from", (json_int_t)done[s].resumed_from));
 	}
 	if (c->json)
 		return cli_print_json(c, json_pack("{s:s, s:o}", "name", name, "imported", sets));
@@ -175,7 +185,8 @@ static int check_archive(const char *path, const struct data_shape *shape, struc
 	if (io_sha256_file(sha256, path, e))
 		return -1;
 	if (strcmp(sha256, shape->sha256) != 0)
-		return err_set(e, "%s: its SHA-256 is %s, the published file's is %s; nothing was kept", shape->url, sha256, shape->sha256);
+		return err_set(e, "%s: its SHA-256 is %s, the published file's is %s; nothing was kept", shape->url, sha256,
+		               shape->sha256);
 	return 0;
 }
 
@@ -186,7 +197,8 @@ static int fetch(struct cli *c, const char *name)
 	if (data_shape_find(&shape, name, &e))
 		return cli_fail(c, &e);
 	if (!shape.url) {
-		(void)err_set(&e, "%s cannot be fetched (%s): get it yourself, then `ablate data import %s SOURCE`", name, shape.origin, name);
+		(void)err_set(&e, "%s cannot be fetched (%s): get it yourself, then `ablate data import %s SOURCE`", name,
+		              shape.origin, name);
 		return cli_fail(c, &e);
 	}
 	SCOPED(free) char *cache = io_cache_dir();
@@ -209,9 +221,20 @@ static int run(struct cli *c)
 }
 
 static const struct opt options[] = {
-	{ .name = "split", .kind = OPT_STRING, .arg = "train|test", .help = "import only this split (default: all that the source holds)" },
-	{ .name = "size", .kind = OPT_INT, .arg = "N", .min = 2, .max = 4096, .help = "crop and resize to squares of N pixels (default: the known size of the set, or that of its pictures)" },
-	{ .name = "labels", .kind = OPT_STRING, .arg = LABEL_CHOICES, .help = "where pictures' class labels are: dataset.json, folder names, file names up to _ (default auto)" },
+	{ .name = "split",
+	  .kind = OPT_STRING,
+	  .arg = "train|test",
+	  .help = "import only this split (default: all that the source holds)" },
+	{ .name = "size",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 2,
+	  .max = 4096,
+	  .help = "crop and resize to squares of N pixels (default: the known size of the set, or that of its pictures)" },
+	{ .name = "labels",
+	  .kind = OPT_STRING,
+	  .arg = LABEL_CHOICES,
+	  .help = "where pictures' class labels are: dataset.json, folder names, file names up to _ (default auto)" },
 	{ 0 },
 };
 
@@ -219,14 +242,18 @@ const struct cmd cmd_data = {
 	.name = "data",
 	.args = "list|check|import|fetch [NAME] [SOURCE]",
 	.summary = "data sets: where they come from, where they are, whether they are complete; import, fetch",
-	.help = "A set is looked for in $ABLATE_DATA/NAME, among what was imported, in the user's cache (data/NAME) and where the "
-	        "distribution's package puts it. `check` reads every image and prints the SHA-256 of the decoded content, which is part of "
-	        "every cell's identity.\n\n"
-	        "`import NAME SOURCE` reads a folder or zip of PNG and JPEG (labels from EDM's dataset.json or from folders; train/ and test/ at the top "
-	        "are the splits), the .npz batches of downsampled ImageNet, CIFAR-10's binary folder or .tar.gz, or IDX (a file or the folder). Pictures of another size are cut and resized "
-	        "as guided-diffusion does. The result is in the cache under the hash of its content and is mapped from there; an import that was "
-	        "interrupted continues where it was when it is run again. A NAME that `list` does not know creates a data set of your own.\n\n"
-	        "`fetch NAME` downloads the published archive over https, compares its SHA-256, and imports it. Nothing is ever downloaded by any other command.",
+	.help =
+		"A set is looked for in $ABLATE_DATA/NAME, among what was imported, in the user's cache (data/NAME) and where "
+		"the distribution's package puts it. `check` reads every image and prints the SHA-256 of the decoded content, "
+		"which is part of every cell's identity.\n\n"
+		"`import NAME SOURCE` reads a folder or zip of PNG and JPEG (labels from EDM's dataset.json or from folders; "
+		"train/ and test/ at the top are the splits), the .npz batches of downsampled ImageNet, CIFAR-10's binary "
+		"folder or .tar.gz, or IDX (a file or the folder). Pictures of another size are cut and resized as "
+		"guided-diffusion does. The result is in the cache under the hash of its content and is mapped from there; an "
+		"import that was interrupted continues where it was when it is run again. A NAME that `list` does not know "
+		"creates a data set of your own.\n\n"
+		"`fetch NAME` downloads the published archive over https, compares its SHA-256, and imports it. Nothing is "
+		"ever downloaded by any other command.",
 	.options = options,
 	.run = run,
 };

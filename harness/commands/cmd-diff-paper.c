@@ -9,14 +9,18 @@
 
 static const struct opt options[] = { PLAN_OPTIONS, { 0 } };
 
-struct compared { const char *label, *preset; const struct deviation *d; int n; };
+struct compared {
+	const char *label, *preset;
+	const struct deviation *d;
+	int n;
+};
 
 static json_t *to_json(const struct compared *x)
 {
 	json_t *list = json_array();
 	for (int i = 0; i < x->n; i++)
-		(void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "key", x->d[i].key, "ours", x->d[i].ours, "paper",
-		                                            x->d[i].paper, "source", x->d[i].source));
+		(void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "key", x->d[i].key, "ours", x->d[i].ours,
+		                                            "paper", x->d[i].paper, "source", x->d[i].source));
 	return json_pack("{s:s, s:s, s:o}", "label", x->label, "preset", x->preset, "deviations", list);
 }
 
@@ -28,7 +32,8 @@ static void to_text(const struct compared *x)
 		printf("%s: no preset, so there is no paper to compare with\n\n", str_text(&label));
 		return;
 	}
-	printf("%s: %d setting%s differ%s from %s\n", str_text(&label), x->n, str_plural(x->n), x->n == 1 ? "s" : "", x->preset);
+	printf("%s: %d setting%s differ%s from %s\n", str_text(&label), x->n, str_plural(x->n), x->n == 1 ? "s" : "",
+	       x->preset);
 	if (x->n)
 		printf("  %-24s%-24s%-24s%s\n", "setting", "ours", deviations_against(x->preset), "source");
 	for (int i = 0; i < x->n; i++)
@@ -49,7 +54,8 @@ static int tell(const struct cli *c, const struct compared *all, int n)
 	return cli_print_json(c, json_pack("{s:o}", "arms", list));
 }
 
-static int compare(struct compared *x, struct arena *arena, const struct plan_arm *arm, const char *label, struct err *e)
+static int compare(struct compared *x, struct arena *arena, const struct plan_arm *arm, const char *label,
+                   struct err *e)
 {
 	x->label = label;
 	return deviations_of(&x->d, &x->n, &x->preset, arena, &arm->config, arm->preset, e);
@@ -79,8 +85,8 @@ const struct cmd cmd_diff_paper = {
 	.name = "diff-paper",
 	.args = "GRID.toml|PRESET",
 	.summary = "list every setting that deviates from the paper's",
-	.help = "For each arm of the grid, or for one preset: the settings that differ from the full-scale preset that it comes from, "
-	        "with the paper's value and where the paper or its code gives it.",
+	.help = "For each arm of the grid, or for one preset: the settings that differ from the full-scale preset that it "
+			"comes from, with the paper's value and where the paper or its code gives it.",
 	.options = options,
 	.run = run,
 };

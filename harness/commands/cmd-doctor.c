@@ -1,8 +1,9 @@
-/* cmd-doctor.c - `ablate doctor`: what this program finds on this machine, and what to type next about what it does not find.
+/* cmd-doctor.c - `ablate doctor`: what this program finds on this machine, and what to type next about what it does not
+ * find.
  *
- * One check is one row of the output: a state and what was found. A remedy is given where the check is made; the end of the output,
- * the commands to type, follows from the remedies (doctor_next.h). Only "bad" is a failure (exit 1): missing data or weights stop the
- * studies that need them, not the program. */
+ * One check is one row of the output: a state and what was found. A remedy is given where the check is made; the end of
+ * the output, the commands to type, follows from the remedies (doctor_next.h). Only "bad" is a failure (exit 1):
+ * missing data or weights stop the studies that need them, not the program. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 
@@ -95,8 +96,9 @@ static void check_program(struct report *r, const json_t *facts)
 	row(r, GOOD, "version", "%s", version);
 	bool traced = strcmp(provenance_commit(), "unknown") != 0;
 	row(r, !traced || provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(),
-	    !traced ? ": the build found neither git nor a file COMMIT; results will not say what made them" :
-	    provenance_dirty() ? ", with uncommitted changes" : "");
+	    !traced              ? ": the build found neither git nor a file COMMIT; results will not say what made them"
+	    : provenance_dirty() ? ", with uncommitted changes"
+	                         : "");
 	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
 	struct err e = ERR_INIT;
 	char *values = NULL;
@@ -105,27 +107,36 @@ static void check_program(struct report *r, const json_t *facts)
 	free(values);
 }
 
-/* Processors of the machine, those that may be used, and the threads on them: three different numbers in a container. */
+/* Processors of the machine, those that may be used, and the threads on them: three different numbers in a
+ * container. */
 static void check_processors(struct report *r)
 {
-	static const char *const why[] = { [THREADS_PROCESSORS] = "one for each processor", [THREADS_AFFINITY] = "one for each that this process may run on",
-		                               [THREADS_QUOTA] = "as the quota allows", [THREADS_OMP] = "OMP_NUM_THREADS" };
+	static const char *const why[] = { [THREADS_PROCESSORS] = "one for each processor",
+		                               [THREADS_AFFINITY] = "one for each that this process may run on",
+		                               [THREADS_QUOTA] = "as the quota allows",
+		                               [THREADS_OMP] = "OMP_NUM_THREADS" };
 	struct cpus c;
 	char waiting[128];
 	cpus_find(&c, "");
 	enum threads_why because = threads_why(&c);
 	row(r, GOOD, "processors", "%d online, %d that this process may run on", c.online, c.affinity);
 	if (isfinite(c.quota))
-		row(r, c.quota < c.affinity ? NOTE : GOOD, "quota", "%.4g processors' worth of time (%s)", c.quota, c.quota_from);
+		row(r, c.quota < c.affinity ? NOTE : GOOD, "quota", "%.4g processors' worth of time (%s)", c.quota,
+		    c.quota_from);
 	else
 		row(r, GOOD, "quota", "none");
-	row(r, cpu_threads() > c.usable ? NOTE : GOOD, "threads", "%d: %s%s; `ablate run` shares %d among its --jobs", cpu_threads(), why[because],
-	    cpu_threads() > c.usable ? ", more than can run at once" : "", c.usable);
+	row(r, cpu_threads() > c.usable ? NOTE : GOOD, "threads", "%d: %s%s; `ablate run` shares %d among its --jobs",
+	    cpu_threads(), why[because], cpu_threads() > c.usable ? ", more than can run at once" : "", c.usable);
 	row(r, GOOD, "waiting threads", "%s", threads_waiting(waiting));
-	r->processors = json_pack("{s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:s}", "online", c.online, "affinity", c.affinity, "quota", json_out_real(c.quota),
-	                          "quota_from", json_out_text(*c.quota_from ? c.quota_from : NULL), "usable", c.usable, "threads", cpu_threads(),
-	                          "threads_from", because == THREADS_OMP ? "OMP_NUM_THREADS" : because == THREADS_QUOTA ? "quota" :
-	                          because == THREADS_AFFINITY ? "affinity" : "processors", "waiting", waiting);
+	r->processors = json_pack("{s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:s}", "online", c.online, "affinity", c.affinity,
+	                          "quota", json_out_real(c.quota), "quota_from",
+	                          json_out_text(*c.quota_from ? c.quota_from : NULL), "usable", c.usable, "threads",
+	                          cpu_threads(), "threads_from",
+	                          because == THREADS_OMP        ? "OMP_NUM_THREADS"
+	                          : because == THREADS_QUOTA    ? "quota"
+	                          : because == THREADS_AFFINITY ? "affinity"
+	                                                        : "processors",
+	                          "waiting", waiting);
 }
 
 static void check_machine(struct report *r, const json_t *facts)
@@ -136,8 +147,7 @@ static void check_machine(struct report *r, const json_t *facts)
 	struct host_fs fs;
 	struct statvfs space;
 	section(r, "machine");
-	json_array_foreach(json_object_get(facts, "isa"), i, word)
-		str_addf(&isa, " %s", json_string_value(word));
+	json_array_foreach(json_object_get(facts, "isa"), i, word) str_addf(&isa, " %s", json_string_value(word));
 	row(r, GOOD, "processor", "%s:%s", json_string_value(json_object_get(facts, "cpu")), str_text(&isa));
 	check_processors(r);
 	row(r, GOOD, "memory", "%.1f GiB", (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30));
@@ -149,12 +159,14 @@ static void check_machine(struct report *r, const json_t *facts)
 	}
 }
 
-/* OpenBLAS is opened at its first use, and falls back to the kernels of a processor of 2004 where it does not know this one or was told to. */
+/* OpenBLAS is opened at its first use, and falls back to the kernels of a processor of 2004 where it does not know this
+ * one or was told to. */
 static void check_blas(struct report *r)
 {
 	if (blas_missing()) {
 		row(r, MISSING, "OpenBLAS", "%s", blas_missing());
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenblas0-pthread", "OpenBLAS with LAPACK (libopenblas.so.0)", .gives = "FID and the other scores" });
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenblas0-pthread", "OpenBLAS with LAPACK (libopenblas.so.0)",
+		                            .gives = "FID and the other scores" });
 		return;
 	}
 	const char *core = blas()->corename ? blas()->corename() : "(unknown)", *best = blas_best_core();
@@ -174,7 +186,8 @@ static void check_font(struct report *r)
 		return;
 	}
 	row(r, NOTE, "font", "none: text in figures is drawn in plain strokes");
-	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "fonts-dejavu-core", "a TrueType font such as DejaVu Sans", .gives = "text in figures" });
+	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "fonts-dejavu-core", "a TrueType font such as DejaVu Sans",
+	                            .gives = "text in figures" });
 }
 
 static void check_libraries(struct report *r, const json_t *facts)
@@ -184,9 +197,9 @@ static void check_libraries(struct report *r, const json_t *facts)
 	section(r, "libraries");
 	row(r, GOOD, "oneDNN", "%s, uses %s", dnn_version(), dnn_isa());
 	check_blas(r);
-	json_object_foreach(json_object_get(facts, "libraries"), name, version)
-		if (strncmp(name, "oneDNN", 6) != 0 && strncmp(name, "OpenBLAS", 8) != 0)
-			row(r, GOOD, name, "%s", json_string_value(version));
+	json_object_foreach(json_object_get(facts, "libraries"), name,
+	                    version) if (strncmp(name, "oneDNN", 6) != 0 && strncmp(name, "OpenBLAS", 8) != 0)
+		row(r, GOOD, name, "%s", json_string_value(version));
 	check_font(r);
 }
 
@@ -203,8 +216,8 @@ static void check_cuda(struct report *r, int number)
 		return;
 	}
 	b->ops->facts(b, &f);
-	row(r, GOOD, name, "%s, %.1f GiB (%.1f free), driver %s, %s", f.device, (double)f.memory / 0x1p30, (double)f.memory_free / 0x1p30, f.driver,
-	    f.libraries);
+	row(r, GOOD, name, "%s, %.1f GiB (%.1f free), driver %s, %s", f.device, (double)f.memory / 0x1p30,
+	    (double)f.memory_free / 0x1p30, f.driver, f.libraries);
 	backend_free(b);
 }
 
@@ -212,15 +225,19 @@ static void check_cuda(struct report *r, int number)
 static void remedy_library(struct report *r, const struct nvidia_row *l)
 {
 	const char *named = env_get(l->variable);
-	SCOPED(free) char *line = xstrfmt("unset %s", env_row(l->variable)->name), *by_hand = xstrfmt("NVIDIA's %s (%s)", l->name, l->file);
+	SCOPED(free)
+	char *line = xstrfmt("unset %s", env_row(l->variable)->name),
+		 *by_hand = xstrfmt("NVIDIA's %s (%s)", l->name, l->file);
 	if (named && *named)
-		remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "what the linker finds instead of a file that cannot be opened", .card = true });
+		remedy(r, &(struct remedy){ REMEDY_SHELL, line,
+		                            .gives = "what the linker finds instead of a file that cannot be opened",
+		                            .card = true });
 	else
 		remedy(r, &(struct remedy){ REMEDY_PACKAGE, l->package, by_hand, l->with, true });
 }
 
-/* The plugin says which of NVIDIA's libraries it took (check_cuda); here each is opened as the plugin would, so that a machine without a device
- * can be made ready. */
+/* The plugin says which of NVIDIA's libraries it took (check_cuda); here each is opened as the plugin would, so that a
+ * machine without a device can be made ready. */
 static void check_library(struct report *r, const struct nvidia_row *l)
 {
 	struct nvidia_library opened = { .row = l };
@@ -249,8 +266,10 @@ static bool lies_in(const char *const *folders, const char *file)
 /* No plugin: it is built from the sources, if they are present, with NVIDIA's compiler and cuDNN's headers. */
 static void remedy_plugin(struct report *r)
 {
-	static const char *const sources[] = { ABLATE_SOURCE_DIR, NULL }, *const compilers[] = { "/usr/local/cuda/bin", NULL };
-	static const char *const headers[] = { "/usr/local/cuda/include", "/usr/include", "/usr/include/x86_64-linux-gnu", NULL };
+	static const char *const sources[] = { ABLATE_SOURCE_DIR, NULL }, *const compilers[] = { "/usr/local/cuda/bin",
+		                                                                                     NULL };
+	static const char *const headers[] = { "/usr/local/cuda/include", "/usr/include", "/usr/include/x86_64-linux-gnu",
+		                                   NULL };
 	static const char with[] = "what the CUDA back end is built with";
 	SCOPED(free) char *source = next_quoted(ABLATE_SOURCE_DIR);
 	SCOPED(free) char *line = xstrfmt("cmake -S %s --preset cuda && cmake --build %s/build-cuda", source, source);
@@ -259,8 +278,10 @@ static void remedy_plugin(struct report *r)
 	if (!next_can_run("nvcc") && !lies_in(compilers, "nvcc"))
 		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-toolkit-13-0", "NVIDIA's CUDA Toolkit 13", with, true });
 	if (!lies_in(headers, "cudnn.h"))
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libcudnn9-dev-cuda-13", "the headers of NVIDIA's cuDNN 9", with, true });
-	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "build-cuda/ablate, which runs on the graphics card", .card = true });
+		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libcudnn9-dev-cuda-13", "the headers of NVIDIA's cuDNN 9", with,
+		                            true });
+	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "build-cuda/ablate, which runs on the graphics card",
+	                            .card = true });
 }
 
 /* Work on a GPU needs a plugin beside the program and a driver. */
@@ -276,7 +297,8 @@ static void check_device(struct report *r)
 		if (!plugin)
 			remedy_plugin(r);
 		else if (!io_exists("/proc/driver/nvidia/version"))
-			remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-drivers", "NVIDIA's driver for CUDA 13 (580 or newer)", "work on the graphics card", true });
+			remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-drivers", "NVIDIA's driver for CUDA 13 (580 or newer)",
+			                            "work on the graphics card", true });
 	} else {
 		row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, str_plural(n));
 		for (int i = 0; i < n; i++)
@@ -307,7 +329,8 @@ static bool remedy_mpi(struct report *r)
 		return false;
 	SCOPED(free) char *folder = xstrndup(cache, (size_t)(strrchr(cache, '/') - cache)), *build = next_quoted(folder);
 	SCOPED(free) char *line = xstrfmt("cmake %s && cmake --build %s", build, build);
-	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenmpi-dev", "Open MPI with its headers", .gives = "what the plugin for --ranks is built with" });
+	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenmpi-dev", "Open MPI with its headers",
+	                            .gives = "what the plugin for --ranks is built with" });
 	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "several processes for one cell (--ranks)" });
 	return true;
 }
@@ -315,14 +338,18 @@ static bool remedy_mpi(struct report *r)
 /* Several processes for a cell, several machines for a grid. */
 static void check_cluster(struct report *r)
 {
-	static const struct remedy mpirun = { REMEDY_PACKAGE, "openmpi-bin", "Open MPI", "several processes for one cell (--ranks)", false };
-	static const struct remedy slurm = { REMEDY_PACKAGE, "slurm-client", "Slurm's client programs", "runs on a cluster (--engine slurm)", false };
+	static const struct remedy mpirun = { REMEDY_PACKAGE, "openmpi-bin", "Open MPI",
+		                                  "several processes for one cell (--ranks)", false };
+	static const struct remedy slurm = { REMEDY_PACKAGE, "slurm-client", "Slurm's client programs",
+		                                 "runs on a cluster (--engine slurm)", false };
 	const char *named = env_get(ENV_ABLATE_TEAM_PLUGIN);
 	SCOPED(free) char *mpi = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
 	bool ranks = true; /* with the plugin or by what is proposed */
 	section(r, "several processes");
 	if (!mpi) {
-		row(r, NOTE, "MPI", "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built if CMake finds MPI");
+		row(r, NOTE, "MPI",
+		    "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built if CMake "
+		    "finds MPI");
 		ranks = remedy_mpi(r);
 	} else {
 		void *handle = dlopen(mpi, RTLD_LAZY | RTLD_LOCAL);
@@ -333,7 +360,9 @@ static void check_cluster(struct report *r)
 		if (handle)
 			(void)dlclose(handle);
 		else if (named && *named)
-			remedy(r, &(struct remedy){ REMEDY_SHELL, "unset ABLATE_TEAM_PLUGIN", .gives = "the plugin beside the program instead of a file that cannot be opened" });
+			remedy(r, &(struct remedy){
+						  REMEDY_SHELL, "unset ABLATE_TEAM_PLUGIN",
+						  .gives = "the plugin beside the program instead of a file that cannot be opened" });
 		else
 			remedy(r, &mpirun);
 	}
@@ -345,7 +374,8 @@ static void check_cluster(struct report *r)
 
 static void check_downloads(struct report *r)
 {
-	static const struct remedy curl = { REMEDY_PACKAGE, "curl", "curl", "downloads by `data fetch` and `weights fetch`", false };
+	static const struct remedy curl = { REMEDY_PACKAGE, "curl", "curl", "downloads by `data fetch` and `weights fetch`",
+		                                false };
 	section(r, "downloads");
 	if (lacks_tool(r, "curl", (const char *const[]){ "curl", "--version", NULL }, curl.gives))
 		remedy(r, &curl);
@@ -355,7 +385,9 @@ static void data_lacks(struct report *r, const struct data_shape *s)
 {
 	row(r, MISSING, s->name, "%s; licence %s", s->origin, s->licence);
 	SCOPED(free) char *fetch = xstrfmt("data fetch %s", s->name), *import = xstrfmt("data import %s FOLDER", s->name);
-	SCOPED(free) char *gives = xstrfmt("the data set %s; licence: %s", s->name, s->licence), *gives_import = xstrfmt("%s, once FOLDER holds it", gives);
+	SCOPED(free)
+	char *gives = xstrfmt("the data set %s; licence: %s", s->name, s->licence),
+		 *gives_import = xstrfmt("%s, once FOLDER holds it", gives);
 	if (s->package && r->machine.apt)
 		remedy(r, &(struct remedy){ REMEDY_PACKAGE, s->package, .gives = gives });
 	else
@@ -379,8 +411,10 @@ static void check_data(struct report *r)
 /* Weights that are missing or, for the reason `why`, unusable. */
 static void weights_lack(struct report *r, const struct weights_row *w, const char *why)
 {
-	SCOPED(free) char *fetch = xstrfmt("weights fetch %s", w->name), *import = xstrfmt("weights import %s FILE", w->name);
-	SCOPED(free) char *gives = xstrfmt("%s; licence: %s%s", w->text, w->licence, w->url ? "" : "; FILE is your own copy");
+	SCOPED(free)
+	char *fetch = xstrfmt("weights fetch %s", w->name), *import = xstrfmt("weights import %s FILE", w->name);
+	SCOPED(free)
+	char *gives = xstrfmt("%s; licence: %s%s", w->text, w->licence, w->url ? "" : "; FILE is your own copy");
 	row(r, MISSING, w->name, "%s", why);
 	remedy(r, &(struct remedy){ REMEDY_ABLATE, w->url ? fetch : import, .gives = gives });
 }
@@ -395,8 +429,8 @@ static void check_weights(struct report *r)
 		const struct weights_row *w = NULL;
 		bool public = weights_row_find(&w, x->name, NULL) == 0;
 		if (!extractor_open(&opened, x->name, &options, &e))
-			row(r, GOOD, x->name, "%d features%s%.12s", opened->dim, *opened->weights_sha256 ? ", weights " : ", no weights needed",
-			    opened->weights_sha256);
+			row(r, GOOD, x->name, "%d features%s%.12s", opened->dim,
+			    *opened->weights_sha256 ? ", weights " : ", no weights needed", opened->weights_sha256);
 		else if (public)
 			weights_lack(r, w, weights_here(w) ? e.msg : x->text);
 		else
@@ -423,17 +457,22 @@ static void check_other_weights(struct report *r)
 /* A damaged database is rebuilt from its journals, which are beside it. */
 static void database_is_bad(struct report *r, const char *path, const char *why)
 {
-	SCOPED(free) char *runs = xstrfmt("%s-runs", path), *quoted = next_quoted(path), *arguments = xstrfmt("merge --rebuild --db %s", quoted);
+	SCOPED(free)
+	char *runs = xstrfmt("%s-runs", path), *quoted = next_quoted(path),
+		 *arguments = xstrfmt("merge --rebuild --db %s", quoted);
 	row(r, BAD, path, "%s", why);
 	if (io_is_dir(runs) && !escape_has_control(path))
-		remedy(r, &(struct remedy){ REMEDY_ABLATE, arguments, .gives = "the database, rebuilt from its journals; the damaged file is kept" });
+		remedy(r, &(struct remedy){ REMEDY_ABLATE, arguments,
+		                            .gives = "the database, rebuilt from its journals; the damaged file is kept" });
 }
 
 static void cache_is_bad(struct report *r, const char *cache)
 {
-	static const char here[] = "export ABLATE_CACHE=\"$PWD/ablate-cache\"", somewhere[] = "export ABLATE_CACHE=\"$(mktemp -d)\"";
+	static const char here[] = "export ABLATE_CACHE=\"$PWD/ablate-cache\"",
+					  somewhere[] = "export ABLATE_CACHE=\"$(mktemp -d)\"";
 	row(r, BAD, "cache", "%s cannot be written", cache);
-	remedy(r, &(struct remedy){ REMEDY_SHELL, access(".", W_OK) ? somewhere : here, .gives = "a writable folder, for this shell" });
+	remedy(r, &(struct remedy){ REMEDY_SHELL, access(".", W_OK) ? somewhere : here,
+	                            .gives = "a writable folder, for this shell" });
 }
 
 static void check_records(struct report *r, const char *path)
@@ -479,12 +518,13 @@ static void add_remedies(json_t *rows, const json_t *next)
 	json_t *checked;
 	const json_t *line, *of;
 	size_t i, k, j;
-	json_array_foreach(rows, i, checked) {
+	json_array_foreach(rows, i, checked)
+	{
 		json_t *remedies = json_array();
-		json_array_foreach(next, k, line)
-			json_array_foreach(json_object_get(line, "for"), j, of)
-				if (json_equal(of, json_object_get(checked, "what")) && json_object_get(line, "command"))
-					(void)json_array_append(remedies, json_object_get(line, "command"));
+		json_array_foreach(next, k, line) json_array_foreach(json_object_get(line, "for"), j,
+		                                                     of) if (json_equal(of, json_object_get(checked, "what")) &&
+		                                                             json_object_get(line, "command"))(void)
+			json_array_append(remedies, json_object_get(line, "command"));
 		if (json_array_size(remedies))
 			(void)json_object_set(checked, "remedy", remedies);
 		json_decref(remedies);
@@ -501,7 +541,8 @@ static json_t *report_json(const struct report *r)
 	for (int i = 0; i < 4; i++)
 		(void)json_object_set_new(o, state_names[i], json_integer(r->n[i]));
 	(void)json_object_set_new(o, "next", next);
-	(void)json_object_set_new(o, "first", json_pack("{s:o, s:s}", "command", json_out_text(first), "gives", FIRST_GIVES));
+	(void)json_object_set_new(o, "first",
+	                          json_pack("{s:o, s:s}", "command", json_out_text(first), "gives", FIRST_GIVES));
 	return o;
 }
 
@@ -537,10 +578,13 @@ static int run(struct cli *c)
 const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.summary = "show what is found on this machine, and what to type next: libraries, devices, data, weights, records",
-	.help = "Looks at everything that runs depend on. Under \"next\" is a command for each missing thing that can be installed, with what "
-	        "it gives: as typed on this machine, packages in one command. FILE and FOLDER are what you have to provide yourself; "
-	        "where the machine does not use apt, the name of the software is given instead. With --json, \"next\" is a list of "
-	        "{command, gives, for}, \"for\" naming the checks, and a check has its commands in \"remedy\".\n\n"
-	        "Nothing is fetched or installed. Exit 1 only when something is broken (a damaged database, a cache that is not writable).",
+	.help =
+		"Looks at everything that runs depend on. Under \"next\" is a command for each missing thing that can be "
+		"installed, with what it gives: as typed on this machine, packages in one command. FILE and FOLDER are what "
+		"you have to provide yourself; where the machine does not use apt, the name of the software is given instead. "
+		"With --json, \"next\" is a list of {command, gives, for}, \"for\" naming the checks, and a check has its "
+		"commands in \"remedy\".\n\n"
+		"Nothing is fetched or installed. Exit 1 only when something is broken (a damaged database, a cache that is "
+		"not writable).",
 	.run = run,
 };

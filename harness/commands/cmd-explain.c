@@ -1,4 +1,5 @@
-/* cmd-explain.c - `ablate explain`: what a setting means, what it may be, what the papers used, where a grid sets it. */
+/* cmd-explain.c - `ablate explain`: what a setting means, what it may be, what the papers used, where a grid sets
+ * it. */
 #include "harness/commands/plan_open.h"
 #include "harness/grid/knob_help.h"
 #include "harness/text/escape.h"
@@ -8,8 +9,14 @@
 
 /* ---- where a grid sets it --------------------------------------------------------------------------------------- */
 
-struct found { struct grid_place at; char *what, *value; };
-struct places { struct found *v; int n, cap; };
+struct found {
+	struct grid_place at;
+	char *what, *value;
+};
+struct places {
+	struct found *v;
+	int n, cap;
+};
 
 static char *value_text(const struct knob_value *v)
 {
@@ -36,7 +43,8 @@ static void look(struct places *out, const struct settings *s, const char *key, 
 {
 	for (int i = 0; i < s->n; i++)
 		if (!strcmp(s->v[i].key, key))
-			VEC_PUSH(out->v, out->n, out->cap) = (struct found){ s->v[i].at, xstrfmt("%s%s", what, name), value_text(&s->v[i].value) };
+			VEC_PUSH(out->v, out->n, out->cap) = (struct found){ s->v[i].at, xstrfmt("%s%s", what, name),
+				                                                 value_text(&s->v[i].value) };
 }
 
 /* An axis counts once, however many values it has. */
@@ -53,7 +61,8 @@ static void look_axis(struct places *out, const struct grid_axis *a, const char 
 		}
 		if (a->n_values > SHOWN)
 			str_addf(&values, ", ... (%d values)", a->n_values);
-		VEC_PUSH(out->v, out->n, out->cap) = (struct found){ a->at, xstrdup(a->n_keys > 1 ? "[[zip]]" : "[[axis]]"), str_detach(&values) };
+		VEC_PUSH(out->v, out->n, out->cap) = (struct found){ a->at, xstrdup(a->n_keys > 1 ? "[[zip]]" : "[[axis]]"),
+			                                                 str_detach(&values) };
 	}
 }
 
@@ -96,15 +105,16 @@ static void print_knob(const struct knob *k, const struct places *where)
 	printf("%s: %s\n\n", k->key, k->text);
 	printf("  type     %s%s%s\n", knob_type_name(k), k->choices ? ": " : "", k->choices ? k->choices : "");
 	if (knob_has_range(k))
-		printf("  range    %s to %s%s%s\n", str_double(lo, k->min), str_double(hi, k->max), *k->unit ? " " : "", k->unit);
+		printf("  range    %s to %s%s%s\n", str_double(lo, k->min), str_double(hi, k->max), *k->unit ? " " : "",
+		       k->unit);
 	printf("  default  %s\n", *k->def ? k->def : "\"\"");
 	printf("  source   %s\n\npresets that set it:\n", *k->source ? k->source : "none: a setting of this program");
 	print_presets(k);
 	for (int i = 0; where && i < where->n; i++) {
 		SCOPED(str) struct str what = { 0 };
 		escape_plain(&what, where->v[i].what);
-		printf("%s  %s:%d:%d  %s  %s\n", i ? "" : "\nthis grid sets it:\n", where->v[i].at.file, where->v[i].at.line, where->v[i].at.col,
-		       where->v[i].value, str_text(&what));
+		printf("%s  %s:%d:%d  %s  %s\n", i ? "" : "\nthis grid sets it:\n", where->v[i].at.file, where->v[i].at.line,
+		       where->v[i].at.col, where->v[i].value, str_text(&what));
 	}
 }
 
@@ -125,15 +135,15 @@ static json_t *presets_json(const struct knob *k)
 		for (int i = 0; i < (l ? m : n); i++)
 			for (const struct preset_value *v = lists[l][i].values; v->key; v++)
 				if (!strcmp(v->key, k->key))
-					(void)json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "preset", lists[l][i].name, "value", v->value,
-					                                            "source", v->source));
+					(void)json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "preset", lists[l][i].name, "value",
+					                                            v->value, "source", v->source));
 	return list;
 }
 
 static json_t *knob_json(const struct knob *k, const struct places *where)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "key", k->key, "type", knob_type_name(k), "default", k->def, "unit",
-	                      k->unit, "help", k->text, "source", k->source, "presets", presets_json(k));
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "key", k->key, "type", knob_type_name(k), "default",
+	                      k->def, "unit", k->unit, "help", k->text, "source", k->source, "presets", presets_json(k));
 	if (k->choices)
 		(void)json_object_set_new(o, "choices", choices_json(k));
 	if (knob_has_range(k)) {
@@ -143,8 +153,8 @@ static json_t *knob_json(const struct knob *k, const struct places *where)
 	json_t *list = json_array();
 	for (int i = 0; where && i < where->n; i++)
 		(void)json_array_append_new(list, json_pack("{s:s, s:i, s:i, s:s, s:s}", "file", where->v[i].at.file, "line",
-		                                            where->v[i].at.line, "col", where->v[i].at.col, "value", where->v[i].value,
-		                                            "in", where->v[i].what));
+		                                            where->v[i].at.line, "col", where->v[i].at.col, "value",
+		                                            where->v[i].value, "in", where->v[i].what));
 	(void)json_object_set_new(o, "set", list);
 	return o;
 }
@@ -202,8 +212,9 @@ const struct cmd cmd_explain = {
 	.name = "explain",
 	.args = "[KEY] [GRID.toml]",
 	.summary = "explain a setting: type, range, default, paper value, where it was set",
-	.help = "Without KEY all settings with their defaults; with the name of a group (loss, net, ...) those of the group. With a grid "
-	        "file also every place that sets KEY, in it and in the files it inherits from. A * marks a scaling, which may follow the "
-	        "name of any preset.",
+	.help =
+		"Without KEY all settings with their defaults; with the name of a group (loss, net, ...) those of the group. "
+		"With a grid file also every place that sets KEY, in it and in the files it inherits from. A * marks a "
+		"scaling, which may follow the name of any preset.",
 	.run = run,
 };

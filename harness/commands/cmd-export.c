@@ -17,14 +17,29 @@ static const struct opt options[] = {
 	{ .name = "csv", .kind = OPT_FLAG, .help = "one row per score, RFC 4180 (the default)" },
 	{ .name = "jsonl", .kind = OPT_FLAG, .help = "one JSON object per score and line" },
 	{ .name = "sql", .kind = OPT_FLAG, .help = "the whole database as an SQL script" },
-	{ .name = "tensorboard", .kind = OPT_STRING, .arg = "DIR", .help = "event files with the curves and scores of each cell" },
-	{ .name = "table", .letter = 't', .kind = OPT_STRING, .arg = "TABLE", .help = "rows of this table or view instead of scores" },
+	{ .name = "tensorboard",
+	  .kind = OPT_STRING,
+	  .arg = "DIR",
+	  .help = "event files with the curves and scores of each cell" },
+	{ .name = "table",
+	  .letter = 't',
+	  .kind = OPT_STRING,
+	  .arg = "TABLE",
+	  .help = "rows of this table or view instead of scores" },
 	{ .name = "no-identity", .kind = OPT_FLAG, .help = "leave out attempt ids: equal results then give equal bytes" },
-	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "write here instead of to standard output" },
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "write here instead of to standard output" },
 	{ 0 },
 };
 
-struct target { struct io_atomic file; bool to_file, to_list; struct str list; };
+struct target {
+	struct io_atomic file;
+	bool to_file, to_list;
+	struct str list;
+};
 
 static int put(void *ctx, const char *text, size_t n, struct err *e)
 {
@@ -112,7 +127,8 @@ static int run(struct cli *c)
 const struct cmd cmd_export = {
 	.name = "export",
 	.summary = "write results as CSV, JSON lines, SQL or TensorBoard event files",
-	.help = "Scores are those of the attempt used for each cell (view v_result), with the decimal value and its exact hexadecimal form.",
+	.help = "Scores are those of the attempt used for each cell (view v_result), with the decimal value and its exact "
+			"hexadecimal form.",
 	.options = options,
 	.run = run,
 };

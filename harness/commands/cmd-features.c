@@ -17,7 +17,8 @@ static int work(struct score_side *s, const struct cli *c, const char *path, str
 {
 	bool all = !cli_flag(c, "stats-only");
 	unsigned bits = 1u << FEATURE_POOL | (cli_flag(c, "logits") ? 1u << FEATURE_LOGITS : 0) |
-	                (cli_flag(c, "spatial") ? 1u << FEATURE_SPATIAL : 0), keep = all ? bits : 0;
+	                (cli_flag(c, "spatial") ? 1u << FEATURE_SPATIAL : 0),
+			 keep = all ? bits : 0;
 	if (score_side_open(s, c, c->args[0], e))
 		return -1;
 	if (!s->source)
@@ -38,8 +39,9 @@ static int run(struct cli *c)
 	if (work(&s, c, path, &e)) {
 		code = cli_fail(c, &e);
 	} else if (c->json) {
-		code = cli_print_json(c, json_pack("{s:s, s:I, s:i, s:s, s:s}", "output", path, "n", (json_int_t)s.set.n, "dim",
-		                                   s.set.dim[FEATURE_POOL], "features", s.set.protocol, "sha256", s.set.sha256));
+		code = cli_print_json(c,
+		                      json_pack("{s:s, s:I, s:i, s:s, s:s}", "output", path, "n", (json_int_t)s.set.n, "dim",
+		                                s.set.dim[FEATURE_POOL], "features", s.set.protocol, "sha256", s.set.sha256));
 	} else {
 		printf("%s: %lld x %d, %s\n", path, (long long)s.set.n, s.set.dim[FEATURE_POOL], s.set.protocol);
 		code = EXIT_OK;
@@ -52,7 +54,8 @@ const struct cmd cmd_features = {
 	.name = "features",
 	.args = "A",
 	.summary = "write the features of a set of images",
-	.help = SCORE_SOURCES_HELP "\n\nThe file holds features, mu, sigma, n, and the protocol; pytorch-fid reads it as statistics.",
+	.help = SCORE_SOURCES_HELP
+	"\n\nThe file holds features, mu, sigma, n, and the protocol; pytorch-fid reads it as statistics.",
 	.options = options,
 	.computes = true,
 	.run = run,

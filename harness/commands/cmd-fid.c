@@ -6,7 +6,8 @@
 #define ONLY(...) ((const struct metric *const[]){ __VA_ARGS__ })
 
 /* The row of a command whose options and function are named after it. */
-#define SCORE_COMMAND(id, ...) const struct cmd cmd_##id = { .name = #id, .options = id##_options, .computes = true, .run = run_##id, __VA_ARGS__ }
+#define SCORE_COMMAND(id, ...) \
+	const struct cmd cmd_##id = { .name = #id, .options = id##_options, .computes = true, .run = run_##id, __VA_ARGS__ }
 
 /* ---- fid -------------------------------------------------------------------------------------------------------- */
 
@@ -21,22 +22,33 @@ static int run_fid(struct cli *c)
 {
 	struct metric_options o = METRIC_OPTIONS;
 	o.interval = !cli_flag(c, "no-interval");
-	return score_command(c, ONLY(metric_find("fid"), metric_find("fid_infinity")), cli_flag(c, "infinity") ? 2 : 1, false, &o);
+	return score_command(c, ONLY(metric_find("fid"), metric_find("fid_infinity")), cli_flag(c, "infinity") ? 2 : 1,
+	                     false, &o);
 }
 
-SCORE_COMMAND(fid,
-	.args = "A B",
-	.summary = "Frechet inception distance of two sets of images",
-	.help = "A is the set to judge, B the reference; the interval describes the sampling of A with B held fixed.\n\n" SCORE_SOURCES_HELP
-	        "\n\nThe distance is computed by a route that is exact at any rank. pytorch-fid's own is off by about 1e-4 when there "
-	        "are fewer images than dimensions.");
+SCORE_COMMAND(
+	fid, .args = "A B", .summary = "Frechet inception distance of two sets of images",
+	.help =
+		"A is the set to judge, B the reference; the interval is of the sampling of A, with B fixed.\n\n" SCORE_SOURCES_HELP
+		"\n\nThe distance is computed by a route that is exact at any rank. pytorch-fid's own is off by about 1e-4 "
+		"when there are fewer images than dimensions.");
 
 /* ---- kid -------------------------------------------------------------------------------------------------------- */
 
 static const struct opt kid_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
-	{ .name = "subsets", .kind = OPT_INT, .arg = "N", .min = 1, .max = 100000, .help = "also over N random subsets, like torch-fidelity" },
-	{ .name = "subset-size", .kind = OPT_INT, .arg = "N", .min = 2, .max = 1000000, .help = "images per subset (1000)" },
+	{ .name = "subsets",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 1,
+	  .max = 100000,
+	  .help = "also over N random subsets, like torch-fidelity" },
+	{ .name = "subset-size",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 2,
+	  .max = 1000000,
+	  .help = "images per subset (1000)" },
 	{ 0 },
 };
 
@@ -49,18 +61,25 @@ static int run_kid(struct cli *c)
 	return score_command(c, ONLY(metric_find("kid"), metric_find("kid_subsets")), subsets ? 2 : 1, false, &o);
 }
 
-SCORE_COMMAND(kid,
-	.args = "A B",
-	.summary = "kernel inception distance of two sets of images",
-	.help = "The unbiased estimate over all pairs; with --subsets also the mean over random subsets that torch-fidelity "
-	        "publishes.\n\n" SCORE_SOURCES_HELP);
+SCORE_COMMAND(
+	kid, .args = "A B", .summary = "kernel inception distance of two sets of images",
+	.help =
+		"The unbiased estimate over all pairs; with --subsets also the mean over random subsets that torch-fidelity "
+		"publishes.\n\n" SCORE_SOURCES_HELP);
 
 /* ---- is --------------------------------------------------------------------------------------------------------- */
 
 static const struct opt is_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
-	{ .name = "splits", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1000, .help = "parts that are scored one by one (10)" },
-	{ .name = "shuffle", .kind = OPT_FLAG, .help = "shuffle first, by numpy's RandomState(2020), as torch-fidelity does" },
+	{ .name = "splits",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 1,
+	  .max = 1000,
+	  .help = "parts that are scored one by one (10)" },
+	{ .name = "shuffle",
+	  .kind = OPT_FLAG,
+	  .help = "shuffle first, by numpy's RandomState(2020), as torch-fidelity does" },
 	{ 0 },
 };
 
@@ -72,16 +91,22 @@ static int run_is(struct cli *c)
 	return score_command(c, ONLY(metric_find("is")), 1, false, &o);
 }
 
-SCORE_COMMAND(is,
-	.args = "A",
-	.summary = "Inception Score of a set of images",
-	.help = "From the class scores without the last layer's bias, over splits in the order of the source.\n\n" SCORE_SOURCES_HELP);
+SCORE_COMMAND(
+	is, .args = "A", .summary = "Inception Score of a set of images",
+	.help =
+		"From class scores without the last layer's bias, over splits in the source's order.\n\n" SCORE_SOURCES_HELP);
 
 /* ---- pr --------------------------------------------------------------------------------------------------------- */
 
 static const struct opt pr_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
-	{ .name = "neighbours", .letter = 'k', .kind = OPT_INT, .arg = "K", .min = 1, .max = 63, .help = "balls reach to the K-th neighbour (3)" },
+	{ .name = "neighbours",
+	  .letter = 'k',
+	  .kind = OPT_INT,
+	  .arg = "K",
+	  .min = 1,
+	  .max = 63,
+	  .help = "balls reach to the K-th neighbour (3)" },
 	{ 0 },
 };
 
@@ -92,17 +117,20 @@ static int run_pr(struct cli *c)
 	return score_command(c, ONLY(metric_find("pr")), 1, false, &o);
 }
 
-SCORE_COMMAND(pr,
-	.args = "A B",
-	.summary = "precision and recall of generated images A against real images B",
-	.help = "Improved precision and recall: the share of A inside the manifold of B, and vice versa.\n\n" SCORE_SOURCES_HELP);
+SCORE_COMMAND(
+	pr, .args = "A B", .summary = "precision and recall of generated images A against real images B",
+	.help =
+		"Improved precision and recall: the share of A in the manifold of B, and vice versa.\n\n" SCORE_SOURCES_HELP);
 
 /* ---- metrics ---------------------------------------------------------------------------------------------------- */
 
 static const struct opt metrics_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
 	SCORE_INTERVAL_OPTION,
-	{ .name = "only", .kind = OPT_STRINGS, .arg = "METRIC", .help = "this metric; may be repeated (see `ablate metrics --help`)" },
+	{ .name = "only",
+	  .kind = OPT_STRINGS,
+	  .arg = "METRIC",
+	  .help = "this metric; may be repeated (see `ablate metrics --help`)" },
 	{ 0 },
 };
 
@@ -141,8 +169,7 @@ static int run_metrics(struct cli *c)
 	return score_command(c, metrics, n, !cli_given(c, "only"), &o);
 }
 
-SCORE_COMMAND(metrics,
-	.args = "A B",
-	.summary = "every score of images A against B in one pass",
+SCORE_COMMAND(
+	metrics, .args = "A B", .summary = "every score of images A against B in one pass",
 	.help = "fid, sfid, kid, is and pr, as far as the sources allow; --only chooses among these and fid_infinity, "
-	        "kid_subsets.\n\n" SCORE_SOURCES_HELP);
+			"kid_subsets.\n\n" SCORE_SOURCES_HELP);

@@ -15,19 +15,27 @@
 #include <string.h>
 
 static const struct opt options[] = {
-	{ .name = "values", .kind = OPT_STRING, .arg = "FILE.toml", .help = "judge values in a file; needs no grid and no database" },
+	{ .name = "values",
+	  .kind = OPT_STRING,
+	  .arg = "FILE.toml",
+	  .help = "judge values in a file; needs no grid and no database" },
 	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate" },
 	{ .name = "junit", .kind = OPT_STRING, .arg = "FILE.xml", .help = "write the verdicts and cells as JUnit XML" },
 	{ .name = "power", .kind = OPT_FLAG, .help = "say what the gates can resolve with the measured spread" },
-	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of baselines (default results/baselines)" },
+	{ .name = "baselines",
+	  .kind = OPT_STRING,
+	  .arg = "DIR",
+	  .help = "folder of baselines (default results/baselines)" },
 	{ .name = "no-record", .kind = OPT_FLAG, .help = "do not write the verdicts to the database" },
 	PLAN_OPTIONS,
-	{ 0 } };
+	{ 0 }
+};
 
 static void print_result(const struct gate_result *r)
 {
 	char verdict[40];
-	snprintf(verdict, sizeof verdict, "%s%s%s%s", gate_verdict_name(r->verdict), *r->lean ? " (" : "", r->lean, *r->lean ? ")" : "");
+	snprintf(verdict, sizeof verdict, "%s%s%s%s", gate_verdict_name(r->verdict), *r->lean ? " (" : "", r->lean,
+	         *r->lean ? ")" : "");
 	printf("%-24s %-22s %s\n", r->rule->name, verdict, gate_test_name(r->test));
 	printf("    %s\n", r->why);
 	if (isfinite(r->permutation_p))
@@ -41,16 +49,10 @@ static struct junit_case gate_case(const struct gate_result *r)
 	struct junit_case c = { .name = r->rule->name, .classname = "gates", .message = r->why };
 	bool must = r->rule->fail_on_inconclusive;
 	switch (r->verdict) {
-	case GATE_PASS:
-		break;
-	case GATE_FAIL:
-		c.outcome = JUNIT_FAILURE, c.type = "regression";
-		break;
-	case GATE_INCONCLUSIVE:
-		c.outcome = must ? JUNIT_FAILURE : JUNIT_SKIPPED, c.type = "inconclusive";
-		break;
-	case GATE_ERROR:
-		c.outcome = JUNIT_ERROR, c.type = "error";
+	case GATE_PASS: break;
+	case GATE_FAIL: c.outcome = JUNIT_FAILURE, c.type = "regression"; break;
+	case GATE_INCONCLUSIVE: c.outcome = must ? JUNIT_FAILURE : JUNIT_SKIPPED, c.type = "inconclusive"; break;
+	case GATE_ERROR: c.outcome = JUNIT_ERROR, c.type = "error";
 	}
 	return c;
 }
@@ -70,7 +72,8 @@ static int write_junit(const char *path, const struct gate_result *results, int 
 {
 	struct arena a = { 0 };
 	size_t n_cells = s ? (size_t)s->plan->n_cells : 0;
-	struct junit_case *gates = arena_alloc(&a, (size_t)(n + 1) * sizeof *gates), *cells = arena_alloc(&a, (n_cells + 1) * sizeof *cells);
+	struct junit_case *gates = arena_alloc(&a, (size_t)(n + 1) * sizeof *gates),
+					  *cells = arena_alloc(&a, (n_cells + 1) * sizeof *cells);
 	for (int i = 0; i < n; i++)
 		gates[i] = gate_case(&results[i]);
 	for (size_t i = 0; i < n_cells; i++)
@@ -83,7 +86,8 @@ static int write_junit(const char *path, const struct gate_result *results, int 
 
 /* --- what both forms share --- */
 
-static int conclude(const struct cli *c, const struct gate_result *results, int n, const struct study *s, const char *power)
+static int conclude(const struct cli *c, const struct gate_result *results, int n, const struct study *s,
+                    const char *power)
 {
 	struct err e = ERR_INIT;
 	const char *junit = cli_string(c, "junit", NULL);
@@ -125,7 +129,8 @@ static int over_values(const struct cli *c, const char *path)
 	if (cli_flag(c, "power") && r.verdict != GATE_ERROR && v.baseline.value && r.n_base > 1) {
 		bool pairs = r.test == GATE_PAIRED_T;
 		double sd = stats_sd(v.baseline.value, r.n_base);
-		/* var(a - b) = va + vb - 2 rho sa sb; the seeds may be listed in another order, so it is read from the differences */
+		/* var(a - b) = va + vb - 2 rho sa sb; the seeds may be listed in another order, so it is read from the
+		 * differences */
 		double sa = stats_sd(v.candidate.value, r.n_cand), dd = r.se * r.se * r.n_cand;
 		double rho = pairs && sa > 0 && sd > 0 && dd > 0 ? (sa * sa + sd * sd - dd) / (2 * sa * sd) : NAN;
 		if (sd > 0)
@@ -166,11 +171,15 @@ static void record(const struct cli *c, const struct study *s, const struct gate
 	host_now(now);
 	for (int i = 0; i < g->n; i++) {
 		const struct gate_result *r = &g->results[i];
-		json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "t", "verdict", "id", host_uuid(id), "grid", grid, "gate",
-		                      r->rule->name, "verdict", gate_verdict_name(r->verdict), "test", gate_test_name(r->test), "baseline", r->rule->against, "why",
-		                      r->why, "created", now);
-		const struct { const char *key; double x; } numbers[] = { { "diff", r->diff }, { "lo", r->lo }, { "hi", r->hi },
-		                                                          { "margin", r->margin }, { "alpha", r->alpha } };
+		json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "t", "verdict", "id", host_uuid(id),
+		                      "grid", grid, "gate", r->rule->name, "verdict", gate_verdict_name(r->verdict), "test",
+		                      gate_test_name(r->test), "baseline", r->rule->against, "why", r->why, "created", now);
+		const struct {
+			const char *key;
+			double x;
+		} numbers[] = {
+			{ "diff", r->diff }, { "lo", r->lo }, { "hi", r->hi }, { "margin", r->margin }, { "alpha", r->alpha }
+		};
 		for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
 			if (isfinite(numbers[k].x))
 				json_object_set_new(o, numbers[k].key, json_real(numbers[k].x));
@@ -193,7 +202,8 @@ static void add_power(struct str *out, const struct gates *g)
 		if (b->n < 2 || !(b->sd > 0) || r->verdict == GATE_ERROR)
 			continue;
 		bool pairs = r->test == GATE_PAIRED_T;
-		double dd = r->se * r->se * r->n_cand, rho = pairs && a->sd > 0 && dd > 0 ? (a->sd * a->sd + b->sd * b->sd - dd) / (2 * a->sd * b->sd) : NAN;
+		double dd = r->se * r->se * r->n_cand,
+			   rho = pairs && a->sd > 0 && dd > 0 ? (a->sd * a->sd + b->sd * b->sd - dd) / (2 * a->sd * b->sd) : NAN;
 		gate_power_text(out, r->rule, b->sd, rho, b->mean, r->n_cand);
 	}
 }
@@ -205,16 +215,18 @@ static void warn_too_good(const struct cli *c, const struct opened *o, const str
 		const struct gate_result *r = &g->results[i];
 		struct metric_ref ref;
 		int arm;
-		if (r->verdict == GATE_ERROR || metric_ref_parse(&ref, r->rule->metric, &(struct err){ 0 })
-		    || plan_find_arm(&arm, o->plan, r->rule->arm, &(struct err){ 0 }))
+		if (r->verdict == GATE_ERROR || metric_ref_parse(&ref, r->rule->metric, &(struct err){ 0 }) ||
+		    plan_find_arm(&arm, o->plan, r->rule->arm, &(struct err){ 0 }))
 			continue;
 		const struct plan_arm *a = &o->plan->arms[arm];
 		const struct preset *scaling = NULL, *full = *a->preset ? config_find_preset(a->preset, &scaling) : NULL;
-		const struct published_value *v = full ? published_find(o->pub, "", full->name, a->config.data.name, ref.name, ref.nfe) : NULL;
+		const struct published_value *v =
+			full ? published_find(o->pub, "", full->name, a->config.data.name, ref.name, ref.nfe) : NULL;
 		double better = v ? (r->rule->higher_is_better ? r->mean_cand - v->value : v->value - r->mean_cand) : 0;
 		if (v && better > r->margin)
-			cli_warn(c, "gate %s: %s %.4g is better than the published %.4g (%s): check the protocol before you believe it", r->rule->name,
-			         r->rule->metric, r->mean_cand, v->value, v->paper);
+			cli_warn(
+				c, "gate %s: %s %.4g is better than the published %.4g (%s): check the protocol before you believe it",
+				r->rule->name, r->rule->metric, r->mean_cand, v->value, v->paper);
 	}
 }
 
@@ -258,19 +270,23 @@ const struct cmd cmd_gate = {
 	.name = "gate",
 	.args = "[GRID]",
 	.summary = "judge results: pass, fail, or cannot tell",
-	.help = "theta = candidate - baseline, negated where higher is better; U and L are its one-sided bounds at level 1 - alpha. "
-	        "non-inferiority passes if U <= margin and fails if L > margin; superiority passes if U < 0 and fails if L > 0; anything else "
-	        "is inconclusive. The spread between training seeds is the error: paired t where both sides have the same seeds, else Welch; "
-	        "one seed against 5 or more uses the t prediction interval. Declared looks share alpha. Passing needs every gate; a fail "
-	        "must survive Holm's correction over them.\n\n"
-	        "Exit code 0 if all pass, 3 if one fails, 4 if one is inconclusive and its on_inconclusive is \"fail\", 5 if one cannot be "
-	        "judged (different protocols, a NaN, missing seeds), 2 if there is no gate.\n\n"
-	        "A values file:\n\n"
-	        " [candidate]\n values = [10.1, 10.4, 9.8]   # one per training seed\n seeds = [1, 2, 3]            # optional; equal seeds are paired\n"
-	        " [baseline]\n values = [10.0, 10.4, 9.7]   # or mean = 10.0, sd = 0.3, n = 8\n seeds = [1, 2, 3]\n"
-	        " [gate]                       # all optional\n name = \"no-regression\"\n metric = \"fid@1\"\n test = \"non-inferiority\"     # or \"superiority\"\n"
-	        " margin = { relative = 0.05 } # or { absolute = 0.5 } or 0.5; default 0\n alpha = 0.05\n paired = true\n looks = [3, 5]\n"
-	        " better = \"lower\"             # or \"higher\"\n on_inconclusive = \"fail\"     # or \"warn\"",
+	.help =
+		"theta = candidate - baseline, negated where higher is better; U and L are its one-sided bounds at level 1 - "
+		"alpha. non-inferiority passes if U <= margin and fails if L > margin; superiority passes if U < 0 and fails "
+		"if L > 0; anything else is inconclusive. The spread between training seeds is the error: paired t where both "
+		"sides have the same seeds, else Welch; one seed against 5 or more uses the t prediction interval. Declared "
+		"looks share alpha. Passing needs every gate; a fail must survive Holm's correction over them.\n\n"
+		"Exit code 0 if all pass, 3 if one fails, 4 if one is inconclusive and its on_inconclusive is \"fail\", 5 if "
+		"one cannot be judged (different protocols, a NaN, missing seeds), 2 if there is no gate.\n\n"
+		"A values file:\n\n"
+		" [candidate]\n values = [10.1, 10.4, 9.8]   # one per training seed\n seeds = [1, 2, 3]            # "
+		"optional; equal seeds are paired\n"
+		" [baseline]\n values = [10.0, 10.4, 9.7]   # or mean = 10.0, sd = 0.3, n = 8\n seeds = [1, 2, 3]\n"
+		" [gate]                       # all optional\n name = \"no-regression\"\n metric = \"fid@1\"\n test = "
+		"\"non-inferiority\"     # or \"superiority\"\n"
+		" margin = { relative = 0.05 } # or { absolute = 0.5 } or 0.5; default 0\n alpha = 0.05\n paired = true\n "
+		"looks = [3, 5]\n"
+		" better = \"lower\"             # or \"higher\"\n on_inconclusive = \"fail\"     # or \"warn\"",
 	.options = options,
 	.run = run,
 };

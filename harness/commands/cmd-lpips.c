@@ -18,7 +18,13 @@
 enum { BATCH = 16, PIXELS_MAX = 4 << 20 };
 
 /* One side: a source, or a single picture. */
-struct side { struct source *source; struct source_ahead *ahead; struct image_u8 one; const char *path; int64_t n; };
+struct side {
+	struct source *source;
+	struct source_ahead *ahead;
+	struct image_u8 one;
+	const char *path;
+	int64_t n;
+};
 
 static void side_release(struct side *s)
 {
@@ -38,7 +44,8 @@ static int side_open(struct side *s, const char *path, struct err *e)
 	struct err ignored = ERR_INIT;
 	s->path = path;
 	s->n = 1;
-	if (io_is_dir(path) || io_is_special(path) || io_read(&file, path, SOURCE_MAX_FILE, &ignored) || !is_picture(&file)) {
+	if (io_is_dir(path) || io_is_special(path) || io_read(&file, path, SOURCE_MAX_FILE, &ignored) ||
+	    !is_picture(&file)) {
 		if (source_open(&s->source, path, e))
 			return -1;
 		s->n = s->source->n;
@@ -62,7 +69,8 @@ static int side_next(struct side *s, const struct image_u8 **images, struct err 
 	if (s->source && source_ahead_next(s->ahead, images, &n, e))
 		return -1;
 	if ((int64_t)(*images)->h * (*images)->w > PIXELS_MAX) /* those of a source all have one size */
-		return err_set(e, "%s: %d x %d pixels; LPIPS takes pictures up to 4 megapixels", s->path, (*images)->h, (*images)->w);
+		return err_set(e, "%s: %d x %d pixels; LPIPS takes pictures up to 4 megapixels", s->path, (*images)->h,
+		               (*images)->w);
 	return 0;
 }
 
@@ -79,9 +87,12 @@ struct run {
 	struct lpips_options o;
 	struct backend *device;
 	struct lpips *l;
-	struct { char sha256[SHA256_HEX]; bool published; } weights[2]; /* backbone, heads */
-	float *in0, *in1;            /* a batch */
-	double *distance, *layers;   /* [n], [n][taps] */
+	struct {
+		char sha256[SHA256_HEX];
+		bool published;
+	} weights[2];              /* backbone, heads */
+	float *in0, *in1;          /* a batch */
+	double *distance, *layers; /* [n], [n][taps] */
 };
 
 static int open_network(struct run *r, int h, int w, struct err *e)
@@ -123,8 +134,8 @@ static int run_batch(struct run *r, int64_t first, int n, struct err *e)
 		return -1;
 	if (a->h != r->o.h || a->w != r->o.w || b->h != r->o.h || b->w != r->o.w) {
 		SCOPED(free) char *left = side_item(&r->a, first), *right = side_item(&r->b, first);
-		return err_set(e, "%s is %d x %d pixels and %s is %d x %d: LPIPS compares pictures of one size", left, a->w, a->h,
-		               right, b->w, b->h);
+		return err_set(e, "%s is %d x %d pixels and %s is %d x %d: LPIPS compares pictures of one size", left, a->w,
+		               a->h, right, b->w, b->h);
 	}
 	size_t per = (size_t)r->o.h * (size_t)r->o.w * 3, taps = (size_t)lpips_taps(r->l);
 	for (int k = 0; k < n; k++) {
@@ -203,17 +214,21 @@ static int tell(const struct run *r)
 	if (r->a.n == 1)
 		printf("lpips %.6f  %s\n", mean, text);
 	else
-		printf("lpips %.6f, deviation %.6f over %lld pair%s  %s\n", mean, deviation, (long long)r->a.n, str_plural(r->a.n), text);
+		printf("lpips %.6f, deviation %.6f over %lld pair%s  %s\n", mean, deviation, (long long)r->a.n,
+		       str_plural(r->a.n), text);
 	return EXIT_OK;
 }
 
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
-	struct run r = { .c = c, .o = { .resize = (int)cli_int(c, "resize", 0), .average = cli_flag(c, "average-pool") > 0 } };
+	struct run r = { .c = c,
+		             .o = { .resize = (int)cli_int(c, "resize", 0), .average = cli_flag(c, "average-pool") > 0 } };
 	int rc = lpips_net_by_name(&r.o.net, cli_string(c, "net", "alex"), &e) ||
-	         backend_open(&r.device, cli_string(c, "device", "auto"), DTYPE_FP32, &e) || side_open(&r.a, c->args[0], &e) ||
-	         side_open(&r.b, c->args[1], &e) ? -1 : 0;
+	                 backend_open(&r.device, cli_string(c, "device", "auto"), DTYPE_FP32, &e) ||
+	                 side_open(&r.a, c->args[0], &e) || side_open(&r.b, c->args[1], &e)
+	             ? -1
+	             : 0;
 	if (rc == 0 && r.a.n != r.b.n)
 		rc = err_set(&e, "%s has %lld pictures and %s %lld: LPIPS compares pairs", r.a.path, (long long)r.a.n, r.b.path,
 		             (long long)r.b.n);
@@ -232,9 +247,19 @@ static int run(struct cli *c)
 static const struct opt options[] = {
 	{ .name = "net", .kind = OPT_STRING, .arg = "alex|vgg|squeeze", .help = "backbone (alex)" },
 	{ .name = "backbone", .kind = OPT_STRING, .arg = "FILE", .help = "its weights, instead of those in the cache" },
-	{ .name = "heads", .kind = OPT_STRING, .arg = "FILE", .help = "weights of the linear heads, instead of those in the cache" },
-	{ .name = "average-pool", .kind = OPT_FLAG, .help = "average pools instead of maximum pools, as in the training of consistency_models" },
-	{ .name = "resize", .kind = OPT_INT, .arg = "N", .min = 16, .max = 2048, .help = "resample to N x N first (bilinear)" },
+	{ .name = "heads",
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "weights of the linear heads, instead of those in the cache" },
+	{ .name = "average-pool",
+	  .kind = OPT_FLAG,
+	  .help = "average pools instead of maximum pools, as in the training of consistency_models" },
+	{ .name = "resize",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 16,
+	  .max = 2048,
+	  .help = "resample to N x N first (bilinear)" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
 	{ .name = "each", .kind = OPT_FLAG, .help = "also one line per pair" },
 	{ 0 },
@@ -244,8 +269,8 @@ const struct cmd cmd_lpips = {
 	.name = "lpips",
 	.args = "A B",
 	.summary = "learned perceptual distance of images A and B, pair by pair",
-	.help = "LPIPS v0.1. A and B are two pictures, or two sources with as many pictures each (folder, zip, .npz, IDX, CIFAR), "
-	        "compared in order. Needs the weights of a backbone and its heads: `ablate weights list`.",
+	.help = "LPIPS v0.1. A and B are two pictures, or two sources with as many pictures each (folder, zip, .npz, IDX, "
+			"CIFAR), compared in order. Needs the weights of a backbone and its heads: `ablate weights list`.",
 	.options = options,
 	.computes = true,
 	.run = run,

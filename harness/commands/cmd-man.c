@@ -110,8 +110,8 @@ static void page_db(struct str *s)
 	roff_page(s, "ABLATE-DB", "5", "ablate-db - the result database of ablate");
 	str_add(s, ".SH DESCRIPTION\n");
 	roff_paragraphs(s, "One SQLite file. All of its content comes from journals (JSON lines, one file per attempt) "
-	              "in the folder beside it and can be rebuilt from them. Finished attempts and metrics cannot be "
-	              "changed or deleted. `ablate schema` prints the statements that create it.");
+	                   "in the folder beside it and can be rebuilt from them. Finished attempts and metrics cannot be "
+	                   "changed or deleted. `ablate schema` prints the statements that create it.");
 	str_add(s, ".SH TABLES AND VIEWS\n");
 	db_schema_docs(db_row, s);
 	str_add(s, ".SH SEE ALSO\n.BR ablate (1)\n");
@@ -136,6 +136,6 @@ const struct cmd cmd_man = {
 	.args = "[1|5-grid|5-db]",
 	.summary = "print a manual page",
 	.help = "Pages: 1 (the program), 5-grid (how to write a grid, with examples), 5-db (the database). To read one:\n\n"
-	        "    ablate man 5-grid | man -l -",
+			"    ablate man 5-grid | man -l -",
 	.run = run,
 };

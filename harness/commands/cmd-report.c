@@ -8,11 +8,17 @@
 
 #include <stdio.h>
 
-static const struct opt options[] = {
-	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "file to write (default report.html)" },
-	{ .name = "baselines", .kind = OPT_STRING, .arg = "DIR", .help = "folder of baselines (default results/baselines)" },
-	PLAN_OPTIONS,
-	{ 0 } };
+static const struct opt options[] = { { .name = "output",
+	                                    .letter = 'o',
+	                                    .kind = OPT_STRING,
+	                                    .arg = "FILE",
+	                                    .help = "file to write (default report.html)" },
+	                                  { .name = "baselines",
+	                                    .kind = OPT_STRING,
+	                                    .arg = "DIR",
+	                                    .help = "folder of baselines (default results/baselines)" },
+	                                  PLAN_OPTIONS,
+	                                  { 0 } };
 
 static int run(struct cli *c)
 {
@@ -22,13 +28,17 @@ static int run(struct cli *c)
 	SCOPED(str) struct str html = { 0 };
 	SCOPED(free) char *version = cmd_version_text();
 	const char *path = cli_string(c, "output", "report.html");
-	if (study_open(&o, c, c->args[0], &e) || gates_judge(&g, o.study, cli_string(c, "baselines", "results/baselines"), NULL, 0, &e))
+	if (study_open(&o, c, c->args[0], &e) ||
+	    gates_judge(&g, o.study, cli_string(c, "baselines", "results/baselines"), NULL, 0, &e))
 		return cli_fail(c, &e);
-	struct report_ask ask = { .command = o.command, .runs = o.runs, .version = version, .gates = o.db ? &g : NULL, .pub = o.pub };
+	struct report_ask ask = {
+		.command = o.command, .runs = o.runs, .version = version, .gates = o.db ? &g : NULL, .pub = o.pub
+	};
 	if (report_html(&html, o.study, &ask, &e) || io_write_atomic(path, html.data, html.len, &e))
 		return cli_fail(c, &e);
 	if (c->json)
-		return cli_print_json(c, json_pack("{s:s, s:I, s:i}", "file", path, "bytes", (json_int_t)html.len, "cells", o.plan->n_cells));
+		return cli_print_json(
+			c, json_pack("{s:s, s:I, s:i}", "file", path, "bytes", (json_int_t)html.len, "cells", o.plan->n_cells));
 	printf("%s\n", path);
 	return EXIT_OK;
 }
@@ -37,9 +47,11 @@ const struct cmd cmd_report = {
 	.name = "report",
 	.args = "GRID",
 	.summary = "write the results as one HTML file",
-	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (such as quickstart). The file holds everything: tables, gate verdicts, charts, "
-	        "samples, a sortable table of cells, and a page for each cell with its settings, inputs, environment and curves, with "
-	        "another cell's beside them on request. It loads nothing from anywhere.",
+	.help =
+		"GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program "
+		"(such as quickstart). The file holds everything: tables, gate verdicts, charts, samples, a sortable table of "
+		"cells, and a page for each cell with its settings, inputs, environment and curves, with another cell's beside "
+		"them on request. It loads nothing from anywhere.",
 	.options = options,
 	.run = run,
 };

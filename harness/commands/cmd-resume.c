@@ -21,7 +21,8 @@ static int find_plan(char **path, struct cli *c, struct err *e)
 	if (!hash && name && strstr(name, ".toml"))
 		return err_code(e, EXIT_USAGE, "%s is a grid file: `ablate run %s` finishes what is missing of it", name, name);
 	if (!hash)
-		return err_code(e, EXIT_USAGE, "%s: no grid %s in it; start it with `ablate run GRID.toml`", c->db, name ? name : "was run");
+		return err_code(e, EXIT_USAGE, "%s: no grid %s in it; start it with `ablate run GRID.toml`", c->db,
+		                name ? name : "was run");
 	*path = xstrfmt("%s-runs/plans/%s.plan.json", c->db, hash);
 	if (!io_exists(*path))
 		return err_code(e, EXIT_RECORD, "%s no longer exists; run the grid file itself, which does the same", *path);
@@ -43,8 +44,10 @@ const struct cmd cmd_resume = {
 	.name = "resume",
 	.args = "[GRID]",
 	.summary = "finish what is missing of a grid that was run before",
-	.help = "GRID is its name or the first digits of its hash; without it, the latest one. The same as running its file again with the same "
-	        "--set and --only: finished cells are skipped, stopped ones continue from their checkpoints, failed ones are tried again.",
+	.help =
+		"GRID is its name or the first digits of its hash; without it, the latest one. The same as running its file "
+		"again with the same --set and --only: finished cells are skipped, stopped ones continue from their "
+		"checkpoints, failed ones are tried again.",
 	.options = options,
 	.run = run,
 };

@@ -8,7 +8,10 @@
 static const struct opt options[] = {
 	PLAN_OPTIONS,
 	RUN_OPTIONS,
-	{ .name = "dry-run", .letter = 'n', .kind = OPT_FLAG, .help = "show what would run, like `ablate plan`, and write nothing" },
+	{ .name = "dry-run",
+	  .letter = 'n',
+	  .kind = OPT_FLAG,
+	  .help = "show what would run, like `ablate plan`, and write nothing" },
 	{ 0 },
 };
 
@@ -28,15 +31,18 @@ const struct cmd cmd_run = {
 	.name = "run",
 	.args = "GRID.toml",
 	.summary = "train, sample, score and record every cell of a grid that is not finished",
-	.help = "Each cell runs in a process of its own; one that fails does not stop the others. What is finished (a done attempt with every "
-	        "score the grid asks for) is skipped, what was stopped continues from its checkpoint, to the same bits as if it had never "
-	        "stopped. Cells that diverged are not run again without --again: they would diverge again.\n\n"
-	        "Ctrl-C, TERM (as `timeout` sends it) and a closed terminal (unless under nohup) write checkpoints and stop, however often they come; "
-	        "`ablate resume` continues. A stop takes up to a second, and in training until the step is done. Only a second Ctrl-C, a second or more "
-	        "after the first, aborts: what was done since the last checkpoint is lost, as with SIGKILL. The records stay consistent in every case, "
-	        "and output that nobody reads stops nothing.\n\n"
-	        "Records: the database (--db) and, beside it, the folder DB-runs with a journal for each attempt, from which `ablate merge --rebuild` "
-	        "rebuilds the database.",
+	.help =
+		"Each cell runs in a process of its own; one that fails does not stop the others. What is finished (a done "
+		"attempt with every score the grid asks for) is skipped, what was stopped continues from its checkpoint, to "
+		"the same bits as if it had never stopped. Cells that diverged are not run again without --again: they would "
+		"diverge again.\n\n"
+		"Ctrl-C, TERM (as `timeout` sends it) and a closed terminal (unless under nohup) write checkpoints and stop, "
+		"however often they come; `ablate resume` continues. A stop takes up to a second, and in training until the "
+		"step is done. Only a second Ctrl-C, a second or more after the first, aborts: what was done since the last "
+		"checkpoint is lost, as with SIGKILL. The records stay consistent in every case, and output that nobody reads "
+		"stops nothing.\n\n"
+		"Records: the database (--db) and, beside it, the folder DB-runs with a journal for each attempt, from which "
+		"`ablate merge --rebuild` rebuilds the database.",
 	.options = options,
 	.run = run,
 };

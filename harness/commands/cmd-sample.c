@@ -1,4 +1,5 @@
-/* cmd-sample.c - `ablate sample CHECKPOINT|ATTEMPT|CELL`: images from a checkpoint, to look at or to score elsewhere. */
+/* cmd-sample.c - `ablate sample CHECKPOINT|ATTEMPT|CELL`: images from a checkpoint, to look at or to score
+ * elsewhere. */
 #include "harness/cli/cmd.h"
 
 #include "harness/sample/checkpoint_find.h"
@@ -20,7 +21,8 @@
 
 enum { CHUNK = 500 }; /* whole batches of the sampler, on any device */
 
-static int write_samples(struct sampler *s, const struct data_shape *shape, const char *path, int64_t n, uint64_t seed, int nfe, struct progress *p, struct err *e)
+static int write_samples(struct sampler *s, const struct data_shape *shape, const char *path, int64_t n, uint64_t seed,
+                         int nfe, struct progress *p, struct err *e)
 {
 	size_t per = (size_t)shape->h * (size_t)shape->w * (size_t)shape->c;
 	SCOPED(free) uint8_t *px = xmalloc(CHUNK * per);
@@ -44,10 +46,17 @@ static int write_samples(struct sampler *s, const struct data_shape *shape, cons
 /* --interpolate, --inpaint, --colorize, --stroke. 1: none of them was given. */
 static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *e)
 {
-	static const char *const names[] = { [SAMPLE_INTERPOLATE] = "interpolate", [SAMPLE_INPAINT] = "inpaint", [SAMPLE_COLORIZE] = "colorize", [SAMPLE_STROKE] = "stroke" };
+	static const char *const names[] = { [SAMPLE_INTERPOLATE] = "interpolate",
+		                                 [SAMPLE_INPAINT] = "inpaint",
+		                                 [SAMPLE_COLORIZE] = "colorize",
+		                                 [SAMPLE_STROKE] = "stroke" };
 	int given = 0;
-	*ask = (struct sample_edit){ .mask = cli_string(c, "mask", "center"), .sigmas = cli_string(c, "sigmas", NULL), .nfe = (int)cli_int(c, "nfe", 0),
-		.steps = (int)cli_int(c, "interpolate", 0), .seed = (uint64_t)cli_int(c, "seed", 101), .output = cli_string(c, "output", "samples.png") };
+	*ask = (struct sample_edit){ .mask = cli_string(c, "mask", "center"),
+		                         .sigmas = cli_string(c, "sigmas", NULL),
+		                         .nfe = (int)cli_int(c, "nfe", 0),
+		                         .steps = (int)cli_int(c, "interpolate", 0),
+		                         .seed = (uint64_t)cli_int(c, "seed", 101),
+		                         .output = cli_string(c, "output", "samples.png") };
 	for (int i = 0; i < 4; i++)
 		if (cli_given(c, names[i])) {
 			given++;
@@ -84,12 +93,14 @@ static int run(struct cli *c)
 	if (!path || checkpoint_config(&config, path, &e) || data_shape_find(&shape, config.data.name, &e))
 		return cli_fail(c, &e);
 	if ((cli_given(c, "weights") && config_set_text(&config, "sample.weights", cli_string(c, "weights", NULL), &e)) ||
-	    (cli_given(c, "sigma-mid") && config_set_text(&config, "sample.sigma_mid", cli_string(c, "sigma-mid", NULL), &e)) ||
+	    (cli_given(c, "sigma-mid") &&
+	     config_set_text(&config, "sample.sigma_mid", cli_string(c, "sigma-mid", NULL), &e)) ||
 	    sampler_open(&s, &config, path, cli_string(c, "device", "cpu"), &e))
 		return cli_fail(c, &e);
 	progress_start(&progress, "sample", "images", n);
 	progress.quiet = c->quiet;
-	int rc = plain ? write_samples(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1), &progress, &e)
+	int rc = plain ? write_samples(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1),
+	                               &progress, &e)
 	               : sample_edit(&n, s, &config, &shape, &edit, &e);
 	progress_end(&progress);
 	sampler_free(s);
@@ -102,20 +113,58 @@ static int run(struct cli *c)
 }
 
 static const struct opt options[] = {
-	{ .name = "n", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1000000, .help = "images (default 64); pairs of latents, or pictures to edit (default 8)" },
-	{ .name = "nfe", .kind = OPT_INT, .arg = "N", .min = 1, .max = 64, .help = "network evaluations per image (default 1; for an edit 18, for a stroke drawing 2)" },
+	{ .name = "n",
+	  .letter = 'n',
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 1,
+	  .max = 1000000,
+	  .help = "images (default 64); pairs of latents, or pictures to edit (default 8)" },
+	{ .name = "nfe",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 1,
+	  .max = 64,
+	  .help = "network evaluations per image (default 1; for an edit 18, for a stroke drawing 2)" },
 	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed of the latents (default 101)" },
-	{ .name = "weights", .kind = OPT_STRING, .arg = "ema|student|teacher", .help = "which weights (default: as the config says)" },
-	{ .name = "sigma-mid", .kind = OPT_STRING, .arg = "X", .help = "noise level of the second step (default: as the config says)" },
-	{ .name = "interpolate", .kind = OPT_INT, .arg = "K", .min = 2, .max = 1000, .help = "rows of K images from one latent to another, along the great circle" },
-	{ .name = "inpaint", .kind = OPT_STRING, .arg = "SRC", .help = "fill the masked part of these pictures (folder, zip, .npz, IDX, or a data set's name)" },
-	{ .name = "mask", .kind = OPT_STRING, .arg = "center|border|left|right|top|bottom|FILE", .help = "what is filled: a place, or a PNG's light pixels (default center)" },
-	{ .name = "colorize", .kind = OPT_STRING, .arg = "SRC", .help = "give these pictures new colours of the same brightness" },
+	{ .name = "weights",
+	  .kind = OPT_STRING,
+	  .arg = "ema|student|teacher",
+	  .help = "which weights (default: as the config says)" },
+	{ .name = "sigma-mid",
+	  .kind = OPT_STRING,
+	  .arg = "X",
+	  .help = "noise level of the second step (default: as the config says)" },
+	{ .name = "interpolate",
+	  .kind = OPT_INT,
+	  .arg = "K",
+	  .min = 2,
+	  .max = 1000,
+	  .help = "rows of K images from one latent to another, along the great circle" },
+	{ .name = "inpaint",
+	  .kind = OPT_STRING,
+	  .arg = "SRC",
+	  .help = "fill the masked part of these pictures (folder, zip, .npz, IDX, or a data set's name)" },
+	{ .name = "mask",
+	  .kind = OPT_STRING,
+	  .arg = "center|border|left|right|top|bottom|FILE",
+	  .help = "what is filled: a place, or a PNG's light pixels (default center)" },
+	{ .name = "colorize",
+	  .kind = OPT_STRING,
+	  .arg = "SRC",
+	  .help = "give these pictures new colours of the same brightness" },
 	{ .name = "stroke", .kind = OPT_STRING, .arg = "SRC", .help = "make pictures of these drawings" },
-	{ .name = "sigmas", .kind = OPT_STRING, .arg = "A,B,..", .help = "noise levels of an edit, descending (default: nfe of the training's grid)" },
+	{ .name = "sigmas",
+	  .kind = OPT_STRING,
+	  .arg = "A,B,..",
+	  .help = "noise levels of an edit, descending (default: nfe of the training's grid)" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default cpu)" },
 	THREADS_OPTION("threads (default: as many as processors may be used)"),
-	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "OUT", .help = SAMPLE_OUT_TEXT " (default samples.png)" },
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPT_STRING,
+	  .arg = "OUT",
+	  .help = SAMPLE_OUT_TEXT " (default samples.png)" },
 	{ 0 },
 };
 
@@ -123,13 +172,16 @@ const struct cmd cmd_sample = {
 	.name = "sample",
 	.args = "CHECKPOINT|ATTEMPT|CELL",
 	.summary = "draw images from a checkpoint, an attempt or a cell",
-	.help = "An attempt or a cell is named by the first digits of its hash; its newest checkpoint is taken, which names its own configuration. Image i of a seed is the same in any batch and any number of images, so two "
-	        "arms sampled with one seed can be compared tile by tile.\n\n"
-	        "A folder or an .npz of images (uint8; arr_1: the classes of a conditional model) is what `ablate fid`, pytorch-fid, clean-fid, torch-fidelity and "
-	        "guided-diffusion's evaluator read: any number from this program can be recomputed by another.\n\n"
-	        "Edits need no further training (Song et al. 2023, Algorithm 4): the model denoises at descending noise levels, and what is known of the "
-	        "picture is put back each time. Tiles of --inpaint and --colorize: the known part, the result, the picture itself; of --stroke: "
-	        "the drawing and the result.",
+	.help =
+		"An attempt or a cell is named by the first digits of its hash; its newest checkpoint is taken, which names "
+		"its own configuration. Image i of a seed is the same in any batch and any number of images, so two arms "
+		"sampled with one seed can be compared tile by tile.\n\n"
+		"A folder or an .npz of images (uint8; arr_1: the classes of a conditional model) is what `ablate fid`, "
+		"pytorch-fid, clean-fid, torch-fidelity and guided-diffusion's evaluator read: any number from this program "
+		"can be recomputed by another.\n\n"
+		"Edits need no further training (Song et al. 2023, Algorithm 4): the model denoises at descending noise "
+		"levels, and what is known of the picture is put back each time. Tiles of --inpaint and --colorize: the known "
+		"part, the result, the picture itself; of --stroke: the drawing and the result.",
 	.options = options,
 	.computes = true,
 	.run = run,

@@ -27,7 +27,8 @@ static void json_row(void *ctx, const char *table, const char *column, const cha
 		return;
 	}
 	json_t *last = json_array_get(tables, json_array_size(tables) - 1);
-	(void)json_array_append_new(json_object_get(last, "columns"), json_pack("{s:s, s:s, s:s}", "name", column, "type", type, "doc", doc));
+	(void)json_array_append_new(json_object_get(last, "columns"),
+	                            json_pack("{s:s, s:s, s:s}", "name", column, "type", type, "doc", doc));
 }
 
 static int run(struct cli *c)
@@ -42,7 +43,8 @@ static int run(struct cli *c)
 		db_schema_docs(json_row, tables);
 		return cli_print_json(c, json_pack("{s:i, s:o}", "version", db_schema()->version, "tables", tables));
 	}
-	printf("Schema %d (PRAGMA user_version) of ablate's result database. Views: v_result, v_arm, v_cell_status, v_attempt, v_curve, v_paper.\n",
+	printf("Schema %d (PRAGMA user_version) of ablate's result database. Views: v_result, v_arm, v_cell_status, "
+	       "v_attempt, v_curve, v_paper.\n",
 	       db_schema()->version);
 	db_schema_docs(text_row, NULL);
 	return EXIT_OK;
@@ -51,8 +53,8 @@ static int run(struct cli *c)
 const struct cmd cmd_schema = {
 	.name = "schema",
 	.summary = "describe the tables and columns of the result database",
-	.help = "The database is SQLite; every table and column has one line of documentation, which is also in its table `meta`, so that a "
-	        "file explains itself: SELECT key, doc FROM meta.",
+	.help = "The database is SQLite; every table and column has one line of documentation, which is also in its table "
+			"`meta`, so that a file explains itself: SELECT key, doc FROM meta.",
 	.options = options,
 	.run = run,
 };

@@ -25,8 +25,10 @@ static json_t *rows_of(struct db *db, const struct show_part *part, const struct
 		for (int i = 0; i < db_columns(&rows); i++) {
 			enum db_type t = db_column_type(&rows, i);
 			if (t != DB_NULL)
-				(void)json_object_set_new(o, db_column_name(&rows, i), t == DB_INTEGER ? json_integer(db_int(&rows, i))
-				                          : t == DB_REAL ? journal_number(db_real(&rows, i)) : json_string(db_text(&rows, i)));
+				(void)json_object_set_new(o, db_column_name(&rows, i),
+				                          t == DB_INTEGER ? json_integer(db_int(&rows, i))
+				                          : t == DB_REAL  ? journal_number(db_real(&rows, i))
+				                                          : json_string(db_text(&rows, i)));
 		}
 		(void)json_array_append_new(list, o);
 	}
@@ -94,7 +96,8 @@ static void print_object(json_t *o, const char *indent)
 {
 	const char *key;
 	json_t *v;
-	json_object_foreach(o, key, v) {
+	json_object_foreach(o, key, v)
+	{
 		printf("%s%-18s ", indent, key);
 		print_value(v);
 		printf("\n");
@@ -106,9 +109,11 @@ static void print_list(json_t *list)
 	size_t i;
 	json_t *o, *v;
 	const char *key;
-	json_array_foreach(list, i, o) {
+	json_array_foreach(list, i, o)
+	{
 		printf(" ");
-		json_object_foreach(o, key, v) {
+		json_object_foreach(o, key, v)
+		{
 			printf(" %s=", key);
 			print_value(v);
 		}
@@ -120,7 +125,8 @@ static void print_text(json_t *all)
 {
 	const char *key;
 	json_t *v;
-	json_object_foreach(all, key, v) {
+	json_object_foreach(all, key, v)
+	{
 		if (json_is_array(v) && json_array_size(v) == 0)
 			continue;
 		if (json_is_string(v)) {
@@ -158,7 +164,8 @@ const struct cmd cmd_show = {
 	.name = "show",
 	.args = "CELL|ATTEMPT",
 	.summary = "show everything known about a cell or an attempt",
-	.help = "The first 4 digits of a hash or id are enough. A cell is shown with the attempt used for it: configuration, labels, "
-	        "attempts, scores, what was read and written, and the environment.",
+	.help =
+		"The first 4 digits of a hash or id are enough. A cell is shown with the attempt used for it: configuration, "
+		"labels, attempts, scores, what was read and written, and the environment.",
 	.run = run,
 };

@@ -1,4 +1,5 @@
-/* cmd-sigma.c - `ablate sigma CHECKPOINT|ATTEMPT|CELL`: the second noise level of two-step sampling that gives the lowest FID. */
+/* cmd-sigma.c - `ablate sigma CHECKPOINT|ATTEMPT|CELL`: the second noise level of two-step sampling that gives the
+ * lowest FID. */
 #include "harness/cli/cmd.h"
 
 #include "harness/sample/checkpoint_find.h"
@@ -36,16 +37,26 @@ static int fid_at(void *ctx, double *out, int64_t index, struct err *e)
 	double sigma = sigma_at(&a->config, a->points, index);
 	struct score_list list = { 0 };
 	struct metric_options options = METRIC_OPTIONS;
-	struct source samples = { .kind = &source_memory, .path = (char *)"samples", .n = a->n, .h = a->data.h, .w = a->data.w, .c = a->data.c, .self = a->px };
+	struct source samples = { .kind = &source_memory,
+		                      .path = (char *)"samples",
+		                      .n = a->n,
+		                      .h = a->data.h,
+		                      .w = a->data.w,
+		                      .c = a->data.c,
+		                      .self = a->px };
 	const struct metric *fid = metric_find("fid");
 	unsigned keep = metric_keep(fid, 0, &options);
-	struct feature_options want = { .keep = keep, .want = keep, .pixels = a->config.sample.quantize == QUANTIZE_ROUND ? "u8-round" : "u8-truncate" };
+	struct feature_options want = {
+		.keep = keep, .want = keep, .pixels = a->config.sample.quantize == QUANTIZE_ROUND ? "u8-round" : "u8-truncate"
+	};
 	SCOPED(feature_set) struct feature_set ours = { 0 };
 	options.interval = false;
 	sampler_set_sigma_mid(a->sampler, sigma);
-	if (sampler_run(a->sampler, a->px, 0, a->n, a->seed, 2, NULL, e) || feature_set_extract(&ours, &samples, a->x, &want, e))
+	if (sampler_run(a->sampler, a->px, 0, a->n, a->seed, 2, NULL, e) ||
+	    feature_set_extract(&ours, &samples, a->x, &want, e))
 		return -1;
-	(void)snprintf(a->reference.protocol, sizeof a->reference.protocol, "%s", ours.protocol); /* bytes against bytes, as cells are scored */
+	(void)snprintf(a->reference.protocol, sizeof a->reference.protocol, "%s",
+	               ours.protocol); /* bytes against bytes, as cells are scored */
 	if (metric_run(&list, fid, &ours, &a->reference, &options, e))
 		return -1;
 	*out = list.v[0].value;
@@ -62,7 +73,13 @@ static int open_reference(struct asked *a, const char *file, struct err *e)
 		return -1;
 	if (file)
 		return feature_set_load(&a->reference, file, e);
-	struct source all = { .kind = &source_memory, .path = a->config.data.name, .n = a->data.n, .h = a->data.h, .w = a->data.w, .c = a->data.c, .self = a->data.images };
+	struct source all = { .kind = &source_memory,
+		                  .path = a->config.data.name,
+		                  .n = a->data.n,
+		                  .h = a->data.h,
+		                  .w = a->data.w,
+		                  .c = a->data.c,
+		                  .self = a->data.images };
 	struct feature_options want = { .keep = keep, .want = keep };
 	return feature_set_extract(&a->reference, &all, a->x, &want, e);
 }
@@ -77,8 +94,10 @@ static int set_up(struct asked *a, struct err *e)
 	/* as fine as at the end of training */
 	a->points = cli_int(c, "points", schedule_n(&a->config, a->config.train.steps > 0 ? a->config.train.steps - 1 : 0));
 	if (a->points < 3)
-		return err_code(e, EXIT_USAGE, "a grid of %lld points has no noise level between its ends: give --points", (long long)a->points);
-	if (extractor_open(&a->x, extractor, &(struct extractor_options){ 0 }, e) || open_reference(a, cli_string(c, "ref", NULL), e) ||
+		return err_code(e, EXIT_USAGE, "a grid of %lld points has no noise level between its ends: give --points",
+		                (long long)a->points);
+	if (extractor_open(&a->x, extractor, &(struct extractor_options){ 0 }, e) ||
+	    open_reference(a, cli_string(c, "ref", NULL), e) ||
 	    sampler_open(&a->sampler, &a->config, path, cli_string(c, "device", "cpu"), e))
 		return -1;
 	a->px = xcalloc((size_t)a->n, (size_t)a->data.h * (size_t)a->data.w * (size_t)a->data.c);
@@ -103,11 +122,14 @@ static int tell(struct asked *a, const struct sigma_search *s)
 		value = s->tried[i].index == s->best ? s->tried[i].value : value;
 		if (!a->cli->json)
 			printf("%-12.6g %.6f%s\n", sigma, s->tried[i].value, s->tried[i].index == s->best ? "  least" : "");
-		(void)json_array_append_new(list, json_pack("{s:I, s:f, s:f}", "point", (json_int_t)s->tried[i].index, "sigma", sigma, "fid", s->tried[i].value));
+		(void)json_array_append_new(list, json_pack("{s:I, s:f, s:f}", "point", (json_int_t)s->tried[i].index, "sigma",
+		                                            sigma, "fid", s->tried[i].value));
 	}
 	if (a->cli->json)
-		return cli_print_json(a->cli, json_pack("{s:f, s:f, s:I, s:I, s:f, s:s, s:o}", "sigma_mid", best, "fid", value, "points", (json_int_t)a->points,
-		                      "samples", (json_int_t)a->n, "config_sigma_mid", a->config.sample.sigma_mid, "protocol", a->protocol, "tried", list));
+		return cli_print_json(a->cli, json_pack("{s:f, s:f, s:I, s:I, s:f, s:s, s:o}", "sigma_mid", best, "fid", value,
+		                                        "points", (json_int_t)a->points, "samples", (json_int_t)a->n,
+		                                        "config_sigma_mid", a->config.sample.sigma_mid, "protocol", a->protocol,
+		                                        "tried", list));
 	json_decref(list);
 	printf("sample.sigma_mid = %.6g   %s (the config has %.6g)\n", best, a->protocol, a->config.sample.sigma_mid);
 	return EXIT_OK;
@@ -127,11 +149,34 @@ static int run(struct cli *c)
 }
 
 static const struct opt options[] = {
-	{ .name = "n", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 2, .max = 1000000, .help = "images per try (default 10000)" },
-	{ .name = "points", .kind = OPT_INT, .arg = "N", .min = 3, .max = 1000000, .help = "noise levels to choose from: the points of the Karras grid (default: as many as training ended with)" },
-	{ .name = "extractor", .letter = 'e', .kind = OPT_STRING, .arg = "NAME", .help = "whose features FID uses (default: the data set's own)" },
-	{ .name = "ref", .kind = OPT_STRING, .arg = "FILE", .help = "reference statistics as .npz (default: the training set)" },
-	{ .name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1e15, .help = "seed of the latents, the same for all tries (default 42)" },
+	{ .name = "n",
+	  .letter = 'n',
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 2,
+	  .max = 1000000,
+	  .help = "images per try (default 10000)" },
+	{ .name = "points",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 3,
+	  .max = 1000000,
+	  .help = "noise levels to choose from: the points of the Karras grid (default: as many as training ended with)" },
+	{ .name = "extractor",
+	  .letter = 'e',
+	  .kind = OPT_STRING,
+	  .arg = "NAME",
+	  .help = "whose features FID uses (default: the data set's own)" },
+	{ .name = "ref",
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "reference statistics as .npz (default: the training set)" },
+	{ .name = "seed",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 0,
+	  .max = 1e15,
+	  .help = "seed of the latents, the same for all tries (default 42)" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default cpu)" },
 	THREADS_OPTION("threads (default: as many as processors may be used)"),
 	{ 0 },
@@ -141,9 +186,12 @@ const struct cmd cmd_sigma = {
 	.name = "sigma",
 	.args = "CHECKPOINT|ATTEMPT|CELL",
 	.summary = "search the second noise level of two-step sampling by FID",
-	.help = "Ternary search over the points of the Karras grid, as the authors of consistency models did it; every noise level that was tried is "
-	        "printed with its FID. Set the result as sample.sigma_mid; the presets have the published values.\n\n"
-	        "Search with other latents than the scores are measured with, and with fewer images: the lowest of many tries is too good a number to report.",
+	.help =
+		"Ternary search over the points of the Karras grid, as the authors of consistency models did it; every noise "
+		"level that was tried is printed with its FID. Set the result as sample.sigma_mid; the presets have the "
+		"published values.\n\n"
+		"Search with other latents than the scores are measured with, and with fewer images: the lowest of many tries "
+		"is too good a number to report.",
 	.options = options,
 	.computes = true,
 	.run = run,

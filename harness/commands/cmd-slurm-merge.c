@@ -1,4 +1,5 @@
-/* cmd-slurm-merge.c - `ablate slurm-merge PLAN`: the job behind an array: shards into the database, and what is missing. */
+/* cmd-slurm-merge.c - `ablate slurm-merge PLAN`: the job behind an array: shards into the database, and what is
+ * missing. */
 #include "harness/cli/cmd.h"
 #include "harness/commands/run_command.h"
 

@@ -1,5 +1,5 @@
-/* cmd-slurm-task.c - `ablate slurm-task PLAN`: one cell of a frozen plan, run on a shard of its own, as one task of an array.
- * Asked to stop (TERM, before Slurm's time limit), it writes a checkpoint and exits 75, which requeues it. */
+/* cmd-slurm-task.c - `ablate slurm-task PLAN`: one cell of a frozen plan, run on a shard of its own, as one task of an
+ * array. Asked to stop (TERM, before Slurm's time limit), it writes a checkpoint and exits 75, which requeues it. */
 #include "harness/cli/cmd.h"
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
@@ -58,7 +58,8 @@ static struct run_plan only_cell(const struct run_set *set, int index, struct ru
 /* Reference statistics are the same for all tasks: one folder for them, that of the database itself. */
 static int share_refs(const char *db, const char *shard, struct err *e)
 {
-	SCOPED(free) char *refs = xstrfmt("%s-runs/refs", db), *runs = xstrfmt("%s-runs", shard), *name = xstrfmt("%s/refs", runs);
+	SCOPED(free)
+	char *refs = xstrfmt("%s-runs/refs", db), *runs = xstrfmt("%s-runs", shard), *name = xstrfmt("%s/refs", runs);
 	if (io_mkdirs(refs, e) || io_mkdirs(runs, e))
 		return -1;
 	if (symlink("../../../refs", name) && errno != EEXIST)
@@ -92,8 +93,12 @@ static int run(struct cli *c)
 	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[index].cell);
 	SCOPED(free) struct run_row *rows = xcalloc((size_t)set.run.n_rows + 1, sizeof *rows);
 	struct run_plan one = only_cell(&set, (int)index, rows);
-	struct run_options o = { .db = shard, .what = "ablate slurm-task", .jobs = 1, .threads = threads_of(c, (int)number_of(ENV_SLURM_CPUS_PER_TASK, 0)),
-	                         .say = say_line, .say_ctx = c };
+	struct run_options o = { .db = shard,
+		                     .what = "ablate slurm-task",
+		                     .jobs = 1,
+		                     .threads = threads_of(c, (int)number_of(ENV_SLURM_CPUS_PER_TASK, 0)),
+		                     .say = say_line,
+		                     .say_ctx = c };
 	run_budget_of(&o, &p->grid->budget);
 	o.grid_wall_s = 0; /* up to the array */
 	o.cells_max = 0;

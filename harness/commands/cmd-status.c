@@ -32,7 +32,11 @@ static void on_interrupt(int number)
 	interrupted = 1;
 }
 
-struct view { struct store *s; json_t *grids, *running; int64_t n_running; };
+struct view {
+	struct store *s;
+	json_t *grids, *running;
+	int64_t n_running;
+};
 
 static int read_grids(struct view *v, const char *only, struct err *e)
 {
@@ -43,7 +47,8 @@ static int read_grids(struct view *v, const char *only, struct err *e)
 		return -1;
 	while (query_grid_state_next(&r, &rows)) {
 		if (!grid || strcmp(json_string_value(json_object_get(grid, "grid")), r.grid) != 0) {
-			grid = json_pack("{s:s, s:s, s:s, s:i, s:{}}", "grid", r.grid, "name", r.name, "created", r.created, "cells", 0, "states");
+			grid = json_pack("{s:s, s:s, s:s, s:i, s:{}}", "grid", r.grid, "name", r.name, "created", r.created,
+			                 "cells", 0, "states");
 			(void)json_array_append_new(v->grids, grid);
 		}
 		int64_t all = json_integer_value(json_object_get(grid, "cells"));
@@ -56,18 +61,22 @@ static int read_grids(struct view *v, const char *only, struct err *e)
 
 static int read_running(struct view *v, struct err *e)
 {
-	static const char *const words[] = { [ATTEMPT_ALIVE] = "alive", [ATTEMPT_GONE] = "gone", [ATTEMPT_UNKNOWN] = "unknown" };
+	static const char *const words[] = {
+		[ATTEMPT_ALIVE] = "alive", [ATTEMPT_GONE] = "gone", [ATTEMPT_UNKNOWN] = "unknown"
+	};
 	struct db_rows rows;
 	struct running_row r;
 	if (query_running(&rows, v->s->db, e))
 		return -1;
 	while (query_running_next(&r, &rows)) {
 		char why[256];
-		enum liveness l = store_liveness(why, v->s, r.cell, r.attempt, r.host, r.boot_id, r.pid, r.heartbeat, r.heartbeat_boot_s);
+		enum liveness l = store_liveness(why, v->s, r.cell, r.attempt, r.host, r.boot_id, r.pid, r.heartbeat,
+		                                 r.heartbeat_boot_s);
 		v->n_running += l != ATTEMPT_GONE;
-		(void)json_array_append_new(v->running, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "attempt", r.attempt, "cell",
-		                            r.cell, "label", r.label, "seed", (json_int_t)r.seed, "step", (json_int_t)r.step, "steps",
-		                            (json_int_t)r.steps, "life", words[l], "evidence", why, "purpose", r.purpose));
+		(void)json_array_append_new(
+			v->running, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "attempt", r.attempt, "cell", r.cell,
+		                          "label", r.label, "seed", (json_int_t)r.seed, "step", (json_int_t)r.step, "steps",
+		                          (json_int_t)r.steps, "life", words[l], "evidence", why, "purpose", r.purpose));
 	}
 	return db_done(&rows, e);
 }
@@ -79,8 +88,9 @@ static int print_cells(struct view *v, const char *only, struct err *e)
 	if (query_status(&rows, v->s->db, only, e))
 		return -1;
 	while (query_status_next(&r, &rows))
-		printf("  %-9s %.12s %.8s  %s%s%s seed %lld%s%s\n", record_state_name(r.state), r.cell, *r.attempt ? r.attempt : "-", r.chain,
-		       *r.chain ? "/" : "", r.label, (long long)r.seed, *r.reason ? ": " : "", r.reason);
+		printf("  %-9s %.12s %.8s  %s%s%s seed %lld%s%s\n", record_state_name(r.state), r.cell,
+		       *r.attempt ? r.attempt : "-", r.chain, *r.chain ? "/" : "", r.label, (long long)r.seed,
+		       *r.reason ? ": " : "", r.reason);
 	return db_done(&rows, e);
 }
 
@@ -89,36 +99,44 @@ static void print_text(const struct view *v)
 	size_t i;
 	json_t *g, *n, *r;
 	const char *state;
-	json_array_foreach(v->grids, i, g) {
-		printf("%s (%.12s): %lld cell%s", json_string_value(json_object_get(g, "name")), json_string_value(json_object_get(g, "grid")),
-		       (long long)json_integer_value(json_object_get(g, "cells")), str_plural(json_integer_value(json_object_get(g, "cells"))));
+	json_array_foreach(v->grids, i, g)
+	{
+		printf("%s (%.12s): %lld cell%s", json_string_value(json_object_get(g, "name")),
+		       json_string_value(json_object_get(g, "grid")),
+		       (long long)json_integer_value(json_object_get(g, "cells")),
+		       str_plural(json_integer_value(json_object_get(g, "cells"))));
 		json_object_foreach(json_object_get(g, "states"), state, n)
 			printf(", %lld %s", (long long)json_integer_value(n), state);
 		printf("\n");
 	}
-	json_array_foreach(v->running, i, r)
-		printf("  %.8s %s seed %lld: step %lld of %lld; %s: %s\n", json_string_value(json_object_get(r, "attempt")),
-		       json_string_value(json_object_get(r, "label")), (long long)json_integer_value(json_object_get(r, "seed")),
-		       (long long)json_integer_value(json_object_get(r, "step")), (long long)json_integer_value(json_object_get(r, "steps")),
-		       json_string_value(json_object_get(r, "life")), json_string_value(json_object_get(r, "evidence")));
+	json_array_foreach(v->running, i, r) printf(
+		"  %.8s %s seed %lld: step %lld of %lld; %s: %s\n", json_string_value(json_object_get(r, "attempt")),
+		json_string_value(json_object_get(r, "label")), (long long)json_integer_value(json_object_get(r, "seed")),
+		(long long)json_integer_value(json_object_get(r, "step")),
+		(long long)json_integer_value(json_object_get(r, "steps")), json_string_value(json_object_get(r, "life")),
+		json_string_value(json_object_get(r, "evidence")));
 }
 
 static void print_slurm(const json_t *list)
 {
 	size_t i;
 	json_t *o;
-	json_array_foreach(list, i, o) {
-		const char *error = json_string_value(json_object_get(o, "error")), *reason = json_string_value(json_object_get(o, "reason"));
+	json_array_foreach(list, i, o)
+	{
+		const char *error = json_string_value(json_object_get(o, "error")),
+				   *reason = json_string_value(json_object_get(o, "reason"));
 		printf("slurm %s (%.12s): %lld cell%s, %lld done in shards, ", json_string_value(json_object_get(o, "array")),
-		       json_string_value(json_object_get(o, "plan")), (long long)json_integer_value(json_object_get(o, "cells")),
+		       json_string_value(json_object_get(o, "plan")),
+		       (long long)json_integer_value(json_object_get(o, "cells")),
 		       str_plural(json_integer_value(json_object_get(o, "cells"))),
 		       (long long)json_integer_value(json_object_get(o, "done")));
 		if (error)
 			printf("queue unknown: %s\n", error);
 		else
-			printf("%lld running, %lld pending%s%s; merge %s\n", (long long)json_integer_value(json_object_get(o, "running")),
-			       (long long)json_integer_value(json_object_get(o, "pending")), reason && *reason ? ": " : "", reason ? reason : "",
-			       json_string_value(json_object_get(o, "merge")));
+			printf("%lld running, %lld pending%s%s; merge %s\n",
+			       (long long)json_integer_value(json_object_get(o, "running")),
+			       (long long)json_integer_value(json_object_get(o, "pending")), reason && *reason ? ": " : "",
+			       reason ? reason : "", json_string_value(json_object_get(o, "merge")));
 	}
 }
 
@@ -144,7 +162,8 @@ static int show(struct cli *c, const char *only, int64_t *running, struct err *e
 		print_text(&v);
 		if (holder)
 			printf("%s, pid %lld on %s since %s\n", json_string_value(json_object_get(holder, "what")),
-			       (long long)json_integer_value(json_object_get(holder, "pid")), json_string_value(json_object_get(holder, "host")),
+			       (long long)json_integer_value(json_object_get(holder, "pid")),
+			       json_string_value(json_object_get(holder, "host")),
 			       json_string_value(json_object_get(holder, "since")));
 		print_slurm(slurm);
 		if (json_array_size(v.grids) == 0)
@@ -187,11 +206,12 @@ const struct cmd cmd_status = {
 	.name = "status",
 	.args = "[GRID]",
 	.summary = "show what is done, running, failed and missing",
-	.help = "GRID is a grid file, or the name or the first digits of the hash of a grid that was run; a file takes the same --set and --only that "
-	        "were given to `ablate run`.\n"
-	        "States come from evidence: an attempt is alive while its process holds its journal, gone when the process ended or the machine was "
-	        "rebooted; on another machine its heartbeat must be older than two minutes. A dead one is recorded as lost by the next "
-	        "`ablate run`, which continues from its checkpoint.",
+	.help =
+		"GRID is a grid file, or the name or the first digits of the hash of a grid that was run; a file takes the "
+		"same --set and --only that were given to `ablate run`.\n"
+		"States come from evidence: an attempt is alive while its process holds its journal, gone when the process "
+		"ended or the machine was rebooted; on another machine its heartbeat must be older than two minutes. A dead "
+		"one is recorded as lost by the next `ablate run`, which continues from its checkpoint.",
 	.options = options,
 	.run = run,
 };

@@ -11,12 +11,28 @@
 
 static const struct opt options[] = {
 	{ .name = "table", .letter = 't', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this [[table]]" },
-	{ .name = "format", .letter = 'f', .kind = OPT_STRING, .arg = "terminal|md|latex|tex|csv|json", .help = "how it is written" },
-	{ .name = "output", .letter = 'o', .kind = OPT_STRING, .arg = "FILE", .help = "write one table; the extension chooses the format" },
-	{ .name = "dir", .letter = 'd', .kind = OPT_STRING, .arg = "DIR", .help = "write every table to DIR in the formats it declares" },
-	{ .name = "check", .kind = OPT_STRING, .arg = "FILE", .help = "fail (exit 5) if FILE differs from the table as it is now" },
+	{ .name = "format",
+	  .letter = 'f',
+	  .kind = OPT_STRING,
+	  .arg = "terminal|md|latex|tex|csv|json",
+	  .help = "how it is written" },
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "write one table; the extension chooses the format" },
+	{ .name = "dir",
+	  .letter = 'd',
+	  .kind = OPT_STRING,
+	  .arg = "DIR",
+	  .help = "write every table to DIR in the formats it declares" },
+	{ .name = "check",
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "fail (exit 5) if FILE differs from the table as it is now" },
 	PLAN_OPTIONS,
-	{ 0 } };
+	{ 0 }
+};
 
 /* The asked-for tables: all declared ones, or the default when there are none. NULL in defs is the default table. */
 static int choose(const struct grid_table **defs, int *n, const struct grid *g, const struct cli *c, struct err *e)
@@ -46,7 +62,8 @@ static int choose(const struct grid_table **defs, int *n, const struct grid *g, 
 	return 0;
 }
 
-static int write_files(const struct table *t, const struct grid_table *def, const char *dir, const struct cli *c, struct err *e)
+static int write_files(const struct table *t, const struct grid_table *def, const char *dir, const struct cli *c,
+                       struct err *e)
 {
 	static const char *const usual[] = { "md", "latex", "csv" };
 	int n = def && def->n_formats ? def->n_formats : 3;
@@ -66,7 +83,8 @@ static int write_files(const struct table *t, const struct grid_table *def, cons
 
 static int one_table(const struct cli *c, struct opened *o, const struct grid_table *def, bool first, struct err *e)
 {
-	const char *output = cli_string(c, "output", NULL), *check = cli_string(c, "check", NULL), *dir = cli_string(c, "dir", NULL);
+	const char *output = cli_string(c, "output", NULL), *check = cli_string(c, "check", NULL),
+			   *dir = cli_string(c, "dir", NULL);
 	const char *dot = output ? strrchr(output, '.') : NULL;
 	SCOPED(free) char *command = xstrfmt("%s%s%s", o->command, def ? " --table " : "", def ? def->name : "");
 	SCOPED(table) struct table *t = NULL;
@@ -119,11 +137,12 @@ const struct cmd cmd_table = {
 	.name = "table",
 	.args = "GRID",
 	.summary = "print the tables of a grid from the database",
-	.help = "GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program (such as quickstart). Without [[table]] in it, every metric is shown with "
-	        "its difference to the first row.\n\n"
-	        "Cells are mean and sample standard deviation over training seeds; what failed, is blocked or has not run is shown as such. "
-	        "A column never mixes protocols: such a table is refused (exit 5). Written tables carry the command and the hash of the "
-	        "results that made them; --check finds out whether a committed one still matches.",
+	.help =
+		"GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program "
+		"(such as quickstart). Without [[table]] in it, every metric is shown with its difference to the first row.\n\n"
+		"Cells are mean and sample standard deviation over training seeds; what failed, is blocked or has not run is "
+		"shown as such. A column never mixes protocols: such a table is refused (exit 5). Written tables carry the "
+		"command and the hash of the results that made them; --check finds out whether a committed one still matches.",
 	.options = options,
 	.run = run,
 };

@@ -22,16 +22,27 @@
 #include <string.h>
 
 static const struct opt options[] = {
-	{ .name = "sample", .kind = OPT_STRING, .arg = "P%", .help = "that share of all finished cells, or of GRID's: at least one, always the same ones" },
-	{ .name = "with", .kind = OPT_STRING, .arg = "ATTEMPT", .help = "compare with this attempt instead of running again" },
+	{ .name = "sample",
+	  .kind = OPT_STRING,
+	  .arg = "P%",
+	  .help = "that share of all finished cells, or of GRID's: at least one, always the same ones" },
+	{ .name = "with",
+	  .kind = OPT_STRING,
+	  .arg = "ATTEMPT",
+	  .help = "compare with this attempt instead of running again" },
 	THREADS_OPTION("instead of the number that the attempt had"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
 	PLAN_OPTIONS,
 	{ 0 },
 };
 
-struct target { char cell[65], attempt[64]; };
-struct targets { struct target *v; int n, cap; };
+struct target {
+	char cell[65], attempt[64];
+};
+struct targets {
+	struct target *v;
+	int n, cap;
+};
 
 static int share(double *out, const char *text, struct err *e)
 {
@@ -50,7 +61,8 @@ static bool is_of(const struct plan *p, const char *arm, int64_t seed)
 	return !p;
 }
 
-/* Cells (of the grid, where one is given) in the order of their hashes, which is as good as random and never changes. */
+/* Cells (of the grid, where one is given) in the order of their hashes, which is as good as random and never
+ * changes. */
 static int sample_targets(struct targets *t, struct db *db, const struct plan *p, double part, struct err *e)
 {
 	struct db_rows rows;
@@ -117,7 +129,8 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	o.device = device;
 	o.threads = threads_of(c, threads);
 	if (o.threads > host_cpus()) /* fewer might give other bits */
-		cli_say(c, "%.8s had %d threads and is repeated with as many, although this process may use %d", t->attempt, o.threads, host_cpus());
+		cli_say(c, "%.8s had %d threads and is repeated with as many, although this process may use %d", t->attempt,
+		        o.threads, host_cpus());
 	o.ranks = ranks;
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);
@@ -127,10 +140,12 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	return rc;
 }
 
-static void tell(const struct cli *c, json_t *list, const struct target *t, const char *other, const struct verify_result *r)
+static void tell(const struct cli *c, json_t *list, const struct target *t, const char *other,
+                 const struct verify_result *r)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s}", "attempt", t->attempt, "repetition", other, "cell", t->cell, "equal",
-	                      (int)r->equal, "compared", (json_int_t)r->n, "max_ulp", (json_int_t)r->max_ulp, "environment_differs", r->env);
+	json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s}", "attempt", t->attempt, "repetition", other, "cell",
+	                      t->cell, "equal", (int)r->equal, "compared", (json_int_t)r->n, "max_ulp",
+	                      (json_int_t)r->max_ulp, "environment_differs", r->env);
 	if (r->first_step >= 0)
 		(void)json_object_set_new(o, "first_diff_step", json_integer(r->first_step));
 	if (*r->first)
@@ -138,9 +153,9 @@ static void tell(const struct cli *c, json_t *list, const struct target *t, cons
 	(void)json_array_append_new(list, o);
 	if (c->json)
 		return;
-	printf("%s %.8s = %.8s: %lld value%s %s%s%s%s%s%s\n", r->equal ? "pass" : "FAIL", t->attempt, other, (long long)r->n, str_plural(r->n),
-	       r->equal ? "bit-identical" : "compared, first difference: ", r->first, *r->env ? " (environment differs in " : "", r->env,
-	       *r->env ? ")" : "", "");
+	printf("%s %.8s = %.8s: %lld value%s %s%s%s%s%s%s\n", r->equal ? "pass" : "FAIL", t->attempt, other,
+	       (long long)r->n, str_plural(r->n), r->equal ? "bit-identical" : "compared, first difference: ", r->first,
+	       *r->env ? " (environment differs in " : "", r->env, *r->env ? ")" : "", "");
 	(void)fflush(stdout);
 }
 
@@ -193,7 +208,8 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	}
 	if (c->json)
-		(void)cli_print_json(c, json_pack("{s:i, s:i, s:i, s:o}", "passed", passed, "failed", failed, "inconclusive", 0, "attempts", list));
+		(void)cli_print_json(c, json_pack("{s:i, s:i, s:i, s:o}", "passed", passed, "failed", failed, "inconclusive", 0,
+		                                  "attempts", list));
 	else {
 		printf("%d passed, %d failed, 0 inconclusive\n", passed, failed);
 		json_decref(list);
@@ -205,11 +221,12 @@ const struct cmd cmd_verify = {
 	.name = "verify",
 	.args = "[ATTEMPT|CELL|GRID]...",
 	.summary = "run finished attempts again and compare every bit",
-	.help = "Compares curves, checkpoints and scores with a repetition that starts from nothing, names the first step that differs, and files the "
-	        "result in table verify. The repetition is never used for its cell. Exit code 6 when anything differs. "
-	        "If interrupted, it compares nothing; every repetition starts from the beginning.\n\n"
-	        "--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of its cells; --with compares "
-	        "two existing attempts.",
+	.help =
+		"Compares curves, checkpoints and scores with a repetition that starts from nothing, names the first step that "
+		"differs, and files the result in table verify. The repetition is never used for its cell. Exit code 6 when "
+		"anything differs. If interrupted, it compares nothing; every repetition starts from the beginning.\n\n"
+		"--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of "
+		"its cells; --with compares two existing attempts.",
 	.options = options,
 	.run = run,
 };

@@ -17,7 +17,7 @@ static int run(struct cli *c)
 const struct cmd cmd_version = {
 	.name = "version",
 	.summary = "show the versions of program, numerics and database schema",
-	.help = "The numerics version is part of every cell's identity: it changes when the same configuration gives other bits. "
-	        "The same as `ablate --version`.",
+	.help = "The numerics version is part of every cell's identity: it changes when the same configuration gives other "
+			"bits. The same as `ablate --version`.",
 	.run = run,
 };

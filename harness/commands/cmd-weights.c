@@ -11,8 +11,9 @@
 static json_t *describe(const struct weights_row *row, const char *state, const char *sha256)
 {
 	SCOPED(free) char *path = weights_path(row);
-	return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:s, s:s?}", "name", row->name, "text", row->text, "url", row->url,
-	                 "published_sha256", row->sha256, "licence", row->licence, "path", path, "state", state, "sha256", sha256);
+	return json_pack("{s:s, s:s, s:s?, s:s?, s:s, s:s, s:s, s:s?}", "name", row->name, "text", row->text, "url",
+	                 row->url, "published_sha256", row->sha256, "licence", row->licence, "path", path, "state", state,
+	                 "sha256", sha256);
 }
 
 static void show(const struct weights_row *row, const char *state, const char *sha256)
@@ -46,7 +47,8 @@ static int list(struct cli *c)
 	return EXIT_OK;
 }
 
-/* Checks NAME, or all that are present. Damage is an error; weights that are not the published ones are marked as such. */
+/* Checks NAME, or all that are present. Damage is an error; weights that are not the published ones are marked as
+ * such. */
 static int check(struct cli *c)
 {
 	json_t *all = json_array();
@@ -122,15 +124,17 @@ const struct cmd cmd_weights = {
 	.name = "weights",
 	.args = "list|check|import|fetch [NAME] [FILE]",
 	.summary = "public weights of scores and LPIPS: what is known and present; import, fetch, check",
-	.help = "`list` shows every known source with licence, hash and where its copy is. `import NAME FILE` reads a PyTorch "
-	        "checkpoint (both of its forms; nothing in it is executed) or a safetensors file, checks hash, names and shapes, "
-	        "and keeps float32 safetensors in the cache folder ($ABLATE_CACHE, else ~/.cache/ablate). `fetch NAME` downloads "
-	        "the published file over https and imports it. `check [NAME]` compares the copies with what was imported.\n\n"
-	        "Nothing is ever downloaded by any other command.\n\n"
-	        "Networks to start from or to distil (net.init, cd.teacher) are safetensors: checkpoints of ablate, or published ones under their "
-	        "own names, which are recognised by their tensors: those of EDM and ECT (enc.32x32_block0.conv0.weight), of OpenAI's consistency_models "
-	        "(input_blocks.1.0.in_layers.2.weight), and of diffusers' UNet2DModel (down_blocks.0.resnets.0.conv1.weight). "
-	        "model/nets/net_names.h has the table of names.",
+	.help =
+		"`list` shows every known source with licence, hash and where its copy is. `import NAME FILE` reads a PyTorch "
+		"checkpoint (both of its forms; nothing in it is executed) or a safetensors file, checks hash, names and "
+		"shapes, and keeps float32 safetensors in the cache folder ($ABLATE_CACHE, else ~/.cache/ablate). `fetch NAME` "
+		"downloads the published file over https and imports it. `check [NAME]` compares the copies with what was "
+		"imported.\n\n"
+		"Nothing is ever downloaded by any other command.\n\n"
+		"Networks to start from or to distil (net.init, cd.teacher) are safetensors: checkpoints of ablate, or "
+		"published ones under their own names, which are recognised by their tensors: those of EDM and ECT "
+		"(enc.32x32_block0.conv0.weight), of OpenAI's consistency_models (input_blocks.1.0.in_layers.2.weight), and of "
+		"diffusers' UNet2DModel (down_blocks.0.resnets.0.conv1.weight). model/nets/net_names.h has the table of names.",
 	.options = options,
 	.run = run,
 };

@@ -1,5 +1,5 @@
-/* cmd-worker.c - `ablate worker DIR`: one attempt at one cell, in a process of its own: data, training, samples, scores.
- * Started by the engines; what to do is in DIR/job.json, what happens goes into DIR/journal.jsonl. */
+/* cmd-worker.c - `ablate worker DIR`: one attempt at one cell, in a process of its own: data, training, samples,
+ * scores. Started by the engines; what to do is in DIR/job.json, what happens goes into DIR/journal.jsonl. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 #include "harness/plan/inputs.h"
@@ -16,7 +16,12 @@
 #include <string.h>
 
 static const struct opt options[] = {
-	{ .name = "fd", .kind = OPT_INT, .arg = "N", .min = 0, .max = 1024, .help = "write progress lines to this open file" },
+	{ .name = "fd",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 0,
+	  .max = 1024,
+	  .help = "write progress lines to this open file" },
 	{ 0 },
 };
 
@@ -26,7 +31,7 @@ struct training {
 	const struct run_config *config;
 	struct err e;
 	bool begun;
-	bool kept;                /* a checkpoint has all that was done so far */
+	bool kept; /* a checkpoint has all that was done so far */
 };
 
 static void on_curve(void *ctx, const char *name, int64_t step, double value)
@@ -41,8 +46,15 @@ static int on_checkpoint(void *ctx, int64_t step, const char *path, const char *
 	const char *name = strrchr(path, '/');
 	worker_step(t->w, step);
 	t->kept = true;
-	return journal_file(worker_journal(t->w), &(struct journal_file){ .table = "checkpoint", .kind = "checkpoint", .name = name ? name + 1 : path,
-	                    .sha256 = sha256, .step = step, .bytes = -1, .n_items = -1 }, e);
+	return journal_file(worker_journal(t->w),
+	                    &(struct journal_file){ .table = "checkpoint",
+	                                            .kind = "checkpoint",
+	                                            .name = name ? name + 1 : path,
+	                                            .sha256 = sha256,
+	                                            .step = step,
+	                                            .bytes = -1,
+	                                            .n_items = -1 },
+	                    e);
 }
 
 static void on_say(void *ctx, const char *line)
@@ -70,30 +82,44 @@ static bool on_stop(void *ctx)
 }
 
 /* The job must be from this program: same config text, same numerics, same data and weights. */
-static int check_identity(struct run_config *config, struct input in[INPUTS_MAX], int *n_in, const struct job *job, struct err *e)
+static int check_identity(struct run_config *config, struct input in[INPUTS_MAX], int *n_in, const struct job *job,
+                          struct err *e)
 {
 	char arm[SHA256_HEX], inputs[SHA256_HEX];
 	if (config_from_json(config, job->config, e))
 		return -1;
 	config_hash(arm, config);
 	if (strcmp(arm, job->arm) != 0 || job->numerics != NUMERICS_VERSION)
-		return err_code(e, EXIT_RECORD, "the cell was planned by another version of ablate (numerics %lld, arm %.12s; here %d, %.12s): run the grid again",
-		                (long long)job->numerics, job->arm, NUMERICS_VERSION, arm);
+		return err_code(
+			e, EXIT_RECORD,
+			"the cell was planned by another version of ablate (numerics %lld, arm %.12s; here %d, %.12s): run the "
+			"grid again",
+			(long long)job->numerics, job->arm, NUMERICS_VERSION, arm);
 	if (inputs_of(in, n_in, config, e))
 		return -1;
 	inputs_hash(inputs, in, *n_in);
 	if (strcmp(inputs, job->dataset) != 0)
-		return err_code(e, EXIT_RECORD, "%s %s%s changed since the grid was planned (%.12s, planned %.12s): run the grid again", *n_in == 1 ? "data set" : "the data set",
-		                config->data.name, *n_in == 1 ? " has" : " or weights have", inputs, job->dataset);
+		return err_code(e, EXIT_RECORD,
+		                "%s %s%s changed since the grid was planned (%.12s, planned %.12s): run the grid again",
+		                *n_in == 1 ? "data set" : "the data set", config->data.name,
+		                *n_in == 1 ? " has" : " or weights have", inputs, job->dataset);
 	return 0;
 }
 
 static int record_inputs(struct worker *w, const struct input *in, int n, struct err *e)
 {
 	for (int i = 0; i < n; i++) {
-		SCOPED(free) char *role = strcmp(in[i].role, "lpips") == 0 ? xstrfmt("%s %s", in[i].role, in[i].name) : xstrdup(in[i].role);
-		if (journal_file(worker_journal(w), &(struct journal_file){ .table = "input", .role = role, .kind = in[i].kind, .name = in[i].name,
-		                 .sha256 = in[i].sha256, .bytes = -1, .n_items = -1 }, e))
+		SCOPED(free)
+		char *role = strcmp(in[i].role, "lpips") == 0 ? xstrfmt("%s %s", in[i].role, in[i].name) : xstrdup(in[i].role);
+		if (journal_file(worker_journal(w),
+		                 &(struct journal_file){ .table = "input",
+		                                         .role = role,
+		                                         .kind = in[i].kind,
+		                                         .name = in[i].name,
+		                                         .sha256 = in[i].sha256,
+		                                         .bytes = -1,
+		                                         .n_items = -1 },
+		                 e))
 			return -1;
 	}
 	return 0;
@@ -130,12 +156,26 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 	if (scorer_open(&scorer, w, &config, e))
 		return e->code == EXIT_USAGE ? WORKER_FAILED : WORKER_BLOCKED;
 	struct training t = { .w = w, .config = &config, .progress = { .unit = "images", .plain_every_s = INFINITY } };
-	struct train_hooks hooks = { .ctx = &t, .curve = on_curve, .checkpoint = on_checkpoint, .say = on_say, .stop = on_stop, .progress = &t.progress };
+	struct train_hooks hooks = { .ctx = &t,
+		                         .curve = on_curve,
+		                         .checkpoint = on_checkpoint,
+		                         .say = on_say,
+		                         .stop = on_stop,
+		                         .progress = &t.progress };
 	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
-	struct train_options o = { .seed = (uint64_t)job->seed, .dir = worker_dir(w), .checkpoint_every = checkpoint_every(&config),
-	                           .threads = job->threads, .team = *team, .device = job->device, .lpips_backbone = backbone, .lpips_heads = heads };
+	struct train_options o = { .seed = (uint64_t)job->seed,
+		                       .dir = worker_dir(w),
+		                       .checkpoint_every = checkpoint_every(&config),
+		                       .threads = job->threads,
+		                       .team = *team,
+		                       .device = job->device,
+		                       .lpips_backbone = backbone,
+		                       .lpips_heads = heads };
 	int rc = record_inputs(w, in, n_in, e) || train_run(&r, &config, &o, &hooks, e) ? -1 : 0;
-	enum worker_end end = rc ? WORKER_FAILED : r.end == TRAIN_STOPPED ? WORKER_STOPPED : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED : WORKER_DONE;
+	enum worker_end end = rc                        ? WORKER_FAILED
+	                      : r.end == TRAIN_STOPPED  ? WORKER_STOPPED
+	                      : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED
+	                                                : WORKER_DONE;
 	if (!rc) {
 		worker_step(w, r.step);
 		worker_resumed(w, r.resumed_from);
@@ -167,12 +207,19 @@ static int follow(const struct job *job, const char *dir, struct team *team, str
 	if (check_identity(&config, in, &n_in, job, e))
 		return -1;
 	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
-	struct train_options o = { .seed = (uint64_t)job->seed, .dir = dir, .checkpoint_every = checkpoint_every(&config), .threads = job->threads,
-	                           .team = team, .device = job->device, .lpips_backbone = backbone, .lpips_heads = heads };
+	struct train_options o = { .seed = (uint64_t)job->seed,
+		                       .dir = dir,
+		                       .checkpoint_every = checkpoint_every(&config),
+		                       .threads = job->threads,
+		                       .team = team,
+		                       .device = job->device,
+		                       .lpips_backbone = backbone,
+		                       .lpips_heads = heads };
 	return train_run(&r, &config, &o, NULL, e);
 }
 
-/* Joins the others of a job for several processes. *follower: the work of one that is not rank 0 is done, or has failed. */
+/* Joins the others of a job for several processes. *follower: the work of one that is not rank 0 is done, or has
+ * failed. */
 static int join(struct team **team, bool *follower, const char *dir, struct err *e)
 {
 	struct job job = { 0 };
@@ -211,8 +258,9 @@ const struct cmd cmd_worker = {
 	.name = "worker",
 	.args = "DIR",
 	.summary = "do the job in DIR (called by `ablate run`)",
-	.help = "DIR/job.json says which cell; what happens is written to DIR/journal.jsonl; SIGTERM writes a checkpoint and stops with exit code 75, and "
-	        "so does SIGUSR2, which means that a wall budget is used up.",
+	.help =
+		"DIR/job.json says which cell; what happens is written to DIR/journal.jsonl; SIGTERM writes a checkpoint and "
+		"stops with exit code 75, and so does SIGUSR2, which means that a wall budget is used up.",
 	.options = options,
 	.hidden = true,
 	.computes = true,

@@ -121,9 +121,14 @@ void next_machine_read(struct next_machine *out)
 {
 	const char *named = env_get(ENV_ABLATE_DOCTOR_ROOT), *root = named ? named : "";
 	SCOPED(free) char *os = xstrfmt("%s/etc/os-release", root), *lists = xstrfmt("%s/var/lib/apt/lists", root);
-	SCOPED(free) char *driver = xstrfmt("%s/proc/driver/nvidia", root), *devices = xstrfmt("%s/sys/bus/pci/devices", root);
-	*out = (struct next_machine){ .root = geteuid() == 0, .sudo = next_can_run("sudo"), .apt = is_debian(os) && next_can_run("apt-get"),
-	                              .apt_lists = has_lists(lists), .card = io_is_dir(driver) || has_card(devices), .self = own_name() };
+	SCOPED(free)
+	char *driver = xstrfmt("%s/proc/driver/nvidia", root), *devices = xstrfmt("%s/sys/bus/pci/devices", root);
+	*out = (struct next_machine){ .root = geteuid() == 0,
+		                          .sudo = next_can_run("sudo"),
+		                          .apt = is_debian(os) && next_can_run("apt-get"),
+		                          .apt_lists = has_lists(lists),
+		                          .card = io_is_dir(driver) || has_card(devices),
+		                          .self = own_name() };
 }
 
 void next_machine_release(struct next_machine *m)
@@ -165,9 +170,7 @@ static void add_once(json_t *texts, const char *text)
 {
 	const json_t *t;
 	size_t i;
-	json_array_foreach(texts, i, t)
-		if (strcmp(json_string_value(t), text) == 0)
-			return;
+	json_array_foreach(texts, i, t) if (strcmp(json_string_value(t), text) == 0) return;
 	(void)json_array_append_new(texts, json_out_text(text));
 }
 
@@ -175,8 +178,7 @@ static void add_all(json_t *texts, const json_t *more)
 {
 	const json_t *t;
 	size_t i;
-	json_array_foreach(more, i, t)
-		add_once(texts, json_string_value(t));
+	json_array_foreach(more, i, t) add_once(texts, json_string_value(t));
 }
 
 void next_add(struct next *n, const struct next_machine *m, const char *of, const struct remedy *r)
@@ -187,8 +189,11 @@ void next_add(struct next *n, const struct next_machine *m, const char *of, cons
 	while (i < n->n && (n->line[i].kind != r->kind || strcmp(n->line[i].what, r->what) != 0))
 		i++;
 	if (i == n->n)
-		VEC_PUSH(n->line, n->n, n->cap) = (struct next_line){ .kind = r->kind, .what = xstrdup(r->what), .gives = json_array(), .of = json_array(),
-		                                                      .by_hand = xstrdup(r->by_hand ? r->by_hand : r->what) };
+		VEC_PUSH(n->line, n->n, n->cap) = (struct next_line){ .kind = r->kind,
+			                                                  .what = xstrdup(r->what),
+			                                                  .gives = json_array(),
+			                                                  .of = json_array(),
+			                                                  .by_hand = xstrdup(r->by_hand ? r->by_hand : r->what) };
 	add_once(n->line[i].gives, r->gives);
 	add_once(n->line[i].of, of);
 }
@@ -310,8 +315,7 @@ void next_text(struct str *dst, const struct next *n, const char *first, const c
 		const json_t *text;
 		size_t k;
 		add_typed(&typed, &n->line[i]);
-		json_array_foreach(n->line[i].gives, k, text)
-			str_addf(&gives, "%s%s", k ? "; " : "", json_string_value(text));
+		json_array_foreach(n->line[i].gives, k, text) str_addf(&gives, "%s%s", k ? "; " : "", json_string_value(text));
 		add_line(dst, str_text(&typed), column, str_text(&gives));
 	}
 	if (!n->n)
@@ -325,7 +329,8 @@ json_t *next_json(const struct next *n)
 	for (int i = 0; i < n->n; i++) {
 		const struct next_line *l = &n->line[i];
 		json_t *o = json_object();
-		(void)json_object_set_new(o, l->command ? "command" : "install", json_out_text(l->command ? l->command : l->by_hand));
+		(void)json_object_set_new(o, l->command ? "command" : "install",
+		                          json_out_text(l->command ? l->command : l->by_hand));
 		if (l->as_root)
 			(void)json_object_set_new(o, "as_root", json_true());
 		(void)json_object_set(o, "gives", l->gives);

@@ -199,10 +199,9 @@ static void presets(struct str *s)
 	const struct preset *p = config_presets(&n);
 	roff_section(s, "PRESETS");
 	roff_paragraphs(
-		s,
-		"A preset is a published recipe as values of knobs; what it does not set has the knob's default. `ablate "
-		"config "
-		"PRESET` prints all values.");
+		s, "A preset is a published recipe as values of knobs; what it does not set has the knob's default. `ablate "
+		   "config "
+		   "PRESET` prints all values.");
 	for (int i = 0; i < n; i++) {
 		SCOPED(free) char *text = xstrfmt("%s.", p[i].text);
 		roff_item(s, p[i].name, text);

@@ -16,7 +16,7 @@
 struct asker {
 	struct db *db;
 	struct err e;
-	struct wanted_score *wanted;    /* by the plan's grid; NULL until a cell is asked for */
+	struct wanted_score *wanted; /* by the plan's grid; NULL until a cell is asked for */
 	int n_wanted;
 	int arm;
 	double seconds;
@@ -94,14 +94,18 @@ static int read_grid(struct grid **out, const char *path, bool preset_too, struc
 	SCOPED(free) char *shipped = shipped_study(path), *any = NULL;
 	if (shipped)
 		return grid_read(out, shipped, e);
-	if (!preset_too || !config_find_preset(path, &scaling)) /* that the name is unknown says little where no study is installed */
+	if (!preset_too ||
+	    !config_find_preset(path, &scaling)) /* that the name is unknown says little where no study is installed */
 		return own_data_need(&any, "ablations/quickstart.toml", e) ? -1 : grid_read(out, path, e);
-	SCOPED(free) char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path, path);
+	SCOPED(free)
+	char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path,
+	                     path);
 	struct grid_source source = { .path = path, .text = text, .n = strlen(text) };
 	return grid_parse(out, &source, 1, e);
 }
 
-static int expand(struct plan **out, const struct cli *c, const char *path, bool preset_too, struct plan_options *opt, struct err *e)
+static int expand(struct plan **out, const struct cli *c, const char *path, bool preset_too, struct plan_options *opt,
+                  struct err *e)
 {
 	int n_sets;
 	struct grid *g = NULL;

@@ -11,18 +11,26 @@
 #include "harness/plan/plan.h"
 
 #define PLAN_OPTIONS \
-	{ .name = "set", .kind = OPT_STRINGS, .arg = "KEY=VALUE", .help = "override a setting of every row, the preset, or seeds, budget.*, metric.*, grid.name (TOML value or bare word)" }, \
-	{ .name = "only", .kind = OPT_STRINGS, .arg = "LABEL", .help = "only rows with that label, variant, arm hash or pattern" }
+	{ .name = "set", \
+	  .kind = OPT_STRINGS, \
+	  .arg = "KEY=VALUE", \
+	  .help = "override a setting of every row, the preset, or seeds, budget.*, metric.*, grid.name (TOML value or " \
+		      "bare word)" }, \
+	{ \
+		.name = "only", .kind = OPT_STRINGS, .arg = "LABEL", \
+		.help = "only rows with that label, variant, arm hash or pattern" \
+	}
 
-/* Heap text: the file of the study of that name that comes with the program ("quickstart", "paper/ect"); NULL when there
- * is none, and for anything written like a path. */
+/* Heap text: the file of the study of that name that comes with the program ("quickstart", "paper/ect"); NULL when
+ * there is none, and for anything written like a path. */
 char *shipped_study(const char *name);
 
-/* Reads the grid (a file, or the name of a study that comes with the program; or a frozen plan, by its name *.plan.json) with --set and --only of c, asks the data sets for their
- * hashes and c->db, if it is there, for finished cells. Data that is missing blocks its cells; it is not an error. */
+/* Reads the grid (a file, or the name of a study that comes with the program; or a frozen plan, by its name
+ * *.plan.json) with --set and --only of c, asks the data sets for their hashes and c->db, if it is there, for finished
+ * cells. Data that is missing blocks its cells; it is not an error. */
 MUST_CHECK int plan_open(struct plan **out, const struct cli *c, const char *path, struct err *e);
-/* For commands that only look at configs: asks neither data nor database, and takes a preset's name for the grid that is
- * this preset alone. */
+/* For commands that only look at configs: asks neither data nor database, and takes a preset's name for the grid that
+ * is this preset alone. */
 MUST_CHECK int plan_open_any(struct plan **out, const struct cli *c, const char *path, struct err *e);
 /* Prints the plan, as text or with --json as JSON. Returns the exit code. What `plan` and `run --dry-run` do. */
 int plan_show(const struct cli *c, const struct plan *p);

@@ -17,12 +17,15 @@
 #include <string.h>
 #include <unistd.h>
 
-struct unsaid { char *line; bool amiss; };
+struct unsaid {
+	char *line;
+	bool amiss;
+};
 struct run_display {
 	const struct cli *cli;
 	struct progress progress;
 	char *what;
-	struct unsaid *unsaid;   /* lines that wait for a reader, which the run does not */
+	struct unsaid *unsaid; /* lines that wait for a reader, which the run does not */
 	int n_unsaid, cap_unsaid;
 };
 
@@ -103,11 +106,17 @@ void run_budget_of(struct run_options *o, const struct grid_budget *b)
 /* More threads at once than processors: the results are right, but late. */
 static void tell_crowd(const struct cli *c, const struct run_options *o)
 {
-	int cpus = host_cpus(), processes = o->jobs * o->ranks, each = o->threads > 0 ? o->threads : cpus / processes > 1 ? cpus / processes : 1;
+	int cpus = host_cpus(), processes = o->jobs * o->ranks,
+		each = o->threads > 0         ? o->threads
+	           : cpus / processes > 1 ? cpus / processes
+	                                  : 1;
 	if (processes * each > cpus)
-		cli_warn(c, "%d cell%s at once, %d process%s each, of %d thread%s: %d threads on the %d processor%s that may be used, which is no faster than fewer",
-		         o->jobs, str_plural(o->jobs), o->ranks, o->ranks == 1 ? "" : "es", each, str_plural(each), processes * each, cpus,
-		         str_plural(cpus));
+		cli_warn(
+			c,
+			"%d cell%s at once, %d process%s each, of %d thread%s: %d threads on the %d processor%s that may be used, "
+			"which is no faster than fewer",
+			o->jobs, str_plural(o->jobs), o->ranks, o->ranks == 1 ? "" : "es", each, str_plural(each), processes * each,
+			cpus, str_plural(cpus));
 }
 
 /* The plan beside the journals, so that `resume` needs no grid file. */
@@ -155,8 +164,8 @@ static void show_tables(const struct cli *c, struct plan *p, const char *what)
 	SCOPED(study) struct study *study = NULL;
 	SCOPED(published) struct published *pub = NULL;
 	SCOPED(str) struct str text = { 0 };
-	if (db_open(&db, c->db, DB_READ, &e) || published_read(&pub, NULL, &e) || study_load(&study, p, db, &e)
-	    || tables_text(&text, study, pub, what, &e))
+	if (db_open(&db, c->db, DB_READ, &e) || published_read(&pub, NULL, &e) || study_load(&study, p, db, &e) ||
+	    tables_text(&text, study, pub, what, &e))
 		cli_warn(c, "no table: %s", e.msg);
 	else
 		(void)fwrite(str_text(&text), 1, text.len, stdout);
@@ -195,7 +204,8 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	if (rc)
 		return cli_fail(c, &e);
 	if (r.attempts && may_say(&r, STDERR_FILENO) && provenance_tree_changed())
-		cli_warn(c, "the source folder has changed since this program was built; the records name what it was built from");
+		cli_warn(c,
+		         "the source folder has changed since this program was built; the records name what it was built from");
 	int code = report(c, &r);
 	if (!c->json && r.cached + r.done > 0 && may_say(&r, STDOUT_FILENO))
 		show_tables(c, p, what);

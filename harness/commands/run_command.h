@@ -9,14 +9,33 @@
 #include "harness/cli/threads_option.h"
 
 #define RUN_OPTIONS \
-	{ .name = "jobs", .letter = 'j', .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "cells at once (default 1)" }, \
-	THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
-	{ .name = "ranks", .kind = OPT_INT, .arg = "N", .min = 1, .max = 1024, .help = "processes that train each cell together, by mpirun (default 1)" }, \
-	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
-	{ .name = "again", .kind = OPT_FLAG, .help = "also rerun cells that diverged" }, \
-	{ .name = "engine", .kind = OPT_STRING, .arg = "local|slurm", .help = "processes of this machine (default), or one Slurm array" }, \
-	{ .name = "sbatch", .kind = OPT_STRINGS, .arg = "OPTION", .help = "slurm: pass on to sbatch, e.g. --sbatch=--partition=gpu" }, \
-	{ .name = "wait", .kind = OPT_FLAG, .help = "slurm: wait until the jobs have ended, then collect" }
+	{ .name = "jobs", \
+	  .letter = 'j', \
+	  .kind = OPT_INT, \
+	  .arg = "N", \
+	  .min = 1, \
+	  .max = 1024, \
+	  .help = "cells at once (default 1)" }, \
+		THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
+		{ .name = "ranks", \
+		  .kind = OPT_INT, \
+		  .arg = "N", \
+		  .min = 1, \
+		  .max = 1024, \
+		  .help = "processes that train each cell together, by mpirun (default 1)" }, \
+		{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
+		{ .name = "again", .kind = OPT_FLAG, .help = "also rerun cells that diverged" }, \
+		{ .name = "engine", \
+		  .kind = OPT_STRING, \
+		  .arg = "local|slurm", \
+		  .help = "processes of this machine (default), or one Slurm array" }, \
+		{ .name = "sbatch", \
+		  .kind = OPT_STRINGS, \
+		  .arg = "OPTION", \
+		  .help = "slurm: pass on to sbatch, e.g. --sbatch=--partition=gpu" }, \
+	{ \
+		.name = "wait", .kind = OPT_FLAG, .help = "slurm: wait until the jobs have ended, then collect" \
+	}
 
 /* Runs all cells of the plan; returns the exit code. */
 int run_command(struct cli *c, struct plan *p, const char *what);
@@ -31,6 +50,7 @@ void run_options_of(struct run_options *o, const struct cli *c);
 /* Lines and a bar on stderr for a run of `steps` steps. */
 struct run_display;
 struct run_display *run_display_new(const struct cli *c, const char *what, struct run_options *o);
-void run_display_free(struct run_display *d, bool patient); /* patient: waits until someone reads the remaining output */
+void run_display_free(struct run_display *d,
+                      bool patient); /* patient: waits until someone reads the remaining output */
 
 #endif

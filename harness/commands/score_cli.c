@@ -83,7 +83,8 @@ static int extract_one(struct score_side *s, const struct cli *c, struct extract
 	return bad;
 }
 
-static int check_wanted(const struct score_side *sides, int n, const unsigned *want, const struct extractor *x, struct err *e)
+static int check_wanted(const struct score_side *sides, int n, const unsigned *want, const struct extractor *x,
+                        struct err *e)
 {
 	for (int i = 0; i < n; i++) {
 		if (!sides[i].source)
@@ -105,8 +106,10 @@ int score_extract(struct score_side *sides, int n, const struct cli *c, const un
 	if (!pictures)
 		return 0;
 	SCOPED(extractor) struct extractor *x = NULL;
-	struct extractor_options o = { .weights = cli_string(c, "weights", NULL), .resize = cli_string(c, "resize", NULL),
-		                           .bf16 = cli_flag(c, "bf16") > 0, .batch = (int)cli_int(c, "batch", 0),
+	struct extractor_options o = { .weights = cli_string(c, "weights", NULL),
+		                           .resize = cli_string(c, "resize", NULL),
+		                           .bf16 = cli_flag(c, "bf16") > 0,
+		                           .batch = (int)cli_int(c, "batch", 0),
 		                           .device = cli_string(c, "device", "auto") };
 	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e) ||
 	    (!optional && check_wanted(sides, n, want, x, e)))
@@ -121,7 +124,9 @@ static unsigned wanted(const struct metric *m, int side)
 {
 	if (side >= m->sides)
 		return 0;
-	return m->needs == NEEDS_LOGITS ? 1u << FEATURE_LOGITS : m->needs == NEEDS_SPATIAL ? 1u << FEATURE_SPATIAL : 1u << FEATURE_POOL;
+	return m->needs == NEEDS_LOGITS    ? 1u << FEATURE_LOGITS
+	       : m->needs == NEEDS_SPATIAL ? 1u << FEATURE_SPATIAL
+	                                   : 1u << FEATURE_POOL;
 }
 
 /* Do these sides support m? Called after extraction. */
@@ -146,17 +151,18 @@ static json_t *score_json(const struct score *s)
 	json_t *parts = json_object();
 	for (int i = 0; i < s->n_parts; i++)
 		(void)json_object_set_new(parts, s->part[i].name, json_out_real(s->part[i].value));
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "metric", s->name, "value", json_out_real(s->value),
-	                 "hex", hex, "half_width", json_out_real(s->half), "half_width_is", json_out_text(s->half_text), "n",
-	                 s->n ? json_integer(s->n) : json_null(), "better", s->better < 0 ? "lower" : "higher", "protocol",
-	                 s->protocol, "warning", json_out_text(s->warning[0] ? s->warning : NULL), "parts", parts, "computed_by",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "metric", s->name, "value",
+	                 json_out_real(s->value), "hex", hex, "half_width", json_out_real(s->half), "half_width_is",
+	                 json_out_text(s->half_text), "n", s->n ? json_integer(s->n) : json_null(), "better",
+	                 s->better < 0 ? "lower" : "higher", "protocol", s->protocol, "warning",
+	                 json_out_text(s->warning[0] ? s->warning : NULL), "parts", parts, "computed_by",
 	                 json_out_text(s->computed_by[0] ? s->computed_by : NULL));
 }
 
 static json_t *side_json(const struct score_side *s)
 {
-	return json_pack("{s:s, s:o, s:o, s:o}", "path", s->path, "n", s->set.n ? json_integer(s->set.n) : json_null(), "sha256",
-	                 json_out_text(s->set.sha256[0] ? s->set.sha256 : NULL), "features",
+	return json_pack("{s:s, s:o, s:o, s:o}", "path", s->path, "n", s->set.n ? json_integer(s->set.n) : json_null(),
+	                 "sha256", json_out_text(s->set.sha256[0] ? s->set.sha256 : NULL), "features",
 	                 json_out_text(s->set.protocol[0] ? s->set.protocol : NULL));
 }
 
@@ -188,7 +194,8 @@ static int tell(const struct cli *c, const struct score_list *list, const struct
 }
 
 /* A back end for the distances' singular values; NULL where that is the host, or no distance is wanted. */
-static int open_device(struct backend **out, const struct cli *c, const struct metric *const *metrics, int n, struct err *e)
+static int open_device(struct backend **out, const struct cli *c, const struct metric *const *metrics, int n,
+                       struct err *e)
 {
 	bool distance = false;
 	for (int k = 0; k < n; k++)
@@ -204,7 +211,8 @@ static int open_device(struct backend **out, const struct cli *c, const struct m
 }
 
 static int compute(struct score_list *list, struct score_side *sides, int n_sides, const struct cli *c,
-                   const struct metric *const *metrics, int n, bool optional, const struct metric_options *o, struct err *e)
+                   const struct metric *const *metrics, int n, bool optional, const struct metric_options *o,
+                   struct err *e)
 {
 	unsigned keep[2] = { 0 }, want[2] = { 0 };
 	for (int i = 0; i < n_sides; i++) {
@@ -234,13 +242,14 @@ static int compute(struct score_list *list, struct score_side *sides, int n_side
 	return list->n ? 0 : err_set(e, "none of the scores can be computed from these sources");
 }
 
-int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional, const struct metric_options *o)
+int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional,
+                  const struct metric_options *o)
 {
 	struct err e = ERR_INIT;
 	struct score_side sides[2] = { { 0 }, { 0 } };
 	struct score_list list = { .n = 0 };
 	int code = compute(&list, sides, c->n_args, c, metrics, n, optional, o, &e) ? cli_fail(c, &e)
-	                                                                           : tell(c, &list, sides, c->n_args);
+	                                                                            : tell(c, &list, sides, c->n_args);
 	for (int i = 0; i < c->n_args; i++)
 		score_side_release(&sides[i]);
 	return code;

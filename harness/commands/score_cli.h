@@ -7,26 +7,54 @@
 #include "metrics/scores/score.h"
 
 #define SCORE_SOURCES_HELP \
-	"A source is a folder or zip of PNG and JPEG files, an .npz of uint8 images (arr_0, N,H,W,C), an IDX file (.gz too), " \
-	"CIFAR-10 in binary form, or an .npz of features or statistics (mu, sigma) as this program, pytorch-fid and clean-fid " \
+	"A source is a folder or zip of PNG and JPEG files, an .npz of uint8 images (arr_0, N,H,W,C), an IDX file (.gz " \
+	"too), " \
+	"CIFAR-10 in binary form, or an .npz of features or statistics (mu, sigma) as this program, pytorch-fid and " \
+	"clean-fid " \
 	"write them. All images of a source have one size."
 
 /* Rows of a command's option table that choose the features. */
 #define SCORE_EXTRACTOR_OPTIONS \
-	{ .name = "extractor", .letter = 'e', .kind = OPT_STRING, .arg = "NAME", .help = "network that makes the features" }, \
-	{ .name = "weights", .letter = 'w', .kind = OPT_STRING, .arg = "FILE", .help = "its weights, instead of those in the cache" }, \
-	{ .name = "resize", .kind = OPT_STRING, .arg = "NAME", .help = "pre-processing, instead of the extractor's own" }, \
-	{ .name = "bf16", .kind = OPT_FLAG, .help = "bfloat16 arithmetic: faster, and part of the protocol" }, \
-	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
-	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 4096, .help = "images per call of the network" }, \
-	{ .name = "limit", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 2, .max = 1e12, .help = "only the first N images" }
+	{ .name = "extractor", \
+	  .letter = 'e', \
+	  .kind = OPT_STRING, \
+	  .arg = "NAME", \
+	  .help = "network that makes the features" }, \
+		{ .name = "weights", \
+		  .letter = 'w', \
+		  .kind = OPT_STRING, \
+		  .arg = "FILE", \
+		  .help = "its weights, instead of those in the cache" }, \
+		{ .name = "resize", \
+		  .kind = OPT_STRING, \
+		  .arg = "NAME", \
+		  .help = "pre-processing, instead of the extractor's own" }, \
+		{ .name = "bf16", .kind = OPT_FLAG, .help = "bfloat16 arithmetic: faster, and part of the protocol" }, \
+		{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
+		{ .name = "batch", \
+		  .kind = OPT_INT, \
+		  .arg = "N", \
+		  .min = 1, \
+		  .max = 4096, \
+		  .help = "images per call of the network" }, \
+	{ \
+		.name = "limit", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 2, .max = 1e12, \
+		.help = "only the first N images" \
+	}
 #define SCORE_INTERVAL_OPTION \
-	{ .name = "no-interval", .kind = OPT_FLAG, .help = "leave out the jackknife interval of FID, which costs 20 distances" }
+	{ \
+		.name = "no-interval", .kind = OPT_FLAG, \
+		.help = "leave out the jackknife interval of FID, which costs 20 distances" \
+	}
 
 /* The default of --extractor. */
 #define SCORE_EXTRACTOR "inception-2015"
 
-struct score_side { const char *path; struct feature_set set; struct source *source; };
+struct score_side {
+	const char *path;
+	struct feature_set set;
+	struct source *source;
+};
 
 /* Opens a path: loads features or statistics, or opens the pictures and says what was left out. */
 MUST_CHECK int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e);
@@ -39,6 +67,7 @@ void score_side_release(struct score_side *s);
 
 /* The whole of a command that computes `n` metrics over its one or two arguments. Optional ones are left out with a
  * note where a side does not support them. Returns the exit code. */
-int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional, const struct metric_options *o);
+int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional,
+                  const struct metric_options *o);
 
 #endif

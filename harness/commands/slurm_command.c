@@ -1,4 +1,5 @@
-/* slurm_command.c - `ablate run --engine slurm`: the missing cells of a plan go to the cluster; their results come back. */
+/* slurm_command.c - `ablate run --engine slurm`: the missing cells of a plan go to the cluster; their results come
+ * back. */
 #define _GNU_SOURCE
 #include "harness/slurm/engine_slurm.h"
 #include "harness/commands/run_command.h"
@@ -50,7 +51,8 @@ static json_t *names_of(const struct run_plan *run, const int *index, int n)
 	json_t *list = json_array();
 	for (int i = 0; i < n; i++) {
 		const struct run_cell *cell = &run->cells[index[i]];
-		(void)json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "cell", cell->cell, "label", cell->label, "seed", (json_int_t)cell->seed));
+		(void)json_array_append_new(list, json_pack("{s:s, s:s, s:I}", "cell", cell->cell, "label", cell->label, "seed",
+		                                            (json_int_t)cell->seed));
 	}
 	return list;
 }
@@ -61,15 +63,18 @@ static int report_end(struct cli *c, const struct run_plan *run, const struct sl
 	int *index, n, blocked;
 	if (find_missing(c, run, &index, &n, &blocked, e))
 		return cli_fail(c, e);
-	cli_say(c, "%d cell%s: %d done, %d missing, %d blocked; %lld new row%s from %d shard%s", run->n_cells, str_plural(run->n_cells),
-	        run->n_cells - n - blocked, n, blocked, (long long)got->rows, str_plural(got->rows), got->shards, str_plural(got->shards));
+	cli_say(c, "%d cell%s: %d done, %d missing, %d blocked; %lld new row%s from %d shard%s", run->n_cells,
+	        str_plural(run->n_cells), run->n_cells - n - blocked, n, blocked, (long long)got->rows,
+	        str_plural(got->rows), got->shards, str_plural(got->shards));
 	for (int i = 0; i < n && i < 20; i++)
-		cli_say(c, "missing: %s seed %lld (%.12s)", run->cells[index[i]].label, (long long)run->cells[index[i]].seed, run->cells[index[i]].cell);
+		cli_say(c, "missing: %s seed %lld (%.12s)", run->cells[index[i]].label, (long long)run->cells[index[i]].seed,
+		        run->cells[index[i]].cell);
 	int code = n + blocked ? EXIT_INCOMPLETE : EXIT_OK;
 	if (c->json)
-		(void)cli_print_json(c, json_pack("{s:s, s:i, s:i, s:i, s:o, s:i, s:i, s:I, s:i}", "db", c->db, "cells", run->n_cells, "done",
-		                                  run->n_cells - n - blocked, "blocked", blocked, "missing", names_of(run, index, n), "shards",
-		                                  got->shards, "busy", got->busy, "rows", (json_int_t)got->rows, "exit_code", code));
+		(void)cli_print_json(c, json_pack("{s:s, s:i, s:i, s:i, s:o, s:i, s:i, s:I, s:i}", "db", c->db, "cells",
+		                                  run->n_cells, "done", run->n_cells - n - blocked, "blocked", blocked,
+		                                  "missing", names_of(run, index, n), "shards", got->shards, "busy", got->busy,
+		                                  "rows", (json_int_t)got->rows, "exit_code", code));
 	free(index);
 	return code;
 }
@@ -90,7 +95,8 @@ static int wait_for_jobs(struct cli *c, const char *plan_hash, struct err *e)
 			if (q.running + q.pending + q.other == 0)
 				return 0;
 			if (q.running != before.running || q.pending != before.pending)
-				cli_say(c, "slurm: %d running, %d pending%s%s", q.running, q.pending, q.pending ? ": " : "", q.pending ? q.reason : "");
+				cli_say(c, "slurm: %d running, %d pending%s%s", q.running, q.pending, q.pending ? ": " : "",
+				        q.pending ? q.reason : "");
 			before = q;
 		}
 		(void)sleep(LOOK_S);
@@ -110,7 +116,8 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 {
 	struct err e = ERR_INIT;
 	if (o->ranks > 1) {
-		(void)err_code(&e, EXIT_USAGE, "--ranks needs --engine local (inside an allocation, mpirun takes its processes from Slurm)");
+		(void)err_code(&e, EXIT_USAGE,
+		               "--ranks needs --engine local (inside an allocation, mpirun takes its processes from Slurm)");
 		return cli_fail(c, &e);
 	}
 	struct run_result r;
@@ -120,31 +127,39 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 	int *index, n, blocked, n_extra;
 	SCOPED(free) const char **extra = cli_strings(c, "sbatch", &n_extra);
 	o->record_only = true;
-	if (runner_run(&r, run, o, &e) || collect(c, p->hash, &got, &e) ||
-	    find_missing(c, run, &index, &n, &blocked, &e))
+	if (runner_run(&r, run, o, &e) || collect(c, p->hash, &got, &e) || find_missing(c, run, &index, &n, &blocked, &e))
 		return cli_fail(c, &e);
 	if (n == 0) {
 		free(index);
 		return report_end(c, run, &got, &e);
 	}
-	struct slurm_options so = { .db = c->db, .device = cli_string(c, "device", "auto"), .name = run->name, .jobs = (int)cli_int(c, "jobs", 0),
-	                            .threads = o->threads, .extra = extra, .n_extra = n_extra };
+	struct slurm_options so = { .db = c->db,
+		                        .device = cli_string(c, "device", "auto"),
+		                        .name = run->name,
+		                        .jobs = (int)cli_int(c, "jobs", 0),
+		                        .threads = o->threads,
+		                        .extra = extra,
+		                        .n_extra = n_extra };
 	int rc = slurm_submit(&jobs, p->hash, index, n, &so, &e);
 	free(index);
 	if (rc)
 		return cli_fail(c, &e);
 	if (jobs.already)
-		cli_say(c, "jobs of this plan are already in the queue; nothing was submitted (`ablate status --watch --db %s` follows them)", c->db);
+		cli_say(c,
+		        "jobs of this plan are already in the queue; nothing was submitted (`ablate status --watch --db %s` "
+		        "follows them)",
+		        c->db);
 	else
-		cli_say(c, "submitted %d cell%s as job %s, merge as job %s; `ablate status --watch --db %s` follows them", jobs.tasks,
-		        str_plural(jobs.tasks), jobs.array, jobs.merge, c->db);
+		cli_say(c, "submitted %d cell%s as job %s, merge as job %s; `ablate status --watch --db %s` follows them",
+		        jobs.tasks, str_plural(jobs.tasks), jobs.array, jobs.merge, c->db);
 	if (cli_flag(c, "wait")) {
 		slurm_jobs_release(&jobs);
 		return wait_for_jobs(c, p->hash, &e) ? cli_fail(c, &e) : slurm_finish(c, run);
 	}
 	if (c->json)
-		(void)cli_print_json(c, json_pack("{s:s, s:s, s:i, s:i, s:i, s:b, s:s?, s:s?}", "db", c->db, "plan", p->hash, "cells", run->n_cells, "tasks",
-		                                  jobs.tasks, "blocked", blocked, "already", (int)jobs.already, "array", jobs.array, "merge", jobs.merge));
+		(void)cli_print_json(c, json_pack("{s:s, s:s, s:i, s:i, s:i, s:b, s:s?, s:s?}", "db", c->db, "plan", p->hash,
+		                                  "cells", run->n_cells, "tasks", jobs.tasks, "blocked", blocked, "already",
+		                                  (int)jobs.already, "array", jobs.array, "merge", jobs.merge));
 	slurm_jobs_release(&jobs);
 	return EXIT_OK;
 }

@@ -41,7 +41,10 @@ static char *command_of(const struct cli *c, const char *grid)
 	return str_detach(&s);
 }
 
-struct adopted { const char *chain, *label, *cell, *arm; int64_t seed; };
+struct adopted {
+	const char *chain, *label, *cell, *arm;
+	int64_t seed;
+};
 
 static int by_label(const void *a, const void *b)
 {
@@ -50,8 +53,8 @@ static int by_label(const void *a, const void *b)
 	return order ? order : (order = strcmp(x->label, y->label)) ? order : (x->seed > y->seed) - (x->seed < y->seed);
 }
 
-/* Gives the plan's arms and cells the hashes under which the grid was recorded, by chain, label and seed. A program that has
- * learnt a setting since then would hash the same arms differently and find none of their results. */
+/* Gives the plan's arms and cells the hashes under which the grid was recorded, by chain, label and seed. A program
+ * that has learnt a setting since then would hash the same arms differently and find none of their results. */
 static int adopt(struct plan *p, struct db *db, const char *grid, struct err *e)
 {
 	SCOPED(free) struct adopted *known = NULL;
@@ -61,8 +64,10 @@ static int adopt(struct plan *p, struct db *db, const char *grid, struct err *e)
 	if (query_grid_cells(&rows, db, grid, e))
 		return -1;
 	while (query_grid_cell_next(&row, &rows))
-		VEC_PUSH(known, n, cap) = (struct adopted){ arena_strdup(&p->arena, row.chain), arena_strdup(&p->arena, row.label),
-			arena_strdup(&p->arena, row.cell), arena_strdup(&p->arena, row.arm), row.seed };
+		VEC_PUSH(known, n, cap) = (struct adopted){ arena_strdup(&p->arena, row.chain),
+			                                        arena_strdup(&p->arena, row.label),
+			                                        arena_strdup(&p->arena, row.cell), arena_strdup(&p->arena, row.arm),
+			                                        row.seed };
 	if (db_done(&rows, e))
 		return -1;
 	if (!n)
@@ -103,8 +108,13 @@ static int plan_of_name(struct opened *o, const struct cli *c, const char *name,
 	if (o->db && db_done(&rows, e))
 		return -1;
 	if (!toml)
-		return err_code(e, EXIT_USAGE, "%s: no such file, no grid of that name in the database, and no study of that name in the program (ablations/%s.toml)", name, name);
-	if (plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets }, &(struct plan_options){ .only = only, .n_only = n_only }, e))
+		return err_code(
+			e, EXIT_USAGE,
+			"%s: no such file, no grid of that name in the database, and no study of that name in the program "
+			"(ablations/%s.toml)",
+			name, name);
+	if (plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets },
+	                   &(struct plan_options){ .only = only, .n_only = n_only }, e))
 		return -1;
 	return n_sets ? 0 : adopt(o->plan, o->db, hash, e);
 }

@@ -40,7 +40,7 @@ int deviations_of(const struct deviation **out, int *n, const char **preset, str
 		SCOPED(free) char *theirs = config_value_text(paper, &knobs[i]);
 		if (strcmp(ours, theirs) != 0)
 			list[found++] = (struct deviation){ knobs[i].key, arena_strdup(arena, ours), arena_strdup(arena, theirs),
-			                                    source_of(full, &knobs[i]) };
+				                                source_of(full, &knobs[i]) };
 	}
 	*out = list, *n = found, *preset = full->name;
 	return 0;

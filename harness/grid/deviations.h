@@ -12,7 +12,9 @@
 /* "paper" for a preset that holds a paper's values, "preset" for one of our own. */
 const char *deviations_against(const char *preset);
 
-struct deviation { const char *key, *ours, *paper, *source; }; /* source: the preset's locus, else the knob's; "" = none */
+struct deviation {
+	const char *key, *ours, *paper, *source;
+}; /* source: the preset's locus, else the knob's; "" = none */
 
 /* Arena texts. *preset = the full preset's name. An unknown or empty preset gives none: *n = 0, *preset = "". */
 MUST_CHECK int deviations_of(const struct deviation **out, int *n, const char **preset, struct arena *arena,

@@ -49,7 +49,6 @@ static int no_seed_twice(const struct toml_value *v, const int64_t *seeds, int n
 	return 0;
 }
 
-
 int grid_read_seed_list(int64_t **out, int *n, struct grid *g, const struct toml_value *v, struct err *e)
 {
 	int64_t start = 0, count;
@@ -95,7 +94,8 @@ static int read_study(struct grid *g, const struct toml_value *root, struct err 
 	if (grid_string(&g->text, t, keys, "text", e) < 0 || toml_typed(&seeds, t, "seeds", TOML_TABLE, e) < 0)
 		return -1;
 	if (!seeds || !toml_find(seeds, "train"))
-		return toml_err(e, seeds ? seeds : t, "seeds.train is missing: write seeds = { train = [1, 2, 3], eval = [101] }");
+		return toml_err(e, seeds ? seeds : t,
+		                "seeds.train is missing: write seeds = { train = [1, 2, 3], eval = [101] }");
 	g->seeds.eval = arena_alloc(&g->arena, sizeof *g->seeds.eval);
 	g->seeds.eval[0] = 101;
 	g->seeds.n_eval = 1;
@@ -124,8 +124,8 @@ static int check_top(const struct toml_value *root, struct err *e)
 	if (rc)
 		return -1;
 	if (schema != GRID_SCHEMA)
-		return toml_err(e, toml_find(root, "schema")->value, "schema %lld; this program reads schema %d", (long long)schema,
-		                GRID_SCHEMA);
+		return toml_err(e, toml_find(root, "schema")->value, "schema %lld; this program reads schema %d",
+		                (long long)schema, GRID_SCHEMA);
 	return 0;
 }
 
@@ -138,7 +138,10 @@ static const char *resolve(struct grid *g, const char *from, const char *name)
 	return arena_strfmt(&g->arena, "%.*s/%s", (int)(slash - from), from, name);
 }
 
-struct given { const struct grid_source *v; int n; };
+struct given {
+	const struct grid_source *v;
+	int n;
+};
 
 /* One file of the inheritance, from the given texts or, without any, from disk. */
 static int load(struct grid *g, const char *path, const struct given *given, struct err *e)
@@ -245,7 +248,9 @@ static int read_all(struct grid *g, const char *path, const struct given *given,
 	const struct toml_value *root = toml_root(g->docs[0]);
 	g->path = g->sources[0].path;
 	g->text = "";
-	return read_study(g, root, e) || grid_read_rows(g, root, e) || grid_read_judges(g, root, e) || grid_check_size(g, e) ? -1 : 0;
+	return read_study(g, root, e) || grid_read_rows(g, root, e) || grid_read_judges(g, root, e) || grid_check_size(g, e)
+	           ? -1
+	           : 0;
 }
 
 static int read_grid(struct grid **out, const char *path, const struct given *given, struct err *e)

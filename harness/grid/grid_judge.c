@@ -37,7 +37,8 @@ static int read_wall(double *out, const struct toml_value *t, struct err *e)
 	*out = grid_duration(text);
 	if (*out > 0)
 		return 0;
-	return toml_err(e, toml_find(t, "wall")->value, "'%s' is not a duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"", text);
+	return toml_err(e, toml_find(t, "wall")->value,
+	                "'%s' is not a duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"", text);
 }
 
 static int read_on_failure(struct grid_budget *b, const struct toml_value *t, struct err *e)
@@ -82,8 +83,8 @@ int grid_read_budget(struct grid *g, const struct toml_value *root, struct err *
 
 /* ---- metrics ---------------------------------------------------------------------------------------------------- */
 
-static int unknown_of(const struct toml_value *t, const char *key, const char *given, const char *const *names, size_t n,
-                      struct err *e)
+static int unknown_of(const struct toml_value *t, const char *key, const char *given, const char *const *names,
+                      size_t n, struct err *e)
 {
 	SCOPED(str) struct str known = { 0 };
 	str_suggest(&known, given, names, n);
@@ -135,7 +136,8 @@ static int known_ref(const struct toml_value *t, const char *given, struct err *
 	for (int i = 0; i < n; i++) {
 		size_t len = strlen(rows[i].name);
 		names[i] = rows[i].name;
-		if (!strncmp(given, names[i], len) && (!given[len] || !strcmp(given + len, "-train") || !strcmp(given + len, "-test")))
+		if (!strncmp(given, names[i], len) &&
+		    (!given[len] || !strcmp(given + len, "-train") || !strcmp(given + len, "-test")))
 			return 0;
 	}
 	return strpbrk(given, "/.") ? 0 : unknown_of(t, "ref", given, names, (size_t)n, e);
@@ -211,7 +213,8 @@ static int unknown_metric(const struct grid *g, struct grid_place at, const char
 			for (int j = 0; j < g->metrics[i].n_nfe; j++)
 				str_addf(&known, " %s@%d", outputs[k], g->metrics[i].nfe[j]);
 	}
-	return grid_err(e, at, "'%s' is not a metric of this grid; declared are%s", text, known.len ? str_text(&known) : " none");
+	return grid_err(e, at, "'%s' is not a metric of this grid; declared are%s", text,
+	                known.len ? str_text(&known) : " none");
 }
 
 /* ---- tables ----------------------------------------------------------------------------------------------------- */
@@ -271,7 +274,8 @@ static int read_margin(struct gate_rule *r, const struct toml_value *t, struct e
 	if (rc < 0)
 		return -1;
 	if (rc && r->kind == GATE_NON_INFERIORITY)
-		return toml_err(e, t, "margin is missing here: a non-inferiority gate needs margin = { relative = 0.05 } or "
+		return toml_err(e, t,
+		                "margin is missing here: a non-inferiority gate needs margin = { relative = 0.05 } or "
 		                "{ absolute = 0.1 }, chosen before looking");
 	if (rc)
 		return 0;
@@ -293,9 +297,9 @@ static int read_gate(struct grid_gate *out, struct grid *g, const struct toml_va
 	const struct grid_keys *keys = &grid_keys[KEYS_GATE];
 	if (grid_closed(t, keys, e) || grid_string(&r->name, t, keys, "name", e) ||
 	    grid_name_ok(r->name, out->at, "the name", e) || grid_string(&r->metric, t, keys, "metric", e) ||
-	    grid_string(&r->arm, t, keys, "arm", e) || grid_string(&r->against, t, keys, "against", e) || grid_choice(&kind, t, keys, "test", e) ||
-	    toml_float(&r->alpha, t, "alpha", e) < 0 || grid_ints(r->looks, &r->n_looks, t, keys, "looks", e) ||
-	    grid_choice(&warn, t, keys, "on_inconclusive", e))
+	    grid_string(&r->arm, t, keys, "arm", e) || grid_string(&r->against, t, keys, "against", e) ||
+	    grid_choice(&kind, t, keys, "test", e) || toml_float(&r->alpha, t, "alpha", e) < 0 ||
+	    grid_ints(r->looks, &r->n_looks, t, keys, "looks", e) || grid_choice(&warn, t, keys, "on_inconclusive", e))
 		return -1;
 	r->kind = (enum gate_kind)kind;
 	r->fail_on_inconclusive = !warn;

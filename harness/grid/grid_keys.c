@@ -97,15 +97,15 @@ static const struct grid_key zip[] = {
 
 static const struct grid_key exclude[] = {
 	{ "when", KEY_SETTINGS, .required = true,
-	  .text =
-	      "A combination of the axes is left out if it has all of these settings. One that matches nothing is an "
-	      "error.",
+	  .text = "A combination of the axes is left out if it has all of these settings. One that matches nothing is an "
+	          "error.",
 	  .example = "when = { \"optim.lr\" = 0.002, \"disc.s0\" = 20 }" },
 };
 
 #define SET_TEXT "What it sets, over [base]: knobs, and preset."
 #define NEEDS_TEXT \
-	"Weights (`ablate weights list`) or data sets (`ablate data list`) that must be on this machine besides those that " \
+	"Weights (`ablate weights list`) or data sets (`ablate data list`) that must be on this machine besides those " \
+	"that " \
 	"the settings name; while one is missing, its cells are blocked."
 #define NEEDS_MOST 16
 
@@ -178,8 +178,8 @@ static const struct grid_key table[] = {
 	  .example = "cols = [\"fid@1\", \"delta\", \"seeds\"]" },
 	{ "paper", KEY_STRING, .def = "\"\"",
 	  .text =
-	      "The paper whose values are shown beside ours, by its id in results/published.toml; all: every published row of "
-	      "the data set is appended.",
+	      "The paper whose values are shown beside ours, by its id in results/published.toml; all: every published row "
+	      "of the data set is appended.",
 	  .example = "paper = \"arXiv:2310.14189\"" },
 	{ "formats", KEY_STRINGS, .choices = "md|latex|tex|csv|json", .most = GRID_FORMATS_MAX,
 	  .text = "The files that `ablate table --dir` writes. Default: md, latex and csv.",
@@ -258,9 +258,8 @@ static const struct grid_key budget_grid[] = {
 
 static const struct grid_key set[] = {
 	{ "seeds", KEY_SEEDS,
-	  .text =
-	      "How many training seeds, from the first one on, or a list of them; and seeds.train, seeds.eval, "
-	      "seeds.paired.",
+	  .text = "How many training seeds, from the first one on, or a list of them; and seeds.train, seeds.eval, "
+	          "seeds.paired.",
 	  .example = "seeds=2" },
 	{ "grid", KEY_TABLE, .text = "grid.name and grid.text.", .example = "grid.name=trial" },
 	{ "budget", KEY_TABLE,
@@ -272,77 +271,101 @@ static const struct grid_key set[] = {
 };
 
 const struct grid_keys grid_keys[KEYS_COUNT] = {
-	[KEYS_TOP] = { .header = "", ROWS(top),
-		.text = "What the top level of a file may hold.",
-		.example = "schema = 1\n" },
-	[KEYS_GRID] = { .header = "[grid]", ROWS(study),
-		.text = "The study as a whole.",
-		.example = "[grid]\nname = \"everything\"\nseeds = { train = [1, 2, 3], eval = [101] }\n" },
-	[KEYS_SEEDS] = { .header = "grid.seeds", ROWS(seeds),
-		.text = "A seed is an integer of at least 0. The same seeds serve every row." },
-	[KEYS_SEED_RANGE] = { .header = "seeds", ROWS(seed_range),
-		.text = "Seeds that follow each other, instead of a list: train = { start = 1, count = 5 }." },
+	[KEYS_TOP] = { .header = "",
+	               ROWS(top),
+	               .text = "What the top level of a file may hold.",
+	               .example = "schema = 1\n" },
+	[KEYS_GRID] = { .header = "[grid]",
+	                ROWS(study),
+	                .text = "The study as a whole.",
+	                .example = "[grid]\nname = \"everything\"\nseeds = { train = [1, 2, 3], eval = [101] }\n" },
+	[KEYS_SEEDS] = { .header = "grid.seeds",
+	                 ROWS(seeds),
+	                 .text = "A seed is an integer of at least 0. The same seeds serve every row." },
+	[KEYS_SEED_RANGE] = { .header = "seeds",
+	                      ROWS(seed_range),
+	                      .text =
+	                          "Seeds that follow each other, instead of a list: train = { start = 1, count = 5 }." },
 	[KEYS_BASE] = { .header = "[base]",
-		.text = "The settings that all rows share: preset, and any of the KNOBS. A knob's key may be written with its "
-		        "dots or as nested tables: net.channels = 16 and net = { channels = 16 } are the same.",
-		.example = "[base]\npreset = \"ict-shapes8-ci\"\ntrain.steps = 200\nnet = { channels = 16, blocks = 1 }\n" },
-	[KEYS_AXIS] = { .header = "[[axis]]", ROWS(axis),
-		.text = "One setting and its values. The rows of a grid are all combinations of the values of all axes (and "
-		        "zips): two axes of 3 and 4 values make 12 rows. A row is named by its labels, joined by a comma and "
-		        "a blank, axes first, then zips.",
-		.example =
-			"[[axis]]\nkey = \"optim.lr\"\nvalues = [0.001, 0.002]\n\n"
-			"[[axis]]\nkey = \"train.batch\"\nlog = { start = 16, stop = 64, num = 3 }\n" },
-	[KEYS_RANGE] = { .header = "range", ROWS(range),
-		.text = "Of an axis: start, start + step, start + 2 step, ... up to stop." },
-	[KEYS_LOG] = { .header = "log", ROWS(logs),
-		.text = "Of an axis: num values from start to stop, each the same multiple of the one before." },
-	[KEYS_ZIP] = { .header = "[[zip]]", ROWS(zip),
-		.text = "Several settings that change together. A zip counts as one axis.",
-		.example = "[[zip]]\nkeys = [\"disc.s0\", \"disc.s1\"]\nvalues = [[10, 40], [20, 80]]\n"
-		           "labels = [\"short\", \"long\"]\n" },
-	[KEYS_EXCLUDE] = { .header = "[[exclude]]", ROWS(exclude),
-		.text = "Takes combinations out of the product of the axes, before rows are included and chains added.",
-		.example = "[[exclude]]\nwhen = { \"optim.lr\" = 0.002, \"train.batch\" = 16 }\n" },
-	[KEYS_INCLUDE] = { .header = "[[include]]", ROWS(include),
-		.text = "Adds one row: [base], and over it what is set here. A row that is there already is an error.",
-		.example = "[[include]]\nlabel = \"adam\"\nset = { \"optim.kind\" = \"adam\" }\n" },
-	[KEYS_VARIANT] = { .header = "[variants.NAME]", ROWS(variant),
-		.text = "A named change. By itself it makes no row: a chain does. Also in short: [variants], then lines NAME "
-		        "= { set = {..} }.",
-		.example =
-			"[variants]\nl2 = { label = \"squared L2\", set = { \"loss.kind\" = \"l2\" } }\n"
-			"uniform = { label = \"uniform noise\", set = { \"noise.dist\" = \"uniform\" } }\n" },
-	[KEYS_CHAIN] = { .header = "[[chain]]", ROWS(chain),
-		.text = "Rows made from variants: what each of several changes is worth. Chains are independent of axes. Rows "
-		        "that come out equal, in one chain or several, are trained once.",
-		.example = "[[chain]]\nname = \"parts\"\nmode = \"one-at-a-time\"\nsteps = [\"l2\", \"uniform\"]\n" },
-	[KEYS_METRIC] = { .header = "[[metric]]", ROWS(metric),
-		.text = "What every cell is scored by. See SCORING for when.",
-		.example = "[[metric]]\nname = \"fid\"\nsamples = 500\nnfe = [1, 2]\nref = \"shapes8-train\"\n" },
-	[KEYS_TABLE] = { .header = "[[table]]", ROWS(table),
-		.text = "A table of results, which `ablate run` prints at its end and `ablate table` at any time. Without "
-		        "any, a grid has one with all rows and metrics. Changing a table repeats no training.",
-		.example = "[[table]]\nname = \"parts\"\nchain = \"parts\"\ncols = [\"fid@1\", \"delta\", \"fid@2\", "
-		           "\"seeds\"]\n" },
-	[KEYS_GATE] = { .header = "[[gate]]", ROWS(gate),
-		.text = "A claim that `ablate gate` tests over the training seeds: pass, fail or inconclusive. `ablate gate "
-		        "--power` says how small a difference these seeds can show.",
-		.example =
-			"[[gate]]\nname = \"huber-is-no-worse\"\nmetric = \"fid@1\"\narm = \"parts/base\"\nagainst = \"squared "
-			"L2\"\n"
-			"margin = { relative = 0.1 }\n" },
-	[KEYS_MARGIN] = { .header = "margin", ROWS(margin),
-		.text = "Of a gate: exactly one of the two." },
-	[KEYS_BUDGET] = { .header = "[budget]", ROWS(budget),
-		.text = "Limits of a run. They change no result.",
-		.example = "[budget]\ncell = { wall = \"30m\", retries = 1 }\ngrid = { wall = \"2h\" }\n" },
-	[KEYS_BUDGET_CELL] = { .header = "budget.cell", ROWS(budget_cell),
-		.text = "Limits of each cell." },
-	[KEYS_BUDGET_GRID] = { .header = "budget.grid", ROWS(budget_grid),
-		.text = "Limits of one `ablate run`." },
-	[KEYS_SET] = { .header = "--set", ROWS(set),
-		.text = "What --set takes besides preset and knobs." },
+	                .text =
+	                    "The settings that all rows share: preset, and any of the KNOBS. A knob's key may be written "
+	                    "with its dots or as nested tables: net.channels = 16 and net = { channels = 16 } are the "
+	                    "same.",
+	                .example =
+	                    "[base]\npreset = \"ict-shapes8-ci\"\ntrain.steps = 200\nnet = { channels = 16, blocks = 1 "
+	                    "}\n" },
+	[KEYS_AXIS] = { .header = "[[axis]]",
+	                ROWS(axis),
+	                .text =
+	                    "One setting and its values. The rows of a grid are all combinations of the values of all axes "
+	                    "(and zips): two axes of 3 and 4 values make 12 rows. A row is named by its labels, joined by "
+	                    "a comma and a blank, axes first, then zips.",
+	                .example = "[[axis]]\nkey = \"optim.lr\"\nvalues = [0.001, 0.002]\n\n"
+	                           "[[axis]]\nkey = \"train.batch\"\nlog = { start = 16, stop = 64, num = 3 }\n" },
+	[KEYS_RANGE] = { .header = "range",
+	                 ROWS(range),
+	                 .text = "Of an axis: start, start + step, start + 2 step, ... up to stop." },
+	[KEYS_LOG] = { .header = "log",
+	               ROWS(logs),
+	               .text = "Of an axis: num values from start to stop, each the same multiple of the one before." },
+	[KEYS_ZIP] = { .header = "[[zip]]",
+	               ROWS(zip),
+	               .text = "Several settings that change together. A zip counts as one axis.",
+	               .example = "[[zip]]\nkeys = [\"disc.s0\", \"disc.s1\"]\nvalues = [[10, 40], [20, 80]]\n"
+	                          "labels = [\"short\", \"long\"]\n" },
+	[KEYS_EXCLUDE] = { .header = "[[exclude]]",
+	                   ROWS(exclude),
+	                   .text = "Takes combinations out of the product of the axes, before rows are included and chains "
+	                           "added.",
+	                   .example = "[[exclude]]\nwhen = { \"optim.lr\" = 0.002, \"train.batch\" = 16 }\n" },
+	[KEYS_INCLUDE] = { .header = "[[include]]",
+	                   ROWS(include),
+	                   .text = "Adds one row: [base], and over it what is set here. A row that is there already is an "
+	                           "error.",
+	                   .example = "[[include]]\nlabel = \"adam\"\nset = { \"optim.kind\" = \"adam\" }\n" },
+	[KEYS_VARIANT] = { .header = "[variants.NAME]",
+	                   ROWS(variant),
+	                   .text =
+	                       "A named change. By itself it makes no row: a chain does. Also in short: [variants], then "
+	                       "lines NAME = { set = {..} }.",
+	                   .example = "[variants]\nl2 = { label = \"squared L2\", set = { \"loss.kind\" = \"l2\" } }\n"
+	                              "uniform = { label = \"uniform noise\", set = { \"noise.dist\" = \"uniform\" } }\n" },
+	[KEYS_CHAIN] = { .header = "[[chain]]",
+	                 ROWS(chain),
+	                 .text =
+	                     "Rows made from variants: what each of several changes is worth. Chains are independent of "
+	                     "axes. Rows that come out equal, in one chain or several, are trained once.",
+	                 .example =
+	                     "[[chain]]\nname = \"parts\"\nmode = \"one-at-a-time\"\nsteps = [\"l2\", \"uniform\"]\n" },
+	[KEYS_METRIC] = { .header = "[[metric]]",
+	                  ROWS(metric),
+	                  .text = "What every cell is scored by. See SCORING for when.",
+	                  .example = "[[metric]]\nname = \"fid\"\nsamples = 500\nnfe = [1, 2]\nref = \"shapes8-train\"\n" },
+	[KEYS_TABLE] = { .header = "[[table]]",
+	                 ROWS(table),
+	                 .text =
+	                     "A table of results, which `ablate run` prints at its end and `ablate table` at any time. "
+	                     "Without any, a grid has one with all rows and metrics. Changing a table repeats no training.",
+	                 .example =
+	                     "[[table]]\nname = \"parts\"\nchain = \"parts\"\ncols = [\"fid@1\", \"delta\", \"fid@2\", "
+	                     "\"seeds\"]\n" },
+	[KEYS_GATE] = { .header = "[[gate]]",
+	                ROWS(gate),
+	                .text =
+	                    "A claim that `ablate gate` tests over the training seeds: pass, fail or inconclusive. `ablate "
+	                    "gate --power` says how small a difference these seeds can show.",
+	                .example =
+	                    "[[gate]]\nname = \"huber-is-no-worse\"\nmetric = \"fid@1\"\narm = \"parts/base\"\nagainst = "
+	                    "\"squared L2\"\n"
+	                    "margin = { relative = 0.1 }\n" },
+	[KEYS_MARGIN] = { .header = "margin", ROWS(margin), .text = "Of a gate: exactly one of the two." },
+	[KEYS_BUDGET] = { .header = "[budget]",
+	                  ROWS(budget),
+	                  .text = "Limits of a run. They change no result.",
+	                  .example = "[budget]\ncell = { wall = \"30m\", retries = 1 }\ngrid = { wall = \"2h\" }\n" },
+	[KEYS_BUDGET_CELL] = { .header = "budget.cell", ROWS(budget_cell), .text = "Limits of each cell." },
+	[KEYS_BUDGET_GRID] = { .header = "budget.grid", ROWS(budget_grid), .text = "Limits of one `ablate run`." },
+	[KEYS_SET] = { .header = "--set", ROWS(set), .text = "What --set takes besides preset and knobs." },
 };
 
 const struct grid_key *grid_key(const struct grid_keys *keys, const char *name)

@@ -28,7 +28,7 @@ int grid_wanted_scores(struct wanted_score **out, const struct grid *g)
 			for (int k = 0; k < g->metrics[i].n_nfe; k++)
 				for (int s = 0; s < g->seeds.n_eval; s++)
 					VEC_PUSH(all, n, cap) = (struct wanted_score){ outputs[o], g->metrics[i].nfe[k], g->seeds.eval[s],
-					                                               g->metrics[i].samples };
+						                                           g->metrics[i].samples };
 	*out = all;
 	return n;
 }
@@ -41,8 +41,9 @@ int grid_metric_refs(struct metric_ref *out, int max, const struct grid *g)
 		int n_names = grid_metric_outputs(names, &g->metrics[i]);
 		for (int k = 0; k < n_names; k++) {
 			for (int j = 0; j < g->metrics[i].n_nfe && n < max; j++) {
-				out[n] = (struct metric_ref){ .nfe = g->metrics[i].nfe[j], .samples = g->metrics[i].samples,
-				                                    .least = g->metrics[i].agg == AGG_MIN3 };
+				out[n] = (struct metric_ref){ .nfe = g->metrics[i].nfe[j],
+					                          .samples = g->metrics[i].samples,
+					                          .least = g->metrics[i].agg == AGG_MIN3 };
 				(void)snprintf(out[n++].name, sizeof out->name, "%s", names[k]);
 			}
 		}

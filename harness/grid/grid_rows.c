@@ -9,7 +9,6 @@
 
 /* ---- axis and zip ----------------------------------------------------------------------------------------------- */
 
-
 static int axis_labels(struct grid_axis *axis, struct grid *g, const struct toml_value *t, const struct grid_keys *keys,
                        struct err *e)
 {
@@ -58,14 +57,15 @@ static int need_number(double *out, bool *integer, const struct toml_value *t, c
 }
 
 /* Values made by a rule. Decimals are tidied to 12 digits, so that 0.1 + 2 * 0.1 is the 0.3 that was meant. */
-static int made_values(struct grid_axis *axis, struct grid *g, const struct toml_value *t, const double *v, bool integer,
-                       struct err *e)
+static int made_values(struct grid_axis *axis, struct grid *g, const struct toml_value *t, const double *v,
+                       bool integer, struct err *e)
 {
 	for (int i = 0; i < axis->n_values; i++) {
 		char text[32];
 		(void)snprintf(text, sizeof text, "%.12g", v[i]);
-		struct toml_value one = { .type = integer ? TOML_INTEGER : TOML_FLOAT, .line = t->line, .col = t->col,
-		                          .file = t->file };
+		struct toml_value one = {
+			.type = integer ? TOML_INTEGER : TOML_FLOAT, .line = t->line, .col = t->col, .file = t->file
+		};
 		if (integer)
 			one.i = llround(v[i]);
 		else
@@ -148,7 +148,9 @@ static int read_axis(struct grid_axis *axis, struct grid *g, const struct toml_v
 		return -1;
 	if (rule)
 		return (toml_find(t, "range") ? axis_range(axis, g, rule, e) : axis_log(axis, g, rule, e)) ||
-		       axis_labels(axis, g, t, of, e) ? -1 : 0;
+		               axis_labels(axis, g, t, of, e)
+		           ? -1
+		           : 0;
 	if (room_for(axis, g, values, (double)toml_len(values), e))
 		return -1;
 	for (int i = 0; i < axis->n_values; i++)
@@ -204,7 +206,6 @@ static int read_axes(struct grid *g, const struct toml_value *root, struct err *
 
 /* ---- exclude and include ---------------------------------------------------------------------------------------- */
 
-
 static int read_set(struct settings *out, struct grid *g, const struct toml_value *t, const char *key, struct err *e)
 {
 	const struct toml_value *set = NULL;
@@ -212,7 +213,8 @@ static int read_set(struct settings *out, struct grid *g, const struct toml_valu
 	if (rc < 0)
 		return -1;
 	if (rc || toml_len(set) == 0)
-		return toml_err(e, rc ? t : set, "%s is %s; write %s = { \"loss.kind\" = \"l2\" }, say", key, rc ? "missing here" : "empty", key);
+		return toml_err(e, rc ? t : set, "%s is %s; write %s = { \"loss.kind\" = \"l2\" }, say", key,
+		                rc ? "missing here" : "empty", key);
 	return grid_settings(out, g, set, key, e);
 }
 
@@ -288,7 +290,6 @@ static int read_includes(struct grid *g, const struct toml_value *root, struct e
 
 /* ---- variants and chains ---------------------------------------------------------------------------------------- */
 
-
 const struct grid_variant *grid_variant(const struct grid *g, const char *name)
 {
 	for (int i = 0; i < g->n_variants; i++)
@@ -328,8 +329,10 @@ int grid_read_variants(struct grid *g, const struct toml_value *root, struct err
 	for (size_t i = 0; i < toml_len(table); i++) {
 		const struct toml_entry *en = toml_entry(table, i);
 		if (grid_key(&grid_keys[KEYS_TOP], en->key) && (en->value->type != TOML_TABLE || !toml_find(en->value, "set")))
-			return toml_key_err(e, en, "%s belongs to the top level, and a key written after a header belongs to that "
-			                    "header; move it above [variants]", en->key);
+			return toml_key_err(e, en,
+			                    "%s belongs to the top level, and a key written after a header belongs to that "
+			                    "header; move it above [variants]",
+			                    en->key);
 		if (en->value->type != TOML_TABLE)
 			return toml_key_err(e, en, "a variant must be a table: %s = { set = {..} }", en->key);
 		if (strlen(en->key) != en->key_len || grid_name_ok(en->key, grid_at_key(en), "the name", e))
@@ -362,7 +365,8 @@ static int read_chain(struct grid_chain *c, struct grid *g, const struct toml_va
 	int mode = -1, n;
 	const struct grid_keys *keys = &grid_keys[KEYS_CHAIN];
 	if (grid_closed(t, keys, e) || grid_string(&c->name, t, keys, "name", e) ||
-	    grid_name_ok(c->name, c->at, "the name", e) || grid_choice(&mode, t, keys, "mode", e) || grid_array(&steps, t, keys, "steps", e))
+	    grid_name_ok(c->name, c->at, "the name", e) || grid_choice(&mode, t, keys, "mode", e) ||
+	    grid_array(&steps, t, keys, "steps", e))
 		return -1;
 	if (mode < 0)
 		return toml_err(e, t, "mode is missing here: cumulative, one-at-a-time, full-minus-one or factorial");
@@ -407,5 +411,7 @@ static int read_chains(struct grid *g, const struct toml_value *root, struct err
 
 int grid_read_rows(struct grid *g, const struct toml_value *root, struct err *e)
 {
-	return read_axes(g, root, e) || read_excludes(g, root, e) || read_includes(g, root, e) || read_chains(g, root, e) ? -1 : 0;
+	return read_axes(g, root, e) || read_excludes(g, root, e) || read_includes(g, root, e) || read_chains(g, root, e)
+	           ? -1
+	           : 0;
 }

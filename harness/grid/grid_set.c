@@ -1,5 +1,5 @@
-/* grid_set.c - `--set KEY=VALUE`: a setting of every row, or a value of the study itself (seeds, budget, metrics, name).
- * A value of the study is read by the same functions as in a file, from a document that holds this one key. */
+/* grid_set.c - `--set KEY=VALUE`: a setting of every row, or a value of the study itself (seeds, budget, metrics,
+ * name). A value of the study is read by the same functions as in a file, from a document that holds this one key. */
 #include "harness/text/escape.h"
 #include "harness/grid/grid_private.h"
 
@@ -70,7 +70,8 @@ static int set_seeds(struct grid *g, const struct toml_value *v, const char *fil
 static int set_named(struct grid *g, const struct toml_value *t, const char *file, struct err *e)
 {
 	struct grid_keys keys = { .header = "grid", .v = grid_keys[KEYS_GRID].v, .n = grid_keys[KEYS_GRID].n };
-	if (grid_closed(t, &keys, e) || toml_string(&g->name, t, "name", e) < 0 || toml_string(&g->text, t, "text", e) < 0 || grid_name_ok(g->name, grid_at(t), "the name", e))
+	if (grid_closed(t, &keys, e) || toml_string(&g->name, t, "name", e) < 0 ||
+	    toml_string(&g->text, t, "text", e) < 0 || grid_name_ok(g->name, grid_at(t), "the name", e))
 		return -1;
 	return toml_find(t, "seeds") ? set_seeds(g, toml_find(t, "seeds")->value, file, e) : 0;
 }
@@ -78,7 +79,8 @@ static int set_named(struct grid *g, const struct toml_value *t, const char *fil
 static int set_metrics(struct grid *g, const struct toml_value *t, struct err *e)
 {
 	const struct toml_entry *en = toml_entry(t, 0);
-	return en->value->type == TOML_TABLE ? grid_override_metrics(g, en->key, en->value, e) : grid_override_metrics(g, "", t, e);
+	return en->value->type == TOML_TABLE ? grid_override_metrics(g, en->key, en->value, e)
+	                                     : grid_override_metrics(g, "", t, e);
 }
 
 /* What a document of one key says of the study. */
@@ -92,7 +94,9 @@ static int set_study(struct grid *g, const struct toml_value *root, const char *
 		return set_seeds(g, v, file, e);
 	if (v->type != TOML_TABLE || !toml_len(v))
 		return toml_err(e, v, "name a key of %s", en->key);
-	return !strcmp(en->key, "grid") ? set_named(g, v, file, e) : !strcmp(en->key, "budget") ? grid_read_budget(g, root, e) : set_metrics(g, v, e);
+	return !strcmp(en->key, "grid")     ? set_named(g, v, file, e)
+	       : !strcmp(en->key, "budget") ? grid_read_budget(g, root, e)
+	                                    : set_metrics(g, v, e);
 }
 
 static bool is_study_key(const char *key)
@@ -119,7 +123,10 @@ static int scale_presets(struct grid *g, const char *scaling, const char *file, 
 	SCOPED(str) struct str names = { 0 };
 	for (int i = 0; i < n; i++) {
 		if (!strcmp(known[i].name, scaling)) {
-			struct setting one = { .key = "preset", .value = { .type = VALUE_STRING, .s = arena_strfmt(&g->arena, PRESET_OWN "%s", scaling) }, .at = { .file = file } };
+			struct setting one = { .key = "preset",
+				                   .value = { .type = VALUE_STRING,
+				                              .s = arena_strfmt(&g->arena, PRESET_OWN "%s", scaling) },
+				                   .at = { .file = file } };
 			settings_add(g, &g->sets, &one);
 			return 0;
 		}

@@ -38,8 +38,10 @@ static bool is_setting(const char *key)
 static int misplaced(const struct toml_entry *en, const struct grid_keys *keys, struct err *e)
 {
 	if (*keys->header && grid_key(&grid_keys[KEYS_TOP], en->key))
-		return toml_key_err(e, en, "%s belongs to the top level, and a key written after a header belongs to that header; "
-		                    "move it above %s", en->key, keys->header);
+		return toml_key_err(e, en,
+		                    "%s belongs to the top level, and a key written after a header belongs to that header; "
+		                    "move it above %s",
+		                    en->key, keys->header);
 	if (is_setting(en->key))
 		return toml_key_err(e, en, "%s is a setting of a cell; move it below [base]", en->key);
 	if (!*keys->header && (!strcmp(en->key, "name") || !strcmp(en->key, "seeds")))
@@ -250,15 +252,9 @@ static int value_of_toml(struct knob_value *out, const struct toml_value *v, str
 {
 	*out = (struct knob_value){ 0 };
 	switch (v->type) {
-	case TOML_BOOL:
-		*out = (struct knob_value){ .type = VALUE_BOOL, .b = v->b };
-		return 0;
-	case TOML_INTEGER:
-		*out = (struct knob_value){ .type = VALUE_INT, .i = v->i };
-		return 0;
-	case TOML_FLOAT:
-		*out = (struct knob_value){ .type = VALUE_DOUBLE, .d = v->f };
-		return 0;
+	case TOML_BOOL: *out = (struct knob_value){ .type = VALUE_BOOL, .b = v->b }; return 0;
+	case TOML_INTEGER: *out = (struct knob_value){ .type = VALUE_INT, .i = v->i }; return 0;
+	case TOML_FLOAT: *out = (struct knob_value){ .type = VALUE_DOUBLE, .d = v->f }; return 0;
 	case TOML_STRING:
 		if (strlen(v->str.data) != v->str.len)
 			return toml_err(e, v, "this holds a NUL character");
@@ -275,8 +271,7 @@ static int value_of_toml(struct knob_value *out, const struct toml_value *v, str
 			out->list.v[out->list.n++] = (int)item->i;
 		}
 		return 0;
-	default:
-		return toml_err(e, v, "no setting takes %s", toml_type_name(v->type));
+	default: return toml_err(e, v, "no setting takes %s", toml_type_name(v->type));
 	}
 }
 
@@ -335,7 +330,8 @@ static int walk(struct settings *out, int first, struct grid *g, const struct to
 	return 0;
 }
 
-int grid_settings(struct settings *out, struct grid *g, const struct toml_value *table, const char *header, struct err *e)
+int grid_settings(struct settings *out, struct grid *g, const struct toml_value *table, const char *header,
+                  struct err *e)
 {
 	struct grid_keys keys = { .header = header };
 	return walk(out, out->n, g, table, "", &keys, e);

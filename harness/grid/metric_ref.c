@@ -30,7 +30,9 @@ int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e)
 		at += strlen(at);
 	}
 	if (!good || *at)
-		return err_code(e, EXIT_USAGE, "'%s' is not a metric: write NAME, NAME@STEPS or NAME@STEPS:WEIGHTS, such as fid@1 or fid@2:student", text);
+		return err_code(
+			e, EXIT_USAGE,
+			"'%s' is not a metric: write NAME, NAME@STEPS or NAME@STEPS:WEIGHTS, such as fid@1 or fid@2:student", text);
 	memcpy(r.name, text, name);
 	*out = r;
 	return 0;
@@ -38,9 +40,14 @@ int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e)
 
 char *metric_title(const char *name, int64_t n, int nfe)
 {
-	static const struct { const char *name, *title; bool counted; } known[] = {
-		{ "fid", "FID", true }, { "kid", "KID", true }, { "is", "IS", true }, { "precision", "Precision", true },
-		{ "recall", "Recall", true }, { "fid_infinity", "FID-inf", false }, { "lpips", "LPIPS", false },
+	static const struct {
+		const char *name, *title;
+		bool counted;
+	} known[] = {
+		{ "fid", "FID", true },       { "kid", "KID", true },
+		{ "is", "IS", true },         { "precision", "Precision", true },
+		{ "recall", "Recall", true }, { "fid_infinity", "FID-inf", false },
+		{ "lpips", "LPIPS", false },
 	};
 	struct str s = { 0 };
 	size_t i = 0;

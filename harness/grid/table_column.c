@@ -8,24 +8,35 @@
 #include <string.h>
 
 static const struct column_row rows[] = {
-	{ .key = "delta", .head = "difference", .kind = COLUMN_DELTA, .of_metric = true, .numeric = true,
+	{ .key = "delta",
+	  .head = "difference",
+	  .kind = COLUMN_DELTA,
+	  .of_metric = true,
+	  .numeric = true,
 	  .text = "the mean's difference to the first row of the chain" },
-	{ .key = "paper", .head = "published", .kind = COLUMN_PAPER, .of_metric = true, .numeric = true,
+	{ .key = "paper",
+	  .head = "published",
+	  .kind = COLUMN_PAPER,
+	  .of_metric = true,
+	  .numeric = true,
 	  .text = "the published value" },
-	{ .key = "paper-delta", .head = "ours " MINUS " published", .kind = COLUMN_PAPER_DELTA, .of_metric = true, .numeric = true,
+	{ .key = "paper-delta",
+	  .head = "ours " MINUS " published",
+	  .kind = COLUMN_PAPER_DELTA,
+	  .of_metric = true,
+	  .numeric = true,
 	  .text = "ours less the published value" },
-	{ .key = "seeds", .head = "seeds", .kind = COLUMN_SEEDS, .of_metric = true, .numeric = true,
+	{ .key = "seeds",
+	  .head = "seeds",
+	  .kind = COLUMN_SEEDS,
+	  .of_metric = true,
+	  .numeric = true,
 	  .text = "how many seeds have a value" },
-	{ .key = "state", .head = "state", .kind = COLUMN_STATE,
-	  .text = "the state of the row's cells" },
-	{ .key = "arm", .head = "arm", .kind = COLUMN_ARM,
-	  .text = "the beginning of the row's hash" },
-	{ .key = "preset", .head = "preset", .kind = COLUMN_PRESET,
-	  .text = "the row's preset" },
-	{ .key = "steps", .head = "steps", .kind = COLUMN_STEPS, .numeric = true,
-	  .text = "the setting train.steps" },
-	{ .key = "batch", .head = "batch", .kind = COLUMN_BATCH, .numeric = true,
-	  .text = "the setting train.batch" },
+	{ .key = "state", .head = "state", .kind = COLUMN_STATE, .text = "the state of the row's cells" },
+	{ .key = "arm", .head = "arm", .kind = COLUMN_ARM, .text = "the beginning of the row's hash" },
+	{ .key = "preset", .head = "preset", .kind = COLUMN_PRESET, .text = "the row's preset" },
+	{ .key = "steps", .head = "steps", .kind = COLUMN_STEPS, .numeric = true, .text = "the setting train.steps" },
+	{ .key = "batch", .head = "batch", .kind = COLUMN_BATCH, .numeric = true, .text = "the setting train.batch" },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
@@ -54,6 +65,9 @@ int table_column_parse(struct column_name *out, const char *text, struct err *e)
 		return 0;
 	SCOPED(str) struct str near = { 0 };
 	str_suggest(&near, text, names, N_ROWS);
-	return err_code(e, EXIT_USAGE, "'%s' is not a column; use a metric such as fid@1, or delta, paper, paper-delta, seeds, state, arm, preset, "
-	                "steps, batch%s", text, str_text(&near));
+	return err_code(
+		e, EXIT_USAGE,
+		"'%s' is not a column; use a metric such as fid@1, or delta, paper, paper-delta, seeds, state, arm, preset, "
+		"steps, batch%s",
+		text, str_text(&near));
 }

@@ -8,14 +8,24 @@
 
 #define MINUS "\xe2\x88\x92"
 
-enum column_kind { COLUMN_METRIC, COLUMN_DELTA, COLUMN_PAPER, COLUMN_PAPER_DELTA, COLUMN_SEEDS, COLUMN_STATE, COLUMN_ARM,
-	COLUMN_PRESET, COLUMN_STEPS, COLUMN_BATCH };
+enum column_kind {
+	COLUMN_METRIC,
+	COLUMN_DELTA,
+	COLUMN_PAPER,
+	COLUMN_PAPER_DELTA,
+	COLUMN_SEEDS,
+	COLUMN_STATE,
+	COLUMN_ARM,
+	COLUMN_PRESET,
+	COLUMN_STEPS,
+	COLUMN_BATCH
+};
 
 struct column_row {
 	const char *key, *head;
 	enum column_kind kind;
 	bool of_metric, numeric;
-	const char *text;             /* what it shows; no full stop */
+	const char *text; /* what it shows; no full stop */
 };
 const struct column_row *table_columns(int *n);
 

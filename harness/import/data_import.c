@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IMPORT_VERSION 1 /* bumped when the same source would give other bytes: a part from an older version is not continued */
+#define IMPORT_VERSION \
+	1 /* bumped when the same source would give other bytes: a part from an older version is not continued */
 
 struct import {
 	const char *name, *source;
 	const struct import_options *o;
 	struct labelled *l;
 	struct set_ref ref;
-	bool known;                  /* a set in our table, whose shape decides */
+	bool known; /* a set in our table, whose shape decides */
 };
 
 enum { AHEAD = 64 }; /* images that are read and fitted while earlier ones are written */
@@ -34,17 +35,22 @@ static int decide_shape(struct import *m, struct err *e)
 			m->known = true;
 			m->ref = (struct set_ref){ .h = rows[i].h, .w = rows[i].w, .c = rows[i].c, .classes = rows[i].classes };
 			if (m->o->side && (m->o->side != rows[i].h || m->o->side != rows[i].w))
-				return err_code(e, EXIT_USAGE, "%s is %dx%d: give the set another name to keep it at %d", m->name, rows[i].w, rows[i].h, m->o->side);
+				return err_code(e, EXIT_USAGE, "%s is %dx%d: give the set another name to keep it at %d", m->name,
+				                rows[i].w, rows[i].h, m->o->side);
 		}
 	if (!m->known) {
 		SCOPED(image_u8) struct image_u8 im = { 0 };
 		if (labelled_read(m->l, 0, &im, e))
 			return -1;
-		m->ref = (struct set_ref){ .h = m->o->side ? m->o->side : im.h, .w = m->o->side ? m->o->side : im.w, .c = im.c, .classes = m->l->classes };
+		m->ref = (struct set_ref){ .h = m->o->side ? m->o->side : im.h,
+			                       .w = m->o->side ? m->o->side : im.w,
+			                       .c = im.c,
+			                       .classes = m->l->classes };
 	}
 	m->ref.n = m->l->n;
 	if (m->l->classes > m->ref.classes)
-		return err_set(e, "%s: label %d is out of range: %s has %d classes", m->source, m->l->classes - 1, m->name, m->ref.classes);
+		return err_set(e, "%s: label %d is out of range: %s has %d classes", m->source, m->l->classes - 1, m->name,
+		               m->ref.classes);
 	return 0;
 }
 
@@ -54,8 +60,9 @@ static void key_of(char key[SHA256_HEX], const struct import *m)
 	char labels[SHA256_HEX], files[SHA256_HEX];
 	io_sha256(labels, m->l->labels, (size_t)m->l->n * sizeof *m->l->labels);
 	labelled_stamp(files, m->l);
-	SCOPED(free) char *text = xstrfmt("%d %s %s %d %" PRId64 " %dx%dx%d %d", IMPORT_VERSION, files, labels, (int)m->l->split, m->ref.n, m->ref.h, m->ref.w,
-	                                  m->ref.c, m->ref.classes);
+	SCOPED(free)
+	char *text = xstrfmt("%d %s %s %d %" PRId64 " %dx%dx%d %d", IMPORT_VERSION, files, labels, (int)m->l->split,
+	                     m->ref.n, m->ref.h, m->ref.w, m->ref.c, m->ref.classes);
 	io_sha256(key, text, strlen(text));
 }
 
@@ -73,14 +80,17 @@ static int fit(void *ctx, int64_t i, struct image_u8 *im, struct err *e)
 	if (im->h == m->ref.h && im->w == m->ref.w)
 		return 0;
 	if (m->ref.h != m->ref.w)
-		return err_set(e, "%s: %d x %d pixels, but the set is %d x %d: give --size N to crop all to squares", name, im->w, im->h, m->ref.w, m->ref.h);
+		return err_set(e, "%s: %d x %d pixels, but the set is %d x %d: give --size N to crop all to squares", name,
+		               im->w, im->h, m->ref.w, m->ref.h);
 	return image_u8_centre_crop(im, m->ref.h, name, e);
 }
 
 /* Images done .. n - 1. What came before a failure is kept. */
 static int copy_images(struct import *m, struct set_writer *w, struct progress *progress, int64_t done, struct err *e)
 {
-	SCOPED(image_ahead) struct image_ahead *ahead = image_ahead_new(&(struct image_maker){ fit, m, m->l->kind->parallel }, done, m->ref.n, AHEAD);
+	SCOPED(image_ahead)
+	struct image_ahead *ahead = image_ahead_new(&(struct image_maker){ fit, m, m->l->kind->parallel }, done, m->ref.n,
+	                                            AHEAD);
 	const struct image_u8 *images;
 	int n, rc;
 	do {
@@ -113,7 +123,8 @@ static int copy(struct import *m, struct imported *out, struct err *e)
 	return rc;
 }
 
-static int import_split(struct imported *out, const char *name, const char *source, enum data_split split, const struct import_options *o, struct err *e)
+static int import_split(struct imported *out, const char *name, const char *source, enum data_split split,
+                        const struct import_options *o, struct err *e)
 {
 	SCOPED(labelled) struct labelled *l = NULL;
 	int absent = labelled_open(&l, source, split, o->rule, e);
@@ -131,19 +142,27 @@ static int check_name(const char *name, struct err *e)
 	size_t n = strlen(name);
 	for (size_t i = 0; i < n; i++)
 		if (!isalnum((unsigned char)name[i]) && !(i && strchr("-_.", name[i])))
-			return err_code(e, EXIT_USAGE, "'%s' is not a valid data set name: use letters, digits, and after the first character also - _ .", name);
+			return err_code(
+				e, EXIT_USAGE,
+				"'%s' is not a valid data set name: use letters, digits, and after the first character also - _ .",
+				name);
 	return n && n <= 64 ? 0 : err_code(e, EXIT_USAGE, "a data set's name has 1 to 64 characters");
 }
 
-int data_import(struct imported out[2], const char *name, const char *source, const struct import_options *o, struct err *e)
+int data_import(struct imported out[2], const char *name, const char *source, const struct import_options *o,
+                struct err *e)
 {
 	out[0] = out[1] = (struct imported){ .found = false };
 	if (check_name(name, e))
 		return -1;
 	for (int s = SPLIT_TRAIN; s <= SPLIT_TEST; s++)
-		if ((!o->only_split || o->split == (enum data_split)s) && import_split(&out[s], name, source, (enum data_split)s, o, e))
+		if ((!o->only_split || o->split == (enum data_split)s) &&
+		    import_split(&out[s], name, source, (enum data_split)s, o, e))
 			return -1;
 	if (!out[0].found && !out[1].found)
-		return err_set(e, "%s: holds no images of the %s set", source, !o->only_split ? "training or test" : o->split == SPLIT_TRAIN ? "training" : "test");
+		return err_set(e, "%s: holds no images of the %s set", source,
+		               !o->only_split            ? "training or test"
+		               : o->split == SPLIT_TRAIN ? "training"
+		                                         : "test");
 	return 0;
 }

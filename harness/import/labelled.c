@@ -66,7 +66,7 @@ void scoped_labelled(struct labelled **l)
 	labelled_free(*l);
 }
 
-/* ---- CIFAR-10 ----------------------------------------------------------------------------------------------------------- */
+/* ---- CIFAR-10 -------------------------------------------------------------------------------- */
 
 enum { RECORDS_MAX = 60000 }; /* of a batch in an archive, which is held in memory */
 
@@ -84,7 +84,8 @@ static int read_archive(struct cifar *c, const struct labelled *l, struct err *e
 	int more;
 	if (tar_open(&t, l->path, e))
 		return -1;
-	while ((more = tar_next(t, &name, &size, e)) > 0) { /* the published archive has its batches in order of number; any order is the same set */
+	while ((more = tar_next(t, &name, &size, e)) >
+	       0) { /* the published archive has its batches in order of number; any order is the same set */
 		if (!cifar_is_batch(name, l->split))
 			continue;
 		if (size > (int64_t)RECORDS_MAX * CIFAR_RECORD)
@@ -142,9 +143,10 @@ static void cifar_place_close(struct labelled *l)
 	free(l->self);
 }
 
-const struct labelled_kind labelled_cifar = { "CIFAR-10", cifar_place_is, cifar_place_open, cifar_place_read, false, cifar_place_close };
+const struct labelled_kind labelled_cifar = { "CIFAR-10",       cifar_place_is, cifar_place_open,
+	                                          cifar_place_read, false,          cifar_place_close };
 
-/* ---- IDX ------------------------------------------------------------------------------------------------------------------ */
+/* ---- IDX ------------------------------------------------------------------------------------- */
 
 static bool idx_file_is(const char *path)
 {

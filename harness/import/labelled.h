@@ -1,12 +1,17 @@
 /* labelled.h - pictures with class labels, in whatever form: what `ablate data import` reads. Unlike a source of scores
- * (metrics/sources/sources.h) pictures may differ in size, folders are descended into, and one place may hold both splits.
+ * (metrics/sources/sources.h) pictures may differ in size, folders are descended into, and one place may hold both
+ * splits.
  *
- *   folder, zip    PNG and JPEG at any depth. Folders train/ and test/ (or val/) at the top are the splits. Labels: EDM's
+ *   folder, zip    PNG and JPEG at any depth. Folders train/ and test/ (or val/) at the top are the splits. Labels:
+ *   EDM's
  *                  dataset.json; else the folder a picture is in, in order of name; else (`prefix`) its name up to "_"
- *   .npz           guided-diffusion's arr_0 (uint8 N,H,W,C) and arr_1; or `data` (N, 3*side*side, planes) and `labels` from 1 as the
- *                  downsampled ImageNet has them; a folder of such batches (train_data_batch_1.npz ..., val_data.npz) is one set
+ *   .npz           guided-diffusion's arr_0 (uint8 N,H,W,C) and arr_1; or `data` (N, 3*side*side, planes) and `labels`
+ *   from 1 as the
+ *                  downsampled ImageNet has them; a folder of such batches (train_data_batch_1.npz ..., val_data.npz)
+ *                  is one set
  *   CIFAR-10       the folder of the binary version, or the published cifar-10-binary.tar.gz
- *   IDX            images, with the labels file beside them; or the folder of train-images-idx3-ubyte.gz and the like */
+ *   IDX            images, with the labels file beside them; or the folder of train-images-idx3-ubyte.gz and the
+ *   like */
 #ifndef ABLATE_LABELLED_H
 #define ABLATE_LABELLED_H
 
@@ -25,25 +30,26 @@ struct labelled_kind {
 	bool (*is)(const char *path);
 	int (*open)(struct labelled *l, struct err *e); /* sets n and labels */
 	int (*read)(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e);
-	bool parallel;                                  /* read may be asked for several pictures at once */
+	bool parallel; /* read may be asked for several pictures at once */
 	void (*close)(struct labelled *l);
 };
 extern const struct labelled_kind labelled_cifar, labelled_npz, labelled_idx, labelled_files; /* labelled_*.c */
 
 struct labelled {
 	const struct labelled_kind *kind;
-	const char *path;       /* borrowed */
+	const char *path; /* borrowed */
 	enum data_split split;
 	enum label_rule rule;
 	int64_t n;
-	uint16_t *labels;       /* n; all 0 where the source has none */
-	int classes;            /* largest label + 1 */
-	struct sha256 stamp;  /* over size and time of every file that is read */
+	uint16_t *labels;    /* n; all 0 where the source has none */
+	int classes;         /* largest label + 1 */
+	struct sha256 stamp; /* over size and time of every file that is read */
 	void *self;
 };
 
 /* 0; 1 when there is no such split (*out is NULL); -1. */
-MUST_CHECK int labelled_open(struct labelled **out, const char *path, enum data_split split, enum label_rule rule, struct err *e);
+MUST_CHECK int labelled_open(struct labelled **out, const char *path, enum data_split split, enum label_rule rule,
+                             struct err *e);
 /* Ascending order is fast for all kinds. */
 MUST_CHECK int labelled_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e);
 void labelled_free(struct labelled *l); /* NULL is fine */

@@ -18,12 +18,15 @@ enum { MAX_DEPTH = 16, FILES_MAX = 20000000 };
 #define LABELS_MAX_BYTES ((size_t)1 << 30)
 
 /* A picture by its name below the place (or below train/ in it), and where it is in a zip. */
-struct picture { char *name; int64_t member; };
+struct picture {
+	char *name;
+	int64_t member;
+};
 struct pictures {
 	struct picture *v;
 	int64_t n, cap;
-	struct zip_members *zip;      /* NULL: a folder */
-	char *root;                   /* "train/", or "" when the place has no splits */
+	struct zip_members *zip; /* NULL: a folder */
+	char *root;              /* "train/", or "" when the place has no splits */
 };
 
 static bool is_picture(const char *name)
@@ -47,7 +50,7 @@ static bool files_is(const char *path)
 	return f && fread(head, 1, 4, f) == 4 && memcmp(head, "PK", 2) == 0;
 }
 
-/* ---- listing ------------------------------------------------------------------------------------------------------------- */
+/* ---- listing --------------------------------------------------------------------------------- */
 
 static int walk(struct pictures *p, const char *folder, const char *below, int depth, struct err *e)
 {
@@ -92,7 +95,9 @@ static bool begins(const char *name, const char *prefix)
 /* Keeps the split's pictures, with names below its folder. A place without such folders is all training set. */
 static void keep_split(struct pictures *p, enum data_split split)
 {
-	static const char *const folders[][3] = { [SPLIT_TRAIN] = { "train/", NULL, NULL }, [SPLIT_TEST] = { "test/", "val/", "validation/" } };
+	static const char *const folders[][3] = {
+		[SPLIT_TRAIN] = { "train/", NULL, NULL }, [SPLIT_TEST] = { "test/", "val/", "validation/" }
+	};
 	bool has_splits = false;
 	const char *root = NULL;
 	for (int s = 0; s < 2; s++)
@@ -123,12 +128,13 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct picture *)a)->name, ((const struct picture *)b)->name);
 }
 
-/* ---- labels -------------------------------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------- */
 
 /* Bytes of dataset.json of this split; 1 when there is none. */
 static int read_label_file(struct str *out, struct pictures *p, const struct labelled *l, struct err *e)
 {
-	SCOPED(free) char *name = xstrfmt("%sdataset.json", p->root), *path = xstrfmt("%s%s%s", l->path, p->zip ? ":" : "/", name);
+	SCOPED(free)
+	char *name = xstrfmt("%sdataset.json", p->root), *path = xstrfmt("%s%s%s", l->path, p->zip ? ":" : "/", name);
 	if (!p->zip)
 		return io_exists(path) ? io_read(out, path, LABELS_MAX_BYTES, e) : 1;
 	for (int64_t i = 0; i < zip_members_count(p->zip); i++)
@@ -231,7 +237,7 @@ static int find_labels(struct labelled *l, struct err *e)
 	return l->rule == LABELS_AUTO && has_class_folders(p) ? labels_of_names(l, LABELS_FOLDER, e) : 0;
 }
 
-/* ---- the kind ------------------------------------------------------------------------------------------------------------- */
+/* ---- the kind -------------------------------------------------------------------------------- */
 
 static int files_open(struct labelled *l, struct err *e)
 {
@@ -259,7 +265,8 @@ static int files_read(struct labelled *l, int64_t i, struct image_u8 *im, struct
 	const struct pictures *p = l->self;
 	SCOPED(free) char *name = xstrfmt("%s%s%s%s", l->path, p->zip ? ":" : "/", p->root, p->v[i].name);
 	SCOPED(str) struct str file = { 0 };
-	if (p->zip ? zip_members_read(p->zip, p->v[i].member, &file, SOURCE_MAX_FILE, name, e) : io_read(&file, name, SOURCE_MAX_FILE, e))
+	if (p->zip ? zip_members_read(p->zip, p->v[i].member, &file, SOURCE_MAX_FILE, name, e)
+	           : io_read(&file, name, SOURCE_MAX_FILE, e))
 		return -1;
 	return image_u8_decode(im, (const uint8_t *)file.data, file.len, name, e);
 }

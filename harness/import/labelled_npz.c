@@ -1,4 +1,5 @@
-/* labelled_npz.c - .npz batches of pictures with labels: guided-diffusion's and the downsampled ImageNet's (labelled.h). */
+/* labelled_npz.c - .npz batches of pictures with labels: guided-diffusion's and the downsampled ImageNet's
+ * (labelled.h). */
 #define _GNU_SOURCE
 #include "harness/import/labelled.h"
 
@@ -11,16 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct batch { char *path; int64_t n; };
+struct batch {
+	char *path;
+	int64_t n;
+};
 struct batches {
 	struct batch *v;
-	int n, cap, open;            /* open: which one the stream reads, -1 = none */
+	int n, cap, open; /* open: which one the stream reads, -1 = none */
 	struct npz *z;
 	struct npz_stream *stream;
-	int64_t at;                  /* next image of the stream */
+	int64_t at; /* next image of the stream */
 	int side_h, side_w, channels;
 	bool planes;
-	uint8_t *record;             /* one image as planes */
+	uint8_t *record; /* one image as planes */
 };
 
 static bool ends_in(const char *name, const char *ending)
@@ -31,12 +35,14 @@ static bool ends_in(const char *name, const char *ending)
 
 static bool is_batch_of(const char *name, enum data_split split)
 {
-	return ends_in(name, ".npz") && strncmp(name, split == SPLIT_TRAIN ? "train_data" : "val_data", split == SPLIT_TRAIN ? 10 : 8) == 0;
+	return ends_in(name, ".npz") &&
+	       strncmp(name, split == SPLIT_TRAIN ? "train_data" : "val_data", split == SPLIT_TRAIN ? 10 : 8) == 0;
 }
 
 static int64_t number_in(const char *path)
 {
-	const char *slash = strrchr(path, '/'), *p = (slash ? slash + 1 : path) + strcspn(slash ? slash + 1 : path, "0123456789");
+	const char *slash = strrchr(path, '/'),
+			   *p = (slash ? slash + 1 : path) + strcspn(slash ? slash + 1 : path, "0123456789");
 	return strtol(p, NULL, 10);
 }
 
@@ -103,10 +109,12 @@ static int shape_of(struct batches *b, struct npz *z, const char *path, int64_t 
 	int h = 0, w = 0, c = 0;
 	bool planes = info.n_dims == 2;
 	if (planes) {
-		int side = info.dims[1] > 0 && info.dims[1] <= 3 * 4096 * 4096 ? (int)lround(sqrt((double)info.dims[1] / 3)) : 0;
+		int side = info.dims[1] > 0 && info.dims[1] <= 3 * 4096 * 4096 ? (int)lround(sqrt((double)info.dims[1] / 3))
+		                                                               : 0;
 		h = w = (int64_t)3 * side * side == info.dims[1] ? side : 0;
 		c = 3;
-	} else if (info.n_dims == 4 && info.dims[1] <= 4096 && info.dims[2] <= 4096 && (info.dims[3] == 1 || info.dims[3] == 3)) {
+	} else if (info.n_dims == 4 && info.dims[1] <= 4096 && info.dims[2] <= 4096 &&
+	           (info.dims[3] == 1 || info.dims[3] == 3)) {
 		h = (int)info.dims[1], w = (int)info.dims[2], c = (int)info.dims[3];
 	}
 	if (info.kind != NPY_UINT || info.item != 1 || h < 1 || w < 1)
@@ -151,7 +159,8 @@ static int npz_place_open(struct labelled *l, struct err *e)
 	for (int i = 0; i < b->n; i++) {
 		SCOPED(npz) struct npz *z = NULL;
 		labelled_reads(l, b->v[i].path);
-		if (npz_open(&z, b->v[i].path, e) || shape_of(b, z, b->v[i].path, &b->v[i].n, e) || add_labels(l, z, b->v[i].path, b->v[i].n, e))
+		if (npz_open(&z, b->v[i].path, e) || shape_of(b, z, b->v[i].path, &b->v[i].n, e) ||
+		    add_labels(l, z, b->v[i].path, b->v[i].n, e))
 			return -1;
 	}
 	b->record = xcalloc((size_t)b->side_h * (size_t)b->side_w + 1, 3);
@@ -212,4 +221,6 @@ static void npz_place_close(struct labelled *l)
 	free(b);
 }
 
-const struct labelled_kind labelled_npz = { ".npz", npz_place_is, npz_place_open, npz_place_read, false, npz_place_close };
+const struct labelled_kind labelled_npz = {
+	".npz", npz_place_is, npz_place_open, npz_place_read, false, npz_place_close
+};

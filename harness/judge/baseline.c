@@ -10,12 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *key; size_t at; bool required; } texts[] = {
-	{ "gate", offsetof(struct baseline, gate), true }, { "metric", offsetof(struct baseline, metric), true },
-	{ "label", offsetof(struct baseline, label), false }, { "arm", offsetof(struct baseline, arm), false },
-	{ "protocol", offsetof(struct baseline, protocol), true }, { "numerics", offsetof(struct baseline, numerics), true },
-	{ "env", offsetof(struct baseline, env), false }, { "commit", offsetof(struct baseline, commit), false },
-	{ "reason", offsetof(struct baseline, reason), false }, { "created", offsetof(struct baseline, created), false },
+static const struct {
+	const char *key;
+	size_t at;
+	bool required;
+} texts[] = {
+	{ "gate", offsetof(struct baseline, gate), true },
+	{ "metric", offsetof(struct baseline, metric), true },
+	{ "label", offsetof(struct baseline, label), false },
+	{ "arm", offsetof(struct baseline, arm), false },
+	{ "protocol", offsetof(struct baseline, protocol), true },
+	{ "numerics", offsetof(struct baseline, numerics), true },
+	{ "env", offsetof(struct baseline, env), false },
+	{ "commit", offsetof(struct baseline, commit), false },
+	{ "reason", offsetof(struct baseline, reason), false },
+	{ "created", offsetof(struct baseline, created), false },
 	{ "supersedes", offsetof(struct baseline, supersedes), false },
 };
 enum { N_TEXTS = sizeof texts / sizeof *texts };
@@ -46,8 +55,10 @@ static int read_values(struct baseline_values *out, struct arena *a, const struc
 		return failed < 0 ? -1 : toml_err(e, t, "seeds, values and hex are needed");
 	size_t n = toml_len(values);
 	if (n < 1 || n > GATE_SEEDS_MAX || toml_len(seeds) != n || toml_len(hex) != n)
-		return toml_err(e, values, "values, seeds and hex have %zu, %zu and %zu elements: the same number of each is needed, 1 to %d", n,
-		                toml_len(seeds), toml_len(hex), GATE_SEEDS_MAX);
+		return toml_err(
+			e, values,
+			"values, seeds and hex have %zu, %zu and %zu elements: the same number of each is needed, 1 to %d", n,
+			toml_len(seeds), toml_len(hex), GATE_SEEDS_MAX);
 	out->n = (int)n;
 	out->seed = arena_alloc(a, n * sizeof *out->seed);
 	out->value = arena_alloc(a, n * sizeof *out->value);
@@ -168,7 +179,9 @@ static void add_values(struct str *out, const struct baseline_values *v)
 
 void baseline_text(struct str *out, const struct baseline *b)
 {
-	str_add(out, "# A gate's baseline, written by `ablate baseline`; do not edit: decimal and hex must agree.\nschema = 1\n");
+	str_add(
+		out,
+		"# A gate's baseline, written by `ablate baseline`; do not edit: decimal and hex must agree.\nschema = 1\n");
 	for (size_t i = 0; i < N_TEXTS; i++) {
 		add_text(out, texts[i].key, *slot(b, i));
 		if (strcmp(texts[i].key, "commit") == 0)
@@ -184,15 +197,18 @@ void baseline_text(struct str *out, const struct baseline *b)
 
 struct gate_side baseline_side(const struct baseline *b, const struct baseline_values *v)
 {
-	return (struct gate_side){ .value = v->value, .seed = v->seed, .n = v->n, .protocol = b->protocol,
-	                           .numerics = b->numerics };
+	return (struct gate_side){
+		.value = v->value, .seed = v->seed, .n = v->n, .protocol = b->protocol, .numerics = b->numerics
+	};
 }
 
 static void add_name(struct str *out, const char *name)
 {
 	for (; *name; name++)
-		str_addc(out, (*name >= '0' && *name <= '9') || ((*name | 32) >= 'a' && (*name | 32) <= 'z')
-		              || strchr("-_", *name) ? *name : '-');
+		str_addc(out,
+		         (*name >= '0' && *name <= '9') || ((*name | 32) >= 'a' && (*name | 32) <= 'z') || strchr("-_", *name)
+		             ? *name
+		             : '-');
 }
 
 char *baseline_path(const char *dir, const char *grid, const char *gate, bool proposed)
@@ -221,10 +237,11 @@ int baseline_accept(struct baseline *p, const struct baseline *old, const char *
 	if (p->accepted)
 		return err_code(e, EXIT_RECORD, "gate %s: this baseline is already accepted", p->gate);
 	if (!reason || !reason[strspn(reason, " \t\n")])
-		return err_code(e, EXIT_USAGE, "gate %s: --reason TEXT is needed to accept a baseline: say why it may move", p->gate);
+		return err_code(e, EXIT_USAGE, "gate %s: --reason TEXT is needed to accept a baseline: say why it may move",
+		                p->gate);
 	if (old && strcmp(old->metric, p->metric) != 0)
-		return err_code(e, EXIT_RECORD, "gate %s: the proposal is for %s, the baseline it would replace for %s", p->gate,
-		                p->metric, old->metric);
+		return err_code(e, EXIT_RECORD, "gate %s: the proposal is for %s, the baseline it would replace for %s",
+		                p->gate, p->metric, old->metric);
 	p->accepted = true;
 	p->reason = arena_strdup(&p->arena, reason);
 	p->created = arena_strdup(&p->arena, created);

@@ -32,15 +32,19 @@
 
 #include <stdbool.h>
 
-struct baseline_values { int n; int64_t *seed; double *value; }; /* in the baseline's arena */
+struct baseline_values {
+	int n;
+	int64_t *seed;
+	double *value;
+}; /* in the baseline's arena */
 
 struct baseline {
-	struct arena arena;             /* owns every text and value below */
+	struct arena arena; /* owns every text and value below */
 	const char *gate, *metric, *label, *arm, *protocol, *numerics, *env, *commit, *reason, *created, *supersedes;
 	bool accepted;
 	struct baseline_values now;
 	const char *first_commit;
-	struct baseline_values first;   /* n = 0: this one is the first */
+	struct baseline_values first; /* n = 0: this one is the first */
 };
 
 /* Reads and checks a file. Errors: exit 5, naming the file, line and key. On failure *out is untouched. */

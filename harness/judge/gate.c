@@ -25,8 +25,11 @@ const char *gate_kind_name(enum gate_kind k)
 
 const char *gate_test_name(enum gate_test t)
 {
-	static const char *const names[] = { [GATE_NO_TEST] = "none", [GATE_PAIRED_T] = "paired t", [GATE_WELCH_T] = "welch t",
-	                                     [GATE_PREDICTION] = "prediction interval", [GATE_STORED_SD_T] = "stored-sd t" };
+	static const char *const names[] = { [GATE_NO_TEST] = "none",
+		                                 [GATE_PAIRED_T] = "paired t",
+		                                 [GATE_WELCH_T] = "welch t",
+		                                 [GATE_PREDICTION] = "prediction interval",
+		                                 [GATE_STORED_SD_T] = "stored-sd t" };
 	_Static_assert(sizeof names / sizeof *names == GATE_TESTS, "a test has no name");
 	return names[t];
 }
@@ -34,12 +37,15 @@ const char *gate_test_name(enum gate_test t)
 int gate_rule_check(const struct gate_rule *r, struct err *e)
 {
 	if (!(r->alpha > 0 && r->alpha <= 0.5))
-		return err_code(e, EXIT_USAGE, "gate %s: alpha = %g: a number above 0, at most 0.5, is needed", r->name, r->alpha);
+		return err_code(e, EXIT_USAGE, "gate %s: alpha = %g: a number above 0, at most 0.5, is needed", r->name,
+		                r->alpha);
 	if (!(r->margin >= 0) || isinf(r->margin))
 		return err_code(e, EXIT_USAGE, "gate %s: margin = %g: a finite number >= 0 is needed", r->name, r->margin);
 	if (r->kind == GATE_SUPERIORITY && r->margin > 0)
-		return err_code(e, EXIT_USAGE, "gate %s: a margin belongs to test = \"non-inferiority\"; superiority asks for "
-		                "any difference: remove one of the two", r->name);
+		return err_code(e, EXIT_USAGE,
+		                "gate %s: a margin belongs to test = \"non-inferiority\"; superiority asks for "
+		                "any difference: remove one of the two",
+		                r->name);
 	for (int i = 0; i < r->n_looks; i++)
 		if (r->looks[i] < 1 || (i && r->looks[i] <= r->looks[i - 1]))
 			return err_code(e, EXIT_USAGE, "gate %s: looks must rise and be at least 1: %d is out of order", r->name,
@@ -60,9 +66,21 @@ static void PRINTF_LIKE(2, 3) fail_with(struct gate_result *out, const char *fmt
 
 static void blank(struct gate_result *out, const struct gate_rule *rule)
 {
-	*out = (struct gate_result){ .rule = rule, .lean = "", .test = GATE_NO_TEST, .diff = NAN, .lo = NAN, .hi = NAN, .df = NAN,
-		.se = NAN, .margin = NAN, .alpha = rule->alpha, .p_pass = NAN, .p_fail = NAN, .permutation_p = NAN,
-		.mean_cand = NAN, .mean_base = NAN };
+	*out = (struct gate_result){ .rule = rule,
+		                         .lean = "",
+		                         .test = GATE_NO_TEST,
+		                         .diff = NAN,
+		                         .lo = NAN,
+		                         .hi = NAN,
+		                         .df = NAN,
+		                         .se = NAN,
+		                         .margin = NAN,
+		                         .alpha = rule->alpha,
+		                         .p_pass = NAN,
+		                         .p_fail = NAN,
+		                         .permutation_p = NAN,
+		                         .mean_cand = NAN,
+		                         .mean_base = NAN };
 }
 
 void gate_error(struct gate_result *out, const struct gate_rule *rule, const char *why)
@@ -74,8 +92,10 @@ void gate_error(struct gate_result *out, const struct gate_rule *rule, const cha
 /* What both sides must have before any arithmetic. */
 static bool comparable(struct gate_result *out, const struct gate_side *cand, const struct gate_side *base)
 {
-	const struct { const char *what, *a, *b; } same[] = {
-		{ "protocols", cand->protocol, base->protocol }, { "numerics versions", cand->numerics, base->numerics } };
+	const struct {
+		const char *what, *a, *b;
+	} same[] = { { "protocols", cand->protocol, base->protocol },
+		         { "numerics versions", cand->numerics, base->numerics } };
 	for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
 		if (same[i].a && same[i].b && *same[i].a && *same[i].b && strcmp(same[i].a, same[i].b) != 0) {
 			fail_with(out, "the sides have different %s and are not comparable: %s and %s", same[i].what, same[i].a,
@@ -83,7 +103,10 @@ static bool comparable(struct gate_result *out, const struct gate_side *cand, co
 			return false;
 		}
 	}
-	const struct { const char *name; const struct gate_side *s; } sides[] = { { "candidate", cand }, { "baseline", base } };
+	const struct {
+		const char *name;
+		const struct gate_side *s;
+	} sides[] = { { "candidate", cand }, { "baseline", base } };
 	for (size_t k = 0; k < 2; k++) {
 		const struct gate_side *s = sides[k].s;
 		if (!s->value) {
@@ -100,8 +123,10 @@ static bool comparable(struct gate_result *out, const struct gate_side *cand, co
 		}
 		for (int i = 0; i < s->n; i++) {
 			if (!isfinite(s->value[i])) {
-				fail_with(out, "the %s has a value that is not a number (%g at position %d%s): the run diverged or the "
-				          "metric failed", sides[k].name, s->value[i], i + 1, s->seed ? " of its seeds" : "");
+				fail_with(out,
+				          "the %s has a value that is not a number (%g at position %d%s): the run diverged or the "
+				          "metric failed",
+				          sides[k].name, s->value[i], i + 1, s->seed ? " of its seeds" : "");
 				return false;
 			}
 			for (int j = 0; s->seed && j < i; j++) {
@@ -173,11 +198,14 @@ static bool choose_test(struct gate_result *out, struct stats_diff *d, const str
 	} else if (base->sd > 0 && base->sd_n >= 2) {
 		/* The stored sd is used for both sides; its own seeds give the degrees of freedom. */
 		out->test = GATE_STORED_SD_T;
-		*d = (struct stats_diff){ .diff = out->mean_cand - out->mean_base, .df = base->sd_n - 1,
-		                          .se = base->sd * sqrt(1.0 / n + 1.0 / m) };
+		*d = (struct stats_diff){ .diff = out->mean_cand - out->mean_base,
+			                      .df = base->sd_n - 1,
+			                      .se = base->sd * sqrt(1.0 / n + 1.0 / m) };
 	} else {
-		fail_with(out, "%d candidate and %d baseline seed%s: at least 2 on each side are needed, or 1 against %d, or a "
-		          "baseline with a stored sd", n, m, str_plural(m), GATE_PREDICTION_MIN);
+		fail_with(out,
+		          "%d candidate and %d baseline seed%s: at least 2 on each side are needed, or 1 against %d, or a "
+		          "baseline with a stored sd",
+		          n, m, str_plural(m), GATE_PREDICTION_MIN);
 		return false;
 	}
 	if (!permute)
@@ -207,9 +235,12 @@ static void explain(struct gate_result *out)
 	char claim[200], numbers[320], look[48] = "";
 	if (out->n_looks)
 		snprintf(look, sizeof look, ", look %d of %d", out->look, out->n_looks);
-	snprintf(numbers, sizeof numbers, "%s %.4g against %.4g, difference %+.4g, %.4g %% bounds %+.4g to %+.4g; %s, n = %d "
-	         "and %d%s%s", metric_of(r), out->mean_cand, out->mean_base, out->diff, 100 * (1 - out->alpha), out->lo, out->hi,
-	         gate_test_name(out->test), out->n_cand, out->n_base, out->unpaired ? " (not paired: the seeds are not the same)" : "", look);
+	snprintf(numbers, sizeof numbers,
+	         "%s %.4g against %.4g, difference %+.4g, %.4g %% bounds %+.4g to %+.4g; %s, n = %d "
+	         "and %d%s%s",
+	         metric_of(r), out->mean_cand, out->mean_base, out->diff, 100 * (1 - out->alpha), out->lo, out->hi,
+	         gate_test_name(out->test), out->n_cand, out->n_base,
+	         out->unpaired ? " (not paired: the seeds are not the same)" : "", look);
 	char margin[32] = "";
 	if (r->kind == GATE_NON_INFERIORITY)
 		snprintf(margin, sizeof margin, "%.4g", out->margin);
@@ -222,29 +253,35 @@ static void explain(struct gate_result *out)
 	else if (out->verdict == GATE_FAIL)
 		snprintf(claim, sizeof claim, "%s is worse than %s", arm, against);
 	else if (out->holm)
-		snprintf(claim, sizeof claim, "%s looks worse than %s, but the fail does not survive Holm's correction over the "
-		         "grid's gates (p = %.3g)", arm, against, out->p_fail);
+		snprintf(claim, sizeof claim,
+		         "%s looks worse than %s, but the fail does not survive Holm's correction over the "
+		         "grid's gates (p = %.3g)",
+		         arm, against, out->p_fail);
 	else if (strcmp(out->lean, "unclear") != 0)
-		snprintf(claim, sizeof claim, "%s is %s than %s, but whether by more than the margin %s is undecided", arm, out->lean,
-		         against, margin);
+		snprintf(claim, sizeof claim, "%s is %s than %s, but whether by more than the margin %s is undecided", arm,
+		         out->lean, against, margin);
 	else if (theta == 0 && out->se == 0)
-		snprintf(claim, sizeof claim, "%s and %s are the same in every seed, so neither is better: do they differ in a setting?", arm, against);
-	else if (theta == 0)
-		snprintf(claim, sizeof claim, "%s and %s show no difference, but what these seeds can resolve is coarser: more seeds are needed", arm,
+		snprintf(claim, sizeof claim,
+		         "%s and %s are the same in every seed, so neither is better: do they differ in a setting?", arm,
 		         against);
+	else if (theta == 0)
+		snprintf(claim, sizeof claim,
+		         "%s and %s show no difference, but what these seeds can resolve is coarser: more seeds are needed",
+		         arm, against);
 	else
 		snprintf(claim, sizeof claim, "%s seems %s than %s, within what these seeds can resolve: more seeds are needed",
 		         arm, theta > 0 ? "worse" : "better", against);
 	snprintf(out->why, sizeof out->why, "%s (%s)", claim, numbers);
 }
 
-/* U <= d (U < 0) and L > d, expressed as p-values: a bound lies beyond d exactly when the p of "theta = d" is at most alpha,
- * and a p costs one distribution function where a bound costs sixty. */
+/* U <= d (U < 0) and L > d, expressed as p-values: a bound lies beyond d exactly when the p of "theta = d" is at most
+ * alpha, and a p costs one distribution function where a bound costs sixty. */
 static enum gate_verdict decide(enum gate_kind kind, const struct stats_diff *theta, double margin, double alpha)
 {
 	if (!(theta->se > 0))
 		return theta->diff < margin || (kind == GATE_NON_INFERIORITY && theta->diff <= margin) ? GATE_PASS
-		       : theta->diff > margin ? GATE_FAIL : GATE_INCONCLUSIVE;
+		       : theta->diff > margin                                                          ? GATE_FAIL
+		                                                                                       : GATE_INCONCLUSIVE;
 	double p = stats_p_less(theta, margin);
 	return p <= alpha ? GATE_PASS : p >= 1 - alpha ? GATE_FAIL : GATE_INCONCLUSIVE;
 }
@@ -264,7 +301,8 @@ void gate_judge(struct gate_result *out, const struct gate_rule *rule, const str
 	out->mean_cand = stats_mean(cand->value, n);
 	out->mean_base = base->value ? stats_mean(base->value, base->n) : base->mean;
 	out->margin = rule->kind == GATE_SUPERIORITY ? 0
-		: rule->margin_relative ? rule->margin * fabs(out->mean_base) : rule->margin;
+	              : rule->margin_relative        ? rule->margin * fabs(out->mean_base)
+	                                             : rule->margin;
 	struct stats_diff d;
 	if (!choose_test(out, &d, cand, base))
 		return;
@@ -387,16 +425,34 @@ static json_t *text(const char *s)
 json_t *gate_json(const struct gate_result *r)
 {
 	json_t *o = json_object();
-	const struct { const char *key; json_t *value; } rows[] = {
-		{ "gate", text(r->rule->name) }, { "metric", text(r->rule->metric) }, { "arm", text(r->rule->arm) },
-		{ "against", text(r->rule->against) }, { "kind", text(gate_kind_name(r->rule->kind)) },
-		{ "verdict", text(gate_verdict_name(r->verdict)) }, { "lean", *r->lean ? text(r->lean) : json_null() },
-		{ "test", text(gate_test_name(r->test)) }, { "n", json_integer(r->n_cand) }, { "n_base", json_integer(r->n_base) },
-		{ "mean", number(r->mean_cand) }, { "mean_base", number(r->mean_base) }, { "diff", number(r->diff) },
-		{ "lo", number(r->lo) }, { "hi", number(r->hi) }, { "se", number(r->se) }, { "df", number(r->df) },
-		{ "margin", number(r->margin) }, { "alpha", number(r->alpha) }, { "p_pass", number(r->p_pass) },
-		{ "p_fail", number(r->p_fail) }, { "permutation_p", number(r->permutation_p) },
-		{ "look", r->n_looks ? json_integer(r->look) : json_null() }, { "looks", json_integer(r->n_looks) },
+	const struct {
+		const char *key;
+		json_t *value;
+	} rows[] = {
+		{ "gate", text(r->rule->name) },
+		{ "metric", text(r->rule->metric) },
+		{ "arm", text(r->rule->arm) },
+		{ "against", text(r->rule->against) },
+		{ "kind", text(gate_kind_name(r->rule->kind)) },
+		{ "verdict", text(gate_verdict_name(r->verdict)) },
+		{ "lean", *r->lean ? text(r->lean) : json_null() },
+		{ "test", text(gate_test_name(r->test)) },
+		{ "n", json_integer(r->n_cand) },
+		{ "n_base", json_integer(r->n_base) },
+		{ "mean", number(r->mean_cand) },
+		{ "mean_base", number(r->mean_base) },
+		{ "diff", number(r->diff) },
+		{ "lo", number(r->lo) },
+		{ "hi", number(r->hi) },
+		{ "se", number(r->se) },
+		{ "df", number(r->df) },
+		{ "margin", number(r->margin) },
+		{ "alpha", number(r->alpha) },
+		{ "p_pass", number(r->p_pass) },
+		{ "p_fail", number(r->p_fail) },
+		{ "permutation_p", number(r->permutation_p) },
+		{ "look", r->n_looks ? json_integer(r->look) : json_null() },
+		{ "looks", json_integer(r->n_looks) },
 		{ "why", text(r->why) },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -10,7 +10,8 @@
  * inconclusive, but only at the declared looks, over which alpha is split evenly (Bonferroni). Several gates: passing
  * needs all of them and no correction; a fail is kept only if it survives Holm's rule over the family (gate_holm).
  *
- * What cannot be compared (protocol, numerics, a NaN, too few seeds) is the verdict `error`, never an inconclusive one. */
+ * What cannot be compared (protocol, numerics, a NaN, too few seeds) is the verdict `error`, never an inconclusive
+ * one. */
 #ifndef ABLATE_GATE_H
 #define ABLATE_GATE_H
 
@@ -28,48 +29,50 @@ enum { GATE_LOOKS_MAX = 16, GATE_SEEDS_MAX = 4096, GATE_PREDICTION_MIN = 5, GATE
 struct gate_rule {
 	const char *name, *metric, *arm, *against; /* texts for the report; "against" is an arm's label or "baseline" */
 	enum gate_kind kind;
-	double margin;                 /* >= 0; non-inferiority only */
-	bool margin_relative;          /* margin is a share of |mean of the baseline| */
-	double alpha;                  /* one-sided, (0, 0.5] */
-	bool paired;                   /* pair by seed when the seeds match */
+	double margin;        /* >= 0; non-inferiority only */
+	bool margin_relative; /* margin is a share of |mean of the baseline| */
+	double alpha;         /* one-sided, (0, 0.5] */
+	bool paired;          /* pair by seed when the seeds match */
 	bool higher_is_better;
-	bool fail_on_inconclusive;     /* exit 4 and a JUnit failure, else a warning */
+	bool fail_on_inconclusive;          /* exit 4 and a JUnit failure, else a warning */
 	int looks[GATE_LOOKS_MAX], n_looks; /* seeds at which the gate may be read, ascending; 0 looks = any, once */
 };
 
 /* The values of one side. Everything is the caller's. */
 struct gate_side {
-	const double *value;           /* one per training seed, mean over evaluation seeds */
-	const int64_t *seed;           /* NULL: unknown, so never paired */
+	const double *value; /* one per training seed, mean over evaluation seeds */
+	const int64_t *seed; /* NULL: unknown, so never paired */
 	int n;
-	double mean;                   /* for a side that is only a summary (value NULL): its mean ... */
-	double sd;                     /* ... and, for any side, a stored spread between seeds; 0 = none ... */
-	int sd_n;                      /* ... from this many seeds */
-	const char *protocol;          /* "" or NULL = not given; both given and different = error */
-	const char *numerics;          /* the numerics version, likewise */
+	double mean;          /* for a side that is only a summary (value NULL): its mean ... */
+	double sd;            /* ... and, for any side, a stored spread between seeds; 0 = none ... */
+	int sd_n;             /* ... from this many seeds */
+	const char *protocol; /* "" or NULL = not given; both given and different = error */
+	const char *numerics; /* the numerics version, likewise */
 };
 
 struct gate_result {
 	const struct gate_rule *rule;
 	enum gate_verdict verdict;
-	const char *lean;              /* of an inconclusive one: "worse", "better", "unclear"; else "" */
+	const char *lean; /* of an inconclusive one: "worse", "better", "unclear"; else "" */
 	enum gate_test test;
 	int n_cand, n_base;
 	double mean_cand, mean_base;
-	double diff, lo, hi;           /* candidate - baseline in the metric's units with one-sided bounds (lo at alpha, hi at alpha) */
+	double diff, lo,
+		hi; /* candidate - baseline in the metric's units with one-sided bounds (lo at alpha, hi at alpha) */
 	double df, se;
-	double margin, alpha;          /* absolute, and after the split over looks */
-	double p_pass, p_fail;         /* one-sided p of the passing and of the failing claim */
-	double permutation_p;          /* of the passing claim; NAN below GATE_PERMUTATION_MIN seeds */
-	int look, n_looks;             /* 1-based; 0 without declared looks */
-	bool holm;                     /* a fail that Holm's rule took back */
-	bool unpaired;          /* pairs were asked for, and some seed has no partner */
-	char why[600];                 /* one sentence with the numbers */
+	double margin, alpha;  /* absolute, and after the split over looks */
+	double p_pass, p_fail; /* one-sided p of the passing and of the failing claim */
+	double permutation_p;  /* of the passing claim; NAN below GATE_PERMUTATION_MIN seeds */
+	int look, n_looks;     /* 1-based; 0 without declared looks */
+	bool holm;             /* a fail that Holm's rule took back */
+	bool unpaired;         /* pairs were asked for, and some seed has no partner */
+	char why[600];         /* one sentence with the numbers */
 };
 
 const char *gate_verdict_name(enum gate_verdict v);
 const char *gate_kind_name(enum gate_kind k);
-const char *gate_test_name(enum gate_test t);   /* as in verdict.test of the database, whose comment in schema.sql lists these */
+const char *gate_test_name(
+	enum gate_test t); /* as in verdict.test of the database, whose comment in schema.sql lists these */
 
 /* Checks a rule's settings themselves (margin, alpha, looks); exit code 2. */
 MUST_CHECK int gate_rule_check(const struct gate_rule *rule, struct err *e);
@@ -78,9 +81,9 @@ void gate_judge(struct gate_result *out, const struct gate_rule *rule, const str
                 const struct gate_side *base);
 /* An error verdict with that reason, for a gate whose sides could not even be found. */
 void gate_error(struct gate_result *out, const struct gate_rule *rule, const char *why);
-/* The second question of a non-inferiority gate against a stored baseline: is the candidate worse by more than twice the
- * margin than the first baseline of its numerics version? If so *out becomes that fail, so that twenty accepted steps of
- * 4 % do not go unnoticed. */
+/* The second question of a non-inferiority gate against a stored baseline: is the candidate worse by more than twice
+ * the margin than the first baseline of its numerics version? If so *out becomes that fail, so that twenty accepted
+ * steps of 4 % do not go unnoticed. */
 void gate_judge_drift(struct gate_result *out, const struct gate_side *cand, const struct gate_side *first);
 /* Holm over the fails of one grid: a fail that does not survive becomes inconclusive ("worse"). */
 void gate_holm(struct gate_result *results, int n);
@@ -97,7 +100,9 @@ enum gate_verdict gate_judge_looks(const struct gate_rule *rule, const double *a
 
 /* --power: what can this gate resolve? Simulates `reps` pairs of normal samples (seed 0) with the given spread between
  * seeds and correlation of paired seeds, the true difference being theta, and judges each by the rule at its looks. */
-struct gate_chances { double pass, fail, inconclusive; };
+struct gate_chances {
+	double pass, fail, inconclusive;
+};
 struct gate_chances gate_simulate(const struct gate_rule *rule, int n, double sd, double rho, double theta, int reps);
 
 #endif

@@ -25,6 +25,7 @@ struct gate_chances gate_simulate(const struct gate_rule *rule, int n, double sd
 		}
 		counts[gate_judge_looks(&quiet, a, b, n)]++;
 	}
-	return (struct gate_chances){ .pass = (double)counts[GATE_PASS] / reps, .fail = (double)counts[GATE_FAIL] / reps,
-	                              .inconclusive = (double)counts[GATE_INCONCLUSIVE] / reps };
+	return (struct gate_chances){ .pass = (double)counts[GATE_PASS] / reps,
+		                          .fail = (double)counts[GATE_FAIL] / reps,
+		                          .inconclusive = (double)counts[GATE_INCONCLUSIVE] / reps };
 }

@@ -32,7 +32,7 @@ static int word(bool *out, const struct toml_value *t, const char *key, const ch
 		return rc < 0 ? -1 : 0;
 	*out = strcmp(s, yes) == 0;
 	return *out || strcmp(s, no) == 0 ? 0
-		: toml_err(e, toml_get(t, key), "%s = \"%s\": \"%s\" or \"%s\"", key, s, no, yes);
+	                                  : toml_err(e, toml_get(t, key), "%s = \"%s\": \"%s\" or \"%s\"", key, s, no, yes);
 }
 
 static int read_margin(struct gate_rule *rule, const struct toml_value *t, struct err *e)
@@ -75,10 +75,10 @@ static int read_looks(struct gate_rule *rule, const struct toml_value *t, struct
 int gate_rule_from_toml(struct gate_rule *rule, const struct toml_value *t, struct err *e)
 {
 	bool superiority = rule->kind == GATE_SUPERIORITY;
-	if (read_margin(rule, t, e) || read_looks(rule, t, e) || toml_float(&rule->alpha, t, "alpha", e) < 0
-	    || word(&superiority, t, "test", "superiority", "non-inferiority", e)
-	    || word(&rule->higher_is_better, t, "better", "higher", "lower", e)
-	    || word(&rule->fail_on_inconclusive, t, "on_inconclusive", "fail", "warn", e))
+	if (read_margin(rule, t, e) || read_looks(rule, t, e) || toml_float(&rule->alpha, t, "alpha", e) < 0 ||
+	    word(&superiority, t, "test", "superiority", "non-inferiority", e) ||
+	    word(&rule->higher_is_better, t, "better", "higher", "lower", e) ||
+	    word(&rule->fail_on_inconclusive, t, "on_inconclusive", "fail", "warn", e))
 		return -1;
 	rule->kind = superiority ? GATE_SUPERIORITY : GATE_NON_INFERIORITY;
 	return gate_rule_check(rule, e);
@@ -134,9 +134,9 @@ static int read_side(struct gate_side *out, double **value, int64_t **seed, cons
 	if (only_keys(t, name, keys, sizeof keys / sizeof *keys, e))
 		return -1;
 	rc = read_numbers(value, &out->n, t, e);
-	if (rc < 0 || read_seeds(seed, out->n, t, e) || toml_string(&out->protocol, t, "protocol", e) < 0
-	    || toml_string(&out->numerics, t, "numerics", e) < 0 || toml_float(&out->sd, t, "sd", e) < 0
-	    || toml_integer(&n, t, rc ? "n" : "sd_n", e) < 0)
+	if (rc < 0 || read_seeds(seed, out->n, t, e) || toml_string(&out->protocol, t, "protocol", e) < 0 ||
+	    toml_string(&out->numerics, t, "numerics", e) < 0 || toml_float(&out->sd, t, "sd", e) < 0 ||
+	    toml_integer(&n, t, rc ? "n" : "sd_n", e) < 0)
 		return -1;
 	if (n < 0 || n > 1000000)
 		return toml_err(e, t, "n = %lld is not a number of seeds", (long long)n);
@@ -144,7 +144,8 @@ static int read_side(struct gate_side *out, double **value, int64_t **seed, cons
 	if (!rc && toml_find(t, "mean"))
 		return toml_err(e, t, "[%s] has both values and a mean: give one of the two", name);
 	if (!rc && out->sd > 0 && out->sd_n < 2)
-		return toml_err(e, t, "[%s] has a stored sd; sd_n = the number of seeds it was measured over, at least 2", name);
+		return toml_err(e, t, "[%s] has a stored sd; sd_n = the number of seeds it was measured over, at least 2",
+		                name);
 	out->value = rc ? NULL : *value;
 	out->seed = *seed;
 	if (!rc)
@@ -156,22 +157,27 @@ static int read_side(struct gate_side *out, double **value, int64_t **seed, cons
 static int read_tree(struct gate_values *v, struct err *e)
 {
 	static const char *const tables[] = { "candidate", "baseline", "gate" };
-	static const char *const keys[] = { "name", "metric", "test", "margin", "alpha", "paired", "looks", "better",
-		"on_inconclusive", "arm", "against" };
+	static const char *const keys[] = { "name",   "metric",          "test", "margin", "alpha", "paired", "looks",
+		                                "better", "on_inconclusive", "arm",  "against" };
 	const struct toml_value *root = toml_root(v->doc), *gate;
-	v->rule = (struct gate_rule){ .name = "values", .metric = "", .arm = "", .against = "", .alpha = 0.05, .paired = true,
-	                              .fail_on_inconclusive = true };
-	if (only_keys(root, "a values file", tables, 3, e)
-	    || read_side(&v->candidate, &v->value[0], &v->seed[0], root, "candidate", e)
-	    || read_side(&v->baseline, &v->value[1], &v->seed[1], root, "baseline", e))
+	v->rule = (struct gate_rule){ .name = "values",
+		                          .metric = "",
+		                          .arm = "",
+		                          .against = "",
+		                          .alpha = 0.05,
+		                          .paired = true,
+		                          .fail_on_inconclusive = true };
+	if (only_keys(root, "a values file", tables, 3, e) ||
+	    read_side(&v->candidate, &v->value[0], &v->seed[0], root, "candidate", e) ||
+	    read_side(&v->baseline, &v->value[1], &v->seed[1], root, "baseline", e))
 		return -1;
 	int rc = toml_typed(&gate, root, "gate", TOML_TABLE, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
-	if (only_keys(gate, "gate", keys, sizeof keys / sizeof *keys, e) || toml_string(&v->rule.name, gate, "name", e) < 0
-	    || toml_string(&v->rule.metric, gate, "metric", e) < 0 || toml_string(&v->rule.arm, gate, "arm", e) < 0
-	    || toml_string(&v->rule.against, gate, "against", e) < 0
-	    || toml_boolean(&v->rule.paired, gate, "paired", e) < 0)
+	if (only_keys(gate, "gate", keys, sizeof keys / sizeof *keys, e) ||
+	    toml_string(&v->rule.name, gate, "name", e) < 0 || toml_string(&v->rule.metric, gate, "metric", e) < 0 ||
+	    toml_string(&v->rule.arm, gate, "arm", e) < 0 || toml_string(&v->rule.against, gate, "against", e) < 0 ||
+	    toml_boolean(&v->rule.paired, gate, "paired", e) < 0)
 		return -1;
 	return gate_rule_from_toml(&v->rule, gate, e);
 }

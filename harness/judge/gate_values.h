@@ -27,7 +27,7 @@
 #include "harness/text/toml.h"
 
 struct gate_values {
-	struct toml *doc;               /* holds the texts */
+	struct toml *doc; /* holds the texts */
 	struct gate_rule rule;
 	struct gate_side candidate, baseline;
 	double *value[2];

@@ -48,8 +48,7 @@ double stats_beta(double x, double a, double b)
 	if (x >= 1)
 		return 1;
 	double front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x));
-	return x < (a + 1) / (a + b + 2) ? front * beta_fraction(x, a, b) / a
-	                                 : 1 - front * beta_fraction(1 - x, b, a) / b;
+	return x < (a + 1) / (a + b + 2) ? front * beta_fraction(x, a, b) / a : 1 - front * beta_fraction(1 - x, b, a) / b;
 }
 
 double stats_t_cdf(double t, double df)
@@ -173,8 +172,9 @@ struct stats_diff stats_welch(const double *a, int n, const double *b, int m)
 	double va = stats_sd(a, n), vb = stats_sd(b, m);
 	va = va * va / n, vb = vb * vb / m;
 	double both = va + vb;
-	return (struct stats_diff){ .diff = stats_mean(a, n) - stats_mean(b, m), .se = sqrt(both),
-	                            .df = both > 0 ? both * both / (va * va / (n - 1) + vb * vb / (m - 1)) : n + m - 2 };
+	return (struct stats_diff){ .diff = stats_mean(a, n) - stats_mean(b, m),
+		                        .se = sqrt(both),
+		                        .df = both > 0 ? both * both / (va * va / (n - 1) + vb * vb / (m - 1)) : n + m - 2 };
 }
 
 struct stats_diff stats_pooled(double mean_a, double sd_a, int n, double mean_b, double sd_b, int m)

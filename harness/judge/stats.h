@@ -23,13 +23,13 @@ double stats_t_quantile(double p, double df);
 double stats_noncentral_t_cdf(double t, double df, double delta);
 
 double stats_mean(const double *x, int n);
-double stats_sd(const double *x, int n);             /* of a sample (n - 1); NAN for n < 2 */
+double stats_sd(const double *x, int n);                           /* of a sample (n - 1); NAN for n < 2 */
 double stats_correlation(const double *x, const double *y, int n); /* NAN for n < 3 or a constant sample */
 
 struct stats_diff {
-	double diff;  /* candidate - baseline, in the metric's units */
-	double se;    /* standard error of diff; 0 when all values agree */
-	double df;    /* degrees of freedom of se */
+	double diff; /* candidate - baseline, in the metric's units */
+	double se;   /* standard error of diff; 0 when all values agree */
+	double df;   /* degrees of freedom of se */
 };
 
 /* One-sided bounds at level 1 - alpha, and P(a difference of `theta` or more shows a diff this small or smaller). */

@@ -47,10 +47,13 @@ int inputs_of(struct input out[INPUTS_MAX], int *n, const struct run_config *c, 
 {
 	*n = 0;
 	struct input *data = add(out, n, "dataset", "dataset", c->data.name);
-	if (dataset_sha256(data->sha256, c->data.name, SPLIT_TRAIN, e) || (c->net.init[0] && add_file(out, n, "init", c->net.init, e)) ||
+	if (dataset_sha256(data->sha256, c->data.name, SPLIT_TRAIN, e) ||
+	    (c->net.init[0] && add_file(out, n, "init", c->net.init, e)) ||
 	    (c->method.kind == METHOD_CD && add_file(out, n, "teacher", c->cd.teacher, e)))
 		return -1;
-	return config_needs_lpips(c) && (add_known(out, n, "lpips-vgg-backbone", e) || add_known(out, n, "lpips-vgg", e)) ? -1 : 0;
+	return config_needs_lpips(c) && (add_known(out, n, "lpips-vgg-backbone", e) || add_known(out, n, "lpips-vgg", e))
+	           ? -1
+	           : 0;
 }
 
 void inputs_hash(char hex[SHA256_HEX], const struct input *in, int n)
@@ -67,6 +70,8 @@ void inputs_hash(char hex[SHA256_HEX], const struct input *in, int n)
 
 bool inputs_same(const struct run_config *a, const struct run_config *b)
 {
-	return strcmp(a->data.name, b->data.name) == 0 && strcmp(a->net.init, b->net.init) == 0 && config_needs_lpips(a) == config_needs_lpips(b) &&
-	       (a->method.kind == METHOD_CD) == (b->method.kind == METHOD_CD) && (a->method.kind != METHOD_CD || strcmp(a->cd.teacher, b->cd.teacher) == 0);
+	return strcmp(a->data.name, b->data.name) == 0 && strcmp(a->net.init, b->net.init) == 0 &&
+	       config_needs_lpips(a) == config_needs_lpips(b) &&
+	       (a->method.kind == METHOD_CD) == (b->method.kind == METHOD_CD) &&
+	       (a->method.kind != METHOD_CD || strcmp(a->cd.teacher, b->cd.teacher) == 0);
 }

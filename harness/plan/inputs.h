@@ -1,5 +1,6 @@
-/* inputs.h - what training of a config reads besides the config: its data set, and weights where it starts from some, distils some
- * or measures with some. Their contents are part of a cell's identity: the same arm on other weights is another cell. */
+/* inputs.h - what training of a config reads besides the config: its data set, and weights where it starts from some,
+ * distils some or measures with some. Their contents are part of a cell's identity: the same arm on other weights is
+ * another cell. */
 #ifndef ABLATE_INPUTS_H
 #define ABLATE_INPUTS_H
 
@@ -9,12 +10,13 @@
 enum { INPUTS_MAX = 5 };
 
 struct input {
-	const char *role, *kind;       /* "dataset", "init", "teacher", "lpips"; kind: dataset or weights */
-	char name[KNOB_TEXT_MAX];      /* of the data set or weights, or the file as the config names it */
-	char sha256[SHA256_HEX];       /* of the content; "" = not found */
+	const char *role, *kind;  /* "dataset", "init", "teacher", "lpips"; kind: dataset or weights */
+	char name[KNOB_TEXT_MAX]; /* of the data set or weights, or the file as the config names it */
+	char sha256[SHA256_HEX];  /* of the content; "" = not found */
 };
 
-/* All of them, the data set first. Missing data is an error; missing weights have no hash (plan_needs.h says how to get them). */
+/* All of them, the data set first. Missing data is an error; missing weights have no hash (plan_needs.h says how to get
+ * them). */
 MUST_CHECK int inputs_of(struct input out[INPUTS_MAX], int *n, const struct run_config *config, struct err *e);
 /* The `dataset` of a cell's hash: the data's own where nothing else is read, else over all of them. */
 void inputs_hash(char hex[SHA256_HEX], const struct input *in, int n);

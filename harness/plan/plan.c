@@ -11,18 +11,21 @@
 
 /* ---- configs by layers ------------------------------------------------------------------------------------------ */
 
-struct layer { const char *preset; struct run_config config; };
+struct layer {
+	const char *preset;
+	struct run_config config;
+};
 
 struct expansion {
 	struct plan *p;
 	struct grid *g;
 	const struct plan_options *opt;
-	struct layer *layers;           /* preset and [base], by preset */
+	struct layer *layers; /* preset and [base], by preset */
 	int n_layers, cap_layers;
-	uint32_t *index, index_size;    /* arm number + 1 by hash */
-	bool *excluded;                 /* which excludes matched */
-	bool with_sets;                 /* the second of two passes applies --set */
-	struct config_memo *memo;       /* what checking and writing one arm spares the next */
+	uint32_t *index, index_size; /* arm number + 1 by hash */
+	bool *excluded;              /* which excludes matched */
+	bool with_sets;              /* the second of two passes applies --set */
+	struct config_memo *memo;    /* what checking and writing one arm spares the next */
 	struct err *e;
 };
 
@@ -174,7 +177,8 @@ static bool same_value(const struct run_config *a, const struct run_config *b, c
 }
 
 /* Does the row that led to c have every value of `when`? Compared as knob values, so 0.5 is 5e-1. */
-static bool matches(const struct expansion *x, const struct run_config *c, const char *preset, const struct settings *when)
+static bool matches(const struct expansion *x, const struct run_config *c, const char *preset,
+                    const struct settings *when)
 {
 	struct run_config want = *c, is = *c;
 	const char *wanted_preset = settings_preset(when);
@@ -211,14 +215,10 @@ static const char *value_label(struct expansion *x, const struct setting *s)
 	char buf[32];
 	const struct knob_value *v = &s->value;
 	switch (v->type) {
-	case VALUE_BOOL:
-		return v->b ? "true" : "false";
-	case VALUE_INT:
-		return arena_strfmt(&x->p->arena, "%lld", (long long)v->i);
-	case VALUE_DOUBLE:
-		return arena_strdup(&x->p->arena, str_double(buf, v->d));
-	case VALUE_STRING:
-		return v->s;
+	case VALUE_BOOL: return v->b ? "true" : "false";
+	case VALUE_INT: return arena_strfmt(&x->p->arena, "%lld", (long long)v->i);
+	case VALUE_DOUBLE: return arena_strdup(&x->p->arena, str_double(buf, v->d));
+	case VALUE_STRING: return v->s;
 	case VALUE_INTS: {
 		SCOPED(str) struct str list = { 0 };
 		for (int i = 0; i < v->list.n; i++)
@@ -278,8 +278,14 @@ static int add_includes(struct expansion *x)
 	for (int i = 0; i < x->g->n_includes; i++) {
 		const struct grid_include *in = &x->g->includes[i];
 		const struct grid_needs *needs = &in->needs;
-		struct new_row r = { .chain = "", .variant = "", .label = in->label, .set = in->set, .needs = &needs,
-		                     .n_needs = 1, .at = in->at, .include = true };
+		struct new_row r = { .chain = "",
+			                 .variant = "",
+			                 .label = in->label,
+			                 .set = in->set,
+			                 .needs = &needs,
+			                 .n_needs = 1,
+			                 .at = in->at,
+			                 .include = true };
 		if (add_row(x, &r))
 			return -1;
 	}
@@ -366,7 +372,8 @@ static int add_rows(struct expansion *x)
 
 /* ---- cells ------------------------------------------------------------------------------------------------------ */
 
-/* The hash of what each arm reads, looked up once where arms read the same; blocked[arm] gets the reason where it is unknown. */
+/* The hash of what each arm reads, looked up once where arms read the same; blocked[arm] gets the reason where it is
+ * unknown. */
 static void find_datasets(struct plan *p, const struct plan_options *opt, const char **blocked)
 {
 	SCOPED(free) int *asked = NULL; /* an arm for each different set of inputs */
@@ -421,7 +428,8 @@ static int by_name(const void *pa, const void *pb)
 	return order ? order : (a > b) - (a < b);
 }
 
-/* Tables, gates and records refer to a row by its name. One name twice for one arm says nothing new; one name for two arms is ambiguous. */
+/* Tables, gates and records refer to a row by its name. One name twice for one arm says nothing new; one name for two
+ * arms is ambiguous. */
 static int check_names(const struct plan *p, struct err *e)
 {
 	SCOPED(free) const struct plan_row **order = xcalloc((size_t)p->n_rows, sizeof *order);
@@ -437,9 +445,11 @@ static int check_names(const struct plan *p, struct err *e)
 	if (!again)
 		return 0;
 	if (first->arm == again->arm)
-		return grid_err(e, again->at, "the row \"%s\" (line %d) appears twice: a value or label is repeated", again->name, first->at.line);
-	return grid_err(e, again->at, "two different rows are named \"%s\" (lines %d and %d): give one of them another label", again->name,
-	                first->at.line, again->at.line);
+		return grid_err(e, again->at, "the row \"%s\" (line %d) appears twice: a value or label is repeated",
+		                again->name, first->at.line);
+	return grid_err(e, again->at,
+	                "two different rows are named \"%s\" (lines %d and %d): give one of them another label",
+	                again->name, first->at.line, again->at.line);
 }
 
 static int check_gates(const struct plan *p, struct err *e)
@@ -484,7 +494,8 @@ static int expand(struct expansion *x)
 	if (add_rows(x))
 		return -1;
 	x->p->grid = x->g;
-	if (check_names(x->p, x->e) || (!x->opt->n_only && check_gates(x->p, x->e)) || plan_keep_only(x->p, x->opt->only, x->opt->n_only, x->e))
+	if (check_names(x->p, x->e) || (!x->opt->n_only && check_gates(x->p, x->e)) ||
+	    plan_keep_only(x->p, x->opt->only, x->opt->n_only, x->e))
 		return -1;
 	add_cells(x->p, x->opt);
 	return 0;

@@ -20,21 +20,21 @@
 
 enum { PLAN_REASON = 512 }; /* bytes: room for a remedy with a path in it */
 struct plan_row {
-	const char *chain;              /* the chain's name; "" for rows of axes, includes and a lone base */
-	const char *label;              /* within the chain: "base", "full", "+ Pseudo-Huber", "loss.kind=l2" */
-	const char *name;               /* "CHAIN/LABEL", or the label where there is no chain */
-	const char *variant;            /* one-at-a-time: the variant's name; else "" */
+	const char *chain;   /* the chain's name; "" for rows of axes, includes and a lone base */
+	const char *label;   /* within the chain: "base", "full", "+ Pseudo-Huber", "loss.kind=l2" */
+	const char *name;    /* "CHAIN/LABEL", or the label where there is no chain */
+	const char *variant; /* one-at-a-time: the variant's name; else "" */
 	int arm;
-	struct grid_place at;           /* the place in the grid file that made it */
+	struct grid_place at; /* the place in the grid file that made it */
 };
 
 struct plan_arm {
-	char hash[SHA256_HEX], dataset[SHA256_HEX];     /* dataset "" while the data is unknown */
-	struct run_config config;                       /* finished */
-	char *json;                                     /* canonical */
-	const char *preset;                             /* of its first row; "" for none */
+	char hash[SHA256_HEX], dataset[SHA256_HEX]; /* dataset "" while the data is unknown */
+	struct run_config config;                   /* finished */
+	char *json;                                 /* canonical */
+	const char *preset;                         /* of its first row; "" for none */
 	int *rows, n_rows, cap_rows;
-	const char **needs;                             /* what the variants and includes that made it need */
+	const char **needs; /* what the variants and includes that made it need */
 	int n_needs, cap_needs;
 };
 
@@ -43,39 +43,43 @@ struct plan_cell {
 	int arm;
 	int64_t seed;
 	enum cell_state state;
-	char reason[PLAN_REASON];       /* of a blocked cell: what is missing */
-	double seconds;                 /* estimate for a pending cell; 0 = unknown */
+	char reason[PLAN_REASON]; /* of a blocked cell: what is missing */
+	double seconds;           /* estimate for a pending cell; 0 = unknown */
 };
 
 struct plan {
-	struct grid *grid;              /* owned */
+	struct grid *grid; /* owned */
 	struct arena arena;
-	char hash[SHA256_HEX];          /* of everything that the plan asks for, however the file spells it */
+	char hash[SHA256_HEX]; /* of everything that the plan asks for, however the file spells it */
 	struct plan_row *rows;
 	struct plan_arm *arms;
-	struct plan_cell *cells;        /* ordered by arm, seeds in the order given */
+	struct plan_cell *cells; /* ordered by arm, seeds in the order given */
 	int n_rows, n_arms, n_cells, cap_rows, cap_arms;
 	const char **only;
 	int n_only;
-	bool recorded;                  /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
+	bool recorded; /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
 };
 
 struct plan_options {
 	void *ctx;
-	/* Content hash of what a config reads (inputs.h): 0, or -1 with e (the cells are then blocked with that reason). NULL: unknown. */
+	/* Content hash of what a config reads (inputs.h): 0, or -1 with e (the cells are then blocked with that reason).
+	 * NULL: unknown. */
 	int (*dataset)(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e);
 	/* Sets cell->state, reason and seconds; called once per cell that is not blocked by its data. NULL: all pending. */
 	void (*state)(void *ctx, struct plan_cell *cell, const struct plan *plan);
-	const char *const *only;        /* labels or shell patterns of them; none = all rows */
+	const char *const *only; /* labels or shell patterns of them; none = all rows */
 	int n_only;
 };
 
-struct plan_sets { const char *const *v; int n; };      /* --set */
+struct plan_sets {
+	const char *const *v;
+	int n;
+}; /* --set */
 
 /* Expands. Takes ownership of the grid on success; on failure it remains the caller's. opt may be NULL. */
 MUST_CHECK int plan_expand(struct plan **out, struct grid *g, const struct plan_options *opt, struct err *e);
-void plan_free(struct plan *p);         /* accepts NULL; frees the grid too */
-void scoped_plan(struct plan **p);      /* SCOPED(plan) struct plan *p = NULL; */
+void plan_free(struct plan *p);    /* accepts NULL; frees the grid too */
+void scoped_plan(struct plan **p); /* SCOPED(plan) struct plan *p = NULL; */
 
 /* Does a user's `text` mean this row? Its name, its label, its variant, its arm's hash (12 digits or more), or a shell
  * pattern of the name. */
@@ -83,11 +87,11 @@ bool plan_row_is(const struct plan *p, const struct plan_row *row, const char *t
 /* The arm that `text` means: -1 with e if none, or if rows of several arms are meant. */
 MUST_CHECK int plan_find_arm(int *arm, const struct plan *p, const char *text, struct err *e);
 
-/* Keeps the rows that `only` names (n of them; 0 keeps all) and the arms that they lead to. A name without a row is exit
- * 2 with near names. Part of plan_expand. */
+/* Keeps the rows that `only` names (n of them; 0 keeps all) and the arms that they lead to. A name without a row is
+ * exit 2 with near names. Part of plan_expand. */
 MUST_CHECK int plan_keep_only(struct plan *p, const char *const *only, int n, struct err *e);
-/* The plan's hash into p->hash: of names, seeds, cells, labels, metrics, tables, gates and budget in sorted order. Part of
- * plan_expand. */
+/* The plan's hash into p->hash: of names, seeds, cells, labels, metrics, tables, gates and budget in sorted order. Part
+ * of plan_expand. */
 void plan_hash(struct plan *p);
 
 /* The plan as one JSON object, members:
@@ -97,7 +101,8 @@ void plan_hash(struct plan *p);
  *     arms    [{arm, config, labels, preset, dataset, needs}]     config flat, every knob
  *     cells   [{cell, arm, seed, state, shared, reason?, seconds?}]  state pending, cached or blocked; shared = labels
  *     rows    [{label, chain, arm}]
- *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), seconds (null = unknown), disk_bytes */
+ *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), seconds (null = unknown),
+ *     disk_bytes */
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a value inside other JSON, without a newline after it. */
 void plan_add_json(struct json_writer *w, const char *name, const struct plan *p);
@@ -112,10 +117,11 @@ MUST_CHECK int plan_write(const struct plan *p, const char *path, struct err *e)
 /* What made a plan besides the text of its file, for the database: JSON {sources [{file, text}], set, only}, the first
  * source without its text. The caller's. */
 char *plan_made_of(const struct plan *p);
-/* A grid as the database has it: its [grid] name, its text, and what plan_made_of said ("{}" of an old record). Expanded
- * with the --set that it was run with and then those given, and the given --only or else those it was run with. */
-MUST_CHECK int plan_of_record(struct plan **out, const char *name, const char *toml, const char *made_of, const struct plan_sets *more,
-                              const struct plan_options *opt, struct err *e);
+/* A grid as the database has it: its [grid] name, its text, and what plan_made_of said ("{}" of an old record).
+ * Expanded with the --set that it was run with and then those given, and the given --only or else those it was run
+ * with. */
+MUST_CHECK int plan_of_record(struct plan **out, const char *name, const char *toml, const char *made_of,
+                              const struct plan_sets *more, const struct plan_options *opt, struct err *e);
 /* Reads a frozen plan. opt gives states only: data hashes are the frozen ones. Exit 5 on a plan of another version. */
 MUST_CHECK int plan_read(struct plan **out, const char *path, const struct plan_options *opt, struct err *e);
 

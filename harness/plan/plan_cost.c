@@ -1,5 +1,5 @@
-/* plan_cost.c - how much disk the pending cells of a plan will take: the two newest checkpoints of each, which hold student,
- * EMA, two moments and, unless it is the student, the teacher, in fp32. */
+/* plan_cost.c - how much disk the pending cells of a plan will take: the two newest checkpoints of each, which hold
+ * student, EMA, two moments and, unless it is the student, the teacher, in fp32. */
 #include "harness/plan/plan.h"
 #include "model/config/net_spec.h"
 
@@ -21,7 +21,10 @@ static double parameter_bytes(const struct run_config *c)
 double plan_disk_bytes(const struct plan *p)
 {
 	/* Arms mostly share a few networks; building a list of parameters per arm would cost more than all the rest. */
-	struct { const struct run_config *c; double bytes; } seen[NETS_REMEMBERED];
+	struct {
+		const struct run_config *c;
+		double bytes;
+	} seen[NETS_REMEMBERED];
 	int n = 0, next = 0, arm = -1;
 	double total = 0, of_arm = 0;
 	for (int i = 0; i < p->n_cells; i++) {
@@ -30,7 +33,8 @@ double plan_disk_bytes(const struct plan *p)
 		if (p->cells[i].arm != arm) {
 			const struct run_config *c = &p->arms[arm = p->cells[i].arm].config;
 			int k = 0;
-			while (k < n && (memcmp(&seen[k].c->net, &c->net, sizeof c->net) != 0 || strcmp(seen[k].c->data.name, c->data.name) != 0))
+			while (k < n && (memcmp(&seen[k].c->net, &c->net, sizeof c->net) != 0 ||
+			                 strcmp(seen[k].c->data.name, c->data.name) != 0))
 				k++;
 			if (k == n) {
 				k = n < NETS_REMEMBERED ? n++ : next++ % NETS_REMEMBERED;

@@ -40,7 +40,9 @@ int plan_write(const struct plan *p, const char *path, struct err *e)
 	return io_write_atomic(path, str_text(&out), out.len, e);
 }
 
-struct frozen { json_t *root, *plan, *grid, *arms; };
+struct frozen {
+	json_t *root, *plan, *grid, *arms;
+};
 
 static int damaged(const char *path, const char *what, struct err *e)
 {
@@ -104,8 +106,10 @@ static int frozen_dataset(void *ctx, char hex[SHA256_HEX], const struct run_conf
 	json_t *arm;
 	char mine[SHA256_HEX];
 	config_hash(mine, config);
-	json_array_foreach(f->arms, i, arm) {
-		const char *hash = json_string_value(json_object_get(arm, "dataset")), *name = json_string_value(json_object_get(arm, "arm"));
+	json_array_foreach(f->arms, i, arm)
+	{
+		const char *hash = json_string_value(json_object_get(arm, "dataset")),
+				   *name = json_string_value(json_object_get(arm, "arm"));
 		if (hash && name && !strcmp(name, mine) && (!*hash || strlen(hash) == SHA256_HEX - 1)) {
 			(void)snprintf(hex, SHA256_HEX, "%s", hash);
 			return 0;
@@ -125,8 +129,10 @@ static int same_plan(const struct plan *p, const struct frozen *f, const char *p
 	}
 	if (same)
 		return 0;
-	return err_code(e, EXIT_RECORD, "%s: this program makes different cells from this plan than the one that froze it (another "
-	                "version, or the file was edited); freeze it again", path);
+	return err_code(e, EXIT_RECORD,
+	                "%s: this program makes different cells from this plan than the one that froze it (another "
+	                "version, or the file was edited); freeze it again",
+	                path);
 }
 
 static int thaw(struct plan **out, struct frozen *f, const char *path, const struct plan_options *opt, struct err *e)
@@ -168,7 +174,8 @@ int plan_read(struct plan **out, const char *path, const struct plan_options *op
 	f.arms = json_object_get(f.plan, "arms");
 	const char *format = json_string_value(json_object_get(f.root, "format"));
 	int rc = !format || strcmp(format, "ablate-plan-1") != 0 || !f.grid || !json_is_array(f.arms)
-	         ? damaged(path, "not JSON, or a different format", e) : thaw(out, &f, path, opt, e);
+	             ? damaged(path, "not JSON, or a different format", e)
+	             : thaw(out, &f, path, opt, e);
 	json_decref(f.root);
 	return rc;
 }
@@ -187,8 +194,8 @@ char *plan_made_of(const struct plan *p)
 	return str_detach(&s);
 }
 
-static int expand_record(struct plan **out, const json_t *made, const char *name, const char *toml, const struct plan_sets *more,
-                         const struct plan_options *opt, struct err *e)
+static int expand_record(struct plan **out, const json_t *made, const char *name, const char *toml,
+                         const struct plan_sets *more, const struct plan_options *opt, struct err *e)
 {
 	SCOPED(grid) struct grid *g = NULL;
 	SCOPED(free) const char **only = NULL;
@@ -211,8 +218,8 @@ static int expand_record(struct plan **out, const json_t *made, const char *name
 	return 0;
 }
 
-int plan_of_record(struct plan **out, const char *name, const char *toml, const char *made_of, const struct plan_sets *more,
-                   const struct plan_options *opt, struct err *e)
+int plan_of_record(struct plan **out, const char *name, const char *toml, const char *made_of,
+                   const struct plan_sets *more, const struct plan_options *opt, struct err *e)
 {
 	json_t *made = json_loads(made_of, JSON_REJECT_DUPLICATES, NULL);
 	int rc = json_is_object(made) ? expand_record(out, made, name, toml, more, opt, e)

@@ -1,5 +1,5 @@
-/* plan_json.c - a plan as JSON, as text for a person, and its hash. Numbers are shortest round-trip; the configs are the
- * canonical texts that were hashed. */
+/* plan_json.c - a plan as JSON, as text for a person, and its hash. Numbers are shortest round-trip; the configs are
+ * the canonical texts that were hashed. */
 #include "harness/plan/plan.h"
 #include "harness/text/escape.h"
 #include "harness/text/json_writer.h"
@@ -103,12 +103,13 @@ static void add_source(struct json_writer *w, const struct grid_source *s)
 	json_end(w);
 }
 
-#define EACH(w, name, n, add_one) do { \
-	json_begin(w, name, '['); \
-	for (int i_ = 0; i_ < (n); i_++) \
-		add_one; \
-	json_end(w); \
-} while (0)
+#define EACH(w, name, n, add_one) \
+	do { \
+		json_begin(w, name, '['); \
+		for (int i_ = 0; i_ < (n); i_++) \
+			add_one; \
+		json_end(w); \
+	} while (0)
 
 static void add_grid(struct json_writer *w, const struct plan *p)
 {
@@ -170,7 +171,10 @@ static void add_row(struct json_writer *w, const struct plan *p, const struct pl
 	json_end(w);
 }
 
-struct totals { int state[3], shared, guessed; double seconds; };
+struct totals {
+	int state[3], shared, guessed;
+	double seconds;
+};
 
 static struct totals total(const struct plan *p)
 {
@@ -243,7 +247,8 @@ static int compare_texts(const void *a, const void *b)
 void plan_hash(struct plan *p)
 {
 	const struct grid *g = p->grid;
-	size_t n = 0, max = 3 + (size_t)p->n_rows + (size_t)p->n_cells + (size_t)g->n_metrics + (size_t)g->n_tables + (size_t)g->n_gates;
+	size_t n = 0, max = 3 + (size_t)p->n_rows + (size_t)p->n_cells + (size_t)g->n_metrics + (size_t)g->n_tables +
+	                    (size_t)g->n_gates;
 	SCOPED(free) char **piece = xcalloc(max, sizeof *piece);
 	struct str s = { 0 };
 	struct json_writer w = { .to = &s };
@@ -330,7 +335,8 @@ void plan_text(struct str *out, const struct plan *p)
 	escape_plain(out, g->name);
 	str_addf(out, "  plan %.12s  ", p->hash);
 	escape_plain(out, g->path);
-	str_addf(out, "\n%d row%s, %d arm%s, %d cell%s: %d cached, %d pending, %d blocked; %d arm%s shared by several rows\n",
+	str_addf(out,
+	         "\n%d row%s, %d arm%s, %d cell%s: %d cached, %d pending, %d blocked; %d arm%s shared by several rows\n",
 	         p->n_rows, str_plural(p->n_rows), p->n_arms, str_plural(p->n_arms), p->n_cells, str_plural(p->n_cells),
 	         t.state[CELL_CACHED], t.state[CELL_PENDING], t.state[CELL_BLOCKED], t.shared, str_plural(t.shared));
 	str_add(out, "train seeds");
@@ -361,5 +367,6 @@ void plan_text(struct str *out, const struct plan *p)
 	}
 	str_addf(out, "checkpoints: %.3g GB of disk\n", plan_disk_bytes(p) / 1e9);
 	if (g->budget.grid_cells && t.state[CELL_PENDING] > g->budget.grid_cells)
-		str_addf(out, "the budget starts at most %d cell%s per run\n", g->budget.grid_cells, str_plural(g->budget.grid_cells));
+		str_addf(out, "the budget starts at most %d cell%s per run\n", g->budget.grid_cells,
+		         str_plural(g->budget.grid_cells));
 }

@@ -15,7 +15,8 @@ static bool lacks_weights(char *reason, size_t size, const char *name)
 	if (weights_row_find(&row, name, NULL) || weights_here(row))
 		return false;
 	if (row->sha256)
-		(void)snprintf(reason, size, "weights %s, sha256 %.16s...: `ablate weights import|fetch %s`", name, row->sha256, name);
+		(void)snprintf(reason, size, "weights %s, sha256 %.16s...: `ablate weights import|fetch %s`", name, row->sha256,
+		               name);
 	else
 		(void)snprintf(reason, size, "weights %s: `ablate weights import %s FILE`", name, name);
 	return true;
@@ -41,11 +42,13 @@ static bool lacks_file(char *reason, size_t size, const char *key, const char *s
 		return false;
 	if (!weights_row_find(&row, setting, NULL))
 		return lacks_weights(reason, size, setting);
-	(void)snprintf(reason, size, "the file %s = \"%s\"%s%s", key, setting, strcmp(path, setting) ? ", looked for as " : "", strcmp(path, setting) ? path : "");
+	(void)snprintf(reason, size, "the file %s = \"%s\"%s%s", key, setting,
+	               strcmp(path, setting) ? ", looked for as " : "", strcmp(path, setting) ? path : "");
 	return true;
 }
 
-/* A loss by the layers of the data's own classifier needs its weights; the extractor `classifier` is that of Fashion-MNIST. */
+/* A loss by the layers of the data's own classifier needs its weights; the extractor `classifier` is that of
+ * Fashion-MNIST. */
 static bool lacks_classifier(char *reason, size_t size, const struct plan *p, const struct run_config *c)
 {
 	struct data_shape shape, its;
@@ -57,13 +60,16 @@ static bool lacks_classifier(char *reason, size_t size, const struct plan *p, co
 		(void)snprintf(reason, size, "%s", e.msg);
 	for (int i = 0; i < p->grid->n_metrics && !lacks; i++) {
 		const char *asked = p->grid->metrics[i].extractor;
-		if (strcmp(*asked ? asked : extractor_default(c->data.name), "classifier") != 0 || data_shape_find(&its, CLASSIFIER_DATA, NULL) ||
-		    data_shape_find(&shape, c->data.name, NULL))
+		if (strcmp(*asked ? asked : extractor_default(c->data.name), "classifier") != 0 ||
+		    data_shape_find(&its, CLASSIFIER_DATA, NULL) || data_shape_find(&shape, c->data.name, NULL))
 			continue;
 		lacks = shape.h != its.h || shape.w != its.w;
 		if (lacks)
-			(void)snprintf(reason, size, "the extractor classifier takes pictures of %dx%d (" CLASSIFIER_DATA "), %s has %dx%d: name another extractor in "
-			               "[[metric]]", its.h, its.w, c->data.name, shape.h, shape.w);
+			(void)snprintf(reason, size,
+			               "the extractor classifier takes pictures of %dx%d (" CLASSIFIER_DATA
+			               "), %s has %dx%d: name another extractor in "
+			               "[[metric]]",
+			               its.h, its.w, c->data.name, shape.h, shape.w);
 	}
 	return lacks;
 }
@@ -74,8 +80,9 @@ static bool lacks_classes(char *reason, size_t size, const struct run_config *c)
 	struct data_shape shape;
 	if (!c->net.classes || data_shape_find(&shape, c->data.name, NULL) || c->net.classes >= shape.classes)
 		return false;
-	(void)snprintf(reason, size, "net.classes = %d, but %s has %d classes: set it to %d, or to 0 for a network without labels", c->net.classes, c->data.name,
-	               shape.classes, shape.classes);
+	(void)snprintf(reason, size,
+	               "net.classes = %d, but %s has %d classes: set it to %d, or to 0 for a network without labels",
+	               c->net.classes, c->data.name, shape.classes, shape.classes);
 	return true;
 }
 
@@ -85,7 +92,8 @@ bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struc
 	for (int i = 0; i < arm->n_needs; i++)
 		if (lacks_weights(reason, size, arm->needs[i]) || lacks_data(reason, size, arm->needs[i]))
 			return true;
-	if (config_needs_lpips(c) && (lacks_weights(reason, size, "lpips-vgg-backbone") || lacks_weights(reason, size, "lpips-vgg")))
+	if (config_needs_lpips(c) &&
+	    (lacks_weights(reason, size, "lpips-vgg-backbone") || lacks_weights(reason, size, "lpips-vgg")))
 		return true;
 	if (lacks_file(reason, size, "net.init", c->net.init) ||
 	    (c->method.kind == METHOD_CD && lacks_file(reason, size, "cd.teacher", c->cd.teacher)))

@@ -41,10 +41,10 @@ enum version { V1, V2, VERSIONS };
 
 /* The group of this process in one hierarchy, and where that hierarchy, or a part of it, is mounted. */
 struct hierarchy {
-	char *group;   /* "/a/b", as /proc/self/cgroup names it; NULL: there is none */
-	char *top;     /* the group that is mounted ... */
-	char *at;      /* ... and the folder on which it is; NULL: not mounted */
-	bool holds;    /* the own group of this process lies in `top`, so its folder is there, too */
+	char *group; /* "/a/b", as /proc/self/cgroup names it; NULL: there is none */
+	char *top;   /* the group that is mounted ... */
+	char *at;    /* ... and the folder on which it is; NULL: not mounted */
+	bool holds;  /* the own group of this process lies in `top`, so its folder is there, too */
 };
 
 static void set_text(char **to, char *text)
@@ -104,7 +104,8 @@ static char *unescaped(const char *text)
 {
 	struct str s = { 0 };
 	for (; *text; text++)
-		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' && text[2] <= '7' && text[3] >= '0' && text[3] <= '7') {
+		if (text[0] == '\\' && text[1] >= '0' && text[1] <= '3' && text[2] >= '0' && text[2] <= '7' && text[3] >= '0' &&
+		    text[3] <= '7') {
 			str_addc(&s, (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0')));
 			text += 3;
 		} else {
@@ -113,9 +114,9 @@ static char *unescaped(const char *text)
 	return s.len ? str_detach(&s) : xstrdup("");
 }
 
-/* A mount of the hierarchy. One that holds the process's own group is better than one that does not: a container that was
- * given the folder of its group, but whose /proc names groups as the host does, or vice versa. What is mounted there is
- * then taken for a group above it. */
+/* A mount of the hierarchy. One that holds the process's own group is better than one that does not: a container that
+ * was given the folder of its group, but whose /proc names groups as the host does, or vice versa. What is mounted
+ * there is then taken for a group above it. */
 static void take_mount(struct hierarchy *h, const char *top, const char *at)
 {
 	if (!h->group)
@@ -144,7 +145,8 @@ static void read_mounts(struct hierarchy h[VERSIONS], const char *root)
 		int n = 0;
 		for (char *w = strtok_r(line, " ", &save); w && n < 5; w = strtok_r(NULL, " ", &save))
 			words[n++] = w;
-		char *type = strtok_r(rest, " \n", &save), *source = strtok_r(NULL, " \n", &save), *options = strtok_r(NULL, " \n", &save);
+		char *type = strtok_r(rest, " \n", &save), *source = strtok_r(NULL, " \n", &save),
+			 *options = strtok_r(NULL, " \n", &save);
 		if (n < 5 || !type || !source)
 			continue;
 		if (strcmp(type, "cgroup2") == 0)

@@ -44,10 +44,13 @@ static int check_header(const char *path, const struct db_schema *schema, bool *
 	long version = (long)h[60] << 24 | h[61] << 16 | h[62] << 8 | h[63];
 	unsigned long id = (unsigned long)h[68] << 24 | (unsigned long)h[69] << 16 | (unsigned long)h[70] << 8 | h[71];
 	if (id && id != DB_APPLICATION_ID)
-		return err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (application id 0x%08lx)", path, id);
+		return err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (application id 0x%08lx)", path,
+		                id);
 	if (version > schema->version)
-		return err_code(e, EXIT_RECORD, "%s: made by a newer ablate (schema %ld, this program knows %d); nothing was changed: update ablate",
-		                path, version, schema->version);
+		return err_code(
+			e, EXIT_RECORD,
+			"%s: made by a newer ablate (schema %ld, this program knows %d); nothing was changed: update ablate", path,
+			version, schema->version);
 	return 0;
 }
 
@@ -60,7 +63,8 @@ static int open_handle(struct db *db, int flags, struct err *e)
 {
 	int rc = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
 	if (rc != SQLITE_OK) {
-		(void)err_code(e, EXIT_RECORD, "%s: cannot open: %s", db->path, db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+		(void)err_code(e, EXIT_RECORD, "%s: cannot open: %s", db->path,
+		               db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
 		return -1;
 	}
 	(void)sqlite3_busy_timeout(db->handle, busy_ms);
@@ -93,7 +97,8 @@ static bool wal_works(const char *path)
 	    !db_text_of(&mode, &probe, NULL, "PRAGMA journal_mode = WAL", "") && mode && strcmp(mode, "wal") == 0 &&
 	    !db_script(&probe, NULL, "CREATE TABLE t(x); INSERT INTO t VALUES(42);")) {
 		db_finish(&probe);
-		ok = !open_handle(&probe, SQLITE_OPEN_READWRITE, NULL) && !pragma_int(&x, &probe, "SELECT x FROM t", NULL) && x == 42;
+		ok = !open_handle(&probe, SQLITE_OPEN_READWRITE, NULL) && !pragma_int(&x, &probe, "SELECT x FROM t", NULL) &&
+		     x == 42;
 	}
 	free(mode);
 	db_finish(&probe);
@@ -123,7 +128,8 @@ static int set_journal(struct db *db, struct err *e)
 	}
 	db->wal = is_wal;
 	if (!is_wal) {
-		(void)snprintf(db->note, sizeof db->note, "%s: %s: using a rollback journal and an exclusive lock instead of WAL", db->path,
+		(void)snprintf(db->note, sizeof db->note,
+		               "%s: %s: using a rollback journal and an exclusive lock instead of WAL", db->path,
 		               fs.network ? fs.name : "WAL does not work on this file system");
 		return db_script(db, e, "PRAGMA locking_mode = EXCLUSIVE");
 	}
@@ -132,7 +138,8 @@ static int set_journal(struct db *db, struct err *e)
 
 static int create(struct db *db, const struct db_schema *schema, struct err *e)
 {
-	SCOPED(free) char *sql = xstrfmt("PRAGMA application_id = %d; PRAGMA user_version = %d;", DB_APPLICATION_ID, schema->version);
+	SCOPED(free)
+	char *sql = xstrfmt("PRAGMA application_id = %d; PRAGMA user_version = %d;", DB_APPLICATION_ID, schema->version);
 	return db_script(db, e, schema->sql) || db_script(db, e, sql) ? -1 : 0;
 }
 
@@ -167,7 +174,8 @@ static int back_up(struct db *db, int64_t version, struct err *e)
 static int prepare_for_writing(struct db *db, const struct db_schema *schema, struct err *e)
 {
 	int64_t version, tables;
-	if (set_journal(db, e) || db_script(db, e, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON") ||
+	if (set_journal(db, e) ||
+	    db_script(db, e, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON") ||
 	    pragma_int(&version, db, "PRAGMA user_version", e))
 		return -1;
 	if (version == schema->version)
@@ -178,9 +186,11 @@ static int prepare_for_writing(struct db *db, const struct db_schema *schema, st
 	    pragma_int(&tables, db, "SELECT count(*) FROM sqlite_schema", e))
 		return -1;
 	int rc = version == schema->version ? 0
-	         : version == 0 && tables   ? err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (it has tables and no version)", db->path)
-	         : version == 0             ? create(db, schema, e)
-	                                    : migrate(db, schema, version, e);
+	         : version == 0 && tables
+	             ? err_code(e, EXIT_RECORD,
+	                        "%s: an SQLite database, but not one of ablate (it has tables and no version)", db->path)
+	         : version == 0 ? create(db, schema, e)
+	                        : migrate(db, schema, version, e);
 	if (rc || db_commit(db, e)) {
 		db_rollback(db);
 		return -1;
@@ -188,8 +198,8 @@ static int prepare_for_writing(struct db *db, const struct db_schema *schema, st
 	return 0;
 }
 
-/* SQLite fails on some locks at once, without waiting (a change to WAL while others open the file), so we wait ourselves. All that
- * prepare_for_writing does can be repeated. */
+/* SQLite fails on some locks at once, without waiting (a change to WAL while others open the file), so we wait
+ * ourselves. All that prepare_for_writing does can be repeated. */
 static int prepare_patiently(struct db *db, const struct db_schema *schema, struct err *e)
 {
 	double start = monotonic_s();
@@ -225,7 +235,8 @@ static int open_immutable(struct db *db, struct err *e)
 	return rc;
 }
 
-/* An older database is read through a copy in memory that is brought up to date: the file stays unchanged, for the program that made it. */
+/* An older database is read through a copy in memory that is brought up to date: the file stays unchanged, for the
+ * program that made it. */
 static int read_older(struct db *db, const struct db_schema *schema, int64_t version, struct err *e)
 {
 	sqlite3 *copy = NULL;
@@ -243,8 +254,8 @@ static int read_older(struct db *db, const struct db_schema *schema, int64_t ver
 	}
 	db_finish(db);
 	db->handle = copy;
-	(void)snprintf(db->note, sizeof db->note, "%s: of schema %lld, read as %d; `ablate run` brings it up to date", db->path, (long long)version,
-	               schema->version);
+	(void)snprintf(db->note, sizeof db->note, "%s: of schema %lld, read as %d; `ablate run` brings it up to date",
+	               db->path, (long long)version, schema->version);
 	return migrate(db, schema, version, e) || db_script(db, e, "PRAGMA query_only = ON") ? -1 : 0;
 }
 
@@ -259,8 +270,8 @@ static int check_for_reading(struct db *db, const struct db_schema *schema, stru
 	if (version == 0)
 		return err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (it has no version)", db->path);
 	if (version > schema->version)
-		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: update ablate", db->path, (long long)version,
-		                schema->version);
+		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: update ablate",
+		                db->path, (long long)version, schema->version);
 	return version < schema->version ? read_older(db, schema, version, e) : 0;
 }
 
@@ -274,7 +285,8 @@ int db_open_schema(struct db **out, const char *path, enum db_mode mode, const s
 	struct db *db = xcalloc(1, sizeof *db);
 	db->path = xstrdup(path);
 	int flags = mode == DB_READ ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-	if (open_handle(db, flags, e) || (mode == DB_READ ? check_for_reading(db, schema, e) : prepare_patiently(db, schema, e))) {
+	if (open_handle(db, flags, e) ||
+	    (mode == DB_READ ? check_for_reading(db, schema, e) : prepare_patiently(db, schema, e))) {
 		if (e && !e->code)
 			e->code = EXIT_RECORD;
 		db_close(db);
@@ -332,8 +344,8 @@ int db_check(struct db *db, struct err *e)
 	if (db_text_of(&first, db, e, "PRAGMA integrity_check(1)", ""))
 		return -1;
 	if (!first || strcmp(first, "ok") != 0)
-		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` rebuilds it from the journals", db->path,
-		                first ? first : "no answer");
+		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` rebuilds it from the journals",
+		                db->path, first ? first : "no answer");
 	SCOPED(free) char *table = NULL;
 	if (db_text_of(&table, db, e, "SELECT \"table\" FROM pragma_foreign_key_check LIMIT 1", ""))
 		return -1;

@@ -21,8 +21,10 @@
 struct db;
 
 enum db_mode {
-	DB_READ,   /* the file must exist; nothing is created or brought up to date: an older one is read through a copy in memory that is */
-	DB_WRITE,  /* created when absent, brought up to date when older */
+	/* the file must exist; nothing is created or brought up to date: an older one is read through a copy in memory that
+	 * is */
+	DB_READ,
+	DB_WRITE, /* created when absent, brought up to date when older */
 };
 
 #define DB_APPLICATION_ID 0x41424C54 /* "ABLT" */
@@ -31,10 +33,10 @@ enum db_mode {
 MUST_CHECK int db_open(struct db **out, const char *path, enum db_mode mode, struct err *e);
 /* Is there anything to read? An empty file, as mktemp leaves it, is as good as none. */
 bool db_is_there(const char *path);
-void db_close(struct db *db);                       /* rolls back what is not committed; accepts NULL */
-void scoped_db(struct db **db);                     /* SCOPED(db) struct db *db = NULL; */
+void db_close(struct db *db);   /* rolls back what is not committed; accepts NULL */
+void scoped_db(struct db **db); /* SCOPED(db) struct db *db = NULL; */
 const char *db_path(const struct db *db);
-const char *db_note(const struct db *db);           /* one line worth telling ("network file system: ..."), or "" */
+const char *db_note(const struct db *db); /* one line worth telling ("network file system: ..."), or "" */
 bool db_is_wal(const struct db *db);
 
 /* How long to wait for another program's lock; 10 s unless a test says otherwise. */
@@ -42,19 +44,25 @@ void db_set_busy_ms(int ms);
 
 MUST_CHECK int db_begin(struct db *db, struct err *e);
 MUST_CHECK int db_commit(struct db *db, struct err *e);
-/* Fails where the transaction's rows refer to rows that do not exist: what db_commit would refuse, before anything depends on it. */
+/* Fails where the transaction's rows refer to rows that do not exist: what db_commit would refuse, before anything
+ * depends on it. */
 MUST_CHECK int db_settled(struct db *db, struct err *e);
-void db_rollback(struct db *db);                    /* also when nothing is open */
+void db_rollback(struct db *db); /* also when nothing is open */
 
 /* Runs one statement without result rows. */
 MUST_CHECK int db_exec(struct db *db, struct err *e, const char *sql, const char *format, ...);
 /* The same with values that are only known at run time. */
 enum db_type { DB_NULL, DB_INTEGER, DB_REAL, DB_TEXT };
-struct db_value { enum db_type type; int64_t i; double d; const char *s; };
+struct db_value {
+	enum db_type type;
+	int64_t i;
+	double d;
+	const char *s;
+};
 MUST_CHECK int db_exec_values(struct db *db, struct err *e, const char *sql, const struct db_value *values, int n);
 MUST_CHECK int db_int_of_values(int64_t *out, int64_t fallback, struct db *db, struct err *e, const char *sql,
                                 const struct db_value *values, int n);
-int64_t db_changes(const struct db *db);            /* rows changed by the last db_exec */
+int64_t db_changes(const struct db *db); /* rows changed by the last db_exec */
 /* Several statements without arguments. */
 MUST_CHECK int db_script(struct db *db, struct err *e, const char *sql);
 
@@ -64,20 +72,25 @@ MUST_CHECK int db_script(struct db *db, struct err *e, const char *sql);
  *     while (db_next(&rows)) use(db_text(&rows, 0), db_int(&rows, 1));
  *     if (db_done(&rows, e)) return -1;
  * db_done must be called, also after leaving the loop early. Texts live until the next db_next or db_done. */
-struct db_rows { struct db *db; struct db_stmt *stmt; int rc; };
+struct db_rows {
+	struct db *db;
+	struct db_stmt *stmt;
+	int rc;
+};
 MUST_CHECK int db_query(struct db_rows *rows, struct db *db, struct err *e, const char *sql, const char *format, ...);
 bool db_next(struct db_rows *rows);
 MUST_CHECK int db_done(struct db_rows *rows, struct err *e);
-const char *db_text(const struct db_rows *rows, int column);   /* NULL for SQL NULL */
+const char *db_text(const struct db_rows *rows, int column); /* NULL for SQL NULL */
 int64_t db_int(const struct db_rows *rows, int column);
-double db_real(const struct db_rows *rows, int column);        /* NAN for SQL NULL */
+double db_real(const struct db_rows *rows, int column); /* NAN for SQL NULL */
 bool db_is_null(const struct db_rows *rows, int column);
 int db_columns(const struct db_rows *rows);
 const char *db_column_name(const struct db_rows *rows, int column);
 enum db_type db_column_type(const struct db_rows *rows, int column);
 
 /* First column of the first row; `fallback` when there is no row. */
-MUST_CHECK int db_int_of(int64_t *out, int64_t fallback, struct db *db, struct err *e, const char *sql, const char *format, ...);
+MUST_CHECK int db_int_of(int64_t *out, int64_t fallback, struct db *db, struct err *e, const char *sql,
+                         const char *format, ...);
 /* Heap text, NULL when there is no row or the value is NULL. */
 MUST_CHECK int db_text_of(char **out, struct db *db, struct err *e, const char *sql, const char *format, ...);
 
@@ -85,13 +98,17 @@ MUST_CHECK int db_text_of(char **out, struct db *db, struct err *e, const char *
 MUST_CHECK int db_check(struct db *db, struct err *e);
 
 /* A schema for db_open_schema: what the program is built with, or what a test makes up. */
-struct db_migration { int from; const char *sql; };  /* brings version `from` to from + 1 */
+struct db_migration {
+	int from;
+	const char *sql;
+}; /* brings version `from` to from + 1 */
 struct db_schema {
 	int version;
-	const char *sql;                                 /* creates version `version` in an empty file */
-	const struct db_migration *migrations;           /* ends with from 0 */
+	const char *sql;                       /* creates version `version` in an empty file */
+	const struct db_migration *migrations; /* ends with from 0 */
 };
-MUST_CHECK int db_open_schema(struct db **out, const char *path, enum db_mode mode, const struct db_schema *schema, struct err *e);
+MUST_CHECK int db_open_schema(struct db **out, const char *path, enum db_mode mode, const struct db_schema *schema,
+                              struct err *e);
 const struct db_schema *db_schema(void);
 
 /* The built-in schema as text (schema.sql with the append-only triggers); heap text. */

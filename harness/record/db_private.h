@@ -9,7 +9,7 @@
 struct db_stmt {
 	struct db_stmt *next;
 	sqlite3_stmt *handle;
-	bool busy;            /* in use by a query */
+	bool busy; /* in use by a query */
 	char *sql;
 };
 
@@ -18,12 +18,12 @@ struct db {
 	struct db_stmt *stmts;
 	char *path;
 	char note[600];
-	bool wal, busy;          /* busy: the last failure was a lock of another program */
-	void *kept;              /* ingest.c's statements, made at the first line that is taken; freed by db_close with free_kept */
+	bool wal, busy; /* busy: the last failure was a lock of another program */
+	void *kept;     /* ingest.c's statements, made at the first line that is taken; freed by db_close with free_kept */
 	void (*free_kept)(void *kept);
 };
 
-void db_finish(struct db *db);   /* closes the handle and all statements */
+void db_finish(struct db *db); /* closes the handle and all statements */
 /* err_code with SQLite's message turned into a remedy. Returns -1. */
 int db_fail(struct db *db, int rc, struct err *e);
 

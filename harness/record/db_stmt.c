@@ -14,18 +14,20 @@ int db_fail(struct db *db, int rc, struct err *e)
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
-		return err_code(e, EXIT_RECORD, "%s: locked by another program; nothing was written: wait for it or stop it, then run again", db->path);
+		return err_code(e, EXIT_RECORD,
+		                "%s: locked by another program; nothing was written: wait for it or stop it, then run again",
+		                db->path);
 	case SQLITE_FULL:
-		return err_code(e, EXIT_RECORD, "%s: no space left; what is finished is in the journals: make room, then run again", db->path);
+		return err_code(e, EXIT_RECORD,
+		                "%s: no space left; what is finished is in the journals: make room, then run again", db->path);
 	case SQLITE_READONLY:
 	case SQLITE_CANTOPEN:
 		return err_code(e, EXIT_RECORD, "%s: cannot be written (%s)", db->path, sqlite3_errmsg(db->handle));
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` rebuilds it from the journals", db->path,
-		                sqlite3_errmsg(db->handle));
-	default:
-		return err_code(e, EXIT_RECORD, "%s: %s", db->path, sqlite3_errmsg(db->handle));
+		return err_code(e, EXIT_RECORD, "%s: damaged (%s); `ablate merge --rebuild` rebuilds it from the journals",
+		                db->path, sqlite3_errmsg(db->handle));
+	default: return err_code(e, EXIT_RECORD, "%s: %s", db->path, sqlite3_errmsg(db->handle));
 	}
 }
 
@@ -104,7 +106,8 @@ static int start(struct db_stmt **out, struct db *db, struct err *e, const char 
 	return 0;
 }
 
-static int start_values(struct db_stmt **out, struct db *db, struct err *e, const char *sql, const struct db_value *values, int n)
+static int start_values(struct db_stmt **out, struct db *db, struct err *e, const char *sql,
+                        const struct db_value *values, int n)
 {
 	struct db_stmt *s = NULL;
 	if (stmt_get(&s, db, sql, e))
@@ -113,8 +116,8 @@ static int start_values(struct db_stmt **out, struct db *db, struct err *e, cons
 		BUG("%d values for %d parameters: %s", n, sqlite3_bind_parameter_count(s->handle), sql);
 	for (int i = 0; i < n; i++) {
 		const struct db_value *v = &values[i];
-		int rc = v->type == DB_TEXT ? sqlite3_bind_text(s->handle, i + 1, v->s, -1, SQLITE_STATIC)
-		         : v->type == DB_INTEGER ? sqlite3_bind_int64(s->handle, i + 1, v->i)
+		int rc = v->type == DB_TEXT                   ? sqlite3_bind_text(s->handle, i + 1, v->s, -1, SQLITE_STATIC)
+		         : v->type == DB_INTEGER              ? sqlite3_bind_int64(s->handle, i + 1, v->i)
 		         : v->type == DB_REAL && !isnan(v->d) ? sqlite3_bind_double(s->handle, i + 1, v->d)
 		                                              : sqlite3_bind_null(s->handle, i + 1);
 		if (rc != SQLITE_OK)
@@ -172,7 +175,8 @@ static int first_int(int64_t *out, int64_t fallback, struct db_rows *rows, struc
 	return 0;
 }
 
-int db_int_of_values(int64_t *out, int64_t fallback, struct db *db, struct err *e, const char *sql, const struct db_value *values, int n)
+int db_int_of_values(int64_t *out, int64_t fallback, struct db *db, struct err *e, const char *sql,
+                     const struct db_value *values, int n)
 {
 	struct db_rows rows = { .db = db, .rc = SQLITE_ROW };
 	return start_values(&rows.stmt, db, e, sql, values, n) ? -1 : first_int(out, fallback, &rows, e);
@@ -198,7 +202,9 @@ int db_settled(struct db *db, struct err *e)
 {
 	int open = 0, most;
 	(void)sqlite3_db_status(db->handle, SQLITE_DBSTATUS_DEFERRED_FKS, &open, &most, 0);
-	return open ? err_code(e, EXIT_RECORD, "%s: rows would refer to rows that do not exist; nothing was taken", db->path) : 0;
+	return open
+	           ? err_code(e, EXIT_RECORD, "%s: rows would refer to rows that do not exist; nothing was taken", db->path)
+	           : 0;
 }
 
 int db_commit(struct db *db, struct err *e)

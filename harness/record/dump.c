@@ -34,12 +34,23 @@ const char *const *dump_tables(void)
 /* All tables are WITHOUT ROWID: their primary key is their order. */
 char *dump_query(const char *table)
 {
-	static const struct { const char *table, *key; } keys[] = {
-		{ "meta", "key" }, { "grid_cell", "grid, cell, chain, label" }, { "attempt", "id" }, { "input", "attempt, role" },
-		{ "checkpoint", "attempt, step" }, { "output", "attempt, role" },
-		{ "metric", "attempt, name, nfe, weights, step, eval_seed, protocol" }, { "curve", "attempt, name, step" },
-		{ "verify", "id" }, { "baseline", "id" }, { "baseline_value", "baseline, seed" }, { "verdict", "id" },
-		{ "paper_value", "paper, locus, label, metric, nfe" }, { "shard", "id" },
+	static const struct {
+		const char *table, *key;
+	} keys[] = {
+		{ "meta", "key" },
+		{ "grid_cell", "grid, cell, chain, label" },
+		{ "attempt", "id" },
+		{ "input", "attempt, role" },
+		{ "checkpoint", "attempt, step" },
+		{ "output", "attempt, role" },
+		{ "metric", "attempt, name, nfe, weights, step, eval_seed, protocol" },
+		{ "curve", "attempt, name, step" },
+		{ "verify", "id" },
+		{ "baseline", "id" },
+		{ "baseline_value", "baseline, seed" },
+		{ "verdict", "id" },
+		{ "paper_value", "paper, locus, label, metric, nfe" },
+		{ "shard", "id" },
 	};
 	const char *key = "hash";
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -126,16 +137,18 @@ int dump_script(struct db *db, dump_sink *sink, void *ctx, struct err *e)
 	/* triggers and views after the rows; the rows of meta hold the documentation */
 	struct db_rows rows;
 	SCOPED(str) struct str text = { 0 };
-	str_addf(&text, "PRAGMA foreign_keys = OFF;\nBEGIN;\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\n", DB_APPLICATION_ID,
-	         db_schema()->version);
-	if (db_query(&rows, db, e, "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name", ""))
+	str_addf(&text, "PRAGMA foreign_keys = OFF;\nBEGIN;\nPRAGMA application_id = %d;\nPRAGMA user_version = %d;\n",
+	         DB_APPLICATION_ID, db_schema()->version);
+	if (db_query(&rows, db, e,
+	             "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name", ""))
 		return -1;
 	while (db_next(&rows))
 		str_addf(&text, "%s;\n", db_text(&rows, 0));
 	if (db_done(&rows, e) || sink(ctx, text.data, text.len, e) || dump_sql(db, NULL, sink, ctx, e))
 		return -1;
 	text.len = 0;
-	if (db_query(&rows, db, e, "SELECT sql FROM sqlite_schema WHERE type <> 'table' AND sql IS NOT NULL ORDER BY type, name", ""))
+	if (db_query(&rows, db, e,
+	             "SELECT sql FROM sqlite_schema WHERE type <> 'table' AND sql IS NOT NULL ORDER BY type, name", ""))
 		return -1;
 	while (db_next(&rows))
 		str_addf(&text, "%s;\n", db_text(&rows, 0));

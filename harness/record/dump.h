@@ -14,8 +14,8 @@ const char *const *dump_tables(void);
 MUST_CHECK int dump_sql(struct db *db, const char *table, dump_sink *sink, void *ctx, struct err *e);
 /* Schema and content as one SQL script that makes an equal database. */
 MUST_CHECK int dump_script(struct db *db, dump_sink *sink, void *ctx, struct err *e);
-/* SHA-256 of all records: equal for databases that hold the same, however they came to it and whichever version of the program made
- * them. `meta`, which says what the file is, is left out. */
+/* SHA-256 of all records: equal for databases that hold the same, however they came to it and whichever version of the
+ * program made them. `meta`, which says what the file is, is left out. */
 MUST_CHECK int dump_sha256(char hex[SHA256_HEX], struct db *db, struct err *e);
 /* "SELECT * FROM table ORDER BY all its key columns"; heap text. */
 char *dump_query(const char *table);

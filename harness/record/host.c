@@ -99,17 +99,21 @@ int host_cpus(void)
 	return c.usable;
 }
 
-static const struct { unsigned long type; const char *name; bool network; } file_systems[] = {
-	{ 0xef53, "ext4", false },       { 0x58465342, "xfs", false },      { 0x9123683e, "btrfs", false },
-	{ 0x01021994, "tmpfs", false },  { 0x794c7630, "overlay", false },  { 0x2fc12fc1, "zfs", false },
-	{ 0xf2f52010, "f2fs", false },   { 0x858458f6, "ramfs", false },    { 0xca451a4e, "bcachefs", false },
-	{ 0x4d44, "vfat", false },       { 0x2011bab0, "exfat", false },    { 0x7366746e, "ntfs3", false },
-	{ 0x6969, "nfs", true },         { 0xff534d42, "cifs", true },      { 0xfe534d42, "smb2", true },
-	{ 0x517b, "smb", true },         { 0x0bd00bd0, "lustre", true },    { 0x47504653, "gpfs", true },
-	{ 0x65735546, "fuse", true },    { 0x01021997, "9p", true },        { 0x00c36400, "ceph", true },
-	{ 0x19830326, "beegfs", true },  { 0xaad7aaea, "panfs", true },     { 0x5346414f, "afs", true },
-	{ 0x73757245, "coda", true },    { 0x7461636f, "ocfs2", true },     { 0x01161970, "gfs2", true },
-	{ 0x786f4256, "vboxsf", true },  { 0x6a656a62, "virtiofs", true },
+static const struct {
+	unsigned long type;
+	const char *name;
+	bool network;
+} file_systems[] = {
+	{ 0xef53, "ext4", false },      { 0x58465342, "xfs", false },     { 0x9123683e, "btrfs", false },
+	{ 0x01021994, "tmpfs", false }, { 0x794c7630, "overlay", false }, { 0x2fc12fc1, "zfs", false },
+	{ 0xf2f52010, "f2fs", false },  { 0x858458f6, "ramfs", false },   { 0xca451a4e, "bcachefs", false },
+	{ 0x4d44, "vfat", false },      { 0x2011bab0, "exfat", false },   { 0x7366746e, "ntfs3", false },
+	{ 0x6969, "nfs", true },        { 0xff534d42, "cifs", true },     { 0xfe534d42, "smb2", true },
+	{ 0x517b, "smb", true },        { 0x0bd00bd0, "lustre", true },   { 0x47504653, "gpfs", true },
+	{ 0x65735546, "fuse", true },   { 0x01021997, "9p", true },       { 0x00c36400, "ceph", true },
+	{ 0x19830326, "beegfs", true }, { 0xaad7aaea, "panfs", true },    { 0x5346414f, "afs", true },
+	{ 0x73757245, "coda", true },   { 0x7461636f, "ocfs2", true },    { 0x01161970, "gfs2", true },
+	{ 0x786f4256, "vboxsf", true }, { 0x6a656a62, "virtiofs", true },
 };
 
 void host_fs_of_type(struct host_fs *out, unsigned long f_type)

@@ -15,8 +15,8 @@
 /* Tables that lines may name, with the columns of their key; attempt, curve and metric have rules of their own. */
 struct table {
 	const char *name, *key[8];
-	bool smallest;                   /* several descriptions of the same content: the smallest of each column stays */
-	const char *with[2];             /* of which the first column belongs to the second: both of one description */
+	bool smallest;       /* several descriptions of the same content: the smallest of each column stays */
+	const char *with[2]; /* of which the first column belongs to the second: both of one description */
 };
 
 static const struct table tables[] = {
@@ -50,7 +50,9 @@ struct target {
 };
 
 /* Of all tables, in their order; kept with the connection, so that a line costs a look-up. */
-struct targets { struct target v[N_TABLES]; };
+struct targets {
+	struct target v[N_TABLES];
+};
 
 static void add_column(void *ctx, const char *table, const char *column, const char *type, const char *doc)
 {
@@ -78,7 +80,8 @@ static void build_sql(struct target *t)
 {
 	const struct table *of = t->of;
 	SCOPED(str) struct str names = { 0 }, marks = { 0 }, set = { 0 }, keys = { 0 }, where = { 0 };
-	t->exists = xstrfmt("SELECT count(*) FROM %s WHERE %s = ?", of->name, of->key[0]); /* for tables with a single key */
+	t->exists = xstrfmt("SELECT count(*) FROM %s WHERE %s = ?", of->name,
+	                    of->key[0]); /* for tables with a single key */
 	for (int i = 0; i < 8 && of->key[i]; i++)
 		str_addf(&keys, "%s%s", i ? ", " : "", of->key[i]);
 	for (int i = 0; i < t->n; i++) {
@@ -89,13 +92,18 @@ static void build_sql(struct target *t)
 		str_add(&where, i ? " AND " : "");
 		key ? str_addf(&where, "%s = ?%d", c, i + 1) : str_addf(&where, "(?%d IS NULL OR %s = ?%d)", i + 1, c, i + 1);
 		if (!key && with && strcmp(c, of->with[0]) == 0)
-			str_addf(&set, ", %s = CASE WHEN excluded.%s < %s THEN excluded.%s WHEN excluded.%s = %s THEN min(%s, excluded.%s) "
-			         "ELSE %s END", c, with, with, c, with, with, c, c, c);
+			str_addf(
+				&set,
+				", %s = CASE WHEN excluded.%s < %s THEN excluded.%s WHEN excluded.%s = %s THEN min(%s, excluded.%s) "
+				"ELSE %s END",
+				c, with, with, c, with, with, c, c, c);
 		else if (!key)
-			str_addf(&set, "%s%s = min(coalesce(%s, excluded.%s), coalesce(excluded.%s, %s))", set.len ? ", " : "", c, c, c, c, c);
+			str_addf(&set, "%s%s = min(coalesce(%s, excluded.%s), coalesce(excluded.%s, %s))", set.len ? ", " : "", c,
+			         c, c, c, c);
 	}
-	t->insert = xstrfmt("INSERT INTO %s(%s) VALUES(%s) ON CONFLICT(%s) DO %s%s", of->name, str_text(&names), str_text(&marks),
-	                    str_text(&keys), of->smallest ? "UPDATE SET " : "NOTHING", of->smallest ? str_text(&set) : "");
+	t->insert = xstrfmt("INSERT INTO %s(%s) VALUES(%s) ON CONFLICT(%s) DO %s%s", of->name, str_text(&names),
+	                    str_text(&marks), str_text(&keys), of->smallest ? "UPDATE SET " : "NOTHING",
+	                    of->smallest ? str_text(&set) : "");
 	t->compare = xstrfmt("SELECT count(*) FROM %s WHERE %s", of->name, str_text(&where));
 }
 
@@ -152,7 +160,8 @@ static int check_keys(const struct target *t, json_t *line, struct err *e)
 {
 	const char *key;
 	json_t *v;
-	json_object_foreach(line, key, v) {
+	json_object_foreach(line, key, v)
+	{
 		bool known = strcmp(key, "t") == 0 || (strcmp(key, "v") == 0 && strcmp(t->of->name, "attempt") == 0);
 		for (int i = 0; i < t->n && !known; i++)
 			known = strcmp(key, t->column[i]) == 0;
@@ -170,9 +179,11 @@ static int conflict(const struct target *t, const struct db_value *v, struct err
 	for (int i = 0; i < t->n; i++)
 		if (is_key(t->of, t->column[i])) {
 			str_addf(&key, "%s%s=", key.len ? ", " : "", t->column[i]);
-			v[i].type == DB_INTEGER ? str_addf(&key, "%lld", (long long)v[i].i) : str_addf(&key, "%.40s", v[i].s ? v[i].s : "");
+			v[i].type == DB_INTEGER ? str_addf(&key, "%lld", (long long)v[i].i)
+									: str_addf(&key, "%.40s", v[i].s ? v[i].s : "");
 		}
-	(void)err_code(e, EXIT_RECORD, "%s(%s): the database has other content under this key; nothing was taken", t->of->name, str_text(&key));
+	(void)err_code(e, EXIT_RECORD, "%s(%s): the database has other content under this key; nothing was taken",
+	               t->of->name, str_text(&key));
 	str_release(&key);
 	return -1;
 }
@@ -182,7 +193,8 @@ static int insert_row(struct ingest *in, const struct target *t, const struct db
 	int64_t same;
 	if (t->of->smallest) { /* an upsert always reports "1 changed" */
 		int64_t exists;
-		if (db_int_of_values(&same, 0, in->db, e, t->compare, v, t->n) || db_int_of_values(&exists, 0, in->db, e, t->exists, v, 1))
+		if (db_int_of_values(&same, 0, in->db, e, t->compare, v, t->n) ||
+		    db_int_of_values(&exists, 0, in->db, e, t->exists, v, 1))
 			return -1;
 		in->rows += !exists;
 		return same ? 0 : db_exec_values(in->db, e, t->insert, v, t->n);
@@ -199,7 +211,9 @@ static int insert_row(struct ingest *in, const struct target *t, const struct db
 }
 
 /* Columns that a line may leave out: outside chains; of a journal written before there was the column. */
-static const struct { const char *column, *text; } defaults[] = { { "chain", "" }, { "made_of", "{}" } };
+static const struct {
+	const char *column, *text;
+} defaults[] = { { "chain", "" }, { "made_of", "{}" } };
 #define N_DEFAULTS (sizeof defaults / sizeof *defaults)
 
 static int take_row(struct ingest *in, const struct target *t, json_t *line, struct err *e)
@@ -262,15 +276,19 @@ static int take_beat(struct ingest *in, json_t *line, struct err *e)
 	json_t *boot = json_object_get(line, "boot_s"), *step = json_object_get(line, "step");
 	if (!at || !json_is_number(boot) || !json_is_integer(step))
 		return err_code(e, EXIT_RECORD, "beat: needs at, boot_s and step");
-	return db_exec(in->db, e, "UPDATE attempt SET heartbeat = ?, heartbeat_boot_s = ?, step = ? WHERE id = ? AND state = 'running'",
-	               "sdis", at, json_number_value(boot), (int64_t)json_integer_value(step), in->attempt);
+	return db_exec(
+		in->db, e,
+		"UPDATE attempt SET heartbeat = ?, heartbeat_boot_s = ?, step = ? WHERE id = ? AND state = 'running'", "sdis",
+		at, json_number_value(boot), (int64_t)json_integer_value(step), in->attempt);
 }
 
 /* The columns that an end sets. heartbeat is set to the end, too. */
 static int take_end(struct ingest *in, const struct target *t, json_t *line, struct err *e)
 {
-	static const char *const allowed[] = { "t", "attempt", "state", "reason", "ended", "heartbeat_boot_s", "exit_code", "signal", "step",
-	                                       "resumed_step", "wall_s", "cpu_s", "max_rss" };
+	static const char *const allowed[] = { "t",      "attempt",          "state",     "reason",
+		                                   "ended",  "heartbeat_boot_s", "exit_code", "signal",
+		                                   "step",   "resumed_step",     "wall_s",    "cpu_s",
+		                                   "max_rss" };
 	const char *key, *id = json_string_value(json_object_get(line, "attempt"));
 	json_t *v;
 	struct str set = { 0 }, same = { 0 };
@@ -278,7 +296,8 @@ static int take_end(struct ingest *in, const struct target *t, json_t *line, str
 		id = in->attempt;
 	struct db_value values[COLUMNS_MAX];
 	int n = 0, rc = 0;
-	json_object_foreach(line, key, v) {
+	json_object_foreach(line, key, v)
+	{
 		bool known = false;
 		for (size_t i = 0; i < sizeof allowed / sizeof *allowed && !known; i++)
 			known = strcmp(key, allowed[i]) == 0;
@@ -299,7 +318,8 @@ static int take_end(struct ingest *in, const struct target *t, json_t *line, str
 		rc = err_code(e, EXIT_RECORD, "end: needs state and ended");
 	if (!rc) {
 		values[n++] = (struct db_value){ .type = DB_TEXT, .s = id };
-		SCOPED(free) char *update = xstrfmt("UPDATE attempt SET %s WHERE id = ?%d AND state = 'running'", str_text(&set), n);
+		SCOPED(free)
+		char *update = xstrfmt("UPDATE attempt SET %s WHERE id = ?%d AND state = 'running'", str_text(&set), n);
 		SCOPED(free) char *check = xstrfmt("SELECT count(*) FROM attempt WHERE id = ?%d%s", n, str_text(&same));
 		int64_t matches = 1;
 		if (!(rc = db_exec_values(in->db, e, update, values, n)) && !db_changes(in->db))
@@ -319,21 +339,25 @@ static int take_curve(struct ingest *in, json_t *line, struct err *e)
 	if (!json_is_integer(step) || !json_is_object(values) || json_object_size(line) != 3)
 		return err_code(e, EXIT_RECORD, "curve: needs step and values");
 	int64_t at = json_integer_value(step), same;
-	json_object_foreach(values, name, v) {
+	json_object_foreach(values, name, v)
+	{
 		double x;
 		if (!journal_number_value(&x, v))
 			return err_code(e, EXIT_RECORD, "curve %s: not a number", name);
-		if (db_exec(in->db, e, "INSERT INTO curve VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING", "ssid", in->attempt, name, at, x))
+		if (db_exec(in->db, e, "INSERT INTO curve VALUES(?, ?, ?, ?) ON CONFLICT DO NOTHING", "ssid", in->attempt, name,
+		            at, x))
 			return -1;
 		if (db_changes(in->db)) {
 			in->rows++;
 			continue;
 		}
-		if (db_int_of(&same, 0, in->db, e, "SELECT count(*) FROM curve WHERE attempt = ? AND name = ? AND step = ? AND value IS ?",
-		              "ssid", in->attempt, name, at, x))
+		if (db_int_of(&same, 0, in->db, e,
+		              "SELECT count(*) FROM curve WHERE attempt = ? AND name = ? AND step = ? AND value IS ?", "ssid",
+		              in->attempt, name, at, x))
 			return -1;
 		if (!same)
-			return err_code(e, EXIT_RECORD, "curve %s, step %lld: the database has another value; nothing was taken", name, (long long)at);
+			return err_code(e, EXIT_RECORD, "curve %s, step %lld: the database has another value; nothing was taken",
+			                name, (long long)at);
 	}
 	return 0;
 }
@@ -368,8 +392,11 @@ int ingest_line(void *ctx, const char *type, json_t *line, struct err *e)
 	const struct target *attempt = find_table(in->db, "attempt"), *t = find_table(in->db, type);
 	bool needs_attempt = !t || strcmp(type, "metric") == 0;
 	if (needs_attempt && !*in->attempt && !json_object_get(line, "attempt"))
-		return err_code(e, EXIT_RECORD, t || strcmp(type, "curve") == 0 || strcmp(type, "beat") == 0 || strcmp(type, "end") == 0
-		                ? "%s: stands before any attempt" : "'%s': no such kind of line in this version", type);
+		return err_code(e, EXIT_RECORD,
+		                t || strcmp(type, "curve") == 0 || strcmp(type, "beat") == 0 || strcmp(type, "end") == 0
+		                    ? "%s: stands before any attempt"
+		                    : "'%s': no such kind of line in this version",
+		                type);
 	if (strcmp(type, "curve") == 0)
 		return take_curve(in, line, e);
 	if (strcmp(type, "beat") == 0)
@@ -392,5 +419,6 @@ int ingest_file(struct ingest *in, struct journal_scan *scan, const char *path, 
 		return -1;
 	if (!scan->sealed || was_sealed || !*in->attempt)
 		return 0;
-	return db_exec(in->db, e, "UPDATE attempt SET journal = ? WHERE id = ? AND journal IS NULL", "ss", scan->sha256, in->attempt);
+	return db_exec(in->db, e, "UPDATE attempt SET journal = ? WHERE id = ? AND journal IS NULL", "ss", scan->sha256,
+	               in->attempt);
 }

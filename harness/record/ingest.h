@@ -8,12 +8,15 @@
 #include "harness/record/journal.h"
 
 /* Receives the notes of a journal, which are for a person and make no row. */
-struct listener { void (*hear)(void *ctx, const char *attempt, const char *note); void *ctx; };
+struct listener {
+	void (*hear)(void *ctx, const char *attempt, const char *note);
+	void *ctx;
+};
 
 struct ingest {
 	struct db *db;
-	char attempt[64];     /* the attempt that the lines refer to: set by its "attempt" line, or by the caller */
-	int64_t lines, rows;  /* taken; rows that were not there before */
+	char attempt[64];    /* the attempt that the lines refer to: set by its "attempt" line, or by the caller */
+	int64_t lines, rows; /* taken; rows that were not there before */
 	const struct listener *listener; /* NULL: notes are skipped */
 };
 

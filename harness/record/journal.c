@@ -18,21 +18,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BATCH_BYTES 65536
+#define BATCH_BYTES   65536
 #define BATCH_SECONDS 1.0
 
 struct journal {
 	int fd;
 	char *path;
 	pthread_mutex_t mutex;
-	struct str batch;          /* whole lines not written yet */
-	json_t *point;             /* curve values of one step, not yet a line */
+	struct str batch; /* whole lines not written yet */
+	json_t *point;    /* curve values of one step, not yet a line */
 	int64_t point_step;
-	int64_t size, lines;       /* of the file, whole lines only */
-	double written_s;          /* when the batch was last written */
+	int64_t size, lines; /* of the file, whole lines only */
+	double written_s;    /* when the batch was last written */
 	struct sha256 sha;
-	bool sealed, given_up;     /* given_up: another process ended the attempt; this is its own attempt now */
-	struct err failure;        /* the first failed write: the file takes nothing more */
+	bool sealed, given_up; /* given_up: another process ended the attempt; this is its own attempt now */
+	struct err failure;    /* the first failed write: the file takes nothing more */
 };
 
 static struct flock whole_file(short type)
@@ -89,7 +89,8 @@ static void share_files(const char *from, const char *to)
 	for (struct dirent *entry; d && (entry = readdir(d));) {
 		SCOPED(free) char *a = xstrfmt("%s/%s", from, entry->d_name);
 		SCOPED(free) char *b = xstrfmt("%s/%s", to, entry->d_name);
-		if (entry->d_type == DT_REG && strcmp(entry->d_name, "journal.jsonl") != 0 && strcmp(entry->d_name, "cancel") != 0)
+		if (entry->d_type == DT_REG && strcmp(entry->d_name, "journal.jsonl") != 0 &&
+		    strcmp(entry->d_name, "cancel") != 0)
 			(void)!link(a, b); /* a convenience: the records name them by content */
 	}
 	if (d)
@@ -247,7 +248,8 @@ int journal_beat(struct journal *j, int64_t step, struct err *e)
 	(void)pthread_mutex_lock(&j->mutex);
 	int rc = 0;
 	if (!j->sealed) {
-		json_t *line = json_pack("{s:s, s:s, s:f, s:I}", "t", "beat", "at", host_now(now), "boot_s", host_boot_s(), "step", (json_int_t)step);
+		json_t *line = json_pack("{s:s, s:s, s:f, s:I}", "t", "beat", "at", host_now(now), "boot_s", host_boot_s(),
+		                         "step", (json_int_t)step);
 		rc = add_locked(j, line, false, e);
 		if (!rc)
 			rc = write_batch(j, false, e);
@@ -278,8 +280,9 @@ int journal_metric(struct journal *j, const struct journal_metric *m, struct err
 {
 	char hex[64];
 	(void)snprintf(hex, sizeof hex, "%a", m->value);
-	json_t *line = json_pack("{s:s, s:s, s:i, s:s, s:I, s:I, s:s}", "t", "metric", "name", m->name, "nfe", m->nfe, "weights",
-	                         m->weights, "step", (json_int_t)m->step, "eval_seed", (json_int_t)m->eval_seed, "protocol", m->protocol);
+	json_t *line = json_pack("{s:s, s:s, s:i, s:s, s:I, s:I, s:s}", "t", "metric", "name", m->name, "nfe", m->nfe,
+	                         "weights", m->weights, "step", (json_int_t)m->step, "eval_seed", (json_int_t)m->eval_seed,
+	                         "protocol", m->protocol);
 	set_real(line, "value", m->value);
 	set_text(line, "hex", hex);
 	set_real(line, "lo", m->lo);
@@ -313,8 +316,8 @@ int journal_note(struct journal *j, const char *text, struct err *e)
 static json_t *attempt_line(const struct journal_head *h)
 {
 	char now[HOST_TIME];
-	json_t *line = json_pack("{s:s, s:i, s:s, s:s, s:I, s:s}", "t", "attempt", "v", 1, "id", h->attempt, "cell", h->cell, "n",
-	                         (json_int_t)h->n, "purpose", h->purpose);
+	json_t *line = json_pack("{s:s, s:i, s:s, s:s, s:I, s:s}", "t", "attempt", "v", 1, "id", h->attempt, "cell",
+	                         h->cell, "n", (json_int_t)h->n, "purpose", h->purpose);
 	set_text(line, "host", host_name());
 	set_text(line, "boot_id", host_boot_id());
 	set_int(line, "pid", h->pid ? h->pid : getpid());
@@ -329,7 +332,8 @@ static json_t *attempt_line(const struct journal_head *h)
 	return line;
 }
 
-/* The first lines are seen at once, and not synced: until something was computed there is nothing to lose but these lines. */
+/* The first lines are seen at once, and not synced: until something was computed there is nothing to lose but these
+ * lines. */
 static int flush(struct journal *j, struct err *e)
 {
 	(void)pthread_mutex_lock(&j->mutex);
@@ -346,11 +350,14 @@ int journal_create(struct journal **out, const char *path, const struct journal_
 	struct journal *j = new_journal(fd, path);
 	if (take_lock(fd, path, e))
 		goto fail;
-	if (h->env_hash && journal_add(j, json_pack("{s:s, s:s, s:s}", "t", "env", "hash", h->env_hash, "json", h->env_json), false, e))
+	if (h->env_hash &&
+	    journal_add(j, json_pack("{s:s, s:s, s:s}", "t", "env", "hash", h->env_hash, "json", h->env_json), false, e))
 		goto fail;
 	if (journal_add(j, json_pack("{s:s, s:s, s:s}", "t", "arm", "hash", h->arm, "config", h->config), false, e) ||
-	    journal_add(j, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "t", "cell", "hash", h->cell, "arm", h->arm, "seed",
-	                             (json_int_t)h->seed, "numerics", (json_int_t)h->numerics, "dataset", h->dataset), false, e) ||
+	    journal_add(j,
+	                json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "t", "cell", "hash", h->cell, "arm", h->arm, "seed",
+	                          (json_int_t)h->seed, "numerics", (json_int_t)h->numerics, "dataset", h->dataset),
+	                false, e) ||
 	    journal_add(j, attempt_line(h), false, e) || flush(j, e))
 		goto fail;
 	*out = j;

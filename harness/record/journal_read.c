@@ -11,16 +11,18 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES ((size_t)64 << 20)
-#define CHUNK ((size_t)1 << 18)
+#define CHUNK          ((size_t)1 << 18)
 
-static int take_line(struct journal_scan *scan, const char *line, size_t n, journal_line_fn *fn, void *ctx, struct err *e)
+static int take_line(struct journal_scan *scan, const char *line, size_t n, journal_line_fn *fn, void *ctx,
+                     struct err *e)
 {
 	json_error_t why;
 	json_t *o = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
 	const char *type = json_string_value(json_object_get(o, "t"));
 	int rc = 0;
 	if (!type)
-		rc = err_code(e, EXIT_RECORD, "line %lld: not a journal line (%s)", (long long)scan->lines + 1, o ? "no \"t\"" : why.text);
+		rc = err_code(e, EXIT_RECORD, "line %lld: not a journal line (%s)", (long long)scan->lines + 1,
+		              o ? "no \"t\"" : why.text);
 	else if (scan->sealed)
 		rc = err_code(e, EXIT_RECORD, "line %lld: stands after the seal", (long long)scan->lines + 1);
 	else if (strcmp(type, "seal") == 0) {
@@ -39,7 +41,8 @@ static int take_line(struct journal_scan *scan, const char *line, size_t n, jour
 	return rc;
 }
 
-int journal_scan_bytes(struct journal_scan *scan, const char *data, size_t n, journal_line_fn *fn, void *ctx, struct err *e)
+int journal_scan_bytes(struct journal_scan *scan, const char *data, size_t n, journal_line_fn *fn, void *ctx,
+                       struct err *e)
 {
 	size_t at = 0;
 	while (at < n) {
@@ -80,7 +83,8 @@ int journal_scan_file(struct journal_scan *scan, const char *path, journal_line_
 		memmove(buf, buf + have - scan->torn, (size_t)scan->torn);
 		have = (size_t)scan->torn;
 		if (have > LINE_MAX_BYTES)
-			return err_code(e, EXIT_RECORD, "%s: line %lld: longer than %zu MiB", path, (long long)scan->lines + 1, LINE_MAX_BYTES >> 20);
+			return err_code(e, EXIT_RECORD, "%s: line %lld: longer than %zu MiB", path, (long long)scan->lines + 1,
+			                LINE_MAX_BYTES >> 20);
 	}
 	scan->torn = (int64_t)have;
 	return 0;
@@ -110,13 +114,18 @@ int journal_check_seal(const char *path, struct err *e)
 	io_sha256(got, text.data, start);
 	int rc = 0;
 	if (!want || strcmp(want, got) != 0 || json_integer_value(json_object_get(o, "lines")) != lines)
-		rc = err_code(e, EXIT_RECORD, "%s: changed after it was sealed (SHA-256 is %.12s.., the seal says %.12s..); nothing of it was taken",
-		              path, got, want ? want : "nothing");
+		rc = err_code(
+			e, EXIT_RECORD,
+			"%s: changed after it was sealed (SHA-256 is %.12s.., the seal says %.12s..); nothing of it was taken",
+			path, got, want ? want : "nothing");
 	json_decref(o);
 	return rc;
 }
 
-struct find { const char *type; json_t *found; };
+struct find {
+	const char *type;
+	json_t *found;
+};
 
 static int find_line(void *ctx, const char *type, json_t *line, struct err *e)
 {

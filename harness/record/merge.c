@@ -16,10 +16,19 @@
 
 #define SHARD_MAX ((size_t)1 << 32)
 
-/* One file to take: its text is copied to `copy`, which becomes `path` once all are found good. rows: the source is a database without
- * its run folder, and the text its rows. */
-struct item { char *source, *path, *copy, *attempt; struct str text; char sha256[SHA256_HEX]; int64_t lines; bool rows, sealed, ledger, known; };
-struct items { struct item *v; int n, cap; };
+/* One file to take: its text is copied to `copy`, which becomes `path` once all are found good. rows: the source is a
+ * database without its run folder, and the text its rows. */
+struct item {
+	char *source, *path, *copy, *attempt;
+	struct str text;
+	char sha256[SHA256_HEX];
+	int64_t lines;
+	bool rows, sealed, ledger, known;
+};
+struct items {
+	struct item *v;
+	int n, cap;
+};
 
 static void items_release(struct items *l)
 {
@@ -75,7 +84,8 @@ static int add_shard(struct items *l, const char *path, struct err *e)
 		if (l->n == before)
 			return err_code(e, EXIT_RECORD, "%s: no journals in it", dir);
 		if (dir == path || l->n > ledger)
-			return 0; /* else a database that was copied without its folder, and used since: its attempts are in its rows only */
+			/* else a database that was copied without its folder, and used since: its attempts are in its rows only */
+			return 0;
 	}
 	add_file(l, path);
 	l->v[l->n - 1].rows = is_sqlite(path);
@@ -93,9 +103,10 @@ static int find_place(struct item *it, struct store *s, struct err *e)
 	json_t *attempt = NULL;
 	if (!it->rows && (journal_check_seal(it->source, e) || journal_find(&attempt, it->source, "attempt", e)))
 		return -1;
-	const char *id = json_string_value(json_object_get(attempt, "id")), *cell = json_string_value(json_object_get(attempt, "cell"));
-	bool own = id && cell && !json_object_get(attempt, "state") && strlen(id) == HOST_UUID - 1 && !strchr(id, '/') && strlen(cell) == SHA256_HEX - 1 &&
-	           !strchr(cell, '/');
+	const char *id = json_string_value(json_object_get(attempt, "id")),
+			   *cell = json_string_value(json_object_get(attempt, "cell"));
+	bool own = id && cell && !json_object_get(attempt, "state") && strlen(id) == HOST_UUID - 1 && !strchr(id, '/') &&
+	           strlen(cell) == SHA256_HEX - 1 && !strchr(cell, '/');
 	it->ledger = !own;
 	it->attempt = own ? xstrdup(id) : NULL;
 	it->path = own ? store_journal(s, cell, id) : xstrfmt("%s/merged/%s.jsonl", s->runs, it->sha256);
@@ -122,7 +133,8 @@ static int place(struct item *it, struct store *s, struct err *e)
 		return 0;
 	}
 	if (exists && !same_bytes(&ours, &text, ours.len))
-		return err_code(e, EXIT_RECORD, "%s: not the journal of attempt %s that is known here; nothing was taken", it->source, it->attempt);
+		return err_code(e, EXIT_RECORD, "%s: not the journal of attempt %s that is known here; nothing was taken",
+		                it->source, it->attempt);
 	SCOPED(free) char *dir = xstrndup(it->path, (size_t)(strrchr(it->path, '/') - it->path));
 	it->copy = xstrfmt("%s.merging", it->path);
 	return io_mkdirs(dir, e) || io_write_atomic(it->copy, str_text(&text), text.len, e) ? -1 : 0;
@@ -156,8 +168,8 @@ static int record_shards(struct store *s, const struct items *l, struct err *e)
 		const char *id = it->attempt ? it->attempt : it->sha256;
 		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM shard WHERE id = ?", "s", id);
 		if (!rc && !known && (it->sealed || it->ledger))
-			(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:I}", "t", "shard", "id", id, "sha256", it->sha256, "merged",
-			                                             now, "rows", (json_int_t)it->lines));
+			(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:I}", "t", "shard", "id", id, "sha256",
+			                                             it->sha256, "merged", now, "rows", (json_int_t)it->lines));
 	}
 	if (!rc)
 		rc = store_record(s, lines, e);

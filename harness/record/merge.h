@@ -9,7 +9,9 @@
 
 #include "harness/record/store.h"
 
-struct merge_result { int64_t shards, known, rows, torn; }; /* files taken; of these with nothing new; new rows; torn ends */
+struct merge_result {
+	int64_t shards, known, rows, torn;
+}; /* files taken; of these with nothing new; new rows; torn ends */
 
 MUST_CHECK int merge_shards(struct merge_result *out, struct store *s, const char *const *paths, int n, struct err *e);
 

@@ -62,7 +62,8 @@ static int curve_of(struct str *s, struct db *db, const char *attempt, struct er
 	json_t *values = NULL;
 	int64_t step = 0;
 	int rc = 0;
-	if (db_query(&rows, db, e, "SELECT step, name, value FROM curve WHERE attempt = ? ORDER BY step, name", "s", attempt))
+	if (db_query(&rows, db, e, "SELECT step, name, value FROM curve WHERE attempt = ? ORDER BY step, name", "s",
+	             attempt))
 		return -1;
 	while (!rc) {
 		bool more = db_next(&rows);

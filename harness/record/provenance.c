@@ -37,8 +37,10 @@ bool provenance_dirty(void)
 /* --- the machine --- */
 
 /* The instruction sets that change how libraries compute. */
-static const char *const isa_flags[] = { "sse4_2", "avx", "fma", "avx2", "avx_vnni", "avx512f", "avx512bw", "avx512dq", "avx512vl",
-                                         "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8", "asimd", "sve", "bf16" };
+static const char *const isa_flags[] = { "sse4_2",      "avx",         "fma",      "avx2",     "avx_vnni",
+	                                     "avx512f",     "avx512bw",    "avx512dq", "avx512vl", "avx512_vnni",
+	                                     "avx512_bf16", "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8",
+	                                     "asimd",       "sve",         "bf16" };
 
 static void add_cpu(json_t *o)
 {
@@ -70,7 +72,7 @@ static void add_cpu(json_t *o)
 	(void)json_object_set_new(o, "isa", isa);
 }
 
-/* --- libraries: asked by name, so that this file needs none of their headers' types and a missing one is reported --- */
+/* --- libraries: asked by name, so that none of their headers is needed and a missing one is reported --- */
 
 static void *symbol(const char *name)
 {
@@ -131,7 +133,8 @@ static int read_build_id(struct dl_phdr_info *info, size_t size, void *ctx)
 	for (int i = 0; i < info->dlpi_phnum; i++) {
 		if (info->dlpi_phdr[i].p_type != PT_NOTE)
 			continue;
-		const char *at = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr), *end = at + info->dlpi_phdr[i].p_memsz;
+		const char *at = (const char *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr),
+				   *end = at + info->dlpi_phdr[i].p_memsz;
 		while (at + sizeof(ElfW(Nhdr)) <= end) {
 			ElfW(Nhdr) note;
 			memcpy(&note, at, sizeof note);
@@ -153,15 +156,17 @@ json_t *provenance_facts(void)
 	char build_id[72] = "";
 	(void)uname(&os);
 	(void)dl_iterate_phdr(read_build_id, build_id);
-	json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ablate", ABLATE_VERSION, "numerics", NUMERICS_VERSION, "commit",
-	                      PROVENANCE_COMMIT, "diff", PROVENANCE_DIFF, "build_id", build_id, "compiler", PROVENANCE_COMPILER, "flags",
-	                      PROVENANCE_FLAGS, "kernel", os.release, "machine", os.machine);
+	json_t *o = json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "ablate", ABLATE_VERSION, "numerics",
+	                      NUMERICS_VERSION, "commit", PROVENANCE_COMMIT, "diff", PROVENANCE_DIFF, "build_id", build_id,
+	                      "compiler", PROVENANCE_COMPILER, "flags", PROVENANCE_FLAGS, "kernel", os.release, "machine",
+	                      os.machine);
 	add_cpu(o);
 	(void)json_object_set_new(o, "libraries", libraries());
 	return o;
 }
 
-void provenance_take(struct provenance *out, int threads, int ranks, const char *device, json_t *device_facts, const char *work_dir)
+void provenance_take(struct provenance *out, int threads, int ranks, const char *device, json_t *device_facts,
+                     const char *work_dir)
 {
 	struct host_fs fs;
 	host_fs(&fs, work_dir);
@@ -219,13 +224,17 @@ static bool output_of(struct str *out, const char *const argv[])
 
 bool provenance_tree_changed(void)
 {
-	static const char *const head[] = { "git", "-c", "safe.directory=*", "-C", ABLATE_SOURCE_DIR, "rev-parse", "HEAD", NULL };
-	static const char *const diff[] = { "git", "-c", "safe.directory=*", "-C", ABLATE_SOURCE_DIR, "diff", "--binary", "--no-ext-diff", "--no-color",
-	                                    "HEAD", "--", "model", "metrics", "harness", "CMakeLists.txt", ":!*.md", NULL };
+	static const char *const head[] = { "git",  "-c", "safe.directory=*", "-C", ABLATE_SOURCE_DIR, "rev-parse",
+		                                "HEAD", NULL };
+	static const char *const diff[] = { "git",    "-c",       "safe.directory=*", "-C",         ABLATE_SOURCE_DIR,
+		                                "diff",   "--binary", "--no-ext-diff",    "--no-color", "HEAD",
+		                                "--",     "model",    "metrics",          "harness",    "CMakeLists.txt",
+		                                ":!*.md", NULL };
 	SCOPED(str) struct str commit = { 0 };
 	SCOPED(str) struct str changes = { 0 };
 	/* only a build in its tree can be behind it; a source tarball has no history to ask */
-	if (!own_is_build() || io_exists(ABLATE_SOURCE_DIR "/COMMIT") || strcmp(PROVENANCE_COMMIT, "unknown") == 0 || !output_of(&commit, head) || !output_of(&changes, diff))
+	if (!own_is_build() || io_exists(ABLATE_SOURCE_DIR "/COMMIT") || strcmp(PROVENANCE_COMMIT, "unknown") == 0 ||
+	    !output_of(&commit, head) || !output_of(&changes, diff))
 		return false;
 	char hex[SHA256_HEX] = "";
 	if (changes.len)

@@ -9,19 +9,24 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-struct provenance { char hash[SHA256_HEX]; char *json; }; /* json: heap, sorted keys, no spaces */
+struct provenance {
+	char hash[SHA256_HEX];
+	char *json;
+}; /* json: heap, sorted keys, no spaces */
 
-/* threads: OpenMP threads of the work, in each of `ranks` processes (0 and 1: one); device: "cpu", "cuda:0"; device_facts: borrowed object that describes the device
- * (name, driver, math mode), NULL for the CPU; work_dir: whose file system is meant. */
-void provenance_take(struct provenance *out, int threads, int ranks, const char *device, json_t *device_facts, const char *work_dir);
+/* threads: OpenMP threads of the work, in each of `ranks` processes (0 and 1: one); device: "cpu", "cuda:0";
+ * device_facts: borrowed object that describes the device (name, driver, math mode), NULL for the CPU; work_dir: whose
+ * file system is meant. */
+void provenance_take(struct provenance *out, int threads, int ranks, const char *device, json_t *device_facts,
+                     const char *work_dir);
 void provenance_release(struct provenance *p);
 /* The facts of this build and machine alone (what `ablate --version --json` and `doctor` show); caller owns it. */
 json_t *provenance_facts(void);
 
-const char *provenance_commit(void);   /* 40 hex digits, or "unknown" */
-bool provenance_dirty(void);           /* built from changed files */
-/* Has the source folder that this was built from changed since (another commit or other changes)? false where there is no
- * such folder or no git. Takes about 20 ms. */
+const char *provenance_commit(void); /* 40 hex digits, or "unknown" */
+bool provenance_dirty(void);         /* built from changed files */
+/* Has the source folder that this was built from changed since (another commit or other changes)? false where there is
+ * no such folder or no git. Takes about 20 ms. */
 bool provenance_tree_changed(void);
 
 #endif

@@ -34,22 +34,22 @@ static bool has(const struct have *have, int n, const struct wanted_score *w)
 }
 
 int query_finished(bool *out, struct db *db, const char *cell, const struct wanted_score *wanted, int n_wanted,
-		   struct err *e)
+                   struct err *e)
 {
 	struct db_rows rows;
 	SCOPED(free) struct have *have = NULL;
 	int64_t done = 0;
 	int n = 0, cap = 0;
 	*out = false;
-	if (db_int_of(&done, 0, db, e,
-		      "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'", "s", cell))
+	if (db_int_of(&done, 0, db, e, "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'",
+	              "s", cell))
 		return -1;
 	if (!done)
 		return 0;
 	if (db_query(&rows, db, e,
-		     "SELECT DISTINCT m.name, m.nfe, m.eval_seed, m.n FROM attempt a JOIN metric m ON m.attempt = a.id "
-		     "WHERE a.cell = ? AND a.state = 'done' AND a.purpose = 'run'",
-		     "s", cell))
+	             "SELECT DISTINCT m.name, m.nfe, m.eval_seed, m.n FROM attempt a JOIN metric m ON m.attempt = a.id "
+	             "WHERE a.cell = ? AND a.state = 'done' AND a.purpose = 'run'",
+	             "s", cell))
 		return -1;
 	while (db_next(&rows)) {
 		struct have *h = &VEC_PUSH(have, n, cap);
@@ -69,9 +69,9 @@ int query_cell_state(enum record_state *out, struct db *db, const char *cell, st
 {
 	SCOPED(free) char *name = NULL;
 	if (db_text_of(&name, db, e,
-		       "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
-		       "state = 'running' DESC, started DESC, id DESC LIMIT 1",
-		       "s", cell))
+	               "SELECT state FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
+	               "state = 'running' DESC, started DESC, id DESC LIMIT 1",
+	               "s", cell))
 		return -1;
 	*out = record_state_of(name);
 	return 0;
@@ -81,7 +81,7 @@ int query_is_blocked_by(bool *out, struct db *db, const char *cell, const char *
 {
 	int64_t same;
 	if (db_int_of(&same, 0, db, e, "SELECT a.state = 'blocked' AND a.reason = ? FROM v_attempt a WHERE a.cell = ?",
-		      "ss", reason, cell))
+	              "ss", reason, cell))
 		return -1;
 	*out = same != 0;
 	return 0;
@@ -96,9 +96,9 @@ int query_arm_seconds(double *out, struct db *db, const char *arm, struct err *e
 {
 	struct db_rows rows;
 	if (db_query(&rows, db, e,
-		     "SELECT avg(a.wall_s) FROM cell c JOIN attempt a ON a.cell = c.hash WHERE c.arm = ? AND "
-		     "a.state = 'done' AND a.purpose = 'run' AND a.resumed_from IS NULL",
-		     "s", arm))
+	             "SELECT avg(a.wall_s) FROM cell c JOIN attempt a ON a.cell = c.hash WHERE c.arm = ? AND "
+	             "a.state = 'done' AND a.purpose = 'run' AND a.resumed_from IS NULL",
+	             "s", arm))
 		return -1;
 	if (db_next(&rows) && !db_is_null(&rows, 0))
 		*out = db_real(&rows, 0);
@@ -108,13 +108,13 @@ int query_arm_seconds(double *out, struct db *db, const char *arm, struct err *e
 int query_repeat(struct db_rows *rows, struct db *db, const char *cell, const char *attempt, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT c.arm, r.config, c.dataset, "
-			"coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), c.seed, c.numerics, "
-			"coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), coalesce(json_extract(v.json, "
-			"'$.threads'), 0), "
-			"coalesce(json_extract(v.json, '$.ranks'), 1) FROM cell c JOIN arm r ON r.hash = c.arm "
-			"LEFT JOIN attempt a ON a.id = ? LEFT JOIN env v ON v.hash = a.env WHERE c.hash = ?",
-			"ss", attempt, cell);
+	                "SELECT c.arm, r.config, c.dataset, "
+	                "coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), c.seed, c.numerics, "
+	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), coalesce(json_extract(v.json, "
+	                "'$.threads'), 0), "
+	                "coalesce(json_extract(v.json, '$.ranks'), 1) FROM cell c JOIN arm r ON r.hash = c.arm "
+	                "LEFT JOIN attempt a ON a.id = ? LEFT JOIN env v ON v.hash = a.env WHERE c.hash = ?",
+	                "ss", attempt, cell);
 }
 
 bool query_repeat_next(struct repeat_row *out, struct db_rows *rows)
@@ -122,23 +122,23 @@ bool query_repeat_next(struct repeat_row *out, struct db_rows *rows)
 	if (!db_next(rows))
 		return false;
 	*out = (struct repeat_row){ .arm = db_text(rows, 0),
-				    .config = db_text(rows, 1),
-				    .dataset = db_text(rows, 2),
-				    .label = db_text(rows, 3),
-				    .seed = db_int(rows, 4),
-				    .numerics = db_int(rows, 5),
-				    .steps = db_int(rows, 6),
-				    .threads = (int)db_int(rows, 7),
-				    .ranks = (int)db_int(rows, 8) };
+		                        .config = db_text(rows, 1),
+		                        .dataset = db_text(rows, 2),
+		                        .label = db_text(rows, 3),
+		                        .seed = db_int(rows, 4),
+		                        .numerics = db_int(rows, 5),
+		                        .steps = db_int(rows, 6),
+		                        .threads = (int)db_int(rows, 7),
+		                        .ranks = (int)db_int(rows, 8) };
 	return true;
 }
 
 int query_done_cells(struct db_rows *rows, struct db *db, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT a.cell, a.attempt, c.arm, c.seed FROM v_attempt a JOIN cell c ON c.hash = a.cell "
-			"WHERE a.state = 'done' ORDER BY a.cell",
-			"");
+	                "SELECT a.cell, a.attempt, c.arm, c.seed FROM v_attempt a JOIN cell c ON c.hash = a.cell "
+	                "WHERE a.state = 'done' ORDER BY a.cell",
+	                "");
 }
 
 bool query_done_cell_next(struct done_row *out, struct db_rows *rows)
@@ -191,30 +191,30 @@ int query_end(enum record_state *state, char reason[512], struct db *db, const c
 int query_over(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' AND state <> 'running' ORDER BY "
-			"started, id",
-			"s", cell);
+	                "SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' AND state <> 'running' ORDER BY "
+	                "started, id",
+	                "s", cell);
 }
 
 int query_running_of(char **out, struct db *db, const char *attempt, const char *cell, struct err *e)
 {
 	return db_text_of(out, db, e,
-			  "SELECT id FROM attempt WHERE state = 'running' AND (id = ? OR cell = ?) ORDER BY started "
-			  "DESC",
-			  "ss", attempt, cell);
+	                  "SELECT id FROM attempt WHERE state = 'running' AND (id = ? OR cell = ?) ORDER BY started "
+	                  "DESC",
+	                  "ss", attempt, cell);
 }
 
 int query_running(struct db_rows *rows, struct db *db, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT a.id, a.cell, a.host, a.boot_id, a.heartbeat, "
-			"coalesce((SELECT min(label) FROM grid_cell WHERE cell = a.cell), ''), a.purpose, a.pid, "
-			"coalesce(a.step, 0), "
-			"coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), c.seed, a.heartbeat_boot_s "
-			"FROM attempt a JOIN cell c ON c.hash = a.cell JOIN arm r ON r.hash = c.arm WHERE a.state = "
-			"'running' "
-			"ORDER BY a.started, a.id",
-			"");
+	                "SELECT a.id, a.cell, a.host, a.boot_id, a.heartbeat, "
+	                "coalesce((SELECT min(label) FROM grid_cell WHERE cell = a.cell), ''), a.purpose, a.pid, "
+	                "coalesce(a.step, 0), "
+	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), c.seed, a.heartbeat_boot_s "
+	                "FROM attempt a JOIN cell c ON c.hash = a.cell JOIN arm r ON r.hash = c.arm WHERE a.state = "
+	                "'running' "
+	                "ORDER BY a.started, a.id",
+	                "");
 }
 
 bool query_running_next(struct running_row *out, struct db_rows *rows)
@@ -222,17 +222,17 @@ bool query_running_next(struct running_row *out, struct db_rows *rows)
 	if (!db_next(rows))
 		return false;
 	*out = (struct running_row){ .attempt = db_text(rows, 0),
-				     .cell = db_text(rows, 1),
-				     .host = db_text(rows, 2),
-				     .boot_id = db_text(rows, 3),
-				     .heartbeat = db_text(rows, 4),
-				     .label = db_text(rows, 5),
-				     .purpose = db_text(rows, 6),
-				     .pid = db_int(rows, 7),
-				     .step = db_int(rows, 8),
-				     .steps = db_int(rows, 9),
-				     .seed = db_int(rows, 10),
-				     .heartbeat_boot_s = db_real(rows, 11) };
+		                         .cell = db_text(rows, 1),
+		                         .host = db_text(rows, 2),
+		                         .boot_id = db_text(rows, 3),
+		                         .heartbeat = db_text(rows, 4),
+		                         .label = db_text(rows, 5),
+		                         .purpose = db_text(rows, 6),
+		                         .pid = db_int(rows, 7),
+		                         .step = db_int(rows, 8),
+		                         .steps = db_int(rows, 9),
+		                         .seed = db_int(rows, 10),
+		                         .heartbeat_boot_s = db_real(rows, 11) };
 	return true;
 }
 
@@ -240,8 +240,8 @@ int query_has_checkpoint(bool *out, struct db *db, const char *attempt, int64_t 
 {
 	int64_t n;
 	if (db_int_of(&n, 0, db, e,
-		      WITH_LIVES "SELECT count(*) FROM checkpoint WHERE step = ? AND attempt IN (SELECT id FROM life)",
-		      "si", attempt, step))
+	              WITH_LIVES "SELECT count(*) FROM checkpoint WHERE step = ? AND attempt IN (SELECT id FROM life)",
+	              "si", attempt, step))
 		return -1;
 	*out = n > 0;
 	return 0;
@@ -251,9 +251,9 @@ int query_checkpoint_place(char **out, struct db *db, const char *beginning, str
 {
 	SCOPED(free) char *pattern = xstrfmt("%s%%", beginning);
 	return db_text_of(out, db, e,
-			  "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM attempt t "
-			  "JOIN checkpoint c ON c.attempt = t.id JOIN artifact a ON a.hash = c.artifact WHERE t.id "
-			  "LIKE ?1 OR t.cell LIKE ?1 "
-			  "ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
-			  "s", pattern);
+	                  "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM attempt t "
+	                  "JOIN checkpoint c ON c.attempt = t.id JOIN artifact a ON a.hash = c.artifact WHERE t.id "
+	                  "LIKE ?1 OR t.cell LIKE ?1 "
+	                  "ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
+	                  "s", pattern);
 }

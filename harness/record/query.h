@@ -27,7 +27,7 @@ struct wanted_score {
 
 /* Is the cell finished: is an attempt of it done (one of verify does not count), and every wanted score there? */
 MUST_CHECK int query_finished(bool *out, struct db *db, const char *cell, const struct wanted_score *wanted, int n,
-			      struct err *e);
+                              struct err *e);
 /* Of its attempts: done if one is, else running if one is, else the latest one's. */
 MUST_CHECK int query_cell_state(enum record_state *out, struct db *db, const char *cell, struct err *e);
 /* Is it blocked, and for this reason? */
@@ -78,8 +78,8 @@ bool query_running_next(struct running_row *out, struct db_rows *rows);
 /* Is the checkpoint of that step in the journal of this attempt or of a life it resumed from? Only then is everything
  * before it recorded, too: a process killed between the two leaves a file, but not the last points of its curves. */
 MUST_CHECK int query_has_checkpoint(bool *out, struct db *db, const char *attempt, int64_t step, struct err *e);
-/* "CELL12/ATTEMPT/NAME" of the newest checkpoint of the attempts, or cells, whose id, or hash, starts with it; done ones
- * first. */
+/* "CELL12/ATTEMPT/NAME" of the newest checkpoint of the attempts, or cells, whose id, or hash, starts with it; done
+ * ones first. */
 MUST_CHECK int query_checkpoint_place(char **out, struct db *db, const char *beginning, struct err *e);
 
 #endif

@@ -12,15 +12,14 @@
 int query_curve(struct db_rows *rows, struct db *db, const char *attempt, const char *name, struct err *e)
 {
 #define CURVES WITH_LIVES "SELECT c.name, c.step, c.value, min(l.age) FROM life l JOIN curve c ON c.attempt = l.id "
-	return name ? db_query(rows, db, e, CURVES "WHERE c.name = ? GROUP BY c.step ORDER BY c.step", "ss", attempt,
-			       name)
-		    : db_query(rows, db, e, CURVES "GROUP BY c.name, c.step ORDER BY c.name, c.step", "s", attempt);
+	return name ? db_query(rows, db, e, CURVES "WHERE c.name = ? GROUP BY c.step ORDER BY c.step", "ss", attempt, name)
+	            : db_query(rows, db, e, CURVES "GROUP BY c.name, c.step ORDER BY c.name, c.step", "s", attempt);
 }
 
 int query_curve_by_step(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
 {
 	return db_query(rows, db, e, "SELECT name, step, value FROM v_curve WHERE attempt = ? ORDER BY step, name", "s",
-			attempt);
+	                attempt);
 }
 
 bool query_curve_next(struct curve_row *out, struct db_rows *rows)
@@ -36,7 +35,7 @@ bool query_curve_next(struct curve_row *out, struct db_rows *rows)
 int query_env(char **json, struct db *db, const char *attempt, struct err *e)
 {
 	return db_text_of(json, db, e, "SELECT v.json FROM attempt a JOIN env v ON v.hash = a.env WHERE a.id = ?", "s",
-			  attempt);
+	                  attempt);
 }
 
 int query_env_of_hash(char **json, struct db *db, const char *hash, struct err *e)
@@ -47,18 +46,18 @@ int query_env_of_hash(char **json, struct db *db, const char *hash, struct err *
 int query_origin(char **env, char **commit, struct db *db, const char *attempt, struct err *e)
 {
 	return db_text_of(env, db, e, "SELECT env FROM attempt WHERE id = ?", "s", attempt) ||
-			       db_text_of(commit, db, e,
-					  "SELECT json_extract(e.json, '$.commit') FROM attempt a JOIN env e ON e.hash "
-					  "= a.env WHERE a.id = ?",
-					  "s", attempt)
-		       ? -1
-		       : 0;
+	               db_text_of(commit, db, e,
+	                          "SELECT json_extract(e.json, '$.commit') FROM attempt a JOIN env e ON e.hash "
+	                          "= a.env WHERE a.id = ?",
+	                          "s", attempt)
+	           ? -1
+	           : 0;
 }
 
 int query_ran_on(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
 {
 	return db_query(rows, db, e, "SELECT coalesce(host, ''), coalesce(env, '') FROM attempt WHERE id = ?", "s",
-			attempt);
+	                attempt);
 }
 
 bool query_ran_on_next(struct ran_on_row *out, struct db_rows *rows)
@@ -74,14 +73,14 @@ bool query_ran_on_next(struct ran_on_row *out, struct db_rows *rows)
 int query_files(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT i.role, coalesce(a.name, ''), a.hash FROM input i JOIN artifact a ON a.hash = "
-			"i.artifact "
-			"WHERE i.attempt = ?1 UNION ALL SELECT 'checkpoint at step ' || k.step, coalesce(a.name, ''), "
-			"a.hash FROM checkpoint k "
-			"JOIN artifact a ON a.hash = k.artifact WHERE k.attempt = ?1 UNION ALL SELECT o.role, "
-			"coalesce(a.name, ''), a.hash "
-			"FROM output o JOIN artifact a ON a.hash = o.artifact WHERE o.attempt = ?1 ORDER BY 1, 2",
-			"s", attempt);
+	                "SELECT i.role, coalesce(a.name, ''), a.hash FROM input i JOIN artifact a ON a.hash = "
+	                "i.artifact "
+	                "WHERE i.attempt = ?1 UNION ALL SELECT 'checkpoint at step ' || k.step, coalesce(a.name, ''), "
+	                "a.hash FROM checkpoint k "
+	                "JOIN artifact a ON a.hash = k.artifact WHERE k.attempt = ?1 UNION ALL SELECT o.role, "
+	                "coalesce(a.name, ''), a.hash "
+	                "FROM output o JOIN artifact a ON a.hash = o.artifact WHERE o.attempt = ?1 ORDER BY 1, 2",
+	                "s", attempt);
 }
 
 bool query_file_next(struct file_row *out, struct db_rows *rows)
@@ -96,10 +95,10 @@ int query_picture(char **name, struct db *db, const char *attempt, int nfe, stru
 {
 	SCOPED(free) char *role = nfe < 0 ? xstrdup("picture@%") : xstrfmt("picture@%d", nfe);
 	return db_text_of(name, db, e,
-			  "SELECT a.name FROM output o JOIN artifact a ON a.hash = o.artifact WHERE o.attempt = ? AND "
-			  "o.role LIKE ? "
-			  "AND a.name LIKE '%.png' ORDER BY o.role LIMIT 1",
-			  "ss", attempt, role);
+	                  "SELECT a.name FROM output o JOIN artifact a ON a.hash = o.artifact WHERE o.attempt = ? AND "
+	                  "o.role LIKE ? "
+	                  "AND a.name LIKE '%.png' ORDER BY o.role LIMIT 1",
+	                  "ss", attempt, role);
 }
 
 /* --- scores and comparisons --- */
@@ -107,11 +106,11 @@ int query_picture(char **name, struct db *db, const char *attempt, int nfe, stru
 int query_used(struct db_rows *rows, struct db *db, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT a.attempt, a.started, c.hash, c.seed, coalesce((SELECT min(label) FROM grid_cell WHERE "
-			"cell = c.hash), "
-			"substr(c.arm, 1, 12)) FROM v_attempt a JOIN cell c ON c.hash = a.cell WHERE a.state <> "
-			"'blocked' ORDER BY c.hash",
-			"");
+	                "SELECT a.attempt, a.started, c.hash, c.seed, coalesce((SELECT min(label) FROM grid_cell WHERE "
+	                "cell = c.hash), "
+	                "substr(c.arm, 1, 12)) FROM v_attempt a JOIN cell c ON c.hash = a.cell WHERE a.state <> "
+	                "'blocked' ORDER BY c.hash",
+	                "");
 }
 
 bool query_used_next(struct used_row *out, struct db_rows *rows)
@@ -119,19 +118,19 @@ bool query_used_next(struct used_row *out, struct db_rows *rows)
 	if (!db_next(rows))
 		return false;
 	*out = (struct used_row){ .attempt = db_text(rows, 0),
-				  .started = db_text(rows, 1),
-				  .cell = db_text(rows, 2),
-				  .seed = db_int(rows, 3),
-				  .label = db_text(rows, 4) };
+		                      .started = db_text(rows, 1),
+		                      .cell = db_text(rows, 2),
+		                      .seed = db_int(rows, 3),
+		                      .label = db_text(rows, 4) };
 	return true;
 }
 
 int query_means(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT name, nfe, step, avg(value), weights FROM metric WHERE attempt = ? "
-			"GROUP BY name, nfe, weights, step, protocol ORDER BY step, name, nfe, weights, protocol",
-			"s", attempt);
+	                "SELECT name, nfe, step, avg(value), weights FROM metric WHERE attempt = ? "
+	                "GROUP BY name, nfe, weights, step, protocol ORDER BY step, name, nfe, weights, protocol",
+	                "s", attempt);
 }
 
 bool query_mean_next(struct mean_row *out, struct db_rows *rows)
@@ -139,19 +138,19 @@ bool query_mean_next(struct mean_row *out, struct db_rows *rows)
 	if (!db_next(rows))
 		return false;
 	*out = (struct mean_row){ .name = db_text(rows, 0),
-				  .nfe = db_int(rows, 1),
-				  .step = db_int(rows, 2),
-				  .value = db_real(rows, 3),
-				  .weights = db_text(rows, 4) };
+		                      .nfe = db_int(rows, 1),
+		                      .step = db_int(rows, 2),
+		                      .value = db_real(rows, 3),
+		                      .weights = db_text(rows, 4) };
 	return true;
 }
 
 int query_same_checkpoints(struct db_rows *rows, struct db *db, const char *a, const char *b, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT x.step, x.artifact, y.artifact FROM checkpoint x JOIN checkpoint y ON y.step = x.step "
-			"AND y.attempt = ? WHERE x.attempt = ? ORDER BY x.step",
-			"ss", b, a);
+	                "SELECT x.step, x.artifact, y.artifact FROM checkpoint x JOIN checkpoint y ON y.step = x.step "
+	                "AND y.attempt = ? WHERE x.attempt = ? ORDER BY x.step",
+	                "ss", b, a);
 }
 
 bool query_same_checkpoint_next(struct same_checkpoint_row *out, struct db_rows *rows)
@@ -165,12 +164,12 @@ bool query_same_checkpoint_next(struct same_checkpoint_row *out, struct db_rows 
 int query_same_scores(struct db_rows *rows, struct db *db, const char *a, const char *b, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT x.name || '@' || x.nfe || ' of seed ' || x.eval_seed, x.hex, y.hex, x.value, y.value "
-			"FROM metric x "
-			"LEFT JOIN metric y ON y.attempt = ? AND y.name = x.name AND y.nfe = x.nfe AND y.weights = "
-			"x.weights AND y.step = x.step "
-			"AND y.eval_seed = x.eval_seed AND y.protocol = x.protocol WHERE x.attempt = ?",
-			"ss", b, a);
+	                "SELECT x.name || '@' || x.nfe || ' of seed ' || x.eval_seed, x.hex, y.hex, x.value, y.value "
+	                "FROM metric x "
+	                "LEFT JOIN metric y ON y.attempt = ? AND y.name = x.name AND y.nfe = x.nfe AND y.weights = "
+	                "x.weights AND y.step = x.step "
+	                "AND y.eval_seed = x.eval_seed AND y.protocol = x.protocol WHERE x.attempt = ?",
+	                "ss", b, a);
 }
 
 bool query_same_score_next(struct same_score_row *out, struct db_rows *rows)
@@ -178,9 +177,9 @@ bool query_same_score_next(struct same_score_row *out, struct db_rows *rows)
 	if (!db_next(rows))
 		return false;
 	*out = (struct same_score_row){ .what = db_text(rows, 0),
-					.hex_a = db_text(rows, 1),
-					.hex_b = db_text(rows, 2),
-					.a = db_real(rows, 3),
-					.b = db_real(rows, 4) };
+		                            .hex_a = db_text(rows, 1),
+		                            .hex_b = db_text(rows, 2),
+		                            .a = db_real(rows, 3),
+		                            .b = db_real(rows, 4) };
 	return true;
 }

@@ -9,7 +9,7 @@
 MUST_CHECK int query_has_grid_named(bool *out, struct db *db, const char *name, struct err *e);
 MUST_CHECK int query_has_grid(bool *out, struct db *db, const char *hash, struct err *e);
 MUST_CHECK int query_has_grid_cell(bool *out, struct db *db, const char *grid, const char *cell, const char *chain,
-				   const char *label, struct err *e);
+                                   const char *label, struct err *e);
 
 /* The grid of that name that was run last; at most one row. */
 struct grid_row {
@@ -29,8 +29,8 @@ struct grid_cell_row {
 MUST_CHECK int query_grid_cells(struct db_rows *rows, struct db *db, const char *grid, struct err *e);
 bool query_grid_cell_next(struct grid_cell_row *out, struct db_rows *rows);
 
-/* For each grid (`only`: of that name, or whose hash starts with it; NULL: all), oldest first, and each state of its cells:
- * how many. A grid without cells is one row with n 0. */
+/* For each grid (`only`: of that name, or whose hash starts with it; NULL: all), oldest first, and each state of its
+ * cells: how many. A grid without cells is one row with n 0. */
 struct grid_state_row {
 	const char *grid, *name, *created;
 	enum record_state state;

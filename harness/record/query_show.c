@@ -13,7 +13,7 @@ static const struct show_part parts[] = {
 	{ .key = "labels",
 	  .of_cell = true,
 	  .sql = "SELECT g.name AS grid, gc.chain, gc.label FROM grid_cell gc JOIN grid g ON g.hash = gc.grid "
-		 "WHERE gc.cell = ? ORDER BY 1, 2, 3" },
+	         "WHERE gc.cell = ? ORDER BY 1, 2, 3" },
 	{ .key = "config",
 	  .json = "config",
 	  .of_cell = true,
@@ -21,30 +21,30 @@ static const struct show_part parts[] = {
 	{ .key = "attempts",
 	  .of_cell = true,
 	  .sql = "SELECT id, n, purpose, state, reason, started, ended, step, resumed_from FROM attempt "
-		 "WHERE cell = ? ORDER BY started, id" },
+	         "WHERE cell = ? ORDER BY started, id" },
 	{ .key = "attempt", .one = true, .sql = "SELECT * FROM attempt WHERE id = ?" },
 	{ .key = "metrics",
 	  .sql = "SELECT name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by FROM metric "
-		 "WHERE attempt = ? ORDER BY name, nfe, eval_seed" },
+	         "WHERE attempt = ? ORDER BY name, nfe, eval_seed" },
 	{ .key = "curves",
 	  .sql = "SELECT name, count(*) AS points, min(step) AS first, max(step) AS last FROM v_curve WHERE attempt = "
-		 "? "
-		 "GROUP BY name ORDER BY name" },
+	         "? "
+	         "GROUP BY name ORDER BY name" },
 	{ .key = "inputs",
 	  .sql = "SELECT i.role, f.kind, f.name, f.hash FROM input i JOIN artifact f ON f.hash = i.artifact "
-		 "WHERE i.attempt = ? ORDER BY i.role" },
+	         "WHERE i.attempt = ? ORDER BY i.role" },
 	{ .key = "checkpoints",
 	  .sql = "SELECT p.step, f.name, f.hash FROM checkpoint p JOIN artifact f ON f.hash = p.artifact "
-		 "WHERE p.attempt = ? ORDER BY p.step" },
+	         "WHERE p.attempt = ? ORDER BY p.step" },
 	{ .key = "outputs",
 	  .sql = "SELECT o.role, f.name, f.hash FROM output o JOIN artifact f ON f.hash = o.artifact "
-		 "WHERE o.attempt = ? ORDER BY o.role" },
+	         "WHERE o.attempt = ? ORDER BY o.role" },
 	{ .key = "environment",
 	  .json = "json",
 	  .sql = "SELECT v.json FROM attempt a JOIN env v ON v.hash = a.env WHERE a.id = ?" },
 	{ .key = "verified",
 	  .sql = "SELECT id, b AS repetition, equal, n, first_diff_step, first_diff, created FROM verify "
-		 "WHERE a = ? ORDER BY created" },
+	         "WHERE a = ? ORDER BY created" },
 };
 
 const struct show_part *query_show_parts(int *n)
@@ -54,7 +54,7 @@ const struct show_part *query_show_parts(int *n)
 }
 
 int query_show(struct db_rows *rows, struct db *db, const struct show_part *part, const struct record *of,
-	       struct err *e)
+               struct err *e)
 {
 	return db_query(rows, db, e, part->sql, "s", part->of_cell ? of->cell : of->attempt);
 }
@@ -90,8 +90,8 @@ int query_words(struct db_rows *rows, struct db *db, const char *kind, struct er
 int query_table(struct db_rows *rows, struct db *db, const char *table, struct err *e)
 {
 	int64_t n;
-	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')",
-		      "s", table))
+	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')", "s",
+	              table))
 		return -1;
 	if (!n)
 		return err_code(e, EXIT_USAGE, "no table or view '%s'; `ablate schema` lists them", table);
@@ -102,12 +102,12 @@ int query_table(struct db_rows *rows, struct db *db, const char *table, struct e
 
 int query_all_results(struct db_rows *rows, struct db *db, bool identity, struct err *e)
 {
-#define COLUMNS                                                                                                        \
+#define COLUMNS \
 	"r.cell, r.arm, r.seed, r.numerics, r.dataset, (SELECT group_concat(label, '; ') FROM (SELECT DISTINCT label " \
-	"FROM grid_cell "                                                                                              \
+	"FROM grid_cell " \
 	"WHERE cell = r.cell ORDER BY label)) labels, r.name, r.nfe, r.weights, r.step, r.eval_seed, r.value, r.hex, " \
-	"r.lo, r.hi, r.n, "                                                                                            \
-	"r.protocol, r.computed_by FROM v_result r ORDER BY r.cell, r.name, r.nfe, r.weights, r.step, r.eval_seed, "   \
+	"r.lo, r.hi, r.n, " \
+	"r.protocol, r.computed_by FROM v_result r ORDER BY r.cell, r.name, r.nfe, r.weights, r.step, r.eval_seed, " \
 	"r.protocol"
 	return db_query(rows, db, e, identity ? "SELECT r.attempt, " COLUMNS : "SELECT " COLUMNS, "");
 }

@@ -16,7 +16,7 @@ struct show_part {
 };
 const struct show_part *query_show_parts(int *n);
 MUST_CHECK int query_show(struct db_rows *rows, struct db *db, const struct show_part *part, const struct record *of,
-			  struct err *e);
+                          struct err *e);
 
 /* Words for a shell: kind is "cells" (hashes), "attempts" (ids) or "labels"; query_text_next. */
 bool query_knows_words(const char *kind);

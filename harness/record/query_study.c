@@ -2,14 +2,14 @@
 #include "harness/record/query_study.h"
 
 int query_identity(struct db_rows *rows, struct db *db, const char *arm, int64_t seed, int64_t numerics,
-		   const char *dataset, struct err *e)
+                   const char *dataset, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT c.hash, (SELECT count(*) FROM attempt a WHERE a.cell = c.hash AND a.state = 'done' AND "
-			"a.purpose = 'run') FROM cell c WHERE c.arm = ? AND c.seed = ? AND c.numerics = ? AND (? = '' "
-			"OR c.dataset = ?) "
-			"ORDER BY 2 DESC, 1",
-			"siiss", arm, seed, numerics, dataset, dataset);
+	                "SELECT c.hash, (SELECT count(*) FROM attempt a WHERE a.cell = c.hash AND a.state = 'done' AND "
+	                "a.purpose = 'run') FROM cell c WHERE c.arm = ? AND c.seed = ? AND c.numerics = ? AND (? = '' "
+	                "OR c.dataset = ?) "
+	                "ORDER BY 2 DESC, 1",
+	                "siiss", arm, seed, numerics, dataset, dataset);
 }
 
 bool query_identity_next(struct identity_row *out, struct db_rows *rows)
@@ -37,10 +37,10 @@ bool query_cell_next(struct cell_row *out, struct db_rows *rows)
 
 int query_states(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
 {
-#define STATES                                                                                                         \
-	"SELECT cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), "              \
-	"coalesce(step, 0), attempts, "                                                                                \
-	"coalesce((SELECT w.wall_s FROM attempt w WHERE w.id = v_attempt.attempt), "                                   \
+#define STATES \
+	"SELECT cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), " \
+	"coalesce(step, 0), attempts, " \
+	"coalesce((SELECT w.wall_s FROM attempt w WHERE w.id = v_attempt.attempt), " \
 	"(julianday(ended) - julianday(started)) * 86400, 0) FROM v_attempt"
 	return cell ? db_query(rows, db, e, STATES " WHERE cell = ?", "s", cell) : db_query(rows, db, e, STATES, "");
 }
@@ -50,40 +50,40 @@ bool query_state_next(struct state_row *out, struct db_rows *rows)
 	if (!db_next(rows))
 		return false;
 	*out = (struct state_row){ .cell = db_text(rows, 0),
-				   .state = record_state_of(db_text(rows, 1)),
-				   .reason = db_text(rows, 2),
-				   .attempt = db_text(rows, 3),
-				   .started = db_text(rows, 4),
-				   .ended = db_text(rows, 5),
-				   .step = db_int(rows, 6),
-				   .attempts = db_int(rows, 7),
-				   .seconds = db_real(rows, 8) };
+		                       .state = record_state_of(db_text(rows, 1)),
+		                       .reason = db_text(rows, 2),
+		                       .attempt = db_text(rows, 3),
+		                       .started = db_text(rows, 4),
+		                       .ended = db_text(rows, 5),
+		                       .step = db_int(rows, 6),
+		                       .attempts = db_int(rows, 7),
+		                       .seconds = db_real(rows, 8) };
 	return true;
 }
 
 int query_results(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex FROM v_result WHERE "
-			"cell = ? "
-			"ORDER BY name, nfe, weights, step, eval_seed, protocol",
-			"s", cell);
+	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex FROM v_result WHERE "
+	                "cell = ? "
+	                "ORDER BY name, nfe, weights, step, eval_seed, protocol",
+	                "s", cell);
 }
 
 int query_done_scores(struct db_rows *rows, struct db *db, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex "
-			"FROM attempt a JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'",
-			"");
+	                "SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex "
+	                "FROM attempt a JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'",
+	                "");
 }
 
 int query_done_twice(struct db_rows *rows, struct db *db, struct err *e)
 {
 	return db_query(rows, db, e,
-			"SELECT cell FROM attempt WHERE state = 'done' AND purpose = 'run' GROUP BY cell HAVING "
-			"count(*) > 1",
-			"");
+	                "SELECT cell FROM attempt WHERE state = 'done' AND purpose = 'run' GROUP BY cell HAVING "
+	                "count(*) > 1",
+	                "");
 }
 
 bool query_score_next(struct score_row *out, struct db_rows *rows)
@@ -91,15 +91,15 @@ bool query_score_next(struct score_row *out, struct db_rows *rows)
 	if (!db_next(rows))
 		return false;
 	*out = (struct score_row){ .cell = db_text(rows, 0),
-				   .name = db_text(rows, 1),
-				   .nfe = db_int(rows, 2),
-				   .weights = db_text(rows, 3),
-				   .step = db_int(rows, 4),
-				   .protocol = db_text(rows, 5),
-				   .value = db_real(rows, 6),
-				   .n = db_int(rows, 7),
-				   .lo = db_real(rows, 8),
-				   .hi = db_real(rows, 9),
-				   .hex = db_text(rows, 10) };
+		                       .name = db_text(rows, 1),
+		                       .nfe = db_int(rows, 2),
+		                       .weights = db_text(rows, 3),
+		                       .step = db_int(rows, 4),
+		                       .protocol = db_text(rows, 5),
+		                       .value = db_real(rows, 6),
+		                       .n = db_int(rows, 7),
+		                       .lo = db_real(rows, 8),
+		                       .hi = db_real(rows, 9),
+		                       .hex = db_text(rows, 10) };
 	return true;
 }

@@ -12,7 +12,7 @@ struct identity_row {
 	int64_t done;
 };
 MUST_CHECK int query_identity(struct db_rows *rows, struct db *db, const char *arm, int64_t seed, int64_t numerics,
-			      const char *dataset, struct err *e);
+                              const char *dataset, struct err *e);
 bool query_identity_next(struct identity_row *out, struct db_rows *rows);
 
 /* All cells of a numerics version. */

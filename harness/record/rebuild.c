@@ -43,7 +43,8 @@ static int fill(struct rebuild_result *out, const char *path, const char *runs, 
 		return -1;
 	/* one transaction: the ledger refers to attempts whose journals come after it */
 	int rc = db_begin(s.db, e) || store_take_ledger_within(&s, e) ? -1 : 0;
-	if (!rc && (take_files(out, s.db, runs, "merged/*.jsonl", e) || take_files(out, s.db, runs, "*/*/journal.jsonl", e)))
+	if (!rc &&
+	    (take_files(out, s.db, runs, "merged/*.jsonl", e) || take_files(out, s.db, runs, "*/*/journal.jsonl", e)))
 		rc = -1;
 	if (!rc)
 		rc = db_commit(s.db, e) || db_check(s.db, e) || dump_sha256(out->after, s.db, e) ? -1 : 0;

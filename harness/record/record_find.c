@@ -7,7 +7,8 @@
 #include <string.h>
 
 /* Collects up to 4 matches. */
-static int matches(struct str *list, int *n, char first[65], struct db *db, const char *sql, const char *pattern, struct err *e)
+static int matches(struct str *list, int *n, char first[65], struct db *db, const char *sql, const char *pattern,
+                   struct err *e)
 {
 	struct db_rows rows;
 	*n = 0;
@@ -25,8 +26,10 @@ static int matches(struct str *list, int *n, char first[65], struct db *db, cons
 static int attempt_used(struct record *r, struct db *db, struct err *e)
 {
 	SCOPED(free) char *attempt = NULL;
-	if (db_text_of(&attempt, db, e, "SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
-	               "CASE WHEN state = 'done' THEN started END, started DESC, id DESC LIMIT 1", "s", r->cell))
+	if (db_text_of(&attempt, db, e,
+	               "SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
+	               "CASE WHEN state = 'done' THEN started END, started DESC, id DESC LIMIT 1",
+	               "s", r->cell))
 		return -1;
 	(void)snprintf(r->attempt, sizeof r->attempt, "%s", attempt ? attempt : "");
 	return 0;
@@ -40,7 +43,11 @@ int record_find(struct record *out, struct db *db, const char *text, struct err 
 	int found;
 	*out = (struct record){ .is_cell = false };
 	if (n < 4 || strspn(text, "0123456789abcdef-") != n)
-		return err_code(e, EXIT_USAGE, "'%s' is neither an attempt nor a cell: give at least 4 digits of its id or hash (`ablate status` lists them)", text);
+		return err_code(
+			e, EXIT_USAGE,
+			"'%s' is neither an attempt nor a cell: give at least 4 digits of its id or hash (`ablate status` lists "
+			"them)",
+			text);
 	SCOPED(free) char *pattern = xstrfmt("%s*", text);
 	if (matches(&list, &found, first, db, "SELECT id FROM attempt WHERE id GLOB ? ORDER BY id LIMIT 4", pattern, e))
 		return -1;
@@ -56,7 +63,8 @@ int record_find(struct record *out, struct db *db, const char *text, struct err 
 	if (matches(&list, &found, first, db, "SELECT hash FROM cell WHERE hash GLOB ? ORDER BY hash LIMIT 4", pattern, e))
 		return -1;
 	if (attempts || found > 1)
-		return err_code(e, EXIT_USAGE, "'%s' means several: %s%s", text, str_text(&list), attempts + found >= 4 ? ", ..." : "");
+		return err_code(e, EXIT_USAGE, "'%s' means several: %s%s", text, str_text(&list),
+		                attempts + found >= 4 ? ", ..." : "");
 	if (!found)
 		return err_code(e, EXIT_USAGE, "no attempt or cell in %s starts with '%s'", db_path(db), text);
 	out->is_cell = true;

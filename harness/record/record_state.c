@@ -3,11 +3,16 @@
 
 #include <string.h>
 
-static const struct { const char *name; bool open; } states[] = {
-	[RECORD_PENDING] = { "pending", true },    [RECORD_RUNNING] = { "running", true },  [RECORD_DONE] = { "done", false },
-	[RECORD_STOPPED] = { "stopped", true },    [RECORD_BLOCKED] = { "blocked", false }, [RECORD_FAILED] = { "failed", false },
-	[RECORD_DIVERGED] = { "diverged", false }, [RECORD_TIMEOUT] = { "timeout", false }, [RECORD_KILLED] = { "killed", false },
-	[RECORD_LOST] = { "lost", false },         [RECORD_UNKNOWN] = { "unknown", false },
+static const struct {
+	const char *name;
+	bool open;
+} states[] = {
+	[RECORD_PENDING] = { "pending", true },    [RECORD_RUNNING] = { "running", true },
+	[RECORD_DONE] = { "done", false },         [RECORD_STOPPED] = { "stopped", true },
+	[RECORD_BLOCKED] = { "blocked", false },   [RECORD_FAILED] = { "failed", false },
+	[RECORD_DIVERGED] = { "diverged", false }, [RECORD_TIMEOUT] = { "timeout", false },
+	[RECORD_KILLED] = { "killed", false },     [RECORD_LOST] = { "lost", false },
+	[RECORD_UNKNOWN] = { "unknown", false },
 };
 
 const char *record_state_name(enum record_state s)

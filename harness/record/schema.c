@@ -36,11 +36,13 @@ static void add_triggers(void *ctx, const char *table, const char *column, const
 	struct str *s = ctx;
 	if (column || strcmp(table, "meta") == 0)
 		return;
-	str_addf(s, "CREATE TRIGGER %s_no_delete BEFORE DELETE ON %s BEGIN SELECT RAISE(ABORT, '%s is append-only'); END;\n", table,
-	         table, table);
+	str_addf(s,
+	         "CREATE TRIGGER %s_no_delete BEFORE DELETE ON %s BEGIN SELECT RAISE(ABORT, '%s is append-only'); END;\n",
+	         table, table, table);
 	if (immutable(table))
-		str_addf(s, "CREATE TRIGGER %s_no_update BEFORE UPDATE ON %s BEGIN SELECT RAISE(ABORT, '%s is append-only'); END;\n",
-		         table, table, table);
+		str_addf(
+			s, "CREATE TRIGGER %s_no_update BEFORE UPDATE ON %s BEGIN SELECT RAISE(ABORT, '%s is append-only'); END;\n",
+			table, table, table);
 }
 
 static void add_quoted(struct str *s, const char *text)
@@ -115,9 +117,11 @@ const struct db_schema *db_schema(void)
 	static struct db_migration migrations[] = { { 1, NULL }, { 2, NULL }, { 0, NULL } };
 	static struct db_schema schema;
 	if (!schema.sql) {
-		migrations[0].sql = migration_sql("ALTER TABLE grid ADD COLUMN made_of TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(made_of));");
+		migrations[0].sql = migration_sql(
+			"ALTER TABLE grid ADD COLUMN made_of TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(made_of));");
 		SCOPED(free) char *result = view_sql("v_result");
-		SCOPED(free) char *computed_by = xstrfmt("ALTER TABLE metric ADD COLUMN computed_by TEXT;\nDROP VIEW v_result;\n%s", result);
+		SCOPED(free)
+		char *computed_by = xstrfmt("ALTER TABLE metric ADD COLUMN computed_by TEXT;\nDROP VIEW v_result;\n%s", result);
 		migrations[1].sql = migration_sql(computed_by);
 		schema = (struct db_schema){ VERSION, creation_sql(), migrations };
 	}
@@ -136,7 +140,8 @@ void db_schema_docs(db_doc_fn *row, void *ctx)
 		char name[64], type[64];
 		if (n > 13 && strncmp(line, "CREATE TABLE ", 13) == 0 && sscanf(line + 13, "%63[a-z_]", table) == 1)
 			row(ctx, table, NULL, "TABLE", doc_text ? doc_text : "");
-		else if (*table && *line == '\t' && islower((unsigned char)line[1]) && sscanf(line, " %63s %63s", name, type) == 2) {
+		else if (*table && *line == '\t' && islower((unsigned char)line[1]) &&
+		         sscanf(line, " %63s %63s", name, type) == 2) {
 			type[strcspn(type, ",")] = '\0';
 			row(ctx, table, name, type, doc_text ? doc_text : "");
 		} else if (*line == ')')

@@ -69,11 +69,13 @@ json_t *store_lock_holder(const char *runs)
 static int lock_taken(const struct store *s, struct err *e)
 {
 	json_t *o = store_lock_holder(s->runs);
-	const char *what = json_string_value(json_object_get(o, "what")), *host = json_string_value(json_object_get(o, "host"));
+	const char *what = json_string_value(json_object_get(o, "what")),
+			   *host = json_string_value(json_object_get(o, "host"));
 	const char *since = json_string_value(json_object_get(o, "since"));
-	(void)err_code(e, EXIT_RECORD, "%s: `%s` (pid %lld on %s, since %s) is running on it; wait for it, or `ablate cancel --db %s`", s->path,
-	               what ? what : "another ablate run", (long long)json_integer_value(json_object_get(o, "pid")), host ? host : "?",
-	               since ? since : "?", s->path);
+	(void)err_code(
+		e, EXIT_RECORD, "%s: `%s` (pid %lld on %s, since %s) is running on it; wait for it, or `ablate cancel --db %s`",
+		s->path, what ? what : "another ablate run", (long long)json_integer_value(json_object_get(o, "pid")),
+		host ? host : "?", since ? since : "?", s->path);
 	json_decref(o);
 	return -1;
 }
@@ -91,8 +93,8 @@ int store_lock(struct store *s, const char *what, struct err *e)
 		return lock_taken(s, e);
 	}
 	char now[HOST_TIME];
-	json_t *o = json_pack("{s:s, s:I, s:s, s:s, s:s}", "what", what, "pid", (json_int_t)getpid(), "host", host_name(), "boot_id",
-	                      host_boot_id(), "since", host_now(now));
+	json_t *o = json_pack("{s:s, s:I, s:s, s:s, s:s}", "what", what, "pid", (json_int_t)getpid(), "host", host_name(),
+	                      "boot_id", host_boot_id(), "since", host_now(now));
 	SCOPED(str) struct str text = { 0 };
 	int rc = json_record(&text, o, JSON_COMPACT);
 	json_decref(o);
@@ -129,7 +131,8 @@ int store_open(struct store *out, const char *db_path, enum store_mode mode, con
 			e->code = EXIT_RECORD;
 		goto fail;
 	}
-	if ((mode == STORE_RUN && store_lock(&s, what, e)) || db_open(&s.db, db_path, mode == STORE_READ ? DB_READ : DB_WRITE, e) ||
+	if ((mode == STORE_RUN && store_lock(&s, what, e)) ||
+	    db_open(&s.db, db_path, mode == STORE_READ ? DB_READ : DB_WRITE, e) ||
 	    (mode == STORE_RUN && store_take_ledger(&s, e)))
 		goto fail;
 	*out = s;
@@ -194,7 +197,8 @@ static int append_ledger(struct store *s, json_t *lines, struct err *e)
 	SCOPED(str) struct str text = { 0 };
 	size_t i;
 	json_t *line;
-	json_array_foreach(lines, i, line) {
+	json_array_foreach(lines, i, line)
+	{
 		if (json_record(&text, line, JSON_COMPACT))
 			BUG("ledger: a line that is not JSON");
 		str_addc(&text, '\n');
@@ -247,8 +251,10 @@ int store_take_ledger_within(struct store *s, struct err *e)
 	if (ingest_file(&in, &scan, path, e))
 		return -1;
 	SCOPED(free) char *bytes = xstrfmt("%lld", (long long)scan.bytes);
-	return db_exec(s->db, e, "INSERT INTO meta VALUES('ledger_bytes', ?, 'how much of the ledger is in this database') "
-	               "ON CONFLICT DO UPDATE SET value = excluded.value", "s", bytes);
+	return db_exec(s->db, e,
+	               "INSERT INTO meta VALUES('ledger_bytes', ?, 'how much of the ledger is in this database') "
+	               "ON CONFLICT DO UPDATE SET value = excluded.value",
+	               "s", bytes);
 }
 
 int store_take_ledger(struct store *s, struct err *e)
@@ -278,11 +284,11 @@ int store_record(struct store *s, json_t *lines, struct err *e)
 	json_t *line;
 	if (db_begin(s->db, e))
 		return -1;
-	json_array_foreach(lines, i, line)
-		if (ingest_line(&in, json_string_value(json_object_get(line, "t")), line, e)) {
-			db_rollback(s->db);
-			return -1;
-		}
+	json_array_foreach(lines, i, line) if (ingest_line(&in, json_string_value(json_object_get(line, "t")), line, e))
+	{
+		db_rollback(s->db);
+		return -1;
+	}
 	db_rollback(s->db);
 	return append_ledger(s, lines, e) ? -1 : store_take_ledger(s, e);
 }

@@ -1,6 +1,7 @@
 /* store.h - a database with the journals it is made from. For database X the folder X-runs holds
  *     lock                                   held by the one runner; JSON: who
- *     ledger.jsonl                           lines of rows that no attempt owns: grids, verdicts, baselines, verify, shards
+ *     ledger.jsonl                           lines of rows that no attempt owns: grids, verdicts, baselines, verify,
+ *     shards
  *     CELL[:12]/ATTEMPT/journal.jsonl        one per attempt, beside its checkpoints, samples and log
  * A record is in a journal (or the ledger) before it is in the database. */
 #ifndef ABLATE_STORE_H
@@ -12,9 +13,9 @@
 #include <jansson.h>
 
 enum store_mode {
-	STORE_READ,   /* look only */
-	STORE_WRITE,  /* may record; any number of programs at once */
-	STORE_RUN,    /* may also run cells: one program at a time, else EXIT_RECORD naming the other */
+	STORE_READ,  /* look only */
+	STORE_WRITE, /* may record; any number of programs at once */
+	STORE_RUN,   /* may also run cells: one program at a time, else EXIT_RECORD naming the other */
 };
 
 struct store {
@@ -24,12 +25,16 @@ struct store {
 	const struct listener *listener; /* receives the notes of the journals that are taken; NULL after store_open */
 };
 
-#define STORE_INIT { .lock_fd = -1 } /* no store: what store_close leaves and accepts */
+#define STORE_INIT \
+	{ \
+		.lock_fd = -1 \
+	} /* no store: what store_close leaves and accepts */
 
 /* `what` is shown to those who find the lock taken ("ablate run quickstart.toml"). */
-MUST_CHECK int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what, struct err *e);
-void store_close(struct store *s);      /* accepts STORE_INIT */
-void scoped_store(struct store *s);     /* SCOPED(store) struct store s = STORE_INIT; */
+MUST_CHECK int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what,
+                          struct err *e);
+void store_close(struct store *s);  /* accepts STORE_INIT */
+void scoped_store(struct store *s); /* SCOPED(store) struct store s = STORE_INIT; */
 
 /* Records rows that no attempt owns: `lines` is an array of objects as in journal.h, {"t":"verdict",...}. Appends them
  * to the ledger, syncs it, and takes into the database everything of the ledger that it does not have yet. */
@@ -38,14 +43,15 @@ MUST_CHECK int store_record(struct store *s, json_t *lines, struct err *e);
 MUST_CHECK int store_take_ledger(struct store *s, struct err *e);
 MUST_CHECK int store_take_ledger_within(struct store *s, struct err *e); /* in the caller's transaction */
 
-char *store_cell_dir(const struct store *s, const char *cell);                          /* heap text */
-char *store_attempt_dir(const struct store *s, const char *cell, const char *attempt);  /* heap text */
-char *store_journal(const struct store *s, const char *cell, const char *attempt);      /* heap text */
+char *store_cell_dir(const struct store *s, const char *cell);                         /* heap text */
+char *store_attempt_dir(const struct store *s, const char *cell, const char *attempt); /* heap text */
+char *store_journal(const struct store *s, const char *cell, const char *attempt);     /* heap text */
 
 /* Takes what a journal has beyond `scan` in one transaction; *rows may be NULL. */
-MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows,
-                                  struct err *e);
-/* Takes journals of a cell that the database has never seen (a supervisor was killed between the two); adds their number to *found. */
+MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path,
+                                  int64_t *rows, struct err *e);
+/* Takes journals of a cell that the database has never seen (a supervisor was killed between the two); adds their
+ * number to *found. */
 MUST_CHECK int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e);
 
 /* The run lock alone, for a store that store_open has not opened: path and runs set after STORE_INIT. */
@@ -60,8 +66,9 @@ void store_touch_lock(struct store *s);
 
 /* Is a running attempt alive? `why` says how that is known. */
 enum liveness { ATTEMPT_ALIVE, ATTEMPT_GONE, ATTEMPT_UNKNOWN };
-enum liveness store_liveness(char why[256], const struct store *s, const char *cell, const char *attempt, const char *host,
-                             const char *boot_id, int64_t pid, const char *heartbeat, double heartbeat_boot_s);
+enum liveness store_liveness(char why[256], const struct store *s, const char *cell, const char *attempt,
+                             const char *host, const char *boot_id, int64_t pid, const char *heartbeat,
+                             double heartbeat_boot_s);
 /* Looks at every attempt that is "running": takes its journal; if its process is gone, ends it as lost, with the
  * evidence. Counts: *alive (running on this machine), *lost. Needs STORE_RUN. */
 MUST_CHECK int store_reconcile(struct store *s, int *alive, int *lost, struct err *e);

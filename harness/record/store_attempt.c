@@ -13,7 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
-int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows, struct err *e)
+int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows,
+                       struct err *e)
 {
 	struct ingest in = { .db = s->db, .listener = s->listener };
 	struct journal_scan before = *scan;
@@ -61,8 +62,9 @@ int store_take_unknown(struct store *s, const char *cell, int *found, struct err
 	return rc;
 }
 
-enum liveness store_liveness(char why[256], const struct store *s, const char *cell, const char *attempt, const char *host,
-                             const char *boot_id, int64_t pid, const char *heartbeat, double heartbeat_boot_s)
+enum liveness store_liveness(char why[256], const struct store *s, const char *cell, const char *attempt,
+                             const char *host, const char *boot_id, int64_t pid, const char *heartbeat,
+                             double heartbeat_boot_s)
 {
 	SCOPED(free) char *path = store_journal(s, cell, attempt);
 	char now[HOST_TIME], age_text[48] = "at an unknown time";
@@ -75,20 +77,26 @@ enum liveness store_liveness(char why[256], const struct store *s, const char *c
 	if (isfinite(age))
 		(void)snprintf(age_text, sizeof age_text, "%.0f s ago", age);
 	if (journal_is_alive(path)) {
-		(void)snprintf(why, 256, "pid %lld on %s holds its journal; last sign of life %s", (long long)pid, host ? host : "?", age_text);
+		(void)snprintf(why, 256, "pid %lld on %s holds its journal; last sign of life %s", (long long)pid,
+		               host ? host : "?", age_text);
 		return ATTEMPT_ALIVE;
 	}
 	if (same_boot) {
-		(void)snprintf(why, 256, "pid %lld of this boot no longer holds its journal; last sign of life %s", (long long)pid, age_text);
+		(void)snprintf(why, 256, "pid %lld of this boot no longer holds its journal; last sign of life %s",
+		               (long long)pid, age_text);
 		return ATTEMPT_GONE;
 	}
 	bool rebooted = host && strcmp(host, host_name()) == 0;
-	(void)snprintf(why, 256, "last sign of life %s from %s%s, lease %.0f s", age_text, host ? host : "an unknown machine",
-	               rebooted ? " before it was booted again" : "", STORE_LEASE_S);
+	(void)snprintf(why, 256, "last sign of life %s from %s%s, lease %.0f s", age_text,
+	               host ? host : "an unknown machine", rebooted ? " before it was booted again" : "", STORE_LEASE_S);
 	return age > STORE_LEASE_S || !isfinite(age) ? ATTEMPT_GONE : ATTEMPT_UNKNOWN;
 }
 
-struct running { char *id, *cell, *host, *boot_id, *heartbeat; int64_t pid, step; double boot_s; };
+struct running {
+	char *id, *cell, *host, *boot_id, *heartbeat;
+	int64_t pid, step;
+	double boot_s;
+};
 
 static char *copy(const char *s)
 {
@@ -101,14 +109,21 @@ static int list_running(struct running **out, int *n, struct store *s, struct er
 	int cap = 0;
 	*out = NULL;
 	*n = 0;
-	if (db_query(&rows, s->db, e, "SELECT id, cell, host, boot_id, heartbeat, pid, step, heartbeat_boot_s FROM attempt "
-	             "WHERE state = 'running' ORDER BY id", ""))
+	if (db_query(&rows, s->db, e,
+	             "SELECT id, cell, host, boot_id, heartbeat, pid, step, heartbeat_boot_s FROM attempt "
+	             "WHERE state = 'running' ORDER BY id",
+	             ""))
 		return -1;
 	while (db_next(&rows))
 		VEC_PUSH(*out, *n, cap) = (struct running){
-			.id = xstrdup(db_text(&rows, 0)), .cell = xstrdup(db_text(&rows, 1)), .host = copy(db_text(&rows, 2)),
-			.boot_id = copy(db_text(&rows, 3)), .heartbeat = copy(db_text(&rows, 4)), .pid = db_int(&rows, 5),
-			.step = db_int(&rows, 6), .boot_s = db_real(&rows, 7),
+			.id = xstrdup(db_text(&rows, 0)),
+			.cell = xstrdup(db_text(&rows, 1)),
+			.host = copy(db_text(&rows, 2)),
+			.boot_id = copy(db_text(&rows, 3)),
+			.heartbeat = copy(db_text(&rows, 4)),
+			.pid = db_int(&rows, 5),
+			.step = db_int(&rows, 6),
+			.boot_s = db_real(&rows, 7),
 		};
 	return db_done(&rows, e);
 }
@@ -117,14 +132,16 @@ static int list_running(struct running **out, int *n, struct store *s, struct er
 static int end_without_journal(struct store *s, const struct running *r, struct err *e)
 {
 	char now[HOST_TIME];
-	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "end", "attempt", r->id, "state", record_state_name(RECORD_LOST), "reason",
-	                          "its journal is gone from the run folder", "ended", host_now(now));
+	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "end", "attempt", r->id, "state",
+	                          record_state_name(RECORD_LOST), "reason", "its journal is gone from the run folder",
+	                          "ended", host_now(now));
 	int rc = store_record(s, lines, e);
 	json_decref(lines);
 	return rc;
 }
 
-static int end_as_lost(struct store *s, const struct running *r, const char *path, struct journal_scan *scan, const char *why, struct err *e)
+static int end_as_lost(struct store *s, const struct running *r, const char *path, struct journal_scan *scan,
+                       const char *why, struct err *e)
 {
 	struct journal *j;
 	int64_t torn;

@@ -22,17 +22,20 @@
 
 #define PIPE_FD 3
 
-/* Settings of Open MPI, in the environment so that another MPI's mpirun accepts the same command line: as many processes as are asked for
- * whatever the machine has, the threads where OpenMP puts them, root in a container. */
+/* Settings of Open MPI, in the environment so that another MPI's mpirun accepts the same command line: as many
+ * processes as are asked for whatever the machine has, the threads where OpenMP puts them, root in a container. */
 static const char *const mpirun_settings[][2] = {
-	{ "OMPI_MCA_rmaps_base_oversubscribe", "1" }, { "OMPI_MCA_hwloc_base_binding_policy", "none" }, { "OMPI_ALLOW_RUN_AS_ROOT", "1" },
-	{ "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1" }, { "OMPI_MCA_btl_base_warn_component_unused", "0" },
+	{ "OMPI_MCA_rmaps_base_oversubscribe", "1" },
+	{ "OMPI_MCA_hwloc_base_binding_policy", "none" },
+	{ "OMPI_ALLOW_RUN_AS_ROOT", "1" },
+	{ "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1" },
+	{ "OMPI_MCA_btl_base_warn_component_unused", "0" },
 	{ "OMPI_MCA_mpi_yield_when_idle", "1" },
 };
 
 /* Between fork and exec: only what is safe there, and _exit on failure (the log says why). */
-static _Noreturn void become_worker(const char *program, const char *dir, const char *threads, const char *ranks, int log_fd, int write_fd,
-                                    pid_t parent)
+static _Noreturn void become_worker(const char *program, const char *dir, const char *threads, const char *ranks,
+                                    int log_fd, int write_fd, pid_t parent)
 {
 	/* a stop that comes before the worker listens waits for it instead of ending it (worker.c) */
 	static const int stops[] = { SIGTERM, SIGUSR1, SIGUSR2 };
@@ -57,7 +60,8 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
 	char folder[PATH_MAX];
 	(void)snprintf(folder, sizeof folder, "%s%s", *dir == '-' ? "./" : "", dir); /* no option */
 	char *const argv[] = { (char *)"ablate", (char *)"worker", folder, (char *)"--fd", (char *)"3", NULL };
-	char *const many[] = { (char *)"mpirun", (char *)"-n", (char *)ranks, (char *)program, (char *)"worker", folder, NULL };
+	char *const many[] = { (char *)"mpirun", (char *)"-n", (char *)ranks, (char *)program,
+		                   (char *)"worker", folder,       NULL };
 	if (*ranks) {
 		(void)sigprocmask(SIG_UNBLOCK, &early, NULL);
 		for (size_t i = 0; i < sizeof mpirun_settings / sizeof *mpirun_settings; i++)
@@ -161,9 +165,13 @@ bool child_reap(struct child *c, struct child_end *end)
 		return false;
 	child_listen(c);
 	*end = (struct child_end){
-		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .signal = WIFSIGNALED(status) ? WTERMSIG(status) : -1, .pid = pid,
-		.cpu_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + 1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec),
-		.max_rss = (int64_t)use.ru_maxrss * 1024, .step = c->step,
+		.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : -1,
+		.pid = pid,
+		.cpu_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+		         1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec),
+		.max_rss = (int64_t)use.ru_maxrss * 1024,
+		.step = c->step,
 	};
 	if (c->pipe_fd >= 0)
 		(void)close(c->pipe_fd);

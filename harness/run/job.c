@@ -17,33 +17,60 @@ enum { JOB_BYTES_MAX = 64 << 20 };
 /* INTEGER is an int64_t, COUNT an int that is not negative, LIST int64_t whose number is an int at `count`. */
 enum kind { TEXT, INTEGER, COUNT, NUMBER, TRUTH, LIST };
 /* optional: may be missing, and then stays zero; a text that is NULL is not written. */
-struct field { const char *key; enum kind kind; size_t at, count; bool optional, positive; };
+struct field {
+	const char *key;
+	enum kind kind;
+	size_t at, count;
+	bool optional, positive;
+};
 
-#define FIELD(name, kind_of, ...) { .key = #name, .kind = (kind_of), .at = offsetof(struct OF, name), __VA_ARGS__ }
+#define FIELD(name, kind_of, ...) \
+	{ \
+		.key = #name, .kind = (kind_of), .at = offsetof(struct OF, name), __VA_ARGS__ \
+	}
 
 #define OF job
 static const struct field job_fields[] = {
-	FIELD(attempt, TEXT), FIELD(cell, TEXT), FIELD(arm, TEXT), FIELD(config, TEXT), FIELD(dataset, TEXT), FIELD(purpose, TEXT),
-	FIELD(label, TEXT, .optional = true), FIELD(device, TEXT), FIELD(seed, INTEGER), FIELD(numerics, INTEGER), FIELD(n, INTEGER),
-	FIELD(threads, COUNT, .positive = true), FIELD(wall_s, NUMBER), FIELD(ranks, COUNT, .optional = true),
+	FIELD(attempt, TEXT),
+	FIELD(cell, TEXT),
+	FIELD(arm, TEXT),
+	FIELD(config, TEXT),
+	FIELD(dataset, TEXT),
+	FIELD(purpose, TEXT),
+	FIELD(label, TEXT, .optional = true),
+	FIELD(device, TEXT),
+	FIELD(seed, INTEGER),
+	FIELD(numerics, INTEGER),
+	FIELD(n, INTEGER),
+	FIELD(threads, COUNT, .positive = true),
+	FIELD(wall_s, NUMBER),
+	FIELD(ranks, COUNT, .optional = true),
 	FIELD(resumed_from, TEXT, .optional = true),
 };
 #undef OF
 #define OF job_score
 static const struct field score_fields[] = {
-	FIELD(name, TEXT), FIELD(samples, INTEGER, .positive = true), FIELD(ref, TEXT), FIELD(extractor, TEXT), FIELD(interval, TRUTH),
-	FIELD(infinity, TRUTH), FIELD(nfe, LIST, .count = offsetof(struct job_score, n_nfe)),
+	FIELD(name, TEXT),
+	FIELD(samples, INTEGER, .positive = true),
+	FIELD(ref, TEXT),
+	FIELD(extractor, TEXT),
+	FIELD(interval, TRUTH),
+	FIELD(infinity, TRUTH),
+	FIELD(nfe, LIST, .count = offsetof(struct job_score, n_nfe)),
 	FIELD(eval_seeds, LIST, .count = offsetof(struct job_score, n_eval_seeds)),
 };
 #undef OF
-enum { N_JOB_FIELDS = sizeof job_fields / sizeof *job_fields, N_SCORE_FIELDS = sizeof score_fields / sizeof *score_fields };
+enum {
+	N_JOB_FIELDS = sizeof job_fields / sizeof *job_fields,
+	N_SCORE_FIELDS = sizeof score_fields / sizeof *score_fields
+};
 
 char *job_path(const char *dir)
 {
 	return xstrfmt("%s/job.json", dir);
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static json_t *list_json(const int64_t *v, int n)
 {
@@ -119,15 +146,13 @@ int job_write(const struct job *job, const char *dir, struct err *e)
 	return io_write_all(fd, text.data, text.len, path, e);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static bool is_list(const json_t *v)
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(v, i, item)
-		if (!json_is_integer(item))
-			return false;
+	json_array_foreach(v, i, item) if (!json_is_integer(item)) return false;
 	return json_is_array(v);
 }
 
@@ -146,8 +171,10 @@ static bool fits(enum kind kind, const json_t *v)
 
 static const char *kind_name(enum kind kind)
 {
-	static const char *const names[] = { [TEXT] = "a string", [INTEGER] = "an integer", [COUNT] = "an integer", [NUMBER] = "a number",
-		[TRUTH] = "true or false", [LIST] = "a list of integers" };
+	static const char *const names[] = {
+		[TEXT] = "a string",   [INTEGER] = "an integer",  [COUNT] = "an integer",
+		[NUMBER] = "a number", [TRUTH] = "true or false", [LIST] = "a list of integers"
+	};
 	return names[kind];
 }
 
@@ -175,7 +202,8 @@ static void take(const struct field *f, void *of, struct arena *a, const json_t 
 }
 
 /* `where`: "" or "scores[2].", before the field in messages. */
-static int take_fields(void *of, struct arena *a, const struct field *fields, int n, const json_t *o, const char *where, struct err *e)
+static int take_fields(void *of, struct arena *a, const struct field *fields, int n, const json_t *o, const char *where,
+                       struct err *e)
 {
 	for (int i = 0; i < n; i++) {
 		const struct field *f = &fields[i];
@@ -222,7 +250,10 @@ int job_read(struct job *out, const char *dir, struct err *e)
 		return -1;
 	json_t *o = json_loadb(str_text(&text), text.len, JSON_REJECT_DUPLICATES, &why);
 	int rc = !o ? err_set(e, "not JSON: %s", why.text)
-	         : take_fields(&job, &job.arena, job_fields, N_JOB_FIELDS, o, "", e) || take_scores(&job, json_object_get(o, "scores"), e) ? -1 : 0;
+	         : take_fields(&job, &job.arena, job_fields, N_JOB_FIELDS, o, "", e) ||
+	                 take_scores(&job, json_object_get(o, "scores"), e)
+	             ? -1
+	             : 0;
 	json_decref(o);
 	if (rc) {
 		job_release(&job);

@@ -1,8 +1,9 @@
-/* job.h - DIR/job.json: what a worker is told to do, one attempt at one cell. The one module that writes it and reads it.
+/* job.h - DIR/job.json: what a worker is told to do, one attempt at one cell. The one module that writes it and reads
+ * it.
  *
- * The runner writes the file and starts a worker on its folder; every process of the worker reads it. `verify` reads the
- * job of an earlier attempt to measure the same again. The file is JSON, a key per field of struct job, in its order;
- * unknown keys are passed over, so that an older program reads what a newer one wrote. */
+ * The runner writes the file and starts a worker on its folder; every process of the worker reads it. `verify` reads
+ * the job of an earlier attempt to measure the same again. The file is JSON, a key per field of struct job, in its
+ * order; unknown keys are passed over, so that an older program reads what a newer one wrote. */
 #ifndef ABLATE_JOB_H
 #define ABLATE_JOB_H
 
@@ -17,23 +18,23 @@ struct job_score {
 	const char *name, *ref, *extractor; /* ref and extractor "": what belongs to the data set */
 	int64_t samples;                    /* images, at least 1 */
 	bool interval, infinity;
-	const int64_t *nfe, *eval_seeds;    /* sampling steps and evaluation seeds: each with each */
+	const int64_t *nfe, *eval_seeds; /* sampling steps and evaluation seeds: each with each */
 	int n_nfe, n_eval_seeds;
 };
 
 struct job {
-	const char *attempt, *cell, *arm;   /* arm: hash of config, as the plan has it */
-	const char *config;                 /* canonical JSON of the arm */
-	const char *dataset;                /* hash of what it reads */
-	const char *purpose;                /* "run", "verify" */
-	const char *label, *device;         /* label: for people, may be NULL */
-	int64_t seed, numerics, n;          /* n: 1-based number of this attempt at the cell */
-	int threads, ranks;                 /* OpenMP threads of each of the processes that train it together; 0 ranks = one */
-	double wall_s;                      /* 0 = no limit */
-	const char *resumed_from;           /* attempt, or NULL */
+	const char *attempt, *cell, *arm; /* arm: hash of config, as the plan has it */
+	const char *config;               /* canonical JSON of the arm */
+	const char *dataset;              /* hash of what it reads */
+	const char *purpose;              /* "run", "verify" */
+	const char *label, *device;       /* label: for people, may be NULL */
+	int64_t seed, numerics, n;        /* n: 1-based number of this attempt at the cell */
+	int threads, ranks;       /* OpenMP threads of each of the processes that train it together; 0 ranks = one */
+	double wall_s;            /* 0 = no limit */
+	const char *resumed_from; /* attempt, or NULL */
 	const struct job_score *scores;
 	int n_scores;
-	struct arena arena;                 /* of what job_read found; empty in a job that is written */
+	struct arena arena; /* of what job_read found; empty in a job that is written */
 };
 
 /* Heap: DIR/job.json. */

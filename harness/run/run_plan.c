@@ -17,8 +17,16 @@ static void add_asked(struct run_set *s, const struct grid *g)
 		int64_t *nfe = arena_alloc(&s->arena, (size_t)(m->n_nfe + 1) * sizeof *nfe);
 		for (int k = 0; k < m->n_nfe; k++)
 			nfe[k] = m->nfe[k];
-		asked[i] = (struct job_score){ .name = m->name, .ref = m->ref, .extractor = m->extractor, .samples = m->samples, .interval = m->ci == CI_JACKKNIFE,
-		                               .infinity = m->infinity, .nfe = nfe, .n_nfe = m->n_nfe, .eval_seeds = g->seeds.eval, .n_eval_seeds = g->seeds.n_eval };
+		asked[i] = (struct job_score){ .name = m->name,
+			                           .ref = m->ref,
+			                           .extractor = m->extractor,
+			                           .samples = m->samples,
+			                           .interval = m->ci == CI_JACKKNIFE,
+			                           .infinity = m->infinity,
+			                           .nfe = nfe,
+			                           .n_nfe = m->n_nfe,
+			                           .eval_seeds = g->seeds.eval,
+			                           .n_eval_seeds = g->seeds.n_eval };
 	}
 	s->run.asked = asked;
 	s->run.n_asked = g->n_metrics;
@@ -36,8 +44,11 @@ static void add_rows(struct run_set *s, const struct plan *p)
 		for (int k = 0; k < arm->n_rows; k++)
 			(void)json_array_append_new(labels, json_string(p->rows[arm->rows[k]].name));
 		for (int c = first[p->rows[r].arm]; c < p->n_cells && p->cells[c].arm == p->rows[r].arm; c++)
-			VEC_PUSH(s->rows, n, cap) = (struct run_row){ .cell = c, .chain = p->rows[r].chain, .label = p->rows[r].label, .ordinal = r,
-			                                              .labels = json_incref(labels) };
+			VEC_PUSH(s->rows, n, cap) = (struct run_row){ .cell = c,
+				                                          .chain = p->rows[r].chain,
+				                                          .label = p->rows[r].label,
+				                                          .ordinal = r,
+				                                          .labels = json_incref(labels) };
 		json_decref(labels);
 	}
 	free(first);
@@ -47,15 +58,23 @@ static void add_rows(struct run_set *s, const struct plan *p)
 
 void run_set_of_plan(struct run_set *out, const struct plan *p)
 {
-	struct run_set s = { .run = { .hash = p->hash, .name = p->grid->name, .toml = p->grid->sources[0].text, .n_cells = p->n_cells } };
+	struct run_set s = {
+		.run = { .hash = p->hash, .name = p->grid->name, .toml = p->grid->sources[0].text, .n_cells = p->n_cells }
+	};
 	s.run.made_of = s.made_of = plan_made_of(p);
 	s.run.cells = s.cells = xcalloc((size_t)p->n_cells + 1, sizeof *s.cells);
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct plan_cell *c = &p->cells[i];
 		const struct plan_arm *arm = &p->arms[c->arm];
 		s.cells[i] = (struct run_cell){
-			.cell = c->hash, .arm = arm->hash, .config = arm->json, .dataset = arm->dataset, .seed = c->seed, .numerics = NUMERICS_VERSION,
-			.label = p->rows[arm->rows[0]].label, .steps = arm->config.train.steps,
+			.cell = c->hash,
+			.arm = arm->hash,
+			.config = arm->json,
+			.dataset = arm->dataset,
+			.seed = c->seed,
+			.numerics = NUMERICS_VERSION,
+			.label = p->rows[arm->rows[0]].label,
+			.steps = arm->config.train.steps,
 			.blocked = c->state == CELL_BLOCKED ? c->reason : NULL,
 		};
 	}
@@ -66,7 +85,8 @@ void run_set_of_plan(struct run_set *out, const struct plan *p)
 	*out = s;
 }
 
-int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs, const char *cell, const char *attempt, struct err *e)
+int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs, const char *cell,
+                       const char *attempt, struct err *e)
 {
 	struct run_set s = { .run = { .hash = "verify", .name = "verify", .toml = "", .n_cells = 1 } };
 	struct db_rows rows;
@@ -78,9 +98,14 @@ int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db 
 		*threads = r.threads;
 		*ranks = r.ranks;
 		s.cells[0] = (struct run_cell){
-			.cell = arena_strdup(&s.arena, cell), .arm = arena_strdup(&s.arena, r.arm), .config = arena_strdup(&s.arena, r.config),
-			.dataset = arena_strdup(&s.arena, r.dataset), .seed = r.seed, .numerics = r.numerics,
-			.steps = r.steps, .label = arena_strdup(&s.arena, r.label),
+			.cell = arena_strdup(&s.arena, cell),
+			.arm = arena_strdup(&s.arena, r.arm),
+			.config = arena_strdup(&s.arena, r.config),
+			.dataset = arena_strdup(&s.arena, r.dataset),
+			.seed = r.seed,
+			.numerics = r.numerics,
+			.steps = r.steps,
+			.label = arena_strdup(&s.arena, r.label),
 		};
 	}
 	if (db_done(&rows, e)) {

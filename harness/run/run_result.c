@@ -7,9 +7,16 @@
 
 #include <signal.h>
 
-static const struct { const char *name; size_t offset; } counts[] = {
-#define COUNT(field) { #field, offsetof(struct run_result, field) }
-	COUNT(cached), COUNT(done), COUNT(failed), COUNT(diverged), COUNT(timeout), COUNT(stopped), COUNT(blocked), COUNT(elsewhere), COUNT(pending),
+static const struct {
+	const char *name;
+	size_t offset;
+} counts[] = {
+#define COUNT(field) \
+	{ \
+#field, offsetof(struct run_result, field) \
+	}
+	COUNT(cached),  COUNT(done),    COUNT(failed),    COUNT(diverged), COUNT(timeout),
+	COUNT(stopped), COUNT(blocked), COUNT(elsewhere), COUNT(pending),
 #undef COUNT
 };
 #define N_COUNTS (sizeof counts / sizeof *counts)
@@ -43,8 +50,8 @@ char *run_summary(const struct run_result *r)
 
 json_t *run_result_json(const struct run_result *r)
 {
-	json_t *o = json_pack("{s:i, s:i, s:i, s:b, s:f}", "cells", r->cells, "attempts", r->attempts, "lost", r->lost, "over_budget",
-	                      (int)r->over_budget, "wall_s", r->wall_s);
+	json_t *o = json_pack("{s:i, s:i, s:i, s:b, s:f}", "cells", r->cells, "attempts", r->attempts, "lost", r->lost,
+	                      "over_budget", (int)r->over_budget, "wall_s", r->wall_s);
 	for (size_t i = 0; i < N_COUNTS; i++)
 		(void)json_object_set_new(o, counts[i].name, json_integer(count_of(r, i)));
 	if (r->signal)

@@ -17,11 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_S 0.2
-#define GRACE_S 60.0      /* from the request to stop to SIGKILL, when a budget ends an attempt */
+#define TICK_S        0.2
+#define GRACE_S       60.0 /* from the request to stop to SIGKILL, when a budget ends an attempt */
 #define ORPHAN_WAIT_S 30.0
-#define TOUCH_S 10.0
-#define STOPPING "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts"
+#define TOUCH_S       10.0
+#define STOPPING      "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts"
 
 struct run {
 	struct store store;
@@ -31,14 +31,14 @@ struct run {
 	struct slot *slots;
 	struct child **children;
 	int n_slots, threads;
-	int *todo, n_todo, next;     /* cells to start, in order; a retry goes to the end */
-	int *tries;                  /* per cell */
+	int *todo, n_todo, next; /* cells to start, in order; a retry goes to the end */
+	int *tries;              /* per cell */
 	int64_t steps_total, steps_done;
 	double started_s, touched_s;
-	bool no_more;                /* start no further cell */
-	bool asked, aborted;         /* what signals asked for and is being acted on */
+	bool no_more;        /* start no further cell */
+	bool asked, aborted; /* what signals asked for and is being acted on */
 	char *cancel_path;
-	char **heard;                /* notes of workers that were already shown */
+	char **heard; /* notes of workers that were already shown */
 	int n_heard, cap_heard;
 	struct run_signals signals;
 };
@@ -56,7 +56,7 @@ static void tell(const struct run *r, bool amiss, const char *fmt, ...)
 	r->o->say(r->o->say_ctx, line, amiss);
 }
 
-#define say(r, ...) tell(r, false, __VA_ARGS__)
+#define say(r, ...)       tell(r, false, __VA_ARGS__)
 #define say_amiss(r, ...) tell(r, true, __VA_ARGS__)
 
 /* "no EMA teacher seed 2 (1a2b3c4d5e6f)" */
@@ -70,8 +70,9 @@ static const char *name_of(char buf[160], const struct run_cell *c)
 
 static json_t *row_line(const struct run_plan *plan, const struct run_row *row)
 {
-	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "t", "grid_cell", "grid", plan->hash, "cell", plan->cells[row->cell].cell,
-	                         "chain", row->chain ? row->chain : "", "ordinal", (json_int_t)row->ordinal, "label", row->label);
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "t", "grid_cell", "grid", plan->hash, "cell",
+	                         plan->cells[row->cell].cell, "chain", row->chain ? row->chain : "", "ordinal",
+	                         (json_int_t)row->ordinal, "label", row->label);
 	if (row->labels) {
 		SCOPED(str) struct str labels = { 0 };
 		if (!json_record(&labels, row->labels, JSON_COMPACT))
@@ -94,7 +95,8 @@ static int plan_is_recorded(bool *out, struct run *r, struct err *e)
 	for (int i = 0; i < p->n_rows && *out; i++) {
 		const struct run_row *row = &p->rows[i];
 		if (has_identity(&p->cells[row->cell]) &&
-		    query_has_grid_cell(out, r->store.db, p->hash, p->cells[row->cell].cell, row->chain ? row->chain : "", row->label, e))
+		    query_has_grid_cell(out, r->store.db, p->hash, p->cells[row->cell].cell, row->chain ? row->chain : "",
+		                        row->label, e))
 			return -1;
 	}
 	return 0;
@@ -110,16 +112,19 @@ static int record_plan(struct run *r, struct err *e)
 	if (recorded)
 		return 0;
 	json_t *lines = json_array();
-	(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "t", "grid", "hash", p->hash, "name", p->name, "toml",
-	                                             p->toml, "created", host_now(now), "made_of", p->made_of ? p->made_of : "{}"));
+	(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "t", "grid", "hash", p->hash, "name",
+	                                             p->name, "toml", p->toml, "created", host_now(now), "made_of",
+	                                             p->made_of ? p->made_of : "{}"));
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct run_cell *c = &p->cells[i];
 		if (!has_identity(c))
 			continue;
 		if (i == 0 || strcmp(c->arm, p->cells[i - 1].arm) != 0)
-			(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s}", "t", "arm", "hash", c->arm, "config", c->config));
-		(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "t", "cell", "hash", c->cell, "arm", c->arm, "seed",
-		                                             (json_int_t)c->seed, "numerics", (json_int_t)c->numerics, "dataset", c->dataset));
+			(void)json_array_append_new(lines,
+			                            json_pack("{s:s, s:s, s:s}", "t", "arm", "hash", c->arm, "config", c->config));
+		(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "t", "cell", "hash", c->cell,
+		                                             "arm", c->arm, "seed", (json_int_t)c->seed, "numerics",
+		                                             (json_int_t)c->numerics, "dataset", c->dataset));
 	}
 	for (int i = 0; i < p->n_rows; i++)
 		if (has_identity(&p->cells[p->rows[i].cell]))
@@ -141,7 +146,8 @@ static int wait_for_orphans(struct run *r, struct err *e)
 		if (!alive || monotonic_s() - start > ORPHAN_WAIT_S || run_stop_asked())
 			return 0;
 		if (!said)
-			say(r, "waiting for %d worker%s of an earlier run to write %s checkpoint", alive, str_plural(alive), alive > 1 ? "their" : "its");
+			say(r, "waiting for %d worker%s of an earlier run to write %s checkpoint", alive, str_plural(alive),
+			    alive > 1 ? "their" : "its");
 		child_wait(NULL, 0, 0.1, &r->signals.mask);
 	}
 }
@@ -164,8 +170,7 @@ static int classify_cell(struct run *r, int i, struct err *e)
 		say_amiss(r, "%s: blocked: %s", name_of(name, c), c->blocked);
 		return has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
-	if (store_take_unknown(&r->store, c->cell, &found, e) ||
-	    query_cell_state(&state, r->store.db, c->cell, e) ||
+	if (store_take_unknown(&r->store, c->cell, &found, e) || query_cell_state(&state, r->store.db, c->cell, e) ||
 	    cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
 	if (done)
@@ -205,7 +210,8 @@ static int start_next(struct run *r, struct slot *slot, struct err *e)
 	return 0;
 }
 
-/* Tells the worker. mpirun passes signals on once its processes run, and dies of one that comes earlier: their journal shows that they do. */
+/* Tells the worker. mpirun passes signals on once its processes run, and dies of one that comes earlier: their journal
+ * shows that they do. */
 static void pass_on(struct slot *slot)
 {
 	if (slot->asked_s <= 0 || slot->told || (slot->child.team && access(slot->journal, F_OK)))
@@ -324,7 +330,8 @@ static void settle(struct run *r, struct slot *slot, enum record_state state, co
 	give_up(r);
 }
 
-/* What a worker noted for a person: that a checkpoint was refused, that a score needs care. What many cells report is shown once. */
+/* What a worker noted for a person: that a checkpoint was refused, that a score needs care. What many cells report is
+ * shown once. */
 static void hear_note(void *ctx, const char *attempt, const char *note)
 {
 	struct run *r = ctx;
@@ -368,8 +375,8 @@ static void show_progress(const struct run *r)
 			last = &r->slots[i];
 		}
 	if (last)
-		(void)snprintf(p->note, sizeof p->note, "%.30s seed %lld %s", last->cell->label ? last->cell->label : "", (long long)last->cell->seed,
-		               last->child.note);
+		(void)snprintf(p->note, sizeof p->note, "%.30s seed %lld %s", last->cell->label ? last->cell->label : "",
+		               (long long)last->cell->seed, last->child.note);
 	p->total = r->steps_total;
 	progress_step(p, done);
 }
@@ -429,7 +436,8 @@ static int run_cells(struct run *r, struct err *e)
 	}
 }
 
-/* The records cannot be written: what runs is asked to stop, so that nothing is computed in vain; the journals keep its results. */
+/* The records cannot be written: what runs is asked to stop, so that nothing is computed in vain; the journals keep its
+ * results. */
 static void stop_without_records(struct run *r)
 {
 	struct child_end end;
@@ -456,7 +464,8 @@ static int prepare(struct run *r, struct err *e)
 	return 0;
 }
 
-/* The worker of a runner that was killed before it knew of a journal may create it after we looked: this takes what such workers have written since. */
+/* The worker of a runner that was killed before it knew of a journal may create it after we looked: this takes what
+ * such workers have written since. */
 static int take_strays(struct run *r, struct err *e)
 {
 	int found = 0;
@@ -468,8 +477,13 @@ static int take_strays(struct run *r, struct err *e)
 
 int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *o, struct err *e)
 {
-	struct run r = { .store = STORE_INIT, .plan = plan, .o = o, .out = out, .n_slots = o->jobs > 0 ? o->jobs : 1,
-	                 .started_s = monotonic_s(), .no_more = o->record_only };
+	struct run r = { .store = STORE_INIT,
+		             .plan = plan,
+		             .o = o,
+		             .out = out,
+		             .n_slots = o->jobs > 0 ? o->jobs : 1,
+		             .started_s = monotonic_s(),
+		             .no_more = o->record_only };
 	const struct listener listener = { hear_note, &r };
 	*out = (struct run_result){ .cells = plan->n_cells };
 	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e))
@@ -498,7 +512,8 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 		stop_without_records(&r);
 	if (!rc)
 		rc = take_strays(&r, e);
-	out->pending = out->cells - out->cached - out->done - out->failed - out->diverged - out->blocked - out->stopped - out->timeout - out->elsewhere;
+	out->pending = out->cells - out->cached - out->done - out->failed - out->diverged - out->blocked - out->stopped -
+	               out->timeout - out->elsewhere;
 	out->pending = out->pending > 0 ? out->pending : 0;
 	out->wall_s = monotonic_s() - r.started_s;
 	run_signals_release(&r.signals);
@@ -516,7 +531,8 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	return rc;
 }
 
-int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan, const struct run_options *o, struct err *e)
+int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan, const struct run_options *o,
+                  struct err *e)
 {
 	struct run_signals signals;
 	SCOPED(store) struct store s = STORE_INIT;
@@ -553,7 +569,8 @@ int runner_repeat(char attempt[64], enum record_state *state, const struct run_p
 	run_signals_release(&signals);
 	free_slot(&slot);
 	if (!rc && interrupted)
-		rc = err_code(e, interrupted == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED, "interrupted; nothing was compared");
+		rc = err_code(e, interrupted == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED,
+		              "interrupted; nothing was compared");
 	else if (!rc && *state != RECORD_DONE)
 		rc = err_set(e, "the repetition ended as %s: %s", record_state_name(*state), reason);
 	return rc;

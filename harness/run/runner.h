@@ -1,8 +1,9 @@
 /* runner.h - brings the cells of a plan to done: skips what is finished, starts one process per cell, records what its
  * journal says, judges from evidence how it ended, tries again where that may help.
  *
- * The supervisor is the only writer of the database. The first SIGINT, SIGTERM or SIGHUP asks all workers to write a checkpoint and stop; a
- * second SIGINT ends them at once (runner_signals.h); in both cases the database is consistent and a later run continues. */
+ * The supervisor is the only writer of the database. The first SIGINT, SIGTERM or SIGHUP asks all workers to write a
+ * checkpoint and stop; a second SIGINT ends them at once (runner_signals.h); in both cases the database is consistent
+ * and a later run continues. */
 #ifndef ABLATE_RUNNER_H
 #define ABLATE_RUNNER_H
 
@@ -16,21 +17,26 @@
 
 /* One cell to run. All texts are borrowed. */
 struct run_cell {
-	const char *cell, *arm;      /* hashes */
-	const char *config;          /* canonical JSON of the arm */
-	const char *dataset;         /* content hash of the data set */
+	const char *cell, *arm; /* hashes */
+	const char *config;     /* canonical JSON of the arm */
+	const char *dataset;    /* content hash of the data set */
 	int64_t seed, numerics;
-	const char *label;           /* for people: "no EMA teacher" */
-	int64_t steps;               /* for the progress bar */
-	const char *blocked;         /* NULL, or why it cannot run ("needs weights vgg.pth, sha256 ...") */
+	const char *label;   /* for people: "no EMA teacher" */
+	int64_t steps;       /* for the progress bar */
+	const char *blocked; /* NULL, or why it cannot run ("needs weights vgg.pth, sha256 ...") */
 };
 
 /* One row of the grid: the cell under a label of a chain. */
-struct run_row { int cell; const char *chain, *label; int64_t ordinal; json_t *labels; /* array, or NULL */ };
+struct run_row {
+	int cell;
+	const char *chain, *label;
+	int64_t ordinal;
+	json_t *labels; /* array, or NULL */
+};
 
 struct run_plan {
 	const char *hash, *name, *toml;
-	const char *made_of;         /* plan_made_of; NULL for what is not a grid */
+	const char *made_of; /* plan_made_of; NULL for what is not a grid */
 	const struct run_cell *cells;
 	const struct run_row *rows;
 	const struct wanted_score *scores;
@@ -41,35 +47,37 @@ struct run_plan {
 
 struct progress;
 struct run_options {
-	const char *db;              /* path */
-	const char *what;            /* shown to others who find the database in use: "ablate run quickstart.toml" */
-	const char *device;          /* "cpu", "cuda:0" */
-	const char *program;         /* worker program; NULL = this one */
-	int jobs, threads;           /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
-	int ranks;                   /* processes that train one cell together, started by mpirun; 0 and 1 = one */
+	const char *db;                  /* path */
+	const char *what;                /* shown to others who find the database in use: "ablate run quickstart.toml" */
+	const char *device;              /* "cpu", "cuda:0" */
+	const char *program;             /* worker program; NULL = this one */
+	int jobs, threads;               /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
+	int ranks;                       /* processes that train one cell together, started by mpirun; 0 and 1 = one */
 	double cell_wall_s, grid_wall_s; /* budgets; 0 = none */
-	int cells_max;               /* at most this many cells are started; 0 = all */
-	int retries;                 /* of a cell that failed or was killed */
-	int stop_after;              /* stop starting cells after this many failed cells; 0 = never */
-	struct progress *progress;   /* model/base/progress.h; may be NULL */
-	void (*say)(void *ctx, const char *line, bool amiss); /* one line per state change, `amiss` for what should be shown even with -q; may be NULL */
+	int cells_max;                   /* at most this many cells are started; 0 = all */
+	int retries;                     /* of a cell that failed or was killed */
+	int stop_after;                  /* stop starting cells after this many failed cells; 0 = never */
+	struct progress *progress;       /* model/base/progress.h; may be NULL */
+	void (*say)(void *ctx, const char *line,
+	            bool amiss); /* one line per state change, `amiss` for what should be shown even with -q; may be NULL */
 	void *say_ctx;
-	bool record_only;            /* record the plan, classify its cells, start nothing */
-	bool again;                  /* rerun cells that diverged (the same bits would diverge again) */
+	bool record_only; /* record the plan, classify its cells, start nothing */
+	bool again;       /* rerun cells that diverged (the same bits would diverge again) */
 };
 
 /* Counts of cells, by their state at the end. */
 struct run_result {
 	int cells, cached, done, failed, diverged, blocked, stopped, timeout, pending, elsewhere;
-	int attempts, lost;          /* started here; found dead at the start */
-	int signal;                  /* SIGINT or SIGTERM when one ended the run */
-	bool over_budget;            /* the grid's wall budget, its number of cells, or a cell's wall budget */
+	int attempts, lost; /* started here; found dead at the start */
+	int signal;         /* SIGINT or SIGTERM when one ended the run */
+	bool over_budget;   /* the grid's wall budget, its number of cells, or a cell's wall budget */
 	double wall_s;
 };
 
-/* Runs. A cell that fails is not a failure of this function: read *out and run_exit_code. Errors: the database cannot be
- * used (EXIT_RECORD). */
-MUST_CHECK int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *options, struct err *e);
+/* Runs. A cell that fails is not a failure of this function: read *out and run_exit_code. Errors: the database cannot
+ * be used (EXIT_RECORD). */
+MUST_CHECK int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *options,
+                          struct err *e);
 /* 0, 1, 75, 130, 143 as in the README. */
 int run_exit_code(const struct run_result *r);
 /* "5 cells: 3 cached, 2 done in 12s"; caller frees. */
@@ -77,7 +85,7 @@ char *run_summary(const struct run_result *r);
 json_t *run_result_json(const struct run_result *r);
 
 /* Runs one cell once more as a repetition for verify (never resumed, never used for the cell); its attempt id. */
-MUST_CHECK int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan, const struct run_options *options,
-                             struct err *e);
+MUST_CHECK int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan,
+                             const struct run_options *options, struct err *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* runner_attempt.c - one attempt of runner.h: its folder and job, the checkpoints it inherits, its end from evidence. */
+/* runner_attempt.c - one attempt of runner.h: its folder and job, the checkpoints it inherits, its end from
+ * evidence. */
 #define _GNU_SOURCE
 #include "harness/run/runner_private.h"
 
@@ -31,7 +32,8 @@ static int64_t step_of(const char *name)
 
 /* Calls fn for each recorded checkpoint file in the attempt's folder. */
 typedef int ckpt_fn(void *ctx, const char *dir, const char *name, int64_t step, struct err *e);
-static int each_checkpoint(struct store *s, const char *cell, const char *attempt, ckpt_fn *fn, void *ctx, struct err *e)
+static int each_checkpoint(struct store *s, const char *cell, const char *attempt, ckpt_fn *fn, void *ctx,
+                           struct err *e)
 {
 	SCOPED(free) char *dir = store_attempt_dir(s, cell, attempt);
 	DIR *d = opendir(dir);
@@ -93,15 +95,28 @@ static int find_earlier(char best[HOST_UUID], struct store *s, const char *cell,
 
 /* --- start --- */
 
-static int write_job(const struct slot *slot, const struct run_plan *plan, const struct run_options *o, const char *resumed_from, int threads,
-                     struct err *e)
+static int write_job(const struct slot *slot, const struct run_plan *plan, const struct run_options *o,
+                     const char *resumed_from, int threads, struct err *e)
 {
 	const struct run_cell *c = slot->cell;
 	const struct job job = {
-		.attempt = slot->attempt, .cell = c->cell, .arm = c->arm, .config = c->config, .dataset = c->dataset, .purpose = slot->purpose,
-		.label = c->label ? c->label : "", .device = o->device ? o->device : "cpu", .seed = c->seed, .numerics = c->numerics, .n = slot->n,
-		.threads = threads, .ranks = o->ranks, .wall_s = o->cell_wall_s, .resumed_from = *resumed_from ? resumed_from : NULL,
-		.scores = plan->asked, .n_scores = plan->n_asked,
+		.attempt = slot->attempt,
+		.cell = c->cell,
+		.arm = c->arm,
+		.config = c->config,
+		.dataset = c->dataset,
+		.purpose = slot->purpose,
+		.label = c->label ? c->label : "",
+		.device = o->device ? o->device : "cpu",
+		.seed = c->seed,
+		.numerics = c->numerics,
+		.n = slot->n,
+		.threads = threads,
+		.ranks = o->ranks,
+		.wall_s = o->cell_wall_s,
+		.resumed_from = *resumed_from ? resumed_from : NULL,
+		.scores = plan->asked,
+		.n_scores = plan->n_asked,
 	};
 	return job_write(&job, slot->dir, e);
 }
@@ -116,12 +131,15 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 	(void)host_uuid(slot->attempt);
 	slot->dir = store_attempt_dir(s, c->cell, slot->attempt);
 	slot->journal = store_journal(s, c->cell, slot->attempt);
-	if (query_next_n(&slot->n, s->db, c->cell, e) ||
-	    (!repeat && find_earlier(earlier, s, c->cell, e)) || io_mkdirs(slot->dir, e))
+	if (query_next_n(&slot->n, s->db, c->cell, e) || (!repeat && find_earlier(earlier, s, c->cell, e)) ||
+	    io_mkdirs(slot->dir, e))
 		return -1;
 	if (*earlier && each_checkpoint(s, c->cell, earlier, share, slot->dir, e))
 		return -1;
-	return write_job(slot, plan, o, earlier, threads, e) || child_start(&slot->child, o->program, slot->dir, threads, o->ranks, e) ? -1 : 0;
+	return write_job(slot, plan, o, earlier, threads, e) ||
+	               child_start(&slot->child, o->program, slot->dir, threads, o->ranks, e)
+	           ? -1
+	           : 0;
 }
 
 /* --- end --- */
@@ -143,7 +161,8 @@ static void last_words(char out[200], const char *dir)
 			*p = '?';
 }
 
-static void judge(struct journal_end *last, char reason[512], const struct slot *slot, const struct child_end *end, int64_t torn)
+static void judge(struct journal_end *last, char reason[512], const struct slot *slot, const struct child_end *end,
+                  int64_t torn)
 {
 	char words[200];
 	last_words(words, slot->dir);
@@ -152,10 +171,13 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 	bool left = end->exit_code == EXIT_BUDGET && slot->asked_s > 0; /* before it had a journal to record it */
 	if (slot->ended_by == SLOT_WALL || slot->ended_by == SLOT_GRID) {
 		last->state = RECORD_TIMEOUT;
-		n = snprintf(reason, 512, slot->ended_by == SLOT_GRID ? "the grid was over its wall budget" : "over its wall budget");
+		n = snprintf(reason, 512,
+		             slot->ended_by == SLOT_GRID ? "the grid was over its wall budget" : "over its wall budget");
 		if (!left)
-			n += snprintf(reason + n, 512 - (size_t)n, ", and ended by us (signal %d) when it did not stop: a step of it may take longer than the budget",
-			              end->signal);
+			n += snprintf(
+				reason + n, 512 - (size_t)n,
+				", and ended by us (signal %d) when it did not stop: a step of it may take longer than the budget",
+				end->signal);
 	} else if (left) {
 		last->state = RECORD_STOPPED;
 		n = snprintf(reason, 512, "asked to stop before it had begun");
@@ -163,7 +185,8 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 		n = snprintf(reason, 512, "aborted by the second interrupt");
 	else if (end->signal >= 0)
 		n = snprintf(reason, 512, "its process was ended by signal %d (%s)%s, peak memory %lld MiB", end->signal,
-		             strsignal(end->signal), end->signal == SIGKILL ? ", by hand or for want of memory" : "", (long long)(end->max_rss >> 20));
+		             strsignal(end->signal), end->signal == SIGKILL ? ", by hand or for want of memory" : "",
+		             (long long)(end->max_rss >> 20));
 	else
 		n = snprintf(reason, 512, "its process exited with code %d and no end in its journal", end->exit_code);
 	if (*words && n > 0 && n < 512)
@@ -177,8 +200,16 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 static int make_journal(struct journal **j, const struct slot *slot, const struct child_end *end, struct err *e)
 {
 	const struct run_cell *c = slot->cell;
-	struct journal_head head = { .attempt = slot->attempt, .cell = c->cell, .arm = c->arm, .config = c->config, .dataset = c->dataset,
-	                             .seed = c->seed, .numerics = c->numerics, .n = slot->n, .purpose = slot->purpose, .pid = end->pid };
+	struct journal_head head = { .attempt = slot->attempt,
+		                         .cell = c->cell,
+		                         .arm = c->arm,
+		                         .config = c->config,
+		                         .dataset = c->dataset,
+		                         .seed = c->seed,
+		                         .numerics = c->numerics,
+		                         .n = slot->n,
+		                         .purpose = slot->purpose,
+		                         .pid = end->pid };
 	return journal_create(j, slot->journal, &head, e);
 }
 
@@ -215,7 +246,8 @@ static bool has_attempt(struct store *s, const char *attempt)
 	return query_has_attempt(&there, s->db, attempt, NULL) == 0 && there;
 }
 
-int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s, const struct child_end *end, struct err *e)
+int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s,
+                const struct child_end *end, struct err *e)
 {
 	if (io_exists(slot->journal) && store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e))
 		return -1;

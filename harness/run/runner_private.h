@@ -19,19 +19,20 @@ struct slot {
 	char *dir, *journal;
 	int64_t n;
 	struct journal_scan scan;
-	double started_s, asked_s;   /* monotonic; asked_s: when it was asked to stop, 0 = it was not */
-	bool told;                   /* that it was asked to stop */
+	double started_s, asked_s; /* monotonic; asked_s: when it was asked to stop, 0 = it was not */
+	bool told;                 /* that it was asked to stop */
 	enum slot_end ended_by;
 };
 
 /* Is the cell finished: a done attempt, and every score of the plan? */
-MUST_CHECK int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c, struct err *e);
+MUST_CHECK int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c,
+                            struct err *e);
 /* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier attempt, starts the worker. */
-MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o, int index,
-                          const char *purpose, int threads, struct err *e);
+MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
+                          int index, const char *purpose, int threads, struct err *e);
 /* After the worker's end: its journal gets an end if it has none; *state and reason as they are recorded. */
-MUST_CHECK int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s, const struct child_end *end,
-                           struct err *e);
+MUST_CHECK int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s,
+                           const struct child_end *end, struct err *e);
 /* An attempt that never ran: state "blocked". */
 MUST_CHECK int record_blocked(struct store *s, const struct run_cell *c, struct err *e);
 

@@ -9,7 +9,7 @@
 
 static const int caught[] = { SIGINT, SIGTERM, SIGHUP, SIGCHLD };
 #define N_CAUGHT (sizeof caught / sizeof *caught)
-_Static_assert(N_CAUGHT == sizeof ((struct run_signals *)0)->before / sizeof (struct sigaction), "one each");
+_Static_assert(N_CAUGHT == sizeof((struct run_signals *)0)->before / sizeof(struct sigaction), "one each");
 
 /* Atomic, as a signal may be delivered to a library's thread. */
 static atomic_int first;

@@ -36,8 +36,15 @@ static void differs(struct verify_result *r, int64_t step, const char *what, con
 		(void)snprintf(r->first, sizeof r->first, "%s at step %lld: %s, then %s", what, (long long)step, a, b);
 }
 
-struct point { char *name; int64_t step; double value; };
-struct points { struct point *v; int n, cap; };
+struct point {
+	char *name;
+	int64_t step;
+	double value;
+};
+struct points {
+	struct point *v;
+	int n, cap;
+};
 
 static void points_release(struct points *p)
 {
@@ -126,9 +133,8 @@ static void compare_env(struct verify_result *r, struct db *db, const char *a, c
 	json_t *x = env_of(db, a), *y = env_of(db, b), *v;
 	const char *key;
 	size_t n = 0;
-	json_object_foreach(x, key, v)
-		if (!json_equal(v, json_object_get(y, key)) && n < sizeof r->env - 40)
-			n += (size_t)snprintf(r->env + n, sizeof r->env - n, "%s%.30s", n ? ", " : "", key);
+	json_object_foreach(x, key, v) if (!json_equal(v, json_object_get(y, key)) && n < sizeof r->env - 40)
+		n += (size_t)snprintf(r->env + n, sizeof r->env - n, "%s%.30s", n ? ", " : "", key);
 	json_decref(x);
 	json_decref(y);
 }
@@ -154,8 +160,9 @@ int verify_compare(struct verify_result *out, struct db *db, const char *a, cons
 int verify_record(struct store *s, const struct verify_result *r, const char *a, const char *b, struct err *e)
 {
 	char id[HOST_UUID], now[HOST_TIME];
-	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s}", "t", "verify", "id", host_uuid(id), "a", a, "b", b, "scope", "bits",
-	                         "equal", (int)r->equal, "n", (json_int_t)r->n, "max_ulp", (json_int_t)r->max_ulp, "created", host_now(now));
+	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:s}", "t", "verify", "id", host_uuid(id), "a",
+	                         a, "b", b, "scope", "bits", "equal", (int)r->equal, "n", (json_int_t)r->n, "max_ulp",
+	                         (json_int_t)r->max_ulp, "created", host_now(now));
 	if (r->first_step >= 0)
 		(void)json_object_set_new(line, "first_diff_step", json_integer(r->first_step));
 	if (*r->first)

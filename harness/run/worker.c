@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BEAT_S 5.0
-#define LOOK_S 0.1
-#define CANCEL_S 0.5  /* how often the cancel file is checked */
+#define BEAT_S     5.0
+#define LOOK_S     0.1
+#define CANCEL_S   0.5 /* how often the cancel file is checked */
 #define PATIENCE_S 0.3 /* for the work to reach its next step */
 
 enum cause { NONE, SIGNAL, CANCELLED, TIME, NO_JOURNAL };
@@ -38,10 +38,10 @@ struct worker {
 	double started_s, said_s;
 	_Atomic int64_t step, resumed;
 	_Atomic bool cancelled, beat_failed;
-	atomic_int cause;         /* why it should stop: the first request seen */
+	atomic_int cause; /* why it should stop: the first request seen */
 	struct err beat_error;
 	pthread_t thread;
-	pthread_mutex_t mutex;    /* of what follows, and of the journal's first moment */
+	pthread_mutex_t mutex; /* of what follows, and of the journal's first moment */
 	pthread_cond_t wake;
 	bool leaving;
 	enum worker_stake stake;
@@ -52,7 +52,8 @@ static atomic_int stop_signal; /* 0: none yet */
 static void on_signal(int number)
 {
 	int none = 0;
-	(void)atomic_compare_exchange_strong(&stop_signal, &none, number == SIGUSR1 ? SIGTERM : number); /* SIGUSR1: by way of mpirun */
+	(void)atomic_compare_exchange_strong(&stop_signal, &none,
+	                                     number == SIGUSR1 ? SIGTERM : number); /* SIGUSR1: by way of mpirun */
 }
 
 static sigset_t stop_signals(void)
@@ -75,8 +76,12 @@ static bool over_budget(const struct worker *w)
 static enum cause cause_of(struct worker *w)
 {
 	int number = atomic_load(&stop_signal), none = NONE;
-	enum cause seen = atomic_load(&w->beat_failed) ? NO_JOURNAL : number == SIGUSR2 ? TIME : number ? SIGNAL : atomic_load(&w->cancelled) ? CANCELLED :
-	                  over_budget(w) ? TIME : NONE;
+	enum cause seen = atomic_load(&w->beat_failed) ? NO_JOURNAL
+	                  : number == SIGUSR2          ? TIME
+	                  : number                     ? SIGNAL
+	                  : atomic_load(&w->cancelled) ? CANCELLED
+	                  : over_budget(w)             ? TIME
+	                                               : NONE;
 	if (seen)
 		(void)atomic_compare_exchange_strong(&w->cause, &none, (int)seen);
 	return (enum cause)atomic_load(&w->cause);
@@ -99,7 +104,8 @@ void worker_at_stake(struct worker *w, enum worker_stake stake)
 typedef int end_fn(struct journal *j, const struct journal_end *end, struct err *e);
 static int end_journal(struct worker *w, enum worker_end end, const char *reason, int exit_code, end_fn *write_end);
 
-/* From beside the work, which cannot react: it is in a library, or waits for another process. Called with the mutex, which is never released. */
+/* From beside the work, which cannot react: it is in a library, or waits for another process. Called with the mutex,
+ * which is never released. */
 static _Noreturn void leave(struct worker *w)
 {
 	int code = EXIT_BUDGET; /* before there is a journal, the exit code says it all */
@@ -175,9 +181,10 @@ static bool is_ignored(int number)
 	return sigaction(number, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/* No handler may run on a thread that computes: the matrix products that oneDNN 2.6 generates keep values further below the stack
- * pointer than a signal frame leaves alone, and a SIGTERM that met one ended in a damaged heap. So every thread has these signals
- * blocked, those of OpenMP too, which inherit it; the thread of the signs of life takes them. */
+/* No handler may run on a thread that computes: the matrix products that oneDNN 2.6 generates keep values further below
+ * the stack pointer than a signal frame leaves alone, and a SIGTERM that met one ended in a damaged heap. So every
+ * thread has these signals blocked, those of OpenMP too, which inherit it; the thread of the signs of life takes
+ * them. */
 void worker_hear_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART };
@@ -211,8 +218,8 @@ static void worker_free(struct worker *w)
 	free(w);
 }
 
-/* What the device is, for the record; NULL for the CPU, whose facts are the environment's own. A device that cannot be opened says so when
- * the work begins. */
+/* What the device is, for the record; NULL for the CPU, whose facts are the environment's own. A device that cannot be
+ * opened says so when the work begins. */
 static json_t *device_facts(const char *device)
 {
 	struct backend *b;
@@ -222,10 +229,12 @@ static json_t *device_facts(const char *device)
 		return NULL;
 	b->ops->facts(b, &f);
 	backend_free(b);
-	return json_pack("{s:s, s:s, s:s, s:I}", "device", f.device, "driver", f.driver, "libraries", f.libraries, "memory", (json_int_t)f.memory);
+	return json_pack("{s:s, s:s, s:s, s:I}", "device", f.device, "driver", f.driver, "libraries", f.libraries, "memory",
+	                 (json_int_t)f.memory);
 }
 
-/* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that receives signals runs already. */
+/* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that receives
+ * signals runs already. */
 static int open_journal(struct worker *w, struct err *e)
 {
 	const struct job *job = &w->job;
@@ -239,9 +248,20 @@ static int open_journal(struct worker *w, struct err *e)
 	provenance_take(&env, job->threads, job->ranks, job->device, facts, w->dir);
 	json_decref(facts);
 	struct journal_head head = {
-		.attempt = job->attempt, .cell = job->cell, .arm = job->arm, .config = job->config, .dataset = job->dataset, .seed = job->seed,
-		.numerics = job->numerics, .n = job->n, .purpose = job->purpose, .resumed_from = job->resumed_from, .env_hash = env.hash,
-		.env_json = env.json, .slurm_job = slurm_job, .slurm_restart = restart ? strtol(restart, NULL, 10) : 0,
+		.attempt = job->attempt,
+		.cell = job->cell,
+		.arm = job->arm,
+		.config = job->config,
+		.dataset = job->dataset,
+		.seed = job->seed,
+		.numerics = job->numerics,
+		.n = job->n,
+		.purpose = job->purpose,
+		.resumed_from = job->resumed_from,
+		.env_hash = env.hash,
+		.env_json = env.json,
+		.slurm_job = slurm_job,
+		.slurm_restart = restart ? strtol(restart, NULL, 10) : 0,
 	};
 	struct journal *journal;
 	int rc = journal_create(&journal, path, &head, e);
@@ -321,7 +341,7 @@ void worker_say(struct worker *w, int64_t total, const char *note)
 		return;
 	str_addc(&line, '\n');
 	ssize_t n = write(w->pipe_fd, line.data, line.len); /* below PIPE_BUF: whole or not at all */
-	(void)n;                                           /* a watcher that does not read misses a line, nothing more */
+	(void)n;                                            /* a watcher that does not read misses a line, nothing more */
 }
 
 /* --- the end --- */
@@ -341,12 +361,16 @@ static enum record_state state_of(struct worker *w, enum worker_end end)
 static char *stop_reason(struct worker *w)
 {
 	long long step = (long long)atomic_load(&w->step);
-	SCOPED(free) char *where = step ? xstrfmt("at step %lld; its checkpoint is kept", step) : xstrdup("before its first step");
+	SCOPED(free)
+	char *where = step ? xstrfmt("at step %lld; its checkpoint is kept", step) : xstrdup("before its first step");
 	switch (cause_of(w)) {
 	case CANCELLED: return xstrfmt("cancelled %s", where);
 	case TIME:
-		return over_budget(w) ? xstrfmt("over its wall budget of %.0f s %s", w->job.wall_s, where) : xstrfmt("its wall budget or the grid's is used up %s", where);
-	case SIGNAL: case NO_JOURNAL: case NONE: break;
+		return over_budget(w) ? xstrfmt("over its wall budget of %.0f s %s", w->job.wall_s, where)
+		                      : xstrfmt("its wall budget or the grid's is used up %s", where);
+	case SIGNAL:
+	case NO_JOURNAL:
+	case NONE: break;
 	}
 	return xstrfmt("asked to stop (signal %d) %s", atomic_load(&stop_signal), where);
 }
@@ -366,14 +390,21 @@ static int end_journal(struct worker *w, enum worker_end end, const char *reason
 	(void)getrusage(RUSAGE_SELF, &use);
 	int64_t resumed = atomic_load(&w->resumed);
 	struct journal_end last = {
-		.state = state_of(w, end), .reason = reason, .exit_code = exit_code, .signal = -1, .step = atomic_load(&w->step),
-		.resumed_step = resumed > 0 ? resumed : -1, .wall_s = monotonic_s() - w->started_s,
-		.cpu_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) + 1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec),
+		.state = state_of(w, end),
+		.reason = reason,
+		.exit_code = exit_code,
+		.signal = -1,
+		.step = atomic_load(&w->step),
+		.resumed_step = resumed > 0 ? resumed : -1,
+		.wall_s = monotonic_s() - w->started_s,
+		.cpu_s = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) +
+		         1e-6 * (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec),
 		.max_rss = (int64_t)use.ru_maxrss * 1024,
 	};
 	struct err e = ERR_INIT;
 	if (write_end(w->journal, &last, &e)) {
-		(void)fprintf(stderr, "ablate worker: %s\n", e.msg); /* into DIR/log; the watcher sees an attempt without an end */
+		(void)fprintf(stderr, "ablate worker: %s\n",
+		              e.msg); /* into DIR/log; the watcher sees an attempt without an end */
 		exit_code = exit_code ? exit_code : EXIT_INCOMPLETE;
 	}
 	return exit_code;

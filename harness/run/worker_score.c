@@ -18,7 +18,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-#define CHUNK 500         /* samples between two checks for a stop */
+#define CHUNK        500 /* samples between two checks for a stop */
 #define PICTURE_SIDE 8
 
 /* One [[metric]] of the grid. */
@@ -30,21 +30,34 @@ struct request {
 };
 
 /* Requests that share the features of both sides: one extractor, reference and number of samples. */
-struct group { int x; const char *ref; int64_t samples; }; /* x: in scorer.extractors */
+struct group {
+	int x;
+	const char *ref;
+	int64_t samples;
+}; /* x: in scorer.extractors */
 
 /* Samples to be made, once for all who ask for them. */
-struct samples { uint8_t *px; int64_t n; int h, w, c, nfe; int64_t seed; bool picture; };
+struct samples {
+	uint8_t *px;
+	int64_t n;
+	int h, w, c, nfe;
+	int64_t seed;
+	bool picture;
+};
 
 struct scorer {
 	struct worker *w;
 	const struct run_config *config;
 	struct request *requests;
 	struct group *groups;
-	struct samples *samples;  /* in the order in which the grid names them */
+	struct samples *samples; /* in the order in which the grid names them */
 	int n_requests, n_groups, cap_groups, n_samples, cap_samples;
-	struct { const char *name; struct extractor *x; } *extractors;
+	struct {
+		const char *name;
+		struct extractor *x;
+	} * extractors;
 	int n_extractors, cap_extractors;
-	struct dataset train;     /* loaded when it is needed */
+	struct dataset train; /* loaded when it is needed */
 };
 
 /* --- what is asked --- */
@@ -78,8 +91,10 @@ static int take_request(struct request *r, struct scorer *s, const struct job_sc
 {
 	const char *data = s->config->data.name;
 	int x;
-	*r = (struct request){ .asked = asked, .row = metric_of_score(asked->name), .infinity = asked->infinity ? metric_find("fid_infinity") : NULL,
-	                       .options = METRIC_OPTIONS };
+	*r = (struct request){ .asked = asked,
+		                   .row = metric_of_score(asked->name),
+		                   .infinity = asked->infinity ? metric_find("fid_infinity") : NULL,
+		                   .options = METRIC_OPTIONS };
 	if (!r->row)
 		return err_code(e, EXIT_USAGE, "metric '%s': there is none of that name", asked->name);
 	if (open_extractor(&x, s, *asked->extractor ? asked->extractor : extractor_default(data), e))
@@ -111,8 +126,11 @@ static void want_samples(struct scorer *s, int64_t nfe, int64_t seed, int64_t n,
 			s->samples[i].n = n > s->samples[i].n ? n : s->samples[i].n;
 			return;
 		}
-	VEC_PUSH(s->samples, s->n_samples, s->cap_samples) = (struct samples){ .n = n > PICTURE_SIDE * PICTURE_SIDE ? n : PICTURE_SIDE * PICTURE_SIDE,
-	                                                                        .nfe = (int)nfe, .seed = seed, .picture = picture };
+	VEC_PUSH(s->samples, s->n_samples,
+	         s->cap_samples) = (struct samples){ .n = n > PICTURE_SIDE * PICTURE_SIDE ? n : PICTURE_SIDE * PICTURE_SIDE,
+		                                         .nfe = (int)nfe,
+		                                         .seed = seed,
+		                                         .picture = picture };
 }
 
 int scorer_open(struct scorer **out, struct worker *w, const struct run_config *config, struct err *e)
@@ -165,12 +183,15 @@ static enum data_split split_of(char name[KNOB_TEXT_MAX], const char *ref)
 	return split;
 }
 
-static int extract_dataset(struct feature_set *out, const char *name, enum data_split split, struct extractor *x, unsigned keep, struct err *e)
+static int extract_dataset(struct feature_set *out, const char *name, enum data_split split, struct extractor *x,
+                           unsigned keep, struct err *e)
 {
 	struct dataset d;
 	if (dataset_open(&d, name, split, e))
 		return -1;
-	struct source source = { .kind = &source_memory, .path = (char *)name, .n = d.n, .h = d.h, .w = d.w, .c = d.c, .self = d.images };
+	struct source source = {
+		.kind = &source_memory, .path = (char *)name, .n = d.n, .h = d.h, .w = d.w, .c = d.c, .self = d.images
+	};
 	struct feature_options o = { .keep = keep, .want = keep };
 	int rc = feature_set_extract(out, &source, x, &o, e);
 	dataset_release(&d);
@@ -183,7 +204,8 @@ static char *reference_path(const struct scorer *s, const char *sha256, const st
 	SCOPED(free) char *dir = xstrdup(worker_dir(s->w)); /* RUNS/CELL/ATTEMPT */
 	const char *runs = dirname(dirname(dir));
 	char features[PROTOCOL_TEXT], key[SHA256_HEX];
-	SCOPED(free) char *text = xstrfmt("%s %s %s %u", sha256, protocol_features(features, x, "u8"), x->weights_sha256, keep);
+	SCOPED(free)
+	char *text = xstrfmt("%s %s %s %u", sha256, protocol_features(features, x, "u8"), x->weights_sha256, keep);
 	io_sha256(key, text, strlen(text));
 	return xstrfmt("%s/refs/%.16s.npz", runs, key);
 }
@@ -198,7 +220,8 @@ static int lock_for(const char *path)
 	return fd;
 }
 
-static int open_reference(struct feature_set *out, struct scorer *s, const char *ref, struct extractor *x, unsigned keep, struct err *e)
+static int open_reference(struct feature_set *out, struct scorer *s, const char *ref, struct extractor *x,
+                          unsigned keep, struct err *e)
 {
 	char name[KNOB_TEXT_MAX], sha256[SHA256_HEX];
 	size_t n = strlen(ref);
@@ -214,7 +237,8 @@ static int open_reference(struct feature_set *out, struct scorer *s, const char 
 	if (io_mkdirs(dirname(dir), e))
 		return -1;
 	worker_say(s->w, s->config->train.steps, "features of the reference");
-	SCOPED(fd) __attribute__((unused)) int lock = lock_for(path); /* cells that finish together wait for one of them to make it */
+	SCOPED(fd)
+	__attribute__((unused)) int lock = lock_for(path); /* cells that finish together wait for one of them to make it */
 	if (io_exists(path) && !feature_set_load(out, path, NULL))
 		return 0;
 	return extract_dataset(out, name, split, x, keep, e) ? -1 : feature_set_save(out, path, keep != 0, e);
@@ -241,14 +265,22 @@ static int make_samples(struct samples *out, struct scorer *s, bool *stopped, co
 	return rc;
 }
 
-static int record_file(struct worker *w, const char *table, const char *role, const char *kind, const char *path, int64_t items, struct err *e)
+static int record_file(struct worker *w, const char *table, const char *role, const char *kind, const char *path,
+                       int64_t items, struct err *e)
 {
 	char sha256[SHA256_HEX];
 	const char *name = strrchr(path, '/');
 	if (io_sha256_file(sha256, path, e))
 		return -1;
-	return journal_file(worker_journal(w), &(struct journal_file){ .table = table, .role = role, .kind = kind, .name = name ? name + 1 : path,
-	                    .sha256 = sha256, .bytes = -1, .n_items = items }, e);
+	return journal_file(worker_journal(w),
+	                    &(struct journal_file){ .table = table,
+	                                            .role = role,
+	                                            .kind = kind,
+	                                            .name = name ? name + 1 : path,
+	                                            .sha256 = sha256,
+	                                            .bytes = -1,
+	                                            .n_items = items },
+	                    e);
 }
 
 static int write_picture(struct scorer *s, const struct samples *m, struct err *e)
@@ -272,7 +304,9 @@ static int write_picture(struct scorer *s, const struct samples *m, struct err *
 
 static const char *weights_name(const struct run_config *c)
 {
-	static const char *const names[] = { [SAMPLE_EMA] = "ema", [SAMPLE_STUDENT] = "student", [SAMPLE_TEACHER] = "teacher" };
+	static const char *const names[] = {
+		[SAMPLE_EMA] = "ema", [SAMPLE_STUDENT] = "student", [SAMPLE_TEACHER] = "teacher"
+	};
 	return names[c->sample.weights];
 }
 
@@ -283,20 +317,29 @@ static char *computed_by(const struct extractor *x, const struct score *v)
 	if (!x->device)
 		return NULL;
 	x->device->ops->facts(x->device, &f);
-	return xstrfmt("features: %s (%s%s%s)%s%s", x->device->name, f.libraries, *f.convolutions ? "; convolutions: " : "", f.convolutions,
-	               *v->computed_by ? "; singular values: " : "", v->computed_by);
+	return xstrfmt("features: %s (%s%s%s)%s%s", x->device->name, f.libraries, *f.convolutions ? "; convolutions: " : "",
+	               f.convolutions, *v->computed_by ? "; singular values: " : "", v->computed_by);
 }
 
-static int record_scores(struct scorer *s, const struct score_list *list, const struct extractor *x, const struct samples *m, int64_t n,
-                         int64_t step, struct err *e)
+static int record_scores(struct scorer *s, const struct score_list *list, const struct extractor *x,
+                         const struct samples *m, int64_t n, int64_t step, struct err *e)
 {
 	for (int i = 0; i < list->n; i++) {
 		const struct score *v = &list->v[i];
 		SCOPED(free) char *by = computed_by(x, v);
-		struct journal_metric row = { .name = v->name, .weights = weights_name(s->config), .protocol = v->protocol, .nfe = m->nfe, .step = step,
-		                              .eval_seed = m->seed, .n = v->n ? v->n : n, .value = v->value, .lo = v->value - v->half,
-		                              .hi = v->value + v->half, .computed_by = by };
-		if ((*v->warning && journal_note(worker_journal(s->w), v->warning, e)) || journal_metric(worker_journal(s->w), &row, e))
+		struct journal_metric row = { .name = v->name,
+			                          .weights = weights_name(s->config),
+			                          .protocol = v->protocol,
+			                          .nfe = m->nfe,
+			                          .step = step,
+			                          .eval_seed = m->seed,
+			                          .n = v->n ? v->n : n,
+			                          .value = v->value,
+			                          .lo = v->value - v->half,
+			                          .hi = v->value + v->half,
+			                          .computed_by = by };
+		if ((*v->warning && journal_note(worker_journal(s->w), v->warning, e)) ||
+		    journal_metric(worker_journal(s->w), &row, e))
 			return -1;
 	}
 	return 0;
@@ -314,7 +357,10 @@ static void keep_asked(struct score_list *list, const struct request *r)
 }
 
 /* What a group needs of both sides for these samples. */
-struct needs { unsigned keep[2]; bool two_sides; };
+struct needs {
+	unsigned keep[2];
+	bool two_sides;
+};
 
 static struct needs needs_of(const struct scorer *s, int group, const struct samples *m)
 {
@@ -324,14 +370,15 @@ static struct needs needs_of(const struct scorer *s, int group, const struct sam
 		if (r->group != group || !wants(r, m))
 			continue;
 		for (int side = 0; side < 2; side++)
-			n.keep[side] |= metric_keep(r->row, side, &r->options) | (r->infinity ? metric_keep(r->infinity, side, &r->options) : 0);
+			n.keep[side] |= metric_keep(r->row, side, &r->options) |
+			                (r->infinity ? metric_keep(r->infinity, side, &r->options) : 0);
 		n.two_sides |= r->row->sides == 2;
 	}
 	return n;
 }
 
-static int score_request(struct scorer *s, const struct request *r, struct feature_set *ours, struct feature_set *reference,
-                         const struct samples *m, int64_t step, struct err *e)
+static int score_request(struct scorer *s, const struct request *r, struct feature_set *ours,
+                         struct feature_set *reference, const struct samples *m, int64_t step, struct err *e)
 {
 	const struct group *g = &s->groups[r->group];
 	struct score_list list = { 0 };
@@ -350,11 +397,19 @@ static int score_group(struct scorer *s, int group, const struct samples *m, int
 	SCOPED(feature_set) struct feature_set ours = { 0 };
 	SCOPED(feature_set) struct feature_set reference = { 0 };
 	struct extractor *x = s->extractors[g->x].x;
-	struct source source = { .kind = &source_memory, .path = (char *)"samples", .n = g->samples, .h = m->h, .w = m->w, .c = m->c, .self = m->px };
-	struct feature_options o = { .keep = needs.keep[0], .want = needs.keep[0],
-	                             .pixels = s->config->sample.quantize == QUANTIZE_ROUND ? "u8-round" : "u8-truncate" };
+	struct source source = { .kind = &source_memory,
+		                     .path = (char *)"samples",
+		                     .n = g->samples,
+		                     .h = m->h,
+		                     .w = m->w,
+		                     .c = m->c,
+		                     .self = m->px };
+	struct feature_options o = { .keep = needs.keep[0],
+		                         .want = needs.keep[0],
+		                         .pixels = s->config->sample.quantize == QUANTIZE_ROUND ? "u8-round" : "u8-truncate" };
 	worker_say(s->w, s->config->train.steps, "scoring");
-	if ((needs.two_sides && open_reference(&reference, s, g->ref, x, needs.keep[1], e)) || feature_set_extract(&ours, &source, x, &o, e))
+	if ((needs.two_sides && open_reference(&reference, s, g->ref, x, needs.keep[1], e)) ||
+	    feature_set_extract(&ours, &source, x, &o, e))
 		return -1;
 	/* the reference came as bytes, the samples were rounded by us: one protocol, named by the samples' side */
 	char as_bytes[PROTOCOL_TEXT];
@@ -382,7 +437,8 @@ static int score_samples(struct scorer *s, const struct samples *m, int64_t step
 	return 0;
 }
 
-static int sample_and_score(struct scorer *s, bool *stopped, const struct samples *wanted, const char *checkpoint, int64_t step, struct err *e)
+static int sample_and_score(struct scorer *s, bool *stopped, const struct samples *wanted, const char *checkpoint,
+                            int64_t step, struct err *e)
 {
 	struct samples m = *wanted;
 	m.h = s->train.h;
@@ -402,9 +458,15 @@ static int record_inputs(struct scorer *s, struct err *e)
 	for (int i = 0; i < s->n_extractors; i++) {
 		const struct extractor *x = s->extractors[i].x;
 		SCOPED(free) char *role = xstrfmt("extractor %s", x->name);
-		if (*x->weights_sha256 &&
-		    journal_file(worker_journal(s->w), &(struct journal_file){ .table = "input", .role = role, .kind = "weights", .name = x->name,
-		                 .sha256 = x->weights_sha256, .bytes = -1, .n_items = -1 }, e))
+		if (*x->weights_sha256 && journal_file(worker_journal(s->w),
+		                                       &(struct journal_file){ .table = "input",
+		                                                               .role = role,
+		                                                               .kind = "weights",
+		                                                               .name = x->name,
+		                                                               .sha256 = x->weights_sha256,
+		                                                               .bytes = -1,
+		                                                               .n_items = -1 },
+		                                       e))
 			return -1;
 	}
 	return 0;

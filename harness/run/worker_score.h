@@ -1,4 +1,5 @@
-/* worker_score.h - the second half of a cell: sampling from the last checkpoint, pictures, and scores into the journal. */
+/* worker_score.h - the second half of a cell: sampling from the last checkpoint, pictures, and scores into the
+ * journal. */
 #ifndef ABLATE_WORKER_SCORE_H
 #define ABLATE_WORKER_SCORE_H
 

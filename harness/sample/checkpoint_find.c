@@ -26,7 +26,8 @@ char *checkpoint_find(const char *db_file, const char *what, struct err *e)
 	if (db_open(&db, db_file, DB_READ, e) || query_checkpoint_place(&place, db, what, e))
 		return NULL;
 	if (!place) {
-		(void)err_code(e, EXIT_USAGE, "%s: neither a file nor an attempt or cell with a checkpoint in %s", what, db_file);
+		(void)err_code(e, EXIT_USAGE, "%s: neither a file nor an attempt or cell with a checkpoint in %s", what,
+		               db_file);
 		return NULL;
 	}
 	return xstrfmt("%s-runs/%s", db_file, place);

@@ -4,7 +4,8 @@
 
 #include "model/config/config.h"
 
-/* Heap text: `what` itself if it is a file, else the newest checkpoint of the attempt or cell whose hash starts with it; NULL with e set. */
+/* Heap text: `what` itself if it is a file, else the newest checkpoint of the attempt or cell whose hash starts with
+ * it; NULL with e set. */
 char *checkpoint_find(const char *db_file, const char *what, struct err *e);
 /* A checkpoint names its own config. */
 MUST_CHECK int checkpoint_config(struct run_config *out, const char *path, struct err *e);

@@ -17,7 +17,12 @@ enum { CHUNK = 50, LEVELS_MAX = 256, USUAL_LEVELS = 18, MASK_BYTES_MAX = 64 << 2
 
 /* ---- references ------------------------------------------------------------------------------------------------- */
 
-struct references { struct dataset set; struct source *files; int64_t n; const struct data_shape *shape; };
+struct references {
+	struct dataset set;
+	struct source *files;
+	int64_t n;
+	const struct data_shape *shape;
+};
 
 static void references_close(struct references *r)
 {
@@ -34,8 +39,8 @@ static int references_open(struct references *r, const char *name, const struct 
 			return -1;
 		r->n = r->set.n;
 		if (r->set.h != shape->h || r->set.w != shape->w || r->set.c != shape->c)
-			return err_code(e, EXIT_USAGE, "%s: pictures of %d x %d x %d; the model makes %d x %d x %d", name, r->set.h, r->set.w, r->set.c, shape->h,
-			                shape->w, shape->c);
+			return err_code(e, EXIT_USAGE, "%s: pictures of %d x %d x %d; the model makes %d x %d x %d", name, r->set.h,
+			                r->set.w, r->set.c, shape->h, shape->w, shape->c);
 		return 0;
 	}
 	if (source_open(&r->files, name, e))
@@ -58,8 +63,9 @@ static int reference_read(double *dst, struct references *r, int64_t i, struct e
 	SCOPED(free) char *name = source_item(r->files, i);
 	if (source_read(r->files, i, &im, e))
 		return -1;
-	int rc = im.h == s->h && im.w == s->w ? 0
-		: err_code(e, EXIT_USAGE, "%s: %d x %d pixels; the model makes %d x %d", name, im.h, im.w, s->h, s->w);
+	int rc = im.h == s->h && im.w == s->w
+	             ? 0
+	             : err_code(e, EXIT_USAGE, "%s: %d x %d pixels; the model makes %d x %d", name, im.h, im.w, s->h, s->w);
 	for (int p = 0; !rc && p < s->h * s->w; p++)
 		for (int k = 0; k < s->c && !rc; k++) {
 			const uint8_t *px = im.px + (size_t)p * (size_t)im.c;
@@ -77,10 +83,13 @@ static int mask_of_file(uint8_t *made, const char *path, const struct data_shape
 {
 	SCOPED(str) struct str bytes = { 0 };
 	struct image_u8 im = { 0 };
-	if (io_read(&bytes, path, MASK_BYTES_MAX, e) || image_png_decode(&im, (const uint8_t *)str_text(&bytes), bytes.len, path, e))
+	if (io_read(&bytes, path, MASK_BYTES_MAX, e) ||
+	    image_png_decode(&im, (const uint8_t *)str_text(&bytes), bytes.len, path, e))
 		return -1;
-	int rc = im.h == s->h && im.w == s->w ? 0
-		: err_code(e, EXIT_USAGE, "%s: a mask of %d x %d pixels for pictures of %d x %d", path, im.h, im.w, s->h, s->w);
+	int rc = im.h == s->h && im.w == s->w
+	             ? 0
+	             : err_code(e, EXIT_USAGE, "%s: a mask of %d x %d pixels for pictures of %d x %d", path, im.h, im.w,
+	                        s->h, s->w);
 	for (int p = 0; !rc && p < s->h * s->w; p++)
 		memset(made + p * s->c, im.px[(size_t)p * (size_t)im.c] >= 128, (size_t)s->c);
 	image_u8_release(&im);
@@ -99,7 +108,8 @@ static int make_mask(uint8_t *made, const struct sample_edit *ask, const struct 
 	while (kind < n && strcmp(names[kind], ask->mask) != 0)
 		kind++;
 	if (kind == n && !io_exists(ask->mask))
-		return err_code(e, EXIT_USAGE, "--mask %s: must be center, border, left, right, top, bottom or a PNG file", ask->mask);
+		return err_code(e, EXIT_USAGE, "--mask %s: must be center, border, left, right, top, bottom or a PNG file",
+		                ask->mask);
 	if (kind == n)
 		return mask_of_file(made, ask->mask, s, e);
 	for (int y = 0; y < s->h; y++)
@@ -111,7 +121,8 @@ static int make_mask(uint8_t *made, const struct sample_edit *ask, const struct 
 	return 0;
 }
 
-/* The given list; else those of the paper's stroke drawings (5.38, 2.24); else the training grid from its largest level down. */
+/* The given list; else those of the paper's stroke drawings (5.38, 2.24); else the training grid from its largest level
+ * down. */
 static int make_levels(double *sigma, int *n, const struct sample_edit *ask, const struct run_config *c, struct err *e)
 {
 	*n = 0;
@@ -121,7 +132,8 @@ static int make_levels(double *sigma, int *n, const struct sample_edit *ask, con
 			return err_code(e, EXIT_USAGE, "--sigmas: more than %d noise levels", LEVELS_MAX);
 		sigma[(*n)++] = strtod(p, &end);
 		if (end == p || (*end && *end != ','))
-			return err_code(e, EXIT_USAGE, "--sigmas %s: must be numbers separated by commas, such as 80,24.4,5.84", ask->sigmas);
+			return err_code(e, EXIT_USAGE, "--sigmas %s: must be numbers separated by commas, such as 80,24.4,5.84",
+			                ask->sigmas);
 	}
 	if (*n)
 		return 0;
@@ -137,7 +149,14 @@ static int make_levels(double *sigma, int *n, const struct sample_edit *ask, con
 
 /* ---- the model, for edits ------------------------------------------------------------------------------- */
 
-struct model { struct sampler *s; uint64_t seed; int64_t base; size_t per; float *in, *out; int64_t numbers[CHUNK]; };
+struct model {
+	struct sampler *s;
+	uint64_t seed;
+	int64_t base;
+	size_t per;
+	float *in, *out;
+	int64_t numbers[CHUNK];
+};
 
 static int answer(void *ctx, double *dst, const double *x, int64_t first, int64_t n, double sigma, struct err *e)
 {
@@ -170,8 +189,8 @@ static int add_tile(struct png_grid *g, const struct model *m, const double *x, 
 
 /* ---- edits ------------------------------------------------------------------------------------------------------ */
 
-static int edit_chunk(struct png_grid *g, struct model *m, struct references *refs, const struct edit *edit, bool stroke, int64_t at, int64_t n,
-                      struct err *e)
+static int edit_chunk(struct png_grid *g, struct model *m, struct references *refs, const struct edit *edit,
+                      bool stroke, int64_t at, int64_t n, struct err *e)
 {
 	size_t per = m->per;
 	SCOPED(free) double *y = xcalloc(CHUNK * per, sizeof *y);
@@ -188,28 +207,38 @@ static int edit_chunk(struct png_grid *g, struct model *m, struct references *re
 	for (int64_t i = 0; i < n; i++) {
 		const double *mine = y + (size_t)i * per;
 		edit_known(known, mine, edit);
-		if (add_tile(g, m, stroke ? mine : known, e) || add_tile(g, m, made + (size_t)i * per, e) || (!stroke && add_tile(g, m, mine, e)))
+		if (add_tile(g, m, stroke ? mine : known, e) || add_tile(g, m, made + (size_t)i * per, e) ||
+		    (!stroke && add_tile(g, m, mine, e)))
 			return -1;
 	}
 	return 0;
 }
 
-static int run_edit(int64_t *pictures, struct model *m, const struct run_config *c, const struct data_shape *shape, const struct sample_edit *ask,
-                    struct err *e)
+static int run_edit(int64_t *pictures, struct model *m, const struct run_config *c, const struct data_shape *shape,
+                    const struct sample_edit *ask, struct err *e)
 {
 	struct references refs;
 	double sigma[LEVELS_MAX];
 	SCOPED(free) uint8_t *made = xcalloc(m->per, 1);
 	bool stroke = ask->kind == SAMPLE_STROKE;
-	struct edit edit = { .h = shape->h, .w = shape->w, .c = shape->c, .space = ask->kind == SAMPLE_COLORIZE ? EDIT_BRIGHTNESS : EDIT_PIXELS,
-	                     .made = stroke ? NULL : made, .from_reference = stroke, .sigma = sigma, .eps = c->sigma.min };
-	if (make_levels(sigma, &edit.n_sigma, ask, c, e) || edit_check(&edit, e) || (!stroke && make_mask(made, ask, shape, e)))
+	struct edit edit = { .h = shape->h,
+		                 .w = shape->w,
+		                 .c = shape->c,
+		                 .space = ask->kind == SAMPLE_COLORIZE ? EDIT_BRIGHTNESS : EDIT_PIXELS,
+		                 .made = stroke ? NULL : made,
+		                 .from_reference = stroke,
+		                 .sigma = sigma,
+		                 .eps = c->sigma.min };
+	if (make_levels(sigma, &edit.n_sigma, ask, c, e) || edit_check(&edit, e) ||
+	    (!stroke && make_mask(made, ask, shape, e)))
 		return -1;
 	struct png_grid *g = NULL;
 	int rc = references_open(&refs, ask->source, shape, e);
-	int64_t n = ask->n < refs.n ? ask->n : refs.n, each = stroke ? 2 : 3, across = (int64_t)ceil(sqrt((double)n / (double)each));
+	int64_t n = ask->n < refs.n ? ask->n : refs.n, each = stroke ? 2 : 3,
+			across = (int64_t)ceil(sqrt((double)n / (double)each));
 	if (!rc)
-		rc = png_grid_open(&g, ask->output, (int)(across * each), (int)((n + across - 1) / across), shape->w, shape->h, shape->c, 2, e);
+		rc = png_grid_open(&g, ask->output, (int)(across * each), (int)((n + across - 1) / across), shape->w, shape->h,
+		                   shape->c, 2, e);
 	for (int64_t at = 0; !rc && at < n; at += CHUNK)
 		rc = edit_chunk(g, m, &refs, &edit, stroke, at, n - at < CHUNK ? n - at : CHUNK, e);
 	references_close(&refs);
@@ -223,8 +252,10 @@ static int run_edit(int64_t *pictures, struct model *m, const struct run_config 
 
 /* ---- from one latent to another -------------------------------------------------------------------------------- */
 
-/* One row: latents 2r and 2r + 1 of the seed and the points between; later rounds add the same noise to the whole row. */
-static int walk(struct png_grid *g, struct model *m, const struct run_config *c, const struct sample_edit *ask, int64_t row, struct err *e)
+/* One row: latents 2r and 2r + 1 of the seed and the points between; later rounds add the same noise to the whole
+ * row. */
+static int walk(struct png_grid *g, struct model *m, const struct run_config *c, const struct sample_edit *ask,
+                int64_t row, struct err *e)
 {
 	size_t per = m->per;
 	SCOPED(free) double *a = xcalloc(per, sizeof *a);
@@ -257,8 +288,8 @@ static int walk(struct png_grid *g, struct model *m, const struct run_config *c,
 	return 0;
 }
 
-static int run_walks(int64_t *pictures, struct model *m, const struct run_config *c, const struct data_shape *shape, const struct sample_edit *ask,
-                     struct err *e)
+static int run_walks(int64_t *pictures, struct model *m, const struct run_config *c, const struct data_shape *shape,
+                     const struct sample_edit *ask, struct err *e)
 {
 	struct png_grid *g;
 	if (png_grid_open(&g, ask->output, ask->steps, (int)ask->n, shape->w, shape->h, shape->c, 2, e))
@@ -272,13 +303,14 @@ static int run_walks(int64_t *pictures, struct model *m, const struct run_config
 	return png_grid_close(g, e);
 }
 
-int sample_edit(int64_t *pictures, struct sampler *s, const struct run_config *c, const struct data_shape *shape, const struct sample_edit *ask,
-                struct err *e)
+int sample_edit(int64_t *pictures, struct sampler *s, const struct run_config *c, const struct data_shape *shape,
+                const struct sample_edit *ask, struct err *e)
 {
 	struct model m = { .s = s, .seed = ask->seed, .per = (size_t)(shape->h * shape->w * shape->c) };
 	SCOPED(free) float *in = xcalloc(CHUNK * m.per, sizeof *in);
 	SCOPED(free) float *out = xcalloc(CHUNK * m.per, sizeof *out);
 	m.in = in;
 	m.out = out;
-	return ask->kind == SAMPLE_INTERPOLATE ? run_walks(pictures, &m, c, shape, ask, e) : run_edit(pictures, &m, c, shape, ask, e);
+	return ask->kind == SAMPLE_INTERPOLATE ? run_walks(pictures, &m, c, shape, ask, e)
+	                                       : run_edit(pictures, &m, c, shape, ask, e);
 }

@@ -24,8 +24,8 @@ struct kind {
 	bool (*is)(const char *path);
 	int (*open)(struct sample_out *o, struct err *e);
 	int (*add)(struct sample_out *o, const uint8_t *px, int64_t label, struct err *e);
-	int (*close)(struct sample_out *o, struct err *e);  /* gives the output its name, or leaves that to drop */
-	void (*drop)(struct sample_out *o);                 /* removes what has no final name yet; also after close */
+	int (*close)(struct sample_out *o, struct err *e); /* gives the output its name, or leaves that to drop */
+	void (*drop)(struct sample_out *o);                /* removes what has no final name yet; also after close */
 };
 
 struct sample_out {
@@ -34,9 +34,9 @@ struct sample_out {
 	int64_t n, added;
 	int h, w, c;
 	struct png_grid *grid;
-	char *part;              /* folder: its name until it is whole */
-	int temporary;           /* as temporary_remember knows it */
-	uint8_t *px;             /* array */
+	char *part;    /* folder: its name until it is whole */
+	int temporary; /* as temporary_remember knows it */
+	uint8_t *px;   /* array */
 	int64_t *labels;
 };
 
@@ -45,7 +45,7 @@ static size_t image_bytes(const struct sample_out *o)
 	return (size_t)o->h * (size_t)o->w * (size_t)o->c;
 }
 
-/* ---- a grid of tiles ------------------------------------------------------------------------------------------------- */
+/* ---- a grid of tiles ------------------------------------------------------------------------- */
 
 static bool any_name(const char *path)
 {
@@ -77,7 +77,7 @@ static void grid_drop(struct sample_out *o)
 	png_grid_free(o->grid);
 }
 
-/* ---- a folder of PNG --------------------------------------------------------------------------------------------------- */
+/* ---- a folder of PNG ------------------------------------------------------------------------- */
 
 static bool is_folder(const char *path)
 {
@@ -110,7 +110,8 @@ static int folder_add(struct sample_out *o, const uint8_t *px, int64_t label, st
 	if (image_png_encode(&png, px, o->h, o->w, o->c, path, e))
 		return -1;
 	SCOPED(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	return fd < 0 ? err_set(e, "%s: cannot create: %s", path, strerror(errno)) : io_write_all(fd, png.data, png.len, path, e);
+	return fd < 0 ? err_set(e, "%s: cannot create: %s", path, strerror(errno))
+	              : io_write_all(fd, png.data, png.len, path, e);
 }
 
 static int folder_close(struct sample_out *o, struct err *e)
@@ -136,7 +137,7 @@ static void folder_drop(struct sample_out *o)
 	free(o->part);
 }
 
-/* ---- an array ---------------------------------------------------------------------------------------------------------- */
+/* ---- an array -------------------------------------------------------------------------------- */
 
 static bool is_array(const char *path)
 {
@@ -147,7 +148,8 @@ static bool is_array(const char *path)
 static int array_open(struct sample_out *o, struct err *e)
 {
 	if ((double)o->n * (double)image_bytes(o) > ARRAY_MAX_BYTES)
-		return err_set(e, "%s: %lld images are more than 4 GiB, which a plain .npz cannot hold; name a folder (%s/)", o->path, (long long)o->n, "DIR");
+		return err_set(e, "%s: %lld images are more than 4 GiB, which a plain .npz cannot hold; name a folder (%s/)",
+		               o->path, (long long)o->n, "DIR");
 	o->px = xmalloc((size_t)o->n * image_bytes(o));
 	o->labels = xcalloc((size_t)o->n, sizeof *o->labels);
 	return io_atomic_possible(o->path, e);
@@ -177,7 +179,7 @@ static void array_drop(struct sample_out *o)
 	free(o->labels);
 }
 
-/* ---- all ----------------------------------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 /* The first that matches. */
 static const struct kind kinds[] = {

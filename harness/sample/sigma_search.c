@@ -25,8 +25,8 @@ static int ask(double *out, struct search *x, int64_t index)
 	return 0;
 }
 
-int sigma_search(struct sigma_search *out, int64_t first, int64_t last, int (*value)(void *ctx, double *out, int64_t index, struct err *e),
-                 void *ctx, struct err *e)
+int sigma_search(struct sigma_search *out, int64_t first, int64_t last,
+                 int (*value)(void *ctx, double *out, int64_t index, struct err *e), void *ctx, struct err *e)
 {
 	*out = (struct sigma_search){ .best = first };
 	struct search x = { out, value, ctx, e };

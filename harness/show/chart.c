@@ -18,7 +18,10 @@ enum { SERIES_MAX = 12, POINTS_MAX = 4000, SIGMA_BINS = 48 };
 
 /* --- rows --- */
 
-struct lines { const struct plan_row *row[FIGURE_SERIES_MAX]; int n, hidden; };
+struct lines {
+	const struct plan_row *row[FIGURE_SERIES_MAX];
+	int n, hidden;
+};
 
 /* The rows to draw: of the chain, one per arm, at most `max`. */
 static int choose(struct lines *out, const struct study *s, const struct chart_ask *ask, int max, struct err *e)
@@ -57,7 +60,8 @@ static struct figure_panel *one_panel(struct chart *c, int n_series)
 static void tell_hidden(struct chart *c, const struct lines *lines)
 {
 	if (lines->hidden)
-		c->figure.note = arena_strfmt(&c->arena, "%d more arm%s not drawn: choose a chain or --only", lines->hidden, str_plural(lines->hidden));
+		c->figure.note = arena_strfmt(&c->arena, "%d more arm%s not drawn: choose a chain or --only", lines->hidden,
+		                              str_plural(lines->hidden));
 }
 
 static struct figure_series *series_of(const struct figure_panel *p, int i)
@@ -84,8 +88,13 @@ static const char *title_of(struct chart *c, const struct metric_ref *ref)
 
 /* --- points (x, y) of several seeds -> mean and band --- */
 
-struct point { double x, y; };
-struct points { struct point *v; int n, cap; };
+struct point {
+	double x, y;
+};
+struct points {
+	struct point *v;
+	int n, cap;
+};
 
 static int by_x(const void *a, const void *b)
 {
@@ -100,8 +109,10 @@ static void average(struct figure_series *out, struct arena *a, struct points *p
 	int distinct = 0;
 	for (int i = 0; i < p->n; i++)
 		distinct += i == 0 || p->v[i].x != p->v[i - 1].x;
-	double *x = arena_alloc(a, (size_t)(distinct + 1) * sizeof *x), *y = arena_alloc(a, (size_t)(distinct + 1) * sizeof *y);
-	double *lo = arena_alloc(a, (size_t)(distinct + 1) * sizeof *lo), *hi = arena_alloc(a, (size_t)(distinct + 1) * sizeof *hi);
+	double *x = arena_alloc(a, (size_t)(distinct + 1) * sizeof *x),
+		   *y = arena_alloc(a, (size_t)(distinct + 1) * sizeof *y);
+	double *lo = arena_alloc(a, (size_t)(distinct + 1) * sizeof *lo),
+		   *hi = arena_alloc(a, (size_t)(distinct + 1) * sizeof *hi);
 	int n = 0;
 	for (int i = 0; i < p->n;) {
 		int from = i;
@@ -127,7 +138,8 @@ static int thin(double *x, double *y, int n)
 	return every > 1 ? kept : n;
 }
 
-int chart_curve(double **x, double **y, int *n, struct arena *arena, struct db *db, const char *attempt, const char *name, struct err *e)
+int chart_curve(double **x, double **y, int *n, struct arena *arena, struct db *db, const char *attempt,
+                const char *name, struct err *e)
 {
 	SCOPED(free) struct point *v = NULL;
 	int count = 0, cap = 0;
@@ -200,8 +212,8 @@ static int build_metric(struct chart *c, struct study *s, const struct chart_ask
 			const struct study_score *last = cell->arm == lines.row[i]->arm ? study_score(s, cell, &ref) : NULL;
 			for (int j = 0; last && j < cell->n_scores; j++) {
 				const struct study_score *x = &cell->scores[j]; /* the same score at any step */
-				if (!strcmp(x->name, last->name) && x->nfe == last->nfe && !strcmp(x->weights, last->weights)
-				    && !strcmp(x->protocol, last->protocol))
+				if (!strcmp(x->name, last->name) && x->nfe == last->nfe && !strcmp(x->weights, last->weights) &&
+				    !strcmp(x->protocol, last->protocol))
 					VEC_PUSH(all.v, all.n, all.cap) = (struct point){ (double)x->step, x->value };
 			}
 		}
@@ -235,13 +247,20 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 		if (study_stat(&t, s, lines.row[i]->arm, &ref, e))
 			return -1;
 		const char *data = s->plan->arms[lines.row[i]->arm].config.data.name;
-		const struct published_value *theirs = ask->pub ? published_find(ask->pub, "", lines.row[i]->label, data, ref.name, ref.nfe) : NULL;
-		v[0][i] = i, v[1][i] = t.mean, v[2][i] = t.mean - t.sd, v[3][i] = t.mean + t.sd, v[4][i] = theirs ? theirs->value : NAN;
+		const struct published_value *theirs =
+			ask->pub ? published_find(ask->pub, "", lines.row[i]->label, data, ref.name, ref.nfe) : NULL;
+		v[0][i] = i, v[1][i] = t.mean, v[2][i] = t.mean - t.sd, v[3][i] = t.mean + t.sd,
+		v[4][i] = theirs ? theirs->value : NAN;
 		published = published || theirs;
 		names[i] = lines.row[i]->label;
 	}
-	*series_of(p, 0) = (struct figure_series){ .mark = FIGURE_BARS, .n = lines.n, .x = v[0], .y = v[1], .lo = v[2], .hi = v[3],
-	                                           .mark_y = published ? v[4] : NULL };
+	*series_of(p, 0) = (struct figure_series){ .mark = FIGURE_BARS,
+		                                       .n = lines.n,
+		                                       .x = v[0],
+		                                       .y = v[1],
+		                                       .lo = v[2],
+		                                       .hi = v[3],
+		                                       .mark_y = published ? v[4] : NULL };
 	p->n_series = 1;
 	p->x = (struct figure_axis){ .names = names, .n_names = lines.n };
 	p->y = (struct figure_axis){ .label = title_of(c, &ref) };
@@ -253,7 +272,8 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 
 static bool same_curve(const struct figure_series *a, const struct figure_series *b)
 {
-	return a->n == b->n && !memcmp(a->x, b->x, (size_t)a->n * sizeof *a->x) && !memcmp(a->y, b->y, (size_t)a->n * sizeof *a->y);
+	return a->n == b->n && !memcmp(a->x, b->x, (size_t)a->n * sizeof *a->x) &&
+	       !memcmp(a->y, b->y, (size_t)a->n * sizeof *a->y);
 }
 
 /* Arms whose schedules are the same are one line with all their names. */
@@ -272,9 +292,11 @@ static void join_same(struct chart *c, struct figure_panel *p)
 	p->n_series = kept;
 }
 
-/* One curve of each arm that follows from its settings alone. `curve` fills x and y (arena memory) and n; n = 0: none. */
-static struct figure_panel *of_settings(struct chart *c, struct study *s, const struct chart_ask *ask, const char *title,
-                                        void (*curve)(struct figure_series *out, struct arena *a, const struct run_config *cfg), struct err *e)
+/* One curve of each arm that follows from its settings alone. `curve` fills x and y (arena memory) and n; n = 0:
+ * none. */
+static struct figure_panel *of_settings(
+	struct chart *c, struct study *s, const struct chart_ask *ask, const char *title,
+	void (*curve)(struct figure_series *out, struct arena *a, const struct run_config *cfg), struct err *e)
 {
 	struct lines lines;
 	if (choose(&lines, s, ask, SERIES_MAX, e))
@@ -352,7 +374,8 @@ static int build_sweep(struct chart *c, struct study *s, const struct chart_ask 
 	struct metric_ref ref;
 	const struct knob *k = config_find(ask->knob);
 	if (!k)
-		return *ask->knob ? config_unknown(ask->knob, e) : err_code(e, EXIT_USAGE, "a sweep needs --knob KEY, such as loss.c");
+		return *ask->knob ? config_unknown(ask->knob, e)
+		                  : err_code(e, EXIT_USAGE, "a sweep needs --knob KEY, such as loss.c");
 	if (metric_asked(&ref, s, ask, e))
 		return -1;
 	struct points mean = { 0 };
@@ -461,12 +484,17 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 		panels[n++].title = lines.row[i]->label;
 	}
 	if (!n)
-		return err_code(e, EXIT_INCOMPLETE, "no arm of %s has a sample picture yet: run it first, or look for the folder %s", s->plan->grid->name,
-		                ask->runs && *ask->runs ? ask->runs : "of its runs");
+		return err_code(e, EXIT_INCOMPLETE,
+		                "no arm of %s has a sample picture yet: run it first, or look for the folder %s",
+		                s->plan->grid->name, ask->runs && *ask->runs ? ask->runs : "of its runs");
 	if (real_images(&panels[n++], &c->arena, s->plan->arms[lines.row[0]->arm].config.data.name, e))
 		return -1;
-	c->figure = (struct figure){ .panels = panels, .n_panels = n, .cols = n < 4 ? n : 3, .panel_w = 260, .panel_h = 280,
-	                             .title = "samples from the same latents, and real images" };
+	c->figure = (struct figure){ .panels = panels,
+		                         .n_panels = n,
+		                         .cols = n < 4 ? n : 3,
+		                         .panel_w = 260,
+		                         .panel_h = 280,
+		                         .title = "samples from the same latents, and real images" };
 	tell_hidden(c, &lines);
 	return 0;
 }

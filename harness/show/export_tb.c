@@ -1,7 +1,8 @@
 /* export_tb.c - TensorBoard event files (export.h), written by hand: a file is a row of records
  *     uint64 length, uint32 crc(length), bytes, uint32 crc(bytes)        little-endian, crc = masked CRC-32C
  * and a record is a protocol buffer message Event { 1: double wall_time; 2: int64 step; 3: string file_version;
- * 5: Summary { 1: Value { 1: string tag; 2: float simple_value } } } (tensorflow/core/util/event.proto, summary.proto). */
+ * 5: Summary { 1: Value { 1: string tag; 2: float simple_value } } } (tensorflow/core/util/event.proto,
+ * summary.proto). */
 #define _GNU_SOURCE
 #include "harness/show/export.h"
 

@@ -15,8 +15,8 @@ enum { TITLE_H = 26, NOTE_H = 18, LEFT = 58, RIGHT = 14, TOP = 24, BOTTOM = 44, 
 
 /* Okabe and Ito's palette without its yellow, which is hard to see on paper; neighbours differ in lightness, too. */
 static const double palette[][3] = {
-	{ 0.00, 0.45, 0.70 }, { 0.84, 0.37, 0.00 }, { 0.00, 0.62, 0.45 }, { 0.80, 0.47, 0.65 }, { 0.34, 0.71, 0.91 },
-	{ 0.90, 0.62, 0.00 }, { 0.00, 0.00, 0.00 },
+	{ 0.00, 0.45, 0.70 }, { 0.84, 0.37, 0.00 }, { 0.00, 0.62, 0.45 }, { 0.80, 0.47, 0.65 },
+	{ 0.34, 0.71, 0.91 }, { 0.90, 0.62, 0.00 }, { 0.00, 0.00, 0.00 },
 };
 enum { N_COLORS = sizeof palette / sizeof *palette, N_DASHES = 4, N_MARKERS = 5 };
 
@@ -59,7 +59,8 @@ static void text(cairo_t *c, const char *s, double x, double y, double ax, doubl
 
 static void font(cairo_t *c, double size, bool bold)
 {
-	cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL, bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
+	cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
+	                       bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
 	cairo_set_font_size(c, size);
 }
 
@@ -69,13 +70,17 @@ bool figure_has_font(void)
 	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
 	cairo_t *c = cairo_create(surface);
 	font(c, FONT, false);
-	bool found = cairo_scaled_font_get_type(cairo_get_scaled_font(c)) == CAIRO_FONT_TYPE_FT; /* cairo's own strokes are a user font */
+	bool found = cairo_scaled_font_get_type(cairo_get_scaled_font(c)) ==
+	             CAIRO_FONT_TYPE_FT; /* cairo's own strokes are a user font */
 	cairo_destroy(c);
 	cairo_surface_destroy(surface);
 	return found;
 }
 
-struct frame { double x, y, w, h; struct axis ax, ay; }; /* the plotting area of a panel and its two axes */
+struct frame {
+	double x, y, w, h;
+	struct axis ax, ay;
+}; /* the plotting area of a panel and its two axes */
 
 static double at_x(const struct frame *f, double v)
 {
@@ -114,8 +119,12 @@ static void scale(struct frame *f, const struct figure_panel *p)
 	if (bars && !p->y.log)
 		axis_extend(&y0, &y1, 0, false);
 	bool given_x = p->x.min < p->x.max, given_y = p->y.min < p->y.max;
-	struct axis_range x = { .min = given_x ? p->x.min : x0, .max = given_x ? p->x.max : x1, .log = p->x.log, .exact = true };
-	struct axis_range y = { .min = given_y ? p->y.min : y0, .max = given_y ? p->y.max : y1, .log = p->y.log, .exact = given_y };
+	struct axis_range x = {
+		.min = given_x ? p->x.min : x0, .max = given_x ? p->x.max : x1, .log = p->x.log, .exact = true
+	};
+	struct axis_range y = {
+		.min = given_y ? p->y.min : y0, .max = given_y ? p->y.max : y1, .log = p->y.log, .exact = given_y
+	};
 	if (p->x.names)
 		axis_init(&f->ax, (struct axis_range){ .min = -0.6, .max = p->x.n_names - 0.4, .exact = true }, 8);
 	else
@@ -200,21 +209,19 @@ static void marker(cairo_t *c, int series, double x, double y, double r)
 {
 	cairo_new_sub_path(c);
 	switch (series % N_MARKERS) {
-	case 0:
-		cairo_arc(c, x, y, r, 0, 2 * M_PI);
-		break;
-	case 1:
-		cairo_rectangle(c, x - r * 0.9, y - r * 0.9, 1.8 * r, 1.8 * r);
-		break;
+	case 0: cairo_arc(c, x, y, r, 0, 2 * M_PI); break;
+	case 1: cairo_rectangle(c, x - r * 0.9, y - r * 0.9, 1.8 * r, 1.8 * r); break;
 	case 2:
-		cairo_move_to(c, x, y - 1.2 * r), cairo_line_to(c, x + 1.1 * r, y + 0.9 * r), cairo_line_to(c, x - 1.1 * r, y + 0.9 * r);
+		cairo_move_to(c, x, y - 1.2 * r), cairo_line_to(c, x + 1.1 * r, y + 0.9 * r),
+			cairo_line_to(c, x - 1.1 * r, y + 0.9 * r);
 		break;
 	case 3:
 		cairo_move_to(c, x, y - 1.3 * r), cairo_line_to(c, x + 1.3 * r, y), cairo_line_to(c, x, y + 1.3 * r);
 		cairo_line_to(c, x - 1.3 * r, y);
 		break;
 	default:
-		cairo_move_to(c, x, y + 1.2 * r), cairo_line_to(c, x + 1.1 * r, y - 0.9 * r), cairo_line_to(c, x - 1.1 * r, y - 0.9 * r);
+		cairo_move_to(c, x, y + 1.2 * r), cairo_line_to(c, x + 1.1 * r, y - 0.9 * r),
+			cairo_line_to(c, x - 1.1 * r, y - 0.9 * r);
 	}
 	cairo_close_path(c);
 	cairo_fill(c);
@@ -269,7 +276,9 @@ static void draw_line(cairo_t *c, const struct frame *f, const struct figure_ser
 	}
 	cairo_stroke(c);
 	cairo_set_dash(c, NULL, 0, 0);
-	int every = r->mark == FIGURE_STEP ? 0 : drawn <= 14 ? 1 : drawn / 7; /* a few markers: the third way to distinguish lines */
+	int every = r->mark == FIGURE_STEP ? 0
+	            : drawn <= 14          ? 1
+	                                   : drawn / 7; /* a few markers: the third way to distinguish lines */
 	for (int i = 0; i < r->n; i++)
 		if (visible(f, r->x[i], r->y[i]) && ((every && i % every == s % (every < 2 ? 1 : every)) || (alone == drawn)))
 			marker(c, s, at_x(f, r->x[i]), at_y(f, r->y[i]), 2.6);
@@ -312,7 +321,9 @@ static void draw_bars(cairo_t *c, const struct frame *f, const struct figure_pan
 			double width = 0.76 * f->w / p->x.n_names / n;
 			x0 = at_x(f, r->x[i]) + (k - n / 2.0) * width, x1 = x0 + width;
 		} else {
-			double next = i + 1 < r->n ? r->x[i + 1] : i ? p->x.log ? r->x[i] * r->x[i] / r->x[i - 1] : 2 * r->x[i] - r->x[i - 1] : NAN;
+			double next = i + 1 < r->n ? r->x[i + 1]
+			              : i          ? p->x.log ? r->x[i] * r->x[i] / r->x[i - 1] : 2 * r->x[i] - r->x[i - 1]
+			                           : NAN;
 			x0 = at_x(f, r->x[i]), x1 = isfinite(next) ? fmin(at_x(f, next), f->x + f->w) : x0 + 6;
 		}
 		use_color(c, s, 0.82);

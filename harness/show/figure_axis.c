@@ -84,7 +84,8 @@ static void log_ticks(struct axis *a, int at_most, bool exact)
 	}
 }
 
-/* Within less than a decade powers of ten may give one label or none: then it has the ticks of a linear axis, at their log positions. */
+/* Within less than a decade powers of ten may give one label or none: then it has the ticks of a linear axis, at their
+ * log positions. */
 static void few_labels(struct axis *a, int at_most)
 {
 	int labels = 0;

@@ -1,4 +1,5 @@
-/* figure_draw.h - what figure.c and figure_font.c offer to figure_file.c: a figure's size, its drawing on any cairo context, fonts. */
+/* figure_draw.h - what figure.c and figure_font.c offer to figure_file.c: a figure's size, its drawing on any cairo
+ * context, fonts. */
 #ifndef ABLATE_FIGURE_DRAW_H
 #define ABLATE_FIGURE_DRAW_H
 
@@ -13,8 +14,8 @@ void figure_draw(const struct figure *f, cairo_t *c, double w, double h);
 
 /* Before the first text: shows fontconfig where there are fonts. */
 void figure_find_fonts(void);
-/* Heap text: the configuration of the fonts that come with this program ("fonts/fonts.conf", as in the Python wheel); NULL where
- * there is none, or where the environment or the file `system` configures fonts already. */
+/* Heap text: the configuration of the fonts that come with this program ("fonts/fonts.conf", as in the Python wheel);
+ * NULL where there is none, or where the environment or the file `system` configures fonts already. */
 char *figure_own_fonts(const char *system);
 
 #endif

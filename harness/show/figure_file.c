@@ -35,8 +35,9 @@ static int check(const struct figure *f, const char *format, struct err *e)
 		return err_code(e, EXIT_USAGE, "a figure of %d panels: 1 to %d are possible", f->n_panels, FIGURE_PANELS_MAX);
 	for (int i = 0; i < f->n_panels; i++)
 		if (f->panels[i].n_series > FIGURE_SERIES_MAX)
-			return err_code(e, EXIT_USAGE, "panel %d has %d series: at most %d can be distinguished; choose arms with --only",
-			                i + 1, f->panels[i].n_series, FIGURE_SERIES_MAX);
+			return err_code(e, EXIT_USAGE,
+			                "panel %d has %d series: at most %d can be distinguished; choose arms with --only", i + 1,
+			                f->panels[i].n_series, FIGURE_SERIES_MAX);
 	return 0;
 }
 
@@ -53,7 +54,8 @@ static void measure(const struct figure *f, double *w, double *h)
 /* At `s`, is there an id that cairo made from its count of surfaces in this process? Its length without the number. */
 static size_t counted_id(const char *s)
 {
-	static const char *const ids[] = { "id=\"surface", "id=\"image", "\"#surface", "\"#image", "id=\"source-", "\"#source-" }; /* the last two since 1.18 */
+	static const char *const ids[] = { "id=\"surface", "id=\"image",   "\"#surface",
+		                               "\"#image",     "id=\"source-", "\"#source-" }; /* the last two since 1.18 */
 	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
 		if (strncmp(s, ids[i], strlen(ids[i])) == 0)
 			return strlen(ids[i]);
@@ -93,10 +95,12 @@ int figure_render(struct str *out, const struct figure *f, const char *format, s
 	measure(f, &w, &h);
 	bool png = strcasecmp(format, "png") == 0, pdf = strcasecmp(format, "pdf") == 0;
 	if (w * PNG_SCALE > PNG_SIDE_MAX || h * PNG_SCALE > PNG_SIDE_MAX)
-		return err_code(e, EXIT_USAGE, "a figure of %.0f x %.0f points is too large: choose fewer panels or more columns", w, h);
-	cairo_surface_t *s = png ? cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(w * PNG_SCALE), (int)ceil(h * PNG_SCALE))
-		: pdf ? cairo_pdf_surface_create_for_stream(append, out, w, h)
-		: cairo_svg_surface_create_for_stream(append, out, w, h);
+		return err_code(e, EXIT_USAGE,
+		                "a figure of %.0f x %.0f points is too large: choose fewer panels or more columns", w, h);
+	cairo_surface_t *s = png   ? cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)ceil(w * PNG_SCALE),
+	                                                        (int)ceil(h * PNG_SCALE))
+	                     : pdf ? cairo_pdf_surface_create_for_stream(append, out, w, h)
+	                           : cairo_svg_surface_create_for_stream(append, out, w, h);
 	if (pdf) { /* cairo would write the time of day */
 		cairo_pdf_surface_set_metadata(s, CAIRO_PDF_METADATA_CREATE_DATE, "2000-01-01T00:00:00Z");
 		cairo_pdf_surface_set_metadata(s, CAIRO_PDF_METADATA_TITLE, f->title ? f->title : "");
@@ -116,7 +120,9 @@ int figure_render(struct str *out, const struct figure *f, const char *format, s
 	cairo_surface_destroy(s);
 	if (!png && !pdf)
 		renumber(out);
-	return status == CAIRO_STATUS_SUCCESS ? 0 : err_set(e, "cairo cannot draw the figure: %s", cairo_status_to_string(status));
+	return status == CAIRO_STATUS_SUCCESS
+	           ? 0
+	           : err_set(e, "cairo cannot draw the figure: %s", cairo_status_to_string(status));
 }
 
 int figure_write(const struct figure *f, const char *path, struct err *e)

@@ -17,11 +17,16 @@
 
 extern const char report_css[], report_js[];
 #define EMBED(symbol, file) \
-	__asm__(".section .rodata\n.global " #symbol "\n" #symbol ":\n.incbin \"" ABLATE_SOURCE_DIR "/harness/show/" file "\"\n.byte 0\n.previous\n")
+	__asm__(".section .rodata\n.global " #symbol "\n" #symbol ":\n.incbin \"" ABLATE_SOURCE_DIR "/harness/show/" file \
+	        "\"\n.byte 0\n.previous\n")
 EMBED(report_css, "report.css");
 EMBED(report_js, "report.js");
 
-struct page { struct str *out; struct study *s; const struct report_ask *ask; };
+struct page {
+	struct str *out;
+	struct study *s;
+	const struct report_ask *ask;
+};
 
 static void tag(struct page *p, const char *open, const char *text, const char *close)
 {
@@ -36,7 +41,8 @@ static void base64(struct str *out, const void *data, size_t n)
 	const uint8_t *s = data;
 	for (size_t i = 0; i < n; i += 3) {
 		uint32_t v = (uint32_t)s[i] << 16 | (i + 1 < n ? (uint32_t)s[i + 1] << 8 : 0) | (i + 2 < n ? s[i + 2] : 0);
-		char four[4] = { digits[v >> 18], digits[v >> 12 & 63], i + 1 < n ? digits[v >> 6 & 63] : '=', i + 2 < n ? digits[v & 63] : '=' };
+		char four[4] = { digits[v >> 18], digits[v >> 12 & 63], i + 1 < n ? digits[v >> 6 & 63] : '=',
+			             i + 2 < n ? digits[v & 63] : '=' };
 		str_addn(out, four, 4);
 	}
 }
@@ -44,8 +50,9 @@ static void base64(struct str *out, const void *data, size_t n)
 /* --- overview --- */
 
 /* In the order in which they are shown. */
-static const enum record_state states[] = { RECORD_DONE, RECORD_RUNNING, RECORD_PENDING, RECORD_STOPPED, RECORD_BLOCKED, RECORD_FAILED,
-                                            RECORD_DIVERGED, RECORD_TIMEOUT, RECORD_KILLED, RECORD_LOST };
+static const enum record_state states[] = { RECORD_DONE,    RECORD_RUNNING, RECORD_PENDING,  RECORD_STOPPED,
+	                                        RECORD_BLOCKED, RECORD_FAILED,  RECORD_DIVERGED, RECORD_TIMEOUT,
+	                                        RECORD_KILLED,  RECORD_LOST };
 enum { N_STATES = sizeof states / sizeof *states };
 
 static int count_state(const struct study *s, enum record_state state)
@@ -58,7 +65,8 @@ static int count_state(const struct study *s, enum record_state state)
 
 static void tile(struct page *p, long long n, const char *what, const char *state)
 {
-	str_addf(p->out, "<div class=\"tile\"><b>%lld</b><span class=\"%s%s\">%s</span></div>\n", n, *state ? "state " : "", state, what);
+	str_addf(p->out, "<div class=\"tile\"><b>%lld</b><span class=\"%s%s\">%s</span></div>\n", n, *state ? "state " : "",
+	         state, what);
 }
 
 static void overview(struct page *p)
@@ -78,7 +86,8 @@ static void overview(struct page *p)
 	for (int i = 0; i < N_STATES; i++)
 		if (count_state(p->s, states[i]))
 			tile(p, count_state(p->s, states[i]), record_state_name(states[i]), record_state_name(states[i]));
-	str_addf(p->out, "</div>\n<dl><dt>plan</dt><dd><code>%s</code></dd><dt>results</dt><dd><code>sha256:%s</code></dd>", plan->hash, p->s->results);
+	str_addf(p->out, "</div>\n<dl><dt>plan</dt><dd><code>%s</code></dd><dt>results</dt><dd><code>sha256:%s</code></dd>",
+	         plan->hash, p->s->results);
 	char took[32];
 	str_addf(p->out, "<dt>time in attempts</dt><dd>%s</dd>", duration_text(took, seconds));
 	if (*last)
@@ -93,7 +102,8 @@ static void html_table(struct page *p, const struct table *t)
 	struct str *out = p->out;
 	str_add(out, "<div class=\"scroll\"><table><thead><tr><th scope=\"col\"></th>");
 	for (int c = 0; c < t->n_cols; c++)
-		tag(p, t->cols[c].numeric ? "<th scope=\"col\" class=\"num\">" : "<th scope=\"col\">", t->cols[c].head, "</th>");
+		tag(p, t->cols[c].numeric ? "<th scope=\"col\" class=\"num\">" : "<th scope=\"col\">", t->cols[c].head,
+		    "</th>");
 	str_add(out, "</tr></thead>\n<tbody>\n");
 	for (int r = 0; r < t->n_rows; r++) {
 		if (*t->sections[r] && (!r || strcmp(t->sections[r], t->sections[r - 1]) != 0)) {
@@ -104,7 +114,8 @@ static void html_table(struct page *p, const struct table *t)
 		for (int c = 0; c < t->n_cols; c++) {
 			const struct table_cell *x = &t->cells[r * t->n_cols + c];
 			str_addf(out, "<td class=\"%s%s\">", t->cols[c].numeric ? "num" : "", x->best ? " best" : "");
-			tag(p, "", x->text, x->best ? " <span title=\"best\" aria-label=\"best\">\xe2\x98\x85</span></td>" : "</td>");
+			tag(p, "", x->text,
+			    x->best ? " <span title=\"best\" aria-label=\"best\">\xe2\x98\x85</span></td>" : "</td>");
 		}
 		str_add(out, "</tr>\n");
 	}
@@ -142,16 +153,21 @@ static void verdicts(struct page *p)
 	char summary[120];
 	gate_summary(summary, sizeof summary, g->results, g->n);
 	str_add(p->out, "<section id=\"gates\"><h2>Gates</h2>\n");
-	tag(p, "<p>", summary, "</p>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">gate</th><th scope=\"col\">verdict</th><th scope=\"col\">test</th>"
-	    "<th scope=\"col\" class=\"num\">difference</th><th scope=\"col\" class=\"num\">bounds</th><th scope=\"col\" class=\"num\">margin</th>"
-	    "<th scope=\"col\">why</th></tr></thead><tbody>\n");
+	tag(p, "<p>", summary,
+	    "</p>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">gate</th><th scope=\"col\">verdict</th><th "
+	    "scope=\"col\">test</th><th scope=\"col\" class=\"num\">difference</th><th scope=\"col\" "
+	    "class=\"num\">bounds</th><th scope=\"col\" class=\"num\">margin</th><th "
+	    "scope=\"col\">why</th></tr></thead><tbody>\n");
 	for (int i = 0; i < g->n; i++) {
 		const struct gate_result *r = &g->results[i];
 		tag(p, "<tr><th scope=\"row\">", r->rule->name, "</th>");
-		str_addf(p->out, "<td><span class=\"state %s\">%s</span>", gate_verdict_name(r->verdict), gate_verdict_name(r->verdict));
+		str_addf(p->out, "<td><span class=\"state %s\">%s</span>", gate_verdict_name(r->verdict),
+		         gate_verdict_name(r->verdict));
 		str_addf(p->out, "%s%s</td><td>%s</td>", *r->lean ? ", " : "", r->lean, gate_test_name(r->test));
 		if (isfinite(r->diff))
-			str_addf(p->out, "<td class=\"num\">%+.4g</td><td class=\"num\">%+.4g to %+.4g</td><td class=\"num\">%.4g</td>", r->diff, r->lo, r->hi, r->margin);
+			str_addf(p->out,
+			         "<td class=\"num\">%+.4g</td><td class=\"num\">%+.4g to %+.4g</td><td class=\"num\">%.4g</td>",
+			         r->diff, r->lo, r->hi, r->margin);
 		else
 			str_add(p->out, "<td></td><td></td><td></td>");
 		tag(p, "<td class=\"wrap\">", r->why, "</td></tr>\n");
@@ -181,8 +197,16 @@ static void charts(struct page *p)
 	str_add(p->out, "<section id=\"charts\"><h2>Charts</h2><div class=\"charts\">\n");
 	for (int i = 0; i < (g->n_chains ? g->n_chains : 1) && i < 8; i++) {
 		const char *chain = g->n_chains ? g->chains[i].name : "";
-		struct chart_ask ask = { .kind = "curves", .chain = chain, .metric = "", .curve = "", .knob = "", .runs = p->ask->runs, .pub = p->ask->pub };
-		SCOPED(free) char *loss = xstrfmt("loss%s%s", *chain ? ", chain " : "", chain), *bars = xstrfmt("metric by arm%s%s", *chain ? ", chain " : "", chain);
+		struct chart_ask ask = { .kind = "curves",
+			                     .chain = chain,
+			                     .metric = "",
+			                     .curve = "",
+			                     .knob = "",
+			                     .runs = p->ask->runs,
+			                     .pub = p->ask->pub };
+		SCOPED(free)
+		char *loss = xstrfmt("loss%s%s", *chain ? ", chain " : "", chain),
+			 *bars = xstrfmt("metric by arm%s%s", *chain ? ", chain " : "", chain);
 		SCOPED(free) char *noise = xstrfmt("noise levels%s%s", *chain ? ", chain " : "", chain);
 		one_chart(p, &ask, loss);
 		ask.kind = "bars";
@@ -217,8 +241,12 @@ static void samples(struct page *p, bool *has_picture)
 			continue;
 		}
 		used += png.len;
-		str_add(p->out, shown++ ? "" : "<section id=\"samples\"><h2>Samples</h2>\n<p class=\"soft\">First training seed of each arm, the same latents.</p>"
-		        "<div class=\"samples\">\n");
+		str_add(
+			p->out,
+			shown++
+				? ""
+				: "<section id=\"samples\"><h2>Samples</h2>\n<p class=\"soft\">First training seed of each arm, the "
+				  "same latents.</p><div class=\"samples\">\n");
 		str_addf(p->out, "<figure><img id=\"sample-%d\" alt=\"samples of ", i);
 		tag(p, "", plan->rows[plan->arms[i].rows[0]].label, "\" src=\"data:image/png;base64,");
 		base64(p->out, png.data, png.len);
@@ -229,7 +257,8 @@ static void samples(struct page *p, bool *has_picture)
 	if (shown)
 		str_add(p->out, "</div>\n");
 	if (shown && left_out)
-		str_addf(p->out, "<p class=\"soft\">The pictures of %d more arm%s were left out to keep the file small.</p>\n", left_out, str_plural(left_out));
+		str_addf(p->out, "<p class=\"soft\">The pictures of %d more arm%s were left out to keep the file small.</p>\n",
+		         left_out, str_plural(left_out));
 	if (shown)
 		str_add(p->out, "</section>\n");
 }
@@ -257,13 +286,18 @@ static void cells(struct page *p)
 	const struct plan *plan = p->s->plan;
 	struct metric_ref refs[METRIC_REFS_MAX];
 	int n_refs = grid_metric_refs(refs, METRIC_REFS_MAX, plan->grid);
-	str_add(p->out, "<section id=\"cells\"><h2>Cells</h2>\n<div class=\"controls\"><label for=\"filter\">filter</label><input id=\"filter\" type=\"search\" "
-	        "placeholder=\"label, chain, seed, hash ...\"><label for=\"state\">state</label><select id=\"state\"><option value=\"\">all</option>");
+	str_add(p->out,
+	        "<section id=\"cells\"><h2>Cells</h2>\n<div class=\"controls\"><label for=\"filter\">filter</label><input "
+	        "id=\"filter\" type=\"search\" placeholder=\"label, chain, seed, hash ...\"><label "
+	        "for=\"state\">state</label><select id=\"state\"><option value=\"\">all</option>");
 	for (int i = 0; i < N_STATES; i++)
 		if (count_state(p->s, states[i]))
 			str_addf(p->out, "<option>%s</option>", record_state_name(states[i]));
-	str_add(p->out, "</select><span id=\"shown\" class=\"soft\" role=\"status\"></span></div>\n<div class=\"scroll\"><table id=\"cells-table\"><thead><tr>");
-	head(p, "cell", false), head(p, "arm", false), head(p, "chain", false), head(p, "seed", true), head(p, "state", false), head(p, "steps", true);
+	str_add(p->out,
+	        "</select><span id=\"shown\" class=\"soft\" role=\"status\"></span></div>\n<div class=\"scroll\"><table "
+	        "id=\"cells-table\"><thead><tr>");
+	head(p, "cell", false), head(p, "arm", false), head(p, "chain", false), head(p, "seed", true),
+		head(p, "state", false), head(p, "steps", true);
 	for (int i = 0; i < n_refs; i++) {
 		SCOPED(free) char *title = metric_title(refs[i].name, refs[i].samples, refs[i].nfe);
 		head(p, title, true);
@@ -274,13 +308,15 @@ static void cells(struct page *p)
 		const struct study_cell *c = &p->s->cells[i];
 		const struct plan_row *row = &plan->rows[plan->arms[c->arm].rows[0]];
 		const char *state = record_state_name(c->state);
-		str_addf(p->out, "<tr data-state=\"%s\"><td><a href=\"#cell-%.12s\"><code>%.12s</code></a></td>", state, c->hash, c->hash);
+		str_addf(p->out, "<tr data-state=\"%s\"><td><a href=\"#cell-%.12s\"><code>%.12s</code></a></td>", state,
+		         c->hash, c->hash);
 		tag(p, "<td>", row->label, "</td>");
 		tag(p, "<td>", row->chain, "</td>");
-		str_addf(p->out, "<td class=\"num\" data-v=\"%lld\">%lld</td><td title=\"", (long long)c->seed, (long long)c->seed);
+		str_addf(p->out, "<td class=\"num\" data-v=\"%lld\">%lld</td><td title=\"", (long long)c->seed,
+		         (long long)c->seed);
 		tag(p, "", c->reason, "\">");
-		str_addf(p->out, "<span class=\"state %s\">%s</span></td><td class=\"num\" data-v=\"%lld\">%lld</td>", state, state, (long long)c->step,
-		         (long long)c->step);
+		str_addf(p->out, "<span class=\"state %s\">%s</span></td><td class=\"num\" data-v=\"%lld\">%lld</td>", state,
+		         state, (long long)c->step, (long long)c->step);
 		for (int k = 0; k < n_refs; k++) {
 			const struct study_score *x = study_score(p->s, c, &refs[k]);
 			numeric_cell(p, x ? x->value : NAN, "g");
@@ -297,15 +333,20 @@ int report_html(struct str *out, struct study *s, const struct report_ask *ask, 
 	const struct grid *g = s->plan->grid;
 	SCOPED(free) bool *has_picture = xcalloc((size_t)s->plan->n_arms + 1, sizeof *has_picture);
 	bool gates = ask->gates && ask->gates->n;
-	str_add(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-	        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'\">\n"
-	        "<link rel=\"icon\" href=\"data:,\">\n");
+	str_add(out, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
+	             "content=\"width=device-width, initial-scale=1\">\n"
+	             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src "
+	             "'unsafe-inline'; script-src 'unsafe-inline'\">\n"
+	             "<link rel=\"icon\" href=\"data:,\">\n");
 	tag(p, "<title>", g->name, " - ablate report</title>\n<style>\n");
 	str_add(out, report_css);
 	str_add(out, "</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#cells\">skip to the cells</a>\n<header>\n");
-	tag(p, "<h1>", g->name, "</h1>\n<nav aria-label=\"sections\"><a href=\"#overview\">Overview</a><a href=\"#tables\">Tables</a>");
+	tag(p, "<h1>", g->name,
+	    "</h1>\n<nav aria-label=\"sections\"><a href=\"#overview\">Overview</a><a href=\"#tables\">Tables</a>");
 	str_add(out, gates ? "<a href=\"#gates\">Gates</a>" : "");
-	str_add(out, "<a href=\"#charts\">Charts</a><a href=\"#cells\">Cells</a><button type=\"button\" id=\"theme\">light / dark</button></nav>\n</header>\n<main>\n"
+	str_add(out,
+	        "<a href=\"#charts\">Charts</a><a href=\"#cells\">Cells</a><button type=\"button\" id=\"theme\">light / "
+	        "dark</button></nav>\n</header>\n<main>\n"
 	        "<div id=\"overview-all\">\n");
 	overview(p);
 	tables(p);

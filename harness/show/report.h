@@ -1,9 +1,9 @@
-/* report.h - a study as one HTML file that needs nothing else: overview, tables, gate verdicts, charts, samples, a sortable
- * table of cells, and a page for each cell with its provenance and its differences to another.
+/* report.h - a study as one HTML file that needs nothing else: overview, tables, gate verdicts, charts, samples, a
+ * sortable table of cells, and a page for each cell with its provenance and its differences to another.
  *
- * The file fetches nothing (its content security policy forbids it), works from a disk, by keyboard, on a phone, in light
- * and dark, and prints. Style and script are report.css and report.js, compiled in. Every text from outside is escaped. The same
- * database gives the same bytes. */
+ * The file fetches nothing (its content security policy forbids it), works from a disk, by keyboard, on a phone, in
+ * light and dark, and prints. Style and script are report.css and report.js, compiled in. Every text from outside is
+ * escaped. The same database gives the same bytes. */
 #ifndef ABLATE_REPORT_H
 #define ABLATE_REPORT_H
 
@@ -12,17 +12,17 @@
 #include "harness/study/study.h"
 
 struct report_ask {
-	const char *command;            /* shown in the footer */
-	const char *runs;               /* folder of the attempts' files, for pictures */
-	const char *version;            /* of the program */
-	const struct gates *gates;      /* judged; may be NULL */
-	const struct published *pub;    /* may be NULL */
+	const char *command;         /* shown in the footer */
+	const char *runs;            /* folder of the attempts' files, for pictures */
+	const char *version;         /* of the program */
+	const struct gates *gates;   /* judged; may be NULL */
+	const struct published *pub; /* may be NULL */
 };
 
 enum { REPORT_PICTURES_MAX = 4 << 20, REPORT_CURVE_POINTS = 100 }; /* bytes of pictures in all; points of a curve */
 
-/* Exit 5 for a table with mixed protocols, as for `ablate table`: the refusal is then shown in its place, and the report is
- * written all the same. -1 only for what the database refuses. */
+/* Exit 5 for a table with mixed protocols, as for `ablate table`: the refusal is then shown in its place, and the
+ * report is written all the same. -1 only for what the database refuses. */
 MUST_CHECK int report_html(struct str *out, struct study *s, const struct report_ask *ask, struct err *e);
 
 /* The data of the cells' pages as JSON (arms, cells, environments, protocols), for report.c. */

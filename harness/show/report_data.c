@@ -11,7 +11,10 @@
 #include <string.h>
 
 /* Texts numbered in order of appearance. */
-struct names { const char **v; int n, cap; };
+struct names {
+	const char **v;
+	int n, cap;
+};
 
 static int number_of(struct names *names, struct arena *a, const char *text)
 {
@@ -72,7 +75,10 @@ static int add_arm(struct json_writer *w, struct study *s, int i, bool picture, 
 	return 0;
 }
 
-struct point { int64_t step; double value; };
+struct point {
+	int64_t step;
+	double value;
+};
 
 /* [[steps], [values]] of at most REPORT_CURVE_POINTS points. */
 static void add_points(struct json_writer *w, const char *name, const struct point *v, int n)
@@ -116,7 +122,8 @@ static int add_curves(struct json_writer *w, struct study *s, const char *attemp
 	return db_done(&rows, e);
 }
 
-static int add_attempt(struct json_writer *w, struct study *s, const struct study_cell *c, struct names *envs, struct err *e)
+static int add_attempt(struct json_writer *w, struct study *s, const struct study_cell *c, struct names *envs,
+                       struct err *e)
 {
 	struct db_rows rows;
 	struct ran_on_row on;
@@ -152,7 +159,8 @@ static void add_score(struct json_writer *w, const struct study_score *x, int pr
 	json_end(w);
 }
 
-static int add_cell(struct json_writer *w, struct study *s, const struct study_cell *c, struct names *envs, struct names *protocols, struct err *e)
+static int add_cell(struct json_writer *w, struct study *s, const struct study_cell *c, struct names *envs,
+                    struct names *protocols, struct err *e)
 {
 	json_begin(w, NULL, '{');
 	json_add_text(w, "h", c->hash);
@@ -189,7 +197,8 @@ static int add_envs(struct json_writer *w, struct study *s, const struct names *
 	return 0;
 }
 
-static int add_all(struct json_writer *w, struct study *s, const bool *has_picture, struct names *envs, struct names *protocols, struct err *e)
+static int add_all(struct json_writer *w, struct study *s, const bool *has_picture, struct names *envs,
+                   struct names *protocols, struct err *e)
 {
 	json_begin(w, NULL, '{');
 	json_begin(w, "arms", '[');

@@ -33,7 +33,8 @@ static int add_column(struct build *b, const char *text, const struct metric_ref
 	struct table_column *c = &t->cols[t->n_cols];
 	*c = (struct table_column){ .key = arena_strdup(&t->arena, text), .numeric = true };
 	struct column_name name;
-	if (table_column_parse(&name, text, e) || (name.metric && grid_metric_ref(&c->ref, b->s->plan->grid, name.metric, e)))
+	if (table_column_parse(&name, text, e) ||
+	    (name.metric && grid_metric_ref(&c->ref, b->s->plan->grid, name.metric, e)))
 		return err_in(e, "table %s", t->name);
 	b->kind[t->n_cols] = name.row ? name.row->kind : COLUMN_METRIC;
 	if (name.row) {
@@ -94,7 +95,8 @@ static int make_columns(struct build *b, struct err *e)
 		if (b->kind[at] != COLUMN_METRIC)
 			continue;
 		before = b->t->cols[at].ref;
-		if (b->def && *b->def->paper && !asked_paper && (add_column(b, "paper", &before, e) || add_column(b, "paper-delta", &before, e)))
+		if (b->def && *b->def->paper && !asked_paper &&
+		    (add_column(b, "paper", &before, e) || add_column(b, "paper-delta", &before, e)))
 			return -1;
 	}
 	return 0;
@@ -177,8 +179,10 @@ static int refuse_mixed(const struct build *b, int c, struct err *e)
 	for (int r = 0; r < b->n_ours; r++)
 		if (table_begins_protocol(b, r, c))
 			str_addf(&list, "%s%s (%s)", list.len ? "; " : "", table_stat(b, r, c)->protocol, b->rows[r]->name);
-	return err_code(e, EXIT_RECORD, "table %s: column %s mixes protocols, which are not comparable: %s; if the table is about them, "
-	                "set across = true in it", b->t->name, b->t->cols[c].key, str_text(&list));
+	return err_code(e, EXIT_RECORD,
+	                "table %s: column %s mixes protocols, which are not comparable: %s; if the table is about them, "
+	                "set across = true in it",
+	                b->t->name, b->t->cols[c].key, str_text(&list));
 }
 
 /* Decimals of a column: two significant digits of its smallest spread, else four of its largest mean. */
@@ -231,7 +235,9 @@ static struct table_cell stat_cell(struct build *b, const struct study_stat *s, 
 
 static struct table_cell number_cell(struct build *b, double x, const char *text)
 {
-	return (struct table_cell){ .kind = TABLE_NUMBER, .value = x, .sd = NAN, .text = isfinite(x) ? arena_strdup(&b->t->arena, text) : "" };
+	return (struct table_cell){
+		.kind = TABLE_NUMBER, .value = x, .sd = NAN, .text = isfinite(x) ? arena_strdup(&b->t->arena, text) : ""
+	};
 }
 
 static struct table_cell text_cell(const char *text)
@@ -258,29 +264,28 @@ static struct table_cell our_cell(struct build *b, int r, int c)
 	char buf[48];
 	int d = b->digits[c], ref = b->reference[r];
 	switch (b->kind[c]) {
-	case COLUMN_METRIC:
-		return stat_cell(b, s, d);
+	case COLUMN_METRIC: return stat_cell(b, s, d);
 	case COLUMN_DELTA:
 		if (ref == r)
 			return text_cell(s->n ? "reference" : "");
-		return number_cell(b, s->mean - table_stat(b, ref, c)->mean, signed_text(buf, s->mean - table_stat(b, ref, c)->mean, d));
-	case COLUMN_PAPER:
-		return paper_cell(b, table_published(b, b->rows[r], &col->ref));
+		return number_cell(b, s->mean - table_stat(b, ref, c)->mean,
+		                   signed_text(buf, s->mean - table_stat(b, ref, c)->mean, d));
+	case COLUMN_PAPER: return paper_cell(b, table_published(b, b->rows[r], &col->ref));
 	case COLUMN_PAPER_DELTA:
 		v = table_published(b, b->rows[r], &col->ref);
-		return v ? number_cell(b, s->mean - v->value, signed_text(buf, s->mean - v->value, d)) : number_cell(b, NAN, "");
+		return v ? number_cell(b, s->mean - v->value, signed_text(buf, s->mean - v->value, d))
+		         : number_cell(b, NAN, "");
 	case COLUMN_SEEDS:
-		cell = (struct table_cell){ .kind = TABLE_COUNT, .value = s->n, .sd = NAN, .n = *col->ref.name ? s->n : s->done, .asked = s->asked };
+		cell = (struct table_cell){
+			.kind = TABLE_COUNT, .value = s->n, .sd = NAN, .n = *col->ref.name ? s->n : s->done, .asked = s->asked
+		};
 		cell.value = cell.n;
 		cell.text = cell.n == cell.asked ? arena_strfmt(&b->t->arena, "%d", cell.n)
-		            : arena_strfmt(&b->t->arena, "%d of %d", cell.n, cell.asked);
+		                                 : arena_strfmt(&b->t->arena, "%d of %d", cell.n, cell.asked);
 		return cell;
-	case COLUMN_STATE:
-		return text_cell(table_state_text(b, s));
-	case COLUMN_ARM:
-		return text_cell(arena_strfmt(&b->t->arena, "%.12s", arm->hash));
-	case COLUMN_PRESET:
-		return text_cell(arena_strdup(&b->t->arena, arm->preset));
+	case COLUMN_STATE: return text_cell(table_state_text(b, s));
+	case COLUMN_ARM: return text_cell(arena_strfmt(&b->t->arena, "%.12s", arm->hash));
+	case COLUMN_PRESET: return text_cell(arena_strdup(&b->t->arena, arm->preset));
 	case COLUMN_STEPS:
 	case COLUMN_BATCH:
 		d = b->kind[c] == COLUMN_STEPS ? arm->config.train.steps : arm->config.train.batch;
@@ -290,15 +295,16 @@ static struct table_cell our_cell(struct build *b, int r, int c)
 	return text_cell("");
 }
 
-/* The value of a published row at a number of steps that no column has (a diffusion model's 35, say), in the first column of
- * published values of that metric, with the steps beside. */
+/* The value of a published row at a number of steps that no column has (a diffusion model's 35, say), in the first
+ * column of published values of that metric, with the steps beside. */
 static struct table_cell their_other_steps(struct build *b, const struct published_value *v, int c)
 {
 	const struct table_column *cols = b->t->cols;
 	bool shown = strcmp(v->metric, cols[c].ref.name) != 0;
 	for (int k = 0; k < b->t->n_cols && !shown; k++)
 		if (b->kind[k] == COLUMN_PAPER && !strcmp(cols[k].ref.name, v->metric))
-			shown = cols[k].ref.nfe == v->nfe || k < c || published_find(b->pub, v->paper, v->label, v->data, v->metric, cols[k].ref.nfe);
+			shown = cols[k].ref.nfe == v->nfe || k < c ||
+			        published_find(b->pub, v->paper, v->label, v->data, v->metric, cols[k].ref.nfe);
 	if (shown)
 		return text_cell("");
 	struct table_cell cell = paper_cell(b, v);

@@ -8,13 +8,15 @@
  *     seeds                 seeds with a value, of those asked for
  *     state arm preset steps batch      what the cells are
  * "delta", "paper" and "paper-delta" without a metric refer to the metric column before them, else of the table's
- * `metric`, else of the first metric. A table without `cols` has every declared metric, the difference beside the first, and seeds; with `paper`,
- * the published value and the difference follow each metric. paper = "all" also appends every published row of the data set.
+ * `metric`, else of the first metric. A table without `cols` has every declared metric, the difference beside the
+ * first, and seeds; with `paper`, the published value and the difference follow each metric. paper = "all" also appends
+ * every published row of the data set.
  *
- * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list, unless it says across = true, for
- * it is about the protocols; then its notes list the rows of each, and no row is the best. Notes say what
- * +- means, each protocol, the deviations from the paper, and what failed. A comment carries the command and the hash
- * of the results behind the table, so that a reader can check it and `--check` can detect when it is out of date. */
+ * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list, unless it says
+ * across = true, for it is about the protocols; then its notes list the rows of each, and no row is the best. Notes say
+ * what +- means, each protocol, the deviations from the paper, and what failed. A comment carries the command and the
+ * hash of the results behind the table, so that a reader can check it and `--check` can detect when it is out of
+ * date. */
 #ifndef ABLATE_TABLE_H
 #define ABLATE_TABLE_H
 
@@ -25,17 +27,17 @@ enum table_kind { TABLE_TEXT, TABLE_STAT, TABLE_NUMBER, TABLE_COUNT, TABLE_STATE
 
 struct table_cell {
 	enum table_kind kind;
-	const char *text;       /* as printed, UTF-8, unescaped */
-	double value, sd;       /* NAN = none */
-	int n, asked;           /* seeds */
+	const char *text; /* as printed, UTF-8, unescaped */
+	double value, sd; /* NAN = none */
+	int n, asked;     /* seeds */
 	bool best;
 };
 
 struct table_column {
-	const char *key;        /* as in cols */
-	const char *head;       /* as printed */
-	bool numeric;           /* right-aligned */
-	struct metric_ref ref;  /* name "" when it refers to no metric */
+	const char *key;       /* as in cols */
+	const char *head;      /* as printed */
+	bool numeric;          /* right-aligned */
+	struct metric_ref ref; /* name "" when it refers to no metric */
 	bool higher_is_better;
 };
 
@@ -44,8 +46,8 @@ struct table {
 	const char *name, *title, *command, *results; /* results: the study's hash */
 	struct table_column *cols;
 	int n_cols;
-	const char **labels, **sections;              /* per row; section: the chain, "" = none */
-	struct table_cell *cells;                     /* (n_rows, n_cols) */
+	const char **labels, **sections; /* per row; section: the chain, "" = none */
+	struct table_cell *cells;        /* (n_rows, n_cols) */
 	int n_rows;
 	const char **notes;
 	int n_notes, cap_notes;
@@ -54,22 +56,27 @@ struct table {
 enum { TABLE_ROWS_MAX = 20000 };
 
 /* def NULL: the table of a grid that declares none. `pub` NULL: no published values. `command` is for the comment. */
-MUST_CHECK int table_build(struct table **out, struct study *s, const struct grid_table *def, const struct published *pub,
-                           const char *command, struct err *e);
+MUST_CHECK int table_build(struct table **out, struct study *s, const struct grid_table *def,
+                           const struct published *pub, const char *command, struct err *e);
 void table_free(struct table *t);
 void scoped_table(struct table **t);
 
-/* All tables of the study's grid (the default one when it declares none) as text for a terminal, each under its title. */
-MUST_CHECK int tables_text(struct str *out, struct study *s, const struct published *pub, const char *command, struct err *e);
+/* All tables of the study's grid (the default one when it declares none) as text for a terminal, each under its
+ * title. */
+MUST_CHECK int tables_text(struct str *out, struct study *s, const struct published *pub, const char *command,
+                           struct err *e);
 
 /* One row per format: name, file extension, writer. */
-struct table_format { const char *name, *extension, *text; void (*write)(struct str *out, const struct table *t); };
+struct table_format {
+	const char *name, *extension, *text;
+	void (*write)(struct str *out, const struct table *t);
+};
 const struct table_format *table_formats(int *n);
 /* By name or extension; "latex" and "tex" are one. NULL when unknown. */
 const struct table_format *table_format(const char *name);
 
-/* Is the file identical to the table as it would be written now? Exit 5 naming the first line that differs if not. The extension
- * chooses the format. */
+/* Is the file identical to the table as it would be written now? Exit 5 naming the first line that differs if not. The
+ * extension chooses the format. */
 MUST_CHECK int table_check(const struct table *t, const char *path, struct err *e);
 
 #endif

@@ -1,4 +1,5 @@
-/* table_lookup.c - look-ups in a table that is being built: its numbers, its protocols, what was published. See table_private.h. */
+/* table_lookup.c - look-ups in a table that is being built: its numbers, its protocols, what was published. See
+ * table_private.h. */
 #include "harness/show/table_private.h"
 
 #include <string.h>
@@ -13,11 +14,13 @@ static const char *paper_of(const struct build *b)
 	return b->def && strcmp(b->def->paper, "all") != 0 ? b->def->paper : "";
 }
 
-const struct published_value *table_published(const struct build *b, const struct plan_row *row, const struct metric_ref *ref)
+const struct published_value *table_published(const struct build *b, const struct plan_row *row,
+                                              const struct metric_ref *ref)
 {
 	if (!b->pub)
 		return NULL;
-	const struct published_value *v = published_find(b->pub, paper_of(b), row->label, table_data(b, row), ref->name, ref->nfe);
+	const struct published_value *v = published_find(b->pub, paper_of(b), row->label, table_data(b, row), ref->name,
+	                                                 ref->nfe);
 	const struct preset *scaling = NULL, *full = NULL;
 	bool plain = !*row->chain || strcmp(row->label, "base") == 0 || strcmp(row->label, "full") == 0;
 	const char *preset = b->s->plan->arms[row->arm].preset;
@@ -54,9 +57,13 @@ bool table_mixes_protocols(const struct build *b, int c)
 
 const char *table_state_text(struct build *b, const struct study_stat *s)
 {
-	const struct { int n; const char *name; } states[] = {
-		{ s->done, record_state_name(RECORD_DONE) }, { s->failed, record_state_name(RECORD_FAILED) },
-		{ s->blocked, record_state_name(RECORD_BLOCKED) }, { s->pending, record_state_name(RECORD_PENDING) } };
+	const struct {
+		int n;
+		const char *name;
+	} states[] = { { s->done, record_state_name(RECORD_DONE) },
+		           { s->failed, record_state_name(RECORD_FAILED) },
+		           { s->blocked, record_state_name(RECORD_BLOCKED) },
+		           { s->pending, record_state_name(RECORD_PENDING) } };
 	struct str t = { 0 };
 	for (size_t i = 0; i < 4; i++)
 		if (states[i].n == s->asked && s->asked)

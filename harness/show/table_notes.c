@@ -51,7 +51,11 @@ static void spread_note(struct build *b)
 	if (most < 2)
 		return;
 	SCOPED(free) char *range = least == most ? xstrfmt("%d", most) : xstrfmt("%d to %d", least, most);
-	SCOPED(free) char *text = xstrfmt("Mean " PLUS_MINUS " sample standard deviation over %s training seeds; the best complete rows are bold (starred in plain text).", range);
+	SCOPED(free)
+	char *text = xstrfmt(
+		"Mean " PLUS_MINUS
+		" sample standard deviation over %s training seeds; the best complete rows are bold (starred in plain text).",
+		range);
 	note(b->t, text);
 }
 
@@ -70,9 +74,12 @@ static int deviation_notes(struct build *b, struct err *e)
 			return -1;
 		SCOPED(str) struct str s = { 0 };
 		for (int i = 0; i < n; i++)
-			str_addf(&s, "%s%s = %s (%s: %s)", i ? ", " : "", d[i].key, d[i].ours, deviations_against(preset), d[i].paper);
-		SCOPED(free) char *text = n ? xstrfmt("%s deviates from %s in %d setting%s: %s.", b->rows[r]->label, preset, n, str_plural(n), s.data)
-		                            : NULL;
+			str_addf(&s, "%s%s = %s (%s: %s)", i ? ", " : "", d[i].key, d[i].ours, deviations_against(preset),
+			         d[i].paper);
+		SCOPED(free)
+		char *text = n ? xstrfmt("%s deviates from %s in %d setting%s: %s.", b->rows[r]->label, preset, n,
+		                         str_plural(n), s.data)
+		               : NULL;
 		if (text)
 			note(b->t, text);
 	}
@@ -86,15 +93,18 @@ static void paper_notes(struct build *b)
 			continue;
 		for (int r = 0; r < b->t->n_rows; r++) {
 			const struct metric_ref *ref = &b->t->cols[c].ref;
-			const struct published_value *v = r < b->n_ours ? table_published(b, b->rows[r], ref)
-				: published_find(b->pub, b->theirs[r]->paper, b->theirs[r]->label, b->theirs[r]->data, ref->name, ref->nfe);
+			const struct published_value *v = r < b->n_ours
+			                                      ? table_published(b, b->rows[r], ref)
+			                                      : published_find(b->pub, b->theirs[r]->paper, b->theirs[r]->label,
+			                                                       b->theirs[r]->data, ref->name, ref->nfe);
 			if (!v && r >= b->n_ours && strcmp(b->theirs[r]->metric, ref->name) == 0)
 				v = b->theirs[r]; /* at steps that no column has */
 			if (!v)
 				continue;
 			const char *cite = published_cite(b->pub, v->paper);
-			SCOPED(free) char *text = xstrfmt("Published %s of %s: %s (%s), read from: %s%s", v->metric, v->label, cite ? cite : "", v->paper,
-			                                  v->from, v->confirmed ? "." : "; not confirmed.");
+			SCOPED(free)
+			char *text = xstrfmt("Published %s of %s: %s (%s), read from: %s%s", v->metric, v->label, cite ? cite : "",
+			                     v->paper, v->from, v->confirmed ? "." : "; not confirmed.");
 			note(b->t, text);
 		}
 	}
@@ -109,22 +119,28 @@ static void state_notes(struct build *b)
 			s = *b->t->cols[c].ref.name ? table_stat(b, r, c) : NULL;
 		if (!s || (!s->failed && !s->blocked) || ++told > 2 * NOTED_ROWS)
 			continue;
-		SCOPED(free) char *text = xstrfmt("%s: %s%s%s.", b->rows[r]->name, table_state_text(b, s), *s->reason ? ": " : "", s->reason);
+		SCOPED(free)
+		char *text = xstrfmt("%s: %s%s%s.", b->rows[r]->name, table_state_text(b, s), *s->reason ? ": " : "",
+		                     s->reason);
 		note(b->t, text);
 	}
 }
 
-/* Published scores are on the features of Inception-2015 over 50,000 samples; where ours are not, a difference does not compare like with like. */
+/* Published scores are on the features of Inception-2015 over 50,000 samples; where ours are not, a difference does not
+ * compare like with like. */
 static void comparable_note(struct build *b, const char *protocol, const struct metric_ref *ref)
 {
 	bool beside = false;
 	for (int c = 0; b->pub && c < b->t->n_cols; c++)
-		beside = beside || ((b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA) && strcmp(b->t->cols[c].ref.name, ref->name) == 0 &&
-		                    b->t->cols[c].ref.nfe == ref->nfe);
+		beside = beside || ((b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA) &&
+		                    strcmp(b->t->cols[c].ref.name, ref->name) == 0 && b->t->cols[c].ref.nfe == ref->nfe);
 	if (!beside || (strstr(protocol, ":inception-2015:") && strstr(protocol, ":n50000")))
 		return;
-	SCOPED(free) char *text = xstrfmt("Published values are of inception-2015 features over 50,000 samples, ours of %s: a difference between them does not "
-	                                  "compare like with like.", protocol);
+	SCOPED(free)
+	char *text = xstrfmt(
+		"Published values are of inception-2015 features over 50,000 samples, ours of %s: a difference between them "
+		"does not compare like with like.",
+		protocol);
 	note(b->t, text);
 }
 
@@ -145,7 +161,8 @@ static void protocol_notes(struct build *b, int c)
 		comparable_note(b, p, &b->t->cols[c].ref);
 	}
 	if (several)
-		note(b->t, "The rows have different protocols on purpose: the differences between rows include those of the protocols.");
+		note(b->t, "The rows have different protocols on purpose: the differences between rows include those of the "
+		           "protocols.");
 }
 
 int table_notes(struct build *b, struct err *e)

@@ -1,5 +1,5 @@
-/* table_private.h - what table.c (columns, rows, numbers), table_notes.c (heads, notes) and table_lookup.c (questions) share
- * while a table is built. */
+/* table_private.h - what table.c (columns, rows, numbers), table_notes.c (heads, notes) and table_lookup.c (questions)
+ * share while a table is built. */
 #ifndef ABLATE_TABLE_PRIVATE_H
 #define ABLATE_TABLE_PRIVATE_H
 
@@ -18,19 +18,20 @@ struct build {
 	const struct published *pub;
 	enum column_kind kind[COLS_MAX];
 	const struct plan_row **rows;
-	int n_ours;                     /* rows of the plan; the others are published only */
+	int n_ours; /* rows of the plan; the others are published only */
 	const struct published_value **theirs;
-	struct study_stat *stats;       /* (n_ours, n_cols), of the columns that refer to a metric */
-	int *reference;                 /* per row of ours: the first row of its chain, with which it is compared */
-	int digits[COLS_MAX];           /* decimals of a column's metric */
+	struct study_stat *stats; /* (n_ours, n_cols), of the columns that refer to a metric */
+	int *reference;           /* per row of ours: the first row of its chain, with which it is compared */
+	int digits[COLS_MAX];     /* decimals of a column's metric */
 };
 
 /* The name of the data set that a row was trained on. */
 const char *table_data(const struct build *b, const struct plan_row *row);
 struct study_stat *table_stat(const struct build *b, int row, int col);
-/* The published value that corresponds to this row: by its label; for a chain's first row and for rows outside chains by
- * the full preset, too. NULL when there is none. */
-const struct published_value *table_published(const struct build *b, const struct plan_row *row, const struct metric_ref *ref);
+/* The published value that corresponds to this row: by its label; for a chain's first row and for rows outside chains
+ * by the full preset, too. NULL when there is none. */
+const struct published_value *table_published(const struct build *b, const struct plan_row *row,
+                                              const struct metric_ref *ref);
 /* Have the rows of column c several protocols? Is row r the first of its own (false where it has none)? */
 bool table_mixes_protocols(const struct build *b, int c);
 bool table_begins_protocol(const struct build *b, int r, int c);

@@ -1,4 +1,5 @@
-/* table_write.c - a table as Markdown, LaTeX, CSV, JSON and terminal text: one function and one row of `formats` each. */
+/* table_write.c - a table as Markdown, LaTeX, CSV, JSON and terminal text: one function and one row of `formats`
+ * each. */
 #include "harness/show/table.h"
 
 #include "harness/text/escape.h"
@@ -33,7 +34,10 @@ static void comment_text(struct str *out, const char *text)
 }
 
 /* A row's label and cells: what stands before the label, before a cell, around the best one, and at the end. */
-struct row_markup { const char *start, *next, *next_best, *end_best, *end; void (*escape)(struct str *out, const char *text); };
+struct row_markup {
+	const char *start, *next, *next_best, *end_best, *end;
+	void (*escape)(struct str *out, const char *text);
+};
 
 static void add_row(struct str *out, const struct table *t, int r, const struct row_markup *m)
 {
@@ -49,7 +53,12 @@ static void add_row(struct str *out, const struct table *t, int r, const struct 
 }
 
 static const struct row_markup markdown_row = {
-	.start = "| ", .next = " | ", .next_best = " | **", .end_best = "**", .end = " |\n", .escape = escape_markdown,
+	.start = "| ",
+	.next = " | ",
+	.next_best = " | **",
+	.end_best = "**",
+	.end = " |\n",
+	.escape = escape_markdown,
 };
 
 static void write_markdown(struct str *out, const struct table *t)
@@ -86,14 +95,21 @@ static void write_markdown(struct str *out, const struct table *t)
 
 /* "{}": so that a label in square brackets is not taken for an argument of the \\ before it. */
 static const struct row_markup latex_row = {
-	.start = "{}", .next = " & ", .next_best = " & {\\boldmath\\bfseries ", .end_best = "}", .end = " \\\\\n", .escape = escape_latex,
+	.start = "{}",
+	.next = " & ",
+	.next_best = " & {\\boldmath\\bfseries ",
+	.end_best = "}",
+	.end = " \\\\\n",
+	.escape = escape_latex,
 };
 
 static void write_latex(struct str *out, const struct table *t)
 {
 	str_addf(out, "%% made by: ");
 	comment_text(out, t->command);
-	str_addf(out, "; results sha256:%s\n%% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{l", t->results);
+	str_addf(out,
+	         "; results sha256:%s\n%% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{l",
+	         t->results);
 	for (int c = 0; c < t->n_cols; c++)
 		str_addc(out, t->cols[c].numeric ? 'r' : 'l');
 	str_add(out, "}\n\\toprule\n");
@@ -168,7 +184,9 @@ static void write_csv(struct str *out, const struct table *t)
 				csv_number(out, x->value);
 				csv_number(out, x->sd);
 				str_addf(out, ",%d,", x->n);
-				escape_csv(out, x->kind == TABLE_STATE ? x->text : x->kind == TABLE_STAT && x->n < x->asked ? "incomplete" : "");
+				escape_csv(out, x->kind == TABLE_STATE                     ? x->text
+				                : x->kind == TABLE_STAT && x->n < x->asked ? "incomplete"
+				                                                           : "");
 			} else if (x->kind == TABLE_TEXT) {
 				str_addc(out, ',');
 				escape_csv(out, x->text);
@@ -212,13 +230,14 @@ static void write_json(struct str *out, const struct table *t)
 			}
 			json_object_set_new(cells, t->cols[c].key, o);
 		}
-		json_array_append_new(rows, json_pack("{s:o, s:o, s:o}", "chain", text_json(t->sections[r]), "label", text_json(t->labels[r]),
-		                                      "cells", cells));
+		json_array_append_new(rows, json_pack("{s:o, s:o, s:o}", "chain", text_json(t->sections[r]), "label",
+		                                      text_json(t->labels[r]), "cells", cells));
 	}
 	for (int i = 0; i < t->n_notes; i++)
 		json_array_append_new(notes, text_json(t->notes[i]));
-	json_t *all = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "schema", 1, "table", text_json(t->name), "columns", cols, "rows", rows,
-	                        "notes", notes, "made_by", text_json(t->command), "results_sha256", t->results);
+	json_t *all = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "schema", 1, "table", text_json(t->name), "columns",
+	                        cols, "rows", rows, "notes", notes, "made_by", text_json(t->command), "results_sha256",
+	                        t->results);
 	if (json_record(out, all, JSON_INDENT(1)))
 		str_add(out, "{}");
 	str_addc(out, '\n');
@@ -321,7 +340,10 @@ int table_check(const struct table *t, const char *path, struct err *e)
 	while (at < have.len && at < want.len && have.data[at] == want.data[at])
 		if (have.data[at++] == '\n')
 			line++, start = at;
-	return err_code(e, EXIT_RECORD, "%s:%zu: no longer matches the database: the file has \"%.*s\", the table \"%.*s\"; write it again with "
-	                "`ablate table -o`", path, line, (int)strcspn(str_text(&have) + start, "\n"), str_text(&have) + start,
-	                (int)strcspn(str_text(&want) + start, "\n"), str_text(&want) + start);
+	return err_code(
+		e, EXIT_RECORD,
+		"%s:%zu: no longer matches the database: the file has \"%.*s\", the table \"%.*s\"; write it again with "
+		"`ablate table -o`",
+		path, line, (int)strcspn(str_text(&have) + start, "\n"), str_text(&have) + start,
+		(int)strcspn(str_text(&want) + start, "\n"), str_text(&want) + start);
 }

@@ -20,8 +20,11 @@
 #include <unistd.h>
 
 /* A job gets this environment and nothing else of the submitter's. */
-static const enum env passed_on[] = { ENV_PATH, ENV_HOME, ENV_USER, ENV_LANG, ENV_LD_LIBRARY_PATH, ENV_TMPDIR,
-                                      ENV_ABLATE_DATA, ENV_ABLATE_CACHE, ENV_XDG_CACHE_HOME, ENV_OPENBLAS_CORETYPE, ENV_SLURM_CONF, ENV_CUDA_HOME };
+static const enum env passed_on[] = {
+	ENV_PATH,       ENV_HOME,        ENV_USER,         ENV_LANG,           ENV_LD_LIBRARY_PATH,
+	ENV_TMPDIR,     ENV_ABLATE_DATA, ENV_ABLATE_CACHE, ENV_XDG_CACHE_HOME, ENV_OPENBLAS_CORETYPE,
+	ENV_SLURM_CONF, ENV_CUDA_HOME
+};
 
 char *slurm_dir(const char *db, const char *plan_hash)
 {
@@ -54,7 +57,8 @@ static void quote(struct str *s, const char *text)
 }
 
 /* `exec`, so that Slurm's signals reach the program itself. */
-static int write_script(const char *path, const char *command, const char *plan, int base, const struct slurm_options *o, struct err *e)
+static int write_script(const char *path, const char *command, const char *plan, int base,
+                        const struct slurm_options *o, struct err *e)
 {
 	SCOPED(str) struct str s = { 0 };
 	char exe[PATH_MAX];
@@ -87,7 +91,10 @@ static int write_script(const char *path, const char *command, const char *plan,
 	return io_write_atomic(path, s.data, s.len, e);
 }
 
-struct command { const char **argv; int n, cap; };
+struct command {
+	const char **argv;
+	int n, cap;
+};
 
 static void word(struct command *c, const char *text)
 {
@@ -95,18 +102,26 @@ static void word(struct command *c, const char *text)
 }
 
 /* Runs sbatch; *id is the job's number. */
-static int sbatch(char **id, const char *name, const char *log, const char *array, const char *dependency, const char *script,
-                  const struct slurm_options *o, struct err *e)
+static int sbatch(char **id, const char *name, const char *log, const char *array, const char *dependency,
+                  const char *script, const struct slurm_options *o, struct err *e)
 {
 	char cwd[PATH_MAX];
 	SCOPED(str) struct str text = { 0 };
 	if (!getcwd(cwd, sizeof cwd))
 		return err_set(e, "the working directory has no path");
-	SCOPED(free) char *job_name = xstrfmt("--job-name=%s", name), *output = xstrfmt("--output=%s", log), *chdir_to = xstrfmt("--chdir=%s", cwd);
+	SCOPED(free)
+	char *job_name = xstrfmt("--job-name=%s", name), *output = xstrfmt("--output=%s", log),
+		 *chdir_to = xstrfmt("--chdir=%s", cwd);
 	SCOPED(free) char *cpus = xstrfmt("--cpus-per-task=%d", o->threads);
 	struct command c = { 0 };
-	static const char *const always[] = { "sbatch", "--parsable", "--requeue", "--open-mode=append", "--signal=B:TERM@120", "--export=NIL",
-	                                      "--kill-on-invalid-dep=yes", "--ntasks=1" };
+	static const char *const always[] = { "sbatch",
+		                                  "--parsable",
+		                                  "--requeue",
+		                                  "--open-mode=append",
+		                                  "--signal=B:TERM@120",
+		                                  "--export=NIL",
+		                                  "--kill-on-invalid-dep=yes",
+		                                  "--ntasks=1" };
 	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
 		word(&c, always[i]);
 	word(&c, job_name);
@@ -138,11 +153,14 @@ static int check_known(const char *id, struct err *e)
 {
 	const char *const argv[] = { "scontrol", "-o", "show", "job", id, NULL };
 	SCOPED(str) struct str text = { 0 };
-	return slurm_call(&text, argv, e) ? err_in(e, "job %s was accepted but is no longer known to Slurm; submit again", id) : 0;
+	return slurm_call(&text, argv, e)
+	           ? err_in(e, "job %s was accepted but is no longer known to Slurm; submit again", id)
+	           : 0;
 }
 
-static int submit_arrays(struct slurm_jobs *out, struct str *dependency, const char *dir, const char *plan, const char *plan_hash, const int *index,
-                         int n, int max, const struct slurm_options *o, struct err *e)
+static int submit_arrays(struct slurm_jobs *out, struct str *dependency, const char *dir, const char *plan,
+                         const char *plan_hash, const int *index, int n, int max, const struct slurm_options *o,
+                         struct err *e)
 {
 	SCOPED(free) char *name = xstrfmt("ablate-%.12s", plan_hash), *log = xstrfmt("%s/log/%%A_%%a.out", dir);
 	struct str ids = { 0 };
@@ -158,7 +176,10 @@ static int submit_arrays(struct slurm_jobs *out, struct str *dependency, const c
 		slurm_array_text(&array, index + first, last - first, base);
 		if (o->jobs > 0)
 			str_addf(&array, "%%%d", o->jobs);
-		rc = write_script(script, "slurm-task", plan, base, o, e) || sbatch(&id, name, log, array.data, NULL, script, o, e) || check_known(id, e) ? -1 : 0;
+		rc = write_script(script, "slurm-task", plan, base, o, e) ||
+		             sbatch(&id, name, log, array.data, NULL, script, o, e) || check_known(id, e)
+		         ? -1
+		         : 0;
 		if (!rc) {
 			str_addf(&ids, "%s%s", ids.len ? " " : "", id);
 			str_addf(dependency, ":%s", id);
@@ -174,20 +195,24 @@ static int write_note(const char *dir, const char *plan_hash, const struct slurm
 {
 	char now[HOST_TIME];
 	SCOPED(free) char *path = xstrfmt("%s/submitted.json", dir);
-	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:i, s:s}", "schema", 1, "plan", plan_hash, "array", jobs->array, "merge", jobs->merge, "cells",
-	                      jobs->tasks, "submitted", host_now(now));
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:i, s:s}", "schema", 1, "plan", plan_hash, "array", jobs->array,
+	                      "merge", jobs->merge, "cells", jobs->tasks, "submitted", host_now(now));
 	SCOPED(str) struct str text = { 0 };
 	int rc = json_record(&text, o, JSON_INDENT(1));
 	json_decref(o);
 	return rc ? err_set(e, "%s: a text in it is not UTF-8", path) : io_write_atomic(path, text.data, text.len, e);
 }
 
-int slurm_submit(struct slurm_jobs *out, const char *plan_hash, const int *index, int n, const struct slurm_options *o, struct err *e)
+int slurm_submit(struct slurm_jobs *out, const char *plan_hash, const int *index, int n, const struct slurm_options *o,
+                 struct err *e)
 {
 	static const char *const ask[] = { "scontrol", "show", "config", NULL };
 	SCOPED(free) char *dir = slurm_dir(o->db, plan_hash);
-	SCOPED(free) char *logs = xstrfmt("%s/log", dir), *merge = xstrfmt("%s/merge.sh", dir), *log = xstrfmt("%s/merge-%%j.out", logs);
-	SCOPED(free) char *plan = xstrfmt("%s-runs/plans/%s.plan.json", o->db, plan_hash), *name = xstrfmt("ablate-%.12s-merge", plan_hash);
+	SCOPED(free)
+	char *logs = xstrfmt("%s/log", dir), *merge = xstrfmt("%s/merge.sh", dir), *log = xstrfmt("%s/merge-%%j.out", logs);
+	SCOPED(free)
+	char *plan = xstrfmt("%s-runs/plans/%s.plan.json", o->db, plan_hash),
+		 *name = xstrfmt("ablate-%.12s-merge", plan_hash);
 	SCOPED(str) struct str config = { 0 }, dependency = { 0 };
 	struct slurm_queue q;
 	struct slurm_jobs jobs = { 0 };
@@ -201,12 +226,14 @@ int slurm_submit(struct slurm_jobs *out, const char *plan_hash, const int *index
 		return -1;
 	if (submit_arrays(&jobs, &dependency, dir, plan, plan_hash, index, n, slurm_max_array(str_text(&config)), o, e)) {
 		if (jobs.tasks)
-			(void)err_in(e, "job %s runs %d cell%s; the rest was not accepted", jobs.array, jobs.tasks, str_plural(jobs.tasks));
+			(void)err_in(e, "job %s runs %d cell%s; the rest was not accepted", jobs.array, jobs.tasks,
+			             str_plural(jobs.tasks));
 		slurm_jobs_release(&jobs);
 		return -1;
 	}
 	if (sbatch(&jobs.merge, name, log, NULL, dependency.data, merge, o, e)) {
-		(void)err_in(e, "job %s runs, but its merge was not accepted; run the same command again when it is done", jobs.array);
+		(void)err_in(e, "job %s runs, but its merge was not accepted; run the same command again when it is done",
+		             jobs.array);
 		slurm_jobs_release(&jobs);
 		return -1;
 	}
@@ -242,14 +269,20 @@ int slurm_cancel(int *cancelled, const char *db, struct err *e)
 	size_t i;
 	int rc = 0;
 	*cancelled = 0;
-	json_array_foreach(list, i, o) {
-		const char *plan = json_string_value(json_object_get(o, "plan")), *error = json_string_value(json_object_get(o, "error"));
-		SCOPED(free) char *array = xstrfmt("--name=ablate-%.12s", plan), *merge = xstrfmt("--name=ablate-%.12s-merge", plan);
-		const char *const first[] = { "scancel", "--me", merge, NULL }, *const second[] = { "scancel", "--me", array, NULL };
+	json_array_foreach(list, i, o)
+	{
+		const char *plan = json_string_value(json_object_get(o, "plan")),
+				   *error = json_string_value(json_object_get(o, "error"));
+		SCOPED(free)
+		char *array = xstrfmt("--name=ablate-%.12s", plan), *merge = xstrfmt("--name=ablate-%.12s-merge", plan);
+		const char *const first[] = { "scancel", "--me", merge, NULL }, *const second[] = { "scancel", "--me", array,
+			                                                                                NULL };
 		SCOPED(str) struct str answer = { 0 };
 		if (rc)
 			continue;
-		rc = error ? err_code(e, EXIT_USAGE, "%s", error) : slurm_call(&answer, first, e) || slurm_call(&answer, second, e) ? -1 : 0;
+		rc = error                                                             ? err_code(e, EXIT_USAGE, "%s", error)
+		     : slurm_call(&answer, first, e) || slurm_call(&answer, second, e) ? -1
+		                                                                       : 0;
 		*cancelled += !rc;
 	}
 	json_decref(list);
@@ -265,7 +298,9 @@ json_t *slurm_status(const char *db)
 	for (int i = 0; i < n; i++) {
 		SCOPED(free) char *path = xstrfmt("%s/%s/submitted.json", root, entries[i]->d_name);
 		SCOPED(str) struct str text = { 0 };
-		json_t *o = io_exists(path) && !io_read(&text, path, (size_t)1 << 20, NULL) ? json_loadb(text.data, text.len, 0, NULL) : NULL;
+		json_t *o = io_exists(path) && !io_read(&text, path, (size_t)1 << 20, NULL)
+		                ? json_loadb(text.data, text.len, 0, NULL)
+		                : NULL;
 		const char *plan = json_string_value(json_object_get(o, "plan"));
 		struct slurm_queue q;
 		struct err e = ERR_INIT;

@@ -88,7 +88,8 @@ int slurm_call(struct str *out, const char *const argv[], struct err *e)
 	(void)close(fd[1]);
 	int rc = 0;
 	if (!whole) {
-		rc = err_code(e, EXIT_USAGE, "%s: no answer within %.0f s: the controller of Slurm does not answer", argv[0], SLURM_CALL_S);
+		rc = err_code(e, EXIT_USAGE, "%s: no answer within %.0f s: the controller of Slurm does not answer", argv[0],
+		              SLURM_CALL_S);
 	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
 		char *words = text[1].len ? text[1].data : text[0].data;
 		for (char *p = words; p && *p; p++)
@@ -110,7 +111,9 @@ int slurm_is_here(struct err *e)
 	struct err why = ERR_INIT;
 	if (!slurm_call(&answer, version, &why))
 		return 0;
-	return err_code(e, EXIT_USAGE, "%s: --engine slurm needs Slurm's client programs (Debian: slurm-client), or use --engine local", why.msg);
+	return err_code(e, EXIT_USAGE,
+	                "%s: --engine slurm needs Slurm's client programs (Debian: slurm-client), or use --engine local",
+	                why.msg);
 }
 
 int slurm_max_array(const char *config)
@@ -146,7 +149,8 @@ int slurm_queue(struct slurm_queue *out, const char *plan_hash, struct err *e)
 			out->running++;
 		} else if (strncmp(line, "PD", 2) == 0) {
 			out->pending++;
-			(void)snprintf(out->reason, sizeof out->reason, "%s", line + strcspn(line, " ") + (strchr(line, ' ') != NULL));
+			(void)snprintf(out->reason, sizeof out->reason, "%s",
+			               line + strcspn(line, " ") + (strchr(line, ' ') != NULL));
 		} else {
 			out->other++;
 		}

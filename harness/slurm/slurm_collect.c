@@ -25,7 +25,8 @@ static int share_file(const char *from, const char *to, struct err *e)
 	return io_read(&bytes, from, (size_t)1 << 40, e) ? -1 : io_write_atomic(to, str_text(&bytes), bytes.len, e);
 }
 
-/* Every file below `from` appears below `to`, under a second name where the file system can; journals are merge's own. */
+/* Every file below `from` appears below `to`, under a second name where the file system can; journals are merge's
+ * own. */
 static int share_tree(const char *from, const char *to, int depth, struct err *e)
 {
 	DIR *d = opendir(from);

@@ -21,9 +21,10 @@ void scoped_gates(struct gates *g)
 	gates_release(g);
 }
 
-/* The scores of an arm over its declared seeds. With `prefix` the first missing one ends the list; otherwise it is an error. */
-static int side_of(struct gate_side *out, struct study_stat *stat, struct study *s, int arm, const struct metric_ref *ref,
-                   const char *name, bool prefix, struct err *e)
+/* The scores of an arm over its declared seeds. With `prefix` the first missing one ends the list; otherwise it is an
+ * error. */
+static int side_of(struct gate_side *out, struct study_stat *stat, struct study *s, int arm,
+                   const struct metric_ref *ref, const char *name, bool prefix, struct err *e)
 {
 	if (study_stat(stat, s, arm, ref, e))
 		return -1;
@@ -39,8 +40,8 @@ static int side_of(struct gate_side *out, struct study_stat *stat, struct study 
 		if (prefix)
 			break;
 		const char *state = c->state == RECORD_DONE ? "done, but not scored" : record_state_name(c->state);
-		return err_code(e, EXIT_RECORD, "%s has no %s for seed %lld (%s%s%s)", name, ref->name, (long long)c->seed, state,
-		                *c->reason ? ": " : "", c->reason);
+		return err_code(e, EXIT_RECORD, "%s has no %s for seed %lld (%s%s%s)", name, ref->name, (long long)c->seed,
+		                state, *c->reason ? ": " : "", c->reason);
 	}
 	/* the stat holds the seeds that have a score in declared order; its first n are the unbroken ones */
 	*out = (struct gate_side){ .value = stat->value, .seed = stat->seed, .n = n, .protocol = stat->protocol };
@@ -52,7 +53,8 @@ static const char *numerics_text(struct arena *a)
 	return arena_strfmt(a, "%d", NUMERICS_VERSION);
 }
 
-static int judge_one(struct gates *g, int i, struct study *s, const struct grid_gate *gate, const char *dir, struct err *e)
+static int judge_one(struct gates *g, int i, struct study *s, const struct grid_gate *gate, const char *dir,
+                     struct err *e)
 {
 	struct gate_rule *rule = arena_alloc(&g->arena, sizeof *rule);
 	struct gate_result *out = &g->results[i];
@@ -82,22 +84,30 @@ static int judge_one(struct gates *g, int i, struct study *s, const struct grid_
 	}
 	SCOPED(free) char *path = baseline_path(dir, s->plan->grid->name, rule->name, false);
 	if (!io_exists(path))
-		return err_code(e, EXIT_RECORD, "there is no baseline %s yet: run `ablate baseline propose`, review it, then `ablate baseline accept`", path);
+		return err_code(
+			e, EXIT_RECORD,
+			"there is no baseline %s yet: run `ablate baseline propose`, review it, then `ablate baseline accept`",
+			path);
 	SCOPED(baseline) struct baseline b = { 0 };
 	if (baseline_read(&b, path, e))
 		return -1;
 	if (strcmp(b.metric, rule->metric) != 0)
-		return err_code(e, EXIT_RECORD, "%s is a baseline for %s, but the gate asks for %s", path, b.metric, rule->metric);
+		return err_code(e, EXIT_RECORD, "%s is a baseline for %s, but the gate asks for %s", path, b.metric,
+		                rule->metric);
 	if (*b.arm && strcmp(b.arm, s->plan->arms[arm].hash) != 0)
-		return err_code(e, EXIT_RECORD, "%s is for another arm (%.12s, now %.12s): its configuration changed, so the numbers are not "
-		                "comparable; propose a new baseline", path, b.arm, s->plan->arms[arm].hash);
+		return err_code(e, EXIT_RECORD,
+		                "%s is for another arm (%.12s, now %.12s): its configuration changed, so the numbers are not "
+		                "comparable; propose a new baseline",
+		                path, b.arm, s->plan->arms[arm].hash);
 	base = baseline_side(&b, &b.now);
 	gate_judge(out, rule, &cand, &base);
 	if (b.first.n) {
 		struct gate_side first = baseline_side(&b, &b.first);
 		gate_judge_drift(out, &cand, &first);
 	}
-	g->base[i] = (struct study_stat){ .n = b.now.n, .mean = stats_mean(b.now.value, b.now.n), .sd = stats_sd(b.now.value, b.now.n) };
+	g->base[i] = (struct study_stat){ .n = b.now.n,
+		                              .mean = stats_mean(b.now.value, b.now.n),
+		                              .sd = stats_sd(b.now.value, b.now.n) };
 	g->base[i].value = arena_alloc(&g->arena, (size_t)b.now.n * sizeof(double));
 	memcpy(g->base[i].value, b.now.value, (size_t)b.now.n * sizeof(double));
 	return 0;
@@ -111,7 +121,8 @@ static bool asked_for(const char *name, const char *const *names, int n)
 	return !n;
 }
 
-int gates_judge(struct gates *out, struct study *s, const char *dir, const char *const *names, int n_names, struct err *e)
+int gates_judge(struct gates *out, struct study *s, const char *dir, const char *const *names, int n_names,
+                struct err *e)
 {
 	const struct grid *grid = s->plan->grid;
 	struct gates g = { 0 };
@@ -139,8 +150,8 @@ int gates_judge(struct gates *out, struct study *s, const char *dir, const char 
 	return 0;
 }
 
-int gates_propose(struct baseline *out, struct study *s, const struct grid_gate *gate, const char *commit, const char *env,
-                  const char *created, struct err *e)
+int gates_propose(struct baseline *out, struct study *s, const struct grid_gate *gate, const char *commit,
+                  const char *env, const char *created, struct err *e)
 {
 	struct metric_ref ref;
 	int arm;
@@ -156,9 +167,11 @@ int gates_propose(struct baseline *out, struct study *s, const struct grid_gate 
 	}
 	struct baseline b = { .first_commit = "" };
 	struct arena *a = &b.arena;
-	b.gate = arena_strdup(a, gate->rule.name), b.metric = arena_strdup(a, gate->rule.metric), b.label = arena_strdup(a, gate->rule.arm);
+	b.gate = arena_strdup(a, gate->rule.name), b.metric = arena_strdup(a, gate->rule.metric),
+	b.label = arena_strdup(a, gate->rule.arm);
 	b.arm = arena_strdup(a, s->plan->arms[arm].hash), b.protocol = arena_strdup(a, stat.protocol ? stat.protocol : "");
-	b.numerics = numerics_text(a), b.env = arena_strdup(a, env), b.commit = arena_strdup(a, commit), b.created = arena_strdup(a, created);
+	b.numerics = numerics_text(a), b.env = arena_strdup(a, env), b.commit = arena_strdup(a, commit),
+	b.created = arena_strdup(a, created);
 	b.reason = b.supersedes = "";
 	b.now.n = side.n;
 	b.now.value = arena_alloc(a, (size_t)(side.n + 1) * sizeof(double));
@@ -166,8 +179,8 @@ int gates_propose(struct baseline *out, struct study *s, const struct grid_gate 
 	for (int i = 0; i < side.n; i++) {
 		if (!isfinite(side.value[i])) {
 			baseline_release(&b);
-			return err_code(e, EXIT_INCOMPLETE, "gate %s: seed %lld of %s gave no number, so it cannot be a baseline", gate->rule.name,
-			                (long long)side.seed[i], gate->rule.arm);
+			return err_code(e, EXIT_INCOMPLETE, "gate %s: seed %lld of %s gave no number, so it cannot be a baseline",
+			                gate->rule.name, (long long)side.seed[i], gate->rule.arm);
 		}
 		b.now.value[i] = side.value[i], b.now.seed[i] = side.seed[i];
 	}
@@ -197,13 +210,18 @@ void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, d
 {
 	struct gate_rule r = *rule;
 	r.kind = GATE_NON_INFERIORITY;
-	double own = rule->kind == GATE_SUPERIORITY ? 0 : rule->margin_relative ? rule->margin * fabs(mean_base) : rule->margin;
+	double own = rule->kind == GATE_SUPERIORITY ? 0
+	             : rule->margin_relative        ? rule->margin * fabs(mean_base)
+	                                            : rule->margin;
 	bool known = isfinite(rho);
 	rho = known && rule->paired ? fmin(fmax(rho, 0), 0.999) : 0;
-	str_addf(out, "gate %s: chance of a clear pass when nothing changed (%s, alpha %g%s); spread between seeds %.4g", rule->name,
-	         gate_test_name(rule->paired ? GATE_PAIRED_T : GATE_WELCH_T), rule->alpha, rule->n_looks ? " split over the looks" : "", sd);
+	str_addf(out, "gate %s: chance of a clear pass when nothing changed (%s, alpha %g%s); spread between seeds %.4g",
+	         rule->name, gate_test_name(rule->paired ? GATE_PAIRED_T : GATE_WELCH_T), rule->alpha,
+	         rule->n_looks ? " split over the looks" : "", sd);
 	if (rule->paired)
-		str_addf(out, known ? ", correlation of paired seeds %.2f" : ", correlation of paired seeds unknown, %.0f assumed", rho);
+		str_addf(out,
+		         known ? ", correlation of paired seeds %.2f" : ", correlation of paired seeds unknown, %.0f assumed",
+		         rho);
 	str_addf(out, "\nseeds   margin of 1 sd, 2 sd, 3 sd, 4 sd%s\n", own > 0 ? "; the gate's own" : "");
 	static const int usual[] = { 3, 5, 8 };
 	bool told = false;
@@ -221,6 +239,7 @@ void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, d
 		if (need)
 			str_addf(out, "%d seeds a side give 80 %% at the margin %.4g (%.2g sd)\n", need, own, own / sd);
 		else
-			str_addf(out, "no number of seeds up to 1000 gives 80 %% at the margin %.4g (%.2g sd): widen the margin\n", own, own / sd);
+			str_addf(out, "no number of seeds up to 1000 gives 80 %% at the margin %.4g (%.2g sd): widen the margin\n",
+			         own, own / sd);
 	}
 }

@@ -12,23 +12,25 @@
 
 struct gates {
 	struct arena arena;
-	struct gate_result *results;    /* n, in the grid's order */
+	struct gate_result *results; /* n, in the grid's order */
 	int n;
 	struct study_stat *cand, *base; /* what was judged, for --power; n of each; .n = 0 where there was nothing */
 };
 
-/* baselines: the folder. Holm's rule is applied. Only the gates in names[0..n_names) when n_names > 0 (unknown: exit 2).
- * What a single gate lacks becomes its error verdict; -1 only for what concerns all of them. */
-MUST_CHECK int gates_judge(struct gates *out, struct study *s, const char *baselines, const char *const *names, int n_names, struct err *e);
+/* baselines: the folder. Holm's rule is applied. Only the gates in names[0..n_names) when n_names > 0 (unknown: exit
+ * 2). What a single gate lacks becomes its error verdict; -1 only for what concerns all of them. */
+MUST_CHECK int gates_judge(struct gates *out, struct study *s, const char *baselines, const char *const *names,
+                           int n_names, struct err *e);
 void gates_release(struct gates *g);
 void scoped_gates(struct gates *g);
 
 /* The arm and metric of a gate as a new proposal; texts in its arena. Exit 1 when seeds are missing. */
-MUST_CHECK int gates_propose(struct baseline *out, struct study *s, const struct grid_gate *gate, const char *commit, const char *env,
-                             const char *created, struct err *e);
+MUST_CHECK int gates_propose(struct baseline *out, struct study *s, const struct grid_gate *gate, const char *commit,
+                             const char *env, const char *created, struct err *e);
 
 /* What the gate can resolve at 3, 5, 8 and the given number of seeds, for margins of 1 to 4 sd and its own; the sd and
- * correlation are the measured ones; rho NAN: not known, 0 is assumed (identical runs say nothing about it). Appended as text. */
+ * correlation are the measured ones; rho NAN: not known, 0 is assumed (identical runs say nothing about it). Appended
+ * as text. */
 void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, double rho, double mean_base, int n);
 
 #endif

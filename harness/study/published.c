@@ -59,7 +59,8 @@ static int read_paper(struct published_paper *out, const struct toml_value *t, s
 {
 	static const char *const keys[] = { "id", "cite", NULL };
 	return t->type != TOML_TABLE ? toml_err(e, t, "paper must be [[paper]] tables")
-	       : only_keys(t, keys, e) || text(&out->id, t, "id", e) || text(&out->cite, t, "cite", e) ? -1 : 0;
+	       : only_keys(t, keys, e) || text(&out->id, t, "id", e) || text(&out->cite, t, "cite", e) ? -1
+	                                                                                               : 0;
 }
 
 static int read_aliases(struct published_value *out, struct arena *a, const struct toml_value *t, struct err *e)
@@ -83,14 +84,14 @@ static int read_aliases(struct published_value *out, struct arena *a, const stru
 
 static int read_value(struct published_value *out, struct published *p, const struct toml_value *t, struct err *e)
 {
-	static const char *const keys[] = { "paper", "label", "aliases", "data", "metric", "nfe", "value", "from", "read_from",
-		"confirmed", NULL };
+	static const char *const keys[] = { "paper", "label", "aliases",   "data",      "metric", "nfe",
+		                                "value", "from",  "read_from", "confirmed", NULL };
 	int64_t nfe = 0;
 	if (t->type != TOML_TABLE)
 		return toml_err(e, t, "value must be [[value]] tables");
-	if (only_keys(t, keys, e) || text(&out->paper, t, "paper", e) || text(&out->label, t, "label", e)
-	    || text(&out->data, t, "data", e) || text(&out->metric, t, "metric", e) || text(&out->from, t, "from", e)
-	    || text(&out->read_from, t, "read_from", e) || read_aliases(out, &p->arena, t, e))
+	if (only_keys(t, keys, e) || text(&out->paper, t, "paper", e) || text(&out->label, t, "label", e) ||
+	    text(&out->data, t, "data", e) || text(&out->metric, t, "metric", e) || text(&out->from, t, "from", e) ||
+	    text(&out->read_from, t, "read_from", e) || read_aliases(out, &p->arena, t, e))
 		return -1;
 	int rc = toml_integer(&nfe, t, "nfe", e), rv = rc < 0 ? -1 : toml_float(&out->value, t, "value", e);
 	int rb = rv < 0 ? -1 : toml_boolean(&out->confirmed, t, "confirmed", e);
@@ -98,7 +99,8 @@ static int read_value(struct published_value *out, struct published *p, const st
 		return -1;
 	if (rc || rv || rb || nfe < 0 || nfe > 100000 || !isfinite(out->value))
 		return toml_err(e, t, "nfe (0 to 100000), value (a number) and confirmed (true or false) are needed here");
-	if (strcmp(out->read_from, "table") != 0 && strcmp(out->read_from, "text") != 0 && strcmp(out->read_from, "figure") != 0)
+	if (strcmp(out->read_from, "table") != 0 && strcmp(out->read_from, "text") != 0 &&
+	    strcmp(out->read_from, "figure") != 0)
 		return toml_err(e, t, "read_from = \"%s\" must be table, text or figure", out->read_from);
 	out->nfe = (int)nfe;
 	if (!published_cite(p, out->paper))
@@ -115,7 +117,8 @@ static int read_tree(struct published *p, struct err *e)
 		return -1;
 	if (schema != 1)
 		return toml_err(e, root, "schema = %lld: this version reads schema 1", (long long)schema);
-	int a = toml_typed(&papers, root, "paper", TOML_ARRAY, e), b = a < 0 ? a : toml_typed(&values, root, "value", TOML_ARRAY, e);
+	int a = toml_typed(&papers, root, "paper", TOML_ARRAY, e),
+		b = a < 0 ? a : toml_typed(&values, root, "value", TOML_ARRAY, e);
 	if (a || b)
 		return a < 0 || b < 0 ? -1 : toml_err(e, root, "[[paper]] and [[value]] are needed");
 	p->papers = arena_alloc(&p->arena, (toml_len(papers) + 1) * sizeof *p->papers);
@@ -129,8 +132,8 @@ static int read_tree(struct published *p, struct err *e)
 			return -1;
 		for (size_t i = 0; i < p->n_values; i++) {
 			const struct published_value *o = &p->values[i];
-			if (!strcmp(o->paper, v->paper) && !strcmp(o->label, v->label) && !strcmp(o->data, v->data)
-			    && !strcmp(o->metric, v->metric) && o->nfe == v->nfe)
+			if (!strcmp(o->paper, v->paper) && !strcmp(o->label, v->label) && !strcmp(o->data, v->data) &&
+			    !strcmp(o->metric, v->metric) && o->nfe == v->nfe)
 				return toml_err(e, toml_at(values, p->n_values), "%s of %s on %s with %d NFE is given twice", v->metric,
 				                v->label, v->data, v->nfe);
 		}
@@ -169,8 +172,8 @@ const struct published_value *published_find(const struct published *p, const ch
 {
 	for (size_t i = 0; i < p->n_values; i++) {
 		const struct published_value *v = &p->values[i];
-		if ((paper && *paper && strcmp(paper, v->paper) != 0) || strcmp(data, v->data) != 0
-		    || strcmp(metric, v->metric) != 0 || nfe != v->nfe)
+		if ((paper && *paper && strcmp(paper, v->paper) != 0) || strcmp(data, v->data) != 0 ||
+		    strcmp(metric, v->metric) != 0 || nfe != v->nfe)
 			continue;
 		bool same = strcasecmp(label, v->label) == 0;
 		for (size_t k = 0; k < v->n_aliases; k++)

@@ -27,7 +27,10 @@ void scoped_study(struct study **s)
 }
 
 /* Cells sorted by their hash, to find the cell of a row. */
-struct index { const char *key; int cell; };
+struct index {
+	const char *key;
+	int cell;
+};
 
 static int by_key(const void *a, const void *b)
 {
@@ -58,8 +61,11 @@ static int one_identity(struct study *s, struct study_cell *c, struct err *e)
 	}
 	if (db_done(&rows, e))
 		return -1;
-	return done < 2 ? 0 : err_code(e, EXIT_RECORD, "arm %.12s, seed %lld has results on %d data sets: make the data set "
-	                               "available, so that its content decides which is meant", arm->hash, (long long)c->seed, done);
+	return done < 2 ? 0
+	                : err_code(e, EXIT_RECORD,
+	                           "arm %.12s, seed %lld has results on %d data sets: make the data set "
+	                           "available, so that its content decides which is meant",
+	                           arm->hash, (long long)c->seed, done);
 }
 
 static int all_identities(struct study *s, struct err *e)
@@ -69,8 +75,9 @@ static int all_identities(struct study *s, struct err *e)
 	int n = s->plan->n_cells;
 	SCOPED(free) struct index *want = xcalloc((size_t)n + 1, sizeof *want);
 	for (int i = 0; i < n; i++)
-		want[i] = (struct index){ arena_strfmt(&s->arena, "%s %lld", s->plan->arms[s->cells[i].arm].hash,
-		                                       (long long)s->cells[i].seed), i };
+		want[i] = (struct index){
+			arena_strfmt(&s->arena, "%s %lld", s->plan->arms[s->cells[i].arm].hash, (long long)s->cells[i].seed), i
+		};
 	qsort(want, (size_t)n, sizeof *want, by_key);
 	SCOPED(free) bool *found = xcalloc((size_t)n + 1, sizeof *found);
 	struct db_rows rows;
@@ -113,7 +120,10 @@ static void take_state(struct study *s, struct study_cell *c, const struct state
 }
 
 /* Repeated texts (names, protocols) are stored once: the last of each kind is remembered. */
-struct texts { const char *name, *weights, *protocol; char protocol_hash[SHA256_HEX]; };
+struct texts {
+	const char *name, *weights, *protocol;
+	char protocol_hash[SHA256_HEX];
+};
 
 static const char *again(struct study *s, const char **last, const char *text)
 {
@@ -124,19 +134,29 @@ static const char *again(struct study *s, const char **last, const char *text)
 
 static bool same_score(const struct study_score *a, const struct study_score *b)
 {
-	return a->nfe == b->nfe && a->step == b->step && !strcmp(a->name, b->name) && !strcmp(a->weights, b->weights)
-	       && !strcmp(a->protocol, b->protocol);
+	return a->nfe == b->nfe && a->step == b->step && !strcmp(a->name, b->name) && !strcmp(a->weights, b->weights) &&
+	       !strcmp(a->protocol, b->protocol);
 }
 
-static void take_score(struct study *s, struct study_cell *c, const struct score_row *r, struct texts *t, struct str *hashed)
+static void take_score(struct study *s, struct study_cell *c, const struct score_row *r, struct texts *t,
+                       struct str *hashed)
 {
 	const char *known = t->protocol;
-	struct study_score x = { .name = again(s, &t->name, r->name), .nfe = (int)r->nfe, .weights = again(s, &t->weights, r->weights),
-		.step = r->step, .protocol = again(s, &t->protocol, r->protocol), .value = r->value, .least = r->value, .n = r->n, .lo = r->lo,
-		.hi = r->hi, .evals = 1 };
+	struct study_score x = { .name = again(s, &t->name, r->name),
+		                     .nfe = (int)r->nfe,
+		                     .weights = again(s, &t->weights, r->weights),
+		                     .step = r->step,
+		                     .protocol = again(s, &t->protocol, r->protocol),
+		                     .value = r->value,
+		                     .least = r->value,
+		                     .n = r->n,
+		                     .lo = r->lo,
+		                     .hi = r->hi,
+		                     .evals = 1 };
 	if (known != t->protocol)
 		io_sha256(t->protocol_hash, t->protocol, strlen(t->protocol));
-	str_addf(hashed, "%.20s %s %d %s %lld %.16s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step, t->protocol_hash, r->hex);
+	str_addf(hashed, "%.20s %s %d %s %lld %.16s %s\n", c->hash, x.name, x.nfe, x.weights, (long long)x.step,
+	         t->protocol_hash, r->hex);
 	for (int i = c->n_scores - 1; i >= 0; i--) {
 		struct study_score *old = &c->scores[i];
 		if (same_score(old, &x)) { /* a further evaluation seed */
@@ -176,8 +196,13 @@ static int each_cell(struct study *s, struct str *hashed, struct err *e)
 	return 0;
 }
 
-/* The cells of a large plan by their hashes; of the rows of one cell, which follow each other, only the first is searched for. */
-struct finder { struct index *by_hash; int n; const struct index *hit; };
+/* The cells of a large plan by their hashes; of the rows of one cell, which follow each other, only the first is
+ * searched for. */
+struct finder {
+	struct index *by_hash;
+	int n;
+	const struct index *hit;
+};
 
 static const struct index *find_cell(struct finder *f, const char *hash)
 {
@@ -198,7 +223,8 @@ static int all_states(struct study *s, struct finder *f, struct err *e)
 	return db_done(&rows, e);
 }
 
-/* Of a cell with one done attempt, that attempt's scores are its results. The few cells with several are asked for one by one. */
+/* Of a cell with one done attempt, that attempt's scores are its results. The few cells with several are asked for one
+ * by one. */
 static int all_scores(struct study *s, struct finder *f, struct str *hashed, struct err *e)
 {
 	struct texts t = { 0 };
@@ -283,9 +309,15 @@ int study_load(struct study **out, struct plan *plan, struct db *db, struct err 
 	s->db = db;
 	s->cells = xcalloc((size_t)plan->n_cells + 1, sizeof *s->cells);
 	for (int i = 0; i < plan->n_cells; i++)
-		s->cells[i] = (struct study_cell){ .hash = plan->cells[i].hash, .arm = plan->cells[i].arm, .seed = plan->cells[i].seed,
-			.state = plan->cells[i].state == CELL_BLOCKED ? RECORD_BLOCKED : RECORD_PENDING,
-			.reason = plan->cells[i].state == CELL_BLOCKED ? plan->cells[i].reason : "", .attempt = "", .started = "", .ended = "" };
+		s->cells[i] = (struct study_cell){ .hash = plan->cells[i].hash,
+			                               .arm = plan->cells[i].arm,
+			                               .seed = plan->cells[i].seed,
+			                               .state = plan->cells[i].state == CELL_BLOCKED ? RECORD_BLOCKED
+			                                                                             : RECORD_PENDING,
+			                               .reason = plan->cells[i].state == CELL_BLOCKED ? plan->cells[i].reason : "",
+			                               .attempt = "",
+			                               .started = "",
+			                               .ended = "" };
 	index_arms(s);
 	SCOPED(str) struct str hashed = { 0 };
 	if (db && (plan->n_cells < STUDY_BULK_FROM ? each_cell(s, &hashed, e) : in_bulk(s, &hashed, e))) {
@@ -304,8 +336,8 @@ const struct study_score *study_score(const struct study *s, const struct study_
 	const struct study_score *best = NULL;
 	for (int i = 0; i < c->n_scores; i++) {
 		const struct study_score *x = &c->scores[i];
-		if (strcmp(x->name, ref->name) != 0 || (ref->nfe >= 0 && x->nfe != ref->nfe) || (*x->weights && strcmp(x->weights, weights) != 0)
-		    || (ref->samples && x->n && x->n != ref->samples))
+		if (strcmp(x->name, ref->name) != 0 || (ref->nfe >= 0 && x->nfe != ref->nfe) ||
+		    (*x->weights && strcmp(x->weights, weights) != 0) || (ref->samples && x->n && x->n != ref->samples))
 			continue;
 		if (!best || x->step > best->step)
 			best = x;
@@ -321,7 +353,8 @@ int study_stat(struct study_stat *out, struct study *s, int arm, const struct me
 	t.seed = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.seed + 1);
 	for (int i = s->first[arm]; i < s->first[arm + 1]; i++) {
 		const struct study_cell *c = &s->cells[s->of_arm[i]];
-		bool done = c->state == RECORD_DONE, blocked = c->state == RECORD_BLOCKED, pending = record_state_is_open(c->state);
+		bool done = c->state == RECORD_DONE, blocked = c->state == RECORD_BLOCKED,
+			 pending = record_state_is_open(c->state);
 		t.done += done, t.blocked += blocked, t.pending += pending, t.failed += !done && !blocked && !pending;
 		if (!done && !*t.reason)
 			t.reason = c->reason;
@@ -329,8 +362,10 @@ int study_stat(struct study_stat *out, struct study *s, int arm, const struct me
 		if (!x)
 			continue;
 		if (t.protocol && strcmp(t.protocol, x->protocol) != 0)
-			return err_code(e, EXIT_RECORD, "%s of arm %.12s has two protocols, which are not comparable: %s and %s; evaluate its "
-			                "seeds the same way", ref->name, s->plan->arms[arm].hash, t.protocol, x->protocol);
+			return err_code(e, EXIT_RECORD,
+			                "%s of arm %.12s has two protocols, which are not comparable: %s and %s; evaluate its "
+			                "seeds the same way",
+			                ref->name, s->plan->arms[arm].hash, t.protocol, x->protocol);
 		t.protocol = x->protocol;
 		t.images = x->n;
 		t.value[t.n] = ref->least ? x->least : x->value;

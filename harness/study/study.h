@@ -15,30 +15,30 @@
 
 enum { STUDY_BULK_FROM = 200 }; /* cells of a plan; from here on one pass over a view is cheaper than many look-ups */
 
-struct study_score {            /* of one cell, at one training step */
+struct study_score { /* of one cell, at one training step */
 	const char *name, *weights, *protocol;
-	int nfe, evals;         /* evals: evaluation seeds averaged */
-	int64_t step, n;        /* n: images scored; 0 = unknown */
-	double value;           /* mean over evaluation seeds; NAN if one of them is */
-	double least;           /* the smallest of them */
-	double lo, hi;          /* interval over samples, of the first evaluation seed; NAN = none */
+	int nfe, evals;  /* evals: evaluation seeds averaged */
+	int64_t step, n; /* n: images scored; 0 = unknown */
+	double value;    /* mean over evaluation seeds; NAN if one of them is */
+	double least;    /* the smallest of them */
+	double lo, hi;   /* interval over samples, of the first evaluation seed; NAN = none */
 };
 
 struct study_cell {
-	const char *hash;       /* as in the database, else the plan's */
-	int arm;                /* in plan->arms */
+	const char *hash; /* as in the database, else the plan's */
+	int arm;          /* in plan->arms */
 	int64_t seed;
 	enum record_state state;
 	const char *reason, *attempt, *started, *ended; /* "" where there is none */
 	int64_t step, attempts;
-	double seconds;         /* wall clock of that attempt; 0 while it runs */
+	double seconds; /* wall clock of that attempt; 0 while it runs */
 	struct study_score *scores;
 	int n_scores, cap_scores;
 };
 
 struct study {
-	struct plan *plan;      /* borrowed */
-	struct db *db;          /* borrowed; NULL: nothing has run */
+	struct plan *plan; /* borrowed */
+	struct db *db;     /* borrowed; NULL: nothing has run */
 	struct arena arena;
 	struct study_cell *cells; /* plan->n_cells, in its order */
 	int *of_arm, *first;      /* cells of arm a, seeds in order: of_arm[first[a]] .. of_arm[first[a + 1] - 1] */
@@ -56,15 +56,16 @@ const struct study_score *study_score(const struct study *s, const struct study_
 /* One arm, one metric: over training seeds. */
 struct study_stat {
 	int asked, done, failed, blocked, pending; /* cells by state; running and stopped count as pending */
-	int n;                  /* seeds with a value */
-	double *value;          /* (n), in the study's arena, in the order of seeds */
+	int n;                                     /* seeds with a value */
+	double *value;                             /* (n), in the study's arena, in the order of seeds */
 	int64_t *seed;
-	double mean, sd;        /* NAN for n = 0; sd NAN for n < 2 */
-	int64_t images;         /* of each score; 0 = unknown */
-	const char *protocol;   /* NULL for n = 0 */
-	const char *reason;     /* of the first cell that is not done; "" */
+	double mean, sd;      /* NAN for n = 0; sd NAN for n < 2 */
+	int64_t images;       /* of each score; 0 = unknown */
+	const char *protocol; /* NULL for n = 0 */
+	const char *reason;   /* of the first cell that is not done; "" */
 };
 /* Exit 5 when the arm's seeds have different protocols. */
-MUST_CHECK int study_stat(struct study_stat *out, struct study *s, int arm, const struct metric_ref *ref, struct err *e);
+MUST_CHECK int study_stat(struct study_stat *out, struct study *s, int arm, const struct metric_ref *ref,
+                          struct err *e);
 
 #endif

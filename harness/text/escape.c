@@ -17,18 +17,23 @@ static bool next(const char *text, size_t *n)
 	return len != 0;
 }
 
-/* The code point of a control character (C0, DEL, C1) or one that changes the direction of writing; 0 = any other. n bytes of UTF-8. */
+/* The code point of a control character (C0, DEL, C1) or one that changes the direction of writing; 0 = any other. n
+ * bytes of UTF-8. */
 static unsigned control(const char *text, size_t n)
 {
 	const uint8_t *s = (const uint8_t *)text;
-	unsigned c = n == 1 ? s[0] : n == 2 ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu)
-	             : n == 3 ? (s[0] & 0xfu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu) : 0x10000;
-	bool is = c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f || (c >= 0x202a && c <= 0x202e) ||
-	          (c >= 0x2066 && c <= 0x2069);
+	unsigned c = n == 1   ? s[0]
+	             : n == 2 ? (s[0] & 0x1fu) << 6 | (s[1] & 0x3fu)
+	             : n == 3 ? (s[0] & 0xfu) << 12 | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu)
+	                      : 0x10000;
+	bool is = c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || c == 0x200e || c == 0x200f ||
+	          (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 	return is ? c : 0;
 }
 
-struct rule { const char *from, *to; };
+struct rule {
+	const char *from, *to;
+};
 
 static void escape_by(struct str *out, const char *text, const struct rule *rules, bool visible)
 {
@@ -64,28 +69,59 @@ static void escape(struct str *out, const char *text, const struct rule *rules)
 
 void escape_html(struct str *out, const char *text)
 {
-	static const struct rule rules[] = { { "&", "&amp;" }, { "<", "&lt;" }, { ">", "&gt;" }, { "\"", "&quot;" },
-		{ "'", "&#39;" }, { "\xef\xbf\xbe", REPLACEMENT }, { "\xef\xbf\xbf", REPLACEMENT }, { NULL, NULL } };
+	static const struct rule rules[] = { { "&", "&amp;" },
+		                                 { "<", "&lt;" },
+		                                 { ">", "&gt;" },
+		                                 { "\"", "&quot;" },
+		                                 { "'", "&#39;" },
+		                                 { "\xef\xbf\xbe", REPLACEMENT },
+		                                 { "\xef\xbf\xbf", REPLACEMENT },
+		                                 { NULL, NULL } };
 	escape(out, text, rules);
 }
 
 void escape_latex(struct str *out, const char *text)
 {
-	static const struct rule rules[] = { { "\\", "\\textbackslash{}" }, { "{", "\\{" }, { "}", "\\}" }, { "$", "\\$" },
-		{ "&", "\\&" }, { "#", "\\#" }, { "_", "\\_" }, { "%", "\\%" }, { "~", "\\textasciitilde{}" },
-		{ "^", "\\textasciicircum{}" }, { "<", "\\textless{}" }, { ">", "\\textgreater{}" }, { "|", "\\textbar{}" },
-		{ "\"", "\\char34{}" }, { "-", "-{}" }, { "`", "\\textasciigrave{}" }, { "'", "'{}" }, { "\n", " " },
-		{ "\t", " " }, { "\xc2\xb1", "$\\pm$" }, { "\xe2\x88\x92", "$-$" }, { "\xe2\x80\x94", "---" },
-		{ "\xe2\x80\x93", "--" }, { "\xce\xbc", "$\\mu$" }, { "\xcf\x83", "$\\sigma$" }, { "\xc3\x97", "$\\times$" },
-		{ "\xe2\x89\xa4", "$\\le$" }, { "\xe2\x89\xa5", "$\\ge$" }, { REPLACEMENT, "?" }, { NULL, NULL } };
+	static const struct rule rules[] = { { "\\", "\\textbackslash{}" },
+		                                 { "{", "\\{" },
+		                                 { "}", "\\}" },
+		                                 { "$", "\\$" },
+		                                 { "&", "\\&" },
+		                                 { "#", "\\#" },
+		                                 { "_", "\\_" },
+		                                 { "%", "\\%" },
+		                                 { "~", "\\textasciitilde{}" },
+		                                 { "^", "\\textasciicircum{}" },
+		                                 { "<", "\\textless{}" },
+		                                 { ">", "\\textgreater{}" },
+		                                 { "|", "\\textbar{}" },
+		                                 { "\"", "\\char34{}" },
+		                                 { "-", "-{}" },
+		                                 { "`", "\\textasciigrave{}" },
+		                                 { "'", "'{}" },
+		                                 { "\n", " " },
+		                                 { "\t", " " },
+		                                 { "\xc2\xb1", "$\\pm$" },
+		                                 { "\xe2\x88\x92", "$-$" },
+		                                 { "\xe2\x80\x94", "---" },
+		                                 { "\xe2\x80\x93", "--" },
+		                                 { "\xce\xbc", "$\\mu$" },
+		                                 { "\xcf\x83", "$\\sigma$" },
+		                                 { "\xc3\x97", "$\\times$" },
+		                                 { "\xe2\x89\xa4", "$\\le$" },
+		                                 { "\xe2\x89\xa5", "$\\ge$" },
+		                                 { REPLACEMENT, "?" },
+		                                 { NULL, NULL } };
 	escape(out, text, rules);
 }
 
 void escape_markdown(struct str *out, const char *text)
 {
 	static const struct rule rules[] = { { "&", "&amp;" }, { "<", "&lt;" }, { ">", "&gt;" }, { "|", "\\|" },
-		{ "\\", "\\\\" }, { "`", "\\`" }, { "*", "\\*" }, { "_", "\\_" }, { "[", "\\[" }, { "]", "\\]" }, { "#", "\\#" },
-		{ "~", "\\~" }, { "$", "\\$" }, { "!", "\\!" }, { "\n", " " }, { "\t", " " }, { NULL, NULL } };
+		                                 { "\\", "\\\\" }, { "`", "\\`" },  { "*", "\\*" },  { "_", "\\_" },
+		                                 { "[", "\\[" },   { "]", "\\]" },  { "#", "\\#" },  { "~", "\\~" },
+		                                 { "$", "\\$" },   { "!", "\\!" },  { "\n", " " },   { "\t", " " },
+		                                 { NULL, NULL } };
 	escape(out, text, rules);
 }
 
@@ -126,9 +162,16 @@ void escape_csv(struct str *out, const char *text)
 
 void escape_json(struct str *out, const char *text)
 {
-	static const struct rule rules[] = { { "\"", "\\\"" }, { "\\", "\\\\" }, { "\n", "\\n" }, { "\t", "\\t" },
-		{ "<", "\\u003c" }, { ">", "\\u003e" }, { "&", "\\u0026" }, { "\xe2\x80\xa8", "\\u2028" },
-		{ "\xe2\x80\xa9", "\\u2029" }, { NULL, NULL } };
+	static const struct rule rules[] = { { "\"", "\\\"" },
+		                                 { "\\", "\\\\" },
+		                                 { "\n", "\\n" },
+		                                 { "\t", "\\t" },
+		                                 { "<", "\\u003c" },
+		                                 { ">", "\\u003e" },
+		                                 { "&", "\\u0026" },
+		                                 { "\xe2\x80\xa8", "\\u2028" },
+		                                 { "\xe2\x80\xa9", "\\u2029" },
+		                                 { NULL, NULL } };
 	str_addc(out, '"');
 	escape(out, text, rules);
 	str_addc(out, '"');

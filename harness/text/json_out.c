@@ -47,14 +47,12 @@ static void add_value(struct json_writer *w, const char *name, const json_t *v)
 	switch (json_typeof(v)) {
 	case JSON_OBJECT:
 		json_begin(w, name, '{');
-		json_object_foreach((json_t *)(uintptr_t)v, key, item)
-			add_value(w, key, item);
+		json_object_foreach((json_t *)(uintptr_t)v, key, item) add_value(w, key, item);
 		json_end(w);
 		break;
 	case JSON_ARRAY:
 		json_begin(w, name, '[');
-		json_array_foreach(v, i, item)
-			add_value(w, NULL, item);
+		json_array_foreach(v, i, item) add_value(w, NULL, item);
 		json_end(w);
 		break;
 	case JSON_STRING: json_add_text(w, name, json_string_value(v)); break;

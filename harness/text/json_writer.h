@@ -9,8 +9,8 @@
  *     json_end(&w);                                  {"name":"g","looks":[5]}
  *
  * A value is named inside an object and nowhere else: another use is BUG(). Zero-initialised but for `to` it writes one
- * line without blanks; with `indent` each value has a line of its own. Texts are escaped by escape_json, numbers are the
- * shortest that read back; what is not a number is null. Documents of jansson go through json_out (json_out.h). */
+ * line without blanks; with `indent` each value has a line of its own. Texts are escaped by escape_json, numbers are
+ * the shortest that read back; what is not a number is null. Documents of jansson go through json_out (json_out.h). */
 #ifndef ABLATE_JSON_WRITER_H
 #define ABLATE_JSON_WRITER_H
 
@@ -23,10 +23,10 @@
 enum { JSON_WRITER_DEPTH = 2112 }; /* more than jansson reads (2048) */
 
 struct json_writer {
-	struct str *to;     /* appended to; the caller's */
-	int indent;         /* blanks per level; 0: all in one line */
-	int depth;          /* its own from here on: levels open */
-	bool full, line;    /* the innermost level holds a value; the next value begins a line */
+	struct str *to;                          /* appended to; the caller's */
+	int indent;                              /* blanks per level; 0: all in one line */
+	int depth;                               /* its own from here on: levels open */
+	bool full, line;                         /* the innermost level holds a value; the next value begins a line */
 	uint64_t arrays[JSON_WRITER_DEPTH / 64]; /* a bit per open level: is it an array? */
 };
 
@@ -36,7 +36,7 @@ void json_begin(struct json_writer *w, const char *name, char bracket);
 void json_end(struct json_writer *w);
 void json_add_text(struct json_writer *w, const char *name, const char *text); /* NULL: "" */
 void json_add_int(struct json_writer *w, const char *name, int64_t x);
-void json_add_number(struct json_writer *w, const char *name, double x);       /* 3 for 3.0; null when it is not finite */
+void json_add_number(struct json_writer *w, const char *name, double x); /* 3 for 3.0; null when it is not finite */
 void json_add_bool(struct json_writer *w, const char *name, bool x);
 void json_add_null(struct json_writer *w, const char *name);
 /* A value that is JSON already. */

@@ -6,7 +6,10 @@
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
-struct totals { size_t tests, failures, errors, skipped; double seconds; };
+struct totals {
+	size_t tests, failures, errors, skipped;
+	double seconds;
+};
 
 static struct totals count(const struct junit_suite *s)
 {
@@ -90,7 +93,8 @@ int junit_write(const char *path, const struct junit_suite *suites, size_t n, st
 	for (size_t i = 0; i < n; i++)
 		cases += suites[i].n;
 	if (!cases)
-		return err_code(e, EXIT_USAGE, "%s: no gate and no cell to report: an empty report would read as success", path);
+		return err_code(e, EXIT_USAGE, "%s: no gate and no cell to report: an empty report would read as success",
+		                path);
 	SCOPED(str) struct str text = { 0 };
 	junit_text(&text, suites, n);
 	return io_write_atomic(path, text.data, text.len, e);

@@ -16,12 +16,16 @@ enum junit_outcome { JUNIT_PASS, JUNIT_FAILURE, JUNIT_ERROR, JUNIT_SKIPPED };
 struct junit_case {
 	const char *name, *classname;
 	enum junit_outcome outcome;
-	const char *type;     /* of a failure or an error: "regression", "inconclusive", "blocked", ...; NULL otherwise */
-	const char *message;  /* one sentence; of a pass it goes to system-out; may be NULL */
-	double seconds;       /* >= 0 */
+	const char *type;    /* of a failure or an error: "regression", "inconclusive", "blocked", ...; NULL otherwise */
+	const char *message; /* one sentence; of a pass it goes to system-out; may be NULL */
+	double seconds;      /* >= 0 */
 };
 
-struct junit_suite { const char *name; const struct junit_case *cases; size_t n; };
+struct junit_suite {
+	const char *name;
+	const struct junit_case *cases;
+	size_t n;
+};
 
 /* The document for `suites`. */
 void junit_text(struct str *out, const struct junit_suite *suites, size_t n);

@@ -203,9 +203,9 @@ int toml_boolean(bool *out, const struct toml_value *table, const char *key, str
 const char *toml_type_name(enum toml_type type)
 {
 	static const char *const names[] = {
-		[TOML_STRING] = "a string", [TOML_INTEGER] = "an integer", [TOML_FLOAT] = "a float",
-		[TOML_BOOL] = "a boolean", [TOML_DATETIME] = "a datetime", [TOML_DATETIME_LOCAL] = "a local datetime",
-		[TOML_DATE_LOCAL] = "a date", [TOML_TIME_LOCAL] = "a time", [TOML_ARRAY] = "an array",
+		[TOML_STRING] = "a string",   [TOML_INTEGER] = "an integer",  [TOML_FLOAT] = "a float",
+		[TOML_BOOL] = "a boolean",    [TOML_DATETIME] = "a datetime", [TOML_DATETIME_LOCAL] = "a local datetime",
+		[TOML_DATE_LOCAL] = "a date", [TOML_TIME_LOCAL] = "a time",   [TOML_ARRAY] = "an array",
 		[TOML_TABLE] = "a table",
 	};
 	return names[type];

@@ -22,60 +22,71 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TOML_DEPTH_MAX 128                      /* tables and arrays within each other */
-#define TOML_BYTES_MAX ((size_t)64 << 20)       /* a longer text is refused */
+#define TOML_DEPTH_MAX 128                /* tables and arrays within each other */
+#define TOML_BYTES_MAX ((size_t)64 << 20) /* a longer text is refused */
 
 enum toml_type {
-	TOML_STRING, TOML_INTEGER, TOML_FLOAT, TOML_BOOL, TOML_DATETIME, TOML_DATETIME_LOCAL, TOML_DATE_LOCAL,
-	TOML_TIME_LOCAL, TOML_ARRAY, TOML_TABLE,
+	TOML_STRING,
+	TOML_INTEGER,
+	TOML_FLOAT,
+	TOML_BOOL,
+	TOML_DATETIME,
+	TOML_DATETIME_LOCAL,
+	TOML_DATE_LOCAL,
+	TOML_TIME_LOCAL,
+	TOML_ARRAY,
+	TOML_TABLE,
 };
 
 /* A moment as written; which fields count follows from the value's type. Digits past the nanosecond are dropped. */
 struct toml_time {
 	int year, month, day;
 	int hour, minute, second, nanosecond;
-	int offset_minutes;                     /* from UTC; TOML_DATETIME only */
-	int digits;                             /* of the written fraction, 0..9 */
+	int offset_minutes; /* from UTC; TOML_DATETIME only */
+	int digits;         /* of the written fraction, 0..9 */
 };
 
 struct toml_value {
 	enum toml_type type;
-	int line, col;                          /* where it begins; of a table with a header: the header's last key */
-	const char *file;                       /* as given to the parser */
-	const char *src;                        /* its spelling, src_len bytes; empty for tables and arrays with headers */
+	int line, col;    /* where it begins; of a table with a header: the header's last key */
+	const char *file; /* as given to the parser */
+	const char *src;  /* its spelling, src_len bytes; empty for tables and arrays with headers */
 	size_t src_len;
 	union {
-		struct { const char *data; size_t len; } str;   /* UTF-8, NUL after len; may hold NUL inside */
+		struct {
+			const char *data;
+			size_t len;
+		} str; /* UTF-8, NUL after len; may hold NUL inside */
 		int64_t i;
 		double f;
 		bool b;
 		struct toml_time time;
-		struct toml_array *array;               /* by toml_len, toml_at */
-		struct toml_table *table;               /* by toml_len, toml_entry, toml_find */
+		struct toml_array *array; /* by toml_len, toml_at */
+		struct toml_table *table; /* by toml_len, toml_entry, toml_find */
 	};
 };
 
 struct toml_entry {
-	const char *key;                        /* one segment, decoded; key_len bytes and a NUL */
+	const char *key; /* one segment, decoded; key_len bytes and a NUL */
 	size_t key_len;
-	const char *spelling;                   /* as in the source ("quoted" or bare), spelling_len bytes */
+	const char *spelling; /* as in the source ("quoted" or bare), spelling_len bytes */
 	size_t spelling_len;
-	int line, col;                          /* of this segment where the entry was first named, or its own header */
+	int line, col; /* of this segment where the entry was first named, or its own header */
 	struct toml_value *value;
 };
 
-struct toml;                                    /* a parsed text; owns its tree */
+struct toml; /* a parsed text; owns its tree */
 
 /* Parses n bytes. `file` is the name for messages (copied). On failure *out is untouched. */
 MUST_CHECK int toml_parse(struct toml **out, const char *text, size_t n, const char *file, struct err *e);
 /* The same from a file; "-" is stdin. */
 MUST_CHECK int toml_read(struct toml **out, const char *path, struct err *e);
-/* One value by itself, as `--set K=V` has it: the root of *out is the value. A text that is not a TOML value and does not
- * begin as a string, array or inline table is taken as a string ("pseudo-huber", "0.00054*sqrt(d)"). Empty is an
+/* One value by itself, as `--set K=V` has it: the root of *out is the value. A text that is not a TOML value and does
+ * not begin as a string, array or inline table is taken as a string ("pseudo-huber", "0.00054*sqrt(d)"). Empty is an
  * error. `name` stands for the file in messages. */
 MUST_CHECK int toml_parse_value(struct toml **out, const char *text, const char *name, struct err *e);
-void toml_free(struct toml *doc);                       /* accepts NULL */
-void scoped_toml(struct toml **doc);                    /* SCOPED(toml) struct toml *doc = NULL; */
+void toml_free(struct toml *doc);    /* accepts NULL */
+void scoped_toml(struct toml **doc); /* SCOPED(toml) struct toml *doc = NULL; */
 const struct toml_value *toml_root(const struct toml *doc);
 /* The text as parsed (for records that keep a grid verbatim); *n its length. */
 const char *toml_text(const struct toml *doc, size_t *n);
@@ -86,7 +97,8 @@ size_t toml_len(const struct toml_value *v);
 const struct toml_value *toml_at(const struct toml_value *v, size_t i);
 /* Entry i of a table, in order of appearance. BUG() likewise. */
 const struct toml_entry *toml_entry(const struct toml_value *v, size_t i);
-/* The entry of that key in this table, or NULL (also if v is NULL or not a table). The key is one segment, not a path. */
+/* The entry of that key in this table, or NULL (also if v is NULL or not a table). The key is one segment, not a
+ * path. */
 const struct toml_entry *toml_find(const struct toml_value *v, const char *key);
 /* The value at a dotted path of plain segments ("grid.seeds.train") below table v, or NULL. */
 const struct toml_value *toml_get(const struct toml_value *v, const char *path);

@@ -1,7 +1,7 @@
 /* toml_parse.c - the grammar of TOML 1.0: keys, tables, arrays, and which constructs may define a table when.
  *
- * The text is checked first as a whole (UTF-8, control characters, bare CR), so that the rest deals with structure only.
- * Recursion is bounded by TOML_DEPTH_MAX; time and memory are linear in the text. */
+ * The text is checked first as a whole (UTF-8, control characters, bare CR), so that the rest deals with structure
+ * only. Recursion is bounded by TOML_DEPTH_MAX; time and memory are linear in the text. */
 #include "harness/text/toml_tree.h"
 #include "model/base/io.h"
 #include "model/base/utf8.h"
@@ -9,9 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct segment { const char *key, *spelling; size_t len, spelling_len; struct toml_place at; };
+struct segment {
+	const char *key, *spelling;
+	size_t len, spelling_len;
+	struct toml_place at;
+};
 
-struct key_path { struct segment seg[TOML_DEPTH_MAX]; int n; };
+struct key_path {
+	struct segment seg[TOML_DEPTH_MAX];
+	int n;
+};
 
 static int scan_value(struct toml_parser *s, struct toml_value **out, int depth);
 
@@ -170,7 +177,8 @@ static struct toml_entry *add_entry(struct toml_parser *s, struct toml_table *t,
 }
 
 /* The entry that `seg` names in t; a new table of that origin if it is not there. NULL: an error. */
-static struct toml_entry *entry_of(struct toml_parser *s, struct toml_table *t, const struct segment *seg, enum toml_origin origin)
+static struct toml_entry *entry_of(struct toml_parser *s, struct toml_table *t, const struct segment *seg,
+                                   enum toml_origin origin)
 {
 	struct toml_entry *en = toml_table_find(t, seg->key, seg->len);
 	struct toml_value *v = NULL;
@@ -186,8 +194,8 @@ static int dotted_step(struct toml_parser *s, struct toml_table **t, const struc
 	if (!en)
 		return -1;
 	if (en->value->type != TOML_TABLE)
-		return toml_fail(s, seg->at, "%.*s is %s since line %d, so it cannot get keys of its own", (int)seg->spelling_len,
-		                 seg->spelling, toml_type_name(en->value->type), en->line);
+		return toml_fail(s, seg->at, "%.*s is %s since line %d, so it cannot get keys of its own",
+		                 (int)seg->spelling_len, seg->spelling, toml_type_name(en->value->type), en->line);
 	struct toml_table *child = en->value->table;
 	if (child->origin == TOML_IMPLICIT) {
 		child->origin = TOML_DOTTED;
@@ -212,8 +220,9 @@ static int scan_pair(struct toml_parser *s, struct toml_table *t)
 	if (scan_key(s, key))
 		return -1;
 	if (*s->p != '=')
-		return fail_here(s, s->p == s->end || *s->p == '\n' || *s->p == '\r' ? "this key has no value; write key = value"
-		                                                                     : "expected = after the key");
+		return fail_here(s, s->p == s->end || *s->p == '\n' || *s->p == '\r'
+		                        ? "this key has no value; write key = value"
+		                        : "expected = after the key");
 	s->p++;
 	skip_blank(s);
 	for (int i = 0; i + 1 < key->n; i++)
@@ -282,8 +291,8 @@ static int scan_inline_table(struct toml_parser *s, struct toml_value *v, int de
 				return fail_here(s, "no comma before the } of an inline table");
 		} else if (*s->p != '}') {
 			return fail_here(s, *s->p == '\n' || *s->p == '\r' || *s->p == '#' || s->p == s->end
-			                    ? "an inline table must end on its line; use a [table] for several lines"
-			                    : "expected , or } in the inline table");
+			                        ? "an inline table must end on its line; use a [table] for several lines"
+			                        : "expected , or } in the inline table");
 		}
 	}
 	s->p++;
@@ -459,8 +468,14 @@ static int parse(struct toml **out, const char *text, size_t n, const char *file
 	doc->n = n;
 	if (n)
 		memcpy(doc->text, text, n);
-	struct toml_parser s = { .doc = doc, .p = doc->text, .end = doc->text + n, .line = 1, .line_start = doc->text,
-	                         .col_at = doc->text, .col_is = 1, .e = &local };
+	struct toml_parser s = { .doc = doc,
+		                     .p = doc->text,
+		                     .end = doc->text + n,
+		                     .line = 1,
+		                     .line_start = doc->text,
+		                     .col_at = doc->text,
+		                     .col_is = 1,
+		                     .e = &local };
 	if (scan(&s)) {
 		toml_free(doc);
 		return err_code(e, EXIT_USAGE, "%s", local.msg);

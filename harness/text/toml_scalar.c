@@ -1,5 +1,5 @@
-/* toml_scalar.c - TOML strings, numbers, booleans and moments. The text has been checked before: it is valid UTF-8, holds
- * no control character but tab and newlines, every CR stands before an LF, and a NUL follows its end. */
+/* toml_scalar.c - TOML strings, numbers, booleans and moments. The text has been checked before: it is valid UTF-8,
+ * holds no control character but tab and newlines, every CR stands before an LF, and a NUL follows its end. */
 #include "harness/text/toml_tree.h"
 
 #include "model/base/utf8.h"
@@ -69,8 +69,10 @@ static int scan_escape(struct toml_parser *s, struct str *out, bool multiline)
 	if (multiline && c && strchr(" \t\r\n", c))
 		return scan_continuation(s, escape);
 	if (c > ' ' && c < 0x7F)
-		return toml_fail(s, toml_place_of(s, escape), "\\%c is not an escape; use \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX "
-		                 "\\UXXXXXXXX, or a 'literal string'", c);
+		return toml_fail(s, toml_place_of(s, escape),
+		                 "\\%c is not an escape; use \\b \\t \\n \\f \\r \\\" \\\\ \\uXXXX "
+		                 "\\UXXXXXXXX, or a 'literal string'",
+		                 c);
 	return toml_fail(s, toml_place_of(s, escape), "a backslash needs an escape character; write \\\\ for a backslash");
 }
 
@@ -93,8 +95,7 @@ int toml_scan_string(struct toml_parser *s, const char **data, size_t *len, bool
 			if (!multiline || run >= 3) {
 				size_t content = multiline ? run - 3 : 0;
 				if (content > 2)
-					return toml_fail(s, toml_place_of(s, s->p), "%zu quotes in a row end the string early",
-					                 run);
+					return toml_fail(s, toml_place_of(s, s->p), "%zu quotes in a row end the string early", run);
 				str_addn(&out, s->p, content);
 				s->p += multiline ? run : 1;
 				break;
@@ -161,11 +162,13 @@ static int magnitude(uint64_t *out, const char *p, const char *end, int base, ui
 	return 0;
 }
 
-static int scan_integer(struct toml_parser *s, struct toml_value *v, const char *p, const char *end, int base, bool minus)
+static int scan_integer(struct toml_parser *s, struct toml_value *v, const char *p, const char *end, int base,
+                        bool minus)
 {
 	uint64_t m, limit = (uint64_t)INT64_MAX + minus;
 	if (magnitude(&m, p, end, base, limit))
-		return toml_fail(s, (struct toml_place){ v->line, v->col }, "%.*s does not fit into 64 bits", (int)(end - p < 60 ? end - p : 60), p);
+		return toml_fail(s, (struct toml_place){ v->line, v->col }, "%.*s does not fit into 64 bits",
+		                 (int)(end - p < 60 ? end - p : 60), p);
 	v->type = TOML_INTEGER;
 	v->i = minus ? (int64_t)(0 - m) : (int64_t)m;
 	return 0;
@@ -233,8 +236,9 @@ static int scan_number(struct toml_parser *s, struct toml_value *v, const char *
 		if (s->e->msg[0])
 			return -1; /* reported already: out of range */
 	} else {
-		why = *p == '.' ? "a point needs a digit on both sides" : *p == '_' ? "an underscore needs a digit on both sides"
-		    : "not a TOML value; a string needs quotes";
+		why = *p == '.'   ? "a point needs a digit on both sides"
+		      : *p == '_' ? "an underscore needs a digit on both sides"
+		                  : "not a TOML value; a string needs quotes";
 	}
 	return toml_fail(s, (struct toml_place){ v->line, v->col }, "%.60s: %s", tok, why);
 }

@@ -8,47 +8,49 @@
 
 /* How a table was defined decides what may still add to it. */
 enum toml_origin {
-	TOML_IMPLICIT,  /* a parent named by a header: may get its own header once, or dotted keys */
-	TOML_HEADER,    /* [table], the root, an element of [[table]]: sub-tables only */
-	TOML_DOTTED,    /* made by a dotted key: dotted keys of the same section, and sub-tables by header */
-	TOML_INLINE,    /* { ... }: closed */
+	TOML_IMPLICIT, /* a parent named by a header: may get its own header once, or dotted keys */
+	TOML_HEADER,   /* [table], the root, an element of [[table]]: sub-tables only */
+	TOML_DOTTED,   /* made by a dotted key: dotted keys of the same section, and sub-tables by header */
+	TOML_INLINE,   /* { ... }: closed */
 };
 
 struct toml_table {
 	struct toml_entry *entries;
-	uint32_t *index;                /* hash table of entry number + 1; NULL while the table is small */
+	uint32_t *index; /* hash table of entry number + 1; NULL while the table is small */
 	uint32_t n, cap, index_size;
 	enum toml_origin origin;
 	int depth;
-	uint32_t section;               /* TOML_DOTTED: the header or inline table whose body made it */
+	uint32_t section; /* TOML_DOTTED: the header or inline table whose body made it */
 };
 
 struct toml_array {
 	struct toml_value **items;
 	uint32_t n, cap;
-	bool of_tables;                 /* made by [[headers]] */
+	bool of_tables; /* made by [[headers]] */
 };
 
 struct toml {
 	struct arena arena;
 	char *file, *text;
 	size_t n;
-	uint32_t sections;              /* headers and inline tables so far */
+	uint32_t sections; /* headers and inline tables so far */
 	struct toml_value *root;
 };
 
 struct toml_parser {
 	struct toml *doc;
-	const char *p, *end;            /* end points to a NUL */
+	const char *p, *end; /* end points to a NUL */
 	int line;
 	const char *line_start;
-	const char *col_at;             /* column cache: col_at is in column col_is of the current line */
+	const char *col_at; /* column cache: col_at is in column col_is of the current line */
 	int col_is;
 	uint32_t section;
 	struct err *e;
 };
 
-struct toml_place { int line, col; };
+struct toml_place {
+	int line, col;
+};
 
 /* The place of `at`, which lies on the parser's current line. */
 struct toml_place toml_place_of(struct toml_parser *s, const char *at);

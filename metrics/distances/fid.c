@@ -48,8 +48,9 @@ static int factorise(struct fid_side *s, const double *sigma, const char *name, 
 	}
 	linalg_factor(&s->factor, &s->rank, &s->left, &left_max, sigma, s->d);
 	if (!(left_max <= SIGMA_SLACK * top))
-		return err_set(e, "%s: sigma is not a covariance: not positive semi-definite (%.3g against a largest variance of %.3g)",
-		               name, left_max, top);
+		return err_set(
+			e, "%s: sigma is not a covariance: not positive semi-definite (%.3g against a largest variance of %.3g)",
+			name, left_max, top);
 	return 0;
 }
 
@@ -76,7 +77,8 @@ int fid_side_of_moments(struct fid_side *out, struct moments *m, const char *nam
 	return 0;
 }
 
-/* even = (sigma + sigma^T) / 2, tile by tile because one of the two is read across; returns their largest difference. */
+/* even = (sigma + sigma^T) / 2, tile by tile because one of the two is read across; returns their largest
+ * difference. */
 static double make_even(double *even, const double *sigma, int64_t d)
 {
 	enum { TILE = 32 };
@@ -104,7 +106,8 @@ int fid_side_of_sigma(struct fid_side *out, const double *mu, const double *sigm
 	SCOPED(free) double *even = xmalloc(sizeof *even * d2);
 	double worst = make_even(even, sigma, d);
 	if (!(worst <= SIGMA_SLACK * top))
-		return err_set(e, "%s: sigma is not symmetric: elements differ by up to %.3g (largest variance %.3g)", name, worst, top);
+		return err_set(e, "%s: sigma is not symmetric: elements differ by up to %.3g (largest variance %.3g)", name,
+		               worst, top);
 	SCOPED(fid_side) struct fid_side s = { .d = d, .n = n, .mu = xmalloc(sizeof *s.mu * (size_t)d) };
 	memcpy(s.mu, mu, sizeof *mu * (size_t)d);
 	if (factorise(&s, even, name, e))
@@ -117,8 +120,11 @@ int fid_side_of_sigma(struct fid_side *out, const double *mu, const double *sigm
 int fid_compute(struct fid_result *out, const struct fid_side *a, const struct fid_side *b, struct err *e)
 {
 	if (a->d != b->d)
-		return err_code(e, EXIT_RECORD, "statistics of %d dimensions against %d: not from the same extractor", a->d, b->d);
-	struct fid_result r = { .trace1 = a->trace, .trace2 = b->trace, .clipped = fabs(a->left) + fabs(b->left), .by = { .device = b->device } };
+		return err_code(e, EXIT_RECORD, "statistics of %d dimensions against %d: not from the same extractor", a->d,
+		                b->d);
+	struct fid_result r = {
+		.trace1 = a->trace, .trace2 = b->trace, .clipped = fabs(a->left) + fabs(b->left), .by = { .device = b->device }
+	};
 	for (int j = 0; j < a->d; j++)
 		r.mean_term += (a->mu[j] - b->mu[j]) * (a->mu[j] - b->mu[j]);
 	r.trace_sqrt = linalg_nuclear_cross(a->factor, a->rank, b->factor, b->rank, a->d, &r.by);

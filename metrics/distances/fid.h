@@ -14,12 +14,14 @@
 /* One side: mean and a factor of the covariance. */
 struct fid_side {
 	int d, rank;
-	int64_t n;        /* vectors behind it; 0 = unknown (statistics made elsewhere) */
-	double *mu;       /* [d] */
-	double *factor;   /* [rank, d] */
-	double trace;     /* of the covariance */
-	struct backend *device; /* of a reference: where distances from it have their singular values computed (linalg.h); NULL = on the host */
-	double left;      /* trace that the factor leaves out: rounding, or sigma is not a covariance */
+	int64_t n;      /* vectors behind it; 0 = unknown (statistics made elsewhere) */
+	double *mu;     /* [d] */
+	double *factor; /* [rank, d] */
+	double trace;   /* of the covariance */
+	struct backend *
+		/* of a reference: where distances from it have their singular values computed (linalg.h); NULL = on the host */
+		device;
+	double left; /* trace that the factor leaves out: rounding, or sigma is not a covariance */
 };
 
 struct fid_result {
@@ -29,7 +31,8 @@ struct fid_result {
 
 void fid_side_release(struct fid_side *s);
 void scoped_fid_side(struct fid_side *s);
-/* Fewer than 2 vectors, or a value that is not finite, is an error that begins with `name`. The moments may get folded. */
+/* Fewer than 2 vectors, or a value that is not finite, is an error that begins with `name`. The moments may get
+ * folded. */
 MUST_CHECK int fid_side_of_moments(struct fid_side *out, struct moments *m, const char *name, struct err *e);
 /* From mu [d] and sigma [d, d] (row-major) of a file: not finite, not symmetric or not positive semi-definite beyond
  * 1e-6 of its largest variance is an error. n may be 0. */
@@ -40,11 +43,12 @@ MUST_CHECK int fid_compute(struct fid_result *out, const struct fid_side *a, con
 
 /* The half-width of the 95 % interval of the FID of x [n, d] against b held fixed: delete-block jackknife over
  * `blocks` (the percentile bootstrap is biased here and covers almost nothing). NAN when n < 2 * blocks. */
-MUST_CHECK int fid_interval(double *half, const float *x, int64_t n, const struct fid_side *b, int blocks, struct err *e);
-/* FID extrapolated to infinitely many vectors (Chong and Forsyth 2020): the straight line of FID over 1/N, and its value
- * at 1/N = 0. The point at N = n / k is the mean over k disjoint random parts, k = 1 to max_parts, so every point uses
- * all of x (single random subsets, as published, make the line noisier). b is fixed. */
-MUST_CHECK int fid_infinity(double *out, const float *x, int64_t n, const struct fid_side *b, int max_parts, uint64_t seed,
+MUST_CHECK int fid_interval(double *half, const float *x, int64_t n, const struct fid_side *b, int blocks,
                             struct err *e);
+/* FID extrapolated to infinitely many vectors (Chong and Forsyth 2020): the straight line of FID over 1/N, and its
+ * value at 1/N = 0. The point at N = n / k is the mean over k disjoint random parts, k = 1 to max_parts, so every point
+ * uses all of x (single random subsets, as published, make the line noisier). b is fixed. */
+MUST_CHECK int fid_infinity(double *out, const float *x, int64_t n, const struct fid_side *b, int max_parts,
+                            uint64_t seed, struct err *e);
 
 #endif

@@ -19,8 +19,8 @@ static int score(double *out, struct moments *m, const struct fid_side *b, struc
 	return 0;
 }
 
-/* The moments of x without rows [from, to): subtracted from the whole where a covariance is held anyway, else recounted,
- * so that the exact route for few vectors stays open. */
+/* The moments of x without rows [from, to): subtracted from the whole where a covariance is held anyway, else
+ * recounted, so that the exact route for few vectors stays open. */
 static void without_block(struct moments *out, const float *x, int64_t n, int d, int64_t from, int64_t to,
                           struct moments *all)
 {

@@ -23,7 +23,8 @@ static double softmax(double *p, const float *x, int c)
 }
 
 /* KL(p(y|x) || p(y)) averaged over [from, to): mean of sum p log p, minus sum of q log q with q the mean of p. */
-static double split_score(const float *logits, int c, const int64_t *order, int64_t from, int64_t to, double *p, double *q)
+static double split_score(const float *logits, int c, const int64_t *order, int64_t from, int64_t to, double *p,
+                          double *q)
 {
 	double plogp = 0, qlogq = 0, n = (double)(to - from);
 	memset(q, 0, sizeof *q * (size_t)c);
@@ -37,11 +38,12 @@ static double split_score(const float *logits, int c, const int64_t *order, int6
 	return exp(plogp / n - qlogq);
 }
 
-int inception_score(struct inception_score *out, const float *logits, int64_t n, int c, int splits, const int64_t *order,
-                    struct err *e)
+int inception_score(struct inception_score *out, const float *logits, int64_t n, int c, int splits,
+                    const int64_t *order, struct err *e)
 {
 	if (n < splits)
-		return err_set(e, "the Inception Score over %d splits needs at least as many images, not %lld", splits, (long long)n);
+		return err_set(e, "the Inception Score over %d splits needs at least as many images, not %lld", splits,
+		               (long long)n);
 	for (int64_t i = 0; i < n * c; i++)
 		if (!isfinite(logits[i]))
 			return err_set(e, "class score %lld of image %lld is not finite", (long long)(i % c), (long long)(i / c));

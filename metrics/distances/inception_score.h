@@ -9,7 +9,10 @@
 
 #include <stdint.h>
 
-struct inception_score { double mean, std; int splits; };
+struct inception_score {
+	double mean, std;
+	int splits;
+};
 
 /* logits [n, c]. order: NULL, or n indices (torch-fidelity shuffles by RandomState(2020).permutation). n < splits is an
  * error. */

@@ -15,10 +15,17 @@
 enum { TILE = 512, B = JACKKNIFE_BLOCKS };
 
 /* One set of vectors, of either width. */
-struct set { const float *f; const double *g; int64_t n; int d; };
+struct set {
+	const float *f;
+	const double *g;
+	int64_t n;
+	int d;
+};
 
 /* Sums of k over pairs of blocks; diag: over pairs (i, i). */
-struct sums { double pair[B][B], diag[B]; };
+struct sums {
+	double pair[B][B], diag[B];
+};
 
 static void take_rows(double *out, const struct set *s, int64_t from, int64_t n)
 {
@@ -33,8 +40,8 @@ static double kernel(double dot, int d)
 }
 
 /* The kernel over rows [i0, i0 + n) of x and [j0, j0 + m) of y: its sum, and the sum over equal indices. */
-static void tile(double *sum, double *diag, double *scratch[3], const struct set *x, int64_t i0, int n, const struct set *y,
-                 int64_t j0, int m)
+static void tile(double *sum, double *diag, double *scratch[3], const struct set *x, int64_t i0, int n,
+                 const struct set *y, int64_t j0, int m)
 {
 	take_rows(scratch[0], x, i0, n);
 	take_rows(scratch[1], y, j0, m);
@@ -94,17 +101,19 @@ static double count(int64_t n, int gone)
 	return (double)(gone < 0 ? n : n - (jackknife_bound(n, gone + 1, B) - jackknife_bound(n, gone, B)));
 }
 
-static double unbiased(const struct sums *xx, const struct sums *yy, const struct sums *xy, int64_t n_x, int64_t n_y, int gone)
+static double unbiased(const struct sums *xx, const struct sums *yy, const struct sums *xy, int64_t n_x, int64_t n_y,
+                       int gone)
 {
 	double n = count(n_x, gone), m = count(n_y, gone);
-	return (total(xx, gone) - total_diag(xx, gone)) / (n * (n - 1)) + (total(yy, gone) - total_diag(yy, gone)) / (m * (m - 1)) -
-	       2 * total(xy, gone) / (n * m);
+	return (total(xx, gone) - total_diag(xx, gone)) / (n * (n - 1)) +
+	       (total(yy, gone) - total_diag(yy, gone)) / (m * (m - 1)) - 2 * total(xy, gone) / (n * m);
 }
 
 static int full(struct kid_full *out, const struct set *x, const struct set *y, struct err *e)
 {
 	if (x->n < 2 || y->n < 2)
-		return err_set(e, "KID needs at least 2 vectors on each side, not %lld and %lld", (long long)x->n, (long long)y->n);
+		return err_set(e, "KID needs at least 2 vectors on each side, not %lld and %lld", (long long)x->n,
+		               (long long)y->n);
 	struct sums *s = xcalloc(3, sizeof *s), *xx = s, *yy = s + 1, *xy = s + 2;
 	all_pairs(xx, x, x);
 	all_pairs(yy, y, y);
@@ -158,11 +167,12 @@ static void draw(double *out, const struct set *s, struct randomstate *r, int64_
 		take_rows(out + i * s->d, s, index[i], 1);
 }
 
-int kid_subsets(struct kid_subsets *out, const float *x, int64_t n, const float *y, int64_t m, int d, int subsets, int size,
-                uint32_t seed, struct err *e)
+int kid_subsets(struct kid_subsets *out, const float *x, int64_t n, const float *y, int64_t m, int d, int subsets,
+                int size, uint32_t seed, struct err *e)
 {
 	if (size > n || size > m || size < 2 || subsets < 1)
-		return err_code(e, EXIT_USAGE, "KID subsets of %d vectors cannot be drawn from %lld and %lld; choose a size from 2 to %lld",
+		return err_code(e, EXIT_USAGE,
+		                "KID subsets of %d vectors cannot be drawn from %lld and %lld; choose a size from 2 to %lld",
 		                size, (long long)n, (long long)m, (long long)(n < m ? n : m));
 	struct set a = { .f = x, .n = n, .d = d }, b = { .f = y, .n = m, .d = d };
 	size_t width = (size_t)size * (size_t)d;

@@ -13,19 +13,23 @@
 #include <stdint.h>
 
 struct kid_full {
-	double unbiased;   /* U-statistics of both sets, minus twice the mean over all cross pairs */
-	double biased;     /* V-statistics: diagonals included everywhere */
-	double ustat;      /* cross diagonal left out too; NAN when the sets differ in size */
-	double half;       /* 95 % half-width of `unbiased`; NAN below 2 * JACKKNIFE_BLOCKS vectors */
+	double unbiased; /* U-statistics of both sets, minus twice the mean over all cross pairs */
+	double biased;   /* V-statistics: diagonals included everywhere */
+	double ustat;    /* cross diagonal left out too; NAN when the sets differ in size */
+	double half;     /* 95 % half-width of `unbiased`; NAN below 2 * JACKKNIFE_BLOCKS vectors */
 };
 
 /* x [n, d], y [m, d]; both at least 2. Memory: tiles of a fixed size. Work: (n + m)^2 d. */
-MUST_CHECK int kid_full(struct kid_full *out, const float *x, int64_t n, const float *y, int64_t m, int d, struct err *e);
+MUST_CHECK int kid_full(struct kid_full *out, const float *x, int64_t n, const float *y, int64_t m, int d,
+                        struct err *e);
 /* The same of doubles. */
 MUST_CHECK int kid_full_double(struct kid_full *out, const double *x, int64_t n, const double *y, int64_t m, int d,
                                struct err *e);
 
-struct kid_subsets { double mean, std; int subsets, size; };
+struct kid_subsets {
+	double mean, std;
+	int subsets, size;
+};
 /* size > n or m is an error that names the remedy. */
 MUST_CHECK int kid_subsets(struct kid_subsets *out, const float *x, int64_t n, const float *y, int64_t m, int d,
                            int subsets, int size, uint32_t seed, struct err *e);

@@ -12,9 +12,15 @@
 #include <string.h>
 
 enum { ROWS = 2048, COLUMNS = 512, MAX_K = 64 }; /* of a tile: rows are converted to doubles once for all its columns */
-#define NEAR 1e-9 /* of |a|^2 + |b|^2 */
+#define NEAR 1e-9                                /* of |a|^2 + |b|^2 */
 
-struct side { const float *x; int64_t n; int d; double *norm, *near, *radius; bool *inside; }; /* near[n][k + 1]; radius: the last of each, squared */
+struct side {
+	const float *x;
+	int64_t n;
+	int d;
+	double *norm, *near, *radius;
+	bool *inside;
+}; /* near[n][k + 1]; radius: the last of each, squared */
 
 static void take_rows(double *out, const struct side *s, int64_t from, int64_t n)
 {
@@ -35,7 +41,9 @@ static void offer(struct side *s, int64_t i, int k1, double v)
 	s->radius[i] = near[k1 - 1];
 }
 
-struct work { double *a, *b, *dots; };
+struct work {
+	double *a, *b, *dots;
+};
 
 static double direct(const struct side *x, int64_t i, const struct side *y, int64_t j)
 {
@@ -112,9 +120,15 @@ static void cross(struct side *x, struct side *y, struct work *w)
 static int side_init(struct side *s, const float *x, int64_t n, int d, int k1, const char *what, struct err *e)
 {
 	if (n < k1)
-		return err_set(e, "precision and recall with k = %d need at least %d %s vectors, not %lld", k1 - 1, k1, what, (long long)n);
-	*s = (struct side){ .x = x, .n = n, .d = d, .norm = xcalloc((size_t)n, sizeof *s->norm),
-		                .near = xmalloc(sizeof *s->near * (size_t)n * (size_t)k1), .radius = xcalloc((size_t)n, sizeof *s->radius), .inside = xcalloc((size_t)n, sizeof *s->inside) };
+		return err_set(e, "precision and recall with k = %d need at least %d %s vectors, not %lld", k1 - 1, k1, what,
+		               (long long)n);
+	*s = (struct side){ .x = x,
+		                .n = n,
+		                .d = d,
+		                .norm = xcalloc((size_t)n, sizeof *s->norm),
+		                .near = xmalloc(sizeof *s->near * (size_t)n * (size_t)k1),
+		                .radius = xcalloc((size_t)n, sizeof *s->radius),
+		                .inside = xcalloc((size_t)n, sizeof *s->inside) };
 	for (int64_t i = 0; i < n; i++)
 		for (int j = 0; j < d; j++)
 			s->norm[i] += (double)x[i * d + j] * x[i * d + j];
@@ -146,8 +160,8 @@ static void give_radii(double *out, const struct side *s)
 		out[i] = sqrt(s->radius[i]);
 }
 
-int precision_recall(struct precision_recall *out, double *radius_generated, double *radius_real, const float *generated,
-                     int64_t n, const float *real, int64_t m, int d, int k, struct err *e)
+int precision_recall(struct precision_recall *out, double *radius_generated, double *radius_real,
+                     const float *generated, int64_t n, const float *real, int64_t m, int d, int k, struct err *e)
 {
 	REQUIRE(k >= 1 && k < MAX_K);
 	int k1 = k + 1, bad;

@@ -11,7 +11,9 @@
 
 #include <stdint.h>
 
-struct precision_recall { double precision, recall, f1; };
+struct precision_recall {
+	double precision, recall, f1;
+};
 
 /* generated [n, d], real [m, d]; both more than k. radius_generated [n] and radius_real [m] receive the balls' radii
  * when they are not NULL. */

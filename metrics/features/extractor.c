@@ -10,13 +10,17 @@
 #include <string.h>
 
 const struct extractor_row extractor_rows[] = {
-	{ .name = "inception-2015", .open = extractor_inception_2015_open,
+	{ .name = "inception-2015",
+	  .open = extractor_inception_2015_open,
 	  .text = "the network of published FIDs: 2048 features, class scores, sFID's features" },
-	{ .name = "inception-keras", .open = extractor_inception_keras_open,
+	{ .name = "inception-keras",
+	  .open = extractor_inception_keras_open,
 	  .text = "Inception v3 of Keras: the same, values not comparable with published FIDs" },
-	{ .name = "classifier", .open = extractor_classifier_open,
+	{ .name = "classifier",
+	  .open = extractor_classifier_open,
 	  .text = "the in-tree classifier of a data set: 128 pooled features, class scores" },
-	{ .name = "pixels", .open = extractor_pixels_open,
+	{ .name = "pixels",
+	  .open = extractor_pixels_open,
 	  .text = "the picture's own bytes / 255, averaged to 8 x 8: needs no weights; for checks, not for papers" },
 	{ 0 },
 };
@@ -45,8 +49,12 @@ void scoped_extractor(struct extractor **x)
 
 const char *extractor_default(const char *data)
 {
-	static const struct { const char *data, *extractor; } own[] = {
-		{ "fashion-mnist", "classifier" }, { "cifar10", "inception-2015" }, { "imagenet64", "inception-2015" },
+	static const struct {
+		const char *data, *extractor;
+	} own[] = {
+		{ "fashion-mnist", "classifier" },
+		{ "cifar10", "inception-2015" },
+		{ "imagenet64", "inception-2015" },
 	};
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
 		if (strcmp(own[i].data, data) == 0)

@@ -14,25 +14,26 @@
 #include <stdbool.h>
 
 struct extractor {
-	const char *name;                   /* "inception-2015" */
-	const char *resize;                 /* named pre-processing: "torch-bilinear", "tf-bilinear", "clean", "none" */
-	const char *numerics;               /* dtype_name: "fp32", "bf16" */
-	char weights_sha256[SHA256_HEX];    /* of the weights, "" when they have no file */
-	bool published;                     /* those that papers use; others appear in the protocol string */
-	int dim;                            /* floats per picture; never 0 */
-	int logits_dim;                     /* class scores without the last layer's bias (Inception Score); 0 = has none */
-	int spatial_dim;                    /* flattened spatial features of sFID; 0 = has none */
-	int batch;                          /* preferred pictures per call; any n from 1 to batch works */
+	const char *name;                /* "inception-2015" */
+	const char *resize;              /* named pre-processing: "torch-bilinear", "tf-bilinear", "clean", "none" */
+	const char *numerics;            /* dtype_name: "fp32", "bf16" */
+	char weights_sha256[SHA256_HEX]; /* of the weights, "" when they have no file */
+	bool published;                  /* those that papers use; others appear in the protocol string */
+	int dim;                         /* floats per picture; never 0 */
+	int logits_dim;                  /* class scores without the last layer's bias (Inception Score); 0 = has none */
+	int spatial_dim;                 /* flattened spatial features of sFID; 0 = has none */
+	int batch;                       /* preferred pictures per call; any n from 1 to batch works */
 	/* features[n*dim], logits[n*logits_dim] or NULL, spatial[n*spatial_dim] or NULL, of n pictures; each picture may be
 	 * grey (c = 1) or RGB. */
 	int (*features)(struct extractor *x, float *features, float *logits, float *spatial, const struct image_u8 *images,
 	                int n, struct err *e);
-	struct backend *device;             /* the back end that it runs on, open as long as it is; NULL = the host */
-	/* Where the network counts the moments of its features itself (on a device), else NULL: count starts again, counted initialises m with the
-	 * moments of all pictures since. Once counting, features() may be given NULL for the features: then none of them leave the device. */
+	struct backend *device; /* the back end that it runs on, open as long as it is; NULL = the host */
+	/* Where the network counts the moments of its features itself (on a device), else NULL: count starts again, counted
+	 * initialises m with the moments of all pictures since. Once counting, features() may be given NULL for the
+	 * features: then none of them leave the device. */
 	int (*count)(struct extractor *x, struct err *e);
 	int (*counted)(struct extractor *x, struct moments *m, struct err *e);
-	void (*free)(struct extractor *x);  /* releases everything, x included */
+	void (*free)(struct extractor *x); /* releases everything, x included */
 	void *self;
 };
 
@@ -42,9 +43,9 @@ struct extractor_options {
 	const char *weights; /* file; NULL = where `ablate weights` keeps it */
 	const char *resize;  /* NULL = the extractor's default */
 	const char *data;    /* the data set whose classifier is meant (extractor 'classifier'); NULL = CLASSIFIER_DATA */
-	const char *device;  /* as in model/graph/backend.h; NULL = "cpu". Inception and the classifier run there, in fp32 */
+	const char *device; /* as in model/graph/backend.h; NULL = "cpu". Inception and the classifier run there, in fp32 */
 	bool bf16;
-	int batch;           /* 0 = the extractor's default */
+	int batch; /* 0 = the extractor's default */
 };
 
 struct extractor_row {
@@ -54,9 +55,11 @@ struct extractor_row {
 extern const struct extractor_row extractor_rows[]; /* ends with a row without a name */
 
 /* Unknown names are a usage error that lists the known ones. */
-MUST_CHECK int extractor_open(struct extractor **out, const char *name, const struct extractor_options *o, struct err *e);
+MUST_CHECK int extractor_open(struct extractor **out, const char *name, const struct extractor_options *o,
+                              struct err *e);
 void extractor_free(struct extractor *x); /* accepts NULL */
-/* The extractor of pictures of that data set where none is named: the set's own, or the pixels if there is no network for it. */
+/* The extractor of pictures of that data set where none is named: the set's own, or the pixels if there is no network
+ * for it. */
 const char *extractor_default(const char *data);
 void scoped_extractor(struct extractor **x);
 

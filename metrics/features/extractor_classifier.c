@@ -12,7 +12,7 @@
 struct self {
 	struct classifier net;
 	struct backend *b;
-	float *weights_on, *pixels;  /* pixels: a batch in host memory */
+	float *weights_on, *pixels; /* pixels: a batch in host memory */
 	struct graph *g;
 	struct tensor *x;
 	struct classifier_out out;
@@ -26,7 +26,8 @@ static float value(const struct image_u8 *im, int64_t pixel, int channel, int wa
 	return (float)v * (2.0f / 255.0f) - 1.0f;
 }
 
-static int features(struct extractor *x, float *dst, float *logits, float *spatial, const struct image_u8 *images, int n, struct err *e)
+static int features(struct extractor *x, float *dst, float *logits, float *spatial, const struct image_u8 *images,
+                    int n, struct err *e)
 {
 	(void)spatial;
 	struct self *s = x->self;
@@ -35,7 +36,8 @@ static int features(struct extractor *x, float *dst, float *logits, float *spati
 	int64_t pixels = (int64_t)c->h * c->w;
 	for (int i = 0; i < n; i++) {
 		if (images[i].h != c->h || images[i].w != c->w)
-			return err_set(e, "a picture of %dx%d: this classifier was trained on %dx%d", images[i].w, images[i].h, c->w, c->h);
+			return err_set(e, "a picture of %dx%d: this classifier was trained on %dx%d", images[i].w, images[i].h,
+			               c->w, c->h);
 		for (int64_t p = 0; p < pixels; p++)
 			for (int k = 0; k < c->channels; k++)
 				s->pixels[(i * pixels + p) * c->channels + k] = value(&images[i], p, k, c->channels);
@@ -95,9 +97,16 @@ int extractor_classifier_open(struct extractor **out, const struct extractor_opt
 	graph_bind(s->g, STORE_FROZEN, s->weights_on);
 	s->pixels = xcalloc(tensor_count(s->x), sizeof *s->pixels);
 	struct extractor *x = xcalloc(1, sizeof *x);
-	*x = (struct extractor){ .name = "classifier", .resize = "none", .numerics = dtype_name(DTYPE_FP32), .dim = CLASSIFIER_DIM, .logits_dim = net.classes,
-	                         .batch = batch, .features = features, .free = release, .self = s,
-	                         .device = s->b->ops->host_memory ? NULL : s->b };
+	*x = (struct extractor){ .name = "classifier",
+		                     .resize = "none",
+		                     .numerics = dtype_name(DTYPE_FP32),
+		                     .dim = CLASSIFIER_DIM,
+		                     .logits_dim = net.classes,
+		                     .batch = batch,
+		                     .features = features,
+		                     .free = release,
+		                     .self = s,
+		                     .device = s->b->ops->host_memory ? NULL : s->b };
 	memcpy(x->weights_sha256, net.sha256, sizeof x->weights_sha256);
 	*out = x;
 	return 0;

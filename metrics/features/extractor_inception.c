@@ -11,10 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct self { struct inception *net; struct device_moments *moments; enum resize_kind resize; struct backend *b; };
+struct self {
+	struct inception *net;
+	struct device_moments *moments;
+	enum resize_kind resize;
+	struct backend *b;
+};
 
-static int features(struct extractor *x, float *out, float *logits, float *spatial, const struct image_u8 *images, int n,
-                    struct err *e)
+static int features(struct extractor *x, float *out, float *logits, float *spatial, const struct image_u8 *images,
+                    int n, struct err *e)
 {
 	struct self *self = x->self;
 	struct inception_out o = { .d2048 = out, .logits_unbiased = logits, .spatial = spatial };
@@ -48,8 +53,8 @@ static void release(struct extractor *x)
 	free(x);
 }
 
-static int open_kind(struct extractor **out, enum inception_kind kind, const char *name, const struct extractor_options *o,
-                     struct err *e)
+static int open_kind(struct extractor **out, enum inception_kind kind, const char *name,
+                     const struct extractor_options *o, struct err *e)
 {
 	struct self s = { .resize = RESIZE_TORCH_BILINEAR };
 	if (o->resize && resize_by_name(&s.resize, o->resize, e))
@@ -65,15 +70,24 @@ static int open_kind(struct extractor **out, enum inception_kind kind, const cha
 		if (backend_open(&s.b, opened, DTYPE_BF16, e))
 			return -1;
 	}
-	if (weights_open(&w, name, o->weights, e) ||
-	    (device ? inception_open_on(&s.net, kind, w->st, s.b, batch, e) : inception_open(&s.net, kind, w->st, o->bf16, e))) {
+	if (weights_open(&w, name, o->weights, e) || (device ? inception_open_on(&s.net, kind, w->st, s.b, batch, e)
+	                                                     : inception_open(&s.net, kind, w->st, o->bf16, e))) {
 		backend_free(s.b);
 		return -1;
 	}
 	struct extractor *x = xcalloc(1, sizeof *x);
-	*x = (struct extractor){ .name = name, .resize = resize_name(s.resize), .numerics = dtype_name(o->bf16 ? DTYPE_BF16 : DTYPE_FP32), .dim = 2048,
-		                     .logits_dim = inception_classes(s.net), .spatial_dim = INCEPTION_SPATIAL,
-		                     .batch = batch, .features = features, .free = release, .published = w->published, .device = device ? s.b : NULL, .count = device ? count : NULL,
+	*x = (struct extractor){ .name = name,
+		                     .resize = resize_name(s.resize),
+		                     .numerics = dtype_name(o->bf16 ? DTYPE_BF16 : DTYPE_FP32),
+		                     .dim = 2048,
+		                     .logits_dim = inception_classes(s.net),
+		                     .spatial_dim = INCEPTION_SPATIAL,
+		                     .batch = batch,
+		                     .features = features,
+		                     .free = release,
+		                     .published = w->published,
+		                     .device = device ? s.b : NULL,
+		                     .count = device ? count : NULL,
 		                     .counted = device ? counted : NULL };
 	memcpy(x->weights_sha256, w->sha256, sizeof x->weights_sha256);
 	x->self = xmalloc(sizeof s);

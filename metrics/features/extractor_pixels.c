@@ -39,7 +39,8 @@ static int pixels_features(struct extractor *x, float *features, float *logits, 
 		for (int i = 0; i < SIDE; i++)
 			for (int j = 0; j < SIDE; j++)
 				for (int c = 0; c < 3; c++)
-					features[(size_t)k * (size_t)x->dim + (size_t)((i * SIDE + j) * 3 + c)] = cell_mean(&images[k], i, j, c);
+					features[(size_t)k * (size_t)x->dim + (size_t)((i * SIDE + j) * 3 + c)] = cell_mean(&images[k], i,
+					                                                                                    j, c);
 	return 0;
 }
 
@@ -55,8 +56,13 @@ int extractor_pixels_open(struct extractor **out, const struct extractor_options
 	if (o->bf16 || (o->resize && strcmp(o->resize, "none") != 0))
 		return err_code(e, EXIT_USAGE, "the extractor 'pixels' has neither bf16 nor a resize");
 	struct extractor *x = xcalloc(1, sizeof *x);
-	*x = (struct extractor){ .name = "pixels", .resize = "none", .numerics = dtype_name(DTYPE_FP32), .dim = EXTRACTOR_PIXELS_DIM,
-		                     .batch = o->batch ? o->batch : 64, .features = pixels_features, .free = pixels_free };
+	*x = (struct extractor){ .name = "pixels",
+		                     .resize = "none",
+		                     .numerics = dtype_name(DTYPE_FP32),
+		                     .dim = EXTRACTOR_PIXELS_DIM,
+		                     .batch = o->batch ? o->batch : 64,
+		                     .features = pixels_features,
+		                     .free = pixels_free };
 	*out = x;
 	return 0;
 }

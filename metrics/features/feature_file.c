@@ -62,7 +62,9 @@ static int load_statistics(struct feature_set *f, struct npz *z, struct err *e)
 		return err_set(e, "%s: mu is %s and sigma %s; expected floats of shapes (d,) and (d, d)", f->origin,
 		               npy_describe(text, &mu), npy_describe(text2, &sigma));
 	f->dim[FEATURE_POOL] = (int)mu.count;
-	return npz_doubles(&f->mu, NULL, z, "mu", mu.count, e) || npz_doubles(&f->sigma, NULL, z, "sigma", sigma.count, e) ? -1 : 0;
+	return npz_doubles(&f->mu, NULL, z, "mu", mu.count, e) || npz_doubles(&f->sigma, NULL, z, "sigma", sigma.count, e)
+	           ? -1
+	           : 0;
 }
 
 static void hash_statistics(struct feature_set *f)
@@ -139,7 +141,8 @@ static int add_statistics(struct npz_writer *w, struct feature_set *f, struct er
 		moments_mean(mu, &f->moments[FEATURE_POOL]);
 		moments_sigma(sigma, &f->moments[FEATURE_POOL]);
 	}
-	return npz_add(w, "mu", "<f8", &d, 1, mu, e) || npz_add(w, "sigma", "<f8", (int64_t[]){ d, d }, 2, sigma, e) ? -1 : 0;
+	return npz_add(w, "mu", "<f8", &d, 1, mu, e) || npz_add(w, "sigma", "<f8", (int64_t[]){ d, d }, 2, sigma, e) ? -1
+	                                                                                                             : 0;
 }
 
 int feature_set_save(struct feature_set *f, const char *path, bool with_features, struct err *e)

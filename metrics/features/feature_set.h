@@ -2,9 +2,9 @@
  * covariance.
  *
  * It comes from pictures through an extractor (one pass, whatever the scores), from an .npz of features that we wrote,
- * or from an .npz of statistics as pytorch-fid and clean-fid write them (mu, sigma). Features beyond a certain size are kept in a
- * temporary file, so memory does not grow with the number of pictures. Our .npz holds, besides `features` (and
- * `logits`, `spatial` where the extractor has them), mu and sigma too, so pytorch-fid reads it as its own. */
+ * or from an .npz of statistics as pytorch-fid and clean-fid write them (mu, sigma). Features beyond a certain size are
+ * kept in a temporary file, so memory does not grow with the number of pictures. Our .npz holds, besides `features`
+ * (and `logits`, `spatial` where the extractor has them), mu and sigma too, so pytorch-fid reads it as its own. */
 #ifndef ABLATE_FEATURE_SET_H
 #define ABLATE_FEATURE_SET_H
 
@@ -17,25 +17,25 @@
 enum feature_kind { FEATURE_POOL, FEATURE_LOGITS, FEATURE_SPATIAL, FEATURE_KINDS };
 
 struct feature_set {
-	char *origin;                     /* path, for messages */
-	char protocol[PROTOCOL_TEXT];     /* of its features; "" = unknown */
-	char sha256[SHA256_HEX];          /* of the pictures (size and bytes, in order), or of mu and sigma */
-	int64_t n;                        /* pictures; 0 = unknown (statistics made elsewhere) */
-	int dim[FEATURE_KINDS];           /* 0 = absent */
+	char *origin;                 /* path, for messages */
+	char protocol[PROTOCOL_TEXT]; /* of its features; "" = unknown */
+	char sha256[SHA256_HEX];      /* of the pictures (size and bytes, in order), or of mu and sigma */
+	int64_t n;                    /* pictures; 0 = unknown (statistics made elsewhere) */
+	int dim[FEATURE_KINDS];       /* 0 = absent */
 	struct float_store store[FEATURE_KINDS];
-	struct moments moments[FEATURE_KINDS];  /* POOL and SPATIAL; empty for statistics */
-	double *mu, *sigma;               /* statistics alone: [d], [d, d] with d = dim[FEATURE_POOL]; else NULL */
+	struct moments moments[FEATURE_KINDS]; /* POOL and SPATIAL; empty for statistics */
+	double *mu, *sigma;                    /* statistics alone: [d], [d, d] with d = dim[FEATURE_POOL]; else NULL */
 };
 
 void feature_set_release(struct feature_set *f);
 void scoped_feature_set(struct feature_set *f);
 
 struct feature_options {
-	unsigned keep;              /* bits 1 << FEATURE_*: whose floats are stored; moments are always counted */
-	unsigned want;              /* bits: what is extracted at all; FEATURE_POOL always is */
-	int64_t limit;              /* use only the first so many pictures; 0 = all */
-	const char *pixels;         /* NULL = "u8" */
-	struct progress *progress;  /* may be NULL; counts pictures of this set */
+	unsigned keep;             /* bits 1 << FEATURE_*: whose floats are stored; moments are always counted */
+	unsigned want;             /* bits: what is extracted at all; FEATURE_POOL always is */
+	int64_t limit;             /* use only the first so many pictures; 0 = all */
+	const char *pixels;        /* NULL = "u8" */
+	struct progress *progress; /* may be NULL; counts pictures of this set */
 };
 
 /* All pictures of s through x, in one pass. */

@@ -10,7 +10,11 @@
 
 #define FLOAT_STORE_HEAP ((int64_t)16 << 20) /* floats; more go to a file in $TMPDIR, else /tmp */
 
-struct float_store { float *heap, *map; int64_t n, cap; int fd; }; /* zero-initialised is empty */
+struct float_store {
+	float *heap, *map;
+	int64_t n, cap;
+	int fd;
+}; /* zero-initialised is empty */
 
 MUST_CHECK int float_store_append(struct float_store *s, const float *x, int64_t n, struct err *e);
 /* All n floats, valid until the next append or the release; NULL when empty. */

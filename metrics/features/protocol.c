@@ -35,6 +35,7 @@ int protocol_check(const char *a, const char *a_name, const char *b, const char 
 {
 	if (!*a || !*b || strcmp(a, b) == 0)
 		return 0;
-	return err_code(e, EXIT_RECORD, "%s has the protocol %s and %s has %s: numbers of different protocols are not comparable",
-	                a_name, a, b_name, b);
+	return err_code(e, EXIT_RECORD,
+	                "%s has the protocol %s and %s has %s: numbers of different protocols are not comparable", a_name,
+	                a, b_name, b);
 }

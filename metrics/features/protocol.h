@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define PROTOCOL_TEXT 256
-#define PROTOCOL_REF 12 /* hex digits of the reference's SHA-256 */
+#define PROTOCOL_REF  12 /* hex digits of the reference's SHA-256 */
 
 /* "inception-2015:tf-bilinear:u8"; pixels is "u8", "u8-round" or "u8-truncate". buf has PROTOCOL_TEXT bytes. */
 char *protocol_features(char *buf, const struct extractor *x, const char *pixels);

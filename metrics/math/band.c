@@ -1,7 +1,8 @@
-/* band.c - see band.h. Each sweep takes one row to two elements by a reflector from the right, which fills a block below the diagonal; a
- * reflector from the left clears that block's first column and fills one to the right of the band, whose first row is the next to be cleared:
- * the bulge goes down to the corner (Murata and Horikoshi 1975; Haidar, Ltaief and Dongarra 2011). LAPACK's dgbbrd does the same by rotations of
- * two rows at a time, four times slower. */
+/* band.c - see band.h. Each sweep takes one row to two elements by a reflector from the right, which fills a block
+ * below the diagonal; a reflector from the left clears that block's first column and fills one to the right of the
+ * band, whose first row is the next to be cleared: the bulge goes down to the corner (Murata and Horikoshi 1975;
+ * Haidar, Ltaief and Dongarra 2011). LAPACK's dgbbrd does the same by rotations of two rows at a time, four times
+ * slower. */
 #include "metrics/math/band.h"
 
 #include "model/base/mem.h"
@@ -24,7 +25,8 @@ typedef double loose __attribute__((vector_size(8 * LANES), aligned(8), may_alia
 #define EACH_PROCESSOR
 #endif
 
-/* v (BAND, zeros past n) and the result tau: I - tau v v^T takes the n values x, `step` apart, to (beta, 0, ...), which they become. */
+/* v (BAND, zeros past n) and the result tau: I - tau v v^T takes the n values x, `step` apart, to (beta, 0, ...), which
+ * they become. */
 static double reflector(double *v, double *x, int64_t step, int n)
 {
 	double square = 0, alpha = x[0];

@@ -47,7 +47,7 @@ static void load(void)
 	char threads[16];
 	(void)snprintf(threads, sizeof threads, "%d", cpu_threads());
 	bool unsaid = !env_get(ENV_OPENBLAS_NUM_THREADS) && !env_get(ENV_GOTO_NUM_THREADS); /* by the user */
-	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel has it */
+	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0");                       /* as the Python wheel has it */
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);
 	if (unsaid)
@@ -61,13 +61,15 @@ static void load(void)
 		(void)snprintf(missing, sizeof missing, "%s", dlerror());
 		return;
 	}
-	static const struct { size_t at; const char *name; } names[] = {
+	static const struct {
+		size_t at;
+		const char *name;
+	} names[] = {
 		{ offsetof(struct blas, gemm), "dgemm_" },   { offsetof(struct blas, syrk), "dsyrk_" },
 		{ offsetof(struct blas, pstrf), "dpstrf_" }, { offsetof(struct blas, geqrf), "dgeqrf_" },
 		{ offsetof(struct blas, potrf), "dpotrf_" }, { offsetof(struct blas, larft), "dlarft_" },
-		{ offsetof(struct blas, bdsqr), "dbdsqr_" },
-		{ offsetof(struct blas, syevd), "dsyevd_" }, { offsetof(struct blas, gees), "dgees_" },
-		{ offsetof(struct blas, corename), "openblas_get_corename" },
+		{ offsetof(struct blas, bdsqr), "dbdsqr_" }, { offsetof(struct blas, syevd), "dsyevd_" },
+		{ offsetof(struct blas, gees), "dgees_" },   { offsetof(struct blas, corename), "openblas_get_corename" },
 	};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		void *p = symbol(lib, names[i].name);

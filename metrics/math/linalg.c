@@ -181,7 +181,8 @@ static int first_column(const double *f, int rows, int d)
 	return first;
 }
 
-/* c (r1 x r2) = f1 f2^T, without the zeros that rows of a Cholesky factor begin with: a third of the work where both are such. */
+/* c (r1 x r2) = f1 f2^T, without the zeros that rows of a Cholesky factor begin with: a third of the work where both
+ * are such. */
 static void factor_product(double *c, const double *f1, int r1, const double *f2, int r2, int d)
 {
 	static const double one = 1, zero = 0;
@@ -189,8 +190,10 @@ static void factor_product(double *c, const double *f1, int r1, const double *f2
 		for (int j = 0; j < r2; j += STRIPE) {
 			int rows = r1 - i < STRIPE ? r1 - i : STRIPE, cols = r2 - j < STRIPE ? r2 - j : STRIPE;
 			const double *a = f1 + (int64_t)i * d, *b = f2 + (int64_t)j * d;
-			int in_a = first_column(a, rows, d), in_b = first_column(b, cols, d), from = in_a > in_b ? in_a : in_b, k = d - from;
-			blas()->gemm("T", "N", &cols, &rows, &k, &one, b + from, &d, a + from, &d, &zero, c + (int64_t)i * r2 + j, &r2);
+			int in_a = first_column(a, rows, d), in_b = first_column(b, cols, d), from = in_a > in_b ? in_a : in_b,
+				k = d - from;
+			blas()->gemm("T", "N", &cols, &rows, &k, &one, b + from, &d, a + from, &d, &zero, c + (int64_t)i * r2 + j,
+			             &r2);
 		}
 }
 

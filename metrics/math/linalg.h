@@ -21,15 +21,20 @@ void linalg_syrk_upper(double *c, const double *x, int n, int d);
 /* Copies the upper triangle of c[d,d] to the lower. */
 void linalg_mirror(double *c, int d);
 
-/* F [rank, d] with cov = F^T F, heap, owned by the caller. What is left over is not silently dropped: *left_trace is its
- * trace (>= 0 up to rounding) and *left_max its largest element by magnitude; both 0 at full rank. A matrix with a
+/* F [rank, d] with cov = F^T F, heap, owned by the caller. What is left over is not silently dropped: *left_trace is
+ * its trace (>= 0 up to rounding) and *left_max its largest element by magnitude; both 0 at full rank. A matrix with a
  * negative eigenvalue shows as a left_max far above rounding. Work: d^2 rank. */
 void linalg_factor(double **f, int *rank, double *left_trace, double *left_max, const double *cov, int d);
 
-/* Where singular values are computed: on `device` where it has a library for them, else (NULL, no library, a failure) on the host. `by` says where. */
-struct singular_by { struct backend *device; char by[SINGULAR_TEXT + 128]; };
+/* Where singular values are computed: on `device` where it has a library for them, else (NULL, no library, a failure)
+ * on the host. `by` says where. */
+struct singular_by {
+	struct backend *device;
+	char by[SINGULAR_TEXT + 128];
+};
 
-/* ||f1 f2^T||_*, f1 [r1, d], f2 [r2, d]. by may be NULL: on the host. Error about eps * the largest singular value * min(r1, r2)^(1/2). */
+/* ||f1 f2^T||_*, f1 [r1, d], f2 [r2, d]. by may be NULL: on the host. Error about eps * the largest singular value *
+ * min(r1, r2)^(1/2). */
 double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, int d, struct singular_by *by);
 /* Sum of the singular values of a [m, n]; destroys a. */
 double linalg_nuclear(double *a, int m, int n, struct singular_by *by);

@@ -16,28 +16,30 @@
 
 struct moments {
 	int d;
-	int64_t n;        /* vectors seen, folded or not */
-	double *rows;     /* [n_rows, d]: seen but not folded yet */
+	int64_t n;    /* vectors seen, folded or not */
+	double *rows; /* [n_rows, d]: seen but not folded yet */
 	int n_rows, cap;
 	int64_t n_folded;
-	double *mean;     /* [d], of the folded vectors */
-	double *scatter;  /* [d, d], upper triangle: sum of (x - mean)(x - mean)^T of the folded; NULL until the first fold */
+	double *mean; /* [d], of the folded vectors */
+	double
+		*scatter; /* [d, d], upper triangle: sum of (x - mean)(x - mean)^T of the folded; NULL until the first fold */
 };
 
 void moments_init(struct moments *m, int d);
 void moments_release(struct moments *m); /* accepts a zeroed struct */
 void scoped_moments(struct moments *m);
-void moments_add(struct moments *m, const float *x, int64_t n);        /* x[n, d] */
+void moments_add(struct moments *m, const float *x, int64_t n); /* x[n, d] */
 void moments_add_double(struct moments *m, const double *x, int64_t n);
-/* Initialises m with n_folded vectors of that mean and scatter (heap, upper triangle; m owns both from here on), or with none where they are NULL. */
+/* Initialises m with n_folded vectors of that mean and scatter (heap, upper triangle; m owns both from here on), or
+ * with none where they are NULL. */
 void moments_init_folded(struct moments *m, int d, int64_t n_folded, double *mean, double *scatter);
 /* m becomes the moments of both; from is left as it was, but may get folded. Same d, or BUG(). */
 void moments_merge(struct moments *m, struct moments *from);
 /* out = all without part (part must be a subset of all). Both are folded. out is initialised by the call. */
 void moments_without(struct moments *out, struct moments *all, struct moments *part);
 
-void moments_mean(double *mu, const struct moments *m);        /* [d]; n >= 1 */
-void moments_sigma(double *sigma, struct moments *m);          /* [d, d], ddof 1; n >= 2 */
+void moments_mean(double *mu, const struct moments *m); /* [d]; n >= 1 */
+void moments_sigma(double *sigma, struct moments *m);   /* [d, d], ddof 1; n >= 2 */
 /* F [n, d] of centred vectors / sqrt(n - 1), sigma = F^T F: heap, only while nothing is folded; else NULL. */
 double *moments_factor(const struct moments *m);
 

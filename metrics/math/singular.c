@@ -1,9 +1,9 @@
 /* singular.c - singular values without vectors, in two stages (Lang 1996; Haidar, Ltaief and Dongarra 2013).
  *
- * LAPACK's dgebrd goes to bidiagonal form directly: half of its work is matrix-vector products, which run at the speed of
- * memory and meet at a barrier eight times per column. Here blocks of reflectors from the left and the right first make
- * the matrix banded, which is all matrix products, and the band then goes down to two diagonals in the caches (band.h), for
- * the same sum to 15 digits. */
+ * LAPACK's dgebrd goes to bidiagonal form directly: half of its work is matrix-vector products, which run at the speed
+ * of memory and meet at a barrier eight times per column. Here blocks of reflectors from the left and the right first
+ * make the matrix banded, which is all matrix products, and the band then goes down to two diagonals in the caches
+ * (band.h), for the same sum to 15 digits. */
 #include "metrics/math/singular.h"
 
 #include "metrics/math/band.h"
@@ -17,18 +17,23 @@
 
 enum { SKEW = 8 };
 
-/* What a step works with: the matrix, its columns `ld` apart (not a power of two: they would fight for one set of the cache), and
- * the two reflectors' parts of its update, A -= left right, of 2 BAND columns and rows. */
-struct reduction { double *a, *left, *right, *turned, *tau, *t, *small, *work; int ld, n_work; };
+/* What a step works with: the matrix, its columns `ld` apart (not a power of two: they would fight for one set of the
+ * cache), and the two reflectors' parts of its update, A -= left right, of 2 BAND columns and rows. */
+struct reduction {
+	double *a, *left, *right, *turned, *tau, *t, *small, *work;
+	int ld, n_work;
+};
 
 /* c (m x n) = alpha op(a) b + beta c, column-major. */
-static void product(const char *ta, int m, int n, int k, double alpha, const double *a, int lda, const double *b, int ldb, double beta, double *c, int ldc)
+static void product(const char *ta, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
+                    int ldb, double beta, double *c, int ldc)
 {
 	if (m > 0 && n > 0)
 		blas()->gemm(ta, "N", &m, &n, &k, &alpha, a, &lda, b, &ldb, &beta, c, &ldc);
 }
 
-/* QR of a (rows x b) in place, and its reflectors: v, `ldv` apart, holds them with their ones and zeros, r->t their triangle. */
+/* QR of a (rows x b) in place, and its reflectors: v, `ldv` apart, holds them with their ones and zeros, r->t their
+ * triangle. */
 static void reflect(struct reduction *r, double *v, int ldv, double *a, int lda, int rows, int b, int used)
 {
 	int t = BAND, info;
@@ -39,12 +44,13 @@ static void reflect(struct reduction *r, double *v, int ldv, double *a, int lda,
 	blas()->larft("F", "C", &rows, &used, v, &ldv, r->tau, r->t, &t);
 }
 
-/* Columns [k, k + b) become triangular by reflectors V from the left, then rows [k, k + b) on their right lower triangular by
- * reflectors U from the right. Both reach the rest, R, at once, in one product: with Y = T^T V^T R and X = (R - V Y) U S, S and T the triangles,
- * R becomes R - V Y - X U^T. */
+/* Columns [k, k + b) become triangular by reflectors V from the left, then rows [k, k + b) on their right lower
+ * triangular by reflectors U from the right. Both reach the rest, R, at once, in one product: with Y = T^T V^T R and X
+ * = (R - V Y) U S, S and T the triangles, R becomes R - V Y - X U^T. */
 static void step(struct reduction *r, int m, int n, int k, int b)
 {
-	double *panel = r->a + (int64_t)k * r->ld + k, *rest = panel + (int64_t)b * r->ld, *y = r->right, *x = r->left + (int64_t)BAND * m;
+	double *panel = r->a + (int64_t)k * r->ld + k, *rest = panel + (int64_t)b * r->ld, *y = r->right,
+		   *x = r->left + (int64_t)BAND * m;
 	int rows = m - k, cols = n - k - b, used = cols < b ? cols : b, both = 2 * BAND;
 	reflect(r, r->left, m, panel, r->ld, rows, b, b);
 	if (cols <= 0)
@@ -106,7 +112,8 @@ double singular_sum(double *a, int m, int n)
 {
 	static const int zero = 0, one = 1;
 	size_t s = (size_t)n;
-	double *d = xmalloc(sizeof *d * s), *e = xcalloc(s, sizeof *e), *work = xmalloc(sizeof *work * 4 * s), none = 0, sum = 0;
+	double *d = xmalloc(sizeof *d * s), *e = xcalloc(s, sizeof *e), *work = xmalloc(sizeof *work * 4 * s), none = 0,
+		   sum = 0;
 	int info;
 	REQUIRE(m >= n && n >= 1);
 	int ld = m + SKEW, power;

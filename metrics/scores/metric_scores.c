@@ -1,4 +1,5 @@
-/* metric_scores.c - one function per row of metrics.def: fetch what it needs, compute, say how far the number can be trusted. */
+/* metric_scores.c - one function per row of metrics.def: fetch what it needs, compute, say how far the number can be
+ * trusted. */
 #include "metrics/scores/metric_scores.h"
 
 #include "metrics/distances/inception_score.h"
@@ -15,8 +16,9 @@
 
 enum { SEED_OF_PEERS = 2020, EXTRAPOLATION_PARTS = 5 };
 
-static struct score *add_score(struct score_list *out, const char *name, const char *protocol_name, const struct metric *m,
-                               const struct feature_set *a, const struct feature_set *b, double value, double half)
+static struct score *add_score(struct score_list *out, const char *name, const char *protocol_name,
+                               const struct metric *m, const struct feature_set *a, const struct feature_set *b,
+                               double value, double half)
 {
 	REQUIRE(out->n < SCORES_MAX);
 	struct score *s = &out->v[out->n++];
@@ -40,14 +42,17 @@ static void warn_of_size(struct score *s, int64_t n, int d, const char *origin)
 	if (s->warning[0] || n == 0 || n >= 10 * (int64_t)d)
 		return;
 	if (n <= d)
-		(void)snprintf(s->warning, sizeof s->warning,
-		               "%s: %lld images in %d dimensions: the covariance has rank %lld and the distance is far above its limit "
-		               "for many images; compare it only with numbers at the same n, or look at kid",
-		               origin, (long long)n, d, (long long)n - 1);
+		(void)snprintf(
+			s->warning, sizeof s->warning,
+			"%s: %lld images in %d dimensions: the covariance has rank %lld and the distance is far above its limit "
+			"for many images; compare it only with numbers at the same n, or look at kid",
+			origin, (long long)n, d, (long long)n - 1);
 	else
-		(void)snprintf(s->warning, sizeof s->warning,
-		               "%s: %lld images are few for %d dimensions: the distance is biased upwards roughly as 1/n; compare it "
-		               "only with numbers at the same n, or look at fid_infinity", origin, (long long)n, d);
+		(void)snprintf(
+			s->warning, sizeof s->warning,
+			"%s: %lld images are few for %d dimensions: the distance is biased upwards roughly as 1/n; compare it "
+			"only with numbers at the same n, or look at fid_infinity",
+			origin, (long long)n, d);
 }
 
 static int frechet(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
@@ -108,8 +113,8 @@ int metric_fid_infinity(struct score_list *out, const struct metric *m, struct f
 	struct score *s = add_score(out, m->name, m->name, m, a, b, value, NAN);
 	if (a->n / EXTRAPOLATION_PARTS <= y.d)
 		(void)snprintf(s->warning, sizeof s->warning,
-		               "%s: parts of %lld images in %d dimensions: too few for a straight line; the limit is a guess", a->origin,
-		               (long long)(a->n / EXTRAPOLATION_PARTS), y.d);
+		               "%s: parts of %lld images in %d dimensions: too few for a straight line; the limit is a guess",
+		               a->origin, (long long)(a->n / EXTRAPOLATION_PARTS), y.d);
 	return 0;
 }
 
@@ -138,8 +143,8 @@ int metric_kid_subsets(struct score_list *out, const struct metric *m, struct fe
 	const float *x, *y;
 	struct kid_subsets r;
 	char name[64];
-	if (both_floats(&x, &y, a, b, e) || kid_subsets(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->kid_subsets, o->kid_size,
-	                                                SEED_OF_PEERS, e))
+	if (both_floats(&x, &y, a, b, e) ||
+	    kid_subsets(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->kid_subsets, o->kid_size, SEED_OF_PEERS, e))
 		return -1;
 	(void)snprintf(name, sizeof name, "%s(%dx%d)", m->name, r.subsets, r.size);
 	struct score *s = add_score(out, m->name, name, m, a, b, r.mean, r.std);
@@ -168,8 +173,9 @@ int metric_is(struct score_list *out, const struct metric *m, struct feature_set
 	struct score *s = add_score(out, m->name, name, m, a, NULL, r.mean, r.std);
 	s->half_text = "population sd of the splits";
 	if (a->n < 10 * (int64_t)a->dim[FEATURE_LOGITS])
-		(void)snprintf(s->warning, sizeof s->warning, "%s: %lld images over %d classes: the score is far below its limit",
-		               a->origin, (long long)a->n, a->dim[FEATURE_LOGITS]);
+		(void)snprintf(s->warning, sizeof s->warning,
+		               "%s: %lld images over %d classes: the score is far below its limit", a->origin, (long long)a->n,
+		               a->dim[FEATURE_LOGITS]);
 	return 0;
 }
 

@@ -26,7 +26,9 @@ const struct metric *metric_find(const char *name)
 }
 
 /* Rows that give several scores, none of them under the row's own name. */
-static const struct { const char *row, *score; } parts[] = { { "pr", "precision" }, { "pr", "recall" } };
+static const struct {
+	const char *row, *score;
+} parts[] = { { "pr", "precision" }, { "pr", "recall" } };
 
 int metric_scores(const char *out[METRIC_SCORES_MAX], const struct metric *m)
 {
@@ -52,14 +54,10 @@ unsigned metric_keep(const struct metric *m, int side, const struct metric_optio
 	if (side >= m->sides)
 		return 0;
 	switch (m->needs) {
-	case NEEDS_MOMENTS:
-		return side == 0 && o->interval ? 1u << FEATURE_POOL : 0;
-	case NEEDS_FEATURES:
-		return 1u << FEATURE_POOL;
-	case NEEDS_LOGITS:
-		return 1u << FEATURE_LOGITS;
-	case NEEDS_SPATIAL:
-		return side == 0 && o->interval ? 1u << FEATURE_SPATIAL : 0;
+	case NEEDS_MOMENTS: return side == 0 && o->interval ? 1u << FEATURE_POOL : 0;
+	case NEEDS_FEATURES: return 1u << FEATURE_POOL;
+	case NEEDS_LOGITS: return 1u << FEATURE_LOGITS;
+	case NEEDS_SPATIAL: return side == 0 && o->interval ? 1u << FEATURE_SPATIAL : 0;
 	}
 	BUG("metric %s needs %d", m->name, m->needs);
 }
@@ -71,7 +69,7 @@ int metric_run(struct score_list *out, const struct metric *m, struct feature_se
 	if (m->sides == 2 && protocol_check(a->protocol, a->origin, b->protocol, b->origin, e))
 		return -1;
 	if (m->sides == 2 && a->dim[FEATURE_POOL] != b->dim[FEATURE_POOL])
-		return err_code(e, EXIT_RECORD, "%s has features of %d dimensions and %s of %d: not from the same extractor", a->origin,
-		                a->dim[FEATURE_POOL], b->origin, b->dim[FEATURE_POOL]);
+		return err_code(e, EXIT_RECORD, "%s has features of %d dimensions and %s of %d: not from the same extractor",
+		                a->origin, a->dim[FEATURE_POOL], b->origin, b->dim[FEATURE_POOL]);
 	return m->run(out, m, a, b, o, e);
 }

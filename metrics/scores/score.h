@@ -13,32 +13,40 @@
 enum metric_needs { NEEDS_MOMENTS, NEEDS_FEATURES, NEEDS_LOGITS, NEEDS_SPATIAL };
 
 struct score {
-	char name[32];              /* "fid", "precision" */
-	double value, half;         /* half-width of the 95 % interval; NAN = none */
-	const char *half_text;      /* what `half` is: "95 % jackknife", "sd of 10 splits"; NULL = none */
-	int64_t n;                  /* pictures of the first set; 0 = unknown */
-	int better;                 /* -1 lower, 1 higher */
+	char name[32];         /* "fid", "precision" */
+	double value, half;    /* half-width of the 95 % interval; NAN = none */
+	const char *half_text; /* what `half` is: "95 % jackknife", "sd of 10 splits"; NULL = none */
+	int64_t n;             /* pictures of the first set; 0 = unknown */
+	int better;            /* -1 lower, 1 higher */
 	char protocol[PROTOCOL_TEXT];
-	char warning[320];          /* as text, "" = none */
-	char computed_by[sizeof ((struct singular_by *)0)->by]; /* a Frechet distance's singular values, where a device was asked for; else "" */
+	char warning[320]; /* as text, "" = none */
+	char computed_by[sizeof((struct singular_by *)0)
+	                     ->by]; /* a Frechet distance's singular values, where a device was asked for; else "" */
 	/* Parts, for --json: */
-	struct { const char *name; double value; } part[8];
+	struct {
+		const char *name;
+		double value;
+	} part[8];
 	int n_parts;
 };
 
 enum { SCORES_MAX = 24 };
-struct score_list { struct score v[SCORES_MAX]; int n; };
+struct score_list {
+	struct score v[SCORES_MAX];
+	int n;
+};
 
 struct metric_options {
-	bool interval;              /* compute half-widths that cost time (the jackknife of FID) */
-	int kid_subsets, kid_size;  /* 100 x 1000 as published */
-	int is_splits;              /* 10 */
-	bool is_shuffle;            /* by RandomState(2020), as torch-fidelity does; default: in order */
-	int k;                      /* of precision and recall: 3 */
-	struct backend *device;     /* where singular values are computed; NULL = on the host */
-	uint64_t seed;              /* of the random subsets of fid_infinity */
+	bool interval;             /* compute half-widths that cost time (the jackknife of FID) */
+	int kid_subsets, kid_size; /* 100 x 1000 as published */
+	int is_splits;             /* 10 */
+	bool is_shuffle;           /* by RandomState(2020), as torch-fidelity does; default: in order */
+	int k;                     /* of precision and recall: 3 */
+	struct backend *device;    /* where singular values are computed; NULL = on the host */
+	uint64_t seed;             /* of the random subsets of fid_infinity */
 };
-#define METRIC_OPTIONS ((struct metric_options){ .interval = true, .kid_subsets = 100, .kid_size = 1000, .is_splits = 10, .k = 3 })
+#define METRIC_OPTIONS \
+	((struct metric_options){ .interval = true, .kid_subsets = 100, .kid_size = 1000, .is_splits = 10, .k = 3 })
 
 struct metric {
 	const char *name;

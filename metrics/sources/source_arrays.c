@@ -14,7 +14,13 @@
 
 /* ---- .npz ------------------------------------------------------------------------------------------------------- */
 
-struct npz_images { struct npz *z; struct npz_stream *stream; int64_t at; int h, w, c; const char *key; };
+struct npz_images {
+	struct npz *z;
+	struct npz_stream *stream;
+	int64_t at;
+	int h, w, c;
+	const char *key;
+};
 
 static bool npz_is(const char *path, const uint8_t *head, size_t n)
 {
@@ -38,15 +44,16 @@ static int npz_images_open(struct source *s, struct err *e)
 		x->key = npz_has(x->z, keys[i]) ? keys[i] : NULL;
 	if (!x->key)
 		return err_set(e, "%s: contains no array 'arr_0' of images (%s)", s->path,
-		               npz_has(x->z, "mu") ? "it holds statistics" : "keys other than arr_0 and images are not looked at");
+		               npz_has(x->z, "mu") ? "it holds statistics"
+		                                   : "keys other than arr_0 and images are not looked at");
 	struct npy_info info;
 	if (npz_info(&info, x->z, x->key, e))
 		return -1;
 	char text[128];
 	npy_describe(text, &info);
 	if (info.kind != NPY_UINT || info.item != 1)
-		return err_set(e, "%s:%s: %s: images must be uint8, so that the rounding is the generator's own", s->path, x->key,
-		               text);
+		return err_set(e, "%s:%s: %s: images must be uint8, so that the rounding is the generator's own", s->path,
+		               x->key, text);
 	if (info.n_dims == 4 && info.dims[3] != 1 && info.dims[3] != 3 && (info.dims[1] == 1 || info.dims[1] == 3))
 		return err_set(e, "%s:%s: %s is in the order N,C,H,W; transpose it to N,H,W,C", s->path, x->key, text);
 	if (info.n_dims < 3 || info.n_dims > 4 || (info.n_dims == 4 && info.dims[3] != 1 && info.dims[3] != 3))
@@ -92,8 +99,13 @@ static void npz_images_close(struct source *s)
 }
 
 const struct source_kind source_npz = {
-	.name = "npz", .text = "an .npz of uint8 images", .is = npz_is, .open = npz_images_open, .read = npz_images_read,
-	.item = npz_images_item, .close = npz_images_close,
+	.name = "npz",
+	.text = "an .npz of uint8 images",
+	.is = npz_is,
+	.open = npz_images_open,
+	.read = npz_images_read,
+	.item = npz_images_item,
+	.close = npz_images_close,
 };
 
 /* ---- IDX -------------------------------------------------------------------------------------------------------- */
@@ -126,8 +138,13 @@ static void idx_source_close(struct source *s)
 }
 
 const struct source_kind source_idx = {
-	.name = "idx", .text = "an IDX file", .is = idx_source_is, .open = idx_source_open, .read = idx_source_read,
-	.item = npz_images_item, .close = idx_source_close,
+	.name = "idx",
+	.text = "an IDX file",
+	.is = idx_source_is,
+	.open = idx_source_open,
+	.read = idx_source_read,
+	.item = npz_images_item,
+	.close = idx_source_close,
 };
 
 /* ---- CIFAR-10 --------------------------------------------------------------------------------------------------- */
@@ -172,6 +189,11 @@ static void cifar_close(struct source *s)
 }
 
 const struct source_kind source_cifar = {
-	.name = "cifar", .text = "CIFAR-10 in binary form", .is = cifar_source_is, .open = cifar_source_open,
-	.read = cifar_source_read, .item = cifar_item, .close = cifar_close,
+	.name = "cifar",
+	.text = "CIFAR-10 in binary form",
+	.is = cifar_source_is,
+	.open = cifar_source_open,
+	.read = cifar_source_read,
+	.item = cifar_item,
+	.close = cifar_close,
 };

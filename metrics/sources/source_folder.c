@@ -14,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct folder { char **names; int64_t n, cap; };
+struct folder {
+	char **names;
+	int64_t n, cap;
+};
 
 static bool folder_is(const char *path, const uint8_t *head, size_t n)
 {
@@ -35,7 +38,7 @@ static int folder_open(struct source *s, struct err *e)
 		return err_set(e, "%s: cannot open: %s", s->path, strerror(errno));
 	struct folder *f = s->self = xcalloc(1, sizeof *f);
 	int64_t n_folders = 0, n_left_out = 0, n_refused = 0;
-	SCOPED(free) char *left_out = NULL;   /* the first by name, so that the text does not depend on the file system */
+	SCOPED(free) char *left_out = NULL; /* the first by name, so that the text does not depend on the file system */
 	SCOPED(free) char *refused = NULL;
 	const struct dirent *entry;
 	while ((entry = readdir(dir))) {
@@ -105,6 +108,12 @@ static void folder_close(struct source *s)
 }
 
 const struct source_kind source_folder = {
-	.name = "folder", .text = "a folder of PNG and JPEG files", .is = folder_is, .open = folder_open, .read = folder_read, .parallel = true,
-	.item = folder_item, .close = folder_close,
+	.name = "folder",
+	.text = "a folder of PNG and JPEG files",
+	.is = folder_is,
+	.open = folder_open,
+	.read = folder_read,
+	.parallel = true,
+	.item = folder_item,
+	.close = folder_close,
 };

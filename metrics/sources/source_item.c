@@ -1,4 +1,5 @@
-/* source_item.c - what the kinds of sources share: which files are pictures, and the names of pictures. See sources.h. */
+/* source_item.c - what the kinds of sources share: which files are pictures, and the names of pictures. See
+ * sources.h. */
 #include "metrics/sources/sources.h"
 
 #include <string.h>

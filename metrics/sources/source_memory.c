@@ -1,4 +1,5 @@
-/* source_memory.c - pictures that are in memory already: self points at n x h x w x c bytes, which stay the caller's. */
+/* source_memory.c - pictures that are in memory already: self points at n x h x w x c bytes, which stay the
+ * caller's. */
 #include "metrics/sources/sources.h"
 
 #include <string.h>
@@ -17,4 +18,6 @@ static void memory_item(const struct source *s, int64_t i, struct str *out)
 	str_addf(out, "%s[%lld]", s->path, (long long)i);
 }
 
-const struct source_kind source_memory = { .name = "memory", .text = "pictures in memory", .read = memory_read, .item = memory_item };
+const struct source_kind source_memory = {
+	.name = "memory", .text = "pictures in memory", .read = memory_read, .item = memory_item
+};

@@ -8,13 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct member { const char *name; int64_t index; };
-struct zip_source { struct zip_members *zip; struct member *members; int64_t n, cap; };
+struct member {
+	const char *name;
+	int64_t index;
+};
+struct zip_source {
+	struct zip_members *zip;
+	struct member *members;
+	int64_t n, cap;
+};
 
 static bool zip_is(const char *path, const uint8_t *head, size_t n)
 {
 	(void)path;
-	return n >= 4 && head[0] == 'P' && head[1] == 'K' && ((head[2] == 3 && head[3] == 4) || (head[2] == 5 && head[3] == 6));
+	return n >= 4 && head[0] == 'P' && head[1] == 'K' &&
+	       ((head[2] == 3 && head[3] == 4) || (head[2] == 5 && head[3] == 6));
 }
 
 static int by_name(const void *a, const void *b)
@@ -75,6 +83,12 @@ static void images_close(struct source *s)
 }
 
 const struct source_kind source_zip = {
-	.name = "zip", .text = "a zip of PNG and JPEG files", .is = zip_is, .open = images_open, .read = images_read, .parallel = true,
-	.item = images_item, .close = images_close,
+	.name = "zip",
+	.text = "a zip of PNG and JPEG files",
+	.is = zip_is,
+	.open = images_open,
+	.read = images_read,
+	.parallel = true,
+	.item = images_item,
+	.close = images_close,
 };

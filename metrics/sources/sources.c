@@ -58,8 +58,9 @@ static int accept_size(struct source *s, int64_t i, const struct image_u8 *im, s
 	if (im->h < 2 || im->w < 2)
 		return err_set(e, "%s: an image of %d x %d pixels is too small to measure", name, im->w, im->h);
 	if (s->h)
-		return err_set(e, "%s: %d x %d pixels, but the images before it are %d x %d: all images of a source must have one size", name,
-		               im->w, im->h, s->w, s->h);
+		return err_set(
+			e, "%s: %d x %d pixels, but the images before it are %d x %d: all images of a source must have one size",
+			name, im->w, im->h, s->w, s->h);
 	s->h = im->h;
 	s->w = im->w;
 	s->c = im->c;
@@ -72,7 +73,11 @@ int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 	return s->kind->read(s, i, im, e) ? -1 : accept_size(s, i, im, e);
 }
 
-struct source_ahead { struct source *s; struct image_ahead *images; int64_t n; };
+struct source_ahead {
+	struct source *s;
+	struct image_ahead *images;
+	int64_t n;
+};
 
 static int make_picture(void *ctx, int64_t i, struct image_u8 *im, struct err *e)
 {
@@ -84,7 +89,9 @@ struct source_ahead *source_ahead_new(struct source *s, int64_t n, int batch)
 {
 	REQUIRE(n <= s->n);
 	struct source_ahead *a = xcalloc(1, sizeof *a);
-	*a = (struct source_ahead){ s, image_ahead_new(&(struct image_maker){ make_picture, s, s->kind->parallel }, 0, n, batch), 0 };
+	*a = (struct source_ahead){
+		s, image_ahead_new(&(struct image_maker){ make_picture, s, s->kind->parallel }, 0, n, batch), 0
+	};
 	return a;
 }
 

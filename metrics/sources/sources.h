@@ -6,9 +6,10 @@
  *         if (source_read(s, i, &image, e)) return -1;
  *
  * Pictures come in a fixed order (folders and zips: names sorted by bytes) as uint8 H,W,C with C = 3, or 1 for grey
- * arrays. source_read holds one picture at a time, source_ahead two batches; IDX files are held whole. All pictures of a source have one size: the
- * first that differs is an error that names it, as are pictures smaller than 2 x 2 pixels. Any order of reading works;
- * ascending order is fast for all kinds (a compressed .npz is read from its start again when asked to go back). */
+ * arrays. source_read holds one picture at a time, source_ahead two batches; IDX files are held whole. All pictures of
+ * a source have one size: the first that differs is an error that names it, as are pictures smaller than 2 x 2 pixels.
+ * Any order of reading works; ascending order is fast for all kinds (a compressed .npz is read from its start again
+ * when asked to go back). */
 #ifndef ABLATE_SOURCES_H
 #define ABLATE_SOURCES_H
 
@@ -26,30 +27,31 @@ struct source;
 struct source_kind {
 	const char *name, *text;
 	bool (*is)(const char *path, const uint8_t *head, size_t n);
-	int (*open)(struct source *s, struct err *e);             /* sets n and self */
+	int (*open)(struct source *s, struct err *e); /* sets n and self */
 	int (*read)(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
-	bool parallel;                                            /* read may be asked for several pictures at once */
+	bool parallel; /* read may be asked for several pictures at once */
 	void (*item)(const struct source *s, int64_t i, struct str *out); /* appends the picture's name */
 	void (*close)(struct source *s);
 };
 extern const struct source_kind source_folder, source_cifar, source_npz, source_zip, source_idx; /* source_*.c */
-/* Of pictures in memory: struct source { .kind = &source_memory, .path, .n, .h, .w, .c, .self = bytes }; nothing is to be freed. */
+/* Of pictures in memory: struct source { .kind = &source_memory, .path, .n, .h, .w, .c, .self = bytes }; nothing is to
+ * be freed. */
 extern const struct source_kind source_memory;
 
 struct source {
 	const struct source_kind *kind;
 	char *path;
 	int64_t n;
-	int h, w, c;       /* of every picture; 0 until the first is read */
-	struct str notes;  /* lines worth telling the user: files that were left out and why. Never NULL via str_text */
+	int h, w, c;      /* of every picture; 0 until the first is read */
+	struct str notes; /* lines worth telling the user: files that were left out and why. Never NULL via str_text */
 	void *self;
 };
 
 /* Fails with a message that names the path: absent, of no known kind, no pictures in it. */
 MUST_CHECK int source_open(struct source **out, const char *path, struct err *e);
 MUST_CHECK int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
-/* The first n pictures in batches, read ahead: see model/data/image_ahead.h, and what source_read checks is checked. Meanwhile s is not to be read
- * otherwise; it outlives the reader. */
+/* The first n pictures in batches, read ahead: see model/data/image_ahead.h, and what source_read checks is checked.
+ * Meanwhile s is not to be read otherwise; it outlives the reader. */
 struct source_ahead;
 struct source_ahead *source_ahead_new(struct source *s, int64_t n, int batch);
 MUST_CHECK int source_ahead_next(struct source_ahead *a, const struct image_u8 **images, int *n, struct err *e);

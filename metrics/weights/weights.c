@@ -74,7 +74,8 @@ void scoped_weights(struct weights **w)
 
 /* ---- checking ---- */
 
-/* All tensors that the row names, in `tensors` (room for at least as many as the file has); other tensors of the file are left out. */
+/* All tensors that the row names, in `tensors` (room for at least as many as the file has); other tensors of the file
+ * are left out. */
 static int pick(struct st_tensor *tensors, size_t *n, const struct weights_row *row, const struct safetensors *st,
                 struct err *e)
 {
@@ -103,8 +104,11 @@ static int not_here(const struct weights_row *row, const char *path, struct err 
 {
 	if (!row->url)
 		return err_set(e, "weights %s not found (%s): `ablate weights import %s FILE`", row->name, path, row->name);
-	return err_set(e, "weights %s not found (%s): `ablate weights fetch %s` downloads them (%s), or `ablate weights import "
-	                  "%s FILE`", row->name, path, row->name, row->licence, row->name);
+	return err_set(
+		e,
+		"weights %s not found (%s): `ablate weights fetch %s` downloads them (%s), or `ablate weights import "
+		"%s FILE`",
+		row->name, path, row->name, row->licence, row->name);
 }
 
 int weights_open(struct weights **out, const char *name, const char *file, struct err *e)
@@ -160,10 +164,14 @@ static int store(const struct weights_row *row, const struct weights *w, const c
 		char payload[SHA256_HEX];
 		safetensors_hash(payload, tensors, n);
 		bool official = row->sha256 && strcmp(row->sha256, w->sha256) == 0;
-		const char *name = official ? row->url : file, *slash = strrchr(name, '/'), *eps = safetensors_meta(w->st, "bn_eps");
+		const char *name = official ? row->url : file, *slash = strrchr(name, '/'),
+				   *eps = safetensors_meta(w->st, "bn_eps");
 		const char *range = safetensors_meta(w->st, "input_range");
-		struct st_meta meta[7] = { { "weights", row->name }, { "licence", row->licence }, { "source_sha256", w->sha256 },
-			                       { "source_file", slash ? slash + 1 : name }, { "payload_sha256", payload } };
+		struct st_meta meta[7] = { { "weights", row->name },
+			                       { "licence", row->licence },
+			                       { "source_sha256", w->sha256 },
+			                       { "source_file", slash ? slash + 1 : name },
+			                       { "payload_sha256", payload } };
 		size_t n_meta = 5;
 		if (eps)
 			meta[n_meta++] = (struct st_meta){ "bn_eps", eps };
@@ -184,8 +192,9 @@ int weights_import(const struct weights_row *row, const char *file, bool other, 
 	if (io_sha256_file(sha256, file, e))
 		return -1;
 	if (row->sha256 && !other && strcmp(row->sha256, sha256) != 0)
-		return err_set(e, "%s: SHA-256 is %s, that of the published %s is %s; --other imports it anyway, under its own hash",
-		               file, sha256, row->name, row->sha256);
+		return err_set(
+			e, "%s: SHA-256 is %s, that of the published %s is %s; --other imports it anyway, under its own hash", file,
+			sha256, row->name, row->sha256);
 	SCOPED(weights) struct weights *w = NULL;
 	if (open_any(&w, file, e))
 		return -1;
@@ -206,7 +215,8 @@ int weights_check(const struct weights_row *row, bool *official, char sha256[SHA
 	char payload[SHA256_HEX];
 	safetensors_sha256(payload, w->st);
 	if (!expected || strcmp(expected, payload) != 0)
-		return err_set(e, "%s: its bytes differ from those that were imported: import %s again", w->st->path, row->name);
+		return err_set(e, "%s: its bytes differ from those that were imported: import %s again", w->st->path,
+		               row->name);
 	memcpy(sha256, w->sha256, SHA256_HEX);
 	*official = w->published;
 	return 0;

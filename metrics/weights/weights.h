@@ -1,4 +1,5 @@
-/* weights.h - the public weights that scores and LPIPS need: what they are, where they come from, and the user's copies.
+/* weights.h - the public weights that scores and LPIPS need: what they are, where they come from, and the user's
+ * copies.
  *
  * Nothing is downloaded unless weights_fetch() is called. An import reads the published file (PyTorch checkpoint or
  * safetensors), checks its SHA-256 and the names and shapes of all tensors, and stores those as float32 safetensors
@@ -18,17 +19,22 @@ struct weights_tensor {
 	int64_t dims[ST_MAX_DIMS]; /* -1 matches any extent */
 	bool optional;             /* a file may lack it */
 };
-struct weights_list { struct weights_tensor *v; int n, cap; };
+struct weights_list {
+	struct weights_tensor *v;
+	int n, cap;
+};
 
 struct weights_row {
 	const char *name, *text;
-	const char *url;        /* of the published file; NULL = there is none that we can read */
-	const char *sha256;     /* of that file; NULL = unknown */
-	int64_t bytes;          /* of that file; 0 = unknown */
+	const char *url;    /* of the published file; NULL = there is none that we can read */
+	const char *sha256; /* of that file; NULL = unknown */
+	int64_t bytes;      /* of that file; 0 = unknown */
 	const char *licence;
 	void (*list)(struct weights_list *out, const struct weights_row *row); /* appends all tensors */
-	int net;                /* for `list`: enum inception_kind or enum lpips_net */
-	const char *preset;     /* a diffusion network of that preset's shape, imported from any naming (weights_network.h); else NULL */
+	int net; /* for `list`: enum inception_kind or enum lpips_net */
+	const char *
+		/* a diffusion network of that preset's shape, imported from any naming (weights_network.h); else NULL */
+		preset;
 };
 extern const struct weights_row weights_rows[]; /* ends with a row without a name */
 
@@ -38,25 +44,25 @@ void scoped_weights_list(struct weights_list *l);
 
 /* Unknown names are a usage error that lists the known ones. */
 MUST_CHECK int weights_row_find(const struct weights_row **out, const char *name, struct err *e);
-char *weights_path(const struct weights_row *row);   /* heap: where its copy is, or would be */
+char *weights_path(const struct weights_row *row); /* heap: where its copy is, or would be */
 bool weights_here(const struct weights_row *row);
 
 /* Open weights: `st` to read from, and the SHA-256 that names them in protocols (of the published file). */
 struct weights {
 	const struct safetensors *st;
 	char sha256[SHA256_HEX];
-	bool published;         /* is that the hash of the table? */
+	bool published; /* is that the hash of the table? */
 	struct weights_file *file;
 	struct weights_network *network; /* of an import of one */
 };
 /* Of `file` (PyTorch checkpoint or safetensors), or of the cache when file is NULL: absent, the error says how to get
  * them. Names and shapes are checked. */
 MUST_CHECK int weights_open(struct weights **out, const char *name, const char *file, struct err *e);
-void weights_free(struct weights *w);                /* NULL is fine */
+void weights_free(struct weights *w); /* NULL is fine */
 void scoped_weights(struct weights **w);
 
-/* Stores `file` in the cache. A file whose hash is not the published one is refused unless `other` says that this is intended.
- * sha256 receives the file's hash. */
+/* Stores `file` in the cache. A file whose hash is not the published one is refused unless `other` says that this is
+ * intended. sha256 receives the file's hash. */
 MUST_CHECK int weights_import(const struct weights_row *row, const char *file, bool other, char sha256[SHA256_HEX],
                               struct err *e);
 /* Downloads (the curl program, https only) and imports. */

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct weights_network { struct params *params; float *values; struct safetensors view; };
+struct weights_network {
+	struct params *params;
+	float *values;
+	struct safetensors view;
+};
 
 static struct params *params_of(const char *preset)
 {
@@ -52,7 +56,8 @@ int weights_network_map(struct weights_network **out, const char *preset, const 
 		return -1;
 	}
 	size_t n = (size_t)params_count(m->params);
-	m->view = (struct safetensors){ .path = from->path, .tensors = xcalloc(n, sizeof *m->view.tensors), .n_tensors = n };
+	m->view =
+		(struct safetensors){ .path = from->path, .tensors = xcalloc(n, sizeof *m->view.tensors), .n_tensors = n };
 	for (size_t i = 0; i < n; i++) {
 		const struct param *p = params_get(m->params, (int)i);
 		struct st_tensor *t = &m->view.tensors[i];

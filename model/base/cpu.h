@@ -2,7 +2,8 @@
  * an exponential that vectorizes.
  *
  * A CPU_KERNEL is compiled for AVX-512, AVX2 and the baseline, and the loader picks one. Which one is part of a run's
- * provenance: other instruction sets round differently. Kernels hold no OpenMP; a parallel loop calls them per range. */
+ * provenance: other instruction sets round differently. Kernels hold no OpenMP; a parallel loop calls them per
+ * range. */
 #ifndef ABLATE_CPU_H
 #define ABLATE_CPU_H
 
@@ -45,7 +46,8 @@ ALWAYS_INLINE float sigmoid_approx(float x)
 	return 1.0f / (1.0f + exp_approx(-x));
 }
 
-/* Calls body(ctx, first, last) on ranges that split [0, n) over the threads; the split depends on n and the thread count only. */
+/* Calls body(ctx, first, last) on ranges that split [0, n) over the threads; the split depends on n and the thread
+ * count only. */
 void cpu_split(int64_t n, int64_t at_least, void (*body)(void *ctx, int64_t first, int64_t last), void *ctx);
 int cpu_threads(void);
 void cpu_set_threads(int n); /* of what this thread starts from now on */

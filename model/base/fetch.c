@@ -14,9 +14,23 @@
 
 int fetch_https(const char *url, const char *path, bool quiet, struct err *e)
 {
-	const char *argv[] = { "curl", "--fail", "--location", "--proto", "=https", "--proto-redir", "=https", "--max-filesize",
-		                   FETCH_MAX_BYTES, "--connect-timeout", "30", quiet ? "--silent" : "--progress-bar", "--show-error",
-		                   "--output", path, url, NULL };
+	const char *argv[] = { "curl",
+		                   "--fail",
+		                   "--location",
+		                   "--proto",
+		                   "=https",
+		                   "--proto-redir",
+		                   "=https",
+		                   "--max-filesize",
+		                   FETCH_MAX_BYTES,
+		                   "--connect-timeout",
+		                   "30",
+		                   quiet ? "--silent" : "--progress-bar",
+		                   "--show-error",
+		                   "--output",
+		                   path,
+		                   url,
+		                   NULL };
 	pid_t child;
 	int status, failed = posix_spawnp(&child, "curl", NULL, NULL, (char *const *)(uintptr_t)argv, environ);
 	if (failed)

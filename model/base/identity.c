@@ -20,7 +20,8 @@ bool identity_recall(char hex[SHA256_HEX], const char *stamp)
 {
 	SCOPED(free) char *path = place_of(stamp);
 	SCOPED(str) struct str known = { 0 };
-	if (io_read(&known, path, SHA256_HEX, NULL) || known.len != SHA256_HEX - 1 || strspn(known.data, "0123456789abcdef") != SHA256_HEX - 1)
+	if (io_read(&known, path, SHA256_HEX, NULL) || known.len != SHA256_HEX - 1 ||
+	    strspn(known.data, "0123456789abcdef") != SHA256_HEX - 1)
 		return false;
 	memcpy(hex, known.data, SHA256_HEX);
 	return true;
@@ -38,8 +39,9 @@ int identity_of_file(char hex[SHA256_HEX], const char *path, struct err *e)
 	struct stat st;
 	if (stat(path, &st))
 		return err_set(e, "%s: %s", path, strerror(errno));
-	SCOPED(free) char *stamp = xstrfmt("file %s %lld.%lld.%09ld.%llu", path, (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-	                                   (unsigned long long)st.st_ino);
+	SCOPED(free)
+	char *stamp = xstrfmt("file %s %lld.%lld.%09ld.%llu", path, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+	                      st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
 	if (identity_recall(hex, stamp))
 		return 0;
 	if (io_sha256_file(hex, path, e))

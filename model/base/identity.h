@@ -1,5 +1,6 @@
-/* identity.h - hashes that are expensive to compute, remembered in the user's cache under a line of text that changes when what was hashed
- * does (names, sizes and times of files). A cache that cannot be read or written costs time, never results. */
+/* identity.h - hashes that are expensive to compute, remembered in the user's cache under a line of text that changes
+ * when what was hashed does (names, sizes and times of files). A cache that cannot be read or written costs time, never
+ * results. */
 #ifndef ABLATE_IDENTITY_H
 #define ABLATE_IDENTITY_H
 

@@ -64,8 +64,10 @@ int io_write_all(int fd, const void *data, size_t n, const char *path, struct er
 int io_atomic_open(struct io_atomic *out, const char *path, struct err *e)
 {
 	bool special = io_is_special(path);
-	struct io_atomic f = { .path = xstrdup(path), .tmp_path = special ? NULL : xstrfmt("%s.tmp-%ld", path, (long)getpid()) };
-	f.fd = special ? open(path, O_WRONLY | O_CLOEXEC) : open(f.tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	struct io_atomic f = { .path = xstrdup(path),
+		                   .tmp_path = special ? NULL : xstrfmt("%s.tmp-%ld", path, (long)getpid()) };
+	f.fd = special ? open(path, O_WRONLY | O_CLOEXEC)
+	               : open(f.tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	if (f.fd < 0) {
 		(void)err_set(e, "%s: cannot create: %s", path, strerror(errno));
 		free(f.path);

@@ -13,25 +13,31 @@
 /* Reads a whole file (or, for "-", stdin) of at most `max` bytes into *out, which the caller releases. */
 MUST_CHECK int io_read(struct str *out, const char *path, size_t max, struct err *e);
 /* Writes PATH.tmp-PID, fsyncs, renames, fsyncs the directory. On failure (a full disk, say) PATH is untouched and no
- * temporary file is left, not even by a process that is asked to end meanwhile (temporary.h). A device or a pipe (/dev/stdout, say) is written to directly and never replaced. */
+ * temporary file is left, not even by a process that is asked to end meanwhile (temporary.h). A device or a pipe
+ * (/dev/stdout, say) is written to directly and never replaced. */
 MUST_CHECK int io_write_atomic(const char *path, const void *data, size_t n, struct err *e);
 /* The same for a file that is made in pieces: write to fd of `tmp_path`, then commit or abort. */
-struct io_atomic { int fd, temporary; char *path, *tmp_path; };
+struct io_atomic {
+	int fd, temporary;
+	char *path, *tmp_path;
+};
 MUST_CHECK int io_atomic_open(struct io_atomic *out, const char *path, struct err *e);
 MUST_CHECK int io_atomic_write(struct io_atomic *f, const void *data, size_t n, struct err *e); /* aborts on failure */
 MUST_CHECK int io_atomic_commit(struct io_atomic *f, struct err *e);
-/* Could a file be put at path? Asked before long work whose result goes there: its folder exists and is writable, and path is not a folder. */
+/* Could a file be put at path? Asked before long work whose result goes there: its folder exists and is writable, and
+ * path is not a folder. */
 MUST_CHECK int io_atomic_possible(const char *path, struct err *e);
-void io_atomic_abort(struct io_atomic *f);           /* removes the temporary file; accepts a finished or empty one */
+void io_atomic_abort(struct io_atomic *f); /* removes the temporary file; accepts a finished or empty one */
 /* All n bytes to fd, across EINTR and short writes; `path` is for the message. */
 MUST_CHECK int io_write_all(int fd, const void *data, size_t n, const char *path, struct err *e);
 
 MUST_CHECK int io_mkdirs(const char *path, struct err *e); /* like mkdir -p */
 bool io_exists(const char *path);
 bool io_is_dir(const char *path);
-bool io_is_special(const char *path);               /* exists, but is neither file nor folder: a FIFO, a device, a socket */
+bool io_is_special(const char *path); /* exists, but is neither file nor folder: a FIFO, a device, a socket */
 /* Heap text: the per-user cache folder of ablate ($ABLATE_CACHE, else $XDG_CACHE_HOME/ablate
- * where that is absolute, else ~/.cache/ablate, with ~ from the system's user table if HOME is not set, else a folder in /tmp with the user's number). */
+ * where that is absolute, else ~/.cache/ablate, with ~ from the system's user table if HOME is not set, else a folder
+ * in /tmp with the user's number). */
 char *io_cache_dir(void);
 
 /* SHA-256 of a whole buffer and of a file's content. */

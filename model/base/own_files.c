@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DATA_OF_BIN "../share/ablate" /* as CMakeLists.txt installs */
+#define DATA_OF_BIN    "../share/ablate" /* as CMakeLists.txt installs */
 #define PLUGINS_OF_BIN "../lib/ablate"
 
 /* The folder of this program, without links; "" when the kernel does not say. */
@@ -92,7 +92,9 @@ char *own_data_file_of(const char *exe, bool build, const char *name)
 char *own_plugin_file_of(const char *exe, const char *name)
 {
 	char *beside = is_installed(exe) ? file_in(exe, PLUGINS_OF_BIN, name) : file_in(exe, "", name);
-	return beside || strcmp(last_part(exe), "tests") != 0 ? beside : file_in(exe, "..", name); /* test programs are one folder deeper */
+	return beside || strcmp(last_part(exe), "tests") != 0
+	           ? beside
+	           : file_in(exe, "..", name); /* test programs are one folder deeper */
 }
 
 char *own_data_file(const char *name)
@@ -117,5 +119,7 @@ int own_data_need(char **out, const char *name, struct err *e)
 		return 0;
 	exe_folder(exe);
 	SCOPED(free) char *folder = data_folder(exe, own_is_build());
-	return err_set(e, "%s/%s is missing: the installation is incomplete; reinstall ablate, or name its data folder in ABLATE_DATA", folder, name);
+	return err_set(
+		e, "%s/%s is missing: the installation is incomplete; reinstall ablate, or name its data folder in ABLATE_DATA",
+		folder, name);
 }

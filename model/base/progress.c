@@ -50,8 +50,13 @@ char *duration_text(char *buf, double seconds)
 void progress_start(struct progress *p, const char *what, const char *unit, int64_t total)
 {
 	double now = monotonic_s();
-	*p = (struct progress){ .what = what, .unit = unit, .total = total, .started_s = now, .last_s = now,
-	                        .plain_every_s = 10, .tty = isatty(STDERR_FILENO) };
+	*p = (struct progress){ .what = what,
+		                    .unit = unit,
+		                    .total = total,
+		                    .started_s = now,
+		                    .last_s = now,
+		                    .plain_every_s = 10,
+		                    .tty = isatty(STDERR_FILENO) };
 }
 
 /* Of the terminal; 80 if it does not say. */
@@ -86,11 +91,12 @@ static void draw(struct progress *p, double now)
 	if (p->total > 0 && rate > 0)
 		(void)duration_text(eta, (double)(p->total - p->done) / rate);
 	if (!p->tty) {
-		(void)fprintf(stderr, "%s: %lld/%lld %s, %.3g %s/s, ETA %s%s%s\n", p->what, (long long)p->done, (long long)p->total,
-		              p->unit, rate, p->unit, eta, *p->note ? ", " : "", p->note);
+		(void)fprintf(stderr, "%s: %lld/%lld %s, %.3g %s/s, ETA %s%s%s\n", p->what, (long long)p->done,
+		              (long long)p->total, p->unit, rate, p->unit, eta, *p->note ? ", " : "", p->note);
 		return;
 	}
-	int most = (int)sizeof bar - 1, columns = columns_of(STDERR_FILENO), width = columns / 4 < most ? columns / 4 : most;
+	int most = (int)sizeof bar - 1, columns = columns_of(STDERR_FILENO),
+		width = columns / 4 < most ? columns / 4 : most;
 	char line[512];
 	int full = p->total > 0 ? (int)((double)width * (double)p->done / (double)p->total) : 0;
 	for (int i = 0; i < width; i++)
@@ -99,8 +105,8 @@ static void draw(struct progress *p, double now)
 	char drawn[sizeof bar + 3] = ""; /* on a narrow terminal the numbers say more than a few dots */
 	if (columns >= 48)
 		(void)snprintf(drawn, sizeof drawn, " [%s]", bar);
-	(void)snprintf(line, sizeof line, "%s%s %lld/%lld %.3g %s/s ETA %s %s", p->what, drawn, (long long)p->done, (long long)p->total, rate,
-	               p->unit, eta, p->note);
+	(void)snprintf(line, sizeof line, "%s%s %lld/%lld %.3g %s/s ETA %s %s", p->what, drawn, (long long)p->done,
+	               (long long)p->total, rate, p->unit, eta, p->note);
 	(void)fprintf(stderr, "\r\033[K%.*s", (int)fitting(line, columns - 1), line);
 	(void)fflush(stderr);
 }

@@ -1,6 +1,7 @@
 /* progress.h - long work seen by a person: one redrawn line with bar, rate and ETA when stderr is a terminal, one
  * plain line per `plain_every_s` seconds elsewhere. Everything goes to stderr. Only programs use it: library code
- * takes a `struct progress *`, which may be NULL, and calls progress_step(). Output that nobody reads is not drawn: no work waits for a reader. */
+ * takes a `struct progress *`, which may be NULL, and calls progress_step(). Output that nobody reads is not drawn: no
+ * work waits for a reader. */
 #ifndef ABLATE_PROGRESS_H
 #define ABLATE_PROGRESS_H
 
@@ -8,14 +9,15 @@
 #include <stdint.h>
 
 struct progress {
-	const char *what, *unit;         /* "train huber seed 1", "images" */
-	int64_t total, done;             /* in units; total 0 = unknown */
+	const char *what, *unit; /* "train huber seed 1", "images" */
+	int64_t total, done;     /* in units; total 0 = unknown */
 	double started_s, last_s, plain_every_s;
 	bool tty, quiet;
-	char note[64];                   /* e.g. "loss 0.0123", shown after the rate */
+	char note[64]; /* e.g. "loss 0.0123", shown after the rate */
 };
 
-/* Can a line be written to fd without waiting for its reader (a pager, a terminal that was stopped by Ctrl-S)? True if it fails at once. */
+/* Can a line be written to fd without waiting for its reader (a pager, a terminal that was stopped by Ctrl-S)? True if
+ * it fails at once. */
 bool fd_takes_line(int fd);
 
 void progress_start(struct progress *p, const char *what, const char *unit, int64_t total);

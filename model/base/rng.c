@@ -8,7 +8,8 @@
 static void round_once(uint32_t c[4], const uint32_t k[2])
 {
 	uint64_t p0 = (uint64_t)0xD2511F53u * c[0], p1 = (uint64_t)0xCD9E8D57u * c[2];
-	uint32_t out[4] = { (uint32_t)(p1 >> 32) ^ c[1] ^ k[0], (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k[1], (uint32_t)p0 };
+	uint32_t out[4] = { (uint32_t)(p1 >> 32) ^ c[1] ^ k[0], (uint32_t)p1, (uint32_t)(p0 >> 32) ^ c[3] ^ k[1],
+		                (uint32_t)p0 };
 	for (int i = 0; i < 4; i++)
 		c[i] = out[i];
 }

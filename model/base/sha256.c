@@ -1,10 +1,12 @@
-/* sha256.c - see sha256.h. OpenSSL's, which uses the processor's own instructions; by its older interface, whose state is plain data. */
+/* sha256.c - see sha256.h. OpenSSL's, which uses the processor's own instructions; by its older interface, whose state
+ * is plain data. */
 #include "model/base/sha256.h"
 
 #define OPENSSL_API_COMPAT 0x10100000L
 #include <openssl/sha.h>
 
-_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256) && _Alignof(SHA256_CTX) <= _Alignof(struct sha256), "a state has room");
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256) && _Alignof(SHA256_CTX) <= _Alignof(struct sha256),
+               "a state has room");
 
 /* These three cannot fail: they always return 1. */
 void sha256_init(struct sha256 *h)

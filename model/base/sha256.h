@@ -8,7 +8,9 @@
 #define SHA256_HEX 65 /* 64 lower-case digits and a NUL */
 
 /* Plain data: a copy continues independently, and nothing has to be freed. */
-struct sha256 { uint32_t state[28]; };
+struct sha256 {
+	uint32_t state[28];
+};
 
 void sha256_init(struct sha256 *h);
 void sha256_add(struct sha256 *h, const void *data, size_t n);

@@ -93,7 +93,8 @@ const char *str_plural(long long n)
 
 char *str_double(char *buf, double x)
 {
-	if (fabs(x) < 1e15 && x == trunc(x) && (x != 0 || !signbit(x))) { /* an integer: by far the most common, without trying */
+	if (fabs(x) < 1e15 && x == trunc(x) &&
+	    (x != 0 || !signbit(x))) { /* an integer: by far the most common, without trying */
 		int64_t i = (int64_t)x;
 		char digits[20], *p = digits + sizeof digits, *out = buf;
 		for (uint64_t left = i < 0 ? (uint64_t)-i : (uint64_t)i; p == digits + sizeof digits || left; left /= 10)
@@ -104,7 +105,8 @@ char *str_double(char *buf, double x)
 		out[digits + sizeof digits - p] = '\0';
 		return buf;
 	}
-	/* %g drops trailing zeros, so 15 digits show the shortest text of every normal double that up to 15 digits can name. */
+	/* %g drops trailing zeros, so 15 digits show the shortest text of every normal double that up to 15 digits can
+	 * name. */
 	for (int digits = fabs(x) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
 		(void)snprintf(buf, 32, "%.*g", digits, x);
 		if (strtod(buf, NULL) == x)

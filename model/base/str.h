@@ -11,17 +11,20 @@
 
 #define STR_MAX ((size_t)1 << 31)
 
-struct str { char *data; size_t len, cap; };
+struct str {
+	char *data;
+	size_t len, cap;
+};
 
 void str_release(struct str *s);
-void scoped_str(struct str *s);                       /* SCOPED(str) struct str s = { 0 }; */
+void scoped_str(struct str *s); /* SCOPED(str) struct str s = { 0 }; */
 void str_addn(struct str *s, const void *bytes, size_t n);
 void str_add(struct str *s, const char *text);
 void str_addc(struct str *s, char c);
 void str_addf(struct str *s, const char *fmt, ...) PRINTF_LIKE(2, 3);
-const char *str_text(const struct str *s);            /* never NULL */
-char *str_detach(struct str *s);                      /* the heap text; s is empty after */
-const char *str_plural(long long n);                  /* "" for 1, else "s": "%d row%s", n, str_plural(n) */
+const char *str_text(const struct str *s); /* never NULL */
+char *str_detach(struct str *s);           /* the heap text; s is empty after */
+const char *str_plural(long long n);       /* "" for 1, else "s": "%d row%s", n, str_plural(n) */
 
 /* Shortest decimal text that reads back as exactly x ("0.1", "1e-07", "nan", "inf"); buf >= 32 bytes. Returns buf. */
 char *str_double(char *buf, double x);

@@ -1,4 +1,5 @@
-/* temporary.c - see temporary.h. What a signal handler reads is in memory that is never freed, and it makes only system calls. */
+/* temporary.c - see temporary.h. What a signal handler reads is in memory that is never freed, and it makes only system
+ * calls. */
 #define _GNU_SOURCE
 #include "model/base/temporary.h"
 
@@ -13,7 +14,11 @@
 
 enum { FREE, TAKEN, FILLED };
 
-static struct { atomic_int state; pid_t owner; char path[PATH_MAX]; } remembered[16];
+static struct {
+	atomic_int state;
+	pid_t owner;
+	char path[PATH_MAX];
+} remembered[16];
 #define N_REMEMBERED ((int)(sizeof remembered / sizeof *remembered))
 
 int temporary_remember(const char *path)
@@ -56,7 +61,8 @@ void temporary_remove_all(void)
 {
 	int before = errno;
 	for (int i = 0; i < N_REMEMBERED; i++)
-		if (atomic_load(&remembered[i].state) == FILLED && remembered[i].owner == getpid() && unlink(remembered[i].path) && errno == EISDIR)
+		if (atomic_load(&remembered[i].state) == FILLED && remembered[i].owner == getpid() &&
+		    unlink(remembered[i].path) && errno == EISDIR)
 			remove_folder(remembered[i].path);
 	errno = before;
 }

@@ -1,5 +1,5 @@
-/* utf8.h - what is UTF-8 and what is not: the one place that decides. By Unicode's table 3-7: overlong forms, surrogates,
- * code points above U+10FFFF and cut sequences are not. */
+/* utf8.h - what is UTF-8 and what is not: the one place that decides. By Unicode's table 3-7: overlong forms,
+ * surrogates, code points above U+10FFFF and cut sequences are not. */
 #ifndef ABLATE_UTF8_H
 #define ABLATE_UTF8_H
 

@@ -21,16 +21,20 @@ int config_unknown(const char *key, struct err *e)
 		names[i] = knobs[i].key;
 	SCOPED(str) struct str near = { 0 };
 	str_suggest(&near, key, names, (size_t)n);
-	return err_code(e, EXIT_USAGE, "unknown key '%s'%s", key, *str_text(&near) ? str_text(&near) : " (`ablate explain` lists all)");
+	return err_code(e, EXIT_USAGE, "unknown key '%s'%s", key,
+	                *str_text(&near) ? str_text(&near) : " (`ablate explain` lists all)");
 }
 
-/* ---- what earlier configs of a grid found -------------------------------------------------------------------------- */
+/* ---- what earlier configs of a grid found ---------------------------------------------------- */
 
 enum { NETS_KEPT = 8 };
 struct config_memo {
 	struct net_spec good[NETS_KEPT]; /* passed net_check lately */
 	unsigned next;                   /* of good: what is overwritten next, modulo NETS_KEPT */
-	struct memo_number { double x; char text[32]; } *numbers; /* by knob: the last number that was written, and its text */
+	struct memo_number {
+		double x;
+		char text[32];
+	} * numbers; /* by knob: the last number that was written, and its text */
 };
 
 struct config_memo *config_memo_new(void)
@@ -56,7 +60,7 @@ static int choice_index(const char *choices, const char *name)
 {
 	size_t len = strlen(name);
 	int index = 0;
-	for (const char *p = choices; ; p++, index++) {
+	for (const char *p = choices;; p++, index++) {
 		size_t n = strcspn(p, "|");
 		if (n == len && memcmp(p, name, n) == 0)
 			return index;
@@ -110,8 +114,9 @@ static const void *cfield(const struct run_config *c, const struct knob *k)
 static const char *type_name(const struct knob *k)
 {
 	static const char *const names[] = {
-		[KNOB_BOOL] = "true or false", [KNOB_INT] = "an integer", [KNOB_DOUBLE] = "a number",
-		[KNOB_EXPR] = "a number or an expression in d", [KNOB_CHOICE] = "a string", [KNOB_NUMBER_OR_NAME] = "a number or a name",
+		[KNOB_BOOL] = "true or false",      [KNOB_INT] = "an integer",
+		[KNOB_DOUBLE] = "a number",         [KNOB_EXPR] = "a number or an expression in d",
+		[KNOB_CHOICE] = "a string",         [KNOB_NUMBER_OR_NAME] = "a number or a name",
 		[KNOB_INTS] = "a list of integers", [KNOB_STRING] = "a string",
 	};
 	return names[k->type];
@@ -119,7 +124,8 @@ static const char *type_name(const struct knob *k)
 
 static int wrong_type(const struct knob *k, struct err *e)
 {
-	return err_code(e, EXIT_USAGE, "%s takes %s%s%s", k->key, type_name(k), k->choices ? ": " : "", k->choices ? k->choices : "");
+	return err_code(e, EXIT_USAGE, "%s takes %s%s%s", k->key, type_name(k), k->choices ? ": " : "",
+	                k->choices ? k->choices : "");
 }
 
 static int check_range(const struct knob *k, double x, struct err *e)
@@ -127,7 +133,8 @@ static int check_range(const struct knob *k, double x, struct err *e)
 	char lo[32], hi[32], is[32];
 	if (x >= k->min && x <= k->max)
 		return 0;
-	return err_code(e, EXIT_USAGE, "%s = %s is out of range: %s to %s", k->key, str_double(is, x), str_double(lo, k->min), str_double(hi, k->max));
+	return err_code(e, EXIT_USAGE, "%s = %s is out of range: %s to %s", k->key, str_double(is, x),
+	                str_double(lo, k->min), str_double(hi, k->max));
 }
 
 static int set_text(char *dst, const struct knob *k, const char *s, struct err *e)
@@ -215,10 +222,8 @@ int config_set(struct run_config *c, const char *key, const struct knob_value *v
 			return -1;
 		*(struct knob_number *)dst = (struct knob_number){ .value = number + 0.0 };
 		return 0;
-	case KNOB_INTS:
-		return v->type == VALUE_INTS ? set_ints(dst, k, &v->list, e) : wrong_type(k, e);
-	case KNOB_STRING:
-		return v->type == VALUE_STRING ? set_text(dst, k, v->s, e) : wrong_type(k, e);
+	case KNOB_INTS: return v->type == VALUE_INTS ? set_ints(dst, k, &v->list, e) : wrong_type(k, e);
+	case KNOB_STRING: return v->type == VALUE_STRING ? set_text(dst, k, v->s, e) : wrong_type(k, e);
 	}
 	BUG("%s: type %d", k->key, (int)k->type);
 }
@@ -295,20 +300,26 @@ static int usage(struct err *e, const char *what)
 static int check_noise(const struct run_config *c, struct err *e)
 {
 	int points = (c->disc.kind == DISC_CONSTANT ? c->disc.s0 : c->disc.s1) + 1;
-	double between = c->sigma.rho * (1 - pow(c->sigma.min / c->sigma.max, 1 / c->sigma.rho)) / points, scale = sqrt(2) * c->noise.std;
+	double between = c->sigma.rho * (1 - pow(c->sigma.min / c->sigma.max, 1 / c->sigma.rho)) / points,
+		   scale = sqrt(2) * c->noise.std;
 	double a = (log(c->sigma.min) - c->noise.mean) / scale, b = (log(c->sigma.max) - c->noise.mean) / scale;
 	if (between < (c->sigma.grid == GRID_DOUBLE ? 1e-13 : 1e-5))
-		return err_code(e, EXIT_USAGE, "%d levels between sigma.min = %g and sigma.max = %g are too close to be distinguished in %s precision", points,
-		                c->sigma.min, c->sigma.max, c->sigma.grid == GRID_DOUBLE ? "double" : "single");
+		return err_code(
+			e, EXIT_USAGE,
+			"%d levels between sigma.min = %g and sigma.max = %g are too close to be distinguished in %s precision",
+			points, c->sigma.min, c->sigma.max, c->sigma.grid == GRID_DOUBLE ? "double" : "single");
 	if (c->noise.dist == NOISE_LOGNORMAL && !(a > 0 ? erfc(a) > erfc(b) : erf(b) > erf(a)))
-		return err_code(e, EXIT_USAGE, "noise.mean = %g with noise.std = %g leaves no probability between sigma.min and sigma.max", c->noise.mean, c->noise.std);
+		return err_code(e, EXIT_USAGE,
+		                "noise.mean = %g with noise.std = %g leaves no probability between sigma.min and sigma.max",
+		                c->noise.mean, c->noise.std);
 	return 0;
 }
 
 static bool same_layers(const struct net_spec *a, const struct net_spec *b)
 {
-	return a->kind == b->kind && a->h == b->h && a->in_c == b->in_c && a->channels == b->channels && a->blocks == b->blocks && a->n_mult == b->n_mult &&
-	       a->n_attn == b->n_attn && memcmp(a->mult, b->mult, sizeof a->mult) == 0 && memcmp(a->attn, b->attn, sizeof a->attn) == 0;
+	return a->kind == b->kind && a->h == b->h && a->in_c == b->in_c && a->channels == b->channels &&
+	       a->blocks == b->blocks && a->n_mult == b->n_mult && a->n_attn == b->n_attn &&
+	       memcmp(a->mult, b->mult, sizeof a->mult) == 0 && memcmp(a->attn, b->attn, sizeof a->attn) == 0;
 }
 
 /* The arms of a grid share a few networks: one that was found good lately is not walked again. */
@@ -350,8 +361,8 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 	int side = shape.h / c->net.patch;
 	for (int l = 0; l + 1 < c->net.mult.n; l++, side /= 2)
 		if (side % 2)
-			return err_code(e, EXIT_USAGE, "net.mult has %d levels, but %d pixels cannot be halved %d times", c->net.mult.n,
-			                shape.h / c->net.patch, c->net.mult.n - 1);
+			return err_code(e, EXIT_USAGE, "net.mult has %d levels, but %d pixels cannot be halved %d times",
+			                c->net.mult.n, shape.h / c->net.patch, c->net.mult.n - 1);
 	if (c->disc.kind != DISC_CONSTANT && c->disc.s1 < c->disc.s0)
 		return usage(e, "disc.s1 is below disc.s0");
 	if (c->disc.kind == DISC_SQRT_SHORT && c->disc.s0 < 2)
@@ -410,15 +421,9 @@ static void add_value(struct str *s, const struct run_config *c, const struct kn
 {
 	const void *p = cfield(c, k);
 	switch (k->type) {
-	case KNOB_BOOL:
-		str_add(s, *(const bool *)p ? "true" : "false");
-		return;
-	case KNOB_INT:
-		add_number(s, *(const int *)p);
-		return;
-	case KNOB_DOUBLE:
-		add_number_of(s, k, *(const double *)p, memo);
-		return;
+	case KNOB_BOOL: str_add(s, *(const bool *)p ? "true" : "false"); return;
+	case KNOB_INT: add_number(s, *(const int *)p); return;
+	case KNOB_DOUBLE: add_number_of(s, k, *(const double *)p, memo); return;
 	case KNOB_EXPR: {
 		const struct knob_expr *x = p;
 		if (*x->text)
@@ -450,9 +455,7 @@ static void add_value(struct str *s, const struct run_config *c, const struct kn
 		str_addc(s, ']');
 		return;
 	}
-	case KNOB_STRING:
-		add_string(s, p, strlen(p));
-		return;
+	case KNOB_STRING: add_string(s, p, strlen(p)); return;
 	}
 	BUG("%s: type %d", k->key, (int)k->type);
 }
@@ -499,18 +502,10 @@ static int value_of_json(struct knob_value *out, const char *key, const json_t *
 {
 	switch (json_typeof(j)) {
 	case JSON_TRUE:
-	case JSON_FALSE:
-		*out = (struct knob_value){ .type = VALUE_BOOL, .b = json_is_true(j) };
-		return 0;
-	case JSON_INTEGER:
-		*out = (struct knob_value){ .type = VALUE_INT, .i = json_integer_value(j) };
-		return 0;
-	case JSON_REAL:
-		*out = (struct knob_value){ .type = VALUE_DOUBLE, .d = json_real_value(j) };
-		return 0;
-	case JSON_STRING:
-		*out = (struct knob_value){ .type = VALUE_STRING, .s = json_string_value(j) };
-		return 0;
+	case JSON_FALSE: *out = (struct knob_value){ .type = VALUE_BOOL, .b = json_is_true(j) }; return 0;
+	case JSON_INTEGER: *out = (struct knob_value){ .type = VALUE_INT, .i = json_integer_value(j) }; return 0;
+	case JSON_REAL: *out = (struct knob_value){ .type = VALUE_DOUBLE, .d = json_real_value(j) }; return 0;
+	case JSON_STRING: *out = (struct knob_value){ .type = VALUE_STRING, .s = json_string_value(j) }; return 0;
 	case JSON_ARRAY:
 		*out = (struct knob_value){ .type = VALUE_INTS };
 		for (size_t i = 0; i < json_array_size(j); i++) {
@@ -520,8 +515,7 @@ static int value_of_json(struct knob_value *out, const char *key, const json_t *
 			out->list.v[out->list.n++] = (int)json_integer_value(item);
 		}
 		return 0;
-	default:
-		return err_code(e, EXIT_USAGE, "%s: not a value of a knob", key);
+	default: return err_code(e, EXIT_USAGE, "%s: not a value of a knob", key);
 	}
 }
 
@@ -539,7 +533,8 @@ int config_from_json(struct run_config *c, const char *text, struct err *e)
 	const struct knob *knobs = config_knobs(&n);
 	const char *key;
 	json_t *j;
-	json_object_foreach(root, key, j) {
+	json_object_foreach(root, key, j)
+	{
 		struct knob_value v;
 		rc = value_of_json(&v, key, j, e);
 		if (!rc)

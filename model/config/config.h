@@ -27,9 +27,24 @@
 #define KNOB_LIST_MAX 8
 
 enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD };
-enum loss_kind { LOSS_PSEUDO_HUBER, LOSS_LPIPS, LOSS_L2, LOSS_L1, LOSS_LPIPS_CLASSIFIER, LOSS_HUBER_PIXEL, LOSS_LPIPS_AVERAGE };
+enum loss_kind {
+	LOSS_PSEUDO_HUBER,
+	LOSS_LPIPS,
+	LOSS_L2,
+	LOSS_L1,
+	LOSS_LPIPS_CLASSIFIER,
+	LOSS_HUBER_PIXEL,
+	LOSS_LPIPS_AVERAGE
+};
 enum loss_reduce { REDUCE_SUM, REDUCE_MEAN };
-enum weight_kind { WEIGHT_INVERSE_GAP, WEIGHT_UNIFORM, WEIGHT_SNR, WEIGHT_SNR_PLUS_1, WEIGHT_TRUNCATED_SNR, WEIGHT_SNR_PK };
+enum weight_kind {
+	WEIGHT_INVERSE_GAP,
+	WEIGHT_UNIFORM,
+	WEIGHT_SNR,
+	WEIGHT_SNR_PLUS_1,
+	WEIGHT_TRUNCATED_SNR,
+	WEIGHT_SNR_PK
+};
 enum noise_dist { NOISE_LOGNORMAL, NOISE_UNIFORM };
 enum disc_kind { DISC_EXP, DISC_CONSTANT, DISC_SQRT, DISC_LINEAR, DISC_SQRT_SHORT };
 enum mu_exponent { MU_N_MINUS_1, MU_N };
@@ -39,44 +54,110 @@ enum sample_weights { SAMPLE_EMA, SAMPLE_STUDENT, SAMPLE_TEACHER };
 enum quantize_kind { QUANTIZE_ROUND, QUANTIZE_TRUNCATE };
 enum cd_solver { SOLVER_HEUN, SOLVER_EULER };
 
-struct knob_list { int n, v[KNOB_LIST_MAX]; };
+struct knob_list {
+	int n, v[KNOB_LIST_MAX];
+};
 /* A number, or one named value: teacher.ema = 0.95 | "schedule". */
-struct knob_number { bool named; double value; };
+struct knob_number {
+	bool named;
+	double value;
+};
 /* A number given directly or as an expression in d = channels * height * width of the data. */
-struct knob_expr { double value; char text[KNOB_TEXT_MAX]; }; /* text[0] == 0 once evaluated */
+struct knob_expr {
+	double value;
+	char text[KNOB_TEXT_MAX];
+}; /* text[0] == 0 once evaluated */
 
 struct run_config {
-	struct { char name[KNOB_TEXT_MAX]; bool flip; } data;
-	struct { int kind; struct knob_list mult, attn; int channels, blocks, classes, patch; double dropout, fourier_scale;
-	         char init[KNOB_TEXT_MAX]; } net;
-	struct { int kind; } method;
-	struct { struct knob_number ema; double mu0; int mu_exponent; bool shared_dropout; } teacher;
-	struct { int kind, reduce; struct knob_expr c; } loss;
-	struct { int kind; } weight;
-	struct { int dist; double mean, std; } noise;
-	struct { int kind, s0, s1; } disc;
-	struct { double min, max, data, rho; int grid; } sigma;
-	struct { int kind; double time_scale; } precond;
-	struct { double q, k, b; int stage_steps; } ect;
-	struct { char teacher[KNOB_TEXT_MAX]; int solver; } cd;
-	struct { int kind; double lr, beta1, beta2, eps; } optim;
-	struct { int steps, batch; int dtype; } train;
-	struct { double decay; } ema;
-	struct { int weights, quantize; double sigma_mid; bool clip; } sample;
+	struct {
+		char name[KNOB_TEXT_MAX];
+		bool flip;
+	} data;
+	struct {
+		int kind;
+		struct knob_list mult, attn;
+		int channels, blocks, classes, patch;
+		double dropout, fourier_scale;
+		char init[KNOB_TEXT_MAX];
+	} net;
+	struct {
+		int kind;
+	} method;
+	struct {
+		struct knob_number ema;
+		double mu0;
+		int mu_exponent;
+		bool shared_dropout;
+	} teacher;
+	struct {
+		int kind, reduce;
+		struct knob_expr c;
+	} loss;
+	struct {
+		int kind;
+	} weight;
+	struct {
+		int dist;
+		double mean, std;
+	} noise;
+	struct {
+		int kind, s0, s1;
+	} disc;
+	struct {
+		double min, max, data, rho;
+		int grid;
+	} sigma;
+	struct {
+		int kind;
+		double time_scale;
+	} precond;
+	struct {
+		double q, k, b;
+		int stage_steps;
+	} ect;
+	struct {
+		char teacher[KNOB_TEXT_MAX];
+		int solver;
+	} cd;
+	struct {
+		int kind;
+		double lr, beta1, beta2, eps;
+	} optim;
+	struct {
+		int steps, batch;
+		int dtype;
+	} train;
+	struct {
+		double decay;
+	} ema;
+	struct {
+		int weights, quantize;
+		double sigma_mid;
+		bool clip;
+	} sample;
 };
 
-enum knob_type { KNOB_BOOL, KNOB_INT, KNOB_DOUBLE, KNOB_EXPR, KNOB_CHOICE, KNOB_NUMBER_OR_NAME, KNOB_INTS, KNOB_STRING };
+enum knob_type {
+	KNOB_BOOL,
+	KNOB_INT,
+	KNOB_DOUBLE,
+	KNOB_EXPR,
+	KNOB_CHOICE,
+	KNOB_NUMBER_OR_NAME,
+	KNOB_INTS,
+	KNOB_STRING
+};
 
 struct knob {
-	const char *key;      /* dotted, e.g. "loss.c" */
+	const char *key; /* dotted, e.g. "loss.c" */
 	enum knob_type type;
-	size_t offset;        /* in struct run_config */
-	double min, max;      /* numbers and list elements, inclusive */
-	const char *choices;  /* KNOB_CHOICE: "a|b|c" in the order of its enum; KNOB_NUMBER_OR_NAME: the one name */
-	const char *def;      /* default, as a user would write it */
-	char unit[8];         /* "" when it has none; an array, so that a row without one need not say so */
-	const char *text;     /* help, one sentence */
-	const char *source;   /* where the paper or its code says so; "" for knobs of our own */
+	size_t offset;       /* in struct run_config */
+	double min, max;     /* numbers and list elements, inclusive */
+	const char *choices; /* KNOB_CHOICE: "a|b|c" in the order of its enum; KNOB_NUMBER_OR_NAME: the one name */
+	const char *def;     /* default, as a user would write it */
+	char unit[8];        /* "" when it has none; an array, so that a row without one need not say so */
+	const char *text;    /* help, one sentence */
+	const char *source;  /* where the paper or its code says so; "" for knobs of our own */
 };
 
 /* A value on its way into a knob, from TOML, JSON or text. */
@@ -90,8 +171,8 @@ struct knob_value {
 	struct knob_list list;
 };
 
-const struct knob *config_knobs(int *n);           /* the table, sorted by key */
-const struct knob *config_find(const char *key);   /* NULL when there is none */
+const struct knob *config_knobs(int *n);         /* the table, sorted by key */
+const struct knob *config_find(const char *key); /* NULL when there is none */
 /* Does a knob's key begin with `name` and a dot, as that of loss.c does with "loss"? */
 bool config_is_group(const char *name);
 /* "unknown key 'loss.knd'; did you mean loss.kind?" with EXIT_USAGE. Returns -1. */
@@ -100,19 +181,20 @@ int config_unknown(const char *key, struct err *e);
 void config_defaults(struct run_config *c);
 /* Applies preset `name` (e.g. "ict-cifar10", "ict-cifar10-small"). Unknown: EXIT_USAGE with near names. */
 MUST_CHECK int config_preset(struct run_config *c, const char *name, struct err *e);
-/* Applies what the scaling in a preset's name ("ict-cifar10-small") changes once more, over settings made since. A name without
- * one changes nothing. */
+/* Applies what the scaling in a preset's name ("ict-cifar10-small") changes once more, over settings made since. A name
+ * without one changes nothing. */
 void config_scale(struct run_config *c, const char *preset);
 /* Sets one knob. Unknown key, wrong type, out of range, unknown choice: EXIT_USAGE, *c unchanged; the caller puts
  * file:line:col in front. An integer is accepted where a number is asked for. */
 MUST_CHECK int config_set(struct run_config *c, const char *key, const struct knob_value *v, struct err *e);
 /* The same from text as on a command line: "true", "3", "[1, 2]", "pseudo-huber". */
 MUST_CHECK int config_set_text(struct run_config *c, const char *key, const char *text, struct err *e);
-/* Evaluates expressions and checks settings against each other. Needs the data set's shape: model/data/dataset.h's table. */
+/* Evaluates expressions and checks settings against each other. Needs the data set's shape: model/data/dataset.h's
+ * table. */
 MUST_CHECK int config_finish(struct run_config *c, struct err *e);
 /* What finishing and writing earlier configs of the same grid found: networks that passed, numbers as text. It saves
- * time and changes no result; not for several threads at once. Heap; config_memo_free(NULL) is fine, and a `memo` of NULL
- * remembers nothing. */
+ * time and changes no result; not for several threads at once. Heap; config_memo_free(NULL) is fine, and a `memo` of
+ * NULL remembers nothing. */
 struct config_memo;
 struct config_memo *config_memo_new(void);
 void config_memo_free(struct config_memo *m);
@@ -123,10 +205,11 @@ char *config_json_with(const struct run_config *c, struct config_memo *memo);
 bool config_needs_lpips(const struct run_config *c);
 
 /* Canonical JSON of a finished config: one object, flat dotted keys, sorted, every default written out, numbers as
- * shortest round-trip. Knobs that came after the first records (config_is_later) are left out at their default, so that a
- * config keeps its hash. Heap text. */
+ * shortest round-trip. Knobs that came after the first records (config_is_later) are left out at their default, so that
+ * a config keeps its hash. Heap text. */
 char *config_json(const struct run_config *c);
-/* Reads what config_json writes (unknown or missing keys are errors, later ones may be missing); the result is finished. */
+/* Reads what config_json writes (unknown or missing keys are errors, later ones may be missing); the result is
+ * finished. */
 MUST_CHECK int config_from_json(struct run_config *c, const char *json, struct err *e);
 /* A later knob is a KNOB_CHOICE whose first choice is its default. */
 bool config_is_later(const struct knob *k);
@@ -136,12 +219,19 @@ void config_hash(char hex[SHA256_HEX], const struct run_config *c);
 char *config_value_text(const struct run_config *c, const struct knob *k);
 
 /* Presets: rows of values with their locus. */
-struct preset_value { const char *key, *value, *source; };
-/* Values end with key NULL; scaled (or NULL): what any scaling changes in it besides, since published weights fit the full size only. */
-struct preset { const char *name, *text; const struct preset_value *values, *scaled; };
-const struct preset *config_presets(int *n);       /* the papers' full settings and our own small ones */
-const struct preset *config_scalings(int *n);      /* "-small", "-tiny": may follow any preset's name */
-/* The full-scale preset that `name` scales ("ict-cifar10-small" -> ict-cifar10) and its scaling (or NULL). NULL when unknown. */
+struct preset_value {
+	const char *key, *value, *source;
+};
+/* Values end with key NULL; scaled (or NULL): what any scaling changes in it besides, since published weights fit the
+ * full size only. */
+struct preset {
+	const char *name, *text;
+	const struct preset_value *values, *scaled;
+};
+const struct preset *config_presets(int *n);  /* the papers' full settings and our own small ones */
+const struct preset *config_scalings(int *n); /* "-small", "-tiny": may follow any preset's name */
+/* The full-scale preset that `name` scales ("ict-cifar10-small" -> ict-cifar10) and its scaling (or NULL). NULL when
+ * unknown. */
 const struct preset *config_find_preset(const char *name, const struct preset **scaling);
 
 #endif

@@ -1,4 +1,5 @@
-/* expr.c - see expr.h. Recursive descent: product = factor { (*|/) factor }, factor = number | d | [sqrt] ( product ). */
+/* expr.c - see expr.h. Recursive descent: product = factor { (*|/) factor }, factor = number | d | [sqrt] ( product
+ * ). */
 #include "model/config/expr.h"
 
 #include <ctype.h>
@@ -8,7 +9,12 @@
 
 enum { MAX_DEPTH = 32 };
 
-struct expr { const char *text, *at; double d; int depth; struct err *e; };
+struct expr {
+	const char *text, *at;
+	double d;
+	int depth;
+	struct err *e;
+};
 
 static int product(struct expr *x, double *out);
 

@@ -7,80 +7,75 @@
 
 #include <string.h>
 
-#define END { NULL, NULL, NULL }
+#define END \
+	{ \
+		NULL, NULL, NULL \
+	}
 
-static const struct preset_value ct_cifar10[] = {
-	{ "data.name", "cifar10", "jcm cfg" },
-	{ "net.fourier_scale", "16", "jcm cfg:46-74" },
-	{ "net.dropout", "0", "jcm cfg:46-74" },
-	{ "teacher.ema", "schedule", "jcm losses.py:925" },
-	{ "teacher.mu0", "0.9", "jcm cfg:25" },
-	{ "loss.kind", "lpips", "jcm cfg:20" },
-	{ "weight.kind", "uniform", "jcm cfg:30" },
-	{ "noise.dist", "uniform", "jcm losses.py:311" },
-	{ "disc.kind", "sqrt", "jcm losses.py:916-927" },
-	{ "disc.s0", "2", "jcm cfg:26" },
-	{ "disc.s1", "150", "jcm cfg:27" },
-	{ "optim.lr", "0.0004", "jcm launch.sh:51" },
-	{ "train.batch", "512", "jcm cfg:19" },
-	{ "train.steps", "800000", "jcm cfg:15" },
-	{ "ema.decay", "0.9999", "jcm cfg:50" },
-	{ "sample.quantize", "truncate", "jcm evaluate.py:345" },
-	END
-};
+static const struct preset_value ct_cifar10[] = { { "data.name", "cifar10", "jcm cfg" },
+	                                              { "net.fourier_scale", "16", "jcm cfg:46-74" },
+	                                              { "net.dropout", "0", "jcm cfg:46-74" },
+	                                              { "teacher.ema", "schedule", "jcm losses.py:925" },
+	                                              { "teacher.mu0", "0.9", "jcm cfg:25" },
+	                                              { "loss.kind", "lpips", "jcm cfg:20" },
+	                                              { "weight.kind", "uniform", "jcm cfg:30" },
+	                                              { "noise.dist", "uniform", "jcm losses.py:311" },
+	                                              { "disc.kind", "sqrt", "jcm losses.py:916-927" },
+	                                              { "disc.s0", "2", "jcm cfg:26" },
+	                                              { "disc.s1", "150", "jcm cfg:27" },
+	                                              { "optim.lr", "0.0004", "jcm launch.sh:51" },
+	                                              { "train.batch", "512", "jcm cfg:19" },
+	                                              { "train.steps", "800000", "jcm cfg:15" },
+	                                              { "ema.decay", "0.9999", "jcm cfg:50" },
+	                                              { "sample.quantize", "truncate", "jcm evaluate.py:345" },
+	                                              END };
 
-static const struct preset_value ict_cifar10[] = {
-	{ "data.name", "cifar10", "iCT section 4" },
-	{ "net.dropout", "0.3", "iCT section 3.1" },
-	{ "ema.decay", "0.99993", "iCT table 6" },
-	END
-};
+static const struct preset_value ict_cifar10[] = { { "data.name", "cifar10", "iCT section 4" },
+	                                               { "net.dropout", "0.3", "iCT section 3.1" },
+	                                               { "ema.decay", "0.99993", "iCT table 6" },
+	                                               END };
 
-static const struct preset_value ict_deep_cifar10[] = {
-	{ "data.name", "cifar10", "iCT section 4" },
-	{ "net.dropout", "0.3", "iCT section 3.1" },
-	{ "net.blocks", "8", "iCT section 4 (2x depth)" },
-	{ "ema.decay", "0.99993", "iCT table 6" },
-	END
-};
+static const struct preset_value ict_deep_cifar10[] = { { "data.name", "cifar10", "iCT section 4" },
+	                                                    { "net.dropout", "0.3", "iCT section 3.1" },
+	                                                    { "net.blocks", "8", "iCT section 4 (2x depth)" },
+	                                                    { "ema.decay", "0.99993", "iCT table 6" },
+	                                                    END };
 
 #define ADM_IMAGENET64 \
-	{ "data.name", "imagenet64", "cm launch.sh:38" }, \
-	{ "net.kind", "adm", "cm unet.py" }, \
-	{ "net.channels", "192", "cm launch.sh:38" }, \
-	{ "net.mult", "[1, 2, 3, 4]", "cm script_util.py:129-130" }, \
-	{ "net.blocks", "3", "cm launch.sh:38" }, \
-	{ "net.attn", "[32, 16, 8]", "cm launch.sh:38" }, \
-	{ "net.classes", "1000", "cm launch.sh:38" }, \
-	{ "precond.time_scale", "250", "cm karras_diffusion.py:346" }
+	{ "data.name", "imagenet64", "cm launch.sh:38" }, { "net.kind", "adm", "cm unet.py" }, \
+		{ "net.channels", "192", "cm launch.sh:38" }, { "net.mult", "[1, 2, 3, 4]", "cm script_util.py:129-130" }, \
+		{ "net.blocks", "3", "cm launch.sh:38" }, { "net.attn", "[32, 16, 8]", "cm launch.sh:38" }, \
+		{ "net.classes", "1000", "cm launch.sh:38" }, \
+	{ \
+		"precond.time_scale", "250", "cm karras_diffusion.py:346" \
+	}
 
-static const struct preset_value ct_imagenet64[] = {
-	ADM_IMAGENET64,
-	{ "net.dropout", "0", "cm launch.sh:38" },
-	{ "teacher.ema", "schedule", "cm launch.sh:38" },
-	{ "teacher.mu0", "0.95", "cm launch.sh:38" },
-	{ "loss.kind", "lpips-average", "cm launch.sh:38; karras_diffusion.py:52" },
-	{ "weight.kind", "uniform", "cm launch.sh:38" },
-	{ "noise.dist", "uniform", "cm karras_diffusion.py" },
-	{ "disc.kind", "sqrt", "cm script_util.py" },
-	{ "disc.s0", "2", "cm launch.sh:38" },
-	{ "disc.s1", "200", "cm launch.sh:38" },
-	{ "optim.lr", "0.0001", "cm launch.sh:38" },
-	{ "train.batch", "2048", "cm launch.sh:38" },
-	{ "train.steps", "800000", "cm launch.sh:38" },
-	{ "ema.decay", "0.9999432189950708", "cm launch.sh:38" },
-	{ "sample.quantize", "truncate", "cm image_sample.py:86" },
-	{ "sample.sigma_mid", "1.9128", "cm launch.sh, ts 0,106,200" },
-	END
-};
+static const struct preset_value ct_imagenet64[] = { ADM_IMAGENET64,
+	                                                 { "net.dropout", "0", "cm launch.sh:38" },
+	                                                 { "teacher.ema", "schedule", "cm launch.sh:38" },
+	                                                 { "teacher.mu0", "0.95", "cm launch.sh:38" },
+	                                                 { "loss.kind", "lpips-average",
+	                                                   "cm launch.sh:38; karras_diffusion.py:52" },
+	                                                 { "weight.kind", "uniform", "cm launch.sh:38" },
+	                                                 { "noise.dist", "uniform", "cm karras_diffusion.py" },
+	                                                 { "disc.kind", "sqrt", "cm script_util.py" },
+	                                                 { "disc.s0", "2", "cm launch.sh:38" },
+	                                                 { "disc.s1", "200", "cm launch.sh:38" },
+	                                                 { "optim.lr", "0.0001", "cm launch.sh:38" },
+	                                                 { "train.batch", "2048", "cm launch.sh:38" },
+	                                                 { "train.steps", "800000", "cm launch.sh:38" },
+	                                                 { "ema.decay", "0.9999432189950708", "cm launch.sh:38" },
+	                                                 { "sample.quantize", "truncate", "cm image_sample.py:86" },
+	                                                 { "sample.sigma_mid", "1.9128", "cm launch.sh, ts 0,106,200" },
+	                                                 END };
 
 /* The recipe without EMA teacher and learned metric is the knob table's; what differs is the network and its scale. */
 #define ICT_IMAGENET64 \
-	{ "net.dropout", "0.2", "iCT, unconfirmed" }, \
-	{ "train.batch", "4096", "iCT, unconfirmed" }, \
-	{ "train.steps", "800000", "iCT, unconfirmed" }, \
-	{ "ema.decay", "0.99997", "iCT, unconfirmed" }, \
-	{ "sample.sigma_mid", "1.526", "ect-in run_imgnet_ecm.sh:5" }
+	{ "net.dropout", "0.2", "iCT, unconfirmed" }, { "train.batch", "4096", "iCT, unconfirmed" }, \
+		{ "train.steps", "800000", "iCT, unconfirmed" }, { "ema.decay", "0.99997", "iCT, unconfirmed" }, \
+	{ \
+		"sample.sigma_mid", "1.526", "ect-in run_imgnet_ecm.sh:5" \
+	}
 
 static const struct preset_value ict_imagenet64[] = { ADM_IMAGENET64, ICT_IMAGENET64, END };
 static const struct preset_value ict_deep_imagenet64[] = {
@@ -134,91 +129,91 @@ static const struct preset_value cd_imagenet64[] = {
 
 /* No published weights fit a smaller network: it starts at random, and distillation waits for a teacher of its size. */
 static const struct preset_value from_nothing[] = { { "net.init", "", "scaling" }, END };
-static const struct preset_value teacher_of_its_size[] = { { "net.init", "", "scaling" }, { "cd.teacher", "scaled-teacher", "scaling" }, END };
+static const struct preset_value teacher_of_its_size[] = { { "net.init", "", "scaling" },
+	                                                       { "cd.teacher", "scaled-teacher", "scaling" },
+	                                                       END };
 
-static const struct preset_value ect_cifar10[] = {
-	{ "data.name", "cifar10", "ect run_ecm.sh" },
-	{ "data.flip", "false", "ect (xflip off)" },
-	{ "method.kind", "ect", "ect loss.py" },
-	{ "net.init", "edm-cifar10-uncond-vp", "ect run_ecm.sh" },
-	{ "net.kind", "ddpmpp", "ect run_ecm.sh" },
-	{ "net.dropout", "0.2", "ect run_ecm.sh" },
-	{ "loss.c", "0", "ect loss.py:82-92" },
-	{ "noise.mean", "-1.1", "ect ct_train.py:65" },
-	{ "noise.std", "2", "ect ct_train.py:66" },
-	{ "precond.kind", "edm", "ect networks.py:684" },
-	{ "sigma.min", "0.003", "ect networks.py:706" },
-	{ "train.batch", "128", "ect run_ecm.sh" },
-	{ "train.steps", "200000", "ect run_ecm.sh" },
-	{ "ema.decay", "0.9999", "ect run_ecm.sh" },
-	{ "sample.clip", "false", "ect ct_training_loop.py:79-97" },
-	END
-};
+static const struct preset_value ect_cifar10[] = { { "data.name", "cifar10", "ect run_ecm.sh" },
+	                                               { "data.flip", "false", "ect (xflip off)" },
+	                                               { "method.kind", "ect", "ect loss.py" },
+	                                               { "net.init", "edm-cifar10-uncond-vp", "ect run_ecm.sh" },
+	                                               { "net.kind", "ddpmpp", "ect run_ecm.sh" },
+	                                               { "net.dropout", "0.2", "ect run_ecm.sh" },
+	                                               { "loss.c", "0", "ect loss.py:82-92" },
+	                                               { "noise.mean", "-1.1", "ect ct_train.py:65" },
+	                                               { "noise.std", "2", "ect ct_train.py:66" },
+	                                               { "precond.kind", "edm", "ect networks.py:684" },
+	                                               { "sigma.min", "0.003", "ect networks.py:706" },
+	                                               { "train.batch", "128", "ect run_ecm.sh" },
+	                                               { "train.steps", "200000", "ect run_ecm.sh" },
+	                                               { "ema.decay", "0.9999", "ect run_ecm.sh" },
+	                                               { "sample.clip", "false", "ect ct_training_loop.py:79-97" },
+	                                               END };
 
 /* Ours: the recipe of iCT at the size of a laptop CPU, for the generated data of the CI gate. */
-static const struct preset_value ict_shapes8_ci[] = {
-	{ "data.name", "shapes8", "" },
-	{ "data.flip", "false", "" },
-	{ "net.kind", "ddpmpp", "" },
-	{ "net.channels", "16", "" },
-	{ "net.mult", "[1, 2]", "" },
-	{ "net.blocks", "1", "" },
-	{ "net.attn", "[]", "" },
-	{ "optim.lr", "0.001", "" },
-	{ "disc.s1", "40", "" },
-	{ "train.batch", "64", "" },
-	{ "train.steps", "400", "" },
-	{ "ema.decay", "0.98", "" },
-	END
-};
+static const struct preset_value ict_shapes8_ci[] = { { "data.name", "shapes8", "" },
+	                                                  { "data.flip", "false", "" },
+	                                                  { "net.kind", "ddpmpp", "" },
+	                                                  { "net.channels", "16", "" },
+	                                                  { "net.mult", "[1, 2]", "" },
+	                                                  { "net.blocks", "1", "" },
+	                                                  { "net.attn", "[]", "" },
+	                                                  { "optim.lr", "0.001", "" },
+	                                                  { "disc.s1", "40", "" },
+	                                                  { "train.batch", "64", "" },
+	                                                  { "train.steps", "400", "" },
+	                                                  { "ema.decay", "0.98", "" },
+	                                                  END };
 
 static const struct preset presets[] = {
-	{ .name = "cd-cifar10", .values = cd_cifar10, .scaled = teacher_of_its_size,
+	{ .name = "cd-cifar10",
+	  .values = cd_cifar10,
+	  .scaled = teacher_of_its_size,
 	  .text = "consistency distillation of a diffusion model (Song et al. 2023), CIFAR-10" },
-	{ .name = "cd-imagenet64", .values = cd_imagenet64, .scaled = teacher_of_its_size,
+	{ .name = "cd-imagenet64",
+	  .values = cd_imagenet64,
+	  .scaled = teacher_of_its_size,
 	  .text = "consistency distillation of a diffusion model (Song et al. 2023), ImageNet 64x64" },
-	{ .name = "ct-cifar10", .values = ct_cifar10,
+	{ .name = "ct-cifar10",
+	  .values = ct_cifar10,
 	  .text = "consistency training as first published (Song et al. 2023), CIFAR-10" },
-	{ .name = "ct-imagenet64", .values = ct_imagenet64,
+	{ .name = "ct-imagenet64",
+	  .values = ct_imagenet64,
 	  .text = "consistency training as first published (Song et al. 2023), ImageNet 64x64" },
-	{ .name = "ect-cifar10", .values = ect_cifar10, .scaled = from_nothing,
+	{ .name = "ect-cifar10",
+	  .values = ect_cifar10,
+	  .scaled = from_nothing,
 	  .text = "easy consistency tuning (Geng et al. 2024), CIFAR-10" },
-	{ .name = "ict-cifar10", .values = ict_cifar10,
+	{ .name = "ict-cifar10",
+	  .values = ict_cifar10,
 	  .text = "improved consistency training (Song & Dhariwal 2023), CIFAR-10" },
-	{ .name = "ict-deep-cifar10", .values = ict_deep_cifar10,
-	  .text = "the same with twice the blocks" },
-	{ .name = "ict-deep-imagenet64", .values = ict_deep_imagenet64,
+	{ .name = "ict-deep-cifar10", .values = ict_deep_cifar10, .text = "the same with twice the blocks" },
+	{ .name = "ict-deep-imagenet64",
+	  .values = ict_deep_imagenet64,
 	  .text = "improved consistency training on ImageNet 64x64 with twice the blocks" },
-	{ .name = "ict-imagenet64", .values = ict_imagenet64,
+	{ .name = "ict-imagenet64",
+	  .values = ict_imagenet64,
 	  .text = "improved consistency training (Song & Dhariwal 2023), ImageNet 64x64" },
-	{ .name = "ict-shapes8-ci", .values = ict_shapes8_ci,
+	{ .name = "ict-shapes8-ci",
+	  .values = ict_shapes8_ci,
 	  .text = "iCT's recipe on generated 8x8 shapes, for gates in CI" },
 };
 
-static const struct preset_value small[] = {
-	{ "net.channels", "64", "scaling" },
-	{ "net.blocks", "2", "scaling" },
-	{ "train.batch", "128", "scaling" },
-	{ "train.steps", "20000", "scaling" },
-	{ "ema.decay", "0.999", "scaling" },
-	END
-};
+static const struct preset_value small[] = { { "net.channels", "64", "scaling" }, { "net.blocks", "2", "scaling" },
+	                                         { "train.batch", "128", "scaling" }, { "train.steps", "20000", "scaling" },
+	                                         { "ema.decay", "0.999", "scaling" }, END };
 
-static const struct preset_value tiny[] = {
-	{ "net.channels", "32", "scaling" },
-	{ "net.mult", "[1, 2]", "scaling" },
-	{ "net.blocks", "1", "scaling" },
-	{ "net.attn", "[]", "scaling" },
-	{ "train.batch", "16", "scaling" },
-	{ "train.steps", "40", "scaling" },
-	{ "ema.decay", "0.9", "scaling" },
-	END
-};
+static const struct preset_value tiny[] = { { "net.channels", "32", "scaling" }, { "net.mult", "[1, 2]", "scaling" },
+	                                        { "net.blocks", "1", "scaling" },    { "net.attn", "[]", "scaling" },
+	                                        { "train.batch", "16", "scaling" },  { "train.steps", "40", "scaling" },
+	                                        { "ema.decay", "0.9", "scaling" },   END };
 
 static const struct preset scalings[] = {
-	{ .name = "-small", .values = small,
+	{ .name = "-small",
+	  .values = small,
 	  .text = "64 channels, 2 blocks, batch 128, 20,000 steps: one GPU and an afternoon" },
-	{ .name = "-tiny", .values = tiny,
+	{ .name = "-tiny",
+	  .values = tiny,
 	  .text = "32 channels, 2 levels, batch 16, 40 steps: a test of the whole path on a CPU" },
 };
 

@@ -5,12 +5,14 @@
 
 struct denoise denoise_inputs(struct graph *g, int64_t n)
 {
-	return (struct denoise){ graph_input(g, "sigma", n, 1, 1, 1), graph_input(g, "c_skip", n, 1, 1, 1), graph_input(g, "c_out", n, 1, 1, 1),
-	                         graph_input(g, "c_in", n, 1, 1, 1), graph_input(g, "c_noise", n, 1, 1, 1), { 0 } };
+	return (struct denoise){ graph_input(g, "sigma", n, 1, 1, 1),   graph_input(g, "c_skip", n, 1, 1, 1),
+		                     graph_input(g, "c_out", n, 1, 1, 1),   graph_input(g, "c_in", n, 1, 1, 1),
+		                     graph_input(g, "c_noise", n, 1, 1, 1), { 0 } };
 }
 
-struct tensor *denoise_record(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store,
-                              struct tensor *x, struct denoise *b, struct net_inputs in)
+struct tensor *denoise_record(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                              const struct params *p, enum store store, struct tensor *x, struct denoise *b,
+                              struct net_inputs in)
 {
 	struct tensor *scaled = graph_lincomb(g, b->c_in, x, NULL, NULL);
 	struct node **nodes;
@@ -24,7 +26,8 @@ struct tensor *denoise_record(struct graph *g, const struct run_config *c, const
 	return graph_lincomb(g, b->c_skip, x, b->c_out, f);
 }
 
-struct tensor *denoise_record_change(struct graph *g, enum store store, struct tensor *x, const struct denoise *b, const struct denoise *from)
+struct tensor *denoise_record_change(struct graph *g, enum store store, struct tensor *x, const struct denoise *b,
+                                     const struct denoise *from)
 {
 	struct tensor *scaled = graph_lincomb(g, b->c_in, x, NULL, NULL);
 	return graph_lincomb(g, b->c_skip, x, b->c_out, graph_change(g, &from->pass, scaled, b->c_noise, store));

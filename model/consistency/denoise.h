@@ -1,5 +1,5 @@
-/* denoise.h - D(x, sigma) = c_skip x + c_out F(c_in x, c_noise) as part of a graph, and its numbers per sample. The numbers are
- * inputs, so one graph serves every noise level. */
+/* denoise.h - D(x, sigma) = c_skip x + c_out F(c_in x, c_noise) as part of a graph, and its numbers per sample. The
+ * numbers are inputs, so one graph serves every noise level. */
 #ifndef ABLATE_DENOISE_H
 #define ABLATE_DENOISE_H
 
@@ -14,12 +14,15 @@ struct denoise {
 
 struct denoise denoise_inputs(struct graph *g, int64_t n);
 /* `in` gives everything but x and c_noise. */
-struct tensor *denoise_record(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store,
-                              struct tensor *x, struct denoise *b, struct net_inputs in);
-/* The same network's answer at another x and noise, by what changes against an earlier record `from` (change.h): same labels, same
- * dropout; no gradient flows through the network. store: STORE_STUDENT or one of other weights. */
-struct tensor *denoise_record_change(struct graph *g, enum store store, struct tensor *x, const struct denoise *b, const struct denoise *from);
-/* Sample i at noise sigma, in host memory: graph_send brings it to a device. sigma = 0: the answer is x itself, and the network runs at sigma.min to no effect. */
+struct tensor *denoise_record(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                              const struct params *p, enum store store, struct tensor *x, struct denoise *b,
+                              struct net_inputs in);
+/* The same network's answer at another x and noise, by what changes against an earlier record `from` (change.h): same
+ * labels, same dropout; no gradient flows through the network. store: STORE_STUDENT or one of other weights. */
+struct tensor *denoise_record_change(struct graph *g, enum store store, struct tensor *x, const struct denoise *b,
+                                     const struct denoise *from);
+/* Sample i at noise sigma, in host memory: graph_send brings it to a device. sigma = 0: the answer is x itself, and the
+ * network runs at sigma.min to no effect. */
 void denoise_set(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i, double sigma);
 
 #endif

@@ -6,12 +6,15 @@ static struct tensor *number(struct graph *g, const char *name, int64_t n)
 	return graph_input(g, name, n, 1, 1, 1);
 }
 
-struct distill distill_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, struct tensor *x_t,
-                             struct tensor *labels)
+struct distill distill_build(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                             const struct params *p, struct tensor *x_t, struct tensor *labels)
 {
 	int64_t n = x_t->n;
 	struct net_inputs in = { .labels = labels };
-	struct distill d = { .solver = (enum cd_solver)c->cd.solver, .at_t = denoise_inputs(g, n), .keep = number(g, "keep", n), .move = number(g, "move", n) };
+	struct distill d = { .solver = (enum cd_solver)c->cd.solver,
+		                 .at_t = denoise_inputs(g, n),
+		                 .keep = number(g, "keep", n),
+		                 .move = number(g, "move", n) };
 	struct tensor *clean = denoise_record(g, c, net, p, STORE_DIFFUSION, x_t, &d.at_t, in);
 	d.result = graph_lincomb(g, d.keep, x_t, d.move, clean);
 	if (d.solver == SOLVER_EULER)
@@ -19,7 +22,8 @@ struct distill distill_build(struct graph *g, const struct run_config *c, const 
 	d.at_r = denoise_inputs(g, n);
 	d.c_x = number(g, "c_x", n), d.c_d = number(g, "c_d", n), d.c_e = number(g, "c_e", n), d.c_f = number(g, "c_f", n);
 	struct tensor *euler = d.result, *again = denoise_record(g, c, net, p, STORE_DIFFUSION, euler, &d.at_r, in);
-	struct tensor *first = graph_lincomb(g, d.c_x, x_t, d.c_d, clean), *second = graph_lincomb(g, d.c_e, euler, d.c_f, again);
+	struct tensor *first = graph_lincomb(g, d.c_x, x_t, d.c_d, clean),
+				  *second = graph_lincomb(g, d.c_e, euler, d.c_f, again);
 	d.result = graph_add_scaled(g, first, second, 1);
 	return d;
 }

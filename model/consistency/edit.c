@@ -9,8 +9,8 @@
 
 /* ---- the map A of one pixel ------------------------------------------------------------------------------------- */
 
-/* Rows: along brightness, and two directions across it (Gram-Schmidt of red and green). Any two would do: the mask refers
- * to their span. */
+/* Rows: along brightness, and two directions across it (Gram-Schmidt of red and green). Any two would do: the mask
+ * refers to their span. */
 static void brightness_rows(double q[3][3])
 {
 	static const double first[3][3] = { { 0.2989, 0.5870, 0.1140 }, { 1, 0, 0 }, { 0, 1, 0 } };
@@ -72,11 +72,13 @@ int edit_check(const struct edit *edit, struct err *e)
 		return err_code(e, EXIT_USAGE, "no noise levels: give at least one");
 	for (int k = 0; k < edit->n_sigma; k++)
 		if (!(edit->sigma[k] > edit->eps) || !isfinite(edit->sigma[k]) || (k && !(edit->sigma[k] < edit->sigma[k - 1])))
-			return err_code(e, EXIT_USAGE, "noise levels must fall and stay above %g: number %d is %g", edit->eps, k + 1, edit->sigma[k]);
+			return err_code(e, EXIT_USAGE, "noise levels must fall and stay above %g: number %d is %g", edit->eps,
+			                k + 1, edit->sigma[k]);
 	return 0;
 }
 
-int edit_run(double *dst, const double *y, int64_t n, const struct edit *edit, const struct edit_model *m, struct err *e)
+int edit_run(double *dst, const double *y, int64_t n, const struct edit *edit, const struct edit_model *m,
+             struct err *e)
 {
 	size_t per = (size_t)edit->h * (size_t)edit->w * (size_t)edit->c;
 	if (edit_check(edit, e))

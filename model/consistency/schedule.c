@@ -26,7 +26,8 @@ static int64_t doubling(const struct run_config *c, int64_t k)
 	return (n < c->disc.s1 ? n : c->disc.s1) + 1;
 }
 
-/* Song 2023: s = max(ceil(sqrt(k/K (end^2 - s0^2) + s0^2) - 1), 1), N = s + 1, with end = s1 + 1; a public reproduction has s1. */
+/* Song 2023: s = max(ceil(sqrt(k/K (end^2 - s0^2) + s0^2) - 1), 1), N = s + 1, with end = s1 + 1; a public reproduction
+ * has s1. */
 static int64_t square_root(const struct run_config *c, int64_t k, double end)
 {
 	double s0 = c->disc.s0, total = c->train.steps > 0 ? c->train.steps : 1;
@@ -37,18 +38,14 @@ static int64_t square_root(const struct run_config *c, int64_t k, double end)
 int64_t schedule_n(const struct run_config *c, int64_t k)
 {
 	switch ((enum disc_kind)c->disc.kind) {
-	case DISC_CONSTANT:
-		return c->disc.s0 + 1;
+	case DISC_CONSTANT: return c->disc.s0 + 1;
 	case DISC_LINEAR: {
 		double done = c->train.steps > 0 ? clamp((double)k / c->train.steps, 0, 1) : 0;
 		return (int64_t)floor(c->disc.s0 + done * (c->disc.s1 - c->disc.s0)) + 1;
 	}
-	case DISC_SQRT:
-		return square_root(c, k, (double)c->disc.s1 + 1);
-	case DISC_SQRT_SHORT:
-		return square_root(c, k, c->disc.s1);
-	case DISC_EXP:
-		return doubling(c, k);
+	case DISC_SQRT: return square_root(c, k, (double)c->disc.s1 + 1);
+	case DISC_SQRT_SHORT: return square_root(c, k, c->disc.s1);
+	case DISC_EXP: return doubling(c, k);
 	}
 	BUG("disc.kind %d", c->disc.kind);
 }
@@ -127,8 +124,9 @@ struct precond precond_at(const struct run_config *c, enum precond_kind kind, do
 	double root = sqrt(s * s + sd * sd);
 	bool squared = kind == PRECOND_SQUARED_C_IN || kind == PRECOND_DIFFUSERS;
 	return (struct precond){ .c_skip = sd * sd / ((s - from) * (s - from) + sd * sd),
-	                         .c_out = (s - from) * (kind == PRECOND_DIFFUSERS ? 1 : sd) / root, .c_in = 1 / (squared ? s * s + sd * sd : root),
-	                         .c_noise = c->precond.time_scale * log(s > 0 ? s : 1e-44) };
+		                     .c_out = (s - from) * (kind == PRECOND_DIFFUSERS ? 1 : sd) / root,
+		                     .c_in = 1 / (squared ? s * s + sd * sd : root),
+		                     .c_noise = c->precond.time_scale * log(s > 0 ? s : 1e-44) };
 }
 
 double ect_r(const struct run_config *c, double t, int64_t k)

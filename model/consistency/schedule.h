@@ -8,24 +8,28 @@
 
 #include <stdint.h>
 
-/* N(k): grid points at step k of total steps; N - 1 intervals. exp: iCT section 3.4; sqrt: jcm losses.py:916-927; sqrt-short:
- * Kinyugo/consistency_models timesteps_schedule. */
+/* N(k): grid points at step k of total steps; N - 1 intervals. exp: iCT section 3.4; sqrt: jcm losses.py:916-927;
+ * sqrt-short: Kinyugo/consistency_models timesteps_schedule. */
 int64_t schedule_n(const struct run_config *c, int64_t k);
 /* mu(k) of the teacher's EMA at step k: 0, the constant, or exp(s0 ln mu0 / s) (jcm losses.py:925-926). */
 double schedule_mu(const struct run_config *c, int64_t k);
 
-/* sigma_i of the Karras grid of n points, ascending: i = 0 is sigma_min, i = n-1 sigma_max; in the precision of config.sigma.grid. */
+/* sigma_i of the Karras grid of n points, ascending: i = 0 is sigma_min, i = n-1 sigma_max; in the precision of
+ * config.sigma.grid. */
 double sigma_at(const struct run_config *c, int64_t n, int64_t i);
 
-/* The distribution of the interval index i in [0, n-2] as a running sum: cdf[i] = P(index <= i), cdf[n-2] = 1. lognormal:
- * proportional to erf((ln s_{i+1} - mean)/(sqrt2 std)) - erf((ln s_i - mean)/(sqrt2 std)) (iCT section 3.5). */
+/* The distribution of the interval index i in [0, n-2] as a running sum: cdf[i] = P(index <= i), cdf[n-2] = 1.
+ * lognormal: proportional to erf((ln s_{i+1} - mean)/(sqrt2 std)) - erf((ln s_i - mean)/(sqrt2 std)) (iCT section
+ * 3.5). */
 void index_cdf(double *cdf, const struct run_config *c, int64_t n);
 int64_t index_of(const double *cdf, int64_t n, double u); /* u in (0,1) */
 
 /* lambda for student noise t and teacher noise r. */
 double loss_weight(const struct run_config *c, double t, double r);
 
-struct precond { double c_skip, c_out, c_in, c_noise; };
+struct precond {
+	double c_skip, c_out, c_in, c_noise;
+};
 /* Preconditioning at noise sigma; kind as config.precond.kind. */
 struct precond precond_at(const struct run_config *c, enum precond_kind kind, double sigma);
 

@@ -6,7 +6,8 @@
 enum { STUDENT, TEACHER };
 
 /* The metric of a config as an op of two images. */
-static struct tensor *metric(struct graph *g, const struct run_config *c, struct tensor *x, struct tensor *target, const struct step_options *o)
+static struct tensor *metric(struct graph *g, const struct run_config *c, struct tensor *x, struct tensor *target,
+                             const struct step_options *o)
 {
 	const struct classifier *classifier = o->classifier;
 	bool mean = c->loss.reduce == REDUCE_MEAN;
@@ -27,9 +28,7 @@ static struct tensor *metric(struct graph *g, const struct run_config *c, struct
 		return sum;
 	}
 	case LOSS_LPIPS:
-	case LOSS_LPIPS_AVERAGE:
-		REQUIRE(o->lpips);
-		return lpips_loss_distance(g, o->lpips, x, target);
+	case LOSS_LPIPS_AVERAGE: REQUIRE(o->lpips); return lpips_loss_distance(g, o->lpips, x, target);
 	}
 	BUG("loss.kind %d has no graph", c->loss.kind);
 }
@@ -39,18 +38,23 @@ bool step_has_teacher(const struct run_config *c)
 	return c->teacher.ema.named || c->teacher.ema.value > 0;
 }
 
-struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, const struct step_options *o)
+struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p,
+                       const struct step_options *o)
 {
-	int64_t n = o->batch, h = net->h * c->net.patch, w = net->w * c->net.patch, ch = net->in_c / (c->net.patch * c->net.patch);
-	struct step s = { .g = g, .x0 = graph_input(g, "x0", n, h, w, ch), .z = graph_input(g, "z", n, h, w, ch),
-	                  .weight = graph_input(g, "weight", n, 1, 1, 1) };
+	int64_t n = o->batch, h = net->h * c->net.patch, w = net->w * c->net.patch,
+			ch = net->in_c / (c->net.patch * c->net.patch);
+	struct step s = { .g = g,
+		              .x0 = graph_input(g, "x0", n, h, w, ch),
+		              .z = graph_input(g, "z", n, h, w, ch),
+		              .weight = graph_input(g, "weight", n, 1, 1, 1) };
 	if (net->classes)
 		s.labels = graph_input(g, "labels", n, 1, 1, net->classes);
 	struct tensor *one = graph_input(g, "one", n, 1, 1, 1), *answer[2], *x[2];
 	struct denoise by[2];
 	for (int k = STUDENT; k <= TEACHER; k++) {
 		struct denoise b = by[k] = denoise_inputs(g, n);
-		s.sigma[k] = b.sigma, s.c_skip[k] = b.c_skip, s.c_out[k] = b.c_out, s.c_in[k] = b.c_in, s.c_noise[k] = b.c_noise;
+		s.sigma[k] = b.sigma, s.c_skip[k] = b.c_skip, s.c_out[k] = b.c_out, s.c_in[k] = b.c_in,
+		s.c_noise[k] = b.c_noise;
 		if (k == STUDENT || c->method.kind != METHOD_CD)
 			x[k] = graph_lincomb(g, one, s.x0, b.sigma, s.z);
 		else { /* where a diffusion network's ODE leads from the student's point */
@@ -59,13 +63,18 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 		}
 	}
 	bool change = graph_is_low(g) && c->teacher.shared_dropout && !o->apart;
-	for (int i = 0; i < 2; i++) { /* a teacher by itself goes first: nothing of it is kept, so the student reuses its memory */
+	for (int i = 0; i < 2;
+	     i++) { /* a teacher by itself goes first: nothing of it is kept, so the student reuses its memory */
 		int k = change ? i : TEACHER - i;
 		bool shared = c->teacher.shared_dropout || k == STUDENT;
-		struct net_inputs in = { .labels = s.labels, .masks = o->masks, .n_masks = o->n_masks, .train = o->dropout,
-		                         .first_layer = shared ? 0 : (uint32_t)net_dropout_layers(net) };
+		struct net_inputs in = { .labels = s.labels,
+			                     .masks = o->masks,
+			                     .n_masks = o->n_masks,
+			                     .train = o->dropout,
+			                     .first_layer = shared ? 0 : (uint32_t)net_dropout_layers(net) };
 		if (k == TEACHER && change)
-			answer[k] = denoise_record_change(g, step_has_teacher(c) ? STORE_TEACHER : STORE_STUDENT, x[k], &by[k], &by[STUDENT]);
+			answer[k] = denoise_record_change(g, step_has_teacher(c) ? STORE_TEACHER : STORE_STUDENT, x[k], &by[k],
+			                                  &by[STUDENT]);
 		else
 			answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x[k], &by[k], in);
 		graph_keep(answer[k]);
@@ -88,18 +97,27 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 {
 	double sigma[2] = { t, r };
 	for (int k = STUDENT; k <= TEACHER; k++)
-		denoise_set(&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k], { 0 } }, c, (enum precond_kind)c->precond.kind, i, sigma[k]);
+		denoise_set(&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k], { 0 } }, c,
+		            (enum precond_kind)c->precond.kind, i, sigma[k]);
 	if (c->method.kind == METHOD_CD)
 		distill_set(&s->distill, c, i, t, r);
 	s->weight->host[i] = (float)w;
 	s->one->host[i] = 1;
 }
 
-struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store, int batch)
+struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                               const struct params *p, enum store store, int batch)
 {
-	int64_t n = batch, h = net->h * c->net.patch, w = net->w * c->net.patch, ch = net->in_c / (c->net.patch * c->net.patch);
+	int64_t n = batch, h = net->h * c->net.patch, w = net->w * c->net.patch,
+			ch = net->in_c / (c->net.patch * c->net.patch);
 	struct denoise b = denoise_inputs(g, n);
-	struct denoiser d = { .g = g, .x = graph_input(g, "x", n, h, w, ch), .sigma = b.sigma, .c_skip = b.c_skip, .c_out = b.c_out, .c_in = b.c_in, .c_noise = b.c_noise };
+	struct denoiser d = { .g = g,
+		                  .x = graph_input(g, "x", n, h, w, ch),
+		                  .sigma = b.sigma,
+		                  .c_skip = b.c_skip,
+		                  .c_out = b.c_out,
+		                  .c_in = b.c_in,
+		                  .c_noise = b.c_noise };
 	if (net->classes)
 		d.labels = graph_input(g, "labels", n, 1, 1, net->classes);
 	d.out = denoise_record(g, c, net, p, store, d.x, &b, (struct net_inputs){ .labels = d.labels });

@@ -1,7 +1,9 @@
-/* step.h - the graph of one training step: x_t = x0 + t z through the student, x_r = x0 + r z (in distillation: where a frozen
- * diffusion network leads from x_t, distill.h) through the teacher (same z, same dropout masks, no gradient), the metric between the two answers, its weighted mean, and the backward pass.
+/* step.h - the graph of one training step: x_t = x0 + t z through the student, x_r = x0 + r z (in distillation: where a
+ * frozen diffusion network leads from x_t, distill.h) through the teacher (same z, same dropout masks, no gradient),
+ * the metric between the two answers, its weighted mean, and the backward pass.
  *
- * What changes from step to step is data: x0, z and a few numbers per sample, so one graph serves the whole training. */
+ * What changes from step to step is data: x0, z and a few numbers per sample, so one graph serves the whole
+ * training. */
 #ifndef ABLATE_STEP_H
 #define ABLATE_STEP_H
 
@@ -12,10 +14,10 @@
 
 struct step_options {
 	int batch;
-	bool dropout;                 /* false for parity tests without masks */
-	bool backward;                /* false: losses only */
-	bool apart;                   /* to measure by: the teacher in a pass of its own whatever the precision (change.h) */
-	struct tensor **masks;        /* NULL, or given masks (inputs of the graph), shared by student and teacher */
+	bool dropout;          /* false for parity tests without masks */
+	bool backward;         /* false: losses only */
+	bool apart;            /* to measure by: the teacher in a pass of its own whatever the precision (change.h) */
+	struct tensor **masks; /* NULL, or given masks (inputs of the graph), shared by student and teacher */
 	int n_masks;
 	const struct classifier *classifier; /* for loss.kind lpips-classifier */
 	const struct lpips_loss *lpips;      /* for loss.kind lpips */
@@ -23,28 +25,33 @@ struct step_options {
 
 struct step {
 	struct graph *g;
-	struct tensor *x0, *z;        /* (N,H,W,C) inputs */
-	struct tensor *labels;        /* (N,1,1,classes) one-hot input, or NULL */
-	struct tensor *one;           /* (N,1,1,1) input: ones */
-	struct tensor *weight;        /* (N,1,1,1) input: lambda */
-	struct tensor *d, *loss;      /* results: per-sample metric (N), its weighted mean (1) */
+	struct tensor *x0, *z;            /* (N,H,W,C) inputs */
+	struct tensor *labels;            /* (N,1,1,classes) one-hot input, or NULL */
+	struct tensor *one;               /* (N,1,1,1) input: ones */
+	struct tensor *weight;            /* (N,1,1,1) input: lambda */
+	struct tensor *d, *loss;          /* results: per-sample metric (N), its weighted mean (1) */
 	struct tensor *student, *teacher; /* results: D(x_t, t), D(x_r, r) */
-	struct distill distill;       /* of method.kind = "cd" */
+	struct distill distill;           /* of method.kind = "cd" */
 	struct tensor *sigma[2], *c_skip[2], *c_out[2], *c_in[2], *c_noise[2]; /* inputs (N): student, teacher */
 };
 
 /* Are the teacher's weights an average of the student's, rather than the student's themselves? */
 bool step_has_teacher(const struct run_config *c);
 /* Begins a step on graph g (so that masks may be made on it first); not yet planned. */
-struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, const struct step_options *o);
-/* Fills sample i's numbers for student noise t, teacher noise r and weight w; r = 0 makes the teacher answer x_r = x0 itself
- * (Song 2023's boundary; ECT's guard, where the network must not be evaluated at ln 0). After graph_plan;
+struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p,
+                       const struct step_options *o);
+/* Fills sample i's numbers for student noise t, teacher noise r and weight w; r = 0 makes the teacher answer x_r = x0
+ * itself (Song 2023's boundary; ECT's guard, where the network must not be evaluated at ln 0). After graph_plan;
  * graph_send brings them to a device. */
 void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w);
 
 /* D(x, sigma) of one image batch for sampling: records onto g. */
-struct denoiser { struct graph *g; struct tensor *x, *sigma, *c_skip, *c_out, *c_in, *c_noise, *labels, *out; };
-struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p, enum store store, int batch);
+struct denoiser {
+	struct graph *g;
+	struct tensor *x, *sigma, *c_skip, *c_out, *c_in, *c_noise, *labels, *out;
+};
+struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                               const struct params *p, enum store store, int batch);
 void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double sigma); /* all samples */
 
 #endif

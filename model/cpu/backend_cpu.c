@@ -60,14 +60,18 @@ static void set_step(struct backend *b, const struct step_scalars *s)
 static void batch_range(void *ctx, int64_t first, int64_t last)
 {
 	const struct batch_job *j = ctx;
-	union { const uint8_t *given; uint8_t *kept; } images = { j->images }; /* a struct dataset owns what it reads; this one only reads */
+	union {
+		const uint8_t *given;
+		uint8_t *kept;
+	} images = { j->images }; /* a struct dataset owns what it reads; this one only reads */
 	const struct dataset data = { .h = j->h, .w = j->w, .c = j->c, .images = images.kept };
 	const struct step_scalars *at = &j->control->scalars;
 	int64_t per = (int64_t)j->h * j->w * j->c;
 	for (int64_t i = first; i < last; i++) {
 		const struct sample_draw *d = &j->draws[i];
 		dataset_image(j->x0 + i * per, &data, d->image, d->flip);
-		rng_normal(j->z + i * per, (size_t)per, at->seed, RNG_NOISE, at->step, (uint64_t)((at->first + i) * ((per + 3) / 4 * 4)));
+		rng_normal(j->z + i * per, (size_t)per, at->seed, RNG_NOISE, at->step,
+		           (uint64_t)((at->first + i) * ((per + 3) / 4 * 4)));
 		for (int l = 0; j->labels && l < j->classes; l++)
 			j->labels[i * j->classes + l] = d->label == l;
 	}
@@ -96,7 +100,8 @@ static void update(struct backend *b, const struct update_job *j)
 {
 	(void)b;
 	if (!j->status->diverged)
-		optim_sweep(&j->control->optim, j->n, j->p, j->grad, j->m, j->v, j->ema, j->control->ema, j->teacher, j->control->teacher);
+		optim_sweep(&j->control->optim, j->n, j->p, j->grad, j->m, j->v, j->ema, j->control->ema, j->teacher,
+		            j->control->teacher);
 }
 
 static int check(struct backend *b, struct err *e)

@@ -17,7 +17,7 @@ struct graph *graph_new(void)
 	return graph_new_on(backend_cpu());
 }
 
-/* ---- the plugin ----------------------------------------------------------------------------------------------------- */
+/* ---- the plugin ------------------------------------------------------------------------------ */
 
 char *backend_cuda_plugin(void)
 {
@@ -35,15 +35,19 @@ static int plugin(const struct backend_plugin **out, struct err *e)
 	}
 	SCOPED(free) char *path = backend_cuda_plugin();
 	if (!path)
-		return err_set(e, "no libablate_cuda.so beside the program: it is built if CMake finds a CUDA Toolkit (preset cuda)");
+		return err_set(
+			e, "no libablate_cuda.so beside the program: it is built if CMake finds a CUDA Toolkit (preset cuda)");
 	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
 		return err_set(e, "%s", dlerror());
 	const struct backend_plugin *p = dlsym(library, "ablate_backend_plugin");
 	if (!p || p->abi != BACKEND_ABI || strcmp(p->build_id, backend_build_id()) != 0) {
 		int rc = !p ? err_set(e, "%s: not a back end of ablate", path)
-			: p->abi != BACKEND_ABI ? err_set(e, "%s: has back end version %d, this program needs %d; rebuild both", path, p->abi, BACKEND_ABI)
-			: err_set(e, "%s: built from other sources (%.12s, the program's are %.12s); rebuild both", path, p->build_id, backend_build_id());
+		         : p->abi != BACKEND_ABI
+		             ? err_set(e, "%s: has back end version %d, this program needs %d; rebuild both", path, p->abi,
+		                       BACKEND_ABI)
+		             : err_set(e, "%s: built from other sources (%.12s, the program's are %.12s); rebuild both", path,
+		                       p->build_id, backend_build_id());
 		(void)dlclose(library);
 		return rc;
 	}
@@ -59,7 +63,7 @@ int backend_cuda_devices(int *n, struct err *e)
 	return p->devices(n, e);
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 /* "cuda" -> 0, "cuda:N" -> N, else -1. */
 static int cuda_number(const char *name)
@@ -93,8 +97,8 @@ int backend_name(char out[32], const char *asked, struct err *e)
 		return err_in(e, "--device %s", asked);
 	}
 	if (number >= n)
-		return err_code(e, EXIT_USAGE, "--device %s: there %s %d CUDA device%s, cuda:0%s", asked, n == 1 ? "is" : "are", n, str_plural(n),
-		                n == 1 ? "" : " and up");
+		return err_code(e, EXIT_USAGE, "--device %s: there %s %d CUDA device%s, cuda:0%s", asked, n == 1 ? "is" : "are",
+		                n, str_plural(n), n == 1 ? "" : " and up");
 	(void)snprintf(out, 32, "cuda:%d", number);
 	return 0;
 }
@@ -107,13 +111,14 @@ int backend_open(struct backend **out, const char *device, enum dtype_kind dtype
 		return -1;
 	if (strcmp(name, "cpu") == 0) {
 		if (dtype != DTYPE_FP32)
-			return err_code(e, EXIT_USAGE, "train.dtype = \"%s\": the cpu trains in fp32 only; ask for a CUDA device, or for \"fp32\"",
+			return err_code(e, EXIT_USAGE,
+			                "train.dtype = \"%s\": the cpu trains in fp32 only; ask for a CUDA device, or for \"fp32\"",
 			                dtype_name(dtype));
 		*out = backend_cpu();
 		return 0;
 	}
 	if (plugin(&p, e) || p->open(out, cuda_number(name), dtype, e))
 		return -1;
-	(void)snprintf((*out)->name, sizeof (*out)->name, "%s", name);
+	(void)snprintf((*out)->name, sizeof(*out)->name, "%s", name);
 	return 0;
 }

@@ -1,7 +1,8 @@
 /* devices.h - devices by name: "cpu", "cuda", "cuda:N", "auto".
  *
- * The CPU back end is built in. A CUDA one is a plugin, `libablate_cuda.so` beside the program (or what ABLATE_CUDA_PLUGIN
- * names), opened when it is asked for; it must have been built from the same headers (backend_build_id). */
+ * The CPU back end is built in. A CUDA one is a plugin, `libablate_cuda.so` beside the program (or what
+ * ABLATE_CUDA_PLUGIN names), opened when it is asked for; it must have been built from the same headers
+ * (backend_build_id). */
 #ifndef ABLATE_DEVICES_H
 #define ABLATE_DEVICES_H
 
@@ -12,7 +13,8 @@ struct backend *backend_cpu(void);
 /* Opens a device by name for matrix products in `dtype`. NULL = "cpu". EXIT_USAGE for a name that is not a device,
  * for a device that does not exist, and for a dtype that it does not have. */
 MUST_CHECK int backend_open(struct backend **out, const char *device, enum dtype_kind dtype, struct err *e);
-/* "auto" -> the name of the device it means ("cuda:0" where a plugin finds one, else "cpu"); others are checked to exist. */
+/* "auto" -> the name of the device it means ("cuda:0" where a plugin finds one, else "cpu"); others are checked to
+ * exist. */
 MUST_CHECK int backend_name(char out[32], const char *asked, struct err *e);
 /* How many CUDA devices the plugin finds; an error says what is missing: plugin, driver, device, same build. */
 MUST_CHECK int backend_cuda_devices(int *n, struct err *e);

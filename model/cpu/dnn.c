@@ -9,10 +9,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TRY(call) do { dnnl_status_t status_ = (call); if (status_ != dnnl_success) BUG("%s: oneDNN status %d", #call, (int)status_); } while (0)
+#define TRY(call) \
+	do { \
+		dnnl_status_t status_ = (call); \
+		if (status_ != dnnl_success) \
+			BUG("%s: oneDNN status %d", #call, (int)status_); \
+	} while (0)
 
 struct dnn_conv {
-	dnnl_primitive_t conv, pack;      /* pack: weights to (or from, for the weights gradient) the primitive's own layout */
+	dnnl_primitive_t conv, pack; /* pack: weights to (or from, for the weights gradient) the primitive's own layout */
 	dnnl_memory_t x, w, b, y, packed, scratch;
 	size_t packed_bytes, scratch_bytes;
 	enum dnn_pass pass;
@@ -80,11 +85,18 @@ struct dnn_conv *dnn_conv_new(const struct dnn_shape *s, enum dnn_pass pass, boo
 	struct dnn_conv *c = xcalloc(1, sizeof *c);
 	c->pass = pass;
 	onednn_md x = desc4(s->n, s->ic, s->h, s->w, dnnl_nhwc), y = desc4(s->n, s->oc, s->oh, s->ow, dnnl_nhwc);
-	onednn_md any = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_format_tag_any), oihw = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_oihw), b;
+	onednn_md any = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_format_tag_any),
+			  oihw = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_oihw), b;
 	TRY(onednn_md_create(&b, 1, (dnnl_dims_t){ s->oc }, dnnl_f32, dnnl_a));
 	const struct onednn_conv of = {
-		.x = x, .w = any, .b = bias ? b : NULL, .y = y, .strides = { s->stride, s->stride }, .pad = { s->pad_h, s->pad_w },
-		.pad_end = { (s->oh - 1) * s->stride + s->kh - s->h - s->pad_h, (s->ow - 1) * s->stride + s->kw - s->w - s->pad_w },
+		.x = x,
+		.w = any,
+		.b = bias ? b : NULL,
+		.y = y,
+		.strides = { s->stride, s->stride },
+		.pad = { s->pad_h, s->pad_w },
+		.pad_end = { (s->oh - 1) * s->stride + s->kh - s->h - s->pad_h,
+		             (s->ow - 1) * s->stride + s->kw - s->w - s->pad_w },
 	};
 	dnnl_primitive_desc_t hint, pd;
 	dnnl_primitive_attr_t attr = make_attr(relu && pass == DNN_FORWARD);
@@ -98,7 +110,8 @@ struct dnn_conv *dnn_conv_new(const struct dnn_shape *s, enum dnn_pass pass, boo
 	TRY(dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &c->impl));
 
 	bool is_grad = pass == DNN_BACKWARD_WEIGHTS;
-	onednn_md_view want = dnnl_primitive_desc_query_md(pd, is_grad ? dnnl_query_diff_weights_md : dnnl_query_weights_md, 0);
+	onednn_md_view want = dnnl_primitive_desc_query_md(pd, is_grad ? dnnl_query_diff_weights_md : dnnl_query_weights_md,
+	                                                   0);
 	onednn_md_view pad_md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
 	c->x = memory_of(x);
 	c->y = memory_of(y);
@@ -174,7 +187,9 @@ void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, vo
 		[DNN_BACKWARD_WEIGHTS] = { DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS, DNNL_ARG_DIFF_DST },
 	};
 	const int *role = roles[c->pass];
-	dnnl_exec_arg_t args[5] = { { role[0], c->x }, { role[1], weights }, { role[3], c->y }, { DNNL_ARG_SCRATCHPAD, c->scratch } };
+	dnnl_exec_arg_t args[5] = {
+		{ role[0], c->x }, { role[1], weights }, { role[3], c->y }, { DNNL_ARG_SCRATCHPAD, c->scratch }
+	};
 	int n = 4;
 	if (c->b && role[2])
 		args[n++] = (dnnl_exec_arg_t){ role[2], c->b };
@@ -187,7 +202,8 @@ void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, vo
 void dnn_gemm(enum dnn_stored as, enum dnn_stored bs, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
               int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
-	TRY(dnnl_sgemm(as == DNN_TRANSPOSED ? 'T' : 'N', bs == DNN_TRANSPOSED ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb, beta, c, ldc));
+	TRY(dnnl_sgemm(as == DNN_TRANSPOSED ? 'T' : 'N', bs == DNN_TRANSPOSED ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb,
+	               beta, c, ldc));
 }
 
 const char *dnn_version(void)

@@ -1,5 +1,6 @@
-/* onednn.h - oneDNN's C interface, version 2 (Debian 12) and 3 (since Debian 13): what differs between them, in the shape of the newer. Descriptors of memory are
- * handles that are made and destroyed; a convolution is described and planned in one call. */
+/* onednn.h - oneDNN's C interface, version 2 (Debian 12) and 3 (since Debian 13): what differs between them, in the
+ * shape of the newer. Descriptors of memory are handles that are made and destroyed; a convolution is described and
+ * planned in one call. */
 #ifndef ABLATE_ONEDNN_H
 #define ABLATE_ONEDNN_H
 
@@ -25,7 +26,8 @@ static inline void onednn_md_destroy(onednn_md md) /* accepts NULL */
 }
 
 /* On failure *out is NULL. */
-static inline dnnl_status_t onednn_md_create(onednn_md *out, int n, const dnnl_dims_t dims, dnnl_data_type_t type, dnnl_format_tag_t tag)
+static inline dnnl_status_t onednn_md_create(onednn_md *out, int n, const dnnl_dims_t dims, dnnl_data_type_t type,
+                                             dnnl_format_tag_t tag)
 {
 	*out = NULL;
 #if DNNL_VERSION_MAJOR >= 3
@@ -64,50 +66,56 @@ static inline dnnl_status_t onednn_append_relu(dnnl_post_ops_t ops)
 }
 
 /* A convolution's tensors (b NULL: without bias) and where it looks. */
-struct onednn_conv { onednn_md_view x, w, b, y; dnnl_dims_t strides, pad, pad_end; };
+struct onednn_conv {
+	onednn_md_view x, w, b, y;
+	dnnl_dims_t strides, pad, pad_end;
+};
 
-static inline dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, dnnl_prop_kind_t kind, const struct onednn_conv *c,
-                                                const_dnnl_primitive_attr_t attr)
+static inline dnnl_status_t onednn_conv_forward(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, dnnl_prop_kind_t kind,
+                                                const struct onednn_conv *c, const_dnnl_primitive_attr_t attr)
 {
 	const dnnl_dims_t dilates = { 0 };
 #if DNNL_VERSION_MAJOR >= 3
-	return dnnl_convolution_forward_primitive_desc_create(pd, engine, kind, dnnl_convolution_direct, c->x, c->w, c->b, c->y, c->strides, dilates, c->pad,
-	                                                      c->pad_end, attr);
+	return dnnl_convolution_forward_primitive_desc_create(pd, engine, kind, dnnl_convolution_direct, c->x, c->w, c->b,
+	                                                      c->y, c->strides, dilates, c->pad, c->pad_end, attr);
 #else
 	dnnl_convolution_desc_t d;
-	dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(&d, kind, dnnl_convolution_direct, c->x, c->w, c->b, c->y, c->strides, dilates, c->pad,
-	                                                                  c->pad_end);
+	dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
+		&d, kind, dnnl_convolution_direct, c->x, c->w, c->b, c->y, c->strides, dilates, c->pad, c->pad_end);
 	return status == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, NULL) : status;
 #endif
 }
 
 /* x and y: the gradients' descriptors. hint: the forward pass's. */
-static inline dnnl_status_t onednn_conv_backward_data(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, const struct onednn_conv *c, const_dnnl_primitive_desc_t hint,
+static inline dnnl_status_t onednn_conv_backward_data(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                                      const struct onednn_conv *c, const_dnnl_primitive_desc_t hint,
                                                       const_dnnl_primitive_attr_t attr)
 {
 	const dnnl_dims_t dilates = { 0 };
 #if DNNL_VERSION_MAJOR >= 3
-	return dnnl_convolution_backward_data_primitive_desc_create(pd, engine, dnnl_convolution_direct, c->x, c->w, c->y, c->strides, dilates, c->pad, c->pad_end,
-	                                                            hint, attr);
+	return dnnl_convolution_backward_data_primitive_desc_create(pd, engine, dnnl_convolution_direct, c->x, c->w, c->y,
+	                                                            c->strides, dilates, c->pad, c->pad_end, hint, attr);
 #else
 	dnnl_convolution_desc_t d;
-	dnnl_status_t status = dnnl_dilated_convolution_backward_data_desc_init(&d, dnnl_convolution_direct, c->x, c->w, c->y, c->strides, dilates, c->pad,
-	                                                                        c->pad_end);
+	dnnl_status_t status = dnnl_dilated_convolution_backward_data_desc_init(
+		&d, dnnl_convolution_direct, c->x, c->w, c->y, c->strides, dilates, c->pad, c->pad_end);
 	return status == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, hint) : status;
 #endif
 }
 
-static inline dnnl_status_t onednn_conv_backward_weights(dnnl_primitive_desc_t *pd, dnnl_engine_t engine, const struct onednn_conv *c, const_dnnl_primitive_desc_t hint,
+static inline dnnl_status_t onednn_conv_backward_weights(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
+                                                         const struct onednn_conv *c, const_dnnl_primitive_desc_t hint,
                                                          const_dnnl_primitive_attr_t attr)
 {
 	const dnnl_dims_t dilates = { 0 };
 #if DNNL_VERSION_MAJOR >= 3
-	return dnnl_convolution_backward_weights_primitive_desc_create(pd, engine, dnnl_convolution_direct, c->x, c->w, c->b, c->y, c->strides, dilates, c->pad,
-	                                                               c->pad_end, hint, attr);
+	return dnnl_convolution_backward_weights_primitive_desc_create(pd, engine, dnnl_convolution_direct, c->x, c->w,
+	                                                               c->b, c->y, c->strides, dilates, c->pad, c->pad_end,
+	                                                               hint, attr);
 #else
 	dnnl_convolution_desc_t d;
-	dnnl_status_t status = dnnl_dilated_convolution_backward_weights_desc_init(&d, dnnl_convolution_direct, c->x, c->w, c->b, c->y, c->strides, dilates, c->pad,
-	                                                                           c->pad_end);
+	dnnl_status_t status = dnnl_dilated_convolution_backward_weights_desc_init(
+		&d, dnnl_convolution_direct, c->x, c->w, c->b, c->y, c->strides, dilates, c->pad, c->pad_end);
 	return status == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, hint) : status;
 #endif
 }

@@ -1,6 +1,7 @@
-/* winograd.c - see winograd.h. Tiles go in blocks that stay in the second-level cache: transform the inputs of a block to
- * 16 planes (fewer for lines), one matrix product per plane, transform back. The data gradient is the forward pass with flipped, transposed
- * weights; the weights gradient accumulates its 16 products over all tiles before it is transformed back once. */
+/* winograd.c - see winograd.h. Tiles go in blocks that stay in the second-level cache: transform the inputs of a block
+ * to 16 planes (fewer for lines), one matrix product per plane, transform back. The data gradient is the forward pass
+ * with flipped, transposed weights; the weights gradient accumulates its 16 products over all tiles before it is
+ * transformed back once. */
 #include "model/cpu/winograd.h"
 
 #include "model/base/mem.h"
@@ -9,15 +10,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* TILES and BLOCK: tiles that go together, of products and of the weights gradient. WIDE: channels of a panel of weights. */
-enum { TAPS = 9, PLANES = 16, WIDE = 64, TILES = 24, BLOCK = 48, MIN_PIXELS = 512, MIN_FROZEN_PIXELS = 64, MIN_UNITS = 16, SKEW = 16 };
+/* TILES and BLOCK: tiles that go together, of products and of the weights gradient. WIDE: channels of a panel of
+ * weights. */
+enum {
+	TAPS = 9,
+	PLANES = 16,
+	WIDE = 64,
+	TILES = 24,
+	BLOCK = 48,
+	MIN_PIXELS = 512,
+	MIN_FROZEN_PIXELS = 64,
+	MIN_UNITS = 16,
+	SKEW = 16
+};
 
 /* How a tile is computed: 3x3 taps, or a line of 7 or 3. ORDER kernels' input and output, ways. */
 enum way { SQUARE, LINE7, LINE3, WAYS };
 
 struct kernels {
-	void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t step, const float *b, int64_t ldb, float *c, int64_t ldc,
-	             bool add);
+	void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t step, const float *b,
+	             int64_t ldb, float *c, int64_t ldc, bool add);
 	void (*input[WAYS])(float *out, size_t plane, const float *const *px, int64_t c);
 	void (*output[WAYS])(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c);
 	void (*gradient_tile)(float *out, size_t plane, const float *const *px, int64_t c);
@@ -25,7 +37,9 @@ struct kernels {
 	void (*taps)(float *dw, int64_t out, const float *s, size_t plane, int64_t n);
 };
 
-static const struct { int64_t taps, planes; } ways[WAYS] = { { TAPS, PLANES }, { 7, 9 }, { 3, 4 } };
+static const struct {
+	int64_t taps, planes;
+} ways[WAYS] = { { TAPS, PLANES }, { 7, 9 }, { 3, 4 } };
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define NAME(x) x##_v4
@@ -34,13 +48,13 @@ static const struct { int64_t taps, planes; } ways[WAYS] = { { TAPS, PLANES }, {
 #else
 #define TARGET __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
 #endif
-#define LANES 16
+#define LANES  16
 #define NV_MAX 4
 #include "model/cpu/winograd_kernel.h"
 #define NAME(x) x##_v3
-#define TARGET __attribute__((target("arch=x86-64-v3")))
-#define LANES 8
-#define NV_MAX 2
+#define TARGET  __attribute__((target("arch=x86-64-v3")))
+#define LANES   8
+#define NV_MAX  2
 #include "model/cpu/winograd_kernel.h"
 
 static const struct kernels *kernels(void)
@@ -48,7 +62,9 @@ static const struct kernels *kernels(void)
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
 	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd"))
 		return &kernels_v4;
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2") ? &kernels_v3 : NULL;
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")
+	           ? &kernels_v3
+	           : NULL;
 }
 #else
 static const struct kernels *kernels(void)
@@ -57,7 +73,7 @@ static const struct kernels *kernels(void)
 }
 #endif
 
-/* ---- one pass: a grid of tiles over an output of oh x ow, read from an input whose row 0 is tile row 0 minus pad -------- */
+/* ---- one pass: a grid of tiles over an output of oh x ow, from an input whose row 0 is tile row 0 minus pad --- */
 
 struct winograd {
 	enum dnn_pass pass;
@@ -65,12 +81,13 @@ struct winograd {
 	enum way way;
 	int64_t n, h, w, c, oh, ow, oc, pad_h, pad_w, tiles_w, tiles, per_image, parts;
 	int64_t planes, in_h, in_w, step_h, step_w; /* a tile: products per channel, input pixels, outputs made */
-	int64_t in_blocks, out_blocks, chunks; /* of the weights gradient: 64 channels each way, and runs of tiles */
-	size_t zeros, shared, each;            /* floats of scratch: a row of zeros, transformed weights or sums, then each part's own */
+	int64_t in_blocks, out_blocks, chunks;      /* of the weights gradient: 64 channels each way, and runs of tiles */
+	size_t zeros, shared,
+		each; /* floats of scratch: a row of zeros, transformed weights or sums, then each part's own */
 	bool relu;
-	float *frozen;                         /* transformed weights that never change, or NULL */
+	float *frozen; /* transformed weights that never change, or NULL */
 	/* of one run */
-	int64_t y_step;                        /* floats from pixel to pixel of y */
+	int64_t y_step; /* floats from pixel to pixel of y */
 	const float *x, *bias, *zero, *u;
 	float *y, *dw, *shared_at, *scratch;
 };
@@ -91,7 +108,9 @@ static size_t plane_of(int64_t rows, int64_t c)
 }
 
 /* Where a tile's outputs begin: image, row, column. */
-struct place { int64_t tile, image, i, j; };
+struct place {
+	int64_t tile, image, i, j;
+};
 
 static struct place place_of(const struct winograd *p, int64_t tile)
 {
@@ -162,7 +181,8 @@ static void product_part(void *ctx, int64_t first, int64_t last)
 				p->k->input[p->way](v + t * p->c, in_plane, px, p->c);
 			}
 			for (size_t i = 0; i < (size_t)p->planes; i++)
-				p->k->gemm(up(count, 6), p->oc, p->c, v + i * in_plane, p->c, 1, p->u + i * plane_of(p->c, p->oc), 0, m + i * out_plane, p->oc, false);
+				p->k->gemm(up(count, 6), p->oc, p->c, v + i * in_plane, p->c, 1, p->u + i * plane_of(p->c, p->oc), 0,
+				           m + i * out_plane, p->oc, false);
 			for (int64_t t = 0; t < count; t++, advance(p, &back)) {
 				float *px[4];
 				output_pixels(p, &back, 0, NULL, px);
@@ -172,7 +192,13 @@ static void product_part(void *ctx, int64_t first, int64_t last)
 	}
 }
 
-struct transform { const struct winograd *p; const float *w; float *u; int64_t in, out; bool flip; };
+struct transform {
+	const struct winograd *p;
+	const float *w;
+	float *u;
+	int64_t in, out;
+	bool flip;
+};
 
 /* Where output channel o lies in a plane of transformed weights, which are in the panels that a product reads. */
 static int64_t panel_width(const struct winograd *p, int64_t o)
@@ -190,18 +216,26 @@ static void transform_range(void *ctx, int64_t first, int64_t last)
 	struct transform *t = ctx;
 	const struct winograd *p = t->p;
 	for (int64_t o = first * 16; o < last * 16; o += 16)
-		p->k->weights(t->u + panel_at(p, o), plane_of(p->c, p->oc), panel_width(p, o), t->w + o * t->out, t->in, t->out, t->flip, p->c);
+		p->k->weights(t->u + panel_at(p, o), plane_of(p->c, p->oc), panel_width(p, o), t->w + o * t->out, t->in, t->out,
+		              t->flip, p->c);
 }
 
-/* The same of a line, in double: made once per network. `g` maps taps to planes (winograd_kernel.h's line7 and line3). */
+/* The same of a line, in double: made once per network. `g` maps taps to planes (winograd_kernel.h's line7 and
+ * line3). */
 static void transform_line(const struct transform *t, int64_t taps, int64_t planes)
 {
-	static const double g7[9][7] = { { 1.0 / 2 }, { -1.0 / 2, -1.0 / 2, -1.0 / 2, -1.0 / 2 }, { -1.0 / 6, 1.0 / 6, -1.0 / 6, 1.0 / 6 },
-		                             { 1.0 / 6, 1.0 / 3, 2.0 / 3, 4.0 / 3 }, { 0, 0, 0, 1 }, { 0, 0, 0, 0, 1 },
-		                             { 0, 0, 0, 0, 0.5, 0.5, 0.5 }, { 0, 0, 0, 0, 0.5, -0.5, 0.5 }, { 0, 0, 0, 0, 0, 0, 1 } };
+	static const double g7[9][7] = { { 1.0 / 2 },
+		                             { -1.0 / 2, -1.0 / 2, -1.0 / 2, -1.0 / 2 },
+		                             { -1.0 / 6, 1.0 / 6, -1.0 / 6, 1.0 / 6 },
+		                             { 1.0 / 6, 1.0 / 3, 2.0 / 3, 4.0 / 3 },
+		                             { 0, 0, 0, 1 },
+		                             { 0, 0, 0, 0, 1 },
+		                             { 0, 0, 0, 0, 0.5, 0.5, 0.5 },
+		                             { 0, 0, 0, 0, 0.5, -0.5, 0.5 },
+		                             { 0, 0, 0, 0, 0, 0, 1 } };
 	static const double g3[4][7] = { { 1 }, { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 }, { 0, 0, 1 } };
 	const struct winograd *p = t->p;
-	const double (*g)[7] = taps == 7 ? g7 : g3;
+	const double(*g)[7] = taps == 7 ? g7 : g3;
 	for (int64_t i = 0; i < p->c; i++)
 		for (int64_t o = 0; o < p->oc; o++) {
 			const float *w = t->w + i * t->in + o * t->out;
@@ -209,7 +243,8 @@ static void transform_line(const struct transform *t, int64_t taps, int64_t plan
 				double sum = 0;
 				for (int64_t k = 0; k < taps; k++)
 					sum += g[plane][k] * (double)w[t->flip ? taps - 1 - k : k];
-				t->u[(size_t)plane * plane_of(p->c, p->oc) + (size_t)(panel_at(p, o) + i * panel_width(p, o))] = (float)sum;
+				t->u[(size_t)plane * plane_of(p->c, p->oc) + (size_t)(panel_at(p, o) + i * panel_width(p, o))] =
+					(float)sum;
 			}
 		}
 }
@@ -217,11 +252,13 @@ static void transform_line(const struct transform *t, int64_t taps, int64_t plan
 static struct transform transform_of(const struct winograd *p, const float *w, float *u)
 {
 	bool data = p->pass == DNN_BACKWARD_DATA;
-	int64_t taps = ways[p->way].taps, near = taps, far = taps * (data ? p->oc : p->c); /* from one input channel of w to the next, from one output to the next */
+	int64_t taps = ways[p->way].taps, near = taps,
+			far = taps *
+	              (data ? p->oc : p->c); /* from one input channel of w to the next, from one output to the next */
 	return (struct transform){ p, w, u, data ? far : near, data ? near : far, data };
 }
 
-/* ---- the weights gradient: 64 x 64 channels at a time, over chunks of tiles ------------------------------------------ */
+/* ---- the weights gradient: 64 x 64 channels at a time, over chunks of tiles ------------------ */
 
 enum { SUM_PLANE = WIDE * WIDE + SKEW, SUM_FLOATS = PLANES * SUM_PLANE };
 
@@ -271,24 +308,41 @@ static void finish_range(void *ctx, int64_t first, int64_t last)
 			for (size_t i = 0; i < SUM_FLOATS; i++)
 				sums[i] += sums[(size_t)chunk * SUM_FLOATS + i];
 		for (int64_t i = 0; i < at_most(WIDE, p->c - ic); i++)
-			p->k->taps(p->dw + (oc * p->c + ic + i) * TAPS, p->c * TAPS, sums + i * WIDE, SUM_PLANE, at_most(WIDE, p->oc - oc));
+			p->k->taps(p->dw + (oc * p->c + ic + i) * TAPS, p->c * TAPS, sums + i * WIDE, SUM_PLANE,
+			           at_most(WIDE, p->oc - oc));
 	}
 }
 
-/* ---- putting it together ----------------------------------------------------------------------------------------------- */
+/* ---- putting it together --------------------------------------------------------------------- */
 
 static bool fits(const struct dnn_shape *s, int64_t min_pixels)
 {
-	return s->stride == 1 && s->pad_h < s->kh && s->pad_w < s->kw && s->ic % 16 == 0 && s->oc % 16 == 0 && s->n * s->oh * s->ow >= min_pixels &&
-	       kernels();
+	return s->stride == 1 && s->pad_h < s->kh && s->pad_w < s->kw && s->ic % 16 == 0 && s->oc % 16 == 0 &&
+	       s->n * s->oh * s->ow >= min_pixels && kernels();
 }
 
 static struct winograd *plan(const struct dnn_shape *s, enum dnn_pass pass, bool relu, enum way way, int64_t parts)
 {
 	struct winograd *p = xcalloc(1, sizeof *p);
-	*p = (struct winograd){ .k = kernels(), .pass = pass, .way = way, .planes = ways[way].planes, .step_h = s->kh > 1 ? 2 : 1, .step_w = s->kw > 1 ? 2 : 1,
-	                        .in_h = s->kh + (s->kh > 1), .in_w = s->kw + (s->kw > 1), .n = s->n, .h = s->h, .w = s->w, .c = s->ic, .oh = s->oh, .ow = s->ow, .oc = s->oc,
-	                        .pad_h = s->pad_h, .pad_w = s->pad_w, .parts = parts, .relu = relu && pass == DNN_FORWARD };
+	*p = (struct winograd){ .k = kernels(),
+		                    .pass = pass,
+		                    .way = way,
+		                    .planes = ways[way].planes,
+		                    .step_h = s->kh > 1 ? 2 : 1,
+		                    .step_w = s->kw > 1 ? 2 : 1,
+		                    .in_h = s->kh + (s->kh > 1),
+		                    .in_w = s->kw + (s->kw > 1),
+		                    .n = s->n,
+		                    .h = s->h,
+		                    .w = s->w,
+		                    .c = s->ic,
+		                    .oh = s->oh,
+		                    .ow = s->ow,
+		                    .oc = s->oc,
+		                    .pad_h = s->pad_h,
+		                    .pad_w = s->pad_w,
+		                    .parts = parts,
+		                    .relu = relu && pass == DNN_FORWARD };
 	if (pass == DNN_BACKWARD_DATA) {
 		p->h = s->oh, p->w = s->ow, p->c = s->oc;
 		p->oh = s->h, p->ow = s->w, p->oc = s->ic;
@@ -300,8 +354,10 @@ static struct winograd *plan(const struct dnn_shape *s, enum dnn_pass pass, bool
 	if (pass == DNN_BACKWARD_WEIGHTS) {
 		p->in_blocks = (p->c + WIDE - 1) / WIDE;
 		p->out_blocks = (p->oc + WIDE - 1) / WIDE;
-		int64_t pairs = p->in_blocks * p->out_blocks, chunks = at_most((MIN_UNITS + pairs - 1) / pairs, p->tiles / (8 * BLOCK));
-		p->chunks = chunks > 1 ? chunks : 1; /* decided by the shape alone: the bits are the same on any number of threads */
+		int64_t pairs = p->in_blocks * p->out_blocks,
+				chunks = at_most((MIN_UNITS + pairs - 1) / pairs, p->tiles / (8 * BLOCK));
+		p->chunks = chunks > 1 ? chunks
+		                       : 1; /* decided by the shape alone: the bits are the same on any number of threads */
 		p->each = 2 * PLANES * plane_of(BLOCK, WIDE);
 		p->shared = (size_t)(p->in_blocks * p->out_blocks * p->chunks) * SUM_FLOATS;
 	} else {
@@ -320,7 +376,8 @@ struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, boo
 struct winograd *winograd_new_frozen(const struct dnn_shape *s, enum dnn_pass pass, bool relu, const float *w)
 {
 	enum way way = 0;
-	while (way < WAYS && !(ways[way].taps == s->kh * s->kw && (way == SQUARE ? s->kh == s->kw : s->kh == 1 || s->kw == 1)))
+	while (way < WAYS &&
+	       !(ways[way].taps == s->kh * s->kw && (way == SQUARE ? s->kh == s->kw : s->kh == 1 || s->kw == 1)))
 		way++;
 	if (way == WAYS || !fits(s, MIN_FROZEN_PIXELS))
 		return NULL;

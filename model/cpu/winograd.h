@@ -11,18 +11,21 @@
 
 struct winograd;
 
-/* NULL where a shape cannot be computed this way, or this processor cannot (it takes AVX2 or AVX-512) or its size make it not worth it. */
+/* NULL where a shape cannot be computed this way, or this processor cannot (it takes AVX2 or AVX-512) or its size make
+ * it not worth it. */
 struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, bool relu);
 void winograd_free(struct winograd *p);
-size_t winograd_scratch(const struct winograd *p);     /* bytes, 64-aligned, needed by every run */
+size_t winograd_scratch(const struct winograd *p); /* bytes, 64-aligned, needed by every run */
 /* As dnn_conv_run, but that the weights gradient leaves b alone. */
 void winograd_run(const struct winograd *p, float *x, float *w, const float *b, float *y, void *scratch);
 
-/* The same for weights that never change, transformed here once, and for one thread, which is the caller's: networks that score
- * pictures run one picture a thread. Forward or data gradient. `w` is not kept. Lines of taps (1x3, 3x1, 1x7, 7x1) go this way too:
- * 4 multiplications instead of 6 for two outputs, by F(2,3), and 9 instead of 14, by F(2,4) and F(2,3). */
+/* The same for weights that never change, transformed here once, and for one thread, which is the caller's: networks
+ * that score pictures run one picture a thread. Forward or data gradient. `w` is not kept. Lines of taps (1x3, 3x1,
+ * 1x7, 7x1) go this way too: 4 multiplications instead of 6 for two outputs, by F(2,3), and 9 instead of 14, by F(2,4)
+ * and F(2,3). */
 struct winograd *winograd_new_frozen(const struct dnn_shape *s, enum dnn_pass pass, bool relu, const float *w);
-/* What is written has `step` floats from pixel to pixel: its own channels, or more where it is a range of a wider tensor's. */
+/* What is written has `step` floats from pixel to pixel: its own channels, or more where it is a range of a wider
+ * tensor's. */
 void winograd_run_frozen(const struct winograd *p, float *x, const float *b, float *y, int64_t step, void *scratch);
 
 #endif

@@ -3,16 +3,18 @@
  * NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with AVX2. */
 
 typedef float NAME(vec) __attribute__((vector_size(4 * LANES)));
-typedef float NAME(loose) __attribute__((vector_size(4 * LANES), aligned(4), may_alias)); /* as it may be placed in memory */
+typedef float NAME(loose)
+	__attribute__((vector_size(4 * LANES), aligned(4), may_alias)); /* as it may be placed in memory */
 typedef int NAME(bits) __attribute__((vector_size(4 * LANES)));
-#define VEC NAME(vec)
-#define BITS NAME(bits)
-#define AT(p) (*(NAME(loose) *)(p))
+#define VEC     NAME(vec)
+#define BITS    NAME(bits)
+#define AT(p)   (*(NAME(loose) *)(p))
 #define READ(p) ((VEC) * (const NAME(loose) *)(p))
 
-/* c (R x NV vectors) = or += a (R x k, element [r][i] at a[r * row + i * step]) times b (k x NV vectors, rows ldb apart). */
-TARGET ALWAYS_INLINE void NAME(block)(const int R, const int NV, int64_t k, const float *a, int64_t row, int64_t step, const float *b,
-                                      int64_t ldb, float *c, int64_t ldc, bool add)
+/* c (R x NV vectors) = or += a (R x k, element [r][i] at a[r * row + i * step]) times b (k x NV vectors, rows ldb
+ * apart). */
+TARGET ALWAYS_INLINE void NAME(block)(const int R, const int NV, int64_t k, const float *a, int64_t row, int64_t step,
+                                      const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
 	VEC sum[6][4];
 #pragma GCC unroll 6
@@ -40,8 +42,8 @@ TARGET ALWAYS_INLINE void NAME(block)(const int R, const int NV, int64_t k, cons
 			AT(c + r * ldc + v * LANES) = sum[r][v];
 }
 
-TARGET ALWAYS_INLINE void NAME(rows)(const int NV, int64_t m, int64_t k, const float *a, int64_t row, int64_t step, const float *b, int64_t ldb,
-                                     float *c, int64_t ldc, bool add)
+TARGET ALWAYS_INLINE void NAME(rows)(const int NV, int64_t m, int64_t k, const float *a, int64_t row, int64_t step,
+                                     const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
 	int64_t i = 0;
 	for (; i + 6 <= m; i += 6)
@@ -52,10 +54,10 @@ TARGET ALWAYS_INLINE void NAME(rows)(const int NV, int64_t m, int64_t k, const f
 		NAME(block)(1, NV, k, a + i * row, row, step, b, ldb, c + i * ldc, ldc, add);
 }
 
-/* c (m x n) = or += a (m x k) b (k x n); n is a multiple of 16. ldb = 0: b lies in panels of WIDE columns (a last one is narrower),
- * each k rows without a gap, so that it streams. */
-TARGET static void NAME(gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t step, const float *b, int64_t ldb, float *c,
-                              int64_t ldc, bool add)
+/* c (m x n) = or += a (m x k) b (k x n); n is a multiple of 16. ldb = 0: b lies in panels of WIDE columns (a last one
+ * is narrower), each k rows without a gap, so that it streams. */
+TARGET static void NAME(gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t step,
+                              const float *b, int64_t ldb, float *c, int64_t ldc, bool add)
 {
 	for (int64_t panel = 0; panel < n; panel += WIDE) {
 		int64_t wide = n - panel < WIDE ? n - panel : WIDE, ld = ldb ? ldb : wide, j = 0;
@@ -94,7 +96,8 @@ TARGET static void NAME(input_tile)(float *out, size_t plane, const float *const
 }
 
 /* y[2][2] (pixels that lie outside are NULL) = A^T m A, plus bias, of the 16 planes of m. */
-TARGET static void NAME(output_tile)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+TARGET static void NAME(output_tile)(float *const *y, const float *m, size_t plane, const float *bias, bool relu,
+                                     int64_t c)
 {
 	for (int64_t i = 0; i < c; i += LANES) {
 		VEC t[2][4], zero = { 0 };
@@ -136,11 +139,13 @@ TARGET static void NAME(line3_input)(float *out, size_t plane, const float *cons
 		NAME(line3)(out + i, plane, READ(px[0] + i), READ(px[1] + i), READ(px[2] + i), READ(px[3] + i));
 }
 
-/* Seven taps are four, by F(2,4) at the points 0, 1, -1, 2 and infinity, and three, by F(2,3), each over its part of 8 pixels. */
+/* Seven taps are four, by F(2,4) at the points 0, 1, -1, 2 and infinity, and three, by F(2,3), each over its part of 8
+ * pixels. */
 TARGET static void NAME(line7_input)(float *out, size_t plane, const float *const *px, int64_t c)
 {
 	for (int64_t i = 0; i < c; i += LANES) {
-		VEC d0 = READ(px[0] + i), d1 = READ(px[1] + i), d2 = READ(px[2] + i), d3 = READ(px[3] + i), d4 = READ(px[4] + i);
+		VEC d0 = READ(px[0] + i), d1 = READ(px[1] + i), d2 = READ(px[2] + i), d3 = READ(px[3] + i),
+			d4 = READ(px[4] + i);
 		float *o = out + i;
 		AT(o) = 2.0f * (d0 - d2) + (d3 - d1);
 		AT(o + plane) = (d3 - d2) - 2.0f * d1;
@@ -152,7 +157,8 @@ TARGET static void NAME(line7_input)(float *out, size_t plane, const float *cons
 }
 
 /* y[2] = A^T m, plus bias; `taps` 3 or 7, as above. */
-TARGET ALWAYS_INLINE void NAME(line_output)(const int taps, float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+TARGET ALWAYS_INLINE void NAME(line_output)(const int taps, float *const *y, const float *m, size_t plane,
+                                            const float *bias, bool relu, int64_t c)
 {
 	for (int64_t i = 0; i < c; i += LANES) {
 		const float *n = m + (taps == 7 ? 5 * plane : 0) + i;
@@ -175,12 +181,14 @@ TARGET ALWAYS_INLINE void NAME(line_output)(const int taps, float *const *y, con
 	}
 }
 
-TARGET static void NAME(line3_output)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+TARGET static void NAME(line3_output)(float *const *y, const float *m, size_t plane, const float *bias, bool relu,
+                                      int64_t c)
 {
 	NAME(line_output)(3, y, m, plane, bias, relu, c);
 }
 
-TARGET static void NAME(line7_output)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+TARGET static void NAME(line7_output)(float *const *y, const float *m, size_t plane, const float *bias, bool relu,
+                                      int64_t c)
 {
 	NAME(line_output)(7, y, m, plane, bias, relu, c);
 }
@@ -209,8 +217,10 @@ TARGET static void NAME(gradient_tile)(float *out, size_t plane, const float *co
 	}
 }
 
-/* u[p][i][o] = G g G^T of 16 outputs o and n input channels i, whose taps k are w[i * in + o * out + (flip ? 8 - k : k)]. */
-TARGET static void NAME(weights)(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out, bool flip, int64_t n)
+/* u[p][i][o] = G g G^T of 16 outputs o and n input channels i, whose taps k are w[i * in + o * out + (flip ? 8 - k :
+ * k)]. */
+TARGET static void NAME(weights)(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out,
+                                 bool flip, int64_t n)
 {
 	for (int64_t i = 0; i < n; i++)
 		for (int64_t o = 0; o < 16; o += LANES) {
@@ -266,9 +276,12 @@ TARGET static void NAME(taps)(float *dw, int64_t out, const float *s, size_t pla
 }
 
 static const struct kernels NAME(kernels) = {
-	.gemm = NAME(gemm), .input = { NAME(input_tile), NAME(line7_input), NAME(line3_input) },
+	.gemm = NAME(gemm),
+	.input = { NAME(input_tile), NAME(line7_input), NAME(line3_input) },
 	.output = { NAME(output_tile), NAME(line7_output), NAME(line3_output) },
-	.gradient_tile = NAME(gradient_tile), .weights = NAME(weights), .taps = NAME(taps),
+	.gradient_tile = NAME(gradient_tile),
+	.weights = NAME(weights),
+	.taps = NAME(taps),
 };
 
 #undef VEC

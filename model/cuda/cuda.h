@@ -1,15 +1,15 @@
-/* cuda.h - what the files of the CUDA back end share: the device's state, the table of ops, launching, and what happens when
- * a call fails.
+/* cuda.h - what the files of the CUDA back end share: the device's state, the table of ops, launching, and what happens
+ * when a call fails.
  *
- * The .cu files are compiled twice: by nvcc for the plugin, and by a host C++ compiler against tests/cuda_emu/, which runs
- * kernels block by block on the CPU. So they keep to what both have: kernels are launched through LAUNCH, never by chevrons,
- * shared memory is declared with SHARED, and everything is the C part of C++.
+ * The .cu files are compiled twice: by nvcc for the plugin, and by a host C++ compiler against tests/cuda_emu/, which
+ * runs kernels block by block on the CPU. So they keep to what both have: kernels are launched through LAUNCH, never by
+ * chevrons, shared memory is declared with SHARED, and everything is the C part of C++.
  *
  *     LAUNCH(cu, kernel, blocks, threads, shared_bytes, arg, ...);
  *     CUDA_CALL(cu, cudaMemcpyAsync(...));
  *
- * A failed call is remembered in the state (the first one) and reported at the next backend_check; nothing is thrown and nothing
- * ends the process. */
+ * A failed call is remembered in the state (the first one) and reported at the next backend_check; nothing is thrown
+ * and nothing ends the process. */
 #ifndef ABLATE_CUDA_H
 #define ABLATE_CUDA_H
 
@@ -24,27 +24,27 @@ struct cublasLtContext;
 struct cudnnContext;
 
 struct cuda {
-	struct backend base;               /* first: a struct backend * of this kind is a struct cuda * */
+	struct backend base; /* first: a struct backend * of this kind is a struct cuda * */
 	int device;
-	cudaStream_t stream;               /* everything runs in it, in order */
-	struct cublasLtContext *cublaslt;  /* created when first needed */
+	cudaStream_t stream;              /* everything runs in it, in order */
+	struct cublasLtContext *cublaslt; /* created when first needed */
 	struct cudnnContext *cudnn;
-	struct dnn_plan *dnn_plans;        /* what cuDNN has planned so far, by shape */
-	void *workspace;                   /* of the libraries; allocated at opening, never during a step */
+	struct dnn_plan *dnn_plans; /* what cuDNN has planned so far, by shape */
+	void *workspace;            /* of the libraries; allocated at opening, never during a step */
 	size_t workspace_bytes;
-	struct step_scalars *step;         /* device memory: the position of the counter-based streams */
-	int processors, shared_bytes;      /* multiprocessors; shared memory that a block may have */
+	struct step_scalars *step;    /* device memory: the position of the counter-based streams */
+	int processors, shared_bytes; /* multiprocessors; shared memory that a block may have */
 	bool capturing;
-	struct cuda_team *team;            /* NULL: alone. With one: */
-	cudaStream_t beside;               /* where its means are computed */
-	cudaEvent_t ready, made;           /* its values are ready; its means are ready for the main stream */
+	struct cuda_team *team;                /* NULL: alone. With one: */
+	cudaStream_t beside;                   /* where its means are computed */
+	cudaEvent_t ready, made;               /* its values are ready; its means are ready for the main stream */
 	int convs_by_library, convs_by_kernel; /* planned so far: by cuDNN, by own_product.h */
-	char failed[512];                  /* the first failure since the last check; "" = none */
+	char failed[512];                      /* the first failure since the last check; "" = none */
 };
 
-/* One per row of ops.def, in model/ops/FILE.cu, named cuda_NAME. prepare makes nd->state and returns the bytes of scratch
- * (nd->work->data) that run wants; it may set cu->failed. release frees what prepare made; both may be NULL. A row
- * without a kernel is a link error. */
+/* One per row of ops.def, in model/ops/FILE.cu, named cuda_NAME. prepare makes nd->state and returns the bytes of
+ * scratch (nd->work->data) that run wants; it may set cu->failed. release frees what prepare made; both may be NULL. A
+ * row without a kernel is a link error. */
 struct cuda_op {
 	size_t (*prepare)(struct node *nd, struct cuda *cu);
 	void (*run)(struct node *nd, struct cuda *cu);
@@ -64,7 +64,8 @@ void cuda_libraries_close(struct cuda *cu);
 /* Remembers "FILE:LINE: what: why" unless something failed before. */
 void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);
 
-#define CUDA_CALL(cu, call) do { \
+#define CUDA_CALL(cu, call) \
+	do { \
 		cudaError_t cuda_call_rc_ = (call); \
 		if (cuda_call_rc_ != cudaSuccess) \
 			cuda_fail((cu), __FILE__, __LINE__, #call, cudaGetErrorString(cuda_call_rc_)); \
@@ -73,7 +74,8 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 #ifdef ABLATE_CUDA_EMU
 #include <cuda_emu.h> /* LAUNCH and SHARED of the file that replaces cuda_runtime.h, from the same folder */
 #else
-#define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) do { \
+#define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) \
+	do { \
 		kernel<<<(blocks), (threads), (shared_bytes), (cu)->stream>>>(__VA_ARGS__); \
 		CUDA_CALL((cu), cudaGetLastError()); \
 	} while (0)

@@ -1,7 +1,8 @@
-/* cuda_dnn.cu - see cuda_dnn.h. cuDNN's graph interface by its C descriptors: tensors, one convolution, for a forward pass with bias
- * also the sum and relu behind it; the library proposes engines for the whole, best first, and the first admissible one becomes
- * the plan. Where no engine takes the fused form the plain convolution is planned and the caller adds the rest. A network asks for the same
- * few shapes again and again, so plans are kept in the back end, one per shape, and so is the fact that there is none. */
+/* cuda_dnn.cu - see cuda_dnn.h. cuDNN's graph interface by its C descriptors: tensors, one convolution, for a forward
+ * pass with bias also the sum and relu behind it; the library proposes engines for the whole, best first, and the first
+ * admissible one becomes the plan. Where no engine takes the fused form the plain convolution is planned and the caller
+ * adds the rest. A network asks for the same few shapes again and again, so plans are kept in the back end, one per
+ * shape, and so is the fact that there is none. */
 #include "model/cuda/cuda_dnn.h"
 extern "C" {
 #include "model/cuda/nvidia.h"
@@ -13,9 +14,13 @@ extern "C" {
 
 /* The functions that are used, by the types that the header gives them. */
 #define NN_FUNCTIONS(X) \
-	X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendExecute) \
-	X(cudnnBackendFinalize) X(cudnnBackendGetAttribute) X(cudnnBackendSetAttribute) X(cudnnCreate) \
-	X(cudnnDestroy) X(cudnnGetErrorString) X(cudnnGetVersion) X(cudnnSetStream)
+	X(cudnnBackendCreateDescriptor) \
+	X(cudnnBackendDestroyDescriptor) \
+	X(cudnnBackendExecute) \
+	X(cudnnBackendFinalize) \
+	X(cudnnBackendGetAttribute) \
+	X(cudnnBackendSetAttribute) \
+	X(cudnnCreate) X(cudnnDestroy) X(cudnnGetErrorString) X(cudnnGetVersion) X(cudnnSetStream)
 
 static struct {
 #define FIELD(name) decltype(&::name) name;
@@ -27,7 +32,7 @@ static const struct nvidia_function functions[] = {
 #define ROW(name) { #name, &nn.name },
 	NN_FUNCTIONS(ROW)
 #undef ROW
-	{ NULL, NULL },
+		{ NULL, NULL },
 };
 static struct nvidia_library library = { &nvidia_rows[NVIDIA_DNN], functions, false, NULL, "" };
 
@@ -49,14 +54,18 @@ struct dnn_plan {
 	struct cuda_conv_shape shape;
 	cudnnBackendDescriptor_t parts[MAX_PARTS]; /* to be destroyed, in order of making */
 	int n_parts;
-	cudnnBackendDescriptor_t plan, config;     /* NULL: no engine */
+	cudnnBackendDescriptor_t plan, config; /* NULL: no engine */
 	size_t workspace;
 	bool fused;
 	enum tensor_type dw;
 };
 
 /* After a failure building continues without effect, so one check at the end is enough. */
-struct builder { struct cuda *cu; struct dnn_plan *c; cudnnStatus_t rc; };
+struct builder {
+	struct cuda *cu;
+	struct dnn_plan *c;
+	cudnnStatus_t rc;
+};
 
 static cudnnBackendDescriptor_t make(struct builder *b, cudnnBackendDescriptorType_t type)
 {
@@ -70,7 +79,8 @@ static cudnnBackendDescriptor_t make(struct builder *b, cudnnBackendDescriptorTy
 	return d;
 }
 
-static void put(struct builder *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t count, const void *values)
+static void put(struct builder *b, cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name,
+                cudnnBackendAttributeType_t type, int64_t count, const void *values)
 {
 	if (b->rc == CUDNN_STATUS_SUCCESS)
 		b->rc = nn.cudnnBackendSetAttribute(d, name, type, count, values);
@@ -88,7 +98,8 @@ static cudnnDataType_t type_of(enum tensor_type type)
 }
 
 /* (n,h,w,c), channels innermost. Inner results are virtual: they never reach memory. */
-static cudnnBackendDescriptor_t tensor(struct builder *b, int64_t uid, cudnnDataType_t type, int64_t n, int64_t h, int64_t w, int64_t c, bool is_virtual)
+static cudnnBackendDescriptor_t tensor(struct builder *b, int64_t uid, cudnnDataType_t type, int64_t n, int64_t h,
+                                       int64_t w, int64_t c, bool is_virtual)
 {
 	const int64_t dims[4] = { n, c, h, w }, strides[4] = { h * w * c, 1, w * c, c }, alignment = 16;
 	cudnnBackendDescriptor_t d = make(b, CUDNN_BACKEND_TENSOR_DESCRIPTOR);
@@ -106,7 +117,8 @@ static cudnnBackendDescriptor_t convolution(struct builder *b, const struct dnn_
 {
 	const cudnnDataType_t sums = CUDNN_DATA_FLOAT;
 	const cudnnConvolutionMode_t mode = CUDNN_CROSS_CORRELATION;
-	const int64_t dims = 2, pad[2] = { s->pad_h, s->pad_w }, stride[2] = { s->stride, s->stride }, dilation[2] = { 1, 1 };
+	const int64_t dims = 2, pad[2] = { s->pad_h, s->pad_w }, stride[2] = { s->stride, s->stride },
+				  dilation[2] = { 1, 1 };
 	cudnnBackendDescriptor_t d = make(b, CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
 	put(b, d, CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_TYPE_DATA_TYPE, 1, &sums);
 	put(b, d, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_TYPE_CONVOLUTION_MODE, 1, &mode);
@@ -120,16 +132,18 @@ static cudnnBackendDescriptor_t convolution(struct builder *b, const struct dnn_
 }
 
 /* What the three passes call the same things, by enum dnn_pass. */
-struct pass_names { cudnnBackendDescriptorType_t operation; cudnnBackendAttributeName_t x, w, y, conv, alpha, beta; };
+struct pass_names {
+	cudnnBackendDescriptorType_t operation;
+	cudnnBackendAttributeName_t x, w, y, conv, alpha, beta;
+};
 
-#define PASS(operation, of, x, w, y) { \
-	CUDNN_BACKEND_OPERATION_CONVOLUTION_##operation##_DESCRIPTOR, \
-	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##x, \
-	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##w, \
-	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##y, \
-	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_CONV_DESC, \
-	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_ALPHA, \
-	CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_BETA }
+#define PASS(operation, of, x, w, y) \
+	{ \
+		CUDNN_BACKEND_OPERATION_CONVOLUTION_##operation##_DESCRIPTOR, CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##x, \
+			CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##w, CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_##y, \
+			CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_CONV_DESC, CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_ALPHA, \
+			CUDNN_ATTR_OPERATION_CONVOLUTION_##of##_BETA \
+	}
 static const struct pass_names names_of_pass[] = {
 	PASS(FORWARD, FORWARD, X, W, Y),
 	PASS(BACKWARD_DATA, BWD_DATA, DX, W, DY),
@@ -155,7 +169,8 @@ static cudnnBackendDescriptor_t conv_operation(struct builder *b, const struct c
 }
 
 /* y = x + add, or relu(x) where add is NULL. */
-static cudnnBackendDescriptor_t pointwise(struct builder *b, cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t add, cudnnBackendDescriptor_t y)
+static cudnnBackendDescriptor_t pointwise(struct builder *b, cudnnBackendDescriptor_t x, cudnnBackendDescriptor_t add,
+                                          cudnnBackendDescriptor_t y)
 {
 	const cudnnPointwiseMode_t mode = add ? CUDNN_POINTWISE_ADD : CUDNN_POINTWISE_RELU_FWD;
 	const cudnnDataType_t math = CUDNN_DATA_FLOAT;
@@ -178,7 +193,8 @@ static cudnnBackendDescriptor_t operations(struct builder *b, const struct cuda_
 {
 	const struct dnn_shape *p = &s->shape;
 	cudnnDataType_t type = type_of(s->type), of_w = s->pass == DNN_BACKWARD_WEIGHTS ? type_of(b->c->dw) : type;
-	cudnnBackendDescriptor_t ops[3], x = tensor(b, UID_X, type, p->n, p->h, p->w, p->ic, false), w = tensor(b, UID_W, of_w, p->oc, p->kh, p->kw, p->ic, false);
+	cudnnBackendDescriptor_t ops[3], x = tensor(b, UID_X, type, p->n, p->h, p->w, p->ic, false),
+									 w = tensor(b, UID_W, of_w, p->oc, p->kh, p->kw, p->ic, false);
 	cudnnBackendDescriptor_t y = tensor(b, UID_Y, type, p->n, p->oh, p->ow, p->oc, false), last = y, graph;
 	int64_t n = 0;
 	if (fused && s->relu) {
@@ -186,7 +202,8 @@ static cudnnBackendDescriptor_t operations(struct builder *b, const struct cuda_
 		ops[n++] = pointwise(b, last, NULL, y);
 	}
 	if (fused && s->bias) {
-		cudnnBackendDescriptor_t bias = tensor(b, UID_BIAS, type, 1, 1, 1, p->oc, false); /* engines want the images' type */
+		cudnnBackendDescriptor_t bias = tensor(b, UID_BIAS, type, 1, 1, 1, p->oc,
+		                                       false); /* engines want the images' type */
 		cudnnBackendDescriptor_t conv = tensor(b, UID_CONV, CUDNN_DATA_FLOAT, p->n, p->oh, p->ow, p->oc, true);
 		ops[n++] = pointwise(b, conv, bias, last);
 		last = conv;
@@ -204,7 +221,8 @@ static bool compiled_on_demand(cudnnBackendDescriptor_t engine)
 {
 	cudnnBackendBehaviorNote_t notes[CUDNN_BEHAVIOR_NOTE_TYPE_COUNT];
 	int64_t n = 0;
-	if (nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE, CUDNN_BEHAVIOR_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
+	if (nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE, CUDNN_TYPE_BEHAVIOR_NOTE,
+	                                CUDNN_BEHAVIOR_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
 		return true;
 	for (int64_t i = 0; i < n; i++)
 		if (notes[i] == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION)
@@ -212,21 +230,27 @@ static bool compiled_on_demand(cudnnBackendDescriptor_t engine)
 	return false;
 }
 
-/* May this engine compute it? Deterministic; floats stay floats unless TF32 is wanted; bf16 on tensor cores, unless `any` will do. */
-static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t engine, bool any)
+/* May this engine compute it? Deterministic; floats stay floats unless TF32 is wanted; bf16 on tensor cores, unless
+ * `any` will do. */
+static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t engine,
+                       bool any)
 {
 	cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
 	int64_t n = 0;
 	bool strict = s->type == TENSOR_F32 && (cu->base.dtype != DTYPE_TF32 || s->exact), tensor_cores = false;
 	if (compiled_on_demand(engine) ||
-	    nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
+	    nn.cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE,
+	                                CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) != CUDNN_STATUS_SUCCESS)
 		return false;
 	for (int64_t i = 0; i < n; i++) {
-		if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC || notes[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
+		if (notes[i] == CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC ||
+		    notes[i] == CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)
 			return false;
-		if (strict && (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE || notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS))
+		if (strict &&
+		    (notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE || notes[i] == CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS))
 			return false;
-		if (notes[i] == CUDNN_NUMERICAL_NOTE_FFT || (notes[i] >= CUDNN_NUMERICAL_NOTE_WINOGRAD && notes[i] <= CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13))
+		if (notes[i] == CUDNN_NUMERICAL_NOTE_FFT ||
+		    (notes[i] >= CUDNN_NUMERICAL_NOTE_WINOGRAD && notes[i] <= CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_13x13))
 			return false;
 		tensor_cores = tensor_cores || notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
 	}
@@ -240,13 +264,17 @@ static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBacken
 	int64_t n = 0, workspace = 0;
 	bool taken = false;
 	if (nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendGetAttribute(proposal, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, &engine) == CUDNN_STATUS_SUCCESS &&
+	    nn.cudnnBackendGetAttribute(proposal, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n,
+	                                &engine) == CUDNN_STATUS_SUCCESS &&
 	    admissible(b->cu, s, engine, any) &&
 	    nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) == CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) == CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &proposal) == CUDNN_STATUS_SUCCESS &&
+	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) ==
+	        CUDNN_STATUS_SUCCESS &&
+	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+	                                &proposal) == CUDNN_STATUS_SUCCESS &&
 	    nn.cudnnBackendFinalize(plan) == CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &workspace) == CUDNN_STATUS_SUCCESS)
+	    nn.cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n,
+	                                &workspace) == CUDNN_STATUS_SUCCESS)
 		taken = (size_t)workspace <= b->cu->workspace_bytes;
 	if (engine)
 		(void)nn.cudnnBackendDestroyDescriptor(engine);
@@ -261,7 +289,8 @@ static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBacken
 }
 
 /* Asks for proposals by one heuristic and takes the first admissible one. */
-static bool search(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t graph, cudnnBackendHeurMode_t mode)
+static bool search(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t graph,
+                   cudnnBackendHeurMode_t mode)
 {
 	cudnnBackendDescriptor_t proposals[MAX_ENGINES], heuristic = make(b, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
 	int64_t made = 0, n = 0;
@@ -269,10 +298,13 @@ static bool search(struct builder *b, const struct cuda_conv_shape *s, cudnnBack
 	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
 	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
 	done(b, heuristic);
-	while (b->rc == CUDNN_STATUS_SUCCESS && made < MAX_ENGINES && nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &proposals[made]) == CUDNN_STATUS_SUCCESS)
+	while (b->rc == CUDNN_STATUS_SUCCESS && made < MAX_ENGINES &&
+	       nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &proposals[made]) ==
+	           CUDNN_STATUS_SUCCESS)
 		made++;
 	if (b->rc == CUDNN_STATUS_SUCCESS)
-		b->rc = nn.cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &n, proposals);
+		b->rc = nn.cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+		                                    made, &n, proposals);
 	for (int64_t i = 0; b->rc == CUDNN_STATUS_SUCCESS && i < n && i < made && !taken; i++)
 		taken = take(b, s, proposals[i], mode == CUDNN_HEUR_MODE_FALLBACK);
 	for (int64_t i = 0; i < made; i++)
@@ -299,7 +331,8 @@ static bool plan(struct cuda *cu, struct dnn_plan *c, bool fused, enum tensor_ty
 	return false;
 }
 
-/* The forms, best first; the library's fallback for any shape, which can be slow, only after all of them were refused. */
+/* The forms, best first; the library's fallback for any shape, which can be slow, only after all of them were
+ * refused. */
 static bool plan_any(struct cuda *cu, struct dnn_plan *c)
 {
 	static const cudnnBackendHeurMode_t modes[] = { CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK };
@@ -329,9 +362,10 @@ static bool ready(struct cuda *cu)
 static bool same(const struct cuda_conv_shape *a, const struct cuda_conv_shape *b)
 {
 	const struct dnn_shape *p = &a->shape, *q = &b->shape;
-	return a->pass == b->pass && a->type == b->type && a->bias == b->bias && a->relu == b->relu && a->exact == b->exact && p->n == q->n && p->h == q->h &&
-	       p->w == q->w && p->ic == q->ic && p->oc == q->oc && p->kh == q->kh && p->kw == q->kw && p->oh == q->oh && p->ow == q->ow &&
-	       p->stride == q->stride && p->pad_h == q->pad_h && p->pad_w == q->pad_w;
+	return a->pass == b->pass && a->type == b->type && a->bias == b->bias && a->relu == b->relu &&
+	       a->exact == b->exact && p->n == q->n && p->h == q->h && p->w == q->w && p->ic == q->ic && p->oc == q->oc &&
+	       p->kh == q->kh && p->kw == q->kw && p->oh == q->oh && p->ow == q->ow && p->stride == q->stride &&
+	       p->pad_h == q->pad_h && p->pad_w == q->pad_w;
 }
 
 static void plan_free(struct dnn_plan *c)
@@ -391,7 +425,10 @@ enum tensor_type dnn_plan_dw(const struct dnn_plan *c)
 
 void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const void *bias, void *y)
 {
-	union { const void *given; void *kept; } add = { bias }; /* read only */
+	union {
+		const void *given;
+		void *kept;
+	} add = { bias }; /* read only */
 	const int64_t ids[4] = { UID_X, UID_W, UID_Y, UID_BIAS };
 	void *const pointers[4] = { x, w, y, add.kept };
 	const int64_t n = c->fused && c->shape.bias ? 4 : 3;
@@ -402,7 +439,8 @@ void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const v
 	if (rc == CUDNN_STATUS_SUCCESS)
 		rc = nn.cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, n, pointers);
 	if (rc == CUDNN_STATUS_SUCCESS)
-		rc = nn.cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1, &cu->workspace);
+		rc = nn.cudnnBackendSetAttribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, 1,
+		                                 &cu->workspace);
 	if (rc == CUDNN_STATUS_SUCCESS)
 		rc = nn.cudnnBackendFinalize(pack);
 	if (rc == CUDNN_STATUS_SUCCESS)

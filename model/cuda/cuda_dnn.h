@@ -1,9 +1,11 @@
-/* cuda_dnn.h - convolutions on a device, planned once and run many times in the back end's stream: by cuDNN, fenced and opened at run
- * time, or, where it is missing or has no engine, by the plugin's own kernels (own_product.h; products.cu chooses).
+/* cuda_dnn.h - convolutions on a device, planned once and run many times in the back end's stream: by cuDNN, fenced and
+ * opened at run time, or, where it is missing or has no engine, by the plugin's own kernels (own_product.h; products.cu
+ * chooses).
  *
- * Images are NHWC, weights (Cout, kh, kw, Cin). cuDNN's engine is the first of cuDNN's heuristic list that is deterministic, fits the
- * back end's workspace, need not be compiled first and, for floats without TF32, keeps to float arithmetic: the library's version and the device, which are
- * recorded, decide it. The emulation's twin is tests/cuda_emu/emu_libraries.cc. */
+ * Images are NHWC, weights (Cout, kh, kw, Cin). cuDNN's engine is the first of cuDNN's heuristic list that is
+ * deterministic, fits the back end's workspace, need not be compiled first and, for floats without TF32, keeps to float
+ * arithmetic: the library's version and the device, which are recorded, decide it. The emulation's twin is
+ * tests/cuda_emu/emu_libraries.cc. */
 #ifndef ABLATE_CUDA_DNN_H
 #define ABLATE_CUDA_DNN_H
 
@@ -16,26 +18,27 @@ extern "C" {
 struct cuda_conv_shape {
 	struct dnn_shape shape;
 	enum dnn_pass pass;
-	enum tensor_type type;        /* of images and weights; sums are in float */
-	bool bias, relu;              /* wanted in the same pass (forward) */
-	bool exact;                   /* floats stay floats: no TF32 */
+	enum tensor_type type; /* of images and weights; sums are in float */
+	bool bias, relu;       /* wanted in the same pass (forward) */
+	bool exact;            /* floats stay floats: no TF32 */
 };
 
 struct cuda_conv;
 /* Heap; NULL with cu->failed set. Counted in cu: convs_by_library, convs_by_kernel. */
 struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s);
-bool cuda_conv_fused(const struct cuda_conv *c);             /* bias and relu are made by run; else the caller adds them */
-enum tensor_type cuda_conv_bias(const struct cuda_conv *c);  /* the type that run expects the bias in, where it is fused */
-enum tensor_type cuda_conv_dw(const struct cuda_conv *c);    /* the type that a weights gradient is written in */
+bool cuda_conv_fused(const struct cuda_conv *c); /* bias and relu are made by run; else the caller adds them */
+enum tensor_type cuda_conv_bias(
+	const struct cuda_conv *c);                           /* the type that run expects the bias in, where it is fused */
+enum tensor_type cuda_conv_dw(const struct cuda_conv *c); /* the type that a weights gradient is written in */
 /* forward: y = conv(x, w) [+ bias (Cout)]; data: x from y and w; weights: w from x and y. */
 void cuda_conv_run(struct cuda *cu, struct cuda_conv *c, void *x, void *w, const void *bias, void *y);
 void cuda_conv_free(struct cuda_conv *c); /* accepts NULL */
 
-/* The library's half, for products.cu; as above, but NULL where no engine computes this as wanted, and the back end owns the plan until it is
- * closed. */
+/* The library's half, for products.cu; as above, but NULL where no engine computes this as wanted, and the back end
+ * owns the plan until it is closed. */
 struct dnn_plan;
-bool dnn_there(void);                           /* opens it at the first call */
-void dnn_text(char *out, size_t bytes);         /* its name and version, or what replaces it and why */
+bool dnn_there(void);                   /* opens it at the first call */
+void dnn_text(char *out, size_t bytes); /* its name and version, or what replaces it and why */
 void dnn_close(struct cuda *cu);
 struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s);
 bool dnn_plan_fused(const struct dnn_plan *c);

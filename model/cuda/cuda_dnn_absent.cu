@@ -1,5 +1,5 @@
-/* cuda_dnn_absent.cu - the library's half of cuda_dnn.h for a plugin that was built without cuDNN's headers: there is never a
- * library, so products.cu computes every convolution by the plugin's own kernels, and says why. */
+/* cuda_dnn_absent.cu - the library's half of cuda_dnn.h for a plugin that was built without cuDNN's headers: there is
+ * never a library, so products.cu computes every convolution by the plugin's own kernels, and says why. */
 #include "model/cuda/cuda_dnn.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* cuda_nccl.cu - see cuda_nccl.h. The few declarations that are needed are our own, so that no NCCL header is: they are those of its
- * version 2, which keeps them. */
+/* cuda_nccl.cu - see cuda_nccl.h. The few declarations that are needed are our own, so that no NCCL header is: they are
+ * those of its version 2, which keeps them. */
 #include "model/cuda/cuda_nccl.h"
 
 extern "C" {
@@ -11,7 +11,9 @@ extern "C" {
 
 extern "C" {
 typedef struct ncclComm *nccl_comm;
-struct nccl_name { char bytes[TEAM_NAME_BYTES]; };
+struct nccl_name {
+	char bytes[TEAM_NAME_BYTES];
+};
 }
 enum { NCCL_OK = 0, NCCL_FLOAT32 = 7, NCCL_MEAN = 4 };
 
@@ -23,13 +25,10 @@ static struct {
 	const char *(*error)(int rc);
 } nccl;
 
-static const struct nvidia_function functions[] = { /* those of version 2.10 and newer */
-	{ "ncclGetUniqueId", &nccl.get_name },
-	{ "ncclCommInitRank", &nccl.init },
-	{ "ncclAllReduce", &nccl.all_reduce },
-	{ "ncclCommDestroy", &nccl.destroy },
-	{ "ncclGetErrorString", &nccl.error },
-	{ NULL, NULL },
+static const struct nvidia_function functions[] = {
+	/* those of version 2.10 and newer */
+	{ "ncclGetUniqueId", &nccl.get_name }, { "ncclCommInitRank", &nccl.init },    { "ncclAllReduce", &nccl.all_reduce },
+	{ "ncclCommDestroy", &nccl.destroy },  { "ncclGetErrorString", &nccl.error }, { NULL, NULL },
 };
 static struct nvidia_library library = { &nvidia_rows[NVIDIA_NCCL], functions, false, NULL, "" };
 
@@ -52,7 +51,9 @@ int cuda_team_name(char name[TEAM_NAME_BYTES], struct err *e)
 	return 0;
 }
 
-struct cuda_team { nccl_comm comm; };
+struct cuda_team {
+	nccl_comm comm;
+};
 
 int cuda_team_join(struct cuda_team **out, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e)
 {

@@ -1,5 +1,5 @@
-/* cuda_solver.cu - see cuda_solver.h. The few declarations that are needed are our own, so that no cuSOLVER header is. It is used once per
- * distance: what it needs is allocated for the call. */
+/* cuda_solver.cu - see cuda_solver.h. The few declarations that are needed are our own, so that no cuSOLVER header is.
+ * It is used once per distance: what it needs is allocated for the call. */
 #include "model/cuda/cuda_solver.h"
 
 extern "C" {
@@ -17,8 +17,9 @@ static struct {
 	int (*set_stream)(struct solver_handle *h, cudaStream_t stream);
 	int (*property)(int which, int *value);
 	int (*room)(struct solver_handle *h, int m, int n, int *doubles);
-	int (*gesvd)(struct solver_handle *h, signed char left, signed char right, int m, int n, double *a, int lda, double *s, double *u, int ldu,
-	             double *vt, int ldvt, double *work, int n_work, double *rest, int *info);
+	int (*gesvd)(struct solver_handle *h, signed char left, signed char right, int m, int n, double *a, int lda,
+	             double *s, double *u, int ldu, double *vt, int ldvt, double *work, int n_work, double *rest,
+	             int *info);
 } solver;
 
 static const struct nvidia_function functions[] = {
@@ -64,7 +65,8 @@ static int run(struct cuda *cu, struct solver_handle *h, double *values, const d
 	return info ? err_set(e, "cusolverDnDgesvd: info %d", info) : 0;
 }
 
-int cuda_singular(struct backend *b, double *values, char by[SINGULAR_TEXT], const double *a, int m, int n, struct err *e)
+int cuda_singular(struct backend *b, double *values, char by[SINGULAR_TEXT], const double *a, int m, int n,
+                  struct err *e)
 {
 	struct cuda *cu = (struct cuda *)b;
 	struct solver_handle *h = NULL;

@@ -1,8 +1,9 @@
-/* kernel.cuh - what kernels share: values that are floats or bf16, eight at a time; sums over a block; sums and sweeps over the
- * pixels of an image by channel.
+/* kernel.cuh - what kernels share: values that are floats or bf16, eight at a time; sums over a block; sums and sweeps
+ * over the pixels of an image by channel.
  *
- * A struct val is a tensor's memory with its type, known at run time: every thread of a launch takes the same branch, and each op
- * takes any mix of types. Arithmetic is in float. Eight values are one 16-byte access in bf16 and two in float.
+ * A struct val is a tensor's memory with its type, known at run time: every thread of a launch takes the same branch,
+ * and each op takes any mix of types. Arithmetic is in float. Eight values are one 16-byte access in bf16 and two in
+ * float.
  *
  * Sums are made in two stages in an order that shapes and the device's size decide alone: no atomics on floats. */
 #ifndef ABLATE_KERNEL_CUH
@@ -12,16 +13,19 @@
 
 enum { VEC = 8, BLOCK = 256, WARP = 32 };
 
-/* ---- values --------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 struct val {
-	void *p;        /* NULL: absent */
-	int low, wide;  /* bf16 and not float; p is 16-byte aligned */
+	void *p;       /* NULL: absent */
+	int low, wide; /* bf16 and not float; p is 16-byte aligned */
 };
 
 static inline struct val val_at(const void *p, enum tensor_type type)
 {
-	union { const void *given; void *kept; } u = { p }; /* sources and destinations are passed alike */
+	union {
+		const void *given;
+		void *kept;
+	} u = { p }; /* sources and destinations are passed alike */
 	struct val v = { u.kept, type == TENSOR_BF16, (uintptr_t)p % 16 == 0 };
 	return v;
 }
@@ -38,14 +42,20 @@ static inline size_t type_bytes(enum tensor_type type)
 
 __device__ static inline float of_low(unsigned short x)
 {
-	union { unsigned u; float f; } v = { (unsigned)x << 16 };
+	union {
+		unsigned u;
+		float f;
+	} v = { (unsigned)x << 16 };
 	return v.f;
 }
 
 /* To nearest even; a NaN stays one. */
 __device__ static inline unsigned short to_low(float x)
 {
-	union { float f; unsigned u; } v = { x };
+	union {
+		float f;
+		unsigned u;
+	} v = { x };
 	if (x != x)
 		return (unsigned short)(v.u >> 16 | 0x40);
 	return (unsigned short)((v.u + 0x7FFF + (v.u >> 16 & 1)) >> 16);
@@ -64,7 +74,8 @@ __device__ static inline void val_put(struct val v, int64_t i, float x)
 		((float *)v.p)[i] = x;
 }
 
-/* Values i .. i + count - 1, count <= VEC; the rest of x is 0. Wide accesses where i is a multiple of VEC and count is VEC. */
+/* Values i .. i + count - 1, count <= VEC; the rest of x is 0. Wide accesses where i is a multiple of VEC and count is
+ * VEC. */
 __device__ static inline void val_load(float x[VEC], struct val v, int64_t i, int count)
 {
 	if (v.wide && count == VEC && v.low) {
@@ -110,7 +121,7 @@ __device__ static inline float sigmoid(float x)
 	return 1.0f / (1.0f + expf(-x));
 }
 
-/* ---- one pass over flat tensors ------------------------------------------------------------------------------------- */
+/* ---- one pass over flat tensors -------------------------------------------------------------- */
 
 /* dst[i] = f(a[i], b[i]); b may be absent and is then 0. A thread takes VEC values; bandwidth is the ceiling. */
 template <class F> static __global__ void map_kernel(F f, struct val dst, struct val a, struct val b, int64_t n)
@@ -134,7 +145,12 @@ template <class F> static inline void map(struct cuda *cu, F f, struct val dst, 
 	LAUNCH(cu, map_kernel<F>, blocks_for(n, BLOCK * VEC), BLOCK, 0, f, dst, a, b, (int64_t)n);
 }
 
-struct identity { __device__ float operator()(float a, float) const { return a; } };
+struct identity {
+	__device__ float operator()(float a, float) const
+	{
+		return a;
+	}
+};
 
 /* The same values as another type. */
 static inline void convert(struct cuda *cu, struct val dst, struct val src, size_t n)
@@ -143,7 +159,7 @@ static inline void convert(struct cuda *cu, struct val dst, struct val src, size
 	map(cu, identity(), dst, src, none, n);
 }
 
-/* ---- sums over a warp, over a block --------------------------------------------------------------------------------- */
+/* ---- sums over a warp, over a block ---------------------------------------------------------- */
 
 template <class T> __device__ static inline T warp_sum(T x)
 {
@@ -176,13 +192,18 @@ template <class T> __device__ static inline T block_sum(T x, T *shared)
 	return sum;
 }
 
-/* ---- images by channel ---------------------------------------------------------------------------------------------- */
+/* ---- images by channel ----------------------------------------------------------------------- */
 
-/* How the pixels and channels of (images, pixels, c) are cut over blocks of BLOCK threads: a block takes one image, one run of
- * pixels and one tile of channels; its threads are `rows` pixels by `cols` runs of `vec` neighbouring channels. */
-struct columns { int64_t images, pixels, c, tiles, chunks, per_chunk; int vec, cols, rows; };
+/* How the pixels and channels of (images, pixels, c) are cut over blocks of BLOCK threads: a block takes one image, one
+ * run of pixels and one tile of channels; its threads are `rows` pixels by `cols` runs of `vec` neighbouring
+ * channels. */
+struct columns {
+	int64_t images, pixels, c, tiles, chunks, per_chunk;
+	int vec, cols, rows;
+};
 
-static inline struct columns columns_of(const struct cuda *cu, int64_t images, int64_t pixels, int64_t c, int64_t pixels_per_thread)
+static inline struct columns columns_of(const struct cuda *cu, int64_t images, int64_t pixels, int64_t c,
+                                        int64_t pixels_per_thread)
 {
 	struct columns p = { images, pixels, c, 1, 1, pixels, c % VEC == 0 ? VEC : 1, 1, BLOCK };
 	int64_t runs = c / p.vec;
@@ -190,7 +211,8 @@ static inline struct columns columns_of(const struct cuda *cu, int64_t images, i
 		p.cols *= 2;
 	p.rows = BLOCK / p.cols;
 	p.tiles = (runs + p.cols - 1) / p.cols;
-	int64_t most = (pixels + p.rows * pixels_per_thread - 1) / (p.rows * pixels_per_thread); /* below that a block has too little to do */
+	int64_t most = (pixels + p.rows * pixels_per_thread - 1) /
+	               (p.rows * pixels_per_thread); /* below that a block has too little to do */
 	int64_t want = (8 * (int64_t)cu->processors + images * p.tiles - 1) / (images * p.tiles);
 	p.chunks = most < want ? most : want;
 	p.per_chunk = (pixels + p.chunks - 1) / p.chunks;
@@ -203,8 +225,12 @@ static inline unsigned columns_blocks(const struct columns *p)
 	return (unsigned)(p->images * p->chunks * p->tiles);
 }
 
-/* The place of a thread: its image, its first channel and how many it has (0: none), its pixels first, first + rows, .. last. */
-struct place { int64_t n, chunk, c, first, last; int count, row, col; };
+/* The place of a thread: its image, its first channel and how many it has (0: none), its pixels first, first + rows, ..
+ * last. */
+struct place {
+	int64_t n, chunk, c, first, last;
+	int count, row, col;
+};
 
 __device__ static inline struct place place_of(const struct columns &p)
 {
@@ -221,8 +247,9 @@ __device__ static inline struct place place_of(const struct columns &p)
 	return at;
 }
 
-/* f.begin(n, c, count), then f.pixel(first element, count) for each pixel of the thread. F::RESIDENT: blocks that a multiprocessor has room for by
- * their registers; a thread has one load of each tensor under way, so it takes many threads to keep memory busy. */
+/* f.begin(n, c, count), then f.pixel(first element, count) for each pixel of the thread. F::RESIDENT: blocks that a
+ * multiprocessor has room for by their registers; a thread has one load of each tensor under way, so it takes many
+ * threads to keep memory busy. */
 template <class F> static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) sweep_kernel(F f, struct columns p)
 {
 	struct place at = place_of(p);
@@ -233,12 +260,13 @@ template <class F> static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) 
 		f.pixel((at.n * p.pixels + i) * p.c + at.c, at.count);
 }
 
-/* partial[(n * chunks + chunk) * K + k][c] = sum over the chunk's pixels of what f.pixel adds to sum[k][.]: each thread over its own,
- * then the block's rows in order. */
-template <class F> static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) column_sums_kernel(F f, struct columns p, float *partial)
+/* partial[(n * chunks + chunk) * K + k][c] = sum over the chunk's pixels of what f.pixel adds to sum[k][.]: each thread
+ * over its own, then the block's rows in order. */
+template <class F>
+static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) column_sums_kernel(F f, struct columns p, float *partial)
 {
 	enum { K = F::SUMS };
-	SHARED(float, shared, K * VEC * BLOCK);
+	SHARED(float, shared, K *VEC *BLOCK);
 	struct place at = place_of(p);
 	float sum[K][VEC] = {};
 	if (at.count) {
@@ -266,9 +294,10 @@ template <class F> static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) 
 	}
 }
 
-/* dst[c] = scale * sum over rows of src[row][c], in double, for c channels of rows that are `stride` floats apart; a block takes 32
- * channels, 8 threads each. Image blockIdx / tiles: rows and dst move on. */
-static __global__ void rows_sum_kernel(struct val dst, const float *src, int64_t rows, int64_t stride, int64_t c, int64_t tiles, float scale)
+/* dst[c] = scale * sum over rows of src[row][c], in double, for c channels of rows that are `stride` floats apart; a
+ * block takes 32 channels, 8 threads each. Image blockIdx / tiles: rows and dst move on. */
+static __global__ void rows_sum_kernel(struct val dst, const float *src, int64_t rows, int64_t stride, int64_t c,
+                                       int64_t tiles, float scale)
 {
 	SHARED(double, shared, BLOCK);
 	int64_t n = blockIdx.x / tiles, at = blockIdx.x % tiles * WARP + threadIdx.x % WARP;
@@ -284,7 +313,8 @@ static __global__ void rows_sum_kernel(struct val dst, const float *src, int64_t
 	val_put(dst, n * c + at, (float)(sum * (double)scale));
 }
 
-static inline void rows_sum(struct cuda *cu, struct val dst, const float *src, int64_t images, int64_t rows, int64_t stride, int64_t c, float scale)
+static inline void rows_sum(struct cuda *cu, struct val dst, const float *src, int64_t images, int64_t rows,
+                            int64_t stride, int64_t c, float scale)
 {
 	int64_t tiles = (c + WARP - 1) / WARP;
 	LAUNCH(cu, rows_sum_kernel, (unsigned)(images * tiles), BLOCK, 0, dst, src, rows, stride, c, tiles, scale);
@@ -294,7 +324,9 @@ static inline void rows_sum(struct cuda *cu, struct val dst, const float *src, i
 struct sum_terms {
 	enum { SUMS = 1, RESIDENT = 5 };
 	struct val x;
-	__device__ void begin(int64_t, int64_t, int) {}
+	__device__ void begin(int64_t, int64_t, int)
+	{
+	}
 	__device__ void pixel(float (&sum)[1][VEC], int64_t at, int count) const
 	{
 		float v[VEC];

@@ -1,10 +1,15 @@
-/* moment_kernel.cu - struct fold_job of backend.h. A block makes one tile of the upper triangle from all rows, in their order, so the bits depend
- * only on the vectors and how they were split into folds. */
+/* moment_kernel.cu - struct fold_job of backend.h. A block makes one tile of the upper triangle from all rows, in their
+ * order, so the bits depend only on the vectors and how they were split into folds. */
 #include "model/cuda/moment_kernel.h"
 
 #include "model/cuda/kernel.cuh"
 
-enum { TILE = 64, DEPTH = 16, SIDE_THREADS = 16, EACH = TILE / SIDE_THREADS }; /* BLOCK threads as a square, EACH x EACH sums in each */
+enum {
+	TILE = 64,
+	DEPTH = 16,
+	SIDE_THREADS = 16,
+	EACH = TILE / SIDE_THREADS
+}; /* BLOCK threads as a square, EACH x EACH sums in each */
 
 /* fresh = the mean of the rows: a thread sums a column. */
 static __global__ void row_mean_kernel(struct fold_job j)
@@ -30,8 +35,8 @@ __device__ static inline void stage(double *out, struct fold_job j, int64_t row,
 
 static __global__ void scatter_kernel(struct fold_job j, int tiles, double between)
 {
-	SHARED(double, down, DEPTH * TILE);
-	SHARED(double, across, DEPTH * TILE);
+	SHARED(double, down, DEPTH *TILE);
+	SHARED(double, across, DEPTH *TILE);
 	int top = (int)blockIdx.x / tiles * TILE, left = (int)blockIdx.x % tiles * TILE;
 	int y = (int)threadIdx.x / SIDE_THREADS, x = (int)threadIdx.x % SIDE_THREADS;
 	double sum[EACH][EACH] = { { 0 } };
@@ -51,7 +56,8 @@ static __global__ void scatter_kernel(struct fold_job j, int tiles, double betwe
 		for (int b = 0; b < EACH; b++) {
 			int r = top + y + a * SIDE_THREADS, c = left + x + b * SIDE_THREADS;
 			if (r <= c && c < j.d)
-				j.scatter[(int64_t)r * j.d + c] += sum[a][b] + between * (j.fresh[r] - j.mean[r]) * (j.fresh[c] - j.mean[c]);
+				j.scatter[(int64_t)r * j.d + c] += sum[a][b] +
+				                                   between * (j.fresh[r] - j.mean[r]) * (j.fresh[c] - j.mean[c]);
 		}
 }
 

@@ -14,21 +14,34 @@
 #endif
 
 const struct nvidia_row nvidia_rows[NVIDIA_LIBRARIES] = {
-	[NVIDIA_BLAS] = {
-		.name = "cuBLASLt", .file = "libcublasLt.so.13", .variable = ENV_ABLATE_CUBLASLT, .package = "libcublas-13-0",
-		.without = "own kernels compute products", .with = "products on the card by cuBLASLt" },
-	[NVIDIA_DNN] = {
-		.name = "cuDNN", .file = "libcudnn.so.9", .variable = ENV_ABLATE_CUDNN, .package = "libcudnn9-cuda-13",
-		.without = "own kernels compute convolutions", .with = "convolutions on the card by cuDNN" },
-	[NVIDIA_SOLVER] = {
-		.name = "cuSOLVER", .file = SOLVER_FILE, .variable = ENV_ABLATE_CUSOLVER, .package = "libcusolver-13-0",
-		.without = "the host computes singular values of FID", .with = "singular values of FID on the card" },
-	[NVIDIA_NCCL] = {
-		.name = "NCCL", .file = "libnccl.so.2", .variable = ENV_ABLATE_NCCL, .package = "libnccl2",
-		.without = "several GPUs cannot share a cell (--ranks)", .with = "several GPUs for one cell (--ranks)" },
+	[NVIDIA_BLAS] = { .name = "cuBLASLt",
+	                  .file = "libcublasLt.so.13",
+	                  .variable = ENV_ABLATE_CUBLASLT,
+	                  .package = "libcublas-13-0",
+	                  .without = "own kernels compute products",
+	                  .with = "products on the card by cuBLASLt" },
+	[NVIDIA_DNN] = { .name = "cuDNN",
+	                 .file = "libcudnn.so.9",
+	                 .variable = ENV_ABLATE_CUDNN,
+	                 .package = "libcudnn9-cuda-13",
+	                 .without = "own kernels compute convolutions",
+	                 .with = "convolutions on the card by cuDNN" },
+	[NVIDIA_SOLVER] = { .name = "cuSOLVER",
+	                    .file = SOLVER_FILE,
+	                    .variable = ENV_ABLATE_CUSOLVER,
+	                    .package = "libcusolver-13-0",
+	                    .without = "the host computes singular values of FID",
+	                    .with = "singular values of FID on the card" },
+	[NVIDIA_NCCL] = { .name = "NCCL",
+	                  .file = "libnccl.so.2",
+	                  .variable = ENV_ABLATE_NCCL,
+	                  .package = "libnccl2",
+	                  .without = "several GPUs cannot share a cell (--ranks)",
+	                  .with = "several GPUs for one cell (--ranks)" },
 };
 
-static const char *const folders[] = { "", "/usr/local/cuda/lib64/", "/usr/local/cuda/lib/", "/usr/local/cuda-13/lib64/" };
+static const char *const folders[] = { "", "/usr/local/cuda/lib64/", "/usr/local/cuda/lib/",
+	                                   "/usr/local/cuda-13/lib64/" };
 
 bool nvidia_unwanted(const struct nvidia_row *row)
 {

@@ -1,4 +1,5 @@
-/* own_product.cu - see own_product.h; a tile's inside is product_tile.cuh. A convolution is the product of pixels by taps and channels:
+/* own_product.cu - see own_product.h; a tile's inside is product_tile.cuh. A convolution is the product of pixels by
+ * taps and channels:
  *   forward   y (pixels, oc) = x (pixels under taps)          * w (oc, taps ic)'
  *   data      dx (pixels, ic) = dy (output pixels that read it) * w (taps oc, ic)
  *   weights   dw (oc, taps ic) = dy (pixels, oc)'               * x (pixels under taps) */
@@ -10,13 +11,13 @@
 enum { MIN_STEPS = 4, MAX_SPLITS = 64 }; /* of depth that a block has at least; blocks that share one tile's sums */
 
 struct product {
-	struct operand a, b;               /* rows of the tile are m and n */
-	struct val c, bias;                /* bias.p NULL: none; one per column */
+	struct operand a, b; /* rows of the tile are m and n */
+	struct val c, bias;  /* bias.p NULL: none; one per column */
 	int64_t ldc, step_c;
 	unsigned m, n, k, tiles_m, tiles_n, batch, splits, per_split;
 	float alpha;
 	int relu, wide_c;
-	float *partial;                    /* (batch, splits, m, n) where splits > 1 */
+	float *partial; /* (batch, splits, m, n) where splits > 1 */
 };
 
 __device__ static inline float finished(const struct product &p, float sum, unsigned col)
@@ -60,10 +61,11 @@ struct give_sums {
 template <class S> static __global__ void __launch_bounds__(BLOCK, 2) product_kernel(struct product p)
 {
 	typedef typename S::value T;
-	enum { PART = PART_BYTES / sizeof (T), DEPTH = part<T>::DEPTH };
+	enum { PART = PART_BYTES / sizeof(T), DEPTH = part<T>::DEPTH };
 	SHARED(T, stage, 4 * PART);
-	SHARED(float, patches, WARPS * FRAGMENT * FRAGMENT);
-	unsigned at = blockIdx.x, tile_m = at % p.tiles_m, tile_n = at / p.tiles_m % p.tiles_n, split = at / p.tiles_m / p.tiles_n % p.splits;
+	SHARED(float, patches, WARPS *FRAGMENT *FRAGMENT);
+	unsigned at = blockIdx.x, tile_m = at % p.tiles_m, tile_n = at / p.tiles_m % p.tiles_n,
+			 split = at / p.tiles_m / p.tiles_n % p.splits;
 	unsigned batch = at / p.tiles_m / p.tiles_n / p.splits, row = tile_m * TILE, col = tile_n * TILE;
 	unsigned first = split * p.per_split, last = p.k - first < p.per_split ? p.k : first + p.per_split;
 	const T *a = (const T *)p.a.p + batch * p.a.step, *b = (const T *)p.b.p + batch * p.b.step;
@@ -71,7 +73,8 @@ template <class S> static __global__ void __launch_bounds__(BLOCK, 2) product_ke
 	S sums;
 	int now = 0;
 	sums.clear();
-	for (unsigned k = first;; k += DEPTH, now ^= 1) { /* fetches at k, adds what was fetched before, which the other stage holds */
+	for (unsigned k = first;;
+	     k += DEPTH, now ^= 1) { /* fetches at k, adds what was fetched before, which the other stage holds */
 		T *this_one = stage + 2 * PART * now, *other = stage + 2 * PART * (now ^ 1);
 		if (k < last) {
 			next_a.fetch(p.a, a, row, k);
@@ -101,15 +104,19 @@ static __global__ void parts_kernel(struct product p, int64_t count)
 	val_put(p.c, batch * p.step_c + row * p.ldc + col, finished(p, sum, (unsigned)col));
 }
 
-/* ---- launching ------------------------------------------------------------------------------------------------------ */
+/* ---- launching ------------------------------------------------------------------------------- */
 
 typedef unsigned short low;
-template <bool A_ROWS, bool B_ROWS> struct sums_of_low : sums_by_cores<low, __nv_bfloat16, __nv_bfloat16, 16, A_ROWS, B_ROWS> {};
-struct sums_of_tf32 : sums_by_cores<float, float, nvcuda::wmma::precision::tf32, 8, false, false> {};
+template <bool A_ROWS, bool B_ROWS>
+struct sums_of_low : sums_by_cores<low, __nv_bfloat16, __nv_bfloat16, 16, A_ROWS, B_ROWS> {
+};
+struct sums_of_tf32 : sums_by_cores<float, float, nvcuda::wmma::precision::tf32, 8, false, false> {
+};
 
 static void split_depth(const struct cuda *cu, struct product *p, unsigned depth)
 {
-	uint64_t tiles = (uint64_t)p->tiles_m * p->tiles_n * p->batch, steps = (p->k + depth - 1) / depth, each = (uint64_t)p->batch * p->m * p->n * sizeof(float);
+	uint64_t tiles = (uint64_t)p->tiles_m * p->tiles_n * p->batch, steps = (p->k + depth - 1) / depth,
+			 each = (uint64_t)p->batch * p->m * p->n * sizeof(float);
 	uint64_t splits = 2 * (uint64_t)cu->processors / tiles, most = cu->workspace_bytes / each;
 	splits = splits < (unsigned)MAX_SPLITS ? splits : (unsigned)MAX_SPLITS;
 	splits = splits < steps / MIN_STEPS ? splits : steps / MIN_STEPS;
@@ -152,7 +159,8 @@ static bool small(struct cuda *cu, int64_t m, int64_t n, int64_t k)
 	return false;
 }
 
-static struct operand plain(const void *p, enum tensor_type type, int64_t lines, int64_t length, int64_t ld, int64_t step, bool rows_inner)
+static struct operand plain(const void *p, enum tensor_type type, int64_t lines, int64_t length, int64_t ld,
+                            int64_t step, bool rows_inner)
 {
 	int64_t count = 16 / (int64_t)type_bytes(type);
 	struct operand s = {};
@@ -188,7 +196,8 @@ void own_gemm(struct cuda *cu, const struct cuda_gemm_shape *s, const void *a, c
 }
 
 /* The image of (h, w) pixels and c channels, as it lies under the taps of `lines` pixels of (height, width) images. */
-static struct operand under_taps(const void *p, enum tensor_type type, const struct dnn_shape *s, int64_t height, int64_t width, int64_t h, int64_t w, int64_t c, bool rows_inner)
+static struct operand under_taps(const void *p, enum tensor_type type, const struct dnn_shape *s, int64_t height,
+                                 int64_t width, int64_t h, int64_t w, int64_t c, bool rows_inner)
 {
 	struct operand o = plain(p, type, s->n * height * width, s->kh * s->kw * c, c, 0, rows_inner);
 	o.kind = LINES_OF_PIXELS;

@@ -1,5 +1,6 @@
-/* philox.cuh - the counter-based random numbers of model/base/rng.h in kernels: the same blocks, uniforms and normals of (seed,
- * stream, step, index). Uniforms are equal bit for bit; normals differ by the device's logf, cosf and sinf. */
+/* philox.cuh - the counter-based random numbers of model/base/rng.h in kernels: the same blocks, uniforms and normals
+ * of (seed, stream, step, index). Uniforms are equal bit for bit; normals differ by the device's logf, cosf and
+ * sinf. */
 #ifndef ABLATE_PHILOX_CUH
 #define ABLATE_PHILOX_CUH
 
@@ -9,7 +10,9 @@ extern "C" {
 #include "model/base/rng.h"
 }
 
-struct philox_block { uint32_t word[4]; };
+struct philox_block {
+	uint32_t word[4];
+};
 
 __device__ static inline struct philox_block philox_at(const struct step_scalars *at, uint32_t stream, uint64_t index)
 {

@@ -1,5 +1,6 @@
-/* picture_kernel.cu - struct picture_job of backend.h: bytes resized and scaled into a network's input. A thread makes one pixel of three values, so
- * neighbours read the same few bytes through the caches. In double and without fused multiply-adds, as resize.c computes: the same bits. */
+/* picture_kernel.cu - struct picture_job of backend.h: bytes resized and scaled into a network's input. A thread makes
+ * one pixel of three values, so neighbours read the same few bytes through the caches. In double and without fused
+ * multiply-adds, as resize.c computes: the same bits. */
 #include "model/cuda/picture_kernel.h"
 
 #include "model/cuda/kernel.cuh"
@@ -53,5 +54,6 @@ void cuda_pictures(struct backend *b, const struct picture_job *job)
 {
 	struct cuda *cu = (struct cuda *)b;
 	int64_t pixels = (int64_t)job->n * job->side * job->side;
-	LAUNCH(cu, pictures_kernel, blocks_for((size_t)pixels, BLOCK), BLOCK, 0, *job, val_at(job->dst, job->low ? TENSOR_BF16 : TENSOR_F32), pixels);
+	LAUNCH(cu, pictures_kernel, blocks_for((size_t)pixels, BLOCK), BLOCK, 0, *job,
+	       val_at(job->dst, job->low ? TENSOR_BF16 : TENSOR_F32), pixels);
 }

@@ -1,5 +1,5 @@
-/* plugin.cu - the CUDA back end as the program sees it: finding devices, memory, one stream, recording a step as a CUDA graph,
- * and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
+/* plugin.cu - the CUDA back end as the program sees it: finding devices, memory, one stream, recording a step as a CUDA
+ * graph, and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
 #include "model/base/env.h"
 #include "model/cuda/cuda.h"
 #include "model/cuda/cuda_nccl.h"
@@ -19,7 +19,11 @@ static const struct cuda_op *const ops_of[] = {
 #undef OP
 };
 
-enum { MIN_WORKSPACE = 64 << 20, WORKSPACE_SHARE = 256, SMALL_UPLOAD = 64 << 10 }; /* the libraries' workspace: a 256th of the device's memory */
+enum {
+	MIN_WORKSPACE = 64 << 20,
+	WORKSPACE_SHARE = 256,
+	SMALL_UPLOAD = 64 << 10
+}; /* the libraries' workspace: a 256th of the device's memory */
 
 static struct cuda *cuda_of(struct backend *b)
 {
@@ -33,7 +37,7 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 		(void)snprintf(cu->failed, sizeof cu->failed, "%s:%d: %.200s: %s", name ? name + 1 : file, line, what, why);
 }
 
-/* ---- devices -------------------------------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 static int devices(int *n, struct err *e)
 {
@@ -48,15 +52,16 @@ static int devices(int *n, struct err *e)
 	if (driver == 0)
 		return err_set(e, "no NVIDIA driver on this machine (libcuda.so.1)");
 	if (rc == cudaErrorInsufficientDriver)
-		return err_set(e, "the NVIDIA driver is too old: it has CUDA %d.%d, the plugin needs %d.%d; install a newer driver", driver / 1000,
-		               driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+		return err_set(
+			e, "the NVIDIA driver is too old: it has CUDA %d.%d, the plugin needs %d.%d; install a newer driver",
+			driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
 	if (rc == cudaSuccess || rc == cudaErrorNoDevice)
 		return err_set(e, "a driver (CUDA %d.%d), but no CUDA device%s", driver / 1000, driver % 1000 / 10,
 		               env_get(ENV_CUDA_VISIBLE_DEVICES) ? " that CUDA_VISIBLE_DEVICES shows" : "");
 	return err_set(e, "the CUDA driver says: %s", cudaGetErrorString(rc));
 }
 
-/* ---- memory --------------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 static void *alloc(struct backend *b, size_t bytes, struct err *e)
 {
@@ -70,8 +75,8 @@ static void *alloc(struct backend *b, size_t bytes, struct err *e)
 	}
 	(void)cudaGetLastError(); /* out of memory does not persist */
 	(void)cudaMemGetInfo(&free_bytes, &total);
-	(void)err_set(e, "%s: %s: %.1f MiB asked for, %.1f of %.1f are free", b->name, cudaGetErrorString(rc), (double)bytes / 0x1p20,
-	              (double)free_bytes / 0x1p20, (double)total / 0x1p20);
+	(void)err_set(e, "%s: %s: %.1f MiB asked for, %.1f of %.1f are free", b->name, cudaGetErrorString(rc),
+	              (double)bytes / 0x1p20, (double)free_bytes / 0x1p20, (double)total / 0x1p20);
 	return NULL;
 }
 
@@ -84,8 +89,8 @@ static void upload(struct backend *b, void *dst, const void *src, size_t bytes)
 {
 	struct cuda *cu = cuda_of(b);
 	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cu->stream));
-	/* A small block is copied by the call itself. A larger one of pageable memory may be read later, where the device reads the host's pages
-	 * itself, and the caller may write src at once; a step uploads small ones only. */
+	/* A small block is copied by the call itself. A larger one of pageable memory may be read later, where the device
+	 * reads the host's pages itself, and the caller may write src at once; a step uploads small ones only. */
 	if (bytes > SMALL_UPLOAD)
 		CUDA_CALL(cu, cudaStreamSynchronize(cu->stream));
 }
@@ -110,7 +115,7 @@ static void clear(struct backend *b, void *dst, size_t bytes)
 	CUDA_CALL(cu, cudaMemsetAsync(dst, 0, bytes, cu->stream));
 }
 
-/* ---- nodes ---------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static size_t node_prepare(struct backend *b, struct node *nd)
 {
@@ -135,7 +140,7 @@ static void set_step(struct backend *b, const struct step_scalars *s)
 	upload(b, cuda_of(b)->step, s, sizeof *s);
 }
 
-/* ---- recording ------------------------------------------------------------------------------------------------------ */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static void wait(struct backend *b)
 {
@@ -194,7 +199,7 @@ static void program_free(struct backend *b, void *program)
 	CUDA_CALL(cuda_of(b), cudaGraphExecDestroy((cudaGraphExec_t)program));
 }
 
-/* ---- several processes ---------------------------------------------------------------------------------------------- */
+/* ---- several processes ----------------------------------------------------------------------- */
 
 static int team_name(struct backend *, char name[TEAM_NAME_BYTES], struct err *e)
 {
@@ -227,7 +232,7 @@ static void team_wait(struct backend *b)
 	CUDA_CALL(cu, cudaStreamWaitEvent(cu->stream, cu->made, 0));
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void facts(struct backend *b, struct backend_facts *out)
 {
@@ -247,13 +252,16 @@ static void facts(struct backend *b, struct backend_facts *out)
 	(void)cudaDriverGetVersion(&driver);
 	(void)cudaRuntimeGetVersion(&runtime);
 	(void)cudaMemGetInfo(&free_bytes, &total);
-	(void)snprintf(out->device, sizeof out->device, "%.90s, compute capability %d.%d", prop.name, prop.major, prop.minor);
+	(void)snprintf(out->device, sizeof out->device, "%.90s, compute capability %d.%d", prop.name, prop.major,
+	               prop.minor);
 	(void)snprintf(out->driver, sizeof out->driver, "CUDA %d.%d", driver / 1000, driver % 1000 / 10);
 	cuda_libraries_text(versions, sizeof versions);
-	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %.200s", runtime / 1000, runtime % 1000 / 10, versions);
+	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %.200s", runtime / 1000,
+	               runtime % 1000 / 10, versions);
 	(void)snprintf(out->math, sizeof out->math, "%s", math[b->dtype]);
 	if (cuda_of(b)->convs_by_library + cuda_of(b)->convs_by_kernel)
-		(void)snprintf(out->convolutions, sizeof out->convolutions, "%d by cuDNN, %d by the plugin's own kernels", cuda_of(b)->convs_by_library, cuda_of(b)->convs_by_kernel);
+		(void)snprintf(out->convolutions, sizeof out->convolutions, "%d by cuDNN, %d by the plugin's own kernels",
+		               cuda_of(b)->convs_by_library, cuda_of(b)->convs_by_kernel);
 	out->memory = total;
 	out->memory_free = free_bytes;
 }
@@ -279,9 +287,11 @@ static void close_cuda(struct backend *b)
 }
 
 static const struct backend_programs programs = {
-	.begin = capture_begin, .end = capture_end, .replay = replay, .free = program_free };
+	.begin = capture_begin, .end = capture_end, .replay = replay, .free = program_free
+};
 static const struct backend_scores scores = {
-	.pictures = cuda_pictures, .fold = cuda_fold, .copy = copy, .clear = clear, .singular = cuda_singular };
+	.pictures = cuda_pictures, .fold = cuda_fold, .copy = copy, .clear = clear, .singular = cuda_singular
+};
 static const struct backend_team team = { .name = team_name, .join = team_join, .mean = team_mean, .wait = team_wait };
 static const struct backend_ops ops = {
 	.kind = "cuda",
@@ -327,7 +337,8 @@ static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, st
 		return -1;
 	}
 	if (dtype == DTYPE_BF16 && prop.major < 8) {
-		(void)err_code(e, EXIT_USAGE, "train.dtype = \"bf16\": %s (compute capability %d.%d) has none; needs 8.0", prop.name, prop.major, prop.minor);
+		(void)err_code(e, EXIT_USAGE, "train.dtype = \"bf16\": %s (compute capability %d.%d) has none; needs 8.0",
+		               prop.name, prop.major, prop.minor);
 		close_cuda(&cu->base);
 		return -1;
 	}
@@ -336,5 +347,8 @@ static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, st
 }
 
 extern "C" __attribute__((visibility("default"))) const struct backend_plugin ablate_backend_plugin = {
-	BACKEND_ABI, ABLATE_BACKEND_BUILD_ID, devices, open_cuda,
+	BACKEND_ABI,
+	ABLATE_BACKEND_BUILD_ID,
+	devices,
+	open_cuda,
 };

@@ -1,10 +1,13 @@
-/* product_tile.cuh - one block's tile of a matrix product, TILE x TILE sums over a range of depth, and where its operands come from.
+/* product_tile.cuh - one block's tile of a matrix product, TILE x TILE sums over a range of depth, and where its
+ * operands come from.
  *
- * An operand is a matrix of lines of neighbours in memory: a plain one, or an image that a convolution looks at, whose line is a pixel
- * and whose values along it are those under each tap of the kernel (an implicit GEMM: the matrix is never written). Both parts of
- * a tile are fetched 16 bytes at a time where memory allows it, one step of depth ahead of the sums, into two stages of shared memory.
+ * An operand is a matrix of lines of neighbours in memory: a plain one, or an image that a convolution looks at, whose
+ * line is a pixel and whose values along it are those under each tap of the kernel (an implicit GEMM: the matrix is
+ * never written). Both parts of a tile are fetched 16 bytes at a time where memory allows it, one step of depth ahead
+ * of the sums, into two stages of shared memory.
  *
- * Sums: floats by multiply-adds, 8 x 8 in a thread's registers; TF32 and bf16 by tensor cores (wmma), 64 x 32 in a warp's, in float. */
+ * Sums: floats by multiply-adds, 8 x 8 in a thread's registers; TF32 and bf16 by tensor cores (wmma), 64 x 32 in a
+ * warp's, in float. */
 #ifndef ABLATE_PRODUCT_TILE_CUH
 #define ABLATE_PRODUCT_TILE_CUH
 
@@ -14,9 +17,11 @@
 
 enum { TILE = 128, PART_BYTES = 10240, FRAGMENT = 16, WARP_ROWS = 64, WARP_COLS = 32, WARPS = BLOCK / WARP };
 
-/* ---- division by a number known before launch ------------------------------------------------------------------------ */
+/* ---- division by a number known before launch ------------------------------------------------ */
 
-struct divider { unsigned by, factor, shift; };
+struct divider {
+	unsigned by, factor, shift;
+};
 
 /* q = (high word of x * factor, + x) >> shift, for x < 2^31 (Granlund and Montgomery 1994). */
 static inline struct divider divider_of(int64_t by)
@@ -33,18 +38,19 @@ __device__ static inline unsigned divide(struct divider d, unsigned x)
 	return ((unsigned)((uint64_t)x * d.factor >> 32) + x) >> d.shift;
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 enum lines { LINES_PLAIN, LINES_BY_TAP, LINES_OF_PIXELS };
 
-/* Value u of line v. PLAIN: at v ld + u. BY_TAP: v is (tap, o) and its line the (o taps + tap)-th. OF_PIXELS: v is a pixel (n,i,j) of
- * one image, u is (tap, c) of the other, whose pixel is (i mul + p dir + off_h) / div, and so on, where that is whole and inside. */
+/* Value u of line v. PLAIN: at v ld + u. BY_TAP: v is (tap, o) and its line the (o taps + tap)-th. OF_PIXELS: v is a
+ * pixel (n,i,j) of one image, u is (tap, c) of the other, whose pixel is (i mul + p dir + off_h) / div, and so on,
+ * where that is whole and inside. */
 struct operand {
 	const void *p;
-	int64_t ld, step;              /* values from line to line, from matrix to matrix of a batch */
-	unsigned lines, length;        /* beyond them all is 0 */
-	int rows_inner;                /* neighbours are rows of the tile; else they go along depth */
-	int wide;                      /* 16-byte accesses */
+	int64_t ld, step;       /* values from line to line, from matrix to matrix of a batch */
+	unsigned lines, length; /* beyond them all is 0 */
+	int rows_inner;         /* neighbours are rows of the tile; else they go along depth */
+	int wide;               /* 16-byte accesses */
 	enum lines kind;
 	struct divider channels, area, width, columns; /* of c or o; of a line's pixels; of taps per kernel row */
 	int taps, mul, dir, div, off_h, off_w, h, w;
@@ -60,7 +66,8 @@ __device__ static inline int64_t operand_at(const struct operand &s, unsigned v,
 		return ((int64_t)o * s.taps + tap) * s.ld + u;
 	}
 	unsigned n = divide(s.area, v), rest = v - n * s.area.by, i = divide(s.width, rest), j = rest - i * s.width.by;
-	unsigned tap = divide(s.channels, u), c = u - tap * s.channels.by, row = divide(s.columns, tap), col = tap - row * s.columns.by;
+	unsigned tap = divide(s.channels, u), c = u - tap * s.channels.by, row = divide(s.columns, tap),
+			 col = tap - row * s.columns.by;
 	int h = (int)i * s.mul + (int)row * s.dir + s.off_h, w = (int)j * s.mul + (int)col * s.dir + s.off_w;
 	if (s.div > 1) {
 		if (h < 0 || w < 0 || h % s.div || w % s.div)
@@ -73,21 +80,32 @@ __device__ static inline int64_t operand_at(const struct operand &s, unsigned v,
 	return (((int64_t)n * s.h + h) * s.w + w) * s.channels.by + c;
 }
 
-__device__ static inline unsigned bits_at(const unsigned short *p, int64_t at) { return p[at]; }
-__device__ static inline unsigned bits_at(const float *p, int64_t at) { return ((const unsigned *)(const void *)p)[at]; }
+__device__ static inline unsigned bits_at(const unsigned short *p, int64_t at)
+{
+	return p[at];
+}
+__device__ static inline unsigned bits_at(const float *p, int64_t at)
+{
+	return ((const unsigned *)(const void *)p)[at];
+}
 
 /* all, moved on by one value, with a first one. */
 __device__ static inline uint4 before(const unsigned short *, uint4 all, unsigned first)
 {
-	return make_uint4(all.x << 16 | first, all.y << 16 | all.x >> 16, all.z << 16 | all.y >> 16, all.w << 16 | all.z >> 16);
+	return make_uint4(all.x << 16 | first, all.y << 16 | all.x >> 16, all.z << 16 | all.y >> 16,
+	                  all.w << 16 | all.z >> 16);
 }
 
-__device__ static inline uint4 before(const float *, uint4 all, unsigned first) { return make_uint4(first, all.x, all.y, all.z); }
+__device__ static inline uint4 before(const float *, uint4 all, unsigned first)
+{
+	return make_uint4(first, all.x, all.y, all.z);
+}
 
 /* 16 bytes of line v from u on. */
-template <class T> __device__ static inline uint4 operand_fetch(const struct operand &s, const T *p, unsigned v, unsigned u)
+template <class T>
+__device__ static inline uint4 operand_fetch(const struct operand &s, const T *p, unsigned v, unsigned u)
 {
-	enum { COUNT = 16 / sizeof (T) };
+	enum { COUNT = 16 / sizeof(T) };
 	uint4 all = make_uint4(0, 0, 0, 0);
 	if (v >= s.lines || u >= s.length)
 		return all;
@@ -103,10 +121,10 @@ template <class T> __device__ static inline uint4 operand_fetch(const struct ope
 	return all;
 }
 
-/* ---- a part of shared memory: 128 rows of DEPTH values ---------------------------------------------------------------- */
+/* ---- a part of shared memory: 128 rows of DEPTH values --------------------------------------- */
 
-/* bf16: as in memory, (row, depth) with rows 40 apart or (depth, row) with 136. Floats: always (row, depth), 20 apart, so that neither the
- * reads of 8 neighbours nor writes across collide in banks. */
+/* bf16: as in memory, (row, depth) with rows 40 apart or (depth, row) with 136. Floats: always (row, depth), 20 apart,
+ * so that neither the reads of 8 neighbours nor writes across collide in banks. */
 template <class T> struct part;
 
 template <> struct part<unsigned short> {
@@ -171,7 +189,7 @@ template <class T> struct pieces {
 	}
 };
 
-/* ---- sums by multiply-adds: thread (y, x) of 16 x 16 has rows y + 16 i and columns x + 16 j ----------------------------- */
+/* ---- sums by multiply-adds: thread (y, x) of 16 x 16 has rows y + 16 i and columns x + 16 j --- */
 
 struct sums_of_floats {
 	typedef float value;
@@ -210,7 +228,8 @@ struct sums_of_floats {
 			}
 		}
 	}
-	/* out(row, column, values) for every eight neighbours of a row, by way of shared memory; those beyond the edge too. */
+	/* out(row, column, values) for every eight neighbours of a row, by way of shared memory; those beyond the edge
+	 * too. */
 	template <class F> __device__ void give(float *patches, unsigned, unsigned, F out) const
 	{
 		float *mine = patches + threadIdx.x / 16 * TILE;
@@ -229,13 +248,19 @@ struct sums_of_floats {
 	}
 };
 
-/* ---- sums by tensor cores: 2 x 4 warps ---------------------------------------------------------------------------------- */
+/* ---- sums by tensor cores: 2 x 4 warps ------------------------------------------------------- */
 
-template <bool ROWS_INNER, class A, class B> struct choose_type { typedef A type; };
-template <class A, class B> struct choose_type<true, A, B> { typedef B type; };
+template <bool ROWS_INNER, class A, class B> struct choose_type {
+	typedef A type;
+};
+template <class A, class B> struct choose_type<true, A, B> {
+	typedef B type;
+};
 
 /* bf16 is what the cores take; floats are rounded to TF32 first. */
-template <class F> __device__ static inline void round_factors(F &, const __nv_bfloat16 *) {}
+template <class F> __device__ static inline void round_factors(F &, const __nv_bfloat16 *)
+{
+}
 
 template <class F> __device__ static inline void round_factors(F &f, const float *)
 {
@@ -249,10 +274,17 @@ template <class T, class C, class P, int K, bool A_ROWS, bool B_ROWS> struct sum
 	typedef T value;
 	typedef nvcuda::wmma::row_major along;
 	typedef nvcuda::wmma::col_major across;
-	nvcuda::wmma::fragment<nvcuda::wmma::accumulator, FRAGMENT, FRAGMENT, K, float> sum[WARP_ROWS / FRAGMENT][WARP_COLS / FRAGMENT];
+	nvcuda::wmma::fragment<nvcuda::wmma::accumulator, FRAGMENT, FRAGMENT, K, float> sum[WARP_ROWS / FRAGMENT]
+																					   [WARP_COLS / FRAGMENT];
 
-	__device__ static unsigned row() { return threadIdx.x / WARP / 4 * WARP_ROWS; }
-	__device__ static unsigned col() { return threadIdx.x / WARP % 4 * WARP_COLS; }
+	__device__ static unsigned row()
+	{
+		return threadIdx.x / WARP / 4 * WARP_ROWS;
+	}
+	__device__ static unsigned col()
+	{
+		return threadIdx.x / WARP % 4 * WARP_COLS;
+	}
 	__device__ void clear()
 	{
 #pragma unroll
@@ -265,14 +297,20 @@ template <class T, class C, class P, int K, bool A_ROWS, bool B_ROWS> struct sum
 	__device__ void add(const T *a, const T *b, unsigned rows, unsigned cols)
 	{
 		enum { ALONG = part<T>::ALONG, ACROSS = part<T>::ACROSS };
-		nvcuda::wmma::fragment<nvcuda::wmma::matrix_a, FRAGMENT, FRAGMENT, K, P, typename choose_type<A_ROWS, along, across>::type> x;
-		nvcuda::wmma::fragment<nvcuda::wmma::matrix_b, FRAGMENT, FRAGMENT, K, P, typename choose_type<B_ROWS, across, along>::type> y[WARP_COLS / FRAGMENT];
+		nvcuda::wmma::fragment<nvcuda::wmma::matrix_a, FRAGMENT, FRAGMENT, K, P,
+		                       typename choose_type<A_ROWS, along, across>::type>
+			x;
+		nvcuda::wmma::fragment<nvcuda::wmma::matrix_b, FRAGMENT, FRAGMENT, K, P,
+		                       typename choose_type<B_ROWS, across, along>::type>
+			y[WARP_COLS / FRAGMENT];
 #pragma unroll
 		for (int k = 0; k < part<T>::DEPTH; k += K) {
 #pragma unroll
 			for (int j = 0; j < WARP_COLS / FRAGMENT; j++) {
 				unsigned at = col() + FRAGMENT * j;
-				nvcuda::wmma::load_matrix_sync(y[j], (const C *)(const void *)(b + (B_ROWS ? k * ACROSS + at : at * ALONG + k)), B_ROWS ? ACROSS : ALONG);
+				nvcuda::wmma::load_matrix_sync(
+					y[j], (const C *)(const void *)(b + (B_ROWS ? k * ACROSS + at : at * ALONG + k)),
+					B_ROWS ? ACROSS : ALONG);
 				round_factors(y[j], (const C *)NULL);
 			}
 #pragma unroll
@@ -280,7 +318,9 @@ template <class T, class C, class P, int K, bool A_ROWS, bool B_ROWS> struct sum
 				unsigned at = row() + FRAGMENT * i;
 				if (at >= rows)
 					continue;
-				nvcuda::wmma::load_matrix_sync(x, (const C *)(const void *)(a + (A_ROWS ? k * ACROSS + at : at * ALONG + k)), A_ROWS ? ACROSS : ALONG);
+				nvcuda::wmma::load_matrix_sync(
+					x, (const C *)(const void *)(a + (A_ROWS ? k * ACROSS + at : at * ALONG + k)),
+					A_ROWS ? ACROSS : ALONG);
 				round_factors(x, (const C *)NULL);
 #pragma unroll
 				for (int j = 0; j < WARP_COLS / FRAGMENT; j++)

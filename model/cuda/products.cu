@@ -1,5 +1,5 @@
-/* products.cu - who computes a matrix product or a convolution: NVIDIA's library where this machine has it and it has something for the
- * shape, else the plugin's own kernels. See cuda_blas.h, cuda_dnn.h, own_product.h. */
+/* products.cu - who computes a matrix product or a convolution: NVIDIA's library where this machine has it and it has
+ * something for the shape, else the plugin's own kernels. See cuda_blas.h, cuda_dnn.h, own_product.h. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/own_product.h"
@@ -7,8 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-struct cuda_gemm { struct cuda_gemm_shape shape; struct blas_gemm *library; };
-struct cuda_conv { struct cuda_conv_shape shape; struct dnn_plan *library; }; /* library NULL: own kernels */
+struct cuda_gemm {
+	struct cuda_gemm_shape shape;
+	struct blas_gemm *library;
+};
+struct cuda_conv {
+	struct cuda_conv_shape shape;
+	struct dnn_plan *library;
+}; /* library NULL: own kernels */
 
 struct cuda_gemm *cuda_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s)
 {

@@ -1,13 +1,14 @@
-/* step_kernels.cu - see step_kernels.h. The data set is in device memory as bytes; a batch is gathered, mirrored and given its noise
- * in one launch. The optimizer goes once over the flat stores: per parameter it reads p, g, m, v, ema (and the teacher) and
- * writes all but g, 36 (44) bytes in all, so memory bandwidth is the ceiling; a thread takes four floats. */
+/* step_kernels.cu - see step_kernels.h. The data set is in device memory as bytes; a batch is gathered, mirrored and
+ * given its noise in one launch. The optimizer goes once over the flat stores: per parameter it reads p, g, m, v, ema
+ * (and the teacher) and writes all but g, 36 (44) bytes in all, so memory bandwidth is the ceiling; a thread takes four
+ * floats. */
 #include "model/cuda/step_kernels.h"
 
 #include "model/cuda/philox.cuh"
 
 enum { THREADS = 256 };
 
-/* ---- batch ---------------------------------------------------------------------------------------------------------- */
+/* ---- batch ----------------------------------------------------------------------------------- */
 
 /* a * b + c rounded twice, as the host does it. */
 __device__ static inline float twice_rounded(float a, float b, float c)
@@ -22,14 +23,16 @@ __device__ static inline float twice_rounded(float a, float b, float c)
 /* A thread makes values 4q .. 4q+3 of sample i: of its picture and of its noise, one Philox block. */
 static __global__ void batch_kernel(struct batch_job j, int64_t quads)
 {
-	int64_t at = (int64_t)blockIdx.x * THREADS + (int64_t)threadIdx.x, per = (int64_t)j.h * j.w * j.c, row = (int64_t)j.w * j.c;
+	int64_t at = (int64_t)blockIdx.x * THREADS + (int64_t)threadIdx.x, per = (int64_t)j.h * j.w * j.c,
+			row = (int64_t)j.w * j.c;
 	if (at >= j.batch * quads)
 		return;
 	int64_t i = at / quads, q = at % quads;
 	struct sample_draw d = j.draws[i];
 	const uint8_t *image = j.images + d.image * per;
 	float normal[4];
-	philox_normals(normal, philox_at(&j.control->scalars, RNG_NOISE, (uint64_t)((int64_t)j.control->scalars.first * quads + at)));
+	philox_normals(
+		normal, philox_at(&j.control->scalars, RNG_NOISE, (uint64_t)((int64_t)j.control->scalars.first * quads + at)));
 	for (int k = 0; k < 4 && 4 * q + k < per; k++) {
 		int64_t to = 4 * q + k, y = to / row, x = to % row / j.c, c = to % j.c;
 		int64_t from = y * row + (d.flip ? j.w - 1 - x : x) * j.c + c;
@@ -54,7 +57,7 @@ void cuda_batch(struct backend *b, const struct batch_job *job)
 		LAUNCH(cu, label_kernel, blocks_for((size_t)(job->batch * job->classes), THREADS), THREADS, 0, *job);
 }
 
-/* ---- update --------------------------------------------------------------------------------------------------------- */
+/* ---- update ---------------------------------------------------------------------------------- */
 
 /* One thread: did this step's loss come out finite? */
 static __global__ void settle_kernel(struct step_status *s, const float *loss)
@@ -75,22 +78,32 @@ __device__ static inline float average(float old, float p, struct average a)
 }
 
 /* Neighbours of a store: four in one access, or one. */
-template <int WIDTH> struct some { float x[WIDTH]; };
+template <int WIDTH> struct some {
+	float x[WIDTH];
+};
 
-__device__ static inline struct some<4> some_at(const struct some<4> *p)
-{
+__device__ static inline struct some<4> some_at(const struct some<4> *p) {
 	float4 v = *(const float4 *)(const void *)p;
-	struct some<4> s = { { v.x, v.y, v.z, v.w } };
+	struct some<4> s = {
+		{
+			v.x, v.y, v.z, v.w
+		}
+	};
 	return s;
 }
 
-__device__ static inline void some_put(struct some<4> *p, const struct some<4> &s)
+__device__ static inline void
+some_put(struct some<4> *p, const struct some<4> &s)
 {
 	*(float4 *)(void *)p = make_float4(s.x[0], s.x[1], s.x[2], s.x[3]);
 }
 
-__device__ static inline struct some<1> some_at(const struct some<1> *p) { return *p; }
-__device__ static inline void some_put(struct some<1> *p, const struct some<1> &s) { *p = s; }
+__device__ static inline struct some<1> some_at(const struct some<1> *p) {
+	return *p;
+} __device__ static inline void some_put(struct some<1> *p, const struct some<1> &s)
+{
+	*p = s;
+}
 
 template <int WIDTH> __device__ static inline void follow(float *to, const struct some<WIDTH> &p, struct average a)
 {
@@ -101,10 +114,12 @@ template <int WIDTH> __device__ static inline void follow(float *to, const struc
 	some_put(at, s);
 }
 
-template <int WIDTH> __device__ static inline void update_some(const struct update_job &j, const struct optim_step &s, size_t i)
+template <int WIDTH>
+__device__ static inline void update_some(const struct update_job &j, const struct optim_step &s, size_t i)
 {
 	typedef struct some<WIDTH> some;
-	some p = some_at((some *)(void *)(j.p + i)), g = some_at((const some *)(const void *)(j.grad + i)), m = some_at((some *)(void *)(j.m + i)), v = some_at((some *)(void *)(j.v + i));
+	some p = some_at((some *)(void *)(j.p + i)), g = some_at((const some *)(const void *)(j.grad + i)),
+		 m = some_at((some *)(void *)(j.m + i)), v = some_at((some *)(void *)(j.v + i));
 #pragma unroll
 	for (int k = 0; k < WIDTH; k++) {
 		float grad = g.x[k] + s.weight_decay * p.x[k];

@@ -1,4 +1,5 @@
-/* step_kernels.h - what surrounds the graph in a training step on a CUDA device: the batch and the update. See backend.h. */
+/* step_kernels.h - what surrounds the graph in a training step on a CUDA device: the batch and the update. See
+ * backend.h. */
 #ifndef ABLATE_STEP_KERNELS_H
 #define ABLATE_STEP_KERNELS_H
 

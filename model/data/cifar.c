@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 
 static const char *const names[][CIFAR_BATCHES] = {
-	[SPLIT_TRAIN] = { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin" },
+	[SPLIT_TRAIN] = { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin",
+	                  "data_batch_5.bin" },
 	[SPLIT_TEST] = { "test_batch.bin" },
 };
 
@@ -42,8 +43,10 @@ static int add_batch(struct cifar *c, FILE *f, uint8_t *bytes, int64_t size, con
 	free(bytes);
 	if (whole)
 		return err_set(e, "%s: CIFAR-10 has no more than %d batches", path, CIFAR_BATCHES);
-	return err_set(e, "%s: not a CIFAR-10 binary file (or truncated): its %lld bytes are not a multiple of the %d bytes of a record", path,
-	               (long long)size, CIFAR_RECORD);
+	return err_set(
+		e,
+		"%s: not a CIFAR-10 binary file (or truncated): its %lld bytes are not a multiple of the %d bytes of a record",
+		path, (long long)size, CIFAR_RECORD);
 }
 
 static int add_file(struct cifar *c, const char *path, struct err *e)

@@ -1,7 +1,8 @@
-/* cifar.h - CIFAR-10 in its binary form: records of one label byte and 3 x 32 x 32 bytes, planes in the order red, green,
- * blue. A set is one file, the files of a split, or files that somebody else holds in memory; records of files are read
- * one at a time, so a set costs no memory.
- * Source: the page of the data set, which also names the files: data_batch_1.bin to data_batch_5.bin and test_batch.bin. */
+/* cifar.h - CIFAR-10 in its binary form: records of one label byte and 3 x 32 x 32 bytes, planes in the order red,
+ * green, blue. A set is one file, the files of a split, or files that somebody else holds in memory; records of files
+ * are read one at a time, so a set costs no memory.
+ * Source: the page of the data set, which also names the files: data_batch_1.bin to data_batch_5.bin and
+ * test_batch.bin. */
 #ifndef ABLATE_CIFAR_H
 #define ABLATE_CIFAR_H
 
@@ -13,10 +14,25 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CIFAR_SIDE = 32, CIFAR_PIXELS = 3 * 32 * 32, CIFAR_RECORD = 1 + CIFAR_PIXELS, CIFAR_BATCHES = 5, CIFAR_CLASSES = 10 };
+enum {
+	CIFAR_SIDE = 32,
+	CIFAR_PIXELS = 3 * 32 * 32,
+	CIFAR_RECORD = 1 + CIFAR_PIXELS,
+	CIFAR_BATCHES = 5,
+	CIFAR_CLASSES = 10
+};
 
-struct cifar_batch { FILE *f; uint8_t *bytes; char *path; int64_t n; }; /* a file, or bytes in memory */
-struct cifar { struct cifar_batch batch[CIFAR_BATCHES]; int n_batches; int64_t n; }; /* n: records in all */
+struct cifar_batch {
+	FILE *f;
+	uint8_t *bytes;
+	char *path;
+	int64_t n;
+}; /* a file, or bytes in memory */
+struct cifar {
+	struct cifar_batch batch[CIFAR_BATCHES];
+	int n_batches;
+	int64_t n;
+}; /* n: records in all */
 
 /* Heap: the path of batch k of a split, from 0; NULL past the last. */
 char *cifar_batch_path(const char *folder, enum data_split split, int k);

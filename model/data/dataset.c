@@ -18,14 +18,16 @@
 
 #define NUMERICS_OF_DATA 1 /* bumped when the same files would decode to other bytes */
 
-/* ---- IDX ---------------------------------------------------------------------------------------------------------- */
+/* ---- IDX ------------------------------------------------------------------------------------- */
 
 /* Takes the pictures over. */
-static int take_idx(struct dataset *d, struct idx *x, const struct idx *y, const char *labels, const struct data_shape *shape, struct err *e)
+static int take_idx(struct dataset *d, struct idx *x, const struct idx *y, const char *labels,
+                    const struct data_shape *shape, struct err *e)
 {
 	for (int64_t i = 0; i < y->dims[0]; i++)
 		if (y->data[i] >= shape->classes)
-			return err_set(e, "%s: label %d of image %" PRId64 ": there are %d classes", labels, y->data[i], i, shape->classes);
+			return err_set(e, "%s: label %d of image %" PRId64 ": there are %d classes", labels, y->data[i], i,
+			               shape->classes);
 	d->n = x->dims[0];
 	d->images = x->data;
 	x->data = NULL;
@@ -35,16 +37,19 @@ static int take_idx(struct dataset *d, struct idx *x, const struct idx *y, const
 	return 0;
 }
 
-static int read_idx(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e)
+static int read_idx(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape,
+                    struct err *e)
 {
 	SCOPED(free) char *images = idx_images_in(folder, split), *labels = images ? idx_labels_beside(images) : NULL;
 	struct idx x = { 0 }, y = { 0 };
 	if (!labels)
-		return err_set(e, "%s: no %s-%s-idx file", folder, split == SPLIT_TRAIN ? "train" : "t10k", images ? "labels" : "images");
+		return err_set(e, "%s: no %s-%s-idx file", folder, split == SPLIT_TRAIN ? "train" : "t10k",
+		               images ? "labels" : "images");
 	if (idx_open_images(&x, images, e))
 		return -1;
 	int rc = x.dims[1] != shape->h || x.dims[2] != shape->w || x.dims[3] != shape->c
-	         ? err_set(e, "%s: images are not %dx%dx%d", images, shape->h, shape->w, shape->c) : idx_open_labels(&y, labels, x.dims[0], e);
+	             ? err_set(e, "%s: images are not %dx%dx%d", images, shape->h, shape->w, shape->c)
+	             : idx_open_labels(&y, labels, x.dims[0], e);
 	if (!rc)
 		rc = take_idx(d, &x, &y, labels, shape, e);
 	idx_release(&x);
@@ -52,9 +57,10 @@ static int read_idx(struct dataset *d, const char *folder, enum data_split split
 	return rc;
 }
 
-/* ---- CIFAR-10, binary version ------------------------------------------------------------------------------------- */
+/* ---- CIFAR-10, binary version ---------------------------------------------------------------- */
 
-static int read_cifar(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e)
+static int read_cifar(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape,
+                      struct err *e)
 {
 	struct cifar c;
 	int rc = 0;
@@ -73,7 +79,7 @@ static int read_cifar(struct dataset *d, const char *folder, enum data_split spl
 	return rc;
 }
 
-/* ---- generated: discs, squares, crosses and bars of random place, size and brightness ------------------------------ */
+/* ---- generated: discs, squares, crosses and bars of random place, size and brightness -------- */
 
 static uint8_t shape_pixel(int kind, double dx, double dy, double r, double light)
 {
@@ -81,14 +87,18 @@ static uint8_t shape_pixel(int kind, double dx, double dy, double r, double ligh
 	switch (kind) {
 	case 0: depth = (r * r - dx * dx - dy * dy) / (2 * r); break;
 	case 1: depth = r - (ax > ay ? ax : ay); break;
-	case 2: depth = ax < ay ? 0.9 - ax : 0.9 - ay; depth = depth < r + 0.5 - (ax > ay ? ax : ay) ? depth : r + 0.5 - (ax > ay ? ax : ay); break;
+	case 2:
+		depth = ax < ay ? 0.9 - ax : 0.9 - ay;
+		depth = depth < r + 0.5 - (ax > ay ? ax : ay) ? depth : r + 0.5 - (ax > ay ? ax : ay);
+		break;
 	default: depth = 1.1 - ay < r + 0.7 - ax ? 1.1 - ay : r + 0.7 - ax; break;
 	}
 	depth = depth + 0.5 < 0 ? 0 : depth + 0.5 > 1 ? 1 : depth + 0.5;
 	return (uint8_t)(255 * depth * light + 0.5);
 }
 
-static int generate_shapes(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e)
+static int generate_shapes(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape,
+                           struct err *e)
 {
 	(void)folder, (void)e;
 	d->n = split == SPLIT_TRAIN ? shape->n_train : shape->n_test;
@@ -108,22 +118,28 @@ static int generate_shapes(struct dataset *d, const char *folder, enum data_spli
 	return 0;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 struct loader {
 	const char *name, *package_folder, *remedy;
-	int (*read)(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape, struct err *e);
+	int (*read)(struct dataset *d, const char *folder, enum data_split split, const struct data_shape *shape,
+	            struct err *e);
 	const char *probe; /* a file whose presence in a folder shows that the set is there; NULL: generated */
 };
 
 static const struct loader loaders[] = {
-	{ .name = "fashion-mnist", .read = read_idx, .probe = "train-images-idx3-ubyte.gz",
+	{ .name = "fashion-mnist",
+	  .read = read_idx,
+	  .probe = "train-images-idx3-ubyte.gz",
 	  .package_folder = "/usr/share/datasets/fashion-mnist",
 	  .remedy = "install the Debian package dataset-fashion-mnist" },
-	{ .name = "cifar10", .read = read_cifar, .probe = "data_batch_1.bin",
+	{ .name = "cifar10",
+	  .read = read_cifar,
+	  .probe = "data_batch_1.bin",
 	  .remedy = "`ablate data import cifar10 FILE` reads the published archive, or put data_batch_1.bin .. "
 	            "data_batch_5.bin and test_batch.bin there" },
-	{ .name = "imagenet64", .probe = "",
+	{ .name = "imagenet64",
+	  .probe = "",
 	  .remedy = "`ablate data import imagenet64 FOLDER` reads the downsampled .npz batches, EDM's zip or folders of "
 	            "pictures" },
 	{ .name = "shapes8", .read = generate_shapes, .remedy = "" },
@@ -140,7 +156,9 @@ static const struct loader *find_loader(const char *name)
 static bool has(const char *folder, const char *file)
 {
 	SCOPED(free) char *path = xstrfmt("%s/%s", folder, file);
-	SCOPED(free) char *plain = xstrndup(path, strlen(path) > 3 && strcmp(path + strlen(path) - 3, ".gz") == 0 ? strlen(path) - 3 : strlen(path));
+	SCOPED(free)
+	char *plain = xstrndup(path, strlen(path) > 3 && strcmp(path + strlen(path) - 3, ".gz") == 0 ? strlen(path) - 3
+	                                                                                             : strlen(path));
 	return io_exists(path) || io_exists(plain);
 }
 
@@ -151,8 +169,9 @@ static char *find_files(const struct loader *l, bool own_only)
 	SCOPED(free) char *cache = io_cache_dir();
 	if (!l || !l->read || !l->probe)
 		return NULL;
-	char *places[] = { own && *own ? xstrfmt("%s/%s", own, l->name) : NULL, own_only ? NULL : xstrfmt("%s/data/%s", cache, l->name),
-	                   l->package_folder && !own_only ? xstrdup(l->package_folder) : NULL };
+	char *places[] = { own && *own ? xstrfmt("%s/%s", own, l->name) : NULL,
+		               own_only ? NULL : xstrfmt("%s/data/%s", cache, l->name),
+		               l->package_folder && !own_only ? xstrdup(l->package_folder) : NULL };
 	char *found = NULL;
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
 		if (places[i] && !found && has(places[i], l->probe))
@@ -189,8 +208,8 @@ static int missing(const char *name, struct err *e)
 	SCOPED(free) char *cache = io_cache_dir();
 	if (!l)
 		return err_set(e, "data set %s not found: `ablate data import %s SOURCE`", name, name);
-	return err_set(e, "data set %s not found: %s (looked in $ABLATE_DATA/%s, %s/data/%s%s%s)", name, l->remedy, name, cache, name,
-	               l->package_folder ? ", " : "", l->package_folder ? l->package_folder : "");
+	return err_set(e, "data set %s not found: %s (looked in $ABLATE_DATA/%s, %s/data/%s%s%s)", name, l->remedy, name,
+	               cache, name, l->package_folder ? ", " : "", l->package_folder ? l->package_folder : "");
 }
 
 static int open_set(struct dataset *out, const char *name, enum data_split split, bool check, struct err *e)
@@ -203,8 +222,9 @@ static int open_set(struct dataset *out, const char *name, enum data_split split
 	if (find_set(&ref, &found, name, split)) {
 		if (ref.h == shape.h && ref.w == shape.w && ref.c == shape.c && ref.classes <= shape.classes)
 			return set_open(out, &ref, check, e);
-		return err_set(e, "data set %s: its imported files are %dx%dx%d in %d classes, not %dx%dx%d in %d; import them again", name, ref.h, ref.w, ref.c,
-		               ref.classes, shape.h, shape.w, shape.c, shape.classes);
+		return err_set(
+			e, "data set %s: its imported files are %dx%dx%d in %d classes, not %dx%dx%d in %d; import them again",
+			name, ref.h, ref.w, ref.c, ref.classes, shape.h, shape.w, shape.c, shape.classes);
 	}
 	SCOPED(free) char *folder = found;
 	if (!folder)
@@ -233,21 +253,32 @@ int dataset_check(struct dataset *out, const char *name, enum data_split split, 
 	return open_set(out, name, split, true, e);
 }
 
-/* ---- remembered identities ------------------------------------------------------------------------------------------- */
+/* ---- remembered identities ------------------------------------------------------------------- */
 
 /* One line that changes when the files do; heap text. */
 static char *stamp_of(const char *name, enum data_split split, const char *folder)
 {
-	static const char *const files[] = { "train-images-idx3-ubyte.gz", "train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz",
-	                                     "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte.gz", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte.gz",
-	                                     "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin" };
+	static const char *const files[] = { "train-images-idx3-ubyte.gz",
+		                                 "train-images-idx3-ubyte",
+		                                 "train-labels-idx1-ubyte.gz",
+		                                 "train-labels-idx1-ubyte",
+		                                 "t10k-images-idx3-ubyte.gz",
+		                                 "t10k-images-idx3-ubyte",
+		                                 "t10k-labels-idx1-ubyte.gz",
+		                                 "data_batch_1.bin",
+		                                 "data_batch_2.bin",
+		                                 "data_batch_3.bin",
+		                                 "data_batch_4.bin",
+		                                 "data_batch_5.bin",
+		                                 "test_batch.bin" };
 	struct str s = { 0 };
 	str_addf(&s, "%d %s %d %s", NUMERICS_OF_DATA, name, (int)split, folder);
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		SCOPED(free) char *path = xstrfmt("%s/%s", folder, files[i]);
 		struct stat st;
 		if (stat(path, &st) == 0)
-			str_addf(&s, " %lld.%lld.%09ld.%llu", (long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
+			str_addf(&s, " %lld.%lld.%09ld.%llu", (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+			         st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
 	}
 	return str_detach(&s);
 }

@@ -1,8 +1,8 @@
-/* dataset.h - a training or test set in memory, or mapped from the cache: uint8 images (N,H,W,C) and labels, known by the SHA-256 of its decoded
- * content, so that the same pixels from another container are the same data.
+/* dataset.h - a training or test set in memory, or mapped from the cache: uint8 images (N,H,W,C) and labels, known by
+ * the SHA-256 of its decoded content, so that the same pixels from another container are the same data.
  *
- * Places where a set is looked for, in order: $ABLATE_DATA/NAME, what `ablate data import` made of it (dataset_set.h), the user's
- * cache (data/NAME), and the place of a distribution's package. Nothing is ever downloaded. */
+ * Places where a set is looked for, in order: $ABLATE_DATA/NAME, what `ablate data import` made of it (dataset_set.h),
+ * the user's cache (data/NAME), and the place of a distribution's package. Nothing is ever downloaded. */
 #ifndef ABLATE_DATASET_H
 #define ABLATE_DATASET_H
 
@@ -17,8 +17,8 @@ struct safetensors;
 struct dataset {
 	int64_t n;
 	int h, w, c, classes;
-	uint8_t *images;          /* (N,H,W,C) */
-	uint16_t *labels;         /* (N) below classes */
+	uint8_t *images;  /* (N,H,W,C) */
+	uint16_t *labels; /* (N) below classes */
 	char sha256[SHA256_HEX];
 	struct safetensors *file; /* an imported set: images are in its mapping; else NULL */
 };

@@ -1,4 +1,5 @@
-/* dataset_memory.c - a data set in memory, wherever it came from: what it is known by, and its release. See dataset.h. */
+/* dataset_memory.c - a data set in memory, wherever it came from: what it is known by, and its release. See
+ * dataset.h. */
 #include "model/data/dataset.h"
 
 #include "model/base/mem.h"

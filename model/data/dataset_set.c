@@ -1,4 +1,5 @@
-/* dataset_set.c - see dataset_set.h. The file is safetensors with a header of fixed length: the hash in it is filled in last. */
+/* dataset_set.c - see dataset_set.h. The file is safetensors with a header of fixed length: the hash in it is filled in
+ * last. */
 #define _GNU_SOURCE
 #include "model/data/dataset_set.h"
 
@@ -14,11 +15,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define FORMAT "ablate-set-1"
-#define NO_HASH "0000000000000000000000000000000000000000000000000000000000000000"
+#define FORMAT     "ablate-set-1"
+#define NO_HASH    "0000000000000000000000000000000000000000000000000000000000000000"
 #define SYNC_BYTES ((int64_t)64 << 20) /* how much an import may have to repeat */
 
-/* ---- names ------------------------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 char *set_path(const char *sha256)
 {
@@ -34,8 +35,8 @@ static char *ref_path(const char *name, enum data_split split)
 
 static bool shape_ok(const struct set_ref *r)
 {
-	return r->n > 0 && r->n < (int64_t)1 << 40 && r->h > 0 && r->h <= 4096 && r->w > 0 && r->w <= 4096 && (r->c == 1 || r->c == 3) && r->classes > 0 &&
-	       r->classes <= 65536;
+	return r->n > 0 && r->n < (int64_t)1 << 40 && r->h > 0 && r->h <= 4096 && r->w > 0 && r->w <= 4096 &&
+	       (r->c == 1 || r->c == 3) && r->classes > 0 && r->classes <= 65536;
 }
 
 bool set_ref_read(struct set_ref *out, const char *name, enum data_split split)
@@ -47,7 +48,8 @@ bool set_ref_read(struct set_ref *out, const char *name, enum data_split split)
 	struct set_ref r = { .n = 0 };
 	int used = 0;
 	if (io_read(&text, path, 4096, NULL) ||
-	    sscanf(str_text(&text), "%64[0-9a-f] %" SCNd64 " %d %d %d %d\n%n", r.sha256, &r.n, &r.h, &r.w, &r.c, &r.classes, &used) != 6 ||
+	    sscanf(str_text(&text), "%64[0-9a-f] %" SCNd64 " %d %d %d %d\n%n", r.sha256, &r.n, &r.h, &r.w, &r.c, &r.classes,
+	           &used) != 6 ||
 	    (size_t)used != text.len || strlen(r.sha256) != SHA256_HEX - 1 || !shape_ok(&r))
 		return false;
 	SCOPED(free) char *set = set_path(r.sha256);
@@ -62,7 +64,7 @@ int set_ref_write(const struct set_ref *r, const char *name, enum data_split spl
 	return io_mkdirs(folder, e) || io_write_atomic(path, text, strlen(text), e) ? -1 : 0;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static int read_labels(struct dataset *d, const struct st_tensor *labels, const char *path, struct err *e)
 {
@@ -71,7 +73,8 @@ static int read_labels(struct dataset *d, const struct st_tensor *labels, const 
 		int64_t label;
 		memcpy(&label, (const char *)labels->data + (size_t)i * sizeof label, sizeof label);
 		if (label < 0 || label >= d->classes)
-			return err_set(e, "%s: label %" PRId64 " of image %" PRId64 ": there are %d classes", path, label, i, d->classes);
+			return err_set(e, "%s: label %" PRId64 " of image %" PRId64 ": there are %d classes", path, label, i,
+			               d->classes);
 		d->labels[i] = (uint16_t)label;
 	}
 	return 0;
@@ -88,7 +91,8 @@ int set_open(struct dataset *out, const struct set_ref *r, bool check, struct er
 	    safetensors_need(&labels, d.file, "labels", 1, (int64_t[]){ r->n }, e))
 		goto fail;
 	if (images->dtype != ST_U8 || labels->dtype != ST_I64) {
-		(void)err_set(e, "%s: not a data set: images are %s, labels %s", path, st_dtype_name(images->dtype), st_dtype_name(labels->dtype));
+		(void)err_set(e, "%s: not a data set: images are %s, labels %s", path, st_dtype_name(images->dtype),
+		              st_dtype_name(labels->dtype));
 		goto fail;
 	}
 	d.images = (uint8_t *)(uintptr_t)images->data;
@@ -109,11 +113,11 @@ fail:
 	return -1;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 struct set_writer {
 	struct set_ref ref;
-	char *path, *count_path;    /* the part, and a file that says how many images are certainly in it */
+	char *path, *count_path; /* the part, and a file that says how many images are certainly in it */
 	int fd;
 	size_t hash_at, images_at, image_bytes;
 	int64_t done, synced;
@@ -124,10 +128,14 @@ static void make_header(struct str *out, size_t *hash_at, const struct set_ref *
 {
 	int64_t label_bytes = 8 * r->n, bytes = r->n * r->h * r->w * r->c;
 	SCOPED(str) struct str json = { 0 };
-	str_addf(&json, "{\"__metadata__\":{\"classes\":\"%d\",\"format\":\"" FORMAT "\",\"sha256\":\"" NO_HASH "\"}", r->classes);
-	str_addf(&json, ",\"labels\":{\"dtype\":\"I64\",\"shape\":[%" PRId64 "],\"data_offsets\":[0,%" PRId64 "]}", r->n, label_bytes);
-	str_addf(&json, ",\"images\":{\"dtype\":\"U8\",\"shape\":[%" PRId64 ",%d,%d,%d],\"data_offsets\":[%" PRId64 ",%" PRId64 "]}}", r->n, r->h, r->w, r->c,
-	         label_bytes, label_bytes + bytes);
+	str_addf(&json, "{\"__metadata__\":{\"classes\":\"%d\",\"format\":\"" FORMAT "\",\"sha256\":\"" NO_HASH "\"}",
+	         r->classes);
+	str_addf(&json, ",\"labels\":{\"dtype\":\"I64\",\"shape\":[%" PRId64 "],\"data_offsets\":[0,%" PRId64 "]}", r->n,
+	         label_bytes);
+	str_addf(&json,
+	         ",\"images\":{\"dtype\":\"U8\",\"shape\":[%" PRId64 ",%d,%d,%d],\"data_offsets\":[%" PRId64 ",%" PRId64
+	         "]}}",
+	         r->n, r->h, r->w, r->c, label_bytes, label_bytes + bytes);
 	while (json.len % 8)
 		str_addc(&json, ' ');
 	*hash_at = 8 + (size_t)(strstr(json.data, NO_HASH) - json.data);
@@ -158,7 +166,10 @@ static int start(struct set_writer *w, const uint16_t *labels, const struct str 
 	}
 	if (ftruncate(w->fd, 0))
 		return failed(w, "cannot empty", e);
-	return write_at(w, header->data, header->len, 0, e) || write_at(w, wide, (size_t)w->ref.n * sizeof *wide, header->len, e) ? -1 : 0;
+	return write_at(w, header->data, header->len, 0, e) ||
+	               write_at(w, wide, (size_t)w->ref.n * sizeof *wide, header->len, e)
+	           ? -1
+	           : 0;
 }
 
 /* How many images an earlier attempt left: its own count, if the file is that long. */
@@ -167,17 +178,20 @@ static int64_t left_by_earlier(const struct set_writer *w)
 	SCOPED(str) struct str text = { 0 };
 	int64_t n = 0;
 	off_t size = lseek(w->fd, 0, SEEK_END);
-	if (io_read(&text, w->count_path, 64, NULL) || sscanf(str_text(&text), "%" SCNd64, &n) != 1 || n < 0 || n > w->ref.n)
+	if (io_read(&text, w->count_path, 64, NULL) || sscanf(str_text(&text), "%" SCNd64, &n) != 1 || n < 0 ||
+	    n > w->ref.n)
 		return 0;
 	return size >= (off_t)(w->images_at + (size_t)n * w->image_bytes) ? n : 0;
 }
 
-int set_writer_open(struct set_writer **out, const struct set_ref *ref, const uint16_t *labels, const char *key, int64_t *done, struct err *e)
+int set_writer_open(struct set_writer **out, const struct set_ref *ref, const uint16_t *labels, const char *key,
+                    int64_t *done, struct err *e)
 {
 	SCOPED(free) char *cache = io_cache_dir(), *folder = xstrfmt("%s/sets", cache);
 	SCOPED(str) struct str header = { 0 };
 	if (!shape_ok(ref))
-		return err_code(e, EXIT_USAGE, "a set of %" PRId64 " images of %dx%dx%d in %d classes cannot be stored", ref->n, ref->h, ref->w, ref->c, ref->classes);
+		return err_code(e, EXIT_USAGE, "a set of %" PRId64 " images of %dx%dx%d in %d classes cannot be stored", ref->n,
+		                ref->h, ref->w, ref->c, ref->classes);
 	if (io_mkdirs(folder, e))
 		return -1;
 	struct set_writer *w = xcalloc(1, sizeof *w);
@@ -233,10 +247,13 @@ static int identify_part(char sha256[SHA256_HEX], const struct set_writer *w, st
 	if (map == MAP_FAILED)
 		return failed(w, "cannot map", e);
 	const struct set_ref *r = &w->ref;
-	struct dataset d = { .n = r->n, .h = r->h, .w = r->w, .c = r->c, .classes = r->classes, .images = map + w->images_at };
+	struct dataset d = {
+		.n = r->n, .h = r->h, .w = r->w, .c = r->c, .classes = r->classes, .images = map + w->images_at
+	};
 	SCOPED(free) uint16_t *labels = d.labels = xcalloc((size_t)r->n, sizeof *labels);
 	for (int64_t i = 0; i < r->n; i++)
-		memcpy(&labels[i], map + w->images_at - 8 * (size_t)(r->n - i), sizeof *labels); /* the low half of a little-endian integer */
+		memcpy(&labels[i], map + w->images_at - 8 * (size_t)(r->n - i),
+		       sizeof *labels); /* the low half of a little-endian integer */
 	dataset_identify(&d);
 	memcpy(sha256, d.sha256, SHA256_HEX);
 	(void)munmap(map, bytes);

@@ -12,7 +12,8 @@
 
 bool idx_is(const uint8_t *bytes, size_t n)
 {
-	return n >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= 8 && bytes[2] <= 14 && bytes[3] >= 1 && bytes[3] <= 4;
+	return n >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= 8 && bytes[2] <= 14 && bytes[3] >= 1 &&
+	       bytes[3] <= 4;
 }
 
 int idx_parse(struct idx *out, const uint8_t *bytes, size_t n, const char *name, struct err *e)
@@ -100,7 +101,8 @@ int idx_open_images(struct idx *out, const char *path, struct err *e)
 	if (x.n_dims == 3)
 		x.dims[3] = 1;
 	if (x.n_dims < 3 || (x.dims[3] != 1 && x.dims[3] != 3)) {
-		(void)err_set(e, "%s: IDX of %d dimensions holds no images%s", path, x.n_dims, x.n_dims == 1 ? " (these are labels)" : "");
+		(void)err_set(e, "%s: IDX of %d dimensions holds no images%s", path, x.n_dims,
+		              x.n_dims == 1 ? " (these are labels)" : "");
 		idx_release(&x);
 		return -1;
 	}
@@ -142,7 +144,8 @@ static char *if_there(char *path)
 
 char *idx_images_in(const char *folder, enum data_split split)
 {
-	static const char *const names[] = { "images-idx3-ubyte.gz", "images-idx4-ubyte.gz", "images-idx3-ubyte", "images-idx4-ubyte" };
+	static const char *const names[] = { "images-idx3-ubyte.gz", "images-idx4-ubyte.gz", "images-idx3-ubyte",
+		                                 "images-idx4-ubyte" };
 	char *found = NULL;
 	for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++)
 		found = if_there(xstrfmt("%s/%s-%s", folder, split == SPLIT_TEST ? "t10k" : "train", names[i]));

@@ -1,5 +1,5 @@
-/* idx.h - the IDX format of MNIST and its descendants (big-endian header, unsigned bytes), plain or gzipped, and the names
- * that its files go by. The whole array is read into memory: 47 MB for 60,000 pictures of 28 x 28.
+/* idx.h - the IDX format of MNIST and its descendants (big-endian header, unsigned bytes), plain or gzipped, and the
+ * names that its files go by. The whole array is read into memory: 47 MB for 60,000 pictures of 28 x 28.
  * Source: the description of the format beside the MNIST database, and the file names of Fashion-MNIST and EMNIST. */
 #ifndef ABLATE_IDX_H
 #define ABLATE_IDX_H
@@ -15,9 +15,9 @@
 #define IDX_MAX_BYTES ((size_t)2 << 30)
 
 struct idx {
-	int n_dims;       /* 1 = labels, 3 = pictures N,H,W, 4 = N,H,W,C */
+	int n_dims; /* 1 = labels, 3 = pictures N,H,W, 4 = N,H,W,C */
 	int64_t dims[4];
-	uint8_t *data;    /* [product of dims], heap, owned */
+	uint8_t *data; /* [product of dims], heap, owned */
 };
 
 /* Do these first bytes look like IDX (after gunzip, where the two gzip bytes lead)? */
@@ -32,8 +32,8 @@ MUST_CHECK int idx_open_images(struct idx *out, const char *path, struct err *e)
 MUST_CHECK int idx_image(struct image_u8 *im, const struct idx *x, int64_t i, const char *name, struct err *e);
 /* One label for each of n pictures; another number of them is an error. */
 MUST_CHECK int idx_open_labels(struct idx *out, const char *path, int64_t n, struct err *e);
-/* Heap: the file of a split's pictures in a folder, train-images-idx3-ubyte.gz or t10k-..., -idx4- for colours, or without
- * .gz; NULL when there is none. */
+/* Heap: the file of a split's pictures in a folder, train-images-idx3-ubyte.gz or t10k-..., -idx4- for colours, or
+ * without .gz; NULL when there is none. */
 char *idx_images_in(const char *folder, enum data_split split);
 /* Heap: the labels beside a file of pictures, a/train-images-idx3-ubyte.gz -> a/train-labels-idx1-ubyte.gz or the same
  * without .gz, and vice versa; NULL when there is none or the name is not one of these. */

@@ -1,5 +1,5 @@
-/* image_ahead.c - see image_ahead.h. A ring of two batches: threads claim pictures in order, each fills its own place, and the caller
- * takes a batch when it is complete. */
+/* image_ahead.c - see image_ahead.h. A ring of two batches: threads claim pictures in order, each fills its own place,
+ * and the caller takes a batch when it is complete. */
 #include "model/data/image_ahead.h"
 
 #include "model/base/mem.h"
@@ -11,14 +11,17 @@
 
 enum { MAX_THREADS = 16, AHEAD_BYTES = 256 << 20 };
 
-struct making { struct err e; bool failed, there; };
+struct making {
+	struct err e;
+	bool failed, there;
+};
 
 struct image_ahead {
 	struct image_maker maker;
-	int64_t n, claimed, taken;      /* pictures: their end; the next for a thread; those the caller is done with */
-	size_t largest;                 /* bytes of a picture so far */
-	int batch, held;                /* held: given to the caller at the last call */
-	struct image_u8 *images;        /* [2 batch]: picture i is in place (i - first) % (2 batch) */
+	int64_t n, claimed, taken; /* pictures: their end; the next for a thread; those the caller is done with */
+	size_t largest;            /* bytes of a picture so far */
+	int batch, held;           /* held: given to the caller at the last call */
+	struct image_u8 *images;   /* [2 batch]: picture i is in place (i - first) % (2 batch) */
 	int64_t first;
 	struct making *makings;
 	pthread_t threads[MAX_THREADS];

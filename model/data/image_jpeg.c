@@ -13,12 +13,12 @@
 #define JPEG_MAX_SCANS 200 /* progressive files of a few kB can ask for hours of scans */
 
 struct jpeg_job {
-	struct jpeg_error_mgr errors;     /* first: libjpeg knows the job by this address */
+	struct jpeg_error_mgr errors; /* first: libjpeg knows the job by this address */
 	struct jpeg_progress_mgr progress;
 	jmp_buf jump;
 	const char *name;
 	struct err *e;
-	uint8_t *row;                     /* CMYK */
+	uint8_t *row; /* CMYK */
 };
 
 bool image_jpeg_is(const uint8_t *bytes, size_t n)
@@ -60,7 +60,8 @@ static uint8_t div255(unsigned x)
 	return (uint8_t)((x + (x >> 8)) >> 8);
 }
 
-/* Pillow's CMYK to RGB. It takes every file's inks as inverted, the way Adobe writes them, whether or not the file says so. */
+/* Pillow's CMYK to RGB. It takes every file's inks as inverted, the way Adobe writes them, whether or not the file says
+ * so. */
 static void cmyk_to_rgb(uint8_t *rgb, const uint8_t *cmyk, int w)
 {
 	for (int x = 0; x < w; x++, rgb += 3, cmyk += 4)

@@ -17,9 +17,9 @@ struct png_job {
 	struct err *e;
 	png_structp png;
 	png_infop info;
-	uint8_t *wide;     /* 16-bit grey as it comes from the file */
+	uint8_t *wide; /* 16-bit grey as it comes from the file */
 	png_bytep *rows;
-	struct str *out;   /* of the writer */
+	struct str *out; /* of the writer */
 	bool truncated;
 };
 
@@ -62,8 +62,8 @@ static void job_end_read(struct png_job *job)
 	free(job->rows);
 }
 
-/* Pillow's palette is a grey ramp until a file's colours overwrite its beginning: a pixel beyond them is its own number in
- * grey, where libpng would make it black. */
+/* Pillow's palette is a grey ramp until a file's colours overwrite its beginning: a pixel beyond them is its own number
+ * in grey, where libpng would make it black. */
 static void complete_palette(png_structp png, png_infop info, int depth)
 {
 	png_color full[256], *colours = NULL;
@@ -160,8 +160,9 @@ int image_png_encode(struct str *out, const uint8_t *px, int h, int w, int c, co
 		return -1;
 	}
 	png_set_write_fn(job.png, &job, png_give, png_flush_nothing);
-	png_set_IHDR(job.png, job.info, (png_uint_32)w, (png_uint_32)h, 8, c == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
-	             PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+	png_set_IHDR(job.png, job.info, (png_uint_32)w, (png_uint_32)h, 8,
+	             c == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+	             PNG_FILTER_TYPE_DEFAULT);
 	png_write_info(job.png, job.info);
 	for (int y = 0; y < h; y++)
 		png_write_row(job.png, (png_const_bytep)px + (size_t)y * (size_t)w * (size_t)c);

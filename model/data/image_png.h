@@ -14,7 +14,8 @@ bool image_png_is(const uint8_t *bytes, size_t n);
  * picture, but stays valid. */
 MUST_CHECK int image_png_decode(struct image_u8 *im, const uint8_t *bytes, size_t n, const char *name, struct err *e);
 /* Appends an 8-bit PNG of c = 1 or 3 to out. */
-MUST_CHECK int image_png_encode(struct str *out, const uint8_t *px, int h, int w, int c, const char *name, struct err *e);
+MUST_CHECK int image_png_encode(struct str *out, const uint8_t *px, int h, int w, int c, const char *name,
+                                struct err *e);
 /* Writes an 8-bit PNG of c = 1 or 3, whole or not at all. */
 MUST_CHECK int image_png_write(const char *path, const uint8_t *px, int h, int w, int c, struct err *e);
 

@@ -23,10 +23,15 @@ static double bicubic(double x)
 	return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-static const struct { double (*at)(double x), support; } filters[] = { [FILTER_BOX] = { box, 0.5 }, [FILTER_BICUBIC] = { bicubic, 2 } };
+static const struct {
+	double (*at)(double x), support;
+} filters[] = { [FILTER_BOX] = { box, 0.5 }, [FILTER_BICUBIC] = { bicubic, 2 } };
 
 /* Which inputs make output i, and with what weights: first[i], count[i], weights[i * widest]. */
-struct taps { int *first, *count, widest; int32_t *weights; };
+struct taps {
+	int *first, *count, widest;
+	int32_t *weights;
+};
 
 static void taps_release(struct taps *t)
 {
@@ -38,8 +43,9 @@ static void taps_release(struct taps *t)
 static struct taps taps_of(int in, int out, enum image_filter filter)
 {
 	double scale = (double)in / out, stretch = scale > 1 ? scale : 1, support = filters[filter].support * stretch;
-	struct taps t = { .first = xcalloc((size_t)out, sizeof *t.first), .count = xcalloc((size_t)out, sizeof *t.count),
-	                  .widest = (int)ceil(support) * 2 + 1 };
+	struct taps t = { .first = xcalloc((size_t)out, sizeof *t.first),
+		              .count = xcalloc((size_t)out, sizeof *t.count),
+		              .widest = (int)ceil(support) * 2 + 1 };
 	t.weights = xcalloc((size_t)out * (size_t)t.widest, sizeof *t.weights);
 	SCOPED(free) double *w = xcalloc((size_t)t.widest, sizeof *w);
 	for (int i = 0; i < out; i++) {
@@ -92,7 +98,8 @@ int image_u8_resize(struct image_u8 *im, int h, int w, enum image_filter filter,
 		for (int x = 0; x < w; x++)
 			for (size_t k = 0; k < c; k++) {
 				const uint8_t *line = im->px + (size_t)y * in_row + k;
-				wide.px[(size_t)y * row + (size_t)x * c + k] = w == im->w ? line[(size_t)x * c] : tap(line, c, &across, x);
+				wide.px[(size_t)y * row + (size_t)x * c + k] = w == im->w ? line[(size_t)x * c]
+				                                                          : tap(line, c, &across, x);
 			}
 	for (int y = 0; y < h; y++)
 		for (size_t k = 0; k < row; k++)

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IMAGE_MAX_PIXELS 64000000 /* a larger picture is refused before anything is allocated for it; ImageNet's largest has 20 million */
+#define IMAGE_MAX_PIXELS \
+	64000000 /* a larger picture is refused before anything is allocated for it; ImageNet's largest has 20 million */
 
 struct image_u8 {
 	int h, w, c;

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct pair { char *name; int label; };
+struct pair {
+	char *name;
+	int label;
+};
 
 static int by_name(const void *a, const void *b)
 {

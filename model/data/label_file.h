@@ -10,7 +10,12 @@
 
 #define LABEL_MAX 65535
 
-struct label_file { char **names; int *labels; size_t n; int classes; }; /* sorted by name; n = 0: no labels */
+struct label_file {
+	char **names;
+	int *labels;
+	size_t n;
+	int classes;
+}; /* sorted by name; n = 0: no labels */
 
 /* Names must differ; a label is an integer of 0 to LABEL_MAX. */
 MUST_CHECK int label_file_parse(struct label_file *out, const void *bytes, size_t n, const char *path, struct err *e);

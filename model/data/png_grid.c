@@ -17,13 +17,13 @@ struct png_grid {
 	png_structp png;
 	png_infop info;
 	int cols, rows, w, h, c, margin;
-	int row, col;        /* where the next tile goes */
-	size_t stride;       /* bytes of one pixel row of the picture */
-	uint8_t *band;       /* (h, stride): the row of tiles being filled */
-	uint8_t *blank;      /* (stride): a row of margin */
-	uint8_t *buffer;     /* WRITE_BUFFER bytes on their way to the file */
+	int row, col;    /* where the next tile goes */
+	size_t stride;   /* bytes of one pixel row of the picture */
+	uint8_t *band;   /* (h, stride): the row of tiles being filled */
+	uint8_t *blank;  /* (stride): a row of margin */
+	uint8_t *buffer; /* WRITE_BUFFER bytes on their way to the file */
 	size_t buffered;
-	struct err *e;       /* where a failing libpng call reports */
+	struct err *e; /* where a failing libpng call reports */
 };
 
 static int flush(struct png_grid *g)
@@ -103,16 +103,17 @@ static int write_band(struct png_grid *g)
 
 static int check(const char *path, const char *what, int got, int min, int max, struct err *e)
 {
-	return got >= min && got <= max ? 0
-		: err_code(e, EXIT_USAGE, "%s: a picture of %d %s: %d to %d are possible", path, got, what, min, max);
+	return got >= min && got <= max
+	           ? 0
+	           : err_code(e, EXIT_USAGE, "%s: a picture of %d %s: %d to %d are possible", path, got, what, min, max);
 }
 
 int png_grid_open(struct png_grid **out, const char *path, int cols, int rows, int w, int h, int c, int margin,
                   struct err *e)
 {
-	if (check(path, "columns", cols, 1, 10000, e) || check(path, "rows", rows, 1, 10000, e)
-	    || check(path, "pixels of tile width", w, 1, 16384, e) || check(path, "pixels of tile height", h, 1, 16384, e)
-	    || check(path, "pixels of margin", margin, 0, 256, e))
+	if (check(path, "columns", cols, 1, 10000, e) || check(path, "rows", rows, 1, 10000, e) ||
+	    check(path, "pixels of tile width", w, 1, 16384, e) || check(path, "pixels of tile height", h, 1, 16384, e) ||
+	    check(path, "pixels of margin", margin, 0, 256, e))
 		return -1;
 	if (c != 1 && c != 3)
 		return err_code(e, EXIT_USAGE, "%s: a picture of %d channels: 1 (grey) and 3 (RGB) are possible", path, c);
@@ -121,8 +122,14 @@ int png_grid_open(struct png_grid **out, const char *path, int cols, int rows, i
 		return err_code(e, EXIT_USAGE, "%s: a picture of %lld x %lld pixels; at most %d each way: choose other columns",
 		                path, (long long)width, (long long)height, PNG_GRID_MAX_SIDE);
 	struct png_grid *g = xcalloc(1, sizeof *g);
-	*g = (struct png_grid){ .cols = cols, .rows = rows, .w = w, .h = h, .c = c, .margin = margin, .e = e,
-	                        .stride = (size_t)width * (size_t)c };
+	*g = (struct png_grid){ .cols = cols,
+		                    .rows = rows,
+		                    .w = w,
+		                    .h = h,
+		                    .c = c,
+		                    .margin = margin,
+		                    .e = e,
+		                    .stride = (size_t)width * (size_t)c };
 	if (io_atomic_open(&g->file, path, e)) {
 		free(g);
 		return -1;

@@ -22,8 +22,8 @@ struct png_grid; /* opaque */
 
 #define PNG_GRID_MAX_SIDE 65500 /* pixels of the whole picture, each way: what common viewers still open */
 
-/* A grid of cols x rows tiles (each 1..10000) of w x h pixels and c channels (1 grey, 3 RGB), `margin` pixels between and
- * around tiles. An error names the setting that is out of range, or the path. *out is untouched then. */
+/* A grid of cols x rows tiles (each 1..10000) of w x h pixels and c channels (1 grey, 3 RGB), `margin` pixels between
+ * and around tiles. An error names the setting that is out of range, or the path. *out is untouched then. */
 MUST_CHECK int png_grid_open(struct png_grid **out, const char *path, int cols, int rows, int w, int h, int c,
                              int margin, struct err *e);
 /* The next tile: h*w*c bytes (H,W,C). More than cols*rows tiles is an error. */

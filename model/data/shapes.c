@@ -8,17 +8,45 @@
 #include <string.h>
 
 static const struct data_shape rows[] = {
-	{ .name = "fashion-mnist", .h = 28, .w = 28, .c = 1, .classes = 10, .n_train = 60000, .n_test = 10000,
-	  .licence = "MIT", .origin = "Debian package dataset-fashion-mnist",
+	{ .name = "fashion-mnist",
+	  .h = 28,
+	  .w = 28,
+	  .c = 1,
+	  .classes = 10,
+	  .n_train = 60000,
+	  .n_test = 10000,
+	  .licence = "MIT",
+	  .origin = "Debian package dataset-fashion-mnist",
 	  .package = "dataset-fashion-mnist" },
-	{ .name = "cifar10", .h = 32, .w = 32, .c = 3, .classes = 10, .n_train = 50000, .n_test = 10000,
-	  .licence = "unknown (research use)", .origin = "binary version, cs.toronto.edu/~kriz/cifar.html",
+	{ .name = "cifar10",
+	  .h = 32,
+	  .w = 32,
+	  .c = 3,
+	  .classes = 10,
+	  .n_train = 50000,
+	  .n_test = 10000,
+	  .licence = "unknown (research use)",
+	  .origin = "binary version, cs.toronto.edu/~kriz/cifar.html",
 	  .url = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
 	  .sha256 = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd" },
-	{ .name = "imagenet64", .h = 64, .w = 64, .c = 3, .classes = 1000, .n_train = 1281167, .n_test = 50000,
-	  .licence = "research use only", .origin = "downsampled ImageNet, image-net.org" },
-	{ .name = "shapes8", .h = 8, .w = 8, .c = 1, .classes = 4, .n_train = 4096, .n_test = 1024,
-	  .licence = "generated", .origin = "drawn in-tree: disc, square, cross, bar" },
+	{ .name = "imagenet64",
+	  .h = 64,
+	  .w = 64,
+	  .c = 3,
+	  .classes = 1000,
+	  .n_train = 1281167,
+	  .n_test = 50000,
+	  .licence = "research use only",
+	  .origin = "downsampled ImageNet, image-net.org" },
+	{ .name = "shapes8",
+	  .h = 8,
+	  .w = 8,
+	  .c = 1,
+	  .classes = 4,
+	  .n_train = 4096,
+	  .n_test = 1024,
+	  .licence = "generated",
+	  .origin = "drawn in-tree: disc, square, cross, bar" },
 };
 enum { N_ROWS = sizeof rows / sizeof *rows };
 
@@ -34,8 +62,13 @@ static bool find_imported(struct data_shape *out, const char *name)
 	struct set_ref ref;
 	if (!set_ref_read(&ref, name, SPLIT_TRAIN))
 		return false;
-	*out = (struct data_shape){ .name = "imported", .h = ref.h, .w = ref.w, .c = ref.c, .classes = ref.classes, .licence = "as its source says",
-	                            .origin = "imported" };
+	*out = (struct data_shape){ .name = "imported",
+		                        .h = ref.h,
+		                        .w = ref.w,
+		                        .c = ref.c,
+		                        .classes = ref.classes,
+		                        .licence = "as its source says",
+		                        .origin = "imported" };
 	return true;
 }
 
@@ -54,5 +87,7 @@ int data_shape_find(struct data_shape *out, const char *name, struct err *e)
 	SCOPED(str) struct str near = { 0 };
 	str_suggest(&near, name, names, N_ROWS);
 	return err_code(e, EXIT_USAGE, "unknown data set '%s'%s", name,
-	                *str_text(&near) ? str_text(&near) : " (`ablate data list` names all; `ablate data import NAME SOURCE` adds your own)");
+	                *str_text(&near)
+	                    ? str_text(&near)
+	                    : " (`ablate data list` names all; `ablate data import NAME SOURCE` adds your own)");
 }

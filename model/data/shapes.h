@@ -10,7 +10,7 @@ enum data_split { SPLIT_TRAIN, SPLIT_TEST };
 struct data_shape {
 	const char *name;
 	int h, w, c, classes;
-	int n_train, n_test;  /* 0 = as many as there are */
+	int n_train, n_test; /* 0 = as many as there are */
 	const char *licence, *origin;
 	const char *url, *sha256; /* of the published archive, if it may be fetched without asking; else NULL */
 	const char *package;      /* Debian package that has it; else NULL */

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct cursor { const char *p, *end; };
+struct cursor {
+	const char *p, *end;
+};
 
 static void skip_space(struct cursor *c)
 {
@@ -81,7 +83,10 @@ static bool take_shape(struct cursor *c, struct npy_info *out)
 static int parse_descr(struct npy_info *out, const char *descr, const char *name, struct err *e)
 {
 	int at = descr[0] && strchr("<>|=", descr[0]) ? 1 : 0;
-	static const struct { char letter; enum npy_kind kind; } kinds[] = {
+	static const struct {
+		char letter;
+		enum npy_kind kind;
+	} kinds[] = {
 		{ 'b', NPY_BOOL }, { 'i', NPY_INT }, { 'u', NPY_UINT }, { 'f', NPY_FLOAT }, { 'S', NPY_BYTES },
 	};
 	char *end;
@@ -89,10 +94,10 @@ static int parse_descr(struct npy_info *out, const char *descr, const char *name
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		if (descr[at] != kinds[i].letter || *end)
 			continue;
-		bool ok = kinds[i].kind == NPY_BYTES ? item > 0 && item <= 1 << 20
-		        : kinds[i].kind == NPY_BOOL  ? item == 1
-		        : kinds[i].kind == NPY_FLOAT ? item == 2 || item == 4 || item == 8
-		                                     : item == 1 || item == 2 || item == 4 || item == 8;
+		bool ok = kinds[i].kind == NPY_BYTES   ? item > 0 && item <= 1 << 20
+		          : kinds[i].kind == NPY_BOOL  ? item == 1
+		          : kinds[i].kind == NPY_FLOAT ? item == 2 || item == 4 || item == 8
+		                                       : item == 1 || item == 2 || item == 4 || item == 8;
 		if (!ok)
 			break;
 		out->kind = kinds[i].kind;
@@ -169,15 +174,22 @@ static double half_to_double(uint16_t h)
 {
 	int exp = h >> 10 & 31, man = h & 1023;
 	double v = exp == 0    ? man * 0x1p-24
-	         : exp == 31   ? (man ? __builtin_nan("") : __builtin_inf())
+	           : exp == 31 ? (man ? __builtin_nan("") : __builtin_inf())
 	                       : __builtin_ldexp(1024 + man, exp - 25);
 	return h & 0x8000 ? -v : v;
 }
 
 static double element(const struct npy_info *info, const uint8_t *p)
 {
-	union { uint64_t u; int64_t i; double f; } w8 = { 0 };
-	union { uint32_t u; float f; } w4;
+	union {
+		uint64_t u;
+		int64_t i;
+		double f;
+	} w8 = { 0 };
+	union {
+		uint32_t u;
+		float f;
+	} w4;
 	uint64_t raw = 0;
 	memcpy(&raw, p, (size_t)info->item); /* little-endian host: the only kind that is built for */
 	if (info->swapped)
@@ -198,10 +210,8 @@ static double element(const struct npy_info *info, const uint8_t *p)
 		return (double)(w8.i >> shift);
 	}
 	case NPY_BOOL:
-	case NPY_UINT:
-		return (double)raw;
-	case NPY_BYTES:
-		break;
+	case NPY_UINT: return (double)raw;
+	case NPY_BYTES: break;
 	}
 	BUG("a text array read as numbers");
 }
@@ -230,7 +240,8 @@ char *npy_describe(char *buf, const struct npy_info *info)
 {
 	static const char *const names[] = { "bool", "int", "uint", "float", "bytes" };
 	size_t at = 0, cap = 128;
-	at += (size_t)snprintf(buf, cap, "%s%d (", names[info->kind], info->kind == NPY_BYTES ? info->item : 8 * info->item);
+	at += (size_t)snprintf(buf, cap, "%s%d (", names[info->kind],
+	                       info->kind == NPY_BYTES ? info->item : 8 * info->item);
 	for (int i = 0; i < info->n_dims && at < cap - 24; i++)
 		at += (size_t)snprintf(buf + at, cap - at, i ? ", %lld" : "%lld", (long long)info->dims[i]);
 	(void)snprintf(buf + at, cap - at, ")");

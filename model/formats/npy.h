@@ -1,6 +1,7 @@
 /* npy.h - the header of a numpy .npy array (format versions 1.0 to 3.0), read and written; the data follow it raw.
  *
- * Numbers of either byte order; Fortran order is reported, not undone. Bytes are foreign: every length is checked before it is used. */
+ * Numbers of either byte order; Fortran order is reported, not undone. Bytes are foreign: every length is checked
+ * before it is used. */
 #ifndef ABLATE_NPY_H
 #define ABLATE_NPY_H
 
@@ -11,20 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NPY_MAX_DIMS 8
+#define NPY_MAX_DIMS   8
 #define NPY_MAX_HEADER 4096 /* bytes; more than any array of numbers needs */
 
 enum npy_kind { NPY_BOOL, NPY_INT, NPY_UINT, NPY_FLOAT, NPY_BYTES };
 
 struct npy_info {
 	enum npy_kind kind;
-	int item;                   /* bytes of one element: 1 2 4 8; for NPY_BYTES any */
-	int n_dims;                 /* 0 = a scalar */
+	int item;   /* bytes of one element: 1 2 4 8; for NPY_BYTES any */
+	int n_dims; /* 0 = a scalar */
 	int64_t dims[NPY_MAX_DIMS];
-	int64_t count;              /* product of dims; count * item is known to fit */
-	size_t data_at;             /* offset of the data */
-	bool swapped;               /* big-endian: npy_to_double and npy_to_float swap it */
-	bool fortran;               /* the first index runs fastest; of arrays of 2 dimensions or more */
+	int64_t count;  /* product of dims; count * item is known to fit */
+	size_t data_at; /* offset of the data */
+	bool swapped;   /* big-endian: npy_to_double and npy_to_float swap it */
+	bool fortran;   /* the first index runs fastest; of arrays of 2 dimensions or more */
 };
 
 /* Reads the header at the front of bytes[n]; n need only cover the header (NPY_MAX_HEADER is always enough). */

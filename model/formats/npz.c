@@ -9,7 +9,10 @@
 #include <string.h>
 #include <zip.h>
 
-struct npz { zip_t *zip; char *path; };
+struct npz {
+	zip_t *zip;
+	char *path;
+};
 
 struct npz_stream {
 	struct npz *z;
@@ -189,11 +192,13 @@ static int read_array(void **out, struct npy_info *info, struct npz *z, const ch
 		return -1;
 	char text[128];
 	if (s->info.fortran && s->info.n_dims > 2)
-		return err_set(e, "%s: %s in Fortran order; save it with numpy.ascontiguousarray", s->name, npy_describe(text, &s->info));
+		return err_set(e, "%s: %s in Fortran order; save it with numpy.ascontiguousarray", s->name,
+		               npy_describe(text, &s->info));
 	if (s->info.kind == NPY_BYTES)
 		return err_set(e, "%s: %s: expected numbers", s->name, npy_describe(text, &s->info));
 	if (s->info.count > max_count)
-		return err_set(e, "%s: %s: more than %lld elements", s->name, npy_describe(text, &s->info), (long long)max_count);
+		return err_set(e, "%s: %s: more than %lld elements", s->name, npy_describe(text, &s->info),
+		               (long long)max_count);
 	enum { CHUNK = 1 << 16 };
 	SCOPED(free) uint8_t *raw = xmalloc(CHUNK * 8);
 	SCOPED(free) char *data = xmalloc(s->info.count ? (size_t)s->info.count * size : 1);

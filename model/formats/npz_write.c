@@ -23,16 +23,16 @@ static void put(struct str *s, uint64_t v, int bytes)
 /* The fields that the local and the central header share. */
 static void put_common(struct str *s, uint32_t crc, uint64_t size, size_t name_len)
 {
-	put(s, 20, 2);               /* version needed */
-	put(s, 0, 2);                /* flags */
-	put(s, 0, 2);                /* stored */
-	put(s, 0, 2);                /* time */
-	put(s, 1 << 5 | 1, 2);       /* date */
+	put(s, 20, 2);         /* version needed */
+	put(s, 0, 2);          /* flags */
+	put(s, 0, 2);          /* stored */
+	put(s, 0, 2);          /* time */
+	put(s, 1 << 5 | 1, 2); /* date */
 	put(s, crc, 4);
 	put(s, size, 4);
 	put(s, size, 4);
 	put(s, name_len, 2);
-	put(s, 0, 2);                /* extra field */
+	put(s, 0, 2); /* extra field */
 }
 
 static uint32_t crc_of(uint32_t crc, const void *data, size_t n)
@@ -76,10 +76,10 @@ int npz_add(struct npz_writer *w, const char *key, const char *descr, const int6
 	put(&w->central, 0x02014b50, 4);
 	put(&w->central, 20, 2);
 	put_common(&w->central, crc, size, strlen(member));
-	put(&w->central, 0, 2);      /* comment */
-	put(&w->central, 0, 2);      /* disk */
-	put(&w->central, 0, 2);      /* internal attributes */
-	put(&w->central, 0, 4);      /* external attributes */
+	put(&w->central, 0, 2); /* comment */
+	put(&w->central, 0, 2); /* disk */
+	put(&w->central, 0, 2); /* internal attributes */
+	put(&w->central, 0, 4); /* external attributes */
 	put(&w->central, w->at, 4);
 	str_add(&w->central, member);
 	if (io_atomic_write(&w->file, front.data, front.len, e) || io_atomic_write(&w->file, head.data, head.len, e) ||
@@ -103,7 +103,7 @@ int npz_commit(struct npz_writer *w, struct err *e)
 {
 	uint64_t central_at = w->at, central_n = w->central.len;
 	put(&w->central, 0x06054b50, 4);
-	put(&w->central, 0, 4);      /* disks */
+	put(&w->central, 0, 4); /* disks */
 	put(&w->central, (uint64_t)w->n, 2);
 	put(&w->central, (uint64_t)w->n, 2);
 	put(&w->central, central_n, 4);

@@ -199,7 +199,8 @@ static int op_mark_tuple(struct machine *m)
 static int extend(struct machine *m, enum pk_kind kind, struct pk_value **items, size_t n)
 {
 	if (m->depth <= floor_of(m) || m->stack[m->depth - 1]->kind != kind)
-		return refuse(m, kind == PK_DICT ? "items for something that is not a dict" : "items for something that is not a list");
+		return refuse(m, kind == PK_DICT ? "items for something that is not a dict"
+		                                 : "items for something that is not a list");
 	if (kind == PK_DICT && n % 2)
 		return refuse(m, "a key without a value");
 	for (size_t i = 0; i < n; i++)
@@ -222,8 +223,8 @@ static int op_extend_many(struct machine *m, enum pk_kind kind)
 	return pop_to_mark(m, &items, &n) ? -1 : extend(m, kind, items, n);
 }
 
-/* Picklers number their memo 0, 1, 2, ... or, Python 2's fast one, 1, 2, 3, ...: each number costs at least two bytes, so one
- * beyond half of the bytes read so far is refused, and the table cannot outgrow the input. */
+/* Picklers number their memo 0, 1, 2, ... or, Python 2's fast one, 1, 2, 3, ...: each number costs at least two bytes,
+ * so one beyond half of the bytes read so far is refused, and the table cannot outgrow the input. */
 static int op_put(struct machine *m, uint64_t index)
 {
 	if (m->depth <= floor_of(m))
@@ -251,7 +252,8 @@ static int push_global(struct machine *m, const char *module, size_t module_n, c
 		for (int i = 0; i < len; i++)
 			if (full[i] < 0x20 || full[i] > 0x7e)
 				full[i] = '?';
-		return err_set(m->e, "%s: pickle, offset %zu: global %s is not plain tensor data: refused, nothing was executed",
+		return err_set(m->e,
+		               "%s: pickle, offset %zu: global %s is not plain tensor data: refused, nothing was executed",
 		               m->path, m->op_at, full);
 	}
 	struct pk_value *v = make(m, PK_GLOBAL);
@@ -381,7 +383,8 @@ static int step(struct machine *m)
 	case 0x8b: return with_uint(m, 4, op_long4);
 	case 'G': return op_float(m);
 	case 'X': return op_text(m, 4);
-	case 'U': case 0x8c: return op_text(m, 1);
+	case 'U':
+	case 0x8c: return op_text(m, 1);
 	case 'T': return op_text(m, 4);
 	case ']': return push(m, make(m, PK_LIST));
 	case '}': return push(m, make(m, PK_DICT));
@@ -408,8 +411,8 @@ static int step(struct machine *m)
 	}
 }
 
-int pickle_load(struct pk_value **out, struct pk_value **storages, size_t *used, struct arena *arena, const void *bytes, size_t n,
-                const char *path, struct err *e)
+int pickle_load(struct pk_value **out, struct pk_value **storages, size_t *used, struct arena *arena, const void *bytes,
+                size_t n, const char *path, struct err *e)
 {
 	struct machine m = { .arena = arena, .p = bytes, .n = n, .path = path, .e = e, .stack_cap = 64 };
 	m.stack = xcalloc(m.stack_cap, sizeof(struct pk_value *));

@@ -17,29 +17,47 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum pk_kind { PK_NONE, PK_BOOL, PK_INT, PK_LONG, PK_FLOAT, PK_TEXT, PK_LIST, PK_TUPLE, PK_DICT, PK_STORAGE, PK_TENSOR,
-               PK_GLOBAL };
+enum pk_kind {
+	PK_NONE,
+	PK_BOOL,
+	PK_INT,
+	PK_LONG,
+	PK_FLOAT,
+	PK_TEXT,
+	PK_LIST,
+	PK_TUPLE,
+	PK_DICT,
+	PK_STORAGE,
+	PK_TENSOR,
+	PK_GLOBAL
+};
 
 struct pk_value {
 	enum pk_kind kind;
 	union {
-		int64_t i;                                                   /* bool, int */
+		int64_t i; /* bool, int */
 		double f;
-		struct { const char *s; size_t n; } text;                    /* NUL-terminated; also the bytes of a long > 64 bit */
-		struct { struct pk_value **v; size_t n, cap; } seq;          /* a dict: key, value, key, value, ... */
+		struct {
+			const char *s;
+			size_t n;
+		} text; /* NUL-terminated; also the bytes of a long > 64 bit */
+		struct {
+			struct pk_value **v;
+			size_t n, cap;
+		} seq; /* a dict: key, value, key, value, ... */
 		struct {
 			enum st_dtype dtype;
 			const char *key;
-			int64_t count;                                           /* elements of `dtype` */
-			struct pk_value *previous;                               /* the storage mentioned before this one */
+			int64_t count;             /* elements of `dtype` */
+			struct pk_value *previous; /* the storage mentioned before this one */
 		} storage;
 		struct {
 			const struct pk_value *storage;
-			int64_t offset;                                          /* in elements */
+			int64_t offset; /* in elements */
 			int n_dims;
-			int64_t dims[ST_MAX_DIMS], strides[ST_MAX_DIMS];         /* in elements; checked to stay in the storage */
+			int64_t dims[ST_MAX_DIMS], strides[ST_MAX_DIMS]; /* in elements; checked to stay in the storage */
 		} tensor;
-		int global;                                                  /* which known name */
+		int global; /* which known name */
 	};
 };
 

@@ -6,17 +6,16 @@
 
 enum role { ROLE_STORAGE, ROLE_DICT, ROLE_TENSOR, ROLE_PARAMETER };
 
-static const struct { const char *name; enum role role; enum st_dtype dtype; } globals[] = {
-	{ "collections.OrderedDict", ROLE_DICT, 0 },
-	{ "torch._utils._rebuild_tensor", ROLE_TENSOR, 0 },
-	{ "torch._utils._rebuild_tensor_v2", ROLE_TENSOR, 0 },
-	{ "torch._utils._rebuild_parameter", ROLE_PARAMETER, 0 },
-	{ "torch.DoubleStorage", ROLE_STORAGE, ST_F64 },
-	{ "torch.FloatStorage", ROLE_STORAGE, ST_F32 },
-	{ "torch.HalfStorage", ROLE_STORAGE, ST_F16 },
-	{ "torch.BFloat16Storage", ROLE_STORAGE, ST_BF16 },
-	{ "torch.LongStorage", ROLE_STORAGE, ST_I64 },
-	{ "torch.ByteStorage", ROLE_STORAGE, ST_U8 },
+static const struct {
+	const char *name;
+	enum role role;
+	enum st_dtype dtype;
+} globals[] = {
+	{ "collections.OrderedDict", ROLE_DICT, 0 },           { "torch._utils._rebuild_tensor", ROLE_TENSOR, 0 },
+	{ "torch._utils._rebuild_tensor_v2", ROLE_TENSOR, 0 }, { "torch._utils._rebuild_parameter", ROLE_PARAMETER, 0 },
+	{ "torch.DoubleStorage", ROLE_STORAGE, ST_F64 },       { "torch.FloatStorage", ROLE_STORAGE, ST_F32 },
+	{ "torch.HalfStorage", ROLE_STORAGE, ST_F16 },         { "torch.BFloat16Storage", ROLE_STORAGE, ST_BF16 },
+	{ "torch.LongStorage", ROLE_STORAGE, ST_I64 },         { "torch.ByteStorage", ROLE_STORAGE, ST_U8 },
 };
 
 int pickle_global(const char *full_name)
@@ -48,8 +47,8 @@ static const char *read_shape(struct pk_value *v, const struct pk_value *size, c
 	return NULL;
 }
 
-/* Does every element lie inside the storage, and is the tensor no larger than it? The second keeps a tensor with stride 0 from
- * claiming more elements than the file has bytes. */
+/* Does every element lie inside the storage, and is the tensor no larger than it? The second keeps a tensor with stride
+ * 0 from claiming more elements than the file has bytes. */
 static bool inside_storage(const struct pk_value *v)
 {
 	int64_t last = v->tensor.offset, count = 1, span;

@@ -1,4 +1,5 @@
-/* pth.c - see pth.h. The two containers differ in where the pickle and the storages are; a `struct container` hides it. */
+/* pth.c - see pth.h. The two containers differ in where the pickle and the storages are; a `struct container` hides
+ * it. */
 #define _GNU_SOURCE
 #include "model/formats/pth.h"
 
@@ -11,7 +12,11 @@
 #define PICKLE_MAX ((size_t)4 << 20) /* a thousand tensors take 150 kB */
 enum { TENSORS_MAX = 20000 };
 
-struct storage { const char *key; const unsigned char *data; size_t bytes; };
+struct storage {
+	const char *key;
+	const unsigned char *data;
+	size_t bytes;
+};
 
 struct reader {
 	const unsigned char *p;
@@ -38,7 +43,8 @@ static int read_entry(struct reader *r, const char *name, size_t max, const unsi
 	if (st.comp_method != ZIP_CM_STORE && st.comp_method != ZIP_CM_DEFLATE)
 		return err_set(r->e, "%s: entry %s is neither stored nor deflated", r->path, name);
 	if (st.size > max || st.size > r->room)
-		return err_set(r->e, "%s: entry %s claims %llu bytes, more than it may have", r->path, name, (unsigned long long)st.size);
+		return err_set(r->e, "%s: entry %s claims %llu bytes, more than it may have", r->path, name,
+		               (unsigned long long)st.size);
 	r->room -= (size_t)st.size;
 	zip_file_t *f = zip_fopen(r->zip, name, 0);
 	unsigned char *buf = arena_alloc(r->arena, (size_t)st.size + 1);
@@ -116,10 +122,11 @@ static int open_zip(struct reader *r, const unsigned char **pickle, size_t *n)
 
 static bool key_is_plain(const char *key)
 {
-	return *key && strlen(key) < 64 && strspn(key, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == strlen(key);
+	return *key && strlen(key) < 64 &&
+	       strspn(key, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-") == strlen(key);
 }
 
-/* ---- the old form: magic, protocol, system, object, keys: five pickles; then each storage as a count and its values ---- */
+/* ---- the old form: magic, protocol, system, object, keys: five pickles; then each storage: a count, values --- */
 
 static int next_pickle(struct reader *r, size_t *at, struct pk_value **v, struct pk_value **storages)
 {
@@ -151,8 +158,8 @@ static int read_old_storage(struct reader *r, size_t *at, const char *key, const
 	*at += 8;
 	size_t size = st_dtype_size(s->storage.dtype);
 	if (count != (uint64_t)s->storage.count || count > (r->n - *at) / size)
-		return err_set(r->e, "%s: storage %s claims %llu elements: truncated, or not what its tensors say", r->path, key,
-		               (unsigned long long)count);
+		return err_set(r->e, "%s: storage %s claims %llu elements: truncated, or not what its tensors say", r->path,
+		               key, (unsigned long long)count);
 	VEC_PUSH(r->storages, r->n_storages, r->cap) = (struct storage){ key, r->p + *at, (size_t)count * size };
 	*at += (size_t)count * size;
 	return 0;
@@ -237,10 +244,13 @@ static void gather(unsigned char *dst, const unsigned char *src, const struct pk
 	}
 }
 
-static int add_tensor(struct pth *pth, struct reader *r, const struct pk_value *name, const struct pk_value *v, size_t *budget)
+static int add_tensor(struct pth *pth, struct reader *r, const struct pk_value *name, const struct pk_value *v,
+                      size_t *budget)
 {
 	struct st_tensor *t = &pth->tensors[pth->n_tensors];
-	*t = (struct st_tensor){ .name = name->text.s, .dtype = v->tensor.storage->storage.dtype, .n_dims = v->tensor.n_dims };
+	*t = (struct st_tensor){ .name = name->text.s,
+		                     .dtype = v->tensor.storage->storage.dtype,
+		                     .n_dims = v->tensor.n_dims };
 	memcpy(t->dims, v->tensor.dims, sizeof t->dims);
 	if (!*t->name || strlen(t->name) > 500)
 		return err_set(r->e, "%s: a tensor's name is empty or too long", r->path);
@@ -310,7 +320,8 @@ int pth_parse(struct pth **out, const void *bytes, size_t n, const char *path, s
 		const unsigned char *pickle = NULL;
 		struct pk_value *storages;
 		size_t pickle_n = 0, used;
-		rc = open_zip(&r, &pickle, &pickle_n) || pickle_load(&object, &storages, &used, pth->own, pickle, pickle_n, path, e);
+		rc = open_zip(&r, &pickle, &pickle_n) ||
+		     pickle_load(&object, &storages, &used, pth->own, pickle, pickle_n, path, e);
 	} else if (n >= 2 && r.p[0] == 0x80) {
 		r.arena = pth->own; /* names are values of the pickle */
 		rc = open_old(&r, &object);

@@ -1,6 +1,6 @@
 /* pth.h - the tensors of a PyTorch checkpoint, in both serialisations of torch.save: the zip archive (torch >= 1.6) and
- * the older sequence of pickles followed by raw storages. The pickle is read by model/formats/pickle.h, so nothing in the
- * file is ever executed.
+ * the older sequence of pickles followed by raw storages. The pickle is read by model/formats/pickle.h, so nothing in
+ * the file is ever executed.
  *
  * What counts as weights: a dict of name -> tensor, or a dict with such a dict under "state_dict", "model",
  * "params", "ema" or "net"; entries that are not tensors are skipped. Tensors are made contiguous in C order. */

@@ -13,16 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEADER_MAX ((size_t)32 << 20)  /* 32 MiB: some 200,000 tensors */
+#define HEADER_MAX   ((size_t)32 << 20) /* 32 MiB: some 200,000 tensors */
 #define NAME_LEN_MAX 1024
 
 struct safetensors_own {
 	struct arena arena;
-	void *map;       /* NULL when the caller owns the bytes */
+	void *map; /* NULL when the caller owns the bytes */
 	size_t map_bytes;
 };
 
-static const struct { const char *name; size_t size; } dtypes[ST_N_DTYPES] = {
+static const struct {
+	const char *name;
+	size_t size;
+} dtypes[ST_N_DTYPES] = {
 	[ST_F64] = { "F64", 8 }, [ST_I64] = { "I64", 8 },   [ST_F32] = { "F32", 4 },
 	[ST_F16] = { "F16", 2 }, [ST_BF16] = { "BF16", 2 }, [ST_U8] = { "U8", 1 },
 };
@@ -73,7 +76,10 @@ static bool printable(const char *s)
 }
 
 /* One reader's state: where each tensor claims to be, for the check that they cover the payload exactly. */
-struct span { size_t begin, end; const char *name; };
+struct span {
+	size_t begin, end;
+	const char *name;
+};
 
 struct reader {
 	struct safetensors *st;
@@ -84,7 +90,8 @@ struct reader {
 static int read_shape(struct reader *r, struct st_tensor *t, const json_t *shape, size_t *bytes)
 {
 	if (!json_is_array(shape) || json_array_size(shape) > ST_MAX_DIMS)
-		return err_set(r->e, "%s: %s: \"shape\" must be a list of at most %d integers", r->st->path, t->name, ST_MAX_DIMS);
+		return err_set(r->e, "%s: %s: \"shape\" must be a list of at most %d integers", r->st->path, t->name,
+		               ST_MAX_DIMS);
 	size_t n = st_dtype_size(t->dtype);
 	t->n_dims = (int)json_array_size(shape);
 	for (int i = 0; i < t->n_dims; i++) {
@@ -104,8 +111,8 @@ static int read_offsets(struct reader *r, struct st_tensor *t, const json_t *off
 		return err_set(r->e, "%s: %s: \"data_offsets\" must be two integers", r->st->path, t->name);
 	json_int_t begin = json_integer_value(a), end = json_integer_value(b);
 	if (begin < 0 || end < begin || (size_t)end > r->st->payload_bytes)
-		return err_set(r->e, "%s: %s: bytes %lld..%lld lie outside the payload of %zu bytes: truncated file?", r->st->path,
-		               t->name, (long long)begin, (long long)end, r->st->payload_bytes);
+		return err_set(r->e, "%s: %s: bytes %lld..%lld lie outside the payload of %zu bytes: truncated file?",
+		               r->st->path, t->name, (long long)begin, (long long)end, r->st->payload_bytes);
 	if ((size_t)(end - begin) != bytes)
 		return err_set(r->e, "%s: %s: %lld bytes, but dtype and shape need %zu", r->st->path, t->name,
 		               (long long)(end - begin), bytes);
@@ -146,11 +153,12 @@ static int read_metadata(struct reader *r, json_t *object)
 	st->meta = arena_alloc(&st->own->arena, (json_object_size(object) + 1) * sizeof *st->meta);
 	const char *key;
 	json_t *value;
-	json_object_foreach(object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		if (!json_is_string(value))
 			return err_set(r->e, "%s: __metadata__ holds something that is not text", st->path);
 		st->meta[st->n_meta++] = (struct st_meta){ arena_strdup(&st->own->arena, key),
-		                                           arena_strdup(&st->own->arena, json_string_value(value)) };
+			                                       arena_strdup(&st->own->arena, json_string_value(value)) };
 	}
 	return 0;
 }
@@ -200,9 +208,9 @@ static int read_header(struct reader *r, json_t *header)
 	r->spans = arena_alloc(&st->own->arena, (json_object_size(header) + 1) * sizeof *r->spans);
 	const char *name;
 	json_t *entry;
-	json_object_foreach(header, name, entry)
-		if (strcmp(name, "__metadata__") == 0 ? read_metadata(r, entry) : read_tensor(r, name, entry))
-			return -1;
+	json_object_foreach(header, name, entry) if (strcmp(name, "__metadata__") == 0
+	                                                 ? read_metadata(r, entry)
+	                                                 : read_tensor(r, name, entry)) return -1;
 	if (check_cover(r))
 		return -1;
 	qsort(st->tensors, st->n_tensors, sizeof *st->tensors, tensor_order);
@@ -226,12 +234,13 @@ int safetensors_parse(struct safetensors **out, const void *bytes, size_t n, con
 		return err_set(e, "%s: %zu bytes: too short for a safetensors file", path, n);
 	uint64_t len = little_endian_64(p);
 	if (len > HEADER_MAX || len > n - 8)
-		return err_set(e, "%s: header of %llu bytes (file has %zu, limit %zu): not a safetensors file, or truncated", path,
-		               (unsigned long long)len, n, HEADER_MAX);
+		return err_set(e, "%s: header of %llu bytes (file has %zu, limit %zu): not a safetensors file, or truncated",
+		               path, (unsigned long long)len, n, HEADER_MAX);
 	json_error_t why;
 	json_t *header = json_loadb((const char *)p + 8, (size_t)len, JSON_REJECT_DUPLICATES, &why);
 	if (!header)
-		return err_set(e, "%s: header, byte %d: %s", path, 8 + why.position, printable(why.text) ? why.text : "not JSON");
+		return err_set(e, "%s: header, byte %d: %s", path, 8 + why.position,
+		               printable(why.text) ? why.text : "not JSON");
 	struct safetensors *st = xcalloc(1, sizeof *st);
 	st->own = xcalloc(1, sizeof *st->own);
 	st->path = arena_strdup(&st->own->arena, path);

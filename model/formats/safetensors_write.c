@@ -116,8 +116,8 @@ void safetensors_hash(char sha256[SHA256_HEX], const struct st_tensor *tensors, 
 	sha256_hex(sha256, &sha);
 }
 
-int safetensors_write(const char *path, const struct st_tensor *tensors, size_t n, const struct st_meta *meta, size_t n_meta,
-                      char sha256[SHA256_HEX], struct err *e)
+int safetensors_write(const char *path, const struct st_tensor *tensors, size_t n, const struct st_meta *meta,
+                      size_t n_meta, char sha256[SHA256_HEX], struct err *e)
 {
 	SCOPED(free) const struct st_tensor **order = in_payload_order(tensors, n);
 	SCOPED(str) struct str header = { 0 };

@@ -1,5 +1,5 @@
-/* tar.c - see tar.h. A header is 512 bytes: name [0,100), size in octal [124,136), checksum [148,156), type [156], magic
- * [257,263), prefix [345,500); data follow, padded to 512; two blocks of zeros end the archive. */
+/* tar.c - see tar.h. A header is 512 bytes: name [0,100), size in octal [124,136), checksum [148,156), type [156],
+ * magic [257,263), prefix [345,500); data follow, padded to 512; two blocks of zeros end the archive. */
 #define _GNU_SOURCE
 #include "model/formats/tar.h"
 
@@ -15,7 +15,7 @@ enum { BLOCK = 512, NAME_MAX_BYTES = 4096 };
 struct tar {
 	gzFile f;
 	char *path, name[NAME_MAX_BYTES + 1];
-	int64_t left, padding;      /* of the member: bytes not read, then up to the block's end */
+	int64_t left, padding; /* of the member: bytes not read, then up to the block's end */
 };
 
 bool tar_is(const char *path)

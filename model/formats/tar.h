@@ -1,6 +1,6 @@
-/* tar.h - the members of a tar archive, plain or gzipped, one after the other: what CIFAR-10 is published as. Nothing is ever extracted;
- * a member whose name would leave the folder it is unpacked in is an error all the same. Old, POSIX and GNU headers are read;
- * links, devices and folders are skipped. */
+/* tar.h - the members of a tar archive, plain or gzipped, one after the other: what CIFAR-10 is published as. Nothing
+ * is ever extracted; a member whose name would leave the folder it is unpacked in is an error all the same. Old, POSIX
+ * and GNU headers are read; links, devices and folders are skipped. */
 #ifndef ABLATE_TAR_H
 #define ABLATE_TAR_H
 

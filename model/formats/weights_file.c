@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct weights_file_own {
-	struct pth *pth;          /* a checkpoint: `view` shows its tensors */
+	struct pth *pth; /* a checkpoint: `view` shows its tensors */
 	struct safetensors view;
 	char *path;
 	struct safetensors *file; /* or a safetensors file */
@@ -21,8 +21,9 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct st_tensor *)a)->name, ((const struct st_tensor *)b)->name);
 }
 
-/* By the first bytes. A safetensors file begins with its header's length, which may look like the start of a pickle (one in 32
- * of the lengths that are multiples of 8 does) or of "PK": after it comes the header, an object, which a checkpoint never has there. */
+/* By the first bytes. A safetensors file begins with its header's length, which may look like the start of a pickle
+ * (one in 32 of the lengths that are multiples of 8 does) or of "PK": after it comes the header, an object, which a
+ * checkpoint never has there. */
 static int is_checkpoint(bool *out, const char *path, struct err *e)
 {
 	SCOPED(file) FILE *f = fopen(path, "rbe");
@@ -42,7 +43,8 @@ int weights_file_open(struct weights_file **out, const char *path, struct err *e
 	struct safetensors *file = NULL;
 	if (io_is_special(path))
 		return err_set(e, "%s: not a regular file", path);
-	if (is_checkpoint(&checkpoint, path, e) || (checkpoint ? pth_open(&pth, path, e) : safetensors_open(&file, path, e)))
+	if (is_checkpoint(&checkpoint, path, e) ||
+	    (checkpoint ? pth_open(&pth, path, e) : safetensors_open(&file, path, e)))
 		return -1;
 	struct weights_file *w = xcalloc(1, sizeof *w);
 	w->own = xcalloc(1, sizeof *w->own);
@@ -51,7 +53,8 @@ int weights_file_open(struct weights_file **out, const char *path, struct err *e
 	if (pth) {
 		qsort(pth->tensors, pth->n_tensors, sizeof *pth->tensors, by_name);
 		w->own->path = xstrdup(path);
-		w->own->view = (struct safetensors){ .path = w->own->path, .tensors = pth->tensors, .n_tensors = pth->n_tensors };
+		w->own->view =
+			(struct safetensors){ .path = w->own->path, .tensors = pth->tensors, .n_tensors = pth->n_tensors };
 		w->st = &w->own->view;
 	}
 	*out = w;

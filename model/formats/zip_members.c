@@ -11,7 +11,13 @@
 
 #define ZIP_MAX_MEMBERS 20000000
 
-struct zip_members { zip_t *zip; int64_t n; uint8_t *bytes; size_t room; pthread_mutex_t mutex; };
+struct zip_members {
+	zip_t *zip;
+	int64_t n;
+	uint8_t *bytes;
+	size_t room;
+	pthread_mutex_t mutex;
+};
 
 void zip_members_free(struct zip_members *z)
 {

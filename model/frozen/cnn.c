@@ -33,11 +33,20 @@ static void add_layer(struct cnn *net, struct cnn_layer l)
 	VEC_PUSH(net->layers, net->n_layers, net->cap_layers) = l;
 }
 
-int cnn_conv_into(struct cnn *net, const char *name, int src, int dst, int dst_c, int c, int kh, int kw, int stride, int ph,
-                  int pw)
+int cnn_conv_into(struct cnn *net, const char *name, int src, int dst, int dst_c, int c, int kh, int kw, int stride,
+                  int ph, int pw)
 {
-	add_layer(net, (struct cnn_layer){ .kind = CNN_CONV, .name = arena_strdup(&net->names, name), .src = src, .dst = dst,
-	                                   .dst_c = dst_c, .c = c, .kh = kh, .kw = kw, .stride = stride, .ph = ph, .pw = pw,
+	add_layer(net, (struct cnn_layer){ .kind = CNN_CONV,
+	                                   .name = arena_strdup(&net->names, name),
+	                                   .src = src,
+	                                   .dst = dst,
+	                                   .dst_c = dst_c,
+	                                   .c = c,
+	                                   .kh = kh,
+	                                   .kw = kw,
+	                                   .stride = stride,
+	                                   .ph = ph,
+	                                   .pw = pw,
 	                                   .relu = true });
 	return dst;
 }
@@ -52,8 +61,17 @@ int cnn_conv(struct cnn *net, const char *name, int src, int c, int kh, int kw, 
 static struct cnn_layer pool(enum cnn_kind kind, int src, int dst, int dst_c, int c, int k, int stride, int pad,
                              bool ceil)
 {
-	return (struct cnn_layer){ .kind = kind, .src = src, .dst = dst, .dst_c = dst_c, .c = c, .kh = k, .kw = k,
-		                       .stride = stride, .ph = pad, .pw = pad, .ceil = ceil };
+	return (struct cnn_layer){ .kind = kind,
+		                       .src = src,
+		                       .dst = dst,
+		                       .dst_c = dst_c,
+		                       .c = c,
+		                       .kh = k,
+		                       .kw = k,
+		                       .stride = stride,
+		                       .ph = pad,
+		                       .pw = pad,
+		                       .ceil = ceil };
 }
 
 int cnn_pool(struct cnn *net, enum cnn_kind kind, int src, int k, int stride, int pad, bool ceil)

@@ -11,8 +11,8 @@
  *     cnn_work_open(&w, x, e);                                 // one per thread
  *     cnn_forward(w, pixels);  cnn_read(w, a, dst);
  *
- * One call runs one picture on one thread, so the result for a picture cannot depend on a batch, and a batch is a parallel
- * loop over pictures. Executors are shared between threads, workspaces are not. Memory is planned once. */
+ * One call runs one picture on one thread, so the result for a picture cannot depend on a batch, and a batch is a
+ * parallel loop over pictures. Executors are shared between threads, workspaces are not. Memory is planned once. */
 #ifndef ABLATE_CNN_H
 #define ABLATE_CNN_H
 
@@ -24,7 +24,9 @@
 
 enum cnn_kind { CNN_CONV, CNN_MAX_POOL, CNN_AVG_POOL };
 
-struct cnn_tensor { int c, h, w; };
+struct cnn_tensor {
+	int c, h, w;
+};
 
 struct cnn_layer {
 	enum cnn_kind kind;
@@ -33,8 +35,8 @@ struct cnn_layer {
 	int dst_c, c;               /* writes channels [dst_c, dst_c + c) of dst */
 	int kh, kw, stride, ph, pw; /* window, and padding at the top and left */
 	bool relu;
-	bool pad_counts;            /* average pools: does the divisor count padding? */
-	bool ceil;                  /* pools: a last window hangs over the edge */
+	bool pad_counts; /* average pools: does the divisor count padding? */
+	bool ceil;       /* pools: a last window hangs over the edge */
 };
 
 struct cnn {
@@ -46,11 +48,11 @@ struct cnn {
 
 /* Building. Each returns the number of the tensor that it made. Sizes that do not fit are BUG(). */
 int cnn_input(struct cnn *net, int c, int h, int w);
-int cnn_tensor(struct cnn *net, int c, int h, int w);     /* a destination for several layers */
+int cnn_tensor(struct cnn *net, int c, int h, int w); /* a destination for several layers */
 /* Convolution with bias and ReLU, `name` is copied. */
 int cnn_conv(struct cnn *net, const char *name, int src, int c, int kh, int kw, int stride, int ph, int pw);
-int cnn_conv_into(struct cnn *net, const char *name, int src, int dst, int dst_c, int c, int kh, int kw, int stride, int ph,
-                  int pw);
+int cnn_conv_into(struct cnn *net, const char *name, int src, int dst, int dst_c, int c, int kh, int kw, int stride,
+                  int ph, int pw);
 /* A k x k pool. `ceil` lets a last window hang over the edge (PyTorch's ceil_mode). */
 int cnn_pool(struct cnn *net, enum cnn_kind kind, int src, int k, int stride, int pad, bool ceil);
 void cnn_pool_into(struct cnn *net, enum cnn_kind kind, int src, int dst, int dst_c, int k, int stride, int pad);
@@ -63,16 +65,16 @@ double cnn_flops(const struct cnn *net);
 typedef int cnn_load(void *ctx, const struct cnn_layer *layer, int c_in, float *w, float *bias, struct err *e);
 
 struct cnn_options {
-	bool bf16;                  /* activations and weights in bfloat16, sums in float; needs avx512_bf16 */
-	bool backward;              /* can cnn_backward() be called? Not with bf16 */
-	const int *keep;            /* tensors that can be read after a forward pass */
+	bool bf16;       /* activations and weights in bfloat16, sums in float; needs avx512_bf16 */
+	bool backward;   /* can cnn_backward() be called? Not with bf16 */
+	const int *keep; /* tensors that can be read after a forward pass */
 	int n_keep;
 };
 
 struct cnn_exec;
 struct cnn_work;
 
-bool cnn_bf16_available(void);  /* can this processor multiply bfloat16? */
+bool cnn_bf16_available(void); /* can this processor multiply bfloat16? */
 /* Packs the weights. `net` must outlive the executor. */
 MUST_CHECK int cnn_exec_open(struct cnn_exec **out, const struct cnn *net, cnn_load *load, void *ctx,
                              const struct cnn_options *o, struct err *e);

@@ -1,5 +1,6 @@
-/* cnn_exec.c - the CPU back end of cnn.h, opening: primitives, packed weights, the memory plan. Convolutions are for one picture on one
- * thread, NHWC, sums in float: F(2x2,3x3) where it fits (winograd.h: no less accurate than a direct sum), else oneDNN's direct one. */
+/* cnn_exec.c - the CPU back end of cnn.h, opening: primitives, packed weights, the memory plan. Convolutions are for
+ * one picture on one thread, NHWC, sums in float: F(2x2,3x3) where it fits (winograd.h: no less accurate than a direct
+ * sum), else oneDNN's direct one. */
 #include "model/frozen/cnn_private.h"
 
 #include <omp.h>
@@ -27,7 +28,10 @@ bool cnn_is_last_reader(const struct cnn *net, int layer)
 
 /* ---- memory plan ---- */
 
-struct interval { int first, last; size_t bytes, offset; };
+struct interval {
+	int first, last;
+	size_t bytes, offset;
+};
 
 static void grow(size_t *max, size_t n)
 {
@@ -35,7 +39,8 @@ static void grow(size_t *max, size_t n)
 		*max = n;
 }
 
-/* Lowest offset at which item i overlaps none of those placed before it that live at the same time. Returns the arena size. */
+/* Lowest offset at which item i overlaps none of those placed before it that live at the same time. Returns the arena
+ * size. */
 static size_t plan(struct interval *v, int n)
 {
 	size_t total = 0;
@@ -107,13 +112,18 @@ static void plan_memory(struct cnn_exec *x)
 
 /* ---- convolutions ---- */
 
-struct conv_shape { dnnl_dims_t src, w, dst, bias, stride, pad; };
+struct conv_shape {
+	dnnl_dims_t src, w, dst, bias, stride, pad;
+};
 
 static struct conv_shape shape_of(const struct cnn *net, const struct cnn_layer *l)
 {
 	const struct cnn_tensor *s = &net->tensors[l->src], *d = &net->tensors[l->dst];
-	return (struct conv_shape){ .src = { 1, s->c, s->h, s->w }, .w = { l->c, s->c, l->kh, l->kw },
-		                        .dst = { 1, l->c, d->h, d->w }, .bias = { l->c }, .stride = { l->stride, l->stride },
+	return (struct conv_shape){ .src = { 1, s->c, s->h, s->w },
+		                        .w = { l->c, s->c, l->kh, l->kw },
+		                        .dst = { 1, l->c, d->h, d->w },
+		                        .bias = { l->c },
+		                        .stride = { l->stride, l->stride },
 		                        .pad = { l->ph, l->pw } };
 }
 
@@ -157,7 +167,10 @@ static int pack(dnnl_memory_t *out, void **data, struct cnn_exec *x, const struc
 }
 
 /* What a primitive wants: its weights' layout, made here, and scratch memory. */
-struct made { onednn_md weights; size_t scratch; };
+struct made {
+	onednn_md weights;
+	size_t scratch;
+};
 
 static int describe(struct made *m, dnnl_primitive_desc_t pd, const struct cnn_layer *l, struct err *e)
 {
@@ -167,18 +180,24 @@ static int describe(struct made *m, dnnl_primitive_desc_t pd, const struct cnn_l
 }
 
 /* The convolution between op's pictures, with weights in any layout. *w and *bias are the caller's to destroy. */
-static int describe_conv(struct onednn_conv *c, onednn_md *w, onednn_md *bias, const struct cnn_exec *x, const struct cnn_op *op, const struct cnn_layer *l,
-                         struct err *e)
+static int describe_conv(struct onednn_conv *c, onednn_md *w, onednn_md *bias, const struct cnn_exec *x,
+                         const struct cnn_op *op, const struct cnn_layer *l, struct err *e)
 {
 	struct conv_shape s = shape_of(x->net, l);
 	TRY(onednn_md_create(w, 4, s.w, x->bf16 ? dnnl_bf16 : dnnl_f32, dnnl_format_tag_any), "weights");
 	TRY(onednn_md_create(bias, 1, s.bias, dnnl_f32, dnnl_a), "bias");
-	*c = (struct onednn_conv){ .x = op->src, .w = *w, .b = *bias, .y = op->dst, .strides = { s.stride[0], s.stride[1] },
-		                       .pad = { s.pad[0], s.pad[1] }, .pad_end = { s.pad[0], s.pad[1] } };
+	*c = (struct onednn_conv){ .x = op->src,
+		                       .w = *w,
+		                       .b = *bias,
+		                       .y = op->dst,
+		                       .strides = { s.stride[0], s.stride[1] },
+		                       .pad = { s.pad[0], s.pad[1] },
+		                       .pad_end = { s.pad[0], s.pad[1] } };
 	return 0;
 }
 
-static int plan_forward(dnnl_primitive_desc_t *pd, struct cnn_exec *x, struct cnn_op *op, const struct cnn_layer *l, const struct onednn_conv *c, struct err *e)
+static int plan_forward(dnnl_primitive_desc_t *pd, struct cnn_exec *x, struct cnn_op *op, const struct cnn_layer *l,
+                        const struct onednn_conv *c, struct err *e)
 {
 	dnnl_primitive_attr_t attr = NULL;
 	if (attributes(&attr, l, l->relu, e))
@@ -199,7 +218,9 @@ static int make_forward(struct made *m, dnnl_primitive_desc_t *pd, struct cnn_ex
 	onednn_md w = NULL, bias = NULL;
 	TRY(onednn_md_create(&op->src, 4, s.src, type, dnnl_nhwc), "source");
 	TRY(onednn_md_create(&op->dst, 4, s.dst, type, dnnl_nhwc), "destination");
-	int rc = describe_conv(&c, &w, &bias, x, op, l, e) || plan_forward(pd, x, op, l, &c, e) || describe(m, *pd, l, e) ? -1 : 0;
+	int rc = describe_conv(&c, &w, &bias, x, op, l, e) || plan_forward(pd, x, op, l, &c, e) || describe(m, *pd, l, e)
+	             ? -1
+	             : 0;
 	onednn_md_destroy(w);
 	onednn_md_destroy(bias);
 	if (rc)
@@ -208,7 +229,8 @@ static int make_forward(struct made *m, dnnl_primitive_desc_t *pd, struct cnn_ex
 	return 0;
 }
 
-static int plan_backward(dnnl_primitive_desc_t *pd, struct cnn_exec *x, const struct cnn_layer *l, const struct onednn_conv *c, dnnl_primitive_desc_t hint, struct err *e)
+static int plan_backward(dnnl_primitive_desc_t *pd, struct cnn_exec *x, const struct cnn_layer *l,
+                         const struct onednn_conv *c, dnnl_primitive_desc_t hint, struct err *e)
 {
 	dnnl_primitive_attr_t attr = NULL;
 	if (attributes(&attr, l, false, e))
@@ -225,7 +247,9 @@ static int make_backward(struct made *m, struct cnn_exec *x, struct cnn_op *op, 
 	struct onednn_conv c;
 	onednn_md w = NULL, bias = NULL;
 	dnnl_primitive_desc_t pd = NULL;
-	int rc = describe_conv(&c, &w, &bias, x, op, l, e) || plan_backward(&pd, x, l, &c, hint, e) || describe(m, pd, l, e) ? -1 : 0;
+	int rc = describe_conv(&c, &w, &bias, x, op, l, e) || plan_backward(&pd, x, l, &c, hint, e) || describe(m, pd, l, e)
+	             ? -1
+	             : 0;
 	onednn_md_destroy(w);
 	onednn_md_destroy(bias);
 	dnnl_status_t made = rc ? dnnl_success : dnnl_primitive_create(&op->bwd, pd);
@@ -254,11 +278,22 @@ static int pack_weights(struct cnn_exec *x, struct cnn_op *op, const struct cnn_
 }
 
 /* Both passes, or neither. */
-static bool open_winograd(struct cnn_exec *x, struct cnn_op *op, const struct cnn_layer *l, const float *plain, size_t *scratch)
+static bool open_winograd(struct cnn_exec *x, struct cnn_op *op, const struct cnn_layer *l, const float *plain,
+                          size_t *scratch)
 {
 	const struct cnn_tensor *in = &x->net->tensors[l->src], *out = &x->net->tensors[l->dst];
-	struct dnn_shape s = { .n = 1, .h = in->h, .w = in->w, .ic = in->c, .oc = l->c, .kh = l->kh, .kw = l->kw, .oh = out->h, .ow = out->w,
-		                   .stride = l->stride, .pad_h = l->ph, .pad_w = l->pw };
+	struct dnn_shape s = { .n = 1,
+		                   .h = in->h,
+		                   .w = in->w,
+		                   .ic = in->c,
+		                   .oc = l->c,
+		                   .kh = l->kh,
+		                   .kw = l->kw,
+		                   .oh = out->h,
+		                   .ow = out->w,
+		                   .stride = l->stride,
+		                   .pad_h = l->ph,
+		                   .pad_w = l->pw };
 	op->wino_fwd = x->bf16 ? NULL : winograd_new_frozen(&s, DNN_FORWARD, l->relu, plain);
 	if (!op->wino_fwd)
 		return false;

@@ -1,5 +1,5 @@
-/* cnn_graph.c - see cnn_graph.h. Layers are recorded in their order; a tensor that several layers write is their concatenation,
- * recorded when the last of them is. */
+/* cnn_graph.c - see cnn_graph.h. Layers are recorded in their order; a tensor that several layers write is their
+ * concatenation, recorded when the last of them is. */
 #include "model/frozen/cnn_graph.h"
 
 #include "model/graph/graph.h"
@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct kept { int tensor; struct tensor *values, *mean; };
+struct kept {
+	int tensor;
+	struct tensor *values, *mean;
+};
 
 struct cnn_graph {
 	struct backend *b;
@@ -36,7 +39,8 @@ static size_t weight_count(const struct cnn *net, const struct cnn_layer *l)
 	return (size_t)l->c * (size_t)net->tensors[l->src].c * (size_t)(l->kh * l->kw);
 }
 
-/* Floats of a store that n take: each part begins on a 64-byte line of its own, as in params.h; a device's libraries count on it. */
+/* Floats of a store that n take: each part begins on a 64-byte line of its own, as in params.h; a device's libraries
+ * count on it. */
 static size_t room(size_t n)
 {
 	return (n + 15) / 16 * 16;
@@ -63,11 +67,16 @@ static int load_weights(struct cnn_graph *x, const struct cnn *net, cnn_load *lo
 
 struct pool_args cnn_pool_args(const struct cnn_layer *pool)
 {
-	return (struct pool_args){ .k = pool->kh, .stride = pool->stride, .pad = pool->ph, .ceil = pool->ceil,
-	                           .average = pool->kind == CNN_AVG_POOL, .pad_counts = pool->pad_counts };
+	return (struct pool_args){ .k = pool->kh,
+		                       .stride = pool->stride,
+		                       .pad = pool->ph,
+		                       .ceil = pool->ceil,
+		                       .average = pool->kind == CNN_AVG_POOL,
+		                       .pad_counts = pool->pad_counts };
 }
 
-static struct tensor *record_layer(struct graph *g, const struct cnn *net, const struct cnn_layer *l, struct tensor *src, size_t *at)
+static struct tensor *record_layer(struct graph *g, const struct cnn *net, const struct cnn_layer *l,
+                                   struct tensor *src, size_t *at)
 {
 	if (l->kind != CNN_CONV)
 		return graph_pool(g, src, cnn_pool_args(l));
@@ -79,7 +88,10 @@ static struct tensor *record_layer(struct graph *g, const struct cnn *net, const
 }
 
 enum { MAX_PARTS = 8 };
-struct parts { struct tensor *part[MAX_PARTS]; int first[MAX_PARTS], n, channels; };
+struct parts {
+	struct tensor *part[MAX_PARTS];
+	int first[MAX_PARTS], n, channels;
+};
 
 /* Takes one layer's result; the whole tensor once all channels are there, else NULL. */
 static struct tensor *join(struct graph *g, struct parts *p, struct tensor *y, int first, int channels)
@@ -106,7 +118,8 @@ static void record(struct cnn_graph *x, const struct cnn *net, const int *keep)
 	SCOPED(free) struct tensor **made = xcalloc((size_t)net->n_tensors, sizeof *made);
 	SCOPED(free) struct parts *parts = xcalloc((size_t)net->n_tensors, sizeof *parts);
 	size_t at = 0;
-	made[0] = x->input = graph_input(x->g, "picture", x->batch, net->tensors[0].h, net->tensors[0].w, net->tensors[0].c);
+	made[0] = x->input = graph_input(x->g, "picture", x->batch, net->tensors[0].h, net->tensors[0].w,
+	                                 net->tensors[0].c);
 	for (int i = 0; i < net->n_layers; i++) {
 		const struct cnn_layer *l = &net->layers[i];
 		REQUIRE(made[l->src]);
@@ -121,8 +134,8 @@ static void record(struct cnn_graph *x, const struct cnn *net, const int *keep)
 	}
 }
 
-int cnn_graph_open(struct cnn_graph **out, const struct cnn *net, cnn_load *load, void *ctx, const int *keep, int n_keep,
-                   struct backend *b, int batch, struct err *e)
+int cnn_graph_open(struct cnn_graph **out, const struct cnn *net, cnn_load *load, void *ctx, const int *keep,
+                   int n_keep, struct backend *b, int batch, struct err *e)
 {
 	struct cnn_graph *x = xcalloc(1, sizeof *x);
 	x->b = b;
@@ -150,7 +163,8 @@ int cnn_graph_run(struct cnn_graph *x, const float *pixels, int n, struct err *e
 	return backend_check(x->b, e);
 }
 
-int cnn_graph_run_pictures(struct cnn_graph *x, const struct image_u8 *images, int n, enum resize_kind kind, enum picture_scale scale, struct err *e)
+int cnn_graph_run_pictures(struct cnn_graph *x, const struct image_u8 *images, int n, enum resize_kind kind,
+                           enum picture_scale scale, struct err *e)
 {
 	REQUIRE(n >= 1 && n <= x->batch && x->input->h == x->input->w && x->input->c == 3);
 	if (!x->feed)

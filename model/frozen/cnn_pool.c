@@ -1,6 +1,6 @@
 /* cnn_pool.c - pools over NHWC, forward in float and bfloat16, backward in float. Channels are handled in blocks of
- * BLOCK so that a window's running result stays in vector registers; the loops only move, compare and add, so the instruction set
- * cannot change a result. */
+ * BLOCK so that a window's running result stays in vector registers; the loops only move, compare and add, so the
+ * instruction set cannot change a result. */
 #include "model/frozen/cnn_private.h"
 
 #include "model/base/cpu.h"
@@ -39,7 +39,9 @@ CPU_KERNEL void cnn_from_bf16(float *dst, const uint16_t *src, size_t n)
 }
 
 /* The part [from, to) of a window that lies inside, along one axis. */
-struct span { int from, to; };
+struct span {
+	int from, to;
+};
 
 static struct span inside(int out, int stride, int pad, int k, int n)
 {
@@ -51,9 +53,10 @@ static struct span inside(int out, int stride, int pad, int k, int n)
 	return s;
 }
 
-/* One output pixel: n channels (n <= BLOCK) of the window whose first pixel is at src; rows are `row` apart, pixels `pixel`. */
-CPU_KERNEL static void window_f32(float *dst, const float *src, int n, int rows, int cols, size_t row, size_t pixel, bool max,
-                              float scale)
+/* One output pixel: n channels (n <= BLOCK) of the window whose first pixel is at src; rows are `row` apart, pixels
+ * `pixel`. */
+CPU_KERNEL static void window_f32(float *dst, const float *src, int n, int rows, int cols, size_t row, size_t pixel,
+                                  bool max, float scale)
 {
 	float acc[BLOCK];
 	for (int c = 0; c < BLOCK; c++)
@@ -72,8 +75,8 @@ CPU_KERNEL static void window_f32(float *dst, const float *src, int n, int rows,
 		dst[c] = acc[c] * scale;
 }
 
-CPU_KERNEL static void window_bf16(uint16_t *dst, const uint16_t *src, int n, int rows, int cols, size_t row, size_t pixel,
-                               bool max, float scale)
+CPU_KERNEL static void window_bf16(uint16_t *dst, const uint16_t *src, int n, int rows, int cols, size_t row,
+                                   size_t pixel, bool max, float scale)
 {
 	float acc[BLOCK];
 	for (int c = 0; c < BLOCK; c++)
@@ -114,8 +117,8 @@ void cnn_pool_forward(const struct cnn *net, const struct cnn_layer *l, void *ds
 					window_bf16((uint16_t *)dst + to + c, (const uint16_t *)src + from + c, n, ys.to - ys.from,
 					            xs.to - xs.from, row, pixel, max, scale);
 				else
-					window_f32((float *)dst + to + c, (const float *)src + from + c, n, ys.to - ys.from, xs.to - xs.from,
-					           row, pixel, max, scale);
+					window_f32((float *)dst + to + c, (const float *)src + from + c, n, ys.to - ys.from,
+					           xs.to - xs.from, row, pixel, max, scale);
 			}
 		}
 }
@@ -134,8 +137,8 @@ static void max_backward(float *d_src, const float *src, float g, int c, struct 
 	d_src[best] += g;
 }
 
-void cnn_pool_backward(const struct cnn *net, const struct cnn_layer *l, float *d_src, const float *d_dst, const float *src,
-                       bool add)
+void cnn_pool_backward(const struct cnn *net, const struct cnn_layer *l, float *d_src, const float *d_dst,
+                       const float *src, bool add)
 {
 	const struct cnn_tensor *s = &net->tensors[l->src], *d = &net->tensors[l->dst];
 	size_t row = (size_t)s->w * (size_t)s->c, pixel = (size_t)s->c;

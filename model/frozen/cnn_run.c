@@ -41,7 +41,9 @@ static int bind_layer(struct cnn_work *w, int i, struct err *e)
 	if (!w->x->backward)
 		return 0;
 	return bind(&w->d_src[i], w, op->src, adds_gradient(w, i) ? w->temp2 : (void *)cnn_grad(w, l->src), e) ||
-	       bind(&w->d_dst[i], w, op->dst, w->temp, e) ? -1 : 0;
+	               bind(&w->d_dst[i], w, op->dst, w->temp, e)
+	           ? -1
+	           : 0;
 }
 
 int cnn_work_open(struct cnn_work **out, const struct cnn_exec *x, struct err *e)
@@ -121,11 +123,15 @@ static void forward_conv(struct cnn_work *w, int i)
 	const struct cnn_layer *l = &net->layers[i];
 	const struct cnn_op *op = &w->x->ops[i];
 	if (op->wino_fwd) {
-		winograd_run_frozen(op->wino_fwd, place(w, l->src), op->bias_data, (float *)place(w, l->dst) + l->dst_c, net->tensors[l->dst].c, w->scratch);
+		winograd_run_frozen(op->wino_fwd, place(w, l->src), op->bias_data, (float *)place(w, l->dst) + l->dst_c,
+		                    net->tensors[l->dst].c, w->scratch);
 		return;
 	}
-	dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, w->src[i] }, { DNNL_ARG_WEIGHTS, op->w_fwd }, { DNNL_ARG_BIAS, op->bias },
-		                       { DNNL_ARG_DST, w->dst[i] }, { DNNL_ARG_SCRATCHPAD, w->scratch_mem } };
+	dnnl_exec_arg_t args[] = { { DNNL_ARG_SRC, w->src[i] },
+		                       { DNNL_ARG_WEIGHTS, op->w_fwd },
+		                       { DNNL_ARG_BIAS, op->bias },
+		                       { DNNL_ARG_DST, w->dst[i] },
+		                       { DNNL_ARG_SCRATCHPAD, w->scratch_mem } };
 	execute(w, op->fwd, 5, args);
 	if (!cnn_is_slice(net, l))
 		return;
@@ -210,8 +216,10 @@ static void backward_conv(struct cnn_work *w, int i)
 	if (op->wino_bwd)
 		winograd_run_frozen(op->wino_bwd, to, NULL, w->temp, net->tensors[l->src].c, w->scratch);
 	else {
-		dnnl_exec_arg_t args[] = { { DNNL_ARG_DIFF_DST, w->d_dst[i] }, { DNNL_ARG_WEIGHTS, op->w_bwd },
-			                       { DNNL_ARG_DIFF_SRC, w->d_src[i] }, { DNNL_ARG_SCRATCHPAD, w->scratch_mem } };
+		dnnl_exec_arg_t args[] = { { DNNL_ARG_DIFF_DST, w->d_dst[i] },
+			                       { DNNL_ARG_WEIGHTS, op->w_bwd },
+			                       { DNNL_ARG_DIFF_SRC, w->d_src[i] },
+			                       { DNNL_ARG_SCRATCHPAD, w->scratch_mem } };
 		execute(w, op->bwd, 4, args);
 	}
 	if (!add)

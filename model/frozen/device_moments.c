@@ -9,7 +9,7 @@ struct device_moments {
 	struct backend *b;
 	int d;
 	int64_t cap, n_rows, n_folded;
-	float *rows;                     /* (cap, d), on the device as what follows */
+	float *rows; /* (cap, d), on the device as what follows */
 	double *fresh, *mean, *scatter;
 };
 
@@ -36,8 +36,9 @@ int device_moments_new(struct device_moments **out, struct backend *b, int d, st
 	struct device_moments *m = xcalloc(1, sizeof *m);
 	size_t line = (size_t)d * sizeof(double);
 	*m = (struct device_moments){ .b = b, .d = d, .cap = d > 256 ? d : 256 };
-	if (!(m->rows = b->ops->memory.alloc(b, (size_t)m->cap * (size_t)d * sizeof *m->rows, e)) || !(m->fresh = b->ops->memory.alloc(b, line, e)) ||
-	    !(m->mean = b->ops->memory.alloc(b, line, e)) || !(m->scatter = b->ops->memory.alloc(b, line * (size_t)d, e))) {
+	if (!(m->rows = b->ops->memory.alloc(b, (size_t)m->cap * (size_t)d * sizeof *m->rows, e)) ||
+	    !(m->fresh = b->ops->memory.alloc(b, line, e)) || !(m->mean = b->ops->memory.alloc(b, line, e)) ||
+	    !(m->scatter = b->ops->memory.alloc(b, line * (size_t)d, e))) {
 		device_moments_free(m);
 		return err_in(e, "moments of %d dimensions on the device", d);
 	}
@@ -55,8 +56,13 @@ void device_moments_reset(struct device_moments *m)
 
 static void fold(struct device_moments *m)
 {
-	m->b->ops->scores->fold(m->b, &(struct fold_job){ .rows = m->rows, .n = m->n_rows, .n_folded = m->n_folded, .d = m->d, .fresh = m->fresh,
-	                                          .mean = m->mean, .scatter = m->scatter });
+	m->b->ops->scores->fold(m->b, &(struct fold_job){ .rows = m->rows,
+	                                                  .n = m->n_rows,
+	                                                  .n_folded = m->n_folded,
+	                                                  .d = m->d,
+	                                                  .fresh = m->fresh,
+	                                                  .mean = m->mean,
+	                                                  .scatter = m->scatter });
 	m->n_folded += m->n_rows;
 	m->n_rows = 0;
 }

@@ -1,6 +1,8 @@
-/* device_moments.h - mean and scatter of float vectors where they are: in the memory of a back end that has ops->scores, in double.
+/* device_moments.h - mean and scatter of float vectors where they are: in the memory of a back end that has
+ * ops->scores, in double.
  *
- * The method is that of metrics/math/moments.h, and so is what is read back: vectors that are not folded yet, and mean and scatter of the others. */
+ * The method is that of metrics/math/moments.h, and so is what is read back: vectors that are not folded yet, and mean
+ * and scatter of the others. */
 #ifndef ABLATE_DEVICE_MOMENTS_H
 #define ABLATE_DEVICE_MOMENTS_H
 
@@ -19,8 +21,8 @@ void device_moments_add(struct device_moments *m, const float *x, int64_t n);
 /* In the host's memory, heap, owned by the caller. */
 struct moment_parts {
 	int64_t n_rows, n_folded;
-	float *rows;             /* (n_rows, d): not folded */
-	double *mean, *scatter;  /* (d), (d, d) upper triangle: of the folded; both NULL where there are none */
+	float *rows;            /* (n_rows, d): not folded */
+	double *mean, *scatter; /* (d), (d, d) upper triangle: of the folded; both NULL where there are none */
 };
 void moment_parts_release(struct moment_parts *p);
 void scoped_moment_parts(struct moment_parts *p);

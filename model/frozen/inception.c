@@ -11,24 +11,27 @@
 struct inception {
 	struct cnn net;
 	struct inception_taps taps;
-	struct cnn_exec *exec;    /* on the CPU; else */
+	struct cnn_exec *exec; /* on the CPU; else */
 	struct cnn_graph *device;
-	struct backend *b;        /* its */
-	int batch;                /* of the device */
+	struct backend *b;              /* its */
+	int batch;                      /* of the device */
 	struct device_moments *moments; /* NULL: not counted */
-	struct cnn_work **work;   /* per thread, created when first used */
+	struct cnn_work **work;         /* per thread, created when first used */
 	int n_work;
-	float *fc, *fc_bias;      /* [classes][2048], [classes] */
+	float *fc, *fc_bias; /* [classes][2048], [classes] */
 	int classes;
 	bool unit_input;
 };
 
 /* ---- weights ---- */
 
-struct loader { const struct safetensors *weights; double bn_eps; };
+struct loader {
+	const struct safetensors *weights;
+	double bn_eps;
+};
 
-static int need(const struct st_tensor **t, const struct loader *from, const struct cnn_layer *l, const char *part, int n_dims,
-                const int64_t *dims, struct err *e)
+static int need(const struct st_tensor **t, const struct loader *from, const struct cnn_layer *l, const char *part,
+                int n_dims, const int64_t *dims, struct err *e)
 {
 	char name[96];
 	(void)snprintf(name, sizeof name, "%s.%s", l->name, part);
@@ -83,8 +86,8 @@ static int load_classes(struct inception *net, const struct safetensors *weights
 
 /* ---- life ---- */
 
-static int open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16, struct backend *b, int batch,
-                   struct err *e)
+static int open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16,
+                   struct backend *b, int batch, struct err *e)
 {
 	struct inception *net = xcalloc(1, sizeof *net);
 	inception_describe(&net->net, &net->taps, kind);
@@ -106,7 +109,7 @@ static int open_on(struct inception **out, enum inception_kind kind, const struc
 	net->b = b;
 	if (rc == 0)
 		rc = b ? cnn_graph_open(&net->device, &net->net, load_folded, &from, keep, 5, b, batch, e)
-			: cnn_exec_open(&net->exec, &net->net, load_folded, &from, &o, e);
+		       : cnn_exec_open(&net->exec, &net->net, load_folded, &from, &o, e);
 	if (rc) {
 		inception_free(net);
 		return -1;
@@ -115,15 +118,17 @@ static int open_on(struct inception **out, enum inception_kind kind, const struc
 	return 0;
 }
 
-int inception_open(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16, struct err *e)
+int inception_open(struct inception **out, enum inception_kind kind, const struct safetensors *weights, bool bf16,
+                   struct err *e)
 {
 	return open_on(out, kind, weights, bf16, NULL, 0, e);
 }
 
-int inception_open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights, struct backend *b, int batch,
-                      struct err *e)
+int inception_open_on(struct inception **out, enum inception_kind kind, const struct safetensors *weights,
+                      struct backend *b, int batch, struct err *e)
 {
-	return b->ops->host_memory ? open_on(out, kind, weights, false, NULL, 0, e) : open_on(out, kind, weights, false, b, batch, e);
+	return b->ops->host_memory ? open_on(out, kind, weights, false, NULL, 0, e)
+	                           : open_on(out, kind, weights, false, b, batch, e);
 }
 
 void inception_free(struct inception *net)
@@ -187,8 +192,10 @@ static void take_spatial(const struct cnn_work *w, int tensor, float *dst)
 static void take(const struct inception *net, const struct cnn_work *w, const struct inception_out *out, int i)
 {
 	const struct inception_taps *t = &net->taps;
-	const struct { float *dst; int tensor, n; } means[] = { { out->d64, t->d64, 64 }, { out->d192, t->d192, 192 },
-		                                                    { out->d768, t->d768, 768 } };
+	const struct {
+		float *dst;
+		int tensor, n;
+	} means[] = { { out->d64, t->d64, 64 }, { out->d192, t->d192, 192 }, { out->d768, t->d768, 768 } };
 	for (size_t k = 0; k < 3; k++)
 		if (means[k].dst)
 			cnn_mean(w, means[k].tensor, means[k].dst + (size_t)i * (size_t)means[k].n);
@@ -200,15 +207,21 @@ static void take(const struct inception *net, const struct cnn_work *w, const st
 		memcpy(out->d2048 + (size_t)i * 2048, pool, sizeof pool);
 	size_t at = (size_t)i * (size_t)net->classes;
 	if (net->classes && (out->logits || out->logits_unbiased))
-		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL, pool);
+		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL,
+		         pool);
 }
 
 /* The results of the last run on the device for n pictures, the first of them number `first`. */
 static void take_from_device(struct inception *net, const struct inception_out *out, int first, int n)
 {
 	const struct inception_taps *t = &net->taps;
-	const struct { float *dst; int tensor, n; } means[] = { { out->d64, t->d64, 64 }, { out->d192, t->d192, 192 }, { out->d768, t->d768, 768 },
-		                                                    { out->d2048, t->d2048, 2048 } };
+	const struct {
+		float *dst;
+		int tensor, n;
+	} means[] = { { out->d64, t->d64, 64 },
+		          { out->d192, t->d192, 192 },
+		          { out->d768, t->d768, 768 },
+		          { out->d2048, t->d2048, 2048 } };
 	enum { CHANNELS = 768, TAKEN = 7, PLACES = 17 * 17 };
 	if (net->moments)
 		device_moments_add(net->moments, cnn_graph_means_there(net->device, t->d2048), n);
@@ -219,7 +232,8 @@ static void take_from_device(struct inception *net, const struct inception_out *
 		SCOPED(free) float *all = xcalloc((size_t)n * PLACES * CHANNELS, sizeof *all);
 		cnn_graph_read(net->device, t->mixed_6d, all, n);
 		for (size_t i = 0; i < (size_t)n * PLACES; i++)
-			memcpy(out->spatial + (size_t)first * INCEPTION_SPATIAL + i * TAKEN, all + i * CHANNELS, TAKEN * sizeof *all);
+			memcpy(out->spatial + (size_t)first * INCEPTION_SPATIAL + i * TAKEN, all + i * CHANNELS,
+			       TAKEN * sizeof *all);
 	}
 	if (!out->logits && !out->logits_unbiased)
 		return;
@@ -227,7 +241,8 @@ static void take_from_device(struct inception *net, const struct inception_out *
 	cnn_graph_means(net->device, t->d2048, pool, n);
 	for (int i = 0; i < n; i++) {
 		size_t at = (size_t)(first + i) * (size_t)net->classes;
-		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL, pool + (size_t)i * 2048);
+		classify(net, out->logits ? out->logits + at : NULL, out->logits_unbiased ? out->logits_unbiased + at : NULL,
+		         pool + (size_t)i * 2048);
 	}
 }
 
@@ -239,7 +254,6 @@ static int run_on_device(struct inception *net, inception_picture *picture, void
 		picture(ctx, first + i, pixels + (size_t)i * INCEPTION_PIXELS);
 	return cnn_graph_run(net->device, pixels, n, e);
 }
-
 
 int inception_run(struct inception *net, const struct inception_out *out, inception_picture *picture, void *ctx, int n,
                   struct err *e)
@@ -273,7 +287,11 @@ int inception_run(struct inception *net, const struct inception_out *out, incept
 	return 0;
 }
 
-struct bytes { const struct image_u8 *images; enum resize_kind kind; enum picture_scale scale; };
+struct bytes {
+	const struct image_u8 *images;
+	enum resize_kind kind;
+	enum picture_scale scale;
+};
 
 static void values(void *ctx, int i, float *dst)
 {
@@ -281,10 +299,12 @@ static void values(void *ctx, int i, float *dst)
 	picture_values(dst, INCEPTION_SIDE, &b->images[i], b->kind, b->scale);
 }
 
-int inception_run_pictures(struct inception *net, const struct inception_out *out, const struct image_u8 *images, int n, enum resize_kind kind,
-                           struct err *e)
+int inception_run_pictures(struct inception *net, const struct inception_out *out, const struct image_u8 *images, int n,
+                           enum resize_kind kind, struct err *e)
 {
-	enum picture_scale scale = net->unit_input ? PICTURE_UNIT : kind == RESIZE_TORCH_BILINEAR ? PICTURE_SIGNED : PICTURE_BY_128;
+	enum picture_scale scale = net->unit_input                 ? PICTURE_UNIT
+	                           : kind == RESIZE_TORCH_BILINEAR ? PICTURE_SIGNED
+	                                                           : PICTURE_BY_128;
 	if (!net->device || !pictures_alike(images, n))
 		return inception_run(net, out, values, &(struct bytes){ images, kind, scale }, n, e);
 	REQUIRE(net->classes || (!out->logits && !out->logits_unbiased));

@@ -4,7 +4,11 @@
 #include <string.h>
 
 /* One block under construction: convolutions are named BLOCK.BRANCH. */
-struct block { struct cnn *net; const char *name; int src; };
+struct block {
+	struct cnn *net;
+	const char *name;
+	int src;
+};
 
 static int conv_to(struct block *b, const char *branch, int src, int dst, int dst_c, int c, int kh, int kw, int stride)
 {

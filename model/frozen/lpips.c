@@ -29,9 +29,9 @@ struct lpips {
 
 struct thread {
 	struct cnn_work *work;
-	float *input, *gradient;           /* the network's input, and its gradient */
-	float *other[LPIPS_MAX_TAPS];      /* the second picture's features, */
-	double *inverse[LPIPS_MAX_TAPS];   /* and 1 / (their length + eps) */
+	float *input, *gradient;         /* the network's input, and its gradient */
+	float *other[LPIPS_MAX_TAPS];    /* the second picture's features, */
+	double *inverse[LPIPS_MAX_TAPS]; /* and 1 / (their length + eps) */
 };
 
 static size_t tap_pixels(const struct lpips *l, int k)
@@ -99,15 +99,16 @@ int lpips_open(struct lpips **out, const struct lpips_options *o, const struct s
 	return 0;
 }
 
-int lpips_open_on(struct lpips **out, const struct lpips_options *o, const struct safetensors *backbone, const struct safetensors *heads,
-                  struct backend *b, int batch, struct err *e)
+int lpips_open_on(struct lpips **out, const struct lpips_options *o, const struct safetensors *backbone,
+                  const struct safetensors *heads, struct backend *b, int batch, struct err *e)
 {
 	if (b->ops->host_memory)
 		return lpips_open(out, o, backbone, heads, e);
 	struct lpips *l = xcalloc(1, sizeof *l);
 	l->o = *o;
 	int h = o->resize ? o->resize : o->h, w = o->resize ? o->resize : o->w;
-	if (lpips_describe(&l->net, l->taps, &l->n_taps, o->net, h, w, o->average, e) || lpips_graph_open(&l->on, o, backbone, heads, b, batch, e)) {
+	if (lpips_describe(&l->net, l->taps, &l->n_taps, o->net, h, w, o->average, e) ||
+	    lpips_graph_open(&l->on, o, backbone, heads, b, batch, e)) {
 		lpips_free(l);
 		return -1;
 	}
@@ -214,7 +215,8 @@ static double tap_distance(const struct lpips *l, struct thread *t, int k, bool 
 	float *dx = gradient ? cnn_grad(t->work, l->taps[k]) : NULL;
 	double sum = 0;
 	for (size_t i = 0; i < n; i++)
-		sum += pixel(dx ? dx + i * c : NULL, x + i * c, t->other[k] + i * c, t->inverse[k][i], l->heads[k], c, (double)n);
+		sum += pixel(dx ? dx + i * c : NULL, x + i * c, t->other[k] + i * c, t->inverse[k][i], l->heads[k], c,
+		             (double)n);
 	return sum / (double)n;
 }
 
@@ -233,7 +235,8 @@ static void backward(const struct lpips *l, struct thread *t, float *d_in0)
 		memcpy(d_in0, t->gradient, 3 * n * sizeof *d_in0);
 }
 
-static double pair(const struct lpips *l, struct thread *t, double *layers, float *d_in0, const float *in0, const float *in1)
+static double pair(const struct lpips *l, struct thread *t, double *layers, float *d_in0, const float *in0,
+                   const float *in1)
 {
 	double sum = 0;
 	run_picture(l, t, in1);
@@ -250,8 +253,8 @@ static double pair(const struct lpips *l, struct thread *t, double *layers, floa
 	return sum;
 }
 
-int lpips_run(struct lpips *l, double *distance, double *layers, float *d_in0, const float *in0, const float *in1, int n,
-              struct err *e)
+int lpips_run(struct lpips *l, double *distance, double *layers, float *d_in0, const float *in0, const float *in1,
+              int n, struct err *e)
 {
 	REQUIRE(!d_in0 || (l->o.backward && !l->on));
 	if (n < 1)

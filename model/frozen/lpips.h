@@ -1,8 +1,8 @@
-/* lpips.h - LPIPS v0.1 (Zhang et al., arXiv:1801.03924): a learned perceptual distance of two pictures, its parts and its
- * gradient, as a metric and as a training loss.
+/* lpips.h - LPIPS v0.1 (Zhang et al., arXiv:1801.03924): a learned perceptual distance of two pictures, its parts and
+ * its gradient, as a metric and as a training loss.
  *
- * Pictures in [-1,1], H,W,C with C = 3, are shifted and scaled per channel and run through a frozen backbone; at each tap
- * features are divided by their length (eps 1e-10 outside the root), squared differences weighted by a linear head,
+ * Pictures in [-1,1], H,W,C with C = 3, are shifted and scaled per channel and run through a frozen backbone; at each
+ * tap features are divided by their length (eps 1e-10 outside the root), squared differences weighted by a linear head,
  * averaged over pixels, and the taps summed. Backbone weights have torchvision's names (features.N.weight), heads those
  * of the publication (linK.model.1.weight). Where a pixel's features are all zero the peers' gradient is NaN; here that
  * pixel contributes nothing.
@@ -21,7 +21,7 @@
 enum lpips_net { LPIPS_ALEX, LPIPS_VGG, LPIPS_SQUEEZE, LPIPS_N_NETS };
 enum { LPIPS_MAX_TAPS = 7 };
 
-const char *lpips_net_name(enum lpips_net net);           /* "alex" */
+const char *lpips_net_name(enum lpips_net net); /* "alex" */
 /* An unknown name is a usage error that lists the known ones. */
 MUST_CHECK int lpips_net_by_name(enum lpips_net *out, const char *name, struct err *e);
 
@@ -34,24 +34,25 @@ bool lpips_head_weight(enum lpips_net kind, int i, char name[96], int *n_dims, i
 
 struct lpips_options {
 	enum lpips_net net;
-	int h, w;          /* of the pictures given */
-	int resize;        /* 0 = as they are; else resampled to resize x resize */
-	bool average;      /* average pools */
-	bool backward;     /* will gradients be asked for? */
+	int h, w;      /* of the pictures given */
+	int resize;    /* 0 = as they are; else resampled to resize x resize */
+	bool average;  /* average pools */
+	bool backward; /* will gradients be asked for? */
 };
 
 struct lpips;
 /* Packs the weights; the two files may be freed afterwards. */
 MUST_CHECK int lpips_open(struct lpips **out, const struct lpips_options *o, const struct safetensors *backbone,
                           const struct safetensors *heads, struct err *e);
-/* The same on another back end, `batch` pairs at a time, without gradients; b must outlive it. On the CPU's it is lpips_open. */
+/* The same on another back end, `batch` pairs at a time, without gradients; b must outlive it. On the CPU's it is
+ * lpips_open. */
 MUST_CHECK int lpips_open_on(struct lpips **out, const struct lpips_options *o, const struct safetensors *backbone,
                              const struct safetensors *heads, struct backend *b, int batch, struct err *e);
 void lpips_free(struct lpips *l);
 int lpips_taps(const struct lpips *l);
-/* distance[n]; layers[n][taps] or NULL; d_in0[n][h][w][3] = d distance[i] / d in0[i], or NULL. Each pair is computed on its
- * own, whatever n is; pairs are shared out over the threads. */
-MUST_CHECK int lpips_run(struct lpips *l, double *distance, double *layers, float *d_in0, const float *in0, const float *in1,
-                         int n, struct err *e);
+/* distance[n]; layers[n][taps] or NULL; d_in0[n][h][w][3] = d distance[i] / d in0[i], or NULL. Each pair is computed on
+ * its own, whatever n is; pairs are shared out over the threads. */
+MUST_CHECK int lpips_run(struct lpips *l, double *distance, double *layers, float *d_in0, const float *in0,
+                         const float *in1, int n, struct err *e);
 
 #endif

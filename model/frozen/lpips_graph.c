@@ -1,4 +1,5 @@
-/* lpips_graph.c - see lpips_graph.h. The graph is the training loss's; what it keeps is each tap's part, and their sum is made in double. */
+/* lpips_graph.c - see lpips_graph.h. The graph is the training loss's; what it keeps is each tap's part, and their sum
+ * is made in double. */
 #include "model/frozen/lpips_graph.h"
 
 #include "model/base/mem.h"
@@ -27,10 +28,12 @@ void lpips_graph_free(struct lpips_graph *x)
 	free(x);
 }
 
-static int prepare(struct lpips_graph *x, const struct lpips_options *o, const struct safetensors *backbone, const struct safetensors *heads, struct err *e)
+static int prepare(struct lpips_graph *x, const struct lpips_options *o, const struct safetensors *backbone,
+                   const struct safetensors *heads, struct err *e)
 {
 	struct lpips_loss_options lo = { .net = o->net, .side = o->resize, .channels = 3, .average = o->average };
-	if (lpips_loss_init(&x->net, &lo, backbone, heads, e) || backend_lend(&x->weights_on, x->b, x->net.weights, params_floats(x->net.params), e))
+	if (lpips_loss_init(&x->net, &lo, backbone, heads, e) ||
+	    backend_lend(&x->weights_on, x->b, x->net.weights, params_floats(x->net.params), e))
 		return -1;
 	x->g = graph_new_on(x->b);
 	graph_set_exact(x->g, true);
@@ -45,8 +48,8 @@ static int prepare(struct lpips_graph *x, const struct lpips_options *o, const s
 	return 0;
 }
 
-int lpips_graph_open(struct lpips_graph **out, const struct lpips_options *o, const struct safetensors *backbone, const struct safetensors *heads,
-                     struct backend *b, int batch, struct err *e)
+int lpips_graph_open(struct lpips_graph **out, const struct lpips_options *o, const struct safetensors *backbone,
+                     const struct safetensors *heads, struct backend *b, int batch, struct err *e)
 {
 	struct lpips_graph *x = xcalloc(1, sizeof *x);
 	x->b = b;
@@ -60,7 +63,8 @@ int lpips_graph_open(struct lpips_graph **out, const struct lpips_options *o, co
 	return 0;
 }
 
-static int run_batch(struct lpips_graph *x, double *distance, double *layers, const float *in0, const float *in1, int n, struct err *e)
+static int run_batch(struct lpips_graph *x, double *distance, double *layers, const float *in0, const float *in1, int n,
+                     struct err *e)
 {
 	size_t per = tensor_count(x->in0) / (size_t)x->batch;
 	graph_write(x->g, x->in0, 0, in0, per * (size_t)n);
@@ -79,12 +83,14 @@ static int run_batch(struct lpips_graph *x, double *distance, double *layers, co
 	return backend_check(x->b, e);
 }
 
-int lpips_graph_run(struct lpips_graph *x, double *distance, double *layers, const float *in0, const float *in1, int n, struct err *e)
+int lpips_graph_run(struct lpips_graph *x, double *distance, double *layers, const float *in0, const float *in1, int n,
+                    struct err *e)
 {
 	size_t per = tensor_count(x->in0) / (size_t)x->batch;
 	for (int i = 0; i < n; i += x->batch) {
 		int count = n - i < x->batch ? n - i : x->batch;
-		if (run_batch(x, distance + i, layers ? layers + i * x->n_parts : NULL, in0 + (size_t)i * per, in1 + (size_t)i * per, count, e))
+		if (run_batch(x, distance + i, layers ? layers + i * x->n_parts : NULL, in0 + (size_t)i * per,
+		              in1 + (size_t)i * per, count, e))
 			return -1;
 	}
 	return 0;

@@ -38,7 +38,8 @@ static int fill(struct lpips_loss *l, lister *list, const struct safetensors *fr
 
 static void fill_input(struct lpips_loss *l)
 {
-	float *w = l->weights + params_find(l->params, "input.weight")->at, *b = l->weights + params_find(l->params, "input.bias")->at;
+	float *w = l->weights + params_find(l->params, "input.weight")->at,
+		  *b = l->weights + params_find(l->params, "input.bias")->at;
 	for (int k = 0; k < 3; k++) {
 		for (int c = 0; c < l->channels; c++)
 			w[k * l->channels + c] = l->channels == 1 || c == k ? (float)(1 / scale[k]) : 0;
@@ -49,7 +50,9 @@ static void fill_input(struct lpips_loss *l)
 int lpips_loss_init(struct lpips_loss *out, const struct lpips_loss_options *o, const struct safetensors *backbone,
                     const struct safetensors *heads, struct err *e)
 {
-	struct lpips_loss l = { .net = o->net, .side = o->side, .average = o->average, .channels = o->channels, .params = params_new() };
+	struct lpips_loss l = {
+		.net = o->net, .side = o->side, .average = o->average, .channels = o->channels, .params = params_new()
+	};
 	REQUIRE(o->channels == 1 || o->channels == 3);
 	(void)params_add(l.params, "input.weight", 4, (int64_t[]){ 3, o->channels, 1, 1 }, INIT_ZERO, 1, 1, 1);
 	(void)params_add(l.params, "input.bias", 1, (int64_t[]){ 3 }, INIT_ZERO, 1, 1, 1);
@@ -94,7 +97,8 @@ static struct tensor *head(struct graph *g, const struct lpips_loss *l, int k)
 static struct tensor *layer(struct graph *g, const struct lpips_loss *l, const struct cnn_layer *r, struct tensor *x)
 {
 	if (r->kind == CNN_CONV)
-		return graph_conv2d(g, x, frozen(g, l, r->name, "weight"), frozen(g, l, r->name, "bias"), r->stride, r->ph, r->pw, r->relu);
+		return graph_conv2d(g, x, frozen(g, l, r->name, "weight"), frozen(g, l, r->name, "bias"), r->stride, r->ph,
+		                    r->pw, r->relu);
 	return graph_pool(g, x, cnn_pool_args(r));
 }
 
@@ -115,7 +119,8 @@ static void features(struct graph *g, const struct lpips_loss *l, const struct c
 		taps[k] = made[numbers[k]];
 }
 
-int lpips_loss_parts(struct tensor *parts[LPIPS_MAX_TAPS], struct graph *g, const struct lpips_loss *l, struct tensor *x, struct tensor *target)
+int lpips_loss_parts(struct tensor *parts[LPIPS_MAX_TAPS], struct graph *g, const struct lpips_loss *l,
+                     struct tensor *x, struct tensor *target)
 {
 	struct cnn net = { 0 };
 	int numbers[LPIPS_MAX_TAPS], n_taps;

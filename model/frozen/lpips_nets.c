@@ -1,5 +1,5 @@
-/* lpips_nets.c - the backbones of LPIPS as tables (torchvision's AlexNet, VGG16 and SqueezeNet 1.1 up to their last tap),
- * and the names and shapes of their weights. */
+/* lpips_nets.c - the backbones of LPIPS as tables (torchvision's AlexNet, VGG16 and SqueezeNet 1.1 up to their last
+ * tap), and the names and shapes of their weights. */
 #include "model/frozen/lpips.h"
 
 #include <string.h>
@@ -90,12 +90,13 @@ static void squeezenet(struct cnn *net, int *taps, int t, enum cnn_kind pool)
 	taps[6] = fire(net, 12, t, 64, 256);
 }
 
-int lpips_describe(struct cnn *net, int taps[LPIPS_MAX_TAPS], int *n_taps, enum lpips_net kind, int h, int w, bool average,
-                   struct err *e)
+int lpips_describe(struct cnn *net, int taps[LPIPS_MAX_TAPS], int *n_taps, enum lpips_net kind, int h, int w,
+                   bool average, struct err *e)
 {
 	int least = nets[kind].smallest;
 	if (h < least || w < least)
-		return err_set(e, "LPIPS %s needs pictures of at least %d x %d, not %d x %d", nets[kind].name, least, least, h, w);
+		return err_set(e, "LPIPS %s needs pictures of at least %d x %d, not %d x %d", nets[kind].name, least, least, h,
+		               w);
 	void (*const describe[])(struct cnn *, int *, int, enum cnn_kind) = { alexnet, vgg16, squeezenet };
 	describe[kind](net, taps, cnn_input(net, 3, h, w), average ? CNN_AVG_POOL : CNN_MAX_POOL);
 	*n_taps = nets[kind].n_taps;

@@ -11,7 +11,9 @@ void picture_values(float *dst, int side, const struct image_u8 *im, enum resize
 	resize_u8(dst, side, side, im->px, im->h, im->w, im->c, kind);
 	size_t n = (size_t)side * (size_t)side * 3;
 	for (size_t k = 0; k < n; k++)
-		dst[k] = scale == PICTURE_UNIT ? (float)(dst[k] / 255.0) : scale == PICTURE_SIGNED ? (float)(dst[k] * (2.0 / 255) - 1) : (dst[k] - 128) / 128;
+		dst[k] = scale == PICTURE_UNIT     ? (float)(dst[k] / 255.0)
+		         : scale == PICTURE_SIGNED ? (float)(dst[k] * (2.0 / 255) - 1)
+		                                   : (dst[k] - 128) / 128;
 }
 
 bool pictures_alike(const struct image_u8 *images, int n)
@@ -25,9 +27,9 @@ bool pictures_alike(const struct image_u8 *images, int n)
 struct picture_feed {
 	struct backend *b;
 	int side;
-	uint8_t *bytes, *staged;         /* on the device, on the host */
+	uint8_t *bytes, *staged; /* on the device, on the host */
 	size_t room;
-	void *tables;                    /* on the device: what job points to */
+	void *tables; /* on the device: what job points to */
 	struct picture_job job;
 	enum resize_kind kind;
 };
@@ -58,14 +60,16 @@ void picture_feed_free(struct picture_feed *f)
 }
 
 /* Where an axis is in the tables, from `at` on: weights, then positions. Returns the end. */
-static size_t place_axis(struct picture_axis *out, char *on_device, char *staged, size_t at, const struct resize_axis *ax)
+static size_t place_axis(struct picture_axis *out, char *on_device, char *staged, size_t at,
+                         const struct resize_axis *ax)
 {
 	size_t n = (size_t)ax->out, weights = n * (size_t)ax->most * sizeof *ax->w, positions = n * sizeof *ax->from;
 	memcpy(staged + at, ax->w, weights);
 	memcpy(staged + at + weights, ax->from, positions);
 	memcpy(staged + at + weights + positions, ax->n, positions);
 	char *first = on_device + at, *from = first + weights, *count = from + positions;
-	*out = (struct picture_axis){ (const int *)(const void *)from, (const int *)(const void *)count, (const double *)(const void *)first, ax->most };
+	*out = (struct picture_axis){ (const int *)(const void *)from, (const int *)(const void *)count,
+		                          (const double *)(const void *)first, ax->most };
 	return (at + weights + 2 * positions + 7) / 8 * 8;
 }
 
@@ -113,8 +117,8 @@ static int make_room(struct picture_feed *f, size_t bytes, struct err *e)
 	return 0;
 }
 
-int picture_feed_run(struct picture_feed *f, void *dst, bool low, const struct image_u8 *images, int n, enum resize_kind kind,
-                     enum picture_scale scale, struct err *e)
+int picture_feed_run(struct picture_feed *f, void *dst, bool low, const struct image_u8 *images, int n,
+                     enum resize_kind kind, enum picture_scale scale, struct err *e)
 {
 	size_t each = (size_t)images->h * (size_t)images->w * (size_t)images->c;
 	REQUIRE(pictures_alike(images, n));

@@ -79,7 +79,9 @@ static void bilinear_axis(struct resize_axis *ax, enum resize_kind kind)
 void resize_axis_make(struct resize_axis *ax, int out, int in, enum resize_kind kind)
 {
 	double scale = (double)in / out;
-	*ax = (struct resize_axis){ .out = out, .in = in, .most = kind == RESIZE_CLEAN ? (int)ceil(2.0 * (scale < 1 ? 1 : scale)) * 2 + 1 : 2 };
+	*ax = (struct resize_axis){ .out = out,
+		                        .in = in,
+		                        .most = kind == RESIZE_CLEAN ? (int)ceil(2.0 * (scale < 1 ? 1 : scale)) * 2 + 1 : 2 };
 	ax->from = xcalloc((size_t)out, sizeof *ax->from);
 	ax->n = xcalloc((size_t)out, sizeof *ax->n);
 	ax->w = xcalloc((size_t)out * (size_t)ax->most, sizeof *ax->w);
@@ -96,7 +98,8 @@ void resize_axis_release(struct resize_axis *ax)
 	free(ax->w);
 }
 
-static void bilinear(float *dst, const struct resize_axis *ys, int dh, const struct resize_axis *xs, int dw, const float *src, int sw, int c)
+static void bilinear(float *dst, const struct resize_axis *ys, int dh, const struct resize_axis *xs, int dw,
+                     const float *src, int sw, int c)
 {
 	size_t row = (size_t)sw * (size_t)c;
 	for (int y = 0; y < dh; y++) {
@@ -117,8 +120,8 @@ static void bilinear(float *dst, const struct resize_axis *ys, int dh, const str
 }
 
 /* Pillow skips a pass along an axis whose size does not change. */
-static void clean(float *dst, const struct resize_axis *ys, int dh, const struct resize_axis *xs, int dw, const float *src, int sh, int sw,
-                  int c)
+static void clean(float *dst, const struct resize_axis *ys, int dh, const struct resize_axis *xs, int dw,
+                  const float *src, int sh, int sw, int c)
 {
 	SCOPED(free) float *mid = xmalloc((size_t)sh * (size_t)dw * (size_t)c * sizeof *mid);
 	for (int y = 0; y < sh; y++)
@@ -129,8 +132,9 @@ static void clean(float *dst, const struct resize_axis *ys, int dh, const struct
 				double sum = 0;
 				for (int i = 0; i < xs->n[x]; i++)
 					sum += (double)row[(size_t)(xs->from[x] + i) * (size_t)c] * w[i];
-				mid[((size_t)y * (size_t)dw + (size_t)x) * (size_t)c + (size_t)k] =
-				        dw == sw ? row[(size_t)x * (size_t)c] : (float)sum;
+				mid[((size_t)y * (size_t)dw + (size_t)x) * (size_t)c + (size_t)k] = dw == sw
+				                                                                        ? row[(size_t)x * (size_t)c]
+				                                                                        : (float)sum;
 			}
 	size_t n = (size_t)dw * (size_t)c;
 	for (int y = 0; y < dh; y++)

@@ -1,10 +1,13 @@
 /* resize.h - picture resampling as in the published scores, by name, since FIDs of different resamplings differ by
  * points:
- *   torch-bilinear  half-pixel centres, edge clamped, no antialias (F.interpolate(mode="bilinear", align_corners=False);
+ *   torch-bilinear  half-pixel centres, edge clamped, no antialias (F.interpolate(mode="bilinear",
+ *   align_corners=False);
  *                   pytorch-fid, and LPIPS at 224)
- *   tf-bilinear     TensorFlow 1's: source = i * (in/out) with the ratio rounded to float, no half pixel (torch-fidelity,
+ *   tf-bilinear     TensorFlow 1's: source = i * (in/out) with the ratio rounded to float, no half pixel
+ *   (torch-fidelity,
  *                   StyleGAN, EDM, clean-fid's legacy_tensorflow)
- *   clean           Pillow's bicubic on floats, a = -1/2, support widened when shrinking (clean-fid); bit-exact: sums in
+ *   clean           Pillow's bicubic on floats, a = -1/2, support widened when shrinking (clean-fid); bit-exact: sums
+ *   in
  *                   double, horizontal pass rounded to float, then vertical
  * Bilinear values are computed in double and rounded once. Layout H,W,C. */
 #ifndef ABLATE_RESIZE_H
@@ -17,10 +20,14 @@
 
 enum resize_kind { RESIZE_TORCH_BILINEAR, RESIZE_TF_BILINEAR, RESIZE_CLEAN, RESIZE_N_KINDS };
 
-/* One axis of a resize as weighted sums: output i is the sum over k < n[i] of w[i * most + k] times source from[i] + k. A picture is
- * rows by the horizontal axis, then columns by the vertical one; of RESIZE_CLEAN the values between are rounded to float, and those at the
- * end kept within 0 and 255. */
-struct resize_axis { int out, in, most; int *from, *n; double *w; };
+/* One axis of a resize as weighted sums: output i is the sum over k < n[i] of w[i * most + k] times source from[i] + k.
+ * A picture is rows by the horizontal axis, then columns by the vertical one; of RESIZE_CLEAN the values between are
+ * rounded to float, and those at the end kept within 0 and 255. */
+struct resize_axis {
+	int out, in, most;
+	int *from, *n;
+	double *w;
+};
 
 void resize_axis_make(struct resize_axis *ax, int out, int in, enum resize_kind kind);
 void resize_axis_release(struct resize_axis *ax);

@@ -5,11 +5,12 @@
  *     if (backend_open(&b, "cuda:0", DTYPE_FP32, e)) ...         // "cpu", "auto", "cuda", "cuda:N"
  *     struct graph *g = graph_new_on(b);  ...  graph_try_plan(g, e);
  *     graph_write(g, x, 0, values, n);  graph_run(g);  graph_read(g, dst, y, 0, n);
- *     if (backend_check(b, e)) ...                               // waits; what went wrong on the device since the last check
+ *     if (backend_check(b, e)) ...                               // waits; what went wrong on the device since the last
+ *     check
  *     graph_free(g);  backend_free(b);
  *
- * Calls on one back end are made by one thread and take effect in order. What fails on the device is remembered and reported
- * by backend_check; until then its results mean nothing. */
+ * Calls on one back end are made by one thread and take effect in order. What fails on the device is remembered and
+ * reported by backend_check; until then its results mean nothing. */
 #ifndef ABLATE_BACKEND_H
 #define ABLATE_BACKEND_H
 
@@ -23,59 +24,64 @@
 struct node;
 struct backend;
 
-enum { BACKEND_ABI = 4 };            /* counts changes of what a function here means */
-/* In what matrix products and convolutions take their operands: the one list of the kinds and of their names in configs and
- * records. X(IDENTIFIER, "name") for each, `between` them. */
-#define DTYPES(X, between) X(FP32, "fp32") between X(TF32, "tf32") between X(BF16, "bf16")
-#define DTYPES_COMMA ,
+enum { BACKEND_ABI = 4 }; /* counts changes of what a function here means */
+/* In what matrix products and convolutions take their operands: the one list of the kinds and of their names in configs
+ * and records. X(IDENTIFIER, "name") for each, `between` them. */
+#define DTYPES(X, between)    X(FP32, "fp32") between X(TF32, "tf32") between X(BF16, "bf16")
+#define DTYPES_COMMA          ,
 #define DTYPES_ENUM(id, name) DTYPE_##id
 enum dtype_kind { DTYPES(DTYPES_ENUM, DTYPES_COMMA), N_DTYPES };
 #define DTYPES_NAME(id, name) name
-#define DTYPE_CHOICES DTYPES(DTYPES_NAME, "|") /* "fp32|tf32|bf16", in the enum's order */
+#define DTYPE_CHOICES         DTYPES(DTYPES_NAME, "|") /* "fp32|tf32|bf16", in the enum's order */
 const char *dtype_name(enum dtype_kind dtype);
 
 enum { TEAM_NAME_BYTES = 128, SINGULAR_TEXT = 64 };
 
-/* A batch made on the device: x0 = images chosen and mirrored, as values in [-1,1]; z = normal noise of (seed, RNG_NOISE,
- * step); labels one-hot. All pointers are device memory. */
+/* A batch made on the device: x0 = images chosen and mirrored, as values in [-1,1]; z = normal noise of (seed,
+ * RNG_NOISE, step); labels one-hot. All pointers are device memory. */
 struct batch_job {
 	const struct step_control *control;
-	const struct sample_draw *draws;   /* (batch) */
-	const uint8_t *images;             /* (any, h, w, c) */
+	const struct sample_draw *draws; /* (batch) */
+	const uint8_t *images;           /* (any, h, w, c) */
 	int64_t batch;
 	int h, w, c, classes;
-	float *x0, *z, *labels;            /* (batch, h, w, c) twice, (batch, classes) or NULL */
+	float *x0, *z, *labels; /* (batch, h, w, c) twice, (batch, classes) or NULL */
 };
 
 /* x / 255; x * (2 / 255) - 1 (pytorch-fid); (x - 128) / 128 (torch-fidelity, clean-fid) */
 enum picture_scale { PICTURE_UNIT, PICTURE_SIGNED, PICTURE_BY_128 };
-/* Pictures of bytes made into a network's input, as pictures.h makes them on the host, to the bit. All pointers are device memory. */
-struct picture_axis { const int *from, *n; const double *w; int most; }; /* resize.h's, `side` outputs */
+/* Pictures of bytes made into a network's input, as pictures.h makes them on the host, to the bit. All pointers are
+ * device memory. */
+struct picture_axis {
+	const int *from, *n;
+	const double *w;
+	int most;
+}; /* resize.h's, `side` outputs */
 struct picture_job {
-	const uint8_t *bytes;              /* (n, h, w, c), c 1 or 3 */
+	const uint8_t *bytes; /* (n, h, w, c), c 1 or 3 */
 	int n, h, w, c, side;
 	struct picture_axis rows, columns; /* down a column, along a row */
 	int clean;                         /* resize_kind is RESIZE_CLEAN */
 	enum picture_scale scale;
-	void *dst;                         /* (n, side, side, 3) floats, or bf16 where low */
+	void *dst; /* (n, side, side, 3) floats, or bf16 where low */
 	int low;
 };
 
-/* n vectors centred on their mean and taken into (n_folded, mean, scatter), in double: one fold of metrics/math/moments.h. All pointers are device
- * memory. */
+/* n vectors centred on their mean and taken into (n_folded, mean, scatter), in double: one fold of
+ * metrics/math/moments.h. All pointers are device memory. */
 struct fold_job {
-	const float *rows;                 /* (n, d) */
+	const float *rows; /* (n, d) */
 	int64_t n, n_folded;
 	int d;
-	double *fresh, *mean, *scatter;    /* (d) for the rows' mean, (d), (d, d): the upper triangle */
+	double *fresh, *mean, *scatter; /* (d) for the rows' mean, (d), (d, d): the upper triangle */
 };
 
-/* One optimizer step and the averages that follow it, over n floats of flat stores; ema and teacher may be NULL. Does nothing
- * where the status says that training diverged. All pointers are device memory. */
+/* One optimizer step and the averages that follow it, over n floats of flat stores; ema and teacher may be NULL. Does
+ * nothing where the status says that training diverged. All pointers are device memory. */
 struct update_job {
 	const struct step_control *control;
 	const struct step_status *status;
-	const float *grad;                 /* NULL, on the CPU only: zeros */
+	const float *grad; /* NULL, on the CPU only: zeros */
 	float *p, *m, *v, *ema, *teacher;
 	size_t n;
 };
@@ -83,12 +89,12 @@ struct update_job {
 /* What a device is, for people and records. */
 struct backend_facts {
 	char device[128], driver[64], libraries[256], math[128];
-	char convolutions[128];            /* what computes those planned so far; "" = the back end's only way, or none yet */
-	uint64_t memory, memory_free;      /* bytes; 0 = unknown */
+	char convolutions[128];       /* what computes those planned so far; "" = the back end's only way, or none yet */
+	uint64_t memory, memory_free; /* bytes; 0 = unknown */
 };
 
-/* What a back end can do, in tables by purpose. Those in struct backend_ops itself every back end fills; a pointer to one is
- * NULL where there is nothing to do on a device that the host does not do itself.
+/* What a back end can do, in tables by purpose. Those in struct backend_ops itself every back end fills; a pointer to
+ * one is NULL where there is nothing to do on a device that the host does not do itself.
  *
  * Memory of the device, and between it and the host's. */
 struct backend_memory {
@@ -100,7 +106,7 @@ struct backend_memory {
 
 /* The nodes of a graph. */
 struct backend_nodes {
-	size_t (*prepare)(struct backend *b, struct node *nd);             /* makes nd->state; bytes of scratch wanted */
+	size_t (*prepare)(struct backend *b, struct node *nd); /* makes nd->state; bytes of scratch wanted */
 	void (*run)(struct backend *b, struct node *nd);
 	void (*release)(struct backend *b, struct node *nd);
 	void (*set_step)(struct backend *b, const struct step_scalars *s); /* of the nodes that run from here on */
@@ -109,7 +115,8 @@ struct backend_nodes {
 /* A training step around its graph: its batch before, and after it the loss, then the updates. */
 struct backend_training {
 	void (*batch)(struct backend *b, const struct batch_job *job);
-	void (*settle)(struct backend *b, struct step_status *status, const float *loss); /* the loss is there: before the updates */
+	void (*settle)(struct backend *b, struct step_status *status,
+	               const float *loss); /* the loss is there: before the updates */
 	void (*update)(struct backend *b, const struct update_job *job);
 };
 
@@ -121,19 +128,22 @@ struct backend_programs {
 	void (*free)(struct backend *b, void *program);
 };
 
-/* What scores do where features are made: pictures.h, device_moments.h, metrics/math/linalg.h. NULL: the host does it. */
+/* What scores do where features are made: pictures.h, device_moments.h, metrics/math/linalg.h. NULL: the host does
+ * it. */
 struct backend_scores {
 	void (*pictures)(struct backend *b, const struct picture_job *job);
 	void (*fold)(struct backend *b, const struct fold_job *job);
-	void (*copy)(struct backend *b, void *dst, const void *src, size_t bytes);     /* within device memory */
-	void (*clear)(struct backend *b, void *dst, size_t bytes);                     /* to zeros */
+	void (*copy)(struct backend *b, void *dst, const void *src, size_t bytes); /* within device memory */
+	void (*clear)(struct backend *b, void *dst, size_t bytes);                 /* to zeros */
 	/* The singular values, largest first, of a (m, n), column-major, m >= n, all in the host's memory; `by` tells what
 	 * computed them. Fails where the library is not there, or fails: nothing else is harmed. */
-	int (*singular)(struct backend *b, double *values, char by[SINGULAR_TEXT], const double *a, int m, int n, struct err *e);
+	int (*singular)(struct backend *b, double *values, char by[SINGULAR_TEXT], const double *a, int m, int n,
+	                struct err *e);
 };
 
-/* Processes that train together, each on a device of its own (team.h). One makes a name, all join by it; a mean over all is
- * made in place beside what is enqueued next, and is there for what follows `wait`. NULL: the host carries their sums. */
+/* Processes that train together, each on a device of its own (team.h). One makes a name, all join by it; a mean over
+ * all is made in place beside what is enqueued next, and is there for what follows `wait`. NULL: the host carries their
+ * sums. */
 struct backend_team {
 	int (*name)(struct backend *b, char name[TEAM_NAME_BYTES], struct err *e);
 	int (*join)(struct backend *b, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e);
@@ -142,33 +152,38 @@ struct backend_team {
 };
 
 struct backend_ops {
-	const char *kind;                  /* "cpu", "cuda" */
-	bool host_memory;                  /* device memory is host memory: pointers may be followed */
-	size_t align;                      /* of tensors in planned memory, bytes */
+	const char *kind; /* "cpu", "cuda" */
+	bool host_memory; /* device memory is host memory: pointers may be followed */
+	size_t align;     /* of tensors in planned memory, bytes */
 	struct backend_memory memory;
 	struct backend_nodes nodes;
 	struct backend_training training;
 	const struct backend_programs *programs;
 	const struct backend_scores *scores;
 	const struct backend_team *team;
-	void (*wait)(struct backend *b);   /* for what was enqueued; failures stay for check. NULL where calls wait themselves */
+	void (*wait)(
+		struct backend *b); /* for what was enqueued; failures stay for check. NULL where calls wait themselves */
 	int (*check)(struct backend *b, struct err *e);
 	void (*facts)(struct backend *b, struct backend_facts *out);
 	void (*close)(struct backend *b);
 };
 
 /* A back end begins with this; its own state follows. */
-struct backend { const struct backend_ops *ops; char name[32]; enum dtype_kind dtype; };
+struct backend {
+	const struct backend_ops *ops;
+	char name[32];
+	enum dtype_kind dtype;
+};
 
 /* What a plugin exports as `ablate_backend_plugin`. */
 struct backend_plugin {
 	int abi;
 	const char *build_id;
-	int (*devices)(int *n, struct err *e);     /* how many there are; an error says why none can be used */
+	int (*devices)(int *n, struct err *e); /* how many there are; an error says why none can be used */
 	int (*open)(struct backend **out, int device, enum dtype_kind dtype, struct err *e);
 };
 
-void backend_free(struct backend *b);  /* accepts NULL and the CPU's */
+void backend_free(struct backend *b); /* accepts NULL and the CPU's */
 /* Identifies the layout of every struct that crosses the plugin's border: a hash of the headers, made by the build. */
 const char *backend_build_id(void);
 

@@ -1,4 +1,5 @@
-/* graph.c - recording, and the backward pass as more recording. Planning and running are in graph_run.c. See graph.h. */
+/* graph.c - recording, and the backward pass as more recording. Planning and running are in graph_run.c. See
+ * graph.h. */
 #include "model/graph/graph_impl.h"
 
 #include <stdlib.h>
@@ -66,7 +67,8 @@ struct tensor *graph_input(struct graph *g, const char *name, int64_t n, int64_t
 	return t;
 }
 
-struct tensor *graph_param(struct graph *g, const char *name, enum store store, size_t at, int64_t n, int64_t h, int64_t w, int64_t c)
+struct tensor *graph_param(struct graph *g, const char *name, enum store store, size_t at, int64_t n, int64_t h,
+                           int64_t w, int64_t c)
 {
 	struct tensor *t = make(g, n, h, w, c);
 	t->role = TENSOR_PARAM;
@@ -87,7 +89,9 @@ struct node *graph_node(struct graph *g, enum op op, const union op_args *args, 
 {
 	REQUIRE(n_src <= MAX_SRC && n_dst <= MAX_DST && n_dst > 0);
 	struct node *nd = arena_alloc(&g->arena, sizeof *nd);
-	*nd = (struct node){ .op = op, .index = g->n_nodes, .n_src = n_src, .n_dst = n_dst, .step = &g->step, .exact = g->exact };
+	*nd = (struct node){
+		.op = op, .index = g->n_nodes, .n_src = n_src, .n_dst = n_dst, .step = &g->step, .exact = g->exact
+	};
 	if (args)
 		nd->args = *args;
 	bool needs_grad = false;
@@ -191,7 +195,8 @@ int graph_set_low(struct graph *g)
 	REQUIRE(!g->planned);
 	for (int i = 0; i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
-		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && op_row(t->maker->op)->low && !t->maker->exact && t->maker->dst[0] == t)
+		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && op_row(t->maker->op)->low &&
+		    !t->maker->exact && t->maker->dst[0] == t)
 			t->type = TENSOR_BF16;
 	}
 	for (int i = 0; i < g->n_nodes; i++) {

@@ -20,16 +20,18 @@
 struct graph;
 
 struct backend;
-struct graph *graph_new_on(struct backend *b);       /* b must outlive it */
+struct graph *graph_new_on(struct backend *b); /* b must outlive it */
 void graph_free(struct graph *g);
 
 /* Tensors that no node makes. An input's data may be written after graph_plan and keeps its values between runs. */
 struct tensor *graph_input(struct graph *g, const char *name, int64_t n, int64_t h, int64_t w, int64_t c);
-struct tensor *graph_param(struct graph *g, const char *name, enum store store, size_t at, int64_t n, int64_t h, int64_t w, int64_t c);
+struct tensor *graph_param(struct graph *g, const char *name, enum store store, size_t at, int64_t n, int64_t h,
+                           int64_t w, int64_t c);
 void graph_keep(struct tensor *t); /* its values stay readable after a run */
 
-/* Records backward nodes of `loss` (any tensor; its own gradient is 1 everywhere unless loss->grad was set before). Gradients of
- * STORE_STUDENT parameters go to STORE_GRAD at the same place; those of inputs with needs_grad are in t->grad. */
+/* Records backward nodes of `loss` (any tensor; its own gradient is 1 everywhere unless loss->grad was set before).
+ * Gradients of STORE_STUDENT parameters go to STORE_GRAD at the same place; those of inputs with needs_grad are in
+ * t->grad. */
 void graph_backward(struct graph *g, struct tensor *loss);
 
 /* What takes the gradients of STORE_STUDENT's parameters during a run. */
@@ -37,22 +39,23 @@ struct graph_taker {
 	void *ctx;
 	/* The forward pass has run: what it keeps is ready. */
 	void (*begin)(void *ctx);
-	/* The gradient of the parameter at [at, at + n) of the stores is whole, and nothing else in this run reads the parameter, so it
-	 * may change. grad: memory of the back end, the taker's only during the call. */
+	/* The gradient of the parameter at [at, at + n) of the stores is whole, and nothing else in this run reads the
+	 * parameter, so it may change. grad: memory of the back end, the taker's only during the call. */
 	void (*take)(void *ctx, size_t at, size_t n, const float *grad);
 };
-/* After graph_backward, before planning: parameters' gradients are in planned memory, each from its making until it is taken, and
- * not in STORE_GRAD. Called on the thread of the run. */
+/* After graph_backward, before planning: parameters' gradients are in planned memory, each from its making until it is
+ * taken, and not in STORE_GRAD. Called on the thread of the run. */
 void graph_hand_over(struct graph *g, struct graph_taker to);
 /* Is the parameter at this place of STORE_STUDENT among them? One that no gradient reaches is not. */
 bool graph_hands_over(const struct graph *g, size_t at);
 
-/* Whether nodes recorded from here on, and their backward nodes, compute in float whatever the back end's precision: metrics between
- * two answers that nearly agree. */
+/* Whether nodes recorded from here on, and their backward nodes, compute in float whatever the back end's precision:
+ * metrics between two answers that nearly agree. */
 void graph_set_exact(struct graph *g, bool exact);
-/* Chooses the tensors that a device keeps in 16 bits (bf16): images of activations and of their gradients that only ops with .low
- * make and read. What the preconditioning, the metric or the caller reads stays float, so the last layer computes in float;
- * so do parameters, their gradients, statistics and per-sample vectors. After recording, before planning; returns how many. */
+/* Chooses the tensors that a device keeps in 16 bits (bf16): images of activations and of their gradients that only ops
+ * with .low make and read. What the preconditioning, the metric or the caller reads stays float, so the last layer
+ * computes in float; so do parameters, their gradients, statistics and per-sample vectors. After recording, before
+ * planning; returns how many. */
 int graph_set_low(struct graph *g);
 /* Out of memory: an error that says how much was asked for; graph_plan, for the CPU, does not fail. */
 MUST_CHECK int graph_try_plan(struct graph *g, struct err *e);
@@ -77,37 +80,41 @@ void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_
 /* The same record in double by the ops' specifications, for tests. Inputs and stores are read from their float data. */
 void graph_run_ref(struct graph *g);
 void graph_free_ref(struct graph *g);
-/* The two halves of graph_run_ref: load makes t->ref of every tensor from its float data; rerun keeps the doubles that inputs
- * and params hold there (finite differences perturb them; parity puts coefficients that are not floats). */
+/* The two halves of graph_run_ref: load makes t->ref of every tensor from its float data; rerun keeps the doubles that
+ * inputs and params hold there (finite differences perturb them; parity puts coefficients that are not floats). */
 void graph_load_ref(struct graph *g);
 void graph_rerun_ref(struct graph *g);
 
-size_t graph_bytes(const struct graph *g);             /* planned memory */
-double graph_flops(const struct graph *g);             /* multiply-adds count 2; convolutions and attention only */
-double graph_traffic(const struct graph *g);           /* bytes that its nodes read and write, each tensor once per node */
+size_t graph_bytes(const struct graph *g);   /* planned memory */
+double graph_flops(const struct graph *g);   /* multiply-adds count 2; convolutions and attention only */
+double graph_traffic(const struct graph *g); /* bytes that its nodes read and write, each tensor once per node */
 int graph_nodes(const struct graph *g, struct node ***nodes);
-/* Where the time of runs went, the first left out: per kind of node and for the shapes that take most. Nothing unless ABLATE_PROFILE was set
- * when the graph was planned; then every node is waited for, and runs cannot be recorded (ops->programs). */
+/* Where the time of runs went, the first left out: per kind of node and for the shapes that take most. Nothing unless
+ * ABLATE_PROFILE was set when the graph was planned; then every node is waited for, and runs cannot be recorded
+ * (ops->programs). */
 void graph_profile(const struct graph *g, FILE *f);
 bool graph_profiled(const struct graph *g);
 
-/* ---- recording (used by ops/NAME.c and nets) ---------------------------------------------------------------------- */
+/* ---- recording (used by ops/NAME.c and nets) ------------------------------------------------- */
 
 struct tensor *graph_temp(struct graph *g, int64_t n, int64_t h, int64_t w, int64_t c);
 struct tensor *graph_like(struct graph *g, const struct tensor *t);
-/* Appends a node; absent sources are NULL. dst[0] needs a gradient if the op has a backward and any source needs one. */
+/* Appends a node; absent sources are NULL. dst[0] needs a gradient if the op has a backward and any source needs
+ * one. */
 struct node *graph_node(struct graph *g, enum op op, const union op_args *args, int n_src, struct tensor *const *src,
                         int n_dst, struct tensor *const *dst);
 /* Adds one contribution to t's gradient (recording a sum when there is one already). */
 void graph_add_grad(struct graph *g, struct tensor *t, struct tensor *grad);
 /* Takes t's gradient so far (NULL when none): the caller adds it itself and hands in the sum with graph_add_grad. */
 struct tensor *graph_take_grad(struct tensor *t);
-/* The tensor that t's gradient is to be written to by a node that makes all of it: STORE_GRAD's slice for a parameter. */
+/* The tensor that t's gradient is to be written to by a node that makes all of it: STORE_GRAD's slice for a
+ * parameter. */
 struct tensor *graph_grad_dst(struct graph *g, struct tensor *t);
 
-/* ---- ops: each records one node and returns its result -------------------------------------------------------------- */
+/* ---- ops: each records one node and returns its result --------------------------------------- */
 
-struct tensor *graph_conv2d(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, int stride, int pad_h, int pad_w, bool relu);
+struct tensor *graph_conv2d(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, int stride,
+                            int pad_h, int pad_w, bool relu);
 /* e: NULL (plain), (N,1,1,C) added before the norm, or (N,1,1,2C) scale then shift, by mode. */
 struct tensor *graph_groupnorm(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, struct tensor *e,
                                enum norm_mode mode, int groups, double eps, bool silu);
@@ -121,7 +128,8 @@ struct tensor *graph_slice(struct graph *g, struct tensor *x, int64_t first, int
 struct tensor *graph_attention(struct graph *g, struct tensor *qkv, int heads);
 /* mask: NULL = drawn from (seed, layer, step), else values that are multiplied. */
 struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *mask, double p, uint32_t layer);
-/* t (N,1,1,1) -> (N,1,1,c). freqs (1,1,1,c/2): Fourier features; NULL: positional, f_j = 10000^(-j/(c/2 - endpoint)). */
+/* t (N,1,1,1) -> (N,1,1,c). freqs (1,1,1,c/2): Fourier features; NULL: positional, f_j = 10000^(-j/(c/2 -
+ * endpoint)). */
 struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *freqs, int64_t c, struct embed_args how);
 struct tensor *graph_lincomb(struct graph *g, struct tensor *a, struct tensor *x, struct tensor *b, struct tensor *y);
 struct tensor *graph_distance(struct graph *g, struct tensor *x, struct tensor *target, enum dist_kind kind, double c);
@@ -135,15 +143,19 @@ struct tensor *graph_global_mean(struct graph *g, struct tensor *x);
 struct tensor *graph_feature_dist(struct graph *g, struct tensor *a, struct tensor *b, struct tensor *w);
 struct tensor *graph_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *one_hot);
 
-/* ---- ops of a second pass that carries changes (change.h) --------------------------------------------------------------- */
+/* ---- ops of a second pass that carries changes (change.h) ------------------------------------ */
 
 /* a + s b, through which no gradient flows. */
 struct tensor *graph_detached(struct graph *g, struct tensor *a, struct tensor *b, double s);
 /* The parameters and the embedding of the first pass and of the second. */
-struct norm_change { struct tensor *w[2], *b[2], *e[2]; };
+struct norm_change {
+	struct tensor *w[2], *b[2], *e[2];
+};
 /* groupnorm(x + d) by the second's numbers - groupnorm(x) by the first's; `args` of the first's node. */
-struct tensor *graph_groupnorm_change(struct graph *g, struct tensor *x, struct tensor *d, const struct norm_change *numbers, const union op_args *args);
+struct tensor *graph_groupnorm_change(struct graph *g, struct tensor *x, struct tensor *d,
+                                      const struct norm_change *numbers, const union op_args *args);
 /* attention(qkv + d) - attention(qkv); weights: those that attention of qkv made, its second result. */
-struct tensor *graph_attention_change(struct graph *g, struct tensor *qkv, struct tensor *d, struct tensor *weights, int heads);
+struct tensor *graph_attention_change(struct graph *g, struct tensor *qkv, struct tensor *d, struct tensor *weights,
+                                      int heads);
 
 #endif

@@ -7,23 +7,26 @@
 #include "model/graph/graph.h"
 
 /* A parameter's gradient in planned memory, and the node after which it may be taken. */
-struct handed { struct tensor *param, *grad; int ready; };
+struct handed {
+	struct tensor *param, *grad;
+	int ready;
+};
 
 struct graph {
 	struct backend *backend;
-	struct arena arena;               /* nodes, tensors, names */
+	struct arena arena; /* nodes, tensors, names */
 	struct node **nodes;
-	struct tensor **tensors;          /* all, in order of making; parameters too */
+	struct tensor **tensors; /* all, in order of making; parameters too */
 	int n_nodes, cap_nodes, n_tensors, cap_tensors;
-	int backward_at;                  /* the first node of the backward pass */
+	int backward_at; /* the first node of the backward pass */
 	struct graph_taker taker;
-	struct handed *handed;            /* for the taker; in the order of their nodes once planned */
+	struct handed *handed; /* for the taker; in the order of their nodes once planned */
 	int n_handed, cap_handed;
 	struct step_scalars step;
-	char *memory;                     /* one block for every TEMP and INPUT, the back end's */
+	char *memory; /* one block for every TEMP and INPUT, the back end's */
 	size_t bytes;
-	double *node_seconds;             /* per node, when profiling */
-	int64_t profiled_runs;            /* how many node_seconds holds; -1 before the first run, which it leaves out */
+	double *node_seconds;  /* per node, when profiling */
+	int64_t profiled_runs; /* how many node_seconds holds; -1 before the first run, which it leaves out */
 	void (*after_node)(void *ctx, int node);
 	void *after_ctx;
 	bool planned, guarded, exact;

@@ -1,5 +1,6 @@
-/* graph_profile.c - what a graph must move, and where its time goes: per kind of node, and for the shapes that take most. Every node is waited for, so that a device's
- * time is measured, with some microseconds of waiting in each; a first run, which opens libraries and loads code, is not counted. */
+/* graph_profile.c - what a graph must move, and where its time goes: per kind of node, and for the shapes that take
+ * most. Every node is waited for, so that a device's time is measured, with some microseconds of waiting in each; a
+ * first run, which opens libraries and loads code, is not counted. */
 #include "model/graph/graph_impl.h"
 #include "model/base/progress.h"
 
@@ -7,7 +8,8 @@
 
 enum { SHAPES_SHOWN = 15 };
 
-/* Each source and each result touched once: the minimum that the memory behind the caches must move for a node by itself. */
+/* Each source and each result touched once: the minimum that the memory behind the caches must move for a node by
+ * itself. */
 static double node_traffic(const struct node *nd)
 {
 	double bytes = 0;
@@ -27,7 +29,11 @@ double graph_traffic(const struct graph *g)
 }
 
 /* What nodes of one op and the same shapes cost together. */
-struct cost { const struct node *like; int count; double seconds, flops, bytes; };
+struct cost {
+	const struct node *like;
+	int count;
+	double seconds, flops, bytes;
+};
 
 static bool same_shape(const struct tensor *a, const struct tensor *b)
 {
@@ -36,7 +42,8 @@ static bool same_shape(const struct tensor *a, const struct tensor *b)
 
 static bool alike(const struct node *a, const struct node *b)
 {
-	return a->op == b->op && same_shape(a->src[0], b->src[0]) && same_shape(a->src[1], b->src[1]) && same_shape(a->dst[0], b->dst[0]);
+	return a->op == b->op && same_shape(a->src[0], b->src[0]) && same_shape(a->src[1], b->src[1]) &&
+	       same_shape(a->dst[0], b->dst[0]);
 }
 
 static int by_seconds(const void *a, const void *b)
@@ -45,7 +52,8 @@ static int by_seconds(const void *a, const void *b)
 	return p->seconds < q->seconds ? 1 : p->seconds > q->seconds ? -1 : 0;
 }
 
-static void add(struct cost *costs, int *n, const struct node *nd, double seconds, bool (*together)(const struct node *, const struct node *))
+static void add(struct cost *costs, int *n, const struct node *nd, double seconds,
+                bool (*together)(const struct node *, const struct node *))
 {
 	int i = 0;
 	while (i < *n && !together(costs[i].like, nd))
@@ -66,7 +74,8 @@ static bool same_op(const struct node *a, const struct node *b)
 static void write_shape(FILE *f, const struct tensor *t)
 {
 	if (t)
-		(void)fprintf(f, " %lldx%lldx%lldx%lld%s", (long long)t->n, (long long)t->h, (long long)t->w, (long long)t->c, t->type == TENSOR_BF16 ? " bf16" : "");
+		(void)fprintf(f, " %lldx%lldx%lldx%lld%s", (long long)t->n, (long long)t->h, (long long)t->w, (long long)t->c,
+		              t->type == TENSOR_BF16 ? " bf16" : "");
 }
 
 static void write_costs(FILE *f, struct cost *costs, int n, int64_t runs, double total, bool shapes)
@@ -74,7 +83,8 @@ static void write_costs(FILE *f, struct cost *costs, int n, int64_t runs, double
 	qsort(costs, (size_t)n, sizeof *costs, by_seconds);
 	for (int i = 0; i < n && (!shapes || i < SHAPES_SHOWN); i++) {
 		const struct cost *c = &costs[i];
-		(void)fprintf(f, "%-20s %4d nodes %9.3f ms %5.1f %%", op_row(c->like->op)->name, c->count, 1e3 * c->seconds / (double)runs, 100 * c->seconds / total);
+		(void)fprintf(f, "%-20s %4d nodes %9.3f ms %5.1f %%", op_row(c->like->op)->name, c->count,
+		              1e3 * c->seconds / (double)runs, 100 * c->seconds / total);
 		(void)fprintf(f, " %9.1f GB/s", c->bytes * (double)runs / c->seconds / 1e9);
 		if (c->flops > 0 || shapes)
 			(void)fprintf(f, " %9.1f GFLOP/s", c->flops * (double)runs / c->seconds / 1e9);

@@ -1,8 +1,8 @@
 /* graph_run.c - planning (liveness, one block of memory) and running, on the CPU and in double. See graph.h.
  *
  * Planning: a tensor lives from the node that makes it to the last that reads it. A node marked in-place takes over its
- * first source's memory when that source dies there. Blocks are placed largest first at the lowest offset that no living
- * neighbour occupies. */
+ * first source's memory when that source dies there. Blocks are placed largest first at the lowest offset that no
+ * living neighbour occupies. */
 #include "model/graph/graph_impl.h"
 
 #include "model/base/env.h"
@@ -159,7 +159,8 @@ static void place_apart(struct graph *g)
 	}
 }
 
-/* Guard bytes differ from place to place, and are numbers beyond 1e38 as floats and as bf16, so that reading them shows. */
+/* Guard bytes differ from place to place, and are numbers beyond 1e38 as floats and as bf16, so that reading them
+ * shows. */
 static unsigned char guard_byte(size_t at)
 {
 	return at % 2 ? 0x7F : (unsigned char)((at / 2 * 37 + at / 256 * 11) % 0x80);

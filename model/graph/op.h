@@ -1,8 +1,8 @@
 /* op.h - what an op is: one row of ops.def, one `const struct op_row op_NAME` in ops/NAME.c.
  *
  * Each op has a specification in double (ref, written to be read), a CPU path and, if gradients flow through it, a
- * recorder that appends the backward nodes to the graph, so that the planner sees forward and backward alike. The order of a
- * node's sources and destinations is given in the comment above the op's row. */
+ * recorder that appends the backward nodes to the graph, so that the planner sees forward and backward alike. The order
+ * of a node's sources and destinations is given in the comment above the op's row. */
 #ifndef ABLATE_OP_H
 #define ABLATE_OP_H
 
@@ -23,48 +23,80 @@ enum dist_kind { DIST_HUBER, DIST_L2_SUM, DIST_L2_MEAN, DIST_L1_SUM, DIST_L1_MEA
 
 /* Of the ops that are given their settings as one. ceil: the last window may begin where a whole one does not fit;
  * pad_counts: an average divides by the pixels of the padding, too. */
-struct pool_args { int k, stride, pad; bool average, pad_counts, ceil; };
-struct embed_args { bool endpoint, sin_first; };
+struct pool_args {
+	int k, stride, pad;
+	bool average, pad_counts, ceil;
+};
+struct embed_args {
+	bool endpoint, sin_first;
+};
 
 /* Settings of one node; each op reads its own member. */
 union op_args {
-	struct { int stride, pad_h, pad_w; bool relu; } conv;
-	struct { int groups; double eps; bool silu; enum norm_mode mode; } norm;
-	struct { double s; } scale;
+	struct {
+		int stride, pad_h, pad_w;
+		bool relu;
+	} conv;
+	struct {
+		int groups;
+		double eps;
+		bool silu;
+		enum norm_mode mode;
+	} norm;
+	struct {
+		double s;
+	} scale;
 	/* down: y[i] = sum_a f[a] x[2i + a - pad]; up: y[2i + a - pad] += f[a] x[i], per axis, f = taps * gain */
-	struct { bool up; int taps, pad; double gain; } resample;
-	struct { int64_t first; } slice;
-	struct { int heads; } attention;
-	struct { double p; uint32_t layer; } dropout;
+	struct {
+		bool up;
+		int taps, pad;
+		double gain;
+	} resample;
+	struct {
+		int64_t first;
+	} slice;
+	struct {
+		int heads;
+	} attention;
+	struct {
+		double p;
+		uint32_t layer;
+	} dropout;
 	struct embed_args embed;
-	struct { enum dist_kind kind; double c; } dist;
-	struct { int patch; bool inverse; } shuffle;
+	struct {
+		enum dist_kind kind;
+		double c;
+	} dist;
+	struct {
+		int patch;
+		bool inverse;
+	} shuffle;
 	struct pool_args pool;
 };
 
 struct node {
 	enum op op;
 	int index, n_src, n_dst;
-	struct tensor *src[MAX_SRC], *dst[MAX_DST];  /* an absent optional source is NULL */
-	struct tensor *work;       /* scratch that lives in this node only; NULL until prepare asks for it */
+	struct tensor *src[MAX_SRC], *dst[MAX_DST]; /* an absent optional source is NULL */
+	struct tensor *work; /* scratch that lives in this node only; NULL until prepare asks for it */
 	union op_args args;
 	const struct step_scalars *step; /* host memory: of the graph; a device has a copy of its own */
-	void *state;               /* of the back end: primitives, ... */
-	bool exact;                /* its products take floats unrounded, whatever the back end's precision (graph_set_exact) */
+	void *state;                     /* of the back end: primitives, ... */
+	bool exact; /* its products take floats unrounded, whatever the back end's precision (graph_set_exact) */
 };
 
 struct graph;
 
 struct op_row {
 	const char *name, *meaning;
-	void (*ref)(struct node *nd);                          /* src[i]->ref -> dst[i]->ref */
-	size_t (*prepare)(struct node *nd);                    /* CPU: makes state, returns bytes of scratch; may be NULL */
-	void (*cpu)(struct node *nd);                          /* src[i]->data -> dst[i]->data */
-	void (*release)(struct node *nd);                      /* frees state; may be NULL */
-	void (*backward)(struct graph *g, struct node *nd);    /* records; NULL: no gradient flows */
-	double (*flops)(const struct node *nd);                /* multiply-adds count 2; NULL: not counted */
-	bool inplace;                                          /* dst[0] may take over src[0]'s memory */
-	bool low;                                              /* reads 16-bit tensors and may leave dst[0] in one (graph_set_low) */
+	void (*ref)(struct node *nd);                       /* src[i]->ref -> dst[i]->ref */
+	size_t (*prepare)(struct node *nd);                 /* CPU: makes state, returns bytes of scratch; may be NULL */
+	void (*cpu)(struct node *nd);                       /* src[i]->data -> dst[i]->data */
+	void (*release)(struct node *nd);                   /* frees state; may be NULL */
+	void (*backward)(struct graph *g, struct node *nd); /* records; NULL: no gradient flows */
+	double (*flops)(const struct node *nd);             /* multiply-adds count 2; NULL: not counted */
+	bool inplace;                                       /* dst[0] may take over src[0]'s memory */
+	bool low; /* reads 16-bit tensors and may leave dst[0] in one (graph_set_low) */
 };
 
 #define OP(name) extern const struct op_row op_##name;

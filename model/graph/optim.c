@@ -22,8 +22,12 @@ double radam_rectification(double beta2, int64_t t)
 struct optim_step optim_step_at(const struct optim *o, int64_t t)
 {
 	double correct1 = 1 - pow(o->beta1, (double)t), correct2 = 1 - pow(o->beta2, (double)t);
-	struct optim_step s = { .beta1 = (float)o->beta1, .beta2 = (float)o->beta2, .rest1 = (float)(1 - o->beta1),
-	                        .rest2 = (float)(1 - o->beta2), .eps = (float)o->eps, .weight_decay = (float)o->weight_decay };
+	struct optim_step s = { .beta1 = (float)o->beta1,
+		                    .beta2 = (float)o->beta2,
+		                    .rest1 = (float)(1 - o->beta1),
+		                    .rest2 = (float)(1 - o->beta2),
+		                    .eps = (float)o->eps,
+		                    .weight_decay = (float)o->weight_decay };
 	if (o->kind == OPTIM_ADAM) { /* lr * (m / c1) / (sqrt(v / c2) + eps) */
 		s.adaptive = 1;
 		s.step = (float)(o->lr / correct1);
@@ -37,9 +41,11 @@ struct optim_step optim_step_at(const struct optim *o, int64_t t)
 	return s;
 }
 
-CPU_KERNEL static void step_range(const struct optim_step *s, int64_t n, float *restrict p, const float *restrict g, float *restrict m, float *restrict v)
+CPU_KERNEL static void step_range(const struct optim_step *s, int64_t n, float *restrict p, const float *restrict g,
+                                  float *restrict m, float *restrict v)
 {
-	float b1 = s->beta1, b2 = s->beta2, a1 = s->rest1, a2 = s->rest2, step = s->step, scale = s->root_scale, eps = s->eps, wd = s->weight_decay;
+	float b1 = s->beta1, b2 = s->beta2, a1 = s->rest1, a2 = s->rest2, step = s->step, scale = s->root_scale,
+		  eps = s->eps, wd = s->weight_decay;
 	if (s->adaptive) {
 		for (int64_t i = 0; i < n; i++) {
 			float gi = g[i] + wd * p[i], mi = b1 * m[i] + a1 * gi, vi = b2 * v[i] + a2 * gi * gi;
@@ -63,7 +69,13 @@ CPU_KERNEL static void average_range(float *restrict ema, const float *restrict 
 		ema[i] = decay * ema[i] + rest * p[i];
 }
 
-struct sweep { const struct optim_step *s; float *p, *m, *v, *ema, *teacher; const float *g; struct average of_ema, of_teacher; size_t n; };
+struct sweep {
+	const struct optim_step *s;
+	float *p, *m, *v, *ema, *teacher;
+	const float *g;
+	struct average of_ema, of_teacher;
+	size_t n;
+};
 
 enum { CHUNK = 4096 }; /* floats: stays in the first-level caches between the sweeps over it */
 
@@ -86,15 +98,15 @@ struct average average_of(double decay)
 	return (struct average){ (float)decay, (float)(1 - decay) };
 }
 
-void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, struct average of_ema,
-                 float *teacher, struct average of_teacher)
+void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema,
+                 struct average of_ema, float *teacher, struct average of_teacher)
 {
 	struct sweep w = { s, p, m, v, ema, teacher, g, of_ema, of_teacher, n };
 	cpu_split((int64_t)((n + CHUNK - 1) / CHUNK), 4, sweep_range, &w);
 }
 
-void optim_apply(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, double decay,
-                 float *teacher, double mu)
+void optim_apply(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema,
+                 double decay, float *teacher, double mu)
 {
 	optim_sweep(s, n, p, g, m, v, ema, average_of(decay), teacher, average_of(mu));
 }

@@ -18,15 +18,15 @@ struct optim {
 
 struct optim_step optim_step_at(const struct optim *o, int64_t t); /* t = 1 for the first step */
 double radam_rho(double beta2, int64_t t);
-double radam_rectification(double beta2, int64_t t);                /* 0 where rho_t <= 5 */
+double radam_rectification(double beta2, int64_t t); /* 0 where rho_t <= 5 */
 
-/* Updates p, m, v (n floats each) from g (NULL: zeros), then ema = decay * ema + (1 - decay) * p, then teacher likewise with mu;
- * ema and teacher may be NULL. Threads split the buffer: the bits do not depend on how. */
-void optim_apply(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, double decay,
-                 float *teacher, double mu);
+/* Updates p, m, v (n floats each) from g (NULL: zeros), then ema = decay * ema + (1 - decay) * p, then teacher likewise
+ * with mu; ema and teacher may be NULL. Threads split the buffer: the bits do not depend on how. */
+void optim_apply(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema,
+                 double decay, float *teacher, double mu);
 struct average average_of(double decay);
 /* The same with averages in the form of a step's control. */
-void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema, struct average of_ema,
-                 float *teacher, struct average of_teacher);
+void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema,
+                 struct average of_ema, float *teacher, struct average of_teacher);
 
 #endif

@@ -8,7 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct params { struct param *list; int n, cap; size_t floats; struct arena arena; };
+struct params {
+	struct param *list;
+	int n, cap;
+	size_t floats;
+	struct arena arena;
+};
 
 struct params *params_new(void)
 {
@@ -29,8 +34,15 @@ int params_add(struct params *p, const char *name, int ndim, const int64_t *dims
 {
 	if (params_find(p, name))
 		BUG("parameter %s twice", name);
-	struct param q = { .name = arena_strdup(&p->arena, name), .ndim = ndim, .init = init, .scale = scale, .fan_in = fan_in, .fan_out = fan_out,
-	                   .at = p->floats, .count = 1, .trained = init != INIT_NOISE_FREQS };
+	struct param q = { .name = arena_strdup(&p->arena, name),
+		               .ndim = ndim,
+		               .init = init,
+		               .scale = scale,
+		               .fan_in = fan_in,
+		               .fan_out = fan_out,
+		               .at = p->floats,
+		               .count = 1,
+		               .trained = init != INIT_NOISE_FREQS };
 	for (int i = 0; i < ndim; i++) {
 		q.dims[i] = dims[i];
 		q.count *= (size_t)dims[i];
@@ -78,9 +90,7 @@ void params_init(const struct params *p, float *values, uint64_t seed)
 		float *dst = values + q->at;
 		double bound = 0;
 		switch (q->init) {
-		case INIT_ZERO:
-			memset(dst, 0, q->count * sizeof *dst);
-			continue;
+		case INIT_ZERO: memset(dst, 0, q->count * sizeof *dst); continue;
 		case INIT_ONE:
 			for (size_t j = 0; j < q->count; j++)
 				dst[j] = 1;
@@ -91,12 +101,8 @@ void params_init(const struct params *p, float *values, uint64_t seed)
 			for (size_t j = 0; j < q->count; j++)
 				dst[j] *= (float)q->scale;
 			continue;
-		case INIT_XAVIER:
-			bound = sqrt(6.0 / (double)(q->fan_in + q->fan_out)) * q->scale;
-			break;
-		case INIT_TORCH:
-			bound = sqrt(1.0 / (double)q->fan_in) * q->scale;
-			break;
+		case INIT_XAVIER: bound = sqrt(6.0 / (double)(q->fan_in + q->fan_out)) * q->scale; break;
+		case INIT_TORCH: bound = sqrt(1.0 / (double)q->fan_in) * q->scale; break;
 		}
 		for (size_t j = 0; j < q->count; j++)
 			dst[j] = (float)((2 * rng_uniform_double(seed, RNG_INIT, (uint32_t)i, j) - 1) * bound);

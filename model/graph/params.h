@@ -19,14 +19,14 @@ enum init_kind {
 };
 
 struct param {
-	const char *name;        /* the field's state-dict key, without "model." */
+	const char *name; /* the field's state-dict key, without "model." */
 	int ndim;
-	int64_t dims[4];         /* as in the state dict: (out,in,kh,kw), (out,in) or (c) */
-	size_t at, count;        /* place in the flat buffer */
+	int64_t dims[4];  /* as in the state dict: (out,in,kh,kw), (out,in) or (c) */
+	size_t at, count; /* place in the flat buffer */
 	enum init_kind init;
 	double scale;
 	int64_t fan_in, fan_out;
-	int trained;             /* 0: a buffer such as map_noise.freqs: its gradient is never computed */
+	int trained; /* 0: a buffer such as map_noise.freqs: its gradient is never computed */
 };
 
 struct params;
@@ -38,8 +38,8 @@ int params_add(struct params *p, const char *name, int ndim, const int64_t *dims
 int params_count(const struct params *p);
 const struct param *params_get(const struct params *p, int i);
 const struct param *params_find(const struct params *p, const char *name); /* NULL when absent */
-size_t params_floats(const struct params *p);          /* length of the flat buffer, trained and not */
-int64_t params_trained(const struct params *p);        /* the number papers call "parameters" */
+size_t params_floats(const struct params *p);   /* length of the flat buffer, trained and not */
+int64_t params_trained(const struct params *p); /* the number papers call "parameters" */
 /* Fills values (params_floats) by the init rules from (seed, RNG_INIT); parameter i draws from a stream of its own. */
 void params_init(const struct params *p, float *values, uint64_t seed);
 

@@ -12,13 +12,14 @@
 
 struct node;
 
-/* How a value is stored. Results that a device may round to TENSOR_BF16 are chosen by graph_set_low; all else is float. */
+/* How a value is stored. Results that a device may round to TENSOR_BF16 are chosen by graph_set_low; all else is
+ * float. */
 enum tensor_type { TENSOR_F32, TENSOR_BF16 };
 
 enum tensor_role {
-	TENSOR_TEMP,   /* made by a node, lives in the graph's planned memory */
-	TENSOR_INPUT,  /* written by the caller before a run, never reused for anything else */
-	TENSOR_PARAM,  /* a slice of a flat store: parameters, their gradients, frozen weights */
+	TENSOR_TEMP,  /* made by a node, lives in the graph's planned memory */
+	TENSOR_INPUT, /* written by the caller before a run, never reused for anything else */
+	TENSOR_PARAM, /* a slice of a flat store: parameters, their gradients, frozen weights */
 };
 
 /* Flat stores that parameter tensors point into; bound before a run. */
@@ -29,17 +30,17 @@ struct tensor {
 	int64_t n, h, w, c;
 	enum tensor_role role;
 	enum tensor_type type;
-	bool needs_grad, keep;       /* keep: still readable after the run */
-	enum store store;            /* TENSOR_PARAM: which store ... */
-	size_t at;                   /* ... and the first element in it */
-	struct node *maker;          /* NULL for inputs and parameters */
-	struct tensor *grad;         /* set by graph_backward */
-	struct tensor *alias;        /* planned in place of this tensor's memory; NULL = own memory */
-	int first, last;             /* first and last node that touches it (planning) */
-	size_t offset;               /* bytes into the graph's memory (TEMP, INPUT) */
-	float *data;                 /* the values, in the back end's memory; TENSOR_BF16: 16-bit ones */
-	float *host;                 /* per-sample numbers (N,1,1,1) that are inputs: where the host writes them; data itself on the CPU */
-	double *ref;                 /* reference run: the values in double */
+	bool needs_grad, keep; /* keep: still readable after the run */
+	enum store store;      /* TENSOR_PARAM: which store ... */
+	size_t at;             /* ... and the first element in it */
+	struct node *maker;    /* NULL for inputs and parameters */
+	struct tensor *grad;   /* set by graph_backward */
+	struct tensor *alias;  /* planned in place of this tensor's memory; NULL = own memory */
+	int first, last;       /* first and last node that touches it (planning) */
+	size_t offset;         /* bytes into the graph's memory (TEMP, INPUT) */
+	float *data;           /* the values, in the back end's memory; TENSOR_BF16: 16-bit ones */
+	float *host; /* per-sample numbers (N,1,1,1) that are inputs: where the host writes them; data itself on the CPU */
+	double *ref; /* reference run: the values in double */
 };
 
 static inline size_t tensor_count(const struct tensor *t)

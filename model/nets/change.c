@@ -1,5 +1,5 @@
-/* change.c - see change.h. A walk over the first pass's nodes; every tensor of it is, in the second pass, either the same, or another
- * one that is computed in full, or itself plus a change. */
+/* change.c - see change.h. A walk over the first pass's nodes; every tensor of it is, in the second pass, either the
+ * same, or another one that is computed in full, or itself plus a change. */
 #include "model/nets/change.h"
 
 #include "model/base/err.h"
@@ -9,12 +9,15 @@
 #include <stdlib.h>
 
 enum form { SAME, WHOLE, CHANGED };
-struct twin { enum form form; struct tensor *t; };  /* CHANGED: t is the change */
+struct twin {
+	enum form form;
+	struct tensor *t;
+}; /* CHANGED: t is the change */
 
 struct changes {
 	struct graph *g;
 	const struct pass *from;
-	struct twin x, noise, *made;  /* made: of node from->first + i's first result */
+	struct twin x, noise, *made; /* made: of node from->first + i's first result */
 	enum store store;
 };
 
@@ -52,7 +55,8 @@ static struct tensor *of_conv(struct graph *g, const struct node *nd, const stru
 	struct tensor *y = repeat(g, nd, (struct tensor *[]){ t[0].t, t[1].t, NULL });
 	if (t[1].form == SAME)
 		return y;
-	struct tensor *dw = graph_detached(g, t[1].t, nd->src[1], -1), *db = nd->src[2] ? graph_detached(g, t[2].t, nd->src[2], -1) : NULL;
+	struct tensor *dw = graph_detached(g, t[1].t, nd->src[1], -1),
+				  *db = nd->src[2] ? graph_detached(g, t[2].t, nd->src[2], -1) : NULL;
 	return graph_add_scaled(g, y, repeat(g, nd, (struct tensor *[]){ nd->src[0], dw, db }), 1);
 }
 
@@ -72,9 +76,7 @@ static struct tensor *changed(struct changes *k, const struct node *nd, const st
 	case OP_groupnorm: return of_norm(k->g, nd, t);
 	case OP_attention: return graph_attention_change(k->g, nd->src[0], t[0].t, nd->dst[1], nd->args.attention.heads);
 	case OP_add_scaled:
-	case OP_concat:
-		REQUIRE(t[0].form == CHANGED && t[1].form == CHANGED);
-		return repeat(k->g, nd, src);
+	case OP_concat: REQUIRE(t[0].form == CHANGED && t[1].form == CHANGED); return repeat(k->g, nd, src);
 	case OP_scale:
 	case OP_resample:
 	case OP_slice:
@@ -100,7 +102,8 @@ static struct twin walk_node(struct changes *k, const struct node *nd)
 	return (struct twin){ form, form == CHANGED ? changed(k, nd, t) : repeat(k->g, nd, src) };
 }
 
-struct tensor *graph_change(struct graph *g, const struct pass *from, struct tensor *x, struct tensor *noise, enum store store)
+struct tensor *graph_change(struct graph *g, const struct pass *from, struct tensor *x, struct tensor *noise,
+                            enum store store)
 {
 	struct changes k = { .g = g, .from = from, .noise = { WHOLE, noise }, .store = store };
 	SCOPED(free) struct twin *made = xcalloc((size_t)(from->last - from->first) + 1, sizeof *made);

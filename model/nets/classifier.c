@@ -20,7 +20,8 @@ struct params *classifier_params(int channels, int classes)
 	for (int stage = 0; stage < CLASSIFIER_TAPS; stage++)
 		for (int i = 0; i < 2; i++) {
 			int out = widths[stage];
-			SCOPED(free) char *w = xstrfmt("stage%d.conv%d.weight", stage, i), *b = xstrfmt("stage%d.conv%d.bias", stage, i);
+			SCOPED(free)
+			char *w = xstrfmt("stage%d.conv%d.weight", stage, i), *b = xstrfmt("stage%d.conv%d.bias", stage, i);
 			/* He: U(-1,1) sqrt(6 / fan_in), for relu */
 			(void)params_add(p, w, 4, (int64_t[]){ out, in, 3, 3 }, INIT_TORCH, sqrt(6), in * 9, out * 9);
 			(void)params_add(p, b, 1, (int64_t[]){ out }, INIT_ZERO, 1, in * 9, out * 9);
@@ -37,23 +38,27 @@ static struct tensor *weight(struct graph *g, const struct params *p, enum store
 	REQUIRE(q);
 	if (q->ndim == 1)
 		return graph_param(g, name, store, q->at, 1, 1, 1, q->dims[0]);
-	return graph_param(g, name, store, q->at, q->dims[0], q->dims[1], q->ndim == 4 ? q->dims[2] : 1, q->ndim == 4 ? q->dims[3] : 1);
+	return graph_param(g, name, store, q->at, q->dims[0], q->dims[1], q->ndim == 4 ? q->dims[2] : 1,
+	                   q->ndim == 4 ? q->dims[3] : 1);
 }
 
-struct classifier_out classifier_forward(struct graph *g, const struct params *p, enum store store, struct tensor *x, int classes)
+struct classifier_out classifier_forward(struct graph *g, const struct params *p, enum store store, struct tensor *x,
+                                         int classes)
 {
 	struct classifier_out out;
 	for (int stage = 0; stage < CLASSIFIER_TAPS; stage++) {
 		if (stage)
 			x = graph_pool(g, x, (struct pool_args){ .k = 2, .stride = 2 });
 		for (int i = 0; i < 2; i++) {
-			SCOPED(free) char *w = xstrfmt("stage%d.conv%d.weight", stage, i), *b = xstrfmt("stage%d.conv%d.bias", stage, i);
+			SCOPED(free)
+			char *w = xstrfmt("stage%d.conv%d.weight", stage, i), *b = xstrfmt("stage%d.conv%d.bias", stage, i);
 			x = graph_conv2d(g, x, weight(g, p, store, w), weight(g, p, store, b), 1, 1, 1, true);
 		}
 		out.taps[stage] = x;
 	}
 	out.features = graph_global_mean(g, x);
-	out.logits = graph_conv2d(g, out.features, weight(g, p, store, "fc.weight"), weight(g, p, store, "fc.bias"), 1, 0, 0, false);
+	out.logits = graph_conv2d(g, out.features, weight(g, p, store, "fc.weight"), weight(g, p, store, "fc.bias"), 1, 0,
+	                          0, false);
 	REQUIRE(out.logits->c == classes);
 	return out;
 }
@@ -66,11 +71,16 @@ int classifier_load(struct classifier *out, const char *data_name, struct err *e
 	SCOPED(free) char *file = xstrfmt("model/weights/classifier-%s.safetensors", data_name);
 	SCOPED(free) char *path = own_data_file(file);
 	if (!path)
-		return err_set(e, "no classifier for data set %s: %s is missing; train it with `ablate classifier %s -o %s`", data_name, file, data_name, file);
+		return err_set(e, "no classifier for data set %s: %s is missing; train it with `ablate classifier %s -o %s`",
+		               data_name, file, data_name, file);
 	struct safetensors *st;
 	if (safetensors_open(&st, path, e))
 		return -1;
-	struct classifier c = { .params = classifier_params(shape.c, shape.classes), .h = shape.h, .w = shape.w, .channels = shape.c, .classes = shape.classes };
+	struct classifier c = { .params = classifier_params(shape.c, shape.classes),
+		                    .h = shape.h,
+		                    .w = shape.w,
+		                    .channels = shape.c,
+		                    .classes = shape.classes };
 	c.weights = xaligned(params_floats(c.params) * sizeof(float));
 	int rc = io_sha256_file(c.sha256, path, e);
 	for (int i = 0; !rc && i < params_count(c.params); i++) {

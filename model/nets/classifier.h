@@ -18,15 +18,16 @@ struct classifier_out {
 
 struct params *classifier_params(int channels, int classes);
 /* Records the forward pass on parameters of `store`. */
-struct classifier_out classifier_forward(struct graph *g, const struct params *p, enum store store, struct tensor *x, int classes);
+struct classifier_out classifier_forward(struct graph *g, const struct params *p, enum store store, struct tensor *x,
+                                         int classes);
 
 /* Weights: model/weights/classifier-NAME.safetensors beside the program or in the source tree. */
 struct classifier {
 	struct params *params;
 	float *weights;
 	int h, w, channels, classes;
-	char sha256[SHA256_HEX];   /* of the file */
-	double test_accuracy;      /* as measured by its training */
+	char sha256[SHA256_HEX]; /* of the file */
+	double test_accuracy;    /* as measured by its training */
 };
 MUST_CHECK int classifier_load(struct classifier *out, const char *data_name, struct err *e);
 void classifier_release(struct classifier *c);

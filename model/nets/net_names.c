@@ -13,9 +13,12 @@ const char *net_naming_name(enum net_naming naming)
 	return names[naming];
 }
 
-/* ---- parameters outside the blocks, and layers within one -------------------------------------------------------------- */
+/* ---- parameters outside the blocks, and layers within one ------------------------------------ */
 
-struct renamed { const char *ours, *theirs[N_NAMINGS]; bool transposed; };
+struct renamed {
+	const char *ours, *theirs[N_NAMINGS];
+	bool transposed;
+};
 
 static const struct renamed whole[] = {
 	{ "map_layer0", { "map_layer0", "time_embed.0", "time_embedding.linear_1" }, false },
@@ -50,7 +53,7 @@ static const struct renamed *find(const struct renamed *rows, size_t n, const ch
 
 #define FIND(rows, name, len) find(rows, sizeof(rows) / sizeof *(rows), name, len)
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------------ */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 enum part { PART_CONV, PART_BLOCK, PART_DOWN, PART_UP, PART_IN0, PART_IN1, PART_OTHER };
 
@@ -75,7 +78,10 @@ static bool parse_block(struct block_name *out, const char *name, size_t n)
 	*out = (struct block_name){ .decoder = *name == 'd', .side = side, .part = PART_OTHER };
 	if (sscanf(what, "block%3d", &out->index) == 1)
 		out->part = PART_BLOCK;
-	static const struct { const char *text; enum part part; } parts[] = {
+	static const struct {
+		const char *text;
+		enum part part;
+	} parts[] = {
 		{ "conv", PART_CONV }, { "down", PART_DOWN }, { "up", PART_UP }, { "in0", PART_IN0 }, { "in1", PART_IN1 },
 	};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
@@ -85,7 +91,10 @@ static bool parse_block(struct block_name *out, const char *name, size_t n)
 }
 
 /* The position of a block: counted from the front of the encoder or decoder, and its level (0 = full resolution). */
-struct place { int level, last_level, n; bool attends_before; };
+struct place {
+	int level, last_level, n;
+	bool attends_before;
+};
 
 /* The block's share of a parameter's name: up to the layer. 0 when it has none. */
 static size_t block_length(const char *name)
@@ -105,7 +114,8 @@ static struct place place_of(const struct params *p, const struct block_name *wa
 		size_t len = block_length(name);
 		if (!len || !parse_block(&b, name, len) || b.part == PART_OTHER)
 			continue;
-		bool fresh = b.decoder != previous.decoder || b.side != previous.side || b.part != previous.part || b.index != previous.index;
+		bool fresh = b.decoder != previous.decoder || b.side != previous.side || b.part != previous.part ||
+		             b.index != previous.index;
 		if (!b.decoder && b.side != side)
 			side = b.side, level++;
 		if (!b.decoder && b.side == want->side)
@@ -119,7 +129,8 @@ static struct place place_of(const struct params *p, const struct block_name *wa
 		}
 		attends |= strncmp(name + len, ".qkv.", 5) == 0;
 		previous = b;
-		if (fresh && b.decoder == want->decoder && b.side == want->side && b.part == want->part && b.index == want->index)
+		if (fresh && b.decoder == want->decoder && b.side == want->side && b.part == want->part &&
+		    b.index == want->index)
 			out.n = n, out.attends_before = before;
 	}
 	out.level = found_level;
@@ -128,17 +139,17 @@ static struct place place_of(const struct params *p, const struct block_name *wa
 }
 
 /* The block itself, and its attention, in the other naming. */
-static bool block_in(char *block, char *attends, enum net_naming naming, const struct params *p, const struct block_name *b)
+static bool block_in(char *block, char *attends, enum net_naming naming, const struct params *p,
+                     const struct block_name *b)
 {
 	struct place at = place_of(p, b);
 	bool openai = naming == NAMING_OPENAI;
 	*attends = '\0';
 	switch (b->part) {
-	case PART_CONV:
-		(void)snprintf(block, NET_NAME_MAX, "%s", openai ? "input_blocks.0.0" : "conv_in");
-		return true;
+	case PART_CONV: (void)snprintf(block, NET_NAME_MAX, "%s", openai ? "input_blocks.0.0" : "conv_in"); return true;
 	case PART_DOWN:
-		(void)(openai ? snprintf(block, NET_NAME_MAX, "input_blocks.%d.0", at.n) : snprintf(block, NET_NAME_MAX, "down_blocks.%d.downsamplers.0", at.level - 1));
+		(void)(openai ? snprintf(block, NET_NAME_MAX, "input_blocks.%d.0", at.n)
+		              : snprintf(block, NET_NAME_MAX, "down_blocks.%d.downsamplers.0", at.level - 1));
 		return true;
 	case PART_UP: /* both append it to the level before, whose last block it follows */
 		(void)(openai ? snprintf(block, NET_NAME_MAX, "output_blocks.%d.%d", at.n, at.attends_before ? 2 : 1)
@@ -155,18 +166,19 @@ static bool block_in(char *block, char *attends, enum net_naming naming, const s
 		const char *side = openai ? (b->decoder ? "output" : "input") : b->decoder ? "up" : "down";
 		for (int k = 0; k < 2; k++)
 			(void)(openai ? snprintf(k ? attends : block, NET_NAME_MAX, "%s_blocks.%d.%d", side, at.n, k)
-			              : snprintf(k ? attends : block, NET_NAME_MAX, "%s_blocks.%d.%s.%d", side, level, k ? "attentions" : "resnets", b->index));
+			              : snprintf(k ? attends : block, NET_NAME_MAX, "%s_blocks.%d.%s.%d", side, level,
+			                         k ? "attentions" : "resnets", b->index));
 		return true;
 	}
-	case PART_OTHER:
-		return false;
+	case PART_OTHER: return false;
 	}
 	BUG("part %d", (int)b->part);
 }
 
-/* ---- the whole name ------------------------------------------------------------------------------------------------------ */
+/* ---- the whole name -------------------------------------------------------------------------- */
 
-static void put(struct net_source *out, int k, const char *block, const char *layer, const char *suffix, const char *leaf)
+static void put(struct net_source *out, int k, const char *block, const char *layer, const char *suffix,
+                const char *leaf)
 {
 	(void)snprintf(out->name[k], NET_NAME_MAX, "%s%s%s%s%s", block, *block && *layer ? "." : "", layer, suffix, leaf);
 }

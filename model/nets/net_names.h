@@ -18,8 +18,8 @@
  *   .norm1 .conv1 .skip        .out_layers.0 .out_layers.3 .skip_connection   .norm2 .conv2 .conv_shortcut
  *   .norm2 .qkv .proj          (block).1.norm .qkv .proj_out       attentions.I.group_norm .to_q .to_k .to_v .to_out.0
  *
- * N and M count the encoder's and the decoder's blocks in order. Queries, keys and values are innermost in ours (channel
- * 3i + {q,k,v}); as three blocks of channels in openai's; as three tensors in diffusers'. (diffusers' own
+ * N and M count the encoder's and the decoder's blocks in order. Queries, keys and values are innermost in ours
+ * (channel 3i + {q,k,v}); as three blocks of channels in openai's; as three tensors in diffusers'. (diffusers' own
  * scripts/convert_consistency_to_diffusers.py relates the latter two.) NCSN++'s auxiliary image has a name in the
  * field's naming only; DDPM++ follows diffusers' names by the same rule as ADM. */
 #ifndef ABLATE_NET_NAMES_H
@@ -37,8 +37,8 @@ enum { NET_NAME_MAX = 128 };
 struct net_source {
 	char name[3][NET_NAME_MAX]; /* one name, or three: queries, keys, values */
 	int n;
-	bool transposed;            /* (in, out) there, (out, in) here */
-	bool qkv_blocks;            /* n = 1: queries, keys and values one after the other there, innermost here */
+	bool transposed; /* (in, out) there, (out, in) here */
+	bool qkv_blocks; /* n = 1: queries, keys and values one after the other there, innermost here */
 };
 
 const char *net_naming_name(enum net_naming naming);

@@ -37,7 +37,8 @@ static bool find_prefix(char prefix[PREFIX_MAX], const struct safetensors *st, c
 	return found;
 }
 
-static int find_naming(enum net_naming *out, char prefix[PREFIX_MAX], const struct params *p, const struct safetensors *st, struct err *e)
+static int find_naming(enum net_naming *out, char prefix[PREFIX_MAX], const struct params *p,
+                       const struct safetensors *st, struct err *e)
 {
 	struct net_source probe[N_NAMINGS];
 	int at = 0;
@@ -48,8 +49,9 @@ static int find_naming(enum net_naming *out, char prefix[PREFIX_MAX], const stru
 		if (net_source_of(&probe[k], *out, p, at) && find_prefix(prefix, st, probe[k].name[0]))
 			return 0;
 	}
-	return err_set(e, "%s: not the weights of a known network: it holds neither %s (EDM) nor %s (OpenAI) nor %s (diffusers)", st->path,
-	               probe[0].name[0], probe[1].name[0], probe[2].name[0]);
+	return err_set(
+		e, "%s: not the weights of a known network: it holds neither %s (EDM) nor %s (OpenAI) nor %s (diffusers)",
+		st->path, probe[0].name[0], probe[1].name[0], probe[2].name[0]);
 }
 
 /* Equal extents, but for ones at the end: a 1x1 convolution may be stored as a matrix. */
@@ -64,11 +66,14 @@ static bool fits(const struct st_tensor *t, const int64_t dims[ST_MAX_DIMS], int
 /* diffusers named the layers of its attention differently until 2023. */
 static const struct st_tensor *find_old_name(const struct safetensors *st, const char *name)
 {
-	static const char *const renamed[][2] = { { ".to_q.", ".query." }, { ".to_k.", ".key." }, { ".to_v.", ".value." }, { ".to_out.0.", ".proj_attn." } };
+	static const char *const renamed[][2] = {
+		{ ".to_q.", ".query." }, { ".to_k.", ".key." }, { ".to_v.", ".value." }, { ".to_out.0.", ".proj_attn." }
+	};
 	for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++) {
 		const char *at = strstr(name, renamed[i][0]);
 		if (at) {
-			SCOPED(free) char *old = xstrfmt("%.*s%s%s", (int)(at - name), name, renamed[i][1], at + strlen(renamed[i][0]));
+			SCOPED(free)
+			char *old = xstrfmt("%.*s%s%s", (int)(at - name), name, renamed[i][1], at + strlen(renamed[i][0]));
 			return safetensors_find(st, old);
 		}
 	}
@@ -116,7 +121,8 @@ static int read_part(float *dst, struct reading *r, const struct param *q, const
 		char have[192], want[192];
 		struct st_tensor shape = { .n_dims = q->ndim };
 		memcpy(shape.dims, dims, sizeof dims);
-		return err_set(r->e, "%s: %s is %s, but the network of this config needs %s", r->st->path, name, st_shape_text(have, t), st_shape_text(want, &shape));
+		return err_set(r->e, "%s: %s is %s, but the network of this config needs %s", r->st->path, name,
+		               st_shape_text(have, t), st_shape_text(want, &shape));
 	}
 	st_to_f32(r->scratch, t);
 	for (size_t i = 0; i < q->count / (size_t)s->n; i++) {
@@ -127,7 +133,8 @@ static int read_part(float *dst, struct reading *r, const struct param *q, const
 	return 0;
 }
 
-int net_weights_read(float *values, const struct params *p, const struct safetensors *st, enum net_naming *naming, struct err *e)
+int net_weights_read(float *values, const struct params *p, const struct safetensors *st, enum net_naming *naming,
+                     struct err *e)
 {
 	struct reading r = { .p = p, .st = st, .e = e };
 	if (find_naming(&r.naming, r.prefix, p, st, e))
@@ -140,7 +147,8 @@ int net_weights_read(float *values, const struct params *p, const struct safeten
 		const struct param *q = params_get(p, i);
 		struct net_source s;
 		if (!net_source_of(&s, r.naming, p, i))
-			return err_set(e, "%s: its names are %s, which have no name for %s: this network cannot start from it", st->path, net_naming_name(r.naming), q->name);
+			return err_set(e, "%s: its names are %s, which have no name for %s: this network cannot start from it",
+			               st->path, net_naming_name(r.naming), q->name);
 		for (int k = 0; k < s.n; k++)
 			if (read_part(values + q->at, &r, q, &s, k))
 				return -1;

@@ -13,22 +13,25 @@
 #include <stdlib.h>
 
 /* The walk. `value` is a tensor while recording, and its channels and side while listing. */
-struct value { struct tensor *t; int c, h, w; };
+struct value {
+	struct tensor *t;
+	int c, h, w;
+};
 
 struct walk {
-	const struct net_spec *s;         /* NULL for a block on its own */
+	const struct net_spec *s; /* NULL for a block on its own */
 	struct block_style style;
-	struct params *list;              /* listing */
-	struct graph *g;                  /* recording ... */
+	struct params *list; /* listing */
+	struct graph *g;     /* recording ... */
 	const struct params *p;
 	enum store store;
 	const struct net_inputs *in;
-	struct value emb;                 /* silu'd embedding, E channels */
+	struct value emb; /* silu'd embedding, E channels */
 	int dropouts, emb_c;
-	struct net_layer *layer;          /* listing: looks for number layer_at of the dropout layers, or NULL */
+	struct net_layer *layer; /* listing: looks for number layer_at of the dropout layers, or NULL */
 	int layer_at;
-	bool checking, refused;           /* neither lists nor records */
-	struct err *refusal;              /* or NULL */
+	bool checking, refused; /* neither lists nor records */
+	struct err *refusal;    /* or NULL */
 };
 
 /* Only the first is reported. */
@@ -37,7 +40,8 @@ static void refuse_unless(struct walk *k, bool fits, const char *layer, int chan
 	if (fits || !k->checking || k->refused)
 		return;
 	k->refused = true;
-	(void)err_code(k->refusal, EXIT_USAGE, "net.channels = %d cannot be built: %s would have %d channels, %s", k->s->channels, layer, channels, why);
+	(void)err_code(k->refusal, EXIT_USAGE, "net.channels = %d cannot be built: %s would have %d channels, %s",
+	               k->s->channels, layer, channels, why);
 }
 
 static bool is_adm(const struct walk *k)
@@ -51,10 +55,10 @@ static char *join(const char *block, const char *part)
 	return *block ? xstrfmt("%s.%s", block, part) : xstrdup(part);
 }
 
-/* ---- parameters ---------------------------------------------------------------------------------------------------- */
+/* ---- parameters ------------------------------------------------------------------------------ */
 
-static struct tensor *parameter(struct walk *k, const char *name, int ndim, const int64_t *dims, enum init_kind init, double scale,
-                                int64_t fan_in, int64_t fan_out)
+static struct tensor *parameter(struct walk *k, const char *name, int ndim, const int64_t *dims, enum init_kind init,
+                                double scale, int64_t fan_in, int64_t fan_out)
 {
 	if (k->checking)
 		return NULL;
@@ -66,12 +70,14 @@ static struct tensor *parameter(struct walk *k, const char *name, int ndim, cons
 	REQUIRE(q);
 	if (ndim == 1)
 		return graph_param(k->g, name, k->store, q->at, 1, 1, 1, dims[0]);
-	struct tensor *t = graph_param(k->g, name, k->store, q->at, dims[0], dims[1], ndim == 4 ? dims[2] : 1, ndim == 4 ? dims[3] : 1);
+	struct tensor *t = graph_param(k->g, name, k->store, q->at, dims[0], dims[1], ndim == 4 ? dims[2] : 1,
+	                               ndim == 4 ? dims[3] : 1);
 	return t;
 }
 
 /* A convolution (kernel > 0) or linear layer (kernel = 0): weight and bias in state-dict order. */
-static void conv_params(struct walk *k, struct tensor **w, struct tensor **b, const char *name, int in, int out, int kernel, double scale)
+static void conv_params(struct walk *k, struct tensor **w, struct tensor **b, const char *name, int in, int out,
+                        int kernel, double scale)
 {
 	SCOPED(free) char *wn = xstrfmt("%s.weight", name), *bn = xstrfmt("%s.bias", name);
 	int64_t area = kernel ? (int64_t)kernel * kernel : 1, fan_in = in * area, fan_out = out * area;
@@ -119,7 +125,8 @@ static struct value matrix(struct walk *k, const char *name, struct value x, int
 	return y;
 }
 
-static struct value norm(struct walk *k, const char *name, struct value x, struct value e, enum norm_mode mode, bool silu)
+static struct value norm(struct walk *k, const char *name, struct value x, struct value e, enum norm_mode mode,
+                         bool silu)
 {
 	SCOPED(free) char *wn = xstrfmt("%s.weight", name), *bn = xstrfmt("%s.bias", name);
 	struct tensor *w = parameter(k, wn, 1, (int64_t[]){ x.c }, INIT_ONE, 1, x.c, x.c);
@@ -127,13 +134,14 @@ static struct value norm(struct walk *k, const char *name, struct value x, struc
 	int groups = x.c / 4 < 32 ? x.c / 4 : 32;
 	if (groups < 1)
 		groups = 1;
-	refuse_unless(k, x.c % groups == 0, name, x.c, "not a multiple of the groups of its normalisation, a quarter of the channels and at most 32");
+	refuse_unless(k, x.c % groups == 0, name, x.c,
+	              "not a multiple of the groups of its normalisation, a quarter of the channels and at most 32");
 	if (k->g)
 		x.t = graph_groupnorm(k->g, x.t, w, b, e.t, mode, groups, k->style.eps, silu);
 	return x;
 }
 
-/* ---- pieces without parameters -------------------------------------------------------------------------------------- */
+/* ---- pieces without parameters --------------------------------------------------------------- */
 
 static struct value resample(struct walk *k, struct value x, bool up)
 {
@@ -168,12 +176,13 @@ static struct value dropout(struct walk *k, const char *block, struct value x)
 	}
 	if (k->g && k->in && k->in->train && (k->in->masks || k->s->dropout > 0)) {
 		REQUIRE(!k->in->masks || layer < k->in->n_masks);
-		x.t = graph_dropout(k->g, x.t, k->in->masks ? k->in->masks[layer] : NULL, k->s->dropout, k->in->first_layer + (uint32_t)layer);
+		x.t = graph_dropout(k->g, x.t, k->in->masks ? k->in->masks[layer] : NULL, k->s->dropout,
+		                    k->in->first_layer + (uint32_t)layer);
 	}
 	return x;
 }
 
-/* ---- the block ------------------------------------------------------------------------------------------------------ */
+/* ---- the block ------------------------------------------------------------------------------- */
 
 static struct value attention(struct walk *k, const char *name, struct value x, int heads)
 {
@@ -224,11 +233,12 @@ static struct value aux_down(struct walk *k, const char *name, struct value aux,
 	struct value y = { .c = out, .h = aux.h / 2, .w = aux.w / 2 };
 	int pad = (k->style.taps - 1) / 2;
 	if (k->g) /* the filter sees no border and its taps sum to 1, so a bias added before it is one added after it */
-		y.t = graph_resample(k->g, graph_conv2d(k->g, aux.t, w, b, 1, 1 + pad, 1 + pad, false), false, k->style.taps, 0);
+		y.t = graph_resample(k->g, graph_conv2d(k->g, aux.t, w, b, 1, 1 + pad, 1 + pad, false), false, k->style.taps,
+		                     0);
 	return y;
 }
 
-/* ---- the embedding ---------------------------------------------------------------------------------------------------- */
+/* ---- the embedding --------------------------------------------------------------------------- */
 
 static struct value activation(struct walk *k, struct value x)
 {
@@ -242,7 +252,8 @@ static struct value noise_embedding(struct walk *k, int c)
 	struct value e = { .c = c, .h = 1, .w = 1 };
 	bool song = !is_adm(k);
 	struct tensor *freqs = NULL;
-	refuse_unless(k, c % 2 == 0 && (c > 2 || !song || k->s->fourier), "the noise embedding", c, "not an even number, or too few for two waves");
+	refuse_unless(k, c % 2 == 0 && (c > 2 || !song || k->s->fourier), "the noise embedding", c,
+	              "not an even number, or too few for two waves");
 	if (k->s->fourier)
 		freqs = parameter(k, "map_noise.freqs", 1, (int64_t[]){ c / 2 }, INIT_NOISE_FREQS, k->s->fourier_scale, 0, 0);
 	if (k->g)
@@ -289,7 +300,7 @@ static void embedding(struct walk *k)
 	k->emb = activation(k, e);
 }
 
-/* ---- encoder and decoder ------------------------------------------------------------------------------------------------ */
+/* ---- encoder and decoder --------------------------------------------------------------------- */
 
 static bool attends(const struct net_spec *s, int side)
 {
@@ -355,8 +366,11 @@ static struct value unet(struct walk *k, struct value image)
 static struct value walk(struct walk *k)
 {
 	bool adm = is_adm(k);
-	k->style = (struct block_style){ .skip_scale = adm ? 1 : sqrt(0.5), .eps = adm ? 1e-5 : 1e-6, .taps = k->s->taps,
-	                                 .resample_proj = !adm, .adaptive = adm };
+	k->style = (struct block_style){ .skip_scale = adm ? 1 : sqrt(0.5),
+		                             .eps = adm ? 1e-5 : 1e-6,
+		                             .taps = k->s->taps,
+		                             .resample_proj = !adm,
+		                             .adaptive = adm };
 	struct value image = { .t = k->in ? k->in->x : NULL, .c = k->s->in_c, .h = k->s->h, .w = k->s->w };
 	embedding(k);
 	return unet(k, image);
@@ -376,7 +390,8 @@ struct params *net_params(const struct net_spec *s)
 	return k.list;
 }
 
-struct tensor *net_forward(struct graph *g, const struct net_spec *s, const struct params *p, enum store store, const struct net_inputs *in)
+struct tensor *net_forward(struct graph *g, const struct net_spec *s, const struct params *p, enum store store,
+                           const struct net_inputs *in)
 {
 	struct walk k = { .s = s, .g = g, .p = p, .store = store, .in = in };
 	return walk(&k).t;
@@ -402,7 +417,7 @@ struct net_layer net_dropout_layer(const struct net_spec *s, int i)
 	return out;
 }
 
-/* ---- a block by itself ---------------------------------------------------------------------------------------------- */
+/* ---- a block by itself ----------------------------------------------------------------------- */
 
 static struct walk block_walk(const struct block_spec *s)
 {
@@ -417,7 +432,8 @@ struct params *block_params(const struct block_spec *s)
 	return k.list;
 }
 
-struct tensor *block_forward(struct graph *g, const struct block_spec *s, const struct params *p, enum store store, struct tensor *x, struct tensor *emb)
+struct tensor *block_forward(struct graph *g, const struct block_spec *s, const struct params *p, enum store store,
+                             struct tensor *x, struct tensor *emb)
 {
 	struct walk k = block_walk(s);
 	k.g = g;

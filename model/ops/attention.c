@@ -25,7 +25,10 @@ struct tensor *graph_attention(struct graph *g, struct tensor *qkv, int heads)
 	return dst[0];
 }
 
-struct sizes { int64_t l, ch, c, heads; float scale; };
+struct sizes {
+	int64_t l, ch, c, heads;
+	float scale;
+};
 
 static struct sizes sizes_of(const struct node *nd, const struct tensor *qkv)
 {
@@ -38,7 +41,7 @@ static int64_t qkv_at(const struct sizes *s, int64_t n, int64_t head, int64_t pi
 	return ((n * s->l + pixel) * s->c + head * s->ch + c) * 3 + which;
 }
 
-/* ---- the specification -------------------------------------------------------------------------------------------- */
+/* ---- the specification ----------------------------------------------------------------------- */
 
 static void forward_ref(struct node *nd)
 {
@@ -67,9 +70,10 @@ static void forward_ref(struct node *nd)
 			}
 }
 
-/* ---- the CPU path: one (image, head) at a time per thread ---------------------------------------------------------- */
+/* ---- the CPU path: one (image, head) at a time per thread ------------------------------------ */
 
-CPU_KERNEL static void unpack(float *restrict q, float *restrict k, float *restrict v, const float *restrict qkv, int64_t l, int64_t ch, int64_t stride)
+CPU_KERNEL static void unpack(float *restrict q, float *restrict k, float *restrict v, const float *restrict qkv,
+                              int64_t l, int64_t ch, int64_t stride)
 {
 	for (int64_t i = 0; i < l; i++)
 		for (int64_t c = 0; c < ch; c++) {
@@ -79,7 +83,8 @@ CPU_KERNEL static void unpack(float *restrict q, float *restrict k, float *restr
 		}
 }
 
-CPU_KERNEL static void pack(float *restrict qkv, const float *restrict q, const float *restrict k, const float *restrict v, int64_t l, int64_t ch, int64_t stride)
+CPU_KERNEL static void pack(float *restrict qkv, const float *restrict q, const float *restrict k,
+                            const float *restrict v, int64_t l, int64_t ch, int64_t stride)
 {
 	for (int64_t i = 0; i < l; i++)
 		for (int64_t c = 0; c < ch; c++) {
@@ -130,7 +135,8 @@ static void forward_range(void *ctx, int64_t first, int64_t last)
 		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, s.scale, q, s.ch, k, s.ch, 0, w, s.l);
 		for (int64_t i = 0; i < s.l; i++)
 			softmax_row(w + i * s.l, s.l);
-		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, 1, w, s.l, v, s.ch, 0, nd->dst[0]->data + n * s.l * s.c + head * s.ch, s.c);
+		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, 1, w, s.l, v, s.ch, 0,
+		         nd->dst[0]->data + n * s.l * s.c + head * s.ch, s.c);
 	}
 }
 
@@ -147,7 +153,8 @@ static void forward_cpu(struct node *nd)
 static void backward(struct graph *g, struct node *nd)
 {
 	struct tensor *dqkv = graph_like(g, nd->src[0]);
-	(void)graph_node(g, OP_attention_bwd, &nd->args, 3, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->dst[1] }, 1, &dqkv);
+	(void)graph_node(g, OP_attention_bwd, &nd->args, 3, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->dst[1] },
+	                 1, &dqkv);
 	graph_add_grad(g, nd->src[0], dqkv);
 }
 
@@ -158,11 +165,17 @@ static double forward_flops(const struct node *nd)
 }
 
 const struct op_row op_attention = {
-	.name = "attention", .meaning = "y = softmax(q k' / sqrt(ch)) v per head; q, k, v innermost", .ref = forward_ref,
-	.prepare = forward_prepare, .cpu = forward_cpu, .backward = backward, .flops = forward_flops, .low = true,
+	.name = "attention",
+	.meaning = "y = softmax(q k' / sqrt(ch)) v per head; q, k, v innermost",
+	.ref = forward_ref,
+	.prepare = forward_prepare,
+	.cpu = forward_cpu,
+	.backward = backward,
+	.flops = forward_flops,
+	.low = true,
 };
 
-/* ---- backward: dy, qkv, W -> dqkv ------------------------------------------------------------------------------------
+/* ---- backward: dy, qkv, W -> dqkv ---------------------------------------------------------------
  *   dV = W' dy,  dW = dy V',  dS = W (dW - rowsum(W dW)),  dQ = dS K / sqrt(Ch),  dK = dS' Q / sqrt(Ch) */
 
 static void backward_ref(struct node *nd)
@@ -221,7 +234,8 @@ static void backward_range(void *ctx, int64_t first, int64_t last)
 	const struct tensor *dy = nd->src[0], *qkv = nd->src[1];
 	struct sizes s = sizes_of(nd, qkv);
 	int64_t lc = s.l * s.ch;
-	float *q = thread_scratch(nd, backward_floats(nd)), *k = q + lc, *v = k + lc, *dq = v + lc, *dk = dq + lc, *dv = dk + lc, *ds = dv + lc;
+	float *q = thread_scratch(nd, backward_floats(nd)), *k = q + lc, *v = k + lc, *dq = v + lc, *dk = dq + lc,
+		  *dv = dk + lc, *ds = dv + lc;
 	for (int64_t at = first; at < last; at++) {
 		int64_t n = at / s.heads, head = at % s.heads;
 		const float *w = nd->src[2]->data + at * s.l * s.l, *g = dy->data + n * s.l * s.c + head * s.ch;
@@ -253,21 +267,30 @@ static double backward_flops(const struct node *nd)
 }
 
 const struct op_row op_attention_bwd = {
-	.name = "attention_bwd", .meaning = "dqkv of attention from dy, qkv and the softmax weights", .ref = backward_ref,
-	.prepare = backward_prepare, .cpu = backward_cpu, .flops = backward_flops, .low = true,
+	.name = "attention_bwd",
+	.meaning = "dqkv of attention from dy, qkv and the softmax weights",
+	.ref = backward_ref,
+	.prepare = backward_prepare,
+	.cpu = backward_cpu,
+	.flops = backward_flops,
+	.low = true,
 };
 
-/* ---- change: qkv, d, W of qkv -> y(qkv + d) - y(qkv): change.h. The CPU computes it by the specification ----------------- */
+/* ---- change: qkv, d, W of qkv -> y(qkv + d) - y(qkv): change.h. The CPU computes it by the specification --- */
 
-struct tensor *graph_attention_change(struct graph *g, struct tensor *qkv, struct tensor *d, struct tensor *weights, int heads)
+struct tensor *graph_attention_change(struct graph *g, struct tensor *qkv, struct tensor *d, struct tensor *weights,
+                                      int heads)
 {
 	struct tensor *y = graph_temp(g, qkv->n, qkv->h, qkv->w, qkv->c / 3);
-	(void)graph_node(g, OP_attention_change, &(union op_args){ .attention = { heads } }, 3, (struct tensor *[]){ qkv, d, weights }, 1, &y);
+	(void)graph_node(g, OP_attention_change, &(union op_args){ .attention = { heads } }, 3,
+	                 (struct tensor *[]){ qkv, d, weights }, 1, &y);
 	return y;
 }
 
-/* A row's weights W' with qkv + d: W exp(ds) over its sum, ds what d changes of the logits. Returns the sum of W itself, 1 but for rounding. */
-static double second_weights(double *w, const struct node *nd, const struct sizes *s, int64_t n, int64_t head, int64_t q, const double *first)
+/* A row's weights W' with qkv + d: W exp(ds) over its sum, ds what d changes of the logits. Returns the sum of W
+ * itself, 1 but for rounding. */
+static double second_weights(double *w, const struct node *nd, const struct sizes *s, int64_t n, int64_t head,
+                             int64_t q, const double *first)
 {
 	const double *x = nd->src[0]->ref, *d = nd->src[1]->ref;
 	double max = -INFINITY, sum = 0, one = 0;
@@ -315,5 +338,10 @@ static double change_flops(const struct node *nd)
 }
 
 const struct op_row op_attention_change = {
-	.name = "attention_change", .meaning = "attention(qkv + d) - attention(qkv)", .ref = change_ref, .cpu = op_cpu_by_ref, .flops = change_flops, .low = true,
+	.name = "attention_change",
+	.meaning = "attention(qkv + d) - attention(qkv)",
+	.ref = change_ref,
+	.cpu = op_cpu_by_ref,
+	.flops = change_flops,
+	.low = true,
 };

@@ -1,26 +1,37 @@
-/* attention.cu - attention.c on a device: q, k and v, which are innermost in qkv, are split into matrices; products are those
- * of cuda_blas.h, batched over images; softmax and its gradient are kernels, a warp per row, in float.
+/* attention.cu - attention.c on a device: q, k and v, which are innermost in qkv, are split into matrices; products are
+ * those of cuda_blas.h, batched over images; softmax and its gradient are kernels, a warp per row, in float.
  *
- * Products take bf16 where any of the tensors is bf16, and sum in float. The weights W are a result of the op, so the rows are made
- * whole rather than online; maps here have at most 1024 pixels. */
+ * Products take bf16 where any of the tensors is bf16, and sum in float. The weights W are a result of the op, so the
+ * rows are made whole rather than online; maps here have at most 1024 pixels. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/kernel.cuh"
 
 #include <math.h>
 #include <stdlib.h>
 
-struct sizes { int64_t n, l, ch, c, heads; float scale; int run; }; /* run: neighbouring channels of a head that a thread takes */
+struct sizes {
+	int64_t n, l, ch, c, heads;
+	float scale;
+	int run;
+}; /* run: neighbouring channels of a head that a thread takes */
 
 static struct sizes sizes_of(const struct node *nd, const struct tensor *qkv)
 {
 	int64_t heads = nd->args.attention.heads, c = qkv->c / 3;
-	struct sizes s = { qkv->n, qkv->h * qkv->w, c / heads, c, heads, (float)(1 / sqrt((double)(c / heads))), c / heads % VEC == 0 ? VEC : 1 };
+	struct sizes s = { qkv->n,
+		               qkv->h * qkv->w,
+		               c / heads,
+		               c,
+		               heads,
+		               (float)(1 / sqrt((double)(c / heads))),
+		               c / heads % VEC == 0 ? VEC : 1 };
 	return s;
 }
 
-/* ---- kernels -------------------------------------------------------------------------------------------------------- */
+/* ---- kernels --------------------------------------------------------------------------------- */
 
-/* q, k and v of a thread's run of channels, the first of which is the i-th of all: they are innermost, value by value. */
+/* q, k and v of a thread's run of channels, the first of which is the i-th of all: they are innermost, value by
+ * value. */
 __device__ static inline void load_three(float x[3][VEC], struct val qkv, int64_t i, int run)
 {
 	float all[3 * VEC];
@@ -124,7 +135,7 @@ static __global__ void softmax_gradient_kernel(struct val ds, const float *dw, s
 		val_put(ds, at + i, val_get(w, at + i) * (dw[at + i] - dot));
 }
 
-/* ---- what a node keeps ---------------------------------------------------------------------------------------------- */
+/* ---- what a node keeps ----------------------------------------------------------------------- */
 
 enum { MAX_PRODUCTS = 4 };
 
@@ -151,13 +162,15 @@ static char *scratch(const struct node *nd, size_t at)
 	return (char *)nd->work->data + at;
 }
 
-static struct attention_state *state_new(struct node *nd, const struct tensor *one, const struct tensor *two, const struct tensor *three)
+static struct attention_state *state_new(struct node *nd, const struct tensor *one, const struct tensor *two,
+                                         const struct tensor *three)
 {
 	struct attention_state *a = (struct attention_state *)calloc(1, sizeof *a);
 	if (!a)
 		abort();
 	nd->state = a;
-	a->type = one->type == TENSOR_BF16 || two->type == TENSOR_BF16 || three->type == TENSOR_BF16 ? TENSOR_BF16 : TENSOR_F32;
+	a->type = one->type == TENSOR_BF16 || two->type == TENSOR_BF16 || three->type == TENSOR_BF16 ? TENSOR_BF16
+	                                                                                             : TENSOR_F32;
 	return a;
 }
 
@@ -169,10 +182,14 @@ static void release(struct node *nd, struct cuda *)
 }
 
 /* One matrix of a product: how far rows are apart, and images. */
-struct operand { bool transposed; int64_t ld, step; };
+struct operand {
+	bool transposed;
+	int64_t ld, step;
+};
 
-static struct cuda_gemm *product_new(struct cuda *cu, const struct sizes *s, int64_t m, int64_t n, int64_t k, struct operand a, struct operand b, struct operand c,
-                                     enum tensor_type in, enum tensor_type out, float alpha)
+static struct cuda_gemm *product_new(struct cuda *cu, const struct sizes *s, int64_t m, int64_t n, int64_t k,
+                                     struct operand a, struct operand b, struct operand c, enum tensor_type in,
+                                     enum tensor_type out, float alpha)
 {
 	struct cuda_gemm_shape g = {};
 	g.ta = a.transposed, g.tb = b.transposed;
@@ -184,20 +201,22 @@ static struct cuda_gemm *product_new(struct cuda *cu, const struct sizes *s, int
 }
 
 /* All heads of all images: the operands of head h start h * step further on. */
-static void product_run(struct cuda *cu, struct cuda_gemm *g, const struct sizes *s, const void *a, size_t a_step, const void *b, size_t b_step, void *c, size_t c_step)
+static void product_run(struct cuda *cu, struct cuda_gemm *g, const struct sizes *s, const void *a, size_t a_step,
+                        const void *b, size_t b_step, void *c, size_t c_step)
 {
 	for (int64_t head = 0; g && head < s->heads; head++)
-		cuda_gemm_run(cu, g, (const char *)a + (size_t)head * a_step, (const char *)b + (size_t)head * b_step, NULL, (char *)c + (size_t)head * c_step);
+		cuda_gemm_run(cu, g, (const char *)a + (size_t)head * a_step, (const char *)b + (size_t)head * b_step, NULL,
+		              (char *)c + (size_t)head * c_step);
 }
 
 /* What every pass begins with. */
 struct pass {
 	struct sizes s;
 	const struct attention_state *a;
-	size_t part, value;  /* values of one of q, k, v; bytes of a value as products take it */
-	size_t head, map;    /* bytes from head to head of q, k, v; of maps (l, l) */
-	int64_t rows;        /* of all maps */
-	char *q, *k, *v;     /* in scratch */
+	size_t part, value; /* values of one of q, k, v; bytes of a value as products take it */
+	size_t head, map;   /* bytes from head to head of q, k, v; of maps (l, l) */
+	int64_t rows;       /* of all maps */
+	char *q, *k, *v;    /* in scratch */
 };
 
 /* depth: how many matrices (l, ch) each of q, k and v has per image and head. */
@@ -235,7 +254,7 @@ static struct operand image_of(const struct sizes *s)
 	return o;
 }
 
-/* ---- forward: qkv -> y, W ------------------------------------------------------------------------------------------- */
+/* ---- forward: qkv -> y, W -------------------------------------------------------------------- */
 
 enum { QK, WV };
 
@@ -248,8 +267,10 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 	a->parts = reserve(a, 3 * part, a->type);
 	a->rows = reserve(a, rows * s.l, TENSOR_F32);
 	a->other = w->type == a->type ? 0 : reserve(a, rows * s.l, a->type);
-	a->product[QK] = product_new(cu, &s, s.l, s.l, s.ch, part_of(&s, false), part_of(&s, true), rows_of(&s, false), a->type, TENSOR_F32, s.scale);
-	a->product[WV] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, false), part_of(&s, false), image_of(&s), a->type, y->type, 1);
+	a->product[QK] = product_new(cu, &s, s.l, s.l, s.ch, part_of(&s, false), part_of(&s, true), rows_of(&s, false),
+	                             a->type, TENSOR_F32, s.scale);
+	a->product[WV] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, false), part_of(&s, false), image_of(&s), a->type,
+	                             y->type, 1);
 	return a->bytes;
 }
 
@@ -274,7 +295,7 @@ static void forward_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_attention = { forward_prepare, forward_run, release };
 
-/* ---- backward: dy, qkv, W -> dqkv; formulas in attention.c ---------------------------------------------------------- */
+/* ---- backward: dy, qkv, W -> dqkv; formulas in attention.c ----------------------------------- */
 
 enum { DV, DW, DQ, DK };
 
@@ -285,15 +306,18 @@ static size_t backward_prepare(struct node *nd, struct cuda *cu)
 	struct attention_state *a = state_new(nd, dy, qkv, w);
 	int64_t part = s.n * s.l * s.c, rows = s.n * s.heads * s.l;
 	a->parts = reserve(a, 3 * part, a->type);
-	a->rows = reserve(a, rows * s.l, TENSOR_F32);       /* dW */
-	a->other = reserve(a, rows * s.l, a->type);         /* W in the form that products take, then dS */
+	a->rows = reserve(a, rows * s.l, TENSOR_F32); /* dW */
+	a->other = reserve(a, rows * s.l, a->type);   /* W in the form that products take, then dS */
 	a->dy = dy->type == a->type ? 0 : reserve(a, part, a->type);
 	a->gradients = reserve(a, 3 * part, TENSOR_F32);
-	a->product[DV] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, true), image_of(&s), part_of(&s, false), a->type, TENSOR_F32, 1);
+	a->product[DV] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, true), image_of(&s), part_of(&s, false), a->type,
+	                             TENSOR_F32, 1);
 	struct operand v = part_of(&s, true);
 	a->product[DW] = product_new(cu, &s, s.l, s.l, s.ch, image_of(&s), v, rows_of(&s, false), a->type, TENSOR_F32, 1);
-	a->product[DQ] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, false), part_of(&s, false), part_of(&s, false), a->type, TENSOR_F32, s.scale);
-	a->product[DK] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, true), part_of(&s, false), part_of(&s, false), a->type, TENSOR_F32, s.scale);
+	a->product[DQ] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, false), part_of(&s, false), part_of(&s, false),
+	                             a->type, TENSOR_F32, s.scale);
+	a->product[DK] = product_new(cu, &s, s.l, s.ch, s.l, rows_of(&s, true), part_of(&s, false), part_of(&s, false),
+	                             a->type, TENSOR_F32, s.scale);
 	return a->bytes;
 }
 
@@ -332,10 +356,13 @@ static void backward_run(struct node *nd, struct cuda *cu)
 extern "C" const struct cuda_op cuda_attention_bwd = { backward_prepare, backward_run, release };
 
 /* ---- change: qkv, d, W -> dy; formulas in attention.c ---------------------------------------------------------------
- * Both differences of products are one product of twice the depth: logits' [q + dq, dq] [dk, k]', answers' [W', W' - W] [dv; v]. */
+ * Both differences of products are one product of twice the depth: logits' [q + dq, dq] [dk, k]', answers' [W', W' - W]
+ * [dv; v]. */
 
-/* q2 (l, 2ch) = [q + dq, dq], k2 (l, 2ch) = [dk, k], v2 (2l, ch) = [dv; v], per image and head. One thread, one run of each. */
-static __global__ void pairs_kernel(struct sizes s, struct val q2, struct val k2, struct val v2, struct val qkv, struct val d)
+/* q2 (l, 2ch) = [q + dq, dq], k2 (l, 2ch) = [dk, k], v2 (2l, ch) = [dv; v], per image and head. One thread, one run of
+ * each. */
+static __global__ void pairs_kernel(struct sizes s, struct val q2, struct val k2, struct val v2, struct val qkv,
+                                    struct val d)
 {
 	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * s.run, count = s.n * s.l * s.c;
 	if (i >= count)
@@ -356,8 +383,8 @@ static __global__ void pairs_kernel(struct sizes s, struct val q2, struct val k2
 	val_store(v2, tall + s.l * s.ch, s.run, x[2]);
 }
 
-/* w2 (l, 2l) = [W', W' - W] from W and the change ds of the logits: W' = W exp(ds - z), z = ln of the sum of W exp(ds). A warp per
- * row. Where all of ds is small, z is too, and is summed as such. */
+/* w2 (l, 2l) = [W', W' - W] from W and the change ds of the logits: W' = W exp(ds - z), z = ln of the sum of W exp(ds).
+ * A warp per row. Where all of ds is small, z is too, and is summed as such. */
 static __global__ void softmax_change_kernel(struct val w2, struct val w, const float *ds, int64_t l, int64_t rows)
 {
 	int64_t row = (int64_t)blockIdx.x * ROW_WARPS + threadIdx.x / WARP;
@@ -396,11 +423,13 @@ static size_t change_prepare(struct node *nd, struct cuda *cu)
 	struct attention_state *a = state_new(nd, qkv, d, y);
 	int64_t part = s.n * s.l * s.c, rows = s.n * s.heads * s.l;
 	struct operand wide = { false, 2 * s.ch, s.heads * s.l * 2 * s.ch }, turned = { true, wide.ld, wide.step };
-	struct operand weights = { false, 2 * s.l, s.heads * s.l * 2 * s.l }, tall = { false, s.ch, s.heads * 2 * s.l * s.ch };
-	a->parts = reserve(a, 6 * part, a->type);           /* q2, k2, v2 */
-	a->rows = reserve(a, rows * s.l, TENSOR_F32);       /* change of the logits */
-	a->other = reserve(a, 2 * rows * s.l, a->type);     /* w2 */
-	a->product[CHANGE_QK] = product_new(cu, &s, s.l, s.l, 2 * s.ch, wide, turned, rows_of(&s, false), a->type, TENSOR_F32, s.scale);
+	struct operand weights = { false, 2 * s.l, s.heads * s.l * 2 * s.l },
+				   tall = { false, s.ch, s.heads * 2 * s.l * s.ch };
+	a->parts = reserve(a, 6 * part, a->type);       /* q2, k2, v2 */
+	a->rows = reserve(a, rows * s.l, TENSOR_F32);   /* change of the logits */
+	a->other = reserve(a, 2 * rows * s.l, a->type); /* w2 */
+	a->product[CHANGE_QK] = product_new(cu, &s, s.l, s.l, 2 * s.ch, wide, turned, rows_of(&s, false), a->type,
+	                                    TENSOR_F32, s.scale);
 	a->product[CHANGE_WV] = product_new(cu, &s, s.l, s.ch, 2 * s.l, weights, tall, image_of(&s), a->type, y->type, 1);
 	return a->bytes;
 }

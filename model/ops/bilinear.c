@@ -1,8 +1,8 @@
 /* bilinear.c - images resampled to another size as F.interpolate(mode="bilinear", align_corners=False): half-pixel
  * centres, edges clamped, no antialias. LPIPS in training looks at images of 224 x 224.
  *
- * Along an axis of n -> m: x = max((i + 1/2) n / m - 1/2, 0), j = floor(x), y_i = (1 - f) x_j + f x_(j+1), f = x - j, and
- * x_(j+1) = x_j at the end. The gradient is the transpose. */
+ * Along an axis of n -> m: x = max((i + 1/2) n / m - 1/2, 0), j = floor(x), y_i = (1 - f) x_j + f x_(j+1), f = x - j,
+ * and x_(j+1) = x_j at the end. The gradient is the transpose. */
 #include "model/graph/graph.h"
 
 #include "model/base/err.h"
@@ -19,7 +19,10 @@ struct tensor *graph_bilinear(struct graph *g, struct tensor *x, int64_t h, int6
 	return y;
 }
 
-struct lerp { int64_t at, next; double f; };
+struct lerp {
+	int64_t at, next;
+	double f;
+};
 
 static struct lerp lerp_of(int64_t i, int64_t n, int64_t m)
 {
@@ -30,14 +33,17 @@ static struct lerp lerp_of(int64_t i, int64_t n, int64_t m)
 }
 
 /* The four source pixels of output pixel o and their weights. */
-struct corners { int64_t at[4]; double w[4]; };
+struct corners {
+	int64_t at[4];
+	double w[4];
+};
 
 static struct corners corners_of(const struct tensor *x, const struct tensor *y, int64_t o)
 {
 	struct lerp v = lerp_of(o / y->w % y->h, x->h, y->h), u = lerp_of(o % y->w, x->w, y->w);
 	int64_t image = o / (y->h * y->w) * x->h;
-	return (struct corners){ { (image + v.at) * x->w + u.at, (image + v.at) * x->w + u.next, (image + v.next) * x->w + u.at,
-		                       (image + v.next) * x->w + u.next },
+	return (struct corners){ { (image + v.at) * x->w + u.at, (image + v.at) * x->w + u.next,
+		                       (image + v.next) * x->w + u.at, (image + v.next) * x->w + u.next },
 		                     { (1 - v.f) * (1 - u.f), (1 - v.f) * u.f, v.f * (1 - u.f), v.f * u.f } };
 }
 
@@ -65,8 +71,8 @@ static void bilinear_range(void *ctx, int64_t first, int64_t last)
 		for (int i = 0; i < 4; i++)
 			p[i] = x->data + k.at[i] * x->c;
 		for (int64_t c = 0; c < y->c; c++)
-			y->data[o * y->c + c] = (float)(k.w[0] * (double)p[0][c] + k.w[1] * (double)p[1][c] + k.w[2] * (double)p[2][c] +
-			                                k.w[3] * (double)p[3][c]);
+			y->data[o * y->c + c] = (float)(k.w[0] * (double)p[0][c] + k.w[1] * (double)p[1][c] +
+			                                k.w[2] * (double)p[2][c] + k.w[3] * (double)p[3][c]);
 	}
 }
 
@@ -82,7 +88,10 @@ static void bilinear_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], dx);
 }
 
-const struct op_row op_bilinear = { .name = "bilinear", .meaning = "images resampled to another size, half-pixel centres", .ref = bilinear_ref, .cpu = bilinear_cpu,
+const struct op_row op_bilinear = { .name = "bilinear",
+	                                .meaning = "images resampled to another size, half-pixel centres",
+	                                .ref = bilinear_ref,
+	                                .cpu = bilinear_cpu,
 	                                .backward = bilinear_backward };
 
 /* bilinear_bwd: dy -> dx */
@@ -120,4 +129,6 @@ static void bilinear_bwd_cpu(struct node *nd)
 	cpu_split(nd->dst[0]->n, 1, bilinear_bwd_range, nd);
 }
 
-const struct op_row op_bilinear_bwd = { .name = "bilinear_bwd", .meaning = "gradient of bilinear", .ref = bilinear_bwd_ref, .cpu = bilinear_bwd_cpu };
+const struct op_row op_bilinear_bwd = {
+	.name = "bilinear_bwd", .meaning = "gradient of bilinear", .ref = bilinear_bwd_ref, .cpu = bilinear_bwd_cpu
+};

@@ -9,20 +9,25 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- pool: x -> maximum or average over k x k windows ------------------------------------------------------------- */
+/* ---- pool: x -> maximum or average over k x k windows ---------------------------------------- */
 
 struct tensor *graph_pool(struct graph *g, struct tensor *x, struct pool_args how)
 {
 	int64_t up = how.ceil ? how.stride - 1 : 0;
-	int64_t h = (x->h + 2 * how.pad - how.k + up) / how.stride + 1, w = (x->w + 2 * how.pad - how.k + up) / how.stride + 1;
-	h -= how.ceil && (h - 1) * how.stride >= x->h + how.pad; /* a window must start inside the image or its left padding */
+	int64_t h = (x->h + 2 * how.pad - how.k + up) / how.stride + 1,
+			w = (x->w + 2 * how.pad - how.k + up) / how.stride + 1;
+	h -= how.ceil &&
+	     (h - 1) * how.stride >= x->h + how.pad; /* a window must start inside the image or its left padding */
 	w -= how.ceil && (w - 1) * how.stride >= x->w + how.pad;
 	struct tensor *y = graph_temp(g, x->n, h, w, x->c);
 	(void)graph_node(g, OP_pool, &(union op_args){ .pool = how }, 1, &x, 1, &y);
 	return y;
 }
 
-struct window { int64_t n, h0, h1, w0, w1; double count; };
+struct window {
+	int64_t n, h0, h1, w0, w1;
+	double count;
+};
 
 /* The part of the image that output pixel `at` looks at. */
 static struct window window_of(const struct node *nd, const struct tensor *x, const struct tensor *y, int64_t at)
@@ -49,7 +54,8 @@ static void pool_ref(struct node *nd)
 		struct window v = window_of(nd, x, y, o);
 		for (int64_t c = 0; c < y->c; c++) {
 			double best = -INFINITY, sum = 0;
-			FOR_EACH_PIXEL(v, x, at) {
+			FOR_EACH_PIXEL(v, x, at)
+			{
 				double value = x->ref[at * x->c + c];
 				best = value > best ? value : best;
 				sum += value;
@@ -81,7 +87,8 @@ static void pool_range(void *ctx, int64_t first, int64_t last)
 		float *out = y->data + o * y->c, scale = (float)(1 / v.count);
 		for (int64_t c = 0; c < y->c; c++)
 			out[c] = nd->args.pool.average ? 0 : -FLT_MAX;
-		FOR_EACH_PIXEL(v, x, at) {
+		FOR_EACH_PIXEL(v, x, at)
+		{
 			if (nd->args.pool.average)
 				row_add(out, x->data + at * x->c, scale, x->c);
 			else
@@ -98,11 +105,17 @@ static void pool_cpu(struct node *nd)
 static void pool_backward(struct graph *g, struct node *nd)
 {
 	struct tensor *dx = graph_like(g, nd->src[0]);
-	(void)graph_node(g, OP_pool_bwd, &nd->args, 3, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->dst[0] }, 1, &dx);
+	(void)graph_node(g, OP_pool_bwd, &nd->args, 3, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->dst[0] }, 1,
+	                 &dx);
 	graph_add_grad(g, nd->src[0], dx);
 }
 
-const struct op_row op_pool = { .name = "pool", .meaning = "maximum or average over k x k windows", .ref = pool_ref, .cpu = pool_cpu, .backward = pool_backward, .low = true };
+const struct op_row op_pool = { .name = "pool",
+	                            .meaning = "maximum or average over k x k windows",
+	                            .ref = pool_ref,
+	                            .cpu = pool_cpu,
+	                            .backward = pool_backward,
+	                            .low = true };
 
 /* pool_bwd: dy, x, y -> dx; of several equal maxima the first takes the gradient. */
 static void pool_bwd_ref(struct node *nd)
@@ -114,7 +127,8 @@ static void pool_bwd_ref(struct node *nd)
 		struct window v = window_of(nd, x, y, o);
 		for (int64_t c = 0; c < y->c; c++) {
 			bool taken = false;
-			FOR_EACH_PIXEL(v, x, at) {
+			FOR_EACH_PIXEL(v, x, at)
+			{
 				if (nd->args.pool.average)
 					dx->ref[at * x->c + c] += dy->ref[o * y->c + c] / v.count;
 				else if (!taken && x->ref[at * x->c + c] == y->ref[o * y->c + c])
@@ -136,7 +150,8 @@ static void pool_bwd_range(void *ctx, int64_t first, int64_t last)
 		for (int64_t c = 0; c < y->c; c++) {
 			float d = dy->data[o * y->c + c], top = y->data[o * y->c + c];
 			bool taken = false;
-			FOR_EACH_PIXEL(v, x, at) {
+			FOR_EACH_PIXEL(v, x, at)
+			{
 				if (nd->args.pool.average)
 					dx->data[at * x->c + c] += d * (float)(1 / v.count);
 				else if (!taken && x->data[at * x->c + c] == top)
@@ -151,9 +166,11 @@ static void pool_bwd_cpu(struct node *nd)
 	cpu_split(nd->dst[0]->n, 1, pool_bwd_range, nd); /* images are independent: windows overlap only within one */
 }
 
-const struct op_row op_pool_bwd = { .name = "pool_bwd", .meaning = "dx of pool from dy, x and y", .ref = pool_bwd_ref, .cpu = pool_bwd_cpu };
+const struct op_row op_pool_bwd = {
+	.name = "pool_bwd", .meaning = "dx of pool from dy, x and y", .ref = pool_bwd_ref, .cpu = pool_bwd_cpu
+};
 
-/* ---- global_mean: (N,H,W,C) -> (N,1,1,C) -------------------------------------------------------------------------- */
+/* ---- global_mean: (N,H,W,C) -> (N,1,1,C) ----------------------------------------------------- */
 
 struct tensor *graph_global_mean(struct graph *g, struct tensor *x)
 {
@@ -199,7 +216,12 @@ static void global_mean_backward(struct graph *g, struct node *nd)
 }
 
 const struct op_row op_global_mean = {
-	.name = "global_mean", .meaning = "mean over the pixels of an image", .ref = global_mean_ref, .cpu = global_mean_cpu, .backward = global_mean_backward, .low = true,
+	.name = "global_mean",
+	.meaning = "mean over the pixels of an image",
+	.ref = global_mean_ref,
+	.cpu = global_mean_cpu,
+	.backward = global_mean_backward,
+	.low = true,
 };
 
 static void global_mean_bwd_ref(struct node *nd)
@@ -219,9 +241,11 @@ static void global_mean_bwd_cpu(struct node *nd)
 			dx->data[at * dx->c + c] = nd->src[0]->data[at / pixels * dx->c + c] * (1.0f / (float)pixels);
 }
 
-const struct op_row op_global_mean_bwd = { .name = "global_mean_bwd", .meaning = "dx of global_mean", .ref = global_mean_bwd_ref, .cpu = global_mean_bwd_cpu };
+const struct op_row op_global_mean_bwd = {
+	.name = "global_mean_bwd", .meaning = "dx of global_mean", .ref = global_mean_bwd_ref, .cpu = global_mean_bwd_cpu
+};
 
-/* ---- feature_dist: a, b (N,H,W,C), [w (C)] -> d (N) = mean over pixels of sum_c w_c (a/|a| - b/|b|)^2 -------------------
+/* ---- feature_dist: a, b (N,H,W,C), [w (C)] -> d (N) = mean over pixels of sum_c w_c (a/|a| - b/|b|)^2 ---
  * |a| = sqrt(sum_c a^2) + 1e-10, the eps outside the root (LPIPS v0.1, Zhang et al. 2018). Gradient in a only. */
 
 #define NORM_EPS 1e-10
@@ -298,12 +322,16 @@ static void feature_dist_backward(struct graph *g, struct node *nd)
 	if (nd->src[1]->needs_grad)
 		BUG("feature_dist: the target is a constant (stop-gradient)");
 	struct tensor *da = graph_like(g, nd->src[0]);
-	(void)graph_node(g, OP_feature_dist_bwd, NULL, 4, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->src[1], nd->src[2] }, 1, &da);
+	(void)graph_node(g, OP_feature_dist_bwd, NULL, 4,
+	                 (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->src[1], nd->src[2] }, 1, &da);
 	graph_add_grad(g, nd->src[0], da);
 }
 
 const struct op_row op_feature_dist = {
-	.name = "feature_dist", .meaning = "mean over pixels of sum_c w (a/|a| - b/|b|)^2", .ref = feature_dist_ref, .cpu = feature_dist_cpu,
+	.name = "feature_dist",
+	.meaning = "mean over pixels of sum_c w (a/|a| - b/|b|)^2",
+	.ref = feature_dist_ref,
+	.cpu = feature_dist_cpu,
 	.backward = feature_dist_backward,
 };
 
@@ -323,7 +351,8 @@ static void feature_dist_bwd_ref(struct node *nd)
 		na = sqrt(na);
 		nb = sqrt(nb) + NORM_EPS;
 		for (int64_t c = 0; c < a->c; c++) {
-			out[c] = 2 * (w ? w->ref[c] : 1) * (pa[c] / (na + NORM_EPS) - pb[c] / nb) * dd->ref[at / pixels] / (double)pixels;
+			out[c] = 2 * (w ? w->ref[c] : 1) * (pa[c] / (na + NORM_EPS) - pb[c] / nb) * dd->ref[at / pixels] /
+			         (double)pixels;
 			dot += out[c] * pa[c];
 		}
 		for (int64_t c = 0; c < a->c; c++)
@@ -359,10 +388,13 @@ static void feature_dist_bwd_cpu(struct node *nd)
 }
 
 const struct op_row op_feature_dist_bwd = {
-	.name = "feature_dist_bwd", .meaning = "gradient of feature_dist with respect to its first features", .ref = feature_dist_bwd_ref, .cpu = feature_dist_bwd_cpu,
+	.name = "feature_dist_bwd",
+	.meaning = "gradient of feature_dist with respect to its first features",
+	.ref = feature_dist_bwd_ref,
+	.cpu = feature_dist_bwd_cpu,
 };
 
-/* ---- cross_entropy: logits (N,1,1,K), one_hot (N,1,1,K) -> d (N) ----------------------------------------------------- */
+/* ---- cross_entropy: logits (N,1,1,K), one_hot (N,1,1,K) -> d (N) ----------------------------- */
 
 struct tensor *graph_cross_entropy(struct graph *g, struct tensor *logits, struct tensor *one_hot)
 {
@@ -420,12 +452,16 @@ static void cross_entropy_cpu(struct node *nd)
 static void cross_entropy_backward(struct graph *g, struct node *nd)
 {
 	struct tensor *dx = graph_like(g, nd->src[0]);
-	(void)graph_node(g, OP_cross_entropy_bwd, NULL, 3, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->src[1] }, 1, &dx);
+	(void)graph_node(g, OP_cross_entropy_bwd, NULL, 3, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->src[1] },
+	                 1, &dx);
 	graph_add_grad(g, nd->src[0], dx);
 }
 
 const struct op_row op_cross_entropy = {
-	.name = "cross_entropy", .meaning = "softmax cross entropy against one-hot labels, per sample", .ref = cross_entropy_ref, .cpu = cross_entropy_cpu,
+	.name = "cross_entropy",
+	.meaning = "softmax cross entropy against one-hot labels, per sample",
+	.ref = cross_entropy_ref,
+	.cpu = cross_entropy_cpu,
 	.backward = cross_entropy_backward,
 };
 
@@ -459,5 +495,8 @@ static void cross_entropy_bwd_cpu(struct node *nd)
 }
 
 const struct op_row op_cross_entropy_bwd = {
-	.name = "cross_entropy_bwd", .meaning = "gradient of cross_entropy with respect to the logits", .ref = cross_entropy_bwd_ref, .cpu = cross_entropy_bwd_cpu,
+	.name = "cross_entropy_bwd",
+	.meaning = "gradient of cross_entropy with respect to the logits",
+	.ref = cross_entropy_bwd_ref,
+	.cpu = cross_entropy_bwd_cpu,
 };

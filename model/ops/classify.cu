@@ -1,19 +1,35 @@
-/* classify.cu - classify.c on a device. Pools: a thread makes one pixel's run of channels; backward gathers from the windows that hold a
- * pixel, so that no two threads add to one place. Distances of features: a warp takes a pixel. */
+/* classify.cu - classify.c on a device. Pools: a thread makes one pixel's run of channels; backward gathers from the
+ * windows that hold a pixel, so that no two threads add to one place. Distances of features: a warp takes a pixel. */
 #include "model/cuda/kernel.cuh"
 
-/* ---- pool ----------------------------------------------------------------------------------------------------------- */
+/* ---- pool ------------------------------------------------------------------------------------ */
 
-struct pool { int64_t h, w, oh, ow, c; int k, stride, pad, vec; bool average, pad_counts; };
+struct pool {
+	int64_t h, w, oh, ow, c;
+	int k, stride, pad, vec;
+	bool average, pad_counts;
+};
 
 static struct pool pool_of(const struct node *nd, const struct tensor *x, const struct tensor *y)
 {
-	struct pool p = { x->h, x->w, y->h, y->w, x->c, nd->args.pool.k, nd->args.pool.stride, nd->args.pool.pad, x->c % VEC == 0 ? VEC : 1,
-		              nd->args.pool.average, nd->args.pool.pad_counts };
+	struct pool p = { x->h,
+		              x->w,
+		              y->h,
+		              y->w,
+		              x->c,
+		              nd->args.pool.k,
+		              nd->args.pool.stride,
+		              nd->args.pool.pad,
+		              x->c % VEC == 0 ? VEC : 1,
+		              nd->args.pool.average,
+		              nd->args.pool.pad_counts };
 	return p;
 }
 
-struct window { int64_t h0, h1, w0, w1; float share; };
+struct window {
+	int64_t h0, h1, w0, w1;
+	float share;
+};
 
 __device__ static inline struct window window_of(const struct pool &p, int64_t i, int64_t j)
 {
@@ -59,7 +75,8 @@ static void pool_run(struct node *nd, struct cuda *cu)
 extern "C" const struct cuda_op cuda_pool = { NULL, pool_run, NULL };
 
 /* Is (row, col) the first pixel of its window that holds the maximum? */
-__device__ static inline bool takes(const struct pool &p, struct val x, const struct window &v, int64_t image, int64_t c, int64_t row, int64_t col)
+__device__ static inline bool takes(const struct pool &p, struct val x, const struct window &v, int64_t image,
+                                    int64_t c, int64_t row, int64_t col)
 {
 	float mine = val_get(x, ((image * p.h + row) * p.w + col) * p.c + c);
 	for (int64_t a = v.h0; a < v.h1; a++)
@@ -98,12 +115,13 @@ static void pool_bwd_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[1], *y = nd->src[2];
 	size_t n = tensor_count(x);
-	LAUNCH(cu, pool_bwd_kernel, blocks_for(n, BLOCK), BLOCK, 0, pool_of(nd, x, y), val_of(nd->dst[0]), val_of(nd->src[0]), val_of(x), (int64_t)n);
+	LAUNCH(cu, pool_bwd_kernel, blocks_for(n, BLOCK), BLOCK, 0, pool_of(nd, x, y), val_of(nd->dst[0]),
+	       val_of(nd->src[0]), val_of(x), (int64_t)n);
 }
 
 extern "C" const struct cuda_op cuda_pool_bwd = { NULL, pool_bwd_run, NULL };
 
-/* ---- global_mean ---------------------------------------------------------------------------------------------------- */
+/* ---- global_mean ----------------------------------------------------------------------------- */
 
 enum { SUM_PIXELS = 8 };
 
@@ -140,18 +158,22 @@ static void global_mean_bwd_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *dx = nd->dst[0];
 	size_t n = tensor_count(dx);
-	LAUNCH(cu, global_mean_bwd_kernel, blocks_for(n, BLOCK), BLOCK, 0, val_of(dx), val_of(nd->src[0]), dx->h * dx->w, dx->c, (int64_t)n);
+	LAUNCH(cu, global_mean_bwd_kernel, blocks_for(n, BLOCK), BLOCK, 0, val_of(dx), val_of(nd->src[0]), dx->h * dx->w,
+	       dx->c, (int64_t)n);
 }
 
 extern "C" const struct cuda_op cuda_global_mean_bwd = { NULL, global_mean_bwd_run, NULL };
 
-/* ---- feature_dist --------------------------------------------------------------------------------------------------- */
+/* ---- feature_dist ---------------------------------------------------------------------------- */
 
 #define NORM_EPS 1e-10
 
 enum { PIXEL_WARPS = BLOCK / WARP };
 
-struct features { struct val a, b, w; int64_t pixels, c; };
+struct features {
+	struct val a, b, w;
+	int64_t pixels, c;
+};
 
 __device__ static inline float channel_weight(const struct features &f, int64_t c)
 {
@@ -175,7 +197,8 @@ __device__ static inline void feature_norms(double *na, double *nb, const struct
 static __global__ void feature_dist_kernel(struct features f, double *partial, int64_t chunks, int64_t per_chunk)
 {
 	SHARED(double, shared, WARP);
-	int64_t n = blockIdx.x / chunks, first = blockIdx.x % chunks * per_chunk, last = first + per_chunk < f.pixels ? first + per_chunk : f.pixels;
+	int64_t n = blockIdx.x / chunks, first = blockIdx.x % chunks * per_chunk,
+			last = first + per_chunk < f.pixels ? first + per_chunk : f.pixels;
 	int lane = (int)threadIdx.x % WARP;
 	double sum = 0;
 	for (int64_t i = first + threadIdx.x / WARP; i < last; i += PIXEL_WARPS) {
@@ -183,7 +206,8 @@ static __global__ void feature_dist_kernel(struct features f, double *partial, i
 		int64_t pixel = n * f.pixels + i;
 		feature_norms(&na, &nb, f, pixel, lane);
 		for (int64_t c = lane; c < f.c; c += WARP) {
-			double e = (double)val_get(f.a, pixel * f.c + c) / (na + NORM_EPS) - (double)val_get(f.b, pixel * f.c + c) / (nb + NORM_EPS);
+			double e = (double)val_get(f.a, pixel * f.c + c) / (na + NORM_EPS) -
+			           (double)val_get(f.b, pixel * f.c + c) / (nb + NORM_EPS);
 			sum += (double)channel_weight(f, c) * e * e;
 		}
 	}
@@ -192,7 +216,8 @@ static __global__ void feature_dist_kernel(struct features f, double *partial, i
 		partial[blockIdx.x] = sum;
 }
 
-static __global__ void feature_mean_kernel(struct val d, const double *partial, int64_t chunks, int64_t pixels, int64_t n)
+static __global__ void feature_mean_kernel(struct val d, const double *partial, int64_t chunks, int64_t pixels,
+                                           int64_t n)
 {
 	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x;
 	if (i >= n)
@@ -206,7 +231,8 @@ static __global__ void feature_mean_kernel(struct val d, const double *partial, 
 static int64_t feature_chunks(const struct node *nd, const struct cuda *cu)
 {
 	const struct tensor *a = nd->src[0];
-	int64_t most = (a->h * a->w + 4 * PIXEL_WARPS - 1) / (4 * PIXEL_WARPS), want = (8 * (int64_t)cu->processors + a->n - 1) / a->n;
+	int64_t most = (a->h * a->w + 4 * PIXEL_WARPS - 1) / (4 * PIXEL_WARPS),
+			want = (8 * (int64_t)cu->processors + a->n - 1) / a->n;
 	return most < want ? most : want;
 }
 
@@ -226,8 +252,10 @@ static void feature_dist_run(struct node *nd, struct cuda *cu)
 	struct features f = features_of(nd->src[0], nd->src[1], nd->src[2]);
 	int64_t n = nd->src[0]->n, chunks = feature_chunks(nd, cu);
 	double *partial = (double *)(void *)nd->work->data;
-	LAUNCH(cu, feature_dist_kernel, (unsigned)(n * chunks), BLOCK, 0, f, partial, chunks, (f.pixels + chunks - 1) / chunks);
-	LAUNCH(cu, feature_mean_kernel, blocks_for((size_t)n, BLOCK), BLOCK, 0, val_of(nd->dst[0]), (const double *)partial, chunks, f.pixels, n);
+	LAUNCH(cu, feature_dist_kernel, (unsigned)(n * chunks), BLOCK, 0, f, partial, chunks,
+	       (f.pixels + chunks - 1) / chunks);
+	LAUNCH(cu, feature_mean_kernel, blocks_for((size_t)n, BLOCK), BLOCK, 0, val_of(nd->dst[0]), (const double *)partial,
+	       chunks, f.pixels, n);
 }
 
 extern "C" const struct cuda_op cuda_feature_dist = { feature_dist_prepare, feature_dist_run, NULL };
@@ -241,7 +269,8 @@ static __global__ void feature_dist_bwd_kernel(struct features f, struct val da,
 	double na = 0, nb = 0, dot = 0;
 	pixel = there ? pixel : n - 1; /* whole warps sum; those beyond write nothing */
 	feature_norms(&na, &nb, f, pixel, lane);
-	double ra = 1 / (na + NORM_EPS), rb = 1 / (nb + NORM_EPS), up = 2 * (double)val_get(dd, pixel / f.pixels) / (double)f.pixels;
+	double ra = 1 / (na + NORM_EPS), rb = 1 / (nb + NORM_EPS),
+		   up = 2 * (double)val_get(dd, pixel / f.pixels) / (double)f.pixels;
 	for (int64_t c = lane; c < f.c; c += WARP) {
 		double a = (double)val_get(f.a, pixel * f.c + c), b = (double)val_get(f.b, pixel * f.c + c);
 		dot += (double)channel_weight(f, c) * (a * ra - b * rb) * up * a;
@@ -257,13 +286,13 @@ static __global__ void feature_dist_bwd_kernel(struct features f, struct val da,
 static void feature_dist_bwd_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *a = nd->src[1];
-	LAUNCH(cu, feature_dist_bwd_kernel, blocks_for((size_t)tensor_pixels(a), PIXEL_WARPS), BLOCK, 0, features_of(a, nd->src[2], nd->src[3]), val_of(nd->dst[0]),
-	       val_of(nd->src[0]), tensor_pixels(a));
+	LAUNCH(cu, feature_dist_bwd_kernel, blocks_for((size_t)tensor_pixels(a), PIXEL_WARPS), BLOCK, 0,
+	       features_of(a, nd->src[2], nd->src[3]), val_of(nd->dst[0]), val_of(nd->src[0]), tensor_pixels(a));
 }
 
 extern "C" const struct cuda_op cuda_feature_dist_bwd = { NULL, feature_dist_bwd_run, NULL };
 
-/* ---- cross_entropy: a warp per sample ------------------------------------------------------------------------------- */
+/* ---- cross_entropy: a warp per sample -------------------------------------------------------- */
 
 /* ln sum exp of k logits from `at` on, for every lane. */
 __device__ static inline double log_sum_exp(struct val x, int64_t at, int64_t k, int lane)
@@ -294,7 +323,8 @@ static __global__ void cross_entropy_kernel(struct val d, struct val x, struct v
 
 static void cross_entropy_run(struct node *nd, struct cuda *cu)
 {
-	LAUNCH(cu, cross_entropy_kernel, (unsigned)nd->src[0]->n, WARP, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->src[1]), nd->src[0]->c);
+	LAUNCH(cu, cross_entropy_kernel, (unsigned)nd->src[0]->n, WARP, 0, val_of(nd->dst[0]), val_of(nd->src[0]),
+	       val_of(nd->src[1]), nd->src[0]->c);
 }
 
 extern "C" const struct cuda_op cuda_cross_entropy = { NULL, cross_entropy_run, NULL };
@@ -314,7 +344,8 @@ static __global__ void cross_entropy_bwd_kernel(struct val dx, struct val dd, st
 static void cross_entropy_bwd_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[1];
-	LAUNCH(cu, cross_entropy_bwd_kernel, (unsigned)x->n, WARP, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(x), val_of(nd->src[2]), x->c);
+	LAUNCH(cu, cross_entropy_bwd_kernel, (unsigned)x->n, WARP, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(x),
+	       val_of(nd->src[2]), x->c);
 }
 
 extern "C" const struct cuda_op cuda_cross_entropy_bwd = { NULL, cross_entropy_bwd_run, NULL };

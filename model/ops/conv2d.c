@@ -13,10 +13,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct dnn_shape shape_of(const struct node *nd, const struct tensor *x, const struct tensor *w, const struct tensor *y)
+static struct dnn_shape shape_of(const struct node *nd, const struct tensor *x, const struct tensor *w,
+                                 const struct tensor *y)
 {
-	return (struct dnn_shape){ .n = x->n, .h = x->h, .w = x->w, .ic = x->c, .oc = y->c, .kh = w->w, .kw = w->c, .oh = y->h, .ow = y->w,
-	                           .stride = nd->args.conv.stride, .pad_h = nd->args.conv.pad_h, .pad_w = nd->args.conv.pad_w };
+	return (struct dnn_shape){ .n = x->n,
+		                       .h = x->h,
+		                       .w = x->w,
+		                       .ic = x->c,
+		                       .oc = y->c,
+		                       .kh = w->w,
+		                       .kw = w->c,
+		                       .oh = y->h,
+		                       .ow = y->w,
+		                       .stride = nd->args.conv.stride,
+		                       .pad_h = nd->args.conv.pad_h,
+		                       .pad_w = nd->args.conv.pad_w };
 }
 
 static bool is_matmul(const struct dnn_shape *s)
@@ -24,7 +35,8 @@ static bool is_matmul(const struct dnn_shape *s)
 	return s->kh == 1 && s->kw == 1 && s->stride == 1 && s->pad_h == 0 && s->pad_w == 0;
 }
 
-struct tensor *graph_conv2d(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, int stride, int pad_h, int pad_w, bool relu)
+struct tensor *graph_conv2d(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, int stride,
+                            int pad_h, int pad_w, bool relu)
 {
 	int64_t kh = w->w, kw = w->c, oh = (x->h + 2 * pad_h - kh) / stride + 1, ow = (x->w + 2 * pad_w - kw) / stride + 1;
 	if (w->h != x->c || (b && b->c != w->n))
@@ -59,7 +71,7 @@ static double conv_flops(const struct tensor *y, const struct tensor *w)
 							} \
 					}
 
-/* ---- forward: x, w, [b] -> y -------------------------------------------------------------------------------------- */
+/* ---- forward: x, w, [b] -> y ----------------------------------------------------------------- */
 
 static void forward_ref(struct node *nd)
 {
@@ -79,7 +91,8 @@ struct conv {
 	struct dnn_conv *dnn;
 };
 
-static size_t prepare_pass(struct node *nd, enum dnn_pass pass, const struct tensor *x, const struct tensor *w, const struct tensor *y, bool bias)
+static size_t prepare_pass(struct node *nd, enum dnn_pass pass, const struct tensor *x, const struct tensor *w,
+                           const struct tensor *y, bool bias)
 {
 	struct dnn_shape s = shape_of(nd, x, w, y);
 	if (is_matmul(&s) && !nd->args.conv.relu)
@@ -113,7 +126,11 @@ static void fill_rows(float *y, const float *b, int64_t rows, int64_t c)
 		memcpy(y + i * c, b, (size_t)c * sizeof *y);
 }
 
-struct fill { float *y; const float *b; int64_t c; };
+struct fill {
+	float *y;
+	const float *b;
+	int64_t c;
+};
 
 static void fill_range(void *ctx, int64_t first, int64_t last)
 {
@@ -140,7 +157,8 @@ static void forward_cpu(struct node *nd)
 	}
 	if (b)
 		cpu_split(tensor_pixels(y), 4096, fill_range, &(struct fill){ y->data, b->data, y->c });
-	dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c, 1, x->data, x->c, w->data, x->c, b ? 1 : 0, y->data, y->c);
+	dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c, 1, x->data, x->c, w->data, x->c, b ? 1 : 0,
+	         y->data, y->c);
 }
 
 static void backward(struct graph *g, struct node *nd)
@@ -173,11 +191,18 @@ static double forward_flops(const struct node *nd)
 }
 
 const struct op_row op_conv2d = {
-	.name = "conv2d", .meaning = "y = x * w + b (cross-correlation), optionally relu",
-	.ref = forward_ref, .prepare = forward_prepare, .cpu = forward_cpu, .release = release, .backward = backward, .flops = forward_flops, .low = true,
+	.name = "conv2d",
+	.meaning = "y = x * w + b (cross-correlation), optionally relu",
+	.ref = forward_ref,
+	.prepare = forward_prepare,
+	.cpu = forward_cpu,
+	.release = release,
+	.backward = backward,
+	.flops = forward_flops,
+	.low = true,
 };
 
-/* ---- data gradient: dy, w -> dx ----------------------------------------------------------------------------------- */
+/* ---- data gradient: dy, w -> dx -------------------------------------------------------------- */
 
 static void data_ref(struct node *nd)
 {
@@ -199,7 +224,8 @@ static void data_cpu(struct node *nd)
 	if (nd->state)
 		run(nd, dx, w, NULL, dy);
 	else
-		dnn_gemm(DNN_PLAIN, DNN_PLAIN, tensor_pixels(dx), dx->c, dy->c, 1, dy->data, dy->c, w->data, dx->c, 0, dx->data, dx->c);
+		dnn_gemm(DNN_PLAIN, DNN_PLAIN, tensor_pixels(dx), dx->c, dy->c, 1, dy->data, dy->c, w->data, dx->c, 0, dx->data,
+		         dx->c);
 }
 
 static double data_flops(const struct node *nd)
@@ -208,11 +234,17 @@ static double data_flops(const struct node *nd)
 }
 
 const struct op_row op_conv2d_bwd_data = {
-	.name = "conv2d_bwd_data", .meaning = "dx of conv2d from dy and w",
-	.ref = data_ref, .prepare = data_prepare, .cpu = data_cpu, .release = release, .flops = data_flops, .low = true,
+	.name = "conv2d_bwd_data",
+	.meaning = "dx of conv2d from dy and w",
+	.ref = data_ref,
+	.prepare = data_prepare,
+	.cpu = data_cpu,
+	.release = release,
+	.flops = data_flops,
+	.low = true,
 };
 
-/* ---- weights gradient: x, dy -> dw, [db] -------------------------------------------------------------------------- */
+/* ---- weights gradient: x, dy -> dw, [db] ----------------------------------------------------- */
 
 static void weights_ref(struct node *nd)
 {
@@ -248,7 +280,11 @@ CPU_KERNEL static void column_sums(float *dst, const float *src, int64_t rows, i
 	}
 }
 
-struct sums { float *dst; const float *src; int64_t rows, c; };
+struct sums {
+	float *dst;
+	const float *src;
+	int64_t rows, c;
+};
 
 static void sums_range(void *ctx, int64_t first, int64_t last)
 {
@@ -264,7 +300,8 @@ static void weights_cpu(struct node *nd)
 	if (c)
 		run(nd, x, dw, db, dy);
 	else
-		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, dy->c, x->c, tensor_pixels(x), 1, dy->data, dy->c, x->data, x->c, 0, dw->data, x->c);
+		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, dy->c, x->c, tensor_pixels(x), 1, dy->data, dy->c, x->data, x->c, 0,
+		         dw->data, x->c);
 	if (db && (!c || c->winograd)) /* 16 channels a share: a cache line is never split between threads */
 		cpu_split((dy->c + 15) / 16, 1, sums_range, &(struct sums){ db->data, dy->data, tensor_pixels(dy), dy->c });
 }
@@ -275,6 +312,12 @@ static double weights_flops(const struct node *nd)
 }
 
 const struct op_row op_conv2d_bwd_weights = {
-	.name = "conv2d_bwd_weights", .meaning = "dw and db of conv2d from x and dy",
-	.ref = weights_ref, .prepare = weights_prepare, .cpu = weights_cpu, .release = release, .flops = weights_flops, .low = true,
+	.name = "conv2d_bwd_weights",
+	.meaning = "dw and db of conv2d from x and dy",
+	.ref = weights_ref,
+	.prepare = weights_prepare,
+	.cpu = weights_cpu,
+	.release = release,
+	.flops = weights_flops,
+	.low = true,
 };

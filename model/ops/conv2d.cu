@@ -1,8 +1,8 @@
 /* conv2d.cu - conv2d.c on a device: products by cuda_dnn.h and cuda_blas.h, layouts and bias sums by kernels.
  *
- * A pass computes in the type of its result, a weights gradient in that of dy, as the forward pass did; sources of the other
- * type are converted into scratch first. Weights are (Cout,Cin,kh,kw) floats and go to (Cout,kh,kw,Cin) in the pass's type at
- * each run, because they change at each step. */
+ * A pass computes in the type of its result, a weights gradient in that of dy, as the forward pass did; sources of the
+ * other type are converted into scratch first. Weights are (Cout,Cin,kh,kw) floats and go to (Cout,kh,kw,Cin) in the
+ * pass's type at each run, because they change at each step. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/kernel.cuh"
@@ -12,15 +12,27 @@
 enum { SUM_PIXELS = 16 };
 
 struct conv_state {
-	struct cuda_gemm *gemm;   /* one of the two */
+	struct cuda_gemm *gemm; /* one of the two */
 	struct cuda_conv *conv;
 	enum tensor_type type;
 	size_t first, second, w, bias, sums, bytes; /* where in scratch: converted sources, weights, bias, partial sums */
 };
 
-static struct dnn_shape shape_of(const struct node *nd, const struct tensor *x, const struct tensor *w, const struct tensor *y)
+static struct dnn_shape shape_of(const struct node *nd, const struct tensor *x, const struct tensor *w,
+                                 const struct tensor *y)
 {
-	struct dnn_shape s = { x->n, x->h, x->w, x->c, y->c, w->w, w->c, y->h, y->w, nd->args.conv.stride, nd->args.conv.pad_h, nd->args.conv.pad_w };
+	struct dnn_shape s = { x->n,
+		                   x->h,
+		                   x->w,
+		                   x->c,
+		                   y->c,
+		                   w->w,
+		                   w->c,
+		                   y->h,
+		                   y->w,
+		                   nd->args.conv.stride,
+		                   nd->args.conv.pad_h,
+		                   nd->args.conv.pad_w };
 	return s;
 }
 
@@ -83,7 +95,7 @@ static void release(struct node *nd, struct cuda *)
 	free(s);
 }
 
-/* ---- kernels -------------------------------------------------------------------------------------------------------- */
+/* ---- kernels --------------------------------------------------------------------------------- */
 
 /* dst (o, taps, i) = src (o, i, taps), or back. A thread writes one value; reads of neighbours share lines. */
 static __global__ void weights_kernel(struct val dst, struct val src, int64_t inner, int64_t outer, int64_t n)
@@ -139,8 +151,8 @@ static void finish(struct cuda *cu, const struct tensor *y, const struct tensor 
 }
 
 /* C (m,n) of A (m,k) and B (k,n), whose rows follow one another: what a convolution of single pixels is. */
-static struct cuda_gemm_shape product_of(const struct node *nd, enum tensor_type type, enum dnn_stored a, enum dnn_stored b,
-                                         int64_t m, int64_t n, int64_t k)
+static struct cuda_gemm_shape product_of(const struct node *nd, enum tensor_type type, enum dnn_stored a,
+                                         enum dnn_stored b, int64_t m, int64_t n, int64_t k)
 {
 	struct cuda_gemm_shape g = {};
 	g.ta = a == DNN_TRANSPOSED, g.tb = b == DNN_TRANSPOSED;
@@ -160,7 +172,7 @@ static struct cuda_conv_shape conv_of(const struct node *nd, const struct dnn_sh
 	return c;
 }
 
-/* ---- forward: x, w, [b] -> y ---------------------------------------------------------------------------------------- */
+/* ---- forward: x, w, [b] -> y ----------------------------------------------------------------- */
 
 /* Does the convolution take its bias in the type of the pass? */
 static bool takes_bias_in_type(const struct conv_state *s)
@@ -196,10 +208,15 @@ static void forward_run(struct node *nd, struct cuda *cu)
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, x, w, y);
 	if (is_matmul(&shape)) {
-		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), as_type(nd, cu, w, s->w), b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
+		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), as_type(nd, cu, w, s->w),
+		              b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
 	} else {
 		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
-		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), scratch(nd, s->w), !b ? NULL : takes_bias_in_type(s) ? as_type(nd, cu, b, s->bias) : b->data, y->data);
+		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), scratch(nd, s->w),
+		              !b                      ? NULL
+		              : takes_bias_in_type(s) ? as_type(nd, cu, b, s->bias)
+		                                      : b->data,
+		              y->data);
 		if (!cuda_conv_fused(s->conv) && (b || nd->args.conv.relu))
 			finish(cu, y, b, nd->args.conv.relu);
 	}
@@ -207,7 +224,7 @@ static void forward_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_conv2d = { forward_prepare, forward_run, release };
 
-/* ---- data gradient: dy, w -> dx ------------------------------------------------------------------------------------- */
+/* ---- data gradient: dy, w -> dx -------------------------------------------------------------- */
 
 static size_t data_prepare(struct node *nd, struct cuda *cu)
 {
@@ -243,7 +260,7 @@ static void data_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_conv2d_bwd_data = { data_prepare, data_run, release };
 
-/* ---- weights gradient: x, dy -> dw, [db] ---------------------------------------------------------------------------- */
+/* ---- weights gradient: x, dy -> dw, [db] ----------------------------------------------------- */
 
 static struct columns bias_columns(const struct cuda *cu, const struct tensor *dy)
 {

@@ -1,5 +1,6 @@
 /* distance.c - d[n] between image n of x and of target, over the D = H*W*C values e = x - target, S = sum e^2:
- *   huber        sqrt(S + c^2) - c, computed as S / (sqrt(S + c^2) + c) (iCT section 3.3; no cancellation when S << c^2;
+ *   huber        sqrt(S + c^2) - c, computed as S / (sqrt(S + c^2) + c) (iCT section 3.3; no cancellation when S <<
+ *   c^2;
  *                c = 0 is the plain norm of ECT)
  *   l2-sum, l2-mean, l1-sum, l1-mean      of e^2 and |e|
  *   huber-pixel  mean of sqrt(e^2 + c^2) - c, the element-wise form of public reproductions
@@ -16,15 +17,19 @@ struct tensor *graph_distance(struct graph *g, struct tensor *x, struct tensor *
 	if (tensor_count(x) != tensor_count(target))
 		BUG("distance: %zu and %zu values", tensor_count(x), tensor_count(target));
 	struct tensor *d = graph_temp(g, x->n, 1, 1, 1);
-	(void)graph_node(g, OP_distance, &(union op_args){ .dist = { kind, c } }, 2, (struct tensor *[]){ x, target }, 1, &d);
+	(void)graph_node(g, OP_distance, &(union op_args){ .dist = { kind, c } }, 2, (struct tensor *[]){ x, target }, 1,
+	                 &d);
 	return d;
 }
 
 static double term(enum dist_kind kind, double e, double c)
 {
 	switch (kind) {
-	case DIST_HUBER: case DIST_L2_SUM: case DIST_L2_MEAN: return e * e;
-	case DIST_L1_SUM: case DIST_L1_MEAN: return fabs(e);
+	case DIST_HUBER:
+	case DIST_L2_SUM:
+	case DIST_L2_MEAN: return e * e;
+	case DIST_L1_SUM:
+	case DIST_L1_MEAN: return fabs(e);
 	case DIST_HUBER_PIXEL: return e == 0 ? 0 : e * e / (sqrt(e * e + c * c) + c);
 	}
 	BUG("distance %d", (int)kind);
@@ -34,7 +39,9 @@ static double finish(enum dist_kind kind, double sum, double c, double count)
 {
 	switch (kind) {
 	case DIST_HUBER: return sum == 0 ? 0 : sum / (sqrt(sum + c * c) + c);
-	case DIST_L2_MEAN: case DIST_L1_MEAN: case DIST_HUBER_PIXEL: return sum / count;
+	case DIST_L2_MEAN:
+	case DIST_L1_MEAN:
+	case DIST_HUBER_PIXEL: return sum / count;
 	default: return sum;
 	}
 }
@@ -109,24 +116,28 @@ static void distance_backward(struct graph *g, struct node *nd)
 	if (nd->src[1]->needs_grad)
 		BUG("distance: the target is a constant (stop-gradient)");
 	struct tensor *dx = graph_like(g, nd->src[0]);
-	(void)graph_node(g, OP_distance_bwd, &nd->args, 4, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->src[1], nd->dst[0] }, 1, &dx);
+	(void)graph_node(g, OP_distance_bwd, &nd->args, 4,
+	                 (struct tensor *[]){ nd->dst[0]->grad, nd->src[0], nd->src[1], nd->dst[0] }, 1, &dx);
 	graph_add_grad(g, nd->src[0], dx);
 }
 
 const struct op_row op_distance = {
-	.name = "distance", .meaning = "d[n] between two images: pseudo-huber, l2, l1, element-wise huber", .ref = distance_ref, .cpu = distance_cpu,
+	.name = "distance",
+	.meaning = "d[n] between two images: pseudo-huber, l2, l1, element-wise huber",
+	.ref = distance_ref,
+	.cpu = distance_cpu,
 	.backward = distance_backward,
 };
 
-/* ---- distance_bwd: dd (N), x, target, d (N) -> dx ----------------------------------------------------------------- */
+/* ---- distance_bwd: dd (N), x, target, d (N) -> dx -------------------------------------------- */
 
 static void distance_bwd_ref(struct node *nd)
 {
 	const struct tensor *x = nd->src[1];
 	size_t per = tensor_count(x) / (size_t)x->n;
 	for (size_t i = 0; i < tensor_count(x); i++)
-		nd->dst[0]->ref[i] = nd->src[0]->ref[i / per] * slope(nd->args.dist.kind, x->ref[i] - nd->src[2]->ref[i], nd->args.dist.c,
-		                                                      nd->src[3]->ref[i / per], (double)per);
+		nd->dst[0]->ref[i] = nd->src[0]->ref[i / per] * slope(nd->args.dist.kind, x->ref[i] - nd->src[2]->ref[i],
+		                                                      nd->args.dist.c, nd->src[3]->ref[i / per], (double)per);
 }
 
 CPU_KERNEL static void scaled_difference(float *dx, const float *x, const float *y, float s, int64_t n)
@@ -159,10 +170,13 @@ static void distance_bwd_cpu(struct node *nd)
 }
 
 const struct op_row op_distance_bwd = {
-	.name = "distance_bwd", .meaning = "gradient of distance with respect to its first image", .ref = distance_bwd_ref, .cpu = distance_bwd_cpu,
+	.name = "distance_bwd",
+	.meaning = "gradient of distance with respect to its first image",
+	.ref = distance_bwd_ref,
+	.cpu = distance_bwd_cpu,
 };
 
-/* ---- weighted_mean: d (N), w (N) -> total (1) --------------------------------------------------------------------- */
+/* ---- weighted_mean: d (N), w (N) -> total (1) ------------------------------------------------ */
 
 struct tensor *graph_weighted_mean(struct graph *g, struct tensor *d, struct tensor *w)
 {
@@ -197,7 +211,10 @@ static void weighted_mean_backward(struct graph *g, struct node *nd)
 }
 
 const struct op_row op_weighted_mean = {
-	.name = "weighted_mean", .meaning = "total = mean over n of w[n] * d[n]", .ref = weighted_mean_ref, .cpu = weighted_mean_cpu,
+	.name = "weighted_mean",
+	.meaning = "total = mean over n of w[n] * d[n]",
+	.ref = weighted_mean_ref,
+	.cpu = weighted_mean_cpu,
 	.backward = weighted_mean_backward,
 };
 
@@ -217,5 +234,8 @@ static void weighted_mean_bwd_cpu(struct node *nd)
 }
 
 const struct op_row op_weighted_mean_bwd = {
-	.name = "weighted_mean_bwd", .meaning = "gradient of weighted_mean", .ref = weighted_mean_bwd_ref, .cpu = weighted_mean_bwd_cpu,
+	.name = "weighted_mean_bwd",
+	.meaning = "gradient of weighted_mean",
+	.ref = weighted_mean_bwd_ref,
+	.cpu = weighted_mean_bwd_cpu,
 };

@@ -1,7 +1,11 @@
 /* distance.cu - distance.c on a device. A block sums one image, in double; the weighted mean is one block. */
 #include "model/cuda/kernel.cuh"
 
-struct distance { enum dist_kind kind; double c; int64_t per; };
+struct distance {
+	enum dist_kind kind;
+	double c;
+	int64_t per;
+};
 
 static struct distance distance_of(const struct node *nd, const struct tensor *x)
 {
@@ -51,12 +55,14 @@ static __global__ void distance_kernel(struct distance d, struct val out, struct
 
 static void distance_run(struct node *nd, struct cuda *cu)
 {
-	LAUNCH(cu, distance_kernel, (unsigned)nd->src[0]->n, BLOCK, 0, distance_of(nd, nd->src[0]), val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->src[1]));
+	LAUNCH(cu, distance_kernel, (unsigned)nd->src[0]->n, BLOCK, 0, distance_of(nd, nd->src[0]), val_of(nd->dst[0]),
+	       val_of(nd->src[0]), val_of(nd->src[1]));
 }
 
 extern "C" const struct cuda_op cuda_distance = { NULL, distance_run, NULL };
 
-static __global__ void distance_bwd_kernel(struct distance d, struct val dx, struct val up, struct val x, struct val y, struct val total, int64_t n)
+static __global__ void distance_bwd_kernel(struct distance d, struct val dx, struct val up, struct val x, struct val y,
+                                           struct val total, int64_t n)
 {
 	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x, image = i / d.per;
 	if (i >= n)
@@ -69,13 +75,13 @@ static void distance_bwd_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[1];
 	size_t n = tensor_count(x);
-	LAUNCH(cu, distance_bwd_kernel, blocks_for(n, BLOCK), BLOCK, 0, distance_of(nd, x), val_of(nd->dst[0]), val_of(nd->src[0]), val_of(x), val_of(nd->src[2]),
-	       val_of(nd->src[3]), (int64_t)n);
+	LAUNCH(cu, distance_bwd_kernel, blocks_for(n, BLOCK), BLOCK, 0, distance_of(nd, x), val_of(nd->dst[0]),
+	       val_of(nd->src[0]), val_of(x), val_of(nd->src[2]), val_of(nd->src[3]), (int64_t)n);
 }
 
 extern "C" const struct cuda_op cuda_distance_bwd = { NULL, distance_bwd_run, NULL };
 
-/* ---- weighted_mean -------------------------------------------------------------------------------------------------- */
+/* ---- weighted_mean --------------------------------------------------------------------------- */
 
 static __global__ void weighted_mean_kernel(struct val total, struct val d, struct val w, int64_t n)
 {
@@ -90,7 +96,8 @@ static __global__ void weighted_mean_kernel(struct val total, struct val d, stru
 
 static void weighted_mean_run(struct node *nd, struct cuda *cu)
 {
-	LAUNCH(cu, weighted_mean_kernel, 1, BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->src[1]), (int64_t)tensor_count(nd->src[0]));
+	LAUNCH(cu, weighted_mean_kernel, 1, BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->src[1]),
+	       (int64_t)tensor_count(nd->src[0]));
 }
 
 extern "C" const struct cuda_op cuda_weighted_mean = { NULL, weighted_mean_run, NULL };
@@ -105,7 +112,8 @@ static __global__ void weighted_mean_bwd_kernel(struct val dd, struct val w, str
 static void weighted_mean_bwd_run(struct node *nd, struct cuda *cu)
 {
 	size_t n = tensor_count(nd->dst[0]);
-	LAUNCH(cu, weighted_mean_bwd_kernel, blocks_for(n, BLOCK), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->src[1]), (int64_t)n);
+	LAUNCH(cu, weighted_mean_bwd_kernel, blocks_for(n, BLOCK), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]),
+	       val_of(nd->src[1]), (int64_t)n);
 }
 
 extern "C" const struct cuda_op cuda_weighted_mean_bwd = { NULL, weighted_mean_bwd_run, NULL };

@@ -13,7 +13,8 @@ struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *m
 	if (!mask && p == 0)
 		return x;
 	struct tensor *y = graph_like(g, x);
-	(void)graph_node(g, OP_dropout, &(union op_args){ .dropout = { p, layer } }, 2, (struct tensor *[]){ x, mask }, 1, &y);
+	(void)graph_node(g, OP_dropout, &(union op_args){ .dropout = { p, layer } }, 2, (struct tensor *[]){ x, mask }, 1,
+	                 &y);
 	return y;
 }
 
@@ -29,7 +30,9 @@ static void dropout_ref(struct node *nd)
 	const struct tensor *x = nd->src[0], *mask = nd->src[1];
 	for (size_t i = 0; i < tensor_count(x); i++) {
 		float p = (float)nd->args.dropout.p;
-		float u = mask ? 0 : rng_uniform(nd->step->seed, RNG_DROPOUT + nd->args.dropout.layer, nd->step->step, (uint64_t)first_counter(nd) + i);
+		float u = mask ? 0
+		               : rng_uniform(nd->step->seed, RNG_DROPOUT + nd->args.dropout.layer, nd->step->step,
+		                             (uint64_t)first_counter(nd) + i);
 		nd->dst[0]->ref[i] = x->ref[i] * (mask ? mask->ref[i] : u >= p ? 1 / (1 - nd->args.dropout.p) : 0);
 	}
 }
@@ -37,7 +40,8 @@ static void dropout_ref(struct node *nd)
 /* 16 Philox blocks at once, lane by lane, so that the rounds vectorize; word w of block b is element 4 b + w. */
 enum { LANES = 16 };
 
-CPU_KERNEL static void philox_lanes(uint32_t *restrict out, uint64_t block, uint32_t stream, uint32_t step, uint64_t seed)
+CPU_KERNEL static void philox_lanes(uint32_t *restrict out, uint64_t block, uint32_t stream, uint32_t step,
+                                    uint64_t seed)
 {
 	uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES], k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
 	for (int i = 0; i < LANES; i++) {
@@ -88,13 +92,15 @@ static void range(void *ctx, int64_t first, int64_t last)
 	int64_t count = (int64_t)tensor_count(nd->src[0]), begin = first_counter(nd);
 	for (int64_t chunk = begin / CHUNK + first; chunk < begin / CHUNK + last; chunk++) {
 		uint32_t bits[CHUNK];
-		int64_t from = chunk * CHUNK < begin ? begin : chunk * CHUNK, to = (chunk + 1) * CHUNK < begin + count ? (chunk + 1) * CHUNK : begin + count;
+		int64_t from = chunk * CHUNK < begin ? begin : chunk * CHUNK,
+				to = (chunk + 1) * CHUNK < begin + count ? (chunk + 1) * CHUNK : begin + count;
 		int64_t at = from - begin, n = to - from;
 		if (nd->src[1]) {
 			multiply(y + at, x + at, nd->src[1]->data + at, n);
 			continue;
 		}
-		philox_lanes(bits, (uint64_t)(chunk * LANES), RNG_DROPOUT + nd->args.dropout.layer, nd->step->step, nd->step->seed);
+		philox_lanes(bits, (uint64_t)(chunk * LANES), RNG_DROPOUT + nd->args.dropout.layer, nd->step->step,
+		             nd->step->seed);
 		apply(y + at, x + at, bits + (from - chunk * CHUNK), p, scale, n);
 	}
 }
@@ -113,6 +119,11 @@ static void backward(struct graph *g, struct node *nd)
 }
 
 const struct op_row op_dropout = {
-	.name = "dropout", .meaning = "y = x * mask / (1 - p); mask from (seed, layer, step, index) or given", .ref = dropout_ref,
-	.cpu = dropout_cpu, .backward = backward, .inplace = true, .low = true,
+	.name = "dropout",
+	.meaning = "y = x * mask / (1 - p); mask from (seed, layer, step, index) or given",
+	.ref = dropout_ref,
+	.cpu = dropout_cpu,
+	.backward = backward,
+	.inplace = true,
+	.low = true,
 };

@@ -1,4 +1,5 @@
-/* elementwise.c - the small ops that touch each value once: silu, sums, scaling, per-sample combinations, relu's gradient. */
+/* elementwise.c - the small ops that touch each value once: silu, sums, scaling, per-sample combinations, relu's
+ * gradient. */
 #include "model/graph/graph.h"
 
 #include "model/base/err.h"
@@ -7,7 +8,12 @@
 #include <math.h>
 
 /* One loop over n values split over threads; the kernel sees pointers already moved to its range. */
-struct span { float *dst; const float *a, *b; float s; void (*kernel)(float *dst, const float *a, const float *b, float s, int64_t n); };
+struct span {
+	float *dst;
+	const float *a, *b;
+	float s;
+	void (*kernel)(float *dst, const float *a, const float *b, float s, int64_t n);
+};
 
 static void span_range(void *ctx, int64_t first, int64_t last)
 {
@@ -15,9 +21,11 @@ static void span_range(void *ctx, int64_t first, int64_t last)
 	p->kernel(p->dst + first, p->a + first, p->b ? p->b + first : NULL, p->s, last - first);
 }
 
-static void run_span(struct node *nd, void (*kernel)(float *dst, const float *a, const float *b, float s, int64_t n), float s)
+static void run_span(struct node *nd, void (*kernel)(float *dst, const float *a, const float *b, float s, int64_t n),
+                     float s)
 {
-	struct span p = { nd->dst[0]->data, nd->src[0]->data, nd->n_src > 1 && nd->src[1] ? nd->src[1]->data : NULL, s, kernel };
+	struct span p = { nd->dst[0]->data, nd->src[0]->data, nd->n_src > 1 && nd->src[1] ? nd->src[1]->data : NULL, s,
+		              kernel };
 	cpu_split((int64_t)tensor_count(nd->dst[0]), 16384, span_range, &p);
 }
 
@@ -28,7 +36,7 @@ static struct tensor *unary(struct graph *g, enum op op, const union op_args *a,
 	return y;
 }
 
-/* ---- silu: x -> y = x s, s = 1 / (1 + exp(-x)); dy/dx = s (1 + x (1 - s)) ----------------------------------------- */
+/* ---- silu: x -> y = x s, s = 1 / (1 + exp(-x)); dy/dx = s (1 + x (1 - s)) -------------------- */
 
 struct tensor *graph_silu(struct graph *g, struct tensor *x)
 {
@@ -60,7 +68,12 @@ static void silu_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], dx);
 }
 
-const struct op_row op_silu = { .name = "silu", .meaning = "y = x * sigmoid(x)", .ref = silu_ref, .cpu = silu_cpu, .backward = silu_backward, .low = true };
+const struct op_row op_silu = { .name = "silu",
+	                            .meaning = "y = x * sigmoid(x)",
+	                            .ref = silu_ref,
+	                            .cpu = silu_cpu,
+	                            .backward = silu_backward,
+	                            .low = true };
 
 static void silu_bwd_ref(struct node *nd)
 {
@@ -84,9 +97,14 @@ static void silu_bwd_cpu(struct node *nd)
 	run_span(nd, silu_bwd_kernel, 0);
 }
 
-const struct op_row op_silu_bwd = { .name = "silu_bwd", .meaning = "dx of silu from dy and x", .ref = silu_bwd_ref, .cpu = silu_bwd_cpu, .inplace = true, .low = true };
+const struct op_row op_silu_bwd = { .name = "silu_bwd",
+	                                .meaning = "dx of silu from dy and x",
+	                                .ref = silu_bwd_ref,
+	                                .cpu = silu_bwd_cpu,
+	                                .inplace = true,
+	                                .low = true };
 
-/* ---- relu_bwd: dy, y -> dx = dy where y > 0 ----------------------------------------------------------------------- */
+/* ---- relu_bwd: dy, y -> dx = dy where y > 0 -------------------------------------------------- */
 
 static void relu_bwd_ref(struct node *nd)
 {
@@ -106,9 +124,11 @@ static void relu_bwd_cpu(struct node *nd)
 	run_span(nd, relu_bwd_kernel, 0);
 }
 
-const struct op_row op_relu_bwd = { .name = "relu_bwd", .meaning = "dx = dy where y > 0", .ref = relu_bwd_ref, .cpu = relu_bwd_cpu, .inplace = true };
+const struct op_row op_relu_bwd = {
+	.name = "relu_bwd", .meaning = "dx = dy where y > 0", .ref = relu_bwd_ref, .cpu = relu_bwd_cpu, .inplace = true
+};
 
-/* ---- add_scaled: a, b -> (a + b) s -------------------------------------------------------------------------------- */
+/* ---- add_scaled: a, b -> (a + b) s ----------------------------------------------------------- */
 
 static struct tensor *record_sum(struct graph *g, enum op op, struct tensor *a, struct tensor *b, double s)
 {
@@ -151,10 +171,16 @@ static void add_scaled_backward(struct graph *g, struct node *nd)
 }
 
 const struct op_row op_add_scaled = {
-	.name = "add_scaled", .meaning = "y = (a + b) * s", .ref = add_scaled_ref, .cpu = add_scaled_cpu, .backward = add_scaled_backward, .inplace = true, .low = true,
+	.name = "add_scaled",
+	.meaning = "y = (a + b) * s",
+	.ref = add_scaled_ref,
+	.cpu = add_scaled_cpu,
+	.backward = add_scaled_backward,
+	.inplace = true,
+	.low = true,
 };
 
-/* ---- detached: a, b -> a + b s, no gradient -------------------------------------------------------------------------- */
+/* ---- detached: a, b -> a + b s, no gradient -------------------------------------------------- */
 
 struct tensor *graph_detached(struct graph *g, struct tensor *a, struct tensor *b, double s)
 {
@@ -178,9 +204,11 @@ static void detached_cpu(struct node *nd)
 	run_span(nd, detached_kernel, (float)nd->args.scale.s);
 }
 
-const struct op_row op_detached = { .name = "detached", .meaning = "y = a + b * s, no gradient", .ref = detached_ref, .cpu = detached_cpu };
+const struct op_row op_detached = {
+	.name = "detached", .meaning = "y = a + b * s, no gradient", .ref = detached_ref, .cpu = detached_cpu
+};
 
-/* ---- scale: x -> x s ---------------------------------------------------------------------------------------------- */
+/* ---- scale: x -> x s ------------------------------------------------------------------------- */
 
 struct tensor *graph_scale(struct graph *g, struct tensor *x, double s)
 {
@@ -210,9 +238,15 @@ static void scale_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], graph_scale(g, nd->dst[0]->grad, nd->args.scale.s));
 }
 
-const struct op_row op_scale = { .name = "scale", .meaning = "y = x * s", .ref = scale_ref, .cpu = scale_cpu, .backward = scale_backward, .inplace = true, .low = true };
+const struct op_row op_scale = { .name = "scale",
+	                             .meaning = "y = x * s",
+	                             .ref = scale_ref,
+	                             .cpu = scale_cpu,
+	                             .backward = scale_backward,
+	                             .inplace = true,
+	                             .low = true };
 
-/* ---- lincomb: a (N,1,1,1), x, [b, y] -> a[n] x + b[n] y -------------------------------------------------------------- */
+/* ---- lincomb: a (N,1,1,1), x, [b, y] -> a[n] x + b[n] y -------------------------------------- */
 
 struct tensor *graph_lincomb(struct graph *g, struct tensor *a, struct tensor *x, struct tensor *b, struct tensor *y)
 {
@@ -248,7 +282,8 @@ static void lincomb_range(void *ctx, int64_t first, int64_t last)
 	const struct tensor *a = nd->src[0], *x = nd->src[1], *b = nd->src[2], *y = nd->src[3];
 	int64_t per = x->h * x->w * x->c;
 	for (int64_t n = first; n < last; n++)
-		lincomb_kernel(nd->dst[0]->data + n * per, a->data[n], x->data + n * per, b ? b->data[n] : 0, y ? y->data + n * per : NULL, per);
+		lincomb_kernel(nd->dst[0]->data + n * per, a->data[n], x->data + n * per, b ? b->data[n] : 0,
+		               y ? y->data + n * per : NULL, per);
 }
 
 static void lincomb_cpu(struct node *nd)
@@ -267,5 +302,9 @@ static void lincomb_backward(struct graph *g, struct node *nd)
 }
 
 const struct op_row op_lincomb = {
-	.name = "lincomb", .meaning = "dst = a[n] * x + b[n] * y", .ref = lincomb_ref, .cpu = lincomb_cpu, .backward = lincomb_backward,
+	.name = "lincomb",
+	.meaning = "dst = a[n] * x + b[n] * y",
+	.ref = lincomb_ref,
+	.cpu = lincomb_cpu,
+	.backward = lincomb_backward,
 };

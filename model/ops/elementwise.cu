@@ -4,10 +4,16 @@
 /* dst[0] = f(src[0], src[1]) */
 template <class F> static void run_map(struct node *nd, struct cuda *cu, F f)
 {
-	map(cu, f, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->n_src > 1 ? nd->src[1] : NULL), tensor_count(nd->dst[0]));
+	map(cu, f, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->n_src > 1 ? nd->src[1] : NULL),
+	    tensor_count(nd->dst[0]));
 }
 
-struct silu_of { __device__ float operator()(float x, float) const { return x * sigmoid(x); } };
+struct silu_of {
+	__device__ float operator()(float x, float) const
+	{
+		return x * sigmoid(x);
+	}
+};
 
 static void silu_run(struct node *nd, struct cuda *cu)
 {
@@ -31,7 +37,12 @@ static void silu_bwd_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_silu_bwd = { NULL, silu_bwd_run, NULL };
 
-struct relu_slope { __device__ float operator()(float dy, float y) const { return y > 0 ? dy : 0; } };
+struct relu_slope {
+	__device__ float operator()(float dy, float y) const
+	{
+		return y > 0 ? dy : 0;
+	}
+};
 
 static void relu_bwd_run(struct node *nd, struct cuda *cu)
 {
@@ -40,7 +51,13 @@ static void relu_bwd_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_relu_bwd = { NULL, relu_bwd_run, NULL };
 
-struct scaled_sum { float s; __device__ float operator()(float a, float b) const { return (a + b) * s; } };
+struct scaled_sum {
+	float s;
+	__device__ float operator()(float a, float b) const
+	{
+		return (a + b) * s;
+	}
+};
 
 static void add_scaled_run(struct node *nd, struct cuda *cu)
 {
@@ -50,7 +67,13 @@ static void add_scaled_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_add_scaled = { NULL, add_scaled_run, NULL };
 
-struct sum_of_scaled { float s; __device__ float operator()(float a, float b) const { return a + b * s; } };
+struct sum_of_scaled {
+	float s;
+	__device__ float operator()(float a, float b) const
+	{
+		return a + b * s;
+	}
+};
 
 static void detached_run(struct node *nd, struct cuda *cu)
 {
@@ -68,9 +91,10 @@ static void scale_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_scale = { NULL, scale_run, NULL };
 
-/* ---- lincomb -------------------------------------------------------------------------------------------------------- */
+/* ---- lincomb --------------------------------------------------------------------------------- */
 
-static __global__ void lincomb_kernel(struct val dst, struct val a, struct val x, struct val b, struct val y, int64_t per, int64_t n)
+static __global__ void lincomb_kernel(struct val dst, struct val a, struct val x, struct val b, struct val y,
+                                      int64_t per, int64_t n)
 {
 	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * VEC;
 	if (i >= n)
@@ -94,8 +118,8 @@ static void lincomb_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[1];
 	size_t n = tensor_count(x);
-	LAUNCH(cu, lincomb_kernel, blocks_for(n, BLOCK * VEC), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(x), val_of(nd->src[2]), val_of(nd->src[3]),
-	       x->h * x->w * x->c, (int64_t)n);
+	LAUNCH(cu, lincomb_kernel, blocks_for(n, BLOCK * VEC), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(x),
+	       val_of(nd->src[2]), val_of(nd->src[3]), x->h * x->w * x->c, (int64_t)n);
 }
 
 extern "C" const struct cuda_op cuda_lincomb = { NULL, lincomb_run, NULL };

@@ -1,8 +1,8 @@
 /* embed.c - noise embeddings: t (N,1,1,1) -> (N,1,1,2F) = [cos(a) | sin(a)], or [sin | cos].
  *   positional  a = t f_j, f_j = 10000^(-j / (F - endpoint))
  *   Fourier     a = 2 pi t f_j, f (1,1,1,F) given
- * model/README.md, "Noise embeddings" (EDM networks, PositionalEmbedding and FourierEmbedding). In double: it is a handful
- * of values. */
+ * model/README.md, "Noise embeddings" (EDM networks, PositionalEmbedding and FourierEmbedding). In double: it is a
+ * handful of values. */
 #include "model/graph/graph.h"
 
 #include "model/base/err.h"
@@ -48,4 +48,6 @@ static void embed_cpu(struct node *nd)
 	}
 }
 
-const struct op_row op_embed = { .name = "embed", .meaning = "y = [cos(t f) | sin(t f)] or [sin | cos]", .ref = embed_ref, .cpu = embed_cpu };
+const struct op_row op_embed = {
+	.name = "embed", .meaning = "y = [cos(t f) | sin(t f)] or [sin | cos]", .ref = embed_ref, .cpu = embed_cpu
+};

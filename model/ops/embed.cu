@@ -1,7 +1,8 @@
 /* embed.cu - embed.c on a device: a handful of values, in double as on the host. */
 #include "model/cuda/kernel.cuh"
 
-static __global__ void embed_kernel(struct val y, struct val t, struct val freqs, int64_t c, bool endpoint, bool sin_first, int64_t n)
+static __global__ void embed_kernel(struct val y, struct val t, struct val freqs, int64_t c, bool endpoint,
+                                    bool sin_first, int64_t n)
 {
 	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x, half = c / 2;
 	if (i >= n)
@@ -19,8 +20,8 @@ static __global__ void embed_kernel(struct val y, struct val t, struct val freqs
 static void embed_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *y = nd->dst[0];
-	LAUNCH(cu, embed_kernel, blocks_for(tensor_count(y), BLOCK), BLOCK, 0, val_of(y), val_of(nd->src[0]), val_of(nd->src[1]), y->c, nd->args.embed.endpoint,
-	       nd->args.embed.sin_first, (int64_t)tensor_count(y));
+	LAUNCH(cu, embed_kernel, blocks_for(tensor_count(y), BLOCK), BLOCK, 0, val_of(y), val_of(nd->src[0]),
+	       val_of(nd->src[1]), y->c, nd->args.embed.endpoint, nd->args.embed.sin_first, (int64_t)tensor_count(y));
 }
 
 extern "C" const struct cuda_op cuda_embed = { NULL, embed_run, NULL };

@@ -30,7 +30,7 @@ struct tensor *graph_groupnorm(struct graph *g, struct tensor *x, struct tensor 
 	return dst[0];
 }
 
-/* ---- the specification -------------------------------------------------------------------------------------------- */
+/* ---- the specification ----------------------------------------------------------------------- */
 
 static double embedding(const struct tensor *e, enum norm_mode mode, enum norm_mode want, int64_t n, int64_t at)
 {
@@ -61,16 +61,19 @@ static void forward_ref(struct node *nd)
 				for (int64_t c = k * per; c < (k + 1) * per; c++) {
 					int64_t at = (n * pixels + i) * x->c + c;
 					double z = (x->ref[at] + embedding(e, mode, NORM_ADD, n, c) - mean) * rstd * w->ref[c] + b->ref[c];
-					z = z * (1 + embedding(e, mode, NORM_SCALE_SHIFT, n, c)) + embedding(e, mode, NORM_SCALE_SHIFT, n, x->c + c);
+					z = z * (1 + embedding(e, mode, NORM_SCALE_SHIFT, n, c)) +
+					    embedding(e, mode, NORM_SCALE_SHIFT, n, x->c + c);
 					y->ref[at] = nd->args.norm.silu ? z / (1 + exp(-z)) : z;
 				}
 		}
 }
 
-/* ---- the CPU path: per image (or group range), channel sums -> per-channel line -> one sweep ---------------------- */
+/* ---- the CPU path: per image (or group range), channel sums -> per-channel line -> one sweep --- */
 
-/* Per-channel sum and sum of squares over `rows` pixels of `n` channels: float over short runs, double over the runs. */
-CPU_KERNEL static void channel_sums(double *restrict sum, double *restrict square, const float *restrict x, int64_t rows, int64_t stride, int64_t n)
+/* Per-channel sum and sum of squares over `rows` pixels of `n` channels: float over short runs, double over the
+ * runs. */
+CPU_KERNEL static void channel_sums(double *restrict sum, double *restrict square, const float *restrict x,
+                                    int64_t rows, int64_t stride, int64_t n)
 {
 	enum { LANES = 64, RUN = 16 };
 	for (int64_t at = 0; at < n; at += LANES) {
@@ -98,8 +101,8 @@ CPU_KERNEL static void channel_sums(double *restrict sum, double *restrict squar
 	}
 }
 
-CPU_KERNEL static void line_silu(float *restrict y, const float *restrict x, const float *restrict a, const float *restrict b,
-                                 int64_t rows, int64_t stride, int64_t n)
+CPU_KERNEL static void line_silu(float *restrict y, const float *restrict x, const float *restrict a,
+                                 const float *restrict b, int64_t rows, int64_t stride, int64_t n)
 {
 	for (int64_t i = 0; i < rows; i++)
 		for (int64_t c = 0; c < n; c++) {
@@ -108,8 +111,8 @@ CPU_KERNEL static void line_silu(float *restrict y, const float *restrict x, con
 		}
 }
 
-CPU_KERNEL static void line_plain(float *restrict y, const float *restrict x, const float *restrict a, const float *restrict b,
-                                  int64_t rows, int64_t stride, int64_t n)
+CPU_KERNEL static void line_plain(float *restrict y, const float *restrict x, const float *restrict a,
+                                  const float *restrict b, int64_t rows, int64_t stride, int64_t n)
 {
 	for (int64_t i = 0; i < rows; i++)
 		for (int64_t c = 0; c < n; c++)
@@ -124,8 +127,8 @@ static int64_t cuts(const struct tensor *x, int64_t groups)
 }
 
 /* Channel c of image n as a line z = x * a + shift: norm, weights and embedding folded into two numbers. */
-static void fold_line(float *line_a, float *line_b, float mean, float rstd, float w, float b, const struct tensor *e, enum norm_mode mode,
-                      int64_t channels, int64_t n, int64_t c)
+static void fold_line(float *line_a, float *line_b, float mean, float rstd, float w, float b, const struct tensor *e,
+                      enum norm_mode mode, int64_t channels, int64_t n, int64_t c)
 {
 	float a = rstd * w, shift = b - mean * a;
 	if (mode == NORM_ADD)
@@ -144,7 +147,8 @@ static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 	const struct tensor *x = nd->src[X], *e = nd->src[E];
 	const float *w = nd->src[W]->data, *b = nd->src[B]->data;
 	enum norm_mode mode = nd->args.norm.mode;
-	int64_t groups = nd->args.norm.groups, per = x->c / groups, pixels = x->h * x->w, c0 = g0 * per, nc = (g1 - g0) * per;
+	int64_t groups = nd->args.norm.groups, per = x->c / groups, pixels = x->h * x->w, c0 = g0 * per,
+			nc = (g1 - g0) * per;
 	double *sum = (double *)(void *)nd->work->data + n * x->c * 2 + c0 * 2, *square = sum + nc;
 	float *stats = nd->dst[1]->data + n * groups * 2;
 	const float *image = x->data + n * pixels * x->c + c0;
@@ -160,7 +164,8 @@ static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 		stats[k * 2] = (float)mean;
 		stats[k * 2 + 1] = (float)(1 / sqrt((var > 0 ? var : 0) + nd->args.norm.eps));
 	}
-	float *line_a = (float *)(void *)sum, *line_b = line_a + nc; /* the sums are used up: their place serves the lines */
+	float *line_a = (float *)(void *)sum,
+		  *line_b = line_a + nc; /* the sums are used up: their place serves the lines */
 	for (int64_t c = 0; c < nc; c++) {
 		int64_t k = g0 + c / per, at = c0 + c;
 		fold_line(&line_a[c], &line_b[c], stats[k * 2], stats[k * 2 + 1], w[at], b[at], e, mode, x->c, n, at);
@@ -169,7 +174,11 @@ static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 	(nd->args.norm.silu ? line_silu : line_plain)(y, image, line_a, line_b, pixels, x->c, nc);
 }
 
-struct sweep { struct node *nd; int64_t cuts, groups; void (*item)(struct node *nd, int64_t n, int64_t g0, int64_t g1); };
+struct sweep {
+	struct node *nd;
+	int64_t cuts, groups;
+	void (*item)(struct node *nd, int64_t n, int64_t g0, int64_t g1);
+};
 
 static void sweep_range(void *ctx, int64_t first, int64_t last)
 {
@@ -180,7 +189,8 @@ static void sweep_range(void *ctx, int64_t first, int64_t last)
 	}
 }
 
-static void sweep(struct node *nd, const struct tensor *x, void (*item)(struct node *nd, int64_t n, int64_t g0, int64_t g1))
+static void sweep(struct node *nd, const struct tensor *x,
+                  void (*item)(struct node *nd, int64_t n, int64_t g0, int64_t g1))
 {
 	int64_t groups = nd->args.norm.groups, c = cuts(x, groups);
 	cpu_split(x->n * c, 1, sweep_range, &(struct sweep){ nd, c, groups, item });
@@ -200,7 +210,8 @@ static void backward(struct graph *g, struct node *nd)
 {
 	struct tensor *x = nd->src[X], *w = nd->src[W], *b = nd->src[B], *e = nd->src[E];
 	struct tensor *addend = x->needs_grad ? graph_take_grad(x) : NULL;
-	struct tensor *dst[4] = { graph_like(g, x), graph_grad_dst(g, w), graph_grad_dst(g, b), e ? graph_like(g, e) : NULL };
+	struct tensor *dst[4] = { graph_like(g, x), graph_grad_dst(g, w), graph_grad_dst(g, b),
+		                      e ? graph_like(g, e) : NULL };
 	(void)graph_node(g, OP_groupnorm_bwd, &nd->args, 7,
 	                 (struct tensor *[]){ nd->dst[0]->grad, x, w, b, nd->dst[1], e, addend }, e ? 4 : 3, dst);
 	graph_add_grad(g, x, dst[0]);
@@ -211,11 +222,16 @@ static void backward(struct graph *g, struct node *nd)
 }
 
 const struct op_row op_groupnorm = {
-	.name = "groupnorm", .meaning = "y = act(norm(x [+ e]) * w + b), or with scale and shift from e; act = silu or identity",
-	.ref = forward_ref, .prepare = forward_prepare, .cpu = forward_cpu, .backward = backward, .low = true,
+	.name = "groupnorm",
+	.meaning = "y = act(norm(x [+ e]) * w + b), or with scale and shift from e; act = silu or identity",
+	.ref = forward_ref,
+	.prepare = forward_prepare,
+	.cpu = forward_cpu,
+	.backward = backward,
+	.low = true,
 };
 
-/* ---- backward: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de] ---------------------------------------------------
+/* ---- backward: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de] ----------------------------
  * With v = dz * (1 + scale) * w (the gradient at xhat) and m(.) the mean over a group:
  *   dh = rstd * (v - m(v) - xhat * m(v * xhat)),  dx = dh + addend
  *   dw = sum dz (1 + scale) xhat,  db = sum dz (1 + scale)
@@ -225,7 +241,8 @@ enum { DY, BX, BW, BB, STATS, BE, ADDEND };
 
 static void backward_ref(struct node *nd)
 {
-	const struct tensor *dy = nd->src[DY], *x = nd->src[BX], *w = nd->src[BW], *b = nd->src[BB], *stats = nd->src[STATS];
+	const struct tensor *dy = nd->src[DY], *x = nd->src[BX], *w = nd->src[BW], *b = nd->src[BB],
+						*stats = nd->src[STATS];
 	const struct tensor *e = nd->src[BE], *addend = nd->src[ADDEND];
 	struct tensor *dx = nd->dst[0], *dw = nd->dst[1], *db = nd->dst[2], *de = nd->n_dst > 3 ? nd->dst[3] : NULL;
 	enum norm_mode mode = nd->args.norm.mode;
@@ -243,7 +260,8 @@ static void backward_ref(struct node *nd)
 				for (int64_t c = k * per; c < (k + 1) * per; c++) {
 					int64_t at = (n * pixels + i) * x->c + c, j = i * per + c - k * per;
 					xhat[j] = (x->ref[at] + embedding(e, mode, NORM_ADD, n, c) - mean) * rstd;
-					double scale = 1 + embedding(e, mode, NORM_SCALE_SHIFT, n, c), affine = xhat[j] * w->ref[c] + b->ref[c];
+					double scale = 1 + embedding(e, mode, NORM_SCALE_SHIFT, n, c),
+						   affine = xhat[j] * w->ref[c] + b->ref[c];
 					double z = affine * scale + embedding(e, mode, NORM_SCALE_SHIFT, n, x->c + c);
 					double s = 1 / (1 + exp(-z)), dz = dy->ref[at] * (nd->args.norm.silu ? s * (1 + z * (1 - s)) : 1);
 					dw->ref[c] += dz * scale * xhat[j];
@@ -270,9 +288,10 @@ static void backward_ref(struct node *nd)
 }
 
 /* dz into `dz`, and per channel sum dz, sum dz * x and sum x. a, b: the forward's line z = x * a + b. */
-CPU_KERNEL static void gradient_sums(float *restrict dz, double *restrict sum, double *restrict dot, double *restrict sum_x, const float *restrict dy,
-                                     const float *restrict x, const float *restrict a, const float *restrict b, int64_t rows,
-                                     int64_t stride, int64_t n, int silu)
+CPU_KERNEL static void gradient_sums(float *restrict dz, double *restrict sum, double *restrict dot,
+                                     double *restrict sum_x, const float *restrict dy, const float *restrict x,
+                                     const float *restrict a, const float *restrict b, int64_t rows, int64_t stride,
+                                     int64_t n, int silu)
 {
 	enum { LANES = 64, RUN = 16 };
 	for (int64_t at = 0; at < n; at += LANES) {
@@ -318,13 +337,15 @@ CPU_KERNEL static void gradient_sums(float *restrict dz, double *restrict sum, d
 }
 
 /* dx = p[c] * dz + q[c] * x + r[c] (+ addend) */
-CPU_KERNEL static void gradient_line(float *restrict dx, const float *restrict x, const float *restrict addend, const float *restrict p,
-                                     const float *restrict q, const float *restrict r, int64_t rows, int64_t stride, int64_t n)
+CPU_KERNEL static void gradient_line(float *restrict dx, const float *restrict x, const float *restrict addend,
+                                     const float *restrict p, const float *restrict q, const float *restrict r,
+                                     int64_t rows, int64_t stride, int64_t n)
 {
 	if (addend) {
 		for (int64_t i = 0; i < rows; i++)
 			for (int64_t c = 0; c < n; c++)
-				dx[i * stride + c] = dx[i * stride + c] * p[c] + x[i * stride + c] * q[c] + r[c] + addend[i * stride + c];
+				dx[i * stride + c] = dx[i * stride + c] * p[c] + x[i * stride + c] * q[c] + r[c] +
+				                     addend[i * stride + c];
 	} else {
 		for (int64_t i = 0; i < rows; i++)
 			for (int64_t c = 0; c < n; c++)
@@ -351,18 +372,23 @@ static float *work_f(struct node *nd, int64_t n, int which)
 static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 {
 	const struct tensor *x = nd->src[BX], *e = nd->src[BE], *addend = nd->src[ADDEND];
-	const float *w = nd->src[BW]->data, *b = nd->src[BB]->data, *stats = nd->src[STATS]->data + n * nd->args.norm.groups * 2;
+	const float *w = nd->src[BW]->data, *b = nd->src[BB]->data,
+				*stats = nd->src[STATS]->data + n * nd->args.norm.groups * 2;
 	float *de = nd->n_dst > 3 ? nd->dst[3]->data : NULL;
 	enum norm_mode mode = nd->args.norm.mode;
-	int64_t per = x->c / nd->args.norm.groups, pixels = x->h * x->w, c0 = g0 * per, c1 = g1 * per, image = n * pixels * x->c;
-	float *la = work_f(nd, n, F_A), *lb = work_f(nd, n, F_B), *lp = work_f(nd, n, F_P), *lq = work_f(nd, n, F_Q), *lr = work_f(nd, n, F_R);
-	double *sum = work_d(nd, n, D_SUM), *dot = work_d(nd, n, D_DOT), *sum_x = work_d(nd, n, D_X), *dw = work_d(nd, n, D_DW), *db = work_d(nd, n, D_DB);
+	int64_t per = x->c / nd->args.norm.groups, pixels = x->h * x->w, c0 = g0 * per, c1 = g1 * per,
+			image = n * pixels * x->c;
+	float *la = work_f(nd, n, F_A), *lb = work_f(nd, n, F_B), *lp = work_f(nd, n, F_P), *lq = work_f(nd, n, F_Q),
+		  *lr = work_f(nd, n, F_R);
+	double *sum = work_d(nd, n, D_SUM), *dot = work_d(nd, n, D_DOT), *sum_x = work_d(nd, n, D_X),
+		   *dw = work_d(nd, n, D_DW), *db = work_d(nd, n, D_DB);
 	for (int64_t c = c0; c < c1; c++)
 		fold_line(&la[c], &lb[c], stats[c / per * 2], stats[c / per * 2 + 1], w[c], b[c], e, mode, x->c, n, c);
-	gradient_sums(nd->dst[0]->data + image + c0, sum + c0, dot + c0, sum_x + c0, nd->src[DY]->data + image + c0, x->data + image + c0, la + c0, lb + c0,
-	              pixels, x->c, c1 - c0, nd->args.norm.silu);
+	gradient_sums(nd->dst[0]->data + image + c0, sum + c0, dot + c0, sum_x + c0, nd->src[DY]->data + image + c0,
+	              x->data + image + c0, la + c0, lb + c0, pixels, x->c, c1 - c0, nd->args.norm.silu);
 	for (int64_t k = g0; k < g1; k++) {
-		double mean = (double)stats[k * 2], rstd = (double)stats[k * 2 + 1], count = (double)(per * pixels), m1 = 0, m2 = 0;
+		double mean = (double)stats[k * 2], rstd = (double)stats[k * 2 + 1], count = (double)(per * pixels), m1 = 0,
+			   m2 = 0;
 		for (int64_t c = k * per; c < (k + 1) * per; c++) {
 			double add = mode == NORM_ADD ? (double)e->data[n * x->c + c] : 0;
 			double scale = mode == NORM_SCALE_SHIFT ? 1 + (double)e->data[n * 2 * x->c + c] : 1;
@@ -387,8 +413,8 @@ static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 				de[n * x->c + c] = (float)(p * sum[c] + q * sum_x[c] + r * (double)pixels);
 		}
 	}
-	gradient_line(nd->dst[0]->data + image + c0, x->data + image + c0, addend ? addend->data + image + c0 : NULL, lp + c0, lq + c0, lr + c0,
-	              pixels, x->c, c1 - c0);
+	gradient_line(nd->dst[0]->data + image + c0, x->data + image + c0, addend ? addend->data + image + c0 : NULL,
+	              lp + c0, lq + c0, lr + c0, pixels, x->c, c1 - c0);
 }
 
 static size_t backward_prepare(struct node *nd)
@@ -412,6 +438,10 @@ static void backward_cpu(struct node *nd)
 }
 
 const struct op_row op_groupnorm_bwd = {
-	.name = "groupnorm_bwd", .meaning = "dx [+ addend], dw, db, [de] of groupnorm",
-	.ref = backward_ref, .prepare = backward_prepare, .cpu = backward_cpu, .low = true,
+	.name = "groupnorm_bwd",
+	.meaning = "dx [+ addend], dw, db, [de] of groupnorm",
+	.ref = backward_ref,
+	.prepare = backward_prepare,
+	.cpu = backward_cpu,
+	.low = true,
 };

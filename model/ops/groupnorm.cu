@@ -1,18 +1,26 @@
 /* groupnorm.cu - groupnorm.c on a device.
  *
- * Forward reads x twice and writes y once: sums per channel and chunk of pixels, a block per group that folds norm, weights and embedding
- * into one line z = x * a + b per channel, then a sweep that applies it (and silu). Backward reads dy and x twice and writes dx once in
- * the same three steps; dz is recomputed from x rather than kept. Per-channel sums are of x minus the channel's first pixel, so
- * that a large mean costs no digits; sums over chunks, channels and images are in double. */
+ * Forward reads x twice and writes y once: sums per channel and chunk of pixels, a block per group that folds norm,
+ * weights and embedding into one line z = x * a + b per channel, then a sweep that applies it (and silu). Backward
+ * reads dy and x twice and writes dx once in the same three steps; dz is recomputed from x rather than kept.
+ * Per-channel sums are of x minus the channel's first pixel, so that a large mean costs no digits; sums over chunks,
+ * channels and images are in double. */
 #include "model/cuda/kernel.cuh"
 
 /* What the group kernels need to know of a node. */
-struct norm { struct val x, w, b, e; int64_t images, pixels, c, groups, per; enum norm_mode mode; double eps; };
+struct norm {
+	struct val x, w, b, e;
+	int64_t images, pixels, c, groups, per;
+	enum norm_mode mode;
+	double eps;
+};
 
-static struct norm norm_of(const struct node *nd, const struct tensor *x, const struct tensor *w, const struct tensor *b, const struct tensor *e)
+static struct norm norm_of(const struct node *nd, const struct tensor *x, const struct tensor *w,
+                           const struct tensor *b, const struct tensor *e)
 {
 	int64_t groups = nd->args.norm.groups;
-	struct norm m = { val_of(x), val_of(w), val_of(b), val_of(e), x->n, x->h * x->w, x->c, groups, x->c / groups, nd->args.norm.mode, nd->args.norm.eps };
+	struct norm m = { val_of(x), val_of(w),     val_of(b),          val_of(e),        x->n, x->h * x->w, x->c,
+		              groups,    x->c / groups, nd->args.norm.mode, nd->args.norm.eps };
 	return m;
 }
 
@@ -32,7 +40,9 @@ __device__ static inline float shift_of(const struct norm &m, int64_t n, int64_t
 }
 
 /* z = x * a + b for channel c of image n. */
-struct line { float a, b; };
+struct line {
+	float a, b;
+};
 
 __device__ static inline struct line line_of(const struct norm &m, float mean, float rstd, int64_t n, int64_t c)
 {
@@ -47,7 +57,7 @@ static unsigned group_threads(int64_t per)
 	return per > WARP ? BLOCK / 2 : WARP;
 }
 
-/* ---- forward -------------------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 /* Sums of x - x0 and its square, x0 the channel's first pixel in this image. */
 struct moment_terms {
@@ -55,7 +65,10 @@ struct moment_terms {
 	struct val x;
 	int64_t per_image;
 	float x0[VEC];
-	__device__ void begin(int64_t n, int64_t c, int count) { val_load(x0, x, n * per_image + c, count); }
+	__device__ void begin(int64_t n, int64_t c, int count)
+	{
+		val_load(x0, x, n * per_image + c, count);
+	}
 	__device__ void pixel(float (&sum)[2][VEC], int64_t at, int count) const
 	{
 		float v[VEC];
@@ -70,7 +83,8 @@ struct moment_terms {
 };
 
 /* A block: one group of one image. Channels' means and squared deviations from the chunks' sums, then the group's. */
-static __global__ void norm_lines_kernel(struct norm m, struct val stats, float *lines, const float *partial, int64_t chunks)
+static __global__ void norm_lines_kernel(struct norm m, struct val stats, float *lines, const float *partial,
+                                         int64_t chunks)
 {
 	SHARED(double, shared, WARP);
 	int64_t n = blockIdx.x / m.groups, k = blockIdx.x % m.groups, last = (k + 1) * m.per;
@@ -149,24 +163,27 @@ static void forward_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0];
 	struct norm m = norm_of(nd, x, nd->src[1], nd->src[2], nd->src[3]);
-	struct columns p = columns_of(cu, m.images, m.pixels, m.c, SUM_PIXELS), q = columns_of(cu, m.images, m.pixels, m.c, SWEEP_PIXELS);
+	struct columns p = columns_of(cu, m.images, m.pixels, m.c, SUM_PIXELS),
+				   q = columns_of(cu, m.images, m.pixels, m.c, SWEEP_PIXELS);
 	float *partial = nd->work->data, *lines = partial + forward_lines_at(nd, cu) / sizeof(float);
 	struct moment_terms terms = { m.x, m.pixels * m.c, {} };
 	struct apply_line line = { val_of(nd->dst[0]), m.x, lines, m.c, nd->args.norm.silu, {}, {} };
 	LAUNCH(cu, column_sums_kernel<moment_terms>, columns_blocks(&p), BLOCK, 0, terms, p, partial);
-	LAUNCH(cu, norm_lines_kernel, (unsigned)(m.images * m.groups), group_threads(m.per), 0, m, val_of(nd->dst[1]), lines, (const float *)partial, p.chunks);
+	LAUNCH(cu, norm_lines_kernel, (unsigned)(m.images * m.groups), group_threads(m.per), 0, m, val_of(nd->dst[1]),
+	       lines, (const float *)partial, p.chunks);
 	LAUNCH(cu, sweep_kernel<apply_line>, columns_blocks(&q), BLOCK, 0, line, q);
 }
 
 extern "C" const struct cuda_op cuda_groupnorm = { forward_prepare, forward_run, NULL };
 
-/* ---- backward: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de] ------------------------------------------------- */
+/* ---- backward: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de] ------------------------- */
 
 enum { DY, BX, BW, BB, STATS, BE, ADDEND };
 /* Per image and channel: the forward line, xhat = x * S + H, and dx = dz * P + x * Q + R. */
 enum { A, B, S, H, P, Q, R, N_LINES };
 
-__device__ static inline void load_line(float v[VEC], const float *lines, int which, int64_t n, int64_t channels, int64_t c, int count)
+__device__ static inline void load_line(float v[VEC], const float *lines, int which, int64_t n, int64_t channels,
+                                        int64_t c, int count)
 {
 #pragma unroll
 	for (int k = 0; k < VEC; k++)
@@ -188,8 +205,8 @@ static __global__ void gradient_lines_kernel(struct norm m, struct val stats, fl
 }
 
 /* dz of a pixel's channels. */
-__device__ static inline void load_dz(float dz[VEC], float x[VEC], struct val dy, struct val vx, const float a[VEC], const float b[VEC], bool silu,
-                                      int64_t at, int count)
+__device__ static inline void load_dz(float dz[VEC], float x[VEC], struct val dy, struct val vx, const float a[VEC],
+                                      const float b[VEC], bool silu, int64_t at, int count)
 {
 	val_load(dz, dy, at, count);
 	val_load(x, vx, at, count);
@@ -232,11 +249,13 @@ struct gradient_terms {
 };
 
 /* A block: one group of one image. per_image (n,2,c): this image's share of dw and db. */
-static __global__ void norm_gradient_kernel(struct norm m, struct val stats, struct val de, float *lines, float *per_image, const float *partial, int64_t chunks)
+static __global__ void norm_gradient_kernel(struct norm m, struct val stats, struct val de, float *lines,
+                                            float *per_image, const float *partial, int64_t chunks)
 {
 	SHARED(double, shared, WARP);
 	int64_t n = blockIdx.x / m.groups, k = blockIdx.x % m.groups, last = (k + 1) * m.per;
-	double rstd = (double)val_get(stats, (n * m.groups + k) * 2 + 1), mean = (double)val_get(stats, (n * m.groups + k) * 2);
+	double rstd = (double)val_get(stats, (n * m.groups + k) * 2 + 1),
+		   mean = (double)val_get(stats, (n * m.groups + k) * 2);
 	double pixels = (double)m.pixels, count = pixels * (double)m.per, m1 = 0, m2 = 0;
 	for (int pass = 0; pass < 2; pass++) { /* the group's means, then what follows from them */
 		double v = 0, v_xhat = 0;
@@ -302,7 +321,9 @@ struct apply_gradient {
 };
 
 /* Scratch: partial sums, lines, each image's dw and db. */
-struct backward_work { size_t lines, per_image, bytes; };
+struct backward_work {
+	size_t lines, per_image, bytes;
+};
 
 static struct backward_work backward_work_of(const struct node *nd, const struct cuda *cu)
 {
@@ -323,16 +344,21 @@ static size_t backward_prepare(struct node *nd, struct cuda *cu)
 static void backward_run(struct node *nd, struct cuda *cu)
 {
 	struct norm m = norm_of(nd, nd->src[BX], nd->src[BW], nd->src[BB], nd->src[BE]);
-	struct columns p = columns_of(cu, m.images, m.pixels, m.c, SUM_PIXELS), q = columns_of(cu, m.images, m.pixels, m.c, SWEEP_PIXELS);
+	struct columns p = columns_of(cu, m.images, m.pixels, m.c, SUM_PIXELS),
+				   q = columns_of(cu, m.images, m.pixels, m.c, SWEEP_PIXELS);
 	struct backward_work at = backward_work_of(nd, cu);
-	float *partial = nd->work->data, *lines = partial + at.lines / sizeof(float), *per_image = partial + at.per_image / sizeof(float);
+	float *partial = nd->work->data, *lines = partial + at.lines / sizeof(float),
+		  *per_image = partial + at.per_image / sizeof(float);
 	struct val dy = val_of(nd->src[DY]), stats = val_of(nd->src[STATS]), de = val_of(nd->n_dst > 3 ? nd->dst[3] : NULL);
 	bool silu = nd->args.norm.silu;
 	struct gradient_terms terms = { dy, m.x, lines, m.c, silu, {}, {}, {}, {} };
-	struct apply_gradient gradient = { val_of(nd->dst[0]), dy, m.x, val_of(nd->src[ADDEND]), lines, m.c, silu, {}, {}, {}, {}, {} };
+	struct apply_gradient gradient = {
+		val_of(nd->dst[0]), dy, m.x, val_of(nd->src[ADDEND]), lines, m.c, silu, {}, {}, {}, {}, {}
+	};
 	LAUNCH(cu, gradient_lines_kernel, blocks_for((size_t)(m.images * m.c), BLOCK), BLOCK, 0, m, stats, lines);
 	LAUNCH(cu, column_sums_kernel<gradient_terms>, columns_blocks(&p), BLOCK, 0, terms, p, partial);
-	LAUNCH(cu, norm_gradient_kernel, (unsigned)(m.images * m.groups), group_threads(m.per), 0, m, stats, de, lines, per_image, (const float *)partial, p.chunks);
+	LAUNCH(cu, norm_gradient_kernel, (unsigned)(m.images * m.groups), group_threads(m.per), 0, m, stats, de, lines,
+	       per_image, (const float *)partial, p.chunks);
 	rows_sum(cu, val_of(nd->dst[1]), per_image, 1, m.images, 2 * m.c, m.c, 1);
 	rows_sum(cu, val_of(nd->dst[2]), per_image + m.c, 1, m.images, 2 * m.c, m.c, 1);
 	LAUNCH(cu, sweep_kernel<apply_gradient>, columns_blocks(&q), BLOCK, 0, gradient, q);

@@ -11,18 +11,25 @@
 
 enum { X, D, W, B, E, W2, B2, E2 };
 
-struct tensor *graph_groupnorm_change(struct graph *g, struct tensor *x, struct tensor *d, const struct norm_change *numbers, const union op_args *args)
+struct tensor *graph_groupnorm_change(struct graph *g, struct tensor *x, struct tensor *d,
+                                      const struct norm_change *numbers, const union op_args *args)
 {
 	if (tensor_count(x) != tensor_count(d))
 		BUG("groupnorm_change: %zu and %zu values", tensor_count(x), tensor_count(d));
 	struct tensor *y = graph_like(g, x);
 	(void)graph_node(g, OP_groupnorm_change, args, 8,
-	                 (struct tensor *[]){ x, d, numbers->w[0], numbers->b[0], numbers->e[0], numbers->w[1], numbers->b[1], numbers->e[1] }, 1, &y);
+	                 (struct tensor *[]){ x, d, numbers->w[0], numbers->b[0], numbers->e[0], numbers->w[1],
+	                                      numbers->b[1], numbers->e[1] },
+	                 1, &y);
 	return y;
 }
 
 /* One of the two norms, of one group of one image. */
-struct group { const struct node *nd; int64_t n, first, per; bool second; };
+struct group {
+	const struct node *nd;
+	int64_t n, first, per;
+	bool second;
+};
 
 static double embedding(const struct group *k, enum norm_mode want, int64_t at)
 {
@@ -53,7 +60,8 @@ static void add_norm(const struct group *k, double sign)
 		for (int64_t c = k->first; c < k->first + k->per; c++) {
 			double z = (input(k, i, c) - mean) * rstd * w->ref[c] + b->ref[c];
 			z = z * (1 + embedding(k, NORM_SCALE_SHIFT, c)) + embedding(k, NORM_SCALE_SHIFT, x->c + c);
-			k->nd->dst[0]->ref[(k->n * pixels + i) * x->c + c] += sign * (k->nd->args.norm.silu ? z / (1 + exp(-z)) : z);
+			k->nd->dst[0]->ref[(k->n * pixels + i) * x->c + c] += sign *
+			                                                      (k->nd->args.norm.silu ? z / (1 + exp(-z)) : z);
 		}
 }
 
@@ -70,5 +78,9 @@ static void change_ref(struct node *nd)
 }
 
 const struct op_row op_groupnorm_change = {
-	.name = "groupnorm_change", .meaning = "groupnorm(x + d) - groupnorm(x)", .ref = change_ref, .cpu = op_cpu_by_ref, .low = true,
+	.name = "groupnorm_change",
+	.meaning = "groupnorm(x + d) - groupnorm(x)",
+	.ref = change_ref,
+	.cpu = op_cpu_by_ref,
+	.low = true,
 };

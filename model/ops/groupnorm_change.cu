@@ -1,7 +1,8 @@
-/* groupnorm_change.cu - groupnorm_change.c on a device, in groupnorm.cu's three steps: sums per channel, a block per group that folds both
- * norms into lines, a sweep. It reads x and d twice and writes y once.
+/* groupnorm_change.cu - groupnorm_change.c on a device, in groupnorm.cu's three steps: sums per channel, a block per
+ * group that folds both norms into lines, a sweep. It reads x and d twice and writes y once.
  *
- * Nothing small is computed as a difference of large numbers in float: sums are of d and of what d adds to squares, lines of both norms are
+ * Nothing small is computed as a difference of large numbers in float: sums are of d and of what d adds to squares,
+ * lines of both norms are
  * subtracted in double, and the sweep makes  dz = a' d + (a' - a)(x - x0) + (b' - b)  and silu's change from it. */
 #include "model/cuda/kernel.cuh"
 
@@ -9,15 +10,30 @@ enum { X, D, W, B, E, W2, B2, E2 };
 enum { SUM_PIXELS = 8, SWEEP_PIXELS = 4 };
 enum { A_1, B_1, A_2, DELTA_A, DELTA_B, LINES }; /* per image and channel, of x - x0, x0 the channel's first pixel */
 
-struct numbers { struct val w, b, e; };
-struct norm_pair { struct val x, d; struct numbers of[2]; int64_t pixels, c, groups, per, mode; double eps; }; /* mode: enum norm_mode */
+struct numbers {
+	struct val w, b, e;
+};
+struct norm_pair {
+	struct val x, d;
+	struct numbers of[2];
+	int64_t pixels, c, groups, per, mode;
+	double eps;
+}; /* mode: enum norm_mode */
 
 static struct norm_pair pair_of(const struct node *nd)
 {
 	const struct tensor *x = nd->src[X];
 	int64_t groups = nd->args.norm.groups;
-	struct norm_pair m = { val_of(x), val_of(nd->src[D]), { { val_of(nd->src[W]), val_of(nd->src[B]), val_of(nd->src[E]) },
-	                       { val_of(nd->src[W2]), val_of(nd->src[B2]), val_of(nd->src[E2]) } }, x->h * x->w, x->c, groups, x->c / groups, nd->args.norm.mode, nd->args.norm.eps };
+	struct norm_pair m = { val_of(x),
+		                   val_of(nd->src[D]),
+		                   { { val_of(nd->src[W]), val_of(nd->src[B]), val_of(nd->src[E]) },
+		                     { val_of(nd->src[W2]), val_of(nd->src[B2]), val_of(nd->src[E2]) } },
+		                   x->h * x->w,
+		                   x->c,
+		                   groups,
+		                   x->c / groups,
+		                   nd->args.norm.mode,
+		                   nd->args.norm.eps };
 	return m;
 }
 
@@ -27,7 +43,10 @@ struct change_terms {
 	struct val x, d;
 	int64_t per_image;
 	float x0[VEC];
-	__device__ void begin(int64_t n, int64_t c, int count) { val_load(x0, x, n * per_image + c, count); }
+	__device__ void begin(int64_t n, int64_t c, int count)
+	{
+		val_load(x0, x, n * per_image + c, count);
+	}
 	__device__ void pixel(float (&sum)[4][VEC], int64_t at, int count) const
 	{
 		float vx[VEC], vd[VEC];
@@ -45,31 +64,40 @@ struct change_terms {
 };
 
 /* A channel of an image: mean, sum of squared deviations from it, and what d changes of both. */
-struct channel { double mean, square, d_mean, d_square; };
+struct channel {
+	double mean, square, d_mean, d_square;
+};
 
 __device__ static inline double embedding(const struct norm_pair &m, int which, enum norm_mode want, int64_t at)
 {
 	return m.mode == want ? (double)val_get(m.of[which].e, at) : 0;
 }
 
-__device__ static inline struct channel channel_of(const struct norm_pair &m, const float *partial, int64_t chunks, int64_t n, int64_t c)
+__device__ static inline struct channel channel_of(const struct norm_pair &m, const float *partial, int64_t chunks,
+                                                   int64_t n, int64_t c)
 {
 	double s[4] = { 0, 0, 0, 0 }, pixels = (double)m.pixels, e = embedding(m, 0, NORM_ADD, n * m.c + c);
 	for (int64_t i = 0; i < chunks; i++)
 		for (int k = 0; k < 4; k++)
 			s[k] += (double)partial[((n * chunks + i) * 4 + k) * m.c + c];
 	struct channel r = { (double)val_get(m.x, n * m.pixels * m.c + c) + e + s[0] / pixels, s[1] - s[0] * s[0] / pixels,
-	                     s[2] / pixels + embedding(m, 1, NORM_ADD, n * m.c + c) - e, s[3] - (2 * s[0] * s[2] + s[2] * s[2]) / pixels };
+		                 s[2] / pixels + embedding(m, 1, NORM_ADD, n * m.c + c) - e,
+		                 s[3] - (2 * s[0] * s[2] + s[2] * s[2]) / pixels };
 	return r;
 }
 
 /* z = (x - x0) a + b */
-struct wide_line { double a, b; };
+struct wide_line {
+	double a, b;
+};
 
-__device__ static inline struct wide_line line_of(const struct norm_pair &m, int which, double mean, double rstd, int64_t n, int64_t c)
+__device__ static inline struct wide_line line_of(const struct norm_pair &m, int which, double mean, double rstd,
+                                                  int64_t n, int64_t c)
 {
-	double scale = 1 + embedding(m, which, NORM_SCALE_SHIFT, n * 2 * m.c + c), x0 = (double)val_get(m.x, n * m.pixels * m.c + c);
-	double a = rstd * (double)val_get(m.of[which].w, c), b = (double)val_get(m.of[which].b, c) + (x0 + embedding(m, which, NORM_ADD, n * m.c + c) - mean) * a;
+	double scale = 1 + embedding(m, which, NORM_SCALE_SHIFT, n * 2 * m.c + c),
+		   x0 = (double)val_get(m.x, n * m.pixels * m.c + c);
+	double a = rstd * (double)val_get(m.of[which].w, c),
+		   b = (double)val_get(m.of[which].b, c) + (x0 + embedding(m, which, NORM_ADD, n * m.c + c) - mean) * a;
 	struct wide_line l = { a * scale, b * scale + embedding(m, which, NORM_SCALE_SHIFT, n * 2 * m.c + m.c + c) };
 	return l;
 }
@@ -95,7 +123,8 @@ static __global__ void change_lines_kernel(struct norm_pair m, float *lines, con
 		else
 			square = sum > 0 ? sum : 0, d_square = change;
 	}
-	double second = square + d_square, rstd = 1 / sqrt(square / count + m.eps), rstd2 = 1 / sqrt((second > 0 ? second : 0) / count + m.eps);
+	double second = square + d_square, rstd = 1 / sqrt(square / count + m.eps),
+		   rstd2 = 1 / sqrt((second > 0 ? second : 0) / count + m.eps);
 	for (int64_t c = k * m.per + threadIdx.x; c < last; c += blockDim.x) {
 		struct wide_line one = line_of(m, 0, mean, rstd, n, c), two = line_of(m, 1, mean + d_mean, rstd2, n, c);
 		float *to = lines + n * LINES * m.c + c;
@@ -173,7 +202,8 @@ static void change_run(struct node *nd, struct cuda *cu)
 	struct change_terms terms = { m.x, m.d, per_image, {} };
 	struct apply_change apply = { val_of(nd->dst[0]), m.x, m.d, lines, per_image, m.c, nd->args.norm.silu, {}, {} };
 	LAUNCH(cu, column_sums_kernel<change_terms>, columns_blocks(&sums), BLOCK, 0, terms, sums, partial);
-	LAUNCH(cu, change_lines_kernel, (unsigned)(x->n * m.groups), m.per > WARP ? BLOCK / 2 : WARP, 0, m, lines, (const float *)partial, sums.chunks);
+	LAUNCH(cu, change_lines_kernel, (unsigned)(x->n * m.groups), m.per > WARP ? BLOCK / 2 : WARP, 0, m, lines,
+	       (const float *)partial, sums.chunks);
 	LAUNCH(cu, sweep_kernel<apply_change>, columns_blocks(&sweep), BLOCK, 0, apply, sweep);
 }
 

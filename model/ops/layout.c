@@ -7,7 +7,11 @@
 #include <string.h>
 
 /* Rows of channels copied between tensors of different width: dst[row][to..] = src[row][from..] */
-struct copy { float *dst; const float *src; int64_t dst_c, src_c, c; };
+struct copy {
+	float *dst;
+	const float *src;
+	int64_t dst_c, src_c, c;
+};
 
 static void copy_range(void *ctx, int64_t first, int64_t last)
 {
@@ -16,12 +20,13 @@ static void copy_range(void *ctx, int64_t first, int64_t last)
 		memcpy(p->dst + i * p->dst_c, p->src + i * p->src_c, (size_t)p->c * sizeof *p->dst);
 }
 
-/* ---- concat: a, b -> [a | b] -------------------------------------------------------------------------------------- */
+/* ---- concat: a, b -> [a | b] ----------------------------------------------------------------- */
 
 struct tensor *graph_concat(struct graph *g, struct tensor *a, struct tensor *b)
 {
 	if (a->n != b->n || a->h != b->h || a->w != b->w)
-		BUG("concat: %lldx%lld and %lldx%lld pixels", (long long)a->h, (long long)a->w, (long long)b->h, (long long)b->w);
+		BUG("concat: %lldx%lld and %lldx%lld pixels", (long long)a->h, (long long)a->w, (long long)b->h,
+		    (long long)b->w);
 	struct tensor *y = graph_temp(g, a->n, a->h, a->w, a->c + b->c);
 	(void)graph_node(g, OP_concat, NULL, 2, (struct tensor *[]){ a, b }, 1, &y);
 	return y;
@@ -53,9 +58,14 @@ static void concat_backward(struct graph *g, struct node *nd)
 		graph_add_grad(g, b, graph_slice(g, dy, a->c, b->c));
 }
 
-const struct op_row op_concat = { .name = "concat", .meaning = "dst = [a | b] along channels", .ref = concat_ref, .cpu = concat_cpu, .backward = concat_backward, .low = true };
+const struct op_row op_concat = { .name = "concat",
+	                              .meaning = "dst = [a | b] along channels",
+	                              .ref = concat_ref,
+	                              .cpu = concat_cpu,
+	                              .backward = concat_backward,
+	                              .low = true };
 
-/* ---- slice: x -> x[first .. first + c) ---------------------------------------------------------------------------- */
+/* ---- slice: x -> x[first .. first + c) ------------------------------------------------------- */
 
 struct tensor *graph_slice(struct graph *g, struct tensor *x, int64_t first, int64_t c)
 {
@@ -79,19 +89,25 @@ static void slice_cpu(struct node *nd)
 {
 	const struct tensor *x = nd->src[0];
 	struct tensor *y = nd->dst[0];
-	cpu_split(tensor_pixels(y), 1024, copy_range, &(struct copy){ y->data, x->data + nd->args.slice.first, y->c, x->c, y->c });
+	cpu_split(tensor_pixels(y), 1024, copy_range,
+	          &(struct copy){ y->data, x->data + nd->args.slice.first, y->c, x->c, y->c });
 }
 
-const struct op_row op_slice = { .name = "slice", .meaning = "dst = channels first .. first+c-1 of x", .ref = slice_ref, .cpu = slice_cpu, .low = true };
+const struct op_row op_slice = { .name = "slice",
+	                             .meaning = "dst = channels first .. first+c-1 of x",
+	                             .ref = slice_ref,
+	                             .cpu = slice_cpu,
+	                             .low = true };
 
-/* ---- shuffle: (N,H,W,C) <-> (N,H/p,W/p,p*p*C), channel (dy*p + dx)*C + c -------------------------------------------- */
+/* ---- shuffle: (N,H,W,C) <-> (N,H/p,W/p,p*p*C), channel (dy*p + dx)*C + c --------------------- */
 
 struct tensor *graph_shuffle(struct graph *g, struct tensor *x, int patch, bool inverse)
 {
 	int64_t p = patch;
 	if (inverse ? x->c % (p * p) : (x->h % p || x->w % p))
 		BUG("shuffle %lldx%lldx%lld by %d", (long long)x->h, (long long)x->w, (long long)x->c, patch);
-	struct tensor *y = inverse ? graph_temp(g, x->n, x->h * p, x->w * p, x->c / (p * p)) : graph_temp(g, x->n, x->h / p, x->w / p, x->c * p * p);
+	struct tensor *y = inverse ? graph_temp(g, x->n, x->h * p, x->w * p, x->c / (p * p))
+	                           : graph_temp(g, x->n, x->h / p, x->w / p, x->c * p * p);
 	(void)graph_node(g, OP_shuffle, &(union op_args){ .shuffle = { patch, inverse } }, 1, &x, 1, &y);
 	return y;
 }
@@ -140,7 +156,12 @@ static void shuffle_cpu(struct node *nd)
 
 static void shuffle_backward(struct graph *g, struct node *nd)
 {
-	graph_add_grad(g, nd->src[0], graph_shuffle(g, nd->dst[0]->grad, nd->args.shuffle.patch, !nd->args.shuffle.inverse));
+	graph_add_grad(g, nd->src[0],
+	               graph_shuffle(g, nd->dst[0]->grad, nd->args.shuffle.patch, !nd->args.shuffle.inverse));
 }
 
-const struct op_row op_shuffle = { .name = "shuffle", .meaning = "space-to-depth or its inverse", .ref = shuffle_ref, .cpu = shuffle_cpu, .backward = shuffle_backward };
+const struct op_row op_shuffle = { .name = "shuffle",
+	                               .meaning = "space-to-depth or its inverse",
+	                               .ref = shuffle_ref,
+	                               .cpu = shuffle_cpu,
+	                               .backward = shuffle_backward };

@@ -1,9 +1,13 @@
-/* layout.cu - layout.c on a device: rows of channels copied. A thread moves one run of channels: eight where widths and starts are
- * multiples of eight, else one. */
+/* layout.cu - layout.c on a device: rows of channels copied. A thread moves one run of channels: eight where widths and
+ * starts are multiples of eight, else one. */
 #include "model/cuda/kernel.cuh"
 
 /* dst[row][to ..] = src[row][from ..], c channels of `rows` pixels. */
-struct move { struct val dst, src; int64_t dst_c, src_c, to, from, c, rows; int vec; };
+struct move {
+	struct val dst, src;
+	int64_t dst_c, src_c, to, from, c, rows;
+	int vec;
+};
 
 static __global__ void move_kernel(struct move m)
 {
@@ -16,7 +20,8 @@ static __global__ void move_kernel(struct move m)
 	val_store(m.dst, row * m.dst_c + m.to + c, m.vec, x);
 }
 
-static void move_rows(struct cuda *cu, const struct tensor *dst, int64_t to, const struct tensor *src, int64_t from, int64_t c)
+static void move_rows(struct cuda *cu, const struct tensor *dst, int64_t to, const struct tensor *src, int64_t from,
+                      int64_t c)
 {
 	bool wide = (dst->c | to | src->c | from | c) % VEC == 0;
 	struct move m = { val_of(dst), val_of(src), dst->c, src->c, to, from, c, tensor_pixels(dst), wide ? VEC : 1 };
@@ -39,9 +44,10 @@ static void slice_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_slice = { NULL, slice_run, NULL };
 
-/* ---- shuffle: a thread moves one value ------------------------------------------------------------------------------ */
+/* ---- shuffle: a thread moves one value ------------------------------------------------------- */
 
-static __global__ void shuffle_kernel(struct val dst, struct val src, int64_t h, int64_t w, int64_t c, int64_t p, bool inverse, int64_t n)
+static __global__ void shuffle_kernel(struct val dst, struct val src, int64_t h, int64_t w, int64_t c, int64_t p,
+                                      bool inverse, int64_t n)
 {
 	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x;
 	if (i >= n)
@@ -57,8 +63,8 @@ static void shuffle_run(struct node *nd, struct cuda *cu)
 	bool inverse = nd->args.shuffle.inverse;
 	const struct tensor *fine = inverse ? nd->dst[0] : nd->src[0];
 	size_t n = tensor_count(fine);
-	LAUNCH(cu, shuffle_kernel, blocks_for(n, BLOCK), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), fine->h, fine->w, fine->c, (int64_t)nd->args.shuffle.patch,
-	       inverse, (int64_t)n);
+	LAUNCH(cu, shuffle_kernel, blocks_for(n, BLOCK), BLOCK, 0, val_of(nd->dst[0]), val_of(nd->src[0]), fine->h, fine->w,
+	       fine->c, (int64_t)nd->args.shuffle.patch, inverse, (int64_t)n);
 }
 
 extern "C" const struct cuda_op cuda_shuffle = { NULL, shuffle_run, NULL };

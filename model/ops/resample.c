@@ -31,7 +31,8 @@ struct tensor *graph_resample(struct graph *g, struct tensor *x, bool up, int ta
 static void backward(struct graph *g, struct node *nd)
 {
 	const union op_args *a = &nd->args;
-	struct tensor *dx = record(g, nd->dst[0]->grad, !a->resample.up, a->resample.taps, a->resample.pad, a->resample.gain);
+	struct tensor *dx = record(g, nd->dst[0]->grad, !a->resample.up, a->resample.taps, a->resample.pad,
+	                           a->resample.gain);
 	REQUIRE(dx->h == nd->src[0]->h && dx->w == nd->src[0]->w);
 	graph_add_grad(g, nd->src[0], dx);
 }
@@ -101,7 +102,8 @@ static void rows_range(void *ctx, int64_t first, int64_t last)
 				memset(out, 0, (size_t)y->c * sizeof *out);
 			for (int p = 0; p < nr; p++)
 				for (int q = 0; q < nc; q++)
-					add_weighted(out, x->data + ((n * x->h + rows[p]) * x->w + cols[q]) * x->c, (float)(wr[p] * wc[q]), y->c, p + q == 0);
+					add_weighted(out, x->data + ((n * x->h + rows[p]) * x->w + cols[q]) * x->c, (float)(wr[p] * wc[q]),
+					             y->c, p + q == 0);
 		}
 	}
 }
@@ -112,5 +114,10 @@ static void resample_cpu(struct node *nd)
 }
 
 const struct op_row op_resample = {
-	.name = "resample", .meaning = "separable x2 up- or downsampling with a fixed filter", .ref = resample_ref, .cpu = resample_cpu, .backward = backward, .low = true,
+	.name = "resample",
+	.meaning = "separable x2 up- or downsampling with a fixed filter",
+	.ref = resample_ref,
+	.cpu = resample_cpu,
+	.backward = backward,
+	.low = true,
 };

@@ -65,8 +65,10 @@ static void drop_old(const char *dir)
 	}
 }
 
-/* What a checkpoint's checksum covers: payload, config, seed, step and the point of the loss curve that is under way. */
-static void checksum(char hex[SHA256_HEX], const char *payload, const char *config, const char *seed, const char *step, const char *curve)
+/* What a checkpoint's checksum covers: payload, config, seed, step and the point of the loss curve that is under
+ * way. */
+static void checksum(char hex[SHA256_HEX], const char *payload, const char *config, const char *seed, const char *step,
+                     const char *curve)
 {
 	SCOPED(free) char *all = xstrfmt("%s\n%s\n%s\n%s\n%s", payload, config, seed, step, curve);
 	io_sha256(hex, all, strlen(all));
@@ -80,8 +82,10 @@ int ckpt_save(char **path, char sha256[SHA256_HEX], const char *dir, const struc
 	for (int part = 0; part < N_CKPT_PARTS; part++)
 		for (int i = 0; s->parts[part] && i < n_params; i++) {
 			const struct param *p = params_get(s->params, i);
-			struct st_tensor t = { .name = arena_strfmt(&names, "%s.%s", part_names[part], p->name), .dtype = ST_F32, .n_dims = p->ndim,
-			                       .data = s->parts[part] + p->at };
+			struct st_tensor t = { .name = arena_strfmt(&names, "%s.%s", part_names[part], p->name),
+				                   .dtype = ST_F32,
+				                   .n_dims = p->ndim,
+				                   .data = s->parts[part] + p->at };
 			for (int j = 0; j < p->ndim; j++)
 				t.dims[j] = p->dims[j];
 			tensors[n++] = t;
@@ -91,7 +95,8 @@ int ckpt_save(char **path, char sha256[SHA256_HEX], const char *dir, const struc
 	const char *curve = arena_strfmt(&names, "%a %" PRId64, s->loss_sum, s->loss_steps);
 	safetensors_hash(payload, tensors, (size_t)n);
 	checksum(check, payload, s->config, seed, step, curve);
-	struct st_meta meta[] = { { "checksum", check }, { "config", s->config }, { "curve", curve }, { "format", FORMAT }, { "seed", seed }, { "step", step } };
+	struct st_meta meta[] = { { "checksum", check }, { "config", s->config }, { "curve", curve },
+		                      { "format", FORMAT },  { "seed", seed },        { "step", step } };
 	char *file = path_of(dir, s->step);
 	int rc = safetensors_write(file, tensors, (size_t)n, meta, sizeof meta / sizeof *meta, NULL, e);
 	free(tensors);
@@ -114,7 +119,8 @@ static int open_checked(struct safetensors **out, const char *path, struct err *
 	if (safetensors_open(&st, path, e))
 		return -1;
 	const char *format = safetensors_meta(st, "format"), *want = safetensors_meta(st, "checksum");
-	const char *config = safetensors_meta(st, "config"), *seed = safetensors_meta(st, "seed"), *step = safetensors_meta(st, "step");
+	const char *config = safetensors_meta(st, "config"), *seed = safetensors_meta(st, "seed"),
+			   *step = safetensors_meta(st, "step");
 	const char *curve = safetensors_meta(st, "curve");
 	char payload[SHA256_HEX], have[SHA256_HEX];
 	int rc = 0;
@@ -134,7 +140,8 @@ static int open_checked(struct safetensors **out, const char *path, struct err *
 	return 0;
 }
 
-static int read_part(float *values, const struct params *params, const char *part, const struct safetensors *st, struct err *e)
+static int read_part(float *values, const struct params *params, const char *part, const struct safetensors *st,
+                     struct err *e)
 {
 	for (int i = 0; i < params_count(params); i++) {
 		const struct param *p = params_get(params, i);
@@ -163,7 +170,8 @@ int ckpt_load_part(float *values, const struct params *p, enum ckpt_part part, c
 /* Is this the state's own config and seed? */
 static bool is_of(const struct ckpt_state *s, const struct safetensors *st)
 {
-	return strcmp(safetensors_meta(st, "config"), s->config) == 0 && strtoull(safetensors_meta(st, "seed"), NULL, 10) == s->seed;
+	return strcmp(safetensors_meta(st, "config"), s->config) == 0 &&
+	       strtoull(safetensors_meta(st, "seed"), NULL, 10) == s->seed;
 }
 
 int ckpt_load(struct ckpt_state *s, const char *path, struct err *e)
@@ -186,7 +194,8 @@ int ckpt_load(struct ckpt_state *s, const char *path, struct err *e)
 	return rc;
 }
 
-int ckpt_resume(struct ckpt_state *s, char **path, const char *dir, void (*say)(void *ctx, const char *line), void *ctx, struct err *e)
+int ckpt_resume(struct ckpt_state *s, char **path, const char *dir, void (*say)(void *ctx, const char *line), void *ctx,
+                struct err *e)
 {
 	int n, rc = 0;
 	SCOPED(free) int64_t *steps = list_steps(&n, dir);
@@ -201,7 +210,9 @@ int ckpt_resume(struct ckpt_state *s, char **path, const char *dir, void (*say)(
 				*e = why;
 			rc = -1;
 		} else if (say) {
-			SCOPED(free) char *line = xstrfmt("%s; %s", why.msg, i + 1 < n ? "using the one before it" : "starting from the beginning");
+			SCOPED(free)
+			char *line = xstrfmt("%s; %s", why.msg,
+			                     i + 1 < n ? "using the one before it" : "starting from the beginning");
 			say(ctx, line);
 		}
 	}

@@ -24,7 +24,7 @@ struct sampler {
 	struct backend *b;
 	float *weights, *weights_on; /* the host's, the device's */
 	int batch;
-	float *x, *out;              /* one batch in host memory */
+	float *x, *out; /* one batch in host memory */
 	struct graph *g;
 	struct denoiser d;
 };
@@ -44,15 +44,19 @@ void sampler_free(struct sampler *s)
 	free(s);
 }
 
-int sampler_open(struct sampler **out, const struct run_config *config, const char *path, const char *device, struct err *e)
+int sampler_open(struct sampler **out, const struct run_config *config, const char *path, const char *device,
+                 struct err *e)
 {
-	static const enum ckpt_part parts[] = { [SAMPLE_EMA] = CKPT_EMA, [SAMPLE_STUDENT] = CKPT_STUDENT, [SAMPLE_TEACHER] = CKPT_TEACHER };
+	static const enum ckpt_part parts[] = {
+		[SAMPLE_EMA] = CKPT_EMA, [SAMPLE_STUDENT] = CKPT_STUDENT, [SAMPLE_TEACHER] = CKPT_TEACHER
+	};
 	struct sampler *s = xcalloc(1, sizeof *s);
 	s->c = *config;
 	s->net = net_spec_of(config);
 	s->params = net_params(&s->net);
 	s->weights = xaligned(params_floats(s->params) * sizeof(float));
-	if (backend_open(&s->b, device, DTYPE_FP32, e) || ckpt_load_part(s->weights, s->params, parts[config->sample.weights], path, e) ||
+	if (backend_open(&s->b, device, DTYPE_FP32, e) ||
+	    ckpt_load_part(s->weights, s->params, parts[config->sample.weights], path, e) ||
 	    backend_lend(&s->weights_on, s->b, s->weights, params_floats(s->params), e)) {
 		sampler_free(s);
 		return -1;
@@ -79,7 +83,12 @@ static void latent(float *dst, const struct sampler *s, uint64_t seed, int round
 }
 
 /* The input of a round: noise at first, then the last answer with noise added. */
-struct noising { struct sampler *s; uint64_t seed; int64_t first; int round; };
+struct noising {
+	struct sampler *s;
+	uint64_t seed;
+	int64_t first;
+	int round;
+};
 
 static void noise_range(void *ctx, int64_t from, int64_t to)
 {
@@ -103,7 +112,10 @@ static uint8_t quantize(float x, int how)
 	return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-struct pixels { const struct sampler *s; uint8_t *dst; };
+struct pixels {
+	const struct sampler *s;
+	uint8_t *dst;
+};
 
 static void quantize_range(void *ctx, int64_t from, int64_t to)
 {
@@ -151,7 +163,8 @@ void sampler_set_sigma_mid(struct sampler *s, double sigma)
 	s->c.sample.sigma_mid = sigma;
 }
 
-int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe, struct progress *progress, struct err *e)
+int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe,
+                struct progress *progress, struct err *e)
 {
 	if (nfe < 1 || nfe > 64)
 		return err_code(e, EXIT_USAGE, "nfe = %d: give 1 to 64 network evaluations", nfe);
@@ -171,7 +184,8 @@ int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint6
 	return 0;
 }
 
-int sampler_denoise(struct sampler *s, float *dst, const float *x, const int64_t *numbers, int64_t n, double sigma, uint64_t seed, struct err *e)
+int sampler_denoise(struct sampler *s, float *dst, const float *x, const int64_t *numbers, int64_t n, double sigma,
+                    uint64_t seed, struct err *e)
 {
 	size_t per = tensor_count(s->d.x) / (size_t)s->batch;
 	for (int64_t at = 0; at < n; at += s->batch) {

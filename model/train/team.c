@@ -15,11 +15,14 @@
 enum { BUCKET = 1 << 18 }; /* floats of one sum: large enough to be worth a message, small enough to begin early */
 
 /* A range of the gradients' store, and the node after which all of it has been written. */
-struct bucket { size_t at, n; int ready; };
+struct bucket {
+	size_t at, n;
+	int ready;
+};
 
 struct team {
 	const struct team_plugin *plugin;
-	struct backend *device;   /* that carries the sums; NULL: the plugin does */
+	struct backend *device; /* that carries the sums; NULL: the plugin does */
 	int rank, size;
 	float *grad, *loss;
 	size_t n;
@@ -34,7 +37,8 @@ int team_join(struct team **out, int expected, struct err *e)
 	const char *named = env_get(ENV_ABLATE_TEAM_PLUGIN);
 	SCOPED(free) char *path = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
 	if (!path)
-		return err_set(e, "no libablate_mpi.so beside the program: it is built if CMake finds MPI (Debian: libopenmpi-dev)");
+		return err_set(
+			e, "no libablate_mpi.so beside the program: it is built if CMake finds MPI (Debian: libopenmpi-dev)");
 	void *library = dlopen(path, RTLD_NOW | RTLD_GLOBAL); /* MPI opens parts of its own that look for its symbols */
 	if (!library)
 		return err_set(e, "%s: %s", path, dlerror());
@@ -49,7 +53,9 @@ int team_join(struct team **out, int expected, struct err *e)
 		return -1;
 	}
 	if (t->size != expected) {
-		(void)err_code(e, EXIT_USAGE, "processes that train together: %d, but %d were asked for; start the worker with mpirun -n %d", t->size, expected, expected);
+		(void)err_code(e, EXIT_USAGE,
+		               "processes that train together: %d, but %d were asked for; start the worker with mpirun -n %d",
+		               t->size, expected, expected);
 		team_leave(t);
 		return -1;
 	}
@@ -82,7 +88,8 @@ int team_join_devices(struct team *t, struct backend *b, struct err *e)
 	if (b->ops->host_memory)
 		return 0;
 	if (!b->ops->team)
-		return err_code(e, EXIT_USAGE, "%s cannot take part in a team: only on the CPU can several processes train one cell", b->name);
+		return err_code(e, EXIT_USAGE,
+		                "%s cannot take part in a team: only on the CPU can several processes train one cell", b->name);
 	if (t->rank == 0)
 		named = b->ops->team->name(b, name, e) == 0;
 	if (team_agree(t, &named, e) || !named)
@@ -112,7 +119,8 @@ int team_size(const struct team *t)
 	return t ? t->size : 1;
 }
 
-/* values = their sum over the team, which is what the plugin computes, or their mean, which is what a device computes. */
+/* values = their sum over the team, which is what the plugin computes, or their mean, which is what a device
+ * computes. */
 static bool begin_sum(struct team *t, float *values, size_t n)
 {
 	if (!t->device)
@@ -166,10 +174,12 @@ void team_watch(struct team *t, struct graph *g, float *grad, size_t n, float *l
 int team_average(struct team *t, struct err *e)
 {
 	const float share = 1.0f / (float)t->size;
-	t->failed = t->failed || t->begun != t->n_buckets || !begin_sum(t, t->loss, 1) || (!t->device && t->plugin->sums_end(t->error));
+	t->failed = t->failed || t->begun != t->n_buckets || !begin_sum(t, t->loss, 1) ||
+	            (!t->device && t->plugin->sums_end(t->error));
 	t->begun = 0;
 	if (t->failed)
-		return err_set(e, "a sum over %d processes failed: %s", t->size, *t->error ? t->error : "the graph did not run to its end");
+		return err_set(e, "a sum over %d processes failed: %s", t->size,
+		               *t->error ? t->error : "the graph did not run to its end");
 	if (t->device) {
 		t->device->ops->team->wait(t->device);
 		return 0;

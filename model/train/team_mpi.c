@@ -1,5 +1,5 @@
-/* team_mpi.c - libablate_mpi.so: what team.h asks of a plugin, by MPI. Sums are non-blocking; their order over ranks is MPI's,
- * which is the same for the same number of ranks and the same length. */
+/* team_mpi.c - libablate_mpi.so: what team.h asks of a plugin, by MPI. Sums are non-blocking; their order over ranks is
+ * MPI's, which is the same for the same number of ranks and the same length. */
 #include "model/train/team.h"
 
 #include <limits.h>
@@ -30,7 +30,10 @@ static int join(int *rank, int *size, char error[200])
 	if (said(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &have), "MPI_Init_thread", error))
 		return -1;
 	(void)MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
-	return said(MPI_Comm_rank(MPI_COMM_WORLD, rank), "MPI_Comm_rank", error) || said(MPI_Comm_size(MPI_COMM_WORLD, size), "MPI_Comm_size", error) ? -1 : 0;
+	return said(MPI_Comm_rank(MPI_COMM_WORLD, rank), "MPI_Comm_rank", error) ||
+	               said(MPI_Comm_size(MPI_COMM_WORLD, size), "MPI_Comm_size", error)
+	           ? -1
+	           : 0;
 }
 
 static int sums_end(char error[200])
@@ -46,7 +49,8 @@ static int sum_begin(float *values, size_t n, char error[200])
 		(void)snprintf(error, 200, "a sum of %zu values is too long", n);
 		return -1;
 	}
-	return said(MPI_Iallreduce(MPI_IN_PLACE, values, (int)n, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &sums[n_sums++]), "MPI_Iallreduce", error);
+	return said(MPI_Iallreduce(MPI_IN_PLACE, values, (int)n, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD, &sums[n_sums++]),
+	            "MPI_Iallreduce", error);
 }
 
 static int poll_sums(char error[200])
@@ -67,5 +71,11 @@ static void leave(void)
 
 extern const struct team_plugin ablate_team_plugin;
 const struct team_plugin ablate_team_plugin = {
-	.abi = TEAM_ABI, .join = join, .sum_begin = sum_begin, .sums_end = sums_end, .poll = poll_sums, .tell = tell, .leave = leave,
+	.abi = TEAM_ABI,
+	.join = join,
+	.sum_begin = sum_begin,
+	.sums_end = sums_end,
+	.poll = poll_sums,
+	.tell = tell,
+	.leave = leave,
 };

@@ -1,7 +1,7 @@
-/* train.c - see train.h. One step: draw from counters which images and noise levels the batch has, hand these few numbers to
- * the device, and let it make the batch, run the graph and apply the optimizer and both averages. Nothing but the step number
- * decides what is drawn. The device is waited for when its answer is needed: every step on the CPU, elsewhere at the
- * points of the curves, at checkpoints and at the end. */
+/* train.c - see train.h. One step: draw from counters which images and noise levels the batch has, hand these few
+ * numbers to the device, and let it make the batch, run the graph and apply the optimizer and both averages. Nothing
+ * but the step number decides what is drawn. The device is waited for when its answer is needed: every step on the CPU,
+ * elsewhere at the points of the curves, at checkpoints and at the end. */
 #include "model/train/train.h"
 #include "model/config/net_spec.h"
 
@@ -28,28 +28,28 @@ struct trainer {
 	const struct run_config *c;
 	const struct train_options *o;
 	const struct train_hooks *hooks;
-	struct team *team;                /* borrowed; NULL: alone */
-	int64_t share, first;             /* samples of each batch that are this process', and the place of the first */
+	struct team *team;    /* borrowed; NULL: alone */
+	int64_t share, first; /* samples of each batch that are this process', and the place of the first */
 	struct dataset data;
 	struct net_spec net;
 	struct params *params;
 	struct backend *b;
-	float *parts[N_CKPT_PARTS];                /* the device's */
-	float *host[N_CKPT_PARTS];                 /* where the host reads them; the same memory where that can be */
-	float *frozen, *frozen_on;                 /* weights that a loss needs, and the device's copy */
-	float *diffusion, *diffusion_on;           /* the frozen network of method.kind = "cd", or NULL */
-	uint8_t *images_on;                        /* the training set on the device */
-	struct sample_draw *draws, *draws_on;      /* (batch) of the next step */
+	float *parts[N_CKPT_PARTS];           /* the device's */
+	float *host[N_CKPT_PARTS];            /* where the host reads them; the same memory where that can be */
+	float *frozen, *frozen_on;            /* weights that a loss needs, and the device's copy */
+	float *diffusion, *diffusion_on;      /* the frozen network of method.kind = "cd", or NULL */
+	uint8_t *images_on;                   /* the training set on the device */
+	struct sample_draw *draws, *draws_on; /* (batch) of the next step */
 	struct step_control *control_on;
 	struct step_status status, *status_on;
-	void *program;                             /* a recorded step; NULL: not yet, or not by this back end */
-	bool warm;                                 /* a step has run: recording may begin */
+	void *program; /* a recorded step; NULL: not yet, or not by this back end */
+	bool warm;     /* a step has run: recording may begin */
 	struct classifier classifier;
-	struct lpips_loss lpips;          /* for loss.kind = "lpips" */
+	struct lpips_loss lpips; /* for loss.kind = "lpips" */
 	struct step step;
 	struct graph *g;
 	struct update *update;
-	double *cdf;                      /* of the current N */
+	double *cdf; /* of the current N */
 	int64_t cdf_n;
 	char *config_json;
 };
@@ -67,7 +67,8 @@ static void release_device(struct trainer *t)
 		if (t->parts[i])
 			ops->memory.release(t->b, t->parts[i]);
 	}
-	void *const rest[] = { t->draws_on, t->control_on, t->status_on, t->images_on != t->data.images ? t->images_on : NULL };
+	void *const rest[] = { t->draws_on, t->control_on, t->status_on,
+		                   t->images_on != t->data.images ? t->images_on : NULL };
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
 		if (rest[i])
 			ops->memory.release(t->b, rest[i]);
@@ -90,19 +91,26 @@ static void release(struct trainer *t)
 	dataset_release(&t->data);
 }
 
-/* ---- setting up ----------------------------------------------------------------------------------------------------- */
+/* ---- setting up ------------------------------------------------------------------------------ */
 
-/* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as in consistency training (jcm losses.py:359-366). */
+/* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as in consistency training (jcm
+ * losses.py:359-366). */
 static int load_lpips(struct trainer *t, struct err *e)
 {
 	struct safetensors *backbone = NULL, *heads = NULL;
 	if (!t->o->lpips_backbone || !t->o->lpips_heads)
-		return err_set(e, "loss.kind = \"%s\" needs the weights lpips-vgg-backbone and lpips-vgg (`ablate weights list`); "
-		                  "lpips-classifier needs none", t->c->loss.kind == LOSS_LPIPS ? "lpips" : "lpips-average");
-	struct lpips_loss_options o = { .net = LPIPS_VGG, .side = LPIPS_LOSS_SIDE, .channels = t->data.c,
-	                               .average = t->c->loss.kind == LOSS_LPIPS_AVERAGE };
+		return err_set(e,
+		               "loss.kind = \"%s\" needs the weights lpips-vgg-backbone and lpips-vgg (`ablate weights list`); "
+		               "lpips-classifier needs none",
+		               t->c->loss.kind == LOSS_LPIPS ? "lpips" : "lpips-average");
+	struct lpips_loss_options o = { .net = LPIPS_VGG,
+		                            .side = LPIPS_LOSS_SIDE,
+		                            .channels = t->data.c,
+		                            .average = t->c->loss.kind == LOSS_LPIPS_AVERAGE };
 	int rc = safetensors_open(&backbone, t->o->lpips_backbone, e) || safetensors_open(&heads, t->o->lpips_heads, e) ||
-	         lpips_loss_init(&t->lpips, &o, backbone, heads, e) ? -1 : 0;
+	                 lpips_loss_init(&t->lpips, &o, backbone, heads, e)
+	             ? -1
+	             : 0;
 	safetensors_free(backbone);
 	safetensors_free(heads);
 	return rc;
@@ -152,7 +160,8 @@ static void put_parts(struct trainer *t)
 
 static int set_up_memory(struct trainer *t, struct err *e)
 {
-	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c, batch = (size_t)t->share;
+	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c,
+		   batch = (size_t)t->share;
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if ((i != CKPT_TEACHER || step_has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
 			return -1;
@@ -182,8 +191,9 @@ static int plan(struct trainer *t, struct err *e)
 	t->b->ops->facts(t->b, &f);
 	double need = (double)graph_bytes(t->g), fits = floor((double)t->c->train.batch * (double)f.memory_free / need);
 	if (need > 0 && f.memory_free && fits >= 1)
-		return err_set(e, "train.batch = %d needs %.1f MiB of %s's memory and %.1f are free; train.batch = %.0f would fit", t->c->train.batch,
-		               need / 0x1p20, t->b->name, (double)f.memory_free / 0x1p20, fits);
+		return err_set(e,
+		               "train.batch = %d needs %.1f MiB of %s's memory and %.1f are free; train.batch = %.0f would fit",
+		               t->c->train.batch, need / 0x1p20, t->b->name, (double)f.memory_free / 0x1p20, fits);
 	return err_in(e, "train.batch = %d", t->c->train.batch);
 }
 
@@ -203,7 +213,8 @@ static int take_share(struct trainer *t, struct err *e)
 {
 	int ranks = team_size(t->team);
 	if (t->c->train.batch % ranks)
-		return err_code(e, EXIT_USAGE, "train.batch = %d cannot be shared equally by %d processes", t->c->train.batch, ranks);
+		return err_code(e, EXIT_USAGE, "train.batch = %d cannot be shared equally by %d processes", t->c->train.batch,
+		                ranks);
 	t->share = t->c->train.batch / ranks;
 	t->first = t->share * team_rank(t->team);
 	return 0;
@@ -214,10 +225,12 @@ static int set_up(struct trainer *t, struct err *e)
 	const struct run_config *c = t->c;
 	char device[32];
 	team_device(device, t->team, t->o->device);
-	if (backend_open(&t->b, device, c->train.dtype, e) || (t->team && team_join_devices(t->team, t->b, e)) || dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e) || take_share(t, e))
+	if (backend_open(&t->b, device, c->train.dtype, e) || (t->team && team_join_devices(t->team, t->b, e)) ||
+	    dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e) || take_share(t, e))
 		return -1;
 	if (c->net.classes && c->net.classes < t->data.classes)
-		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name, t->data.classes);
+		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name,
+		                t->data.classes);
 	if (c->loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&t->classifier, c->data.name, e))
 		return -1;
 	if (config_needs_lpips(c) && load_lpips(t, e))
@@ -233,8 +246,12 @@ static int set_up(struct trainer *t, struct err *e)
 		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
 
 	t->g = graph_new_on(t->b);
-	t->step = step_build(t->g, c, &t->net, t->params, &(struct step_options){ .batch = (int)t->share, .dropout = true, .backward = true,
-	                     .classifier = t->classifier.params ? &t->classifier : NULL, .lpips = t->lpips.params ? &t->lpips : NULL });
+	t->step = step_build(t->g, c, &t->net, t->params,
+	                     &(struct step_options){ .batch = (int)t->share,
+	                                             .dropout = true,
+	                                             .backward = true,
+	                                             .classifier = t->classifier.params ? &t->classifier : NULL,
+	                                             .lpips = t->lpips.params ? &t->lpips : NULL });
 	if (c->train.dtype == DTYPE_BF16)
 		(void)graph_set_low(t->g);
 	if (update_new(&t->update, t->g, t->b, t->params, t->team, e) || plan(t, e))
@@ -245,12 +262,19 @@ static int set_up(struct trainer *t, struct err *e)
 	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
 	graph_set_first(t->g, (uint32_t)t->first);
-	update_bind(t->update, &(struct update_stores){ .p = t->parts[CKPT_STUDENT], .m = t->parts[CKPT_M], .v = t->parts[CKPT_V],
-	            .ema = t->parts[CKPT_EMA], .teacher = t->parts[CKPT_TEACHER], .control = t->control_on, .status = t->status_on }, t->step.loss);
+	update_bind(t->update,
+	            &(struct update_stores){ .p = t->parts[CKPT_STUDENT],
+	                                     .m = t->parts[CKPT_M],
+	                                     .v = t->parts[CKPT_V],
+	                                     .ema = t->parts[CKPT_EMA],
+	                                     .teacher = t->parts[CKPT_TEACHER],
+	                                     .control = t->control_on,
+	                                     .status = t->status_on },
+	            t->step.loss);
 	return 0;
 }
 
-/* ---- one step --------------------------------------------------------------------------------------------------------- */
+/* ---- one step -------------------------------------------------------------------------------- */
 
 /* Sample i of step k: which image, mirrored or not. Epochs are permutations of the training set. */
 static int64_t pick(const struct trainer *t, int64_t k, int64_t i, int *flip)
@@ -313,9 +337,17 @@ static void draw_images(struct trainer *t, int64_t k)
 /* What the device does in one step, in order. */
 static int enqueue(struct trainer *t, struct err *e)
 {
-	struct batch_job batch = { .control = t->control_on, .draws = t->draws_on, .images = t->images_on, .batch = t->share,
-	                           .h = t->data.h, .w = t->data.w, .c = t->data.c, .classes = t->net.classes, .x0 = t->step.x0->data,
-	                           .z = t->step.z->data, .labels = t->step.labels ? t->step.labels->data : NULL };
+	struct batch_job batch = { .control = t->control_on,
+		                       .draws = t->draws_on,
+		                       .images = t->images_on,
+		                       .batch = t->share,
+		                       .h = t->data.h,
+		                       .w = t->data.w,
+		                       .c = t->data.c,
+		                       .classes = t->net.classes,
+		                       .x0 = t->step.x0->data,
+		                       .z = t->step.z->data,
+		                       .labels = t->step.labels ? t->step.labels->data : NULL };
 	t->b->ops->training.batch(t->b, &batch);
 	return update_run(t->update, e);
 }
@@ -326,8 +358,10 @@ static int one_step(struct trainer *t, int64_t k, struct err *e)
 	const struct run_config *c = t->c;
 	const struct backend_ops *ops = t->b->ops;
 	struct optim o = { (enum optim_kind)c->optim.kind, c->optim.lr, c->optim.beta1, c->optim.beta2, c->optim.eps, 0 };
-	struct step_control control = { .scalars = { t->o->seed, (uint32_t)k, (uint32_t)t->first }, .optim = optim_step_at(&o, k + 1), .ema = average_of(c->ema.decay),
-	                                .teacher = average_of(step_has_teacher(c) ? schedule_mu(c, k) : 0) };
+	struct step_control control = { .scalars = { t->o->seed, (uint32_t)k, (uint32_t)t->first },
+		                            .optim = optim_step_at(&o, k + 1),
+		                            .ema = average_of(c->ema.decay),
+		                            .teacher = average_of(step_has_teacher(c) ? schedule_mu(c, k) : 0) };
 	draw_noise_levels(t, k, schedule_n(c, k));
 	draw_images(t, k);
 	ops->memory.upload(t->b, t->draws_on, t->draws, (size_t)t->share * sizeof *t->draws);
@@ -368,7 +402,7 @@ static void put_status(struct trainer *t)
 	t->b->ops->memory.upload(t->b, t->status_on, &t->status, sizeof t->status);
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------------------------ */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static void tell_curve(struct trainer *t, int64_t step)
 {
@@ -385,8 +419,12 @@ static void tell_curve(struct trainer *t, int64_t step)
 
 static struct ckpt_state state_of(struct trainer *t, int64_t step)
 {
-	struct ckpt_state s = { .params = t->params, .step = step, .seed = t->o->seed, .config = t->config_json,
-	                        .loss_sum = t->status.loss_sum, .loss_steps = t->status.loss_steps };
+	struct ckpt_state s = { .params = t->params,
+		                    .step = step,
+		                    .seed = t->o->seed,
+		                    .config = t->config_json,
+		                    .loss_sum = t->status.loss_sum,
+		                    .loss_steps = t->status.loss_steps };
 	memcpy(s.parts, t->host, sizeof s.parts);
 	return s;
 }
@@ -436,7 +474,9 @@ static int resume(struct train_result *r, struct trainer *t, struct err *e)
 static int run(struct train_result *r, struct trainer *t, struct err *e)
 {
 	const struct train_hooks *h = t->hooks;
-	int64_t total = t->c->train.steps, every = t->o->curve_every ? t->o->curve_every : total / 100 > 0 ? total / 100 : 1;
+	int64_t total = t->c->train.steps, every = t->o->curve_every ? t->o->curve_every
+	                                           : total / 100 > 0 ? total / 100
+	                                                             : 1;
 	struct progress *progress = h ? h->progress : NULL;
 	int64_t saved_at = r->checkpoint[0] ? r->step : -1;
 	if (progress)

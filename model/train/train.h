@@ -17,7 +17,8 @@ struct team;
 
 struct train_hooks {
 	void *ctx;
-	/* A point of a curve: "loss" (mean of the steps since the last point), "grad_norm", "n" (discretization steps). May be NULL. */
+	/* A point of a curve: "loss" (mean of the steps since the last point), "grad_norm", "n" (discretization steps). May
+	 * be NULL. */
 	void (*curve)(void *ctx, const char *name, int64_t step, double value);
 	/* A checkpoint was written whole: its file and SHA-256. Returns 0, or -1 to stop training with e. May be NULL. */
 	int (*checkpoint)(void *ctx, int64_t step, const char *path, const char *sha256, struct err *e);
@@ -30,24 +31,27 @@ struct train_hooks {
 
 struct train_options {
 	uint64_t seed;
-	const char *dir;         /* an existing folder for checkpoints: DIR/step-%08d.ckpt, the last two are kept */
-	int checkpoint_every;    /* steps; 0 = only at the end and when stopped */
-	int curve_every;         /* steps between curve points; 0 = about 100 points in all */
-	int threads;             /* 0 = OpenMP's default */
-	struct team *team;       /* borrowed: the processes that share every batch (model/train/team.h), of which rank 0 writes; NULL = alone */
-	const char *device;      /* NULL = "cpu", "auto", "cuda", "cuda:N" (model/graph/backend.h) */
-	const char *lpips_backbone, *lpips_heads; /* safetensors of VGG16 and its heads, for config_needs_lpips(); else NULL */
+	const char *dir;      /* an existing folder for checkpoints: DIR/step-%08d.ckpt, the last two are kept */
+	int checkpoint_every; /* steps; 0 = only at the end and when stopped */
+	int curve_every;      /* steps between curve points; 0 = about 100 points in all */
+	int threads;          /* 0 = OpenMP's default */
+	struct team *
+		/* borrowed: the processes that share every batch (model/train/team.h), of which rank 0 writes; NULL = alone */
+		team;
+	const char *device; /* NULL = "cpu", "auto", "cuda", "cuda:N" (model/graph/backend.h) */
+	const char *lpips_backbone,
+		*lpips_heads; /* safetensors of VGG16 and its heads, for config_needs_lpips(); else NULL */
 };
 
 enum train_end { TRAIN_DONE, TRAIN_STOPPED, TRAIN_DIVERGED };
 
 struct train_result {
 	enum train_end end;
-	int64_t step, resumed_from;         /* steps done; the step of the checkpoint that this run began with (0 = fresh) */
+	int64_t step, resumed_from; /* steps done; the step of the checkpoint that this run began with (0 = fresh) */
 	double final_loss;
-	char checkpoint[4096];              /* path of the last checkpoint, "" when none was written */
+	char checkpoint[4096]; /* path of the last checkpoint, "" when none was written */
 	char checkpoint_sha256[SHA256_HEX];
-	char data_sha256[SHA256_HEX];       /* identity of the training set that was read */
+	char data_sha256[SHA256_HEX]; /* identity of the training set that was read */
 };
 
 /* Trains from the newest whole checkpoint in dir (or from the start) to config->train.steps. */

@@ -16,7 +16,12 @@
 #include <string.h>
 
 /* A graph of one batch and what is bound to it. */
-struct pass { struct graph *g; struct tensor *x, *labels; struct classifier_out out; struct tensor *d, *loss, *weight; };
+struct pass {
+	struct graph *g;
+	struct tensor *x, *labels;
+	struct classifier_out out;
+	struct tensor *d, *loss, *weight;
+};
 
 static struct pass build(const struct dataset *data, const struct params *p, int batch, bool backward)
 {
@@ -70,7 +75,8 @@ static double accuracy(const struct dataset *test, const struct params *p, float
 	return (double)right / (double)test->n;
 }
 
-static void fit(const struct dataset *train, const struct params *p, float *weights, const struct classifier_training *o, struct progress *progress)
+static void fit(const struct dataset *train, const struct params *p, float *weights,
+                const struct classifier_training *o, struct progress *progress)
 {
 	size_t floats = params_floats(p);
 	float *grad = xaligned(floats * sizeof *grad), *m = xaligned(floats * sizeof *m), *v = xaligned(floats * sizeof *v);
@@ -86,7 +92,8 @@ static void fit(const struct dataset *train, const struct params *p, float *weig
 		}
 		graph_run(s.g);
 		double decay = 0.5 * (1 + cos(3.14159265358979323846 * (double)k / (double)steps));
-		struct optim_step step = optim_step_at(&(struct optim){ OPTIM_ADAM, o->lr * decay, 0.9, 0.999, 1e-8, 0 }, k + 1);
+		struct optim_step step = optim_step_at(&(struct optim){ OPTIM_ADAM, o->lr * decay, 0.9, 0.999, 1e-8, 0 },
+		                                       k + 1);
 		optim_apply(&step, floats, weights, grad, m, v, NULL, 0, NULL, 0);
 		if (progress) {
 			(void)snprintf(progress->note, sizeof progress->note, "loss %.4g", (double)s.loss->data[0]);
@@ -99,8 +106,9 @@ static void fit(const struct dataset *train, const struct params *p, float *weig
 	free(v);
 }
 
-static int write_weights(const char *path, const struct params *p, const float *weights, const struct classifier_training *o,
-                         const struct dataset *train, double test_accuracy, struct err *e)
+static int write_weights(const char *path, const struct params *p, const float *weights,
+                         const struct classifier_training *o, const struct dataset *train, double test_accuracy,
+                         struct err *e)
 {
 	int n = params_count(p);
 	SCOPED(free) struct st_tensor *tensors = xcalloc((size_t)n, sizeof *tensors);
@@ -111,14 +119,18 @@ static int write_weights(const char *path, const struct params *p, const float *
 			tensors[i].dims[j] = q->dims[j];
 	}
 	char settings[200], result[32];
-	(void)snprintf(settings, sizeof settings, "adam lr=%g cosine epochs=%d batch=%d seed=%" PRIu64, o->lr, o->epochs, o->batch, o->seed);
+	(void)snprintf(settings, sizeof settings, "adam lr=%g cosine epochs=%d batch=%d seed=%" PRIu64, o->lr, o->epochs,
+	               o->batch, o->seed);
 	(void)str_double(result, test_accuracy);
-	struct st_meta meta[] = { { "data_sha256", train->sha256 }, { "format", "ablate-classifier-1" }, { "settings", settings }, { "test_accuracy", result } };
+	struct st_meta meta[] = { { "data_sha256", train->sha256 },
+		                      { "format", "ablate-classifier-1" },
+		                      { "settings", settings },
+		                      { "test_accuracy", result } };
 	return safetensors_write(path, tensors, (size_t)n, meta, sizeof meta / sizeof *meta, NULL, e);
 }
 
-int classifier_train(double *test_accuracy, const char *data_name, const struct classifier_training *o, const char *path,
-                     struct progress *progress, struct err *e)
+int classifier_train(double *test_accuracy, const char *data_name, const struct classifier_training *o,
+                     const char *path, struct progress *progress, struct err *e)
 {
 	struct dataset train, test;
 	if (dataset_open(&train, data_name, SPLIT_TRAIN, e))

@@ -9,11 +9,15 @@
 
 struct progress;
 
-struct classifier_training { int epochs, batch; double lr; uint64_t seed; };
+struct classifier_training {
+	int epochs, batch;
+	double lr;
+	uint64_t seed;
+};
 
-/* Writes weights to `path` (safetensors; test accuracy, data hash and settings in its metadata). Returns the share of the test
- * split that is classified correctly in *test_accuracy. */
-MUST_CHECK int classifier_train(double *test_accuracy, const char *data_name, const struct classifier_training *o, const char *path,
-                                struct progress *progress, struct err *e);
+/* Writes weights to `path` (safetensors; test accuracy, data hash and settings in its metadata). Returns the share of
+ * the test split that is classified correctly in *test_accuracy. */
+MUST_CHECK int classifier_train(double *test_accuracy, const char *data_name, const struct classifier_training *o,
+                                const char *path, struct progress *progress, struct err *e);
 
 #endif

@@ -15,8 +15,8 @@ struct update {
 	struct team *team;
 	struct update_stores s;
 	struct tensor *loss;
-	float *grad;              /* the flat store, in the back end's memory; NULL: gradients are handed over */
-	float *kept;              /* the host's copy of a run's gradients, or NULL */
+	float *grad; /* the flat store, in the back end's memory; NULL: gradients are handed over */
+	float *kept; /* the host's copy of a run's gradients, or NULL */
 };
 
 static void settle(struct update *u)
@@ -27,8 +27,15 @@ static void settle(struct update *u)
 /* Updates [at, at + n) of the stores. */
 static void apply(struct update *u, size_t at, size_t n, const float *grad)
 {
-	struct update_job job = { .control = u->s.control, .status = u->s.status, .grad = grad, .p = u->s.p + at, .m = u->s.m + at, .v = u->s.v + at,
-	                          .ema = u->s.ema ? u->s.ema + at : NULL, .teacher = u->s.teacher ? u->s.teacher + at : NULL, .n = n };
+	struct update_job job = { .control = u->s.control,
+		                      .status = u->s.status,
+		                      .grad = grad,
+		                      .p = u->s.p + at,
+		                      .m = u->s.m + at,
+		                      .v = u->s.v + at,
+		                      .ema = u->s.ema ? u->s.ema + at : NULL,
+		                      .teacher = u->s.teacher ? u->s.teacher + at : NULL,
+		                      .n = n };
 	u->b->ops->training.update(u->b, &job);
 }
 
@@ -45,7 +52,8 @@ static void take(void *ctx, size_t at, size_t n, const float *grad)
 	apply(u, at, n, grad);
 }
 
-/* The averages of parameters that no gradient reaches (Fourier frequencies) still follow them, as in one sweep over the stores. */
+/* The averages of parameters that no gradient reaches (Fourier frequencies) still follow them, as in one sweep over the
+ * stores. */
 static void apply_rest(struct update *u)
 {
 	for (int i = 0; i < params_count(u->params); i++) {
@@ -55,7 +63,8 @@ static void apply_rest(struct update *u)
 	}
 }
 
-int update_new(struct update **out, struct graph *g, struct backend *b, const struct params *p, struct team *team, struct err *e)
+int update_new(struct update **out, struct graph *g, struct backend *b, const struct params *p, struct team *team,
+               struct err *e)
 {
 	struct update *u = xcalloc(1, sizeof *u);
 	*u = (struct update){ .b = b, .g = g, .params = p, .team = team };

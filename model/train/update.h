@@ -1,9 +1,10 @@
 /* update.h - what follows a step's gradients: the optimizer and both averages, applied where the gradients are.
  *
  * On the CPU, alone, each parameter is updated during the backward pass, as soon as its gradient is whole and nothing
- * reads the parameter any more: only a few gradients exist at a time. Where a team averages them first, and on a device,
- * which does better with one sweep than with hundreds, they are in a flat store and are applied after the pass. Which of the two
- * it is changes no bit: an update concerns each element alone, and none is made after a loss that is not finite. */
+ * reads the parameter any more: only a few gradients exist at a time. Where a team averages them first, and on a
+ * device, which does better with one sweep than with hundreds, they are in a flat store and are applied after the pass.
+ * Which of the two it is changes no bit: an update concerns each element alone, and none is made after a loss that is
+ * not finite. */
 #ifndef ABLATE_UPDATE_H
 #define ABLATE_UPDATE_H
 
@@ -13,8 +14,8 @@
 
 struct team;
 
-/* The flat stores of params_floats values that a step changes, and what it is given and returns: in the back end's memory. ema and
- * teacher may be NULL. */
+/* The flat stores of params_floats values that a step changes, and what it is given and returns: in the back end's
+ * memory. ema and teacher may be NULL. */
 struct update_stores {
 	float *p, *m, *v, *ema, *teacher;
 	const struct step_control *control;
@@ -22,14 +23,17 @@ struct update_stores {
 };
 
 struct update;
-/* For a graph with a backward pass, before it is planned: sets where its gradients go. Everything is borrowed; team may be NULL. */
-MUST_CHECK int update_new(struct update **out, struct graph *g, struct backend *b, const struct params *p, struct team *team, struct err *e);
-void update_free(struct update *u);                          /* accepts NULL; before its graph and back end */
+/* For a graph with a backward pass, before it is planned: sets where its gradients go. Everything is borrowed; team may
+ * be NULL. */
+MUST_CHECK int update_new(struct update **out, struct graph *g, struct backend *b, const struct params *p,
+                          struct team *team, struct err *e);
+void update_free(struct update *u); /* accepts NULL; before its graph and back end */
 /* Once the graph is planned: what runs change, and the loss that they end with. */
 void update_bind(struct update *u, const struct update_stores *s, struct tensor *loss);
 /* One step: runs the graph and applies the result. On a device it is only started. */
 MUST_CHECK int update_run(struct update *u, struct err *e);
-/* The next run will leave its gradients readable for update_norm, which takes a copy where they are handed over one by one. */
+/* The next run will leave its gradients readable for update_norm, which takes a copy where they are handed over one by
+ * one. */
 void update_keep(struct update *u);
 /* Their length (L2), summed in the order of the store; ends what update_keep began. */
 double update_norm(struct update *u);

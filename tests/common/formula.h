@@ -11,15 +11,18 @@
 
 uint64_t formula_fnv(const char *s);
 uint64_t formula_splitmix(uint64_t x);
-uint64_t formula_hash(const char *s, uint64_t i);    /* splitmix(fnv(s) + i) */
-double formula_u(const char *s, uint64_t i);         /* in [-1, 1), exact in float */
+uint64_t formula_hash(const char *s, uint64_t i); /* splitmix(fnv(s) + i) */
+double formula_u(const char *s, uint64_t i);      /* in [-1, 1), exact in float */
 
 /* One weight tensor by its state-dict key (without wrapper prefix) and shape: convolutions and linear layers by fan-in,
  * biases, and batch norm statistics. n = product of dims. */
 void formula_weight(float *out, const char *key, const int64_t *dims, int n_dims);
 
 /* A kind of picture ("A32", "B32", "C64", "D75x53", "E401x350"): its size and parameters. NULL when unknown. */
-struct formula_kind { const char *name; int count, h, w, freq, bias[3], noise; };
+struct formula_kind {
+	const char *name;
+	int count, h, w, freq, bias[3], noise;
+};
 const struct formula_kind *formula_kind(const char *name);
 /* Picture n of a seed string such as "A32p" (kind + one letter), H,W,C with C = 3, kind->h x kind->w. */
 void formula_image(uint8_t *out, const struct formula_kind *kind, const char *seed, int n);

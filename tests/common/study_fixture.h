@@ -10,7 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OK(call) do { struct err e_ = ERR_INIT, *e = &e_; if (call) cr_assert_fail("%s: %s", #call, e_.msg); } while (0)
+#define OK(call) \
+	do { \
+		struct err e_ = ERR_INIT, *e = &e_; \
+		if (call) \
+			cr_assert_fail("%s: %s", #call, e_.msg); \
+	} while (0)
 
 static const char fixture_grid[] =
 	"schema = 1\n"
@@ -66,8 +71,8 @@ static inline struct plan *fixture_plan(const char *toml)
 /* What the run of an arm (by its first row) and a seed gave. */
 struct fixture_result {
 	const char *state, *reason;
-	double fid;                     /* at 1 step, of evaluation seed 101; 102 gives fid + 0.1 */
-	const char *protocol;           /* of fid */
+	double fid;           /* at 1 step, of evaluation seed 101; 102 gives fid + 0.1 */
+	const char *protocol; /* of fid */
 };
 typedef struct fixture_result fixture_fn(int arm, int64_t seed);
 
@@ -75,7 +80,7 @@ static inline struct fixture_result fixture_default(int arm, int64_t seed)
 {
 	static const double wobble[] = { 0, -0.3, 0.1, 0.25 };
 	struct fixture_result r = { "done", "", 10 + 1.5 * arm + wobble[seed & 3] + 0.01 * arm * (double)seed,
-	                            "fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train" };
+		                        "fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train" };
 	if (arm == 2 && seed == 3)
 		r.state = "failed", r.reason = "exit code 1: out of <memory>";
 	if (arm == 3)
@@ -83,20 +88,23 @@ static inline struct fixture_result fixture_default(int arm, int64_t seed)
 	return r;
 }
 
-static inline void fixture_metric(struct db *db, const char *attempt, const char *name, int nfe, int64_t step, int64_t eval_seed, double value,
-                                  const char *protocol)
+static inline void fixture_metric(struct db *db, const char *attempt, const char *name, int nfe, int64_t step,
+                                  int64_t eval_seed, double value, const char *protocol)
 {
 	char hex[40];
 	snprintf(hex, sizeof hex, "%a", value);
-	OK(db_exec(db, e, "INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, n) "
-	           "VALUES(?, ?, ?, 'ema', ?, ?, ?, ?, ?, 10000)", "ssiiisds", attempt, name, (int64_t)nfe, step, eval_seed, protocol, value, hex));
+	OK(db_exec(db, e,
+	           "INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, n) "
+	           "VALUES(?, ?, ?, 'ema', ?, ?, ?, ?, ?, 10000)",
+	           "ssiiisds", attempt, name, (int64_t)nfe, step, eval_seed, protocol, value, hex));
 }
 
 /* Fills a database for the plan; curves of `points` points each. */
 static inline void fixture_fill(struct db *db, const struct plan *p, fixture_fn *result, int points)
 {
 	OK(db_begin(db, e));
-	OK(db_exec(db, e, "INSERT INTO grid(hash, name, toml, created) VALUES(?, ?, '', '2026-01-01T00:00:00.000Z')", "ss", p->hash, p->grid->name));
+	OK(db_exec(db, e, "INSERT INTO grid(hash, name, toml, created) VALUES(?, ?, '', '2026-01-01T00:00:00.000Z')", "ss",
+	           p->hash, p->grid->name));
 	OK(db_exec(db, e, "INSERT INTO env VALUES(?, '{\"commit\":\"abc123\",\"cpu\":\"a <b>CPU</b>\"}')", "s",
 	           "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"));
 	for (int i = 0; i < p->n_arms; i++)
@@ -108,13 +116,16 @@ static inline void fixture_fill(struct db *db, const struct plan *p, fixture_fn 
 		snprintf(attempt, sizeof attempt, "%08d-0000-4000-8000-000000000000", i);
 		OK(db_exec(db, e, "INSERT INTO cell VALUES(?, ?, ?, ?, ?)", "ssiis", c->hash, p->arms[c->arm].hash, c->seed,
 		           (int64_t)NUMERICS_VERSION, p->arms[c->arm].dataset));
-		OK(db_exec(db, e, "INSERT INTO grid_cell VALUES(?, ?, ?, ?, ?, NULL)", "sssis", p->hash, c->hash, p->rows[p->arms[c->arm].rows[0]].chain,
-		           (int64_t)i, p->rows[p->arms[c->arm].rows[0]].label));
+		OK(db_exec(db, e, "INSERT INTO grid_cell VALUES(?, ?, ?, ?, ?, NULL)", "sssis", p->hash, c->hash,
+		           p->rows[p->arms[c->arm].rows[0]].chain, (int64_t)i, p->rows[p->arms[c->arm].rows[0]].label));
 		if (!strcmp(r.state, "pending"))
 			continue;
-		OK(db_exec(db, e, "INSERT INTO attempt(id, cell, n, state, reason, host, started, ended, step, wall_s, env) VALUES(?, ?, 1, ?, ?, 'host', "
-		           "'2026-01-01T00:00:00.000Z', '2026-01-01T00:10:00.000Z', 1000, 600, ?)", "sssss", attempt, c->hash, r.state, r.reason,
-		           "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"));
+		OK(db_exec(
+			db, e,
+			"INSERT INTO attempt(id, cell, n, state, reason, host, started, ended, step, wall_s, env) VALUES(?, ?, 1, "
+			"?, ?, 'host', '2026-01-01T00:00:00.000Z', '2026-01-01T00:10:00.000Z', 1000, 600, ?)",
+			"sssss", attempt, c->hash, r.state, r.reason,
+			"eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"));
 		for (int k = 0; k < points; k++)
 			OK(db_exec(db, e, "INSERT INTO curve VALUES(?, 'loss', ?, ?)", "sid", attempt, (int64_t)(10 * (k + 1)),
 			           (1 + 0.2 * c->arm) / sqrt(k + 1.0) + 0.01 * (double)c->seed));

@@ -43,10 +43,13 @@ Test(formula, weight_known_answers)
 
 Test(formula, image_known_answers)
 {
-	static const struct { const char *name; uint64_t wsum; } want[] = {
-		{ "A32p/0", 0xf0f09a896d38c192u },     { "A32p/299", 0x2246f0762a7fcb14u }, { "B32p/0", 0x3dfc373d6ffb488cu },
-		{ "C64p/0", 0x9482cafcd322d6a1u },     { "D75x53p/0", 0x0d232a992aeb737fu },
-		{ "E401x350p/0", 0x699f54d3820a23bau }, { "A32h/0", 0x63b7ec200567c814u },
+	static const struct {
+		const char *name;
+		uint64_t wsum;
+	} want[] = {
+		{ "A32p/0", 0xf0f09a896d38c192u }, { "A32p/299", 0x2246f0762a7fcb14u },  { "B32p/0", 0x3dfc373d6ffb488cu },
+		{ "C64p/0", 0x9482cafcd322d6a1u }, { "D75x53p/0", 0x0d232a992aeb737fu }, { "E401x350p/0", 0x699f54d3820a23bau },
+		{ "A32h/0", 0x63b7ec200567c814u },
 	};
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
 		int h, w;

@@ -34,7 +34,7 @@ static inline char *tmpdir_keep(char *text)
 	static int n, cap;
 	return VEC_PUSH(kept, n, cap) = text;
 }
-#define FMT(...) tmpdir_keep(xstrfmt(__VA_ARGS__))
+#define FMT(...)  tmpdir_keep(xstrfmt(__VA_ARGS__))
 #define TMP(name) tmpdir_keep(xstrfmt("%s/%s", tmpdir(), name))
 
 #endif

@@ -1,32 +1,36 @@
-/* cuda_emu.h - the launch model on the host: LAUNCH runs a grid block by block, each block's threads as fibers that take turns
- * at barriers.
+/* cuda_emu.h - the launch model on the host: LAUNCH runs a grid block by block, each block's threads as fibers that
+ * take turns at barriers.
  *
- * One thread of a block runs first. If it ends without having met a barrier, the others are plain calls. Otherwise every thread is
- * a fiber. What is caught, and ends as a launch failure that says what and in which kernel:
+ * One thread of a block runs first. If it ends without having met a barrier, the others are plain calls. Otherwise
+ * every thread is a fiber. What is caught, and ends as a launch failure that says what and in which kernel:
  *   - a barrier or a warp's exchange that some threads never come to;
  *   - shared memory written outside its array (guard words; under AddressSanitizer also reads);
  *   - device memory written outside its block (guard words in emu_memory.cc; AddressSanitizer);
  *   - an argument that points to the host's memory; fragments (mma.h) that are not where the hardware requires them.
  * The host cannot touch device memory, and nothing is done before somebody waits for it: emu_memory.cc, emu_stream.cc.
- * Shared and device memory start as NaN. Warps, the threads in them, and blocks take turns in an order that ABLATE_EMU_ORDER names:
- * forward, reverse, odd (odd ones first) or a number, which seeds a shuffle at every turn; a warp goes on as far as it can alone. A result that depends on the order is a race
- * or a missing barrier: tests run the orders and compare bits. In a capture launches are kept and run at each replay.
+ * Shared and device memory start as NaN. Warps, the threads in them, and blocks take turns in an order that
+ * ABLATE_EMU_ORDER names: forward, reverse, odd (odd ones first) or a number, which seeds a shuffle at every turn; a
+ * warp goes on as far as it can alone. A result that depends on the order is a race or a missing barrier: tests run the
+ * orders and compare bits. In a capture launches are kept and run at each replay.
  *
- * ABLATE_EMU_DEVICES, ABLATE_EMU_MEMORY (bytes) and ABLATE_EMU_FAIL_AT (the n-th launch fails as a lost device does) make the
- * device what a test needs. */
+ * ABLATE_EMU_DEVICES, ABLATE_EMU_MEMORY (bytes) and ABLATE_EMU_FAIL_AT (the n-th launch fails as a lost device does)
+ * make the device what a test needs. */
 #ifndef ABLATE_CUDA_EMU_H
 #define ABLATE_CUDA_EMU_H
 
 #include <functional>
 #include <string.h>
 
-struct emu_index { unsigned x, y, z; };
+struct emu_index {
+	unsigned x, y, z;
+};
 extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 
 void __syncthreads(void);
 void __syncwarp(unsigned mask = 0xFFFFFFFFu);
 /* Runs, or keeps for replay: body is one thread's call of the kernel. */
-cudaError_t emu_launch(cudaStream_t stream, const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes, std::function<void()> body);
+cudaError_t emu_launch(cudaStream_t stream, const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes,
+                       std::function<void()> body);
 /* The same for what is not a kernel: a library's call. */
 cudaError_t emu_call(cudaStream_t stream, std::function<void()> body);
 /* Ends the launch: its running thread did what a GPU would not have let it. */
@@ -36,14 +40,14 @@ void emu_refuse_argument(const char *kernel, int which);
 /* Is there anything in an argument's bytes that is an address of the host's? */
 bool emu_argument_is_hosts(const void *argument, size_t bytes);
 
-/* ---- a warp's exchanges: each thread shows 8 bytes and sees those of another ------------------------------------------ */
+/* ---- a warp's exchanges: each thread shows 8 bytes and sees those of another ----------------- */
 
 uint64_t emu_exchange(unsigned mask, uint64_t mine, unsigned from_lane);
 unsigned emu_lane(void);
 
 template <class T> static inline T emu_from_lane(unsigned mask, T x, unsigned lane)
 {
-	static_assert(sizeof (T) <= 8, "exchanges are of up to 8 bytes");
+	static_assert(sizeof(T) <= 8, "exchanges are of up to 8 bytes");
 	uint64_t word = 0;
 	memcpy(&word, &x, sizeof x);
 	word = emu_exchange(mask, word, lane);
@@ -82,10 +86,13 @@ template <class T> static inline T atomicAdd(T *at, T x)
 	return old;
 }
 
-/* ---- shared memory -------------------------------------------------------------------------------------------------- */
+/* ---- shared memory --------------------------------------------------------------------------- */
 
 /* Memory of a SHARED variable with guards around it: named once per block, poisoned then. */
-struct emu_guards { const unsigned char *before, *after; size_t bytes; };
+struct emu_guards {
+	const unsigned char *before, *after;
+	size_t bytes;
+};
 void emu_shared(void *p, size_t bytes, struct emu_guards guards);
 
 enum { EMU_GUARD_BYTES = 64 };
@@ -98,18 +105,24 @@ template <class T, size_t N> struct emu_array {
 
 #define SHARED(type, name, count) \
 	static struct emu_array<type, (count)> name##_in_guards; \
-	emu_shared(name##_in_guards.values, sizeof name##_in_guards.values, { name##_in_guards.before, name##_in_guards.after, EMU_GUARD_BYTES }); \
-	type (&name)[count] = name##_in_guards.values
+	emu_shared(name##_in_guards.values, sizeof name##_in_guards.values, \
+	           { name##_in_guards.before, name##_in_guards.after, EMU_GUARD_BYTES }); \
+	type(&name)[count] = name##_in_guards.values
 
-/* ---- launching ------------------------------------------------------------------------------------------------------ */
+/* ---- launching ------------------------------------------------------------------------------- */
 
 #define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) \
-	emu_launch_args((cu), emu_args(kernel, __VA_ARGS__), #kernel, __FILE__, __LINE__, (blocks), (threads), (shared_bytes))
+	emu_launch_args((cu), emu_args(kernel, __VA_ARGS__), #kernel, __FILE__, __LINE__, (blocks), (threads), \
+	                (shared_bytes))
 
 /* which: the first argument that is the host's; 0: none. */
-struct emu_bound { std::function<void()> body; int which; };
+struct emu_bound {
+	std::function<void()> body;
+	int which;
+};
 
-/* Of a copy: the bytes between members may be anything. With a compiler that cannot say where those are, nothing is checked. */
+/* Of a copy: the bytes between members may be anything. With a compiler that cannot say where those are, nothing is
+ * checked. */
 template <class T> static bool emu_is_hosts(T argument)
 {
 #if __has_builtin(__builtin_clear_padding)
@@ -130,8 +143,8 @@ template <typename... P, typename... A> static struct emu_bound emu_args(void (*
 	return { std::bind(kernel, static_cast<P>(args)...), which };
 }
 
-static inline void emu_launch_args(struct cuda *cu, struct emu_bound bound, const char *name, const char *file, int line,
-                                   unsigned blocks, unsigned threads, size_t shared_bytes)
+static inline void emu_launch_args(struct cuda *cu, struct emu_bound bound, const char *name, const char *file,
+                                   int line, unsigned blocks, unsigned threads, size_t shared_bytes)
 {
 	if (bound.which)
 		emu_refuse_argument(name, bound.which);

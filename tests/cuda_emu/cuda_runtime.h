@@ -1,6 +1,6 @@
-/* cuda_runtime.h - the part of the CUDA runtime that the back end uses, on the host: one pretended device whose memory the host
- * cannot touch and whose streams run late. Found before the toolkit's header of that name when .cu files are compiled as C++. See
- * cuda_emu.h for kernels. */
+/* cuda_runtime.h - the part of the CUDA runtime that the back end uses, on the host: one pretended device whose memory
+ * the host cannot touch and whose streams run late. Found before the toolkit's header of that name when .cu files are
+ * compiled as C++. See cuda_emu.h for kernels. */
 #ifndef ABLATE_CUDA_EMU_RUNTIME_H
 #define ABLATE_CUDA_EMU_RUNTIME_H
 
@@ -16,8 +16,12 @@
 #define __restrict__
 #define __ldg(p) (*(p))
 
-struct alignas(16) float4 { float x, y, z, w; };
-struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(16) float4 {
+	float x, y, z, w;
+};
+struct alignas(16) uint4 {
+	unsigned x, y, z, w;
+};
 
 static inline float4 make_float4(float x, float y, float z, float w)
 {
@@ -30,8 +34,17 @@ static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w)
 }
 
 enum cudaError_t {
-	cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2, cudaErrorInsufficientDriver = 35, cudaErrorNoDevice = 100,
-	cudaErrorInvalidDevice = 101, cudaErrorIllegalAddress = 700, cudaErrorLaunchFailure = 719, cudaErrorStreamCaptureInvalidated = 901, cudaErrorStreamCaptureUnjoined = 904, cudaErrorDevicesUnavailable = 46,
+	cudaSuccess = 0,
+	cudaErrorInvalidValue = 1,
+	cudaErrorMemoryAllocation = 2,
+	cudaErrorInsufficientDriver = 35,
+	cudaErrorNoDevice = 100,
+	cudaErrorInvalidDevice = 101,
+	cudaErrorIllegalAddress = 700,
+	cudaErrorLaunchFailure = 719,
+	cudaErrorStreamCaptureInvalidated = 901,
+	cudaErrorStreamCaptureUnjoined = 904,
+	cudaErrorDevicesUnavailable = 46,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal };
@@ -42,7 +55,11 @@ typedef struct emu_event *cudaEvent_t;
 typedef struct emu_graph *cudaGraph_t;
 typedef struct emu_graph *cudaGraphExec_t;
 
-struct cudaDeviceProp { char name[256]; int major, minor, multiProcessorCount; size_t sharedMemPerBlock, totalGlobalMem; };
+struct cudaDeviceProp {
+	char name[256];
+	int major, minor, multiProcessorCount;
+	size_t sharedMemPerBlock, totalGlobalMem;
+};
 
 const char *cudaGetErrorString(cudaError_t rc);
 cudaError_t cudaGetLastError(void);

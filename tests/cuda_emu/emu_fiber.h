@@ -1,7 +1,7 @@
 /* emu_fiber.h - switching between stacks: a fiber runs a function on a stack of its own until it switches away.
  *
- * On x86-64 the switch is a dozen instructions, because a kernel with barriers makes thousands of them per block; elsewhere, and
- * under a sanitizer that must know of stacks, it is swapcontext. */
+ * On x86-64 the switch is a dozen instructions, because a kernel with barriers makes thousands of them per block;
+ * elsewhere, and under a sanitizer that must know of stacks, it is swapcontext. */
 #ifndef ABLATE_EMU_FIBER_H
 #define ABLATE_EMU_FIBER_H
 
@@ -10,7 +10,9 @@
 
 #if defined(__x86_64__) && !defined(ABLATE_SANITIZED)
 
-struct fiber_context { void *stack_pointer; };
+struct fiber_context {
+	void *stack_pointer;
+};
 
 extern "C" void emu_switch(void **save, void *load);
 asm(".text\n.type emu_switch,@function\n.hidden emu_switch\nemu_switch:\n"
@@ -28,7 +30,7 @@ static inline void fiber_make(struct fiber_context *f, char *stack, size_t bytes
 {
 	uintptr_t top = ((uintptr_t)stack + bytes) / 16 * 16;
 	void **sp = (void **)top;
-	*--sp = NULL;            /* where entry would return to; keeps the stack as a call leaves it */
+	*--sp = NULL; /* where entry would return to; keeps the stack as a call leaves it */
 	*--sp = (void *)entry;
 	for (int i = 0; i < 6; i++)
 		*--sp = NULL;
@@ -38,7 +40,9 @@ static inline void fiber_make(struct fiber_context *f, char *stack, size_t bytes
 #else
 #include <ucontext.h>
 
-struct fiber_context { ucontext_t at; };
+struct fiber_context {
+	ucontext_t at;
+};
 
 static inline void fiber_switch(struct fiber_context *save, struct fiber_context *load)
 {

@@ -1,7 +1,9 @@
 /* emu_launch.cc - grids, blocks and threads of the pretended device; see cuda_emu.h. */
 #include "tests/cuda_emu/emu_private.h"
 
-struct cuda { cudaStream_t stream; };
+struct cuda {
+	cudaStream_t stream;
+};
 void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);
 #include "tests/cuda_emu/cuda_emu.h"
 #include "tests/cuda_emu/emu_fiber.h"
@@ -23,7 +25,7 @@ struct fiber {
 	struct fiber_context at;
 	char *stack;
 	enum fiber_state state;
-	uint64_t shown[2];              /* of its last two exchanges */
+	uint64_t shown[2]; /* of its last two exchanges */
 	unsigned exchanges;
 };
 
@@ -34,7 +36,10 @@ static struct {
 	bool direct, met_barrier, broken;
 	const std::function<void()> *body;
 	const char *kernel;
-	struct { void *p; struct emu_guards guards; } shared[MAX_SHARED]; /* poisoned in this block */
+	struct {
+		void *p;
+		struct emu_guards guards;
+	} shared[MAX_SHARED]; /* poisoned in this block */
 	int n_shared, turns[MAX_THREADS];
 	unsigned long launches;
 	uint64_t shuffle;
@@ -49,7 +54,8 @@ const char *emu_finding(void)
 void emu_found(const char *what)
 {
 	if (!emu.broken)
-		(void)snprintf(emu.finding, sizeof emu.finding, "%.100s: %s (block %u, thread %u)", emu.kernel, what, blockIdx.x, threadIdx.x);
+		(void)snprintf(emu.finding, sizeof emu.finding, "%.100s: %s (block %u, thread %u)", emu.kernel, what,
+		               blockIdx.x, threadIdx.x);
 	emu.broken = true;
 }
 
@@ -64,7 +70,7 @@ unsigned emu_lane(void)
 	return threadIdx.x % LANES;
 }
 
-/* ---- shared memory -------------------------------------------------------------------------------------------------- */
+/* ---- shared memory --------------------------------------------------------------------------- */
 
 void emu_shared(void *p, size_t bytes, struct emu_guards guards)
 {
@@ -97,7 +103,7 @@ static void check_shared(void)
 #endif
 }
 
-/* ---- what threads wait for ------------------------------------------------------------------------------------------ */
+/* ---- what threads wait for ------------------------------------------------------------------- */
 
 static void wait_as(enum fiber_state state)
 {
@@ -137,7 +143,7 @@ uint64_t emu_exchange(unsigned mask, uint64_t mine, unsigned from_lane)
 	return emu.fibers[emu.running / LANES * LANES + (int)(from_lane % LANES)].shown[slot];
 }
 
-/* ---- turns ---------------------------------------------------------------------------------------------------------- */
+/* ---- turns ----------------------------------------------------------------------------------- */
 
 static uint64_t draw(void)
 {
@@ -161,7 +167,9 @@ static bool is_shuffled(const char *order)
 static void make_turns(int *turns, int n, const char *order)
 {
 	for (int i = 0; i < n; i++)
-		turns[i] = strcmp(order, "reverse") == 0 ? n - 1 - i : strcmp(order, "odd") == 0 ? (i < n / 2 ? 2 * i + 1 : 2 * (i - n / 2)) : i;
+		turns[i] = strcmp(order, "reverse") == 0 ? n - 1 - i
+		           : strcmp(order, "odd") == 0   ? (i < n / 2 ? 2 * i + 1 : 2 * (i - n / 2))
+		                                         : i;
 	for (int i = n - 1; is_shuffled(order) && i > 0; i--) {
 		int j = (int)(draw() % (uint64_t)(i + 1)), keep = turns[i];
 		turns[i] = turns[j];
@@ -169,7 +177,7 @@ static void make_turns(int *turns, int n, const char *order)
 	}
 }
 
-/* ---- a block -------------------------------------------------------------------------------------------------------- */
+/* ---- a block --------------------------------------------------------------------------------- */
 
 static void fiber_main(void)
 {
@@ -218,7 +226,8 @@ static void run_warp(int first, int lanes, const char *order)
 	} while (!emu.broken && release_warp(first, lanes));
 }
 
-/* All threads to the end, from barrier to barrier, one warp after the other: what a warp may do before another has begun, it does. */
+/* All threads to the end, from barrier to barrier, one warp after the other: what a warp may do before another has
+ * begun, it does. */
 static void run_fibers(int n, const char *order)
 {
 	int warps = (n + LANES - 1) / LANES, turns[MAX_THREADS / LANES];
@@ -234,7 +243,8 @@ static void run_fibers(int n, const char *order)
 		if (done == n || emu.broken)
 			return;
 		if (waiting < n) {
-			emu_found(waiting ? "a barrier that some of the block's threads never came to" : "a warp's exchange that some of its threads never came to");
+			emu_found(waiting ? "a barrier that some of the block's threads never came to"
+			                  : "a warp's exchange that some of its threads never came to");
 			return;
 		}
 		for (int i = 0; i < n; i++)
@@ -288,7 +298,8 @@ static void run_grid(const char *kernel, unsigned blocks, unsigned threads, cons
 
 void emu_refuse_argument(const char *kernel, int which)
 {
-	(void)snprintf(emu.finding, sizeof emu.finding, "argument %d of %.80s points into the host's memory", which, kernel);
+	(void)snprintf(emu.finding, sizeof emu.finding, "argument %d of %.80s points into the host's memory", which,
+	               kernel);
 	(void)emu_lose(cudaErrorIllegalAddress);
 }
 
@@ -304,7 +315,8 @@ bool emu_argument_is_hosts(const void *argument, size_t bytes)
 	return false;
 }
 
-cudaError_t emu_launch(cudaStream_t stream, const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes, std::function<void()> body)
+cudaError_t emu_launch(cudaStream_t stream, const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes,
+                       std::function<void()> body)
 {
 	if (blocks == 0 || blocks > INT_MAX || threads == 0 || threads > MAX_THREADS || shared_bytes > (48 << 10))
 		return emu_result(cudaErrorInvalidValue);

@@ -1,6 +1,7 @@
-/* emu_libraries.cc - the libraries' halves of cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/cpu/dnn.h): what the libraries compute, not how. Values of
- * bf16 go through float and are rounded once at the end, as sums in float are. A call is kept in a capture like any other.
- * ABLATE_CUBLASLT=none and ABLATE_CUDNN=none leave them out, as they do with the real ones. */
+/* emu_libraries.cc - the libraries' halves of cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/cpu/dnn.h): what
+ * the libraries compute, not how. Values of bf16 go through float and are rounded once at the end, as sums in float
+ * are. A call is kept in a capture like any other. ABLATE_CUBLASLT=none and ABLATE_CUDNN=none leave them out, as they
+ * do with the real ones. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/kernel.cuh"
@@ -59,9 +60,11 @@ static float *opened(floats *keep, const void *p, int64_t n, enum tensor_type ty
 	return keep->data();
 }
 
-/* ---- matrix products ------------------------------------------------------------------------------------------------ */
+/* ---- matrix products ------------------------------------------------------------------------- */
 
-struct blas_gemm { struct cuda_gemm_shape s; };
+struct blas_gemm {
+	struct cuda_gemm_shape s;
+};
 
 struct blas_gemm *blas_gemm_new(struct cuda *, const struct cuda_gemm_shape *s)
 {
@@ -78,10 +81,12 @@ void blas_gemm_free(struct blas_gemm *g)
 static void gemm_one(const struct cuda_gemm_shape &s, const void *a, const void *b, const void *bias, void *c)
 {
 	floats ka, kb, sums((size_t)(s.m * s.n));
-	int64_t rows_a = s.ta ? s.k : s.m, rows_b = s.tb ? s.n : s.k, width_a = s.ta ? s.m : s.k, width_b = s.tb ? s.k : s.n;
-	const float *pa = opened(&ka, a, (rows_a - 1) * s.lda + width_a, s.in), *pb = opened(&kb, b, (rows_b - 1) * s.ldb + width_b, s.in);
-	dnn_gemm(s.ta ? DNN_TRANSPOSED : DNN_PLAIN, s.tb ? DNN_TRANSPOSED : DNN_PLAIN, s.m, s.n, s.k, s.alpha, pa, s.lda, pb,
-	         s.ldb, 0, sums.data(), s.n);
+	int64_t rows_a = s.ta ? s.k : s.m, rows_b = s.tb ? s.n : s.k, width_a = s.ta ? s.m : s.k,
+			width_b = s.tb ? s.k : s.n;
+	const float *pa = opened(&ka, a, (rows_a - 1) * s.lda + width_a, s.in),
+				*pb = opened(&kb, b, (rows_b - 1) * s.ldb + width_b, s.in);
+	dnn_gemm(s.ta ? DNN_TRANSPOSED : DNN_PLAIN, s.tb ? DNN_TRANSPOSED : DNN_PLAIN, s.m, s.n, s.k, s.alpha, pa, s.lda,
+	         pb, s.ldb, 0, sums.data(), s.n);
 	struct val out = val_at(c, s.out), add = val_at(bias, s.out);
 	for (int64_t i = 0; i < s.m; i++)
 		for (int64_t j = 0; j < s.n; j++) {
@@ -100,24 +105,29 @@ static void gemm_all(const struct cuda_gemm_shape &s, const char *a, const char 
 void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const void *b, const void *bias, void *c)
 {
 	struct cuda_gemm_shape s = g->s;
-	if ((uintptr_t)a % cuda_gemm_alignment(s.in, s.lda, s.step_a, s.m, s.k) || (uintptr_t)b % cuda_gemm_alignment(s.in, s.ldb, s.step_b, s.n, s.k) ||
+	if ((uintptr_t)a % cuda_gemm_alignment(s.in, s.lda, s.step_a, s.m, s.k) ||
+	    (uintptr_t)b % cuda_gemm_alignment(s.in, s.ldb, s.step_b, s.n, s.k) ||
 	    (uintptr_t)c % cuda_gemm_alignment(s.out, s.ldc, s.step_c, s.n, s.n) || (s.bias && (uintptr_t)bias % 16))
 		cuda_fail(cu, __FILE__, __LINE__, "matrix product", "an operand that is not aligned as the library is told");
 	CUDA_CALL(cu, emu_call(cu->stream, [=] { gemm_all(s, (const char *)a, (const char *)b, bias, (char *)c); }));
 }
 
-/* ---- convolutions --------------------------------------------------------------------------------------------------- */
+/* ---- convolutions ---------------------------------------------------------------------------- */
 
-/* As cuDNN has it on a GPU: bf16 takes bias (of bf16) and relu along and writes gradients of weights in bf16. Floats do not here, so that
- * the kernel which does it for them is run too. */
-struct dnn_plan { struct cuda_conv_shape s; struct dnn_conv *primitive; struct dnn_plan *next; };
+/* As cuDNN has it on a GPU: bf16 takes bias (of bf16) and relu along and writes gradients of weights in bf16. Floats do
+ * not here, so that the kernel which does it for them is run too. */
+struct dnn_plan {
+	struct cuda_conv_shape s;
+	struct dnn_conv *primitive;
+	struct dnn_plan *next;
+};
 
 struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s)
 {
 	if (s->shape.ic % 8 && s->shape.oc % 8) /* a library that has no engine for this */
 		return NULL;
 	const bool bias = false, relu = false; /* conv_run makes both */
-	cu->dnn_plans = new dnn_plan { *s, dnn_conv_new(&s->shape, s->pass, bias, relu), cu->dnn_plans };
+	cu->dnn_plans = new dnn_plan{ *s, dnn_conv_new(&s->shape, s->pass, bias, relu), cu->dnn_plans };
 	return cu->dnn_plans;
 }
 
@@ -155,9 +165,11 @@ static void conv_run(const struct dnn_plan *c, void *x, void *w, const void *bia
 {
 	const struct dnn_shape &s = c->s.shape;
 	int64_t taps = s.kh * s.kw, nx = s.n * s.h * s.w * s.ic, ny = s.n * s.oh * s.ow * s.oc, nw = s.oc * s.ic * taps;
-	bool into_x = c->s.pass == DNN_BACKWARD_DATA, into_w = c->s.pass == DNN_BACKWARD_WEIGHTS, into_y = c->s.pass == DNN_FORWARD;
+	bool into_x = c->s.pass == DNN_BACKWARD_DATA, into_w = c->s.pass == DNN_BACKWARD_WEIGHTS,
+		 into_y = c->s.pass == DNN_FORWARD;
 	floats kx((size_t)nx), ky((size_t)ny), weights((size_t)nw);
-	struct val vx = val_at(x, c->s.type), vy = val_at(y, c->s.type), vw = val_at(w, c->s.type), add = val_at(bias, c->s.type);
+	struct val vx = val_at(x, c->s.type), vy = val_at(y, c->s.type), vw = val_at(w, c->s.type),
+			   add = val_at(bias, c->s.type);
 	bool fused = dnn_plan_fused(c);
 	for (int64_t o = 0; !into_w && o < s.oc; o++)
 		for (int64_t i = 0; i < s.ic; i++)

@@ -1,5 +1,6 @@
-/* emu_memory.cc - memory of the pretended device. A block has pages of its own, between guards, and they are closed to all but what runs on
- * the device: a host that follows a device pointer dies of it, as it does with a GPU. Nothing in it is zero by itself. */
+/* emu_memory.cc - memory of the pretended device. A block has pages of its own, between guards, and they are closed to
+ * all but what runs on the device: a host that follows a device pointer dies of it, as it does with a GPU. Nothing in
+ * it is zero by itself. */
 #include "tests/cuda_emu/emu_private.h"
 
 #include <map>
@@ -14,13 +15,16 @@
 #ifdef ABLATE_SANITIZED
 #include <sanitizer/asan_interface.h>
 #else
-#define ASAN_POISON_MEMORY_REGION(p, bytes) ((void)0)
+#define ASAN_POISON_MEMORY_REGION(p, bytes)   ((void)0)
 #define ASAN_UNPOISON_MEMORY_REGION(p, bytes) ((void)0)
 #endif
 
 enum { GUARD = 256, GUARD_BYTE = 0x7F, PAGE = 4096, HUGE_BYTES = 4 << 20, SMALL_COPY = 64 << 10 };
 
-struct block { unsigned char *base; size_t whole, bytes; }; /* pages; one more lies behind them, never to be touched */
+struct block {
+	unsigned char *base;
+	size_t whole, bytes;
+}; /* pages; one more lies behind them, never to be touched */
 
 static std::map<const void *, struct block> &blocks(void)
 {
@@ -31,7 +35,7 @@ static std::map<const void *, struct block> &blocks(void)
 static size_t used;
 static bool is_open;
 
-/* ---- who may touch it ----------------------------------------------------------------------------------------------- */
+/* ---- who may touch it ------------------------------------------------------------------------ */
 
 static void protect(const struct block &b, int how)
 {
@@ -62,7 +66,8 @@ bool emu_is_device(const void *p, size_t bytes)
 	return (const char *)p + bytes <= (const char *)at->first + at->second.bytes;
 }
 
-/* Programs, heaps, libraries and stacks are at high addresses; no kernel's arguments hold numbers that high which are not addresses. */
+/* Programs, heaps, libraries and stacks are at high addresses; no kernel's arguments hold numbers that high which are
+ * not addresses. */
 bool emu_is_host(uintptr_t p)
 {
 	unsigned char there;
@@ -92,7 +97,7 @@ static void watch(void)
 	watching = sigaction(SIGSEGV, &ours, NULL) == 0;
 }
 
-/* ---- guards; under AddressSanitizer, which watches reads too, it knows them as not to be touched ----------------------- */
+/* ---- guards; under AddressSanitizer, which watches reads too, it knows them as not to be touched --- */
 
 static void set_guards(unsigned char *p, const struct block &b)
 {
@@ -123,7 +128,7 @@ void emu_check_guards(void)
 			(void)emu_lose(cudaErrorIllegalAddress);
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 size_t emu_memory_total(void)
 {
@@ -183,10 +188,12 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t strea
 	return emu_call(stream, [=] { memset(p, value, bytes); });
 }
 
-/* A small block of the host's is taken along with the call; a larger one is read when its turn comes, which the real device may do. */
+/* A small block of the host's is taken along with the call; a larger one is read when its turn comes, which the real
+ * device may do. */
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
 {
-	bool to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice, from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+	bool to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice,
+		 from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
 	if (to != emu_is_device(dst, bytes) || from != emu_is_device(src, bytes))
 		return emu_result(cudaErrorInvalidValue);
 	if (emu_is_capturing(stream) && !(to && from)) /* host memory may be gone at the replay */

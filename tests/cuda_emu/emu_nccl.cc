@@ -1,6 +1,6 @@
-/* emu_nccl.cc - cuda_nccl.h between processes of this machine: memory shared by a file whose path is the team's name. Each process lays
- * its values there, all wait, each sums them in the order of ranks, all wait again. Like the library's, a sum is kept in a capture. A
- * partner that does not come within a minute is a lost device. */
+/* emu_nccl.cc - cuda_nccl.h between processes of this machine: memory shared by a file whose path is the team's name.
+ * Each process lays its values there, all wait, each sums them in the order of ranks, all wait again. Like the
+ * library's, a sum is kept in a capture. A partner that does not come within a minute is a lost device. */
 #include "model/cuda/cuda_nccl.h"
 
 #include "tests/cuda_emu/emu_private.h"
@@ -16,8 +16,14 @@
 
 enum { MOST = 1 << 18, MAX_RANKS = 8 };
 
-struct shared { std::atomic<int> arrived, round; float values[MAX_RANKS][MOST]; };
-struct cuda_team { struct shared *at; int rank, size; };
+struct shared {
+	std::atomic<int> arrived, round;
+	float values[MAX_RANKS][MOST];
+};
+struct cuda_team {
+	struct shared *at;
+	int rank, size;
+};
 
 int cuda_team_name(char name[TEAM_NAME_BYTES], struct err *e)
 {
@@ -49,7 +55,9 @@ static bool meet(struct cuda_team *t)
 int cuda_team_join(struct cuda_team **out, const char name[TEAM_NAME_BYTES], int rank, int size, struct err *e)
 {
 	int fd = open(name, O_RDWR);
-	void *at = fd < 0 || size > MAX_RANKS ? MAP_FAILED : mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *at = fd < 0 || size > MAX_RANKS
+	               ? MAP_FAILED
+	               : mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (fd >= 0)
 		(void)close(fd);
 	if (at == MAP_FAILED)

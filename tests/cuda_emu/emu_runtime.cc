@@ -1,5 +1,5 @@
-/* emu_runtime.cc - the pretended device itself: what it says of itself, and what went wrong with it. Memory: emu_memory.cc; streams:
- * emu_stream.cc; kernels: emu_launch.cc. */
+/* emu_runtime.cc - the pretended device itself: what it says of itself, and what went wrong with it. Memory:
+ * emu_memory.cc; streams: emu_stream.cc; kernels: emu_launch.cc. */
 #include "tests/cuda_emu/emu_private.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@ long emu_setting(const char *name, long otherwise)
 	return text && *text ? strtol(text, NULL, 10) : otherwise;
 }
 
-/* ---- what happened -------------------------------------------------------------------------------------------------- */
+/* ---- what happened --------------------------------------------------------------------------- */
 
 static cudaError_t last, lost; /* lost: sticky, as after a fault of a real device */
 
@@ -62,7 +62,7 @@ const char *cudaGetErrorString(cudaError_t rc)
 	return "unknown error";
 }
 
-/* ---- device --------------------------------------------------------------------------------------------------------- */
+/* ---- device ---------------------------------------------------------------------------------- */
 
 cudaError_t cudaDriverGetVersion(int *version)
 {

@@ -1,6 +1,7 @@
-/* emu_stream.cc - streams, events and recording of the pretended device. It is as late as a device may be: what is put into a stream is run
- * when somebody waits for that stream, or when another stream that is run waits for an event in it, and no sooner. So a host that reads
- * before it waits, or a stream that does not wait for another, finds nothing there. A recorded step is replayed in the same way. */
+/* emu_stream.cc - streams, events and recording of the pretended device. It is as late as a device may be: what is put
+ * into a stream is run when somebody waits for that stream, or when another stream that is run waits for an event in
+ * it, and no sooner. So a host that reads before it waits, or a stream that does not wait for another, finds nothing
+ * there. A recorded step is replayed in the same way. */
 #include "tests/cuda_emu/emu_private.h"
 #include "tests/cuda_emu/emu_stream.h"
 
@@ -11,29 +12,45 @@
 struct emu_lane;
 
 /* A call, or (lane) waiting until another lane has come to `until`. */
-struct emu_op { std::function<void()> body; struct emu_lane *lane; size_t until; };
+struct emu_op {
+	std::function<void()> body;
+	struct emu_lane *lane;
+	size_t until;
+};
 
 /* What was put into a stream, in order; the first `gone` were run and forgotten. */
 struct emu_lane {
 	std::vector<struct emu_op> ops;
 	size_t gone = 0, done = 0; /* done: of ops */
-	size_t end(void) const { return gone + ops.size(); }
+	size_t end(void) const
+	{
+		return gone + ops.size();
+	}
 };
 
 /* What a capture keeps: lanes[0] is that of the stream in which it began. */
-struct emu_program { std::vector<std::unique_ptr<struct emu_lane>> lanes; bool open = true; };
+struct emu_program {
+	std::vector<std::unique_ptr<struct emu_lane>> lanes;
+	bool open = true;
+};
 
 typedef std::shared_ptr<struct emu_program> program;
 
 struct emu_stream {
 	struct emu_stream_head head;
 	struct emu_lane live;
-	program capture;           /* not NULL: capturing, into: */
+	program capture; /* not NULL: capturing, into: */
 	struct emu_lane *captured;
 };
 
-struct emu_event { struct emu_lane *lane; size_t at; program capture; };
-struct emu_graph { program made; };
+struct emu_event {
+	struct emu_lane *lane;
+	size_t at;
+	program capture;
+};
+struct emu_graph {
+	program made;
+};
 
 static std::vector<struct emu_stream *> &streams(void)
 {
@@ -41,7 +58,7 @@ static std::vector<struct emu_stream *> &streams(void)
 	return all;
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* really: else only goes where a run would go. */
 static void run(struct emu_lane *lane, size_t until, bool really)
@@ -95,7 +112,7 @@ cudaError_t emu_call(cudaStream_t stream, std::function<void()> body)
 	return emu_result(cudaSuccess);
 }
 
-/* ---- streams and events --------------------------------------------------------------------------------------------- */
+/* ---- streams and events ---------------------------------------------------------------------- */
 
 static void enqueue(void *stream, void (*run)(void *arg), void *arg)
 {
@@ -165,7 +182,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 	return emu_result(cudaSuccess);
 }
 
-/* ---- recording ------------------------------------------------------------------------------------------------------ */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode)
 {
@@ -200,7 +217,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
 			s->capture = NULL;
 			s->captured = NULL;
 		}
-	*out = new emu_graph { made };
+	*out = new emu_graph{ made };
 	return emu_result(go_through(made.get(), false) ? cudaSuccess : cudaErrorStreamCaptureUnjoined);
 }
 

@@ -3,8 +3,9 @@
  *         type TEXT                 keys; ^C and its like are control keys, ^M ends a line
  *         deaf / hear               nobody reads what the command writes; somebody does again
  *         close                     the terminal is gone: the kernel hangs up on the session
- * Exits as the command does, 128 + N where signal N ended it. The command is the leader of a new session, with the terminal's
- * usual settings and every signal as it comes: a shell that started us in the background has some of them ignored. */
+ * Exits as the command does, 128 + N where signal N ended it. The command is the leader of a new session, with the
+ * terminal's usual settings and every signal as it comes: a shell that started us in the background has some of them
+ * ignored. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +29,8 @@ static _Noreturn void become(char *const command[], const char *terminal)
 	(void)setsid();
 	int fd = open(terminal, O_RDWR);
 	const struct winsize wide = { .ws_row = 50, .ws_col = 200 }; /* the bar shows what it is at */
-	if (fd < 0 || ioctl(fd, TIOCSCTTY, 0) || ioctl(fd, TIOCSWINSZ, &wide) || dup2(fd, 0) < 0 || dup2(fd, 1) < 0 || dup2(fd, 2) < 0)
+	if (fd < 0 || ioctl(fd, TIOCSCTTY, 0) || ioctl(fd, TIOCSWINSZ, &wide) || dup2(fd, 0) < 0 || dup2(fd, 1) < 0 ||
+	    dup2(fd, 2) < 0)
 		_exit(126);
 	if (fd > 2)
 		(void)close(fd);
@@ -102,7 +104,8 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "pty_run: %s\n", argc < 2 ? "COMMAND is missing" : strerror(errno));
 		return 125;
 	}
-	int held = open(terminal, O_RDWR | O_NOCTTY | O_CLOEXEC); /* until the command is there, which would else find it hung up */
+	int held = open(terminal,
+	                O_RDWR | O_NOCTTY | O_CLOEXEC); /* until the command is there, which would else find it hung up */
 	pid_t pid = fork();
 	if (pid == 0)
 		become(argv + 1, terminal);
@@ -112,7 +115,8 @@ int main(int argc, char **argv)
 	size_t have = 0;
 	/* after its end, what it wrote last is still in the terminal */
 	for (bool rest = true; !ended || (rest && master >= 0);) {
-		struct pollfd p[2] = { { .fd = orders ? STDIN_FILENO : -1, .events = POLLIN }, { .fd = deaf && !ended ? -1 : master, .events = POLLIN } };
+		struct pollfd p[2] = { { .fd = orders ? STDIN_FILENO : -1, .events = POLLIN },
+			                   { .fd = deaf && !ended ? -1 : master, .events = POLLIN } };
 		int n = poll(p, 2, ended ? 0 : 20);
 		rest = n > 0 && p[1].revents;
 		if (n > 0 && p[1].revents)

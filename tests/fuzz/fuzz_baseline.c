@@ -1,5 +1,5 @@
-/* fuzz_baseline.c - the small TOML files of gates: a baseline, a values file, published numbers. What is read is used: a
- * baseline is written and read again, values are judged. */
+/* fuzz_baseline.c - the small TOML files of gates: a baseline, a values file, published numbers. What is read is used:
+ * a baseline is written and read again, values are judged. */
 #define _GNU_SOURCE
 #include "harness/judge/baseline.h"
 #include "harness/judge/gate_values.h"

@@ -1,5 +1,5 @@
-/* fuzz_grid.c - harness/grid*.c and plan*.c: any bytes as a grid file. What is accepted and small is expanded, written as
- * JSON and text, and must come to the same cells a second time. */
+/* fuzz_grid.c - harness/grid*.c and plan*.c: any bytes as a grid file. What is accepted and small is expanded, written
+ * as JSON and text, and must come to the same cells a second time. */
 #include "harness/plan/plan.h"
 
 #include <string.h>
@@ -12,7 +12,8 @@ static bool is_small(const struct grid *g)
 	for (int i = 0; i < g->n_axes; i++)
 		rows *= g->axes[i].n_values;
 	for (int i = 0; i < g->n_chains; i++)
-		rows += g->chains[i].mode == CHAIN_FACTORIAL ? 1 << (g->chains[i].n_steps < 20 ? g->chains[i].n_steps : 20) : g->chains[i].n_steps;
+		rows += g->chains[i].mode == CHAIN_FACTORIAL ? 1 << (g->chains[i].n_steps < 20 ? g->chains[i].n_steps : 20)
+		                                             : g->chains[i].n_steps;
 	return rows * g->seeds.n_train < 500;
 }
 

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct journal_scan scan = { 0 };
 	if (db_begin(db, &e))
 		abort();
-	if (journal_scan_bytes(&scan, (const char *)data, size, ingest_line, &in, &e) == 0 && scan.bytes + scan.torn != (int64_t)size)
+	if (journal_scan_bytes(&scan, (const char *)data, size, ingest_line, &in, &e) == 0 &&
+	    scan.bytes + scan.torn != (int64_t)size)
 		abort();
 	db_rollback(db);
 	return 0;

@@ -1,4 +1,5 @@
-/* fuzz_tar.c - any bytes as a tar archive: no member's name leaves the archive, and no more comes out of one than it has. */
+/* fuzz_tar.c - any bytes as a tar archive: no member's name leaves the archive, and no more comes out of one than it
+ * has. */
 #define _GNU_SOURCE
 #include "model/base/io.h"
 #include "model/base/mem.h"

@@ -1,5 +1,5 @@
-/* fuzz_toml.c - harness/toml*.c: any bytes as a document and as a lone value. The tree is walked, so that a wild pointer
- * in it is found; a key found by iteration must be found by name. */
+/* fuzz_toml.c - harness/toml*.c: any bytes as a document and as a lone value. The tree is walked, so that a wild
+ * pointer in it is found; a key found by iteration must be found by name. */
 #include "harness/text/toml.h"
 #include "model/base/mem.h"
 

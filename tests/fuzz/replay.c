@@ -1,5 +1,5 @@
-/* replay.c - the fuzz targets without a fuzzer: each takes its committed seeds, whole and cut short at many places. So what once
- * crashed a parser is tried with every build, by any compiler; ci/fuzz.sh looks for more. */
+/* replay.c - the fuzz targets without a fuzzer: each takes its committed seeds, whole and cut short at many places. So
+ * what once crashed a parser is tried with every build, by any compiler; ci/fuzz.sh looks for more. */
 #include "generated/fuzz_targets.h" /* made by CMake: a TARGET(NAME) for each tests/fuzz/fuzz_NAME.c */
 
 #include "model/base/io.h"
@@ -13,7 +13,10 @@
 FUZZ_TARGETS
 #undef TARGET
 
-static const struct { const char *name; int (*take)(const uint8_t *data, size_t size); } targets[] = {
+static const struct {
+	const char *name;
+	int (*take)(const uint8_t *data, size_t size);
+} targets[] = {
 #define TARGET(name) { #name, fuzz_##name },
 	FUZZ_TARGETS
 #undef TARGET

@@ -17,7 +17,9 @@ static void verdict(struct cases *c, bool ok)
 	printf("  %s\n", ok ? "ok" : "FAILED");
 }
 
-struct deviation { double max, rms; };
+struct deviation {
+	double max, rms;
+};
 
 /* Largest absolute deviation, and root mean square relative to that of the reference. */
 static struct deviation deviation(const double *got, const double *want, int64_t n)
@@ -35,8 +37,8 @@ static struct deviation deviation(const double *got, const double *want, int64_t
 	return d;
 }
 
-void cases_array(struct cases *c, const char *name, const double *got, const double *want, const double *peer, int64_t n,
-                 double max_allowed, double rms_allowed)
+void cases_array(struct cases *c, const char *name, const double *got, const double *want, const double *peer,
+                 int64_t n, double max_allowed, double rms_allowed)
 {
 	struct deviation ours = deviation(got, want, n), theirs = { NAN, NAN };
 	if (peer) {
@@ -198,7 +200,10 @@ struct inception *cases_net(struct cases *c)
 	return c->net;
 }
 
-struct pictures { const char *const *names; enum cases_input how; };
+struct pictures {
+	const char *const *names;
+	enum cases_input how;
+};
 
 static void give_picture(void *ctx, int i, float *dst)
 {

@@ -16,19 +16,19 @@
 
 struct cases {
 	const char *dir;
-	char letter;               /* seed letter of pictures whose names do not carry one ("A32" + 'p') */
+	char letter; /* seed letter of pictures whose names do not carry one ("A32" + 'p') */
 	int passed, failed, skipped;
-	struct inception *net;     /* of formula weights; made when first asked for */
+	struct inception *net;                /* of formula weights; made when first asked for */
 	float *tf_features[2], *tf_logits[2]; /* torch-fidelity's features of A32 and B32, kept between families */
 };
 
 /* ---- comparing ---- */
 
-/* got against the reference in double; peer is the peer's own float32 result, or NULL. Allowed, in the largest and in the
- * root-mean-square deviation: 4 times the peer's, but not less than 4 float32 roundings of the largest value. Without a
- * peer: largest and rms as given. NaN fails. */
-void cases_array(struct cases *c, const char *name, const double *got, const double *want, const double *peer, int64_t n,
-                 double max_allowed, double rms_allowed);
+/* got against the reference in double; peer is the peer's own float32 result, or NULL. Allowed, in the largest and in
+ * the root-mean-square deviation: 4 times the peer's, but not less than 4 float32 roundings of the largest value.
+ * Without a peer: largest and rms as given. NaN fails. */
+void cases_array(struct cases *c, const char *name, const double *got, const double *want, const double *peer,
+                 int64_t n, double max_allowed, double rms_allowed);
 /* |got - want| <= allowed. */
 void cases_value(struct cases *c, const char *name, double got, double want, double allowed);
 /* Equal bit for bit. */

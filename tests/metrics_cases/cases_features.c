@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* metrics/README.md, "Tolerances": ten times the float32 noise, two to three decades below the smallest mistake; used where
- * no double is. */
+/* metrics/README.md, "Tolerances": ten times the float32 noise, two to three decades below the smallest mistake; used
+ * where no double is. */
 #define FEATURE_MAX 2e-5
 #define FEATURE_RMS 2e-6
 
@@ -85,8 +85,15 @@ static void one_peer(struct cases *c, const char *stem, const char *resized_key,
 	if (cases_npz(&z, c, npz_file)) {
 		int n;
 		char **names = image_names(c, json, &n);
-		static const struct { const char *key; int width; } arrays[] = {
-			{ "d64", 64 }, { "d192", 192 }, { "d768", 768 }, { "d2048", 2048 }, { "logits", INCEPTION_CLASSES },
+		static const struct {
+			const char *key;
+			int width;
+		} arrays[] = {
+			{ "d64", 64 },
+			{ "d192", 192 },
+			{ "d768", 768 },
+			{ "d2048", 2048 },
+			{ "logits", INCEPTION_CLASSES },
 			{ "logits_unbiased", INCEPTION_CLASSES },
 		};
 		float *out[6];
@@ -148,7 +155,8 @@ static void clean_pixels(struct cases *c, struct npz *z, char **names, int n)
 			worst = fmax(worst, fabs(mean - stats[i * 6 + ch]));
 			worst = fmax(worst, fabs(sqrt(var) - stats[i * 6 + 3 + ch]));
 		}
-		SCOPED(free) char *kind = xstrndup(names[i], strcspn(names[i], "/") - 1), *key = xstrfmt("resized_full_%s", kind);
+		SCOPED(free)
+		char *kind = xstrndup(names[i], strcspn(names[i], "/") - 1), *key = xstrfmt("resized_full_%s", kind);
 		SCOPED(free) double *full = strstr(names[i], "/0") ? cases_doubles(c, NULL, z, key, &n_full) : NULL;
 		fulls += full != NULL;
 		if (full && n_full != INCEPTION_PIXELS)
@@ -157,20 +165,27 @@ static void clean_pixels(struct cases *c, struct npz *z, char **names, int n)
 			wrong_full += (double)in[k % (FULL * FULL) * 3 + k / (FULL * FULL)] != full[k];
 	}
 	char what[80];
-	(void)snprintf(what, sizeof what, "%lld of %lld pixels differ (bit-exact asked)", (long long)wrong, (long long)(grid ? n_grid : 0));
+	(void)snprintf(what, sizeof what, "%lld of %lld pixels differ (bit-exact asked)", (long long)wrong,
+	               (long long)(grid ? n_grid : 0));
 	if (grid)
 		cases_equal(c, "resized_grid", wrong == 0, what);
 	if (stats)
 		cases_value(c, "resized_mean_std", worst, 0, 1e-4);
-	(void)snprintf(what, sizeof what, "%lld pixels of %lld whole pictures differ", (long long)wrong_full, (long long)fulls);
+	(void)snprintf(what, sizeof what, "%lld pixels of %lld whole pictures differ", (long long)wrong_full,
+	               (long long)fulls);
 	if (fulls)
 		cases_equal(c, "resized_full_*", wrong_full == 0, what);
 }
 
 static void clean_features(struct cases *c, struct npz *z, char **names, int n)
 {
-	static const struct { const char *key; enum cases_input how; } modes[] = {
-		{ "feat_clean", INPUT_CLEAN }, { "feat_legacy_pytorch", INPUT_PYTORCH_FID }, { "feat_legacy_tensorflow", INPUT_TORCH_FIDELITY },
+	static const struct {
+		const char *key;
+		enum cases_input how;
+	} modes[] = {
+		{ "feat_clean", INPUT_CLEAN },
+		{ "feat_legacy_pytorch", INPUT_PYTORCH_FID },
+		{ "feat_legacy_tensorflow", INPUT_TORCH_FIDELITY },
 	};
 	SCOPED(free) float *out = xmalloc(sizeof *out * (size_t)n * 2048);
 	for (size_t k = 0; k < 3; k++) {

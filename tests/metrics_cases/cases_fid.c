@@ -10,9 +10,9 @@
 #include <string.h>
 
 /* Against the exact value; against scipy's sqrtm where it is rank-deficient; and at full rank. */
-#define EXACT 1e-9
+#define EXACT           1e-9
 #define SQRTM_DEFICIENT 5e-4
-#define SQRTM_FULL 1e-10
+#define SQRTM_FULL      1e-10
 /* Our features against the peer's move the distance by about 1e-6 (metrics/README.md, "Tolerances"). */
 #define OWN_FEATURES 1e-5
 
@@ -49,15 +49,24 @@ static double scaled(double allowed, double v)
 }
 
 /* One entry of "results": what of x and y it is about, and the values that it holds. */
-static void check_result(struct cases *c, const char *name, const json_t *want, const struct fid_result *r, bool full_rank,
-                         double exact)
+static void check_result(struct cases *c, const char *name, const json_t *want, const struct fid_result *r,
+                         bool full_rank, double exact)
 {
-	static const struct { const char *key; bool peer; } fids[] = {
-		{ "fid_exact_nuclear", false }, { "fid_exact", false }, { "fid_eigh2", true }, { "fid_pytorch_fid", true },
-		{ "fid_torch_fidelity", true },
+	static const struct {
+		const char *key;
+		bool peer;
+	} fids[] = {
+		{ "fid_exact_nuclear", false }, { "fid_exact", false },         { "fid_eigh2", true },
+		{ "fid_pytorch_fid", true },    { "fid_torch_fidelity", true },
 	};
-	const struct { const char *key; double got; } parts[] = {
-		{ "mean_term", r->mean_term }, { "tr1", r->trace1 }, { "tr2", r->trace2 }, { "trace_sqrt_exact_nuclear", r->trace_sqrt },
+	const struct {
+		const char *key;
+		double got;
+	} parts[] = {
+		{ "mean_term", r->mean_term },
+		{ "tr1", r->trace1 },
+		{ "tr2", r->trace2 },
+		{ "trace_sqrt_exact_nuclear", r->trace_sqrt },
 	};
 	for (size_t i = 0; i < sizeof fids / sizeof *fids; i++) {
 		double v = cases_number(want, fids[i].key), allowed = exact;
@@ -87,7 +96,8 @@ static void check_moments(struct cases *c, struct npz *z, const double *x, int64
 {
 	enum { D = 2048, STEP = 64, SUB = D / STEP };
 	struct moments m;
-	SCOPED(free) double *mu = xmalloc(sizeof *mu * D), *sigma = xmalloc(sizeof *sigma * D * D), *got = xmalloc(sizeof *got * D);
+	SCOPED(free)
+	double *mu = xmalloc(sizeof *mu * D), *sigma = xmalloc(sizeof *sigma * D * D), *got = xmalloc(sizeof *got * D);
 	moments_init(&m, D);
 	moments_add_double(&m, x, n);
 	moments_mean(mu, &m);
@@ -110,9 +120,12 @@ static void check_moments(struct cases *c, struct npz *z, const double *x, int64
 }
 
 /* What the names of the entries mean: how many of A, how many of B (negative: of A again), how many dimensions. */
-static const struct { const char *name; int n1, n2, d; } variants[] = {
-	{ "A_vs_B_300", 300, 300, 2048 },  { "A_vs_A", 300, -300, 2048 },          { "A10_vs_B10", 10, 10, 2048 },
-	{ "A300_vs_B40", 300, 40, 2048 },  { "first64_dims", 300, 300, 64 },       { "first192dims_n100", 100, 100, 192 },
+static const struct {
+	const char *name;
+	int n1, n2, d;
+} variants[] = {
+	{ "A_vs_B_300", 300, 300, 2048 }, { "A_vs_A", 300, -300, 2048 },    { "A10_vs_B10", 10, 10, 2048 },
+	{ "A300_vs_B40", 300, 40, 2048 }, { "first64_dims", 300, 300, 64 }, { "first192dims_n100", 100, 100, 192 },
 };
 
 static double *tf_doubles(struct cases *c, int which)
@@ -134,12 +147,13 @@ static void own_features(struct cases *c, const char *name, const json_t *want)
 	cases_value(c, peer, r.fid, cases_number(want, "fid_torch_fidelity"), SQRTM_DEFICIENT);
 }
 
-static void check_variants(struct cases *c, const json_t *results, const double *a, int64_t na, const double *b, int64_t nb,
-                           double exact)
+static void check_variants(struct cases *c, const json_t *results, const double *a, int64_t na, const double *b,
+                           int64_t nb, double exact)
 {
 	const char *name;
 	json_t *want;
-	json_object_foreach((json_t *)(uintptr_t)results, name, want) {
+	json_object_foreach((json_t *)(uintptr_t)results, name, want)
+	{
 		bool known = false;
 		for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
 			if (strcmp(variants[i].name, name) != 0)
@@ -216,13 +230,17 @@ static void compare_all(struct cases *c, struct npz *z, const char *key, const d
 		cases_equal(c, key, false, "another shape than expected");
 }
 
-struct synthetic { double *x, *mu, *sigma, *population, *mean; };
+struct synthetic {
+	double *x, *mu, *sigma, *population, *mean;
+};
 
 static struct synthetic synthesise(const char *tag, int64_t n, int64_t d)
 {
 	size_t d2 = (size_t)(d * d);
-	struct synthetic s = { .x = xmalloc(sizeof(double) * (size_t)(n * d)), .mu = xmalloc(sizeof(double) * (size_t)d),
-		                   .sigma = xmalloc(sizeof(double) * d2), .population = xcalloc(d2, sizeof(double)),
+	struct synthetic s = { .x = xmalloc(sizeof(double) * (size_t)(n * d)),
+		                   .mu = xmalloc(sizeof(double) * (size_t)d),
+		                   .sigma = xmalloc(sizeof(double) * d2),
+		                   .population = xcalloc(d2, sizeof(double)),
 		                   .mean = xmalloc(sizeof(double) * (size_t)d) };
 	SCOPED(free) double *l = xmalloc(sizeof *l * d2);
 	SCOPED(free) char *lower = xstrfmt("%s.L", tag), *mean = xstrfmt("%s.mean", tag);
@@ -257,8 +275,8 @@ static void population_fid(struct cases *c, const struct synthetic *x, const str
 	SCOPED(fid_side) struct fid_side a = { 0 }, b = { 0 };
 	struct fid_result r;
 	struct err e = ERR_INIT;
-	if (fid_side_of_sigma(&a, x->mean, x->population, d, 0, "X", &e) || fid_side_of_sigma(&b, y->mean, y->population, d, 0, "Y", &e) ||
-	    fid_compute(&r, &a, &b, &e))
+	if (fid_side_of_sigma(&a, x->mean, x->population, d, 0, "X", &e) ||
+	    fid_side_of_sigma(&b, y->mean, y->population, d, 0, "Y", &e) || fid_compute(&r, &a, &b, &e))
 		cases_broken(c, "fid_population", &e);
 	else if (isnan(want))
 		cases_skip(c, "fid_population", "absent");

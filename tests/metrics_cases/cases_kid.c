@@ -15,12 +15,17 @@
 
 /* In double, on features that are the peer's own; and on features that we computed (their noise moves the score). */
 #define SAME_FEATURES 1e-9
-#define OWN_FEATURES 2e-6
-/* Precision and recall are counts; with our features a picture on the very border of a ball may fall on its other side. */
-#define EXACTLY 1e-12
+#define OWN_FEATURES  2e-6
+/* Precision and recall are counts; with our features a picture on the very border of a ball may fall on its other
+ * side. */
+#define EXACTLY     1e-12
 #define ONE_PICTURE (1.01 / 300)
 
-struct vectors { float *x; int64_t n; int d; };
+struct vectors {
+	float *x;
+	int64_t n;
+	int d;
+};
 
 static struct vectors stored(struct cases *c, struct npz *z, const char *key, int d)
 {
@@ -48,8 +53,8 @@ static struct vectors synthetic(const char *tag, int64_t n, int d)
 
 /* ---- KID ---- */
 
-static void check_kid(struct cases *c, const char *name, const json_t *want, const struct vectors *x, const struct vectors *y,
-                      double allowed)
+static void check_kid(struct cases *c, const char *name, const json_t *want, const struct vectors *x,
+                      const struct vectors *y, double allowed)
 {
 	const json_t *settings = json_object_get(want, "settings"), *pair = json_object_get(want, "kid_mean_std_f64");
 	double subsets = cases_number(settings, "subsets"), size = cases_number(settings, "subset_size");
@@ -65,7 +70,10 @@ static void check_kid(struct cases *c, const char *name, const json_t *want, con
 		cases_broken(c, name, &e);
 		return;
 	}
-	const struct { const char *key; double got, want; } values[] = {
+	const struct {
+		const char *key;
+		double got, want;
+	} values[] = {
 		{ "mean f64", s.mean, json_number_value(json_array_get(pair, 0)) },
 		{ "std f64", s.std, json_number_value(json_array_get(pair, 1)) },
 		{ "mmd2_full_unbiased_f64", full.unbiased, cases_number(want, "mmd2_full_unbiased_f64") },
@@ -116,7 +124,9 @@ static void check_is(struct cases *c, const char *name, const json_t *want, cons
 			cases_broken(c, name, &e);
 			continue;
 		}
-		SCOPED(free) char *mean = xstrfmt("%s %s mean", name, k ? "shuffled" : "in order"), *std = xstrfmt("%s %s std", name, k ? "shuffled" : "in order");
+		SCOPED(free)
+		char *mean = xstrfmt("%s %s mean", name, k ? "shuffled" : "in order"),
+			 *std = xstrfmt("%s %s std", name, k ? "shuffled" : "in order");
 		cases_value(c, mean, r.mean, json_number_value(json_array_get(pair, 0)), allowed);
 		cases_value(c, std, r.std, json_number_value(json_array_get(pair, 1)), allowed);
 	}
@@ -157,8 +167,8 @@ static void check_is_stored(struct cases *c, const char *name, const json_t *wan
 
 /* ---- precision and recall ---- */
 
-static void check_prc(struct cases *c, const char *name, const json_t *want, const struct vectors *x, const struct vectors *y,
-                      double allowed)
+static void check_prc(struct cases *c, const char *name, const json_t *want, const struct vectors *x,
+                      const struct vectors *y, double allowed)
 {
 	double k = cases_number(want, "k");
 	const json_t *brute = json_object_get(want, "brute_f64");
@@ -178,14 +188,17 @@ static void check_prc(struct cases *c, const char *name, const json_t *want, con
 }
 
 /* 50 rows of X, five times each. */
-static void check_prc_copies(struct cases *c, const char *name, const json_t *want, const struct vectors *x, const struct vectors *y)
+static void check_prc_copies(struct cases *c, const char *name, const json_t *want, const struct vectors *x,
+                             const struct vectors *y)
 {
 	int times, rows;
-	if (sscanf(name, "prc_duplicates_%dx%d", &times, &rows) != 2 || times < 1 || times > 1000 || rows < 1 || rows > x->n) {
+	if (sscanf(name, "prc_duplicates_%dx%d", &times, &rows) != 2 || times < 1 || times > 1000 || rows < 1 ||
+	    rows > x->n) {
 		cases_skip(c, name, "sizes are not understood");
 		return;
 	}
-	struct vectors v = { xmalloc(sizeof(float) * (size_t)times * (size_t)rows * (size_t)x->d), (int64_t)times * rows, x->d };
+	struct vectors v = { xmalloc(sizeof(float) * (size_t)times * (size_t)rows * (size_t)x->d), (int64_t)times * rows,
+		                 x->d };
 	for (int64_t i = 0; i < v.n; i++)
 		memcpy(v.x + i * x->d, x->x + i % rows * x->d, sizeof *x->x * (size_t)x->d);
 	check_prc(c, name, want, &v, y, EXACTLY);
@@ -217,7 +230,9 @@ static void check_draws(struct cases *c, struct npz *z, const json_t *results)
 	const json_t *settings = json_object_get(json_object_get(results, "kid_pytorch_fid_features"), "settings");
 	double size = cases_number(settings, "subset_size");
 	int64_t n1, n2;
-	SCOPED(free) double *i1 = cases_doubles(c, "kid_is_prc", z, "kid_idx1", &n1), *i2 = cases_doubles(c, "kid_is_prc", z, "kid_idx2", &n2);
+	SCOPED(free)
+	double *i1 = cases_doubles(c, "kid_is_prc", z, "kid_idx1", &n1),
+		   *i2 = cases_doubles(c, "kid_is_prc", z, "kid_idx2", &n2);
 	if (i1 && i2 && n1 == n2 && size >= 2 && size <= 300 && n1 % (int64_t)size == 0) {
 		struct randomstate rs;
 		int64_t got[300], wrong = 0, s = (int64_t)size;
@@ -252,7 +267,9 @@ static void check_draws(struct cases *c, struct npz *z, const json_t *results)
 
 /* ---- the family ---- */
 
-struct sets { struct vectors a, b, pr_x, pr_y; };
+struct sets {
+	struct vectors a, b, pr_x, pr_y;
+};
 
 static struct vectors tf_vectors(struct cases *c, int which)
 {
@@ -316,8 +333,7 @@ void family_kid_is_prc(struct cases *c)
 		check_draws(c, z, results);
 		if (s.a.x && s.b.x)
 			check_radii(c, z, &s.a, &s.b);
-		json_object_foreach(results, name, want)
-			dispatch(c, name, want, &s);
+		json_object_foreach(results, name, want) dispatch(c, name, want, &s);
 		free(s.a.x);
 		free(s.b.x);
 		free(s.pr_x.x);

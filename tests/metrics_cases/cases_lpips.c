@@ -83,7 +83,10 @@ static bool put_pair(struct cases *c, float *in0, float *in1, const char *text, 
 	return true;
 }
 
-struct pairs { float *in0, *in1; int n, side; };
+struct pairs {
+	float *in0, *in1;
+	int n, side;
+};
 
 static struct pairs pairs_of(struct cases *c, const json_t *list, int side)
 {
@@ -119,7 +122,11 @@ static void pairs_release(struct pairs *p)
 	free(p->in1);
 }
 
-struct result { double d[MAX_PAIRS], layers[MAX_PAIRS * LPIPS_MAX_TAPS]; float *grad; int taps; };
+struct result {
+	double d[MAX_PAIRS], layers[MAX_PAIRS * LPIPS_MAX_TAPS];
+	float *grad;
+	int taps;
+};
 
 static bool run(struct cases *c, struct result *r, const struct pairs *p, struct lpips_options o,
                 const struct safetensors *backbone, const struct safetensors *heads)
@@ -141,10 +148,12 @@ static bool run(struct cases *c, struct result *r, const struct pairs *p, struct
 }
 
 /* got[n] against STEM_f64 beside STEM_f32, or one of them with what is allowed. */
-static void against(struct cases *c, struct npz *z, const char *net, const char *stem, const double *got, int64_t n, double max,
-                    double rms)
+static void against(struct cases *c, struct npz *z, const char *net, const char *stem, const double *got, int64_t n,
+                    double max, double rms)
 {
-	SCOPED(free) char *k64 = xstrfmt("%s%s_f64", net, stem), *k32 = xstrfmt("%s%s_f32", net, stem), *label = xstrfmt("%s%s", net, stem);
+	SCOPED(free)
+	char *k64 = xstrfmt("%s%s_f64", net, stem), *k32 = xstrfmt("%s%s_f32", net, stem),
+		 *label = xstrfmt("%s%s", net, stem);
 	int64_t n64 = n, n32 = n;
 	SCOPED(free) double *w64 = cases_doubles(c, NULL, z, k64, &n64), *w32 = cases_doubles(c, NULL, z, k32, &n32);
 	if (!w64 && !w32)
@@ -168,7 +177,8 @@ static void check_gradient(struct cases *c, struct npz *z, const char *net, cons
 	against(c, z, net, stem, got, 3 * area, INFINITY, 1e-4);
 }
 
-static void one_net(struct cases *c, struct npz *z, enum lpips_net net, const struct pairs *p, const struct pairs *small)
+static void one_net(struct cases *c, struct npz *z, enum lpips_net net, const struct pairs *p,
+                    const struct pairs *small)
 {
 	const char *name = lpips_net_name(net);
 	struct safetensors backbone = { 0 }, *heads = heads_of(c, net);
@@ -216,7 +226,8 @@ void family_lpips_openai(struct cases *c)
 	if (heads) {
 		struct result r;
 		backbone_of(&backbone, LPIPS_VGG);
-		if (run(c, &r, &small, (struct lpips_options){ .net = LPIPS_VGG, .resize = 224, .average = true }, &backbone, heads))
+		if (run(c, &r, &small, (struct lpips_options){ .net = LPIPS_VGG, .resize = 224, .average = true }, &backbone,
+		        heads))
 			against(c, z, "", "openai224_avgpool", r.d, small.n, 1e-6, 1e-6);
 		if (run(c, &r, &small, (struct lpips_options){ .net = LPIPS_VGG, .resize = 224 }, &backbone, heads))
 			against(c, z, "", "maxpool224", r.d, small.n, 1e-6, 1e-6);

@@ -116,7 +116,8 @@ static void run_stages(struct cases *c, const json_t *json, const char *picture)
 	json_t *stage;
 	const json_t *f64 = json_object_get(json, "f64"), *f32 = json_object_get(json, "f32");
 	inception_describe(&net, &taps, INCEPTION_2015);
-	json_object_foreach((json_t *)(uintptr_t)f64, name, stage) {
+	json_object_foreach((json_t *)(uintptr_t)f64, name, stage)
+	{
 		int t = stage_tensor(&net, &taps, name);
 		if (t < 0)
 			cases_skip(c, name, "no stage of this name");
@@ -146,7 +147,8 @@ static void run_stages(struct cases *c, const json_t *json, const char *picture)
 			t.h = t.w = 1;
 		}
 		summarise(got, x, &t);
-		if (wanted_summary(want, json_object_get(f64, names[k])) && wanted_summary(peer, json_object_get(f32, names[k])))
+		if (wanted_summary(want, json_object_get(f64, names[k])) &&
+		    wanted_summary(peer, json_object_get(f32, names[k])))
 			compare(c, names[k], got, want, peer, &noise);
 		else
 			cases_skip(c, names[k], "not in both precisions");

@@ -3,7 +3,8 @@
  *
  *     parity_metrics DIR [FAMILY]...
  *
- * Ends with "N passed, N failed, N skipped"; exit code 1 when anything failed or nothing passed, 2 for a bad command. */
+ * Ends with "N passed, N failed, N skipped"; exit code 1 when anything failed or nothing passed, 2 for a bad
+ * command. */
 #include "tests/metrics_cases/cases.h"
 #include "tests/common/formula.h"
 
@@ -12,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct { const char *name; void (*run)(struct cases *c); } families[] = {
+static const struct {
+	const char *name;
+	void (*run)(struct cases *c);
+} families[] = {
 	{ "images", family_images },
 	{ "png_modes", family_png_modes },
 	{ "pytorch_fid_block_stats", family_block_stats },

@@ -1,11 +1,11 @@
 /* parity.c - runs every fixture that a folder holds (nets, single ops, losses, ECT, training steps, optimizers, tables)
- * through the engine, and says how far each quantity is from the peer in double, beside its gate and the deviation of the
- * peer's own float32.
+ * through the engine, and says how far each quantity is from the peer in double, beside its gate and the deviation of
+ * the peer's own float32.
  *
  *     parity [--double] [--device NAME] DIR [NAME]...
  *
- * --double runs the double-precision path of every network too, not only of the cheap ones. --device: networks, ops, losses and steps
- * compute there in fp32 (the optimizer and the tables are the host's). Each fixture has a process of
+ * --double runs the double-precision path of every network too, not only of the cheap ones. --device: networks, ops,
+ * losses and steps compute there in fp32 (the optimizer and the tables are the host's). Each fixture has a process of
  * its own, so that a damaged one fails alone. Ends with "N passed, N failed" (", N skipped"); exit code 1 when anything
  * failed or nothing passed, 2 for a bad command. */
 #include "tests/parity/paritylib.h"
@@ -17,8 +17,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const struct { const char *kind; void (*run)(struct fixture *f); } families[] = {
-	{ "net", family_net },   { "ops", family_ops }, { "loss", family_loss },     { "ect", family_ect },
+static const struct {
+	const char *kind;
+	void (*run)(struct fixture *f);
+} families[] = {
+	{ "net", family_net },     { "ops", family_ops }, { "loss", family_loss },     { "ect", family_ect },
 	{ "train", family_train }, { "opt", family_opt }, { "tables", family_tables },
 };
 

@@ -1,10 +1,10 @@
-/* paritylib.h - what the families of `parity` share: one fixture in memory, the tensors that formulas make, comparisons and
- * their report.
+/* paritylib.h - what the families of `parity` share: one fixture in memory, the tensors that formulas make, comparisons
+ * and their report.
  *
- * A fixture is NAME.json (what was run, and digests), NAME.idx (a line per tensor) and NAME.bin (the tensors). Reference
- * values are in double; each deviation is shown beside its gate and, where the fixture stores it, beside the deviation of
- * the peer's own float32. Everything foreign is bounded here; a family that trips over an impossible shape aborts its own
- * process, which the program reports. */
+ * A fixture is NAME.json (what was run, and digests), NAME.idx (a line per tensor) and NAME.bin (the tensors).
+ * Reference values are in double; each deviation is shown beside its gate and, where the fixture stores it, beside the
+ * deviation of the peer's own float32. Everything foreign is bounded here; a family that trips over an impossible shape
+ * aborts its own process, which the program reports. */
 #ifndef ABLATE_PARITYLIB_H
 #define ABLATE_PARITYLIB_H
 
@@ -22,16 +22,22 @@
 
 enum { FX_MAX_DIMS = 6, FX_NAME = 200 };
 
-struct fx_tensor { char name[FX_NAME]; int n_dims; int64_t dims[FX_MAX_DIMS]; size_t count; double *v; };
+struct fx_tensor {
+	char name[FX_NAME];
+	int n_dims;
+	int64_t dims[FX_MAX_DIMS];
+	size_t count;
+	double *v;
+};
 
 struct fixture {
-	char *name;                  /* without extension */
+	char *name; /* without extension */
 	json_t *json;
-	const char *kind, *prefix;   /* name_prefix, "" when absent */
+	const char *kind, *prefix; /* name_prefix, "" when absent */
 	struct fx_tensor *tensors;
 	int n_tensors, cap_tensors;
 	int checks, failures;
-	bool double_too;             /* run the double-precision path where it is cheap */
+	bool double_too; /* run the double-precision path where it is cheap */
 };
 
 /* ---- loading ---- */
@@ -50,8 +56,8 @@ bool fx_numbers(struct fixture *f, double *out, const json_t *object, const char
 
 /* ---- where ---- */
 
-/* From here on fx_graph's nodes run on this device, with every value in host memory still. In the process that uses it: a device
- * does not survive a fork. */
+/* From here on fx_graph's nodes run on this device, with every value in host memory still. In the process that uses it:
+ * a device does not survive a fork. */
 MUST_CHECK int fx_open_device(const char *name, struct err *e);
 void fx_close_device(void);
 /* A graph for a fixture: on the CPU unless a device was opened. */
@@ -65,7 +71,10 @@ void fx_fail(struct fixture *f, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void fx_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 /* The largest of many deviations and whose it is; a NaN is larger than everything. */
-struct fx_worst { double value; char name[FX_NAME]; };
+struct fx_worst {
+	double value;
+	char name[FX_NAME];
+};
 void fx_worst(struct fx_worst *w, const char *name, double value);
 void fx_check_worst(struct fixture *f, const char *what, const struct fx_worst *w, double gate, double peer);
 
@@ -98,23 +107,40 @@ void fx_ref_gradients(double *out, struct graph *g);
 /* The network of a fixture's "config", with the defaults of EDM's constructors; -1 with the failure reported. */
 MUST_CHECK int fx_net(struct net_spec *out, struct fixture *f);
 /* Formula parameters and a zeroed gradient buffer. */
-struct fx_model { struct net_spec net; struct params *p; float *w, *grad; size_t floats; };
+struct fx_model {
+	struct net_spec net;
+	struct params *p;
+	float *w, *grad;
+	size_t floats;
+};
 MUST_CHECK int fx_model(struct fx_model *m, struct fixture *f);
 void fx_model_release(struct fx_model *m);
 /* One-hot labels (stored, else by rule) into an input of (N,1,1,classes). */
 void fx_labels(struct fixture *f, struct tensor *labels);
 /* Deviation of all parameter gradients from the digests of `list` and stored tensors before + "grad/" + key:
  * error / total norm of the reference gradient, worst over parameters. Reports under `what`. */
-struct fx_gradient { const json_t *list; const char *digest, *before; double total, gate, own_gate, all_gate, peer; };
-void fx_check_gradient(struct fixture *f, const char *what, const struct params *p, const double *grad, const struct fx_gradient *want);
+struct fx_gradient {
+	const json_t *list;
+	const char *digest, *before;
+	double total, gate, own_gate, all_gate, peer;
+};
+void fx_check_gradient(struct fixture *f, const char *what, const struct params *p, const double *grad,
+                       const struct fx_gradient *want);
 
 /* ---- one training step ---- */
 
-struct fx_step { struct graph *g; struct step s; struct tensor **masks; int n_masks; double dropout; };
+struct fx_step {
+	struct graph *g;
+	struct step s;
+	struct tensor **masks;
+	int n_masks;
+	double dropout;
+};
 /* A config with the fixture's constants (sigma_min, sigma_data, huber_c) and nothing else of its own. */
 struct run_config fx_config(const struct fixture *f);
 /* Planned and bound: student m->w, gradient m->grad, teacher as given; masks, labels filled. */
-void fx_step_build(struct fx_step *out, struct fixture *f, const struct run_config *c, const struct fx_model *m, int batch, float *teacher);
+void fx_step_build(struct fx_step *out, struct fixture *f, const struct run_config *c, const struct fx_model *m,
+                   int batch, float *teacher);
 void fx_step_images(struct fx_step *st, const struct fixture *f, const char *x0, const char *z);
 /* The same step in double: coefficients of the n samples' noise levels and masks are not rounded to float. */
 void fx_step_run_double(struct fx_step *st, const struct run_config *c, const double *t, const double *r);
@@ -136,9 +162,9 @@ void family_opt(struct fixture *f);
 void family_tables(struct fixture *f);
 
 enum { FX_CHEAP_GFLOP = 3 }; /* the double path is run below this many GFLOP */
-#define FX_GATE_OUT 5e-6
-#define FX_GATE_DX 1.5e-5
-#define FX_GATE_GRAD 6e-6
+#define FX_GATE_OUT      5e-6
+#define FX_GATE_DX       1.5e-5
+#define FX_GATE_GRAD     6e-6
 #define FX_GATE_GRAD_OWN 6e-5
 /* Our specification in double against the peer's double: measured at 1e-14, gated 50 times closer than float, because a
  * fixture does not always say which of its inputs passed through float on their way. */

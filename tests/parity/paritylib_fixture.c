@@ -1,4 +1,5 @@
-/* paritylib_fixture.c - a fixture's three files into memory, every number of them checked before it is used. See paritylib.h. */
+/* paritylib_fixture.c - a fixture's three files into memory, every number of them checked before it is used. See
+ * paritylib.h. */
 #include "tests/parity/paritylib.h"
 
 #include "model/base/io.h"
@@ -37,7 +38,8 @@ static int parse_line(struct fixture *f, char *line, const struct str *bin, stru
 		if (t.count > MAX_BIN)
 			return err_set(e, "%s: too large", name);
 	}
-	size_t offset = (size_t)field[n_dims], bytes = (size_t)field[n_dims + 1], width = f64 ? sizeof(double) : sizeof(float);
+	size_t offset = (size_t)field[n_dims], bytes = (size_t)field[n_dims + 1],
+		   width = f64 ? sizeof(double) : sizeof(float);
 	if (t.count * width != bytes)
 		return err_set(e, "%s: %zu values of %zu bytes are not %zu bytes", name, t.count, width, bytes);
 	if (offset + bytes > bin->len)
@@ -158,7 +160,7 @@ bool fx_numbers(struct fixture *f, double *out, const json_t *object, const char
 	return true;
 }
 
-/* ---- report --------------------------------------------------------------------------------------------------------- */
+/* ---- report ---------------------------------------------------------------------------------- */
 
 void fx_check(struct fixture *f, const char *what, double got, double gate, double peer)
 {

@@ -1,12 +1,16 @@
-/* paritylib_loss.c - kinds "loss" (CT and iCT: preconditioned student and teacher, metrics, totals, gradients) and "ect" (the
- * same with continuous noise levels and EDM's preconditioning). See paritylib.h. */
+/* paritylib_loss.c - kinds "loss" (CT and iCT: preconditioned student and teacher, metrics, totals, gradients) and
+ * "ect" (the same with continuous noise levels and EDM's preconditioning). See paritylib.h. */
 #include "tests/parity/paritylib.h"
 
 #include "model/consistency/schedule.h"
 
 enum { MAX_BATCH = 256 };
 
-struct noise { int n; double t[MAX_BATCH], r[MAX_BATCH], lambda[MAX_BATCH]; double points; }; /* points: N, which the gates go by */
+struct noise {
+	int n;
+	double t[MAX_BATCH], r[MAX_BATCH], lambda[MAX_BATCH];
+	double points;
+}; /* points: N, which the gates go by */
 
 static double relative(double got, double want)
 {
@@ -23,9 +27,10 @@ static int batch_of(struct fixture *f)
 	return (int)n;
 }
 
-/* ---- what both kinds compare ------------------------------------------------------------------------------------------- */
+/* ---- what both kinds compare ----------------------------------------------------------------- */
 
-static void compare_image(struct fixture *f, const char *what, const struct tensor *t, const char *stored, bool ref, double peer)
+static void compare_image(struct fixture *f, const char *what, const struct tensor *t, const char *stored, bool ref,
+                          double peer)
 {
 	size_t n = tensor_count(t);
 	const double *want = fx_need(f, stored, n);
@@ -40,13 +45,13 @@ static double worst_entry(const json_t *list)
 	double most = NAN;
 	size_t at;
 	const json_t *v;
-	json_array_foreach(list, at, v)
-		most = fmax(most, json_number_value(v));
+	json_array_foreach(list, at, v) most = fmax(most, json_number_value(v));
 	return most;
 }
 
 /* One list of per-sample values, relative. */
-static void compare_samples(struct fixture *f, const char *what, const double *got, int n, const json_t *object, const char *key, double gate, double peer)
+static void compare_samples(struct fixture *f, const char *what, const double *got, int n, const json_t *object,
+                            const char *key, double gate, double peer)
 {
 	double want[MAX_BATCH];
 	struct fx_worst w = { 0 };
@@ -59,22 +64,30 @@ static void compare_samples(struct fixture *f, const char *what, const double *g
 	fx_check_worst(f, what, &w, gate, peer);
 }
 
-struct outcome { const char *what, *before; const json_t *row; bool ref; }; /* which metric; gates of the double run */
+struct outcome {
+	const char *what, *before;
+	const json_t *row;
+	bool ref;
+}; /* which metric; gates of the double run */
 
-static void compare_loss(struct fixture *f, const struct fx_step *st, const struct fx_model *m, const struct noise *noise, const struct outcome *o)
+static void compare_loss(struct fixture *f, const struct fx_step *st, const struct fx_model *m,
+                         const struct noise *noise, const struct outcome *o)
 {
 	SCOPED(free) double *grad = fx_widen(m->grad, m->floats);
 	SCOPED(free) char *what = xstrfmt("%s%s", o->ref ? "in double: " : "", o->what);
-	SCOPED(free) char *ld = xstrfmt("%s d", what), *lp = xstrfmt("%s per sample", what), *lt = xstrfmt("%s total", what);
+	SCOPED(free)
+	char *ld = xstrfmt("%s d", what), *lp = xstrfmt("%s per sample", what), *lt = xstrfmt("%s total", what);
 	SCOPED(free) char *lg = xstrfmt("%s gradient norm", what), *lx = xstrfmt("%s gradient", what);
-	double d[MAX_BATCH], per[MAX_BATCH], total = o->ref ? st->s.loss->ref[0] : (double)st->s.loss->data[0], norm = fx_number(o->row, "grad_l2_f64", NAN);
+	double d[MAX_BATCH], per[MAX_BATCH], total = o->ref ? st->s.loss->ref[0] : (double)st->s.loss->data[0],
+										 norm = fx_number(o->row, "grad_l2_f64", NAN);
 	if (o->ref)
 		fx_ref_gradients(grad, st->g);
 	for (int i = 0; i < noise->n; i++) {
 		d[i] = o->ref ? st->s.d->ref[i] : (double)st->s.d->data[i];
 		per[i] = d[i] * (o->ref ? st->s.weight->ref[i] : (double)st->s.weight->data[i]);
 	}
-	double share = o->ref ? FX_DOUBLE(1) : 1, sample = share * fx_gate_sample(noise->points), gradient = share * fx_gate_gradient(noise->points);
+	double share = o->ref ? FX_DOUBLE(1) : 1, sample = share * fx_gate_sample(noise->points),
+		   gradient = share * fx_gate_gradient(noise->points);
 	const json_t *dev = json_object_get(o->row, "d_rel_dev_f32");
 	if (!dev)
 		dev = json_object_get(o->row, "per_rel_dev");
@@ -84,10 +97,16 @@ static void compare_loss(struct fixture *f, const struct fx_step *st, const stru
 	double want = fx_number(o->row, "total_f64", NAN);
 	fx_check(f, lt, relative(total, want), share * fx_gate_total(noise->points),
 	         o->ref ? NAN : relative(fx_number(o->row, "total_f32", NAN), want));
-	fx_check(f, lg, relative(fx_l2(grad, m->floats), norm), gradient, o->ref ? NAN : relative(fx_number(o->row, "grad_l2_f32", NAN), norm));
+	fx_check(f, lg, relative(fx_l2(grad, m->floats), norm), gradient,
+	         o->ref ? NAN : relative(fx_number(o->row, "grad_l2_f32", NAN), norm));
 	fx_check_gradient(f, lx, m->p, grad,
-	                  &(struct fx_gradient){ .list = json_object_get(o->row, "params"), .before = o->before, .total = norm, .gate = gradient,
-	                                         .own_gate = NAN, .all_gate = gradient, .peer = o->ref ? NAN : fx_number(o->row, "grad_rel_l2_dev_f32", NAN) });
+	                  &(struct fx_gradient){ .list = json_object_get(o->row, "params"),
+	                                         .before = o->before,
+	                                         .total = norm,
+	                                         .gate = gradient,
+	                                         .own_gate = NAN,
+	                                         .all_gate = gradient,
+	                                         .peer = o->ref ? NAN : fx_number(o->row, "grad_rel_l2_dev_f32", NAN) });
 }
 
 static bool is_cheap(const struct fixture *f, const struct fx_step *st)
@@ -95,20 +114,33 @@ static bool is_cheap(const struct fixture *f, const struct fx_step *st)
 	return f->double_too || graph_flops(st->g) < FX_CHEAP_GFLOP * 1e9;
 }
 
-/* ---- loss ------------------------------------------------------------------------------------------------------------------ */
+/* ---- loss ------------------------------------------------------------------------------------ */
 
-static const struct metric { const char *name; enum loss_kind kind; enum loss_reduce reduce; bool weighted; } metrics[] = {
-	{ "ict_ph", LOSS_PSEUDO_HUBER, REDUCE_SUM, true }, { "ict_l2", LOSS_L2, REDUCE_SUM, true },      { "ict_l1", LOSS_L1, REDUCE_SUM, true },
-	{ "ct_l2mean", LOSS_L2, REDUCE_MEAN, false },      { "ct_l1mean", LOSS_L1, REDUCE_MEAN, false },
+static const struct metric {
+	const char *name;
+	enum loss_kind kind;
+	enum loss_reduce reduce;
+	bool weighted;
+} metrics[] = {
+	{ "ict_ph", LOSS_PSEUDO_HUBER, REDUCE_SUM, true }, { "ict_l2", LOSS_L2, REDUCE_SUM, true },
+	{ "ict_l1", LOSS_L1, REDUCE_SUM, true },           { "ct_l2mean", LOSS_L2, REDUCE_MEAN, false },
+	{ "ct_l1mean", LOSS_L1, REDUCE_MEAN, false },
 };
 
 /* The other metrics of two given images: no network, no gradient. */
-static const struct { const char *name; enum dist_kind kind; bool with_c; } others[] = {
-	{ "ph_stable", DIST_HUBER, true }, { "ph_elementwise_mean", DIST_HUBER_PIXEL, true }, { "norm", DIST_HUBER, false },
-	{ "l1_mean", DIST_L1_MEAN, false }, { "l1_sum", DIST_L1_SUM, false }, { "l2_sum", DIST_L2_SUM, false }, { "l2_mean", DIST_L2_MEAN, false },
+static const struct {
+	const char *name;
+	enum dist_kind kind;
+	bool with_c;
+} others[] = {
+	{ "ph_stable", DIST_HUBER, true },  { "ph_elementwise_mean", DIST_HUBER_PIXEL, true },
+	{ "norm", DIST_HUBER, false },      { "l1_mean", DIST_L1_MEAN, false },
+	{ "l1_sum", DIST_L1_SUM, false },   { "l2_sum", DIST_L2_SUM, false },
+	{ "l2_mean", DIST_L2_MEAN, false },
 };
 
-static void compare_other(struct fixture *f, const struct fx_step *st, const struct noise *noise, const char *name, const json_t *row)
+static void compare_other(struct fixture *f, const struct fx_step *st, const struct noise *noise, const char *name,
+                          const json_t *row)
 {
 	size_t k = 0, n = sizeof others / sizeof *others;
 	while (k < n && strcmp(others[k].name, name) != 0)
@@ -117,8 +149,10 @@ static void compare_other(struct fixture *f, const struct fx_step *st, const str
 		return fx_fail(f, "unknown metric '%s'", name);
 	const struct tensor *student = st->s.student;
 	struct graph *g = fx_graph();
-	struct tensor *a = graph_input(g, "a", student->n, student->h, student->w, student->c), *b = graph_input(g, "b", student->n, student->h, student->w, student->c);
-	struct tensor *d = graph_distance(g, a, b, others[k].kind, others[k].with_c ? fx_number(f->json, "huber_c", NAN) : 0);
+	struct tensor *a = graph_input(g, "a", student->n, student->h, student->w, student->c),
+				  *b = graph_input(g, "b", student->n, student->h, student->w, student->c);
+	struct tensor *d = graph_distance(g, a, b, others[k].kind,
+	                                  others[k].with_c ? fx_number(f->json, "huber_c", NAN) : 0);
 	graph_keep(d);
 	graph_plan(g);
 	memcpy(a->data, student->data, tensor_count(a) * sizeof *a->data);
@@ -127,7 +161,8 @@ static void compare_other(struct fixture *f, const struct fx_step *st, const str
 	double got[MAX_BATCH], f64[MAX_BATCH], f32[MAX_BATCH], peer = NAN;
 	for (int i = 0; i < noise->n; i++)
 		got[i] = (double)d->data[i];
-	if (json_object_get(row, "f32") && fx_numbers(f, f32, row, "f32", (size_t)noise->n) && fx_numbers(f, f64, row, "f64", (size_t)noise->n))
+	if (json_object_get(row, "f32") && fx_numbers(f, f32, row, "f32", (size_t)noise->n) &&
+	    fx_numbers(f, f64, row, "f64", (size_t)noise->n))
 		for (int i = 0; i < noise->n; i++)
 			peer = fmax(peer, relative(f32[i], f64[i]));
 	compare_samples(f, name, got, noise->n, row, "f64", fx_gate_sample(noise->points), peer);
@@ -137,7 +172,8 @@ static void compare_other(struct fixture *f, const struct fx_step *st, const str
 /* Stored float inputs of the step, against our own grid. */
 static bool read_noise(struct noise *noise, struct fixture *f, const struct run_config *c, int n)
 {
-	const double *t = fx_need(f, "sigma_t", (size_t)n), *r = fx_need(f, "sigma_r", (size_t)n), *l = fx_need(f, "lambda", (size_t)n);
+	const double *t = fx_need(f, "sigma_t", (size_t)n), *r = fx_need(f, "sigma_r", (size_t)n),
+				 *l = fx_need(f, "lambda", (size_t)n);
 	int64_t points = fx_integer(f->json, "N", 0);
 	double index[MAX_BATCH];
 	struct fx_worst w = { 0 };
@@ -157,7 +193,8 @@ static bool read_noise(struct noise *noise, struct fixture *f, const struct run_
 	return true;
 }
 
-static void run_metric(struct fixture *f, struct fx_model *m, struct run_config c, const struct noise *noise, const char *name, const json_t *row, bool first)
+static void run_metric(struct fixture *f, struct fx_model *m, struct run_config c, const struct noise *noise,
+                       const char *name, const json_t *row, bool first)
 {
 	size_t k = 0, count = sizeof metrics / sizeof *metrics;
 	while (k < count && strcmp(metrics[k].name, name) != 0)
@@ -175,8 +212,10 @@ static void run_metric(struct fixture *f, struct fx_model *m, struct run_config 
 	SCOPED(free) char *before = xstrfmt("%s/", name);
 	struct outcome o = { .what = name, .before = before, .row = row };
 	if (first) {
-		compare_image(f, "student", st.s.student, "f_student_f64", false, fx_number(json_object_get(f->json, "f_student_dev"), "rel_l2", NAN));
-		compare_image(f, "teacher", st.s.teacher, "f_teacher_f64", false, fx_number(json_object_get(f->json, "f_teacher_dev"), "rel_l2", NAN));
+		compare_image(f, "student", st.s.student, "f_student_f64", false,
+		              fx_number(json_object_get(f->json, "f_student_dev"), "rel_l2", NAN));
+		compare_image(f, "teacher", st.s.teacher, "f_teacher_f64", false,
+		              fx_number(json_object_get(f->json, "f_teacher_dev"), "rel_l2", NAN));
 	}
 	compare_loss(f, &st, m, noise, &o);
 	if (first) {
@@ -209,7 +248,8 @@ void family_loss(struct fixture *f)
 			json_t *list = json_object_get(f->json, "metrics");
 			if (json_object_size(list) == 0)
 				fx_fail(f, "no object 'metrics'");
-			json_object_foreach(list, name, row) {
+			json_object_foreach(list, name, row)
+			{
 				run_metric(f, &m, c, &noise, name, row, first);
 				first = false;
 			}
@@ -218,17 +258,19 @@ void family_loss(struct fixture *f)
 	}
 }
 
-/* ---- ect ------------------------------------------------------------------------------------------------------------------- */
+/* ---- ect ------------------------------------------------------------------------------------- */
 
 /* t = exp(P_std n + P_mean), r(t) at the stage; stored as float, which is what the step is given. */
 static bool read_ect_noise(struct noise *noise, struct fixture *f, const struct run_config *c, int n)
 {
-	const double *normal = fx_need(f, "normal", (size_t)n), *t = fx_need(f, "t_f32", (size_t)n), *r = fx_need(f, "r_f32", (size_t)n);
+	const double *normal = fx_need(f, "normal", (size_t)n), *t = fx_need(f, "t_f32", (size_t)n),
+				 *r = fx_need(f, "r_f32", (size_t)n);
 	int64_t stage = fx_integer(f->json, "stage", 0);
 	struct fx_worst w = { 0 };
 	if (!normal || !t || !r)
 		return false;
-	/* r = t (1 - 1/Q) is about as close as neighbours of a grid of N points, 5.4 / (N - 1) apart at the top (rho = 7) */
+	/* r = t (1 - 1/Q) is about as close as neighbours of a grid of N points, 5.4 / (N - 1) apart at the top (rho =
+	 * 7) */
 	*noise = (struct noise){ .n = n, .points = 1 + 5.4 * pow(c->ect.q, (double)stage + 1) };
 	for (int i = 0; i < n; i++) {
 		double want = exp(c->noise.std * normal[i] + c->noise.mean);

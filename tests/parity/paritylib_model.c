@@ -1,5 +1,5 @@
-/* paritylib_model.c - the network of a fixture from its "config", its formula weights, and the deviation of its gradients.
- * Absent keys have the defaults of EDM's SongUNet and DhariwalUNet constructors. See paritylib.h. */
+/* paritylib_model.c - the network of a fixture from its "config", its formula weights, and the deviation of its
+ * gradients. Absent keys have the defaults of EDM's SongUNet and DhariwalUNet constructors. See paritylib.h. */
 #include "tests/parity/paritylib.h"
 
 static bool is_one_of(const char *s, const char *a, const char *b)
@@ -7,7 +7,8 @@ static bool is_one_of(const char *s, const char *a, const char *b)
 	return strcmp(s, a) == 0 || strcmp(s, b) == 0;
 }
 
-static int int_list(int *out, int *n, struct fixture *f, const json_t *config, const char *key, const int *otherwise, int n_otherwise)
+static int int_list(int *out, int *n, struct fixture *f, const json_t *config, const char *key, const int *otherwise,
+                    int n_otherwise)
 {
 	const json_t *list = json_object_get(config, key);
 	*n = list ? (int)json_array_size(list) : n_otherwise;
@@ -32,7 +33,8 @@ static int filter_taps(const json_t *filter)
 	return want ? (int)n : 0;
 }
 
-static int bounded(int *out, struct fixture *f, const json_t *config, const char *key, int otherwise, int least, int most)
+static int bounded(int *out, struct fixture *f, const json_t *config, const char *key, int otherwise, int least,
+                   int most)
 {
 	int64_t v = fx_integer(config, key, otherwise);
 	if (v < least || v > most) {
@@ -45,11 +47,13 @@ static int bounded(int *out, struct fixture *f, const json_t *config, const char
 
 static int song_options(struct net_spec *s, struct fixture *f, const json_t *config)
 {
-	const char *embedding = fx_text(config, "embedding_type", "positional"), *encoder = fx_text(config, "encoder_type", "standard");
+	const char *embedding = fx_text(config, "embedding_type", "positional"),
+			   *encoder = fx_text(config, "encoder_type", "standard");
 	const json_t *filter = json_object_get(config, "resample_filter");
 	if (!is_one_of(embedding, "positional", "fourier") || !is_one_of(encoder, "standard", "residual") ||
 	    strcmp(fx_text(config, "decoder_type", "standard"), "standard") != 0) {
-		fx_fail(f, "config: embedding %s, encoder %s, decoder %s is not known", embedding, encoder, fx_text(config, "decoder_type", "standard"));
+		fx_fail(f, "config: embedding %s, encoder %s, decoder %s is not known", embedding, encoder,
+		        fx_text(config, "decoder_type", "standard"));
 		return -1;
 	}
 	s->fourier = strcmp(embedding, "fourier") == 0;
@@ -66,7 +70,8 @@ static int song_options(struct net_spec *s, struct fixture *f, const json_t *con
 
 int fx_net(struct net_spec *out, struct fixture *f)
 {
-	static const int song_mult[] = { 1, 2, 2, 2 }, song_attn[] = { 16 }, adm_mult[] = { 1, 2, 3, 4 }, adm_attn[] = { 32, 16, 8 };
+	static const int song_mult[] = { 1, 2, 2, 2 }, song_attn[] = { 16 }, adm_mult[] = { 1, 2, 3, 4 },
+					 adm_attn[] = { 32, 16, 8 };
 	const json_t *config = json_object_get(f->json, "config");
 	const char *type = fx_text(config, "type", "");
 	bool adm = strcmp(type, "DhariwalUNet") == 0;
@@ -76,10 +81,14 @@ int fx_net(struct net_spec *out, struct fixture *f)
 		fx_fail(f, "config.type '%s' is neither SongUNet nor DhariwalUNet", type);
 		return -1;
 	}
-	if (bounded(&side, f, config, "img_resolution", 0, 1, 512) || bounded(&s.in_c, f, config, "in_channels", 3, 1, 64) ||
-	    bounded(&s.out_c, f, config, "out_channels", 3, 1, 64) || bounded(&s.channels, f, config, "model_channels", adm ? 192 : 128, 4, 1024) ||
-	    bounded(&s.emb_mult, f, config, "channel_mult_emb", 4, 1, 64) || bounded(&s.blocks, f, config, "num_blocks", adm ? 3 : 4, 1, 32) ||
-	    bounded(&s.classes, f, config, "label_dim", 0, 0, 100000) || bounded(&s.augment, f, config, "augment_dim", 0, 0, 1000) ||
+	if (bounded(&side, f, config, "img_resolution", 0, 1, 512) ||
+	    bounded(&s.in_c, f, config, "in_channels", 3, 1, 64) ||
+	    bounded(&s.out_c, f, config, "out_channels", 3, 1, 64) ||
+	    bounded(&s.channels, f, config, "model_channels", adm ? 192 : 128, 4, 1024) ||
+	    bounded(&s.emb_mult, f, config, "channel_mult_emb", 4, 1, 64) ||
+	    bounded(&s.blocks, f, config, "num_blocks", adm ? 3 : 4, 1, 32) ||
+	    bounded(&s.classes, f, config, "label_dim", 0, 0, 100000) ||
+	    bounded(&s.augment, f, config, "augment_dim", 0, 0, 1000) ||
 	    int_list(s.mult, &s.n_mult, f, config, "channel_mult", adm ? adm_mult : song_mult, 4) ||
 	    int_list(s.attn, &s.n_attn, f, config, "attn_resolutions", adm ? adm_attn : song_attn, adm ? 3 : 1) ||
 	    (!adm && song_options(&s, f, config)))
@@ -128,7 +137,8 @@ void fx_labels(struct fixture *f, struct tensor *labels)
 	}
 }
 
-void fx_check_gradient(struct fixture *f, const char *what, const struct params *p, const double *grad, const struct fx_gradient *want)
+void fx_check_gradient(struct fixture *f, const char *what, const struct params *p, const double *grad,
+                       const struct fx_gradient *want)
 {
 	struct fx_worst digest = { 0 }, error = { 0 }, own = { 0 };
 	const json_t *row;
@@ -136,7 +146,8 @@ void fx_check_gradient(struct fixture *f, const char *what, const struct params 
 	double sum = 0;
 	if (json_array_size(want->list) == 0)
 		fx_fail(f, "%s: no parameter is listed", what);
-	json_array_foreach(want->list, at, row) {
+	json_array_foreach(want->list, at, row)
+	{
 		const char *key = fx_text(row, "key", "");
 		const struct param *q = params_find(p, key);
 		if (!q) {
@@ -172,7 +183,8 @@ void fx_check_gradient(struct fixture *f, const char *what, const struct params 
 		}
 	}
 	SCOPED(free) char *a = xstrfmt("%s: digest error / total", what), *b = xstrfmt("%s: stored error / total", what);
-	SCOPED(free) char *c = xstrfmt("%s: stored, own rel L2", what), *d = xstrfmt("%s: rel L2 of all, estimated from probes", what);
+	SCOPED(free)
+	char *c = xstrfmt("%s: stored, own rel L2", what), *d = xstrfmt("%s: rel L2 of all, estimated from probes", what);
 	fx_check_worst(f, a, &digest, want->gate, NAN);
 	if (error.name[0])
 		fx_check_worst(f, b, &error, want->gate, NAN);
@@ -181,7 +193,7 @@ void fx_check_gradient(struct fixture *f, const char *what, const struct params 
 	fx_check(f, d, sqrt(3 * sum) / want->total, want->all_gate, want->peer); /* E u^2 = 1/3 */
 }
 
-/* ---- gates that grow with N ------------------------------------------------------------------------------------------- */
+/* ---- gates that grow with N ------------------------------------------------------------------ */
 
 double fx_gate_total(double n)
 {

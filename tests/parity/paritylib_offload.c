@@ -1,12 +1,17 @@
-/* paritylib_offload.c - a back end with the host's memory whose nodes run on a device, so that everything which compares values on the
- * host can ask a device for them: before a node its sources travel to the device, after it its results come back. See paritylib.h. */
+/* paritylib_offload.c - a back end with the host's memory whose nodes run on a device, so that everything which
+ * compares values on the host can ask a device for them: before a node its sources travel to the device, after it its
+ * results come back. See paritylib.h. */
 #include "tests/parity/paritylib.h"
 
 #include "model/cpu/devices.h"
 
 enum { MAX_BUFFERS = MAX_SRC + MAX_DST + 1 };
 
-static struct { struct backend base; struct backend *device; struct backend_ops ops; } offload;
+static struct {
+	struct backend base;
+	struct backend *device;
+	struct backend_ops ops;
+} offload;
 
 static struct backend *device_of(void)
 {
@@ -58,7 +63,11 @@ static int device_check(struct backend *b, struct err *e)
 }
 
 /* Memory of the host and what stands for it on the device; tensors that share one share the other. */
-struct buffer { float *host; void *device; size_t bytes; };
+struct buffer {
+	float *host;
+	void *device;
+	size_t bytes;
+};
 
 static void add_tensor(struct buffer *list, int *n, const struct tensor *t)
 {

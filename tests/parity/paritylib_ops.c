@@ -1,9 +1,15 @@
 /* paritylib_ops.c - kind "ops": single ops and single residual blocks, in float and by their specifications in double.
- * Inputs are formula tensors PREFIX + op + "/" + name; what is stored is the answer and the gradients of sum(answer * r).
- * See paritylib.h. */
+ * Inputs are formula tensors PREFIX + op + "/" + name; what is stored is the answer and the gradients of sum(answer *
+ * r). See paritylib.h. */
 #include "tests/parity/paritylib.h"
 
-struct op_test { struct fixture *f; const json_t *spec; const char *op; struct graph *g; struct tensor *y; };
+struct op_test {
+	struct fixture *f;
+	const json_t *spec;
+	const char *op;
+	struct graph *g;
+	struct tensor *y;
+};
 
 static char *input_name(const struct op_test *t, const char *name)
 {
@@ -57,7 +63,9 @@ static bool finish(struct op_test *t, struct tensor *y, bool gradient)
 /* One stored tensor: float and double runs side by side. `transposed`: ours is (N,H,W,C) of the fixture's (N,C,H,W). */
 static void compare(struct op_test *t, const char *what, const struct tensor *got, bool transposed, double gate)
 {
-	SCOPED(free) char *name = xstrfmt("%s/%s", t->op, what), *label = xstrfmt("%s, rel L2", name), *label2 = xstrfmt("%s in double, rel L2", name);
+	SCOPED(free)
+	char *name = xstrfmt("%s/%s", t->op, what), *label = xstrfmt("%s, rel L2", name),
+		 *label2 = xstrfmt("%s in double, rel L2", name);
 	size_t n = got ? tensor_count(got) : 0;
 	const double *want = got ? fx_need(t->f, name, n) : NULL;
 	if (!got)
@@ -104,7 +112,8 @@ static int taps_of(struct op_test *t, const json_t *filter)
 	if (!filter)
 		return 2;
 	bool flat = n == 2 && json_number_value(json_array_get(filter, 0)) == json_number_value(json_array_get(filter, 1));
-	bool binomial = n == 4 && json_number_value(json_array_get(filter, 1)) == 3 * json_number_value(json_array_get(filter, 0)) &&
+	bool binomial = n == 4 &&
+	                json_number_value(json_array_get(filter, 1)) == 3 * json_number_value(json_array_get(filter, 0)) &&
 	                json_number_value(json_array_get(filter, 2)) == 3 * json_number_value(json_array_get(filter, 0)) &&
 	                json_number_value(json_array_get(filter, 3)) == json_number_value(json_array_get(filter, 0));
 	if (!flat && !binomial)
@@ -112,10 +121,11 @@ static int taps_of(struct op_test *t, const json_t *filter)
 	return flat ? 2 : binomial ? 4 : 0;
 }
 
-/* ---- ops -------------------------------------------------------------------------------------------------------------- */
+/* ---- ops ------------------------------------------------------------------------------------- */
 
 /* EDM's Conv2d: a resampling, then the convolution; fused: the filter takes over part of the padding. */
-static struct tensor *record_conv(struct op_test *t, struct tensor *x, struct tensor *w, struct tensor *b, int k, int taps)
+static struct tensor *record_conv(struct op_test *t, struct tensor *x, struct tensor *w, struct tensor *b, int k,
+                                  int taps)
 {
 	bool up = flag(t->spec, "up", false), down = flag(t->spec, "down", false);
 	bool fused = (flag(t->spec, "fused", false) || flag(t->spec, "fused_resample", false)) && w;
@@ -126,7 +136,8 @@ static struct tensor *record_conv(struct op_test *t, struct tensor *x, struct te
 		return graph_conv2d(t->g, x, w, b, 1, pad, pad, false);
 	}
 	if (fused && down) /* taps that sum to 1 over no border: a bias before the filter is a bias after it */
-		return graph_resample(t->g, graph_conv2d(t->g, x, w, b, 1, pad + filter_pad, pad + filter_pad, false), false, taps, 0);
+		return graph_resample(t->g, graph_conv2d(t->g, x, w, b, 1, pad + filter_pad, pad + filter_pad, false), false,
+		                      taps, 0);
 	if (up || down)
 		x = graph_resample(t->g, x, up, taps, -1);
 	return w ? graph_conv2d(t->g, x, w, b, 1, pad, pad, false) : x;
@@ -167,7 +178,8 @@ static void test_groupnorm(struct op_test *t)
 	if (!x || groups < 1 || c % groups)
 		return fx_fail(t->f, "%s: %d channels in %d groups", t->op, c, groups);
 	struct tensor *w = in(t, "weight", 1, 1, 1, c), *b = in(t, "bias", 1, 1, 1, c);
-	if (!finish(t, graph_groupnorm(t->g, x, w, b, NULL, NORM_PLAIN, groups, fx_number(t->spec, "eps", 1e-5), false), true))
+	if (!finish(t, graph_groupnorm(t->g, x, w, b, NULL, NORM_PLAIN, groups, fx_number(t->spec, "eps", 1e-5), false),
+	            true))
 		return;
 	SCOPED(free) char *name = input_name(t, "x");
 	fx_fill_image(x, name, FX_UNIT);
@@ -229,7 +241,7 @@ static void test_embedding(struct op_test *t)
 	compare(t, "y", t->y, false, FX_GATE_OUT);
 }
 
-/* ---- a residual block ---------------------------------------------------------------------------------------------------- */
+/* ---- a residual block ------------------------------------------------------------------------ */
 
 /* An argument of EDM's UNetBlock: from "args", else from "styl" (what one network's blocks share). */
 static const json_t *argument(const struct op_test *t, const char *key)
@@ -260,12 +272,18 @@ static struct block_spec block_of(struct op_test *t)
 {
 	int h = size_of(t, "H", 0), out = arg_size(t, "out_channels", 0), per_head = arg_size(t, "channels_per_head", 64);
 	int heads = arg_size(t, "num_heads", per_head ? out / per_head : 0);
-	struct block_spec s = { .in_c = arg_size(t, "in_channels", 0), .out_c = out, .emb_c = arg_size(t, "emb_channels", 0), .h = h,
-	                        .w = size_of(t, "W", h), .heads = arg_flag(t, "attention", false) ? heads : 0 };
+	struct block_spec s = { .in_c = arg_size(t, "in_channels", 0),
+		                    .out_c = out,
+		                    .emb_c = arg_size(t, "emb_channels", 0),
+		                    .h = h,
+		                    .w = size_of(t, "W", h),
+		                    .heads = arg_flag(t, "attention", false) ? heads : 0 };
 	s.how = arg_flag(t, "up", false) ? UP : arg_flag(t, "down", false) ? DOWN : SAME;
-	s.style = (struct block_style){ .skip_scale = arg_number(t, "skip_scale", 1), .eps = arg_number(t, "eps", 1e-5),
-	                                .taps = taps_of(t, argument(t, "resample_filter")), .resample_proj = arg_flag(t, "resample_proj", false),
-	                                .adaptive = arg_flag(t, "adaptive_scale", true) };
+	s.style = (struct block_style){ .skip_scale = arg_number(t, "skip_scale", 1),
+		                            .eps = arg_number(t, "eps", 1e-5),
+		                            .taps = taps_of(t, argument(t, "resample_filter")),
+		                            .resample_proj = arg_flag(t, "resample_proj", false),
+		                            .adaptive = arg_flag(t, "adaptive_scale", true) };
 	return s;
 }
 
@@ -278,10 +296,10 @@ static void compare_block_gradients(struct op_test *t, const struct params *p, c
 	double total = 0;
 	if (json_object_size(rows) != (size_t)params_count(p))
 		fx_fail(t->f, "%s: %d parameters here, %zu in the fixture", t->op, params_count(p), json_object_size(rows));
-	json_object_foreach((json_t *)(uintptr_t)rows, key, row)
-		total += pow(fx_number(row, "l2", NAN), 2);
+	json_object_foreach((json_t *)(uintptr_t)rows, key, row) total += pow(fx_number(row, "l2", NAN), 2);
 	total = sqrt(total);
-	json_object_foreach((json_t *)(uintptr_t)rows, key, row) {
+	json_object_foreach((json_t *)(uintptr_t)rows, key, row)
+	{
 		const struct param *q = params_find(p, key);
 		if (!q) {
 			fx_fail(t->f, "%s: the block has no parameter %s", t->op, key);
@@ -324,9 +342,13 @@ static void test_block(struct op_test *t)
 	params_free(p);
 }
 
-static const struct { const char *kind; void (*run)(struct op_test *t); } kinds[] = {
-	{ "conv", test_conv },           { "groupnorm", test_groupnorm }, { "silu", test_silu },   { "attention", test_attention },
-	{ "positional", test_embedding }, { "fourier", test_embedding },   { "block", test_block },
+static const struct {
+	const char *kind;
+	void (*run)(struct op_test *t);
+} kinds[] = {
+	{ "conv", test_conv },           { "groupnorm", test_groupnorm },  { "silu", test_silu },
+	{ "attention", test_attention }, { "positional", test_embedding }, { "fourier", test_embedding },
+	{ "block", test_block },
 };
 
 void family_ops(struct fixture *f)
@@ -335,7 +357,8 @@ void family_ops(struct fixture *f)
 	size_t at;
 	if (json_array_size(list) == 0)
 		fx_fail(f, "no list 'ops'");
-	json_array_foreach(list, at, spec) {
+	json_array_foreach(list, at, spec)
+	{
 		struct op_test t = { .f = f, .spec = spec, .op = fx_text(spec, "op", ""), .g = fx_graph() };
 		void (*run)(struct op_test *) = NULL;
 		for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)

@@ -6,10 +6,12 @@
 static int optim_of(struct optim *o, struct fixture *f, const char *name, const char *cls, const json_t *kwargs)
 {
 	const json_t *betas = json_object_get(kwargs, "betas");
-	*o = (struct optim){ .kind = strcmp(cls, "Adam") == 0 ? OPTIM_ADAM : OPTIM_RADAM, .lr = fx_number(kwargs, "lr", 1e-3),
-	                     .beta1 = betas ? json_number_value(json_array_get(betas, 0)) : 0.9,
-	                     .beta2 = betas ? json_number_value(json_array_get(betas, 1)) : 0.999, .eps = fx_number(kwargs, "eps", 1e-8),
-	                     .weight_decay = fx_number(kwargs, "weight_decay", 0) };
+	*o = (struct optim){ .kind = strcmp(cls, "Adam") == 0 ? OPTIM_ADAM : OPTIM_RADAM,
+		                 .lr = fx_number(kwargs, "lr", 1e-3),
+		                 .beta1 = betas ? json_number_value(json_array_get(betas, 0)) : 0.9,
+		                 .beta2 = betas ? json_number_value(json_array_get(betas, 1)) : 0.999,
+		                 .eps = fx_number(kwargs, "eps", 1e-8),
+		                 .weight_decay = fx_number(kwargs, "weight_decay", 0) };
 	if (strcmp(cls, "Adam") != 0 && strcmp(cls, "RAdam") != 0) {
 		fx_fail(f, "%s: optimizer '%s' is not known (Adam, RAdam)", name, cls);
 		return -1;
@@ -34,7 +36,8 @@ static void check_rectification(struct fixture *f, const json_t *spec, const cha
 		int64_t t = (int64_t)i + 1;
 		double want = json_number_value(json_array_get(rho, i));
 		fx_worst(&w, "step", fabs(radam_rho(beta2, t) - want) / fabs(want));
-		if (i < json_array_size(rectified) && json_is_true(json_array_get(rectified, i)) != (radam_rectification(beta2, t) > 0))
+		if (i < json_array_size(rectified) &&
+		    json_is_true(json_array_get(rectified, i)) != (radam_rectification(beta2, t) > 0))
 			fx_fail(f, "%s: step %lld rectified differently", name, (long long)t);
 	}
 	SCOPED(free) char *label = xstrfmt("%s: rho_t", name);
@@ -76,6 +79,5 @@ void family_opt(struct fixture *f)
 	size_t at;
 	if (json_array_size(cases) == 0)
 		fx_fail(f, "no list 'cases'");
-	json_array_foreach(cases, at, spec)
-		run_case(f, spec);
+	json_array_foreach(cases, at, spec) run_case(f, spec);
 }

@@ -27,9 +27,8 @@ static bool has_dropout(const struct fixture *f, const char *block)
 	size_t at;
 	if (!json_is_array(list))
 		return true;
-	json_array_foreach(list, at, row)
-		if (json_is_string(row) && strcmp(json_string_value(row), block) == 0)
-			return true;
+	json_array_foreach(list, at,
+	                   row) if (json_is_string(row) && strcmp(json_string_value(row), block) == 0) return true;
 	return false;
 }
 
@@ -65,11 +64,14 @@ static void fill_masks(struct fx_step *st, const struct fixture *f)
 	}
 }
 
-void fx_step_build(struct fx_step *out, struct fixture *f, const struct run_config *c, const struct fx_model *m, int batch, float *teacher)
+void fx_step_build(struct fx_step *out, struct fixture *f, const struct run_config *c, const struct fx_model *m,
+                   int batch, float *teacher)
 {
 	*out = (struct fx_step){ .g = fx_graph() };
 	make_masks(out, f, &m->net, batch);
-	struct step_options o = { .batch = batch, .dropout = out->n_masks > 0, .backward = true, .masks = out->masks, .n_masks = out->n_masks };
+	struct step_options o = {
+		.batch = batch, .dropout = out->n_masks > 0, .backward = true, .masks = out->masks, .n_masks = out->n_masks
+	};
 	out->s = step_build(out->g, c, &m->net, m->p, &o);
 	graph_plan(out->g);
 	graph_bind(out->g, STORE_STUDENT, m->w);
@@ -90,7 +92,8 @@ void fx_step_images(struct fx_step *st, const struct fixture *f, const char *x0,
 void fx_step_run_double(struct fx_step *st, const struct run_config *c, const double *t, const double *r)
 {
 	struct run_config rounded = *c;
-	rounded.sigma.min = (double)(float)c->sigma.min; /* the peer's double run has sigma_min, as the sigmas, from float */
+	rounded.sigma.min =
+		(double)(float)c->sigma.min; /* the peer's double run has sigma_min, as the sigmas, from float */
 	graph_load_ref(st->g);
 	for (int k = 0; k < 2; k++)
 		for (int64_t i = 0; i < st->s.x0->n; i++) {

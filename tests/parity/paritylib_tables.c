@@ -1,13 +1,14 @@
-/* paritylib_tables.c - kind "tables": the schedules in double, and the known answers of the formula's hash. Columns of other
- * people's variants (diffusers' preconditioning, float32 grids) are not ours and are left alone. See paritylib.h. */
+/* paritylib_tables.c - kind "tables": the schedules in double, and the known answers of the formula's hash. Columns of
+ * other people's variants (diffusers' preconditioning, float32 grids) are not ours and are left alone. See
+ * paritylib.h. */
 #include "tests/parity/paritylib.h"
 
 #include "tests/common/formula.h"
 #include "model/consistency/schedule.h"
 #include "model/config/expr.h"
 
-#define CLOSE 1e-12      /* relative, in double */
-#define DIFFERENCES 1e-9 /* 1 / (s_{i+1} - s_i) and erf differences lose digits with N */
+#define CLOSE       1e-12 /* relative, in double */
+#define DIFFERENCES 1e-9  /* 1 / (s_{i+1} - s_i) and erf differences lose digits with N */
 
 static double relative(double got, double want)
 {
@@ -49,7 +50,8 @@ static void check_ict_n(struct fixture *f, const json_t *tables)
 	const json_t *table, *row;
 	size_t i, j;
 	struct fx_worst w = { 0 };
-	json_array_foreach(tables, i, table) {
+	json_array_foreach(tables, i, table)
+	{
 		struct run_config c = config_of(table, DISC_EXP);
 		json_array_foreach(json_object_get(table, "rows"), j, row)
 			fx_worst(&w, "step", fabs((double)schedule_n(&c, (int64_t)at(row, 0)) - at(row, 1)));
@@ -63,9 +65,11 @@ static void check_ct_n_mu(struct fixture *f, const json_t *tables)
 	const json_t *table, *row;
 	size_t i, j;
 	struct fx_worst n = { 0 }, mu = { 0 }, paper = { 0 }, first = { 0 };
-	json_array_foreach(tables, i, table) {
+	json_array_foreach(tables, i, table)
+	{
 		struct run_config c = config_of(table, DISC_SQRT);
-		json_array_foreach(json_object_get(table, "rows"), j, row) {
+		json_array_foreach(json_object_get(table, "rows"), j, row)
+		{
 			int64_t k = (int64_t)at(row, 0);
 			fx_worst(&n, "step", fabs((double)schedule_n(&c, k) - at(row, 1)));
 			c.teacher.mu_exponent = MU_N_MINUS_1;
@@ -89,9 +93,12 @@ static void check_ct_n_mu(struct fixture *f, const json_t *tables)
 		fx_check_worst(f, "CT first step of each N", &first, 0, NAN);
 }
 
-struct series { struct fx_worst sigma, p, lambda, cdf; };
+struct series {
+	struct fx_worst sigma, p, lambda, cdf;
+};
 
-static void compare_series(struct fx_worst *w, const double *got, size_t n, const json_t *list, const struct fx_tensor *t)
+static void compare_series(struct fx_worst *w, const double *got, size_t n, const json_t *list,
+                           const struct fx_tensor *t)
 {
 	if ((list && json_array_size(list) != n) || (t && t->count != n))
 		fx_worst(w, "another length", NAN);
@@ -112,7 +119,9 @@ static void one_grid(struct fixture *f, struct series *s, const json_t *grid)
 	size_t m = (size_t)n - 1;
 	SCOPED(free) double *sigma = xcalloc(m + 1, sizeof *sigma), *cdf = xcalloc(m, sizeof *cdf);
 	SCOPED(free) double *p = xcalloc(m, sizeof *p), *lambda = xcalloc(m, sizeof *lambda);
-	SCOPED(free) char *ns = xstrfmt("sigma_N%lld", (long long)n), *np = xstrfmt("p_N%lld", (long long)n), *nl = xstrfmt("lambda_N%lld", (long long)n);
+	SCOPED(free)
+	char *ns = xstrfmt("sigma_N%lld", (long long)n), *np = xstrfmt("p_N%lld", (long long)n),
+		 *nl = xstrfmt("lambda_N%lld", (long long)n);
 	index_cdf(cdf, &c, n);
 	for (size_t i = 0; i <= m; i++)
 		sigma[i] = sigma_at(&c, n, (int64_t)i);
@@ -131,7 +140,8 @@ static void one_grid(struct fixture *f, struct series *s, const json_t *grid)
 	compare_series(&s->cdf, cdf, m, json_object_get(grid, "cdf"), NULL);
 	fx_worst(&s->p, "largest", relative(p[most], fx_number(grid, "p_max", p[most])));
 	fx_worst(&s->p, "smallest", relative(p[least], fx_number(grid, "p_min", p[least])));
-	fx_worst(&s->p, "place of the largest", fabs((double)((int64_t)most - fx_integer(grid, "argmax_p", (int64_t)most))));
+	fx_worst(&s->p, "place of the largest",
+	         fabs((double)((int64_t)most - fx_integer(grid, "argmax_p", (int64_t)most))));
 	fx_worst(&s->lambda, "mean", relative(mean, fx_number(grid, "E_lambda", mean)));
 }
 
@@ -140,8 +150,7 @@ static void check_grids(struct fixture *f, const json_t *grids)
 	struct series s = { .sigma = { 0 } };
 	const json_t *grid;
 	size_t i;
-	json_array_foreach(grids, i, grid)
-		one_grid(f, &s, grid);
+	json_array_foreach(grids, i, grid) one_grid(f, &s, grid);
 	if (!grids)
 		return;
 	fx_check_worst(f, "grid sigma_i", &s.sigma, CLOSE, NAN);
@@ -165,9 +174,11 @@ static void check_preconditioning(struct fixture *f, const json_t *rows)
 	size_t i;
 	struct fx_worst w = { 0 };
 	eval.sigma.min = 0.003;
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		double sigma = fx_number(row, "sigma", NAN);
-		struct precond cm = precond_at(&c, PRECOND_CM, sigma), dif = precond_at(&c, PRECOND_DIFFUSERS, sigma), edm = precond_at(&c, PRECOND_EDM, sigma), ect = precond_at(&eval, PRECOND_CM, sigma);
+		struct precond cm = precond_at(&c, PRECOND_CM, sigma), dif = precond_at(&c, PRECOND_DIFFUSERS, sigma),
+					   edm = precond_at(&c, PRECOND_EDM, sigma), ect = precond_at(&eval, PRECOND_CM, sigma);
 		one_value(&w, row, "c_skip", cm.c_skip);
 		one_value(&w, row, "c_out", cm.c_out);
 		one_value(&w, row, "c_in", cm.c_in);
@@ -190,9 +201,11 @@ static void check_multistep(struct fixture *f, const json_t *rows)
 	const json_t *row;
 	size_t i;
 	struct fx_worst w = { 0 }, noise = { 0 };
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		int64_t n = fx_integer(row, "steps", 2);
-		const json_t *ts = json_object_get(row, "ts"), *sigmas = json_object_get(row, "sigmas"), *std = json_object_get(row, "renoise_std");
+		const json_t *ts = json_object_get(row, "ts"), *sigmas = json_object_get(row, "sigmas"),
+					 *std = json_object_get(row, "renoise_std");
 		for (size_t j = 0; j < json_array_size(ts); j++) { /* counted from sigma_max */
 			double s = sigma_at(&c, n, n - 1 - (int64_t)at(ts, j)), v = s * s - c.sigma.min * c.sigma.min;
 			fx_worst(&w, "step", relative(s, at(sigmas, j)));
@@ -212,13 +225,15 @@ static void check_ect(struct fixture *f, const json_t *tables)
 	const json_t *table, *row;
 	size_t i, j;
 	struct fx_worst w = { 0 }, constant = { 0 }, weight = { 0 };
-	json_array_foreach(tables, i, table) {
+	json_array_foreach(tables, i, table)
+	{
 		struct run_config c = config_of(NULL, DISC_EXP);
 		c.ect.q = fx_number(table, "q", 2);
 		c.ect.b = fx_number(table, "b", 1);
 		c.ect.stage_steps = 1;
 		int64_t stage = fx_integer(table, "stage", 0);
-		json_array_foreach(json_object_get(table, "rows"), j, row) {
+		json_array_foreach(json_object_get(table, "rows"), j, row)
+		{
 			double t = at(row, 0);
 			c.ect.k = fx_number(table, "k", 8);
 			double r = ect_r(&c, t, stage);
@@ -240,7 +255,8 @@ static void check_huber(struct fixture *f, const json_t *rows)
 	const json_t *row;
 	size_t i, j;
 	struct fx_worst w = { 0 };
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		double d = 1, c = NAN;
 		struct err e = ERR_INIT;
 		const json_t *shape = json_object_get(row, "shape");
@@ -266,7 +282,8 @@ static void check_hash(struct fixture *f, const json_t *names, const json_t *num
 	const json_t *row;
 	size_t i, j;
 	int wrong = 0;
-	json_array_foreach(names, i, row) {
+	json_array_foreach(names, i, row)
+	{
 		const char *name = fx_text(row, "name", "");
 		const json_t *h = json_object_get(row, "h"), *u = json_object_get(row, "u");
 		wrong += !same_hex(json_object_get(row, "fnv1a64"), formula_fnv(name));
@@ -275,7 +292,8 @@ static void check_hash(struct fixture *f, const json_t *names, const json_t *num
 		for (j = 0; j < json_array_size(u); j++)
 			wrong += !(fabs(formula_u(name, j) - at(u, j)) <= 0);
 	}
-	json_array_foreach(numbers, i, row) {
+	json_array_foreach(numbers, i, row)
+	{
 		const char *x = json_string_value(json_array_get(row, 0));
 		wrong += !x || !same_hex(json_array_get(row, 1), formula_splitmix(strtoull(x, NULL, 16)));
 	}

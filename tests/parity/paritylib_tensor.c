@@ -1,5 +1,5 @@
-/* paritylib_tensor.c - formula tensors and comparisons of parity. See paritylib.h. Values are made in double, each operation
- * rounding as it is written, and rounded once to float. */
+/* paritylib_tensor.c - formula tensors and comparisons of parity. See paritylib.h. Values are made in double, each
+ * operation rounding as it is written, and rounded once to float. */
 #include "tests/parity/paritylib.h"
 
 #include "tests/common/formula.h"
@@ -59,7 +59,10 @@ void fx_fill_params(float *values, const struct params *p, const char *before, d
 	for (int i = 0; i < params_count(p); i++) {
 		const struct param *q = params_get(p, i);
 		SCOPED(free) char *name = xstrfmt("%s%s", before, q->name);
-		enum fx_fill kind = !q->trained ? FX_FREQS : q->ndim > 1 ? FX_WEIGHT : ends_with(q->name, "bias") ? FX_BIAS : FX_NORM_WEIGHT;
+		enum fx_fill kind = !q->trained                  ? FX_FREQS
+		                    : q->ndim > 1                ? FX_WEIGHT
+		                    : ends_with(q->name, "bias") ? FX_BIAS
+		                                                 : FX_NORM_WEIGHT;
 		double arg = kind == FX_FREQS ? fourier_scale : q->ndim > 1 ? (double)(q->count / (size_t)q->dims[0]) : 1;
 		fx_fill(values + q->at, name, q->count, kind, arg);
 	}

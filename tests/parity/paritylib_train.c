@@ -1,9 +1,10 @@
-/* paritylib_train.c - kind "train": a few whole optimizer steps, with the student's EMA and (method ct) the teacher that
- * follows by mu. See paritylib.h.
+/* paritylib_train.c - kind "train": a few whole optimizer steps, with the student's EMA and (method ct) the teacher
+ * that follows by mu. See paritylib.h.
  *
- * Gates: losses and gradient norms of every step by their N; after RAdam every parameter by largest deviation; after Adam
- * the change of all parameters by relative L2. Adam turns the rounding noise of a gradient that is 0 into whole steps, so
- * qkv.bias, whose K third has none, stays out of Adam's sums; its Q and V thirds are compared where they are stored. */
+ * Gates: losses and gradient norms of every step by their N; after RAdam every parameter by largest deviation; after
+ * Adam the change of all parameters by relative L2. Adam turns the rounding noise of a gradient that is 0 into whole
+ * steps, so qkv.bias, whose K third has none, stays out of Adam's sums; its Q and V thirds are compared where they are
+ * stored. */
 #include "tests/parity/paritylib.h"
 
 #include "model/consistency/schedule.h"
@@ -11,7 +12,7 @@
 
 enum { MAX_BATCH = 256, MAX_STEPS = 1000 };
 
-#define GATE_MAX_ABS 1.5e-6
+#define GATE_MAX_ABS    1.5e-6
 #define GATE_ADAM_TOTAL 5e-3
 
 struct train {
@@ -23,7 +24,7 @@ struct train {
 	double ema_rate;
 	bool ct;
 	int batch, steps;
-	double most_points;          /* the largest N so far: what a step inherits from earlier ones */
+	double most_points; /* the largest N so far: what a step inherits from earlier ones */
 };
 
 static double relative(double got, double want)
@@ -45,10 +46,12 @@ static bool read_settings(struct train *t)
 	const json_t *o = json_object_get(f->json, "opt_kwargs"), *betas = json_object_get(o, "betas");
 	const char *optimizer = fx_text(f->json, "optimizer", ""), *method = fx_text(f->json, "method", "");
 	int64_t batch = fx_integer(f->json, "batch", 0), steps = fx_integer(f->json, "steps", 0);
-	t->optim = (struct optim){ .kind = strcmp(optimizer, "adam") == 0 ? OPTIM_ADAM : OPTIM_RADAM, .lr = fx_number(o, "lr", 1e-3),
-	                           .beta1 = betas ? json_number_value(json_array_get(betas, 0)) : 0.9,
-	                           .beta2 = betas ? json_number_value(json_array_get(betas, 1)) : 0.999, .eps = fx_number(o, "eps", 1e-8),
-	                           .weight_decay = fx_number(o, "weight_decay", 0) };
+	t->optim = (struct optim){ .kind = strcmp(optimizer, "adam") == 0 ? OPTIM_ADAM : OPTIM_RADAM,
+		                       .lr = fx_number(o, "lr", 1e-3),
+		                       .beta1 = betas ? json_number_value(json_array_get(betas, 0)) : 0.9,
+		                       .beta2 = betas ? json_number_value(json_array_get(betas, 1)) : 0.999,
+		                       .eps = fx_number(o, "eps", 1e-8),
+		                       .weight_decay = fx_number(o, "weight_decay", 0) };
 	t->ct = strcmp(method, "ct") == 0;
 	t->ema_rate = fx_number(f->json, "ema_rate", 0);
 	t->batch = (int)batch;
@@ -94,7 +97,8 @@ static bool run_steps(struct train *t)
 	struct fx_step st;
 	struct fx_worst loss = { 0 }, norm = { 0 };
 	double losses[MAX_STEPS], norms[MAX_STEPS];
-	bool ok = fx_numbers(f, losses, f->json, "losses_f64", (size_t)t->steps) && fx_numbers(f, norms, f->json, "grad_l2_f64", (size_t)t->steps);
+	bool ok = fx_numbers(f, losses, f->json, "losses_f64", (size_t)t->steps) &&
+	          fx_numbers(f, norms, f->json, "grad_l2_f64", (size_t)t->steps);
 	fx_step_build(&st, f, &t->c, &t->m, t->batch, t->ct ? t->teacher : t->m.w);
 	for (int k = 0; ok && k < t->steps; k++) {
 		const json_t *row = json_array_get(json_object_get(f->json, "schedule"), (size_t)k);
@@ -108,15 +112,16 @@ static bool run_steps(struct train *t)
 		fx_worst(&loss, name, relative((double)st.s.loss->data[0], losses[k]));
 		fx_worst(&norm, name, relative(fx_l2(grad, t->m.floats), norms[k]));
 		struct optim_step s = optim_step_at(&t->optim, k + 1);
-		optim_apply(&s, t->m.floats, t->m.w, t->m.grad, t->mean, t->square, t->ema, t->ema_rate, t->ct ? t->teacher : NULL,
-		            fx_number(row, "mu", 0));
+		optim_apply(&s, t->m.floats, t->m.w, t->m.grad, t->mean, t->square, t->ema, t->ema_rate,
+		            t->ct ? t->teacher : NULL, fx_number(row, "mu", 0));
 	}
 	fx_step_release(&st);
 	if (!ok)
 		return false;
 	double peer_loss = NAN, peer_norm = NAN;
 	for (int k = 0; k < t->steps; k++) {
-		const json_t *l = json_array_get(json_object_get(f->json, "losses_f32"), (size_t)k), *g = json_array_get(json_object_get(f->json, "grad_l2_f32"), (size_t)k);
+		const json_t *l = json_array_get(json_object_get(f->json, "losses_f32"), (size_t)k),
+					 *g = json_array_get(json_object_get(f->json, "grad_l2_f32"), (size_t)k);
 		peer_loss = l ? fmax(peer_loss, relative(json_number_value(l), losses[k])) : peer_loss;
 		peer_norm = g ? fmax(peer_norm, relative(json_number_value(g), norms[k])) : peer_norm;
 	}
@@ -142,7 +147,8 @@ static void compare_digests(struct train *t, const char *what, const float *valu
 	size_t at;
 	if (json_array_size(rows) == 0)
 		return fx_fail(f, "no list 'params'");
-	json_array_foreach(rows, at, row) {
+	json_array_foreach(rows, at, row)
+	{
 		const char *key = fx_text(row, "key", "");
 		const json_t *d = json_object_get(row, what);
 		const struct param *q = params_find(t->m.p, key);
@@ -153,7 +159,8 @@ static void compare_digests(struct train *t, const char *what, const float *valu
 		SCOPED(free) double *delta = xcalloc(q->count, sizeof *delta);
 		for (size_t i = 0; i < q->count; i++)
 			delta[i] = (double)values[q->at + i] - (double)t->start[q->at + i];
-		double probe = fx_probe(delta, q->count, f->prefix, key) - fx_number(d, "delta_probe", NAN), l2 = fx_number(d, "delta_l2", NAN);
+		double probe = fx_probe(delta, q->count, f->prefix, key) - fx_number(d, "delta_probe", NAN),
+			   l2 = fx_number(d, "delta_l2", NAN);
 		error += 3 * probe * probe; /* E u^2 = 1/3 */
 		change += l2 * l2;
 		size += pow(fx_number(d, "l2", NAN), 2);
@@ -163,8 +170,11 @@ static void compare_digests(struct train *t, const char *what, const float *valu
 	}
 	/* Storing in float costs half a unit in the last place a step; that much no float engine can avoid. */
 	double storage = sqrt((double)t->steps * size) * 0x1p-24;
-	SCOPED(free) char *a = xstrfmt("%s: change of all, rel L2, estimated", what), *b = xstrfmt("%s: deviation of an element, rms by digest", what);
-	double gate = GATE_ADAM_TOTAL + 2 * storage / sqrt(change), peer_total = fx_number(f->json, "f32_rel_l2_dev_of_total_delta", NAN);
+	SCOPED(free)
+	char *a = xstrfmt("%s: change of all, rel L2, estimated", what),
+		 *b = xstrfmt("%s: deviation of an element, rms by digest", what);
+	double gate = GATE_ADAM_TOTAL + 2 * storage / sqrt(change),
+		   peer_total = fx_number(f->json, "f32_rel_l2_dev_of_total_delta", NAN);
 	if (!(gate >= 1)) /* else the change drowns in its storage, and the check would say nothing */
 		fx_check(f, a, sqrt(error / change), gate, strcmp(what, "param") == 0 ? peer_total : NAN);
 	if (!adam)
@@ -203,7 +213,8 @@ static void compare_stored(struct train *t)
 	if (adam)
 		fx_check_worst(f, "param: stored changes, rel L2", &rel, GATE_ADAM_TOTAL, NAN);
 	else
-		fx_check_worst(f, "param: stored changes, max abs", &most, GATE_MAX_ABS, fx_number(f->json, "f32_max_abs_dev_params", NAN));
+		fx_check_worst(f, "param: stored changes, max abs", &most, GATE_MAX_ABS,
+		               fx_number(f->json, "f32_max_abs_dev_params", NAN));
 }
 
 void family_train(struct fixture *f)

@@ -4,15 +4,18 @@
 
 /* The functions that model/cuda/cuda_dnn.cu opens. */
 #define CUDNN_OFFLINE_FUNCTIONS(X) \
-	X(cudnnBackendCreateDescriptor) X(cudnnBackendDestroyDescriptor) X(cudnnBackendFinalize) X(cudnnBackendGetAttribute) \
-	X(cudnnBackendSetAttribute) X(cudnnGetErrorString) X(cudnnGetVersion)
+	X(cudnnBackendCreateDescriptor) \
+	X(cudnnBackendDestroyDescriptor) \
+	X(cudnnBackendFinalize) \
+	X(cudnnBackendGetAttribute) X(cudnnBackendSetAttribute) X(cudnnGetErrorString) X(cudnnGetVersion)
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 int cudnn_offline_open(const char *library); /* the real one; -1: not here */
-int cudnn_offline_card(int i);               /* plans are for card i from now on. Its compute capability times 100; 0: no such card; -1: refused */
-int cudnn_offline_live(void);                /* descriptors that were made and not destroyed */
+int cudnn_offline_card(
+	int i); /* plans are for card i from now on. Its compute capability times 100; 0: no such card; -1: refused */
+int cudnn_offline_live(void); /* descriptors that were made and not destroyed */
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,5 @@
-/* cusolver_emu.c - replaces cuSOLVER under emulation: singular values by one-sided Jacobi rotations (Hestenes 1958), in the order of the
- * library, largest first. It runs when its stream does, as what NVIDIA's enqueues. */
+/* cusolver_emu.c - replaces cuSOLVER under emulation: singular values by one-sided Jacobi rotations (Hestenes 1958), in
+ * the order of the library, largest first. It runs when its stream does, as what NVIDIA's enqueues. */
 #include "tests/cuda_emu/emu_stream.h"
 
 #include <math.h>
@@ -11,11 +11,13 @@ int cusolverDnDestroy(void *h);
 int cusolverDnSetStream(void *h, void *stream);
 int cusolverGetProperty(int which, int *value);
 int cusolverDnDgesvd_bufferSize(void *h, int m, int n, int *doubles);
-int cusolverDnDgesvd(void *h, signed char left, signed char right, int m, int n, double *a, int lda, double *s, double *u, int ldu, double *vt,
-                     int ldvt, double *work, int n_work, double *rest, int *info);
+int cusolverDnDgesvd(void *h, signed char left, signed char right, int m, int n, double *a, int lda, double *s,
+                     double *u, int ldu, double *vt, int ldvt, double *work, int n_work, double *rest, int *info);
 
 enum { BAD = 3 };
-static struct { struct emu_stream_head *stream; } handle;
+static struct {
+	struct emu_stream_head *stream;
+} handle;
 
 int cusolverDnCreate(void **out)
 {
@@ -60,7 +62,8 @@ static int rotate(double *x, double *y, int m)
 	double a = dot(x, x, m), b = dot(y, y, m), c = dot(x, y, m);
 	if (fabs(c) <= 1e-16 * sqrt(a * b) || c == 0)
 		return 1;
-	double z = (b - a) / (2 * c), t = (z < 0 ? -1 : 1) / (fabs(z) + sqrt(1 + z * z)), cosine = 1 / sqrt(1 + t * t), sine = cosine * t;
+	double z = (b - a) / (2 * c), t = (z < 0 ? -1 : 1) / (fabs(z) + sqrt(1 + z * z)), cosine = 1 / sqrt(1 + t * t),
+		   sine = cosine * t;
 	for (int i = 0; i < m; i++) {
 		double u = x[i];
 		x[i] = cosine * u - sine * y[i];
@@ -76,7 +79,10 @@ static int falling(const void *a, const void *b)
 }
 
 /* One call, kept until the stream comes to it. */
-struct job { double *a, *s; int *info, m, n, lda; };
+struct job {
+	double *a, *s;
+	int *info, m, n, lda;
+};
 
 static void singular(void *arg)
 {
@@ -95,8 +101,8 @@ static void singular(void *arg)
 	*j.info = 0; /* after 60 sweeps what is left is rounding */
 }
 
-int cusolverDnDgesvd(void *h, signed char left, signed char right, int m, int n, double *a, int lda, double *s, double *u, int ldu, double *vt,
-                     int ldvt, double *work, int n_work, double *rest, int *info)
+int cusolverDnDgesvd(void *h, signed char left, signed char right, int m, int n, double *a, int lda, double *s,
+                     double *u, int ldu, double *vt, int ldvt, double *work, int n_work, double *rest, int *info)
 {
 	(void)u;
 	(void)vt;

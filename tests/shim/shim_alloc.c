@@ -1,4 +1,5 @@
-/* shim_alloc.c - preloaded: the n-th allocation of the program itself fails. For end-to-end tests of running out of memory.
+/* shim_alloc.c - preloaded: the n-th allocation of the program itself fails. For end-to-end tests of running out of
+ * memory.
  *
  * SHIM_FAIL_AT=N     the N-th malloc, calloc, realloc or aligned allocation that is asked for by the main program's own
  *                    code (not by libraries) and is at least SHIM_MIN bytes fails, and all after it; 0 = never

@@ -1,5 +1,5 @@
-/* shim_clock.c - preloaded: the time of day jumps, as when an administrator or a time server sets it. Clocks that only run
- * (monotonic, boot time) are left alone, as the kernel leaves them.
+/* shim_clock.c - preloaded: the time of day jumps, as when an administrator or a time server sets it. Clocks that only
+ * run (monotonic, boot time) are left alone, as the kernel leaves them.
  *
  *   LD_PRELOAD=libshim_clock.so SHIM_CLOCK_S=-86400 SHIM_CLOCK_AFTER=5 ablate ...
  *
@@ -14,7 +14,9 @@
 static time_t jump(void)
 {
 	static long asked;
-	return __atomic_fetch_add(&asked, 1, __ATOMIC_SEQ_CST) >= shim_long("SHIM_CLOCK_AFTER", 0) ? (time_t)shim_long("SHIM_CLOCK_S", 0) : 0;
+	return __atomic_fetch_add(&asked, 1, __ATOMIC_SEQ_CST) >= shim_long("SHIM_CLOCK_AFTER", 0)
+	           ? (time_t)shim_long("SHIM_CLOCK_S", 0)
+	           : 0;
 }
 
 int clock_gettime(clockid_t id, struct timespec *t)

@@ -36,13 +36,15 @@ Test(cmd, every_row_is_complete_and_unique)
 			cr_assert(*word.text, "%s", cmd->name);
 		for (const struct opt *o = cmd->options; o && o->name; o++) {
 			cr_assert(o->help && *o->help, "%s --%s", cmd->name, o->name);
-			cr_assert((o->kind == OPT_FLAG) == (o->arg == NULL), "%s --%s: flags alone have no arg", cmd->name, o->name);
+			cr_assert((o->kind == OPT_FLAG) == (o->arg == NULL), "%s --%s: flags alone have no arg", cmd->name,
+			          o->name);
 			for (const struct opt *g = cmd_global_options; g->name; g++) {
 				cr_assert(strcmp(g->name, o->name) != 0, "%s --%s hides a global option", cmd->name, o->name);
 				cr_assert(!o->letter || g->letter != o->letter, "%s -%c hides a global option", cmd->name, o->letter);
 			}
 			for (const struct opt *p = cmd->options; p != o; p++)
-				cr_assert(strcmp(p->name, o->name) != 0 && (!o->letter || p->letter != o->letter), "%s --%s twice", cmd->name, o->name);
+				cr_assert(strcmp(p->name, o->name) != 0 && (!o->letter || p->letter != o->letter), "%s --%s twice",
+				          cmd->name, o->name);
 		}
 	}
 }
@@ -88,7 +90,9 @@ Test(cmd, the_database_comes_from_the_environment_unless_given)
 	cli_release(&c);
 }
 
-static const struct { const char *words[4], *wanted; } wrong[] = {
+static const struct {
+	const char *words[4], *wanted;
+} wrong[] = {
 	{ { "versoin" }, "did you mean version" },
 	{ { "version", "--jsn" }, "did you mean json" },
 	{ { "version", "-Z" }, "unknown option -Z" },
@@ -172,8 +176,12 @@ Test(cmd, wrapping_keeps_paragraphs_and_indented_lines)
 
 Test(json_out, reals_are_shortest_and_read_back)
 {
-	static const struct { double x; const char *text; } cases[] = {
-		{ 0.1, "0.1" }, { 1, "1.0" }, { 1e-7, "1e-07" }, { -0.0, "-0.0" }, { 1e300, "1e+300" }, { 2.0 / 3, "0.6666666666666666" },
+	static const struct {
+		double x;
+		const char *text;
+	} cases[] = {
+		{ 0.1, "0.1" },   { 1, "1.0" },        { 1e-7, "1e-07" },
+		{ -0.0, "-0.0" }, { 1e300, "1e+300" }, { 2.0 / 3, "0.6666666666666666" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		SCOPED(str) struct str s = { 0 };
@@ -211,7 +219,9 @@ Test(json_out, structure_order_and_foreign_bytes)
 
 Test(cmd, threads_are_within_a_range_whatever_is_given)
 {
-	static const char *const bad[] = { "0", "-1", "4097", "999999999", "99999999999999999999", "-99999999999999999999" };
+	static const char *const bad[] = {
+		"0", "-1", "4097", "999999999", "99999999999999999999", "-99999999999999999999"
+	};
 	struct cli c;
 	struct err e;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -225,7 +235,8 @@ Test(cmd, threads_are_within_a_range_whatever_is_given)
 /* threads_restart restarts these with a bounded wait: one that is forgotten spins. */
 Test(cmd, what_takes_threads_or_scores_is_known_to_compute)
 {
-	static const char *const names[] = { "bench", "bench-steps", "classifier", "features", "fid", "is", "kid", "lpips", "metrics", "pr", "sample", "sigma", "worker" };
+	static const char *const names[] = { "bench", "bench-steps", "classifier", "features", "fid",   "is",    "kid",
+		                                 "lpips", "metrics",     "pr",         "sample",   "sigma", "worker" };
 	int n = commands.n, n_computing = 0;
 	const struct cmd_row *r = commands.rows;
 	for (int i = 0; i < n; i++)

@@ -68,8 +68,9 @@ static char *pictures(const char *kind, int first, int n, const char *name)
 	}
 	struct npz_writer z;
 	struct err e = ERR_INIT;
-	cr_assert(npz_create(&z, path, &e) == 0 && npz_add(&z, "arr_0", "|u1", (int64_t[]){ n, 32, 32, 3 }, 4, px, &e) == 0 &&
-	          npz_commit(&z, &e) == 0, "%s", e.msg);
+	cr_assert(npz_create(&z, path, &e) == 0 &&
+	              npz_add(&z, "arr_0", "|u1", (int64_t[]){ n, 32, 32, 3 }, 4, px, &e) == 0 && npz_commit(&z, &e) == 0,
+	          "%s", e.msg);
 	return path;
 }
 
@@ -92,7 +93,8 @@ static void text_of(struct str *s, FILE *f)
 Test(cmd_lpips, pairs_are_compared_and_described)
 {
 	SCOPED(free) char *a = pictures("A32", 0, 3, "a.npz"), *b = pictures("B32", 0, 3, "b.npz");
-	cr_assert_eq(CALL("lpips", a, b, "--net", "squeeze", "--backbone", backbone, "--heads", heads, "--json", "-q"), EXIT_OK);
+	cr_assert_eq(CALL("lpips", a, b, "--net", "squeeze", "--backbone", backbone, "--heads", heads, "--json", "-q"),
+	             EXIT_OK);
 	(void)fflush(stdout);
 	SCOPED(str) struct str s = { 0 };
 	text_of(&s, cr_get_redirected_stdout());
@@ -108,8 +110,9 @@ Test(cmd_lpips, pairs_are_compared_and_described)
 	cr_assert(fabs(json_real_value(json_object_get(j, "lpips")) - mean) <= 1e-12);
 	cr_assert(fabs(sum - mean) <= 1e-12, "the parts add up to %g, not %g", sum, mean);
 	const char *protocol = json_string_value(json_object_get(j, "protocol"));
-	cr_assert(strncmp(protocol, "lpips:v0.1:squeeze@", 19) == 0 && strstr(protocol, "+heads@") && strstr(protocol, ":u8:n3"), "%s",
-	          protocol);
+	cr_assert(strncmp(protocol, "lpips:v0.1:squeeze@", 19) == 0 && strstr(protocol, "+heads@") &&
+	              strstr(protocol, ":u8:n3"),
+	          "%s", protocol);
 	json_decref(j);
 }
 
@@ -126,8 +129,10 @@ Test(cmd_lpips, what_cannot_be_compared_is_told)
 	cr_assert_eq(io_read(&grey, FIXTURES "/png_modes/p_short.png", 1 << 20, &e), 0, "%s", e.msg);
 	SCOPED(free) char *large = tempdir_file(dir, "large.png", rgb.data, rgb.len);
 	SCOPED(free) char *small = tempdir_file(dir, "small.png", grey.data, grey.len);
-	cr_assert_eq(CALL("lpips", large, small, "--net", "squeeze", "--backbone", backbone, "--heads", heads), EXIT_INCOMPLETE);
-	cr_assert_eq(CALL("lpips", small, small, "--net", "squeeze", "--backbone", backbone, "--heads", heads), EXIT_INCOMPLETE);
+	cr_assert_eq(CALL("lpips", large, small, "--net", "squeeze", "--backbone", backbone, "--heads", heads),
+	             EXIT_INCOMPLETE);
+	cr_assert_eq(CALL("lpips", small, small, "--net", "squeeze", "--backbone", backbone, "--heads", heads),
+	             EXIT_INCOMPLETE);
 	cr_assert_eq(CALL("lpips", a, heads, "--backbone", backbone, "--heads", heads), EXIT_INCOMPLETE);
 	(void)fflush(stderr);
 	SCOPED(str) struct str s = { 0 };

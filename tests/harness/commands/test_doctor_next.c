@@ -1,4 +1,5 @@
-/* test_doctor_next.c - what doctor advises to type: one list of remedies on machines of several kinds, as text and as JSON. */
+/* test_doctor_next.c - what doctor advises to type: one list of remedies on machines of several kinds, as text and as
+ * JSON. */
 #include "harness/commands/doctor_next.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -9,7 +10,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const struct remedy blas = { REMEDY_PACKAGE, "libopenblas0-pthread", "OpenBLAS (libopenblas.so.0)", "scores", false };
+static const struct remedy blas = { REMEDY_PACKAGE, "libopenblas0-pthread", "OpenBLAS (libopenblas.so.0)", "scores",
+	                                false };
 static const struct remedy mpi = { REMEDY_PACKAGE, "openmpi-bin", "Open MPI", "--ranks", false };
 static const struct remedy core = { REMEDY_SHELL, "export OPENBLAS_CORETYPE=Haswell", .gives = "fast kernels" };
 static const struct remedy fetch = { REMEDY_ABLATE, "weights fetch inception-2015", .gives = "FID as published" };
@@ -39,7 +41,6 @@ static void expect_text(const struct next_machine *m, const char *want)
 
 static char self[] = "build/ablate";
 
-
 Test(doctor_next, as_root_and_by_sudo_packages_are_one_command)
 {
 	struct next_machine m = { .apt = true, .apt_lists = false, .self = self, .root = true };
@@ -49,17 +50,19 @@ Test(doctor_next, as_root_and_by_sudo_packages_are_one_command)
 	                "  build/ablate weights fetch inception-2015    # FID as published\n");
 	m.root = false;
 	m.sudo = true;
-	expect_text(&m, "  sudo apt-get update && sudo apt-get install libopenblas0-pthread openmpi-bin    # scores; --ranks\n"
-	                "  export OPENBLAS_CORETYPE=Haswell             # fast kernels\n"
-	                "  build/ablate weights fetch inception-2015    # FID as published\n");
+	expect_text(&m,
+	            "  sudo apt-get update && sudo apt-get install libopenblas0-pthread openmpi-bin    # scores; --ranks\n"
+	            "  export OPENBLAS_CORETYPE=Haswell             # fast kernels\n"
+	            "  build/ablate weights fetch inception-2015    # FID as published\n");
 }
 
 Test(doctor_next, somebody_else_is_told_what_a_user_cannot_do)
 {
 	struct next_machine m = { .apt = true, .self = self };
-	expect_text(&m, "  as root: apt-get update && apt-get install libopenblas0-pthread openmpi-bin    # scores; --ranks\n"
-	                "  export OPENBLAS_CORETYPE=Haswell             # fast kernels\n"
-	                "  build/ablate weights fetch inception-2015    # FID as published\n");
+	expect_text(&m,
+	            "  as root: apt-get update && apt-get install libopenblas0-pthread openmpi-bin    # scores; --ranks\n"
+	            "  export OPENBLAS_CORETYPE=Haswell             # fast kernels\n"
+	            "  build/ablate weights fetch inception-2015    # FID as published\n");
 }
 
 Test(doctor_next, without_apt_the_software_is_named)
@@ -98,11 +101,12 @@ Test(doctor_next, json_tells_the_same)
 	struct next_machine m = { .apt = true, .self = self };
 	collect(&n, &m);
 	json_t *got = next_json(&n);
-	json_t *want = json_pack("[{s:s, s:b, s:[s,s], s:[s,s,s]}, {s:s, s:[s], s:[s]}, {s:s, s:[s], s:[s]}]",
-	                         "command", "apt-get update && apt-get install libopenblas0-pthread openmpi-bin", "as_root", 1,
-	                         "gives", "scores", "--ranks", "for", "OpenBLAS", "MPI", "mpirun",
-	                         "command", "export OPENBLAS_CORETYPE=Haswell", "gives", "fast kernels", "for", "kernels",
-	                         "command", "build/ablate weights fetch inception-2015", "gives", "FID as published", "for", "inception-2015");
+	json_t *want = json_pack("[{s:s, s:b, s:[s,s], s:[s,s,s]}, {s:s, s:[s], s:[s]}, {s:s, s:[s], s:[s]}]", "command",
+	                         "apt-get update && apt-get install libopenblas0-pthread openmpi-bin", "as_root", 1,
+	                         "gives", "scores", "--ranks", "for", "OpenBLAS", "MPI", "mpirun", "command",
+	                         "export OPENBLAS_CORETYPE=Haswell", "gives", "fast kernels", "for", "kernels", "command",
+	                         "build/ablate weights fetch inception-2015", "gives", "FID as published", "for",
+	                         "inception-2015");
 	SCOPED(free) char *text = json_dumps(got, 0);
 	cr_expect(json_equal(got, want), "%s", text);
 	json_decref(got);
@@ -111,8 +115,10 @@ Test(doctor_next, json_tells_the_same)
 
 Test(doctor_next, what_apt_cache_says_of_a_package)
 {
-	static const char policy[] = "curl:\n  Installed: (none)\n  Candidate: 7.88.1-10\n  Version table:\n     7.88.1-10 500\n"
-		"libfoo:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\nlibfoo-dev:\n  Installed: 1\n  Candidate: 1\n";
+	static const char policy[] =
+		"curl:\n  Installed: (none)\n  Candidate: 7.88.1-10\n  Version table:\n     7.88.1-10 500\n"
+		"libfoo:\n  Installed: (none)\n  Candidate: (none)\n  Version table:\nlibfoo-dev:\n  Installed: 1\n  "
+		"Candidate: 1\n";
 	cr_expect(next_apt_has(policy, "curl"));
 	cr_expect(next_apt_has(policy, "libfoo-dev"));
 	cr_expect_not(next_apt_has(policy, "libfoo"), "known, but there is none to install");
@@ -123,22 +129,27 @@ Test(doctor_next, what_apt_cache_says_of_a_package)
 
 Test(doctor_next, words_of_a_shell)
 {
-	static const char *const cases[][2] = { { "build/ablate", "build/ablate" }, { "/opt/my tools/ablate", "'/opt/my tools/ablate'" },
-	                                        { "it's", "'it'\\''s'" }, { "$HOME", "'$HOME'" }, { "", "''" }, { "~/x", "'~/x'" } };
+	static const char *const cases[][2] = { { "build/ablate", "build/ablate" },
+		                                    { "/opt/my tools/ablate", "'/opt/my tools/ablate'" },
+		                                    { "it's", "'it'\\''s'" },
+		                                    { "$HOME", "'$HOME'" },
+		                                    { "", "''" },
+		                                    { "~/x", "'~/x'" } };
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		SCOPED(free) char *got = next_quoted(cases[i][0]);
 		cr_expect_str_eq(got, cases[i][1]);
 	}
 }
 
-/* ---- the machine --------------------------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static char *dir;
 
 static void put(const char *name, const char *text)
 {
 	struct err e = ERR_INIT;
-	SCOPED(free) char *path = xstrfmt("%s/%s", dir, name), *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+	SCOPED(free)
+	char *path = xstrfmt("%s/%s", dir, name), *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 	cr_assert(io_mkdirs(folder, &e) == 0 && io_write_atomic(path, text, strlen(text), &e) == 0, "%s", e.msg);
 }
 
@@ -166,10 +177,13 @@ static void end(void)
 
 Test(doctor_next, debian_and_what_is_made_from_it, .init = begin, .fini = end)
 {
-	static const struct { const char *os; bool apt; } cases[] = {
-		{ "NAME=\"Debian GNU/Linux\"\nID=debian\n", true }, { "ID=ubuntu\nID_LIKE=debian\n", true },
+	static const struct {
+		const char *os;
+		bool apt;
+	} cases[] = {
+		{ "NAME=\"Debian GNU/Linux\"\nID=debian\n", true },    { "ID=ubuntu\nID_LIKE=debian\n", true },
 		{ "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", true }, { "ID=fedora\nID_LIKE=\"rhel centos\"\n", false },
-		{ "ID=notdebian\nHOME_URL=\"debian\"\n", false }, { "", false },
+		{ "ID=notdebian\nHOME_URL=\"debian\"\n", false },      { "", false },
 	};
 	cr_expect_not(look().apt, "no os-release at all");
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

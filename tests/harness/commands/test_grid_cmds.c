@@ -1,5 +1,5 @@
-/* test_grid_cmds.c - plan, config, explain and diff-paper as a person or a script calls them, and what a database changes
- * about a plan. */
+/* test_grid_cmds.c - plan, config, explain and diff-paper as a person or a script calls them, and what a database
+ * changes about a plan. */
 #include "harness/commands/commands.h"
 #include "harness/commands/plan_open.h"
 #include "tests/common/study_fixture.h"
@@ -136,7 +136,8 @@ Test(grid_cmds, diff_paper_lists_each_deviation)
 	bool found = false;
 	size_t i;
 	json_t *d;
-	json_array_foreach(json_object_get(arm, "deviations"), i, d) {
+	json_array_foreach(json_object_get(arm, "deviations"), i, d)
+	{
 		const char *key = json_string_value(json_object_get(d, "key"));
 		found |= !strcmp(key, "noise.std") && !strcmp(json_string_value(json_object_get(d, "paper")), "2");
 	}
@@ -152,8 +153,10 @@ static struct plan *opened(const char *db)
 	struct plan *p = NULL;
 	char *file = (char *)TMP("four.toml");
 	OK(io_write_atomic(file, fixture_grid, strlen(fixture_grid), e));
-	char *words[] = { (char[]){ "ablate" }, (char[]){ "plan" }, file, (char[]){ "--set" }, (char[]){ "preset=ict-shapes8-ci" },
-	                  (char[]){ "--db" }, (char *)db, NULL };
+	char *words[] = {
+		(char[]){ "ablate" }, (char[]){ "plan" }, file, (char[]){ "--set" }, (char[]){ "preset=ict-shapes8-ci" },
+		(char[]){ "--db" },   (char *)db,         NULL
+	};
 	OK(cli_parse(&c, &commands, 7, words, e));
 	OK(plan_open(&p, &c, c.args[0], e));
 	cli_release(&c);
@@ -184,7 +187,10 @@ Test(grid_cmds, a_done_attempt_without_every_score_is_pending)
 	const char *path = TMP("scores.db");
 	SCOPED(plan) struct plan *before = opened(path);
 	struct db *db = fixture_db("scores.db", before, fixture_default, 0);
-	OK(db_script(db, e, "DROP TRIGGER IF EXISTS metric_no_delete; DELETE FROM metric WHERE name = 'precision' AND attempt LIKE '00000000%'"));
+	OK(db_script(
+		db, e,
+		"DROP TRIGGER IF EXISTS metric_no_delete; DELETE FROM metric WHERE name = 'precision' AND attempt LIKE "
+		"'00000000%'"));
 	db_close(db);
 	SCOPED(plan) struct plan *after = opened(path);
 	cr_assert_eq(after->cells[0].state, CELL_PENDING);

@@ -58,7 +58,9 @@ static void refused(const char *text, const char *why)
 #define VARIANTS \
 	"[variants]\nl2 = { label = \"squared L2\", set = { \"loss.kind\" = \"l2\" } }\n" \
 	"uniform = { set = { \"noise.dist\" = \"uniform\" } }\n"
-#define CHAIN             VARIANTS "[[chain]]\nname = \"parts\"\nmode = \"one-at-a-time\"\nsteps = [\"l2\", \"uniform\"]\n"
+#define CHAIN \
+	VARIANTS "[[chain]]\nname = \"parts\"\nmode = \"one-at-a-time\"\n" \
+			 "steps = [\"l2\", \"uniform\"]\n"
 #define METRIC            "[[metric]]\nname = \"fid\"\nsamples = 100\n"
 #define AXIS(key, values) "[[axis]]\nkey = \"" key "\"\n" values "\n"
 #define GATE              "[[gate]]\nname = \"x\"\nmetric = \"fid@1\"\narm = \"base\"\nagainst = \"uniform\"\n"

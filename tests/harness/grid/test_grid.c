@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define GRID "schema = 1\n"
+#define GRID  "schema = 1\n"
 #define STUDY "[grid]\nname = \"g\"\nseeds = { train = [1, 2] }\n[base]\npreset = \"ict-shapes8-ci\"\n"
 
 static struct plan *expand_text(const char *text, const char *set, struct err *e)
@@ -97,7 +97,8 @@ Test(grid, gate_example)
 	cr_assert_eq(p->n_cells, 10);
 	cr_assert_eq(p->grid->n_gates, 2);
 	const struct gate_rule *r = &p->grid->gates[0].rule;
-	cr_assert(r->kind == GATE_NON_INFERIORITY && r->margin_relative && r->margin == 0.05 && r->paired && r->fail_on_inconclusive);
+	cr_assert(r->kind == GATE_NON_INFERIORITY && r->margin_relative && r->margin == 0.05 && r->paired &&
+	          r->fail_on_inconclusive);
 	cr_assert(r->n_looks == 2 && r->looks[1] == 5);
 	cr_assert(p->grid->gates[1].rule.kind == GATE_SUPERIORITY && !p->grid->gates[1].rule.fail_on_inconclusive);
 	cr_assert_eq(p->grid->budget.grid_wall_s, 1200);
@@ -117,11 +118,14 @@ Test(grid, expressions_are_numbers_of_the_data)
 
 Test(grid, spelling_and_order_change_no_hash)
 {
-	SCOPED(plan) struct plan *a = must(GRID STUDY "train.steps = 10\nnoise.std = 0.5\nloss = { kind = \"l2\" }\n"
-	                                   "[[axis]]\nkey = \"optim.lr\"\nvalues = [1e-3, 2e-3]\n");
-	SCOPED(plan) struct plan *b = must("# other comments\n" GRID "axis = [ { values = [0.001, 0.002], key = \"optim.lr\" } ]\n"
-	                                   "[base]\n\"loss.kind\" = 'l2'\nnoise = { std = 5e-1 }\ntrain.steps = 0xA\n"
-	                                   "preset = \"ict-shapes8-ci\"\n[grid]\nseeds = { train = { start = 1, count = 2 } }\nname = \"g\"\n");
+	SCOPED(plan)
+	struct plan *a = must(GRID STUDY "train.steps = 10\nnoise.std = 0.5\nloss = { kind = \"l2\" }\n"
+	                                 "[[axis]]\nkey = \"optim.lr\"\nvalues = [1e-3, 2e-3]\n");
+	SCOPED(plan)
+	struct plan *b = must(
+		"# other comments\n" GRID "axis = [ { values = [0.001, 0.002], key = \"optim.lr\" } ]\n"
+		"[base]\n\"loss.kind\" = 'l2'\nnoise = { std = 5e-1 }\ntrain.steps = 0xA\n"
+		"preset = \"ict-shapes8-ci\"\n[grid]\nseeds = { train = { start = 1, count = 2 } }\nname = \"g\"\n");
 	cr_assert_eq(a->n_cells, 4);
 	cr_assert_eq(b->n_cells, 4);
 	for (int i = 0; i < 4; i++)
@@ -133,7 +137,8 @@ Test(grid, every_layer_overrides_the_one_below)
 {
 	static const char text[] = GRID STUDY "optim.lr = 0.002\n[[axis]]\nkey = \"optim.lr\"\nvalues = [0.003]\n";
 	struct err e = ERR_INIT;
-	SCOPED(plan) struct plan *preset = must(GRID STUDY), *base = must(GRID STUDY "optim.lr = 0.002\n"), *axis = must(text);
+	SCOPED(plan)
+	struct plan *preset = must(GRID STUDY), *base = must(GRID STUDY "optim.lr = 0.002\n"), *axis = must(text);
 	SCOPED(plan) struct plan *set = expand_text(text, "optim.lr=0.004", &e);
 	cr_assert_eq(preset->arms[0].config.optim.lr, 0.001);
 	cr_assert_eq(base->arms[0].config.optim.lr, 0.002);
@@ -144,7 +149,8 @@ Test(grid, every_layer_overrides_the_one_below)
 
 Test(grid, a_preset_may_vary_and_be_set)
 {
-	static const char text[] = GRID STUDY "optim.lr = 0.002\n[[axis]]\nkey = \"preset\"\nvalues = [\"ict-shapes8-ci\", \"ict-cifar10-tiny\"]\n";
+	static const char text[] = GRID STUDY
+		"optim.lr = 0.002\n[[axis]]\nkey = \"preset\"\nvalues = [\"ict-shapes8-ci\", \"ict-cifar10-tiny\"]\n";
 	struct err e = ERR_INIT;
 	SCOPED(plan) struct plan *p = must(text);
 	cr_assert_eq(p->n_arms, 2);
@@ -159,8 +165,10 @@ Test(grid, a_preset_may_vary_and_be_set)
 Test(grid, settings_judged_before_set_overrides_them)
 {
 	/* --set makes the excluded axis constant: the exclude still means the rows that the file means. */
-	static const char text[] = GRID "axis = [ { key = \"loss.kind\", values = [\"l2\", \"l1\", \"pseudo-huber\"] } ]\n"
-		"exclude = [ { when = { \"loss.kind\" = \"l1\" } } ]\ninclude = [ { label = \"i\", set = { \"loss.kind\" = \"lpips\" } } ]\n" STUDY;
+	static const char text[] = GRID
+		"axis = [ { key = \"loss.kind\", values = [\"l2\", \"l1\", \"pseudo-huber\"] } ]\n"
+		"exclude = [ { when = { \"loss.kind\" = \"l1\" } } ]\ninclude = [ { label = \"i\", set = { \"loss.kind\" = "
+		"\"lpips\" } } ]\n" STUDY;
 	struct err e = ERR_INIT;
 	SCOPED(plan) struct plan *p = expand_text(text, "loss.kind=l2", &e);
 	cr_assert(p, "%s", e.msg);
@@ -186,9 +194,11 @@ Test(grid, cells_depend_on_seed_data_and_numerics)
 
 Test(grid, ranges_and_logs)
 {
-	SCOPED(plan) struct plan *p = must(GRID "axis = [ { key = \"noise.std\", range = { start = 0.1, stop = 0.5, step = 0.1 } },\n"
-	                                   "{ key = \"train.steps\", log = { start = 10, stop = 1280, num = 8 } },\n"
-	                                   "{ key = \"train.batch\", range = { start = 8, stop = 4, step = -2 }, labels = [\"a\", \"b\", \"c\"] } ]\n" STUDY);
+	SCOPED(plan)
+	struct plan *p = must(GRID "axis = [ { key = \"noise.std\", range = { start = 0.1, stop = 0.5, step = 0.1 } },\n"
+	                           "{ key = \"train.steps\", log = { start = 10, stop = 1280, num = 8 } },\n"
+	                           "{ key = \"train.batch\", range = { start = 8, stop = 4, step = -2 }, "
+	                           "labels = [\"a\", \"b\", \"c\"] } ]\n" STUDY);
 	cr_assert_eq(p->n_arms, 5 * 8 * 3);
 	cr_assert_eq(p->arms[2 * 24].config.noise.std, 0.3);
 	cr_assert_eq(p->arms[4 * 24].config.noise.std, 0.5);
@@ -200,9 +210,13 @@ Test(grid, ranges_and_logs)
 
 Test(grid, chain_modes)
 {
-	static const char variants[] = "[variants]\na = { set = { \"loss.kind\" = \"l2\" } }\nb = { label = \"B\", set = { \"noise.dist\" = \"uniform\" }, needs = [\"lpips-vgg\"] }\n"
+	static const char variants[] =
+		"[variants]\na = { set = { \"loss.kind\" = \"l2\" } }\nb = { label = \"B\", set = { \"noise.dist\" = "
+		"\"uniform\" }, needs = [\"lpips-vgg\"] }\n"
 		"c = { set = { \"disc.s1\" = 20 } }\n";
-	SCOPED(free) char *f = xstrfmt(GRID STUDY "%s[[chain]]\nname = \"f\"\nmode = \"factorial\"\nsteps = [\"a\", \"b\", \"c\"]\n", variants);
+	SCOPED(free)
+	char *f = xstrfmt(GRID STUDY "%s[[chain]]\nname = \"f\"\nmode = \"factorial\"\nsteps = [\"a\", \"b\", \"c\"]\n",
+	                  variants);
 	SCOPED(plan) struct plan *p = must(f);
 	cr_assert_eq(p->n_rows, 8);
 	cr_assert_eq(p->n_arms, 8);
@@ -210,8 +224,10 @@ Test(grid, chain_modes)
 	cr_assert_str_eq(p->rows[3].name, "f/a + B");
 	cr_assert_eq(p->arms[3].n_needs, 1);
 	cr_assert_eq(p->arms[5].n_needs, 0);
-	SCOPED(free) char *m = xstrfmt(GRID STUDY "%s[[chain]]\nname = \"m\"\nmode = \"full-minus-one\"\nsteps = [\"a\", \"b\"]\n"
-	                               "[[chain]]\nname = \"c\"\nmode = \"cumulative\"\nsteps = [\"a\", \"b\"]\n", variants);
+	SCOPED(free)
+	char *m = xstrfmt(GRID STUDY "%s[[chain]]\nname = \"m\"\nmode = \"full-minus-one\"\nsteps = [\"a\", \"b\"]\n"
+	                             "[[chain]]\nname = \"c\"\nmode = \"cumulative\"\nsteps = [\"a\", \"b\"]\n",
+	                  variants);
 	SCOPED(plan) struct plan *q = must(m);
 	cr_assert_eq(q->n_rows, 6);
 	cr_assert_eq(q->n_arms, 4);
@@ -273,7 +289,8 @@ static void first_is_cached(void *ctx, struct plan_cell *cell, const struct plan
 
 Test(grid, states_come_from_the_callbacks)
 {
-	static const char text[] = GRID STUDY "[[axis]]\nkey = \"preset\"\nvalues = [\"ict-shapes8-ci\", \"ict-cifar10-tiny\", \"ect-cifar10-tiny\"]\n";
+	static const char text[] = GRID STUDY
+		"[[axis]]\nkey = \"preset\"\nvalues = [\"ict-shapes8-ci\", \"ict-cifar10-tiny\", \"ect-cifar10-tiny\"]\n";
 	struct grid_source source = { .path = "g.toml", .text = text, .n = strlen(text) };
 	struct err e = ERR_INIT;
 	struct grid *g = NULL;
@@ -360,7 +377,8 @@ Test(grid, key_under_the_wrong_header)
 	refused(GRID STUDY "gate = []\n", "g.toml:7:1: gate belongs to the top level");
 	refused(GRID STUDY "[variants]\nzip = []\n", "g.toml:8:1: zip belongs to the top level");
 	refused(GRID STUDY "[[metric]]\nname = \"fid\"\nsamples = 10\ntable = []\n", "move it above [[metric]]");
-	refused(GRID "[grid]\nname = \"g\"\nseeds = { train = [1] }\nloss.c = 1\n", "g.toml:5:1: loss is a setting of a cell; move it below [base]");
+	refused(GRID "[grid]\nname = \"g\"\nseeds = { train = [1] }\nloss.c = 1\n",
+	        "g.toml:5:1: loss is a setting of a cell; move it below [base]");
 	refused(GRID "train.steps = 3\n" STUDY, "g.toml:2:1: train is a setting");
 	refused(GRID "seeds = { train = [1] }\n" STUDY, "g.toml:2:1: seeds belongs to the study; move it below [grid]");
 }
@@ -371,11 +389,14 @@ Test(grid, unknown_keys_name_the_nearest)
 	refused(GRID STUDY "\"loss.knd\" = \"l2\"\n", "g.toml:7:1: unknown key 'loss.knd'; did you mean loss.kind");
 	refused(GRID STUDY "los = 3\n", "g.toml:7:1: unknown key 'los'");
 	refused(GRID "[gird]\n" STUDY, "unknown key 'gird'; did you mean grid?");
-	refused(GRID STUDY "[[chain]]\nname = \"c\"\nmodes = \"factorial\"\nsteps = []\n", "g.toml:9:1: unknown key 'modes' in [[chain]]; did you mean mode?");
+	refused(GRID STUDY "[[chain]]\nname = \"c\"\nmodes = \"factorial\"\nsteps = []\n",
+	        "g.toml:9:1: unknown key 'modes' in [[chain]]; did you mean mode?");
 	refused(GRID STUDY "[budget]\ncell = { wal = \"1h\" }\n", "unknown key 'wal' in budget.cell; did you mean wall?");
-	refused(GRID STUDY "[[axis]]\nkey = \"optim.l\"\nvalues = [1]\n", "g.toml:8:7: unknown key 'optim.l'; did you mean optim.lr");
+	refused(GRID STUDY "[[axis]]\nkey = \"optim.l\"\nvalues = [1]\n",
+	        "g.toml:8:7: unknown key 'optim.l'; did you mean optim.lr");
 	refused(GRID STUDY "preset = 'x'\n", "preset is already defined");
-	refused(GRID "[grid]\nname='g'\nseeds={train=[1]}\n[base]\npreset = 'ict-cifar'\n", "g.toml:6:10: unknown preset 'ict-cifar'");
+	refused(GRID "[grid]\nname='g'\nseeds={train=[1]}\n[base]\npreset = 'ict-cifar'\n",
+	        "g.toml:6:10: unknown preset 'ict-cifar'");
 }
 
 Test(grid, settings_are_checked_where_they_stand)
@@ -389,7 +410,8 @@ Test(grid, settings_are_checked_where_they_stand)
 	refused(GRID STUDY "net.mult = [1, 2.5]\n", "g.toml:7:16: ");
 	refused(GRID STUDY "data.name = 1979-05-27\n", "g.toml:7:13: no setting takes a date");
 	refused(GRID STUDY "data.name = \"cifar-11\"\n", "data.name");
-	refused(GRID STUDY "disc.s0 = 100\n[[axis]]\nkey = \"disc.s1\"\nvalues = [200, 50]\n", "g.toml:8:3: row \"disc.s1=50\": disc.s1 is below disc.s0");
+	refused(GRID STUDY "disc.s0 = 100\n[[axis]]\nkey = \"disc.s1\"\nvalues = [200, 50]\n",
+	        "g.toml:8:3: row \"disc.s1=50\": disc.s1 is below disc.s0");
 }
 
 Test(grid, shapes_of_sections)
@@ -412,24 +434,40 @@ Test(grid, shapes_of_sections)
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nrange={start=1,stop=0,step=1}\n", "this axis is empty");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nrange={start=1,stop=2,step=0}\n", "step is 0");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nlog={start=0,stop=2,num=3}\n", "positive ends");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[axis]]\nkey='optim.lr'\nvalues=[2]\n", "g.toml:11:5: optim.lr is already varied by the axis at line 7");
-	refused(GRID STUDY "[[zip]]\nkeys=['optim.lr','train.steps']\nvalues=[[1,2],[3]]\n", "g.toml:9:15: each entry of values must be a list of 2");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[axis]]\nkey='optim.lr'\nvalues=[2]\n",
+	        "g.toml:11:5: optim.lr is already varied by the axis at line 7");
+	refused(GRID STUDY "[[zip]]\nkeys=['optim.lr','train.steps']\nvalues=[[1,2],[3]]\n",
+	        "g.toml:9:15: each entry of values must be a list of 2");
 	refused(GRID STUDY "[[exclude]]\nwhen={\"optim.lr\"=1}\n", "this grid has none");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[exclude]]\nwhen={\"optim.lr\"=2}\n", "g.toml:10:3: this exclude matches no row");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[exclude]]\nwhen={\"optim.lr\"=1}\n", "g.toml:7:3: every row of the product is excluded");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[exclude]]\nwhen={\"optim.lr\"=2}\n",
+	        "g.toml:10:3: this exclude matches no row");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[exclude]]\nwhen={\"optim.lr\"=1}\n",
+	        "g.toml:7:3: every row of the product is excluded");
 	refused(GRID STUDY "[[include]]\nlabel='x'\nset={}\n", "set is empty");
-	refused(GRID STUDY "[[include]]\nlabel='x'\nset={\"optim.lr\"=1}\n[[include]]\nlabel='y'\nset={optim.lr=1.0}\n", "g.toml:10:3: include \"y\" repeats the row \"x\"");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[include]]\nlabel='y'\nset={optim.lr=1.0}\n", "repeats the row \"optim.lr=1\"");
-	refused(GRID STUDY "[[include]]\nlabel='x'\nset={\"optim.lr\"=1}\n[[include]]\nlabel='x'\nset={optim.lr=2}\n", "already has the label \"x\"");
+	refused(GRID STUDY "[[include]]\nlabel='x'\nset={\"optim.lr\"=1}\n[[include]]\nlabel='y'\nset={optim.lr=1.0}\n",
+	        "g.toml:10:3: include \"y\" repeats the row \"x\"");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[include]]\nlabel='y'\nset={optim.lr=1.0}\n",
+	        "repeats the row \"optim.lr=1\"");
+	refused(GRID STUDY "[[include]]\nlabel='x'\nset={\"optim.lr\"=1}\n[[include]]\nlabel='x'\nset={optim.lr=2}\n",
+	        "already has the label \"x\"");
 	refused(GRID STUDY "[[chain]]\nname='c'\nmode='cumulative'\nsteps=['a']\n", "g.toml:10:8: no variant 'a'");
-	refused(GRID STUDY "[variants]\nhuber={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['hubr']\n", "did you mean huber?");
-	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['v','v']\n", "is already a step of this chain");
-	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulativ'\nsteps=['v']\n", "is not one of cumulative|");
-	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1},needs=['lpips-vg']}\n", "neither weights nor a data set is called 'lpips-vg'; did you mean lpips-vgg");
+	refused(GRID STUDY
+	        "[variants]\nhuber={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['hubr']\n",
+	        "did you mean huber?");
+	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulative'\nsteps=['v','v']\n",
+	        "is already a step of this chain");
+	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='cumulativ'\nsteps=['v']\n",
+	        "is not one of cumulative|");
+	refused(GRID STUDY "[variants]\nv={set={\"loss.c\"=1},needs=['lpips-vg']}\n",
+	        "neither weights nor a data set is called 'lpips-vg'; did you mean lpips-vgg");
 	refused(GRID STUDY "[variants]\nv={sett={\"loss.c\"=1}}\n", "unknown key 'sett'");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2,10e-1]\n", "g.toml:7:3: the row \"optim.lr=1\" (line 7) appears twice");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2]\nlabels=['p','p']\n", "g.toml:7:3: two different rows are named \"p\"");
-	refused(GRID STUDY "[variants]\nbase={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='one-at-a-time'\nsteps=['base']\n", "two different rows are named \"c/base\"");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2,10e-1]\n",
+	        "g.toml:7:3: the row \"optim.lr=1\" (line 7) appears twice");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2]\nlabels=['p','p']\n",
+	        "g.toml:7:3: two different rows are named \"p\"");
+	refused(GRID STUDY
+	        "[variants]\nbase={set={\"loss.c\"=1}}\n[[chain]]\nname='c'\nmode='one-at-a-time'\nsteps=['base']\n",
+	        "two different rows are named \"c/base\"");
 	refused("schema = 1\ninherit = \"g.toml\"\n" STUDY, "g.toml:2:11: g.toml inherits from itself");
 	refused("schema = 1\ninherit = \"h.toml\"\n" STUDY, "g.toml:2:11: inherit: h.toml");
 }
@@ -445,13 +483,16 @@ Test(grid, judges_are_checked)
 	refused(GRID STUDY FID "nfe=[2,1]\n", "nfe must ascend");
 	refused(GRID STUDY "[[metric]]\nname='kid'\nsamples=10\ninfinity=true\n", "g.toml:10:10: infinity belongs to fid");
 	refused(GRID STUDY FID FID, "the same metric is at line 7");
-	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['fid@2']\n", "g.toml:12:7: 'fid@2' is not a metric of this grid; declared are fid@1");
+	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['fid@2']\n",
+	        "g.toml:12:7: 'fid@2' is not a metric of this grid; declared are fid@1");
 	refused(GRID STUDY "[[table]]\nname='t'\nchain='c'\n", "no chain 'c'");
 	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['sedes']\n", "g.toml:12:7: 'sedes' is not a column");
-	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['delta:fid@2']\n", "g.toml:12:7: 'fid@2' is not a metric of this grid");
+	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['delta:fid@2']\n",
+	        "g.toml:12:7: 'fid@2' is not a metric of this grid");
 	refused(GRID STUDY FID "ref='cifar11'\n", "g.toml:10:5: unknown ref 'cifar11'; did you mean cifar10?");
 	refused(GRID STUDY FID "extractor='inceptoin'\n", "g.toml:10:11: unknown extractor");
-	struct plan *p = must(GRID STUDY "[[metric]]\nname='pr'\nsamples=100\nref='cifar10-test'\nextractor='pixels'\n"
+	struct plan *p = must(GRID STUDY
+	                      "[[metric]]\nname='pr'\nsamples=100\nref='cifar10-test'\nextractor='pixels'\n"
 	                      "[[table]]\nname='t'\ncols=['precision@1', 'delta:recall@1', 'recall@1:student', 'seeds']\n");
 	plan_free(p);
 	refused(GRID STUDY "[[table]]\nname='t'\nformats=['doc']\n", "'doc' is not one of");
@@ -464,21 +505,39 @@ Test(grid, judges_are_checked)
 	refused(GRID STUDY GATE "against='baseline'\nmargin={relative=0.1}\nlooks=[5,3]\n", "looks must ascend");
 	cr_assert_eq(grid_duration("1h30m"), 5400);
 	cr_assert_eq(grid_duration("1.5h"), 5400);
-	static const char *const bad[] = { "", "h", "1", "1x", "30m1h", "1h1h", "-1h", "1e9d", "infh", "1e5s", "99999999d" };
+	static const char *const bad[] = {
+		"", "h", "1", "1x", "30m1h", "1h1h", "-1h", "1e9d", "infh", "1e5s", "99999999d"
+	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		cr_assert_eq(grid_duration(bad[i]), -1, "%s", bad[i]);
 }
 
-#define JUDGED GRID "[grid]\nname = \"g\"\nseeds = { train = [7, 9], paired = true }\n[base]\npreset = \"ict-shapes8-ci\"\n[variants]\nv = { set = { \"loss.c\" = 1 } }\n" \
-	"[[chain]]\nname = 'c'\nmode = 'one-at-a-time'\nsteps = ['v']\n[budget]\ncell = { wall = '2h', retries = 2 }\n[[metric]]\nname = 'fid'\nsamples = 5000\nnfe = [1, 2]\n" \
-	"[[metric]]\nname = 'kid'\nsamples = 300\n[[table]]\nname = 't'\ncols = ['fid@2']\n[[gate]]\nname = 'x'\nmetric = 'fid@1'\narm = 'base'\nagainst = 'v'\nmargin = { relative = 0.1 }\n"
+#define JUDGED \
+	GRID "[grid]\nname = \"g\"\nseeds = { train = [7, 9], paired = true }\n" \
+		 "[base]\npreset = \"ict-shapes8-ci\"\n" \
+		 "[variants]\nv = { set = { \"loss.c\" = 1 } }\n" \
+		 "[[chain]]\nname = 'c'\nmode = 'one-at-a-time'\nsteps = ['v']\n" \
+		 "[budget]\ncell = { wall = '2h', retries = 2 }\n" \
+		 "[[metric]]\nname = 'fid'\nsamples = 5000\nnfe = [1, 2]\n" \
+		 "[[metric]]\nname = 'kid'\nsamples = 300\n" \
+		 "[[table]]\nname = 't'\ncols = ['fid@2']\n" \
+		 "[[gate]]\nname = 'x'\nmetric = 'fid@1'\narm = 'base'\nagainst = 'v'\nmargin = { relative = 0.1 }\n"
 
 Test(grid, set_reaches_seeds_budget_metrics_and_name)
 {
 	struct err e = ERR_INIT;
-	static const char *const sets[] = { "seeds=3", "seeds.eval=[5,6]", "grid.seeds.paired=false", "budget.cell.wall=90s", "budget.grid.wall=\"1h30m\"",
-		"budget.on_failure=stop-after:4", "metric.samples=64", "metric.fid.ref=shapes8-test", "metric.fid.nfe=[1,2,4]", "grid.name=a b", "preset=ict-shapes8-ci",
-		"train.steps=7" };
+	static const char *const sets[] = { "seeds=3",
+		                                "seeds.eval=[5,6]",
+		                                "grid.seeds.paired=false",
+		                                "budget.cell.wall=90s",
+		                                "budget.grid.wall=\"1h30m\"",
+		                                "budget.on_failure=stop-after:4",
+		                                "metric.samples=64",
+		                                "metric.fid.ref=shapes8-test",
+		                                "metric.fid.nfe=[1,2,4]",
+		                                "grid.name=a b",
+		                                "preset=ict-shapes8-ci",
+		                                "train.steps=7" };
 	struct grid *g = NULL;
 	struct grid_source source = { .path = "g.toml", .text = JUDGED, .n = sizeof JUDGED - 1 };
 	cr_assert_eq(grid_parse(&g, &source, 1, &e), 0, "%s", e.msg);
@@ -490,7 +549,8 @@ Test(grid, set_reaches_seeds_budget_metrics_and_name)
 	cr_assert(g->seeds.n_eval == 2 && g->seeds.eval[1] == 6 && !g->seeds.paired && !g->gates[0].rule.paired);
 	cr_assert(g->budget.cell_wall_s == 90 && g->budget.cell_retries == 2 && g->budget.grid_wall_s == 5400);
 	cr_assert(g->budget.on_failure == FAILURE_STOP_AFTER && g->budget.stop_after == 4);
-	cr_assert(g->metrics[0].samples == 64 && g->metrics[1].samples == 64 && g->metrics[0].n_nfe == 3 && g->metrics[1].n_nfe == 1);
+	cr_assert(g->metrics[0].samples == 64 && g->metrics[1].samples == 64 && g->metrics[0].n_nfe == 3 &&
+	          g->metrics[1].n_nfe == 1);
 	cr_assert_str_eq(g->metrics[0].ref, "shapes8-test");
 	cr_assert_str_eq(g->metrics[1].ref, "");
 	cr_assert_str_eq(g->name, "a b");
@@ -499,7 +559,9 @@ Test(grid, set_reaches_seeds_budget_metrics_and_name)
 	cr_assert_eq(p->n_cells, 6);
 	cr_assert_eq(p->arms[1].config.train.steps, 7);
 	/* the same study written out in a file is the same plan */
-	SCOPED(plan) struct plan *list = expand_text(JUDGED, "seeds=[7,8,9]", &e), *table = expand_text(JUDGED, "seeds.train={start=7,count=3}", &e);
+	SCOPED(plan)
+	struct plan *list = expand_text(JUDGED, "seeds=[7,8,9]", &e),
+				*table = expand_text(JUDGED, "seeds.train={start=7,count=3}", &e);
 	cr_assert_str_eq(list->hash, table->hash);
 }
 
@@ -507,9 +569,15 @@ Test(grid, set_reaches_seeds_budget_metrics_and_name)
 Test(grid, a_recorded_plan_is_made_again_without_its_files)
 {
 	struct err e = ERR_INIT;
-	static const char child[] = "inherit = \"base.toml\"\n" GRID "[grid]\nname = \"child\"\nseeds = { train = [1] }\n[[chain]]\nname = 'c'\nmode = 'one-at-a-time'\nsteps = ['v']\n";
-	static const char parent[] = GRID "[grid]\nname = \"parent\"\nseeds = { train = [1] }\n[base]\npreset = \"ict-shapes8-ci\"\n[variants]\nv = { set = { \"loss.c\" = 1 } }\n";
-	struct grid_source sources[] = { { .path = "d/child.toml", .text = child, .n = sizeof child - 1 }, { .path = "d/base.toml", .text = parent, .n = sizeof parent - 1 } };
+	static const char child[] =
+		"inherit = \"base.toml\"\n" GRID
+		"[grid]\nname = \"child\"\nseeds = { train = [1] }\n[[chain]]\nname = 'c'\nmode = 'one-at-a-time'\nsteps = "
+		"['v']\n";
+	static const char parent[] = GRID
+		"[grid]\nname = \"parent\"\nseeds = { train = [1] }\n[base]\npreset = \"ict-shapes8-ci\"\n[variants]\nv = { "
+		"set = { \"loss.c\" = 1 } }\n";
+	struct grid_source sources[] = { { .path = "d/child.toml", .text = child, .n = sizeof child - 1 },
+		                             { .path = "d/base.toml", .text = parent, .n = sizeof parent - 1 } };
 	struct grid *g = NULL;
 	static const char *const only[] = { "c/v" }, *const more[] = { "train.steps=9" };
 	SCOPED(plan) struct plan *p = NULL, *again = NULL, *set = NULL, *all = NULL;
@@ -518,33 +586,57 @@ Test(grid, a_recorded_plan_is_made_again_without_its_files)
 	cr_assert_eq(plan_expand(&p, g, &(struct plan_options){ .only = only, .n_only = 1 }, &e), 0, "%s", e.msg);
 	SCOPED(free) char *made = plan_made_of(p);
 	cr_assert_null(strstr(made, "child\\\"\\n"), "the text is in the database already");
-	cr_assert_eq(plan_of_record(&again, "child", child, made, &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), 0, "%s", e.msg);
+	cr_assert_eq(
+		plan_of_record(&again, "child", child, made, &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), 0,
+		"%s", e.msg);
 	cr_assert_str_eq(again->hash, p->hash);
 	cr_assert_eq(again->n_cells, 2);
-	cr_assert_eq(plan_of_record(&set, "child", child, made, &(struct plan_sets){ more, 1 }, &(struct plan_options){ 0 }, &e), 0, "%s", e.msg);
+	cr_assert_eq(
+		plan_of_record(&set, "child", child, made, &(struct plan_sets){ more, 1 }, &(struct plan_options){ 0 }, &e), 0,
+		"%s", e.msg);
 	cr_assert_eq(set->arms[0].config.train.steps, 9);
 	/* a record of version 1 has the text alone: enough for a grid that inherits nothing */
-	cr_assert_eq(plan_of_record(&all, "parent", parent, "{}", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), 0, "%s", e.msg);
+	cr_assert_eq(
+		plan_of_record(&all, "parent", parent, "{}", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), 0,
+		"%s", e.msg);
 	cr_assert_eq(all->n_cells, 1);
 	struct plan *none = NULL;
-	cr_assert_eq(plan_of_record(&none, "child", child, "{}", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), -1);
-	cr_assert_eq(plan_of_record(&none, "child", child, "[", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e), -1);
+	cr_assert_eq(plan_of_record(&none, "child", child, "{}", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e),
+	             -1);
+	cr_assert_eq(plan_of_record(&none, "child", child, "[", &(struct plan_sets){ 0 }, &(struct plan_options){ 0 }, &e),
+	             -1);
 	cr_assert_eq(e.code, EXIT_RECORD);
 }
 
 Test(grid, bad_set_says_so)
 {
 	struct err e = ERR_INIT;
-	static const struct { const char *set, *want; } cases[] = {
-		{ "loss.knd=0.1", "--set loss.knd=0.1: unknown key 'loss.knd'; did you mean loss.kind" }, { "loss.c", "write --set KEY=VALUE" },
-		{ "=3", "write --set KEY=VALUE" }, { "optim.lr=x", "--set optim.lr=x: optim.lr takes a number" }, { "optim.lr=", "a value is missing" },
-		{ "net.mult=[1,", "never closed" }, { "preset=nope", "unknown preset 'nope'" },
-		{ "seeds=0", "--set seeds=0: 0 seeds: at least 1" }, { "seeds=x", "--set seeds=x: seeds are a number" }, { "seeds=[1,1]", "seed 1 is given twice" },
-		{ "seeds=900000", "a grid may have 1000000" }, { "seeds.trian=[1]", "unknown key 'trian' in grid.seeds; did you mean train" },
-		{ "budget.cell.wall=2x", "--set budget.cell.wall=2x: '2x' is not a duration" }, { "budget.cell.wal=2h", "did you mean wall" },
-		{ "budget=3", "name a key of budget" }, { "grid.axis=3", "grid.axis=3: axis belongs to the top level" }, { "grid.name=", "value is missing" },
-		{ "metric.samples=1", "samples must be from" }, { "metric.nfe=[4]", "'fid@2' is not a metric of this grid" }, { "metric.is.samples=9", "this grid has no metric is" },
-		{ "metric.kid.infinity=true", "infinity belongs to fid" }, { "metric.ref=cifar", "unknown ref 'cifar'" }, { "metric.name=is", "unknown key 'name' in metric" },
+	static const struct {
+		const char *set, *want;
+	} cases[] = {
+		{ "loss.knd=0.1", "--set loss.knd=0.1: unknown key 'loss.knd'; did you mean loss.kind" },
+		{ "loss.c", "write --set KEY=VALUE" },
+		{ "=3", "write --set KEY=VALUE" },
+		{ "optim.lr=x", "--set optim.lr=x: optim.lr takes a number" },
+		{ "optim.lr=", "a value is missing" },
+		{ "net.mult=[1,", "never closed" },
+		{ "preset=nope", "unknown preset 'nope'" },
+		{ "seeds=0", "--set seeds=0: 0 seeds: at least 1" },
+		{ "seeds=x", "--set seeds=x: seeds are a number" },
+		{ "seeds=[1,1]", "seed 1 is given twice" },
+		{ "seeds=900000", "a grid may have 1000000" },
+		{ "seeds.trian=[1]", "unknown key 'trian' in grid.seeds; did you mean train" },
+		{ "budget.cell.wall=2x", "--set budget.cell.wall=2x: '2x' is not a duration" },
+		{ "budget.cell.wal=2h", "did you mean wall" },
+		{ "budget=3", "name a key of budget" },
+		{ "grid.axis=3", "grid.axis=3: axis belongs to the top level" },
+		{ "grid.name=", "value is missing" },
+		{ "metric.samples=1", "samples must be from" },
+		{ "metric.nfe=[4]", "'fid@2' is not a metric of this grid" },
+		{ "metric.is.samples=9", "this grid has no metric is" },
+		{ "metric.kid.infinity=true", "infinity belongs to fid" },
+		{ "metric.ref=cifar", "unknown ref 'cifar'" },
+		{ "metric.name=is", "unknown key 'name' in metric" },
 		{ "seeds.train=1\n[base]", "--set seeds.train=1" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -563,7 +655,8 @@ Test(grid, huge_products_are_refused_before_they_are_made, .timeout = 5)
 	for (int i = 0; i < 3; i++)
 		str_addf(&s, "[[axis]]\nkey='%s'\nrange={start=1,stop=1000,step=1}\n", keys[i]);
 	refused(str_text(&s), "g.toml:7:3: 1e+09 rows (1000 x 1000 x 1000) times 2 seeds is 2e+09 cells");
-	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nrange={start=0,stop=1,step=1e-12}\n", "this axis has 1000000000001 values");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nrange={start=0,stop=1,step=1e-12}\n",
+	        "this axis has 1000000000001 values");
 	str_release(&s);
 	str_add(&s, GRID STUDY "[variants]\n");
 	for (int i = 0; i < 40; i++)

@@ -1,4 +1,5 @@
-/* test_data_files.c - IDX and CIFAR-10 files: one reader of each, and training, scoring and importing see the same in them. */
+/* test_data_files.c - IDX and CIFAR-10 files: one reader of each, and training, scoring and importing see the same in
+ * them. */
 #include "harness/import/labelled.h"
 #include "metrics/sources/sources.h"
 #include "model/base/mem.h"
@@ -37,7 +38,8 @@ static void write_record(uint8_t *record, int label, int red, int green, int blu
 }
 
 /* The first pixels and labels of a folder's training set by each of its readers. */
-static void all_three_see(const char *root, const char *name, const uint8_t *want, const int *labels, int n, int channels)
+static void all_three_see(const char *root, const char *name, const uint8_t *want, const int *labels, int n,
+                          int channels)
 {
 	struct err e = ERR_INIT;
 	SCOPED(free) char *folder = xstrfmt("%s/%s", root, name), *images = idx_images_in(folder, SPLIT_TRAIN);
@@ -54,7 +56,8 @@ static void all_three_see(const char *root, const char *name, const uint8_t *wan
 	size_t size = (size_t)(d.h * d.w * d.c);
 	for (int i = 0; i < n; i++) {
 		cr_assert(source_read(s, i, &a, &e) == 0 && labelled_read(l, i, &b, &e) == 0, "%s", e.msg);
-		cr_expect(memcmp(a.px, d.images + (size_t)i * size, size) == 0 && memcmp(b.px, a.px, size) == 0, "picture %d", i);
+		cr_expect(memcmp(a.px, d.images + (size_t)i * size, size) == 0 && memcmp(b.px, a.px, size) == 0, "picture %d",
+		          i);
 		cr_expect(memcmp(a.px, want + i * channels, (size_t)channels) == 0, "first pixel of picture %d", i);
 		cr_expect(d.labels[i] == labels[i] && l->labels[i] == labels[i], "label of picture %d", i);
 	}
@@ -64,10 +67,12 @@ static void all_three_see(const char *root, const char *name, const uint8_t *wan
 Test(data_files, idx_is_read_alike_by_all)
 {
 	char *root = tempdir_make();
-	SCOPED(free) char *folder = xstrfmt("%s/fashion-mnist", root), *images = xstrfmt("%s/train-images-idx3-ubyte.gz", folder);
+	SCOPED(free)
+	char *folder = xstrfmt("%s/fashion-mnist", root), *images = xstrfmt("%s/train-images-idx3-ubyte.gz", folder);
 	cr_assert_eq(mkdir(folder, 0777), 0);
 	write_images(images, true);
-	free(tempdir_file(folder, "train-labels-idx1-ubyte", label_bytes, sizeof label_bytes)); /* plain beside a gzipped one */
+	free(tempdir_file(folder, "train-labels-idx1-ubyte", label_bytes,
+	                  sizeof label_bytes)); /* plain beside a gzipped one */
 	all_three_see(root, "fashion-mnist", (const uint8_t[]){ 10, 20, 30 }, (const int[]){ 7, 0, 9 }, N, 1);
 	tempdir_remove(root);
 }
@@ -84,14 +89,17 @@ Test(data_files, cifar_is_read_alike_by_all)
 		free(tempdir_file(folder, strrchr(path, '/') + 1, record, sizeof record));
 	}
 	cr_assert_null(cifar_batch_path(folder, SPLIT_TRAIN, CIFAR_BATCHES));
-	all_three_see(root, "cifar10", (const uint8_t[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 }, (const int[]){ 9, 8, 7, 6, 5 }, CIFAR_BATCHES, 3);
+	all_three_see(root, "cifar10", (const uint8_t[]){ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14 },
+	              (const int[]){ 9, 8, 7, 6, 5 }, CIFAR_BATCHES, 3);
 	tempdir_remove(root);
 }
 
 Test(data_files, idx_names_lead_to_their_labels)
 {
 	char *dir = tempdir_make();
-	static const struct { const char *there, *images, *labels; } cases[] = {
+	static const struct {
+		const char *there, *images, *labels;
+	} cases[] = {
 		{ "train-labels-idx1-ubyte.gz", "train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz" },
 		{ "train-labels-idx1-ubyte.gz", "train-images-idx3-ubyte", "train-labels-idx1-ubyte.gz" },
 		{ "t10k-labels-idx1-ubyte", "t10k-images-idx4-ubyte", "t10k-labels-idx1-ubyte" },
@@ -104,7 +112,8 @@ Test(data_files, idx_names_lead_to_their_labels)
 		SCOPED(free) char *there = tempdir_file(dir, cases[i].there, label_bytes, sizeof label_bytes);
 		SCOPED(free) char *images = xstrfmt("%s/%s", dir, cases[i].images), *found = idx_labels_beside(images);
 		SCOPED(free) char *want = cases[i].labels ? xstrfmt("%s/%s", dir, cases[i].labels) : NULL;
-		cr_expect(!found == !want && (!want || strcmp(found, want) == 0), "%s: %s", cases[i].images, found ? found : "none");
+		cr_expect(!found == !want && (!want || strcmp(found, want) == 0), "%s: %s", cases[i].images,
+		          found ? found : "none");
 		cr_assert_eq(unlink(there), 0);
 	}
 	tempdir_remove(dir);
@@ -115,8 +124,11 @@ Test(data_files, idx_of_the_wrong_shape_is_refused)
 	char *dir = tempdir_make();
 	struct err e = ERR_INIT;
 	struct idx x;
-	uint8_t flat[] = { 0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 2, 5, 5 }, two[] = { 0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 5 };
-	SCOPED(free) char *labels = tempdir_file(dir, "labels", label_bytes, sizeof label_bytes), *a = tempdir_file(dir, "a", flat, sizeof flat);
+	uint8_t flat[] = { 0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 2, 5, 5 },
+			two[] = { 0, 0, 8, 4, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 5 };
+	SCOPED(free)
+	char *labels = tempdir_file(dir, "labels", label_bytes, sizeof label_bytes),
+		 *a = tempdir_file(dir, "a", flat, sizeof flat);
 	SCOPED(free) char *b = tempdir_file(dir, "b", two, sizeof two);
 	cr_assert_eq(idx_open_labels(&x, labels, N + 1, &e), -1);
 	cr_assert(strstr(e.msg, "/labels: 3 labels for 4 images"), "%s", e.msg);
@@ -161,5 +173,6 @@ Test(data_files, cifar_in_memory_and_its_faults)
 	cr_assert_eq(cifar_add_bytes(&c, xmalloc(1), 0, "empty", &e), -1);
 	cifar_release(&c);
 	cr_assert(cifar_is_batch("a/b/data_batch_5.bin", SPLIT_TRAIN) && cifar_is_batch("test_batch.bin", SPLIT_TEST));
-	cr_assert(!cifar_is_batch("data_batch_6.bin", SPLIT_TRAIN) && !cifar_is_batch("data_batch_1.bin", SPLIT_TEST) && !cifar_is_batch("xtest_batch.bin", SPLIT_TEST));
+	cr_assert(!cifar_is_batch("data_batch_6.bin", SPLIT_TRAIN) && !cifar_is_batch("data_batch_1.bin", SPLIT_TEST) &&
+	          !cifar_is_batch("xtest_batch.bin", SPLIT_TEST));
 }

@@ -1,5 +1,6 @@
-/* test_data_import.c - data sets brought in from every kind of place: pixels, labels and splits as they should be, pictures cut as
- * Pillow does it, an import that was cut off going on, and bad input named in one line with nothing kept. */
+/* test_data_import.c - data sets brought in from every kind of place: pixels, labels and splits as they should be,
+ * pictures cut as Pillow does it, an import that was cut off going on, and bad input named in one line with nothing
+ * kept. */
 #include "harness/import/data_import.h"
 #include "model/formats/npz.h"
 #include "model/base/mem.h"
@@ -52,7 +53,7 @@ Test(image_resize, crops_as_pillow_and_guided_diffusion_do)
 	}
 }
 
-/* ---- places --------------------------------------------------------------------------------------------------------------- */
+/* ---- places ---------------------------------------------------------------------------------- */
 
 static char *place; /* a temporary folder; the cache is in it */
 
@@ -112,7 +113,8 @@ static void refuse(const char *name, const char *source, const char *want)
 	struct imported out[2];
 	struct err e = ERR_INIT;
 	SCOPED(free) char *path = xstrfmt("%s/%s", place, source);
-	cr_assert_eq(data_import(out, name, path, &(struct import_options){ .quiet = true }, &e), -1, "%s was taken", source);
+	cr_assert_eq(data_import(out, name, path, &(struct import_options){ .quiet = true }, &e), -1, "%s was taken",
+	             source);
 	cr_expect(strstr(e.msg, want), "%s", e.msg);
 	cr_expect(!strchr(e.msg, '\n'), "one line: %s", e.msg);
 	struct set_ref ref;
@@ -139,7 +141,8 @@ Test(data_import, folders_are_classes_and_splits)
 	cr_assert(d.n == 3 && d.h == 8 && d.w == 8 && d.c == 3 && d.classes == 2);
 	static const int levels[] = { 20, 30, 10 }, labels[] = { 0, 0, 1 };
 	for (int i = 0; i < 3; i++)
-		cr_expect(d.images[i * 192] == levels[i] && d.labels[i] == labels[i], "image %d: %d in class %d", i, d.images[i * 192], d.labels[i]);
+		cr_expect(d.images[i * 192] == levels[i] && d.labels[i] == labels[i], "image %d: %d in class %d", i,
+		          d.images[i * 192], d.labels[i]);
 	dataset_release(&d);
 	d = open_set("mine", SPLIT_TEST);
 	cr_expect(d.n == 1 && d.images[0] == 40);
@@ -186,7 +189,8 @@ Test(data_import, zip_of_edm_with_its_labels)
 	write_zip("edm.zip", edm_members, "{\"labels\": [[\"00000/img00000001.png\", 7], [\"00000/img00000000.png\", 3]]}");
 	(void)import("edm", "edm.zip", NULL);
 	struct dataset d = open_set("edm", SPLIT_TRAIN);
-	cr_expect(d.n == 2 && d.labels[0] == 3 && d.labels[1] == 7 && d.images[0] == 50 && d.images[192] == 51 && d.classes == 8);
+	cr_expect(d.n == 2 && d.labels[0] == 3 && d.labels[1] == 7 && d.images[0] == 50 && d.images[192] == 51 &&
+	          d.classes == 8);
 	dataset_release(&d);
 	write_zip("plain.zip", edm_members, NULL); /* its folder is not a class */
 	(void)import("plain", "plain.zip", NULL);
@@ -285,12 +289,14 @@ Test(data_import, the_archive_that_cifar10_is_published_as)
 	cr_assert(d.n == 10 && d.labels[3] == 3);
 	cr_expect(d.images[3 * CIFAR_PIXELS] == 21 && d.images[3 * CIFAR_PIXELS + 1] == 0);
 	dataset_release(&d);
-	cr_expect_str_eq(import("again", "cifar.tar", NULL)[SPLIT_TRAIN].ref.sha256, sha256); /* the same pixels from elsewhere */
+	cr_expect_str_eq(import("again", "cifar.tar", NULL)[SPLIT_TRAIN].ref.sha256,
+	                 sha256); /* the same pixels from elsewhere */
 }
 
 Test(data_import, idx_with_labels_beside)
 {
-	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 }, labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 4, 1 };
+	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 },
+						 labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 4, 1 };
 	write_bytes("train-images-idx3-ubyte", images, sizeof images);
 	write_bytes("train-labels-idx1-ubyte", labels, sizeof labels);
 	(void)import("digits", "train-images-idx3-ubyte", NULL);
@@ -301,8 +307,10 @@ Test(data_import, idx_with_labels_beside)
 
 Test(data_import, the_folder_of_idx_files_is_a_set_of_both_splits)
 {
-	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 }, labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 4, 1 };
-	write_bytes("a-images-idx/train-images-idx3-ubyte", images, sizeof images); /* the folder's name says nothing of its files */
+	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 },
+						 labels[] = { 0, 0, 8, 1, 0, 0, 0, 2, 4, 1 };
+	write_bytes("a-images-idx/train-images-idx3-ubyte", images,
+	            sizeof images); /* the folder's name says nothing of its files */
 	write_bytes("a-images-idx/train-labels-idx1-ubyte", labels, sizeof labels);
 	write_bytes("a-images-idx/t10k-images-idx3-ubyte", images, sizeof images);
 	struct imported *got = import("digits", "a-images-idx", NULL);
@@ -323,7 +331,7 @@ Test(data_import, pictures_of_any_size_become_squares)
 	dataset_release(&d);
 }
 
-/* ---- cut off, damaged ----------------------------------------------------------------------------------------------------- */
+/* ---- cut off, damaged ------------------------------------------------------------------------ */
 
 static void import_some(struct set_ref ref, const uint16_t *labels, int64_t from, int64_t n)
 {
@@ -396,9 +404,11 @@ Test(data_import, archives_that_escape_or_lie)
 {
 	write_zip("escape.zip", (const char *const[]){ "../../etc/x.png", NULL }, NULL);
 	refuse("mine", "escape.zip", "points outside the archive");
-	write_zip("range.zip", edm_members, "{\"labels\": [[\"00000/img00000000.png\", 0], [\"00000/img00000001.png\", 70000]]}");
+	write_zip("range.zip", edm_members,
+	          "{\"labels\": [[\"00000/img00000000.png\", 0], [\"00000/img00000001.png\", 70000]]}");
 	refuse("mine", "range.zip", "out of range");
-	write_zip("many.zip", edm_members, "{\"labels\": [[\"00000/img00000000.png\", 0], [\"00000/img00000001.png\", 10]]}");
+	write_zip("many.zip", edm_members,
+	          "{\"labels\": [[\"00000/img00000000.png\", 0], [\"00000/img00000001.png\", 10]]}");
 	refuse("cifar10", "many.zip", "label 10 is out of range: cifar10 has 10 classes");
 	write_zip("missing.zip", edm_members, "{\"labels\": [[\"00000/img00000000.png\", 0]]}");
 	refuse("mine", "missing.zip", "no label for 00000/img00000001.png");
@@ -427,7 +437,9 @@ Test(data_import, arrays_of_the_wrong_order_or_type)
 	struct npz_writer w;
 	struct err e = ERR_INIT;
 	float values[48] = { 0 };
-	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "arr_0", "<f4", (int64_t[]){ 1, 4, 4, 3 }, 4, values, &e) || npz_commit(&w, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "arr_0", "<f4", (int64_t[]){ 1, 4, 4, 3 }, 4, values, &e) ||
+	                 npz_commit(&w, &e),
+	             0, "%s", e.msg);
 	refuse("mine", "float.npz", "images must be uint8");
 	/* numpy's Fortran order, the header spelled out */
 	static const char dict[] = "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 4, 4, 3), }";
@@ -453,7 +465,8 @@ Test(data_import, arrays_of_the_wrong_order_or_type)
 /* A header alone: 10,000 x 10,000 pixels are refused before anything is allocated. */
 Test(data_import, a_picture_of_a_hundred_megapixels_is_refused)
 {
-	static const uint8_t head[] = { 0x89, 'P', 'N', 'G', 13, 10, 26, 10, 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0x27, 0x10, 0, 0, 0x27, 0x10, 8, 2, 0, 0, 0 };
+	static const uint8_t head[] = { 0x89, 'P', 'N', 'G',  13,   10, 26, 10,   0,    0, 0, 13, 'I', 'H', 'D',
+		                            'R',  0,   0,   0x27, 0x10, 0,  0,  0x27, 0x10, 8, 2, 0,  0,   0 };
 	static const uint8_t idat[] = { 0, 0, 0, 0, 'I', 'D', 'A', 'T', 0x35, 0xaf, 0x06, 0x1e };
 	uint8_t file[sizeof head + 4 + sizeof idat];
 	uint32_t crc = (uint32_t)crc32(0, head + 12, 17);
@@ -476,11 +489,14 @@ Test(data_import, training_reads_an_imported_set)
 	struct train_result r;
 	struct err e = ERR_INIT;
 	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e) || config_set_text(&c, "data.name", "tiny-set", &e) || config_set_text(&c, "train.steps", "3", &e) ||
-	             config_set_text(&c, "train.batch", "4", &e) || config_finish(&c, &e), 0, "%s", e.msg);
+	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e) || config_set_text(&c, "data.name", "tiny-set", &e) ||
+	                 config_set_text(&c, "train.steps", "3", &e) || config_set_text(&c, "train.batch", "4", &e) ||
+	                 config_finish(&c, &e),
+	             0, "%s", e.msg);
 	SCOPED(free) char *dir = in_place("run/x");
 	*strrchr(dir, '/') = '\0';
-	cr_assert_eq(train_run(&r, &c, &(struct train_options){ .seed = 1, .dir = dir, .threads = 2 }, NULL, &e), 0, "%s", e.msg);
+	cr_assert_eq(train_run(&r, &c, &(struct train_options){ .seed = 1, .dir = dir, .threads = 2 }, NULL, &e), 0, "%s",
+	             e.msg);
 	cr_expect(r.end == TRAIN_DONE && isfinite(r.final_loss));
 	struct set_ref ref;
 	cr_assert(set_ref_read(&ref, "tiny-set", SPLIT_TRAIN));

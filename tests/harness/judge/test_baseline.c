@@ -11,8 +11,16 @@ static double values[] = { 10.1, 1.0 / 3, 12 };
 
 static struct baseline sample(void)
 {
-	return (struct baseline){ .gate = "no-\"regression\"", .metric = "fid@1", .label = "base\n= x", .arm = "ab", .protocol = "fid:x:n2000",
-		.numerics = "1", .env = "e", .commit = "c1", .first_commit = "", .now = { 3, seeds, values } };
+	return (struct baseline){ .gate = "no-\"regression\"",
+		                      .metric = "fid@1",
+		                      .label = "base\n= x",
+		                      .arm = "ab",
+		                      .protocol = "fid:x:n2000",
+		                      .numerics = "1",
+		                      .env = "e",
+		                      .commit = "c1",
+		                      .first_commit = "",
+		                      .now = { 3, seeds, values } };
 }
 
 static char *temp_file(const char *text)
@@ -87,11 +95,20 @@ Test(baseline, edited_and_broken_files_are_refused_with_their_place)
 	struct baseline a = sample(), b;
 	SCOPED(str) struct str text = { 0 };
 	baseline_text(&text, &a);
-	static const struct { const char *from, *to, *say; } edits[] = {
-		{ "10.1", "9.1", "do not agree" }, { "\"0x1.8p+3\"", "\"12 \"", "do not agree" }, { "schema = 1", "schema = 2", "schema" },
-		{ "seeds = [1, 2, 3]", "seeds = [1, 2]", "the same number" }, { "metric = \"fid@1\"", "metric = 3", "metric" },
-		{ "\"proposed\"", "\"approved\"", "state" }, { "commit", "comit", "unknown key comit" }, { "numerics = \"1\"", "", "numerics" },
-		{ "hex = ", "hexes = ", "hexes" }, { "12.0", "nan", "do not agree" }, { "[10.1", "10.1", "" },
+	static const struct {
+		const char *from, *to, *say;
+	} edits[] = {
+		{ "10.1", "9.1", "do not agree" },
+		{ "\"0x1.8p+3\"", "\"12 \"", "do not agree" },
+		{ "schema = 1", "schema = 2", "schema" },
+		{ "seeds = [1, 2, 3]", "seeds = [1, 2]", "the same number" },
+		{ "metric = \"fid@1\"", "metric = 3", "metric" },
+		{ "\"proposed\"", "\"approved\"", "state" },
+		{ "commit", "comit", "unknown key comit" },
+		{ "numerics = \"1\"", "", "numerics" },
+		{ "hex = ", "hexes = ", "hexes" },
+		{ "12.0", "nan", "do not agree" },
+		{ "[10.1", "10.1", "" },
 	};
 	for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
 		SCOPED(str) struct str edited = { 0 };

@@ -11,15 +11,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NEAR(got, want, tol) do { double g_ = (got), w_ = (want); \
-	cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); } while (0)
+#define NEAR(got, want, tol) \
+	do { \
+		double g_ = (got), w_ = (want); \
+		cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); \
+	} while (0)
 
 static const int64_t seeds[] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 
 static struct gate_rule rule(enum gate_kind kind, double margin)
 {
-	return (struct gate_rule){ .name = "g", .metric = "fid@1", .arm = "base", .against = "baseline", .kind = kind,
-	                           .margin = margin, .alpha = 0.05, .paired = true, .fail_on_inconclusive = true };
+	return (struct gate_rule){ .name = "g",
+		                       .metric = "fid@1",
+		                       .arm = "base",
+		                       .against = "baseline",
+		                       .kind = kind,
+		                       .margin = margin,
+		                       .alpha = 0.05,
+		                       .paired = true,
+		                       .fail_on_inconclusive = true };
 }
 
 static struct gate_side side(const double *v, int n)
@@ -35,7 +45,7 @@ static struct gate_result judge(struct gate_rule *r, struct gate_side a, struct 
 }
 
 static const double base[] = { 10.0, 10.4, 9.7, 10.1, 9.9 }, same[] = { 10.1, 10.4, 9.8, 10.0, 9.9 },
-	worse[] = { 12.0, 12.5, 11.6, 12.2, 12.1 }, better[] = { 8.0, 8.5, 7.6, 8.2, 8.1 };
+					worse[] = { 12.0, 12.5, 11.6, 12.2, 12.1 }, better[] = { 8.0, 8.5, 7.6, 8.2, 8.1 };
 
 Test(gate, non_inferiority_passes_fails_or_cannot_tell)
 {
@@ -253,7 +263,10 @@ Test(gate, json_has_the_documented_keys_and_null_for_nan)
 /* HARNESS section 5, "Power": chance of a clear pass when nothing changed, margin in units of the seed sd. */
 Test(gate_simulated, power_table)
 {
-	static const struct { int n; double welch[4], rho5[4], rho8[4]; } table[] = {
+	static const struct {
+		int n;
+		double welch[4], rho5[4], rho8[4];
+	} table[] = {
 		{ 3, { 22, 57, 86, 98 }, { 32, 71, 93, 99 }, { 55, 95, 100, 100 } },
 		{ 5, { 41, 88, 100, 100 }, { 58, 97, 100, 100 }, { 89, 100, 100, 100 } },
 		{ 8, { 60, 98, 100, 100 }, { 81, 100, 100, 100 }, { 99, 100, 100, 100 } },
@@ -266,8 +279,8 @@ Test(gate_simulated, power_table)
 				double rho = kind == 0 ? 0 : kind == 1 ? 0.5 : 0.8;
 				double want = kind == 0 ? table[i].welch[k] : kind == 1 ? table[i].rho5[k] : table[i].rho8[k];
 				double got = 100 * gate_simulate(&r, table[i].n, 1, rho, 0, 10000).pass;
-				cr_assert(fabs(got - want) <= 1.8, "n %d margin %d kind %d: %.1f %%, want %.0f %%", table[i].n, k + 1, kind,
-				          got, want); /* rounding .5, two simulations' error .5 each at 3 sd of one */
+				cr_assert(fabs(got - want) <= 1.8, "n %d margin %d kind %d: %.1f %%, want %.0f %%", table[i].n, k + 1,
+				          kind, got, want); /* rounding .5, two simulations' error .5 each at 3 sd of one */
 			}
 		}
 	}
@@ -280,7 +293,8 @@ Test(gate_simulated, false_pass_at_the_margin_stays_below_5_5_percent)
 		for (int kind = 0; kind < 3; kind++) {
 			r.paired = kind > 0;
 			double rho = kind == 0 ? 0 : kind == 1 ? 0.5 : 0.8;
-			struct gate_chances at = gate_simulate(&r, n, 1, rho, 2, 20000), none = gate_simulate(&r, n, 1, rho, 0, 5000);
+			struct gate_chances at = gate_simulate(&r, n, 1, rho, 2, 20000),
+								none = gate_simulate(&r, n, 1, rho, 0, 5000);
 			cr_assert(at.pass <= 0.055 && at.pass >= 0.035, "n %d kind %d: false pass %.2f %%", n, kind, 100 * at.pass);
 			cr_assert(none.fail <= 0.003, "n %d kind %d: false fail %.2f %%", n, kind, 100 * none.fail);
 		}
@@ -322,8 +336,10 @@ Test(junit, counts_agree_and_every_fact_is_in_the_text)
 	const struct junit_suite suites[] = { { "gates", cases, 4 }, { "cells", NULL, 0 } };
 	struct str s = { 0 };
 	junit_text(&s, suites, 2);
-	cr_assert_not_null(strstr(s.data, "<testsuites name=\"ablate\" tests=\"4\" failures=\"1\" errors=\"1\" skipped=\"1\" "
-	                                  "time=\"0.750\">"), "%s", s.data);
+	cr_assert_not_null(strstr(s.data,
+	                          "<testsuites name=\"ablate\" tests=\"4\" failures=\"1\" errors=\"1\" skipped=\"1\" "
+	                          "time=\"0.750\">"),
+	                   "%s", s.data);
 	cr_assert_null(strstr(s.data, "\"cells\""), "an empty suite is left out");
 	cr_assert_not_null(strstr(s.data, "name=\"b&lt;&amp;&quot;&gt;\""), "%s", s.data);
 	cr_assert_not_null(strstr(s.data, ">regression: worse by 2 &gt; 1</failure>"), "%s", s.data);
@@ -350,9 +366,12 @@ Test(gate_values, a_file_is_judged_as_documented)
 {
 	struct err e = ERR_INIT;
 	struct gate_values v;
-	cr_assert_eq(read_values(&v, "[candidate]\nvalues = [10.1, 10.4, 9.8, 10, 9.9]\nseeds = [1,2,3,4,5]\n"
-	                             "[baseline]\nvalues = [10.0, 10.4, 9.7, 10.1, 9.9]\nseeds = [1,2,3,4,5]\n"
-	                             "[gate]\nmargin = { relative = 0.05 }\nalpha = 0.05\nlooks = [3, 5]\n", &e), 0, "%s", e.msg);
+	cr_assert_eq(read_values(&v,
+	                         "[candidate]\nvalues = [10.1, 10.4, 9.8, 10, 9.9]\nseeds = [1,2,3,4,5]\n"
+	                         "[baseline]\nvalues = [10.0, 10.4, 9.7, 10.1, 9.9]\nseeds = [1,2,3,4,5]\n"
+	                         "[gate]\nmargin = { relative = 0.05 }\nalpha = 0.05\nlooks = [3, 5]\n",
+	                         &e),
+	             0, "%s", e.msg);
 	struct gate_result g;
 	gate_judge(&g, &v.rule, &v.candidate, &v.baseline);
 	cr_assert_eq(g.test, GATE_PAIRED_T);
@@ -360,11 +379,15 @@ Test(gate_values, a_file_is_judged_as_documented)
 	NEAR(g.margin, 0.501, 1e-12);
 	NEAR(g.alpha, 0.025, 0);
 	gate_values_release(&v);
-	cr_assert_eq(read_values(&v, "[candidate]\nvalues = [10.1, nan]\n[baseline]\nmean = 10\nsd = 0.2\nn = 8\n", &e), 0, "%s", e.msg);
+	cr_assert_eq(read_values(&v, "[candidate]\nvalues = [10.1, nan]\n[baseline]\nmean = 10\nsd = 0.2\nn = 8\n", &e), 0,
+	             "%s", e.msg);
 	gate_judge(&g, &v.rule, &v.candidate, &v.baseline);
 	cr_assert_eq(g.verdict, GATE_ERROR);
 	gate_values_release(&v);
-	cr_assert_eq(read_values(&v, "[candidate]\nvalues = [10.1]\n[baseline]\nmean = 10\nsd = 0.2\nn = 8\n[gate]\nmargin = 1\n", &e), 0, "%s", e.msg);
+	cr_assert_eq(
+		read_values(&v, "[candidate]\nvalues = [10.1]\n[baseline]\nmean = 10\nsd = 0.2\nn = 8\n[gate]\nmargin = 1\n",
+	                &e),
+		0, "%s", e.msg);
 	gate_judge(&g, &v.rule, &v.candidate, &v.baseline);
 	cr_assert_eq(g.test, GATE_STORED_SD_T);
 	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
@@ -373,13 +396,16 @@ Test(gate_values, a_file_is_judged_as_documented)
 
 Test(gate_values, mistakes_are_named_with_their_place)
 {
-	static const struct { const char *text, *say; } bad[] = {
+	static const struct {
+		const char *text, *say;
+	} bad[] = {
 		{ "", "[candidate]" },
 		{ "[candidate]\nvalues = [1]\n", "[baseline]" },
 		{ "[candidate]\nvalues = [1]\nseeds = [1, 2]\n[baseline]\nvalues = [1]\n", ":3:" },
 		{ "[candidate]\nvalues = [\"1\"]\n[baseline]\nvalues = [1]\n", "numbers" },
 		{ "[candidate]\nvalus = [1]\n[baseline]\nvalues = [1]\n", "did you mean values" },
-		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nmargin = { relative = 1, absolute = 1 }\n", "exactly one" },
+		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nmargin = { relative = 1, absolute = 1 }\n",
+		  "exactly one" },
 		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nmargin = \"5 %\"\n", "margin" },
 		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nmargin = -1\n", "margin" },
 		{ "[candidate]\nvalues = [1]\n[baseline]\nvalues = [1]\n[gate]\nalpha = 0.7\n", "alpha" },
@@ -419,9 +445,11 @@ Test(published, the_file_that_comes_with_the_program)
 Test(published, broken_files_are_refused)
 {
 	static const char head[] = "schema = 1\n[[paper]]\nid = \"a\"\ncite = \"A\"\n";
-	static const char row[] = "[[value]]\npaper = \"a\"\nlabel = \"l\"\ndata = \"d\"\nmetric = \"fid\"\nnfe = 1\nvalue = 2.0\nfrom = \"x\"\n"
-	                          "read_from = \"table\"\nconfirmed = true\n";
-	SCOPED(free) char *twice = xstrfmt("%s%s%s", head, row, row), *path = xstrfmt("/tmp/ablate-published-%ld.toml", (long)getpid());
+	static const char row[] =
+		"[[value]]\npaper = \"a\"\nlabel = \"l\"\ndata = \"d\"\nmetric = \"fid\"\nnfe = 1\nvalue = 2.0\nfrom = \"x\"\n"
+		"read_from = \"table\"\nconfirmed = true\n";
+	SCOPED(free)
+	char *twice = xstrfmt("%s%s%s", head, row, row), *path = xstrfmt("/tmp/ablate-published-%ld.toml", (long)getpid());
 	SCOPED(free) char *foreign = xstrfmt("schema = 1\n[[paper]]\nid = \"b\"\ncite = \"B\"\n%s", row);
 	SCOPED(free) char *extra = xstrfmt("%s%syear = 3\n", head, row);
 	const char *const texts[] = { twice, foreign, extra, "schema = 2\n", head, "" };

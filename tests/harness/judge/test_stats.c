@@ -4,8 +4,11 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-#define NEAR(got, want, tol) do { double g_ = (got), w_ = (want); \
-	cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); } while (0)
+#define NEAR(got, want, tol) \
+	do { \
+		double g_ = (got), w_ = (want); \
+		cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); \
+	} while (0)
 
 Test(stats, t_distribution_agrees_with_its_closed_forms)
 {
@@ -29,10 +32,12 @@ Test(stats, small_tails_keep_their_digits)
 
 Test(stats, t_quantiles_agree_with_printed_tables)
 {
-	static const struct { double p, df, t; } table[] = {
-		{ 0.95, 1, 6.314 }, { 0.95, 2, 2.920 }, { 0.95, 3, 2.353 }, { 0.95, 4, 2.132 }, { 0.95, 9, 1.833 },
-		{ 0.975, 1, 12.706 }, { 0.975, 2, 4.303 }, { 0.975, 4, 2.776 }, { 0.975, 10, 2.228 }, { 0.975, 30, 2.042 },
-		{ 0.99, 5, 3.365 }, { 0.995, 8, 3.355 }, { 0.999, 7, 4.785 }, { 0.95, INFINITY, 1.645 }, { 0.05, 4, -2.132 },
+	static const struct {
+		double p, df, t;
+	} table[] = {
+		{ 0.95, 1, 6.314 },   { 0.95, 2, 2.920 },  { 0.95, 3, 2.353 },  { 0.95, 4, 2.132 },        { 0.95, 9, 1.833 },
+		{ 0.975, 1, 12.706 }, { 0.975, 2, 4.303 }, { 0.975, 4, 2.776 }, { 0.975, 10, 2.228 },      { 0.975, 30, 2.042 },
+		{ 0.99, 5, 3.365 },   { 0.995, 8, 3.355 }, { 0.999, 7, 4.785 }, { 0.95, INFINITY, 1.645 }, { 0.05, 4, -2.132 },
 	};
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++)
 		NEAR(stats_t_quantile(table[i].p, table[i].df), table[i].t, 0.0005 + 1e-9);
@@ -119,7 +124,7 @@ Test(stats, smallest_permutation_p_is_one_of_all_relabelings)
 	NEAR(stats_permutation_p(low, 6, high, 6, false, 0), 1.0 / 924, 1e-15);
 	NEAR(stats_permutation_p(low, 5, high, 5, true, 0), 1.0 / 32, 1e-15);
 	NEAR(stats_permutation_p(high, 5, low, 5, true, 0), 1, 0);
-	NEAR(stats_permutation_p(low, 4, low, 4, true, 0), 1, 0); /* ties count */
+	NEAR(stats_permutation_p(low, 4, low, 4, true, 0), 1, 0);              /* ties count */
 	NEAR(stats_permutation_p(high, 4, low, 4, true, 11), 1.0 / 16, 1e-15); /* theta shifts the hypothesis */
 }
 

@@ -1,4 +1,5 @@
-/* test_cpus.c - the processors that a control group leaves: made-up /proc and /sys trees of both versions, nested, in containers, torn. */
+/* test_cpus.c - the processors that a control group leaves: made-up /proc and /sys trees of both versions, nested, in
+ * containers, torn. */
 #include "harness/record/cpus.h"
 
 #include "model/base/io.h"
@@ -41,10 +42,11 @@ static void quota_is(const char *root, double quota, const char *from)
 	cr_assert(c.usable == c.affinity || c.usable == cpus_of_quota(quota));
 }
 
-#define OTHERS "22 1 0:5 / /proc rw - proc proc rw\n23 1 0:6 / / rw - ext4 /dev/vda rw,cpu\n"
+#define OTHERS   "22 1 0:5 / /proc rw - proc proc rw\n23 1 0:6 / / rw - ext4 /dev/vda rw,cpu\n"
 #define MOUNT_V2 OTHERS "24 23 0:27 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw\n"
-#define MOUNT_V1 OTHERS "30 23 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n" \
-	"31 23 0:31 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 master:2 - cgroup cgroup rw,cpu,cpuacct\n"
+#define MOUNT_V1 \
+	OTHERS "30 23 0:30 / /sys/fs/cgroup/cpuset rw - cgroup cgroup rw,cpuset\n" \
+		   "31 23 0:31 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 master:2 - cgroup cgroup rw,cpu,cpuacct\n"
 
 Test(cpus, a_machine_without_control_groups_has_no_quota)
 {
@@ -90,8 +92,9 @@ Test(cpus, version_1_reads_the_hierarchy_of_the_cpu_controller)
 
 Test(cpus, both_versions_at_once)
 {
-	const char *root = a_root("2:cpu:/a\n0::/b\n", OTHERS "31 23 0:31 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
-	                          "32 23 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
+	const char *root = a_root("2:cpu:/a\n0::/b\n",
+	                          OTHERS "31 23 0:31 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n"
+	                                 "32 23 0:32 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n");
 	put(root, "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "200000");
 	put(root, "/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000");
 	quota_is(root, 2, "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us");
@@ -102,7 +105,8 @@ Test(cpus, both_versions_at_once)
 Test(cpus, a_container_sees_its_group_as_the_host_does_or_as_the_root)
 {
 	/* the host's names, and only its own group mounted (version 1 as a rule) */
-	const char *root = a_root("2:cpu:/docker/abc/sub\n", OTHERS "31 23 0:31 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n");
+	const char *root = a_root("2:cpu:/docker/abc/sub\n",
+	                          OTHERS "31 23 0:31 /docker/abc /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu\n");
 	put(root, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "30000");
 	put(root, "/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000");
 	quota_is(root, 0.3, "/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
@@ -122,7 +126,8 @@ Test(cpus, a_container_sees_its_group_as_the_host_does_or_as_the_root)
 	quota_is(root, 0.8, "/sys/fs/cgroup/cpu.max");
 	/* of two mounts the one that holds the group, whichever comes first; /docker/ab is not above /docker/abc */
 	for (int first = 0; first < 2; first++) {
-		const char *ours = "24 23 0:27 /docker/abc /ours rw - cgroup2 cgroup2 rw\n", *theirs = "25 23 0:27 /docker/ab /theirs rw - cgroup2 cgroup2 rw\n";
+		const char *ours = "24 23 0:27 /docker/abc /ours rw - cgroup2 cgroup2 rw\n",
+				   *theirs = "25 23 0:27 /docker/ab /theirs rw - cgroup2 cgroup2 rw\n";
 		root = a_root("0::/docker/abc\n", FMT("%s%s", first ? theirs : ours, first ? ours : theirs));
 		put(root, "/ours/cpu.max", "90000 100000");
 		put(root, "/theirs/cpu.max", "10000 100000");
@@ -139,9 +144,12 @@ Test(cpus, blanks_in_a_path_are_written_in_octal)
 
 Test(cpus, what_is_no_number_is_no_limit)
 {
-	static const char *const texts[] = { "", "\n", "x", "50000", "50000 x", "50000 0", "0 100000", "-5 100000", "50000x 100000", "max", "1e3 100000", "5 max" };
-	const char *root = a_root("garbage\n:\n::\n0:\n0::\n0::relative\n9:cpu\n0::/a\n",
-	                          "x\n - \n24 23\n24 23 0:27 / - cgroup2\n24 23 0:27 / /sys/fs/cgroup rw - cgroup2\n" MOUNT_V2);
+	static const char *const texts[] = { "",           "\n",       "x",         "50000",         "50000 x",
+		                                 "50000 0",    "0 100000", "-5 100000", "50000x 100000", "max",
+		                                 "1e3 100000", "5 max" };
+	const char *root = a_root(
+		"garbage\n:\n::\n0:\n0::\n0::relative\n9:cpu\n0::/a\n",
+		"x\n - \n24 23\n24 23 0:27 / - cgroup2\n24 23 0:27 / /sys/fs/cgroup rw - cgroup2\n" MOUNT_V2);
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
 		put(root, "/sys/fs/cgroup/a/cpu.max", texts[i]);
 		quota_is(root, INFINITY, "");
@@ -152,8 +160,11 @@ Test(cpus, what_is_no_number_is_no_limit)
 
 Test(cpus, threads_of_a_quota)
 {
-	static const struct { double quota; int threads; } cases[] = { { 0.01, 1 }, { 0.5, 1 }, { 0.99, 1 }, { 1, 1 }, { 1.4, 1 }, { 1.5, 2 }, { 2, 2 },
-		                                                           { 3.3, 3 }, { 64, 64 }, { INFINITY, INT_MAX }, { 1e300, INT_MAX } };
+	static const struct {
+		double quota;
+		int threads;
+	} cases[] = { { 0.01, 1 }, { 0.5, 1 }, { 0.99, 1 },           { 1, 1 },          { 1.4, 1 }, { 1.5, 2 }, { 2, 2 },
+		          { 3.3, 3 },  { 64, 64 }, { INFINITY, INT_MAX }, { 1e300, INT_MAX } };
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		cr_assert_eq(cpus_of_quota(cases[i].quota), cases[i].threads, "%g", cases[i].quota);
 }

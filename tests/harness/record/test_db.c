@@ -18,7 +18,12 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
+#define OK(call) \
+	do { \
+		e = ERR_INIT; \
+		if (call) \
+			cr_assert_fail("%s: %s", #call, e.msg); \
+	} while (0)
 
 static struct err e;
 
@@ -64,17 +69,22 @@ Test(db, every_table_and_column_is_documented)
 	struct db *db = open_new(TMP("doc.db"));
 	struct db_rows rows;
 	int n = 0;
-	OK(db_query(&rows, db, &e, "SELECT t.name, c.name, m.doc FROM sqlite_schema t JOIN pragma_table_info(t.name) c "
-	            "LEFT JOIN meta m ON m.key = 'column:' || t.name || '.' || c.name WHERE t.type = 'table'", ""));
+	OK(db_query(&rows, db, &e,
+	            "SELECT t.name, c.name, m.doc FROM sqlite_schema t JOIN pragma_table_info(t.name) c "
+	            "LEFT JOIN meta m ON m.key = 'column:' || t.name || '.' || c.name WHERE t.type = 'table'",
+	            ""));
 	while (db_next(&rows)) {
 		n++;
-		cr_assert(db_text(&rows, 2) && *db_text(&rows, 2), "%s.%s has no documentation", db_text(&rows, 0), db_text(&rows, 1));
+		cr_assert(db_text(&rows, 2) && *db_text(&rows, 2), "%s.%s has no documentation", db_text(&rows, 0),
+		          db_text(&rows, 1));
 	}
 	OK(db_done(&rows, &e));
 	cr_assert_gt(n, 100);
 	int64_t missing;
-	OK(db_int_of(&missing, -1, db, &e, "SELECT count(*) FROM sqlite_schema t LEFT JOIN meta m ON m.key = 'table:' || t.name "
-	             "WHERE t.type = 'table' AND coalesce(m.doc, '') = ''", ""));
+	OK(db_int_of(&missing, -1, db, &e,
+	             "SELECT count(*) FROM sqlite_schema t LEFT JOIN meta m ON m.key = 'table:' || t.name "
+	             "WHERE t.type = 'table' AND coalesce(m.doc, '') = ''",
+	             ""));
 	cr_assert_eq(missing, 0);
 	db_close(db);
 }
@@ -130,7 +140,8 @@ Test(db, the_states_of_an_attempt_are_those_of_the_enum)
 Test(db, views_run)
 {
 	struct db *db = open_new(TMP("views.db"));
-	static const char *const views[] = { "v_result", "v_attempt", "v_cell_status", "v_curve", "v_arm", "v_paper", "v_schema" };
+	static const char *const views[] = { "v_result", "v_attempt", "v_cell_status", "v_curve",
+		                                 "v_arm",    "v_paper",   "v_schema" };
 	for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
 		char *sql = FMT("SELECT count(*) FROM %s", views[i]);
 		int64_t n;
@@ -144,15 +155,26 @@ Test(db, finished_records_can_be_neither_changed_nor_deleted)
 {
 	struct db *db = open_new(TMP("append.db"));
 	add_cell(db);
-	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'running', 'now')", "s", cell));
-	OK(db_exec(db, &e, "INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', 2.5, '0x1.4p+1', NULL, NULL, 10, NULL)", ""));
+	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'running', 'now')", "s",
+	           cell));
+	OK(db_exec(db, &e,
+	           "INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', 2.5, '0x1.4p+1', NULL, NULL, 10, NULL)",
+	           ""));
 	OK(db_exec(db, &e, "INSERT INTO curve VALUES('u', 'loss', 1, 0.5)", ""));
 	OK(db_exec(db, &e, "UPDATE attempt SET step = 5 WHERE id = 'u'", ""));
 	OK(db_exec(db, &e, "UPDATE attempt SET state = 'done' WHERE id = 'u'", ""));
 	static const char *const refused[] = {
-		"UPDATE attempt SET state = 'failed', reason = 'x' WHERE id = 'u'", "DELETE FROM attempt", "UPDATE metric SET value = 1",
-		"DELETE FROM metric", "UPDATE curve SET value = 1", "DELETE FROM curve", "DELETE FROM cell", "UPDATE cell SET seed = 2",
-		"UPDATE arm SET config = '[]'", "DELETE FROM arm", "DELETE FROM artifact WHERE 1 OR hash = ''",
+		"UPDATE attempt SET state = 'failed', reason = 'x' WHERE id = 'u'",
+		"DELETE FROM attempt",
+		"UPDATE metric SET value = 1",
+		"DELETE FROM metric",
+		"UPDATE curve SET value = 1",
+		"DELETE FROM curve",
+		"DELETE FROM cell",
+		"UPDATE cell SET seed = 2",
+		"UPDATE arm SET config = '[]'",
+		"DELETE FROM arm",
+		"DELETE FROM artifact WHERE 1 OR hash = ''",
 		"INSERT OR REPLACE INTO curve VALUES('u', 'loss', 1, 0.25)",
 	};
 	OK(db_exec(db, &e, "INSERT INTO artifact(hash, kind) VALUES(?, 'log')", "s", arm));
@@ -178,9 +200,13 @@ Test(db, a_nan_is_null_and_not_a_number)
 }
 
 static const struct db_migration two_steps[] = {
-	{ 3, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 4, "CREATE TABLE extra(x INTEGER) STRICT" }, { 0, NULL },
+	{ 3, "ALTER TABLE arm ADD COLUMN note TEXT" },
+	{ 4, "CREATE TABLE extra(x INTEGER) STRICT" },
+	{ 0, NULL },
 };
-static const struct db_migration broken_step[] = { { 3, "ALTER TABLE arm ADD COLUMN note TEXT" }, { 4, "CREATE TABLE arm(x)" }, { 0, NULL } };
+static const struct db_migration broken_step[] = { { 3, "ALTER TABLE arm ADD COLUMN note TEXT" },
+	                                               { 4, "CREATE TABLE arm(x)" },
+	                                               { 0, NULL } };
 
 static void refused(const char *path, enum db_mode mode, const char *says)
 {
@@ -195,7 +221,10 @@ static void refused(const char *path, enum db_mode mode, const char *says)
 Test(db, refuses_what_is_not_ours)
 {
 	refused(TMP("absent.db"), DB_READ, "no such database");
-	OK(io_write_atomic(TMP("text.db"), "this is a text, long enough to have a header of one hundred bytes, which it needs for the test, I think", 103, &e));
+	OK(io_write_atomic(
+		TMP("text.db"),
+		"this is a text, long enough to have a header of one hundred bytes, which it needs for the test, I think", 103,
+		&e));
 	refused(TMP("text.db"), DB_WRITE, "not a database");
 	OK(io_write_atomic(TMP("short.db"), "SQLite format 3", 16, &e));
 	refused(TMP("short.db"), DB_WRITE, "not a database");
@@ -253,13 +282,19 @@ Test(db, an_older_version_is_copied_then_brought_up_to_date)
 static void make_older(const char *path, int version)
 {
 	struct db *db = open_new(path);
-	OK(db_script(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES('h', 'n', 't', 'c'); INSERT INTO arm VALUES(hex(zeroblob(32)), '{}'); "
-	             "INSERT INTO cell VALUES(hex(zeroblob(32)), hex(zeroblob(32)), 1, 1, 'd'); "
-	             "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', hex(zeroblob(32)), 1, 'done', 's'); INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex) VALUES('u', 'fid', 1, 'ema', 1, 1, 'p', 0.5, "
-	             "'0x1p-1'); DROP VIEW v_result; CREATE VIEW v_result AS SELECT arm, numerics, dataset, seed, m.* FROM cell, metric m; ALTER TABLE metric DROP COLUMN computed_by; "
-	             "DELETE FROM meta WHERE key = 'column:metric.computed_by'; PRAGMA user_version = 2"));
+	OK(db_script(
+		db, &e,
+		"INSERT INTO grid(hash, name, toml, created) VALUES('h', 'n', 't', 'c'); INSERT INTO arm "
+		"VALUES(hex(zeroblob(32)), '{}'); INSERT INTO cell VALUES(hex(zeroblob(32)), hex(zeroblob(32)), 1, 1, 'd'); "
+		"INSERT INTO attempt(id, cell, n, state, started) VALUES('u', hex(zeroblob(32)), 1, 'done', 's'); INSERT INTO "
+		"metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex) VALUES('u', 'fid', 1, 'ema', 1, 1, "
+		"'p', 0.5, '0x1p-1'); DROP VIEW v_result; CREATE VIEW v_result AS SELECT arm, numerics, dataset, seed, m.* "
+		"FROM cell, metric m; ALTER TABLE metric DROP COLUMN computed_by; DELETE FROM meta WHERE key = "
+		"'column:metric.computed_by'; PRAGMA user_version = 2"));
 	if (version == 1)
-		OK(db_script(db, &e, "ALTER TABLE grid DROP COLUMN made_of; DELETE FROM meta WHERE key = 'column:grid.made_of'; PRAGMA user_version = 1"));
+		OK(db_script(db, &e,
+		             "ALTER TABLE grid DROP COLUMN made_of; DELETE FROM meta WHERE key = 'column:grid.made_of'; PRAGMA "
+		             "user_version = 1"));
 	db_close(db);
 }
 
@@ -274,7 +309,10 @@ static void becomes_new(int version)
 	OK(io_sha256_file(before, path, &e));
 	OK(db_open(&db, path, DB_READ, &e)); /* as it would be, and left as it is */
 	cr_assert(strstr(db_note(db), "`ablate run` brings it up to date"), "%s", db_note(db));
-	OK(db_int_of(&read, 0, db, &e, "SELECT count(*) FROM v_result v, grid g WHERE v.value = 0.5 AND computed_by IS NULL AND g.made_of = '{}'", ""));
+	OK(db_int_of(
+		&read, 0, db, &e,
+		"SELECT count(*) FROM v_result v, grid g WHERE v.value = 0.5 AND computed_by IS NULL AND g.made_of = '{}'",
+		""));
 	cr_assert_eq(read, 1);
 	cr_assert_eq(db_script(db, NULL, "DELETE FROM meta"), -1, "a copy for reading");
 	db_close(db);
@@ -287,11 +325,14 @@ static void becomes_new(int version)
 	SCOPED(free) char *attach = xstrfmt("ATTACH '%s' AS f", fresh);
 	OK(db_script(db, &e, attach));
 	int64_t differ = -1;
-	OK(db_int_of(&differ, -1, db, &e, "SELECT (SELECT count(*) FROM (SELECT * FROM meta EXCEPT SELECT * FROM f.meta)) + "
-	             "(SELECT count(*) FROM (SELECT * FROM f.meta EXCEPT SELECT * FROM meta)) + (SELECT count(*) FROM (SELECT m.name, t.name, t.type, "
-	             "t.cid FROM sqlite_schema m, pragma_table_info(m.name) t EXCEPT SELECT m.name, t.name, t.type, t.cid FROM f.sqlite_schema m, "
-	             "pragma_table_info(m.name, 'f') t)) + (SELECT count(*) FROM (SELECT name, sql FROM f.sqlite_schema WHERE type = 'view' EXCEPT "
-	             "SELECT name, sql FROM sqlite_schema))", ""));
+	OK(db_int_of(
+		&differ, -1, db, &e,
+		"SELECT (SELECT count(*) FROM (SELECT * FROM meta EXCEPT SELECT * FROM f.meta)) + "
+		"(SELECT count(*) FROM (SELECT * FROM f.meta EXCEPT SELECT * FROM meta)) + (SELECT count(*) FROM (SELECT "
+		"m.name, t.name, t.type, t.cid FROM sqlite_schema m, pragma_table_info(m.name) t EXCEPT SELECT m.name, t.name, "
+		"t.type, t.cid FROM f.sqlite_schema m, pragma_table_info(m.name, 'f') t)) + (SELECT count(*) FROM (SELECT "
+		"name, sql FROM f.sqlite_schema WHERE type = 'view' EXCEPT SELECT name, sql FROM sqlite_schema))",
+		""));
 	cr_assert_eq(differ, 0);
 	int64_t scores = 0;
 	OK(db_int_of(&scores, 0, db, &e, "SELECT count(*) FROM v_result WHERE value = 0.5 AND computed_by IS NULL", ""));
@@ -348,7 +389,8 @@ Test(db, eight_writers_lose_nothing, .timeout = 60)
 	char *path = TMP("eight.db");
 	struct db *db = open_new(path);
 	add_cell(db);
-	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'running', 'now')", "s", cell));
+	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'running', 'now')", "s",
+	           cell));
 	db_close(db);
 	enum { WRITERS = 8, EACH = 20 };
 	pid_t pid[WRITERS];
@@ -359,7 +401,8 @@ Test(db, eight_writers_lose_nothing, .timeout = 60)
 				_exit(1);
 			char *name = FMT("w%d", w);
 			for (int i = 0; i < EACH; i++)
-				if (db_begin(mine, &e) || db_exec(mine, &e, "INSERT INTO curve VALUES('u', ?, ?, 1.0)", "si", name, (int64_t)i) ||
+				if (db_begin(mine, &e) ||
+				    db_exec(mine, &e, "INSERT INTO curve VALUES('u', ?, ?, 1.0)", "si", name, (int64_t)i) ||
 				    db_commit(mine, &e))
 					_exit(2);
 			db_close(mine);
@@ -401,15 +444,19 @@ Test(db, the_mean_and_spread_of_an_arm_are_over_training_seeds)
 {
 	struct db *db = open_new(TMP("arm.db"));
 	OK(db_exec(db, &e, "INSERT INTO arm VALUES(?, '{}')", "s", arm));
-	static const double values[3][2] = { { 1e8 + 1, 1e8 + 3 }, { 1e8 + 4, 1e8 + 4 }, { 1e8 + 5, 1e8 + 7 } }; /* means 2, 4, 6 */
+	static const double values[3][2] = { { 1e8 + 1, 1e8 + 3 },
+		                                 { 1e8 + 4, 1e8 + 4 },
+		                                 { 1e8 + 5, 1e8 + 7 } }; /* means 2, 4, 6 */
 	for (int s = 0; s < 3; s++) {
 		char hash[SHA256_HEX], *id = FMT("u%d", s);
 		io_sha256(hash, &s, sizeof s);
 		OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, ?, 1, 'd')", "ssi", hash, arm, (int64_t)s));
-		OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES(?, ?, 1, 'done', 'now')", "ss", id, hash));
+		OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES(?, ?, 1, 'done', 'now')", "ss", id,
+		           hash));
 		for (int v = 0; v < 2; v++)
-			OK(db_exec(db, &e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, ?, 'p', ?, 'x', NULL, NULL, 10, NULL)", "sid", id,
-			           (int64_t)v, values[s][v]));
+			OK(db_exec(db, &e,
+			           "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, ?, 'p', ?, 'x', NULL, NULL, 10, NULL)", "sid",
+			           id, (int64_t)v, values[s][v]));
 	}
 	struct db_rows rows;
 	OK(db_query(&rows, db, &e, "SELECT seeds, mean, sd FROM v_arm", ""));
@@ -425,9 +472,14 @@ Test(db, the_mean_and_spread_of_an_arm_are_over_training_seeds)
 Test(db, network_file_systems_are_known)
 {
 	struct host_fs fs;
-	static const struct { unsigned long type; const char *name; bool network; } cases[] = {
-		{ 0x6969, "nfs", true }, { 0xff534d42, "cifs", true }, { 0x0bd00bd0, "lustre", true }, { 0x47504653, "gpfs", true },
-		{ 0x65735546, "fuse", true }, { 0x01021997, "9p", true }, { 0xef53, "ext4", false }, { 0x01021994, "tmpfs", false },
+	static const struct {
+		unsigned long type;
+		const char *name;
+		bool network;
+	} cases[] = {
+		{ 0x6969, "nfs", true },      { 0xff534d42, "cifs", true },   { 0x0bd00bd0, "lustre", true },
+		{ 0x47504653, "gpfs", true }, { 0x65735546, "fuse", true },   { 0x01021997, "9p", true },
+		{ 0xef53, "ext4", false },    { 0x01021994, "tmpfs", false },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		host_fs_of_type(&fs, cases[i].type);
@@ -451,7 +503,9 @@ Test(db, is_read_in_a_folder_that_cannot_be_written)
 		int64_t n = 0;
 		if (geteuid() == 0 && (chmod(tmpdir(), 0755) || seteuid(65534)))
 			_exit(9);
-		_exit(db_open(&db, path, DB_READ, &e) || db_int_of(&n, 0, db, &e, "SELECT count(*) FROM cell", "") || n != 1 ? 1 : 0);
+		_exit(db_open(&db, path, DB_READ, &e) || db_int_of(&n, 0, db, &e, "SELECT count(*) FROM cell", "") || n != 1
+		          ? 1
+		          : 0);
 	}
 	int status;
 	(void)waitpid(pid, &status, 0);

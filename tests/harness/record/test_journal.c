@@ -15,7 +15,12 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
+#define OK(call) \
+	do { \
+		e = ERR_INIT; \
+		if (call) \
+			cr_assert_fail("%s: %s", #call, e.msg); \
+	} while (0)
 
 static struct err e;
 
@@ -25,8 +30,17 @@ static const char hash_f[] = "ffffffffffffffffffffffffffffffffffffffffffffffffff
 
 static struct journal_head head(const char *id)
 {
-	return (struct journal_head){ .attempt = id, .cell = hash_c, .arm = hash_a, .config = "{\"loss.c\":0.03}", .dataset = hash_f,
-	                              .seed = 1, .numerics = 1, .n = 1, .purpose = "run", .env_hash = hash_f, .env_json = "{}" };
+	return (struct journal_head){ .attempt = id,
+		                          .cell = hash_c,
+		                          .arm = hash_a,
+		                          .config = "{\"loss.c\":0.03}",
+		                          .dataset = hash_f,
+		                          .seed = 1,
+		                          .numerics = 1,
+		                          .n = 1,
+		                          .purpose = "run",
+		                          .env_hash = hash_f,
+		                          .env_json = "{}" };
 }
 
 static void write_some(struct journal *j)
@@ -36,10 +50,27 @@ static void write_some(struct journal *j)
 		journal_curve(j, "grad_norm", s, s == 7 ? NAN : s == 8 ? INFINITY : 0.1 * s);
 	}
 	OK(journal_beat(j, 10, &e));
-	OK(journal_file(j, &(struct journal_file){ .table = "checkpoint", .kind = "checkpoint", .name = "step-00000010.ckpt",
-	                                           .sha256 = hash_a, .step = 10, .bytes = 99, .n_items = -1 }, &e));
-	OK(journal_metric(j, &(struct journal_metric){ .name = "fid", .weights = "ema", .protocol = "p", .nfe = 1, .step = 10,
-	                                               .eval_seed = 101, .n = 1000, .value = 0.1 + 0.2, .lo = NAN, .hi = 9 }, &e));
+	OK(journal_file(j,
+	                &(struct journal_file){ .table = "checkpoint",
+	                                        .kind = "checkpoint",
+	                                        .name = "step-00000010.ckpt",
+	                                        .sha256 = hash_a,
+	                                        .step = 10,
+	                                        .bytes = 99,
+	                                        .n_items = -1 },
+	                &e));
+	OK(journal_metric(j,
+	                  &(struct journal_metric){ .name = "fid",
+	                                            .weights = "ema",
+	                                            .protocol = "p",
+	                                            .nfe = 1,
+	                                            .step = 10,
+	                                            .eval_seed = 101,
+	                                            .n = 1000,
+	                                            .value = 0.1 + 0.2,
+	                                            .lo = NAN,
+	                                            .hi = 9 },
+	                  &e));
 	OK(journal_note(j, "a remark", &e));
 }
 
@@ -94,8 +125,15 @@ Test(journal, becomes_rows)
 	cr_assert_eq(count(db, "SELECT count(*) FROM curve"), 20);
 	cr_assert_eq(count(db, "SELECT count(*) FROM curve WHERE value IS NULL AND name = 'grad_norm' AND step = 7"), 1);
 	cr_assert_eq(count(db, "SELECT count(*) FROM curve WHERE value = 9e999 AND step = 8"), 1);
-	cr_assert_eq(count(db, "SELECT count(*) FROM metric WHERE value = 0.1 + 0.2 AND hex = '0x1.3333333333334p-2' AND lo IS NULL AND hi = 9 AND n = 1000"), 1);
-	cr_assert_eq(count(db, "SELECT count(*) FROM attempt WHERE state = 'done' AND wall_s = 1.5 AND ended = heartbeat AND length(journal) = 64"), 1);
+	cr_assert_eq(
+		count(db,
+	          "SELECT count(*) FROM metric WHERE value = 0.1 + 0.2 AND hex = '0x1.3333333333334p-2' AND lo IS NULL AND "
+	          "hi = 9 AND n = 1000"),
+		1);
+	cr_assert_eq(count(db,
+	                   "SELECT count(*) FROM attempt WHERE state = 'done' AND wall_s = 1.5 AND ended = heartbeat AND "
+	                   "length(journal) = 64"),
+	             1);
 	cr_assert_eq(count(db, "SELECT count(*) FROM checkpoint JOIN artifact ON hash = artifact WHERE bytes = 99"), 1);
 	OK(db_check(db, &e));
 	db_close(db);
@@ -113,7 +151,8 @@ Test(journal, taken_twice_is_taken_once)
 static char *dump(struct db *db)
 {
 	struct str s = { 0 };
-	static const char *const queries[] = { "SELECT * FROM attempt ORDER BY id", "SELECT * FROM curve", "SELECT * FROM metric", "SELECT * FROM artifact" };
+	static const char *const queries[] = { "SELECT * FROM attempt ORDER BY id", "SELECT * FROM curve",
+		                                   "SELECT * FROM metric", "SELECT * FROM artifact" };
 	for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
 		struct db_rows rows;
 		OK(db_query(&rows, db, &e, queries[q], ""));
@@ -234,7 +273,8 @@ Test(journal, a_late_finisher_files_its_result_as_its_own_attempt)
 	write_some(j);
 	OK(io_write_atomic(TMP("cell/one/samples@1.png"), "x", 1, &e));
 	FILE *f = fopen(path, "a");
-	(void)fputs("{\"t\":\"end\",\"state\":\"lost\",\"reason\":\"not heard of\",\"ended\":\"2026-01-01T00:00:00.000Z\"}\n", f);
+	(void)fputs(
+		"{\"t\":\"end\",\"state\":\"lost\",\"reason\":\"not heard of\",\"ended\":\"2026-01-01T00:00:00.000Z\"}\n", f);
 	(void)fclose(f);
 	journal_curve(j, "loss", 11, 0.5);
 	OK(journal_beat(j, 11, &e));
@@ -250,9 +290,12 @@ Test(journal, a_late_finisher_files_its_result_as_its_own_attempt)
 	OK(journal_check_seal(g.gl_pathv[0], &e));
 	(void)take(db, g.gl_pathv[0]);
 	cr_assert_eq(count(db, "SELECT count(*) FROM attempt WHERE id = 'id-1' AND state = 'lost'"), 1);
-	cr_assert_eq(count(db, "SELECT count(*) FROM attempt WHERE id <> 'id-1' AND state = 'done' AND length(journal) = 64"), 1);
-	cr_assert_eq(count(db, "SELECT count(*) FROM curve c JOIN attempt a ON a.id = c.attempt WHERE a.state = 'done'"), 21);
-	cr_assert_eq(count(db, "SELECT count(*) FROM curve c JOIN attempt a ON a.id = c.attempt WHERE a.state = 'lost'"), 20);
+	cr_assert_eq(
+		count(db, "SELECT count(*) FROM attempt WHERE id <> 'id-1' AND state = 'done' AND length(journal) = 64"), 1);
+	cr_assert_eq(count(db, "SELECT count(*) FROM curve c JOIN attempt a ON a.id = c.attempt WHERE a.state = 'done'"),
+	             21);
+	cr_assert_eq(count(db, "SELECT count(*) FROM curve c JOIN attempt a ON a.id = c.attempt WHERE a.state = 'lost'"),
+	             20);
 	cr_assert(io_exists(FMT("%.*s/samples@1.png", (int)strlen(g.gl_pathv[0]) - 14, g.gl_pathv[0])));
 	globfree(&g);
 	OK(db_check(db, &e));
@@ -262,9 +305,10 @@ Test(journal, a_late_finisher_files_its_result_as_its_own_attempt)
 /* A journal of attempt "u" whose further lines are these; lives as long as the test. */
 static char *journal_with(const char *lines)
 {
-	return FMT("{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n{\"t\":\"cell\",\"hash\":\"%s\",\"arm\":\"%s\",\"seed\":1,\"numerics\":1,"
-	           "\"dataset\":\"d\"}\n{\"t\":\"attempt\",\"v\":1,\"id\":\"u\",\"cell\":\"%s\",\"n\":1,\"started\":\"s\"}\n%s", hash_a,
-	           hash_c, hash_a, hash_c, lines);
+	return FMT(
+		"{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n{\"t\":\"cell\",\"hash\":\"%s\",\"arm\":\"%s\",\"seed\":1,\"numerics\":1,"
+		"\"dataset\":\"d\"}\n{\"t\":\"attempt\",\"v\":1,\"id\":\"u\",\"cell\":\"%s\",\"n\":1,\"started\":\"s\"}\n%s",
+		hash_a, hash_c, hash_a, hash_c, lines);
 }
 
 static void rejected(const char *lines, const char *says)
@@ -290,8 +334,12 @@ Test(journal, what_it_cannot_hold_is_refused_with_its_line)
 	rejected("{\"t\":\"curve\",\"step\":1,\"step\":2}\n", "not a journal line");
 	rejected("{\"t\":\"wishes\",\"x\":1}\n", "no such kind of line");
 	rejected("{\"t\":\"curve\",\"step\":1,\"values\":{\"loss\":\"many\"}}\n", "not a number");
-	rejected("{\"t\":\"curve\",\"step\":1,\"values\":{\"loss\":1}}\n{\"t\":\"curve\",\"step\":1,\"values\":{\"loss\":2}}\n", "another value");
-	rejected("{\"t\":\"metric\",\"name\":\"fid\",\"step\":1,\"eval_seed\":1,\"protocol\":\"p\",\"nfe\":1,\"weights\":\"ema\",\"value\":2,\"hex\":\"0x1p+0\"}\n", "not the same number");
+	rejected(
+		"{\"t\":\"curve\",\"step\":1,\"values\":{\"loss\":1}}\n{\"t\":\"curve\",\"step\":1,\"values\":{\"loss\":2}}\n",
+		"another value");
+	rejected(
+		"{\"t\":\"metric\",\"name\":\"fid\",\"step\":1,\"eval_seed\":1,\"protocol\":\"p\",\"nfe\":1,\"weights\":\"ema\",\"value\":2,\"hex\":\"0x1p+0\"}\n",
+		"not the same number");
 	rejected("{\"t\":\"input\",\"role\":\"x\",\"artifact\":\"h\",\"colour\":\"red\"}\n", "no such column");
 	rejected("{\"t\":\"checkpoint\",\"step\":\"ten\",\"artifact\":\"h\"}\n", "not of the column's type");
 	rejected("{\"t\":\"end\",\"state\":\"asleep\",\"ended\":\"now\",\"reason\":\"x\"}\n", "CHECK");
@@ -304,15 +352,19 @@ Test(journal, what_it_cannot_hold_is_refused_with_its_line)
 /* The time of an end was a part of the statement's text, where only a quote was looked for. */
 Test(journal, a_text_of_a_journal_is_never_sql)
 {
-	char *lines = journal_with("{\"t\":\"end\",\"state\":\"failed\",\"reason\":\"it's\",\"ended\":\"', step = 7, host = '\"}\n");
+	char *lines = journal_with(
+		"{\"t\":\"end\",\"state\":\"failed\",\"reason\":\"it's\",\"ended\":\"', step = 7, host = '\"}\n");
 	struct db *db = new_db("quoted.db");
 	struct ingest in = { .db = db };
 	struct journal_scan scan = { 0 };
 	OK(db_begin(db, &e));
 	OK(journal_scan_bytes(&scan, lines, strlen(lines), ingest_line, &in, &e));
 	OK(db_commit(db, &e));
-	cr_assert_eq(count(db, "SELECT count(*) FROM attempt WHERE ended = ''', step = 7, host = ''' AND heartbeat = ended AND step IS NULL "
-	                   "AND host IS NULL AND reason = 'it''s'"), 1);
+	cr_assert_eq(
+		count(db,
+	          "SELECT count(*) FROM attempt WHERE ended = ''', step = 7, host = ''' AND heartbeat = ended AND step IS "
+	          "NULL AND host IS NULL AND reason = 'it''s'"),
+		1);
 	db_close(db);
 }
 

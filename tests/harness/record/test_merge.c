@@ -11,7 +11,12 @@
 #include <math.h>
 #include <string.h>
 
-#define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
+#define OK(call) \
+	do { \
+		e = ERR_INIT; \
+		if (call) \
+			cr_assert_fail("%s: %s", #call, e.msg); \
+	} while (0)
 
 static struct err e;
 static const char arm[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -21,16 +26,40 @@ static char *shard(const char *name, int64_t seed, bool ended, char id[HOST_UUID
 {
 	char cell[SHA256_HEX], *path = TMP(name);
 	io_sha256(cell, &seed, sizeof seed);
-	struct journal_head h = { .attempt = host_uuid(id), .cell = cell, .arm = arm, .config = "{}", .dataset = "none", .seed = seed,
-	                          .numerics = 1, .n = 1, .purpose = "run" };
+	struct journal_head h = { .attempt = host_uuid(id),
+		                      .cell = cell,
+		                      .arm = arm,
+		                      .config = "{}",
+		                      .dataset = "none",
+		                      .seed = seed,
+		                      .numerics = 1,
+		                      .n = 1,
+		                      .purpose = "run" };
 	struct journal *j;
 	OK(journal_create(&j, path, &h, &e));
 	for (int s = 1; s <= 30; s++)
 		journal_curve(j, "loss", s, s == 13 ? NAN : 1.0 / (double)(s * seed));
-	OK(journal_file(j, &(struct journal_file){ .table = "checkpoint", .kind = "checkpoint", .name = seed % 2 ? "b.ckpt" : "a.ckpt", .sha256 = arm,
-	                                           .step = 30, .bytes = 7, .n_items = -1 }, &e));
-	OK(journal_metric(j, &(struct journal_metric){ .name = "fid", .weights = "ema", .protocol = "p", .nfe = 1, .step = 30, .eval_seed = 101,
-	                                               .n = 10, .value = 10.0 / (double)seed, .lo = NAN, .hi = NAN }, &e));
+	OK(journal_file(j,
+	                &(struct journal_file){ .table = "checkpoint",
+	                                        .kind = "checkpoint",
+	                                        .name = seed % 2 ? "b.ckpt" : "a.ckpt",
+	                                        .sha256 = arm,
+	                                        .step = 30,
+	                                        .bytes = 7,
+	                                        .n_items = -1 },
+	                &e));
+	OK(journal_metric(j,
+	                  &(struct journal_metric){ .name = "fid",
+	                                            .weights = "ema",
+	                                            .protocol = "p",
+	                                            .nfe = 1,
+	                                            .step = 30,
+	                                            .eval_seed = 101,
+	                                            .n = 10,
+	                                            .value = 10.0 / (double)seed,
+	                                            .lo = NAN,
+	                                            .hi = NAN },
+	                  &e));
 	struct journal_end end = JOURNAL_END_INIT;
 	end.state = RECORD_DONE;
 	end.wall_s = 0.1;
@@ -80,7 +109,10 @@ static char *content(struct store *s)
 static char *results(struct store *s)
 {
 	char *t;
-	OK(db_text_of(&t, s->db, &e, "SELECT group_concat(seed || '=' || hex || '/' || attempt, ' ') FROM (SELECT * FROM v_result ORDER BY seed)", ""));
+	OK(db_text_of(
+		&t, s->db, &e,
+		"SELECT group_concat(seed || '=' || hex || '/' || attempt, ' ') FROM (SELECT * FROM v_result ORDER BY seed)",
+		""));
 	return tmpdir_keep(t);
 }
 
@@ -123,12 +155,14 @@ Test(merge, a_rebuilt_database_is_the_same)
 	struct store s = open_store("a.db");
 	for (int i = 0; i < 4; i++)
 		(void)merge(&s, shard(FMT("shard-%d", i), i + 1, i != 2, id));
-	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}]", "t", "verify", "id", "v", "a", id, "b", id, "scope", "bits", "equal", 1,
-	                          "n", 7, "created", "now");
+	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}]", "t", "verify", "id", "v", "a", id, "b", id,
+	                          "scope", "bits", "equal", 1, "n", 7, "created", "now");
 	OK(record(&s, lines));
 	char *before = content(&s);
-	/* made by an older version of the program, which described its tables in other words: the records are what counts */
-	OK(db_exec(s.db, &e, "UPDATE meta SET doc = 'as it was said then' WHERE key IN ('tool_version', 'table:cell')", ""));
+	/* made by an older version of the program, which described its tables in other words: the records are what
+	 * counts */
+	OK(db_exec(s.db, &e, "UPDATE meta SET doc = 'as it was said then' WHERE key IN ('tool_version', 'table:cell')",
+	           ""));
 	store_close(&s);
 	struct rebuild_result r;
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
@@ -147,7 +181,10 @@ Test(merge, a_rebuilt_database_is_the_same)
 	cr_assert_str_eq(r.after, before);
 	cr_assert_str_eq(r.before, "");
 	/* and from a damaged one */
-	OK(io_write_atomic(TMP("a.db"), "SQLite format 3 and then nothing of the kind, for more than a hundred bytes, which is what a header has", 103, &e));
+	OK(io_write_atomic(
+		TMP("a.db"),
+		"SQLite format 3 and then nothing of the kind, for more than a hundred bytes, which is what a header has", 103,
+		&e));
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
 	(void)tmpdir_keep(r.old_path);
 	cr_assert_str_eq(r.after, before);
@@ -247,7 +284,8 @@ Test(merge, a_database_edited_by_hand_is_refused_and_leaves_nothing)
 	cr_assert_eq(rename(TMP("a.db-runs"), TMP("elsewhere")), 0);
 	OK(db_open(&db, TMP("a.db"), DB_WRITE, &e));
 	SCOPED(free) char *triggers = NULL;
-	OK(db_text_of(&triggers, db, &e, "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_schema WHERE type = 'trigger'", ""));
+	OK(db_text_of(&triggers, db, &e,
+	              "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_schema WHERE type = 'trigger'", ""));
 	OK(db_script(db, &e, triggers) || db_script(db, &e, "UPDATE metric SET value = value + 1"));
 	db_close(db);
 	(void)merge(&t, shard("second", 2, true, id));
@@ -269,7 +307,8 @@ Test(merge, a_database_with_no_more_than_a_ledger_is_taken_by_its_rows)
 	store_close(&s);
 	cr_assert_eq(rename(TMP("a.db-runs"), TMP("elsewhere")), 0);
 	s = open_store("a.db");
-	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "later", "toml", "", "created", "2026-01-01T00:00:00.000Z")));
+	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "later", "toml", "",
+	                        "created", "2026-01-01T00:00:00.000Z")));
 	store_close(&s);
 	(void)merge(&t, TMP("a.db"));
 	cr_assert_str_eq(results(&t), want);
@@ -280,7 +319,8 @@ Test(merge, a_ledger_without_its_attempts_is_refused_and_leaves_nothing)
 {
 	struct rebuild_result r;
 	struct store t = open_store("b.db");
-	static const char line[] = "{\"t\":\"grid_cell\",\"grid\":\"g\",\"cell\":\"c\",\"chain\":\"\",\"ordinal\":0,\"label\":\"l\"}\n";
+	static const char line[] =
+		"{\"t\":\"grid_cell\",\"grid\":\"g\",\"cell\":\"c\",\"chain\":\"\",\"ordinal\":0,\"label\":\"l\"}\n";
 	OK(io_mkdirs(TMP("x"), &e));
 	OK(io_write_atomic(TMP("x/ledger.jsonl"), line, strlen(line), &e));
 	refused(&t, TMP("x"), "refer to rows that do not exist");
@@ -308,10 +348,13 @@ Test(store, the_ledger_is_cut_back_to_whole_lines)
 	FILE *f = fopen(TMP("a.db-runs/ledger.jsonl"), "a");
 	(void)fputs("{\"t\":\"arm\",\"ha", f);
 	(void)fclose(f);
-	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2026")));
+	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created",
+	                        "2026")));
 	/* the same grid seen earlier elsewhere: the smaller date stays */
-	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2025")));
-	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created", "2027")));
+	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created",
+	                        "2025")));
+	OK(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "grid", "hash", "g", "name", "n", "toml", "", "created",
+	                        "2027")));
 	char *created;
 	OK(db_text_of(&created, s.db, &e, "SELECT created FROM grid", ""));
 	(void)tmpdir_keep(created);

@@ -1,5 +1,5 @@
-/* test_query.c - questions to the database whose answers decide what is run again: what is finished, in which state, and from
- * which checkpoint it goes on. */
+/* test_query.c - questions to the database whose answers decide what is run again: what is finished, in which state,
+ * and from which checkpoint it goes on. */
 #include "harness/record/query.h"
 #include "harness/record/query_grid.h"
 #include "model/base/mem.h"
@@ -8,7 +8,12 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
+#define OK(call) \
+	do { \
+		e = ERR_INIT; \
+		if (call) \
+			cr_assert_fail("%s: %s", #call, e.msg); \
+	} while (0)
 
 static struct err e;
 static const char cell[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
@@ -26,16 +31,22 @@ static struct db *one_cell(void)
 	return db;
 }
 
-static void attempt(struct db *db, const char *id, const char *state, const char *purpose, const char *started, const char *from)
+static void attempt(struct db *db, const char *id, const char *state, const char *purpose, const char *started,
+                    const char *from)
 {
-	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, reason, purpose, started, resumed_from) VALUES(?, ?, 1, ?, 'r', ?, ?, ?)",
-	           "ssssss", id, cell, state, purpose, started, from));
+	OK(db_exec(
+		db, &e,
+		"INSERT INTO attempt(id, cell, n, state, reason, purpose, started, resumed_from) VALUES(?, ?, 1, ?, 'r', ?, ?, "
+		"?)",
+		"ssssss", id, cell, state, purpose, started, from));
 }
 
 static void score(struct db *db, const char *of, int64_t n)
 {
-	OK(db_exec(db, &e, "INSERT INTO metric(attempt, name, nfe, step, eval_seed, protocol, value, hex, n) "
-	           "VALUES(?, 'fid', 1, 10, 101, 'p', 1, '0x1p+0', ?)", "si", of, n));
+	OK(db_exec(db, &e,
+	           "INSERT INTO metric(attempt, name, nfe, step, eval_seed, protocol, value, hex, n) "
+	           "VALUES(?, 'fid', 1, 10, 101, 'p', 1, '0x1p+0', ?)",
+	           "si", of, n));
 }
 
 static bool finished(struct db *db, int n)
@@ -98,8 +109,11 @@ Test(query, checkpoints_are_those_of_all_lives)
 	attempt(db, "other", "stopped", "run", "3", NULL);
 	OK(db_exec(db, &e, "INSERT INTO artifact(hash, kind) VALUES(?, 'checkpoint')", "s", cell));
 	OK(db_exec(db, &e, "INSERT INTO checkpoint VALUES('first', 25, ?)", "s", cell));
-	static const struct { const char *attempt; int64_t step; bool has; } cases[] = {
-		{ "first", 25, true }, { "second", 25, true }, { "second", 26, false }, { "other", 25, false } };
+	static const struct {
+		const char *attempt;
+		int64_t step;
+		bool has;
+	} cases[] = { { "first", 25, true }, { "second", 25, true }, { "second", 26, false }, { "other", 25, false } };
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		OK(query_has_checkpoint(&has, db, cases[i].attempt, cases[i].step, &e));
 		cr_assert_eq(has, cases[i].has, "%s at %lld", cases[i].attempt, (long long)cases[i].step);
@@ -113,8 +127,11 @@ Test(query, what_runs_is_found_by_attempt_or_cell)
 	attempt(db, "old", "stopped", "run", "1", NULL);
 	attempt(db, "early", "running", "run", "2", NULL);
 	attempt(db, "late", "running", "run", "3", NULL);
-	static const struct { const char *attempt; bool by_cell; const char *want; } cases[] = {
-		{ "old", false, NULL }, { "early", false, "early" }, { "old", true, "late" } };
+	static const struct {
+		const char *attempt;
+		bool by_cell;
+		const char *want;
+	} cases[] = { { "old", false, NULL }, { "early", false, "early" }, { "old", true, "late" } };
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		SCOPED(free) char *id = NULL;
 		OK(query_running_of(&id, db, cases[i].attempt, cases[i].by_cell ? cell : NULL, &e));
@@ -126,15 +143,19 @@ Test(query, what_runs_is_found_by_attempt_or_cell)
 Test(query, a_grid_is_found_by_name_or_beginning_and_the_newest_by_nothing)
 {
 	struct db *db = one_cell();
-	OK(db_script(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES('ab1', 'one', '', '1'), ('ab2', 'two', '', '2'), "
+	OK(db_script(db, &e,
+	             "INSERT INTO grid(hash, name, toml, created) VALUES('ab1', 'one', '', '1'), ('ab2', 'two', '', '2'), "
 	             "('cd3', 'one', '', '3')"));
-	static const struct { const char *text, *want; } cases[] = {
-		{ NULL, "cd3" }, { "one", "cd3" }, { "two", "ab2" }, { "ab", "ab2" }, { "ab1", "ab1" }, { "b", NULL } };
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ NULL, "cd3" }, { "one", "cd3" }, { "two", "ab2" }, { "ab", "ab2" }, { "ab1", "ab1" }, { "b", NULL }
+	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		SCOPED(free) char *hash = NULL;
 		OK(query_grid_hash(&hash, db, cases[i].text, &e));
-		cr_assert(cases[i].want ? hash && !strcmp(hash, cases[i].want) : !hash, "%s: %s", cases[i].text ? cases[i].text : "NULL",
-		          hash ? hash : "none");
+		cr_assert(cases[i].want ? hash && !strcmp(hash, cases[i].want) : !hash, "%s: %s",
+		          cases[i].text ? cases[i].text : "NULL", hash ? hash : "none");
 	}
 	db_close(db);
 }

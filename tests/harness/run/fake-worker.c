@@ -1,5 +1,5 @@
-/* fake-worker.c - a worker whose training is arithmetic, for tests of the runner: the same job, journal, checkpoints and
- * signals as the real one, in milliseconds. Its config says what goes wrong:
+/* fake-worker.c - a worker whose training is arithmetic, for tests of the runner: the same job, journal, checkpoints
+ * and signals as the real one, in milliseconds. Its config says what goes wrong:
  *     {"steps":N, "step_ms":M, "every":K}            N steps of M ms, a checkpoint every K
  *     "fail_at", "crash_at", "diverge_at": S         at step S (crash: SIGKILL to itself)
  *     "until_attempt": A                             ... only in attempts before the A-th
@@ -66,8 +66,16 @@ static void checkpoint(struct worker *w, double x, int64_t step)
 	char sha[SHA256_HEX], *path = xstrfmt("%s/step-%08ld.ckpt", worker_dir(w), step), *text = xstrfmt("%a", x);
 	must(io_write_atomic(path, text, strlen(text), &e), &e);
 	io_sha256(sha, text, strlen(text));
-	must(journal_file(worker_journal(w), &(struct journal_file){ .table = "checkpoint", .kind = "checkpoint", .name = strrchr(path, '/') + 1,
-	                  .sha256 = sha, .step = step, .bytes = (int64_t)strlen(text), .n_items = -1 }, &e), &e);
+	must(journal_file(worker_journal(w),
+	                  &(struct journal_file){ .table = "checkpoint",
+	                                          .kind = "checkpoint",
+	                                          .name = strrchr(path, '/') + 1,
+	                                          .sha256 = sha,
+	                                          .step = step,
+	                                          .bytes = (int64_t)strlen(text),
+	                                          .n_items = -1 },
+	                  &e),
+	     &e);
 	free(path);
 	free(text);
 }
@@ -113,7 +121,18 @@ int main(int argc, char **argv)
 			return worker_finish(w, WORKER_STOPPED, NULL, 0);
 	}
 	worker_step(w, steps);
-	must(journal_metric(worker_journal(w), &(struct journal_metric){ .name = "fid", .weights = "ema", .protocol = "fake", .nfe = 1, .step = steps,
-	                    .eval_seed = 101, .n = 100, .value = x, .lo = NAN, .hi = NAN }, &e), &e);
+	must(journal_metric(worker_journal(w),
+	                    &(struct journal_metric){ .name = "fid",
+	                                              .weights = "ema",
+	                                              .protocol = "fake",
+	                                              .nfe = 1,
+	                                              .step = steps,
+	                                              .eval_seed = 101,
+	                                              .n = 100,
+	                                              .value = x,
+	                                              .lo = NAN,
+	                                              .hi = NAN },
+	                    &e),
+	     &e);
 	return worker_finish(w, WORKER_DONE, NULL, 0);
 }

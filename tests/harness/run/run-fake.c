@@ -33,19 +33,38 @@ int main(int argc, char **argv)
 	static const char config[] = "{\"steps\":12,\"every\":4}";
 	struct run_cell *cells = xcalloc((size_t)n, sizeof *cells);
 	struct run_row *rows = xcalloc((size_t)n, sizeof *rows);
-	char (*hashes)[SHA256_HEX] = xcalloc((size_t)n, sizeof *hashes);
+	char(*hashes)[SHA256_HEX] = xcalloc((size_t)n, sizeof *hashes);
 	io_sha256(arm, config, strlen(config));
 	for (int i = 0; i < n; i++) {
 		io_sha256(hashes[i], &i, sizeof i);
-		cells[i] = (struct run_cell){ .cell = hashes[i], .arm = arm, .config = config, .dataset = "none", .seed = i, .numerics = 1,
-		                              .label = "arm", .steps = 12 };
+		cells[i] = (struct run_cell){ .cell = hashes[i],
+			                          .arm = arm,
+			                          .config = config,
+			                          .dataset = "none",
+			                          .seed = i,
+			                          .numerics = 1,
+			                          .label = "arm",
+			                          .steps = 12 };
 		rows[i] = (struct run_row){ .cell = i, .chain = "", .label = "arm", .ordinal = i };
 	}
 	static const struct wanted_score scores[] = { { "fid", 1, 101, 100 } };
-	struct run_plan plan = { .hash = "plan", .name = "fake", .toml = "", .cells = cells, .rows = rows, .scores = scores, .n_cells = n,
-	                         .n_rows = n, .n_scores = 1 };
-	struct run_options options = { .db = argv[1], .what = "run-fake", .device = "cpu", .program = program, .say = say,
-	                               .jobs = (int)strtol(argv[3], NULL, 10), .threads = 1, .retries = 1 };
+	struct run_plan plan = { .hash = "plan",
+		                     .name = "fake",
+		                     .toml = "",
+		                     .cells = cells,
+		                     .rows = rows,
+		                     .scores = scores,
+		                     .n_cells = n,
+		                     .n_rows = n,
+		                     .n_scores = 1 };
+	struct run_options options = { .db = argv[1],
+		                           .what = "run-fake",
+		                           .device = "cpu",
+		                           .program = program,
+		                           .say = say,
+		                           .jobs = (int)strtol(argv[3], NULL, 10),
+		                           .threads = 1,
+		                           .retries = 1 };
 	struct run_result r;
 	struct err e = ERR_INIT;
 	if (runner_run(&r, &plan, &options, &e)) {

@@ -11,13 +11,42 @@
 
 static const int64_t steps[] = { 1, 2 }, seeds[] = { 101, -5, INT64_MAX };
 static const struct job_score scores[] = {
-	{ .name = "fid", .ref = "", .extractor = "", .samples = 5000, .interval = true, .nfe = steps, .n_nfe = 2, .eval_seeds = seeds, .n_eval_seeds = 3 },
-	{ .name = "kid", .ref = "a \"b\".npz", .extractor = "pixels", .samples = 1, .infinity = true, .nfe = steps, .n_nfe = 1, .eval_seeds = seeds },
+	{ .name = "fid",
+	  .ref = "",
+	  .extractor = "",
+	  .samples = 5000,
+	  .interval = true,
+	  .nfe = steps,
+	  .n_nfe = 2,
+	  .eval_seeds = seeds,
+	  .n_eval_seeds = 3 },
+	{ .name = "kid",
+	  .ref = "a \"b\".npz",
+	  .extractor = "pixels",
+	  .samples = 1,
+	  .infinity = true,
+	  .nfe = steps,
+	  .n_nfe = 1,
+	  .eval_seeds = seeds },
 };
 static const struct job full = {
-	.attempt = "a-1", .cell = "c", .arm = "r", .config = "{\"net.kind\":\"unet\"}", .dataset = "d", .purpose = "verify", .label = "no EMA <é> \xe2\x80\xae\x01",
-	.device = "cuda:0", .seed = INT64_MIN, .numerics = 2, .n = 3, .threads = 4, .ranks = 2, .wall_s = 0.1, .resumed_from = "a-0",
-	.scores = scores, .n_scores = 2,
+	.attempt = "a-1",
+	.cell = "c",
+	.arm = "r",
+	.config = "{\"net.kind\":\"unet\"}",
+	.dataset = "d",
+	.purpose = "verify",
+	.label = "no EMA <é> \xe2\x80\xae\x01",
+	.device = "cuda:0",
+	.seed = INT64_MIN,
+	.numerics = 2,
+	.n = 3,
+	.threads = 4,
+	.ranks = 2,
+	.wall_s = 0.1,
+	.resumed_from = "a-0",
+	.scores = scores,
+	.n_scores = 2,
 };
 
 static void same_text(const char *what, const char *a, const char *b)
@@ -26,21 +55,40 @@ static void same_text(const char *what, const char *a, const char *b)
 }
 
 #define SAME_TEXT(field) same_text(#field, a->field, b->field)
-#define SAME(field) cr_expect(a->field == b->field, #field)
+#define SAME(field)      cr_expect(a->field == b->field, #field)
 
 static void same_score(const struct job_score *a, const struct job_score *b)
 {
-	SAME_TEXT(name); SAME_TEXT(ref); SAME_TEXT(extractor);
-	SAME(samples); SAME(interval); SAME(infinity); SAME(n_nfe); SAME(n_eval_seeds);
+	SAME_TEXT(name);
+	SAME_TEXT(ref);
+	SAME_TEXT(extractor);
+	SAME(samples);
+	SAME(interval);
+	SAME(infinity);
+	SAME(n_nfe);
+	SAME(n_eval_seeds);
 	cr_expect_arr_eq(a->nfe, b->nfe, (size_t)b->n_nfe * sizeof *b->nfe);
 	cr_expect_arr_eq(a->eval_seeds, b->eval_seeds, (size_t)b->n_eval_seeds * sizeof *b->eval_seeds);
 }
 
 static void same_job(const struct job *a, const struct job *b)
 {
-	SAME_TEXT(attempt); SAME_TEXT(cell); SAME_TEXT(arm); SAME_TEXT(config); SAME_TEXT(dataset); SAME_TEXT(purpose); SAME_TEXT(label);
-	SAME_TEXT(device); SAME_TEXT(resumed_from);
-	SAME(seed); SAME(numerics); SAME(n); SAME(threads); SAME(ranks); SAME(wall_s); SAME(n_scores);
+	SAME_TEXT(attempt);
+	SAME_TEXT(cell);
+	SAME_TEXT(arm);
+	SAME_TEXT(config);
+	SAME_TEXT(dataset);
+	SAME_TEXT(purpose);
+	SAME_TEXT(label);
+	SAME_TEXT(device);
+	SAME_TEXT(resumed_from);
+	SAME(seed);
+	SAME(numerics);
+	SAME(n);
+	SAME(threads);
+	SAME(ranks);
+	SAME(wall_s);
+	SAME(n_scores);
 	for (int i = 0; i < b->n_scores; i++)
 		same_score(&a->scores[i], &b->scores[i]);
 }
@@ -49,7 +97,14 @@ Test(job, what_is_written_is_read_back)
 {
 	struct err e = ERR_INIT;
 	struct job back;
-	const struct job small = { .attempt = "a", .cell = "c", .arm = "r", .config = "", .dataset = "", .purpose = "run", .device = "cpu", .threads = 1 };
+	const struct job small = { .attempt = "a",
+		                       .cell = "c",
+		                       .arm = "r",
+		                       .config = "",
+		                       .dataset = "",
+		                       .purpose = "run",
+		                       .device = "cpu",
+		                       .threads = 1 };
 	const struct job *both[] = { &full, &small };
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(job_write(both[i], tmpdir(), &e), 0, "%s", e.msg);
@@ -102,23 +157,33 @@ static void read_changed(struct err *e, const char *key, bool of_score, json_t *
 
 Test(job, what_is_missing_or_wrong_is_named)
 {
-	static const struct { const char *key; bool of_score, optional; const char *must; } fields[] = {
-		{ "attempt", false, false, "a string" }, { "cell", false, false, "a string" }, { "arm", false, false, "a string" },
-		{ "config", false, false, "a string" }, { "dataset", false, false, "a string" }, { "purpose", false, false, "a string" },
-		{ "label", false, true, "a string" }, { "device", false, false, "a string" }, { "seed", false, false, "an integer" },
-		{ "numerics", false, false, "an integer" }, { "n", false, false, "an integer" }, { "threads", false, false, "an integer" },
-		{ "wall_s", false, false, "a number" }, { "ranks", false, true, "an integer" }, { "resumed_from", false, true, "a string" },
-		{ "scores", false, true, "a list" }, { "name", true, false, "a string" }, { "samples", true, false, "an integer" },
-		{ "ref", true, false, "a string" }, { "extractor", true, false, "a string" }, { "interval", true, false, "true or false" },
-		{ "infinity", true, false, "true or false" }, { "nfe", true, false, "a list of integers" }, { "eval_seeds", true, false, "a list of integers" },
+	static const struct {
+		const char *key;
+		bool of_score, optional;
+		const char *must;
+	} fields[] = {
+		{ "attempt", false, false, "a string" },      { "cell", false, false, "a string" },
+		{ "arm", false, false, "a string" },          { "config", false, false, "a string" },
+		{ "dataset", false, false, "a string" },      { "purpose", false, false, "a string" },
+		{ "label", false, true, "a string" },         { "device", false, false, "a string" },
+		{ "seed", false, false, "an integer" },       { "numerics", false, false, "an integer" },
+		{ "n", false, false, "an integer" },          { "threads", false, false, "an integer" },
+		{ "wall_s", false, false, "a number" },       { "ranks", false, true, "an integer" },
+		{ "resumed_from", false, true, "a string" },  { "scores", false, true, "a list" },
+		{ "name", true, false, "a string" },          { "samples", true, false, "an integer" },
+		{ "ref", true, false, "a string" },           { "extractor", true, false, "a string" },
+		{ "interval", true, false, "true or false" }, { "infinity", true, false, "true or false" },
+		{ "nfe", true, false, "a list of integers" }, { "eval_seeds", true, false, "a list of integers" },
 	};
 	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
 		struct err e = ERR_INIT;
 		const char *where = fields[i].of_score ? "scores[1]." : "";
 		SCOPED(free) char *missing = xstrfmt("/job.json: not a job of ablate: %s%s is missing", where, fields[i].key);
-		SCOPED(free) char *wrong = xstrfmt("/job.json: not a job of ablate: %s%s must be %s", where, fields[i].key, fields[i].must);
+		SCOPED(free)
+		char *wrong = xstrfmt("/job.json: not a job of ablate: %s%s must be %s", where, fields[i].key, fields[i].must);
 		read_changed(&e, fields[i].key, fields[i].of_score, NULL);
-		cr_expect(fields[i].optional ? !*e.msg : strstr(e.msg, missing) && e.code == EXIT_USAGE, "%s without: %s", fields[i].key, e.msg);
+		cr_expect(fields[i].optional ? !*e.msg : strstr(e.msg, missing) && e.code == EXIT_USAGE, "%s without: %s",
+		          fields[i].key, e.msg);
 		read_changed(&e, fields[i].key, fields[i].of_score, json_null());
 		cr_expect(strstr(e.msg, wrong) && e.code == EXIT_USAGE, "%s as null: %s", fields[i].key, e.msg);
 	}

@@ -15,7 +15,12 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
+#define OK(call) \
+	do { \
+		e = ERR_INIT; \
+		if (call) \
+			cr_assert_fail("%s: %s", #call, e.msg); \
+	} while (0)
 
 static struct err e;
 
@@ -52,8 +57,14 @@ static void cell(const char *config, int64_t seed)
 	char *text = FMT("%s %lld", config, (long long)seed);
 	io_sha256(hashes[i][0], text, strlen(text));
 	io_sha256(hashes[i][1], config, strlen(config));
-	cells[i] = (struct run_cell){ .cell = hashes[i][0], .arm = hashes[i][1], .config = config, .dataset = "none", .seed = seed,
-	                              .numerics = 1, .label = "arm", .steps = 10 };
+	cells[i] = (struct run_cell){ .cell = hashes[i][0],
+		                          .arm = hashes[i][1],
+		                          .config = config,
+		                          .dataset = "none",
+		                          .seed = seed,
+		                          .numerics = 1,
+		                          .label = "arm",
+		                          .steps = 10 };
 	rows[i] = (struct run_row){ .cell = i, .chain = "", .label = "arm", .ordinal = i };
 	plan.n_rows = plan.n_cells;
 	plan.hash = FMT("plan-of-%d-%s", plan.n_cells, hashes[i][0]);
@@ -61,9 +72,15 @@ static void cell(const char *config, int64_t seed)
 
 static void setup(void)
 {
-	plan = (struct run_plan){ .name = "test", .toml = "", .cells = cells, .rows = rows, .scores = scores, .n_scores = 1 };
-	options = (struct run_options){ .db = TMP("a.db"), .what = "test run", .device = "cpu", .program = beside_me("fake-worker"), .jobs = 2,
-	                                .threads = 1, .say = hear };
+	plan =
+		(struct run_plan){ .name = "test", .toml = "", .cells = cells, .rows = rows, .scores = scores, .n_scores = 1 };
+	options = (struct run_options){ .db = TMP("a.db"),
+		                            .what = "test run",
+		                            .device = "cpu",
+		                            .program = beside_me("fake-worker"),
+		                            .jobs = 2,
+		                            .threads = 1,
+		                            .say = hear };
 }
 TestSuite(runner, .init = setup, .timeout = 60);
 
@@ -126,7 +143,11 @@ Test(runner, makes_all_cells_and_skips_them_the_second_time)
 	struct run_result r = run();
 	cr_assert_eq(r.done, 4);
 	cr_assert_eq(run_exit_code(&r), 0);
-	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'done' AND exit_code = 0 AND length(journal) = 64 AND cpu_s > 0 AND max_rss > 0"), 4);
+	cr_assert_eq(
+		count(
+			"SELECT count(*) FROM attempt WHERE state = 'done' AND exit_code = 0 AND length(journal) = 64 AND cpu_s > "
+			"0 AND max_rss > 0"),
+		4);
 	cr_assert_eq(count("SELECT count(*) FROM curve"), 40);
 	cr_assert_eq(count("SELECT count(*) FROM v_result"), 4);
 	cr_assert_eq(count("SELECT count(*) FROM v_cell_status WHERE state = 'done'"), 4);
@@ -150,8 +171,15 @@ Test(runner, one_failure_does_not_stop_the_others)
 	cr_assert_eq(r.diverged, 1);
 	cr_assert_eq(run_exit_code(&r), EXIT_INCOMPLETE);
 	cr_assert_str_eq(text("SELECT reason FROM attempt WHERE state = 'failed' AND reason LIKE 'told%'"), "told to fail");
-	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'killed' AND signal = 9 AND exit_code IS NULL AND reason LIKE '%signal 9%'"), 1);
-	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'failed' AND exit_code = 3 AND reason LIKE '%I say nothing%'"), 1);
+	cr_assert_eq(
+		count(
+			"SELECT count(*) FROM attempt WHERE state = 'killed' AND signal = 9 AND exit_code IS NULL AND reason LIKE "
+			"'%signal 9%'"),
+		1);
+	cr_assert_eq(
+		count(
+			"SELECT count(*) FROM attempt WHERE state = 'failed' AND exit_code = 3 AND reason LIKE '%I say nothing%'"),
+		1);
 	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'running'"), 0);
 	/* what diverged would diverge again; the others are tried again */
 	r = run();
@@ -195,8 +223,10 @@ static char *results(const char *db)
 
 static char *curves(void)
 {
-	return text("SELECT group_concat(seed || ':' || step || '=' || printf('%!.17g', value), ' ') FROM (SELECT c.seed, v.step, v.value FROM v_curve v JOIN attempt a "
-	            "ON a.id = v.attempt JOIN cell c ON c.hash = a.cell WHERE a.state = 'done' ORDER BY c.seed, v.step)");
+	return text(
+		"SELECT group_concat(seed || ':' || step || '=' || printf('%!.17g', value), ' ') FROM (SELECT c.seed, v.step, "
+		"v.value FROM v_curve v JOIN attempt a ON a.id = v.attempt JOIN cell c ON c.hash = a.cell WHERE a.state = "
+		"'done' ORDER BY c.seed, v.step)");
 }
 
 Test(runner, an_interrupt_checkpoints_and_the_next_run_ends_with_the_same_bits)
@@ -235,7 +265,8 @@ Test(runner, a_second_interrupt_aborts_and_stays_consistent)
 	pid_t me = getpid(), killer = fork();
 	if (killer == 0) {
 		await_work(1);
-		for (int k = 0; k < 3; k++) { /* the third, should the machine be so slow that the first two were heard as one */
+		for (int k = 0; k < 3;
+		     k++) { /* the third, should the machine be so slow that the first two were heard as one */
 			(void)kill(me, SIGINT);
 			(void)usleep(1300000);
 		}
@@ -248,7 +279,8 @@ Test(runner, a_second_interrupt_aborts_and_stays_consistent)
 	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'killed' AND reason LIKE '%second interrupt%'"), 1);
 }
 
-/* As a terminal that is closed, its shell, and `timeout` do it; the key that is held down, too. The worker is in a step that takes 1.5 s. */
+/* As a terminal that is closed, its shell, and `timeout` do it; the key that is held down, too. The worker is in a step
+ * that takes 1.5 s. */
 Test(runner, many_signals_are_one_request)
 {
 	static const int storm[] = { SIGHUP, SIGTERM, SIGINT, SIGHUP, SIGTERM, SIGTERM, SIGINT, SIGHUP };
@@ -350,7 +382,10 @@ Test(runner, a_budget_that_ends_in_a_slow_step_is_a_timeout)
 	r = run();
 	cr_assert_eq(r.timeout, 1, "%s", run_summary(&r));
 	cr_assert_eq(run_exit_code(&r), EXIT_BUDGET);
-	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'timeout' AND exit_code = 75 AND reason LIKE '%wall budget%' AND step > 0"), 2);
+	cr_assert_eq(
+		count("SELECT count(*) FROM attempt WHERE state = 'timeout' AND exit_code = 75 AND reason LIKE '%wall budget%' "
+	          "AND step > 0"),
+		2);
 	options.grid_wall_s = 0;
 	cr_assert_eq(run().done, 1);
 }
@@ -404,11 +439,14 @@ Test(runner, after_the_death_of_a_supervisor_its_workers_stop_and_a_run_continue
 	(void)waitpid(first, NULL, 0);
 	struct run_result r = run();
 	cr_assert_eq(r.done, 1);
-	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'stopped'"), 1, "the worker heard that its supervisor died");
-	cr_assert_eq(count("SELECT count(*) FROM v_curve v JOIN attempt a ON a.id = v.attempt WHERE a.state = 'done'"), 200);
+	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'stopped'"), 1,
+	             "the worker heard that its supervisor died");
+	cr_assert_eq(count("SELECT count(*) FROM v_curve v JOIN attempt a ON a.id = v.attempt WHERE a.state = 'done'"),
+	             200);
 }
 
-/* A worker whose supervisor was killed at once, and who comes to its journal late: begun now, ended a moment later. Returns its process. */
+/* A worker whose supervisor was killed at once, and who comes to its journal late: begun now, ended a moment later.
+ * Returns its process. */
 static pid_t stray(const char *attempt)
 {
 	const struct run_cell *c = &cells[0];
@@ -417,8 +455,15 @@ static pid_t stray(const char *attempt)
 	if (worker == 0) {
 		struct journal *j;
 		struct journal_end end = JOURNAL_END_INIT;
-		const struct journal_head head = { .attempt = attempt, .cell = c->cell, .arm = c->arm, .config = c->config, .dataset = c->dataset,
-		                                   .seed = c->seed, .numerics = c->numerics, .n = 2, .purpose = "run" };
+		const struct journal_head head = { .attempt = attempt,
+			                               .cell = c->cell,
+			                               .arm = c->arm,
+			                               .config = c->config,
+			                               .dataset = c->dataset,
+			                               .seed = c->seed,
+			                               .numerics = c->numerics,
+			                               .n = 2,
+			                               .purpose = "run" };
 		end.state = RECORD_STOPPED;
 		end.reason = "asked to stop";
 		if (io_mkdirs(dir, &e) || journal_create(&j, path, &head, &e) || usleep(300000) || journal_end(j, &end, &e))
@@ -441,7 +486,8 @@ Test(runner, a_worker_that_comes_late_to_its_journal_is_recorded_though_its_cell
 	cr_assert_eq(r.cached, 1);
 	cr_assert_eq(waitpid(worker, &status, 0), worker);
 	cr_assert_eq(status, 0);
-	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'stopped' AND length(journal) = 64"), 1, "its end, too");
+	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'stopped' AND length(journal) = 64"), 1,
+	             "its end, too");
 }
 
 Test(runner, dead_worker_and_supervisor_are_lost_by_evidence)
@@ -466,8 +512,10 @@ Test(runner, dead_worker_and_supervisor_are_lost_by_evidence)
 	struct run_result r = run();
 	cr_assert_eq(r.lost, 1);
 	cr_assert_eq(r.done, 1);
-	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'lost' AND reason LIKE '%no longer holds its journal%'"), 1);
-	cr_assert_eq(count("SELECT count(*) FROM v_curve v JOIN attempt a ON a.id = v.attempt WHERE a.state = 'done'"), 200);
+	cr_assert_eq(
+		count("SELECT count(*) FROM attempt WHERE state = 'lost' AND reason LIKE '%no longer holds its journal%'"), 1);
+	cr_assert_eq(count("SELECT count(*) FROM v_curve v JOIN attempt a ON a.id = v.attempt WHERE a.state = 'done'"),
+	             200);
 }
 
 Test(runner, a_blocked_cell_is_a_row_with_its_reason_and_only_one)

@@ -9,7 +9,12 @@
 #include <math.h>
 #include <string.h>
 
-#define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
+#define OK(call) \
+	do { \
+		e = ERR_INIT; \
+		if (call) \
+			cr_assert_fail("%s: %s", #call, e.msg); \
+	} while (0)
 
 static struct err e;
 static struct store s = STORE_INIT;
@@ -17,7 +22,8 @@ static const char hash[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
 static void add_attempt(const char *id, const char *from)
 {
-	OK(db_exec(s.db, &e, "INSERT INTO attempt(id, cell, n, state, started, resumed_from) VALUES(?, ?, 1, 'done', ?, ?)", "ssss", id, hash, id, from));
+	OK(db_exec(s.db, &e, "INSERT INTO attempt(id, cell, n, state, started, resumed_from) VALUES(?, ?, 1, 'done', ?, ?)",
+	           "ssss", id, hash, id, from));
 }
 
 static void point(const char *id, int64_t step, double value)
@@ -29,7 +35,8 @@ static void metric(const char *id, double value)
 {
 	char hex[40];
 	(void)snprintf(hex, sizeof hex, "%a", value);
-	OK(db_exec(s.db, &e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, 101, 'p', ?, ?, NULL, NULL, 10, NULL)", "sds", id, value, hex));
+	OK(db_exec(s.db, &e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, 101, 'p', ?, ?, NULL, NULL, 10, NULL)",
+	           "sds", id, value, hex));
 }
 
 static void setup(void)
@@ -64,7 +71,8 @@ Test(verify, equal_bits_pass)
 	cr_assert_eq(r.first_step, -1);
 	OK(verify_record(&s, &r, "1111-a", "2222-b", &e));
 	int64_t n;
-	OK(db_int_of(&n, 0, s.db, &e, "SELECT count(*) FROM verify WHERE equal = 1 AND n = 6 AND first_diff_step IS NULL", ""));
+	OK(db_int_of(&n, 0, s.db, &e, "SELECT count(*) FROM verify WHERE equal = 1 AND n = 6 AND first_diff_step IS NULL",
+	             ""));
 	cr_assert_eq(n, 1);
 }
 
@@ -134,9 +142,18 @@ Test(verify, records_are_found_by_their_beginning)
 	OK(record_find(&r, s.db, "aaaaaaaa", &e));
 	cr_assert(r.is_cell);
 	cr_assert_str_eq(r.attempt, "1111-a", "the first done attempt is used");
-	OK(db_exec(s.db, &e, "INSERT INTO cell VALUES(?, ?, 2, 1, 'd')", "ss", "aaaa" "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", hash));
-	static const struct { const char *text, *says; } bad[] = {
-		{ "aaaa", "several" }, { "ffff", "starts with 'ffff'" }, { "abc", "at least 4" }, { "%_%_", "neither an attempt" }, { "*aaa", "neither an attempt" },
+	OK(db_exec(s.db, &e, "INSERT INTO cell VALUES(?, ?, 2, 1, 'd')", "ss",
+	           "aaaa"
+	           "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+	           hash));
+	static const struct {
+		const char *text, *says;
+	} bad[] = {
+		{ "aaaa", "several" },
+		{ "ffff", "starts with 'ffff'" },
+		{ "abc", "at least 4" },
+		{ "%_%_", "neither an attempt" },
+		{ "*aaa", "neither an attempt" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		e = ERR_INIT;

@@ -1,5 +1,6 @@
-/* test_worker.c - a stop reaches a worker without touching what it computes. The story: a SIGTERM that met one of oneDNN's generated
- * matrix products wrote its frame over values that these keep below the stack pointer, and the worker ended with a damaged heap. */
+/* test_worker.c - a stop reaches a worker without touching what it computes. The story: a SIGTERM that met one of
+ * oneDNN's generated matrix products wrote its frame over values that these keep below the stack pointer, and the
+ * worker ended with a damaged heap. */
 #define _GNU_SOURCE
 #include "harness/run/worker.h"
 #include "model/base/io.h"
@@ -17,8 +18,10 @@
 enum { ROWS = 16, WIDTH = 16, INNER = 256 }; /* long sums are what is generated so */
 #define STORM_S 0.4
 
-static const char job[] = "{\"attempt\": \"a\", \"cell\": \"c\", \"arm\": \"r\", \"config\": \"{}\", \"dataset\": \"none\", \"purpose\": \"run\", \"label\": \"\","
-                          "\"device\": \"cpu\", \"seed\": 1, \"numerics\": 1, \"n\": 1, \"threads\": 1, \"wall_s\": 0, \"ranks\": 1}";
+static const char job[] =
+	"{\"attempt\": \"a\", \"cell\": \"c\", \"arm\": \"r\", \"config\": \"{}\", \"dataset\": \"none\", \"purpose\": "
+	"\"run\", \"label\": \"\",\"device\": \"cpu\", \"seed\": 1, \"numerics\": 1, \"n\": 1, \"threads\": 1, \"wall_s\": "
+	"0, \"ranks\": 1}";
 
 static struct worker *open_worker(void)
 {
@@ -83,7 +86,8 @@ static int stand(enum worker_stake stake, int ready_fd)
 	worker_at_stake(w, stake);
 	if (io_atomic_open(&f, TMP("result.npz"), &e) || write(ready_fd, "", 1) != 1)
 		return 4;
-	for (double start = monotonic_s(); monotonic_s() - start < 2;) /* as long as one that has work at stake is watched */
+	for (double start = monotonic_s();
+	     monotonic_s() - start < 2;) /* as long as one that has work at stake is watched */
 		(void)usleep(1000);
 	if (stake == WORKER_WORK) {
 		worker_step(w, 8);
@@ -117,8 +121,9 @@ Test(worker, where_nothing_is_lost_a_stop_does_not_wait_for_the_work, .timeout =
 {
 	SCOPED(str) struct str journal = { 0 };
 	cr_assert_eq(ended_by_term(&journal, WORKER_NOTHING), EXIT_BUDGET);
-	cr_assert(strstr(journal.data, "\"state\":\"stopped\"") && strstr(journal.data, "asked to stop (signal 15) at step 7") &&
-	          strstr(journal.data, "\"t\":\"seal\""), "%s", journal.data);
+	cr_assert(strstr(journal.data, "\"state\":\"stopped\"") &&
+	              strstr(journal.data, "asked to stop (signal 15) at step 7") && strstr(journal.data, "\"t\":\"seal\""),
+	          "%s", journal.data);
 }
 
 Test(worker, half_a_step_is_given_up_too, .timeout = 60)
@@ -150,7 +155,8 @@ Test(worker, only_the_thread_of_the_signs_of_life_hears_signals)
 	(void)pthread_join(thread, NULL);
 	static const int numbers[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-		cr_assert(sigismember(&mine, numbers[i]) == 1 && sigismember(&other, numbers[i]) == 1, "%s", strsignal(numbers[i]));
+		cr_assert(sigismember(&mine, numbers[i]) == 1 && sigismember(&other, numbers[i]) == 1, "%s",
+		          strsignal(numbers[i]));
 	cr_assert_not(worker_should_stop(w));
 	(void)kill(getpid(), SIGINT);
 	for (int i = 0; i < 2000 && !worker_should_stop(w); i++)

@@ -1,9 +1,12 @@
-/* test_sigma_search.c - ternary search finds the least of what falls and rises, asks nothing twice, and says what it asked. */
+/* test_sigma_search.c - ternary search finds the least of what falls and rises, asks nothing twice, and says what it
+ * asked. */
 #include "harness/sample/sigma_search.h"
 
 #include <criterion/criterion.h>
 
-struct valley { int64_t least, asked, fail_at; };
+struct valley {
+	int64_t least, asked, fail_at;
+};
 
 static int depth(void *ctx, double *out, int64_t index, struct err *e)
 {
@@ -23,7 +26,8 @@ Test(sigma_search, finds_the_least_wherever_it_lies)
 			struct sigma_search s;
 			struct err e = ERR_INIT;
 			cr_assert_eq(sigma_search(&s, 1, n, depth, &v, &e), 0);
-			cr_assert_eq(s.best, least, "%lld points, least at %lld, found %lld", (long long)n, (long long)least, (long long)s.best);
+			cr_assert_eq(s.best, least, "%lld points, least at %lld, found %lld", (long long)n, (long long)least,
+			             (long long)s.best);
 			cr_assert_eq(s.n_tried, v.asked);
 			for (int i = 0; i < s.n_tried; i++)
 				for (int k = 0; k < i; k++)

@@ -12,7 +12,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OK(call) do { e = ERR_INIT; if (call) cr_assert_fail("%s: %s", #call, e.msg); } while (0)
+#define OK(call) \
+	do { \
+		e = ERR_INIT; \
+		if (call) \
+			cr_assert_fail("%s: %s", #call, e.msg); \
+	} while (0)
 
 static struct err e;
 static const char hash[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -28,13 +33,22 @@ static struct db *filled(void)
 {
 	struct db *db;
 	OK(db_open(&db, TMP("a.db"), DB_WRITE, &e));
-	OK(db_script(db, &e, "BEGIN; INSERT INTO grid(hash, name, toml, created) VALUES('g', 'g', 'say \"hi\", it''s\nme', '2026-01-01T00:00:00.000Z')"));
+	OK(db_script(db, &e,
+	             "BEGIN; INSERT INTO grid(hash, name, toml, created) VALUES('g', 'g', 'say \"hi\", it''s\nme', "
+	             "'2026-01-01T00:00:00.000Z')"));
 	OK(db_exec(db, &e, "INSERT INTO arm VALUES(?, '{}')", "s", hash));
 	OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, 7, 1, 'd')", "ss", hash, hash));
 	OK(db_exec(db, &e, "INSERT INTO grid_cell VALUES('g', ?, '', 0, 'no \"EMA\", twice', NULL)", "s", hash));
-	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'done', '2026-01-01T00:00:00.000Z')", "s", hash));
-	OK(db_exec(db, &e, "INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', ?, '0x1.999999999999ap-4', NULL, 9e999, 10, 'cuSOLVER on cuda:0')", "d", 0.1));
-	OK(db_exec(db, &e, "INSERT INTO curve VALUES('u', 'loss', 1, 0.5), ('u', 'loss', 2, NULL), ('u', 'loss', 3, 9e999)", ""));
+	OK(db_exec(db, &e,
+	           "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'done', '2026-01-01T00:00:00.000Z')",
+	           "s", hash));
+	OK(db_exec(
+		db, &e,
+		"INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', ?, '0x1.999999999999ap-4', NULL, 9e999, 10, "
+		"'cuSOLVER on cuda:0')",
+		"d", 0.1));
+	OK(db_exec(db, &e, "INSERT INTO curve VALUES('u', 'loss', 1, 0.5), ('u', 'loss', 2, NULL), ('u', 'loss', 3, 9e999)",
+	           ""));
 	OK(db_commit(db, &e));
 	return db;
 }
@@ -44,26 +58,33 @@ Test(export, csv_and_jsonl)
 	struct db *db = filled();
 	SCOPED(str) struct str s = { 0 };
 	OK(export_results(db, EXPORT_CSV, false, collect, &s, &e));
-	char *want = FMT("cell,arm,seed,numerics,dataset,labels,name,nfe,weights,step,eval_seed,value,hex,lo,hi,n,protocol,computed_by\r\n"
-	                     "%s,%s,7,1,d,\"no \"\"EMA\"\", twice\",fid,1,ema,10,101,0.1,0x1.999999999999ap-4,,inf,10,p,cuSOLVER on cuda:0\r\n", hash, hash);
+	char *want = FMT(
+		"cell,arm,seed,numerics,dataset,labels,name,nfe,weights,step,eval_seed,value,hex,lo,hi,n,protocol,computed_by\r\n"
+		"%s,%s,7,1,d,\"no \"\"EMA\"\", twice\",fid,1,ema,10,101,0.1,0x1.999999999999ap-4,,inf,10,p,cuSOLVER on "
+		"cuda:0\r\n",
+		hash, hash);
 	cr_assert_str_eq(s.data, want);
 	s.len = 0;
 	struct db_rows rows;
 	OK(db_query(&rows, db, &e, "SELECT name, step, value FROM curve ORDER BY step", ""));
 	OK(export_rows(&rows, EXPORT_JSONL, collect, &s, &e));
-	cr_assert_str_eq(s.data, "{\"name\":\"loss\",\"step\":1,\"value\":0.5}\n{\"name\":\"loss\",\"step\":2}\n{\"name\":\"loss\",\"step\":3,\"value\":\"inf\"}\n");
+	cr_assert_str_eq(
+		s.data,
+		"{\"name\":\"loss\",\"step\":1,\"value\":0.5}\n{\"name\":\"loss\",\"step\":2}\n{\"name\":\"loss\",\"step\":3,\"value\":\"inf\"}\n");
 	db_close(db);
 }
 
 /* A name that a spreadsheet would compute is text to it, whoever named it; the export once wrote names as they were. */
 Test(export, no_cell_of_a_csv_begins_a_formula)
 {
-	static const char *const names[] = { "=HYPERLINK(1)", "+cmd|' /C calc'!A0", "-1+2", "@SUM(A1)", "\t=1", "\r=1", "\n=1" };
+	static const char *const names[] = { "=HYPERLINK(1)", "+cmd|' /C calc'!A0", "-1+2", "@SUM(A1)", "\t=1", "\r=1",
+		                                 "\n=1" };
 	struct db *db = filled();
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		SCOPED(str) struct str s = { 0 };
 		struct db_rows rows;
-		OK(db_exec(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES(?, ?, '', '2026-01-01T00:00:00.000Z')", "ss", FMT("g%zu", i), names[i]));
+		OK(db_exec(db, &e, "INSERT INTO grid(hash, name, toml, created) VALUES(?, ?, '', '2026-01-01T00:00:00.000Z')",
+		           "ss", FMT("g%zu", i), names[i]));
 		OK(db_query(&rows, db, &e, FMT("SELECT hash, name FROM grid WHERE hash = 'g%zu'", i), ""));
 		OK(export_rows(&rows, EXPORT_CSV, collect, &s, &e));
 		const char *want = *names[i] == '\r' ? "\n=1" : names[i]; /* line ends are \n inside a cell */
@@ -116,7 +137,8 @@ Test(export, tensorboard_records)
 	/* length 24: its masked CRC as TensorFlow's writer gives for its first record, whose size is always 24 */
 	static const unsigned char head[] = { 24, 0, 0, 0, 0, 0, 0, 0, 0xa3, 0x7f, 0x4b, 0x22 };
 	cr_assert_arr_eq(s.data, head, 12);
-	cr_assert(memmem(s.data, s.len, "brain.Event:2", 13) && memmem(s.data, s.len, "train/loss", 10) && memmem(s.data, s.len, "score/fid@1 ema", 15));
+	cr_assert(memmem(s.data, s.len, "brain.Event:2", 13) && memmem(s.data, s.len, "train/loss", 10) &&
+	          memmem(s.data, s.len, "score/fid@1 ema", 15));
 	globfree(&g);
 	db_close(db);
 }

@@ -128,7 +128,8 @@ Test(axis, ticks_are_round_and_cover_the_range)
 	cr_assert(has_tick(&a, 0.01, "0.01") && has_tick(&a, 10, "10") && !has_tick(&a, 100, NULL));
 	axis_init(&a, (struct axis_range){ .min = 3, .max = 30, .log = true }, 6);
 	cr_assert(has_tick(&a, 5, "5") && has_tick(&a, 20, "20"));
-	axis_init(&a, (struct axis_range){ .min = 9, .max = 17, .log = true }, 6); /* no power of ten but one: the ticks of a linear axis */
+	axis_init(&a, (struct axis_range){ .min = 9, .max = 17, .log = true },
+	          6); /* no power of ten but one: the ticks of a linear axis */
 	cr_assert(has_tick(&a, 10, "10") && has_tick(&a, 14, "14") && a.n_ticks >= 4);
 	axis_init(&a, (struct axis_range){ .min = 7, .max = 7 }, 5);
 	cr_assert(a.min < 7 && a.max > 7 && a.n_ticks >= 2);
@@ -143,10 +144,12 @@ Test(axis, ticks_are_round_and_cover_the_range)
 	cr_assert(isnan(axis_place(&a, NAN)));
 }
 
-static const double xs[] = { 1, 10, 100, 1000 }, ys[] = { 5, NAN, 2, 1 }, lo[] = { 4, 3, 1.5, 0.9 }, hi[] = { 6, 5, 3, 1.2 };
+static const double xs[] = { 1, 10, 100, 1000 }, ys[] = { 5, NAN, 2, 1 }, lo[] = { 4, 3, 1.5, 0.9 },
+					hi[] = { 6, 5, 3, 1.2 };
 
 static struct figure_series series[] = {
-	{ "a <b> & c", FIGURE_LINE, 4, xs, ys, lo, hi, NULL }, { "step", FIGURE_STEP, 4, xs, hi, NULL, NULL, NULL },
+	{ "a <b> & c", FIGURE_LINE, 4, xs, ys, lo, hi, NULL },
+	{ "step", FIGURE_STEP, 4, xs, hi, NULL, NULL, NULL },
 	{ "points", FIGURE_POINTS, 4, xs, lo, lo, hi, NULL },
 };
 static const double places[] = { 0, 1, 2, 3 };
@@ -157,10 +160,16 @@ static struct figure sample_figure(void)
 {
 	static struct figure_panel panels[3];
 	static const uint8_t pixels[4 * 4 * 3] = { 255, 0, 0, 0, 255 };
-	panels[0] = (struct figure_panel){ .title = "curves", .x = { .label = "step", .log = true }, .y = { .label = "loss", .log = true },
-	                                   .series = series, .n_series = 3 };
-	panels[1] = (struct figure_panel){ .title = "bars", .x = { .names = names, .n_names = 4 }, .y = { .label = "FID-10k" },
-	                                   .series = bar_series, .n_series = 1 };
+	panels[0] = (struct figure_panel){ .title = "curves",
+		                               .x = { .label = "step", .log = true },
+		                               .y = { .label = "loss", .log = true },
+		                               .series = series,
+		                               .n_series = 3 };
+	panels[1] = (struct figure_panel){ .title = "bars",
+		                               .x = { .names = names, .n_names = 4 },
+		                               .y = { .label = "FID-10k" },
+		                               .series = bar_series,
+		                               .n_series = 1 };
 	panels[2] = (struct figure_panel){ .title = "samples", .pixels = pixels, .w = 4, .h = 4 };
 	return (struct figure){ .title = "A title", .note = "a note", .panels = panels, .n_panels = 3, .cols = 2 };
 }
@@ -168,14 +177,17 @@ static struct figure sample_figure(void)
 Test(figure, all_formats_come_from_one_description_and_are_the_same_twice)
 {
 	struct figure f = sample_figure();
-	static const struct { const char *format, *magic; } formats[] = { { "svg", "<?xml" }, { "pdf", "%PDF-" }, { "png", "\x89PNG" } };
+	static const struct {
+		const char *format, *magic;
+	} formats[] = { { "svg", "<?xml" }, { "pdf", "%PDF-" }, { "png", "\x89PNG" } };
 	for (size_t i = 0; i < 3; i++) {
 		struct err e = ERR_INIT;
 		SCOPED(str) struct str a = { 0 }, b = { 0 };
 		cr_assert_eq(figure_render(&a, &f, formats[i].format, &e), 0, "%s", e.msg);
 		cr_assert_eq(figure_render(&b, &f, formats[i].format, &e), 0, "%s", e.msg);
 		cr_assert(strncmp(a.data, formats[i].magic, strlen(formats[i].magic)) == 0, "%s", formats[i].format);
-		cr_assert(a.len == b.len && memcmp(a.data, b.data, a.len) == 0, "%s differs between two runs", formats[i].format);
+		cr_assert(a.len == b.len && memcmp(a.data, b.data, a.len) == 0, "%s differs between two runs",
+		          formats[i].format);
 		const char *keep = getenv("ABLATE_KEEP_FIGURE"); /* a folder: to look at the pictures */
 		if (keep) {
 			SCOPED(free) char *path = xstrfmt("%s/sample.%s", keep, formats[i].format);
@@ -238,8 +250,11 @@ Test(figure, fonts_of_the_program_are_for_machines_without_any)
 {
 	char *root = tempdir_make();
 	struct err e = ERR_INIT;
-	SCOPED(free) char *folder = xstrfmt("%s/fonts", root), *conf = xstrfmt("%s/fonts.conf", folder), *none = xstrfmt("%s/none", root);
-	cr_assert(unsetenv("FONTCONFIG_FILE") == 0 && unsetenv("FONTCONFIG_PATH") == 0 && setenv("ABLATE_DATA", root, 1) == 0);
+	SCOPED(free)
+	char *folder = xstrfmt("%s/fonts", root), *conf = xstrfmt("%s/fonts.conf", folder),
+		 *none = xstrfmt("%s/none", root);
+	cr_assert(unsetenv("FONTCONFIG_FILE") == 0 && unsetenv("FONTCONFIG_PATH") == 0 &&
+	          setenv("ABLATE_DATA", root, 1) == 0);
 	cr_assert_null(figure_own_fonts(none), "there are none yet");
 	cr_assert(io_mkdirs(folder, &e) == 0 && io_write_atomic(conf, "x", 1, &e) == 0, "%s", e.msg);
 	SCOPED(free) char *own = figure_own_fonts(none);

@@ -23,7 +23,8 @@ static void add_pictures(struct db *db, const struct plan *p, const char *runs)
 		struct png_grid *g;
 		char attempt[64], hash[SHA256_HEX];
 		snprintf(attempt, sizeof attempt, "%08d-0000-4000-8000-000000000000", i);
-		SCOPED(free) char *dir = xstrfmt("%s/%.12s/%s", runs, p->cells[i].hash, attempt), *path = xstrfmt("%s/picture-1.png", dir);
+		SCOPED(free)
+		char *dir = xstrfmt("%s/%.12s/%s", runs, p->cells[i].hash, attempt), *path = xstrfmt("%s/picture-1.png", dir);
 		OK(io_mkdirs(dir, e));
 		OK(png_grid_open(&g, path, 4, 4, 16, 16, 3, 1, e));
 		for (int k = 0; k < 16; k++) {
@@ -34,7 +35,8 @@ static void add_pictures(struct db *db, const struct plan *p, const char *runs)
 		}
 		OK(png_grid_close(g, e));
 		OK(io_sha256_file(hash, path, e));
-		OK(db_exec(db, e, "INSERT OR IGNORE INTO artifact(hash, kind, name) VALUES(?, 'picture', 'picture-1.png')", "s", hash));
+		OK(db_exec(db, e, "INSERT OR IGNORE INTO artifact(hash, kind, name) VALUES(?, 'picture', 'picture-1.png')", "s",
+		           hash));
 		OK(db_exec(db, e, "INSERT INTO output VALUES(?, 'picture@1', ?)", "ss", attempt, hash));
 	}
 	OK(db_commit(db, e));
@@ -63,7 +65,11 @@ static void make(struct str *html, const char *toml, fixture_fn *fn, int points,
 	OK(published_read(&pub, NULL, e));
 	OK(study_load(&s, p, db, e));
 	OK(gates_judge(&g, s, "/nonexistent", NULL, 0, e));
-	OK(report_html(html, s, &(struct report_ask){ .command = "ablate report <four>.toml", .runs = runs, .version = "ablate 0", .gates = &g, .pub = pub }, e));
+	OK(report_html(
+		html, s,
+		&(struct report_ask){
+			.command = "ablate report <four>.toml", .runs = runs, .version = "ablate 0", .gates = &g, .pub = pub },
+		e));
 	gates_release(&g);
 	study_free(s);
 	db_close(db);
@@ -88,25 +94,31 @@ Test(report, holds_every_section_and_escapes_what_comes_from_outside)
 	SCOPED(str) struct str html = { 0 };
 	make(&html, fixture_grid, fixture_default, 40, true);
 	keep("four.html", &html);
-	static const char *const sections[] = { "overview", "tables", "gates", "charts", "samples", "cells", "page", "data" };
+	static const char *const sections[] = {
+		"overview", "tables", "gates", "charts", "samples", "cells", "page", "data"
+	};
 	for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
 		SCOPED(free) char *id = xstrfmt("id=\"%s\"", sections[i]);
 		cr_assert_not_null(strstr(html.data, id), "%s", id);
 	}
-	static const char *const never[] = { "<i>50%", "out of <memory>", "a <b>CPU", "<four>", "http://", "https://", "<script src", "@import", "nan" };
+	static const char *const never[] = { "<i>50%",   "out of <memory>", "a <b>CPU", "<four>", "http://",
+		                                 "https://", "<script src",     "@import",  "nan" };
 	for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
 		const char *at = strstr(html.data, never[i]);
 		/* the script names SVG's namespace, and that is not an address */
-		cr_assert(!at || (strcmp(never[i], "http://") == 0 && strncmp(at, "http://www.w3.org/2000/svg", 26) == 0), "%.60s", at);
+		cr_assert(!at || (strcmp(never[i], "http://") == 0 && strncmp(at, "http://www.w3.org/2000/svg", 26) == 0),
+		          "%.60s", at);
 	}
 	cr_assert_not_null(strstr(html.data, "uniform noise &amp; &lt;i&gt;50%&lt;/i&gt;"));
 	cr_assert_not_null(strstr(html.data, "out of &lt;memory&gt;"));
 	json_t *j = data_of(&html);
 	cr_assert_eq(json_array_size(json_object_get(j, "cells")), 12);
 	cr_assert_eq(json_array_size(json_object_get(j, "arms")), 4);
-	json_t *cell = json_array_get(json_object_get(j, "cells"), 0), *loss = json_object_get(json_object_get(cell, "curves"), "loss");
+	json_t *cell = json_array_get(json_object_get(j, "cells"), 0),
+		   *loss = json_object_get(json_object_get(cell, "curves"), "loss");
 	cr_assert_eq(json_array_size(json_array_get(loss, 0)), 40);
-	cr_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(j, "arms"), 0), "picture")), "sample-0");
+	cr_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(j, "arms"), 0), "picture")),
+	                 "sample-0");
 	json_decref(j);
 }
 

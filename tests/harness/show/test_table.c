@@ -8,10 +8,18 @@
 #include <jansson.h>
 #include <time.h>
 
-#define NEAR(got, want, tol) do { double g_ = (got), w_ = (want); \
-	cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); } while (0)
+#define NEAR(got, want, tol) \
+	do { \
+		double g_ = (got), w_ = (want); \
+		cr_assert(fabs(g_ - w_) <= (tol), "%s = %.15g, want %.15g", #got, g_, w_); \
+	} while (0)
 
-struct setup { struct plan *plan; struct db *db; struct study *study; struct published *pub; };
+struct setup {
+	struct plan *plan;
+	struct db *db;
+	struct study *study;
+	struct published *pub;
+};
 
 static struct setup setup(const char *toml, fixture_fn *fn)
 {
@@ -126,7 +134,10 @@ Test(table, the_published_value_stands_beside_ours_with_the_deviations)
 
 Test(table, paper_all_appends_every_published_row_of_the_data_set)
 {
-	SCOPED(free) char *toml = xstrfmt("%s[[table]]\nname = \"all\"\ncols = [\"fid@1\", \"paper\", \"fid@2\", \"paper\"]\npaper = \"all\"\n", fixture_grid);
+	SCOPED(free)
+	char *toml = xstrfmt(
+		"%s[[table]]\nname = \"all\"\ncols = [\"fid@1\", \"paper\", \"fid@2\", \"paper\"]\npaper = \"all\"\n",
+		fixture_grid);
 	struct setup s = setup(toml, fixture_default);
 	SCOPED(table) struct table *t = NULL;
 	OK(table_build(&t, s.study, &s.plan->grid->tables[1], s.pub, "x", e));
@@ -140,7 +151,8 @@ Test(table, paper_all_appends_every_published_row_of_the_data_set)
 	NEAR(t->cells[deep * t->n_cols + 1].value, 2.51, 0);
 	NEAR(t->cells[deep * t->n_cols + 3].value, 2.24, 0);
 	cr_assert_str_eq(t->sections[deep], "published");
-	/* a diffusion model's many steps have no column: the first one shows them, once, and the note says where they were read */
+	/* a diffusion model's many steps have no column: the first one shows them, once, and the note says where they were
+	 * read */
 	int edm = -1;
 	for (int r = 0; r < t->n_rows; r++)
 		edm = strcmp(t->labels[r], "EDM") == 0 ? r : edm;
@@ -187,7 +199,8 @@ Test(table, mixed_protocols_are_refused_with_the_list)
 	OK(table_build(&both, s.study, &across, s.pub, "x", e));
 	int told = 0;
 	for (int i = 0; i < both->n_notes; i++)
-		told += strstr(both->notes[i], "protocol fid:other of ") || strstr(both->notes[i], "different protocols on purpose");
+		told += strstr(both->notes[i], "protocol fid:other of ") ||
+		        strstr(both->notes[i], "different protocols on purpose");
 	cr_assert_geq(told, 2);
 	for (int r = 0; r < both->n_rows; r++)
 		cr_assert_not(at(both, r, "fid@1")->best);
@@ -265,7 +278,8 @@ Test(table, names_are_escaped_in_every_format)
 	struct setup s = setup(fixture_grid, all_done);
 	SCOPED(table) struct table *t = NULL;
 	OK(table_build(&t, s.study, NULL, NULL, "ablate table x --y\nz", e));
-	SCOPED(free) char *md = written(t, "md"), *tex = written(t, "tex"), *csv = written(t, "csv"), *json = written(t, "json");
+	SCOPED(free)
+	char *md = written(t, "md"), *tex = written(t, "tex"), *csv = written(t, "csv"), *json = written(t, "json");
 	cr_assert_not_null(strstr(md, "uniform noise &amp; &lt;i&gt;50%&lt;/i&gt; \\| =1+1 \\#\\_x"), "%s", md);
 	cr_assert_not_null(strstr(md, "ablate table x - -y z; results sha256:"), "%s", md);
 	cr_assert_not_null(strstr(tex, "uniform noise \\& \\textless{}i\\textgreater{}50\\%"), "%s", tex);
@@ -333,13 +347,16 @@ Test(table, bulk_and_single_reading_agree)
 	str_add(&toml, "[[axis]]\nkey = \"loss.c\"\nrange = { start = 0.01, stop = 0.8, step = 0.01 }\n");
 	struct plan *many = fixture_plan(str_text(&toml));
 	cr_assert_geq(many->n_cells, STUDY_BULK_FROM, "nothing is read in bulk");
-	cr_assert(many->n_cells / 2 < STUDY_BULK_FROM && many->n_cells % 2 == 0, "%d: its halves are not read cell by cell", many->n_cells);
+	cr_assert(many->n_cells / 2 < STUDY_BULK_FROM && many->n_cells % 2 == 0, "%d: its halves are not read cell by cell",
+	          many->n_cells);
 	struct db *db = fixture_db("bulk.db", many, all_done, 0);
 	struct study *a, *b;
 	/* A later done attempt at a cell never replaces the first: neither way may read its scores. */
 	OK(db_begin(db, e));
-	OK(db_exec(db, e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('later', ?, 2, 'done', '2026-02-01T00:00:00.000Z')", "s",
-	           many->cells[7].hash));
+	OK(db_exec(
+		db, e,
+		"INSERT INTO attempt(id, cell, n, state, started) VALUES('later', ?, 2, 'done', '2026-02-01T00:00:00.000Z')",
+		"s", many->cells[7].hash));
 	fixture_metric(db, "later", "fid", 1, 1000, 101, 99, "fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train");
 	OK(db_commit(db, e));
 	OK(study_load(&a, many, db, e));
@@ -448,7 +465,9 @@ Test(charts, every_kind_is_built_from_a_study)
 	int n;
 	const struct chart_kind *kinds = chart_kinds(&n);
 	for (int i = 0; i < n; i++) {
-		struct chart_ask ask = { .kind = kinds[i].name, .chain = "single", .metric = "", .curve = "", .knob = "train.batch", .runs = "" };
+		struct chart_ask ask = {
+			.kind = kinds[i].name, .chain = "single", .metric = "", .curve = "", .knob = "train.batch", .runs = ""
+		};
 		struct chart *c;
 		struct err bad = ERR_INIT;
 		int rc = chart_build(&c, study, &ask, &bad);
@@ -478,10 +497,21 @@ Test(charts, every_kind_is_built_from_a_study)
 	}
 	struct chart *c;
 	struct err bad = ERR_INIT;
-	cr_assert_eq(chart_build(&c, study, &(struct chart_ask){ .kind = "pie", .chain = "", .metric = "", .curve = "", .knob = "" }, &bad), -1);
+	cr_assert_eq(chart_build(&c, study,
+	                         &(struct chart_ask){ .kind = "pie", .chain = "", .metric = "", .curve = "", .knob = "" },
+	                         &bad),
+	             -1);
 	cr_assert_eq(bad.code, EXIT_USAGE);
-	cr_assert_eq(chart_build(&c, study, &(struct chart_ask){ .kind = "bars", .chain = "none", .metric = "", .curve = "", .knob = "" }, &bad), -1);
-	cr_assert_eq(chart_build(&c, study, &(struct chart_ask){ .kind = "sweep", .chain = "", .metric = "", .curve = "", .knob = "loss.cc" }, &bad), -1);
+	cr_assert_eq(
+		chart_build(&c, study,
+	                &(struct chart_ask){ .kind = "bars", .chain = "none", .metric = "", .curve = "", .knob = "" },
+	                &bad),
+		-1);
+	cr_assert_eq(
+		chart_build(&c, study,
+	                &(struct chart_ask){ .kind = "sweep", .chain = "", .metric = "", .curve = "", .knob = "loss.cc" },
+	                &bad),
+		-1);
 	study_free(study);
 	db_close(db);
 	plan_free(p);

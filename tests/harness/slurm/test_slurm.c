@@ -10,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct { int index[8], n, base; const char *text; } arrays[] = {
+static const struct {
+	int index[8], n, base;
+	const char *text;
+} arrays[] = {
 	{ { 0 }, 1, 0, "0" },
 	{ { 0, 1, 2, 3 }, 4, 0, "0-3" },
 	{ { 0, 2, 3, 7 }, 4, 0, "0,2-3,7" },
@@ -88,7 +91,8 @@ Test(slurm, the_queue_is_counted_by_state)
 	tempdir_remove(dir);
 }
 
-/* MaxArraySize 4 holds indices 0..3: five cells are two arrays, the merge waits for both, and its script is the last. */
+/* MaxArraySize 4 holds indices 0..3: five cells are two arrays, the merge waits for both, and its script is the
+ * last. */
 Test(slurm, more_cells_than_an_array_holds_are_several_arrays)
 {
 	char *dir = fakes();
@@ -97,7 +101,9 @@ Test(slurm, more_cells_than_an_array_holds_are_several_arrays)
 	SCOPED(free) char *count = xstrfmt("echo \"$@\" >>'%s'; wc -l <'%s'", log, log);
 	const char *const extra[] = { "--partition=gpu" };
 	static const int index[] = { 0, 1, 2, 7, 8 };
-	struct slurm_options o = { .db = db, .device = "cpu", .name = "g", .jobs = 2, .threads = 3, .extra = extra, .n_extra = 1 };
+	struct slurm_options o = {
+		.db = db, .device = "cpu", .name = "g", .jobs = 2, .threads = 3, .extra = extra, .n_extra = 1
+	};
 	struct slurm_jobs jobs;
 	struct err e = ERR_INIT;
 	free(fake(dir, "squeue", "exit 0"));
@@ -116,8 +122,9 @@ Test(slurm, more_cells_than_an_array_holds_are_several_arrays)
 	SCOPED(free) char *script = xstrfmt("%s-runs/slurm/0123456789ab/task-7.sh", db);
 	SCOPED(str) struct str text = { 0 };
 	cr_assert_eq(io_read(&text, script, 1 << 20, &e), 0, "%s", e.msg);
-	cr_assert(strstr(text.data, "\nexec '") && strstr(text.data, "--base 7 --device 'cpu' --threads 3\n") && strstr(text.data, "it'\\''s.db"), "%s",
-	          text.data);
+	cr_assert(strstr(text.data, "\nexec '") && strstr(text.data, "--base 7 --device 'cpu' --threads 3\n") &&
+	              strstr(text.data, "it'\\''s.db"),
+	          "%s", text.data);
 	slurm_jobs_release(&jobs);
 	tempdir_remove(dir);
 }

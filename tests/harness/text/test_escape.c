@@ -3,8 +3,13 @@
 
 #include <criterion/criterion.h>
 
-#define IS(function, text, want) do { struct str s_ = { 0 }; function(&s_, text); \
-	cr_assert_str_eq(str_text(&s_), want); str_release(&s_); } while (0)
+#define IS(function, text, want) \
+	do { \
+		struct str s_ = { 0 }; \
+		function(&s_, text); \
+		cr_assert_str_eq(str_text(&s_), want); \
+		str_release(&s_); \
+	} while (0)
 
 #define BAD "\xef\xbf\xbd"
 
@@ -13,15 +18,21 @@ Test(escape, html)
 	IS(escape_html, "<script>alert('x')</script> & \"q\"",
 	   "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt; &amp; &quot;q&quot;");
 	IS(escape_html, "µ ± σ 中", "µ ± σ 中");
-	IS(escape_html, "a\x01" "b\x7f", "a" BAD "b" BAD);
+	IS(escape_html,
+	   "a\x01"
+	   "b\x7f",
+	   "a" BAD "b" BAD);
 }
 
 Test(escape, bytes_that_are_not_utf8_are_replaced)
 {
-	IS(escape_html, "\xff" "a\xc3", BAD "a" BAD);
-	IS(escape_html, "\xc0\xaf", BAD BAD);                   /* overlong "/" */
-	IS(escape_html, "\xed\xa0\x80", BAD BAD BAD);           /* a surrogate */
-	IS(escape_html, "\xf4\x90\x80\x80", BAD BAD BAD BAD);   /* above U+10FFFF */
+	IS(escape_html,
+	   "\xff"
+	   "a\xc3",
+	   BAD "a" BAD);
+	IS(escape_html, "\xc0\xaf", BAD BAD);                 /* overlong "/" */
+	IS(escape_html, "\xed\xa0\x80", BAD BAD BAD);         /* a surrogate */
+	IS(escape_html, "\xf4\x90\x80\x80", BAD BAD BAD BAD); /* above U+10FFFF */
 	IS(escape_html, "\xf0\x9f\x98\x80", "\xf0\x9f\x98\x80");
 	cr_assert_eq(escape_width("µ ±"), 3);
 }
@@ -29,11 +40,17 @@ Test(escape, bytes_that_are_not_utf8_are_replaced)
 /* Names that act on a terminal, or read as others do: ESC, the CSI of C1, what turns the direction of writing. */
 Test(escape, what_acts_on_a_terminal_is_shown_not_sent)
 {
-	IS(escape_plain, "a\x1b[31mb\xc2\x9b" "c\x7f", "a\\x1b[31mb\\u009bc\\x7f");
+	IS(escape_plain,
+	   "a\x1b[31mb\xc2\x9b"
+	   "c\x7f",
+	   "a\\x1b[31mb\\u009bc\\x7f");
 	IS(escape_plain, "nome\xe2\x80\xaegpj.exe\xe2\x81\xa6", "nome\\u202egpj.exe\\u2066");
 	IS(escape_plain, "two\nlines\tand more", "two lines and more");
 	IS(escape_lines, "two\nlines\tand\x08", "two\nlines\tand\\x08");
-	IS(escape_html, "a\xe2\x80\xae" "b\xc2\x9b", "a" BAD "b" BAD);
+	IS(escape_html,
+	   "a\xe2\x80\xae"
+	   "b\xc2\x9b",
+	   "a" BAD "b" BAD);
 	cr_assert(escape_has_control("a\nb") && escape_has_control("\xe2\x81\xa9") && escape_has_control("\xc2\x85"));
 	cr_assert(!escape_has_control("\xc2\xa0 \xc3\xa9 \xe2\x80\x94 \xe4\xb8\xad \xf0\x9f\x98\x80 \xff"));
 }

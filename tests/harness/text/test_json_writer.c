@@ -1,4 +1,5 @@
-/* test_json_writer.c - JSON put together piece by piece: commas, nesting, lines, and documents of jansson in both forms. */
+/* test_json_writer.c - JSON put together piece by piece: commas, nesting, lines, and documents of jansson in both
+ * forms. */
 #include "harness/text/json_out.h"
 #include "harness/text/json_writer.h"
 
@@ -37,8 +38,10 @@ Test(json_writer, commas_follow_nesting)
 	SCOPED(str) struct str s = { 0 };
 	struct json_writer w = { .to = &s };
 	add_sample(&w);
-	cr_assert_str_eq(s.data, "{\"te\\\"xt\":\"a\\u003cb\\n\",\"none\":\"\",\"empty\":{},\"list\":[[],{\"i\":-9223372036854775808,\"b\":true},3,0.1,null],"
-	                         "\"texts\":[\"{\",\"[\"],\"raw\":{\"x\":[]},\"format\":0.667,\"last\":null}");
+	cr_assert_str_eq(
+		s.data,
+		"{\"te\\\"xt\":\"a\\u003cb\\n\",\"none\":\"\",\"empty\":{},\"list\":[[],{\"i\":-9223372036854775808,\"b\":true},3,0.1,null],"
+		"\"texts\":[\"{\",\"[\"],\"raw\":{\"x\":[]},\"format\":0.667,\"last\":null}");
 	cr_assert_eq(w.depth, 0);
 }
 

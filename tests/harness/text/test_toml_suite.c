@@ -24,7 +24,8 @@ static const char *suite(void)
 /* Documents of drafts later than 1.0, and one with NUL in keys, whose JSON jansson does not read. */
 static bool is_left_out(const char *path)
 {
-	static const char *const names[] = { "/valid/string/escape-esc.toml", "/valid/string/hex-escape.toml", "/valid/key/unicode.toml", "/valid/inline-table/newline.toml",
+	static const char *const names[] = { "/valid/string/escape-esc.toml",   "/valid/string/hex-escape.toml",
+		                                 "/valid/key/unicode.toml",         "/valid/inline-table/newline.toml",
 		                                 "/valid/datetime/no-seconds.toml", "/valid/key/quoted-unicode.toml" };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		if (strstr(path, names[i]))
@@ -57,22 +58,25 @@ static char *normal_time(const char *text)
 static bool same_scalar(const struct toml_value *v, const char *type, const char *want, size_t n)
 {
 	static const char *const tags[] = {
-		[TOML_STRING] = "string", [TOML_INTEGER] = "integer", [TOML_FLOAT] = "float", [TOML_BOOL] = "bool",
-		[TOML_DATETIME] = "datetime", [TOML_DATETIME_LOCAL] = "datetime-local", [TOML_DATE_LOCAL] = "date-local",
-		[TOML_TIME_LOCAL] = "time-local", [TOML_ARRAY] = "", [TOML_TABLE] = "",
+		[TOML_STRING] = "string",
+		[TOML_INTEGER] = "integer",
+		[TOML_FLOAT] = "float",
+		[TOML_BOOL] = "bool",
+		[TOML_DATETIME] = "datetime",
+		[TOML_DATETIME_LOCAL] = "datetime-local",
+		[TOML_DATE_LOCAL] = "date-local",
+		[TOML_TIME_LOCAL] = "time-local",
+		[TOML_ARRAY] = "",
+		[TOML_TABLE] = "",
 	};
 	char buf[48];
 	if (strcmp(tags[v->type], type) != 0)
 		return false;
 	switch (v->type) {
-	case TOML_STRING:
-		return v->str.len == n && memcmp(v->str.data, want, n) == 0;
-	case TOML_INTEGER:
-		return v->i == strtoll(want, NULL, 10);
-	case TOML_FLOAT:
-		return strstr(want, "nan") ? isnan(v->f) : v->f == strtod(want, NULL);
-	case TOML_BOOL:
-		return v->b == !strcmp(want, "true");
+	case TOML_STRING: return v->str.len == n && memcmp(v->str.data, want, n) == 0;
+	case TOML_INTEGER: return v->i == strtoll(want, NULL, 10);
+	case TOML_FLOAT: return strstr(want, "nan") ? isnan(v->f) : v->f == strtod(want, NULL);
+	case TOML_BOOL: return v->b == !strcmp(want, "true");
 	default: {
 		SCOPED(free) char *a = normal_time(toml_time_text(buf, v));
 		SCOPED(free) char *b = normal_time(want);

@@ -10,7 +10,9 @@
 #define BAD "\xef\xbf\xbd"
 
 /* Each begins with a byte that is not the start of UTF-8. `shown`: the same with U+FFFD for each byte that is none. */
-static const struct { const char *text, *why, *shown; } bad[] = {
+static const struct {
+	const char *text, *why, *shown;
+} bad[] = {
 	{ "\x80", "a continuation byte alone", BAD },
 	{ "\xbf", "the last continuation byte alone", BAD },
 	{ "\xc0\x80", "NUL in two bytes", BAD BAD },
@@ -73,12 +75,14 @@ Test(utf8, foreign_text_is_judged_alike_everywhere)
 		struct toml *doc = NULL;
 		struct err e = ERR_INIT;
 		str_addf(&toml, "a = \"%s\"\n", bad[i].text);
-		cr_expect(toml_parse(&doc, toml.data, toml.len, "t", &e) && strstr(e.msg, "not valid UTF-8"), "%s: %s", bad[i].why, e.msg);
+		cr_expect(toml_parse(&doc, toml.data, toml.len, "t", &e) && strstr(e.msg, "not valid UTF-8"), "%s: %s",
+		          bad[i].why, e.msg);
 		escape_html(&html, bad[i].text);
 		cr_expect_str_eq(str_text(&html), bad[i].shown, "%s", bad[i].why);
 		json_t *json = json_out_text(bad[i].text);
 		cr_expect_str_eq(json_string_value(json), bad[i].shown, "%s", bad[i].why);
 		json_decref(json);
-		cr_expect_eq(escape_width(bad[i].text), strlen(bad[i].shown) - 2 * (strlen(bad[i].shown) / 3), "%s", bad[i].why);
+		cr_expect_eq(escape_width(bad[i].text), strlen(bad[i].shown) - 2 * (strlen(bad[i].shown) / 3), "%s",
+		             bad[i].why);
 	}
 }

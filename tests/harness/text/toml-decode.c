@@ -27,9 +27,10 @@ static void add_json_string(struct str *out, const char *s, size_t n)
 static void add_scalar(struct str *out, const struct toml_value *v)
 {
 	static const char *const tags[] = {
-		[TOML_STRING] = "string", [TOML_INTEGER] = "integer", [TOML_FLOAT] = "float", [TOML_BOOL] = "bool",
-		[TOML_DATETIME] = "datetime", [TOML_DATETIME_LOCAL] = "datetime-local", [TOML_DATE_LOCAL] = "date-local",
-		[TOML_TIME_LOCAL] = "time-local",
+		[TOML_STRING] = "string",         [TOML_INTEGER] = "integer",
+		[TOML_FLOAT] = "float",           [TOML_BOOL] = "bool",
+		[TOML_DATETIME] = "datetime",     [TOML_DATETIME_LOCAL] = "datetime-local",
+		[TOML_DATE_LOCAL] = "date-local", [TOML_TIME_LOCAL] = "time-local",
 	};
 	char buf[48];
 	str_addf(out, "{\"type\":\"%s\",\"value\":", tags[v->type]);

@@ -52,9 +52,14 @@ Test(fid, singular_covariances_need_no_epsilon)
 Test(fid, what_is_no_covariance_is_refused_by_name)
 {
 	double mu[2] = { 0 };
-	static const struct { double sigma[4]; const char *says; } bad[] = {
-		{ { 1, 0, 0, -1e-3 }, "positive semi-definite" }, { { 0, 1, 1, 0 }, "positive semi-definite" },
-		{ { 1, 0.5, 0.4, 1 }, "not symmetric" },          { { 1, 0, 0, NAN }, "NaN" },
+	static const struct {
+		double sigma[4];
+		const char *says;
+	} bad[] = {
+		{ { 1, 0, 0, -1e-3 }, "positive semi-definite" },
+		{ { 0, 1, 1, 0 }, "positive semi-definite" },
+		{ { 1, 0.5, 0.4, 1 }, "not symmetric" },
+		{ { 1, 0, 0, NAN }, "NaN" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct err e = ERR_INIT;
@@ -105,7 +110,8 @@ Test(fid, agrees_with_numpy_at_full_rank)
 	cr_assert(fabs(got - 48.43454446569217) <= 1e-10, "%.17g", got);
 }
 
-/* The factor from vectors (n <= d) and the one from their covariance must agree to 1e-9, alone and against full rank. */
+/* The factor from vectors (n <= d) and the one from their covariance must agree to 1e-9, alone and against full
+ * rank. */
 Test(fid, few_vectors_and_their_covariance_agree)
 {
 	enum { N = 30, K = 400, D = 90 };

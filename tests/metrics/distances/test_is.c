@@ -21,12 +21,14 @@ Test(inception_score, agrees_with_torch_fidelity_plain_and_shuffled)
 	struct err e = ERR_INIT;
 	struct inception_score r;
 	cr_assert_eq(inception_score(&r, x, N, C, 10, NULL, &e), 0, "%s", e.msg);
-	cr_assert(fabs(r.mean - 3.770307866812356) <= 1e-11 && fabs(r.std - 0.20282227374102738) <= 1e-11, "%.17g %.17g", r.mean, r.std);
+	cr_assert(fabs(r.mean - 3.770307866812356) <= 1e-11 && fabs(r.std - 0.20282227374102738) <= 1e-11, "%.17g %.17g",
+	          r.mean, r.std);
 	struct randomstate rs;
 	randomstate_seed(&rs, 2020);
 	randomstate_permutation(&rs, order, N);
 	cr_assert_eq(inception_score(&r, x, N, C, 10, order, &e), 0, "%s", e.msg);
-	cr_assert(fabs(r.mean - 3.797400354168107) <= 1e-11 && fabs(r.std - 0.22009047620856645) <= 1e-11, "%.17g %.17g", r.mean, r.std);
+	cr_assert(fabs(r.mean - 3.797400354168107) <= 1e-11 && fabs(r.std - 0.22009047620856645) <= 1e-11, "%.17g %.17g",
+	          r.mean, r.std);
 }
 
 Test(inception_score, ends_of_the_scale)

@@ -32,7 +32,8 @@ Test(kid, agrees_with_torch_fidelity)
 	cr_assert(fabs(full.ustat - 2.888750104465474) <= 1e-10, "%.17g", full.ustat);
 	cr_assert(full.half > 0 && full.half < 1, "%g", full.half);
 	cr_assert_eq(kid_subsets(&s, x, 500, y, 500, 32, 20, 200, 2020, &e), 0, "%s", e.msg);
-	cr_assert(fabs(s.mean - 2.876086676516561) <= 1e-10 && fabs(s.std - 0.09577727514252378) <= 1e-10, "%.17g %.17g", s.mean, s.std);
+	cr_assert(fabs(s.mean - 2.876086676516561) <= 1e-10 && fabs(s.std - 0.09577727514252378) <= 1e-10, "%.17g %.17g",
+	          s.mean, s.std);
 	cr_assert_eq(kid_subsets(&s, x, 500, y, 500, 32, 20, 1000, 2020, &e), -1);
 	cr_assert(strstr(e.msg, "1000") && strstr(e.msg, "500"), "%s", e.msg);
 }

@@ -57,7 +57,11 @@ static float *cloud(const char *name, int n, int d, double scale, double shift)
 
 Test(precision_recall, equals_brute_force)
 {
-	static const struct { int n, m, d, k; } cases[] = { { 20, 30, 2, 3 }, { 400, 350, 8, 1 }, { 700, 1100, 5, 3 }, { 513, 512, 4, 5 }, { 2049, 2600, 3, 3 } }; /* the last: more than one tile each way */
+	static const struct {
+		int n, m, d, k;
+	} cases[] = {
+		{ 20, 30, 2, 3 }, { 400, 350, 8, 1 }, { 700, 1100, 5, 3 }, { 513, 512, 4, 5 }, { 2049, 2600, 3, 3 }
+	}; /* the last: more than one tile each way */
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		int n = cases[i].n, m = cases[i].m, d = cases[i].d, k = cases[i].k;
 		SCOPED(free) float *x = cloud("prX", n, d, 1.0, 0);

@@ -37,9 +37,14 @@ static int extract(struct feature_set *out, const char *path, int batch, struct 
 }
 
 /* The pixels' extractor with moments of its own, and whether it was asked for features. */
-struct counter { struct extractor *of; struct moments seen; int asked; };
+struct counter {
+	struct extractor *of;
+	struct moments seen;
+	int asked;
+};
 
-static int counter_features(struct extractor *x, float *features, float *logits, float *spatial, const struct image_u8 *images, int n, struct err *e)
+static int counter_features(struct extractor *x, float *features, float *logits, float *spatial,
+                            const struct image_u8 *images, int n, struct err *e)
 {
 	struct counter *self = x->self;
 	SCOPED(free) float *own = xmalloc(sizeof *own * (size_t)(n * x->dim));
@@ -91,10 +96,14 @@ Test(feature_set, takes_the_moments_that_its_extractor_counted_and_asks_for_feat
 		for (int again = 0; again < 2; again++) {
 			self.asked = 0;
 			cr_assert_eq(source_open(&s, path, &e), 0, "%s", e.msg);
-			cr_assert_eq(feature_set_extract(&got, s, &x, &(struct feature_options){ .keep = keep ? 1u << FEATURE_POOL : 0 }, &e), 0, "%s", e.msg);
+			cr_assert_eq(feature_set_extract(&got, s, &x,
+			                                 &(struct feature_options){ .keep = keep ? 1u << FEATURE_POOL : 0 }, &e),
+			             0, "%s", e.msg);
 			cr_assert(keep ? self.asked == 5 : self.asked == 0, "asked %d times", self.asked);
-			cr_assert(got.moments[FEATURE_POOL].n == 23 && got.store[FEATURE_POOL].n == want.store[FEATURE_POOL].n * keep);
-			cr_assert_arr_eq(got.moments[FEATURE_POOL].rows, want.moments[FEATURE_POOL].rows, 23 * 192 * sizeof(double));
+			cr_assert(got.moments[FEATURE_POOL].n == 23 &&
+			          got.store[FEATURE_POOL].n == want.store[FEATURE_POOL].n * keep);
+			cr_assert_arr_eq(got.moments[FEATURE_POOL].rows, want.moments[FEATURE_POOL].rows,
+			                 23 * 192 * sizeof(double));
 			feature_set_release(&got);
 			source_free(s);
 			s = NULL;
@@ -137,13 +146,18 @@ static char *statistics(const char *dir, const double *mu, const double *sigma, 
 	struct err e = ERR_INIT;
 	struct npz_writer w;
 	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", &n_mu, 1, mu, &e) ||
-	             npz_add(&w, "sigma", "<f8", (int64_t[]){ n_sigma, n_sigma }, 2, sigma, &e) || npz_commit(&w, &e), 0, "%s", e.msg);
+	                 npz_add(&w, "sigma", "<f8", (int64_t[]){ n_sigma, n_sigma }, 2, sigma, &e) || npz_commit(&w, &e),
+	             0, "%s", e.msg);
 	return path;
 }
 
 Test(feature_set, bad_statistics_are_named)
 {
-	static const struct { double mu[2], sigma[4]; int64_t n_mu; const char *says; } cases[] = {
+	static const struct {
+		double mu[2], sigma[4];
+		int64_t n_mu;
+		const char *says;
+	} cases[] = {
 		{ { 0, NAN }, { 1, 0, 0, 1 }, 2, "mu holds NaN at element 1" },
 		{ { 0, 0 }, { 1, 0, 0, INFINITY }, 2, "sigma holds infinity at element 3" },
 		{ { 0, 0 }, { 1, 0.5, 0, 1 }, 2, "not symmetric" },
@@ -171,7 +185,9 @@ Test(feature_set, features_that_are_not_finite_are_named)
 	struct npz_writer w;
 	struct feature_set f;
 	float x[6] = { 0, 1, 2, 3, NAN, 5 };
-	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "features", "<f4", (int64_t[]){ 3, 2 }, 2, x, &e) || npz_commit(&w, &e), 0);
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "features", "<f4", (int64_t[]){ 3, 2 }, 2, x, &e) ||
+	                 npz_commit(&w, &e),
+	             0);
 	cr_assert_eq(feature_set_load(&f, path, &e), -1);
 	cr_assert(strstr(e.msg, "f.npz:features: NaN in row 2"), "%s", e.msg);
 	tempdir_remove(dir);
@@ -219,7 +235,9 @@ Test(feature_set, every_metric_has_a_row_that_runs_on_what_it_asks_for)
 		cr_assert_eq(metric_run(&list, &rows[i], &a, &b, &o, &e), can ? 0 : -1, "%s: %s", rows[i].name, e.msg);
 		for (int k = 0; k < list.n; k++) {
 			cr_assert(isfinite(list.v[k].value), "%s", list.v[k].name);
-			cr_assert(strstr(list.v[k].protocol, rows[i].sides == 2 ? ":pixels:none:u8:n60:ref=" : ":pixels:none:u8:n60"), "%s", list.v[k].protocol);
+			cr_assert(
+				strstr(list.v[k].protocol, rows[i].sides == 2 ? ":pixels:none:u8:n60:ref=" : ":pixels:none:u8:n60"),
+				"%s", list.v[k].protocol);
 		}
 		cr_assert(!can || list.n, "%s", rows[i].name);
 		cr_assert(can || strstr(e.msg, "has no"), "%s", e.msg);

@@ -1,5 +1,6 @@
-/* test_device_singular.c - a distance whose singular values are computed by the CUDA back end's library, against the host's, and what becomes of
- * it where the library is not there. Under emulation the library is tests/shim/cusolver_emu.c; on a GPU (ABLATE_TEST_PLUGIN) the real one. */
+/* test_device_singular.c - a distance whose singular values are computed by the CUDA back end's library, against the
+ * host's, and what becomes of it where the library is not there. Under emulation the library is
+ * tests/shim/cusolver_emu.c; on a GPU (ABLATE_TEST_PLUGIN) the real one. */
 #include "tests/common/formula.h"
 #include "model/cpu/devices.h"
 #include "metrics/distances/fid.h"
@@ -47,7 +48,8 @@ static void check(struct backend *b, int n, int k, int d, const char *says)
 	y.device = b;
 	cr_assert_eq(fid_compute(&there, &x, &y, &e), 0, "%s", e.msg);
 	cr_assert(strstr(there.by.by, says), "%d and %d of %d: %s", n, k, d, there.by.by);
-	cr_assert(fabs(there.trace_sqrt - host.trace_sqrt) <= 1e-9, "%d and %d of %d: trace %.17g, not %.17g", n, k, d, there.trace_sqrt, host.trace_sqrt);
+	cr_assert(fabs(there.trace_sqrt - host.trace_sqrt) <= 1e-9, "%d and %d of %d: trace %.17g, not %.17g", n, k, d,
+	          there.trace_sqrt, host.trace_sqrt);
 	cr_assert(fabs(there.fid - host.fid) <= 1e-9, "%d and %d of %d: %.17g, not %.17g", n, k, d, there.fid, host.fid);
 	cr_assert_eq(backend_check(b, &e), 0, "%s", e.msg);
 }

@@ -25,8 +25,9 @@ Test(linalg, kernels_are_not_the_oldest_where_avx2_is_there)
  * are the squares of the singular values. */
 Test(linalg, nuclear_norm_of_odd_shapes_is_that_of_the_gram_matrix)
 {
-	static const int shapes[][2] = { { 1, 1 }, { 1, 7 }, { 7, 1 }, { 2, 2 }, { 3, 5 }, { 31, 31 }, { 32, 32 }, { 33, 33 },
-		                             { 65, 64 }, { 64, 70 }, { 100, 37 }, { 37, 300 }, { 129, 130 }, { 200, 200 } };
+	static const int shapes[][2] = { { 1, 1 },    { 1, 7 },    { 7, 1 },     { 2, 2 },    { 3, 5 },
+		                             { 31, 31 },  { 32, 32 },  { 33, 33 },   { 65, 64 },  { 64, 70 },
+		                             { 100, 37 }, { 37, 300 }, { 129, 130 }, { 200, 200 } };
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
 		int m = shapes[i][0], n = shapes[i][1];
 		double *a = random_matrix("nuclear", m, n), sum = 0;
@@ -115,7 +116,8 @@ Test(linalg, zeros_and_identities)
 Test(linalg, factor_finds_the_rank_and_gives_the_matrix_back)
 {
 	enum { D = 90, R = 17 };
-	double *x = random_matrix("rank", R, D), *cov = xcalloc(D * D, sizeof *cov), *back = xcalloc(D * D, sizeof *back), *f;
+	double *x = random_matrix("rank", R, D), *cov = xcalloc(D * D, sizeof *cov), *back = xcalloc(D * D, sizeof *back),
+		   *f;
 	double left_trace, left_max;
 	int rank;
 	linalg_syrk_upper(cov, x, R, D);

@@ -5,7 +5,8 @@
 
 Test(randomstate, raw_words)
 {
-	static const uint32_t want[] = { 4236026720, 639299976, 3751189827, 2669525622, 2189340355, 944261211, 1167525501, 4124016259 };
+	static const uint32_t want[] = { 4236026720, 639299976, 3751189827, 2669525622,
+		                             2189340355, 944261211, 1167525501, 4124016259 };
 	struct randomstate r;
 	randomstate_seed(&r, 2020);
 	for (int i = 0; i < 8; i++)

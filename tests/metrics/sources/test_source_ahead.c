@@ -1,5 +1,5 @@
-/* test_source_ahead.c - pictures read by several threads: the same ones in the same order as one after the other, the first failure and no other,
- * and an end at any time. */
+/* test_source_ahead.c - pictures read by several threads: the same ones in the same order as one after the other, the
+ * first failure and no other, and an end at any time. */
 #include "metrics/sources/sources.h"
 #include "model/base/mem.h"
 #include "model/data/image_png.h"
@@ -49,7 +49,8 @@ static void teardown(void)
 
 TestSuite(source_ahead, .init = setup, .fini = teardown, .timeout = 120);
 
-/* The first n pictures of path in batches; how many came before the end or the failure. Each is compared with what source_read gives. */
+/* The first n pictures of path in batches; how many came before the end or the failure. Each is compared with what
+ * source_read gives. */
 static int64_t read_all(const char *path, int64_t n, int batch, int threads, struct err *e)
 {
 	SCOPED(source) struct source *s = NULL, *plain = NULL;
@@ -67,7 +68,8 @@ static int64_t read_all(const char *path, int64_t n, int batch, int threads, str
 		for (int k = 0; k < got; k++, at++) {
 			cr_assert_eq(source_read(plain, at, &want, &ignored), 0, "%s", ignored.msg);
 			cr_assert(images[k].h == want.h && images[k].w == want.w && images[k].c == want.c);
-			cr_assert_arr_eq(images[k].px, want.px, (size_t)want.h * (size_t)want.w * (size_t)want.c, "picture %lld", (long long)at);
+			cr_assert_arr_eq(images[k].px, want.px, (size_t)want.h * (size_t)want.w * (size_t)want.c, "picture %lld",
+			                 (long long)at);
 		}
 	}
 	return at;

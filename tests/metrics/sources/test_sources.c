@@ -16,9 +16,10 @@
 
 Test(image, every_png_and_jpeg_mode_as_pillow_gives_it)
 {
-	static const char *const names[] = { "bit1.png", "i16.png", "l.png", "la.png", "p.png", "p_trns.png", "rgb.png",
-		                                 "rgba.png", "rgb_q75_420.jpg", "rgb_q95.jpg",
-		                                 "p_short.png", "cmyk.jpg", "cmyk_unmarked.jpg", "ycck.jpg" };
+	static const char *const names[] = {
+		"bit1.png", "i16.png",         "l.png",       "la.png",      "p.png",    "p_trns.png",        "rgb.png",
+		"rgba.png", "rgb_q75_420.jpg", "rgb_q95.jpg", "p_short.png", "cmyk.jpg", "cmyk_unmarked.jpg", "ycck.jpg"
+	};
 	struct err e = ERR_INIT;
 	SCOPED(npz) struct npz *z = NULL;
 	cr_assert_eq(npz_open(&z, FIXTURES "/png_modes/expected_rgb.npz", &e), 0, "%s", e.msg);
@@ -207,12 +208,13 @@ Test(source, a_zip_reads_like_a_folder_and_escapes_are_refused)
 	tempdir_remove(dir);
 }
 
-static void put_npz(const char *path, const char *key, const char *descr, const int64_t *dims, int n_dims, const void *data)
+static void put_npz(const char *path, const char *key, const char *descr, const int64_t *dims, int n_dims,
+                    const void *data)
 {
 	struct npz_writer w;
 	struct err e = ERR_INIT;
-	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, key, descr, dims, n_dims, data, &e) || npz_commit(&w, &e), 0, "%s",
-	             e.msg);
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, key, descr, dims, n_dims, data, &e) || npz_commit(&w, &e), 0,
+	             "%s", e.msg);
 }
 
 Test(source, npz_batches_of_uint8)
@@ -226,11 +228,13 @@ Test(source, npz_batches_of_uint8)
 	put_npz(path, "arr_0", "|u1", (int64_t[]){ 3, 2, 2, 3 }, 4, px);
 	cr_assert_eq(first_bytes(v, path, &e), 3, "%s", e.msg);
 	cr_assert_arr_eq(v, ((uint8_t[]){ 0, 12, 24 }), 3);
-	static const struct { const char *key, *descr; int64_t dims[4]; const char *says; } bad[] = {
-		{ "arr_0", "<f4", { 1, 2, 2, 1 }, "must be uint8" },
-		{ "arr_0", "|u1", { 1, 3, 2, 4 }, "N,C,H,W" },
-		{ "arr_0", "|u1", { 1, 2, 2, 7 }, "C of 1 or 3" },
-		{ "arr_0", "|u1", { 0, 2, 2, 3 }, "no images" },
+	static const struct {
+		const char *key, *descr;
+		int64_t dims[4];
+		const char *says;
+	} bad[] = {
+		{ "arr_0", "<f4", { 1, 2, 2, 1 }, "must be uint8" }, { "arr_0", "|u1", { 1, 3, 2, 4 }, "N,C,H,W" },
+		{ "arr_0", "|u1", { 1, 2, 2, 7 }, "C of 1 or 3" },   { "arr_0", "|u1", { 0, 2, 2, 3 }, "no images" },
 		{ "mu", "|u1", { 1, 2, 2, 3 }, "statistics" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -275,8 +279,8 @@ Test(source, cifar_file_and_folder)
 	struct err e = ERR_INIT;
 	uint8_t v[8], records[2 * CIFAR_RECORD] = { 0 };
 	records[0] = 3;
-	records[1] = 10;                    /* red of pixel 0 */
-	records[1 + 1024] = 20;             /* green */
+	records[1] = 10;        /* red of pixel 0 */
+	records[1 + 1024] = 20; /* green */
 	records[CIFAR_RECORD + 1] = 30;
 	for (int k = 1; k <= 5; k++) {
 		SCOPED(free) char *name = xstrfmt("data_batch_%d.bin", k);

@@ -77,7 +77,8 @@ Test(weights, an_import_keeps_what_is_needed_and_says_where_it_came_from)
 	bool official = true;
 	struct err e = ERR_INIT;
 	cr_assert(!weights_here(row));
-	cr_assert_eq(weights_import(row, file, false, sha, &e), -1, "a file that is not the published one was taken for it");
+	cr_assert_eq(weights_import(row, file, false, sha, &e), -1,
+	             "a file that is not the published one was taken for it");
 	cr_assert(strstr(e.msg, row->sha256) && strstr(e.msg, "--other") && !weights_here(row), "%s", e.msg);
 	cr_assert_eq(weights_import(row, file, true, sha, &e), 0, "%s", e.msg);
 	cr_assert(weights_here(row));
@@ -154,11 +155,13 @@ Test(weights, nothing_is_fetched_without_an_address)
 	cr_assert(strstr(e.msg, "ablate weights import inception-keras"), "%s", e.msg);
 }
 
-/* A program named curl that writes what it is told to, or fails: what comes from the network is judged, and nothing is left. */
+/* A program named curl that writes what it is told to, or fails: what comes from the network is judged, and nothing is
+ * left. */
 Test(weights, a_download_that_is_not_the_published_file_is_thrown_away)
 {
-	static const char script[] = "#!/bin/sh\nwhile [ \"$1\" != --output ]; do [ \"$1\" = =http ] && exit 9; shift; done\n"
-	                             "echo not weights > \"$2\"\ncase $3 in https://*vgg.pth) exit 0;; *) exit 22;; esac\n";
+	static const char script[] =
+		"#!/bin/sh\nwhile [ \"$1\" != --output ]; do [ \"$1\" = =http ] && exit 9; shift; done\n"
+		"echo not weights > \"$2\"\ncase $3 in https://*vgg.pth) exit 0;; *) exit 22;; esac\n";
 	SCOPED(free) char *curl = tempdir_file(dir, "curl", script, sizeof script - 1);
 	SCOPED(free) char *path = xstrfmt("%s:%s", dir, getenv("PATH"));
 	cr_assert(chmod(curl, 0755) == 0 && setenv("PATH", path, 1) == 0);
@@ -221,14 +224,18 @@ Test(weights, a_diffusion_network_is_imported_into_our_names)
 	SCOPED(weights_list) struct weights_list list = weights_list(row);
 	for (int i = 0; i < list.n; i++) {
 		const struct weights_tensor *of = &list.v[i];
-		t[n] = (struct st_tensor){ .name = arena_strfmt(&own, "model.%s", of->name), .dtype = ST_F32, .n_dims = of->n_dims };
+		t[n] = (struct st_tensor){ .name = arena_strfmt(&own, "model.%s", of->name),
+			                       .dtype = ST_F32,
+			                       .n_dims = of->n_dims };
 		memcpy(t[n].dims, of->dims, sizeof of->dims);
 		t[n].data = arena_alloc(&own, st_bytes(&t[n]) + 1);
 		((float *)(uintptr_t)t[n].data)[0] = (float)i;
 		n++;
 	}
 	cr_assert_eq(n, 416);
-	t[n] = (struct st_tensor){ .name = "model.map_augment.weight", .dtype = ST_F32, .n_dims = 1, .dims = { 1 }, .data = arena_alloc(&own, 4) };
+	t[n] = (struct st_tensor){
+		.name = "model.map_augment.weight", .dtype = ST_F32, .n_dims = 1, .dims = { 1 }, .data = arena_alloc(&own, 4)
+	};
 	n++;
 	SCOPED(free) char *file = xstrfmt("%s/edm.safetensors", dir);
 	char sha256[SHA256_HEX];

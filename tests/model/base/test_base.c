@@ -47,7 +47,9 @@ Test(str, shortest_double_reads_back)
 	double x = 0.02993;
 	cr_assert_eq(strtod(str_double(buf, x / 3), NULL), x / 3);
 	/* integers take a way of their own: the same text as the general rule */
-	static const double wholes[] = { 0, 1, -1, 9, 10, 80, -100, 4096, 123456789012345, -999999999999999, 1e15, -1e15, 9007199254740992, 1e16, 1e300 };
+	static const double wholes[] = {
+		0, 1, -1, 9, 10, 80, -100, 4096, 123456789012345, -999999999999999, 1e15, -1e15, 9007199254740992, 1e16, 1e300
+	};
 	for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++) {
 		char general[32];
 		(void)snprintf(general, sizeof general, fabs(wholes[i]) < 1e16 ? "%.0f" : "%.15g", wholes[i]);
@@ -135,7 +137,8 @@ Test(rng, philox_known_answers)
 	cr_assert_arr_eq(out, ((uint32_t[4]){ 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 }), sizeof out);
 	rng_philox(out, (uint32_t[4]){ ~0u, ~0u, ~0u, ~0u }, (uint32_t[2]){ ~0u, ~0u });
 	cr_assert_arr_eq(out, ((uint32_t[4]){ 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd }), sizeof out);
-	rng_philox(out, (uint32_t[4]){ 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 }, (uint32_t[2]){ 0xa4093822, 0x299f31d0 });
+	rng_philox(out, (uint32_t[4]){ 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 },
+	           (uint32_t[2]){ 0xa4093822, 0x299f31d0 });
 	cr_assert_arr_eq(out, ((uint32_t[4]){ 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 }), sizeof out);
 }
 
@@ -159,7 +162,7 @@ Test(rng, normal_moments)
 		m2 += v * v / N;
 		m4 += v * v * v * v / N;
 	}
-	cr_assert_lt(fabs(m1), 0.016);     /* 5 standard errors */
+	cr_assert_lt(fabs(m1), 0.016); /* 5 standard errors */
 	cr_assert_lt(fabs(m2 - 1), 0.023);
 	cr_assert_lt(fabs(m4 - 3), 0.16);
 	free(x);
@@ -180,7 +183,8 @@ Test(rng, permute_is_a_bijection)
 	}
 }
 
-/* On a terminal of 30 columns the line is redrawn in place only if it is shorter than they are; the bar gives way to the numbers. */
+/* On a terminal of 30 columns the line is redrawn in place only if it is shorter than they are; the bar gives way to
+ * the numbers. */
 Test(progress, the_bar_fits_the_terminal)
 {
 	int master = posix_openpt(O_RDWR | O_NOCTTY), kept = dup(STDERR_FILENO);
@@ -192,7 +196,10 @@ Test(progress, the_bar_fits_the_terminal)
 	cr_assert_eq(ioctl(slave, TIOCSWINSZ, &w), 0);
 	(void)dup2(slave, STDERR_FILENO);
 	struct progress p;
-	progress_start(&p, "run gr\xc3\xbc\xc3\x9f" "e", "steps", 1000);
+	progress_start(&p,
+	               "run gr\xc3\xbc\xc3\x9f"
+	               "e",
+	               "steps", 1000);
 	snprintf(p.note, sizeof p.note, "a note that alone would fill the line");
 	p.last_s -= 1;
 	p.started_s -= 1;
@@ -204,7 +211,11 @@ Test(progress, the_bar_fits_the_terminal)
 	cr_assert_gt(n, 4);
 	line[n] = '\0';
 	cr_assert(p.tty);
-	cr_expect_eq(strncmp(line, "\r\033[Krun gr\xc3\xbc\xc3\x9f" "e 500/1000 ", 23), 0, "%s", line + 4);
+	cr_expect_eq(strncmp(line,
+	                     "\r\033[Krun gr\xc3\xbc\xc3\x9f"
+	                     "e 500/1000 ",
+	                     23),
+	             0, "%s", line + 4);
 	int columns = 0;
 	for (const char *c = line + 4; *c; c++)
 		columns += ((unsigned char)*c & 0xC0) != 0x80;

@@ -1,5 +1,6 @@
-/* test_own_files.c - where a program finds its studies, weights and plugins: beside a build, in an installation, in an unpacked
- * folder, and never in a stranger's folder. A moved installation must work, and one without its data must say so. */
+/* test_own_files.c - where a program finds its studies, weights and plugins: beside a build, in an installation, in an
+ * unpacked folder, and never in a stranger's folder. A moved installation must work, and one without its data must say
+ * so. */
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
@@ -44,7 +45,8 @@ static void data_is(const char *exe, const char *name, const char *want)
 	SCOPED(free) char *folder = at(exe);
 	SCOPED(free) char *found = own_data_file_of(folder, false, name);
 	SCOPED(free) char *whole = want ? at(want) : NULL;
-	cr_assert(want ? found && strcmp(found, whole) == 0 : !found, "%s from %s: %s, wanted %s", name, exe, found ? found : "nothing", want ? want : "nothing");
+	cr_assert(want ? found && strcmp(found, whole) == 0 : !found, "%s from %s: %s, wanted %s", name, exe,
+	          found ? found : "nothing", want ? want : "nothing");
 }
 
 static void plugin_is(const char *exe, const char *name, const char *want)
@@ -52,7 +54,8 @@ static void plugin_is(const char *exe, const char *name, const char *want)
 	SCOPED(free) char *folder = at(exe);
 	SCOPED(free) char *found = own_plugin_file_of(folder, name);
 	SCOPED(free) char *whole = want ? at(want) : NULL;
-	cr_assert(want ? found && strcmp(found, whole) == 0 : !found, "%s from %s: %s, wanted %s", name, exe, found ? found : "nothing", want ? want : "nothing");
+	cr_assert(want ? found && strcmp(found, whole) == 0 : !found, "%s from %s: %s, wanted %s", name, exe,
+	          found ? found : "nothing", want ? want : "nothing");
 }
 
 Test(own_files, an_installation_has_its_data_in_share)
@@ -118,7 +121,9 @@ Test(own_files, missing_data_names_its_folder_and_the_remedy)
 	SCOPED(free) char *named = at("named");
 	cr_assert(setenv("ABLATE_DATA", named, 1) == 0);
 	cr_assert(own_data_need(&path, "results/published.toml", &e) == -1 && !path);
-	cr_assert(strncmp(e.msg, named, strlen(named)) == 0 && strstr(e.msg, "results/published.toml is missing") && strstr(e.msg, "ABLATE_DATA"), "%s", e.msg);
+	cr_assert(strncmp(e.msg, named, strlen(named)) == 0 && strstr(e.msg, "results/published.toml is missing") &&
+	              strstr(e.msg, "ABLATE_DATA"),
+	          "%s", e.msg);
 }
 
 /* This program was built, not installed: its data is the source tree's. */

@@ -26,7 +26,8 @@ Test(config, table_is_sorted_and_every_knob_has_help)
 		cr_assert(*k[i].text && k[i].def && k[i].source && memchr(k[i].unit, 0, sizeof k[i].unit), "%s", k[i].key);
 		cr_assert(config_find(k[i].key) == &k[i] && !config_is_group(k[i].key), "%s", k[i].key);
 	}
-	cr_assert(config_is_group("loss") && !config_is_group("los") && !config_is_group("loss.") && !config_is_group("preset"));
+	cr_assert(config_is_group("loss") && !config_is_group("los") && !config_is_group("loss.") &&
+	          !config_is_group("preset"));
 }
 
 Test(config, every_preset_and_scaling_finishes_and_survives_json)
@@ -115,7 +116,8 @@ Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 			continue;
 		later++;
 		cr_assert_eq(k[i].type, KNOB_CHOICE, "%s", k[i].key);
-		cr_assert_eq(strncmp(k[i].choices, k[i].def, strlen(k[i].def)), 0, "%s: the first choice is the default", k[i].key);
+		cr_assert_eq(strncmp(k[i].choices, k[i].def, strlen(k[i].def)), 0, "%s: the first choice is the default",
+		             k[i].key);
 		for (int choice = 0; choice < 2; choice++) {
 			struct err e = ERR_INIT;
 			*(int *)(void *)((char *)&c + k[i].offset) = choice;
@@ -129,13 +131,16 @@ Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 	cr_assert_geq(later, 1);
 	char hex[SHA256_HEX];
 	config_hash(hex, &c);
-	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9", "the hash that ict-cifar10 has had");
+	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9",
+	                 "the hash that ict-cifar10 has had");
 }
 
 /* Each would train at one noise level or divide by nothing. */
 Test(config, noise_without_levels_or_probability_is_refused)
 {
-	static const struct { const char *key, *value, *key2, *value2, *want; } cases[] = {
+	static const struct {
+		const char *key, *value, *key2, *value2, *want;
+	} cases[] = {
 		{ "noise.mean", "100", "noise.std", "2", "no probability between" },
 		{ "noise.mean", "-100", "noise.std", "1e-6", "no probability between" },
 		{ "sigma.min", "79.99999999999", "sigma.max", "80", "too close to be distinguished in double" },
@@ -158,7 +163,9 @@ Test(config, noise_without_levels_or_probability_is_refused)
 /* Each ended in the middle of a run, or in NaN. */
 Test(config, a_network_that_cannot_be_built_is_refused)
 {
-	static const struct { const char *kind, *channels, *mult, *attn, *want; } cases[] = {
+	static const struct {
+		const char *kind, *channels, *mult, *attn, *want;
+	} cases[] = {
 		{ "ncsnpp", "6", "[1, 2]", "[]", "would have 18 channels, not a multiple of the groups" },
 		{ "ddpmpp", "36", "[1, 2]", "[]", "would have 144 channels, not a multiple of the groups" },
 		{ "ddpmpp", "2", "[1, 2]", "[]", "the noise embedding would have 2 channels" },
@@ -171,8 +178,11 @@ Test(config, a_network_that_cannot_be_built_is_refused)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct run_config c = finished(NULL);
 		struct err e = ERR_INIT;
-		cr_assert_eq(config_set_text(&c, "net.kind", cases[i].kind, &e) | config_set_text(&c, "net.channels", cases[i].channels, &e) |
-		             config_set_text(&c, "net.mult", cases[i].mult, &e) | config_set_text(&c, "net.attn", cases[i].attn, &e), 0, "%s", e.msg);
+		cr_assert_eq(config_set_text(&c, "net.kind", cases[i].kind, &e) |
+		                 config_set_text(&c, "net.channels", cases[i].channels, &e) |
+		                 config_set_text(&c, "net.mult", cases[i].mult, &e) |
+		                 config_set_text(&c, "net.attn", cases[i].attn, &e),
+		             0, "%s", e.msg);
 		cr_assert_eq(config_finish(&c, &e), cases[i].want ? -1 : 0, "case %zu: %s", i, e.msg);
 		cr_assert_eq(config_finish(&c, NULL), cases[i].want ? -1 : 0, "without a place for the reason");
 		cr_assert(!cases[i].want || (strstr(e.msg, cases[i].want) && e.code == EXIT_USAGE), "%s", e.msg);
@@ -181,7 +191,9 @@ Test(config, a_network_that_cannot_be_built_is_refused)
 
 Test(config, mistakes_are_usage_errors_that_name_the_knob)
 {
-	static const struct { const char *key, *value, *want; } cases[] = {
+	static const struct {
+		const char *key, *value, *want;
+	} cases[] = {
 		{ "loss.knd", "l2", "unknown key 'loss.knd'; did you mean loss.kind" },
 		{ "loss.kind", "huber", "loss.kind: 'huber' is not one of" },
 		{ "net.dropout", "1.5", "net.dropout = 1.5 is out of range" },
@@ -216,7 +228,9 @@ Test(expr, evaluates_and_refuses)
 	cr_assert_eq(x, 0.00054 * sqrt(3072));
 	cr_assert_eq(expr_eval(&x, " ( 2 * d ) / 4", 6, &e), 0);
 	cr_assert_eq(x, 3);
-	static const char *const bad[] = { "", "1+", "sqrt d", "(1", "1/0", "1e999", "d d", "exp(1)", "1*", "-1", "((((((((((((((((((((((((((((((((((1" };
+	static const char *const bad[] = {
+		"", "1+", "sqrt d", "(1", "1/0", "1e999", "d d", "exp(1)", "1*", "-1", "((((((((((((((((((((((((((((((((((1"
+	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		cr_assert_eq(expr_eval(&x, bad[i], 3, &e), -1, "%s", bad[i]);
 }

@@ -43,7 +43,8 @@ static void references(double *y)
 }
 
 /* Song et al. 2023, Algorithm 4, line by line, for one picture and any matrix A of a pixel with its inverse. */
-static void algorithm_4(double *x, const double *y_in, const uint8_t *omega, double A[3][3], double inverse[3][3], int picture, bool around_y)
+static void algorithm_4(double *x, const double *y_in, const uint8_t *omega, double A[3][3], double inverse[3][3],
+                        int picture, bool around_y)
 {
 	double y[PER], z[PER];
 	for (int p = 0; p < H * W; p++)
@@ -86,7 +87,8 @@ static void compare(const struct edit *e, double A[3][3], double inverse[3][3])
 	for (int i = 0; i < N; i++) {
 		algorithm_4(want, y + i * PER, e->made ? e->made : all, A, inverse, i, e->from_reference);
 		for (int j = 0; j < PER; j++)
-			cr_assert(fabs(got[i * PER + j] - want[j]) <= 1e-13, "picture %d, value %d: %.17g, want %.17g", i, j, got[i * PER + j], want[j]);
+			cr_assert(fabs(got[i * PER + j] - want[j]) <= 1e-13, "picture %d, value %d: %.17g, want %.17g", i, j,
+			          got[i * PER + j], want[j]);
 	}
 }
 
@@ -114,9 +116,13 @@ Test(edit, colours_are_made_and_brightness_is_kept)
 	uint8_t made[PER];
 	for (int i = 0; i < PER; i++)
 		made[i] = i % 3 != 0;
-	struct edit e = { .h = H, .w = W, .c = C, .space = EDIT_BRIGHTNESS, .made = made, .sigma = levels, .n_sigma = 4, .eps = 0.002 };
-	double g[3] = { 0.2989, 0.5870, 0.1140 }, size = sqrt(g[0] * g[0] + g[1] * g[1] + g[2] * g[2]), A[3][3], inverse[3][3];
-	double u[3] = { -g[2], 0, g[0] }, v[3] = { g[1] * u[2] - g[2] * u[1], g[2] * u[0] - g[0] * u[2], g[0] * u[1] - g[1] * u[0] };
+	struct edit e = {
+		.h = H, .w = W, .c = C, .space = EDIT_BRIGHTNESS, .made = made, .sigma = levels, .n_sigma = 4, .eps = 0.002
+	};
+	double g[3] = { 0.2989, 0.5870, 0.1140 }, size = sqrt(g[0] * g[0] + g[1] * g[1] + g[2] * g[2]), A[3][3],
+		   inverse[3][3];
+	double u[3] = { -g[2], 0, g[0] },
+		   v[3] = { g[1] * u[2] - g[2] * u[1], g[2] * u[0] - g[0] * u[2], g[0] * u[1] - g[1] * u[0] };
 	double nu = sqrt(u[0] * u[0] + u[2] * u[2]), nv = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
 	for (int j = 0; j < 3; j++) {
 		A[0][j] = g[j] / size, A[1][j] = u[j] / nu, A[2][j] = v[j] / nv;
@@ -129,7 +135,8 @@ Test(edit, colours_are_made_and_brightness_is_kept)
 	references(y);
 	cr_assert_eq(edit_run(got, y, N, &e, &model, &why), 0);
 	for (int p = 0; p < N * H * W; p++) {
-		double a = g[0] * y[3 * p] + g[1] * y[3 * p + 1] + g[2] * y[3 * p + 2], b = g[0] * got[3 * p] + g[1] * got[3 * p + 1] + g[2] * got[3 * p + 2];
+		double a = g[0] * y[3 * p] + g[1] * y[3 * p + 1] + g[2] * y[3 * p + 2],
+			   b = g[0] * got[3 * p] + g[1] * got[3 * p + 1] + g[2] * got[3 * p + 2];
 		cr_assert(fabs(a - b) <= 1e-13);
 	}
 }
@@ -152,7 +159,9 @@ Test(edit, bad_levels_and_spaces_are_refused)
 		cr_assert(strstr(why.msg, "number 2"), "%s", why.msg);
 		cr_assert_eq(why.code, EXIT_USAGE);
 	}
-	struct edit grey = { .h = H, .w = W, .c = 1, .space = EDIT_BRIGHTNESS, .sigma = levels, .n_sigma = 4, .eps = 0.002 };
+	struct edit grey = {
+		.h = H, .w = W, .c = 1, .space = EDIT_BRIGHTNESS, .sigma = levels, .n_sigma = 4, .eps = 0.002
+	};
 	struct edit none = { .h = H, .w = W, .c = 1, .sigma = levels };
 	struct err why = ERR_INIT;
 	cr_assert_eq(edit_check(&grey, &why), -1);

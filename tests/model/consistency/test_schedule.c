@@ -1,5 +1,5 @@
-/* test_schedule.c - curricula, grids, weights and preconditioning against closed forms (Song et al. 2023; Song & Dhariwal
- * 2023; Geng et al. 2024). */
+/* test_schedule.c - curricula, grids, weights and preconditioning against closed forms (Song et al. 2023; Song &
+ * Dhariwal 2023; Geng et al. 2024). */
 #include "model/consistency/schedule.h"
 #include "model/cpu/devices.h"
 
@@ -11,7 +11,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define near(got, want, tol) cr_expect(fabs((got) - (want)) <= (tol), "%.17g, expected %.17g", (double)(got), (double)(want))
+#define near(got, want, tol) \
+	cr_expect(fabs((got) - (want)) <= (tol), "%.17g, expected %.17g", (double)(got), (double)(want))
 
 static struct run_config config(enum disc_kind disc, int s0, int s1, int steps)
 {
@@ -185,8 +186,11 @@ Test(schedule, drawn_indices_have_the_distribution_p)
 Test(schedule, weights)
 {
 	struct run_config c = config(DISC_EXP, 10, 1280, 1);
-	static const struct { enum weight_kind kind; double want; } rows[] = {
-		{ WEIGHT_INVERSE_GAP, 4 }, { WEIGHT_UNIFORM, 1 },       { WEIGHT_SNR, 0.25 },
+	static const struct {
+		enum weight_kind kind;
+		double want;
+	} rows[] = {
+		{ WEIGHT_INVERSE_GAP, 4 },   { WEIGHT_UNIFORM, 1 },       { WEIGHT_SNR, 0.25 },
 		{ WEIGHT_SNR_PLUS_1, 1.25 }, { WEIGHT_TRUNCATED_SNR, 1 }, { WEIGHT_SNR_PK, 4.25 },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -237,7 +241,9 @@ Test(schedule, preconditioning_is_the_identity_at_its_boundary)
 	cr_expect(isfinite(precond_at(&c, PRECOND_EDM, 0).c_noise), "ln 0 is guarded");
 }
 
-struct worst { double sigma, lambda, p; };
+struct worst {
+	double sigma, lambda, p;
+};
 
 /* The largest relative deviations from the grid in double. */
 static struct worst grid_deviation(enum sigma_grid grid, int64_t n)
@@ -249,7 +255,8 @@ static struct worst grid_deviation(enum sigma_grid grid, int64_t n)
 	index_cdf(p, &exact, n);
 	index_cdf(q, &c, n);
 	for (int64_t i = 0; i < n - 1; i++) {
-		double a = sigma_at(&exact, n, i), b = sigma_at(&exact, n, i + 1), at = sigma_at(&c, n, i), next = sigma_at(&c, n, i + 1);
+		double a = sigma_at(&exact, n, i), b = sigma_at(&exact, n, i + 1), at = sigma_at(&c, n, i),
+			   next = sigma_at(&c, n, i + 1);
 		double p0 = p[i] - (i ? p[i - 1] : 0), q0 = q[i] - (i ? q[i - 1] : 0);
 		w.sigma = fmax(w.sigma, fabs(at / a - 1));
 		w.lambda = fmax(w.lambda, fabs(loss_weight(&c, next, at) / loss_weight(&exact, b, a) - 1));
@@ -260,10 +267,14 @@ static struct worst grid_deviation(enum sigma_grid grid, int64_t n)
 
 #define like(got, want, part) near(got, want, (part) * (want))
 
-/* Against numpy in float32, which gives the deviations that were measured of the JAX code to all digits; p against PyTorch's erf. */
+/* Against numpy in float32, which gives the deviations that were measured of the JAX code to all digits; p against
+ * PyTorch's erf. */
 Test(schedule, grids_in_single_precision_deviate_as_the_public_code_does)
 {
-	static const struct { int64_t n; double sigma, lambda, rounded, p; } want[] = {
+	static const struct {
+		int64_t n;
+		double sigma, lambda, rounded, p;
+	} want[] = {
 		{ 151, 1.1176694918e-6, 1.5686673720e-5, 1.91598222e-6, 1.4006e-4 },
 		{ 1281, 1.6223853332e-6, 1.3993381989e-4, 2.46878575e-5, 1.2903e-3 },
 	};
@@ -271,7 +282,8 @@ Test(schedule, grids_in_single_precision_deviate_as_the_public_code_does)
 		struct worst single = grid_deviation(GRID_SINGLE, want[i].n), rounded = grid_deviation(GRID_ROUNDED, want[i].n);
 		like(single.sigma, want[i].sigma, 0.1); /* powf of another library differs in the last place */
 		like(single.lambda, want[i].lambda, 0.1);
-		cr_expect(rounded.sigma > 1e-8 && rounded.sigma <= 0x1p-24 * 1.0001, "half a unit of the last place: %g", rounded.sigma);
+		cr_expect(rounded.sigma > 1e-8 && rounded.sigma <= 0x1p-24 * 1.0001, "half a unit of the last place: %g",
+		          rounded.sigma);
 		like(rounded.lambda, want[i].rounded, 1e-6);
 		like(rounded.p, want[i].p, 0.1);
 	}
@@ -287,7 +299,8 @@ Test(schedule, preconditioning_as_diffusers_trains)
 {
 	struct run_config c = config(DISC_EXP, 10, 1280, 1);
 	for (double s = 0.002; s < 81; s *= 3) {
-		struct precond all = precond_at(&c, PRECOND_DIFFUSERS, s), one = precond_at(&c, PRECOND_SQUARED_C_IN, s), cm = precond_at(&c, PRECOND_CM, s);
+		struct precond all = precond_at(&c, PRECOND_DIFFUSERS, s), one = precond_at(&c, PRECOND_SQUARED_C_IN, s),
+					   cm = precond_at(&c, PRECOND_CM, s);
 		near(all.c_in, 1 / (s * s + 0.25), 1e-15 * 4);
 		near(all.c_skip, 0.25 / (s * s + 0.25), 1e-15);
 		near(all.c_out, s / sqrt(s * s + 0.25), 1e-15);
@@ -302,8 +315,18 @@ Test(schedule, preconditioning_as_diffusers_trains)
 Test(schedule, denoiser_returns_its_input_at_sigma_min)
 {
 	struct run_config c = config(DISC_EXP, 10, 1280, 1);
-	struct net_spec s = { .kind = NET_DDPMPP, .h = 8, .w = 8, .in_c = 1, .out_c = 1, .channels = 8, .blocks = 1, .n_mult = 2, .mult = { 1, 1 },
-	                      .taps = 2, .noise_mult = 1, .emb_mult = 4 };
+	struct net_spec s = { .kind = NET_DDPMPP,
+		                  .h = 8,
+		                  .w = 8,
+		                  .in_c = 1,
+		                  .out_c = 1,
+		                  .channels = 8,
+		                  .blocks = 1,
+		                  .n_mult = 2,
+		                  .mult = { 1, 1 },
+		                  .taps = 2,
+		                  .noise_mult = 1,
+		                  .emb_mult = 4 };
 	struct params *p = net_params(&s);
 	float *w = xaligned(params_floats(p) * sizeof *w);
 	struct graph *g = graph_new();

@@ -1,5 +1,5 @@
-/* test_winograd.c - convolutions with frozen weights (model/cpu/winograd.h) against their definition in double: 3x3 and lines of taps,
- * sizes that tiles do not divide, paddings, a range of channels of a wider tensor, data gradients. */
+/* test_winograd.c - convolutions with frozen weights (model/cpu/winograd.h) against their definition in double: 3x3 and
+ * lines of taps, sizes that tiles do not divide, paddings, a range of channels of a wider tensor, data gradients. */
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/cpu/winograd.h"
@@ -8,12 +8,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct shape { int64_t h, w, ic, oc; int kh, kw, pad_h, pad_w; bool relu; };
+struct shape {
+	int64_t h, w, ic, oc;
+	int kh, kw, pad_h, pad_w;
+	bool relu;
+};
 
 static const struct shape shapes[] = {
-	{ 17, 17, 32, 48, 1, 7, 0, 3, true }, { 17, 17, 16, 16, 7, 1, 3, 0, true },  { 20, 9, 48, 80, 7, 1, 0, 0, false }, { 8, 8, 16, 64, 1, 3, 0, 1, true },
-	{ 9, 11, 64, 32, 3, 1, 1, 0, true },  { 12, 31, 16, 16, 1, 7, 0, 6, false }, { 9, 13, 32, 16, 3, 1, 2, 0, false }, { 15, 8, 32, 96, 3, 3, 1, 1, true },
-	{ 13, 12, 80, 16, 3, 3, 0, 0, true }, { 9, 10, 16, 112, 3, 3, 2, 2, false }, { 9, 10, 16, 32, 3, 3, 0, 2, false },
+	{ 17, 17, 32, 48, 1, 7, 0, 3, true },  { 17, 17, 16, 16, 7, 1, 3, 0, true }, { 20, 9, 48, 80, 7, 1, 0, 0, false },
+	{ 8, 8, 16, 64, 1, 3, 0, 1, true },    { 9, 11, 64, 32, 3, 1, 1, 0, true },  { 12, 31, 16, 16, 1, 7, 0, 6, false },
+	{ 9, 13, 32, 16, 3, 1, 2, 0, false },  { 15, 8, 32, 96, 3, 3, 1, 1, true },  { 13, 12, 80, 16, 3, 3, 0, 0, true },
+	{ 9, 10, 16, 112, 3, 3, 2, 2, false }, { 9, 10, 16, 32, 3, 3, 0, 2, false },
 };
 
 static float *noise(uint64_t seed, size_t n)
@@ -24,7 +29,8 @@ static float *noise(uint64_t seed, size_t n)
 }
 
 /* The worst deviation of y (data: of x), in units of the root of the number of its terms. */
-static double worst(const struct dnn_shape *s, enum dnn_pass pass, bool relu, const float *x, const float *w, const float *b, const float *y, int64_t step)
+static double worst(const struct dnn_shape *s, enum dnn_pass pass, bool relu, const float *x, const float *w,
+                    const float *b, const float *y, int64_t step)
 {
 	bool data = pass == DNN_BACKWARD_DATA;
 	int64_t h = data ? s->h : s->oh, wide = data ? s->w : s->ow, oc = data ? s->ic : s->oc, ic = data ? s->oc : s->ic;
@@ -34,7 +40,8 @@ static double worst(const struct dnn_shape *s, enum dnn_pass pass, bool relu, co
 		double want = b ? (double)b[o] : 0;
 		for (int64_t p = 0; p < s->kh; p++)
 			for (int64_t q = 0; q < s->kw; q++) {
-				int64_t from_i = data ? i - p + s->pad_h : i + p - s->pad_h, from_j = data ? j - q + s->pad_w : j + q - s->pad_w;
+				int64_t from_i = data ? i - p + s->pad_h : i + p - s->pad_h,
+						from_j = data ? j - q + s->pad_w : j + q - s->pad_w;
 				if (from_i < 0 || from_i >= (data ? s->oh : s->h) || from_j < 0 || from_j >= (data ? s->ow : s->w))
 					continue;
 				for (int64_t c = 0; c < ic; c++) {
@@ -53,11 +60,24 @@ static double worst(const struct dnn_shape *s, enum dnn_pass pass, bool relu, co
 
 static void check(const struct shape *t, enum dnn_pass pass)
 {
-	struct dnn_shape s = { .n = 1, .h = t->h, .w = t->w, .ic = t->ic, .oc = t->oc, .kh = t->kh, .kw = t->kw, .oh = t->h + 2 * t->pad_h - t->kh + 1,
-		                   .ow = t->w + 2 * t->pad_w - t->kw + 1, .stride = 1, .pad_h = t->pad_h, .pad_w = t->pad_w };
+	struct dnn_shape s = { .n = 1,
+		                   .h = t->h,
+		                   .w = t->w,
+		                   .ic = t->ic,
+		                   .oc = t->oc,
+		                   .kh = t->kh,
+		                   .kw = t->kw,
+		                   .oh = t->h + 2 * t->pad_h - t->kh + 1,
+		                   .ow = t->w + 2 * t->pad_w - t->kw + 1,
+		                   .stride = 1,
+		                   .pad_h = t->pad_h,
+		                   .pad_w = t->pad_w };
 	bool data = pass == DNN_BACKWARD_DATA;
-	int64_t in = s.h * s.w * s.ic, out = s.oh * s.ow * s.oc, wide = (data ? s.ic : s.oc) + 24, pixels = data ? s.h * s.w : s.oh * s.ow;
-	SCOPED(free) float *from = noise(1, (size_t)(data ? out : in)), *w = noise(2, (size_t)(s.ic * s.oc * s.kh * s.kw)), *b = noise(3, (size_t)s.oc);
+	int64_t in = s.h * s.w * s.ic, out = s.oh * s.ow * s.oc, wide = (data ? s.ic : s.oc) + 24,
+			pixels = data ? s.h * s.w : s.oh * s.ow;
+	SCOPED(free)
+	float *from = noise(1, (size_t)(data ? out : in)), *w = noise(2, (size_t)(s.ic * s.oc * s.kh * s.kw)),
+		  *b = noise(3, (size_t)s.oc);
 	SCOPED(free) float *to = xaligned((size_t)(pixels * wide) * sizeof *to);
 	struct winograd *p = winograd_new_frozen(&s, pass, t->relu && !data, w);
 	if (!p)
@@ -68,8 +88,8 @@ static void check(const struct shape *t, enum dnn_pass pass)
 	winograd_run_frozen(p, data ? to + 8 : from, data ? NULL : b, data ? from : to + 8, wide, scratch);
 	winograd_free(p);
 	double off = worst(&s, pass, t->relu && !data, from, w, data ? NULL : b, to + 8, wide);
-	cr_expect(off < 4e-6, "%dx%d taps, %lldx%lld, %lld -> %lld, padding %d %d, pass %d: off by %g", t->kh, t->kw, (long long)t->h, (long long)t->w,
-	          (long long)t->ic, (long long)t->oc, t->pad_h, t->pad_w, (int)pass, off);
+	cr_expect(off < 4e-6, "%dx%d taps, %lldx%lld, %lld -> %lld, padding %d %d, pass %d: off by %g", t->kh, t->kw,
+	          (long long)t->h, (long long)t->w, (long long)t->ic, (long long)t->oc, t->pad_h, t->pad_w, (int)pass, off);
 	for (int64_t i = 0; i < pixels; i++)
 		for (int64_t c = 0; c < wide; c++)
 			if (c < 8 || c >= wide - 16)
@@ -91,7 +111,9 @@ Test(winograd, frozen_weights_data_gradient)
 Test(winograd, what_it_does_not_do)
 {
 	float w[16 * 16 * 49] = { 0 };
-	struct dnn_shape s = { .n = 1, .h = 32, .w = 32, .ic = 16, .oc = 16, .kh = 7, .kw = 1, .oh = 26, .ow = 32, .stride = 1 }, t;
+	struct dnn_shape
+		s = { .n = 1, .h = 32, .w = 32, .ic = 16, .oc = 16, .kh = 7, .kw = 1, .oh = 26, .ow = 32, .stride = 1 },
+		t;
 	t = s, t.stride = 2, t.oh = 13, t.ow = 16;
 	cr_expect_null(winograd_new_frozen(&t, DNN_FORWARD, false, w), "stride");
 	t = s, t.ic = 8;

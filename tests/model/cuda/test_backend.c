@@ -1,5 +1,6 @@
-/* test_backend.c - the CUDA back end against the CPU's, under emulation (the same .cu files, compiled for the host): names and
- * what is missing, the batch, the update. What only a GPU can show (its numerics, speed) is not shown here. */
+/* test_backend.c - the CUDA back end against the CPU's, under emulation (the same .cu files, compiled for the host):
+ * names and what is missing, the batch, the update. What only a GPU can show (its numerics, speed) is not shown
+ * here. */
 #include "model/cpu/devices.h"
 #include "model/base/rng.h"
 #include "model/config/config.h"
@@ -40,7 +41,7 @@ static void expect_refused(const char *device, int dtype, int code, const char *
 
 TestSuite(backend, .init = choose_plugin);
 
-/* ---- names, versions, what is missing ------------------------------------------------------------------------------- */
+/* ---- names, versions, what is missing -------------------------------------------------------- */
 
 Test(backend, names_say_what_is_wrong_with_them)
 {
@@ -83,11 +84,13 @@ Test(backend, plugin_of_another_build_is_refused)
 	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "built from other sources");
 }
 
-/* ---- around the graph ----------------------------------------------------------------------------------------------- */
+/* ---- around the graph ------------------------------------------------------------------------ */
 
 enum { BATCH = 5, H = 6, W = 5, C = 3, CLASSES = 4, IMAGES = 9, PER = H * W * C };
 
-struct made { float x0[BATCH * PER], z[BATCH * PER], labels[BATCH * CLASSES]; };
+struct made {
+	float x0[BATCH * PER], z[BATCH * PER], labels[BATCH * CLASSES];
+};
 
 static void *on(struct backend *b, const void *src, size_t bytes)
 {
@@ -109,9 +112,17 @@ static void make_batch(struct made *out, struct backend *b)
 		images[i] = (uint8_t)(i * 37 + i / 11);
 	for (int i = 0; i < BATCH; i++)
 		draws[i] = (struct sample_draw){ (i * 4) % IMAGES, i % 2, i % CLASSES };
-	struct batch_job j = { .control = on(b, &control, sizeof control), .draws = on(b, draws, sizeof draws), .images = on(b, images, sizeof images),
-	                       .batch = BATCH, .h = H, .w = W, .c = C, .classes = CLASSES, .x0 = on(b, NULL, sizeof out->x0),
-	                       .z = on(b, NULL, sizeof out->z), .labels = on(b, NULL, sizeof out->labels) };
+	struct batch_job j = { .control = on(b, &control, sizeof control),
+		                   .draws = on(b, draws, sizeof draws),
+		                   .images = on(b, images, sizeof images),
+		                   .batch = BATCH,
+		                   .h = H,
+		                   .w = W,
+		                   .c = C,
+		                   .classes = CLASSES,
+		                   .x0 = on(b, NULL, sizeof out->x0),
+		                   .z = on(b, NULL, sizeof out->z),
+		                   .labels = on(b, NULL, sizeof out->labels) };
 	b->ops->training.batch(b, &j);
 	b->ops->memory.download(b, out->x0, j.x0, sizeof out->x0);
 	b->ops->memory.download(b, out->z, j.z, sizeof out->z);
@@ -146,9 +157,19 @@ static struct step_status update(float out[STORES][N], struct backend *b, enum o
 	}
 	for (int k = 0; k < 3; k++) {
 		struct optim o = { kind, 1e-2, 0.9, 0.999, 1e-8, 0.01 };
-		struct step_control control = { .optim = optim_step_at(&o, 4 + k), .ema = average_of(0.99), .teacher = average_of(0.5) };
+		struct step_control control = { .optim = optim_step_at(&o, 4 + k),
+			                            .ema = average_of(0.99),
+			                            .teacher = average_of(0.5) };
 		float loss = k == 1 ? second : 1.5f;
-		struct update_job j = { .control = on(b, &control, sizeof control), .status = status_on, .grad = store[1], .p = store[0], .m = store[2], .v = store[3], .ema = store[4], .teacher = store[5], .n = N };
+		struct update_job j = { .control = on(b, &control, sizeof control),
+			                    .status = status_on,
+			                    .grad = store[1],
+			                    .p = store[0],
+			                    .m = store[2],
+			                    .v = store[3],
+			                    .ema = store[4],
+			                    .teacher = store[5],
+			                    .n = N };
 		b->ops->training.settle(b, status_on, on(b, &loss, sizeof loss));
 		b->ops->training.update(b, &j);
 	}
@@ -161,10 +182,12 @@ static struct step_status update(float out[STORES][N], struct backend *b, enum o
 static void expect_same_update(enum optim_kind kind, float second)
 {
 	static float want[STORES][N], got[STORES][N];
-	struct step_status a = update(want, backend_cpu(), kind, second), b = update(got, open_device("cuda", DTYPE_FP32), kind, second);
+	struct step_status a = update(want, backend_cpu(), kind, second),
+					   b = update(got, open_device("cuda", DTYPE_FP32), kind, second);
 	for (int s = 0; s < STORES; s++)
 		for (int i = 0; i < N; i++)
-			cr_assert(fabsf(got[s][i] - want[s][i]) <= 1e-6f * (1 + fabsf(want[s][i])), "store %d, %d: %g, not %g", s, i, (double)got[s][i], (double)want[s][i]);
+			cr_assert(fabsf(got[s][i] - want[s][i]) <= 1e-6f * (1 + fabsf(want[s][i])), "store %d, %d: %g, not %g", s,
+			          i, (double)got[s][i], (double)want[s][i]);
 	cr_expect_eq(a.done, b.done);
 	cr_expect_eq(a.loss_steps, b.loss_steps);
 	cr_expect_eq(a.diverged, b.diverged);

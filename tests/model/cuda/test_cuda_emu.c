@@ -1,5 +1,5 @@
-/* test_cuda_emu.c - what the emulated device must not let pass, because no GPU does: a host that follows a device pointer, a kernel that is
- * given the host's, results that nobody waited for. Broken kernels: e2e/cuda_mutants.sh. */
+/* test_cuda_emu.c - what the emulated device must not let pass, because no GPU does: a host that follows a device
+ * pointer, a kernel that is given the host's, results that nobody waited for. Broken kernels: e2e/cuda_mutants.sh. */
 #include "model/cpu/devices.h"
 
 #include <criterion/criterion.h>
@@ -68,8 +68,13 @@ Test(cuda_emu, a_kernel_is_not_given_the_hosts_memory)
 Test(cuda_emu, a_struct_for_a_kernel_does_not_hold_the_hosts_memory)
 {
 	static float kept[64];
-	struct update_job job = { .status = on_device(sizeof *job.status), .control = on_device(sizeof *job.control), .grad = on_device(256), .p = on_device(256),
-	                          .m = on_device(256), .v = kept, .n = 64 };
+	struct update_job job = { .status = on_device(sizeof *job.status),
+		                      .control = on_device(sizeof *job.control),
+		                      .grad = on_device(256),
+		                      .p = on_device(256),
+		                      .m = on_device(256),
+		                      .v = kept,
+		                      .n = 64 };
 	b->ops->training.update(b, &job);
 	cr_assert_eq(backend_check(b, &e), -1);
 	cr_expect(strstr(e.msg, "update_kernel") && strstr(e.msg, "the host's memory"), "%s", e.msg);

@@ -1,6 +1,7 @@
-/* test_cudnn_plans.cc - model/cuda/cuda_dnn.cu asks the real cuDNN for plans, for one card of each generation, on a machine that has none of
- * them (shim/cudnn_offline.c). Which engine it is and how fast is the library's; that there is one, on tensor cores and fused where the
- * back end counts on it, and that nothing is left behind, is tested. Skipped without cuDNN, or with one that plans for no described card. */
+/* test_cudnn_plans.cc - model/cuda/cuda_dnn.cu asks the real cuDNN for plans, for one card of each generation, on a
+ * machine that has none of them (shim/cudnn_offline.c). Which engine it is and how fast is the library's; that there is
+ * one, on tensor cores and fused where the back end counts on it, and that nothing is left behind, is tested. Skipped
+ * without cuDNN, or with one that plans for no described card. */
 #include <criterion/criterion.h>
 
 #include "model/cuda/cuda_dnn.cu" /* whole: a plan is looked into */
@@ -17,25 +18,84 @@ enum wanted { PLAIN, FUSED, LOW_WEIGHTS };
 static const enum tensor_type F32 = TENSOR_F32, BF16 = TENSOR_BF16;
 
 /* n, h, w, ic, oc, kh, kw, oh, ow, stride, pad_h, pad_w */
-static const struct { const char *what; struct cuda_conv_shape s; enum dtype_kind dtype; enum wanted wanted; } cases[] = {
-	{ "a block's", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false }, DTYPE_BF16, FUSED },
-	{ "a change's, without bias", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, false, false, false }, DTYPE_BF16, PLAIN },
-	{ "the first, of three channels", { { 64, 32, 32, 3, 128, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false }, DTYPE_BF16, FUSED },
-	{ "NCSN++'s aux, padded wide", { { 64, 16, 16, 256, 256, 3, 3, 18, 18, 1, 2, 2 }, DNN_FORWARD, BF16, true, false, false }, DTYPE_BF16, FUSED },
-	{ "Inception's first", { { 32, 299, 299, 3, 32, 3, 3, 149, 149, 2, 0, 0 }, DNN_FORWARD, BF16, true, true, false }, DTYPE_BF16, FUSED },
-	{ "Inception's 1x7", { { 32, 17, 17, 160, 192, 1, 7, 17, 17, 1, 0, 3 }, DNN_FORWARD, BF16, true, true, false }, DTYPE_BF16, FUSED },
-	{ "VGG's", { { 32, 64, 64, 64, 64, 3, 3, 64, 64, 1, 1, 1 }, DNN_FORWARD, BF16, true, true, false }, DTYPE_BF16, FUSED },
-	{ "ImageNet's widest", { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false }, DTYPE_BF16, FUSED },
-	{ "its data gradient", { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_BACKWARD_DATA, BF16, false, false, false }, DTYPE_BF16, PLAIN },
-	{ "its weights gradient", { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false }, DTYPE_BF16, LOW_WEIGHTS },
-	{ "the first's weights gradient", { { 64, 32, 32, 3, 128, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false }, DTYPE_BF16, LOW_WEIGHTS },
-	{ "the last, exact", { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, true }, DTYPE_BF16, FUSED },
-	{ "the last's data gradient", { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_DATA, F32, false, false, true }, DTYPE_BF16, PLAIN },
-	{ "the last's weights gradient", { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, F32, false, false, true }, DTYPE_BF16, PLAIN },
-	{ "floats", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, false }, DTYPE_FP32, FUSED },
-	{ "floats, data gradient", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_DATA, F32, false, false, false }, DTYPE_FP32, PLAIN },
-	{ "floats, weights gradient", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, F32, false, false, false }, DTYPE_FP32, PLAIN },
-	{ "TF32", { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, false }, DTYPE_TF32, FUSED },
+static const struct {
+	const char *what;
+	struct cuda_conv_shape s;
+	enum dtype_kind dtype;
+	enum wanted wanted;
+} cases[] = {
+	{ "a block's",
+	  { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false },
+	  DTYPE_BF16,
+	  FUSED },
+	{ "a change's, without bias",
+	  { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, false, false, false },
+	  DTYPE_BF16,
+	  PLAIN },
+	{ "the first, of three channels",
+	  { { 64, 32, 32, 3, 128, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false },
+	  DTYPE_BF16,
+	  FUSED },
+	{ "NCSN++'s aux, padded wide",
+	  { { 64, 16, 16, 256, 256, 3, 3, 18, 18, 1, 2, 2 }, DNN_FORWARD, BF16, true, false, false },
+	  DTYPE_BF16,
+	  FUSED },
+	{ "Inception's first",
+	  { { 32, 299, 299, 3, 32, 3, 3, 149, 149, 2, 0, 0 }, DNN_FORWARD, BF16, true, true, false },
+	  DTYPE_BF16,
+	  FUSED },
+	{ "Inception's 1x7",
+	  { { 32, 17, 17, 160, 192, 1, 7, 17, 17, 1, 0, 3 }, DNN_FORWARD, BF16, true, true, false },
+	  DTYPE_BF16,
+	  FUSED },
+	{ "VGG's",
+	  { { 32, 64, 64, 64, 64, 3, 3, 64, 64, 1, 1, 1 }, DNN_FORWARD, BF16, true, true, false },
+	  DTYPE_BF16,
+	  FUSED },
+	{ "ImageNet's widest",
+	  { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_FORWARD, BF16, true, false, false },
+	  DTYPE_BF16,
+	  FUSED },
+	{ "its data gradient",
+	  { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_BACKWARD_DATA, BF16, false, false, false },
+	  DTYPE_BF16,
+	  PLAIN },
+	{ "its weights gradient",
+	  { { 32, 8, 8, 1536, 768, 3, 3, 8, 8, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false },
+	  DTYPE_BF16,
+	  LOW_WEIGHTS },
+	{ "the first's weights gradient",
+	  { { 64, 32, 32, 3, 128, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false },
+	  DTYPE_BF16,
+	  LOW_WEIGHTS },
+	{ "the last, exact",
+	  { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, true },
+	  DTYPE_BF16,
+	  FUSED },
+	{ "the last's data gradient",
+	  { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_DATA, F32, false, false, true },
+	  DTYPE_BF16,
+	  PLAIN },
+	{ "the last's weights gradient",
+	  { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, F32, false, false, true },
+	  DTYPE_BF16,
+	  PLAIN },
+	{ "floats",
+	  { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, false },
+	  DTYPE_FP32,
+	  FUSED },
+	{ "floats, data gradient",
+	  { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_DATA, F32, false, false, false },
+	  DTYPE_FP32,
+	  PLAIN },
+	{ "floats, weights gradient",
+	  { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, F32, false, false, false },
+	  DTYPE_FP32,
+	  PLAIN },
+	{ "TF32",
+	  { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, false },
+	  DTYPE_TF32,
+	  FUSED },
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -70,7 +130,8 @@ static void check_card(int capability, struct cuda *cu)
 			continue;
 		cr_expect_eq(dnn_plan_fused(c), cases[i].wanted == FUSED, "sm_%d: %s", capability / 10, cases[i].what);
 		cr_expect_eq(dnn_plan_bias(c), cases[i].wanted == FUSED ? cases[i].s.type : F32);
-		cr_expect_eq(dnn_plan_dw(c), cases[i].wanted == LOW_WEIGHTS ? BF16 : F32, "sm_%d: %s", capability / 10, cases[i].what);
+		cr_expect_eq(dnn_plan_dw(c), cases[i].wanted == LOW_WEIGHTS ? BF16 : F32, "sm_%d: %s", capability / 10,
+		             cases[i].what);
 		int before = live();
 		cr_expect_eq(dnn_plan_of(cu, &cases[i].s), c, "planned twice");
 		cr_expect_eq(live(), before);
@@ -97,7 +158,9 @@ Test(cudnn_plans, what_no_engine_takes_is_no_failure_and_asked_once)
 	struct cuda cu;
 	memset(&cu, 0, sizeof cu);
 	cu.base.dtype = DTYPE_BF16; /* and no workspace at all */
-	struct cuda_conv_shape odd = { { 2, 5, 5, 3, 7, 3, 3, 3, 3, 2, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false };
+	struct cuda_conv_shape odd = {
+		{ 2, 5, 5, 3, 7, 3, 3, 3, 3, 2, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false
+	};
 	odd.shape.h = 0;
 	cr_expect_null(dnn_plan_of(&cu, &odd));
 	int left = live();

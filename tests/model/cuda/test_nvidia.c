@@ -1,5 +1,5 @@
-/* test_nvidia.c - how libraries of NVIDIA's are opened at run time, with the C library's own in their place: found, left out, named by the
- * environment, missing, and without a function that is wanted. */
+/* test_nvidia.c - how libraries of NVIDIA's are opened at run time, with the C library's own in their place: found,
+ * left out, named by the environment, missing, and without a function that is wanted. */
 #include "model/cuda/nvidia.h"
 
 #include <criterion/criterion.h>
@@ -7,9 +7,8 @@
 
 static double (*cosine)(double);
 
-static const struct nvidia_row
-	present = { .name = "libm", .file = "libm.so.6", .variable = ENV_ABLATE_NCCL },
-	missing = { .name = "none", .file = "libnonexistent.so.9", .variable = ENV_ABLATE_NCCL };
+static const struct nvidia_row present = { .name = "libm", .file = "libm.so.6", .variable = ENV_ABLATE_NCCL },
+							   missing = { .name = "none", .file = "libnonexistent.so.9", .variable = ENV_ABLATE_NCCL };
 
 static bool open_as(struct nvidia_library *l, const char *function)
 {

@@ -83,7 +83,9 @@ Test(npy, header_forms)
 	cr_assert(info.n_dims == 0 && info.count == 1);
 	cr_assert_eq(parse(&info, "{'descr': '<f4', 'fortran_order': True, 'shape': (7,), }", &e), 0, "%s", e.msg);
 
-	static const struct { const char *dict, *says; } bad[] = {
+	static const struct {
+		const char *dict, *says;
+	} bad[] = {
 		{ "{'descr': '>c16', 'fortran_order': False, 'shape': (3,), }", "type '>c16'" },
 		{ "{'descr': '<c16', 'fortran_order': False, 'shape': (3,), }", "type '<c16'" },
 		{ "{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", "type '|O'" },
@@ -120,7 +122,8 @@ Test(npy, other_byte_order)
 	struct err e = ERR_INIT;
 	double v[2];
 	float f;
-	static const uint8_t f8[] = { 0x40, 0x08, 0, 0, 0, 0, 0, 0, 0xbf, 0xe0, 0, 0, 0, 0, 0, 0 }, f2[] = { 0xc0, 0 }, i4[] = { 0xff, 0xff, 0xff, 0xfe }, f4[] = { 0x3f, 0x80, 0, 0 };
+	static const uint8_t f8[] = { 0x40, 0x08, 0, 0, 0, 0, 0, 0, 0xbf, 0xe0, 0, 0, 0, 0, 0, 0 }, f2[] = { 0xc0, 0 },
+						 i4[] = { 0xff, 0xff, 0xff, 0xfe }, f4[] = { 0x3f, 0x80, 0, 0 };
 	cr_assert_eq(parse(&info, "{'descr': '>f8', 'fortran_order': False, 'shape': (2,), }", &e), 0, "%s", e.msg);
 	npy_to_double(v, &info, f8, 0, 2);
 	cr_expect(v[0] == 3 && v[1] == -0.5, "%g %g", v[0], v[1]);
@@ -155,7 +158,8 @@ Test(npz, a_matrix_in_fortran_order_is_turned)
 {
 	const float columns[] = { 1, 4, 2, 5, 3, 6 };
 	char *dir = tempdir_make();
-	SCOPED(free) char *path = one_array(dir, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", columns, sizeof columns);
+	SCOPED(free)
+	char *path = one_array(dir, "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }", columns, sizeof columns);
 	SCOPED(npz) struct npz *z = NULL;
 	SCOPED(free) double *x = NULL;
 	SCOPED(free) float *f = NULL;
@@ -180,7 +184,8 @@ Test(npz, a_member_that_lies_about_its_size_is_refused)
 	struct err e = ERR_INIT;
 	double mu[5] = { 0 };
 	struct npz_writer w;
-	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", (int64_t[]){ 5 }, 1, mu, &e) || npz_commit(&w, &e), 0);
+	cr_assert_eq(
+		npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", (int64_t[]){ 5 }, 1, mu, &e) || npz_commit(&w, &e), 0);
 	SCOPED(str) struct str bytes = { 0 };
 	cr_assert_eq(io_read(&bytes, path, 10000, &e), 0);
 	char *shape = memmem(bytes.data, bytes.len, "(5,)", 4);
@@ -204,7 +209,8 @@ Test(npz, a_bit_that_turned_in_an_array_is_found)
 	struct err e = ERR_INIT;
 	static double mu[N];
 	struct npz_writer w;
-	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", (int64_t[]){ N }, 1, mu, &e) || npz_commit(&w, &e), 0);
+	cr_assert_eq(
+		npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", (int64_t[]){ N }, 1, mu, &e) || npz_commit(&w, &e), 0);
 	SCOPED(str) struct str bytes = { 0 };
 	cr_assert_eq(io_read(&bytes, path, 100000, &e), 0);
 	bytes.data[bytes.len / 2] ^= 1;

@@ -61,7 +61,9 @@ Test(pth, a_bit_that_turned_in_a_storage_is_found)
 	cr_assert(strstr(e.msg, "turned: entry archive/data/0 is damaged"), "%s", e.msg);
 }
 
-static const struct { const char *file, *message; } refused[] = {
+static const struct {
+	const char *file, *message;
+} refused[] = {
 	{ "evil.pth", "offset 13: global posix.system is not plain tensor data" },
 	{ "evil_old.pth", "global posix.system" },
 	{ "int32.pth", "global torch.IntStorage" },
@@ -101,7 +103,11 @@ Test(pth, a_cut_checkpoint_is_refused_at_every_length)
 }
 
 /* bytes, length, a part of the message */
-static const struct { const char *bytes; size_t n; const char *message; } bad[] = {
+static const struct {
+	const char *bytes;
+	size_t n;
+	const char *message;
+} bad[] = {
 	{ "\x80\x02i", 3, "offset 2 (opcode 0x69): unknown instruction" },
 	{ "\x80\x09.", 3, "protocol" },
 	{ "\x80\x02.", 3, "STOP with other than one value" },
@@ -122,11 +128,21 @@ static const struct { const char *bytes; size_t n; const char *message; } bad[] 
 	{ "\x80\x02NNa.", 6, "not a list" },
 	{ "\x80\x02N)R.", 6, "not a known name" },
 	{ "\x80\x02NQ.", 5, "not a storage" },
-	{ "\x80\x02X\xff\xff\xff\xff" "abc.", 11, "truncated" },
-	{ "\x80\x02" "cbuiltins\neval\n)R.", 20, "global builtins.eval" },
-	{ "\x80\x02" "cbuiltins\neval", 16, "truncated" },
-	{ "\x80\x02" "ctorch\nFloatStorage\n)R.", 25, "a storage type is called" },
-	{ "\x80\x02" "ccollections\nOrderedDict\n]N\x61\x85R.", 32, "list of pairs" },
+	{ "\x80\x02X\xff\xff\xff\xff"
+	  "abc.",
+	  11, "truncated" },
+	{ "\x80\x02"
+	  "cbuiltins\neval\n)R.",
+	  20, "global builtins.eval" },
+	{ "\x80\x02"
+	  "cbuiltins\neval",
+	  16, "truncated" },
+	{ "\x80\x02"
+	  "ctorch\nFloatStorage\n)R.",
+	  25, "a storage type is called" },
+	{ "\x80\x02"
+	  "ccollections\nOrderedDict\n]N\x61\x85R.",
+	  32, "list of pairs" },
 };
 
 Test(pickle, a_program_that_is_not_data_is_refused_with_its_place)
@@ -136,7 +152,8 @@ Test(pickle, a_program_that_is_not_data_is_refused_with_its_place)
 		struct pk_value *v, *storages;
 		size_t used;
 		struct err e = ERR_INIT;
-		cr_assert_eq(pickle_load(&v, &storages, &used, &arena, bad[i].bytes, bad[i].n, "p", &e), -1, "case %zu accepted", i);
+		cr_assert_eq(pickle_load(&v, &storages, &used, &arena, bad[i].bytes, bad[i].n, "p", &e), -1,
+		             "case %zu accepted", i);
 		cr_assert(strstr(e.msg, bad[i].message), "case %zu: %s", i, e.msg);
 		arena_release(&arena);
 	}

@@ -8,11 +8,20 @@
 #include <string.h>
 
 static char *dir; /* of the running test */
-static void make_dir(void) { dir = tempdir_make(); }
-static void remove_dir(void) { tempdir_remove(dir); }
+static void make_dir(void)
+{
+	dir = tempdir_make();
+}
+static void remove_dir(void)
+{
+	tempdir_remove(dir);
+}
 TestSuite(safetensors, .init = make_dir, .fini = remove_dir);
 
-static char *in_dir(const char *name) { return xstrfmt("%s/%s", dir, name); }
+static char *in_dir(const char *name)
+{
+	return xstrfmt("%s/%s", dir, name);
+}
 
 static const float weights[6] = { 1, -2, 3.5f, 0, 1e-30f, 7 };
 static const uint8_t bytes[3] = { 1, 2, 255 };
@@ -83,7 +92,11 @@ Test(safetensors, a_shape_that_is_not_the_expected_one_is_named)
 }
 
 /* header text, payload size, a part of the message ("" = accepted) */
-static const struct { const char *json; size_t payload; const char *message; } lies[] = {
+static const struct {
+	const char *json;
+	size_t payload;
+	const char *message;
+} lies[] = {
 	{ "{}", 0, "" },
 	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, "" },
 	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]}}", 0, "" },
@@ -93,7 +106,8 @@ static const struct { const char *json; size_t payload; const char *message; } l
 	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "need 12" },
 	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[-2],\"data_offsets\":[0,8]}}", 8, "not a possible size" },
 	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[2.0],\"data_offsets\":[0,8]}}", 8, "not a possible size" },
-	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0, "not a possible size" },
+	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,0]}}", 0,
+	  "not a possible size" },
 	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4, "at most 8" },
 	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[8,0]}}", 8, "outside the payload" },
 	{ "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0]}}", 8, "two integers" },
@@ -106,11 +120,14 @@ static const struct { const char *json; size_t payload; const char *message; } l
 	{ "{\"__metadata__\":[]}", 0, "not an object" },
 	{ "{\"a\\nb\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "not printable" },
 	{ "{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[1],"
-	  "\"data_offsets\":[1,2]}}", 2, "duplicate" },
+	  "\"data_offsets\":[1,2]}}",
+	  2, "duplicate" },
 	{ "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],"
-	  "\"data_offsets\":[1,3]}}", 3, "b: overlaps a" },
+	  "\"data_offsets\":[1,3]}}",
+	  3, "b: overlaps a" },
 	{ "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},\"b\":{\"dtype\":\"U8\",\"shape\":[2],"
-	  "\"data_offsets\":[0,2]}}", 2, "overlaps" },
+	  "\"data_offsets\":[0,2]}}",
+	  2, "overlaps" },
 };
 
 Test(safetensors, a_header_that_lies_is_refused_in_words)
@@ -125,7 +142,8 @@ Test(safetensors, a_header_that_lies_is_refused_in_words)
 		struct err e = ERR_INIT;
 		int rc = safetensors_parse(&st, file, n, "f.st", &e);
 		if (*lies[i].message)
-			cr_assert(rc == -1 && strstr(e.msg, "f.st") && strstr(e.msg, lies[i].message), "case %zu: %d %s", i, rc, e.msg);
+			cr_assert(rc == -1 && strstr(e.msg, "f.st") && strstr(e.msg, lies[i].message), "case %zu: %d %s", i, rc,
+			          e.msg);
 		else
 			cr_assert_eq(rc, 0, "case %zu: %s", i, e.msg);
 		safetensors_free(st);
@@ -160,7 +178,9 @@ Test(safetensors, half_precision_is_exact)
 	for (uint32_t h = 0; h < 65536; h++) {
 		double f16 = by_definition(h, 5, 10), bf16 = by_definition(h, 8, 7);
 		float x = st_f16_to_f32((uint16_t)h), y = st_bf16_to_f32((uint16_t)h);
-		cr_assert(isnan(f16) ? isnan(x) : (double)x == f16 && !signbit(x) == !signbit(f16), "f16 0x%04x: %g", h, (double)x);
-		cr_assert(isnan(bf16) ? isnan(y) : (double)y == bf16 && !signbit(y) == !signbit(bf16), "bf16 0x%04x: %g", h, (double)y);
+		cr_assert(isnan(f16) ? isnan(x) : (double)x == f16 && !signbit(x) == !signbit(f16), "f16 0x%04x: %g", h,
+		          (double)x);
+		cr_assert(isnan(bf16) ? isnan(y) : (double)y == bf16 && !signbit(y) == !signbit(bf16), "bf16 0x%04x: %g", h,
+		          (double)y);
 	}
 }

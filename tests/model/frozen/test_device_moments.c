@@ -1,5 +1,5 @@
-/* test_device_moments.c - moments counted on the CUDA back end against the host's, under emulation or on a GPU: dimensions around a tile, few and
- * many vectors, cuts across folds, merged with the host's, counted twice. */
+/* test_device_moments.c - moments counted on the CUDA back end against the host's, under emulation or on a GPU:
+ * dimensions around a tile, few and many vectors, cuts across folds, merged with the host's, counted twice. */
 #include "tests/common/formula.h"
 #include "model/cpu/devices.h"
 #include "metrics/math/moments.h"
@@ -14,7 +14,8 @@ static struct backend *open_device(void)
 {
 	struct backend *b;
 	struct err e = ERR_INIT;
-	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", getenv("ABLATE_TEST_PLUGIN") ? getenv("ABLATE_TEST_PLUGIN") : CUDA_EMU, 1), 0);
+	cr_assert_eq(
+		setenv("ABLATE_CUDA_PLUGIN", getenv("ABLATE_TEST_PLUGIN") ? getenv("ABLATE_TEST_PLUGIN") : CUDA_EMU, 1), 0);
 	cr_assert_eq(backend_open(&b, "cuda:0", DTYPE_FP32, &e), 0, "%s", e.msg);
 	return b;
 }
@@ -96,7 +97,8 @@ static void check(struct backend *b, int n, int d, int cut)
 
 Test(device_moments, are_the_hosts)
 {
-	static const int cases[][3] = { { 2, 1, 1 }, { 7, 63, 7 }, { 700, 5, 33 }, { 513, 64, 100 }, { 600, 65, 256 }, { 257, 130, 19 }, { 280, 263, 80 } };
+	static const int cases[][3] = { { 2, 1, 1 },      { 7, 63, 7 },     { 700, 5, 33 },  { 513, 64, 100 },
+		                            { 600, 65, 256 }, { 257, 130, 19 }, { 280, 263, 80 } };
 	struct backend *b = open_device();
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		check(b, cases[i][0], cases[i][1], cases[i][2]);

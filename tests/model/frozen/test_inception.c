@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct pictures { const char *const *names; enum resize_kind resize; };
+struct pictures {
+	const char *const *names;
+	enum resize_kind resize;
+};
 
 static void picture(void *ctx, int i, float *dst)
 {
@@ -36,28 +39,85 @@ static struct inception *open_formula(bool bf16)
 }
 
 /* Every step-th value of one picture's array, in double, and 4 times the peer's own float32 deviation. */
-struct expected { enum resize_kind resize; const char *image; int array; int step; double tolerance; double v[12]; int n; };
+struct expected {
+	enum resize_kind resize;
+	const char *image;
+	int array;
+	int step;
+	double tolerance;
+	double v[12];
+	int n;
+};
 enum { D64, D192, D768, D2048, LOGITS, UNBIASED, N_ARRAYS };
 static const int widths[N_ARRAYS] = { 64, 192, 768, 2048, INCEPTION_CLASSES, INCEPTION_CLASSES };
 static const struct expected expected[] = {
-	{ RESIZE_TORCH_BILINEAR, "A32p/0", D64, 8, 1.2e-6, { 0.5423097199, 0.004321659509, 0.002089335105, 0, 0.4928000976, 0,
-	  1.095207448, 0.2015440417 }, 8 },
-	{ RESIZE_TORCH_BILINEAR, "A32p/0", D192, 24, 1.7e-6, { 0, 0.3158023186, 0.01070084227, 0, 0.0537007333, 0.02235911089,
-	  0.01862821416, 0.0006958183689 }, 8 },
-	{ RESIZE_TORCH_BILINEAR, "A32p/0", D768, 96, 3.9e-6, { 0.02057288331, 0, 0, 0.4573085602, 0.1491704962, 0.6832720712,
-	  0.007694512941, 0 }, 8 },
-	{ RESIZE_TORCH_BILINEAR, "A32p/0", D2048, 170, 7.3e-6, { 0.8629162616, 0, 1.052963671, 0.1036064662, 0.8423319442,
-	  0.2736579775, 2.236398904, 0.2008118704, 3.747908255, 2.351801337, 0.566894222, 0 }, 12 },
-	{ RESIZE_TORCH_BILINEAR, "A32p/0", LOGITS, 168, 5e-6, { -0.259233081, 2.134766991, -1.519127085, 1.230840502,
-	  -2.009494471, 1.744711346 }, 6 },
-	{ RESIZE_TORCH_BILINEAR, "A32p/0", UNBIASED, 168, 4.5e-6, { -0.2547633408, 2.104425521, -1.467253234, 1.176856896,
-	  -2.10695641, 1.73601622 }, 6 },
-	{ RESIZE_TORCH_BILINEAR, "D75x53p/0", D2048, 170, 7.3e-6, { 1.011423593, 0, 0.9373121955, 0.1172637547, 0.5793628665,
-	  0.3100034672, 1.907738, 0.1184912584, 3.420412505, 1.985248689, 0.6811020594, 0 }, 12 },
-	{ RESIZE_TF_BILINEAR, "A32p/0", D2048, 170, 8e-6, { 0.870112704, 0, 1.054009297, 0.1028389927, 0.8490231762,
-	  0.2739862366, 2.238651617, 0.1959718946, 3.738653405, 2.352241166, 0.5671757434, 0 }, 12 },
-	{ RESIZE_CLEAN, "E401x350p/0", D2048, 170, 5.8e-6, { 1.088404731, 0, 1.09051108, 0.11285006, 1.110267663, 0.3551925062,
-	  2.814982772, 0.3051040991, 4.752546074, 3.073959066, 0.7807380819, 0 }, 12 },
+	{ RESIZE_TORCH_BILINEAR,
+	  "A32p/0",
+	  D64,
+	  8,
+	  1.2e-6,
+	  { 0.5423097199, 0.004321659509, 0.002089335105, 0, 0.4928000976, 0, 1.095207448, 0.2015440417 },
+	  8 },
+	{ RESIZE_TORCH_BILINEAR,
+	  "A32p/0",
+	  D192,
+	  24,
+	  1.7e-6,
+	  { 0, 0.3158023186, 0.01070084227, 0, 0.0537007333, 0.02235911089, 0.01862821416, 0.0006958183689 },
+	  8 },
+	{ RESIZE_TORCH_BILINEAR,
+	  "A32p/0",
+	  D768,
+	  96,
+	  3.9e-6,
+	  { 0.02057288331, 0, 0, 0.4573085602, 0.1491704962, 0.6832720712, 0.007694512941, 0 },
+	  8 },
+	{ RESIZE_TORCH_BILINEAR,
+	  "A32p/0",
+	  D2048,
+	  170,
+	  7.3e-6,
+	  { 0.8629162616, 0, 1.052963671, 0.1036064662, 0.8423319442, 0.2736579775, 2.236398904, 0.2008118704, 3.747908255,
+	    2.351801337, 0.566894222, 0 },
+	  12 },
+	{ RESIZE_TORCH_BILINEAR,
+	  "A32p/0",
+	  LOGITS,
+	  168,
+	  5e-6,
+	  { -0.259233081, 2.134766991, -1.519127085, 1.230840502, -2.009494471, 1.744711346 },
+	  6 },
+	{ RESIZE_TORCH_BILINEAR,
+	  "A32p/0",
+	  UNBIASED,
+	  168,
+	  4.5e-6,
+	  { -0.2547633408, 2.104425521, -1.467253234, 1.176856896, -2.10695641, 1.73601622 },
+	  6 },
+	{ RESIZE_TORCH_BILINEAR,
+	  "D75x53p/0",
+	  D2048,
+	  170,
+	  7.3e-6,
+	  { 1.011423593, 0, 0.9373121955, 0.1172637547, 0.5793628665, 0.3100034672, 1.907738, 0.1184912584, 3.420412505,
+	    1.985248689, 0.6811020594, 0 },
+	  12 },
+	{ RESIZE_TF_BILINEAR,
+	  "A32p/0",
+	  D2048,
+	  170,
+	  8e-6,
+	  { 0.870112704, 0, 1.054009297, 0.1028389927, 0.8490231762, 0.2739862366, 2.238651617, 0.1959718946, 3.738653405,
+	    2.352241166, 0.5671757434, 0 },
+	  12 },
+	{ RESIZE_CLEAN,
+	  "E401x350p/0",
+	  D2048,
+	  170,
+	  5.8e-6,
+	  { 1.088404731, 0, 1.09051108, 0.11285006, 1.110267663, 0.3551925062, 2.814982772, 0.3051040991, 4.752546074,
+	    3.073959066, 0.7807380819, 0 },
+	  12 },
 };
 
 static void compute(struct inception *net, float *out[N_ARRAYS], const char *image, enum resize_kind resize)
@@ -80,8 +140,8 @@ Test(inception, features_are_those_of_the_peers_in_double)
 		compute(net, out, x->image, x->resize);
 		for (int k = 0; k < x->n; k++) {
 			double got = out[x->array][k * x->step];
-			cr_assert(fabs(got - x->v[k]) <= x->tolerance, "%s %s array %d [%d]: %.9g, expected %.9g", resize_name(x->resize),
-			          x->image, x->array, k * x->step, got, x->v[k]);
+			cr_assert(fabs(got - x->v[k]) <= x->tolerance, "%s %s array %d [%d]: %.9g, expected %.9g",
+			          resize_name(x->resize), x->image, x->array, k * x->step, got, x->v[k]);
 		}
 	}
 	for (int k = 0; k < N_ARRAYS; k++)
@@ -103,8 +163,10 @@ Test(inception, a_feature_does_not_depend_on_its_batch)
 	struct pictures p = { names, RESIZE_TORCH_BILINEAR };
 	struct err e = ERR_INIT;
 	cr_assert_eq(inception_run(net, &(struct inception_out){ .d2048 = of_64 }, picture, &p, N, &e), 0);
-	cr_assert_eq(inception_run(net, &(struct inception_out){ .d2048 = of_7, .spatial = spatial }, picture, &p, 7, &e), 0);
-	cr_assert_eq(inception_run(net, &(struct inception_out){ .d2048 = of_1, .spatial = spatial_1 }, picture, &p, 1, &e), 0);
+	cr_assert_eq(inception_run(net, &(struct inception_out){ .d2048 = of_7, .spatial = spatial }, picture, &p, 7, &e),
+	             0);
+	cr_assert_eq(inception_run(net, &(struct inception_out){ .d2048 = of_1, .spatial = spatial_1 }, picture, &p, 1, &e),
+	             0);
 	cr_assert_arr_eq(of_7, of_64, 7 * 2048 * sizeof *of_7, "7 against 64");
 	cr_assert_arr_eq(of_1, of_64, sizeof of_1, "1 against 64");
 	cr_assert_arr_eq(spatial_1, spatial, sizeof spatial_1);
@@ -197,7 +259,8 @@ Test(inception, features_of_another_back_end_in_bf16_are_near_the_cpus)
 	formula_weights_release(&st);
 }
 
-/* The same network as a graph, one picture in a batch of two; the moments that are counted there are of the features that are read. */
+/* The same network as a graph, one picture in a batch of two; the moments that are counted there are of the features
+ * that are read. */
 Test(inception, features_of_another_back_end_are_the_cpus)
 {
 	enum { N = 1 };
@@ -208,26 +271,36 @@ Test(inception, features_of_another_back_end_are_the_cpus)
 	struct err e = ERR_INIT;
 	struct pictures p = { names, RESIZE_TORCH_BILINEAR };
 	float want[2048], got[2048], want_logits[INCEPTION_CLASSES], got_logits[INCEPTION_CLASSES];
-	SCOPED(free) float *want_spatial = xcalloc(INCEPTION_SPATIAL, sizeof *want_spatial), *got_spatial = xcalloc(INCEPTION_SPATIAL, sizeof *got_spatial);
+	SCOPED(free)
+	float *want_spatial = xcalloc(INCEPTION_SPATIAL, sizeof *want_spatial),
+		  *got_spatial = xcalloc(INCEPTION_SPATIAL, sizeof *got_spatial);
 	formula_inception(&st);
 	cr_assert_eq(inception_open_on(&cuda, INCEPTION_2015, &st, b, 2, &e), 0, "%s", e.msg);
-	cr_assert_eq(inception_run(cpu, &(struct inception_out){ .d2048 = want, .logits = want_logits, .spatial = want_spatial }, picture, &p, N, &e), 0);
+	cr_assert_eq(inception_run(cpu,
+	                           &(struct inception_out){ .d2048 = want, .logits = want_logits, .spatial = want_spatial },
+	                           picture, &p, N, &e),
+	             0);
 	struct device_moments *on_cpu, *counted;
 	cr_assert_eq(inception_count(&on_cpu, cpu, &e) || inception_count(&counted, cuda, &e), 0, "%s", e.msg);
 	cr_assert(counted && !on_cpu);
 	SCOPED(image_u8) struct image_u8 bytes = { .c = 3 };
 	bytes.px = formula_image_named(names[0], &bytes.h, &bytes.w);
-	cr_assert_eq(inception_run_pictures(cuda, &(struct inception_out){ .d2048 = got, .logits = got_logits, .spatial = got_spatial }, &bytes, N, p.resize, &e), 0,
-	             "%s", e.msg);
-	cr_assert(relative_l2(got, want, 2048) <= (getenv("ABLATE_TEST_PLUGIN") ? 1e-5 : 3e-6), "features: %g relative", relative_l2(got, want, 2048));
+	cr_assert_eq(inception_run_pictures(
+					 cuda, &(struct inception_out){ .d2048 = got, .logits = got_logits, .spatial = got_spatial },
+					 &bytes, N, p.resize, &e),
+	             0, "%s", e.msg);
+	cr_assert(relative_l2(got, want, 2048) <= (getenv("ABLATE_TEST_PLUGIN") ? 1e-5 : 3e-6), "features: %g relative",
+	          relative_l2(got, want, 2048));
 	SCOPED(moment_parts) struct moment_parts parts = { 0 };
 	cr_assert_eq(device_moments_read(&parts, counted, &e), 0, "%s", e.msg);
 	cr_assert(parts.n_rows == N && parts.n_folded == 0);
 	cr_assert_arr_eq(parts.rows, got, sizeof got);
 	for (int k = 0; k < INCEPTION_CLASSES; k++)
-		cr_assert(fabsf(got_logits[k] - want_logits[k]) <= (getenv("ABLATE_TEST_PLUGIN") ? 5e-5f : 1e-5f), "logit %d: %g, not %g", k, (double)got_logits[k], (double)want_logits[k]);
+		cr_assert(fabsf(got_logits[k] - want_logits[k]) <= (getenv("ABLATE_TEST_PLUGIN") ? 5e-5f : 1e-5f),
+		          "logit %d: %g, not %g", k, (double)got_logits[k], (double)want_logits[k]);
 	for (int k = 0; k < INCEPTION_SPATIAL; k++)
-		cr_assert(fabsf(got_spatial[k] - want_spatial[k]) <= 1e-4f * (1 + fabsf(want_spatial[k])), "spatial %d: %g, not %g", k, (double)got_spatial[k], (double)want_spatial[k]);
+		cr_assert(fabsf(got_spatial[k] - want_spatial[k]) <= 1e-4f * (1 + fabsf(want_spatial[k])),
+		          "spatial %d: %g, not %g", k, (double)got_spatial[k], (double)want_spatial[k]);
 	inception_free(cuda);
 	inception_free(cpu);
 	backend_free(b);

@@ -1,5 +1,5 @@
-/* test_lpips.c - LPIPS on formula weights against a plain reference in double that walks the same table, and its gradient
- * against differences of that reference. */
+/* test_lpips.c - LPIPS on formula weights against a plain reference in double that walks the same table, and its
+ * gradient against differences of that reference. */
 #include "tests/common/formula.h"
 #include "tests/common/formula_weights.h"
 #include "model/base/mem.h"
@@ -74,8 +74,8 @@ static void forward(struct reference *r, int which, const float *picture)
 			for (int x = 0; x < d->w; x++)
 				for (int k = 0; k < l->c; k++)
 					r->v[which][l->dst][(y * d->w + x) * d->c + l->dst_c + k] =
-					        l->kind == CNN_CONV ? conv_at(r, l, r->v[which][l->src], y, x, k)
-					                            : pool_at(r, l, r->v[which][l->src], y, x, k);
+						l->kind == CNN_CONV ? conv_at(r, l, r->v[which][l->src], y, x, k)
+											: pool_at(r, l, r->v[which][l->src], y, x, k);
 	}
 }
 
@@ -110,8 +110,8 @@ static double reference_distance(struct reference *r, const float *in0)
 	return sum;
 }
 
-static void reference_open(struct reference *r, enum lpips_net kind, int side, bool average, const struct safetensors *backbone,
-                           const struct safetensors *heads)
+static void reference_open(struct reference *r, enum lpips_net kind, int side, bool average,
+                           const struct safetensors *backbone, const struct safetensors *heads)
 {
 	struct err e = ERR_INIT;
 	*r = (struct reference){ .backbone = backbone, .heads = heads };
@@ -119,7 +119,8 @@ static void reference_open(struct reference *r, enum lpips_net kind, int side, b
 	for (int p = 0; p < 2; p++) {
 		r->v[p] = xcalloc((size_t)r->net.n_tensors, sizeof *r->v[p]);
 		for (int t = 0; t < r->net.n_tensors; t++)
-			r->v[p][t] = xcalloc((size_t)(r->net.tensors[t].c * r->net.tensors[t].h * r->net.tensors[t].w), sizeof(double));
+			r->v[p][t] = xcalloc((size_t)(r->net.tensors[t].c * r->net.tensors[t].h * r->net.tensors[t].w),
+			                     sizeof(double));
 	}
 }
 
@@ -173,7 +174,8 @@ static void check(enum lpips_net kind, int side, bool average)
 	cr_assert_eq(lpips_open(&l, &o, &backbone, &heads, &e), 0, "%s", e.msg);
 
 	size_t n = (size_t)(side * side * 3);
-	SCOPED(free) float *in0 = xcalloc(3 * n, sizeof *in0), *in1 = xcalloc(3 * n, sizeof *in1), *g = xcalloc(3 * n, sizeof *g);
+	SCOPED(free)
+	float *in0 = xcalloc(3 * n, sizeof *in0), *in1 = xcalloc(3 * n, sizeof *in1), *g = xcalloc(3 * n, sizeof *g);
 	static const char *const a[] = { "A32p/0", "A32p/1", "C64p/4" }, *const b[] = { "B32p/0", "B32p/1", "C64p/4" };
 	for (size_t i = 0; i < 3; i++) {
 		pictures(in0 + i * n, a[i], side);

@@ -1,4 +1,5 @@
-/* test_lpips_loss.c - LPIPS recorded as a graph gives the numbers of lpips_run(): distance, gradient, resampling, grey. */
+/* test_lpips_loss.c - LPIPS recorded as a graph gives the numbers of lpips_run(): distance, gradient, resampling,
+ * grey. */
 #include "tests/common/formula.h"
 #include "tests/common/formula_weights.h"
 #include "model/cpu/devices.h"
@@ -44,7 +45,8 @@ static void check_on(struct backend *b, enum lpips_net kind, int side, int chann
 	cr_assert_eq(lpips_loss_init(&loss, &lo, &backbone, &heads, &e), 0, "%s", e.msg);
 	struct graph *g = graph_new_on(b);
 	float *frozen;
-	struct tensor *x = graph_input(g, "x", N, SIDE, SIDE, channels), *target = graph_input(g, "target", N, SIDE, SIDE, channels);
+	struct tensor *x = graph_input(g, "x", N, SIDE, SIDE, channels),
+				  *target = graph_input(g, "target", N, SIDE, SIDE, channels);
 	x->needs_grad = true;
 	graph_set_exact(g, true);
 	struct tensor *d = lpips_loss_distance(g, &loss, x, target);
@@ -59,7 +61,9 @@ static void check_on(struct backend *b, enum lpips_net kind, int side, int chann
 	graph_write(g, d->grad, 0, (const float[N]){ 1, 1 }, N);
 	size_t per = (size_t)(SIDE * SIDE * channels), rgb = SIDE * SIDE * 3;
 	SCOPED(free) float *px = xcalloc(N * per, sizeof *px), *pt = xcalloc(N * per, sizeof *pt);
-	SCOPED(free) float *in0 = xcalloc(N * rgb, sizeof *in0), *in1 = xcalloc(N * rgb, sizeof *in1), *want = xcalloc(N * rgb, sizeof *want);
+	SCOPED(free)
+	float *in0 = xcalloc(N * rgb, sizeof *in0), *in1 = xcalloc(N * rgb, sizeof *in1),
+		  *want = xcalloc(N * rgb, sizeof *want);
 	for (size_t i = 0; i < N; i++) {
 		picture(px + i * per, i ? "A32p/1" : "A32p/0", channels);
 		picture(pt + i * per, i ? "B32p/1" : "B32p/0", channels);
@@ -77,15 +81,18 @@ static void check_on(struct backend *b, enum lpips_net kind, int side, int chann
 	cr_assert_eq(backend_check(b, &e), 0, "%s", e.msg);
 
 	struct lpips *l;
-	struct lpips_options o = { .net = kind, .h = SIDE, .w = SIDE, .resize = side, .average = average, .backward = true };
+	struct lpips_options o = {
+		.net = kind, .h = SIDE, .w = SIDE, .resize = side, .average = average, .backward = true
+	};
 	cr_assert_eq(lpips_open(&l, &o, &backbone, &heads, &e), 0, "%s", e.msg);
 	double distance[N], error = 0, size = 0;
 	cr_assert_eq(lpips_run(l, distance, NULL, want, in0, in1, N, &e), 0, "%s", e.msg);
 	for (size_t i = 0; i < N; i++) /* two ways of rounding 13 convolutions in float, and heads of both signs */
-		cr_assert(fabs((double)got[i] - distance[i]) <= 5e-6 * fabs(distance[i]), "%s: %.9g, not %.9g", lpips_net_name(kind),
-		          (double)got[i], distance[i]);
+		cr_assert(fabs((double)got[i] - distance[i]) <= 5e-6 * fabs(distance[i]), "%s: %.9g, not %.9g",
+		          lpips_net_name(kind), (double)got[i], distance[i]);
 	for (size_t i = 0; i < N * per; i++) {
-		double w = channels == 3 ? (double)want[i] : (double)want[3 * i] + (double)want[3 * i + 1] + (double)want[3 * i + 2];
+		double w = channels == 3 ? (double)want[i]
+		                         : (double)want[3 * i] + (double)want[3 * i + 1] + (double)want[3 * i + 2];
 		error += ((double)px[i] - w) * ((double)px[i] - w);
 		size += w * w;
 	}
@@ -106,7 +113,8 @@ static void check(enum lpips_net kind, int side, int channels, bool average)
 	check_on(backend_cpu(), kind, side, channels, average);
 	const char *plugin = getenv("ABLATE_TEST_PLUGIN"); /* the real one, on a machine with a GPU */
 	cr_assert_eq(setenv("ABLATE_CUDA_PLUGIN", plugin ? plugin : CUDA_EMU, 1), 0);
-	cr_assert_eq(backend_open(&b, "cuda", DTYPE_TF32, &e), 0, "%s", e.msg); /* a metric of an exact graph rounds no operands */
+	cr_assert_eq(backend_open(&b, "cuda", DTYPE_TF32, &e), 0, "%s",
+	             e.msg); /* a metric of an exact graph rounds no operands */
 	check_on(b, kind, side, channels, average);
 	backend_free(b);
 }
@@ -154,8 +162,8 @@ Test(lpips_loss, pairs_on_another_back_end_are_as_far_apart)
 	for (int i = 0; i < PAIRS; i++) {
 		cr_assert(fabs(got[i] - want[i]) <= 5e-6 * fabs(want[i]), "pair %d: %.9g, not %.9g", i, got[i], want[i]);
 		for (int k = 0; k < LPIPS_MAX_TAPS; k++)
-			cr_assert(fabs(got_layers[i][k] - want_layers[i][k]) <= 5e-6 * fabs(want[i]), "pair %d, tap %d: %.9g, not %.9g", i, k,
-			          got_layers[i][k], want_layers[i][k]);
+			cr_assert(fabs(got_layers[i][k] - want_layers[i][k]) <= 5e-6 * fabs(want[i]),
+			          "pair %d, tap %d: %.9g, not %.9g", i, k, got_layers[i][k], want_layers[i][k]);
 	}
 	lpips_free(on_cuda);
 	lpips_free(on_cpu);
@@ -168,14 +176,17 @@ Test(lpips_loss, trains)
 	struct safetensors backbone = { 0 }, heads = { 0 };
 	struct err e = ERR_INIT;
 	char *dir = tempdir_make();
-	SCOPED(free) char *b = tempdir_file(dir, "b.safetensors", NULL, 0), *h = tempdir_file(dir, "h.safetensors", NULL, 0);
+	SCOPED(free)
+	char *b = tempdir_file(dir, "b.safetensors", NULL, 0), *h = tempdir_file(dir, "h.safetensors", NULL, 0);
 	weights(&backbone, &heads, LPIPS_VGG);
 	cr_assert(safetensors_write(b, backbone.tensors, backbone.n_tensors, NULL, 0, NULL, &e) == 0 &&
-	          safetensors_write(h, heads.tensors, heads.n_tensors, NULL, 0, NULL, &e) == 0, "%s", e.msg);
+	              safetensors_write(h, heads.tensors, heads.n_tensors, NULL, 0, NULL, &e) == 0,
+	          "%s", e.msg);
 	formula_weights_release(&backbone);
 	formula_weights_release(&heads);
-	static const char *const settings[][2] = { { "net.channels", "8" }, { "train.batch", "1" }, { "train.steps", "1" },
-		                                       { "loss.kind", "lpips-average" } };
+	static const char *const settings[][2] = {
+		{ "net.channels", "8" }, { "train.batch", "1" }, { "train.steps", "1" }, { "loss.kind", "lpips-average" }
+	};
 	struct run_config c;
 	config_defaults(&c);
 	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
@@ -198,7 +209,8 @@ Test(lpips_loss, trains)
 	o.device = "cuda";
 	o.dir = other;
 	cr_assert_eq(train_run(&r, &c, &o, NULL, &e), 0, "%s", e.msg);
-	cr_assert(fabs(r.final_loss - loss) <= 2e-4 * fabs(loss), "loss %.9g on the device, %.9g on the CPU", r.final_loss, loss);
+	cr_assert(fabs(r.final_loss - loss) <= 2e-4 * fabs(loss), "loss %.9g on the device, %.9g on the CPU", r.final_loss,
+	          loss);
 	tempdir_remove(other);
 	tempdir_remove(dir);
 }

@@ -10,7 +10,10 @@
 #include <string.h>
 
 /* Checksums of Pillow 9.4's mode-F bicubic result at every seventh pixel, channel by channel. */
-static const struct { const char *image; uint64_t wsum; } pillow[] = {
+static const struct {
+	const char *image;
+	uint64_t wsum;
+} pillow[] = {
 	{ "A32p/0", 0x298a197da5bc16e5 }, { "D75x53p/0", 0xab91cab7e0fe84bb }, { "E401x350p/0", 0x4d4f721c6b6fbae6 },
 	{ "C64p/0", 0x894cb410175aae31 }, { "B32p/0", 0xda438503d63c0eb2 },    { "E401x350p/2", 0xfdd2f268ad2eebcd },
 };
@@ -43,7 +46,8 @@ Test(resize, bilinear_kinds_follow_their_own_grids)
 	cr_assert_eq(dst[0], 15, "shrinking does not antialias");
 	for (int kind = 0; kind < RESIZE_N_KINDS; kind++) {
 		resize_f32(dst, 1, 4, src, 1, 4, 1, (enum resize_kind)kind);
-		cr_assert_arr_eq(dst, src, sizeof src, "%s changes a picture of the right size", resize_name((enum resize_kind)kind));
+		cr_assert_arr_eq(dst, src, sizeof src, "%s changes a picture of the right size",
+		                 resize_name((enum resize_kind)kind));
 	}
 }
 

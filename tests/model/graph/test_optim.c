@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define near(got, want, tol) cr_expect(fabs((got) - (want)) <= (tol), "%.17g, expected %.17g", (double)(got), (double)(want))
+#define near(got, want, tol) \
+	cr_expect(fabs((got) - (want)) <= (tol), "%.17g, expected %.17g", (double)(got), (double)(want))
 
-static const struct optim radam = { OPTIM_RADAM, 1e-3, 0.9, 0.999, 1e-8, 0 }, adam = { OPTIM_ADAM, 1e-3, 0.9, 0.999, 1e-8, 0 };
+static const struct optim radam = { OPTIM_RADAM, 1e-3, 0.9, 0.999, 1e-8, 0 },
+						  adam = { OPTIM_ADAM, 1e-3, 0.9, 0.999, 1e-8, 0 };
 
 /* rho_5 = 4.996 and rho_6 = 5.994 at beta2 = 0.999: the sixth step is the first with a second moment. */
 Test(optim, radam_rectifies_from_the_sixth_step)
@@ -56,7 +58,9 @@ Test(optim, adam_first_step_is_lr_times_the_sign)
 }
 
 /* Textbook forms, one number at a time, in double. */
-struct scalar { double p, m, v; };
+struct scalar {
+	double p, m, v;
+};
 
 static void scalar_step(struct scalar *x, const struct optim *o, double g, int t)
 {
@@ -68,7 +72,8 @@ static void scalar_step(struct scalar *x, const struct optim *o, double g, int t
 	if (o->kind == OPTIM_ADAM)
 		x->p -= o->lr * m / (sqrt(x->v / correct) + o->eps);
 	else if (rho > 5)
-		x->p -= o->lr * m * sqrt((rho - 4) * (rho - 2) * inf / ((inf - 4) * (inf - 2) * rho)) * sqrt(correct) / (sqrt(x->v) + o->eps);
+		x->p -= o->lr * m * sqrt((rho - 4) * (rho - 2) * inf / ((inf - 4) * (inf - 2) * rho)) * sqrt(correct) /
+		        (sqrt(x->v) + o->eps);
 	else
 		x->p -= o->lr * m;
 }
@@ -116,7 +121,8 @@ Test(optim, forty_steps_are_those_of_a_plain_implementation_in_double)
 static float *trained(int threads, size_t n)
 {
 	omp_set_num_threads(threads);
-	float *all = xaligned(6 * n * sizeof *all), *p = all, *m = p + n, *v = m + n, *ema = v + n, *teacher = ema + n, *g = teacher + n;
+	float *all = xaligned(6 * n * sizeof *all), *p = all, *m = p + n, *v = m + n, *ema = v + n, *teacher = ema + n,
+		  *g = teacher + n;
 	rng_normal(p, n, 5, RNG_INIT, 0, 0);
 	for (int t = 1; t <= 8; t++) {
 		struct optim_step s = optim_step_at(&radam, t);

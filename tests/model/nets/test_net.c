@@ -17,9 +17,22 @@ static void expect(const struct net_spec *s, int64_t parameters, int tensors)
 
 static struct net_spec song(bool ncsnpp, int side, int c, int channels, int blocks, int attn, const int mult[3])
 {
-	struct net_spec s = { .kind = ncsnpp ? NET_NCSNPP : NET_DDPMPP, .h = side, .w = side, .in_c = c, .out_c = c, .channels = channels,
-	                      .blocks = blocks, .n_mult = 3, .n_attn = 1, .attn = { attn }, .fourier = ncsnpp, .fourier_scale = 0.02,
-	                      .residual = ncsnpp, .taps = ncsnpp ? 4 : 2, .noise_mult = ncsnpp ? 2 : 1, .emb_mult = 4 };
+	struct net_spec s = { .kind = ncsnpp ? NET_NCSNPP : NET_DDPMPP,
+		                  .h = side,
+		                  .w = side,
+		                  .in_c = c,
+		                  .out_c = c,
+		                  .channels = channels,
+		                  .blocks = blocks,
+		                  .n_mult = 3,
+		                  .n_attn = 1,
+		                  .attn = { attn },
+		                  .fourier = ncsnpp,
+		                  .fourier_scale = 0.02,
+		                  .residual = ncsnpp,
+		                  .taps = ncsnpp ? 4 : 2,
+		                  .noise_mult = ncsnpp ? 2 : 1,
+		                  .emb_mult = 4 };
 	for (int i = 0; i < 3; i++)
 		s.mult[i] = mult[i];
 	return s;
@@ -41,8 +54,20 @@ Test(net, parameter_counts)
 	expect(&s, 1259393, 200);
 	s = song(false, 32, 3, 64, 2, 16, narrow);
 	expect(&s, 6989891, 272);
-	s = (struct net_spec){ .kind = NET_ADM, .h = 64, .w = 64, .in_c = 3, .out_c = 3, .channels = 192, .blocks = 3, .n_mult = 4,
-	                       .mult = { 1, 2, 3, 4 }, .n_attn = 3, .attn = { 32, 16, 8 }, .classes = 1000, .taps = 2, .emb_mult = 4 };
+	s = (struct net_spec){ .kind = NET_ADM,
+		                   .h = 64,
+		                   .w = 64,
+		                   .in_c = 3,
+		                   .out_c = 3,
+		                   .channels = 192,
+		                   .blocks = 3,
+		                   .n_mult = 4,
+		                   .mult = { 1, 2, 3, 4 },
+		                   .n_attn = 3,
+		                   .attn = { 32, 16, 8 },
+		                   .classes = 1000,
+		                   .taps = 2,
+		                   .emb_mult = 4 };
 	expect(&s, 295899267, 541);
 }
 

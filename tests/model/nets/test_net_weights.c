@@ -1,5 +1,5 @@
-/* test_net_weights.c - networks read from files in three namings: written here with names spelled out by hand, read back and compared value by
- * value; at full size the names that the published files are known to have. */
+/* test_net_weights.c - networks read from files in three namings: written here with names spelled out by hand, read
+ * back and compared value by value; at full size the names that the published files are known to have. */
 #include "model/base/mem.h"
 #include "model/config/net_spec.h"
 #include "model/nets/net.h"
@@ -14,12 +14,29 @@
 #include <string.h>
 
 /* The smallest ADM with all kinds of layers: two levels, attention at the lower one, one block a level, 4 classes. */
-static const struct net_spec tiny_adm = { .kind = NET_ADM, .h = 8, .w = 8, .in_c = 3, .out_c = 3, .channels = 32, .blocks = 1, .n_mult = 2, .mult = { 1, 2 },
-	.n_attn = 1, .attn = { 4 }, .classes = 4, .taps = 2, .noise_mult = 1, .emb_mult = 4 };
+static const struct net_spec tiny_adm = { .kind = NET_ADM,
+	                                      .h = 8,
+	                                      .w = 8,
+	                                      .in_c = 3,
+	                                      .out_c = 3,
+	                                      .channels = 32,
+	                                      .blocks = 1,
+	                                      .n_mult = 2,
+	                                      .mult = { 1, 2 },
+	                                      .n_attn = 1,
+	                                      .attn = { 4 },
+	                                      .classes = 4,
+	                                      .taps = 2,
+	                                      .noise_mult = 1,
+	                                      .emb_mult = 4 };
 
-static const struct { const char *ours, *openai, *diffusers; } adm_names[] = {
-	{ "map_layer0", "time_embed.0", "time_embedding.linear_1" }, { "map_layer1", "time_embed.2", "time_embedding.linear_2" },
-	{ "map_label", "label_emb", "class_embedding" }, { "enc.8x8_conv", "input_blocks.0.0", "conv_in" },
+static const struct {
+	const char *ours, *openai, *diffusers;
+} adm_names[] = {
+	{ "map_layer0", "time_embed.0", "time_embedding.linear_1" },
+	{ "map_layer1", "time_embed.2", "time_embedding.linear_2" },
+	{ "map_label", "label_emb", "class_embedding" },
+	{ "enc.8x8_conv", "input_blocks.0.0", "conv_in" },
 	{ "enc.8x8_block0.conv0", "input_blocks.1.0.in_layers.2", "down_blocks.0.resnets.0.conv1" },
 	{ "enc.4x4_down.norm0", "input_blocks.2.0.in_layers.0", "down_blocks.0.downsamplers.0.norm1" },
 	{ "enc.4x4_down.conv1", "input_blocks.2.0.out_layers.3", "down_blocks.0.downsamplers.0.conv2" },
@@ -36,7 +53,8 @@ static const struct { const char *ours, *openai, *diffusers; } adm_names[] = {
 	{ "dec.8x8_up.conv0", "output_blocks.1.2.in_layers.2", "up_blocks.0.upsamplers.0.conv1" },
 	{ "dec.8x8_block0.norm0", "output_blocks.2.0.in_layers.0", "up_blocks.1.resnets.0.norm1" },
 	{ "dec.8x8_block1.conv1", "output_blocks.3.0.out_layers.3", "up_blocks.1.resnets.1.conv2" },
-	{ "out_norm", "out.0", "conv_norm_out" }, { "out_conv", "out.2", "conv_out" },
+	{ "out_norm", "out.0", "conv_norm_out" },
+	{ "out_conv", "out.2", "conv_out" },
 };
 
 static const struct param *param_of(const struct params *p, int *i, const char *ours, const char *leaf)
@@ -71,7 +89,11 @@ Test(net_weights, names_of_the_two_other_namings)
 	params_free(p);
 }
 
-struct file { struct st_tensor *t; size_t n; struct arena own; };
+struct file {
+	struct st_tensor *t;
+	size_t n;
+	struct arena own;
+};
 
 static float *add_tensor(struct file *f, const char *prefix, const char *name, int n_dims, const int64_t *dims)
 {
@@ -157,16 +179,44 @@ static void expect_round_trip(const struct net_spec *net, enum net_naming naming
 Test(net_weights, adm_from_each_naming)
 {
 	for (int naming = 0; naming < N_NAMINGS; naming++)
-		expect_round_trip(&tiny_adm, (enum net_naming)naming, naming == NAMING_FIELD ? "model." : naming == NAMING_OPENAI ? "" : "unet.");
+		expect_round_trip(&tiny_adm, (enum net_naming)naming,
+		                  naming == NAMING_FIELD    ? "model."
+		                  : naming == NAMING_OPENAI ? ""
+		                                            : "unet.");
 }
 
 Test(net_weights, songunets_from_the_fields_names)
 {
-	struct net_spec s = { .kind = NET_NCSNPP, .h = 8, .w = 8, .in_c = 3, .out_c = 3, .channels = 16, .blocks = 1, .n_mult = 2, .mult = { 1, 2 }, .n_attn = 1,
-		.attn = { 4 }, .fourier = true, .residual = true, .taps = 4, .noise_mult = 2, .emb_mult = 4, .fourier_scale = 16 };
+	struct net_spec s = { .kind = NET_NCSNPP,
+		                  .h = 8,
+		                  .w = 8,
+		                  .in_c = 3,
+		                  .out_c = 3,
+		                  .channels = 16,
+		                  .blocks = 1,
+		                  .n_mult = 2,
+		                  .mult = { 1, 2 },
+		                  .n_attn = 1,
+		                  .attn = { 4 },
+		                  .fourier = true,
+		                  .residual = true,
+		                  .taps = 4,
+		                  .noise_mult = 2,
+		                  .emb_mult = 4,
+		                  .fourier_scale = 16 };
 	expect_round_trip(&s, NAMING_FIELD, "module.model.");
-	s = (struct net_spec){ .kind = NET_DDPMPP, .h = 8, .w = 8, .in_c = 3, .out_c = 3, .channels = 16, .blocks = 2, .n_mult = 2, .mult = { 1, 2 }, .taps = 2,
-		.noise_mult = 1, .emb_mult = 4 };
+	s = (struct net_spec){ .kind = NET_DDPMPP,
+		                   .h = 8,
+		                   .w = 8,
+		                   .in_c = 3,
+		                   .out_c = 3,
+		                   .channels = 16,
+		                   .blocks = 2,
+		                   .n_mult = 2,
+		                   .mult = { 1, 2 },
+		                   .taps = 2,
+		                   .noise_mult = 1,
+		                   .emb_mult = 4 };
 	expect_round_trip(&s, NAMING_FIELD, "");
 	expect_round_trip(&s, NAMING_DIFFUSERS, "");
 }
@@ -182,13 +232,17 @@ Test(net_weights, names_at_full_size)
 	struct net_spec net = net_spec_of(&c);
 	struct params *p = net_params(&net);
 	static const char *const known[][3] = {
-		{ "enc.32x32_down.conv0.weight", "input_blocks.4.0.in_layers.2.weight", "down_blocks.0.downsamplers.0.conv1.weight" },
+		{ "enc.32x32_down.conv0.weight", "input_blocks.4.0.in_layers.2.weight",
+		  "down_blocks.0.downsamplers.0.conv1.weight" },
 		{ "enc.16x16_block2.qkv.bias", "input_blocks.11.1.qkv.bias", "down_blocks.2.attentions.2.to_q.bias" },
-		{ "enc.8x8_block0.skip.weight", "input_blocks.13.0.skip_connection.weight", "down_blocks.3.resnets.0.conv_shortcut.weight" },
-		{ "dec.8x8_block3.proj.weight", "output_blocks.3.1.proj_out.weight", "up_blocks.0.attentions.3.to_out.0.weight" },
+		{ "enc.8x8_block0.skip.weight", "input_blocks.13.0.skip_connection.weight",
+		  "down_blocks.3.resnets.0.conv_shortcut.weight" },
+		{ "dec.8x8_block3.proj.weight", "output_blocks.3.1.proj_out.weight",
+		  "up_blocks.0.attentions.3.to_out.0.weight" },
 		{ "dec.16x16_up.norm0.bias", "output_blocks.3.2.in_layers.0.bias", "up_blocks.0.upsamplers.0.norm1.bias" },
 		{ "dec.64x64_up.conv1.bias", "output_blocks.11.2.out_layers.3.bias", "up_blocks.2.upsamplers.0.conv2.bias" },
-		{ "dec.64x64_block3.affine.weight", "output_blocks.15.0.emb_layers.1.weight", "up_blocks.3.resnets.3.time_emb_proj.weight" },
+		{ "dec.64x64_block3.affine.weight", "output_blocks.15.0.emb_layers.1.weight",
+		  "up_blocks.3.resnets.3.time_emb_proj.weight" },
 	};
 	int found = 0, heads = 0, missing[N_NAMINGS] = { 0 };
 	for (int i = 0; i < params_count(p); i++) {
@@ -239,8 +293,20 @@ Test(net_weights, what_does_not_fit_is_refused_by_name)
 	f = (struct file){ .t = xcalloc(1, sizeof *f.t) };
 	(void)add_tensor(&f, "", "something.else", 1, (int64_t[]){ 4 });
 	expect_refused(&f, p, "not the weights of a known network");
-	struct net_spec ncsnpp = { .kind = NET_NCSNPP, .h = 8, .w = 8, .in_c = 3, .out_c = 3, .channels = 16, .blocks = 1, .n_mult = 2, .mult = { 1, 2 },
-		.fourier = true, .residual = true, .taps = 4, .noise_mult = 2, .emb_mult = 4 };
+	struct net_spec ncsnpp = { .kind = NET_NCSNPP,
+		                       .h = 8,
+		                       .w = 8,
+		                       .in_c = 3,
+		                       .out_c = 3,
+		                       .channels = 16,
+		                       .blocks = 1,
+		                       .n_mult = 2,
+		                       .mult = { 1, 2 },
+		                       .fourier = true,
+		                       .residual = true,
+		                       .taps = 4,
+		                       .noise_mult = 2,
+		                       .emb_mult = 4 };
 	struct params *q = net_params(&ncsnpp);
 	f = (struct file){ .t = xcalloc(1, sizeof *f.t) };
 	(void)add_tensor(&f, "", "time_embedding.linear_1.weight", 2, (int64_t[]){ 64, 32 });

@@ -1,12 +1,14 @@
-/* op_runner.c - asks every op the same questions (run: `op_runner [--bench] [--device NAME] [--types float|bf16|mixed] [NAME]`):
- *   1. gradient: the recorded backward against central differences, both in double by the specifications (asked on the CPU only);
- *   2. device: the device's path against the specification, relative L2 and NaN-safe;
+/* op_runner.c - asks every op the same questions (run: `op_runner [--bench] [--device NAME] [--types float|bf16|mixed]
+ * [NAME]`):
+ *   1. gradient: the recorded backward against central differences, both in double by the specifications (asked on the
+ *   CPU only); 2. device: the device's path against the specification, relative L2 and NaN-safe;
  *   3. bounds: guard words around every tensor unchanged, no output left unwritten;
- *   4. bits: the same result twice, with other work in between, with planned (shared) memory, and, on the emulated device, with
+ *   4. bits: the same result twice, with other work in between, with planned (shared) memory, and, on the emulated
+ *   device, with
  *      threads taking turns in other orders: a difference is a race or a missing barrier;
  *   5. cost (--bench): time, GFLOP/s.
- * --types: how the images of a case are stored (a device only): float, bf16, or every second tensor bf16. An op of ops.def that no
- * case reaches is a failure. Ends with `N passed, N failed, N skipped`. */
+ * --types: how the images of a case are stored (a device only): float, bf16, or every second tensor bf16. An op of
+ * ops.def that no case reaches is a failure. Ends with `N passed, N failed, N skipped`. */
 #include "model/cpu/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -20,11 +22,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- building a case ---------------------------------------------------------------------------------------------- */
+/* ---- building a case ------------------------------------------------------------------------- */
 
 enum { MAX_INPUTS = 12, MAX_VALUES = 1 << 22 };
 
-struct bench { struct graph *g; struct tensor *inputs[MAX_INPUTS]; float spread[MAX_INPUTS]; bool exact[MAX_INPUTS]; int n; };
+struct bench {
+	struct graph *g;
+	struct tensor *inputs[MAX_INPUTS];
+	float spread[MAX_INPUTS];
+	bool exact[MAX_INPUTS];
+	int n;
+};
 
 static struct tensor *in(struct bench *b, int64_t n, int64_t h, int64_t w, int64_t c, bool grad)
 {
@@ -46,19 +54,21 @@ struct op_case {
 	const char *name;
 	struct tensor *(*build)(struct bench *b, const int64_t *d);
 	int64_t d[8];
-	double tol;        /* relative L2 of CPU against double; measured, times about 3 */
+	double tol; /* relative L2 of CPU against double; measured, times about 3 */
 	const char *why;
 };
 
 static struct tensor *conv(struct bench *b, const int64_t *d) /* n, side, ic, oc, k, stride, pad, relu */
 {
-	struct tensor *x = in(b, d[0], d[1], d[1] + 1, d[2], true), *w = weights(b, d[3], d[2], d[4], d[4]), *bias = weights(b, 1, 1, 1, d[3]);
+	struct tensor *x = in(b, d[0], d[1], d[1] + 1, d[2], true), *w = weights(b, d[3], d[2], d[4], d[4]),
+				  *bias = weights(b, 1, 1, 1, d[3]);
 	return graph_conv2d(b->g, x, w, d[7] == 2 ? NULL : bias, (int)d[5], (int)d[6], (int)d[6], d[7] == 1);
 }
 
 static struct tensor *norm(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, residual */
 {
-	struct tensor *x = in(b, d[0], d[1], d[2], d[3], true), *w = weights(b, 1, 1, 1, d[3]), *bias = weights(b, 1, 1, 1, d[3]);
+	struct tensor *x = in(b, d[0], d[1], d[2], d[3], true), *w = weights(b, 1, 1, 1, d[3]),
+				  *bias = weights(b, 1, 1, 1, d[3]);
 	enum norm_mode mode = (enum norm_mode)d[5];
 	struct tensor *e = mode == NORM_PLAIN ? NULL : in(b, d[0], 1, 1, mode == NORM_ADD ? d[3] : 2 * d[3], true);
 	struct tensor *y = graph_groupnorm(b->g, x, w, bias, e, mode, (int)d[4], 1e-6, d[6]);
@@ -122,7 +132,8 @@ static struct tensor *attention(struct bench *b, const int64_t *d) /* n, h, w, h
 
 static struct tensor *attention_change(struct bench *b, const int64_t *d) /* n, h, w, heads, ch, spread, small */
 {
-	struct tensor *x = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], false), *change = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], false);
+	struct tensor *x = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], false),
+				  *change = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], false);
 	b->spread[0] = (float)d[5];
 	b->spread[1] = d[6] ? 1e-3f : 0.2f;
 	return graph_attention_change(b->g, x, change, graph_attention(b->g, x, (int)d[3])->maker->dst[1], (int)d[3]);
@@ -161,8 +172,12 @@ static struct tensor *bilinear(struct bench *b, const int64_t *d) /* n, h, w, c,
 static struct tensor *pool(struct bench *b, const int64_t *d) /* n, side, c, average, k, stride, pad, counts + 2 ceil */
 {
 	return graph_pool(b->g, in(b, d[0], d[1], d[1] + 2, d[2], true),
-	                  (struct pool_args){ .average = d[3], .k = (int)d[4], .stride = (int)d[5], .pad = (int)d[6],
-	                                      .pad_counts = d[7] & 1, .ceil = d[7] & 2 });
+	                  (struct pool_args){ .average = d[3],
+	                                      .k = (int)d[4],
+	                                      .stride = (int)d[5],
+	                                      .pad = (int)d[6],
+	                                      .pad_counts = d[7] & 1,
+	                                      .ceil = d[7] & 2 });
 }
 
 static struct tensor *global_mean(struct bench *b, const int64_t *d)
@@ -205,11 +220,27 @@ static const struct op_case cases[] = {
 	{ "groupnorm", norm, { 2, 33, 31, 40, 8, NORM_ADD, 1, 0 }, 1e-6, "an image cut over blocks" },
 	{ "groupnorm", norm, { 1, 19, 17, 35, 5, NORM_SCALE_SHIFT, 1, 1 }, 1e-6, "widths and sizes that divide nothing" },
 	{ "groupnorm", norm, { 2, 5, 7, 132, 2, NORM_ADD, 1, 0 }, 1e-6, "more channels in a group than lanes in a warp" },
-	{ "groupnorm_change", norm_change, { 3, 5, 7, 16, 4, NORM_PLAIN, 1, 1 }, 3e-6, "a small change is as precise as a large one" },
+	{ "groupnorm_change",
+	  norm_change,
+	  { 3, 5, 7, 16, 4, NORM_PLAIN, 1, 1 },
+	  3e-6,
+	  "a small change is as precise as a large one" },
 	{ "groupnorm_change", norm_change, { 2, 8, 8, 96, 24, NORM_ADD, 1, 1 }, 3e-6, "" },
-	{ "groupnorm_change", norm_change, { 1, 19, 17, 35, 5, NORM_SCALE_SHIFT, 1, 1 }, 3e-6, "sizes that divide nothing" },
-	{ "groupnorm_change", norm_change, { 2, 33, 31, 40, 8, NORM_PLAIN, 0, 0 }, 3e-6, "an image cut over blocks, weights of its own" },
-	{ "groupnorm_change", norm_change, { 2, 5, 7, 132, 2, NORM_SCALE_SHIFT, 1, 0 }, 3e-6, "more channels in a group than lanes in a warp" },
+	{ "groupnorm_change",
+	  norm_change,
+	  { 1, 19, 17, 35, 5, NORM_SCALE_SHIFT, 1, 1 },
+	  3e-6,
+	  "sizes that divide nothing" },
+	{ "groupnorm_change",
+	  norm_change,
+	  { 2, 33, 31, 40, 8, NORM_PLAIN, 0, 0 },
+	  3e-6,
+	  "an image cut over blocks, weights of its own" },
+	{ "groupnorm_change",
+	  norm_change,
+	  { 2, 5, 7, 132, 2, NORM_SCALE_SHIFT, 1, 0 },
+	  3e-6,
+	  "more channels in a group than lanes in a warp" },
 	{ "groupnorm_change", norm_change, { 2, 1, 1, 8, 2, NORM_ADD, 1, 0 }, 3e-6, "one pixel" },
 	{ "silu", silu, { 1, 1, 1 }, 1e-6, "" },
 	{ "silu", silu, { 7, 4099, 1 }, 1e-6, "a tail that fills no vector" },
@@ -262,7 +293,7 @@ static const struct op_case cases[] = {
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
-/* ---- running ------------------------------------------------------------------------------------------------------ */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static bool reached[N_OPS], lost; /* lost: the device answers no more */
 static struct backend *device;
@@ -275,7 +306,10 @@ static bool on_cpu(void)
 	return device->ops->host_memory;
 }
 
-struct built { struct bench b; struct tensor *out, *cotangent; };
+struct built {
+	struct bench b;
+	struct tensor *out, *cotangent;
+};
 
 static bool is_exact(const struct built *x, const struct tensor *t)
 {
@@ -473,8 +507,8 @@ static bool run_case(const struct op_case *c)
 	bool bits = !lost && same_bits(c, &x);
 	lost |= !lost && backend_check(device, &e) != 0;
 	bool ok = grad <= 2e-7 && error <= tol && !spilled && bits && !lost;
-	(void)printf("%-4s %-14s gradient %.1e  device %.1e (<= %.0e)  %s  %s  [", ok ? "ok" : "FAIL", c->name, grad, error, tol,
-	             spilled ? spilled : "in bounds", bits ? "same bits" : "OTHER BITS");
+	(void)printf("%-4s %-14s gradient %.1e  device %.1e (<= %.0e)  %s  %s  [", ok ? "ok" : "FAIL", c->name, grad, error,
+	             tol, spilled ? spilled : "in bounds", bits ? "same bits" : "OTHER BITS");
 	for (int i = 0; i < 8; i++)
 		(void)printf("%s%lld", i ? "," : "", (long long)c->d[i]);
 	(void)printf("] %s%s%s\n", c->why, lost ? ": " : "", lost ? e.msg : "");
@@ -495,7 +529,8 @@ static void bench_case(const struct op_case *c)
 		runs += backend_check(device, &e) == 0;
 		elapsed = monotonic_s() - start;
 	} while (elapsed < 0.2);
-	(void)printf("     %-14s %9.3f ms  %8.2f GFLOP/s\n", c->name, 1e3 * elapsed / runs, graph_flops(x.b.g) * runs / elapsed / 1e9);
+	(void)printf("     %-14s %9.3f ms  %8.2f GFLOP/s\n", c->name, 1e3 * elapsed / runs,
+	             graph_flops(x.b.g) * runs / elapsed / 1e9);
 	graph_free(x.b.g);
 }
 

@@ -1,14 +1,18 @@
-/* dtype_deviation.c - how far a training step in tf32 and bf16 is from the same step in fp32, by the number N of noise levels: the student's
- * and the teacher's answers nearly cancel late in the curriculum, so what rounding does to their difference grows.
+/* dtype_deviation.c - how far a training step in tf32 and bf16 is from the same step in fp32, by the number N of noise
+ * levels: the student's and the teacher's answers nearly cancel late in the curriculum, so what rounding does to their
+ * difference grows.
  *
- *     dtype_deviation [--device cuda[:N]] [--preset NAME] [--batch B] [--set KEY=VALUE]..   # a Markdown table, then N passed, N failed
+ *     dtype_deviation [--device cuda[:N]] [--preset NAME] [--batch B] [--set KEY=VALUE]..   # a Markdown table, then N
+ *     passed, N failed
  *
- * The reference is fp32 on the CPU. The network has random weights everywhere, also where training starts from zeros (which
- * would answer nothing); noise levels are the interval's quantiles 1/8, 3/8, ... of the preset's own distribution. A teacher with weights
- * of its own has the student's times 1 + 0.01 normal. Rows marked "apart" evaluate the teacher in a pass of its own, as is usual
- * elsewhere, rather than by its change from the student (model/nets/change.h): for comparison, judged by nobody. MiB: the step's memory.
+ * The reference is fp32 on the CPU. The network has random weights everywhere, also where training starts from zeros
+ * (which would answer nothing); noise levels are the interval's quantiles 1/8, 3/8, ... of the preset's own
+ * distribution. A teacher with weights of its own has the student's times 1 + 0.01 normal. Rows marked "apart" evaluate
+ * the teacher in a pass of its own, as is usual elsewhere, rather than by its change from the student
+ * (model/nets/change.h): for comparison, judged by nobody. MiB: the step's memory.
  *
- * Another row fails when it is further from fp32 than about three times what was measured (results/gpu/README.md), at any N. */
+ * Another row fails when it is further from fp32 than about three times what was measured (results/gpu/README.md), at
+ * any N. */
 #include "model/cpu/devices.h"
 #include "model/config/net_spec.h"
 #include "model/base/mem.h"
@@ -23,8 +27,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct setup { struct run_config c; struct net_spec net; struct params *p; float *weights, *teacher; struct classifier metric; int64_t batch; bool apart; };
-struct answer { double loss; float *grad; size_t bytes; };
+struct setup {
+	struct run_config c;
+	struct net_spec net;
+	struct params *p;
+	float *weights, *teacher;
+	struct classifier metric;
+	int64_t batch;
+	bool apart;
+};
+struct answer {
+	double loss;
+	float *grad;
+	size_t bytes;
+};
 
 static void weights(float *w, const struct params *p)
 {
@@ -53,11 +69,15 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 	size_t floats = params_floats(s->p);
 	float *w, *own, *frozen = NULL, *grad = b->ops->memory.alloc(b, floats * sizeof *grad, e);
 	struct graph *g = graph_new_on(b);
-	struct step st = step_build(g, &s->c, &s->net, s->p, &(struct step_options){ .batch = (int)s->batch, .backward = true, .apart = s->apart,
-	                            .classifier = s->metric.params ? &s->metric : NULL });
+	struct step st = step_build(g, &s->c, &s->net, s->p,
+	                            &(struct step_options){ .batch = (int)s->batch,
+	                                                    .backward = true,
+	                                                    .apart = s->apart,
+	                                                    .classifier = s->metric.params ? &s->metric : NULL });
 	if (b->dtype == DTYPE_BF16)
 		(void)graph_set_low(g);
-	if (!grad || graph_try_plan(g, e) || backend_lend(&w, b, s->weights, floats, e) || backend_lend(&own, b, s->teacher, floats, e) ||
+	if (!grad || graph_try_plan(g, e) || backend_lend(&w, b, s->weights, floats, e) ||
+	    backend_lend(&own, b, s->teacher, floats, e) ||
 	    (s->metric.params && backend_lend(&frozen, b, s->metric.weights, params_floats(s->metric.params), e)))
 		return -1;
 	graph_bind(g, STORE_FROZEN, frozen);
@@ -100,7 +120,8 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 
 static int passed, failed;
 
-/* 32-bit floats, 11 bits, 8 bits: rounding of a step, by BACKEND_*; with a metric that has relus, whose kinks a rounded answer crosses. */
+/* 32-bit floats, 11 bits, 8 bits: rounding of a step, by BACKEND_*; with a metric that has relus, whose kinks a rounded
+ * answer crosses. */
 static const double allowed[][2] = { { 3e-4, 9e-4 }, { 8e-3, 4e-2 }, { 6e-2, 3.5e-1 } };
 
 static void judge(int dtype, bool learned, double gradient)
@@ -124,8 +145,8 @@ static void row(const struct answer *want, const struct answer *got, const struc
 	}
 	if (!s->apart)
 		judge(d, s->metric.params != NULL, sqrt(diff / a));
-	printf("| %lld | %s%s | %.2e | %+.3f %% | %.6f | %.2f |\n", (long long)levels, dtypes[d], s->apart ? ", apart" : "", sqrt(diff / a),
-	       100 * (got->loss / want->loss - 1), ab / sqrt(a * b), (double)got->bytes / 0x1p20);
+	printf("| %lld | %s%s | %.2e | %+.3f %% | %.6f | %.2f |\n", (long long)levels, dtypes[d], s->apart ? ", apart" : "",
+	       sqrt(diff / a), 100 * (got->loss / want->loss - 1), ab / sqrt(a * b), (double)got->bytes / 0x1p20);
 	(void)fflush(stdout);
 }
 

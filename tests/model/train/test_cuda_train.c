@@ -1,5 +1,5 @@
-/* test_cuda_train.c - training and sampling on the CUDA back end against the CPU's, under emulation: whole steps with their losses,
- * recorded and replayed, stopped and resumed, short of memory, with a device that is lost. */
+/* test_cuda_train.c - training and sampling on the CUDA back end against the CPU's, under emulation: whole steps with
+ * their losses, recorded and replayed, stopped and resumed, short of memory, with a device that is lost. */
 #include "model/base/mem.h"
 #include "model/config/config.h"
 #include "model/train/sample.h"
@@ -24,7 +24,7 @@ static void choose_plugin(void)
 
 TestSuite(cuda_train, .init = choose_plugin);
 
-/* ---- training ------------------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------- */
 
 enum { MAX_STEPS = 20 };
 
@@ -34,7 +34,10 @@ static int steps(void)
 	return real() ? MAX_STEPS : 8;
 }
 
-struct losses { double value[MAX_STEPS + 1]; int asked, stop_after; };
+struct losses {
+	double value[MAX_STEPS + 1];
+	int asked, stop_after;
+};
 
 static void keep(void *ctx, const char *name, int64_t step, double value)
 {
@@ -50,7 +53,8 @@ static bool stop(void *ctx)
 
 static struct run_config tiny(const char *const *settings)
 {
-	const char *const base[] = { "train.steps", real() ? "20" : "8", "train.batch", "4", "net.channels", "8", "net.dropout", "0.2", NULL };
+	const char *const base[] = { "train.steps", real() ? "20" : "8", "train.batch", "4", "net.channels",
+		                         "8",           "net.dropout",       "0.2",         NULL };
 	struct run_config c;
 	struct err e = ERR_INIT;
 	config_defaults(&c);
@@ -63,7 +67,8 @@ static struct run_config tiny(const char *const *settings)
 	return c;
 }
 
-static int train(struct train_result *r, struct losses *l, const struct run_config *c, const char *device, const char *dir, struct err *e)
+static int train(struct train_result *r, struct losses *l, const struct run_config *c, const char *device,
+                 const char *dir, struct err *e)
 {
 	struct train_hooks hooks = { .ctx = l, .curve = keep, .stop = stop };
 	struct train_options o = { .seed = 3, .dir = dir, .threads = 2, .curve_every = 1, .device = device };
@@ -83,7 +88,8 @@ static void expect_same_training_as(const char *dtype, const char *const *settin
 	cr_assert_eq(train(&r, &got, &low, "cuda", b, &e), 0, "%s", e.msg);
 	cr_expect_eq(r.step, steps());
 	for (int k = 1; k <= steps(); k++)
-		cr_assert(fabs(got.value[k] - want.value[k]) <= tol * fabs(want.value[k]), "step %d: loss %.9g, the CPU's %.9g", k, got.value[k], want.value[k]);
+		cr_assert(fabs(got.value[k] - want.value[k]) <= tol * fabs(want.value[k]), "step %d: loss %.9g, the CPU's %.9g",
+		          k, got.value[k], want.value[k]);
 	tempdir_remove(a);
 	tempdir_remove(b);
 }
@@ -93,12 +99,14 @@ static void expect_same_training(const char *const *settings, double tol)
 	expect_same_training_as("fp32", settings, tol);
 }
 
-/* A low precision's teacher is the student plus a change; tf32 of the emulated device rounds nothing, so only that differs. */
+/* A low precision's teacher is the student plus a change; tf32 of the emulated device rounds nothing, so only that
+ * differs. */
 Test(cuda_train, teacher_by_its_change_trains_as_one_apart)
 {
 	double tol = real() ? 2e-2 : 5e-5;
 	expect_same_training_as("tf32", (const char *[]){ "net.attn", "[4]", NULL }, tol);
-	expect_same_training_as("tf32", (const char *[]){ "teacher.ema", "0.9", "net.attn", "[8]", "net.kind", "ncsnpp", NULL }, tol);
+	expect_same_training_as(
+		"tf32", (const char *[]){ "teacher.ema", "0.9", "net.attn", "[8]", "net.kind", "ncsnpp", NULL }, tol);
 	expect_same_training_as("tf32", (const char *[]){ "teacher.shared_dropout", "false", NULL }, tol);
 }
 
@@ -197,7 +205,7 @@ Test(cuda_train, lost_device_ends_the_run_with_a_reason)
 	tempdir_remove(dir);
 }
 
-/* ---- sampling ------------------------------------------------------------------------------------------------------- */
+/* ---- sampling -------------------------------------------------------------------------------- */
 
 Test(cuda_train, samples_are_the_same_as_on_the_cpu)
 {

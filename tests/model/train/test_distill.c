@@ -1,5 +1,5 @@
-/* test_distill.c - consistency distillation: the ODE step of the frozen network against the same step taken by hand in double and
- * against its closed solution, and whole trainings from a teacher in a file. */
+/* test_distill.c - consistency distillation: the ODE step of the frozen network against the same step taken by hand in
+ * double and against its closed solution, and whole trainings from a teacher in a file. */
 #include "model/base/mem.h"
 #include "model/config/net_spec.h"
 #include "model/cpu/devices.h"
@@ -23,8 +23,10 @@ static struct run_config tiny(const char *const *settings)
 	struct run_config c;
 	struct err e = ERR_INIT;
 	config_defaults(&c);
-	static const char *const base[] = { "train.steps", "6", "train.batch", "8", "net.channels", "8", "method.kind", "cd", "cd.teacher", "x.st",
-		"disc.kind", "constant", "disc.s0", "17", "noise.dist", "uniform", "weight.kind", "uniform", "loss.kind", "l2", NULL };
+	static const char *const base[] = { "train.steps", "6",  "train.batch", "8",       "net.channels", "8",
+		                                "method.kind", "cd", "cd.teacher",  "x.st",    "disc.kind",    "constant",
+		                                "disc.s0",     "17", "noise.dist",  "uniform", "weight.kind",  "uniform",
+		                                "loss.kind",   "l2", NULL };
 	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
 	for (const char *const *s = base; s[0]; s += 2)
 		cr_assert_eq(config_set_text(&c, s[0], s[1], &e), 0, "%s", e.msg);
@@ -42,15 +44,21 @@ static float *weights_named(const struct params *p, const char *prefix)
 		const struct param *q = params_get(p, i);
 		SCOPED(free) char *name = xstrfmt("%s%s", prefix, q->name);
 		for (size_t k = 0; k < q->count; k++)
-			w[q->at + k] = (float)(q->ndim > 1 ? formula_u(name, k) * sqrt(3.0 / (double)(q->count / (size_t)q->dims[0])) : 0.3 * formula_u(name, k));
+			w[q->at + k] = (float)(q->ndim > 1
+			                           ? formula_u(name, k) * sqrt(3.0 / (double)(q->count / (size_t)q->dims[0]))
+			                           : 0.3 * formula_u(name, k));
 	}
 	return w;
 }
 
-struct taken { double *x_t, *x_r; size_t per; };
+struct taken {
+	double *x_t, *x_r;
+	size_t per;
+};
 
 /* One step of the graph: the student's points and where the teacher's ODE leads from them, for noise levels t -> r. */
-static struct taken take_step(const struct run_config *c, const struct net_spec *net, const struct params *p, float *diffusion, const double *t, const double *r)
+static struct taken take_step(const struct run_config *c, const struct net_spec *net, const struct params *p,
+                              float *diffusion, const double *t, const double *r)
 {
 	float *student = weights_named(p, "student/"), *grad = xaligned(params_floats(p) * sizeof *grad);
 	struct graph *g = graph_new();
@@ -69,7 +77,8 @@ static struct taken take_step(const struct run_config *c, const struct net_spec 
 	for (int i = 0; i < BATCH; i++) {
 		step_set_noise(&s, c, i, t[i], r[i], 1);
 		for (size_t k = 0; k < out.per; k++)
-			out.x_t[(size_t)i * out.per + k] = (double)s.x0->data[(size_t)i * out.per + k] + t[i] * (double)s.z->data[(size_t)i * out.per + k];
+			out.x_t[(size_t)i * out.per + k] = (double)s.x0->data[(size_t)i * out.per + k] +
+			                                   t[i] * (double)s.z->data[(size_t)i * out.per + k];
 	}
 	graph_run(g);
 	for (size_t k = 0; k < BATCH * out.per; k++)
@@ -82,10 +91,12 @@ static struct taken take_step(const struct run_config *c, const struct net_spec 
 }
 
 /* D(x, sigma) of one sample in double, EDM's preconditioning written out. */
-static void clean_of(double *out, const struct run_config *c, const struct net_spec *net, const struct params *p, float *weights, const double *x, size_t per, double sigma)
+static void clean_of(double *out, const struct run_config *c, const struct net_spec *net, const struct params *p,
+                     float *weights, const double *x, size_t per, double sigma)
 {
 	struct graph *g = graph_new();
-	struct tensor *in = graph_input(g, "in", 1, net->h, net->w, net->in_c), *noise = graph_input(g, "noise", 1, 1, 1, 1);
+	struct tensor *in = graph_input(g, "in", 1, net->h, net->w, net->in_c),
+				  *noise = graph_input(g, "noise", 1, 1, 1, 1);
 	struct tensor *f = net_forward(g, net, p, STORE_STUDENT, &(struct net_inputs){ .x = in, .c_noise = noise });
 	graph_keep(f);
 	graph_plan(g);
@@ -154,7 +165,8 @@ Test(distill, eulers_step_is_the_one_taken_by_hand)
 	expect_step_by_hand("euler");
 }
 
-/* A network that says 0 is the exact denoiser of N(0, sigma_data^2) data, whose ODE is solved by x sqrt((r^2+sd^2)/(t^2+sd^2)). */
+/* A network that says 0 is the exact denoiser of N(0, sigma_data^2) data, whose ODE is solved by x
+ * sqrt((r^2+sd^2)/(t^2+sd^2)). */
 Test(distill, follows_the_solution_of_a_gaussian)
 {
 	struct run_config c = tiny(NULL);
@@ -190,7 +202,9 @@ static char *teacher_file(const char *dir, const struct run_config *c)
 	struct arena names = { 0 };
 	for (int i = 0; i < params_count(p); i++) {
 		const struct param *q = params_get(p, i);
-		t[i] = (struct st_tensor){ .name = arena_strfmt(&names, "model.%s", q->name), .dtype = ST_F32, .n_dims = q->ndim, .data = w + q->at };
+		t[i] = (struct st_tensor){
+			.name = arena_strfmt(&names, "model.%s", q->name), .dtype = ST_F32, .n_dims = q->ndim, .data = w + q->at
+		};
 		memcpy(t[i].dims, q->dims, sizeof q->dims);
 	}
 	char *path = xstrfmt("%s/teacher.safetensors", dir);
@@ -202,7 +216,9 @@ static char *teacher_file(const char *dir, const struct run_config *c)
 	return path;
 }
 
-struct stops { int asked, after; };
+struct stops {
+	int asked, after;
+};
 
 static bool stop_after(void *ctx)
 {
@@ -215,7 +231,8 @@ Test(distill, trains_and_resumes_to_the_same_bits)
 	char *dir = tempdir_make(), *a = tempdir_make(), *b = tempdir_make();
 	struct run_config c = tiny(NULL);
 	SCOPED(free) char *teacher = teacher_file(dir, &c);
-	c = tiny((const char *[]){ "cd.teacher", teacher, "net.init", teacher, "teacher.ema", "0.95", "loss.kind", "l1", NULL });
+	c = tiny(
+		(const char *[]){ "cd.teacher", teacher, "net.init", teacher, "teacher.ema", "0.95", "loss.kind", "l1", NULL });
 	struct train_result whole, rest;
 	struct err e = ERR_INIT;
 	struct train_options o = { .seed = 3, .dir = a, .threads = 2 };

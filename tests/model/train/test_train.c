@@ -1,5 +1,5 @@
-/* test_train.c - training as a whole on generated data: it learns, the same cell gives the same bits, and a run that was
- * stopped or killed at any step and resumed ends in the bits of one that never stopped. */
+/* test_train.c - training as a whole on generated data: it learns, the same cell gives the same bits, and a run that
+ * was stopped or killed at any step and resumed ends in the bits of one that never stopped. */
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/train/ckpt.h"
@@ -32,7 +32,11 @@ static struct run_config tiny(const char *const *settings)
 	return c;
 }
 
-struct watch { int64_t stop_at, kill_at; double first_loss, last_loss; int warnings; };
+struct watch {
+	int64_t stop_at, kill_at;
+	double first_loss, last_loss;
+	int warnings;
+};
 
 static void curve(void *ctx, const char *name, int64_t step, double value)
 {
@@ -99,7 +103,10 @@ static void expect_same_bits(const char *const *settings)
 	tempdir_remove(b);
 }
 
-struct points { double value[64]; int asked, stop_after; };
+struct points {
+	double value[64];
+	int asked, stop_after;
+};
 
 static void keep_point(void *ctx, const char *name, int64_t step, double value)
 {
@@ -146,12 +153,14 @@ Test(train, same_bits_twice_and_resumed)
 
 Test(train, same_bits_with_a_teacher_of_its_own)
 {
-	expect_same_bits((const char *[]){ "teacher.ema", "schedule", "disc.kind", "sqrt", "disc.s0", "2", "net.kind", "ncsnpp", NULL });
+	expect_same_bits(
+		(const char *[]){ "teacher.ema", "schedule", "disc.kind", "sqrt", "disc.s0", "2", "net.kind", "ncsnpp", NULL });
 }
 
 Test(train, same_bits_under_ect)
 {
-	expect_same_bits((const char *[]){ "method.kind", "ect", "ect.stage_steps", "8", "precond.kind", "edm", "loss.c", "0", NULL });
+	expect_same_bits(
+		(const char *[]){ "method.kind", "ect", "ect.stage_steps", "8", "precond.kind", "edm", "loss.c", "0", NULL });
 }
 
 /* The children are killed by SIGKILL right after a random step; checkpoints are every 3 steps. */
@@ -229,7 +238,8 @@ static double mean_of(const uint8_t *bytes, size_t n)
 /* An untrained network answers mid-grey; the shapes are bright on black. */
 Test(train, samples_take_on_the_brightness_of_the_data)
 {
-	struct run_config c = tiny((const char *[]){ "train.steps", "80", "optim.lr", "0.003", "net.dropout", "0", "ema.decay", "0.9", NULL });
+	struct run_config c = tiny(
+		(const char *[]){ "train.steps", "80", "optim.lr", "0.003", "net.dropout", "0", "ema.decay", "0.9", NULL });
 	char *dir = tempdir_make();
 	struct watch w = watching();
 	struct train_result r = run(&c, dir, &w, 0);

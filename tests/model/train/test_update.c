@@ -1,5 +1,5 @@
-/* test_update.c - gradients handed over one by one and gradients in a flat store give the same bits, whatever reaches a parameter
- * how often; and the memory that training the full-size networks takes, from their plans. */
+/* test_update.c - gradients handed over one by one and gradients in a flat store give the same bits, whatever reaches a
+ * parameter how often; and the memory that training the full-size networks takes, from their plans. */
 #include "model/train/update.h"
 #include "model/config/net_spec.h"
 #include "model/cpu/devices.h"
@@ -30,7 +30,12 @@ static struct backend *aside(void)
 
 enum { STORES = 5, STEPS = 3 }; /* p, m, v, ema, teacher */
 
-struct outcome { float *store[STORES]; size_t n; struct step_status status; double norm; };
+struct outcome {
+	float *store[STORES];
+	size_t n;
+	struct step_status status;
+	double norm;
+};
 
 static void outcome_free(struct outcome *o)
 {
@@ -39,7 +44,8 @@ static void outcome_free(struct outcome *o)
 }
 
 /* Steps of a made graph from the same start; `loss` of step 1 is spoilt when asked. The graph is freed. */
-static struct outcome train(struct backend *b, struct graph *g, const struct params *p, struct tensor *loss, struct tensor *spoil)
+static struct outcome train(struct backend *b, struct graph *g, const struct params *p, struct tensor *loss,
+                            struct tensor *spoil)
 {
 	struct err e = ERR_INIT;
 	struct update *u;
@@ -54,7 +60,9 @@ static struct outcome train(struct backend *b, struct graph *g, const struct par
 		memcpy(o.store[s], o.store[0], o.n * sizeof(float));
 	graph_bind(g, STORE_STUDENT, o.store[0]);
 	graph_bind(g, STORE_TEACHER, o.store[4]);
-	update_bind(u, &(struct update_stores){ o.store[0], o.store[1], o.store[2], o.store[3], o.store[4], &control, &o.status }, loss);
+	update_bind(
+		u, &(struct update_stores){ o.store[0], o.store[1], o.store[2], o.store[3], o.store[4], &control, &o.status },
+		loss);
 	for (int i = 0; i < g->n_tensors; i++) { /* inputs by number; numbers near one where a sample has one */
 		struct tensor *t = g->tensors[i];
 		if (t->role != TENSOR_INPUT)
@@ -69,7 +77,9 @@ static struct outcome train(struct backend *b, struct graph *g, const struct par
 	}
 	for (int k = 0; k < STEPS; k++) {
 		struct optim adam = { OPTIM_ADAM, 1e-2, 0.9, 0.999, 1e-8, 0 };
-		control = (struct step_control){ .optim = optim_step_at(&adam, k + 1), .ema = average_of(0.9), .teacher = average_of(0.85) };
+		control = (struct step_control){ .optim = optim_step_at(&adam, k + 1),
+			                             .ema = average_of(0.9),
+			                             .teacher = average_of(0.85) };
 		if (spoil && k == 1)
 			graph_write(g, spoil, 0, (float[]){ NAN }, 1);
 		if (k == STEPS - 1)
@@ -96,7 +106,9 @@ static struct outcome whole_step(struct backend *b, const char *kind, bool spoil
 	struct err e = ERR_INIT;
 	struct run_config c;
 	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e) || config_set_text(&c, "net.kind", kind, &e) || config_finish(&c, &e), 0, "%s", e.msg);
+	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e) || config_set_text(&c, "net.kind", kind, &e) ||
+	                 config_finish(&c, &e),
+	             0, "%s", e.msg);
 	struct net_spec net = net_spec_of(&c);
 	struct params *p = net_params(&net);
 	struct graph *g = graph_new_on(b);
@@ -138,9 +150,11 @@ static struct outcome used_twice(struct backend *b)
 {
 	struct params *p = params_new();
 	int64_t dims[2] = { 8, 8 };
-	int w_at = params_add(p, "w", 2, dims, INIT_XAVIER, 1, 8, 8), b_at = params_add(p, "b", 1, dims, INIT_ZERO, 1, 8, 8);
+	int w_at = params_add(p, "w", 2, dims, INIT_XAVIER, 1, 8, 8),
+		b_at = params_add(p, "b", 1, dims, INIT_ZERO, 1, 8, 8);
 	struct graph *g = graph_new_on(b);
-	struct tensor *x = graph_input(g, "x", 4, 2, 2, 8), *target = graph_input(g, "target", 4, 2, 2, 8), *one = graph_input(g, "one", 4, 1, 1, 1);
+	struct tensor *x = graph_input(g, "x", 4, 2, 2, 8), *target = graph_input(g, "target", 4, 2, 2, 8),
+				  *one = graph_input(g, "one", 4, 1, 1, 1);
 	struct tensor *w = graph_param(g, "w", STORE_STUDENT, params_get(p, w_at)->at, 8, 8, 1, 1);
 	struct tensor *bias = graph_param(g, "b", STORE_STUDENT, params_get(p, b_at)->at, 1, 1, 1, 8);
 	struct tensor *y = graph_conv2d(g, graph_conv2d(g, x, w, NULL, 1, 0, 0, false), w, bias, 1, 0, 0, false);
@@ -161,7 +175,7 @@ Test(update, a_parameter_used_twice_waits_for_both_parts)
 	outcome_free(&b);
 }
 
-/* ---- memory of the full-size networks ---------------------------------------------------------------------------------- */
+/* ---- memory of the full-size networks -------------------------------------------------------- */
 
 static void *refuse(struct backend *b, size_t bytes, struct err *e)
 {
@@ -194,7 +208,8 @@ static double step_mib(const char *preset, int batch)
 	return bytes / 1048576;
 }
 
-/* 70 % of what PyTorch 1.13 takes for the same step, 1,870 and 5,803 MiB, of which the program itself takes about 40. */
+/* 70 % of what PyTorch 1.13 takes for the same step, 1,870 and 5,803 MiB, of which the program itself takes about
+ * 40. */
 Test(update, full_size_networks_train_in_the_memory_that_was_promised)
 {
 	model_init(2);
