@@ -28,10 +28,9 @@ static int run_fid(struct cli *c)
 
 SCORE_COMMAND(
 	fid, .args = "A B", .summary = "Frechet inception distance of two sets of images",
-	.help =
-		"A is the set to judge, B the reference; the interval is of the sampling of A, with B fixed.\n\n" SCORE_SOURCES_HELP
-		"\n\nThe distance is computed by a route that is exact at any rank. pytorch-fid's own is off by about 1e-4 "
-		"when there are fewer images than dimensions.");
+	.help = "A is the set to judge, B the reference; the interval is of the sampling of A.\n\n" SCORE_SOURCES_HELP
+			"\n\nThe distance is computed by a route that is exact at any rank. pytorch-fid's own is off by about 1e-4 "
+			"when there are fewer images than dimensions.");
 
 /* ---- kid -------------------------------------------------------------------------------------------------------- */
 
