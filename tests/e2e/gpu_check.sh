@@ -23,7 +23,7 @@ test_a_rehearsal_writes_whole_reports() {
 	says out 'passed singular'
 	says out 'passed features'
 	says out 'passed profile'
-	says report/report.md 'the shapes that take most'
+	says report/report.md 'the shapes that take the most time'
 	says out 'passed bench-features-bf16'
 	says out 'passed bench-pictures'
 	command -v compute-sanitizer >/dev/null || says out 'skipped racecheck'
