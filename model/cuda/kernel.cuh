@@ -266,7 +266,7 @@ template <class F>
 static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) column_sums_kernel(F f, struct columns p, float *partial)
 {
 	enum { K = F::SUMS };
-	SHARED(float, shared, K *VEC *BLOCK);
+	SHARED(float, shared, (K * VEC * BLOCK));
 	struct place at = place_of(p);
 	float sum[K][VEC] = {};
 	if (at.count) {

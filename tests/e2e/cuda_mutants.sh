@@ -54,7 +54,7 @@ test_a_sum_that_leaves_out_a_warp() {
 	caught distance distance model/cuda/kernel.cuh 'for (unsigned i = 0; i < warps; i++)' 'for (unsigned i = 1; i < warps; i++)'
 }
 test_shared_memory_too_small() {
-	caught groupnorm groupnorm model/cuda/kernel.cuh 'SHARED(float, shared, K * VEC * BLOCK);' 'SHARED(float, shared, K * VEC * BLOCK - 1);' 'outside its array'
+	caught groupnorm groupnorm model/cuda/kernel.cuh 'SHARED(float, shared, (K * VEC * BLOCK));' 'SHARED(float, shared, (K * VEC * BLOCK - 1));' 'outside its array'
 }
 test_threads_that_race_for_one_place() {
 	caught distance distance model/ops/distance.cu 'if (threadIdx.x == 0)' 'if ((sum += threadIdx.x) >= 0)' 'OTHER BITS'
@@ -156,7 +156,7 @@ test_moments_unbroken_pass() {
 }
 test_moments_of_rows_beyond_the_last() { caught_moments 'r < j.n && c < j.d' 'c < j.d'; }
 test_moments_barrier_missing_after_the_rows() { caught_moments $'left);\n\t\t__syncthreads();' 'left);'; }
-test_moments_not_centred_across_folds() { caught_moments 'sum[a][b] + between' 'sum[a][b] + 0 * between'; }
+test_moments_not_centred_across_folds() { caught_moments 'between * (j.fresh[r]' '0 * between * (j.fresh[r]'; }
 test_moments_of_a_wrong_share() { caught_moments '(job->n_folded + job->n)' '(job->n_folded + 1)'; }
 
 # ---- what only the emulated device's ways show: it is late, its tensor cores want their alignment
