@@ -187,8 +187,7 @@ static void knobs(struct str *s)
 	roff_paragraphs(
 		s,
 		"The settings of a cell: for [base], for set and when, for the key of an axis. `ablate explain KEY` says the "
-		"same "
-		"of one, with the value of every preset.");
+		"same of one, with the value of every preset.");
 	for (int i = 0; i < n; i++)
 		knob(s, &k[i]);
 }
@@ -200,8 +199,7 @@ static void presets(struct str *s)
 	roff_section(s, "PRESETS");
 	roff_paragraphs(
 		s, "A preset is a published recipe as values of knobs; what it does not set has the knob's default. `ablate "
-		   "config "
-		   "PRESET` prints all values.");
+		   "config PRESET` prints all values.");
 	for (int i = 0; i < n; i++) {
 		SCOPED(free) char *text = xstrfmt("%s.", p[i].text);
 		roff_item(s, p[i].name, text);
@@ -211,9 +209,8 @@ static void presets(struct str *s)
 	roff_paragraphs(
 		s,
 		"One of these endings may follow any preset's name (ict-cifar10-tiny). It keeps the method and its data set, "
-		"and "
-		"makes the network and the training small, to try a grid out: its scores mean nothing. Published weights to "
-		"start from do not fit a smaller network: without them it starts at random (and distillation waits for a "
+		"and makes the network and the training small, to try a grid out: its scores mean nothing. Published weights "
+		"to start from do not fit a smaller network: without them it starts at random (and distillation waits for a "
 		"teacher of its size). As part of a preset these values are below [base]; --set preset=...-tiny, with the "
 		"three dots, puts them above it, in every row. Data sets and networks have no such names.");
 	for (int i = 0; i < n; i++) {
@@ -230,46 +227,36 @@ static void presets(struct str *s)
 
 static const char description[] =
 	"A grid file describes a study: what its trainings have in common, what is varied, with which seeds, how each is "
-	"scored, and how "
-	"the results are shown and judged. `ablate plan FILE` checks it and says what would run, `ablate run FILE` runs "
-	"it.\n\n"
+	"scored, and how the results are shown and judged. `ablate plan FILE` checks it and says what would run, `ablate "
+	"run FILE` runs it.\n\n"
 	"The file is TOML 1.0. What this page does not name is an error, with file, line, column and the nearest name.";
 
 static const char expansion[] =
 	"A row is one combination of settings. Rows come from axes and zips (all combinations, less the excludes), from "
-	"includes, and "
-	"from chains; a grid with none of these has one row, called base.\n\n"
+	"includes, and from chains; a grid with none of these has one row, called base.\n\n"
 	"A row has a name, by which gates and --only mean it and which `ablate plan` lists: the labels of its axes, as "
-	"\"optim.lr=0.001, "
-	"Huber\"; the label of its include; in a chain CHAIN/LABEL, where LABEL or the variant's name is enough if no "
-	"other row has "
-	"it.\n\n"
+	"\"optim.lr=0.001, Huber\"; the label of its include; in a chain CHAIN/LABEL, where LABEL or the variant's name is "
+	"enough if no other row has it.\n\n"
 	"The settings of a row come in layers, later over earlier: the defaults of the knobs, the preset, [base], the "
-	"row's own (axis, "
-	"zip, include or variants), --set. A preset given in a later layer replaces only the preset: what [base] sets "
-	"stays above it.\n\n"
+	"row's own (axis, zip, include or variants), --set. A preset given in a later layer replaces only the preset: what "
+	"[base] sets stays above it.\n\n"
 	"An arm is a row's settings with every default written out; its name is their hash. Rows with equal settings are "
-	"one arm and "
-	"are trained once. A cell is an arm with a training seed: one process, one training. What is finished is never "
-	"trained again, "
-	"in this grid or another that has the same cell in the same database.";
+	"one arm and are trained once. A cell is an arm with a training seed: one process, one training. What is finished "
+	"is never trained again, in this grid or another that has the same cell in the same database.";
 
 static const char scoring[] =
 	"Each cell is scored by the process that trains it, right after the last step of training: images are sampled from "
-	"its EMA "
-	"weights (sample.weights) with every evaluation seed and every number of steps in nfe, and scored by every "
-	"[[metric]]. Nothing "
-	"has to be started for it, and a grid without a [[metric]] is trained only. A metric that is added to the file "
-	"later is "
-	"computed from the kept checkpoints by the next `ablate run`; nothing is trained again.\n\n"
+	"its EMA weights (sample.weights) with every evaluation seed and every number of steps in nfe, and scored by every "
+	"[[metric]]. Nothing has to be started for it, and a grid without a [[metric]] is trained only. A metric that is "
+	"added to the file later is computed from the kept checkpoints by the next `ablate run`; nothing is trained "
+	"again.\n\n"
 	"A training is not scored before it ends. To see how it is going:\n\n"
 	"    ablate status GRID --cells --watch               # state and step of each cell\n"
 	"    ablate sample CELL -n 2000 -o now/               # images of a cell's newest checkpoint\n"
 	"    ablate fid now/ REFERENCE                        # their score against a folder or file, not recorded\n\n"
 	"A cell writes a checkpoint after each tenth of its steps, or every 25 if that is more; CELL is the beginning of "
-	"its hash, which "
-	"`ablate status --cells` lists. For FID against the number of steps, as papers draw it, vary train.steps: see "
-	"longer.toml below.";
+	"its hash, which `ablate status --cells` lists. For FID against the number of steps, as papers draw it, vary "
+	"train.steps: see longer.toml below.";
 
 static void whole_grids(struct str *s)
 {

@@ -4,10 +4,8 @@
 static const struct grid_example examples[] = {
 	{ "first.toml", "Two axes, seeds, FID, a table and a gate",
 	  "2 learning rates times 2 losses make 4 rows, named \"optim.lr=0.001, Huber\" and so on; with 3 seeds each that "
-	  "is 12 "
-	  "cells. The preset ends in -tiny and is one of generated pictures, so all of it takes a minute on a CPU and "
-	  "downloads "
-	  "nothing.\n\n"
+	  "is 12 cells. The preset ends in -tiny and is one of generated pictures, so all of it takes a minute on a CPU "
+	  "and downloads nothing.\n\n"
 	  "    ablate plan  first.toml     # checks the file and lists rows and cells\n"
 	  "    ablate run   first.toml     # trains and scores what is missing, then prints the table\n"
 	  "    ablate table first.toml     # the table again\n"
@@ -49,8 +47,7 @@ static const struct grid_example examples[] = {
 	{ "parts.toml", "What each part of a recipe is worth",
 	  "Variants are named changes; the chain makes a row of the base and one of each change alone: base, EMA teacher, "
 	  "uniform noise, fixed steps. The column delta is the difference to the first row. Other modes of the chain add "
-	  "the "
-	  "changes up, take each back from the full set, or try every subset.",
+	  "the changes up, take each back from the full set, or try every subset.",
 	  "schema = 1\n"
 	  "\n"
 	  "[grid]\n"
@@ -84,8 +81,7 @@ static const struct grid_example examples[] = {
 
 	{ "pairs.toml", "Settings that move together, and combinations left out",
 	  "The zip is one axis of 2 values, the log axis has 3 (0.0001, 0.001, 0.01): 6 combinations less the one "
-	  "excluded, and "
-	  "a row beside them.",
+	  "excluded, and a row beside them.",
 	  "schema = 1\n"
 	  "\n"
 	  "[grid]\n"
@@ -117,8 +113,7 @@ static const struct grid_example examples[] = {
 
 	{ "methods.toml", "Methods side by side, with published values",
 	  "Each row has a preset of its own. Rows whose data or weights are missing are blocked and say what to install; "
-	  "the "
-	  "others run.",
+	  "the others run.",
 	  "schema = 1\n"
 	  "\n"
 	  "[grid]\n"
@@ -161,8 +156,7 @@ static const struct grid_example examples[] = {
 
 	{ "longer.toml", "Quality against training time",
 	  "A metric is taken at the end of a training. So that FID can be drawn against the number of steps, each number "
-	  "is a "
-	  "training of its own, whose schedules end there: `ablate figure longer.toml sweep --knob train.steps`.",
+	  "is a training of its own, whose schedules end there: `ablate figure longer.toml sweep --knob train.steps`.",
 	  "schema = 1\n"
 	  "\n"
 	  "[grid]\n"
@@ -182,10 +176,9 @@ static const struct grid_example examples[] = {
 
 	{ "guard.toml", "A guard against regressions, for CI",
 	  "It inherits [base] of first.toml. The first `ablate baseline propose guard.toml` and `ablate baseline accept` "
-	  "keep "
-	  "today's values; from then on `ablate gate guard.toml` fails if a change of the program makes FID worse by more "
-	  "than the "
-	  "margin. The gate may be read when 3 seeds are there and again at 5; alpha is divided between the two.",
+	  "keep today's values; from then on `ablate gate guard.toml` fails if a change of the program makes FID worse by "
+	  "more than the margin. The gate may be read when 3 seeds are there and again at 5; alpha is divided between the "
+	  "two.",
 	  "schema  = 1\n"
 	  "inherit = \"first.toml\"\n"
 	  "\n"

@@ -173,8 +173,7 @@ static const struct grid_key table[] = {
 	{ "cols", KEY_STRINGS, .most = GRID_COLS_MAX,
 	  .text =
 	      "Its columns: see COLUMNS OF TABLES. Default: every declared metric with the difference beside the first, "
-	      "and "
-	      "seeds; with paper, the published values, too.",
+	      "and seeds; with paper, the published values, too.",
 	  .example = "cols = [\"fid@1\", \"delta\", \"seeds\"]" },
 	{ "paper", KEY_STRING, .def = "\"\"",
 	  .text =
@@ -191,8 +190,7 @@ static const struct grid_key table[] = {
 	{ "across", KEY_BOOL, .def = "false",
 	  .text =
 	      "Rows may differ in protocol (reference, extractor, quantization), because the table is about that. No row "
-	      "is "
-	      "then marked as the best. Without it such a table is refused.",
+	      "is then marked as the best. Without it such a table is refused.",
 	  .example = "across = true" },
 };
 

@@ -110,10 +110,11 @@ int query_repeat(struct db_rows *rows, struct db *db, const char *cell, const ch
 	return db_query(rows, db, e,
 	                "SELECT c.arm, r.config, c.dataset, "
 	                "coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), c.seed, c.numerics, "
-	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), coalesce(json_extract(v.json, "
-	                "'$.threads'), 0), "
-	                "coalesce(json_extract(v.json, '$.ranks'), 1) FROM cell c JOIN arm r ON r.hash = c.arm "
-	                "LEFT JOIN attempt a ON a.id = ? LEFT JOIN env v ON v.hash = a.env WHERE c.hash = ?",
+	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), "
+	                "coalesce(json_extract(v.json, '$.threads'), 0), coalesce(json_extract(v.json, '$.ranks'), 1) "
+	                "FROM cell c JOIN arm r ON r.hash = c.arm LEFT JOIN attempt a ON a.id = ? "
+	                "LEFT JOIN env v ON v.hash = a.env "
+	                "WHERE c.hash = ?",
 	                "ss", attempt, cell);
 }
 
@@ -209,11 +210,9 @@ int query_running(struct db_rows *rows, struct db *db, struct err *e)
 	return db_query(rows, db, e,
 	                "SELECT a.id, a.cell, a.host, a.boot_id, a.heartbeat, "
 	                "coalesce((SELECT min(label) FROM grid_cell WHERE cell = a.cell), ''), a.purpose, a.pid, "
-	                "coalesce(a.step, 0), "
-	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), c.seed, a.heartbeat_boot_s "
-	                "FROM attempt a JOIN cell c ON c.hash = a.cell JOIN arm r ON r.hash = c.arm WHERE a.state = "
-	                "'running' "
-	                "ORDER BY a.started, a.id",
+	                "coalesce(a.step, 0), coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), c.seed, "
+	                "a.heartbeat_boot_s FROM attempt a JOIN cell c ON c.hash = a.cell JOIN arm r ON r.hash = c.arm "
+	                "WHERE a.state = 'running' ORDER BY a.started, a.id",
 	                "");
 }
 
@@ -251,9 +250,9 @@ int query_checkpoint_place(char **out, struct db *db, const char *beginning, str
 {
 	SCOPED(free) char *pattern = xstrfmt("%s%%", beginning);
 	return db_text_of(out, db, e,
-	                  "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM attempt t "
-	                  "JOIN checkpoint c ON c.attempt = t.id JOIN artifact a ON a.hash = c.artifact WHERE t.id "
-	                  "LIKE ?1 OR t.cell LIKE ?1 "
+	                  "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name "
+	                  "FROM attempt t JOIN checkpoint c ON c.attempt = t.id JOIN artifact a ON a.hash = c.artifact "
+	                  "WHERE t.id LIKE ?1 OR t.cell LIKE ?1 "
 	                  "ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
 	                  "s", pattern);
 }

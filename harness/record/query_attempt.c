@@ -73,13 +73,13 @@ bool query_ran_on_next(struct ran_on_row *out, struct db_rows *rows)
 int query_files(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT i.role, coalesce(a.name, ''), a.hash FROM input i JOIN artifact a ON a.hash = "
-	                "i.artifact "
+	                "SELECT i.role, coalesce(a.name, ''), a.hash "
+	                "FROM input i JOIN artifact a ON a.hash = i.artifact "
 	                "WHERE i.attempt = ?1 UNION ALL SELECT 'checkpoint at step ' || k.step, coalesce(a.name, ''), "
-	                "a.hash FROM checkpoint k "
-	                "JOIN artifact a ON a.hash = k.artifact WHERE k.attempt = ?1 UNION ALL SELECT o.role, "
-	                "coalesce(a.name, ''), a.hash "
-	                "FROM output o JOIN artifact a ON a.hash = o.artifact WHERE o.attempt = ?1 ORDER BY 1, 2",
+	                "a.hash FROM checkpoint k JOIN artifact a ON a.hash = k.artifact "
+	                "WHERE k.attempt = ?1 UNION ALL SELECT o.role, coalesce(a.name, ''), a.hash "
+	                "FROM output o JOIN artifact a ON a.hash = o.artifact "
+	                "WHERE o.attempt = ?1 ORDER BY 1, 2",
 	                "s", attempt);
 }
 
@@ -95,9 +95,9 @@ int query_picture(char **name, struct db *db, const char *attempt, int nfe, stru
 {
 	SCOPED(free) char *role = nfe < 0 ? xstrdup("picture@%") : xstrfmt("picture@%d", nfe);
 	return db_text_of(name, db, e,
-	                  "SELECT a.name FROM output o JOIN artifact a ON a.hash = o.artifact WHERE o.attempt = ? AND "
-	                  "o.role LIKE ? "
-	                  "AND a.name LIKE '%.png' ORDER BY o.role LIMIT 1",
+	                  "SELECT a.name FROM output o JOIN artifact a ON a.hash = o.artifact "
+	                  "WHERE o.attempt = ? AND o.role LIKE ? AND a.name LIKE '%.png' "
+	                  "ORDER BY o.role LIMIT 1",
 	                  "ss", attempt, role);
 }
 
@@ -106,10 +106,10 @@ int query_picture(char **name, struct db *db, const char *attempt, int nfe, stru
 int query_used(struct db_rows *rows, struct db *db, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT a.attempt, a.started, c.hash, c.seed, coalesce((SELECT min(label) FROM grid_cell WHERE "
-	                "cell = c.hash), "
-	                "substr(c.arm, 1, 12)) FROM v_attempt a JOIN cell c ON c.hash = a.cell WHERE a.state <> "
-	                "'blocked' ORDER BY c.hash",
+	                "SELECT a.attempt, a.started, c.hash, c.seed, coalesce((SELECT min(label) "
+	                "FROM grid_cell WHERE cell = c.hash), substr(c.arm, 1, 12)) "
+	                "FROM v_attempt a JOIN cell c ON c.hash = a.cell "
+	                "WHERE a.state <> 'blocked' ORDER BY c.hash",
 	                "");
 }
 
@@ -165,10 +165,9 @@ int query_same_scores(struct db_rows *rows, struct db *db, const char *a, const 
 {
 	return db_query(rows, db, e,
 	                "SELECT x.name || '@' || x.nfe || ' of seed ' || x.eval_seed, x.hex, y.hex, x.value, y.value "
-	                "FROM metric x "
-	                "LEFT JOIN metric y ON y.attempt = ? AND y.name = x.name AND y.nfe = x.nfe AND y.weights = "
-	                "x.weights AND y.step = x.step "
-	                "AND y.eval_seed = x.eval_seed AND y.protocol = x.protocol WHERE x.attempt = ?",
+	                "FROM metric x LEFT JOIN metric y ON y.attempt = ? AND y.name = x.name AND y.nfe = x.nfe "
+	                "AND y.weights = x.weights AND y.step = x.step AND y.eval_seed = x.eval_seed "
+	                "AND y.protocol = x.protocol WHERE x.attempt = ?",
 	                "ss", b, a);
 }
 

@@ -66,8 +66,8 @@ int query_grid_of_cell(char **out, struct db *db, const char *cell, const char *
 int query_grid_cells(struct db_rows *rows, struct db *db, const char *grid, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT g.chain, g.label, c.hash, c.arm, c.seed FROM grid_cell g JOIN cell c ON c.hash = "
-	                "g.cell "
+	                "SELECT g.chain, g.label, c.hash, c.arm, c.seed "
+	                "FROM grid_cell g JOIN cell c ON c.hash = g.cell "
 	                "WHERE g.grid = ?",
 	                "s", grid);
 }
@@ -111,8 +111,7 @@ int query_status(struct db_rows *rows, struct db *db, const char *only, struct e
 	                "SELECT x.label, x.seed, x.state, x.cell, coalesce(x.attempt, ''), coalesce(x.reason, ''), "
 	                "x.chain "
 	                "FROM v_cell_status x JOIN grid g ON g.hash = x.grid WHERE " IS_MEANT " ORDER BY g.created, "
-	                "g.hash, x.ordinal, "
-	                "x.chain, x.seed",
+	                "g.hash, x.ordinal, x.chain, x.seed",
 	                "s", only);
 }
 

@@ -28,8 +28,7 @@ static const struct show_part parts[] = {
 	         "WHERE attempt = ? ORDER BY name, nfe, eval_seed" },
 	{ .key = "curves",
 	  .sql = "SELECT name, count(*) AS points, min(step) AS first, max(step) AS last FROM v_curve WHERE attempt = "
-	         "? "
-	         "GROUP BY name ORDER BY name" },
+	         "? GROUP BY name ORDER BY name" },
 	{ .key = "inputs",
 	  .sql = "SELECT i.role, f.kind, f.name, f.hash FROM input i JOIN artifact f ON f.hash = i.artifact "
 	         "WHERE i.attempt = ? ORDER BY i.role" },

@@ -5,9 +5,9 @@ int query_identity(struct db_rows *rows, struct db *db, const char *arm, int64_t
                    const char *dataset, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT c.hash, (SELECT count(*) FROM attempt a WHERE a.cell = c.hash AND a.state = 'done' AND "
-	                "a.purpose = 'run') FROM cell c WHERE c.arm = ? AND c.seed = ? AND c.numerics = ? AND (? = '' "
-	                "OR c.dataset = ?) "
+	                "SELECT c.hash, (SELECT count(*) "
+	                "FROM attempt a WHERE a.cell = c.hash AND a.state = 'done' AND a.purpose = 'run') "
+	                "FROM cell c WHERE c.arm = ? AND c.seed = ? AND c.numerics = ? AND (? = '' OR c.dataset = ?) "
 	                "ORDER BY 2 DESC, 1",
 	                "siiss", arm, seed, numerics, dataset, dataset);
 }
@@ -64,9 +64,8 @@ bool query_state_next(struct state_row *out, struct db_rows *rows)
 int query_results(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex FROM v_result WHERE "
-	                "cell = ? "
-	                "ORDER BY name, nfe, weights, step, eval_seed, protocol",
+	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex "
+	                "FROM v_result WHERE cell = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
 	                "s", cell);
 }
 
