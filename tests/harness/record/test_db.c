@@ -7,6 +7,7 @@
 #include "harness/record/record_state.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
@@ -17,13 +18,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#define OK(call) \
-	do { \
-		e = ERR_INIT; \
-		if (call) \
-			cr_assert_fail("%s: %s", #call, e.msg); \
-	} while (0)
 
 static struct err e;
 

@@ -5,6 +5,7 @@
 #include "harness/record/ingest.h"
 #include "harness/record/journal.h"
 #include "model/base/io.h"
+#include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
@@ -14,13 +15,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-#define OK(call) \
-	do { \
-		e = ERR_INIT; \
-		if (call) \
-			cr_assert_fail("%s: %s", #call, e.msg); \
-	} while (0)
 
 static struct err e;
 

@@ -5,18 +5,12 @@
 #include "harness/record/host.h"
 #include "harness/record/merge.h"
 #include "model/base/io.h"
+#include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
-
-#define OK(call) \
-	do { \
-		e = ERR_INIT; \
-		if (call) \
-			cr_assert_fail("%s: %s", #call, e.msg); \
-	} while (0)
 
 static struct err e;
 static const char arm[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -3,17 +3,11 @@
 #include "harness/record/query.h"
 #include "harness/record/query_grid.h"
 #include "model/base/mem.h"
+#include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
-
-#define OK(call) \
-	do { \
-		e = ERR_INIT; \
-		if (call) \
-			cr_assert_fail("%s: %s", #call, e.msg); \
-	} while (0)
 
 static struct err e;
 static const char cell[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";

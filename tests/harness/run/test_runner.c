@@ -7,6 +7,7 @@
 #include "harness/record/store.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
+#include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
@@ -14,13 +15,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
-
-#define OK(call) \
-	do { \
-		e = ERR_INIT; \
-		if (call) \
-			cr_assert_fail("%s: %s", #call, e.msg); \
-	} while (0)
 
 static struct err e;
 

@@ -3,18 +3,12 @@
 #include "harness/record/record_find.h"
 #include "harness/run/verify.h"
 #include "model/base/io.h"
+#include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
-
-#define OK(call) \
-	do { \
-		e = ERR_INIT; \
-		if (call) \
-			cr_assert_fail("%s: %s", #call, e.msg); \
-	} while (0)
 
 static struct err e;
 static struct store s = STORE_INIT;

@@ -4,6 +4,7 @@
 #include "harness/bench/bench_store.h"
 #include "harness/show/export.h"
 #include "model/base/io.h"
+#include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
@@ -11,13 +12,6 @@
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
-
-#define OK(call) \
-	do { \
-		e = ERR_INIT; \
-		if (call) \
-			cr_assert_fail("%s: %s", #call, e.msg); \
-	} while (0)
 
 static struct err e;
 static const char hash[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
