@@ -175,11 +175,11 @@ for v in $variables; do
 	grep -qE "ENV_$v\b" "${readers[@]}" || echo "model/base/env.def:1: nothing reads $v"
 done | complain
 
-# 13. Formatted as .clang-format says, where the version that decides is there.
+# 12. Formatted as .clang-format says, where the version that decides is there.
 ci/format.sh --check >"$work/format" || [ $? -eq 77 ] || complain <"$work/format"
 grep '^format: ' "$work/format" || true
 
-# 14. No line is longer than 120 columns (a tab counts as 4), but for a text that has no blank to break it at.
+# 13. No line is longer than 120 columns (a tab counts as 4), but for a text that has no blank to break it at.
 awk '{
 	line = $0
 	gsub(/\t/, "    ", line)

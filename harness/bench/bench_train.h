@@ -9,7 +9,7 @@
 
 struct backend;
 
-/* Where and in what precision: a device's name (model/graph/backend.h) and an enum dtype_kind. */
+/* Where and in what precision: a device's name (model/cpu/devices.h) and an enum dtype_kind. */
 struct bench_target {
 	const char *device;
 	int dtype;

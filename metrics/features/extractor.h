@@ -43,7 +43,7 @@ struct extractor_options {
 	const char *weights; /* file; NULL = where `ablate weights` keeps it */
 	const char *resize;  /* NULL = the extractor's default */
 	const char *data;    /* the data set whose classifier is meant (extractor 'classifier'); NULL = CLASSIFIER_DATA */
-	const char *device; /* as in model/graph/backend.h; NULL = "cpu". Inception and the classifier run there, in fp32 */
+	const char *device;  /* as in model/cpu/devices.h; NULL = "cpu". Inception and the classifier run there, in fp32 */
 	bool bf16;
 	int batch; /* 0 = the extractor's default */
 };

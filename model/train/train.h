@@ -38,7 +38,7 @@ struct train_options {
 	struct team *
 		/* borrowed: the processes that share every batch (model/train/team.h), of which rank 0 writes; NULL = alone */
 		team;
-	const char *device; /* NULL = "cpu", "auto", "cuda", "cuda:N" (model/graph/backend.h) */
+	const char *device; /* NULL = "cpu", "auto", "cuda", "cuda:N" (model/cpu/devices.h) */
 	const char *lpips_backbone,
 		*lpips_heads; /* safetensors of VGG16 and its heads, for config_needs_lpips(); else NULL */
 };
