@@ -216,8 +216,8 @@ static void check_cuda(struct report *r, int number)
 		return;
 	}
 	b->ops->facts(b, &f);
-	row(r, GOOD, name, "%s, %.1f GiB (%.1f free), driver %s, %s", f.device, (double)f.memory / 0x1p30,
-	    (double)f.memory_free / 0x1p30, f.driver, f.libraries);
+	row(r, GOOD, name, "%s, %.1f GiB (%.1f free), PCI %s, %s, driver %s, %s", f.device, (double)f.memory / 0x1p30,
+	    (double)f.memory_free / 0x1p30, f.bus, f.uuid, f.driver, f.libraries);
 	backend_free(b);
 }
 

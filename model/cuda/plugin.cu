@@ -234,6 +234,15 @@ static void team_wait(struct backend *b)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* "GPU-12345678-9abc-def0-1234-56789abcdef0": a hyphen before these of its bytes. */
+static void uuid_text(char out[48], const cudaUUID_t *uuid)
+{
+	int at = snprintf(out, 48, "GPU");
+	for (int i = 0; i < 16; i++)
+		at += snprintf(out + at, 48 - (size_t)at, "%s%02x", i == 0 || (i >= 4 && i <= 10 && i % 2 == 0) ? "-" : "",
+		               (unsigned)(unsigned char)uuid->bytes[i]);
+}
+
 static void facts(struct backend *b, struct backend_facts *out)
 {
 	static const char *const math[] = {
@@ -254,6 +263,9 @@ static void facts(struct backend *b, struct backend_facts *out)
 	(void)cudaMemGetInfo(&free_bytes, &total);
 	(void)snprintf(out->device, sizeof out->device, "%.90s, compute capability %d.%d", prop.name, prop.major,
 	               prop.minor);
+	uuid_text(out->uuid, &prop.uuid);
+	(void)snprintf(out->bus, sizeof out->bus, "%04x:%02x:%02x.0", (unsigned)prop.pciDomainID & 0xFFFF,
+	               (unsigned)prop.pciBusID & 0xFF, (unsigned)prop.pciDeviceID & 0xFF);
 	(void)snprintf(out->driver, sizeof out->driver, "CUDA %d.%d", driver / 1000, driver % 1000 / 10);
 	cuda_libraries_text(versions, sizeof versions);
 	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %.200s", runtime / 1000,

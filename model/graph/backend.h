@@ -89,7 +89,8 @@ struct update_job {
 /* What a device is, for people and records. */
 struct backend_facts {
 	char device[128], driver[64], libraries[256], math[128];
-	char convolutions[128];       /* what computes those planned so far; "" = the back end's only way, or none yet */
+	char convolutions[128]; /* what computes those planned so far; "" = the back end's only way, or none yet */
+	char uuid[48], bus[24]; /* which of several alike: "GPU-8f3c...", "0000:01:00.0", as nvidia-smi has them; "" */
 	uint64_t memory, memory_free; /* bytes; 0 = unknown */
 };
 

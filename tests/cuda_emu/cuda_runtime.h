@@ -55,9 +55,14 @@ typedef struct emu_event *cudaEvent_t;
 typedef struct emu_graph *cudaGraph_t;
 typedef struct emu_graph *cudaGraphExec_t;
 
+struct cudaUUID_t {
+	char bytes[16];
+};
+
 struct cudaDeviceProp {
 	char name[256];
-	int major, minor, multiProcessorCount;
+	cudaUUID_t uuid;
+	int major, minor, multiProcessorCount, pciDomainID, pciBusID, pciDeviceID;
 	size_t sharedMemPerBlock, totalGlobalMem;
 };
 

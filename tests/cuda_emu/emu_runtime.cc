@@ -88,11 +88,15 @@ cudaError_t cudaSetDevice(int device)
 	return device < emu_setting("ABLATE_EMU_DEVICES", 1) ? cudaSuccess : emu_result(cudaErrorInvalidDevice);
 }
 
-cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int)
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 {
 	memset(prop, 0, sizeof *prop);
 	strncpy(prop->name, "emulated device (host)", sizeof prop->name - 1);
 	prop->major = 9;
+	for (int i = 0; i < 16;
+	     i++) /* all 16 bytes differ, so that a text shows each in its place; the last tells devices apart */
+		prop->uuid.bytes[i] = (char)(0x10 * i + (i < 15 ? i : device));
+	prop->pciBusID = device + 1;
 	prop->multiProcessorCount = 4;
 	prop->sharedMemPerBlock = 48 << 10;
 	prop->totalGlobalMem = emu_memory_total();

@@ -84,6 +84,20 @@ Test(backend, plugin_of_another_build_is_refused)
 	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "built from other sources");
 }
 
+/* Cards of one kind differ in nothing else, and a record that cannot tell them apart cannot name the one that errs. */
+Test(backend, a_card_is_told_from_another_of_its_kind)
+{
+	struct backend_facts f;
+	if (real())
+		cr_skip_test("the emulated device's numbers are known");
+	cr_assert_eq(setenv("ABLATE_EMU_DEVICES", "2", 1), 0);
+	struct backend *b = open_device("cuda:1", DTYPE_FP32);
+	b->ops->facts(b, &f);
+	cr_expect_str_eq(f.uuid, "GPU-00112233-4455-6677-8899-aabbccddeef1");
+	cr_expect_str_eq(f.bus, "0000:02:00.0");
+	backend_free(b);
+}
+
 /* ---- around the graph ------------------------------------------------------------------------ */
 
 enum { BATCH = 5, H = 6, W = 5, C = 3, CLASSES = 4, IMAGES = 9, PER = H * W * C };
