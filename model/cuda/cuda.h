@@ -3,7 +3,7 @@
  *
  * The .cu files are compiled twice: by nvcc for the plugin, and by a host C++ compiler against tests/cuda_emu/, which
  * runs kernels block by block on the CPU. So they keep to what both have: kernels are launched through LAUNCH, never by
- * chevrons, shared memory is declared with SHARED, and everything is the C part of C++.
+ * chevrons, shared memory is declared with SHARED or SHARED_BYTES, and everything is the C part of C++.
  *
  *     LAUNCH(cu, kernel, blocks, threads, shared_bytes, arg, ...);
  *     CUDA_CALL(cu, cudaMemcpyAsync(...));
@@ -32,8 +32,10 @@ struct cuda {
 	struct dnn_plan *dnn_plans; /* what cuDNN has planned so far, by shape */
 	void *workspace;            /* of the libraries; allocated at opening, never during a step */
 	size_t workspace_bytes;
-	struct step_scalars *step;    /* device memory: the position of the counter-based streams */
-	int processors, shared_bytes; /* multiprocessors; shared memory that a block may have */
+	struct step_scalars *step;                /* device memory: the position of the counter-based streams */
+	int processors;                           /* multiprocessors */
+	int shared_most, shared_each, shared_own; /* bytes of shared memory: that a block may ask for, that a multiprocessor
+	                                           * has, of which each block costs so many for itself */
 	bool capturing;
 	struct cuda_team *team;                /* NULL: alone. With one: */
 	cudaStream_t beside;                   /* where its means are computed */
@@ -80,6 +82,7 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 		CUDA_CALL((cu), cudaGetLastError()); \
 	} while (0)
 #define SHARED(type, name, count) __shared__ __align__(32) type name[count] /* as 16-byte accesses and wmma require */
+#define SHARED_BYTES(name)        extern __shared__ __align__(16) unsigned char name[] /* what the launch gives */
 #endif
 
 static inline unsigned blocks_for(size_t n, unsigned per_block)

@@ -336,7 +336,9 @@ static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, st
 	memset(&prop, 0, sizeof prop);
 	CUDA_CALL(cu, cudaGetDeviceProperties(&prop, device));
 	cu->processors = prop.multiProcessorCount;
-	cu->shared_bytes = (int)prop.sharedMemPerBlock;
+	cu->shared_most = (int)prop.sharedMemPerBlockOptin;
+	cu->shared_each = (int)prop.sharedMemPerMultiprocessor;
+	cu->shared_own = (int)prop.reservedSharedMemPerBlock;
 	cu->workspace_bytes = prop.totalGlobalMem / WORKSPACE_SHARE;
 	if (cu->workspace_bytes < MIN_WORKSPACE)
 		cu->workspace_bytes = MIN_WORKSPACE;

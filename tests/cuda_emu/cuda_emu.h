@@ -13,8 +13,8 @@
  * warp goes on as far as it can alone. A result that depends on the order is a race or a missing barrier: tests run the
  * orders and compare bits. In a capture launches are kept and run at each replay.
  *
- * ABLATE_EMU_DEVICES, ABLATE_EMU_MEMORY (bytes) and ABLATE_EMU_FAIL_AT (the n-th launch fails as a lost device does)
- * make the device what a test needs. */
+ * ABLATE_EMU_DEVICES, ABLATE_EMU_MEMORY (bytes), ABLATE_EMU_SHARED (bytes of shared memory that a kernel may ask for) and
+ * ABLATE_EMU_FAIL_AT (the n-th launch fails as a lost device does) make the device what a test needs. */
 #ifndef ABLATE_CUDA_EMU_H
 #define ABLATE_CUDA_EMU_H
 
@@ -29,8 +29,12 @@ extern struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 void __syncthreads(void);
 void __syncwarp(unsigned mask = 0xFFFFFFFFu);
 /* Runs, or keeps for replay: body is one thread's call of the kernel. */
-cudaError_t emu_launch(cudaStream_t stream, const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes,
-                       std::function<void()> body);
+struct emu_kernel {
+	const char *name;
+	const void *function;
+};
+cudaError_t emu_launch(cudaStream_t stream, struct emu_kernel kernel, unsigned blocks, unsigned threads,
+                       size_t shared_bytes, std::function<void()> body);
 /* The same for what is not a kernel: a library's call. */
 cudaError_t emu_call(cudaStream_t stream, std::function<void()> body);
 /* Ends the launch: its running thread did what a GPU would not have let it. */
@@ -109,6 +113,14 @@ template <class T, size_t N> struct emu_array {
 	           { name##_in_guards.before, name##_in_guards.after, EMU_GUARD_BYTES }); \
 	type(&name)[count] = name##_in_guards.values
 
+/* What the launch gave each block beside. */
+unsigned char *emu_dynamic(void);
+#define SHARED_BYTES(name) unsigned char *name = emu_dynamic()
+
+/* A copy into shared memory that is under way until the thread which began it waits: it is made then. */
+void emu_copy_begin(void *shared, const void *from, size_t bytes);
+void emu_copy_wait(void);
+
 /* ---- launching ------------------------------------------------------------------------------- */
 
 #define LAUNCH(cu, kernel, blocks, threads, shared_bytes, ...) \
@@ -118,6 +130,7 @@ template <class T, size_t N> struct emu_array {
 /* which: the first argument that is the host's; 0: none. */
 struct emu_bound {
 	std::function<void()> body;
+	const void *function;
 	int which;
 };
 
@@ -140,7 +153,7 @@ template <typename... P, typename... A> static struct emu_bound emu_args(void (*
 	bool each[] = { false, emu_is_hosts(args)... };
 	for (int i = (int)sizeof...(args); i > 0; i--)
 		which = each[i] ? i : which;
-	return { std::bind(kernel, static_cast<P>(args)...), which };
+	return { std::bind(kernel, static_cast<P>(args)...), (const void *)kernel, which };
 }
 
 static inline void emu_launch_args(struct cuda *cu, struct emu_bound bound, const char *name, const char *file,
@@ -148,7 +161,7 @@ static inline void emu_launch_args(struct cuda *cu, struct emu_bound bound, cons
 {
 	if (bound.which)
 		emu_refuse_argument(name, bound.which);
-	cudaError_t rc = emu_launch(cu->stream, name, blocks, threads, shared_bytes, bound.body);
+	cudaError_t rc = emu_launch(cu->stream, { name, bound.function }, blocks, threads, shared_bytes, bound.body);
 	if (rc != cudaSuccess)
 		cuda_fail(cu, file, line, name, cudaGetErrorString(rc));
 }

@@ -16,6 +16,13 @@
 #define __restrict__
 #define __ldg(p) (*(p))
 
+/* A device's fast approximations, here the functions themselves. */
+#define __expf expf
+static inline float __fdividef(float x, float y)
+{
+	return x / y;
+}
+
 struct alignas(16) float4 {
 	float x, y, z, w;
 };
@@ -48,7 +55,11 @@ enum cudaError_t {
 };
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal };
-enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
+enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2, cudaSharedmemCarveoutMaxShared = 100 };
+enum cudaFuncAttribute {
+	cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
+	cudaFuncAttributePreferredSharedMemoryCarveout
+};
 
 typedef struct emu_stream *cudaStream_t;
 typedef struct emu_event *cudaEvent_t;
@@ -63,7 +74,8 @@ struct cudaDeviceProp {
 	char name[256];
 	cudaUUID_t uuid;
 	int major, minor, multiProcessorCount, pciDomainID, pciBusID, pciDeviceID;
-	size_t sharedMemPerBlock, totalGlobalMem;
+	size_t sharedMemPerBlock, sharedMemPerBlockOptin, sharedMemPerMultiprocessor, reservedSharedMemPerBlock;
+	size_t totalGlobalMem;
 };
 
 const char *cudaGetErrorString(cudaError_t rc);
@@ -74,6 +86,7 @@ cudaError_t cudaDriverGetVersion(int *version);
 cudaError_t cudaRuntimeGetVersion(int *version);
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device);
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total);
+cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute which, int value);
 cudaError_t cudaMalloc(void **out, size_t bytes);
 cudaError_t cudaFree(void *p);
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream);

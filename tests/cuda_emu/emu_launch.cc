@@ -8,10 +8,13 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 #include "tests/cuda_emu/cuda_emu.h"
 #include "tests/cuda_emu/emu_fiber.h"
 
+#include <algorithm>
 #include <limits.h>
+#include <map>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <vector>
 #ifdef ABLATE_SANITIZED
 #include <sanitizer/asan_interface.h>
 #endif
@@ -19,6 +22,7 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 struct emu_index threadIdx, blockIdx, blockDim, gridDim;
 
 enum { STACK_BYTES = 64 << 10, MAX_THREADS = 1024, MAX_SHARED = 32, LANES = 32, GUARD_BYTE = 0x7F };
+enum { SHARED_UNASKED = 48 << 10, SHARED_MOST = 227 << 10, DYNAMIC_ALIGN = 1024 };
 enum fiber_state { FIBER_READY, FIBER_AT_BARRIER, FIBER_AT_EXCHANGE, FIBER_DONE };
 
 struct fiber {
@@ -29,11 +33,19 @@ struct fiber {
 	unsigned exchanges;
 };
 
+struct copy {
+	void *shared;
+	const void *from;
+	size_t bytes;
+};
+
 static struct {
 	struct fiber fibers[MAX_THREADS];
 	struct fiber_context scheduler;
 	int running;
 	bool direct, met_barrier, broken;
+	std::vector<struct copy> copies[MAX_THREADS]; /* under way */
+	size_t dynamic_bytes;
 	const std::function<void()> *body;
 	const char *kernel;
 	struct {
@@ -101,6 +113,55 @@ static void check_shared(void)
 				return;
 			}
 #endif
+}
+
+/* Where a block's dynamic shared memory is; its end depends on the launch. */
+static unsigned char *dynamic_memory(void)
+{
+	alignas(DYNAMIC_ALIGN) static unsigned char memory[DYNAMIC_ALIGN + SHARED_MOST + EMU_GUARD_BYTES];
+	return memory + DYNAMIC_ALIGN;
+}
+
+unsigned char *emu_dynamic(void)
+{
+	unsigned char *p = dynamic_memory();
+	emu_shared(p, emu.dynamic_bytes, { p - EMU_GUARD_BYTES, p + emu.dynamic_bytes, EMU_GUARD_BYTES });
+	return p;
+}
+
+void emu_copy_begin(void *shared, const void *from, size_t bytes)
+{
+	if ((uintptr_t)shared % bytes || (uintptr_t)from % bytes)
+		emu_found("a copy into shared memory that is not aligned");
+	else
+		emu.copies[emu.running].push_back({ shared, from, bytes });
+}
+
+void emu_copy_wait(void)
+{
+	for (const struct copy &c : emu.copies[emu.running])
+		memcpy(c.shared, c.from, c.bytes);
+	emu.copies[emu.running].clear();
+}
+
+static std::map<const void *, size_t> &asked(void)
+{
+	static std::map<const void *, size_t> all;
+	return all;
+}
+
+size_t emu_shared_most(void)
+{
+	return (size_t)emu_setting("ABLATE_EMU_SHARED", 99 << 10);
+}
+
+cudaError_t cudaFuncSetAttribute(const void *function, enum cudaFuncAttribute which, int value)
+{
+	if (value < 0 || (size_t)value > (which == cudaFuncAttributeMaxDynamicSharedMemorySize ? emu_shared_most() : 100))
+		return emu_result(cudaErrorInvalidValue);
+	if (which == cudaFuncAttributeMaxDynamicSharedMemorySize)
+		asked()[function] = (size_t)value;
+	return cudaSuccess;
 }
 
 /* ---- what threads wait for ------------------------------------------------------------------- */
@@ -258,6 +319,8 @@ static void run_block(unsigned block, int threads, const char *order)
 	emu.n_shared = 0;
 	emu.met_barrier = false;
 	emu.direct = false;
+	for (int i = 0; i < threads; i++)
+		emu.copies[i].clear();
 	make_turns(emu.turns, threads, order);
 	prepare(emu.turns[0]);
 	resume(emu.turns[0]);
@@ -275,7 +338,8 @@ static void run_block(unsigned block, int threads, const char *order)
 	check_shared();
 }
 
-static void run_grid(const char *kernel, unsigned blocks, unsigned threads, const std::function<void()> &body)
+static void run_grid(const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes,
+                     const std::function<void()> &body)
 {
 	const char *fail_at = getenv("ABLATE_EMU_FAIL_AT"), *order = order_name();
 	emu.launches++;
@@ -286,6 +350,10 @@ static void run_grid(const char *kernel, unsigned blocks, unsigned threads, cons
 	emu.body = &body;
 	emu.kernel = kernel;
 	emu.broken = false;
+	emu.dynamic_bytes = shared_bytes;
+#ifdef ABLATE_SANITIZED
+	ASAN_UNPOISON_MEMORY_REGION(dynamic_memory(), SHARED_MOST + EMU_GUARD_BYTES);
+#endif
 	emu.shuffle = strtoull(order, NULL, 10) * 2654435761u + 88172645463325252u;
 	gridDim = { blocks, 1, 1 };
 	blockDim = { threads, 1, 1 };
@@ -315,10 +383,11 @@ bool emu_argument_is_hosts(const void *argument, size_t bytes)
 	return false;
 }
 
-cudaError_t emu_launch(cudaStream_t stream, const char *kernel, unsigned blocks, unsigned threads, size_t shared_bytes,
-                       std::function<void()> body)
+cudaError_t emu_launch(cudaStream_t stream, struct emu_kernel kernel, unsigned blocks, unsigned threads,
+                       size_t shared_bytes, std::function<void()> body)
 {
-	if (blocks == 0 || blocks > INT_MAX || threads == 0 || threads > MAX_THREADS || shared_bytes > (48 << 10))
+	size_t most = std::max(asked()[kernel.function], (size_t)SHARED_UNASKED);
+	if (blocks == 0 || blocks > INT_MAX || threads == 0 || threads > MAX_THREADS || shared_bytes > most)
 		return emu_result(cudaErrorInvalidValue);
-	return emu_call(stream, [=] { run_grid(kernel, blocks, threads, body); });
+	return emu_call(stream, [=] { run_grid(kernel.name, blocks, threads, shared_bytes, body); });
 }

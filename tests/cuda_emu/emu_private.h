@@ -32,5 +32,7 @@ void emu_memory_close(void);
 /* Loses the device if anything was written beside a block. */
 void emu_check_guards(void);
 size_t emu_memory_total(void);
+/* Bytes of shared memory that a block may have if its kernel asked for them. */
+size_t emu_shared_most(void);
 
 #endif

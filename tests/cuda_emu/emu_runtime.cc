@@ -99,6 +99,9 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 	prop->pciBusID = device + 1;
 	prop->multiProcessorCount = 4;
 	prop->sharedMemPerBlock = 48 << 10;
+	prop->sharedMemPerBlockOptin = emu_shared_most();
+	prop->sharedMemPerMultiprocessor = emu_shared_most() + 1024;
+	prop->reservedSharedMemPerBlock = 1024;
 	prop->totalGlobalMem = emu_memory_total();
 	return cudaSuccess;
 }
