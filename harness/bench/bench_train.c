@@ -11,6 +11,7 @@
 #include "model/cpu/dnn.h"
 #include "model/train/model.h"
 #include "model/graph/optim.h"
+#include "model/graph/param_store.h"
 #include "model/train/update.h"
 
 #include <math.h>
@@ -147,6 +148,7 @@ struct bench_step {
 	struct step s;
 	struct update *update;
 	float *buffers[N_BUFFERS];
+	void *low; /* the student in bf16, where products read that */
 	struct step_control *control;
 	struct step_status *status;
 	void *program;
@@ -165,6 +167,8 @@ static void release(struct bench_step *t)
 		t->b->ops->memory.release(t->b, t->control);
 	if (t->status)
 		t->b->ops->memory.release(t->b, t->status);
+	if (t->low)
+		t->b->ops->memory.release(t->b, t->low);
 	params_free(t->p);
 }
 
@@ -186,15 +190,20 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 	for (int i = 0; i < N_BUFFERS; i++)
 		if (!(t->buffers[i] = t->b->ops->memory.alloc(t->b, n * sizeof(float), e)))
 			return -1;
+	if (params_low_alloc(&t->low, t->b, t->p, e))
+		return -1;
 	if (!(t->control = t->b->ops->memory.alloc(t->b, sizeof *t->control, e)) ||
 	    !(t->status = t->b->ops->memory.alloc(t->b, sizeof *t->status, e)))
 		return -1;
 	float *weights = t->b->ops->host_memory ? t->buffers[STUDENT] : xaligned(n * sizeof *weights);
 	params_init(t->p, weights, 1);
-	t->b->ops->memory.upload(t->b, t->buffers[STUDENT], weights, n * sizeof *weights);
+	params_upload(t->b, t->p, t->buffers[STUDENT], weights);
+	params_round(t->b, t->p, t->low, t->buffers[STUDENT]);
 	if (weights != t->buffers[STUDENT])
 		free(weights);
 	t->g = graph_new_on(t->b);
+	graph_by_taps(t->g, STORE_STUDENT);
+	graph_by_taps(t->g, STORE_TEACHER);
 	t->s = step_build(t->g, &c, &b->net, t->p, &(struct step_options){ .batch = b->batch, .backward = true });
 	if (t->b->dtype == DTYPE_BF16)
 		(void)graph_set_low(t->g);
@@ -204,10 +213,13 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 		return err_in(e, "batch %d", b->batch);
 	graph_bind(t->g, STORE_STUDENT, t->buffers[STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->buffers[STUDENT]);
+	graph_bind_low(t->g, STORE_STUDENT, t->low);
+	graph_bind_low(t->g, STORE_TEACHER, t->low);
 	update_bind(t->update,
 	            &(struct update_stores){ .p = t->buffers[STUDENT],
 	                                     .m = t->buffers[MOMENT],
 	                                     .v = t->buffers[SQUARE],
+	                                     .low = t->low,
 	                                     .control = t->control,
 	                                     .status = t->status },
 	            t->s.loss);

@@ -1,9 +1,10 @@
 /* step_kernels.cu - see step_kernels.h. The data set is in device memory as bytes; a batch is gathered, mirrored and
  * given its noise in one launch. The optimizer goes once over the flat stores: per parameter it reads p, g, m, v, ema
- * (and the teacher) and writes all but g, 36 (44) bytes in all, so memory bandwidth is the ceiling; a thread takes four
- * floats. */
+ * (and the teacher) and writes all but g, 36 (44) bytes in all, and 2 (4) more where products read bf16, so memory
+ * bandwidth is the ceiling; a thread takes four floats. */
 #include "model/cuda/step_kernels.h"
 
+#include "model/cuda/kernel.cuh"
 #include "model/cuda/philox.cuh"
 
 enum { THREADS = 256 };
@@ -105,13 +106,27 @@ __device__ static inline struct some<1> some_at(const struct some<1> *p) {
 	*p = s;
 }
 
-template <int WIDTH> __device__ static inline void follow(float *to, const struct some<WIDTH> &p, struct average a)
+/* The same as bf16. */
+__device__ static inline void low_put(void *low, size_t i, const struct some<4> &s)
 {
+	unsigned a = (unsigned)to_low(s.x[0]) | (unsigned)to_low(s.x[1]) << 16,
+			 b = (unsigned)to_low(s.x[2]) | (unsigned)to_low(s.x[3]) << 16;
+	*(uint2 *)(void *)((unsigned short *)low + i) = make_uint2(a, b);
+}
+
+__device__ static inline void low_put(void *low, size_t i, const struct some<1> &s)
+{
+	((unsigned short *)low)[i] = to_low(s.x[0]);
+}
+
+template <int WIDTH>
+__device__ static inline struct some<WIDTH> follow(float *to, const struct some<WIDTH> &p, struct average a) {
 	struct some<WIDTH> *at = (struct some<WIDTH> *)(void *)to, s = some_at(at);
 #pragma unroll
 	for (int k = 0; k < WIDTH; k++)
 		s.x[k] = average(s.x[k], p.x[k], a);
 	some_put(at, s);
+	return s;
 }
 
 template <int WIDTH>
@@ -131,9 +146,14 @@ __device__ static inline void update_some(const struct update_job &j, const stru
 	some_put((some *)(void *)(j.v + i), v);
 	some_put((some *)(void *)(j.p + i), p);
 	if (j.ema)
-		follow<WIDTH>(j.ema + i, p, j.control->ema);
-	if (j.teacher)
-		follow<WIDTH>(j.teacher + i, p, j.control->teacher);
+		(void)follow<WIDTH>(j.ema + i, p, j.control->ema);
+	if (j.low)
+		low_put(j.low, i, p);
+	if (!j.teacher)
+		return;
+	some teacher = follow<WIDTH>(j.teacher + i, p, j.control->teacher);
+	if (j.low_teacher)
+		low_put(j.low_teacher, i, teacher);
 }
 
 /* wide: all stores are aligned to 16 bytes. */
@@ -160,9 +180,16 @@ void cuda_settle(struct backend *b, struct step_status *status, const float *los
 void cuda_update(struct backend *b, const struct update_job *job)
 {
 	struct cuda *cu = (struct cuda *)b;
-	const float *const stores[] = { job->grad, job->p, job->m, job->v, job->ema, job->teacher };
+	const void *const stores[] = {
+		job->grad, job->p, job->m, job->v, job->ema, job->teacher, job->low, job->low_teacher
+	};
 	uintptr_t any = 0;
 	for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
 		any |= (uintptr_t)stores[i];
 	LAUNCH(cu, update_kernel, blocks_for(job->n, 4 * THREADS), THREADS, 0, *job, any % 16 == 0);
+}
+
+void cuda_round(struct backend *b, void *low, const float *values, size_t n)
+{
+	convert((struct cuda *)b, val_at(low, TENSOR_BF16), val_at(values, TENSOR_F32), n);
 }

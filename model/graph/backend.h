@@ -24,7 +24,7 @@
 struct node;
 struct backend;
 
-enum { BACKEND_ABI = 4 }; /* counts changes of what a function here means */
+enum { BACKEND_ABI = 5 }; /* counts changes of what a function here means */
 /* In what matrix products and convolutions take their operands: the one list of the kinds and of their names in configs
  * and records. X(IDENTIFIER, "name") for each, `between` them. */
 #define DTYPES(X, between)    X(FP32, "fp32") between X(TF32, "tf32") between X(BF16, "bf16")
@@ -76,13 +76,15 @@ struct fold_job {
 	double *fresh, *mean, *scatter; /* (d) for the rows' mean, (d), (d, d): the upper triangle */
 };
 
-/* One optimizer step and the averages that follow it, over n floats of flat stores; ema and teacher may be NULL. Does
- * nothing where the status says that training diverged. All pointers are device memory. */
+/* One optimizer step and the averages that follow it, over n floats of flat stores; ema and teacher may be NULL. What
+ * p and teacher become is also written as bf16 to their `low` stores, which may be NULL. Does nothing where the status
+ * says that training diverged. All pointers are device memory. */
 struct update_job {
 	const struct step_control *control;
 	const struct step_status *status;
 	const float *grad; /* NULL, on the CPU only: zeros */
 	float *p, *m, *v, *ema, *teacher;
+	void *low, *low_teacher; /* (n) of bf16 */
 	size_t n;
 };
 
@@ -119,6 +121,8 @@ struct backend_training {
 	void (*settle)(struct backend *b, struct step_status *status,
 	               const float *loss); /* the loss is there: before the updates */
 	void (*update)(struct backend *b, const struct update_job *job);
+	void (*round)(struct backend *b, void *low, const float *values,
+	              size_t n); /* low = values in bf16; NULL: no bf16 */
 };
 
 /* A recorded sequence of calls (no alloc, upload or download in it), run again as one. NULL: nothing is recorded. */
@@ -156,6 +160,7 @@ struct backend_ops {
 	const char *kind; /* "cpu", "cuda" */
 	bool host_memory; /* device memory is host memory: pointers may be followed */
 	size_t align;     /* of tensors in planned memory, bytes */
+	bool by_taps;     /* its products read weights as (Cout,kh,kw,Cin): graph_by_taps */
 	struct backend_memory memory;
 	struct backend_nodes nodes;
 	struct backend_training training;

@@ -55,7 +55,9 @@ struct tensor *graph_temp(struct graph *g, int64_t n, int64_t h, int64_t w, int6
 
 struct tensor *graph_like(struct graph *g, const struct tensor *t)
 {
-	return make(g, t->n, t->h, t->w, t->c);
+	struct tensor *like = make(g, t->n, t->h, t->w, t->c);
+	like->by_taps = t->by_taps;
+	return like;
 }
 
 struct tensor *graph_input(struct graph *g, const char *name, int64_t n, int64_t h, int64_t w, int64_t c)
@@ -67,6 +69,11 @@ struct tensor *graph_input(struct graph *g, const char *name, int64_t n, int64_t
 	return t;
 }
 
+void graph_by_taps(struct graph *g, enum store store)
+{
+	g->by_taps[store] = g->backend->ops->by_taps;
+}
+
 struct tensor *graph_param(struct graph *g, const char *name, enum store store, size_t at, int64_t n, int64_t h,
                            int64_t w, int64_t c)
 {
@@ -74,6 +81,7 @@ struct tensor *graph_param(struct graph *g, const char *name, enum store store, 
 	t->role = TENSOR_PARAM;
 	t->store = store;
 	t->at = at;
+	t->by_taps = g->by_taps[store] && w * c > 1;
 	t->needs_grad = store == STORE_STUDENT;
 	t->name = arena_strdup(&g->arena, name);
 	return t;

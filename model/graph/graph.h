@@ -27,6 +27,9 @@ void graph_free(struct graph *g);
 struct tensor *graph_input(struct graph *g, const char *name, int64_t n, int64_t h, int64_t w, int64_t c);
 struct tensor *graph_param(struct graph *g, const char *name, enum store store, size_t at, int64_t n, int64_t h,
                            int64_t w, int64_t c);
+/* Before recording: the store's convolution weights, and their gradients, will lie in the order that the back end's
+ * products read, as param_store.h brings them there; nothing changes where that is the state dict's. */
+void graph_by_taps(struct graph *g, enum store store);
 void graph_keep(struct tensor *t); /* its values stay readable after a run */
 
 /* Records backward nodes of `loss` (any tensor; its own gradient is 1 everywhere unless loss->grad was set before).
@@ -65,6 +68,8 @@ void graph_plan_guarded(struct graph *g);
 /* NULL, or the name of the op whose run changed a guard word. */
 const char *graph_check_guards(const struct graph *g);
 void graph_bind(struct graph *g, enum store store, float *values); /* values: memory of the graph's back end */
+/* low: a store's values in bf16 beside it, place for place, which the caller keeps equal (param_store.h); or NULL. */
+void graph_bind_low(struct graph *g, enum store store, const void *low);
 void graph_set_step(struct graph *g, uint64_t seed, uint32_t step);
 /* The place of the first sample in a batch that several processes share (0 unless said); dropout draws by it. */
 void graph_set_first(struct graph *g, uint32_t first);

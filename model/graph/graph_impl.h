@@ -29,7 +29,7 @@ struct graph {
 	int64_t profiled_runs; /* how many node_seconds holds; -1 before the first run, which it leaves out */
 	void (*after_node)(void *ctx, int node);
 	void *after_ctx;
-	bool planned, guarded, exact;
+	bool planned, guarded, exact, by_taps[N_STORES];
 };
 
 /* Runs one node, waits for it and adds up its time (graph_profile.c). */

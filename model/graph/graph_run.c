@@ -258,6 +258,15 @@ void graph_bind(struct graph *g, enum store store, float *values)
 	}
 }
 
+void graph_bind_low(struct graph *g, enum store store, const void *low)
+{
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		if (t->role == TENSOR_PARAM && t->store == store)
+			t->low = low ? (const uint16_t *)low + t->at : NULL;
+	}
+}
+
 void graph_set_step(struct graph *g, uint64_t seed, uint32_t step)
 {
 	g->step.seed = seed;
@@ -314,7 +323,7 @@ static float of_bf16(uint16_t x)
 
 void graph_write(struct graph *g, struct tensor *t, size_t first, const float *src, size_t n)
 {
-	REQUIRE(t->data && first + n <= tensor_count(t));
+	REQUIRE(t->data && !t->by_taps && first + n <= tensor_count(t));
 	if (t->type == TENSOR_F32) {
 		g->backend->ops->memory.upload(g->backend, t->data + first, src, n * sizeof *src);
 		return;
@@ -336,7 +345,7 @@ void graph_send(struct graph *g)
 
 void graph_read(const struct graph *g, float *dst, const struct tensor *t, size_t first, size_t n)
 {
-	REQUIRE(t->data && first + n <= tensor_count(t));
+	REQUIRE(t->data && !t->by_taps && first + n <= tensor_count(t));
 	if (t->type == TENSOR_F32) {
 		g->backend->ops->memory.download(g->backend, dst, t->data + first, n * sizeof *dst);
 		return;

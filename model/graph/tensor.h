@@ -33,6 +33,8 @@ struct tensor {
 	bool needs_grad, keep; /* keep: still readable after the run */
 	enum store store;      /* TENSOR_PARAM: which store ... */
 	size_t at;             /* ... and the first element in it */
+	bool by_taps;          /* weights of a convolution that lie as (Cout,kh,kw,Cin): see graph_by_taps */
+	const void *low;       /* TENSOR_PARAM: its values rounded to bf16, kept by whoever changes them; or NULL */
 	struct node *maker;    /* NULL for inputs and parameters */
 	struct tensor *grad;   /* set by graph_backward */
 	struct tensor *alias;  /* planned in place of this tensor's memory; NULL = own memory */

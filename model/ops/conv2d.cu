@@ -1,8 +1,9 @@
 /* conv2d.cu - conv2d.c on a device: products by cuda_dnn.h and cuda_blas.h, layouts and bias sums by kernels.
  *
  * A pass computes in the type of its result, a weights gradient in that of dy, as the forward pass did; sources of the
- * other type are converted into scratch first. Weights are (Cout,Cin,kh,kw) floats and go to (Cout,kh,kw,Cin) in the
- * pass's type at each run, because they change at each step. */
+ * other type are converted into scratch first. Products read weights as (Cout,kh,kw,Cin) in the pass's type. A store of
+ * parameters has them so (graph_by_taps), with its bf16 values beside it; weights that lie as (Cout,Cin,kh,kw) are laid
+ * anew at each run. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/kernel.cuh"
@@ -51,15 +52,6 @@ static struct conv_state *state_of(const struct node *nd)
 	return (struct conv_state *)nd->state;
 }
 
-/* Room for t as `type`, unless it is that already. Returns where. */
-static size_t reserve(struct conv_state *s, const struct tensor *t, enum tensor_type type)
-{
-	size_t at = s->bytes;
-	if (t->type != type)
-		s->bytes += piece(tensor_count(t) * type_bytes(type));
-	return at;
-}
-
 static size_t reserve_bytes(struct conv_state *s, size_t bytes)
 {
 	size_t at = s->bytes;
@@ -67,12 +59,31 @@ static size_t reserve_bytes(struct conv_state *s, size_t bytes)
 	return at;
 }
 
-/* t's values as the pass's type: its own memory, or converted into scratch. */
+/* Do a convolution's weights, or their gradient, lie in the order of its product? */
+static bool is_by_taps(const struct tensor *w)
+{
+	return w->by_taps || w->w * w->c == 1;
+}
+
+/* Room for t as the pass's type, unless it is that already. Returns where. */
+static size_t reserve(struct conv_state *s, const struct tensor *t)
+{
+	return t->type == s->type ? s->bytes : reserve_bytes(s, tensor_count(t) * type_bytes(s->type));
+}
+
+static size_t reserve_weights(struct conv_state *s, const struct tensor *w)
+{
+	return is_by_taps(w) ? reserve(s, w) : reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
+}
+
+/* t's values as the pass's type: where it has them, or converted into scratch. */
 static void *as_type(struct node *nd, struct cuda *cu, const struct tensor *t, size_t at)
 {
 	enum tensor_type type = state_of(nd)->type;
 	if (t->type == type)
 		return t->data;
+	if (t->low)
+		return val_at(t->low, type).p;
 	convert(cu, val_at(scratch(nd, at), type), val_of(t), tensor_count(t));
 	return scratch(nd, at);
 }
@@ -107,16 +118,24 @@ static __global__ void weights_kernel(struct val dst, struct val src, int64_t in
 	val_put(dst, at, val_get(src, o * block + b * outer + a));
 }
 
-static void weights_to(struct cuda *cu, struct val dst, struct val src, const struct dnn_shape *s)
+/* w as the product reads it. */
+static void *weights(struct node *nd, struct cuda *cu, const struct tensor *w, size_t at)
 {
-	int64_t n = s->oc * s->ic * s->kh * s->kw;
-	LAUNCH(cu, weights_kernel, blocks_for((size_t)n, BLOCK), BLOCK, 0, dst, src, s->ic, s->kh * s->kw, n);
+	if (is_by_taps(w))
+		return as_type(nd, cu, w, at);
+	LAUNCH(cu, weights_kernel, blocks_for(tensor_count(w), BLOCK), BLOCK, 0,
+	       val_at(scratch(nd, at), state_of(nd)->type), val_of(w), w->h, w->w * w->c, (int64_t)tensor_count(w));
+	return scratch(nd, at);
 }
 
-static void weights_from(struct cuda *cu, struct val dst, struct val src, const struct dnn_shape *s)
+/* dw from what the product wrote: floats or bf16, (Cout,kh,kw,Cin). */
+static void weights_from(struct cuda *cu, const struct tensor *dw, struct val src)
 {
-	int64_t n = s->oc * s->ic * s->kh * s->kw;
-	LAUNCH(cu, weights_kernel, blocks_for((size_t)n, BLOCK), BLOCK, 0, dst, src, s->kh * s->kw, s->ic, n);
+	if (dw->by_taps)
+		convert(cu, val_of(dw), src, tensor_count(dw));
+	else
+		LAUNCH(cu, weights_kernel, blocks_for(tensor_count(dw), BLOCK), BLOCK, 0, val_of(dw), src, dw->w * dw->c, dw->h,
+		       (int64_t)tensor_count(dw));
 }
 
 /* y = y + bias, relu: where the library does not do it in its own pass. */
@@ -185,19 +204,18 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
 	struct dnn_shape shape = shape_of(nd, x, w, y);
 	struct conv_state *s = state_new(nd, y->type);
-	s->first = reserve(s, x, s->type);
+	s->first = reserve(s, x);
+	s->w = reserve_weights(s, w);
 	if (is_matmul(&shape)) {
 		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_PLAIN, DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c);
 		g.bias = b != NULL, g.relu = nd->args.conv.relu;
 		s->gemm = cuda_gemm_new(cu, &g);
-		s->w = reserve(s, w, s->type);
-		s->bias = b ? reserve(s, b, s->type) : 0;
+		s->bias = b ? reserve(s, b) : 0;
 	} else {
 		struct cuda_conv_shape c = conv_of(nd, &shape, DNN_FORWARD, s->type);
 		c.bias = b != NULL, c.relu = nd->args.conv.relu;
 		s->conv = cuda_conv_new(cu, &c);
-		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
-		s->bias = b && takes_bias_in_type(s) ? reserve(s, b, s->type) : 0;
+		s->bias = b && takes_bias_in_type(s) ? reserve(s, b) : 0;
 	}
 	return s->bytes;
 }
@@ -208,11 +226,10 @@ static void forward_run(struct node *nd, struct cuda *cu)
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, x, w, y);
 	if (is_matmul(&shape)) {
-		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), as_type(nd, cu, w, s->w),
+		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), weights(nd, cu, w, s->w),
 		              b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
 	} else {
-		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
-		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), scratch(nd, s->w),
+		cuda_conv_run(cu, s->conv, as_type(nd, cu, x, s->first), weights(nd, cu, w, s->w),
 		              !b                      ? NULL
 		              : takes_bias_in_type(s) ? as_type(nd, cu, b, s->bias)
 		                                      : b->data,
@@ -231,15 +248,14 @@ static size_t data_prepare(struct node *nd, struct cuda *cu)
 	const struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
 	struct dnn_shape shape = shape_of(nd, dx, w, dy);
 	struct conv_state *s = state_new(nd, dx->type);
-	s->first = reserve(s, dy, s->type);
+	s->first = reserve(s, dy);
+	s->w = reserve_weights(s, w);
 	if (is_matmul(&shape)) {
 		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_PLAIN, DNN_PLAIN, tensor_pixels(dx), dx->c, dy->c);
 		s->gemm = cuda_gemm_new(cu, &g);
-		s->w = reserve(s, w, s->type);
 	} else {
 		struct cuda_conv_shape c = conv_of(nd, &shape, DNN_BACKWARD_DATA, s->type);
 		s->conv = cuda_conv_new(cu, &c);
-		s->w = reserve_bytes(s, tensor_count(w) * type_bytes(s->type));
 	}
 	return s->bytes;
 }
@@ -249,13 +265,11 @@ static void data_run(struct node *nd, struct cuda *cu)
 	const struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, dx, w, dy);
-	void *from = as_type(nd, cu, dy, s->first);
-	if (is_matmul(&shape)) {
-		cuda_gemm_run(cu, s->gemm, from, as_type(nd, cu, w, s->w), NULL, dx->data);
-	} else {
-		weights_to(cu, val_at(scratch(nd, s->w), s->type), val_of(w), &shape);
-		cuda_conv_run(cu, s->conv, dx->data, scratch(nd, s->w), NULL, from);
-	}
+	void *from = as_type(nd, cu, dy, s->first), *by = weights(nd, cu, w, s->w);
+	if (is_matmul(&shape))
+		cuda_gemm_run(cu, s->gemm, from, by, NULL, dx->data);
+	else
+		cuda_conv_run(cu, s->conv, dx->data, by, NULL, from);
 }
 
 extern "C" const struct cuda_op cuda_conv2d_bwd_data = { data_prepare, data_run, release };
@@ -267,13 +281,19 @@ static struct columns bias_columns(const struct cuda *cu, const struct tensor *d
 	return columns_of(cu, 1, tensor_pixels(dy), dy->c, SUM_PIXELS);
 }
 
+/* Does the product leave dw as it is wanted? */
+static bool writes_dw(const struct conv_state *s, const struct tensor *dw)
+{
+	return is_by_taps(dw) && (!s->conv || cuda_conv_dw(s->conv) == dw->type);
+}
+
 static size_t weights_prepare(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0];
 	struct dnn_shape shape = shape_of(nd, x, dw, dy);
 	struct conv_state *s = state_new(nd, dy->type);
-	s->first = reserve(s, x, s->type);
-	s->second = reserve(s, dy, s->type);
+	s->first = reserve(s, x);
+	s->second = reserve(s, dy);
 	if (is_matmul(&shape)) {
 		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_TRANSPOSED, DNN_PLAIN, dy->c, x->c, tensor_pixels(x));
 		g.out = TENSOR_F32;
@@ -281,7 +301,8 @@ static size_t weights_prepare(struct node *nd, struct cuda *cu)
 	} else {
 		struct cuda_conv_shape c = conv_of(nd, &shape, DNN_BACKWARD_WEIGHTS, s->type);
 		s->conv = cuda_conv_new(cu, &c);
-		s->w = reserve_bytes(s, tensor_count(dw) * sizeof(float));
+		if (!writes_dw(s, dw))
+			s->w = reserve_bytes(s, tensor_count(dw) * type_bytes(cuda_conv_dw(s->conv)));
 	}
 	if (nd->dst[1]) {
 		struct columns p = bias_columns(cu, dy);
@@ -299,8 +320,10 @@ static void weights_run(struct node *nd, struct cuda *cu)
 	if (is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, py, px, NULL, dw->data);
 	} else {
-		cuda_conv_run(cu, s->conv, px, scratch(nd, s->w), NULL, py);
-		weights_from(cu, val_of(dw), val_at(scratch(nd, s->w), cuda_conv_dw(s->conv)), &shape);
+		bool direct = writes_dw(s, dw);
+		cuda_conv_run(cu, s->conv, px, direct ? (void *)dw->data : scratch(nd, s->w), NULL, py);
+		if (!direct)
+			weights_from(cu, dw, val_at(scratch(nd, s->w), cuda_conv_dw(s->conv)));
 	}
 	if (!db)
 		return;

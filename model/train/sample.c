@@ -10,6 +10,7 @@
 #include "model/train/ckpt.h"
 #include "model/base/cpu.h"
 #include "model/consistency/step.h"
+#include "model/graph/param_store.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -57,12 +58,13 @@ int sampler_open(struct sampler **out, const struct run_config *config, const ch
 	s->weights = xaligned(params_floats(s->params) * sizeof(float));
 	if (backend_open(&s->b, device, DTYPE_FP32, e) ||
 	    ckpt_load_part(s->weights, s->params, parts[config->sample.weights], path, e) ||
-	    backend_lend(&s->weights_on, s->b, s->weights, params_floats(s->params), e)) {
+	    params_lend(&s->weights_on, s->b, s->params, s->weights, e)) {
 		sampler_free(s);
 		return -1;
 	}
 	s->batch = s->b->ops->host_memory ? BATCH_HOST : BATCH_DEVICE;
 	s->g = graph_new_on(s->b);
+	graph_by_taps(s->g, STORE_STUDENT);
 	s->d = denoiser_build(s->g, config, &s->net, s->params, STORE_STUDENT, s->batch);
 	if (graph_try_plan(s->g, e)) {
 		sampler_free(s);

@@ -17,6 +17,7 @@
 #include "model/nets/net_weights.h"
 #include "model/graph/optim.h"
 #include "model/formats/safetensors.h"
+#include "model/graph/param_store.h"
 #include "model/train/team.h"
 #include "model/train/update.h"
 
@@ -34,10 +35,12 @@ struct trainer {
 	struct net_spec net;
 	struct params *params;
 	struct backend *b;
-	float *parts[N_CKPT_PARTS];           /* the device's */
-	float *host[N_CKPT_PARTS];            /* where the host reads them; the same memory where that can be */
-	float *frozen, *frozen_on;            /* weights that a loss needs, and the device's copy */
-	float *diffusion, *diffusion_on;      /* the frozen network of method.kind = "cd", or NULL */
+	float *parts[N_CKPT_PARTS];      /* the device's */
+	float *host[N_CKPT_PARTS];       /* where the host reads them; the same memory where that can be */
+	void *low[N_CKPT_PARTS];         /* the device's parts in bf16 beside them, where products read that */
+	float *frozen, *frozen_on;       /* weights that a loss needs, and the device's copy */
+	float *diffusion, *diffusion_on; /* the frozen network of method.kind = "cd", or NULL */
+	void *diffusion_low;
 	uint8_t *images_on;                   /* the training set on the device */
 	struct sample_draw *draws, *draws_on; /* (batch) of the next step */
 	struct step_control *control_on;
@@ -66,8 +69,10 @@ static void release_device(struct trainer *t)
 			free(t->host[i]);
 		if (t->parts[i])
 			ops->memory.release(t->b, t->parts[i]);
+		if (t->low[i])
+			ops->memory.release(t->b, t->low[i]);
 	}
-	void *const rest[] = { t->draws_on, t->control_on, t->status_on,
+	void *const rest[] = { t->draws_on, t->control_on, t->status_on, t->diffusion_low,
 		                   t->images_on != t->data.images ? t->images_on : NULL };
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
 		if (rest[i])
@@ -128,7 +133,11 @@ static int initial_weights(struct trainer *t, struct err *e)
 	params_init(t->params, t->diffusion, t->o->seed);
 	if (net_weights_load(t->diffusion, t->params, t->c->cd.teacher, e))
 		return err_in(e, "cd.teacher");
-	return backend_lend(&t->diffusion_on, t->b, t->diffusion, params_floats(t->params), e);
+	if (params_lend(&t->diffusion_on, t->b, t->params, t->diffusion, e) ||
+	    params_low_alloc(&t->diffusion_low, t->b, t->params, e))
+		return -1;
+	params_round(t->b, t->params, t->diffusion_low, t->diffusion_on);
+	return 0;
 }
 
 static int device_memory(void *out, struct trainer *t, size_t bytes, const char *what, struct err *e)
@@ -153,9 +162,11 @@ static int store(float **on, float **host, struct trainer *t, const char *what, 
 /* Parts from host memory to the device's. */
 static void put_parts(struct trainer *t)
 {
-	for (int i = 0; i < N_CKPT_PARTS; i++)
+	for (int i = 0; i < N_CKPT_PARTS; i++) {
 		if (t->parts[i])
-			t->b->ops->memory.upload(t->b, t->parts[i], t->host[i], params_floats(t->params) * sizeof(float));
+			params_upload(t->b, t->params, t->parts[i], t->host[i]);
+		params_round(t->b, t->params, t->low[i], t->parts[i]);
+	}
 }
 
 static int set_up_memory(struct trainer *t, struct err *e)
@@ -165,6 +176,9 @@ static int set_up_memory(struct trainer *t, struct err *e)
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if ((i != CKPT_TEACHER || step_has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
 			return -1;
+	if (params_low_alloc(&t->low[CKPT_STUDENT], t->b, t->params, e) ||
+	    (step_has_teacher(t->c) && params_low_alloc(&t->low[CKPT_TEACHER], t->b, t->params, e)))
+		return -1;
 	t->draws = xcalloc(batch, sizeof *t->draws);
 	if (device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
 	    device_memory(&t->control_on, t, sizeof *t->control_on, "a step", e) ||
@@ -246,6 +260,9 @@ static int set_up(struct trainer *t, struct err *e)
 		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
 
 	t->g = graph_new_on(t->b);
+	graph_by_taps(t->g, STORE_STUDENT);
+	graph_by_taps(t->g, STORE_TEACHER);
+	graph_by_taps(t->g, STORE_DIFFUSION);
 	t->step = step_build(t->g, c, &t->net, t->params,
 	                     &(struct step_options){ .batch = (int)t->share,
 	                                             .dropout = true,
@@ -257,9 +274,13 @@ static int set_up(struct trainer *t, struct err *e)
 	if (update_new(&t->update, t->g, t->b, t->params, t->team, e) || plan(t, e))
 		return -1;
 	tell_device(t);
+	enum ckpt_part teacher = step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT;
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
-	graph_bind(t->g, STORE_TEACHER, t->parts[step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT]);
+	graph_bind(t->g, STORE_TEACHER, t->parts[teacher]);
 	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
+	graph_bind_low(t->g, STORE_STUDENT, t->low[CKPT_STUDENT]);
+	graph_bind_low(t->g, STORE_TEACHER, t->low[teacher]);
+	graph_bind_low(t->g, STORE_DIFFUSION, t->diffusion_low);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
 	graph_set_first(t->g, (uint32_t)t->first);
 	update_bind(t->update,
@@ -268,6 +289,8 @@ static int set_up(struct trainer *t, struct err *e)
 	                                     .v = t->parts[CKPT_V],
 	                                     .ema = t->parts[CKPT_EMA],
 	                                     .teacher = t->parts[CKPT_TEACHER],
+	                                     .low = t->low[CKPT_STUDENT],
+	                                     .low_teacher = t->low[CKPT_TEACHER],
 	                                     .control = t->control_on,
 	                                     .status = t->status_on },
 	            t->step.loss);
@@ -437,7 +460,7 @@ static int save(struct train_result *r, struct trainer *t, int64_t step, struct 
 	struct ckpt_state s = state_of(t, step);
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if (t->parts[i])
-			t->b->ops->memory.download(t->b, t->host[i], t->parts[i], params_floats(t->params) * sizeof(float));
+			params_download(t->b, t->params, t->host[i], t->parts[i]);
 	if (backend_check(t->b, e))
 		return -1;
 	SCOPED(free) char *path = NULL;

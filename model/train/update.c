@@ -24,6 +24,11 @@ static void settle(struct update *u)
 	u->b->ops->training.settle(u->b, u->s.status, u->loss->data);
 }
 
+static void *low_at(void *low, size_t at)
+{
+	return low ? (uint16_t *)low + at : NULL;
+}
+
 /* Updates [at, at + n) of the stores. */
 static void apply(struct update *u, size_t at, size_t n, const float *grad)
 {
@@ -35,6 +40,8 @@ static void apply(struct update *u, size_t at, size_t n, const float *grad)
 		                      .v = u->s.v + at,
 		                      .ema = u->s.ema ? u->s.ema + at : NULL,
 		                      .teacher = u->s.teacher ? u->s.teacher + at : NULL,
+		                      .low = low_at(u->s.low, at),
+		                      .low_teacher = low_at(u->s.low_teacher, at),
 		                      .n = n };
 	u->b->ops->training.update(u->b, &job);
 }

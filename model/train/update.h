@@ -15,9 +15,10 @@
 struct team;
 
 /* The flat stores of params_floats values that a step changes, and what it is given and returns: in the back end's
- * memory. ema and teacher may be NULL. */
+ * memory. ema and teacher may be NULL, and so may their values in bf16 (param_store.h). */
 struct update_stores {
 	float *p, *m, *v, *ema, *teacher;
+	void *low, *low_teacher;
 	const struct step_control *control;
 	struct step_status *status;
 };

@@ -26,6 +26,9 @@ static inline float __fdividef(float x, float y)
 struct alignas(16) float4 {
 	float x, y, z, w;
 };
+struct alignas(8) uint2 {
+	unsigned x, y;
+};
 struct alignas(16) uint4 {
 	unsigned x, y, z, w;
 };
@@ -33,6 +36,11 @@ struct alignas(16) uint4 {
 static inline float4 make_float4(float x, float y, float z, float w)
 {
 	return { x, y, z, w };
+}
+
+static inline uint2 make_uint2(unsigned x, unsigned y)
+{
+	return { x, y };
 }
 
 static inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w)

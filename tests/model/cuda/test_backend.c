@@ -193,6 +193,42 @@ static struct step_status update(float out[STORES][N], struct backend *b, enum o
 	return status;
 }
 
+/* What products read in bf16 must be what they would make of p themselves, to the bit: of p and teacher after the
+ * update's own rounding, in its wide form and in that for stores that are not aligned. */
+Test(backend, an_update_rounds_what_it_writes)
+{
+	struct backend *b = open_device("cuda", DTYPE_BF16);
+	struct step_status status = { 0 };
+	struct optim o = { OPTIM_ADAM, 1e-2, 0.9, 0.999, 1e-8, 0 };
+	struct step_control control = { .optim = optim_step_at(&o, 1), .teacher = average_of(0.5) };
+	for (int skip = 0; skip < 2; skip++) {
+		float *store[STORES], values[N];
+		uint16_t got[2][N], want[2][N];
+		for (int s = 0; s < STORES; s++) {
+			rng_normal(values, N, 5, RNG_SYNTHETIC, (uint32_t)s, 0);
+			store[s] = on(b, values, sizeof values);
+		}
+		uint16_t *low[2] = { on(b, want[0], sizeof want[0]), on(b, want[1], sizeof want[1]) };
+		struct update_job j = { .control = on(b, &control, sizeof control),
+			                    .status = on(b, &status, sizeof status),
+			                    .grad = store[1] + skip,
+			                    .p = store[0] + skip,
+			                    .m = store[2] + skip,
+			                    .v = store[3] + skip,
+			                    .teacher = store[5] + skip,
+			                    .low = low[0] + skip,
+			                    .low_teacher = low[1] + skip,
+			                    .n = N - 1 };
+		b->ops->training.update(b, &j);
+		for (int k = 0; k < 2; k++) {
+			b->ops->memory.download(b, got[k], low[k], sizeof got[k]);
+			b->ops->training.round(b, low[k], store[k ? 5 : 0], N);
+			b->ops->memory.download(b, want[k], low[k], sizeof want[k]);
+			cr_expect_arr_eq(got[k] + skip, want[k] + skip, (N - 1) * sizeof **got, "store %d, from %d", k, skip);
+		}
+	}
+}
+
 static void expect_same_update(enum optim_kind kind, float second)
 {
 	static float want[STORES][N], got[STORES][N];

@@ -20,7 +20,7 @@
 #include "model/consistency/schedule.h"
 #include "model/consistency/step.h"
 #include "model/train/model.h"
-#include "model/graph/params.h"
+#include "model/graph/param_store.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -68,7 +68,10 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 {
 	size_t floats = params_floats(s->p);
 	float *w, *own, *frozen = NULL, *grad = b->ops->memory.alloc(b, floats * sizeof *grad, e);
+	void *w_low = NULL, *own_low = NULL;
 	struct graph *g = graph_new_on(b);
+	graph_by_taps(g, STORE_STUDENT);
+	graph_by_taps(g, STORE_TEACHER);
 	struct step st = step_build(g, &s->c, &s->net, s->p,
 	                            &(struct step_options){ .batch = (int)s->batch,
 	                                                    .backward = true,
@@ -76,14 +79,19 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 	                                                    .classifier = s->metric.params ? &s->metric : NULL });
 	if (b->dtype == DTYPE_BF16)
 		(void)graph_set_low(g);
-	if (!grad || graph_try_plan(g, e) || backend_lend(&w, b, s->weights, floats, e) ||
-	    backend_lend(&own, b, s->teacher, floats, e) ||
+	if (!grad || graph_try_plan(g, e) || params_lend(&w, b, s->p, s->weights, e) ||
+	    params_lend(&own, b, s->p, s->teacher, e) || params_low_alloc(&w_low, b, s->p, e) ||
+	    params_low_alloc(&own_low, b, s->p, e) ||
 	    (s->metric.params && backend_lend(&frozen, b, s->metric.weights, params_floats(s->metric.params), e)))
 		return -1;
 	graph_bind(g, STORE_FROZEN, frozen);
 	graph_bind(g, STORE_STUDENT, w);
 	graph_bind(g, STORE_TEACHER, step_has_teacher(&s->c) ? own : w);
 	graph_bind(g, STORE_GRAD, grad);
+	params_round(b, s->p, w_low, w);
+	params_round(b, s->p, own_low, own);
+	graph_bind_low(g, STORE_STUDENT, w_low);
+	graph_bind_low(g, STORE_TEACHER, step_has_teacher(&s->c) ? own_low : w_low);
 	size_t values = tensor_count(st.x0);
 	SCOPED(free) float *x = xcalloc(values, sizeof *x), *z = xcalloc(values, sizeof *z);
 	rng_normal(x, values, 7, RNG_SYNTHETIC, 1000, 0);
@@ -106,13 +114,17 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 	graph_read(g, &loss, st.loss, 0, 1);
 	out->loss = (double)loss;
 	out->grad = xcalloc(floats, sizeof *out->grad);
-	b->ops->memory.download(b, out->grad, grad, floats * sizeof *grad);
+	params_download(b, s->p, out->grad, grad);
 	out->bytes = graph_bytes(g);
 	int rc = backend_check(b, e);
 	graph_free(g);
 	b->ops->memory.release(b, grad);
 	backend_return(b, w, s->weights);
 	backend_return(b, own, s->teacher);
+	void *const low[] = { w_low, own_low };
+	for (int i = 0; i < 2; i++)
+		if (low[i])
+			b->ops->memory.release(b, low[i]);
 	if (frozen)
 		backend_return(b, frozen, s->metric.weights);
 	return rc;
