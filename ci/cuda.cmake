@@ -18,7 +18,8 @@ if(ABLATE_CUDA)
       message(STATUS "no cudnn.h: the plugin will compute convolutions by its own kernels only (-DCUDNN_INCLUDE=FOLDER names cuDNN's headers)")
     endif()
     add_library(ablate_cuda MODULE ${PLUGIN_SOURCES} model/base/env.c model/base/err.c model/cuda/nvidia.c)
-    target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
+    string(REPLACE ";" " " BUILT_FOR "${ABLATE_CUDA_ARCHITECTURES}")
+    target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}" ABLATE_CUDA_BUILT_FOR="${BUILT_FOR}")
     target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
     if(CUDNN_INCLUDE)
       target_include_directories(ablate_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE})
@@ -45,7 +46,7 @@ foreach(source ${EMULATED}) # compiled as C++, from a file of another name: CMak
   target_sources(ablate_cuda_emu PRIVATE ${wrapper})
 endforeach()
 target_include_directories(ablate_cuda_emu BEFORE PRIVATE tests/cuda_emu) # its cuda_runtime.h
-target_compile_definitions(ablate_cuda_emu PRIVATE ABLATE_CUDA_EMU ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}")
+target_compile_definitions(ablate_cuda_emu PRIVATE ABLATE_CUDA_EMU ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}" ABLATE_CUDA_BUILT_FOR="the host")
 target_compile_options(ablate_cuda_emu PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-std=gnu++17> $<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>
   $<$<COMPILE_LANGUAGE:CXX>:-Werror> $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas> -ffp-contract=off -fno-strict-aliasing) # shared memory is written as words of 16 bytes
 set_target_properties(ablate_cuda_emu PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden

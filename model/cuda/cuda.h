@@ -23,6 +23,8 @@ extern "C" {
 struct cublasLtContext;
 struct cudnnContext;
 
+enum { CUDA_STAGES = 4, CUDA_AHEAD = 4 };
+
 struct cuda {
 	struct backend base; /* first: a struct backend * of this kind is a struct cuda * */
 	int device;
@@ -32,11 +34,18 @@ struct cuda {
 	struct dnn_plan *dnn_plans; /* what cuDNN has planned so far, by shape */
 	void *workspace;            /* of the libraries; allocated at opening, never during a step */
 	size_t workspace_bytes;
-	struct step_scalars *step;                /* device memory: the position of the counter-based streams */
-	int processors;                           /* multiprocessors */
+	size_t used_before;        /* bytes of the card's memory that were in use when it was opened, its context's too */
+	struct step_scalars *step; /* device memory: the position of the counter-based streams */
+	int processors;            /* multiprocessors */
 	int shared_most, shared_each, shared_own; /* bytes of shared memory: that a block may ask for, that a multiprocessor
 	                                           * has, of which each block costs so many for itself */
 	bool capturing;
+	cudaEvent_t turns[CUDA_AHEAD]; /* each follows one of the programs that were replayed last */
+	int turn;                      /* the oldest of them */
+	char *stages;                  /* pinned host memory: small uploads on their way */
+	size_t stage_used;             /* bytes of the current stage */
+	int stage;
+	cudaEvent_t stage_read[CUDA_STAGES];   /* the device has read what it held */
 	struct cuda_team *team;                /* NULL: alone. With one: */
 	cudaStream_t beside;                   /* where its means are computed */
 	cudaEvent_t ready, made;               /* its values are ready; its means are ready for the main stream */
@@ -65,12 +74,14 @@ void cuda_libraries_text(char *out, size_t bytes);
 void cuda_libraries_close(struct cuda *cu);
 /* Remembers "FILE:LINE: what: why" unless something failed before. */
 void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);
+/* The same of a call of the runtime: why is what CUDA says of rc, and the remedy where there is one. */
+void cuda_fail_call(struct cuda *cu, const char *file, int line, const char *call, cudaError_t rc);
 
 #define CUDA_CALL(cu, call) \
 	do { \
 		cudaError_t cuda_call_rc_ = (call); \
 		if (cuda_call_rc_ != cudaSuccess) \
-			cuda_fail((cu), __FILE__, __LINE__, #call, cudaGetErrorString(cuda_call_rc_)); \
+			cuda_fail_call((cu), __FILE__, __LINE__, #call, cuda_call_rc_); \
 	} while (0)
 
 #ifdef ABLATE_CUDA_EMU

@@ -21,9 +21,10 @@ static const struct cuda_op *const ops_of[] = {
 
 enum {
 	MIN_WORKSPACE = 64 << 20,
-	WORKSPACE_SHARE = 256,
+	WORKSPACE_SHARE = 256, /* the libraries' workspace: a 256th of the device's memory */
+	STAGE_BYTES = 256 << 10,
 	SMALL_UPLOAD = 64 << 10
-}; /* the libraries' workspace: a 256th of the device's memory */
+};
 
 static struct cuda *cuda_of(struct backend *b)
 {
@@ -35,6 +36,34 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 	const char *name = strrchr(file, '/');
 	if (!cu->failed[0])
 		(void)snprintf(cu->failed, sizeof cu->failed, "%s:%d: %.200s: %s", name ? name + 1 : file, line, what, why);
+}
+
+/* What to do about errors that come from outside of the call that meets them. */
+static const struct {
+	cudaError_t rc;
+	const char *remedy;
+} remedies[] = {
+	{ cudaErrorDevicesUnavailable,
+	  "another process has the card to itself, or it no longer answers: `nvidia-smi` tells" },
+	{ cudaErrorECCUncorrectable, "the card's memory is damaged: reset the card, and see `nvidia-smi -q -d ECC`" },
+	{ cudaErrorIllegalAddress, "if it comes again on another card, too, the program is at fault: please report it" },
+	{ cudaErrorLaunchFailure, "if it comes again on another card, too, the program is at fault: please report it" },
+};
+
+static const char *remedy_of(cudaError_t rc)
+{
+	for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++)
+		if (remedies[i].rc == rc)
+			return remedies[i].remedy;
+	return NULL;
+}
+
+void cuda_fail_call(struct cuda *cu, const char *file, int line, const char *call, cudaError_t rc)
+{
+	char why[300];
+	const char *remedy = remedy_of(rc);
+	(void)snprintf(why, sizeof why, "%.150s%s%s", cudaGetErrorString(rc), remedy ? "; " : "", remedy ? remedy : "");
+	cuda_fail(cu, file, line, call, why);
 }
 
 /* ---- devices --------------------------------------------------------------------------------- */
@@ -61,6 +90,24 @@ static int devices(int *n, struct err *e)
 	return err_set(e, "the CUDA driver says: %s", cudaGetErrorString(rc));
 }
 
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static void wait(struct backend *b)
+{
+	CUDA_CALL(cuda_of(b), cudaStreamSynchronize(cuda_of(b)->stream));
+}
+
+static int check(struct backend *b, struct err *e)
+{
+	struct cuda *cu = cuda_of(b);
+	wait(b);
+	if (!cu->failed[0])
+		return 0;
+	(void)err_set(e, "%s: %s", b->name, cu->failed);
+	cu->failed[0] = '\0';
+	return -1;
+}
+
 /* ---- memory ---------------------------------------------------------------------------------- */
 
 static void *alloc(struct backend *b, size_t bytes, struct err *e)
@@ -74,9 +121,17 @@ static void *alloc(struct backend *b, size_t bytes, struct err *e)
 		return p;
 	}
 	(void)cudaGetLastError(); /* out of memory does not persist */
+	if (rc != cudaErrorMemoryAllocation) {
+		cuda_fail_call(cu, __FILE__, __LINE__, "cudaMalloc", rc);
+		(void)check(b, e);
+		return NULL;
+	}
 	(void)cudaMemGetInfo(&free_bytes, &total);
-	(void)err_set(e, "%s: %s: %.1f MiB asked for, %.1f of %.1f are free", b->name, cudaGetErrorString(rc),
-	              (double)bytes / 0x1p20, (double)free_bytes / 0x1p20, (double)total / 0x1p20);
+	(void)err_set(e,
+	              "%s: %s: %.1f MiB asked for, %.1f of %.1f are free; %.1f were in use before (`nvidia-smi` tells by "
+	              "whom)",
+	              b->name, cudaGetErrorString(rc), (double)bytes / 0x1p20, (double)free_bytes / 0x1p20,
+	              (double)total / 0x1p20, (double)cu->used_before / 0x1p20);
 	return NULL;
 }
 
@@ -85,13 +140,29 @@ static void release(struct backend *b, void *p)
 	CUDA_CALL(cuda_of(b), cudaFree(p));
 }
 
+/* A copy of a small block where the device may read it late. The stages take turns: one is written again when the
+ * device has read all that it held. */
+static const void *staged(struct cuda *cu, const void *src, size_t bytes)
+{
+	if (cu->stage_used + bytes > STAGE_BYTES) {
+		CUDA_CALL(cu, cudaEventRecord(cu->stage_read[cu->stage], cu->stream));
+		cu->stage = (cu->stage + 1) % CUDA_STAGES;
+		cu->stage_used = 0;
+		CUDA_CALL(cu, cudaEventSynchronize(cu->stage_read[cu->stage]));
+	}
+	char *at = cu->stages + (size_t)cu->stage * STAGE_BYTES + cu->stage_used;
+	cu->stage_used += (bytes + 15) / 16 * 16;
+	return memcpy(at, src, bytes);
+}
+
+/* The caller may write src at once: a small block, such as a step uploads, is staged; a larger one is waited for. */
 static void upload(struct backend *b, void *dst, const void *src, size_t bytes)
 {
 	struct cuda *cu = cuda_of(b);
-	CUDA_CALL(cu, cudaMemcpyAsync(dst, src, bytes, cudaMemcpyHostToDevice, cu->stream));
-	/* A small block is copied by the call itself. A larger one of pageable memory may be read later, where the device
-	 * reads the host's pages itself, and the caller may write src at once; a step uploads small ones only. */
-	if (bytes > SMALL_UPLOAD)
+	bool small = bytes <= SMALL_UPLOAD;
+	const void *from = small ? staged(cu, src, bytes) : src;
+	CUDA_CALL(cu, cudaMemcpyAsync(dst, from, bytes, cudaMemcpyHostToDevice, cu->stream));
+	if (!small)
 		CUDA_CALL(cu, cudaStreamSynchronize(cu->stream));
 }
 
@@ -142,22 +213,6 @@ static void set_step(struct backend *b, const struct step_scalars *s)
 
 /* ---- recording ------------------------------------------------------------------------------- */
 
-static void wait(struct backend *b)
-{
-	CUDA_CALL(cuda_of(b), cudaStreamSynchronize(cuda_of(b)->stream));
-}
-
-static int check(struct backend *b, struct err *e)
-{
-	struct cuda *cu = cuda_of(b);
-	wait(b);
-	if (!cu->failed[0])
-		return 0;
-	(void)err_set(e, "%s: %s", b->name, cu->failed);
-	cu->failed[0] = '\0';
-	return -1;
-}
-
 static int capture_begin(struct backend *b, struct err *e)
 {
 	struct cuda *cu = cuda_of(b);
@@ -188,10 +243,16 @@ static int capture_end(struct backend *b, void **program, struct err *e)
 	return 0;
 }
 
+/* At most CUDA_AHEAD programs wait to run, so that who is asked to stop does not first wait for all that the host could
+ * enqueue since it last looked. */
 static void replay(struct backend *b, void *program)
 {
 	struct cuda *cu = cuda_of(b);
+	cudaEvent_t turn = cu->turns[cu->turn];
+	cu->turn = (cu->turn + 1) % CUDA_AHEAD;
+	CUDA_CALL(cu, cudaEventSynchronize(turn)); /* returns at once where it was never recorded */
 	CUDA_CALL(cu, cudaGraphLaunch((cudaGraphExec_t)program, cu->stream));
+	CUDA_CALL(cu, cudaEventRecord(turn, cu->stream));
 }
 
 static void program_free(struct backend *b, void *program)
@@ -283,6 +344,13 @@ static void close_cuda(struct backend *b)
 	struct cuda *cu = cuda_of(b);
 	if (cu->stream)
 		(void)cudaStreamSynchronize(cu->stream);
+	for (int i = 0; i < CUDA_AHEAD; i++)
+		if (cu->turns[i])
+			(void)cudaEventDestroy(cu->turns[i]);
+	for (int i = 0; i < CUDA_STAGES; i++)
+		if (cu->stage_read[i])
+			(void)cudaEventDestroy(cu->stage_read[i]);
+	(void)cudaFreeHost(cu->stages);
 	cuda_team_leave(cu->team);
 	if (cu->ready)
 		(void)cudaEventDestroy(cu->ready);
@@ -322,6 +390,56 @@ static const struct backend_ops ops = {
 	.close = close_cuda,
 };
 
+/* What makes enqueueing safe: staged() and replay(). Who waits sleeps: other cells want the processor. */
+static void open_rings(struct cuda *cu)
+{
+	CUDA_CALL(cu, cudaHostAlloc((void **)&cu->stages, (size_t)CUDA_STAGES * STAGE_BYTES, cudaHostAllocDefault));
+	for (int i = 0; i < CUDA_STAGES; i++)
+		CUDA_CALL(cu, cudaEventCreateWithFlags(&cu->stage_read[i], cudaEventDisableTiming | cudaEventBlockingSync));
+	for (int i = 0; i < CUDA_AHEAD; i++)
+		CUDA_CALL(cu, cudaEventCreateWithFlags(&cu->turns[i], cudaEventDisableTiming | cudaEventBlockingSync));
+}
+
+/* Can this plugin compute on this card? Where it cannot, every kernel would fail, and say less. */
+static int check_card(const struct cuda *cu, const struct cudaDeviceProp *prop, struct err *e)
+{
+	struct cudaFuncAttributes kernel;
+	cudaError_t rc = cudaFuncGetAttributes(&kernel, cuda_a_kernel());
+	(void)cudaGetLastError();
+	if (rc == cudaErrorNoKernelImageForDevice || rc == cudaErrorInvalidDeviceFunction ||
+	    rc == cudaErrorUnsupportedPtxVersion)
+		return err_code(e, EXIT_USAGE,
+		                "%s: the plugin holds no code for %s (compute capability %d.%d), only for %s: build it with "
+		                "-DABLATE_CUDA_ARCHITECTURES=%d%d-real",
+		                cu->base.name, prop->name, prop->major, prop->minor, ABLATE_CUDA_BUILT_FOR, prop->major,
+		                prop->minor);
+	if (cu->base.dtype == DTYPE_BF16 && prop->major < 8)
+		return err_code(e, EXIT_USAGE, "train.dtype = \"bf16\": %s (compute capability %d.%d) has none; needs 8.0",
+		                prop->name, prop->major, prop->minor);
+	return 0; /* any other failure comes again, and is told */
+}
+
+static int set_up(struct cuda *cu, const struct cudaDeviceProp *prop, struct err *e)
+{
+	size_t free_bytes = 0, total = 0;
+	CUDA_CALL(cu, cudaMemGetInfo(&free_bytes, &total));
+	cu->used_before = total - free_bytes;
+	cu->processors = prop->multiProcessorCount;
+	cu->shared_most = (int)prop->sharedMemPerBlockOptin;
+	cu->shared_each = (int)prop->sharedMemPerMultiprocessor;
+	cu->shared_own = (int)prop->reservedSharedMemPerBlock;
+	cu->workspace_bytes = prop->totalGlobalMem / WORKSPACE_SHARE;
+	if (cu->workspace_bytes < MIN_WORKSPACE)
+		cu->workspace_bytes = MIN_WORKSPACE;
+	open_rings(cu);
+	if (cu->failed[0])
+		return check(&cu->base, e);
+	if (!(cu->workspace = alloc(&cu->base, cu->workspace_bytes, e)))
+		return -1;
+	cu->step = (struct step_scalars *)alloc(&cu->base, sizeof *cu->step, e);
+	return cu->step ? 0 : -1;
+}
+
 static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, struct err *e)
 {
 	struct cudaDeviceProp prop;
@@ -336,24 +454,7 @@ static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, st
 	CUDA_CALL(cu, cudaStreamCreateWithFlags(&cu->stream, cudaStreamNonBlocking));
 	memset(&prop, 0, sizeof prop);
 	CUDA_CALL(cu, cudaGetDeviceProperties(&prop, device));
-	cu->processors = prop.multiProcessorCount;
-	cu->shared_most = (int)prop.sharedMemPerBlockOptin;
-	cu->shared_each = (int)prop.sharedMemPerMultiprocessor;
-	cu->shared_own = (int)prop.reservedSharedMemPerBlock;
-	cu->workspace_bytes = prop.totalGlobalMem / WORKSPACE_SHARE;
-	if (cu->workspace_bytes < MIN_WORKSPACE)
-		cu->workspace_bytes = MIN_WORKSPACE;
-	if (!cu->failed[0]) {
-		cu->workspace = alloc(&cu->base, cu->workspace_bytes, e);
-		cu->step = (struct step_scalars *)(cu->workspace ? alloc(&cu->base, sizeof *cu->step, e) : NULL);
-	}
-	if (cu->failed[0] ? check(&cu->base, e) : cu->step ? 0 : -1) {
-		close_cuda(&cu->base);
-		return -1;
-	}
-	if (dtype == DTYPE_BF16 && prop.major < 8) {
-		(void)err_code(e, EXIT_USAGE, "train.dtype = \"bf16\": %s (compute capability %d.%d) has none; needs 8.0",
-		               prop.name, prop.major, prop.minor);
+	if (cu->failed[0] ? check(&cu->base, e) : check_card(cu, &prop, e) || set_up(cu, &prop, e)) {
 		close_cuda(&cu->base);
 		return -1;
 	}

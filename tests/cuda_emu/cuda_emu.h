@@ -13,8 +13,7 @@
  * warp goes on as far as it can alone. A result that depends on the order is a race or a missing barrier: tests run the
  * orders and compare bits. In a capture launches are kept and run at each replay.
  *
- * ABLATE_EMU_DEVICES, ABLATE_EMU_MEMORY (bytes), ABLATE_EMU_SHARED (bytes of shared memory that a kernel may ask for) and
- * ABLATE_EMU_FAIL_AT (the n-th launch fails as a lost device does) make the device what a test needs. */
+ * The device that a test needs is made by ABLATE_EMU_... in the environment: emu_runtime.cc has the list. */
 #ifndef ABLATE_CUDA_EMU_H
 #define ABLATE_CUDA_EMU_H
 
@@ -163,7 +162,7 @@ static inline void emu_launch_args(struct cuda *cu, struct emu_bound bound, cons
 		emu_refuse_argument(name, bound.which);
 	cudaError_t rc = emu_launch(cu->stream, { name, bound.function }, blocks, threads, shared_bytes, bound.body);
 	if (rc != cudaSuccess)
-		cuda_fail(cu, file, line, name, cudaGetErrorString(rc));
+		cuda_fail_call(cu, file, line, name, rc);
 }
 
 #endif

@@ -4,7 +4,7 @@
 struct cuda {
 	cudaStream_t stream;
 };
-void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, const char *why);
+void cuda_fail_call(struct cuda *cu, const char *file, int line, const char *call, cudaError_t rc);
 #include "tests/cuda_emu/cuda_emu.h"
 #include "tests/cuda_emu/emu_fiber.h"
 

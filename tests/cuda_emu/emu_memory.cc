@@ -3,14 +3,13 @@
  * it is zero by itself. */
 #include "tests/cuda_emu/emu_private.h"
 
+#include <limits.h>
 #include <map>
-#include <memory>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <vector>
 
 #ifdef ABLATE_SANITIZED
 #include <sanitizer/asan_interface.h>
@@ -19,7 +18,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, bytes) ((void)0)
 #endif
 
-enum { GUARD = 256, GUARD_BYTE = 0x7F, PAGE = 4096, HUGE_BYTES = 4 << 20, SMALL_COPY = 64 << 10 };
+enum { GUARD = 256, GUARD_BYTE = 0x7F, PAGE = 4096, HUGE_BYTES = 4 << 20 };
 
 struct block {
 	unsigned char *base;
@@ -135,17 +134,25 @@ size_t emu_memory_total(void)
 	return (size_t)emu_setting("ABLATE_EMU_MEMORY", 8L << 30);
 }
 
+/* Ours, and another process'. */
+static size_t in_use(void)
+{
+	size_t others = (size_t)emu_setting("ABLATE_EMU_USED", 0), total = emu_memory_total();
+	return used + others < total ? used + others : total;
+}
+
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total)
 {
 	*total = emu_memory_total();
-	*free_bytes = *total > used ? *total - used : 0;
-	return cudaSuccess;
+	*free_bytes = *total - in_use();
+	return emu_result(cudaSuccess);
 }
 
 cudaError_t cudaMalloc(void **out, size_t bytes)
 {
-	size_t total = emu_memory_total();
-	if (emu_is_lost() || bytes > total || used > total - bytes)
+	static long allocations;
+	if (emu_is_lost() || bytes > emu_memory_total() - in_use() ||
+	    ++allocations > emu_setting("ABLATE_EMU_ALLOCATIONS", LONG_MAX))
 		return emu_result(cudaErrorMemoryAllocation);
 	struct block b = { NULL, (bytes + 2 * GUARD + PAGE - 1) / PAGE * PAGE, bytes };
 	void *base = mmap(NULL, b.whole + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -161,7 +168,7 @@ cudaError_t cudaMalloc(void **out, size_t bytes)
 	*out = b.base + GUARD;
 	blocks()[*out] = b;
 	used += bytes;
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
 }
 
 /* Waits for all that the device has to do, as the real one does. */
@@ -178,28 +185,41 @@ cudaError_t cudaFree(void *p)
 	blocks().erase(at);
 	ASAN_UNPOISON_MEMORY_REGION(b.base, b.whole);
 	(void)munmap(b.base, b.whole + PAGE);
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
+}
+
+cudaError_t cudaHostAlloc(void **out, size_t bytes, unsigned)
+{
+	*out = aligned_alloc(PAGE, (bytes + PAGE - 1) / PAGE * PAGE);
+	return emu_result(*out ? cudaSuccess : cudaErrorMemoryAllocation);
+}
+
+cudaError_t cudaFreeHost(void *p)
+{
+	free(p);
+	return emu_result(cudaSuccess);
 }
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	if (!emu_is_device(p, bytes))
 		return emu_result(cudaErrorInvalidValue);
 	return emu_call(stream, [=] { memset(p, value, bytes); });
 }
 
-/* A small block of the host's is taken along with the call; a larger one is read when its turn comes, which the real
- * device may do. */
+/* The host's memory is read when the copy's turn comes, however small it is: the real device does that with pinned
+ * memory, and takes a small pageable block along only because the driver happens to stage it. */
 cudaError_t cudaMemcpyAsync(void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	bool to = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice,
 		 from = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
 	if (to != emu_is_device(dst, bytes) || from != emu_is_device(src, bytes))
 		return emu_result(cudaErrorInvalidValue);
 	if (emu_is_capturing(stream) && !(to && from)) /* host memory may be gone at the replay */
 		return emu_result(cudaErrorStreamCaptureInvalidated);
-	if (from || bytes > SMALL_COPY)
-		return emu_call(stream, [=] { memmove(dst, src, bytes); });
-	auto taken = std::make_shared<std::vector<char>>((const char *)src, (const char *)src + bytes);
-	return emu_call(stream, [=] { memcpy(dst, taken->data(), bytes); });
+	return emu_call(stream, [=] { memmove(dst, src, bytes); });
 }

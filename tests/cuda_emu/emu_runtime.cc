@@ -1,9 +1,26 @@
 /* emu_runtime.cc - the pretended device itself: what it says of itself, and what went wrong with it. Memory:
- * emu_memory.cc; streams: emu_stream.cc; kernels: emu_launch.cc. */
+ * emu_memory.cc; streams: emu_stream.cc; kernels: emu_launch.cc.
+ *
+ * A test makes it the device that it needs by variables of the environment:
+ *   ABLATE_EMU_DEVICES      how many there are (1)
+ *   ABLATE_EMU_DRIVER       the driver's version (13000; 0: none)
+ *   ABLATE_EMU_NO_IMAGE     the plugin holds no code for it
+ *   ABLATE_EMU_MEMORY       its bytes (8 GiB)
+ *   ABLATE_EMU_USED         bytes of them that another process has (0)
+ *   ABLATE_EMU_SHARED       bytes of shared memory that a kernel may ask for
+ *   ABLATE_EMU_ALLOCATIONS  so many succeed, and then memory is out
+ *   ABLATE_EMU_FAIL_AT      the n-th kernel does not end, and with it the device is lost
+ *   ABLATE_EMU_LOST_AT      the n-th call finds the device lost
+ *   ABLATE_EMU_LOST_WITH    the number of the error that calls then return (719)
+ *   ABLATE_EMU_LOST_ONCE    a file: only the process that makes it loses the device
+ *   ABLATE_EMU_AHEAD        more programs than so many may not wait to run
+ *   ABLATE_EMU_ORDER        who takes turns how (cuda_emu.h) */
 #include "tests/cuda_emu/emu_private.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 long emu_setting(const char *name, long otherwise)
 {
@@ -15,8 +32,21 @@ long emu_setting(const char *name, long otherwise)
 
 static cudaError_t last, lost; /* lost: sticky, as after a fault of a real device */
 
+/* Does this process lose the device, or did another? */
+static bool loses_it(void)
+{
+	const char *once = getenv("ABLATE_EMU_LOST_ONCE");
+	int fd = once ? open(once, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644) : -1;
+	if (fd >= 0)
+		(void)close(fd);
+	return !once || fd >= 0;
+}
+
 cudaError_t emu_result(cudaError_t rc)
 {
+	static long calls;
+	if (++calls == emu_setting("ABLATE_EMU_LOST_AT", 0) && loses_it())
+		lost = (cudaError_t)emu_setting("ABLATE_EMU_LOST_WITH", cudaErrorLaunchFailure);
 	if (lost != cudaSuccess)
 		rc = lost;
 	if (rc != cudaSuccess)
@@ -51,13 +81,18 @@ const char *cudaGetErrorString(cudaError_t rc)
 	case cudaErrorInvalidValue: return "invalid argument";
 	case cudaErrorMemoryAllocation: return "out of memory";
 	case cudaErrorInsufficientDriver: return "CUDA driver version is insufficient for CUDA runtime version";
+	case cudaErrorDevicesUnavailable: return "CUDA-capable device(s) is/are busy or unavailable";
+	case cudaErrorInvalidDeviceFunction: return "invalid device function";
+	case cudaErrorUnsupportedPtxVersion: return "the provided PTX was compiled with an unsupported toolchain.";
 	case cudaErrorNoDevice: return "no CUDA-capable device is detected";
 	case cudaErrorInvalidDevice: return "invalid device ordinal";
+	case cudaErrorNoKernelImageForDevice: return "no kernel image is available for execution on the device";
+	case cudaErrorECCUncorrectable: return "uncorrectable ECC error encountered";
 	case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
+	case cudaErrorLaunchOutOfResources: return "too many resources requested for launch";
 	case cudaErrorLaunchFailure: return "unspecified launch failure";
 	case cudaErrorStreamCaptureInvalidated: return "operation failed due to a previous error during capture";
 	case cudaErrorStreamCaptureUnjoined: return "capturing stream has unjoined work";
-	case cudaErrorDevicesUnavailable: return "CUDA-capable device(s) is/are busy or unavailable";
 	}
 	return "unknown error";
 }
@@ -85,7 +120,7 @@ cudaError_t cudaGetDeviceCount(int *n)
 
 cudaError_t cudaSetDevice(int device)
 {
-	return device < emu_setting("ABLATE_EMU_DEVICES", 1) ? cudaSuccess : emu_result(cudaErrorInvalidDevice);
+	return device < emu_setting("ABLATE_EMU_DEVICES", 1) ? emu_result(cudaSuccess) : emu_result(cudaErrorInvalidDevice);
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
@@ -103,5 +138,11 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 	prop->sharedMemPerMultiprocessor = emu_shared_most() + 1024;
 	prop->reservedSharedMemPerBlock = 1024;
 	prop->totalGlobalMem = emu_memory_total();
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
+}
+
+cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *out, const void *)
+{
+	memset(out, 0, sizeof *out);
+	return emu_result(emu_setting("ABLATE_EMU_NO_IMAGE", 0) ? cudaErrorNoKernelImageForDevice : cudaSuccess);
 }

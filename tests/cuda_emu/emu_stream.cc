@@ -5,6 +5,7 @@
 #include "tests/cuda_emu/emu_private.h"
 #include "tests/cuda_emu/emu_stream.h"
 
+#include <limits.h>
 #include <memory>
 #include <stdlib.h>
 #include <vector>
@@ -73,26 +74,26 @@ static void run(struct emu_lane *lane, size_t until, bool really)
 	}
 }
 
-static void run_live(struct emu_stream *s)
+static void run_live(struct emu_lane *live, size_t until)
 {
-	if (s->live.done == s->live.ops.size())
+	if (live->gone + live->done >= until)
 		return;
 	emu_memory_open();
-	run(&s->live, s->live.end(), true);
+	run(live, until, true);
 	emu_check_guards();
 	emu_memory_close();
-	for (struct emu_stream *each : streams())
-		if (each->live.done == each->live.ops.size()) {
-			each->live.gone += each->live.done;
-			each->live.done = 0;
-			each->live.ops.clear();
-		}
+	for (struct emu_stream *each : streams()) {
+		struct emu_lane &lane = each->live;
+		lane.ops.erase(lane.ops.begin(), lane.ops.begin() + (ptrdiff_t)lane.done);
+		lane.gone += lane.done;
+		lane.done = 0;
+	}
 }
 
 void emu_run_all(void)
 {
 	for (struct emu_stream *s : streams())
-		run_live(s);
+		run_live(&s->live, s->live.end());
 }
 
 static struct emu_lane *lane_of(cudaStream_t stream)
@@ -121,10 +122,12 @@ static void enqueue(void *stream, void (*run)(void *arg), void *arg)
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	*out = new emu_stream();
 	(*out)->head.enqueue = enqueue;
 	streams().push_back(*out);
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
 }
 
 /* What is in it is done before it goes. */
@@ -135,40 +138,59 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
 		if (streams()[i] == stream)
 			streams().erase(streams().begin() + (ptrdiff_t)i);
 	delete stream;
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 {
+	if (!stream) /* the default one, in which nothing is */
+		return emu_result(cudaSuccess);
 	if (stream->capture)
 		return emu_result(cudaErrorStreamCaptureInvalidated);
-	run_live(stream);
+	run_live(&stream->live, stream->live.end());
 	return emu_result(cudaSuccess);
 }
 
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	*out = new emu_event();
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event)
 {
 	delete event;
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	event->lane = lane_of(stream);
 	event->at = event->lane->end();
 	event->capture = stream->capture;
 	return emu_result(cudaSuccess);
 }
 
+cudaError_t cudaEventSynchronize(cudaEvent_t event)
+{
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
+	if (event->capture)
+		return emu_result(cudaErrorStreamCaptureInvalidated);
+	if (event->lane)
+		run_live(event->lane, event->at);
+	return emu_result(cudaSuccess);
+}
+
 /* A stream that waits for an event of a capture joins it. */
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	if (!event->lane || event->lane == lane_of(stream))
 		return emu_result(cudaSuccess);
 	if (event->capture && event->capture->open && !stream->capture) {
@@ -186,6 +208,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, enum cudaStreamCaptureMode)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	if (stream->capture)
 		return emu_result(cudaErrorInvalidValue);
 	stream->capture = std::make_shared<struct emu_program>();
@@ -208,6 +232,8 @@ static bool go_through(struct emu_program *p, bool really)
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	program made = stream->capture;
 	if (!made || made->lanes[0].get() != stream->captured)
 		return emu_result(cudaErrorInvalidValue);
@@ -223,6 +249,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *out)
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsigned long long)
 {
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	*out = new emu_graph(*graph);
 	return emu_result(cudaSuccess);
 }
@@ -230,17 +258,27 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *out, cudaGraph_t graph, unsign
 cudaError_t cudaGraphDestroy(cudaGraph_t graph)
 {
 	delete graph;
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 {
 	delete exec;
-	return cudaSuccess;
+	return emu_result(cudaSuccess);
 }
 
+/* A host that runs further ahead than a test allows it to is an error at once. */
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 {
+	static long waiting; /* launched, not run yet */
+	if (emu_is_lost())
+		return emu_result(cudaSuccess);
 	program kept = exec->made;
-	return emu_call(stream, [=] { (void)go_through(kept.get(), true); });
+	if (waiting >= emu_setting("ABLATE_EMU_AHEAD", LONG_MAX))
+		return emu_lose(cudaErrorLaunchOutOfResources);
+	waiting++;
+	return emu_call(stream, [=] {
+		waiting--;
+		(void)go_through(kept.get(), true);
+	});
 }

@@ -76,6 +76,18 @@ Test(backend, no_device_and_an_old_driver_are_told)
 	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "no NVIDIA driver");
 }
 
+/* A plugin that was built for other cards finds that out at its first kernel, in the middle of a cell, if it does not
+ * ask before. */
+Test(backend, a_card_without_code_for_it_is_told)
+{
+	if (real())
+		cr_skip_test("the emulated device is told to fail");
+	cr_assert_eq(setenv("ABLATE_EMU_NO_IMAGE", "1", 1), 0);
+	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE,
+	               "cuda:0: the plugin holds no code for emulated device (host) (compute capability 9.0), only for the "
+	               "host: build it with -DABLATE_CUDA_ARCHITECTURES=90-real");
+}
+
 Test(backend, plugin_of_another_build_is_refused)
 {
 	if (real())

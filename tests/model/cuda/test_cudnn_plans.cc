@@ -14,6 +14,11 @@ void cuda_fail(struct cuda *cu, const char *file, int line, const char *what, co
 	(void)snprintf(cu->failed, sizeof cu->failed, "%s:%d: %s: %s", file, line, what, why);
 }
 
+void cuda_fail_call(struct cuda *cu, const char *file, int line, const char *call, cudaError_t rc)
+{
+	cuda_fail(cu, file, line, call, rc == cudaErrorMemoryAllocation ? "out of memory" : "an error of CUDA's");
+}
+
 enum wanted { PLAIN, FUSED, LOW_WEIGHTS };
 static const enum tensor_type F32 = TENSOR_F32, BF16 = TENSOR_BF16;
 

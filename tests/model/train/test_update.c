@@ -60,9 +60,15 @@ static struct outcome train(struct backend *b, struct graph *g, const struct par
 		memcpy(o.store[s], o.store[0], o.n * sizeof(float));
 	graph_bind(g, STORE_STUDENT, o.store[0]);
 	graph_bind(g, STORE_TEACHER, o.store[4]);
-	update_bind(
-		u, &(struct update_stores){ o.store[0], o.store[1], o.store[2], o.store[3], o.store[4], &control, &o.status },
-		loss);
+	update_bind(u,
+	            &(struct update_stores){ .p = o.store[0],
+	                                     .m = o.store[1],
+	                                     .v = o.store[2],
+	                                     .ema = o.store[3],
+	                                     .teacher = o.store[4],
+	                                     .control = &control,
+	                                     .status = &o.status },
+	            loss);
 	for (int i = 0; i < g->n_tensors; i++) { /* inputs by number; numbers near one where a sample has one */
 		struct tensor *t = g->tensors[i];
 		if (t->role != TENSOR_INPUT)
