@@ -87,12 +87,32 @@ static void try(struct nvidia_library *l)
 		l->handle = NULL;
 }
 
+/* One that the linker finds under another number is of no use, since its functions may differ, but explains. */
+static void tell_other_version(struct nvidia_library *l)
+{
+	static const int beside[] = { -1, 1, -2 };
+	const char *dot = strrchr(l->row->file, '.');
+	char missing[40], other[40];
+	(void)snprintf(missing, sizeof missing, "no %.36s", l->row->file);
+	for (size_t i = 0; i < sizeof beside / sizeof *beside && dot && strcmp(l->why_not, missing) == 0; i++) {
+		(void)snprintf(other, sizeof other, "%.*s.%ld", (int)(dot - l->row->file), l->row->file,
+		               strtol(dot + 1, NULL, 10) + beside[i]);
+		void *there = dlopen(other, RTLD_LAZY | RTLD_LOCAL);
+		if (!there)
+			continue;
+		(void)dlclose(there);
+		(void)snprintf(l->why_not, sizeof l->why_not, "%s; %s is another major version", missing, other);
+	}
+}
+
 bool nvidia_open(struct nvidia_library *l)
 {
 	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	(void)pthread_mutex_lock(&one_at_a_time);
-	if (!l->tried)
+	if (!l->tried) {
 		try(l);
+		tell_other_version(l);
+	}
 	l->tried = true;
 	(void)pthread_mutex_unlock(&one_at_a_time);
 	return l->handle != NULL;

@@ -55,6 +55,15 @@ Test(nvidia, missing_is_told_and_asked_once)
 	cr_assert_not(open_as(&l, "cos"));
 }
 
+/* cuDNN 8 beside a plugin that needs 9: without this, a machine that has the library is told that it has none. */
+Test(nvidia, another_major_version_is_named)
+{
+	static const struct nvidia_row newer = { .name = "libm", .file = "libm.so.7", .variable = ENV_ABLATE_NCCL };
+	struct nvidia_library l = { .row = &newer };
+	cr_assert_not(open_as(&l, "cos"));
+	cr_assert_str_eq(l.why_not, "no libm.so.7; libm.so.6 is another major version");
+}
+
 Test(nvidia, one_without_a_function_is_not_used)
 {
 	struct nvidia_library l = { .row = &present };
