@@ -1,8 +1,8 @@
 /* group_tile.cuh - norms whose images are read once: a block takes all pixels of one image in a span of channels that
  * holds whole groups, keeps them in shared memory as they are stored, sums them there, and sweeps over them there.
  *
- * A thread has VEC neighbouring channels of every lanes-th pixel, copies these into shared memory itself and is the only
- * one to read them, so nothing but the sums needs a barrier. Blocks that are neighbours in memory have neighbouring
+ * A thread has VEC neighbouring channels of every lanes-th pixel, copies these into shared memory itself and alone
+ * reads them, so nothing but the sums needs a barrier. Blocks that are neighbours in memory have neighbouring
  * numbers, so a sector that two of them share is fetched once. How many threads share a run of channels follows from
  * the image's size, so sums are made in the same order on every device and with every span. */
 #ifndef ABLATE_GROUP_TILE_CUH
@@ -27,7 +27,7 @@ static inline size_t tile_table_bytes(int span, int lanes, int sums, int lines)
 	return (size_t)span * per_channel;
 }
 
-/* What an op keeps in a tile: bytes of the smallest of its values, of all values of a place, and how many sums and lines
+/* What an op keeps in a tile: bytes of the smallest of its values, of all values of a place; how many sums and lines
  * its channels have. */
 struct tile_needs {
 	int least, kept, sums, lines;

@@ -1,5 +1,5 @@
-/* cuda_pipeline_primitives.h - copies from device memory into shared memory that run beside the thread which begins them, on the
- * host: one is made when its thread waits, so that who does not wait reads what was there before. */
+/* cuda_pipeline_primitives.h - copies from device memory into shared memory that run beside the thread which begins
+ * them, on the host: one is made when its thread waits, so that who does not wait reads what was there before. */
 #ifndef ABLATE_CUDA_EMU_PIPELINE_H
 #define ABLATE_CUDA_EMU_PIPELINE_H
 
