@@ -127,7 +127,8 @@ __device__ static inline struct tile_tables tile_tables_of(void *behind, const s
 }
 
 /* total[k * span + c] = the sum over the tile's pixels of what its threads have in sum[k], lanes in order, in double.
- * Whole blocks; the totals may be read after the next barrier. */
+ * Whole blocks. Channel c's totals, and its places in `part`, are its thread's until the next barrier: c modulo the
+ * block's threads. */
 template <int K>
 __device__ static inline void tile_sums(const struct tile_tables &s, const float (&sum)[K][VEC], const struct tile &t,
                                         const struct tile_place &p)

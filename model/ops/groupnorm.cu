@@ -135,7 +135,6 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 			moment_terms::add(sum[0][k], sum[1][k], v[k] - x0[k]);
 	}
 	tile_sums(s, sum, t, p);
-	__syncthreads();
 	int64_t c0 = p.c - p.at, x_at = p.n * t.pixels * t.c + c0;
 	double pixels = (double)t.pixels, *means = s.part, *squares = s.part + t.span;
 	for (int c = (int)threadIdx.x; c < t.span; c += (int)blockDim.x)

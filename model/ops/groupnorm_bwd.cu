@@ -234,7 +234,6 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 		}
 	}
 	tile_sums(s, sum, t, p);
-	__syncthreads();
 	double *v = s.part, *v_xhat = s.part + t.span, count = (double)t.pixels * (double)t.per;
 	for (int c = (int)threadIdx.x; c < t.span; c += (int)blockDim.x) {
 		struct channel_sums k = channel_sums_of(centred_of(m, stats, p.n, c0 + c), s.total[c], s.total[t.span + c],

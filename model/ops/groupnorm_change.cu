@@ -221,7 +221,6 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 			change_terms::add(sum, k, u[k] - x0[k], d[k]);
 	}
 	tile_sums(s, sum, t, p);
-	__syncthreads();
 	int64_t c0 = p.c - p.at;
 	double pixels = (double)t.pixels, *means = s.part, *d_means = s.part + t.span, *squares = s.part + 2 * t.span,
 		   *d_squares = s.part + 3 * t.span;

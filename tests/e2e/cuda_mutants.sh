@@ -37,6 +37,9 @@ caught() {
 	[ $# -lt 6 ] || says out "$6"
 }
 
+# The same where no image fits a block's shared memory: norms then go through memory in three steps.
+streamed() { ABLATE_EMU_SHARED=0 caught "$@"; }
+
 test_unbroken_passes() { plugin distance model/ops/distance.cu 'double sum = 0;' 'double sum = 0;'; ask distance; exits 0; }
 test_a_tail_written_past_the_end() {
 	caught silu elementwise model/cuda/kernel.cuh 'int count = n - i < VEC ? (int)(n - i) : VEC;' 'int count = VEC;' '  silu  '
@@ -45,7 +48,7 @@ test_a_barrier_missing_before_shared_is_read() {
 	caught distance distance model/cuda/kernel.cuh $'= x;\n\t__syncthreads();\n\tT sum' $'= x;\n\tT sum'
 }
 test_a_barrier_missing_before_shared_is_used_again() {
-	caught groupnorm groupnorm model/cuda/kernel.cuh '__syncthreads(); /* an earlier sum may still be read */' ''
+	streamed groupnorm groupnorm model/cuda/kernel.cuh '__syncthreads(); /* an earlier sum may still be read */' ''
 }
 test_a_barrier_missing_between_stages() {
 	caught conv2d conv2d model/cuda/kernel.cuh $'shared[threadIdx.x] = sum;\n\t__syncthreads();' 'shared[threadIdx.x] = sum;'
@@ -54,13 +57,13 @@ test_a_sum_that_leaves_out_a_warp() {
 	caught distance distance model/cuda/kernel.cuh 'for (unsigned i = 0; i < warps; i++)' 'for (unsigned i = 1; i < warps; i++)'
 }
 test_shared_memory_too_small() {
-	caught groupnorm groupnorm model/cuda/kernel.cuh 'SHARED(float, shared, (K * VEC * BLOCK));' 'SHARED(float, shared, (K * VEC * BLOCK - 1));' 'outside its array'
+	streamed groupnorm groupnorm model/cuda/kernel.cuh 'SHARED(float, shared, (K * VEC * BLOCK));' 'SHARED(float, shared, (K * VEC * BLOCK - 1));' 'outside its array'
 }
 test_threads_that_race_for_one_place() {
 	caught distance distance model/ops/distance.cu 'if (threadIdx.x == 0)' 'if ((sum += threadIdx.x) >= 0)' 'OTHER BITS'
 }
 test_blocks_that_race_for_one_place() {
-	caught groupnorm groupnorm model/cuda/kernel.cuh 'partial[((at.n * p.chunks + at.chunk) * K + k)' 'partial[((at.n * p.chunks) * K + k)'
+	streamed groupnorm groupnorm model/cuda/kernel.cuh 'partial[((at.n * p.chunks + at.chunk) * K + k)' 'partial[((at.n * p.chunks) * K + k)'
 }
 test_a_barrier_that_some_threads_do_not_reach() {
 	caught global_mean classify model/cuda/kernel.cuh $'__syncthreads();\n\tint64_t first' $'if (at.count) __syncthreads();\n\tint64_t first' 'never came to'
@@ -89,6 +92,40 @@ test_a_mask_that_forgets_other_processes() {
 }
 test_a_small_change_made_as_a_difference() {
 	caught groupnorm_change groupnorm_change model/ops/groupnorm_change.cu 'if (fabsf(d) > 1)' 'if (fabsf(d) >= 0)'
+}
+
+# Norms that keep an image's groups in shared memory.
+HELD=model/cuda/group_tile.cuh
+test_group_unbroken_passes() { plugin groupnorm $HELD 'double part = 0;' 'double part = 0;'; ask groupnorm; exits 0; }
+test_group_read_before_it_is_there() { caught groupnorm groupnorm $HELD '__pipeline_wait_prior(0);' ''; }
+test_group_barrier_missing_before_lanes_are_summed() {
+	caught groupnorm groupnorm_bwd $HELD $'sum[k]);\n\t\t__syncthreads();' 'sum[k]);'
+}
+test_group_barrier_missing_before_the_next_sum() {
+	caught groupnorm groupnorm_bwd $HELD $'= part;\n\t\t}\n\t\t__syncthreads();' $'= part;\n\t\t}'
+}
+test_group_barrier_missing_before_lines_are_read() {
+	caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu $'__syncthreads();\n\tfloat q[VEC]' 'float q[VEC]'
+}
+test_group_tables_too_small() { caught groupnorm groupnorm $HELD '(lines + lanes) * sizeof' '(lines + lanes - 1) * sizeof' 'outside its array'; }
+test_group_lanes_beyond_the_last() { caught groupnorm groupnorm $HELD 'p.active = p.lane < t.lanes;' 'p.active = true;'; }
+test_group_lane_left_out() { caught groupnorm groupnorm $HELD 'lane < first + t.lanes / TILE_PARTS' 'lane < first + t.lanes / TILE_PARTS - 1'; }
+test_group_of_a_channel_more() { caught groupnorm groupnorm $HELD '* t.per; i < (c' '* t.per; i <= (c'; }
+test_group_of_another_image() { caught groupnorm groupnorm $HELD 'p.n = blockIdx.x / t.tiles' 'p.n = blockIdx.x % t.tiles'; }
+test_group_memory_not_asked_for() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu 'tile_allow(cu' '(void)(cu' 'invalid argument'; }
+test_group_two_sources_in_one_place() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu '(kept_dy + t.pixels * t.span)' '(kept_dy + t.pixels * t.span / 2)'; }
+test_group_addend_forgotten() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu $'if (addend.p)\n\t\t\tload_wide' $'if (false)\n\t\t\tload_wide'; }
+test_group_gradients_not_centred() {
+	plugin groupnorm_bwd model/ops/groupnorm_bwd.cu 'at.centre = (float)mean;' 'at.centre = 0;'
+	ABLATE_TEST_PLUGIN=$PWD/plugin.so run "$BUILD/tests/test_norm_precision"
+	[ "$code" -ne 0 ] || fail "test_norm_precision passes"
+	says err 'large mean: dx is off'
+}
+test_group_change_of_lines_made_as_a_difference() {
+	caught groupnorm_change groupnorm_change model/ops/groupnorm_change.cu '(float)(two.a - one.a)' '(float)two.a - (float)one.a'
+}
+test_group_change_without_its_squares() {
+	caught groupnorm_change groupnorm_change model/ops/groupnorm_change.cu 'd_squares[c] = d_square_of(' 'd_squares[c] = 0 * d_square_of('
 }
 test_small_changes_of_weights_made_as_differences() {
 	caught attention_change attention model/ops/attention.cu 'float z = most < 0.5f ?' 'float z = most < 0 ?'
