@@ -45,12 +45,12 @@ struct cuda {
 	char *stages;                  /* pinned host memory: small uploads on their way */
 	size_t stage_used;             /* bytes of the current stage */
 	int stage;
-	cudaEvent_t stage_read[CUDA_STAGES];   /* the device has read what it held */
-	struct cuda_team *team;                /* NULL: alone. With one: */
-	cudaStream_t beside;                   /* where its means are computed */
-	cudaEvent_t ready, made;               /* its values are ready; its means are ready for the main stream */
-	int convs_by_library, convs_by_kernel; /* planned so far: by cuDNN, by own_product.h */
-	char failed[512];                      /* the first failure since the last check; "" = none */
+	cudaEvent_t stage_read[CUDA_STAGES]; /* the device has read what it held */
+	struct cuda_team *team;              /* NULL: alone. With one: */
+	cudaStream_t beside;                 /* where its means are computed */
+	cudaEvent_t ready, made;             /* its values are ready; its means are ready for the main stream */
+	int convs_by_library, convs_thin, convs_by_kernel; /* planned so far: by cuDNN, thin_conv.h, own_product.h */
+	char failed[512];                                  /* the first failure since the last check; "" = none */
 };
 
 /* One per row of ops.def, in model/ops/FILE.cu, named cuda_NAME. prepare makes nd->state and returns the bytes of

@@ -332,9 +332,11 @@ static void facts(struct backend *b, struct backend_facts *out)
 	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %.200s", runtime / 1000,
 	               runtime % 1000 / 10, versions);
 	(void)snprintf(out->math, sizeof out->math, "%s", math[b->dtype]);
-	if (cuda_of(b)->convs_by_library + cuda_of(b)->convs_by_kernel)
-		(void)snprintf(out->convolutions, sizeof out->convolutions, "%d by cuDNN, %d by the plugin's own kernels",
-		               cuda_of(b)->convs_by_library, cuda_of(b)->convs_by_kernel);
+	const struct cuda *cu = cuda_of(b);
+	if (cu->convs_by_library + cu->convs_thin + cu->convs_by_kernel)
+		(void)snprintf(out->convolutions, sizeof out->convolutions,
+		               "%d by cuDNN, %d by the plugin's own kernels, %d of these by those for thin layers",
+		               cu->convs_by_library, cu->convs_by_kernel + cu->convs_thin, cu->convs_thin);
 	out->memory = total;
 	out->memory_free = free_bytes;
 }

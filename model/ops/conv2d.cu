@@ -1,4 +1,5 @@
-/* conv2d.cu - conv2d.c on a device: products by cuda_dnn.h and cuda_blas.h, layouts and bias sums by kernels.
+/* conv2d.cu - conv2d.c on a device: products by cuda_dnn.h and cuda_blas.h, layouts and bias sums by kernels;
+ * layers with few channels by thin_conv.h, which takes every tensor as it is.
  *
  * A pass computes in the type of its result, a weights gradient in that of dy, as the forward pass did; sources of the
  * other type are converted into scratch first. Products read weights as (Cout,kh,kw,Cin) in the pass's type. A store of
@@ -7,14 +8,16 @@
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/kernel.cuh"
+#include "model/cuda/thin_conv.h"
 
 #include <stdlib.h>
 
 enum { SUM_PIXELS = 16 };
 
 struct conv_state {
-	struct cuda_gemm *gemm; /* one of the two */
+	struct cuda_gemm *gemm; /* one of the three */
 	struct cuda_conv *conv;
+	bool thin;
 	enum tensor_type type;
 	size_t first, second, w, bias, sums, bytes; /* where in scratch: converted sources, weights, bias, partial sums */
 };
@@ -191,6 +194,21 @@ static struct cuda_conv_shape conv_of(const struct node *nd, const struct dnn_sh
 	return c;
 }
 
+static struct thin_weights thin_weights_of(const struct tensor *w)
+{
+	struct thin_weights t = { val_of(w), w->by_taps };
+	return t;
+}
+
+/* Is it for thin_conv.h? Then nothing else is prepared. */
+static bool take_thin(const struct node *nd, struct cuda *cu, const struct dnn_shape *shape)
+{
+	struct conv_state *s = state_of(nd);
+	s->thin = thin_conv_takes(shape, s->type == TENSOR_F32 && (nd->exact || cu->base.dtype != DTYPE_TF32));
+	cu->convs_thin += s->thin;
+	return s->thin;
+}
+
 /* ---- forward: x, w, [b] -> y ----------------------------------------------------------------- */
 
 /* Does the convolution take its bias in the type of the pass? */
@@ -204,6 +222,8 @@ static size_t forward_prepare(struct node *nd, struct cuda *cu)
 	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
 	struct dnn_shape shape = shape_of(nd, x, w, y);
 	struct conv_state *s = state_new(nd, y->type);
+	if (take_thin(nd, cu, &shape))
+		return 0;
 	s->first = reserve(s, x);
 	s->w = reserve_weights(s, w);
 	if (is_matmul(&shape)) {
@@ -225,7 +245,9 @@ static void forward_run(struct node *nd, struct cuda *cu)
 	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, x, w, y);
-	if (is_matmul(&shape)) {
+	if (s->thin) {
+		thin_conv_forward(cu, &shape, val_of(x), thin_weights_of(w), val_of(b), nd->args.conv.relu, val_of(y));
+	} else if (is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), weights(nd, cu, w, s->w),
 		              b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
 	} else {
@@ -248,6 +270,8 @@ static size_t data_prepare(struct node *nd, struct cuda *cu)
 	const struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
 	struct dnn_shape shape = shape_of(nd, dx, w, dy);
 	struct conv_state *s = state_new(nd, dx->type);
+	if (take_thin(nd, cu, &shape))
+		return 0;
 	s->first = reserve(s, dy);
 	s->w = reserve_weights(s, w);
 	if (is_matmul(&shape)) {
@@ -265,6 +289,10 @@ static void data_run(struct node *nd, struct cuda *cu)
 	const struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, dx, w, dy);
+	if (s->thin) {
+		thin_conv_data(cu, &shape, val_of(dy), thin_weights_of(w), val_of(dx));
+		return;
+	}
 	void *from = as_type(nd, cu, dy, s->first), *by = weights(nd, cu, w, s->w);
 	if (is_matmul(&shape))
 		cuda_gemm_run(cu, s->gemm, from, by, NULL, dx->data);
@@ -292,6 +320,8 @@ static size_t weights_prepare(struct node *nd, struct cuda *cu)
 	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0];
 	struct dnn_shape shape = shape_of(nd, x, dw, dy);
 	struct conv_state *s = state_new(nd, dy->type);
+	if (take_thin(nd, cu, &shape))
+		return thin_conv_scratch(cu, &shape);
 	s->first = reserve(s, x);
 	s->second = reserve(s, dy);
 	if (is_matmul(&shape)) {
@@ -316,6 +346,11 @@ static void weights_run(struct node *nd, struct cuda *cu)
 	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0], *db = nd->dst[1];
 	struct conv_state *s = state_of(nd);
 	struct dnn_shape shape = shape_of(nd, x, dw, dy);
+	if (s->thin) {
+		thin_conv_weights(cu, &shape, val_of(x), val_of(dy), thin_weights_of(dw), val_of(db),
+		                  (float *)(void *)scratch(nd, 0));
+		return;
+	}
 	void *px = as_type(nd, cu, x, s->first), *py = as_type(nd, cu, dy, s->second);
 	if (is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, py, px, NULL, dw->data);

@@ -23,6 +23,9 @@ static inline float __fdividef(float x, float y)
 	return x / y;
 }
 
+struct alignas(8) float2 {
+	float x, y;
+};
 struct alignas(16) float4 {
 	float x, y, z, w;
 };
@@ -32,6 +35,11 @@ struct alignas(8) uint2 {
 struct alignas(16) uint4 {
 	unsigned x, y, z, w;
 };
+
+static inline float2 make_float2(float x, float y)
+{
+	return { x, y };
+}
 
 static inline float4 make_float4(float x, float y, float z, float w)
 {

@@ -175,6 +175,29 @@ test_own_division_off_by_one() { caught_own float conv2d $TILE '/ (uint64_t)by +
 test_own_depth_beyond_the_end() { caught_own bf16 conv2d $TILE 'u + i < s.length ?' 'true ?'; }
 test_own_bias_forgotten() { caught_own float conv2d $OWN 'val_get(p.bias, col) : 0' '0 : 0'; }
 test_own_fragment_of_a_neighbour() { caught_own bf16 conv2d $TILE 'at_col = col() + FRAGMENT * (now % 2)' 'at_col = col() + FRAGMENT * (now / 4)'; }
+# Layers with few channels; in floats, so that few inputs are for these kernels too.
+caught_thin() { # OLD NEW [TEXT]
+	plugin thin_conv model/cuda/thin_conv.cu "$1" "$2"
+	ABLATE_CUDA_PLUGIN=$PWD/plugin.so run "$BUILD/tests/op_runner" --device cuda --types float conv2d
+	[ "$code" -ne 0 ] || fail "the op runner passes: $(tail -1 out)"
+	[ $# -lt 3 ] || says out "$3"
+}
+test_thin_chunk_overwritten_while_it_is_read() { caught_thin '__syncthreads(); /* the chunk before' '/* the chunk before' 'OTHER BITS'; }
+test_thin_tile_overwritten_while_it_is_read() { caught_thin '__syncthreads(); /* the tile before' '/* the tile before' 'OTHER BITS'; }
+test_thin_sums_overwritten_while_they_are_read() { caught_thin '__syncthreads(); /* the sums before' '/* the sums before' 'OTHER BITS'; }
+test_thin_last_chunk_overwritten_while_it_is_read() { caught_thin '__syncthreads(); /* the last chunk' '/* the last chunk' 'OTHER BITS'; }
+test_thin_tile_too_small() { caught_thin 'SHARED(float, x, SPAN *SPAN *LINE);' 'SHARED(float, x, SPAN *SPAN *LINE - LINE);' 'outside its array'; }
+test_thin_input_by_taps_forwards() { caught_thin 'thin_out ? -1 : (int)taps - 1' '-1'; }
+test_thin_input_padded_as_an_output() { caught_thin 'p.k - 1 - (int)s->pad_h' '(int)s->pad_h'; }
+test_thin_pixels_beyond_the_right_edge() { caught_thin 'col < s.w;' 'col <= s.w;'; }
+test_thin_pixels_beyond_the_last_row() { caught_thin 'row >= p.thin.h ||' 'row > p.thin.h ||'; }
+test_thin_odd_channel_written_twice() { caught_thin 'p.wide.c - s.c < PAIR ? 1 : PAIR' 'PAIR'; }
+test_thin_slice_left_out() { caught_thin 's = 0; s < SLICES' 's = 1; s < SLICES'; }
+test_thin_row_left_out() { caught_thin 'r = 0; r < s.rows' 'r = 1; r < s.rows'; }
+test_thin_runs_that_write_one_place() { caught_thin 'p.partial + chunk * p.stride' 'p.partial'; }
+test_thin_bias_of_the_other_side() { caught_thin 'output_is_thin(s) ? OF_THIN : OF_WIDE' 'OF_WIDE'; }
+test_thin_relu_forgotten() { caught_thin 'sum[j] = p.relu && !(sum[j] > 0) ? 0 : sum[j];' ''; }
+test_thin_single_pixels_of_a_longer_row() { caught_thin 'width /= 2;' 'break;'; }
 test_pictures_not_rounded_between_rows_and_columns() {
 	plugin picture_kernel model/cuda/picture_kernel.cu 'j.clean ? (double)(float)along[c] : along[c]' 'along[c]'
 	ABLATE_TEST_PLUGIN=$PWD/plugin.so run "$BUILD/tests/test_pictures"

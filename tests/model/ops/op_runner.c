@@ -198,19 +198,7 @@ static struct tensor *cross_entropy(struct bench *b, const int64_t *d)
 }
 
 static const struct op_case cases[] = {
-	{ "conv2d", conv, { 2, 7, 16, 32, 3, 1, 1, 0 }, 1e-6, "the usual block convolution" },
-	{ "conv2d", conv, { 7, 9, 16, 48, 3, 1, 1, 1 }, 1e-6, "Winograd, odd side, relu" },
-	{ "conv2d", conv, { 4, 10, 80, 16, 3, 1, 2, 0 }, 1e-6, "Winograd, padding 2, more than one block of channels" },
-	{ "conv2d", conv, { 20, 8, 32, 144, 3, 1, 0, 2 }, 1e-6, "Winograd, padding 0, no bias" },
-	{ "conv2d", conv, { 1, 8, 3, 5, 3, 1, 1, 0 }, 1e-6, "channels that fill no vector" },
-	{ "conv2d", conv, { 3, 9, 1, 32, 3, 1, 1, 0 }, 1e-6, "first layer of a grey image" },
-	{ "conv2d", conv, { 3, 9, 32, 1, 3, 1, 1, 2 }, 1e-6, "last layer, no bias" },
-	{ "conv2d", conv, { 2, 6, 16, 16, 3, 1, 2, 0 }, 1e-6, "padding 2: the fused downsampling of NCSN++" },
-	{ "conv2d", conv, { 2, 11, 16, 16, 5, 2, 2, 1 }, 1e-6, "stride and relu" },
-	{ "conv2d", conv, { 2, 9, 6, 7, 4, 2, 1, 2 }, 1e-6, "stride without bias, an even kernel" },
-	{ "conv2d", conv, { 2, 5, 17, 33, 1, 1, 0, 0 }, 1e-6, "1x1 is a matrix product" },
-	{ "conv2d", conv, { 3, 4, 16, 48, 1, 1, 0, 1 }, 1e-6, "1x1 with relu: weights as bf16 turn a sign" },
-	{ "conv2d", conv, { 3, 16, 7, 9, 3, 1, 1, 0 }, 1e-6, "more pixels than a block's rows" },
+#include "tests/model/ops/conv_cases.def"
 	{ "groupnorm", norm, { 3, 5, 7, 16, 4, NORM_PLAIN, 1, 0 }, 1e-6, "" },
 	{ "groupnorm", norm, { 1, 4, 4, 24, 6, NORM_ADD, 1, 0 }, 1e-6, "fewer images than threads" },
 	{ "groupnorm", norm, { 2, 8, 8, 96, 24, NORM_ADD, 1, 1 }, 1e-6, "widths beyond one lane block, residual branch" },
