@@ -207,7 +207,7 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 	t->s = step_build(t->g, &c, &b->net, t->p, &(struct step_options){ .batch = b->batch, .backward = true });
 	if (t->b->dtype == DTYPE_BF16)
 		(void)graph_set_low(t->g);
-	if (update_new(&t->update, t->g, t->b, t->p, NULL, e))
+	if (update_new(&t->update, t->g, t->b, t->p, NULL, 1, e))
 		return -1;
 	if (graph_try_plan(t->g, e))
 		return err_in(e, "batch %d", b->batch);

@@ -84,6 +84,22 @@ static void batch(struct backend *b, const struct batch_job *job)
 	cpu_split(j.batch, 4, batch_range, &j);
 }
 
+static void add_range(void *ctx, int64_t first, int64_t last)
+{
+	const struct part_job *j = ctx;
+	for (int64_t i = first; i < last; i++)
+		j->sum[i] += j->part[i];
+}
+
+static void add_part(struct backend *b, const struct part_job *job)
+{
+	struct part_job j = *job;
+	if (j.control->part == 0)
+		move(b, j.sum, j.part, j.n * sizeof *j.sum);
+	else
+		cpu_split((int64_t)j.n, 1 << 14, add_range, &j);
+}
+
 static void settle(struct backend *b, struct step_status *s, const float *loss)
 {
 	(void)b;
@@ -127,7 +143,7 @@ static const struct backend_ops ops = {
 	.align = 64,
 	.memory = { .alloc = alloc, .release = release, .upload = move, .download = move },
 	.nodes = { .prepare = node_prepare, .run = node_run, .release = node_release, .set_step = set_step },
-	.training = { .batch = batch, .settle = settle, .update = update },
+	.training = { .batch = batch, .add_part = add_part, .settle = settle, .update = update },
 	.check = check,
 	.facts = facts,
 	.close = close_cpu,

@@ -40,6 +40,7 @@ struct cuda {
 	int shared_most, shared_each, shared_own; /* bytes of shared memory: that a block may ask for, that a multiprocessor
 	                                           * has, of which each block costs so many for itself */
 	bool capturing;
+	bool measuring;                /* nodes are prepared for their scratch alone: libraries are not asked */
 	cudaEvent_t turns[CUDA_AHEAD]; /* each follows one of the programs that were replayed last */
 	int turn;                      /* the oldest of them */
 	char *stages;                  /* pinned host memory: small uploads on their way */

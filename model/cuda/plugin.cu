@@ -194,6 +194,14 @@ static size_t node_prepare(struct backend *b, struct node *nd)
 	return op->prepare ? op->prepare(nd, cuda_of(b)) : 0;
 }
 
+static size_t node_measure(struct backend *b, struct node *nd)
+{
+	cuda_of(b)->measuring = true;
+	size_t scratch = node_prepare(b, nd);
+	cuda_of(b)->measuring = false;
+	return scratch;
+}
+
 static void node_run(struct backend *b, struct node *nd)
 {
 	if (!cuda_of(b)->failed[0]) /* anything after a failure would read what was never written */
@@ -381,8 +389,16 @@ static const struct backend_ops ops = {
 	.align = 256,
 	.by_taps = true,
 	.memory = { .alloc = alloc, .release = release, .upload = upload, .download = download },
-	.nodes = { .prepare = node_prepare, .run = node_run, .release = node_release, .set_step = set_step },
-	.training = { .batch = cuda_batch, .settle = cuda_settle, .update = cuda_update, .round = cuda_round },
+	.nodes = { .prepare = node_prepare,
+	           .measure = node_measure,
+	           .run = node_run,
+	           .release = node_release,
+	           .set_step = set_step },
+	.training = { .batch = cuda_batch,
+	              .add_part = cuda_add_part,
+	              .settle = cuda_settle,
+	              .update = cuda_update,
+	              .round = cuda_round },
 	.programs = &programs,
 	.scores = &scores,
 	.team = &team,

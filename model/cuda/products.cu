@@ -18,6 +18,8 @@ struct cuda_conv {
 
 struct cuda_gemm *cuda_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s)
 {
+	if (cu->measuring)
+		return NULL;
 	struct cuda_gemm *g = (struct cuda_gemm *)calloc(1, sizeof *g);
 	if (!g)
 		abort();
@@ -46,6 +48,8 @@ void cuda_gemm_free(struct cuda_gemm *g)
 
 struct cuda_conv *cuda_conv_new(struct cuda *cu, const struct cuda_conv_shape *s)
 {
+	if (cu->measuring)
+		return NULL;
 	struct cuda_conv *c = (struct cuda_conv *)calloc(1, sizeof *c);
 	if (!c)
 		abort();

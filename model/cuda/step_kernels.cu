@@ -58,6 +58,22 @@ void cuda_batch(struct backend *b, const struct batch_job *job)
 		LAUNCH(cu, label_kernel, blocks_for((size_t)(job->batch * job->classes), THREADS), THREADS, 0, *job);
 }
 
+/* ---- micro-batches --------------------------------------------------------------------------- */
+
+/* A thread adds one element, so that its sum is in the order of the parts. */
+static __global__ void add_part_kernel(struct part_job j)
+{
+	size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
+	if (i < j.n)
+		j.sum[i] = j.control->part == 0 ? j.part[i] : j.sum[i] + j.part[i];
+}
+
+void cuda_add_part(struct backend *b, const struct part_job *job)
+{
+	struct cuda *cu = (struct cuda *)b;
+	LAUNCH(cu, add_part_kernel, blocks_for(job->n, THREADS), THREADS, 0, *job);
+}
+
 /* ---- update ---------------------------------------------------------------------------------- */
 
 /* One thread: did this step's loss come out finite? */

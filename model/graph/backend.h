@@ -88,6 +88,15 @@ struct update_job {
 	size_t n;
 };
 
+/* One micro-batch's share of a step's n gradients, or of its loss: sum = part where control->part is 0, else
+ * sum + part. All pointers are device memory. */
+struct part_job {
+	const struct step_control *control;
+	const float *part;
+	float *sum;
+	size_t n;
+};
+
 /* What a device is, for people and records. */
 struct backend_facts {
 	char device[128], driver[64], libraries[256], math[128];
@@ -110,6 +119,9 @@ struct backend_memory {
 /* The nodes of a graph. */
 struct backend_nodes {
 	size_t (*prepare)(struct backend *b, struct node *nd); /* makes nd->state; bytes of scratch wanted */
+	/* The same bytes without what takes long, such as a library's search for a way: the node cannot run. NULL: prepare
+	 * does not take long. */
+	size_t (*measure)(struct backend *b, struct node *nd);
 	void (*run)(struct backend *b, struct node *nd);
 	void (*release)(struct backend *b, struct node *nd);
 	void (*set_step)(struct backend *b, const struct step_scalars *s); /* of the nodes that run from here on */
@@ -118,6 +130,7 @@ struct backend_nodes {
 /* A training step around its graph: its batch before, and after it the loss, then the updates. */
 struct backend_training {
 	void (*batch)(struct backend *b, const struct batch_job *job);
+	void (*add_part)(struct backend *b, const struct part_job *job);
 	void (*settle)(struct backend *b, struct step_status *status,
 	               const float *loss); /* the loss is there: before the updates */
 	void (*update)(struct backend *b, const struct update_job *job);

@@ -63,6 +63,9 @@ int graph_set_low(struct graph *g);
 /* Out of memory: an error that says how much was asked for; graph_plan, for the CPU, does not fail. */
 MUST_CHECK int graph_try_plan(struct graph *g, struct err *e);
 void graph_plan(struct graph *g);
+/* Finds what graph_try_plan would ask the back end for, as graph_bytes, and asks for nothing: the graph can then only
+ * be freed. */
+MUST_CHECK int graph_measure(struct graph *g, struct err *e);
 /* As graph_plan, for tests: no memory is shared, every tensor starts as NaN and lies between guard words. */
 void graph_plan_guarded(struct graph *g);
 /* NULL, or the name of the op whose run changed a guard word. */

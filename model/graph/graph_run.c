@@ -210,13 +210,13 @@ void graph_plan(struct graph *g)
 		BUG("%s", e.msg);
 }
 
-int graph_try_plan(struct graph *g, struct err *e)
+/* Lifetimes and places of all tensors; prepare: of the back end, for the scratch of a node. */
+static int find_places(struct graph *g, size_t (*prepare)(struct backend *b, struct node *nd), struct err *e)
 {
 	REQUIRE(!g->planned);
-	int n = g->n_nodes;
-	for (int i = 0; i < n; i++) {
+	for (int i = 0; i < g->n_nodes; i++) {
 		struct node *nd = g->nodes[i];
-		size_t scratch = g->backend->ops->nodes.prepare(g->backend, nd);
+		size_t scratch = prepare(g->backend, nd);
 		if (scratch)
 			nd->work = graph_temp(g, 1, 1, 1, (int64_t)((scratch + sizeof(float) - 1) / sizeof(float)));
 	}
@@ -230,6 +230,19 @@ int graph_try_plan(struct graph *g, struct err *e)
 		share_in_place(g);
 		place(g);
 	}
+	return 0;
+}
+
+int graph_measure(struct graph *g, struct err *e)
+{
+	const struct backend_nodes *nodes = &g->backend->ops->nodes;
+	return find_places(g, nodes->measure ? nodes->measure : nodes->prepare, e);
+}
+
+int graph_try_plan(struct graph *g, struct err *e)
+{
+	if (find_places(g, g->backend->ops->nodes.prepare, e))
+		return -1;
 	g->memory = g->backend->ops->memory.alloc(g->backend, g->bytes, e);
 	if (!g->memory)
 		return -1;
@@ -244,7 +257,7 @@ int graph_try_plan(struct graph *g, struct err *e)
 	}
 	g->planned = true;
 	if (env_get(ENV_ABLATE_PROFILE))
-		g->node_seconds = xcalloc((size_t)n, sizeof *g->node_seconds);
+		g->node_seconds = xcalloc((size_t)g->n_nodes, sizeof *g->node_seconds);
 	g->profiled_runs = -1; /* the first is not counted */
 	return 0;
 }

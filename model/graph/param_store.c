@@ -66,10 +66,16 @@ int params_lend(float **out, struct backend *b, const struct params *p, float *h
 	return 0;
 }
 
+size_t params_low_bytes(const struct backend *b, const struct params *p)
+{
+	return b->dtype == DTYPE_BF16 && b->ops->training.round ? 2 * params_floats(p) : 0;
+}
+
 int params_low_alloc(void **out, struct backend *b, const struct params *p, struct err *e)
 {
 	void *low = NULL;
-	if (b->dtype == DTYPE_BF16 && b->ops->training.round && !(low = b->ops->memory.alloc(b, 2 * params_floats(p), e)))
+	size_t bytes = params_low_bytes(b, p);
+	if (bytes && !(low = b->ops->memory.alloc(b, bytes, e)))
 		return err_in(e, "parameters in bf16");
 	*out = low;
 	return 0;

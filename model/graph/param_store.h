@@ -20,6 +20,8 @@ MUST_CHECK int params_lend(float **out, struct backend *b, const struct params *
 /* Memory for a store's rounded values, the back end's, to be released by the caller; NULL where it computes in another
  * type. */
 MUST_CHECK int params_low_alloc(void **out, struct backend *b, const struct params *p, struct err *e);
+/* How many bytes that is. */
+size_t params_low_bytes(const struct backend *b, const struct params *p);
 /* low = the store's values, rounded; nothing where low is NULL. */
 void params_round(struct backend *b, const struct params *p, void *low, const float *on);
 

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-/* The position of the counter-based streams. first: this process' first sample's place in the whole batch (0 unless a
- * team shares it). */
+/* The position of the counter-based streams. first: the place in the whole batch of the first sample that is computed
+ * now (0 unless a team shares the batch, or it is computed in micro-batches). */
 struct step_scalars {
 	uint64_t seed;
 	uint32_t step, first;
@@ -32,11 +32,12 @@ struct average {
 	float keep, rest;
 };
 
-/* One step's settings. */
+/* One step's settings, or those of one of its micro-batches. */
 struct step_control {
 	struct step_scalars scalars;
 	struct optim_step optim;
 	struct average ema, teacher;
+	int32_t part; /* which micro-batch of the step: sums begin with 0 */
 };
 
 /* What steps leave behind. A step whose loss is not finite updates nothing and sets diverged; later ones then do

@@ -28,6 +28,7 @@ struct team {
 	size_t n;
 	struct bucket *buckets;
 	int n_buckets, begun;
+	bool at_end; /* no sum begins before team_average */
 	bool failed;
 	char error[200];
 };
@@ -159,7 +160,7 @@ void team_watch(struct team *t, struct graph *g, float *grad, size_t n, float *l
 		size_t at = (size_t)i * BUCKET;
 		t->buckets[i] = (struct bucket){ .at = at, .n = n - at < BUCKET ? n - at : BUCKET, .ready = 0 };
 	}
-	for (int i = 0; i < g->n_tensors; i++) {
+	for (int i = 0; g && i < g->n_tensors; i++) {
 		const struct tensor *x = g->tensors[i];
 		if (x->role != TENSOR_PARAM || x->store != STORE_GRAD || tensor_count(x) == 0)
 			continue;
@@ -168,12 +169,16 @@ void team_watch(struct team *t, struct graph *g, float *grad, size_t n, float *l
 				t->buckets[b].ready = x->last;
 	}
 	qsort(t->buckets, (size_t)t->n_buckets, sizeof *t->buckets, by_readiness);
-	graph_after_node(g, after_node, t);
+	t->at_end = !g;
+	if (g)
+		graph_after_node(g, after_node, t);
 }
 
 int team_average(struct team *t, struct err *e)
 {
 	const float share = 1.0f / (float)t->size;
+	if (t->at_end)
+		after_node(t, 0);
 	t->failed = t->failed || t->begun != t->n_buckets || !begin_sum(t, t->loss, 1) ||
 	            (!t->device && t->plugin->sums_end(t->error));
 	t->begun = 0;

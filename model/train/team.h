@@ -46,9 +46,9 @@ void team_leave(struct team *t);     /* accepts NULL */
 int team_rank(const struct team *t); /* NULL: 0 */
 int team_size(const struct team *t); /* NULL: 1 */
 /* From here on, running g also averages its gradients (STORE_GRAD of n floats, bound before) and `loss` over the
- * team. */
+ * team. g NULL: nothing is summed before team_average, since `grad` is whole only then. */
 void team_watch(struct team *t, struct graph *g, float *grad, size_t n, float *loss);
-/* After graph_run: the averages are there. */
+/* After graph_run, or once grad and loss are whole: the averages are there. */
 MUST_CHECK int team_average(struct team *t, struct err *e);
 /* Gives all processes rank 0's value. */
 MUST_CHECK int team_agree(struct team *t, bool *value, struct err *e);

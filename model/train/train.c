@@ -1,9 +1,9 @@
 /* train.c - see train.h. One step: draw from counters which images and noise levels the batch has, hand these few
- * numbers to the device, and let it make the batch, run the graph and apply the optimizer and both averages. Nothing
- * but the step number decides what is drawn. The device is waited for when its answer is needed: every step on the CPU,
- * elsewhere at the points of the curves, at checkpoints and at the end. */
+ * numbers to the device, and let it make the batch, run the graph and apply the optimizer and both averages. Of a step
+ * in micro-batches all but the last of these is done once for each. Nothing but the step number decides what is drawn.
+ * The device is waited for when its answer is needed: every step on the CPU, elsewhere at the points of the curves, at
+ * checkpoints and at the end. */
 #include "model/train/train.h"
-#include "model/config/net_spec.h"
 
 #include "model/cpu/devices.h"
 #include "model/base/mem.h"
@@ -13,10 +13,10 @@
 #include "model/consistency/schedule.h"
 #include "model/consistency/step.h"
 #include "model/data/dataset.h"
+#include "model/train/fit.h"
 #include "model/train/model.h"
 #include "model/nets/net_weights.h"
 #include "model/graph/optim.h"
-#include "model/formats/safetensors.h"
 #include "model/graph/param_store.h"
 #include "model/train/team.h"
 #include "model/train/update.h"
@@ -29,11 +29,12 @@ struct trainer {
 	const struct run_config *c;
 	const struct train_options *o;
 	const struct train_hooks *hooks;
-	struct team *team;    /* borrowed; NULL: alone */
-	int64_t share, first; /* samples of each batch that are this process', and the place of the first */
+	struct team *team; /* borrowed; NULL: alone */
+	struct split split;
+	int64_t first; /* the place in each batch of the first sample that is this process' */
 	struct dataset data;
-	struct net_spec net;
-	struct params *params;
+	struct recipe recipe;
+	const struct params *params; /* the recipe's */
 	struct backend *b;
 	float *parts[N_CKPT_PARTS];      /* the device's */
 	float *host[N_CKPT_PARTS];       /* where the host reads them; the same memory where that can be */
@@ -42,13 +43,11 @@ struct trainer {
 	float *diffusion, *diffusion_on; /* the frozen network of method.kind = "cd", or NULL */
 	void *diffusion_low;
 	uint8_t *images_on;                   /* the training set on the device */
-	struct sample_draw *draws, *draws_on; /* (batch) of the next step */
+	struct sample_draw *draws, *draws_on; /* (micro) of the next part of a step */
 	struct step_control *control_on;
 	struct step_status status, *status_on;
-	void *program; /* a recorded step; NULL: not yet, or not by this back end */
-	bool warm;     /* a step has run: recording may begin */
-	struct classifier classifier;
-	struct lpips_loss lpips; /* for loss.kind = "lpips" */
+	void *programs[2]; /* recorded: a step, or a part of one and its end; NULL: not yet, or not by this back end */
+	bool warm;         /* a step has run: recording may begin */
 	struct step step;
 	struct graph *g;
 	struct update *update;
@@ -60,8 +59,9 @@ struct trainer {
 static void release_device(struct trainer *t)
 {
 	const struct backend_ops *ops = t->b->ops;
-	if (t->program)
-		ops->programs->free(t->b, t->program);
+	for (size_t i = 0; i < sizeof t->programs / sizeof *t->programs; i++)
+		if (t->programs[i])
+			ops->programs->free(t->b, t->programs[i]);
 	update_free(t->update);
 	graph_free(t->g);
 	for (int i = 0; i < N_CKPT_PARTS; i++) {
@@ -90,36 +90,11 @@ static void release(struct trainer *t)
 	free(t->draws);
 	free(t->cdf);
 	free(t->config_json);
-	params_free(t->params);
-	classifier_release(&t->classifier);
-	lpips_loss_release(&t->lpips);
+	recipe_release(&t->recipe);
 	dataset_release(&t->data);
 }
 
 /* ---- setting up ------------------------------------------------------------------------------ */
-
-/* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as in consistency training (jcm
- * losses.py:359-366). */
-static int load_lpips(struct trainer *t, struct err *e)
-{
-	struct safetensors *backbone = NULL, *heads = NULL;
-	if (!t->o->lpips_backbone || !t->o->lpips_heads)
-		return err_set(e,
-		               "loss.kind = \"%s\" needs the weights lpips-vgg-backbone and lpips-vgg (`ablate weights list`); "
-		               "lpips-classifier needs none",
-		               t->c->loss.kind == LOSS_LPIPS ? "lpips" : "lpips-average");
-	struct lpips_loss_options o = { .net = LPIPS_VGG,
-		                            .side = LPIPS_LOSS_SIDE,
-		                            .channels = t->data.c,
-		                            .average = t->c->loss.kind == LOSS_LPIPS_AVERAGE };
-	int rc = safetensors_open(&backbone, t->o->lpips_backbone, e) || safetensors_open(&heads, t->o->lpips_heads, e) ||
-	                 lpips_loss_init(&t->lpips, &o, backbone, heads, e)
-	             ? -1
-	             : 0;
-	safetensors_free(backbone);
-	safetensors_free(heads);
-	return rc;
-}
 
 /* Random, then overwritten by what net.init has; the frozen network that distillation steps with. */
 static int initial_weights(struct trainer *t, struct err *e)
@@ -172,7 +147,7 @@ static void put_parts(struct trainer *t)
 static int set_up_memory(struct trainer *t, struct err *e)
 {
 	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c,
-		   batch = (size_t)t->share;
+		   batch = (size_t)t->split.micro;
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if ((i != CKPT_TEACHER || step_has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
 			return -1;
@@ -191,24 +166,24 @@ static int set_up_memory(struct trainer *t, struct err *e)
 			return -1;
 		t->b->ops->memory.upload(t->b, t->images_on, t->data.images, image_bytes);
 	}
-	t->frozen = t->lpips.params ? t->lpips.weights : t->classifier.weights;
-	const struct params *frozen = t->lpips.params ? t->lpips.params : t->classifier.params;
+	const struct params *frozen = recipe_frozen(&t->frozen, &t->recipe);
 	return frozen ? backend_lend(&t->frozen_on, t->b, t->frozen, params_floats(frozen), e) : 0;
 }
 
-/* Plans the step's memory; where it does not fit, the batch that would. */
-static int plan(struct trainer *t, struct err *e)
+/* Before anything is asked of the device: what does not fit is refused with the micro-batch that would. */
+static int check_fit(struct trainer *t, struct err *e)
 {
-	struct backend_facts f;
-	if (graph_try_plan(t->g, e) == 0)
+	struct fit f, small;
+	int micro;
+	if (t->b->ops->host_memory) /* which grows as it is used, and is shared with all that runs */
 		return 0;
-	t->b->ops->facts(t->b, &f);
-	double need = (double)graph_bytes(t->g), fits = floor((double)t->c->train.batch * (double)f.memory_free / need);
-	if (need > 0 && f.memory_free && fits >= 1)
-		return err_set(e,
-		               "train.batch = %d needs %.1f MiB of %s's memory and %.1f are free; train.batch = %.0f would fit",
-		               t->c->train.batch, need / 0x1p20, t->b->name, (double)f.memory_free / 0x1p20, fits);
-	return err_in(e, "train.batch = %d", t->c->train.batch);
+	if (fit_measure(&f, &t->recipe, t->b, team_size(t->team), &t->split, e))
+		return -1;
+	if (fits(&f))
+		return 0;
+	if (fit_largest(&micro, &small, &t->recipe, t->b, team_size(t->team), e))
+		return -1;
+	return fit_refuse(e, t->b->name, &f, t->split.micro, micro);
 }
 
 /* What computes the step's convolutions, for the record. */
@@ -225,12 +200,9 @@ static void tell_device(const struct trainer *t)
 /* Which part of every batch is ours. */
 static int take_share(struct trainer *t, struct err *e)
 {
-	int ranks = team_size(t->team);
-	if (t->c->train.batch % ranks)
-		return err_code(e, EXIT_USAGE, "train.batch = %d cannot be shared equally by %d processes", t->c->train.batch,
-		                ranks);
-	t->share = t->c->train.batch / ranks;
-	t->first = t->share * team_rank(t->team);
+	if (split_of(&t->split, t->c, team_size(t->team), t->o->microbatch, e))
+		return -1;
+	t->first = (int64_t)t->split.share * team_rank(t->team);
 	return 0;
 }
 
@@ -245,13 +217,10 @@ static int set_up(struct trainer *t, struct err *e)
 	if (c->net.classes && c->net.classes < t->data.classes)
 		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name,
 		                t->data.classes);
-	if (c->loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&t->classifier, c->data.name, e))
-		return -1;
-	if (config_needs_lpips(c) && load_lpips(t, e))
+	if (recipe_open(&t->recipe, c, t->o->lpips_backbone, t->o->lpips_heads, e) || check_fit(t, e))
 		return -1;
 	t->config_json = config_json(c);
-	t->net = net_spec_of(c);
-	t->params = net_params(&t->net);
+	t->params = t->recipe.params;
 	size_t bytes = params_floats(t->params) * sizeof(float);
 	if (set_up_memory(t, e) || initial_weights(t, e))
 		return -1;
@@ -259,20 +228,11 @@ static int set_up(struct trainer *t, struct err *e)
 	if (step_has_teacher(c))
 		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
 
-	t->g = graph_new_on(t->b);
-	graph_by_taps(t->g, STORE_STUDENT);
-	graph_by_taps(t->g, STORE_TEACHER);
-	graph_by_taps(t->g, STORE_DIFFUSION);
-	t->step = step_build(t->g, c, &t->net, t->params,
-	                     &(struct step_options){ .batch = (int)t->share,
-	                                             .dropout = true,
-	                                             .backward = true,
-	                                             .classifier = t->classifier.params ? &t->classifier : NULL,
-	                                             .lpips = t->lpips.params ? &t->lpips : NULL });
-	if (c->train.dtype == DTYPE_BF16)
-		(void)graph_set_low(t->g);
-	if (update_new(&t->update, t->g, t->b, t->params, t->team, e) || plan(t, e))
+	t->g = recipe_record(&t->step, &t->recipe, t->b, t->split.micro);
+	if (update_new(&t->update, t->g, t->b, t->params, t->team, t->split.parts, e))
 		return -1;
+	if (graph_try_plan(t->g, e))
+		return err_in(e, "%d samples at once", t->split.micro);
 	tell_device(t);
 	enum ckpt_part teacher = step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT;
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
@@ -282,7 +242,6 @@ static int set_up(struct trainer *t, struct err *e)
 	graph_bind_low(t->g, STORE_TEACHER, t->low[teacher]);
 	graph_bind_low(t->g, STORE_DIFFUSION, t->diffusion_low);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
-	graph_set_first(t->g, (uint32_t)t->first);
 	update_bind(t->update,
 	            &(struct update_stores){ .p = t->parts[CKPT_STUDENT],
 	                                     .m = t->parts[CKPT_M],
@@ -321,7 +280,9 @@ static double normal_of(double u)
 	return (lo + hi) / 2;
 }
 
-static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n)
+/* Of the samples from the batch's `first` on. Weights are such that the losses of a step's parts add up to the mean
+ * over all. */
+static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n, int64_t first)
 {
 	const struct run_config *c = t->c;
 	if (c->method.kind != METHOD_ECT && t->cdf_n != n) {
@@ -329,8 +290,8 @@ static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n)
 		t->cdf_n = n;
 		index_cdf(t->cdf, c, n);
 	}
-	for (int i = 0; i < (int)t->share; i++) {
-		double u = rng_uniform_double(t->o->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(t->first + i)), big, small;
+	for (int i = 0; i < t->split.micro; i++) {
+		double u = rng_uniform_double(t->o->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(first + i)), big, small;
 		if (c->method.kind == METHOD_ECT) {
 			if (c->noise.dist == NOISE_LOGNORMAL)
 				big = exp(c->noise.mean + c->noise.std * normal_of(u));
@@ -342,64 +303,97 @@ static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n)
 			small = sigma_at(c, n, index);
 			big = sigma_at(c, n, index + 1);
 		}
-		step_set_noise(&t->step, c, i, big, small, loss_weight(c, big, small));
+		step_set_noise(&t->step, c, i, big, small, loss_weight(c, big, small) / t->split.parts);
 	}
 }
 
-static void draw_images(struct trainer *t, int64_t k)
+static void draw_images(struct trainer *t, int64_t k, int64_t first)
 {
-	for (int64_t i = 0; i < t->share; i++) {
+	for (int64_t i = 0; i < t->split.micro; i++) {
 		int flip;
 		struct sample_draw *d = &t->draws[i];
-		d->image = pick(t, k, t->first + i, &flip);
+		d->image = pick(t, k, first + i, &flip);
 		d->flip = flip;
 		d->label = t->data.labels[d->image];
 	}
 }
 
-/* What the device does in one step, in order. */
-static int enqueue(struct trainer *t, struct err *e)
+/* What the device does in one part of a step, in order. */
+static int enqueue_part(struct trainer *t, struct err *e)
 {
+	(void)e;
 	struct batch_job batch = { .control = t->control_on,
 		                       .draws = t->draws_on,
 		                       .images = t->images_on,
-		                       .batch = t->share,
+		                       .batch = t->split.micro,
 		                       .h = t->data.h,
 		                       .w = t->data.w,
 		                       .c = t->data.c,
-		                       .classes = t->net.classes,
+		                       .classes = t->recipe.net.classes,
 		                       .x0 = t->step.x0->data,
 		                       .z = t->step.z->data,
 		                       .labels = t->step.labels ? t->step.labels->data : NULL };
 	t->b->ops->training.batch(t->b, &batch);
-	return update_run(t->update, e);
+	update_part(t->update);
+	return 0;
 }
 
-/* Starts step k. The first runs directly; back ends that can record a step replay the record from the second on. */
+static int enqueue_end(struct trainer *t, struct err *e)
+{
+	return update_end(t->update, e);
+}
+
+static int enqueue_step(struct trainer *t, struct err *e)
+{
+	return enqueue_part(t, e) || enqueue_end(t, e) ? -1 : 0;
+}
+
+/* Starts what `enqueue` does. In the first step it runs directly; back ends that can record replay the record from the
+ * second on. */
+static int start(struct trainer *t, void **program, int (*enqueue)(struct trainer *t, struct err *e), struct err *e)
+{
+	const struct backend_programs *programs = t->b->ops->programs;
+	if (!*program && t->warm && programs && !graph_profiled(t->g) &&
+	    (programs->begin(t->b, e) || enqueue(t, e) || programs->end(t->b, program, e)))
+		return -1;
+	if (!*program)
+		return enqueue(t, e);
+	programs->replay(t->b, *program);
+	return 0;
+}
+
+/* Hands the device what a part of step k has. */
+static void send_part(struct trainer *t, int64_t k, int part, const struct step_control *of_step)
+{
+	const struct backend_memory *memory = &t->b->ops->memory;
+	int64_t first = t->first + (int64_t)part * t->split.micro;
+	struct step_control control = *of_step;
+	control.scalars = (struct step_scalars){ t->o->seed, (uint32_t)k, (uint32_t)first };
+	control.part = part;
+	draw_noise_levels(t, k, schedule_n(t->c, k), first);
+	draw_images(t, k, first);
+	memory->upload(t->b, t->draws_on, t->draws, (size_t)t->split.micro * sizeof *t->draws);
+	memory->upload(t->b, t->control_on, &control, sizeof control);
+	graph_send(t->g);
+	graph_set_first(t->g, (uint32_t)first);
+	graph_set_step(t->g, t->o->seed, (uint32_t)k);
+}
+
+/* Starts step k. */
 static int one_step(struct trainer *t, int64_t k, struct err *e)
 {
 	const struct run_config *c = t->c;
-	const struct backend_ops *ops = t->b->ops;
+	int parts = t->split.parts;
 	struct optim o = { (enum optim_kind)c->optim.kind, c->optim.lr, c->optim.beta1, c->optim.beta2, c->optim.eps, 0 };
-	struct step_control control = { .scalars = { t->o->seed, (uint32_t)k, (uint32_t)t->first },
-		                            .optim = optim_step_at(&o, k + 1),
+	struct step_control control = { .optim = optim_step_at(&o, k + 1),
 		                            .ema = average_of(c->ema.decay),
 		                            .teacher = average_of(step_has_teacher(c) ? schedule_mu(c, k) : 0) };
-	draw_noise_levels(t, k, schedule_n(c, k));
-	draw_images(t, k);
-	ops->memory.upload(t->b, t->draws_on, t->draws, (size_t)t->share * sizeof *t->draws);
-	ops->memory.upload(t->b, t->control_on, &control, sizeof control);
-	graph_send(t->g);
-	graph_set_step(t->g, t->o->seed, (uint32_t)k);
-	if (!t->program && t->warm && ops->programs && !graph_profiled(t->g)) {
-		if (ops->programs->begin(t->b, e))
-			return -1;
-		if (enqueue(t, e) || ops->programs->end(t->b, &t->program, e))
+	for (int part = 0; part < parts; part++) {
+		send_part(t, k, part, &control);
+		if (start(t, &t->programs[0], parts > 1 ? enqueue_part : enqueue_step, e))
 			return -1;
 	}
-	if (t->program)
-		ops->programs->replay(t->b, t->program);
-	else if (enqueue(t, e))
+	if (parts > 1 && start(t, &t->programs[1], enqueue_end, e))
 		return -1;
 	t->warm = true;
 	return 0;

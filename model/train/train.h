@@ -35,6 +35,7 @@ struct train_options {
 	int checkpoint_every; /* steps; 0 = only at the end and when stopped */
 	int curve_every;      /* steps between curve points; 0 = about 100 points in all */
 	int threads;          /* 0 = OpenMP's default */
+	int microbatch;       /* samples that each process computes at once (model/train/fit.h); 0 = its share of a batch */
 	struct team *
 		/* borrowed: the processes that share every batch (model/train/team.h), of which rank 0 writes; NULL = alone */
 		team;

@@ -168,7 +168,7 @@ Test(cuda_train, two_runs_end_in_the_same_bits)
 		cr_expect_eq(l[0].value[k], l[1].value[k], "step %d", k);
 }
 
-Test(cuda_train, out_of_memory_names_the_batch_that_would_fit)
+Test(cuda_train, out_of_memory_names_the_micro_batch_that_would_fit)
 {
 	if (real())
 		cr_skip_test("the emulated device is told to fail");
@@ -179,12 +179,15 @@ Test(cuda_train, out_of_memory_names_the_batch_that_would_fit)
 	char *dir = tempdir_make();
 	cr_assert_eq(setenv("ABLATE_EMU_MEMORY", "90000000", 1), 0);
 	cr_assert_eq(train(&r, &l, &c, "cuda", dir, &e), -1);
-	const char *fits = strrchr(e.msg, '=');
-	cr_assert(fits && strstr(e.msg, "would fit") && strstr(e.msg, "train.batch = 512"), "%s", e.msg);
-	c.train.batch = (int)strtol(fits + 1, NULL, 10);
-	cr_assert(c.train.batch > 8 && c.train.batch < 512, "%s", e.msg);
+	const char *fits = strstr(e.msg, "--microbatch ");
+	cr_assert(fits && strstr(e.msg, "would fit") && strstr(e.msg, "512 samples at once"), "%s", e.msg);
+	int micro = (int)strtol(fits + strlen("--microbatch "), NULL, 10);
+	cr_assert(micro >= 8 && micro < 512, "%s", e.msg);
 	c.train.steps = 1;
-	cr_expect_eq(train(&r, &l, &c, "cuda", dir, &e), 0, "%s", e.msg);
+	struct train_options o = { .seed = 3, .dir = dir, .threads = 2, .device = "cuda", .microbatch = micro };
+	cr_expect_eq(train_run(&r, &c, &o, NULL, &e), 0, "%s", e.msg);
+	o.microbatch = 2 * micro; /* no more than would fit was named, and no less */
+	cr_expect_eq(train_run(&r, &c, &o, NULL, &e), -1);
 	tempdir_remove(dir);
 }
 

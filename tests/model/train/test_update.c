@@ -43,15 +43,16 @@ static void outcome_free(struct outcome *o)
 		free(o->store[s]);
 }
 
-/* Steps of a made graph from the same start; `loss` of step 1 is spoilt when asked. The graph is freed. */
-static struct outcome train(struct backend *b, struct graph *g, const struct params *p, struct tensor *loss,
+/* Steps of a made graph from the same start, each of `parts` runs; `loss` of step 1 is spoilt when asked, from its last
+ * run on. The graph is freed. */
+static struct outcome train(struct backend *b, struct graph *g, const struct params *p, struct tensor *loss, int parts,
                             struct tensor *spoil)
 {
 	struct err e = ERR_INIT;
 	struct update *u;
 	struct outcome o = { .n = params_floats(p) };
 	struct step_control control;
-	cr_assert_eq(update_new(&u, g, b, p, NULL, &e), 0, "%s", e.msg);
+	cr_assert_eq(update_new(&u, g, b, p, NULL, parts, &e), 0, "%s", e.msg);
 	graph_plan(g);
 	for (int s = 0; s < STORES; s++)
 		o.store[s] = xaligned(o.n * sizeof(float));
@@ -86,11 +87,14 @@ static struct outcome train(struct backend *b, struct graph *g, const struct par
 		control = (struct step_control){ .optim = optim_step_at(&adam, k + 1),
 			                             .ema = average_of(0.9),
 			                             .teacher = average_of(0.85) };
-		if (spoil && k == 1)
-			graph_write(g, spoil, 0, (float[]){ NAN }, 1);
 		if (k == STEPS - 1)
 			update_keep(u);
-		cr_assert_eq(update_run(u, &e), 0, "%s", e.msg);
+		for (control.part = 0; control.part < parts; control.part++) {
+			if (spoil && k == 1 && control.part == parts - 1)
+				graph_write(g, spoil, 0, (float[]){ NAN }, 1);
+			update_part(u);
+		}
+		cr_assert_eq(update_end(u, &e), 0, "%s", e.msg);
 	}
 	o.norm = update_norm(u);
 	update_free(u);
@@ -107,7 +111,7 @@ static void expect_same(struct outcome *a, struct outcome *b)
 }
 
 /* A whole step: Fourier frequencies, which no gradient reaches, are averaged all the same. */
-static struct outcome whole_step(struct backend *b, const char *kind, bool spoil)
+static struct outcome whole_step(struct backend *b, const char *kind, int parts, bool spoil)
 {
 	struct err e = ERR_INIT;
 	struct run_config c;
@@ -119,7 +123,7 @@ static struct outcome whole_step(struct backend *b, const char *kind, bool spoil
 	struct params *p = net_params(&net);
 	struct graph *g = graph_new_on(b);
 	struct step s = step_build(g, &c, &net, p, &(struct step_options){ .batch = 3, .dropout = true, .backward = true });
-	struct outcome o = train(b, g, p, s.loss, spoil ? s.z : NULL);
+	struct outcome o = train(b, g, p, s.loss, parts, spoil ? s.z : NULL);
 	params_free(p);
 	return o;
 }
@@ -128,27 +132,33 @@ Test(update, handed_over_or_flat_the_bits_are_the_same)
 {
 	static const char *const kinds[] = { "ddpmpp", "ncsnpp", "adm" };
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		struct outcome a = whole_step(backend_cpu(), kinds[i], false), b = whole_step(aside(), kinds[i], false);
-		expect_same(&a, &b);
-		cr_expect_eq(a.status.done, STEPS);
-		cr_expect(a.norm > 0 && isfinite(a.norm));
-		cr_expect_arr_neq(a.store[0], a.store[3], a.n * sizeof(float));
-		outcome_free(&a);
-		outcome_free(&b);
+		for (int parts = 1; parts <= 3; parts += 2) {
+			struct outcome a = whole_step(backend_cpu(), kinds[i], parts, false),
+						   b = whole_step(aside(), kinds[i], parts, false);
+			expect_same(&a, &b);
+			cr_expect_eq(a.status.done, STEPS);
+			cr_expect(a.norm > 0 && isfinite(a.norm));
+			cr_expect_arr_neq(a.store[0], a.store[3], a.n * sizeof(float));
+			outcome_free(&a);
+			outcome_free(&b);
+		}
 	}
 }
 
 Test(update, after_a_loss_that_is_not_finite_nothing_moves)
 {
-	struct outcome a = whole_step(backend_cpu(), "ncsnpp", true), b = whole_step(aside(), "ncsnpp", true);
-	expect_same(&a, &b);
-	cr_expect_eq(a.status.done, 1);
-	cr_expect(a.status.diverged);
-	for (int s = 0; s < STORES; s++)
-		for (size_t i = 0; i < a.n; i++)
-			cr_assert(isfinite(a.store[s][i]), "store %d, %zu", s, i);
-	outcome_free(&a);
-	outcome_free(&b);
+	for (int parts = 1; parts <= 3; parts += 2) { /* of three, the last one is not */
+		struct outcome a = whole_step(backend_cpu(), "ncsnpp", parts, true),
+					   b = whole_step(aside(), "ncsnpp", parts, true);
+		expect_same(&a, &b);
+		cr_expect_eq(a.status.done, 1);
+		cr_expect(a.status.diverged);
+		for (int s = 0; s < STORES; s++)
+			for (size_t i = 0; i < a.n; i++)
+				cr_assert(isfinite(a.store[s][i]), "store %d, %zu", s, i);
+		outcome_free(&a);
+		outcome_free(&b);
+	}
 }
 
 /* y = w (w x) + b: w is read by two layers each way, and its gradient has two parts. */
@@ -167,7 +177,7 @@ static struct outcome used_twice(struct backend *b)
 	struct tensor *loss = graph_weighted_mean(g, graph_distance(g, y, target, DIST_L2_SUM, 0), one);
 	graph_keep(loss);
 	graph_backward(g, loss);
-	struct outcome o = train(b, g, p, loss, NULL);
+	struct outcome o = train(b, g, p, loss, 1, NULL);
 	params_free(p);
 	return o;
 }
@@ -183,13 +193,6 @@ Test(update, a_parameter_used_twice_waits_for_both_parts)
 
 /* ---- memory of the full-size networks -------------------------------------------------------- */
 
-static void *refuse(struct backend *b, size_t bytes, struct err *e)
-{
-	(void)b;
-	(void)err_set(e, "%zu bytes asked for", bytes);
-	return NULL;
-}
-
 /* What a training step without averages holds, in MiB, by its plan: parameters, two moments, planned memory. */
 static double step_mib(const char *preset, int batch)
 {
@@ -197,16 +200,13 @@ static double step_mib(const char *preset, int batch)
 	struct run_config c;
 	config_defaults(&c);
 	cr_assert_eq(config_preset(&c, preset, &e) || config_finish(&c, &e), 0, "%s", e.msg);
-	struct backend_ops ops = *backend_cpu()->ops;
-	struct backend b = { .ops = &ops };
-	ops.memory.alloc = refuse;
 	struct net_spec net = net_spec_of(&c);
 	struct params *p = net_params(&net);
-	struct graph *g = graph_new_on(&b);
+	struct graph *g = graph_new_on(backend_cpu());
 	struct update *u;
 	(void)step_build(g, &c, &net, p, &(struct step_options){ .batch = batch, .dropout = true, .backward = true });
-	cr_assert_eq(update_new(&u, g, &b, p, NULL, &e), 0);
-	cr_assert_eq(graph_try_plan(g, &e), -1); /* planned, but for the memory */
+	cr_assert_eq(update_new(&u, g, backend_cpu(), p, NULL, 1, &e), 0);
+	cr_assert_eq(graph_measure(g, &e), 0);
 	double bytes = (double)graph_bytes(g) + 3.0 * (double)params_floats(p) * sizeof(float);
 	update_free(u);
 	graph_free(g);

@@ -1,0 +1,104 @@
+/* fit.c - see fit.h. */
+#include "model/train/fit.h"
+
+#include "model/base/mem.h"
+#include "model/data/shapes.h"
+#include "model/graph/backend.h"
+#include "model/graph/param_store.h"
+#include "model/train/ckpt.h"
+#include "model/train/update.h"
+
+int split_of(struct split *out, const struct run_config *c, int ranks, int micro, struct err *e)
+{
+	int share = c->train.batch / ranks;
+	if (c->train.batch % ranks)
+		return err_code(e, EXIT_USAGE, "train.batch = %d cannot be shared equally by %d processes", c->train.batch,
+		                ranks);
+	if (micro > 0 && share % micro)
+		return err_code(e, EXIT_USAGE, "micro-batches of %d do not divide the %d samples of train.batch = %d%s", micro,
+		                share, c->train.batch, ranks > 1 ? " that each process has" : "");
+	micro = micro > 0 ? micro : share;
+	*out = (struct split){ .share = share, .micro = micro, .parts = share / micro };
+	return 0;
+}
+
+double fit_need(const struct fit *f)
+{
+	return f->stores + f->step;
+}
+
+bool fits(const struct fit *f)
+{
+	return !(f->limit > 0) || fit_need(f) <= f->limit;
+}
+
+int fit_refuse(struct err *e, const char *device, const struct fit *f, int micro, int largest)
+{
+	SCOPED(free)
+	char *remedy = largest > 0 ? xstrfmt("--microbatch %d would fit", largest)
+	                           : xstrdup("one sample at once does not fit");
+	return err_code(e, EXIT_USAGE, "%d sample%s at once need%s %.1f MiB of %s's memory and %.1f are free; %s", micro,
+	                micro == 1 ? "" : "s", micro == 1 ? "s" : "", fit_need(f) / 0x1p20, device, f->limit / 0x1p20,
+	                remedy);
+}
+
+/* What is there whatever a step's size: as train.c's set_up_memory and initial_weights ask for. */
+static int stores_of(double *bytes, const struct recipe *r, const struct backend *b, bool team, int parts,
+                     struct err *e)
+{
+	struct data_shape d;
+	float *weights;
+	const struct params *frozen = recipe_frozen(&weights, r);
+	int stores = N_CKPT_PARTS - !step_has_teacher(r->c) + update_way(b, team, parts).stores +
+	             (r->c->method.kind == METHOD_CD);
+	if (data_shape_find(&d, r->c->data.name, e))
+		return -1;
+	*bytes = (double)sizeof(float) * stores * (double)params_floats(r->params);
+	if (frozen)
+		*bytes += (double)sizeof(float) * (double)params_floats(frozen);
+	*bytes += (double)params_low_bytes(b, r->params) * (1 + step_has_teacher(r->c) + (r->c->method.kind == METHOD_CD));
+	*bytes += (double)d.n_train * d.h * d.w * d.c;
+	return 0;
+}
+
+int fit_measure(struct fit *out, const struct recipe *r, struct backend *b, int ranks, const struct split *s,
+                struct err *e)
+{
+	struct backend_facts facts;
+	struct step step;
+	struct fit f = { 0 };
+	if (stores_of(&f.stores, r, b, ranks > 1, s->parts, e))
+		return -1;
+	struct graph *g = recipe_record(&step, r, b, s->micro);
+	if (update_way(b, ranks > 1, s->parts).handed_over)
+		graph_hand_over(g, (struct graph_taker){ 0 });
+	int rc = graph_measure(g, e);
+	f.step = (double)graph_bytes(g);
+	graph_free(g);
+	if (rc)
+		return -1;
+	b->ops->facts(b, &facts);
+	f.limit = (double)(facts.memory_free ? facts.memory_free : facts.memory);
+	*out = f;
+	return 0;
+}
+
+int fit_largest(int *micro, struct fit *out, const struct recipe *r, struct backend *b, int ranks, struct err *e)
+{
+	struct split s = { 0 };
+	*micro = 0;
+	if (split_of(&s, r->c, ranks, 0, e))
+		return -1;
+	for (int n = s.share; n >= 1; n--) {
+		if (s.share % n)
+			continue;
+		s.micro = n, s.parts = s.share / n;
+		if (fit_measure(out, r, b, ranks, &s, e))
+			return -1;
+		if (fits(out)) {
+			*micro = n;
+			return 0;
+		}
+	}
+	return 0;
+}
