@@ -387,6 +387,7 @@ static const struct backend_ops ops = {
 	.kind = "cuda",
 	.host_memory = false,
 	.align = 256,
+	.strided = true,
 	.by_taps = true,
 	.memory = { .alloc = alloc, .release = release, .upload = upload, .download = download },
 	.nodes = { .prepare = node_prepare,

@@ -173,6 +173,7 @@ struct backend_ops {
 	const char *kind; /* "cpu", "cuda" */
 	bool host_memory; /* device memory is host memory: pointers may be followed */
 	size_t align;     /* of tensors in planned memory, bytes */
+	bool strided;     /* it runs ops with .strided on channels of wider tensors */
 	bool by_taps;     /* its products read weights as (Cout,kh,kw,Cin): graph_by_taps */
 	struct backend_memory memory;
 	struct backend_nodes nodes;

@@ -8,11 +8,23 @@
 
 enum { SHAPES_SHOWN = 15 };
 
+/* Channels that lie in the wider tensor already are not moved. */
+static double moved(const struct node *nd)
+{
+	double bytes = 0;
+	struct channels c;
+	for (int i = 0; op_row(nd->op)->channels(nd, i, &c); i++)
+		bytes += tensor_lies_in(c.part, c.wide, c.at) ? 0 : 2 * (double)tensor_bytes(c.part);
+	return bytes;
+}
+
 /* Each source and each result touched once: the minimum that the memory behind the caches must move for a node by
  * itself. */
 static double node_traffic(const struct node *nd)
 {
 	double bytes = 0;
+	if (op_row(nd->op)->channels)
+		return moved(nd);
 	for (int i = 0; i < nd->n_src; i++)
 		bytes += nd->src[i] ? (double)tensor_bytes(nd->src[i]) : 0;
 	for (int i = 0; i < nd->n_dst; i++)

@@ -2,7 +2,8 @@
  *
  * Planning: a tensor lives from the node that makes it to the last that reads it. A node marked in-place takes over its
  * first source's memory when that source dies there. Blocks are placed largest first at the lowest offset that no
- * living neighbour occupies. */
+ * living neighbour occupies. On a device whose kernels can, what concat joins is written where it belongs, and what
+ * slice takes is read where it is, so that neither moves anything. */
 #include "model/graph/graph_impl.h"
 
 #include "model/base/env.h"
@@ -83,12 +84,65 @@ static void plan_handing_over(struct graph *g)
 		qsort(g->handed, (size_t)g->n_handed, sizeof *g->handed, by_readiness);
 }
 
+enum { CHANNELS_AT_ONCE = 8 }; /* a kernel moves that many: ranges begin and end there */
+
+/* Does every node that touches the part, but `mover`, take a tensor with a pitch? */
+static bool all_strided(const struct graph *g, const struct tensor *part, const struct node *mover)
+{
+	for (int i = part->first; i <= part->last; i++) {
+		const struct node *nd = g->nodes[i];
+		bool touches = false;
+		for (int j = 0; j < nd->n_src; j++)
+			touches |= nd->src[j] == part;
+		for (int j = 0; j < nd->n_dst; j++)
+			touches |= nd->dst[j] == part;
+		if (touches && nd != mover && !op_row(nd->op)->strided)
+			return false;
+	}
+	return true;
+}
+
+static bool has_parts(const struct graph *g, const struct tensor *t)
+{
+	for (int i = 0; i < g->n_tensors; i++)
+		if (g->tensors[i]->wide == t)
+			return true;
+	return false;
+}
+
+static bool may_be_part(const struct graph *g, const struct channels *c, const struct node *mover)
+{
+	const struct tensor *part = c->part, *wide = c->wide;
+	return part->role == TENSOR_TEMP && wide->role == TENSOR_TEMP && !part->keep && part->type == wide->type &&
+	       !part->wide && !wide->wide && !has_parts(g, part) && (part->c | c->at | wide->c) % CHANNELS_AT_ONCE == 0 &&
+	       all_strided(g, part, mover);
+}
+
+/* Parts of wider tensors lie in them, which then live as long as their parts. */
+static void place_parts(struct graph *g)
+{
+	struct channels c;
+	for (int i = 0; i < g->n_nodes && g->backend->ops->strided; i++) {
+		const struct node *nd = g->nodes[i];
+		for (int k = 0; op_row(nd->op)->channels && op_row(nd->op)->channels(nd, k, &c); k++) {
+			if (!may_be_part(g, &c, nd))
+				continue;
+			c.part->wide = c.wide;
+			c.part->wide_at = c.at;
+			c.wide->first = c.part->first < c.wide->first ? c.part->first : c.wide->first;
+			c.wide->last = c.part->last > c.wide->last ? c.part->last : c.wide->last;
+			c.part->first = -1; /* no memory of its own */
+		}
+	}
+}
+
 static void share_in_place(struct graph *g)
 {
 	for (int i = 0; i < g->n_nodes; i++) {
 		struct node *nd = g->nodes[i];
 		struct tensor *src = nd->src[0], *dst = nd->dst[0];
-		if (!op_row(nd->op)->inplace || !src || src->role != TENSOR_TEMP || dst->role != TENSOR_TEMP || src == dst)
+		if (!op_row(nd->op)->inplace || !src || src->role != TENSOR_TEMP || dst->role != TENSOR_TEMP || src == dst ||
+		    src->wide || dst->wide)
 			continue;
 		for (int j = 1; j < nd->n_src; j++) /* may be read element by element in place only if it is the same tensor */
 			if (nd->src[j] && nd->src[j] != src && root(nd->src[j]) == root(src))
@@ -227,6 +281,7 @@ static int find_places(struct graph *g, size_t (*prepare)(struct backend *b, str
 	if (g->guarded) {
 		place_apart(g);
 	} else {
+		place_parts(g);
 		share_in_place(g);
 		place(g);
 	}
@@ -254,6 +309,12 @@ int graph_try_plan(struct graph *g, struct err *e)
 			t->data = (float *)(void *)(g->memory + root(t)->offset);
 		if (is_planned(t) && t->role == TENSOR_INPUT && tensor_count(t) == (size_t)t->n)
 			t->host = g->backend->ops->host_memory ? t->data : arena_alloc(&g->arena, tensor_bytes(t));
+	}
+	for (int i = 0; i < g->n_tensors; i++) {
+		struct tensor *t = g->tensors[i];
+		size_t value = t->type == TENSOR_BF16 ? 2 : 4;
+		if (t->wide)
+			t->data = (float *)(void *)((char *)t->wide->data + (size_t)t->wide_at * value);
 	}
 	g->planned = true;
 	if (env_get(ENV_ABLATE_PROFILE))

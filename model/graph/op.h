@@ -87,6 +87,12 @@ struct node {
 
 struct graph;
 
+/* A tensor's channels that are a range of a wider one's. */
+struct channels {
+	struct tensor *wide, *part;
+	int64_t at;
+};
+
 struct op_row {
 	const char *name, *meaning;
 	void (*ref)(struct node *nd);                       /* src[i]->ref -> dst[i]->ref */
@@ -95,8 +101,11 @@ struct op_row {
 	void (*release)(struct node *nd);                   /* frees state; may be NULL */
 	void (*backward)(struct graph *g, struct node *nd); /* records; NULL: no gradient flows */
 	double (*flops)(const struct node *nd);             /* multiply-adds count 2; NULL: not counted */
-	bool inplace;                                       /* dst[0] may take over src[0]'s memory */
-	bool low; /* reads 16-bit tensors and may leave dst[0] in one (graph_set_low) */
+	bool strided; /* a device's kernel takes tensors with a pitch (tensor_pitch) */
+	/* Of ops that do nothing but move channels: the i-th range; false: there is none. */
+	bool (*channels)(const struct node *nd, int i, struct channels *out);
+	bool inplace; /* dst[0] may take over src[0]'s memory */
+	bool low;     /* reads 16-bit tensors and may leave dst[0] in one (graph_set_low) */
 };
 
 #define OP(name) extern const struct op_row op_##name;

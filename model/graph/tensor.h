@@ -38,9 +38,11 @@ struct tensor {
 	struct node *maker;    /* NULL for inputs and parameters */
 	struct tensor *grad;   /* set by graph_backward */
 	struct tensor *alias;  /* planned in place of this tensor's memory; NULL = own memory */
-	int first, last;       /* first and last node that touches it (planning) */
-	size_t offset;         /* bytes into the graph's memory (TEMP, INPUT) */
-	float *data;           /* the values, in the back end's memory; TENSOR_BF16: 16-bit ones */
+	struct tensor *wide;   /* planned as channels [wide_at, wide_at + c) of this one, whose rows it shares; or NULL */
+	int64_t wide_at;
+	int first, last; /* first and last node that touches it (planning) */
+	size_t offset;   /* bytes into the graph's memory (TEMP, INPUT) */
+	float *data;     /* the values, in the back end's memory; TENSOR_BF16: 16-bit ones */
 	float *host; /* per-sample numbers (N,1,1,1) that are inputs: where the host writes them; data itself on the CPU */
 	double *ref; /* reference run: the values in double */
 };
@@ -53,6 +55,18 @@ static inline size_t tensor_count(const struct tensor *t)
 static inline size_t tensor_bytes(const struct tensor *t)
 {
 	return tensor_count(t) * (t->type == TENSOR_BF16 ? 2 : 4);
+}
+
+/* Values from a pixel's first channel to the next pixel's. */
+static inline int64_t tensor_pitch(const struct tensor *t)
+{
+	return t->wide ? t->wide->c : t->c;
+}
+
+/* Are t's values channels of `wide` from `at` on? */
+static inline bool tensor_lies_in(const struct tensor *t, const struct tensor *wide, int64_t at)
+{
+	return t->wide == wide && t->wide_at == at;
 }
 
 static inline int64_t tensor_pixels(const struct tensor *t) /* rows of C values */

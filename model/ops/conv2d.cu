@@ -205,7 +205,7 @@ static bool take_thin(const struct node *nd, struct cuda *cu, const struct dnn_s
 {
 	struct conv_state *s = state_of(nd);
 	s->thin = thin_conv_takes(shape, s->type == TENSOR_F32 && (nd->exact || cu->base.dtype != DTYPE_TF32));
-	cu->convs_thin += s->thin;
+	cu->convs_thin += s->thin && !cu->measuring;
 	return s->thin;
 }
 

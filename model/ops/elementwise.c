@@ -73,6 +73,7 @@ const struct op_row op_silu = { .name = "silu",
 	                            .ref = silu_ref,
 	                            .cpu = silu_cpu,
 	                            .backward = silu_backward,
+	                            .strided = true,
 	                            .low = true };
 
 static void silu_bwd_ref(struct node *nd)
@@ -102,6 +103,7 @@ const struct op_row op_silu_bwd = { .name = "silu_bwd",
 	                                .ref = silu_bwd_ref,
 	                                .cpu = silu_bwd_cpu,
 	                                .inplace = true,
+	                                .strided = true,
 	                                .low = true };
 
 /* ---- relu_bwd: dy, y -> dx = dy where y > 0 -------------------------------------------------- */
@@ -177,6 +179,7 @@ const struct op_row op_add_scaled = {
 	.cpu = add_scaled_cpu,
 	.backward = add_scaled_backward,
 	.inplace = true,
+	.strided = true,
 	.low = true,
 };
 
@@ -244,6 +247,7 @@ const struct op_row op_scale = { .name = "scale",
 	                             .cpu = scale_cpu,
 	                             .backward = scale_backward,
 	                             .inplace = true,
+	                             .strided = true,
 	                             .low = true };
 
 /* ---- lincomb: a (N,1,1,1), x, [b, y] -> a[n] x + b[n] y -------------------------------------- */

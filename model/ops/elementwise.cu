@@ -1,11 +1,47 @@
 /* elementwise.cu - elementwise.c on a device: one pass over memory each, eight values a thread. */
 #include "model/cuda/kernel.cuh"
 
+/* A tensor's pixels, `pitch` values apart; the channels of each are a multiple of VEC. */
+struct rows {
+	struct val v;
+	int64_t pitch;
+};
+
+static struct rows rows_of(const struct tensor *t)
+{
+	struct rows r = { val_of(t), t ? tensor_pitch(t) : 0 };
+	return r;
+}
+
+/* map_kernel for tensors of which one at least lies in a wider one; runs: of VEC channels, per pixel and in all. */
+template <class F>
+static __global__ void map_rows_kernel(F f, struct rows dst, struct rows a, struct rows b, int64_t runs, int64_t n)
+{
+	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x;
+	if (i >= n)
+		return;
+	int64_t row = i / runs, c = i % runs * VEC;
+	float x[VEC], y[VEC] = { 0 };
+	val_load(x, a.v, row * a.pitch + c, VEC);
+	if (b.v.p)
+		val_load(y, b.v, row * b.pitch + c, VEC);
+#pragma unroll
+	for (int k = 0; k < VEC; k++)
+		x[k] = f(x[k], y[k]);
+	val_store(dst.v, row * dst.pitch + c, VEC, x);
+}
+
 /* dst[0] = f(src[0], src[1]) */
 template <class F> static void run_map(struct node *nd, struct cuda *cu, F f)
 {
-	map(cu, f, val_of(nd->dst[0]), val_of(nd->src[0]), val_of(nd->n_src > 1 ? nd->src[1] : NULL),
-	    tensor_count(nd->dst[0]));
+	const struct tensor *dst = nd->dst[0], *a = nd->src[0], *b = nd->n_src > 1 ? nd->src[1] : NULL;
+	if (dst->wide || a->wide || (b && b->wide)) {
+		size_t n = tensor_count(dst) / VEC;
+		LAUNCH(cu, map_rows_kernel<F>, blocks_for(n, BLOCK), BLOCK, 0, f, rows_of(dst), rows_of(a), rows_of(b),
+		       dst->c / VEC, (int64_t)n);
+		return;
+	}
+	map(cu, f, val_of(dst), val_of(a), val_of(b), tensor_count(dst));
 }
 
 struct silu_of {

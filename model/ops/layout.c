@@ -58,11 +58,21 @@ static void concat_backward(struct graph *g, struct node *nd)
 		graph_add_grad(g, b, graph_slice(g, dy, a->c, b->c));
 }
 
+static bool concat_channels(const struct node *nd, int i, struct channels *out)
+{
+	if (i > 1)
+		return false;
+	*out = (struct channels){ nd->dst[0], nd->src[i], i ? nd->src[0]->c : 0 };
+	return true;
+}
+
 const struct op_row op_concat = { .name = "concat",
 	                              .meaning = "dst = [a | b] along channels",
 	                              .ref = concat_ref,
 	                              .cpu = concat_cpu,
 	                              .backward = concat_backward,
+	                              .channels = concat_channels,
+	                              .strided = true,
 	                              .low = true };
 
 /* ---- slice: x -> x[first .. first + c) ------------------------------------------------------- */
@@ -93,10 +103,18 @@ static void slice_cpu(struct node *nd)
 	          &(struct copy){ y->data, x->data + nd->args.slice.first, y->c, x->c, y->c });
 }
 
+static bool slice_channels(const struct node *nd, int i, struct channels *out)
+{
+	*out = (struct channels){ nd->src[0], nd->dst[0], nd->args.slice.first };
+	return i == 0;
+}
+
 const struct op_row op_slice = { .name = "slice",
 	                             .meaning = "dst = channels first .. first+c-1 of x",
 	                             .ref = slice_ref,
 	                             .cpu = slice_cpu,
+	                             .channels = slice_channels,
+	                             .strided = true,
 	                             .low = true };
 
 /* ---- shuffle: (N,H,W,C) <-> (N,H/p,W/p,p*p*C), channel (dy*p + dx)*C + c --------------------- */

@@ -1,11 +1,11 @@
-/* layout.cu - layout.c on a device: rows of channels copied. A thread moves one run of channels: eight where widths and
- * starts are multiples of eight, else one. */
+/* layout.cu - layout.c on a device: rows of channels copied, but for those that the plan has put where they belong. A
+ * thread moves one run of channels: eight where widths and starts are multiples of eight, else one. */
 #include "model/cuda/kernel.cuh"
 
 /* dst[row][to ..] = src[row][from ..], c channels of `rows` pixels. */
 struct move {
 	struct val dst, src;
-	int64_t dst_c, src_c, to, from, c, rows;
+	int64_t dst_pitch, src_pitch, to, from, c, rows;
 	int vec;
 };
 
@@ -16,30 +16,35 @@ static __global__ void move_kernel(struct move m)
 		return;
 	int64_t row = i / runs, c = i % runs * m.vec;
 	float x[VEC];
-	val_load(x, m.src, row * m.src_c + m.from + c, m.vec);
-	val_store(m.dst, row * m.dst_c + m.to + c, m.vec, x);
+	val_load(x, m.src, row * m.src_pitch + m.from + c, m.vec);
+	val_store(m.dst, row * m.dst_pitch + m.to + c, m.vec, x);
 }
 
 static void move_rows(struct cuda *cu, const struct tensor *dst, int64_t to, const struct tensor *src, int64_t from,
                       int64_t c)
 {
-	bool wide = (dst->c | to | src->c | from | c) % VEC == 0;
-	struct move m = { val_of(dst), val_of(src), dst->c, src->c, to, from, c, tensor_pixels(dst), wide ? VEC : 1 };
+	bool wide = (tensor_pitch(dst) | to | tensor_pitch(src) | from | c) % VEC == 0;
+	struct move m = { val_of(dst), val_of(src), tensor_pitch(dst),  tensor_pitch(src), to,
+		              from,        c,           tensor_pixels(dst), wide ? VEC : 1 };
 	LAUNCH(cu, move_kernel, blocks_for((size_t)(m.rows * m.c / m.vec), BLOCK), BLOCK, 0, m);
 }
 
 static void concat_run(struct node *nd, struct cuda *cu)
 {
-	const struct tensor *a = nd->src[0], *b = nd->src[1];
-	move_rows(cu, nd->dst[0], 0, a, 0, a->c);
-	move_rows(cu, nd->dst[0], a->c, b, 0, b->c);
+	const struct tensor *a = nd->src[0], *b = nd->src[1], *y = nd->dst[0];
+	if (!tensor_lies_in(a, y, 0))
+		move_rows(cu, y, 0, a, 0, a->c);
+	if (!tensor_lies_in(b, y, a->c))
+		move_rows(cu, y, a->c, b, 0, b->c);
 }
 
 extern "C" const struct cuda_op cuda_concat = { NULL, concat_run, NULL };
 
 static void slice_run(struct node *nd, struct cuda *cu)
 {
-	move_rows(cu, nd->dst[0], 0, nd->src[0], nd->args.slice.first, nd->dst[0]->c);
+	struct tensor *y = nd->dst[0], *x = nd->src[0];
+	if (!tensor_lies_in(y, x, nd->args.slice.first))
+		move_rows(cu, y, 0, x, nd->args.slice.first, y->c);
 }
 
 extern "C" const struct cuda_op cuda_slice = { NULL, slice_run, NULL };
