@@ -309,12 +309,6 @@ static struct columns bias_columns(const struct cuda *cu, const struct tensor *d
 	return columns_of(cu, 1, tensor_pixels(dy), dy->c, SUM_PIXELS);
 }
 
-/* Does the product leave dw as it is wanted? */
-static bool writes_dw(const struct conv_state *s, const struct tensor *dw)
-{
-	return is_by_taps(dw) && (!s->conv || cuda_conv_dw(s->conv) == dw->type);
-}
-
 static size_t weights_prepare(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0];
@@ -331,8 +325,8 @@ static size_t weights_prepare(struct node *nd, struct cuda *cu)
 	} else {
 		struct cuda_conv_shape c = conv_of(nd, &shape, DNN_BACKWARD_WEIGHTS, s->type);
 		s->conv = cuda_conv_new(cu, &c);
-		if (!writes_dw(s, dw))
-			s->w = reserve_bytes(s, tensor_count(dw) * type_bytes(cuda_conv_dw(s->conv)));
+		if (!is_by_taps(dw) || s->type != dw->type)
+			s->w = reserve_bytes(s, tensor_count(dw) * sizeof(float));
 	}
 	if (nd->dst[1]) {
 		struct columns p = bias_columns(cu, dy);
@@ -355,7 +349,7 @@ static void weights_run(struct node *nd, struct cuda *cu)
 	if (is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, py, px, NULL, dw->data);
 	} else {
-		bool direct = writes_dw(s, dw);
+		bool direct = is_by_taps(dw) && cuda_conv_dw(s->conv) == dw->type;
 		cuda_conv_run(cu, s->conv, px, direct ? (void *)dw->data : scratch(nd, s->w), NULL, py);
 		if (!direct)
 			weights_from(cu, dw, val_at(scratch(nd, s->w), cuda_conv_dw(s->conv)));
