@@ -22,13 +22,19 @@ static struct {
 	int (*init)(nccl_comm *out, int size, struct nccl_name name, int rank);
 	int (*all_reduce)(const void *from, void *to, size_t n, int type, int how, nccl_comm comm, cudaStream_t stream);
 	int (*destroy)(nccl_comm comm);
+	int (*abort)(nccl_comm comm);
 	const char *(*error)(int rc);
 } nccl;
 
 static const struct nvidia_function functions[] = {
 	/* those of version 2.10 and newer */
-	{ "ncclGetUniqueId", &nccl.get_name }, { "ncclCommInitRank", &nccl.init },    { "ncclAllReduce", &nccl.all_reduce },
-	{ "ncclCommDestroy", &nccl.destroy },  { "ncclGetErrorString", &nccl.error }, { NULL, NULL },
+	{ "ncclGetUniqueId", &nccl.get_name },
+	{ "ncclCommInitRank", &nccl.init },
+	{ "ncclAllReduce", &nccl.all_reduce },
+	{ "ncclCommDestroy", &nccl.destroy },
+	{ "ncclCommAbort", &nccl.abort },
+	{ "ncclGetErrorString", &nccl.error },
+	{ NULL, NULL },
 };
 static struct nvidia_library library = { &nvidia_rows[NVIDIA_NCCL], functions, false, NULL, "" };
 
@@ -78,9 +84,9 @@ void cuda_team_mean(struct cuda *cu, struct cuda_team *t, float *values, size_t 
 		cuda_fail(cu, __FILE__, __LINE__, "ncclAllReduce", nccl.error(rc));
 }
 
-void cuda_team_leave(struct cuda_team *t)
+void cuda_team_leave(struct cuda_team *t, bool lost)
 {
 	if (t)
-		(void)nccl.destroy(t->comm);
+		(void)(lost ? nccl.abort : nccl.destroy)(t->comm);
 	free(t);
 }

@@ -16,6 +16,7 @@ MUST_CHECK int cuda_team_join(struct cuda_team **out, const char name[TEAM_NAME_
                               struct err *e);
 /* values[n] on the device = their mean over the team, in the order of `stream`. Failures: cu->failed. */
 void cuda_team_mean(struct cuda *cu, struct cuda_team *t, float *values, size_t n, cudaStream_t stream);
-void cuda_team_leave(struct cuda_team *t); /* accepts NULL */
+/* lost: the device answers no more, so nothing is waited for. Accepts NULL. */
+void cuda_team_leave(struct cuda_team *t, bool lost);
 
 #endif

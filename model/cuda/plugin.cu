@@ -352,16 +352,16 @@ static void facts(struct backend *b, struct backend_facts *out)
 static void close_cuda(struct backend *b)
 {
 	struct cuda *cu = cuda_of(b);
-	if (cu->stream)
-		(void)cudaStreamSynchronize(cu->stream);
+	bool lost = cu->stream && cudaStreamSynchronize(cu->stream) != cudaSuccess;
 	for (int i = 0; i < CUDA_AHEAD; i++)
 		if (cu->turns[i])
 			(void)cudaEventDestroy(cu->turns[i]);
 	for (int i = 0; i < CUDA_STAGES; i++)
 		if (cu->stage_read[i])
 			(void)cudaEventDestroy(cu->stage_read[i]);
-	(void)cudaFreeHost(cu->stages);
-	cuda_team_leave(cu->team);
+	if (cu->stages)
+		(void)cudaFreeHost(cu->stages);
+	cuda_team_leave(cu->team, lost);
 	if (cu->ready)
 		(void)cudaEventDestroy(cu->ready);
 	if (cu->made)
@@ -373,6 +373,7 @@ static void close_cuda(struct backend *b)
 	(void)cudaFree(cu->step);
 	if (cu->stream)
 		(void)cudaStreamDestroy(cu->stream);
+	(void)cudaGetLastError(); /* what failed here is not the next device's */
 	free(cu);
 }
 

@@ -100,7 +100,7 @@ void cuda_team_mean(struct cuda *cu, struct cuda_team *t, float *values, size_t 
 	CUDA_CALL(cu, emu_call(stream, [=] { mean(t, values, n); }));
 }
 
-void cuda_team_leave(struct cuda_team *t)
+void cuda_team_leave(struct cuda_team *t, bool)
 {
 	if (t)
 		(void)munmap(t->at, sizeof(struct shared));

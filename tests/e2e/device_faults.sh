@@ -119,4 +119,19 @@ test_a_stop_is_heard_while_the_device_makes_the_features_of_the_reference() {
 	check [ "$(states ablate.db)" = stopped ]
 }
 
+# A plain command has no state to save: it goes at once, and leaves no half of a file.
+test_a_plain_command_on_a_device_ends_at_once() {
+	no_sanitizers
+	[ -d /usr/share/datasets/fashion-mnist ] || skip "the package is not installed"
+	local run
+	"$ABLATE" features /usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz -e classifier --device cuda -o f.npz >out 2>err & run=$!
+	sleep 3 # it takes a minute
+	SECONDS=0
+	kill -TERM $run
+	code=0; wait $run || code=$?
+	exits 143
+	check [ $SECONDS -lt 5 ]
+	check [ "$(ls f.npz* 2>/dev/null)" = "" ]
+}
+
 run_tests "$@"
