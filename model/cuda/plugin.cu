@@ -43,11 +43,14 @@ static const struct {
 	cudaError_t rc;
 	const char *remedy;
 } remedies[] = {
+	{ cudaErrorMemoryAllocation, "a smaller batch needs less, and `nvidia-smi` tells who else uses the card" },
 	{ cudaErrorDevicesUnavailable,
 	  "another process has the card to itself, or it no longer answers: `nvidia-smi` tells" },
 	{ cudaErrorECCUncorrectable, "the card's memory is damaged: reset the card, and see `nvidia-smi -q -d ECC`" },
 	{ cudaErrorIllegalAddress, "if it comes again on another card, too, the program is at fault: please report it" },
 	{ cudaErrorLaunchFailure, "if it comes again on another card, too, the program is at fault: please report it" },
+	{ cudaErrorSystemNotReady, "start NVIDIA's fabric manager (nvidia-fabricmanager), which cards on NVSwitch need" },
+	{ cudaErrorSystemDriverMismatch, "libcuda.so.1 and the kernel's module are of different drivers: reboot" },
 };
 
 static const char *remedy_of(cudaError_t rc)
@@ -58,11 +61,16 @@ static const char *remedy_of(cudaError_t rc)
 	return NULL;
 }
 
+static void why_text(char out[300], cudaError_t rc)
+{
+	const char *remedy = remedy_of(rc);
+	(void)snprintf(out, 300, "%.150s%s%s", cudaGetErrorString(rc), remedy ? "; " : "", remedy ? remedy : "");
+}
+
 void cuda_fail_call(struct cuda *cu, const char *file, int line, const char *call, cudaError_t rc)
 {
 	char why[300];
-	const char *remedy = remedy_of(rc);
-	(void)snprintf(why, sizeof why, "%.150s%s%s", cudaGetErrorString(rc), remedy ? "; " : "", remedy ? remedy : "");
+	why_text(why, rc);
 	cuda_fail(cu, file, line, call, why);
 }
 
@@ -79,7 +87,8 @@ static int devices(int *n, struct err *e)
 		return 0;
 	(void)cudaGetLastError();
 	if (driver == 0)
-		return err_set(e, "no NVIDIA driver on this machine (libcuda.so.1)");
+		return err_set(e, "no NVIDIA driver on this machine (libcuda.so.1): install one that has CUDA %d.%d or newer",
+		               runtime / 1000, runtime % 1000 / 10);
 	if (rc == cudaErrorInsufficientDriver)
 		return err_set(
 			e, "the NVIDIA driver is too old: it has CUDA %d.%d, the plugin needs %d.%d; install a newer driver",
@@ -87,7 +96,9 @@ static int devices(int *n, struct err *e)
 	if (rc == cudaSuccess || rc == cudaErrorNoDevice)
 		return err_set(e, "a driver (CUDA %d.%d), but no CUDA device%s", driver / 1000, driver % 1000 / 10,
 		               env_get(ENV_CUDA_VISIBLE_DEVICES) ? " that CUDA_VISIBLE_DEVICES shows" : "");
-	return err_set(e, "the CUDA driver says: %s", cudaGetErrorString(rc));
+	char why[300];
+	why_text(why, rc);
+	return err_set(e, "the CUDA driver says: %s", why);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */

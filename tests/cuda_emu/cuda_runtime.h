@@ -71,6 +71,8 @@ enum cudaError_t {
 	cudaErrorIllegalAddress = 700,
 	cudaErrorLaunchOutOfResources = 701,
 	cudaErrorLaunchFailure = 719,
+	cudaErrorSystemNotReady = 802,
+	cudaErrorSystemDriverMismatch = 803,
 	cudaErrorStreamCaptureInvalidated = 901,
 	cudaErrorStreamCaptureUnjoined = 904,
 };

@@ -91,6 +91,8 @@ const char *cudaGetErrorString(cudaError_t rc)
 	case cudaErrorIllegalAddress: return "an illegal memory access was encountered";
 	case cudaErrorLaunchOutOfResources: return "too many resources requested for launch";
 	case cudaErrorLaunchFailure: return "unspecified launch failure";
+	case cudaErrorSystemNotReady: return "system not yet initialized";
+	case cudaErrorSystemDriverMismatch: return "system has unsupported display driver / cuda driver combination";
 	case cudaErrorStreamCaptureInvalidated: return "operation failed due to a previous error during capture";
 	case cudaErrorStreamCaptureUnjoined: return "capturing stream has unjoined work";
 	}
@@ -115,7 +117,7 @@ cudaError_t cudaGetDeviceCount(int *n)
 {
 	long driver = emu_setting("ABLATE_EMU_DRIVER", 13000);
 	*n = driver < 13000 ? 0 : (int)emu_setting("ABLATE_EMU_DEVICES", 1);
-	return driver < 13000 ? emu_result(cudaErrorInsufficientDriver) : *n ? cudaSuccess : emu_result(cudaErrorNoDevice);
+	return driver < 13000 ? emu_result(cudaErrorInsufficientDriver) : emu_result(*n ? cudaSuccess : cudaErrorNoDevice);
 }
 
 cudaError_t cudaSetDevice(int device)

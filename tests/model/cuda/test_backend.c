@@ -73,7 +73,19 @@ Test(backend, no_device_and_an_old_driver_are_told)
 	cr_assert_eq(setenv("ABLATE_EMU_DRIVER", "12040", 1), 0);
 	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "has CUDA 12.4, the plugin needs 13.0");
 	cr_assert_eq(setenv("ABLATE_EMU_DRIVER", "0", 1), 0);
-	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "no NVIDIA driver");
+	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE,
+	               "no NVIDIA driver on this machine (libcuda.so.1): install one that has CUDA 13.0");
+}
+
+/* What a machine with eight cards says before its switch is up, and any machine between an update of its driver and the
+ * reboot. */
+Test(backend, a_driver_that_is_not_ready_is_told_with_what_to_do)
+{
+	if (real())
+		cr_skip_test("the emulated device is told to fail");
+	cr_assert_eq(setenv("ABLATE_EMU_LOST_AT", "1", 1), 0);
+	cr_assert_eq(setenv("ABLATE_EMU_LOST_WITH", "802", 1), 0);
+	expect_refused("cuda", DTYPE_FP32, EXIT_USAGE, "system not yet initialized; start NVIDIA's fabric manager");
 }
 
 /* A plugin that was built for other cards finds that out at its first kernel, in the middle of a cell, if it does not
