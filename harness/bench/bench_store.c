@@ -260,9 +260,7 @@ static int measure_overhead(json_t *out, const struct bench_store *size, const c
 	struct run_plan plan = {
 		.hash = "bench", .name = "bench", .toml = "", .cells = cells, .rows = rows, .n_cells = n, .n_rows = n
 	};
-	struct run_options o = {
-		.db = db, .what = "ablate bench store", .device = "cpu", .program = script, .jobs = 1, .threads = 1
-	};
+	struct run_options o = { .db = db, .what = "ablate bench store", .program = script, .jobs = 1, .threads = 1 };
 	struct run_result r;
 	double start = monotonic_s(), used = cpu_of_all();
 	if (runner_run(&r, &plan, &o, e))

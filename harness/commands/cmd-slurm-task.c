@@ -79,7 +79,7 @@ static int run(struct cli *c)
 	SCOPED(plan) struct plan *p = NULL;
 	struct run_set set;
 	struct run_result r;
-	char device[32];
+	struct engine_devices devices;
 	int64_t task = number_of(ENV_SLURM_ARRAY_TASK_ID, -1), index = cli_int(c, "base", 0) + task;
 	if (task < 0)
 		return cli_usage(c, "SLURM_ARRAY_TASK_ID is not set: this is a task of an array");
@@ -102,8 +102,9 @@ static int run(struct cli *c)
 	run_budget_of(&o, &p->grid->budget);
 	o.grid_wall_s = 0; /* up to the array */
 	o.cells_max = 0;
-	int rc = engine_device(device, cli_string(c, "device", "auto"), &e);
-	o.device = device;
+	int rc = engine_devices(&devices, cli_string(c, "device", "auto"), 1, &e);
+	devices.n = devices.n > 1 ? 1 : devices.n; /* the others may be another task's */
+	o.devices = &devices;
 	rc = rc || share_refs(c->db, shard, &e) ? -1 : runner_run(&r, &one, &o, &e);
 	run_set_release(&set);
 	return rc ? cli_fail(c, &e) : task_code(&r);

@@ -121,12 +121,15 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	struct run_set set;
 	struct run_options o = { .db = c->db, .what = "ablate verify", .jobs = 1 };
 	enum record_state state;
-	char device[32];
+	struct engine_devices devices;
 	int threads = 0, ranks = 1;
-	if (engine_device(device, cli_string(c, "device", "auto"), e) || db_open(&db, c->db, DB_READ, e) ||
-	    run_set_of_attempt(&set, &threads, &ranks, db, runs, t->cell, t->attempt, e))
+	if (db_open(&db, c->db, DB_READ, e) || run_set_of_attempt(&set, &threads, &ranks, db, runs, t->cell, t->attempt, e))
 		return -1;
-	o.device = device;
+	if (engine_devices(&devices, cli_string(c, "device", "auto"), ranks, e)) {
+		run_set_release(&set);
+		return -1;
+	}
+	o.devices = &devices;
 	o.threads = threads_of(c, threads);
 	if (o.threads > host_cpus()) /* fewer might give other bits */
 		cli_say(c, "%.8s had %d threads and is repeated with as many, although this process may use %d", t->attempt,

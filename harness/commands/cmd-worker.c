@@ -151,7 +151,7 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 	struct input in[INPUTS_MAX];
 	int n_in = 0;
 	worker_at_stake(w, WORKER_NOTHING); /* until the first step, and again when the last checkpoint is written */
-	if (check_identity(&config, in, &n_in, job, e))
+	if (worker_device(w, e) || check_identity(&config, in, &n_in, job, e))
 		return WORKER_FAILED;
 	if (scorer_open(&scorer, w, &config, e))
 		return e->code == EXIT_USAGE ? WORKER_FAILED : WORKER_BLOCKED;

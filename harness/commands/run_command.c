@@ -87,8 +87,7 @@ void run_display_free(struct run_display *d, bool patient)
 void run_options_of(struct run_options *o, const struct cli *c)
 {
 	o->db = c->db;
-	o->device = cli_string(c, "device", "auto");
-	o->jobs = (int)cli_int(c, "jobs", 1);
+	o->jobs = (int)cli_int(c, "jobs", 0);
 	o->threads = (int)cli_int(c, "threads", 0);
 	o->ranks = (int)cli_int(c, "ranks", 1);
 	o->again = cli_flag(c, "again") > 0;
@@ -177,12 +176,13 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	struct run_options o = { .what = what };
 	struct run_result r;
 	struct run_set set;
-	char device[32];
+	struct engine_devices devices;
 	run_options_of(&o, c);
 	run_budget_of(&o, &p->grid->budget);
 	/* the nodes of a cluster have devices of their own */
 	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
-	if ((slurm ? slurm_is_here(&e) : engine_device(device, o.device, &e)) || keep_plan(c, p, &e))
+	if ((slurm ? slurm_is_here(&e) : engine_devices(&devices, cli_string(c, "device", "auto"), o.ranks, &e)) ||
+	    keep_plan(c, p, &e))
 		return cli_fail(c, &e);
 	run_set_of_plan(&set, p);
 	if (slurm) {
@@ -192,9 +192,11 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 			show_tables(c, p, what);
 		return ended;
 	}
-	o.device = device;
+	o.devices = &devices;
+	if (!o.jobs) /* a cell for each device, and no more than there are */
+		o.jobs = devices.n < set.run.n_cells ? devices.n : set.run.n_cells > 1 ? set.run.n_cells : 1;
 	o.threads = threads_of(c, 0);
-	if (strcmp(device, "cpu") == 0)
+	if (strcmp(devices.v[0].name, "cpu") == 0)
 		tell_crowd(c, &o);
 	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
 	struct run_display *d = run_display_new(c, title, &o);

@@ -15,7 +15,7 @@
 	  .arg = "N", \
 	  .min = 1, \
 	  .max = 1024, \
-	  .help = "cells at once (default 1)" }, \
+	  .help = "cells at once (default: one per device)" }, \
 		THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
 		{ .name = "ranks", \
 		  .kind = OPT_INT, \
@@ -23,7 +23,12 @@
 		  .min = 1, \
 		  .max = 1024, \
 		  .help = "processes that train each cell together, by mpirun (default 1)" }, \
-		{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
+		{ .name = "device", \
+		  .kind = OPT_STRING, \
+		  .arg = "D", \
+		  .help = \
+		      "cpu, cuda (all that CUDA_VISIBLE_DEVICES shows), cuda:N, a list of these such as cuda:0,cuda:2, or " \
+		      "auto: cuda where there is one, else cpu (default auto)" }, \
 		{ .name = "again", .kind = OPT_FLAG, .help = "also rerun cells that diverged" }, \
 		{ .name = "engine", \
 		  .kind = OPT_STRING, \

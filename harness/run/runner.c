@@ -1,11 +1,9 @@
 /* runner.c - see runner.h: which cell starts when, what a signal, a budget or a failure stops. */
 #define _GNU_SOURCE
 #include "harness/record/ingest.h"
-#include "harness/record/query_grid.h"
 #include "harness/record/query.h"
 #include "harness/run/runner_private.h"
 #include "harness/run/runner_signals.h"
-#include "harness/text/json_out.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -31,6 +29,7 @@ struct run {
 	struct slot *slots;
 	struct child **children;
 	int n_slots, threads;
+	struct engine_devices devices;
 	int *todo, n_todo, next; /* cells to start, in order; a retry goes to the end */
 	int *tries;              /* per cell */
 	int64_t steps_total, steps_done;
@@ -68,72 +67,6 @@ static const char *name_of(char buf[160], const struct run_cell *c)
 
 /* --- before the first cell --- */
 
-static json_t *row_line(const struct run_plan *plan, const struct run_row *row)
-{
-	json_t *line = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "t", "grid_cell", "grid", plan->hash, "cell",
-	                         plan->cells[row->cell].cell, "chain", row->chain ? row->chain : "", "ordinal",
-	                         (json_int_t)row->ordinal, "label", row->label);
-	if (row->labels) {
-		SCOPED(str) struct str labels = { 0 };
-		if (!json_record(&labels, row->labels, JSON_COMPACT))
-			(void)json_object_set_new(line, "labels", json_string(labels.data));
-	}
-	return line;
-}
-
-/* Cells whose data is not known yet have no identity to record. */
-static bool has_identity(const struct run_cell *c)
-{
-	return *c->dataset;
-}
-
-static int plan_is_recorded(bool *out, struct run *r, struct err *e)
-{
-	const struct run_plan *p = r->plan;
-	if (query_has_grid(out, r->store.db, p->hash, e))
-		return -1;
-	for (int i = 0; i < p->n_rows && *out; i++) {
-		const struct run_row *row = &p->rows[i];
-		if (has_identity(&p->cells[row->cell]) &&
-		    query_has_grid_cell(out, r->store.db, p->hash, p->cells[row->cell].cell, row->chain ? row->chain : "",
-		                        row->label, e))
-			return -1;
-	}
-	return 0;
-}
-
-static int record_plan(struct run *r, struct err *e)
-{
-	const struct run_plan *p = r->plan;
-	char now[HOST_TIME];
-	bool recorded;
-	if (plan_is_recorded(&recorded, r, e))
-		return -1;
-	if (recorded)
-		return 0;
-	json_t *lines = json_array();
-	(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "t", "grid", "hash", p->hash, "name",
-	                                             p->name, "toml", p->toml, "created", host_now(now), "made_of",
-	                                             p->made_of ? p->made_of : "{}"));
-	for (int i = 0; i < p->n_cells; i++) {
-		const struct run_cell *c = &p->cells[i];
-		if (!has_identity(c))
-			continue;
-		if (i == 0 || strcmp(c->arm, p->cells[i - 1].arm) != 0)
-			(void)json_array_append_new(lines,
-			                            json_pack("{s:s, s:s, s:s}", "t", "arm", "hash", c->arm, "config", c->config));
-		(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "t", "cell", "hash", c->cell,
-		                                             "arm", c->arm, "seed", (json_int_t)c->seed, "numerics",
-		                                             (json_int_t)c->numerics, "dataset", c->dataset));
-	}
-	for (int i = 0; i < p->n_rows; i++)
-		if (has_identity(&p->cells[p->rows[i].cell]))
-			(void)json_array_append_new(lines, row_line(p, &p->rows[i]));
-	int rc = store_record(&r->store, lines, e);
-	json_decref(lines);
-	return rc;
-}
-
 /* Workers whose supervisor was killed get SIGTERM from the kernel and are writing their checkpoints: wait for them. */
 static int wait_for_orphans(struct run *r, struct err *e)
 {
@@ -168,7 +101,7 @@ static int classify_cell(struct run *r, int i, struct err *e)
 		char name[160];
 		r->out->blocked++;
 		say_amiss(r, "%s: blocked: %s", name_of(name, c), c->blocked);
-		return has_identity(c) ? record_blocked(&r->store, c, e) : 0;
+		return cell_has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
 	if (store_take_unknown(&r->store, c->cell, &found, e) || query_cell_state(&state, r->store.db, c->cell, e) ||
 	    cell_is_done(&done, &r->store, r->plan, c, e))
@@ -198,15 +131,19 @@ static void free_slot(struct slot *slot)
 
 static int start_next(struct run *r, struct slot *slot, struct err *e)
 {
-	int index = r->todo[r->next++];
+	int index = r->todo[r->next++], device = engine_device_take(&r->devices);
+	const char *on = r->devices.v[device].name;
+	const struct slot_order order = { .index = index, .purpose = "run", .device = on, .threads = r->threads };
 	char name[160];
-	if (slot_start(slot, &r->store, r->plan, r->o, index, "run", r->threads, e)) {
+	if (slot_start(slot, &r->store, r->plan, r->o, &order, e)) {
 		free_slot(slot);
 		return err_in(e, "%s", name_of(name, &r->plan->cells[index]));
 	}
+	slot->device = device;
 	r->out->attempts++;
 	r->tries[index]++;
-	say(r, "%s: started, attempt %.8s", name_of(name, slot->cell), slot->attempt);
+	say(r, "%s: started%s%s, attempt %.8s", name_of(name, slot->cell), r->devices.n > 1 ? " on " : "",
+	    r->devices.n > 1 ? on : "", slot->attempt);
 	return 0;
 }
 
@@ -295,6 +232,19 @@ static void give_up(struct run *r)
 	}
 }
 
+/* A device that cannot be opened is no fault of the cell: it starts again on another one, which is no retry. */
+static bool move_on(struct run *r, const struct slot *slot, int exit_code, const char *reason)
+{
+	char name[160];
+	if (exit_code != EXIT_DEVICE || r->no_more || !engine_device_leave_out(&r->devices, slot->device))
+		return false;
+	say_amiss(r, "%s: starts again on another device; %s is left out from here on: %s", name_of(name, slot->cell),
+	          r->devices.v[slot->device].name, reason);
+	r->tries[slot->index]--;
+	r->todo[r->n_todo++] = slot->index;
+	return true;
+}
+
 /* Counts the end of an attempt, or queues the cell again. */
 static void settle(struct run *r, struct slot *slot, enum record_state state, const char *reason)
 {
@@ -352,7 +302,8 @@ static int poll_slot(struct run *r, struct slot *slot, struct err *e)
 	char reason[512] = "";
 	if (child_reap(&slot->child, &end)) {
 		int rc = slot_finish(&state, reason, slot, &r->store, &end, e);
-		if (!rc)
+		engine_device_give_back(&r->devices, slot->device);
+		if (!rc && !move_on(r, slot, end.exit_code, reason))
 			settle(r, slot, state, reason);
 		free_slot(slot);
 		return rc;
@@ -456,7 +407,7 @@ static void stop_without_records(struct run *r)
 
 static int prepare(struct run *r, struct err *e)
 {
-	if (record_plan(r, e) || wait_for_orphans(r, e))
+	if (record_plan(&r->store, r->plan, e) || wait_for_orphans(r, e))
 		return -1;
 	for (int i = 0; i < r->plan->n_cells; i++)
 		if (classify_cell(r, i, e))
@@ -470,9 +421,14 @@ static int take_strays(struct run *r, struct err *e)
 {
 	int found = 0;
 	for (int i = 0; i < r->plan->n_cells; i++)
-		if (has_identity(&r->plan->cells[i]) && store_take_unknown(&r->store, r->plan->cells[i].cell, &found, e))
+		if (cell_has_identity(&r->plan->cells[i]) && store_take_unknown(&r->store, r->plan->cells[i].cell, &found, e))
 			return -1;
 	return found ? wait_for_orphans(r, e) : 0;
+}
+
+static struct engine_devices devices_of(const struct run_options *o)
+{
+	return o->devices ? *o->devices : (struct engine_devices){ .n = 1, .v = { { .name = "cpu" } } };
 }
 
 int runner_run(struct run_result *out, const struct run_plan *plan, const struct run_options *o, struct err *e)
@@ -485,6 +441,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 		             .started_s = monotonic_s(),
 		             .no_more = o->record_only };
 	const struct listener listener = { hear_note, &r };
+	r.devices = devices_of(o);
 	*out = (struct run_result){ .cells = plan->n_cells };
 	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e))
 		return -1;
@@ -500,8 +457,8 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 		r.slots[i].child.pipe_fd = -1;
 		r.children[i] = &r.slots[i].child;
 	}
-	/* a cell may be queued once and then once per retry */
-	r.todo = xcalloc((size_t)plan->n_cells * (size_t)(o->retries + 1) + 1, sizeof *r.todo);
+	/* a cell may be queued once and then once per retry, and one for each device that is left out */
+	r.todo = xcalloc((size_t)plan->n_cells * (size_t)(o->retries + 1) + (size_t)r.devices.n, sizeof *r.todo);
 	r.tries = xcalloc((size_t)plan->n_cells + 1, sizeof *r.tries);
 	(void)unlink(r.cancel_path); /* of a run that is over */
 	run_signals_catch(&r.signals);
@@ -543,7 +500,11 @@ int runner_repeat(char attempt[64], enum record_state *state, const struct run_p
 	if (store_open(&s, o->db, STORE_RUN, o->what, e))
 		return -1;
 	run_signals_catch(&signals);
-	int rc = slot_start(&slot, &s, plan, o, 0, "verify", o->threads > 0 ? o->threads : host_cpus(), e);
+	struct engine_devices devices = devices_of(o);
+	const struct slot_order order = { .purpose = "verify",
+		                              .device = devices.v[0].name,
+		                              .threads = o->threads > 0 ? o->threads : host_cpus() };
+	int rc = slot_start(&slot, &s, plan, o, &order, e);
 	(void)snprintf(attempt, 64, "%s", slot.attempt);
 	while (!rc && !child_reap(&slot.child, &end)) {
 		child_wait(children, 1, TICK_S, &signals.mask);

@@ -8,6 +8,7 @@
 #define ABLATE_RUNNER_H
 
 #include "harness/record/query.h"
+#include "harness/run/engine_device.h"
 #include "harness/run/job.h"
 #include "model/base/err.h"
 
@@ -47,17 +48,17 @@ struct run_plan {
 
 struct progress;
 struct run_options {
-	const char *db;                  /* path */
-	const char *what;                /* shown to others who find the database in use: "ablate run quickstart.toml" */
-	const char *device;              /* "cpu", "cuda:0" */
-	const char *program;             /* worker program; NULL = this one */
-	int jobs, threads;               /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
-	int ranks;                       /* processes that train one cell together, started by mpirun; 0 and 1 = one */
-	double cell_wall_s, grid_wall_s; /* budgets; 0 = none */
-	int cells_max;                   /* at most this many cells are started; 0 = all */
-	int retries;                     /* of a cell that failed or was killed */
-	int stop_after;                  /* stop starting cells after this many failed cells; 0 = never */
-	struct progress *progress;       /* model/base/progress.h; may be NULL */
+	const char *db;   /* path */
+	const char *what; /* shown to others who find the database in use: "ablate run quickstart.toml" */
+	const struct engine_devices *devices; /* that cells are spread over; NULL = the cpu */
+	const char *program;                  /* worker program; NULL = this one */
+	int jobs, threads;                    /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
+	int ranks;                            /* processes that train one cell together, started by mpirun; 0 and 1 = one */
+	double cell_wall_s, grid_wall_s;      /* budgets; 0 = none */
+	int cells_max;                        /* at most this many cells are started; 0 = all */
+	int retries;                          /* of a cell that failed or was killed */
+	int stop_after;                       /* stop starting cells after this many failed cells; 0 = never */
+	struct progress *progress;            /* model/base/progress.h; may be NULL */
 	void (*say)(void *ctx, const char *line,
 	            bool amiss); /* one line per state change, `amiss` for what should be shown even with -q; may be NULL */
 	void *say_ctx;

@@ -96,7 +96,7 @@ static int find_earlier(char best[HOST_UUID], struct store *s, const char *cell,
 /* --- start --- */
 
 static int write_job(const struct slot *slot, const struct run_plan *plan, const struct run_options *o,
-                     const char *resumed_from, int threads, struct err *e)
+                     const struct slot_order *order, const char *resumed_from, struct err *e)
 {
 	const struct run_cell *c = slot->cell;
 	const struct job job = {
@@ -107,11 +107,11 @@ static int write_job(const struct slot *slot, const struct run_plan *plan, const
 		.dataset = c->dataset,
 		.purpose = slot->purpose,
 		.label = c->label ? c->label : "",
-		.device = o->device ? o->device : "cpu",
+		.device = order->device,
 		.seed = c->seed,
 		.numerics = c->numerics,
 		.n = slot->n,
-		.threads = threads,
+		.threads = order->threads,
 		.ranks = o->ranks,
 		.wall_s = o->cell_wall_s,
 		.resumed_from = *resumed_from ? resumed_from : NULL,
@@ -121,13 +121,13 @@ static int write_job(const struct slot *slot, const struct run_plan *plan, const
 	return job_write(&job, slot->dir, e);
 }
 
-int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o, int index,
-               const char *purpose, int threads, struct err *e)
+int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
+               const struct slot_order *order, struct err *e)
 {
-	const struct run_cell *c = &plan->cells[index];
-	bool repeat = strcmp(purpose, "run") != 0;
+	const struct run_cell *c = &plan->cells[order->index];
+	bool repeat = strcmp(order->purpose, "run") != 0;
 	char earlier[HOST_UUID] = "";
-	*slot = (struct slot){ .cell = c, .index = index, .purpose = purpose, .started_s = monotonic_s() };
+	*slot = (struct slot){ .cell = c, .index = order->index, .purpose = order->purpose, .started_s = monotonic_s() };
 	(void)host_uuid(slot->attempt);
 	slot->dir = store_attempt_dir(s, c->cell, slot->attempt);
 	slot->journal = store_journal(s, c->cell, slot->attempt);
@@ -136,8 +136,8 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 		return -1;
 	if (*earlier && each_checkpoint(s, c->cell, earlier, share, slot->dir, e))
 		return -1;
-	return write_job(slot, plan, o, earlier, threads, e) ||
-	               child_start(&slot->child, o->program, slot->dir, threads, o->ranks, e)
+	return write_job(slot, plan, o, order, earlier, e) ||
+	               child_start(&slot->child, o->program, slot->dir, order->threads, o->ranks, e)
 	           ? -1
 	           : 0;
 }

@@ -18,6 +18,7 @@ struct slot {
 	const char *purpose;
 	char *dir, *journal;
 	int64_t n;
+	int device; /* of the run's devices */
 	struct journal_scan scan;
 	double started_s, asked_s; /* monotonic; asked_s: when it was asked to stop, 0 = it was not */
 	bool told;                 /* that it was asked to stop */
@@ -27,9 +28,19 @@ struct slot {
 /* Is the cell finished: a done attempt, and every score of the plan? */
 MUST_CHECK int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c,
                             struct err *e);
+/* Cells whose data is not known yet have no identity to record. */
+bool cell_has_identity(const struct run_cell *c);
+/* Grid, arms, cells and rows of a plan, unless they are recorded. */
+MUST_CHECK int record_plan(struct store *s, const struct run_plan *p, struct err *e);
+/* What an attempt is started with. All texts are borrowed. */
+struct slot_order {
+	int index; /* of the cell in the plan */
+	const char *purpose, *device;
+	int threads;
+};
 /* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier attempt, starts the worker. */
 MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
-                          int index, const char *purpose, int threads, struct err *e);
+                          const struct slot_order *order, struct err *e);
 /* After the worker's end: its journal gets an end if it has none; *state and reason as they are recorded. */
 MUST_CHECK int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s,
                            const struct child_end *end, struct err *e);

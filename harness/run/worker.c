@@ -40,6 +40,7 @@ struct worker {
 	_Atomic bool cancelled, beat_failed;
 	atomic_int cause; /* why it should stop: the first request seen */
 	struct err beat_error;
+	struct err unopened; /* its device: why it cannot be opened; no message if it can */
 	pthread_t thread;
 	pthread_mutex_t mutex; /* of what follows, and of the journal's first moment */
 	pthread_cond_t wake;
@@ -218,19 +219,18 @@ static void worker_free(struct worker *w)
 	free(w);
 }
 
-/* What the device is, for the record; NULL for the CPU, whose facts are the environment's own. A device that cannot be
- * opened says so when the work begins. */
-static json_t *device_facts(const char *device)
+/* What the device is, for the record; NULL for the CPU, whose facts are the environment's own, and with *e set for one
+ * that cannot be opened. */
+static json_t *device_facts(const char *device, struct err *e)
 {
 	struct backend *b;
 	struct backend_facts f;
-	struct err why = ERR_INIT;
-	if (strcmp(device, "cpu") == 0 || backend_open(&b, device, DTYPE_FP32, &why))
+	if (strcmp(device, "cpu") == 0 || backend_open(&b, device, DTYPE_FP32, e))
 		return NULL;
 	b->ops->facts(b, &f);
 	backend_free(b);
-	return json_pack("{s:s, s:s, s:s, s:I}", "device", f.device, "driver", f.driver, "libraries", f.libraries, "memory",
-	                 (json_int_t)f.memory);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "device", f.device, "uuid", f.uuid, "bus", f.bus, "driver",
+	                 f.driver, "libraries", f.libraries, "memory", (json_int_t)f.memory);
 }
 
 /* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that receives
@@ -244,7 +244,7 @@ static int open_journal(struct worker *w, struct err *e)
 	SCOPED(free) char *slurm_job = array && task ? xstrfmt("%s_%s", array, task) : slurm ? xstrdup(slurm) : NULL;
 	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", w->dir);
 	struct provenance env = { 0 };
-	json_t *facts = device_facts(job->device);
+	json_t *facts = device_facts(job->device, &w->unopened);
 	provenance_take(&env, job->threads, job->ranks, job->device, facts, w->dir);
 	json_decref(facts);
 	struct journal_head head = {
@@ -304,6 +304,11 @@ int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e
 const struct job *worker_job(const struct worker *w)
 {
 	return &w->job;
+}
+
+int worker_device(const struct worker *w, struct err *e)
+{
+	return *w->unopened.msg ? err_code(e, EXIT_DEVICE, "%s", w->unopened.msg) : 0;
 }
 
 struct journal *worker_journal(struct worker *w)

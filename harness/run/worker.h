@@ -25,6 +25,8 @@ void worker_hear_signals(void);
  * watches. */
 MUST_CHECK int worker_open(struct worker **out, const char *dir, int pipe_fd, struct err *e);
 const struct job *worker_job(const struct worker *w);
+/* Can its device be opened? Else -1 and EXIT_DEVICE. Known since worker_open, which records what the device is. */
+MUST_CHECK int worker_device(const struct worker *w, struct err *e);
 struct journal *worker_journal(struct worker *w);
 const char *worker_dir(const struct worker *w);
 

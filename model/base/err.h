@@ -25,6 +25,7 @@ enum exit_code {
 	EXIT_INCONCLUSIVE = 4, /* a gate cannot tell, and on_inconclusive = "fail" */
 	EXIT_RECORD = 5,       /* database, provenance or protocol problem */
 	EXIT_NOT_EQUAL = 6,    /* verify: not bit-identical */
+	EXIT_DEVICE = 69,      /* of a worker alone: its device cannot be opened; the runner then tries another */
 	EXIT_BUDGET = 75,      /* budget, or a task of Slurm was asked to stop: state saved, run again */
 	EXIT_INTERRUPTED = 130,
 	EXIT_NO_READER =

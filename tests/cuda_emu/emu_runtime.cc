@@ -113,16 +113,41 @@ cudaError_t cudaRuntimeGetVersion(int *version)
 	return cudaSuccess;
 }
 
+/* The card that is device number `device`, or -1: as many as ABLATE_EMU_DEVICES says, of which CUDA_VISIBLE_DEVICES shows
+ * those that it numbers, up to the first that does not exist. */
+static int card_of(int device)
+{
+	int cards = (int)emu_setting("ABLATE_EMU_DEVICES", 1);
+	const char *shown = getenv("CUDA_VISIBLE_DEVICES");
+	if (device < 0 || !shown)
+		return device < cards ? device : -1;
+	for (int i = 0; *shown; i++) {
+		char *end;
+		long card = strtol(shown, &end, 10);
+		if (end == shown || card < 0 || card >= cards)
+			break;
+		if (i == device)
+			return (int)card;
+		shown = *end == ',' ? end + 1 : end;
+	}
+	return -1;
+}
+
 cudaError_t cudaGetDeviceCount(int *n)
 {
 	long driver = emu_setting("ABLATE_EMU_DRIVER", 13000);
-	*n = driver < 13000 ? 0 : (int)emu_setting("ABLATE_EMU_DEVICES", 1);
+	*n = 0;
+	while (driver >= 13000 && card_of(*n) >= 0)
+		++*n;
 	return driver < 13000 ? emu_result(cudaErrorInsufficientDriver) : emu_result(*n ? cudaSuccess : cudaErrorNoDevice);
 }
 
 cudaError_t cudaSetDevice(int device)
 {
-	return device < emu_setting("ABLATE_EMU_DEVICES", 1) ? emu_result(cudaSuccess) : emu_result(cudaErrorInvalidDevice);
+	int card = card_of(device);
+	if (card < 0)
+		return emu_result(cudaErrorInvalidDevice);
+	return emu_result(card == emu_setting("ABLATE_EMU_BROKEN", -1) ? cudaErrorDevicesUnavailable : cudaSuccess);
 }
 
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
@@ -132,8 +157,8 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 	prop->major = 9;
 	for (int i = 0; i < 16;
 	     i++) /* all 16 bytes differ, so that a text shows each in its place; the last tells devices apart */
-		prop->uuid.bytes[i] = (char)(0x10 * i + (i < 15 ? i : device));
-	prop->pciBusID = device + 1;
+		prop->uuid.bytes[i] = (char)(0x10 * i + (i < 15 ? i : card_of(device)));
+	prop->pciBusID = card_of(device) + 1;
 	prop->multiProcessorCount = 4;
 	prop->sharedMemPerBlock = 48 << 10;
 	prop->sharedMemPerBlockOptin = emu_shared_most();

@@ -129,4 +129,83 @@ test_doctor_names_the_device() {
 	says out 'no CUDA device'
 }
 
+# What a run has found out, to the bit, under identities that no device is part of.
+bits() { # DB
+	sql "$1" "SELECT c.hash, v.name, v.step, hex(v.value) FROM curve v JOIN attempt a ON a.id = v.attempt JOIN cell c ON c.hash = a.cell ORDER BY 1, 2, 3;
+		SELECT c.hash, r.name, r.hex FROM v_result r JOIN cell c ON c.hash = r.cell ORDER BY 1, 2;
+		SELECT c.hash, p.step, p.artifact FROM checkpoint p JOIN attempt a ON a.id = p.attempt JOIN cell c ON c.hash = a.cell ORDER BY 1, 2"
+}
+# The cards of the cells that were done, by their number and as they are called: "0 cuda:0" for each.
+cards_of() { # DB
+	sql "$1" "SELECT substr(json_extract(e.json, '\$.device_facts.uuid'), -1), json_extract(e.json, '\$.device') FROM attempt a
+		JOIN env e ON e.hash = a.env WHERE a.state = 'done' ORDER BY 1" | tr '|' ' '
+}
+grid_of_cells() { # SEEDS [STEPS]
+	grid fp32 "${2:-3}"
+	sed -i "s/train = \[1\]/train = [$1]/" g.toml
+}
+
+# Every job had cuda:0, whatever the machine has and whatever -j says.
+test_cells_are_spread_over_the_cards_and_keep_their_bits() {
+	no_sanitizers
+	grid_of_cells 1,2,3,4
+	run ablate run g.toml --device cuda --threads 1 --db one.db; exits 0
+	check [ "$(cards_of one.db | sort | uniq -c | xargs)" = '4 0 cuda:0' ]
+	export ABLATE_EMU_DEVICES=2
+	run ablate run g.toml --device cuda --threads 1 --db two.db; exits 0
+	says err 'started on cuda:1, attempt'
+	cards_of two.db | sort -u >cards; printf '0 cuda:0\n1 cuda:1\n' >wanted; same wanted cards
+	bits one.db >one; bits two.db >two
+	check [ "$(wc -l <one)" -ge 16 ]
+	same one two
+	run ablate show "$(sql two.db "SELECT a.id FROM attempt a JOIN env e ON e.hash = a.env WHERE json_extract(e.json, '\$.device') = 'cuda:1' LIMIT 1")" --db two.db
+	says out 'GPU-00112233-4455-6677-8899-aabbccddeef1'
+	unset ABLATE_EMU_DEVICES
+}
+
+# Two at once on each, in the order of the cards; and one card alone where one is named.
+test_a_card_has_as_many_cells_as_are_asked_for() {
+	no_sanitizers
+	grid_of_cells 1,2,3,4
+	export ABLATE_EMU_DEVICES=2
+	run ablate run g.toml --device cuda -j 4 --threads 1 --db four.db; exits 0
+	check [ "$(cards_of four.db | xargs)" = '0 cuda:0 0 cuda:0 1 cuda:1 1 cuda:1' ]
+	run ablate run g.toml --device cuda:1 -j 2 --threads 1 --db named.db; exits 0
+	check [ "$(cards_of named.db | sort -u)" = '1 cuda:1' ]
+	unset ABLATE_EMU_DEVICES
+}
+
+test_lists_and_hidden_cards() {
+	no_sanitizers
+	grid_of_cells 1,2
+	export ABLATE_EMU_DEVICES=4
+	run ablate run g.toml --device cuda:1,cuda:3 --threads 1 --db list.db; exits 0
+	check [ "$(cards_of list.db | xargs)" = '1 cuda:1 3 cuda:3' ]
+	CUDA_VISIBLE_DEVICES=2,3 run ablate run g.toml --device cuda --threads 1 --db shown.db; exits 0
+	check [ "$(cards_of shown.db | xargs)" = '2 cuda:0 3 cuda:1' ]
+	CUDA_VISIBLE_DEVICES=3 run ablate run g.toml --device cuda:1 --db none.db; exits 2; says err 'there is 1 CUDA device'
+	run ablate run g.toml --device cuda:1,cpu --db none.db; exits 2; says err 'a list has cuda:N alone'
+	run ablate run g.toml --device cuda:1,cuda:01 --db none.db; exits 2; says err 'cuda:1 is named twice'
+	check [ ! -e none.db ]
+	unset ABLATE_EMU_DEVICES
+}
+
+# It takes no part from there on; the cell that met it is not to blame, and on_failure does not count it.
+test_a_card_that_cannot_be_opened_is_left_out() {
+	no_sanitizers
+	grid_of_cells 1,2,3
+	sed -i '/^\[base\]/i[budget]\non_failure = "stop"\n' g.toml
+	export ABLATE_EMU_DEVICES=2 ABLATE_EMU_BROKEN=0
+	run ablate run g.toml --device cuda --threads 1; exits 0
+	says err 'cuda:0 is left out from here on: cuda:0: plugin.cu'
+	says err 'busy or unavailable'
+	check [ "$(grep -c 'left out' err)" = 1 ]
+	check [ "$(cards_of ablate.db | xargs)" = '1 cuda:1 1 cuda:1 1 cuda:1' ]
+	check [ "$(sql ablate.db "SELECT count(*), min(exit_code) FROM attempt WHERE state = 'failed'")" = '1|69' ]
+	run ablate run g.toml --device cuda:0 --threads 1 --db alone.db; exits 1
+	says_not err 'left out'
+	says err 'busy or unavailable'
+	unset ABLATE_EMU_DEVICES ABLATE_EMU_BROKEN
+}
+
 run_tests "$@"

@@ -5,6 +5,7 @@
  *     "until_attempt": A                             ... only in attempts before the A-th
  *     "deaf": true                                   does not stop when asked
  *     "mute": true                                   exits with 3 before it writes a journal
+ *     "dead": "cuda:0"                               cannot open this device
  * $FAKE_STEP_MS adds to step_ms without changing the config, and so the cell. */
 #define _GNU_SOURCE
 #include "harness/run/worker.h"
@@ -96,6 +97,9 @@ int main(int argc, char **argv)
 		return 3;
 	}
 	must(worker_open(&w, argv[2], argc > 4 ? (int)strtol(argv[4], NULL, 10) : -1, &e), &e);
+	const char *dead = json_string_value(json_object_get(config, "dead"));
+	if (dead && strcmp(job.device, dead) == 0)
+		return worker_finish(w, WORKER_FAILED, "no such luck", EXIT_DEVICE);
 	bool bad = job.n < setting("until_attempt", 1 << 30), deaf = json_is_true(json_object_get(config, "deaf"));
 	const char *slow = getenv("FAKE_STEP_MS");
 	int64_t step_us = 1000 * setting("step_ms", 0) + (slow ? strtol(slow, NULL, 10) * 1000 : 0);

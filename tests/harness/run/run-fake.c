@@ -59,7 +59,6 @@ int main(int argc, char **argv)
 		                     .n_scores = 1 };
 	struct run_options options = { .db = argv[1],
 		                           .what = "run-fake",
-		                           .device = "cpu",
 		                           .program = program,
 		                           .say = say,
 		                           .jobs = (int)strtol(argv[3], NULL, 10),

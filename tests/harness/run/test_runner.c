@@ -68,13 +68,9 @@ static void setup(void)
 {
 	plan =
 		(struct run_plan){ .name = "test", .toml = "", .cells = cells, .rows = rows, .scores = scores, .n_scores = 1 };
-	options = (struct run_options){ .db = TMP("a.db"),
-		                            .what = "test run",
-		                            .device = "cpu",
-		                            .program = beside_me("fake-worker"),
-		                            .jobs = 2,
-		                            .threads = 1,
-		                            .say = hear };
+	options = (struct run_options){
+		.db = TMP("a.db"), .what = "test run", .program = beside_me("fake-worker"), .jobs = 2, .threads = 1, .say = hear
+	};
 }
 TestSuite(runner, .init = setup, .timeout = 60);
 
@@ -149,6 +145,23 @@ Test(runner, makes_all_cells_and_skips_them_the_second_time)
 	cr_assert_eq(r.cached, 4);
 	cr_assert_eq(r.attempts, 0);
 	cr_assert_eq(run_exit_code(&r), 0);
+}
+
+/* The cell that met a device which cannot be opened has all its retries left, and starts at the end of the queue. */
+Test(runner, a_device_that_cannot_be_opened_costs_no_retry)
+{
+	struct engine_devices devices = { .n = 2, .v = { { .name = "cuda:0" }, { .name = "cuda:1" } } };
+	cell("{\"steps\":10, \"dead\":\"cuda:0\", \"fail_at\":3, \"until_attempt\":3}", 1);
+	cell("{\"steps\":10, \"dead\":\"cuda:0\"}", 2);
+	options.devices = &devices;
+	options.jobs = 1;
+	options.retries = 1;
+	struct run_result r = run();
+	cr_assert_eq(r.done, 2);
+	cr_assert_eq(r.failed, 0);
+	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE exit_code = 69"), 1);
+	cr_assert_eq(count("SELECT count(*) FROM attempt"), 4);
+	cr_assert(strstr(said.data, "cuda:0 is left out from here on: no such luck"), "%s", said.data);
 }
 
 Test(runner, one_failure_does_not_stop_the_others)
