@@ -1,10 +1,12 @@
 /* cmd-plan.c - `ablate plan`: what a grid file would run. */
 #include "harness/commands/plan_open.h"
+#include "harness/commands/place_options.h"
 
 #include <stdio.h>
 
 static const struct opt options[] = {
 	PLAN_OPTIONS,
+	PLACE_OPTIONS,
 	{ .name = "freeze",
 	  .kind = OPT_STRING,
 	  .arg = "FILE.plan.json",
@@ -15,6 +17,7 @@ static const struct opt options[] = {
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
+	struct engine_devices devices;
 	SCOPED(plan) struct plan *p = NULL;
 	if (plan_open(&p, c, c->args[0], &e))
 		return cli_fail(c, &e);
@@ -23,7 +26,7 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	if (file)
 		cli_say(c, "frozen to %s", file);
-	return plan_show(c, p);
+	return place_plan(&devices, p, c, &e) ? cli_fail(c, &e) : plan_show(c, p);
 }
 
 const struct cmd cmd_plan = {
@@ -35,7 +38,10 @@ const struct cmd cmd_plan = {
 		"Expands the grid and writes nothing (except with --freeze FILE). An arm is a distinct configuration, a cell "
 		"is an arm with a training seed; rows of the grid that lead to the same arm share its cells.\n\n"
 		"cached: the database has a finished attempt with every score that the grid asks for. blocked: its data is "
-		"missing; the reason says what to install. pending: everything else.\n\n"
+		"missing, the reason says what to install, or it does not fit the memory of --device. pending: all else.\n\n"
+		"memory: what training takes of the device's, found from the plan of a step without running it. Where a batch "
+		"does not fit at once, --microbatch does: the same samples, noise and dropout in several runs whose gradients "
+		"are added up.\n\n"
 		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, state), rows and totals.",
 	.options = options,
 	.run = run,

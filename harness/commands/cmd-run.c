@@ -18,11 +18,12 @@ static const struct opt options[] = {
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
+	struct engine_devices devices;
 	SCOPED(plan) struct plan *p = NULL;
 	if (plan_open(&p, c, c->args[0], &e))
 		return cli_fail(c, &e);
 	if (cli_flag(c, "dry-run"))
-		return plan_show(c, p);
+		return place_plan(&devices, p, c, &e) ? cli_fail(c, &e) : plan_show(c, p);
 	SCOPED(free) char *what = xstrfmt("ablate run %s", c->args[0]);
 	return run_command(c, p, what);
 }

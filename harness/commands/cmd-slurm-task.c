@@ -1,6 +1,7 @@
 /* cmd-slurm-task.c - `ablate slurm-task PLAN`: one cell of a frozen plan, run on a shard of its own, as one task of an
  * array. Asked to stop (TERM, before Slurm's time limit), it writes a checkpoint and exits 75, which requeues it. */
 #include "harness/cli/cmd.h"
+#include "harness/plan/plan_memory.h"
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/commands/run_command.h"
@@ -19,6 +20,7 @@ static const struct opt options[] = {
 	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the cell of array task 0" },
 	THREADS_OPTION("threads (default: what Slurm assigns)"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N" },
+	MICROBATCH_OPTION,
 	{ 0 },
 };
 
@@ -85,11 +87,14 @@ static int run(struct cli *c)
 		return cli_usage(c, "SLURM_ARRAY_TASK_ID is not set: this is a task of an array");
 	if (plan_read(&p, c->args[0], NULL, &e))
 		return cli_fail(c, &e);
-	run_set_of_plan(&set, p);
-	if (index >= set.run.n_cells) {
-		run_set_release(&set);
+	if (index >= p->n_cells)
 		return cli_usage(c, "cell %lld of the plan does not exist: it has %d", (long long)index, p->n_cells);
-	}
+	struct plan_place place = { .device = devices.v[0].name, .ranks = 1, .jobs = 1 };
+	if (engine_devices(&devices, cli_string(c, "device", "auto"), 1, &e) || microbatch_of(&place.microbatch, c, &e) ||
+	    plan_arm_memory(p, p->cells[index].arm, &place, &e))
+		return cli_fail(c, &e);
+	devices.n = 1; /* the others may be another task's */
+	run_set_of_plan(&set, p);
 	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[index].cell);
 	SCOPED(free) struct run_row *rows = xcalloc((size_t)set.run.n_rows + 1, sizeof *rows);
 	struct run_plan one = only_cell(&set, (int)index, rows);
@@ -102,10 +107,8 @@ static int run(struct cli *c)
 	run_budget_of(&o, &p->grid->budget);
 	o.grid_wall_s = 0; /* up to the array */
 	o.cells_max = 0;
-	int rc = engine_devices(&devices, cli_string(c, "device", "auto"), 1, &e);
-	devices.n = devices.n > 1 ? 1 : devices.n; /* the others may be another task's */
 	o.devices = &devices;
-	rc = rc || share_refs(c->db, shard, &e) ? -1 : runner_run(&r, &one, &o, &e);
+	int rc = share_refs(c->db, shard, &e) ? -1 : runner_run(&r, &one, &o, &e);
 	run_set_release(&set);
 	return rc ? cli_fail(c, &e) : task_code(&r);
 }

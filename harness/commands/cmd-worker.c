@@ -5,7 +5,6 @@
 #include "harness/plan/inputs.h"
 #include "harness/run/worker_score.h"
 
-#include "metrics/weights/weights.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
 #include "model/train/team.h"
@@ -131,16 +130,6 @@ static int checkpoint_every(const struct run_config *c)
 }
 
 /* Everything between the journal's first and last line. Returns the kind of end; e says why where it is not DONE. */
-/* The user's copy of weights that this config trains with, or NULL when it needs none. */
-static char *weights_of(const struct run_config *c, const char *name)
-{
-	const struct weights_row *row = NULL;
-	struct err e = ERR_INIT;
-	if (!config_needs_lpips(c) || weights_row_find(&row, name, &e))
-		return NULL;
-	return weights_path(row);
-}
-
 static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 {
 	const struct job *job = worker_job(w);
@@ -162,11 +151,13 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 		                         .say = on_say,
 		                         .stop = on_stop,
 		                         .progress = &t.progress };
-	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
+	SCOPED(free)
+	char *backbone = inputs_weights(&config, "lpips-vgg-backbone"), *heads = inputs_weights(&config, "lpips-vgg");
 	struct train_options o = { .seed = (uint64_t)job->seed,
 		                       .dir = worker_dir(w),
 		                       .checkpoint_every = checkpoint_every(&config),
 		                       .threads = job->threads,
+		                       .microbatch = job->microbatch,
 		                       .team = *team,
 		                       .device = job->device,
 		                       .lpips_backbone = backbone,
@@ -206,11 +197,13 @@ static int follow(const struct job *job, const char *dir, struct team *team, str
 		(void)signal(passed_on[i], SIG_IGN);
 	if (check_identity(&config, in, &n_in, job, e))
 		return -1;
-	SCOPED(free) char *backbone = weights_of(&config, "lpips-vgg-backbone"), *heads = weights_of(&config, "lpips-vgg");
+	SCOPED(free)
+	char *backbone = inputs_weights(&config, "lpips-vgg-backbone"), *heads = inputs_weights(&config, "lpips-vgg");
 	struct train_options o = { .seed = (uint64_t)job->seed,
 		                       .dir = dir,
 		                       .checkpoint_every = checkpoint_every(&config),
 		                       .threads = job->threads,
+		                       .microbatch = job->microbatch,
 		                       .team = team,
 		                       .device = job->device,
 		                       .lpips_backbone = backbone,

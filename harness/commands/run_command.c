@@ -118,6 +118,17 @@ static void tell_crowd(const struct cli *c, const struct run_options *o)
 			cpus, str_plural(cpus));
 }
 
+/* The micro-batches that were asked for or, with auto, chosen. */
+static void tell_microbatches(const struct cli *c, const struct plan *p)
+{
+	for (int i = 0, told = 0; i < p->n_arms && told < 20; i++) {
+		const struct plan_memory *m = &p->arms[i].memory;
+		if (m->parts > 1 && ++told)
+			cli_say(c, "%s: %d sample%s at once, %d times for each step", p->rows[p->arms[i].rows[0]].name, m->micro,
+			        str_plural(m->micro), m->parts);
+	}
+}
+
 /* The plan beside the journals, so that `resume` needs no grid file. */
 static int keep_plan(const struct cli *c, const struct plan *p, struct err *e)
 {
@@ -181,9 +192,9 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	run_budget_of(&o, &p->grid->budget);
 	/* the nodes of a cluster have devices of their own */
 	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
-	if ((slurm ? slurm_is_here(&e) : engine_devices(&devices, cli_string(c, "device", "auto"), o.ranks, &e)) ||
-	    keep_plan(c, p, &e))
+	if ((slurm ? slurm_is_here(&e) : place_plan(&devices, p, c, &e)) || keep_plan(c, p, &e))
 		return cli_fail(c, &e);
+	tell_microbatches(c, p);
 	run_set_of_plan(&set, p);
 	if (slurm) {
 		int ended = slurm_command(c, p, &set, &o);

@@ -7,28 +7,10 @@
 #include "harness/run/run_plan.h"
 #include "harness/run/runner.h"
 #include "harness/cli/threads_option.h"
+#include "harness/commands/place_options.h"
 
 #define RUN_OPTIONS \
-	{ .name = "jobs", \
-	  .letter = 'j', \
-	  .kind = OPT_INT, \
-	  .arg = "N", \
-	  .min = 1, \
-	  .max = 1024, \
-	  .help = "cells at once (default: one per device)" }, \
-		THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
-		{ .name = "ranks", \
-		  .kind = OPT_INT, \
-		  .arg = "N", \
-		  .min = 1, \
-		  .max = 1024, \
-		  .help = "processes that train each cell together, by mpirun (default 1)" }, \
-		{ .name = "device", \
-		  .kind = OPT_STRING, \
-		  .arg = "D", \
-		  .help = \
-		      "cpu, cuda (all that CUDA_VISIBLE_DEVICES shows), cuda:N, a list of these such as cuda:0,cuda:2, or " \
-		      "auto: cuda where there is one, else cpu (default auto)" }, \
+	PLACE_OPTIONS, THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
 		{ .name = "again", .kind = OPT_FLAG, .help = "also rerun cells that diverged" }, \
 		{ .name = "engine", \
 		  .kind = OPT_STRING, \

@@ -124,10 +124,11 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 	struct slurm_collected got;
 	struct slurm_jobs jobs = { 0 };
 	const struct run_plan *run = &set->run;
-	int *index, n, blocked, n_extra;
+	int *index, n, blocked, n_extra, microbatch;
 	SCOPED(free) const char **extra = cli_strings(c, "sbatch", &n_extra);
 	o->record_only = true;
-	if (runner_run(&r, run, o, &e) || collect(c, p->hash, &got, &e) || find_missing(c, run, &index, &n, &blocked, &e))
+	if (microbatch_of(&microbatch, c, &e) || runner_run(&r, run, o, &e) || collect(c, p->hash, &got, &e) ||
+	    find_missing(c, run, &index, &n, &blocked, &e))
 		return cli_fail(c, &e);
 	if (n == 0) {
 		free(index);
@@ -136,6 +137,7 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 	struct slurm_options so = { .db = c->db,
 		                        .device = cli_string(c, "device", "auto"),
 		                        .name = run->name,
+		                        .microbatch = cli_string(c, "microbatch", NULL),
 		                        .jobs = (int)cli_int(c, "jobs", 0),
 		                        .threads = o->threads,
 		                        .extra = extra,

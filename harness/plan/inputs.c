@@ -56,6 +56,15 @@ int inputs_of(struct input out[INPUTS_MAX], int *n, const struct run_config *c, 
 	           : 0;
 }
 
+char *inputs_weights(const struct run_config *c, const char *name)
+{
+	const struct weights_row *row = NULL;
+	struct err e = ERR_INIT;
+	if (!config_needs_lpips(c) || weights_row_find(&row, name, &e))
+		return NULL;
+	return weights_path(row);
+}
+
 void inputs_hash(char hex[SHA256_HEX], const struct input *in, int n)
 {
 	if (n == 1) {

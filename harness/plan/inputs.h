@@ -18,6 +18,9 @@ struct input {
 /* All of them, the data set first. Missing data is an error; missing weights have no hash (plan_needs.h says how to get
  * them). */
 MUST_CHECK int inputs_of(struct input out[INPUTS_MAX], int *n, const struct run_config *config, struct err *e);
+/* Heap path of the user's copy of weights that training by this config measures with, by name; NULL when it needs
+ * none. */
+char *inputs_weights(const struct run_config *c, const char *name);
 /* The `dataset` of a cell's hash: the data's own where nothing else is read, else over all of them. */
 void inputs_hash(char hex[SHA256_HEX], const struct input *in, int n);
 /* Do two configs read the same? Then only one needs to be looked up. */

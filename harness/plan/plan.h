@@ -28,6 +28,14 @@ struct plan_row {
 	struct grid_place at; /* the place in the grid file that made it */
 };
 
+/* What training takes of a device's memory, where plan_memory.h has found it; else all is zero. */
+struct plan_memory {
+	char device[32];
+	double bytes, limit; /* needed; there (0 = unknown) */
+	int micro, parts;    /* samples at once; how often, for the share of a process */
+	int largest;         /* where that does not fit: samples at once that do; 0 = none */
+};
+
 struct plan_arm {
 	char hash[SHA256_HEX], dataset[SHA256_HEX]; /* dataset "" while the data is unknown */
 	struct run_config config;                   /* finished */
@@ -36,6 +44,7 @@ struct plan_arm {
 	int *rows, n_rows, cap_rows;
 	const char **needs; /* what the variants and includes that made it need */
 	int n_needs, cap_needs;
+	struct plan_memory memory;
 };
 
 struct plan_cell {
@@ -98,7 +107,8 @@ void plan_hash(struct plan *p);
  *     schema  1
  *     grid    name, file, hash, text, seeds {train, eval, paired}, numerics, sources [{file, sha256}], set, only,
  *             budget, metrics, tables, gates: as the grid file has them, defaults written out
- *     arms    [{arm, config, labels, preset, dataset, needs}]     config flat, every knob
+ *     arms    [{arm, config, labels, preset, dataset, needs, memory?}]     config flat, every knob; memory {device,
+ *             bytes, limit (null = unknown), microbatch (samples at once), parts, would_fit?}
  *     cells   [{cell, arm, seed, state, shared, reason?, seconds?}]  state pending, cached or blocked; shared = labels
  *     rows    [{label, chain, arm}]
  *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), seconds (null = unknown),

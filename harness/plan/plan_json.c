@@ -133,6 +133,27 @@ static void add_grid(struct json_writer *w, const struct plan *p)
 
 /* ---- arms, cells, totals ---------------------------------------------------------------------------------------- */
 
+static bool lacks_memory(const struct plan_memory *m)
+{
+	return m->limit > 0 && m->bytes > m->limit;
+}
+
+static void add_memory(struct json_writer *w, const struct plan_memory *m)
+{
+	json_begin(w, "memory", '{');
+	json_add_text(w, "device", m->device);
+	json_add_number(w, "bytes", m->bytes);
+	if (m->limit > 0)
+		json_add_number(w, "limit", m->limit);
+	else
+		json_add_null(w, "limit");
+	json_add_int(w, "microbatch", m->micro);
+	json_add_int(w, "parts", m->parts);
+	if (lacks_memory(m))
+		json_add_int(w, "would_fit", m->largest);
+	json_end(w);
+}
+
 static void add_arm(struct json_writer *w, const struct plan *p, const struct plan_arm *a)
 {
 	json_line(w);
@@ -142,6 +163,8 @@ static void add_arm(struct json_writer *w, const struct plan *p, const struct pl
 	json_add_text(w, "preset", a->preset);
 	json_add_text(w, "dataset", a->dataset);
 	json_add_texts(w, "needs", a->needs, a->n_needs);
+	if (*a->memory.device)
+		add_memory(w, &a->memory);
 	json_add_raw(w, "config", a->json);
 	json_end(w);
 }
@@ -328,6 +351,47 @@ static void add_reasons(struct str *out, const struct plan *p)
 	}
 }
 
+/* Arms that take the same. */
+struct amount {
+	const struct plan_memory *m;
+	int arms;
+};
+
+/* What cells that are not finished take of the device's memory: a line for each amount, with the number of its arms. */
+static void add_memory_text(struct str *out, const struct plan *p)
+{
+	SCOPED(free) struct amount *v = NULL;
+	int n = 0, cap = 0, last = -1;
+	for (int i = 0; i < p->n_cells; i++) {
+		const struct plan_memory *m = &p->arms[p->cells[i].arm].memory;
+		int k = 0;
+		if (p->cells[i].state == CELL_CACHED || p->cells[i].arm == last || !*m->device)
+			continue;
+		last = p->cells[i].arm;
+		while (k < n && memcmp(v[k].m, m, sizeof *m) != 0)
+			k++;
+		if (k == n)
+			VEC_PUSH(v, n, cap) = (struct amount){ .m = m };
+		v[k].arms++;
+	}
+	for (int k = 0; k < n && k < 20; k++) {
+		const struct plan_memory *m = v[k].m;
+		str_addf(out, "%smemory of %s: %.3g GB", k ? "" : "\n", m->device, m->bytes / 1e9);
+		if (m->limit > 0)
+			str_addf(out, " of %.3g", m->limit / 1e9);
+		str_addf(out, ", %d sample%s at once", m->micro, str_plural(m->micro));
+		if (m->parts > 1)
+			str_addf(out, ", %d times for each step", m->parts);
+		if (lacks_memory(m) && m->largest > 0)
+			str_addf(out, ": does not fit, --microbatch %d would", m->largest);
+		else if (lacks_memory(m))
+			str_add(out, ": does not fit, nor does one sample at once");
+		if (n > 1)
+			str_addf(out, " (%d arm%s)", v[k].arms, str_plural(v[k].arms));
+		str_addc(out, '\n');
+	}
+}
+
 void plan_text(struct str *out, const struct plan *p)
 {
 	const struct grid *g = p->grid;
@@ -354,6 +418,7 @@ void plan_text(struct str *out, const struct plan *p)
 		str_addc(out, '\n');
 	}
 	add_reasons(out, p);
+	add_memory_text(out, p);
 	if (!t.state[CELL_PENDING]) {
 		str_add(out, "\nnothing to run\n");
 		return;

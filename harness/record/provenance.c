@@ -165,8 +165,8 @@ json_t *provenance_facts(void)
 	return o;
 }
 
-void provenance_take(struct provenance *out, int threads, int ranks, const char *device, json_t *device_facts,
-                     const char *work_dir)
+void provenance_take(struct provenance *out, int threads, int ranks, int microbatch, const char *device,
+                     json_t *device_facts, const char *work_dir)
 {
 	struct host_fs fs;
 	host_fs(&fs, work_dir);
@@ -175,6 +175,8 @@ void provenance_take(struct provenance *out, int threads, int ranks, const char 
 	(void)json_object_set_new(o, "threads", json_integer(threads));
 	if (ranks > 1)
 		(void)json_object_set_new(o, "ranks", json_integer(ranks));
+	if (microbatch > 0)
+		(void)json_object_set_new(o, "microbatch", json_integer(microbatch));
 	(void)json_object_set_new(o, "device", json_string(device));
 	(void)json_object_set_new(o, "fs", json_string(fs.name));
 	if (device_facts)

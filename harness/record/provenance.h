@@ -14,11 +14,11 @@ struct provenance {
 	char *json;
 }; /* json: heap, sorted keys, no spaces */
 
-/* threads: OpenMP threads of the work, in each of `ranks` processes (0 and 1: one); device: "cpu", "cuda:0";
- * device_facts: borrowed object that describes the device (name, driver, math mode), NULL for the CPU; work_dir: whose
- * file system is meant. */
-void provenance_take(struct provenance *out, int threads, int ranks, const char *device, json_t *device_facts,
-                     const char *work_dir);
+/* threads: OpenMP threads of the work, in each of `ranks` processes (0 and 1: one); microbatch: samples that each
+ * computes at once (0: its share of a batch); device: "cpu", "cuda:0"; device_facts: borrowed object that describes the
+ * device (name, driver, math mode), NULL for the CPU; work_dir: whose file system is meant. */
+void provenance_take(struct provenance *out, int threads, int ranks, int microbatch, const char *device,
+                     json_t *device_facts, const char *work_dir);
 void provenance_release(struct provenance *p);
 /* The facts of this build and machine alone (what `ablate --version --json` and `doctor` show); caller owns it. */
 json_t *provenance_facts(void);

@@ -111,7 +111,8 @@ int query_repeat(struct db_rows *rows, struct db *db, const char *cell, const ch
 	                "SELECT c.arm, r.config, c.dataset, "
 	                "coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), c.seed, c.numerics, "
 	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), "
-	                "coalesce(json_extract(v.json, '$.threads'), 0), coalesce(json_extract(v.json, '$.ranks'), 1) "
+	                "coalesce(json_extract(v.json, '$.threads'), 0), coalesce(json_extract(v.json, '$.ranks'), 1), "
+	                "coalesce(json_extract(v.json, '$.microbatch'), 0) "
 	                "FROM cell c JOIN arm r ON r.hash = c.arm LEFT JOIN attempt a ON a.id = ? "
 	                "LEFT JOIN env v ON v.hash = a.env "
 	                "WHERE c.hash = ?",
@@ -130,7 +131,8 @@ bool query_repeat_next(struct repeat_row *out, struct db_rows *rows)
 		                        .numerics = db_int(rows, 5),
 		                        .steps = db_int(rows, 6),
 		                        .threads = (int)db_int(rows, 7),
-		                        .ranks = (int)db_int(rows, 8) };
+		                        .ranks = (int)db_int(rows, 8),
+		                        .microbatch = (int)db_int(rows, 9) };
 	return true;
 }
 

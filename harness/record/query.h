@@ -41,7 +41,7 @@ MUST_CHECK int query_arm_seconds(double *out, struct db *db, const char *arm, st
 struct repeat_row {
 	const char *arm, *config, *dataset, *label;
 	int64_t seed, numerics, steps;
-	int threads, ranks;
+	int threads, ranks, microbatch;
 };
 MUST_CHECK int query_repeat(struct db_rows *rows, struct db *db, const char *cell, const char *attempt, struct err *e);
 bool query_repeat_next(struct repeat_row *out, struct db_rows *rows);

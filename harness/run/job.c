@@ -45,6 +45,7 @@ static const struct field job_fields[] = {
 	FIELD(threads, COUNT, .positive = true),
 	FIELD(wall_s, NUMBER),
 	FIELD(ranks, COUNT, .optional = true),
+	FIELD(microbatch, COUNT, .optional = true),
 	FIELD(resumed_from, TEXT, .optional = true),
 };
 #undef OF

@@ -30,6 +30,7 @@ struct job {
 	const char *label, *device;       /* label: for people, may be NULL */
 	int64_t seed, numerics, n;        /* n: 1-based number of this attempt at the cell */
 	int threads, ranks;       /* OpenMP threads of each of the processes that train it together; 0 ranks = one */
+	int microbatch;           /* samples that each of them computes at once; 0 = its share of a batch */
 	double wall_s;            /* 0 = no limit */
 	const char *resumed_from; /* attempt, or NULL */
 	const struct job_score *scores;

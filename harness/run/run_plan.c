@@ -1,6 +1,7 @@
 /* run_plan.c - see run_plan.h. */
 #define _GNU_SOURCE
 #include "harness/run/run_plan.h"
+#include "harness/plan/plan_memory.h"
 #include "harness/record/query.h"
 
 #include "model/base/io.h"
@@ -75,6 +76,7 @@ void run_set_of_plan(struct run_set *out, const struct plan *p)
 			.numerics = NUMERICS_VERSION,
 			.label = p->rows[arm->rows[0]].label,
 			.steps = arm->config.train.steps,
+			.microbatch = plan_arm_microbatch(arm),
 			.blocked = c->state == CELL_BLOCKED ? c->reason : NULL,
 		};
 	}
@@ -105,6 +107,7 @@ int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db 
 			.seed = r.seed,
 			.numerics = r.numerics,
 			.steps = r.steps,
+			.microbatch = r.microbatch,
 			.label = arena_strdup(&s.arena, r.label),
 		};
 	}

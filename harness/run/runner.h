@@ -24,6 +24,7 @@ struct run_cell {
 	int64_t seed, numerics;
 	const char *label;   /* for people: "no EMA teacher" */
 	int64_t steps;       /* for the progress bar */
+	int microbatch;      /* samples that a process computes at once; 0 = its share of a batch */
 	const char *blocked; /* NULL, or why it cannot run ("needs weights vgg.pth, sha256 ...") */
 };
 

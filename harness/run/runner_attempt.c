@@ -113,12 +113,38 @@ static int write_job(const struct slot *slot, const struct run_plan *plan, const
 		.n = slot->n,
 		.threads = order->threads,
 		.ranks = o->ranks,
+		.microbatch = c->microbatch,
 		.wall_s = o->cell_wall_s,
 		.resumed_from = *resumed_from ? resumed_from : NULL,
 		.scores = plan->asked,
 		.n_scores = plan->n_asked,
 	};
 	return job_write(&job, slot->dir, e);
+}
+
+/* "in micro-batches of 8" */
+static char *microbatch_text(int microbatch)
+{
+	return microbatch > 0 ? xstrfmt("in micro-batches of %d", microbatch) : xstrdup("in whole batches");
+}
+
+/* Continuing in another micro-batch is possible, and gives other last bits than either alone. */
+static int tell_other_microbatch(struct store *s, const struct run_cell *c, const char *earlier,
+                                 const struct run_options *o, struct err *e)
+{
+	struct db_rows rows;
+	struct repeat_row r = { .microbatch = c->microbatch };
+	if (query_repeat(&rows, s->db, c->cell, earlier, e))
+		return -1;
+	(void)query_repeat_next(&r, &rows);
+	if (r.microbatch != c->microbatch && o->say) {
+		SCOPED(free) char *before = microbatch_text(r.microbatch), *now = microbatch_text(c->microbatch);
+		SCOPED(free)
+		char *line = xstrfmt("%s: what was trained %s goes on %s: the same up to rounding, not to the bit", c->label,
+		                     before, now);
+		o->say(o->say_ctx, line, true);
+	}
+	return db_done(&rows, e);
 }
 
 int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
@@ -134,7 +160,8 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 	if (query_next_n(&slot->n, s->db, c->cell, e) || (!repeat && find_earlier(earlier, s, c->cell, e)) ||
 	    io_mkdirs(slot->dir, e))
 		return -1;
-	if (*earlier && each_checkpoint(s, c->cell, earlier, share, slot->dir, e))
+	if (*earlier &&
+	    (each_checkpoint(s, c->cell, earlier, share, slot->dir, e) || tell_other_microbatch(s, c, earlier, o, e)))
 		return -1;
 	return write_job(slot, plan, o, order, earlier, e) ||
 	               child_start(&slot->child, o->program, slot->dir, order->threads, o->ranks, e)

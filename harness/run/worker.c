@@ -245,7 +245,7 @@ static int open_journal(struct worker *w, struct err *e)
 	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", w->dir);
 	struct provenance env = { 0 };
 	json_t *facts = device_facts(job->device, &w->unopened);
-	provenance_take(&env, job->threads, job->ranks, job->device, facts, w->dir);
+	provenance_take(&env, job->threads, job->ranks, job->microbatch, job->device, facts, w->dir);
 	json_decref(facts);
 	struct journal_head head = {
 		.attempt = job->attempt,

@@ -86,6 +86,10 @@ static int write_script(const char *path, const char *command, const char *plan,
 		quote(&s, o->device);
 		if (o->threads > 0)
 			str_addf(&s, " --threads %d", o->threads);
+		if (o->microbatch) {
+			str_add(&s, " --microbatch ");
+			quote(&s, o->microbatch);
+		}
 	}
 	str_addc(&s, '\n');
 	return io_write_atomic(path, s.data, s.len, e);

@@ -31,6 +31,7 @@ char *slurm_shard(const char *db, const char *plan_hash, const char *cell); /* h
 
 struct slurm_options {
 	const char *db, *device, *name; /* name: of the grid */
+	const char *microbatch;         /* as --microbatch has it; NULL = not given */
 	int jobs, threads;              /* tasks at once (0 = as the cluster has room); threads of each (0 = as given) */
 	const char *const *extra;       /* further options for sbatch */
 	int n_extra;

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void *alloc(struct backend *b, size_t bytes, struct err *e)
 {
@@ -130,6 +131,7 @@ static void facts(struct backend *b, struct backend_facts *out)
 {
 	(void)b;
 	*out = (struct backend_facts){ .device = "cpu", .math = "fp32" };
+	out->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void close_cpu(struct backend *b)

@@ -25,10 +25,10 @@ char *backend_cuda_plugin(void)
 	return named && *named ? xstrdup(named) : own_plugin_file("libablate_cuda.so");
 }
 
-/* Opened once and never closed: a device's state ends with its process. */
+static const struct backend_plugin *found; /* opened once and never closed */
+
 static int plugin(const struct backend_plugin **out, struct err *e)
 {
-	static const struct backend_plugin *found;
 	if (found) {
 		*out = found;
 		return 0;
@@ -53,6 +53,12 @@ static int plugin(const struct backend_plugin **out, struct err *e)
 	}
 	*out = found = p;
 	return 0;
+}
+
+void backend_leave_devices(void)
+{
+	if (found)
+		found->leave();
 }
 
 int backend_cuda_devices(int *n, struct err *e)

@@ -16,6 +16,8 @@ MUST_CHECK int backend_open(struct backend **out, const char *device, enum dtype
 /* "auto" -> the name of the device it means ("cuda:0" where a plugin finds one, else "cpu"); others are checked to
  * exist. */
 MUST_CHECK int backend_name(char out[32], const char *asked, struct err *e);
+/* Gives back what this process holds of all devices; no back end is open. Otherwise that ends with the process. */
+void backend_leave_devices(void);
 /* How many CUDA devices the plugin finds; an error says what is missing: plugin, driver, device, same build. */
 MUST_CHECK int backend_cuda_devices(int *n, struct err *e);
 /* Heap text: the plugin's file, or NULL. */

@@ -471,6 +471,9 @@ static int set_up(struct cuda *cu, const struct cudaDeviceProp *prop, struct err
 	return cu->step ? 0 : -1;
 }
 
+enum { MAX_DEVICES = 1000 }; /* numbers have three digits (devices.h) */
+static bool opened[MAX_DEVICES];
+
 static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, struct err *e)
 {
 	struct cudaDeviceProp prop;
@@ -480,6 +483,7 @@ static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, st
 	cu->base.ops = &ops;
 	cu->base.dtype = dtype;
 	cu->device = device;
+	opened[device] = true;
 	(void)snprintf(cu->base.name, sizeof cu->base.name, "cuda:%d", device);
 	CUDA_CALL(cu, cudaSetDevice(device));
 	CUDA_CALL(cu, cudaStreamCreateWithFlags(&cu->stream, cudaStreamNonBlocking));
@@ -493,9 +497,15 @@ static int open_cuda(struct backend **out, int device, enum dtype_kind dtype, st
 	return 0;
 }
 
+/* A process that has opened a device holds some of its memory from then on, whatever it frees. */
+static void leave(void)
+{
+	for (int i = 0; i < MAX_DEVICES; i++)
+		if (opened[i] && cudaSetDevice(i) == cudaSuccess)
+			(void)cudaDeviceReset();
+	memset(opened, 0, sizeof opened);
+}
+
 extern "C" __attribute__((visibility("default"))) const struct backend_plugin ablate_backend_plugin = {
-	BACKEND_ABI,
-	ABLATE_BACKEND_BUILD_ID,
-	devices,
-	open_cuda,
+	BACKEND_ABI, ABLATE_BACKEND_BUILD_ID, devices, open_cuda, leave,
 };

@@ -201,6 +201,7 @@ struct backend_plugin {
 	const char *build_id;
 	int (*devices)(int *n, struct err *e); /* how many there are; an error says why none can be used */
 	int (*open)(struct backend **out, int device, enum dtype_kind dtype, struct err *e);
+	void (*leave)(void); /* gives back what this process holds of the devices that were opened; none is open */
 };
 
 void backend_free(struct backend *b); /* accepts NULL and the CPU's */

@@ -37,9 +37,8 @@ int fit_refuse(struct err *e, const char *device, const struct fit *f, int micro
 	SCOPED(free)
 	char *remedy = largest > 0 ? xstrfmt("--microbatch %d would fit", largest)
 	                           : xstrdup("one sample at once does not fit");
-	return err_code(e, EXIT_USAGE, "%d sample%s at once need%s %.1f MiB of %s's memory and %.1f are free; %s", micro,
-	                micro == 1 ? "" : "s", micro == 1 ? "s" : "", fit_need(f) / 0x1p20, device, f->limit / 0x1p20,
-	                remedy);
+	return err_code(e, EXIT_USAGE, "%d sample%s at once need%s %.3g GB of %s's memory and %.3g are there; %s", micro,
+	                micro == 1 ? "" : "s", micro == 1 ? "s" : "", fit_need(f) / 1e9, device, f->limit / 1e9, remedy);
 }
 
 /* What is there whatever a step's size: as train.c's set_up_memory and initial_weights ask for. */
@@ -61,39 +60,40 @@ static int stores_of(double *bytes, const struct recipe *r, const struct backend
 	return 0;
 }
 
-int fit_measure(struct fit *out, const struct recipe *r, struct backend *b, int ranks, const struct split *s,
+int fit_measure(struct fit *out, const struct recipe *r, const struct fit_place *on, const struct split *s,
                 struct err *e)
 {
 	struct backend_facts facts;
 	struct step step;
 	struct fit f = { 0 };
-	if (stores_of(&f.stores, r, b, ranks > 1, s->parts, e))
+	bool team = on->ranks > 1;
+	if (stores_of(&f.stores, r, on->b, team, s->parts, e))
 		return -1;
-	struct graph *g = recipe_record(&step, r, b, s->micro);
-	if (update_way(b, ranks > 1, s->parts).handed_over)
+	struct graph *g = recipe_record(&step, r, on->b, s->micro);
+	if (update_way(on->b, team, s->parts).handed_over)
 		graph_hand_over(g, (struct graph_taker){ 0 });
 	int rc = graph_measure(g, e);
 	f.step = (double)graph_bytes(g);
 	graph_free(g);
 	if (rc)
 		return -1;
-	b->ops->facts(b, &facts);
-	f.limit = (double)(facts.memory_free ? facts.memory_free : facts.memory);
+	on->b->ops->facts(on->b, &facts);
+	f.limit = (double)(facts.memory_free ? facts.memory_free : facts.memory) / on->sharers;
 	*out = f;
 	return 0;
 }
 
-int fit_largest(int *micro, struct fit *out, const struct recipe *r, struct backend *b, int ranks, struct err *e)
+int fit_largest(int *micro, struct fit *out, const struct recipe *r, const struct fit_place *on, struct err *e)
 {
 	struct split s = { 0 };
 	*micro = 0;
-	if (split_of(&s, r->c, ranks, 0, e))
+	if (split_of(&s, r->c, on->ranks, 0, e))
 		return -1;
 	for (int n = s.share; n >= 1; n--) {
 		if (s.share % n)
 			continue;
 		s.micro = n, s.parts = s.share / n;
-		if (fit_measure(out, r, b, ranks, &s, e))
+		if (fit_measure(out, r, on, &s, e))
 			return -1;
 		if (fits(out)) {
 			*micro = n;

@@ -9,8 +9,6 @@
 
 #include "model/train/recipe.h"
 
-enum { MICROBATCH_AUTO = -1 }; /* the largest that fits */
-
 /* One process' part of every batch. */
 struct split {
 	int share, micro, parts; /* samples in all, samples at once, how many times that is: share = micro * parts */
@@ -22,18 +20,23 @@ MUST_CHECK int split_of(struct split *out, const struct run_config *c, int ranks
 struct fit {
 	double stores; /* weights, moments, averages, gradients; frozen networks; the data set */
 	double step;   /* what a run of the step's graph keeps at once */
-	double limit;  /* what the device has to give; 0 = unknown */
+	double limit;  /* what the device has to give to each that shares it; 0 = unknown */
 };
 double fit_need(const struct fit *f); /* all that is needed */
 bool fits(const struct fit *f);
 /* The error of a training that does not fit on `device`: what `micro` samples at once need, and which micro-batch does;
  * 0 = none. Returns -1. */
 int fit_refuse(struct err *e, const char *device, const struct fit *f, int micro, int largest);
-/* For a training by `ranks` processes that divide as `s` says. b: opened with the config's dtype. */
-MUST_CHECK int fit_measure(struct fit *out, const struct recipe *r, struct backend *b, int ranks, const struct split *s,
+/* Where a training would run. */
+struct fit_place {
+	struct backend *b;  /* opened with the config's dtype */
+	int ranks, sharers; /* processes that train together; such processes, of whatever training, that share its memory */
+};
+/* For a training that divides as `s` says. */
+MUST_CHECK int fit_measure(struct fit *out, const struct recipe *r, const struct fit_place *on, const struct split *s,
                            struct err *e);
 /* The largest micro-batch that fits: at most the whole share; 0 = none. *out is of it, or of the smallest. */
-MUST_CHECK int fit_largest(int *micro, struct fit *out, const struct recipe *r, struct backend *b, int ranks,
+MUST_CHECK int fit_largest(int *micro, struct fit *out, const struct recipe *r, const struct fit_place *on,
                            struct err *e);
 
 #endif

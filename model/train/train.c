@@ -173,15 +173,16 @@ static int set_up_memory(struct trainer *t, struct err *e)
 /* Before anything is asked of the device: what does not fit is refused with the micro-batch that would. */
 static int check_fit(struct trainer *t, struct err *e)
 {
+	const struct fit_place on = { .b = t->b, .ranks = team_size(t->team), .sharers = 1 };
 	struct fit f, small;
 	int micro;
 	if (t->b->ops->host_memory) /* which grows as it is used, and is shared with all that runs */
 		return 0;
-	if (fit_measure(&f, &t->recipe, t->b, team_size(t->team), &t->split, e))
+	if (fit_measure(&f, &t->recipe, &on, &t->split, e))
 		return -1;
 	if (fits(&f))
 		return 0;
-	if (fit_largest(&micro, &small, &t->recipe, t->b, team_size(t->team), e))
+	if (fit_largest(&micro, &small, &t->recipe, &on, e))
 		return -1;
 	return fit_refuse(e, t->b->name, &f, t->split.micro, micro);
 }

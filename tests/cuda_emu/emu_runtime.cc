@@ -150,6 +150,11 @@ cudaError_t cudaSetDevice(int device)
 	return emu_result(card == emu_setting("ABLATE_EMU_BROKEN", -1) ? cudaErrorDevicesUnavailable : cudaSuccess);
 }
 
+cudaError_t cudaDeviceReset(void)
+{
+	return cudaSuccess; /* a context takes no memory here */
+}
+
 cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int device)
 {
 	memset(prop, 0, sizeof *prop);

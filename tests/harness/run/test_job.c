@@ -43,6 +43,7 @@ static const struct job full = {
 	.n = 3,
 	.threads = 4,
 	.ranks = 2,
+	.microbatch = 16,
 	.wall_s = 0.1,
 	.resumed_from = "a-0",
 	.scores = scores,
@@ -87,6 +88,7 @@ static void same_job(const struct job *a, const struct job *b)
 	SAME(n);
 	SAME(threads);
 	SAME(ranks);
+	SAME(microbatch);
 	SAME(wall_s);
 	SAME(n_scores);
 	for (int i = 0; i < b->n_scores; i++)

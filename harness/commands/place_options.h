@@ -1,0 +1,47 @@
+/* place_options.h - the options that say where cells run and how a step is divided, for the commands that run or plan
+ * them. */
+#ifndef ABLATE_PLACE_OPTIONS_H
+#define ABLATE_PLACE_OPTIONS_H
+
+#include "harness/cli/cmd.h"
+#include "harness/plan/plan_memory.h"
+#include "harness/run/engine_device.h"
+
+/* How a step is divided, which changes what it takes of memory. */
+#define MICROBATCH_OPTION \
+	{ \
+		.name = "microbatch", .kind = OPT_STRING, .arg = "N", \
+		.help = "samples that a process computes at once, of its share of a batch, or auto: the most that fit " \
+				"(default all)" \
+	}
+
+/* Where cells run, and how a step is divided. */
+#define PLACE_OPTIONS \
+	{ .name = "jobs", \
+	  .letter = 'j', \
+	  .kind = OPT_INT, \
+	  .arg = "N", \
+	  .min = 1, \
+	  .max = 1024, \
+	  .help = "cells at once (default: one per device)" }, \
+		{ .name = "ranks", \
+		  .kind = OPT_INT, \
+		  .arg = "N", \
+		  .min = 1, \
+		  .max = 1024, \
+		  .help = "processes that train each cell together, by mpirun (default 1)" }, \
+		{ .name = "device", \
+		  .kind = OPT_STRING, \
+		  .arg = "D", \
+		  .help = \
+		      "cpu, cuda (all that CUDA_VISIBLE_DEVICES shows), cuda:N, a list of these such as cuda:0,cuda:2, or " \
+		      "auto: cuda where there is one, else cpu (default auto)" }, \
+		MICROBATCH_OPTION
+
+/* --microbatch as struct plan_place has it: 0 without it. */
+MUST_CHECK int microbatch_of(int *out, const struct cli *c, struct err *e);
+/* Finds what --device names, and what the plan's cells need of the first one's memory (plan_memory.h), by as many of them
+ * as it has at once. */
+MUST_CHECK int place_plan(struct engine_devices *devices, struct plan *p, const struct cli *c, struct err *e);
+
+#endif

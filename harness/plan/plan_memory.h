@@ -1,0 +1,26 @@
+/* plan_memory.h - what the unfinished cells of a plan need of a device's memory, found without training anything: the
+ * step of each arm is recorded and its memory laid out, without asking the device for it. */
+#ifndef ABLATE_PLAN_MEMORY_H
+#define ABLATE_PLAN_MEMORY_H
+
+#include "harness/plan/plan.h"
+
+enum { MICROBATCH_AUTO = -1 }; /* the largest that fits */
+
+/* Where cells would run. */
+struct plan_place {
+	const char *device; /* "cpu", "cuda:0" */
+	int ranks, jobs;    /* processes for each cell; cells at once on the device */
+	int microbatch;     /* samples that a process computes at once; 0 = its share of a batch; or MICROBATCH_AUTO */
+};
+
+/* Fills `memory` of every arm that has unfinished cells, and blocks the pending ones of those that do not fit; the
+ * reason names the micro-batch that would. An arm whose dtype the device lacks, or whose weights are missing, is left
+ * as it is. A micro-batch that does not divide an arm's batch is EXIT_USAGE. The device is opened and left again. */
+MUST_CHECK int plan_memory(struct plan *p, const struct plan_place *place, struct err *e);
+/* The same for one arm. */
+MUST_CHECK int plan_arm_memory(struct plan *p, int arm, const struct plan_place *place, struct err *e);
+/* What a worker is told of that arm: samples at once, 0 = its whole share. */
+int plan_arm_microbatch(const struct plan_arm *arm);
+
+#endif
