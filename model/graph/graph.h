@@ -125,7 +125,7 @@ struct tensor *graph_conv2d(struct graph *g, struct tensor *x, struct tensor *w,
                             int pad_h, int pad_w, bool relu);
 /* e: NULL (plain), (N,1,1,C) added before the norm, or (N,1,1,2C) scale then shift, by mode. */
 struct tensor *graph_groupnorm(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, struct tensor *e,
-                               enum norm_mode mode, int groups, double eps, bool silu);
+                               struct norm_args how);
 struct tensor *graph_silu(struct graph *g, struct tensor *x);
 struct tensor *graph_add_scaled(struct graph *g, struct tensor *a, struct tensor *b, double s);
 struct tensor *graph_scale(struct graph *g, struct tensor *x, double s);
@@ -134,8 +134,8 @@ struct tensor *graph_resample(struct graph *g, struct tensor *x, bool up, int ta
 struct tensor *graph_concat(struct graph *g, struct tensor *a, struct tensor *b);
 struct tensor *graph_slice(struct graph *g, struct tensor *x, int64_t first, int64_t c);
 struct tensor *graph_attention(struct graph *g, struct tensor *qkv, int heads);
-/* mask: NULL = drawn from (seed, layer, step), else values that are multiplied. */
-struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *mask, double p, uint32_t layer);
+/* x times a mask of its size that is given; one that is drawn is part of the norm before it (struct norm_args). */
+struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *mask);
 /* t (N,1,1,1) -> (N,1,1,c). freqs (1,1,1,c/2): Fourier features; NULL: positional, f_j = 10000^(-j/(c/2 -
  * endpoint)). */
 struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *freqs, int64_t c, struct embed_args how);

@@ -31,18 +31,26 @@ struct embed_args {
 	bool endpoint, sin_first;
 };
 
+/* Dropout of what is drawn for layer `layer` (dropout.h); p = 0: none. */
+struct drop {
+	double p;
+	uint32_t layer;
+};
+struct norm_args {
+	int groups;
+	double eps;
+	bool silu;
+	enum norm_mode mode;
+	struct drop drop; /* of the result */
+};
+
 /* Settings of one node; each op reads its own member. */
 union op_args {
 	struct {
 		int stride, pad_h, pad_w;
 		bool relu;
 	} conv;
-	struct {
-		int groups;
-		double eps;
-		bool silu;
-		enum norm_mode mode;
-	} norm;
+	struct norm_args norm;
 	struct {
 		double s;
 	} scale;
@@ -58,10 +66,6 @@ union op_args {
 	struct {
 		int heads;
 	} attention;
-	struct {
-		double p;
-		uint32_t layer;
-	} dropout;
 	struct embed_args embed;
 	struct {
 		enum dist_kind kind;

@@ -125,19 +125,19 @@ static struct value matrix(struct walk *k, const char *name, struct value x, int
 	return y;
 }
 
-static struct value norm(struct walk *k, const char *name, struct value x, struct value e, enum norm_mode mode,
-                         bool silu)
+static struct value norm(struct walk *k, const char *name, struct value x, struct value e, struct norm_args how)
 {
 	SCOPED(free) char *wn = xstrfmt("%s.weight", name), *bn = xstrfmt("%s.bias", name);
 	struct tensor *w = parameter(k, wn, 1, (int64_t[]){ x.c }, INIT_ONE, 1, x.c, x.c);
 	struct tensor *b = parameter(k, bn, 1, (int64_t[]){ x.c }, INIT_ZERO, 1, x.c, x.c);
-	int groups = x.c / 4 < 32 ? x.c / 4 : 32;
-	if (groups < 1)
-		groups = 1;
-	refuse_unless(k, x.c % groups == 0, name, x.c,
+	how.groups = x.c / 4 < 32 ? x.c / 4 : 32;
+	if (how.groups < 1)
+		how.groups = 1;
+	how.eps = k->style.eps;
+	refuse_unless(k, x.c % how.groups == 0, name, x.c,
 	              "not a multiple of the groups of its normalisation, a quarter of the channels and at most 32");
 	if (k->g)
-		x.t = graph_groupnorm(k->g, x.t, w, b, e.t, mode, groups, k->style.eps, silu);
+		x.t = graph_groupnorm(k->g, x.t, w, b, e.t, how);
 	return x;
 }
 
@@ -167,18 +167,22 @@ static struct value concat(struct walk *k, struct value a, struct value b)
 	return a;
 }
 
-static struct value dropout(struct walk *k, const char *block, struct value x)
+/* A norm whose result drops out: by itself, or by a mask that is given. */
+static struct value dropped_norm(struct walk *k, const char *block, const char *name, struct value x, struct value e,
+                                 struct norm_args how)
 {
 	int layer = k->dropouts++;
 	if (k->layer && layer == k->layer_at) {
 		*k->layer = (struct net_layer){ .h = x.h, .w = x.w, .c = x.c };
 		(void)snprintf(k->layer->block, sizeof k->layer->block, "%s", block);
 	}
-	if (k->g && k->in && k->in->train && (k->in->masks || k->s->dropout > 0)) {
-		REQUIRE(!k->in->masks || layer < k->in->n_masks);
-		x.t = graph_dropout(k->g, x.t, k->in->masks ? k->in->masks[layer] : NULL, k->s->dropout,
-		                    k->in->first_layer + (uint32_t)layer);
-	}
+	bool on = k->g && k->in && k->in->train, given = on && k->in->masks;
+	if (on && !given)
+		how.drop = (struct drop){ k->s->dropout, k->in->first_layer + (uint32_t)layer };
+	x = norm(k, name, x, e, how);
+	REQUIRE(!given || layer < k->in->n_masks);
+	if (given)
+		x.t = graph_dropout(k->g, x.t, k->in->masks[layer]);
 	return x;
 }
 
@@ -187,7 +191,7 @@ static struct value dropout(struct walk *k, const char *block, struct value x)
 static struct value attention(struct walk *k, const char *name, struct value x, int heads)
 {
 	SCOPED(free) char *norm2 = join(name, "norm2"), *qkv = join(name, "qkv"), *proj = join(name, "proj");
-	struct value a = norm(k, norm2, x, (struct value){ 0 }, NORM_PLAIN, false);
+	struct value a = norm(k, norm2, x, (struct value){ 0 }, (struct norm_args){ .mode = NORM_PLAIN });
 	a = conv(k, qkv, a, 3 * x.c, 1, is_adm(k) ? 1 : sqrt(0.2));
 	refuse_unless(k, x.c % heads == 0, name, x.c, "not a multiple of its heads of attention, one for every 64");
 	if (k->g)
@@ -201,13 +205,13 @@ static struct value block_of(struct walk *k, const char *name, struct value x, i
 {
 	SCOPED(free) char *norm0 = join(name, "norm0"), *conv0 = join(name, "conv0"), *affine = join(name, "affine");
 	SCOPED(free) char *norm1 = join(name, "norm1"), *conv1 = join(name, "conv1"), *skip = join(name, "skip");
-	struct value h = norm(k, norm0, x, (struct value){ 0 }, NORM_PLAIN, true);
+	struct value h = norm(k, norm0, x, (struct value){ 0 }, (struct norm_args){ .silu = true });
 	if (how != SAME)
 		h = resample(k, h, how == UP);
 	h = conv(k, conv0, h, out, 3, 1);
 	struct value e = linear(k, affine, k->emb, k->style.adaptive ? 2 * out : out);
-	h = norm(k, norm1, h, e, k->style.adaptive ? NORM_SCALE_SHIFT : NORM_ADD, true);
-	h = dropout(k, name, h);
+	h = dropped_norm(k, name, norm1, h, e,
+	                 (struct norm_args){ .silu = true, .mode = k->style.adaptive ? NORM_SCALE_SHIFT : NORM_ADD });
 	h = conv(k, conv1, h, out, 3, init_zero(k));
 	struct value orig = x;
 	if (how != SAME)
@@ -359,7 +363,7 @@ static struct value unet(struct walk *k, struct value image)
 	}
 	SCOPED(free) char *last_norm = is_adm(k) ? xstrdup("out_norm") : xstrfmt("dec.%dx%d_aux_norm", s->h, s->h);
 	SCOPED(free) char *last_conv = is_adm(k) ? xstrdup("out_conv") : xstrfmt("dec.%dx%d_aux_conv", s->h, s->h);
-	x = norm(k, last_norm, x, (struct value){ 0 }, NORM_PLAIN, true);
+	x = norm(k, last_norm, x, (struct value){ 0 }, (struct norm_args){ .silu = true });
 	return conv(k, last_conv, x, s->out_c, 3, init_zero(k));
 }
 

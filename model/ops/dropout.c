@@ -1,40 +1,32 @@
 /* dropout.c - inverted dropout: y = x * m / (1 - p), m = 1 with probability 1 - p.
  * Element i of layer `layer` in step `step` keeps its value iff uniform(seed, RNG_DROPOUT + layer, step, i) >= p, so a
- * mask is never stored: the backward node draws it again, and the teacher draws the student's by naming the same layer.
- * With a mask given as second source, y = x * mask. */
-#include "model/graph/graph.h"
+ * mask is never stored: a backward node draws it again, and the teacher draws the student's by naming the same layer.
+ * Norms apply it to their results (struct norm_args). The op of this name multiplies by a mask that is given. */
+#include "model/ops/dropout.h"
 
-#include "model/base/err.h"
-#include "model/base/rng.h"
 #include "model/base/cpu.h"
+#include "model/base/rng.h"
 
-struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *mask, double p, uint32_t layer)
+struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *mask)
 {
-	if (!mask && p == 0)
-		return x;
 	struct tensor *y = graph_like(g, x);
-	(void)graph_node(g, OP_dropout, &(union op_args){ .dropout = { p, layer } }, 2, (struct tensor *[]){ x, mask }, 1,
-	                 &y);
+	(void)graph_node(g, OP_dropout, &(union op_args){ 0 }, 2, (struct tensor *[]){ x, mask }, 1, &y);
 	return y;
 }
 
 /* Element 0's number in the whole batch, which a team of processes shares. */
-static int64_t first_counter(const struct node *nd)
+static int64_t first_counter(const struct node *nd, const struct tensor *x)
 {
-	const struct tensor *x = nd->src[0];
 	return (int64_t)nd->step->first * (x->h * x->w * x->c);
 }
 
-static void dropout_ref(struct node *nd)
+double dropout_factor(const struct node *nd, const struct tensor *x, struct drop drop, size_t i)
 {
-	const struct tensor *x = nd->src[0], *mask = nd->src[1];
-	for (size_t i = 0; i < tensor_count(x); i++) {
-		float p = (float)nd->args.dropout.p;
-		float u = mask ? 0
-		               : rng_uniform(nd->step->seed, RNG_DROPOUT + nd->args.dropout.layer, nd->step->step,
-		                             (uint64_t)first_counter(nd) + i);
-		nd->dst[0]->ref[i] = x->ref[i] * (mask ? mask->ref[i] : u >= p ? 1 / (1 - nd->args.dropout.p) : 0);
-	}
+	uint64_t at = (uint64_t)first_counter(nd, x) + i;
+	if (drop.p == 0)
+		return 1;
+	return rng_uniform(nd->step->seed, RNG_DROPOUT + drop.layer, nd->step->step, at) >= (float)drop.p ? 1 / (1 - drop.p)
+	                                                                                                  : 0;
 }
 
 /* 16 Philox blocks at once, lane by lane, so that the rounds vectorize; word w of block b is element 4 b + w. */
@@ -76,53 +68,61 @@ CPU_KERNEL static void apply(float *y, const float *x, const uint32_t *bits, flo
 		y[i] = (float)(int32_t)(bits[i] >> 8) * 0x1p-24f >= p ? x[i] * scale : 0;
 }
 
-CPU_KERNEL static void multiply(float *y, const float *x, const float *mask, int64_t n)
-{
-	for (int64_t i = 0; i < n; i++)
-		y[i] = x[i] * mask[i];
-}
-
 enum { CHUNK = 4 * LANES };
+
+struct draws {
+	const struct node *nd;
+	const struct tensor *like;
+	struct drop drop;
+	float *y;
+	const float *x;
+};
 
 static void range(void *ctx, int64_t first, int64_t last)
 {
-	struct node *nd = ctx;
-	const float *x = nd->src[0]->data;
-	float *y = nd->dst[0]->data, p = (float)nd->args.dropout.p, scale = (float)(1 / (1 - nd->args.dropout.p));
-	int64_t count = (int64_t)tensor_count(nd->src[0]), begin = first_counter(nd);
+	const struct draws *d = ctx;
+	float p = (float)d->drop.p, scale = (float)(1 / (1 - d->drop.p));
+	int64_t count = (int64_t)tensor_count(d->like), begin = first_counter(d->nd, d->like);
 	for (int64_t chunk = begin / CHUNK + first; chunk < begin / CHUNK + last; chunk++) {
 		uint32_t bits[CHUNK];
 		int64_t from = chunk * CHUNK < begin ? begin : chunk * CHUNK,
 				to = (chunk + 1) * CHUNK < begin + count ? (chunk + 1) * CHUNK : begin + count;
-		int64_t at = from - begin, n = to - from;
-		if (nd->src[1]) {
-			multiply(y + at, x + at, nd->src[1]->data + at, n);
-			continue;
-		}
-		philox_lanes(bits, (uint64_t)(chunk * LANES), RNG_DROPOUT + nd->args.dropout.layer, nd->step->step,
-		             nd->step->seed);
-		apply(y + at, x + at, bits + (from - chunk * CHUNK), p, scale, n);
+		philox_lanes(bits, (uint64_t)(chunk * LANES), RNG_DROPOUT + d->drop.layer, d->nd->step->step,
+		             d->nd->step->seed);
+		apply(d->y + from - begin, d->x + from - begin, bits + (from - chunk * CHUNK), p, scale, to - from);
 	}
 }
 
-static void dropout_cpu(struct node *nd)
+void dropout_cpu(float *y, const float *x, const struct node *nd, const struct tensor *like, struct drop drop)
 {
-	int64_t begin = first_counter(nd), end = begin + (int64_t)tensor_count(nd->src[0]);
-	cpu_split((end + CHUNK - 1) / CHUNK - begin / CHUNK, 64, range, nd);
+	int64_t begin = first_counter(nd, like), end = begin + (int64_t)tensor_count(like);
+	cpu_split((end + CHUNK - 1) / CHUNK - begin / CHUNK, 64, range, &(struct draws){ nd, like, drop, y, x });
+}
+
+/* ---- by a mask that is given ----------------------------------------------------------------- */
+
+static void masked_ref(struct node *nd)
+{
+	for (size_t i = 0; i < tensor_count(nd->src[0]); i++)
+		nd->dst[0]->ref[i] = nd->src[0]->ref[i] * nd->src[1]->ref[i];
+}
+
+static void masked_cpu(struct node *nd)
+{
+	for (size_t i = 0; i < tensor_count(nd->src[0]); i++)
+		nd->dst[0]->data[i] = nd->src[0]->data[i] * nd->src[1]->data[i];
 }
 
 static void backward(struct graph *g, struct node *nd)
 {
-	struct tensor *dx = graph_like(g, nd->src[0]);
-	(void)graph_node(g, OP_dropout, &nd->args, 2, (struct tensor *[]){ nd->dst[0]->grad, nd->src[1] }, 1, &dx);
-	graph_add_grad(g, nd->src[0], dx);
+	graph_add_grad(g, nd->src[0], graph_dropout(g, nd->dst[0]->grad, nd->src[1]));
 }
 
 const struct op_row op_dropout = {
 	.name = "dropout",
-	.meaning = "y = x * mask / (1 - p); mask from (seed, layer, step, index) or given",
-	.ref = dropout_ref,
-	.cpu = dropout_cpu,
+	.meaning = "y = x * mask",
+	.ref = masked_ref,
+	.cpu = masked_cpu,
 	.backward = backward,
 	.inplace = true,
 	.low = true,

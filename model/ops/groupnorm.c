@@ -3,10 +3,10 @@
  *   xhat = (h - mean) * rstd over the (C/groups) * H * W values of a group, biased variance, rstd = 1/sqrt(var + eps)
  *   z = xhat * w + b                       (plain, add)
  *   z = (xhat * w + b) * (1 + e[n,c]) + e[n,C+c]  (scale-shift, as in adm: model/README.md, "Networks")
- *   y = silu(z) or z
+ *   y = silu(z) or z, then dropout of it (dropout.h)
  * Sources: x, w, b, [e]. Destinations: y, stats (N,1,groups,2) = mean, rstd.
  * The backward node takes an optional addend to dx, so that a residual branch costs no pass of its own. */
-#include "model/graph/graph.h"
+#include "model/ops/dropout.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
@@ -18,15 +18,17 @@
 enum { X, W, B, E };
 
 struct tensor *graph_groupnorm(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, struct tensor *e,
-                               enum norm_mode mode, int groups, double eps, bool silu)
+                               struct norm_args how)
 {
+	enum norm_mode mode = how.mode;
+	int groups = how.groups;
 	if (groups <= 0 || x->c % groups)
 		BUG("groupnorm: %lld channels, %d groups", (long long)x->c, groups);
 	if (mode != NORM_PLAIN && (!e || e->c != x->c * (mode == NORM_SCALE_SHIFT ? 2 : 1)))
 		BUG("groupnorm: embedding does not fit %lld channels", (long long)x->c);
 	struct tensor *dst[2] = { graph_like(g, x), graph_temp(g, x->n, 1, groups, 2) };
-	union op_args a = { .norm = { groups, eps, silu, mode } };
-	(void)graph_node(g, OP_groupnorm, &a, 4, (struct tensor *[]){ x, w, b, mode == NORM_PLAIN ? NULL : e }, 2, dst);
+	(void)graph_node(g, OP_groupnorm, &(union op_args){ .norm = how }, 4,
+	                 (struct tensor *[]){ x, w, b, mode == NORM_PLAIN ? NULL : e }, 2, dst);
 	return dst[0];
 }
 
@@ -63,7 +65,8 @@ static void forward_ref(struct node *nd)
 					double z = (x->ref[at] + embedding(e, mode, NORM_ADD, n, c) - mean) * rstd * w->ref[c] + b->ref[c];
 					z = z * (1 + embedding(e, mode, NORM_SCALE_SHIFT, n, c)) +
 					    embedding(e, mode, NORM_SCALE_SHIFT, n, x->c + c);
-					y->ref[at] = nd->args.norm.silu ? z / (1 + exp(-z)) : z;
+					y->ref[at] = (nd->args.norm.silu ? z / (1 + exp(-z)) : z) *
+					             dropout_factor(nd, x, nd->args.norm.drop, (size_t)at);
 				}
 		}
 }
@@ -203,7 +206,10 @@ static size_t forward_prepare(struct node *nd)
 
 static void forward_cpu(struct node *nd)
 {
+	float *y = nd->dst[0]->data;
 	sweep(nd, nd->src[X], forward_item);
+	if (nd->args.norm.drop.p > 0)
+		dropout_cpu(y, y, nd, nd->dst[0], nd->args.norm.drop);
 }
 
 static void backward(struct graph *g, struct node *nd)
@@ -263,7 +269,8 @@ static void backward_ref(struct node *nd)
 					double scale = 1 + embedding(e, mode, NORM_SCALE_SHIFT, n, c),
 						   affine = xhat[j] * w->ref[c] + b->ref[c];
 					double z = affine * scale + embedding(e, mode, NORM_SCALE_SHIFT, n, x->c + c);
-					double s = 1 / (1 + exp(-z)), dz = dy->ref[at] * (nd->args.norm.silu ? s * (1 + z * (1 - s)) : 1);
+					double s = 1 / (1 + exp(-z)), dz = dy->ref[at] * (nd->args.norm.silu ? s * (1 + z * (1 - s)) : 1) *
+					                                   dropout_factor(nd, x, nd->args.norm.drop, (size_t)at);
 					dw->ref[c] += dz * scale * xhat[j];
 					db->ref[c] += dz * scale;
 					if (mode == NORM_SCALE_SHIFT) {
@@ -353,7 +360,7 @@ CPU_KERNEL static void gradient_line(float *restrict dx, const float *restrict x
 	}
 }
 
-/* Scratch of one image: doubles and floats per channel. */
+/* Scratch of one image: doubles and floats per channel. Behind those of all images, dy with its mask applied. */
 enum { D_SUM, D_DOT, D_X, D_DW, D_DB, N_D };
 enum { F_A, F_B, F_P, F_Q, F_R, N_F };
 
@@ -369,11 +376,17 @@ static float *work_f(struct node *nd, int64_t n, int which)
 	return (float *)(void *)work_d(nd, images, 0) + (n * N_F + which) * c;
 }
 
+static float *masked_dy(struct node *nd)
+{
+	return work_f(nd, nd->src[BX]->n, 0);
+}
+
 static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 {
 	const struct tensor *x = nd->src[BX], *e = nd->src[BE], *addend = nd->src[ADDEND];
 	const float *w = nd->src[BW]->data, *b = nd->src[BB]->data,
 				*stats = nd->src[STATS]->data + n * nd->args.norm.groups * 2;
+	const float *dy = nd->args.norm.drop.p > 0 ? masked_dy(nd) : nd->src[DY]->data;
 	float *de = nd->n_dst > 3 ? nd->dst[3]->data : NULL;
 	enum norm_mode mode = nd->args.norm.mode;
 	int64_t per = x->c / nd->args.norm.groups, pixels = x->h * x->w, c0 = g0 * per, c1 = g1 * per,
@@ -384,8 +397,8 @@ static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 		   *dw = work_d(nd, n, D_DW), *db = work_d(nd, n, D_DB);
 	for (int64_t c = c0; c < c1; c++)
 		fold_line(&la[c], &lb[c], stats[c / per * 2], stats[c / per * 2 + 1], w[c], b[c], e, mode, x->c, n, c);
-	gradient_sums(nd->dst[0]->data + image + c0, sum + c0, dot + c0, sum_x + c0, nd->src[DY]->data + image + c0,
-	              x->data + image + c0, la + c0, lb + c0, pixels, x->c, c1 - c0, nd->args.norm.silu);
+	gradient_sums(nd->dst[0]->data + image + c0, sum + c0, dot + c0, sum_x + c0, dy + image + c0, x->data + image + c0,
+	              la + c0, lb + c0, pixels, x->c, c1 - c0, nd->args.norm.silu);
 	for (int64_t k = g0; k < g1; k++) {
 		double mean = (double)stats[k * 2], rstd = (double)stats[k * 2 + 1], count = (double)(per * pixels), m1 = 0,
 			   m2 = 0;
@@ -419,12 +432,16 @@ static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 
 static size_t backward_prepare(struct node *nd)
 {
-	return (size_t)(nd->src[BX]->n * nd->src[BX]->c) * (N_D * sizeof(double) + N_F * sizeof(float));
+	const struct tensor *x = nd->src[BX];
+	return (size_t)(x->n * x->c) * (N_D * sizeof(double) + N_F * sizeof(float)) +
+	       (nd->args.norm.drop.p > 0 ? tensor_count(x) * sizeof(float) : 0);
 }
 
 static void backward_cpu(struct node *nd)
 {
 	const struct tensor *x = nd->src[BX];
+	if (nd->args.norm.drop.p > 0)
+		dropout_cpu(masked_dy(nd), nd->src[DY]->data, nd, x, nd->args.norm.drop);
 	sweep(nd, x, backward_item);
 	for (int64_t c = 0; c < x->c; c++) { /* images in order: the same bits with any number of threads */
 		double dw = 0, db = 0;

@@ -82,6 +82,7 @@ struct apply_line {
 	const float *lines;
 	int64_t per_image, channels;
 	bool silu;
+	struct draw draw;
 	float x0[VEC], a[VEC], b[VEC];
 	__device__ void begin(int64_t n, int64_t c, int count)
 	{
@@ -101,6 +102,7 @@ struct apply_line {
 			float z = (v[k] - x0[k]) * a[k] + b[k];
 			v[k] = silu ? z * sigmoid(z) : z;
 		}
+		drop(v, draw, at, count);
 		val_store(y, at, count, v);
 	}
 };
@@ -117,7 +119,7 @@ enum { KEPT_A, KEPT_B, KEPT_LINES };
 
 template <class X, class Y, bool SILU>
 static __global__ void __launch_bounds__(TILE_THREADS, 1)
-	norm_tile_kernel(struct norm m, struct tile t, struct val y, struct val stats)
+	norm_tile_kernel(struct norm m, struct tile t, struct draw draw, struct val y, struct val stats)
 {
 	SHARED_BYTES(kept_bytes);
 	X *kept = (X *)kept_bytes;
@@ -169,6 +171,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 			float z = (v[k] - x0[k]) * a[k] + b[k];
 			v[k] = SILU ? z * sigmoid_for<Y>(z) : z;
 		}
+		drop(v, draw, p.first + i * t.c, VEC);
 		store_wide((Y *)y.p + p.first + i * t.c, v);
 	}
 }
@@ -177,7 +180,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 static const struct forward_tile {
 	int x, y; /* bf16 */
 	bool silu;
-	void (*kernel)(struct norm, struct tile, struct val, struct val);
+	void (*kernel)(struct norm, struct tile, struct draw, struct val, struct val);
 } forward_tiles[] = {
 	{ 0, 0, true, norm_tile_kernel<float, float, true> }, { 0, 0, false, norm_tile_kernel<float, float, false> },
 	{ 1, 1, true, norm_tile_kernel<low16, low16, true> }, { 1, 1, false, norm_tile_kernel<low16, low16, false> },
@@ -211,10 +214,11 @@ static void forward_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0];
 	struct norm m = norm_of(nd, x, nd->src[1], nd->src[2], nd->src[3]);
+	struct draw draw = draw_of(cu, nd->args.norm.drop, x);
 	struct tile t;
 	const struct forward_tile *tile = forward_tile_of(nd, cu, &t);
 	if (tile) {
-		LAUNCH(cu, tile->kernel, (unsigned)(m.images * t.tiles), (unsigned)t.threads, (size_t)t.shared, m, t,
+		LAUNCH(cu, tile->kernel, (unsigned)(m.images * t.tiles), (unsigned)t.threads, (size_t)t.shared, m, t, draw,
 		       val_of(nd->dst[0]), val_of(nd->dst[1]));
 		return;
 	}
@@ -222,7 +226,9 @@ static void forward_run(struct node *nd, struct cuda *cu)
 				   q = columns_of(cu, m.images, m.pixels, m.c, SWEEP_PIXELS);
 	float *partial = nd->work->data, *lines = partial + forward_lines_at(nd, cu) / sizeof(float);
 	struct moment_terms terms = { m.x, m.pixels * m.c, {} };
-	struct apply_line line = { val_of(nd->dst[0]), m.x, lines, m.pixels * m.c, m.c, nd->args.norm.silu, {}, {}, {} };
+	struct apply_line line = {
+		val_of(nd->dst[0]), m.x, lines, m.pixels * m.c, m.c, nd->args.norm.silu, draw, {}, {}, {}
+	};
 	LAUNCH(cu, column_sums_kernel<moment_terms>, columns_blocks(&p), BLOCK, 0, terms, p, partial);
 	LAUNCH(cu, norm_lines_kernel, (unsigned)(m.images * m.groups), group_threads(m.per), 0, m, val_of(nd->dst[1]),
 	       lines, (const float *)partial, p.chunks);

@@ -3,6 +3,7 @@
 #define ABLATE_GROUPNORM_CUH
 
 #include "model/cuda/group_tile.cuh"
+#include "model/ops/dropout.cuh"
 
 enum { SUM_PIXELS = 8, SWEEP_PIXELS = 4 }; /* at least this many per thread before an image is cut over more blocks */
 

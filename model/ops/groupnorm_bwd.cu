@@ -95,9 +95,11 @@ static __global__ void gradient_lines_kernel(struct norm m, struct val stats, fl
 
 /* dz and u of a pixel's channels. */
 __device__ static inline void load_dz(float dz[VEC], float u[VEC], struct val dy, struct val x, const float centre[VEC],
-                                      const float a[VEC], const float b[VEC], bool silu, int64_t at, int count)
+                                      const float a[VEC], const float b[VEC], bool silu, const struct draw &draw,
+                                      int64_t at, int count)
 {
 	val_load(dz, dy, at, count);
+	drop(dz, draw, at, count);
 	val_load(u, x, at, count);
 #pragma unroll
 	for (int k = 0; k < VEC; k++) {
@@ -114,6 +116,7 @@ struct gradient_terms {
 	const float *lines;
 	int64_t channels;
 	bool silu;
+	struct draw draw;
 	float centre[VEC], a[VEC], b[VEC];
 	__device__ void begin(int64_t n, int64_t c, int count)
 	{
@@ -124,7 +127,7 @@ struct gradient_terms {
 	__device__ void pixel(float (&sum)[3][VEC], int64_t at, int count) const
 	{
 		float dz[VEC], u[VEC];
-		load_dz(dz, u, dy, x, centre, a, b, silu, at, count);
+		load_dz(dz, u, dy, x, centre, a, b, silu, draw, at, count);
 #pragma unroll
 		for (int k = 0; k < VEC; k++) {
 			sum[0][k] += dz[k];
@@ -171,6 +174,7 @@ struct apply_gradient {
 	const float *lines;
 	int64_t channels;
 	bool silu;
+	struct draw draw;
 	float centre[VEC], a[VEC], b[VEC], q[VEC], r[VEC];
 	__device__ void begin(int64_t n, int64_t c, int count)
 	{
@@ -183,7 +187,7 @@ struct apply_gradient {
 	__device__ void pixel(int64_t at, int count) const
 	{
 		float dz[VEC], u[VEC], more[VEC] = { 0 };
-		load_dz(dz, u, dy, x, centre, a, b, silu, at, count);
+		load_dz(dz, u, dy, x, centre, a, b, silu, draw, at, count);
 		if (addend.p)
 			val_load(more, addend, at, count);
 #pragma unroll
@@ -196,7 +200,7 @@ struct apply_gradient {
 /* dy and x are read once: see group_tile.cuh. */
 template <class X, class Y, bool SILU>
 static __global__ void __launch_bounds__(TILE_THREADS, 1)
-	gradient_tile_kernel(struct norm m, struct tile t, struct val stats, struct val dx, struct val dy,
+	gradient_tile_kernel(struct norm m, struct tile t, struct draw draw, struct val stats, struct val dx, struct val dy,
                          struct val addend, struct val de, float *per_image)
 {
 	SHARED_BYTES(kept_bytes);
@@ -224,9 +228,17 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 		float dz[VEC], u[VEC];
 		load_wide(dz, kept_dy + i * t.span + p.at);
 		load_wide(u, kept_x + i * t.span + p.at);
+		if (draw.p > 0) { /* once: what is dropped is 0 from here on */
+			unsigned bits = kept_of(draw, p.first + i * t.c, VEC);
+#pragma unroll
+			for (int k = 0; k < VEC; k++)
+				dz[k] = bits >> k & 1 ? dz[k] : 0;
+			store_wide(kept_dy + i * t.span + p.at, dz);
+		}
 #pragma unroll
 		for (int k = 0; k < VEC; k++) {
 			u[k] -= centre[k];
+			dz[k] *= draw.scale;
 			dz[k] = SILU ? gradient_of_silu<X>(dz[k], u[k] * a[k] + b[k]) : dz[k];
 			sum[0][k] += dz[k];
 			sum[1][k] += dz[k] * u[k];
@@ -265,6 +277,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 #pragma unroll
 		for (int k = 0; k < VEC; k++) {
 			u[k] -= centre[k];
+			dz[k] *= draw.scale;
 			dz[k] = SILU ? gradient_of_silu<X>(dz[k], u[k] * a[k] + b[k]) : dz[k];
 			dz[k] = dz[k] * a[k] + u[k] * q[k] + r[k] + more[k];
 		}
@@ -276,7 +289,8 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 static const struct backward_tile {
 	int x, dy; /* bf16 */
 	bool silu;
-	void (*kernel)(struct norm, struct tile, struct val, struct val, struct val, struct val, struct val, float *);
+	void (*kernel)(struct norm, struct tile, struct draw, struct val, struct val, struct val, struct val, struct val,
+	               float *);
 } backward_tiles[] = {
 	{ 0, 0, true, gradient_tile_kernel<float, float, true> },
 	{ 0, 0, false, gradient_tile_kernel<float, float, false> },
@@ -334,17 +348,18 @@ static void backward_run(struct node *nd, struct cuda *cu)
 		  *per_image = partial + at.per_image / sizeof(float);
 	struct val dy = val_of(nd->src[DY]), stats = val_of(nd->src[STATS]), dx = val_of(nd->dst[0]),
 			   addend = val_of(nd->src[ADDEND]), de = val_of(nd->n_dst > 3 ? nd->dst[3] : NULL);
+	struct draw draw = draw_of(cu, nd->args.norm.drop, nd->src[BX]);
 	struct tile t;
 	const struct backward_tile *tile = backward_tile_of(nd, cu, &t);
 	if (tile) {
-		LAUNCH(cu, tile->kernel, (unsigned)(m.images * t.tiles), (unsigned)t.threads, (size_t)t.shared, m, t, stats, dx,
-		       dy, addend, de, per_image);
+		LAUNCH(cu, tile->kernel, (unsigned)(m.images * t.tiles), (unsigned)t.threads, (size_t)t.shared, m, t, draw,
+		       stats, dx, dy, addend, de, per_image);
 	} else {
 		struct columns p = columns_of(cu, m.images, m.pixels, m.c, SUM_PIXELS),
 					   q = columns_of(cu, m.images, m.pixels, m.c, SWEEP_PIXELS);
 		bool silu = nd->args.norm.silu;
-		struct gradient_terms terms = { dy, m.x, lines, m.c, silu, {}, {}, {} };
-		struct apply_gradient gradient = { dx, dy, m.x, addend, lines, m.c, silu, {}, {}, {}, {}, {} };
+		struct gradient_terms terms = { dy, m.x, lines, m.c, silu, draw, {}, {}, {} };
+		struct apply_gradient gradient = { dx, dy, m.x, addend, lines, m.c, silu, draw, {}, {}, {}, {}, {} };
 		LAUNCH(cu, gradient_lines_kernel, blocks_for((size_t)(m.images * m.c), BLOCK), BLOCK, 0, m, stats, lines);
 		LAUNCH(cu, column_sums_kernel<gradient_terms>, columns_blocks(&p), BLOCK, 0, terms, p, partial);
 		LAUNCH(cu, norm_gradient_kernel, (unsigned)(m.images * m.groups), group_threads(m.per), 0, m, stats, de, lines,

@@ -1,7 +1,7 @@
 /* groupnorm_change.c - groupnorm of x + d minus groupnorm of x, for passes that carry changes (change.h).
- *   y = groupnorm(x + d; w', b', e') - groupnorm(x; w, b, e), mode, groups, eps and silu as in groupnorm.c
+ *   y = groupnorm(x + d; w', b', e') - groupnorm(x; w, b, e), mode, groups, eps, silu and dropout as in groupnorm.c
  * Sources: x, d, w, b, [e], w', b', [e']. The CPU computes it by the specification; a device, without cancellation. */
-#include "model/graph/graph.h"
+#include "model/ops/dropout.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
@@ -75,6 +75,8 @@ static void change_ref(struct node *nd)
 			add_norm(&(struct group){ nd, n, k * per, per, true }, 1);
 			add_norm(&(struct group){ nd, n, k * per, per, false }, -1);
 		}
+	for (size_t i = 0; i < tensor_count(nd->dst[0]); i++)
+		nd->dst[0]->ref[i] *= dropout_factor(nd, nd->dst[0], nd->args.norm.drop, i);
 }
 
 const struct op_row op_groupnorm_change = {

@@ -5,6 +5,7 @@
  * lines of both norms are subtracted in double, and the sweep makes  dz = a' d + (a' - a)(x - x0) + (b' - b)  and
  * silu's change from it. */
 #include "model/cuda/group_tile.cuh"
+#include "model/ops/dropout.cuh"
 
 enum { X, D, W, B, E, W2, B2, E2 };
 enum { SUM_PIXELS = 8, SWEEP_PIXELS = 4 };
@@ -174,6 +175,7 @@ struct apply_change {
 	const float *lines;
 	int64_t per_image, channels;
 	bool silu;
+	struct draw draw;
 	float x0[VEC], line[LINES][VEC];
 	__device__ void begin(int64_t n, int64_t c, int count)
 	{
@@ -194,6 +196,7 @@ struct apply_change {
 			float u = vx[k] - x0[k], dz = line[A_2][k] * vd[k] + (line[DELTA_A][k] * u + line[DELTA_B][k]);
 			vd[k] = silu ? silu_change<float>(u * line[A_1][k] + line[B_1][k], dz) : dz;
 		}
+		drop(vd, draw, at, count);
 		val_store(y, at, count, vd);
 	}
 };
@@ -201,7 +204,7 @@ struct apply_change {
 /* x and d are read once: see group_tile.cuh. */
 template <class X, class Y, bool SILU>
 static __global__ void __launch_bounds__(TILE_THREADS, 1)
-	change_tile_kernel(struct norm_pair m, struct tile t, struct val y)
+	change_tile_kernel(struct norm_pair m, struct tile t, struct draw draw, struct val y)
 {
 	SHARED_BYTES(kept_bytes);
 	X *kept_x = (X *)kept_bytes, *kept_d = kept_x + t.pixels * t.span;
@@ -263,6 +266,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 			float dz = line[A_2][k] * d[k] + (line[DELTA_A][k] * u[k] + line[DELTA_B][k]);
 			d[k] = SILU ? silu_change<Y>(u[k] * line[A_1][k] + line[B_1][k], dz) : dz;
 		}
+		drop(d, draw, p.first + i * t.c, VEC);
 		store_wide((Y *)y.p + p.first + i * t.c, d);
 	}
 }
@@ -271,7 +275,7 @@ static __global__ void __launch_bounds__(TILE_THREADS, 1)
 static const struct change_tile {
 	int x, y; /* bf16 */
 	bool silu;
-	void (*kernel)(struct norm_pair, struct tile, struct val);
+	void (*kernel)(struct norm_pair, struct tile, struct draw, struct val);
 } change_tiles[] = {
 	{ 0, 0, true, change_tile_kernel<float, float, true> }, { 0, 0, false, change_tile_kernel<float, float, false> },
 	{ 1, 1, true, change_tile_kernel<low16, low16, true> }, { 1, 1, false, change_tile_kernel<low16, low16, false> },
@@ -317,17 +321,20 @@ static void change_run(struct node *nd, struct cuda *cu)
 	const struct tensor *x = nd->src[X];
 	struct norm_pair m = pair_of(nd);
 	int64_t per_image = m.pixels * m.c;
+	struct draw draw = draw_of(cu, nd->args.norm.drop, x);
 	struct tile t;
 	const struct change_tile *tile = change_tile_of(nd, cu, &t);
 	if (tile) {
-		LAUNCH(cu, tile->kernel, (unsigned)(x->n * t.tiles), (unsigned)t.threads, (size_t)t.shared, m, t,
+		LAUNCH(cu, tile->kernel, (unsigned)(x->n * t.tiles), (unsigned)t.threads, (size_t)t.shared, m, t, draw,
 		       val_of(nd->dst[0]));
 		return;
 	}
 	struct columns sums = sums_of(nd, cu), sweep = columns_of(cu, x->n, m.pixels, m.c, SWEEP_PIXELS);
 	float *partial = nd->work->data, *lines = (float *)(void *)((char *)nd->work->data + lines_at(&sums));
 	struct change_terms terms = { m.x, m.d, per_image, {} };
-	struct apply_change apply = { val_of(nd->dst[0]), m.x, m.d, lines, per_image, m.c, nd->args.norm.silu, {}, {} };
+	struct apply_change apply = {
+		val_of(nd->dst[0]), m.x, m.d, lines, per_image, m.c, nd->args.norm.silu, draw, {}, {}
+	};
 	LAUNCH(cu, column_sums_kernel<change_terms>, columns_blocks(&sums), BLOCK, 0, terms, sums, partial);
 	LAUNCH(cu, change_lines_kernel, (unsigned)(x->n * m.groups), m.per > WARP ? BLOCK / 2 : WARP, 0, m, lines,
 	       (const float *)partial, sums.chunks);

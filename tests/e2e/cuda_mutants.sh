@@ -18,6 +18,7 @@ plugin() {
 	[ -f "$SOURCE/$source" ] || source=model/cuda/$name.cu
 	cp "$SOURCE/$source" "$source"
 	cp "$SOURCE"/model/cuda/*.cuh model/cuda/
+	cp "$SOURCE"/model/ops/*.cuh model/ops/
 	text=$(<"$file")
 	[[ $text == *"$3"* ]] || fail "$file no longer has: $3"
 	printf '%s\n' "${text/"$3"/"$4"}" >"$file"
@@ -85,10 +86,22 @@ test_an_index_off_by_one() {
 	caught pool classify model/ops/classify.cu 'row + p.pad - p.k + 1' 'row + p.pad - p.k + 2'
 }
 test_a_mask_drawn_from_the_wrong_place() {
-	caught dropout dropout model/ops/dropout.cu 'value / 4 + half' 'value / 4'
+	caught groupnorm groupnorm model/ops/dropout.cuh 'value / 4 + (uint64_t)first / 4' 'value / 4'
 }
 test_a_mask_that_forgets_other_processes() {
-	caught dropout dropout model/ops/dropout.cu '(int64_t)at->first * per + i' 'i'
+	caught groupnorm groupnorm model/ops/dropout.cuh '(uint64_t)d.at->first * (uint64_t)d.per + (uint64_t)i' '(uint64_t)i'
+}
+test_a_mask_that_begins_within_a_block() {
+	caught groupnorm groupnorm model/ops/dropout.cuh 'return bits >> before;' 'return bits;'
+}
+test_a_mask_of_another_place_backwards() {
+	caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu 'kept_of(draw, p.first + i * t.c, VEC)' 'kept_of(draw, p.first, VEC)'
+}
+test_a_mask_that_backwards_forgets() {
+	caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu 'store_wide(kept_dy + i * t.span + p.at, dz);' ''
+}
+test_a_mask_that_a_change_forgets() {
+	caught groupnorm_change groupnorm_change model/ops/groupnorm_change.cu 'drop(d, draw, p.first + i * t.c, VEC);' ''
 }
 test_a_small_change_made_as_a_difference() {
 	caught groupnorm_change groupnorm_change model/ops/groupnorm_change.cu 'if (fabsf(d) > 1)' 'if (fabsf(d) >= 0)'

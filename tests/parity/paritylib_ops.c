@@ -178,7 +178,9 @@ static void test_groupnorm(struct op_test *t)
 	if (!x || groups < 1 || c % groups)
 		return fx_fail(t->f, "%s: %d channels in %d groups", t->op, c, groups);
 	struct tensor *w = in(t, "weight", 1, 1, 1, c), *b = in(t, "bias", 1, 1, 1, c);
-	if (!finish(t, graph_groupnorm(t->g, x, w, b, NULL, NORM_PLAIN, groups, fx_number(t->spec, "eps", 1e-5), false),
+	if (!finish(t,
+	            graph_groupnorm(t->g, x, w, b, NULL,
+	                            (struct norm_args){ .groups = groups, .eps = fx_number(t->spec, "eps", 1e-5) }),
 	            true))
 		return;
 	SCOPED(free) char *name = input_name(t, "x");

@@ -65,7 +65,8 @@ static void check(const struct row *r, const char *shared_bytes)
 	struct tensor *x = graph_input(g, "x", r->n, r->side, r->side, r->c), *w = graph_input(g, "w", 1, 1, 1, r->c),
 				  *bias = graph_input(g, "b", 1, 1, 1, r->c), *add = graph_input(g, "e", r->n, 1, 1, r->c);
 	x->needs_grad = w->needs_grad = bias->needs_grad = add->needs_grad = true;
-	struct tensor *y = graph_groupnorm(g, x, w, bias, add, NORM_ADD, 32, 1e-6, true);
+	struct tensor *y = graph_groupnorm(g, x, w, bias, add,
+	                                   (struct norm_args){ .groups = 32, .eps = 1e-6, .silu = true, .mode = NORM_ADD });
 	struct tensor *dy = graph_input(g, "dy", r->n, r->side, r->side, r->c);
 	graph_keep(y);
 	y->grad = dy;

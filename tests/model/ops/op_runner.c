@@ -65,29 +65,34 @@ static struct tensor *conv(struct bench *b, const int64_t *d) /* n, side, ic, oc
 	return graph_conv2d(b->g, x, w, d[7] == 2 ? NULL : bias, (int)d[5], (int)d[6], (int)d[6], d[7] == 1);
 }
 
-static struct tensor *norm(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, residual */
+enum { RESIDUAL = 1, SMALL = 1, DROP = 2 };
+static const struct drop a_drop = { 0.3, 7 };
+
+static struct tensor *norm(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, RESIDUAL | DROP */
 {
 	struct tensor *x = in(b, d[0], d[1], d[2], d[3], true), *w = weights(b, 1, 1, 1, d[3]),
 				  *bias = weights(b, 1, 1, 1, d[3]);
 	enum norm_mode mode = (enum norm_mode)d[5];
 	struct tensor *e = mode == NORM_PLAIN ? NULL : in(b, d[0], 1, 1, mode == NORM_ADD ? d[3] : 2 * d[3], true);
-	struct tensor *y = graph_groupnorm(b->g, x, w, bias, e, mode, (int)d[4], 1e-6, d[6]);
-	return d[7] ? graph_add_scaled(b->g, x, y, 0.7) : y;
+	struct norm_args how = { (int)d[4], 1e-6, d[6], mode, d[7] & DROP ? a_drop : (struct drop){ 0 } };
+	struct tensor *y = graph_groupnorm(b->g, x, w, bias, e, how);
+	return d[7] & RESIDUAL ? graph_add_scaled(b->g, x, y, 0.7) : y;
 }
 
 /* Two passes that differ by d times a thousandth, or by all of it. */
-static struct tensor *norm_change(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, small */
+static struct tensor *norm_change(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, SMALL | DROP */
 {
 	enum norm_mode mode = (enum norm_mode)d[5];
 	int64_t e = mode == NORM_ADD ? d[3] : 2 * d[3];
 	struct tensor *x = in(b, d[0], d[1], d[2], d[3], false), *change = in(b, d[0], d[1], d[2], d[3], false);
-	b->spread[1] = d[7] ? 1e-3f : 1;
+	bool small = d[7] & SMALL;
+	b->spread[1] = small ? 1e-3f : 1;
 	struct norm_change k = { .w = { weights(b, 1, 1, 1, d[3]) }, .b = { weights(b, 1, 1, 1, d[3]) } };
-	k.w[1] = d[7] ? k.w[0] : weights(b, 1, 1, 1, d[3]);
-	k.b[1] = d[7] ? k.b[0] : weights(b, 1, 1, 1, d[3]);
+	k.w[1] = small ? k.w[0] : weights(b, 1, 1, 1, d[3]);
+	k.b[1] = small ? k.b[0] : weights(b, 1, 1, 1, d[3]);
 	for (int i = 0; mode != NORM_PLAIN && i < 2; i++)
-		k.e[i] = d[7] && i ? k.e[0] : weights(b, d[0], 1, 1, e);
-	union op_args args = { .norm = { (int)d[4], 1e-6, d[6], mode } };
+		k.e[i] = small && i ? k.e[0] : weights(b, d[0], 1, 1, e);
+	union op_args args = { .norm = { (int)d[4], 1e-6, d[6], mode, d[7] & DROP ? a_drop : (struct drop){ 0 } } };
 	return graph_groupnorm_change(b->g, x, change, &k, &args);
 }
 
@@ -142,7 +147,7 @@ static struct tensor *attention_change(struct bench *b, const int64_t *d) /* n, 
 static struct tensor *dropout(struct bench *b, const int64_t *d)
 {
 	struct tensor *x = in(b, d[0], 3, 5, d[1], true);
-	return graph_dropout(b->g, x, d[2] ? in(b, d[0], 3, 5, d[1], false) : NULL, 0.3, 7);
+	return graph_dropout(b->g, x, in(b, d[0], 3, 5, d[1], false));
 }
 
 static struct tensor *embed(struct bench *b, const int64_t *d)
@@ -208,13 +213,16 @@ static const struct op_case cases[] = {
 	{ "groupnorm", norm, { 2, 33, 31, 40, 8, NORM_ADD, 1, 0 }, 1e-6, "an image cut over blocks" },
 	{ "groupnorm", norm, { 1, 19, 17, 35, 5, NORM_SCALE_SHIFT, 1, 1 }, 1e-6, "widths and sizes that divide nothing" },
 	{ "groupnorm", norm, { 2, 5, 7, 132, 2, NORM_ADD, 1, 0 }, 1e-6, "more channels in a group than lanes in a warp" },
-	{ "groupnorm", norm, { 2, 32, 32, 32, 8, NORM_ADD, 1, 1 }, 1e-6, "an image that fills a device's block" },
+	{ "groupnorm", norm, { 1, 32, 32, 16, 4, NORM_ADD, 1, 1 }, 1e-6, "an image that fills a device's block" },
 	{ "groupnorm",
 	  norm,
 	  { 1, 17, 15, 48, 4, NORM_SCALE_SHIFT, 1, 1 },
 	  1e-6,
 	  "groups wider than a run, lanes without one" },
 	{ "groupnorm", norm, { 9, 4, 4, 64, 16, NORM_PLAIN, 0, 1 }, 1e-6, "images enough for wide tiles" },
+	{ "groupnorm", norm, { 3, 8, 8, 32, 8, NORM_ADD, 1, DROP }, 1e-6, "dropout, whole Philox blocks" },
+	{ "groupnorm", norm, { 2, 5, 7, 36, 9, NORM_SCALE_SHIFT, 1, DROP | RESIDUAL }, 1e-6, "dropout, halves of runs" },
+	{ "groupnorm", norm, { 3, 3, 5, 7, 1, NORM_PLAIN, 0, DROP }, 1e-6, "dropout, values that begin within a block" },
 	{ "groupnorm_change", norm_change, { 3, 5, 7, 16, 4, NORM_PLAIN, 1, 1 }, 3e-6, "as precise as a large change" },
 	{ "groupnorm_change", norm_change, { 2, 8, 8, 96, 24, NORM_ADD, 1, 1 }, 3e-6, "" },
 	{ "groupnorm_change", norm_change, { 1, 19, 17, 35, 5, NORM_SCALE_SHIFT, 1, 1 }, 3e-6, "odd sizes" },
@@ -222,6 +230,8 @@ static const struct op_case cases[] = {
 	{ "groupnorm_change", norm_change, { 2, 5, 7, 132, 2, NORM_SCALE_SHIFT, 1, 0 }, 3e-6, "wide groups" },
 	{ "groupnorm_change", norm_change, { 1, 32, 32, 32, 8, NORM_ADD, 1, 1 }, 3e-6, "an image that fills a block" },
 	{ "groupnorm_change", norm_change, { 9, 4, 4, 48, 4, NORM_SCALE_SHIFT, 1, 0 }, 3e-6, "groups wider than a run" },
+	{ "groupnorm_change", norm_change, { 2, 8, 8, 32, 8, NORM_ADD, 1, SMALL | DROP }, 3e-6, "dropout" },
+	{ "groupnorm_change", norm_change, { 2, 3, 5, 7, 1, NORM_PLAIN, 0, DROP }, 3e-6, "dropout" },
 	{ "groupnorm_change", norm_change, { 2, 1, 1, 8, 2, NORM_ADD, 1, 0 }, 3e-6, "one pixel" },
 	{ "silu", silu, { 1, 1, 1 }, 1e-6, "" },
 	{ "silu", silu, { 7, 4099, 1 }, 1e-6, "a tail that fills no vector" },
@@ -241,10 +251,7 @@ static const struct op_case cases[] = {
 	{ "attention_change", attention_change, { 2, 4, 4, 1, 16, 1, 1 }, 3e-6, "" },
 	{ "attention_change", attention_change, { 1, 3, 5, 3, 8, 1, 1 }, 3e-6, "heads" },
 	{ "attention_change", attention_change, { 3, 8, 8, 1, 64, 2, 0 }, 2e-5, "a change that turns weights over" },
-	{ "dropout", dropout, { 3, 7, 0 }, 1e-6, "drawn" },
-	{ "dropout", dropout, { 2, 8, 0 }, 1e-6, "drawn, whole Philox blocks" },
-	{ "dropout", dropout, { 2, 65, 1 }, 1e-6, "given mask" },
-	{ "dropout", dropout, { 2, 67, 0 }, 1e-6, "a tail that fills no Philox block" },
+	{ "dropout", dropout, { 2, 65 }, 1e-6, "given mask" },
 	{ "embed", embed, { 5, 8, 0, 0 }, 1e-6, "" },
 	{ "embed", embed, { 5, 8, 1, 1 }, 1e-6, "Fourier, sine first" },
 	{ "distance", distance, { 3, DIST_HUBER, 30 }, 1e-6, "" },
