@@ -32,6 +32,8 @@ struct cuda {
 	struct cublasLtContext *cublaslt; /* created when first needed */
 	struct cudnnContext *cudnn;
 	struct dnn_plan *dnn_plans; /* what cuDNN has planned so far, by shape */
+	struct tune *tune;          /* engines chosen by the clock; NULL: the first proposed */
+	char card[160];             /* the device and its driver, as they stand there */
 	void *workspace;            /* of the libraries; allocated at opening, never during a step */
 	size_t workspace_bytes;
 	size_t used_before;        /* bytes of the card's memory that were in use when it was opened, its context's too */
@@ -71,6 +73,8 @@ extern "C" {
 
 /* The libraries' names and versions, or what replaces them and why, for records. In products.cu, as is: */
 void cuda_libraries_text(char *out, size_t bytes);
+/* Opens the file of engines where ABLATE_CUDNN_TUNE names one; a bad one is a failure of cu. */
+void cuda_libraries_tune(struct cuda *cu);
 /* Closes the handles of the libraries. */
 void cuda_libraries_close(struct cuda *cu);
 /* Remembers "FILE:LINE: what: why" unless something failed before. */
@@ -96,6 +100,13 @@ void cuda_fail_call(struct cuda *cu, const char *file, int line, const char *cal
 #define SHARED(type, name, count) __shared__ __align__(32) type name[count] /* as 16-byte accesses and wmma require */
 #define SHARED_BYTES(name)        extern __shared__ __align__(16) unsigned char name[] /* what the launch gives */
 #endif
+
+/* Bytes of the libraries' workspace on a device with so much memory: a 256th of it. */
+static inline size_t cuda_workspace(size_t memory)
+{
+	const size_t least = (size_t)64 << 20;
+	return memory / 256 < least ? least : memory / 256;
+}
 
 static inline unsigned blocks_for(size_t n, unsigned per_block)
 {

@@ -1,6 +1,6 @@
 /* cuda_dnn.cu - see cuda_dnn.h. cuDNN's graph interface by its C descriptors: tensors, one convolution, for a forward
  * pass with bias also the sum and relu behind it; the library proposes engines for the whole, best first, and the first
- * admissible one becomes the plan. Where no engine takes the fused form the plain convolution is planned and the caller
+ * admissible ones become plans. Where no engine takes the fused form the plain convolution is planned and the caller
  * adds the rest. A network asks for the same few shapes again and again, so plans are kept in the back end, one per
  * shape, and so is the fact that there is none. */
 #include "model/cuda/cuda_dnn.h"
@@ -46,16 +46,23 @@ void dnn_text(char *out, size_t bytes)
 	nvidia_text(out, bytes, &library, dnn_there() ? nn.cudnnGetVersion() : 0, "own convolutions");
 }
 
-enum { MAX_PARTS = 24, MAX_ENGINES = 64 };
+enum { MAX_PARTS = 24 + TUNE_KNOBS, MAX_PROPOSALS = 64 };
 enum { UID_X = 1, UID_W, UID_Y, UID_BIAS, UID_SUM, UID_CONV };
+
+/* An engine with its knobs, and what is run. */
+struct candidate {
+	cudnnBackendDescriptor_t config, plan;
+	struct tune_engine said;
+};
 
 struct dnn_plan {
 	struct dnn_plan *next;
 	struct cuda_conv_shape shape;
 	cudnnBackendDescriptor_t parts[MAX_PARTS]; /* to be destroyed, in order of making */
 	int n_parts;
-	cudnnBackendDescriptor_t plan, config; /* NULL: no engine */
-	size_t workspace;
+	cudnnBackendDescriptor_t graph;
+	struct candidate candidates[DNN_MOST_ENGINES + 1]; /* n 0: no engine; one more to be kept (dnn_plan_keep) */
+	int n;
 	bool fused;
 	enum tensor_type dw;
 };
@@ -257,90 +264,157 @@ static bool admissible(const struct cuda *cu, const struct cuda_conv_shape *s, c
 	return any || tensor_cores || s->type == TENSOR_F32;
 }
 
-/* Builds the plan of one proposal, if it is admissible. */
-static bool take(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t proposal, bool any)
+static bool get(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type,
+                int64_t room, int64_t *n, void *values)
 {
-	cudnnBackendDescriptor_t engine = NULL, plan = NULL;
-	int64_t n = 0, workspace = 0;
-	bool taken = false;
-	if (nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendGetAttribute(proposal, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n,
-	                                &engine) == CUDNN_STATUS_SUCCESS &&
-	    admissible(b->cu, s, engine, any) &&
-	    nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &plan) == CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) ==
-	        CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendSetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
-	                                &proposal) == CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendFinalize(plan) == CUDNN_STATUS_SUCCESS &&
-	    nn.cudnnBackendGetAttribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n,
-	                                &workspace) == CUDNN_STATUS_SUCCESS)
-		taken = (size_t)workspace <= b->cu->workspace_bytes;
-	if (engine)
-		(void)nn.cudnnBackendDestroyDescriptor(engine);
-	if (plan && !taken)
-		(void)nn.cudnnBackendDestroyDescriptor(plan);
-	if (!taken)
-		return false;
-	b->c->plan = plan;
-	b->c->config = proposal; /* kept while its plan lives */
-	b->c->workspace = (size_t)workspace;
-	return true;
+	return nn.cudnnBackendGetAttribute(d, name, type, room, n, values) == CUDNN_STATUS_SUCCESS;
 }
 
-/* Asks for proposals by one heuristic and takes the first admissible one. */
-static bool search(struct builder *b, const struct cuda_conv_shape *s, cudnnBackendDescriptor_t graph,
-                   cudnnBackendHeurMode_t mode)
+/* The configuration's knobs. */
+static bool get_knobs(cudnnBackendDescriptor_t config, struct tune_engine *out)
 {
-	cudnnBackendDescriptor_t proposals[MAX_ENGINES], heuristic = make(b, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+	cudnnBackendDescriptor_t knobs[TUNE_KNOBS];
+	int64_t made = 0, n = 0, one;
+	while (made < TUNE_KNOBS &&
+	       nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR, &knobs[made]) == CUDNN_STATUS_SUCCESS)
+		made++;
+	bool ok = get(config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &n, knobs) &&
+	          n <= made;
+	for (int64_t i = 0; ok && i < n; i++) {
+		cudnnBackendKnobType_t type;
+		ok = get(knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &one, &type) &&
+		     get(knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &one, &out->knobs[i].value);
+		out->knobs[i].type = ok ? (int64_t)type : 0;
+	}
+	out->n_knobs = ok ? (int)n : 0;
+	for (int64_t i = 0; i < made; i++)
+		(void)nn.cudnnBackendDestroyDescriptor(knobs[i]);
+	return ok;
+}
+
+/* What a configuration is, where its engine is admissible. */
+static bool look_at(const struct builder *b, cudnnBackendDescriptor_t config, bool any, struct tune_engine *out)
+{
+	cudnnBackendDescriptor_t engine = NULL;
+	int64_t n = 0;
+	bool ok = nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
+	          get(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, &engine) &&
+	          admissible(b->cu, &b->c->shape, engine, any) &&
+	          get(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &n, &out->engine) &&
+	          get_knobs(config, out);
+	if (engine)
+		(void)nn.cudnnBackendDestroyDescriptor(engine);
+	out->fallback = any;
+	return ok;
+}
+
+/* Builds the plan of one configuration, if it is admissible, as the next candidate, which then owns both. */
+static bool take(struct builder *b, cudnnBackendDescriptor_t config, bool any)
+{
+	struct candidate made = { config, NULL, {} };
+	int64_t n = 0;
+	bool taken =
+		look_at(b, config, any, &made.said) &&
+		nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, &made.plan) == CUDNN_STATUS_SUCCESS &&
+		nn.cudnnBackendSetAttribute(made.plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, 1, &b->cu->cudnn) ==
+			CUDNN_STATUS_SUCCESS &&
+		nn.cudnnBackendSetAttribute(made.plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, CUDNN_TYPE_BACKEND_DESCRIPTOR,
+	                                1, &config) == CUDNN_STATUS_SUCCESS &&
+		nn.cudnnBackendFinalize(made.plan) == CUDNN_STATUS_SUCCESS &&
+		get(made.plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1, &n, &made.said.workspace) &&
+		(size_t)made.said.workspace <= b->cu->workspace_bytes;
+	if (taken)
+		b->c->candidates[b->c->n++] = made;
+	else if (made.plan)
+		(void)nn.cudnnBackendDestroyDescriptor(made.plan);
+	return taken;
+}
+
+static void drop(struct candidate *k)
+{
+	(void)nn.cudnnBackendDestroyDescriptor(k->plan);
+	(void)nn.cudnnBackendDestroyDescriptor(k->config);
+}
+
+/* Asks for proposals by one heuristic and takes the first `most` admissible ones. */
+static bool search(struct builder *b, cudnnBackendHeurMode_t mode, int most)
+{
+	cudnnBackendDescriptor_t proposals[MAX_PROPOSALS], heuristic = make(b, CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
 	int64_t made = 0, n = 0;
-	bool taken = false;
-	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &graph);
+	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &b->c->graph);
 	put(b, heuristic, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &mode);
 	done(b, heuristic);
-	while (b->rc == CUDNN_STATUS_SUCCESS && made < MAX_ENGINES &&
+	while (b->rc == CUDNN_STATUS_SUCCESS && made < MAX_PROPOSALS &&
 	       nn.cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR, &proposals[made]) ==
 	           CUDNN_STATUS_SUCCESS)
 		made++;
 	if (b->rc == CUDNN_STATUS_SUCCESS)
 		b->rc = nn.cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR,
 		                                    made, &n, proposals);
-	for (int64_t i = 0; b->rc == CUDNN_STATUS_SUCCESS && i < n && i < made && !taken; i++)
-		taken = take(b, s, proposals[i], mode == CUDNN_HEUR_MODE_FALLBACK);
-	for (int64_t i = 0; i < made; i++)
-		if (proposals[i] != b->c->config)
+	for (int64_t i = 0; i < made; i++) {
+		bool wanted = b->rc == CUDNN_STATUS_SUCCESS && i < n && b->c->n < most;
+		if (!wanted || !take(b, proposals[i], mode == CUDNN_HEUR_MODE_FALLBACK))
 			(void)nn.cudnnBackendDestroyDescriptor(proposals[i]);
-	return taken;
+	}
+	return b->c->n > 0;
 }
 
-static void drop_parts(struct dnn_plan *c)
+/* The configuration of an engine by its number and knobs; NULL where the library refuses. The caller owns it. */
+static cudnnBackendDescriptor_t configure(struct builder *b, const struct tune_engine *e)
 {
-	while (c->n_parts > 0)
+	cudnnBackendDescriptor_t knobs[TUNE_KNOBS], engine = make(b, CUDNN_BACKEND_ENGINE_DESCRIPTOR), config;
+	put(b, engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &b->c->graph);
+	put(b, engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64, 1, &e->engine);
+	done(b, engine);
+	for (int i = 0; i < e->n_knobs; i++) {
+		cudnnBackendKnobType_t type = (cudnnBackendKnobType_t)e->knobs[i].type;
+		knobs[i] = make(b, CUDNN_BACKEND_KNOB_CHOICE_DESCRIPTOR);
+		put(b, knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_TYPE, CUDNN_TYPE_KNOB_TYPE, 1, &type);
+		put(b, knobs[i], CUDNN_ATTR_KNOB_CHOICE_KNOB_VALUE, CUDNN_TYPE_INT64, 1, &e->knobs[i].value);
+		done(b, knobs[i]);
+	}
+	config = make(b, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+	put(b, config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &engine);
+	if (e->n_knobs)
+		put(b, config, CUDNN_ATTR_ENGINECFG_KNOB_CHOICES, CUDNN_TYPE_BACKEND_DESCRIPTOR, e->n_knobs, knobs);
+	done(b, config);
+	if (b->rc != CUDNN_STATUS_SUCCESS)
+		return NULL;
+	b->c->n_parts--; /* the last one made */
+	return config;
+}
+
+/* All but the first `left`. */
+static void drop_parts(struct dnn_plan *c, int left)
+{
+	while (c->n_parts > left)
 		(void)nn.cudnnBackendDestroyDescriptor(c->parts[--c->n_parts]);
 }
 
 /* One form of the pass by one heuristic. Returns whether an engine takes it. */
-static bool plan(struct cuda *cu, struct dnn_plan *c, bool fused, enum tensor_type dw, cudnnBackendHeurMode_t mode)
+static bool plan(struct cuda *cu, struct dnn_plan *c, bool fused, enum tensor_type dw, cudnnBackendHeurMode_t mode,
+                 int most)
 {
 	struct builder b = { cu, c, CUDNN_STATUS_SUCCESS };
 	c->fused = fused;
 	c->dw = dw;
-	if (search(&b, &c->shape, operations(&b, &c->shape, fused), mode))
+	c->graph = operations(&b, &c->shape, fused);
+	if (search(&b, mode, most))
 		return true;
-	drop_parts(c);
+	drop_parts(c, 0);
 	return false;
 }
 
 /* The forms, best first; the library's fallback for any shape, which can be slow, only after all of them were
  * refused. */
-static bool plan_any(struct cuda *cu, struct dnn_plan *c)
+static bool plan_any(struct cuda *cu, struct dnn_plan *c, int most)
 {
 	static const cudnnBackendHeurMode_t modes[] = { CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK };
 	const struct cuda_conv_shape *s = &c->shape;
 	bool more = s->bias || s->relu, low_weights = s->pass == DNN_BACKWARD_WEIGHTS && s->type == TENSOR_BF16;
 	for (int i = 0; i < 2; i++)
-		if ((more && plan(cu, c, true, TENSOR_F32, modes[i])) || plan(cu, c, false, TENSOR_F32, modes[i]) ||
-		    (low_weights && plan(cu, c, false, TENSOR_BF16, modes[i])))
+		if ((more && plan(cu, c, true, TENSOR_F32, modes[i], most)) || plan(cu, c, false, TENSOR_F32, modes[i], most) ||
+		    (low_weights && plan(cu, c, false, TENSOR_BF16, modes[i], most)))
 			return true;
 	return false;
 }
@@ -359,32 +433,21 @@ static bool ready(struct cuda *cu)
 	return rc == CUDNN_STATUS_SUCCESS;
 }
 
-static bool same(const struct cuda_conv_shape *a, const struct cuda_conv_shape *b)
-{
-	const struct dnn_shape *p = &a->shape, *q = &b->shape;
-	return a->pass == b->pass && a->type == b->type && a->bias == b->bias && a->relu == b->relu &&
-	       a->exact == b->exact && p->n == q->n && p->h == q->h && p->w == q->w && p->ic == q->ic && p->oc == q->oc &&
-	       p->kh == q->kh && p->kw == q->kw && p->oh == q->oh && p->ow == q->ow && p->stride == q->stride &&
-	       p->pad_h == q->pad_h && p->pad_w == q->pad_w;
-}
-
 static void plan_free(struct dnn_plan *c)
 {
-	if (c->plan)
-		(void)nn.cudnnBackendDestroyDescriptor(c->plan);
-	if (c->config)
-		(void)nn.cudnnBackendDestroyDescriptor(c->config);
-	drop_parts(c);
+	for (int i = 0; i < c->n; i++)
+		drop(&c->candidates[i]);
+	drop_parts(c, 0);
 	free(c);
 }
 
-struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s)
+struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s, int most)
 {
 	struct dnn_plan *c = cu->dnn_plans;
-	while (c && !same(&c->shape, s))
+	while (c && !cuda_conv_same(&c->shape, s))
 		c = c->next;
 	if (c)
-		return c->plan ? c : NULL;
+		return c->n ? c : NULL;
 	if (!ready(cu))
 		return NULL;
 	c = (struct dnn_plan *)calloc(1, sizeof *c);
@@ -393,7 +456,63 @@ struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s)
 	c->shape = *s;
 	c->next = cu->dnn_plans;
 	cu->dnn_plans = c;
-	return plan_any(cu, c) ? c : NULL;
+	return plan_any(cu, c, most) ? c : NULL;
+}
+
+int dnn_plan_engines(const struct dnn_plan *c)
+{
+	return c->n;
+}
+
+const struct tune_engine *dnn_plan_engine(const struct dnn_plan *c, int i)
+{
+	return &c->candidates[i].said;
+}
+
+static bool same_engine(const struct tune_engine *a, const struct tune_engine *b)
+{
+	bool same = a->engine == b->engine && a->n_knobs == b->n_knobs;
+	for (int i = 0; same && i < a->n_knobs; i++)
+		same = a->knobs[i].type == b->knobs[i].type && a->knobs[i].value == b->knobs[i].value;
+	return same;
+}
+
+bool dnn_plan_keep(struct cuda *cu, struct dnn_plan *c, const struct tune_engine *engine)
+{
+	int i = 0, before = c->n_parts;
+	while (i < c->n && !same_engine(&c->candidates[i].said, engine))
+		i++;
+	if (i == c->n) {
+		struct builder b = { cu, c, CUDNN_STATUS_SUCCESS };
+		cudnnBackendDescriptor_t config = configure(&b, engine);
+		if (!config || !take(&b, config, true)) {
+			if (config)
+				(void)nn.cudnnBackendDestroyDescriptor(config);
+			drop_parts(c, before);
+			return false;
+		}
+		c->candidates[i].said.fallback = false; /* that was not kept */
+	}
+	struct candidate kept = c->candidates[i];
+	for (int j = 0; j < c->n; j++)
+		if (j != i)
+			drop(&c->candidates[j]);
+	kept.said.us = engine->us;
+	c->candidates[0] = kept;
+	c->n = 1;
+	return true;
+}
+
+const struct cuda_conv_shape *dnn_plan_at(const struct cuda *cu, int i, const struct dnn_plan **c)
+{
+	int n = 0;
+	for (struct dnn_plan *at = cu->dnn_plans; at; at = at->next)
+		n++;
+	struct dnn_plan *at = cu->dnn_plans; /* the last one asked for */
+	for (n--; at && n > i; n--)
+		at = at->next;
+	*c = at && at->n ? at : NULL;
+	return at && n == i ? &at->shape : NULL;
 }
 
 void dnn_close(struct cuda *cu)
@@ -423,7 +542,7 @@ enum tensor_type dnn_plan_dw(const struct dnn_plan *c)
 	return c->dw;
 }
 
-void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const void *bias, void *y)
+void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, int i, void *x, void *w, const void *bias, void *y)
 {
 	union {
 		const void *given;
@@ -444,7 +563,7 @@ void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const v
 	if (rc == CUDNN_STATUS_SUCCESS)
 		rc = nn.cudnnBackendFinalize(pack);
 	if (rc == CUDNN_STATUS_SUCCESS)
-		rc = nn.cudnnBackendExecute(cu->cudnn, c->plan, pack);
+		rc = nn.cudnnBackendExecute(cu->cudnn, c->candidates[i].plan, pack);
 	if (pack)
 		(void)nn.cudnnBackendDestroyDescriptor(pack);
 	if (rc != CUDNN_STATUS_SUCCESS)

@@ -19,7 +19,27 @@ void dnn_close(struct cuda *cu)
 	(void)cu;
 }
 
-struct dnn_plan *dnn_plan_of(struct cuda *, const struct cuda_conv_shape *)
+struct dnn_plan *dnn_plan_of(struct cuda *, const struct cuda_conv_shape *, int)
+{
+	return NULL;
+}
+
+int dnn_plan_engines(const struct dnn_plan *)
+{
+	return 0;
+}
+
+const struct tune_engine *dnn_plan_engine(const struct dnn_plan *, int)
+{
+	return NULL;
+}
+
+bool dnn_plan_keep(struct cuda *, struct dnn_plan *, const struct tune_engine *)
+{
+	return false;
+}
+
+const struct cuda_conv_shape *dnn_plan_at(const struct cuda *, int, const struct dnn_plan **)
 {
 	return NULL;
 }
@@ -39,6 +59,6 @@ enum tensor_type dnn_plan_dw(const struct dnn_plan *)
 	return TENSOR_F32;
 }
 
-void dnn_plan_run(struct cuda *, struct dnn_plan *, void *, void *, const void *, void *)
+void dnn_plan_run(struct cuda *, struct dnn_plan *, int, void *, void *, const void *, void *)
 {
 }

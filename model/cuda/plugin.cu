@@ -2,6 +2,7 @@
  * graph, and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
 #include "model/base/env.h"
 #include "model/cuda/cuda.h"
+#include "model/cuda/cuda_dnn.h"
 #include "model/cuda/cuda_nccl.h"
 #include "model/cuda/cuda_solver.h"
 #include "model/cuda/moment_kernel.h"
@@ -19,12 +20,7 @@ static const struct cuda_op *const ops_of[] = {
 #undef OP
 };
 
-enum {
-	MIN_WORKSPACE = 64 << 20,
-	WORKSPACE_SHARE = 256, /* the libraries' workspace: a 256th of the device's memory */
-	STAGE_BYTES = 256 << 10,
-	SMALL_UPLOAD = 64 << 10
-};
+enum { STAGE_BYTES = 256 << 10, SMALL_UPLOAD = 64 << 10 };
 
 static struct cuda *cuda_of(struct backend *b)
 {
@@ -330,6 +326,7 @@ static void facts(struct backend *b, struct backend_facts *out)
 		"tf32 in products and convolutions, the teacher by its change",
 		"bf16 activations, fp32 sums, norms and losses, the teacher by its change",
 	};
+	const struct cuda *cu = cuda_of(b);
 	static_assert(DTYPE_FP32 == 0 && DTYPE_TF32 == 1 && DTYPE_BF16 == 2 && N_DTYPES == 3, "rows of math");
 	struct cudaDeviceProp prop;
 	int driver = 0, runtime = 0;
@@ -348,16 +345,21 @@ static void facts(struct backend *b, struct backend_facts *out)
 	               (unsigned)prop.pciBusID & 0xFF, (unsigned)prop.pciDeviceID & 0xFF);
 	(void)snprintf(out->driver, sizeof out->driver, "CUDA %d.%d", driver / 1000, driver % 1000 / 10);
 	cuda_libraries_text(versions, sizeof versions);
-	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %.200s", runtime / 1000,
-	               runtime % 1000 / 10, versions);
+	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %.180s%s", runtime / 1000,
+	               runtime % 1000 / 10, versions, cu->tune ? ", engines by time" : "");
 	(void)snprintf(out->math, sizeof out->math, "%s", math[b->dtype]);
-	const struct cuda *cu = cuda_of(b);
 	if (cu->convs_by_library + cu->convs_thin + cu->convs_by_kernel)
 		(void)snprintf(out->convolutions, sizeof out->convolutions,
-		               "%d by cuDNN, %d by the plugin's own kernels, %d of these by those for thin layers",
-		               cu->convs_by_library, cu->convs_by_kernel + cu->convs_thin, cu->convs_thin);
+		               "%d by cuDNN, %d by the plugin's own kernels, %d of them for thin layers", cu->convs_by_library,
+		               cu->convs_by_kernel + cu->convs_thin, cu->convs_thin);
+	out->timed = cu->tune != NULL;
 	out->memory = total;
 	out->memory_free = free_bytes;
+}
+
+static bool convolution(struct backend *b, int i, char *out, size_t bytes)
+{
+	return cuda_conv_text(cuda_of(b), i, out, bytes);
 }
 
 static void close_cuda(struct backend *b)
@@ -418,6 +420,7 @@ static const struct backend_ops ops = {
 	.wait = wait,
 	.check = check,
 	.facts = facts,
+	.convolution = convolution,
 	.close = close_cuda,
 };
 
@@ -453,15 +456,17 @@ static int check_card(const struct cuda *cu, const struct cudaDeviceProp *prop, 
 static int set_up(struct cuda *cu, const struct cudaDeviceProp *prop, struct err *e)
 {
 	size_t free_bytes = 0, total = 0;
+	int driver = 0;
 	CUDA_CALL(cu, cudaMemGetInfo(&free_bytes, &total));
 	cu->used_before = total - free_bytes;
 	cu->processors = prop->multiProcessorCount;
 	cu->shared_most = (int)prop->sharedMemPerBlockOptin;
 	cu->shared_each = (int)prop->sharedMemPerMultiprocessor;
 	cu->shared_own = (int)prop->reservedSharedMemPerBlock;
-	cu->workspace_bytes = prop->totalGlobalMem / WORKSPACE_SHARE;
-	if (cu->workspace_bytes < MIN_WORKSPACE)
-		cu->workspace_bytes = MIN_WORKSPACE;
+	cu->workspace_bytes = cuda_workspace(prop->totalGlobalMem);
+	(void)cudaDriverGetVersion(&driver);
+	(void)snprintf(cu->card, sizeof cu->card, "%.120s, CUDA %d.%d", prop->name, driver / 1000, driver % 1000 / 10);
+	cuda_libraries_tune(cu);
 	open_rings(cu);
 	if (cu->failed[0])
 		return check(&cu->base, e);

@@ -102,6 +102,7 @@ struct backend_facts {
 	char device[128], driver[64], libraries[256], math[128];
 	char convolutions[128]; /* what computes those planned so far; "" = the back end's only way, or none yet */
 	char uuid[48], bus[24]; /* which of several alike: "GPU-8f3c...", "0000:01:00.0", as nvidia-smi has them; "" */
+	bool timed;             /* engines are chosen by the clock, so bits depend on what it chose, too */
 	uint64_t memory, memory_free; /* bytes; 0 = unknown */
 };
 
@@ -185,6 +186,9 @@ struct backend_ops {
 		struct backend *b); /* for what was enqueued; failures stay for check. NULL where calls wait themselves */
 	int (*check)(struct backend *b, struct err *e);
 	void (*facts)(struct backend *b, struct backend_facts *out);
+	/* The i-th of the convolutions that a library was asked for, and the engine that computes it, as a line; false:
+	 * there is none. NULL: no library has a choice. */
+	bool (*convolution)(struct backend *b, int i, char *out, size_t bytes);
 	void (*close)(struct backend *b);
 };
 

@@ -97,9 +97,9 @@ size_t graph_bytes(const struct graph *g);   /* planned memory */
 double graph_flops(const struct graph *g);   /* multiply-adds count 2; convolutions and attention only */
 double graph_traffic(const struct graph *g); /* bytes that its nodes read and write, each tensor once per node */
 int graph_nodes(const struct graph *g, struct node ***nodes);
-/* Where the time of runs went, the first left out: per kind of node and for the shapes that take most. Nothing unless
- * ABLATE_PROFILE was set when the graph was planned; then every node is waited for, and runs cannot be recorded
- * (ops->programs). */
+/* Where the time of runs went, the first left out: per kind of node and for the shapes that take most; and the engines
+ * of convolutions that a library computes. Nothing unless ABLATE_PROFILE was set when the graph was planned; then every
+ * node is waited for, and runs cannot be recorded (ops->programs). */
 void graph_profile(const struct graph *g, FILE *f);
 bool graph_profiled(const struct graph *g);
 

@@ -125,6 +125,14 @@ bool graph_profiled(const struct graph *g)
 	return g->node_seconds != NULL;
 }
 
+/* What a library computes the convolutions by, as the back end was asked for them. */
+static void write_engines(FILE *f, struct backend *b)
+{
+	char text[1024];
+	for (int i = 0; b->ops->convolution && b->ops->convolution(b, i, text, sizeof text); i++)
+		(void)fprintf(f, "%s  %s\n", i ? "" : "convolutions and their engines:\n", text);
+}
+
 void graph_profile(const struct graph *g, FILE *f)
 {
 	if (!g->node_seconds || g->profiled_runs < 1)
@@ -142,4 +150,5 @@ void graph_profile(const struct graph *g, FILE *f)
 	write_costs(f, ops, n_ops, g->profiled_runs, total, false);
 	(void)fprintf(f, "the shapes that take the most time:\n");
 	write_costs(f, shapes, n_shapes, g->profiled_runs, total, true);
+	write_engines(f, g->backend);
 }

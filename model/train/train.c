@@ -198,6 +198,21 @@ static void tell_device(const struct trainer *t)
 	t->hooks->say(t->hooks->ctx, line);
 }
 
+/* Which engine computes each of them, where the clock chose: that decides bits, so the record holds it. Engines are
+ * chosen when they first run. */
+static void tell_engines(const struct trainer *t)
+{
+	struct backend_facts f;
+	char text[1024];
+	t->b->ops->facts(t->b, &f);
+	if (!f.timed || !t->hooks || !t->hooks->say)
+		return;
+	for (int i = 0; t->b->ops->convolution(t->b, i, text, sizeof text); i++) {
+		SCOPED(free) char *line = xstrfmt("%s: %s", t->b->name, text);
+		t->hooks->say(t->hooks->ctx, line);
+	}
+}
+
 /* Which part of every batch is ours. */
 static int take_share(struct trainer *t, struct err *e)
 {
@@ -396,6 +411,8 @@ static int one_step(struct trainer *t, int64_t k, struct err *e)
 	}
 	if (parts > 1 && start(t, &t->programs[1], enqueue_end, e))
 		return -1;
+	if (!t->warm)
+		tell_engines(t);
 	t->warm = true;
 	return 0;
 }

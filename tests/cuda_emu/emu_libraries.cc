@@ -120,15 +120,57 @@ struct dnn_plan {
 	struct cuda_conv_shape s;
 	struct dnn_conv *primitive;
 	struct dnn_plan *next;
+	std::vector<struct tune_engine> engines; /* that compute the same */
 };
 
-struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s)
+static struct tune_engine engine_of(int64_t number)
+{
+	struct tune_engine e = {};
+	e.engine = number;
+	e.n_knobs = 1;
+	e.knobs[0].type = 7;
+	e.knobs[0].value = number;
+	return e;
+}
+
+struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s, int most)
 {
 	if (s->shape.ic % 8 && s->shape.oc % 8) /* a library that has no engine for this */
 		return NULL;
 	const bool bias = false, relu = false; /* conv_run makes both */
-	cu->dnn_plans = new dnn_plan{ *s, dnn_conv_new(&s->shape, s->pass, bias, relu), cu->dnn_plans };
+	for (struct dnn_plan *c = cu->dnn_plans; c; c = c->next)
+		if (cuda_conv_same(&c->s, s))
+			return c;
+	cu->dnn_plans = new dnn_plan{ *s, dnn_conv_new(&s->shape, s->pass, bias, relu), cu->dnn_plans, {} };
+	for (int i = 0; i < most && i < 2; i++)
+		cu->dnn_plans->engines.push_back(engine_of(40 + i));
 	return cu->dnn_plans;
+}
+
+int dnn_plan_engines(const struct dnn_plan *c)
+{
+	return (int)c->engines.size();
+}
+
+const struct tune_engine *dnn_plan_engine(const struct dnn_plan *c, int i)
+{
+	return &c->engines[(size_t)i];
+}
+
+bool dnn_plan_keep(struct cuda *, struct dnn_plan *c, const struct tune_engine *engine)
+{
+	if (engine->engine != 40 && engine->engine != 41)
+		return false;
+	c->engines.assign(1, *engine);
+	return true;
+}
+
+const struct cuda_conv_shape *dnn_plan_at(const struct cuda *cu, int i, const struct dnn_plan **c)
+{
+	*c = cu->dnn_plans;
+	while (*c && i-- > 0)
+		*c = (*c)->next;
+	return *c ? &(*c)->s : NULL;
 }
 
 void dnn_close(struct cuda *cu)
@@ -194,7 +236,7 @@ static void conv_run(const struct dnn_plan *c, void *x, void *w, const void *bia
 				val_put(vw, ohwi(s, o, i, tap), weights[(size_t)((o * s.ic + i) * taps + tap)]);
 }
 
-void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, void *x, void *w, const void *bias, void *y)
+void dnn_plan_run(struct cuda *cu, struct dnn_plan *c, int, void *x, void *w, const void *bias, void *y)
 {
 	if (((uintptr_t)x | (uintptr_t)w | (uintptr_t)y | (uintptr_t)bias) % 16)
 		cuda_fail(cu, __FILE__, __LINE__, "convolution", "an operand that is not aligned as the library is told");

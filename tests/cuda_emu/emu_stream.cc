@@ -5,6 +5,7 @@
 #include "tests/cuda_emu/emu_private.h"
 #include "tests/cuda_emu/emu_stream.h"
 
+#include <chrono>
 #include <limits.h>
 #include <memory>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ struct emu_event {
 	struct emu_lane *lane;
 	size_t at;
 	program capture;
+	std::shared_ptr<double> ms; /* when the lane came to it; NULL: not asked for */
 };
 struct emu_graph {
 	program made;
@@ -151,11 +153,13 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream)
 	return emu_result(cudaSuccess);
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned)
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags)
 {
 	if (emu_is_lost())
 		return emu_result(cudaSuccess);
 	*out = new emu_event();
+	if (!(flags & cudaEventDisableTiming))
+		(*out)->ms.reset(new double(0));
 	return emu_result(cudaSuccess);
 }
 
@@ -169,6 +173,11 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
 {
 	if (emu_is_lost())
 		return emu_result(cudaSuccess);
+	if (std::shared_ptr<double> ms = event->ms)
+		(void)emu_call(stream, [ms] {
+			*ms =
+				std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+		});
 	event->lane = lane_of(stream);
 	event->at = event->lane->end();
 	event->capture = stream->capture;
@@ -183,6 +192,14 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event)
 		return emu_result(cudaErrorStreamCaptureInvalidated);
 	if (event->lane)
 		run_live(event->lane, event->at);
+	return emu_result(cudaSuccess);
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t start, cudaEvent_t end)
+{
+	if (!start->ms || !end->ms || *start->ms <= 0 || *end->ms <= 0)
+		return emu_result(cudaErrorInvalidValue);
+	*ms = (float)(*end->ms - *start->ms);
 	return emu_result(cudaSuccess);
 }
 

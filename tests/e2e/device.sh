@@ -65,6 +65,26 @@ test_without_the_libraries_own_kernels_stand_in_and_are_recorded() {
 	unset ABLATE_CUBLASLT ABLATE_CUDNN
 }
 
+# What the clock chose decides bits: it is in the record, and the file has it for the next run.
+test_engines_chosen_by_the_clock_are_recorded_and_taken_up_again() {
+	no_sanitizers
+	grid fp32
+	export ABLATE_CUDNN_TUNE=$PWD/engines
+	run ablate run g.toml --device cuda --db first.db; exits 0
+	check [ "$(grep -c 'emulated device.*forward.*bias' engines)" -ge 2 ]
+	cp engines before
+	find . -name journal.jsonl -exec cat {} + >journals
+	sql first.db 'SELECT json FROM env' >env && says env 'engines by time'
+	check grep -q 'fp32 weights gradient, [^"]*: engine 4[01], knobs 7=4[01], workspace 0 bytes, [0-9.]* us when it was chosen' journals
+	run ablate run g.toml --device cuda --db second.db; exits 0
+	same before engines
+	check [ "$(sql first.db 'SELECT group_concat(value) FROM v_result')" = "$(sql second.db 'SELECT group_concat(value) FROM v_result')" ]
+	echo junk >>engines
+	run ablate run g.toml --device cuda --db third.db; exits 1
+	says err 'is not one of a file of engines (ABLATE_CUDNN_TUNE): delete it, or the file'
+	unset ABLATE_CUDNN_TUNE
+}
+
 # Who computed a score stands beside it in the record, in what shows it and in what leaves; on the host nothing is said.
 test_a_score_tells_what_the_device_computed() {
 	no_sanitizers

@@ -138,6 +138,9 @@ cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendA
 {
 	if (name == CUDNN_ATTR_OPERATIONGRAPH_HANDLE)
 		return CUDNN_STATUS_SUCCESS;
+	if (name == CUDNN_ATTR_ENGINE_OPERATION_GRAPH)
+		(void)nn.cudnnBackendSetAttribute(d, CUDNN_ATTR_ENGINE_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
+		                                  &described);
 	if (name == CUDNN_ATTR_EXECUTION_PLAN_HANDLE)
 		return nn.cudnnBackendSetAttribute(d, CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1,
 		                                   &described);

@@ -73,18 +73,6 @@ static const struct {
 	  { { 64, 32, 32, 3, 128, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false },
 	  DTYPE_BF16,
 	  LOW_WEIGHTS },
-	{ "the last, exact",
-	  { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, true },
-	  DTYPE_BF16,
-	  FUSED },
-	{ "the last's data gradient",
-	  { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_DATA, F32, false, false, true },
-	  DTYPE_BF16,
-	  PLAIN },
-	{ "the last's weights gradient",
-	  { { 64, 32, 32, 256, 3, 3, 3, 32, 32, 1, 1, 1 }, DNN_BACKWARD_WEIGHTS, F32, false, false, true },
-	  DTYPE_BF16,
-	  PLAIN },
 	{ "floats",
 	  { { 64, 32, 32, 256, 256, 3, 3, 32, 32, 1, 1, 1 }, DNN_FORWARD, F32, true, false, false },
 	  DTYPE_FP32,
@@ -128,7 +116,7 @@ static void check_card(int capability, struct cuda *cu)
 {
 	for (int i = 0; i < CASES; i++) {
 		cu->base.dtype = cases[i].dtype;
-		struct dnn_plan *c = dnn_plan_of(cu, &cases[i].s);
+		struct dnn_plan *c = dnn_plan_of(cu, &cases[i].s, 1);
 		cr_assert(!cu->failed[0], "%s", cu->failed);
 		cr_expect(c, "sm_%d: no engine for %s", capability / 10, cases[i].what);
 		if (!c)
@@ -138,7 +126,7 @@ static void check_card(int capability, struct cuda *cu)
 		cr_expect_eq(dnn_plan_dw(c), cases[i].wanted == LOW_WEIGHTS ? BF16 : F32, "sm_%d: %s", capability / 10,
 		             cases[i].what);
 		int before = live();
-		cr_expect_eq(dnn_plan_of(cu, &cases[i].s), c, "planned twice");
+		cr_expect_eq(dnn_plan_of(cu, &cases[i].s, 1), c, "planned twice");
 		cr_expect_eq(live(), before);
 	}
 }
@@ -167,9 +155,9 @@ Test(cudnn_plans, what_no_engine_takes_is_no_failure_and_asked_once)
 		{ 2, 5, 5, 3, 7, 3, 3, 3, 3, 2, 1, 1 }, DNN_BACKWARD_WEIGHTS, BF16, false, false, false
 	};
 	odd.shape.h = 0;
-	cr_expect_null(dnn_plan_of(&cu, &odd));
+	cr_expect_null(dnn_plan_of(&cu, &odd, DNN_MOST_ENGINES));
 	int left = live();
-	cr_expect_null(dnn_plan_of(&cu, &odd));
+	cr_expect_null(dnn_plan_of(&cu, &odd, DNN_MOST_ENGINES));
 	cr_expect_eq(live(), left);
 	cr_expect_eq(cu.failed[0], '\0', "%s", cu.failed);
 	dnn_close(&cu);
@@ -187,12 +175,57 @@ Test(cudnn_plans, engines_keep_within_the_workspace)
 		cu.workspace_bytes = rooms[r];
 		for (int i = 0; i < CASES; i++) {
 			cu.base.dtype = cases[i].dtype;
-			struct dnn_plan *c = dnn_plan_of(&cu, &cases[i].s);
-			cr_expect(!c || c->workspace <= rooms[r], "%s", cases[i].what);
-			largest[r] = c && c->workspace > largest[r] ? c->workspace : largest[r];
+			struct dnn_plan *c = dnn_plan_of(&cu, &cases[i].s, 1);
+			size_t wanted = c ? (size_t)dnn_plan_engine(c, 0)->workspace : 0;
+			cr_expect(wanted <= rooms[r], "%s", cases[i].what);
+			largest[r] = wanted > largest[r] ? wanted : largest[r];
 		}
 		dnn_close(&cu);
 		cr_expect_eq(live(), 0);
 	}
 	cr_expect_gt(largest[3], largest[0], "nothing wants a workspace: the limit was not tested");
+}
+
+enum { H100 = 3 };
+
+/* A choice that was timed once is taken up again from a file: number and knobs have to make the same engine, also in a
+ * plan that never had it among its candidates. */
+Test(cudnn_plans, an_engine_is_built_again_from_its_number_and_knobs, .timeout = 120)
+{
+	int again = 0, knobs = 0;
+	cr_assert_eq(card(H100), 900);
+	for (int i = 0; i < CASES; i++) {
+		struct cuda cu, other;
+		memset(&cu, 0, sizeof cu);
+		cu.base.dtype = cases[i].dtype;
+		cu.workspace_bytes = (size_t)320 << 20;
+		other = cu;
+		struct dnn_plan *c = dnn_plan_of(&cu, &cases[i].s, DNN_MOST_ENGINES);
+		cr_assert(c, "%s", cases[i].what);
+		int n = dnn_plan_engines(c);
+		cr_expect(n >= 1 && n <= DNN_MOST_ENGINES);
+		for (int k = n - 1; k >= 0; k--, dnn_close(&other)) {
+			struct tune_engine said = *dnn_plan_engine(c, k);
+			said.us = 7;
+			struct dnn_plan *d = dnn_plan_of(&other, &cases[i].s, 1);
+			cr_assert(d && dnn_plan_keep(&other, d, &said), "%s: candidate %d", cases[i].what, k);
+			const struct tune_engine *got = dnn_plan_engine(d, 0);
+			cr_expect_eq(dnn_plan_engines(d), 1);
+			cr_expect(same_engine(got, &said) && got->workspace == said.workspace && got->us == said.us, "%s",
+			          cases[i].what);
+			again += k > 0;
+			knobs += said.n_knobs > 0;
+		}
+		struct tune_engine none = *dnn_plan_engine(c, 0);
+		none.engine = 123456;
+		int before = live();
+		cr_expect_not(dnn_plan_keep(&cu, c, &none), "an engine that there is not");
+		cr_expect(live() == before && dnn_plan_engines(c) == n);
+		struct tune_engine last = *dnn_plan_engine(c, n - 1);
+		cr_expect(dnn_plan_keep(&cu, c, &last) && dnn_plan_engines(c) == 1 &&
+		          same_engine(dnn_plan_engine(c, 0), &last));
+		dnn_close(&cu);
+		cr_expect_eq(live(), 0, "%s: %d descriptors are left", cases[i].what, live());
+	}
+	cr_expect(again > 0 && knobs > 0, "no engine was built anew: nothing was tested");
 }
