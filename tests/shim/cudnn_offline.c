@@ -67,6 +67,11 @@ int cudnn_offline_card(int i)
 	return cards[i].capability;
 }
 
+long long cudnn_offline_memory(int i)
+{
+	return (long long)cards[i].gib << 30;
+}
+
 int cudnn_offline_live(void)
 {
 	return live;

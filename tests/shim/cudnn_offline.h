@@ -15,7 +15,8 @@ extern "C" {
 int cudnn_offline_open(const char *library); /* the real one; -1: not here */
 int cudnn_offline_card(
 	int i); /* plans are for card i from now on. Its compute capability times 100; 0: no such card; -1: refused */
-int cudnn_offline_live(void); /* descriptors that were made and not destroyed */
+long long cudnn_offline_memory(int i); /* of card i, in bytes */
+int cudnn_offline_live(void);          /* descriptors that were made and not destroyed */
 #ifdef __cplusplus
 }
 #endif
