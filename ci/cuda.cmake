@@ -17,10 +17,10 @@ if(ABLATE_CUDA)
       list(FILTER PLUGIN_SOURCES EXCLUDE REGEX "/cuda_dnn\\.cu$")
       message(STATUS "no cudnn.h: the plugin will compute convolutions by its own kernels only (-DCUDNN_INCLUDE=FOLDER names cuDNN's headers)")
     endif()
-    add_library(ablate_cuda MODULE ${PLUGIN_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/cuda/nvidia.c model/cuda/tune.c)
+    add_library(ablate_cuda MODULE ${PLUGIN_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/cuda/nvidia.c model/cuda/tune.c model/cuda/wheels.c)
     string(REPLACE ";" " " BUILT_FOR "${ABLATE_CUDA_ARCHITECTURES}")
     target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}" ABLATE_CUDA_BUILT_FOR="${BUILT_FOR}")
-    target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
+    target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-lineinfo -Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
     if(CUDNN_INCLUDE)
       target_include_directories(ablate_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE})
     endif()
@@ -36,7 +36,7 @@ else()
 endif()
 
 file(GLOB EMU_SOURCES CONFIGURE_DEPENDS tests/cuda_emu/*.cc)
-add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/cuda/nvidia.c model/cuda/tune.c model/cpu/dnn.c model/base/cpu.c) # the libraries' stand-ins compute as the CPU does
+add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/cuda/nvidia.c model/cuda/tune.c model/cuda/wheels.c model/cpu/dnn.c model/base/cpu.c) # the libraries' stand-ins compute as the CPU does
 set(EMULATED ${CUDA_SOURCES})
 list(FILTER EMULATED EXCLUDE REGEX "/cuda_(blas|dnn|dnn_absent|nccl)\\.cu$") # calls of libraries: emu_libraries.cc and emu_nccl.cc stand in for them
 foreach(source ${EMULATED}) # compiled as C++, from a file of another name: CMake knows .cu as CUDA only

@@ -1,5 +1,8 @@
-/* nvidia.c - see nvidia.h. The linker's own search first, then where the toolkit's installer puts them. */
+/* nvidia.c - see nvidia.h. The folder that the environment names, or else the linker's own search, then where the
+ * toolkit's installer puts them, then Python's packages. */
 #include "model/cuda/nvidia.h"
+
+#include "model/cuda/wheels.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -49,14 +52,28 @@ bool nvidia_unwanted(const struct nvidia_row *row)
 	return named && strcmp(named, "none") == 0;
 }
 
-static void *search(const char *file)
+/* By a path that is there: one that cannot be opened says why. */
+static void *open_path(struct nvidia_library *l, const char *path)
 {
-	char path[256];
+	void *found = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!found)
+		(void)snprintf(l->why_not, sizeof l->why_not, "%.95s", dlerror());
+	return found;
+}
+
+static void *search(struct nvidia_library *l)
+{
+	const char *file = l->row->file, *named = env_get(ENV_ABLATE_NVIDIA);
+	char path[1024];
 	void *found = NULL;
+	if (named && *named && wheels_in(path, sizeof path, named, file))
+		return open_path(l, path);
 	for (size_t i = 0; i < sizeof folders / sizeof *folders && !found; i++) {
 		(void)snprintf(path, sizeof path, "%s%s", folders[i], file);
 		found = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	}
+	if (!found && !(named && *named) && wheels_find(path, sizeof path, file))
+		return open_path(l, path);
 	return found;
 }
 
@@ -80,10 +97,10 @@ static void try(struct nvidia_library *l)
 		(void)snprintf(l->why_not, sizeof l->why_not, "%s=none", env_row(l->row->variable)->name);
 		return;
 	}
-	l->handle = named && *named ? dlopen(named, RTLD_NOW | RTLD_LOCAL) : search(l->row->file);
-	if (!l->handle)
+	l->handle = named && *named ? dlopen(named, RTLD_NOW | RTLD_LOCAL) : search(l);
+	if (!l->handle && !*l->why_not)
 		(void)snprintf(l->why_not, sizeof l->why_not, "no %.60s", named && *named ? named : l->row->file);
-	else if (!find_all(l))
+	else if (l->handle && !find_all(l))
 		l->handle = NULL;
 }
 
