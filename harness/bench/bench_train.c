@@ -317,6 +317,8 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 	                 "gbyte_per_step", traffic, "gflop_per_s", gflop / median, "ceiling_gflop_per_s", ceiling,
 	                 "share_of_ceiling", gflop / median / ceiling, "planned_mib", planned, "peak_rss_mib",
 	                 (double)use.ru_maxrss / 1024);
+	if (facts.libraries[0])
+		(void)json_object_set_new(*out, "libraries", json_string(facts.libraries));
 	if (facts.convolutions[0])
 		(void)json_object_set_new(*out, "convolutions", json_string(facts.convolutions));
 	return 0;

@@ -8,6 +8,7 @@
 #include "harness/bench/bench_pictures.h"
 #include "harness/bench/bench_store.h"
 #include "harness/bench/bench_train.h"
+#include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
 #include "model/base/mem.h"
 #include "model/config/config.h"
@@ -132,6 +133,7 @@ static int run(struct cli *c)
 	if (config_set_text(&settings, "train.dtype", cli_string(c, "dtype", "fp32"), &e))
 		return cli_fail(c, &e);
 	r.target.dtype = settings.train.dtype;
+	device_warn(c, "cpu");
 	json_t *all = json_object();
 	model_init(threads_of(c, 0));
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -1,5 +1,6 @@
 /* cmd-lpips.c - `ablate lpips`: the learned perceptual distance of pictures, pair by pair. */
 #include "harness/cli/cmd.h"
+#include "harness/cli/device_option.h"
 #include "model/cpu/devices.h"
 
 #include "metrics/sources/sources.h"
@@ -224,6 +225,7 @@ static int run(struct cli *c)
 	struct err e = ERR_INIT;
 	struct run r = { .c = c,
 		             .o = { .resize = (int)cli_int(c, "resize", 0), .average = cli_flag(c, "average-pool") > 0 } };
+	device_warn(c, "auto");
 	int rc = lpips_net_by_name(&r.o.net, cli_string(c, "net", "alex"), &e) ||
 	                 backend_open(&r.device, cli_string(c, "device", "auto"), DTYPE_FP32, &e) ||
 	                 side_open(&r.a, c->args[0], &e) || side_open(&r.b, c->args[1], &e)

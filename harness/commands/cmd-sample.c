@@ -5,6 +5,7 @@
 #include "harness/sample/checkpoint_find.h"
 #include "harness/sample/sample_edit.h"
 #include "harness/sample/sample_out.h"
+#include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -88,6 +89,7 @@ static int run(struct cli *c)
 	int plain = edit_asked(&edit, c, &e);
 	if (plain < 0)
 		return cli_fail(c, &e);
+	device_warn(c, "cpu");
 	model_init(threads_of(c, 0));
 	SCOPED(free) char *path = checkpoint_find(c->db, c->args[0], &e);
 	if (!path || checkpoint_config(&config, path, &e) || data_shape_find(&shape, config.data.name, &e))

@@ -4,6 +4,7 @@
 
 #include "harness/sample/checkpoint_find.h"
 #include "harness/sample/sigma_search.h"
+#include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
 #include "harness/run/worker_score.h"
 #include "metrics/scores/score.h"
@@ -96,6 +97,7 @@ static int set_up(struct asked *a, struct err *e)
 	if (a->points < 3)
 		return err_code(e, EXIT_USAGE, "a grid of %lld points has no noise level between its ends: give --points",
 		                (long long)a->points);
+	device_warn(c, "cpu");
 	if (extractor_open(&a->x, extractor, &(struct extractor_options){ 0 }, e) ||
 	    open_reference(a, cli_string(c, "ref", NULL), e) ||
 	    sampler_open(&a->sampler, &a->config, path, cli_string(c, "device", "cpu"), e))

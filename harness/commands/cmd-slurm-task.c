@@ -5,6 +5,7 @@
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/commands/run_command.h"
+#include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
 
 #include "model/base/env.h"
@@ -108,6 +109,7 @@ static int run(struct cli *c)
 	o.grid_wall_s = 0; /* up to the array */
 	o.cells_max = 0;
 	o.devices = &devices;
+	device_warn(c, "auto");
 	int rc = share_refs(c->db, shard, &e) ? -1 : runner_run(&r, &one, &o, &e);
 	run_set_release(&set);
 	return rc ? cli_fail(c, &e) : task_code(&r);

@@ -10,6 +10,7 @@
 #include "harness/run/run_plan.h"
 #include "harness/record/store.h"
 #include "harness/commands/study_open.h"
+#include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
 #include "harness/run/verify.h"
 
@@ -134,6 +135,7 @@ static int repeat(char repetition[64], const struct cli *c, const struct target 
 	if (o.threads > host_cpus()) /* fewer might give other bits */
 		cli_say(c, "%.8s had %d threads and is repeated with as many, although this process may use %d", t->attempt,
 		        o.threads, host_cpus());
+	device_warn(c, "auto");
 	o.ranks = ranks;
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);

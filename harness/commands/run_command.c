@@ -1,6 +1,7 @@
 /* run_command.c - see run_command.h. */
 #include "harness/commands/run_command.h"
 
+#include "harness/cli/device_option.h"
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/record/host.h"
@@ -209,6 +210,7 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	o.threads = threads_of(c, 0);
 	if (strcmp(devices.v[0].name, "cpu") == 0)
 		tell_crowd(c, &o);
+	device_warn(c, "auto");
 	SCOPED(free) char *title = xstrfmt("run %s", p->grid->name);
 	struct run_display *d = run_display_new(c, title, &o);
 	int rc = runner_run(&r, &set.run, &o, &e);

@@ -2,6 +2,7 @@
  * through a network. */
 #include "harness/commands/score_cli.h"
 
+#include "harness/cli/device_option.h"
 #include "harness/text/json_out.h"
 #include "model/cpu/devices.h"
 #include "model/config/config.h"
@@ -111,6 +112,7 @@ int score_extract(struct score_side *sides, int n, const struct cli *c, const un
 		                           .bf16 = cli_flag(c, "bf16") > 0,
 		                           .batch = (int)cli_int(c, "batch", 0),
 		                           .device = cli_string(c, "device", "auto") };
+	device_warn(c, "auto");
 	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e) ||
 	    (!optional && check_wanted(sides, n, want, x, e)))
 		return -1;

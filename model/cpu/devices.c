@@ -69,6 +69,18 @@ int backend_cuda_devices(int *n, struct err *e)
 	return p->devices(n, e);
 }
 
+bool backend_lacks(char *out, size_t bytes, const char *asked)
+{
+	const struct backend_plugin *p;
+	struct err why = ERR_INIT;
+	int n = 0;
+	*out = '\0';
+	if (strcmp(asked, "cpu") == 0 || plugin(&p, &why) || p->devices(&n, &why) || n == 0)
+		return false;
+	p->lacks(out, bytes);
+	return *out != '\0';
+}
+
 /* ---- names ----------------------------------------------------------------------------------- */
 
 /* "cuda" -> 0, "cuda:N" -> N, else -1. */

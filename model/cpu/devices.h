@@ -20,6 +20,9 @@ MUST_CHECK int backend_name(char out[32], const char *asked, struct err *e);
 void backend_leave_devices(void);
 /* How many CUDA devices the plugin finds; an error says what is missing: plugin, driver, device, same build. */
 MUST_CHECK int backend_cuda_devices(int *n, struct err *e);
+/* Does a device, as asked for (a CUDA one, or "auto" where there is one), do without libraries that it could use? `out`
+ * then says what replaces them and why: "own convolutions (no libcudnn.so.9)". Opens them, which can take seconds. */
+bool backend_lacks(char *out, size_t bytes, const char *asked);
 /* Heap text: the plugin's file, or NULL. */
 char *backend_cuda_plugin(void);
 

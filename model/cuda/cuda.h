@@ -75,6 +75,8 @@ extern "C" {
 void cuda_libraries_text(char *out, size_t bytes);
 /* Opens the file of engines where ABLATE_CUDNN_TUNE names one; a bad one is a failure of cu. */
 void cuda_libraries_tune(struct cuda *cu);
+/* The same of those alone that are missing although the environment does not disable them; "" = none. */
+void cuda_libraries_lacking(char *out, size_t bytes);
 /* Closes the handles of the libraries. */
 void cuda_libraries_close(struct cuda *cu);
 /* Remembers "FILE:LINE: what: why" unless something failed before. */

@@ -6,6 +6,7 @@
 
 extern "C" {
 #include "model/base/env.h"
+#include "model/cuda/nvidia.h"
 }
 
 #include <stdio.h>
@@ -225,6 +226,16 @@ void cuda_libraries_text(char *out, size_t bytes)
 	blas_text(blas, sizeof blas);
 	dnn_text(dnn, sizeof dnn);
 	(void)snprintf(out, bytes, "%s, %s", blas, dnn);
+}
+
+void cuda_libraries_lacking(char *out, size_t bytes)
+{
+	char blas[128] = "", dnn[128] = "";
+	if (!nvidia_unwanted(&nvidia_rows[NVIDIA_BLAS]) && !blas_there())
+		blas_text(blas, sizeof blas);
+	if (!nvidia_unwanted(&nvidia_rows[NVIDIA_DNN]) && !dnn_there())
+		dnn_text(dnn, sizeof dnn);
+	(void)snprintf(out, bytes, "%s%s%s", blas, *blas && *dnn ? ", " : "", dnn);
 }
 
 void cuda_libraries_close(struct cuda *cu)

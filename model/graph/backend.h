@@ -205,6 +205,8 @@ struct backend_plugin {
 	const char *build_id;
 	int (*devices)(int *n, struct err *e); /* how many there are; an error says why none can be used */
 	int (*open)(struct backend **out, int device, enum dtype_kind dtype, struct err *e);
+	/* What replaces the libraries that were looked for and not found, and why; "" = nothing. Opens them. */
+	void (*lacks)(char *out, size_t bytes);
 	void (*leave)(void); /* gives back what this process holds of the devices that were opened; none is open */
 };
 

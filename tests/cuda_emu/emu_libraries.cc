@@ -1,7 +1,7 @@
 /* emu_libraries.cc - the libraries' halves of cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/cpu/dnn.h): what
  * the libraries compute, not how. Values of bf16 go through float and are rounded once at the end, as sums in float
  * are. A call is kept in a capture like any other. ABLATE_CUBLASLT=none and ABLATE_CUDNN=none leave them out, as they
- * do with the real ones. */
+ * do with the real ones, and so does another file, which is not looked for. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/kernel.cuh"
@@ -16,32 +16,41 @@ extern "C" {
 
 typedef std::vector<float> floats;
 
+static bool there(enum nvidia_id id)
+{
+	const char *named = env_get(nvidia_rows[id].variable);
+	return !named || !*named;
+}
+
 bool blas_there(void)
 {
-	return !nvidia_unwanted(&nvidia_rows[NVIDIA_BLAS]);
+	return there(NVIDIA_BLAS);
 }
 
 bool dnn_there(void)
 {
-	return !nvidia_unwanted(&nvidia_rows[NVIDIA_DNN]);
+	return there(NVIDIA_DNN);
 }
 
-static void text(char *out, size_t bytes, bool there, const char *what, const char *variable)
+static void text(char *out, size_t bytes, enum nvidia_id id, const char *what)
 {
-	if (there)
+	const struct nvidia_row *row = &nvidia_rows[id];
+	if (there(id))
 		(void)snprintf(out, bytes, "%s by oneDNN %s", what, dnn_version());
+	else if (nvidia_unwanted(row))
+		(void)snprintf(out, bytes, "own %s (%s=none)", what, env_row(row->variable)->name);
 	else
-		(void)snprintf(out, bytes, "own %s (%s=none)", what, variable);
+		(void)snprintf(out, bytes, "own %s (no %s)", what, env_get(row->variable));
 }
 
 void blas_text(char *out, size_t bytes)
 {
-	text(out, bytes, blas_there(), "products", "ABLATE_CUBLASLT");
+	text(out, bytes, NVIDIA_BLAS, "products");
 }
 
 void dnn_text(char *out, size_t bytes)
 {
-	text(out, bytes, dnn_there(), "convolutions", "ABLATE_CUDNN");
+	text(out, bytes, NVIDIA_DNN, "convolutions");
 }
 
 void blas_close(struct cuda *)

@@ -85,6 +85,26 @@ test_engines_chosen_by_the_clock_are_recorded_and_taken_up_again() {
 	unset ABLATE_CUDNN_TUNE
 }
 
+# A missing library changes the speed and the bits: nobody may learn it from the numbers. Where it was disabled, it is not missed.
+test_a_library_that_is_missed_is_told_first_and_recorded() {
+	no_sanitizers
+	grid fp32
+	missed='ablate: warning: --device cuda: own convolutions (no /none-such.so)'
+	ABLATE_CUDNN=/none-such.so run ablate run g.toml --device cuda --db missed.db
+	exits 0
+	head -1 err >first && says first "$missed"
+	sql missed.db "SELECT json FROM env" >env && says env 'own convolutions (no /none-such.so)'
+	ABLATE_CUDNN=/none-such.so run ablate bench train --preset ict-shapes8-ci --batch 1 --seconds 0.1 --device cuda --json -q
+	exits 0
+	head -1 err >first && says first "$missed"
+	says out 'own convolutions (no /none-such.so)'
+	ABLATE_CUDNN=none run ablate run g.toml --device cuda --db unwanted.db
+	exits 0
+	says_not err warning
+	ABLATE_CUDNN=/none-such.so run ablate run g.toml --device cpu --db cpu.db
+	says_not err warning
+}
+
 # Who computed a score stands beside it in the record, in what shows it and in what leaves; on the host nothing is said.
 test_a_score_tells_what_the_device_computed() {
 	no_sanitizers
