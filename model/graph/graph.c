@@ -102,6 +102,7 @@ struct node *graph_node(struct graph *g, enum op op, const union op_args *args, 
 	};
 	if (args)
 		nd->args = *args;
+	nd->exact |= src[0] && tensor_is_vector(src[0]) && tensor_is_vector(dst[0]);
 	bool needs_grad = false;
 	for (int i = 0; i < n_src; i++) {
 		nd->src[i] = src[i];
@@ -203,7 +204,7 @@ int graph_set_low(struct graph *g)
 	REQUIRE(!g->planned);
 	for (int i = 0; i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
-		if (t->role == TENSOR_TEMP && !t->keep && t->h * t->w > 1 && t->maker && op_row(t->maker->op)->low &&
+		if (t->role == TENSOR_TEMP && !t->keep && !tensor_is_vector(t) && t->maker && op_row(t->maker->op)->low &&
 		    !t->maker->exact && t->maker->dst[0] == t)
 			t->type = TENSOR_BF16;
 	}

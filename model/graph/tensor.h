@@ -74,4 +74,9 @@ static inline int64_t tensor_pixels(const struct tensor *t) /* rows of C values 
 	return t->n * t->h * t->w;
 }
 
+static inline bool tensor_is_vector(const struct tensor *t) /* one per sample */
+{
+	return t->h * t->w == 1;
+}
+
 #endif

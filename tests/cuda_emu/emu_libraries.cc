@@ -1,15 +1,19 @@
 /* emu_libraries.cc - the libraries' halves of cuda_blas.h and cuda_dnn.h by the CPU's kernels (model/cpu/dnn.h): what
  * the libraries compute, not how. Values of bf16 go through float and are rounded once at the end, as sums in float
- * are. A call is kept in a capture like any other. ABLATE_CUBLASLT=none and ABLATE_CUDNN=none leave them out, as they
- * do with the real ones, and so does another file, which is not looked for. */
+ * are; where the dtype is tf32, both factors are rounded to it first, to nearest (whether the real libraries do, or
+ * leave the low bits to be dropped by the tensor cores, has not been seen). A call is kept in a capture like any other.
+ * ABLATE_CUBLASLT=none and ABLATE_CUDNN=none leave them out, as they do with the real ones, and so does another file,
+ * which is not looked for. */
 #include "model/cuda/cuda_blas.h"
 #include "model/cuda/cuda_dnn.h"
 #include "model/cuda/kernel.cuh"
+#include "tests/cuda_emu/emu_private.h"
 
 extern "C" {
 #include "model/cuda/nvidia.h"
 }
 
+#include <mma.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <vector>
@@ -20,6 +24,18 @@ static bool there(enum nvidia_id id)
 {
 	const char *named = env_get(nvidia_rows[id].variable);
 	return !named || !*named;
+}
+
+/* Are factors rounded to tf32? ABLATE_EMU_EXACT=1: never, so that what else tf32 changes can be told apart. */
+static bool rounds(const struct cuda *cu, enum tensor_type type, bool exact)
+{
+	return type == TENSOR_F32 && cu->base.dtype == DTYPE_TF32 && !exact && !emu_setting("ABLATE_EMU_EXACT", 0);
+}
+
+static float factor(struct val v, int64_t i, bool rounded)
+{
+	float x = val_get(v, i);
+	return rounded ? nvcuda::wmma::__float_to_tf32(x) : x;
 }
 
 bool blas_there(void)
@@ -57,15 +73,15 @@ void blas_close(struct cuda *)
 {
 }
 
-/* n values as floats: read in place where they are. */
-static float *opened(floats *keep, const void *p, int64_t n, enum tensor_type type)
+/* n factors as floats: read in place where they are. */
+static float *opened(floats *keep, const void *p, int64_t n, enum tensor_type type, bool rounded)
 {
 	struct val v = val_at(p, type);
-	if (type == TENSOR_F32)
+	if (type == TENSOR_F32 && !rounded)
 		return (float *)v.p;
 	keep->resize((size_t)n);
 	for (int64_t i = 0; i < n; i++)
-		(*keep)[(size_t)i] = val_get(v, i);
+		(*keep)[(size_t)i] = factor(v, i, rounded);
 	return keep->data();
 }
 
@@ -73,13 +89,12 @@ static float *opened(floats *keep, const void *p, int64_t n, enum tensor_type ty
 
 struct blas_gemm {
 	struct cuda_gemm_shape s;
+	bool rounded;
 };
 
-struct blas_gemm *blas_gemm_new(struct cuda *, const struct cuda_gemm_shape *s)
+struct blas_gemm *blas_gemm_new(struct cuda *cu, const struct cuda_gemm_shape *s)
 {
-	struct blas_gemm *g = new blas_gemm;
-	g->s = *s;
-	return g;
+	return new blas_gemm{ *s, rounds(cu, s->in, s->exact) };
 }
 
 void blas_gemm_free(struct blas_gemm *g)
@@ -87,13 +102,14 @@ void blas_gemm_free(struct blas_gemm *g)
 	delete g;
 }
 
-static void gemm_one(const struct cuda_gemm_shape &s, const void *a, const void *b, const void *bias, void *c)
+static void gemm_one(const struct blas_gemm &g, const void *a, const void *b, const void *bias, void *c)
 {
+	const struct cuda_gemm_shape &s = g.s;
 	floats ka, kb, sums((size_t)(s.m * s.n));
 	int64_t rows_a = s.ta ? s.k : s.m, rows_b = s.tb ? s.n : s.k, width_a = s.ta ? s.m : s.k,
 			width_b = s.tb ? s.k : s.n;
-	const float *pa = opened(&ka, a, (rows_a - 1) * s.lda + width_a, s.in),
-				*pb = opened(&kb, b, (rows_b - 1) * s.ldb + width_b, s.in);
+	const float *pa = opened(&ka, a, (rows_a - 1) * s.lda + width_a, s.in, g.rounded),
+				*pb = opened(&kb, b, (rows_b - 1) * s.ldb + width_b, s.in, g.rounded);
 	dnn_gemm(s.ta ? DNN_TRANSPOSED : DNN_PLAIN, s.tb ? DNN_TRANSPOSED : DNN_PLAIN, s.m, s.n, s.k, s.alpha, pa, s.lda,
 	         pb, s.ldb, 0, sums.data(), s.n);
 	struct val out = val_at(c, s.out), add = val_at(bias, s.out);
@@ -104,11 +120,12 @@ static void gemm_one(const struct cuda_gemm_shape &s, const void *a, const void 
 		}
 }
 
-static void gemm_all(const struct cuda_gemm_shape &s, const char *a, const char *b, const void *bias, char *c)
+static void gemm_all(const struct blas_gemm &g, const char *a, const char *b, const void *bias, char *c)
 {
+	const struct cuda_gemm_shape &s = g.s;
 	int64_t in = (int64_t)type_bytes(s.in), out = (int64_t)type_bytes(s.out);
 	for (int64_t i = 0; i < s.batch; i++)
-		gemm_one(s, a + i * s.step_a * in, b + i * s.step_b * in, bias, c + i * s.step_c * out);
+		gemm_one(g, a + i * s.step_a * in, b + i * s.step_b * in, bias, c + i * s.step_c * out);
 }
 
 void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const void *b, const void *bias, void *c)
@@ -118,7 +135,8 @@ void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const vo
 	    (uintptr_t)b % cuda_gemm_alignment(s.in, s.ldb, s.step_b, s.n, s.k) ||
 	    (uintptr_t)c % cuda_gemm_alignment(s.out, s.ldc, s.step_c, s.n, s.n) || (s.bias && (uintptr_t)bias % 16))
 		cuda_fail(cu, __FILE__, __LINE__, "matrix product", "an operand that is not aligned as the library is told");
-	CUDA_CALL(cu, emu_call(cu->stream, [=] { gemm_all(s, (const char *)a, (const char *)b, bias, (char *)c); }));
+	struct blas_gemm job = *g; /* may be freed before it runs */
+	CUDA_CALL(cu, emu_call(cu->stream, [=] { gemm_all(job, (const char *)a, (const char *)b, bias, (char *)c); }));
 }
 
 /* ---- convolutions ---------------------------------------------------------------------------- */
@@ -128,6 +146,7 @@ void blas_gemm_run(struct cuda *cu, struct blas_gemm *g, const void *a, const vo
 struct dnn_plan {
 	struct cuda_conv_shape s;
 	struct dnn_conv *primitive;
+	bool rounded;
 	struct dnn_plan *next;
 	std::vector<struct tune_engine> engines; /* that compute the same */
 };
@@ -150,7 +169,9 @@ struct dnn_plan *dnn_plan_of(struct cuda *cu, const struct cuda_conv_shape *s, i
 	for (struct dnn_plan *c = cu->dnn_plans; c; c = c->next)
 		if (cuda_conv_same(&c->s, s))
 			return c;
-	cu->dnn_plans = new dnn_plan{ *s, dnn_conv_new(&s->shape, s->pass, bias, relu), cu->dnn_plans, {} };
+	cu->dnn_plans = new dnn_plan{
+		*s, dnn_conv_new(&s->shape, s->pass, bias, relu), rounds(cu, s->type, s->exact), cu->dnn_plans, {}
+	};
 	for (int i = 0; i < most && i < 2; i++)
 		cu->dnn_plans->engines.push_back(engine_of(40 + i));
 	return cu->dnn_plans;
@@ -225,11 +246,11 @@ static void conv_run(const struct dnn_plan *c, void *x, void *w, const void *bia
 	for (int64_t o = 0; !into_w && o < s.oc; o++)
 		for (int64_t i = 0; i < s.ic; i++)
 			for (int64_t tap = 0; tap < taps; tap++)
-				weights[(size_t)((o * s.ic + i) * taps + tap)] = val_get(vw, ohwi(s, o, i, tap));
+				weights[(size_t)((o * s.ic + i) * taps + tap)] = factor(vw, ohwi(s, o, i, tap), c->rounded);
 	for (int64_t i = 0; !into_x && i < nx; i++)
-		kx[(size_t)i] = val_get(vx, i);
+		kx[(size_t)i] = factor(vx, i, c->rounded);
 	for (int64_t i = 0; !into_y && i < ny; i++)
-		ky[(size_t)i] = val_get(vy, i);
+		ky[(size_t)i] = factor(vy, i, c->rounded);
 	void *scratch = aligned_alloc(64, (dnn_conv_scratch(c->primitive) + 127) / 64 * 64);
 	dnn_conv_run(c->primitive, kx.data(), weights.data(), NULL, ky.data(), scratch);
 	free(scratch);

@@ -13,6 +13,7 @@
  *   ABLATE_EMU_LOST_AT      the n-th call finds the device lost
  *   ABLATE_EMU_LOST_WITH    the number of the error that calls then return (719)
  *   ABLATE_EMU_LOST_ONCE    a file: only the process that makes it loses the device
+ *   ABLATE_EMU_EXACT        the libraries round nothing to tf32
  *   ABLATE_EMU_AHEAD        more programs than so many may not wait to run
  *   ABLATE_EMU_ORDER        who takes turns how (cuda_emu.h) */
 #include "tests/cuda_emu/emu_private.h"
