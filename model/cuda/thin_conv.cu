@@ -5,16 +5,16 @@
  *   weights   dw(o,c,p,q) = sum over images,i,j of wide[i,j,c] thin[i - p + pad, j - q + pad, o]
  * Forward with a thin output gathers and its data gradient spreads; with a thin input it is the other way around. Each
  * wide value meets 9 O products for 2 or 4 bytes: for O = 3 about as much arithmetic as memory allows, so a value is
- * multiplied out of registers, and what shared memory hands over serves several products. */
+ * multiplied out of registers, and what shared memory hands over serves several products.
+ *
+ * By count, for the last layer of ict-cifar10 (256 images of 32 x 32, 256 -> 3, wide side in bf16): 137 MB and
+ * 3.6 GFLOP a pass, so 46 us at 3 TB/s and 54 us at 67 TFLOP/s; the weights' parts add 15 MB on 132 multiprocessors. */
 #include "model/cuda/thin_conv.h"
 
 enum { THIN = 4, TILE = 16, PIXELS = TILE * TILE }; /* a block takes square tiles of an image's pixels */
-enum {
-	CHUNK = 16,
-	QUAD = 4,
-	LINE = CHUNK + QUAD
-}; /* gather: channels at a time; floats between pixels, so that eight
-                                                       lanes that read four each meet no bank twice */
+/* gather: channels at a time, of a thread, and floats between pixels, so that eight lanes that read four each meet no
+ * bank twice */
+enum { CHUNK = 16, QUAD = 4, LINE = CHUNK + QUAD };
 enum { SLICES = CHUNK / QUAD, ROWS = PIXELS * SLICES / BLOCK }; /* of channels; pixels below each other of one thread */
 enum { PAIR = 2 };                                              /* spread, weights: channels of a thread */
 
