@@ -141,7 +141,7 @@ int bench_features(json_t *out, int batch, double seconds, const struct bench_ta
 	int64_t dims[ST_MAX_DIMS];
 	batch = batch > 0 ? batch : 8;
 	for (size_t i = 0; i < sizeof pixels; i++)
-		pixels[i / sizeof *pixels][i % sizeof *pixels] = (uint8_t)(i * 37 % 251);
+		pixels[i / sizeof *pixels][i % sizeof *pixels] = (uint8_t)(256 * rng_uniform(1, RNG_SYNTHETIC, 0, i));
 	SCOPED(free) struct image_u8 *images = xcalloc((size_t)batch, sizeof *images);
 	for (int i = 0; i < batch; i++)
 		images[i] = (struct image_u8){ .h = SIDE, .w = SIDE, .c = 3, .px = pixels[i % PICTURES] };

@@ -1,5 +1,5 @@
 /* bench_train.c - see bench_train.h. A step is what training does on the device: student and teacher forward, backward,
- * optimizer with both averages; data and noise are already in place. */
+ * optimizer; its batch is made there from bytes and counters. */
 #include "harness/bench/bench_train.h"
 #include "model/config/net_spec.h"
 
@@ -92,6 +92,32 @@ enum { MAX_STEPS = 1000 };
 
 /* ---- the ceiling of a device: growing products through the same op, until one run is long enough to time --- */
 
+/* Standard normal numbers times `scale`, a block of them over and over: drawing 2^28 of them would take longer than the
+ * products do. */
+static void fill_random(struct graph *g, struct tensor *x, float scale)
+{
+	enum { BLOCK = (1 << 20) + 7 }; /* no divisor of a row's length, so that rows differ */
+	size_t n = tensor_count(x), block = n < BLOCK ? n : BLOCK;
+	SCOPED(free) float *values = xmalloc(block * sizeof *values);
+	rng_normal(values, block, 1, RNG_SYNTHETIC, 0, 0);
+	for (size_t i = 0; i < block; i++)
+		values[i] *= scale;
+	for (size_t at = 0; at < n; at += block)
+		graph_write(g, x, at, values, n - at < block ? n - at : block);
+}
+
+/* The products of random numbers are neither zeros nor infinite. */
+static int check_product(struct graph *g, const struct tensor *x, struct err *e)
+{
+	enum { LOOKED_AT = 64 };
+	float values[LOOKED_AT];
+	double sum = 0;
+	graph_read(g, values, x, 0, LOOKED_AT);
+	for (int i = 0; i < LOOKED_AT; i++)
+		sum += fabs((double)values[i]);
+	return sum > 0 && isfinite(sum) ? 0 : err_set(e, "random numbers have a product of mean %g", sum / LOOKED_AT);
+}
+
 /* Rate of `CHAIN` products in a row, each (high, side) by (side, side); 0 with e set when it cannot be made. */
 static double chain_rate(struct backend *b, int64_t high, int64_t side, double *seconds, struct err *e)
 {
@@ -99,16 +125,20 @@ static double chain_rate(struct backend *b, int64_t high, int64_t side, double *
 	size_t n = (size_t)(side * side);
 	float *w = b->ops->memory.alloc(b, n * sizeof *w, e);
 	struct graph *g = graph_new_on(b);
-	struct tensor *x = graph_input(g, "x", 1, 2, high / 2, side),
+	struct tensor *in = graph_input(g, "x", 1, 2, high / 2, side), *x = in,
 				  *weight = graph_param(g, "w", STORE_FROZEN, 0, side, side, 1, 1);
 	for (int i = 0; i < CHAIN; i++)
 		x = graph_conv2d(g, x, weight, NULL, 1, 0, 0, false);
+	graph_keep(in); /* not a place for later products */
+	graph_keep(x);
 	if (b->dtype == DTYPE_BF16)
 		(void)graph_set_low(g);
 	*seconds = INFINITY;
 	if (w && graph_try_plan(g, e) == 0) {
 		graph_bind(g, STORE_FROZEN, w);
-		for (int i = 0; i <= RUNS; i++) { /* run 0 warms up */
+		fill_random(g, in, 1);
+		fill_random(g, weight, 1 / sqrtf((float)side)); /* the products are as large as the factors */
+		for (int i = 0; i <= RUNS; i++) {               /* run 0 warms up */
 			double start = monotonic_s();
 			graph_run(g);
 			if (backend_check(b, e))
@@ -117,6 +147,8 @@ static double chain_rate(struct backend *b, int64_t high, int64_t side, double *
 			*seconds = i && t < *seconds ? t : *seconds;
 		}
 	}
+	if (isfinite(*seconds) && check_product(g, x, e))
+		*seconds = INFINITY;
 	double flops = graph_flops(g);
 	graph_free(g);
 	if (w)
@@ -143,6 +175,7 @@ enum { STUDENT, MOMENT, SQUARE, N_BUFFERS };
 
 struct bench_step {
 	struct backend *b;
+	double lr;
 	struct params *p;
 	struct graph *g;
 	struct step s;
@@ -151,6 +184,9 @@ struct bench_step {
 	void *low; /* the student in bf16, where products read that */
 	struct step_control *control;
 	struct step_status *status;
+	uint8_t *images;
+	struct sample_draw *draws;
+	struct batch_job batch;
 	void *program;
 };
 
@@ -163,28 +199,63 @@ static void release(struct bench_step *t)
 	for (int i = 0; i < N_BUFFERS; i++)
 		if (t->buffers[i])
 			t->b->ops->memory.release(t->b, t->buffers[i]);
-	if (t->control)
-		t->b->ops->memory.release(t->b, t->control);
-	if (t->status)
-		t->b->ops->memory.release(t->b, t->status);
-	if (t->low)
-		t->b->ops->memory.release(t->b, t->low);
+	void *const blocks[] = { t->control, t->status, t->low, t->images, t->draws };
+	for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+		if (blocks[i])
+			t->b->ops->memory.release(t->b, blocks[i]);
 	params_free(t->p);
 }
 
-static void upload_normal(struct graph *g, struct tensor *x, enum rng_stream stream)
+/* Pictures of random bytes, every other one mirrored, and classes in turn if there are any: what a step makes its batch
+ * from. */
+static int set_up_batch(struct bench_step *t, int batch, int classes, struct err *e)
 {
-	size_t n = tensor_count(x);
-	SCOPED(free) float *values = xcalloc(n, sizeof *values);
-	rng_normal(values, n, 1, stream, 0, 0);
-	graph_write(g, x, 0, values, n);
+	const struct backend_memory *m = &t->b->ops->memory;
+	const struct tensor *x0 = t->s.x0;
+	size_t pixels = tensor_count(x0);
+	if (!(t->images = m->alloc(t->b, pixels, e)) || !(t->draws = m->alloc(t->b, (size_t)batch * sizeof *t->draws, e)))
+		return -1;
+	SCOPED(free) uint8_t *images = xmalloc(pixels);
+	SCOPED(free) struct sample_draw *draws = xcalloc((size_t)batch, sizeof *draws);
+	for (size_t i = 0; i < pixels; i++)
+		images[i] = (uint8_t)(256 * rng_uniform(1, RNG_SYNTHETIC, 0, i));
+	for (int i = 0; i < batch; i++)
+		draws[i] = (struct sample_draw){ .image = i, .flip = i % 2, .label = classes ? i % classes : 0 };
+	m->upload(t->b, t->images, images, pixels);
+	m->upload(t->b, t->draws, draws, (size_t)batch * sizeof *draws);
+	t->batch = (struct batch_job){ .control = t->control,
+		                           .draws = t->draws,
+		                           .images = t->images,
+		                           .batch = batch,
+		                           .h = (int)x0->h,
+		                           .w = (int)x0->w,
+		                           .c = (int)x0->c,
+		                           .classes = classes,
+		                           .x0 = x0->data,
+		                           .z = t->s.z->data,
+		                           .labels = t->s.labels ? t->s.labels->data : NULL };
+	return 0;
+}
+
+/* Plans the step's memory; where it does not fit, the batch that would. */
+static int plan(struct bench_step *t, int batch, struct err *e)
+{
+	struct backend_facts f;
+	if (graph_try_plan(t->g, e) == 0)
+		return 0;
+	t->b->ops->facts(t->b, &f);
+	double need = (double)graph_bytes(t->g), fits = floor(batch * (double)f.memory_free / need);
+	if (need > 0 && f.memory_free && fits >= 1)
+		return err_set(e, "--batch %d needs %.1f MiB of %s's memory and %.1f are free; --batch %.0f would fit", batch,
+		               need / 0x1p20, t->b->name, (double)f.memory_free / 0x1p20, fits);
+	return err_in(e, "--batch %d", batch);
 }
 
 static int set_up(struct bench_step *t, const struct bench_config *b, struct err *e)
 {
 	struct run_config c;
 	config_defaults(&c);
-	c.loss.c.value = 0.03;
+	c.loss.c.value = 0.00054 * sqrt((double)b->net.h * b->net.w * b->net.in_c); /* iCT section 3.3 */
 	t->p = net_params(&b->net);
 	size_t n = params_floats(t->p);
 	for (int i = 0; i < N_BUFFERS; i++)
@@ -204,13 +275,12 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 	t->g = graph_new_on(t->b);
 	graph_by_taps(t->g, STORE_STUDENT);
 	graph_by_taps(t->g, STORE_TEACHER);
-	t->s = step_build(t->g, &c, &b->net, t->p, &(struct step_options){ .batch = b->batch, .backward = true });
+	t->s = step_build(t->g, &c, &b->net, t->p,
+	                  &(struct step_options){ .batch = b->batch, .dropout = true, .backward = true });
 	if (t->b->dtype == DTYPE_BF16)
 		(void)graph_set_low(t->g);
-	if (update_new(&t->update, t->g, t->b, t->p, NULL, 1, e))
+	if (update_new(&t->update, t->g, t->b, t->p, NULL, 1, e) || plan(t, b->batch, e))
 		return -1;
-	if (graph_try_plan(t->g, e))
-		return err_in(e, "batch %d", b->batch);
 	graph_bind(t->g, STORE_STUDENT, t->buffers[STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->buffers[STUDENT]);
 	graph_bind_low(t->g, STORE_STUDENT, t->low);
@@ -223,31 +293,51 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 	                                     .control = t->control,
 	                                     .status = t->status },
 	            t->s.loss);
-	upload_normal(t->g, t->s.x0, RNG_SYNTHETIC);
-	upload_normal(t->g, t->s.z, RNG_NOISE);
-	for (int i = 0; i < b->batch; i++)
-		step_set_noise(&t->s, &c, i, 1.5, 1.2, 3);
-	graph_send(t->g);
-	return 0;
+	for (int i = 0; i < b->batch; i++) { /* levels as in the peer: from e^-4 to e^3, the teacher's a tenth below */
+		double high = exp(-4 + 7 * (i + 0.5) / b->batch), low = 0.9 * high;
+		step_set_noise(&t->s, &c, i, high, low, 1 / (high - low));
+	}
+	return set_up_batch(t, b->batch, b->net.classes, e);
+}
+
+/* What the device does in one step, as in training. */
+static int enqueue(struct bench_step *t, struct err *e)
+{
+	t->b->ops->training.batch(t->b, &t->batch);
+	return update_run(t->update, e);
 }
 
 /* Step i; -1 warms up, after which whatever can be recorded is recorded. */
 static int one_step(struct bench_step *t, int i, struct err *e)
 {
-	struct optim o = { OPTIM_ADAM, 1e-4, 0.9, 0.999, 1e-8, 0 };
-	struct step_control control = { .optim = optim_step_at(&o, i + 2) };
+	struct optim o = { OPTIM_ADAM, t->lr, 0.9, 0.999, 1e-8, 0 };
+	struct step_control control = { .scalars = { 1, (uint32_t)(i + 1), 0 }, .optim = optim_step_at(&o, i + 2) };
 	t->b->ops->memory.upload(t->b, t->control, &control, sizeof control);
+	graph_send(t->g);
+	graph_set_step(t->g, 1, (uint32_t)(i + 1)); /* what dropout draws by */
 	if (i >= 0 && !t->program && t->b->ops->programs && !graph_profiled(t->g)) {
-		if (t->b->ops->programs->begin(t->b, e) || update_run(t->update, e))
+		if (t->b->ops->programs->begin(t->b, e) || enqueue(t, e))
 			return -1;
 		if (t->b->ops->programs->end(t->b, &t->program, e))
 			return -1;
 	}
 	if (t->program)
 		t->b->ops->programs->replay(t->b, t->program);
-	else if (update_run(t->update, e))
+	else if (enqueue(t, e))
 		return -1;
 	return backend_check(t->b, e);
+}
+
+/* The loss of the last step. */
+static int look(double *loss, const struct bench_step *t, struct err *e)
+{
+	struct step_status s;
+	t->b->ops->memory.download(t->b, &s, t->status, sizeof s);
+	*loss = (double)s.loss;
+	return s.diverged || !isfinite(s.loss)
+	           ? err_set(e, "the loss is not finite after step %lld: such a step updates nothing and is not timed",
+	                     (long long)s.done + 1)
+	           : 0;
 }
 
 int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
@@ -268,35 +358,39 @@ int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
 	if (config_finish(&c, e) || backend_open(&device, "cpu", DTYPE_FP32, e))
 		return -1;
 	struct bench_config b = { .net = net_spec_of(&c), .batch = 24 };
-	struct bench_step t = { .b = device };
+	struct bench_step t = { .b = device, .lr = c.optim.lr };
 	int steps = 0, rc = set_up(&t, &b, e) || one_step(&t, -1, e) ? -1 : 0;
-	double start = monotonic_s(), used = 0;
+	double loss, start = monotonic_s(), used = 0;
 	while (!rc && (!steps || used < seconds)) {
 		rc = one_step(&t, steps++, e);
 		used = monotonic_s() - start;
 	}
+	rc = rc || look(&loss, &t, e) ? -1 : 0;
 	release(&t);
 	backend_free(device);
 	*steps_per_s = steps / used;
 	return rc;
 }
 
-static int measure(json_t **out, const struct bench_config *b, struct backend *device, double seconds, struct err *e)
+static int measure(json_t **out, const struct bench_config *b, const struct bench_train *what, struct backend *device,
+                   struct err *e)
 {
-	struct bench_step t = { .b = device };
+	struct bench_step t = { .b = device, .lr = what->lr };
 	struct backend_facts facts;
-	double times[MAX_STEPS];
+	double times[MAX_STEPS], loss = 0;
 	int steps = 0, rc = set_up(&t, b, e);
 	double start = monotonic_s();
-	for (int i = -1; !rc && i < MAX_STEPS && (i < 3 || monotonic_s() - start < seconds); i++) {
+	for (int i = -1; !rc && i < MAX_STEPS && (i < 3 || monotonic_s() - start < what->seconds); i++) {
 		double t0 = monotonic_s();
 		rc = one_step(&t, i, e);
+		double took = monotonic_s() - t0;
+		rc = rc || look(&loss, &t, e) ? -1 : 0;
 		if (i >= 0)
-			times[steps++] = monotonic_s() - t0;
+			times[steps++] = took;
 	}
 	if (rc) {
 		release(&t);
-		return -1;
+		return err_in(e, "%s", b->name);
 	}
 	qsort(times, (size_t)steps, sizeof *times, by_value);
 	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, traffic = graph_traffic(t.g) / 1e9,
@@ -319,34 +413,35 @@ static int measure(json_t **out, const struct bench_config *b, struct backend *d
 	                 (double)use.ru_maxrss / 1024);
 	if (facts.libraries[0])
 		(void)json_object_set_new(*out, "libraries", json_string(facts.libraries));
+	(void)json_object_update_new(*out, json_pack("{s:f, s:f, s:i, s:f, s:b}", "dropout", b->net.dropout, "lr", what->lr,
+	                                             "steps", steps, "loss", loss, "loss_finite", true));
 	if (facts.convolutions[0])
 		(void)json_object_set_new(*out, "convolutions", json_string(facts.convolutions));
 	return 0;
 }
 
-static int measure_on(json_t *out, const struct bench_config *b, const struct bench_target *target, double seconds,
-                      struct err *e)
+static int measure_on(json_t *out, const struct bench_config *config, const struct bench_train *what, struct err *e)
 {
+	struct bench_config b = *config;
 	struct backend *device;
 	json_t *row;
-	if (backend_open(&device, target->device, target->dtype, e))
+	b.batch = what->batch > 0 ? what->batch : b.batch;
+	b.net.dropout = what->dropout >= 0 ? what->dropout : b.net.dropout;
+	if (backend_open(&device, what->target.device, what->target.dtype, e))
 		return -1;
-	int rc = measure(&row, b, device, seconds, e);
+	int rc = measure(&row, &b, what, device, e);
 	if (!rc)
 		(void)json_array_append_new(out, row);
 	backend_free(device);
 	return rc;
 }
 
-int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target,
-                struct err *e)
+int bench_train(json_t *out, const struct bench_train *what, struct err *e)
 {
 	int done = 0;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (!which || strcmp(which, rows[i].name) == 0) {
-			struct bench_config b = rows[i];
-			b.batch = batch > 0 ? batch : b.batch;
-			if (measure_on(out, &b, target, seconds, e))
+		if (!what->which || strcmp(what->which, rows[i].name) == 0) {
+			if (measure_on(out, &rows[i], what, e))
 				return -1;
 			done++;
 		}
@@ -354,13 +449,10 @@ int bench_train(json_t *out, const char *which, int batch, double seconds, const
 		return 0;
 	struct run_config c;
 	config_defaults(&c);
-	if (config_preset(&c, which, e) || config_finish(&c, e))
+	if (config_preset(&c, what->which, e) || config_finish(&c, e))
 		return -1;
-	struct bench_config b = { .name = which,
-		                      .text = "preset",
-		                      .net = net_spec_of(&c),
-		                      .batch = batch > 0               ? batch
-		                               : c.net.kind == NET_ADM ? 1
-		                                                       : 4 };
-	return measure_on(out, &b, target, seconds, e);
+	struct bench_config b = {
+		.name = what->which, .text = "preset", .net = net_spec_of(&c), .batch = c.net.kind == NET_ADM ? 1 : 4
+	};
+	return measure_on(out, &b, what, e);
 }

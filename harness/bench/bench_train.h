@@ -15,17 +15,25 @@ struct bench_target {
 	int dtype;
 };
 
-/* Appends one object per configuration to `out` (an array). which: NULL = "a" and "b"; else "a", "b" or a preset's name
- * with `batch` images. seconds: time spent per configuration. On a device the step is recorded once and replayed, and
- * the ceiling is that device's own matrix product in the same precision. */
-MUST_CHECK int bench_train(json_t *out, const char *which, int batch, double seconds, const struct bench_target *target,
-                           struct err *e);
+/* What is measured. which: NULL = "a" and "b"; else "a", "b" or a preset's name. */
+struct bench_train {
+	const char *which;
+	int batch;          /* images; 0 = the configuration's */
+	double dropout, lr; /* dropout < 0: the preset's, none for a and b; lr: of Adam */
+	double seconds;     /* time spent per configuration */
+	struct bench_target target;
+};
+/* Appends one object per configuration to `out` (an array). On a device the step is recorded once and replayed, and the
+ * ceiling is that device's own matrix product in the same precision, of random numbers: zeros take less power, and so
+ * run faster. A step whose loss is not finite is an error: it updates nothing, so its time says nothing. A batch that
+ * does not fit is one that names what would. */
+MUST_CHECK int bench_train(json_t *out, const struct bench_train *what, struct err *e);
 /* Steps per second of the network of ablations/quickstart.toml, with data and noise in place, for `seconds` and at
  * least one step: not the median step's but the overall rate, stalls included. */
 MUST_CHECK int bench_train_rate(double *steps_per_s, double seconds, struct err *e);
 /* GFLOP/s of a 2048^3 float matrix product, best of a few. */
 double bench_gemm_ceiling(void);
-/* The same of a device in its precision, over several sizes; 0 with an error. */
+/* The same of a device in its precision, over several sizes of random numbers; 0 with an error. */
 double bench_device_ceiling(struct backend *b, struct err *e);
 
 #endif
