@@ -153,15 +153,6 @@ test_a_device_lost_in_a_cell_is_a_failure_with_a_reason_and_the_cell_resumes() {
 	exits 0
 }
 
-test_a_batch_that_does_not_fit_is_named_with_one_that_does() {
-	no_sanitizers
-	grid fp32
-	ABLATE_EMU_MEMORY=90000000 run ablate run g.toml --device cuda --set train.batch=512
-	exits 1
-	says err 'train.batch = 512 needs'
-	says err 'would fit'
-}
-
 test_doctor_names_the_device() {
 	run ablate doctor
 	says out 'emulated device'
