@@ -40,8 +40,8 @@
 
 /* --microbatch as struct plan_place has it: 0 without it. */
 MUST_CHECK int microbatch_of(int *out, const struct cli *c, struct err *e);
-/* Finds what --device names, and what the plan's cells need of the first one's memory (plan_memory.h), by as many of them
- * as it has at once. */
+/* Finds what --device names, and what the plan's cells need of the memory of the one that has least of it free, by as
+ * many of them as it has at once (plan_memory.h). */
 MUST_CHECK int place_plan(struct engine_devices *devices, struct plan *p, const struct cli *c, struct err *e);
 
 #endif

@@ -40,6 +40,8 @@ test_a_plan_says_what_a_step_takes_and_what_would_fit() {
 	grep -q '1 pending, 0 blocked' out || fail "$(cat out)"
 	run ablate plan grid.toml --device cuda --microbatch auto --json; exits 0
 	grep -q "\"microbatch\":$n,\"parts\":$((512 / n))" out || fail "auto is not $n: $(cat out)"
+	run ablate plan grid.toml --device cuda --jobs 2; exits 0 # cells at once share the memory
+	grep -q '^memory of cuda:0: .* of 0.0114, ' out || fail "$(cat out)"
 	run ablate plan grid.toml --device cpu; exits 0
 	grep -q '^memory of cpu: 0\.[0-9]* GB of [0-9.]*, 512 samples at once$' out || fail "$(cat out)"
 }
