@@ -10,6 +10,8 @@
 cudaError_t emu_result(cudaError_t rc);
 /* From here on every call fails with rc. */
 cudaError_t emu_lose(cudaError_t rc);
+/* The same where a test asks for it: n is the number that the variable of the environment has. */
+void emu_lose_at(const char *variable, long n);
 bool emu_is_lost(void);
 /* What a launch was lost for; "" = nothing. */
 const char *emu_finding(void);

@@ -11,6 +11,7 @@
  *   ABLATE_EMU_ALLOCATIONS  so many succeed, and then memory is out
  *   ABLATE_EMU_FAIL_AT      the n-th kernel does not end, and with it the device is lost
  *   ABLATE_EMU_LOST_AT      the n-th call finds the device lost
+ *   ABLATE_EMU_LOST_AT_STEP the n-th replay of a program does
  *   ABLATE_EMU_LOST_WITH    the number of the error that calls then return (719)
  *   ABLATE_EMU_LOST_ONCE    a file: only the process that makes it loses the device
  *   ABLATE_EMU_EXACT        the libraries round nothing to tf32
@@ -43,11 +44,16 @@ static bool loses_it(void)
 	return !once || fd >= 0;
 }
 
+void emu_lose_at(const char *variable, long n)
+{
+	if (n == emu_setting(variable, 0) && loses_it())
+		lost = (cudaError_t)emu_setting("ABLATE_EMU_LOST_WITH", cudaErrorLaunchFailure);
+}
+
 cudaError_t emu_result(cudaError_t rc)
 {
 	static long calls;
-	if (++calls == emu_setting("ABLATE_EMU_LOST_AT", 0) && loses_it())
-		lost = (cudaError_t)emu_setting("ABLATE_EMU_LOST_WITH", cudaErrorLaunchFailure);
+	emu_lose_at("ABLATE_EMU_LOST_AT", ++calls);
 	if (lost != cudaSuccess)
 		rc = lost;
 	if (rc != cudaSuccess)

@@ -287,7 +287,8 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec)
 /* A host that runs further ahead than a test allows it to is an error at once. */
 cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 {
-	static long waiting; /* launched, not run yet */
+	static long waiting, launched; /* waiting: launched, not run yet */
+	emu_lose_at("ABLATE_EMU_LOST_AT_STEP", ++launched);
 	if (emu_is_lost())
 		return emu_result(cudaSuccess);
 	program kept = exec->made;

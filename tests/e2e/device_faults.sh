@@ -46,13 +46,14 @@ test_a_card_that_the_plugin_was_not_built_for() {
 # In its first step, which leaves nothing, and after a checkpoint. Only the first process to come so far loses the card.
 test_a_card_that_is_lost() {
 	no_sanitizers
-	local error at part db
+	local error at n part db
 	grid 120
 	device_run --db whole.db; exits 0
 	sql whole.db "SELECT hex FROM v_result ORDER BY cell" >whole
-	while read -r error at part; do
+	while read -r error at n part; do
 		db=$error.db
-		ABLATE_EMU_LOST_WITH=$error ABLATE_EMU_LOST_AT=$at ABLATE_EMU_LOST_ONCE=$PWD/$error.lost device_run --db "$db"; exits 1
+		export ABLATE_EMU_LOST_WITH=$error ABLATE_EMU_LOST_ONCE=$PWD/$error.lost
+		run env "ABLATE_EMU_LOST_$at=$n" "$ABLATE" run g.toml --device cuda --threads 1 --db "$db"; exits 1
 		told "$part" 1
 		says err '2 cells: 1 done, 1 failed'
 		check [ "$(states "$db")" = failed,done ]
@@ -62,9 +63,9 @@ test_a_card_that_is_lost() {
 		sql "$db" "SELECT hex FROM v_result ORDER BY cell" >again; same whole again
 		sql "$db" "SELECT coalesce(max(resumed_step), 0) > 0 FROM attempt" >>resumed
 	done <<-END
-	719 400 unspecified launch failure; if it comes again on another card
-	214 3000 uncorrectable ECC error encountered; the card's memory is damaged: reset the card
-	46 3000 busy or unavailable; another process has the card to itself
+	719 AT 400 unspecified launch failure; if it comes again on another card
+	214 AT_STEP 80 uncorrectable ECC error encountered; the card's memory is damaged: reset the card
+	46 AT_STEP 80 busy or unavailable; another process has the card to itself
 	END
 	check [ "$(paste -sd, resumed)" = 0,1,1 ]
 }
