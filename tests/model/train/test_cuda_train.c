@@ -133,6 +133,24 @@ Test(cuda_train, own_products_and_convolutions_train_as_the_cpu_does)
 	expect_same_training_as("tf32", (const char *[]){ "net.attn", "[4]", NULL }, 5e-3);
 }
 
+/* Where nobody asks for a loss before the end, steps are enqueued while earlier ones have not read what they were
+ * given: neither may that be written over, nor may the host run further ahead than it can stop. */
+Test(cuda_train, steps_that_nobody_waits_for_end_in_the_same_bits)
+{
+	struct run_config c = tiny(NULL);
+	struct losses l = { .stop_after = -1 };
+	struct train_result want, got;
+	struct err e = ERR_INIT;
+	char *a = tempdir_make(), *b = tempdir_make();
+	struct train_options o = { .seed = 3, .dir = b, .threads = 2, .curve_every = 1000, .device = "cuda" };
+	cr_assert_eq(train(&want, &l, &c, "cuda", a, &e), 0, "%s", e.msg);
+	cr_assert_eq(setenv("ABLATE_EMU_AHEAD", "4", 1), 0);
+	cr_assert_eq(train_run(&got, &c, &o, NULL, &e), 0, "%s", e.msg);
+	cr_expect_eq(got.final_loss, want.final_loss);
+	tempdir_remove(a);
+	tempdir_remove(b);
+}
+
 Test(cuda_train, training_stopped_and_resumed_ends_in_the_same_bits)
 {
 	struct run_config c = tiny(NULL);
