@@ -16,7 +16,7 @@ enum { TILE_THREADS = 512, TILE_PARTS = 4, SECTOR_BYTES = 32, TILE_BYTES = 128 }
 
 /* How (images, pixels, c) is cut over blocks. span: channels of one; lanes: threads of a run of VEC channels. */
 struct tile {
-	int64_t pixels, c, tiles;
+	int pixels, c, tiles;                  /* tiles: of an image */
 	int span, per, lanes, threads, shared; /* per: channels of a group; threads: 0 where no cut fits */
 };
 
@@ -45,14 +45,14 @@ static inline struct tile tile_of(const struct cuda *cu, const struct tensor *x,
 		lanes *= 2;
 	while (lanes > TILE_PARTS && lanes * (base / VEC) > TILE_THREADS)
 		lanes /= 2;
-	struct tile best = { x->h * x->w, x->c, 0, 0, per, lanes, 0, 0 };
+	struct tile best = { (int)(x->h * x->w), (int)x->c, 0, 0, per, lanes, 0, 0 };
 	for (int span = base; x->c % VEC == 0 && span <= x->c; span += base) {
 		int threads = (lanes * (span / VEC) + WARP - 1) / WARP * WARP;
 		size_t shared = (size_t)best.pixels * (size_t)(span * needs.kept) +
 		                tile_table_bytes(span, lanes, needs.sums, needs.lines);
 		if (threads > TILE_THREADS || shared > (size_t)cu->shared_most)
 			break;
-		int64_t tiles = x->c / span, resident = cu->shared_each / ((int64_t)shared + cu->shared_own);
+		int tiles = best.c / span, resident = cu->shared_each / ((int)shared + cu->shared_own);
 		bool narrow = best.span * needs.least < SECTOR_BYTES, roomy = resident >= 2 && span * needs.least <= TILE_BYTES;
 		if (x->c % span || (best.threads && !narrow && !(roomy && x->n * tiles >= 2 * (int64_t)cu->processors)))
 			continue;
@@ -83,10 +83,10 @@ __device__ static inline struct tile_place tile_place_of(const struct tile &t)
 {
 	int runs = t.span / VEC;
 	struct tile_place p;
-	p.n = blockIdx.x / t.tiles;
+	p.n = blockIdx.x / (unsigned)t.tiles;
 	p.at = (int)threadIdx.x % runs * VEC;
-	p.c = blockIdx.x % t.tiles * t.span + p.at;
-	p.first = p.n * t.pixels * t.c + p.c;
+	p.c = (int)(blockIdx.x % (unsigned)t.tiles) * t.span + p.at;
+	p.first = p.n * ((int64_t)t.pixels * t.c) + p.c;
 	p.lane = (int)threadIdx.x / runs;
 	p.active = p.lane < t.lanes;
 	return p;
@@ -96,7 +96,7 @@ __device__ static inline struct tile_place tile_place_of(const struct tile &t)
 template <class T>
 __device__ static inline void tile_fetch(T *kept, const T *from, const struct tile &t, const struct tile_place &p)
 {
-	for (int64_t i = p.lane; p.active && i < t.pixels; i += t.lanes)
+	for (int i = p.lane; p.active && i < t.pixels; i += t.lanes)
 #pragma unroll
 		for (int half = 0; half < (int)(VEC * sizeof(T)); half += 16)
 			__pipeline_memcpy_async((char *)(kept + i * t.span + p.at) + half,

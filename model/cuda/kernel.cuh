@@ -339,10 +339,11 @@ static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) column_sums_kernel(
 	}
 }
 
-/* dst[c] = scale * sum over rows of src[row][c], in double, for c channels of rows that are `stride` floats apart; a
- * block takes 32 channels, 8 threads each. Image blockIdx / tiles: rows and dst move on. */
-static __global__ void rows_sum_kernel(struct val dst, const float *src, int64_t rows, int64_t stride, int64_t c,
-                                       int64_t tiles, float scale)
+/* dst[c] = scale * sum over rows of src[row][c], in double, for c channels of rows that are `stride` floats apart, of
+ * which those from `split` on go to `second`; a block takes 32 channels, 8 threads each. Image blockIdx / tiles: rows
+ * and dst move on. */
+static __global__ void rows_sum_kernel(struct val dst, struct val second, int64_t split, const float *src, int64_t rows,
+                                       int64_t stride, int64_t c, int64_t tiles, float scale)
 {
 	SHARED(double, shared, BLOCK);
 	int64_t n = blockIdx.x / tiles, at = blockIdx.x % tiles * WARP + threadIdx.x % WARP;
@@ -355,14 +356,25 @@ static __global__ void rows_sum_kernel(struct val dst, const float *src, int64_t
 		return;
 	for (int i = 1; i < BLOCK / WARP; i++)
 		sum += shared[i * WARP + threadIdx.x];
-	val_put(dst, n * c + at, (float)(sum * (double)scale));
+	if (at < split)
+		val_put(dst, n * split + at, (float)(sum * (double)scale));
+	else
+		val_put(second, at - split, (float)(sum * (double)scale));
 }
 
 static inline void rows_sum(struct cuda *cu, struct val dst, const float *src, int64_t images, int64_t rows,
                             int64_t stride, int64_t c, float scale)
 {
 	int64_t tiles = (c + WARP - 1) / WARP;
-	LAUNCH(cu, rows_sum_kernel, (unsigned)(images * tiles), BLOCK, 0, dst, src, rows, stride, c, tiles, scale);
+	LAUNCH(cu, rows_sum_kernel, (unsigned)(images * tiles), BLOCK, 0, dst, dst, c, src, rows, stride, c, tiles, scale);
+}
+
+/* Rows of two times c floats, their halves' sums to tensors of their own. */
+static inline void rows_sum_of_two(struct cuda *cu, struct val dst, struct val second, const float *src, int64_t rows,
+                                   int64_t c)
+{
+	int64_t tiles = (2 * c + WARP - 1) / WARP;
+	LAUNCH(cu, rows_sum_kernel, (unsigned)tiles, BLOCK, 0, dst, second, c, src, rows, 2 * c, 2 * c, tiles, 1);
 }
 
 /* The plain sum of x over pixels. */

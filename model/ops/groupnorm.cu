@@ -10,7 +10,7 @@
 
 /* Sums of x - x0 and its square, x0 the channel's first pixel in this image. */
 struct moment_terms {
-	enum { SUMS = 2, RESIDENT = 5 };
+	enum { SUMS = 2, RESIDENT = 4 };
 	struct val x;
 	int64_t per_image;
 	float x0[VEC];

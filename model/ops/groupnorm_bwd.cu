@@ -366,8 +366,7 @@ static void backward_run(struct node *nd, struct cuda *cu)
 		       per_image, (const float *)partial, p.chunks);
 		LAUNCH(cu, sweep_kernel<apply_gradient>, columns_blocks(&q), BLOCK, 0, gradient, q);
 	}
-	rows_sum(cu, val_of(nd->dst[1]), per_image, 1, m.images, 2 * m.c, m.c, 1);
-	rows_sum(cu, val_of(nd->dst[2]), per_image + m.c, 1, m.images, 2 * m.c, m.c, 1);
+	rows_sum_of_two(cu, val_of(nd->dst[1]), val_of(nd->dst[2]), per_image, m.images, m.c);
 }
 
 extern "C" const struct cuda_op cuda_groupnorm_bwd = { backward_prepare, backward_run, NULL };

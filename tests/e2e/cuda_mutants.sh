@@ -124,7 +124,8 @@ test_group_tables_too_small() { caught groupnorm groupnorm $HELD '(lines + lanes
 test_group_lanes_beyond_the_last() { caught groupnorm groupnorm $HELD 'p.active = p.lane < t.lanes;' 'p.active = true;'; }
 test_group_lane_left_out() { caught groupnorm groupnorm $HELD 'lane < first + t.lanes / TILE_PARTS' 'lane < first + t.lanes / TILE_PARTS - 1'; }
 test_group_of_a_channel_more() { caught groupnorm groupnorm $HELD '* t.per; i < (c' '* t.per; i <= (c'; }
-test_group_of_another_image() { caught groupnorm groupnorm $HELD 'p.n = blockIdx.x / t.tiles' 'p.n = blockIdx.x % t.tiles'; }
+test_group_of_another_image() { caught groupnorm groupnorm $HELD 'p.n = blockIdx.x / (unsigned)t.tiles' 'p.n = blockIdx.x % (unsigned)t.tiles'; }
+test_group_gradient_of_a_bias_among_weights() { caught groupnorm groupnorm_bwd model/cuda/kernel.cuh 'if (at < split)' 'if (at <= split)'; }
 test_group_memory_not_asked_for() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu 'tile_allow(cu' '(void)(cu' 'invalid argument'; }
 test_group_two_sources_in_one_place() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu '(kept_dy + t.pixels * t.span)' '(kept_dy + t.pixels * t.span / 2)'; }
 test_group_addend_forgotten() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu $'if (addend.p)\n\t\t\tload_wide' $'if (false)\n\t\t\tload_wide'; }
