@@ -401,6 +401,7 @@ static const struct backend_ops ops = {
 	.kind = "cuda",
 	.host_memory = false,
 	.align = 256,
+	.sums = true,
 	.strided = true,
 	.by_taps = true,
 	.memory = { .alloc = alloc, .release = release, .upload = upload, .download = download },

@@ -174,6 +174,7 @@ struct backend_ops {
 	const char *kind; /* "cpu", "cuda" */
 	bool host_memory; /* device memory is host memory: pointers may be followed */
 	size_t align;     /* of tensors in planned memory, bytes */
+	bool sums;        /* it adds up an image that it writes, rather than read it again: op_row.sums */
 	bool strided;     /* it runs ops with .strided on channels of wider tensors */
 	bool by_taps;     /* its products read weights as (Cout,kh,kw,Cin): graph_by_taps */
 	struct backend_memory memory;

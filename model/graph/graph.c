@@ -135,6 +135,20 @@ struct tensor *graph_grad_dst(struct graph *g, struct tensor *t)
 	return grad;
 }
 
+bool graph_sum_pixels(struct graph *g, struct tensor *sums, struct tensor *x)
+{
+	struct node *nd = x->maker;
+	if (!g->backend->ops->sums || !nd || nd->dst[0] != x || !op_row(nd->op)->sums)
+		return false;
+	if (nd->n_dst > 1) {
+		(void)graph_node(g, OP_scale, &(union op_args){ .scale = { 1 } }, 1, &nd->dst[1], 1, &sums);
+		return true;
+	}
+	nd->dst[nd->n_dst++] = sums;
+	sums->maker = nd;
+	return true;
+}
+
 void graph_add_grad(struct graph *g, struct tensor *t, struct tensor *grad)
 {
 	if (!t->needs_grad)

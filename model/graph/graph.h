@@ -118,6 +118,9 @@ struct tensor *graph_take_grad(struct tensor *t);
 /* The tensor that t's gradient is to be written to by a node that makes all of it: STORE_GRAD's slice for a
  * parameter. */
 struct tensor *graph_grad_dst(struct graph *g, struct tensor *t);
+/* On a device: makes sums (1,1,1,C) the sum of x over its pixels if the node that makes x can add it up on the way, or
+ * has done so before. false: the caller has to. */
+bool graph_sum_pixels(struct graph *g, struct tensor *sums, struct tensor *x);
 
 /* ---- ops: each records one node and returns its result --------------------------------------- */
 

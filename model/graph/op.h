@@ -107,6 +107,7 @@ struct op_row {
 	void (*release)(struct node *nd);                   /* frees state; may be NULL */
 	void (*backward)(struct graph *g, struct node *nd); /* records; NULL: no gradient flows */
 	double (*flops)(const struct node *nd);             /* multiply-adds count 2; NULL: not counted */
+	bool sums;    /* on a device it can have the sums of dst[0] over its pixels as dst[1]: graph_sum_pixels */
 	bool strided; /* a device's kernel takes tensors with a pitch (tensor_pitch) */
 	/* Of ops that do nothing but move channels: the i-th range; false: there is none. */
 	bool (*channels)(const struct node *nd, int i, struct channels *out);

@@ -173,7 +173,8 @@ static void backward(struct graph *g, struct node *nd)
 	}
 	if (w->needs_grad) {
 		struct tensor *dst[2] = { graph_grad_dst(g, w), b ? graph_grad_dst(g, b) : NULL };
-		(void)graph_node(g, OP_conv2d_bwd_weights, &a, 2, (struct tensor *[]){ x, dy }, b ? 2 : 1, dst);
+		bool both = b && !graph_sum_pixels(g, dst[1], dy);
+		(void)graph_node(g, OP_conv2d_bwd_weights, &a, 2, (struct tensor *[]){ x, dy }, both ? 2 : 1, dst);
 		graph_add_grad(g, w, dst[0]);
 		if (b)
 			graph_add_grad(g, b, dst[1]);

@@ -211,7 +211,7 @@ const struct op_row op_detached = {
 	.name = "detached", .meaning = "y = a + b * s, no gradient", .ref = detached_ref, .cpu = detached_cpu
 };
 
-/* ---- scale: x -> x s ------------------------------------------------------------------------- */
+/* ---- scale: x -> x s, [the sums of that over pixels] ------------------------------------------ */
 
 struct tensor *graph_scale(struct graph *g, struct tensor *x, double s)
 {
@@ -220,8 +220,11 @@ struct tensor *graph_scale(struct graph *g, struct tensor *x, double s)
 
 static void scale_ref(struct node *nd)
 {
-	for (size_t i = 0; i < tensor_count(nd->dst[0]); i++)
-		nd->dst[0]->ref[i] = nd->src[0]->ref[i] * nd->args.scale.s;
+	struct tensor *y = nd->dst[0], *sums = nd->dst[1];
+	for (size_t i = 0; i < tensor_count(y); i++)
+		y->ref[i] = nd->src[0]->ref[i] * nd->args.scale.s;
+	for (size_t i = 0; sums && i < tensor_count(y); i++)
+		sums->ref[i % (size_t)y->c] = (i < (size_t)y->c ? 0 : sums->ref[i % (size_t)y->c]) + y->ref[i];
 }
 
 CPU_KERNEL static void scale_kernel(float *dst, const float *a, const float *b, float s, int64_t n)
@@ -233,6 +236,7 @@ CPU_KERNEL static void scale_kernel(float *dst, const float *a, const float *b, 
 
 static void scale_cpu(struct node *nd)
 {
+	REQUIRE(!nd->dst[1]);
 	run_span(nd, scale_kernel, (float)nd->args.scale.s);
 }
 
@@ -246,6 +250,7 @@ const struct op_row op_scale = { .name = "scale",
 	                             .ref = scale_ref,
 	                             .cpu = scale_cpu,
 	                             .backward = scale_backward,
+	                             .sums = true,
 	                             .inplace = true,
 	                             .strided = true,
 	                             .low = true };

@@ -119,13 +119,59 @@ static void detached_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_detached = { NULL, detached_run, NULL };
 
-static void scale_run(struct node *nd, struct cuda *cu)
+/* ---- scale ----------------------------------------------------------------------------------- */
+
+enum { SUM_PIXELS = 16 };
+
+/* y = x s as it is stored, and that added up. */
+struct scaled_terms {
+	enum { SUMS = 1, RESIDENT = 5 };
+	struct val y;
+	struct rows x;
+	int64_t channels;
+	struct scaled_sum f;
+	__device__ void begin(int64_t, int64_t, int)
+	{
+	}
+	__device__ void pixel(float (&sum)[1][VEC], int64_t at, int count) const
+	{
+		float v[VEC];
+		val_load(v, x.v, x.pitch == channels ? at : at / channels * x.pitch + at % channels, count);
+#pragma unroll
+		for (int k = 0; k < VEC; k++) {
+			v[k] = f(v[k], 0);
+			sum[0][k] += y.low ? of_low(to_low(v[k])) : v[k];
+		}
+		val_store(y, at, count, v);
+	}
+};
+
+static struct columns sums_of(const struct node *nd, const struct cuda *cu)
 {
-	struct scaled_sum f = { (float)nd->args.scale.s }; /* of x and nothing */
-	run_map(nd, cu, f);
+	return columns_of(cu, 1, tensor_pixels(nd->dst[0]), nd->dst[0]->c, SUM_PIXELS);
 }
 
-extern "C" const struct cuda_op cuda_scale = { NULL, scale_run, NULL };
+static size_t scale_prepare(struct node *nd, struct cuda *cu)
+{
+	struct columns p = sums_of(nd, cu);
+	return nd->dst[1] ? (size_t)(p.chunks * p.c) * sizeof(float) : 0;
+}
+
+static void scale_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *y = nd->dst[0], *x = nd->src[0];
+	struct scaled_sum f = { (float)nd->args.scale.s }; /* of x and nothing */
+	if (!nd->dst[1]) {
+		run_map(nd, cu, f);
+		return;
+	}
+	struct columns p = sums_of(nd, cu);
+	struct scaled_terms terms = { val_of(y), rows_of(x), x->c, f };
+	LAUNCH(cu, column_sums_kernel<scaled_terms>, columns_blocks(&p), BLOCK, 0, terms, p, nd->work->data);
+	rows_sum(cu, val_of(nd->dst[1]), nd->work->data, 1, p.chunks, p.c, p.c, 1);
+}
+
+extern "C" const struct cuda_op cuda_scale = { scale_prepare, scale_run, NULL };
 
 /* ---- lincomb --------------------------------------------------------------------------------- */
 

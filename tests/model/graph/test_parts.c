@@ -72,6 +72,17 @@ static void odd(struct made *m)
 		graph_keep(m->out[i]);
 }
 
+/* A scale that adds up what it writes, as for a convolution's bias, from a part. */
+static void summed(struct made *m)
+{
+	struct tensor *x = graph_silu(m->g, input(m, 0, 24)), *part = graph_slice(m->g, x, 8, 16);
+	m->out[0] = graph_like(m->g, part);
+	m->out[1] = graph_temp(m->g, 1, 1, 1, 16);
+	(void)graph_node(m->g, OP_scale, &(union op_args){ .scale = { -1.5 } }, 1, &part, 2, m->out);
+	graph_keep(m->out[0]);
+	graph_keep(m->out[1]);
+}
+
 static void run(float out[INPUTS][MOST], struct made *m, struct backend *b, void (*make)(struct made *m), bool apart)
 {
 	struct err e = ERR_INIT;
@@ -132,6 +143,11 @@ Test(parts, a_tensor_has_one_place)
 Test(parts, what_cannot_be_placed_is_moved)
 {
 	expect_same(odd, 1, 1);
+}
+
+Test(parts, a_part_is_added_up)
+{
+	expect_same(summed, 1, 1);
 }
 
 /* The CPU's kernels take no pitch. */

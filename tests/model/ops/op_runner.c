@@ -58,11 +58,12 @@ struct op_case {
 	const char *why;
 };
 
-static struct tensor *conv(struct bench *b, const int64_t *d) /* n, side, ic, oc, k, stride, pad, relu */
+static struct tensor *conv(struct bench *b, const int64_t *d) /* n, side, ic, oc, k, stride, pad, what */
 {
 	struct tensor *x = in(b, d[0], d[1], d[1] + 1, d[2], true), *w = weights(b, d[3], d[2], d[4], d[4]),
 				  *bias = weights(b, 1, 1, 1, d[3]);
-	return graph_conv2d(b->g, x, w, d[7] == 2 ? NULL : bias, (int)d[5], (int)d[6], (int)d[6], d[7] == 1);
+	x = graph_conv2d(b->g, x, w, d[7] == 2 ? NULL : bias, (int)d[5], (int)d[6], (int)d[6], d[7] == 1);
+	return d[7] == 3 ? graph_scale(b->g, x, -1.5) : x;
 }
 
 enum { RESIDUAL = 1, SMALL = 1, DROP = 2 };
@@ -569,10 +570,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < N_CASES && !lost; i++) {
 		if (only && strcmp(only, cases[i].name) != 0)
 			continue;
-		if (run_case(&cases[i]))
-			passed++;
-		else
-			failed++;
+		bool good = run_case(&cases[i]);
+		passed += good;
+		failed += !good;
 		if (bench)
 			bench_case(&cases[i]);
 	}
