@@ -81,7 +81,7 @@ struct tensor *graph_param(struct graph *g, const char *name, enum store store, 
 	t->role = TENSOR_PARAM;
 	t->store = store;
 	t->at = at;
-	t->by_taps = g->by_taps[store] && w * c > 1;
+	t->by_taps = g->by_taps[store] && h > 1 && w * c > 1; /* else both orders are one */
 	t->needs_grad = store == STORE_STUDENT;
 	t->name = arena_strdup(&g->arena, name);
 	return t;

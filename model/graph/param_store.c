@@ -16,7 +16,7 @@ static void turn(float *restrict dst, const float *restrict src, int64_t o, int6
 
 static bool is_turned(const struct backend *b, const struct param *q)
 {
-	return b->ops->by_taps && q->ndim == 4 && q->dims[2] * q->dims[3] > 1;
+	return b->ops->by_taps && q->ndim == 4 && q->dims[1] > 1 && q->dims[2] * q->dims[3] > 1;
 }
 
 /* Room for the largest parameter. */

@@ -65,7 +65,7 @@ static size_t reserve_bytes(struct conv_state *s, size_t bytes)
 /* Do a convolution's weights, or their gradient, lie in the order of its product? */
 static bool is_by_taps(const struct tensor *w)
 {
-	return w->by_taps || w->w * w->c == 1;
+	return w->by_taps || w->h == 1 || w->w * w->c == 1;
 }
 
 /* Room for t as the pass's type, unless it is that already. Returns where. */

@@ -167,7 +167,7 @@ static int set_up_memory(struct trainer *t, struct err *e)
 		t->b->ops->memory.upload(t->b, t->images_on, t->data.images, image_bytes);
 	}
 	const struct params *frozen = recipe_frozen(&t->frozen, &t->recipe);
-	return frozen ? backend_lend(&t->frozen_on, t->b, t->frozen, params_floats(frozen), e) : 0;
+	return frozen ? params_lend(&t->frozen_on, t->b, frozen, t->frozen, e) : 0;
 }
 
 /* Before anything is asked of the device: what does not fit is refused with the micro-batch that would. */

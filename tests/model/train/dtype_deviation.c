@@ -72,6 +72,7 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 	struct graph *g = graph_new_on(b);
 	graph_by_taps(g, STORE_STUDENT);
 	graph_by_taps(g, STORE_TEACHER);
+	graph_by_taps(g, STORE_FROZEN);
 	struct step st = step_build(g, &s->c, &s->net, s->p,
 	                            &(struct step_options){ .batch = (int)s->batch,
 	                                                    .backward = true,
@@ -82,7 +83,7 @@ static int step(struct answer *out, const struct setup *s, struct backend *b, in
 	if (!grad || graph_try_plan(g, e) || params_lend(&w, b, s->p, s->weights, e) ||
 	    params_lend(&own, b, s->p, s->teacher, e) || params_low_alloc(&w_low, b, s->p, e) ||
 	    params_low_alloc(&own_low, b, s->p, e) ||
-	    (s->metric.params && backend_lend(&frozen, b, s->metric.weights, params_floats(s->metric.params), e)))
+	    (s->metric.params && params_lend(&frozen, b, s->metric.params, s->metric.weights, e)))
 		return -1;
 	graph_bind(g, STORE_FROZEN, frozen);
 	graph_bind(g, STORE_STUDENT, w);
