@@ -29,12 +29,13 @@ tail -1 build/configure.txt | grep ' passed, ' >>$counts || echo "0 passed, 1 fa
 step "building"
 build_preset default
 
-# The CUDA plugin, where there is a toolkit: every kernel through nvcc, linked as it ships, for the oldest and the newest GPU.
+# The CUDA plugin, where there is a toolkit: every kernel through nvcc, linked as it ships, for the oldest and the newest GPU, in a
+# folder of its own: build-cuda is for all.
 if command -v nvcc >/dev/null || [ -x /usr/local/cuda/bin/nvcc ]; then
 	step "compiling and linking the CUDA plugin with nvcc"
-	if cmake --preset cuda "-DABLATE_CUDA_ARCHITECTURES=80-real;120" >build/nvcc.txt 2>&1 &&
-	   cmake --build build-cuda --target ablate_cuda -j "$(nproc)" >>build/nvcc.txt 2>&1 &&
-	   ABLATE_CUDA_PLUGIN=$PWD/build-cuda/libablate_cuda.so build/ablate doctor | grep -E '^ +(ok|note) +cuda ' | grep -vE 'built from other|not a back end'; then
+	if cmake --preset cuda -B build-nvcc "-DABLATE_CUDA_ARCHITECTURES=80-real;120" >build/nvcc.txt 2>&1 &&
+	   cmake --build build-nvcc --target ablate_cuda -j "$(nproc)" >>build/nvcc.txt 2>&1 &&
+	   ABLATE_CUDA_PLUGIN=$PWD/build-nvcc/libablate_cuda.so build/ablate doctor | grep -E '^ +(ok|note) +cuda ' | grep -vE 'built from other|not a back end'; then
 		echo "1 passed, 0 failed" >>$counts
 	else
 		tail -40 build/nvcc.txt
