@@ -8,7 +8,7 @@
 has_python() { command -v python3 >/dev/null || skip "no python3 to read the report with"; }
 bundle() { "$SOURCE/ci/gpu-bundle.sh" --lay-out "$PWD/bundle" "$BUILD" >lay 2>&1 || fail "$(cat lay)"; }
 # The environment that a remote command may get: neither HOME nor anything else.
-bare() { env -i PATH="$PWD/bin:/usr/local/bin:/usr/bin:/bin" GPU_CHECK_PLUGIN="$BUILD/tests/libablate_cuda_emu.so" "$@"; }
+bare() { env -i PATH="$PWD/bin:/usr/local/bin:/usr/bin:/bin" GPU_CHECK_LIMIT=1200 GPU_CHECK_PLUGIN="$BUILD/tests/libablate_cuda_emu.so" "$@"; }
 begin() { env -i PATH=/usr/local/bin:/usr/bin:/bin GPU_CHECK_PLUGIN="$BUILD/tests/libablate_cuda_emu.so" "$@" >log 2>&1 & } # $! is its number
 # What comes back: at most eight files, each whole.
 comes_back() { # FOLDER
