@@ -21,6 +21,8 @@
 #include "model/consistency/step.h"
 #include "model/train/model.h"
 #include "model/graph/param_store.h"
+#include "model/graph/params.h"
+#include "tests/common/random_weights.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -41,20 +43,6 @@ struct answer {
 	float *grad;
 	size_t bytes;
 };
-
-static void weights(float *w, const struct params *p)
-{
-	params_init(p, w, 7);
-	for (int i = 0; i < params_count(p); i++) {
-		const struct param *q = params_get(p, i);
-		if (q->init != INIT_ZERO && !(q->scale < 0.1)) /* nearly zero at the start of training counts as zero */
-			continue;
-		rng_normal(w + q->at, q->count, 7, RNG_SYNTHETIC, (uint32_t)i, 0);
-		float scale = q->fan_in > 0 ? (float)(1 / sqrt((double)q->fan_in)) : 0.05f;
-		for (size_t k = 0; k < q->count; k++)
-			w[q->at + k] *= scale;
-	}
-}
 
 static void teacher_weights(float *t, const float *w, size_t n)
 {
@@ -238,7 +226,7 @@ int main(int argc, char **argv)
 	s.p = net_params(&s.net);
 	s.weights = xaligned(params_floats(s.p) * sizeof *s.weights);
 	s.teacher = xaligned(params_floats(s.p) * sizeof *s.teacher);
-	weights(s.weights, s.p);
+	random_weights(s.weights, s.p);
 	teacher_weights(s.teacher, s.weights, params_floats(s.p));
 	int rc = table(&s, device, &e);
 	if (rc)
