@@ -22,6 +22,7 @@
 #include "model/cpu/devices.h"
 #include "model/graph/graph_impl.h"
 #include "model/graph/optim.h"
+#include "model/graph/param_store.h"
 #include "model/train/model.h"
 #include "model/train/update.h"
 #include "tests/common/random_weights.h"
@@ -189,22 +190,26 @@ static float *zeros_on(struct backend *b, size_t n, struct err *e)
 }
 
 static int steps_on(struct trained *out, const struct setup *s, struct backend *b, struct step *st, struct update *u,
-                    float **stores, struct err *e)
+                    float **stores, void *low, struct err *e)
 {
-	size_t n = params_floats(s->p), bytes = n * sizeof **stores;
+	size_t n = params_floats(s->p);
 	struct step_control *control = b->ops->memory.alloc(b, sizeof *control, e);
 	struct step_status *status = b->ops->memory.alloc(b, sizeof *status, e), none = { 0 };
 	struct given d = given_new(s);
 	SCOPED(free) float *now = xcalloc(n, sizeof *now);
 	int rc = control && status ? 0 : -1;
 	if (!rc) {
-		b->ops->memory.upload(b, stores[WEIGHTS], s->weights, bytes);
+		params_upload(b, s->p, stores[WEIGHTS], s->weights);
+		params_round(b, s->p, low, stores[WEIGHTS]);
 		b->ops->memory.upload(b, status, &none, sizeof none);
-		update_bind(
-			u,
-			&(struct update_stores){
-				.p = stores[WEIGHTS], .m = stores[MOMENT], .v = stores[SQUARE], .control = control, .status = status },
-			st->loss);
+		update_bind(u,
+		            &(struct update_stores){ .p = stores[WEIGHTS],
+		                                     .m = stores[MOMENT],
+		                                     .v = stores[SQUARE],
+		                                     .low = low,
+		                                     .control = control,
+		                                     .status = status },
+		            st->loss);
 	}
 	for (int k = 0; !rc && k < s->steps; k++) {
 		struct step_control c = { .scalars = { 7, (uint32_t)k, 0 }, .optim = optim_step_at(&adam, k + 1) };
@@ -217,7 +222,7 @@ static int steps_on(struct trained *out, const struct setup *s, struct backend *
 		out->loss[k] = (double)loss;
 	}
 	if (!rc)
-		b->ops->memory.download(b, now, stores[WEIGHTS], bytes);
+		params_download(b, s->p, now, stores[WEIGHTS]);
 	for (size_t i = 0; i < n; i++)
 		out->weights[i] = (double)now[i];
 	free(d.x0);
@@ -231,24 +236,31 @@ static int steps_on(struct trained *out, const struct setup *s, struct backend *
 static int train_on(struct trained *out, const struct setup *s, struct backend *b, struct err *e)
 {
 	struct graph *g = graph_new_on(b);
+	graph_by_taps(g, STORE_STUDENT);
+	graph_by_taps(g, STORE_TEACHER);
 	struct step st = record(g, s);
 	struct update *u = NULL;
 	float *stores[N_STORES_HERE];
-	int rc = 0;
+	void *low = NULL;
+	int rc = params_low_alloc(&low, b, s->p, e);
 	if (b->dtype == DTYPE_BF16)
 		(void)graph_set_low(g);
 	for (int i = 0; i < N_STORES_HERE; i++)
 		rc |= !(stores[i] = zeros_on(b, params_floats(s->p), e));
-	if (!rc && !(rc = update_new(&u, g, b, s->p, NULL, e) || graph_try_plan(g, e))) {
+	if (!rc && !(rc = update_new(&u, g, b, s->p, NULL, 1, e) || graph_try_plan(g, e))) {
 		graph_bind(g, STORE_STUDENT, stores[WEIGHTS]);
 		graph_bind(g, STORE_TEACHER, stores[WEIGHTS]);
-		rc = steps_on(out, s, b, &st, u, stores, e);
+		graph_bind_low(g, STORE_STUDENT, low);
+		graph_bind_low(g, STORE_TEACHER, low);
+		rc = steps_on(out, s, b, &st, u, stores, low, e);
 	}
 	update_free(u);
 	graph_free(g);
 	for (int i = 0; i < N_STORES_HERE; i++)
 		if (stores[i])
 			b->ops->memory.release(b, stores[i]);
+	if (low)
+		b->ops->memory.release(b, low);
 	return rc ? -1 : 0;
 }
 
@@ -325,8 +337,8 @@ static int set(struct run_config *c, const char *text, struct err *e)
 
 static int one_option(struct setup *s, const char *name, const char *value, struct err *e)
 {
-	if (strcmp(name, "--preset") == 0)
-		return config_preset(&s->c, value, e);
+	if (strcmp(name, "--preset") == 0) /* done before the others */
+		return 0;
 	if (strcmp(name, "--set") == 0)
 		return set(&s->c, value, e);
 	if (strcmp(name, "--device") == 0)
@@ -347,8 +359,11 @@ static int one_option(struct setup *s, const char *name, const char *value, stru
 
 static int options(struct setup *s, int argc, char **argv, struct err *e)
 {
+	const char *preset = "ict-shapes8-ci";
+	for (int i = 1; i + 1 < argc; i++)
+		preset = strcmp(argv[i], "--preset") == 0 ? argv[i + 1] : preset;
 	config_defaults(&s->c);
-	if (config_preset(&s->c, "ict-shapes8-ci", e))
+	if (config_preset(&s->c, preset, e))
 		return -1;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--float64") == 0)
