@@ -339,11 +339,16 @@ static __global__ void __launch_bounds__(BLOCK, F::RESIDENT) column_sums_kernel(
 	}
 }
 
-/* dst[c] = scale * sum over rows of src[row][c], in double, for c channels of rows that are `stride` floats apart, of
- * which those from `split` on go to `second`; a block takes 32 channels, 8 threads each. Image blockIdx / tiles: rows
- * and dst move on. */
-static __global__ void rows_sum_kernel(struct val dst, struct val second, int64_t split, const float *src, int64_t rows,
-                                       int64_t stride, int64_t c, int64_t tiles, float scale)
+/* Where sums of neighbouring columns go, `each` of them to one. */
+struct sums_to {
+	struct val dst[3];
+	int64_t each;
+};
+
+/* dst[c] = scale * sum over rows of src[row][c], in double, for c channels of rows that are `stride` floats apart; a
+ * block takes 32 channels, 8 threads each. Image blockIdx / tiles: rows and the only dst move on. */
+static __global__ void rows_sum_kernel(struct sums_to to, const float *src, int64_t rows, int64_t stride, int64_t c,
+                                       int64_t tiles, float scale)
 {
 	SHARED(double, shared, BLOCK);
 	int64_t n = blockIdx.x / tiles, at = blockIdx.x % tiles * WARP + threadIdx.x % WARP;
@@ -356,25 +361,25 @@ static __global__ void rows_sum_kernel(struct val dst, struct val second, int64_
 		return;
 	for (int i = 1; i < BLOCK / WARP; i++)
 		sum += shared[i * WARP + threadIdx.x];
-	if (at < split)
-		val_put(dst, n * split + at, (float)(sum * (double)scale));
-	else
-		val_put(second, at - split, (float)(sum * (double)scale));
+	int64_t which = at / to.each;
+	struct val dst = which == 0 ? to.dst[0] : which == 1 ? to.dst[1] : to.dst[2];
+	val_put(dst, n * c + at - which * to.each, (float)(sum * (double)scale));
 }
 
 static inline void rows_sum(struct cuda *cu, struct val dst, const float *src, int64_t images, int64_t rows,
                             int64_t stride, int64_t c, float scale)
 {
 	int64_t tiles = (c + WARP - 1) / WARP;
-	LAUNCH(cu, rows_sum_kernel, (unsigned)(images * tiles), BLOCK, 0, dst, dst, c, src, rows, stride, c, tiles, scale);
+	struct sums_to to = { { dst }, c };
+	LAUNCH(cu, rows_sum_kernel, (unsigned)(images * tiles), BLOCK, 0, to, src, rows, stride, c, tiles, scale);
 }
 
-/* Rows of two times c floats, their halves' sums to tensors of their own. */
-static inline void rows_sum_of_two(struct cuda *cu, struct val dst, struct val second, const float *src, int64_t rows,
-                                   int64_t c)
+/* Rows of three times c floats, the sums of each third to a tensor of its own; the last may be absent. */
+static inline void rows_sum_thirds(struct cuda *cu, const struct val dst[3], const float *src, int64_t rows, int64_t c)
 {
-	int64_t tiles = (2 * c + WARP - 1) / WARP;
-	LAUNCH(cu, rows_sum_kernel, (unsigned)tiles, BLOCK, 0, dst, second, c, src, rows, 2 * c, 2 * c, tiles, 1);
+	int64_t columns = (dst[2].p ? 3 : 2) * c, tiles = (columns + WARP - 1) / WARP;
+	struct sums_to to = { { dst[0], dst[1], dst[2] }, c };
+	LAUNCH(cu, rows_sum_kernel, (unsigned)tiles, BLOCK, 0, to, src, rows, 3 * c, columns, tiles, 1);
 }
 
 /* The plain sum of x over pixels. */

@@ -4,8 +4,8 @@
  * multiprocessors.
  *
  * The wide image is read or written once, in the type that it has; weights and their gradient are floats where they
- * lie (struct thin_weights); bias, relu and the bias's gradient come along. Sums are in float, parts of a gradient are added
- * in double, in an order that shape and device decide: no atomics. */
+ * lie (struct thin_weights); bias, relu and the bias's gradient come along. Sums are in float, parts of a gradient are
+ * added in double, in an order that shape and device decide: no atomics. */
 #ifndef ABLATE_THIN_CONV_H
 #define ABLATE_THIN_CONV_H
 

@@ -138,13 +138,15 @@ struct tensor *graph_grad_dst(struct graph *g, struct tensor *t)
 bool graph_sum_pixels(struct graph *g, struct tensor *sums, struct tensor *x)
 {
 	struct node *nd = x->maker;
-	if (!g->backend->ops->sums || !nd || nd->dst[0] != x || !op_row(nd->op)->sums)
+	int at = nd && nd->dst[0] == x && op_row(nd->op)->sums ? op_row(nd->op)->sums(nd) : 0;
+	if (!g->backend->ops->sums || !at)
 		return false;
-	if (nd->n_dst > 1) {
-		(void)graph_node(g, OP_scale, &(union op_args){ .scale = { 1 } }, 1, &nd->dst[1], 1, &sums);
+	if (nd->dst[at]) {
+		(void)graph_node(g, OP_scale, &(union op_args){ .scale = { 1 } }, 1, &nd->dst[at], 1, &sums);
 		return true;
 	}
-	nd->dst[nd->n_dst++] = sums;
+	nd->dst[at] = sums;
+	nd->n_dst = at + 1;
 	sums->maker = nd;
 	return true;
 }

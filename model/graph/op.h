@@ -16,7 +16,7 @@ enum op {
 	N_OPS
 };
 
-enum { MAX_SRC = 8, MAX_DST = 4 };
+enum { MAX_SRC = 8, MAX_DST = 5 };
 
 enum norm_mode { NORM_PLAIN, NORM_ADD, NORM_SCALE_SHIFT };
 enum dist_kind { DIST_HUBER, DIST_L2_SUM, DIST_L2_MEAN, DIST_L1_SUM, DIST_L1_MEAN, DIST_HUBER_PIXEL };
@@ -107,8 +107,9 @@ struct op_row {
 	void (*release)(struct node *nd);                   /* frees state; may be NULL */
 	void (*backward)(struct graph *g, struct node *nd); /* records; NULL: no gradient flows */
 	double (*flops)(const struct node *nd);             /* multiply-adds count 2; NULL: not counted */
-	bool sums;    /* on a device it can have the sums of dst[0] over its pixels as dst[1]: graph_sum_pixels */
-	bool strided; /* a device's kernel takes tensors with a pitch (tensor_pitch) */
+	int (*sums)(
+		const struct node *nd); /* which dst may have the sums of dst[0] over its pixels: graph_sum_pixels; 0: none */
+	bool strided;               /* a device's kernel takes tensors with a pitch (tensor_pitch) */
 	/* Of ops that do nothing but move channels: the i-th range; false: there is none. */
 	bool (*channels)(const struct node *nd, int i, struct channels *out);
 	bool inplace; /* dst[0] may take over src[0]'s memory */

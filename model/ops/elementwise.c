@@ -245,12 +245,18 @@ static void scale_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], graph_scale(g, nd->dst[0]->grad, nd->args.scale.s));
 }
 
+static int scale_sums(const struct node *nd)
+{
+	(void)nd;
+	return 1;
+}
+
 const struct op_row op_scale = { .name = "scale",
 	                             .meaning = "y = x * s",
 	                             .ref = scale_ref,
 	                             .cpu = scale_cpu,
 	                             .backward = scale_backward,
-	                             .sums = true,
+	                             .sums = scale_sums,
 	                             .inplace = true,
 	                             .strided = true,
 	                             .low = true };

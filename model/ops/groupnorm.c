@@ -237,20 +237,21 @@ const struct op_row op_groupnorm = {
 	.low = true,
 };
 
-/* ---- backward: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de] ----------------------------
+/* ---- backward: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de], [the sums of dx over pixels] ---
  * With v = dz * (1 + scale) * w (the gradient at xhat) and m(.) the mean over a group:
  *   dh = rstd * (v - m(v) - xhat * m(v * xhat)),  dx = dh + addend
  *   dw = sum dz (1 + scale) xhat,  db = sum dz (1 + scale)
  *   de = sum over pixels of dh (add);  dscale = sum dz (xhat w + b), dshift = sum dz (scale-shift) */
 
 enum { DY, BX, BW, BB, STATS, BE, ADDEND };
+enum { DX_SUMS = 4 };
 
 static void backward_ref(struct node *nd)
 {
 	const struct tensor *dy = nd->src[DY], *x = nd->src[BX], *w = nd->src[BW], *b = nd->src[BB],
 						*stats = nd->src[STATS];
 	const struct tensor *e = nd->src[BE], *addend = nd->src[ADDEND];
-	struct tensor *dx = nd->dst[0], *dw = nd->dst[1], *db = nd->dst[2], *de = nd->n_dst > 3 ? nd->dst[3] : NULL;
+	struct tensor *dx = nd->dst[0], *dw = nd->dst[1], *db = nd->dst[2], *de = nd->dst[3];
 	enum norm_mode mode = nd->args.norm.mode;
 	int64_t groups = nd->args.norm.groups, per = x->c / groups, pixels = x->h * x->w;
 	memset(dw->ref, 0, tensor_count(dw) * sizeof *dw->ref);
@@ -290,6 +291,9 @@ static void backward_ref(struct node *nd)
 						de->ref[n * x->c + c] += dh;
 				}
 		}
+	for (size_t i = 0; nd->dst[DX_SUMS] && i < tensor_count(dx); i++)
+		nd->dst[DX_SUMS]->ref[i % (size_t)x->c] = (i < (size_t)x->c ? 0 : nd->dst[DX_SUMS]->ref[i % (size_t)x->c]) +
+		                                          dx->ref[i];
 	scoped_free(&v);
 	scoped_free(&xhat);
 }
@@ -387,7 +391,7 @@ static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 	const float *w = nd->src[BW]->data, *b = nd->src[BB]->data,
 				*stats = nd->src[STATS]->data + n * nd->args.norm.groups * 2;
 	const float *dy = nd->args.norm.drop.p > 0 ? masked_dy(nd) : nd->src[DY]->data;
-	float *de = nd->n_dst > 3 ? nd->dst[3]->data : NULL;
+	float *de = nd->dst[3] ? nd->dst[3]->data : NULL;
 	enum norm_mode mode = nd->args.norm.mode;
 	int64_t per = x->c / nd->args.norm.groups, pixels = x->h * x->w, c0 = g0 * per, c1 = g1 * per,
 			image = n * pixels * x->c;
@@ -440,6 +444,7 @@ static size_t backward_prepare(struct node *nd)
 static void backward_cpu(struct node *nd)
 {
 	const struct tensor *x = nd->src[BX];
+	REQUIRE(!nd->dst[DX_SUMS]);
 	if (nd->args.norm.drop.p > 0)
 		dropout_cpu(masked_dy(nd), nd->src[DY]->data, nd, x, nd->args.norm.drop);
 	sweep(nd, x, backward_item);
@@ -454,11 +459,18 @@ static void backward_cpu(struct node *nd)
 	}
 }
 
+/* They follow from the sums that are made anyway, unless something is added to dx. */
+static int backward_sums(const struct node *nd)
+{
+	return nd->src[ADDEND] ? 0 : DX_SUMS;
+}
+
 const struct op_row op_groupnorm_bwd = {
 	.name = "groupnorm_bwd",
 	.meaning = "dx [+ addend], dw, db, [de] of groupnorm",
 	.ref = backward_ref,
 	.prepare = backward_prepare,
 	.cpu = backward_cpu,
+	.sums = backward_sums,
 	.low = true,
 };

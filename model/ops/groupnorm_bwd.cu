@@ -1,10 +1,12 @@
-/* groupnorm_bwd.cu - groupnorm.c's backward pass on a device: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de].
+/* groupnorm_bwd.cu - groupnorm.c's backward pass on a device: dy, x, w, b, stats, [e], [addend] -> dx, dw, db,
+ * [de], [the sums of dx over pixels].
  *
  * Sums per channel, a group's means from them, a sweep that makes dx; in one kernel that reads dy and x once, or in
  * four that read both twice, as in groupnorm.cu. dz is recomputed from x rather than kept. */
 #include "model/ops/groupnorm.cuh"
 
 enum { DY, BX, BW, BB, STATS, BE, ADDEND };
+enum { DX_SUMS = 4 };
 /* Per image and channel: with u = x - CENTRE, z = u A + B and dx = dz A + u Q + R. CENTRE is the mean that x had before
  * e was added, as near as a float is. */
 enum { CENTRE, A, B, Q, R, N_LINES };
@@ -37,16 +39,19 @@ __device__ static inline struct channel_sums channel_sums_of(const struct centre
 	return s;
 }
 
-/* What follows for a channel from its sums and its group's means of v and of v xhat; per_image (n,2,c): this image's
- * share of dw and db. */
+/* What follows for a channel from its sums and its group's means of v and of v xhat; per_image (n,3,c): this image's
+ * share of dw, of db, and the sum of dx before anything is added to it. */
 __device__ static inline void put_gradients(const struct norm &m, const struct channel_sums &s, double rstd, double m1,
                                             double m2, struct val de, float *per_image, int64_t n, int64_t c)
 {
 	double w = (double)val_get(m.w, c), scale = (double)scale_of(m, n, c);
-	per_image[n * 2 * m.c + c] = (float)(s.dot * scale);
-	per_image[n * 2 * m.c + m.c + c] = (float)(s.dz * scale);
+	float *image = per_image + n * 3 * m.c + c,
+		  dx = (float)(rstd * (scale * w * s.dz - (double)m.pixels * m1 - s.xhat * m2));
+	image[0] = (float)(s.dot * scale);
+	image[m.c] = (float)(s.dz * scale);
+	image[2 * m.c] = dx;
 	if (m.mode == NORM_ADD)
-		val_put(de, n * m.c + c, (float)(rstd * (scale * w * s.dz - (double)m.pixels * m1 - s.xhat * m2)));
+		val_put(de, n * m.c + c, dx);
 	if (m.mode == NORM_SCALE_SHIFT) {
 		val_put(de, n * 2 * m.c + c, (float)(s.dot * w + s.dz * (double)val_get(m.b, c)));
 		val_put(de, n * 2 * m.c + m.c + c, (float)s.dz);
@@ -327,7 +332,7 @@ static struct backward_work backward_work_of(const struct node *nd, const struct
 	struct backward_work at;
 	at.lines = piece((size_t)(p.images * p.chunks * gradient_terms::SUMS * p.c) * sizeof(float));
 	at.per_image = at.lines + piece((size_t)(p.images * N_LINES * p.c) * sizeof(float));
-	at.bytes = at.per_image + (size_t)(p.images * 2 * p.c) * sizeof(float);
+	at.bytes = at.per_image + (size_t)(p.images * 3 * p.c) * sizeof(float);
 	return at;
 }
 
@@ -347,7 +352,8 @@ static void backward_run(struct node *nd, struct cuda *cu)
 	float *partial = nd->work->data, *lines = partial + at.lines / sizeof(float),
 		  *per_image = partial + at.per_image / sizeof(float);
 	struct val dy = val_of(nd->src[DY]), stats = val_of(nd->src[STATS]), dx = val_of(nd->dst[0]),
-			   addend = val_of(nd->src[ADDEND]), de = val_of(nd->n_dst > 3 ? nd->dst[3] : NULL);
+			   addend = val_of(nd->src[ADDEND]), de = val_of(nd->dst[3]),
+			   sums[] = { val_of(nd->dst[1]), val_of(nd->dst[2]), val_of(nd->dst[DX_SUMS]) };
 	struct draw draw = draw_of(cu, nd->args.norm.drop, nd->src[BX]);
 	struct tile t;
 	const struct backward_tile *tile = backward_tile_of(nd, cu, &t);
@@ -366,7 +372,7 @@ static void backward_run(struct node *nd, struct cuda *cu)
 		       per_image, (const float *)partial, p.chunks);
 		LAUNCH(cu, sweep_kernel<apply_gradient>, columns_blocks(&q), BLOCK, 0, gradient, q);
 	}
-	rows_sum_of_two(cu, val_of(nd->dst[1]), val_of(nd->dst[2]), per_image, m.images, m.c);
+	rows_sum_thirds(cu, sums, per_image, m.images, m.c);
 }
 
 extern "C" const struct cuda_op cuda_groupnorm_bwd = { backward_prepare, backward_run, NULL };

@@ -125,7 +125,8 @@ test_group_lanes_beyond_the_last() { caught groupnorm groupnorm $HELD 'p.active 
 test_group_lane_left_out() { caught groupnorm groupnorm $HELD 'lane < first + t.lanes / TILE_PARTS' 'lane < first + t.lanes / TILE_PARTS - 1'; }
 test_group_of_a_channel_more() { caught groupnorm groupnorm $HELD '* t.per; i < (c' '* t.per; i <= (c'; }
 test_group_of_another_image() { caught groupnorm groupnorm $HELD 'p.n = blockIdx.x / (unsigned)t.tiles' 'p.n = blockIdx.x % (unsigned)t.tiles'; }
-test_group_gradient_of_a_bias_among_weights() { caught groupnorm groupnorm_bwd model/cuda/kernel.cuh 'if (at < split)' 'if (at <= split)'; }
+test_group_gradient_of_a_bias_among_weights() { caught groupnorm groupnorm_bwd model/cuda/kernel.cuh 'at / to.each;' '(at - 1) / to.each;'; }
+test_group_sum_for_the_layer_before() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu 'image[2 * m.c] = dx;' 'image[2 * m.c] = 0;'; }
 test_group_memory_not_asked_for() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu 'tile_allow(cu' '(void)(cu' 'invalid argument'; }
 test_group_two_sources_in_one_place() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu '(kept_dy + t.pixels * t.span)' '(kept_dy + t.pixels * t.span / 2)'; }
 test_group_addend_forgotten() { caught groupnorm groupnorm_bwd model/ops/groupnorm_bwd.cu $'if (addend.p)\n\t\t\tload_wide' $'if (false)\n\t\t\tload_wide'; }

@@ -42,6 +42,16 @@ static struct tensor *norm(struct bench *b, const int64_t *d) /* n, h, w, c, gro
 	return d[7] & RESIDUAL ? graph_add_scaled(b->g, x, y, 0.7) : y;
 }
 
+/* On a device the convolution's bias has its gradient from the norm's. */
+static struct tensor *norm_of_conv(struct bench *b, const int64_t *d) /* n, side, c, groups, mode */
+{
+	struct tensor *x = in(b, d[0], d[1], d[1], d[2], true), *w = weights(b, d[2], d[2], 1, 1),
+				  *bias = weights(b, 1, 1, 1, d[2]), *e = in(b, d[0], 1, 1, d[4] == NORM_ADD ? d[2] : 2 * d[2], true);
+	struct norm_args how = { (int)d[3], 1e-6, true, (enum norm_mode)d[4], a_drop };
+	struct tensor *y = graph_conv2d(b->g, x, w, bias, 1, 0, 0, false), *scale = weights(b, 1, 1, 1, d[2]);
+	return graph_groupnorm(b->g, y, scale, weights(b, 1, 1, 1, d[2]), e, how);
+}
+
 /* Two passes that differ by d times a thousandth, or by all of it. */
 static struct tensor *norm_change(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, SMALL | DROP */
 {
@@ -183,6 +193,8 @@ const struct op_case op_cases[] = {
 	  1e-6,
 	  "groups wider than a run, lanes without one" },
 	{ "groupnorm", norm, { 9, 4, 4, 64, 16, NORM_PLAIN, 0, 1 }, 1e-6, "images enough for wide tiles" },
+	{ "groupnorm", norm_of_conv, { 2, 8, 32, 4, NORM_ADD }, 3e-6, "a bias before it" },
+	{ "groupnorm", norm_of_conv, { 2, 5, 12, 3, NORM_SCALE_SHIFT }, 3e-6, "a bias before it" },
 	{ "groupnorm", norm, { 3, 8, 8, 32, 8, NORM_ADD, 1, DROP }, 1e-6, "dropout, whole Philox blocks" },
 	{ "groupnorm", norm, { 2, 5, 7, 36, 9, NORM_SCALE_SHIFT, 1, DROP | RESIDUAL }, 1e-6, "dropout, halves of runs" },
 	{ "groupnorm", norm, { 3, 3, 5, 7, 1, NORM_PLAIN, 0, DROP }, 1e-6, "dropout, values that begin within a block" },
