@@ -153,7 +153,7 @@ __device__ static inline float sigmoid(float x)
 	return 1.0f / (1.0f + expf(-x));
 }
 
-/* The same for a result that bf16 will hold: relative error below 2e-7 (2 + |x|), on the device two instructions of the
+/* The same for a result that bf16 will hold: relative error below 2e-7 (3 + |x|), on the device two instructions of the
  * special unit (CUDA C Programming Guide, "Intrinsic Functions": __expf, __fdividef). */
 __device__ static inline float sigmoid_near(float x)
 {
