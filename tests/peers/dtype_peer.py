@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What PyTorch's autocast to bfloat16 does to a consistency-training step, beside tests/model/train/dtype_deviation.c (Debian: python3-torch).
+"""What PyTorch's autocast to bfloat16 does to a consistency-training step, beside tests/model/train/dtype_deviation.c (tests/peers/requirements.txt).
 
     dtype_peer.py [--seeds S]
 
@@ -13,7 +13,7 @@ import statistics
 
 from train_peer import SIGMA_DATA, SIGMA_MIN, make_net
 
-NET = dict(side=8, image=1, width=16, mult=(1, 2), blocks=1, attend=(), batch=4)
+NET = dict(kind="ddpmpp", parameters=180_193, side=8, image=1, width=16, mult=(1, 2), blocks=1, attend=(), batch=4)
 LEVELS = (11, 161, 641, 1281)
 
 

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
-"""Inception v3 features in PyTorch, for comparing speed (Debian: python3-torch, python3-torchvision).
+"""Inception v3 features in PyTorch 2, for comparing speed (tests/peers/requirements.txt).
 
-    features_peer.py [--seconds S] [--threads T] [--channels-last] [--beside ABLATE] [--rounds N]
+    features_peer.py [--net torchvision|fidelity] [--seconds S] [--threads T] [--channels-last] [--beside ABLATE] [--rounds N]
     features_peer.py --device cuda --dtype bf16 --batch 128 --channels-last --compile [--beside ABLATE]
 
-What pytorch-fid does to a batch: 32x32 pictures of bytes are resized to 299x299 (bilinear) where the network is, scaled to [-1, 1], and go
-through torchvision's Inception v3 up to its 2048 pooled features, weights random. The FID network differs in what its average pools count
-and in one pool's kind, which costs nothing. Prints one JSON object: the median time of a batch, images per second, peak memory.
+32x32 pictures of bytes are resized to 299x299 where the network is, scaled to [-1, 1], and go through Inception v3 up to its 2048 pooled
+features. torchvision: its own network, as pytorch-fid feeds it (the FID network differs in what its average pools count and in one pool's
+kind, which costs nothing), batch 32. fidelity: torch-fidelity's network with its resize and its batch of 64; its way is fp32 without
+--compile and --channels-last, and bf16 (autocast) is beyond what it does. Weights are random either way: none are downloaded, and they do
+not change the speed. Prints one JSON object: the median time of a batch, images per second, peak memory; warm_up_s and compile_s apart.
 
 With --beside, `ABLATE bench features` is measured in turn with it, --rounds times each.
 """
@@ -18,25 +20,46 @@ import time
 
 import rounds
 
-BATCH = 32
+BATCH = {"torchvision": 32, "fidelity": 64}
 
 
-def measure(a):
-    torch, on_gpu = rounds.prepare(a), a.device != "cpu"
+def torchvision_net(torch, a):
     import torchvision
 
-    n = a.batch or BATCH
     net = torchvision.models.inception_v3(aux_logits=False, init_weights=False, transform_input=False).eval()
     net.fc = torch.nn.Identity()
-    pictures = torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8)
-    if a.channels_last:
-        net = net.to(memory_format=torch.channels_last)
 
     def features(x):
         x = torch.nn.functional.interpolate(x.float() / 255, size=(299, 299), mode="bilinear", align_corners=False)
         if a.channels_last:
             x = x.contiguous(memory_format=torch.channels_last)
         return net(2 * x - 1)
+
+    return net, features
+
+
+def fidelity_net(torch, a):
+    from torch_fidelity import feature_extractor_inceptionv3 as theirs
+
+    class WithRandomWeights(theirs.FeatureExtractorInceptionV3):
+        def load_state_dict(self, *_):
+            pass
+
+    theirs.load_state_dict_from_url = lambda *_, **__: {}
+    net = WithRandomWeights("inception-v3-compat", ["2048"])
+    return net, lambda x: net(x)[0]
+
+
+NETS = {"torchvision": torchvision_net, "fidelity": fidelity_net}
+
+
+def measure(a):
+    torch, on_gpu = rounds.prepare(a), a.device != "cpu"
+    n = a.batch or BATCH[a.net]
+    net, features = NETS[a.net](torch, a)
+    pictures = torch.randint(0, 256, (n, 3, 32, 32), dtype=torch.uint8)
+    if a.channels_last:
+        net.to(memory_format=torch.channels_last)
 
     forward = torch.compile(features) if a.compile else features
 
@@ -46,8 +69,9 @@ def measure(a):
                 y = forward(pictures)
         return float(y.float().sum())  # waits for the device
 
-    together, times = 10 if on_gpu else 1, []
-    batches(3 if on_gpu else 1)  # compiles, and searches
+    together, warm, times, start = 10 if on_gpu else 1, 3 if on_gpu else 1, [], time.monotonic()
+    batches(warm)  # compiles, and searches
+    warm_up = time.monotonic() - start
     end = time.monotonic() + a.seconds
     while time.monotonic() < end or len(times) < 3:
         start = time.monotonic()
@@ -57,7 +81,11 @@ def measure(a):
     peak = torch.cuda.max_memory_allocated() if on_gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "config": "inception v3",
+        "net": a.net,
+        "weights": "random",
         "batch": n,
+        "warm_up_s": warm_up,
+        "compile_s": max(0.0, warm_up - warm * median),
         "batches": len(times) * together,
         "batch_s": median,
         "images_per_s": n / median,
@@ -69,6 +97,7 @@ def measure(a):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("--net", choices=list(NETS), default="torchvision")
     rounds.add_options(p)
     a = p.parse_args()
     rounds.check(p, a)
@@ -77,7 +106,7 @@ def main():
         return
 
     def theirs():
-        return rounds.peer(__file__, a)
+        return rounds.peer(__file__, a, "--net", a.net)
 
     def ours():  # on a CPU, fp32 comes with bf16 beside it
         rows = rounds.ours(a, "features")

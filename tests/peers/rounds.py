@@ -13,7 +13,7 @@ def add_options(parser):
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--dtype", default="fp32", choices=["fp32", "tf32", "bf16"], help="of products and convolutions")
     parser.add_argument("--batch", type=int, help="images at a time, instead of the default")
-    parser.add_argument("--compile", action="store_true", help="torch.compile the network (PyTorch 2)")
+    parser.add_argument("--compile", nargs="?", const="blocks", choices=["blocks", "whole"], help="torch.compile: each block (default), or all in one")
     parser.add_argument("--beside", metavar="ABLATE", help="the program to measure in turn")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--here", action="store_true", help="in this process, PyTorch alone")
@@ -24,9 +24,9 @@ def check(parser, options):
     try:
         import torch
     except ImportError as e:
-        sys.exit("%s: %s (Debian: apt-get install python3-torch python3-torchvision)" % (parser.prog, e))
-    if options.compile and not hasattr(torch, "compile"):
-        parser.error("--compile: PyTorch %s has no torch.compile" % torch.__version__)
+        sys.exit("%s: %s (pip install -r tests/peers/requirements.txt)" % (parser.prog, e))
+    if int(torch.__version__.split(".")[0]) < 2:
+        parser.error("PyTorch %s: 2 or newer is needed" % torch.__version__)
     if options.device != "cpu" and not torch.cuda.is_available():
         parser.error("--device %s: PyTorch finds no CUDA device" % options.device)
 
@@ -89,7 +89,7 @@ def peer(script, options, *what):
     """The script itself, in a process of its own."""
     command = [sys.executable, script, *what, "--here", *shared(options)]
     command += ["--channels-last"] if options.channels_last else []
-    command += ["--compile"] if options.compile else []
+    command += ["--compile=" + options.compile] if options.compile else []
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=tuned()).stdout)
 
 

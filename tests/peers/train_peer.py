@@ -1,24 +1,36 @@
 #!/usr/bin/python3
-"""The same consistency-training step in PyTorch, for comparing speed and memory (Debian: python3-torch, python3-numpy).
+"""The same consistency-training step in PyTorch 2, for comparing speed and memory (tests/peers/requirements.txt).
 
-    train_peer.py [a|b|ict-cifar10|ict-imagenet64]... [--seconds S] [--threads T] [--channels-last] [--beside ABLATE] [--rounds N]
+    train_peer.py [a|b|ict-cifar10|...]... [--seconds S] [--threads T] [--channels-last] [--beside ABLATE] [--rounds N]
     train_peer.py ict-cifar10 --device cuda --dtype bf16 --batch 256 --channels-last --compile [--beside ABLATE]
+    train_peer.py ict-cifar10-tiny --equal build/tests/train_steps       # is it the same work? exit 1 if not
 
-Builds the configurations of `ablate bench train` (DDPM++, NCSN++ and ADM U-Nets): student forward, teacher forward without
-gradients, Pseudo-Huber over the whole image, backward, Adam. Each configuration is measured in a process of its own, so that its
-peak memory is its own, with the settings that serve PyTorch best where nothing else is said. On the CPU, in float32: OpenBLAS's
-kernels for this processor, memory kept by malloc from step to step. On a GPU: autocast for bf16, cuDNN's own search for the fastest
-convolutions, Adam in one kernel, no wait for the device but once in ten steps. Prints one JSON object: per configuration the median
-time of a step, images per second and the peak memory (resident set; on a GPU what PyTorch allocated there).
+Builds the configurations of `ablate bench train` (DDPM++, NCSN++ and ADM U-Nets): student forward, teacher forward without gradients,
+both with the recipe's dropout (--dropout P for another), attention by scaled_dot_product_attention, Pseudo-Huber over the whole image,
+backward, Adam. Each configuration is measured in a process of its own, so that its peak memory is its own, with the settings that
+serve PyTorch best where nothing else is said. On a GPU: autocast for bf16, cuDNN's own search for the fastest convolutions, Adam in one
+kernel, no wait for the device but once in ten steps. --compile compiles each residual block, alike blocks once, which takes seconds;
+--compile=whole the network as one graph. Prints one JSON object: per configuration the median time of a step, images per second, the
+peak memory (resident set; on a GPU what PyTorch allocated there), and apart from them the seconds before: warm_up_s, of the first
+steps, and compile_s, what they took beyond as many steps later.
+
+--equal trains 20 steps, without dropout, on the weights, images, noise and noise levels that train_steps dumps, after it did: the
+last losses have to agree to 1 %, in fp32 to 0.01 %.
 
 With --beside, `ABLATE bench train` is measured in turn with it, --rounds times each, and a table compares the two.
+
+The filter of NCSN++'s downsampling is a depthwise convolution; --slices makes it a sum of shifted slices. On a CPU that takes ten times
+as long where it is not compiled; which is faster on a GPU has not been seen.
 """
 import argparse
 import json
 import math
 import resource
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 
 import rounds
@@ -27,7 +39,11 @@ CONFIGS = {
     "a": dict(kind="ddpmpp", side=32, image=1, width=32, mult=(1, 2, 2), blocks=1, attend=(8,), batch=64, parameters=1_259_393),
     "b": dict(kind="ddpmpp", side=32, image=3, width=64, mult=(1, 2, 2), blocks=2, attend=(16,), batch=32, parameters=6_989_891),
     "ict-cifar10": dict(
-        kind="ncsnpp", side=32, image=3, width=128, mult=(2, 2, 2), blocks=4, attend=(16,), batch=4, parameters=56_395_523
+        kind="ncsnpp", side=32, image=3, width=128, mult=(2, 2, 2), blocks=4, attend=(16,), batch=4, parameters=56_395_523,
+        dropout=0.3,
+    ),
+    "ict-cifar10-tiny": dict(
+        kind="ncsnpp", side=32, image=3, width=32, mult=(1, 2), blocks=1, attend=(), batch=4, parameters=721_347, dropout=0.3
     ),
     "ict-imagenet64": dict(
         kind="adm", side=64, image=3, width=192, mult=(1, 2, 3, 4), blocks=3, attend=(32, 16, 8), batch=1, classes=1000,
@@ -35,9 +51,10 @@ CONFIGS = {
     ),
 }
 SIGMA_MIN, SIGMA_DATA = 0.002, 0.5
+EQUAL_STEPS, EQUAL_TO = 20, {"fp32": 1e-4, "tf32": 0.01, "bf16": 0.01}
 
 
-def make_net(config):
+def make_net(config, slices=False):
     import torch
     from torch import nn
     from torch.nn import functional as F
@@ -55,7 +72,14 @@ def make_net(config):
     tap = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
     smooth = tap[:, None] * tap[None]
 
+    def halved(x, dim):
+        count = x.shape[dim] - 3
+        a, b, c, d = (x.narrow(dim, i, count)[(slice(None),) * dim + (slice(None, None, 2),)] for i in range(4))
+        return (a + d) * 0.125 + (b + c) * 0.375
+
     def filtered_down(x, padding):
+        if slices:
+            return halved(halved(F.pad(x, (padding,) * 4), 3), 2)
         return F.conv2d(x, smooth.expand(x.shape[1], 1, 4, 4), stride=2, padding=padding, groups=x.shape[1])
 
     def down(x):
@@ -70,6 +94,7 @@ def make_net(config):
     class Block(nn.Module):
         def __init__(self, cin, cout, emb, how=None, attend=False):
             super().__init__()
+            self.dropout = config.get("dropout", 0)
             self.resample = how or (lambda x: x)
             self.norm0, self.conv0 = norm(cin), nn.Conv2d(cin, cout, 3, padding=1)
             self.affine = nn.Linear(emb, 2 * cout if adm else cout)
@@ -87,15 +112,14 @@ def make_net(config):
                 h = F.silu(torch.addcmul(shift, self.norm1(h), by + 1))
             else:
                 h = F.silu(self.norm1(h + e))
-            h = self.conv1(h)
+            h = self.conv1(F.dropout(h, self.dropout))
             x = self.resample(x)
             x = (h + (self.skip(x) if self.skip else x)) * scale
             if self.heads:
                 n, c, rows, cols = x.shape
                 wide = c // self.heads
-                q, k, v = self.qkv(self.norm2(x)).reshape(n * self.heads, wide, 3, rows * cols).unbind(2)
-                w = torch.bmm(q.transpose(1, 2), k / math.sqrt(wide)).softmax(dim=2)
-                a = torch.bmm(v, w.transpose(1, 2)).reshape(n, c, rows, cols)
+                q, k, v = self.qkv(self.norm2(x)).reshape(n, self.heads, wide, 3, rows * cols).transpose(2, 4).unbind(3)
+                a = F.scaled_dot_product_attention(q, k, v).transpose(2, 3).reshape(n, c, rows, cols)
                 x = (x + self.proj(a)) * scale
             return x
 
@@ -139,11 +163,20 @@ def make_net(config):
                     c = width * mult[level]
             self.last_norm, self.last = norm(c), nn.Conv2d(c, image, 3, padding=1)
 
+        def in_order(self):
+            """Parameters, and what is fixed, as the field's checkpoints have them."""
+            found = [self.freqs] if residual else []
+            for m in (self.map0, self.map1, self.label, self.first):
+                found += list(m.parameters()) if m else []
+            for i, block in enumerate(self.enc):
+                found += list(block.parameters()) + (list(self.aux[str(i)].parameters()) if str(i) in self.aux else [])
+            return found + [p for m in (self.dec, self.last_norm, self.last) for p in m.parameters()]
+
         def add(self, block, joins):
             self.dec.append(block)
             self.joins.append(joins)
 
-        def forward(self, x, noise, labels):
+        def forward(self, x, noise, labels=None):
             angle = noise[:, None] * self.freqs[None]
             emb = F.silu(self.map0(torch.cat([angle.sin(), angle.cos()], dim=1)))
             emb = self.map1(emb)
@@ -161,60 +194,89 @@ def make_net(config):
                 x = block(torch.cat([x, kept.pop()], dim=1) if joins else x, emb)
             return self.last(F.silu(self.last_norm(x)))
 
-    net = Net(**{k: v for k, v in config.items() if k not in ("kind", "batch", "parameters")})
+    net = Net(**{k: v for k, v in config.items() if k not in ("kind", "batch", "parameters", "dropout")})
     count = sum(p.numel() for p in net.parameters())
     if count != config["parameters"]:
         sys.exit("train_peer.py: %d parameters, not %d: this is another network" % (count, config["parameters"]))
     return net
 
 
-def measure(name, a):
-    torch, on_gpu = rounds.prepare(a), a.device != "cpu"
-    config = CONFIGS[name]
-    n, net = a.batch or config["batch"], make_net(config)
-    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4, **({"fused": True} if on_gpu else {}))
-    shape = (n, config["image"], config["side"], config["side"])
-    image, noise = torch.rand(shape) * 2 - 1, torch.randn(shape)
-    classes = config.get("classes")
-    labels = torch.nn.functional.one_hot(torch.arange(n) % classes, classes).float() if classes else None
-    if a.channels_last:
-        net = net.to(memory_format=torch.channels_last)
-        image, noise = (x.contiguous(memory_format=torch.channels_last) for x in (image, noise))
-    t = torch.exp(torch.linspace(-4, 3, n))
-    r = t * 0.9
-    c = 0.00054 * math.sqrt(shape[1] * shape[2] * shape[3])
-    forward = torch.compile(net) if a.compile else net
+def huber_c(config):
+    return 0.00054 * math.sqrt(config["image"] * config["side"] ** 2)
 
-    def low(*inputs):
-        with rounds.autocast(a):
-            return forward(*inputs).float()
 
-    def answer(sigma):
-        s = sigma[:, None, None, None]
-        root = (s ** 2 + SIGMA_DATA ** 2).sqrt()
-        x = image + s * noise
-        skip = SIGMA_DATA ** 2 / ((s - SIGMA_MIN) ** 2 + SIGMA_DATA ** 2)
-        return skip * x + (s - SIGMA_MIN) * SIGMA_DATA / root * low(x / root, sigma.log() / 4, labels)
+class Trainer:
+    """A network, its optimizer and its step."""
 
-    def step():
+    def __init__(self, config, a):
+        import torch
+
+        self.a, self.c, self.on_gpu = a, huber_c(config), a.device != "cpu"
+        self.net = make_net(config, a.slices)
+        if a.channels_last:
+            self.net = self.net.to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-4, **({"fused": True} if self.on_gpu else {}))
+        self.forward = torch.compile(self.net) if a.compile == "whole" else self.net
+        if a.compile == "blocks":
+            torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = 1000
+            for block in [*self.net.enc, *self.net.dec]:
+                block.compile(dynamic=False)
+
+    def place(self, x):
+        import torch
+
+        return x.contiguous(memory_format=torch.channels_last) if self.a.channels_last else x
+
+    def step(self, image, noise, t, r, weight, labels=None):
+        import torch
+
+        def answer(sigma):
+            s = sigma[:, None, None, None]
+            root = (s ** 2 + SIGMA_DATA ** 2).sqrt()
+            x = image + s * noise
+            skip = SIGMA_DATA ** 2 / ((s - SIGMA_MIN) ** 2 + SIGMA_DATA ** 2)
+            with rounds.autocast(self.a):
+                f = self.forward(x / root, sigma.log() / 4, labels).float()
+            return skip * x + (s - SIGMA_MIN) * SIGMA_DATA / root * f
+
         student = answer(t)
         with torch.no_grad():
             teacher = answer(r)
         total = ((student - teacher) ** 2).sum(dim=(1, 2, 3))
-        loss = ((total / ((total + c ** 2).sqrt() + c)) / (t - r)).mean()
-        optimizer.zero_grad(set_to_none=True)
+        loss = (total / ((total + self.c ** 2).sqrt() + self.c) * weight).mean()
+        self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        optimizer.step()
+        self.optimizer.step()
         return loss.detach()
+
+
+def configured(name, a, dropout=None):
+    config = dict(CONFIGS[name])
+    if dropout is not None:
+        config["dropout"] = dropout
+    return config, a.batch or config["batch"]
+
+
+def measure(name, a):
+    torch, on_gpu = rounds.prepare(a), a.device != "cpu"
+    config, n = configured(name, a, a.dropout)
+    trainer = Trainer(config, a)
+    shape = (n, config["image"], config["side"], config["side"])
+    image, noise = trainer.place(torch.rand(shape) * 2 - 1), trainer.place(torch.randn(shape))
+    classes = config.get("classes")
+    labels = torch.nn.functional.one_hot(torch.arange(n) % classes, classes).float() if classes else None
+    t = torch.exp(torch.linspace(-4, 3, n))
+    r = t * 0.9
 
     def steps(count):
         for _ in range(count):
-            loss = step()
+            loss = trainer.step(image, noise, t, r, 1 / (t - r), labels)
         return float(loss)  # waits for the device
 
-    together = 10 if on_gpu else 1
-    times, loss = [], 0.0
-    steps(3 if on_gpu else 1)  # compiles, and searches
+    together, warm = 10 if on_gpu else 1, 3 if on_gpu else 1
+    times, loss, start = [], 0.0, time.monotonic()
+    steps(warm)  # compiles, and searches
+    warm_up = time.monotonic() - start
     end = time.monotonic() + a.seconds
     while time.monotonic() < end or len(times) < 3:
         start = time.monotonic()
@@ -225,7 +287,11 @@ def measure(name, a):
     return {
         "config": name,
         "batch": n,
-        "parameters": config["parameters"],
+        "parameters": sum(p.numel() for p in trainer.net.parameters()),
+        "dropout": config.get("dropout", 0),
+        "slices": a.slices,
+        "warm_up_s": warm_up,
+        "compile_s": max(0.0, warm_up - warm * median),
         "steps": len(times) * together,
         "step_s": median,
         "step_s_best": min(times),
@@ -237,22 +303,86 @@ def measure(name, a):
     }
 
 
+# ---- the same work?
+
+
+def read_dump(path, n, config):
+    """What train_steps wrote: parameters by name, and for each step x0, z, t, r and the weight of the loss."""
+    import numpy
+
+    with open(path, "rb") as f:
+        names, line = [], f.readline().split()
+        while line:
+            names.append((line[0].decode(), [int(x) for x in line[1:]]))
+            line = f.readline().split()
+        values = numpy.frombuffer(f.read(), dtype="<f4")
+    at, weights, given = 0, [], []
+    for name, dims in names:
+        count = math.prod(dims)
+        weights.append((name, values[at : at + count].reshape(dims)))
+        at += count
+    image = (n, config["side"], config["side"], config["image"])
+    for _ in range(EQUAL_STEPS):
+        step = []
+        for dims in (image, image, (n,), (n,), (n,)):
+            count = math.prod(dims)
+            step.append(values[at : at + count].reshape(dims))
+            at += count
+        given.append(step)
+    if at != len(values):
+        sys.exit("train_peer.py: %s holds %d numbers, not %d" % (path, len(values), at))
+    return weights, given
+
+
+def equal(name, a):
+    """20 steps of both on the same weights and draws. Returns the losses and how far the last ones are apart."""
+    torch = rounds.prepare(a)
+    config, n = configured(name, a, 0)
+    with tempfile.TemporaryDirectory() as folder:
+        dump = os.path.join(folder, "given")
+        command = [a.equal, "--preset", name, "--batch", str(n), "--steps", str(EQUAL_STEPS), "--device", a.device, "--dtype", a.dtype, "--dump", dump]
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+        weights, given = read_dump(dump, n, config)
+    ours = [float(line.split()[2]) for line in said.splitlines() if line.startswith("loss ")]
+    trainer = Trainer(config, a)
+    places = trainer.net.in_order()
+    if [list(p.shape) for p in places] != [list(w.shape) for _, w in weights]:
+        sys.exit("train_peer.py: the parameters of both differ in number or shape")
+    with torch.no_grad():
+        for p, (name_of_it, w) in zip(places, weights):
+            p.copy_(torch.tensor(w) * (2 * math.pi if name_of_it == "map_noise.freqs" else 1))  # freqs are turns there
+    theirs = []
+    for x0, z, *numbers in given:
+        image, noise = (trainer.place(torch.tensor(v).permute(0, 3, 1, 2)) for v in (x0, z))
+        theirs.append(float(trainer.step(image, noise, *(torch.tensor(v) for v in numbers))))
+    off = abs(theirs[-1] / ours[-1] - 1)
+    return {"config": name, "batch": n, "losses": ours, "peer_losses": theirs, "off": off, "equal": off <= EQUAL_TO[a.dtype], **rounds.about(a)}
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("configs", nargs="*", help="%s; a and b when none is named" % ", ".join(CONFIGS))
+    p.add_argument("--dropout", type=float, help="instead of the recipe's")
+    p.add_argument("--slices", action="store_true", help="filter as a sum of shifted slices")
+    p.add_argument("--equal", metavar="TRAIN_STEPS", help="the program to train alike with")
     rounds.add_options(p)
     a = p.parse_args()
     unknown = [name for name in a.configs if name not in CONFIGS]
     if unknown:
         p.error("unknown configuration %s; there are %s" % (", ".join(unknown), ", ".join(CONFIGS)))
     rounds.check(p, a)
+    if a.equal:
+        rows = [equal(name, a) for name in a.configs or ["ict-cifar10-tiny"]]
+        print(json.dumps({"peer": "pytorch", "equal": rows}, indent=1))
+        sys.exit(not all(row["equal"] for row in rows))
     if a.here:
         print(json.dumps(measure(a.configs[0], a)))
         return
 
     def row(name):
         def theirs():
-            return rounds.peer(__file__, a, name)
+            more = (["--slices"] if a.slices else []) + (["--dropout", str(a.dropout)] if a.dropout is not None else [])
+            return rounds.peer(__file__, a, name, *more)
 
         return rounds.beside(name, a, lambda: rounds.ours(a, "train", "--preset", name)[0], theirs) if a.beside else theirs()
 
