@@ -9,8 +9,8 @@ Builds the configurations of `ablate bench train` (DDPM++, NCSN++ and ADM U-Nets
 both with the recipe's dropout (--dropout P for another), attention by scaled_dot_product_attention, Pseudo-Huber over the whole image,
 backward, Adam. Each configuration is measured in a process of its own, so that its peak memory is its own, with the settings that
 serve PyTorch best where nothing else is said. On a GPU: autocast for bf16, cuDNN's own search for the fastest convolutions, Adam in one
-kernel, no wait for the device but once in ten steps. --compile compiles each residual block, alike blocks once, which takes seconds;
---compile=whole the network as one graph. Prints one JSON object: per configuration the median time of a step, images per second, the
+kernel, no wait for the device but once in ten steps. --compile compiles each residual block, alike blocks once (how long that takes
+on a GPU has not been seen); --compile=whole the network as one graph. Prints one JSON object: per configuration the median time of a step, images per second, the
 peak memory (resident set; on a GPU what PyTorch allocated there), and apart from them the seconds before: warm_up_s, of the first
 steps, and compile_s, what they took beyond as many steps later.
 
