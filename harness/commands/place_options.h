@@ -12,7 +12,7 @@
 	{ \
 		.name = "microbatch", .kind = OPT_STRING, .arg = "N", \
 		.help = "samples that a process computes at once, of its share of a batch, or auto: the most that fit " \
-				"(default all)" \
+				"(default: as train.microbatch says)" \
 	}
 
 /* Where cells run, and how a step is divided. */

@@ -152,6 +152,10 @@ static int add_row(struct expansion *x, const struct new_row *r)
 	int arm = find_arm(x, hash);
 	if (arm >= 0)
 		free(json);
+	if (arm >= 0 && p->arms[arm].config.train.microbatch != c.train.microbatch)
+		return grid_err(x->e, r->at,
+		                "row \"%s\" differs from \"%s\" in train.microbatch alone: that makes no other cell", r->label,
+		                p->rows[p->arms[arm].rows[0]].name);
 	if (arm >= 0 && r->include && !x->with_sets)
 		return grid_err(x->e, r->at, "include \"%s\" repeats the row \"%s\" (line %d): the same settings", r->label,
 		                p->rows[p->arms[arm].rows[0]].name, p->rows[p->arms[arm].rows[0]].at.line);

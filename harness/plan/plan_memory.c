@@ -51,7 +51,8 @@ static int measure(struct plan *p, int arm, const struct plan_place *place, cons
 	struct fit f, smallest;
 	int largest = 0;
 	bool choose = place->microbatch == MICROBATCH_AUTO;
-	if (split_of(&s, &a->config, place->ranks, choose ? 0 : place->microbatch, e) || fit_measure(&f, r, &on, &s, e))
+	int micro = choose ? 0 : place->microbatch ? place->microbatch : a->config.train.microbatch;
+	if (split_of(&s, &a->config, place->ranks, micro, e) || fit_measure(&f, r, &on, &s, e))
 		return -1;
 	if (!fits(&f)) {
 		if (fit_largest(&largest, &smallest, r, &on, e))

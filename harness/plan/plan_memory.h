@@ -11,7 +11,7 @@ enum { MICROBATCH_AUTO = -1 }; /* the largest that fits */
 struct plan_place {
 	const char *device; /* "cpu", "cuda:0" */
 	int ranks, jobs;    /* processes for each cell; cells at once on the device */
-	int microbatch;     /* samples that a process computes at once; 0 = its share of a batch; or MICROBATCH_AUTO */
+	int microbatch;     /* samples that a process computes at once; 0 = as train.microbatch says; or MICROBATCH_AUTO */
 };
 
 /* Fills `memory` of every arm that has unfinished cells, and blocks the pending ones of those that do not fit; the

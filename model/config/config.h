@@ -124,7 +124,7 @@ struct run_config {
 		double lr, beta1, beta2, eps;
 	} optim;
 	struct {
-		int steps, batch;
+		int steps, batch, microbatch;
 		int dtype;
 	} train;
 	struct {
@@ -158,6 +158,7 @@ struct knob {
 	char unit[8];        /* "" when it has none; an array, so that a row without one need not say so */
 	const char *text;    /* help, one sentence */
 	const char *source;  /* where the paper or its code says so; "" for knobs of our own */
+	bool placed; /* where a cell runs, not what it is: not in its JSON, so in no hash; 0 or "" where it is read */
 };
 
 /* A value on its way into a knob, from TOML, JSON or text. */

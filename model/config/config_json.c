@@ -117,7 +117,7 @@ char *config_json_with(const struct run_config *c, struct config_memo *memo)
 	const struct knob *knobs = config_knobs(&n);
 	struct str s = { 0 };
 	for (int i = 0; i < n; i++) {
-		if (config_is_later(&knobs[i]) && *(const int *)cfield(c, &knobs[i]) == 0)
+		if (knobs[i].placed || (config_is_later(&knobs[i]) && *(const int *)cfield(c, &knobs[i]) == 0))
 			continue;
 		str_add(&s, s.len ? ",\"" : "{\"");
 		str_add(&s, knobs[i].key);
@@ -180,7 +180,7 @@ int config_from_json(struct run_config *c, const char *text, struct err *e)
 			break;
 	}
 	for (int i = 0; i < n; i++)
-		missing += !config_is_later(&knobs[i]) && !json_object_get(root, knobs[i].key);
+		missing += !knobs[i].placed && !config_is_later(&knobs[i]) && !json_object_get(root, knobs[i].key);
 	if (!rc && missing)
 		rc = err_code(e, EXIT_USAGE, "config: %zu of %d keys given", json_object_size(root), n);
 	json_decref(root);

@@ -414,6 +414,18 @@ static const struct knob knobs[] = {
 	  .def = "fp32",
 	  .text = "precision of matrix products and convolutions",
 	  .source = "" },
+	{ .key = "train.microbatch",
+	  .type = KNOB_INT,
+	  .offset = AT(train.microbatch),
+	  .min = 0,
+	  .max = 1e6,
+	  .def = "0",
+	  .unit = "images",
+	  .text =
+	      "how many of a process' share of a batch are computed at once, their gradients added up in order; 0: all. "
+	      "In no hash: it is recorded with the environment, and --microbatch goes before it",
+	  .source = "",
+	  .placed = true },
 	{ .key = "train.steps",
 	  .type = KNOB_INT,
 	  .offset = AT(train.steps),

@@ -77,6 +77,24 @@ test_micro_batches_are_on_record_and_repeat_their_bits() {
 	grep -q '1 cached' err || fail "$(cat err)"
 }
 
+# train.microbatch belongs to where a cell runs: it makes no other cell, and two rows cannot differ in it alone.
+test_a_grid_may_ask_for_micro_batches() {
+	no_sanitizers
+	grid grid.toml 8 10
+	run ablate run grid.toml --db micro.db --device cpu --threads 1 --microbatch 2; exits 0
+	echo '"train.microbatch" = 2' >>grid.toml
+	run ablate run grid.toml --db micro.db --device cpu; exits 0
+	grep -q '1 cached' err || fail "$(cat err)"
+	run ablate run grid.toml --db asked.db --device cpu --threads 1; exits 0
+	grep -q 'base: 2 samples at once, 4 times for each step' err || fail "$(cat err)"
+	losses micro.db >one; losses asked.db >two; same one two
+	run ablate plan grid.toml --device cpu --microbatch 4; exits 0
+	grep -q ', 4 samples at once, 2 times' out || fail "the option does not go before the grid: $(cat out)"
+	printf '[variants]\nfour = { set = { "train.microbatch" = 4 } }\n[[chain]]\nname = "c"\nmode = "one-at-a-time"\nsteps = ["four"]\n' >>grid.toml
+	run ablate plan grid.toml --device cpu; exits 2
+	says err 'in train.microbatch alone: that makes no other cell'
+}
+
 test_going_on_in_another_micro_batch_is_said() {
 	no_sanitizers
 	grid grid.toml 8 400

@@ -86,6 +86,7 @@ Test(config, spelling_of_a_number_does_not_change_the_hash)
 	cr_assert_str_eq(ha, hb);
 }
 
+/* But those that say where a cell runs: these must not, or a micro-batch would make another cell. */
 Test(config, every_knob_changes_the_hash)
 {
 	int n;
@@ -101,7 +102,7 @@ Test(config, every_knob_changes_the_hash)
 		if (k[i].type == KNOB_INTS)
 			((struct knob_list *)(void *)((char *)&c + k[i].offset))->n = 0;
 		config_hash(h1, &c);
-		cr_assert_str_neq(h0, h1, "%s", k[i].key);
+		cr_assert_eq(strcmp(h0, h1) == 0, k[i].placed, "%s", k[i].key);
 	}
 }
 
