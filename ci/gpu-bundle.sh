@@ -12,7 +12,7 @@
 # cuDNN 9 (384 MB) are not packed: the program opens them where that machine has them (model/cuda/nvidia.h: Python's packages nvidia-cublas
 # and nvidia-cudnn-cu13, which PyTorch brings, will do), and uses its own kernels otherwise.
 . "$(dirname "$0")/lib.sh"
-PROGRAMS="op_runner parity dtype_deviation test_backend test_cuda_train test_inception test_lpips_loss test_pictures test_device_moments test_device_singular"
+PROGRAMS="op_runner preset_convs parity train_steps dtype_deviation test_backend test_cuda_train test_inception test_lpips_loss test_pictures test_device_moments test_device_singular"
 
 GLIBC='ld-linux.*|libc|libm|libmvec|libdl|libpthread|librt|libresolv|libutil|libanl|libnsl|libnss_[a-z]*|libthread_db|libBrokenLocale'
 

@@ -36,16 +36,22 @@ own() {
 	[ -n "$rehearsal" ] || [ -n "$(where_is cuBLASLt)$(where_is cuDNN)" ] || { echo "as without \"own\": the libraries are missing"; exit 77; }
 	ABLATE_CUBLASLT=none ABLATE_CUDNN=none exec "$@"
 }
+has_torch() { python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null || { echo "no python3 with a PyTorch that finds this GPU"; exit 77; }; }
 # PyTorch on the same card in the same run, in turn with ours.
 peer() {
-	python3 -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null || { echo "no python3 with a PyTorch that finds this GPU"; exit 77; }
+	has_torch
 	exec python3 "tests/peers/$1_peer.py" "${@:2}" --device cuda --dtype bf16 --channels-last --compile --rounds 1 --beside ./ablate
 }
-# One step's worth of launches behind the first (ict-cifar10 makes about 2,600): time and traffic of each kernel, in one pass without replay.
+# Do both do the same work? 20 steps on the same weights, data and noise.
+equal() {
+	has_torch
+	exec python3 tests/peers/train_peer.py "$1" --batch 4 --device cuda --equal tests/train_steps
+}
+# One step's worth of launches behind the first (ict-cifar10 makes 828 of its own and calls libraries 589 times, counted under emulation): time and traffic of each kernel, in one pass without replay.
 # ABLATE_PROFILE keeps steps out of a graph. Clocks stay as the benches had them.
 kernels() {
 	command -v ncu >/dev/null || { echo "no ncu"; exit 77; }
-	ABLATE_PROFILE=1 ncu --clock-control none --metrics gpu__time_duration.sum,dram__bytes.sum --print-units base -s 2600 -c 2600 --csv --log-file "$work/ncu.csv" "$@" >"$work/ncu.out" 2>&1 ||
+	ABLATE_PROFILE=1 ncu --clock-control none --metrics gpu__time_duration.sum,dram__bytes.sum --print-units base -s 1500 -c 1500 --csv --log-file "$work/ncu.csv" "$@" >"$work/ncu.out" 2>&1 ||
 		tail -2 "$work/ncu.out" # it may have been cut off: what it measured counts
 	if grep -hs ERR_NVGPUCTRPERM "$work/ncu.out" "$work/ncu.csv"; then exit 77; fi # only root may count here
 	awk -f ci/gpu-ncu.awk "$work/ncu.csv"
@@ -62,7 +68,7 @@ pack() { # the records without what is large: the report's archive takes the fol
 	[ -s "$work/study/order.db" ] || { echo "no database"; return 1; }
 	cp -r ablations/gpu-order.toml "$work/study/" && du -sh "$work/study"
 }
-export -f where_is device libraries sanitize has own peer kernels clock_table pack
+export -f where_is device libraries sanitize has own has_torch peer equal kernels clock_table pack
 export rehearsal work
 
 # ---- before the steps ----------------------------------------------------------------------------
@@ -79,9 +85,9 @@ log_clocks() {
 
 # ---- the parts -----------------------------------------------------------------------------------
 
-ops=() training=() net=ict-cifar10 shapes=(--preset ict-cifar10 --batch 8) pictures=128 small=64 middle=128 large=256 larger=1024 seconds=8 own_seconds=5 fixtures=()
+ops=() training=() net=ict-cifar10 shapes=(--preset ict-cifar10 --batch 8) widths=(--preset ict-cifar10 --batch 8) pictures=128 small=64 middle=128 large=256 larger=1024 seconds=8 own_seconds=5 fixtures=()
 if [ -n "$rehearsal" ]; then
-	ops=(silu) training=(--filter 'cuda_train/two_*') net=ict-shapes8-ci shapes=(--preset ict-shapes8-ci --batch 2) pictures=1 small=2 middle=2 large=4 larger=6 seconds=0.2 own_seconds=0.2
+	ops=(silu) training=(--filter 'cuda_train/two_*') net=ict-shapes8-ci shapes=(--preset ict-shapes8-ci --batch 2) widths=(--preset ict-cifar10-tiny --batch 1) pictures=1 small=2 middle=2 large=4 larger=6 seconds=0.2 own_seconds=0.2
 	fixtures=(opt_unit ect_q2_stage0)
 fi
 
@@ -93,6 +99,8 @@ part_correctness() {
 	for types in float bf16; do
 		step "ops-own-$types" 80 bash -c "own tests/op_runner --device cuda --types $types ${ops[*]}"
 	done
+	step convs 60 tests/preset_convs --device cuda "${widths[@]}"          # every convolution of a step, against double
+	step train-steps 60 tests/train_steps --device cuda --float64 --steps 8 # by its distance from double, beside the CPU's
 	step dtypes-ict 100 tests/dtype_deviation --device cuda "${shapes[@]}" # the shapes that training uses, which op_runner has not
 	step parity 40 tests/parity --device cuda fixtures/train "${fixtures[@]}"
 	step backend 40 tests/test_backend
@@ -115,6 +123,8 @@ part_speed() {
 	step bench-bf16-$larger 45 ./ablate bench train --preset $net --batch $larger --seconds $seconds --device cuda --dtype bf16 --json
 	step profile 30 env ABLATE_PROFILE=1 ./ablate bench train --preset $net --batch $large --seconds $own_seconds --device cuda --dtype bf16
 	step bench-beside-pytorch 300 bash -c "peer train $net --batch $large --seconds $seconds"
+	step bench-tuned-bf16 60 env ABLATE_CUDNN_TUNE="$work/engines" ./ablate bench train --preset $net --batch $large --seconds $seconds --device cuda --dtype bf16 --json
+	step bench-tuned-again-bf16 45 env ABLATE_CUDNN_TUNE="$work/engines" ./ablate bench train --preset $net --batch $large --seconds $own_seconds --device cuda --dtype bf16 --json
 	[ -z "${clocks:-}" ] || { kill "$clocks" 2>/dev/null; clocks=; }
 	step clocks 10 bash -c clock_table
 	step ncu 120 bash -c "kernels ./ablate bench train --preset $net --batch $large --seconds 0.01 --device cuda --dtype bf16"
@@ -128,6 +138,7 @@ part_speed() {
 	step bench-tf32 40 ./ablate bench train --preset $net --batch $middle --seconds $seconds --device cuda --dtype tf32 --json
 	step bench-features-fp32 40 ./ablate bench features --batch $pictures --seconds $seconds --device cuda --dtype fp32 --json
 	step bench-pictures 20 ./ablate bench pictures --seconds 2 --json
+	step equal-work 100 bash -c "equal $net-tiny"
 	step bench-features-beside-pytorch 100 bash -c "peer features --batch $pictures --seconds $seconds"
 }
 

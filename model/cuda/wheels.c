@@ -1,5 +1,5 @@
 /* wheels.c - see wheels.h. */
-#define _GNU_SOURCE /* pipe2 */
+#define _GNU_SOURCE /* pipe2, environ */
 #include "model/cuda/wheels.h"
 
 #include "model/base/env.h"
@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { PATH_BYTES = 1024, FOLDERS_BYTES = 4096, WAIT_MS = 10000 };
 

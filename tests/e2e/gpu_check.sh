@@ -28,7 +28,7 @@ test_correctness_is_rehearsed() {
 	bundle
 	run bare bundle/ci/gpu-check.sh correctness report
 	exits 0
-	for step in one-op ops-mixed ops-own-bf16 dtypes-ict parity training pictures moments singular features lpips dtypes; do says out "passed $step"; done
+	for step in one-op ops-mixed ops-own-bf16 convs train-steps dtypes-ict parity training pictures moments singular features lpips dtypes; do says out "passed $step"; done
 	command -v compute-sanitizer >/dev/null || says out 'skipped racecheck'
 	comes_back report
 	says report.pretty '"rehearsal": true'
