@@ -156,10 +156,20 @@ static double chain_rate(struct backend *b, int64_t high, int64_t side, double *
 	return isfinite(*seconds) ? flops / *seconds / 1e9 : 0;
 }
 
+/* Is there memory for it? Three tensors of (high, side) live at a time, and the factor. */
+static bool has_room(struct backend *b, int64_t high, int64_t side)
+{
+	struct backend_facts f;
+	b->ops->facts(b, &f);
+	return !f.memory_free || 4.0 * (double)(3 * high + side) * (double)side < (double)f.memory_free;
+}
+
 double bench_device_ceiling(struct backend *b, struct err *e)
 {
 	double best = 0, seconds = 0;
 	for (int64_t side = 128; side <= 4096 && seconds < 0.05; side *= 2) {
+		if (best > 0 && !has_room(b, 16 * side, side))
+			break;
 		double rate = chain_rate(b, 16 * side, side, &seconds, e);
 		if (!(rate > 0))
 			return 0;
