@@ -81,30 +81,18 @@ static void checkpoint(struct worker *w, double x, int64_t step)
 	free(text);
 }
 
-int main(int argc, char **argv)
+/* The cell as its config tells; the process' exit code. */
+static int work(struct worker *w, const struct job *job, const char *dir)
 {
 	struct err e = ERR_INIT;
-	struct worker *w;
-	struct job job;
-	if (argc < 3 || strcmp(argv[1], "worker") != 0)
-		return 2;
-	must(job_read(&job, argv[2], &e), &e);
-	config = json_loads(job.config, 0, NULL);
-	if (json_is_true(json_object_get(config, "mute"))) {
-		(void)fputs("I say nothing\n", stderr);
-		json_decref(config);
-		job_release(&job);
-		return 3;
-	}
-	must(worker_open(&w, argv[2], argc > 4 ? (int)strtol(argv[4], NULL, 10) : -1, &e), &e);
 	const char *dead = json_string_value(json_object_get(config, "dead"));
-	if (dead && strcmp(job.device, dead) == 0)
+	if (dead && strcmp(job->device, dead) == 0)
 		return worker_finish(w, WORKER_FAILED, "no such luck", EXIT_DEVICE);
-	bool bad = job.n < setting("until_attempt", 1 << 30), deaf = json_is_true(json_object_get(config, "deaf"));
+	bool bad = job->n < setting("until_attempt", 1 << 30), deaf = json_is_true(json_object_get(config, "deaf"));
 	const char *slow = getenv("FAKE_STEP_MS");
 	int64_t step_us = 1000 * setting("step_ms", 0) + (slow ? strtol(slow, NULL, 10) * 1000 : 0);
 	double x = 0;
-	int64_t steps = setting("steps", 10), every = setting("every", 5), began = resume(&x, argv[2]);
+	int64_t steps = setting("steps", 10), every = setting("every", 5), began = resume(&x, dir);
 	worker_resumed(w, began);
 	for (int64_t step = began + 1; step <= steps; step++) {
 		if (bad && step == setting("fail_at", -1))
@@ -113,7 +101,7 @@ int main(int argc, char **argv)
 			(void)raise(SIGKILL);
 		if (bad && step == setting("diverge_at", -1))
 			return worker_finish(w, WORKER_DIVERGED, "told to diverge", 1);
-		x = next(x, job.seed, step);
+		x = next(x, job->seed, step);
 		(void)usleep((useconds_t)step_us);
 		journal_curve(worker_journal(w), "loss", step, x);
 		worker_step(w, step);
@@ -139,4 +127,26 @@ int main(int argc, char **argv)
 	                    &e),
 	     &e);
 	return worker_finish(w, WORKER_DONE, NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+	struct err e = ERR_INIT;
+	struct worker *w;
+	struct job job;
+	if (argc < 3 || strcmp(argv[1], "worker") != 0)
+		return 2;
+	must(job_read(&job, argv[2], &e), &e);
+	config = json_loads(job.config, 0, NULL);
+	if (json_is_true(json_object_get(config, "mute"))) {
+		(void)fputs("I say nothing\n", stderr);
+		json_decref(config);
+		job_release(&job);
+		return 3;
+	}
+	must(worker_open(&w, argv[2], argc > 4 ? (int)strtol(argv[4], NULL, 10) : -1, &e), &e);
+	int code = work(w, &job, argv[2]);
+	json_decref(config);
+	job_release(&job); /* what leaks has an exit code of its own under the sanitizers */
+	return code;
 }
