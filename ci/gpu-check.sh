@@ -42,12 +42,15 @@ trap 'stop TERM' TERM
 trap 'stop INT' INT
 trap 'stop HUP' HUP
 
+# What expands $(..) runs in a subshell: bash 5.2 takes a trap that comes while it reads one for the rest of it, and gives up.
+
 # step NAME SECONDS COMMAND...: its output in NAME.txt, its verdict in steps.tsv. Exit 77 is skipped.
 step() {
 	local name=$1 seconds=$2 left=$((LIMIT - SECONDS + start)) before=$SECONDS rc verdict said
 	shift 2
 	# shellcheck disable=SC2053 # a pattern
 	[[ $name == device || $name == libraries || $name == ${GPU_CHECK_ONLY:-*} ]] || return 0
+	[ -z "$stopped" ] || finish "stopped by $stopped before $name" 143
 	[ -z "$rehearsal" ] || seconds=$((4 * seconds)) # an emulated kernel takes its time, more so beside other work
 	[ "$seconds" -lt "$left" ] || seconds=$left
 	if [ "$seconds" -le 1 ]; then
@@ -71,10 +74,10 @@ step() {
 	[ -z "$stopped" ] || { verdict=failed; printf '\nstopped by %s\n' "$stopped" >>"$work/$name.txt"; }
 	said=$work/$name.txt
 	[ $verdict = passed ] || [ -s "$said" ] || said=$work/$name.err # of a bench that failed
-	printf '%s\t%s\t%d\t%s\n' "$name" "$verdict" $((SECONDS - before)) "$(tail -1 "$said" | tr '\t' ' ' | cut -c1-150)" >>"$work/steps.tsv"
+	(printf '%s\t%s\t%d\t%s\n' "$name" "$verdict" $((SECONDS - before)) "$(tail -1 "$said" | tr '\t' ' ' | cut -c1-150)" >>"$work/steps.tsv")
 	echo "$verdict $name"
+	[ -n "$stopped" ] || (write_reports)
 	[ -z "$stopped" ] || finish "stopped by $stopped in $name" 143
-	write_reports
 }
 passed() { grep -q "^$1.passed" "$work/steps.tsv"; }
 
@@ -82,7 +85,7 @@ passed() { grep -q "^$1.passed" "$work/steps.tsv"; }
 finish() { # STATE [STATUS]
 	state=$1
 	[ -z "${clocks:-}" ] || kill "$clocks" 2>/dev/null
-	write_reports
+	(write_reports)
 	echo "$out/report.md, $out/report.json"
 	[ -z "${2:-}" ] || exit "$2"
 	awk -F'\t' '$2 == "failed" { bad = 1 } END { exit bad }' "$work/steps.tsv"
@@ -90,7 +93,7 @@ finish() { # STATE [STATUS]
 }
 
 . ci/gpu-steps.sh
-write_reports
+(write_reports)
 read_ahead
 step device 90 bash -c device
 step libraries 10 bash -c libraries

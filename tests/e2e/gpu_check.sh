@@ -95,7 +95,7 @@ test_a_stop_or_a_kill_leaves_what_was_found() {
 	code=0; wait $pid || code=$?
 	exits 143
 	comes_back stopped
-	says report.pretty '"state": "stopped by TERM in'
+	says report.pretty '"state": "stopped by TERM '
 	says stopped/report.md '| ops-bf16 | passed |'
 	begin setsid bundle/ci/gpu-check.sh correctness killed
 	await 60 grep -qs ops-bf16 killed/steps.tsv
