@@ -2,7 +2,7 @@
  *   y[n,i,j,o] = b[o] + sum over c,p,q of w[o,c,p,q] x[n, i*stride + p - pad_h, j*stride + q - pad_w, c], zero outside.
  * A matrix product (a linear layer, a 1x1 convolution) is the case kh = kw = 1 and takes the gemm path on the CPU.
  * relu folds max(y, 0) in; its gradient is taken by relu_bwd before the others. */
-#include "model/cpu/dnn.h"
+#include "model/ops/conv_shape.h"
 #include "model/graph/graph.h"
 #include "model/cpu/winograd.h"
 
@@ -12,28 +12,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static struct dnn_shape shape_of(const struct node *nd, const struct tensor *x, const struct tensor *w,
-                                 const struct tensor *y)
-{
-	return (struct dnn_shape){ .n = x->n,
-		                       .h = x->h,
-		                       .w = x->w,
-		                       .ic = x->c,
-		                       .oc = y->c,
-		                       .kh = w->w,
-		                       .kw = w->c,
-		                       .oh = y->h,
-		                       .ow = y->w,
-		                       .stride = nd->args.conv.stride,
-		                       .pad_h = nd->args.conv.pad_h,
-		                       .pad_w = nd->args.conv.pad_w };
-}
-
-static bool is_matmul(const struct dnn_shape *s)
-{
-	return s->kh == 1 && s->kw == 1 && s->stride == 1 && s->pad_h == 0 && s->pad_w == 0;
-}
 
 struct tensor *graph_conv2d(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, int stride,
                             int pad_h, int pad_w, bool relu)
@@ -77,7 +55,7 @@ static void forward_ref(struct node *nd)
 {
 	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2];
 	struct tensor *y = nd->dst[0];
-	struct dnn_shape s = shape_of(nd, x, w, y);
+	struct dnn_shape s = conv_shape_of(nd, x, w, y);
 	for (size_t i = 0; i < tensor_count(y); i++)
 		y->ref[i] = b ? b->ref[i % (size_t)y->c] : 0;
 	FOR_EACH_TERM(s, y->ref[yi] += x->ref[xi] * w->ref[wi]);
@@ -94,8 +72,8 @@ struct conv {
 static size_t prepare_pass(struct node *nd, enum dnn_pass pass, const struct tensor *x, const struct tensor *w,
                            const struct tensor *y, bool bias)
 {
-	struct dnn_shape s = shape_of(nd, x, w, y);
-	if (is_matmul(&s) && !nd->args.conv.relu)
+	struct dnn_shape s = conv_shape_of(nd, x, w, y);
+	if (conv_is_matmul(&s) && !nd->args.conv.relu)
 		return 0;
 	struct conv *c = nd->state = xcalloc(1, sizeof *c);
 	c->winograd = winograd_new(&s, pass, nd->args.conv.relu);
@@ -209,7 +187,7 @@ static void data_ref(struct node *nd)
 {
 	const struct tensor *dy = nd->src[0], *w = nd->src[1];
 	struct tensor *dx = nd->dst[0];
-	struct dnn_shape s = shape_of(nd, dx, w, dy);
+	struct dnn_shape s = conv_shape_of(nd, dx, w, dy);
 	memset(dx->ref, 0, tensor_count(dx) * sizeof *dx->ref);
 	FOR_EACH_TERM(s, dx->ref[xi] += dy->ref[yi] * w->ref[wi]);
 }
@@ -251,7 +229,7 @@ static void weights_ref(struct node *nd)
 {
 	const struct tensor *x = nd->src[0], *dy = nd->src[1];
 	struct tensor *dw = nd->dst[0], *db = nd->dst[1];
-	struct dnn_shape s = shape_of(nd, x, dw, dy);
+	struct dnn_shape s = conv_shape_of(nd, x, dw, dy);
 	memset(dw->ref, 0, tensor_count(dw) * sizeof *dw->ref);
 	FOR_EACH_TERM(s, dw->ref[wi] += dy->ref[yi] * x->ref[xi]);
 	if (!db)

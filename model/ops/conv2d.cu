@@ -10,6 +10,10 @@
 #include "model/cuda/kernel.cuh"
 #include "model/cuda/thin_conv.h"
 
+extern "C" {
+#include "model/ops/conv_shape.h"
+}
+
 #include <stdlib.h>
 
 enum { SUM_PIXELS = 16 };
@@ -21,29 +25,6 @@ struct conv_state {
 	enum tensor_type type;
 	size_t first, second, w, bias, sums, bytes; /* where in scratch: converted sources, weights, bias, partial sums */
 };
-
-static struct dnn_shape shape_of(const struct node *nd, const struct tensor *x, const struct tensor *w,
-                                 const struct tensor *y)
-{
-	struct dnn_shape s = { x->n,
-		                   x->h,
-		                   x->w,
-		                   x->c,
-		                   y->c,
-		                   w->w,
-		                   w->c,
-		                   y->h,
-		                   y->w,
-		                   nd->args.conv.stride,
-		                   nd->args.conv.pad_h,
-		                   nd->args.conv.pad_w };
-	return s;
-}
-
-static bool is_matmul(const struct dnn_shape *s)
-{
-	return s->kh == 1 && s->kw == 1 && s->stride == 1 && s->pad_h == 0 && s->pad_w == 0;
-}
 
 static char *scratch(const struct node *nd, size_t at)
 {
@@ -220,13 +201,13 @@ static bool takes_bias_in_type(const struct conv_state *s)
 static size_t forward_prepare(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
-	struct dnn_shape shape = shape_of(nd, x, w, y);
+	struct dnn_shape shape = conv_shape_of(nd, x, w, y);
 	struct conv_state *s = state_new(nd, y->type);
 	if (take_thin(nd, cu, &shape))
 		return 0;
 	s->first = reserve(s, x);
 	s->w = reserve_weights(s, w);
-	if (is_matmul(&shape)) {
+	if (conv_is_matmul(&shape)) {
 		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_PLAIN, DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c);
 		g.bias = b != NULL, g.relu = nd->args.conv.relu;
 		s->gemm = cuda_gemm_new(cu, &g);
@@ -244,10 +225,10 @@ static void forward_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0], *w = nd->src[1], *b = nd->src[2], *y = nd->dst[0];
 	struct conv_state *s = state_of(nd);
-	struct dnn_shape shape = shape_of(nd, x, w, y);
+	struct dnn_shape shape = conv_shape_of(nd, x, w, y);
 	if (s->thin) {
 		thin_conv_forward(cu, &shape, val_of(x), thin_weights_of(w), val_of(b), nd->args.conv.relu, val_of(y));
-	} else if (is_matmul(&shape)) {
+	} else if (conv_is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, as_type(nd, cu, x, s->first), weights(nd, cu, w, s->w),
 		              b ? as_type(nd, cu, b, s->bias) : NULL, y->data);
 	} else {
@@ -268,13 +249,13 @@ extern "C" const struct cuda_op cuda_conv2d = { forward_prepare, forward_run, re
 static size_t data_prepare(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
-	struct dnn_shape shape = shape_of(nd, dx, w, dy);
+	struct dnn_shape shape = conv_shape_of(nd, dx, w, dy);
 	struct conv_state *s = state_new(nd, dx->type);
 	if (take_thin(nd, cu, &shape))
 		return 0;
 	s->first = reserve(s, dy);
 	s->w = reserve_weights(s, w);
-	if (is_matmul(&shape)) {
+	if (conv_is_matmul(&shape)) {
 		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_PLAIN, DNN_PLAIN, tensor_pixels(dx), dx->c, dy->c);
 		s->gemm = cuda_gemm_new(cu, &g);
 	} else {
@@ -288,13 +269,13 @@ static void data_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *dy = nd->src[0], *w = nd->src[1], *dx = nd->dst[0];
 	struct conv_state *s = state_of(nd);
-	struct dnn_shape shape = shape_of(nd, dx, w, dy);
+	struct dnn_shape shape = conv_shape_of(nd, dx, w, dy);
 	if (s->thin) {
 		thin_conv_data(cu, &shape, val_of(dy), thin_weights_of(w), val_of(dx));
 		return;
 	}
 	void *from = as_type(nd, cu, dy, s->first), *by = weights(nd, cu, w, s->w);
-	if (is_matmul(&shape))
+	if (conv_is_matmul(&shape))
 		cuda_gemm_run(cu, s->gemm, from, by, NULL, dx->data);
 	else
 		cuda_conv_run(cu, s->conv, dx->data, by, NULL, from);
@@ -312,13 +293,13 @@ static struct columns bias_columns(const struct cuda *cu, const struct tensor *d
 static size_t weights_prepare(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0];
-	struct dnn_shape shape = shape_of(nd, x, dw, dy);
+	struct dnn_shape shape = conv_shape_of(nd, x, dw, dy);
 	struct conv_state *s = state_new(nd, dy->type);
 	if (take_thin(nd, cu, &shape))
 		return thin_conv_scratch(cu, &shape);
 	s->first = reserve(s, x);
 	s->second = reserve(s, dy);
-	if (is_matmul(&shape)) {
+	if (conv_is_matmul(&shape)) {
 		struct cuda_gemm_shape g = product_of(nd, s->type, DNN_TRANSPOSED, DNN_PLAIN, dy->c, x->c, tensor_pixels(x));
 		g.out = TENSOR_F32;
 		s->gemm = cuda_gemm_new(cu, &g);
@@ -339,14 +320,14 @@ static void weights_run(struct node *nd, struct cuda *cu)
 {
 	const struct tensor *x = nd->src[0], *dy = nd->src[1], *dw = nd->dst[0], *db = nd->dst[1];
 	struct conv_state *s = state_of(nd);
-	struct dnn_shape shape = shape_of(nd, x, dw, dy);
+	struct dnn_shape shape = conv_shape_of(nd, x, dw, dy);
 	if (s->thin) {
 		thin_conv_weights(cu, &shape, val_of(x), val_of(dy), thin_weights_of(dw), val_of(db),
 		                  (float *)(void *)scratch(nd, 0));
 		return;
 	}
 	void *px = as_type(nd, cu, x, s->first), *py = as_type(nd, cu, dy, s->second);
-	if (is_matmul(&shape)) {
+	if (conv_is_matmul(&shape)) {
 		cuda_gemm_run(cu, s->gemm, py, px, NULL, dw->data);
 	} else {
 		bool direct = is_by_taps(dw) && cuda_conv_dw(s->conv) == dw->type;

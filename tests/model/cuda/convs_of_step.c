@@ -6,6 +6,7 @@
 #include "model/cpu/devices.h"
 #include "model/graph/graph.h"
 #include "model/graph/params.h"
+#include "model/ops/conv_shape.h"
 
 #include <string.h>
 
@@ -29,24 +30,13 @@ static bool conv_of(struct step_conv *out, const struct node *nd)
 			t[i] = rows[pass].from[i] ? nd->dst[0] : nd->src[rows[pass].at[i]];
 		const struct tensor *x = t[0], *w = t[1], *y = t[2];
 		memset(out, 0, sizeof *out); /* compared as bytes */
-		out->shape = (struct dnn_shape){ .n = x->n,
-			                             .h = x->h,
-			                             .w = x->w,
-			                             .ic = x->c,
-			                             .oc = y->c,
-			                             .kh = w->w,
-			                             .kw = w->c,
-			                             .oh = y->h,
-			                             .ow = y->w,
-			                             .stride = nd->args.conv.stride,
-			                             .pad_h = nd->args.conv.pad_h,
-			                             .pad_w = nd->args.conv.pad_w };
+		out->shape = conv_shape_of(nd, x, w, y);
 		out->pass = (enum dnn_pass)pass;
 		out->low = (pass == DNN_BACKWARD_DATA ? x : y)->type == TENSOR_BF16;
 		out->bias = pass == DNN_FORWARD && nd->src[2];
 		out->relu = pass == DNN_FORWARD && nd->args.conv.relu;
 		out->exact = nd->exact;
-		return w->w * w->c > 1 || out->shape.stride > 1 || out->shape.pad_h || out->shape.pad_w;
+		return !conv_is_matmul(&out->shape);
 	}
 	return false;
 }
