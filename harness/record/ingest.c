@@ -37,6 +37,8 @@ static const struct table tables[] = {
 	{ .name = "verdict", .key = { "id" } },
 	{ .name = "paper_value", .key = { "paper", "locus", "label", "metric", "nfe" } },
 	{ .name = "shard", .key = { "id" } },
+	{ .name = "statement", .key = { "id" } },
+	{ .name = "pruned", .key = { "attempt", "name" } },
 };
 enum { N_TABLES = sizeof tables / sizeof *tables };
 

@@ -329,6 +329,7 @@ static json_t *attempt_line(const struct journal_head *h)
 	set_real(line, "heartbeat_boot_s", host_boot_s());
 	set_text(line, "resumed_from", h->resumed_from);
 	set_text(line, "env", h->env_hash);
+	set_text(line, "fingerprint", h->fingerprint);
 	return line;
 }
 

@@ -17,7 +17,7 @@ __asm__(".section .rodata\n"
         ".byte 0\n"
         ".previous\n");
 
-#define VERSION 3
+#define VERSION 4
 
 /* Tables whose rows never change; attempt has triggers of its own, artifact and grid keep the smallest of several
  * descriptions of the same content, meta is rewritten with a new version. */
@@ -102,27 +102,60 @@ static char *migration_sql(const char *change)
 	return str_detach(&s);
 }
 
-/* The current statement that creates a view. */
-static char *view_sql(const char *name)
+/* Adds the statements of schema.sql that begin with `head` and end with `end`; views are made anew, whatever columns the
+ * old ones had. */
+static void add_statements(struct str *s, const char *head, const char *end)
 {
-	SCOPED(free) char *head = xstrfmt("CREATE VIEW %s AS ", name);
-	const char *from = strstr(schema_sql, head), *to = from ? strstr(from, ";\n") : NULL;
-	if (!to)
-		BUG("schema.sql has no view %s", name);
-	return xstrndup(from, (size_t)(to + 1 - from));
+	for (const char *from = schema_sql; (from = strstr(from, head)); from++) {
+		const char *to = strstr(from, end), *name = from + strlen(head);
+		REQUIRE(to && (from == schema_sql || from[-1] == '\n'));
+		if (strcmp(head, "CREATE VIEW ") == 0)
+			str_addf(s, "DROP VIEW IF EXISTS %.*s;\n", (int)strcspn(name, " "), name);
+		str_addf(s, "%.*s\n", (int)(to + strlen(end) - from), from);
+	}
 }
 
+/* Of a table that schema.sql got in this version, with its triggers. */
+static void add_table(struct str *s, const char *name)
+{
+	SCOPED(free) char *head = xstrfmt("CREATE TABLE %s(", name);
+	add_statements(s, head, ";\n");
+	add_triggers(s, name, NULL, NULL, NULL);
+}
+
+/* Version 4: stages, fingerprints, lives, signed statements. */
+static char *stages_sql(void)
+{
+	struct str s = { 0 };
+	str_add(&s, "ALTER TABLE cell ADD COLUMN training TEXT;\n"
+	            "ALTER TABLE attempt ADD COLUMN fingerprint TEXT;\n"
+	            "ALTER TABLE output ADD COLUMN sampling TEXT;\n"
+	            "ALTER TABLE metric ADD COLUMN asked TEXT;\n"
+	            "ALTER TABLE metric ADD COLUMN taken_from TEXT;\n"
+	            "ALTER TABLE verify ADD COLUMN lives INTEGER;\n"
+	            "ALTER TABLE verify ADD COLUMN unlike TEXT;\n"
+	            "ALTER TABLE baseline ADD COLUMN fingerprint TEXT;\n");
+	add_table(&s, "statement");
+	add_table(&s, "pruned");
+	str_add(&s, "DROP INDEX attempt_cell; DROP INDEX metric_name; DROP INDEX grid_cell_c;\n"
+	            "DROP TRIGGER attempt_final; DROP TRIGGER attempt_sealed; DROP TRIGGER attempt_identity;\n");
+	add_statements(&s, "CREATE INDEX ", ";\n");
+	add_statements(&s, "CREATE TRIGGER ", "END;\n");
+	add_statements(&s, "CREATE VIEW ", ";\n");
+	return str_detach(&s);
+}
+
+/* All of them run in one transaction, up to the present version: only the last one makes the views. */
 const struct db_schema *db_schema(void)
 {
-	static struct db_migration migrations[] = { { 1, NULL }, { 2, NULL }, { 0, NULL } };
+	static struct db_migration migrations[] = { { 1, NULL }, { 2, NULL }, { 3, NULL }, { 0, NULL } };
 	static struct db_schema schema;
 	if (!schema.sql) {
-		migrations[0].sql = migration_sql(
-			"ALTER TABLE grid ADD COLUMN made_of TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(made_of));");
-		SCOPED(free) char *result = view_sql("v_result");
-		SCOPED(free)
-		char *computed_by = xstrfmt("ALTER TABLE metric ADD COLUMN computed_by TEXT;\nDROP VIEW v_result;\n%s", result);
-		migrations[1].sql = migration_sql(computed_by);
+		migrations[0].sql =
+			"ALTER TABLE grid ADD COLUMN made_of TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(made_of));";
+		migrations[1].sql = "ALTER TABLE metric ADD COLUMN computed_by TEXT;";
+		SCOPED(free) char *stages = stages_sql();
+		migrations[2].sql = migration_sql(stages);
 		schema = (struct db_schema){ VERSION, creation_sql(), migrations };
 	}
 	return &schema;

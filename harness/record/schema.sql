@@ -1,4 +1,4 @@
--- schema.sql - the result database, version 3. Compiled into the program; `ablate schema` prints it.
+-- schema.sql - the result database, version 4. Compiled into the program; `ablate schema` prints it.
 --
 -- Every table line and every column line ends with a comment, which is also stored in table meta, so that a database
 -- explains itself without the program. All content comes from the journals in the folder DATABASE-runs, from which it
@@ -43,6 +43,7 @@ CREATE TABLE cell( -- an arm with a training seed: the unit of work
 	seed INTEGER NOT NULL, -- training seed; the streams derive from it
 	numerics INTEGER NOT NULL, -- numerics version of the program
 	dataset TEXT NOT NULL, -- SHA-256 of the data set's decoded content, or over it and the weights that training reads
+	training TEXT, -- key of its training: over numerics, dataset, seed and the settings that training depends on; cells that only sample otherwise share it
 	UNIQUE(arm, seed, numerics, dataset)
 ) STRICT, WITHOUT ROWID;
 
@@ -81,7 +82,8 @@ CREATE TABLE attempt( -- one life of a cell: from the start of its process to it
 	wall_s REAL, -- duration
 	cpu_s REAL, -- user and system time
 	max_rss INTEGER, -- peak resident memory in bytes
-	journal TEXT -- SHA-256 of the sealed journal, all of which is in this database
+	journal TEXT, -- SHA-256 of the sealed journal, all of which is in this database
+	fingerprint TEXT -- numerics fingerprint: of the sources and flags that decide numbers and the libraries that computed; NULL = of before it was recorded
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE input( -- what an attempt really read
@@ -102,6 +104,7 @@ CREATE TABLE output( -- other files an attempt made
 	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- the writer
 	role TEXT NOT NULL, -- samples@1, picture@1, ...
 	artifact TEXT NOT NULL REFERENCES artifact DEFERRABLE INITIALLY DEFERRED, -- its bytes
+	sampling TEXT, -- of samples: key of the sampling, over the training's key, weights, evaluations, seed and the settings of sampling
 	PRIMARY KEY(attempt, role)
 ) STRICT, WITHOUT ROWID;
 
@@ -119,6 +122,8 @@ CREATE TABLE metric( -- scores
 	hi REAL, -- upper end
 	n INTEGER, -- images scored
 	computed_by TEXT, -- what of it a device computed, and by which library; NULL = all of it was computed on the host
+	asked TEXT, -- key of the score: over the sampling's key, metric, reference, extractor and number of images; NULL = of before it was recorded
+	taken_from TEXT, -- the attempt that computed it for another cell of the same sampling; NULL = this one
 	PRIMARY KEY(attempt, name, nfe, weights, step, eval_seed, protocol),
 	CHECK(value IS NOT NULL OR hex LIKE '%nan')
 ) STRICT, WITHOUT ROWID;
@@ -141,6 +146,8 @@ CREATE TABLE verify( -- comparisons of an attempt with its repetition
 	first_diff_step INTEGER, -- the first training step that differs
 	first_diff TEXT, -- what differs there, with both values
 	max_ulp INTEGER, -- largest distance of two values in units in the last place
+	lives INTEGER, -- lives of the attempt that were replayed, each from where the one before it stopped; NULL = 1
+	unlike TEXT, -- what differs between the environments, life by life; NULL = nothing that is known
 	created TEXT NOT NULL -- wall clock
 ) STRICT, WITHOUT ROWID;
 
@@ -153,7 +160,8 @@ CREATE TABLE baseline( -- frozen per-seed values that gates compare with
 	commit_id TEXT, -- of the program that made the values
 	reason TEXT NOT NULL, -- why it was accepted
 	created TEXT NOT NULL, -- wall clock
-	supersedes TEXT -- the baseline before it
+	supersedes TEXT, -- the baseline before it
+	fingerprint TEXT -- numerics fingerprint of the values; NULL = of before it was recorded
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE baseline_value( -- the values of a baseline
@@ -201,9 +209,31 @@ CREATE TABLE shard( -- what `ablate merge` took in
 	rows INTEGER NOT NULL -- records in it
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE statement( -- signed statements about attempts: who says so
+	id TEXT PRIMARY KEY CHECK(length(id) = 64), -- SHA-256 of envelope
+	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- what it is about
+	kind TEXT NOT NULL CHECK(kind IN('seal', 'verify')), -- seal: its maker's, about the sealed journal; verify: about a repetition
+	key TEXT NOT NULL CHECK(length(key) = 64), -- SHA-256 of the Ed25519 public key (32 bytes)
+	name TEXT, -- what the signer calls the key
+	envelope TEXT NOT NULL CHECK(json_valid(envelope)), -- DSSE envelope with an in-toto statement
+	created TEXT NOT NULL -- wall clock
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE pruned( -- files that `ablate prune` removed
+	attempt TEXT NOT NULL REFERENCES attempt DEFERRABLE INITIALLY DEFERRED, -- whose
+	name TEXT NOT NULL, -- base name
+	bytes INTEGER NOT NULL, -- what it freed
+	created TEXT NOT NULL, -- wall clock
+	PRIMARY KEY(attempt, name)
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX attempt_cell ON attempt(cell, state, purpose);
 CREATE INDEX metric_name ON metric(name, protocol);
 CREATE INDEX grid_cell_c ON grid_cell(cell);
+CREATE INDEX cell_training ON cell(training);
+CREATE INDEX metric_asked ON metric(asked);
+CREATE INDEX output_sampling ON output(sampling);
+CREATE INDEX statement_attempt ON statement(attempt);
 
 CREATE TRIGGER attempt_final BEFORE UPDATE OF state, reason, exit_code, signal, heartbeat, heartbeat_boot_s, ended, step, resumed_step,
 	wall_s, cpu_s, max_rss ON attempt WHEN old.state <> 'running'
@@ -211,13 +241,14 @@ CREATE TRIGGER attempt_final BEFORE UPDATE OF state, reason, exit_code, signal, 
 CREATE TRIGGER attempt_sealed BEFORE UPDATE OF journal ON attempt WHEN old.journal IS NOT NULL
 	BEGIN SELECT RAISE(ABORT, 'a sealed attempt is immutable'); END;
 CREATE TRIGGER attempt_identity BEFORE UPDATE OF id, cell, n, purpose, host, boot_id, pid, slurm_job, slurm_restart, started, resumed_from,
-	env ON attempt
+	env, fingerprint ON attempt
 	BEGIN SELECT RAISE(ABORT, 'what an attempt began with is immutable'); END;
 
 CREATE VIEW v_result AS -- for each cell and score the first done attempt that has it
-	SELECT cell, arm, seed, numerics, dataset, attempt, name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by FROM (
+	SELECT cell, arm, seed, numerics, dataset, attempt, name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by,
+		training, fingerprint, asked, taken_from FROM (
 		SELECT c.hash cell, c.arm, c.seed, c.numerics, c.dataset, m.attempt, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.value,
-			m.hex, m.lo, m.hi, m.n, m.protocol, m.computed_by, row_number() OVER (
+			m.hex, m.lo, m.hi, m.n, m.protocol, m.computed_by, c.training, a.fingerprint, m.asked, m.taken_from, row_number() OVER (
 				PARTITION BY a.cell, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.protocol ORDER BY a.started, a.id) first
 		FROM attempt a JOIN cell c ON c.hash = a.cell JOIN metric m ON m.attempt = a.id
 		WHERE a.state = 'done' AND a.purpose = 'run')

@@ -22,6 +22,21 @@ struct job_score {
 	int n_nfe, n_eval_seeds;
 };
 
+/* Samples that an earlier attempt wrote, at this cell or at one of the same training; those that do not have the hash
+ * of their bytes are made again. */
+struct job_sampling {
+	const char *key, *path, *sha256; /* key: stage_sampling_key */
+	int64_t n;                       /* images */
+};
+
+/* A score that an earlier attempt computed for the same sampling, metric, reference, extractor and number of images. */
+struct job_known {
+	const char *key, *attempt;                                 /* stage_score_key; who computed it */
+	const char *name, *weights, *protocol, *hex, *computed_by; /* as in table metric; computed_by may be NULL */
+	double lo, hi;                                             /* NAN: none */
+	int64_t nfe, eval_seed, step, n;
+};
+
 struct job {
 	const char *attempt, *cell, *arm; /* arm: hash of config, as the plan has it */
 	const char *config;               /* canonical JSON of the arm */
@@ -35,6 +50,12 @@ struct job {
 	const char *resumed_from; /* attempt, or NULL */
 	const struct job_score *scores;
 	int n_scores;
+	const char *training; /* key of the training, stage_training_key; NULL in a job of before there were stages */
+	const double *ema;    /* EMA decays that the training keeps: those of all planned cells that share it */
+	int n_ema;            /* 0: the config's alone */
+	const struct job_sampling *samplings;
+	const struct job_known *known;
+	int n_samplings, n_known;
 	struct arena arena; /* of what job_read found; empty in a job that is written */
 };
 

@@ -148,6 +148,13 @@ enum knob_type {
 	KNOB_STRING
 };
 
+/* What a setting takes part in: cells that differ only in later stages share the results of the earlier ones
+ * (harness/record/stage.h). */
+enum knob_stage {
+	STAGE_TRAIN, /* training, and all that follows from it */
+	STAGE_SAMPLE /* only sampling from trained weights */
+};
+
 struct knob {
 	const char *key; /* dotted, e.g. "loss.c" */
 	enum knob_type type;
@@ -158,6 +165,7 @@ struct knob {
 	char unit[8];        /* "" when it has none; an array, so that a row without one need not say so */
 	const char *text;    /* help, one sentence */
 	const char *source;  /* where the paper or its code says so; "" for knobs of our own */
+	enum knob_stage stage;
 	bool placed; /* where a cell runs, not what it is: not in its JSON, so in no hash; 0 or "" where it is read */
 };
 
