@@ -6,6 +6,7 @@
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
 #include "model/formats/weights_file.h"
+#include "model/nets/classifier.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +44,19 @@ static int add_known(struct input *out, int *n, const char *name, struct err *e)
 	return 0;
 }
 
+/* The one that comes with the program is part of it; cells that measure with another are other cells. One that is
+ * missing is told by plan_needs.h. */
+static void add_classifier(struct input *out, int *n, const struct run_config *c)
+{
+	struct classifier net;
+	struct err e = ERR_INIT;
+	if (c->loss.kind != LOSS_LPIPS_CLASSIFIER || classifier_load(&net, c->data.name, &e))
+		return;
+	if (!net.shipped)
+		memcpy(add(out, n, "classifier", "weights", c->data.name)->sha256, net.sha256, SHA256_HEX);
+	classifier_release(&net);
+}
+
 int inputs_of(struct input out[INPUTS_MAX], int *n, const struct run_config *c, struct err *e)
 {
 	*n = 0;
@@ -51,6 +65,7 @@ int inputs_of(struct input out[INPUTS_MAX], int *n, const struct run_config *c, 
 	    (c->net.init[0] && add_file(out, n, "init", c->net.init, e)) ||
 	    (c->method.kind == METHOD_CD && add_file(out, n, "teacher", c->cd.teacher, e)))
 		return -1;
+	add_classifier(out, n, c);
 	return config_needs_lpips(c) && (add_known(out, n, "lpips-vgg-backbone", e) || add_known(out, n, "lpips-vgg", e))
 	           ? -1
 	           : 0;
@@ -81,6 +96,7 @@ bool inputs_same(const struct run_config *a, const struct run_config *b)
 {
 	return strcmp(a->data.name, b->data.name) == 0 && strcmp(a->net.init, b->net.init) == 0 &&
 	       config_needs_lpips(a) == config_needs_lpips(b) &&
+	       (a->loss.kind == LOSS_LPIPS_CLASSIFIER) == (b->loss.kind == LOSS_LPIPS_CLASSIFIER) &&
 	       (a->method.kind == METHOD_CD) == (b->method.kind == METHOD_CD) &&
 	       (a->method.kind != METHOD_CD || strcmp(a->cd.teacher, b->cd.teacher) == 0);
 }

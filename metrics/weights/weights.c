@@ -2,8 +2,10 @@
 #include "metrics/weights/weights.h"
 
 #include "metrics/weights/weights_network.h"
+#include "model/base/identity.h"
 #include "model/base/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,30 +113,121 @@ static int not_here(const struct weights_row *row, const char *path, struct err 
 		row->name, path, row->name, row->licence, row->name);
 }
 
-int weights_open(struct weights **out, const char *name, const char *file, struct err *e)
+/* ---- content ---- */
+
+void weights_content(char hex[SHA256_HEX], const struct safetensors *st)
 {
-	const struct weights_row *row = NULL;
-	if (weights_row_find(&row, name, e))
+	SCOPED(str) struct str text = { 0 };
+	char buf[192], payload[SHA256_HEX];
+	static const char *const read_by_networks[] = { "bn_eps", "input_range" };
+	for (size_t i = 0; i < st->n_tensors; i++) {
+		const struct st_tensor *t = &st->tensors[i];
+		str_addf(&text, "%s %s %s\n", t->name, st_dtype_name(t->dtype), st_shape_text(buf, t));
+	}
+	for (size_t i = 0; i < sizeof read_by_networks / sizeof *read_by_networks; i++) {
+		const char *value = safetensors_meta(st, read_by_networks[i]);
+		str_addf(&text, "%s=%s\n", read_by_networks[i], value ? value : "");
+	}
+	safetensors_sha256(payload, st);
+	str_addf(&text, "%s\n", payload);
+	io_sha256(hex, text.data, text.len);
+}
+
+/* The same, remembered as long as the file stays as it is. */
+static int content_of(char hex[SHA256_HEX], const struct safetensors *st, bool recall, struct err *e)
+{
+	SCOPED(free) char *now = identity_stamp(st->path, e);
+	if (!now)
 		return -1;
+	SCOPED(free) char *stamp = xstrfmt("weights %s %s", st->path, now);
+	if (recall && identity_recall(hex, stamp))
+		return 0;
+	weights_content(hex, st);
+	identity_keep(hex, stamp);
+	return 0;
+}
+
+/* What an import left beside the copy: SHA-256 of its source and of its content. */
+struct imported {
+	char source[SHA256_HEX], content[SHA256_HEX];
+};
+
+static char *imported_path(const struct weights_row *row)
+{
+	SCOPED(free) char *cache = io_cache_dir();
+	return xstrfmt("%s/weights/%s.imported", cache, row->name);
+}
+
+static bool read_imported(struct imported *out, const struct weights_row *row)
+{
+	SCOPED(free) char *path = imported_path(row);
+	SCOPED(str) struct str text = { 0 };
+	int used = 0;
+	return !io_read(&text, path, 4096, NULL) &&
+	       sscanf(str_text(&text), "%64[0-9a-f] %64[0-9a-f]\n%n", out->source, out->content, &used) == 2 &&
+	       (size_t)used == text.len && strlen(out->source) == SHA256_HEX - 1 && strlen(out->content) == SHA256_HEX - 1;
+}
+
+static int write_imported(const struct weights_row *row, const struct imported *in, struct err *e)
+{
+	SCOPED(free) char *path = imported_path(row);
+	SCOPED(free) char *text = xstrfmt("%s %s\n", in->source, in->content);
+	return io_write_atomic(path, text, strlen(text), e);
+}
+
+static int refuse(const struct weights_row *row, const char *path, const char *why, struct err *e)
+{
+	SCOPED(free) char *fetch = row->url ? xstrfmt("`ablate weights fetch %s` or ", row->name) : xstrdup("");
+	return err_code(e, EXIT_RECORD, "%s: %s; %s`ablate weights import %s FILE` puts them right", path, why, fetch,
+	                row->name);
+}
+
+/* The copy of the cache is what an import made of the source that it names; w->sha256 is that source's. */
+static int check_content(struct weights *w, const struct weights_row *row, bool recall, struct err *e)
+{
+	const char *path = w->st->path, *source = safetensors_meta(w->st, "source_sha256");
+	char content[SHA256_HEX];
+	struct imported in = { 0 };
+	if (!source || strlen(source) != SHA256_HEX - 1)
+		return refuse(row, path, "not an import of ablate: it does not name its source", e);
+	if (content_of(content, w->st, recall, e))
+		return -1;
+	if (row->content && strcmp(source, row->sha256) == 0) {
+		if (strcmp(content, row->content) != 0)
+			return refuse(row, path, "its content is not that of the published weights that it names as its source", e);
+	} else if (!read_imported(&in, row))
+		return refuse(row, path, "nothing says that these were imported here (the file .imported beside it is missing)",
+		              e);
+	else if (strcmp(content, in.content) != 0)
+		return refuse(row, path, "its content differs from what was imported", e);
+	else if (strcmp(source, in.source) != 0)
+		return refuse(row, path, "it names another source than was imported", e);
+	memcpy(w->sha256, source, SHA256_HEX);
+	return 0;
+}
+
+static int open_row(struct weights **out, const struct weights_row *row, const char *file, bool recall, struct err *e)
+{
 	SCOPED(free) char *cached = weights_path(row);
 	if (!file && !io_exists(cached))
 		return not_here(row, cached, e);
 	struct weights *w;
 	if (open_any(&w, file ? file : cached, e))
 		return -1;
-	const char *source = file ? NULL : safetensors_meta(w->st, "source_sha256");
-	int rc = check_tensors(row, w->st, e);
-	if (rc == 0 && source && strlen(source) == SHA256_HEX - 1)
-		memcpy(w->sha256, source, SHA256_HEX);
-	else if (rc == 0)
-		rc = io_sha256_file(w->sha256, file ? file : cached, e);
-	if (rc) {
+	if (check_tensors(row, w->st, e) ||
+	    (file ? io_sha256_file(w->sha256, file, e) : check_content(w, row, recall, e))) {
 		weights_free(w);
 		return -1;
 	}
 	w->published = row->sha256 && strcmp(row->sha256, w->sha256) == 0;
 	*out = w;
 	return 0;
+}
+
+int weights_open(struct weights **out, const char *name, const char *file, struct err *e)
+{
+	const struct weights_row *row = NULL;
+	return weights_row_find(&row, name, e) ? -1 : open_row(out, row, file, true, e);
 }
 
 /* ---- importing ---- */
@@ -150,6 +243,21 @@ static int convert(struct st_tensor *t, struct arena *arena, struct err *e, cons
 	t->dtype = ST_F32;
 	t->data = data;
 	return 0;
+}
+
+/* Of the copy as it lies there now. */
+static int record_import(const struct weights_row *row, const char *source, const char *path, struct err *e)
+{
+	struct weights *w;
+	struct imported in = { 0 };
+	memcpy(in.source, source, SHA256_HEX);
+	if (open_any(&w, path, e))
+		return -1;
+	int rc = content_of(in.content, w->st, false, e);
+	weights_free(w);
+	if (!rc && row->content && strcmp(source, row->sha256) == 0 && strcmp(in.content, row->content) != 0)
+		return refuse(row, path, "the published weights gave other content than the table says", e);
+	return rc ? -1 : write_imported(row, &in, e);
 }
 
 static int store(const struct weights_row *row, const struct weights *w, const char *file, struct err *e)
@@ -179,7 +287,10 @@ static int store(const struct weights_row *row, const struct weights *w, const c
 			meta[n_meta++] = (struct st_meta){ "input_range", range };
 		SCOPED(free) char *path = weights_path(row);
 		SCOPED(free) char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-		rc = io_mkdirs(folder, e) || safetensors_write(path, tensors, n, meta, n_meta, NULL, e) ? -1 : 0;
+		rc = io_mkdirs(folder, e) || safetensors_write(path, tensors, n, meta, n_meta, NULL, e) ||
+		             record_import(row, w->sha256, path, e)
+		         ? -1
+		         : 0;
 	}
 	arena_release(&arena);
 	return rc;
@@ -209,14 +320,8 @@ int weights_import(const struct weights_row *row, const char *file, bool other, 
 int weights_check(const struct weights_row *row, bool *official, char sha256[SHA256_HEX], struct err *e)
 {
 	SCOPED(weights) struct weights *w = NULL;
-	if (weights_open(&w, row->name, NULL, e))
+	if (open_row(&w, row, NULL, false, e))
 		return -1;
-	const char *expected = safetensors_meta(w->st, "payload_sha256");
-	char payload[SHA256_HEX];
-	safetensors_sha256(payload, w->st);
-	if (!expected || strcmp(expected, payload) != 0)
-		return err_set(e, "%s: its bytes differ from those that were imported: import %s again", w->st->path,
-		               row->name);
 	memcpy(sha256, w->sha256, SHA256_HEX);
 	*official = w->published;
 	return 0;

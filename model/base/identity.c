@@ -34,14 +34,23 @@ void identity_keep(const char hex[SHA256_HEX], const char *stamp)
 	(void)(io_mkdirs(folder, NULL) || io_write_atomic(path, hex, SHA256_HEX - 1, NULL));
 }
 
-int identity_of_file(char hex[SHA256_HEX], const char *path, struct err *e)
+char *identity_stamp(const char *path, struct err *e)
 {
 	struct stat st;
-	if (stat(path, &st))
-		return err_set(e, "%s: %s", path, strerror(errno));
-	SCOPED(free)
-	char *stamp = xstrfmt("file %s %lld.%lld.%09ld.%llu", path, (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-	                      st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
+	if (stat(path, &st)) {
+		(void)err_set(e, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	return xstrfmt("%lld.%lld.%09ld.%lld.%09ld.%llu", (long long)st.st_size, (long long)st.st_mtim.tv_sec,
+	               st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec, (unsigned long long)st.st_ino);
+}
+
+int identity_of_file(char hex[SHA256_HEX], const char *path, struct err *e)
+{
+	SCOPED(free) char *now = identity_stamp(path, e);
+	if (!now)
+		return -1;
+	SCOPED(free) char *stamp = xstrfmt("file %s %s", path, now);
 	if (identity_recall(hex, stamp))
 		return 0;
 	if (io_sha256_file(hex, path, e))

@@ -275,10 +275,9 @@ static char *stamp_of(const char *name, enum data_split split, const char *folde
 	str_addf(&s, "%d %s %d %s", NUMERICS_OF_DATA, name, (int)split, folder);
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		SCOPED(free) char *path = xstrfmt("%s/%s", folder, files[i]);
-		struct stat st;
-		if (stat(path, &st) == 0)
-			str_addf(&s, " %lld.%lld.%09ld.%llu", (long long)st.st_size, (long long)st.st_mtim.tv_sec,
-			         st.st_mtim.tv_nsec, (unsigned long long)st.st_ino);
+		SCOPED(free) char *stamp = identity_stamp(path, NULL);
+		if (stamp)
+			str_addf(&s, " %s", stamp);
 	}
 	return str_detach(&s);
 }
@@ -290,10 +289,8 @@ int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split
 	char *found;
 	if (data_shape_find(&unused, name, e))
 		return -1;
-	if (find_set(&ref, &found, name, split)) {
-		memcpy(hex, ref.sha256, SHA256_HEX);
-		return 0;
-	}
+	if (find_set(&ref, &found, name, split))
+		return set_sha256(hex, &ref, e);
 	SCOPED(free) char *folder = found;
 	if (!folder)
 		return missing(name, e);

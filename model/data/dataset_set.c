@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "model/data/dataset_set.h"
 
+#include "model/base/identity.h"
 #include "model/base/mem.h"
 #include "model/formats/safetensors.h"
 
@@ -80,6 +81,28 @@ static int read_labels(struct dataset *d, const struct st_tensor *labels, const 
 	return 0;
 }
 
+/* Where it is remembered which content a file had; NULL where there is no such file. */
+static char *content_stamp(const char *path)
+{
+	SCOPED(free) char *now = identity_stamp(path, NULL);
+	return now ? xstrfmt("set %s %s", path, now) : NULL;
+}
+
+/* Is the content what the name says, by what is remembered of this very file? */
+static bool known_right(const char *path, const struct set_ref *r)
+{
+	char hex[SHA256_HEX];
+	SCOPED(free) char *stamp = content_stamp(path);
+	return stamp && identity_recall(hex, stamp) && strcmp(hex, r->sha256) == 0;
+}
+
+static void remember_right(const char *path, const struct set_ref *r)
+{
+	SCOPED(free) char *stamp = content_stamp(path);
+	if (stamp)
+		identity_keep(r->sha256, stamp);
+}
+
 int set_open(struct dataset *out, const struct set_ref *r, bool check, struct err *e)
 {
 	SCOPED(free) char *path = set_path(r->sha256);
@@ -99,18 +122,32 @@ int set_open(struct dataset *out, const struct set_ref *r, bool check, struct er
 	if (read_labels(&d, labels, path, e))
 		goto fail;
 	memcpy(d.sha256, r->sha256, SHA256_HEX);
-	if (check) {
+	if (check || !known_right(path, r)) {
 		dataset_identify(&d);
 		if (strcmp(d.sha256, r->sha256) != 0) {
 			(void)err_set(e, "%s: damaged: its content is %.12s...; import it again", path, d.sha256);
 			goto fail;
 		}
+		remember_right(path, r);
 	}
 	*out = d;
 	return 0;
 fail:
 	dataset_release(&d);
 	return -1;
+}
+
+int set_sha256(char hex[SHA256_HEX], const struct set_ref *r, struct err *e)
+{
+	SCOPED(free) char *path = set_path(r->sha256);
+	if (!known_right(path, r)) {
+		struct dataset d;
+		if (set_open(&d, r, false, e))
+			return -1;
+		dataset_release(&d);
+	}
+	memcpy(hex, r->sha256, SHA256_HEX);
+	return 0;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -272,6 +309,7 @@ int set_writer_commit(struct set_writer *w, struct set_ref *ref, struct err *e)
 	if (dir >= 0)
 		(void)fsync(dir);
 	(void)unlink(w->count_path);
+	remember_right(path, &w->ref);
 	*ref = w->ref;
 	return 0;
 }

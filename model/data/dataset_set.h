@@ -22,8 +22,11 @@ bool set_ref_read(struct set_ref *out, const char *name, enum data_split split);
 MUST_CHECK int set_ref_write(const struct set_ref *ref, const char *name, enum data_split split, struct err *e);
 char *set_path(const char *sha256); /* heap text */
 
-/* Maps it. The content is assumed to match the name; `check` compares it. */
+/* Maps it. Its content must have the hash that names it, which costs reading it once: that a file was found right is
+ * remembered (model/base/identity.h) until the file changes. `check`: reads it even so. */
 MUST_CHECK int set_open(struct dataset *out, const struct set_ref *ref, bool check, struct err *e);
+/* Only compares the content with the name, as set_open; hex is the name. */
+MUST_CHECK int set_sha256(char hex[SHA256_HEX], const struct set_ref *ref, struct err *e);
 
 struct set_writer;
 /* n, h, w, c and classes of *ref are given; labels[n] are below classes. *done = images that an earlier import left. */

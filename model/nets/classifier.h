@@ -27,6 +27,7 @@ struct classifier {
 	float *weights;
 	int h, w, channels, classes;
 	char sha256[SHA256_HEX]; /* of the file */
+	bool shipped;            /* is it the one that comes with the program? */
 	double test_accuracy;    /* as measured by its training */
 };
 MUST_CHECK int classifier_load(struct classifier *out, const char *data_name, struct err *e);

@@ -376,7 +376,12 @@ Test(data_import, damage_after_the_import_is_found)
 	cr_assert(f && !fseek(f, -1, SEEK_END) && fputc(99, f) == 99 && !fflush(f));
 	struct dataset d;
 	struct err e = ERR_INIT;
+	char hex[SHA256_HEX];
 	cr_assert_eq(dataset_check(&d, "kept", SPLIT_TRAIN, &e), -1);
+	cr_expect(strstr(e.msg, "import it again"), "%s", e.msg);
+	/* nor does training take it, or a plan its name for its content */
+	cr_assert_eq(dataset_open(&d, "kept", SPLIT_TRAIN, &e), -1);
+	cr_assert_eq(dataset_sha256(hex, "kept", SPLIT_TRAIN, &e), -1);
 	cr_expect(strstr(e.msg, "import it again"), "%s", e.msg);
 	cr_assert_eq(truncate(path, 100), 0);
 	cr_assert_eq(dataset_open(&d, "kept", SPLIT_TRAIN, &e), -1);

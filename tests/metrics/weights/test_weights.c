@@ -8,10 +8,12 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static char *dir;
 
@@ -115,7 +117,125 @@ Test(weights, what_is_missing_or_damaged_is_told)
 	bytes.data[bytes.len - 2] ^= 1;
 	cr_assert_eq(io_write_atomic(path, bytes.data, bytes.len, &e), 0);
 	cr_assert_eq(weights_check(row, &official, sha, &e), -1);
-	cr_assert(strstr(e.msg, "import lpips-squeeze again"), "%s", e.msg);
+	cr_assert(e.code == EXIT_RECORD && strstr(e.msg, "weights import lpips-squeeze FILE"), "%s", e.msg);
+}
+
+/* Writes the copy of a row anew: other values, names, or metadata, as somebody would who wants it to pass for what it is
+ * not. */
+struct forgery {
+	const char *source, *eps, *name; /* NULL: as it is; name: of the first tensor */
+	bool zeroed;
+};
+
+static void forge(const struct weights_row *row, struct forgery f)
+{
+	SCOPED(free) char *path = weights_path(row);
+	struct safetensors *st;
+	struct err e = ERR_INIT;
+	cr_assert_eq(safetensors_open(&st, path, &e), 0, "%s", e.msg);
+	SCOPED(free) struct st_tensor *t = xcalloc(st->n_tensors, sizeof *t);
+	SCOPED(free) struct st_meta *meta = xcalloc(st->n_meta + 1, sizeof *meta);
+	SCOPED(free) void *zeros = xcalloc(1, st->payload_bytes);
+	memcpy(t, st->tensors, st->n_tensors * sizeof *t);
+	memcpy(meta, st->meta, st->n_meta * sizeof *meta);
+	size_t n_meta = st->n_meta;
+	char payload[SHA256_HEX];
+	if (f.zeroed)
+		t[0].data = zeros;
+	if (f.name)
+		t[0].name = f.name;
+	safetensors_hash(payload, t, st->n_tensors);
+	for (size_t i = 0; i < st->n_meta; i++)
+		if (strcmp(meta[i].key, "payload_sha256") == 0)
+			meta[i].value = payload;
+		else if (f.source && strcmp(meta[i].key, "source_sha256") == 0)
+			meta[i].value = f.source;
+	if (f.eps)
+		meta[n_meta++] = (struct st_meta){ "bn_eps", f.eps };
+	SCOPED(free) char *forged = xstrfmt("%s.new", path);
+	cr_assert_eq(safetensors_write(forged, t, st->n_tensors, meta, n_meta, NULL, &e), 0, "%s", e.msg);
+	safetensors_free(st);
+	cr_assert_eq(rename(forged, path), 0);
+}
+
+static void expect_refused(const char *name, const char *why)
+{
+	struct weights *w;
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_open(&w, name, NULL, &e), -1, "forged weights were opened");
+	cr_expect(e.code == EXIT_RECORD && strstr(e.msg, why), "%s", e.msg);
+}
+
+static void expect_opens(const char *name)
+{
+	struct weights *w;
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_open(&w, name, NULL, &e), 0, "%s", e.msg);
+	weights_free(w);
+}
+
+/* What a copy says of itself proves nothing: a score would carry the published protocol over other weights. */
+Test(weights, a_forged_copy_does_not_open)
+{
+	const struct weights_row *row = row_of("lpips-squeeze");
+	SCOPED(free) char *file = heads_file(-1);
+	char sha[SHA256_HEX];
+	struct err e = ERR_INIT;
+	static const char published_by_lpips[] = "4a5350f23600cb79923ce65bb07cbf57dca461329894153e05a1346bd531cf76";
+	cr_assert_eq(weights_import(row, file, true, sha, &e), 0, "%s", e.msg);
+	expect_opens(row->name);
+	forge(row, (struct forgery){ .zeroed = true });
+	expect_refused(row->name, "its content differs");
+	cr_assert_eq(weights_import(row, file, true, sha, &e), 0, "%s", e.msg);
+	expect_opens(row->name);
+	forge(row, (struct forgery){ .source = published_by_lpips });
+	expect_refused(row->name, "not that of the published weights");
+	forge(row, (struct forgery){ .source = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2" });
+	expect_refused(row->name, "another source");
+	cr_assert_eq(weights_import(row, file, true, sha, &e), 0, "%s", e.msg);
+	forge(row, (struct forgery){ .eps = "0.5" });
+	expect_refused(row->name, "its content differs");
+}
+
+/* A cache that another program, or an older ablate, has filled. */
+Test(weights, a_copy_that_nobody_imported_here_does_not_open)
+{
+	const struct weights_row *row = row_of("lpips-alex-backbone");
+	SCOPED(free) char *heads = heads_file(-1);
+	char sha[SHA256_HEX];
+	struct err e = ERR_INIT;
+	cr_assert_eq(weights_import(row_of("lpips-squeeze"), heads, true, sha, &e), 0, "%s", e.msg);
+	SCOPED(free) char *record = xstrfmt("%s/weights/lpips-squeeze.imported", dir);
+	cr_assert_eq(unlink(record), 0);
+	expect_refused("lpips-squeeze", "nothing says that these were imported here");
+	/* a copy without a source, of formula tensors */
+	struct safetensors st = { 0 };
+	SCOPED(weights_list) struct weights_list list = weights_list(row);
+	for (int i = 0; i < list.n; i++)
+		formula_weights_add(&st, list.v[i].name, list.v[i].n_dims, list.v[i].dims);
+	SCOPED(free) char *path = weights_path(row);
+	cr_assert_eq(safetensors_write(path, st.tensors, st.n_tensors, NULL, 0, NULL, &e), 0, "%s", e.msg);
+	formula_weights_release(&st);
+	expect_refused(row->name, "does not name its source");
+}
+
+/* Same size and same time of change: only the inode's own time, which no program sets, tells. */
+Test(weights, a_change_that_hides_its_time_is_seen)
+{
+	SCOPED(free) char *file = heads_file(-1);
+	const struct weights_row *row = row_of("lpips-squeeze");
+	char sha[SHA256_HEX];
+	struct err e = ERR_INIT;
+	struct stat before;
+	cr_assert_eq(weights_import(row, file, true, sha, &e), 0, "%s", e.msg);
+	expect_opens(row->name);
+	SCOPED(free) char *path = weights_path(row);
+	cr_assert_eq(stat(path, &before), 0);
+	SCOPED(file) FILE *f = fopen(path, "r+b");
+	cr_assert(f && !fseek(f, -4, SEEK_END) && fputc(1, f) == 1 && !fflush(f));
+	const struct timespec times[2] = { before.st_atim, before.st_mtim };
+	cr_assert_eq(utimensat(AT_FDCWD, path, times, 0), 0);
+	expect_refused(row->name, "its content differs");
 }
 
 /* Lengths whose first bytes look like the start of a pickle, and like "PK". */
