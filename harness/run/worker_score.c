@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "harness/run/worker_score.h"
 
+#include "harness/run/reference.h"
 #include "metrics/scores/score.h"
 #include "model/graph/backend.h"
 #include "model/base/io.h"
@@ -11,12 +12,9 @@
 #include "model/train/sample.h"
 #include "model/data/png_grid.h"
 
-#include <fcntl.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 
 #define CHUNK        500 /* samples between two checks for a stop */
 #define PICTURE_SIDE 8
@@ -168,80 +166,6 @@ void scorer_free(struct scorer *s)
 	free(s->groups);
 	free(s->samples);
 	free(s);
-}
-
-/* --- the reference --- */
-
-/* "fashion-mnist", "cifar10-train", "cifar10-test" -> name and split. */
-static enum data_split split_of(char name[KNOB_TEXT_MAX], const char *ref)
-{
-	(void)snprintf(name, KNOB_TEXT_MAX, "%s", ref);
-	char *dash = strrchr(name, '-');
-	enum data_split split = dash && strcmp(dash, "-test") == 0 ? SPLIT_TEST : SPLIT_TRAIN;
-	if (dash && (split == SPLIT_TEST || strcmp(dash, "-train") == 0))
-		*dash = '\0';
-	return split;
-}
-
-static int extract_dataset(struct feature_set *out, const char *name, enum data_split split, struct extractor *x,
-                           unsigned keep, struct err *e)
-{
-	struct dataset d;
-	if (dataset_open(&d, name, split, e))
-		return -1;
-	struct source source = {
-		.kind = &source_memory, .path = (char *)name, .n = d.n, .h = d.h, .w = d.w, .c = d.c, .self = d.images
-	};
-	struct feature_options o = { .keep = keep, .want = keep };
-	int rc = feature_set_extract(out, &source, x, &o, e);
-	dataset_release(&d);
-	return rc;
-}
-
-/* RUNS/refs/KEY.npz; made by the first cell that needs it, whole or not at all. */
-static char *reference_path(const struct scorer *s, const char *sha256, const struct extractor *x, unsigned keep)
-{
-	SCOPED(free) char *dir = xstrdup(worker_dir(s->w)); /* RUNS/CELL/ATTEMPT */
-	const char *runs = dirname(dirname(dir));
-	char features[PROTOCOL_TEXT], key[SHA256_HEX];
-	SCOPED(free)
-	char *text = xstrfmt("%s %s %s %u", sha256, protocol_features(features, x, "u8"), x->weights_sha256, keep);
-	io_sha256(key, text, strlen(text));
-	return xstrfmt("%s/refs/%.16s.npz", runs, key);
-}
-
-/* An open PATH.lock, locked until it is closed; -1 where the file system has no locks: then work may be done twice. */
-static int lock_for(const char *path)
-{
-	SCOPED(free) char *name = xstrfmt("%s.lock", path);
-	int fd = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
-	if (fd >= 0)
-		(void)flock(fd, LOCK_EX);
-	return fd;
-}
-
-static int open_reference(struct feature_set *out, struct scorer *s, const char *ref, struct extractor *x,
-                          unsigned keep, struct err *e)
-{
-	char name[KNOB_TEXT_MAX], sha256[SHA256_HEX];
-	size_t n = strlen(ref);
-	if (n > 4 && strcmp(ref + n - 4, ".npz") == 0)
-		return feature_set_load(out, ref, e);
-	enum data_split split = split_of(name, ref);
-	if (dataset_sha256(sha256, name, split, e))
-		return -1;
-	SCOPED(free) char *path = reference_path(s, sha256, x, keep);
-	if (io_exists(path) && !feature_set_load(out, path, NULL))
-		return 0;
-	SCOPED(free) char *dir = xstrdup(path);
-	if (io_mkdirs(dirname(dir), e))
-		return -1;
-	worker_say(s->w, s->config->train.steps, "features of the reference");
-	SCOPED(fd)
-	__attribute__((unused)) int lock = lock_for(path); /* cells that finish together wait for one of them to make it */
-	if (io_exists(path) && !feature_set_load(out, path, NULL))
-		return 0;
-	return extract_dataset(out, name, split, x, keep, e) ? -1 : feature_set_save(out, path, keep != 0, e);
 }
 
 /* --- samples --- */
@@ -408,7 +332,7 @@ static int score_group(struct scorer *s, int group, const struct samples *m, int
 		                         .want = needs.keep[0],
 		                         .pixels = s->config->sample.quantize == QUANTIZE_ROUND ? "u8-round" : "u8-truncate" };
 	worker_say(s->w, s->config->train.steps, "scoring");
-	if ((needs.two_sides && open_reference(&reference, s, g->ref, x, needs.keep[1], e)) ||
+	if ((needs.two_sides && reference_open(&reference, s->w, s->config->train.steps, g->ref, x, needs.keep[1], e)) ||
 	    feature_set_extract(&ours, &source, x, &o, e))
 		return -1;
 	/* the reference came as bytes, the samples were rounded by us: one protocol, named by the samples' side */
