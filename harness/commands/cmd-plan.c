@@ -37,12 +37,15 @@ const struct cmd cmd_plan = {
 		"How to write a grid: `ablate man 5-grid | man -l -`.\n\n"
 		"Expands the grid and writes nothing (except with --freeze FILE). An arm is a distinct configuration, a cell "
 		"is an arm with a training seed; rows of the grid that lead to the same arm share its cells.\n\n"
+		"Cells that differ only in how they sample (settings of the stage `sample` in `ablate explain`) share a training, "
+		"which is done once: \"54 trainings: 54 to do\", with the arm whose training an arm shares behind its labels. A "
+		"training is at hand where the record has the checkpoint at its end. Estimates of time and disk count it once.\n\n"
 		"cached: the database has a finished attempt with every score that the grid asks for. blocked: its data is "
 		"missing, the reason says what to install, or it does not fit the memory of --device. pending: all else.\n\n"
 		"memory: what training takes of the device's, found from the plan of a step without running it. Where a batch "
 		"does not fit at once, --microbatch does: the same samples, noise and dropout in several runs whose gradients "
 		"are added up.\n\n"
-		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, state), rows and totals.",
+		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, training, state), rows and totals.",
 	.options = options,
 	.run = run,
 };

@@ -418,6 +418,7 @@ static void add_cells(struct plan *p, const struct plan_options *opt)
 				(void)snprintf(cell->reason, sizeof cell->reason, "%s", blocked[a]);
 			}
 		}
+	plan_find_trainings(p);
 	for (int i = 0; opt->state && i < p->n_cells; i++)
 		if (p->cells[i].state != CELL_BLOCKED)
 			opt->state(opt->ctx, &p->cells[i], p);
@@ -535,6 +536,9 @@ void plan_free(struct plan *p)
 	free(p->arms);
 	free(p->rows);
 	free(p->cells);
+	for (int i = 0; i < p->n_trainings; i++)
+		free(p->trainings[i].ema);
+	free(p->trainings);
 	grid_free(p->grid);
 	arena_release(&p->arena);
 	free(p);

@@ -47,11 +47,20 @@ struct plan_arm {
 	struct plan_memory memory;
 };
 
+/* One training, of which several cells may be samplings (harness/record/stage.h). */
+struct plan_training {
+	char key[SHA256_HEX];
+	int first, n_cells; /* its first cell; how many */
+	double *ema;        /* decays of the averages that its cells sample: sorted, each once */
+	int n_ema, cap_ema;
+};
+
 struct plan_cell {
 	char hash[SHA256_HEX];
-	int arm;
+	int arm, training; /* training: in plan.trainings */
 	int64_t seed;
 	enum cell_state state;
+	bool trained;             /* pending, and the record has the checkpoint at the end of its training */
 	char reason[PLAN_REASON]; /* of a blocked cell: what is missing */
 	double seconds;           /* estimate for a pending cell; 0 = unknown */
 };
@@ -62,8 +71,9 @@ struct plan {
 	char hash[SHA256_HEX]; /* of everything that the plan asks for, however the file spells it */
 	struct plan_row *rows;
 	struct plan_arm *arms;
-	struct plan_cell *cells; /* ordered by arm, seeds in the order given */
-	int n_rows, n_arms, n_cells, cap_rows, cap_arms;
+	struct plan_cell *cells;         /* ordered by arm, seeds in the order given */
+	struct plan_training *trainings; /* in order of their first cells */
+	int n_rows, n_arms, n_cells, n_trainings, cap_rows, cap_arms;
 	const char **only;
 	int n_only;
 	bool recorded; /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
@@ -74,7 +84,8 @@ struct plan_options {
 	/* Content hash of what a config reads (inputs.h): 0, or -1 with e (the cells are then blocked with that reason).
 	 * NULL: unknown. */
 	int (*dataset)(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e);
-	/* Sets cell->state, reason and seconds; called once per cell that is not blocked by its data. NULL: all pending. */
+	/* Sets cell->state, reason, trained and seconds; called once per cell that is not blocked by its data. NULL: all
+	 * pending. */
 	void (*state)(void *ctx, struct plan_cell *cell, const struct plan *plan);
 	const char *const *only; /* labels or shell patterns of them; none = all rows */
 	int n_only;
@@ -103,16 +114,31 @@ MUST_CHECK int plan_keep_only(struct plan *p, const char *const *only, int n, st
  * of plan_expand. */
 void plan_hash(struct plan *p);
 
+/* Which cells share a training, into p->trainings. Part of plan_expand. */
+void plan_find_trainings(struct plan *p);
+/* Which cells will train: of the pending ones whose training is not at hand the first of each training. n_cells of
+ * them; heap. */
+bool *plan_trainers(const struct plan *p);
+/* What is to be made, each once whoever asks for it. */
+struct plan_stages {
+	int trainings, to_do;  /* all; those that a cell will train */
+	int at_hand;           /* those of pending cells that the record has already */
+	int sharing;           /* cells whose training is another cell's, too */
+	int samplings, scores; /* of pending cells; with some luck the record has a part of them */
+};
+struct plan_stages plan_stages(const struct plan *p);
+
 /* The plan as one JSON object, members:
  *     schema  1
  *     grid    name, file, hash, text, seeds {train, eval, paired}, numerics, sources [{file, sha256}], set, only,
  *             budget, metrics, tables, gates: as the grid file has them, defaults written out
  *     arms    [{arm, config, labels, preset, dataset, needs, memory?}]     config flat, every knob; memory {device,
  *             bytes, limit (null = unknown), microbatch (samples at once), parts, would_fit?}
- *     cells   [{cell, arm, seed, state, shared, reason?, seconds?}]  state pending, cached or blocked; shared = labels
+ *     cells   [{cell, arm, seed, training, state, trained, shared, reason?, seconds?}]  training: the key; state
+ *             pending, cached or blocked; trained: only samples and scores are missing; shared = labels
  *     rows    [{label, chain, arm}]
- *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), seconds (null = unknown),
- *     disk_bytes */
+ *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), trainings {all, to_do,
+ *             at_hand, shared_by (cells)}, samplings, scores, seconds (null = unknown), disk_bytes */
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a value inside other JSON, without a newline after it. */
 void plan_add_json(struct json_writer *w, const char *name, const struct plan *p);

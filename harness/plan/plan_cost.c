@@ -1,5 +1,5 @@
-/* plan_cost.c - how much disk the pending cells of a plan will take: the two newest checkpoints of each, which hold
- * student, EMA, two moments and, unless it is the student, the teacher, in fp32. */
+/* plan_cost.c - how much disk the trainings of a plan will take: the two newest checkpoints of each, which hold
+ * student, EMA (one per decay that is sampled), two moments and, unless it is the student, the teacher, in fp32. */
 #include "harness/plan/plan.h"
 #include "model/config/net_spec.h"
 
@@ -25,10 +25,12 @@ double plan_disk_bytes(const struct plan *p)
 		const struct run_config *c;
 		double bytes;
 	} seen[NETS_REMEMBERED];
-	int n = 0, next = 0, arm = -1;
+	int n = 0, next = 0, arm = -1, tensors = 0;
 	double total = 0, of_arm = 0;
+	SCOPED(free) bool *trains = plan_trainers(p);
 	for (int i = 0; i < p->n_cells; i++) {
-		if (p->cells[i].state != CELL_PENDING)
+		const struct plan_training *t = &p->trainings[p->cells[i].training];
+		if (!trains[i]) /* its checkpoints are another cell's: links */
 			continue;
 		if (p->cells[i].arm != arm) {
 			const struct run_config *c = &p->arms[arm = p->cells[i].arm].config;
@@ -42,9 +44,10 @@ double plan_disk_bytes(const struct plan *p)
 				seen[k].bytes = parameter_bytes(c);
 			}
 			bool own_teacher = c->teacher.ema.named || c->teacher.ema.value > 0;
-			of_arm = CHECKPOINTS_KEPT * (own_teacher ? 5 : 4) * seen[k].bytes;
+			of_arm = CHECKPOINTS_KEPT * seen[k].bytes;
+			tensors = own_teacher ? 5 : 4;
 		}
-		total += of_arm;
+		total += of_arm * (tensors + (t->n_ema > 1 ? t->n_ema - 1 : 0));
 	}
 	return total;
 }

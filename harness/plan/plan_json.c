@@ -176,7 +176,9 @@ static void add_cell(struct json_writer *w, const struct plan *p, const struct p
 	json_add_text(w, "cell", c->hash);
 	json_add_text(w, "arm", p->arms[c->arm].hash);
 	json_add_int(w, "seed", c->seed);
+	json_add_text(w, "training", p->trainings[c->training].key);
 	json_add_text(w, "state", cell_state_name(c->state));
+	json_add_bool(w, "trained", c->trained);
 	json_add_int(w, "shared", p->arms[c->arm].n_rows);
 	if (*c->reason)
 		json_add_text(w, "reason", c->reason);
@@ -195,25 +197,28 @@ static void add_row(struct json_writer *w, const struct plan *p, const struct pl
 }
 
 struct totals {
-	int state[3], shared, guessed;
+	int state[3], shared;
+	int guessed; /* trainings with an estimate */
+	struct plan_stages stages;
 	double seconds;
 };
 
 static struct totals total(const struct plan *p)
 {
-	struct totals t = { 0 };
+	struct totals t = { .stages = plan_stages(p) };
+	SCOPED(free) bool *trains = plan_trainers(p);
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct plan_cell *c = &p->cells[i];
 		t.state[c->state]++;
-		if (c->state == CELL_PENDING && c->seconds > 0) {
+		if (trains[i] && c->seconds > 0) {
 			t.guessed++;
 			t.seconds += c->seconds;
 		}
 	}
 	for (int i = 0; i < p->n_arms; i++)
 		t.shared += p->arms[i].n_rows > 1;
-	if (t.guessed) /* cells without an estimate of their own count as the mean of the others */
-		t.seconds *= (double)t.state[CELL_PENDING] / t.guessed;
+	if (t.guessed) /* trainings without an estimate of their own count as the mean of the others */
+		t.seconds *= (double)t.stages.to_do / t.guessed;
 	return t;
 }
 
@@ -227,6 +232,14 @@ static void add_totals(struct json_writer *w, const struct plan *p)
 	for (int s = 0; s < 3; s++)
 		json_add_int(w, cell_state_name((enum cell_state)s), t.state[s]);
 	json_add_int(w, "shared", t.shared);
+	json_begin(w, "trainings", '{');
+	json_add_int(w, "all", t.stages.trainings);
+	json_add_int(w, "to_do", t.stages.to_do);
+	json_add_int(w, "at_hand", t.stages.at_hand);
+	json_add_int(w, "shared_by", t.stages.sharing);
+	json_end(w);
+	json_add_int(w, "samplings", t.stages.samplings);
+	json_add_int(w, "scores", t.stages.scores);
 	if (t.guessed || !t.state[CELL_PENDING])
 		json_add_number(w, "seconds", t.seconds);
 	else
@@ -332,6 +345,30 @@ static void add_states(struct str *out, const struct plan *p, int arm, int n_see
 		}
 }
 
+/* "18 trainings (9 to do, 6 at hand), 42 samplings, 84 scores; 36 cells share a training": what is to be made. */
+static void add_stages(struct str *out, const struct plan_stages *s)
+{
+	str_addf(out, "%d training%s: %d to do", s->trainings, str_plural(s->trainings), s->to_do);
+	if (s->at_hand)
+		str_addf(out, ", %d at hand", s->at_hand);
+	str_addf(out, "; %d sampling%s and %d score%s to do", s->samplings, str_plural(s->samplings), s->scores,
+	         str_plural(s->scores));
+	if (s->sharing)
+		str_addf(out, "; %d cells share a training", s->sharing);
+	str_addc(out, '\n');
+}
+
+/* " (trained as base)": the arm whose training it samples, too. */
+static void add_sharing(struct str *out, const struct plan *p, int arm, int n_seeds)
+{
+	int first = n_seeds ? p->cells[p->trainings[p->cells[arm * n_seeds].training].first].arm : arm;
+	if (first == arm)
+		return;
+	str_add(out, "  (trained as ");
+	escape_plain(out, p->rows[p->arms[first].rows[0]].name);
+	str_addc(out, ')');
+}
+
 /* Each reason for which cells are blocked, once. */
 static void add_reasons(struct str *out, const struct plan *p)
 {
@@ -403,6 +440,7 @@ void plan_text(struct str *out, const struct plan *p)
 	         "\n%d row%s, %d arm%s, %d cell%s: %d cached, %d pending, %d blocked; %d arm%s shared by several rows\n",
 	         p->n_rows, str_plural(p->n_rows), p->n_arms, str_plural(p->n_arms), p->n_cells, str_plural(p->n_cells),
 	         t.state[CELL_CACHED], t.state[CELL_PENDING], t.state[CELL_BLOCKED], t.shared, str_plural(t.shared));
+	add_stages(out, &t.stages);
 	str_add(out, "train seeds");
 	for (int i = 0; i < g->seeds.n_train && i < 20; i++)
 		str_addf(out, " %" PRId64, g->seeds.train[i]);
@@ -415,6 +453,7 @@ void plan_text(struct str *out, const struct plan *p)
 			str_add(out, i ? "; " : "");
 			escape_plain(out, p->rows[p->arms[a].rows[i]].name);
 		}
+		add_sharing(out, p, a, g->seeds.n_train);
 		str_addc(out, '\n');
 	}
 	add_reasons(out, p);
@@ -428,7 +467,7 @@ void plan_text(struct str *out, const struct plan *p)
 		add_duration(out, t.seconds);
 		str_add(out, " of one worker\n");
 	} else {
-		str_add(out, "unknown, no finished cell to learn from\n");
+		str_add(out, t.stages.to_do ? "unknown, no finished cell to learn from\n" : "that of sampling\n");
 	}
 	str_addf(out, "checkpoints: %.3g GB of disk\n", plan_disk_bytes(p) / 1e9);
 	if (g->budget.grid_cells && t.state[CELL_PENDING] > g->budget.grid_cells)

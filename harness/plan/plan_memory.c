@@ -86,13 +86,57 @@ static int measure_arm(struct plan *p, int arm, const struct plan_place *place, 
 	return measure(p, arm, place, &r, d->b, e) ? err_in(e, "%s", p->rows[p->arms[arm].rows[0]].name) : 0;
 }
 
+/* What was measured for arms of a shape. */
+struct measured {
+	struct run_config shape;
+	int arm;
+};
+
+/* The settings less those that are numbers in the step and leave its graph as it is: most axes of large grids, whose
+ * arms would else be measured one by one. */
+static struct run_config shape_of(const struct run_config *c)
+{
+	struct run_config s = *c;
+	s.loss.c.value = s.noise.mean = s.noise.std = 0;
+	s.sigma.min = s.sigma.max = s.sigma.data = s.sigma.rho = 0;
+	s.optim.lr = s.optim.beta1 = s.optim.beta2 = s.optim.eps = 0;
+	s.ema.decay = s.teacher.mu0 = s.precond.time_scale = 0;
+	s.train.steps = s.disc.s0 = s.disc.s1 = 0;
+	memset(&s.ect, 0, sizeof s.ect);
+	memset(&s.sample, 0, sizeof s.sample);
+	return s;
+}
+
+static const char *why_blocked(const struct plan *p, int arm)
+{
+	for (int i = 0; i < p->n_cells; i++)
+		if (p->cells[i].arm == arm && p->cells[i].state == CELL_BLOCKED)
+			return p->cells[i].reason;
+	return NULL;
+}
+
 int plan_memory(struct plan *p, const struct plan_place *place, struct err *e)
 {
 	struct opened_device d = { 0 };
-	int rc = 0, last = -1;
-	for (int i = 0; i < p->n_cells && !rc; i++)
-		if (p->cells[i].state != CELL_CACHED && p->cells[i].arm != last)
-			rc = measure_arm(p, last = p->cells[i].arm, place, &d, e);
+	SCOPED(free) struct measured *known = NULL;
+	int rc = 0, last = -1, n = 0, cap = 0;
+	for (int i = 0; i < p->n_cells && !rc; i++) {
+		if (p->cells[i].state == CELL_CACHED || p->cells[i].arm == last)
+			continue;
+		struct plan_arm *arm = &p->arms[last = p->cells[i].arm];
+		struct run_config shape = shape_of(&arm->config);
+		int k = 0;
+		while (k < n && memcmp(&known[k].shape, &shape, sizeof shape) != 0)
+			k++;
+		if (k == n) {
+			VEC_PUSH(known, n, cap) = (struct measured){ shape, last };
+			rc = measure_arm(p, last, place, &d, e);
+			continue;
+		}
+		arm->memory = p->arms[known[k].arm].memory;
+		if (arm->memory.limit > 0 && arm->memory.bytes > arm->memory.limit && why_blocked(p, known[k].arm))
+			block_arm(p, last, why_blocked(p, known[k].arm));
+	}
 	close_device(&d);
 	return rc;
 }

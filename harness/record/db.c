@@ -69,7 +69,7 @@ static int open_handle(struct db *db, int flags, struct err *e)
 	}
 	(void)sqlite3_busy_timeout(db->handle, busy_ms);
 	(void)sqlite3_extended_result_codes(db->handle, 1);
-	return 0;
+	return db_add_stages(db, e);
 }
 
 /* Probes of programs that were killed while they tried. */
@@ -256,7 +256,8 @@ static int read_older(struct db *db, const struct db_schema *schema, int64_t ver
 	db->handle = copy;
 	(void)snprintf(db->note, sizeof db->note, "%s: of schema %lld, read as %d; `ablate run` brings it up to date",
 	               db->path, (long long)version, schema->version);
-	return migrate(db, schema, version, e) || db_script(db, e, "PRAGMA query_only = ON") ? -1 : 0;
+	return db_add_stages(db, e) || migrate(db, schema, version, e) || db_script(db, e, "PRAGMA query_only = ON") ? -1
+	                                                                                                             : 0;
 }
 
 static int check_for_reading(struct db *db, const struct db_schema *schema, struct err *e)

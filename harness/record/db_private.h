@@ -1,4 +1,5 @@
-/* db_private.h - what db.c and db_stmt.c share; nobody else includes it but ingest.c, for what it keeps. */
+/* db_private.h - what db.c, db_stages.c, db_stmt.c and schema.c share; nobody else includes it but ingest.c, for what
+ * it keeps. */
 #ifndef ABLATE_DB_PRIVATE_H
 #define ABLATE_DB_PRIVATE_H
 
@@ -22,6 +23,12 @@ struct db {
 	void *kept;     /* ingest.c's statements, made at the first line that is taken; freed by db_close with free_kept */
 	void (*free_kept)(void *kept);
 };
+
+/* stage_training(config, dataset, numerics, seed) on this connection: stage_training_key, NULL where the config cannot
+ * be read. The database itself does not use it. */
+MUST_CHECK int db_add_stages(struct db *db, struct err *e);
+/* The key of a row of table cell. */
+#define STAGE_TRAINING_SQL "stage_training((SELECT config FROM arm WHERE hash = cell.arm), dataset, numerics, seed)"
 
 void db_finish(struct db *db); /* closes the handle and all statements */
 /* err_code with SQLite's message turned into a remedy. Returns -1. */

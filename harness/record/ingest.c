@@ -218,6 +218,21 @@ static const struct {
 } defaults[] = { { "chain", "" }, { "made_of", "{}" } };
 #define N_DEFAULTS (sizeof defaults / sizeof *defaults)
 
+/* The column that follows from others: an arm's line may come after those of its cells. */
+static int fill_training(struct ingest *in, const struct target *t, json_t *line, struct err *e)
+{
+	const char *hash = json_string_value(json_object_get(line, "hash"));
+	if (strcmp(t->of->name, "cell") == 0)
+		return db_exec(in->db, e,
+		               "UPDATE cell SET training = " STAGE_TRAINING_SQL " WHERE hash = ? AND training IS NULL", "s",
+		               hash);
+	if (strcmp(t->of->name, "arm") == 0)
+		return db_exec(in->db, e,
+		               "UPDATE cell SET training = " STAGE_TRAINING_SQL " WHERE arm = ? AND training IS NULL", "s",
+		               hash);
+	return 0;
+}
+
 static int take_row(struct ingest *in, const struct target *t, json_t *line, struct err *e)
 {
 	struct db_value v[COLUMNS_MAX];
@@ -231,8 +246,10 @@ static int take_row(struct ingest *in, const struct target *t, json_t *line, str
 		for (size_t d = 0; d < N_DEFAULTS && v[i].type == DB_NULL; d++)
 			if (strcmp(t->column[i], defaults[d].column) == 0)
 				v[i] = (struct db_value){ .type = DB_TEXT, .s = defaults[d].text };
+		if (strcmp(t->column[i], "training") == 0)
+			v[i].type = DB_NULL; /* computed here, whatever program wrote the line */
 	}
-	return insert_row(in, t, v, e);
+	return insert_row(in, t, v, e) || fill_training(in, t, line, e) ? -1 : 0;
 }
 
 /* --- lines with rules of their own --- */

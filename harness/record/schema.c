@@ -1,6 +1,6 @@
 /* schema.c - schema.sql inside the program, its append-only triggers, and the comments in it as documentation. */
 #define _GNU_SOURCE
-#include "harness/record/db.h"
+#include "harness/record/db_private.h"
 
 #include "model/base/mem.h"
 
@@ -19,11 +19,11 @@ __asm__(".section .rodata\n"
 
 #define VERSION 4
 
-/* Tables whose rows never change; attempt has triggers of its own, artifact and grid keep the smallest of several
- * descriptions of the same content, meta is rewritten with a new version. */
+/* Tables whose rows never change; attempt and cell have triggers of their own, artifact and grid keep the smallest of
+ * several descriptions of the same content, meta is rewritten with a new version. */
 static bool immutable(const char *table)
 {
-	static const char *const mutable[] = { "meta", "artifact", "grid", "attempt" };
+	static const char *const mutable[] = { "meta", "artifact", "grid", "attempt", "cell" };
 	for (size_t i = 0; i < sizeof mutable / sizeof *mutable; i++)
 		if (strcmp(table, mutable[i]) == 0)
 			return false;
@@ -102,8 +102,8 @@ static char *migration_sql(const char *change)
 	return str_detach(&s);
 }
 
-/* Adds the statements of schema.sql that begin with `head` and end with `end`; views are made anew, whatever columns the
- * old ones had. */
+/* Adds the statements of schema.sql that begin with `head` and end with `end`; views are made anew, whatever columns
+ * the old ones had. */
 static void add_statements(struct str *s, const char *head, const char *end)
 {
 	for (const char *from = schema_sql; (from = strstr(from, head)); from++) {
@@ -138,10 +138,12 @@ static char *stages_sql(void)
 	add_table(&s, "statement");
 	add_table(&s, "pruned");
 	str_add(&s, "DROP INDEX attempt_cell; DROP INDEX metric_name; DROP INDEX grid_cell_c;\n"
-	            "DROP TRIGGER attempt_final; DROP TRIGGER attempt_sealed; DROP TRIGGER attempt_identity;\n");
+	            "DROP TRIGGER attempt_final; DROP TRIGGER attempt_sealed; DROP TRIGGER attempt_identity;\n"
+	            "DROP TRIGGER cell_no_update;\n");
 	add_statements(&s, "CREATE INDEX ", ";\n");
 	add_statements(&s, "CREATE TRIGGER ", "END;\n");
 	add_statements(&s, "CREATE VIEW ", ";\n");
+	str_add(&s, "UPDATE cell SET training = " STAGE_TRAINING_SQL ";\n");
 	return str_detach(&s);
 }
 

@@ -235,6 +235,9 @@ CREATE INDEX metric_asked ON metric(asked);
 CREATE INDEX output_sampling ON output(sampling);
 CREATE INDEX statement_attempt ON statement(attempt);
 
+CREATE TRIGGER cell_no_update BEFORE UPDATE ON cell WHEN old.training IS NOT NULL OR new.hash <> old.hash OR new.arm <> old.arm
+	OR new.seed <> old.seed OR new.numerics <> old.numerics OR new.dataset <> old.dataset
+	BEGIN SELECT RAISE(ABORT, 'cell is append-only'); END;
 CREATE TRIGGER attempt_final BEFORE UPDATE OF state, reason, exit_code, signal, heartbeat, heartbeat_boot_s, ended, step, resumed_step,
 	wall_s, cpu_s, max_rss ON attempt WHEN old.state <> 'running'
 	BEGIN SELECT RAISE(ABORT, 'a finished attempt is immutable'); END;

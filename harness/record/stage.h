@@ -3,10 +3,11 @@
  *
  *     training  SHA-256 of {dataset, numerics, seed, train}: train holds the settings of STAGE_TRAIN
  *     sampling  SHA-256 of {eval_seed, nfe, sample, training}: sample holds the settings of STAGE_SAMPLE that take part:
- *               ema.decay only where the averaged weights are sampled, sample.sigma_mid only from two evaluations on
+ *               ema.decay only where the averaged weights are sampled, sample.sigma_mid not at one evaluation
  *     score     SHA-256 of {extractor, metric, n, ref, sampling}
  *
- * as canonical JSON. A cell's own hash (harness/plan/cell.h) is as it always was, over all settings. */
+ * as canonical JSON. A cell's own hash (harness/plan/cell.h) is as it always was, over all settings. A key that is no
+ * knob of this version counts to training: it decided something once. */
 #ifndef ABLATE_STAGE_H
 #define ABLATE_STAGE_H
 
@@ -16,6 +17,11 @@
 #include <stdint.h>
 
 /* config: canonical JSON of an arm, of this version or an older one. EXIT_RECORD where it is not a JSON object. */
+
+/* The settings of training, once for the many cells of an arm; canonical JSON, heap, NULL with e. */
+char *stage_train_settings(const char *config, struct err *e);
+void stage_training_of(char hex[SHA256_HEX], const char *settings, const char *dataset, int64_t numerics, int64_t seed);
+/* Both. */
 MUST_CHECK int stage_training_key(char hex[SHA256_HEX], const char *config, const char *dataset, int64_t numerics,
                                   int64_t seed, struct err *e);
 MUST_CHECK int stage_sampling_key(char hex[SHA256_HEX], const char *training, const char *config, int nfe,

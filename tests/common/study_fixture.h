@@ -114,8 +114,8 @@ static inline void fixture_fill(struct db *db, const struct plan *p, fixture_fn 
 		struct fixture_result r = result(c->arm, c->seed);
 		char attempt[64];
 		snprintf(attempt, sizeof attempt, "%08d-0000-4000-8000-000000000000", i);
-		OK(db_exec(db, e, "INSERT INTO cell VALUES(?, ?, ?, ?, ?)", "ssiis", c->hash, p->arms[c->arm].hash, c->seed,
-		           (int64_t)NUMERICS_VERSION, p->arms[c->arm].dataset));
+		OK(db_exec(db, e, "INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES(?, ?, ?, ?, ?)", "ssiis",
+		           c->hash, p->arms[c->arm].hash, c->seed, (int64_t)NUMERICS_VERSION, p->arms[c->arm].dataset));
 		OK(db_exec(db, e, "INSERT INTO grid_cell VALUES(?, ?, ?, ?, ?, NULL)", "sssis", p->hash, c->hash,
 		           p->rows[p->arms[c->arm].rows[0]].chain, (int64_t)i, p->rows[p->arms[c->arm].rows[0]].label));
 		if (!strcmp(r.state, "pending"))

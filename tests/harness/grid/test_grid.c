@@ -476,3 +476,42 @@ Test(grid, judges_are_checked)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
 		cr_assert_eq(grid_duration(bad[i]), -1, "%s", bad[i]);
 }
+
+/* ---- stages ----------------------------------------------------------------------------------------------------- */
+
+/* Nine full trainings were planned for three ways of sampling the same weights. */
+Test(stages, the_discrepancies_share_nine_trainings)
+{
+	SCOPED(plan) struct plan *p = must_read(FIXTURES "/../../ablations/paper/discrepancies.toml");
+	cr_expect_eq(p->n_cells, 63);
+	cr_expect_eq(p->n_trainings, 54);
+	struct plan_stages s = plan_stages(p);
+	cr_expect_eq(s.to_do, 54);
+	cr_expect_eq(s.sharing, 12);
+	cr_expect_eq(s.samplings, 2 * 63, "%d", s.samplings);
+}
+
+#define SAMPLED \
+	"schema = 1\nbase.preset = \"ict-shapes8-ci\"\n[grid]\nname = \"g\"\nseeds = { train = [1, 2], eval = [101] }\n" \
+	"[[axis]]\nkey = \"ema.decay\"\nvalues = [0.99, 0.9]\n[[axis]]\nkey = \"sample.sigma_mid\"\nvalues = [0.5, 0.8]\n" \
+	"[[metric]]\nname = \"fid\"\nsamples = 100\nnfe = [1, 2]\n"
+
+/* What is made once: a training for each seed, with both averages; the sampling of one evaluation, which has no second
+ * noise level, for each average. */
+Test(stages, each_is_counted_once)
+{
+	SCOPED(plan) struct plan *p = must(SAMPLED);
+	struct plan_stages s = plan_stages(p);
+	SCOPED(free) bool *trains = plan_trainers(p);
+	cr_expect_eq(p->n_cells, 8);
+	cr_expect(s.trainings == 2 && s.to_do == 2 && s.sharing == 8, "%d %d %d", s.trainings, s.to_do, s.sharing);
+	cr_expect(s.samplings == 2 * (2 + 4) && s.scores == 2 * (2 + 4), "%d %d", s.samplings, s.scores);
+	cr_expect(trains[0] && trains[1] && !trains[2] && !trains[7]);
+	cr_expect_eq(p->trainings[0].n_ema, 2);
+	cr_expect(p->trainings[0].ema[0] == 0.9 && p->trainings[0].ema[1] == 0.99, "sorted, each once");
+	double both = plan_disk_bytes(p);
+	p->cells[0].trained = p->cells[2].trained = p->cells[4].trained = p->cells[6].trained = true;
+	s = plan_stages(p);
+	cr_expect(s.to_do == 1 && s.at_hand == 1, "%d %d", s.to_do, s.at_hand);
+	cr_expect_float_eq(plan_disk_bytes(p), both / 2, 1, "links take no room");
+}
