@@ -24,6 +24,8 @@ if(ABLATE_CUDA)
     if(CUDNN_INCLUDE)
       target_include_directories(ablate_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE})
     endif()
+    target_include_directories(ablate_cuda PRIVATE ${CMAKE_BINARY_DIR}) # generated/
+    add_dependencies(ablate_cuda numerics_build)
     target_link_libraries(ablate_cuda PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
     set_target_properties(ablate_cuda PROPERTIES CUDA_STANDARD 17 CXX_VISIBILITY_PRESET hidden C_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
       POSITION_INDEPENDENT_CODE ON LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
@@ -46,6 +48,8 @@ foreach(source ${EMULATED}) # compiled as C++, from a file of another name: CMak
   target_sources(ablate_cuda_emu PRIVATE ${wrapper})
 endforeach()
 target_include_directories(ablate_cuda_emu BEFORE PRIVATE tests/cuda_emu) # its cuda_runtime.h
+target_include_directories(ablate_cuda_emu PRIVATE ${CMAKE_BINARY_DIR}) # generated/
+add_dependencies(ablate_cuda_emu numerics_build)
 target_compile_definitions(ablate_cuda_emu PRIVATE ABLATE_CUDA_EMU ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}" ABLATE_CUDA_BUILT_FOR="the host")
 target_compile_options(ablate_cuda_emu PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-std=gnu++17> $<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>
   $<$<COMPILE_LANGUAGE:CXX>:-Werror> $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas> -ffp-contract=off -fno-strict-aliasing) # shared memory is written as words of 16 bytes

@@ -100,6 +100,8 @@ static void check_program(struct report *r, const json_t *facts)
 	    : provenance_dirty() ? ", with uncommitted changes"
 	                         : "");
 	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
+	row(r, GOOD, "fingerprint", "%.12s: numerics of this build with the CPU's libraries",
+	    json_string_value(json_object_get(facts, "fingerprint")));
 	struct err e = ERR_INIT;
 	char *values = NULL;
 	int gone = own_data_need(&values, "results/published.toml", &e);

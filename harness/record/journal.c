@@ -330,6 +330,8 @@ static json_t *attempt_line(const struct journal_head *h)
 	set_text(line, "resumed_from", h->resumed_from);
 	set_text(line, "env", h->env_hash);
 	set_text(line, "fingerprint", h->fingerprint);
+	if (h->generation)
+		set_int(line, "generation", h->generation);
 	return line;
 }
 

@@ -39,6 +39,7 @@ struct journal_head {
 	const char *resumed_from;
 	const char *env_hash, *env_json;
 	const char *fingerprint; /* numerics fingerprint, as attempt.fingerprint */
+	int64_t generation;      /* as attempt.generation */
 	const char *slurm_job;
 	int64_t slurm_restart;
 	int64_t pid; /* 0 = this process */

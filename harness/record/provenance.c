@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/record/provenance.h"
 
+#include "harness/record/fingerprint.h"
 #include "harness/record/host.h"
 #include "harness/text/json_out.h"
 #include "model/base/mem.h"
@@ -160,6 +161,9 @@ json_t *provenance_facts(void)
 	                      NUMERICS_VERSION, "commit", PROVENANCE_COMMIT, "diff", PROVENANCE_DIFF, "build_id", build_id,
 	                      "compiler", PROVENANCE_COMPILER, "flags", PROVENANCE_FLAGS, "kernel", os.release, "machine",
 	                      os.machine);
+	char fingerprint[SHA256_HEX];
+	(void)json_object_set_new(o, "fingerprint_of", fingerprint_parts(fingerprint, "cpu", NULL));
+	(void)json_object_set_new(o, "fingerprint", json_string(fingerprint));
 	add_cpu(o);
 	(void)json_object_set_new(o, "libraries", libraries());
 	return o;
@@ -181,6 +185,8 @@ void provenance_take(struct provenance *out, int threads, int ranks, int microba
 	(void)json_object_set_new(o, "fs", json_string(fs.name));
 	if (device_facts)
 		(void)json_object_set(o, "device_facts", device_facts);
+	(void)json_object_set_new(o, "fingerprint_of", fingerprint_parts(out->fingerprint, device, device_facts));
+	(void)json_object_set_new(o, "fingerprint", json_string(out->fingerprint));
 	struct str text = { 0 };
 	if (json_record(&text, o, JSON_COMPACT | JSON_SORT_KEYS))
 		BUG("the facts of this machine are not JSON");

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 struct provenance {
-	char hash[SHA256_HEX];
+	char hash[SHA256_HEX], fingerprint[SHA256_HEX]; /* fingerprint.h: of that device */
 	char *json;
 }; /* json: heap, sorted keys, no spaces */
 
@@ -20,7 +20,8 @@ struct provenance {
 void provenance_take(struct provenance *out, int threads, int ranks, int microbatch, const char *device,
                      json_t *device_facts, const char *work_dir);
 void provenance_release(struct provenance *p);
-/* The facts of this build and machine alone (what `ablate --version --json` and `doctor` show); caller owns it. */
+/* The facts of this build and machine alone, fingerprint and fingerprint_of being the CPU's (what `ablate --version
+ * --json` and `doctor` show); caller owns it. */
 json_t *provenance_facts(void);
 
 const char *provenance_commit(void); /* 40 hex digits, or "unknown" */

@@ -26,10 +26,12 @@ static int matches(struct str *list, int *n, char first[65], struct db *db, cons
 static int attempt_used(struct record *r, struct db *db, struct err *e)
 {
 	SCOPED(free) char *attempt = NULL;
-	if (db_text_of(&attempt, db, e,
-	               "SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
-	               "CASE WHEN state = 'done' THEN started END, started DESC, id DESC LIMIT 1",
-	               "s", r->cell))
+	if (db_text_of(
+			&attempt, db, e,
+			"SELECT id FROM attempt WHERE cell = ? AND purpose = 'run' ORDER BY state = 'done' DESC, "
+			"CASE WHEN state = 'done' THEN -coalesce(generation, 0) END, CASE WHEN state = 'done' THEN started END, "
+			"started DESC, id DESC LIMIT 1",
+			"s", r->cell))
 		return -1;
 	(void)snprintf(r->attempt, sizeof r->attempt, "%s", attempt ? attempt : "");
 	return 0;

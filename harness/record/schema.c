@@ -129,6 +129,7 @@ static char *stages_sql(void)
 	struct str s = { 0 };
 	str_add(&s, "ALTER TABLE cell ADD COLUMN training TEXT;\n"
 	            "ALTER TABLE attempt ADD COLUMN fingerprint TEXT;\n"
+	            "ALTER TABLE attempt ADD COLUMN generation INTEGER;\n"
 	            "ALTER TABLE output ADD COLUMN sampling TEXT;\n"
 	            "ALTER TABLE metric ADD COLUMN asked TEXT;\n"
 	            "ALTER TABLE metric ADD COLUMN taken_from TEXT;\n"

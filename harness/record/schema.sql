@@ -83,7 +83,8 @@ CREATE TABLE attempt( -- one life of a cell: from the start of its process to it
 	cpu_s REAL, -- user and system time
 	max_rss INTEGER, -- peak resident memory in bytes
 	journal TEXT, -- SHA-256 of the sealed journal, all of which is in this database
-	fingerprint TEXT -- numerics fingerprint: of the sources and flags that decide numbers and the libraries that computed; NULL = of before it was recorded
+	fingerprint TEXT, -- numerics fingerprint: of the sources and flags that decide numbers and the libraries that computed; NULL = of before it was recorded
+	generation INTEGER -- how often --rebuild had made the cell again: results of the highest done generation are used; NULL = 0
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE input( -- what an attempt really read
@@ -232,6 +233,7 @@ CREATE INDEX metric_name ON metric(name, protocol);
 CREATE INDEX grid_cell_c ON grid_cell(cell);
 CREATE INDEX cell_training ON cell(training);
 CREATE INDEX metric_asked ON metric(asked);
+CREATE INDEX metric_taken ON metric(taken_from) WHERE taken_from IS NOT NULL;
 CREATE INDEX output_sampling ON output(sampling);
 CREATE INDEX statement_attempt ON statement(attempt);
 
@@ -244,24 +246,25 @@ CREATE TRIGGER attempt_final BEFORE UPDATE OF state, reason, exit_code, signal, 
 CREATE TRIGGER attempt_sealed BEFORE UPDATE OF journal ON attempt WHEN old.journal IS NOT NULL
 	BEGIN SELECT RAISE(ABORT, 'a sealed attempt is immutable'); END;
 CREATE TRIGGER attempt_identity BEFORE UPDATE OF id, cell, n, purpose, host, boot_id, pid, slurm_job, slurm_restart, started, resumed_from,
-	env, fingerprint ON attempt
+	env, fingerprint, generation ON attempt
 	BEGIN SELECT RAISE(ABORT, 'what an attempt began with is immutable'); END;
 
-CREATE VIEW v_result AS -- for each cell and score the first done attempt that has it
+CREATE VIEW v_result AS -- for each cell and score the first done attempt of the latest generation that has it
 	SELECT cell, arm, seed, numerics, dataset, attempt, name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by,
 		training, fingerprint, asked, taken_from FROM (
 		SELECT c.hash cell, c.arm, c.seed, c.numerics, c.dataset, m.attempt, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.value,
 			m.hex, m.lo, m.hi, m.n, m.protocol, m.computed_by, c.training, a.fingerprint, m.asked, m.taken_from, row_number() OVER (
-				PARTITION BY a.cell, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.protocol ORDER BY a.started, a.id) first
+				PARTITION BY a.cell, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.protocol
+				ORDER BY coalesce(a.generation, 0) DESC, a.started, a.id) first
 		FROM attempt a JOIN cell c ON c.hash = a.cell JOIN metric m ON m.attempt = a.id
 		WHERE a.state = 'done' AND a.purpose = 'run')
 	WHERE first = 1;
 
-CREATE VIEW v_attempt AS -- the attempt used for its cell: the first done one, else the latest
+CREATE VIEW v_attempt AS -- the attempt used for its cell: the first done one of the latest generation, else the latest
 	SELECT cell, id attempt, state, reason, started, ended, heartbeat, step, attempts FROM (
 		SELECT cell, id, state, reason, started, ended, heartbeat, step, count(*) OVER (PARTITION BY cell) attempts,
-			row_number() OVER (PARTITION BY cell ORDER BY state = 'done' DESC, CASE WHEN state = 'done' THEN started END,
-				started DESC, id DESC) first
+			row_number() OVER (PARTITION BY cell ORDER BY state = 'done' DESC,
+				CASE WHEN state = 'done' THEN -coalesce(generation, 0) END, CASE WHEN state = 'done' THEN started END, started DESC, id DESC) first
 		FROM attempt WHERE purpose = 'run')
 	WHERE first = 1;
 

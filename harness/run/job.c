@@ -47,6 +47,7 @@ static const struct field job_fields[] = {
 	FIELD(ranks, COUNT, .optional = true),
 	FIELD(microbatch, COUNT, .optional = true),
 	FIELD(resumed_from, TEXT, .optional = true),
+	FIELD(generation, INTEGER, .optional = true),
 };
 #undef OF
 #define OF job_score

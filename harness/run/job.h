@@ -48,6 +48,7 @@ struct job {
 	int microbatch;           /* samples that each of them computes at once; 0 = its share of a batch */
 	double wall_s;            /* 0 = no limit */
 	const char *resumed_from; /* attempt, or NULL */
+	int64_t generation;       /* as attempt.generation */
 	const struct job_score *scores;
 	int n_scores;
 	const char *training; /* key of the training, stage_training_key; NULL in a job of before there were stages */

@@ -229,8 +229,8 @@ static json_t *device_facts(const char *device, struct err *e)
 		return NULL;
 	b->ops->facts(b, &f);
 	backend_free(b);
-	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "device", f.device, "uuid", f.uuid, "bus", f.bus, "driver",
-	                 f.driver, "libraries", f.libraries, "memory", (json_int_t)f.memory);
+	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I}", "device", f.device, "uuid", f.uuid, "bus", f.bus, "driver",
+	                 f.driver, "libraries", f.libraries, "kernels", f.kernels, "memory", (json_int_t)f.memory);
 }
 
 /* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that receives
@@ -260,6 +260,8 @@ static int open_journal(struct worker *w, struct err *e)
 		.resumed_from = job->resumed_from,
 		.env_hash = env.hash,
 		.env_json = env.json,
+		.fingerprint = env.fingerprint,
+		.generation = job->generation,
 		.slurm_job = slurm_job,
 		.slurm_restart = restart ? strtol(restart, NULL, 10) : 0,
 	};

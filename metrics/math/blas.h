@@ -44,4 +44,8 @@ const char *blas_missing(void);
  * OpenBLAS. */
 const char *blas_best_core(void);
 
+/* "0.3.21": of the library that blas() loads or would load; "none" where it cannot be loaded. Asked once, in a process
+ * of its own, so that this one gets neither the library nor its threads. */
+const char *blas_version(void);
+
 #endif

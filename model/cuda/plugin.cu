@@ -1,5 +1,6 @@
 /* plugin.cu - the CUDA back end as the program sees it: finding devices, memory, one stream, recording a step as a CUDA
  * graph, and the table that sends each node to its op. See backend.h; ops are in model/ops/NAME.cu. */
+#include "generated/numerics_build.h"
 #include "model/base/env.h"
 #include "model/cuda/cuda.h"
 #include "model/cuda/cuda_dnn.h"
@@ -319,6 +320,15 @@ static void uuid_text(char out[48], const cudaUUID_t *uuid)
 		               (unsigned)(unsigned char)uuid->bytes[i]);
 }
 
+#define TEXT_OF(x)  #x
+#define VALUE_OF(x) TEXT_OF(x)
+#ifdef __CUDACC__
+#define COMPILED_BY \
+	"nvcc " VALUE_OF(__CUDACC_VER_MAJOR__) "." VALUE_OF(__CUDACC_VER_MINOR__) "." VALUE_OF(__CUDACC_VER_BUILD__)
+#else
+#define COMPILED_BY "host compiler " __VERSION__
+#endif
+
 static void facts(struct backend *b, struct backend_facts *out)
 {
 	static const char *const math[] = {
@@ -348,6 +358,8 @@ static void facts(struct backend *b, struct backend_facts *out)
 	(void)snprintf(out->libraries, sizeof out->libraries, "CUDA runtime %d.%d, %.180s%s", runtime / 1000,
 	               runtime % 1000 / 10, versions, cu->tune ? ", engines by time" : "");
 	(void)snprintf(out->math, sizeof out->math, "%s", math[b->dtype]);
+	(void)snprintf(out->kernels, sizeof out->kernels, "%s, %s, %.80s", NUMERICS_KERNELS, COMPILED_BY,
+	               ABLATE_CUDA_BUILT_FOR);
 	if (cu->convs_by_library + cu->convs_thin + cu->convs_by_kernel)
 		(void)snprintf(out->convolutions, sizeof out->convolutions,
 		               "%d by cuDNN, %d by the plugin's own kernels, %d of them for thin layers", cu->convs_by_library,

@@ -100,6 +100,7 @@ struct part_job {
 /* What a device is, for people and records. */
 struct backend_facts {
 	char device[128], driver[64], libraries[256], math[128];
+	char kernels[192];      /* hash of the plugin's own sources, its compiler, and for which cards; "" on the CPU */
 	char convolutions[128]; /* what computes those planned so far; "" = the back end's only way, or none yet */
 	char uuid[48], bus[24]; /* which of several alike: "GPU-8f3c...", "0000:01:00.0", as nvidia-smi has them; "" */
 	bool timed;             /* engines are chosen by the clock, so bits depend on what it chose, too */
