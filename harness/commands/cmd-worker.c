@@ -30,7 +30,8 @@ struct training {
 	const struct run_config *config;
 	struct err e;
 	bool begun;
-	bool kept; /* a checkpoint has all that was done so far */
+	bool kept;      /* a checkpoint has all that was done so far */
+	double saved_s; /* monotonic: the last checkpoint, or the first step */
 };
 
 static void on_curve(void *ctx, const char *name, int64_t step, double value)
@@ -45,6 +46,7 @@ static int on_checkpoint(void *ctx, int64_t step, const char *path, const char *
 	const char *name = strrchr(path, '/');
 	worker_step(t->w, step);
 	t->kept = true;
+	t->saved_s = monotonic_s();
 	return journal_file(worker_journal(t->w),
 	                    &(struct journal_file){ .table = "checkpoint",
 	                                            .kind = "checkpoint",
@@ -78,6 +80,15 @@ static bool on_stop(void *ctx)
 	t->begun = true;
 	t->kept = false;
 	return stop;
+}
+
+static bool on_due(void *ctx)
+{
+	struct training *t = ctx;
+	double every = worker_job(t->w)->checkpoint_s, now = monotonic_s();
+	if (t->saved_s <= 0)
+		t->saved_s = now;
+	return every > 0 && now - t->saved_s >= every;
 }
 
 /* The job must be from this program: same config text, same numerics, same data and weights. */
@@ -150,6 +161,7 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 		                         .checkpoint = on_checkpoint,
 		                         .say = on_say,
 		                         .stop = on_stop,
+		                         .due = on_due,
 		                         .progress = &t.progress };
 	SCOPED(free)
 	char *backbone = inputs_weights(&config, "lpips-vgg-backbone"), *heads = inputs_weights(&config, "lpips-vgg");

@@ -98,6 +98,7 @@ void run_budget_of(struct run_options *o, const struct grid_budget *b)
 {
 	o->cell_wall_s = b->cell_wall_s;
 	o->grid_wall_s = b->grid_wall_s;
+	o->checkpoint_s = b->cell_checkpoint_s;
 	o->cells_max = b->grid_cells;
 	o->retries = b->cell_retries;
 	o->stop_after = b->on_failure == FAILURE_STOP ? 1 : b->on_failure == FAILURE_STOP_AFTER ? b->stop_after : 0;

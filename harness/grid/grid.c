@@ -257,6 +257,7 @@ static int read_grid(struct grid **out, const char *path, const struct given *gi
 {
 	struct grid *g = xcalloc(1, sizeof *g);
 	g->scratch = xcalloc(1, sizeof *g->scratch);
+	g->budget.cell_checkpoint_s = GRID_CHECKPOINT_S;
 	if (read_all(g, path, given, e)) {
 		grid_free(g);
 		return -1;

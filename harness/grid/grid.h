@@ -91,9 +91,11 @@ struct grid_chain {
 	struct grid_place at;
 };
 
+#define GRID_CHECKPOINT_S 600.0 /* between two checkpoints, unless the grid says otherwise */
 enum on_failure { FAILURE_CONTINUE, FAILURE_STOP, FAILURE_STOP_AFTER };
 struct grid_budget {
 	double cell_wall_s, grid_wall_s; /* 0 = no limit */
+	double cell_checkpoint_s;        /* 0 = by steps alone */
 	int cell_retries, grid_cells;    /* grid_cells: at most so many are started by a run; 0 = no limit */
 	enum on_failure on_failure;
 	int stop_after; /* failures, of FAILURE_STOP_AFTER */
@@ -165,7 +167,7 @@ void scoped_grid(struct grid **g); /* SCOPED(grid) struct grid *g = NULL; */
  *     a knob, or preset                    the highest layer of every row's settings
  *     seeds, seeds.train|eval|paired       seeds = 3 is the first three from the first training seed on
  *     grid.name, grid.text
- *     budget.cell.wall|retries, budget.grid.wall|cells, budget.on_failure
+ *     budget.cell.wall|retries|checkpoint, budget.grid.wall|cells, budget.on_failure
  *     metric.KEY, metric.NAME.KEY          samples, nfe, ref, extractor, ci, infinity, agg of every metric, or of
  *     one */
 MUST_CHECK int grid_set(struct grid *g, const char *assignment, struct err *e);

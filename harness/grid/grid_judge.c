@@ -28,17 +28,17 @@ double grid_duration(const char *text)
 	return total;
 }
 
-static int read_wall(double *out, const struct toml_value *t, struct err *e)
+static int read_duration(double *out, const struct toml_value *t, const char *key, bool may_be_0, struct err *e)
 {
 	const char *text = NULL;
-	int rc = toml_string(&text, t, "wall", e);
+	int rc = toml_string(&text, t, key, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	*out = grid_duration(text);
-	if (*out > 0)
+	if (*out > 0 || (may_be_0 && *out == 0))
 		return 0;
-	return toml_err(e, toml_find(t, "wall")->value,
-	                "'%s' is not a duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"", text);
+	return toml_err(e, toml_find(t, key)->value, "'%s' is not a duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"",
+	                text);
 }
 
 static int read_on_failure(struct grid_budget *b, const struct toml_value *t, struct err *e)
@@ -72,10 +72,11 @@ int grid_read_budget(struct grid *g, const struct toml_value *root, struct err *
 	if (grid_closed(t, &grid_keys[KEYS_BUDGET], e) || toml_typed(&cell, t, "cell", TOML_TABLE, e) < 0 ||
 	    toml_typed(&whole, t, "grid", TOML_TABLE, e) < 0 || read_on_failure(b, t, e))
 		return -1;
-	if (cell && (grid_closed(cell, cell_keys, e) || read_wall(&b->cell_wall_s, cell, e) ||
+	if (cell && (grid_closed(cell, cell_keys, e) || read_duration(&b->cell_wall_s, cell, "wall", false, e) ||
+	             read_duration(&b->cell_checkpoint_s, cell, "checkpoint", true, e) ||
 	             grid_int(&b->cell_retries, cell, cell_keys, "retries", e)))
 		return -1;
-	if (whole && (grid_closed(whole, whole_keys, e) || read_wall(&b->grid_wall_s, whole, e) ||
+	if (whole && (grid_closed(whole, whole_keys, e) || read_duration(&b->grid_wall_s, whole, "wall", false, e) ||
 	              grid_int(&b->grid_cells, whole, whole_keys, "cells", e)))
 		return -1;
 	return 0;

@@ -34,6 +34,8 @@ static void add_budget(struct json_writer *w, const char *name, const struct gri
 	json_begin(w, name, '{');
 	json_add_number(w, "cell_wall_s", b->cell_wall_s);
 	json_add_int(w, "cell_retries", b->cell_retries);
+	if (b->cell_checkpoint_s != GRID_CHECKPOINT_S) /* a key that came later: plans without it keep their hash */
+		json_add_number(w, "cell_checkpoint_s", b->cell_checkpoint_s);
 	json_add_number(w, "grid_wall_s", b->grid_wall_s);
 	json_add_int(w, "grid_cells", b->grid_cells);
 	json_add_text(w, "on_failure", on_failure[b->on_failure]);

@@ -44,6 +44,7 @@ static const struct field job_fields[] = {
 	FIELD(n, INTEGER),
 	FIELD(threads, COUNT, .positive = true),
 	FIELD(wall_s, NUMBER),
+	FIELD(checkpoint_s, NUMBER, .optional = true),
 	FIELD(ranks, COUNT, .optional = true),
 	FIELD(microbatch, COUNT, .optional = true),
 	FIELD(resumed_from, TEXT, .optional = true),

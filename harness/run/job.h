@@ -47,6 +47,7 @@ struct job {
 	int threads, ranks;       /* OpenMP threads of each of the processes that train it together; 0 ranks = one */
 	int microbatch;           /* samples that each of them computes at once; 0 = its share of a batch */
 	double wall_s;            /* 0 = no limit */
+	double checkpoint_s;      /* a checkpoint at least so often; 0 = by steps alone */
 	const char *resumed_from; /* attempt, or NULL */
 	int64_t generation;       /* as attempt.generation */
 	const struct job_score *scores;

@@ -56,6 +56,7 @@ struct run_options {
 	int jobs, threads;                    /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
 	int ranks;                            /* processes that train one cell together, started by mpirun; 0 and 1 = one */
 	double cell_wall_s, grid_wall_s;      /* budgets; 0 = none */
+	double checkpoint_s;                  /* a checkpoint at least so often; 0 = by steps alone */
 	int cells_max;                        /* at most this many cells are started; 0 = all */
 	int retries;                          /* of a cell that failed or was killed */
 	int stop_after;                       /* stop starting cells after this many failed cells; 0 = never */

@@ -115,6 +115,7 @@ static int write_job(const struct slot *slot, const struct run_plan *plan, const
 		.ranks = o->ranks,
 		.microbatch = c->microbatch,
 		.wall_s = o->cell_wall_s,
+		.checkpoint_s = o->checkpoint_s,
 		.resumed_from = *resumed_from ? resumed_from : NULL,
 		.scores = plan->asked,
 		.n_scores = plan->n_asked,

@@ -93,7 +93,7 @@ int team_join_devices(struct team *t, struct backend *b, struct err *e)
 		                "%s cannot take part in a team: only on the CPU can several processes train one cell", b->name);
 	if (t->rank == 0)
 		named = b->ops->team->name(b, name, e) == 0;
-	if (team_agree(t, &named, e) || !named)
+	if (team_agree(t, &named, NULL, e) || !named)
 		return t->rank == 0 ? -1 : err_set(e, "the first process cannot begin a team");
 	if (t->plugin->tell(name, sizeof name, t->error))
 		return err_set(e, "%d processes lost contact: %s", t->size, t->error);
@@ -195,11 +195,13 @@ int team_average(struct team *t, struct err *e)
 	return 0;
 }
 
-int team_agree(struct team *t, bool *value, struct err *e)
+int team_agree(struct team *t, bool *value, bool *also, struct err *e)
 {
-	unsigned char byte = *value;
+	unsigned char byte = (unsigned char)(*value | (also && *also) << 1);
 	if (t->plugin->tell(&byte, 1, t->error))
 		return err_set(e, "%d processes lost contact: %s", t->size, t->error);
-	*value = byte != 0;
+	*value = byte & 1;
+	if (also)
+		*also = byte >> 1;
 	return 0;
 }

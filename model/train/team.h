@@ -50,7 +50,7 @@ int team_size(const struct team *t); /* NULL: 1 */
 void team_watch(struct team *t, struct graph *g, float *grad, size_t n, float *loss);
 /* After graph_run, or once grad and loss are whole: the averages are there. */
 MUST_CHECK int team_average(struct team *t, struct err *e);
-/* Gives all processes rank 0's value. */
-MUST_CHECK int team_agree(struct team *t, bool *value, struct err *e);
+/* Gives all processes rank 0's values, by one message; `also` may be NULL. */
+MUST_CHECK int team_agree(struct team *t, bool *value, bool *also, struct err *e);
 
 #endif

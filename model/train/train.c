@@ -518,7 +518,8 @@ static int run(struct train_result *r, struct trainer *t, struct err *e)
 		progress->done = r->step * t->c->train.batch;
 	while (r->step < total) {
 		bool stop = h && h->stop && h->stop(h->ctx);
-		if (t->team && team_agree(t->team, &stop, e))
+		bool due = !stop && h && h->due && h->due(h->ctx);
+		if (t->team && team_agree(t->team, &stop, &due, e))
 			return -1;
 		bool point = !stop && ((r->step + 1) % every == 0 || r->step + 1 == total);
 		if (point && h && h->curve)
@@ -526,7 +527,7 @@ static int run(struct train_result *r, struct trainer *t, struct err *e)
 		if (!stop && one_step(t, r->step, e))
 			return -1;
 		r->step += !stop;
-		bool keep = t->o->checkpoint_every && r->step % t->o->checkpoint_every == 0;
+		bool keep = due || (t->o->checkpoint_every && r->step % t->o->checkpoint_every == 0);
 		if ((stop || point || keep || t->b->ops->host_memory) && look(r, t, e))
 			return -1;
 		if (r->end == TRAIN_DIVERGED)

@@ -26,13 +26,16 @@ struct train_hooks {
 	void (*say)(void *ctx, const char *line);
 	/* Asked after every step: true = write a checkpoint and return TRAIN_STOPPED. May be NULL. */
 	bool (*stop)(void *ctx);
+	/* Asked before every step, of rank 0 alone where a team trains: true = a checkpoint is written after it, too. What
+	 * it answers changes no bit of the result. May be NULL. */
+	bool (*due)(void *ctx);
 	struct progress *progress; /* may be NULL */
 };
 
 struct train_options {
 	uint64_t seed;
 	const char *dir;      /* an existing folder for checkpoints: DIR/step-%08d.ckpt, the last two are kept */
-	int checkpoint_every; /* steps; 0 = only at the end and when stopped */
+	int checkpoint_every; /* steps; 0 = only at the end, when stopped and when due */
 	int curve_every;      /* steps between curve points; 0 = about 100 points in all */
 	int threads;          /* 0 = OpenMP's default */
 	int microbatch;       /* samples that each process computes at once (model/train/fit.h); 0 = its share of a batch */

@@ -59,6 +59,16 @@ test_two_processes_repeat_their_bits() {
 	run ablate verify --sample 100% --db two.db; exits 0
 }
 
+# The clocks of the processes differ: the first one's decides at which step all of them meet for a checkpoint.
+test_two_processes_write_checkpoints_by_time() {
+	ready
+	run ablate run grid.toml --db two.db --threads 1 --ranks 2; exits 0
+	run ablate run grid.toml --db time.db --threads 1 --ranks 2 --set budget.cell.checkpoint=0.02s; exits 0
+	check test "$(sql time.db "SELECT count(*) FROM checkpoint")" -gt "$(sql two.db "SELECT count(*) FROM checkpoint")"
+	losses two.db >two; losses time.db >time
+	same two time
+}
+
 test_a_stopped_pair_goes_on_to_the_same_bits() {
 	ready
 	sed -i 's/"train.steps" = 60/"train.steps" = 400/' grid.toml

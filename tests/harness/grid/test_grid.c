@@ -81,6 +81,19 @@ Test(grid, expressions_are_numbers_of_the_data)
 
 /* ---- identity --------------------------------------------------------------------------------------------------- */
 
+/* The key came later than the hashes of plans that are in records: its default is in none. */
+Test(grid, the_default_time_between_checkpoints_is_in_no_hash)
+{
+	SCOPED(plan)
+	struct plan *none = must(GRID STUDY), *said = must(GRID STUDY "[budget]\ncell={checkpoint='10m'}\n"),
+				*other = must(GRID STUDY "[budget]\ncell={checkpoint='0s'}\n");
+	cr_assert_eq(none->grid->budget.cell_checkpoint_s, 600);
+	cr_assert_eq(other->grid->budget.cell_checkpoint_s, 0);
+	cr_assert_str_eq(none->hash, said->hash);
+	cr_assert_str_neq(none->hash, other->hash);
+	cr_assert_str_eq(none->cells[0].hash, other->cells[0].hash);
+}
+
 Test(grid, spelling_and_order_change_no_hash)
 {
 	SCOPED(plan)

@@ -25,6 +25,7 @@ Test(grid, set_reaches_seeds_budget_metrics_and_name)
 		                                "seeds.eval=[5,6]",
 		                                "grid.seeds.paired=false",
 		                                "budget.cell.wall=90s",
+		                                "budget.cell.checkpoint=0.5s",
 		                                "budget.grid.wall=\"1h30m\"",
 		                                "budget.on_failure=stop-after:4",
 		                                "metric.samples=64",
@@ -42,7 +43,8 @@ Test(grid, set_reaches_seeds_budget_metrics_and_name)
 	for (int i = 0; i < 3; i++)
 		cr_assert_eq(g->seeds.train[i], 7 + i);
 	cr_assert(g->seeds.n_eval == 2 && g->seeds.eval[1] == 6 && !g->seeds.paired && !g->gates[0].rule.paired);
-	cr_assert(g->budget.cell_wall_s == 90 && g->budget.cell_retries == 2 && g->budget.grid_wall_s == 5400);
+	cr_assert(g->budget.cell_wall_s == 90 && g->budget.cell_retries == 2 && g->budget.cell_checkpoint_s == 0.5 &&
+	          g->budget.grid_wall_s == 5400);
 	cr_assert(g->budget.on_failure == FAILURE_STOP_AFTER && g->budget.stop_after == 4);
 	cr_assert(g->metrics[0].samples == 64 && g->metrics[1].samples == 64 && g->metrics[0].n_nfe == 3 &&
 	          g->metrics[1].n_nfe == 1);

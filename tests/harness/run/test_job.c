@@ -45,6 +45,7 @@ static const struct job full = {
 	.ranks = 2,
 	.microbatch = 16,
 	.wall_s = 0.1,
+	.checkpoint_s = 0.05,
 	.resumed_from = "a-0",
 	.scores = scores,
 	.n_scores = 2,
@@ -90,6 +91,7 @@ static void same_job(const struct job *a, const struct job *b)
 	SAME(ranks);
 	SAME(microbatch);
 	SAME(wall_s);
+	SAME(checkpoint_s);
 	SAME(n_scores);
 	for (int i = 0; i < b->n_scores; i++)
 		same_score(&a->scores[i], &b->scores[i]);

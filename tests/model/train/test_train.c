@@ -163,6 +163,48 @@ Test(train, same_bits_under_ect)
 		(const char *[]){ "method.kind", "ect", "ect.stage_steps", "8", "precond.kind", "edm", "loss.c", "0", NULL });
 }
 
+struct dues {
+	int asked;
+	int64_t saved[32];
+	int n;
+};
+
+static bool due(void *ctx)
+{
+	struct dues *d = ctx;
+	return ++d->asked % 5 == 0;
+}
+
+static int note_saved(void *ctx, int64_t step, const char *path, const char *sha256, struct err *e)
+{
+	struct dues *d = ctx;
+	(void)path, (void)sha256, (void)e;
+	cr_assert_lt(d->n, 32);
+	d->saved[d->n++] = step;
+	return 0;
+}
+
+/* Checkpoints by time are at steps that differ from run to run: they must not show in the bits. */
+Test(train, a_checkpoint_that_is_due_is_written_beside_the_others_and_changes_no_bit)
+{
+	struct run_config c = tiny(NULL);
+	static const int64_t wanted[] = { 5, 9, 10, 15, 18, 20, 24 };
+	char *a = tempdir_make(), *b = tempdir_make();
+	struct dues d = { 0 };
+	struct watch w = watching();
+	struct train_result r, whole = run(&c, b, &w, 0);
+	struct err e = ERR_INIT;
+	struct train_hooks hooks = { .ctx = &d, .due = due, .checkpoint = note_saved };
+	struct train_options o = { .seed = 3, .dir = a, .threads = 2, .curve_every = 1, .checkpoint_every = 9 };
+	cr_assert_eq(train_run(&r, &c, &o, &hooks, &e), 0, "%s", e.msg);
+	cr_assert_eq(d.n, 7);
+	for (int i = 0; i < 7; i++)
+		cr_assert_eq(d.saved[i], wanted[i]);
+	cr_assert_str_eq(r.checkpoint_sha256, whole.checkpoint_sha256);
+	tempdir_remove(a);
+	tempdir_remove(b);
+}
+
 /* The children are killed by SIGKILL right after a random step; checkpoints are every 3 steps. */
 Test(train, killed_at_random_steps_it_ends_in_the_same_bits)
 {
