@@ -1,5 +1,6 @@
 /* cmd-show.c - `ablate show`: everything known about a cell or an attempt. */
 #define _GNU_SOURCE
+#include "harness/attest/statement.h"
 #include "harness/cli/cmd.h"
 #include "harness/text/escape.h"
 #include "harness/record/journal.h"
@@ -72,6 +73,12 @@ static json_t *collect(struct db *db, const struct record *r, const char *runs, 
 		(void)json_object_set_new(all, part->key, list);
 	}
 	if (*r->attempt) {
+		json_t *statements;
+		if (statement_list(&statements, NULL, NULL, db, r->attempt, e)) {
+			json_decref(all);
+			return NULL;
+		}
+		(void)json_object_set_new(all, "statements", statements);
 		SCOPED(free) char *folder = xstrfmt("%s/%.12s/%s", runs, r->cell, r->attempt);
 		if (io_is_dir(folder))
 			(void)json_object_set_new(all, "folder", json_out_text(folder));
@@ -166,6 +173,7 @@ const struct cmd cmd_show = {
 	.summary = "show everything known about a cell or an attempt",
 	.help =
 		"The first 4 digits of a hash or id are enough. A cell is shown with the attempt used for it: configuration, "
-		"labels, attempts, scores, what was read and written, and the environment.",
+		"labels, attempts, scores, what was read and written, the environment, and whose signed statements there are "
+		"about it, each with what its check found (`ablate attest`).",
 	.run = run,
 };

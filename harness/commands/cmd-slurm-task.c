@@ -1,5 +1,6 @@
 /* cmd-slurm-task.c - `ablate slurm-task PLAN`: one cell of a frozen plan, run on a shard of its own, as one task of an
  * array. Asked to stop (TERM, before Slurm's time limit), it writes a checkpoint and exits 75, which requeues it. */
+#include "harness/attest/signing_key.h"
 #include "harness/cli/cmd.h"
 #include "harness/plan/plan_memory.h"
 #include "harness/run/engine_device.h"
@@ -99,7 +100,13 @@ static int run(struct cli *c)
 	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[index].cell);
 	SCOPED(free) struct run_row *rows = xcalloc((size_t)set.run.n_rows + 1, sizeof *rows);
 	struct run_plan one = only_cell(&set, (int)index, rows);
+	SCOPED(signing_key) struct signing_key *key = NULL;
+	if (signing_key_find(&key, &e)) {
+		run_set_release(&set);
+		return cli_fail(c, &e);
+	}
 	struct run_options o = { .db = shard,
+		                     .key = key,
 		                     .what = "ablate slurm-task",
 		                     .jobs = 1,
 		                     .threads = threads_of(c, (int)number_of(ENV_SLURM_CPUS_PER_TASK, 0)),

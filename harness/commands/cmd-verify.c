@@ -1,5 +1,6 @@
 /* cmd-verify.c - `ablate verify`: attempts run once more, and their bits compared. */
 #define _GNU_SOURCE
+#include "harness/attest/statement.h"
 #include "harness/cli/cmd.h"
 #include "harness/run/engine_device.h"
 #include "harness/record/host.h"
@@ -31,6 +32,7 @@ static const struct opt options[] = {
 	  .kind = OPT_STRING,
 	  .arg = "ATTEMPT",
 	  .help = "compare with this attempt instead of running again" },
+	{ .name = "attest", .kind = OPT_FLAG, .help = "sign what is found with your key (`ablate key`), for the record" },
 	THREADS_OPTION("instead of the number that the attempt had"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
 	PLAN_OPTIONS,
@@ -164,6 +166,28 @@ static void tell(const struct cli *c, json_t *list, const struct target *t, cons
 	(void)fflush(stdout);
 }
 
+/* --attest: the statement of this machine's owner beside that of the attempt's. */
+static int attest(const struct cli *c, struct store *s, const struct target *t, const char *other,
+                  const struct verify_result *r, struct err *e)
+{
+	SCOPED(signing_key) struct signing_key *k = NULL;
+	const struct statement_repeat said = {
+		.a = t->attempt, .b = other, .first_diff = r->first, .compared = r->n, .equal = r->equal
+	};
+	return cli_flag(c, "attest") && (signing_key_find(&k, e) || statement_verify(s, k, &said, e)) ? -1 : 0;
+}
+
+/* Asked before anything is run. */
+static int has_key(const struct cli *c, struct err *e)
+{
+	SCOPED(signing_key) struct signing_key *k = NULL;
+	if (!cli_flag(c, "attest"))
+		return 0;
+	if (signing_key_find(&k, e))
+		return -1;
+	return k ? 0 : err_code(e, EXIT_USAGE, "--attest: no signing key: `ablate key new` makes one");
+}
+
 /* One target: 0 equal, 1 different, -1 with e. */
 static int verify_one(const struct cli *c, json_t *list, const struct target *t, struct err *e)
 {
@@ -186,6 +210,8 @@ static int verify_one(const struct cli *c, json_t *list, const struct target *t,
 	}
 	if (verify_compare(&r, s.db, t->attempt, other, e) || verify_record(&s, &r, t->attempt, other, e))
 		return -1;
+	if (attest(c, &s, t, other, &r, e))
+		return -1;
 	tell(c, list, t, other, &r);
 	return r.equal ? 0 : 1;
 }
@@ -195,7 +221,7 @@ static int run(struct cli *c)
 	struct err e = ERR_INIT;
 	struct targets t = { 0 };
 	struct db *db;
-	if (db_open(&db, c->db, DB_READ, &e))
+	if (has_key(c, &e) || db_open(&db, c->db, DB_READ, &e))
 		return cli_fail(c, &e);
 	int rc = find_targets(&t, c, db, &e), passed = 0, failed = 0;
 	db_close(db);
@@ -231,7 +257,8 @@ const struct cmd cmd_verify = {
 		"differs, and files the result in table verify. The repetition is never used for its cell. Exit code 6 when "
 		"anything differs. If interrupted, it compares nothing; every repetition starts from the beginning.\n\n"
 		"--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of "
-		"its cells; --with compares two existing attempts.",
+		"its cells; --with compares two existing attempts; --attest signs the result, so that an attempt has the word "
+		"of a second machine (`ablate attest`).",
 	.options = options,
 	.run = run,
 };

@@ -1,6 +1,7 @@
 /* run_command.c - see run_command.h. */
 #include "harness/commands/run_command.h"
 
+#include "harness/attest/signing_key.h"
 #include "harness/cli/device_option.h"
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
@@ -190,6 +191,10 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	struct run_result r;
 	struct run_set set;
 	struct engine_devices devices;
+	SCOPED(signing_key) struct signing_key *key = NULL;
+	if (signing_key_find(&key, &e))
+		return cli_fail(c, &e);
+	o.key = key;
 	run_options_of(&o, c);
 	run_budget_of(&o, &p->grid->budget);
 	/* the nodes of a cluster have devices of their own */

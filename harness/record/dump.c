@@ -51,6 +51,8 @@ char *dump_query(const char *table)
 		{ "verdict", "id" },
 		{ "paper_value", "paper, locus, label, metric, nfe" },
 		{ "shard", "id" },
+		{ "statement", "id" },
+		{ "pruned", "attempt, name" },
 	};
 	const char *key = "hash";
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

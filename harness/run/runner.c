@@ -1,5 +1,6 @@
 /* runner.c - see runner.h: which cell starts when, what a signal, a budget or a failure stops. */
 #define _GNU_SOURCE
+#include "harness/attest/statement.h"
 #include "harness/record/ingest.h"
 #include "harness/record/query.h"
 #include "harness/run/runner_private.h"
@@ -295,6 +296,15 @@ static void hear_note(void *ctx, const char *attempt, const char *note)
 			say_amiss(r, "%s: %s", name_of(name, r->slots[i].cell), note);
 }
 
+/* A signature that cannot be recorded is no reason to stop: `ablate attest` can make it later. */
+static void sign(struct run *r, const char *attempt)
+{
+	struct err e = ERR_INIT;
+	bool made;
+	if (r->o->key && statement_seal(&made, &r->store, r->o->key, attempt, &e))
+		say_amiss(r, "attempt %.8s is not signed: %s", attempt, e.msg);
+}
+
 static int poll_slot(struct run *r, struct slot *slot, struct err *e)
 {
 	struct child_end end;
@@ -302,6 +312,8 @@ static int poll_slot(struct run *r, struct slot *slot, struct err *e)
 	char reason[512] = "";
 	if (child_reap(&slot->child, &end)) {
 		int rc = slot_finish(&state, reason, slot, &r->store, &end, e);
+		if (!rc)
+			sign(r, slot->attempt);
 		engine_device_give_back(&r->devices, slot->device);
 		if (!rc && !move_on(r, slot, end.exit_code, reason))
 			settle(r, slot, state, reason);

@@ -48,6 +48,7 @@ struct run_plan {
 };
 
 struct progress;
+struct signing_key;
 struct run_options {
 	const char *db;   /* path */
 	const char *what; /* shown to others who find the database in use: "ablate run quickstart.toml" */
@@ -64,8 +65,9 @@ struct run_options {
 	void (*say)(void *ctx, const char *line,
 	            bool amiss); /* one line per state change, `amiss` for what should be shown even with -q; may be NULL */
 	void *say_ctx;
-	bool record_only; /* record the plan, classify its cells, start nothing */
-	bool again;       /* rerun cells that diverged (the same bits would diverge again) */
+	const struct signing_key *key; /* signs each attempt that is over; NULL = nobody does */
+	bool record_only;              /* record the plan, classify its cells, start nothing */
+	bool again;                    /* rerun cells that diverged (the same bits would diverge again) */
 };
 
 /* Counts of cells, by their state at the end. */

@@ -44,6 +44,8 @@ test_studies_results_and_records() {
 	one_object 0 export; one_object 0 export --table attempt; one_object 0 export --csv -o x.csv; one_object 0 export --tensorboard tb
 	one_object 5 gate t.toml; one_object 0 baseline propose t.toml; one_object 0 baseline accept t.toml --reason "the first"
 	one_object 0 gate t.toml; one_object 0 baseline list; one_object 0 verify "$id"
+	one_object 0 key new --file k.pem; ABLATE_KEY=k.pem one_object 0 attest --all; one_object 0 attest --check; one_object 0 attest --export s.jsonl
+	one_object 0 attest --import s.jsonl; one_object 2 key show
 	one_object 0 sample "$id" -n 4 -o s.png
 	one_object 0 merge --rebuild; one_object 0 schema
 }
