@@ -147,9 +147,9 @@ CREATE TABLE verify( -- comparisons of an attempt with its repetition
 	first_diff_step INTEGER, -- the first training step that differs
 	first_diff TEXT, -- what differs there, with both values
 	max_ulp INTEGER, -- largest distance of two values in units in the last place
+	created TEXT NOT NULL, -- wall clock
 	lives INTEGER, -- lives of the attempt that were replayed, each from where the one before it stopped; NULL = 1
-	unlike TEXT, -- what differs between the environments, life by life; NULL = nothing that is known
-	created TEXT NOT NULL -- wall clock
+	unlike TEXT -- what differs between the environments, life by life; NULL = nothing that is known
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE baseline( -- frozen per-seed values that gates compare with

@@ -83,7 +83,7 @@ for a in plan["arms"]:
 fid = {0: [10.0, 10.5], 1: [12.0, 12.6]}
 for c in plan["cells"]:
     k = arms.index(c["arm"])
-    print("INSERT INTO cell VALUES('%s', '%s', %d, 1, 'd');" % (name(c["cell"]), name(c["arm"]), c["seed"]))
+    print("INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES('%s', '%s', %d, 1, 'd');" % (name(c["cell"]), name(c["arm"]), c["seed"]))
     for r in plan["rows"]:
         if r["arm"] == c["arm"]:
             print("INSERT INTO grid_cell(grid, cell, chain, ordinal, label) VALUES('%s', '%s', '%s', 0, '%s');" % (plan["grid"]["hash"], name(c["cell"]), r["chain"], r["label"]))

@@ -48,6 +48,19 @@ lines_of() { [ "$(wc -l <"$1")" -eq "$2" ] || fail "$1 has $(wc -l <"$1") lines,
 same() { cmp -s "$1" "$2" || fail "$1 and $2 differ: $(diff "$1" "$2" | head -5)"; }
 sql() { sqlite3 -readonly "$1" "$2" || fail "sqlite3 $1: $2"; }                       # sql DB QUERY
 whole() { [ "$(sql "$1" 'PRAGMA integrity_check')" = ok ] || fail "$1 is damaged"; }
+# The content of NEW in a database as the program of that schema version made it.
+make_older() { # VERSION NEW OLD
+	local t columns
+	sqlite3 "$3" <"$SOURCE/tests/fixtures/databases/v$1.sql" || fail "cannot make $3"
+	{
+		echo "ATTACH '$2' AS new; PRAGMA foreign_keys = OFF; BEGIN;"
+		for t in $(sql "$3" "SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> 'meta'"); do
+			columns=$(sql "$3" "SELECT group_concat(name, ', ') FROM pragma_table_info('$t')")
+			echo "INSERT INTO $t($columns) SELECT $columns FROM new.$t;"
+		done
+		echo "INSERT INTO meta SELECT * FROM new.meta WHERE key = 'ledger_bytes'; COMMIT;"
+	} | sqlite3 "$3" || fail "cannot fill $3"
+}
 # g.toml: two seeds on generated pictures, scored without weights.
 small_grid() { # STEPS [BATCH]
 	cat >g.toml <<-END

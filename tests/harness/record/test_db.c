@@ -35,7 +35,8 @@ static void add_cell(struct db *db)
 {
 	OK(db_begin(db, &e));
 	OK(db_exec(db, &e, "INSERT INTO arm VALUES(?, '{}')", "s", arm));
-	OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, 1, 1, 'd')", "ss", cell, arm));
+	OK(db_exec(db, &e, "INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES(?, ?, 1, 1, 'd')", "ss", cell,
+	           arm));
 	OK(db_commit(db, &e));
 }
 
@@ -152,7 +153,8 @@ Test(db, finished_records_can_be_neither_changed_nor_deleted)
 	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'running', 'now')", "s",
 	           cell));
 	OK(db_exec(db, &e,
-	           "INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', 2.5, '0x1.4p+1', NULL, NULL, 10, NULL)",
+	           "INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, lo, hi, n, "
+	           "computed_by) VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', 2.5, '0x1.4p+1', NULL, NULL, 10, NULL)",
 	           ""));
 	OK(db_exec(db, &e, "INSERT INTO curve VALUES('u', 'loss', 1, 0.5)", ""));
 	OK(db_exec(db, &e, "UPDATE attempt SET step = 5 WHERE id = 'u'", ""));
@@ -194,12 +196,12 @@ Test(db, a_nan_is_null_and_not_a_number)
 }
 
 static const struct db_migration two_steps[] = {
-	{ 3, "ALTER TABLE arm ADD COLUMN note TEXT" },
-	{ 4, "CREATE TABLE extra(x INTEGER) STRICT" },
+	{ 4, "ALTER TABLE arm ADD COLUMN note TEXT" },
+	{ 5, "CREATE TABLE extra(x INTEGER) STRICT" },
 	{ 0, NULL },
 };
-static const struct db_migration broken_step[] = { { 3, "ALTER TABLE arm ADD COLUMN note TEXT" },
-	                                               { 4, "CREATE TABLE arm(x)" },
+static const struct db_migration broken_step[] = { { 4, "ALTER TABLE arm ADD COLUMN note TEXT" },
+	                                               { 5, "CREATE TABLE arm(x)" },
 	                                               { 0, NULL } };
 
 static void refused(const char *path, enum db_mode mode, const char *says)
@@ -240,7 +242,7 @@ Test(db, refuses_a_newer_version_and_leaves_its_bytes_alone)
 {
 	char *path = TMP("newer.db"), before[SHA256_HEX], after[SHA256_HEX];
 	struct db *db = open_new(path);
-	OK(db_script(db, &e, "PRAGMA user_version = 4"));
+	OK(db_script(db, &e, "PRAGMA user_version = 5"));
 	db_close(db);
 	OK(io_sha256_file(before, path, &e));
 	refused(path, DB_WRITE, "newer ablate");
@@ -255,40 +257,39 @@ Test(db, an_older_version_is_copied_then_brought_up_to_date)
 	struct db *db = open_new(path);
 	add_cell(db);
 	db_close(db);
-	struct db_schema v5 = { 5, "", two_steps };
-	OK(db_open_schema(&db, path, DB_WRITE, &v5, &e));
+	struct db_schema v6 = { 6, "", two_steps };
+	OK(db_open_schema(&db, path, DB_WRITE, &v6, &e));
 	int64_t version, arms;
 	OK(db_int_of(&version, 0, db, &e, "PRAGMA user_version", ""));
 	OK(db_int_of(&arms, 0, db, &e, "SELECT count(note IS NULL) FROM arm", ""));
-	cr_assert_eq(version, 5);
+	cr_assert_eq(version, 6);
 	cr_assert_eq(arms, 1);
 	cr_assert(strstr(db_note(db), ".bak"), "says where the copy is: %s", db_note(db));
 	db_close(db);
 	glob_t g;
-	cr_assert_eq(glob(TMP("old.db.v3-*.bak"), 0, NULL, &g), 0);
+	cr_assert_eq(glob(TMP("old.db.v4*.bak"), 0, NULL, &g), 0);
 	OK(db_open(&db, g.gl_pathv[0], DB_READ, &e));
 	OK(db_int_of(&arms, 0, db, &e, "SELECT count(*) FROM arm", ""));
 	cr_assert_eq(arms, 1);
 	db_close(db);
 }
 
-/* A database as version 2 made it: no metric.computed_by; as version 1: no grid.made_of either. */
+/* A database with one score in it, as the program of that version made it. */
 static void make_older(const char *path, int version)
 {
-	struct db *db = open_new(path);
-	OK(db_script(
-		db, &e,
-		"INSERT INTO grid(hash, name, toml, created) VALUES('h', 'n', 't', 'c'); INSERT INTO arm "
-		"VALUES(hex(zeroblob(32)), '{}'); INSERT INTO cell VALUES(hex(zeroblob(32)), hex(zeroblob(32)), 1, 1, 'd'); "
-		"INSERT INTO attempt(id, cell, n, state, started) VALUES('u', hex(zeroblob(32)), 1, 'done', 's'); INSERT INTO "
-		"metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex) VALUES('u', 'fid', 1, 'ema', 1, 1, "
-		"'p', 0.5, '0x1p-1'); DROP VIEW v_result; CREATE VIEW v_result AS SELECT arm, numerics, dataset, seed, m.* "
-		"FROM cell, metric m; ALTER TABLE metric DROP COLUMN computed_by; DELETE FROM meta WHERE key = "
-		"'column:metric.computed_by'; PRAGMA user_version = 2"));
-	if (version == 1)
-		OK(db_script(db, &e,
-		             "ALTER TABLE grid DROP COLUMN made_of; DELETE FROM meta WHERE key = 'column:grid.made_of'; PRAGMA "
-		             "user_version = 1"));
+	static const struct db_schema nothing = { 0, "", two_steps };
+	struct db *db;
+	SCOPED(str) struct str script = { 0 };
+	OK(io_read(&script, FMT(FIXTURES "/databases/v%d.sql", version), 1 << 20, &e));
+	OK(db_open_schema(&db, path, DB_WRITE, &nothing, &e));
+	OK(db_script(db, &e, str_text(&script)) ||
+	   db_script(
+		   db, &e,
+		   "INSERT INTO grid(hash, name, toml, created) VALUES('h', 'n', 't', 'c'); INSERT INTO arm "
+		   "VALUES(hex(zeroblob(32)), '{}'); INSERT INTO cell VALUES(hex(zeroblob(32)), hex(zeroblob(32)), 1, 1, 'd'); "
+		   "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', hex(zeroblob(32)), 1, 'done', 's'); INSERT "
+		   "INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex) VALUES('u', 'fid', 1, "
+		   "'ema', 1, 1, 'p', 0.5, '0x1p-1'); INSERT INTO verify VALUES('v', 'u', 'u', 'bits', 1, 7, NULL, NULL, NULL, 'now')"));
 	db_close(db);
 }
 
@@ -321,11 +322,13 @@ static void becomes_new(int version)
 	int64_t differ = -1;
 	OK(db_int_of(
 		&differ, -1, db, &e,
-		"SELECT (SELECT count(*) FROM (SELECT * FROM meta EXCEPT SELECT * FROM f.meta)) + "
-		"(SELECT count(*) FROM (SELECT * FROM f.meta EXCEPT SELECT * FROM meta)) + (SELECT count(*) FROM (SELECT "
+		"SELECT (SELECT count(*) FROM (SELECT * FROM meta EXCEPT SELECT * FROM f.meta) WHERE key <> 'tool_version') + "
+		"(SELECT count(*) FROM (SELECT * FROM f.meta EXCEPT SELECT * FROM meta) WHERE key <> 'tool_version') + "
+		"(SELECT count(*) FROM (SELECT "
 		"m.name, t.name, t.type, t.cid FROM sqlite_schema m, pragma_table_info(m.name) t EXCEPT SELECT m.name, t.name, "
 		"t.type, t.cid FROM f.sqlite_schema m, pragma_table_info(m.name, 'f') t)) + (SELECT count(*) FROM (SELECT "
-		"name, sql FROM f.sqlite_schema WHERE type = 'view' EXCEPT SELECT name, sql FROM sqlite_schema))",
+		"name, sql FROM f.sqlite_schema WHERE type <> 'table' EXCEPT SELECT name, sql FROM sqlite_schema)) + "
+		"(SELECT count(*) FROM (SELECT name FROM sqlite_schema EXCEPT SELECT name FROM f.sqlite_schema))",
 		""));
 	cr_assert_eq(differ, 0);
 	int64_t scores = 0;
@@ -345,13 +348,18 @@ Test(db, version_2_becomes_what_a_new_database_is)
 	becomes_new(2);
 }
 
+Test(db, version_3_becomes_what_a_new_database_is)
+{
+	becomes_new(3);
+}
+
 Test(db, a_failing_migration_leaves_the_old_version)
 {
 	char *path = TMP("broken.db");
 	db_close(open_new(path));
-	struct db_schema v5 = { 5, "", broken_step };
+	struct db_schema v6 = { 6, "", broken_step };
 	struct db *db = NULL;
-	cr_assert_eq(db_open_schema(&db, path, DB_WRITE, &v5, &e), -1);
+	cr_assert_eq(db_open_schema(&db, path, DB_WRITE, &v6, &e), -1);
 	OK(db_open(&db, path, DB_READ, &e));
 	int64_t n;
 	OK(db_int_of(&n, -1, db, &e, "SELECT count(*) FROM pragma_table_info('arm')", ""));
@@ -444,13 +452,16 @@ Test(db, the_mean_and_spread_of_an_arm_are_over_training_seeds)
 	for (int s = 0; s < 3; s++) {
 		char hash[SHA256_HEX], *id = FMT("u%d", s);
 		io_sha256(hash, &s, sizeof s);
-		OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, ?, 1, 'd')", "ssi", hash, arm, (int64_t)s));
+		OK(db_exec(db, &e, "INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES(?, ?, ?, 1, 'd')", "ssi", hash,
+		           arm, (int64_t)s));
 		OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES(?, ?, 1, 'done', 'now')", "ss", id,
 		           hash));
 		for (int v = 0; v < 2; v++)
-			OK(db_exec(db, &e,
-			           "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, ?, 'p', ?, 'x', NULL, NULL, 10, NULL)", "sid",
-			           id, (int64_t)v, values[s][v]));
+			OK(db_exec(
+				db, &e,
+				"INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, lo, hi, n, "
+				"computed_by) VALUES(?, 'fid', 1, 'ema', 10, ?, 'p', ?, 'x', NULL, NULL, 10, NULL)",
+				"sid", id, (int64_t)v, values[s][v]));
 	}
 	struct db_rows rows;
 	OK(db_query(&rows, db, &e, "SELECT seeds, mean, sd FROM v_arm", ""));

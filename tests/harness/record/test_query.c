@@ -20,7 +20,8 @@ static struct db *one_cell(void)
 	OK(db_open(&db, TMP("q.db"), DB_WRITE, &e));
 	OK(db_begin(db, &e));
 	OK(db_script(db, &e, "INSERT INTO arm VALUES(hex(zeroblob(32)), '{}')"));
-	OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, hex(zeroblob(32)), 1, 1, 'd')", "s", cell));
+	OK(db_exec(db, &e, "INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES(?, hex(zeroblob(32)), 1, 1, 'd')",
+	           "s", cell));
 	OK(db_commit(db, &e));
 	return db;
 }

@@ -29,7 +29,9 @@ static void metric(const char *id, double value)
 {
 	char hex[40];
 	(void)snprintf(hex, sizeof hex, "%a", value);
-	OK(db_exec(s.db, &e, "INSERT INTO metric VALUES(?, 'fid', 1, 'ema', 10, 101, 'p', ?, ?, NULL, NULL, 10, NULL)",
+	OK(db_exec(s.db, &e,
+	           "INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, lo, hi, n, "
+	           "computed_by) VALUES(?, 'fid', 1, 'ema', 10, 101, 'p', ?, ?, NULL, NULL, 10, NULL)",
 	           "sds", id, value, hex));
 }
 
@@ -37,7 +39,8 @@ static void setup(void)
 {
 	OK(store_open(&s, TMP("a.db"), STORE_WRITE, "test", &e));
 	OK(db_exec(s.db, &e, "INSERT INTO arm VALUES(?, '{}')", "s", hash));
-	OK(db_exec(s.db, &e, "INSERT INTO cell VALUES(?, ?, 1, 1, 'd')", "ss", hash, hash));
+	OK(db_exec(s.db, &e, "INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES(?, ?, 1, 1, 'd')", "ss", hash,
+	           hash));
 	add_attempt("1111-a", NULL);
 	add_attempt("2222-b", NULL);
 	for (int64_t k = 1; k <= 5; k++)
@@ -136,7 +139,7 @@ Test(verify, records_are_found_by_their_beginning)
 	OK(record_find(&r, s.db, "aaaaaaaa", &e));
 	cr_assert(r.is_cell);
 	cr_assert_str_eq(r.attempt, "1111-a", "the first done attempt is used");
-	OK(db_exec(s.db, &e, "INSERT INTO cell VALUES(?, ?, 2, 1, 'd')", "ss",
+	OK(db_exec(s.db, &e, "INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES(?, ?, 2, 1, 'd')", "ss",
 	           "aaaa"
 	           "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
 	           hash));

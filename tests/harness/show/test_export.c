@@ -31,16 +31,17 @@ static struct db *filled(void)
 	             "BEGIN; INSERT INTO grid(hash, name, toml, created) VALUES('g', 'g', 'say \"hi\", it''s\nme', "
 	             "'2026-01-01T00:00:00.000Z')"));
 	OK(db_exec(db, &e, "INSERT INTO arm VALUES(?, '{}')", "s", hash));
-	OK(db_exec(db, &e, "INSERT INTO cell VALUES(?, ?, 7, 1, 'd')", "ss", hash, hash));
+	OK(db_exec(db, &e, "INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES(?, ?, 7, 1, 'd')", "ss", hash,
+	           hash));
 	OK(db_exec(db, &e, "INSERT INTO grid_cell VALUES('g', ?, '', 0, 'no \"EMA\", twice', NULL)", "s", hash));
 	OK(db_exec(db, &e,
 	           "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', ?, 1, 'done', '2026-01-01T00:00:00.000Z')",
 	           "s", hash));
-	OK(db_exec(
-		db, &e,
-		"INSERT INTO metric VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', ?, '0x1.999999999999ap-4', NULL, 9e999, 10, "
-		"'cuSOLVER on cuda:0')",
-		"d", 0.1));
+	OK(db_exec(db, &e,
+	           "INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, lo, hi, n, "
+	           "computed_by) VALUES('u', 'fid', 1, 'ema', 10, 101, 'p', ?, '0x1.999999999999ap-4', NULL, 9e999, 10, "
+	           "'cuSOLVER on cuda:0')",
+	           "d", 0.1));
 	OK(db_exec(db, &e, "INSERT INTO curve VALUES('u', 'loss', 1, 0.5), ('u', 'loss', 2, NULL), ('u', 'loss', 3, 9e999)",
 	           ""));
 	OK(db_commit(db, &e));

@@ -37,7 +37,8 @@ static void add_pictures(struct db *db, const struct plan *p, const char *runs)
 		OK(io_sha256_file(hash, path, e));
 		OK(db_exec(db, e, "INSERT OR IGNORE INTO artifact(hash, kind, name) VALUES(?, 'picture', 'picture-1.png')", "s",
 		           hash));
-		OK(db_exec(db, e, "INSERT INTO output VALUES(?, 'picture@1', ?)", "ss", attempt, hash));
+		OK(db_exec(db, e, "INSERT INTO output(attempt, role, artifact) VALUES(?, 'picture@1', ?)", "ss", attempt,
+		           hash));
 	}
 	OK(db_commit(db, e));
 }
