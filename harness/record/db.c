@@ -15,13 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int busy_ms = 10000;
-
-void db_set_busy_ms(int ms)
-{
-	busy_ms = ms;
-}
-
 /* The 100-byte header, read without SQLite: so that a file that is not ours, or of a newer version, is not touched. */
 static int check_header(const char *path, const struct db_schema *schema, bool *empty, struct err *e)
 {
@@ -67,7 +60,7 @@ static int open_handle(struct db *db, int flags, struct err *e)
 		               db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
 		return -1;
 	}
-	(void)sqlite3_busy_timeout(db->handle, busy_ms);
+	(void)sqlite3_busy_handler(db->handle, db_on_busy, db);
 	(void)sqlite3_extended_result_codes(db->handle, 1);
 	return db_add_stages(db, e);
 }
@@ -205,13 +198,12 @@ static int prepare_patiently(struct db *db, const struct db_schema *schema, stru
 	double start = monotonic_s();
 	struct err mine = ERR_INIT;
 	while (prepare_for_writing(db, schema, &mine)) {
-		if (!db->busy || (monotonic_s() - start) * 1000 >= busy_ms) {
+		if (!db->busy || !db_waits_on(db, monotonic_s() - start)) {
 			if (e)
 				*e = mine;
 			return -1;
 		}
 		db_rollback(db);
-		(void)usleep(10000);
 		db->busy = false;
 		mine = (struct err)ERR_INIT;
 	}

@@ -41,6 +41,15 @@ bool db_is_wal(const struct db *db);
 
 /* How long to wait for another program's lock; 10 s unless a test says otherwise. */
 void db_set_busy_ms(int ms);
+/* Who waits instead, for all databases of the process: called again and again while a statement meets a lock, that it
+ * has met for waited_s; sleeps a little and returns true, or false to let the statement fail. NULL: nobody. */
+typedef bool db_wait_fn(void *ctx, const char *path, double waited_s);
+void db_set_wait(db_wait_fn *wait, void *ctx);
+/* After a failure: was it such a lock? */
+bool db_is_locked(const struct db *db);
+/* Who holds it: "sqlite3 (pid 123)", or "another program" where that cannot be known. */
+#define DB_HOLDER 80
+void db_lock_holder(char out[DB_HOLDER], const char *path);
 
 MUST_CHECK int db_begin(struct db *db, struct err *e);
 MUST_CHECK int db_commit(struct db *db, struct err *e);

@@ -19,8 +19,9 @@ struct db {
 	struct db_stmt *stmts;
 	char *path;
 	char note[600];
-	bool wal, busy; /* busy: the last failure was a lock of another program */
-	void *kept;     /* ingest.c's statements, made at the first line that is taken; freed by db_close with free_kept */
+	bool wal, busy;    /* busy: the last failure was a lock of another program */
+	double busy_since; /* monotonic: when the statement that waits met the lock */
+	void *kept; /* ingest.c's statements, made at the first line that is taken; freed by db_close with free_kept */
 	void (*free_kept)(void *kept);
 };
 
@@ -30,6 +31,10 @@ MUST_CHECK int db_add_stages(struct db *db, struct err *e);
 /* The key of a row of table cell. */
 #define STAGE_TRAINING_SQL "stage_training((SELECT config FROM arm WHERE hash = cell.arm), dataset, numerics, seed)"
 
+/* SQLite's busy handler; ctx is the struct db. */
+int db_on_busy(void *ctx, int times);
+/* A lock has been waited for so long: sleeps a little and returns true, or false: no longer. */
+bool db_waits_on(const struct db *db, double waited_s);
 void db_finish(struct db *db); /* closes the handle and all statements */
 /* err_code with SQLite's message turned into a remedy. Returns -1. */
 int db_fail(struct db *db, int rc, struct err *e);

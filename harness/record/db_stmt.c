@@ -195,6 +195,7 @@ int db_script(struct db *db, struct err *e, const char *sql)
 
 int db_begin(struct db *db, struct err *e)
 {
+	db->busy = false;
 	return db_exec(db, e, "BEGIN IMMEDIATE", "");
 }
 

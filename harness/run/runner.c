@@ -4,60 +4,18 @@
 #include "harness/record/ingest.h"
 #include "harness/record/query.h"
 #include "harness/run/runner_private.h"
-#include "harness/run/runner_signals.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/str.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define TICK_S        0.2
-#define GRACE_S       60.0 /* from the request to stop to SIGKILL, when a budget ends an attempt */
 #define ORPHAN_WAIT_S 30.0
 #define TOUCH_S       10.0
-#define STOPPING      "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts"
-
-struct run {
-	struct store store;
-	const struct run_plan *plan;
-	const struct run_options *o;
-	struct run_result *out;
-	struct slot *slots;
-	struct child **children;
-	int n_slots, threads;
-	struct engine_devices devices;
-	int *todo, n_todo, next; /* cells to start, in order; a retry goes to the end */
-	int *tries;              /* per cell */
-	int64_t steps_total, steps_done;
-	double started_s, touched_s;
-	bool no_more;        /* start no further cell */
-	bool asked, aborted; /* what signals asked for and is being acted on */
-	char *cancel_path;
-	char **heard; /* notes of workers that were already shown */
-	int n_heard, cap_heard;
-	struct run_signals signals;
-};
-
-static void tell(const struct run *r, bool amiss, const char *fmt, ...) PRINTF_LIKE(3, 4);
-static void tell(const struct run *r, bool amiss, const char *fmt, ...)
-{
-	if (!r->o->say)
-		return;
-	char line[1200];
-	va_list ap;
-	va_start(ap, fmt);
-	(void)vsnprintf(line, sizeof line, fmt, ap);
-	va_end(ap);
-	r->o->say(r->o->say_ctx, line, amiss);
-}
-
-#define say(r, ...)       tell(r, false, __VA_ARGS__)
-#define say_amiss(r, ...) tell(r, true, __VA_ARGS__)
 
 /* "no EMA teacher seed 2 (1a2b3c4d5e6f)" */
 static const char *name_of(char buf[160], const struct run_cell *c)
@@ -80,8 +38,8 @@ static int wait_for_orphans(struct run *r, struct err *e)
 		if (!alive || monotonic_s() - start > ORPHAN_WAIT_S || run_stop_asked())
 			return 0;
 		if (!said)
-			say(r, "waiting for %d worker%s of an earlier run to write %s checkpoint", alive, str_plural(alive),
-			    alive > 1 ? "their" : "its");
+			run_say(r, "waiting for %d worker%s of an earlier run to write %s checkpoint", alive, str_plural(alive),
+			        alive > 1 ? "their" : "its");
 		child_wait(NULL, 0, 0.1, &r->signals.mask);
 	}
 }
@@ -101,7 +59,7 @@ static int classify_cell(struct run *r, int i, struct err *e)
 	if (c->blocked) {
 		char name[160];
 		r->out->blocked++;
-		say_amiss(r, "%s: blocked: %s", name_of(name, c), c->blocked);
+		run_amiss(r, "%s: blocked: %s", name_of(name, c), c->blocked);
 		return cell_has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
 	if (store_take_unknown(&r->store, c->cell, &found, e) || query_cell_state(&state, r->store.db, c->cell, e) ||
@@ -138,97 +96,24 @@ static int start_next(struct run *r, struct slot *slot, struct err *e)
 	char name[160];
 	if (slot_start(slot, &r->store, r->plan, r->o, &order, e)) {
 		free_slot(slot);
-		return err_in(e, "%s", name_of(name, &r->plan->cells[index]));
+		if (!lock_wait_refused(&r->wait, &r->store))
+			return err_in(e, "%s", name_of(name, &r->plan->cells[index]));
+		engine_device_give_back(&r->devices, device);
+		r->next--;
+		return 0;
 	}
 	slot->device = device;
 	r->out->attempts++;
 	r->tries[index]++;
-	say(r, "%s: started%s%s, attempt %.8s", name_of(name, slot->cell), r->devices.n > 1 ? " on " : "",
-	    r->devices.n > 1 ? on : "", slot->attempt);
+	run_say(r, "%s: started%s%s, attempt %.8s", name_of(name, slot->cell), r->devices.n > 1 ? " on " : "",
+	        r->devices.n > 1 ? on : "", slot->attempt);
 	return 0;
-}
-
-/* Tells the worker. mpirun passes signals on once its processes run, and dies of one that comes earlier: their journal
- * shows that they do. */
-static void pass_on(struct slot *slot)
-{
-	if (slot->asked_s <= 0 || slot->told || (slot->child.team && access(slot->journal, F_OK)))
-		return;
-	slot->told = true;
-	child_stop(&slot->child, slot->ended_by == SLOT_NONE ? CHILD_ASKED : CHILD_TIME_IS_UP);
-}
-
-static void ask_to_stop(struct slot *slot, enum slot_end why)
-{
-	if (slot->asked_s > 0)
-		return;
-	slot->asked_s = monotonic_s();
-	slot->ended_by = why;
-	pass_on(slot);
-}
-
-static void ask_all(struct run *r, enum slot_end why)
-{
-	r->no_more = true;
-	for (int i = 0; i < r->n_slots; i++)
-		if (r->slots[i].cell)
-			ask_to_stop(&r->slots[i], why);
-}
-
-static void abort_all(struct run *r)
-{
-	for (int i = 0; i < r->n_slots; i++)
-		if (r->slots[i].cell) {
-			r->slots[i].ended_by = SLOT_ABORT;
-			child_kill(&r->slots[i].child);
-		}
-}
-
-static void heed_signals(struct run *r)
-{
-	if (access(r->cancel_path, F_OK) == 0 && !r->asked) {
-		(void)unlink(r->cancel_path);
-		run_stop_ask();
-		say(r, "cancelled: %s", "asked by `ablate cancel`");
-	}
-	if (run_stop_asked() && !r->asked) {
-		r->asked = true;
-		r->out->signal = run_stop_asked();
-		say(r, "%s", STOPPING);
-		ask_all(r, SLOT_NONE);
-	}
-	if (run_abort_asked() && !r->aborted) {
-		r->aborted = true;
-		say(r, "aborting");
-		abort_all(r);
-	}
-}
-
-static void heed_budgets(struct run *r)
-{
-	double now = monotonic_s();
-	if (r->o->grid_wall_s > 0 && now - r->started_s > r->o->grid_wall_s && !r->no_more) {
-		say_amiss(r, "the grid's wall budget is used up: workers write their checkpoints");
-		r->out->over_budget = true;
-		ask_all(r, SLOT_GRID);
-	}
-	for (int i = 0; i < r->n_slots; i++) {
-		struct slot *slot = &r->slots[i];
-		if (!slot->cell)
-			continue;
-		pass_on(slot);
-		/* the worker watches its own budget; this is for one that does not reach its next step */
-		if (r->o->cell_wall_s > 0 && now - slot->started_s > r->o->cell_wall_s + 1)
-			ask_to_stop(slot, SLOT_WALL);
-		if (slot->asked_s > 0 && slot->ended_by != SLOT_NONE && now - slot->asked_s > GRACE_S)
-			child_kill(&slot->child);
-	}
 }
 
 static void give_up(struct run *r)
 {
 	if (r->o->stop_after && r->out->failed + r->out->diverged >= r->o->stop_after && !r->no_more) {
-		say_amiss(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, str_plural(r->o->stop_after));
+		run_amiss(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, str_plural(r->o->stop_after));
 		r->no_more = true;
 	}
 }
@@ -239,7 +124,7 @@ static bool move_on(struct run *r, const struct slot *slot, int exit_code, const
 	char name[160];
 	if (exit_code != EXIT_DEVICE || r->no_more || !engine_device_leave_out(&r->devices, slot->device))
 		return false;
-	say_amiss(r, "%s: starts again on another device; %s is left out from here on: %s", name_of(name, slot->cell),
+	run_amiss(r, "%s: starts again on another device; %s is left out from here on: %s", name_of(name, slot->cell),
 	          r->devices.v[slot->device].name, reason);
 	r->tries[slot->index]--;
 	r->todo[r->n_todo++] = slot->index;
@@ -256,16 +141,16 @@ static void settle(struct run *r, struct slot *slot, enum record_state state, co
 	if (state == RECORD_DONE) {
 		r->out->done++;
 		r->steps_done += c->steps;
-		say(r, "%s: done in %s", name_of(name, c), took);
+		run_say(r, "%s: done in %s", name_of(name, c), took);
 		return;
 	}
 	if (may_retry && r->tries[slot->index] <= r->o->retries && !r->no_more) {
-		say_amiss(r, "%s: %s: %s; trying again (%d of %d)", name_of(name, c), record_state_name(state), reason,
+		run_amiss(r, "%s: %s: %s; trying again (%d of %d)", name_of(name, c), record_state_name(state), reason,
 		          r->tries[slot->index], r->o->retries);
 		r->todo[r->n_todo++] = slot->index;
 		return;
 	}
-	say_amiss(r, "%s: %s: %s", name_of(name, c), record_state_name(state), reason);
+	run_amiss(r, "%s: %s: %s", name_of(name, c), record_state_name(state), reason);
 	if (state == RECORD_STOPPED || slot->ended_by == SLOT_ABORT)
 		r->out->stopped++;
 	else if (state == RECORD_TIMEOUT) {
@@ -291,9 +176,11 @@ static void hear_note(void *ctx, const char *attempt, const char *note)
 		if (strcmp(r->heard[i], note) == 0)
 			return;
 	VEC_PUSH(r->heard, r->n_heard, r->cap_heard) = xstrdup(note);
-	for (int i = 0; i < r->n_slots; i++)
-		if (r->slots[i].cell && strcmp(r->slots[i].attempt, attempt) == 0)
-			say_amiss(r, "%s: %s", name_of(name, r->slots[i].cell), note);
+	for (int i = 0; i < r->n_slots + r->wait.n; i++) {
+		const struct slot *slot = i < r->n_slots ? &r->slots[i] : &r->wait.ended[i - r->n_slots].slot;
+		if (slot->cell && strcmp(slot->attempt, attempt) == 0)
+			run_amiss(r, "%s: %s", name_of(name, slot->cell), note);
+	}
 }
 
 /* A signature that cannot be recorded is no reason to stop: `ablate attest` can make it later. */
@@ -302,27 +189,56 @@ static void sign(struct run *r, const char *attempt)
 	struct err e = ERR_INIT;
 	bool made;
 	if (r->o->key && statement_seal(&made, &r->store, r->o->key, attempt, &e))
-		say_amiss(r, "attempt %.8s is not signed: %s", attempt, e.msg);
+		run_amiss(r, "attempt %.8s is not signed: %s", attempt, e.msg);
+}
+
+/* What ended is taken in the order in which it did; what a lock keeps out stays for a later turn. */
+static int finish_ended(struct run *r, struct err *e)
+{
+	struct err mine = ERR_INIT;
+	int done = 0, rc = 0;
+	for (; done < r->wait.n && lock_wait_over(&r->wait); done++) {
+		struct ended *one = &r->wait.ended[done];
+		enum record_state state = RECORD_UNKNOWN;
+		char reason[512] = "";
+		if (slot_finish(&state, reason, &one->slot, &r->store, &one->end, &mine)) {
+			rc = lock_wait_refused(&r->wait, &r->store) ? 0 : -1;
+			break;
+		}
+		lock_wait_answered(&r->wait);
+		sign(r, one->slot.attempt);
+		if (!move_on(r, &one->slot, one->end.exit_code, reason))
+			settle(r, &one->slot, state, reason);
+		free_slot(&one->slot);
+	}
+	if (done)
+		memmove(r->wait.ended, r->wait.ended + done, (size_t)(r->wait.n - done) * sizeof *r->wait.ended);
+	r->wait.n -= done;
+	if (rc && e)
+		*e = mine;
+	return rc;
 }
 
 static int poll_slot(struct run *r, struct slot *slot, struct err *e)
 {
 	struct child_end end;
-	enum record_state state = RECORD_UNKNOWN;
-	char reason[512] = "";
+	struct err mine = ERR_INIT;
 	if (child_reap(&slot->child, &end)) {
-		int rc = slot_finish(&state, reason, slot, &r->store, &end, e);
-		if (!rc)
-			sign(r, slot->attempt);
 		engine_device_give_back(&r->devices, slot->device);
-		if (!rc && !move_on(r, slot, end.exit_code, reason))
-			settle(r, slot, state, reason);
-		free_slot(slot);
-		return rc;
-	}
-	if (access(slot->journal, F_OK))
+		lock_wait_keep(&r->wait, slot, &end);
 		return 0;
-	return store_take_journal(&r->store, &slot->scan, slot->attempt, slot->journal, NULL, e);
+	}
+	if (access(slot->journal, F_OK) || !lock_wait_over(&r->wait))
+		return 0;
+	if (!store_take_journal(&r->store, &slot->scan, slot->attempt, slot->journal, NULL, &mine)) {
+		lock_wait_answered(&r->wait);
+		return 0;
+	}
+	if (lock_wait_refused(&r->wait, &r->store))
+		return 0;
+	if (e)
+		*e = mine;
+	return -1;
 }
 
 static void show_progress(const struct run *r)
@@ -337,6 +253,8 @@ static void show_progress(const struct run *r)
 			done += r->slots[i].child.step;
 			last = &r->slots[i];
 		}
+	for (int i = 0; i < r->wait.n; i++)
+		done += r->wait.ended[i].slot.child.step;
 	if (last)
 		(void)snprintf(p->note, sizeof p->note, "%.30s seed %lld %s", last->cell->label ? last->cell->label : "",
 		               (long long)last->cell->seed, last->child.note);
@@ -359,7 +277,7 @@ static int start_what_fits(struct run *r, struct err *e)
 			continue;
 		if (r->o->cells_max && r->out->attempts >= r->o->cells_max) {
 			r->out->over_budget = r->no_more = true;
-			say_amiss(r, "the grid's budget of %d cell%s is used up", r->o->cells_max, str_plural(r->o->cells_max));
+			run_amiss(r, "the grid's budget of %d cell%s is used up", r->o->cells_max, str_plural(r->o->cells_max));
 			return 0;
 		}
 		if (start_next(r, &r->slots[i], e))
@@ -372,11 +290,11 @@ static int run_cells(struct run *r, struct err *e)
 {
 	double looked_s = 0;
 	for (;;) {
-		heed_signals(r);
-		heed_budgets(r);
+		run_heed_signals(r);
+		run_heed_budgets(r);
 		if (start_what_fits(r, e))
 			return -1;
-		if (!busy(r))
+		if (!busy(r) && (!r->wait.n || !lock_wait_goes_on(&r->wait)))
 			return 0;
 		child_wait(r->children, r->n_slots, TICK_S, &r->signals.mask);
 		/* journals are ingested a few times a second, the end of a process at once */
@@ -389,6 +307,8 @@ static int run_cells(struct run *r, struct err *e)
 			if ((all || slot->child.pipe_fd < 0) && poll_slot(r, slot, e))
 				return -1;
 		}
+		if (finish_ended(r, e))
+			return -1;
 		if (all)
 			looked_s = monotonic_s();
 		if (monotonic_s() - r->touched_s > TOUCH_S) {
@@ -397,24 +317,6 @@ static int run_cells(struct run *r, struct err *e)
 		}
 		show_progress(r);
 	}
-}
-
-/* The records cannot be written: what runs is asked to stop, so that nothing is computed in vain; the journals keep its
- * results. */
-static void stop_without_records(struct run *r)
-{
-	struct child_end end;
-	ask_all(r, SLOT_NONE);
-	for (int i = 0; i < r->n_slots; i++)
-		for (double start = monotonic_s(); r->slots[i].child.pid;) {
-			child_listen(&r->slots[i].child);
-			if (child_reap(&r->slots[i].child, &end))
-				break;
-			child_wait(r->children, r->n_slots, TICK_S, &r->signals.mask);
-			pass_on(&r->slots[i]);
-			if (run_abort_asked() || monotonic_s() - start > GRACE_S)
-				child_kill(&r->slots[i].child);
-		}
 }
 
 static int prepare(struct run *r, struct err *e)
@@ -438,6 +340,36 @@ static int take_strays(struct run *r, struct err *e)
 	return found ? wait_for_orphans(r, e) : 0;
 }
 
+/* A stop was asked for while another program's lock was waited for: that is no failure of the records. */
+static int stopped_waiting(struct run *r, const struct err *why, struct err *e)
+{
+	if (run_stop_asked() && db_is_locked(r->store.db)) {
+		r->out->signal = run_stop_asked();
+		return 0;
+	}
+	if (e)
+		*e = *why;
+	return -1;
+}
+
+/* From the plan's rows in the record to the last cell's end in it. */
+static int run_plan(struct run *r, struct err *e)
+{
+	struct err why = ERR_INIT;
+	if (prepare(r, &why))
+		return stopped_waiting(r, &why, e);
+	if (r->n_todo && r->o->progress)
+		r->o->progress->total = r->steps_total;
+	r->wait.polls = true;
+	int rc = run_cells(r, e);
+	r->wait.polls = false;
+	if (rc) {
+		run_stop_without_records(r);
+		return -1;
+	}
+	return r->wait.n || !take_strays(r, &why) ? 0 : stopped_waiting(r, &why, e);
+}
+
 static struct engine_devices devices_of(const struct run_options *o)
 {
 	return o->devices ? *o->devices : (struct engine_devices){ .n = 1, .v = { { .name = "cpu" } } };
@@ -455,11 +387,14 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	const struct listener listener = { hear_note, &r };
 	r.devices = devices_of(o);
 	*out = (struct run_result){ .cells = plan->n_cells };
-	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e))
+	lock_wait_begin(&r.wait, o, NULL);
+	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e)) {
+		lock_wait_end(&r.wait);
 		return -1;
+	}
 	r.store.listener = &listener;
 	if (*db_note(r.store.db))
-		say_amiss(&r, "%s", db_note(r.store.db));
+		run_amiss(&r, "%s", db_note(r.store.db));
 	int share = host_cpus() / r.n_slots / (o->ranks > 1 ? o->ranks : 1);
 	r.threads = o->threads > 0 ? o->threads : share > 1 ? share : 1;
 	r.cancel_path = xstrfmt("%s/cancel", r.store.runs);
@@ -474,13 +409,8 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	r.tries = xcalloc((size_t)plan->n_cells + 1, sizeof *r.tries);
 	(void)unlink(r.cancel_path); /* of a run that is over */
 	run_signals_catch(&r.signals);
-	int rc = prepare(&r, e);
-	if (!rc && r.n_todo && o->progress)
-		o->progress->total = r.steps_total;
-	if (!rc && (rc = run_cells(&r, e)))
-		stop_without_records(&r);
-	if (!rc)
-		rc = take_strays(&r, e);
+	r.wait.mask = &r.signals.mask;
+	int rc = run_plan(&r, e);
 	out->pending = out->cells - out->cached - out->done - out->failed - out->diverged - out->blocked - out->stopped -
 	               out->timeout - out->elsewhere;
 	out->pending = out->pending > 0 ? out->pending : 0;
@@ -496,6 +426,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	for (int i = 0; i < r.n_heard; i++)
 		free(r.heard[i]);
 	free(r.heard);
+	lock_wait_end(&r.wait);
 	store_close(&r.store);
 	return rc;
 }
@@ -508,10 +439,12 @@ int runner_repeat(char attempt[64], enum record_state *state, const struct run_p
 	struct slot slot = { .child = { .pipe_fd = -1 } };
 	struct child *children[] = { &slot.child };
 	struct child_end end;
+	struct lock_wait wait = { 0 };
 	char reason[512] = "";
 	if (store_open(&s, o->db, STORE_RUN, o->what, e))
 		return -1;
 	run_signals_catch(&signals);
+	lock_wait_begin(&wait, o, &signals.mask);
 	struct engine_devices devices = devices_of(o);
 	const struct slot_order order = { .purpose = "verify",
 		                              .device = devices.v[0].name,
@@ -523,10 +456,10 @@ int runner_repeat(char attempt[64], enum record_state *state, const struct run_p
 		child_listen(&slot.child);
 		if (run_stop_asked() && slot.asked_s <= 0) {
 			if (o->say)
-				(o->say)(o->say_ctx, STOPPING, false);
-			ask_to_stop(&slot, SLOT_NONE);
+				(o->say)(o->say_ctx, RUN_STOPPING, false);
+			slot_ask_to_stop(&slot, SLOT_NONE);
 		}
-		pass_on(&slot);
+		slot_pass_on(&slot);
 		if (run_abort_asked() && slot.ended_by != SLOT_ABORT) {
 			slot.ended_by = SLOT_ABORT;
 			child_kill(&slot.child);
@@ -538,6 +471,7 @@ int runner_repeat(char attempt[64], enum record_state *state, const struct run_p
 	}
 	if (!rc)
 		rc = slot_finish(state, reason, &slot, &s, &end, e);
+	lock_wait_end(&wait);
 	int interrupted = run_stop_asked();
 	run_signals_release(&signals);
 	free_slot(&slot);

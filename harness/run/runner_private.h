@@ -2,28 +2,53 @@
 #ifndef ABLATE_RUNNER_PRIVATE_H
 #define ABLATE_RUNNER_PRIVATE_H
 
-#include "harness/run/engine_local.h"
-#include "harness/record/host.h"
 #include "harness/run/runner.h"
-#include "harness/record/store.h"
+#include "harness/run/runner_signals.h"
+#include "harness/run/runner_wait.h"
 
-enum slot_end { SLOT_NONE, SLOT_WALL, SLOT_GRID, SLOT_ABORT }; /* why we ended it ourselves */
-
-/* One attempt under way. */
-struct slot {
-	struct child child;
-	const struct run_cell *cell; /* NULL: free */
-	int index;                   /* of the cell in the plan */
-	char attempt[HOST_UUID];
-	const char *purpose;
-	char *dir, *journal;
-	int64_t n;
-	int device; /* of the run's devices */
-	struct journal_scan scan;
-	double started_s, asked_s; /* monotonic; asked_s: when it was asked to stop, 0 = it was not */
-	bool told;                 /* that it was asked to stop */
-	enum slot_end ended_by;
+/* One run of a plan. */
+struct run {
+	struct store store;
+	const struct run_plan *plan;
+	const struct run_options *o;
+	struct run_result *out;
+	struct slot *slots;
+	struct child **children;
+	int n_slots, threads;
+	struct engine_devices devices;
+	int *todo, n_todo, next; /* cells to start, in order; a retry goes to the end */
+	int *tries;              /* per cell */
+	int64_t steps_total, steps_done;
+	double started_s, touched_s;
+	bool no_more;        /* start no further cell */
+	bool asked, aborted; /* what signals asked for and is being acted on */
+	char *cancel_path;
+	char **heard; /* notes of workers that were already shown */
+	int n_heard, cap_heard;
+	struct run_signals signals;
+	struct lock_wait wait;
 };
+
+/* "stopping: ..." and its like, one line: amiss, for what is shown with -q, too. */
+void run_tell(const struct run *r, bool amiss, const char *fmt, ...) PRINTF_LIKE(3, 4);
+#define run_say(r, ...)   run_tell(r, false, __VA_ARGS__)
+#define run_amiss(r, ...) run_tell(r, true, __VA_ARGS__)
+
+/* --- runner_stop.c: what a signal, a budget or a failure ends --- */
+
+#define TICK_S       0.2 /* between two looks at all that runs */
+#define RUN_STOPPING "stopping: workers finish their step and write their checkpoints; a second Ctrl-C aborts"
+
+/* Tells the worker that it was asked to, once it can hear it. */
+void slot_pass_on(struct slot *slot);
+void slot_ask_to_stop(struct slot *slot, enum slot_end why);
+void run_heed_signals(struct run *r);
+void run_heed_budgets(struct run *r);
+/* The records cannot be written: what runs is asked to stop, so that nothing is computed in vain; the journals keep its
+ * results. */
+void run_stop_without_records(struct run *r);
+
+/* --- runner_attempt.c, runner_plan.c --- */
 
 /* Is the cell finished: a done attempt, and every score of the plan? */
 MUST_CHECK int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c,

@@ -22,4 +22,78 @@ test_checkpoints_by_time() {
 	check test "$(sql none.db "SELECT count(*) FROM checkpoint")" -eq "$few"
 }
 
+# lock DB: another program opens a transaction, as a person does who forgets about it, and keeps it until `unlock`.
+lock() {
+	mkfifo ask
+	sqlite3 "$1" <ask >answer 2>&1 &
+	holder=$!
+	exec 7>ask
+	echo "BEGIN EXCLUSIVE; SELECT 'locked';" >&7
+	await 20 'grep -qs locked answer'
+}
+unlock() { echo "ROLLBACK;" >&7; exec 7>&-; wait "$holder"; rm -f ask answer; }
+attempts() { sqlite3 -readonly "$1" "SELECT count(*) FROM attempt" 2>/dev/null || echo 0; } # while it is being made, too
+FAKE="$BUILD/tests/run-fake"
+
+# After 10 s the run used to end, with exit code 5 and its workers stopped.
+test_a_lock_of_another_program_is_waited_for() {
+	"$FAKE" k.db 4 2 40 >out 2>err & runner=$!
+	await 30 '[ "$(attempts k.db)" -ge 2 ]'
+	lock k.db
+	# all of them are trained meanwhile, those too that had not begun
+	await 60 '[ "$(cat k.db-runs/*/*/journal.jsonl | grep -c "\"seal\"")" -eq 4 ]'
+	await 20 'grep -q "all workers have ended" err'
+	says err 'k.db: locked by '
+	check test "$(grep -c "workers go on" err)" -eq 1
+	check test "$(grep -c "all workers have ended" err)" -eq 1
+	check test "$(sql k.db "SELECT count(*) FROM attempt WHERE state = 'done'")" -lt 4
+	check kill -0 $runner
+	unlock
+	wait $runner || fail "exit $?"
+	says err 'k.db: free again'
+	check test "$(sql k.db "SELECT count(*) FROM attempt WHERE state = 'done'")" -eq 4
+	"$FAKE" good.db 4 2 0 >/dev/null 2>&1 || fail "undisturbed: $?"
+	for db in good k; do sql $db.db "SELECT cell, name, hex FROM v_result ORDER BY 1" >$db.results; done
+	same good.results k.results
+}
+
+test_ctrl_c_ends_the_wait_and_the_next_run_takes_the_journals() {
+	"$FAKE" k.db 2 2 40 >out 2>err & runner=$!
+	await 30 '[ "$(attempts k.db)" -ge 2 ]'
+	lock k.db
+	await 60 'grep -q "all workers have ended" err'
+	kill -TERM $runner
+	code=0
+	wait $runner || code=$?
+	exits 143
+	says err 'ablate run` takes them in'
+	# nor is the beginning of a run a place where it cannot be stopped
+	"$FAKE" k.db 3 2 0 >out2 2>err2 & runner=$!
+	await 30 'grep -qs "waiting until it is free" err2'
+	kill -TERM $runner
+	code=0
+	wait $runner || code=$?
+	exits 143
+	unlock
+	run "$FAKE" k.db 2 2 0
+	exits 0
+	says out '2 cached'
+	check test "$(sql k.db "SELECT count(*) FROM attempt")" -eq 2
+}
+
+# The real workers, and a lock that is older than the 10 s that others wait for.
+test_a_lock_of_15_seconds() {
+	small_grid 300
+	"$ABLATE" run g.toml --jobs 2 >out 2>err & runner=$!
+	await 30 '[ "$(attempts ablate.db)" -ge 2 ]'
+	lock ablate.db
+	sleep 15
+	unlock
+	wait $runner || fail "exit $?"
+	says err 'ablate.db: locked by sqlite3 (pid '
+	says err '2 cells: 2 done'
+	run ablate verify --sample 100%
+	exits 0
+}
+
 run_tests "$@"
