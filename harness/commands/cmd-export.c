@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 #include "harness/record/dump.h"
+#include "harness/record/hidden.h"
 #include "harness/record/query_show.h"
 #include "harness/show/export.h"
 #include "harness/text/json_writer.h"
@@ -27,6 +28,7 @@ static const struct opt options[] = {
 	  .arg = "TABLE",
 	  .help = "rows of this table or view instead of scores" },
 	{ .name = "no-identity", .kind = OPT_FLAG, .help = "leave out attempt ids: equal results then give equal bytes" },
+	{ .name = "identity", .kind = OPT_FLAG, .help = "with host names, paths and devices' numbers" },
 	{ .name = "output",
 	  .letter = 'o',
 	  .kind = OPT_STRING,
@@ -98,7 +100,7 @@ static int run(struct cli *c)
 		return cli_usage(c, "give only one of --csv, --jsonl, --sql and --tensorboard");
 	if (c->json && cli_flag(c, "sql") && !output)
 		return cli_usage(c, "--sql is a script, not JSON: write it to a file with -o FILE");
-	if (db_open(&db, c->db, DB_READ, &e))
+	if (db_open(&db, c->db, DB_READ, &e) || (!cli_flag(c, "identity") && db_hide_identity(db, &e)))
 		return cli_fail(c, &e);
 	if (dir) {
 		int n;
@@ -127,8 +129,11 @@ static int run(struct cli *c)
 const struct cmd cmd_export = {
 	.name = "export",
 	.summary = "write results as CSV, JSON lines, SQL or TensorBoard event files",
-	.help = "Scores are those of the attempt used for each cell (view v_result), with the decimal value and its exact "
-			"hexadecimal form.",
+	.help =
+		"Scores are those of the attempt used for each cell (view v_result), with the decimal value and its exact "
+		"hexadecimal form.\n\n"
+		"What is exported has no host names, boot ids, devices' numbers or paths unless --identity asks for them. An "
+		"SQL script that is to be a whole copy of the database needs it.",
 	.options = options,
 	.run = run,
 };

@@ -8,17 +8,20 @@
 
 #include <stdio.h>
 
-static const struct opt options[] = { { .name = "output",
-	                                    .letter = 'o',
-	                                    .kind = OPT_STRING,
-	                                    .arg = "FILE",
-	                                    .help = "file to write (default report.html)" },
-	                                  { .name = "baselines",
-	                                    .kind = OPT_STRING,
-	                                    .arg = "DIR",
-	                                    .help = "folder of baselines (default results/baselines)" },
-	                                  PLAN_OPTIONS,
-	                                  { 0 } };
+static const struct opt options[] = {
+	{ .name = "output",
+	  .letter = 'o',
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "file to write (default report.html)" },
+	{ .name = "baselines",
+	  .kind = OPT_STRING,
+	  .arg = "DIR",
+	  .help = "folder of baselines (default results/baselines)" },
+	{ .name = "identity", .kind = OPT_FLAG, .help = "with host names, paths and devices' numbers" },
+	PLAN_OPTIONS,
+	{ 0 }
+};
 
 static int run(struct cli *c)
 {
@@ -28,7 +31,7 @@ static int run(struct cli *c)
 	SCOPED(str) struct str html = { 0 };
 	SCOPED(free) char *version = cmd_version_text();
 	const char *path = cli_string(c, "output", "report.html");
-	if (study_open(&o, c, c->args[0], &e) ||
+	if (study_open_for_others(&o, c, c->args[0], cli_flag(c, "identity") > 0, &e) ||
 	    gates_judge(&g, o.study, cli_string(c, "baselines", "results/baselines"), NULL, 0, &e))
 		return cli_fail(c, &e);
 	struct report_ask ask = {
@@ -51,7 +54,8 @@ const struct cmd cmd_report = {
 		"GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program "
 		"(such as quickstart). The file holds everything: tables, gate verdicts, charts, samples, a sortable table of "
 		"cells, and a page for each cell with its settings, inputs, environment and curves, with another cell's beside "
-		"them on request. It loads nothing from anywhere.",
+		"them on request. It loads nothing from anywhere. Whose machine it was, it says only with --identity; "
+		"processors, devices and libraries are in it, as they decide numbers.",
 	.options = options,
 	.run = run,
 };

@@ -5,6 +5,7 @@
 #include "harness/cli/device_option.h"
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
+#include "harness/record/hidden.h"
 #include "harness/record/host.h"
 #include "harness/record/provenance.h"
 #include "harness/run/run_plan.h"
@@ -195,6 +196,8 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	if (signing_key_find(&key, &e))
 		return cli_fail(c, &e);
 	o.key = key;
+	if (cli_flag(c, "no-identity"))
+		hidden_begin();
 	run_options_of(&o, c);
 	run_budget_of(&o, &p->grid->budget);
 	/* the nodes of a cluster have devices of their own */

@@ -12,6 +12,9 @@
 #define RUN_OPTIONS \
 	PLACE_OPTIONS, THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
 		{ .name = "again", .kind = OPT_FLAG, .help = "also rerun cells that diverged" }, \
+		{ .name = "no-identity", \
+		  .kind = OPT_FLAG, \
+		  .help = "record no host name, no path and no device's number ($ABLATE_NO_IDENTITY)" }, \
 		{ .name = "engine", \
 		  .kind = OPT_STRING, \
 		  .arg = "local|slurm", \

@@ -1,5 +1,6 @@
 /* study_open.c - see study_open.h. */
 #include "harness/commands/study_open.h"
+#include "harness/record/hidden.h"
 #include "harness/record/query_grid.h"
 
 #include "harness/commands/plan_open.h"
@@ -119,7 +120,7 @@ static int plan_of_name(struct opened *o, const struct cli *c, const char *name,
 	return n_sets ? 0 : adopt(o->plan, o->db, hash, e);
 }
 
-int study_open(struct opened *out, const struct cli *c, const char *name, struct err *e)
+int study_open_for_others(struct opened *out, const struct cli *c, const char *name, bool identity, struct err *e)
 {
 	struct opened o = { .runs = xstrfmt("%s-runs", c->db) };
 	SCOPED(free) char *shipped = shipped_study(name);
@@ -129,6 +130,8 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 		goto fail;
 	if (db_is_there(c->db) ? db_open(&o.db, c->db, DB_READ, e) : 0)
 		goto fail;
+	if (o.db && !identity && db_hide_identity(o.db, e))
+		goto fail;
 	if (o.db && query_has_grid_named(&known, o.db, name, e))
 		goto fail;
 	if (!is_file && !known)
@@ -136,6 +139,12 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 	if (file ? plan_open_any(&o.plan, c, file, e) : plan_of_name(&o, c, name, e))
 		goto fail;
 	o.command = command_of(c, name);
+	if (!identity) {
+		struct str hidden = { 0 };
+		hidden_text(&hidden, o.command);
+		free(o.command);
+		o.command = str_detach(&hidden);
+	}
 	if (study_load(&o.study, o.plan, o.db, e))
 		goto fail;
 	*out = o;
@@ -143,4 +152,9 @@ int study_open(struct opened *out, const struct cli *c, const char *name, struct
 fail:
 	study_close(&o);
 	return -1;
+}
+
+int study_open(struct opened *out, const struct cli *c, const char *name, struct err *e)
+{
+	return study_open_for_others(out, c, name, true, e);
 }

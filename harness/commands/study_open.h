@@ -21,6 +21,9 @@ struct opened {
  * options hold PLAN_OPTIONS. No data set is looked for: cells are found by arm and seed, those of a grid opened by name
  * by what was recorded, whichever program did. Exit 2 for a grid that cannot be read. */
 MUST_CHECK int study_open(struct opened *out, const struct cli *c, const char *grid, struct err *e);
+/* The same for what others will read: without identity (harness/record/hidden.h) unless it is asked for. */
+MUST_CHECK int study_open_for_others(struct opened *out, const struct cli *c, const char *grid, bool identity,
+                                     struct err *e);
 void study_close(struct opened *o);
 void scoped_opened(struct opened *o);
 

@@ -9,18 +9,26 @@
 
 #define PLAN_BYTES_MAX ((size_t)1 << 30)
 
-/* The texts from the given source on. */
-static void add_sources(struct json_writer *w, const struct grid *g, int first_text)
+/* The texts from the given source on; their paths without the first `cut` bytes where they begin as the first one. */
+static void add_sources(struct json_writer *w, const struct grid *g, int first_text, size_t cut)
 {
 	json_begin(w, "sources", '[');
 	for (int i = 0; i < g->n_sources; i++) {
+		const char *path = g->sources[i].path;
 		json_begin(w, NULL, '{');
-		json_add_text(w, "file", g->sources[i].path);
+		json_add_text(w, "file", strncmp(path, g->sources[0].path, cut) == 0 ? path + cut : path);
 		if (i >= first_text)
 			json_add_text(w, "text", g->sources[i].text);
 		json_end(w);
 	}
 	json_end(w);
+}
+
+/* Bytes of the grid file's path before its name. */
+static size_t folder_length(const struct grid *g)
+{
+	const char *path = g->n_sources ? g->sources[0].path : "", *slash = strrchr(path, '/');
+	return slash ? (size_t)(slash + 1 - path) : 0;
 }
 
 int plan_write(const struct plan *p, const char *path, struct err *e)
@@ -31,7 +39,7 @@ int plan_write(const struct plan *p, const char *path, struct err *e)
 	json_add_text(&w, "format", "ablate-plan-1");
 	json_add_text(&w, "hash", p->hash);
 	json_line(&w);
-	add_sources(&w, p->grid, 0);
+	add_sources(&w, p->grid, 0, 0);
 	json_line(&w);
 	plan_add_json(&w, "plan", p);
 	json_line(&w);
@@ -187,7 +195,7 @@ char *plan_made_of(const struct plan *p)
 	struct str s = { 0 };
 	struct json_writer w = { .to = &s };
 	json_begin(&w, NULL, '{');
-	add_sources(&w, p->grid, 1);
+	add_sources(&w, p->grid, 1, folder_length(p->grid)); /* the folder is nobody else's business */
 	json_add_texts(&w, "set", p->grid->set_texts, p->grid->n_set_texts);
 	json_add_texts(&w, "only", p->only, p->n_only);
 	json_end(&w);

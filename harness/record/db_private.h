@@ -1,5 +1,5 @@
 /* db_private.h - what db.c, db_stages.c, db_stmt.c and schema.c share; nobody else includes it but ingest.c, for what
- * it keeps. */
+ * it keeps, and db_hidden.c, for a function of SQL. */
 #ifndef ABLATE_DB_PRIVATE_H
 #define ABLATE_DB_PRIVATE_H
 

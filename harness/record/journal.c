@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/record/journal.h"
 
+#include "harness/record/hidden.h"
 #include "harness/record/host.h"
 #include "harness/text/json_out.h"
 #include "model/base/mem.h"
@@ -264,6 +265,15 @@ static void set_text(json_t *line, const char *key, const char *text)
 		BUG("journal: %s is not UTF-8", key);
 }
 
+/* For a person, and so it may name a path. */
+static void set_sentence(json_t *line, const char *key, const char *text)
+{
+	SCOPED(str) struct str hidden = { 0 };
+	if (text && hidden_on())
+		hidden_text(&hidden, text);
+	set_text(line, key, text && hidden_on() ? str_text(&hidden) : text);
+}
+
 static void set_int(json_t *line, const char *key, int64_t x)
 {
 	if (x >= 0)
@@ -310,16 +320,18 @@ int journal_file(struct journal *j, const struct journal_file *f, struct err *e)
 
 int journal_note(struct journal *j, const char *text, struct err *e)
 {
-	return journal_add(j, json_pack("{s:s, s:s}", "t", "note", "text", text), false, e);
+	json_t *line = json_pack("{s:s}", "t", "note");
+	set_sentence(line, "text", text);
+	return journal_add(j, line, false, e);
 }
 
 static json_t *attempt_line(const struct journal_head *h)
 {
-	char now[HOST_TIME];
+	char now[HOST_TIME], boot[HIDDEN_BOOT];
 	json_t *line = json_pack("{s:s, s:i, s:s, s:s, s:I, s:s}", "t", "attempt", "v", 1, "id", h->attempt, "cell",
 	                         h->cell, "n", (json_int_t)h->n, "purpose", h->purpose);
-	set_text(line, "host", host_name());
-	set_text(line, "boot_id", host_boot_id());
+	set_text(line, "host", hidden_host());
+	set_text(line, "boot_id", hidden_boot(boot));
 	set_int(line, "pid", h->pid ? h->pid : getpid());
 	set_text(line, "slurm_job", h->slurm_job);
 	if (h->slurm_job)
@@ -409,7 +421,7 @@ static json_t *end_line(const struct journal_end *end)
 {
 	char now[HOST_TIME];
 	json_t *line = json_pack("{s:s, s:s}", "t", "end", "state", record_state_name(end->state));
-	set_text(line, "reason", end->reason);
+	set_sentence(line, "reason", end->reason);
 	set_text(line, "ended", host_now(now));
 	set_real(line, "heartbeat_boot_s", host_boot_s());
 	set_int(line, "exit_code", end->exit_code);

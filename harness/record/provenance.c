@@ -3,6 +3,7 @@
 #include "harness/record/provenance.h"
 
 #include "harness/record/fingerprint.h"
+#include "harness/record/hidden.h"
 #include "harness/record/host.h"
 #include "harness/text/json_out.h"
 #include "model/base/mem.h"
@@ -175,7 +176,8 @@ void provenance_take(struct provenance *out, int threads, int ranks, int microba
 	struct host_fs fs;
 	host_fs(&fs, work_dir);
 	json_t *o = provenance_facts();
-	(void)json_object_set_new(o, "host", json_string(host_name()));
+	if (hidden_host())
+		(void)json_object_set_new(o, "host", json_string(hidden_host()));
 	(void)json_object_set_new(o, "threads", json_integer(threads));
 	if (ranks > 1)
 		(void)json_object_set_new(o, "ranks", json_integer(ranks));
@@ -183,8 +185,14 @@ void provenance_take(struct provenance *out, int threads, int ranks, int microba
 		(void)json_object_set_new(o, "microbatch", json_integer(microbatch));
 	(void)json_object_set_new(o, "device", json_string(device));
 	(void)json_object_set_new(o, "fs", json_string(fs.name));
-	if (device_facts)
-		(void)json_object_set(o, "device_facts", device_facts);
+	if (device_facts) {
+		json_t *facts = json_copy(device_facts);
+		if (hidden_on()) {
+			(void)json_object_del(facts, "uuid");
+			(void)json_object_del(facts, "bus");
+		}
+		(void)json_object_set_new(o, "device_facts", facts);
+	}
 	(void)json_object_set_new(o, "fingerprint_of", fingerprint_parts(out->fingerprint, device, device_facts));
 	(void)json_object_set_new(o, "fingerprint", json_string(out->fingerprint));
 	struct str text = { 0 };

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/record/store.h"
 
+#include "harness/record/hidden.h"
 #include "harness/record/host.h"
 #include "harness/record/ingest.h"
 #include "harness/text/json_out.h"
@@ -43,7 +44,7 @@ static bool text_is_alive(int fd, json_t *o)
 {
 	const char *boot = json_string_value(json_object_get(o, "boot_id"));
 	struct stat st;
-	if (boot && strcmp(boot, host_boot_id()) == 0)
+	if (hidden_is_this_boot(boot))
 		return host_pid_alive((pid_t)json_integer_value(json_object_get(o, "pid")));
 	return fstat(fd, &st) == 0 && fabs(difftime(time(NULL), st.st_mtime)) < STORE_LEASE_S;
 }
@@ -92,9 +93,14 @@ int store_lock(struct store *s, const char *what, struct err *e)
 		(void)close(fd);
 		return lock_taken(s, e);
 	}
-	char now[HOST_TIME];
-	json_t *o = json_pack("{s:s, s:I, s:s, s:s, s:s}", "what", what, "pid", (json_int_t)getpid(), "host", host_name(),
-	                      "boot_id", host_boot_id(), "since", host_now(now));
+	char now[HOST_TIME], boot[HIDDEN_BOOT];
+	const char *host = hidden_host();
+	SCOPED(str) struct str hidden = { 0 };
+	if (hidden_on())
+		hidden_text(&hidden, what);
+	what = hidden_on() ? str_text(&hidden) : what;
+	json_t *o = json_pack("{s:s, s:I, s:s, s:s, s:s}", "what", what, "pid", (json_int_t)getpid(), "host",
+	                      host ? host : "?", "boot_id", hidden_boot(boot), "since", host_now(now));
 	SCOPED(str) struct str text = { 0 };
 	int rc = json_record(&text, o, JSON_COMPACT);
 	json_decref(o);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/record/store.h"
 
+#include "harness/record/hidden.h"
 #include "harness/record/host.h"
 #include "harness/record/ingest.h"
 #include "model/base/io.h"
@@ -68,7 +69,7 @@ enum liveness store_liveness(char why[256], const struct store *s, const char *c
 {
 	SCOPED(free) char *path = store_journal(s, cell, attempt);
 	char now[HOST_TIME], age_text[48] = "at an unknown time";
-	bool same_boot = boot_id && *boot_id && strcmp(boot_id, host_boot_id()) == 0;
+	bool same_boot = hidden_is_this_boot(boot_id);
 	/* within one boot no clock adjustment matters; across machines the clocks may differ, so a heartbeat from the
 	 * future is as fresh as its distance */
 	double age = same_boot && isfinite(heartbeat_boot_s) ? host_boot_s() - heartbeat_boot_s
@@ -194,7 +195,7 @@ static int reconcile_one(struct store *s, struct running *r, int *alive, int *lo
 		return -1;
 	enum liveness l = store_liveness(why, s, r->cell, r->id, r->host, r->boot_id, r->pid, heartbeat, r->boot_s);
 	if (l != ATTEMPT_GONE) {
-		*alive += l == ATTEMPT_ALIVE && r->boot_id && strcmp(r->boot_id, host_boot_id()) == 0;
+		*alive += l == ATTEMPT_ALIVE && hidden_is_this_boot(r->boot_id);
 		return 0;
 	}
 	/* it may have written its end between our reading and its death; now nobody writes to it any more */

@@ -20,12 +20,24 @@
 #include <unistd.h>
 
 /* A job gets this environment and nothing else of the submitter's. */
-static const enum env passed_on[] = {
-	ENV_PATH,       ENV_HOME,           ENV_USER,          ENV_LANG,           ENV_LD_LIBRARY_PATH,
-	ENV_TMPDIR,     ENV_ABLATE_DATA,    ENV_ABLATE_CACHE,  ENV_XDG_CACHE_HOME, ENV_OPENBLAS_CORETYPE,
-	ENV_SLURM_CONF, ENV_CUDA_HOME,      ENV_ABLATE_NVIDIA, ENV_VIRTUAL_ENV,    ENV_ABLATE_CUDNN_TUNE,
-	ENV_ABLATE_KEY, ENV_XDG_CONFIG_HOME
-};
+static const enum env passed_on[] = { ENV_PATH,
+	                                  ENV_HOME,
+	                                  ENV_USER,
+	                                  ENV_LANG,
+	                                  ENV_LD_LIBRARY_PATH,
+	                                  ENV_TMPDIR,
+	                                  ENV_ABLATE_DATA,
+	                                  ENV_ABLATE_CACHE,
+	                                  ENV_XDG_CACHE_HOME,
+	                                  ENV_OPENBLAS_CORETYPE,
+	                                  ENV_SLURM_CONF,
+	                                  ENV_CUDA_HOME,
+	                                  ENV_ABLATE_NVIDIA,
+	                                  ENV_VIRTUAL_ENV,
+	                                  ENV_ABLATE_CUDNN_TUNE,
+	                                  ENV_ABLATE_KEY,
+	                                  ENV_ABLATE_NO_IDENTITY,
+	                                  ENV_XDG_CONFIG_HOME };
 
 char *slurm_dir(const char *db, const char *plan_hash)
 {
