@@ -6,6 +6,7 @@
 #include "harness/record/query.h"
 #include "harness/plan/inputs.h"
 #include "harness/plan/plan_needs.h"
+#include "harness/run/earlier.h"
 #include "model/base/own_files.h"
 
 #include <stdio.h>
@@ -18,6 +19,7 @@ struct asker {
 	struct err e;
 	struct wanted_score *wanted; /* by the plan's grid; NULL until a cell is asked for */
 	int n_wanted;
+	char *runs; /* folder of the database's attempts */
 	int arm;
 	double seconds;
 	bool lacks;
@@ -35,6 +37,20 @@ static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config
 	return 0;
 }
 
+/* Is the checkpoint at the end of its training there? */
+static int find_training(struct asker *a, struct plan_cell *cell, const struct plan *p)
+{
+	const struct plan_arm *arm = &p->arms[cell->arm];
+	SCOPED(earlier) struct earlier from = { .step = -1 };
+	const struct earlier_want want = { .cell = cell->hash,
+		                               .training = p->trainings[cell->training].key,
+		                               .config = arm->json };
+	if (earlier_find(&from, a->db, a->runs, &want, &a->e))
+		return -1;
+	cell->trained = from.step >= arm->config.train.steps;
+	return 0;
+}
+
 static int read_state(struct asker *a, struct plan_cell *cell, const struct plan *p)
 {
 	bool finished;
@@ -44,7 +60,7 @@ static int read_state(struct asker *a, struct plan_cell *cell, const struct plan
 		return -1;
 	if (finished)
 		cell->state = CELL_CACHED;
-	return 0;
+	return finished ? 0 : find_training(a, cell, p);
 }
 
 static void cell_state(void *ctx, struct plan_cell *cell, const struct plan *p)
@@ -134,8 +150,10 @@ int plan_open(struct plan **out, const struct cli *c, const char *path, struct e
 	if (db_is_there(c->db) && db_open(&db, c->db, DB_READ, e))
 		return -1;
 	asker.db = db;
+	asker.runs = xstrfmt("%s-runs", c->db);
 	int rc = expand(&p, c, path, false, &opt, e);
 	free(asker.wanted);
+	free(asker.runs);
 	if (rc)
 		return -1;
 	if (asker.e.msg[0]) {

@@ -51,7 +51,7 @@ struct plan_arm {
 struct plan_training {
 	char key[SHA256_HEX];
 	int first, n_cells; /* its first cell; how many */
-	double *ema;        /* decays of the averages that its cells sample: sorted, each once */
+	double *ema;        /* decays of the averages that its cells name: sorted, each once */
 	int n_ema, cap_ema;
 };
 

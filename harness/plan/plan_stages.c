@@ -29,8 +29,6 @@ static int by_value(const void *pa, const void *pb)
 
 static void add_ema(struct plan_training *t, const struct run_config *c)
 {
-	if (c->sample.weights != SAMPLE_EMA)
-		return;
 	for (int i = 0; i < t->n_ema; i++)
 		if (t->ema[i] >= c->ema.decay && t->ema[i] <= c->ema.decay)
 			return;

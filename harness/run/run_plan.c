@@ -77,6 +77,9 @@ void run_set_of_plan(struct run_set *out, const struct plan *p)
 			.label = p->rows[arm->rows[0]].label,
 			.steps = arm->config.train.steps,
 			.microbatch = plan_arm_microbatch(arm),
+			.training = p->trainings[c->training].key,
+			.ema = p->trainings[c->training].ema,
+			.n_ema = p->trainings[c->training].n_ema,
 			.blocked = c->state == CELL_BLOCKED ? c->reason : NULL,
 		};
 	}
@@ -119,6 +122,8 @@ int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db 
 	if (job_read(&s.earlier, dir, NULL) == 0) { /* records may have come without it: then nothing is measured again */
 		s.run.asked = s.earlier.scores;
 		s.run.n_asked = s.earlier.n_scores;
+		s.cells[0].ema = s.earlier.ema; /* checkpoints are compared: they have to hold the same averages */
+		s.cells[0].n_ema = s.earlier.n_ema;
 	}
 	*out = s;
 	return 0;

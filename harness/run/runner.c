@@ -3,6 +3,7 @@
 #include "harness/attest/statement.h"
 #include "harness/record/ingest.h"
 #include "harness/record/query.h"
+#include "harness/record/query_stage.h"
 #include "harness/run/runner_private.h"
 
 #include "model/base/mem.h"
@@ -65,11 +66,14 @@ static int classify_cell(struct run *r, int i, struct err *e)
 	if (store_take_unknown(&r->store, c->cell, &found, e) || query_cell_state(&state, r->store.db, c->cell, e) ||
 	    cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
+	bool elsewhere = state == RECORD_RUNNING;
+	if (!done && !elsewhere && c->training && query_training_runs(&elsewhere, r->store.db, c->training, c->cell, e))
+		return -1;
 	if (done)
 		r->out->cached++;
 	else if (state == RECORD_DIVERGED && !r->o->again)
 		r->out->diverged++;
-	else if (state == RECORD_RUNNING)
+	else if (elsewhere)
 		r->out->elsewhere++;
 	else {
 		r->todo[r->n_todo++] = i;
@@ -88,16 +92,55 @@ static void free_slot(struct slot *slot)
 	*slot = (struct slot){ .child = { .pipe_fd = -1 } };
 }
 
+static void give_up(struct run *r)
+{
+	if (r->o->stop_after && r->out->failed + r->out->diverged >= r->o->stop_after && !r->no_more) {
+		run_amiss(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, str_plural(r->o->stop_after));
+		r->no_more = true;
+	}
+}
+
+/* A training that diverged for another cell would diverge alike for this one: *skipped, with an end in the record. With
+ * --again those of earlier runs do not count. */
+static int skip_diverged(bool *skipped, struct run *r, const struct run_cell *c, struct err *e)
+{
+	char name[160], reason[512];
+	if (training_diverged(reason, &r->store, c, r->o->again ? r->since : "", e))
+		return -1;
+	*skipped = *reason;
+	if (!*skipped)
+		return 0;
+	r->out->diverged++;
+	r->steps_total -= c->steps;
+	run_amiss(r, "%s: diverged: %s", name_of(name, c), reason);
+	give_up(r);
+	return record_unrun(&r->store, c, RECORD_DIVERGED, reason, e);
+}
+
 static int start_next(struct run *r, struct slot *slot, struct err *e)
 {
-	int index = r->todo[r->next++], device = engine_device_take(&r->devices);
-	const char *on = r->devices.v[device].name;
-	const struct slot_order order = { .index = index, .purpose = "run", .device = on, .threads = r->threads };
+	int index = r->todo[r->next++];
+	const struct run_cell *c = &r->plan->cells[index];
+	const struct earlier_want want = { .cell = c->cell, .training = c->training, .config = c->config };
+	SCOPED(earlier) struct earlier from = { .step = -1 };
+	bool skipped = false;
 	char name[160];
+	if (earlier_find(&from, r->store.db, r->store.runs, &want, e))
+		return err_in(e, "%s", name_of(name, c));
+	if (from.step < c->steps && skip_diverged(&skipped, r, c, e))
+		return err_in(e, "%s", name_of(name, c));
+	if (skipped)
+		return 0;
+	int device = engine_device_take(&r->devices);
+	const char *on = r->devices.v[device].name;
+	const struct earlier *earlier = *from.attempt ? &from : NULL;
+	const struct slot_order order = {
+		.index = index, .purpose = "run", .device = on, .threads = r->threads, .earlier = earlier
+	};
 	if (slot_start(slot, &r->store, r->plan, r->o, &order, e)) {
 		free_slot(slot);
 		if (!lock_wait_refused(&r->wait, &r->store))
-			return err_in(e, "%s", name_of(name, &r->plan->cells[index]));
+			return err_in(e, "%s", name_of(name, c));
 		engine_device_give_back(&r->devices, device);
 		r->next--;
 		return 0;
@@ -105,17 +148,10 @@ static int start_next(struct run *r, struct slot *slot, struct err *e)
 	slot->device = device;
 	r->out->attempts++;
 	r->tries[index]++;
-	run_say(r, "%s: started%s%s, attempt %.8s", name_of(name, slot->cell), r->devices.n > 1 ? " on " : "",
-	        r->devices.n > 1 ? on : "", slot->attempt);
+	SCOPED(free) char *whose = training_text(slot, earlier);
+	run_say(r, "%s: started%s%s, attempt %.8s%s", name_of(name, c), r->devices.n > 1 ? " on " : "",
+	        r->devices.n > 1 ? on : "", slot->attempt, whose);
 	return 0;
-}
-
-static void give_up(struct run *r)
-{
-	if (r->o->stop_after && r->out->failed + r->out->diverged >= r->o->stop_after && !r->no_more) {
-		run_amiss(r, "stopping after %d failed cell%s (on_failure)", r->o->stop_after, str_plural(r->o->stop_after));
-		r->no_more = true;
-	}
 }
 
 /* A device that cannot be opened is no fault of the cell: it starts again on another one, which is no retry. */
@@ -163,6 +199,10 @@ static void settle(struct run *r, struct slot *slot, enum record_state state, co
 	else
 		r->out->failed++;
 	r->steps_total -= c->steps;
+	int waiting = training_waits(r->todo + r->next, r->n_todo - r->next, r->plan, c);
+	if (waiting && state != RECORD_DIVERGED && slot->trains && !r->no_more)
+		run_amiss(r, "%s: its training is also that of %d cell%s that waited: the next of them tries it",
+		          name_of(name, c), waiting, str_plural(waiting));
 	give_up(r);
 }
 
@@ -272,9 +312,14 @@ static int busy(const struct run *r)
 
 static int start_what_fits(struct run *r, struct err *e)
 {
-	for (int i = 0; i < r->n_slots && r->next < r->n_todo && !r->no_more && !run_stop_asked(); i++) {
+	for (int i = 0; i < r->n_slots && r->next < r->n_todo && !r->no_more && !run_stop_asked();
+	     i += r->slots[i].cell != NULL) {
 		if (r->slots[i].cell)
 			continue;
+		if (r->wait.n) /* what they left is not in the database yet, and may be what the next one begins with */
+			return 0;
+		if (!training_turn(r->todo + r->next, r->n_todo - r->next, r->plan, r->slots, r->n_slots))
+			return 0;
 		if (r->o->cells_max && r->out->attempts >= r->o->cells_max) {
 			r->out->over_budget = r->no_more = true;
 			run_amiss(r, "the grid's budget of %d cell%s is used up", r->o->cells_max, str_plural(r->o->cells_max));
@@ -386,6 +431,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 		             .no_more = o->record_only };
 	const struct listener listener = { hear_note, &r };
 	r.devices = devices_of(o);
+	(void)host_now(r.since);
 	*out = (struct run_result){ .cells = plan->n_cells };
 	lock_wait_begin(&r.wait, o, NULL);
 	if (store_open(&r.store, o->db, STORE_RUN, o->what ? o->what : "ablate run", e)) {

@@ -22,9 +22,12 @@ struct run_cell {
 	const char *config;     /* canonical JSON of the arm */
 	const char *dataset;    /* content hash of the data set */
 	int64_t seed, numerics;
-	const char *label;   /* for people: "no EMA teacher" */
-	int64_t steps;       /* for the progress bar */
-	int microbatch;      /* samples that a process computes at once; 0 = its share of a batch */
+	const char *label;    /* for people: "no EMA teacher" */
+	int64_t steps;        /* for the progress bar */
+	int microbatch;       /* samples that a process computes at once; 0 = its share of a batch */
+	const char *training; /* key of its training, which other cells may share; NULL = it trains for itself alone */
+	const double *ema;    /* decays that are to be kept of it, for all cells of the plan that share it */
+	int n_ema;
 	const char *blocked; /* NULL, or why it cannot run ("needs weights vgg.pth, sha256 ...") */
 };
 

@@ -8,8 +8,8 @@
 #include "model/base/progress.h"
 #include "harness/record/provenance.h"
 #include "harness/record/query.h"
+#include "harness/record/query_stage.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -21,85 +21,63 @@ int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const 
 	return query_finished(out, s->db, c->cell, plan->scores, plan->n_scores, e);
 }
 
-/* --- checkpoints of earlier attempts --- */
+/* --- start --- */
 
-static int64_t step_of(const char *name)
+/* Samples and scores of its training that an attempt may take instead of making them. */
+static int add_known(struct job *job, struct store *s, struct err *e)
 {
-	int64_t step;
-	int n = 0;
-	return sscanf(name, "step-%ld.ckpt%n", &step, &n) == 1 && n && !name[n] ? step : -1;
-}
-
-/* Calls fn for each recorded checkpoint file in the attempt's folder. */
-typedef int ckpt_fn(void *ctx, const char *dir, const char *name, int64_t step, struct err *e);
-static int each_checkpoint(struct store *s, const char *cell, const char *attempt, ckpt_fn *fn, void *ctx,
-                           struct err *e)
-{
-	SCOPED(free) char *dir = store_attempt_dir(s, cell, attempt);
-	DIR *d = opendir(dir);
-	int rc = 0;
-	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
-		int64_t step = step_of(entry->d_name);
-		bool recorded = false;
-		if (step >= 0 && !(rc = query_has_checkpoint(&recorded, s->db, attempt, step, e)) && recorded)
-			rc = fn(ctx, dir, entry->d_name, step, e);
-	}
-	if (d)
-		(void)closedir(d);
-	return rc;
-}
-
-static int take_newest(void *ctx, const char *dir, const char *name, int64_t step, struct err *e)
-{
-	(void)dir, (void)name, (void)e;
-	int64_t *best = ctx;
-	*best = step > *best ? step : *best;
+	SCOPED(free) struct job_sampling *samplings = NULL;
+	SCOPED(free) struct job_known *known = NULL;
+	struct db_rows rows;
+	struct sampling_row f;
+	struct known_row k;
+	struct arena *a = &job->arena;
+	int cap = 0, cap_known = 0;
+	if (query_samplings(&rows, s->db, job->training, job->cell, e))
+		return -1;
+	while (query_sampling_next(&f, &rows))
+		VEC_PUSH(samplings, job->n_samplings, cap) =
+			(struct job_sampling){ .key = arena_strdup(a, f.key),
+			                       .path = arena_strfmt(a, "%s/%.12s/%s/%s", s->runs, f.cell, f.attempt, f.name),
+			                       .sha256 = arena_strdup(a, f.sha256),
+			                       .n = f.n };
+	if (db_done(&rows, e) || query_known(&rows, s->db, job->training, job->cell, e))
+		return -1;
+	while (query_known_next(&k, &rows))
+		VEC_PUSH(known, job->n_known,
+		         cap_known) = (struct job_known){ .key = arena_strdup(a, k.key),
+			                                      .attempt = arena_strdup(a, k.attempt),
+			                                      .name = arena_strdup(a, k.name),
+			                                      .weights = arena_strdup(a, k.weights),
+			                                      .protocol = arena_strdup(a, k.protocol),
+			                                      .hex = arena_strdup(a, k.hex),
+			                                      .computed_by = k.computed_by ? arena_strdup(a, k.computed_by) : NULL,
+			                                      .lo = k.lo,
+			                                      .hi = k.hi,
+			                                      .nfe = k.nfe,
+			                                      .eval_seed = k.eval_seed,
+			                                      .step = k.step,
+			                                      .n = k.n };
+	if (db_done(&rows, e))
+		return -1;
+	struct job_sampling *all = arena_alloc(a, ((size_t)job->n_samplings + 1) * sizeof *all);
+	struct job_known *scores = arena_alloc(a, ((size_t)job->n_known + 1) * sizeof *scores);
+	if (samplings)
+		memcpy(all, samplings, (size_t)job->n_samplings * sizeof *all);
+	if (known)
+		memcpy(scores, known, (size_t)job->n_known * sizeof *scores);
+	job->samplings = all;
+	job->known = scores;
 	return 0;
 }
 
-static int copy_file(const char *from, const char *to, struct err *e)
-{
-	SCOPED(str) struct str bytes = { 0 };
-	return io_read(&bytes, from, (size_t)1 << 40, e) ? -1 : io_write_atomic(to, bytes.data, bytes.len, e);
-}
-
-static int share(void *ctx, const char *dir, const char *name, int64_t step, struct err *e)
-{
-	const char *to = ctx;
-	(void)step;
-	SCOPED(free) char *a = xstrfmt("%s/%s", dir, name);
-	SCOPED(free) char *b = xstrfmt("%s/%s", to, name);
-	return link(a, b) && errno != EEXIST ? copy_file(a, b, e) : 0;
-}
-
-/* The earlier attempt whose newest checkpoint is furthest; "" when there is none. */
-static int find_earlier(char best[HOST_UUID], struct store *s, const char *cell, struct err *e)
-{
-	struct db_rows rows;
-	int64_t furthest = -1;
-	int rc = 0;
-	*best = '\0';
-	const char *id;
-	if (query_over(&rows, s->db, cell, e))
-		return -1;
-	while (!rc && query_text_next(&id, &rows)) {
-		int64_t step = -1;
-		rc = each_checkpoint(s, cell, id, take_newest, &step, e);
-		if (step >= 0 && step >= furthest && strlen(id) < HOST_UUID) {
-			furthest = step;
-			memcpy(best, id, strlen(id) + 1);
-		}
-	}
-	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;
-}
-
-/* --- start --- */
-
-static int write_job(const struct slot *slot, const struct run_plan *plan, const struct run_options *o,
-                     const struct slot_order *order, const char *resumed_from, struct err *e)
+static int write_job(const struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
+                     const struct slot_order *order, struct err *e)
 {
 	const struct run_cell *c = slot->cell;
-	const struct job job = {
+	const struct earlier *from = order->earlier;
+	bool kept = from && from->n_ema; /* what goes on keeps the averages that it has */
+	struct job job = {
 		.attempt = slot->attempt,
 		.cell = c->cell,
 		.arm = c->arm,
@@ -116,11 +94,18 @@ static int write_job(const struct slot *slot, const struct run_plan *plan, const
 		.microbatch = c->microbatch,
 		.wall_s = o->cell_wall_s,
 		.checkpoint_s = o->checkpoint_s,
-		.resumed_from = *resumed_from ? resumed_from : NULL,
+		.resumed_from = from ? from->attempt : NULL,
 		.scores = plan->asked,
 		.n_scores = plan->n_asked,
+		.training = c->training,
+		.ema = kept ? from->ema : c->ema,
+		.n_ema = kept ? from->n_ema : c->n_ema,
 	};
-	return job_write(&job, slot->dir, e);
+	int rc = c->training && !strcmp(slot->purpose, "run") && add_known(&job, s, e) ? -1 : 0;
+	if (!rc)
+		rc = job_write(&job, slot->dir, e);
+	arena_release(&job.arena);
+	return rc;
 }
 
 /* "in micro-batches of 8" */
@@ -152,19 +137,18 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
                const struct slot_order *order, struct err *e)
 {
 	const struct run_cell *c = &plan->cells[order->index];
-	bool repeat = strcmp(order->purpose, "run") != 0;
-	char earlier[HOST_UUID] = "";
+	const struct earlier *from = order->earlier;
 	*slot = (struct slot){ .cell = c, .index = order->index, .purpose = order->purpose, .started_s = monotonic_s() };
 	(void)host_uuid(slot->attempt);
 	slot->dir = store_attempt_dir(s, c->cell, slot->attempt);
 	slot->journal = store_journal(s, c->cell, slot->attempt);
-	if (query_next_n(&slot->n, s->db, c->cell, e) || (!repeat && find_earlier(earlier, s, c->cell, e)) ||
-	    io_mkdirs(slot->dir, e))
+	slot->trains = !from || from->step < c->steps;
+	if (query_next_n(&slot->n, s->db, c->cell, e) || io_mkdirs(slot->dir, e))
 		return -1;
-	if (*earlier &&
-	    (each_checkpoint(s, c->cell, earlier, share, slot->dir, e) || tell_other_microbatch(s, c, earlier, o, e)))
+	if (from && (earlier_share(from, s->db, s->runs, slot->dir, e) ||
+	             (slot->trains && tell_other_microbatch(s, c, from->attempt, o, e))))
 		return -1;
-	return write_job(slot, plan, o, order, earlier, e) ||
+	return write_job(slot, s, plan, o, order, e) ||
 	               child_start(&slot->child, o->program, slot->dir, order->threads, o->ranks, e)
 	           ? -1
 	           : 0;
@@ -287,22 +271,19 @@ int slot_finish(enum record_state *state, char reason[512], struct slot *slot, s
 	return query_end(state, reason, s->db, slot->attempt, e);
 }
 
-int record_blocked(struct store *s, const struct run_cell *c, struct err *e)
+int record_unrun(struct store *s, const struct run_cell *c, enum record_state state, const char *reason, struct err *e)
 {
-	bool same;
 	int64_t n;
-	if (query_is_blocked_by(&same, s->db, c->cell, c->blocked, e) || query_next_n(&n, s->db, c->cell, e))
+	if (query_next_n(&n, s->db, c->cell, e))
 		return -1;
-	if (same)
-		return 0;
 	struct slot slot = { .cell = c, .n = n, .purpose = "run" };
 	(void)host_uuid(slot.attempt);
 	slot.dir = store_attempt_dir(s, c->cell, slot.attempt);
 	slot.journal = store_journal(s, c->cell, slot.attempt);
 	struct journal *j = NULL;
 	struct journal_end last = JOURNAL_END_INIT;
-	last.state = RECORD_BLOCKED;
-	last.reason = c->blocked;
+	last.state = state;
+	last.reason = reason;
 	struct child_end nobody = { .pid = getpid() };
 	int rc = io_mkdirs(slot.dir, e) || make_journal(&j, &slot, &nobody, e) || journal_end(j, &last, e) ? -1 : 0;
 	journal_close(j);
@@ -311,4 +292,12 @@ int record_blocked(struct store *s, const struct run_cell *c, struct err *e)
 	free(slot.dir);
 	free(slot.journal);
 	return rc;
+}
+
+int record_blocked(struct store *s, const struct run_cell *c, struct err *e)
+{
+	bool same;
+	if (query_is_blocked_by(&same, s->db, c->cell, c->blocked, e))
+		return -1;
+	return same ? 0 : record_unrun(s, c, RECORD_BLOCKED, c->blocked, e);
 }

@@ -2,6 +2,7 @@
 #ifndef ABLATE_RUNNER_PRIVATE_H
 #define ABLATE_RUNNER_PRIVATE_H
 
+#include "harness/run/earlier.h"
 #include "harness/run/runner.h"
 #include "harness/run/runner_signals.h"
 #include "harness/run/runner_wait.h"
@@ -20,8 +21,9 @@ struct run {
 	int *tries;              /* per cell */
 	int64_t steps_total, steps_done;
 	double started_s, touched_s;
-	bool no_more;        /* start no further cell */
-	bool asked, aborted; /* what signals asked for and is being acted on */
+	char since[HOST_TIME]; /* when the run began */
+	bool no_more;          /* start no further cell */
+	bool asked, aborted;   /* what signals asked for and is being acted on */
 	char *cancel_path;
 	char **heard; /* notes of workers that were already shown */
 	int n_heard, cap_heard;
@@ -62,14 +64,31 @@ struct slot_order {
 	int index; /* of the cell in the plan */
 	const char *purpose, *device;
 	int threads;
+	const struct earlier *earlier; /* what it begins with; NULL: nothing */
 };
 /* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier attempt, starts the worker. */
 MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
                           const struct slot_order *order, struct err *e);
+/* --- cells that share a training (runner_training.c) --- */
+
+/* Brings the first of these cells whose training is not under way in a slot to the front; false: all of them wait for
+ * the checkpoint at the end of one. */
+bool training_turn(int *todo, int n, const struct run_plan *plan, const struct slot *slots, int n_slots);
+/* How many of these cells have the training of c. */
+int training_waits(const int *todo, int n, const struct run_plan *plan, const struct run_cell *c);
+/* Why its training need not be tried: it diverged for another cell, not before `since`; "" where it did not. */
+MUST_CHECK int training_diverged(char reason[512], struct store *s, const struct run_cell *c, const char *since,
+                                 struct err *e);
+/* ", with the training of LABEL seed N (CELL)"; "" where it is its own. Heap. */
+char *training_text(const struct slot *slot, const struct earlier *from);
+
 /* After the worker's end: its journal gets an end if it has none; *state and reason as they are recorded. */
 MUST_CHECK int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s,
                            const struct child_end *end, struct err *e);
-/* An attempt that never ran: state "blocked". */
+/* An attempt that never ran: state "blocked". Nothing where it stands there already. */
 MUST_CHECK int record_blocked(struct store *s, const struct run_cell *c, struct err *e);
+/* The same in another state. */
+MUST_CHECK int record_unrun(struct store *s, const struct run_cell *c, enum record_state state, const char *reason,
+                            struct err *e);
 
 #endif

@@ -22,6 +22,7 @@ struct slot {
 	struct journal_scan scan;
 	double started_s, asked_s; /* monotonic; asked_s: when it was asked to stop, 0 = it was not */
 	bool told;                 /* that it was asked to stop */
+	bool trains;               /* else it began at the end of its training */
 	enum slot_end ended_by;
 };
 

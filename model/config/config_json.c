@@ -195,3 +195,29 @@ void config_hash(char hex[SHA256_HEX], const struct run_config *c)
 	SCOPED(free) char *json = config_json(c);
 	io_sha256(hex, json, strlen(json));
 }
+
+/* Is what a has of training in b? */
+static bool covers(json_t *a, const json_t *b)
+{
+	const char *key;
+	json_t *v;
+	json_object_foreach(a, key, v)
+	{
+		const struct knob *k = config_find(key);
+		bool sample = k && k->stage == STAGE_SAMPLE && strcmp(key, "ema.decay") != 0;
+		if (!sample && !json_equal(v, json_object_get(b, key)))
+			return false;
+	}
+	return true;
+}
+
+bool config_trains_alike(const char *a, const char *b)
+{
+	if (strcmp(a, b) == 0)
+		return true;
+	json_t *x = json_loads(a, 0, NULL), *y = json_loads(b, 0, NULL);
+	bool alike = json_is_object(x) && json_is_object(y) && covers(x, y) && covers(y, x);
+	json_decref(x);
+	json_decref(y);
+	return alike;
+}

@@ -2,6 +2,7 @@
 #include "model/train/ckpt.h"
 
 #include "model/base/mem.h"
+#include "model/config/config.h"
 #include "model/formats/safetensors.h"
 
 #include <dirent.h>
@@ -167,10 +168,10 @@ int ckpt_load_part(float *values, const struct params *p, enum ckpt_part part, c
 	return rc;
 }
 
-/* Is this the state's own config and seed? */
+/* Is this the state's own training? */
 static bool is_of(const struct ckpt_state *s, const struct safetensors *st)
 {
-	return strcmp(safetensors_meta(st, "config"), s->config) == 0 &&
+	return config_trains_alike(safetensors_meta(st, "config"), s->config) &&
 	       strtoull(safetensors_meta(st, "seed"), NULL, 10) == s->seed;
 }
 

@@ -19,7 +19,7 @@ struct ckpt_state {
 	float *parts[N_CKPT_PARTS]; /* flat buffers; NULL: not part of this state (a teacher that is the student) */
 	int64_t step;
 	uint64_t seed;
-	const char *config; /* canonical JSON; compared on loading */
+	const char *config; /* canonical JSON; what training depends on is compared on loading */
 	double loss_sum;    /* of the loss_steps steps since the last point of the curves */
 	int64_t loss_steps;
 };

@@ -1,0 +1,115 @@
+#!/bin/bash
+# stages.sh - a training, samplings of it, scores of those: each is made once, whoever asks for it, and to the same bits
+# as if a cell had made it for itself.
+. "$(dirname "$0")/lib.sh"
+
+# A grid of one axis over settings of sampling: stages KEY VALUES [STEPS [SEEDS [NFE]]]
+stages() {
+	cat >"${FILE:-g.toml}" <<-END
+	schema = 1
+	[grid]
+	name = "stages"
+	seeds = { train = [${4:-1}], eval = [101] }
+	[base]
+	preset = "ict-shapes8-ci"
+	train.steps = ${3:-40}
+	train.batch = 4
+	[[axis]]
+	key = "$1"
+	values = [$2]
+	[[metric]]
+	name = "fid"
+	samples = 100
+	nfe = [${5:-1, 2}]
+	END
+}
+# Attempts that trained: those with points of curves.
+trainings() { sql "${1:-a.db}" "SELECT count(DISTINCT attempt) FROM curve"; }
+# No step was trained twice: each training has each point of its curve once.
+no_step_twice() {
+	local twice
+	twice=$(sql "${1:-a.db}" "SELECT count(*) FROM (SELECT c.training, v.name, v.step FROM curve v JOIN attempt a ON a.id = v.attempt
+		JOIN cell c ON c.hash = a.cell WHERE a.purpose = 'run' GROUP BY 1, 2, 3 HAVING count(*) > 1)")
+	[ "$twice" = 0 ] || fail "$twice points of curves were made twice"
+}
+scores() { sql "$1" "SELECT label, nfe, eval_seed, r.seed, name, hex FROM v_result r JOIN grid_cell g ON g.cell = r.cell ORDER BY 1, 2, 3, 4, 5"; }
+# The scores of a.db are those of cells that each trained for itself: every row of the grid in a database of its own.
+as_if_alone() { # LABEL...
+	local label
+	: >alone
+	for label; do
+		rm -rf alone.db alone.db-runs
+		run ablate run --threads 1 g.toml --db alone.db --only "$label" -q
+		exits 0
+		scores alone.db >>alone
+	done
+	sort alone >alone.sorted
+	scores a.db | sort >ours
+	same ours alone.sorted
+}
+
+test_ways_to_sample_share_a_training() {
+	stages sample.weights '"ema", "student", "teacher"'
+	run ablate plan g.toml --db a.db
+	exits 0
+	says out "1 training: 1 to do; 6 samplings and 6 scores to do; 3 cells share a training"
+	says out "(trained as sample.weights=ema)"
+	run ablate run --threads 1 g.toml --db a.db -j 1
+	exits 0
+	says err "3 cells: 3 done"
+	says err "with the training of sample.weights=ema seed 1"
+	check [ "$(trainings)" = 1 ]
+	as_if_alone 'sample.weights=ema' 'sample.weights=student' 'sample.weights=teacher'
+}
+
+# Two at once: the others wait for the one that trains instead of training beside it.
+test_two_at_once_train_once() {
+	stages sample.sigma_mid '0.3, 0.5, 0.8' 40 '1, 2'
+	run ablate run --threads 1 g.toml --db a.db -j 2
+	exits 0
+	says err "6 cells: 6 done"
+	check [ "$(trainings)" = 2 ]
+	no_step_twice
+	as_if_alone 'sample.sigma_mid=0.3' 'sample.sigma_mid=0.5' 'sample.sigma_mid=0.8'
+}
+
+# A setting of sampling that is changed after a run needs no training, in another grid of another name neither.
+test_another_grid_takes_the_training() {
+	stages sample.clip 'true'
+	run ablate run --threads 1 g.toml --db a.db
+	exits 0
+	FILE=h.toml stages sample.quantize '"truncate"'
+	run ablate plan h.toml --db a.db
+	says out "1 training: 0 to do, 1 at hand"
+	says out "estimated time: that of sampling"
+	run ablate run --threads 1 h.toml --db a.db
+	exits 0
+	says err "with the training of sample.clip=true seed 1"
+	check [ "$(trainings)" = 1 ]
+	run ablate run --threads 1 h.toml --db a.db
+	says err "1 cell: 1 cached"
+	sql a.db "SELECT count(DISTINCT training) FROM cell" >n
+	check [ "$(cat n)" = 1 ]
+}
+
+# Whoever was killed in the middle, another cell of the same training goes on from its checkpoint.
+test_a_killed_training_is_continued_for_another_cell() {
+	stages sample.weights '"ema", "student"' 60 1 1
+	run ablate run --threads 1 g.toml --db b.db
+	exits 0
+	"$ABLATE" run g.toml --db a.db --threads 1 --only sample.weights=ema >/dev/null 2>&1 &
+	local pid=$!
+	await 60 'ls a.db-runs/*/*/step-*.ckpt >/dev/null 2>&1'
+	kill -INT $pid
+	wait $pid
+	run ablate run --threads 1 g.toml --db a.db --only sample.weights=student
+	exits 0
+	run ablate run --threads 1 g.toml --db a.db
+	exits 0
+	no_step_twice
+	scores a.db | sort -u >ours
+	scores b.db | sort -u >theirs
+	same ours theirs
+}
+
+run_tests
