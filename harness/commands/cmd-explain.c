@@ -99,6 +99,14 @@ static void print_presets(const struct knob *k)
 					printf("  %s%-20s %-14s %s\n", l ? "*" : "", lists[l][i].name, v->value, l ? "" : v->source);
 }
 
+/* What it takes part in: settings of sampling need no other training. */
+static const char *stage_text(const struct knob *k)
+{
+	return k->placed                  ? "none: where a cell runs, not what it is"
+	       : k->stage == STAGE_SAMPLE ? "sample: cells that differ in it alone share a training"
+	                                  : "train";
+}
+
 static void print_knob(const struct knob *k, const struct places *where)
 {
 	char lo[32], hi[32];
@@ -108,6 +116,7 @@ static void print_knob(const struct knob *k, const struct places *where)
 		printf("  range    %s to %s%s%s\n", str_double(lo, k->min), str_double(hi, k->max), *k->unit ? " " : "",
 		       k->unit);
 	printf("  default  %s\n", *k->def ? k->def : "\"\"");
+	printf("  stage    %s\n", stage_text(k));
 	printf("  source   %s\n\npresets that set it:\n", *k->source ? k->source : "none: a setting of this program");
 	print_presets(k);
 	for (int i = 0; where && i < where->n; i++) {
@@ -142,8 +151,10 @@ static json_t *presets_json(const struct knob *k)
 
 static json_t *knob_json(const struct knob *k, const struct places *where)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "key", k->key, "type", knob_type_name(k), "default",
-	                      k->def, "unit", k->unit, "help", k->text, "source", k->source, "presets", presets_json(k));
+	const char *stage = k->placed ? "none" : k->stage == STAGE_SAMPLE ? "sample" : "train";
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "key", k->key, "type", knob_type_name(k),
+	                      "default", k->def, "unit", k->unit, "help", k->text, "source", k->source, "stage", stage,
+	                      "presets", presets_json(k));
 	if (k->choices)
 		(void)json_object_set_new(o, "choices", choices_json(k));
 	if (knob_has_range(k)) {

@@ -92,7 +92,8 @@ static int run(struct cli *c)
 	device_warn(c, "cpu");
 	model_init(threads_of(c, 0));
 	SCOPED(free) char *path = checkpoint_find(c->db, c->args[0], &e);
-	if (!path || checkpoint_config(&config, path, &e) || data_shape_find(&shape, config.data.name, &e))
+	if (!path || checkpoint_config(&config, c->db, c->args[0], path, &e) ||
+	    data_shape_find(&shape, config.data.name, &e))
 		return cli_fail(c, &e);
 	if ((cli_given(c, "weights") && config_set_text(&config, "sample.weights", cli_string(c, "weights", NULL), &e)) ||
 	    (cli_given(c, "sigma-mid") &&

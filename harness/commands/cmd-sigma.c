@@ -89,7 +89,7 @@ static int set_up(struct asked *a, struct err *e)
 {
 	const struct cli *c = a->cli;
 	SCOPED(free) char *path = checkpoint_find(c->db, c->args[0], e);
-	if (!path || checkpoint_config(&a->config, path, e))
+	if (!path || checkpoint_config(&a->config, c->db, c->args[0], path, e))
 		return -1;
 	const char *extractor = cli_string(c, "extractor", extractor_default(a->config.data.name));
 	/* as fine as at the end of training */

@@ -252,9 +252,20 @@ int query_checkpoint_place(char **out, struct db *db, const char *beginning, str
 {
 	SCOPED(free) char *pattern = xstrfmt("%s%%", beginning);
 	return db_text_of(out, db, e,
-	                  "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name "
-	                  "FROM attempt t JOIN checkpoint c ON c.attempt = t.id JOIN artifact a ON a.hash = c.artifact "
-	                  "WHERE t.id LIKE ?1 OR t.cell LIKE ?1 "
-	                  "ORDER BY t.state = 'done' DESC, c.step DESC, t.id LIMIT 1",
+	                  "WITH RECURSIVE life(own, done, id, age) AS (SELECT id, state = 'done', id, 0 FROM attempt "
+	                  "WHERE id LIKE ?1 OR cell LIKE ?1 UNION ALL SELECT l.own, l.done, t.resumed_from, l.age + 1 "
+	                  "FROM life l JOIN attempt t ON t.id = l.id WHERE t.resumed_from IS NOT NULL AND l.age < 1000) "
+	                  "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM life l "
+	                  "JOIN attempt t ON t.id = l.id JOIN checkpoint c ON c.attempt = t.id "
+	                  "JOIN artifact a ON a.hash = c.artifact ORDER BY l.done DESC, c.step DESC, l.age, l.own LIMIT 1",
+	                  "s", pattern);
+}
+
+int query_config_named(char **out, struct db *db, const char *beginning, struct err *e)
+{
+	SCOPED(free) char *pattern = xstrfmt("%s%%", beginning);
+	return db_text_of(out, db, e,
+	                  "SELECT r.config FROM attempt t JOIN cell c ON c.hash = t.cell JOIN arm r ON r.hash = c.arm "
+	                  "WHERE t.id LIKE ?1 OR t.cell LIKE ?1 ORDER BY t.state = 'done' DESC, t.id LIMIT 1",
 	                  "s", pattern);
 }

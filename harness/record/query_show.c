@@ -18,6 +18,14 @@ static const struct show_part parts[] = {
 	  .json = "config",
 	  .of_cell = true,
 	  .sql = "SELECT config FROM arm WHERE hash = (SELECT arm FROM cell WHERE hash = ?)" },
+	{ .key = "training_shared_with",
+	  .of_cell = true,
+	  .sql = "SELECT c.hash AS cell, (SELECT min(label) FROM grid_cell WHERE cell = c.hash) AS label FROM cell c "
+	         "WHERE c.training = (SELECT training FROM cell WHERE hash = ?1) AND c.hash <> ?1 ORDER BY 2, 1" },
+	{ .key = "training_taken_from",
+	  .sql = "SELECT b.id AS attempt, b.cell, (SELECT min(label) FROM grid_cell WHERE cell = b.cell) AS label, "
+	         "a.resumed_step AS step FROM attempt a JOIN attempt b ON b.id = a.resumed_from "
+	         "WHERE a.id = ? AND b.cell <> a.cell" },
 	{ .key = "attempts",
 	  .of_cell = true,
 	  .sql = "SELECT id, n, purpose, state, reason, started, ended, step, resumed_from FROM attempt "

@@ -2,8 +2,8 @@
  * that it depends on; who asks for the same key gets the same result, so each is made once.
  *
  *     training  SHA-256 of {dataset, numerics, seed, train}: train holds the settings of STAGE_TRAIN
- *     sampling  SHA-256 of {eval_seed, nfe, sample, training}: sample holds the settings of STAGE_SAMPLE that take part:
- *               ema.decay only where the averaged weights are sampled, sample.sigma_mid not at one evaluation
+ *     sampling  SHA-256 of {eval_seed, nfe, sample, training}: sample holds the settings of STAGE_SAMPLE that take
+ *               part: ema.decay only where the averaged weights are sampled, sample.sigma_mid not at one evaluation
  *     score     SHA-256 of {extractor, metric, n, ref, sampling}
  *
  * as canonical JSON. A cell's own hash (harness/plan/cell.h) is as it always was, over all settings. A key that is no

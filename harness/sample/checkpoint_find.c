@@ -6,7 +6,7 @@
 #include "model/base/mem.h"
 #include "model/formats/safetensors.h"
 
-int checkpoint_config(struct run_config *out, const char *path, struct err *e)
+static int config_of_file(struct run_config *out, const char *path, struct err *e)
 {
 	struct safetensors *st;
 	if (safetensors_open(&st, path, e))
@@ -31,4 +31,15 @@ char *checkpoint_find(const char *db_file, const char *what, struct err *e)
 		return NULL;
 	}
 	return xstrfmt("%s-runs/%s", db_file, place);
+}
+
+int checkpoint_config(struct run_config *out, const char *db_file, const char *what, const char *path, struct err *e)
+{
+	if (io_exists(what))
+		return config_of_file(out, path, e);
+	SCOPED(db) struct db *db = NULL;
+	SCOPED(free) char *json = NULL;
+	if (db_open(&db, db_file, DB_READ, e) || query_config_named(&json, db, what, e))
+		return -1;
+	return json ? config_from_json(out, json, e) : config_of_file(out, path, e);
 }

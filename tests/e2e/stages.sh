@@ -60,6 +60,18 @@ test_ways_to_sample_share_a_training() {
 	says err "with the training of sample.weights=ema seed 1"
 	check [ "$(trainings)" = 1 ]
 	as_if_alone 'sample.weights=ema' 'sample.weights=student' 'sample.weights=teacher'
+	# a cell without a checkpoint of its own is sampled from the one it took, with its own settings
+	local ema student
+	ema=$(sql a.db "SELECT cell FROM grid_cell WHERE label = 'sample.weights=ema'")
+	student=$(sql a.db "SELECT cell FROM grid_cell WHERE label = 'sample.weights=student'")
+	run ablate sample "$student" --db a.db -n 4 -o student.npz; exits 0
+	run ablate sample "$ema" --db a.db -n 4 --weights student -o same.npz; exits 0
+	run ablate sample "$ema" --db a.db -n 4 -o ema.npz; exits 0
+	same student.npz same.npz
+	check [ "$(sha256sum <student.npz)" != "$(sha256sum <ema.npz)" ]
+	run ablate show "$student" --db a.db
+	says out "training"
+	says out "sample.weights=ema"
 }
 
 # Two at once: the others wait for the one that trains instead of training beside it.

@@ -122,6 +122,9 @@ Test(grid_cmds, explain_says_what_a_setting_is_and_where_it_was_set)
 	cr_assert_eq(json_integer_value(json_object_get(json_array_get(set, 0), "line")), 16);
 	cr_assert_str_eq(json_string_value(json_object_get(json_array_get(set, 0), "in")), "variant doubling");
 	json_decref(j);
+	cr_assert_eq(ABLATE("explain", "sample.clip"), EXIT_OK);
+	SCOPED(free) char *one = printed();
+	cr_assert(strstr(one, "stage    sample"), "what needs no other training says so: %s", one);
 	cr_assert_eq(ABLATE("explain", "loss"), EXIT_OK);
 	SCOPED(free) char *text = printed();
 	cr_assert(strstr(text, "loss.reduce") && !strstr(text, "noise."), "%s", text);
