@@ -39,7 +39,8 @@ static void print_result(const struct gate_result *r)
 	printf("%-24s %-22s %s\n", r->rule->name, verdict, gate_test_name(r->test));
 	printf("    %s\n", r->why);
 	if (isfinite(r->permutation_p))
-		printf("    permutation p of the passing claim %.3g, t %.3g\n", r->permutation_p, r->p_pass);
+		printf("    one-sided p of the passing claim %.3g by permutation, %.3g by the test above\n", r->permutation_p,
+		       r->p_pass);
 }
 
 /* --- JUnit --- */
@@ -126,16 +127,8 @@ static int over_values(const struct cli *c, const char *path)
 	if (gate_values_read(&v, path, &e))
 		return cli_fail(c, &e);
 	gate_judge(&r, &v.rule, &v.candidate, &v.baseline);
-	if (cli_flag(c, "power") && r.verdict != GATE_ERROR && v.baseline.value && r.n_base > 1) {
-		bool pairs = r.test == GATE_PAIRED_T;
-		double sd = stats_sd(v.baseline.value, r.n_base);
-		/* var(a - b) = va + vb - 2 rho sa sb; the seeds may be listed in another order, so it is read from the
-		 * differences */
-		double sa = stats_sd(v.candidate.value, r.n_cand), dd = r.se * r.se * r.n_cand;
-		double rho = pairs && sa > 0 && sd > 0 && dd > 0 ? (sa * sa + sd * sd - dd) / (2 * sa * sd) : NAN;
-		if (sd > 0)
-			gate_power_text(&power, &v.rule, sd, rho, r.mean_base, r.n_cand);
-	}
+	if (cli_flag(c, "power"))
+		gate_power_text(&power, &r, v.baseline.value ? stats_sd(v.baseline.value, v.baseline.n) : v.baseline.sd);
 	int code = conclude(c, &r, 1, NULL, str_text(&power));
 	gate_values_release(&v);
 	return code;
@@ -194,20 +187,6 @@ static void record(const struct cli *c, const struct study *s, const struct gate
 	json_decref(lines);
 }
 
-static void add_power(struct str *out, const struct gates *g)
-{
-	for (int i = 0; i < g->n; i++) {
-		const struct study_stat *a = &g->cand[i], *b = &g->base[i];
-		const struct gate_result *r = &g->results[i];
-		if (b->n < 2 || !(b->sd > 0) || r->verdict == GATE_ERROR)
-			continue;
-		bool pairs = r->test == GATE_PAIRED_T;
-		double dd = r->se * r->se * r->n_cand,
-			   rho = pairs && a->sd > 0 && dd > 0 ? (a->sd * a->sd + b->sd * b->sd - dd) / (2 * a->sd * b->sd) : NAN;
-		gate_power_text(out, r->rule, b->sd, rho, b->mean, r->n_cand);
-	}
-}
-
 /* "We warn when a result is better than the paper by more than the margin": too good is a finding, too. */
 static void warn_too_good(const struct cli *c, const struct opened *o, const struct gates *g)
 {
@@ -253,7 +232,8 @@ static int over_grid(struct cli *c)
 	if (!cli_flag(c, "no-record"))
 		record(c, o.study, &g);
 	if (cli_flag(c, "power"))
-		add_power(&power, &g);
+		for (int i = 0; i < g.n; i++)
+			gate_power_text(&power, &g.results[i], g.base[i].sd);
 	warn_too_good(c, &o, &g);
 	return conclude(c, g.results, g.n, o.study, str_text(&power));
 }

@@ -61,13 +61,14 @@ static void PRINTF_LIKE(2, 3) fail_with(struct gate_result *out, const char *fmt
 	va_end(ap);
 	out->verdict = GATE_ERROR;
 	out->test = GATE_NO_TEST;
-	out->lean = "";
+	out->lean = out->direction = "";
 }
 
 static void blank(struct gate_result *out, const struct gate_rule *rule)
 {
 	*out = (struct gate_result){ .rule = rule,
 		                         .lean = "",
+		                         .direction = "",
 		                         .test = GATE_NO_TEST,
 		                         .diff = NAN,
 		                         .lo = NAN,
@@ -79,6 +80,11 @@ static void blank(struct gate_result *out, const struct gate_rule *rule)
 		                         .p_pass = NAN,
 		                         .p_fail = NAN,
 		                         .permutation_p = NAN,
+		                         .share = 1,
+		                         .beyond = NAN,
+		                         .beyond_lo = NAN,
+		                         .beyond_hi = NAN,
+		                         .rho = NAN,
 		                         .mean_cand = NAN,
 		                         .mean_base = NAN };
 }
@@ -174,33 +180,76 @@ static bool pair_up(double *paired, const struct gate_side *cand, int n, const s
 	return true;
 }
 
-static bool choose_test(struct gate_result *out, struct stats_diff *d, const struct gate_side *cand,
+/* What is compared: the candidate's n values with the baseline's m, or with its summary. */
+struct sample {
+	enum gate_test test;
+	const double *a, *b; /* b: NULL for a summary; in pairs the partners of a */
+	int n, m;
+	double mean_b, sd; /* of the summary; sd_n > 1 for GATE_STORED_SD_T */
+	int sd_n;
+};
+
+/* candidate - k baseline. */
+static struct stats_diff contrast(const struct sample *s, double k)
+{
+	switch (s->test) {
+	case GATE_PAIRED_T: return stats_paired(s->a, s->b, s->n, k);
+	case GATE_WELCH_T: return stats_welch(s->a, s->n, s->b, s->m, k);
+	case GATE_PREDICTION: return stats_prediction(s->a[0], s->b, s->m, k);
+	case GATE_STORED_SD_T: return stats_stored_sd(stats_mean(s->a, s->n), s->n, s->mean_b, s->m, s->sd, s->sd_n, k);
+	case GATE_NO_TEST:
+	case GATE_TESTS: break;
+	}
+	REQUIRE(!"a test");
+	return (struct stats_diff){ 0 };
+}
+
+/* The k with candidate - k baseline = theta - margin, up to the sign: 1 + r where lower is better and the baseline is
+ * above 0. 1 for a margin that is a number. */
+static double share_of(const struct gate_rule *rule, double mean_base)
+{
+	if (rule->kind == GATE_SUPERIORITY || !rule->margin_relative)
+		return 1;
+	return (mean_base < 0) == rule->higher_is_better ? 1 + rule->margin : 1 - rule->margin;
+}
+
+static double permutation_p(const struct sample *s, const struct gate_rule *rule, double k, double margin)
+{
+	SCOPED(free) double *scaled = xcalloc((size_t)s->m, sizeof *scaled);
+	bool pairs = s->test == GATE_PAIRED_T;
+	for (int i = 0; i < s->m; i++)
+		scaled[i] = k * s->b[i];
+	/* where higher is better, "less by permutation" asks about baseline - candidate */
+	return rule->higher_is_better ? stats_permutation_p(scaled, s->m, s->a, s->n, pairs, margin)
+	                              : stats_permutation_p(s->a, s->n, scaled, s->m, pairs, margin);
+}
+
+/* partner: room for n values. */
+static bool choose_test(struct sample *s, struct gate_result *out, double *partner, const struct gate_side *cand,
                         const struct gate_side *base)
 {
 	const struct gate_rule *rule = out->rule;
 	int n = out->n_cand, m = out->n_base;
-	SCOPED(free) double *partner = xcalloc((size_t)n, sizeof *partner);
+	*s = (struct sample){
+		.a = cand->value, .b = base->value, .n = n, .m = m, .mean_b = out->mean_base, .sd = base->sd, .sd_n = base->sd_n
+	};
 	/* With declared looks the baseline may hold more seeds than this look reads: only the pairs count. */
-	bool pairs = rule->paired && n >= 2 && (n == m || rule->n_looks) && pair_up(partner, cand, n, base, m);
-	out->unpaired = rule->paired && !pairs && cand->seed && base->seed && base->value;
-	bool permute = n >= GATE_PERMUTATION_MIN && base->value && m >= GATE_PERMUTATION_MIN;
-	if (pairs) {
-		out->test = GATE_PAIRED_T;
-		out->n_base = n;
+	bool match = n >= 2 && (n == m || rule->n_looks) && pair_up(partner, cand, n, base, m);
+	out->unpaired = rule->paired && !match && n >= 2 && cand->seed && base->seed && base->value;
+	out->pairs_unused = !rule->paired && match;
+	if (match)
+		out->rho = stats_correlation(cand->value, partner, n);
+	if (match && rule->paired) {
+		s->test = GATE_PAIRED_T;
+		s->b = partner;
+		s->m = out->n_base = n;
 		out->mean_base = stats_mean(partner, n);
-		*d = stats_paired(cand->value, partner, n);
 	} else if (n >= 2 && base->value && m >= 2) {
-		out->test = GATE_WELCH_T;
-		*d = stats_welch(cand->value, n, base->value, m);
+		s->test = GATE_WELCH_T;
 	} else if (n == 1 && base->value && m >= GATE_PREDICTION_MIN) {
-		out->test = GATE_PREDICTION;
-		*d = stats_prediction(cand->value[0], base->value, m);
+		s->test = GATE_PREDICTION;
 	} else if (base->sd > 0 && base->sd_n >= 2) {
-		/* The stored sd is used for both sides; its own seeds give the degrees of freedom. */
-		out->test = GATE_STORED_SD_T;
-		*d = (struct stats_diff){ .diff = out->mean_cand - out->mean_base,
-			                      .df = base->sd_n - 1,
-			                      .se = base->sd * sqrt(1.0 / n + 1.0 / m) };
+		s->test = GATE_STORED_SD_T;
 	} else {
 		fail_with(out,
 		          "%d candidate and %d baseline seed%s: at least 2 on each side are needed, or 1 against %d, or a "
@@ -208,70 +257,8 @@ static bool choose_test(struct gate_result *out, struct stats_diff *d, const str
 		          n, m, str_plural(m), GATE_PREDICTION_MIN);
 		return false;
 	}
-	if (!permute)
-		return true;
-	if (rule->higher_is_better) { /* "less by permutation" then asks about baseline - candidate */
-		const double *b = pairs ? partner : base->value;
-		out->permutation_p = stats_permutation_p(b, pairs ? n : m, cand->value, n, pairs, out->margin);
-	} else {
-		out->permutation_p = stats_permutation_p(cand->value, n, pairs ? partner : base->value, pairs ? n : m, pairs,
-		                                         out->margin);
-	}
+	out->test = s->test;
 	return true;
-}
-
-/* The metric's name, for a sentence. */
-static const char *metric_of(const struct gate_rule *r)
-{
-	return r->metric && *r->metric ? r->metric : "the metric";
-}
-
-static void explain(struct gate_result *out)
-{
-	const struct gate_rule *r = out->rule;
-	const char *arm = r->arm && *r->arm ? r->arm : "the candidate";
-	const char *against = r->against && *r->against ? r->against : "the baseline";
-	double theta = r->higher_is_better ? -out->diff : out->diff;
-	char claim[200], numbers[320], look[48] = "";
-	if (out->n_looks)
-		snprintf(look, sizeof look, ", look %d of %d", out->look, out->n_looks);
-	snprintf(numbers, sizeof numbers,
-	         "%s %.4g against %.4g, difference %+.4g, %.4g %% bounds %+.4g to %+.4g; %s, n = %d "
-	         "and %d%s%s",
-	         metric_of(r), out->mean_cand, out->mean_base, out->diff, 100 * (1 - out->alpha), out->lo, out->hi,
-	         gate_test_name(out->test), out->n_cand, out->n_base,
-	         out->unpaired ? " (not paired: the seeds are not the same)" : "", look);
-	char margin[32] = "";
-	if (r->kind == GATE_NON_INFERIORITY)
-		snprintf(margin, sizeof margin, "%.4g", out->margin);
-	if (out->verdict == GATE_PASS && r->kind == GATE_NON_INFERIORITY)
-		snprintf(claim, sizeof claim, "%s is not worse than %s by more than the margin %s", arm, against, margin);
-	else if (out->verdict == GATE_PASS)
-		snprintf(claim, sizeof claim, "%s is better than %s", arm, against);
-	else if (out->verdict == GATE_FAIL && r->kind == GATE_NON_INFERIORITY)
-		snprintf(claim, sizeof claim, "%s is worse than %s by more than the margin %s", arm, against, margin);
-	else if (out->verdict == GATE_FAIL)
-		snprintf(claim, sizeof claim, "%s is worse than %s", arm, against);
-	else if (out->holm)
-		snprintf(claim, sizeof claim,
-		         "%s looks worse than %s, but the fail does not survive Holm's correction over the "
-		         "grid's gates (p = %.3g)",
-		         arm, against, out->p_fail);
-	else if (strcmp(out->lean, "unclear") != 0)
-		snprintf(claim, sizeof claim, "%s is %s than %s, but whether by more than the margin %s is undecided", arm,
-		         out->lean, against, margin);
-	else if (theta == 0 && out->se == 0)
-		snprintf(claim, sizeof claim,
-		         "%s and %s are the same in every seed, so neither is better: do they differ in a setting?", arm,
-		         against);
-	else if (theta == 0)
-		snprintf(claim, sizeof claim,
-		         "%s and %s show no difference, but what these seeds can resolve is coarser: more seeds are needed",
-		         arm, against);
-	else
-		snprintf(claim, sizeof claim, "%s seems %s than %s, within what these seeds can resolve: more seeds are needed",
-		         arm, theta > 0 ? "worse" : "better", against);
-	snprintf(out->why, sizeof out->why, "%s (%s)", claim, numbers);
 }
 
 /* U <= d (U < 0) and L > d, expressed as p-values: a bound lies beyond d exactly when the p of "theta = d" is at most
@@ -284,6 +271,14 @@ static enum gate_verdict decide(enum gate_kind kind, const struct stats_diff *th
 		                                                                                       : GATE_INCONCLUSIVE;
 	double p = stats_p_less(theta, margin);
 	return p <= alpha ? GATE_PASS : p >= 1 - alpha ? GATE_FAIL : GATE_INCONCLUSIVE;
+}
+
+static const char *direction_of(const struct gate_result *out)
+{
+	bool up = out->lo > 0, down = out->hi < 0;
+	if (!up && !down)
+		return "unclear";
+	return up == out->rule->higher_is_better ? "better" : "worse";
 }
 
 void gate_judge(struct gate_result *out, const struct gate_rule *rule, const struct gate_side *cand,
@@ -300,28 +295,36 @@ void gate_judge(struct gate_result *out, const struct gate_rule *rule, const str
 	out->n_cand = n;
 	out->mean_cand = stats_mean(cand->value, n);
 	out->mean_base = base->value ? stats_mean(base->value, base->n) : base->mean;
-	out->margin = rule->kind == GATE_SUPERIORITY ? 0
-	              : rule->margin_relative        ? rule->margin * fabs(out->mean_base)
-	                                             : rule->margin;
-	struct stats_diff d;
-	if (!choose_test(out, &d, cand, base))
+	SCOPED(free) double *partner = xcalloc((size_t)n, sizeof *partner);
+	struct sample sample;
+	if (!choose_test(&sample, out, partner, cand, base))
 		return;
+	bool relative = rule->kind == GATE_NON_INFERIORITY && rule->margin_relative;
+	out->margin = rule->kind == GATE_SUPERIORITY ? 0 : relative ? rule->margin * fabs(out->mean_base) : rule->margin;
+	out->share = share_of(rule, out->mean_base);
+	struct stats_diff d = contrast(&sample, 1), theta = contrast(&sample, out->share);
 	out->diff = d.diff, out->df = d.df, out->se = d.se;
 	out->lo = stats_lower(&d, out->alpha), out->hi = stats_upper(&d, out->alpha);
-	struct stats_diff theta = d;
-	if (rule->higher_is_better)
-		theta.diff = -theta.diff;
-	double lower = rule->higher_is_better ? -out->hi : out->lo, upper = rule->higher_is_better ? -out->lo : out->hi;
-	if (!isfinite(lower) || !isfinite(upper)) {
+	if (relative) {
+		out->beyond = theta.diff;
+		out->beyond_lo = stats_lower(&theta, out->alpha), out->beyond_hi = stats_upper(&theta, out->alpha);
+	}
+	if (!isfinite(out->lo) || !isfinite(out->hi) || !isfinite(theta.diff) || !isfinite(theta.se)) {
 		fail_with(out, "the difference cannot be computed in double precision (%g)", d.diff);
 		return;
 	}
-	out->p_pass = stats_p_less(&theta, out->margin);
+	double margin = relative ? 0 : out->margin;
+	if (sample.b && sample.n >= GATE_PERMUTATION_MIN && sample.m >= GATE_PERMUTATION_MIN)
+		out->permutation_p = permutation_p(&sample, rule, out->share, margin);
+	if (rule->higher_is_better)
+		theta.diff = -theta.diff;
+	out->p_pass = stats_p_less(&theta, margin);
 	out->p_fail = 1 - out->p_pass;
-	out->verdict = decide(rule->kind, &theta, out->margin, out->alpha);
+	out->verdict = decide(rule->kind, &theta, margin, out->alpha);
+	out->direction = direction_of(out);
 	if (out->verdict == GATE_INCONCLUSIVE)
-		out->lean = lower > 0 ? "worse" : upper < 0 ? "better" : "unclear";
-	explain(out);
+		out->lean = out->direction;
+	gate_explain(out);
 }
 
 void gate_judge_drift(struct gate_result *out, const struct gate_side *cand, const struct gate_side *first)
@@ -330,6 +333,7 @@ void gate_judge_drift(struct gate_result *out, const struct gate_side *cand, con
 		return;
 	struct gate_rule twice = *out->rule;
 	twice.margin *= 2;
+	twice.doubled = true;
 	twice.against = "the first baseline of this numerics version";
 	struct gate_result r;
 	gate_judge(&r, &twice, cand, first);
@@ -358,21 +362,24 @@ void gate_holm(struct gate_result *results, int n)
 			r->verdict = GATE_INCONCLUSIVE;
 			r->lean = "worse";
 			r->holm = true;
-			explain(r);
+			gate_explain(r);
 		}
 		family++;
 	}
 }
 
-enum gate_verdict gate_judge_looks(const struct gate_rule *rule, const double *a, const double *b, int n)
+enum gate_verdict gate_judge_looks(const struct gate_rule *rule, enum gate_test test, const double *a, int n,
+                                   const double *b, int m)
 {
-	int once = n, n_looks = rule->n_looks ? rule->n_looks : 1;
+	int n_looks = rule->n_looks ? rule->n_looks : 1;
 	for (int i = 0; i < n_looks; i++) {
-		int k = rule->n_looks ? rule->looks[i] : once;
+		int k = rule->n_looks ? rule->looks[i] : n;
 		if (k > n)
 			break;
-		struct stats_diff d = rule->paired ? stats_paired(a, b, k) : stats_welch(a, k, b, k);
-		enum gate_verdict v = decide(rule->kind, &d, rule->margin, rule->alpha / n_looks);
+		struct sample s = { .test = test, .a = a, .b = b, .n = k, .m = rule->n_looks && k < m ? k : m };
+		double share = rule->margin_relative ? share_of(rule, stats_mean(s.b, s.m)) : 1;
+		struct stats_diff d = contrast(&s, share);
+		enum gate_verdict v = decide(rule->kind, &d, rule->margin_relative ? 0 : rule->margin, rule->alpha / n_looks);
 		if (v != GATE_INCONCLUSIVE)
 			return v;
 	}
@@ -409,53 +416,4 @@ void gate_summary(char *buf, size_t size, const struct gate_result *results, int
 		snprintf(tail, sizeof tail, ", %d error%s", errors, str_plural(errors));
 	snprintf(buf, size, "%d passed, %d failed, %d inconclusive%s", count(results, n, GATE_PASS),
 	         count(results, n, GATE_FAIL), count(results, n, GATE_INCONCLUSIVE), tail);
-}
-
-static json_t *number(double x)
-{
-	return isfinite(x) ? json_real(x) : json_null();
-}
-
-static json_t *text(const char *s)
-{
-	json_t *t = json_string(s ? s : "");
-	return t ? t : json_string("(not UTF-8)");
-}
-
-json_t *gate_json(const struct gate_result *r)
-{
-	json_t *o = json_object();
-	const struct {
-		const char *key;
-		json_t *value;
-	} rows[] = {
-		{ "gate", text(r->rule->name) },
-		{ "metric", text(r->rule->metric) },
-		{ "arm", text(r->rule->arm) },
-		{ "against", text(r->rule->against) },
-		{ "kind", text(gate_kind_name(r->rule->kind)) },
-		{ "verdict", text(gate_verdict_name(r->verdict)) },
-		{ "lean", *r->lean ? text(r->lean) : json_null() },
-		{ "test", text(gate_test_name(r->test)) },
-		{ "n", json_integer(r->n_cand) },
-		{ "n_base", json_integer(r->n_base) },
-		{ "mean", number(r->mean_cand) },
-		{ "mean_base", number(r->mean_base) },
-		{ "diff", number(r->diff) },
-		{ "lo", number(r->lo) },
-		{ "hi", number(r->hi) },
-		{ "se", number(r->se) },
-		{ "df", number(r->df) },
-		{ "margin", number(r->margin) },
-		{ "alpha", number(r->alpha) },
-		{ "p_pass", number(r->p_pass) },
-		{ "p_fail", number(r->p_fail) },
-		{ "permutation_p", number(r->permutation_p) },
-		{ "look", r->n_looks ? json_integer(r->look) : json_null() },
-		{ "looks", json_integer(r->n_looks) },
-		{ "why", text(r->why) },
-	};
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		(void)json_object_set_new(o, rows[i].key, rows[i].value);
-	return o;
 }

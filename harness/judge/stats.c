@@ -155,24 +155,24 @@ double stats_p_less(const struct stats_diff *d, double theta)
 	return d->diff < theta ? 0 : d->diff > theta ? 1 : 0.5;
 }
 
-struct stats_diff stats_paired(const double *a, const double *b, int n)
+struct stats_diff stats_paired(const double *a, const double *b, int n, double k)
 {
 	REQUIRE(n >= 2);
 	double *d = xmalloc((size_t)n * sizeof *d);
 	for (int i = 0; i < n; i++)
-		d[i] = a[i] - b[i];
+		d[i] = a[i] - k * b[i];
 	struct stats_diff r = { .diff = stats_mean(d, n), .se = stats_sd(d, n) / sqrt(n), .df = n - 1 };
 	free(d);
 	return r;
 }
 
-struct stats_diff stats_welch(const double *a, int n, const double *b, int m)
+struct stats_diff stats_welch(const double *a, int n, const double *b, int m, double k)
 {
 	REQUIRE(n >= 2 && m >= 2);
-	double va = stats_sd(a, n), vb = stats_sd(b, m);
+	double va = stats_sd(a, n), vb = k * stats_sd(b, m);
 	va = va * va / n, vb = vb * vb / m;
 	double both = va + vb;
-	return (struct stats_diff){ .diff = stats_mean(a, n) - stats_mean(b, m),
+	return (struct stats_diff){ .diff = stats_mean(a, n) - k * stats_mean(b, m),
 		                        .se = sqrt(both),
 		                        .df = both > 0 ? both * both / (va * va / (n - 1) + vb * vb / (m - 1)) : n + m - 2 };
 }
@@ -184,10 +184,16 @@ struct stats_diff stats_pooled(double mean_a, double sd_a, int n, double mean_b,
 	return (struct stats_diff){ .diff = mean_a - mean_b, .se = sqrt(squares / df * (1.0 / n + 1.0 / m)), .df = df };
 }
 
-struct stats_diff stats_prediction(double a, const double *b, int n)
+struct stats_diff stats_prediction(double a, const double *b, int n, double k)
 {
 	REQUIRE(n >= 2);
-	return (struct stats_diff){ .diff = a - stats_mean(b, n), .se = stats_sd(b, n) * sqrt(1 + 1.0 / n), .df = n - 1 };
+	return stats_stored_sd(a, 1, stats_mean(b, n), n, stats_sd(b, n), n, k);
+}
+
+struct stats_diff stats_stored_sd(double mean_a, int n, double mean_b, int m, double sd, int sd_n, double k)
+{
+	REQUIRE(n >= 1 && m >= 1 && sd_n >= 2);
+	return (struct stats_diff){ .diff = mean_a - k * mean_b, .se = sd * sqrt(1.0 / n + k * k / m), .df = sd_n - 1 };
 }
 
 enum { EXACT_MAX = 1 << 18 };
@@ -304,19 +310,21 @@ void stats_holm(bool *significant, const double *p, const double *alpha, int n)
 	}
 }
 
-double stats_power(double margin, double theta, double sd, double rho, bool paired, int n, double alpha)
+double stats_power(double margin, double theta, double sd, double rho, bool paired, int n, double alpha, double k)
 {
 	REQUIRE(n >= 2 && sd > 0);
-	double df = paired ? n - 1 : 2 * n - 2, se = sd * sqrt(2 * (paired ? 1 - rho : 1) / n);
+	double square = k * k, df = paired ? n - 1 : (n - 1) * (1 + square) * (1 + square) / (1 + square * square),
+		   se = sd * sqrt(fmax(0, 1 + square - (paired ? 2 * rho * k : 0)) / n);
 	if (!(se > 0))
 		return theta < margin;
 	return 1 - stats_noncentral_t_cdf(stats_t_quantile(1 - alpha, df), df, (margin - theta) / se);
 }
 
-int stats_seeds_for_power(double power, double margin, double sd, double rho, bool paired, double alpha, int max_n)
+int stats_seeds_for_power(double power, double margin, double sd, double rho, bool paired, double alpha, int max_n,
+                          double k)
 {
 	for (int n = 2; n <= max_n; n++)
-		if (stats_power(margin, 0, sd, rho, paired, n, alpha) >= power)
+		if (stats_power(margin, 0, sd, rho, paired, n, alpha, k) >= power)
 			return n;
 	return 0;
 }

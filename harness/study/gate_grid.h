@@ -28,9 +28,4 @@ void scoped_gates(struct gates *g);
 MUST_CHECK int gates_propose(struct baseline *out, struct study *s, const struct grid_gate *gate, const char *commit,
                              const char *env, const char *created, struct err *e);
 
-/* What the gate can resolve at 3, 5, 8 and the given number of seeds, for margins of 1 to 4 sd and its own; the sd and
- * correlation are the measured ones; rho NAN: not known, 0 is assumed (identical runs say nothing about it). Appended
- * as text. */
-void gate_power_text(struct str *out, const struct gate_rule *rule, double sd, double rho, double mean_base, int n);
-
 #endif

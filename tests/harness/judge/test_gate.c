@@ -81,8 +81,7 @@ Test(gate, equal_means_seem_neither_better_nor_worse)
 	static const double turned[] = { 10.5, 9.5, 10, 11, 9 }, straight[] = { 9.5, 10.5, 10, 9, 11 };
 	g = judge(&r, side(turned, 5), side(straight, 5));
 	cr_assert_eq(g.verdict, GATE_INCONCLUSIVE, "%s", g.why);
-	cr_assert_not_null(strstr(g.why, "show no difference"), "%s", g.why);
-	cr_assert_null(strstr(g.why, "seems"), "%s", g.why);
+	cr_assert_not_null(strstr(g.why, "cannot tell whether base is better or worse than baseline"), "%s", g.why);
 }
 
 Test(gate, superiority_needs_the_whole_interval_below_zero)
@@ -260,6 +259,13 @@ Test(gate, json_has_the_documented_keys_and_null_for_nan)
 	json_decref(j);
 }
 
+/* n seeds a side, spread 1: by pairs of correlation rho, or by Welch's test where the rule asks for no pairs. */
+static struct gate_chances chances(const struct gate_rule *r, int n, double rho, double theta, int reps)
+{
+	const struct gate_truth truth = { .n = n, .m = n, .sd = 1, .rho = rho, .theta = theta };
+	return gate_simulate(r, r->paired ? GATE_PAIRED_T : GATE_WELCH_T, &truth, reps);
+}
+
 /* HARNESS section 5, "Power": chance of a clear pass when nothing changed, margin in units of the seed sd. */
 Test(gate_simulated, power_table)
 {
@@ -278,7 +284,7 @@ Test(gate_simulated, power_table)
 				r.margin = k + 1, r.paired = kind > 0;
 				double rho = kind == 0 ? 0 : kind == 1 ? 0.5 : 0.8;
 				double want = kind == 0 ? table[i].welch[k] : kind == 1 ? table[i].rho5[k] : table[i].rho8[k];
-				double got = 100 * gate_simulate(&r, table[i].n, 1, rho, 0, 10000).pass;
+				double got = 100 * chances(&r, table[i].n, rho, 0, 10000).pass;
 				cr_assert(fabs(got - want) <= 1.8, "n %d margin %d kind %d: %.1f %%, want %.0f %%", table[i].n, k + 1,
 				          kind, got, want); /* rounding .5, two simulations' error .5 each at 3 sd of one */
 			}
@@ -293,8 +299,7 @@ Test(gate_simulated, false_pass_at_the_margin_stays_below_5_5_percent)
 		for (int kind = 0; kind < 3; kind++) {
 			r.paired = kind > 0;
 			double rho = kind == 0 ? 0 : kind == 1 ? 0.5 : 0.8;
-			struct gate_chances at = gate_simulate(&r, n, 1, rho, 2, 20000),
-								none = gate_simulate(&r, n, 1, rho, 0, 5000);
+			struct gate_chances at = chances(&r, n, rho, 2, 20000), none = chances(&r, n, rho, 0, 5000);
 			cr_assert(at.pass <= 0.055 && at.pass >= 0.035, "n %d kind %d: false pass %.2f %%", n, kind, 100 * at.pass);
 			cr_assert(none.fail <= 0.003, "n %d kind %d: false fail %.2f %%", n, kind, 100 * none.fail);
 		}
@@ -307,9 +312,9 @@ Test(gate_simulated, split_alpha_pays_for_the_looks)
 	struct gate_rule r = rule(GATE_NON_INFERIORITY, 2);
 	r.looks[0] = 3, r.looks[1] = 5, r.looks[2] = 8, r.n_looks = 3;
 	r.paired = false;
-	double split = 100 * gate_simulate(&r, 8, 1, 0, 2, 40000).pass;
+	double split = 100 * chances(&r, 8, 0, 2, 40000).pass;
 	r.alpha = 0.15; /* what three unsplit looks at 5 % are */
-	double unsplit = 100 * gate_simulate(&r, 8, 1, 0, 2, 40000).pass;
+	double unsplit = 100 * chances(&r, 8, 0, 2, 40000).pass;
 	cr_assert(fabs(split - 3.4) <= 0.5, "split %.2f %%", split);
 	cr_assert(fabs(unsplit - 9.6) <= 0.8, "unsplit %.2f %%", unsplit);
 }
@@ -320,9 +325,9 @@ Test(gate_simulated, no_wolf_is_cried)
 {
 	struct gate_rule r = rule(GATE_NON_INFERIORITY, 1);
 	r.paired = false;
-	cr_assert_leq(gate_simulate(&r, 3, 1, 0, 0, 20000).fail, 0.012);
+	cr_assert_leq(chances(&r, 3, 0, 0, 20000).fail, 0.012);
 	r.margin = 3;
-	cr_assert_leq(gate_simulate(&r, 3, 1, 0, 0, 20000).fail, 0.001);
+	cr_assert_leq(chances(&r, 3, 0, 0, 20000).fail, 0.001);
 }
 
 Test(junit, counts_agree_and_every_fact_is_in_the_text)

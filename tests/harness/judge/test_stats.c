@@ -74,7 +74,7 @@ static const double sleep2[] = { 1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3
 
 Test(stats, student_sleep_data)
 {
-	struct stats_diff w = stats_welch(sleep1, 10, sleep2, 10), p = stats_paired(sleep1, sleep2, 10);
+	struct stats_diff w = stats_welch(sleep1, 10, sleep2, 10, 1), p = stats_paired(sleep1, sleep2, 10, 1);
 	NEAR(w.diff, -1.58, 1e-12);
 	NEAR(w.diff / w.se, -1.8608, 5e-5);
 	NEAR(w.df, 17.776, 5e-4);
@@ -109,7 +109,7 @@ Test(stats, mlperf_worked_example)
 Test(stats, prediction_interval_is_wider_than_the_means)
 {
 	static const double b[] = { 1, 2, 3, 4, 5 };
-	struct stats_diff d = stats_prediction(6, b, 5);
+	struct stats_diff d = stats_prediction(6, b, 5, 1);
 	NEAR(d.diff, 3, 1e-15);
 	NEAR(d.se, sqrt(2.5 * 1.2), 1e-15);
 	NEAR(d.df, 4, 0);
@@ -133,7 +133,7 @@ Test(stats, drawn_permutations_come_near_the_t_test)
 	double a[24], b[24];
 	for (int i = 0; i < 24; i++)
 		a[i] = sin(i * 1.7), b[i] = 0.35 + sin(i * 2.3 + 1);
-	struct stats_diff w = stats_welch(a, 24, b, 24), p = stats_paired(a, b, 24);
+	struct stats_diff w = stats_welch(a, 24, b, 24, 1), p = stats_paired(a, b, 24, 1);
 	NEAR(stats_permutation_p(a, 24, b, 24, false, 0), stats_p_less(&w, 0), 0.006);
 	NEAR(stats_permutation_p(a, 24, b, 24, true, 0), stats_p_less(&p, 0), 0.006);
 }
@@ -152,13 +152,14 @@ Test(stats, holm_steps_down)
 
 Test(stats, power_rises_with_seeds_and_is_alpha_at_the_margin)
 {
-	NEAR(stats_power(2, 2, 1, 0, false, 5, 0.05), 0.05, 1e-8);
-	NEAR(stats_power(2, 2, 1, 0.5, true, 3, 0.05), 0.05, 1e-8);
-	cr_assert_eq(stats_seeds_for_power(0.8, 3, 1, 0, false, 0.05, 100), 3);
-	int n = stats_seeds_for_power(0.8, 1, 1, 0, false, 0.05, 100);
-	cr_assert(stats_power(1, 0, 1, 0, false, n, 0.05) >= 0.8 && stats_power(1, 0, 1, 0, false, n - 1, 0.05) < 0.8);
-	cr_assert_eq(stats_seeds_for_power(0.8, 0.01, 1, 0, false, 0.05, 100), 0);
-	NEAR(stats_power(2, 0, 1, 1, true, 3, 0.05), 1, 0); /* perfectly paired seeds: no noise left */
+	NEAR(stats_power(2, 2, 1, 0, false, 5, 0.05, 1), 0.05, 1e-8);
+	NEAR(stats_power(2, 2, 1, 0.5, true, 3, 0.05, 1), 0.05, 1e-8);
+	cr_assert_eq(stats_seeds_for_power(0.8, 3, 1, 0, false, 0.05, 100, 1), 3);
+	int n = stats_seeds_for_power(0.8, 1, 1, 0, false, 0.05, 100, 1);
+	cr_assert(stats_power(1, 0, 1, 0, false, n, 0.05, 1) >= 0.8 &&
+	          stats_power(1, 0, 1, 0, false, n - 1, 0.05, 1) < 0.8);
+	cr_assert_eq(stats_seeds_for_power(0.8, 0.01, 1, 0, false, 0.05, 100, 1), 0);
+	NEAR(stats_power(2, 0, 1, 1, true, 3, 0.05, 1), 1, 0); /* perfectly paired seeds: no noise left */
 }
 
 Test(stats, spread_of_a_sample)

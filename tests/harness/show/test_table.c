@@ -449,8 +449,16 @@ Test(gates, a_missing_seed_is_an_error_with_its_reason_but_not_under_looks)
 Test(gates, power_names_the_seeds_that_are_needed)
 {
 	struct gate_rule r = { .name = "g", .metric = "fid@1", .alpha = 0.05, .margin = 2, .paired = true };
+	struct gate_result judged = { .rule = &r,
+		                          .test = GATE_PAIRED_T,
+		                          .n_cand = 4,
+		                          .n_base = 4,
+		                          .share = 1,
+		                          .rho = 0.5,
+		                          .margin = 2,
+		                          .mean_base = 10 };
 	SCOPED(str) struct str s = { 0 };
-	gate_power_text(&s, &r, 1, 0.5, 10, 4);
+	gate_power_text(&s, &judged, 1);
 	cr_assert_not_null(strstr(s.data, "\n    3  "), "%s", s.data);
 	cr_assert_not_null(strstr(s.data, "\n    4  "), "%s", s.data);
 	cr_assert_not_null(strstr(s.data, "4 seeds a side give 80 % at the margin 2"), "%s", s.data);
