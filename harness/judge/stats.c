@@ -92,12 +92,13 @@ double stats_noncentral_t_cdf(double t, double df, double delta)
 	if (isinf(df))
 		return stats_normal_cdf(t - delta);
 	/* T = (Z + delta) / S with S = chi / sqrt(df), which strays from 1 by z / sqrt(df) with chance < exp(-z^2 / 2). */
-	double lo = fmax(0, 1 - 9 / sqrt(df)), hi = 1 + 9 / sqrt(df);
 	double log_scale = log(2) + df / 2 * log(df / 2) - lgamma(df / 2), sum = 0;
+	/* By x = cbrt(s): the density is like s^(df - 1) near 0, which Simpson's rule follows badly where df is not whole. */
+	double lo = cbrt(fmax(0, 1 - 9 / sqrt(df))), hi = cbrt(1 + 9 / sqrt(df));
 	enum { STEPS = 2000 };
 	for (int i = 0; i <= STEPS; i++) {
-		double s = lo + (hi - lo) * i / STEPS, weight = i == 0 || i == STEPS ? 1 : i % 2 ? 4 : 2;
-		double density = s > 0 ? exp(log_scale + (df - 1) * log(s) - df * s * s / 2) : df == 1 ? exp(log_scale) : 0;
+		double x = lo + (hi - lo) * i / STEPS, s = x * x * x, weight = i == 0 || i == STEPS ? 1 : i % 2 ? 4 : 2;
+		double density = s > 0 ? 3 * x * x * exp(log_scale + (df - 1) * log(s) - df * s * s / 2) : 0;
 		sum += weight * density * stats_normal_cdf(t * s - delta);
 	}
 	return fmin(1, sum * (hi - lo) / STEPS / 3);
