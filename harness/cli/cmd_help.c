@@ -18,7 +18,8 @@ static const struct {
 	const char *meaning;
 } exits[] = {
 	{ EXIT_OK, "all that was asked for is done and passed" },
-	{ EXIT_INCOMPLETE, "some cells failed, are missing or blocked; any failure without a code of its own" },
+	{ EXIT_INCOMPLETE,
+	  "some cells failed, are missing or blocked; the disk is too small; any failure without a code of its own" },
 	{ EXIT_USAGE, "usage or grid error, also 0 cells or 0 gates; nothing was run" },
 	{ EXIT_GATE, "a gate failed" },
 	{ EXIT_INCONCLUSIVE, "a gate cannot tell, and on_inconclusive = \"fail\"" },

@@ -1,6 +1,8 @@
 /* place_options.c - see place_options.h. */
 #include "harness/commands/place_options.h"
 
+#include "model/base/disk.h"
+#include "model/base/str.h"
 #include "model/cpu/devices.h"
 
 #include <limits.h>
@@ -40,8 +42,33 @@ static const char *smallest_device(const struct engine_devices *d)
 	return found;
 }
 
+void ask_disk(struct plan *p, const struct cli *c)
+{
+	SCOPED(free) char *runs = xstrfmt("%s-runs", c->db);
+	p->disk_known = disk_free(&p->disk_free, runs);
+}
+
+int disk_holds(struct plan *p, const struct cli *c, struct err *e)
+{
+	char need[24], there[24];
+	int pending = 0, most = p->grid->budget.grid_cells;
+	for (int i = 0; i < p->n_cells; i++)
+		pending += p->cells[i].state == CELL_PENDING;
+	int begun = most && most < pending ? most : pending;
+	double bytes = begun ? plan_disk_bytes(p) * begun / pending : 0;
+	ask_disk(p, c);
+	if (cli_flag(c, "ignore-disk") || !p->disk_known || !(bytes > p->disk_free))
+		return 0;
+	return err_code(e, EXIT_INCOMPLETE,
+	                "%s-runs: %s are free, and the checkpoints of %d pending cell%s take %s: make room (`ablate prune` "
+	                "shows what can go), or run with --ignore-disk",
+	                c->db, disk_bytes_text(there, p->disk_free), begun, str_plural(begun),
+	                disk_bytes_text(need, bytes));
+}
+
 int place_plan(struct engine_devices *devices, struct plan *p, const struct cli *c, struct err *e)
 {
+	ask_disk(p, c);
 	struct plan_place place = { .ranks = (int)cli_int(c, "ranks", 1) };
 	if (microbatch_of(&place.microbatch, c, e) ||
 	    engine_devices(devices, cli_string(c, "device", "auto"), place.ranks, e))

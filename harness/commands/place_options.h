@@ -38,6 +38,11 @@
 		      "auto: cuda where there is one, else cpu (default auto)" }, \
 		MICROBATCH_OPTION
 
+/* How much disk there is for the plan's records, into the plan, which then shows it. place_plan asks that, too. */
+void ask_disk(struct plan *p, const struct cli *c);
+/* Are there as many bytes free as the checkpoints of the cells take that a run may begin? No is an error with both
+ * numbers (EXIT_INCOMPLETE), unless --ignore-disk. */
+MUST_CHECK int disk_holds(struct plan *p, const struct cli *c, struct err *e);
 /* --microbatch as struct plan_place has it: 0 without it. */
 MUST_CHECK int microbatch_of(int *out, const struct cli *c, struct err *e);
 /* Finds what --device names, and what the plan's cells need of the memory of the one that has least of it free, by as

@@ -202,7 +202,7 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	run_budget_of(&o, &p->grid->budget);
 	/* the nodes of a cluster have devices of their own */
 	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
-	if ((slurm ? slurm_is_here(&e) : place_plan(&devices, p, c, &e)) || keep_plan(c, p, &e))
+	if ((slurm ? slurm_is_here(&e) : place_plan(&devices, p, c, &e)) || disk_holds(p, c, &e) || keep_plan(c, p, &e))
 		return cli_fail(c, &e);
 	tell_microbatches(c, p);
 	run_set_of_plan(&set, p);

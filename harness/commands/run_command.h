@@ -15,6 +15,9 @@
 		{ .name = "no-identity", \
 		  .kind = OPT_FLAG, \
 		  .help = "record no host name, no path and no device's number ($ABLATE_NO_IDENTITY)" }, \
+		{ .name = "ignore-disk", \
+		  .kind = OPT_FLAG, \
+		  .help = "begin though the disk seems too small for the checkpoints" }, \
 		{ .name = "engine", \
 		  .kind = OPT_STRING, \
 		  .arg = "local|slurm", \

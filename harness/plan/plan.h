@@ -76,7 +76,9 @@ struct plan {
 	int n_rows, n_arms, n_cells, n_trainings, cap_rows, cap_arms;
 	const char **only;
 	int n_only;
-	bool recorded; /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
+	bool disk_known;  /* disk_free is */
+	double disk_free; /* bytes that can be written where the records go */
+	bool recorded;    /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
 };
 
 struct plan_options {
@@ -138,7 +140,8 @@ struct plan_stages plan_stages(const struct plan *p);
  *             pending, cached or blocked; trained: only samples and scores are missing; shared = labels
  *     rows    [{label, chain, arm}]
  *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), trainings {all, to_do,
- *             at_hand, shared_by (cells)}, samplings, scores, seconds (null = unknown), disk_bytes */
+ *             at_hand, shared_by (cells)}, samplings, scores, seconds (null = unknown), disk_bytes, disk_free_bytes?
+ *             (where the records go) */
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a value inside other JSON, without a newline after it. */
 void plan_add_json(struct json_writer *w, const char *name, const struct plan *p);

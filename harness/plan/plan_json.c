@@ -4,6 +4,7 @@
 #include "harness/text/escape.h"
 #include "harness/text/json_writer.h"
 
+#include "model/base/disk.h"
 #include "model/base/str.h"
 
 #include <inttypes.h>
@@ -247,6 +248,8 @@ static void add_totals(struct json_writer *w, const struct plan *p)
 	else
 		json_add_null(w, "seconds");
 	json_add_number(w, "disk_bytes", plan_disk_bytes(p));
+	if (p->disk_known)
+		json_add_number(w, "disk_free_bytes", p->disk_free);
 	json_end(w);
 }
 
@@ -431,6 +434,16 @@ static void add_memory_text(struct str *out, const struct plan *p)
 	}
 }
 
+static void add_disk(struct str *out, const struct plan *p)
+{
+	char need[24], there[24];
+	str_addf(out, "checkpoints: %s of disk", disk_bytes_text(need, plan_disk_bytes(p)));
+	if (p->disk_known)
+		str_addf(out, ", of %s free%s", disk_bytes_text(there, p->disk_free),
+		         plan_disk_bytes(p) > p->disk_free ? ": too little" : "");
+	str_addc(out, '\n');
+}
+
 void plan_text(struct str *out, const struct plan *p)
 {
 	const struct grid *g = p->grid;
@@ -471,7 +484,7 @@ void plan_text(struct str *out, const struct plan *p)
 	} else {
 		str_add(out, t.stages.to_do ? "unknown, no finished cell to learn from\n" : "that of sampling\n");
 	}
-	str_addf(out, "checkpoints: %.3g GB of disk\n", plan_disk_bytes(p) / 1e9);
+	add_disk(out, p);
 	if (g->budget.grid_cells && t.state[CELL_PENDING] > g->budget.grid_cells)
 		str_addf(out, "the budget starts at most %d cell%s per run\n", g->budget.grid_cells,
 		         str_plural(g->budget.grid_cells));

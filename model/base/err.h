@@ -19,7 +19,7 @@
 /* What the process exits with when this error reaches the top (README has the table). */
 enum exit_code {
 	EXIT_OK = 0,           /* all that was asked for is done and passed */
-	EXIT_INCOMPLETE = 1,   /* cells failed, missing or blocked; also any failure without a code of its own */
+	EXIT_INCOMPLETE = 1,   /* cells failed, missing or blocked; disk too small; any failure without a code of its own */
 	EXIT_USAGE = 2,        /* usage or grid error; nothing was run */
 	EXIT_GATE = 3,         /* a gate failed */
 	EXIT_INCONCLUSIVE = 4, /* a gate cannot tell, and on_inconclusive = "fail" */

@@ -96,4 +96,30 @@ test_a_lock_of_15_seconds() {
 	exits 0
 }
 
+# A disk that is full after a day's training is known to be too small before it.
+test_a_disk_that_is_too_small_for_the_plan() {
+	small_grid 6
+	small_disk small 8m
+	run ablate plan g.toml --db small/a.db --json; exits 0
+	need=$(json disk_bytes) there=$(json disk_free_bytes)
+	check test "$need" -gt "$there"
+	run ablate plan g.toml --db small/a.db; exits 0
+	says out 'MB free: too little'
+	run ablate run g.toml --db small/a.db
+	exits 1
+	lines_of err 1
+	says err 'MB are free, and the checkpoints of 2 pending cells take '
+	says err '`ablate prune`'
+	check test ! -e small/a.db
+	# what a budget does not begin needs no room
+	run ablate run g.toml --db small/a.db --set budget.grid.cells=1
+	exits 75
+	# and what is done needs no more
+	run ablate run g.toml --db small/a.db --ignore-disk; exits 0
+	check test "$(($(stat -f -c '%a * %S' small)))" -lt "$((need / 2))"
+	run ablate run g.toml --db small/a.db; exits 0
+	says err '2 cached'
+}
+json() { grep -o "\"$1\": *[0-9]*" out | grep -o '[0-9]*$'; } # KEY of ./out
+
 run_tests "$@"
