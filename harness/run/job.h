@@ -27,6 +27,7 @@ struct job_score {
 struct job_sampling {
 	const char *key, *path, *sha256; /* key: stage_sampling_key */
 	int64_t n;                       /* images */
+	const char *attempt;             /* that made them, for the record; may be NULL */
 };
 
 /* A score that an earlier attempt computed for the same sampling, metric, reference, extractor and number of images. */

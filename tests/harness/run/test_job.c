@@ -29,6 +29,27 @@ static const struct job_score scores[] = {
 	  .n_nfe = 1,
 	  .eval_seeds = seeds },
 };
+static const double decays[] = { 0.9, 0.9999432189950708, 1 };
+static const struct job_sampling samplings[] = {
+	{ .key = "k1", .path = "a b/samples.npy", .sha256 = "5a", .n = 5000, .attempt = "a-0" },
+	{ .key = "k2", .path = "x.npy", .sha256 = "5b", .n = 1 },
+};
+static const struct job_known known[] = {
+	{ .key = "s1",
+	  .attempt = "a-0",
+	  .name = "fid",
+	  .weights = "ema",
+	  .protocol = "p",
+	  .hex = "0x1.8p+3",
+	  .computed_by = "features: cuda:0",
+	  .lo = 0.1,
+	  .hi = NAN,
+	  .nfe = 2,
+	  .eval_seed = -101,
+	  .step = 400,
+	  .n = 5000 },
+	{ .key = "s2", .attempt = "a-0", .name = "kid", .weights = "", .protocol = "", .hex = "nan", .lo = NAN, .hi = NAN },
+};
 static const struct job full = {
 	.attempt = "a-1",
 	.cell = "c",
@@ -49,6 +70,13 @@ static const struct job full = {
 	.resumed_from = "a-0",
 	.scores = scores,
 	.n_scores = 2,
+	.training = "t",
+	.ema = decays,
+	.n_ema = 3,
+	.samplings = samplings,
+	.n_samplings = 2,
+	.known = known,
+	.n_known = 2,
 };
 
 static void same_text(const char *what, const char *a, const char *b)
@@ -73,6 +101,37 @@ static void same_score(const struct job_score *a, const struct job_score *b)
 	cr_expect_arr_eq(a->eval_seeds, b->eval_seeds, (size_t)b->n_eval_seeds * sizeof *b->eval_seeds);
 }
 
+static bool same_number(double a, double b)
+{
+	return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+}
+
+static void same_sampling(const struct job_sampling *a, const struct job_sampling *b)
+{
+	SAME_TEXT(key);
+	SAME_TEXT(path);
+	SAME_TEXT(sha256);
+	SAME_TEXT(attempt);
+	SAME(n);
+}
+
+static void same_known(const struct job_known *a, const struct job_known *b)
+{
+	SAME_TEXT(key);
+	SAME_TEXT(attempt);
+	SAME_TEXT(name);
+	SAME_TEXT(weights);
+	SAME_TEXT(protocol);
+	SAME_TEXT(hex);
+	SAME_TEXT(computed_by);
+	SAME(nfe);
+	SAME(eval_seed);
+	SAME(step);
+	SAME(n);
+	cr_expect(same_number(a->lo, b->lo), "lo: %g, written %g", a->lo, b->lo);
+	cr_expect(same_number(a->hi, b->hi), "hi: %g, written %g", a->hi, b->hi);
+}
+
 static void same_job(const struct job *a, const struct job *b)
 {
 	SAME_TEXT(attempt);
@@ -95,6 +154,16 @@ static void same_job(const struct job *a, const struct job *b)
 	SAME(n_scores);
 	for (int i = 0; i < b->n_scores; i++)
 		same_score(&a->scores[i], &b->scores[i]);
+	SAME_TEXT(training);
+	SAME(n_ema);
+	for (int i = 0; i < b->n_ema; i++)
+		cr_expect(same_number(a->ema[i], b->ema[i]), "ema[%d]: %g, written %g", i, a->ema[i], b->ema[i]);
+	SAME(n_samplings);
+	for (int i = 0; i < b->n_samplings; i++)
+		same_sampling(&a->samplings[i], &b->samplings[i]);
+	SAME(n_known);
+	for (int i = 0; i < b->n_known; i++)
+		same_known(&a->known[i], &b->known[i]);
 }
 
 Test(job, what_is_written_is_read_back)
@@ -174,6 +243,8 @@ Test(job, what_is_missing_or_wrong_is_named)
 		{ "n", false, false, "an integer" },          { "threads", false, false, "an integer" },
 		{ "wall_s", false, false, "a number" },       { "ranks", false, true, "an integer" },
 		{ "resumed_from", false, true, "a string" },  { "scores", false, true, "a list" },
+		{ "training", false, true, "a string" },      { "ema", false, true, "a list of numbers" },
+		{ "samplings", false, true, "a list" },       { "known", false, true, "a list" },
 		{ "name", true, false, "a string" },          { "samples", true, false, "an integer" },
 		{ "ref", true, false, "a string" },           { "extractor", true, false, "a string" },
 		{ "interval", true, false, "true or false" }, { "infinity", true, false, "true or false" },
@@ -206,6 +277,9 @@ Test(job, numbers_have_their_ranges)
 	cr_assert(strstr(e.msg, "scores[1].samples must be at least 1"), "%s", e.msg);
 	read_changed(&e, "nfe", true, json_pack("[i, s]", 1, "2"));
 	cr_assert(strstr(e.msg, "scores[1].nfe must be a list of integers"), "%s", e.msg);
+	read_changed(&e, "ema", false, json_pack("[f, s]", 0.5, "0.9"));
+	cr_assert(strstr(e.msg, "ema must be a list of numbers"), "%s", e.msg);
+	e = (struct err)ERR_INIT;
 	read_changed(&e, "wall_s", false, json_integer(60)); /* a number all the same */
 	cr_assert_str_eq(e.msg, "");
 }
@@ -222,4 +296,37 @@ Test(job, a_file_that_is_no_json)
 		cr_assert_eq(job_read(&back, tmpdir(), &e), -1, "%s", texts[i]);
 		cr_assert(strstr(e.msg, "/job.json: not a job of ablate: ") && e.code == EXIT_USAGE, "%s: %s", texts[i], e.msg);
 	}
+}
+
+Test(job, what_is_wrong_with_a_stage_is_named)
+{
+	struct err e = ERR_INIT;
+	read_changed(&e, "samplings", false,
+	             json_pack("[{s:s, s:s, s:s, s:i}]", "key", "k", "path", "p", "sha256", "5a", "n", 0));
+	cr_assert(strstr(e.msg, "samplings[0].n must be at least 1") && e.code == EXIT_USAGE, "%s", e.msg);
+	read_changed(&e, "known", false, json_pack("[{s:s}]", "key", "k"));
+	cr_assert(strstr(e.msg, "known[0].attempt is missing") && e.code == EXIT_USAGE, "%s", e.msg);
+	struct job job = full;
+	static const double none[] = { NAN };
+	job.ema = none;
+	job.n_ema = 1;
+	e = (struct err)ERR_INIT;
+	cr_assert_eq(job_write(&job, tmpdir(), &e), -1);
+	cr_assert(strstr(e.msg, "/job.json: ema is not a finite number"), "%s", e.msg);
+}
+
+/* A job without stages is to the byte what it was before there were any: `verify` compares nothing of it, but an older
+ * program reads it. */
+Test(job, empty_lists_are_not_written)
+{
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str text = { 0 };
+	struct job job = full;
+	job.n_ema = job.n_samplings = job.n_known = 0;
+	job.training = NULL;
+	SCOPED(free) char *path = job_path(tmpdir());
+	cr_assert(job_write(&job, tmpdir(), &e) == 0 && io_read(&text, path, 1 << 20, &e) == 0, "%s", e.msg);
+	static const char *const keys[] = { "training", "ema", "samplings", "known" };
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		cr_expect_not(strstr(text.data, keys[i]), "%s", keys[i]);
 }
