@@ -98,6 +98,7 @@ static int run(struct cli *c)
 	if ((cli_given(c, "weights") && config_set_text(&config, "sample.weights", cli_string(c, "weights", NULL), &e)) ||
 	    (cli_given(c, "sigma-mid") &&
 	     config_set_text(&config, "sample.sigma_mid", cli_string(c, "sigma-mid", NULL), &e)) ||
+	    (cli_given(c, "ema-decay") && config_set_text(&config, "ema.decay", cli_string(c, "ema-decay", NULL), &e)) ||
 	    sampler_open(&s, &config, path, cli_string(c, "device", "cpu"), &e))
 		return cli_fail(c, &e);
 	progress_start(&progress, "sample", "images", n);
@@ -134,6 +135,10 @@ static const struct opt options[] = {
 	  .kind = OPT_STRING,
 	  .arg = "ema|student|teacher",
 	  .help = "which weights (default: as the config says)" },
+	{ .name = "ema-decay",
+	  .kind = OPT_STRING,
+	  .arg = "X",
+	  .help = "which of the checkpoint's averages (default: the config's ema.decay)" },
 	{ .name = "sigma-mid",
 	  .kind = OPT_STRING,
 	  .arg = "X",

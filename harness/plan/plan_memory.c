@@ -40,12 +40,32 @@ static void block_arm(struct plan *p, int arm, const char *reason)
 		}
 }
 
+/* Averages that a cell's training keeps beside that of the cell's own ema.decay. */
+static int averages_of(const struct plan *p, const struct plan_cell *cell)
+{
+	const struct plan_training *t = &p->trainings[cell->training];
+	double own = p->arms[cell->arm].config.ema.decay;
+	int n = 0;
+	for (int k = 0; k < t->n_ema; k++)
+		n += t->ema[k] < own || t->ema[k] > own;
+	return n;
+}
+
+static const struct plan_cell *first_cell(const struct plan *p, int arm)
+{
+	const struct plan_cell *c = p->cells;
+	while (c->arm != arm)
+		c++;
+	return c;
+}
+
 static int measure(struct plan *p, int arm, const struct plan_place *place, const struct recipe *r, struct backend *b,
                    struct err *e)
 {
 	struct plan_arm *a = &p->arms[arm];
 	const struct fit_place on = { .b = b,
 		                          .ranks = place->ranks,
+		                          .averages = averages_of(p, first_cell(p, arm)),
 		                          .sharers = place->jobs * (b->ops->host_memory ? place->ranks : 1) };
 	struct split s;
 	struct fit f, smallest;
@@ -89,7 +109,7 @@ static int measure_arm(struct plan *p, int arm, const struct plan_place *place, 
 /* What was measured for arms of a shape. */
 struct measured {
 	struct run_config shape;
-	int arm;
+	int arm, averages;
 };
 
 /* The settings less those that are numbers in the step and leave its graph as it is: most axes of large grids, whose
@@ -125,11 +145,11 @@ int plan_memory(struct plan *p, const struct plan_place *place, struct err *e)
 			continue;
 		struct plan_arm *arm = &p->arms[last = p->cells[i].arm];
 		struct run_config shape = shape_of(&arm->config);
-		int k = 0;
-		while (k < n && memcmp(&known[k].shape, &shape, sizeof shape) != 0)
+		int k = 0, averages = averages_of(p, &p->cells[i]);
+		while (k < n && (known[k].averages != averages || memcmp(&known[k].shape, &shape, sizeof shape) != 0))
 			k++;
 		if (k == n) {
-			VEC_PUSH(known, n, cap) = (struct measured){ shape, last };
+			VEC_PUSH(known, n, cap) = (struct measured){ shape, last, averages };
 			rc = measure_arm(p, last, place, &d, e);
 			continue;
 		}

@@ -6,6 +6,7 @@
 #include "harness/record/query_stage.h"
 #include "model/base/mem.h"
 #include "model/config/config.h"
+#include "model/train/ckpt.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -75,13 +76,20 @@ static double decay_of(const json_t *config)
 	return json_is_number(v) ? json_number_value(v) : -1;
 }
 
-/* A checkpoint has the average of its own configuration. */
-static bool has_average(const char *config, double decay)
+/* The averages in a checkpoint; heap. NULL where it cannot be read. */
+static double *averages_in(int *n, const char *dir, int64_t step)
 {
-	json_t *o = json_loads(config, 0, NULL);
-	double own = decay_of(o);
-	json_decref(o);
-	return own >= decay && own <= decay;
+	SCOPED(free) char *path = xstrfmt("%s/step-%08lld.ckpt", dir, (long long)step);
+	double *decays = NULL;
+	return ckpt_decays(&decays, n, path, NULL) ? NULL : decays;
+}
+
+static bool has_average(const double *decays, int n, double decay)
+{
+	for (int i = 0; i < n; i++)
+		if (decays[i] >= decay && decays[i] <= decay)
+			return true;
+	return false;
 }
 
 int earlier_find(struct earlier *out, struct db *db, const char *runs, const struct earlier_want *want, struct err *e)
@@ -98,20 +106,36 @@ int earlier_find(struct earlier *out, struct db *db, const char *runs, const str
 	while (!rc && query_training_next(&r, &rows)) {
 		int64_t step = -1;
 		bool own = strcmp(r.cell, want->cell) == 0;
-		if (strlen(r.attempt) >= HOST_UUID || strlen(r.cell) >= SHA256_HEX || (!own && !has_average(r.config, decay)))
+		if (strlen(r.attempt) >= HOST_UUID || strlen(r.cell) >= SHA256_HEX)
 			continue;
 		SCOPED(free) char *dir = dir_of(runs, r.cell, r.attempt);
 		rc = each_checkpoint(db, dir, r.attempt, take_newest, &step, e);
 		if (step < 0 || step < best.step)
 			continue;
+		int n = 0;
+		double *decays = averages_in(&n, dir, step);
+		if (!has_average(decays, n, decay) && (decays || !own)) { /* an own one may be damaged: training says so */
+			free(decays);
+			continue;
+		}
+		if (!decays) {
+			decays = xmalloc(sizeof *decays);
+			decays[0] = decay;
+			n = 1;
+		}
+		free(best.ema);
+		best.ema = decays;
+		best.n_ema = n;
 		best.step = step;
 		best.seed = r.seed;
 		memcpy(best.attempt, r.attempt, strlen(r.attempt) + 1);
 		memcpy(best.cell, r.cell, strlen(r.cell) + 1);
 		(void)snprintf(best.label, sizeof best.label, "%s", r.label);
 	}
-	if (db_done(&rows, rc ? NULL : e) || rc)
+	if (db_done(&rows, rc ? NULL : e) || rc) {
+		earlier_release(&best);
 		return -1;
+	}
 	*out = best;
 	return 0;
 }

@@ -217,8 +217,8 @@ bool config_needs_lpips(const struct run_config *c);
  * shortest round-trip. Knobs that came after the first records (config_is_later) are left out at their default, so that
  * a config keeps its hash. Heap text. */
 char *config_json(const struct run_config *c);
-/* Do two canonical configs differ in nothing that training depends on, its average included? Then each may continue
- * what the other began. */
+/* Do two canonical configs differ in nothing that training depends on? Then each may continue what the other began,
+ * where that has its averages. */
 bool config_trains_alike(const char *a, const char *b);
 /* Reads what config_json writes (unknown or missing keys are errors, later ones may be missing); the result is
  * finished. */

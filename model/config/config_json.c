@@ -204,7 +204,7 @@ static bool covers(json_t *a, const json_t *b)
 	json_object_foreach(a, key, v)
 	{
 		const struct knob *k = config_find(key);
-		bool sample = k && k->stage == STAGE_SAMPLE && strcmp(key, "ema.decay") != 0;
+		bool sample = k && k->stage == STAGE_SAMPLE;
 		if (!sample && !json_equal(v, json_object_get(b, key)))
 			return false;
 	}

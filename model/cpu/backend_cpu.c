@@ -121,6 +121,13 @@ static void update(struct backend *b, const struct update_job *j)
 		            j->control->teacher);
 }
 
+static void follow(struct backend *b, const struct follow_job *j)
+{
+	(void)b;
+	if (!j->status->diverged)
+		optim_follow(j->n, j->to, j->p, j->of);
+}
+
 static int check(struct backend *b, struct err *e)
 {
 	(void)b, (void)e;
@@ -145,7 +152,7 @@ static const struct backend_ops ops = {
 	.align = 64,
 	.memory = { .alloc = alloc, .release = release, .upload = move, .download = move },
 	.nodes = { .prepare = node_prepare, .run = node_run, .release = node_release, .set_step = set_step },
-	.training = { .batch = batch, .add_part = add_part, .settle = settle, .update = update },
+	.training = { .batch = batch, .add_part = add_part, .settle = settle, .update = update, .follow = follow },
 	.check = check,
 	.facts = facts,
 	.close = close_cpu,

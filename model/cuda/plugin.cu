@@ -426,6 +426,7 @@ static const struct backend_ops ops = {
 	              .add_part = cuda_add_part,
 	              .settle = cuda_settle,
 	              .update = cuda_update,
+	              .follow = cuda_follow,
 	              .round = cuda_round },
 	.programs = &programs,
 	.scores = &scores,

@@ -187,6 +187,19 @@ static __global__ void update_kernel(struct update_job j, bool wide)
 		update_some<1>(j, s, i);
 }
 
+static __global__ void follow_kernel(struct follow_job j, bool wide)
+{
+	size_t first = ((size_t)blockIdx.x * THREADS + threadIdx.x) * 4;
+	if (first >= j.n || j.status->diverged)
+		return;
+	if (wide && first + 4 <= j.n) {
+		(void)follow<4>(j.to + first, some_at((const struct some<4> *)(const void *)(j.p + first)), j.of);
+		return;
+	}
+	for (size_t i = first; i < first + 4 && i < j.n; i++)
+		(void)follow<1>(j.to + i, some_at((const struct some<1> *)(const void *)(j.p + i)), j.of);
+}
+
 const void *cuda_a_kernel(void)
 {
 	return (const void *)settle_kernel;
@@ -208,6 +221,13 @@ void cuda_update(struct backend *b, const struct update_job *job)
 	for (size_t i = 0; i < sizeof stores / sizeof *stores; i++)
 		any |= (uintptr_t)stores[i];
 	LAUNCH(cu, update_kernel, blocks_for(job->n, 4 * THREADS), THREADS, 0, *job, any % 16 == 0);
+}
+
+void cuda_follow(struct backend *b, const struct follow_job *job)
+{
+	struct cuda *cu = (struct cuda *)b;
+	bool wide = ((uintptr_t)job->p | (uintptr_t)job->to) % 16 == 0;
+	LAUNCH(cu, follow_kernel, blocks_for(job->n, 4 * THREADS), THREADS, 0, *job, wide);
 }
 
 void cuda_round(struct backend *b, void *low, const float *values, size_t n)

@@ -24,7 +24,7 @@
 struct node;
 struct backend;
 
-enum { BACKEND_ABI = 5 }; /* counts changes of what a function here means */
+enum { BACKEND_ABI = 6 }; /* counts changes of what a function here means */
 /* In what matrix products and convolutions take their operands: the one list of the kinds and of their names in configs
  * and records. X(IDENTIFIER, "name") for each, `between` them. */
 #define DTYPES(X, between)    X(FP32, "fp32") between X(TF32, "tf32") between X(BF16, "bf16")
@@ -88,6 +88,15 @@ struct update_job {
 	size_t n;
 };
 
+/* A further average of n parameters after their update, which changes nothing else: as the job of an update has one. */
+struct follow_job {
+	const struct step_status *status;
+	const float *p;
+	float *to;
+	struct average of;
+	size_t n;
+};
+
 /* One micro-batch's share of a step's n gradients, or of its loss: sum = part where control->part is 0, else
  * sum + part. All pointers are device memory. */
 struct part_job {
@@ -136,6 +145,7 @@ struct backend_training {
 	void (*settle)(struct backend *b, struct step_status *status,
 	               const float *loss); /* the loss is there: before the updates */
 	void (*update)(struct backend *b, const struct update_job *job);
+	void (*follow)(struct backend *b, const struct follow_job *job); /* after the update of the same parameters */
 	void (*round)(struct backend *b, void *low, const float *values,
 	              size_t n); /* low = values in bf16; NULL: no bf16 */
 };

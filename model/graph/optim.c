@@ -105,6 +105,25 @@ void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g,
 	cpu_split((int64_t)((n + CHUNK - 1) / CHUNK), 4, sweep_range, &w);
 }
 
+struct following {
+	float *to;
+	const float *p;
+	struct average of;
+	size_t n;
+};
+
+static void follow_range(void *ctx, int64_t first, int64_t last)
+{
+	const struct following *w = ctx;
+	size_t at = (size_t)first * CHUNK, end = (size_t)last * CHUNK;
+	average_range(w->to + at, w->p + at, w->of.keep, w->of.rest, (int64_t)((end < w->n ? end : w->n) - at));
+}
+
+void optim_follow(size_t n, float *to, const float *p, struct average of)
+{
+	cpu_split((int64_t)((n + CHUNK - 1) / CHUNK), 4, follow_range, &(struct following){ to, p, of, n });
+}
+
 void optim_apply(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema,
                  double decay, float *teacher, double mu)
 {

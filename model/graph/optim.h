@@ -28,5 +28,7 @@ struct average average_of(double decay);
 /* The same with averages in the form of a step's control. */
 void optim_sweep(const struct optim_step *s, size_t n, float *p, const float *g, float *m, float *v, float *ema,
                  struct average of_ema, float *teacher, struct average of_teacher);
+/* A further average of p, to the bit as those above. */
+void optim_follow(size_t n, float *to, const float *p, struct average of);
 
 #endif

@@ -42,13 +42,13 @@ int fit_refuse(struct err *e, const char *device, const struct fit *f, int micro
 }
 
 /* What is there whatever a step's size: as train.c's set_up_memory and initial_weights ask for. */
-static int stores_of(double *bytes, const struct recipe *r, const struct backend *b, bool team, int parts,
-                     struct err *e)
+static int stores_of(double *bytes, const struct recipe *r, const struct fit_place *on, int parts, struct err *e)
 {
 	struct data_shape d;
 	float *weights;
 	const struct params *frozen = recipe_frozen(&weights, r);
-	int stores = N_CKPT_PARTS - !step_has_teacher(r->c) + update_way(b, team, parts).stores +
+	const struct backend *b = on->b;
+	int stores = N_CKPT_PARTS + on->averages - !step_has_teacher(r->c) + update_way(b, on->ranks > 1, parts).stores +
 	             (r->c->method.kind == METHOD_CD);
 	if (data_shape_find(&d, r->c->data.name, e))
 		return -1;
@@ -67,7 +67,7 @@ int fit_measure(struct fit *out, const struct recipe *r, const struct fit_place 
 	struct step step;
 	struct fit f = { 0 };
 	bool team = on->ranks > 1;
-	if (stores_of(&f.stores, r, on->b, team, s->parts, e))
+	if (stores_of(&f.stores, r, on, s->parts, e))
 		return -1;
 	struct graph *g = recipe_record(&step, r, on->b, s->micro);
 	if (update_way(on->b, team, s->parts).handed_over)

@@ -30,6 +30,7 @@ int fit_refuse(struct err *e, const char *device, const struct fit *f, int micro
 /* Where a training would run. */
 struct fit_place {
 	struct backend *b;  /* opened with the config's dtype */
+	int averages;       /* kept beside the config's */
 	int ranks, sharers; /* processes that train together; such processes, of whatever training, that share its memory */
 };
 /* For a training that divides as `s` says. */

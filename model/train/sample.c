@@ -57,7 +57,7 @@ int sampler_open(struct sampler **out, const struct run_config *config, const ch
 	s->params = net_params(&s->net);
 	s->weights = xaligned(params_floats(s->params) * sizeof(float));
 	if (backend_open(&s->b, device, DTYPE_FP32, e) ||
-	    ckpt_load_part(s->weights, s->params, parts[config->sample.weights], path, e) ||
+	    ckpt_load_part(s->weights, s->params, parts[config->sample.weights], config->ema.decay, path, e) ||
 	    params_lend(&s->weights_on, s->b, s->params, s->weights, e)) {
 		sampler_free(s);
 		return -1;

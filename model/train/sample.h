@@ -13,7 +13,8 @@ struct progress;
 
 struct sampler;
 
-/* Opens the weights that config->sample.weights names from checkpoint `path`. device as in struct train_options;
+/* Opens the weights that config->sample.weights names from checkpoint `path`: of its averages the one of
+ * config->ema.decay (EXIT_RECORD where it has none such). device as in struct train_options;
  * sampling computes in fp32 on every device. */
 MUST_CHECK int sampler_open(struct sampler **out, const struct run_config *config, const char *path, const char *device,
                             struct err *e);

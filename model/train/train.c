@@ -1,5 +1,5 @@
 /* train.c - see train.h. One step: draw from counters which images and noise levels the batch has, hand these few
- * numbers to the device, and let it make the batch, run the graph and apply the optimizer and both averages. Of a step
+ * numbers to the device, and let it make the batch, run the graph and apply the optimizer and the averages. Of a step
  * in micro-batches all but the last of these is done once for each. Nothing but the step number decides what is drawn.
  * The device is waited for when its answer is needed: every step on the CPU, elsewhere at the points of the curves, at
  * checkpoints and at the end. */
@@ -9,6 +9,7 @@
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
+#include "model/train/averages.h"
 #include "model/train/ckpt.h"
 #include "model/consistency/schedule.h"
 #include "model/consistency/step.h"
@@ -38,6 +39,7 @@ struct trainer {
 	struct backend *b;
 	float *parts[N_CKPT_PARTS];      /* the device's */
 	float *host[N_CKPT_PARTS];       /* where the host reads them; the same memory where that can be */
+	struct averages more;            /* averages beside CKPT_EMA */
 	void *low[N_CKPT_PARTS];         /* the device's parts in bf16 beside them, where products read that */
 	float *frozen, *frozen_on;       /* weights that a loss needs, and the device's copy */
 	float *diffusion, *diffusion_on; /* the frozen network of method.kind = "cd", or NULL */
@@ -72,6 +74,7 @@ static void release_device(struct trainer *t)
 		if (t->low[i])
 			ops->memory.release(t->b, t->low[i]);
 	}
+	averages_release(&t->more, t->b);
 	void *const rest[] = { t->draws_on, t->control_on, t->status_on, t->diffusion_low,
 		                   t->images_on != t->data.images ? t->images_on : NULL };
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
@@ -142,6 +145,7 @@ static void put_parts(struct trainer *t)
 			params_upload(t->b, t->params, t->parts[i], t->host[i]);
 		params_round(t->b, t->params, t->low[i], t->parts[i]);
 	}
+	averages_upload(&t->more, t->b, t->params);
 }
 
 static int set_up_memory(struct trainer *t, struct err *e)
@@ -151,6 +155,8 @@ static int set_up_memory(struct trainer *t, struct err *e)
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if ((i != CKPT_TEACHER || step_has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
 			return -1;
+	if (averages_alloc(&t->more, t->b, t->params, e))
+		return -1;
 	if (params_low_alloc(&t->low[CKPT_STUDENT], t->b, t->params, e) ||
 	    (step_has_teacher(t->c) && params_low_alloc(&t->low[CKPT_TEACHER], t->b, t->params, e)))
 		return -1;
@@ -173,7 +179,7 @@ static int set_up_memory(struct trainer *t, struct err *e)
 /* Before anything is asked of the device: what does not fit is refused with the micro-batch that would. */
 static int check_fit(struct trainer *t, struct err *e)
 {
-	const struct fit_place on = { .b = t->b, .ranks = team_size(t->team), .sharers = 1 };
+	const struct fit_place on = { .b = t->b, .ranks = team_size(t->team), .sharers = 1, .averages = t->more.n };
 	struct fit f, small;
 	int micro;
 	if (t->b->ops->host_memory) /* which grows as it is used, and is shared with all that runs */
@@ -228,7 +234,8 @@ static int set_up(struct trainer *t, struct err *e)
 	char device[32];
 	team_device(device, t->team, t->o->device);
 	if (backend_open(&t->b, device, c->train.dtype, e) || (t->team && team_join_devices(t->team, t->b, e)) ||
-	    dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e) || take_share(t, e))
+	    dataset_open(&t->data, c->data.name, SPLIT_TRAIN, e) || take_share(t, e) ||
+	    averages_list(&t->more, t->o->ema, t->o->n_ema, c->ema.decay, e))
 		return -1;
 	if (c->net.classes && c->net.classes < t->data.classes)
 		return err_code(e, EXIT_USAGE, "net.classes = %d, but %s has %d classes", c->net.classes, c->data.name,
@@ -241,6 +248,7 @@ static int set_up(struct trainer *t, struct err *e)
 	if (set_up_memory(t, e) || initial_weights(t, e))
 		return -1;
 	memcpy(t->host[CKPT_EMA], t->host[CKPT_STUDENT], bytes);
+	averages_begin(&t->more, t->params, t->host[CKPT_STUDENT]);
 	if (step_has_teacher(c))
 		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
 
@@ -264,6 +272,8 @@ static int set_up(struct trainer *t, struct err *e)
 	                                     .v = t->parts[CKPT_V],
 	                                     .ema = t->parts[CKPT_EMA],
 	                                     .teacher = t->parts[CKPT_TEACHER],
+	                                     .more = t->more.v,
+	                                     .n_more = t->more.n,
 	                                     .low = t->low[CKPT_STUDENT],
 	                                     .low_teacher = t->low[CKPT_TEACHER],
 	                                     .control = t->control_on,
@@ -458,6 +468,9 @@ static struct ckpt_state state_of(struct trainer *t, int64_t step)
 		                    .step = step,
 		                    .seed = t->o->seed,
 		                    .config = t->config_json,
+		                    .decay = t->c->ema.decay,
+		                    .more = t->more.host,
+		                    .n_more = t->more.n,
 		                    .loss_sum = t->status.loss_sum,
 		                    .loss_steps = t->status.loss_steps };
 	memcpy(s.parts, t->host, sizeof s.parts);
@@ -473,6 +486,7 @@ static int save(struct train_result *r, struct trainer *t, int64_t step, struct 
 	for (int i = 0; i < N_CKPT_PARTS; i++)
 		if (t->parts[i])
 			params_download(t->b, t->params, t->host[i], t->parts[i]);
+	averages_download(&t->more, t->b, t->params);
 	if (backend_check(t->b, e))
 		return -1;
 	SCOPED(free) char *path = NULL;

@@ -39,6 +39,8 @@ struct train_options {
 	int curve_every;      /* steps between curve points; 0 = about 100 points in all */
 	int threads;          /* 0 = OpenMP's default */
 	int microbatch;       /* samples that each process computes at once (model/train/fit.h); 0 = its share of a batch */
+	const double *ema;    /* n_ema decays of averages to keep; the config's ema.decay is always among them */
+	int n_ema;
 	struct team *
 		/* borrowed: the processes that share every batch (model/train/team.h), of which rank 0 writes; NULL = alone */
 		team;

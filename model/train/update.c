@@ -63,6 +63,10 @@ static void apply(struct update *u, size_t at, size_t n, const float *grad)
 		                      .low_teacher = low_at(u->s.low_teacher, at),
 		                      .n = n };
 	u->b->ops->training.update(u->b, &job);
+	for (int i = 0; i < u->s.n_more; i++)
+		u->b->ops->training.follow(
+			u->b, &(struct follow_job){
+					  .status = u->s.status, .p = job.p, .to = u->s.more[i].at + at, .of = u->s.more[i].of, .n = n });
 }
 
 static void begin(void *ctx)

@@ -20,10 +20,18 @@
 
 struct team;
 
+/* An average beside the first; its store is params_floats values in the back end's memory. */
+struct update_average {
+	float *at;
+	struct average of;
+};
+
 /* The flat stores of params_floats values that a step changes, and what it is given and returns: in the back end's
  * memory. ema and teacher may be NULL, and so may their values in bf16 (param_store.h). */
 struct update_stores {
 	float *p, *m, *v, *ema, *teacher;
+	const struct update_average *more; /* n_more averages that follow p beside ema; borrowed */
+	int n_more;
 	void *low, *low_teacher;
 	const struct step_control *control;
 	struct step_status *status;
