@@ -1,5 +1,6 @@
-/* cmd-slurm-task.c - `ablate slurm-task PLAN`: one cell of a frozen plan, run on a shard of its own, as one task of an
- * array. Asked to stop (TERM, before Slurm's time limit), it writes a checkpoint and exits 75, which requeues it. */
+/* cmd-slurm-task.c - `ablate slurm-task PLAN`: the cells of one training of a frozen plan, run on a shard of their own,
+ * as one task of an array, so that no training is done on two nodes. Asked to stop (TERM, before Slurm's time limit),
+ * it writes a checkpoint and exits 75, which requeues it. */
 #include "harness/attest/signing_key.h"
 #include "harness/cli/cmd.h"
 #include "harness/plan/plan_memory.h"
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 static const struct opt options[] = {
-	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the cell of array task 0" },
+	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the first cell of array task 0" },
 	THREADS_OPTION("threads (default: what Slurm assigns)"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N" },
 	MICROBATCH_OPTION,
@@ -43,20 +44,43 @@ static int64_t number_of(enum env variable, int64_t fallback)
 	return end && !*end ? n : fallback;
 }
 
-/* The plan of one cell alone: its rows, under their labels. */
-static struct run_plan only_cell(const struct run_set *set, int index, struct run_row *rows)
+/* The part of the plan that is a task's: the cells of one training, and their rows, under their labels. */
+struct part {
+	struct run_plan plan;
+	struct run_cell *cells;
+	struct run_row *rows;
+};
+
+/* Is a cell of another task, or finished in the database that the task was submitted from? What cannot be read there is
+ * run: its results are the same. */
+static bool is_left_out(const struct plan *p, int training, int cell, struct db *db, const struct run_plan *whole)
 {
-	struct run_plan one = set->run;
-	one.cells = &set->cells[index];
-	one.n_cells = 1;
-	one.rows = rows;
-	one.n_rows = 0;
+	bool done = false;
+	if (p->cells[cell].training != training)
+		return true;
+	return db && !query_finished(&done, db, p->cells[cell].hash, whole->scores, whole->n_scores, NULL) && done;
+}
+
+static struct part part_of(const struct plan *p, int training, const struct run_set *set, struct db *db)
+{
+	struct part part = { .plan = set->run };
+	SCOPED(free) int *place = xcalloc((size_t)set->run.n_cells + 1, sizeof *place);
+	part.cells = xcalloc((size_t)set->run.n_cells + 1, sizeof *part.cells);
+	part.rows = xcalloc((size_t)set->run.n_rows + 1, sizeof *part.rows);
+	part.plan.cells = part.cells;
+	part.plan.rows = part.rows;
+	part.plan.n_cells = part.plan.n_rows = 0;
+	for (int i = 0; i < set->run.n_cells; i++) {
+		place[i] = is_left_out(p, training, i, db, &set->run) ? -1 : part.plan.n_cells;
+		if (place[i] >= 0)
+			part.cells[part.plan.n_cells++] = set->cells[i];
+	}
 	for (int i = 0; i < set->run.n_rows; i++)
-		if (set->rows[i].cell == index) {
-			rows[one.n_rows] = set->rows[i];
-			rows[one.n_rows++].cell = 0;
+		if (place[set->run.rows[i].cell] >= 0) {
+			part.rows[part.plan.n_rows] = set->run.rows[i];
+			part.rows[part.plan.n_rows++].cell = place[set->run.rows[i].cell];
 		}
-	return one;
+	return part;
 }
 
 /* Reference statistics are the same for all tasks: one folder for them, that of the database itself. */
@@ -91,15 +115,20 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	if (index >= p->n_cells)
 		return cli_usage(c, "cell %lld of the plan does not exist: it has %d", (long long)index, p->n_cells);
+	int training = p->cells[index].training;
 	struct plan_place place = { .device = devices.v[0].name, .ranks = 1, .jobs = 1 };
 	if (engine_devices(&devices, cli_string(c, "device", "auto"), 1, &e) || microbatch_of(&place.microbatch, c, &e) ||
-	    plan_arm_memory(p, p->cells[index].arm, &place, &e))
+	    plan_training_memory(p, training, &place, &e))
 		return cli_fail(c, &e);
 	devices.n = 1; /* the others may be another task's */
 	run_set_of_plan(&set, p);
-	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[index].cell);
-	SCOPED(free) struct run_row *rows = xcalloc((size_t)set.run.n_rows + 1, sizeof *rows);
-	struct run_plan one = only_cell(&set, (int)index, rows);
+	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[p->trainings[training].first].cell);
+	SCOPED(db) struct db *db = NULL;
+	if (db_is_there(c->db) && db_open(&db, c->db, DB_READ, &e))
+		cli_warn(c, "%s; cells that are finished there are run again", e.msg);
+	struct part part = part_of(p, training, &set, db);
+	db_close(db);
+	db = NULL;
 	SCOPED(signing_key) struct signing_key *key = NULL;
 	if (signing_key_find(&key, &e)) {
 		run_set_release(&set);
@@ -117,15 +146,17 @@ static int run(struct cli *c)
 	o.cells_max = 0;
 	o.devices = &devices;
 	device_warn(c, "auto");
-	int rc = share_refs(c->db, shard, &e) ? -1 : runner_run(&r, &one, &o, &e);
+	int rc = share_refs(c->db, shard, &e) ? -1 : runner_run(&r, &part.plan, &o, &e);
 	run_set_release(&set);
+	free(part.cells);
+	free(part.rows);
 	return rc ? cli_fail(c, &e) : task_code(&r);
 }
 
 const struct cmd cmd_slurm_task = {
 	.name = "slurm-task",
 	.args = "PLAN",
-	.summary = "run one cell of a frozen plan (called by Slurm)",
+	.summary = "run the cells of one training of a frozen plan (called by Slurm)",
 	.options = options,
 	.hidden = true,
 	.run = run,

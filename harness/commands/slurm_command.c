@@ -46,6 +46,20 @@ static int find_missing(struct cli *c, const struct run_plan *run, int **index, 
 	return 0;
 }
 
+/* A task is a training: the first cell of the plan that has it names it, whichever of its cells are missing. index:
+ * ascending, before and after. */
+static int trainings_of(const struct plan *p, int *index, int n)
+{
+	SCOPED(free) bool *wanted = xcalloc((size_t)p->n_cells + 1, sizeof *wanted);
+	int tasks = 0;
+	for (int i = 0; i < n; i++)
+		wanted[p->trainings[p->cells[index[i]].training].first] = true;
+	for (int i = 0; i < p->n_cells; i++)
+		if (wanted[i])
+			index[tasks++] = i;
+	return tasks;
+}
+
 static json_t *names_of(const struct run_plan *run, const int *index, int n)
 {
 	json_t *list = json_array();
@@ -142,7 +156,7 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 		                        .threads = o->threads,
 		                        .extra = extra,
 		                        .n_extra = n_extra };
-	int rc = slurm_submit(&jobs, p->hash, index, n, &so, &e);
+	int rc = slurm_submit(&jobs, p->hash, index, trainings_of(p, index, n), &so, &e);
 	free(index);
 	if (rc)
 		return cli_fail(c, &e);
@@ -152,8 +166,10 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 		        "follows them)",
 		        c->db);
 	else
-		cli_say(c, "submitted %d cell%s as job %s, merge as job %s; `ablate status --watch --db %s` follows them",
-		        jobs.tasks, str_plural(jobs.tasks), jobs.array, jobs.merge, c->db);
+		cli_say(
+			c,
+			"submitted %d cell%s in %d task%s as job %s, merge as job %s; `ablate status --watch --db %s` follows them",
+			n, str_plural(n), jobs.tasks, str_plural(jobs.tasks), jobs.array, jobs.merge, c->db);
 	if (cli_flag(c, "wait")) {
 		slurm_jobs_release(&jobs);
 		return wait_for_jobs(c, p->hash, &e) ? cli_fail(c, &e) : slurm_finish(c, run);

@@ -161,10 +161,13 @@ int plan_memory(struct plan *p, const struct plan_place *place, struct err *e)
 	return rc;
 }
 
-int plan_arm_memory(struct plan *p, int arm, const struct plan_place *place, struct err *e)
+int plan_training_memory(struct plan *p, int training, const struct plan_place *place, struct err *e)
 {
 	struct opened_device d = { 0 };
-	int rc = measure_arm(p, arm, place, &d, e);
+	int rc = 0, last = -1;
+	for (int i = 0; i < p->n_cells && !rc; i++)
+		if (p->cells[i].training == training && p->cells[i].arm != last)
+			rc = measure_arm(p, last = p->cells[i].arm, place, &d, e);
 	close_device(&d);
 	return rc;
 }

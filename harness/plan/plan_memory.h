@@ -18,8 +18,8 @@ struct plan_place {
  * reason names the micro-batch that would. An arm whose dtype the device lacks, or whose weights are missing, is left
  * as it is. A micro-batch that does not divide an arm's batch is EXIT_USAGE. The device is opened and left again. */
 MUST_CHECK int plan_memory(struct plan *p, const struct plan_place *place, struct err *e);
-/* The same for one arm. */
-MUST_CHECK int plan_arm_memory(struct plan *p, int arm, const struct plan_place *place, struct err *e);
+/* The same for the arms of one training. */
+MUST_CHECK int plan_training_memory(struct plan *p, int training, const struct plan_place *place, struct err *e);
 /* What a worker is told of that arm: samples at once, 0 = its whole share. */
 int plan_arm_microbatch(const struct plan_arm *arm);
 

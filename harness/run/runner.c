@@ -325,8 +325,11 @@ static int start_what_fits(struct run *r, struct err *e)
 			run_amiss(r, "the grid's budget of %d cell%s is used up", r->o->cells_max, str_plural(r->o->cells_max));
 			return 0;
 		}
+		int before = r->next;
 		if (start_next(r, &r->slots[i], e))
 			return -1;
+		if (r->next == before) /* another program's lock: later */
+			return 0;
 	}
 	return 0;
 }

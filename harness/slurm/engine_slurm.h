@@ -3,10 +3,12 @@
  * For database X and a plan, the folder X-runs/slurm/HASH[:12] holds what is shared with the cluster:
  *     submitted.json          the jobs of the last submission
  *     task-BASE.sh, merge.sh  job scripts
- *     CELL[:12].db, .db-runs  a shard: the records of one cell, written by its task alone
+ *     CELL[:12].db, .db-runs  a shard: the records of one training's cells, written by its task alone; named by the
+ *                             first of them in the plan
  *     log/                    what jobs print
- * A task is an index into the frozen plan X-runs/plans/HASH.plan.json, never into a grid file read again. It is a run
- * of one cell on its shard, so a task that was killed and requeued, or submitted again, continues from its checkpoint.
+ * A task is an index into the frozen plan X-runs/plans/HASH.plan.json, never into a grid file read again. It names a
+ * training, and is a run of its cells on its shard: no training is done on two nodes, and a task that was killed and
+ * requeued, or submitted again, continues from its checkpoint.
  * Only the merge job (or the next `ablate run`, `resume`) writes to X. An attempt is known by its UUID; Slurm's job
  * ids, which may be handed out twice, are notes. What squeue says decides nothing but whether to submit. */
 #ifndef ABLATE_ENGINE_SLURM_H

@@ -124,4 +124,21 @@ test_a_killed_training_is_continued_for_another_cell() {
 	same ours theirs
 }
 
+# A task of an array is a training: it runs all its cells, on a shard of their own, but not what is finished already.
+test_a_slurm_task_runs_the_cells_of_one_training() {
+	local shard
+	stages sample.weights '"ema", "student", "teacher"' 40 '1, 2'
+	run ablate run --threads 1 g.toml --db a.db --only sample.weights=teacher
+	exits 0
+	run ablate plan g.toml --db a.db --freeze g.plan.json
+	exits 0
+	run env SLURM_ARRAY_TASK_ID=1 "$ABLATE" slurm-task g.plan.json --db a.db --threads 1 --device cpu
+	exits 0
+	shard=$(ls a.db-runs/slurm/*/*.db)
+	check [ "$(trainings "$shard")" = 1 ]
+	check [ "$(sql "$shard" "SELECT group_concat(label) FROM (SELECT DISTINCT label FROM v_cell_status WHERE state = 'done' ORDER BY 1)")" = \
+		"sample.weights=ema,sample.weights=student" ]
+	check [ "$(sql "$shard" "SELECT group_concat(DISTINCT seed) FROM cell")" = 2 ]
+}
+
 run_tests
