@@ -74,10 +74,10 @@ test_ways_to_sample_share_a_training() {
 	says out "sample.weights=ema"
 }
 
-# Two at once: the others wait for the one that trains instead of training beside it.
-test_two_at_once_train_once() {
+# Three at once: the others wait for the one that trains instead of training beside it.
+test_three_at_once_train_once() {
 	stages sample.sigma_mid '0.3, 0.5, 0.8' 40 '1, 2'
-	run ablate run --threads 1 g.toml --db a.db -j 2
+	run ablate run --threads 1 g.toml --db a.db -j 3
 	exits 0
 	says err "6 cells: 6 done"
 	check [ "$(trainings)" = 2 ]

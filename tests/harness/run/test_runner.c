@@ -3,13 +3,13 @@
 #define _GNU_SOURCE
 #include "harness/record/host.h"
 #include "harness/record/journal.h"
-#include "harness/record/stage.h"
 #include "harness/run/runner.h"
 #include "harness/record/store.h"
 #include "model/base/io.h"
 #include "model/base/progress.h"
 #include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
+#include "tests/harness/run/runner_fixture.h"
 
 #include <criterion/criterion.h>
 #include <glob.h>
@@ -17,90 +17,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static struct err e;
-
-enum { CELLS_MAX = 40 };
-static struct run_cell cells[CELLS_MAX];
-static struct run_row rows[CELLS_MAX];
-static char hashes[CELLS_MAX][2][SHA256_HEX];
-static const struct wanted_score scores[] = { { "fid", 1, 101, 100 } };
-static struct run_plan plan;
-static struct run_options options;
-static struct str said;
-
-static void hear(void *ctx, const char *line, bool amiss)
-{
-	(void)amiss;
-	(void)ctx;
-	str_addf(&said, "%s\n", line);
-}
-
-static char *beside_me(const char *name)
-{
-	static char exe[4096];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	cr_assert_gt(n, 0);
-	exe[n] = '\0';
-	strrchr(exe, '/')[1] = '\0';
-	return FMT("%s%s", exe, name);
-}
-
-/* Appends a cell with this config; the same config and seed give the same hashes. */
-static void cell(const char *config, int64_t seed)
-{
-	int i = plan.n_cells++;
-	char *text = FMT("%s %lld", config, (long long)seed);
-	io_sha256(hashes[i][0], text, strlen(text));
-	io_sha256(hashes[i][1], config, strlen(config));
-	cells[i] = (struct run_cell){ .cell = hashes[i][0],
-		                          .arm = hashes[i][1],
-		                          .config = config,
-		                          .dataset = "none",
-		                          .seed = seed,
-		                          .numerics = 1,
-		                          .label = "arm",
-		                          .steps = 10 };
-	rows[i] = (struct run_row){ .cell = i, .chain = "", .label = "arm", .ordinal = i };
-	plan.n_rows = plan.n_cells;
-	plan.hash = FMT("plan-of-%d-%s", plan.n_cells, hashes[i][0]);
-}
-
-static void setup(void)
-{
-	plan =
-		(struct run_plan){ .name = "test", .toml = "", .cells = cells, .rows = rows, .scores = scores, .n_scores = 1 };
-	options = (struct run_options){
-		.db = TMP("a.db"), .what = "test run", .program = beside_me("fake-worker"), .jobs = 2, .threads = 1, .say = hear
-	};
-}
 TestSuite(runner, .init = setup, .timeout = 60);
-
-static struct run_result run(void)
-{
-	struct run_result r;
-	OK(runner_run(&r, &plan, &options, &e));
-	return r;
-}
-
-static int64_t count(const char *sql)
-{
-	struct db *db;
-	int64_t n;
-	OK(db_open(&db, options.db, DB_READ, &e));
-	OK(db_int_of(&n, -1, db, &e, sql, ""));
-	db_close(db);
-	return n;
-}
-
-static char *text(const char *sql)
-{
-	struct db *db;
-	char *t;
-	OK(db_open(&db, options.db, DB_READ, &e));
-	OK(db_text_of(&t, db, &e, sql, ""));
-	db_close(db);
-	return tmpdir_keep(t);
-}
 
 /* Journals of the database that hold more than their head: as many workers have come to work. */
 static int at_work(void)
@@ -566,78 +483,4 @@ Test(runner, a_folder_that_cannot_be_written_is_said)
 	e = ERR_INIT;
 	cr_assert_eq(runner_run(&r, &plan, &options, &e), -1);
 	cr_assert_eq(err_exit_code(&e), EXIT_RECORD);
-}
-
-/* --- cells that share a training --- */
-
-/* A cell whose config may differ from another's in settings of sampling alone. */
-static void sampling_of_it(const char *config)
-{
-	static char keys[CELLS_MAX][SHA256_HEX];
-	int i = plan.n_cells;
-	cell(config, 1);
-	OK(stage_training_key(keys[i], config, "none", 1, 1, &e));
-	cells[i].training = keys[i];
-}
-
-/* Two at once would train twice: the second waits, and the third, which shares nothing, goes first. */
-Test(runner, a_training_is_done_once_for_all_who_sample_it)
-{
-	sampling_of_it("{\"every\":5,\"sample.clip\":true,\"steps\":10}");
-	sampling_of_it("{\"every\":5,\"sample.clip\":false,\"steps\":10}");
-	sampling_of_it("{\"every\":5,\"sample.clip\":true,\"steps\":11}");
-	cells[2].steps = 11;
-	struct run_result r = run();
-	cr_assert_eq(r.done, 3);
-	cr_expect_eq(count("SELECT count(DISTINCT attempt) FROM curve"), 2);
-	cr_expect_eq(count("SELECT count(*) FROM attempt a JOIN attempt b ON b.id = a.resumed_from WHERE a.cell <> b.cell"),
-	             1);
-	cr_expect(strstr(str_text(&said), "with the training of arm seed 1"), "%s", str_text(&said));
-}
-
-/* What one was stopped in goes on for the other: no step is computed twice. */
-Test(runner, a_cell_continues_what_another_began)
-{
-	sampling_of_it("{\"every\":5,\"fail_at\":8,\"sample.clip\":true,\"steps\":10}");
-	struct run_result r = run();
-	cr_assert_eq(r.failed, 1);
-	plan.n_cells = 0;
-	sampling_of_it("{\"every\":5,\"fail_at\":8,\"sample.clip\":false,\"steps\":10}");
-	r = run();
-	cr_assert_eq(r.failed, 1, "both fail at the same step");
-	cr_expect(strstr(str_text(&said), "continuing the training of arm seed 1"), "%s", str_text(&said));
-	cr_expect_eq(count("SELECT min(step) FROM curve WHERE attempt IN (SELECT id FROM attempt WHERE resumed_from IS NOT "
-	                   "NULL)"),
-	             6);
-}
-
-/* It diverges alike for whoever tries: the others are told of it and keep that state; --again tries once more, once. */
-Test(runner, a_training_that_diverges_is_not_tried_for_each)
-{
-	sampling_of_it("{\"diverge_at\":3,\"sample.clip\":true,\"steps\":10}");
-	sampling_of_it("{\"diverge_at\":3,\"sample.clip\":false,\"steps\":10}");
-	sampling_of_it("{\"diverge_at\":3,\"sample.quantize\":\"round\",\"steps\":10}");
-	struct run_result r = run();
-	cr_expect_eq(r.diverged, 3);
-	cr_expect_eq(r.attempts, 1);
-	cr_expect_eq(count("SELECT count(*) FROM attempt WHERE reason LIKE 'its training is that of arm seed 1 (%'"), 2);
-	r = run();
-	cr_expect_eq(r.diverged, 3);
-	cr_expect_eq(count("SELECT count(*) FROM attempt"), 3);
-	options.again = true;
-	r = run();
-	cr_expect_eq(r.diverged, 3);
-	cr_expect_eq(r.attempts, 1);
-	cr_expect_eq(count("SELECT count(*) FROM attempt"), 6);
-}
-
-/* A failure may be the machine's: the next cell tries for itself. */
-Test(runner, a_training_that_fails_is_tried_by_the_next)
-{
-	sampling_of_it("{\"fail_at\":3,\"sample.clip\":true,\"steps\":10}");
-	sampling_of_it("{\"fail_at\":3,\"sample.clip\":false,\"steps\":10}");
-	struct run_result r = run();
-	cr_expect_eq(r.failed, 2);
-	cr_expect_eq(r.attempts, 2);
-	cr_expect(strstr(str_text(&said), "its training is also that of 1 cell that waited"), "%s", str_text(&said));
 }
