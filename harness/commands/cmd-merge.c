@@ -2,6 +2,7 @@
  * records. */
 #include "harness/cli/cmd.h"
 #include "harness/record/merge.h"
+#include "harness/text/json_out.h"
 #include "model/base/str.h"
 
 #include <stdio.h>
@@ -10,36 +11,97 @@
 
 static const struct opt options[] = {
 	{ .name = "rebuild", .kind = OPT_FLAG, .help = "rebuild the database from its ledger and journals" },
+	{ .name = "check", .kind = OPT_FLAG, .help = "compare the database with its ledger and journals; change nothing" },
 	{ 0 },
 };
+
+/* What the records hold and the database cannot: one line each, and in *o. */
+static bool tell_left(struct cli *c, json_t *o, const struct rebuilt *from)
+{
+	json_t *left = json_array();
+	for (int i = 0; i < from->n_left; i++) {
+		cli_warn(c, "%s", from->left[i]);
+		(void)json_array_append_new(left, json_out_text(from->left[i]));
+	}
+	if (from->waiting)
+		cli_warn(c, "%s%s", from->waits, from->waiting > 1 ? ", and more lines like it" : "");
+	(void)json_object_set_new(o, "left_out", left);
+	(void)json_object_set_new(o, "waiting", json_integer(from->waiting));
+	return from->n_left || from->waiting;
+}
 
 static int rebuild(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	struct rebuild_result r;
 	if (merge_rebuild(&r, c->db, &e)) {
-		free(r.old_path);
+		rebuild_result_release(&r);
 		return cli_fail(c, &e);
 	}
 	bool known = *r.before, same = strcmp(r.before, r.after) == 0;
 	if (r.old_path)
 		cli_say(c, "the old file is %s", r.old_path);
-	int rc = EXIT_OK;
+	if (r.gone)
+		cli_warn(
+			c,
+			"%lld attempt%s of the old file %s in no journal (a database that was renamed without its run folder?); "
+			"`ablate merge %s` takes in what it holds",
+			(long long)r.gone, str_plural(r.gone), r.gone == 1 ? "is" : "are", r.old_path);
+	json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:s, s:b}", "journals", (json_int_t)r.from.journals, "rows",
+	                      (json_int_t)r.from.rows, "torn", (json_int_t)r.from.torn, "gone", (json_int_t)r.gone,
+	                      "content", r.after, "identical", (int)(known && same));
+	int rc = tell_left(c, o, &r.from) || r.gone ? EXIT_RECORD : EXIT_OK;
 	if (c->json) {
-		json_t *o = json_pack("{s:I, s:I, s:I, s:s, s:b}", "journals", (json_int_t)r.journals, "rows",
-		                      (json_int_t)r.rows, "torn", (json_int_t)r.torn, "content", r.after, "identical",
-		                      (int)(known && same));
 		if (r.old_path)
 			(void)json_object_set_new(o, "old", json_string(r.old_path));
-		rc = cli_print_json(c, o);
-	} else
-		printf("%s: rebuilt from %lld journal%s; content %.12s, %s\n", c->db, (long long)r.journals,
-		       str_plural(r.journals), r.after,
+		int printed = cli_print_json(c, o);
+		rc = rc ? rc : printed;
+	} else {
+		json_decref(o);
+		printf("%s: rebuilt from %lld journal%s; content %.12s, %s\n", c->db, (long long)r.from.journals,
+		       str_plural(r.from.journals), r.after,
 		       !known && !r.old_path ? "there was no file"
 		       : !known              ? "the old file could not be read"
 		       : same                ? "identical to before"
 		                             : "different from the old file");
-	free(r.old_path);
+	}
+	rebuild_result_release(&r);
+	return rc;
+}
+
+static int check(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	struct check_result r;
+	if (merge_check(&r, c->db, &e)) {
+		check_result_release(&r);
+		return cli_fail(c, &e);
+	}
+	json_t *rows = json_array(), *o = json_object();
+	for (int i = 0; i < r.n_rows; i++) {
+		const char *where = r.row[i].unrecorded ? "in no journal" : "not in the database";
+		cli_warn(c, "%s: %s", where, r.row[i].text);
+		(void)json_array_append_new(rows, json_pack("{s:s, s:o}", "where", where, "row", json_out_text(r.row[i].text)));
+	}
+	(void)json_object_set_new(o, "journals", json_integer(r.from.journals));
+	(void)json_object_set_new(o, "unrecorded", json_integer(r.unrecorded));
+	(void)json_object_set_new(o, "missing", json_integer(r.missing));
+	(void)json_object_set_new(o, "rows", rows);
+	bool left = tell_left(c, o, &r.from), good = !left && !r.unrecorded && !r.missing;
+	int rc = good ? EXIT_OK : EXIT_RECORD;
+	if (c->json) {
+		int printed = cli_print_json(c, o);
+		rc = rc ? rc : printed;
+	} else {
+		json_decref(o);
+		printf("%s: %lld journal%s, every seal and row compared: ", c->db, (long long)r.from.journals,
+		       str_plural(r.from.journals));
+		good ? printf("all agree\n")
+			 : printf("%lld row%s in no journal, %lld not in the database, %d file%s or line%s left out\n",
+		              (long long)r.unrecorded, str_plural(r.unrecorded), (long long)r.missing, r.from.n_left,
+		              str_plural(r.from.n_left), str_plural(r.from.n_left));
+	}
+	check_result_release(&r);
 	return rc;
 }
 
@@ -48,8 +110,12 @@ static int run(struct cli *c)
 	struct err e = ERR_INIT;
 	SCOPED(store) struct store s = STORE_INIT;
 	struct merge_result r;
-	if (cli_flag(c, "rebuild"))
-		return c->n_args ? cli_usage(c, "--rebuild takes no shards") : rebuild(c);
+	bool checks = cli_flag(c, "check") > 0;
+	if (checks || cli_flag(c, "rebuild"))
+		return c->n_args                          ? cli_usage(c, "--%s takes no shards", checks ? "check" : "rebuild")
+		       : checks && cli_flag(c, "rebuild") ? cli_usage(c, "--check changes nothing: leave out --rebuild")
+		       : checks                           ? check(c)
+		                                          : rebuild(c);
 	if (!c->n_args)
 		return cli_usage(c, "no shard given");
 	if (store_open(&s, c->db, STORE_WRITE, "ablate merge", &e) ||
@@ -76,7 +142,10 @@ const struct cmd cmd_merge = {
 		"none; merging one again changes nothing. A shard that was changed after it was sealed, or that contradicts "
 		"what is known, is refused with exit code 5.\n\n"
 		"With --rebuild the database is rebuilt from its run folder and replaces the file, which is kept under another "
-		"name.",
+		"name. A journal that is damaged, was changed after it was sealed or contradicts another is left out and named, "
+		"and the exit code is 5.\n\n"
+		"With --check nothing is changed: every seal is checked, and every row of the database is compared with the "
+		"journals. A row that was edited by hand is exit code 5.",
 	.options = options,
 	.run = run,
 };

@@ -57,6 +57,8 @@ MUST_CHECK int db_commit(struct db *db, struct err *e);
  * depends on it. */
 MUST_CHECK int db_settled(struct db *db, struct err *e);
 void db_rollback(struct db *db); /* also when nothing is open */
+/* Since db_begin, has the database itself failed (a lock, the disk, damage), and not a row that it refused? */
+bool db_has_failed(const struct db *db);
 
 /* Runs one statement without result rows. */
 MUST_CHECK int db_exec(struct db *db, struct err *e, const char *sql, const char *format, ...);

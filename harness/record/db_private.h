@@ -21,6 +21,7 @@ struct db {
 	char note[600];
 	bool wal, busy;    /* busy: the last failure was a lock of another program */
 	double busy_since; /* monotonic: when the statement that waits met the lock */
+	bool failed;       /* db_has_failed */
 	void *kept; /* ingest.c's statements, made at the first line that is taken; freed by db_close with free_kept */
 	void (*free_kept)(void *kept);
 };

@@ -11,6 +11,7 @@
 int db_fail(struct db *db, int rc, struct err *e)
 {
 	db->busy = (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED;
+	db->failed |= (rc & 0xff) != SQLITE_CONSTRAINT && (rc & 0xff) != SQLITE_TOOBIG && (rc & 0xff) != SQLITE_MISMATCH;
 	switch (rc & 0xff) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -196,7 +197,13 @@ int db_script(struct db *db, struct err *e, const char *sql)
 int db_begin(struct db *db, struct err *e)
 {
 	db->busy = false;
+	db->failed = false;
 	return db_exec(db, e, "BEGIN IMMEDIATE", "");
+}
+
+bool db_has_failed(const struct db *db)
+{
+	return db->failed;
 }
 
 int db_settled(struct db *db, struct err *e)

@@ -4,6 +4,7 @@
 
 #include "harness/record/db_private.h"
 
+#include "harness/record/hex_number.h"
 #include "model/base/mem.h"
 
 #include <math.h>
@@ -340,11 +341,16 @@ static int take_end(struct ingest *in, const struct target *t, json_t *line, str
 		SCOPED(free)
 		char *update = xstrfmt("UPDATE attempt SET %s WHERE id = ?%d AND state = 'running'", str_text(&set), n);
 		SCOPED(free) char *check = xstrfmt("SELECT count(*) FROM attempt WHERE id = ?%d%s", n, str_text(&same));
-		int64_t matches = 1;
+		int64_t matches = 1, known = 1;
 		if (!(rc = db_exec_values(in->db, e, update, values, n)) && !db_changes(in->db))
-			rc = db_int_of_values(&matches, 0, in->db, e, check, values, n);
+			rc = db_int_of_values(&matches, 0, in->db, e, check, values, n) ||
+			             db_int_of(&known, 0, in->db, e, "SELECT count(*) FROM attempt WHERE id = ?", "s", id)
+			         ? -1
+			         : 0;
+		in->absent = !rc && !known;
 		if (!rc && !matches)
-			rc = err_code(e, EXIT_RECORD, "attempt %s: the database has another end; nothing was taken", id);
+			rc = !known ? err_code(e, EXIT_RECORD, "attempt %s: is not in the database", id)
+			            : err_code(e, EXIT_RECORD, "attempt %s: the database has another end; nothing was taken", id);
 	}
 	str_release(&set);
 	str_release(&same);
@@ -381,16 +387,21 @@ static int take_curve(struct ingest *in, json_t *line, struct err *e)
 	return 0;
 }
 
+/* The decimal form is for people, the exact one is what was computed: both must say the same. */
 static int take_metric(struct ingest *in, const struct target *t, json_t *line, struct err *e)
 {
 	const char *hex = json_string_value(json_object_get(line, "hex"));
-	char *end = NULL;
-	double x = hex ? strtod(hex, &end) : NAN;
+	double x, shown = NAN, lo, hi;
 	json_t *value = json_object_get(line, "value");
-	if (!hex || end == hex || *end)
+	if (!number_of_hex(&x, hex))
 		return err_code(e, EXIT_RECORD, "metric: no hex value");
-	if (json_is_number(value) && json_number_value(value) != x)
+	bool given = value && !json_is_null(value);
+	if ((given && !journal_number_value(&shown, value)) || (!given && isfinite(x)) ||
+	    (given && shown != x && !(isnan(shown) && isnan(x))))
 		return err_code(e, EXIT_RECORD, "metric: value and hex are not the same number");
+	if (journal_number_value(&lo, json_object_get(line, "lo")) &&
+	    journal_number_value(&hi, json_object_get(line, "hi")) && lo > hi)
+		return err_code(e, EXIT_RECORD, "metric: lo is above hi");
 	json_t *row = json_copy(line);
 	(void)json_object_set_new(row, "value", isnan(x) ? json_null() : journal_number(x));
 	int rc = take_row(in, t, row, e);
@@ -434,10 +445,17 @@ int ingest_line(void *ctx, const char *type, json_t *line, struct err *e)
 int ingest_file(struct ingest *in, struct journal_scan *scan, const char *path, struct err *e)
 {
 	bool was_sealed = scan->sealed;
+	int64_t same = 1;
 	if (journal_scan_file(scan, path, ingest_line, in, e))
 		return -1;
 	if (!scan->sealed || was_sealed || !*in->attempt)
 		return 0;
-	return db_exec(in->db, e, "UPDATE attempt SET journal = ? WHERE id = ? AND journal IS NULL", "ss", scan->sha256,
-	               in->attempt);
+	if (db_exec(in->db, e, "UPDATE attempt SET journal = ? WHERE id = ? AND journal IS NULL", "ss", scan->sha256,
+	            in->attempt) ||
+	    (!db_changes(in->db) && db_int_of(&same, 1, in->db, e, "SELECT journal = ? FROM attempt WHERE id = ?", "ss",
+	                                      scan->sha256, in->attempt)))
+		return -1;
+	return same ? 0
+	            : err_code(e, EXIT_RECORD, "%s: attempt %s is known with another seal; nothing was taken", path,
+	                       in->attempt);
 }

@@ -17,13 +17,16 @@ struct ingest {
 	struct db *db;
 	char attempt[64];    /* the attempt that the lines refer to: set by its "attempt" line, or by the caller */
 	int64_t lines, rows; /* taken; rows that were not there before */
+	bool absent;         /* the last line was refused because it ends an attempt that is not in the database */
 	const struct listener *listener; /* NULL: notes are skipped */
 };
 
 /* The journal_line_fn; ctx is a struct ingest. */
 int ingest_line(void *ctx, const char *type, json_t *line, struct err *e);
 
-/* What `path` has beyond scan->bytes; sets attempt.journal when the seal is reached. */
+/* What `path` has beyond scan->bytes; sets attempt.journal when the seal is reached. EXIT_RECORD naming the file and
+ * the line for what is no journal, contradicts the database, or was changed after it was sealed: the caller rolls back
+ * what was taken of it. */
 MUST_CHECK int ingest_file(struct ingest *in, struct journal_scan *scan, const char *path, struct err *e);
 
 #endif

@@ -108,11 +108,14 @@ struct journal_scan {
 	int64_t bytes, lines; /* of whole lines taken so far */
 	int64_t torn;         /* bytes after the last whole line */
 	bool ended, sealed;
+	bool hashing;            /* it began with the first line, so that the seal can be checked */
+	struct sha256 sha;       /* of the lines taken so far */
 	char sha256[SHA256_HEX]; /* when sealed: of the lines before the seal */
 };
 typedef int journal_line_fn(void *ctx, const char *type, json_t *line, struct err *e);
 /* Calls fn for each whole line of data[0..n), which follows what `scan` has taken. A line that is not a JSON object
- * with "t", or that stands after the seal: EXIT_RECORD with its number. The seal itself is not passed to fn. */
+ * with "t", or that stands after the seal, or a seal that does not fit the lines before it: EXIT_RECORD with its
+ * number. The seal itself is not passed to fn. */
 MUST_CHECK int journal_scan_bytes(struct journal_scan *scan, const char *data, size_t n, journal_line_fn *fn, void *ctx,
                                   struct err *e);
 /* The same for what a file has beyond scan->bytes. */

@@ -13,27 +13,40 @@
 #define LINE_MAX_BYTES ((size_t)64 << 20)
 #define CHUNK          ((size_t)1 << 18)
 
+/* Does the seal fit what was read before it? */
+static int take_seal(struct journal_scan *scan, const json_t *o, struct err *e)
+{
+	const char *sha = json_string_value(json_object_get(o, "sha256"));
+	int64_t lines = json_integer_value(json_object_get(o, "lines"));
+	char got[SHA256_HEX];
+	struct sha256 sum = scan->sha;
+	if (!sha || strlen(sha) != SHA256_HEX - 1)
+		return err_code(e, EXIT_RECORD, "a seal without its SHA-256");
+	if (scan->hashing && lines != scan->lines)
+		return err_code(e, EXIT_RECORD, "changed after it was sealed (%lld lines before the seal, which says %lld)",
+		                (long long)scan->lines, (long long)lines);
+	if (scan->hashing) {
+		sha256_hex(got, &sum);
+		if (strcmp(got, sha) != 0)
+			return err_code(e, EXIT_RECORD, "changed after it was sealed (SHA-256 is %.12s.., the seal says %.12s..)",
+			                got, sha);
+	}
+	memcpy(scan->sha256, sha, SHA256_HEX);
+	scan->sealed = true;
+	return 0;
+}
+
 static int take_line(struct journal_scan *scan, const char *line, size_t n, journal_line_fn *fn, void *ctx,
                      struct err *e)
 {
 	json_error_t why;
 	json_t *o = json_loadb(line, n, JSON_REJECT_DUPLICATES, &why);
 	const char *type = json_string_value(json_object_get(o, "t"));
-	int rc = 0;
-	if (!type)
-		rc = err_code(e, EXIT_RECORD, "line %lld: not a journal line (%s)", (long long)scan->lines + 1,
-		              o ? "no \"t\"" : why.text);
-	else if (scan->sealed)
-		rc = err_code(e, EXIT_RECORD, "line %lld: stands after the seal", (long long)scan->lines + 1);
-	else if (strcmp(type, "seal") == 0) {
-		const char *sha = json_string_value(json_object_get(o, "sha256"));
-		if (!sha || strlen(sha) != SHA256_HEX - 1)
-			rc = err_code(e, EXIT_RECORD, "line %lld: a seal without its SHA-256", (long long)scan->lines + 1);
-		else {
-			memcpy(scan->sha256, sha, SHA256_HEX);
-			scan->sealed = true;
-		}
-	} else if ((rc = fn(ctx, type, o, e)))
+	int rc = !type          ? err_code(e, EXIT_RECORD, "not a journal line (%s)", o ? "no \"t\"" : why.text)
+	         : scan->sealed ? err_code(e, EXIT_RECORD, "stands after the seal")
+	         : strcmp(type, "seal") == 0 ? take_seal(scan, o, e)
+	                                     : fn(ctx, type, o, e);
+	if (rc)
 		(void)err_in(e, "line %lld", (long long)scan->lines + 1);
 	else if (strcmp(type, "end") == 0)
 		scan->ended = true;
@@ -45,6 +58,10 @@ int journal_scan_bytes(struct journal_scan *scan, const char *data, size_t n, jo
                        struct err *e)
 {
 	size_t at = 0;
+	if (scan->bytes == 0) {
+		scan->hashing = true;
+		sha256_init(&scan->sha);
+	}
 	while (at < n) {
 		const char *newline = memchr(data + at, '\n', n - at);
 		if (!newline)
@@ -52,6 +69,8 @@ int journal_scan_bytes(struct journal_scan *scan, const char *data, size_t n, jo
 		size_t len = (size_t)(newline - data) - at;
 		if (take_line(scan, data + at, len, fn, ctx, e))
 			return -1;
+		if (scan->hashing && !scan->sealed)
+			sha256_add(&scan->sha, data + at, len + 1);
 		at += len + 1;
 		scan->bytes += (int64_t)len + 1;
 		scan->lines++;
@@ -62,7 +81,7 @@ int journal_scan_bytes(struct journal_scan *scan, const char *data, size_t n, jo
 
 int journal_scan_file(struct journal_scan *scan, const char *path, journal_line_fn *fn, void *ctx, struct err *e)
 {
-	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO would wait for its writer */
 	if (fd < 0)
 		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
 	SCOPED(free) char *buf = NULL;

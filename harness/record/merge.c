@@ -177,10 +177,12 @@ static int record_shards(struct store *s, const struct items *l, struct err *e)
 	return rc;
 }
 
-static int by_ledger_first(const void *a, const void *b)
+/* A ledger ends attempts whose journals are gone, and refers to others: it comes after them. */
+static int by_ledger_last(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
-	return x->ledger != y->ledger ? (x->ledger ? -1 : 1) : strcmp(x->path, y->path);
+	int p = x->rows ? 0 : x->ledger ? 2 : 1, q = y->rows ? 0 : y->ledger ? 2 : 1;
+	return p != q ? p - q : strcmp(x->path, y->path);
 }
 
 static int merge_items(struct merge_result *out, struct store *s, struct items *l, struct err *e)
@@ -188,7 +190,7 @@ static int merge_items(struct merge_result *out, struct store *s, struct items *
 	for (int i = 0; i < l->n; i++)
 		if (place(&l->v[i], s, e))
 			return -1;
-	qsort(l->v, (size_t)l->n, sizeof *l->v, by_ledger_first);
+	qsort(l->v, (size_t)l->n, sizeof *l->v, by_ledger_last);
 	if (db_begin(s->db, e))
 		return -1;
 	for (int i = 0; i < l->n; i++)

@@ -15,12 +15,39 @@ struct merge_result {
 
 MUST_CHECK int merge_shards(struct merge_result *out, struct store *s, const char *const *paths, int n, struct err *e);
 
+/* What was built from ledger and journals. left holds one line for each file or line that could not be taken
+ * (damaged, changed after it was sealed, in conflict); waiting counts lines about attempts that have no journal, of
+ * which waits is the first. */
+struct rebuilt {
+	int64_t journals, rows, torn, waiting;
+	char **left, *waits;
+	int n_left;
+};
 struct rebuild_result {
-	int64_t journals, rows, torn;
+	struct rebuilt from;
+	int64_t gone;                               /* attempts of the old file that are in no journal */
 	char before[SHA256_HEX], after[SHA256_HEX]; /* content hashes; before is "" when the old file could not be read */
 	char *old_path;                             /* where the old file is now; heap, NULL when there was none */
 };
-/* Rebuilds the database from ledger and journals, beside the old one, checks it, and puts it in its place. */
+/* Rebuilds the database from ledger and journals, beside the old one, checks it, and puts it in its place. What cannot
+ * be taken is left out and named. */
 MUST_CHECK int merge_rebuild(struct rebuild_result *out, const char *db_path, struct err *e);
+void rebuild_result_release(struct rebuild_result *r);
+
+/* A row that database and records do not agree on. */
+struct check_row {
+	char *text;      /* "metric(attempt=..., name=fid, ...)" */
+	bool unrecorded; /* in the database, and in no journal; else the other way round */
+};
+struct check_result {
+	struct rebuilt from;
+	struct check_row *row; /* the first of them */
+	int n_rows;
+	int64_t unrecorded, missing; /* all of them; missing: of the records, not in the database */
+};
+/* Compares every row of the database with what its ledger and sealed journals say; nothing is changed. Rows of attempts
+ * that are not over are not compared. */
+MUST_CHECK int merge_check(struct check_result *out, const char *db_path, struct err *e);
+void check_result_release(struct check_result *r);
 
 #endif

@@ -4,7 +4,7 @@
 -- explains itself without the program. All content comes from the journals in the folder DATABASE-runs, from which it
 -- can be rebuilt. Times are UTC, ISO 8601 with milliseconds; durations come from a monotonic clock.
 CREATE TABLE meta( -- what this file is, and one line about each table and column
-	key TEXT PRIMARY KEY, -- schema_version, tool_version, ledger_bytes, table:NAME or column:TABLE.NAME
+	key TEXT PRIMARY KEY, -- schema_version, tool_version, ledger_bytes, ledger_waits, table:NAME or column:TABLE.NAME
 	value TEXT NOT NULL, -- the value; for a column its declared type
 	doc TEXT -- one line
 ) STRICT, WITHOUT ROWID;

@@ -1,10 +1,9 @@
-/* store.c - see store.h: opening, the run lock, the ledger. Attempts are in store_attempt.c. */
+/* store.c - see store.h: opening, the run lock. The ledger is in store_ledger.c, attempts are in store_attempt.c. */
 #define _GNU_SOURCE
 #include "harness/record/store.h"
 
 #include "harness/record/hidden.h"
 #include "harness/record/host.h"
-#include "harness/record/ingest.h"
 #include "harness/text/json_out.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -14,7 +13,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -155,6 +153,10 @@ void store_close(struct store *s)
 		store_unlock(s);
 	free(s->path);
 	free(s->runs);
+	for (int i = 0; i < s->n_left; i++)
+		free(s->left[i]);
+	free(s->left);
+	free(s->waits);
 	*s = (struct store)STORE_INIT;
 }
 
@@ -176,125 +178,4 @@ char *store_attempt_dir(const struct store *s, const char *cell, const char *att
 char *store_journal(const struct store *s, const char *cell, const char *attempt)
 {
 	return xstrfmt("%s/%.12s/%s/journal.jsonl", s->runs, cell, attempt);
-}
-
-/* --- the ledger --- */
-
-/* A torn last line was never acknowledged: it is cut off before the next one is written. */
-static int cut_torn(int fd, const char *path, off_t *size, struct err *e)
-{
-	off_t end = lseek(fd, 0, SEEK_END);
-	char c;
-	off_t at = end;
-	while (at > 0 && pread(fd, &c, 1, at - 1) == 1 && c != '\n')
-		at--;
-	if (end < 0 || (at != end && ftruncate(fd, at)))
-		return err_code(e, EXIT_RECORD, "%s: cannot cut off its torn last line: %s", path, strerror(errno));
-	*size = at;
-	return 0;
-}
-
-static int append_ledger(struct store *s, json_t *lines, struct err *e)
-{
-	SCOPED(free) char *path = in_runs(s->runs, "ledger.jsonl");
-	SCOPED(fd) int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
-	SCOPED(str) struct str text = { 0 };
-	size_t i;
-	json_t *line;
-	json_array_foreach(lines, i, line)
-	{
-		if (json_record(&text, line, JSON_COMPACT))
-			BUG("ledger: a line that is not JSON");
-		str_addc(&text, '\n');
-	}
-	off_t size = 0;
-	while (flock(fd, LOCK_EX) && errno == EINTR)
-		;
-	if (cut_torn(fd, path, &size, e))
-		return -1;
-	if (io_write_all(fd, text.data, text.len, path, e)) {
-		if (ftruncate(fd, size))
-			(void)err_in(e, "and cannot be cut back");
-		if (e)
-			e->code = EXIT_RECORD;
-		return -1;
-	}
-	if (fdatasync(fd) && errno != EINVAL)
-		return err_code(e, EXIT_RECORD, "%s: cannot sync: %s", path, strerror(errno));
-	return 0;
-}
-
-/* How much of the ledger is not in the database yet; 0 = nothing to do. */
-static int ledger_news(off_t *size, struct store *s, const char *path, struct err *e)
-{
-	struct stat st;
-	int64_t have;
-	*size = 0;
-	if (stat(path, &st) || st.st_size == 0)
-		return 0;
-	if (db_int_of(&have, 0, s->db, e, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'ledger_bytes'", ""))
-		return -1;
-	*size = have == st.st_size ? 0 : st.st_size;
-	return 0;
-}
-
-int store_take_ledger_within(struct store *s, struct err *e)
-{
-	SCOPED(free) char *path = in_runs(s->runs, "ledger.jsonl");
-	struct ingest in = { .db = s->db };
-	struct journal_scan scan = { 0 };
-	off_t size;
-	if (ledger_news(&size, s, path, e))
-		return -1;
-	if (!size)
-		return 0;
-	if (db_int_of(&scan.bytes, 0, s->db, e, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'ledger_bytes'", ""))
-		return -1;
-	if (scan.bytes > size)
-		scan.bytes = 0; /* another ledger than before: taking it again is harmless */
-	if (ingest_file(&in, &scan, path, e))
-		return -1;
-	SCOPED(free) char *bytes = xstrfmt("%lld", (long long)scan.bytes);
-	return db_exec(s->db, e,
-	               "INSERT INTO meta VALUES('ledger_bytes', ?, 'how much of the ledger is in this database') "
-	               "ON CONFLICT DO UPDATE SET value = excluded.value",
-	               "s", bytes);
-}
-
-int store_take_ledger(struct store *s, struct err *e)
-{
-	SCOPED(free) char *path = in_runs(s->runs, "ledger.jsonl");
-	off_t size;
-	if (ledger_news(&size, s, path, e))
-		return -1;
-	if (!size)
-		return 0;
-	if (db_begin(s->db, e))
-		return -1;
-	if (store_take_ledger_within(s, e)) {
-		db_rollback(s->db);
-		return -1;
-	}
-	return db_commit(s->db, e);
-}
-
-int store_record(struct store *s, json_t *lines, struct err *e)
-{
-	if (json_array_size(lines) == 0)
-		return 0;
-	/* in the database first, on trial: a line that it refuses must not reach the ledger */
-	struct ingest in = { .db = s->db };
-	size_t i;
-	json_t *line;
-	if (db_begin(s->db, e))
-		return -1;
-	json_array_foreach(lines, i, line) if (ingest_line(&in, json_string_value(json_object_get(line, "t")), line, e))
-	{
-		db_rollback(s->db);
-		return -1;
-	}
-	db_rollback(s->db);
-	return append_ledger(s, lines, e) ? -1 : store_take_ledger(s, e);
 }

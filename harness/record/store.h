@@ -23,6 +23,10 @@ struct store {
 	char *path, *runs;
 	int lock_fd;
 	const struct listener *listener; /* receives the notes of the journals that are taken; NULL after store_open */
+	char **left;                     /* what was left out (store_leave_out), one line each */
+	int n_left, cap_left;
+	int64_t waiting; /* lines of the ledger about attempts that are not in the database */
+	char *waits;     /* the first of them; NULL when there is none */
 };
 
 #define STORE_INIT \
@@ -39,7 +43,8 @@ void scoped_store(struct store *s); /* SCOPED(store) struct store s = STORE_INIT
 /* Records rows that no attempt owns: `lines` is an array of objects as in journal.h, {"t":"verdict",...}. Appends them
  * to the ledger, syncs it, and takes into the database everything of the ledger that it does not have yet. */
 MUST_CHECK int store_record(struct store *s, json_t *lines, struct err *e);
-/* Only the second half. */
+/* Only the second half. A line about an attempt that the database does not have yet waits (s->waiting) and is tried
+ * again by the next call; a damaged one is left out and tried again, too. */
 MUST_CHECK int store_take_ledger(struct store *s, struct err *e);
 MUST_CHECK int store_take_ledger_within(struct store *s, struct err *e); /* in the caller's transaction */
 
@@ -50,8 +55,19 @@ char *store_journal(const struct store *s, const char *cell, const char *attempt
 /* Takes what a journal has beyond `scan` in one transaction; *rows may be NULL. */
 MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path,
                                   int64_t *rows, struct err *e);
+/* The same, but what cannot be taken because of the journal (damaged, changed after it was sealed, in conflict) is left
+ * out: *taken is false, and nothing of it is in the database. Fails where the database does. */
+MUST_CHECK int store_try_journal(struct store *s, bool *taken, struct journal_scan *scan, const char *attempt,
+                                 const char *path, int64_t *rows, struct err *e);
+/* Remembers one line about a file of the records that was left out: `why`, and what to do. */
+void store_leave_out(struct store *s, const char *why);
+/* Takes the lines of a ledger, or of a file like it, from byte `from` on (-1: from the first), each for itself: those
+ * about attempts that are absent wait, damaged ones are left out. *waits_at: the first byte of the first that was not
+ * taken, or -1; *end: after the last whole line; *rows grows. Runs inside the caller's transaction. */
+MUST_CHECK int store_take_lines_within(struct store *s, const char *path, int64_t from, int64_t *waits_at, int64_t *end,
+                                       int64_t *rows, struct err *e);
 /* Takes journals of a cell that the database has never seen (a supervisor was killed between the two); adds their
- * number to *found. */
+ * number to *found. Those that cannot be taken are left out. */
 MUST_CHECK int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e);
 
 /* The run lock alone, for a store that store_open has not opened: path and runs set after STORE_INIT. */
@@ -70,7 +86,8 @@ enum liveness store_liveness(char why[256], const struct store *s, const char *c
                              const char *host, const char *boot_id, int64_t pid, const char *heartbeat,
                              double heartbeat_boot_s);
 /* Looks at every attempt that is "running": takes its journal; if its process is gone, ends it as lost, with the
- * evidence. Counts: *alive (running on this machine), *lost. Needs STORE_RUN. */
+ * evidence, also where its journal cannot be taken any more. Counts: *alive (running on this machine), *lost. Needs
+ * STORE_RUN. */
 MUST_CHECK int store_reconcile(struct store *s, int *alive, int *lost, struct err *e);
 
 #endif

@@ -32,12 +32,33 @@ int store_take_journal(struct store *s, struct journal_scan *scan, const char *a
 		db_rollback(s->db);
 		return 0;
 	}
+	if (db_settled(s->db, e)) {
+		db_rollback(s->db);
+		*scan = before;
+		return err_in(e, "%s", path);
+	}
 	if (db_commit(s->db, e)) {
 		*scan = before;
 		return -1;
 	}
 	if (rows)
 		*rows += in.rows;
+	return 0;
+}
+
+int store_try_journal(struct store *s, bool *taken, struct journal_scan *scan, const char *attempt, const char *path,
+                      int64_t *rows, struct err *e)
+{
+	struct err why = ERR_INIT;
+	*taken = !store_take_journal(s, scan, attempt, path, rows, &why);
+	if (*taken)
+		return 0;
+	if (db_has_failed(s->db)) {
+		if (e)
+			*e = why;
+		return -1;
+	}
+	store_leave_out(s, why.msg);
 	return 0;
 }
 
@@ -48,15 +69,16 @@ int store_take_unknown(struct store *s, const char *cell, int *found, struct err
 	int rc = 0;
 	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
 		int64_t known;
+		bool taken = false;
 		SCOPED(free) char *path = xstrfmt("%s/%s/journal.jsonl", dir, entry->d_name);
-		if (strlen(entry->d_name) != HOST_UUID - 1 || access(path, R_OK))
+		if (strlen(entry->d_name) != HOST_UUID - 1 || access(path, F_OK))
 			continue;
 		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM attempt WHERE id = ?", "s", entry->d_name);
 		struct journal_scan scan = { 0 };
 		if (rc || known)
 			continue;
-		rc = store_take_journal(s, &scan, entry->d_name, path, NULL, e);
-		++*found;
+		rc = store_try_journal(s, &taken, &scan, entry->d_name, path, NULL, e);
+		*found += taken;
 	}
 	if (d)
 		(void)closedir(d);
@@ -129,13 +151,12 @@ static int list_running(struct running **out, int *n, struct store *s, struct er
 	return db_done(&rows, e);
 }
 
-/* The journal of a running attempt was removed by hand: its end has to be in the ledger. */
-static int end_without_journal(struct store *s, const struct running *r, struct err *e)
+/* Where its journal cannot take the end any more, the ledger does. */
+static int end_without_journal(struct store *s, const struct running *r, const char *why, struct err *e)
 {
 	char now[HOST_TIME];
 	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "end", "attempt", r->id, "state",
-	                          record_state_name(RECORD_LOST), "reason", "its journal is gone from the run folder",
-	                          "ended", host_now(now));
+	                          record_state_name(RECORD_LOST), "reason", why, "ended", host_now(now));
 	int rc = store_record(s, lines, e);
 	json_decref(lines);
 	return rc;
@@ -174,17 +195,32 @@ static int seal(struct store *s, const char *id, const char *path, struct journa
 	return rc ? -1 : store_take_journal(s, scan, id, path, NULL, e);
 }
 
+/* The journal of a running attempt is damaged. */
+static int reconcile_damaged(struct store *s, const struct running *r, const char *path, int *alive, int *lost,
+                             struct err *e)
+{
+	if (journal_is_alive(path)) {
+		++*alive;
+		return 0;
+	}
+	++*lost;
+	return end_without_journal(s, r, "its journal in the run folder cannot be taken: damaged, or not what it was", e);
+}
+
 static int reconcile_one(struct store *s, struct running *r, int *alive, int *lost, struct err *e)
 {
 	SCOPED(free) char *path = store_journal(s, r->cell, r->id);
 	struct journal_scan scan = { 0 };
 	char why[256];
+	bool taken;
 	if (!io_exists(path)) {
 		++*lost;
-		return end_without_journal(s, r, e);
+		return end_without_journal(s, r, "its journal is gone from the run folder", e);
 	}
-	if (store_take_journal(s, &scan, r->id, path, NULL, e))
+	if (store_try_journal(s, &taken, &scan, r->id, path, NULL, e))
 		return -1;
+	if (!taken)
+		return reconcile_damaged(s, r, path, alive, lost, e);
 	if (scan.sealed)
 		return 0;
 	/* its journal may have held more than the row did */
@@ -199,8 +235,10 @@ static int reconcile_one(struct store *s, struct running *r, int *alive, int *lo
 		return 0;
 	}
 	/* it may have written its end between our reading and its death; now nobody writes to it any more */
-	if (store_take_journal(s, &scan, r->id, path, NULL, e))
+	if (store_try_journal(s, &taken, &scan, r->id, path, NULL, e))
 		return -1;
+	if (!taken)
+		return reconcile_damaged(s, r, path, alive, lost, e);
 	if (scan.sealed)
 		return 0;
 	if (scan.ended)

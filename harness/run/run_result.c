@@ -32,7 +32,9 @@ int run_exit_code(const struct run_result *r)
 		return r->signal == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED;
 	if (r->over_budget)
 		return EXIT_BUDGET;
-	return r->cells && r->cached + r->done == r->cells ? EXIT_OK : r->cells ? EXIT_INCOMPLETE : EXIT_USAGE;
+	if (r->cells && r->cached + r->done == r->cells)
+		return r->left_out ? EXIT_RECORD : EXIT_OK;
+	return r->cells ? EXIT_INCOMPLETE : EXIT_USAGE;
 }
 
 char *run_summary(const struct run_result *r)
@@ -44,14 +46,16 @@ char *run_summary(const struct run_result *r)
 	for (size_t i = 0; i < N_COUNTS; i++)
 		if (count_of(r, i))
 			str_addf(&s, "%s %d %s", n++ ? "," : "", count_of(r, i), counts[i].name);
+	if (r->left_out)
+		str_addf(&s, "; %d damaged record%s left out", r->left_out, str_plural(r->left_out));
 	str_addf(&s, " in %s", duration_text(took, r->wall_s));
 	return str_detach(&s);
 }
 
 json_t *run_result_json(const struct run_result *r)
 {
-	json_t *o = json_pack("{s:i, s:i, s:i, s:b, s:f}", "cells", r->cells, "attempts", r->attempts, "lost", r->lost,
-	                      "over_budget", (int)r->over_budget, "wall_s", r->wall_s);
+	json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:b, s:f}", "cells", r->cells, "attempts", r->attempts, "lost", r->lost,
+	                      "left_out", r->left_out, "over_budget", (int)r->over_budget, "wall_s", r->wall_s);
 	for (size_t i = 0; i < N_COUNTS; i++)
 		(void)json_object_set_new(o, counts[i].name, json_integer(count_of(r, i)));
 	if (r->signal)

@@ -367,6 +367,13 @@ static int run_cells(struct run *r, struct err *e)
 	}
 }
 
+/* Damaged records that were left out, once each. */
+static void tell_left_out(struct run *r)
+{
+	for (; r->out->left_out < r->store.n_left; r->out->left_out++)
+		run_amiss(r, "%s", r->store.left[r->out->left_out]);
+}
+
 static int prepare(struct run *r, struct err *e)
 {
 	if (record_plan(&r->store, r->plan, e) || wait_for_orphans(r, e))
@@ -374,6 +381,7 @@ static int prepare(struct run *r, struct err *e)
 	for (int i = 0; i < r->plan->n_cells; i++)
 		if (classify_cell(r, i, e))
 			return -1;
+	tell_left_out(r);
 	return 0;
 }
 
@@ -385,7 +393,13 @@ static int take_strays(struct run *r, struct err *e)
 	for (int i = 0; i < r->plan->n_cells; i++)
 		if (cell_has_identity(&r->plan->cells[i]) && store_take_unknown(&r->store, r->plan->cells[i].cell, &found, e))
 			return -1;
-	return found ? wait_for_orphans(r, e) : 0;
+	/* lines of the ledger about attempts that are there now */
+	if ((found && wait_for_orphans(r, e)) || store_take_ledger(&r->store, e))
+		return -1;
+	if (r->store.waiting)
+		run_say(r, "%s%s", r->store.waits, r->store.waiting > 1 ? ", and more lines like it" : "");
+	tell_left_out(r);
+	return 0;
 }
 
 /* A stop was asked for while another program's lock was waited for: that is no failure of the records. */

@@ -77,6 +77,7 @@ struct run_options {
 struct run_result {
 	int cells, cached, done, failed, diverged, blocked, stopped, timeout, pending, elsewhere;
 	int attempts, lost; /* started here; found dead at the start */
+	int left_out;       /* journals and lines of the record that could not be taken */
 	int signal;         /* SIGINT or SIGTERM when one ended the run */
 	bool over_budget;   /* the grid's wall budget, its number of cells, or a cell's wall budget */
 	double wall_s;

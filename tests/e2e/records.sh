@@ -297,4 +297,99 @@ test_a_folder_that_cannot_be_written() {
 	says err "ro/a.db"
 }
 
+# A database that is gone comes back from its folder, whatever order journals and ledger refer to each other in: the
+# verdict of `verify` stood before its attempts, and the run ended with "FOREIGN KEY constraint failed".
+test_a_lost_database_with_verifications() {
+	local id
+	grid 8
+	run ablate run g.toml; exits 0
+	run ablate verify --sample 100%; exits 0
+	rm ablate.db
+	run ablate run g.toml --set 'seeds.train=[1]'
+	exits 0; says err "1 cached"; says err "refers to an attempt that has no journal here"
+	run ablate run g.toml; exits 0; says err "2 cached"; says_not err "no journal here"
+	check test "$(sql ablate.db "SELECT count(*) FROM verify")" -eq 2
+	run ablate merge --check; exits 0; says out "all agree"
+	run ablate merge --rebuild; exits 0; says out "identical to before"
+	# the repetition's folder is gone: its comparison waits, and is named
+	id=$(sql ablate.db "SELECT b FROM verify LIMIT 1")
+	rm -r ablate.db-runs/*/"$id"
+	run ablate merge --rebuild; exits 5; says err "verify: refers to an attempt that has no journal here"
+	says err "1 attempt of the old file is in no journal"
+	check test "$(sql ablate.db "SELECT count(*) FROM verify")" -eq 1
+	check test "$(sql ablate.db "SELECT count(*) FROM v_result")" -eq 2
+}
+
+# What happens to one journal of a study that has lost its database: DAMAGE FILE.
+cut_in_the_middle() { sed -i '5s/.\{9\}$//' "$1"; }
+flipped() { sed -i 's/"loss":/"lost":/' "$1"; }
+not_json() { sed -i '4i hello' "$1"; }
+sealed_as_before() { sed -i 's/"value":[0-9.e+-]*/"value":1.0/; s/"hex":"[^"]*"/"hex":"0x1p+0"/' "$1"; }
+a_folder() { rm "$1" && mkdir "$1"; }
+a_pipe() { rm "$1" && mkfifo "$1"; }
+torn_binary() { printf '\0\0\0\0' | dd of="$1" bs=1 seek=700 conv=notrunc 2>/dev/null; }
+of_another() { sed -i '/"t":"seal"/d; s/"seed":1/"seed":3/' "$1"; }
+unlike_its_hex() { sed -i '/"t":"seal"/d; s/"value":[0-9.e+-]*/"value":1.0/' "$1"; }
+test_one_damaged_journal_is_left_out() {
+	local how victim
+	grid 8
+	run ablate run g.toml; exits 0
+	ablate table g.toml >want.txt
+	victim=$(sql ablate.db "SELECT substr(a.cell, 1, 12) || '/' || a.id FROM attempt a JOIN cell c ON c.hash = a.cell WHERE c.seed = 1")
+	mv ablate.db good.db && mv ablate.db-runs good-runs
+	for how in cut_in_the_middle flipped not_json sealed_as_before a_folder a_pipe torn_binary of_another unlike_its_hex; do
+		rm -rf ablate.db ablate.db-* && cp -r good-runs ablate.db-runs
+		$how "ablate.db-runs/$victim/journal.jsonl"
+		run timeout 60 "$ABLATE" merge --rebuild
+		[ "$code" -eq 5 ] || fail "$how: exit $code from a rebuild"
+		says err "$victim/journal.jsonl: "; says err "; left out: "
+		check test "$(sql ablate.db "SELECT count(*) FROM v_result")" -eq 1
+		rm ablate.db
+		run timeout 60 "$ABLATE" run g.toml
+		[ "$code" -eq 5 ] || fail "$how: exit $code from a run"
+		says err "$victim/journal.jsonl: "; says err "1 cached, 1 done; 1 damaged record left out"
+		ablate table g.toml >now.txt; same want.txt now.txt
+		run timeout 60 "$ABLATE" run g.toml --json
+		exits 5; says out '"left_out": 1'; says err "2 cached; 1 damaged record left out"
+		rm -r "ablate.db-runs/$victim"
+		run ablate run g.toml; exits 0; says err "2 cells: 2 cached in"
+	done
+}
+
+# A damaged line of the ledger costs that line.
+test_a_damaged_line_of_the_ledger_is_left_out() {
+	grid 8
+	run ablate run g.toml; exits 0
+	cp ablate.db-runs/ledger.jsonl good.jsonl
+	sed -i '2s/"t":"arm"/"t";"arm"/' ablate.db-runs/ledger.jsonl
+	cmp -s good.jsonl ablate.db-runs/ledger.jsonl && fail "the ledger is as it was"
+	rm ablate.db
+	run ablate run g.toml; exits 5; says err "ledger.jsonl: line 2: not a line of a ledger"; says err "2 cached; 1 damaged record left out"
+	cp good.jsonl ablate.db-runs/ledger.jsonl
+	run ablate run g.toml; exits 0
+}
+
+# The triggers guard the rows, and who takes them away is found by the journals.
+test_an_edited_database_is_found() {
+	grid 8
+	run ablate run g.toml; exits 0
+	cp ablate.db good.db
+	run ablate merge --check; exits 0; says out "2 journals, every seal and row compared: all agree"
+	edit() { sqlite3 ablate.db "$(sqlite3 good.db "SELECT group_concat('DROP TRIGGER ' || name, ';') FROM sqlite_schema WHERE type = 'trigger'"); $1" >sqlite.out 2>&1 || fail "$(cat sqlite.out)"; }
+	edit "UPDATE metric SET value = 1.0, hex = '0x1p+0' WHERE attempt = (SELECT min(id) FROM attempt)"
+	run ablate merge --check; exits 5; says err "in no journal: metric("; says err "hex=0x1p+0"; says err "not in the database: metric("
+	says out "1 row in no journal, 1 not in the database"
+	run ablate merge --check --json; exits 5; says out '"unrecorded": 1'
+	cp good.db ablate.db
+	edit "UPDATE curve SET value = 0.25 WHERE step = 2 AND name = 'loss'"
+	run ablate merge --check; exits 5; says err "in no journal: curve("
+	cp good.db ablate.db
+	edit "PRAGMA foreign_keys = OFF; DELETE FROM metric"
+	run ablate merge --check; exits 5; says out "0 rows in no journal, 2 not in the database"
+	cp good.db ablate.db
+	run ablate merge --check; exits 0
+	run ablate merge --check x; exits 2
+	[ -z "$(ls ablate.db.check-* 2>/dev/null)" ] || fail "something is left of the comparison"
+}
+
 run_tests

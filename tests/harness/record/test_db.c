@@ -289,7 +289,8 @@ static void make_older(const char *path, int version)
 		   "VALUES(hex(zeroblob(32)), '{}'); INSERT INTO cell VALUES(hex(zeroblob(32)), hex(zeroblob(32)), 1, 1, 'd'); "
 		   "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', hex(zeroblob(32)), 1, 'done', 's'); INSERT "
 		   "INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex) VALUES('u', 'fid', 1, "
-		   "'ema', 1, 1, 'p', 0.5, '0x1p-1'); INSERT INTO verify VALUES('v', 'u', 'u', 'bits', 1, 7, NULL, NULL, NULL, 'now')"));
+		   "'ema', 1, 1, 'p', 0.5, '0x1p-1'); INSERT INTO verify "
+		   "VALUES('v', 'u', 'u', 'bits', 1, 7, NULL, NULL, NULL, 'now')"));
 	db_close(db);
 }
 

@@ -242,6 +242,12 @@ Test(journal, a_living_writer_is_seen)
 	cr_assert_not(journal_is_alive(path));
 }
 
+static int any_line(void *ctx, const char *type, json_t *line, struct err *why)
+{
+	(void)ctx, (void)type, (void)line, (void)why;
+	return 0;
+}
+
 Test(journal, a_change_after_the_seal_is_found)
 {
 	char *path = a_journal("edit.jsonl", "id-1", true);
@@ -254,6 +260,32 @@ Test(journal, a_change_after_the_seal_is_found)
 	cr_assert_eq(journal_check_seal(path, &e), -1);
 	cr_assert_eq(err_exit_code(&e), EXIT_RECORD);
 	cr_assert(strstr(e.msg, "changed after it was sealed"), "%s", e.msg);
+	/* by whoever reads it, in whatever pieces: `run` took it in and printed the edited score */
+	for (size_t piece = 1; piece < text.len; piece += piece < 3 ? 1 : text.len / 3) {
+		struct db *db = new_db("edit.db");
+		struct ingest in = { .db = db };
+		struct journal_scan scan = { 0 };
+		int rc = 0;
+		OK(db_begin(db, &e));
+		e = ERR_INIT;
+		for (size_t end = piece; !rc && scan.bytes < (int64_t)text.len;
+		     end = end + piece < text.len ? end + piece : text.len)
+			rc = journal_scan_bytes(&scan, text.data + scan.bytes, end - (size_t)scan.bytes, ingest_line, &in, &e);
+		cr_assert_eq(rc, -1);
+		cr_assert(strstr(e.msg, "changed after it was sealed"), "%s", e.msg);
+		cr_assert_not(scan.sealed);
+		db_rollback(db);
+		db_close(db);
+	}
+	/* a line less, with a SHA-256 made to fit */
+	char *first = memchr(text.data, '\n', text.len), *seal = memmem(text.data, text.len, "{\"t\":\"seal\"", 11);
+	char sha[SHA256_HEX];
+	io_sha256(sha, first + 1, (size_t)(seal - first - 1));
+	struct journal_scan scan = { 0 };
+	char *forged = FMT("%.*s{\"t\":\"seal\",\"lines\":7,\"sha256\":\"%s\"}\n", (int)(seal - first - 1), first + 1, sha);
+	e = ERR_INIT;
+	cr_assert_eq(journal_scan_bytes(&scan, forged, strlen(forged), any_line, NULL, &e), -1);
+	cr_assert(strstr(e.msg, "lines before the seal, which says 7"), "%s", e.msg);
 }
 
 /* Taken for lost by another machine, while it only was slow. */
@@ -327,6 +359,16 @@ Test(journal, what_it_cannot_hold_is_refused_with_its_line)
 	rejected("[1]\n", "no \"t\"");
 	rejected("{\"t\":\"curve\",\"step\":1,\"step\":2}\n", "not a journal line");
 	rejected("{\"t\":\"wishes\",\"x\":1}\n", "no such kind of line");
+#define SCORE(rest) \
+	"{\"t\":\"metric\",\"name\":\"fid\",\"nfe\":1,\"weights\":\"ema\",\"step\":1,\"eval_seed\":1," \
+	"\"protocol\":\"p\"," rest "}\n"
+	rejected(SCORE("\"value\":14.82,\"hex\":\"0x1.37ae147ae147bp+3\""), "not the same number");
+	rejected(SCORE("\"hex\":\"0x1.37ae147ae147bp+3\""), "not the same number");
+	rejected(SCORE("\"value\":\"nan\",\"hex\":\"0x1p+3\""), "not the same number");
+	rejected(SCORE("\"value\":\"inf\",\"hex\":\"-inf\""), "not the same number");
+	rejected(SCORE("\"value\":8,\"hex\":\"0x1p+3 \""), "no hex value");
+	rejected(SCORE("\"value\":8,\"hex\":\"eight\""), "no hex value");
+	rejected(SCORE("\"value\":8,\"hex\":\"0x1p+3\",\"lo\":8.5,\"hi\":7.5"), "lo is above hi");
 	rejected("{\"t\":\"curve\",\"step\":1,\"values\":{\"loss\":\"many\"}}\n", "not a number");
 	rejected(
 		"{\"t\":\"curve\",\"step\":1,\"values\":{\"loss\":1}}\n{\"t\":\"curve\",\"step\":1,\"values\":{\"loss\":2}}\n",

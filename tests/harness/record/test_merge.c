@@ -161,7 +161,7 @@ Test(merge, a_rebuilt_database_is_the_same)
 	struct rebuild_result r;
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
 	(void)tmpdir_keep(r.old_path);
-	cr_assert_eq(r.journals, 4);
+	cr_assert_eq(r.from.journals, 4);
 	cr_assert_str_eq(r.before, before);
 	cr_assert_str_eq(r.after, before);
 	cr_assert(io_exists(r.old_path));
@@ -240,7 +240,7 @@ Test(merge, one_bad_shard_of_several_takes_none)
 	struct rebuild_result again;
 	OK(merge_rebuild(&again, TMP("a.db"), &e));
 	(void)tmpdir_keep(again.old_path);
-	cr_assert_eq(again.journals, 0, "no file of it was kept either");
+	cr_assert_eq(again.from.journals, 0, "no file of it was kept either");
 }
 
 Test(merge, a_database_is_a_shard_with_and_without_its_run_folder)
@@ -362,4 +362,70 @@ Test(store, the_ledger_is_cut_back_to_whole_lines)
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
 	(void)tmpdir_keep(r.old_path);
 	cr_assert_str_eq(r.after, before);
+}
+
+static int64_t count(struct store *s, const char *sql)
+{
+	int64_t n;
+	OK(db_int_of(&n, -1, s->db, &e, sql, ""));
+	return n;
+}
+
+/* The ledger was taken first and refused as a whole where it names attempts of journals that come later, or never. */
+Test(store, a_line_of_the_ledger_waits_for_its_attempt)
+{
+	char id[HOST_UUID], *path = shard("shard", 1, true, id);
+	OK(io_mkdirs(TMP("a.db-runs"), &e));
+	SCOPED(free)
+	char *lines = xstrfmt(
+		"{\"t\":\"verify\",\"id\":\"v\",\"a\":\"%s\",\"b\":\"%s\",\"scope\":\"bits\",\"equal\":1,\"n\":7,"
+		"\"created\":\"now\"}\n{\"t\":\"end\",\"attempt\":\"nobody\",\"state\":\"lost\",\"reason\":\"r\","
+		"\"ended\":\"now\"}\nnonsense\n{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n",
+		id, id, arm);
+	OK(io_write_atomic(TMP("a.db-runs/ledger.jsonl"), lines, strlen(lines), &e));
+	struct store s;
+	OK(store_open(&s, TMP("a.db"), STORE_RUN, "test", &e));
+	cr_assert_eq(s.waiting, 2);
+	cr_assert(strstr(s.waits, "line 1: verify"), "%s", s.waits);
+	cr_assert_eq(s.n_left, 1);
+	cr_assert(strstr(s.left[0], "ledger.jsonl: line 3: not a line of a ledger"), "%s", s.left[0]);
+	cr_assert_eq(count(&s, "SELECT count(*) FROM arm"), 1, "what comes after them is taken");
+	struct journal_scan scan = { 0 };
+	OK(store_take_journal(&s, &scan, id, path, NULL, &e));
+	OK(store_take_ledger(&s, &e));
+	cr_assert_eq(s.waiting, 1);
+	cr_assert_eq(count(&s, "SELECT count(*) FROM verify"), 1);
+	cr_assert_eq(s.n_left, 1, "named once");
+	/* nobody writes down what would wait */
+	e = ERR_INIT;
+	cr_assert_eq(record(&s, json_pack("[{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}]", "t", "verify", "id", "w", "a", id,
+	                                  "b", "nobody", "scope", "bits", "equal", 1, "n", 7, "created", "now")),
+	             -1);
+	cr_assert(strstr(e.msg, "refer to rows that do not exist"), "%s", e.msg);
+	store_close(&s);
+}
+
+/* Two journals of one attempt that contradict each other, in a folder whose database is gone. */
+Test(merge, of_journals_in_conflict_one_is_left_out)
+{
+	char id[HOST_UUID], *path = shard("shard", 1, true, id);
+	SCOPED(str) struct str text = { 0 };
+	OK(io_read(&text, path, 1 << 20, &e));
+	OK(io_mkdirs(TMP("a.db-runs/a/1"), &e) || io_mkdirs(TMP("a.db-runs/a/2"), &e));
+	OK(io_write_atomic(TMP("a.db-runs/a/1/journal.jsonl"), text.data, text.len, &e));
+	char *value = memmem(text.data, text.len, "\"loss\":1.0", 10),
+		 *seal = memmem(text.data, text.len, "{\"t\":\"seal\"", 11);
+	value[7] = '2';
+	OK(io_write_atomic(TMP("a.db-runs/a/2/journal.jsonl"), text.data, (size_t)(seal - text.data), &e));
+	struct rebuild_result r;
+	OK(merge_rebuild(&r, TMP("a.db"), &e));
+	cr_assert_eq(r.from.journals, 2);
+	cr_assert_eq(r.from.n_left, 1);
+	cr_assert(strstr(r.from.left[0], "a/2/journal.jsonl: line "), "%s", r.from.left[0]);
+	cr_assert(strstr(r.from.left[0], "the database has another value"), "%s", r.from.left[0]);
+	rebuild_result_release(&r);
+	struct store s = open_store("a.db");
+	cr_assert_eq(count(&s, "SELECT count(*) FROM attempt WHERE state = 'done' AND journal IS NOT NULL"), 1);
+	cr_assert_eq(count(&s, "SELECT count(*) FROM curve WHERE step = 1 AND value = 1"), 1);
+	store_close(&s);
 }

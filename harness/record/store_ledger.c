@@ -1,0 +1,250 @@
+/* store_ledger.c - the ledger of store.h: lines of rows that no attempt owns, written to disk before they are taken.
+ *
+ * It may be read before the journals that its lines refer to, and live longer than these: a line whose attempt is
+ * absent waits, and where the first one that waits stands is kept in table meta, so that it is tried again. */
+#define _GNU_SOURCE
+#include "harness/record/store.h"
+
+#include "harness/record/ingest.h"
+#include "harness/text/json_out.h"
+#include "model/base/io.h"
+#include "model/base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LEDGER_MAX ((size_t)1 << 32)
+
+static char *ledger_path(const struct store *s)
+{
+	return xstrfmt("%s/ledger.jsonl", s->runs);
+}
+
+/* A torn last line was never acknowledged: it is cut off before the next one is written. */
+static int cut_torn(int fd, const char *path, off_t *size, struct err *e)
+{
+	off_t end = lseek(fd, 0, SEEK_END);
+	char c;
+	off_t at = end;
+	while (at > 0 && pread(fd, &c, 1, at - 1) == 1 && c != '\n')
+		at--;
+	if (end < 0 || (at != end && ftruncate(fd, at)))
+		return err_code(e, EXIT_RECORD, "%s: cannot cut off its torn last line: %s", path, strerror(errno));
+	*size = at;
+	return 0;
+}
+
+static int append_ledger(struct store *s, json_t *lines, struct err *e)
+{
+	SCOPED(free) char *path = ledger_path(s);
+	SCOPED(fd) int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
+	SCOPED(str) struct str text = { 0 };
+	size_t i;
+	json_t *line;
+	json_array_foreach(lines, i, line)
+	{
+		if (json_record(&text, line, JSON_COMPACT))
+			BUG("ledger: a line that is not JSON");
+		str_addc(&text, '\n');
+	}
+	off_t size = 0;
+	while (flock(fd, LOCK_EX) && errno == EINTR)
+		;
+	if (cut_torn(fd, path, &size, e))
+		return -1;
+	if (io_write_all(fd, text.data, text.len, path, e)) {
+		if (ftruncate(fd, size))
+			(void)err_in(e, "and cannot be cut back");
+		if (e)
+			e->code = EXIT_RECORD;
+		return -1;
+	}
+	if (fdatasync(fd) && errno != EINVAL)
+		return err_code(e, EXIT_RECORD, "%s: cannot sync: %s", path, strerror(errno));
+	return 0;
+}
+
+/* --- taking --- */
+
+void store_leave_out(struct store *s, const char *why)
+{
+	SCOPED(free) char *line = xstrfmt("%s; left out: restore it from a copy or move it away", why);
+	for (int i = 0; i < s->n_left; i++)
+		if (strcmp(s->left[i], line) == 0)
+			return;
+	VEC_PUSH(s->left, s->n_left, s->cap_left) = xstrdup(line);
+}
+
+enum { LINE_TAKEN, LINE_WAITS, LINE_BAD };
+
+/* One line, alone: what it changed is undone unless it can be taken whole and now. */
+static int take_line(int *how, char why[512], struct ingest *in, const char *text, size_t n, struct err *e)
+{
+	struct err mine = ERR_INIT;
+	json_error_t at;
+	json_t *line = json_loadb(text, n, JSON_REJECT_DUPLICATES, &at);
+	const char *type = json_string_value(json_object_get(line, "t"));
+	char attempt[sizeof in->attempt];
+	int64_t rows = in->rows;
+	int rc = 0;
+	memcpy(attempt, in->attempt, sizeof attempt);
+	in->absent = false;
+	*how = LINE_TAKEN;
+	if (!type) {
+		*how = LINE_BAD;
+		(void)snprintf(why, 512, "not a line of a ledger (%s)", line ? "no \"t\"" : at.text);
+	} else if (db_exec(in->db, e, "SAVEPOINT line", ""))
+		rc = -1;
+	else {
+		int bad = ingest_line(in, type, line, &mine);
+		bool waits = bad ? in->absent : db_settled(in->db, NULL) != 0;
+		*how = waits ? LINE_WAITS : bad ? LINE_BAD : LINE_TAKEN;
+		if (bad && db_has_failed(in->db)) {
+			if (e)
+				*e = mine;
+			rc = -1;
+		} else if (*how != LINE_TAKEN) {
+			rc = db_exec(in->db, e, "ROLLBACK TO line", "");
+			in->rows = rows;
+			memcpy(in->attempt, attempt, sizeof attempt);
+			waits ? (void)snprintf(why, 512, "%s: refers to an attempt that has no journal here", type)
+				  : (void)snprintf(why, 512, "%s", mine.msg);
+		}
+		if (!rc)
+			rc = db_exec(in->db, e, "RELEASE line", "");
+	}
+	json_decref(line);
+	return rc;
+}
+
+static int64_t line_number(const struct str *text, size_t at)
+{
+	int64_t n = 1;
+	for (size_t i = 0; i < at; i++)
+		n += text->data[i] == '\n';
+	return n;
+}
+
+int store_take_lines_within(struct store *s, const char *path, int64_t from, int64_t *waits_at, int64_t *end,
+                            int64_t *rows, struct err *e)
+{
+	struct ingest in = { .db = s->db };
+	SCOPED(str) struct str text = { 0 };
+	*waits_at = -1;
+	if (io_read(&text, path, LEDGER_MAX, e))
+		return err_code(e, EXIT_RECORD, "%s", e ? e->msg : "");
+	size_t at = from < 0 || (size_t)from > text.len ? 0 : (size_t)from; /* another ledger than before: taking it
+	                                                                       again is harmless */
+	for (const char *newline; at < text.len && (newline = memchr(text.data + at, '\n', text.len - at));) {
+		char why[512] = "";
+		int how;
+		size_t n = (size_t)(newline - text.data) - at;
+		if (take_line(&how, why, &in, text.data + at, n, e))
+			return err_in(e, "%s", path);
+		if (how != LINE_TAKEN) {
+			SCOPED(free)
+			char *where = xstrfmt("%s: line %lld: %s", path, (long long)line_number(&text, at), why);
+			*waits_at = *waits_at < 0 ? (int64_t)at : *waits_at;
+			if (how == LINE_BAD)
+				store_leave_out(s, where);
+			else if (!s->waiting++) {
+				free(s->waits);
+				s->waits = xstrdup(where);
+			}
+		}
+		at += n + 1;
+	}
+	*end = (int64_t)at;
+	*rows += in.rows;
+	return 0;
+}
+
+static int meta_int(int64_t *out, struct store *s, const char *key, struct err *e)
+{
+	return db_int_of(out, -1, s->db, e, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = ?", "s", key);
+}
+
+/* From where the ledger is to be read; -1 = there is nothing new. */
+static int ledger_news(int64_t *from, struct store *s, const char *path, struct err *e)
+{
+	struct stat st;
+	int64_t have, waits;
+	*from = -1;
+	if (stat(path, &st) || st.st_size == 0)
+		return 0;
+	if (meta_int(&have, s, "ledger_bytes", e) || meta_int(&waits, s, "ledger_waits", e))
+		return -1;
+	if (have > st.st_size)
+		*from = 0;
+	else if (waits >= 0)
+		*from = waits;
+	else if (have != st.st_size)
+		*from = have < 0 ? 0 : have;
+	return 0;
+}
+
+static int set_meta(struct store *s, const char *key, int64_t value, const char *doc, struct err *e)
+{
+	SCOPED(free) char *text = xstrfmt("%lld", (long long)value);
+	return db_exec(s->db, e, "INSERT INTO meta VALUES(?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", "sss",
+	               key, text, doc);
+}
+
+int store_take_ledger_within(struct store *s, struct err *e)
+{
+	SCOPED(free) char *path = ledger_path(s);
+	int64_t from, waits, end, rows = 0;
+	if (ledger_news(&from, s, path, e))
+		return -1;
+	s->waiting = 0;
+	if (from < 0)
+		return 0;
+	if (store_take_lines_within(s, path, from, &waits, &end, &rows, e) ||
+	    set_meta(s, "ledger_bytes", end, "how much of the ledger was read into this database", e))
+		return -1;
+	return waits < 0 ? db_exec(s->db, e, "DELETE FROM meta WHERE key = 'ledger_waits'", "")
+	                 : set_meta(s, "ledger_waits", waits, "where the first line of the ledger stands that waits", e);
+}
+
+int store_take_ledger(struct store *s, struct err *e)
+{
+	SCOPED(free) char *path = ledger_path(s);
+	int64_t from;
+	if (ledger_news(&from, s, path, e))
+		return -1;
+	if (from < 0)
+		return 0;
+	if (db_begin(s->db, e))
+		return -1;
+	if (store_take_ledger_within(s, e)) {
+		db_rollback(s->db);
+		return -1;
+	}
+	return db_commit(s->db, e);
+}
+
+int store_record(struct store *s, json_t *lines, struct err *e)
+{
+	if (json_array_size(lines) == 0)
+		return 0;
+	/* in the database first, on trial: a line that it refuses must not reach the ledger */
+	struct ingest in = { .db = s->db };
+	size_t i;
+	json_t *line;
+	if (db_begin(s->db, e))
+		return -1;
+	int rc = 0;
+	json_array_foreach(lines, i, line) if (!rc)
+		rc = ingest_line(&in, json_string_value(json_object_get(line, "t")), line, e);
+	if (!rc)
+		rc = db_settled(s->db, e);
+	db_rollback(s->db);
+	return rc || append_ledger(s, lines, e) ? -1 : store_take_ledger(s, e);
+}
