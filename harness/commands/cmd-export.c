@@ -4,6 +4,7 @@
 #include "harness/record/dump.h"
 #include "harness/record/hidden.h"
 #include "harness/record/query_show.h"
+#include "harness/record/query_study.h"
 #include "harness/show/export.h"
 #include "harness/text/json_writer.h"
 
@@ -100,7 +101,8 @@ static int run(struct cli *c)
 		return cli_usage(c, "give only one of --csv, --jsonl, --sql and --tensorboard");
 	if (c->json && cli_flag(c, "sql") && !output)
 		return cli_usage(c, "--sql is a script, not JSON: write it to a file with -o FILE");
-	if (db_open(&db, c->db, DB_READ, &e) || (!cli_flag(c, "identity") && db_hide_identity(db, &e)))
+	if (db_open(&db, c->db, DB_READ, &e) || query_check_scores(db, NULL, &e) ||
+	    (!cli_flag(c, "identity") && db_hide_identity(db, &e)))
 		return cli_fail(c, &e);
 	if (dir) {
 		int n;

@@ -6,6 +6,7 @@
 #include "harness/record/journal.h"
 #include "harness/text/json_out.h"
 #include "harness/record/query_show.h"
+#include "harness/record/query_study.h"
 #include "harness/record/record_find.h"
 #include "harness/record/store.h"
 
@@ -74,7 +75,7 @@ static json_t *collect(struct db *db, const struct record *r, const char *runs, 
 	}
 	if (*r->attempt) {
 		json_t *statements;
-		if (statement_list(&statements, NULL, NULL, db, r->attempt, e)) {
+		if (query_check_scores(db, r->attempt, e) || statement_list(&statements, NULL, NULL, db, r->attempt, e)) {
 			json_decref(all);
 			return NULL;
 		}

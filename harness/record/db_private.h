@@ -27,7 +27,8 @@ struct db {
 };
 
 /* stage_training(config, dataset, numerics, seed) on this connection: stage_training_key, NULL where the config cannot
- * be read. The database itself does not use it. */
+ * be read; and same_number(value, hex): 1 where both forms of a score say the same. The database itself does not use
+ * them. */
 MUST_CHECK int db_add_stages(struct db *db, struct err *e);
 /* The key of a row of table cell. */
 #define STAGE_TRAINING_SQL "stage_training((SELECT config FROM arm WHERE hash = cell.arm), dataset, numerics, seed)"

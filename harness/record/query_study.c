@@ -61,20 +61,48 @@ bool query_state_next(struct state_row *out, struct db_rows *rows)
 	return true;
 }
 
+/* Of a row of metric: do its decimal and its exact form say the same, and do its bounds stand the right way round? */
+#define GOOD_SCORE "same_number(value, hex) AND NOT coalesce(lo > hi, 0)"
+
+int query_bad_score(struct err *e, const char *cell, const char *name, int64_t nfe, double value, const char *hex)
+{
+	return err_code(
+		e, EXIT_RECORD,
+		"cell %.12s, %s@%lld: %.9g in decimal is not %.40s in hex, or its bounds are the wrong way round: the "
+		"database was edited or damaged; `ablate merge --rebuild` makes it again from the journals",
+		cell, name, (long long)nfe, value, hex);
+}
+
+int query_check_scores(struct db *db, const char *attempt, struct err *e)
+{
+	struct db_rows rows;
+	int rc = 0;
+	if (db_query(&rows, db, e,
+	             "SELECT a.cell, m.name, m.nfe, m.value, m.hex FROM metric m JOIN attempt a ON a.id = m.attempt "
+	             "WHERE NOT (" GOOD_SCORE ") AND (?1 IS NULL OR m.attempt = ?1) LIMIT 1",
+	             "s", attempt))
+		return -1;
+	if (db_next(&rows))
+		rc = query_bad_score(e, db_text(&rows, 0), db_text(&rows, 1), db_int(&rows, 2), db_real(&rows, 3),
+		                     db_text(&rows, 4));
+	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;
+}
+
 int query_results(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex "
+	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex, " GOOD_SCORE " "
 	                "FROM v_result WHERE cell = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
 	                "s", cell);
 }
 
 int query_done_scores(struct db_rows *rows, struct db *db, struct err *e)
 {
-	return db_query(rows, db, e,
-	                "SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex "
-	                "FROM attempt a JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'",
-	                "");
+	return db_query(
+		rows, db, e,
+		"SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex, " GOOD_SCORE " "
+		"FROM attempt a JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'",
+		"");
 }
 
 int query_done_twice(struct db_rows *rows, struct db *db, struct err *e)
@@ -99,6 +127,7 @@ bool query_score_next(struct score_row *out, struct db_rows *rows)
 		                       .n = db_int(rows, 7),
 		                       .lo = db_real(rows, 8),
 		                       .hi = db_real(rows, 9),
-		                       .hex = db_text(rows, 10) };
+		                       .hex = db_text(rows, 10),
+		                       .good = db_int(rows, 11) };
 	return true;
 }

@@ -34,11 +34,13 @@ struct state_row {
 MUST_CHECK int query_states(struct db_rows *rows, struct db *db, const char *cell, struct err *e);
 bool query_state_next(struct state_row *out, struct db_rows *rows);
 
-/* One score at one evaluation seed; value, lo and hi are NAN where there is none. */
+/* One score at one evaluation seed; value, lo and hi are NAN where there is none. good: its two forms say the same, and
+ * lo is not above hi. */
 struct score_row {
 	const char *cell, *name, *weights, *protocol, *hex;
 	int64_t nfe, step, n;
 	double value, lo, hi;
+	bool good;
 };
 bool query_score_next(struct score_row *out, struct db_rows *rows);
 /* The results of a cell (view v_result), by name, nfe, weights, step, evaluation seed and protocol. */
@@ -48,5 +50,10 @@ MUST_CHECK int query_results(struct db_rows *rows, struct db *db, const char *ce
 MUST_CHECK int query_done_scores(struct db_rows *rows, struct db *db, struct err *e);
 /* Cells with several done attempts, for which the view must be asked; query_text_next. */
 MUST_CHECK int query_done_twice(struct db_rows *rows, struct db *db, struct err *e);
+
+/* EXIT_RECORD about a score that is not good. Returns -1. */
+int query_bad_score(struct err *e, const char *cell, const char *name, int64_t nfe, double value, const char *hex);
+/* Looks at all scores of the database, or of one attempt; EXIT_RECORD naming the first that is not good. */
+MUST_CHECK int query_check_scores(struct db *db, const char *attempt, struct err *e);
 
 #endif

@@ -138,9 +138,11 @@ static bool same_score(const struct study_score *a, const struct study_score *b)
 	       !strcmp(a->protocol, b->protocol);
 }
 
-static void take_score(struct study *s, struct study_cell *c, const struct score_row *r, struct texts *t,
-                       struct str *hashed)
+static int take_score(struct study *s, struct study_cell *c, const struct score_row *r, struct texts *t,
+                      struct str *hashed, struct err *e)
 {
+	if (!r->good)
+		return query_bad_score(e, r->cell, r->name, r->nfe, r->value, r->hex);
 	const char *known = t->protocol;
 	struct study_score x = { .name = again(s, &t->name, r->name),
 		                     .nfe = (int)r->nfe,
@@ -162,10 +164,11 @@ static void take_score(struct study *s, struct study_cell *c, const struct score
 		if (same_score(old, &x)) { /* a further evaluation seed */
 			old->value += (x.value - old->value) / ++old->evals;
 			old->least = isnan(old->value) ? NAN : fmin(old->least, x.least);
-			return;
+			return 0;
 		}
 	}
 	VEC_PUSH(c->scores, c->n_scores, c->cap_scores) = x;
+	return 0;
 }
 
 static int scores_of(struct study *s, struct study_cell *c, struct texts *t, struct str *hashed, struct err *e)
@@ -174,9 +177,10 @@ static int scores_of(struct study *s, struct study_cell *c, struct texts *t, str
 	struct score_row r;
 	if (query_results(&rows, s->db, c->hash, e))
 		return -1;
-	while (query_score_next(&r, &rows))
-		take_score(s, c, &r, t, hashed);
-	return db_done(&rows, e);
+	int rc = 0;
+	while (!rc && query_score_next(&r, &rows))
+		rc = take_score(s, c, &r, t, hashed, e);
+	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;
 }
 
 static int each_cell(struct study *s, struct str *hashed, struct err *e)
@@ -239,10 +243,11 @@ static int all_scores(struct study *s, struct finder *f, struct str *hashed, str
 			several[f->hit->cell] = true;
 	if (db_done(&rows, e) || query_done_scores(&rows, s->db, e))
 		return -1;
-	while (query_score_next(&r, &rows))
+	int rc = 0;
+	while (!rc && query_score_next(&r, &rows))
 		if (find_cell(f, r.cell) && !several[f->hit->cell])
-			take_score(s, &s->cells[f->hit->cell], &r, &t, hashed);
-	if (db_done(&rows, e))
+			rc = take_score(s, &s->cells[f->hit->cell], &r, &t, hashed, e);
+	if (db_done(&rows, rc ? NULL : e) || rc)
 		return -1;
 	for (int i = 0; i < f->n; i++)
 		if (several[i] && scores_of(s, &s->cells[i], &t, hashed, e))

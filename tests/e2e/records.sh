@@ -392,4 +392,26 @@ test_an_edited_database_is_found() {
 	[ -z "$(ls ablate.db.check-* 2>/dev/null)" ] || fail "something is left of the comparison"
 }
 
+# One flipped bit of a score turned 9.74 into 14.82, and every table showed it.
+test_a_score_is_what_its_hex_says() {
+	local c what edits
+	grid 8
+	run ablate run g.toml; exits 0
+	cp ablate.db good.db
+	edits=("value = value * 1.5" "hex = '0x1p+3'" "hex = 'eight'" "lo = value + 2, hi = value + 1" "value = NULL, hex = '0x1.0nan'")
+	for what in "${edits[@]}"; do
+		cp good.db ablate.db
+		sqlite3 ablate.db "DROP TRIGGER metric_no_update; UPDATE metric SET $what WHERE attempt = (SELECT min(id) FROM attempt)" || fail "cannot edit"
+		for c in "table g.toml" "report g.toml -o r.html" "figure g.toml bars -o x.png" "export --csv" "export --jsonl" "export --sql" "export --tensorboard tb" \
+			"show $(sql good.db "SELECT min(id) FROM attempt")"; do
+			run ablate $c
+			[ "$code" -eq 5 ] || fail "$c: exit $code, with $what"
+			lines_of err 1; says err "cell $(sql good.db "SELECT substr(cell, 1, 12) FROM attempt WHERE id = (SELECT min(id) FROM attempt)"), fid@1: "
+			says err "ablate merge --rebuild"
+		done
+	done
+	run ablate merge --rebuild; exits 0
+	run ablate table g.toml; exits 0
+}
+
 run_tests
