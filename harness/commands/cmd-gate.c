@@ -7,6 +7,7 @@
 #include "harness/text/junit.h"
 #include "harness/judge/stats.h"
 #include "harness/record/store.h"
+#include "harness/commands/gate_others.h"
 #include "harness/commands/plan_open.h"
 #include "harness/commands/study_open.h"
 
@@ -26,6 +27,13 @@ static const struct opt options[] = {
 	  .kind = OPT_STRING,
 	  .arg = "DIR",
 	  .help = "folder of baselines (default results/baselines)" },
+	{ .name = "allow-config-change",
+	  .kind = OPT_FLAG,
+	  .help = "compare with a baseline of another configuration, and say so" },
+	{ .name = "against-db",
+	  .kind = OPT_STRING,
+	  .arg = "FILE",
+	  .help = "database of the grids that gates name as against_grid" },
 	{ .name = "no-record", .kind = OPT_FLAG, .help = "do not write the verdicts to the database" },
 	PLAN_OPTIONS,
 	{ 0 }
@@ -209,10 +217,19 @@ static void warn_too_good(const struct cli *c, const struct opened *o, const str
 	}
 }
 
+static bool names_other_grids(const struct grid *g)
+{
+	bool any = false;
+	for (int i = 0; i < g->n_gates; i++)
+		any = any || *g->gates[i].rule.against_grid;
+	return any;
+}
+
 static int over_grid(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	SCOPED(opened) struct opened o = { 0 };
+	SCOPED(gate_others) struct gate_others others = { .c = c, .db = cli_string(c, "against-db", NULL) };
 	SCOPED(gates) struct gates g = { 0 };
 	SCOPED(str) struct str power = { 0 };
 	int n_names;
@@ -227,7 +244,15 @@ static int over_grid(struct cli *c)
 		(void)err_code(&e, EXIT_RECORD, "there is no database %s: ablate run %s first", c->db, c->args[0]);
 		return cli_fail(c, &e);
 	}
-	if (gates_judge(&g, o.study, cli_string(c, "baselines", "results/baselines"), names, n_names, &e))
+	if (cli_given(c, "against-db") && !names_other_grids(o.plan->grid))
+		return cli_usage(c, "--against-db: no gate of %s has an against_grid", o.plan->grid->path);
+	const struct gates_ask ask = { .baselines = cli_string(c, "baselines", "results/baselines"),
+		                           .names = names,
+		                           .n_names = n_names,
+		                           .allow_config_change = cli_flag(c, "allow-config-change") > 0,
+		                           .other = gate_others_study,
+		                           .ctx = &others };
+	if (gates_judge(&g, o.study, &ask, &e))
 		return cli_fail(c, &e);
 	if (!cli_flag(c, "no-record"))
 		record(c, o.study, &g);
@@ -251,11 +276,16 @@ const struct cmd cmd_gate = {
 	.args = "[GRID]",
 	.summary = "judge results: pass, fail, or cannot tell",
 	.help =
-		"theta = candidate - baseline, negated where higher is better; U and L are its one-sided bounds at level 1 - "
+		"theta = candidate - baseline, negated where higher is better; U and L are its one-sided bounds, each at level 1 - "
 		"alpha. non-inferiority passes if U <= margin and fails if L > margin; superiority passes if U < 0 and fails "
-		"if L > 0; anything else is inconclusive. The spread between training seeds is the error: paired t where both "
-		"sides have the same seeds, else Welch; one seed against 5 or more uses the t prediction interval. Declared "
-		"looks share alpha. Passing needs every gate; a fail must survive Holm's correction over them.\n\n"
+		"if L > 0; anything else is inconclusive. With a margin that is a share r of the baseline's mean, the bounds are "
+		"those of candidate - (1 + r) baseline, in which the baseline's own error counts. The spread between training "
+		"seeds is the error: paired t where pairs are asked for and both sides have the same seeds, else Welch; one seed "
+		"against 5 or more uses the t prediction interval, which takes it to spread like the others. Declared looks share "
+		"alpha. Passing needs every gate; a fail must survive Holm's correction over them.\n\n"
+		"A baseline is of one arm and its configuration. After a change of recipe it is refused, unless "
+		"--allow-config-change compares the two and says so; a gate with against_grid compares with a row of another grid. "
+		"Protocol and numerics must agree in any case.\n\n"
 		"Exit code 0 if all pass, 3 if one fails, 4 if one is inconclusive and its on_inconclusive is \"fail\", 5 if "
 		"one cannot be judged (different protocols, a NaN, missing seeds), 2 if there is no gate.\n\n"
 		"A values file:\n\n"

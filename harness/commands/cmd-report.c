@@ -2,6 +2,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/commands/plan_open.h"
 #include "harness/show/report.h"
+#include "harness/commands/gate_others.h"
 #include "harness/commands/study_open.h"
 
 #include "model/base/io.h"
@@ -27,12 +28,16 @@ static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	SCOPED(opened) struct opened o = { 0 };
+	SCOPED(gate_others) struct gate_others others = { .c = c };
 	SCOPED(gates) struct gates g = { 0 };
 	SCOPED(str) struct str html = { 0 };
 	SCOPED(free) char *version = cmd_version_text();
 	const char *path = cli_string(c, "output", "report.html");
+	const struct gates_ask judge = { .baselines = cli_string(c, "baselines", "results/baselines"),
+		                             .other = gate_others_study,
+		                             .ctx = &others };
 	if (study_open_for_others(&o, c, c->args[0], cli_flag(c, "identity") > 0, &e) ||
-	    gates_judge(&g, o.study, cli_string(c, "baselines", "results/baselines"), NULL, 0, &e))
+	    gates_judge(&g, o.study, &judge, &e))
 		return cli_fail(c, &e);
 	struct report_ask ask = {
 		.command = o.command, .runs = o.runs, .version = version, .gates = o.db ? &g : NULL, .pub = o.pub

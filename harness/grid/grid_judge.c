@@ -294,14 +294,20 @@ static int read_gate(struct grid_gate *out, struct grid *g, const struct toml_va
 {
 	struct gate_rule *r = &out->rule;
 	int kind = GATE_NON_INFERIORITY, warn = 0;
-	*out = (struct grid_gate){ .at = grid_at(t), .rule = { .alpha = 0.05, .paired = g->seeds.paired } };
+	*out = (struct grid_gate){ .at = grid_at(t),
+		                       .rule = { .alpha = 0.05, .paired = g->seeds.paired, .against_grid = "" } };
 	const struct grid_keys *keys = &grid_keys[KEYS_GATE];
 	if (grid_closed(t, keys, e) || grid_string(&r->name, t, keys, "name", e) ||
 	    grid_name_ok(r->name, out->at, "the name", e) || grid_string(&r->metric, t, keys, "metric", e) ||
 	    grid_string(&r->arm, t, keys, "arm", e) || grid_string(&r->against, t, keys, "against", e) ||
-	    grid_choice(&kind, t, keys, "test", e) || toml_float(&r->alpha, t, "alpha", e) < 0 ||
-	    grid_ints(r->looks, &r->n_looks, t, keys, "looks", e) || grid_choice(&warn, t, keys, "on_inconclusive", e))
+	    grid_string(&r->against_grid, t, keys, "against_grid", e) < 0 || grid_choice(&kind, t, keys, "test", e) ||
+	    toml_float(&r->alpha, t, "alpha", e) < 0 || grid_ints(r->looks, &r->n_looks, t, keys, "looks", e) ||
+	    grid_choice(&warn, t, keys, "on_inconclusive", e))
 		return -1;
+	if (*r->against_grid && !strcmp(r->against, "baseline"))
+		return toml_err(e, toml_find(t, "against_grid")->value,
+		                "a stored baseline is of no grid: name a row of %s as against, or remove against_grid",
+		                r->against_grid);
 	r->kind = (enum gate_kind)kind;
 	r->fail_on_inconclusive = !warn;
 	if (read_margin(r, t, e))

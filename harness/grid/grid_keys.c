@@ -206,6 +206,12 @@ static const struct grid_key gate[] = {
 	{ "against", KEY_STRING, .required = true,
 	  .text = "The row that it is compared with, or baseline: the one accepted by `ablate baseline accept`.",
 	  .example = "against = \"squared L2\"" },
+	{ "against_grid", KEY_STRING,
+	  .text =
+	      "The grid that against is a row of: a file, beside this one unless its path is absolute, or the name of a "
+	      "grid. Its results are read from the same database, or from that of `ablate gate --against-db`; protocols "
+	      "must agree. Default: this grid.",
+	  .example = "against_grid = \"recipe-before.toml\"" },
 	{ "test", KEY_CHOICE, .choices = "non-inferiority|superiority", .def = "\"non-inferiority\"",
 	  .text = "The claim. non-inferiority: the arm is worse by at most the margin. superiority: it is better.",
 	  .example = "test = \"non-inferiority\"" },

@@ -12,28 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *gate_verdict_name(enum gate_verdict v)
-{
-	static const char *const names[] = { "pass", "fail", "inconclusive", "error" };
-	return names[v];
-}
-
-const char *gate_kind_name(enum gate_kind k)
-{
-	return k == GATE_SUPERIORITY ? "superiority" : "non-inferiority";
-}
-
-const char *gate_test_name(enum gate_test t)
-{
-	static const char *const names[] = { [GATE_NO_TEST] = "none",
-		                                 [GATE_PAIRED_T] = "paired t",
-		                                 [GATE_WELCH_T] = "welch t",
-		                                 [GATE_PREDICTION] = "prediction interval",
-		                                 [GATE_STORED_SD_T] = "stored-sd t" };
-	_Static_assert(sizeof names / sizeof *names == GATE_TESTS, "a test has no name");
-	return names[t];
-}
-
 int gate_rule_check(const struct gate_rule *r, struct err *e)
 {
 	if (!(r->alpha > 0 && r->alpha <= 0.5))

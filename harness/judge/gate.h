@@ -35,6 +35,7 @@ enum { GATE_LOOKS_MAX = 16, GATE_SEEDS_MAX = 4096, GATE_PREDICTION_MIN = 5, GATE
 
 struct gate_rule {
 	const char *name, *metric, *arm, *against; /* texts for the report; "against" is an arm's label or "baseline" */
+	const char *against_grid;                  /* the grid that `against` is a row of; NULL or "" = this one */
 	const char *remark;                        /* a sentence after the verdict's, NULL or "" for none */
 	enum gate_kind kind;
 	double margin;        /* >= 0; non-inferiority only */

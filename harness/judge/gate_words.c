@@ -8,6 +8,28 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *gate_verdict_name(enum gate_verdict v)
+{
+	static const char *const names[] = { "pass", "fail", "inconclusive", "error" };
+	return names[v];
+}
+
+const char *gate_kind_name(enum gate_kind k)
+{
+	return k == GATE_SUPERIORITY ? "superiority" : "non-inferiority";
+}
+
+const char *gate_test_name(enum gate_test t)
+{
+	static const char *const names[] = { [GATE_NO_TEST] = "none",
+		                                 [GATE_PAIRED_T] = "paired t",
+		                                 [GATE_WELCH_T] = "welch t",
+		                                 [GATE_PREDICTION] = "prediction interval",
+		                                 [GATE_STORED_SD_T] = "stored-sd t" };
+	_Static_assert(sizeof names / sizeof *names == GATE_TESTS, "a test has no name");
+	return names[t];
+}
+
 static const char *or_else(const char *text, const char *otherwise)
 {
 	return text && *text ? text : otherwise;
@@ -17,7 +39,8 @@ static const char *or_else(const char *text, const char *otherwise)
 static const char *caveat(const struct gate_result *r)
 {
 	if (r->test == GATE_PREDICTION)
-		return " (one value shows no spread: it is taken to be the baseline's, and a wider one passes and fails too often)";
+		return " (one value shows no spread: it is taken to be the baseline's, and a wider one passes and fails too "
+			   "often)";
 	if (r->test == GATE_STORED_SD_T)
 		return " (both sides are taken to spread like the stored sd)";
 	if (r->unpaired)

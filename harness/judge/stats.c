@@ -93,7 +93,7 @@ double stats_noncentral_t_cdf(double t, double df, double delta)
 		return stats_normal_cdf(t - delta);
 	/* T = (Z + delta) / S with S = chi / sqrt(df), which strays from 1 by z / sqrt(df) with chance < exp(-z^2 / 2). */
 	double log_scale = log(2) + df / 2 * log(df / 2) - lgamma(df / 2), sum = 0;
-	/* By x = cbrt(s): the density is like s^(df - 1) near 0, which Simpson's rule follows badly where df is not whole. */
+	/* By x = cbrt(s): the density is like s^(df - 1) near 0, which Simpson's rule follows badly at df = 1.4. */
 	double lo = cbrt(fmax(0, 1 - 9 / sqrt(df))), hi = cbrt(1 + 9 / sqrt(df));
 	enum { STEPS = 2000 };
 	for (int i = 0; i <= STEPS; i++) {

@@ -38,7 +38,7 @@ double stats_upper(const struct stats_diff *d, double alpha);
 double stats_p_less(const struct stats_diff *d, double theta);
 
 /* The comparisons below estimate candidate - k baseline, whose error has k times the baseline's spread in it; k = 1 is
- * the plain difference, and k = 1 + r compares with a baseline that is a share r worse, its mean being an estimate, too.
+ * the plain difference, and k = 1 + r compares with a baseline that is a share r worse, whose mean is an estimate.
  *
  * Paired t: a[i] and b[i] share a seed; n >= 2. */
 struct stats_diff stats_paired(const double *a, const double *b, int n, double k);

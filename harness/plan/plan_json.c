@@ -79,6 +79,8 @@ static void add_gate(struct json_writer *w, const struct gate_rule *r)
 	json_add_text(w, "metric", r->metric);
 	json_add_text(w, "arm", r->arm);
 	json_add_text(w, "against", r->against);
+	if (*r->against_grid) /* part of the plan's hash where there is one, so that older plans keep theirs */
+		json_add_text(w, "against_grid", r->against_grid);
 	json_add_text(w, "test", r->kind == GATE_SUPERIORITY ? "superiority" : "non-inferiority");
 	if (r->kind == GATE_NON_INFERIORITY)
 		json_add_number(w, r->margin_relative ? "margin_relative" : "margin_absolute", r->margin);

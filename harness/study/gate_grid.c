@@ -53,36 +53,68 @@ static const char *numerics_text(struct arena *a)
 	return arena_strfmt(a, "%d", NUMERICS_VERSION);
 }
 
-static int judge_one(struct gates *g, int i, struct study *s, const struct grid_gate *gate, const char *dir,
-                     struct err *e)
+/* The study of the grid that a gate's baseline row is in. A file lies beside the gate's own, unless absolute. */
+static int study_against(struct study **out, struct gates *g, const char **grid, struct study *s,
+                         const struct gates_ask *ask, struct err *e)
 {
-	struct gate_rule *rule = arena_alloc(&g->arena, sizeof *rule);
-	struct gate_result *out = &g->results[i];
-	struct metric_ref ref;
-	int arm, against = -1;
-	*rule = gate->rule;
-	gate_error(out, rule, "");
-	if (grid_metric_ref(&ref, s->plan->grid, rule->metric, e) || plan_find_arm(&arm, s->plan, rule->arm, e))
-		return -1;
-	ref.least = false; /* the minimum of several evaluations is too good by chance */
-	bool stored = strcmp(rule->against, "baseline") == 0;
-	if (!stored && plan_find_arm(&against, s->plan, rule->against, e))
-		return -1;
-	rule->higher_is_better = metric_higher_is_better(ref.name);
-	struct gate_side cand, base;
-	if (side_of(&cand, &g->cand[i], s, arm, &ref, rule->arm, rule->n_looks > 0, e))
-		return -1;
-	cand.numerics = numerics_text(&g->arena);
-	if (!stored) {
-		if (side_of(&base, &g->base[i], s, against, &ref, rule->against, rule->n_looks > 0, e))
+	const char *own = s->plan->grid->path, *slash = strrchr(own, '/');
+	if (!ask->other)
+		return err_code(e, EXIT_RECORD, "the row is in another grid, %s, which is not read here: see `ablate gate`",
+		                *grid);
+	if (strstr(*grid, ".toml") && **grid != '/' && slash)
+		*grid = arena_strfmt(&g->arena, "%.*s/%s", (int)(slash - own), own, *grid);
+	*out = ask->other(ask->ctx, *grid, e);
+	return *out ? 0 : err_in(e, "against_grid");
+}
+
+static int judge_arms(struct gates *g, int i, struct gate_rule *rule, struct study *s, struct gate_side *cand,
+                      const struct metric_ref *ref, const struct gates_ask *ask, struct err *e)
+{
+	struct study *other = s;
+	struct gate_side base;
+	const char *grid = rule->against_grid;
+	int against;
+	if (grid && *grid) {
+		if (study_against(&other, g, &grid, s, ask, e))
 			return -1;
-		base.numerics = cand.numerics;
-		if (rule->n_looks && base.n < cand.n)
-			cand.n = base.n; /* both sides reach the look */
-		gate_judge(out, rule, &cand, &base);
-		return 0;
+		if (plan_find_arm(&against, other->plan, rule->against, e))
+			return err_in(e, "%s", grid);
+		rule->against = arena_strfmt(&g->arena, "%s of %s", rule->against, grid);
+	} else if (plan_find_arm(&against, s->plan, rule->against, e)) {
+		return -1;
 	}
-	SCOPED(free) char *path = baseline_path(dir, s->plan->grid->name, rule->name, false);
+	if (side_of(&base, &g->base[i], other, against, ref, rule->against, rule->n_looks > 0, e))
+		return -1;
+	base.numerics = cand->numerics;
+	if (rule->n_looks && base.n < cand->n)
+		cand->n = base.n; /* both sides reach the look */
+	gate_judge(&g->results[i], rule, cand, &base);
+	return 0;
+}
+
+/* Is the baseline of the arm that is judged? If not, that is refused or said. */
+static int same_arm(struct gates *g, struct gate_rule *rule, const struct baseline *b, const char *path,
+                    const char *arm, const struct gates_ask *ask, struct err *e)
+{
+	bool labelled = !*b->label || strcmp(b->label, rule->arm) == 0;
+	if (*b->arm ? strcmp(b->arm, arm) == 0 : labelled)
+		return 0; /* a file without the arm's hash has only the label to tell */
+	const char *what = labelled ? "of another configuration of this arm"
+	                            : arena_strfmt(&g->arena, "of another arm, %s", b->label);
+	if (!ask->allow_config_change)
+		return err_code(e, EXIT_RECORD,
+		                "%s is %s (%.12s, now %s %.12s): --allow-config-change compares the two; `ablate baseline "
+		                "propose` makes a new one",
+		                path, what, *b->arm ? b->arm : "hash unknown", rule->arm, arm);
+	rule->remark = arena_strfmt(&g->arena, "The baseline is %s (%.12s, now %s %.12s), as --allow-config-change allows.",
+	                            what, *b->arm ? b->arm : "hash unknown", rule->arm, arm);
+	return 0;
+}
+
+static int judge_baseline(struct gates *g, int i, struct gate_rule *rule, struct study *s, const struct gate_side *cand,
+                          const char *arm, const struct gates_ask *ask, struct err *e)
+{
+	SCOPED(free) char *path = baseline_path(ask->baselines, s->plan->grid->name, rule->name, false);
 	if (!io_exists(path))
 		return err_code(
 			e, EXIT_RECORD,
@@ -94,16 +126,13 @@ static int judge_one(struct gates *g, int i, struct study *s, const struct grid_
 	if (strcmp(b.metric, rule->metric) != 0)
 		return err_code(e, EXIT_RECORD, "%s is a baseline for %s, but the gate asks for %s", path, b.metric,
 		                rule->metric);
-	if (*b.arm && strcmp(b.arm, s->plan->arms[arm].hash) != 0)
-		return err_code(e, EXIT_RECORD,
-		                "%s is for another arm (%.12s, now %.12s): its configuration changed, so the numbers are not "
-		                "comparable; propose a new baseline",
-		                path, b.arm, s->plan->arms[arm].hash);
-	base = baseline_side(&b, &b.now);
-	gate_judge(out, rule, &cand, &base);
+	if (same_arm(g, rule, &b, path, arm, ask, e))
+		return -1;
+	struct gate_side base = baseline_side(&b, &b.now);
+	gate_judge(&g->results[i], rule, cand, &base);
 	if (b.first.n) {
 		struct gate_side first = baseline_side(&b, &b.first);
-		gate_judge_drift(out, &cand, &first);
+		gate_judge_drift(&g->results[i], cand, &first);
 	}
 	g->base[i] = (struct study_stat){ .n = b.now.n,
 		                              .mean = stats_mean(b.now.value, b.now.n),
@@ -111,6 +140,27 @@ static int judge_one(struct gates *g, int i, struct study *s, const struct grid_
 	g->base[i].value = arena_alloc(&g->arena, (size_t)b.now.n * sizeof(double));
 	memcpy(g->base[i].value, b.now.value, (size_t)b.now.n * sizeof(double));
 	return 0;
+}
+
+static int judge_one(struct gates *g, int i, struct study *s, const struct grid_gate *gate, const struct gates_ask *ask,
+                     struct err *e)
+{
+	struct gate_rule *rule = arena_alloc(&g->arena, sizeof *rule);
+	struct metric_ref ref;
+	int arm;
+	*rule = gate->rule;
+	gate_error(&g->results[i], rule, "");
+	if (grid_metric_ref(&ref, s->plan->grid, rule->metric, e) || plan_find_arm(&arm, s->plan, rule->arm, e))
+		return -1;
+	ref.least = false; /* the minimum of several evaluations is too good by chance */
+	rule->higher_is_better = metric_higher_is_better(ref.name);
+	struct gate_side cand;
+	if (side_of(&cand, &g->cand[i], s, arm, &ref, rule->arm, rule->n_looks > 0, e))
+		return -1;
+	cand.numerics = numerics_text(&g->arena);
+	return strcmp(rule->against, "baseline") == 0
+	           ? judge_baseline(g, i, rule, s, &cand, s->plan->arms[arm].hash, ask, e)
+	           : judge_arms(g, i, rule, s, &cand, &ref, ask, e);
 }
 
 static bool asked_for(const char *name, const char *const *names, int n)
@@ -121,9 +171,10 @@ static bool asked_for(const char *name, const char *const *names, int n)
 	return !n;
 }
 
-int gates_judge(struct gates *out, struct study *s, const char *dir, const char *const *names, int n_names,
-                struct err *e)
+int gates_judge(struct gates *out, struct study *s, const struct gates_ask *ask, struct err *e)
 {
+	const char *const *names = ask->names;
+	int n_names = ask->n_names;
 	const struct grid *grid = s->plan->grid;
 	struct gates g = { 0 };
 	for (int i = 0; i < n_names; i++) {
@@ -142,7 +193,7 @@ int gates_judge(struct gates *out, struct study *s, const char *dir, const char 
 			continue;
 		struct err why = ERR_INIT;
 		int k = g.n++;
-		if (judge_one(&g, k, s, &grid->gates[i], dir, &why))
+		if (judge_one(&g, k, s, &grid->gates[i], ask, &why))
 			gate_error(&g.results[k], g.results[k].rule, why.msg);
 	}
 	gate_holm(g.results, g.n);

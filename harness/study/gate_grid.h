@@ -10,6 +10,18 @@
 #include "harness/judge/gate.h"
 #include "harness/study/study.h"
 
+struct gates_ask {
+	const char *baselines;    /* the folder */
+	const char *const *names; /* only these gates, n_names > 0 of them (unknown: exit 2) */
+	int n_names;
+	/* A baseline of another configuration, or of another arm, is compared and said to be one; else it is exit 5. */
+	bool allow_config_change;
+	/* The study of a gate's `against_grid`, a file or the name of a grid; borrowed for as long as the gates are used.
+	 * NULL: such a gate cannot be judged. */
+	struct study *(*other)(void *ctx, const char *grid, struct err *e);
+	void *ctx;
+};
+
 struct gates {
 	struct arena arena;
 	struct gate_result *results; /* n, in the grid's order */
@@ -17,10 +29,8 @@ struct gates {
 	struct study_stat *cand, *base; /* what was judged, for --power; n of each; .n = 0 where there was nothing */
 };
 
-/* baselines: the folder. Holm's rule is applied. Only the gates in names[0..n_names) when n_names > 0 (unknown: exit
- * 2). What a single gate lacks becomes its error verdict; -1 only for what concerns all of them. */
-MUST_CHECK int gates_judge(struct gates *out, struct study *s, const char *baselines, const char *const *names,
-                           int n_names, struct err *e);
+/* Holm's rule is applied. What a single gate lacks becomes its error verdict; -1 only for what concerns all of them. */
+MUST_CHECK int gates_judge(struct gates *out, struct study *s, const struct gates_ask *ask, struct err *e);
 void gates_release(struct gates *g);
 void scoped_gates(struct gates *g);
 

@@ -108,6 +108,48 @@ test_baseline_from_proposal_to_verdict() {
 	run ablate gate g.toml; exits 5; says out 'was edited'
 }
 
+# The gate of a change request: the recipe is another one on purpose, so its baseline is no longer of the same arm.
+test_a_change_of_recipe_is_judged_when_asked_for() {
+	filled
+	run ablate baseline propose g.toml; exits 0
+	run ablate baseline accept g.toml --reason 'the first one'; exits 0
+	sed -i 's/^arm = ".*"/arm = "0123456789ab"/' results/baselines/g.no-regression.toml
+	run ablate gate g.toml; exits 5; says out 'of another configuration of this arm (0123456789ab, now base '; says out '--allow-config-change'
+	run ablate gate g.toml --allow-config-change; exits 0; says out 'as --allow-config-change allows'
+	sed -i 's/^label = ".*"/label = "l2"/' results/baselines/g.no-regression.toml
+	run ablate gate g.toml; exits 5; says out 'of another arm, l2'
+}
+
+test_a_row_of_another_grid() {
+	filled
+	mkdir before && sed 's/name = "g"/name = "before"/; /\[\[gate\]\]/,$d' g.toml >before/recipe.toml
+	sed -i 's/^against = .*/against = "l2"\nagainst_grid = "before\/recipe.toml"/' g.toml
+	run ablate gate g.toml; exits 0; says out 'base is better than l2 of before/recipe.toml, by about 2.05'
+	run ablate gate g.toml --set train.steps=9; exits 5; says out 'base has no fid' # --set is for the own grid alone
+	run ablate gate g.toml --json; exits 0; says out '"against": "l2 of before/recipe.toml"'
+	run ablate report g.toml -o r.html; exits 0; says r.html 'l2 of before/recipe.toml'
+	mv ablate.db then.db; cp then.db now.db
+	run ablate gate g.toml --db now.db --against-db then.db; exits 0
+	run ablate gate g.toml --db now.db --against-db none.db; exits 5; says out 'there is no database none.db'
+	sed -i 's/^against = .*/against = "l3"/' g.toml
+	run ablate gate g.toml --db now.db; exits 5; says out "before/recipe.toml: "
+	rm before/recipe.toml
+	run ablate gate g.toml --db now.db; exits 5; says out 'before/recipe.toml'
+	sed -i 's/^against = .*/against = "baseline"/' g.toml
+	run ablate gate g.toml --db now.db; exits 2; says err 'a stored baseline is of no grid'
+	grid
+	run ablate gate g.toml --db now.db --against-db then.db; exits 2; says err 'against_grid'
+}
+
+test_power_is_of_the_test_that_judges() {
+	values '10.1, 10.4, 9.8, 10.0, 9.9' "$BASE" 'margin = 0.5\npaired = false'
+	run ablate gate --values v.toml --power; exits 0
+	says out 'the seeds are the same but not paired: paired = false'; says out '%  welch t'; says_not out '%  paired t'
+	values '10.1, 10.4, 9.8, 10.0, 9.9' "$BASE" 'test = "superiority"'
+	run ablate gate --values v.toml --power; exits 4
+	says out 'chance of a clear pass when the arm is truly better'; says_not out 'nothing changed'
+}
+
 test_tables_to_files_and_their_check() {
 	filled
 	run ablate table g.toml; exits 0; says out '10.25 ± 0.35*'; says out '+2.05'

@@ -104,7 +104,7 @@ Test(gate_words, every_sentence_is_true_for_its_test)
 	}
 }
 
-/* Two one-sided bounds at alpha = 5 % enclose 90 %: a sentence that said "95 % bounds" of both was read as an interval. */
+/* Two one-sided bounds at alpha = 5 % enclose 90 %: "95 % bounds" of both was read as an interval. */
 Test(gate_words, a_bound_is_at_the_level_of_its_look)
 {
 	struct gate_rule r = rule(NI, 0.5);
@@ -157,8 +157,8 @@ Test(gate_words, a_remark_outlives_holm)
 	cr_assert_not_null(strstr(g[1].why, "The baseline has another configuration."));
 }
 
-/* Three fails of p = 0.012, 0.021 and 0.045. Holm compares them with 0.05/3, 0.05/2 and 0.05/1 and keeps all; Bonferroni
- * would keep the first alone, no correction at all keeps all of the second family, too. */
+/* Three fails of p = 0.012, 0.021 and 0.045. Holm compares them with 0.05/3, 0.05/2 and 0.05/1 and keeps all;
+ * Bonferroni would keep the first alone; no correction at all would keep all of the second family, too. */
 Test(gate_words, holm_is_neither_bonferroni_nor_nothing)
 {
 	struct gate_rule r = rule(NI, 1);
@@ -176,8 +176,8 @@ Test(gate_words, holm_is_neither_bonferroni_nor_nothing)
 	}
 }
 
-/* One new value carries its own spread: s sqrt(1 + 1/5) = 0.25884 * 1.09545. The error of the mean alone, s sqrt(1/5), or
- * a tolerance of s, would each turn one of these two verdicts. t(.95, 4) = 2.131847. */
+/* One new value carries its own spread: s sqrt(1 + 1/5) = 0.25884 * 1.09545. The error of the mean alone, s sqrt(1/5),
+ * or a tolerance of s, would each turn one of these two verdicts. t(.95, 4) = 2.131847. */
 Test(gate_words, the_prediction_interval_has_the_new_value_s_own_spread)
 {
 	struct gate_rule r = rule(NI, 0);
@@ -196,7 +196,8 @@ Test(gate_words, the_prediction_interval_has_the_new_value_s_own_spread)
 }
 
 /* The chance of passing at exactly the margin, which may be 5 %. A margin that is a share of the mean was taken as
- * known, which passed 5.4 % at 5 %, 9.4 % at 50 % and 14 % at 100 %. 40,000 samples: one standard error is 0.11 %. */
+ * known, which passed 5.3 % at 5 %, 9.3 % at 50 % and 14.1 % at 100 % (Welch, 8 seeds a side). 40,000 samples: one
+ * standard error is 0.11 %. */
 Test(gate_simulated, a_relative_margin_passes_falsely_as_often_as_alpha_says)
 {
 	static const double shares[] = { 0.05, 0.5, 1 };
@@ -205,14 +206,14 @@ Test(gate_simulated, a_relative_margin_passes_falsely_as_often_as_alpha_says)
 			enum gate_test test = kind == 0 ? GATE_WELCH_T : kind == 1 ? GATE_PAIRED_T : GATE_PREDICTION;
 			struct gate_rule r = rule(NI, shares[i]);
 			r.margin_relative = true;
-			struct gate_truth t = { .n = test == GATE_PREDICTION ? 1 : 5,
-				                    .m = 5,
+			struct gate_truth t = { .n = test == GATE_PREDICTION ? 1 : 8,
+				                    .m = 8,
 				                    .mean = 10,
 				                    .sd = 0.5,
 				                    .rho = kind == 1 ? 0.5 : 0,
 				                    .theta = 10 * shares[i] };
 			double pass = 100 * gate_simulate(&r, test, &t, 40000).pass;
-			cr_assert(pass <= 5.4 && pass >= 4.2, "margin %g, %s: false pass %.2f %%", shares[i], gate_test_name(test),
+			cr_assert(pass <= 5.4 && pass >= 4.4, "margin %g, %s: false pass %.2f %%", shares[i], gate_test_name(test),
 			          pass);
 		}
 }
@@ -306,7 +307,7 @@ Test(gate_words, power_of_one_against_many_and_of_a_share)
 	gate_power_text(&s, &g, 2);
 	cr_assert_not_null(strstr(s.data, "\n1 against 5  "), "%s", s.data);
 	cr_assert_not_null(strstr(s.data, "prediction interval\n"), "%s", s.data);
-	/* P(T < t) of the noncentral t with the new value's own error and 1.5 times the mean's: 5.01 / (2 sqrt(1 + 2.25/5)) */
+	/* noncentral t with the new value's own error and 1.5 times the mean's: 5.01 / (2 sqrt(1 + 2.25/5)) */
 	double t = stats_t_quantile(0.05, 4), want = 100 * stats_noncentral_t_cdf(t, 4, -5.01 / (2 * sqrt(1 + 2.25 / 5)));
 	double got = percent_after(s.data, "\n1 against 5  ", 4);
 	cr_assert(fabs(got - want) < 1.6, "%.1f, want %.1f: %s", got, want, s.data);

@@ -65,7 +65,7 @@ static void make(struct str *html, const char *toml, fixture_fn *fn, int points,
 		add_pictures(db, p, runs);
 	OK(published_read(&pub, NULL, e));
 	OK(study_load(&s, p, db, e));
-	OK(gates_judge(&g, s, "/nonexistent", NULL, 0, e));
+	OK(gates_judge(&g, s, &(struct gates_ask){ .baselines = "/nonexistent" }, e));
 	OK(report_html(
 		html, s,
 		&(struct report_ask){

@@ -391,7 +391,7 @@ Test(gates, arms_are_judged_against_arms_and_baselines)
 	struct gates g;
 	struct err bad = ERR_INIT;
 	char *dir = TMP("baselines");
-	OK(gates_judge(&g, s.study, dir, NULL, 0, e));
+	OK(gates_judge(&g, s.study, &(struct gates_ask){ .baselines = dir }, e));
 	cr_assert_eq(g.n, 2);
 	cr_assert_eq(g.results[0].verdict, GATE_PASS, "%s", g.results[0].why);
 	cr_assert_eq(g.results[0].test, GATE_PAIRED_T);
@@ -410,13 +410,14 @@ Test(gates, arms_are_judged_against_arms_and_baselines)
 	OK(io_mkdirs(dir, e));
 	OK(io_write_atomic(path, text.data, text.len, e));
 	static const char *const one[] = { "no-regression" }, *const none[] = { "no-regresion" };
-	OK(gates_judge(&g, s.study, dir, one, 1, e));
+	OK(gates_judge(&g, s.study, &(struct gates_ask){ .baselines = dir, .names = one, .n_names = 1 }, e));
 	cr_assert_eq(g.n, 1);
 	cr_assert_eq(g.results[0].verdict, GATE_PASS, "%s", g.results[0].why);
 	NEAR(g.results[0].diff, 0, 0);
 	NEAR(g.results[0].margin, 0.05 * 10.066666666666667, 1e-12);
 	gates_release(&g);
-	cr_assert_eq(gates_judge(&g, s.study, dir, none, 1, &bad), -1);
+	cr_assert_eq(gates_judge(&g, s.study, &(struct gates_ask){ .baselines = dir, .names = none, .n_names = 1 }, &bad),
+	             -1);
 	cr_assert_eq(bad.code, EXIT_USAGE);
 	done(&s);
 }
@@ -425,7 +426,7 @@ Test(gates, a_missing_seed_is_an_error_with_its_reason_but_not_under_looks)
 {
 	struct setup s = setup(fixture_grid, fixture_default);
 	struct gates g;
-	OK(gates_judge(&g, s.study, "/nonexistent", NULL, 0, e));
+	OK(gates_judge(&g, s.study, &(struct gates_ask){ .baselines = "/nonexistent" }, e));
 	cr_assert_eq(g.results[0].verdict, GATE_ERROR);
 	cr_assert_not_null(strstr(g.results[0].why, "l2 has no fid for seed 1 (running"), "%s", g.results[0].why);
 	gates_release(&g);
@@ -438,7 +439,7 @@ Test(gates, a_missing_seed_is_an_error_with_its_reason_but_not_under_looks)
 	/* arm "uniform" lacks its third seed: a look at two seeds can be read */
 	struct grid_gate *looks = &s.plan->grid->gates[0];
 	looks->rule.against = "uniform", looks->rule.looks[0] = 2, looks->rule.looks[1] = 3, looks->rule.n_looks = 2;
-	OK(gates_judge(&g, s.study, "/nonexistent", NULL, 0, e));
+	OK(gates_judge(&g, s.study, &(struct gates_ask){ .baselines = "/nonexistent" }, e));
 	cr_assert_eq(g.results[0].look, 1, "%s", g.results[0].why);
 	cr_assert_eq(g.results[0].n_cand, 2);
 	NEAR(g.results[0].alpha, 0.025, 0);
