@@ -257,7 +257,9 @@ int query_checkpoint_place(char **out, struct db *db, const char *beginning, str
 	                  "FROM life l JOIN attempt t ON t.id = l.id WHERE t.resumed_from IS NOT NULL AND l.age < 1000) "
 	                  "SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM life l "
 	                  "JOIN attempt t ON t.id = l.id JOIN checkpoint c ON c.attempt = t.id "
-	                  "JOIN artifact a ON a.hash = c.artifact ORDER BY l.done DESC, c.step DESC, l.age, l.own LIMIT 1",
+	                  "JOIN artifact a ON a.hash = c.artifact "
+	                  "LEFT JOIN pruned p ON p.attempt = t.id AND p.name = a.name "
+	                  "ORDER BY p.name IS NULL DESC, l.done DESC, c.step DESC, l.age, l.own LIMIT 1",
 	                  "s", pattern);
 }
 

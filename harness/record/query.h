@@ -79,7 +79,7 @@ bool query_running_next(struct running_row *out, struct db_rows *rows);
  * before it recorded, too: a process killed between the two leaves a file, but not the last points of its curves. */
 MUST_CHECK int query_has_checkpoint(bool *out, struct db *db, const char *attempt, int64_t step, struct err *e);
 /* "CELL12/ATTEMPT/NAME" of the newest checkpoint of the attempts, or cells, whose id, or hash, starts with it, or of
- * the lives they resumed from, which may be another cell's; done ones first. */
+ * the lives they resumed from, which may be another cell's; done ones first, pruned ones last. */
 MUST_CHECK int query_checkpoint_place(char **out, struct db *db, const char *beginning, struct err *e);
 /* Canonical JSON of the arm of those attempts, or cells: what a checkpoint is to be sampled as, whoever trained it. */
 MUST_CHECK int query_config_named(char **out, struct db *db, const char *beginning, struct err *e);

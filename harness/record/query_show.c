@@ -46,6 +46,7 @@ static const struct show_part parts[] = {
 	{ .key = "outputs",
 	  .sql = "SELECT o.role, f.name, f.hash FROM output o JOIN artifact f ON f.hash = o.artifact "
 	         "WHERE o.attempt = ? ORDER BY o.role" },
+	{ .key = "pruned", .sql = "SELECT name, bytes, created FROM pruned WHERE attempt = ? ORDER BY created, name" },
 	{ .key = "environment",
 	  .json = "json",
 	  .sql = "SELECT v.json FROM attempt a JOIN env v ON v.hash = a.env WHERE a.id = ?" },

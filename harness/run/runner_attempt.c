@@ -7,6 +7,7 @@
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "harness/record/provenance.h"
+#include "harness/record/prune.h"
 #include "harness/record/query.h"
 #include "harness/record/query_stage.h"
 
@@ -133,6 +134,21 @@ static int tell_other_microbatch(struct store *s, const struct run_cell *c, cons
 	return db_done(&rows, e);
 }
 
+/* A training whose checkpoints were pruned begins again. */
+static int tell_pruned(struct store *s, const struct run_cell *c, const struct run_options *o, struct err *e)
+{
+	SCOPED(free) char *day = NULL;
+	if (prune_when_of_cell(&day, s->db, c->cell, e))
+		return -1;
+	if (!day || !o->say)
+		return 0;
+	SCOPED(free)
+	char *line = xstrfmt("%s seed %lld (%.12s): its checkpoint was pruned on %s: it is trained again",
+	                     c->label ? c->label : "cell", (long long)c->seed, c->cell, day);
+	o->say(o->say_ctx, line, true);
+	return 0;
+}
+
 int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
                const struct slot_order *order, struct err *e)
 {
@@ -144,6 +160,8 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 	slot->journal = store_journal(s, c->cell, slot->attempt);
 	slot->trains = !from || from->step < c->steps;
 	if (query_next_n(&slot->n, s->db, c->cell, e) || io_mkdirs(slot->dir, e))
+		return -1;
+	if (!from && strcmp(order->purpose, "run") == 0 && tell_pruned(s, c, o, e))
 		return -1;
 	if (from && (earlier_share(from, s->db, s->runs, slot->dir, e) ||
 	             (slot->trains && tell_other_microbatch(s, c, from->attempt, o, e))))

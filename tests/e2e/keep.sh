@@ -122,4 +122,174 @@ test_a_disk_that_is_too_small_for_the_plan() {
 }
 json() { grep -o "\"$1\": *[0-9]*" out | grep -o '[0-9]*$'; } # KEY of ./out
 
+# --- prune ---
+
+checkpoints() { find ablate.db-runs -name '*.ckpt' | wc -l; }
+hashes() { for f in ablate.db-runs/*/*/journal.jsonl; do sha256sum "$f"; done; }
+
+# Nothing that a table, a gate or verify needs may go, and a listing changes no byte.
+test_prune_lists_and_removes_what_nobody_needs() {
+	small_grid 60
+	run ablate run g.toml --jobs 1; exits 0
+	run ablate table g.toml --format md; exits 0
+	grep -v '^<!--' out >want.md
+	hashes >before
+	check test "$(checkpoints)" -eq 4
+	sha256sum ablate.db >db.before
+	run ablate prune
+	exits 0
+	says out 'superseded         2'
+	says out 'final              2'
+	says err '--yes removes superseded, stale: 2 files, 5.'
+	sha256sum -c db.before >/dev/null || fail "a listing changed the database"
+	check test "$(checkpoints)" -eq 4
+	run ablate prune --json; exits 0
+	says out '"removed": false'
+	check test "$(grep -c '"path"' out)" -eq 2
+	run ablate prune --yes
+	exits 0
+	says out 'removed 2 files: 5.'
+	check test "$(checkpoints)" -eq 2
+	check test "$(sql ablate.db "SELECT count(*) FROM pruned WHERE name = 'step-00000050.ckpt' AND bytes > 1000000")" -eq 2
+	cell=$(sql ablate.db "SELECT min(cell) FROM attempt")
+	run ablate sample "$cell" -n 4 -o s.npz; exits 0
+	run ablate prune final logs pictures refs --yes; exits 0
+	check test "$(checkpoints)" -eq 0
+	check test ! -e "$(echo ablate.db-runs/*/*/log)"
+	hashes >after
+	same before after
+	run ablate table g.toml --format md; exits 0
+	grep -v '^<!--' out >now.md
+	same want.md now.md
+	run ablate run g.toml; exits 0
+	says err '2 cached'
+	run ablate merge --rebuild; exits 0
+	says out 'identical to before'
+	run ablate prune --yes; exits 0
+	says out 'removed 0 files'
+}
+
+# Instead of "no such file".
+test_what_was_pruned_is_told_with_what_makes_it_again() {
+	small_grid 6
+	run ablate run g.toml --jobs 1; exits 0
+	run ablate prune final --yes; exits 0
+	cell=$(sql ablate.db "SELECT min(cell) FROM attempt")
+	id=$(sql ablate.db "SELECT id FROM attempt WHERE cell = '$cell'")
+	run ablate sample "$cell" -n 4 -o s.npz
+	exits 5
+	lines_of err 1
+	says err "attempt ${id:0:8}: its checkpoint was pruned on $(date -u +%Y-%m-%d)"
+	says err "\`ablate verify ${id:0:8} --db ablate.db\` makes it again"
+	run ablate show "$id"; exits 0
+	says out 'step-00000006.ckpt'
+	says out 'pruned'
+	run ablate verify "${id:0:8}" --db ablate.db; exits 0
+	run ablate sample "${cell:0:12}" -n 4 -o s.npz; exits 0
+	# one more score: what is needed for it is trained again, and said
+	sed -i 's/samples = 100/samples = 90/' g.toml
+	run ablate run g.toml --jobs 1; exits 0
+	check test "$(grep -c 'its checkpoint was pruned on .* it is trained again' err)" -eq 2
+	says err '2 done'
+}
+
+# What is stopped goes on from its last checkpoints: they stay unless everything is asked for.
+test_prune_keeps_what_is_not_finished() {
+	small_grid 400
+	"$ABLATE" run g.toml --jobs 2 >out 2>err & runner=$!
+	await 60 '[ "$(cat ablate.db-runs/*/*/journal.jsonl 2>/dev/null | grep -c "\"checkpoint\"")" -ge 4 ]'
+	run ablate prune --yes
+	exits 5
+	says err 'is running on it'
+	run ablate prune; exits 0
+	says out 'final              0'
+	kill -TERM $runner
+	wait $runner
+	had=$(checkpoints)
+	run ablate prune final --yes
+	exits 0
+	says out 'removed 0 files'
+	says err 'that other cells go on from; --all removes them, too'
+	check test "$(checkpoints)" -eq "$had"
+	run ablate resume; exits 0
+	check test "$(sql ablate.db "SELECT count(*) FROM attempt WHERE state = 'done' AND resumed_step > 0")" -eq 2
+	run ablate prune --yes; exits 0
+	check test "$(checkpoints)" -eq 2
+}
+
+# An attempt that goes on shares the files that it begins with: what a name takes is free when the last one goes.
+test_prune_counts_what_is_freed() {
+	local size
+	small_grid 60
+	run ablate run g.toml --jobs 1; exits 0
+	sed -i 's/samples = 100/samples = 90/' g.toml
+	run ablate run g.toml --jobs 1; exits 0
+	check test "$(checkpoints)" -eq 8
+	size=$(stat -c %s "$(find ablate.db-runs -name step-00000050.ckpt | head -1)")
+	run ablate prune --json; exits 0
+	check test "$(grep -c '"path"' out)" -eq 6
+	check test "$(json frees | head -1)" -eq $((2 * size))
+	before=$(du -s --block-size=1 ablate.db-runs | cut -f1)
+	run ablate prune --yes; exits 0
+	check test $((before - $(du -s --block-size=1 ablate.db-runs | cut -f1))) -ge $((2 * size - 100000))
+	check test "$(sql ablate.db "SELECT sum(bytes) FROM pruned")" -eq $((2 * size))
+}
+
+test_prune_removes_what_dead_processes_left() {
+	small_grid 6
+	run ablate run g.toml --jobs 1; exits 0
+	attempt=$(echo ablate.db-runs/*/*/journal.jsonl | cut -d' ' -f1)
+	attempt=${attempt%/journal.jsonl}
+	lost=${attempt%/*}/01234567-89ab-4def-8123-456789abcdef
+	mkdir "$lost"
+	echo '{}' >"$lost/job.json"
+	echo x >"$attempt/step-00000003.ckpt.tmp-999999999"
+	echo x >"$attempt/step-00000004.ckpt.tmp-$$"
+	echo x >ablate.db.v3-7.bak
+	# what is young may be of a worker that is only starting
+	run ablate prune; exits 0
+	says out 'stale              0'
+	touch -d '2 hours ago' "$lost" "$attempt"/*.tmp-*
+	run ablate prune; exits 0
+	says out 'stale              2'
+	says out 'backups            1'
+	run ablate prune --yes; exits 0
+	check test ! -e "$lost"
+	check test ! -e "$attempt/step-00000003.ckpt.tmp-999999999"
+	check test -e "$attempt/step-00000004.ckpt.tmp-$$"
+	check test -e ablate.db.v3-7.bak
+	run ablate prune nonsense
+	exits 2
+	run ablate prune --db none.db --yes
+	exits 5
+	check test ! -e none.db
+}
+
+# Before each write and each removal: what is gone is recorded, and the next prune does the rest.
+test_prune_killed_anywhere() {
+	local at gone
+	no_sanitizers
+	small_grid 60
+	run ablate run g.toml --jobs 1; exits 0
+	cp -a ablate.db-runs all-runs
+	cp ablate.db all.db
+	for ((at = 1; at < 200; at++)); do
+		rm -rf ablate.db*
+		cp -a all-runs ablate.db-runs
+		cp all.db ablate.db
+		run with_shim SHIM_KILL_AT=$at SHIM_UNLINK=1 SHIM_PATH=ablate.db "$ABLATE" prune --all --yes
+		[ "$code" -eq 0 ] && break
+		exits 137
+		gone=$(($(find all-runs -name '*.ckpt' -o -name log -o -name '*.png' | wc -l) - $(find ablate.db-runs -name '*.ckpt' -o -name log -o -name '*.png' | wc -l)))
+		run ablate prune --all --yes; exits 0
+		check test "$(checkpoints)" -eq 0
+		check test "$(sql ablate.db "SELECT count(*) FROM pruned WHERE name LIKE '%.ckpt'")" -eq 4
+		check test "$(sql ablate.db "SELECT count(*) FROM pruned")" -ge "$gone"
+		whole ablate.db
+	done
+	check test $at -gt 12
+	run ablate run g.toml; exits 0
+	says err '2 cached'
+}
+
 run_tests "$@"

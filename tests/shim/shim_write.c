@@ -8,6 +8,7 @@
  * SHIM_KILL_AT=N     the process is killed with SIGKILL just before the N-th
  * SHIM_SHORT=1       the failing write first writes half of its bytes, as a disk does that fills up in the middle
  * SHIM_SLEEP_US=U    each takes U microseconds longer
+ * SHIM_UNLINK=1      removals count, too
  * SHIM_PATH=TEXT     only files whose path holds TEXT
  * SHIM_COUNTER=FILE  count over all processes, in this file */
 #define _GNU_SOURCE
@@ -110,4 +111,12 @@ int rename(const char *from, const char *to)
 	const char *wanted = getenv("SHIM_PATH");
 	SHIM_NEXT(next, "rename");
 	return fails(!wanted || strstr(to, wanted)) ? -1 : next(from, to);
+}
+
+int unlink(const char *path)
+{
+	static int (*next)(const char *);
+	const char *wanted = getenv("SHIM_PATH");
+	SHIM_NEXT(next, "unlink");
+	return shim_long("SHIM_UNLINK", 0) && fails(!wanted || strstr(path, wanted)) ? -1 : next(path);
 }
