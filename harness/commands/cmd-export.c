@@ -3,9 +3,11 @@
 #include "harness/cli/cmd.h"
 #include "harness/record/dump.h"
 #include "harness/record/hidden.h"
+#include "harness/record/query_grid.h"
 #include "harness/record/query_show.h"
 #include "harness/record/query_study.h"
 #include "harness/show/export.h"
+#include "harness/show/export_crate.h"
 #include "harness/text/json_writer.h"
 
 #include "model/base/io.h"
@@ -23,6 +25,14 @@ static const struct opt options[] = {
 	  .kind = OPT_STRING,
 	  .arg = "DIR",
 	  .help = "event files with the curves and scores of each cell" },
+	{ .name = "ro-crate",
+	  .kind = OPT_STRING,
+	  .arg = "DIR",
+	  .help = "a folder with the run of a grid as a Workflow Run RO-Crate" },
+	{ .name = "grid",
+	  .kind = OPT_STRING,
+	  .arg = "NAME",
+	  .help = "with --ro-crate: the grid, by name or hash (default: the one that was run last)" },
 	{ .name = "table",
 	  .letter = 't',
 	  .kind = OPT_STRING,
@@ -91,19 +101,48 @@ static int tell_json(const struct cli *c, struct target *t, const char *output)
 	return fwrite(out.data, 1, out.len, stdout) == out.len && fflush(stdout) == 0 ? EXIT_OK : EXIT_INCOMPLETE;
 }
 
+static int crate(struct cli *c, struct db *db, const char *dir, struct err *e)
+{
+	const char *name = cli_string(c, "grid", NULL), metadata[] = "/ro-crate-metadata.json";
+	SCOPED(free) char *grid = NULL;
+	SCOPED(free) char *folder = xstrdup(dir);
+	size_t n = strlen(dir), tail = strlen(metadata);
+	int actions;
+	if (strcmp(dir, metadata + 1) == 0) /* the file's name is fixed: who gives it means its folder */
+		(void)snprintf(folder, n, ".");
+	else if (n > tail && strcmp(dir + n - tail, metadata) == 0)
+		folder[n - tail] = '\0';
+	if (query_grid_hash(&grid, db, name, e))
+		return cli_fail(c, e);
+	if (!grid && name)
+		return cli_usage(c, "no grid '%s' in %s; `ablate status` lists them", name, c->db);
+	if (!grid)
+		return cli_usage(c, "%s: no grid was run", c->db);
+	if (export_crate(&actions, db, grid, folder, cli_flag(c, "identity") > 0, e))
+		return cli_fail(c, e);
+	cli_say(c, "%s: an RO-Crate with %d attempt%s", folder, actions, str_plural(actions));
+	return c->json ? cli_print_json(c, json_pack("{s:s, s:s, s:i}", "dir", folder, "grid", grid, "attempts", actions))
+	               : EXIT_OK;
+}
+
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	SCOPED(db) struct db *db = NULL;
 	const char *dir = cli_string(c, "tensorboard", NULL), *output = cli_string(c, "output", NULL);
+	const char *crate_dir = cli_string(c, "ro-crate", NULL);
 	struct target t = { .to_file = false };
-	if (!!cli_flag(c, "csv") + !!cli_flag(c, "jsonl") + !!cli_flag(c, "sql") + !!dir > 1)
-		return cli_usage(c, "give only one of --csv, --jsonl, --sql and --tensorboard");
+	if (!!cli_flag(c, "csv") + !!cli_flag(c, "jsonl") + !!cli_flag(c, "sql") + !!dir + !!crate_dir > 1)
+		return cli_usage(c, "give only one of --csv, --jsonl, --sql, --tensorboard and --ro-crate");
+	if (cli_given(c, "grid") && !crate_dir)
+		return cli_usage(c, "--grid belongs to --ro-crate");
 	if (c->json && cli_flag(c, "sql") && !output)
 		return cli_usage(c, "--sql is a script, not JSON: write it to a file with -o FILE");
 	if (db_open(&db, c->db, DB_READ, &e) || query_check_scores(db, NULL, &e) ||
 	    (!cli_flag(c, "identity") && db_hide_identity(db, &e)))
 		return cli_fail(c, &e);
+	if (crate_dir)
+		return crate(c, db, crate_dir, &e);
 	if (dir) {
 		int n;
 		if (export_tensorboard(&n, db, dir, &e))
@@ -130,10 +169,13 @@ static int run(struct cli *c)
 
 const struct cmd cmd_export = {
 	.name = "export",
-	.summary = "write results as CSV, JSON lines, SQL or TensorBoard event files",
+	.summary = "write results as CSV, JSON lines, SQL, TensorBoard event files or an RO-Crate",
 	.help =
 		"Scores are those of the attempt used for each cell (view v_result), with the decimal value and its exact "
 		"hexadecimal form.\n\n"
+		"--ro-crate describes the run of a grid for programs that know nothing of this one (Workflow Run RO-Crate): "
+		"the grid file as workflow, and for each cell the program, settings, environment, inputs and outputs by "
+		"SHA-256, scores, times and outcome, with the signed statements that are valid.\n\n"
 		"What is exported has no host names, boot ids, devices' numbers or paths unless --identity asks for them. An "
 		"SQL script that is to be a whole copy of the database needs it.",
 	.options = options,

@@ -2,9 +2,9 @@
  *
  * With $ABLATE_NO_IDENTITY (which `ablate run --no-identity` sets for itself and its workers) what is recorded has no
  * host name, no number by which a device can be told from others of its kind, and no path in a reason or note; the boot
- * id, by which a dead process is known, is recorded as a salted hash. What decides numbers stays: processor, instruction
- * sets, libraries, device and driver; and so do the process id, a job's number of Slurm, and the texts of grids. Logs,
- * jobs and frozen plans in the run folder are no records: they stay on the machine.
+ * id, by which a dead process is known, is recorded as a salted hash. What decides numbers stays: processor,
+ * instruction sets, libraries, device and driver; and so do the process id, a job's number of Slurm, and the texts of
+ * grids. Logs, jobs and frozen plans in the run folder are no records: they stay on the machine.
  *
  * What leaves by an export is hidden in the same way unless identity is asked for: db_hide_identity. */
 #ifndef ABLATE_HIDDEN_H

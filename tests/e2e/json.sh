@@ -41,7 +41,7 @@ test_studies_results_and_records() {
 	one_object 0 status; one_object 0 resume; one_object 0 cancel; one_object 0 prune; one_object 0 prune --yes; one_object 0 cancel "$id"
 	one_object 0 show "$id"; one_object 0 show "$cell"
 	one_object 0 table t.toml; one_object 0 figure t.toml curves -o f.svg; one_object 0 report t -o r.html
-	one_object 0 export; one_object 0 export --table attempt; one_object 0 export --csv -o x.csv; one_object 0 export --tensorboard tb
+	one_object 0 export; one_object 0 export --table attempt; one_object 0 export --csv -o x.csv; one_object 0 export --tensorboard tb; one_object 0 export --ro-crate crate
 	one_object 5 gate t.toml; one_object 0 baseline propose t.toml; one_object 0 baseline accept t.toml --reason "the first"
 	one_object 0 gate t.toml; one_object 0 baseline list; one_object 0 verify "$id"
 	one_object 0 key new --file k.pem; ABLATE_KEY=k.pem one_object 0 attest --all; one_object 0 attest --check; one_object 0 attest --export s.jsonl

@@ -1,0 +1,34 @@
+#!/bin/bash
+# crate.sh - do other people's programs read what ablate exports? A signed run of two small cells, its RO-Crate and its
+# statements, read by rocrate, in-toto's package and securesystemslib (tests/peers/records.txt) in a virtual environment.
+#   ci/crate.sh [BUILD]
+# Exit 77: no index answers.
+. "$(dirname "$0")/lib.sh"
+build=$(cd "${1:-build}" && pwd) || die "${1:-build} is not there: build first"
+python3 -c 'import venv, ensurepip' 2>/dev/null || die "no python3 that can make virtual environments; Debian's python3-venv can"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+python3 -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/peers/records.txt >"$work/log" 2>&1 ||
+	{ echo "crate.sh: cannot get the packages from the Python index: $(tail -1 "$work/log" | cut -c1-300)" >&2; exit 77; }
+cat >"$work/g.toml" <<-END
+schema = 1
+[grid]
+name = "crate"
+seeds = { train = [1, 2], eval = [101] }
+[base]
+preset = "ict-shapes8-ci"
+train.steps = 4
+train.batch = 4
+[[metric]]
+name = "fid"
+samples = 100
+nfe = [1, 2]
+END
+export ABLATE_KEY=$work/key.pem ABLATE_CACHE=$work/cache
+cd "$work"
+"$build/ablate" key new --json >key.json
+python3 -c 'import json; open("public.pem", "w").write(json.load(open("key.json"))["public"])'
+"$build/ablate" run g.toml -q >/dev/null
+"$build/ablate" export --ro-crate crate -q
+"$work/venv/bin/python" "$ROOT/tests/peers/records_peer.py" crate public.pem
