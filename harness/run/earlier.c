@@ -76,12 +76,20 @@ static double decay_of(const json_t *config)
 	return json_is_number(v) ? json_number_value(v) : -1;
 }
 
-/* The averages in a checkpoint; heap. NULL where it cannot be read. */
-static double *averages_in(int *n, const char *dir, int64_t step)
+/* The averages in a checkpoint; heap. One that cannot be read counts as having that of its config: who begins with it
+ * passes over it and says so. */
+static double *averages_in(int *n, const char *dir, int64_t step, const char *config)
 {
 	SCOPED(free) char *path = xstrfmt("%s/step-%08lld.ckpt", dir, (long long)step);
 	double *decays = NULL;
-	return ckpt_decays(&decays, n, path, NULL) ? NULL : decays;
+	if (!ckpt_decays(&decays, n, path, NULL))
+		return decays;
+	json_t *o = json_loads(config, 0, NULL);
+	decays = xmalloc(sizeof *decays);
+	*decays = decay_of(o);
+	*n = 1;
+	json_decref(o);
+	return decays;
 }
 
 static bool has_average(const double *decays, int n, double decay)
@@ -105,7 +113,6 @@ int earlier_find(struct earlier *out, struct db *db, const char *runs, const str
 	int rc = 0;
 	while (!rc && query_training_next(&r, &rows)) {
 		int64_t step = -1;
-		bool own = strcmp(r.cell, want->cell) == 0;
 		if (strlen(r.attempt) >= HOST_UUID || strlen(r.cell) >= SHA256_HEX)
 			continue;
 		SCOPED(free) char *dir = dir_of(runs, r.cell, r.attempt);
@@ -113,15 +120,10 @@ int earlier_find(struct earlier *out, struct db *db, const char *runs, const str
 		if (step < 0 || step < best.step)
 			continue;
 		int n = 0;
-		double *decays = averages_in(&n, dir, step);
-		if (!has_average(decays, n, decay) && (decays || !own)) { /* an own one may be damaged: training says so */
+		double *decays = averages_in(&n, dir, step, r.config);
+		if (!has_average(decays, n, decay)) {
 			free(decays);
 			continue;
-		}
-		if (!decays) {
-			decays = xmalloc(sizeof *decays);
-			decays[0] = decay;
-			n = 1;
 		}
 		free(best.ema);
 		best.ema = decays;

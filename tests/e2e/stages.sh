@@ -24,7 +24,7 @@ stages() {
 	END
 }
 # Attempts that trained: those with points of curves.
-trainings() { sql "${1:-a.db}" "SELECT count(DISTINCT attempt) FROM curve"; }
+trainings() { sql "${1:-a.db}" "SELECT count(DISTINCT attempt) FROM curve JOIN attempt a ON a.id = attempt WHERE a.purpose = 'run'"; }
 # No step was trained twice: each training has each point of its curve once.
 no_step_twice() {
 	local twice
@@ -72,6 +72,26 @@ test_ways_to_sample_share_a_training() {
 	run ablate show "$student" --db a.db
 	says out "training"
 	says out "sample.weights=ema"
+}
+
+# Averages of several decays come out of one training, to the bits of trainings that keep one.
+test_decays_share_a_training() {
+	stages ema.decay '0.9, 0.99' 40 1 1
+	run ablate plan g.toml --db a.db
+	says out "1 training: 1 to do; 2 samplings and 2 scores to do; 2 cells share a training"
+	run ablate run --threads 1 g.toml --db a.db -j 2
+	exits 0
+	check [ "$(trainings)" = 1 ]
+	as_if_alone 'ema.decay=0.9' 'ema.decay=0.99'
+	run ablate verify "$(sql a.db "SELECT cell FROM grid_cell WHERE label = 'ema.decay=0.99'")" --db a.db
+	exits 0
+	# an average that the training did not keep cannot be had of it: that one trains, once, for all the others, too
+	FILE=h.toml stages ema.decay '0.5, 0.6' 40 1 1
+	run ablate run --threads 1 h.toml --db a.db -j 2
+	exits 0
+	check [ "$(trainings)" = 2 ]
+	run ablate plan g.toml --db a.db
+	says out "2 cells: 2 cached"
 }
 
 # Three at once: the others wait for the one that trains instead of training beside it.
