@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "harness/judge/gate.h"
 #include "harness/record/db.h"
+#include "harness/record/stage.h"
 #include "harness/record/host.h"
 #include "harness/record/record_state.h"
 #include "model/base/io.h"
@@ -294,12 +295,36 @@ static void make_older(const char *path, int version)
 	db_close(db);
 }
 
+/* Settings that no version wrote must not keep a database from being opened: their cells have no training to share. */
+Test(db, settings_that_cannot_be_read_do_not_stop_the_migration)
+{
+	struct db *db;
+	int64_t n;
+	make_older(TMP("odd.db"), 3);
+	static const struct db_schema nothing = { 3, "", two_steps };
+	OK(db_open_schema(&db, TMP("odd.db"), DB_WRITE, &nothing, &e));
+	OK(db_script(db, &e,
+	             "INSERT INTO arm VALUES(hex(randomblob(32)), '[1]'); INSERT INTO cell SELECT hex(randomblob(32)), "
+	             "hash, 1, 1, 'd' FROM arm WHERE config = '[1]'"));
+	db_close(db);
+	OK(db_open(&db, TMP("odd.db"), DB_WRITE, &e));
+	OK(db_int_of(&n, 0, db, &e, "SELECT count(*) FROM cell WHERE training IS NULL", ""));
+	cr_assert_eq(n, 1);
+	OK(db_int_of(&n, 0, db, &e, "SELECT count(*) FROM cell WHERE training IS NOT NULL", ""));
+	cr_assert_eq(n, 1);
+	/* filled once, and never changed */
+	cr_assert_eq(db_script(db, NULL, "UPDATE cell SET training = 'x' WHERE training IS NOT NULL"), -1);
+	cr_assert_eq(db_script(db, NULL, "UPDATE cell SET training = 'x', seed = 2 WHERE training IS NULL"), -1);
+	db_close(db);
+}
+
 static void becomes_new(int version)
 {
 	char *path = TMP("old.db"), *fresh = TMP("fresh.db");
 	struct db *db;
 	make_older(path, version);
-	SCOPED(free) char *made = NULL;
+	SCOPED(free) char *made = NULL, *training = NULL;
+	char key[SHA256_HEX];
 	char before[SHA256_HEX], after[SHA256_HEX];
 	int64_t read = 0;
 	OK(io_sha256_file(before, path, &e));
@@ -317,6 +342,10 @@ static void becomes_new(int version)
 	OK(db_open(&db, path, DB_WRITE, &e));
 	OK(db_text_of(&made, db, &e, "SELECT made_of FROM grid WHERE hash = 'h'", ""));
 	cr_assert_str_eq(made, "{}");
+	/* without the key of its training, a cell's checkpoint would be another's training done again */
+	OK(db_text_of(&training, db, &e, "SELECT training FROM cell", ""));
+	OK(stage_training_key(key, "{}", "d", 1, 1, &e));
+	cr_assert_str_eq(training, key);
 	db_close(open_new(fresh));
 	SCOPED(free) char *attach = xstrfmt("ATTACH '%s' AS f", fresh);
 	OK(db_script(db, &e, attach));
