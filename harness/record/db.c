@@ -65,23 +65,33 @@ static int open_handle(struct db *db, int flags, struct err *e)
 	return db_add_stages(db, e);
 }
 
-/* Probes of programs that were killed while they tried. */
-static void remove_old_probes(const char *path)
+/* Files PREFIX + PID of programs that were killed while they made them. */
+static void remove_of_dead(const char *prefix)
 {
-	SCOPED(free) char *pattern = xstrfmt("%s.probe-*", path);
+	SCOPED(free) char *pattern = xstrfmt("%s*", prefix);
 	glob_t g;
 	if (glob(pattern, 0, NULL, &g))
 		return;
 	for (size_t i = 0; i < g.gl_pathc; i++)
-		if (!host_pid_alive((pid_t)strtol(g.gl_pathv[i] + strlen(pattern) - 1, NULL, 10)))
+		if (!host_pid_alive((pid_t)strtol(g.gl_pathv[i] + strlen(prefix), NULL, 10)))
 			(void)unlink(g.gl_pathv[i]);
 	globfree(&g);
+}
+
+static void remove_files(const char *path)
+{
+	static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		SCOPED(free) char *name = xstrfmt("%s%s", path, tails[i]);
+		(void)unlink(name);
+	}
 }
 
 /* Does WAL work here? It can report success and fail at the first write, so: write, close, open again, read. */
 static bool wal_works(const char *path)
 {
-	remove_old_probes(path);
+	SCOPED(free) char *prefix = xstrfmt("%s.probe-", path);
+	remove_of_dead(prefix);
 	struct db probe = { .path = xstrfmt("%s.probe-%ld", path, (long)getpid()) };
 	bool ok = false;
 	char *mode = NULL;
@@ -95,11 +105,7 @@ static bool wal_works(const char *path)
 	}
 	free(mode);
 	db_finish(&probe);
-	static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
-	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-		SCOPED(free) char *name = xstrfmt("%s%s", probe.path, tails[i]);
-		(void)unlink(name);
-	}
+	remove_files(probe.path);
 	free(probe.path);
 	return ok;
 }
@@ -151,43 +157,82 @@ static int migrate(struct db *db, const struct db_schema *schema, int64_t from, 
 	return db_exec(db, e, "UPDATE meta SET value = ? WHERE key = 'schema_version'", "i", (int64_t)schema->version);
 }
 
-/* A copy beside the database, before anything of it changes. */
-static int back_up(struct db *db, int64_t version, struct err *e)
+static int sync_file(const char *path, struct err *e)
 {
-	SCOPED(free) char *copy = xstrfmt("%s.v%lld-%ld.bak", db->path, (long long)version, (long)getpid());
-	if (io_exists(copy))
-		return err_code(e, EXIT_RECORD, "%s: in the way of a backup; move it", copy);
-	if (db_exec(db, e, "VACUUM INTO ?", "s", copy))
+	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EROFS)
+	           ? 0
+	           : err_code(e, EXIT_RECORD, "%s: cannot sync: %s", path, strerror(errno));
+}
+
+/* A copy beside the database, before anything of it changes: written under another name, which a kill may leave, and
+ * named once it is whole. An earlier copy is not overwritten. */
+static int back_up(char **made, struct db *db, int64_t version, struct err *e)
+{
+	SCOPED(free) char *prefix = xstrfmt("%s.v%lld.bak.part-", db->path, (long long)version);
+	SCOPED(free) char *part = xstrfmt("%s%ld", prefix, (long)getpid());
+	remove_of_dead(prefix);
+	remove_files(part); /* of a process that had our number */
+	int rc = db_exec(db, e, "VACUUM INTO ?", "s", part) || sync_file(part, e) ? -1 : 0;
+	for (int k = 1; !rc && !*made; k++) {
+		SCOPED(free)
+		char *name = k == 1 ? xstrfmt("%s.v%lld.bak", db->path, (long long)version)
+		                    : xstrfmt("%s.v%lld-%d.bak", db->path, (long long)version, k);
+		if (io_exists(name))
+			continue;
+		if (rename(part, name))
+			rc = err_code(e, EXIT_RECORD, "%s: cannot rename: %s", part, strerror(errno));
+		else
+			*made = xstrdup(name);
+	}
+	if (rc) {
+		remove_files(part);
 		return err_in(e, "cannot back up before bringing the schema up to date");
-	(void)snprintf(db->note, sizeof db->note, "%s: schema brought from %lld up to date; the old file is %s", db->path,
-	               (long long)version, copy);
+	}
 	return 0;
 }
 
-static int prepare_for_writing(struct db *db, const struct db_schema *schema, struct err *e)
+/* The old file as it was, or the new one: everything happens in one transaction. */
+static int create_or_migrate(bool *migrated, struct db *db, const struct db_schema *schema, struct err *e)
 {
 	int64_t version, tables;
-	if (set_journal(db, e) ||
-	    db_script(db, e, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON") ||
-	    pragma_int(&version, db, "PRAGMA user_version", e))
-		return -1;
-	if (version == schema->version)
-		return 0;
-	if (version && back_up(db, version, e))
-		return -1;
 	if (db_script(db, e, "BEGIN EXCLUSIVE") || pragma_int(&version, db, "PRAGMA user_version", e) ||
 	    pragma_int(&tables, db, "SELECT count(*) FROM sqlite_schema", e))
 		return -1;
+	*migrated = version && version != schema->version;
 	int rc = version == schema->version ? 0
 	         : version == 0 && tables
 	             ? err_code(e, EXIT_RECORD,
 	                        "%s: an SQLite database, but not one of ablate (it has tables and no version)", db->path)
 	         : version == 0 ? create(db, schema, e)
 	                        : migrate(db, schema, version, e);
-	if (rc || db_commit(db, e)) {
+	return rc || db_commit(db, e) ? -1 : 0;
+}
+
+static int prepare_for_writing(struct db *db, const struct db_schema *schema, struct err *e)
+{
+	int64_t version;
+	if (set_journal(db, e) ||
+	    db_script(db, e, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA recursive_triggers = ON") ||
+	    pragma_int(&version, db, "PRAGMA user_version", e))
+		return -1;
+	if (version == schema->version)
+		return 0;
+	SCOPED(free) char *copy = NULL;
+	bool migrated = false;
+	if (version && back_up(&copy, db, version, e))
+		return -1;
+	if (create_or_migrate(&migrated, db, schema, e)) {
 		db_rollback(db);
+		if (copy)
+			(void)unlink(copy); /* the database is what it was */
 		return -1;
 	}
+	if (copy && !migrated)
+		(void)unlink(copy); /* another program was faster: what was copied may be its work */
+	else if (copy)
+		(void)snprintf(db->note, sizeof db->note, "%s: schema brought from %lld up to date; the old file is %s",
+		               db->path, (long long)version, copy);
 	return 0;
 }
 

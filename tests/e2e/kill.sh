@@ -103,4 +103,58 @@ test_a_full_disk() {
 	check test "$(sql full/k.db "SELECT count(DISTINCT cell) FROM attempt WHERE state = 'done'")" -eq 40
 }
 
+# Killed, or without space, at every write of a migration: the database is the old one or the new one, its copy is whole,
+# and the next try is not held up by what this one left.
+old_grid() {
+	small_grid 6
+	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
+	run ablate run g.toml; exits 0
+	ablate table g.toml >want.txt
+	mv ablate.db new.db
+	make_older 3 new.db old.db
+}
+version_of() { sqlite3 "$1" "PRAGMA user_version"; }
+old_or_new() { # AT
+	[ "$(sqlite3 ablate.db 'PRAGMA integrity_check')" = ok ] || fail "damaged at write $1"
+	case $(version_of ablate.db) in 3 | 4) ;; *) fail "version $(version_of ablate.db) at write $1" ;; esac
+	for f in ablate.db.v3*.bak; do
+		[ ! -e "$f" ] || [ "$(sqlite3 "$f" 'PRAGMA integrity_check; PRAGMA user_version' | tr '\n' ' ')" = "ok 3 " ] || fail "$f is not whole, at write $1"
+	done
+	run ablate table g.toml; exits 0; mv out table.txt; same want.txt table.txt
+}
+test_a_migration_killed_before_each_write() {
+	local at kills=0
+	old_grid
+	for ((at = 1; at < 400; at++)); do
+		rm -f ablate.db ablate.db-wal ablate.db-shm ablate.db-journal ablate.db.*; cp old.db ablate.db
+		run with_shim SHIM_KILL_AT=$at SHIM_PATH=ablate.db "$ABLATE" merge g.toml
+		[ "$code" -eq 137 ] || break
+		kills=$((kills + 1))
+		old_or_new $at
+		run ablate run g.toml; exits 0; says err "1 cached"
+		[ "$(version_of ablate.db)" = 4 ] || fail "not brought up to date after a kill at write $at"
+		ls ablate.db.v3*.bak >/dev/null || fail "no copy after a kill at write $at"
+		[ -z "$(ls ablate.db.*part* 2>/dev/null)" ] || fail "$(ls ablate.db.*part*) was left after a kill at write $at"
+		old_or_new $at
+	done
+	check test $kills -gt 20
+	echo "    $kills kills"
+}
+test_a_migration_without_space() {
+	local at fails=0
+	old_grid
+	for ((at = 1; at < 400; at++)); do
+		rm -f ablate.db ablate.db-wal ablate.db-shm ablate.db-journal ablate.db.*; cp old.db ablate.db
+		run with_shim SHIM_FAIL_AT=$at SHIM_PATH=ablate.db "$ABLATE" run g.toml
+		[ "$code" -ne 0 ] || break
+		exits 5; lines_of err 1
+		fails=$((fails + 1))
+		[ "$(version_of ablate.db)" != 3 ] || [ -z "$(ls ablate.db.v3* 2>/dev/null)" ] || fail "$(ls ablate.db.v3*): a copy of what did not change, at write $at"
+		old_or_new $at
+	done
+	check test $fails -gt 20
+	run ablate run g.toml; exits 0
+	echo "    $fails failed writes"
+}
+
 run_tests
