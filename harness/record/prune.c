@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Younger than this, a folder without a journal may be of a worker that is only starting, perhaps on another machine. */
+/* Younger than this, a folder without a journal may be of a worker that is only starting, also on another machine. */
 #define STALE_S 3600
 
 const struct prune_kind_row prune_kinds[N_PRUNE_KINDS] = {
@@ -52,6 +52,7 @@ static struct prune_file *add(struct prune_list *list, enum prune_kind kind, con
 	if (of) {
 		memcpy(f->cell, of->cell, sizeof f->cell);
 		memcpy(f->attempt, of->id, sizeof f->attempt);
+		f->repeats = of->repeats;
 	}
 	return f;
 }
@@ -98,8 +99,13 @@ static int files_of(struct prune_list *list, struct store *s, const struct owner
 		int64_t step = step_of(name);
 		if (step >= 0 && !(rc = query_has_checkpoint(&recorded, s->db, of->id, step, e))) {
 			struct prune_file *f = add(list, PRUNE_SUPERSEDED, path, of);
-			if (f && recorded) /* nobody goes on from one whose journal was lost */
+			if (f && recorded) { /* nobody goes on from one whose journal was lost */
+				int64_t own;
 				f->step = step;
+				rc = db_int_of(&own, 0, s->db, e, "SELECT count(*) FROM checkpoint WHERE attempt = ? AND step = ?",
+				               "si", of->id, step);
+				f->own = !rc && own;
+			}
 		} else if (is_left_over(path)) {
 			(void)add(list, PRUNE_STALE, path, of);
 		} else if (strcmp(name, "log") == 0) {
@@ -122,30 +128,27 @@ static bool is_named(const struct prune_file *f, const char *settings)
 	return settings && strstr(settings, tail);
 }
 
+/* Is a of more use than b? A repetition counts where there is nothing else; then the further one, the one whose attempt
+ * wrote it, which is where query_checkpoint_place looks, and the later. */
+static bool is_better(const struct prune_file *a, const struct prune_file *b)
+{
+	return a->repeats != b->repeats ? b->repeats : a->step != b->step ? a->step > b->step : a->own >= b->own;
+}
+
 /* Of the checkpoints of one cell, list->v[from] and on, those that are of use: the furthest, and of the attempt that
- * has it, while its cell is not done, the one before it, too. As the runner chooses: of equal ones the last. */
-static void judge_cell(struct prune_list *list, int from, const struct owner *owners, int n, const char *settings)
+ * has it, while its cell is not done, the one before it, too. */
+static void judge_cell(struct prune_list *list, int from, const struct owner *owners, const char *settings)
 {
 	const struct prune_file *best = NULL;
-	bool best_repeats = false;
-	for (int i = from; i < list->n; i++) {
-		struct prune_file *f = &list->v[i];
-		bool repeats = false;
-		for (int k = 0; k < n; k++)
-			repeats = repeats || (strcmp(owners[k].id, f->attempt) == 0 && owners[k].repeats);
-		/* a repetition's counts where there is no other */
-		if (f->step >= 0 &&
-		    (!best || (best_repeats && !repeats) || (best_repeats == repeats && f->step >= best->step))) {
-			best = f;
-			best_repeats = repeats;
-		}
-	}
+	for (int i = from; i < list->n; i++)
+		if (list->v[i].step >= 0 && (!best || is_better(&list->v[i], best)))
+			best = &list->v[i];
 	for (int i = from; best && i < list->n; i++) {
 		struct prune_file *f = &list->v[i];
 		if (f->step < 0 || strcmp(f->attempt, best->attempt) != 0 || (owners->done && f != best))
 			continue;
 		f->kind = PRUNE_FINAL;
-		f->needed = (!owners->done && !best_repeats) || owners->wanted || is_named(f, settings);
+		f->needed = (!owners->done && !best->repeats) || owners->wanted || is_named(f, settings);
 	}
 }
 
@@ -193,7 +196,7 @@ static int find_of_attempts(struct prune_list *list, struct store *s, struct err
 			runs = runs || owners[next].running;
 		for (int k = i; k < next && !runs && !rc; k++) /* an attempt that runs may go on from any of its cell's */
 			rc = files_of(list, s, &owners[k], e);
-		judge_cell(list, from, &owners[i], next - i, settings);
+		judge_cell(list, from, &owners[i], settings);
 	}
 	return rc;
 }

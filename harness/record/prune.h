@@ -1,11 +1,11 @@
 /* prune.h - files beside the records that can go, and their removal.
  *
- * What a table, a figure or a gate shows is in the database and in the journals, of which none is ever removed. All else
- * in the run folder is for going on or for looking at, and is one of the kinds below. A checkpoint that a cell of a
- * recorded grid would go on from is `needed`, whatever its kind, and stays unless everything is asked for.
+ * What a table, a figure or a gate shows is in the database and in the journals, of which none is ever removed. All
+ * else in the run folder is for going on or for looking at, and is one of the kinds below. A checkpoint that a cell of
+ * a recorded grid would go on from is `needed`, whatever its kind, and stays unless everything is asked for.
  *
- * That an attempt's file is removed is recorded (table pruned) before it is: a prune that is killed in the middle leaves
- * rows of files that are still there, which the next one removes; whoever misses a file asks prune_when. */
+ * That an attempt's file is removed is recorded (table pruned) before it is: a prune that is killed in the middle
+ * leaves rows of files that are still there, which the next one removes; whoever misses a file asks prune_when. */
 #ifndef ABLATE_PRUNE_H
 #define ABLATE_PRUNE_H
 
@@ -38,6 +38,7 @@ struct prune_file {
 	char cell[65];           /* "" of what belongs to no attempt */
 	char attempt[HOST_UUID]; /* recorded, else "" */
 	int64_t step;            /* of a checkpoint, else -1 */
+	bool own, repeats;       /* of a checkpoint: its attempt wrote it; its attempt was one of verify */
 	bool needed, folder;     /* folder: an empty one once the files before it in the list are gone */
 	bool chosen;             /* by prune_choose */
 	int64_t size, frees;     /* frees: the size where no other name of the file would stay */

@@ -259,7 +259,8 @@ int query_checkpoint_place(char **out, struct db *db, const char *beginning, str
 	                  "JOIN attempt t ON t.id = l.id JOIN checkpoint c ON c.attempt = t.id "
 	                  "JOIN artifact a ON a.hash = c.artifact "
 	                  "LEFT JOIN pruned p ON p.attempt = t.id AND p.name = a.name "
-	                  "ORDER BY p.name IS NULL DESC, l.done DESC, c.step DESC, l.age, l.own LIMIT 1",
+	                  "ORDER BY p.name IS NULL DESC, l.done DESC, c.step DESC, t.purpose = 'run' DESC, l.age, "
+	                  "l.own LIMIT 1",
 	                  "s", pattern);
 }
 

@@ -217,6 +217,28 @@ test_prune_keeps_what_is_not_finished() {
 	check test "$(checkpoints)" -eq 2
 }
 
+# A training is done once for all cells that sample it: the last checkpoint of a finished one is what the others need.
+test_prune_keeps_what_other_cells_begin_with() {
+	small_grid 30
+	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
+	printf '[[axis]]\nkey = "sample.clip"\nvalues = [true, false]\n' >>g.toml
+	run ablate run g.toml --jobs 1 --set budget.grid.cells=1; exits 75
+	check test "$(checkpoints)" -eq 2
+	run ablate prune superseded final --yes; exits 0
+	says err 'kept: 1 checkpoint that other cells go on from'
+	check test "$(checkpoints)" -eq 1
+	run ablate run g.toml; exits 0
+	says_not err 'pruned'
+	check test "$(sql ablate.db "SELECT count(DISTINCT attempt) FROM curve")" -eq 1
+	# when nothing is missing any more it may go, and what is asked for later trains again and says so
+	run ablate prune final --yes; exits 0
+	check test "$(checkpoints)" -eq 0
+	sed -i 's/samples = 100/samples = 90/' g.toml
+	run ablate run g.toml; exits 0
+	says err 'its checkpoint was pruned on '
+	check test "$(sql ablate.db "SELECT count(DISTINCT attempt) FROM curve")" -eq 2
+}
+
 # An attempt that goes on shares the files that it begins with: what a name takes is free when the last one goes.
 test_prune_counts_what_is_freed() {
 	local size
@@ -233,6 +255,11 @@ test_prune_counts_what_is_freed() {
 	run ablate prune --yes; exits 0
 	check test $((before - $(du -s --block-size=1 ablate.db-runs | cut -f1))) -ge $((2 * size - 100000))
 	check test "$(sql ablate.db "SELECT sum(bytes) FROM pruned")" -eq $((2 * size))
+	# what is left is what `sample` takes and more scores begin with
+	run ablate sample "$(sql ablate.db "SELECT min(cell) FROM attempt")" -n 4 -o s.npz; exits 0
+	sed -i 's/samples = 90/samples = 80/' g.toml
+	run ablate run g.toml --jobs 1; exits 0
+	says_not err 'pruned'
 }
 
 test_prune_removes_what_dead_processes_left() {
