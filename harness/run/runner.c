@@ -114,7 +114,12 @@ static int skip_diverged(bool *skipped, struct run *r, const struct run_cell *c,
 	r->steps_total -= c->steps;
 	run_amiss(r, "%s: diverged: %s", name_of(name, c), reason);
 	give_up(r);
-	return record_unrun(&r->store, c, RECORD_DIVERGED, reason, e);
+	struct err mine = ERR_INIT;
+	if (!record_unrun(&r->store, c, RECORD_DIVERGED, reason, &mine) || lock_wait_refused(&r->wait, &r->store))
+		return 0; /* a journal that a lock kept out is taken at the end (take_strays) */
+	if (e)
+		*e = mine;
+	return -1;
 }
 
 static int start_next(struct run *r, struct slot *slot, struct err *e)
@@ -316,9 +321,7 @@ static int start_what_fits(struct run *r, struct err *e)
 	     i += r->slots[i].cell != NULL) {
 		if (r->slots[i].cell)
 			continue;
-		if (r->wait.n) /* what they left is not in the database yet, and may be what the next one begins with */
-			return 0;
-		if (!training_turn(r->todo + r->next, r->n_todo - r->next, r->plan, r->slots, r->n_slots))
+		if (!training_turn(r->todo + r->next, r->n_todo - r->next, r))
 			return 0;
 		if (r->o->cells_max && r->out->attempts >= r->o->cells_max) {
 			r->out->over_budget = r->no_more = true;

@@ -71,9 +71,9 @@ MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_p
                           const struct slot_order *order, struct err *e);
 /* --- cells that share a training (runner_training.c) --- */
 
-/* Brings the first of these cells whose training is not under way in a slot to the front; false: all of them wait for
+/* Brings the first of these cells whose training is not under way to the front; false: all of them wait for
  * the checkpoint at the end of one. */
-bool training_turn(int *todo, int n, const struct run_plan *plan, const struct slot *slots, int n_slots);
+bool training_turn(int *todo, int n, const struct run *r);
 /* How many of these cells have the training of c. */
 int training_waits(const int *todo, int n, const struct run_plan *plan, const struct run_cell *c);
 /* Why its training need not be tried: it diverged for another cell, not before `since`; "" where it did not. */

@@ -13,18 +13,26 @@ static bool share_training(const struct run_cell *a, const struct run_cell *b)
 	return a->training && b->training && strcmp(a->training, b->training) == 0;
 }
 
-static bool waits(const struct run_cell *c, const struct slot *slots, int n)
+static bool makes_training_of(const struct run_cell *c, const struct slot *slot)
 {
-	for (int i = 0; i < n; i++)
-		if (slots[i].cell && slots[i].trains && share_training(slots[i].cell, c))
-			return true;
-	return false;
+	return slot->cell && slot->trains && share_training(slot->cell, c);
 }
 
-bool training_turn(int *todo, int n, const struct run_plan *plan, const struct slot *slots, int n_slots)
+/* What ended, but is not in the database yet, is not found there: it counts as under way. */
+static bool waits(const struct run_cell *c, const struct run *r)
+{
+	bool yes = false;
+	for (int i = 0; i < r->n_slots; i++)
+		yes = yes || makes_training_of(c, &r->slots[i]);
+	for (int i = 0; i < r->wait.n; i++)
+		yes = yes || makes_training_of(c, &r->wait.ended[i].slot);
+	return yes;
+}
+
+bool training_turn(int *todo, int n, const struct run *r)
 {
 	int at = 0;
-	while (at < n && waits(&plan->cells[todo[at]], slots, n_slots))
+	while (at < n && waits(&r->plan->cells[todo[at]], r))
 		at++;
 	if (at == n)
 		return false;
