@@ -3,8 +3,9 @@
  * A statement's subject is the attempt's journal, by the SHA-256 in its seal: that of all lines before the seal
  * (`head -n -1 journal.jsonl | sha256sum`). Its predicate is one of
  *
- *     urn:ablate:seal:v1    the maker's: cell, arm, dataset, seed, numerics, fingerprint, env (hash), state, step, and
- *                           every score with its exact value (hex)
+ *     urn:ablate:seal:v1    the maker's: cell, arm, dataset, training, seed, numerics, fingerprint, env (hash),
+ *                           state, step, and every score with its exact value (hex) and, where it was computed for
+ *                           another cell, by which attempt
  *     urn:ablate:verify:v1  of who repeated it: compared, equal, firstDiff, and the repetition's attempt, seal,
  *                           env (hash) and fingerprint
  *
@@ -47,6 +48,7 @@ const char *statement_state_name(enum statement_state state);
 struct statement_check {
 	enum statement_state state;
 	char why[240];  /* one sentence, unless valid */
+	bool equal;     /* of a repetition that is valid: it was equal */
 	char says[160]; /* what it states, where it could be read: "2 scores", "equal, 64 values compared" */
 };
 MUST_CHECK int statement_check(struct statement_check *out, struct db *db, const struct statement_row *r,

@@ -27,6 +27,7 @@ json_t *statement_facts(const struct sealed_row *r, const char *attempt)
 	set_text(o, "cell", r->cell);
 	set_text(o, "arm", r->arm);
 	set_text(o, "dataset", r->dataset);
+	set_text(o, "training", r->training);
 	(void)json_object_set_new(o, "seed", json_integer(r->seed));
 	(void)json_object_set_new(o, "numerics", json_integer(r->numerics));
 	set_text(o, "fingerprint", r->fingerprint);
@@ -44,6 +45,7 @@ json_t *statement_score(const struct said_score_row *r)
 	                      r->protocol, "hex", r->hex);
 	if (r->n >= 0)
 		(void)json_object_set_new(o, "n", json_integer(r->n));
+	set_text(o, "takenFrom", r->taken_from);
 	return o;
 }
 
@@ -205,6 +207,7 @@ static int check_repeated(struct statement_check *out, const struct statement *s
 	(void)snprintf(out->says, sizeof out->says, "repeated: %s, %lld values compared",
 	               json_is_true(equal) ? "equal" : "not equal",
 	               (long long)json_integer_value(json_object_get(st->predicate, "compared")));
+	out->equal = json_is_true(equal);
 	if (attempt && query_seal(&seal, db, attempt, e))
 		return -1;
 	if (seal && signed_seal && !same(seal, signed_seal) && out->state == STATEMENT_VALID)

@@ -22,6 +22,15 @@ bool query_statement_next(struct statement_row *out, struct db_rows *rows)
 	return true;
 }
 
+int query_has_statements(bool *out, struct db *db, struct err *e)
+{
+	int64_t n;
+	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM (SELECT id FROM statement LIMIT 1)", ""))
+		return -1;
+	*out = n > 0;
+	return 0;
+}
+
 int query_has_statement(bool *out, struct db *db, const char *id, struct err *e)
 {
 	int64_t n;
@@ -88,10 +97,11 @@ int query_seal(char **out, struct db *db, const char *attempt, struct err *e)
 
 int query_said_scores(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
 {
-	return db_query(rows, db, e,
-	                "SELECT name, weights, protocol, hex, nfe, step, eval_seed, coalesce(n, -1) FROM metric "
-	                "WHERE attempt = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
-	                "s", attempt);
+	return db_query(
+		rows, db, e,
+		"SELECT name, weights, protocol, hex, nfe, step, eval_seed, coalesce(n, -1), taken_from FROM metric "
+		"WHERE attempt = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
+		"s", attempt);
 }
 
 bool query_said_score_next(struct said_score_row *out, struct db_rows *rows)
@@ -105,6 +115,7 @@ bool query_said_score_next(struct said_score_row *out, struct db_rows *rows)
 		                            .nfe = db_int(rows, 4),
 		                            .step = db_int(rows, 5),
 		                            .eval_seed = db_int(rows, 6),
-		                            .n = db_int(rows, 7) };
+		                            .n = db_int(rows, 7),
+		                            .taken_from = db_text(rows, 8) };
 	return true;
 }

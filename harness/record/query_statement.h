@@ -10,6 +10,8 @@ struct statement_row {
 };
 MUST_CHECK int query_statements(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
 bool query_statement_next(struct statement_row *out, struct db_rows *rows);
+/* Is there any? Is that one there? */
+MUST_CHECK int query_has_statements(bool *out, struct db *db, struct err *e);
 MUST_CHECK int query_has_statement(bool *out, struct db *db, const char *id, struct err *e);
 /* One of the kind "seal" about it by that key? */
 MUST_CHECK int query_is_signed(bool *out, struct db *db, const char *attempt, const char *key, struct err *e);
@@ -27,9 +29,9 @@ bool query_sealed_fact_next(struct sealed_row *out, struct db_rows *rows);
 /* SHA-256 of its seal; NULL: not known here, or not sealed. */
 MUST_CHECK int query_seal(char **out, struct db *db, const char *attempt, struct err *e);
 
-/* Its scores, by key. n < 0: unknown. */
+/* Its scores, by key. n < 0: unknown; taken_from: the attempt that computed it for another cell, NULL = this one. */
 struct said_score_row {
-	const char *name, *weights, *protocol, *hex;
+	const char *name, *weights, *protocol, *hex, *taken_from;
 	int64_t nfe, step, eval_seed, n;
 };
 MUST_CHECK int query_said_scores(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);

@@ -149,7 +149,7 @@
 			["state", make("span", { class: "state " + c.state }, c.state)], ["reason", c.reason], ["arm", make("code", {}, arm.h)],
 			["labels", arm.labels.join("; ")], ["preset", arm.preset], ["cell", make("code", {}, c.h)], ["attempt", make("code", {}, c.attempt)],
 			["attempts", c.attempts], ["started", c.started], ["ended", c.ended], ["seconds", c.seconds ? c.seconds.toFixed(1) : ""],
-			["step", c.step], ["host", c.host]]));
+			["step", c.step], ["host", c.host], ["signed", c.signed]]));
 		const names = Object.keys(c.curves || {});
 		if (names.length) {
 			page.append(make("h3", {}, "Curves"));

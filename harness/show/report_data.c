@@ -2,6 +2,7 @@
  * configuration once. */
 #include "harness/show/report.h"
 
+#include "harness/attest/signers.h"
 #include "harness/grid/deviations.h"
 #include "harness/record/query_attempt.h"
 #include "harness/text/json_writer.h"
@@ -136,7 +137,12 @@ static int add_attempt(struct json_writer *w, struct study *s, const struct stud
 		if (*on.env)
 			(void)number_of(envs, &s->arena, on.env);
 	}
-	if (db_done(&rows, e) || query_files(&rows, s->db, c->attempt, e))
+	SCOPED(str) struct str said = { 0 };
+	if (db_done(&rows, e) || signers_text(&said, s->db, (const char *const[]){ c->attempt }, 1, e))
+		return -1;
+	if (said.len)
+		json_add_text(w, "signed", str_text(&said));
+	if (query_files(&rows, s->db, c->attempt, e))
 		return -1;
 	json_begin(w, "files", '[');
 	while (query_file_next(&file, &rows))

@@ -1,6 +1,7 @@
 /* table_notes.c - the headings of a table's columns, and the notes below it. */
 #include "harness/show/table_private.h"
 
+#include "harness/attest/signers.h"
 #include "harness/grid/deviations.h"
 #include "model/base/str.h"
 
@@ -165,6 +166,28 @@ static void protocol_notes(struct build *b, int c)
 		           "protocols.");
 }
 
+/* Whose word the numbers of the rows have. */
+static int signers_note(struct build *b, struct err *e)
+{
+	const struct plan *p = b->s->plan;
+	SCOPED(free) const char **attempts = xcalloc((size_t)p->n_cells + 1, sizeof *attempts);
+	SCOPED(free) bool *shown = xcalloc((size_t)p->n_arms + 1, sizeof *shown);
+	SCOPED(str) struct str text = { 0 };
+	int n = 0;
+	for (int r = 0; r < b->n_ours; r++)
+		shown[b->rows[r]->arm] = true;
+	for (int i = 0; i < p->n_cells; i++)
+		if (shown[b->s->cells[i].arm] && b->s->cells[i].state == RECORD_DONE)
+			attempts[n++] = b->s->cells[i].attempt;
+	if (n && b->s->db && signers_text(&text, b->s->db, attempts, n, e))
+		return -1;
+	if (text.len) {
+		str_addc(&text, '.');
+		note(b->t, text.data);
+	}
+	return 0;
+}
+
 int table_notes(struct build *b, struct err *e)
 {
 	if (b->def && *b->def->text)
@@ -177,5 +200,5 @@ int table_notes(struct build *b, struct err *e)
 		return -1;
 	paper_notes(b);
 	state_notes(b);
-	return 0;
+	return signers_note(b, e);
 }

@@ -29,6 +29,13 @@ test_signed_by_the_run() {
 	run ablate show "$id"
 	exits 0
 	says out 'state=valid kind=seal says=sealed with 1 score'
+	run ablate table g.toml
+	exits 0
+	says out "2 of 2 attempts are signed by key $(key_of a.pem | cut -c1-12)."
+	run ablate report g.toml -o r.html
+	exits 0
+	says r.html "\"signed\":\"1 of 1 attempt is signed by key $(key_of a.pem | cut -c1-12)\""
+	says_not r.html 'A. Lice'
 	run ablate attest --all
 	exits 0
 	says out '0 signed'
@@ -107,6 +114,8 @@ test_a_second_machine() {
 	exits 0
 	says out '1 statement taken in, 1 known'
 	check_says 3 0 'repeated: equal'
+	run ablate table g.toml
+	says out "; 1 repeated by key $(key_of b.pem | cut -c1-12) (1 equal)."
 	run ablate merge there/x.db
 	exits 0
 	check_says 3 0
@@ -141,6 +150,9 @@ test_forged() {
 	forge "UPDATE statement SET envelope = replace(envelope, '$payload', '$better') WHERE attempt = '$id'"
 	check_says 1 1 'signature wrong'
 	says out 'is not of its text by key'
+	run ablate table g.toml
+	says out '1 of 2 attempts is signed by key'
+	says out '1 statement about them does not hold'
 	again
 	forge "UPDATE statement SET envelope = replace(envelope, '\"payload\":\"eyJfdHl', '\"payload\":\"eyJfdHk') WHERE attempt = '$id'"
 	check_says 1 1 'not an in-toto statement'
