@@ -21,6 +21,18 @@ static void without_paths(sqlite3_context *ctx, int n, sqlite3_value **v)
 	str_release(&s);
 }
 
+static void without_json_paths(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+	(void)n;
+	const char *text = (const char *)sqlite3_value_text(v[0]);
+	struct str s = { 0 };
+	if (!text)
+		return;
+	hidden_paths(&s, text);
+	sqlite3_result_text(ctx, str_text(&s), (int)s.len, SQLITE_TRANSIENT);
+	str_release(&s);
+}
+
 /* grid.made_of without the folder that its files were in: paths relative to it, as it is written today. */
 static void without_folder(sqlite3_context *ctx, int n, sqlite3_value **v)
 {
@@ -55,8 +67,9 @@ static const struct {
 	{ "attempt", "host", "NULL" },
 	{ "attempt", "boot_id", "NULL" },
 	{ "attempt", "reason", "without_paths(reason)" },
-	{ "env", "json", "json_remove(json, '$.host', '$.device_facts.uuid', '$.device_facts.bus')" },
+	{ "env", "json", "without_json_paths(json_remove(json, '$.host', '$.device_facts.uuid', '$.device_facts.bus'))" },
 	{ "grid", "made_of", "without_folder(made_of)" },
+	{ "artifact", "url", "without_paths(url)" },
 };
 #define N_COLUMNS (sizeof columns / sizeof *columns)
 
@@ -122,7 +135,9 @@ int db_hide_identity(struct db *db, struct err *e)
 	static const struct {
 		const char *name;
 		void (*call)(sqlite3_context *ctx, int n, sqlite3_value **v);
-	} functions[] = { { "without_paths", without_paths }, { "without_folder", without_folder } };
+	} functions[] = { { "without_paths", without_paths },
+		              { "without_json_paths", without_json_paths },
+		              { "without_folder", without_folder } };
 	int rc = SQLITE_OK;
 	for (size_t i = 0; i < sizeof functions / sizeof *functions && rc == SQLITE_OK; i++)
 		rc = sqlite3_create_function(db->handle, functions[i].name, 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,

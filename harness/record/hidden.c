@@ -76,6 +76,12 @@ static bool in_name(char c)
 	return isalnum((unsigned char)c) || strchr("._-+@%~", c) || (unsigned char)c >= 128;
 }
 
+/* -I/usr/include */
+static bool follows_option(const char *text, const char *p)
+{
+	return p - text >= 2 && isalpha((unsigned char)p[-1]) && p[-2] == '-' && (p - text == 2 || !in_name(p[-3]));
+}
+
 /* A path ends at what rarely stands in one. */
 static size_t path_length(const char *p)
 {
@@ -92,10 +98,9 @@ static size_t folder_length(const char *p, const char *folder)
 	return n > 1 && strncmp(p, folder, n) == 0 && p[n] == '/' ? n : 0;
 }
 
-void hidden_text(struct str *dst, const char *text)
+static void hide(struct str *dst, const char *text, const char *host)
 {
-	const char *host = host_name();
-	size_t n_host = strcmp(host, "localhost") == 0 ? 0 : strlen(host);
+	size_t n_host = strlen(host);
 	SCOPED(free) char *here = getcwd(NULL, 0);
 	for (const char *p = text; *p;) {
 		bool begins = p == text || !in_name(p[-1]);
@@ -105,7 +110,7 @@ void hidden_text(struct str *dst, const char *text)
 			p += n_host;
 			continue;
 		}
-		if (begins && *p == '/' && (p == text || p[-1] != '/') && in_name(p[1])) {
+		if ((begins || follows_option(text, p)) && *p == '/' && (p == text || p[-1] != '/') && in_name(p[1])) {
 			n = folder_length(p, here);
 			n = n ? n : folder_length(p, env_get(ENV_HOME));
 			n += path_length(p + n);
@@ -117,4 +122,14 @@ void hidden_text(struct str *dst, const char *text)
 		} else
 			str_addc(dst, *p++);
 	}
+}
+
+void hidden_text(struct str *dst, const char *text)
+{
+	hide(dst, text, strcmp(host_name(), "localhost") == 0 ? "" : host_name());
+}
+
+void hidden_paths(struct str *dst, const char *json)
+{
+	hide(dst, json, "");
 }

@@ -27,6 +27,8 @@ bool hidden_is_this_boot(const char *recorded);
 
 /* Appends text with every absolute path cut to its last name, and this machine's name left out. */
 void hidden_text(struct str *dst, const char *text);
+/* The paths alone, of a text that is JSON and stays so: a host may be called like one of its keys. */
+void hidden_paths(struct str *dst, const char *json);
 
 /* Every later question of this connection is answered without host names, boot ids, devices' numbers and paths. */
 MUST_CHECK int db_hide_identity(struct db *db, struct err *e);

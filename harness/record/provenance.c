@@ -199,6 +199,12 @@ void provenance_take(struct provenance *out, int threads, int ranks, int microba
 	if (json_record(&text, o, JSON_COMPACT | JSON_SORT_KEYS))
 		BUG("the facts of this machine are not JSON");
 	json_decref(o);
+	if (hidden_on()) { /* of flags, of a file that a device's library read */
+		struct str whole = text;
+		text = (struct str){ 0 };
+		hidden_paths(&text, str_text(&whole));
+		str_release(&whole);
+	}
 	out->json = str_detach(&text);
 	io_sha256(out->hash, out->json, strlen(out->json));
 }

@@ -34,12 +34,23 @@ Test(hidden, paths_are_cut_to_their_last_name)
 	becomes("at /a/b/c.toml:3:5.", "at c.toml:3:5.");
 	becomes("{\"file\":\"/a/b\"}", "{\"file\":\"b\"}");
 	/* what is no path of this machine */
+	becomes("cc -I/a/b -DX=/c/d -o/e", "cc -Ib -DX=d -oe");
 	becomes("1/2 of it, FID/KID, a/b.c", "1/2 of it, FID/KID, a/b.c");
 	becomes("https://example.org/a/b", "https://example.org/a/b");
 	becomes("/ and // and a / b", "/ and // and a / b");
 	/* a blank in the home folder is no end of a path in it */
 	cr_assert_eq(setenv("HOME", "/home/a lice", 1), 0);
 	becomes("/home/a lice/secret/x.toml: no", "x.toml: no");
+}
+
+/* JSON stays JSON, and a host that is called like a key of it harms nothing. */
+Test(hidden, paths_of_json)
+{
+	SCOPED(free) char *json = xstrfmt("{\"%s\":\"-I/a/b/c -g\",\"x\":[\"/a/\\\"b\"]}", host_name());
+	SCOPED(free) char *want = xstrfmt("{\"%s\":\"-Ic -g\",\"x\":[\"\\\"b\"]}", host_name());
+	SCOPED(str) struct str s = { 0 };
+	hidden_paths(&s, json);
+	cr_assert_str_eq(str_text(&s), want);
 }
 
 Test(hidden, the_host_is_left_out_as_a_word)
@@ -114,7 +125,7 @@ Test(hidden, a_database_answers_without_identity)
 	OK(db_script(
 		db, &e,
 		"BEGIN; INSERT INTO env VALUES(printf('%064d', 1), '{\"device_facts\":{\"bus\":\"secret\",\"device\":\"H100\","
-		"\"uuid\":\"GPU-secret\"},\"host\":\"secret\",\"threads\":2}');"
+		"\"uuid\":\"GPU-secret\"},\"flags\":\"-O3 -I/opt/secret/include -g\",\"host\":\"secret\",\"threads\":2}');"
 		"INSERT INTO grid VALUES(printf('%064d', 2), 'g', 't', 'now', "
 		"'{\"sources\":[{\"file\":\"/home/secret/d/g.toml\"},{\"file\":\"/home/secret/d/../b.toml\",\"text\":\"x = "
 		"\\\"/data\\\"\"}]}');"
