@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/attest/signing_key.h"
 
+#include "harness/text/escape.h"
 #include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -201,8 +202,9 @@ static int make_folder(const char *path, struct err *e)
 int signing_key_make(const char *path, const char *name, struct err *e)
 {
 	uint8_t seed[SIGNING_SEED];
-	if (strlen(name) > NAME_MAX_LEN || strpbrk(name, "\r\n") || strstr(name, "-----"))
-		return err_code(e, EXIT_USAGE, "a key's name is one line of at most %d bytes", NAME_MAX_LEN);
+	if (strlen(name) > NAME_MAX_LEN || escape_has_control(name) || strstr(name, "-----"))
+		return err_code(e, EXIT_USAGE, "a key's name is one line of at most %d bytes, without control characters",
+		                NAME_MAX_LEN);
 	if (make_folder(path, e))
 		return -1;
 	if (getrandom(seed, sizeof seed, 0) != (ssize_t)sizeof seed)

@@ -82,14 +82,18 @@ static int sign(struct cli *c, struct store *s, const struct ids *l, struct err 
 
 static void print_one(json_t *o)
 {
-	SCOPED(str) struct str name = { 0 };
-	const char *text = json_string_value(json_object_get(o, "name")),
+	SCOPED(str) struct str line = { 0 };
+	SCOPED(str) struct str shown = { 0 };
+	const char *name = json_string_value(json_object_get(o, "name")),
 			   *why = json_string_value(json_object_get(o, "why"));
-	escape_plain(&name, text ? text : "");
-	printf("%s  attempt %.8s  key %.12s%s%s%s%s  %s%s%s\n", json_string_value(json_object_get(o, "state")),
-	       json_string_value(json_object_get(o, "attempt")), json_string_value(json_object_get(o, "key")),
-	       text ? " (" : "", str_text(&name), text ? ")" : "", json_is_true(json_object_get(o, "own")) ? ", yours" : "",
-	       json_string_value(json_object_get(o, "says")), why ? ": " : "", why ? why : "");
+	str_addf(&line, "%s  attempt %.8s  key %.12s", json_string_value(json_object_get(o, "state")),
+	         json_string_value(json_object_get(o, "attempt")), json_string_value(json_object_get(o, "key")));
+	if (name)
+		str_addf(&line, " (%s)", name);
+	str_addf(&line, "%s  %s%s%s", json_is_true(json_object_get(o, "own")) ? ", yours" : "",
+	         json_string_value(json_object_get(o, "says")), why ? ": " : "", why ? why : "");
+	escape_plain(&shown, str_text(&line)); /* a stranger wrote some of it */
+	printf("%s\n", str_text(&shown));
 }
 
 static int check(struct cli *c, struct store *s, const struct ids *l, struct err *e)

@@ -80,6 +80,8 @@ Test(signing_key, made_read_and_never_replaced)
 	cr_assert_eq(signing_key_make(path, "", &e), -1);
 	cr_assert(strstr(e.msg, "is there already"), "%s", e.msg);
 	cr_assert_eq(signing_key_make(TMP("x.pem"), "two\nlines", &e), -1);
+	cr_assert_eq(signing_key_make(TMP("x.pem"), "red \x1b[31m", &e), -1);
+	cr_assert_not(io_exists(TMP("x.pem")));
 }
 
 static void refused(const char *path, const char *text, size_t n, mode_t mode, const char *why)
