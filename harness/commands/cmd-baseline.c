@@ -2,6 +2,7 @@
 #include "harness/judge/baseline.h"
 #include "harness/cli/cmd.h"
 #include "harness/study/gate_grid.h"
+#include "harness/record/fingerprint.h"
 #include "harness/record/host.h"
 #include "harness/record/query_attempt.h"
 #include "harness/commands/plan_open.h"
@@ -113,11 +114,11 @@ static void record(const struct cli *c, const struct baseline *b, const char *ol
 		return;
 	host_uuid(id);
 	json_t *lines = json_array();
-	json_array_append_new(lines,
-	                      json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s}", "t", "baseline", "id", id,
-	                                "gate", b->gate, "arm", b->arm, "numerics", (int)strtol(b->numerics, NULL, 10),
-	                                "protocol", b->protocol, "commit_id", b->commit, "reason", b->reason, "created",
-	                                b->created, "supersedes", old_sha));
+	json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:s*}", "t", "baseline",
+	                                       "id", id, "gate", b->gate, "arm", b->arm, "numerics",
+	                                       (int)strtol(b->numerics, NULL, 10), "protocol", b->protocol, "commit_id",
+	                                       b->commit, "reason", b->reason, "created", b->created, "supersedes", old_sha,
+	                                       "fingerprint", *b->fingerprint ? b->fingerprint : NULL));
 	for (int i = 0; i < b->now.n; i++)
 		json_array_append_new(lines, json_pack("{s:s, s:s, s:I, s:f}", "t", "baseline_value", "baseline", id, "seed",
 		                                       (json_int_t)b->now.seed[i], "value", b->now.value[i]));
@@ -220,13 +221,14 @@ static int list(const struct cli *c, const char *dir, struct err *e)
 			mean += side.value[k] / side.n;
 		const char *state = b.accepted ? "accepted" : "proposed";
 		if (c->json)
-			json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s, s:s, s:s}", "file", path,
-			                                     "gate", b.gate, "metric", b.metric, "state", state, "n", side.n,
+			json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:s, s:s, s:s, s:s, s:s}", "file",
+			                                     path, "gate", b.gate, "metric", b.metric, "state", state, "n", side.n,
 			                                     "mean", mean, "protocol", b.protocol, "numerics", b.numerics, "commit",
-			                                     b.commit, "reason", b.reason));
+			                                     b.commit, "reason", b.reason, "fingerprint", b.fingerprint));
 		else
-			printf("%-9s %s  %s mean %.4g over %d seed%s, numerics %s%s%s\n", state, path, b.metric, mean, side.n,
-			       str_plural(side.n), b.numerics, *b.reason ? ": " : "", b.reason);
+			printf("%-9s %s  %s mean %.4g over %d seed%s, numerics %s%s%.*s%s%s\n", state, path, b.metric, mean, side.n,
+			       str_plural(side.n), b.numerics, *b.fingerprint ? ", fingerprint " : "", FINGERPRINT_SHOWN,
+			       b.fingerprint, *b.reason ? ": " : "", b.reason);
 	}
 	free_names(names, n);
 	if (c->json && !failed)

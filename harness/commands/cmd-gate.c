@@ -1,5 +1,6 @@
 /* cmd-gate.c - `ablate gate`: the verdicts of a grid's gates, or of one gate over values in a file. */
 #include "harness/cli/cmd.h"
+#include "harness/study/gate_builds.h"
 #include "harness/study/gate_grid.h"
 #include "harness/judge/gate_values.h"
 #include "harness/record/host.h"
@@ -34,6 +35,9 @@ static const struct opt options[] = {
 	  .kind = OPT_STRING,
 	  .arg = "FILE",
 	  .help = "database of the grids that gates name as against_grid" },
+	{ .name = "accept-builds",
+	  .kind = OPT_FLAG,
+	  .help = "also judge cells of different builds, or of another than this program's" },
 	{ .name = "no-record", .kind = OPT_FLAG, .help = "do not write the verdicts to the database" },
 	PLAN_OPTIONS,
 	{ 0 }
@@ -254,6 +258,8 @@ static int over_grid(struct cli *c)
 		                           .ctx = &others };
 	if (gates_judge(&g, o.study, &ask, &e))
 		return cli_fail(c, &e);
+	SCOPED(free) char *again = xstrfmt("ablate run %s --db %s", c->args[0], c->db);
+	gates_check_builds(&g, o.study, &ask, again, cli_flag(c, "accept-builds") > 0);
 	if (!cli_flag(c, "no-record"))
 		record(c, o.study, &g);
 	if (cli_flag(c, "power"))
@@ -286,6 +292,9 @@ const struct cmd cmd_gate = {
 		"correction over them.\n\nA baseline is of one arm and its configuration. After a change of recipe it is "
 		"refused, unless --allow-config-change compares the two and says so; a gate with against_grid compares "
 		"with a row of another grid. Protocol and numerics must agree in any case.\n\n"
+		"A gate judges this program: cells that another build of the numerics made (`ablate --version --json`: "
+		"fingerprint), or several, are an error that names them and the command that makes them again, unless "
+		"--accept-builds; a baseline may be of any build.\n\n"
 		"Exit code 0 if all pass, 3 if one fails, 4 if one is inconclusive and its on_inconclusive is \"fail\", 5 if "
 		"one cannot be judged (different protocols, a NaN, missing seeds), 2 if there is no gate.\n\n"
 		"A values file:\n\n"

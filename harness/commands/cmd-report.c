@@ -3,6 +3,7 @@
 #include "harness/commands/plan_open.h"
 #include "harness/show/report.h"
 #include "harness/commands/gate_others.h"
+#include "harness/study/gate_builds.h"
 #include "harness/commands/study_open.h"
 
 #include "model/base/io.h"
@@ -39,6 +40,7 @@ static int run(struct cli *c)
 	if (study_open_for_others(&o, c, c->args[0], cli_flag(c, "identity") > 0, &e) ||
 	    gates_judge(&g, o.study, &judge, &e))
 		return cli_fail(c, &e);
+	gates_check_builds(&g, o.study, &judge, "", true); /* a report shows what is there, and says what it is */
 	struct report_ask ask = {
 		.command = o.command, .runs = o.runs, .version = version, .gates = o.db ? &g : NULL, .pub = o.pub
 	};

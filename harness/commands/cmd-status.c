@@ -4,6 +4,8 @@
 #include "harness/slurm/engine_slurm.h"
 #include "harness/text/json_out.h"
 #include "harness/commands/plan_open.h"
+#include "harness/record/fingerprint.h"
+#include "harness/record/query_build.h"
 #include "harness/record/store.h"
 #include "harness/record/query_grid.h"
 #include "harness/record/query.h"
@@ -59,6 +61,30 @@ static int read_grids(struct view *v, const char *only, struct err *e)
 	return db_done(&rows, e);
 }
 
+/* Of each grid: cells that are done with results of another build. */
+static int count_builds(struct view *v, struct err *e)
+{
+	size_t i;
+	json_t *grid;
+	SCOPED(builds) struct builds *builds = NULL;
+	if (builds_read(&builds, v->s->db, e) || builds_read_cells(builds, v->s->db, e))
+		return -1;
+	json_array_foreach(v->grids, i, grid)
+	{
+		struct db_rows rows;
+		const char *cell;
+		int64_t n = 0;
+		if (query_cells_of_grid(&rows, v->s->db, json_string_value(json_object_get(grid, "grid")), e))
+			return -1;
+		while (query_text_next(&cell, &rows))
+			n += builds_stale(builds, cell) != NULL;
+		if (db_done(&rows, e))
+			return -1;
+		(void)json_object_set_new(grid, "of_another_build", json_integer(n));
+	}
+	return 0;
+}
+
 static int read_running(struct view *v, struct err *e)
 {
 	static const char *const words[] = {
@@ -107,6 +133,9 @@ static void print_text(const struct view *v)
 		       str_plural(json_integer_value(json_object_get(g, "cells"))));
 		json_object_foreach(json_object_get(g, "states"), state, n)
 			printf(", %lld %s", (long long)json_integer_value(n), state);
+		int64_t others = json_integer_value(json_object_get(g, "of_another_build"));
+		if (others)
+			printf("; %lld made by another build (`ablate run --rebuild stale`)", (long long)others);
 		printf("\n");
 	}
 	json_array_foreach(v->running, i, r) printf(
@@ -147,7 +176,7 @@ static int show(struct cli *c, const char *only, int64_t *running, struct err *e
 	if (store_open(&s, c->db, STORE_READ, "ablate status", e))
 		return -1;
 	struct view v = { .s = &s, .grids = json_array(), .running = json_array() };
-	int rc = read_grids(&v, only, e) || read_running(&v, e) ? -1 : 0;
+	int rc = read_grids(&v, only, e) || count_builds(&v, e) || read_running(&v, e) ? -1 : 0;
 	if (!rc && only && json_array_size(v.grids) == 0)
 		rc = err_code(e, EXIT_USAGE, "%s: no grid '%s' in it", c->db, c->args[0]);
 	json_t *holder = rc ? NULL : store_lock_holder(s.runs);

@@ -3,6 +3,7 @@
  * cells of the same arm. */
 #include "harness/commands/plan_open.h"
 
+#include "harness/record/fingerprint.h"
 #include "harness/record/query.h"
 #include "harness/plan/inputs.h"
 #include "harness/plan/plan_needs.h"
@@ -24,6 +25,7 @@ struct asker {
 	double seconds;
 	bool lacks;
 	char lack[PLAN_REASON];
+	struct builds *builds;
 };
 
 static int dataset_hash(void *ctx, char hex[SHA256_HEX], const struct run_config *config, struct err *e)
@@ -58,9 +60,13 @@ static int read_state(struct asker *a, struct plan_cell *cell, const struct plan
 		a->n_wanted = grid_wanted_scores(&a->wanted, p->grid);
 	if (query_finished(&finished, a->db, cell->hash, a->wanted, a->n_wanted, &a->e))
 		return -1;
-	if (finished)
-		cell->state = CELL_CACHED;
-	return finished ? 0 : find_training(a, cell, p);
+	if (!finished)
+		return find_training(a, cell, p);
+	cell->state = CELL_CACHED;
+	const char *made_by = builds_stale(a->builds, cell->hash);
+	SCOPED(free) char *text = made_by ? builds_text(made_by) : NULL;
+	(void)snprintf(cell->made_by, sizeof cell->made_by, "%s", text ? text : "");
+	return 0;
 }
 
 static void cell_state(void *ctx, struct plan_cell *cell, const struct plan *p)
@@ -149,8 +155,12 @@ int plan_open(struct plan **out, const struct cli *c, const char *path, struct e
 	struct plan *p = NULL;
 	if (db_is_there(c->db) && db_open(&db, c->db, DB_READ, e))
 		return -1;
+	SCOPED(builds) struct builds *builds = NULL;
+	if (builds_read(&builds, db, e) || (db && builds_read_cells(builds, db, e)))
+		return -1;
 	asker.db = db;
 	asker.runs = xstrfmt("%s-runs", c->db);
+	asker.builds = builds;
 	int rc = expand(&p, c, path, false, &opt, e);
 	free(asker.wanted);
 	free(asker.runs);

@@ -94,6 +94,7 @@ void run_options_of(struct run_options *o, const struct cli *c)
 	o->threads = (int)cli_int(c, "threads", 0);
 	o->ranks = (int)cli_int(c, "ranks", 1);
 	o->again = cli_flag(c, "again") > 0;
+	o->rebuild = cli_given(c, "rebuild");
 }
 
 void run_budget_of(struct run_options *o, const struct grid_budget *b)
@@ -159,6 +160,8 @@ static int report(struct cli *c, const struct run_result *r)
 	SCOPED(free) char *summary = run_summary(r);
 	if (may_say(r, STDERR_FILENO))
 		cli_say(c, "%s", summary);
+	if (may_say(r, STDERR_FILENO))
+		run_tell_stale(c, r);
 	if (may_say(r, STDERR_FILENO) && code != EXIT_OK && (code != EXIT_INCOMPLETE || r->stopped))
 		cli_say(c, "state is saved in %s; `ablate resume --db %s` continues", c->db, c->db);
 	if (c->json) {
@@ -192,6 +195,11 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	struct run_result r;
 	struct run_set set;
 	struct engine_devices devices;
+	const char *rebuild = cli_string(c, "rebuild", NULL);
+	if (rebuild && strcmp(rebuild, "stale") != 0)
+		return cli_usage(c, "--rebuild takes \"stale\" (cells that another build made), not \"%s\"", rebuild);
+	if (rebuild && strcmp(cli_string(c, "engine", "local"), "slurm") == 0)
+		return cli_usage(c, "--rebuild needs --engine local: a task of the cluster knows nothing of earlier results");
 	SCOPED(signing_key) struct signing_key *key = NULL;
 	if (signing_key_find(&key, &e))
 		return cli_fail(c, &e);

@@ -18,6 +18,10 @@
 		{ .name = "ignore-disk", \
 		  .kind = OPT_FLAG, \
 		  .help = "begin though the disk seems too small for the checkpoints" }, \
+		{ .name = "rebuild", \
+		  .kind = OPT_STRING, \
+		  .arg = "stale", \
+		  .help = "stale: make cells again, from nothing, whose results another build of the numerics made" }, \
 		{ .name = "engine", \
 		  .kind = OPT_STRING, \
 		  .arg = "local|slurm", \
@@ -37,6 +41,8 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 /* Collects what the tasks have produced and reports what is missing (exit 1). */
 int slurm_finish(struct cli *c, const struct run_plan *run);
 void run_budget_of(struct run_options *o, const struct grid_budget *b);
+/* A line about cells that another build made, with the command that makes them again. */
+void run_tell_stale(const struct cli *c, const struct run_result *r);
 /* Sets the options given on the command line (not db, budgets). */
 void run_options_of(struct run_options *o, const struct cli *c);
 

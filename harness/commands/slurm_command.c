@@ -144,6 +144,7 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 	if (microbatch_of(&microbatch, c, &e) || runner_run(&r, run, o, &e) || collect(c, p->hash, &got, &e) ||
 	    find_missing(c, run, &index, &n, &blocked, &e))
 		return cli_fail(c, &e);
+	run_tell_stale(c, &r);
 	if (n == 0) {
 		free(index);
 		return report_end(c, run, &got, &e);

@@ -23,6 +23,7 @@ static const struct {
 	{ "numerics", offsetof(struct baseline, numerics), true },
 	{ "env", offsetof(struct baseline, env), false },
 	{ "commit", offsetof(struct baseline, commit), false },
+	{ "fingerprint", offsetof(struct baseline, fingerprint), false },
 	{ "reason", offsetof(struct baseline, reason), false },
 	{ "created", offsetof(struct baseline, created), false },
 	{ "supersedes", offsetof(struct baseline, supersedes), false },
@@ -183,7 +184,10 @@ void baseline_text(struct str *out, const struct baseline *b)
 		out,
 		"# A gate's baseline, written by `ablate baseline`; do not edit: decimal and hex must agree.\nschema = 1\n");
 	for (size_t i = 0; i < N_TEXTS; i++) {
-		add_text(out, texts[i].key, *slot(b, i));
+		const char *value = *slot(b, i);
+		if (strcmp(texts[i].key, "fingerprint") == 0 && (!value || !*value))
+			continue; /* older programs do not know the key */
+		add_text(out, texts[i].key, value);
 		if (strcmp(texts[i].key, "commit") == 0)
 			add_text(out, "state", b->accepted ? "accepted" : "proposed");
 	}

@@ -15,6 +15,7 @@
  *     numerics = "1"
  *     env = "64 hex digits"
  *     commit = "..."
+ *     fingerprint = "64 hex digits"             # numerics fingerprint; "A+B": the values are of several builds
  *     state = "proposed"                        # or "accepted"
  *     reason = ""
  *     created = "2026-01-31T12:00:00Z"
@@ -40,7 +41,8 @@ struct baseline_values {
 
 struct baseline {
 	struct arena arena; /* owns every text and value below */
-	const char *gate, *metric, *label, *arm, *protocol, *numerics, *env, *commit, *reason, *created, *supersedes;
+	const char *gate, *metric, *label, *arm, *protocol, *numerics, *env, *commit, *fingerprint, *reason, *created,
+		*supersedes; /* fingerprint: numerics fingerprint of the values, "" in files of before there were any */
 	bool accepted;
 	struct baseline_values now;
 	const char *first_commit;

@@ -62,6 +62,7 @@ struct plan_cell {
 	enum cell_state state;
 	bool trained;             /* pending, and the record has the checkpoint at the end of its training */
 	char reason[PLAN_REASON]; /* of a blocked cell: what is missing */
+	char made_by[64];         /* of a cached cell of another build: fingerprint, for people; "" else */
 	double seconds;           /* estimate for a pending cell; 0 = unknown */
 };
 
@@ -136,12 +137,12 @@ struct plan_stages plan_stages(const struct plan *p);
  *             budget, metrics, tables, gates: as the grid file has them, defaults written out
  *     arms    [{arm, config, labels, preset, dataset, needs, memory?}]     config flat, every knob; memory {device,
  *             bytes, limit (null = unknown), microbatch (samples at once), parts, would_fit?}
- *     cells   [{cell, arm, seed, training, state, trained, shared, reason?, seconds?}]  training: the key; state
- *             pending, cached or blocked; trained: only samples and scores are missing; shared = labels
+ *     cells   [{cell, arm, seed, training, state, trained, shared, reason?, made_by?, seconds?}]  training: the key;
+ *             state pending, cached or blocked; trained: only samples and scores are missing; shared = labels
  *     rows    [{label, chain, arm}]
- *     totals  rows, arms, cells, cached, pending, blocked, shared (arms with several labels), trainings {all, to_do,
- *             at_hand, shared_by (cells)}, samplings, scores, seconds (null = unknown), disk_bytes, disk_free_bytes?
- *             (where the records go) */
+ *     totals  rows, arms, cells, cached, pending, blocked, of_another_build (of the cached), shared (arms with several
+ *             labels), trainings {all, to_do, at_hand, shared_by (cells)}, samplings, scores, seconds (null = unknown),
+ *             disk_bytes, disk_free_bytes? (where the records go) */
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a value inside other JSON, without a newline after it. */
 void plan_add_json(struct json_writer *w, const char *name, const struct plan *p);

@@ -187,6 +187,8 @@ static void add_cell(struct json_writer *w, const struct plan *p, const struct p
 	json_add_int(w, "shared", p->arms[c->arm].n_rows);
 	if (*c->reason)
 		json_add_text(w, "reason", c->reason);
+	if (*c->made_by)
+		json_add_text(w, "made_by", c->made_by);
 	if (c->seconds > 0)
 		json_add_number(w, "seconds", c->seconds);
 	json_end(w);
@@ -202,7 +204,7 @@ static void add_row(struct json_writer *w, const struct plan *p, const struct pl
 }
 
 struct totals {
-	int state[3], shared;
+	int state[3], shared, of_another_build;
 	int guessed; /* trainings with an estimate */
 	struct plan_stages stages;
 	double seconds;
@@ -215,6 +217,7 @@ static struct totals total(const struct plan *p)
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct plan_cell *c = &p->cells[i];
 		t.state[c->state]++;
+		t.of_another_build += *c->made_by != '\0';
 		if (trains[i] && c->seconds > 0) {
 			t.guessed++;
 			t.seconds += c->seconds;
@@ -236,6 +239,7 @@ static void add_totals(struct json_writer *w, const struct plan *p)
 	json_add_int(w, "cells", p->n_cells);
 	for (int s = 0; s < 3; s++)
 		json_add_int(w, cell_state_name((enum cell_state)s), t.state[s]);
+	json_add_int(w, "of_another_build", t.of_another_build);
 	json_add_int(w, "shared", t.shared);
 	json_begin(w, "trainings", '{');
 	json_add_int(w, "all", t.stages.trainings);
@@ -395,6 +399,19 @@ static void add_reasons(struct str *out, const struct plan *p)
 	}
 }
 
+/* Cells whose results another build made; the first of them says which. */
+static void add_builds(struct str *out, const struct plan *p, int n)
+{
+	int i = 0;
+	while (n && !*p->cells[i].made_by)
+		i++;
+	if (n)
+		str_addf(out,
+		         "\n%d of the cached cells %s made by another build (fingerprint %s): `ablate run --rebuild stale` "
+		         "makes %s again\n",
+		         n, n == 1 ? "was" : "were", p->cells[i].made_by, n == 1 ? "it" : "them");
+}
+
 /* Arms that take the same. */
 struct amount {
 	const struct plan_memory *m;
@@ -473,6 +490,7 @@ void plan_text(struct str *out, const struct plan *p)
 		add_sharing(out, p, a, g->seeds.n_train);
 		str_addc(out, '\n');
 	}
+	add_builds(out, p, t.of_another_build);
 	add_reasons(out, p);
 	add_memory_text(out, p);
 	if (!t.state[CELL_PENDING]) {

@@ -46,13 +46,13 @@ json_t *fingerprint_parts(char fingerprint[SHA256_HEX], const char *device, cons
 
 /* An attempt whose numbers come from several builds, or a fingerprint and whether it is ours. */
 struct known {
-	char *key, *all;
+	const char *key, *all;
 	bool ours;
 };
 
 struct builds {
-	struct known *mixed, *prints; /* sorted by key, for bsearch; prints: in order of appearance */
-	int n_mixed, cap_mixed, n_prints, cap_prints;
+	struct known *mixed, *stale, *prints; /* attempts and cells: sorted by key; prints: in order of appearance */
+	int n_mixed, cap_mixed, n_stale, cap_stale, n_prints, cap_prints;
 	struct arena arena;
 };
 
@@ -61,6 +61,7 @@ void builds_free(struct builds *b)
 	if (!b)
 		return;
 	free(b->mixed);
+	free(b->stale);
 	free(b->prints);
 	arena_release(&b->arena);
 	free(b);
@@ -113,7 +114,7 @@ static int read_prints(struct builds *b, struct db *db, struct err *e)
 		return -1;
 	while (query_build_next(&r, &rows)) {
 		/* the libraries are asked only where they decide */
-		if (!*here && strcmp(r.build, numerics_build()) == 0)
+		if (!*here && (!*r.build || strcmp(r.build, numerics_build()) == 0))
 			json_decref(fingerprint_parts(here, "cpu", NULL));
 		VEC_PUSH(b->prints, b->n_prints, b->cap_prints) = (struct known){ .key = arena_strdup(&b->arena, r.fingerprint),
 			                                                              .ours = parts_are_ours(&r, here) };
@@ -134,7 +135,7 @@ int builds_read(struct builds **out, struct db *db, struct err *e)
 
 const char *builds_of(struct builds *b, const char *attempt, const char *fingerprint)
 {
-	const struct known want = { .key = (char *)(uintptr_t)attempt };
+	const struct known want = { .key = attempt };
 	const struct known *hit = b->n_mixed ? bsearch(&want, b->mixed, (size_t)b->n_mixed, sizeof want, by_key) : NULL;
 	if (hit)
 		return hit->all;
@@ -147,12 +148,45 @@ const char *builds_of(struct builds *b, const char *attempt, const char *fingerp
 	return b->prints[b->n_prints - 1].key;
 }
 
-bool builds_is_ours(struct builds *b, const char *fingerprint)
+bool builds_is_ours(const struct builds *b, const char *fingerprint)
 {
 	for (int i = 0; i < b->n_prints && *fingerprint; i++)
 		if (strcmp(b->prints[i].key, fingerprint) == 0)
 			return b->prints[i].ours;
 	return false;
+}
+
+int builds_read_cells(struct builds *b, struct db *db, struct err *e)
+{
+	struct db_rows rows;
+	struct used_build_row r;
+	if (query_used_builds(&rows, db, e))
+		return -1;
+	while (query_used_build_next(&r, &rows)) {
+		const char *all = builds_of(b, r.attempt, r.fingerprint);
+		if (!builds_is_ours(b, all))
+			VEC_PUSH(b->stale, b->n_stale, b->cap_stale) = (struct known){ .key = arena_strdup(&b->arena, r.cell),
+				                                                           .all = all };
+	}
+	if (b->n_stale)
+		qsort(b->stale, (size_t)b->n_stale, sizeof *b->stale, by_key);
+	return db_done(&rows, e);
+}
+
+const char *builds_stale(const struct builds *b, const char *cell)
+{
+	const struct known want = { .key = cell };
+	const struct known *hit = b->n_stale ? bsearch(&want, b->stale, (size_t)b->n_stale, sizeof want, by_key) : NULL;
+	return hit ? hit->all : NULL;
+}
+
+int builds_made_it(bool *out, struct builds *b, struct db *db, const char *attempt, struct err *e)
+{
+	SCOPED(free) char *own = NULL;
+	if (query_fingerprint(&own, db, attempt, e))
+		return -1;
+	*out = builds_is_ours(b, builds_of(b, attempt, own));
+	return 0;
 }
 
 char *builds_text(const char *fingerprint)

@@ -36,9 +36,16 @@ void scoped_builds(struct builds **b);
  * where the lives it resumed from, or attempts whose scores it took, have others, these are named too, in sorted order:
  * "FIRST+SECOND", "none" for one without. "" = of before fingerprints were recorded. Lives as long as b. */
 const char *builds_of(struct builds *b, const char *attempt, const char *fingerprint);
+/* Reads for builds_stale() what is used for each cell. */
+MUST_CHECK int builds_read_cells(struct builds *b, struct db *db, struct err *e);
+/* Of a cell that is done with numbers of another build than this program's: their fingerprint as builds_of() has it.
+ * NULL for any other cell. */
+const char *builds_stale(const struct builds *b, const char *cell);
 /* Is it this program's? On the CPU: the same fingerprint. On another device the libraries are not known without it:
  * the same build and kernels. */
-bool builds_is_ours(struct builds *b, const char *fingerprint);
+bool builds_is_ours(const struct builds *b, const char *fingerprint);
+/* Is it that for an attempt and all that its numbers come from? */
+MUST_CHECK int builds_made_it(bool *out, struct builds *b, struct db *db, const char *attempt, struct err *e);
 /* Heap text for people: "0123456789ab", "0123456789ab and 23456789abcd", "of before fingerprints were recorded". */
 char *builds_text(const char *fingerprint);
 

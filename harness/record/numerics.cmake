@@ -49,7 +49,7 @@ foreach(layer model metrics)
   list(APPEND device ${SOURCE}/${layer}/*.cu ${SOURCE}/${layer}/*.cuh)
 endforeach()
 # what of the harness is between a job and its numbers
-list(APPEND host ${SOURCE}/harness/commands/cmd-worker.c ${SOURCE}/harness/run/worker_score.c)
+list(APPEND host ${SOURCE}/harness/commands/cmd-worker.c ${SOURCE}/harness/run/worker_*.c ${SOURCE}/harness/run/reference.c)
 numerics_sources(host_hash ${host})
 numerics_sources(device_hash ${device})
 numerics_flags(flags "${FLAGS}")

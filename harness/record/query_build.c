@@ -62,6 +62,11 @@ bool query_used_build_next(struct used_build_row *out, struct db_rows *rows)
 	return true;
 }
 
+int query_cells_of_grid(struct db_rows *rows, struct db *db, const char *grid, struct err *e)
+{
+	return db_query(rows, db, e, "SELECT DISTINCT cell FROM grid_cell WHERE grid = ?", "s", grid);
+}
+
 int query_fingerprint(char **out, struct db *db, const char *attempt, struct err *e)
 {
 	return db_text_of(out, db, e, "SELECT fingerprint FROM attempt WHERE id = ?", "s", attempt);
@@ -70,12 +75,7 @@ int query_fingerprint(char **out, struct db *db, const char *attempt, struct err
 int query_generation_done(int64_t *out, struct db *db, const char *cell, struct err *e)
 {
 	return db_int_of(out, 0, db, e,
-	                 "SELECT coalesce(max(generation), 0) FROM attempt WHERE cell = ? AND state = 'done' "
+	                 "SELECT coalesce(max(coalesce(generation, 0)), -1) FROM attempt WHERE cell = ? AND state = 'done' "
 	                 "AND purpose = 'run'",
 	                 "s", cell);
-}
-
-int query_generation(int64_t *out, struct db *db, const char *attempt, struct err *e)
-{
-	return db_int_of(out, 0, db, e, "SELECT coalesce(generation, 0) FROM attempt WHERE id = ?", "s", attempt);
 }

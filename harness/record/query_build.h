@@ -27,10 +27,12 @@ struct used_build_row {
 MUST_CHECK int query_used_builds(struct db_rows *rows, struct db *db, struct err *e);
 bool query_used_build_next(struct used_build_row *out, struct db_rows *rows);
 
+/* Hashes of a grid's cells, each once; query_text_next. */
+MUST_CHECK int query_cells_of_grid(struct db_rows *rows, struct db *db, const char *grid, struct err *e);
+
 /* Own fingerprint of an attempt; NULL where it has none. */
 MUST_CHECK int query_fingerprint(char **out, struct db *db, const char *attempt, struct err *e);
-/* How often a cell was made again (attempt.generation): of its done attempts the highest, of that attempt its own. */
+/* How often a cell was made again: the highest attempt.generation of its done attempts; -1 where none is done. */
 MUST_CHECK int query_generation_done(int64_t *out, struct db *db, const char *cell, struct err *e);
-MUST_CHECK int query_generation(int64_t *out, struct db *db, const char *attempt, struct err *e);
 
 #endif

@@ -60,7 +60,7 @@ int query_samplings(struct db_rows *rows, struct db *db, const char *training, c
 	                "JOIN attempt a ON a.cell = c.hash JOIN output o ON o.attempt = a.id "
 	                "JOIN artifact f ON f.hash = o.artifact "
 	                "WHERE " OF_TRAINING " AND " SEALED " AND o.sampling IS NOT NULL AND f.name IS NOT NULL "
-	                "ORDER BY o.sampling, f.n_items DESC, a.started, a.id",
+	                "ORDER BY o.sampling, f.n_items DESC, coalesce(a.generation, 0) DESC, a.started, a.id",
 	                "ss", training, cell);
 }
 
@@ -77,12 +77,13 @@ bool query_sampling_next(struct sampling_row *out, struct db_rows *rows)
 	return true;
 }
 
-/* Of several the first: min() decides from which row the other columns are. */
+/* Of several the first of the latest generation: min() decides from which row the other columns are. */
 int query_known(struct db_rows *rows, struct db *db, const char *training, const char *cell, struct err *e)
 {
 	return db_query(rows, db, e,
 	                "SELECT m.asked, coalesce(m.taken_from, a.id), m.name, m.weights, m.protocol, m.hex, "
-	                "m.computed_by, m.lo, m.hi, m.nfe, m.eval_seed, m.step, m.n, min(a.started || a.id) FROM cell c "
+	                "m.computed_by, m.lo, m.hi, m.nfe, m.eval_seed, m.step, m.n, "
+	                "min(printf('%09d', 999999999 - coalesce(a.generation, 0)) || a.started || a.id) FROM cell c "
 	                "JOIN attempt a ON a.cell = c.hash JOIN metric m ON m.attempt = a.id "
 	                "WHERE " OF_TRAINING " AND " SEALED " AND m.asked IS NOT NULL "
 	                "GROUP BY m.asked, m.name, m.protocol, m.lo IS NULL ORDER BY m.asked, m.name",

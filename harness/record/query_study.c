@@ -41,7 +41,8 @@ int query_states(struct db_rows *rows, struct db *db, const char *cell, struct e
 	"SELECT cell, state, coalesce(reason, ''), attempt, coalesce(started, ''), coalesce(ended, ''), " \
 	"coalesce(step, 0), attempts, " \
 	"coalesce((SELECT w.wall_s FROM attempt w WHERE w.id = v_attempt.attempt), " \
-	"(julianday(ended) - julianday(started)) * 86400, 0) FROM v_attempt"
+	"(julianday(ended) - julianday(started)) * 86400, 0), " \
+	"(SELECT w.fingerprint FROM attempt w WHERE w.id = v_attempt.attempt) FROM v_attempt"
 	return cell ? db_query(rows, db, e, STATES " WHERE cell = ?", "s", cell) : db_query(rows, db, e, STATES, "");
 }
 
@@ -57,7 +58,8 @@ bool query_state_next(struct state_row *out, struct db_rows *rows)
 		                       .ended = db_text(rows, 5),
 		                       .step = db_int(rows, 6),
 		                       .attempts = db_int(rows, 7),
-		                       .seconds = db_real(rows, 8) };
+		                       .seconds = db_real(rows, 8),
+		                       .fingerprint = db_text(rows, 9) };
 	return true;
 }
 
@@ -91,7 +93,8 @@ int query_check_scores(struct db *db, const char *attempt, struct err *e)
 int query_results(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex, " GOOD_SCORE " "
+	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex, " GOOD_SCORE
+	                ", attempt, fingerprint "
 	                "FROM v_result WHERE cell = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
 	                "s", cell);
 }
@@ -100,7 +103,8 @@ int query_done_scores(struct db_rows *rows, struct db *db, struct err *e)
 {
 	return db_query(
 		rows, db, e,
-		"SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex, " GOOD_SCORE " "
+		"SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex, " GOOD_SCORE ", "
+		"a.id, a.fingerprint "
 		"FROM attempt a JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'",
 		"");
 }
@@ -128,6 +132,8 @@ bool query_score_next(struct score_row *out, struct db_rows *rows)
 		                       .lo = db_real(rows, 8),
 		                       .hi = db_real(rows, 9),
 		                       .hex = db_text(rows, 10),
-		                       .good = db_int(rows, 11) };
+		                       .good = db_int(rows, 11),
+		                       .attempt = db_text(rows, 12),
+		                       .fingerprint = db_text(rows, 13) };
 	return true;
 }

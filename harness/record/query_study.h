@@ -26,7 +26,8 @@ bool query_cell_next(struct cell_row *out, struct db_rows *rows);
 /* The attempt used for the cell (NULL: for each cell). started and ended are "" where there is none; seconds: as the
  * attempt says, else between the two, else 0; attempts: how many the cell has. */
 struct state_row {
-	const char *cell, *reason, *attempt, *started, *ended;
+	const char *cell, *reason, *attempt, *started, *ended,
+		*fingerprint; /* fingerprint: the attempt's own; NULL = none */
 	enum record_state state;
 	int64_t step, attempts;
 	double seconds;
@@ -38,6 +39,7 @@ bool query_state_next(struct state_row *out, struct db_rows *rows);
  * lo is not above hi. */
 struct score_row {
 	const char *cell, *name, *weights, *protocol, *hex;
+	const char *attempt, *fingerprint; /* whose score it is; its own fingerprint, NULL = none */
 	int64_t nfe, step, n;
 	double value, lo, hi;
 	bool good;

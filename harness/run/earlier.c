@@ -113,7 +113,10 @@ int earlier_find(struct earlier *out, struct db *db, const char *runs, const str
 	int rc = 0;
 	while (!rc && query_training_next(&r, &rows)) {
 		int64_t step = -1;
-		if (strlen(r.attempt) >= HOST_UUID || strlen(r.cell) >= SHA256_HEX)
+		bool ours = true;
+		if (want->builds && (rc = builds_made_it(&ours, want->builds, db, r.attempt, e)))
+			break;
+		if (strlen(r.attempt) >= HOST_UUID || strlen(r.cell) >= SHA256_HEX || !ours)
 			continue;
 		SCOPED(free) char *dir = dir_of(runs, r.cell, r.attempt);
 		rc = each_checkpoint(db, dir, r.attempt, take_newest, &step, e);

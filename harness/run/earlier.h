@@ -4,12 +4,14 @@
 #define ABLATE_EARLIER_H
 
 #include "harness/record/db.h"
+#include "harness/record/fingerprint.h"
 #include "harness/record/host.h"
 #include "model/base/io.h"
 
 struct earlier_want {
 	const char *cell, *training; /* training: its key; NULL: of this cell alone */
 	const char *config;          /* canonical JSON of the cell's arm */
+	struct builds *builds;       /* only what this program's build made; NULL: whatever made it */
 };
 
 struct earlier {

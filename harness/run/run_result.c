@@ -58,6 +58,7 @@ json_t *run_result_json(const struct run_result *r)
 	                      "left_out", r->left_out, "over_budget", (int)r->over_budget, "wall_s", r->wall_s);
 	for (size_t i = 0; i < N_COUNTS; i++)
 		(void)json_object_set_new(o, counts[i].name, json_integer(count_of(r, i)));
+	(void)json_object_set_new(o, "of_another_build", json_integer(r->stale));
 	if (r->signal)
 		(void)json_object_set_new(o, "signal", json_integer(r->signal));
 	return o;

@@ -1,6 +1,7 @@
 /* runner.c - see runner.h: which cell starts when, what a signal, a budget or a failure stops. */
 #define _GNU_SOURCE
 #include "harness/attest/statement.h"
+#include "harness/record/fingerprint.h"
 #include "harness/record/ingest.h"
 #include "harness/record/query.h"
 #include "harness/record/query_stage.h"
@@ -45,6 +46,34 @@ static int wait_for_orphans(struct run *r, struct err *e)
 	}
 }
 
+static int read_builds(struct run *r, struct err *e)
+{
+	builds_free(r->builds);
+	r->builds = NULL;
+	return builds_read(&r->builds, r->store.db, e) || builds_read_cells(r->builds, r->store.db, e) ? -1 : 0;
+}
+
+/* A cell that is done: by this build, or by another one, which is told, or which makes it again. */
+static void take_done(struct run *r, int i)
+{
+	const struct run_cell *c = &r->plan->cells[i];
+	const char *made_by = builds_stale(r->builds, c->cell);
+	if (made_by && r->o->rebuild) {
+		r->stale[i] = true;
+		r->todo[r->n_todo++] = i;
+		r->steps_total += c->steps;
+		return;
+	}
+	r->out->cached++;
+	if (!made_by)
+		return;
+	r->out->stale++;
+	SCOPED(free) char *text = builds_text(made_by);
+	size_t n = strlen(r->out->made_by);
+	if (!strstr(r->out->made_by, text) && n + strlen(text) + 3 < sizeof r->out->made_by)
+		(void)snprintf(r->out->made_by + n, sizeof r->out->made_by - n, "%s%s", n ? "; " : "", text);
+}
+
 static int classify_cell(struct run *r, int i, struct err *e)
 {
 	const struct run_cell *c = &r->plan->cells[i];
@@ -54,7 +83,7 @@ static int classify_cell(struct run *r, int i, struct err *e)
 	if (cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
 	if (done) {
-		r->out->cached++;
+		take_done(r, i);
 		return 0;
 	}
 	if (c->blocked) {
@@ -66,11 +95,13 @@ static int classify_cell(struct run *r, int i, struct err *e)
 	if (store_take_unknown(&r->store, c->cell, &found, e) || query_cell_state(&state, r->store.db, c->cell, e) ||
 	    cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
+	if (done && read_builds(r, e))
+		return -1;
 	bool elsewhere = state == RECORD_RUNNING;
 	if (!done && !elsewhere && c->training && query_training_runs(&elsewhere, r->store.db, c->training, c->cell, e))
 		return -1;
 	if (done)
-		r->out->cached++;
+		take_done(r, i);
 	else if (state == RECORD_DIVERGED && !r->o->again)
 		r->out->diverged++;
 	else if (elsewhere)
@@ -126,7 +157,12 @@ static int start_next(struct run *r, struct slot *slot, struct err *e)
 {
 	int index = r->todo[r->next++];
 	const struct run_cell *c = &r->plan->cells[index];
-	const struct earlier_want want = { .cell = c->cell, .training = c->training, .config = c->config };
+	SCOPED(builds) struct builds *builds = NULL;
+	if (r->o->rebuild && builds_read(&builds, r->store.db, e))
+		return -1;
+	const struct earlier_want want = {
+		.cell = c->cell, .training = c->training, .config = c->config, .builds = builds
+	};
 	SCOPED(earlier) struct earlier from = { .step = -1 };
 	bool skipped = false;
 	char name[160];
@@ -140,7 +176,13 @@ static int start_next(struct run *r, struct slot *slot, struct err *e)
 	const char *on = r->devices.v[device].name;
 	const struct earlier *earlier = *from.attempt ? &from : NULL;
 	const struct slot_order order = {
-		.index = index, .purpose = "run", .device = on, .threads = r->threads, .earlier = earlier
+		.index = index,
+		.purpose = "run",
+		.device = on,
+		.threads = r->threads,
+		.earlier = earlier,
+		.builds = builds,
+		.stale = r->stale[index],
 	};
 	if (slot_start(slot, &r->store, r->plan, r->o, &order, e)) {
 		free_slot(slot);
@@ -379,7 +421,7 @@ static void tell_left_out(struct run *r)
 
 static int prepare(struct run *r, struct err *e)
 {
-	if (record_plan(&r->store, r->plan, e) || wait_for_orphans(r, e))
+	if (record_plan(&r->store, r->plan, e) || wait_for_orphans(r, e) || read_builds(r, e))
 		return -1;
 	for (int i = 0; i < r->plan->n_cells; i++)
 		if (classify_cell(r, i, e))
@@ -473,6 +515,7 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	/* a cell may be queued once and then once per retry, and one for each device that is left out */
 	r.todo = xcalloc((size_t)plan->n_cells * (size_t)(o->retries + 1) + (size_t)r.devices.n, sizeof *r.todo);
 	r.tries = xcalloc((size_t)plan->n_cells + 1, sizeof *r.tries);
+	r.stale = xcalloc((size_t)plan->n_cells + 1, sizeof *r.stale);
 	(void)unlink(r.cancel_path); /* of a run that is over */
 	run_signals_catch(&r.signals);
 	r.wait.mask = &r.signals.mask;
@@ -488,6 +531,8 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	free(r.children);
 	free(r.todo);
 	free(r.tries);
+	free(r.stale);
+	builds_free(r.builds);
 	free(r.cancel_path);
 	for (int i = 0; i < r.n_heard; i++)
 		free(r.heard[i]);

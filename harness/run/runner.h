@@ -71,6 +71,7 @@ struct run_options {
 	const struct signing_key *key; /* signs each attempt that is over; NULL = nobody does */
 	bool record_only;              /* record the plan, classify its cells, start nothing */
 	bool again;                    /* rerun cells that diverged (the same bits would diverge again) */
+	bool rebuild;                  /* make cells again that another build made, from nothing */
 };
 
 /* Counts of cells, by their state at the end. */
@@ -78,6 +79,8 @@ struct run_result {
 	int cells, cached, done, failed, diverged, blocked, stopped, timeout, pending, elsewhere;
 	int attempts, lost; /* started here; found dead at the start */
 	int left_out;       /* journals and lines of the record that could not be taken */
+	int stale;          /* of the cached ones: made by another build (harness/record/fingerprint.h) ... */
+	char made_by[120];  /* ... the fingerprints of those, for people */
 	int signal;         /* SIGINT or SIGTERM when one ended the run */
 	bool over_budget;   /* the grid's wall budget, its number of cells, or a cell's wall budget */
 	double wall_s;

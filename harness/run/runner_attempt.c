@@ -6,9 +6,11 @@
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
+#include "harness/record/fingerprint.h"
 #include "harness/record/provenance.h"
 #include "harness/record/prune.h"
 #include "harness/record/query.h"
+#include "harness/record/query_build.h"
 #include "harness/record/query_stage.h"
 
 #include <errno.h>
@@ -25,7 +27,7 @@ int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const 
 /* --- start --- */
 
 /* Samples and scores of its training that an attempt may take instead of making them. */
-static int add_known(struct job *job, struct store *s, struct err *e)
+static int add_known(struct job *job, struct store *s, struct builds *builds, struct err *e)
 {
 	SCOPED(free) struct job_sampling *samplings = NULL;
 	SCOPED(free) struct job_known *known = NULL;
@@ -33,18 +35,24 @@ static int add_known(struct job *job, struct store *s, struct err *e)
 	struct sampling_row f;
 	struct known_row k;
 	struct arena *a = &job->arena;
-	int cap = 0, cap_known = 0;
+	int cap = 0, cap_known = 0, rc = 0;
+	bool ours = true;
 	if (query_samplings(&rows, s->db, job->training, job->cell, e))
 		return -1;
-	while (query_sampling_next(&f, &rows))
+	while (!rc && query_sampling_next(&f, &rows)) {
+		if (builds && ((rc = builds_made_it(&ours, builds, s->db, f.attempt, e)) || !ours))
+			continue;
 		VEC_PUSH(samplings, job->n_samplings, cap) =
 			(struct job_sampling){ .key = arena_strdup(a, f.key),
 			                       .path = arena_strfmt(a, "%s/%.12s/%s/%s", s->runs, f.cell, f.attempt, f.name),
 			                       .sha256 = arena_strdup(a, f.sha256),
 			                       .n = f.n };
-	if (db_done(&rows, e) || query_known(&rows, s->db, job->training, job->cell, e))
+	}
+	if (db_done(&rows, rc ? NULL : e) || rc || query_known(&rows, s->db, job->training, job->cell, e))
 		return -1;
-	while (query_known_next(&k, &rows))
+	while (!rc && query_known_next(&k, &rows)) {
+		if (builds && ((rc = builds_made_it(&ours, builds, s->db, k.attempt, e)) || !ours))
+			continue;
 		VEC_PUSH(known, job->n_known,
 		         cap_known) = (struct job_known){ .key = arena_strdup(a, k.key),
 			                                      .attempt = arena_strdup(a, k.attempt),
@@ -59,7 +67,8 @@ static int add_known(struct job *job, struct store *s, struct err *e)
 			                                      .eval_seed = k.eval_seed,
 			                                      .step = k.step,
 			                                      .n = k.n };
-	if (db_done(&rows, e))
+	}
+	if (db_done(&rows, rc ? NULL : e) || rc)
 		return -1;
 	struct job_sampling *all = arena_alloc(a, ((size_t)job->n_samplings + 1) * sizeof *all);
 	struct job_known *scores = arena_alloc(a, ((size_t)job->n_known + 1) * sizeof *scores);
@@ -73,7 +82,7 @@ static int add_known(struct job *job, struct store *s, struct err *e)
 }
 
 static int write_job(const struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
-                     const struct slot_order *order, struct err *e)
+                     const struct slot_order *order, int64_t generation, struct err *e)
 {
 	const struct run_cell *c = slot->cell;
 	const struct earlier *from = order->earlier;
@@ -96,13 +105,14 @@ static int write_job(const struct slot *slot, struct store *s, const struct run_
 		.wall_s = o->cell_wall_s,
 		.checkpoint_s = o->checkpoint_s,
 		.resumed_from = from ? from->attempt : NULL,
+		.generation = generation,
 		.scores = plan->asked,
 		.n_scores = plan->n_asked,
 		.training = c->training,
 		.ema = kept ? from->ema : c->ema,
 		.n_ema = kept ? from->n_ema : c->n_ema,
 	};
-	int rc = c->training && !strcmp(slot->purpose, "run") && add_known(&job, s, e) ? -1 : 0;
+	int rc = c->training && !strcmp(slot->purpose, "run") && add_known(&job, s, order->builds, e) ? -1 : 0;
 	if (!rc)
 		rc = job_write(&job, slot->dir, e);
 	arena_release(&job.arena);
@@ -159,14 +169,18 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 	slot->dir = store_attempt_dir(s, c->cell, slot->attempt);
 	slot->journal = store_journal(s, c->cell, slot->attempt);
 	slot->trains = !from || from->step < c->steps;
-	if (query_next_n(&slot->n, s->db, c->cell, e) || io_mkdirs(slot->dir, e))
+	int64_t done;
+	if (query_next_n(&slot->n, s->db, c->cell, e) || query_generation_done(&done, s->db, c->cell, e) ||
+	    io_mkdirs(slot->dir, e))
 		return -1;
-	if (!from && strcmp(order->purpose, "run") == 0 && tell_pruned(s, c, o, e))
+	bool repeat = strcmp(order->purpose, "run") != 0;
+	if (!from && !repeat && !order->stale && tell_pruned(s, c, o, e))
 		return -1;
+	int64_t generation = done < 0 || repeat ? 0 : done + (order->stale ? 1 : 0);
 	if (from && (earlier_share(from, s->db, s->runs, slot->dir, e) ||
 	             (slot->trains && tell_other_microbatch(s, c, from->attempt, o, e))))
 		return -1;
-	return write_job(slot, s, plan, o, order, e) ||
+	return write_job(slot, s, plan, o, order, generation, e) ||
 	               child_start(&slot->child, o->program, slot->dir, order->threads, o->ranks, e)
 	           ? -1
 	           : 0;

@@ -19,6 +19,8 @@ struct run {
 	struct engine_devices devices;
 	int *todo, n_todo, next; /* cells to start, in order; a retry goes to the end */
 	int *tries;              /* per cell */
+	bool *stale;             /* per cell: made by another build, and to be made again */
+	struct builds *builds;
 	int64_t steps_total, steps_done;
 	double started_s, touched_s;
 	char since[HOST_TIME]; /* when the run began */
@@ -65,6 +67,8 @@ struct slot_order {
 	const char *purpose, *device;
 	int threads;
 	const struct earlier *earlier; /* what it begins with; NULL: nothing */
+	struct builds *builds; /* --rebuild: nothing is taken from another build than this program's; NULL: from any */
+	bool stale;            /* replaces what another build made: a generation of its own */
 };
 /* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier attempt, starts the worker. */
 MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,

@@ -47,6 +47,22 @@ static int choose(struct lines *out, const struct study *s, const struct chart_a
 	return known ? 0 : err_code(e, EXIT_USAGE, "no chain '%s' in %s", ask->chain, p->grid->path);
 }
 
+/* With the mark of the builds that made it, where there are several. */
+static const char *marked_label(struct chart *c, const struct study *s, const struct plan_row *row)
+{
+	const char *mark = study_arm_mark(s, &c->arena, row->arm);
+	return *mark ? arena_strfmt(&c->arena, "%s%s", row->label, mark) : row->label;
+}
+
+/* What the marks mean, behind what the note says already. */
+static void add_mark_notes(struct chart *c, const struct study *s)
+{
+	const char *text;
+	for (int i = 0; (text = study_mark_note(s, &c->arena, i)); i++)
+		c->figure.note = arena_strfmt(&c->arena, "%s%s%s", c->figure.note ? c->figure.note : "",
+		                              c->figure.note ? "; " : "", text);
+}
+
 static struct figure_panel *one_panel(struct chart *c, int n_series)
 {
 	struct figure_panel *p = arena_alloc(&c->arena, sizeof *p);
@@ -188,7 +204,7 @@ static int build_curves(struct chart *c, struct study *s, const struct chart_ask
 		}
 		average(series_of(p, i), &c->arena, &all);
 		free(all.v);
-		series_of(p, i)->label = lines.row[i]->label;
+		series_of(p, i)->label = marked_label(c, s, lines.row[i]);
 	}
 	p->n_series = lines.n;
 	p->title = arena_strfmt(&c->arena, "%s", name);
@@ -219,7 +235,7 @@ static int build_metric(struct chart *c, struct study *s, const struct chart_ask
 		}
 		average(series_of(p, i), &c->arena, &all);
 		free(all.v);
-		series_of(p, i)->label = lines.row[i]->label;
+		series_of(p, i)->label = marked_label(c, s, lines.row[i]);
 	}
 	p->n_series = lines.n;
 	p->title = title_of(c, &ref);
@@ -252,7 +268,7 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 		v[0][i] = i, v[1][i] = t.mean, v[2][i] = t.mean - t.sd, v[3][i] = t.mean + t.sd,
 		v[4][i] = theirs ? theirs->value : NAN;
 		published = published || theirs;
-		names[i] = lines.row[i]->label;
+		names[i] = arena_strfmt(&c->arena, "%s%s", lines.row[i]->label, study_mark(s, &c->arena, t.builds, t.n_builds));
 	}
 	*series_of(p, 0) = (struct figure_series){ .mark = FIGURE_BARS,
 		                                       .n = lines.n,
@@ -481,7 +497,7 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 			continue;
 		if (read_picture(&panels[n], &c->arena, path, e))
 			return -1;
-		panels[n++].title = lines.row[i]->label;
+		panels[n++].title = marked_label(c, s, lines.row[i]);
 	}
 	if (!n)
 		return err_code(e, EXIT_INCOMPLETE,
@@ -500,13 +516,13 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 }
 
 static const struct chart_kind table[] = {
-	{ "curves", "a training curve (--curve, default loss): mean and spread over seeds", build_curves },
-	{ "metric", "a metric against the training step, where it was measured during training", build_metric },
-	{ "bars", "a metric of each arm, with spread and published values", build_bars },
-	{ "sweep", "a metric against a numeric setting (--knob loss.c)", build_sweep },
-	{ "sigma", "how often training sees each noise level", build_sigma },
-	{ "steps", "the discretization curriculum N(k)", build_steps },
-	{ "samples", "sample pictures of the arms side by side", build_samples },
+	{ "curves", "a training curve (--curve, default loss): mean and spread over seeds", build_curves, false },
+	{ "metric", "a metric against the training step, where it was measured during training", build_metric, false },
+	{ "bars", "a metric of each arm, with spread and published values", build_bars, false },
+	{ "sweep", "a metric against a numeric setting (--knob loss.c)", build_sweep, false },
+	{ "sigma", "how often training sees each noise level", build_sigma, true },
+	{ "steps", "the discretization curriculum N(k)", build_steps, true },
+	{ "samples", "sample pictures of the arms side by side", build_samples, false },
 };
 
 const struct chart_kind *chart_kinds(int *n)
@@ -534,6 +550,8 @@ int chart_build(struct chart **out, struct study *s, const struct chart_ask *ask
 		chart_free(c);
 		return -1;
 	}
+	if (!table[i].of_settings)
+		add_mark_notes(c, s);
 	*out = c;
 	return 0;
 }

@@ -28,6 +28,7 @@ struct chart {
 struct chart_kind {
 	const char *name, *text;
 	int (*build)(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e);
+	bool of_settings; /* it shows nothing that was computed */
 };
 const struct chart_kind *chart_kinds(int *n);
 

@@ -175,6 +175,7 @@ static int add_cell(struct json_writer *w, struct study *s, const struct study_c
 	json_add_text(w, "state", record_state_name(c->state));
 	json_add_text(w, "reason", c->reason);
 	json_add_text(w, "attempt", c->attempt);
+	json_add_text(w, "fingerprint", c->fingerprint);
 	json_add_text(w, "started", c->started);
 	json_add_text(w, "ended", c->ended);
 	json_add_format(w, "seconds", "%.3f", c->seconds);

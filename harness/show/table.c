@@ -217,6 +217,7 @@ static char *signed_text(char buf[48], double x, int d)
 static struct table_cell stat_cell(struct build *b, const struct study_stat *s, int d)
 {
 	struct table_cell c = { .kind = TABLE_STAT, .value = s->mean, .sd = s->sd, .n = s->n, .asked = s->asked };
+	c.builds = s->builds, c.n_builds = s->n_builds;
 	struct arena *a = &b->t->arena;
 	if (!s->n) {
 		c.kind = TABLE_STATE;
@@ -230,6 +231,7 @@ static struct table_cell stat_cell(struct build *b, const struct study_stat *s, 
 	c.text = isfinite(s->mean) ? arena_strfmt(a, "%s%s", mean, sd) : "diverged";
 	if (s->n < s->asked)
 		c.text = arena_strfmt(a, "%s (%d of %d)", c.text, s->n, s->asked);
+	c.text = arena_strfmt(a, "%s%s", c.text, study_mark(b->s, a, s->builds, s->n_builds));
 	return c;
 }
 

@@ -31,6 +31,8 @@ struct table_cell {
 	double value, sd; /* NAN = none */
 	int n, asked;     /* seeds */
 	bool best;
+	const char *const *builds; /* (n_builds) fingerprints of the values, in the study's memory; "" = not recorded */
+	int n_builds;
 };
 
 struct table_column {

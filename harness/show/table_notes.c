@@ -188,11 +188,25 @@ static int signers_note(struct build *b, struct err *e)
 	return 0;
 }
 
+/* Numbers of several builds stand side by side: nothing else says that a difference may be theirs. Which of them is
+ * this program's is not said: a table is the same whoever draws it. */
+static void build_notes(struct build *b)
+{
+	const char *text;
+	for (int i = 0; (text = study_mark_note(b->s, &b->t->arena, i)); i++)
+		note(b->t, text);
+	if (study_is_mixed(b->s))
+		note(b->t,
+		     "Numbers with different marks were computed by different builds of the program: a difference between "
+		     "them may be the builds'. `ablate run GRID --rebuild stale` makes them again with one.");
+}
+
 int table_notes(struct build *b, struct err *e)
 {
 	if (b->def && *b->def->text)
 		note(b->t, b->def->text);
 	spread_note(b);
+	build_notes(b);
 	for (int c = 0; c < b->t->n_cols; c++)
 		if (b->kind[c] == COLUMN_METRIC)
 			protocol_notes(b, c);

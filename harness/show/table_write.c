@@ -161,7 +161,16 @@ static bool has_spread(const struct table *t, int c)
 	return false;
 }
 
-/* Columns of numbers in full precision: a mean, its sd and n are three. */
+/* Fingerprints of a cell's values, with blanks between; "none" for one that was not recorded, where others were. */
+static char *builds_joined(const struct table_cell *x)
+{
+	struct str s = { 0 };
+	for (int i = 0; i < x->n_builds && (x->n_builds > 1 || *x->builds[i]); i++)
+		str_addf(&s, "%s%s", i ? " " : "", *x->builds[i] ? x->builds[i] : "none");
+	return str_detach(&s);
+}
+
+/* Columns of numbers in full precision: a mean, its sd, n and what made it are five. */
 static void write_csv(struct str *out, const struct table *t)
 {
 	str_add(out, "chain,label");
@@ -171,6 +180,7 @@ static void write_csv(struct str *out, const struct table *t)
 			csv_head(out, &t->cols[c], " sd");
 			csv_head(out, &t->cols[c], " n");
 			csv_head(out, &t->cols[c], " state");
+			csv_head(out, &t->cols[c], " fingerprint");
 		}
 	}
 	str_add(out, ",made_by,results_sha256\n");
@@ -187,6 +197,9 @@ static void write_csv(struct str *out, const struct table *t)
 				escape_csv(out, x->kind == TABLE_STATE                     ? x->text
 				                : x->kind == TABLE_STAT && x->n < x->asked ? "incomplete"
 				                                                           : "");
+				SCOPED(free) char *builds = builds_joined(x);
+				str_addc(out, ',');
+				escape_csv(out, builds);
 			} else if (x->kind == TABLE_TEXT) {
 				str_addc(out, ',');
 				escape_csv(out, x->text);
@@ -227,6 +240,10 @@ static void write_json(struct str *out, const struct table *t)
 				json_object_set_new(o, "n", json_integer(x->n));
 				json_object_set_new(o, "asked", json_integer(x->asked));
 				json_object_set_new(o, "best", json_boolean(x->best));
+				json_t *builds = json_array();
+				for (int i = 0; i < x->n_builds; i++)
+					json_array_append_new(builds, *x->builds[i] ? json_string(x->builds[i]) : json_null());
+				json_object_set_new(o, "fingerprints", builds);
 			}
 			json_object_set_new(cells, t->cols[c].key, o);
 		}

@@ -223,6 +223,7 @@ int gates_propose(struct baseline *out, struct study *s, const struct grid_gate 
 	b.arm = arena_strdup(a, s->plan->arms[arm].hash), b.protocol = arena_strdup(a, stat.protocol ? stat.protocol : "");
 	b.numerics = numerics_text(a), b.env = arena_strdup(a, env), b.commit = arena_strdup(a, commit),
 	b.created = arena_strdup(a, created);
+	b.fingerprint = arena_strdup(a, study_stat_builds(s, &stat));
 	b.reason = b.supersedes = "";
 	b.now.n = side.n;
 	b.now.value = arena_alloc(a, (size_t)(side.n + 1) * sizeof(double));

@@ -17,6 +17,7 @@ void study_free(struct study *s)
 	for (int i = 0; i < s->plan->n_cells; i++)
 		free(s->cells[i].scores);
 	free(s->cells);
+	builds_free(s->builds);
 	arena_release(&s->arena);
 	free(s);
 }
@@ -114,6 +115,7 @@ static void take_state(struct study *s, struct study_cell *c, const struct state
 	c->attempt = copy(s, r->attempt);
 	c->started = copy(s, r->started);
 	c->ended = copy(s, r->ended);
+	c->fingerprint = r->attempt ? builds_of(s->builds, r->attempt, r->fingerprint) : "";
 	c->step = r->step;
 	c->attempts = r->attempts;
 	c->seconds = fmax(0, r->seconds); /* clocks are set back at times */
@@ -149,6 +151,7 @@ static int take_score(struct study *s, struct study_cell *c, const struct score_
 		                     .weights = again(s, &t->weights, r->weights),
 		                     .step = r->step,
 		                     .protocol = again(s, &t->protocol, r->protocol),
+		                     .fingerprint = builds_of(s->builds, r->attempt, r->fingerprint),
 		                     .value = r->value,
 		                     .least = r->value,
 		                     .n = r->n,
@@ -164,6 +167,10 @@ static int take_score(struct study *s, struct study_cell *c, const struct score_
 		if (same_score(old, &x)) { /* a further evaluation seed */
 			old->value += (x.value - old->value) / ++old->evals;
 			old->least = isnan(old->value) ? NAN : fmin(old->least, x.least);
+			const char *made_by = *x.fingerprint ? x.fingerprint : "none";
+			if (strcmp(old->fingerprint, x.fingerprint) != 0 && !strstr(old->fingerprint, made_by))
+				old->fingerprint = arena_strfmt(&s->arena, "%s+%s", *old->fingerprint ? old->fingerprint : "none",
+				                                made_by);
 			return 0;
 		}
 	}
@@ -307,6 +314,33 @@ static void index_arms(struct study *s)
 		s->of_arm[s->first[s->cells[i].arm + 1]++] = i;
 }
 
+static void add_mark(struct study *s, const char *fingerprint)
+{
+	for (int i = 0; i < s->n_marked; i++)
+		if (strcmp(s->marked[i], fingerprint) == 0)
+			return;
+	if (s->n_marked < STUDY_MARKS_MAX)
+		s->marked[s->n_marked++] = fingerprint;
+}
+
+/* The builds of what is done, and of the scores that the grid asks for. */
+static void make_marks(struct study *s)
+{
+	struct metric_ref refs[METRIC_REFS_MAX];
+	int n = grid_metric_refs(refs, METRIC_REFS_MAX, s->plan->grid);
+	s->n_marked = 0;
+	for (int i = 0; i < s->plan->n_cells; i++) {
+		const struct study_cell *c = &s->cells[i];
+		if (c->state == RECORD_DONE)
+			add_mark(s, c->fingerprint);
+		for (int k = 0; k < n; k++) {
+			const struct study_score *x = study_score(s, c, &refs[k]);
+			if (x)
+				add_mark(s, x->fingerprint);
+		}
+	}
+}
+
 int study_load(struct study **out, struct plan *plan, struct db *db, struct err *e)
 {
 	struct study *s = xcalloc(1, sizeof *s);
@@ -321,14 +355,17 @@ int study_load(struct study **out, struct plan *plan, struct db *db, struct err 
 			                                                                             : RECORD_PENDING,
 			                               .reason = plan->cells[i].state == CELL_BLOCKED ? plan->cells[i].reason : "",
 			                               .attempt = "",
+			                               .fingerprint = "",
 			                               .started = "",
 			                               .ended = "" };
 	index_arms(s);
 	SCOPED(str) struct str hashed = { 0 };
-	if (db && (plan->n_cells < STUDY_BULK_FROM ? each_cell(s, &hashed, e) : in_bulk(s, &hashed, e))) {
+	if (builds_read(&s->builds, db, e) ||
+	    (db && (plan->n_cells < STUDY_BULK_FROM ? each_cell(s, &hashed, e) : in_bulk(s, &hashed, e)))) {
 		study_free(s);
 		return -1;
 	}
+	make_marks(s);
 	hash_lines(s->results, &hashed);
 	*out = s;
 	return 0;
@@ -356,6 +393,7 @@ int study_stat(struct study_stat *out, struct study *s, int arm, const struct me
 	t.asked = s->first[arm + 1] - s->first[arm];
 	t.value = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.value + 1);
 	t.seed = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.seed + 1);
+	t.builds = arena_alloc(&s->arena, (size_t)t.asked * sizeof *t.builds + 1);
 	for (int i = s->first[arm]; i < s->first[arm + 1]; i++) {
 		const struct study_cell *c = &s->cells[s->of_arm[i]];
 		bool done = c->state == RECORD_DONE, blocked = c->state == RECORD_BLOCKED,
@@ -373,6 +411,11 @@ int study_stat(struct study_stat *out, struct study *s, int arm, const struct me
 			                ref->name, s->plan->arms[arm].hash, t.protocol, x->protocol);
 		t.protocol = x->protocol;
 		t.images = x->n;
+		int k = 0;
+		while (k < t.n_builds && strcmp(t.builds[k], x->fingerprint) != 0)
+			k++;
+		if (k == t.n_builds)
+			t.builds[t.n_builds++] = x->fingerprint;
 		t.value[t.n] = ref->least ? x->least : x->value;
 		t.seed[t.n++] = c->seed;
 	}

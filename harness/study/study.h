@@ -9,19 +9,22 @@
 #include "harness/grid/metric_ref.h"
 #include "harness/plan/plan.h"
 #include "harness/record/db.h"
+#include "harness/record/fingerprint.h"
 #include "harness/record/record_state.h"
 
 #include "model/base/mem.h"
 
+enum { STUDY_MARKS_MAX = 32 };  /* builds that are told apart */
 enum { STUDY_BULK_FROM = 200 }; /* cells of a plan; from here on one pass over a view is cheaper than many look-ups */
 
 struct study_score { /* of one cell, at one training step */
 	const char *name, *weights, *protocol;
-	int nfe, evals;  /* evals: evaluation seeds averaged */
-	int64_t step, n; /* n: images scored; 0 = unknown */
-	double value;    /* mean over evaluation seeds; NAN if one of them is */
-	double least;    /* the smallest of them */
-	double lo, hi;   /* interval over samples, of the first evaluation seed; NAN = none */
+	const char *fingerprint; /* of what made it, as builds_of() has it */
+	int nfe, evals;          /* evals: evaluation seeds averaged */
+	int64_t step, n;         /* n: images scored; 0 = unknown */
+	double value;            /* mean over evaluation seeds; NAN if one of them is */
+	double least;            /* the smallest of them */
+	double lo, hi;           /* interval over samples, of the first evaluation seed; NAN = none */
 };
 
 struct study_cell {
@@ -30,6 +33,7 @@ struct study_cell {
 	int64_t seed;
 	enum record_state state;
 	const char *reason, *attempt, *started, *ended; /* "" where there is none */
+	const char *fingerprint;                        /* of the attempt, as builds_of() has it */
 	int64_t step, attempts;
 	double seconds; /* wall clock of that attempt; 0 while it runs */
 	struct study_score *scores;
@@ -40,8 +44,11 @@ struct study {
 	struct plan *plan; /* borrowed */
 	struct db *db;     /* borrowed; NULL: nothing has run */
 	struct arena arena;
+	struct builds *builds;
 	struct study_cell *cells; /* plan->n_cells, in its order */
 	int *of_arm, *first;      /* cells of arm a, seeds in order: of_arm[first[a]] .. of_arm[first[a + 1] - 1] */
+	const char *marked[STUDY_MARKS_MAX]; /* different fingerprints of what is done, in the plan's order */
+	int n_marked;
 	char results[SHA256_HEX]; /* over all scores read, as hex floats: what a table was made from */
 };
 
@@ -62,10 +69,26 @@ struct study_stat {
 	double mean, sd;      /* NAN for n = 0; sd NAN for n < 2 */
 	int64_t images;       /* of each score; 0 = unknown */
 	const char *protocol; /* NULL for n = 0 */
-	const char *reason;   /* of the first cell that is not done; "" */
+	const char **builds;  /* (n_builds) different fingerprints of the values, in order of appearance */
+	int n_builds;
+	const char *reason; /* of the first cell that is not done; "" */
 };
 /* Exit 5 when the arm's seeds have different protocols. */
 MUST_CHECK int study_stat(struct study_stat *out, struct study *s, int arm, const struct metric_ref *ref,
                           struct err *e);
+
+/* All of its builds as one text, as builds_of() has those of an attempt. In the study's arena. */
+const char *study_stat_builds(struct study *s, const struct study_stat *stat);
+
+/* --- marks of numbers that were made by different builds (study_marks.c) --- */
+
+/* Are there several, or numbers that come from several? Only then anything is marked. */
+bool study_is_mixed(const struct study *s);
+/* " [1]", " [1, 3]": behind a number of these builds; "" where nothing is marked. In the arena. */
+const char *study_mark(const struct study *s, struct arena *a, const char *const *builds, int n);
+/* The same for an arm: of all of its cells that are done. */
+const char *study_arm_mark(const struct study *s, struct arena *a, int arm);
+/* What the marks mean, one sentence a mark, i from 0 on; NULL behind the last. In the arena. */
+const char *study_mark_note(const struct study *s, struct arena *a, int i);
 
 #endif

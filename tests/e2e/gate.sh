@@ -70,7 +70,7 @@ filled() {
 	ablate schema --sql >schema.sql || fail "no schema"
 	command -v sqlite3 >/dev/null || skip "no sqlite3"
 	command -v python3 >/dev/null || skip "no python3"
-	OTHER=${1-} python3 - <<'PY' | sqlite3 ablate.db
+	HERE=$("$ABLATE" --version --json | sed -n 's/^ *"fingerprint": "\([0-9a-f]*\)",*$/\1/p') OTHER=${1-} python3 - <<'PY' | sqlite3 ablate.db
 import hashlib, json, os
 other = os.environ["OTHER"]
 name = lambda h: hashlib.sha256((other + h).encode()).hexdigest() if other else h
@@ -88,7 +88,7 @@ for c in plan["cells"]:
         if r["arm"] == c["arm"]:
             print("INSERT INTO grid_cell(grid, cell, chain, ordinal, label) VALUES('%s', '%s', '%s', 0, '%s');" % (plan["grid"]["hash"], name(c["cell"]), r["chain"], r["label"]))
     t = c["cell"][:30]
-    print("INSERT INTO attempt(id, cell, n, state, started) VALUES('%s', '%s', 1, 'done', '2026-01-01T00:00:00.000Z');" % (t, name(c["cell"])))
+    print("INSERT INTO attempt(id, cell, n, state, started, fingerprint) VALUES('%s', '%s', 1, 'done', '2026-01-01T00:00:00.000Z', '%s');" % (t, name(c["cell"]), os.environ["HERE"]))
     v = fid[k][c["seed"] - 1]
     print("INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, n) VALUES('%s', 'fid', 1, 'ema', 10, 101, 'p:n2000', %r, '%s', 2000);"
           % (t, v, v.hex()))

@@ -138,4 +138,13 @@ test_program_says_it() {
 	run ablate doctor; says out "${value:0:12}"
 }
 
+# The hosted workflow keeps finished cells for as long as it is the same.
+test_workflow_key() {
+	line=$(grep -A1 'id: numerics' "$SOURCE/ci/workflow.yml" | sed -n 's/^ *run: //p')
+	mkdir build && ln -s "$ABLATE" build/ablate
+	GITHUB_OUTPUT=$PWD/key bash -c "$line" || fail "$line"
+	check grep -qxE 'fingerprint=[0-9a-f]{64}' key
+	says "$SOURCE/ci/workflow.yml" 'key: ablate-${{ steps.numerics.outputs.fingerprint }}-'
+}
+
 run_tests
