@@ -139,6 +139,7 @@ static int run(struct cli *c)
 		                     .what = "ablate slurm-task",
 		                     .jobs = 1,
 		                     .threads = threads_of(c, (int)number_of(ENV_SLURM_CPUS_PER_TASK, 0)),
+		                     .said = said_of(c),
 		                     .say = say_line,
 		                     .say_ctx = c };
 	run_budget_of(&o, &p->grid->budget);

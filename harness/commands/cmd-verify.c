@@ -2,12 +2,11 @@
 #define _GNU_SOURCE
 #include "harness/attest/statement.h"
 #include "harness/cli/cmd.h"
-#include "harness/run/engine_device.h"
-#include "harness/record/host.h"
 #include "harness/record/query.h"
 #include "harness/commands/plan_open.h"
 #include "harness/record/record_find.h"
 #include "harness/commands/run_command.h"
+#include "harness/run/repeat.h"
 #include "harness/run/run_plan.h"
 #include "harness/record/store.h"
 #include "harness/commands/study_open.h"
@@ -33,8 +32,11 @@ static const struct opt options[] = {
 	  .arg = "ATTEMPT",
 	  .help = "compare with this attempt instead of running again" },
 	{ .name = "attest", .kind = OPT_FLAG, .help = "sign what is found with your key (`ablate key`), for the record" },
-	THREADS_OPTION("instead of the number that the attempt had"),
-	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
+	THREADS_OPTION("instead of the number that each life of the attempt had"),
+	{ .name = "device",
+	  .kind = OPT_STRING,
+	  .arg = "D",
+	  .help = "cpu, cuda or cuda:N, or auto: that of the attempt (default auto)" },
 	PLAN_OPTIONS,
 	{ 0 },
 };
@@ -117,53 +119,62 @@ static int find_targets(struct targets *t, const struct cli *c, struct db *db, s
 	return 0;
 }
 
-/* Runs the cell once more; `repetition` is the new attempt. */
-static int repeat(char repetition[64], const struct cli *c, const struct target *t, const char *runs, struct err *e)
+/* Runs the cell once more; `repetition` is the new attempt. Where that cannot be, *missing (heap) says why. */
+static int repeat(char repetition[64], char **missing, const struct cli *c, const struct target *t, const char *runs,
+                  struct err *e)
 {
 	SCOPED(db) struct db *db = NULL;
+	SCOPED(lives) struct lives lives = { 0 };
 	struct run_set set;
 	struct run_options o = { .db = c->db, .what = "ablate verify", .jobs = 1 };
-	enum record_state state;
-	struct engine_devices devices;
-	int threads = 0, ranks = 1;
-	if (db_open(&db, c->db, DB_READ, e) || run_set_of_attempt(&set, &threads, &ranks, db, runs, t->cell, t->attempt, e))
+	const char *device = cli_string(c, "device", "auto");
+	if (db_open(&db, c->db, DB_READ, e) || lives_read(&lives, db, t->attempt, e) ||
+	    run_set_of_attempt(&set, db, runs, t->cell, t->attempt, e))
 		return -1;
-	if (engine_devices(&devices, cli_string(c, "device", "auto"), ranks, e)) {
-		run_set_release(&set);
-		return -1;
-	}
-	o.devices = &devices;
-	o.threads = threads_of(c, threads);
-	if (o.threads > host_cpus()) /* fewer might give other bits */
-		cli_say(c, "%.8s had %d threads and is repeated with as many, although this process may use %d", t->attempt,
-		        o.threads, host_cpus());
 	device_warn(c, "auto");
-	o.ranks = ranks;
 	SCOPED(free) char *title = xstrfmt("verify %.8s", t->attempt);
 	struct run_display *d = run_display_new(c, title, &o);
-	int rc = runner_repeat(repetition, &state, &set.run, &o, e);
+	int rc = repeat_lives(repetition, missing, &lives, &set, &o, threads_of(c, 0),
+	                      strcmp(device, "auto") == 0 ? NULL : device, e);
 	run_display_free(d, true);
 	run_set_release(&set);
 	return rc;
 }
 
-static void tell(const struct cli *c, json_t *list, const struct target *t, const char *other,
-                 const struct verify_result *r)
+enum outcome { PASSED, FAILED, INCONCLUSIVE };
+static const char *const outcomes[] = { [PASSED] = "pass", [FAILED] = "fail", [INCONCLUSIVE] = "inconclusive" };
+
+/* "pass 12345678 = 9abcdef0: 127 values bit-identical", and what is to be known beside that. */
+static void print_outcome(const struct target *t, const char *other, const struct verify_result *r, enum outcome was)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:s}", "attempt", t->attempt, "repetition", other, "cell",
-	                      t->cell, "equal", (int)r->equal, "compared", (json_int_t)r->n, "max_ulp",
-	                      (json_int_t)r->max_ulp, "environment_differs", r->env);
+	printf("%s %.8s = %.8s: %lld value%s %s%s", was == FAILED ? "FAIL" : outcomes[was], t->attempt, other,
+	       (long long)r->n, str_plural(r->n), r->equal ? "bit-identical" : "compared, first difference: ", r->first);
+	if (r->lives > 1)
+		printf(", in %d lives", r->lives);
+	if (*r->unlike)
+		printf(" (environments: %s)", r->unlike);
+	else if (*r->env)
+		printf(" (environment differs in %s)", r->env);
+	(void)putchar('\n');
+}
+
+static enum outcome tell(const struct cli *c, json_t *list, const struct target *t, const char *other,
+                         const struct verify_result *r)
+{
+	enum outcome was = r->equal ? PASSED : r->inconclusive ? INCONCLUSIVE : FAILED;
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:b, s:I, s:I, s:s, s:i, s:s}", "attempt", t->attempt, "repetition",
+	                      other, "cell", t->cell, "result", outcomes[was], "equal", (int)r->equal, "compared",
+	                      (json_int_t)r->n, "max_ulp", (json_int_t)r->max_ulp, "environment_differs", r->env, "lives",
+	                      r->lives, "unlike", r->unlike);
 	if (r->first_step >= 0)
 		(void)json_object_set_new(o, "first_diff_step", json_integer(r->first_step));
 	if (*r->first)
 		(void)json_object_set_new(o, "first_diff", json_string(r->first));
 	(void)json_array_append_new(list, o);
-	if (c->json)
-		return;
-	printf("%s %.8s = %.8s: %lld value%s %s%s%s%s%s%s\n", r->equal ? "pass" : "FAIL", t->attempt, other,
-	       (long long)r->n, str_plural(r->n), r->equal ? "bit-identical" : "compared, first difference: ", r->first,
-	       *r->env ? " (environment differs in " : "", r->env, *r->env ? ")" : "", "");
+	if (!c->json)
+		print_outcome(t, other, r, was);
 	(void)fflush(stdout);
+	return was;
 }
 
 /* --attest: the statement of this machine's owner beside that of the attempt's. */
@@ -188,15 +199,29 @@ static int has_key(const struct cli *c, struct err *e)
 	return k ? 0 : err_code(e, EXIT_USAGE, "--attest: no signing key: `ablate key new` makes one");
 }
 
-/* One target: 0 equal, 1 different, -1 with e. */
-static int verify_one(const struct cli *c, json_t *list, const struct target *t, struct err *e)
+/* Nothing was run, so nothing was compared. */
+static enum outcome tell_missing(const struct cli *c, json_t *list, const struct target *t, const char *missing)
+{
+	(void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i, s:s}", "attempt", t->attempt, "cell", t->cell,
+	                                            "result", outcomes[INCONCLUSIVE], "compared", 0, "unlike", missing));
+	if (!c->json)
+		printf("%s %.8s: not repeated: %s\n", outcomes[INCONCLUSIVE], t->attempt, missing);
+	(void)fflush(stdout);
+	return INCONCLUSIVE;
+}
+
+static int verify_one(enum outcome *was, const struct cli *c, json_t *list, const struct target *t, struct err *e)
 {
 	char other[64] = "";
 	struct verify_result r;
 	const char *with = cli_string(c, "with", NULL);
-	SCOPED(free) char *runs = xstrfmt("%s-runs", c->db);
-	if (!with && repeat(other, c, t, runs, e))
+	SCOPED(free) char *runs = xstrfmt("%s-runs", c->db), *missing = NULL;
+	if (!with && repeat(other, &missing, c, t, runs, e))
 		return -1;
+	if (missing) {
+		*was = tell_missing(c, list, t, missing);
+		return 0;
+	}
 	SCOPED(store) struct store s = STORE_INIT;
 	if (store_open(&s, c->db, STORE_WRITE, "ablate verify", e))
 		return -1;
@@ -210,10 +235,10 @@ static int verify_one(const struct cli *c, json_t *list, const struct target *t,
 	}
 	if (verify_compare(&r, s.db, t->attempt, other, e) || verify_record(&s, &r, t->attempt, other, e))
 		return -1;
-	if (attest(c, &s, t, other, &r, e))
+	if (!r.inconclusive && attest(c, &s, t, other, &r, e))
 		return -1;
-	tell(c, list, t, other, &r);
-	return r.equal ? 0 : 1;
+	*was = tell(c, list, t, other, &r);
+	return 0;
 }
 
 static int run(struct cli *c)
@@ -223,29 +248,29 @@ static int run(struct cli *c)
 	struct db *db;
 	if (has_key(c, &e) || db_open(&db, c->db, DB_READ, &e))
 		return cli_fail(c, &e);
-	int rc = find_targets(&t, c, db, &e), passed = 0, failed = 0;
+	int rc = find_targets(&t, c, db, &e), count[] = { 0, 0, 0 };
 	db_close(db);
 	json_t *list = json_array();
-	for (int i = 0; i < t.n && rc >= 0; i++)
-		if ((rc = verify_one(c, list, &t.v[i], &e)) >= 0) {
-			passed += rc == 0;
-			failed += rc == 1;
-		}
+	for (int i = 0; i < t.n && !rc; i++) {
+		enum outcome was = FAILED;
+		if (!(rc = verify_one(&was, c, list, &t.v[i], &e)))
+			count[was]++;
+	}
+	if (!rc && !t.n)
+		rc = err_code(&e, EXIT_USAGE, "%s: no finished cell to verify", c->db);
 	free(t.v);
-	if (rc < 0 || passed + failed == 0) {
+	if (rc) {
 		json_decref(list);
-		if (rc >= 0)
-			(void)err_code(&e, EXIT_USAGE, "%s: no finished cell to verify", c->db);
 		return cli_fail(c, &e);
 	}
 	if (c->json)
-		(void)cli_print_json(c, json_pack("{s:i, s:i, s:i, s:o}", "passed", passed, "failed", failed, "inconclusive", 0,
-		                                  "attempts", list));
+		(void)cli_print_json(c, json_pack("{s:i, s:i, s:i, s:o}", "passed", count[PASSED], "failed", count[FAILED],
+		                                  "inconclusive", count[INCONCLUSIVE], "attempts", list));
 	else {
-		printf("%d passed, %d failed, 0 inconclusive\n", passed, failed);
+		printf("%d passed, %d failed, %d inconclusive\n", count[PASSED], count[FAILED], count[INCONCLUSIVE]);
 		json_decref(list);
 	}
-	return failed ? EXIT_NOT_EQUAL : EXIT_OK;
+	return count[FAILED] ? EXIT_NOT_EQUAL : count[INCONCLUSIVE] ? EXIT_INCONCLUSIVE : EXIT_OK;
 }
 
 const struct cmd cmd_verify = {
@@ -254,8 +279,13 @@ const struct cmd cmd_verify = {
 	.summary = "run finished attempts again and compare every bit",
 	.help =
 		"Compares curves, checkpoints and scores with a repetition that starts from nothing, names the first step that "
-		"differs, and files the result in table verify. The repetition is never used for its cell. Exit code 6 when "
-		"anything differs. If interrupted, it compares nothing; every repetition starts from the beginning.\n\n"
+		"differs, and files the result in table verify. The repetition is never used for its cell. An attempt that "
+		"went on from the checkpoint of another is repeated life by life, each with its own threads, processes, "
+		"micro-batch and device, up to the step at which the next one took over.\n\n"
+		"Exit code 6 when anything differs (FAIL). Where it differs and so does what can change bits (another build, "
+		"library, processor or device than the life's), or where the life's device is not here, that is named, and the "
+		"result is inconclusive: exit code 4, unless something else failed. If interrupted, it compares nothing; every "
+		"repetition starts from the beginning.\n\n"
 		"--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of "
 		"its cells; --with compares two existing attempts; --attest signs the result, so that an attempt has the word "
 		"of a second machine (`ablate attest`).",

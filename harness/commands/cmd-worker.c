@@ -74,7 +74,8 @@ static bool on_stop(void *ctx)
 	if (!t->begun)
 		worker_resumed(t->w, step);
 	worker_say(t->w, t->config->train.steps, t->progress.note);
-	bool stop = worker_should_stop(t->w);
+	int64_t until = worker_job(t->w)->until;
+	bool stop = worker_should_stop(t->w) || (until > 0 && step >= until);
 	/* a step that follows a checkpoint can be repeated, but later work cannot be distinguished from half a step */
 	worker_at_stake(t->w, !stop && (t->kept || !t->begun) ? WORKER_STEP : WORKER_WORK);
 	t->begun = true;
@@ -187,6 +188,8 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 		team_leave(*team); /* the others are done; after a failure they are ended by our exit code */
 		*team = NULL;
 	}
+	if (end == WORKER_DONE && job->until > 0) /* up to the last step: it is for another to measure */
+		end = WORKER_STOPPED;
 	if (end == WORKER_DIVERGED)
 		(void)err_set(e, "the loss is not finite at step %lld", (long long)r.step + 1);
 	worker_at_stake(w, end == WORKER_DONE ? WORKER_NOTHING : WORKER_WORK);

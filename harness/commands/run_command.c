@@ -87,12 +87,21 @@ void run_display_free(struct run_display *d, bool patient)
 	free(d);
 }
 
+unsigned said_of(const struct cli *c)
+{
+	const char *device = cli_string(c, "device", "auto"), *micro = cli_string(c, "microbatch", "auto");
+	return (cli_int(c, "threads", 0) > 0 ? RUN_SAID_THREADS : 0U) |
+	       (strcmp(micro, "auto") != 0 ? RUN_SAID_MICROBATCH : 0U) |
+	       (strcmp(device, "auto") != 0 ? RUN_SAID_DEVICE : 0U);
+}
+
 void run_options_of(struct run_options *o, const struct cli *c)
 {
 	o->db = c->db;
 	o->jobs = (int)cli_int(c, "jobs", 0);
 	o->threads = (int)cli_int(c, "threads", 0);
 	o->ranks = (int)cli_int(c, "ranks", 1);
+	o->said = said_of(c) | (cli_int(c, "ranks", 0) > 0 ? RUN_SAID_RANKS : 0U);
 	o->again = cli_flag(c, "again") > 0;
 	o->rebuild = cli_given(c, "rebuild");
 }

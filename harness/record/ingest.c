@@ -294,6 +294,11 @@ static int take_beat(struct ingest *in, json_t *line, struct err *e)
 {
 	const char *at = json_string_value(json_object_get(line, "at"));
 	json_t *boot = json_object_get(line, "boot_s"), *step = json_object_get(line, "step");
+	json_t *resumed = json_object_get(line, "resumed_step");
+	if (json_is_integer(resumed) &&
+	    db_exec(in->db, e, "UPDATE attempt SET resumed_step = ? WHERE id = ? AND state = 'running'", "is",
+	            (int64_t)json_integer_value(resumed), in->attempt))
+		return -1;
 	if (!at || !json_is_number(boot) || !json_is_integer(step))
 		return err_code(e, EXIT_RECORD, "beat: needs at, boot_s and step");
 	return db_exec(

@@ -243,7 +243,8 @@ void journal_curve(struct journal *j, const char *name, int64_t step, double val
 	(void)pthread_mutex_unlock(&j->mutex);
 }
 
-int journal_beat(struct journal *j, int64_t step, struct err *e)
+/* resumed < 0: nothing is said of it. */
+static int beat(struct journal *j, int64_t step, int64_t resumed, struct err *e)
 {
 	char now[HOST_TIME];
 	(void)pthread_mutex_lock(&j->mutex);
@@ -251,12 +252,24 @@ int journal_beat(struct journal *j, int64_t step, struct err *e)
 	if (!j->sealed) {
 		json_t *line = json_pack("{s:s, s:s, s:f, s:I}", "t", "beat", "at", host_now(now), "boot_s", host_boot_s(),
 		                         "step", (json_int_t)step);
+		if (resumed >= 0)
+			(void)json_object_set_new(line, "resumed_step", json_integer(resumed));
 		rc = add_locked(j, line, false, e);
 		if (!rc)
 			rc = write_batch(j, false, e);
 	}
 	(void)pthread_mutex_unlock(&j->mutex);
 	return rc;
+}
+
+int journal_beat(struct journal *j, int64_t step, struct err *e)
+{
+	return beat(j, step, -1, e);
+}
+
+int journal_resumed(struct journal *j, int64_t step, struct err *e)
+{
+	return beat(j, step, step, e);
 }
 
 static void set_text(json_t *line, const char *key, const char *text)

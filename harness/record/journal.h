@@ -4,7 +4,7 @@
  * Every line is an object that names its kind: "t" is the name of a table of schema.sql, the other keys are its
  * columns (the column `attempt` is left out: a journal is about one attempt). Lines that are not rows:
  *   {"t":"curve","step":N,"values":{"loss":0.5,...}}   points of curves at one step; "nan", "inf", "-inf" as text
- *   {"t":"beat","at":TIME,"boot_s":S,"step":N}         sign of life
+ *   {"t":"beat","at":TIME,"boot_s":S,"step":N}         sign of life; with resumed_step when it has begun
  *   {"t":"note","text":...}                            for a person; makes no row
  *   {"t":"end","state":...,...}                        how it ended: the columns of attempt that are set at the end
  *   {"t":"seal","lines":N,"sha256":HEX}                the last line: number and SHA-256 of all lines before it
@@ -73,6 +73,8 @@ MUST_CHECK int journal_add(struct journal *j, json_t *line, bool sync, struct er
 void journal_curve(struct journal *j, const char *name, int64_t step, double value);
 /* Appends a sign of life and writes the batch. */
 MUST_CHECK int journal_beat(struct journal *j, int64_t step, struct err *e);
+/* The same, and that the work goes on from the checkpoint of that step. */
+MUST_CHECK int journal_resumed(struct journal *j, int64_t step, struct err *e);
 /* A metric row: value is stored in decimal and as "%a". lo, hi may be NAN (none); n < 0: none; computed_by as
  * in the schema, NULL = on the host. */
 struct journal_metric {

@@ -178,7 +178,8 @@ void provenance_take(struct provenance *out, int threads, int ranks, int microba
 	json_t *o = provenance_facts();
 	if (hidden_host())
 		(void)json_object_set_new(o, "host", json_string(hidden_host()));
-	(void)json_object_set_new(o, "threads", json_integer(threads));
+	if (threads > 0)
+		(void)json_object_set_new(o, "threads", json_integer(threads));
 	if (ranks > 1)
 		(void)json_object_set_new(o, "ranks", json_integer(ranks));
 	if (microbatch > 0)

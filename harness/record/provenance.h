@@ -14,9 +14,9 @@ struct provenance {
 	char *json;
 }; /* json: heap, sorted keys, no spaces */
 
-/* threads: OpenMP threads of the work, in each of `ranks` processes (0 and 1: one); microbatch: samples that each
- * computes at once (0: its share of a batch); device: "cpu", "cuda:0"; device_facts: borrowed object that describes the
- * device (name, driver, math mode), NULL for the CPU; work_dir: whose file system is meant. */
+/* threads: OpenMP threads of the work (0: none was done), in each of `ranks` processes (0 and 1: one); microbatch:
+ * samples that each computes at once (0: its share of a batch); device: "cpu", "cuda:0"; device_facts: borrowed object
+ * that describes the device (name, driver, math mode), NULL for the CPU; work_dir: whose file system is meant. */
 void provenance_take(struct provenance *out, int threads, int ranks, int microbatch, const char *device,
                      json_t *device_facts, const char *work_dir);
 void provenance_release(struct provenance *p);

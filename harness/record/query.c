@@ -105,18 +105,14 @@ int query_arm_seconds(double *out, struct db *db, const char *arm, struct err *e
 	return db_done(&rows, e);
 }
 
-int query_repeat(struct db_rows *rows, struct db *db, const char *cell, const char *attempt, struct err *e)
+int query_repeat(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
 {
 	return db_query(rows, db, e,
 	                "SELECT c.arm, r.config, c.dataset, "
 	                "coalesce((SELECT min(label) FROM grid_cell WHERE cell = c.hash), 'cell'), c.seed, c.numerics, "
-	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), "
-	                "coalesce(json_extract(v.json, '$.threads'), 0), coalesce(json_extract(v.json, '$.ranks'), 1), "
-	                "coalesce(json_extract(v.json, '$.microbatch'), 0) "
-	                "FROM cell c JOIN arm r ON r.hash = c.arm LEFT JOIN attempt a ON a.id = ? "
-	                "LEFT JOIN env v ON v.hash = a.env "
-	                "WHERE c.hash = ?",
-	                "ss", attempt, cell);
+	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0) "
+	                "FROM cell c JOIN arm r ON r.hash = c.arm WHERE c.hash = ?",
+	                "s", cell);
 }
 
 bool query_repeat_next(struct repeat_row *out, struct db_rows *rows)
@@ -129,10 +125,7 @@ bool query_repeat_next(struct repeat_row *out, struct db_rows *rows)
 		                        .label = db_text(rows, 3),
 		                        .seed = db_int(rows, 4),
 		                        .numerics = db_int(rows, 5),
-		                        .steps = db_int(rows, 6),
-		                        .threads = (int)db_int(rows, 7),
-		                        .ranks = (int)db_int(rows, 8),
-		                        .microbatch = (int)db_int(rows, 9) };
+		                        .steps = db_int(rows, 6) };
 	return true;
 }
 

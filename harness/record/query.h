@@ -37,13 +37,12 @@ MUST_CHECK int query_next_n(int64_t *out, struct db *db, const char *cell, struc
 /* Mean seconds of the done attempts of an arm that began from nothing; *out stays where there is none. */
 MUST_CHECK int query_arm_seconds(double *out, struct db *db, const char *arm, struct err *e);
 
-/* What a repetition needs to know of a cell and of the attempt that is repeated; at most one row. */
+/* What a repetition needs to know of a cell; at most one row. */
 struct repeat_row {
 	const char *arm, *config, *dataset, *label;
 	int64_t seed, numerics, steps;
-	int threads, ranks, microbatch;
 };
-MUST_CHECK int query_repeat(struct db_rows *rows, struct db *db, const char *cell, const char *attempt, struct err *e);
+MUST_CHECK int query_repeat(struct db_rows *rows, struct db *db, const char *cell, struct err *e);
 bool query_repeat_next(struct repeat_row *out, struct db_rows *rows);
 
 /* Cells whose attempt is done, by hash. */

@@ -68,6 +68,40 @@ bool query_ran_on_next(struct ran_on_row *out, struct db_rows *rows)
 	return true;
 }
 
+/* --- lives --- */
+
+int query_lives(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
+{
+	return db_query(rows, db, e,
+	                WITH_LIVES "SELECT l.id, v.json, a.state, coalesce(a.resumed_step, -1), "
+	                           "coalesce((SELECT min(step) FROM (SELECT step FROM curve WHERE attempt = l.id "
+	                           "UNION ALL SELECT step FROM checkpoint WHERE attempt = l.id)), -1), "
+	                           "a.resumed_from IS NOT NULL FROM life l LEFT JOIN attempt a ON a.id = l.id "
+	                           "LEFT JOIN env v ON v.hash = a.env ORDER BY l.age DESC",
+	                "s", attempt);
+}
+
+bool query_life_next(struct life_row *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct life_row){ .attempt = db_text(rows, 0),
+		                      .env = db_text(rows, 1),
+		                      .state = record_state_of(db_text(rows, 2)),
+		                      .resumed_step = db_int(rows, 3),
+		                      .first = db_int(rows, 4),
+		                      .resumed = db_int(rows, 5) != 0 };
+	return true;
+}
+
+int query_checkpoint_below(int64_t *out, struct db *db, const char *attempt, int64_t below, struct err *e)
+{
+	return db_int_of(out, 0, db, e,
+	                 WITH_LIVES "SELECT max(step) FROM checkpoint WHERE step < ? AND attempt IN "
+	                            "(SELECT id FROM life WHERE age > 0)",
+	                 "si", attempt, below);
+}
+
 /* --- files --- */
 
 int query_files(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
@@ -145,12 +179,13 @@ bool query_mean_next(struct mean_row *out, struct db_rows *rows)
 	return true;
 }
 
-int query_same_checkpoints(struct db_rows *rows, struct db *db, const char *a, const char *b, struct err *e)
+int query_same_checkpoints(struct db_rows *rows, struct db *db, const char *a, const char *b, int64_t above,
+                           int64_t upto, struct err *e)
 {
 	return db_query(rows, db, e,
 	                "SELECT x.step, x.artifact, y.artifact FROM checkpoint x JOIN checkpoint y ON y.step = x.step "
-	                "AND y.attempt = ? WHERE x.attempt = ? ORDER BY x.step",
-	                "ss", b, a);
+	                "AND y.attempt = ? WHERE x.attempt = ? AND x.step > ? AND x.step <= ? ORDER BY x.step",
+	                "ssii", b, a, above, upto);
 }
 
 bool query_same_checkpoint_next(struct same_checkpoint_row *out, struct db_rows *rows)
@@ -161,14 +196,40 @@ bool query_same_checkpoint_next(struct same_checkpoint_row *out, struct db_rows 
 	return true;
 }
 
+int query_measured(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
+{
+	return db_query(
+		rows, db, e,
+		"SELECT name, protocol, nfe, eval_seed, coalesce(n, 0), lo IS NOT NULL FROM metric WHERE attempt = ? "
+		"ORDER BY name, nfe, eval_seed, protocol",
+		"s", attempt);
+}
+
+bool query_measured_next(struct measured_row *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct measured_row){ .name = db_text(rows, 0),
+		                          .protocol = db_text(rows, 1),
+		                          .nfe = db_int(rows, 2),
+		                          .eval_seed = db_int(rows, 3),
+		                          .n = db_int(rows, 4),
+		                          .interval = db_int(rows, 5) != 0 };
+	return true;
+}
+
 int query_same_scores(struct db_rows *rows, struct db *db, const char *a, const char *b, struct err *e)
 {
-	return db_query(rows, db, e,
-	                "SELECT x.name || '@' || x.nfe || ' of seed ' || x.eval_seed, x.hex, y.hex, x.value, y.value "
-	                "FROM metric x LEFT JOIN metric y ON y.attempt = ? AND y.name = x.name AND y.nfe = x.nfe "
-	                "AND y.weights = x.weights AND y.step = x.step AND y.eval_seed = x.eval_seed "
-	                "AND y.protocol = x.protocol WHERE x.attempt = ?",
-	                "ss", b, a);
+	return db_query(
+		rows, db, e,
+		"SELECT x.name || '@' || x.nfe || ' of seed ' || x.eval_seed, x.hex, y.hex, x.value, y.value, "
+		"x.taken_from, x.protocol, (SELECT min(z.protocol) FROM metric z WHERE y.hex IS NULL AND z.attempt = ? "
+		"AND z.name = x.name AND z.nfe = x.nfe AND z.weights = x.weights AND z.step = x.step AND z.eval_seed "
+		"= x.eval_seed) "
+		"FROM metric x LEFT JOIN metric y ON y.attempt = ? AND y.name = x.name AND y.nfe = x.nfe "
+		"AND y.weights = x.weights AND y.step = x.step AND y.eval_seed = x.eval_seed "
+		"AND y.protocol = x.protocol WHERE x.attempt = ?",
+		"sss", b, b, a);
 }
 
 bool query_same_score_next(struct same_score_row *out, struct db_rows *rows)
@@ -179,6 +240,9 @@ bool query_same_score_next(struct same_score_row *out, struct db_rows *rows)
 		                            .hex_a = db_text(rows, 1),
 		                            .hex_b = db_text(rows, 2),
 		                            .a = db_real(rows, 3),
-		                            .b = db_real(rows, 4) };
+		                            .b = db_real(rows, 4),
+		                            .taken_from = db_text(rows, 5),
+		                            .protocol = db_text(rows, 6),
+		                            .other = db_text(rows, 7) };
 	return true;
 }

@@ -3,6 +3,7 @@
 #define ABLATE_QUERY_ATTEMPT_H
 
 #include "harness/record/db.h"
+#include "harness/record/record_state.h"
 
 /* --- curves --- */
 
@@ -31,6 +32,22 @@ struct ran_on_row {
 };
 MUST_CHECK int query_ran_on(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
 bool query_ran_on_next(struct ran_on_row *out, struct db_rows *rows);
+
+/* --- lives: an attempt and the earlier ones that it resumed from, one from the other --- */
+
+/* The oldest first, the attempt itself last. state: RECORD_PENDING where it is not in this database, and then all that
+ * follows is unknown. env: JSON, may be NULL. resumed_step: of the checkpoint that it began with, -1 where that is not
+ * recorded; first: the first step that it recorded a point or a checkpoint of, -1 none. */
+struct life_row {
+	const char *attempt, *env;
+	enum record_state state;
+	int64_t resumed_step, first;
+	bool resumed;
+};
+MUST_CHECK int query_lives(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
+bool query_life_next(struct life_row *out, struct db_rows *rows);
+/* Step of the last checkpoint before step `below` that an earlier life wrote; 0 if there is none. */
+MUST_CHECK int query_checkpoint_below(int64_t *out, struct db *db, const char *attempt, int64_t below, struct err *e);
 
 /* --- files --- */
 
@@ -64,16 +81,28 @@ struct mean_row {
 MUST_CHECK int query_means(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
 bool query_mean_next(struct mean_row *out, struct db_rows *rows);
 
-/* What attempts a and b have both: checkpoints of the same step, a and b are their SHA-256. */
+/* What attempts a and b have both: checkpoints of the same step above `above` and up to `upto`; a and b are their
+ * SHA-256. */
 struct same_checkpoint_row {
 	int64_t step;
 	const char *a, *b;
 };
-MUST_CHECK int query_same_checkpoints(struct db_rows *rows, struct db *db, const char *a, const char *b, struct err *e);
+MUST_CHECK int query_same_checkpoints(struct db_rows *rows, struct db *db, const char *a, const char *b, int64_t above,
+                                      int64_t upto, struct err *e);
 bool query_same_checkpoint_next(struct same_checkpoint_row *out, struct db_rows *rows);
-/* Scores of a beside those of b. what: "fid@1 of seed 101"; hex_b is NULL and b NAN where b lacks it. */
+/* Scores of an attempt, one by one; interval: it has one. */
+struct measured_row {
+	const char *name, *protocol;
+	int64_t nfe, eval_seed, n;
+	bool interval;
+};
+MUST_CHECK int query_measured(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
+bool query_measured_next(struct measured_row *out, struct db_rows *rows);
+
+/* Scores of a beside those of b. what: "fid@1 of seed 101"; hex_b is NULL and b NAN where b lacks it; other: then the
+ * protocol in which b has it, or NULL; taken_from: the attempt that computed that of a, NULL: a itself. */
 struct same_score_row {
-	const char *what, *hex_a, *hex_b;
+	const char *what, *hex_a, *hex_b, *protocol, *other, *taken_from;
 	double a, b;
 };
 MUST_CHECK int query_same_scores(struct db_rows *rows, struct db *db, const char *a, const char *b, struct err *e);

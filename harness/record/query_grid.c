@@ -49,6 +49,22 @@ bool query_grid_next(struct grid_row *out, struct db_rows *rows)
 	return true;
 }
 
+int query_grids_of_cell(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
+{
+	return db_query(rows, db, e,
+	                "SELECT name, toml, made_of FROM grid WHERE hash IN (SELECT grid FROM grid_cell WHERE cell = ?) "
+	                "ORDER BY created DESC, hash",
+	                "s", cell);
+}
+
+bool query_grid_text_next(struct grid_text_row *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct grid_text_row){ .name = db_text(rows, 0), .toml = db_text(rows, 1), .made_of = db_text(rows, 2) };
+	return true;
+}
+
 int query_grid_hash(char **out, struct db *db, const char *name, struct err *e)
 {
 	return db_text_of(

@@ -17,6 +17,12 @@ struct grid_row {
 };
 MUST_CHECK int query_newest_grid(struct db_rows *rows, struct db *db, const char *name, struct err *e);
 bool query_grid_next(struct grid_row *out, struct db_rows *rows);
+/* The grids that have the cell, the newest first. */
+struct grid_text_row {
+	const char *name, *toml, *made_of;
+};
+MUST_CHECK int query_grids_of_cell(struct db_rows *rows, struct db *db, const char *cell, struct err *e);
+bool query_grid_text_next(struct grid_text_row *out, struct db_rows *rows);
 /* Hash of the newest grid of that name, or whose hash starts with it; NULL: of all. */
 MUST_CHECK int query_grid_hash(char **out, struct db *db, const char *name, struct err *e);
 /* Hash of the newest grid that has the cell; one of that name before all others. */

@@ -4,6 +4,7 @@
 
 #include "harness/cli/threads.h"
 
+#include "model/base/env.h"
 #include "model/base/mem.h"
 
 #include <errno.h>
@@ -73,6 +74,17 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
 	}
 	(void)dprintf(STDERR_FILENO, "%s: cannot run: %s\n", program, strerror(errno));
 	_exit(127);
+}
+
+bool child_team_possible(void)
+{
+	const char *path = env_get(ENV_PATH);
+	for (const char *at = path; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
+		SCOPED(free) char *file = xstrfmt("%.*s/mpirun", (int)strcspn(at, ":"), at);
+		if (access(file, X_OK) == 0)
+			return true;
+	}
+	return false;
 }
 
 int child_start(struct child *c, const char *program, const char *dir, int threads, int ranks, struct err *e)

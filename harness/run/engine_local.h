@@ -25,6 +25,8 @@ struct child {
  * ranks > 1: that many of it, by mpirun; only the journal then reports progress. */
 MUST_CHECK int child_start(struct child *c, const char *program, const char *dir, int threads, int ranks,
                            struct err *e);
+/* Is there an mpirun, which a child of several ranks needs? */
+bool child_team_possible(void);
 /* Waits up to `seconds` for output or the end of any of the n children, or for a signal that `mask` lets through. */
 void child_wait(struct child *const *children, int n, double seconds, const sigset_t *mask);
 /* Reads its output. */

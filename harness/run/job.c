@@ -53,6 +53,8 @@ static const struct field job_fields[] = {
 	FIELD(training, TEXT, .optional = true),
 	FIELD(ema, REALS, .optional = true, .count = offsetof(struct job, n_ema)),
 	FIELD(generation, INTEGER, .optional = true),
+	FIELD(resumed_env, TEXT, .optional = true),
+	FIELD(until, INTEGER, .optional = true),
 };
 #undef OF
 #define OF job_score

@@ -51,6 +51,8 @@ struct job {
 	double checkpoint_s;      /* a checkpoint at least so often; 0 = by steps alone */
 	const char *resumed_from; /* attempt, or NULL */
 	int64_t generation;       /* as attempt.generation */
+	const char *resumed_env;  /* what that one ran on, canonical JSON; NULL: not on record */
+	int64_t until;            /* stop when this step is done, and measure nothing; 0: train to the end and measure */
 	const struct job_score *scores;
 	int n_scores;
 	const char *training; /* key of the training, stage_training_key; NULL in a job of before there were stages */

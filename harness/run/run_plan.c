@@ -3,6 +3,7 @@
 #include "harness/run/run_plan.h"
 #include "harness/plan/plan_memory.h"
 #include "harness/record/query.h"
+#include "harness/run/asked.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -90,18 +91,16 @@ void run_set_of_plan(struct run_set *out, const struct plan *p)
 	*out = s;
 }
 
-int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs, const char *cell,
-                       const char *attempt, struct err *e)
+int run_set_of_attempt(struct run_set *out, struct db *db, const char *runs, const char *cell, const char *attempt,
+                       struct err *e)
 {
 	struct run_set s = { .run = { .hash = "verify", .name = "verify", .toml = "", .n_cells = 1 } };
 	struct db_rows rows;
 	struct repeat_row r;
-	if (query_repeat(&rows, db, cell, attempt, e))
+	if (query_repeat(&rows, db, cell, e))
 		return -1;
 	s.run.cells = s.cells = xcalloc(1, sizeof *s.cells);
 	if (query_repeat_next(&r, &rows)) {
-		*threads = r.threads;
-		*ranks = r.ranks;
 		s.cells[0] = (struct run_cell){
 			.cell = arena_strdup(&s.arena, cell),
 			.arm = arena_strdup(&s.arena, r.arm),
@@ -110,7 +109,6 @@ int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db 
 			.seed = r.seed,
 			.numerics = r.numerics,
 			.steps = r.steps,
-			.microbatch = r.microbatch,
 			.label = arena_strdup(&s.arena, r.label),
 		};
 	}
@@ -119,11 +117,14 @@ int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db 
 		return -1;
 	}
 	SCOPED(free) char *dir = xstrfmt("%s/%.12s/%s", runs, cell, attempt);
-	if (job_read(&s.earlier, dir, NULL) == 0) { /* records may have come without it: then nothing is measured again */
+	if (job_read(&s.earlier, dir, NULL) == 0) {
 		s.run.asked = s.earlier.scores;
 		s.run.n_asked = s.earlier.n_scores;
 		s.cells[0].ema = s.earlier.ema; /* checkpoints are compared: they have to hold the same averages */
 		s.cells[0].n_ema = s.earlier.n_ema;
+	} else if (asked_of_record(&s.run.asked, &s.run.n_asked, &s.arena, db, cell, attempt, e)) {
+		run_set_release(&s);
+		return -1;
 	}
 	*out = s;
 	return 0;

@@ -19,10 +19,10 @@ struct run_set {
 
 /* All cells of a plan, which must outlive it. */
 void run_set_of_plan(struct run_set *out, const struct plan *p);
-/* One cell as the database and the job of its attempt describe it, to be repeated; *threads and *ranks as that attempt
- * had. */
-MUST_CHECK int run_set_of_attempt(struct run_set *out, int *threads, int *ranks, struct db *db, const char *runs,
-                                  const char *cell, const char *attempt, struct err *e);
+/* One cell as the database and the job of its attempt describe it, to be repeated; without its job, with what its
+ * recorded scores tell (asked.h). */
+MUST_CHECK int run_set_of_attempt(struct run_set *out, struct db *db, const char *runs, const char *cell,
+                                  const char *attempt, struct err *e);
 void run_set_release(struct run_set *s);
 
 #endif

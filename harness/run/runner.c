@@ -177,7 +177,6 @@ static int start_next(struct run *r, struct slot *slot, struct err *e)
 	const struct earlier *earlier = *from.attempt ? &from : NULL;
 	const struct slot_order order = {
 		.index = index,
-		.purpose = "run",
 		.device = on,
 		.threads = r->threads,
 		.earlier = earlier,
@@ -542,8 +541,8 @@ int runner_run(struct run_result *out, const struct run_plan *plan, const struct
 	return rc;
 }
 
-int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan, const struct run_options *o,
-                  struct err *e)
+int runner_repeat(char attempt[64], const struct repetition *part, const struct run_plan *plan,
+                  const struct run_options *o, struct err *e)
 {
 	struct run_signals signals;
 	SCOPED(store) struct store s = STORE_INIT;
@@ -551,15 +550,20 @@ int runner_repeat(char attempt[64], enum record_state *state, const struct run_p
 	struct child *children[] = { &slot.child };
 	struct child_end end;
 	struct lock_wait wait = { 0 };
+	struct earlier from = { .step = 0 };
+	enum record_state state = RECORD_UNKNOWN, wanted = part->until > 0 ? RECORD_STOPPED : RECORD_DONE;
 	char reason[512] = "";
 	if (store_open(&s, o->db, STORE_RUN, o->what, e))
 		return -1;
 	run_signals_catch(&signals);
 	lock_wait_begin(&wait, o, &signals.mask);
 	struct engine_devices devices = devices_of(o);
-	const struct slot_order order = { .purpose = "verify",
-		                              .device = devices.v[0].name,
-		                              .threads = o->threads > 0 ? o->threads : host_cpus() };
+	const struct slot_order order = { .device = devices.v[0].name,
+		                              .threads = o->threads > 0 ? o->threads : host_cpus(),
+		                              .earlier = part->from ? &from : NULL,
+		                              .again = part };
+	(void)snprintf(from.attempt, sizeof from.attempt, "%s", part->from ? part->from : "");
+	(void)snprintf(from.cell, sizeof from.cell, "%s", plan->cells[0].cell);
 	int rc = slot_start(&slot, &s, plan, o, &order, e);
 	(void)snprintf(attempt, 64, "%s", slot.attempt);
 	while (!rc && !child_reap(&slot.child, &end)) {
@@ -581,7 +585,7 @@ int runner_repeat(char attempt[64], enum record_state *state, const struct run_p
 		}
 	}
 	if (!rc)
-		rc = slot_finish(state, reason, &slot, &s, &end, e);
+		rc = slot_finish(&state, reason, &slot, &s, &end, e);
 	lock_wait_end(&wait);
 	int interrupted = run_stop_asked();
 	run_signals_release(&signals);
@@ -589,7 +593,7 @@ int runner_repeat(char attempt[64], enum record_state *state, const struct run_p
 	if (!rc && interrupted)
 		rc = err_code(e, interrupted == SIGINT ? EXIT_INTERRUPTED : EXIT_TERMINATED,
 		              "interrupted; nothing was compared");
-	else if (!rc && *state != RECORD_DONE)
-		rc = err_set(e, "the repetition ended as %s: %s", record_state_name(*state), reason);
+	else if (!rc && state != wanted)
+		rc = err_set(e, "the repetition ended as %s: %s", record_state_name(state), reason);
 	return rc;
 }

@@ -50,6 +50,10 @@ struct run_plan {
 	int n_asked;
 };
 
+/* What the user asked for by an option. An attempt that goes on from another's checkpoint keeps what that one had of
+ * the rest, where it can: bits depend on it. */
+enum run_said { RUN_SAID_THREADS = 1, RUN_SAID_RANKS = 2, RUN_SAID_MICROBATCH = 4, RUN_SAID_DEVICE = 8 };
+
 struct progress;
 struct signing_key;
 struct run_options {
@@ -59,6 +63,7 @@ struct run_options {
 	const char *program;                  /* worker program; NULL = this one */
 	int jobs, threads;                    /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
 	int ranks;                            /* processes that train one cell together, started by mpirun; 0 and 1 = one */
+	unsigned said;                        /* of enum run_said */
 	double cell_wall_s, grid_wall_s;      /* budgets; 0 = none */
 	double checkpoint_s;                  /* a checkpoint at least so often; 0 = by steps alone */
 	int cells_max;                        /* at most this many cells are started; 0 = all */
@@ -96,8 +101,14 @@ int run_exit_code(const struct run_result *r);
 char *run_summary(const struct run_result *r);
 json_t *run_result_json(const struct run_result *r);
 
-/* Runs one cell once more as a repetition for verify (never resumed, never used for the cell); its attempt id. */
-MUST_CHECK int runner_repeat(char attempt[64], enum record_state *state, const struct run_plan *plan,
+/* A part of a repetition for verify: it goes on from the checkpoint of the part before it (NULL: from nothing), and
+ * stops when step `until` is done (0: trains to the end and measures). */
+struct repetition {
+	const char *from;
+	int64_t until;
+};
+/* Runs one cell once more, or a part of it, as options say; its attempt id. It is never used for the cell. */
+MUST_CHECK int runner_repeat(char attempt[64], const struct repetition *part, const struct run_plan *plan,
                              const struct run_options *options, struct err *e);
 
 #endif

@@ -10,11 +10,13 @@
 #include "harness/record/provenance.h"
 #include "harness/record/prune.h"
 #include "harness/record/query.h"
+#include "harness/record/query_attempt.h"
 #include "harness/record/query_build.h"
 #include "harness/record/query_stage.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -81,8 +83,43 @@ static int add_known(struct job *job, struct store *s, struct builds *builds, st
 	return 0;
 }
 
+static int count_in(const json_t *env, const char *key, int missing)
+{
+	const json_t *v = json_object_get(env, key);
+	return json_is_integer(v) && json_integer_value(v) > 0 && json_integer_value(v) < INT_MAX
+	           ? (int)json_integer_value(v)
+	           : missing;
+}
+
+static bool is_cpu(const char *device)
+{
+	return strcmp(device, "cpu") == 0;
+}
+
+/* Bits depend on threads, processes, micro-batch and device: what goes on from a checkpoint keeps those that it was
+ * made with, unless the user said otherwise or they are not to be had here. env: of the attempt that made it. The
+ * worker says what is different nevertheless (worker.c). */
+static void keep_place(struct slot *slot, const struct run_options *o, const json_t *env)
+{
+	const char *device = json_string_value(json_object_get(env, "device"));
+	int threads = count_in(env, "threads", slot->threads), ranks = count_in(env, "ranks", 1);
+	int micro = count_in(env, "microbatch", 0);
+	if (!(o->said & RUN_SAID_DEVICE) && device && is_cpu(device))
+		slot->device_name = "cpu"; /* as cpus are everywhere */
+	if (!(o->said & RUN_SAID_RANKS) && ranks != slot->ranks) {
+		bool alone = o->jobs <= 1 && o->devices && o->devices->n >= ranks;
+		if (ranks == 1 || (is_cpu(slot->device_name) ? child_team_possible() : alone))
+			slot->ranks = ranks;
+	}
+	if (!(o->said & RUN_SAID_THREADS) && threads <= host_cpus())
+		slot->threads = threads;
+	/* a larger one than was planned for this device may not fit it */
+	if (!(o->said & RUN_SAID_MICROBATCH) && micro && (!slot->microbatch || micro <= slot->microbatch))
+		slot->microbatch = micro;
+}
+
 static int write_job(const struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,
-                     const struct slot_order *order, int64_t generation, struct err *e)
+                     const struct slot_order *order, const char *resumed_env, int64_t generation, struct err *e)
 {
 	const struct run_cell *c = slot->cell;
 	const struct earlier *from = order->earlier;
@@ -95,53 +132,51 @@ static int write_job(const struct slot *slot, struct store *s, const struct run_
 		.dataset = c->dataset,
 		.purpose = slot->purpose,
 		.label = c->label ? c->label : "",
-		.device = order->device,
+		.device = slot->device_name,
 		.seed = c->seed,
 		.numerics = c->numerics,
 		.n = slot->n,
-		.threads = order->threads,
-		.ranks = o->ranks,
-		.microbatch = c->microbatch,
+		.threads = slot->threads,
+		.ranks = slot->ranks,
+		.microbatch = slot->microbatch,
 		.wall_s = o->cell_wall_s,
 		.checkpoint_s = o->checkpoint_s,
 		.resumed_from = from ? from->attempt : NULL,
 		.generation = generation,
+		.resumed_env = resumed_env,
+		.until = order->again ? order->again->until : 0,
 		.scores = plan->asked,
 		.n_scores = plan->n_asked,
 		.training = c->training,
 		.ema = kept ? from->ema : c->ema,
 		.n_ema = kept ? from->n_ema : c->n_ema,
 	};
-	int rc = c->training && !strcmp(slot->purpose, "run") && add_known(&job, s, order->builds, e) ? -1 : 0;
+	int rc = c->training && !order->again && add_known(&job, s, order->builds, e) ? -1 : 0;
 	if (!rc)
 		rc = job_write(&job, slot->dir, e);
 	arena_release(&job.arena);
 	return rc;
 }
 
-/* "in micro-batches of 8" */
-static char *microbatch_text(int microbatch)
+/* The checkpoints that it goes on from, and the place that they were made in. *env: of what they are of, heap; NULL where
+ * nothing of it goes on. A training that is at its end only has to be measured, which any place may do. */
+static int inherit(char **env, struct slot *slot, struct store *s, const struct run_options *o,
+                   const struct slot_order *order, struct err *e)
 {
-	return microbatch > 0 ? xstrfmt("in micro-batches of %d", microbatch) : xstrdup("in whole batches");
-}
-
-/* Continuing in another micro-batch is possible, and gives other last bits than either alone. */
-static int tell_other_microbatch(struct store *s, const struct run_cell *c, const char *earlier,
-                                 const struct run_options *o, struct err *e)
-{
-	struct db_rows rows;
-	struct repeat_row r = { .microbatch = c->microbatch };
-	if (query_repeat(&rows, s->db, c->cell, earlier, e))
+	const struct earlier *from = order->earlier;
+	if (!from)
+		return 0;
+	if (earlier_share(from, s->db, s->runs, slot->dir, e))
 		return -1;
-	(void)query_repeat_next(&r, &rows);
-	if (r.microbatch != c->microbatch && o->say) {
-		SCOPED(free) char *before = microbatch_text(r.microbatch), *now = microbatch_text(c->microbatch);
-		SCOPED(free)
-		char *line = xstrfmt("%s: what was trained %s goes on %s: the same up to rounding, not to the bit", c->label,
-		                     before, now);
-		o->say(o->say_ctx, line, true);
-	}
-	return db_done(&rows, e);
+	if (order->again || !slot->trains)
+		return 0;
+	if (query_env(env, s->db, from->attempt, e))
+		return -1;
+	json_t *facts = *env ? json_loads(*env, 0, NULL) : NULL;
+	if (facts)
+		keep_place(slot, o, facts);
+	json_decref(facts);
+	return 0;
 }
 
 /* A training whose checkpoints were pruned begins again. */
@@ -164,26 +199,29 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 {
 	const struct run_cell *c = &plan->cells[order->index];
 	const struct earlier *from = order->earlier;
-	*slot = (struct slot){ .cell = c, .index = order->index, .purpose = order->purpose, .started_s = monotonic_s() };
+	SCOPED(free) char *env = NULL;
+	*slot = (struct slot){ .cell = c,
+		                   .index = order->index,
+		                   .purpose = order->again ? "verify" : "run",
+		                   .threads = order->threads,
+		                   .ranks = o->ranks > 1 ? o->ranks : 1,
+		                   .microbatch = c->microbatch,
+		                   .device_name = order->device,
+		                   .started_s = monotonic_s() };
+	slot->trains = !from || from->step < c->steps;
 	(void)host_uuid(slot->attempt);
 	slot->dir = store_attempt_dir(s, c->cell, slot->attempt);
 	slot->journal = store_journal(s, c->cell, slot->attempt);
-	slot->trains = !from || from->step < c->steps;
 	int64_t done;
 	if (query_next_n(&slot->n, s->db, c->cell, e) || query_generation_done(&done, s->db, c->cell, e) ||
 	    io_mkdirs(slot->dir, e))
 		return -1;
-	bool repeat = strcmp(order->purpose, "run") != 0;
-	if (!from && !repeat && !order->stale && tell_pruned(s, c, o, e))
+	if (!from && !order->again && !order->stale && tell_pruned(s, c, o, e))
 		return -1;
-	int64_t generation = done < 0 || repeat ? 0 : done + (order->stale ? 1 : 0);
-	if (from && (earlier_share(from, s->db, s->runs, slot->dir, e) ||
-	             (slot->trains && tell_other_microbatch(s, c, from->attempt, o, e))))
+	int64_t generation = done < 0 || order->again ? 0 : done + (order->stale ? 1 : 0);
+	if (inherit(&env, slot, s, o, order, e) || write_job(slot, s, plan, o, order, env, generation, e))
 		return -1;
-	return write_job(slot, s, plan, o, order, generation, e) ||
-	               child_start(&slot->child, o->program, slot->dir, order->threads, o->ranks, e)
-	           ? -1
-	           : 0;
+	return child_start(&slot->child, o->program, slot->dir, slot->threads, slot->ranks, e);
 }
 
 /* --- end --- */
@@ -244,6 +282,8 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 static int make_journal(struct journal **j, const struct slot *slot, const struct child_end *end, struct err *e)
 {
 	const struct run_cell *c = slot->cell;
+	struct provenance env = { 0 };
+	provenance_take(&env, slot->threads, slot->ranks, slot->microbatch, slot->device_name, NULL, slot->dir);
 	struct journal_head head = { .attempt = slot->attempt,
 		                         .cell = c->cell,
 		                         .arm = c->arm,
@@ -253,8 +293,12 @@ static int make_journal(struct journal **j, const struct slot *slot, const struc
 		                         .numerics = c->numerics,
 		                         .n = slot->n,
 		                         .purpose = slot->purpose,
+		                         .env_hash = env.hash,
+		                         .env_json = env.json,
 		                         .pid = end->pid };
-	return journal_create(j, slot->journal, &head, e);
+	int rc = journal_create(j, slot->journal, &head, e);
+	provenance_release(&env);
+	return rc;
 }
 
 static int write_end(struct slot *slot, const struct child_end *end, bool ended, struct err *e)
@@ -308,7 +352,7 @@ int record_unrun(struct store *s, const struct run_cell *c, enum record_state st
 	int64_t n;
 	if (query_next_n(&n, s->db, c->cell, e))
 		return -1;
-	struct slot slot = { .cell = c, .n = n, .purpose = "run" };
+	struct slot slot = { .cell = c, .n = n, .purpose = "run", .device_name = "cpu" };
 	(void)host_uuid(slot.attempt);
 	slot.dir = store_attempt_dir(s, c->cell, slot.attempt);
 	slot.journal = store_journal(s, c->cell, slot.attempt);

@@ -64,11 +64,12 @@ MUST_CHECK int record_plan(struct store *s, const struct run_plan *p, struct err
 /* What an attempt is started with. All texts are borrowed. */
 struct slot_order {
 	int index; /* of the cell in the plan */
-	const char *purpose, *device;
+	const char *device;
 	int threads;
 	const struct earlier *earlier; /* what it begins with; NULL: nothing */
 	struct builds *builds; /* --rebuild: nothing is taken from another build than this program's; NULL: from any */
 	bool stale;            /* replaces what another build made: a generation of its own */
+	const struct repetition *again; /* NULL: an attempt for its cell */
 };
 /* Makes the attempt's folder with job.json, hands it the checkpoints of an earlier attempt, starts the worker. */
 MUST_CHECK int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, const struct run_options *o,

@@ -18,7 +18,9 @@ struct slot {
 	const char *purpose;
 	char *dir, *journal;
 	int64_t n;
-	int device; /* of the run's devices */
+	int device;                     /* of the run's devices */
+	int threads, ranks, microbatch; /* what it runs with, as in struct job */
+	const char *device_name;
 	struct journal_scan scan;
 	double started_s, asked_s; /* monotonic; asked_s: when it was asked to stop, 0 = it was not */
 	bool told;                 /* that it was asked to stop */

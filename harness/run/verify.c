@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "harness/run/verify.h"
 
+#include "harness/record/env_diff.h"
 #include "harness/record/host.h"
 #include "harness/record/query_attempt.h"
+#include "harness/run/lives.h"
 #include "model/base/mem.h"
 
 #include <math.h>
@@ -89,35 +91,125 @@ static void compare_curves(struct verify_result *r, const struct points *a, cons
 	}
 }
 
-/* Checkpoints of the same step that both wrote, and scores of both. */
-static int compare_rest(struct verify_result *r, struct db *db, const char *a, const char *b, struct err *e)
+/* --- lives --- */
+
+/* Both sides; from which step on their environments are known to differ (INT64_MAX: never); is there a difference that
+ * nothing known explains? */
+struct pair {
+	struct verify_result *r;
+	struct db *db;
+	struct lives a, b;
+	int64_t unlike_from;
+	bool failed;
+};
+
+/* Of what `name` says the circumstances are other ones, too: `text`. */
+static void add_unlike(struct verify_result *r, const char *name, const char *text)
+{
+	size_t n = strlen(r->unlike);
+	(void)snprintf(r->unlike + n, sizeof r->unlike - n, "%s%s%s%s", n ? " | " : "", name, *name ? ": " : "", text);
+}
+
+/* Calls fn for each two lives that trained, or measured, the same. */
+typedef int both_fn(struct pair *p, const struct life *a, const struct life *b, int64_t above, int64_t upto,
+                    struct err *e);
+static int each_both(struct pair *p, both_fn *fn, struct err *e)
+{
+	for (int i = 0; i < p->a.n; i++)
+		for (int k = 0; k < p->b.n; k++) {
+			const struct life *a = &p->a.v[i], *b = &p->b.v[k];
+			int64_t above = a->from > b->from ? a->from : b->from, upto = a->to < b->to ? a->to : b->to;
+			if (above < upto && fn(p, a, b, above, upto, e))
+				return -1;
+		}
+	return 0;
+}
+
+static int compare_places(struct pair *p, const struct life *a, const struct life *b, int64_t above, int64_t upto,
+                          struct err *e)
+{
+	(void)upto, (void)e;
+	SCOPED(free) char *name = p->a.all > 1 ? xstrfmt("life %d of %d", a->number, p->a.all) : xstrdup("");
+	SCOPED(str) struct str text = { 0 };
+	env_diff(&text, a->env, b->env);
+	if (!text.len)
+		return 0;
+	add_unlike(p->r, name, text.data);
+	p->unlike_from = above < p->unlike_from ? above : p->unlike_from;
+	return 0;
+}
+
+/* Checkpoints of the same step that both wrote. */
+static int compare_checkpoints(struct pair *p, const struct life *a, const struct life *b, int64_t above, int64_t upto,
+                               struct err *e)
 {
 	struct db_rows rows;
 	struct same_checkpoint_row file;
-	struct same_score_row score;
-	if (query_same_checkpoints(&rows, db, a, b, e))
+	if (query_same_checkpoints(&rows, p->db, a->attempt, b->attempt, above, upto, e))
 		return -1;
 	while (query_same_checkpoint_next(&file, &rows)) {
-		r->n++;
+		p->r->n++;
 		if (strcmp(file.a, file.b) != 0)
-			differs(r, file.step, "checkpoint", file.a, file.b);
-	}
-	if (db_done(&rows, e) || query_same_scores(&rows, db, a, b, e))
-		return -1;
-	while (query_same_score_next(&score, &rows)) {
-		r->n++;
-		if (score.hex_b) {
-			int64_t ulp = verify_ulp(score.a, score.b);
-			r->max_ulp = ulp > r->max_ulp ? ulp : r->max_ulp;
-		}
-		if (!score.hex_b || strcmp(score.hex_a, score.hex_b) != 0) {
-			r->equal = false;
-			if (!*r->first)
-				(void)snprintf(r->first, sizeof r->first, "%.127s: %s, then %s", score.what, score.hex_a,
-				               score.hex_b ? score.hex_b : "none");
-		}
+			differs(p->r, file.step, "checkpoint", file.a, file.b);
 	}
 	return db_done(&rows, e);
+}
+
+/* --- scores --- */
+
+/* Is it explained why a score is not the same: measured in another way (with other weights of the extractor, against
+ * another reference), taken from an attempt that computed it in another environment, of another training? */
+static int explain(bool *out, struct pair *p, const struct same_score_row *score, struct err *e)
+{
+	SCOPED(str) struct str text = { 0 };
+	SCOPED(free) char *env = NULL, *name = xstrfmt("%.127s", score->what);
+	if (score->other)
+		str_addf(&text, "protocol %s, then %s", score->protocol, score->other);
+	else if (score->taken_from) {
+		if (query_env(&env, p->db, score->taken_from, e))
+			return -1;
+		env_diff(&text, env, p->b.v[p->b.n - 1].env);
+	}
+	if (text.len && !score->other) {
+		SCOPED(free) char *taken = xstrfmt("%s, taken from %.8s", name, score->taken_from);
+		add_unlike(p->r, taken, text.data);
+	} else if (text.len)
+		add_unlike(p->r, name, text.data);
+	*out = text.len || p->unlike_from < INT64_MAX;
+	return 0;
+}
+
+static int compare_score(struct pair *p, const struct same_score_row *score, struct err *e)
+{
+	struct verify_result *r = p->r;
+	bool explained;
+	r->n++;
+	if (score->hex_b) {
+		int64_t ulp = verify_ulp(score->a, score->b);
+		r->max_ulp = ulp > r->max_ulp ? ulp : r->max_ulp;
+	}
+	if (score->hex_b && strcmp(score->hex_a, score->hex_b) == 0)
+		return 0;
+	r->equal = false;
+	if (explain(&explained, p, score, e))
+		return -1;
+	if (!*r->first || (!explained && !p->failed && r->first_step < 0))
+		(void)snprintf(r->first, sizeof r->first, "%.127s: %s, then %s", score->what, score->hex_a,
+		               score->hex_b ? score->hex_b : "none");
+	p->failed |= !explained;
+	return 0;
+}
+
+static int compare_scores(struct pair *p, const char *a, const char *b, struct err *e)
+{
+	struct db_rows rows;
+	struct same_score_row score;
+	int rc = 0;
+	if (query_same_scores(&rows, p->db, a, b, e))
+		return -1;
+	while (!rc && query_same_score_next(&score, &rows))
+		rc = compare_score(p, &score, e);
+	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;
 }
 
 static json_t *env_of(struct db *db, const char *attempt)
@@ -139,21 +231,34 @@ static void compare_env(struct verify_result *r, struct db *db, const char *a, c
 	json_decref(y);
 }
 
-int verify_compare(struct verify_result *out, struct db *db, const char *a, const char *b, struct err *e)
+static int compare(struct pair *p, const char *a, const char *b, struct err *e)
 {
 	struct points x = { 0 }, y = { 0 };
-	*out = (struct verify_result){ .equal = true, .first_step = -1 };
-	int rc = read_curve(&x, db, a, e) || read_curve(&y, db, b, e) ? -1 : 0;
-	if (!rc) {
-		compare_curves(out, &x, &y);
-		rc = compare_rest(out, db, a, b, e);
-	}
+	int rc = read_curve(&x, p->db, a, e) || read_curve(&y, p->db, b, e) ? -1 : 0;
+	if (!rc)
+		compare_curves(p->r, &x, &y);
 	points_release(&x);
 	points_release(&y);
+	if (rc || each_both(p, compare_places, e) || each_both(p, compare_checkpoints, e))
+		return -1;
+	/* what differs before the environments do has another cause */
+	p->failed = p->r->first_step >= 0 && p->r->first_step <= p->unlike_from;
+	return compare_scores(p, a, b, e);
+}
+
+int verify_compare(struct verify_result *out, struct db *db, const char *a, const char *b, struct err *e)
+{
+	struct pair p = { .r = out, .db = db, .unlike_from = INT64_MAX };
+	*out = (struct verify_result){ .equal = true, .first_step = -1 };
+	int rc = lives_read(&p.a, db, a, e) || lives_read(&p.b, db, b, e) || compare(&p, a, b, e) ? -1 : 0;
+	out->lives = p.a.n;
+	lives_release(&p.a);
+	lives_release(&p.b);
 	if (!rc && out->n == 0)
 		rc = err_code(e, EXIT_USAGE, "attempt %.8s has neither curves nor scores: there is nothing to compare", a);
 	if (!rc)
 		compare_env(out, db, a, b);
+	out->inconclusive = !out->equal && !p.failed;
 	return rc;
 }
 
@@ -167,6 +272,10 @@ int verify_record(struct store *s, const struct verify_result *r, const char *a,
 		(void)json_object_set_new(line, "first_diff_step", json_integer(r->first_step));
 	if (*r->first)
 		(void)json_object_set_new(line, "first_diff", json_string(r->first));
+	if (r->lives > 1)
+		(void)json_object_set_new(line, "lives", json_integer(r->lives));
+	if (*r->unlike)
+		(void)json_object_set_new(line, "unlike", json_string(r->unlike));
 	json_t *lines = json_pack("[o]", line);
 	int rc = store_record(s, lines, e);
 	json_decref(lines);

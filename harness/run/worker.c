@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/run/worker.h"
 
+#include "harness/record/env_diff.h"
 #include "harness/record/host.h"
 #include "harness/text/json_out.h"
 #include "model/cpu/devices.h"
@@ -233,6 +234,22 @@ static json_t *device_facts(const char *device, struct err *e)
 	                 f.driver, "libraries", f.libraries, "kernels", f.kernels, "memory", (json_int_t)f.memory);
 }
 
+/* Going on elsewhere than the attempt whose checkpoint it is: possible, and gives other last bits than either alone. */
+static int tell_other_place(struct journal *j, const struct job *job, const char *env, struct err *e)
+{
+	SCOPED(str) struct str changes = { 0 };
+	if (!job->resumed_from || !job->resumed_env)
+		return 0;
+	env_diff(&changes, job->resumed_env, env);
+	if (!changes.len)
+		return 0;
+	SCOPED(free)
+	char *line = xstrfmt(
+		"goes on in another environment than attempt %.8s (%s): the same up to rounding, not to the bit",
+		job->resumed_from, changes.data);
+	return journal_note(j, line, e);
+}
+
 /* The journal of the attempt, with what it is run from and on. Opening a device takes seconds: the thread that receives
  * signals runs already. */
 static int open_journal(struct worker *w, struct err *e)
@@ -267,6 +284,10 @@ static int open_journal(struct worker *w, struct err *e)
 	};
 	struct journal *journal;
 	int rc = journal_create(&journal, path, &head, e);
+	if (!rc && tell_other_place(journal, job, env.json, e)) {
+		journal_close(journal);
+		rc = -1;
+	}
 	provenance_release(&env);
 	if (rc)
 		return -1;
@@ -330,7 +351,10 @@ void worker_step(struct worker *w, int64_t step)
 
 void worker_resumed(struct worker *w, int64_t step)
 {
-	atomic_store(&w->resumed, step);
+	if (step <= 0 || atomic_exchange(&w->resumed, step) == step)
+		return;
+	if (journal_resumed(w->journal, step, &w->beat_error)) /* so that it is known of a life that is killed, too */
+		atomic_store(&w->beat_failed, true);
 }
 
 void worker_say(struct worker *w, int64_t total, const char *note)
@@ -379,6 +403,8 @@ static char *stop_reason(struct worker *w)
 	case NO_JOURNAL:
 	case NONE: break;
 	}
+	if (w->job.until > 0 && step >= w->job.until)
+		return xstrfmt("trained to step %lld, as it was told", step);
 	return xstrfmt("asked to stop (signal %d) %s", atomic_load(&stop_signal), where);
 }
 

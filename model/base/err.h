@@ -22,7 +22,7 @@ enum exit_code {
 	EXIT_INCOMPLETE = 1,   /* cells failed, missing or blocked; disk too small; any failure without a code of its own */
 	EXIT_USAGE = 2,        /* usage or grid error; nothing was run */
 	EXIT_GATE = 3,         /* a gate failed */
-	EXIT_INCONCLUSIVE = 4, /* a gate cannot tell, and on_inconclusive = "fail" */
+	EXIT_INCONCLUSIVE = 4, /* a gate cannot tell, and on_inconclusive = "fail"; verify cannot */
 	EXIT_RECORD = 5,       /* database, provenance or protocol problem */
 	EXIT_NOT_EQUAL = 6,    /* verify: not bit-identical */
 	EXIT_DEVICE = 69,      /* of a worker alone: its device cannot be opened; the runner then tries another */

@@ -136,6 +136,96 @@ test_interrupted_and_killed_it_ends_with_the_same_bits() {
 	scores all.db >b; scores whole.db >a; same a b
 }
 
+# `run -j 2` has one thread for each cell, and the `resume` that it advises two: it went on with these, unsaid, to bits that
+# nothing could repeat.
+test_resume_keeps_the_threads_that_the_attempt_had() {
+	[ "$(nproc)" -ge 2 ] || skip "one processor: there is no other number of threads"
+	grid 220
+	threads="SELECT group_concat(DISTINCT json_extract(v.json, '\$.threads')) FROM attempt a JOIN env v ON v.hash = a.env"
+	run ablate run g.toml --db whole.db --threads 1
+	exits 0
+	"$ABLATE" run g.toml -j "$(nproc)" >/dev/null 2>first.err & pid=$!
+	checkpoint_of ablate.db 25
+	kill -INT $pid
+	code=0; wait $pid || code=$?
+	exits 130
+	run ablate resume
+	exits 0
+	says_not err "another environment"
+	check test "$(sql ablate.db "$threads")" = 1
+	check test "$(sql ablate.db "SELECT count(*) FROM attempt WHERE resumed_step > 0 AND state = 'done'")" -ge 1
+	scores whole.db >a; scores ablate.db >b; same a b
+	curves whole.db >a; curves ablate.db >b; same a b
+	run ablate verify --sample 100%
+	exits 0
+	says out "2 passed"
+}
+
+# What the user says goes; and what it changes is said. Such a cell could never be verified: each life is repeated with the
+# threads that it had, from the checkpoint that it went on from.
+test_lives_with_other_threads_are_said_and_verified() {
+	local how threads="SELECT group_concat(t) FROM (SELECT json_extract(v.json, '\$.threads') t FROM attempt a JOIN env v ON v.hash = a.env WHERE purpose = 'verify' ORDER BY a.n)"
+	[ "$(nproc)" -ge 2 ] || skip "one processor: there is no other number of threads"
+	grid 220
+	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
+	for how in INT KILL; do # a killed one has gone further than its checkpoint
+		rm -rf ablate.db*
+		"$ABLATE" run g.toml --threads 1 >/dev/null 2>first.err & pid=$!
+		checkpoint_of ablate.db 50
+		kill -$how $pid
+		wait $pid 2>/dev/null || true
+		run ablate resume --threads 2 -q
+		exits 0
+		says err "(1 thread, then 2): the same up to rounding, not to the bit"
+		check test "$(sql ablate.db "SELECT count(*) FROM attempt WHERE resumed_step >= 50")" = 1
+		run ablate verify --sample 100% --json
+		exits 0
+		says out '"result": "pass"'
+		says out '"lives": 2'
+		check test "$(sql ablate.db "$threads")" = 1,2
+		check test "$(sql ablate.db "SELECT lives FROM verify WHERE equal = 1 AND unlike IS NULL AND n > 100")" = 2
+		check test "$(sql ablate.db "SELECT count(*) FROM attempt r JOIN attempt a USING(resumed_step) WHERE r.purpose = 'verify' AND a.purpose = 'run'")" = 1
+	done
+	# in another environment than the lives had, a difference is none of the program
+	run ablate verify --sample 100% --threads 1
+	[ $code -eq 4 ] || [ $code -eq 0 ] || fail "exit $code: $(cat out)"
+	says out "life 2 of 2: 2 threads, then 1"
+	# what differs in the same environment is a failure
+	sqlite3 ablate.db "DROP TRIGGER curve_no_update; UPDATE curve SET value = value * 1.0000001 WHERE name = 'loss' AND step = 40 AND attempt IN (SELECT id FROM attempt WHERE purpose = 'run')"
+	run ablate verify --sample 100%
+	exits 6
+	says out "loss at step 40"
+	says out "0 passed, 1 failed, 0 inconclusive"
+}
+
+# A database that was renamed leaves its folder, and with it the jobs, behind: nothing was measured again and every score was
+# a false difference. What was measured is told from the scores and the grid.
+test_a_database_without_its_folder_is_verified() {
+	grid 8
+	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
+	printf 'ref = "shapes8-test"\ninfinity = true\nci = "jackknife"\n[[metric]]\nname = "pr"\nsamples = 80\nnfe = [1, 2]\n' >>g.toml
+	run ablate run g.toml
+	exits 0
+	mv ablate.db moved.db
+	check test "$(sql moved.db "SELECT count(*) FROM metric")" -eq 6
+	run ablate verify --sample 100% --db moved.db
+	exits 0
+	says out "1 passed, 0 failed, 0 inconclusive"
+	check test "$(sql moved.db "SELECT count(*) FROM metric m JOIN attempt a ON a.id = m.attempt WHERE purpose = 'verify'")" -eq 6
+	# without the grid the reference is not known: the training set's protocol is another one, and no failure
+	sqlite3 moved.db "DROP TRIGGER grid_no_delete; DROP TRIGGER grid_cell_no_update; DELETE FROM grid; DELETE FROM grid_cell" 2>/dev/null ||
+		sqlite3 moved.db "DROP TRIGGER grid_cell_no_delete; DELETE FROM grid; DELETE FROM grid_cell"
+	run ablate verify --sample 100% --db moved.db
+	exits 4
+	says out "fid@1 of seed 101: protocol fid:pixels:none:u8-round:n100:ref="
+	says out "0 passed, 0 failed, 1 inconclusive"
+	# and a score that is another one is a failure
+	sqlite3 moved.db "DROP TRIGGER metric_no_update; UPDATE metric SET hex = '0x1p+0', value = 1 WHERE name = 'recall' AND nfe = 2 AND attempt = (SELECT id FROM attempt WHERE purpose = 'run')"
+	run ablate verify --sample 100% --db moved.db
+	exits 6
+	says out 'first difference: recall@2 of seed 101: 0x1p+0, then'
+}
+
 test_a_damaged_checkpoint_is_refused_and_the_one_before_it_used() {
 	local newest
 	grid 220

@@ -68,6 +68,8 @@ static const struct job full = {
 	.wall_s = 0.1,
 	.checkpoint_s = 0.05,
 	.resumed_from = "a-0",
+	.resumed_env = "{\"threads\":2}",
+	.until = 75,
 	.scores = scores,
 	.n_scores = 2,
 	.training = "t",
@@ -143,6 +145,8 @@ static void same_job(const struct job *a, const struct job *b)
 	SAME_TEXT(label);
 	SAME_TEXT(device);
 	SAME_TEXT(resumed_from);
+	SAME_TEXT(resumed_env);
+	SAME(until);
 	SAME(seed);
 	SAME(numerics);
 	SAME(n);
@@ -243,6 +247,7 @@ Test(job, what_is_missing_or_wrong_is_named)
 		{ "n", false, false, "an integer" },          { "threads", false, false, "an integer" },
 		{ "wall_s", false, false, "a number" },       { "ranks", false, true, "an integer" },
 		{ "resumed_from", false, true, "a string" },  { "scores", false, true, "a list" },
+		{ "resumed_env", false, true, "a string" },   { "until", false, true, "an integer" },
 		{ "training", false, true, "a string" },      { "ema", false, true, "a list of numbers" },
 		{ "samplings", false, true, "a list" },       { "known", false, true, "a list" },
 		{ "name", true, false, "a string" },          { "samples", true, false, "an integer" },

@@ -1,6 +1,7 @@
 /* test_verify.c - a repetition is equal or the first difference is named; and what people type finds the record. */
 #define _GNU_SOURCE
 #include "harness/record/record_find.h"
+#include "harness/run/lives.h"
 #include "harness/run/verify.h"
 #include "model/base/io.h"
 #include "tests/common/ok.h"
@@ -30,8 +31,8 @@ static void metric(const char *id, double value)
 	char hex[40];
 	(void)snprintf(hex, sizeof hex, "%a", value);
 	OK(db_exec(s.db, &e,
-	           "INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, lo, hi, n, "
-	           "computed_by) VALUES(?, 'fid', 1, 'ema', 10, 101, 'p', ?, ?, NULL, NULL, 10, NULL)",
+	           "INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, n) "
+	           "VALUES(?, 'fid', 1, 'ema', 10, 101, 'p', ?, ?, 10)",
 	           "sds", id, value, hex));
 }
 
@@ -108,6 +109,133 @@ Test(verify, a_resumed_attempt_is_compared_as_a_whole)
 	struct verify_result r;
 	OK(verify_compare(&r, s.db, "1111-a", "4444-second", &e));
 	cr_assert(r.equal, "%s", r.first);
+}
+
+/* --- lives --- */
+
+/* An attempt of this state that went on from another at `step` (-1: not on record), on so many threads. */
+static void add_life(const char *id, const char *from, const char *state, int64_t step, int threads)
+{
+	const char *json = FMT("{\"threads\":%d}", threads);
+	char env[SHA256_HEX];
+	io_sha256(env, json, strlen(json));
+	OK(db_exec(s.db, &e, "INSERT INTO env VALUES(?, ?) ON CONFLICT DO NOTHING", "ss", env, json));
+	OK(db_exec(s.db, &e,
+	           "INSERT INTO attempt(id, cell, n, state, reason, started, resumed_from, resumed_step, env) "
+	           "VALUES(?, ?, 1, ?, 'r', ?, ?, nullif(?, -1), ?)",
+	           "sssssis", id, hash, state, id, from, step, env));
+}
+
+static void checkpoint(const char *id, int64_t step)
+{
+	char sha[SHA256_HEX];
+	io_sha256(sha, id, strlen(id));
+	OK(db_exec(s.db, &e, "INSERT INTO artifact(hash, kind) VALUES(?, 'checkpoint') ON CONFLICT DO NOTHING", "s", sha));
+	OK(db_exec(s.db, &e, "INSERT INTO checkpoint VALUES(?, ?, ?)", "sis", id, step, sha));
+}
+
+/* "1:0-6 3:6-" */
+static char *parts_of(const char *attempt)
+{
+	SCOPED(lives) struct lives l = { 0 };
+	struct str text = { 0 };
+	OK(lives_read(&l, s.db, attempt, &e));
+	for (int i = 0; i < l.n; i++) {
+		str_addf(&text, "%s%d:%lld-", i ? " " : "", l.v[i].number, (long long)l.v[i].from);
+		if (l.v[i].to != INT64_MAX)
+			str_addf(&text, "%lld", (long long)l.v[i].to);
+		str_add(&text, l.v[i].known ? "" : "?");
+	}
+	return tmpdir_keep(str_detach(&text));
+}
+
+Test(verify, each_life_has_the_steps_that_came_out_of_it)
+{
+	add_life("a1", NULL, "killed", -1, 1);
+	checkpoint("a1", 3), checkpoint("a1", 6);
+	point("a1", 8, 1);
+	cr_expect_str_eq(parts_of("a1"), "1:0-");
+	add_life("a2", "a1", "done", 3, 1); /* the newer checkpoint was damaged */
+	cr_expect_str_eq(parts_of("a2"), "1:0-3 2:3-");
+	add_life("a3", "a1", "killed", -1, 1); /* where it began can be told by what it did */
+	point("a3", 7, 1);
+	cr_expect_str_eq(parts_of("a3"), "1:0-6 2:6-");
+	add_life("a4", "a3", "done", 6, 1); /* a3 left nothing that was used */
+	cr_expect_str_eq(parts_of("a4"), "1:0-6 3:6-");
+	add_life("a5", "a1", "killed", -1, 1); /* did nothing */
+	add_life("a6", "a5", "done", 6, 1);
+	cr_expect_str_eq(parts_of("a6"), "1:0-6 3:6-");
+	add_life("a7", "a1", "done", -1, 1); /* every checkpoint was refused */
+	cr_expect_str_eq(parts_of("a7"), "2:0-");
+	add_life("a8", "elsewhere", "done", 5, 1);
+	cr_expect_str_eq(parts_of("a8"), "1:0-5? 2:5-");
+}
+
+/* The first life had 1 thread as the repetition has, the second 2. A difference in the first is a failure. */
+Test(verify, a_difference_of_environments_is_no_failure_and_hides_none)
+{
+	struct verify_result r;
+	add_life("a1", NULL, "stopped", -1, 1);
+	add_life("a2", "a1", "done", 3, 2);
+	add_life("b1", NULL, "done", -1, 1);
+	add_life("b2", NULL, "done", -1, 1);
+	add_life("b3", NULL, "done", -1, 1);
+	for (int64_t k = 1; k <= 5; k++) {
+		point(k <= 3 ? "a1" : "a2", k, 1);
+		point("b1", k, k > 3 ? 2 : 1);
+		point("b2", k, k == 3 ? 2 : 1);
+		point("b3", k, 1);
+	}
+	OK(verify_compare(&r, s.db, "a2", "b1", &e));
+	cr_expect(!r.equal && r.inconclusive, "%s", r.first);
+	cr_expect_str_eq(r.unlike, "life 2 of 2: 2 threads, then 1");
+	cr_expect_eq(r.lives, 2);
+	OK(verify_record(&s, &r, "a2", "b1", &e));
+	int64_t n;
+	OK(db_int_of(&n, 0, s.db, &e, "SELECT count(*) FROM verify WHERE lives = 2 AND unlike LIKE 'life 2%'", ""));
+	cr_expect_eq(n, 1);
+	OK(verify_compare(&r, s.db, "a2", "b2", &e));
+	cr_expect(!r.equal && !r.inconclusive, "%s", r.unlike);
+	metric("a2", 0.5), metric("b1", 0.5), metric("b3", 0.25);
+	OK(verify_compare(&r, s.db, "a2", "b3", &e));
+	cr_expect(!r.equal && r.inconclusive, "scores come after all training: %s", r.first);
+	OK(verify_compare(&r, s.db, "b1", "b3", &e));
+	cr_expect(!r.equal && !r.inconclusive && !*r.unlike);
+}
+
+/* Of a life it is compared what was used of it: the checkpoint of step 6 was made again by the next one. */
+Test(verify, checkpoints_beyond_a_life_are_not_compared)
+{
+	struct verify_result r;
+	add_life("a1", NULL, "killed", -1, 1);
+	checkpoint("a1", 6);
+	add_life("a2", "a1", "done", 3, 1);
+	add_life("b1", NULL, "done", -1, 1);
+	checkpoint("b1", 6);
+	point("a2", 6, 1), point("b1", 6, 1);
+	OK(verify_compare(&r, s.db, "a2", "b1", &e));
+	cr_expect(r.equal, "%s", r.first);
+	checkpoint("a2", 6);
+	OK(verify_compare(&r, s.db, "a2", "b1", &e));
+	cr_expect(!r.equal && !r.inconclusive && strstr(r.first, "checkpoint at step 6"), "%s", r.first);
+}
+
+/* A score that was taken from an attempt of another environment says nothing against this one. */
+Test(verify, a_score_that_was_taken_is_that_of_its_maker)
+{
+	struct verify_result r;
+	add_life("m1", NULL, "done", -1, 2);
+	add_life("a1", NULL, "done", -1, 1);
+	add_life("b1", NULL, "done", -1, 1);
+	metric("b1", 0.5);
+	OK(db_exec(
+		s.db, &e,
+		"INSERT INTO metric SELECT 'a1', name, nfe, weights, step, eval_seed, protocol, 0.25, '0x1p-2', lo, hi, n, "
+		"computed_by, asked, 'm1' FROM metric WHERE attempt = 'b1'",
+		""));
+	OK(verify_compare(&r, s.db, "a1", "b1", &e));
+	cr_expect(!r.equal && r.inconclusive, "%s", r.first);
+	cr_expect_str_eq(r.unlike, "fid@1 of seed 101, taken from m1: 2 threads, then 1");
 }
 
 Test(verify, nothing_to_compare_is_no_pass)
