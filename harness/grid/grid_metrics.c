@@ -27,8 +27,12 @@ int grid_wanted_scores(struct wanted_score **out, const struct grid *g)
 		for (int o = grid_metric_outputs(outputs, &g->metrics[i]) - 1; o >= 0; o--)
 			for (int k = 0; k < g->metrics[i].n_nfe; k++)
 				for (int s = 0; s < g->seeds.n_eval; s++)
-					VEC_PUSH(all, n, cap) = (struct wanted_score){ outputs[o], g->metrics[i].nfe[k], g->seeds.eval[s],
-						                                           g->metrics[i].samples };
+					VEC_PUSH(all, n, cap) = (struct wanted_score){ .name = outputs[o],
+						                                           .nfe = g->metrics[i].nfe[k],
+						                                           .eval_seed = g->seeds.eval[s],
+						                                           .n = g->metrics[i].samples,
+						                                           .ref = g->metrics[i].ref,
+						                                           .extractor = g->metrics[i].extractor };
 	*out = all;
 	return n;
 }

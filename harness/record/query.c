@@ -19,52 +19,6 @@ bool query_text_next(const char **out, struct db_rows *rows)
 
 /* --- cells --- */
 
-struct have {
-	char name[64];
-	int64_t nfe, eval_seed, n;
-};
-
-static bool has(const struct have *have, int n, const struct wanted_score *w)
-{
-	for (int i = 0; i < n; i++)
-		if (have[i].nfe == w->nfe && have[i].eval_seed == w->eval_seed && have[i].n == w->n &&
-		    !strcmp(have[i].name, w->name))
-			return true;
-	return false;
-}
-
-int query_finished(bool *out, struct db *db, const char *cell, const struct wanted_score *wanted, int n_wanted,
-                   struct err *e)
-{
-	struct db_rows rows;
-	SCOPED(free) struct have *have = NULL;
-	int64_t done = 0;
-	int n = 0, cap = 0;
-	*out = false;
-	if (db_int_of(&done, 0, db, e, "SELECT count(*) FROM attempt WHERE cell = ? AND state = 'done' AND purpose = 'run'",
-	              "s", cell))
-		return -1;
-	if (!done)
-		return 0;
-	if (db_query(&rows, db, e,
-	             "SELECT DISTINCT m.name, m.nfe, m.eval_seed, m.n FROM attempt a JOIN metric m ON m.attempt = a.id "
-	             "WHERE a.cell = ? AND a.state = 'done' AND a.purpose = 'run'",
-	             "s", cell))
-		return -1;
-	while (db_next(&rows)) {
-		struct have *h = &VEC_PUSH(have, n, cap);
-		*h = (struct have){ .nfe = db_int(&rows, 1), .eval_seed = db_int(&rows, 2), .n = db_int(&rows, 3) };
-		(void)snprintf(h->name, sizeof h->name, "%s", db_text(&rows, 0));
-	}
-	if (db_done(&rows, e))
-		return -1;
-	for (int i = 0; i < n_wanted; i++)
-		if (!has(have, n, &wanted[i]))
-			return 0;
-	*out = true;
-	return 0;
-}
-
 int query_cell_state(enum record_state *out, struct db *db, const char *cell, struct err *e)
 {
 	SCOPED(free) char *name = NULL;

@@ -19,15 +19,22 @@ bool query_text_next(const char **out, struct db_rows *rows);
 
 /* --- cells --- */
 
-/* A score that a finished cell must have: nfe network evaluations per sample, n images. */
+/* A score that a finished cell must have: nfe network evaluations per sample, n images; ref and extractor as in the
+ * grid ("" or NULL: what belongs to the data set). */
 struct wanted_score {
 	const char *name;
 	int64_t nfe, eval_seed, n;
+	const char *ref, *extractor;
 };
 
-/* Is the cell finished: is an attempt of it done (one of verify does not count), and every wanted score there? */
+/* Is the cell finished: is an attempt of it done (one of verify does not count), and every wanted score there? A score
+ * counts by the key of what was asked (metric.asked); one of before there were keys by name, numbers and the extractor
+ * in its protocol. */
 MUST_CHECK int query_finished(bool *out, struct db *db, const char *cell, const struct wanted_score *wanted, int n,
                               struct err *e);
+/* Is a score with that key (or, where that is "", with that protocol) the wanted one of a cell? */
+MUST_CHECK int query_score_is(bool *out, struct db *db, const char *cell, const struct wanted_score *wanted,
+                              const char *asked, const char *protocol, struct err *e);
 /* Of its attempts: done if one is, else running if one is, else the latest one's. */
 MUST_CHECK int query_cell_state(enum record_state *out, struct db *db, const char *cell, struct err *e);
 /* Is it blocked, and for this reason? */

@@ -93,9 +93,9 @@ int query_check_scores(struct db *db, const char *attempt, struct err *e)
 int query_results(struct db_rows *rows, struct db *db, const char *cell, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex, " GOOD_SCORE
-	                ", attempt, fingerprint "
-	                "FROM v_result WHERE cell = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
+	                "SELECT cell, name, nfe, weights, step, protocol, value, n, lo, hi, hex, " GOOD_SCORE ", attempt, "
+	                "fingerprint, coalesce(asked, ''), eval_seed FROM v_result WHERE cell = ? "
+	                "ORDER BY name, nfe, weights, step, eval_seed, protocol",
 	                "s", cell);
 }
 
@@ -104,8 +104,8 @@ int query_done_scores(struct db_rows *rows, struct db *db, struct err *e)
 	return db_query(
 		rows, db, e,
 		"SELECT a.cell, m.name, m.nfe, m.weights, m.step, m.protocol, m.value, m.n, m.lo, m.hi, m.hex, " GOOD_SCORE ", "
-		"a.id, a.fingerprint "
-		"FROM attempt a JOIN metric m ON m.attempt = a.id WHERE a.state = 'done' AND a.purpose = 'run'",
+		"a.id, a.fingerprint, coalesce(m.asked, ''), m.eval_seed FROM attempt a JOIN metric m ON m.attempt = a.id "
+		"WHERE a.state = 'done' AND a.purpose = 'run'",
 		"");
 }
 
@@ -134,6 +134,8 @@ bool query_score_next(struct score_row *out, struct db_rows *rows)
 		                       .hex = db_text(rows, 10),
 		                       .good = db_int(rows, 11),
 		                       .attempt = db_text(rows, 12),
-		                       .fingerprint = db_text(rows, 13) };
+		                       .fingerprint = db_text(rows, 13),
+		                       .asked = db_text(rows, 14),
+		                       .eval_seed = db_int(rows, 15) };
 	return true;
 }

@@ -38,9 +38,9 @@ bool query_state_next(struct state_row *out, struct db_rows *rows);
 /* One score at one evaluation seed; value, lo and hi are NAN where there is none. good: its two forms say the same, and
  * lo is not above hi. */
 struct score_row {
-	const char *cell, *name, *weights, *protocol, *hex;
+	const char *cell, *name, *weights, *protocol, *hex, *asked; /* asked: key of the score, "" where there is none */
 	const char *attempt, *fingerprint; /* whose score it is; its own fingerprint, NULL = none */
-	int64_t nfe, step, n;
+	int64_t nfe, step, n, eval_seed;
 	double value, lo, hi;
 	bool good;
 };

@@ -157,6 +157,8 @@ static int take_score(struct study *s, struct study_cell *c, const struct score_
 		                     .n = r->n,
 		                     .lo = r->lo,
 		                     .hi = r->hi,
+		                     .asked = *r->asked ? arena_strdup(&s->arena, r->asked) : "",
+		                     .eval_seed = r->eval_seed,
 		                     .evals = 1 };
 	if (known != t->protocol)
 		io_sha256(t->protocol_hash, t->protocol, strlen(t->protocol));
@@ -371,6 +373,20 @@ int study_load(struct study **out, struct plan *plan, struct db *db, struct err 
 	return 0;
 }
 
+/* Is it what the grid asks for under this name? A score without a key says only by its extractor. */
+static bool is_asked(const struct study *s, const struct study_cell *c, const struct study_score *x)
+{
+	SCOPED(free) struct wanted_score *wanted = NULL;
+	int n = grid_wanted_scores(&wanted, s->plan->grid);
+	bool yes = false;
+	for (int i = 0; i < n && !yes; i++)
+		if (wanted[i].nfe == x->nfe && wanted[i].eval_seed == x->eval_seed && wanted[i].n == x->n &&
+		    !strcmp(wanted[i].name, x->name) &&
+		    query_score_is(&yes, s->db, c->hash, &wanted[i], x->asked, x->protocol, NULL))
+			yes = false;
+	return yes;
+}
+
 const struct study_score *study_score(const struct study *s, const struct study_cell *c, const struct metric_ref *ref)
 {
 	static const char *const choices[] = { "ema", "student", "teacher" };
@@ -381,7 +397,9 @@ const struct study_score *study_score(const struct study *s, const struct study_
 		if (strcmp(x->name, ref->name) != 0 || (ref->nfe >= 0 && x->nfe != ref->nfe) ||
 		    (*x->weights && strcmp(x->weights, weights) != 0) || (ref->samples && x->n && x->n != ref->samples))
 			continue;
-		if (!best || x->step > best->step)
+		if (!best || x->step > best->step ||
+		    (x->step == best->step && strcmp(x->protocol, best->protocol) != 0 && is_asked(s, c, x) &&
+		     !(is_asked(s, c, best) && (*best->asked || !*x->asked))))
 			best = x;
 	}
 	return best;

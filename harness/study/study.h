@@ -19,7 +19,9 @@ enum { STUDY_BULK_FROM = 200 }; /* cells of a plan; from here on one pass over a
 
 struct study_score { /* of one cell, at one training step */
 	const char *name, *weights, *protocol;
+	const char *asked;       /* of the first evaluation seed: key of what was asked (stage.h); "" = not recorded */
 	const char *fingerprint; /* of what made it, as builds_of() has it */
+	int64_t eval_seed;       /* the first */
 	int nfe, evals;          /* evals: evaluation seeds averaged */
 	int64_t step, n;         /* n: images scored; 0 = unknown */
 	double value;            /* mean over evaluation seeds; NAN if one of them is */
@@ -57,7 +59,8 @@ MUST_CHECK int study_load(struct study **out, struct plan *plan, struct db *db, 
 void study_free(struct study *s);
 void scoped_study(struct study **s);
 
-/* The score of a cell that `ref` means, at its last step; NULL when there is none. */
+/* The score of a cell that `ref` means, at its last step; of several (by references or extractors) the one that the
+ * grid asks for now. NULL when there is none. */
 const struct study_score *study_score(const struct study *s, const struct study_cell *c, const struct metric_ref *ref);
 
 /* One arm, one metric: over training seeds. */

@@ -2,6 +2,8 @@
  * and from which checkpoint it goes on. */
 #include "harness/record/query.h"
 #include "harness/record/query_grid.h"
+#include "harness/record/score_key.h"
+#include "harness/record/stage.h"
 #include "model/base/mem.h"
 #include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
@@ -11,7 +13,7 @@
 
 static struct err e;
 static const char cell[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
-static const struct wanted_score fid[] = { { "fid", 1, 101, 100 } };
+static const struct wanted_score fid[] = { { "fid", 1, 101, 100, "", "" } };
 
 /* A database with one cell and no attempt. */
 static struct db *one_cell(void)
@@ -69,6 +71,58 @@ Test(query, a_cell_is_finished_by_a_done_attempt_and_every_score)
 	attempt(db, "again", "done", "run", "4", NULL);
 	score(db, "again", 100);
 	cr_assert(finished(db, 1));
+	db_close(db);
+}
+
+/* A row that says what was asked: fid of 100 images against this reference, by this extractor. */
+static void keyed_score(struct db *db, const char *of, const char *ref, const char *extractor)
+{
+	const struct score_request r = { .data = "", .ref = ref, .extractor = extractor, .n = 100 };
+	char sampling[SHA256_HEX], key[SHA256_HEX];
+	OK(stage_sampling_key(sampling, cell, "{}", 1, 101, &e));
+	score_request_key(key, sampling, "fid", &r);
+	OK(db_exec(db, &e,
+	           "INSERT INTO metric(attempt, name, nfe, step, eval_seed, protocol, value, hex, n, asked) "
+	           "VALUES(?, 'fid', 1, 10, 101, ?, 1, '0x1p+0', 100, ?)",
+	           "sss", of, FMT("fid:%s:%s", extractor, ref), key));
+}
+
+static bool finished_as(struct db *db, const char *ref, const char *extractor)
+{
+	const struct wanted_score w = { "fid", 1, 101, 100, ref, extractor };
+	bool yes;
+	OK(query_finished(&yes, db, cell, &w, 1, &e));
+	return yes;
+}
+
+/* A grid whose [[metric]] got another reference or extractor was told "cached", with the numbers of the old one. */
+Test(query, a_score_is_the_one_that_was_asked_for)
+{
+	struct db *db = one_cell();
+	OK(db_exec(db, &e, "UPDATE cell SET training = ?", "s", cell));
+	attempt(db, "done", "done", "run", "1", NULL);
+	keyed_score(db, "done", "a.npz", "pixels");
+	cr_expect(finished_as(db, "a.npz", "pixels"));
+	cr_expect(!finished_as(db, "b.npz", "pixels"), "another reference");
+	cr_expect(!finished_as(db, "a.npz", "classifier"), "another extractor");
+	keyed_score(db, "done", "b.npz", "pixels");
+	cr_expect(finished_as(db, "a.npz", "pixels") && finished_as(db, "b.npz", "pixels"), "both are there");
+	db_close(db);
+}
+
+/* Rows of before there were keys: nothing is run again but what their protocol shows to be of another extractor. */
+Test(query, an_old_score_counts_by_its_protocol)
+{
+	struct db *db = one_cell();
+	OK(db_exec(db, &e, "UPDATE cell SET training = ?", "s", cell));
+	attempt(db, "done", "done", "run", "1", NULL);
+	OK(db_exec(
+		db, &e,
+		"INSERT INTO metric(attempt, name, nfe, step, eval_seed, protocol, value, hex, n) VALUES('done', 'fid', 1, "
+		"10, 101, 'fid:pixels@1a2b3c4d:none:u8-round:n100:ref=0f3a9c41d2b7', 1, '0x1p+0', 100)",
+		""));
+	cr_expect(finished_as(db, "", "pixels") && finished_as(db, "a.npz", "pixels") && finished_as(db, "", ""));
+	cr_expect(!finished_as(db, "", "inception-2015"));
 	db_close(db);
 }
 

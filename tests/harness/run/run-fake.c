@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 			                          .steps = 12 };
 		rows[i] = (struct run_row){ .cell = i, .chain = "", .label = "arm", .ordinal = i };
 	}
-	static const struct wanted_score scores[] = { { "fid", 1, 101, 100 } };
+	static const struct wanted_score scores[] = { { "fid", 1, 101, 100, "", "" } };
 	struct run_plan plan = { .hash = "plan",
 		                     .name = "fake",
 		                     .toml = "",

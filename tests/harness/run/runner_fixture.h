@@ -19,7 +19,7 @@ enum { CELLS_MAX = 40 };
 static struct run_cell cells[CELLS_MAX];
 static struct run_row rows[CELLS_MAX];
 static char hashes[CELLS_MAX][2][SHA256_HEX];
-static const struct wanted_score scores[] = { { "fid", 1, 101, 100 } };
+static const struct wanted_score scores[] = { { "fid", 1, 101, 100, "", "" } };
 static struct run_plan plan;
 static struct run_options options;
 static struct str said;

@@ -494,7 +494,7 @@ Test(runner, a_score_that_is_asked_for_later_is_made_from_the_last_checkpoint)
 	plan.n_scores = 0;
 	struct run_result r = run();
 	cr_assert_eq(r.done, 1);
-	static const struct wanted_score more[] = { { "fid", 1, 101, 100 }, { "kid", 1, 101, 100 } };
+	static const struct wanted_score more[] = { { "fid", 1, 101, 100, "", "" }, { "kid", 1, 101, 100, "", "" } };
 	plan.scores = more;
 	plan.n_scores = 1;
 	r = run();

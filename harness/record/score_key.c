@@ -1,0 +1,46 @@
+/* score_key.c - see score_key.h. */
+#include "harness/record/score_key.h"
+
+#include "harness/record/stage.h"
+#include "metrics/features/extractor.h"
+#include "model/base/identity.h"
+#include "model/base/mem.h"
+#include "model/data/dataset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool ends_in(const char *text, const char *end)
+{
+	size_t n = strlen(text), k = strlen(end);
+	return n > k && strcmp(text + n - k, end) == 0;
+}
+
+char *score_ref(const char *data, const char *ref)
+{
+	char hex[SHA256_HEX];
+	SCOPED(free) char *name = xstrdup(*ref ? ref : data);
+	bool test = ends_in(name, "-test");
+	if (ends_in(name, ".npz"))
+		return identity_of_file(hex, name, NULL) ? xstrdup(name) : xstrfmt("file %s", hex);
+	if (test || ends_in(name, "-train"))
+		*strrchr(name, '-') = '\0';
+	if (!test && strcmp(name, data) == 0)
+		return xstrdup(data);
+	return dataset_sha256(hex, name, test ? SPLIT_TEST : SPLIT_TRAIN, NULL)
+	           ? xstrdup(*ref ? ref : data)
+	           : xstrfmt("%s %s", test ? "test" : "train", hex);
+}
+
+void score_key_with(char hex[SHA256_HEX], const char *sampling, const char *metric, const char *ref_that_counts,
+                    const struct score_request *r)
+{
+	stage_score_key(hex, sampling, metric, ref_that_counts, *r->extractor ? r->extractor : extractor_default(r->data),
+	                r->n);
+}
+
+void score_request_key(char hex[SHA256_HEX], const char *sampling, const char *metric, const struct score_request *r)
+{
+	SCOPED(free) char *ref = score_ref(r->data, r->ref);
+	score_key_with(hex, sampling, metric, ref, r);
+}
