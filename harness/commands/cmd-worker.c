@@ -141,6 +141,17 @@ static int checkpoint_every(const struct run_config *c)
 	return c->train.steps / 10 > 25 ? c->train.steps / 10 : 25;
 }
 
+/* Where every score is known, a training that is at its end need not even be loaded. */
+static bool is_trained(struct train_result *r, const struct worker *w, const struct run_config *config)
+{
+	int n = snprintf(r->checkpoint, sizeof r->checkpoint, "%s/step-%08d.ckpt", worker_dir(w), config->train.steps);
+	r->step = r->resumed_from = config->train.steps;
+	if (n > 0 && (size_t)n < sizeof r->checkpoint && worker_job(w)->resumed_from && io_exists(r->checkpoint))
+		return true;
+	*r = (struct train_result){ 0 };
+	return false;
+}
+
 /* Everything between the journal's first and last line. Returns the kind of end; e says why where it is not DONE. */
 static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 {
@@ -177,7 +188,10 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 		                       .device = job->device,
 		                       .lpips_backbone = backbone,
 		                       .lpips_heads = heads };
-	int rc = record_inputs(w, in, n_in, e) || train_run(&r, &config, &o, &hooks, e) ? -1 : 0;
+	int rc = record_inputs(w, in, n_in, e) || (!(scorer_knows_all(scorer) && !*team && is_trained(&r, w, &config)) &&
+	                                           train_run(&r, &config, &o, &hooks, e))
+	             ? -1
+	             : 0;
 	enum worker_end end = rc                        ? WORKER_FAILED
 	                      : r.end == TRAIN_STOPPED  ? WORKER_STOPPED
 	                      : r.end == TRAIN_DIVERGED ? WORKER_DIVERGED

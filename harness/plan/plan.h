@@ -149,7 +149,7 @@ void plan_add_json(struct json_writer *w, const char *name, const struct plan *p
 /* The same as readable text: counts, arms with labels and states, estimate. What `plan` and `run --dry-run` print. */
 void plan_text(struct str *out, const struct plan *p);
 
-/* Bytes of checkpoints that the pending cells will keep. */
+/* Bytes of checkpoints and samples that the pending cells will keep. */
 double plan_disk_bytes(const struct plan *p);
 
 /* Freezes the plan into a file, whole or not at all. */

@@ -456,7 +456,7 @@ static void add_memory_text(struct str *out, const struct plan *p)
 static void add_disk(struct str *out, const struct plan *p)
 {
 	char need[24], there[24];
-	str_addf(out, "checkpoints: %s of disk", disk_bytes_text(need, plan_disk_bytes(p)));
+	str_addf(out, "checkpoints and samples: %s of disk", disk_bytes_text(need, plan_disk_bytes(p)));
 	if (p->disk_known)
 		str_addf(out, ", of %s free%s", disk_bytes_text(there, p->disk_free),
 		         plan_disk_bytes(p) > p->disk_free ? ": too little" : "");

@@ -312,6 +312,8 @@ int journal_metric(struct journal *j, const struct journal_metric *m, struct err
 	set_real(line, "hi", m->hi);
 	set_int(line, "n", m->n);
 	set_text(line, "computed_by", m->computed_by);
+	set_text(line, "asked", m->asked);
+	set_text(line, "taken_from", m->taken_from);
 	return journal_add(j, line, true, e);
 }
 
@@ -328,6 +330,7 @@ int journal_file(struct journal *j, const struct journal_file *f, struct err *e)
 		set_text(line, "role", f->role);
 	else
 		set_int(line, "step", f->step);
+	set_text(line, "sampling", f->sampling);
 	return journal_add(j, line, true, e);
 }
 

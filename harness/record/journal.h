@@ -82,13 +82,15 @@ struct journal_metric {
 	int nfe;
 	int64_t step, eval_seed, n;
 	double value, lo, hi;
+	const char *asked, *taken_from; /* as in the schema; may be NULL */
 };
 MUST_CHECK int journal_metric(struct journal *j, const struct journal_metric *m, struct err *e);
 /* A file by content, and its role: table is "input" or "output", or "checkpoint" with role NULL and step. */
 struct journal_file {
 	const char *table, *role, *kind, *name, *sha256;
 	int64_t step, bytes, n_items;
-}; /* bytes, n_items < 0: unknown */
+	const char *sampling; /* of an output that is samples, as in the schema; else NULL */
+};                        /* bytes, n_items < 0: unknown */
 MUST_CHECK int journal_file(struct journal *j, const struct journal_file *f, struct err *e);
 MUST_CHECK int journal_note(struct journal *j, const char *text, struct err *e);
 /* Writes the end and the seal, syncs. The journal can only be closed after. */

@@ -15,8 +15,8 @@
 
 enum { JOB_BYTES_MAX = 64 << 20 };
 
-/* INTEGER is an int64_t, COUNT an int that is not negative, LIST int64_t whose number is an int at `count`, REALS double
- * likewise; END a double that may be NAN. */
+/* INTEGER is an int64_t, COUNT an int that is not negative, LIST int64_t whose number is an int at `count`, REALS
+ * double likewise; END a double that may be NAN. */
 enum kind { TEXT, INTEGER, COUNT, NUMBER, TRUTH, LIST, REALS, END };
 /* optional: may be missing, and then stays zero, or NAN; a text that is NULL, no reals and NAN are not written. */
 struct field {

@@ -48,7 +48,8 @@ static int add_known(struct job *job, struct store *s, struct builds *builds, st
 			(struct job_sampling){ .key = arena_strdup(a, f.key),
 			                       .path = arena_strfmt(a, "%s/%.12s/%s/%s", s->runs, f.cell, f.attempt, f.name),
 			                       .sha256 = arena_strdup(a, f.sha256),
-			                       .n = f.n };
+			                       .n = f.n,
+			                       .attempt = arena_strdup(a, f.attempt) };
 	}
 	if (db_done(&rows, rc ? NULL : e) || rc || query_known(&rows, s->db, job->training, job->cell, e))
 		return -1;

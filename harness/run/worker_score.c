@@ -1,62 +1,21 @@
 /* worker_score.c - see worker_score.h. Samples of one (steps, evaluation seed) are made once and go through each
- * extractor once, however many metrics need it; the reference's features are kept beside the records. */
+ * extractor once, however many metrics need it; the reference's features are kept beside the records. What the job
+ * knows is not made again: scores are journaled with the attempt that computed them, samples are read from the file of
+ * the attempt that made them. */
 #define _GNU_SOURCE
-#include "harness/run/worker_score.h"
+#include "harness/run/worker_score_private.h"
 
+#include "harness/record/stage.h"
 #include "harness/run/reference.h"
 #include "metrics/scores/score.h"
 #include "model/graph/backend.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
-#include "model/data/dataset.h"
-#include "model/train/sample.h"
-#include "model/data/png_grid.h"
+#include "model/data/shapes.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CHUNK        500 /* samples between two checks for a stop */
-#define PICTURE_SIDE 8
-
-/* One [[metric]] of the grid. */
-struct request {
-	const struct job_score *asked;
-	const struct metric *row, *infinity; /* infinity: NULL unless it is asked for, too */
-	struct metric_options options;
-	int group;
-};
-
-/* Requests that share the features of both sides: one extractor, reference and number of samples. */
-struct group {
-	int x;
-	const char *ref;
-	int64_t samples;
-}; /* x: in scorer.extractors */
-
-/* Samples to be made, once for all who ask for them. */
-struct samples {
-	uint8_t *px;
-	int64_t n;
-	int h, w, c, nfe;
-	int64_t seed;
-	bool picture;
-};
-
-struct scorer {
-	struct worker *w;
-	const struct run_config *config;
-	struct request *requests;
-	struct group *groups;
-	struct samples *samples; /* in the order in which the grid names them */
-	int n_requests, n_groups, cap_groups, n_samples, cap_samples;
-	struct {
-		const char *name;
-		struct extractor *x;
-	} * extractors;
-	int n_extractors, cap_extractors;
-	struct dataset train; /* loaded when it is needed */
-};
 
 /* --- what is asked --- */
 
@@ -85,21 +44,31 @@ static int group_of(struct scorer *s, int x, const char *ref, int64_t samples)
 	return s->n_groups - 1;
 }
 
-static int take_request(struct request *r, struct scorer *s, const struct job_score *asked, struct err *e)
+static int take_request(struct request *r, const struct scorer *s, const struct job_score *asked, struct err *e)
 {
 	const char *data = s->config->data.name;
-	int x;
 	*r = (struct request){ .asked = asked,
 		                   .row = metric_of_score(asked->name),
 		                   .infinity = asked->infinity ? metric_find("fid_infinity") : NULL,
-		                   .options = METRIC_OPTIONS };
+		                   .options = METRIC_OPTIONS,
+		                   .key = { data, asked->ref, asked->extractor, asked->samples },
+		                   .group = -1 };
 	if (!r->row)
 		return err_code(e, EXIT_USAGE, "metric '%s': there is none of that name", asked->name);
-	if (open_extractor(&x, s, *asked->extractor ? asked->extractor : extractor_default(data), e))
-		return -1;
+	r->ref = score_ref(data, asked->ref);
 	r->options.interval = asked->interval;
+	return 0;
+}
+
+/* What computes it. */
+static int open_request(struct request *r, struct scorer *s, struct err *e)
+{
+	const char *data = s->config->data.name;
+	int x;
+	if (open_extractor(&x, s, *r->asked->extractor ? r->asked->extractor : extractor_default(data), e))
+		return -1;
 	r->options.device = s->extractors[x].x->device;
-	r->group = group_of(s, x, *asked->ref ? asked->ref : data, asked->samples);
+	r->group = group_of(s, x, *r->asked->ref ? r->asked->ref : data, r->asked->samples);
 	return 0;
 }
 
@@ -131,25 +100,145 @@ static void want_samples(struct scorer *s, int64_t nfe, int64_t seed, int64_t n,
 		                                         .picture = picture };
 }
 
-int scorer_open(struct scorer **out, struct worker *w, const struct run_config *config, struct err *e)
+/* ---- what is known --- */
+
+enum { OUTPUTS_MAX = METRIC_SCORES_MAX + 1 };
+
+/* The names of the scores that a request gives. */
+static int outputs_of(const char *out[OUTPUTS_MAX], const struct request *r)
 {
-	struct scorer *s = xcalloc(1, sizeof *s);
-	const struct job *job = worker_job(w);
-	s->w = w;
-	s->config = config;
-	s->requests = xcalloc((size_t)job->n_scores + 1, sizeof *s->requests);
+	int n = 1;
+	out[0] = r->asked->name;
+	if (strcmp(r->row->name, r->asked->name) == 0)
+		n = metric_scores(out, r->row);
+	if (r->infinity)
+		out[n++] = r->infinity->name;
+	return n;
+}
+
+/* Is this a score whose interval is made only where it is asked for? */
+static bool has_choice(const struct request *r, const char *name)
+{
+	return (r->row->needs == NEEDS_MOMENTS || r->row->needs == NEEDS_SPATIAL) &&
+	       !(r->infinity && strcmp(name, r->infinity->name) == 0);
+}
+
+/* The score of that key, as it was asked for: with an interval where that is. NULL: to be computed. */
+static const struct job_known *find_known(const struct scorer *s, const struct request *r, const char *name,
+                                          const char *key)
+{
+	const struct job *job = worker_job(s->w);
+	const struct job_known *found = NULL;
+	for (int i = 0; i < job->n_known && strcmp(job->purpose, "run") == 0; i++) {
+		const struct job_known *k = &job->known[i];
+		bool interval = isfinite(k->lo) && isfinite(k->hi);
+		if (strcmp(k->key, key) != 0 || strcmp(k->name, name) != 0 || !*k->hex)
+			continue;
+		if (!has_choice(r, name) || interval == r->asked->interval)
+			return k;
+		if (interval && !found)
+			found = k; /* what is more than was asked for is left out */
+	}
+	return found;
+}
+
+static bool is_known(const struct scorer *s, const struct request *r, const struct samples *m)
+{
+	const char *names[OUTPUTS_MAX];
+	for (int i = outputs_of(names, r) - 1; i >= 0; i--) {
+		char key[SHA256_HEX];
+		score_key_with(key, m->key, names[i], r->ref, &r->key);
+		if (!find_known(s, r, names[i], key))
+			return false;
+	}
+	return true;
+}
+
+static int record_known(struct scorer *s, const struct request *r, const struct samples *m, struct err *e)
+{
+	const char *names[OUTPUTS_MAX];
+	int n = outputs_of(names, r);
+	for (int i = 0; i < n; i++) {
+		char key[SHA256_HEX];
+		score_key_with(key, m->key, names[i], r->ref, &r->key);
+		const struct job_known *k = find_known(s, r, names[i], key);
+		REQUIRE(k);
+		bool interval = !has_choice(r, names[i]) || r->asked->interval;
+		struct journal_metric row = { .name = k->name,
+			                          .weights = k->weights,
+			                          .protocol = k->protocol,
+			                          .computed_by = k->computed_by,
+			                          .nfe = m->nfe,
+			                          .step = k->step,
+			                          .eval_seed = m->seed,
+			                          .n = k->n > 0 ? k->n : -1,
+			                          .value = strtod(k->hex, NULL),
+			                          .lo = interval ? k->lo : NAN,
+			                          .hi = interval ? k->hi : NAN,
+			                          .asked = key,
+			                          .taken_from = k->attempt };
+		if (journal_metric(worker_journal(s->w), &row, e))
+			return -1;
+	}
+	return 0;
+}
+
+bool scorer_knows_all(const struct scorer *s)
+{
+	for (int i = 0; i < s->n_requests; i++)
+		if (s->requests[i].group >= 0)
+			return false;
+	return s->n_requests > 0;
+}
+
+/* ---- the work to do --- */
+
+static int key_samples(struct scorer *s, struct err *e)
+{
+	const struct job *job = worker_job(s->w);
+	char training[SHA256_HEX];
+	if (stage_training_key(training, job->config, job->dataset, job->numerics, job->seed, e))
+		return -1;
+	for (int i = 0; i < s->n_samples; i++)
+		if (stage_sampling_key(s->samples[i].key, training, job->config, s->samples[i].nfe, s->samples[i].seed, e))
+			return -1;
+	return 0;
+}
+
+static int take_requests(struct scorer *s, struct err *e)
+{
+	const struct job *job = worker_job(s->w);
 	for (int i = 0; i < job->n_scores; i++) {
 		const struct job_score *asked = &job->scores[i];
-		if (take_request(&s->requests[s->n_requests++], s, asked, e)) {
-			scorer_free(s);
+		if (take_request(&s->requests[s->n_requests++], s, asked, e))
 			return -1;
-		}
 		for (int k = 0; k < asked->n_nfe; k++)
 			for (int v = 0; v < asked->n_eval_seeds; v++)
 				want_samples(s, asked->nfe[k], asked->eval_seeds[v], asked->samples, v == 0);
 	}
 	if (!job->n_scores)
 		want_samples(s, 1, 1, 0, true); /* pictures for the eye */
+	if (key_samples(s, e))
+		return -1;
+	for (int i = 0; i < s->n_requests; i++)
+		for (int k = 0; k < s->n_samples; k++) {
+			struct request *r = &s->requests[i];
+			if (r->group < 0 && wants(r, &s->samples[k]) && !is_known(s, r, &s->samples[k]) && open_request(r, s, e))
+				return -1;
+		}
+	return 0;
+}
+
+int scorer_open(struct scorer **out, struct worker *w, const struct run_config *config, struct err *e)
+{
+	struct scorer *s = xcalloc(1, sizeof *s);
+	s->w = w;
+	s->config = config;
+	s->requests = xcalloc((size_t)worker_job(w)->n_scores + 1, sizeof *s->requests);
+	if (take_requests(s, e)) {
+		scorer_free(s);
+		return -1;
+	}
 	*out = s;
 	return 0;
 }
@@ -160,68 +249,13 @@ void scorer_free(struct scorer *s)
 		return;
 	for (int i = 0; i < s->n_extractors; i++)
 		extractor_free(s->extractors[i].x);
-	dataset_release(&s->train);
+	for (int i = 0; i < s->n_requests; i++)
+		free(s->requests[i].ref);
 	free(s->extractors);
 	free(s->requests);
 	free(s->groups);
 	free(s->samples);
 	free(s);
-}
-
-/* --- samples --- */
-
-static int make_samples(struct samples *out, struct scorer *s, bool *stopped, const char *checkpoint, struct err *e)
-{
-	struct sampler *sampler;
-	size_t per = (size_t)out->h * (size_t)out->w * (size_t)out->c;
-	if (sampler_open(&sampler, s->config, checkpoint, worker_job(s->w)->device, e))
-		return -1;
-	out->px = xcalloc((size_t)out->n, per);
-	int rc = 0;
-	for (int64_t at = 0; at < out->n && !rc && !(*stopped = worker_should_stop(s->w)); at += CHUNK) {
-		int64_t count = out->n - at < CHUNK ? out->n - at : CHUNK;
-		char note[48];
-		(void)snprintf(note, sizeof note, "sampling %lld of %lld", (long long)at, (long long)out->n);
-		worker_say(s->w, s->config->train.steps, note);
-		rc = sampler_run(sampler, out->px + (size_t)at * per, at, count, (uint64_t)out->seed, out->nfe, NULL, e);
-	}
-	sampler_free(sampler);
-	return rc;
-}
-
-static int record_file(struct worker *w, const char *table, const char *role, const char *kind, const char *path,
-                       int64_t items, struct err *e)
-{
-	char sha256[SHA256_HEX];
-	const char *name = strrchr(path, '/');
-	if (io_sha256_file(sha256, path, e))
-		return -1;
-	return journal_file(worker_journal(w),
-	                    &(struct journal_file){ .table = table,
-	                                            .role = role,
-	                                            .kind = kind,
-	                                            .name = name ? name + 1 : path,
-	                                            .sha256 = sha256,
-	                                            .bytes = -1,
-	                                            .n_items = items },
-	                    e);
-}
-
-static int write_picture(struct scorer *s, const struct samples *m, struct err *e)
-{
-	SCOPED(free) char *path = xstrfmt("%s/samples@%d.png", worker_dir(s->w), m->nfe);
-	SCOPED(free) char *role = xstrfmt("picture@%d", m->nfe);
-	struct png_grid *g;
-	size_t per = (size_t)m->h * (size_t)m->w * (size_t)m->c;
-	int64_t n = m->n < PICTURE_SIDE * PICTURE_SIDE ? m->n : PICTURE_SIDE * PICTURE_SIDE;
-	if (png_grid_open(&g, path, PICTURE_SIDE, PICTURE_SIDE, m->w, m->h, m->c, 2, e))
-		return -1;
-	for (int64_t i = 0; i < n; i++)
-		if (png_grid_add(g, m->px + (size_t)i * per, e)) {
-			png_grid_free(g);
-			return -1;
-		}
-	return png_grid_close(g, e) || record_file(s->w, "output", role, "picture", path, n, e) ? -1 : 0;
 }
 
 /* --- scores --- */
@@ -245,11 +279,15 @@ static char *computed_by(const struct extractor *x, const struct score *v)
 	               f.convolutions, *v->computed_by ? "; singular values: " : "", v->computed_by);
 }
 
-static int record_scores(struct scorer *s, const struct score_list *list, const struct extractor *x,
-                         const struct samples *m, int64_t n, int64_t step, struct err *e)
+static int record_scores(struct scorer *s, const struct score_list *list, const struct request *r,
+                         const struct samples *m, int64_t step, struct err *e)
 {
+	const struct group *g = &s->groups[r->group];
+	const struct extractor *x = s->extractors[g->x].x;
 	for (int i = 0; i < list->n; i++) {
 		const struct score *v = &list->v[i];
+		char key[SHA256_HEX];
+		score_key_with(key, m->key, v->name, r->ref, &r->key);
 		SCOPED(free) char *by = computed_by(x, v);
 		struct journal_metric row = { .name = v->name,
 			                          .weights = weights_name(s->config),
@@ -257,7 +295,8 @@ static int record_scores(struct scorer *s, const struct score_list *list, const 
 			                          .nfe = m->nfe,
 			                          .step = step,
 			                          .eval_seed = m->seed,
-			                          .n = v->n ? v->n : n,
+			                          .n = v->n ? v->n : g->samples,
+			                          .asked = key,
 			                          .value = v->value,
 			                          .lo = v->value - v->half,
 			                          .hi = v->value + v->half,
@@ -291,7 +330,7 @@ static struct needs needs_of(const struct scorer *s, int group, const struct sam
 	struct needs n = { 0 };
 	for (int i = 0; i < s->n_requests; i++) {
 		const struct request *r = &s->requests[i];
-		if (r->group != group || !wants(r, m))
+		if (r->group != group || r->known || !wants(r, m))
 			continue;
 		for (int side = 0; side < 2; side++)
 			n.keep[side] |= metric_keep(r->row, side, &r->options) |
@@ -304,14 +343,13 @@ static struct needs needs_of(const struct scorer *s, int group, const struct sam
 static int score_request(struct scorer *s, const struct request *r, struct feature_set *ours,
                          struct feature_set *reference, const struct samples *m, int64_t step, struct err *e)
 {
-	const struct group *g = &s->groups[r->group];
 	struct score_list list = { 0 };
 	if (metric_run(&list, r->row, ours, reference, &r->options, e))
 		return -1;
 	keep_asked(&list, r);
 	if (r->infinity && metric_run(&list, r->infinity, ours, reference, &r->options, e))
 		return -1;
-	return record_scores(s, &list, s->extractors[g->x].x, m, g->samples, step, e);
+	return record_scores(s, &list, r, m, step, e);
 }
 
 static int score_group(struct scorer *s, int group, const struct samples *m, int64_t step, struct err *e)
@@ -341,7 +379,7 @@ static int score_group(struct scorer *s, int group, const struct samples *m, int
 		(void)snprintf(reference.protocol, sizeof reference.protocol, "%s", ours.protocol);
 	for (int i = 0; i < s->n_requests; i++) {
 		const struct request *r = &s->requests[i];
-		if (r->group == group && wants(r, m) && score_request(s, r, &ours, &reference, m, step, e))
+		if (r->group == group && !r->known && wants(r, m) && score_request(s, r, &ours, &reference, m, step, e))
 			return err_in(e, "%s", r->asked->name);
 	}
 	return 0;
@@ -352,7 +390,7 @@ static int score_samples(struct scorer *s, const struct samples *m, int64_t step
 	SCOPED(free) bool *scored = xcalloc((size_t)s->n_groups + 1, sizeof *scored);
 	for (int i = 0; i < s->n_requests; i++) {
 		const struct request *r = &s->requests[i];
-		if (!wants(r, m) || scored[r->group])
+		if (r->known || !wants(r, m) || scored[r->group])
 			continue;
 		scored[r->group] = true;
 		if (score_group(s, r->group, m, step, e))
@@ -361,17 +399,40 @@ static int score_samples(struct scorer *s, const struct samples *m, int64_t step
 	return 0;
 }
 
+/* Journals what is known of these samples' scores. *n: images that the others need; 0 = there are none. */
+static int take_known(int64_t *n, struct scorer *s, const struct samples *m, struct err *e)
+{
+	*n = s->n_requests ? 0 : m->n;
+	for (int i = 0; i < s->n_requests; i++) {
+		struct request *r = &s->requests[i];
+		if (!wants(r, m))
+			continue;
+		r->known = is_known(s, r, m);
+		if (r->known && record_known(s, r, m, e))
+			return -1;
+		if (!r->known && r->asked->samples > *n)
+			*n = r->asked->samples;
+	}
+	return 0;
+}
+
 static int sample_and_score(struct scorer *s, bool *stopped, const struct samples *wanted, const char *checkpoint,
                             int64_t step, struct err *e)
 {
 	struct samples m = *wanted;
-	m.h = s->train.h;
-	m.w = s->train.w;
-	m.c = s->train.c;
-	int rc = make_samples(&m, s, stopped, checkpoint, e);
-	if (!rc && !*stopped && m.picture)
-		rc = write_picture(s, &m, e);
-	if (!rc && !*stopped)
+	struct data_shape shape;
+	int64_t needed, got;
+	if (data_shape_find(&shape, s->config->data.name, e) || take_known(&needed, s, wanted, e))
+		return -1;
+	m.h = shape.h, m.w = shape.w, m.c = shape.c;
+	m.n = needed > PICTURE_SIDE * PICTURE_SIDE ? needed : PICTURE_SIDE * PICTURE_SIDE;
+	if (!needed && !m.picture)
+		return 0;
+	m.px = xcalloc((size_t)m.n, (size_t)m.h * (size_t)m.w * (size_t)m.c);
+	int rc = samples_get(&m, &got, s, stopped, checkpoint, needed > 0, e);
+	if (!rc && !*stopped && m.picture && got == m.n)
+		rc = samples_draw(s, &m, e);
+	if (!rc && !*stopped && needed)
 		rc = score_samples(s, &m, step, e);
 	free(m.px);
 	return rc;
@@ -399,7 +460,7 @@ static int record_inputs(struct scorer *s, struct err *e)
 int scorer_run(struct scorer *s, bool *stopped, const char *checkpoint, int64_t step, struct err *e)
 {
 	*stopped = false;
-	if (dataset_open(&s->train, s->config->data.name, SPLIT_TRAIN, e) || record_inputs(s, e))
+	if (record_inputs(s, e))
 		return -1;
 	for (int i = 0; i < s->n_samples && !*stopped; i++)
 		if (sample_and_score(s, stopped, &s->samples[i], checkpoint, step, e))

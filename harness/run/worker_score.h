@@ -11,6 +11,8 @@
  * is trained. */
 struct scorer;
 MUST_CHECK int scorer_open(struct scorer **out, struct worker *w, const struct run_config *config, struct err *e);
+/* Does the job know every score that is asked for? Then `checkpoint` is not read. */
+bool scorer_knows_all(const struct scorer *s);
 /* Samples `checkpoint` (of `step` steps) and writes pictures and scores. *stopped: the worker was asked to stop. */
 MUST_CHECK int scorer_run(struct scorer *s, bool *stopped, const char *checkpoint, int64_t step, struct err *e);
 void scorer_free(struct scorer *s); /* accepts NULL */
