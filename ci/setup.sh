@@ -22,7 +22,7 @@ build      libzip-dev              .npz, .pth and zip data sets
 build      zlib1g-dev              gzip of IDX files, deflate of pictures
 build      libjansson-dev          JSON: journals, safetensors headers, --json
 build      libcairo2-dev           figures as SVG, PDF and PNG
-build      libssl-dev              SHA-256 (libcrypto)
+build      libssl-dev              SHA-256 and signatures (libcrypto)
 run        libopenblas0-pthread    BLAS and LAPACK of FID; loaded at first use
 run        dataset-fashion-mnist   the data set of the quickstart study
 run        fonts-dejavu-core       text in figures
