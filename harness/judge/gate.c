@@ -291,9 +291,14 @@ void gate_judge(struct gate_result *out, const struct gate_rule *rule, const str
 		fail_with(out, "the difference cannot be computed in double precision (%g)", d.diff);
 		return;
 	}
-	double margin = relative ? 0 : out->margin;
+	/* Equal in every seed, or better by the same amount: no worse by whatever share, however little is known of the
+	 * mean that it is a share of. */
+	bool settled = relative && !(d.se > 0) && (rule->higher_is_better ? d.diff >= 0 : d.diff <= 0);
+	if (settled)
+		theta = d;
+	double margin = relative && !settled ? 0 : out->margin;
 	if (sample.b && sample.n >= GATE_PERMUTATION_MIN && sample.m >= GATE_PERMUTATION_MIN)
-		out->permutation_p = permutation_p(&sample, rule, out->share, margin);
+		out->permutation_p = permutation_p(&sample, rule, settled ? 1 : out->share, margin);
 	if (rule->higher_is_better)
 		theta.diff = -theta.diff;
 	out->p_pass = stats_p_less(&theta, margin);

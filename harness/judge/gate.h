@@ -6,8 +6,8 @@
  *     superiority       pass U < 0     fail L > 0    else inconclusive
  * A margin that is a share r of the baseline's mean is no known number: that mean has an error of its own. The bounds
  * are then those of theta - r |baseline| = candidate - (1 + r) baseline (lower is better, values above 0) and are
- * compared with 0. Which side of 0 the bounds of theta itself lie on is the direction: "worse" L > 0, "better" U < 0,
- * "unclear".
+ * compared with 0; a candidate that equals the baseline in every seed passes. On which side of 0 the bounds of theta
+ * itself lie is the direction: "worse" L > 0, "better" U < 0, "unclear".
  *
  * The error term is the spread between training seeds. Paired t when the rule asks for pairs and the seeds match, else
  * Welch; one candidate seed against at least 5 baseline seeds is judged by the t prediction interval; where a side has

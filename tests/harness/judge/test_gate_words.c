@@ -104,6 +104,25 @@ Test(gate_words, every_sentence_is_true_for_its_test)
 	}
 }
 
+/* An A/A gate with a relative margin: two seeds far apart say so little of the mean that no share of it is known to be
+ * above 0, but a build that gives the same values is not worse. */
+Test(gate_words, the_same_values_pass_a_relative_margin_whatever_their_spread)
+{
+	static const double wide[] = { 1, 9 }, lower_by_one[] = { 0, 8 }, higher_by_one[] = { 2, 10 },
+						mixed[] = { 1.01, 9 };
+	struct gate_rule r = rule(NI, 0.05);
+	r.margin_relative = true;
+	struct gate_result g = judge(&r, wide, 2, wide, 2);
+	cr_assert_eq(g.verdict, GATE_PASS, "%s", g.why);
+	cr_assert(!strncmp(g.why, "full and base are the same in every seed (", 42), "%s", g.why);
+	cr_assert_eq(judge(&r, lower_by_one, 2, wide, 2).verdict, GATE_PASS);
+	cr_assert_neq(judge(&r, higher_by_one, 2, wide, 2).verdict, GATE_PASS);
+	cr_assert_eq(judge(&r, mixed, 2, wide, 2).verdict, GATE_INCONCLUSIVE);
+	r.higher_is_better = true;
+	cr_assert_eq(judge(&r, higher_by_one, 2, wide, 2).verdict, GATE_PASS);
+	cr_assert_neq(judge(&r, lower_by_one, 2, wide, 2).verdict, GATE_PASS);
+}
+
 /* Two one-sided bounds at alpha = 5 % enclose 90 %: "95 % bounds" of both was read as an interval. */
 Test(gate_words, a_bound_is_at_the_level_of_its_look)
 {
