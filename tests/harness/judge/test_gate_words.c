@@ -109,7 +109,7 @@ Test(gate_words, every_sentence_is_true_for_its_test)
 Test(gate_words, the_same_values_pass_a_relative_margin_whatever_their_spread)
 {
 	static const double wide[] = { 1, 9 }, lower_by_one[] = { 0, 8 }, higher_by_one[] = { 2, 10 },
-						mixed[] = { 1.01, 9 };
+						mixed[] = { 1.01, 9 }, just_better[] = { 0.99, 9 };
 	struct gate_rule r = rule(NI, 0.05);
 	r.margin_relative = true;
 	struct gate_result g = judge(&r, wide, 2, wide, 2);
@@ -118,6 +118,7 @@ Test(gate_words, the_same_values_pass_a_relative_margin_whatever_their_spread)
 	cr_assert_eq(judge(&r, lower_by_one, 2, wide, 2).verdict, GATE_PASS);
 	cr_assert_neq(judge(&r, higher_by_one, 2, wide, 2).verdict, GATE_PASS);
 	cr_assert_eq(judge(&r, mixed, 2, wide, 2).verdict, GATE_INCONCLUSIVE);
+	cr_assert_eq(judge(&r, just_better, 2, wide, 2).verdict, GATE_INCONCLUSIVE, "one seed alone is better");
 	r.higher_is_better = true;
 	cr_assert_eq(judge(&r, higher_by_one, 2, wide, 2).verdict, GATE_PASS);
 	cr_assert_neq(judge(&r, lower_by_one, 2, wide, 2).verdict, GATE_PASS);
