@@ -142,8 +142,8 @@ const struct cmd cmd_merge = {
 		"none; merging one again changes nothing. A shard that was changed after it was sealed, or that contradicts "
 		"what is known, is refused with exit code 5.\n\n"
 		"With --rebuild the database is rebuilt from its run folder and replaces the file, which is kept under another "
-		"name. A journal that is damaged, was changed after it was sealed or contradicts another is left out and named, "
-		"and the exit code is 5.\n\n"
+		"name. A journal that is damaged, was changed after it was sealed or contradicts another is left out and "
+		"named, and the exit code is 5.\n\n"
 		"With --check nothing is changed: every seal is checked, and every row of the database is compared with the "
 		"journals. A row that was edited by hand is exit code 5.",
 	.options = options,

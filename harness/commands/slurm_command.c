@@ -19,7 +19,11 @@ static int collect(struct cli *c, const char *plan_hash, struct slurm_collected 
 	SCOPED(store) struct store s = STORE_INIT;
 	if (store_open(&s, c->db, STORE_WRITE, "ablate slurm-merge", e))
 		return -1;
-	return slurm_collect(out, &s, plan_hash, e);
+	int rc = slurm_collect(out, &s, plan_hash, e);
+	for (int i = 0; i < s.n_left; i++)
+		cli_warn(c, "%s", s.left[i]);
+	out->left_out = s.n_left;
+	return rc;
 }
 
 /* Cells without a done attempt with all their scores; blocked ones are counted separately. */
@@ -83,12 +87,12 @@ static int report_end(struct cli *c, const struct run_plan *run, const struct sl
 	for (int i = 0; i < n && i < 20; i++)
 		cli_say(c, "missing: %s seed %lld (%.12s)", run->cells[index[i]].label, (long long)run->cells[index[i]].seed,
 		        run->cells[index[i]].cell);
-	int code = n + blocked ? EXIT_INCOMPLETE : EXIT_OK;
+	int code = n + blocked ? EXIT_INCOMPLETE : got->left_out ? EXIT_RECORD : EXIT_OK;
 	if (c->json)
-		(void)cli_print_json(c, json_pack("{s:s, s:i, s:i, s:i, s:o, s:i, s:i, s:I, s:i}", "db", c->db, "cells",
+		(void)cli_print_json(c, json_pack("{s:s, s:i, s:i, s:i, s:o, s:i, s:i, s:i, s:I, s:i}", "db", c->db, "cells",
 		                                  run->n_cells, "done", run->n_cells - n - blocked, "blocked", blocked,
 		                                  "missing", names_of(run, index, n), "shards", got->shards, "busy", got->busy,
-		                                  "rows", (json_int_t)got->rows, "exit_code", code));
+		                                  "left_out", got->left_out, "rows", (json_int_t)got->rows, "exit_code", code));
 	free(index);
 	return code;
 }

@@ -23,11 +23,12 @@ struct item {
 	struct str text;
 	char sha256[SHA256_HEX];
 	int64_t lines;
-	bool rows, sealed, ledger, known;
+	bool rows, sealed, ledger, known, left; /* left: out */
 };
 struct items {
 	struct item *v;
 	int n, cap;
+	bool patient; /* what cannot be taken is left out, not the whole call */
 };
 
 static void items_release(struct items *l)
@@ -140,6 +141,18 @@ static int place(struct item *it, struct store *s, struct err *e)
 	return io_mkdirs(dir, e) || io_write_atomic(it->copy, str_text(&text), text.len, e) ? -1 : 0;
 }
 
+/* Of a ledger each line for itself. */
+static int take_ledger(struct merge_result *out, struct item *it, struct store *s, struct err *e)
+{
+	int64_t waits, end, rows = 0;
+	if (store_take_lines_within(s, it->source, 0, &waits, &end, &rows, e))
+		return -1;
+	out->shards++;
+	out->rows += rows;
+	out->known += rows == 0;
+	return 0;
+}
+
 static int take(struct merge_result *out, struct item *it, struct store *s, struct err *e)
 {
 	struct ingest in = { .db = s->db };
@@ -155,6 +168,36 @@ static int take(struct merge_result *out, struct item *it, struct store *s, stru
 	return 0;
 }
 
+/* A failure of `it`: remembered, with nothing of it taken, unless the database failed or all or none is asked for. */
+static int leave_out(struct store *s, const struct items *l, struct item *it, const struct err *why, struct err *e)
+{
+	if (!l->patient || db_has_failed(s->db)) {
+		if (e)
+			*e = *why;
+		return -1;
+	}
+	store_leave_out(s, why->msg);
+	it->left = true;
+	return 0;
+}
+
+static int take_or_leave(struct merge_result *out, struct items *l, struct item *it, struct store *s, struct err *e)
+{
+	struct err why = ERR_INIT;
+	struct merge_result before = *out;
+	if (it->left)
+		return 0;
+	if (db_exec(s->db, e, "SAVEPOINT item", ""))
+		return -1;
+	bool lines = l->patient && it->ledger && !it->rows;
+	if ((lines ? take_ledger(out, it, s, &why) : take(out, it, s, &why)) || (l->patient && db_settled(s->db, &why))) {
+		*out = before;
+		if (leave_out(s, l, it, &why, e) || db_exec(s->db, e, "ROLLBACK TO item", ""))
+			return -1;
+	}
+	return db_exec(s->db, e, "RELEASE item", "");
+}
+
 /* The shard's own row, for what is complete. */
 static int record_shards(struct store *s, const struct items *l, struct err *e)
 {
@@ -167,7 +210,7 @@ static int record_shards(struct store *s, const struct items *l, struct err *e)
 		int64_t known = 0;
 		const char *id = it->attempt ? it->attempt : it->sha256;
 		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM shard WHERE id = ?", "s", id);
-		if (!rc && !known && (it->sealed || it->ledger))
+		if (!rc && !known && !it->left && (it->sealed || it->ledger))
 			(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:I}", "t", "shard", "id", id, "sha256",
 			                                             it->sha256, "merged", now, "rows", (json_int_t)it->lines));
 	}
@@ -181,20 +224,22 @@ static int record_shards(struct store *s, const struct items *l, struct err *e)
 static int by_ledger_last(const void *a, const void *b)
 {
 	const struct item *x = a, *y = b;
-	int p = x->rows ? 0 : x->ledger ? 2 : 1, q = y->rows ? 0 : y->ledger ? 2 : 1;
-	return p != q ? p - q : strcmp(x->path, y->path);
+	int p = x->left ? 3 : x->rows ? 0 : x->ledger ? 2 : 1, q = y->left ? 3 : y->rows ? 0 : y->ledger ? 2 : 1;
+	return p != q ? p - q : p == 3 ? strcmp(x->source, y->source) : strcmp(x->path, y->path);
 }
 
 static int merge_items(struct merge_result *out, struct store *s, struct items *l, struct err *e)
 {
-	for (int i = 0; i < l->n; i++)
-		if (place(&l->v[i], s, e))
+	for (int i = 0; i < l->n; i++) {
+		struct err why = ERR_INIT;
+		if (place(&l->v[i], s, &why) && leave_out(s, l, &l->v[i], &why, e))
 			return -1;
+	}
 	qsort(l->v, (size_t)l->n, sizeof *l->v, by_ledger_last);
 	if (db_begin(s->db, e))
 		return -1;
 	for (int i = 0; i < l->n; i++)
-		if (take(out, &l->v[i], s, e)) {
+		if (take_or_leave(out, l, &l->v[i], s, e)) {
 			db_rollback(s->db);
 			return -1;
 		}
@@ -204,7 +249,7 @@ static int merge_items(struct merge_result *out, struct store *s, struct items *
 	}
 	/* files before rows: what is in the database is always in a journal */
 	for (int i = 0; i < l->n; i++)
-		if (l->v[i].copy && rename(l->v[i].copy, l->v[i].path)) {
+		if (l->v[i].copy && !l->v[i].left && rename(l->v[i].copy, l->v[i].path)) {
 			db_rollback(s->db);
 			return err_code(e, EXIT_RECORD, "%s: cannot rename", l->v[i].copy);
 		}
@@ -220,6 +265,17 @@ int merge_shards(struct merge_result *out, struct store *s, const char *const *p
 		rc = add_shard(&l, paths[i], e);
 	if (!rc)
 		rc = merge_items(out, s, &l, e);
+	items_release(&l);
+	if (rc && e && !e->code)
+		e->code = EXIT_RECORD;
+	return rc;
+}
+
+int merge_folder(struct merge_result *out, struct store *s, const char *runs, struct err *e)
+{
+	struct items l = { .patient = true };
+	*out = (struct merge_result){ 0 };
+	int rc = add_shard(&l, runs, e) || merge_items(out, s, &l, e) ? -1 : 0;
 	items_release(&l);
 	if (rc && e && !e->code)
 		e->code = EXIT_RECORD;

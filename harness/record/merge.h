@@ -15,6 +15,10 @@ struct merge_result {
 
 MUST_CHECK int merge_shards(struct merge_result *out, struct store *s, const char *const *paths, int n, struct err *e);
 
+/* The same for one run folder, of which what cannot be taken is left out (store_leave_out): the rest is not lost with
+ * it. */
+MUST_CHECK int merge_folder(struct merge_result *out, struct store *s, const char *runs, struct err *e);
+
 /* What was built from ledger and journals. left holds one line for each file or line that could not be taken
  * (damaged, changed after it was sealed, in conflict); waiting counts lines about attempts that have no journal, of
  * which waits is the first. */

@@ -59,6 +59,9 @@ MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, co
  * out: *taken is false, and nothing of it is in the database. Fails where the database does. */
 MUST_CHECK int store_try_journal(struct store *s, bool *taken, struct journal_scan *scan, const char *attempt,
                                  const char *path, int64_t *rows, struct err *e);
+/* Ends a running attempt in the ledger, as lost: its journal cannot take the end any more. */
+MUST_CHECK int store_end_without_journal(struct store *s, const char *attempt, const char *why, struct err *e);
+#define STORE_JOURNAL_DAMAGED "its journal in the run folder cannot be taken: damaged, or not what it was"
 /* Remembers one line about a file of the records that was left out: `why`, and what to do. */
 void store_leave_out(struct store *s, const char *why);
 /* Takes the lines of a ledger, or of a file like it, from byte `from` on (-1: from the first), each for itself: those

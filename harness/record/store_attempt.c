@@ -62,6 +62,16 @@ int store_try_journal(struct store *s, bool *taken, struct journal_scan *scan, c
 	return 0;
 }
 
+int store_end_without_journal(struct store *s, const char *attempt, const char *why, struct err *e)
+{
+	char now[HOST_TIME];
+	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "end", "attempt", attempt, "state",
+	                          record_state_name(RECORD_LOST), "reason", why, "ended", host_now(now));
+	int rc = store_record(s, lines, e);
+	json_decref(lines);
+	return rc;
+}
+
 int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e)
 {
 	SCOPED(free) char *dir = store_cell_dir(s, cell);
@@ -151,17 +161,6 @@ static int list_running(struct running **out, int *n, struct store *s, struct er
 	return db_done(&rows, e);
 }
 
-/* Where its journal cannot take the end any more, the ledger does. */
-static int end_without_journal(struct store *s, const struct running *r, const char *why, struct err *e)
-{
-	char now[HOST_TIME];
-	json_t *lines = json_pack("[{s:s, s:s, s:s, s:s, s:s}]", "t", "end", "attempt", r->id, "state",
-	                          record_state_name(RECORD_LOST), "reason", why, "ended", host_now(now));
-	int rc = store_record(s, lines, e);
-	json_decref(lines);
-	return rc;
-}
-
 static int end_as_lost(struct store *s, const struct running *r, const char *path, struct journal_scan *scan,
                        const char *why, struct err *e)
 {
@@ -204,7 +203,7 @@ static int reconcile_damaged(struct store *s, const struct running *r, const cha
 		return 0;
 	}
 	++*lost;
-	return end_without_journal(s, r, "its journal in the run folder cannot be taken: damaged, or not what it was", e);
+	return store_end_without_journal(s, r->id, STORE_JOURNAL_DAMAGED, e);
 }
 
 static int reconcile_one(struct store *s, struct running *r, int *alive, int *lost, struct err *e)
@@ -215,7 +214,7 @@ static int reconcile_one(struct store *s, struct running *r, int *alive, int *lo
 	bool taken;
 	if (!io_exists(path)) {
 		++*lost;
-		return end_without_journal(s, r, "its journal is gone from the run folder", e);
+		return store_end_without_journal(s, r->id, "its journal is gone from the run folder", e);
 	}
 	if (store_try_journal(s, &taken, &scan, r->id, path, NULL, e))
 		return -1;

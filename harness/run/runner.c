@@ -316,8 +316,11 @@ static int poll_slot(struct run *r, struct slot *slot, struct err *e)
 	}
 	if (access(slot->journal, F_OK) || !lock_wait_over(&r->wait))
 		return 0;
-	if (!store_take_journal(&r->store, &slot->scan, slot->attempt, slot->journal, NULL, &mine)) {
+	bool taken;
+	if (!store_try_journal(&r->store, &taken, &slot->scan, slot->attempt, slot->journal, NULL, &mine)) {
 		lock_wait_answered(&r->wait);
+		if (!taken)
+			child_kill(&slot->child); /* what it writes after the damage is lost */
 		return 0;
 	}
 	if (lock_wait_refused(&r->wait, &r->store))

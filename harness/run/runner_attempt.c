@@ -338,8 +338,14 @@ static bool has_attempt(struct store *s, const char *attempt)
 int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s,
                 const struct child_end *end, struct err *e)
 {
-	if (io_exists(slot->journal) && store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e))
+	bool taken = true;
+	if (io_exists(slot->journal) && store_try_journal(s, &taken, &slot->scan, slot->attempt, slot->journal, NULL, e))
 		return -1;
+	if (!taken) {
+		*state = RECORD_LOST;
+		(void)snprintf(reason, 512, "%s", STORE_JOURNAL_DAMAGED);
+		return has_attempt(s, slot->attempt) ? store_end_without_journal(s, slot->attempt, reason, e) : 0;
+	}
 	if (!has_attempt(s, slot->attempt))
 		slot->scan = (struct journal_scan){ 0 };
 	if (!slot->scan.sealed && (write_end(slot, end, slot->scan.ended, e) ||

@@ -56,10 +56,10 @@ struct slurm_queue {
 }; /* why a pending one waits */
 MUST_CHECK int slurm_queue(struct slurm_queue *out, const char *plan_hash, struct err *e);
 
-/* Takes every shard that no task is writing into the database, with checkpoints, samples and logs. A shard that cannot
- * be taken stops no other; the first such error is the result. */
+/* Takes every shard that no task is writing into the database, with checkpoints, samples and logs. Journals that are
+ * damaged are left out (s->left). A shard that cannot be taken stops no other; the first such error is the result. */
 struct slurm_collected {
-	int shards, busy;
+	int shards, busy, left_out;
 	int64_t rows;
 };
 MUST_CHECK int slurm_collect(struct slurm_collected *out, struct store *s, const char *plan_hash, struct err *e);

@@ -97,7 +97,6 @@ static int collect_one(struct slurm_collected *out, struct store *s, const char 
 	bool busy;
 	struct merge_result m = { 0 };
 	SCOPED(free) char *runs = xstrfmt("%s-runs", shard);
-	const char *const paths[] = { runs };
 	if (make_quiet(&busy, shard, runs, e))
 		return err_in(e, "shard %s", shard);
 	if (busy) {
@@ -106,7 +105,7 @@ static int collect_one(struct slurm_collected *out, struct store *s, const char 
 	}
 	if (!has_journals(runs))
 		return 0; /* its task died before it began */
-	if (merge_shards(&m, s, paths, 1, e) || share_attempts(runs, s->runs, e))
+	if (merge_folder(&m, s, runs, e) || share_attempts(runs, s->runs, e))
 		return err_in(e, "shard %s", shard);
 	out->shards++;
 	out->rows += m.rows;

@@ -504,4 +504,20 @@ test_a_score_is_what_its_hex_says() {
 	run ablate table g.toml; exits 0
 }
 
+# Damage in the journal of a cell that is running ends that attempt, not the run.
+test_a_journal_damaged_while_its_cell_runs() {
+	local victim
+	grid 60
+	run ablate run g.toml --db good.db; exits 0
+	"$ABLATE" run g.toml >/dev/null 2>err & pid=$!
+	await 60 'grep -qs "\"t\":\"curve\"" ablate.db-runs/*/*/journal.jsonl'
+	victim=$(ls ablate.db-runs/*/*/journal.jsonl | head -1)
+	echo "what a disk makes of it" >>"$victim"
+	code=0; wait $pid || code=$?
+	says err "$victim: line "; says err "not a journal line"; says err "1 damaged record left out"
+	run ablate run g.toml
+	exits 0
+	scores good.db >a; scores ablate.db >b; same a b
+}
+
 run_tests

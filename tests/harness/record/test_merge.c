@@ -429,3 +429,40 @@ Test(merge, of_journals_in_conflict_one_is_left_out)
 	cr_assert_eq(count(&s, "SELECT count(*) FROM curve WHERE step = 1 AND value = 1"), 1);
 	store_close(&s);
 }
+
+/* A task has several cells: its shard is one folder, and all of it was refused for one damaged journal. */
+Test(merge, of_a_folder_what_is_whole_is_taken)
+{
+	char good[HOST_UUID], bad[HOST_UUID];
+	SCOPED(str) struct str text = { 0 };
+	char *paths[] = { shard("good", 1, true, good), shard("bad", 2, true, bad) };
+	OK(io_mkdirs(TMP("x/c/1"), &e) || io_mkdirs(TMP("x/c/2"), &e) || io_read(&text, paths[1], 1 << 20, &e));
+	cr_assert_eq(rename(paths[0], TMP("x/c/1/journal.jsonl")), 0);
+	*(char *)memmem(text.data, text.len, "\"fid\"", 5) = '!';
+	OK(io_write_atomic(TMP("x/c/2/journal.jsonl"), text.data, text.len, &e));
+	SCOPED(free)
+	char *ledger = xstrfmt("{\"t\":\"end\",\"attempt\":\"%s\",\"state\":\"lost\",\"reason\":\"r\",\"ended\":\"now\"}\n"
+	                       "{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n",
+	                       bad, arm);
+	OK(io_write_atomic(TMP("x/ledger.jsonl"), ledger, strlen(ledger), &e));
+	struct store s = open_store("a.db");
+	refused(&s, TMP("x"), "x/c/2/journal.jsonl");
+	struct merge_result r;
+	e = ERR_INIT;
+	OK(merge_folder(&r, &s, TMP("x"), &e));
+	cr_assert_eq(r.shards, 2, "a journal and the ledger");
+	cr_assert_eq(s.n_left, 1);
+	cr_assert(strstr(s.left[0], "x/c/2/journal.jsonl"), "%s", s.left[0]);
+	cr_assert_eq(count(&s, "SELECT count(*) FROM attempt"), 1);
+	cr_assert_eq(count(&s, "SELECT count(*) FROM metric"), 1);
+	char *before = content(&s);
+	OK(merge_folder(&r, &s, TMP("x"), &e));
+	cr_assert_eq(r.rows, 0);
+	cr_assert_str_eq(content(&s), before);
+	store_close(&s);
+	struct rebuild_result again;
+	OK(merge_rebuild(&again, TMP("a.db"), &e));
+	cr_assert_eq(again.from.n_left, 0, "nothing of it was kept");
+	cr_assert_str_eq(again.after, before);
+	rebuild_result_release(&again);
+}
