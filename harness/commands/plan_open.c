@@ -153,7 +153,7 @@ int plan_open(struct plan **out, const struct cli *c, const char *path, struct e
 	struct asker asker = { .arm = -1 };
 	struct plan_options opt = { .ctx = &asker, .dataset = dataset_hash, .state = cell_state };
 	struct plan *p = NULL;
-	if (db_is_there(c->db) && db_open(&db, c->db, DB_READ, e))
+	if (db_is_there(c->db) && (db_open(&db, c->db, DB_READ, e) || db_begin_reading(db, e)))
 		return -1;
 	SCOPED(builds) struct builds *builds = NULL;
 	if (builds_read(&builds, db, e) || (db && builds_read_cells(builds, db, e)))

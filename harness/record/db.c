@@ -301,7 +301,8 @@ static int check_for_reading(struct db *db, const struct db_schema *schema, stru
 {
 	int64_t version;
 	/* opened for writing, so that what a killed writer left is put right first; but nothing else is written */
-	if (db_script(db, e, "PRAGMA query_only = ON") || pragma_int(&version, db, "PRAGMA user_version", e)) {
+	if (db_script(db, e, "PRAGMA query_only = ON; PRAGMA cache_size = -65536") ||
+	    pragma_int(&version, db, "PRAGMA user_version", e)) {
 		if (open_immutable(db, e) || pragma_int(&version, db, "PRAGMA user_version", e))
 			return -1;
 	}

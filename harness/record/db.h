@@ -52,6 +52,9 @@ bool db_is_locked(const struct db *db);
 void db_lock_holder(char out[DB_HOLDER], const char *path);
 
 MUST_CHECK int db_begin(struct db *db, struct err *e);
+/* For many questions at once: one state of the database, whose locks are taken once and not for each; db_rollback or
+ * db_close ends it. Nothing can be written meanwhile. */
+MUST_CHECK int db_begin_reading(struct db *db, struct err *e);
 MUST_CHECK int db_commit(struct db *db, struct err *e);
 /* Fails where the transaction's rows refer to rows that do not exist: what db_commit would refuse, before anything
  * depends on it. */

@@ -194,6 +194,11 @@ int db_script(struct db *db, struct err *e, const char *sql)
 	return rc == SQLITE_OK ? 0 : db_fail(db, rc, e);
 }
 
+int db_begin_reading(struct db *db, struct err *e)
+{
+	return db_exec(db, e, "BEGIN", "");
+}
+
 int db_begin(struct db *db, struct err *e)
 {
 	db->busy = false;
