@@ -152,6 +152,24 @@ test_samples_that_cannot_be_written_cost_no_score() {
 	as_if_first h.toml
 }
 
+# A checkpoint that holds several averages is sampled by any of them, and says which there are.
+test_sample_by_another_decay() {
+	grid fid | sed '/train.batch/a [[axis]]\nkey = "ema.decay"\nvalues = [0.5, 0.9]' >g.toml
+	run ablate run g.toml --db a.db --threads 1 -j 1 -q; exits 0
+	local one other
+	one=$(sql a.db "SELECT cell FROM grid_cell WHERE label = 'ema.decay=0.5'")
+	other=$(sql a.db "SELECT cell FROM grid_cell WHERE label = 'ema.decay=0.9'")
+	run ablate sample "$one" --db a.db -n 4 -o one.npz; exits 0
+	run ablate sample "$one" --db a.db -n 4 --ema-decay 0.9 -o by.npz; exits 0
+	run ablate sample "$other" --db a.db -n 4 -o other.npz; exits 0
+	same by.npz other.npz
+	check [ "$(sha256sum <one.npz)" != "$(sha256sum <by.npz)" ]
+	run ablate sample "$one" --db a.db -n 4 --ema-decay 0.7 -o none.npz
+	exits 5
+	says err "has no average with ema.decay = 0.7; it has 0.5 and 0.9"
+	check [ ! -e none.npz ]
+}
+
 test_numpy_reads_the_samples() {
 	python3 -c 'import numpy' 2>/dev/null || skip "no numpy"
 	grid fid >g.toml
