@@ -184,7 +184,8 @@ int query_same_checkpoints(struct db_rows *rows, struct db *db, const char *a, c
 {
 	return db_query(rows, db, e,
 	                "SELECT x.step, x.artifact, y.artifact FROM checkpoint x JOIN checkpoint y ON y.step = x.step "
-	                "AND y.attempt = ? WHERE x.attempt = ? AND x.step > ? AND x.step <= ? ORDER BY x.step",
+	                "AND y.attempt = ? JOIN attempt a ON a.id = x.attempt JOIN attempt b ON b.id = y.attempt "
+	                "AND b.cell = a.cell WHERE x.attempt = ? AND x.step > ? AND x.step <= ? ORDER BY x.step",
 	                "ssii", b, a, above, upto);
 }
 

@@ -81,8 +81,8 @@ struct mean_row {
 MUST_CHECK int query_means(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
 bool query_mean_next(struct mean_row *out, struct db_rows *rows);
 
-/* What attempts a and b have both: checkpoints of the same step above `above` and up to `upto`; a and b are their
- * SHA-256. */
+/* What attempts a and b at one cell have both: checkpoints of the same step above `above` and up to `upto`; a and b are
+ * their SHA-256. Those of two cells that share a training differ in their averages, and there are no rows. */
 struct same_checkpoint_row {
 	int64_t step;
 	const char *a, *b;

@@ -159,8 +159,8 @@ static int write_job(const struct slot *slot, struct store *s, const struct run_
 	return rc;
 }
 
-/* The checkpoints that it goes on from, and the place that they were made in. *env: of what they are of, heap; NULL where
- * nothing of it goes on. A training that is at its end only has to be measured, which any place may do. */
+/* The checkpoints that it goes on from, and the place that they were made in. *env: of the attempt that made them,
+ * heap; NULL where no training goes on. One that is at its end only has to be measured, which any place may do. */
 static int inherit(char **env, struct slot *slot, struct store *s, const struct run_options *o,
                    const struct slot_order *order, struct err *e)
 {
