@@ -37,31 +37,15 @@ static int take_journal(struct rebuilt *out, struct store *s, const char *path, 
 	return db_exec(s->db, e, "RELEASE journal", "");
 }
 
-/* Lines of several attempts or of none, from another machine, in a file named by its content. */
-static int take_merged(struct rebuilt *out, struct store *s, const char *path, struct err *e)
+static int take_journals(struct rebuilt *out, struct store *s, struct err *e)
 {
-	char sha[SHA256_HEX];
-	struct err why = ERR_INIT;
-	int64_t waits, end;
-	const char *name = strrchr(path, '/') + 1;
-	if (io_sha256_file(sha, path, &why) || strncmp(sha, name, SHA256_HEX - 1) != 0) {
-		SCOPED(free) char *line = *why.msg ? xstrdup(why.msg) : xstrfmt("%s: changed since it was taken", path);
-		store_leave_out(s, line);
-		return 0;
-	}
-	return store_take_lines_within(s, path, 0, &waits, &end, &out->rows, e);
-}
-
-static int each_file(struct rebuilt *out, struct store *s, const char *pattern,
-                     int (*take)(struct rebuilt *, struct store *, const char *, struct err *), struct err *e)
-{
-	SCOPED(free) char *p = xstrfmt("%s/%s", s->runs, pattern);
+	SCOPED(free) char *p = xstrfmt("%s/*/*/journal.jsonl", s->runs);
 	glob_t g;
 	int rc = 0;
 	if (glob(p, 0, NULL, &g))
 		return 0;
 	for (size_t i = 0; i < g.gl_pathc && !rc; i++)
-		rc = take(out, s, g.gl_pathv[i], e);
+		rc = take_journal(out, s, g.gl_pathv[i], e);
 	globfree(&g);
 	return rc;
 }
@@ -70,7 +54,7 @@ static int each_file(struct rebuilt *out, struct store *s, const char *pattern,
 static int take_lines(struct rebuilt *out, struct store *s, struct err *e)
 {
 	for (int64_t before = INT64_MAX;;) {
-		if (store_take_ledger_within(s, e) || each_file(out, s, "merged/*.jsonl", take_merged, e))
+		if (store_take_ledger_within(s, e) || store_take_merged_within(s, &out->rows, e))
 			return -1;
 		if (!s->waiting || s->waiting >= before)
 			return 0;
@@ -88,8 +72,8 @@ static int fill(struct rebuilt *out, char after[SHA256_HEX], const char *path, c
 		return -1;
 	/* the ledger first, which has the plans' cells, so that a journal with other content under a cell's name is the one
 	 * that is left out; and again, for its lines about attempts */
-	if (take_lines(out, &s, e) || each_file(out, &s, "*/*/journal.jsonl", take_journal, e) || take_lines(out, &s, e) ||
-	    db_commit(s.db, e) || db_check(s.db, e) || dump_sha256(after, s.db, e))
+	if (take_lines(out, &s, e) || take_journals(out, &s, e) || take_lines(out, &s, e) || db_commit(s.db, e) ||
+	    db_check(s.db, e) || dump_sha256(after, s.db, e))
 		return -1;
 	out->left = s.left;
 	out->n_left = s.n_left;

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -197,15 +198,44 @@ static int set_meta(struct store *s, const char *key, int64_t value, const char 
 	               key, text, doc);
 }
 
+static int take_merged(struct store *s, const char *path, int64_t *rows, struct err *e)
+{
+	char sha[SHA256_HEX];
+	struct err why = ERR_INIT;
+	int64_t waits, end;
+	const char *name = strrchr(path, '/') + 1;
+	if (io_sha256_file(sha, path, &why) || strncmp(sha, name, SHA256_HEX - 1) != 0) {
+		SCOPED(free) char *line = *why.msg ? xstrdup(why.msg) : xstrfmt("%s: changed since it was taken", path);
+		store_leave_out(s, line);
+		return 0;
+	}
+	return store_take_lines_within(s, path, 0, &waits, &end, rows, e);
+}
+
+int store_take_merged_within(struct store *s, int64_t *rows, struct err *e)
+{
+	SCOPED(free) char *pattern = xstrfmt("%s/merged/*.jsonl", s->runs);
+	glob_t g;
+	int rc = 0;
+	if (glob(pattern, 0, NULL, &g))
+		return 0;
+	for (size_t i = 0; i < g.gl_pathc && !rc; i++)
+		rc = take_merged(s, g.gl_pathv[i], rows, e);
+	globfree(&g);
+	return rc;
+}
+
 int store_take_ledger_within(struct store *s, struct err *e)
 {
 	SCOPED(free) char *path = ledger_path(s);
-	int64_t from, waits, end, rows = 0;
-	if (ledger_news(&from, s, path, e))
+	int64_t from, waits, end, known, rows = 0;
+	if (ledger_news(&from, s, path, e) || meta_int(&known, s, "ledger_bytes", e))
 		return -1;
 	s->waiting = 0;
 	if (from < 0)
 		return 0;
+	if (known < 0 && store_take_merged_within(s, &rows, e))
+		return -1;
 	if (store_take_lines_within(s, path, from, &waits, &end, &rows, e) ||
 	    set_meta(s, "ledger_bytes", end, "how much of the ledger was read into this database", e))
 		return -1;

@@ -520,4 +520,18 @@ test_a_journal_damaged_while_its_cell_runs() {
 	scores good.db >a; scores ablate.db >b; same a b
 }
 
+# What was merged by its rows is in no journal: it was trained again when the database was gone.
+test_a_lost_database_with_merged_rows() {
+	grid 8
+	run ablate run g.toml --db a.db; exits 0
+	mv a.db-runs elsewhere
+	run ablate merge a.db --db b.db; exits 0
+	rm b.db
+	run ablate run g.toml --db b.db; exits 0; says err "2 cells: 2 cached in"
+	check test "$(sql b.db "SELECT count(*) FROM v_result")" -eq 2
+	rm b.db
+	sed -i 's/"name":"fid"/"name":"fad"/' b.db-runs/merged/*.jsonl
+	run ablate run g.toml --db b.db; exits 5; says err "changed since it was taken"; says err "2 done; 1 damaged record left out"
+}
+
 run_tests
