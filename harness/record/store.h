@@ -49,8 +49,8 @@ MUST_CHECK int store_take_ledger(struct store *s, struct err *e);
 MUST_CHECK int store_take_ledger_within(struct store *s, struct err *e); /* in the caller's transaction */
 
 /* Takes the lines of other databases that `merge` put into the folder merged/, in files named by their content: whole
- * or, where they were changed since, not at all. Within the caller's transaction; *rows grows. store_take_ledger does it
- * for a database that is new. */
+ * or, where they were changed since, not at all. Within the caller's transaction; *rows grows. store_take_ledger does
+ * it for a database that is new. */
 MUST_CHECK int store_take_merged_within(struct store *s, int64_t *rows, struct err *e);
 
 char *store_cell_dir(const struct store *s, const char *cell);                         /* heap text */

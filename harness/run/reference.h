@@ -1,5 +1,5 @@
-/* reference.h - the features that a score compares with: of a file, or of a data set, which are computed by the first cell
- * that needs them and kept beside the records for the others. */
+/* reference.h - the features that a score compares with: of a file, or of a data set, which are computed by the first
+ * cell that needs them and kept beside the records for the others. */
 #ifndef ABLATE_REFERENCE_H
 #define ABLATE_REFERENCE_H
 

@@ -1,6 +1,5 @@
 /* runner.c - see runner.h: which cell starts when, what a signal, a budget or a failure stops. */
 #define _GNU_SOURCE
-#include "harness/attest/statement.h"
 #include "harness/record/fingerprint.h"
 #include "harness/record/ingest.h"
 #include "harness/record/query.h"
@@ -269,15 +268,6 @@ static void hear_note(void *ctx, const char *attempt, const char *note)
 	}
 }
 
-/* A signature that cannot be recorded is no reason to stop: `ablate attest` can make it later. */
-static void sign(struct run *r, const char *attempt)
-{
-	struct err e = ERR_INIT;
-	bool made;
-	if (r->o->key && statement_seal(&made, &r->store, r->o->key, attempt, &e))
-		run_amiss(r, "attempt %.8s is not signed: %s", attempt, e.msg);
-}
-
 /* What ended is taken in the order in which it did; what a lock keeps out stays for a later turn. */
 static int finish_ended(struct run *r, struct err *e)
 {
@@ -292,7 +282,7 @@ static int finish_ended(struct run *r, struct err *e)
 			break;
 		}
 		lock_wait_answered(&r->wait);
-		sign(r, one->slot.attempt);
+		run_sign(r, one->slot.attempt);
 		if (!move_on(r, &one->slot, one->end.exit_code, reason))
 			settle(r, &one->slot, state, reason);
 		free_slot(&one->slot);

@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "harness/run/runner_private.h"
 
+#include "harness/attest/statement.h"
+
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -383,4 +385,14 @@ int record_blocked(struct store *s, const struct run_cell *c, struct err *e)
 	if (query_is_blocked_by(&same, s->db, c->cell, c->blocked, e))
 		return -1;
 	return same ? 0 : record_unrun(s, c, RECORD_BLOCKED, c->blocked, e);
+}
+
+void run_sign(struct run *r, const char *attempt)
+{
+	struct err e = ERR_INIT;
+	bool made, polls = r->wait.polls;
+	r->wait.polls = false; /* a lock is waited for: nothing would come back to it */
+	if (r->o->key && statement_seal(&made, &r->store, r->o->key, attempt, &e))
+		run_amiss(r, "attempt %.8s is not signed: %s", attempt, e.msg);
+	r->wait.polls = polls;
 }

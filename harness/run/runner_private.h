@@ -95,5 +95,8 @@ MUST_CHECK int record_blocked(struct store *s, const struct run_cell *c, struct 
 /* The same in another state. */
 MUST_CHECK int record_unrun(struct store *s, const struct run_cell *c, enum record_state state, const char *reason,
                             struct err *e);
+/* Signs an attempt that ended, where the user has a key. A signature that cannot be recorded is no reason to stop:
+ * `ablate attest` can make it later. */
+void run_sign(struct run *r, const char *attempt);
 
 #endif

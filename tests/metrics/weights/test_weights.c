@@ -120,8 +120,8 @@ Test(weights, what_is_missing_or_damaged_is_told)
 	cr_assert(e.code == EXIT_RECORD && strstr(e.msg, "weights import lpips-squeeze FILE"), "%s", e.msg);
 }
 
-/* Writes the copy of a row anew: other values, names, or metadata, as somebody would who wants it to pass for what it is
- * not. */
+/* Writes the copy of a row anew: other values, names, or metadata, as somebody would who wants it to pass for what it
+ * is not. */
 struct forgery {
 	const char *source, *eps, *name; /* NULL: as it is; name: of the first tensor */
 	bool zeroed;
