@@ -144,6 +144,32 @@ test_a_killed_training_is_continued_for_another_cell() {
 	same ours theirs
 }
 
+# A [[metric]] with another reference or extractor was told "cached", and the table showed the numbers of the old one.
+test_another_reference_is_scored() {
+	stages sample.clip 'true' 40 1 1
+	run ablate run --threads 1 g.toml --db a.db
+	exits 0
+	run ablate table g.toml --db a.db; exits 0
+	cp out first
+	echo 'ref = "shapes8-test"' >>g.toml
+	run ablate plan g.toml --db a.db
+	says out "1 training: 0 to do, 1 at hand"
+	run ablate run --threads 1 g.toml --db a.db
+	exits 0
+	says err "1 cell: 1 done"
+	check [ "$(trainings)" = 1 ]
+	run ablate table g.toml --db a.db; exits 0
+	check [ "$(cat out)" != "$(cat first)" ]
+	run ablate run --threads 1 g.toml --db a.db
+	says err "1 cell: 1 cached"
+	# and back: what was asked at first is there still
+	sed -i '/^ref/d' g.toml
+	run ablate run --threads 1 g.toml --db a.db
+	says err "1 cell: 1 cached"
+	run ablate table g.toml --db a.db; exits 0
+	same out first
+}
+
 # A task of an array is a training: it runs all its cells, on a shard of their own, but not what is finished already.
 test_a_slurm_task_runs_the_cells_of_one_training() {
 	local shard
