@@ -379,7 +379,9 @@ static int run_cells(struct run *r, struct err *e)
 		run_heed_budgets(r);
 		if (start_what_fits(r, e))
 			return -1;
-		if (!busy(r) && (!r->wait.n || !lock_wait_goes_on(&r->wait)))
+		/* a start that a lock has refused comes again */
+		bool to_start = r->next < r->n_todo && !r->no_more && !run_stop_asked();
+		if (!busy(r) && !to_start && (!r->wait.n || !lock_wait_goes_on(&r->wait)))
 			return 0;
 		child_wait(r->children, r->n_slots, TICK_S, &r->signals.mask);
 		/* journals are ingested a few times a second, the end of a process at once */
