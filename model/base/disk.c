@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 bool disk_free(double *out, const char *path)
 {
@@ -15,14 +16,12 @@ bool disk_free(double *out, const char *path)
 	struct statvfs v;
 	while (!io_exists(at)) { /* the nearest folder that is there */
 		char *slash = strrchr(at, '/');
-		if (!slash)
-			(void)snprintf(at, strlen(at) + 1, ".");
-		else if (slash == at)
-			slash[1] = '\0';
-		else
-			*slash = '\0';
+		if (!slash || (slash == at && !slash[1]))
+			break;
+		slash[slash == at] = '\0';
 	}
-	if (statvfs(at, &v))
+	const char *folder = io_exists(at) ? at : ".";
+	if (access(folder, W_OK) || statvfs(folder, &v))
 		return false;
 	*out = (double)v.f_bavail * (double)v.f_frsize;
 	return true;

@@ -2,6 +2,7 @@
 #include "model/base/disk.h"
 
 #include <criterion/criterion.h>
+#include <unistd.h>
 
 Test(disk, the_room_of_what_is_not_there_yet_is_that_of_the_folder_above)
 {
@@ -11,8 +12,9 @@ Test(disk, the_room_of_what_is_not_there_yet_is_that_of_the_folder_above)
 	cr_assert_gt(here, 0);
 	cr_assert_leq(there / here, 1.5); /* others write meanwhile */
 	cr_assert_geq(there / here, 0.5);
-	cr_assert(disk_free(&root, "/no-such-folder-in-root"));
+	cr_assert_eq(disk_free(&root, "/no-such-folder-in-root"), access("/", W_OK) == 0);
 	cr_assert(disk_free(&root, "none.db-runs"));
+	cr_assert(disk_free(&root, ""));
 }
 
 Test(disk, sizes_have_three_digits_and_never_a_thousand)
