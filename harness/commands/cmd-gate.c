@@ -258,7 +258,7 @@ static int over_grid(struct cli *c)
 		                           .ctx = &others };
 	if (gates_judge(&g, o.study, &ask, &e))
 		return cli_fail(c, &e);
-	SCOPED(free) char *again = xstrfmt("ablate run %s --db %s", c->args[0], c->db);
+	SCOPED(free) char *again = plan_command(c, "run");
 	gates_check_builds(&g, o.study, &ask, again, cli_flag(c, "accept-builds") > 0);
 	if (!cli_flag(c, "no-record"))
 		record(c, o.study, &g);

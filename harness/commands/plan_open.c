@@ -190,3 +190,18 @@ int plan_show(const struct cli *c, const struct plan *p)
 	(void)fwrite(out.data, 1, out.len, stdout); /* a failure shows when the program ends, as for every command */
 	return EXIT_OK;
 }
+
+char *plan_command(const struct cli *c, const char *verb)
+{
+	struct str s = { 0 };
+	int n_sets, n_only;
+	SCOPED(free) const char **sets = cli_strings(c, "set", &n_sets);
+	SCOPED(free) const char **only = cli_strings(c, "only", &n_only);
+	str_addf(&s, "ablate %s%s%s", verb, c->n_args ? " " : "", c->n_args ? c->args[0] : "");
+	for (int i = 0; i < n_sets; i++)
+		str_addf(&s, " --set '%s'", sets[i]);
+	for (int i = 0; i < n_only; i++)
+		str_addf(&s, " --only '%s'", only[i]);
+	str_addf(&s, " --db %s", c->db);
+	return str_detach(&s);
+}

@@ -34,5 +34,7 @@ MUST_CHECK int plan_open(struct plan **out, const struct cli *c, const char *pat
 MUST_CHECK int plan_open_any(struct plan **out, const struct cli *c, const char *path, struct err *e);
 /* Prints the plan, as text or with --json as JSON. Returns the exit code. What `plan` and `run --dry-run` do. */
 int plan_show(const struct cli *c, const struct plan *p);
+/* "ablate run GRID --set 'K=V' --only 'L' --db DB": the same cells by `verb`, as a command to type; heap text. */
+char *plan_command(const struct cli *c, const char *verb);
 
 #endif

@@ -63,7 +63,7 @@ static void check(struct gate_result *r, struct study *s, const struct gates_ask
 		SCOPED(free) char *others = more > 0 ? xstrfmt(" and %d more", more) : xstrdup("");
 		(void)snprintf(
 			why, sizeof why,
-			"%d of %d cells were made by another build than this program's%s: %s%s; `%.110s --rebuild stale` "
+			"%d of %d cells were made by another build than this program's%s: %s%s; `%.300s --rebuild stale` "
 			"makes them again, --accept-builds judges them as they are",
 			f.n, f.of, f.mixed ? ", and not all by the same" : "", str_text(&f.cells), others, command);
 		gate_error(r, r->rule, why);

@@ -146,4 +146,16 @@ test_usage() {
 	check [ ! -e a.db ]
 }
 
+# A command without the --set of the one that was typed would make other cells.
+test_the_command_that_is_named_makes_the_same_cells() {
+	local command
+	grid
+	run other run g.toml $DB --set train.steps=3 --set 'grid.name=it is'; exits 0
+	run ablate gate g.toml $DB --set train.steps=3 --set 'grid.name=it is'; exits 5
+	command=$(grep -o '`ablate run [^`]*`' out | tr -d '`')
+	eval "$command" >out 2>err || fail "$command: $(tail -1 err)"
+	says err '4 done'
+	run ablate gate g.toml $DB --set train.steps=3 --set 'grid.name=it is'; exits 0
+}
+
 run_tests
