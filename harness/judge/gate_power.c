@@ -15,11 +15,11 @@ struct gate_chances gate_simulate(const struct gate_rule *rule, enum gate_test t
 	REQUIRE(test == GATE_PREDICTION || n >= 2);
 	SCOPED(free) double *a = xcalloc((size_t)n, sizeof *a);
 	SCOPED(free) double *b = xcalloc((size_t)m, sizeof *b);
-	SCOPED(free) float *z = xcalloc((size_t)(most + n + m), sizeof *z);
+	SCOPED(free) float *z = xcalloc((size_t)most + (size_t)n + (size_t)m, sizeof *z);
 	double wide = t->spread > 0 ? t->spread : 1, part = sqrt(fabs(t->rho)), own = sqrt(1 - fabs(t->rho)),
 		   other = t->rho < 0 ? -part : part;
 	for (int rep = 0; rep < reps; rep++) {
-		rng_normal(z, (size_t)(most + n + m), 0, RNG_EVAL, (uint32_t)rep, 0);
+		rng_normal(z, (size_t)most + (size_t)n + (size_t)m, 0, RNG_EVAL, (uint32_t)rep, 0);
 		for (int i = 0; i < n; i++) /* a shared part of variance |rho|, an own part of 1 - |rho| */
 			a[i] = t->mean + t->theta + wide * t->sd * (part * (double)z[i] + own * (double)z[most + i]);
 		for (int i = 0; i < m; i++)
