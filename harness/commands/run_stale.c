@@ -14,9 +14,9 @@ void run_tell_stale(const struct cli *c, const struct run_result *r)
 		return;
 	json_decref(fingerprint_parts(here, "cpu", NULL));
 	SCOPED(free) char *command = plan_command(c, c->cmd->name);
-	cli_warn(
-		c,
-		"%d of %d cached cell%s %s made by another build (fingerprint %s; now %.*s): `%s --rebuild stale` makes %s again",
-		r->stale, r->cached, str_plural(r->cached), r->stale == 1 ? "was" : "were", r->made_by, FINGERPRINT_SHOWN, here,
-		command, r->stale == 1 ? "it" : "them");
+	const char *one = r->stale == 1 ? "was" : "were", *it = r->stale == 1 ? "it" : "them";
+	cli_warn(c,
+	         "%d of %d cached cell%s %s made by another build (fingerprint %s; now %.*s): `%s --rebuild stale` makes "
+	         "%s again",
+	         r->stale, r->cached, str_plural(r->cached), one, r->made_by, FINGERPRINT_SHOWN, here, command, it);
 }
