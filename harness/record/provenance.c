@@ -170,31 +170,36 @@ json_t *provenance_facts(void)
 	return o;
 }
 
-void provenance_take(struct provenance *out, int threads, int ranks, int microbatch, const char *device,
-                     json_t *device_facts, const char *work_dir)
+void provenance_take(struct provenance *out, const struct provenance_place *at)
 {
 	struct host_fs fs;
-	host_fs(&fs, work_dir);
+	host_fs(&fs, at->work_dir);
 	json_t *o = provenance_facts();
 	if (hidden_host())
 		(void)json_object_set_new(o, "host", json_string(hidden_host()));
-	if (threads > 0)
-		(void)json_object_set_new(o, "threads", json_integer(threads));
-	if (ranks > 1)
-		(void)json_object_set_new(o, "ranks", json_integer(ranks));
-	if (microbatch > 0)
-		(void)json_object_set_new(o, "microbatch", json_integer(microbatch));
-	(void)json_object_set_new(o, "device", json_string(device));
+	if (at->threads > 0)
+		(void)json_object_set_new(o, "threads", json_integer(at->threads));
+	if (at->ranks > 1)
+		(void)json_object_set_new(o, "ranks", json_integer(at->ranks));
+	if (at->microbatch > 0)
+		(void)json_object_set_new(o, "microbatch", json_integer(at->microbatch));
+	(void)json_object_set_new(o, "device", json_string(at->device));
+	if (at->n_ema > 1) {
+		json_t *list = json_array();
+		for (int i = 0; i < at->n_ema; i++)
+			(void)json_array_append_new(list, json_real(at->ema[i]));
+		(void)json_object_set_new(o, "ema", list);
+	}
 	(void)json_object_set_new(o, "fs", json_string(fs.name));
-	if (device_facts) {
-		json_t *facts = json_copy(device_facts);
+	if (at->device_facts) {
+		json_t *facts = json_copy(at->device_facts);
 		if (hidden_on()) {
 			(void)json_object_del(facts, "uuid");
 			(void)json_object_del(facts, "bus");
 		}
 		(void)json_object_set_new(o, "device_facts", facts);
 	}
-	(void)json_object_set_new(o, "fingerprint_of", fingerprint_parts(out->fingerprint, device, device_facts));
+	(void)json_object_set_new(o, "fingerprint_of", fingerprint_parts(out->fingerprint, at->device, at->device_facts));
 	(void)json_object_set_new(o, "fingerprint", json_string(out->fingerprint));
 	struct str text = { 0 };
 	if (json_record(&text, o, JSON_COMPACT | JSON_SORT_KEYS))

@@ -14,11 +14,17 @@ struct provenance {
 	char *json;
 }; /* json: heap, sorted keys, no spaces */
 
-/* threads: OpenMP threads of the work (0: none was done), in each of `ranks` processes (0 and 1: one); microbatch:
- * samples that each computes at once (0: its share of a batch); device: "cpu", "cuda:0"; device_facts: borrowed object
- * that describes the device (name, driver, math mode), NULL for the CPU; work_dir: whose file system is meant. */
-void provenance_take(struct provenance *out, int threads, int ranks, int microbatch, const char *device,
-                     json_t *device_facts, const char *work_dir);
+/* Where and how the work is done, of all that is not the machine's. */
+struct provenance_place {
+	int threads, ranks;   /* OpenMP threads, in each of so many processes (0 and 1: one) */
+	int microbatch;       /* samples that each computes at once; 0: its share of a batch */
+	const char *device;   /* "cpu", "cuda:0" */
+	json_t *device_facts; /* borrowed object that describes it (name, driver, math mode); NULL for the CPU */
+	const double *ema;    /* EMA decays that are kept; recorded where they are more than one */
+	int n_ema;
+	const char *work_dir; /* whose file system is meant */
+};
+void provenance_take(struct provenance *out, const struct provenance_place *place);
 void provenance_release(struct provenance *p);
 /* The facts of this build and machine alone, fingerprint and fingerprint_of being the CPU's (what `ablate --version
  * --json` and `doctor` show); caller owns it. */

@@ -3,6 +3,7 @@
 #include "harness/run/run_plan.h"
 #include "harness/plan/plan_memory.h"
 #include "harness/record/query.h"
+#include "harness/record/query_attempt.h"
 #include "harness/run/asked.h"
 
 #include "model/base/io.h"
@@ -91,6 +92,23 @@ void run_set_of_plan(struct run_set *out, const struct plan *p)
 	*out = s;
 }
 
+/* Where its job is not at hand: the EMA decays that its environment names. */
+static int kept_averages(struct run_cell *c, struct arena *a, struct db *db, const char *attempt, struct err *e)
+{
+	SCOPED(free) char *json = NULL;
+	if (query_env(&json, db, attempt, e))
+		return -1;
+	json_t *env = json ? json_loads(json, 0, NULL) : NULL, *list = json_object_get(env, "ema");
+	size_t n = json_array_size(list);
+	double *ema = arena_alloc(a, (n + 1) * sizeof *ema);
+	for (size_t i = 0; i < n; i++)
+		ema[i] = json_number_value(json_array_get(list, i));
+	json_decref(env);
+	c->ema = ema;
+	c->n_ema = (int)n;
+	return 0;
+}
+
 int run_set_of_attempt(struct run_set *out, struct db *db, const char *runs, const char *cell, const char *attempt,
                        struct err *e)
 {
@@ -122,7 +140,8 @@ int run_set_of_attempt(struct run_set *out, struct db *db, const char *runs, con
 		s.run.n_asked = s.earlier.n_scores;
 		s.cells[0].ema = s.earlier.ema; /* checkpoints are compared: they have to hold the same averages */
 		s.cells[0].n_ema = s.earlier.n_ema;
-	} else if (asked_of_record(&s.run.asked, &s.run.n_asked, &s.arena, db, cell, attempt, e)) {
+	} else if (asked_of_record(&s.run.asked, &s.run.n_asked, &s.arena, db, cell, attempt, e) ||
+	           kept_averages(&s.cells[0], &s.arena, db, attempt, e)) {
 		run_set_release(&s);
 		return -1;
 	}

@@ -286,7 +286,11 @@ static int make_journal(struct journal **j, const struct slot *slot, const struc
 {
 	const struct run_cell *c = slot->cell;
 	struct provenance env = { 0 };
-	provenance_take(&env, slot->threads, slot->ranks, slot->microbatch, slot->device_name, NULL, slot->dir);
+	provenance_take(&env, &(struct provenance_place){ .threads = slot->threads,
+	                                                  .ranks = slot->ranks,
+	                                                  .microbatch = slot->microbatch,
+	                                                  .device = slot->device_name,
+	                                                  .work_dir = slot->dir });
 	struct journal_head head = { .attempt = slot->attempt,
 		                         .cell = c->cell,
 		                         .arm = c->arm,

@@ -262,7 +262,14 @@ static int open_journal(struct worker *w, struct err *e)
 	SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", w->dir);
 	struct provenance env = { 0 };
 	json_t *facts = device_facts(job->device, &w->unopened);
-	provenance_take(&env, job->threads, job->ranks, job->microbatch, job->device, facts, w->dir);
+	provenance_take(&env, &(struct provenance_place){ .threads = job->threads,
+	                                                  .ranks = job->ranks,
+	                                                  .microbatch = job->microbatch,
+	                                                  .device = job->device,
+	                                                  .device_facts = facts,
+	                                                  .ema = job->ema,
+	                                                  .n_ema = job->n_ema,
+	                                                  .work_dir = w->dir });
 	json_decref(facts);
 	struct journal_head head = {
 		.attempt = job->attempt,

@@ -85,6 +85,11 @@ test_decays_share_a_training() {
 	as_if_alone 'ema.decay=0.9' 'ema.decay=0.99'
 	run ablate verify "$(sql a.db "SELECT cell FROM grid_cell WHERE label = 'ema.decay=0.99'")" --db a.db
 	exits 0
+	# nor does it matter whether the jobs are there, which say how many averages its checkpoints hold
+	cp a.db moved.db
+	run ablate verify "$(sql a.db "SELECT cell FROM grid_cell WHERE label = 'ema.decay=0.9'")" --db moved.db
+	exits 0
+	says out 'pass'
 	# an average that the training did not keep cannot be had of it: that one trains, once, for all the others, too
 	FILE=h.toml stages ema.decay '0.5, 0.6' 40 1 1
 	run ablate run --threads 1 h.toml --db a.db -j 2
