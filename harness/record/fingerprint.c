@@ -193,7 +193,7 @@ char *builds_text(const char *fingerprint)
 {
 	struct str s = { 0 };
 	if (!*fingerprint)
-		str_add(&s, "of before fingerprints were recorded");
+		str_add(&s, "not recorded");
 	for (const char *at = fingerprint; *at;) {
 		size_t n = strcspn(at, "+"), past = n + (at[n] == '+');
 		str_addf(&s, "%s%.*s",

@@ -34,7 +34,7 @@ void builds_free(struct builds *b); /* accepts NULL */
 void scoped_builds(struct builds **b);
 /* The fingerprint of an attempt (fingerprint: its own, NULL = none recorded), and of all that its numbers come from:
  * where the lives it resumed from, or attempts whose scores it took, have others, these are named too, in sorted order:
- * "FIRST+SECOND", "none" for one without. "" = of before fingerprints were recorded. Lives as long as b. */
+ * "FIRST+SECOND", "none" for one without. "" = not recorded. Lives as long as b. */
 const char *builds_of(struct builds *b, const char *attempt, const char *fingerprint);
 /* Reads for builds_stale() what is used for each cell. */
 MUST_CHECK int builds_read_cells(struct builds *b, struct db *db, struct err *e);
@@ -46,7 +46,7 @@ const char *builds_stale(const struct builds *b, const char *cell);
 bool builds_is_ours(const struct builds *b, const char *fingerprint);
 /* Is it that for an attempt and all that its numbers come from? */
 MUST_CHECK int builds_made_it(bool *out, struct builds *b, struct db *db, const char *attempt, struct err *e);
-/* Heap text for people: "0123456789ab", "0123456789ab and 23456789abcd", "of before fingerprints were recorded". */
+/* Heap text for people: "0123456789ab", "0123456789ab and 23456789abcd", "not recorded". */
 char *builds_text(const char *fingerprint);
 
 #endif

@@ -102,9 +102,9 @@ test_records_without_a_fingerprint() {
 	done
 	rm -f a.db a.db-wal a.db-shm; run ablate merge --rebuild $DB; exits 0
 	check [ "$(sql a.db 'SELECT count(*) FROM attempt WHERE fingerprint IS NULL')" = 4 ]
-	run ablate run g.toml $DB; exits 0; says err '(fingerprint of before fingerprints were recorded; now'
+	run ablate run g.toml $DB; exits 0; says err '(fingerprint not recorded; now'
 	run ablate table g.toml $DB; exits 0; says_not out '[1]' # all of one kind
-	run ablate gate g.toml $DB; exits 5; says out 'of before fingerprints were recorded'
+	run ablate gate g.toml $DB; exits 5; says out 'not recorded'
 	run ablate run g.toml $DB --rebuild stale; exits 0; says err '4 done'
 	run ablate gate g.toml $DB; exits 0
 }

@@ -112,7 +112,7 @@ Test(fingerprint, texts)
 	const struct {
 		const char *fingerprint, *text;
 	} cases[] = {
-		{ "", "of before fingerprints were recorded" },
+		{ "", "not recorded" },
 		{ "0123456789abcdef", "0123456789ab" },
 		{ "0123456789abcdef+none", "0123456789ab and none" },
 		{ "0123456789abcdef+1123456789abcdef+2123456789abcdef", "0123456789ab, 1123456789ab and 2123456789ab" },
