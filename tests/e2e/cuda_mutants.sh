@@ -23,7 +23,7 @@ plugin() {
 	[[ $text == *"$3"* ]] || fail "$file no longer has: $3"
 	printf '%s\n' "${text/"$3"/"$4"}" >"$file"
 	# shellcheck disable=SC2046
-	g++ -std=gnu++17 -O1 -fPIC -fvisibility=hidden -ffp-contract=off -DABLATE_CUDA_EMU "-DABLATE_BACKEND_BUILD_ID=\"$BUILD_ID\"" '-DABLATE_CUDA_BUILT_FOR="the host"' -I "$SOURCE/tests/cuda_emu" -I . -I "$SOURCE" \
+	g++ -std=gnu++17 -O1 -fPIC -fvisibility=hidden -ffp-contract=off -DABLATE_CUDA_EMU "-DABLATE_BACKEND_BUILD_ID=\"$BUILD_ID\"" '-DABLATE_CUDA_BUILT_FOR="the host"' -I "$SOURCE/tests/cuda_emu" -I . -I "$SOURCE" -I "$BUILD" \
 		-x c++ -c "$source" -o mutant.o 2>err || fail "does not compile"
 	g++ -shared -o plugin.so mutant.o $(find "$EMULATED" -name '*.o' ! -name "$name.cc.o") -ldnnl -lgomp 2>err || fail "does not link"
 }
