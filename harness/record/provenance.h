@@ -24,7 +24,7 @@ struct provenance_place {
 	int n_ema;
 	const char *work_dir; /* whose file system is meant */
 };
-void provenance_take(struct provenance *out, const struct provenance_place *place);
+void provenance_take(struct provenance *out, const struct provenance_place *at);
 void provenance_release(struct provenance *p);
 /* The facts of this build and machine alone, fingerprint and fingerprint_of being the CPU's (what `ablate --version
  * --json` and `doctor` show); caller owns it. */
