@@ -87,30 +87,3 @@ bool query_crate_file_next(struct crate_file_row *out, struct db_rows *rows)
 		                            .bytes = db_int(rows, 7) };
 	return true;
 }
-
-int query_crate_scores(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
-{
-	return db_query(
-		rows, db, e,
-		"SELECT name, weights, protocol, hex, nfe, step, eval_seed, coalesce(n, -1), value, lo, hi FROM metric "
-		"WHERE attempt = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
-		"s", attempt);
-}
-
-bool query_crate_score_next(struct crate_score_row *out, struct db_rows *rows)
-{
-	if (!db_next(rows))
-		return false;
-	*out = (struct crate_score_row){ .name = db_text(rows, 0),
-		                             .weights = db_text(rows, 1),
-		                             .protocol = db_text(rows, 2),
-		                             .hex = db_text(rows, 3),
-		                             .nfe = db_int(rows, 4),
-		                             .step = db_int(rows, 5),
-		                             .eval_seed = db_int(rows, 6),
-		                             .n = db_int(rows, 7),
-		                             .value = db_real(rows, 8),
-		                             .lo = db_real(rows, 9),
-		                             .hi = db_real(rows, 10) };
-	return true;
-}

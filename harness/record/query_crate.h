@@ -35,13 +35,4 @@ struct crate_file_row {
 MUST_CHECK int query_crate_files(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
 bool query_crate_file_next(struct crate_file_row *out, struct db_rows *rows);
 
-/* Its scores, by key; value, lo and hi NAN where there is none, n -1. */
-struct crate_score_row {
-	const char *name, *weights, *protocol, *hex;
-	int64_t nfe, step, eval_seed, n;
-	double value, lo, hi;
-};
-MUST_CHECK int query_crate_scores(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
-bool query_crate_score_next(struct crate_score_row *out, struct db_rows *rows);
-
 #endif

@@ -99,8 +99,8 @@ int query_said_scores(struct db_rows *rows, struct db *db, const char *attempt, 
 {
 	return db_query(
 		rows, db, e,
-		"SELECT name, weights, protocol, hex, nfe, step, eval_seed, coalesce(n, -1), taken_from FROM metric "
-		"WHERE attempt = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
+		"SELECT name, weights, protocol, hex, nfe, step, eval_seed, coalesce(n, -1), taken_from, value, lo, hi "
+		"FROM metric WHERE attempt = ? ORDER BY name, nfe, weights, step, eval_seed, protocol",
 		"s", attempt);
 }
 
@@ -116,6 +116,9 @@ bool query_said_score_next(struct said_score_row *out, struct db_rows *rows)
 		                            .step = db_int(rows, 5),
 		                            .eval_seed = db_int(rows, 6),
 		                            .n = db_int(rows, 7),
-		                            .taken_from = db_text(rows, 8) };
+		                            .taken_from = db_text(rows, 8),
+		                            .value = db_real(rows, 9),
+		                            .lo = db_real(rows, 10),
+		                            .hi = db_real(rows, 11) };
 	return true;
 }

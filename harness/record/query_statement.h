@@ -29,10 +29,12 @@ bool query_sealed_fact_next(struct sealed_row *out, struct db_rows *rows);
 /* SHA-256 of its seal; NULL: not known here, or not sealed. */
 MUST_CHECK int query_seal(char **out, struct db *db, const char *attempt, struct err *e);
 
-/* Its scores, by key. n < 0: unknown; taken_from: the attempt that computed it for another cell, NULL = this one. */
+/* Its scores, by key. n < 0: unknown; taken_from: the attempt that computed it for another cell, NULL = this one;
+ * value, lo and hi NAN where there is none. */
 struct said_score_row {
 	const char *name, *weights, *protocol, *hex, *taken_from;
 	int64_t nfe, step, eval_seed, n;
+	double value, lo, hi;
 };
 MUST_CHECK int query_said_scores(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
 bool query_said_score_next(struct said_score_row *out, struct db_rows *rows);

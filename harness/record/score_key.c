@@ -20,16 +20,13 @@ char *score_ref(const char *data, const char *ref)
 {
 	char hex[SHA256_HEX];
 	SCOPED(free) char *name = xstrdup(*ref ? ref : data);
-	bool test = ends_in(name, "-test");
 	if (ends_in(name, ".npz"))
 		return identity_of_file(hex, name, NULL) ? xstrdup(name) : xstrfmt("file %s", hex);
-	if (test || ends_in(name, "-train"))
-		*strrchr(name, '-') = '\0';
-	if (!test && strcmp(name, data) == 0)
+	enum data_split split = dataset_cut_split(name);
+	if (split == SPLIT_TRAIN && strcmp(name, data) == 0)
 		return xstrdup(data);
-	return dataset_sha256(hex, name, test ? SPLIT_TEST : SPLIT_TRAIN, NULL)
-	           ? xstrdup(*ref ? ref : data)
-	           : xstrfmt("%s %s", test ? "test" : "train", hex);
+	return dataset_sha256(hex, name, split, NULL) ? xstrdup(*ref ? ref : data)
+	                                              : xstrfmt("%s %s", split == SPLIT_TEST ? "test" : "train", hex);
 }
 
 void score_key_with(char hex[SHA256_HEX], const char *sampling, const char *metric, const char *ref_that_counts,

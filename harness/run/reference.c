@@ -15,17 +15,6 @@
 #include <string.h>
 #include <sys/file.h>
 
-/* "fashion-mnist", "cifar10-train", "cifar10-test" -> name and split. */
-static enum data_split split_of(char name[KNOB_TEXT_MAX], const char *ref)
-{
-	(void)snprintf(name, KNOB_TEXT_MAX, "%s", ref);
-	char *dash = strrchr(name, '-');
-	enum data_split split = dash && strcmp(dash, "-test") == 0 ? SPLIT_TEST : SPLIT_TRAIN;
-	if (dash && (split == SPLIT_TEST || strcmp(dash, "-train") == 0))
-		*dash = '\0';
-	return split;
-}
-
 static int extract_dataset(struct feature_set *out, const char *name, enum data_split split, struct extractor *x,
                            unsigned keep, struct err *e)
 {
@@ -90,7 +79,8 @@ int reference_open(struct feature_set *out, struct worker *w, int64_t steps, con
 	size_t n = strlen(ref);
 	if (n > 4 && strcmp(ref + n - 4, ".npz") == 0)
 		return feature_set_load(out, ref, e);
-	enum data_split split = split_of(name, ref);
+	(void)snprintf(name, sizeof name, "%s", ref);
+	enum data_split split = dataset_cut_split(name);
 	if (dataset_sha256(sha256, name, split, e))
 		return -1;
 	SCOPED(free) char *path = cache_path(w, sha256, x, keep);

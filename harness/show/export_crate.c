@@ -5,6 +5,7 @@
 #include "harness/attest/statement.h"
 #include "harness/record/query_attempt.h"
 #include "harness/record/query_crate.h"
+#include "harness/record/query_statement.h"
 #include "harness/text/json_out.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -213,11 +214,11 @@ static int add_files(struct crate *c, json_t *object, json_t *result, const char
 static int add_scores(struct crate *c, json_t *result, const char *attempt, struct err *e)
 {
 	struct db_rows rows;
-	struct crate_score_row s;
+	struct said_score_row s;
 	int n = 0;
-	if (query_crate_scores(&rows, c->db, attempt, e))
+	if (query_said_scores(&rows, c->db, attempt, e))
 		return -1;
-	while (query_crate_score_next(&s, &rows)) {
+	while (query_said_score_next(&s, &rows)) {
 		SCOPED(free) char *id = xstrfmt("#score-%s-%d", attempt, ++n);
 		SCOPED(free) char *name = s.nfe ? xstrfmt("%s@%lld", s.name, (long long)s.nfe) : xstrdup(s.name);
 		SCOPED(str) struct str text = { 0 };

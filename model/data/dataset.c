@@ -282,6 +282,15 @@ static char *stamp_of(const char *name, enum data_split split, const char *folde
 	return str_detach(&s);
 }
 
+enum data_split dataset_cut_split(char *name)
+{
+	char *dash = strrchr(name, '-');
+	enum data_split split = dash && strcmp(dash, "-test") == 0 ? SPLIT_TEST : SPLIT_TRAIN;
+	if (dash && (split == SPLIT_TEST || strcmp(dash, "-train") == 0))
+		*dash = '\0';
+	return split;
+}
+
 int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split, struct err *e)
 {
 	struct data_shape unused;

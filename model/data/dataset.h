@@ -27,6 +27,8 @@ struct dataset {
 MUST_CHECK int dataset_open(struct dataset *out, const char *name, enum data_split split, struct err *e);
 void dataset_release(struct dataset *d);
 void dataset_identify(struct dataset *d); /* fills sha256 from the rest */
+/* "fashion-mnist", "cifar10-train", "cifar10-test": cuts the split off the name in place, and returns it. */
+enum data_split dataset_cut_split(char *name);
 /* The identity alone; remembered in the user's cache by path, size and time of the files, so that asking is cheap. */
 MUST_CHECK int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split, struct err *e);
 /* Reads all of it and compares with its recorded identity: an imported set that is damaged is an error. */
