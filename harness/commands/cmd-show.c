@@ -80,7 +80,7 @@ static json_t *collect(struct db *db, const struct record *r, const char *runs, 
 			return NULL;
 		}
 		(void)json_object_set_new(all, "statements", statements);
-		SCOPED(free) char *folder = xstrfmt("%s/%.12s/%s", runs, r->cell, r->attempt);
+		SCOPED(free) char *folder = store_dir_of(runs, r->cell, r->attempt);
 		if (io_is_dir(folder))
 			(void)json_object_set_new(all, "folder", json_out_text(folder));
 	}

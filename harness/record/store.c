@@ -170,9 +170,14 @@ char *store_cell_dir(const struct store *s, const char *cell)
 	return xstrfmt("%s/%.12s", s->runs, cell);
 }
 
+char *store_dir_of(const char *runs, const char *cell, const char *attempt)
+{
+	return xstrfmt("%s/%.12s/%s", runs, cell, attempt);
+}
+
 char *store_attempt_dir(const struct store *s, const char *cell, const char *attempt)
 {
-	return xstrfmt("%s/%.12s/%s", s->runs, cell, attempt);
+	return store_dir_of(s->runs, cell, attempt);
 }
 
 char *store_journal(const struct store *s, const char *cell, const char *attempt)

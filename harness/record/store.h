@@ -54,6 +54,7 @@ MUST_CHECK int store_take_ledger_within(struct store *s, struct err *e); /* in t
 MUST_CHECK int store_take_merged_within(struct store *s, int64_t *rows, struct err *e);
 
 char *store_cell_dir(const struct store *s, const char *cell);                         /* heap text */
+char *store_dir_of(const char *runs, const char *cell, const char *attempt);           /* heap text: without a store */
 char *store_attempt_dir(const struct store *s, const char *cell, const char *attempt); /* heap text */
 char *store_journal(const struct store *s, const char *cell, const char *attempt);     /* heap text */
 

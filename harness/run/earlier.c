@@ -4,6 +4,7 @@
 
 #include "harness/record/query.h"
 #include "harness/record/query_stage.h"
+#include "harness/record/store.h"
 #include "model/base/mem.h"
 #include "model/config/config.h"
 #include "model/train/ckpt.h"
@@ -63,11 +64,6 @@ static int share(void *ctx, const char *dir, const char *name, int64_t step, str
 	return link(a, b) && errno != EEXIST ? copy_file(a, b, e) : 0;
 }
 
-static char *dir_of(const char *runs, const char *cell, const char *attempt)
-{
-	return xstrfmt("%s/%.12s/%s", runs, cell, attempt);
-}
-
 /* --- averages --- */
 
 static double decay_of(const json_t *config)
@@ -118,7 +114,7 @@ int earlier_find(struct earlier *out, struct db *db, const char *runs, const str
 			break;
 		if (strlen(r.attempt) >= HOST_UUID || strlen(r.cell) >= SHA256_HEX || !ours)
 			continue;
-		SCOPED(free) char *dir = dir_of(runs, r.cell, r.attempt);
+		SCOPED(free) char *dir = store_dir_of(runs, r.cell, r.attempt);
 		rc = each_checkpoint(db, dir, r.attempt, take_newest, &step, e);
 		if (step < 0 || step < best.step)
 			continue;
@@ -158,7 +154,7 @@ void scoped_earlier(struct earlier *f)
 
 int earlier_share(const struct earlier *f, struct db *db, const char *runs, const char *dir, struct err *e)
 {
-	SCOPED(free) char *from = dir_of(runs, f->cell, f->attempt);
+	SCOPED(free) char *from = store_dir_of(runs, f->cell, f->attempt);
 	char *to = (char *)dir; /* read only */
 	return each_checkpoint(db, from, f->attempt, share, to, e);
 }

@@ -4,6 +4,7 @@
 #include "harness/plan/plan_memory.h"
 #include "harness/record/query.h"
 #include "harness/record/query_attempt.h"
+#include "harness/record/store.h"
 #include "harness/run/asked.h"
 
 #include "model/base/io.h"
@@ -134,7 +135,7 @@ int run_set_of_attempt(struct run_set *out, struct db *db, const char *runs, con
 		run_set_release(&s);
 		return -1;
 	}
-	SCOPED(free) char *dir = xstrfmt("%s/%.12s/%s", runs, cell, attempt);
+	SCOPED(free) char *dir = store_dir_of(runs, cell, attempt);
 	if (job_read(&s.earlier, dir, NULL) == 0) {
 		s.run.asked = s.earlier.scores;
 		s.run.n_asked = s.earlier.n_scores;
