@@ -1,6 +1,7 @@
-/* winograd_kernel.h - the inner loops of winograd.c, written once on vectors of LANES floats and included once per
- * instruction set (TARGET, and NAME() for unique names). Registers: an R x NV block of the product stays in them, so
- * NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with AVX2. */
+/* winograd_kernel.h - the inner loops of Winograd's convolutions, written once on vectors of LANES floats and included
+ * once per instruction set (TARGET, and NAME() for unique names) by winograd_kernels.c: the product, and the transforms
+ * of each way (the squares' in winograd_square.h, the lines' here). Registers: an R x NV block of the product stays in
+ * them, so NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with AVX2. */
 
 typedef float NAME(vec) __attribute__((vector_size(4 * LANES)));
 typedef float NAME(loose)
@@ -64,6 +65,8 @@ TARGET static void NAME(gemm)(int64_t m, int64_t n, int64_t k, const float *a, i
 		const float *from = ldb ? b + panel : b + panel * k;
 		for (; NV_MAX == 4 && j + 4 * LANES <= wide; j += 4 * LANES)
 			NAME(rows)(NV_MAX, m, k, a, row, step, from + j, ld, c + panel + j, ldc, add);
+		for (; NV_MAX == 4 && j + 3 * LANES <= wide; j += 3 * LANES)
+			NAME(rows)(NV_MAX - 1, m, k, a, row, step, from + j, ld, c + panel + j, ldc, add);
 		for (; j + 2 * LANES <= wide; j += 2 * LANES)
 			NAME(rows)(2, m, k, a, row, step, from + j, ld, c + panel + j, ldc, add);
 		for (; j < wide; j += LANES)
@@ -71,58 +74,7 @@ TARGET static void NAME(gemm)(int64_t m, int64_t n, int64_t k, const float *a, i
 	}
 }
 
-/* out[p] (p = 0..15, `plane` floats apart) = B^T d B of the 4x4 pixels at px, for c channels. */
-TARGET static void NAME(input_tile)(float *out, size_t plane, const float *const *px, int64_t c)
-{
-	for (int64_t i = 0; i < c; i += LANES) {
-		VEC t[4][4];
-#pragma GCC unroll 4
-		for (int q = 0; q < 4; q++) {
-			VEC d0 = READ(px[q] + i), d1 = READ(px[4 + q] + i), d2 = READ(px[8 + q] + i), d3 = READ(px[12 + q] + i);
-			t[0][q] = d0 - d2;
-			t[1][q] = d1 + d2;
-			t[2][q] = d2 - d1;
-			t[3][q] = d1 - d3;
-		}
-#pragma GCC unroll 4
-		for (int p = 0; p < 4; p++) {
-			float *o = out + (size_t)p * 4 * plane + i;
-			AT(o) = t[p][0] - t[p][2];
-			AT(o + plane) = t[p][1] + t[p][2];
-			AT(o + 2 * plane) = t[p][2] - t[p][1];
-			AT(o + 3 * plane) = t[p][1] - t[p][3];
-		}
-	}
-}
-
-/* y[2][2] (pixels that lie outside are NULL) = A^T m A, plus bias, of the 16 planes of m. */
-TARGET static void NAME(output_tile)(float *const *y, const float *m, size_t plane, const float *bias, bool relu,
-                                     int64_t c)
-{
-	for (int64_t i = 0; i < c; i += LANES) {
-		VEC t[2][4], zero = { 0 };
-#pragma GCC unroll 4
-		for (int q = 0; q < 4; q++) {
-			VEC m0 = READ(m + (size_t)q * plane + i), m1 = READ(m + (size_t)(4 + q) * plane + i);
-			VEC m2 = READ(m + (size_t)(8 + q) * plane + i), m3 = READ(m + (size_t)(12 + q) * plane + i);
-			t[0][q] = m0 + m1 + m2;
-			t[1][q] = m1 - m2 - m3;
-		}
-		VEC b = bias ? READ(bias + i) : zero;
-#pragma GCC unroll 2
-		for (int p = 0; p < 2; p++) {
-			VEC r0 = t[p][0] + t[p][1] + t[p][2] + b, r1 = t[p][1] - t[p][2] - t[p][3] + b;
-			if (relu) {
-				r0 = (VEC)((BITS)r0 & (r0 > zero));
-				r1 = (VEC)((BITS)r1 & (r1 > zero));
-			}
-			if (y[2 * p])
-				AT(y[2 * p] + i) = r0;
-			if (y[2 * p + 1])
-				AT(y[2 * p + 1] + i) = r1;
-		}
-	}
-}
+#include "model/cpu/winograd_square.h"
 
 /* F(2,3) along a line: B^T d of 4 pixels. */
 TARGET ALWAYS_INLINE void NAME(line3)(float *out, size_t plane, VEC d0, VEC d1, VEC d2, VEC d3)
@@ -133,16 +85,20 @@ TARGET ALWAYS_INLINE void NAME(line3)(float *out, size_t plane, VEC d0, VEC d1, 
 	AT(out + 3 * plane) = d1 - d3;
 }
 
-TARGET static void NAME(line3_input)(float *out, size_t plane, const float *const *px, int64_t c)
+TARGET static void NAME(line3_input)(float *out, size_t plane, const float *const *px, const float *const *next,
+                                     int64_t c)
 {
+	(void)next;
 	for (int64_t i = 0; i < c; i += LANES)
 		NAME(line3)(out + i, plane, READ(px[0] + i), READ(px[1] + i), READ(px[2] + i), READ(px[3] + i));
 }
 
 /* Seven taps are four, by F(2,4) at the points 0, 1, -1, 2 and infinity, and three, by F(2,3), each over its part of 8
  * pixels. */
-TARGET static void NAME(line7_input)(float *out, size_t plane, const float *const *px, int64_t c)
+TARGET static void NAME(line7_input)(float *out, size_t plane, const float *const *px, const float *const *next,
+                                     int64_t c)
 {
+	(void)next;
 	for (int64_t i = 0; i < c; i += LANES) {
 		VEC d0 = READ(px[0] + i), d1 = READ(px[1] + i), d2 = READ(px[2] + i), d3 = READ(px[3] + i),
 			d4 = READ(px[4] + i);
@@ -193,95 +149,13 @@ TARGET static void NAME(line7_output)(float *const *y, const float *m, size_t pl
 	NAME(line_output)(7, y, m, plane, bias, relu, c);
 }
 
-/* out[p] = A dy A^T of the 2x2 pixels at px. */
-TARGET static void NAME(gradient_tile)(float *out, size_t plane, const float *const *px, int64_t c)
-{
-	for (int64_t i = 0; i < c; i += LANES) {
-		VEC t[4][2];
-#pragma GCC unroll 2
-		for (int q = 0; q < 2; q++) {
-			VEC y0 = READ(px[q] + i), y1 = READ(px[2 + q] + i);
-			t[0][q] = y0;
-			t[1][q] = y0 + y1;
-			t[2][q] = y0 - y1;
-			t[3][q] = -y1;
-		}
-#pragma GCC unroll 4
-		for (int p = 0; p < 4; p++) {
-			float *o = out + (size_t)p * 4 * plane + i;
-			AT(o) = t[p][0];
-			AT(o + plane) = t[p][0] + t[p][1];
-			AT(o + 2 * plane) = t[p][0] - t[p][1];
-			AT(o + 3 * plane) = -t[p][1];
-		}
-	}
-}
-
-/* u[p][i][o] = G g G^T of 16 outputs o and n input channels i, whose taps k are w[i * in + o * out + (flip ? 8 - k :
- * k)]. */
-TARGET static void NAME(weights)(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out,
-                                 bool flip, int64_t n)
-{
-	for (int64_t i = 0; i < n; i++)
-		for (int64_t o = 0; o < 16; o += LANES) {
-			float taps[9][LANES];
-			const float *from = w + i * in + o * out;
-			for (int64_t l = 0; l < LANES; l++)
-				for (int k = 0; k < 9; k++)
-					taps[k][l] = from[l * out + (flip ? 8 - k : k)];
-			VEC t[4][3];
-#pragma GCC unroll 3
-			for (int q = 0; q < 3; q++) {
-				VEC g0 = READ(taps[q]), g1 = READ(taps[3 + q]), g2 = READ(taps[6 + q]);
-				t[0][q] = g0;
-				t[1][q] = (g0 + g2 + g1) * 0.5f;
-				t[2][q] = (g0 + g2 - g1) * 0.5f;
-				t[3][q] = g2;
-			}
-#pragma GCC unroll 4
-			for (int p = 0; p < 4; p++) {
-				float *to = u + (size_t)p * 4 * plane + i * ldu + o;
-				AT(to) = t[p][0];
-				AT(to + plane) = (t[p][0] + t[p][2] + t[p][1]) * 0.5f;
-				AT(to + 2 * plane) = (t[p][0] + t[p][2] - t[p][1]) * 0.5f;
-				AT(to + 3 * plane) = t[p][2];
-			}
-		}
-}
-
-/* Taps k of outputs o (at dw[o * out + k]) = G^T s G of one input channel's row of s. */
-TARGET static void NAME(taps)(float *dw, int64_t out, const float *s, size_t plane, int64_t n)
-{
-	for (int64_t o = 0; o < n; o += LANES) {
-		VEC t[3][4];
-		float taps[9][LANES];
-#pragma GCC unroll 4
-		for (int q = 0; q < 4; q++) {
-			VEC s0 = READ(s + (size_t)q * plane + o), s1 = READ(s + (size_t)(4 + q) * plane + o);
-			VEC s2 = READ(s + (size_t)(8 + q) * plane + o), s3 = READ(s + (size_t)(12 + q) * plane + o);
-			t[0][q] = s0 + (s1 + s2) * 0.5f;
-			t[1][q] = (s1 - s2) * 0.5f;
-			t[2][q] = s3 + (s1 + s2) * 0.5f;
-		}
-#pragma GCC unroll 3
-		for (int p = 0; p < 3; p++) {
-			AT(taps[3 * p]) = t[p][0] + (t[p][1] + t[p][2]) * 0.5f;
-			AT(taps[3 * p + 1]) = (t[p][1] - t[p][2]) * 0.5f;
-			AT(taps[3 * p + 2]) = t[p][3] + (t[p][1] + t[p][2]) * 0.5f;
-		}
-		for (int64_t l = 0; l < LANES; l++)
-			for (int k = 0; k < 9; k++)
-				dw[(o + l) * out + k] = taps[k][l];
-	}
-}
-
 static const struct kernels NAME(kernels) = {
 	.gemm = NAME(gemm),
-	.input = { NAME(input_tile), NAME(line7_input), NAME(line3_input) },
-	.output = { NAME(output_tile), NAME(line7_output), NAME(line3_output) },
-	.gradient_tile = NAME(gradient_tile),
-	.weights = NAME(weights),
-	.taps = NAME(taps),
+	.input = { NAME(input2), NAME(input4), NAME(line7_input), NAME(line3_input) },
+	.output = { NAME(output2), NAME(output4), NAME(line7_output), NAME(line3_output) },
+	.gradient = { NAME(gradient2), NAME(gradient4) },
+	.weights = { NAME(weights2), NAME(weights4) },
+	.taps = { NAME(taps2), NAME(taps4) },
 };
 
 #undef VEC

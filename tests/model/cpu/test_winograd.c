@@ -1,5 +1,8 @@
-/* test_winograd.c - convolutions with frozen weights (model/cpu/winograd.h) against their definition in double: 3x3 and
- * lines of taps, sizes that tiles do not divide, paddings, a range of channels of a wider tensor, data gradients. */
+/* test_winograd.c - Winograd's convolutions (model/cpu/winograd.h): those with frozen weights against their definition
+ * in double (3x3 and lines of taps, sizes that tiles do not divide, paddings, a range of channels of a wider tensor,
+ * data gradients); those that train against the library's direct ones, few tiles and many, and the same bits on any
+ * number of threads. op_runner holds them to the specification, winograd_deviation measures them. */
+#include "model/base/cpu.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/cpu/winograd.h"
@@ -7,6 +10,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct shape {
 	int64_t h, w, ic, oc;
@@ -124,4 +128,117 @@ Test(winograd, what_it_does_not_do)
 	cr_expect_null(winograd_new_frozen(&t, DNN_FORWARD, false, w), "a square of seven");
 	t = s, t.h = 9, t.w = 4, t.oh = 3, t.ow = 4;
 	cr_expect_null(winograd_new_frozen(&t, DNN_FORWARD, false, w), "small");
+}
+
+/* ---- in training ----------------------------------------------------------------------------- */
+
+/* n, side, ic, oc, pad: tiles of 4x4 and of 2x2 outputs, by blocks and by panels, more channels than a panel or a part
+ * of its depth, sums in one chunk and in several. */
+static const struct trained {
+	int64_t n, side, ic, oc;
+	int pad;
+	const char *why;
+} trained[] = {
+	{ 1, 8, 16, 16, 1, "four tiles" },         { 7, 13, 32, 80, 1, "112 tiles, an odd side" },
+	{ 33, 6, 48, 16, 1, "2x2 outputs, many" }, { 3, 5, 160, 48, 1, "2x2 outputs, few, deeper than a part" },
+	{ 40, 7, 16, 144, 2, "a padding of two" }, { 6, 18, 272, 32, 0, "no padding, five blocks of inputs" },
+	{ 20, 32, 32, 64, 1, "sums in chunks" },
+};
+
+static size_t results(const struct dnn_shape *s, enum dnn_pass pass)
+{
+	int64_t n = pass == DNN_FORWARD         ? s->n * s->oh * s->ow * s->oc
+	            : pass == DNN_BACKWARD_DATA ? s->n * s->h * s->w * s->ic
+	                                        : s->ic * s->oc * 9;
+	return (size_t)n;
+}
+
+/* `to`: the result of a pass; `direct`: by the library. */
+static void compute(float *to, const struct dnn_shape *s, enum dnn_pass pass, float *x, float *w, float *b, float *y,
+                    bool direct)
+{
+	float *at[3] = { x, w, y };
+	at[pass == DNN_FORWARD ? 2 : pass == DNN_BACKWARD_DATA ? 0 : 1] = to;
+	float *bias = pass == DNN_FORWARD ? b : NULL;
+	if (direct) {
+		struct dnn_conv *c = dnn_conv_new(s, pass, bias != NULL, pass == DNN_FORWARD);
+		SCOPED(free) void *scratch = xaligned(dnn_conv_scratch(c) + 64);
+		dnn_conv_run(c, at[0], at[1], bias, at[2], scratch);
+		dnn_conv_free(c);
+		return;
+	}
+	struct winograd *p = winograd_new(s, pass, pass == DNN_FORWARD);
+	if (!p)
+		cr_skip("this processor has neither AVX2 nor AVX-512");
+	SCOPED(free) void *scratch = xaligned(winograd_scratch(p));
+	memset(scratch, 0xFF, winograd_scratch(p)); /* NaNs: nothing is read that was not written */
+	memset(to, 0xFF, results(s, pass) * sizeof *to);
+	winograd_run(p, at[0], at[1], bias, at[2], scratch);
+	winograd_free(p);
+}
+
+static void check_trained(const struct trained *t, enum dnn_pass pass)
+{
+	int64_t out = t->side + 2 * t->pad - 2;
+	struct dnn_shape s = { t->n, t->side, t->side, t->ic, t->oc, 3, 3, out, out, 1, t->pad, t->pad };
+	SCOPED(free)
+	float *x = noise(1, results(&s, DNN_BACKWARD_DATA)), *w = noise(2, results(&s, DNN_BACKWARD_WEIGHTS)),
+		  *b = noise(3, (size_t)t->oc), *y = noise(4, results(&s, DNN_FORWARD));
+	size_t n = results(&s, pass);
+	SCOPED(free) float *want = noise(5, n), *got = noise(5, n), *again = noise(5, n);
+	int threads = cpu_threads();
+	compute(want, &s, pass, x, w, b, y, true);
+	cpu_set_threads(1);
+	compute(got, &s, pass, x, w, b, y, false);
+	double diff = 0, size = 0;
+	for (size_t i = 0; i < n; i++) {
+		diff += ((double)got[i] - (double)want[i]) * ((double)got[i] - (double)want[i]);
+		size += (double)want[i] * (double)want[i];
+	}
+	cr_expect(sqrt(diff / size) < 4e-6, "%s, pass %d: off by %g", t->why, (int)pass, sqrt(diff / size));
+	for (int with = 2; with <= 7; with += with == 2 ? 1 : 4) {
+		cpu_set_threads(with);
+		compute(again, &s, pass, x, w, b, y, false);
+		cr_expect_arr_eq(got, again, n * sizeof *got, "%s, pass %d: other bits on %d threads", t->why, (int)pass, with);
+	}
+	cpu_set_threads(threads);
+}
+
+Test(winograd, trained_forward)
+{
+	for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
+		check_trained(&trained[i], DNN_FORWARD);
+}
+
+Test(winograd, trained_data_gradient)
+{
+	for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
+		check_trained(&trained[i], DNN_BACKWARD_DATA);
+}
+
+Test(winograd, trained_weights_gradient)
+{
+	for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
+		check_trained(&trained[i], DNN_BACKWARD_WEIGHTS);
+}
+
+/* A side of 2, 5 or 6 goes by tiles of 2x2; that and the library are what a caller may ask for. */
+Test(winograd, the_choice)
+{
+	struct dnn_shape s = { 8, 6, 6, 16, 16, 3, 3, 6, 6, 1, 1, 1 };
+	struct winograd *small = winograd_new(&s, DNN_FORWARD, false);
+	if (!small)
+		cr_skip("this processor has neither AVX2 nor AVX-512");
+	s.h = s.w = s.oh = s.ow = 8;
+	struct winograd *large = winograd_new(&s, DNN_FORWARD, false);
+	winograd_allow(WINOGRAD_2X2);
+	struct winograd *forced = winograd_new(&s, DNN_FORWARD, false);
+	cr_expect_lt(winograd_scratch(small), winograd_scratch(large));
+	cr_expect_neq(winograd_scratch(forced), winograd_scratch(large));
+	winograd_allow(WINOGRAD_NONE);
+	cr_expect_null(winograd_new(&s, DNN_FORWARD, false));
+	winograd_allow(WINOGRAD_EITHER);
+	winograd_free(small);
+	winograd_free(large);
+	winograd_free(forced);
 }

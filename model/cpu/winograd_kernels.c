@@ -1,0 +1,36 @@
+/* winograd_kernels.c - the inner loops for AVX-512 and for AVX2, from one text (winograd_kernel.h). */
+#include "model/cpu/winograd_private.h"
+
+#include "model/base/cpu.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define NAME(x) x##_v4
+#ifdef __clang__ /* which keeps vectors as wide as they are written */
+#define TARGET __attribute__((target("arch=x86-64-v4")))
+#else
+#define TARGET __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
+#endif
+#define LANES  16
+#define NV_MAX 4
+#include "model/cpu/winograd_kernel.h"
+#define NAME(x) x##_v3
+#define TARGET  __attribute__((target("arch=x86-64-v3")))
+#define LANES   8
+#define NV_MAX  2
+#include "model/cpu/winograd_kernel.h"
+
+const struct kernels *winograd_kernels(void)
+{
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd"))
+		return &kernels_v4;
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2")
+	           ? &kernels_v3
+	           : NULL;
+}
+#else
+const struct kernels *winograd_kernels(void)
+{
+	return NULL;
+}
+#endif

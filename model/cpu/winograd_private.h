@@ -1,0 +1,97 @@
+/* winograd_private.h - what the files of Winograd's convolutions (winograd.h) share: how a tile is computed, the inner
+ * loops of an instruction set, a plan, and where a tile's pixels are. */
+#ifndef ABLATE_WINOGRAD_PRIVATE_H
+#define ABLATE_WINOGRAD_PRIVATE_H
+
+#include "model/cpu/winograd.h"
+
+/* How a tile is computed: 3x3 taps to 2x2 or 4x4 outputs, or a line of 7 or 3 taps to 2. */
+enum way { SQUARE2, SQUARE4, LINE7, LINE3, WAYS, SQUARES = LINE7 };
+
+/* taps, products per channel of a tile (planes), and outputs along an axis that has taps (step). */
+struct way_row {
+	int64_t taps, planes, step;
+};
+extern const struct way_row winograd_ways[WAYS];
+
+enum {
+	TAPS = 9,
+	WIDE = 64, /* channels of a panel of weights, and of a block of the weights gradient */
+	SKEW = 16, /* planes are not a power of two apart: they would compete for one set of the cache */
+	MOST_INPUTS = 36,
+	MOST_OUTPUTS = 16,
+};
+
+/* The inner loops, by winograd_kernel.h. `plane`: floats from one plane of a tile to the next; `px`, `y`: a tile's
+ * pixels, row by row. */
+struct kernels {
+	void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t step, const float *b,
+	             int64_t ldb, float *c, int64_t ldc, bool add);
+	void (*input[WAYS])(float *out, size_t plane, const float *const *px, const float *const *next, int64_t c);
+	void (*output[WAYS])(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c);
+	void (*gradient[SQUARES])(float *out, size_t plane, const float *const *px, const float *const *next, int64_t c);
+	void (*weights[SQUARES])(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out, bool flip,
+	                         int64_t n);
+	void (*taps[SQUARES])(float *dw, int64_t out, const float *s, size_t plane, int64_t n);
+};
+/* NULL: this processor has neither AVX2 nor AVX-512. */
+const struct kernels *winograd_kernels(void);
+
+/* One pass: a grid of tiles over an output of oh x ow, from an input whose row 0 is tile row 0 minus pad. */
+struct winograd {
+	enum dnn_pass pass;
+	const struct kernels *k;
+	enum way way;
+	int64_t n, h, w, c, oh, ow, oc, pad_h, pad_w, tiles_w, tiles, per_image, parts;
+	int64_t planes, in_h, in_w, step_h, step_w; /* a tile: products per channel, input pixels, outputs made */
+	int64_t block;                              /* tiles that go together */
+	bool by_panels;                             /* few tiles: see winograd_product.c */
+	int64_t in_blocks, out_blocks, chunks;      /* of the weights gradient: WIDE channels each way, and runs of tiles */
+	size_t zeros, shared,
+		each; /* floats of scratch: a row of zeros, transformed weights or sums, then each part's own */
+	bool relu;
+	float *frozen; /* transformed weights that never change, or NULL */
+	/* of one run */
+	int64_t y_step; /* floats from pixel to pixel of y */
+	const float *x, *weights, *bias, *zero, *u;
+	float *y, *dw, *shared_at, *scratch;
+};
+
+static inline int64_t round_up(int64_t n, int64_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+static inline int64_t at_most(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline size_t plane_of(int64_t rows, int64_t c)
+{
+	return (size_t)(rows * c + SKEW);
+}
+
+/* Where a tile's outputs begin: image, row, column. */
+struct place {
+	int64_t tile, image, i, j;
+};
+struct place winograd_place(const struct winograd *p, int64_t tile);
+void winograd_advance(const struct winograd *p, struct place *at);
+/* The input pixels of a tile, row by row; those outside, and all of a tile past the end, point to zeros. */
+void winograd_inputs(const struct winograd *p, const struct place *at, int64_t channel, const float **px);
+/* The output pixels of a tile, row by row; those outside are `outside`. */
+void winograd_outputs(const struct winograd *p, const struct place *at, int64_t channel, float *outside, float **px);
+
+/* ---- forward pass and data gradient ---------------------------------------------------------- */
+
+void winograd_plan_product(struct winograd *p, bool frozen);
+void winograd_transform(const struct winograd *p, const float *w, float *u); /* all weights, on this thread */
+void winograd_run_product(struct winograd *p);
+
+/* ---- weights gradient ------------------------------------------------------------------------ */
+
+void winograd_plan_sum(struct winograd *p);
+void winograd_run_sum(struct winograd *p);
+
+#endif
