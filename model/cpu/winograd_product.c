@@ -1,7 +1,7 @@
-/* winograd_product.c - the forward pass and the data gradient, see winograd.c. Where there are many tiles, the weights
- * are transformed first, and each thread takes blocks of tiles. Where there are few (deep levels, small batches), the
- * tiles are transformed first, and each thread takes panels of output channels, whose weights it transforms a part at a
- * time, so that they never leave its cache. Which it is depends on the shape alone, and neither on the threads. */
+/* winograd_product.c - the forward pass and the data gradient, see winograd.c. As a rule the weights are transformed first,
+ * and each thread takes blocks of tiles. Where tiles are few and weights many (deep levels, small batches), the tiles
+ * are transformed first, and each thread takes panels of output channels, whose weights it transforms a part at a time,
+ * so that they never leave its cache. Either way a number is the same terms in the same order. */
 #include "model/cpu/winograd_private.h"
 
 #include "model/base/cpu.h"
@@ -9,8 +9,18 @@
 #include <stddef.h>
 
 /* ROWS: tiles that a product takes at once. BLOCK_FLOATS: what a block of tiles may take of the second-level cache.
- * PANEL_TILES: up to so many tiles go by panels, of PANEL outputs and DEPTH inputs at a time. */
-enum { ROWS = 6, MIN_BLOCK = 12, MAX_BLOCK = 48, BLOCK_FLOATS = 200000, PANEL_TILES = 96, PANEL = 32, DEPTH = 128 };
+ * PANEL_TILES: up to so many tiles go by panels, of PANEL outputs and DEPTH inputs at a time, if they have more than
+ * PANEL_WEIGHTS transformed weights. */
+enum {
+	ROWS = 6,
+	MIN_BLOCK = 12,
+	MAX_BLOCK = 48,
+	BLOCK_FLOATS = 200000,
+	PANEL_TILES = 96,
+	PANEL_WEIGHTS = 300000,
+	PANEL = 32,
+	DEPTH = 128
+};
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
@@ -181,8 +191,9 @@ static void panels_part(void *ctx, int64_t first, int64_t last)
 void winograd_plan_product(struct winograd *p, bool frozen)
 {
 	int64_t fit = BLOCK_FLOATS / (p->planes * (p->c + p->oc)) / ROWS * ROWS;
-	p->block = fit < MIN_BLOCK ? MIN_BLOCK : at_most(fit, MAX_BLOCK);
-	p->by_panels = !frozen && p->tiles <= PANEL_TILES;
+	int64_t each = round_up((p->tiles + p->parts - 1) / p->parts, ROWS); /* no thread without a block */
+	p->block = at_most(fit < MIN_BLOCK ? MIN_BLOCK : at_most(fit, MAX_BLOCK), each);
+	p->by_panels = !frozen && p->tiles <= PANEL_TILES && p->planes * p->c * p->oc > PANEL_WEIGHTS;
 	if (p->by_panels) {
 		p->shared = (size_t)p->planes * tiles_plane(p);
 		p->each = (size_t)p->planes * (plane_of(DEPTH, PANEL) + plane_of(round_up(p->tiles, ROWS), PANEL));

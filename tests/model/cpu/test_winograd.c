@@ -132,15 +132,14 @@ Test(winograd, what_it_does_not_do)
 
 /* ---- in training ----------------------------------------------------------------------------- */
 
-/* n, side, ic, oc, pad: tiles of 4x4 and of 2x2 outputs, by blocks and by panels, more channels than a panel or a part
- * of its depth, sums in one chunk and in several. */
+/* Tiles of 4x4 and of 2x2 outputs, by blocks and by panels (winograd_product.c), sums in one chunk and in several. */
 static const struct trained {
 	int64_t n, side, ic, oc;
 	int pad;
 	const char *why;
 } trained[] = {
 	{ 1, 8, 16, 16, 1, "four tiles" },         { 7, 13, 32, 80, 1, "112 tiles, an odd side" },
-	{ 33, 6, 48, 16, 1, "2x2 outputs, many" }, { 3, 5, 160, 48, 1, "2x2 outputs, few, deeper than a part" },
+	{ 33, 6, 48, 16, 1, "2x2 outputs, many" }, { 3, 5, 160, 176, 1, "2x2 outputs, by panels" },
 	{ 40, 7, 16, 144, 2, "a padding of two" }, { 6, 18, 272, 32, 0, "no padding, five blocks of inputs" },
 	{ 20, 32, 32, 64, 1, "sums in chunks" },
 };
