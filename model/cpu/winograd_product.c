@@ -1,7 +1,7 @@
-/* winograd_product.c - the forward pass and the data gradient, see winograd.c. As a rule the weights are transformed first,
- * and each thread takes blocks of tiles. Where tiles are few and weights many (deep levels, small batches), the tiles
- * are transformed first, and each thread takes panels of output channels, whose weights it transforms a part at a time,
- * so that they never leave its cache. Either way a number is the same terms in the same order. */
+/* winograd_product.c - the forward pass and the data gradient, see winograd.c. As a rule the weights are transformed
+ * first, and each thread takes blocks of tiles. Where tiles are few and weights many (deep levels, small batches), the
+ * tiles are transformed first, and each thread takes panels of output channels, whose weights it transforms a part at a
+ * time, so that they never leave its cache. Either way a number is the same terms in the same order. */
 #include "model/cpu/winograd_private.h"
 
 #include "model/base/cpu.h"

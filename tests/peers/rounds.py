@@ -12,6 +12,7 @@ def add_options(parser):
     parser.add_argument("--channels-last", action="store_true", help="NHWC instead of NCHW")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--dtype", default="fp32", choices=["fp32", "tf32", "bf16"], help="of products and convolutions")
+    parser.add_argument("--peer-dtype", choices=["fp32", "tf32", "bf16"], help="of the peer's, where it is another")
     parser.add_argument("--batch", type=int, help="images at a time, instead of the default")
     parser.add_argument("--compile", nargs="?", const="blocks", choices=["blocks", "whole"], help="torch.compile: each block (default), or all in one")
     parser.add_argument("--beside", metavar="ABLATE", help="the program to measure in turn")
@@ -25,8 +26,9 @@ def check(parser, options):
         import torch
     except ImportError as e:
         sys.exit("%s: %s (pip install -r tests/peers/requirements.txt)" % (parser.prog, e))
-    if int(torch.__version__.split(".")[0]) < 2:
-        parser.error("PyTorch %s: 2 or newer is needed" % torch.__version__)
+    version = [int(x) for x in torch.__version__.split(".")[:2]]
+    if version < [1, 13] or (version < [2, 0] and (options.compile or options.device != "cpu")):
+        parser.error("PyTorch %s: 2 or newer is needed, or 1.13 on a CPU without --compile" % torch.__version__)
     if options.device != "cpu" and not torch.cuda.is_available():
         parser.error("--device %s: PyTorch finds no CUDA device" % options.device)
 
@@ -79,22 +81,22 @@ def tuned():
     return {**best, **os.environ}
 
 
-def shared(options):
+def shared(options, dtype):
     """What both are told alike."""
-    told = ["--seconds", str(options.seconds), "--threads", str(options.threads), "--device", options.device, "--dtype", options.dtype]
+    told = ["--seconds", str(options.seconds), "--threads", str(options.threads), "--device", options.device, "--dtype", dtype]
     return told + (["--batch", str(options.batch)] if options.batch else [])
 
 
 def peer(script, options, *what):
     """The script itself, in a process of its own."""
-    command = [sys.executable, script, *what, "--here", *shared(options)]
+    command = [sys.executable, script, *what, "--here", *shared(options, options.peer_dtype or options.dtype)]
     command += ["--channels-last"] if options.channels_last else []
     command += ["--compile=" + options.compile] if options.compile else []
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, env=tuned()).stdout)
 
 
 def ours(options, bench, *what):
-    command = [options.beside, "bench", bench, *what, *shared(options), "--json"]
+    command = [options.beside, "bench", bench, *what, *shared(options, options.dtype), "--json"]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)[bench]
 
 

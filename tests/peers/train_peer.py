@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The same consistency-training step in PyTorch 2, for comparing speed and memory (tests/peers/requirements.txt).
+"""The same consistency-training step in PyTorch 2 (tests/peers/requirements.txt), or in Debian's 1.13 on a CPU, for comparing speed and memory.
 
     train_peer.py [a|b|ict-cifar10|...]... [--seconds S] [--threads T] [--channels-last] [--beside ABLATE] [--rounds N]
     train_peer.py ict-cifar10 --device cuda --dtype bf16 --batch 256 --channels-last --compile [--beside ABLATE]
@@ -72,6 +72,11 @@ def make_net(config, slices=False):
     tap = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
     smooth = tap[:, None] * tap[None]
 
+    def plain(q, k, v):  # PyTorch 1.13 has no other
+        return torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1) @ v
+
+    attend_to = getattr(F, "scaled_dot_product_attention", plain)
+
     def halved(x, dim):
         count = x.shape[dim] - 3
         a, b, c, d = (x.narrow(dim, i, count)[(slice(None),) * dim + (slice(None, None, 2),)] for i in range(4))
@@ -119,7 +124,7 @@ def make_net(config, slices=False):
                 n, c, rows, cols = x.shape
                 wide = c // self.heads
                 q, k, v = self.qkv(self.norm2(x)).reshape(n, self.heads, wide, 3, rows * cols).transpose(2, 4).unbind(3)
-                a = F.scaled_dot_product_attention(q, k, v).transpose(2, 3).reshape(n, c, rows, cols)
+                a = attend_to(q, k, v).transpose(2, 3).reshape(n, c, rows, cols)
                 x = (x + self.proj(a)) * scale
             return x
 
