@@ -18,11 +18,22 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+/* x, about which the compiler forgets what it knows: else gcc makes paths of the clamps below, one a case, where two
+ * instructions do for a vector. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_assoc_barrier)
+#define CPU_OPAQUE(x) __builtin_assoc_barrier(x)
+#endif
+#endif
+#ifndef CPU_OPAQUE
+#define CPU_OPAQUE(x) (x)
+#endif
+
 /* exp(x) for finite x, about 2 ulp; saturates below -87 and above 88. Cody-Waite reduction, degree 6. */
 ALWAYS_INLINE float exp_approx(float x)
 {
-	x = x < -87.0f ? -87.0f : x;
-	x = x > 88.0f ? 88.0f : x;
+	x = CPU_OPAQUE(x < -87.0f ? -87.0f : x);
+	x = CPU_OPAQUE(x > 88.0f ? 88.0f : x);
 	float n = x * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: rounds to the nearest integer */
 	int32_t bits;
 	memcpy(&bits, &n, sizeof bits);

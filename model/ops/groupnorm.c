@@ -73,45 +73,95 @@ static void forward_ref(struct node *nd)
 
 /* ---- the CPU path: per image (or group range), channel sums -> per-channel line -> one sweep --- */
 
-/* Per-channel sum and sum of squares over `rows` pixels of `n` channels: float over short runs, double over the
- * runs. */
+/* Channels are taken LANES at a time, as a vector (two or four where the processor's are shorter), and what is left
+ * over one by one. Per-channel sums are in float over runs of RUN pixels, and in double over the runs. */
+enum { LANES = 16, RUN = 16 };
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef float loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias)); /* as it may lie in memory */
+typedef double loose_d __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
+#define READ(p)           ((vec) * (const loose *)(p))
+#define ADD_DOUBLE(to, v) (*(loose_d *)(to) += __builtin_convertvector(v, loose_d))
+
+/* Sums and sums of squares of `runs` runs of NV vectors of channels, which wait for each other's additions side by
+ * side. */
+ALWAYS_INLINE void sum_block(double *sum, double *square, const float *x, int64_t rows, int64_t stride, const int NV,
+                             const int RUNS)
+{
+	vec a[4] = { 0 }, a2[4] = { 0 };
+#pragma GCC unroll 4
+	for (int j = 0; j < RUNS * NV; j++)
+		a[j] = a2[j] = (vec){ 0 };
+	for (int64_t i = 0; i < rows; i++) {
+#pragma GCC unroll 4
+		for (int j = 0; j < RUNS * NV; j++) {
+			vec v = READ(x + (i + j / NV * RUN) * stride + j % NV * LANES);
+			a[j] += v;
+			a2[j] += v * v;
+		}
+	}
+#pragma GCC unroll 4
+	for (int j = 0; j < RUNS * NV; j++) {
+		ADD_DOUBLE(sum + j % NV * LANES, a[j]);
+		ADD_DOUBLE(square + j % NV * LANES, a2[j]);
+	}
+}
+
+ALWAYS_INLINE void sum_columns(double *sum, double *square, const float *x, int64_t rows, int64_t stride, const int NV)
+{
+	int64_t i = 0;
+	for (; NV < 4 && i + 4 / NV * RUN <= rows; i += 4 / NV * RUN)
+		sum_block(sum, square, x + i * stride, RUN, stride, NV, 4 / NV);
+	for (; i < rows; i += RUN)
+		sum_block(sum, square, x + i * stride, i + RUN < rows ? RUN : rows - i, stride, NV, 1);
+}
+
+/* Per-channel sum and sum of squares over `rows` pixels of `n` channels. */
 CPU_KERNEL static void channel_sums(double *restrict sum, double *restrict square, const float *restrict x,
                                     int64_t rows, int64_t stride, int64_t n)
 {
-	enum { LANES = 64, RUN = 16 };
-	for (int64_t at = 0; at < n; at += LANES) {
-		int64_t m = n - at < LANES ? n - at : LANES;
-		double total[LANES] = { 0 }, total2[LANES] = { 0 };
-		for (int64_t first = 0; first < rows; first += RUN) {
-			int64_t end = first + RUN < rows ? first + RUN : rows;
-			float a[LANES] = { 0 }, a2[LANES] = { 0 };
-			for (int64_t i = first; i < end; i++) {
-				const float *row = x + i * stride + at;
-				for (int64_t c = 0; c < m; c++) {
-					a[c] += row[c];
-					a2[c] += row[c] * row[c];
-				}
+	int64_t c = 0;
+	memset(sum, 0, (size_t)n * sizeof *sum);
+	memset(square, 0, (size_t)n * sizeof *square);
+	for (; c + 4 * LANES <= n; c += 4 * LANES)
+		sum_columns(sum + c, square + c, x + c, rows, stride, 4);
+	for (; c + 2 * LANES <= n; c += 2 * LANES)
+		sum_columns(sum + c, square + c, x + c, rows, stride, 2);
+	for (; c + LANES <= n; c += LANES)
+		sum_columns(sum + c, square + c, x + c, rows, stride, 1);
+	for (int64_t first = 0; c < n && first < rows; first += RUN) {
+		float a[LANES] = { 0 }, a2[LANES] = { 0 };
+		for (int64_t i = first; i < rows && i < first + RUN; i++)
+			for (int64_t j = c; j < n; j++) {
+				a[j - c] += x[i * stride + j];
+				a2[j - c] += x[i * stride + j] * x[i * stride + j];
 			}
-			for (int64_t c = 0; c < m; c++) {
-				total[c] += (double)a[c];
-				total2[c] += (double)a2[c];
-			}
+		for (int64_t j = c; j < n; j++) {
+			sum[j] += (double)a[j - c];
+			square[j] += (double)a2[j - c];
 		}
-		for (int64_t c = 0; c < m; c++) {
-			sum[at + c] = total[c];
-			square[at + c] = total2[c];
-		}
+	}
+}
+
+ALWAYS_INLINE void silu_of_line(float *restrict y, const float *restrict x, const float *restrict a,
+                                const float *restrict b, int64_t n)
+{
+	for (int64_t c = 0; c < n; c++) {
+		float z = x[c] * a[c] + b[c];
+		y[c] = z * sigmoid_approx(z);
 	}
 }
 
 CPU_KERNEL static void line_silu(float *restrict y, const float *restrict x, const float *restrict a,
                                  const float *restrict b, int64_t rows, int64_t stride, int64_t n)
 {
-	for (int64_t i = 0; i < rows; i++)
-		for (int64_t c = 0; c < n; c++) {
-			float z = x[i * stride + c] * a[c] + b[c];
-			y[i * stride + c] = z * sigmoid_approx(z);
-		}
+	for (int64_t i = 0; i < rows; i++, x += stride, y += stride) {
+		int64_t c = 0;
+		for (; c + 2 * LANES <= n; c += 2 * LANES)
+			silu_of_line(y + c, x + c, a + c, b + c, 2 * LANES);
+		for (; c + LANES <= n; c += LANES)
+			silu_of_line(y + c, x + c, a + c, b + c, LANES);
+		silu_of_line(y + c, x + c, a + c, b + c, n - c);
+	}
 }
 
 CPU_KERNEL static void line_plain(float *restrict y, const float *restrict x, const float *restrict a,
@@ -122,11 +172,21 @@ CPU_KERNEL static void line_plain(float *restrict y, const float *restrict x, co
 			y[i * stride + c] = x[i * stride + c] * a[c] + b[c];
 }
 
-/* How an image's groups are cut when there are fewer images than threads: a function of shape and thread count. */
-static int64_t cuts(const struct tensor *x, int64_t groups)
+/* The fewest groups whose channels are whole vectors, or one group where those do not divide the image. */
+static int64_t unit_of(const struct tensor *x, int64_t groups)
+{
+	int64_t per = x->c / groups, unit = 1;
+	while (unit * per % LANES)
+		unit *= 2;
+	return groups % unit ? 1 : unit;
+}
+
+/* Into how many cuts an image's groups go where there are fewer images than threads: a function of shape and thread
+ * count, which changes no sum. */
+static int64_t cuts(const struct tensor *x, int64_t units)
 {
 	int64_t want = (cpu_threads() + x->n - 1) / x->n;
-	return want < groups ? want : groups;
+	return want < units ? want : units;
 }
 
 /* Channel c of image n as a line z = x * a + shift: norm, weights and embedding folded into two numbers. */
@@ -179,7 +239,7 @@ static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 
 struct sweep {
 	struct node *nd;
-	int64_t cuts, groups;
+	int64_t cuts, units, unit;
 	void (*item)(struct node *nd, int64_t n, int64_t g0, int64_t g1);
 };
 
@@ -188,15 +248,15 @@ static void sweep_range(void *ctx, int64_t first, int64_t last)
 	struct sweep *s = ctx;
 	for (int64_t i = first; i < last; i++) {
 		int64_t cut = i % s->cuts;
-		s->item(s->nd, i / s->cuts, s->groups * cut / s->cuts, s->groups * (cut + 1) / s->cuts);
+		s->item(s->nd, i / s->cuts, s->units * cut / s->cuts * s->unit, s->units * (cut + 1) / s->cuts * s->unit);
 	}
 }
 
 static void sweep(struct node *nd, const struct tensor *x,
                   void (*item)(struct node *nd, int64_t n, int64_t g0, int64_t g1))
 {
-	int64_t groups = nd->args.norm.groups, c = cuts(x, groups);
-	cpu_split(x->n * c, 1, sweep_range, &(struct sweep){ nd, c, groups, item });
+	int64_t groups = nd->args.norm.groups, unit = unit_of(x, groups), c = cuts(x, groups / unit);
+	cpu_split(x->n * c, 1, sweep_range, &(struct sweep){ nd, c, groups / unit, unit, item });
 }
 
 static size_t forward_prepare(struct node *nd)
@@ -298,53 +358,90 @@ static void backward_ref(struct node *nd)
 	scoped_free(&xhat);
 }
 
-/* dz into `dz`, and per channel sum dz, sum dz * x and sum x. a, b: the forward's line z = x * a + b. */
-CPU_KERNEL static void gradient_sums(float *restrict dz, double *restrict sum, double *restrict dot,
-                                     double *restrict sum_x, const float *restrict dy, const float *restrict x,
-                                     const float *restrict a, const float *restrict b, int64_t rows, int64_t stride,
-                                     int64_t n, int silu)
+/* What gradient_sums reads and writes, at its first channel. a, b: the forward's line z = x * a + b. */
+struct gradient {
+	float *dz;
+	const float *dy, *x, *a, *b;
+	double *sum, *dot, *sum_x;
+	int64_t rows, stride;
+};
+
+ALWAYS_INLINE void dz_of_line(float *restrict dz, const float *restrict dy, const float *restrict x,
+                              const float *restrict a, const float *restrict b, int64_t n, const int silu)
 {
-	enum { LANES = 64, RUN = 16 };
-	for (int64_t at = 0; at < n; at += LANES) {
-		int64_t m = n - at < LANES ? n - at : LANES;
-		double total[LANES] = { 0 }, total2[LANES] = { 0 }, total3[LANES] = { 0 };
-		for (int64_t first = 0; first < rows; first += RUN) {
-			int64_t end = first + RUN < rows ? first + RUN : rows;
-			float s1[LANES] = { 0 }, s2[LANES] = { 0 }, s3[LANES] = { 0 };
-			for (int64_t i = first; i < end; i++) {
-				const float *gy = dy + i * stride + at, *gx = x + i * stride + at;
-				float *out = dz + i * stride + at;
-				if (silu) {
-					for (int64_t c = 0; c < m; c++) {
-						float z = gx[c] * a[at + c] + b[at + c], s = sigmoid_approx(z);
-						float d = gy[c] * s * (1.0f + z * (1.0f - s));
-						out[c] = d;
-						s1[c] += d;
-						s2[c] += d * gx[c];
-						s3[c] += gx[c];
-					}
-				} else {
-					for (int64_t c = 0; c < m; c++) {
-						float d = gy[c];
-						out[c] = d;
-						s1[c] += d;
-						s2[c] += d * gx[c];
-						s3[c] += gx[c];
-					}
-				}
-			}
-			for (int64_t c = 0; c < m; c++) {
-				total[c] += (double)s1[c];
-				total2[c] += (double)s2[c];
-				total3[c] += (double)s3[c];
-			}
-		}
-		for (int64_t c = 0; c < m; c++) {
-			sum[at + c] = total[c];
-			dot[at + c] = total2[c];
-			sum_x[at + c] = total3[c];
+	for (int64_t c = 0; c < n; c++) {
+		if (silu) {
+			float z = x[c] * a[c] + b[c], s = sigmoid_approx(z);
+			dz[c] = dy[c] * s * (1.0f + z * (1.0f - s));
+		} else {
+			dz[c] = dy[c];
 		}
 	}
+}
+
+ALWAYS_INLINE void gradient_columns(const struct gradient *g, int64_t at, const int NV, const int silu)
+{
+	for (int64_t first = 0; first < g->rows; first += RUN) {
+		int64_t end = first + RUN < g->rows ? first + RUN : g->rows;
+		vec s1[4] = { 0 }, s2[4] = { 0 }, s3[4] = { 0 };
+		for (int64_t i = first; i < end; i++) {
+			const float *x = g->x + i * g->stride + at;
+			float *dz = g->dz + i * g->stride + at;
+			dz_of_line(dz, g->dy + i * g->stride + at, x, g->a + at, g->b + at, NV * LANES, silu);
+#pragma GCC unroll 4
+			for (int j = 0; j < NV; j++) {
+				vec d = READ(dz + j * LANES), v = READ(x + j * LANES);
+				s1[j] += d;
+				s2[j] += d * v;
+				s3[j] += v;
+			}
+		}
+#pragma GCC unroll 4
+		for (int j = 0; j < NV; j++) {
+			ADD_DOUBLE(g->sum + at + j * LANES, s1[j]);
+			ADD_DOUBLE(g->dot + at + j * LANES, s2[j]);
+			ADD_DOUBLE(g->sum_x + at + j * LANES, s3[j]);
+		}
+	}
+}
+
+/* The same of n < LANES channels. */
+ALWAYS_INLINE void gradient_rest(const struct gradient *g, int64_t at, int64_t n, const int silu)
+{
+	for (int64_t first = 0; n && first < g->rows; first += RUN) {
+		float s1[LANES] = { 0 }, s2[LANES] = { 0 }, s3[LANES] = { 0 };
+		for (int64_t i = first; i < g->rows && i < first + RUN; i++) {
+			const float *x = g->x + i * g->stride + at;
+			float *dz = g->dz + i * g->stride + at;
+			dz_of_line(dz, g->dy + i * g->stride + at, x, g->a + at, g->b + at, n, silu);
+			for (int64_t c = 0; c < n; c++) {
+				s1[c] += dz[c];
+				s2[c] += dz[c] * x[c];
+				s3[c] += x[c];
+			}
+		}
+		for (int64_t c = 0; c < n; c++) {
+			g->sum[at + c] += (double)s1[c];
+			g->dot[at + c] += (double)s2[c];
+			g->sum_x[at + c] += (double)s3[c];
+		}
+	}
+}
+
+/* dz, and per channel sum dz, sum dz * x and sum x. */
+CPU_KERNEL static void gradient_sums(const struct gradient *g, int64_t n, bool silu)
+{
+	int64_t c = 0;
+	memset(g->sum, 0, (size_t)n * sizeof *g->sum);
+	memset(g->dot, 0, (size_t)n * sizeof *g->dot);
+	memset(g->sum_x, 0, (size_t)n * sizeof *g->sum_x);
+	for (; c + 4 * LANES <= n; c += 4 * LANES)
+		silu ? gradient_columns(g, c, 4, 1) : gradient_columns(g, c, 4, 0);
+	for (; c + 2 * LANES <= n; c += 2 * LANES)
+		silu ? gradient_columns(g, c, 2, 1) : gradient_columns(g, c, 2, 0);
+	for (; c + LANES <= n; c += LANES)
+		silu ? gradient_columns(g, c, 1, 1) : gradient_columns(g, c, 1, 0);
+	silu ? gradient_rest(g, c, n - c, 1) : gradient_rest(g, c, n - c, 0);
 }
 
 /* dx = p[c] * dz + q[c] * x + r[c] (+ addend) */
@@ -401,8 +498,17 @@ static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 		   *dw = work_d(nd, n, D_DW), *db = work_d(nd, n, D_DB);
 	for (int64_t c = c0; c < c1; c++)
 		fold_line(&la[c], &lb[c], stats[c / per * 2], stats[c / per * 2 + 1], w[c], b[c], e, mode, x->c, n, c);
-	gradient_sums(nd->dst[0]->data + image + c0, sum + c0, dot + c0, sum_x + c0, dy + image + c0, x->data + image + c0,
-	              la + c0, lb + c0, pixels, x->c, c1 - c0, nd->args.norm.silu);
+	const struct gradient g = { .dz = nd->dst[0]->data + image + c0,
+		                        .dy = dy + image + c0,
+		                        .x = x->data + image + c0,
+		                        .a = la + c0,
+		                        .b = lb + c0,
+		                        .sum = sum + c0,
+		                        .dot = dot + c0,
+		                        .sum_x = sum_x + c0,
+		                        .rows = pixels,
+		                        .stride = x->c };
+	gradient_sums(&g, c1 - c0, nd->args.norm.silu);
 	for (int64_t k = g0; k < g1; k++) {
 		double mean = (double)stats[k * 2], rstd = (double)stats[k * 2 + 1], count = (double)(per * pixels), m1 = 0,
 			   m2 = 0;
