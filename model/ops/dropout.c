@@ -29,46 +29,44 @@ double dropout_factor(const struct node *nd, const struct tensor *x, struct drop
 	                                                                                                  : 0;
 }
 
-/* 16 Philox blocks at once, lane by lane, so that the rounds vectorize; word w of block b is element 4 b + w. */
-enum { LANES = 16 };
+/* Philox blocks from `block` on, each lane of a vector its own; word w of block b is element 4 b + w. */
+enum { BLOCKS = 64, ROUNDS = 10 };
 
 CPU_KERNEL static void philox_lanes(uint32_t *restrict out, uint64_t block, uint32_t stream, uint32_t step,
                                     uint64_t seed)
 {
-	uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES], k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-	for (int i = 0; i < LANES; i++) {
-		c0[i] = (uint32_t)(block + (uint64_t)i);
-		c1[i] = (uint32_t)((block + (uint64_t)i) >> 32);
-		c2[i] = step;
-		c3[i] = stream;
-	}
-	for (int round = 0; round < 10; round++) {
-		for (int i = 0; i < LANES; i++) {
-			uint64_t p0 = (uint64_t)0xD2511F53u * c0[i], p1 = (uint64_t)0xCD9E8D57u * c2[i];
-			uint32_t n0 = (uint32_t)(p1 >> 32) ^ c1[i] ^ k0, n2 = (uint32_t)(p0 >> 32) ^ c3[i] ^ k1;
-			c1[i] = (uint32_t)p1;
-			c3[i] = (uint32_t)p0;
-			c0[i] = n0;
-			c2[i] = n2;
+	for (int i = 0; i < BLOCKS; i++) {
+		uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
+		uint32_t c0 = (uint32_t)(block + (uint64_t)i), c1 = (uint32_t)((block + (uint64_t)i) >> 32), c2 = step,
+				 c3 = stream;
+#pragma GCC unroll 10
+		for (int round = 0; round < ROUNDS; round++) {
+			uint64_t p0 = (uint64_t)0xD2511F53u * c0, p1 = (uint64_t)0xCD9E8D57u * c2;
+			c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
+			c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
+			c1 = (uint32_t)p1;
+			c3 = (uint32_t)p0;
+			k0 += 0x9E3779B9u;
+			k1 += 0xBB67AE85u;
 		}
-		k0 += 0x9E3779B9u;
-		k1 += 0xBB67AE85u;
-	}
-	for (int i = 0; i < LANES; i++) {
-		out[4 * i] = c0[i];
-		out[4 * i + 1] = c1[i];
-		out[4 * i + 2] = c2[i];
-		out[4 * i + 3] = c3[i];
+		out[4 * i] = c0;
+		out[4 * i + 1] = c1;
+		out[4 * i + 2] = c2;
+		out[4 * i + 3] = c3;
 	}
 }
 
+enum { CHUNK = 4 * BLOCKS };
+
+/* n <= CHUNK; y may be x. */
 CPU_KERNEL static void apply(float *y, const float *x, const uint32_t *bits, float p, float scale, int64_t n)
 {
+	float kept[CHUNK];
 	for (int64_t i = 0; i < n; i++)
-		y[i] = (float)(int32_t)(bits[i] >> 8) * 0x1p-24f >= p ? x[i] * scale : 0;
+		kept[i] = x[i] * scale;
+	for (int64_t i = 0; i < n; i++)
+		y[i] = (float)(int32_t)(bits[i] >> 8) * 0x1p-24f >= p ? kept[i] : 0;
 }
-
-enum { CHUNK = 4 * LANES };
 
 struct draws {
 	const struct node *nd;
@@ -87,7 +85,7 @@ static void range(void *ctx, int64_t first, int64_t last)
 		uint32_t bits[CHUNK];
 		int64_t from = chunk * CHUNK < begin ? begin : chunk * CHUNK,
 				to = (chunk + 1) * CHUNK < begin + count ? (chunk + 1) * CHUNK : begin + count;
-		philox_lanes(bits, (uint64_t)(chunk * LANES), RNG_DROPOUT + d->drop.layer, d->nd->step->step,
+		philox_lanes(bits, (uint64_t)(chunk * BLOCKS), RNG_DROPOUT + d->drop.layer, d->nd->step->step,
 		             d->nd->step->seed);
 		apply(d->y + from - begin, d->x + from - begin, bits + (from - chunk * CHUNK), p, scale, to - from);
 	}
@@ -96,7 +94,7 @@ static void range(void *ctx, int64_t first, int64_t last)
 void dropout_cpu(float *y, const float *x, const struct node *nd, const struct tensor *like, struct drop drop)
 {
 	int64_t begin = first_counter(nd, like), end = begin + (int64_t)tensor_count(like);
-	cpu_split((end + CHUNK - 1) / CHUNK - begin / CHUNK, 64, range, &(struct draws){ nd, like, drop, y, x });
+	cpu_split((end + CHUNK - 1) / CHUNK - begin / CHUNK, 16, range, &(struct draws){ nd, like, drop, y, x });
 }
 
 /* ---- by a mask that is given ----------------------------------------------------------------- */
