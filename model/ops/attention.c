@@ -94,17 +94,40 @@ CPU_KERNEL static void pack(float *restrict qkv, const float *restrict q, const 
 		}
 }
 
+/* A row's sum or maximum is taken in LANES parts, which are joined in order: vectors that wait for nothing, and the
+ * same bits whatever their length. */
+enum { LANES = 16 };
+
 CPU_KERNEL static void softmax_row(float *restrict w, int64_t n)
 {
-	float max = w[0], sum = 0;
-	for (int64_t i = 1; i < n; i++)
+	float part[LANES], max, sum = 0;
+	int64_t whole = n / LANES * LANES;
+	for (int j = 0; j < LANES; j++)
+		part[j] = w[j < n ? j : 0];
+	for (int64_t i = 0; i < whole; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			part[j] = w[i + j] > part[j] ? w[i + j] : part[j];
+	max = part[0];
+	for (int j = 1; j < LANES; j++)
+		max = part[j] > max ? part[j] : max;
+	for (int64_t i = whole; i < n; i++)
 		max = w[i] > max ? w[i] : max;
-	for (int64_t i = 0; i < n; i++)
+	for (int j = 0; j < LANES; j++)
+		part[j] = 0;
+	for (int64_t i = 0; i < whole; i += LANES)
+		for (int j = 0; j < LANES; j++) {
+			w[i + j] = exp_approx(w[i + j] - max);
+			part[j] += w[i + j];
+		}
+	for (int64_t i = whole; i < n; i++) {
 		w[i] = exp_approx(w[i] - max);
-	for (int64_t i = 0; i < n; i++)
 		sum += w[i];
+	}
+	for (int j = 0; j < LANES; j++)
+		sum += part[j];
+	float one = 1.0f / sum;
 	for (int64_t i = 0; i < n; i++)
-		w[i] *= 1.0f / sum;
+		w[i] *= one;
 }
 
 static float *thread_scratch(struct node *nd, size_t floats)
@@ -215,9 +238,15 @@ static void backward_ref(struct node *nd)
 /* Row by row: ds = w * (dw - sum(w dw)), in place of dw. */
 CPU_KERNEL static void softmax_gradient(float *restrict dw, const float *restrict w, int64_t n)
 {
-	float dot = 0;
-	for (int64_t i = 0; i < n; i++)
+	float part[LANES] = { 0 }, dot = 0;
+	int64_t whole = n / LANES * LANES;
+	for (int64_t i = 0; i < whole; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			part[j] += w[i + j] * dw[i + j];
+	for (int64_t i = whole; i < n; i++)
 		dot += w[i] * dw[i];
+	for (int j = 0; j < LANES; j++)
+		dot += part[j];
 	for (int64_t i = 0; i < n; i++)
 		dw[i] = w[i] * (dw[i] - dot);
 }
