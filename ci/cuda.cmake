@@ -38,7 +38,8 @@ else()
 endif()
 
 file(GLOB EMU_SOURCES CONFIGURE_DEPENDS tests/cuda_emu/*.cc)
-add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/cuda/nvidia.c model/cuda/tune.c model/cuda/wheels.c model/cpu/dnn.c model/base/cpu.c) # the libraries' stand-ins compute as the CPU does
+add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/cuda/nvidia.c model/cuda/tune.c model/cuda/wheels.c model/cpu/dnn.c model/base/cpu.c
+  model/base/cpu_clock.c model/base/progress.c model/base/str.c model/base/utf8.c) # the libraries' stand-ins compute as the CPU does
 set(EMULATED ${CUDA_SOURCES})
 list(FILTER EMULATED EXCLUDE REGEX "/cuda_(blas|dnn|dnn_absent|nccl)\\.cu$") # calls of libraries: emu_libraries.cc and emu_nccl.cc stand in for them
 foreach(source ${EMULATED}) # compiled as C++, from a file of another name: CMake knows .cu as CUDA only

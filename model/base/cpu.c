@@ -1,6 +1,8 @@
 /* cpu.c - see cpu.h. */
 #include "model/base/cpu.h"
 
+#include "model/base/cpu_clock.h"
+
 #include <omp.h>
 
 int cpu_threads(void)
@@ -25,7 +27,16 @@ void cpu_split(int64_t n, int64_t at_least, void (*body)(void *ctx, int64_t firs
 			body(ctx, 0, n);
 		return;
 	}
+	struct cpu_region region;
+	bool clocked = cpu_clock_fork(&region);
 #pragma omp parallel for schedule(static) num_threads((int)parts)
-	for (int64_t i = 0; i < parts; i++)
+	for (int64_t i = 0; i < parts; i++) {
+		if (clocked)
+			cpu_clock_body(&region);
 		body(ctx, n * i / parts, n * (i + 1) / parts);
+		if (clocked)
+			cpu_clock_body_end(&region);
+	}
+	if (clocked)
+		cpu_clock_join(&region);
 }

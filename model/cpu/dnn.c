@@ -1,6 +1,7 @@
 /* dnn.c - see dnn.h. A oneDNN failure here is a wrong shape of ours or a lack of memory: BUG() names the call. */
 #include "model/cpu/dnn.h"
 
+#include "model/base/cpu_clock.h"
 #include "model/base/err.h"
 #include "model/base/mem.h"
 #include "model/cpu/onednn.h"
@@ -179,6 +180,7 @@ void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, vo
 	at(c->packed, scratch);
 	at(c->scratch, (char *)scratch + c->packed_bytes);
 	dnnl_memory_t weights = c->packed ? c->packed : c->w;
+	cpu_clock_team(true);
 	if (c->pack && c->pass != DNN_BACKWARD_WEIGHTS)
 		repack(c, c->w, c->packed);
 	int roles[3][4] = {
@@ -197,13 +199,16 @@ void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, vo
 	if (c->pack && c->pass == DNN_BACKWARD_WEIGHTS)
 		repack(c, c->packed, c->w);
 	TRY(dnnl_stream_wait(stream));
+	cpu_clock_team(false);
 }
 
 void dnn_gemm(enum dnn_stored as, enum dnn_stored bs, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
               int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
+	cpu_clock_team(true);
 	TRY(dnnl_sgemm(as == DNN_TRANSPOSED ? 'T' : 'N', bs == DNN_TRANSPOSED ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb,
 	               beta, c, ldc));
+	cpu_clock_team(false);
 }
 
 const char *dnn_version(void)
