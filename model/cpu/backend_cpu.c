@@ -5,7 +5,8 @@
 #include "model/base/rng.h"
 #include "model/base/cpu.h"
 #include "model/data/dataset.h"
-#include "model/graph/op.h"
+#include "model/graph/graph_impl.h"
+#include "model/graph/op_part.h"
 #include "model/graph/optim.h"
 
 #include <math.h>
@@ -40,10 +41,25 @@ static size_t node_prepare(struct backend *b, struct node *nd)
 	return row->prepare ? row->prepare(nd) : 0;
 }
 
+/* What a node counts itself, its op's row does not. */
+static void run_clocked(struct node *nd)
+{
+	const struct op_row *row = op_row(nd->op);
+	int64_t counts = cpu_clock_counts();
+	enum cpu_part part = op_part(nd->op), before = cpu_clock_part(part);
+	row->cpu(nd);
+	if (cpu_clock_counts() == counts)
+		cpu_clock_count(part, row->flops ? row->flops(nd) : 0, node_traffic(nd));
+	(void)cpu_clock_part(before);
+}
+
 static void node_run(struct backend *b, struct node *nd)
 {
 	(void)b;
-	op_row(nd->op)->cpu(nd);
+	if (cpu_clock_on)
+		run_clocked(nd);
+	else
+		op_row(nd->op)->cpu(nd);
 }
 
 static void node_release(struct backend *b, struct node *nd)
@@ -82,7 +98,11 @@ static void batch(struct backend *b, const struct batch_job *job)
 {
 	(void)b;
 	struct batch_job j = *job;
+	double values = (double)j.batch * j.h * j.w * j.c;
+	enum cpu_part before = cpu_clock_part(CPU_BATCH);
 	cpu_split(j.batch, 4, batch_range, &j);
+	cpu_clock_count(CPU_BATCH, 0, values * (sizeof(uint8_t) + 2 * sizeof(float)));
+	(void)cpu_clock_part(before);
 }
 
 static void add_range(void *ctx, int64_t first, int64_t last)
@@ -95,10 +115,14 @@ static void add_range(void *ctx, int64_t first, int64_t last)
 static void add_part(struct backend *b, const struct part_job *job)
 {
 	struct part_job j = *job;
-	if (j.control->part == 0)
+	bool first = j.control->part == 0;
+	enum cpu_part before = cpu_clock_part(CPU_OPTIMIZER);
+	if (first)
 		move(b, j.sum, j.part, j.n * sizeof *j.sum);
 	else
 		cpu_split((int64_t)j.n, 1 << 14, add_range, &j);
+	cpu_clock_count(CPU_OPTIMIZER, 0, (first ? 2 : 3) * (double)j.n * sizeof *j.sum);
+	(void)cpu_clock_part(before);
 }
 
 static void settle(struct backend *b, struct step_status *s, const float *loss)
@@ -116,16 +140,26 @@ static void settle(struct backend *b, struct step_status *s, const float *loss)
 static void update(struct backend *b, const struct update_job *j)
 {
 	(void)b;
-	if (!j->status->diverged)
-		optim_sweep(&j->control->optim, j->n, j->p, j->grad, j->m, j->v, j->ema, j->control->ema, j->teacher,
-		            j->control->teacher);
+	if (j->status->diverged)
+		return;
+	/* weights, both moments and averages are read and written, the gradient is read */
+	int touched = 6 + (j->grad ? 1 : 0) + (j->ema ? 2 : 0) + (j->teacher ? 2 : 0);
+	enum cpu_part before = cpu_clock_part(CPU_OPTIMIZER);
+	optim_sweep(&j->control->optim, j->n, j->p, j->grad, j->m, j->v, j->ema, j->control->ema, j->teacher,
+	            j->control->teacher);
+	cpu_clock_count(CPU_OPTIMIZER, 0, touched * (double)j->n * sizeof *j->p);
+	(void)cpu_clock_part(before);
 }
 
 static void follow(struct backend *b, const struct follow_job *j)
 {
 	(void)b;
-	if (!j->status->diverged)
-		optim_follow(j->n, j->to, j->p, j->of);
+	if (j->status->diverged)
+		return;
+	enum cpu_part before = cpu_clock_part(CPU_OPTIMIZER);
+	optim_follow(j->n, j->to, j->p, j->of);
+	cpu_clock_count(CPU_OPTIMIZER, 0, 3 * (double)j->n * sizeof *j->p);
+	(void)cpu_clock_part(before);
 }
 
 static int check(struct backend *b, struct err *e)

@@ -66,7 +66,7 @@ struct cuda_op {
 };
 
 extern "C" {
-#define OP(name) extern const struct cuda_op cuda_##name;
+#define OP(name, part) extern const struct cuda_op cuda_##name;
 #include "model/ops/ops.def"
 #undef OP
 }

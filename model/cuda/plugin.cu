@@ -16,7 +16,7 @@
 #include <string.h>
 
 static const struct cuda_op *const ops_of[] = {
-#define OP(name) &cuda_##name,
+#define OP(name, part) &cuda_##name,
 #include "model/ops/ops.def"
 #undef OP
 };

@@ -32,6 +32,9 @@ struct graph {
 	bool planned, guarded, exact, by_taps[N_STORES];
 };
 
+/* Bytes: each source and each result touched once, the minimum that the memory behind the caches must move for a node
+ * by itself (graph_profile.c). */
+double node_traffic(const struct node *nd);
 /* Runs one node, waits for it and adds up its time (graph_profile.c). */
 void graph_profile_run(struct graph *g, int node);
 

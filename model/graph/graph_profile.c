@@ -18,9 +18,7 @@ static double moved(const struct node *nd)
 	return bytes;
 }
 
-/* Each source and each result touched once: the minimum that the memory behind the caches must move for a node by
- * itself. */
-static double node_traffic(const struct node *nd)
+double node_traffic(const struct node *nd)
 {
 	double bytes = 0;
 	if (op_row(nd->op)->channels)

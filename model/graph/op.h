@@ -10,7 +10,7 @@
 #include "model/graph/tensor.h"
 
 enum op {
-#define OP(name) OP_##name,
+#define OP(name, part) OP_##name,
 #include "model/ops/ops.def"
 #undef OP
 	N_OPS
@@ -116,7 +116,7 @@ struct op_row {
 	bool low;     /* reads 16-bit tensors and may leave dst[0] in one (graph_set_low) */
 };
 
-#define OP(name) extern const struct op_row op_##name;
+#define OP(name, part) extern const struct op_row op_##name;
 #include "model/ops/ops.def"
 #undef OP
 

@@ -9,6 +9,7 @@
 #include "model/base/err.h"
 #include "model/base/mem.h"
 #include "model/base/cpu.h"
+#include "model/base/cpu_clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -133,8 +134,11 @@ static void forward_cpu(struct node *nd)
 		run(nd, x, w, b, y);
 		return;
 	}
-	if (b)
+	if (b) {
+		enum cpu_part before = cpu_clock_part(CPU_ELEMENTWISE);
 		cpu_split(tensor_pixels(y), 4096, fill_range, &(struct fill){ y->data, b->data, y->c });
+		(void)cpu_clock_part(before);
+	}
 	dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c, 1, x->data, x->c, w->data, x->c, b ? 1 : 0,
 	         y->data, y->c);
 }
@@ -281,8 +285,12 @@ static void weights_cpu(struct node *nd)
 	else
 		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, dy->c, x->c, tensor_pixels(x), 1, dy->data, dy->c, x->data, x->c, 0,
 		         dw->data, x->c);
-	if (db && (!c || c->winograd)) /* 16 channels a share: a cache line is never split between threads */
-		cpu_split((dy->c + 15) / 16, 1, sums_range, &(struct sums){ db->data, dy->data, tensor_pixels(dy), dy->c });
+	if (!db || (c && !c->winograd))
+		return;
+	enum cpu_part before = cpu_clock_part(CPU_ELEMENTWISE);
+	/* 16 channels a share: a cache line is never split between threads */
+	cpu_split((dy->c + 15) / 16, 1, sums_range, &(struct sums){ db->data, dy->data, tensor_pixels(dy), dy->c });
+	(void)cpu_clock_part(before);
 }
 
 static double weights_flops(const struct node *nd)

@@ -2,7 +2,7 @@
 #include "model/graph/op.h"
 
 static const struct op_row *const rows[N_OPS] = {
-#define OP(name) [OP_##name] = &op_##name,
+#define OP(name, part) [OP_##name] = &op_##name,
 #include "model/ops/ops.def"
 #undef OP
 };
