@@ -1,6 +1,7 @@
 /* bench_train.c - see bench_train.h. A step is what training does on the device: student and teacher forward, backward,
  * optimizer; its batch is made there from bytes and counters. */
 #include "harness/bench/bench_train.h"
+#include "harness/bench/bench_profile.h"
 #include "model/config/net_spec.h"
 
 #include "model/cpu/devices.h"
@@ -350,7 +351,8 @@ static int look(double *loss, const struct bench_step *t, struct err *e)
 	           : 0;
 }
 
-int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
+/* The network of ablations/quickstart.toml, as a config. */
+static int quickstart(struct run_config *c, struct bench_config *out, struct err *e)
 {
 	static const char *const settings[][2] = { { "data.name", "fashion-mnist" },
 		                                       { "net.kind", "ddpmpp" },
@@ -359,15 +361,25 @@ int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
 		                                       { "net.blocks", "1" },
 		                                       { "net.attn", "[7]" },
 		                                       { "net.patch", "4" } };
-	struct run_config c;
-	struct backend *device;
-	config_defaults(&c);
+	config_defaults(c);
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-		if (config_set_text(&c, settings[i][0], settings[i][1], e))
+		if (config_set_text(c, settings[i][0], settings[i][1], e))
 			return -1;
-	if (config_finish(&c, e) || backend_open(&device, "cpu", DTYPE_FP32, e))
+	if (config_finish(c, e))
 		return -1;
-	struct bench_config b = { .net = net_spec_of(&c), .batch = 24 };
+	*out = (struct bench_config){
+		.name = "quickstart", .text = "ablations/quickstart.toml", .net = net_spec_of(c), .batch = 24
+	};
+	return 0;
+}
+
+int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
+{
+	struct run_config c;
+	struct bench_config b;
+	struct backend *device;
+	if (quickstart(&c, &b, e) || backend_open(&device, "cpu", DTYPE_FP32, e))
+		return -1;
 	struct bench_step t = { .b = device, .lr = c.optim.lr };
 	int steps = 0, rc = set_up(&t, &b, e) || one_step(&t, -1, e) ? -1 : 0;
 	double loss, start = monotonic_s(), used = 0;
@@ -382,17 +394,30 @@ int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
 	return rc;
 }
 
+/* As one_step, clocked by part. */
+static int profiled_step(struct bench_profile *p, struct bench_step *t, int i, struct err *e)
+{
+	double start = monotonic_s();
+	cpu_clock_start();
+	int rc = one_step(t, i, e);
+	cpu_clock_stop(p->parts);
+	p->seconds += monotonic_s() - start;
+	p->steps++;
+	return rc;
+}
+
 static int measure(json_t **out, const struct bench_config *b, const struct bench_train *what, struct backend *device,
                    struct err *e)
 {
 	struct bench_step t = { .b = device, .lr = what->lr };
 	struct backend_facts facts;
+	struct bench_profile profile = { 0 };
 	double times[MAX_STEPS], loss = 0;
 	int steps = 0, rc = set_up(&t, b, e);
 	double start = monotonic_s();
 	for (int i = -1; !rc && i < MAX_STEPS && (i < 3 || monotonic_s() - start < what->seconds); i++) {
 		double t0 = monotonic_s();
-		rc = one_step(&t, i, e);
+		rc = what->profile && i >= 0 ? profiled_step(&profile, &t, i, e) : one_step(&t, i, e);
 		double took = monotonic_s() - t0;
 		rc = rc || look(&loss, &t, e) ? -1 : 0;
 		if (i >= 0)
@@ -407,7 +432,7 @@ static int measure(json_t **out, const struct bench_config *b, const struct benc
 		   planned = (double)graph_bytes(t.g) / 1048576;
 	int64_t trained = params_trained(t.p);
 	struct rusage use;
-	(void)getrusage(RUSAGE_SELF, &use); /* the largest so far: of the earlier configurations, too */
+	(void)getrusage(RUSAGE_SELF, &use); /* the largest so far: of the earlier configurations and their copies, too */
 	graph_profile(t.g, stderr);
 	release(&t);
 	double ceiling = device->ops->host_memory ? bench_gemm_ceiling() : bench_device_ceiling(device, e);
@@ -427,6 +452,8 @@ static int measure(json_t **out, const struct bench_config *b, const struct benc
 	                                             "steps", steps, "loss", loss, "loss_finite", true));
 	if (facts.convolutions[0])
 		(void)json_object_set_new(*out, "convolutions", json_string(facts.convolutions));
+	if (what->profile)
+		(void)json_object_set_new(*out, "profile", bench_profile_json(&profile, ceiling, bench_copy_ceiling()));
 	return 0;
 }
 
@@ -439,30 +466,45 @@ static int measure_on(json_t *out, const struct bench_config *config, const stru
 	b.net.dropout = what->dropout >= 0 ? what->dropout : b.net.dropout;
 	if (backend_open(&device, what->target.device, what->target.dtype, e))
 		return -1;
-	int rc = measure(&row, &b, what, device, e);
+	int rc = what->profile && !device->ops->host_memory
+	             ? err_set(e, "--profile clocks the CPU, not %s: ABLATE_PROFILE=1 times the operations of a device",
+	                       device->name)
+	             : measure(&row, &b, what, device, e);
 	if (!rc)
 		(void)json_array_append_new(out, row);
 	backend_free(device);
 	return rc;
 }
 
+/* A configuration by its name: a row, the quickstart's, or a preset. */
+static int find(struct bench_config *out, const char *name, struct err *e)
+{
+	struct run_config c;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(name, rows[i].name) == 0) {
+			*out = rows[i];
+			return 0;
+		}
+	if (strcmp(name, "quickstart") == 0)
+		return quickstart(&c, out, e);
+	config_defaults(&c);
+	if (config_preset(&c, name, e) || config_finish(&c, e))
+		return -1;
+	*out = (struct bench_config){
+		.name = name, .text = "preset", .net = net_spec_of(&c), .batch = c.net.kind == NET_ADM ? 1 : 4
+	};
+	return 0;
+}
+
 int bench_train(json_t *out, const struct bench_train *what, struct err *e)
 {
-	int done = 0;
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (!what->which || strcmp(what->which, rows[i].name) == 0) {
-			if (measure_on(out, &rows[i], what, e))
-				return -1;
-			done++;
-		}
-	if (done)
-		return 0;
-	struct run_config c;
-	config_defaults(&c);
-	if (config_preset(&c, what->which, e) || config_finish(&c, e))
-		return -1;
-	struct bench_config b = {
-		.name = what->which, .text = "preset", .net = net_spec_of(&c), .batch = c.net.kind == NET_ADM ? 1 : 4
+	static const char *const measured[] = { "a", "b", NULL }, *const profiled[] = {
+		"quickstart", "a", "b", "ict-cifar10", "ict-imagenet64", NULL
 	};
-	return measure_on(out, &b, what, e);
+	const char *const one[] = { what->which, NULL };
+	struct bench_config b;
+	for (const char *const *name = what->which ? one : what->profile ? profiled : measured; *name; name++)
+		if (find(&b, *name, e) || measure_on(out, &b, what, e))
+			return -1;
+	return 0;
 }

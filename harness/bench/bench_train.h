@@ -6,6 +6,7 @@
 #include "model/base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 
 struct backend;
 
@@ -15,10 +16,12 @@ struct bench_target {
 	int dtype;
 };
 
-/* What is measured. which: NULL = "a" and "b"; else "a", "b" or a preset's name. */
+/* What is measured. which: "a", "b", "quickstart" (the network of ablations/quickstart.toml) or a preset's name; NULL:
+ * "a" and "b", with a profile all of them, ict-cifar10 and ict-imagenet64. */
 struct bench_train {
 	const char *which;
-	int batch;          /* images; 0 = the configuration's */
+	bool profile; /* clock the parts of a step as well, on the CPU: "profile" of a result, as bench_profile_json */
+	int batch;    /* images; 0 = the configuration's */
 	double dropout, lr; /* dropout < 0: the preset's, none for a and b; lr: of Adam */
 	double seconds;     /* time spent per configuration */
 	struct bench_target target;

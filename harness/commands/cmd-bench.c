@@ -6,6 +6,7 @@
 #include "harness/bench/bench_features.h"
 #include "harness/bench/bench_fid.h"
 #include "harness/bench/bench_pictures.h"
+#include "harness/bench/bench_profile.h"
 #include "harness/bench/bench_store.h"
 #include "harness/bench/bench_train.h"
 #include "harness/cli/device_option.h"
@@ -19,6 +20,7 @@
 
 struct request {
 	const char *preset;
+	bool profile;
 	int batch;
 	double seconds;
 	double dropout, lr;
@@ -30,6 +32,7 @@ static int train(json_t *out, const struct request *r, struct err *e)
 {
 	return bench_train(out,
 	                   &(struct bench_train){ .which = r->preset,
+	                                          .profile = r->profile,
 	                                          .batch = r->batch,
 	                                          .dropout = r->dropout,
 	                                          .lr = r->lr,
@@ -125,16 +128,22 @@ static void print_rows(const char *name, const json_t *list)
 				printf("  %s", json_string_value(v));
 		}
 		printf("\n");
+		if ((v = json_object_get(row, "profile")))
+			bench_profile_print(stdout, json_string_value(json_object_get(row, "config")), v);
 	}
 }
 
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
-	struct request r = { cli_string(c, "preset", NULL), (int)cli_int(c, "batch", 0),
-		                 cli_double(c, "seconds", 10),  cli_double(c, "dropout", -1),
-		                 cli_double(c, "lr", 1e-4),     { cli_string(c, "device", "cpu"), DTYPE_FP32 },
-		                 (int)cli_int(c, "beside", 16) };
+	struct request r = { .preset = cli_string(c, "preset", NULL),
+		                 .profile = cli_flag(c, "profile") > 0,
+		                 .batch = (int)cli_int(c, "batch", 0),
+		                 .seconds = cli_double(c, "seconds", 10),
+		                 .dropout = cli_double(c, "dropout", -1),
+		                 .lr = cli_double(c, "lr", 1e-4),
+		                 .target = { cli_string(c, "device", "cpu"), DTYPE_FP32 },
+		                 .beside = (int)cli_int(c, "beside", 16) };
 	struct run_config settings;
 	config_defaults(&settings);
 	if (config_set_text(&settings, "train.dtype", cli_string(c, "dtype", "fp32"), &e))
@@ -166,7 +175,8 @@ static const struct opt options[] = {
 	{ .name = "preset",
 	  .kind = OPT_STRING,
 	  .arg = "NAME",
-	  .help = "train: configuration a, b, or a preset such as ict-cifar10" },
+	  .help = "train: a, b, quickstart, or a preset such as ict-cifar10" },
+	{ .name = "profile", .kind = OPT_FLAG, .help = "train: where a step's time goes, by part (CPU only)" },
 	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 65536, .help = "images per step" },
 	{ .name = "dropout",
 	  .kind = OPT_DOUBLE,
@@ -206,7 +216,17 @@ const struct cmd cmd_bench = {
 	.help =
 		"Every figure is shown beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix "
 		"product of the same library, of random numbers. Training is timed on random pictures and noise, with the "
-		"preset's dropout, and a step whose loss is not finite ends the measurement (exit 1): it would update nothing. "
+		"preset's dropout, and a step whose loss is not finite ends the measurement (exit 1): it would update "
+		"nothing.\n\n"
+		"--profile adds where a step's time goes on the CPU: products, transforms (of Winograd's convolutions), norms, "
+		"attention, resampling (with concat, slice and shuffle), optimizer, elementwise, batch, waiting (threads with "
+		"nothing to do while others work) and other. A part's seconds are those of all threads divided by their "
+		"number, so that the parts add up to the step. Its floor is the longer of two times: of its counted FLOPs (of "
+		"products and attention) at the rate of the matrix product, and of its counted bytes (each source and each "
+		"result once) at the rate of a copy by all threads, both measured in the same run. What a cache keeps from one "
+		"operation to the next takes less than the floor of memory; and beside other work on the machine the product "
+		"is slowed more than parts are, which leave waiting out. Without --preset: quickstart, a, b, ict-cifar10 and "
+		"ict-imagenet64.\n\n"
 		"ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of "
 		"operation and by shape (every operation is waited for, so the step itself takes longer).",
 	.options = options,
