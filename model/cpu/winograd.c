@@ -5,6 +5,7 @@
 #include "model/cpu/winograd_private.h"
 
 #include "model/base/cpu.h"
+#include "model/base/cpu_clock.h"
 #include "model/base/mem.h"
 
 #include <stdlib.h>
@@ -194,17 +195,31 @@ static struct winograd started(const struct winograd *plan, float *x, float *y, 
 	return p;
 }
 
+/* Products: those of whole blocks of tiles, not of a direct sum, of numbers in a cache. Transforms: what comes from
+ * memory and goes there. */
+static void count_work(const struct winograd *p)
+{
+	double c = (double)p->c, oc = (double)p->oc;
+	cpu_clock_count(CPU_PRODUCTS, 2 * (double)(p->planes * p->tiles) * c * oc, 0);
+	cpu_clock_count(CPU_TRANSFORMS, 0,
+	                sizeof(float) *
+	                    (c * (double)(p->n * p->h * p->w) + oc * (double)(p->n * p->oh * p->ow) + TAPS * c * oc));
+}
+
 void winograd_run(const struct winograd *plan, float *x, float *w, const float *b, float *y, void *scratch)
 {
+	enum cpu_part before = cpu_clock_part(CPU_TRANSFORMS); /* but for the products, around which it is changed */
 	struct winograd p = started(plan, x, y, scratch);
+	count_work(&p);
 	if (p.pass == DNN_BACKWARD_WEIGHTS) {
 		p.dw = w;
 		winograd_run_sum(&p);
-		return;
+	} else {
+		p.weights = w;
+		p.bias = b;
+		winograd_run_product(&p);
 	}
-	p.weights = w;
-	p.bias = b;
-	winograd_run_product(&p);
+	(void)cpu_clock_part(before);
 }
 
 void winograd_run_frozen(const struct winograd *plan, float *x, const float *b, float *y, int64_t step, void *scratch)

@@ -5,6 +5,7 @@
 #include "model/cpu/winograd_private.h"
 
 #include "model/base/cpu.h"
+#include "model/base/cpu_clock.h"
 
 #include <stddef.h>
 
@@ -136,9 +137,11 @@ static void blocks_part(void *ctx, int64_t first, int64_t last)
 		for (int64_t block = blocks * part / p->parts; block < blocks * (part + 1) / p->parts; block++) {
 			int64_t from = block * p->block, count = at_most(p->block, p->tiles - from);
 			transform_tiles(p, v, in_plane, from, count);
+			enum cpu_part before = cpu_clock_part(CPU_PRODUCTS);
 			for (size_t i = 0; i < (size_t)p->planes; i++)
 				p->k->gemm(round_up(count, ROWS), p->oc, p->c, v + i * in_plane, p->c, 1,
 				           p->u + i * plane_of(p->c, p->oc), 0, m + i * out_plane, p->oc, false);
+			(void)cpu_clock_part(before);
 			transform_back(p, m, out_plane, from, count, 0, p->oc);
 		}
 	}
@@ -168,9 +171,11 @@ static void one_panel(const struct winograd *p, const struct transform *t, int64
 		for (int64_t at = 0; at < wide; at += 16)
 			p->k->weights[p->way](t->u + at, u_plane, wide, t->w + i * t->in + (o + at) * t->out, t->in, t->out,
 			                      t->flip, deep);
+		enum cpu_part before = cpu_clock_part(CPU_PRODUCTS);
 		for (size_t plane = 0; plane < (size_t)p->planes; plane++)
 			p->k->gemm(rows, wide, deep, p->shared_at + plane * tiles_plane(p) + i, p->c, 1, t->u + plane * u_plane,
 			           wide, m + plane * m_plane, wide, i > 0);
+		(void)cpu_clock_part(before);
 	}
 	transform_back(p, m, m_plane, 0, p->tiles, o, wide);
 }

@@ -3,6 +3,7 @@
 #include "model/cpu/winograd_private.h"
 
 #include "model/base/cpu.h"
+#include "model/base/cpu_clock.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -65,9 +66,11 @@ static void sum_unit(const struct winograd *p, int64_t unit, float *v, float *su
 			p->k->gradient[p->way](d + t * b.tall, out_plane, (const float *const *)py[here],
 			                       (const float *const *)py[next], b.tall);
 		}
+		enum cpu_part before = cpu_clock_part(CPU_PRODUCTS);
 		for (size_t i = 0; i < (size_t)p->planes; i++)
 			p->k->gemm(b.wide, b.tall, count, v + i * in_plane, 1, b.wide, d + i * out_plane, b.tall, sums + i * to,
 			           b.tall, add);
+		(void)cpu_clock_part(before);
 	}
 	if (!add)
 		memset(sums, 0, sum_floats(p) * sizeof *sums);

@@ -1,6 +1,7 @@
 /* test_op_part.c - a step's cost by part: every op has one, a graph's nodes are counted once each, and the work of
  * products is the graph's where no Winograd convolution computes less. */
 #include "model/cpu/devices.h"
+#include "model/cpu/winograd_private.h"
 #include "model/graph/graph_impl.h"
 #include "model/graph/op_part.h"
 
@@ -86,6 +87,37 @@ Test(op_part, nodes_are_counted_once_each)
 	cr_expect_eq(costs[CPU_PRODUCTS].flops + costs[CPU_ATTENTION].flops, all_flops);
 	graph_free(g);
 	free(params);
+}
+
+/* 6 x 6 outputs in 9 tiles of 2 x 2 by 16 products each, or in 4 of 4 x 4 by 36: 16 * 9 and 36 * 4 products instead of
+ * 36 * 9. The data and weights gradients take as many. */
+Test(op_part, winograd_is_split_into_products_and_transforms)
+{
+	enum { CHANNELS = 32, SIX = 6, WEIGHTS = CHANNELS * CHANNELS * TAPS };
+	struct cpu_cost costs[CPU_PARTS] = { 0 };
+	if (!winograd_kernels())
+		cr_skip_test("this processor has neither AVX2 nor AVX-512");
+	SCOPED(free) float *params = xcalloc((size_t)2 * WEIGHTS, sizeof *params);
+	struct graph *g = graph_new_on(backend_cpu());
+	struct tensor *x = graph_input(g, "x", N, SIX, SIX, CHANNELS),
+				  *w = graph_param(g, "w", STORE_STUDENT, 0, CHANNELS, CHANNELS, 3, 3);
+	x->needs_grad = true;
+	struct tensor *y = graph_conv2d(g, x, w, NULL, 1, 1, 1, false);
+	graph_keep(y);
+	y->grad = graph_scale(g, y, 3);
+	graph_backward(g, y);
+	graph_plan(g);
+	graph_bind(g, STORE_STUDENT, params);
+	graph_bind(g, STORE_GRAD, params + WEIGHTS);
+	cpu_clock_start();
+	graph_run(g);
+	cpu_clock_stop(costs);
+	cr_expect_eq(costs[CPU_PRODUCTS].flops, 3 * 2.0 * N * 144 * CHANNELS * CHANNELS);
+	cr_expect_lt(costs[CPU_PRODUCTS].flops, graph_flops(g));
+	cr_expect_eq(costs[CPU_PRODUCTS].bytes, 0);
+	cr_expect_eq(costs[CPU_TRANSFORMS].bytes, 3.0 * sizeof(float) * (2 * N * SIX * SIX * CHANNELS + WEIGHTS));
+	cr_expect(costs[CPU_PRODUCTS].seconds > 0 && costs[CPU_TRANSFORMS].seconds > 0);
+	graph_free(g);
 }
 
 /* The optimizer and the batch are beside the graph. */
