@@ -373,17 +373,21 @@ static int quickstart(struct run_config *c, struct bench_config *out, struct err
 	return 0;
 }
 
-int bench_train_rate(double *steps_per_s, double seconds, struct err *e)
+int bench_train_rate(double *steps_per_s, const struct bench_rate *what, struct err *e)
 {
 	struct run_config c;
-	struct bench_config b;
 	struct backend *device;
-	if (quickstart(&c, &b, e) || backend_open(&device, "cpu", DTYPE_FP32, e))
+	struct bench_config b = rows[0];
+	config_defaults(&c);
+	b.batch = 16;
+	if ((!what->large && quickstart(&c, &b, e)) || backend_open(&device, "cpu", DTYPE_FP32, e))
 		return -1;
 	struct bench_step t = { .b = device, .lr = c.optim.lr };
 	int steps = 0, rc = set_up(&t, &b, e) || one_step(&t, -1, e) ? -1 : 0;
+	if (!rc && what->ready)
+		rc = what->ready(graph_flops(t.g) / 1e9, e);
 	double loss, start = monotonic_s(), used = 0;
-	while (!rc && (!steps || used < seconds)) {
+	while (!rc && (!steps || used < what->seconds)) {
 		rc = one_step(&t, steps++, e);
 		used = monotonic_s() - start;
 	}

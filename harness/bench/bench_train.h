@@ -31,9 +31,16 @@ struct bench_train {
  * run faster. A step whose loss is not finite is an error: it updates nothing, so its time says nothing. A batch that
  * does not fit is one that names what would. */
 MUST_CHECK int bench_train(json_t *out, const struct bench_train *what, struct err *e);
-/* Steps per second of the network of ablations/quickstart.toml, with data and noise in place, for `seconds` and at
- * least one step: not the median step's but the overall rate, stalls included. */
-MUST_CHECK int bench_train_rate(double *steps_per_s, double seconds, struct err *e);
+/* What bench_train_rate measures. */
+struct bench_rate {
+	bool large;     /* configuration a with 16 pictures, not the network of ablations/quickstart.toml */
+	double seconds; /* for how long, and at least one step */
+	/* Called when all is in place and warm, with the arithmetic of a step; the clock starts when it returns 0. May be
+	 * NULL. */
+	int (*ready)(double gflop, struct err *e);
+};
+/* Steps per second, with data and noise in place: not the median step's but the overall rate, stalls included. */
+MUST_CHECK int bench_train_rate(double *steps_per_s, const struct bench_rate *what, struct err *e);
 /* GFLOP/s of a 2048^3 float matrix product, best of a few. */
 double bench_gemm_ceiling(void);
 /* The same of a device in its precision, over several sizes of random numbers; 0 with an error. */

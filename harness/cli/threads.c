@@ -8,6 +8,7 @@
 #include "model/base/env.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,21 +48,22 @@ void threads_restart(const struct cmds *all, int argc, char **argv)
 
 /* OMP_NUM_THREADS where it is a number; libgomp says itself that it takes no other. "4,2" is for nested parallelism,
  * which we do not use. */
-static bool omp_num_threads(void)
+int threads_of_environment(void)
 {
 	const char *text = set_by_user(ENV_OMP_NUM_THREADS);
-	return text && strtol(text, NULL, 10) > 0;
+	long n = text ? strtol(text, NULL, 10) : 0;
+	return n < 0 ? 0 : n < INT_MAX ? (int)n : INT_MAX;
 }
 
 void threads_settle(void)
 {
-	if (!omp_num_threads())
+	if (!threads_of_environment())
 		cpu_set_threads(host_cpus());
 }
 
 enum threads_why threads_why(const struct cpus *c)
 {
-	if (omp_num_threads())
+	if (threads_of_environment())
 		return THREADS_OMP;
 	if (c->usable < c->affinity)
 		return THREADS_QUOTA;

@@ -28,6 +28,9 @@ void threads_restart(const struct cmds *all, int argc, char **argv);
 /* Without OMP_NUM_THREADS, as many threads as processors may be used: libgomp itself does not know of quotas. */
 void threads_settle(void);
 
+/* OMP_NUM_THREADS where it is a number above 0; else 0. */
+int threads_of_environment(void);
+
 enum threads_why { THREADS_PROCESSORS, THREADS_AFFINITY, THREADS_QUOTA, THREADS_OMP };
 /* What decided on the number of threads: processors online, affinity, quota, or OMP_NUM_THREADS. */
 enum threads_why threads_why(const struct cpus *c);

@@ -7,6 +7,7 @@
 #include "harness/bench/bench_fid.h"
 #include "harness/bench/bench_pictures.h"
 #include "harness/bench/bench_profile.h"
+#include "harness/bench/bench_scaling.h"
 #include "harness/bench/bench_store.h"
 #include "harness/bench/bench_train.h"
 #include "harness/cli/device_option.h"
@@ -67,6 +68,11 @@ static int crowd(json_t *out, const struct request *r, struct err *e)
 	return bench_crowd(out, r->beside, r->seconds, e);
 }
 
+static int scaling(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_scaling(out, r->seconds, e);
+}
+
 static int store(json_t *out, const struct request *r, struct err *e)
 {
 	json_t *all, *row;
@@ -105,6 +111,9 @@ static const struct bench rows[] = {
 	{ .name = "crowd",
 	  .run = crowd,
 	  .text = "training steps/s alone and beside busy processes, by how threads wait, beside the fair share" },
+	{ .name = "scaling",
+	  .run = scaling,
+	  .text = "training steps/s of several cells at once, by cells and threads of each; remembered for `ablate run`" },
 	{ .name = "fid",
 	  .run = fid,
 	  .text = "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm starts with" },
@@ -211,7 +220,7 @@ static const struct opt options[] = {
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "train|features|pictures|store|lpips|crowd|fid|all",
+	.args = "train|features|pictures|store|lpips|crowd|scaling|fid|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help =
 		"Every figure is shown beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix "
@@ -227,6 +236,10 @@ const struct cmd cmd_bench = {
 		"operation to the next takes less than the floor of memory; and beside other work on the machine the product "
 		"is slowed more than parts are, which leave waiting out. Without --preset: quickstart, a, b, ict-cifar10 and "
 		"ict-imagenet64.\n\n"
+		"`bench scaling` is what `ablate run` measures before its first grid, here in full: a small network and "
+		"configuration a, trained by as many processes at once, of as many threads, as make up the processors. "
+		"of_one_job: all together, to one process with all processors; each: one of them, to the same one with the "
+		"machine to itself. It replaces what was remembered (ABLATE_SCALING), so run it on an idle machine.\n\n"
 		"ABLATE_PROFILE=1 adds on stderr where a training step's time goes, by kind of "
 		"operation and by shape (every operation is waited for, so the step itself takes longer).",
 	.options = options,

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
 
+#include "harness/plan/scaling.h"
 #include "harness/record/db.h"
 #include "harness/commands/doctor_next.h"
 #include "harness/slurm/engine_slurm.h"
@@ -130,6 +131,8 @@ static void check_processors(struct report *r)
 	row(r, cpu_threads() > c.usable ? NOTE : GOOD, "threads", "%d: %s%s; `ablate run` shares %d among its --jobs",
 	    cpu_threads(), why[because], cpu_threads() > c.usable ? ", more than can run at once" : "", c.usable);
 	row(r, GOOD, "waiting threads", "%s", threads_waiting(waiting));
+	SCOPED(free) char *scaling = scaling_told();
+	row(r, GOOD, "cells at once", "%s", scaling);
 	r->processors = json_pack("{s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:s}", "online", c.online, "affinity", c.affinity,
 	                          "quota", json_out_real(c.quota), "quota_from",
 	                          json_out_text(*c.quota_from ? c.quota_from : NULL), "usable", c.usable, "threads",

@@ -1,12 +1,15 @@
 /* cmd-plan.c - `ablate plan`: what a grid file would run. */
 #include "harness/commands/plan_open.h"
 #include "harness/commands/place_options.h"
+#include "harness/commands/settle_jobs.h"
+#include "harness/cli/threads_option.h"
 
 #include <stdio.h>
 
 static const struct opt options[] = {
 	PLAN_OPTIONS,
 	PLACE_OPTIONS,
+	THREADS_OPTION("threads of each cell (default: as for `ablate run`)"),
 	{ .name = "freeze",
 	  .kind = OPT_STRING,
 	  .arg = "FILE.plan.json",
@@ -26,7 +29,10 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	if (file)
 		cli_say(c, "frozen to %s", file);
-	return place_plan(&devices, p, c, &e) ? cli_fail(c, &e) : plan_show(c, p);
+	if (place_plan(&devices, p, c, &e))
+		return cli_fail(c, &e);
+	settle_jobs(p, c, &devices, threads_of(c, 0), false);
+	return plan_show(c, p);
 }
 
 const struct cmd cmd_plan = {
@@ -45,7 +51,11 @@ const struct cmd cmd_plan = {
 		"memory: what training takes of the device's, found from the plan of a step without running it. Where a batch "
 		"does not fit at once, --microbatch does: the same samples, noise and dropout in several runs whose gradients "
 		"are added up.\n\n"
-		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, training, state), rows and totals.",
+		"jobs: how many cells run at once on the CPU and with how many threads each, so that the grid is done soonest, "
+		"by what `ablate run` measured of this machine, the cells that are left and the memory. --jobs and --threads "
+		"say otherwise; `ablate bench scaling` measures anew.\n\n"
+		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, training, state), rows, totals and "
+		"jobs.",
 	.options = options,
 	.run = run,
 };

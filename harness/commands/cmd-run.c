@@ -2,6 +2,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/commands/plan_open.h"
 #include "harness/commands/run_command.h"
+#include "harness/commands/settle_jobs.h"
 
 #include <string.h>
 
@@ -22,8 +23,12 @@ static int run(struct cli *c)
 	SCOPED(plan) struct plan *p = NULL;
 	if (plan_open(&p, c, c->args[0], &e))
 		return cli_fail(c, &e);
-	if (cli_flag(c, "dry-run"))
-		return place_plan(&devices, p, c, &e) ? cli_fail(c, &e) : plan_show(c, p);
+	if (cli_flag(c, "dry-run")) {
+		if (place_plan(&devices, p, c, &e))
+			return cli_fail(c, &e);
+		settle_jobs(p, c, &devices, threads_of(c, 0), false);
+		return plan_show(c, p);
+	}
 	SCOPED(free) char *what = xstrfmt("ablate run %s", c->args[0]);
 	return run_command(c, p, what);
 }
@@ -42,6 +47,10 @@ const struct cmd cmd_run = {
 		"step is done. Only a second Ctrl-C, a second or more after the first, aborts: what was done since the last "
 		"checkpoint is lost, as with SIGKILL. The records stay consistent in every case, and output that nobody reads "
 		"stops nothing.\n\n"
+		"On the CPU, cells at once and threads of each are chosen so that the grid is done soonest: by how training "
+		"scales on this machine, which the first run measures (some seconds) and remembers (ABLATE_SCALING), by the "
+		"cells that are left, and by the memory. --jobs or --threads decide instead, and each follows from the other; "
+		"the other's default is then as many as there are processors for. `ablate plan` shows the choice.\n\n"
 		"Records: the database (--db) and, beside it, the folder DB-runs with a journal for each attempt, from which "
 		"`ablate merge --rebuild` rebuilds the database.",
 	.options = options,

@@ -23,7 +23,7 @@
 	  .arg = "N", \
 	  .min = 1, \
 	  .max = 1024, \
-	  .help = "cells at once (default: one per device)" }, \
+	  .help = "cells at once (default: one per GPU; on the CPU as measured)" }, \
 		{ .name = "ranks", \
 		  .kind = OPT_INT, \
 		  .arg = "N", \

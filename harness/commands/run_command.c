@@ -3,6 +3,7 @@
 
 #include "harness/attest/signing_key.h"
 #include "harness/cli/device_option.h"
+#include "harness/commands/settle_jobs.h"
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/record/hidden.h"
@@ -10,6 +11,7 @@
 #include "harness/record/provenance.h"
 #include "harness/run/run_plan.h"
 #include "harness/show/table.h"
+#include "harness/text/json_out.h"
 
 #include "model/base/io.h"
 #include "model/base/progress.h"
@@ -163,7 +165,15 @@ static bool may_say(const struct run_result *r, int fd)
 	return !r->signal || fd_takes_line(fd);
 }
 
-static int report(struct cli *c, const struct run_result *r)
+static json_t *jobs_json(const struct jobs *j)
+{
+	json_t *o = json_pack("{s:i, s:i, s:s}", "jobs", j->jobs, "threads", j->threads, "why", jobs_why_name(j->why));
+	if (j->why == JOBS_MEASURED)
+		(void)json_object_set_new(o, "gain", json_out_real(j->gain));
+	return o;
+}
+
+static int report(struct cli *c, const struct run_result *r, const struct jobs *jobs)
 {
 	int code = run_exit_code(r);
 	SCOPED(free) char *summary = run_summary(r);
@@ -176,6 +186,8 @@ static int report(struct cli *c, const struct run_result *r)
 	if (c->json) {
 		json_t *o = run_result_json(r);
 		(void)json_object_set_new(o, "db", json_string(c->db));
+		if (jobs->why != JOBS_UNKNOWN)
+			(void)json_object_set_new(o, "jobs", jobs_json(jobs));
 		(void)json_object_set_new(o, "exit_code", json_integer(code));
 		(void)cli_print_json(c, o);
 	}
@@ -195,6 +207,20 @@ static void show_tables(const struct cli *c, struct plan *p, const char *what)
 		cli_warn(c, "no table: %s", e.msg);
 	else
 		(void)fwrite(str_text(&text), 1, text.len, stdout);
+}
+
+/* Cells at once and their threads on the CPU, and a line that says so where they were chosen. */
+static void take_jobs(struct run_options *o, struct plan *p, const struct cli *c, const struct engine_devices *devices)
+{
+	SCOPED(str) struct str text = { 0 };
+	settle_jobs(p, c, devices, o->threads, true);
+	if (p->jobs.why == JOBS_UNKNOWN || p->jobs.why == JOBS_OFF)
+		return;
+	o->jobs = p->jobs.jobs;
+	o->threads = p->jobs.threads;
+	jobs_text(&text, &p->jobs);
+	if (p->jobs.why == JOBS_MEASURED)
+		cli_say(c, "%s", str_text(&text));
 }
 
 int run_command(struct cli *c, struct plan *p, const char *what)
@@ -234,6 +260,7 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	if (!o.jobs) /* a cell for each device, and no more than there are */
 		o.jobs = devices.n < set.run.n_cells ? devices.n : set.run.n_cells > 1 ? set.run.n_cells : 1;
 	o.threads = threads_of(c, 0);
+	take_jobs(&o, p, c, &devices);
 	if (strcmp(devices.v[0].name, "cpu") == 0)
 		tell_crowd(c, &o);
 	device_warn(c, "auto");
@@ -247,7 +274,7 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	if (r.attempts && may_say(&r, STDERR_FILENO) && provenance_tree_changed())
 		cli_warn(c,
 		         "the source folder has changed since this program was built; the records name what it was built from");
-	int code = report(c, &r);
+	int code = report(c, &r, &p->jobs);
 	if (!c->json && r.cached + r.done > 0 && may_say(&r, STDOUT_FILENO))
 		show_tables(c, p, what);
 	return code;

@@ -10,7 +10,7 @@
 #include "harness/commands/place_options.h"
 
 #define RUN_OPTIONS \
-	PLACE_OPTIONS, THREADS_OPTION("threads of each cell (default: processors / jobs / ranks)"), \
+	PLACE_OPTIONS, THREADS_OPTION("threads of each cell (default: see --jobs)"), \
 		{ .name = "again", .kind = OPT_FLAG, .help = "also rerun cells that diverged" }, \
 		{ .name = "no-identity", \
 		  .kind = OPT_FLAG, \

@@ -16,6 +16,7 @@
 
 #include "harness/grid/grid.h"
 #include "harness/plan/cell.h"
+#include "harness/plan/jobs.h"
 #include "harness/text/json_writer.h"
 
 enum { PLAN_REASON = 512 }; /* bytes: room for a remedy with a path in it */
@@ -45,6 +46,7 @@ struct plan_arm {
 	const char **needs; /* what the variants and includes that made it need */
 	int n_needs, cap_needs;
 	struct plan_memory memory;
+	double gflop; /* of what a process computes at once in training; 0 = unknown, as memory */
 };
 
 /* One training, of which several cells may be samplings (harness/record/stage.h). */
@@ -79,6 +81,7 @@ struct plan {
 	int n_only;
 	bool disk_known;  /* disk_free is */
 	double disk_free; /* bytes that can be written where the records go */
+	struct jobs jobs; /* cells at once and their threads, where that was chosen; else all is zero */
 	bool recorded;    /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
 };
 
@@ -142,7 +145,8 @@ struct plan_stages plan_stages(const struct plan *p);
  *     rows    [{label, chain, arm}]
  *     totals  rows, arms, cells, cached, pending, blocked, of_another_build (of the cached), shared (arms with several
  *             labels), trainings {all, to_do, at_hand, shared_by (cells)}, samplings, scores, seconds (null = unknown),
- *             disk_bytes, disk_free_bytes? (where the records go) */
+ *             disk_bytes, disk_free_bytes? (where the records go)
+ *     jobs?   jobs, threads (null = not measured yet), why, gain? (measured): on the CPU (jobs.h) */
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a value inside other JSON, without a newline after it. */
 void plan_add_json(struct json_writer *w, const char *name, const struct plan *p);

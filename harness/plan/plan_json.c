@@ -273,6 +273,10 @@ void plan_add_json(struct json_writer *w, const char *name, const struct plan *p
 	EACH(w, "rows", p->n_rows, (json_line(w), add_row(w, p, &p->rows[i_])));
 	json_line(w);
 	add_totals(w, p);
+	if (p->jobs.why != JOBS_UNKNOWN) {
+		json_line(w);
+		jobs_add_json(w, "jobs", &p->jobs);
+	}
 	json_end(w);
 }
 
@@ -463,6 +467,14 @@ static void add_disk(struct str *out, const struct plan *p)
 	str_addc(out, '\n');
 }
 
+static void add_jobs(struct str *out, const struct plan *p)
+{
+	SCOPED(str) struct str s = { 0 };
+	jobs_text(&s, &p->jobs);
+	if (s.len)
+		str_addf(out, "\n%s", str_text(&s));
+}
+
 void plan_text(struct str *out, const struct plan *p)
 {
 	const struct grid *g = p->grid;
@@ -497,6 +509,7 @@ void plan_text(struct str *out, const struct plan *p)
 		str_add(out, "\nnothing to run\n");
 		return;
 	}
+	add_jobs(out, p);
 	str_add(out, "\nestimated time: ");
 	if (t.guessed) {
 		add_duration(out, t.seconds);

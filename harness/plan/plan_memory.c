@@ -85,6 +85,7 @@ static int measure(struct plan *p, int arm, const struct plan_place *place, cons
 	(void)snprintf(a->memory.device, sizeof a->memory.device, "%s", b->name);
 	a->memory.bytes = fit_need(&f);
 	a->memory.limit = f.limit;
+	a->gflop = f.gflop;
 	a->memory.micro = s.micro, a->memory.parts = s.parts, a->memory.largest = largest;
 	if (!fits(&f)) {
 		struct err why = ERR_INIT;
@@ -154,6 +155,7 @@ int plan_memory(struct plan *p, const struct plan_place *place, struct err *e)
 			continue;
 		}
 		arm->memory = p->arms[known[k].arm].memory;
+		arm->gflop = p->arms[known[k].arm].gflop;
 		if (arm->memory.limit > 0 && arm->memory.bytes > arm->memory.limit && why_blocked(p, known[k].arm))
 			block_arm(p, last, why_blocked(p, known[k].arm));
 	}

@@ -74,6 +74,7 @@ int fit_measure(struct fit *out, const struct recipe *r, const struct fit_place 
 		graph_hand_over(g, (struct graph_taker){ 0 });
 	int rc = graph_measure(g, e);
 	f.step = (double)graph_bytes(g);
+	f.gflop = graph_flops(g) / 1e9;
 	graph_free(g);
 	if (rc)
 		return -1;

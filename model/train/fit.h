@@ -20,6 +20,7 @@ MUST_CHECK int split_of(struct split *out, const struct run_config *c, int ranks
 struct fit {
 	double stores; /* weights, moments, averages, gradients; frozen networks; the data set */
 	double step;   /* what a run of the step's graph keeps at once */
+	double gflop;  /* of arithmetic in such a run; no bytes, but known with them */
 	double limit;  /* what the device has to give to each that shares it; 0 = unknown */
 };
 double fit_need(const struct fit *f); /* all that is needed */
