@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A block's tiles take so many floats, at most MAX_BLOCK tiles. MIN_UNITS: as many chunks as make that many units of
- * work, if each has CHUNK tiles. */
-enum { BLOCK_FLOATS = 150000, MAX_BLOCK = 48, MIN_UNITS = 16, CHUNK = 64 };
+/* A block's tiles take so many floats, at most MAX_BLOCK tiles. UNITS: as many chunks as make that many units of work, a
+ * power of two, if each has CHUNK tiles. */
+enum { BLOCK_FLOATS = 150000, MAX_BLOCK = 48, UNITS = 16, CHUNK = 48 };
 
 struct pair {
 	int64_t ic, oc, wide, tall; /* first channels, and how many */
@@ -125,8 +125,10 @@ void winograd_plan_sum(struct winograd *p)
 {
 	p->in_blocks = (p->c + WIDE - 1) / WIDE;
 	p->out_blocks = (p->oc + WIDE - 1) / WIDE;
-	int64_t pairs = p->in_blocks * p->out_blocks, chunks = at_most((MIN_UNITS + pairs - 1) / pairs, p->tiles / CHUNK);
-	p->chunks = chunks > 1 ? chunks : 1;
+	int64_t pairs = p->in_blocks * p->out_blocks;
+	p->chunks = 1;
+	while (2 * p->chunks * pairs <= UNITS && 2 * p->chunks * CHUNK <= p->tiles)
+		p->chunks *= 2;
 	p->block = at_most(BLOCK_FLOATS / (p->planes * (at_most(WIDE, p->c) + at_most(WIDE, p->oc))), MAX_BLOCK);
 	p->each = block_floats(p) + (p->chunks == 1 ? sum_floats(p) : 0);
 	p->shared = p->chunks == 1 ? 0 : (size_t)(pairs * p->chunks) * sum_floats(p);
