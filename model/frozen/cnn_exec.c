@@ -1,6 +1,6 @@
 /* cnn_exec.c - the CPU back end of cnn.h, opening: primitives, packed weights, the memory plan. Convolutions are for
- * one picture on one thread, NHWC, sums in float: F(2x2,3x3) where it fits (winograd.h: no less accurate than a direct
- * sum), else oneDNN's direct one. */
+ * one picture on one thread, NHWC, sums in float: Winograd's ways where they fit (winograd.h; of squares F(2x2,3x3), no
+ * less accurate than a direct sum), else oneDNN's direct one. */
 #include "model/frozen/cnn_private.h"
 
 #include <omp.h>
