@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A block's tiles take so many floats, at most MAX_BLOCK tiles. UNITS: as many chunks, a power of two, as make that many
- * units of work, if each has CHUNK tiles. */
+/* A block's tiles take so many floats, at most MAX_BLOCK tiles. UNITS: as many chunks, a power of two, as make that
+ * many units of work, if each has CHUNK tiles. */
 enum { BLOCK_FLOATS = 150000, MAX_BLOCK = 48, UNITS = 16, CHUNK = 48 };
 
 struct pair {
