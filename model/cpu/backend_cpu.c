@@ -1,5 +1,6 @@
 /* backend_cpu.c - the CPU as a back end: memory is the host's, nodes run by their ops' rows. See backend.h. */
 #include "model/cpu/devices.h"
+#include "model/cpu/winograd.h"
 
 #include "model/base/mem.h"
 #include "model/base/rng.h"
@@ -170,8 +171,9 @@ static int check(struct backend *b, struct err *e)
 
 static void facts(struct backend *b, struct backend_facts *out)
 {
-	(void)b;
-	*out = (struct backend_facts){ .device = "cpu", .math = "fp32" };
+	*out = (struct backend_facts){ .device = "cpu" };
+	(void)snprintf(out->math, sizeof out->math, "%s",
+	               b->dtype == DTYPE_BF16 ? "products of bf16 summed in fp32 (avx512_bf16), all else in fp32" : "fp32");
 	out->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
@@ -196,4 +198,10 @@ struct backend *backend_cpu(void)
 {
 	static struct backend cpu = { .ops = &ops, .name = "cpu", .dtype = DTYPE_FP32 };
 	return &cpu;
+}
+
+struct backend *backend_cpu_bf16(void)
+{
+	static struct backend cpu = { .ops = &ops, .name = "cpu", .dtype = DTYPE_BF16 };
+	return winograd_has_bf16() ? &cpu : NULL;
 }

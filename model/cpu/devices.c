@@ -128,12 +128,13 @@ int backend_open(struct backend **out, const char *device, enum dtype_kind dtype
 	if (backend_name(name, device ? device : "cpu", e))
 		return -1;
 	if (strcmp(name, "cpu") == 0) {
-		if (dtype != DTYPE_FP32)
-			return err_code(e, EXIT_USAGE,
-			                "train.dtype = \"%s\": the cpu trains in fp32 only; ask for a CUDA device, or for \"fp32\"",
-			                dtype_name(dtype));
-		*out = backend_cpu();
-		return 0;
+		*out = dtype == DTYPE_FP32 ? backend_cpu() : dtype == DTYPE_BF16 ? backend_cpu_bf16() : NULL;
+		if (*out)
+			return 0;
+		return err_code(e, EXIT_USAGE, "train.dtype = \"%s\": %s; ask for \"fp32\", or for a CUDA device",
+		                dtype_name(dtype),
+		                dtype == DTYPE_BF16 ? "this processor has no products of bf16 (AVX512_BF16)"
+		                                    : "no cpu has that; it trains in fp32 or bf16");
 	}
 	if (plugin(&p, e) || p->open(out, cuda_number(name), dtype, e))
 		return -1;

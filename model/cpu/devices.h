@@ -8,8 +8,12 @@
 
 #include "model/graph/backend.h"
 
-/* The one CPU back end; never freed. */
+/* The CPU, never freed: in fp32, and with convolutions' products of bf16, where the processor has them (else NULL).
+ * The latter rounds what the products of convolutions take, pixels and weights transformed for Winograd's, to bf16, and
+ * sums them in floats; everything that is stored stays float. Layers whose channels are no multiple of 16, products of
+ * vectors and attention's are in fp32. */
 struct backend *backend_cpu(void);
+struct backend *backend_cpu_bf16(void);
 /* Opens a device by name for matrix products in `dtype`. NULL = "cpu". EXIT_USAGE for a name that is not a device,
  * for a device that does not exist, and for a dtype that it does not have. */
 MUST_CHECK int backend_open(struct backend **out, const char *device, enum dtype_kind dtype, struct err *e);

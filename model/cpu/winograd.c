@@ -15,15 +15,19 @@ enum { MIN_TILES = 4, MIN_FROZEN_PIXELS = 64 };
 
 /* ---- plans ----------------------------------------------------------------------------------- */
 
-static bool fits(const struct dnn_shape *s)
+static bool fits(const struct dnn_shape *s, const struct kernels *k)
 {
-	return s->stride == 1 && s->pad_h < s->kh && s->pad_w < s->kw && s->ic % 16 == 0 && s->oc % 16 == 0 &&
-	       winograd_kernels();
+	return k && s->stride == 1 && s->pad_h < s->kh && s->pad_w < s->kw && s->ic % 16 == 0 && s->oc % 16 == 0;
 }
 
 static int64_t tiles_of(int64_t n, int64_t h, int64_t w, int64_t step)
 {
 	return n * (round_up(h, step) / step) * (round_up(w, step) / step);
+}
+
+bool winograd_has_bf16(void)
+{
+	return winograd_kernels_bf16() != NULL;
 }
 
 static enum winograd_choice allowed;
@@ -41,11 +45,12 @@ static enum way square_of(int64_t h, int64_t w)
 	return large < small && allowed == WINOGRAD_EITHER ? SQUARE4 : SQUARE2;
 }
 
-static struct winograd *plan(const struct dnn_shape *s, enum dnn_pass pass, bool relu, enum way way, bool frozen)
+static struct winograd *plan(const struct dnn_shape *s, enum dnn_pass pass, const struct kernels *k, bool relu,
+                             enum way way, bool frozen)
 {
 	int64_t step = winograd_ways[way].step;
 	struct winograd *p = xcalloc(1, sizeof *p);
-	*p = (struct winograd){ .k = winograd_kernels(),
+	*p = (struct winograd){ .k = k,
 		                    .pass = pass,
 		                    .way = way,
 		                    .planes = winograd_ways[way].planes,
@@ -80,14 +85,16 @@ static struct winograd *plan(const struct dnn_shape *s, enum dnn_pass pass, bool
 	return p;
 }
 
-struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, bool relu)
+struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, bool relu, bool bf16)
 {
-	if (s->kh != 3 || s->kw != 3 || !fits(s) || allowed == WINOGRAD_NONE)
+	const struct kernels *k = bf16 ? winograd_kernels_bf16() : winograd_kernels();
+	bool point = bf16 && s->kh == 1 && s->kw == 1;
+	if ((!point && (s->kh != 3 || s->kw != 3)) || !fits(s, k) || allowed == WINOGRAD_NONE)
 		return NULL;
 	bool data = pass == DNN_BACKWARD_DATA;
 	int64_t h = data ? s->h : s->oh, w = data ? s->w : s->ow;
-	enum way way = square_of(h, w);
-	return tiles_of(s->n, h, w, winograd_ways[way].step) >= MIN_TILES ? plan(s, pass, relu, way, false) : NULL;
+	enum way way = point ? POINT : square_of(h, w);
+	return tiles_of(s->n, h, w, winograd_ways[way].step) >= MIN_TILES ? plan(s, pass, k, relu, way, false) : NULL;
 }
 
 static enum way frozen_way(const struct dnn_shape *s)
@@ -102,9 +109,10 @@ static enum way frozen_way(const struct dnn_shape *s)
 struct winograd *winograd_new_frozen(const struct dnn_shape *s, enum dnn_pass pass, bool relu, const float *w)
 {
 	enum way way = frozen_way(s);
-	if (way == WAYS || !fits(s) || s->n * s->oh * s->ow < MIN_FROZEN_PIXELS)
+	const struct kernels *k = winograd_kernels();
+	if (way == WAYS || !fits(s, k) || s->n * s->oh * s->ow < MIN_FROZEN_PIXELS)
 		return NULL;
-	struct winograd *p = plan(s, pass, relu, way, true);
+	struct winograd *p = plan(s, pass, k, relu, way, true);
 	p->frozen = xaligned((size_t)p->planes * plane_of(p->c, p->oc) * sizeof *p->frozen);
 	p->shared = 0;
 	winograd_transform(p, w, p->frozen);
@@ -145,8 +153,8 @@ static void count_work(const struct winograd *p)
 	double c = (double)p->c, oc = (double)p->oc;
 	cpu_clock_count(CPU_PRODUCTS, 2 * (double)(p->planes * p->tiles) * c * oc, 0);
 	cpu_clock_count(CPU_TRANSFORMS, 0,
-	                sizeof(float) *
-	                    (c * (double)(p->n * p->h * p->w) + oc * (double)(p->n * p->oh * p->ow) + TAPS * c * oc));
+	                sizeof(float) * (c * (double)(p->n * p->h * p->w) + oc * (double)(p->n * p->oh * p->ow) +
+	                                 (double)winograd_ways[p->way].taps * c * oc));
 }
 
 void winograd_run(const struct winograd *plan, float *x, float *w, const float *b, float *y, void *scratch)

@@ -15,7 +15,9 @@ struct winograd;
 
 /* NULL where a shape cannot be computed this way, or this processor cannot (it takes AVX2 or AVX-512) or its size makes
  * it not worth it. */
-struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, bool relu);
+struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, bool relu, bool bf16);
+/* Has this processor products of bf16 (AVX512_BF16)? */
+bool winograd_has_bf16(void);
 void winograd_free(struct winograd *p);
 size_t winograd_scratch(const struct winograd *p); /* bytes, 64-aligned, needed by every run */
 /* As dnn_conv_run, but that the weights gradient leaves b alone. */

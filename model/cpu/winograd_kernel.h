@@ -1,6 +1,6 @@
 /* winograd_kernel.h - the inner loops of Winograd's convolutions, written once on vectors of LANES floats and included
  * once per instruction set (TARGET, and NAME() for unique names) by winograd_kernels.c: the product, and the transforms
- * of each way (the squares' in winograd_square.h, the lines' here). Registers: an R x NV block of the product stays in
+ * of each way (the squares' and the point's in winograd_square.h, the lines' here). A word holds PAIR numbers. Registers: an R x NV block of the product stays in
  * them, so NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with AVX2. */
 
 typedef float NAME(vec) __attribute__((vector_size(4 * LANES)));
@@ -11,6 +11,32 @@ typedef int NAME(bits) __attribute__((vector_size(4 * LANES)));
 #define BITS    NAME(bits)
 #define AT(p)   (*(NAME(loose) *)(p))
 #define READ(p) ((VEC) * (const NAME(loose) *)(p))
+
+/* sum + s w, of numbers that a word holds, for each lane; put() writes channels [i, i + LANES) at out. */
+#if PAIR == 1
+#define ADD_PRODUCT(sum, s, w) ((sum) + (s) * (w))
+
+TARGET ALWAYS_INLINE void NAME(put)(const enum half half, float *out, int64_t i, VEC v)
+{
+	(void)half;
+	AT(out + i) = v;
+}
+#else
+#define ADD_PRODUCT(sum, s, w) ((VEC)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)_mm512_set1_ps(s), (__m512bh)(w)))
+
+TARGET ALWAYS_INLINE void NAME(put)(const enum half half, float *out, int64_t i, VEC v)
+{
+	__m256i bits = (__m256i)_mm512_cvtneps_pbh((__m512)v);
+	if (half == BOTH_HALVES) {
+		_mm256_storeu_si256((__m256i_u *)(out + i / 2), bits);
+		return;
+	}
+	__m512i words = _mm512_cvtepu16_epi32(bits);
+	if (half == UPPER_HALF)
+		words = _mm512_or_si512(_mm512_slli_epi32(words, 16), _mm512_loadu_si512(out + i));
+	_mm512_storeu_si512(out + i, words);
+}
+#endif
 
 /* c (R x NV vectors) = or += a (R x k, element [r][i] at a[r * row + i * step]) times b (k x NV vectors, rows ldb
  * apart). */
@@ -33,7 +59,7 @@ TARGET ALWAYS_INLINE void NAME(block)(const int R, const int NV, int64_t k, cons
 			float s = a[r * row + i * step];
 #pragma GCC unroll 4
 			for (int v = 0; v < NV; v++)
-				sum[r][v] += s * w[v];
+				sum[r][v] = ADD_PRODUCT(sum[r][v], s, w[v]);
 		}
 	}
 #pragma GCC unroll 6
@@ -85,20 +111,20 @@ TARGET ALWAYS_INLINE void NAME(line3)(float *out, size_t plane, VEC d0, VEC d1, 
 	AT(out + 3 * plane) = d1 - d3;
 }
 
-TARGET static void NAME(line3_input)(float *out, size_t plane, const float *const *px, const float *const *next,
-                                     int64_t c)
+TARGET static void NAME(line3_input)(enum half half, float *out, size_t plane, const float *const *px,
+                                     const float *const *next, int64_t c)
 {
-	(void)next;
+	(void)half, (void)next;
 	for (int64_t i = 0; i < c; i += LANES)
 		NAME(line3)(out + i, plane, READ(px[0] + i), READ(px[1] + i), READ(px[2] + i), READ(px[3] + i));
 }
 
 /* Seven taps are four, by F(2,4) at the points 0, 1, -1, 2 and infinity, and three, by F(2,3), each over its part of 8
  * pixels. */
-TARGET static void NAME(line7_input)(float *out, size_t plane, const float *const *px, const float *const *next,
-                                     int64_t c)
+TARGET static void NAME(line7_input)(enum half half, float *out, size_t plane, const float *const *px,
+                                     const float *const *next, int64_t c)
 {
-	(void)next;
+	(void)half, (void)next;
 	for (int64_t i = 0; i < c; i += LANES) {
 		VEC d0 = READ(px[0] + i), d1 = READ(px[1] + i), d2 = READ(px[2] + i), d3 = READ(px[3] + i),
 			d4 = READ(px[4] + i);
@@ -150,12 +176,13 @@ TARGET static void NAME(line7_output)(float *const *y, const float *m, size_t pl
 }
 
 static const struct kernels NAME(kernels) = {
+	.pair = PAIR,
 	.gemm = NAME(gemm),
-	.input = { NAME(input2), NAME(input4), NAME(line7_input), NAME(line3_input) },
-	.output = { NAME(output2), NAME(output4), NAME(line7_output), NAME(line3_output) },
-	.gradient = { NAME(gradient2), NAME(gradient4) },
-	.weights = { NAME(weights2), NAME(weights4) },
-	.taps = { NAME(taps2), NAME(taps4) },
+	.input = { NAME(input2), NAME(input4), NAME(input1), NAME(line7_input), NAME(line3_input) },
+	.output = { NAME(output2), NAME(output4), NAME(output1), NAME(line7_output), NAME(line3_output) },
+	.gradient = { NAME(gradient2), NAME(gradient4), NAME(input1) },
+	.weights = { NAME(weights2), NAME(weights4), NAME(weights1) },
+	.taps = { NAME(taps2), NAME(taps4), NAME(taps1) },
 };
 
 #undef VEC
@@ -166,3 +193,5 @@ static const struct kernels NAME(kernels) = {
 #undef TARGET
 #undef LANES
 #undef NV_MAX
+#undef PAIR
+#undef ADD_PRODUCT

@@ -5,8 +5,14 @@
 
 #include "model/cpu/winograd.h"
 
-/* How a tile is computed: 3x3 taps to 2x2 or 4x4 outputs, or a line of 7 or 3 taps to 2. */
-enum way { SQUARE2, SQUARE4, LINE7, LINE3, WAYS, SQUARES = LINE7 };
+/* How a tile is computed: 3x3 taps to 2x2 or 4x4 outputs, one tap to one output, or a line of 7 or 3 taps to 2. Lines
+ * are of frozen weights only. */
+enum way { SQUARE2, SQUARE4, POINT, LINE7, LINE3, WAYS, TRAINED = LINE7 };
+
+/* How a transform writes its numbers where planes hold words of two bf16: as they come, two channels a word, or one
+ * channel a word, in its lower half or, besides what is there, in its upper one. Planes of floats take them as they
+ * come. */
+enum half { BOTH_HALVES, LOWER_HALF, UPPER_HALF };
 
 /* taps, products per channel of a tile (planes), and outputs along an axis that has taps (step). */
 struct way_row {
@@ -15,27 +21,31 @@ struct way_row {
 extern const struct way_row winograd_ways[WAYS];
 
 enum {
-	TAPS = 9,
 	WIDE = 64, /* channels of a panel of weights, and of a block of the weights gradient */
 	SKEW = 16, /* planes are not a power of two apart: they would compete for one set of the cache */
 	MOST_INPUTS = 36,
 	MOST_OUTPUTS = 16,
 };
 
-/* The inner loops, by winograd_kernel.h. `plane`: floats from one plane of a tile to the next; `px`, `y`: a tile's
- * pixels, row by row. */
+/* The inner loops, by winograd_kernel.h. `plane`: words from one plane of a tile to the next; `px`, `y`: a tile's
+ * pixels, row by row. A word is a float, or a pair of bf16 that follow each other along the sum of the product: `pair`
+ * numbers, the first in the lower half. `k` and what is in a and b count words. */
 struct kernels {
+	int64_t pair;
 	void (*gemm)(int64_t m, int64_t n, int64_t k, const float *a, int64_t row, int64_t step, const float *b,
 	             int64_t ldb, float *c, int64_t ldc, bool add);
-	void (*input[WAYS])(float *out, size_t plane, const float *const *px, const float *const *next, int64_t c);
+	void (*input[WAYS])(enum half half, float *out, size_t plane, const float *const *px, const float *const *next,
+	                    int64_t c);
 	void (*output[WAYS])(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c);
-	void (*gradient[SQUARES])(float *out, size_t plane, const float *const *px, const float *const *next, int64_t c);
-	void (*weights[SQUARES])(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out, bool flip,
+	void (*gradient[TRAINED])(enum half half, float *out, size_t plane, const float *const *px,
+	                          const float *const *next, int64_t c);
+	void (*weights[TRAINED])(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out, bool flip,
 	                         int64_t n);
-	void (*taps[SQUARES])(float *dw, int64_t out, const float *s, size_t plane, int64_t n);
+	void (*taps[TRAINED])(float *dw, int64_t out, const float *s, size_t plane, int64_t n);
 };
-/* NULL: this processor has neither AVX2 nor AVX-512. */
+/* NULL: this processor has neither AVX2 nor AVX-512, or, of those on words of bf16, no products of them. */
 const struct kernels *winograd_kernels(void);
+const struct kernels *winograd_kernels_bf16(void);
 
 /* One pass: a grid of tiles over an output of oh x ow, from an input whose row 0 is tile row 0 minus pad. */
 struct winograd {
@@ -46,9 +56,10 @@ struct winograd {
 	int64_t planes, in_h, in_w, step_h, step_w; /* a tile: products per channel, input pixels, outputs made */
 	int64_t block;                              /* tiles that go together */
 	bool by_panels;                             /* few tiles: see winograd_product.c */
-	int64_t in_blocks, out_blocks, chunks;      /* of the weights gradient: WIDE channels each way, and runs of tiles */
-	size_t zeros, shared,
-		each; /* floats of scratch: a row of zeros, transformed weights or sums, then each part's own */
+	/* of the weights gradient: WIDE channels each way; runs of tiles; are all tiles one block? */
+	int64_t in_blocks, out_blocks, chunks;
+	bool whole;
+	size_t zeros, shared, each; /* words of scratch: a row of zeros, transformed weights or sums, each part's own */
 	bool relu;
 	float *frozen; /* transformed weights that never change, or NULL */
 	/* of one run */
@@ -65,6 +76,12 @@ static inline int64_t round_up(int64_t n, int64_t to)
 static inline int64_t at_most(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* Words that n numbers along a product's sum take; n is even, or the last word's upper half is 0. */
+static inline int64_t words(const struct winograd *p, int64_t n)
+{
+	return (n + p->k->pair - 1) / p->k->pair;
 }
 
 static inline size_t plane_of(int64_t rows, int64_t c)

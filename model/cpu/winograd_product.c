@@ -9,14 +9,14 @@
 
 #include <stddef.h>
 
-/* ROWS: tiles that a product takes at once. BLOCK_FLOATS: what a block of tiles may take of the second-level cache.
+/* ROWS: tiles that a product takes at once. BLOCK_WORDS: what a block of tiles may take of the second-level cache.
  * PANEL_TILES: up to so many tiles go by panels, of PANEL outputs and DEPTH inputs at a time, if they have more than
  * PANEL_WEIGHTS transformed weights. */
 enum {
 	ROWS = 6,
 	MIN_BLOCK = 12,
 	MAX_BLOCK = 48,
-	BLOCK_FLOATS = 200000,
+	BLOCK_WORDS = 200000,
 	PANEL_TILES = 96,
 	PANEL_WEIGHTS = 300000,
 	PANEL = 32,
@@ -49,7 +49,7 @@ static int64_t panel_width(const struct winograd *p, int64_t o)
 
 static int64_t panel_at(const struct winograd *p, int64_t o)
 {
-	return o / WIDE * WIDE * p->c + o % WIDE;
+	return o / WIDE * WIDE * words(p, p->c) + o % WIDE;
 }
 
 static void transform_range(void *ctx, int64_t first, int64_t last)
@@ -57,8 +57,8 @@ static void transform_range(void *ctx, int64_t first, int64_t last)
 	struct transform *t = ctx;
 	const struct winograd *p = t->p;
 	for (int64_t o = first * 16; o < last * 16; o += 16)
-		p->k->weights[p->way](t->u + panel_at(p, o), plane_of(p->c, p->oc), panel_width(p, o), t->w + o * t->out, t->in,
-		                      t->out, t->flip, p->c);
+		p->k->weights[p->way](t->u + panel_at(p, o), plane_of(words(p, p->c), p->oc), panel_width(p, o),
+		                      t->w + o * t->out, t->in, t->out, t->flip, p->c);
 }
 
 /* The same of a line, in double: made once per network. `g` maps taps to planes (winograd_kernel.h's line7 and
@@ -93,7 +93,7 @@ static void transform_line(const struct transform *t, int64_t taps, int64_t plan
 void winograd_transform(const struct winograd *p, const float *w, float *u)
 {
 	struct transform t = transform_of(p, w, u);
-	if (p->way < SQUARES)
+	if (p->way < TRAINED)
 		transform_range(&t, 0, p->oc / 16);
 	else
 		transform_line(&t, winograd_ways[p->way].taps, p->planes);
@@ -111,7 +111,7 @@ static void transform_tiles(const struct winograd *p, float *v, size_t plane, in
 	for (int64_t t = 0; t < round_up(count, ROWS); t++) {
 		winograd_advance(p, &at);
 		winograd_inputs(p, &at, 0, px[(t + 1) % 2]);
-		p->k->input[p->way](v + t * p->c, plane, px[t % 2], px[(t + 1) % 2], p->c);
+		p->k->input[p->way](BOTH_HALVES, v + t * words(p, p->c), plane, px[t % 2], px[(t + 1) % 2], p->c);
 	}
 }
 
@@ -130,7 +130,8 @@ static void transform_back(const struct winograd *p, const float *m, size_t plan
 static void blocks_part(void *ctx, int64_t first, int64_t last)
 {
 	struct winograd *p = ctx;
-	size_t in_plane = plane_of(p->block, p->c), out_plane = plane_of(p->block, p->oc);
+	int64_t deep = words(p, p->c);
+	size_t in_plane = plane_of(p->block, deep), out_plane = plane_of(p->block, p->oc);
 	int64_t blocks = (p->tiles + p->block - 1) / p->block;
 	for (int64_t part = first; part < last; part++) {
 		float *v = p->scratch + (size_t)part * p->each, *m = v + (size_t)p->planes * in_plane;
@@ -139,8 +140,8 @@ static void blocks_part(void *ctx, int64_t first, int64_t last)
 			transform_tiles(p, v, in_plane, from, count);
 			enum cpu_part before = cpu_clock_part(CPU_PRODUCTS);
 			for (size_t i = 0; i < (size_t)p->planes; i++)
-				p->k->gemm(round_up(count, ROWS), p->oc, p->c, v + i * in_plane, p->c, 1,
-				           p->u + i * plane_of(p->c, p->oc), 0, m + i * out_plane, p->oc, false);
+				p->k->gemm(round_up(count, ROWS), p->oc, deep, v + i * in_plane, deep, 1,
+				           p->u + i * plane_of(deep, p->oc), 0, m + i * out_plane, p->oc, false);
 			(void)cpu_clock_part(before);
 			transform_back(p, m, out_plane, from, count, 0, p->oc);
 		}
@@ -151,14 +152,14 @@ static void blocks_part(void *ctx, int64_t first, int64_t last)
 
 static size_t tiles_plane(const struct winograd *p)
 {
-	return plane_of(round_up(p->tiles, ROWS), p->c);
+	return plane_of(round_up(p->tiles, ROWS), words(p, p->c));
 }
 
 static void tiles_range(void *ctx, int64_t first, int64_t last)
 {
 	struct winograd *p = ctx;
 	int64_t from = first * ROWS, end = at_most(last * ROWS, p->tiles);
-	transform_tiles(p, p->shared_at + from * p->c, tiles_plane(p), from, end - from);
+	transform_tiles(p, p->shared_at + from * words(p, p->c), tiles_plane(p), from, end - from);
 }
 
 static void one_panel(const struct winograd *p, const struct transform *t, int64_t o, int64_t wide)
@@ -173,8 +174,8 @@ static void one_panel(const struct winograd *p, const struct transform *t, int64
 			                      t->flip, deep);
 		enum cpu_part before = cpu_clock_part(CPU_PRODUCTS);
 		for (size_t plane = 0; plane < (size_t)p->planes; plane++)
-			p->k->gemm(rows, wide, deep, p->shared_at + plane * tiles_plane(p) + i, p->c, 1, t->u + plane * u_plane,
-			           wide, m + plane * m_plane, wide, i > 0);
+			p->k->gemm(rows, wide, words(p, deep), p->shared_at + plane * tiles_plane(p) + words(p, i), words(p, p->c),
+			           1, t->u + plane * u_plane, wide, m + plane * m_plane, wide, i > 0);
 		(void)cpu_clock_part(before);
 	}
 	transform_back(p, m, m_plane, 0, p->tiles, o, wide);
@@ -195,7 +196,7 @@ static void panels_part(void *ctx, int64_t first, int64_t last)
 
 void winograd_plan_product(struct winograd *p, bool frozen)
 {
-	int64_t fit = BLOCK_FLOATS / (p->planes * (p->c + p->oc)) / ROWS * ROWS;
+	int64_t fit = BLOCK_WORDS / (p->planes * (words(p, p->c) + p->oc)) / ROWS * ROWS;
 	int64_t each = round_up((p->tiles + p->parts - 1) / p->parts, ROWS); /* no thread without a block */
 	p->block = at_most(fit < MIN_BLOCK ? MIN_BLOCK : at_most(fit, MAX_BLOCK), each);
 	p->by_panels = !frozen && p->tiles <= PANEL_TILES && p->planes * p->c * p->oc > PANEL_WEIGHTS;
@@ -203,8 +204,8 @@ void winograd_plan_product(struct winograd *p, bool frozen)
 		p->shared = (size_t)p->planes * tiles_plane(p);
 		p->each = (size_t)p->planes * (plane_of(DEPTH, PANEL) + plane_of(round_up(p->tiles, ROWS), PANEL));
 	} else {
-		p->shared = (size_t)p->planes * plane_of(p->c, p->oc);
-		p->each = (size_t)p->planes * (plane_of(p->block, p->c) + plane_of(p->block, p->oc));
+		p->shared = (size_t)p->planes * plane_of(words(p, p->c), p->oc);
+		p->each = (size_t)p->planes * (plane_of(p->block, words(p, p->c)) + plane_of(p->block, p->oc));
 	}
 }
 

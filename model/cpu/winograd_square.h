@@ -11,6 +11,11 @@
 /* A transform along a line: so many vectors `from` become so many `to`. */
 #define LINE(name) TARGET ALWAYS_INLINE void NAME(name)(VEC * to, const VEC *from)
 
+LINE(line1) /* of one tap: nothing to do */
+{
+	to[0] = from[0];
+}
+
 LINE(input_line2)
 {
 	to[0] = from[0] - from[2];
@@ -139,9 +144,9 @@ TARGET ALWAYS_INLINE void NAME(both)(void (*line)(VEC *to, const VEC *from), con
 
 /* out[k] (`plane` floats apart), k < planes^2 = the transform of the pixels^2 pixels at px, for c channels. The pixels
  * of the next tile, but for `shared` columns that this one reads too, are asked for on the way: they come from far. */
-TARGET ALWAYS_INLINE void NAME(to_planes)(void (*line)(VEC *to, const VEC *from), const int planes, const int pixels,
-                                          const int shared, float *out, size_t plane, const float *const *px,
-                                          const float *const *next, int64_t c)
+TARGET ALWAYS_INLINE void NAME(written)(const enum half half, void (*line)(VEC *to, const VEC *from), const int planes,
+                                        const int pixels, const int shared, float *out, size_t plane,
+                                        const float *const *px, const float *const *next, int64_t c)
 {
 	for (int64_t i = 0; i < c; i += LANES) {
 		VEC from[36], to[36];
@@ -154,32 +159,52 @@ TARGET ALWAYS_INLINE void NAME(to_planes)(void (*line)(VEC *to, const VEC *from)
 		NAME(both)(line, planes, pixels, to, from);
 #pragma GCC unroll 36
 		for (int k = 0; k < planes * planes; k++)
-			AT(out + (size_t)k * plane + i) = to[k];
+			NAME(put)(half, out + (size_t)k * plane, i, to[k]);
 	}
 }
 
-/* B^T d B of the pixels at px. */
-TARGET static void NAME(input2)(float *out, size_t plane, const float *const *px, const float *const *next, int64_t c)
+TARGET ALWAYS_INLINE void NAME(to_planes)(enum half half, void (*line)(VEC *to, const VEC *from), const int planes,
+                                          const int pixels, const int shared, float *out, size_t plane,
+                                          const float *const *px, const float *const *next, int64_t c)
 {
-	NAME(to_planes)(NAME(input_line2), 4, 4, 2, out, plane, px, next, c);
+	if (PAIR == 1 || half == BOTH_HALVES)
+		NAME(written)(BOTH_HALVES, line, planes, pixels, shared, out, plane, px, next, c);
+	else if (half == LOWER_HALF)
+		NAME(written)(LOWER_HALF, line, planes, pixels, shared, out, plane, px, next, c);
+	else
+		NAME(written)(UPPER_HALF, line, planes, pixels, shared, out, plane, px, next, c);
 }
 
-TARGET static void NAME(input4)(float *out, size_t plane, const float *const *px, const float *const *next, int64_t c)
+/* B^T d B of the pixels at px. */
+TARGET static void NAME(input2)(enum half half, float *out, size_t plane, const float *const *px,
+                                const float *const *next, int64_t c)
 {
-	NAME(to_planes)(NAME(input_line4), 6, 6, 2, out, plane, px, next, c);
+	NAME(to_planes)(half, NAME(input_line2), 4, 4, 2, out, plane, px, next, c);
+}
+
+TARGET static void NAME(input4)(enum half half, float *out, size_t plane, const float *const *px,
+                                const float *const *next, int64_t c)
+{
+	NAME(to_planes)(half, NAME(input_line4), 6, 6, 2, out, plane, px, next, c);
+}
+
+TARGET static void NAME(input1)(enum half half, float *out, size_t plane, const float *const *px,
+                                const float *const *next, int64_t c)
+{
+	NAME(to_planes)(half, NAME(line1), 1, 1, 0, out, plane, px, next, c);
 }
 
 /* A dy A^T of the pixels at px. */
-TARGET static void NAME(gradient2)(float *out, size_t plane, const float *const *px, const float *const *next,
-                                   int64_t c)
+TARGET static void NAME(gradient2)(enum half half, float *out, size_t plane, const float *const *px,
+                                   const float *const *next, int64_t c)
 {
-	NAME(to_planes)(NAME(gradient_line2), 4, 2, 0, out, plane, px, next, c);
+	NAME(to_planes)(half, NAME(gradient_line2), 4, 2, 0, out, plane, px, next, c);
 }
 
-TARGET static void NAME(gradient4)(float *out, size_t plane, const float *const *px, const float *const *next,
-                                   int64_t c)
+TARGET static void NAME(gradient4)(enum half half, float *out, size_t plane, const float *const *px,
+                                   const float *const *next, int64_t c)
 {
-	NAME(to_planes)(NAME(gradient_line4), 6, 4, 0, out, plane, px, next, c);
+	NAME(to_planes)(half, NAME(gradient_line4), 6, 4, 0, out, plane, px, next, c);
 }
 
 /* y (pixels that lie outside are NULL) = A^T m A, plus bias. */
@@ -213,6 +238,11 @@ TARGET static void NAME(output2)(float *const *y, const float *m, size_t plane, 
 TARGET static void NAME(output4)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
 {
 	NAME(from_planes)(NAME(output_line4), 4, 6, y, m, plane, bias, relu, c);
+}
+
+TARGET static void NAME(output1)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
+{
+	NAME(from_planes)(NAME(line1), 1, 1, y, m, plane, bias, relu, c);
 }
 
 /* ---- weights --------------------------------------------------------------------------------- */
@@ -267,23 +297,25 @@ TARGET ALWAYS_INLINE void NAME(gather_taps)(VEC *taps, const float *w, int64_t o
 }
 
 /* u[k][i][o] = G g G^T of 16 outputs o and n input channels i, whose nine taps are at w[i * in + o * out], in the
- * opposite order if flip. */
+ * opposite order if flip; PAIR channels a row. */
 TARGET ALWAYS_INLINE void NAME(weights)(void (*line)(VEC *to, const VEC *from), const int planes, float *u,
                                         size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out, bool flip,
                                         int64_t n)
 {
-	for (int64_t i = 0; i < n; i++)
-		for (int64_t o = 0; o < 16; o += LANES) {
-			VEC taps[9], from[9], to[36];
-			NAME(gather_taps)(taps, w + i * in + o * out, out);
+	for (int64_t i = 0; i < n; i += PAIR)
+		for (int64_t o = 0; o < 16; o += LANES)
+#pragma GCC unroll 2
+			for (int half = 0; half < PAIR; half++) {
+				VEC taps[9], from[9], to[36];
+				NAME(gather_taps)(taps, w + (i + half) * in + o * out, out);
 #pragma GCC unroll 9
-			for (int k = 0; k < 9; k++)
-				from[k] = flip ? taps[8 - k] : taps[k];
-			NAME(both)(line, planes, 3, to, from);
+				for (int k = 0; k < 9; k++)
+					from[k] = flip ? taps[8 - k] : taps[k];
+				NAME(both)(line, planes, 3, to, from);
 #pragma GCC unroll 36
-			for (int k = 0; k < planes * planes; k++)
-				AT(u + (size_t)k * plane + i * ldu + o) = to[k];
-		}
+				for (int k = 0; k < planes * planes; k++)
+					NAME(put)(half ? UPPER_HALF : LOWER_HALF, u + (size_t)k * plane + i / PAIR * ldu, o, to[k]);
+			}
 }
 
 TARGET static void NAME(weights2)(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out,
@@ -296,6 +328,20 @@ TARGET static void NAME(weights4)(float *u, size_t plane, int64_t ldu, const flo
                                   bool flip, int64_t n)
 {
 	NAME(weights)(NAME(weights_line4), 6, u, plane, ldu, w, in, out, flip, n);
+}
+
+/* Of one tap: u[i][o] = w[i * in + o * out]. */
+TARGET static void NAME(weights1)(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out,
+                                  bool flip, int64_t n)
+{
+	(void)plane, (void)flip;
+	for (int64_t i = 0; i < n; i++)
+		for (int64_t o = 0; o < 16; o += LANES) {
+			float lanes[LANES];
+			for (int l = 0; l < LANES; l++)
+				lanes[l] = w[i * in + (o + l) * out];
+			NAME(put)(i % 2 ? UPPER_HALF : LOWER_HALF, u + i / PAIR * ldu, o, READ(lanes));
+		}
 }
 
 /* The taps of outputs o (at dw[o * out], nine each) = G^T s G of one input channel's row of s. */
@@ -336,6 +382,13 @@ TARGET static void NAME(taps2)(float *dw, int64_t out, const float *s, size_t pl
 TARGET static void NAME(taps4)(float *dw, int64_t out, const float *s, size_t plane, int64_t n)
 {
 	NAME(taps)(NAME(taps_line4), 6, dw, out, s, plane, n);
+}
+
+TARGET static void NAME(taps1)(float *dw, int64_t out, const float *s, size_t plane, int64_t n)
+{
+	(void)plane;
+	for (int64_t o = 0; o < n; o++)
+		dw[o * out] = s[o];
 }
 
 #undef LINE

@@ -147,7 +147,7 @@ struct backend_training {
 	void (*update)(struct backend *b, const struct update_job *job);
 	void (*follow)(struct backend *b, const struct follow_job *job); /* after the update of the same parameters */
 	void (*round)(struct backend *b, void *low, const float *values,
-	              size_t n); /* low = values in bf16; NULL: no bf16 */
+	              size_t n); /* low = values in bf16; NULL: nothing is stored in bf16 */
 };
 
 /* A recorded sequence of calls (no alloc, upload or download in it), run again as one. NULL: nothing is recorded. */

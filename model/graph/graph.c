@@ -102,6 +102,7 @@ struct node *graph_node(struct graph *g, enum op op, const union op_args *args, 
 	};
 	if (args)
 		nd->args = *args;
+	nd->exact |= g->backend->dtype == DTYPE_FP32;
 	nd->exact |= src[0] && tensor_is_vector(src[0]) && tensor_is_vector(dst[0]);
 	bool needs_grad = false;
 	for (int i = 0; i < n_src; i++) {
@@ -218,7 +219,7 @@ int graph_set_low(struct graph *g)
 {
 	int n = 0;
 	REQUIRE(!g->planned);
-	for (int i = 0; i < g->n_tensors; i++) {
+	for (int i = 0; g->backend->ops->training.round && i < g->n_tensors; i++) {
 		struct tensor *t = g->tensors[i];
 		if (t->role == TENSOR_TEMP && !t->keep && !tensor_is_vector(t) && t->maker && op_row(t->maker->op)->low &&
 		    !t->maker->exact && t->maker->dst[0] == t)

@@ -86,7 +86,7 @@ struct node {
 	union op_args args;
 	const struct step_scalars *step; /* host memory: of the graph; a device has a copy of its own */
 	void *state;                     /* of the back end: primitives, ... */
-	/* Its products take floats unrounded, whatever the back end's precision: by graph_set_exact, and of vectors per
+	/* Its products take floats unrounded: in fp32, and in any precision by graph_set_exact, and of vectors per
 	 * sample, whose neighbours in the teacher's pass (model/nets/change.h) differ by less than tf32 keeps. */
 	bool exact;
 };

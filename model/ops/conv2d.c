@@ -74,10 +74,16 @@ static size_t prepare_pass(struct node *nd, enum dnn_pass pass, const struct ten
                            const struct tensor *y, bool bias)
 {
 	struct dnn_shape s = conv_shape_of(nd, x, w, y);
-	if (conv_is_matmul(&s) && !nd->args.conv.relu)
+	bool matmul = conv_is_matmul(&s) && !nd->args.conv.relu;
+	if (matmul && nd->exact)
 		return 0;
-	struct conv *c = nd->state = xcalloc(1, sizeof *c);
-	c->winograd = winograd_new(&s, pass, nd->args.conv.relu);
+	struct conv *c = xcalloc(1, sizeof *c);
+	c->winograd = winograd_new(&s, pass, nd->args.conv.relu, !nd->exact);
+	if (matmul && !c->winograd) {
+		free(c);
+		return 0;
+	}
+	nd->state = c;
 	if (c->winograd)
 		return winograd_scratch(c->winograd);
 	c->dnn = dnn_conv_new(&s, pass, bias, nd->args.conv.relu);

@@ -1,7 +1,7 @@
 /* test_winograd.c - Winograd's convolutions (model/cpu/winograd.h): those with frozen weights against their definition
  * in double (3x3 and lines of taps, sizes that tiles do not divide, paddings, a range of channels of a wider tensor,
- * data gradients); those that train against the library's direct ones, few tiles and many, and the same bits on any
- * number of threads. op_runner holds them to the specification, winograd_deviation measures them. */
+ * data gradients); those that train against the library's direct ones, few tiles and many, in fp32 and with products of
+ * bf16, and the same bits on any number of threads. op_runner holds them to the specification, winograd_deviation measures them. */
 #include "model/base/cpu.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
@@ -132,43 +132,54 @@ Test(winograd, what_it_does_not_do)
 
 /* ---- in training ----------------------------------------------------------------------------- */
 
-/* Tiles of 4x4 and of 2x2 outputs, by blocks and by panels (winograd_product.c), sums in one chunk and in several. */
-static const struct trained {
+/* Tiles of 4x4 and of 2x2 outputs, by blocks and by panels (winograd_product.c), sums in one chunk and in several, and
+ * by groups of tiles. */
+struct trained {
 	int64_t n, side, ic, oc;
 	int pad;
 	const char *why;
-} trained[] = {
+};
+static const struct trained trained[] = {
 	{ 1, 8, 16, 16, 1, "four tiles" },         { 7, 13, 32, 80, 1, "112 tiles, an odd side" },
 	{ 33, 6, 48, 16, 1, "2x2 outputs, many" }, { 3, 5, 160, 176, 1, "2x2 outputs, by panels" },
 	{ 40, 7, 16, 144, 2, "a padding of two" }, { 6, 18, 272, 32, 0, "no padding, five blocks of inputs" },
-	{ 20, 32, 32, 64, 1, "sums in chunks" },
+	{ 20, 32, 32, 64, 1, "sums in chunks" },   { 20, 32, 80, 16, 1, "sums by groups of tiles" },
+};
+/* One tap, which only products of bf16 take. */
+static const struct trained points[] = {
+	{ 3, 5, 16, 48, 0, "an odd number of pixels" },
+	{ 2, 16, 144, 80, 0, "several pairs of blocks" },
+	{ 1, 8, 768, 512, 0, "by panels" },
+	{ 30, 32, 64, 32, 0, "sums in chunks" },
 };
 
 static size_t results(const struct dnn_shape *s, enum dnn_pass pass)
 {
 	int64_t n = pass == DNN_FORWARD         ? s->n * s->oh * s->ow * s->oc
 	            : pass == DNN_BACKWARD_DATA ? s->n * s->h * s->w * s->ic
-	                                        : s->ic * s->oc * 9;
+	                                        : s->ic * s->oc * s->kh * s->kw;
 	return (size_t)n;
 }
 
-/* `to`: the result of a pass; `direct`: by the library. */
+enum by { DIRECT, FP32, BF16 };
+
+/* `to`: the result of a pass, by the library's direct sums or by Winograd's. */
 static void compute(float *to, const struct dnn_shape *s, enum dnn_pass pass, float *x, float *w, float *b, float *y,
-                    bool direct)
+                    enum by by)
 {
 	float *at[3] = { x, w, y };
 	at[pass == DNN_FORWARD ? 2 : pass == DNN_BACKWARD_DATA ? 0 : 1] = to;
 	float *bias = pass == DNN_FORWARD ? b : NULL;
-	if (direct) {
+	if (by == DIRECT) {
 		struct dnn_conv *c = dnn_conv_new(s, pass, bias != NULL, pass == DNN_FORWARD);
 		SCOPED(free) void *scratch = xaligned(dnn_conv_scratch(c) + 64);
 		dnn_conv_run(c, at[0], at[1], bias, at[2], scratch);
 		dnn_conv_free(c);
 		return;
 	}
-	struct winograd *p = winograd_new(s, pass, pass == DNN_FORWARD);
+	struct winograd *p = winograd_new(s, pass, pass == DNN_FORWARD, by == BF16);
 	if (!p)
-		cr_skip("this processor has neither AVX2 nor AVX-512");
+		cr_skip("this processor has neither AVX2 nor AVX-512, or no products of bf16");
 	SCOPED(free) void *scratch = xaligned(winograd_scratch(p));
 	memset(scratch, 0xFF, winograd_scratch(p)); /* NaNs: nothing is read that was not written */
 	memset(to, 0xFF, results(s, pass) * sizeof *to);
@@ -176,67 +187,102 @@ static void compute(float *to, const struct dnn_shape *s, enum dnn_pass pass, fl
 	winograd_free(p);
 }
 
-static void check_trained(const struct trained *t, enum dnn_pass pass)
+/* How a check is made: by what, with how many taps a side, how far it may be, and whether operands are small whole
+ * numbers, which bf16 holds. */
+struct way {
+	enum by by;
+	int taps;
+	double most;
+	bool whole;
+};
+
+static float *operand(const struct way *way, uint64_t seed, size_t n)
 {
-	int64_t out = t->side + 2 * t->pad - 2;
-	struct dnn_shape s = { t->n, t->side, t->side, t->ic, t->oc, 3, 3, out, out, 1, t->pad, t->pad };
+	float *x = noise(seed, n);
+	for (size_t i = 0; way->whole && i < n; i++)
+		x[i] = 4 * rintf(x[i]);
+	return x;
+}
+
+static void check_trained(const struct trained *t, enum dnn_pass pass, const struct way *way)
+{
+	int64_t out = t->side + 2 * t->pad - way->taps + 1;
+	struct dnn_shape s = { t->n, t->side, t->side, t->ic, t->oc, way->taps, way->taps, out, out, 1, t->pad, t->pad };
 	SCOPED(free)
-	float *x = noise(1, results(&s, DNN_BACKWARD_DATA)), *w = noise(2, results(&s, DNN_BACKWARD_WEIGHTS)),
-		  *b = noise(3, (size_t)t->oc), *y = noise(4, results(&s, DNN_FORWARD));
+	float *x = operand(way, 1, results(&s, DNN_BACKWARD_DATA)), *w = operand(way, 2, results(&s, DNN_BACKWARD_WEIGHTS)),
+		  *b = operand(way, 3, (size_t)t->oc), *y = operand(way, 4, results(&s, DNN_FORWARD));
 	size_t n = results(&s, pass);
 	SCOPED(free) float *want = noise(5, n), *got = noise(5, n), *again = noise(5, n);
 	int threads = cpu_threads();
-	compute(want, &s, pass, x, w, b, y, true);
+	compute(want, &s, pass, x, w, b, y, DIRECT);
 	cpu_set_threads(1);
-	compute(got, &s, pass, x, w, b, y, false);
+	compute(got, &s, pass, x, w, b, y, way->by);
 	double diff = 0, size = 0;
 	for (size_t i = 0; i < n; i++) {
 		diff += ((double)got[i] - (double)want[i]) * ((double)got[i] - (double)want[i]);
 		size += (double)want[i] * (double)want[i];
 	}
-	cr_expect(sqrt(diff / size) < 4e-6, "%s, pass %d: off by %g", t->why, (int)pass, sqrt(diff / size));
+	cr_expect(sqrt(diff / size) < way->most, "%s, pass %d: off by %g", t->why, (int)pass, sqrt(diff / size));
 	for (int with = 2; with <= 7; with += with == 2 ? 1 : 4) {
 		cpu_set_threads(with);
-		compute(again, &s, pass, x, w, b, y, false);
+		compute(again, &s, pass, x, w, b, y, way->by);
 		cr_expect_arr_eq(got, again, n * sizeof *got, "%s, pass %d: other bits on %d threads", t->why, (int)pass, with);
 	}
 	cpu_set_threads(threads);
 }
 
-Test(winograd, trained_forward)
+static void check_all(const struct trained *t, size_t n, struct way way)
 {
-	for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
-		check_trained(&trained[i], DNN_FORWARD);
+	for (size_t i = 0; i < n; i++)
+		for (enum dnn_pass pass = DNN_FORWARD; pass <= DNN_BACKWARD_WEIGHTS; pass++)
+			check_trained(&t[i], pass, &way);
 }
 
-Test(winograd, trained_data_gradient)
+Test(winograd, trained_in_fp32)
 {
-	for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
-		check_trained(&trained[i], DNN_BACKWARD_DATA);
+	check_all(trained, sizeof trained / sizeof *trained, (struct way){ FP32, 3, 4e-6, false });
 }
 
-Test(winograd, trained_weights_gradient)
+/* Four to five times as far as a direct sum of operands in bf16, as results/cpu/README.md says. */
+Test(winograd, trained_in_bf16)
 {
-	for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
-		check_trained(&trained[i], DNN_BACKWARD_WEIGHTS);
+	check_all(trained, sizeof trained / sizeof *trained, (struct way){ BF16, 3, 2e-2, false });
+}
+
+/* The transforms of F(2x2,3x3), and one tap, leave small whole numbers what bf16 can hold: each number of a pair is
+ * multiplied by its own. */
+Test(winograd, small_whole_numbers_are_exact_in_bf16)
+{
+	check_all(points, sizeof points / sizeof *points, (struct way){ BF16, 1, 1e-6, true });
+	winograd_allow(WINOGRAD_2X2);
+	check_all(trained, sizeof trained / sizeof *trained, (struct way){ BF16, 3, 1e-6, true });
+	winograd_allow(WINOGRAD_EITHER);
+}
+
+/* Beside its exact operands nothing tells whether what is rounded is rounded right. */
+Test(winograd, one_tap_rounds_to_bf16)
+{
+	check_all(points, sizeof points / sizeof *points, (struct way){ BF16, 1, 4e-3, false });
 }
 
 /* A side of 2, 5 or 6 goes by tiles of 2x2; that and the library are what a caller may ask for. */
 Test(winograd, the_choice)
 {
 	struct dnn_shape s = { 8, 6, 6, 16, 16, 3, 3, 6, 6, 1, 1, 1 };
-	struct winograd *small = winograd_new(&s, DNN_FORWARD, false);
+	struct winograd *small = winograd_new(&s, DNN_FORWARD, false, false);
 	if (!small)
 		cr_skip("this processor has neither AVX2 nor AVX-512");
 	s.h = s.w = s.oh = s.ow = 8;
-	struct winograd *large = winograd_new(&s, DNN_FORWARD, false);
+	struct winograd *large = winograd_new(&s, DNN_FORWARD, false, false);
 	winograd_allow(WINOGRAD_2X2);
-	struct winograd *forced = winograd_new(&s, DNN_FORWARD, false);
+	struct winograd *forced = winograd_new(&s, DNN_FORWARD, false, false);
 	cr_expect_lt(winograd_scratch(small), winograd_scratch(large));
 	cr_expect_neq(winograd_scratch(forced), winograd_scratch(large));
 	winograd_allow(WINOGRAD_NONE);
-	cr_expect_null(winograd_new(&s, DNN_FORWARD, false));
+	cr_expect_null(winograd_new(&s, DNN_FORWARD, false, false));
+	s.kh = s.kw = 1, s.pad_h = s.pad_w = 0;
 	winograd_allow(WINOGRAD_EITHER);
+	cr_expect_null(winograd_new(&s, DNN_FORWARD, false, false), "one tap in fp32");
 	winograd_free(small);
 	winograd_free(large);
 	winograd_free(forced);
