@@ -131,10 +131,13 @@ int backend_open(struct backend **out, const char *device, enum dtype_kind dtype
 		*out = dtype == DTYPE_FP32 ? backend_cpu() : dtype == DTYPE_BF16 ? backend_cpu_bf16() : NULL;
 		if (*out)
 			return 0;
-		return err_code(e, EXIT_USAGE, "train.dtype = \"%s\": %s; ask for \"fp32\", or for a CUDA device",
-		                dtype_name(dtype),
-		                dtype == DTYPE_BF16 ? "this processor has no products of bf16 (AVX512_BF16)"
-		                                    : "no cpu has that; it trains in fp32 or bf16");
+		return dtype == DTYPE_BF16
+		           ? err_code(e, EXIT_USAGE,
+		                      "train.dtype = \"bf16\": this processor has no products of bf16 (AVX512_BF16); ask for "
+		                      "\"fp32\", or for a CUDA device")
+		           : err_code(e, EXIT_USAGE,
+		                      "train.dtype = \"%s\": no CPU has it; ask for \"fp32\" or \"bf16\", or for a CUDA device",
+		                      dtype_name(dtype));
 	}
 	if (plugin(&p, e) || p->open(out, cuda_number(name), dtype, e))
 		return -1;

@@ -39,12 +39,22 @@ test_a_cell_runs_from_training_to_a_number() {
 	same out cuda.out
 }
 
-test_bf16_trains_on_the_device_and_is_refused_on_the_cpu() {
+# A CPU's record says what computed the products; one that cannot is refused before anything is trained.
+test_bf16_trains_on_the_device_and_on_cpus_that_multiply_it() {
 	no_sanitizers
-	grid bf16
+	grid tf32
 	run ablate run g.toml --device cpu
 	exits 1
-	says err 'the cpu trains in fp32 only'
+	says err 'no CPU has it; ask for "fp32" or "bf16"'
+	grid bf16
+	run ablate run g.toml --device cpu --db low.db
+	if grep -qw avx512_bf16 /proc/cpuinfo; then
+		exits 0
+		sql low.db "SELECT json FROM env" >env && says env 'products of bf16 summed in fp32'
+	else
+		exits 1
+		says err 'this processor has no products of bf16'
+	fi
 	run ablate run g.toml --device cuda
 	exits 0
 	find . -name journal.jsonl -exec cat {} + >journals

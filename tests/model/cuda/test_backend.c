@@ -2,6 +2,7 @@
  * names and what is missing, the batch, the update. What only a GPU can show (its numerics, speed) is not shown
  * here. */
 #include "model/cpu/devices.h"
+#include "model/cpu/winograd.h"
 #include "model/base/rng.h"
 #include "model/config/config.h"
 #include "model/graph/optim.h"
@@ -48,8 +49,11 @@ Test(backend, names_say_what_is_wrong_with_them)
 	expect_refused("gpu", DTYPE_FP32, EXIT_USAGE, "not auto, cpu or cuda[:N]");
 	expect_refused("cuda:x", DTYPE_FP32, EXIT_USAGE, "not auto, cpu or cuda[:N]");
 	expect_refused("cuda:77", DTYPE_FP32, EXIT_USAGE, real() ? "CUDA device" : "there is 1 CUDA device");
-	expect_refused("cpu", DTYPE_BF16, EXIT_USAGE, "fp32 only");
-	expect_refused("cpu", DTYPE_TF32, EXIT_USAGE, "fp32 only");
+	expect_refused("cpu", DTYPE_TF32, EXIT_USAGE, "no CPU has it");
+	if (winograd_has_bf16())
+		cr_expect_eq(open_device("cpu", DTYPE_BF16), backend_cpu_bf16());
+	else
+		expect_refused("cpu", DTYPE_BF16, EXIT_USAGE, "no products of bf16");
 	cr_expect_str_eq(open_device("auto", DTYPE_FP32)->name, "cuda:0");
 	cr_expect_str_eq(open_device("cuda", DTYPE_FP32)->name, "cuda:0");
 }
