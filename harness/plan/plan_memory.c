@@ -101,8 +101,12 @@ static int measure_arm(struct plan *p, int arm, const struct plan_place *place, 
 	struct err lacks = ERR_INIT; /* what blocks the cell, or ends it with its own words when it starts */
 	SCOPED(recipe) struct recipe r = { 0 };
 	SCOPED(free) char *backbone = inputs_weights(c, "lpips-vgg-backbone"), *heads = inputs_weights(c, "lpips-vgg");
-	if (open_for(d, place->device, (enum dtype_kind)c->train.dtype, &lacks) ||
-	    recipe_open(&r, c, backbone, heads, &lacks))
+	if (open_for(d, place->device, (enum dtype_kind)c->train.dtype, &lacks)) {
+		if (err_exit_code(&lacks) == EXIT_USAGE) /* it has no such dtype */
+			block_arm(p, arm, lacks.msg);
+		return 0;
+	}
+	if (recipe_open(&r, c, backbone, heads, &lacks))
 		return 0;
 	return measure(p, arm, place, &r, d->b, e) ? err_in(e, "%s", p->rows[p->arms[arm].rows[0]].name) : 0;
 }

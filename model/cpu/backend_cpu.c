@@ -172,8 +172,10 @@ static int check(struct backend *b, struct err *e)
 static void facts(struct backend *b, struct backend_facts *out)
 {
 	*out = (struct backend_facts){ .device = "cpu" };
-	(void)snprintf(out->math, sizeof out->math, "%s",
-	               b->dtype == DTYPE_BF16 ? "products of bf16 summed in fp32 (avx512_bf16), all else in fp32" : "fp32");
+	(void)snprintf(out->math, sizeof out->math, "%s", dtype_name(b->dtype));
+	if (b->dtype == DTYPE_BF16)
+		(void)snprintf(out->convolutions, sizeof out->convolutions,
+		               "products of bf16 (AVX512_BF16) summed in fp32, all else in fp32");
 	out->memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

@@ -39,7 +39,7 @@ test_a_cell_runs_from_training_to_a_number() {
 	same out cuda.out
 }
 
-# A CPU's record says what computed the products; one that cannot is refused before anything is trained.
+# A CPU's journal says what computed the products; one that cannot is refused before anything is trained.
 test_bf16_trains_on_the_device_and_on_cpus_that_multiply_it() {
 	no_sanitizers
 	grid tf32
@@ -50,7 +50,8 @@ test_bf16_trains_on_the_device_and_on_cpus_that_multiply_it() {
 	run ablate run g.toml --device cpu --db low.db
 	if grep -qw avx512_bf16 /proc/cpuinfo; then
 		exits 0
-		sql low.db "SELECT json FROM env" >env && says env 'products of bf16 summed in fp32'
+		find . -name journal.jsonl -exec cat {} + >journals
+		check grep -q 'cpu: convolutions of a step: products of bf16 (AVX512_BF16)' journals
 	else
 		exits 1
 		says err 'this processor has no products of bf16'

@@ -93,7 +93,7 @@ Test(op_part, nodes_are_counted_once_each)
  * 36 * 9. The data and weights gradients take as many. */
 Test(op_part, winograd_is_split_into_products_and_transforms)
 {
-	enum { CHANNELS = 32, SIX = 6, WEIGHTS = CHANNELS * CHANNELS * TAPS };
+	enum { CHANNELS = 32, SIX = 6, WEIGHTS = CHANNELS * CHANNELS * 9 };
 	struct cpu_cost costs[CPU_PARTS] = { 0 };
 	if (!winograd_kernels())
 		cr_skip_test("this processor has neither AVX2 nor AVX-512");
