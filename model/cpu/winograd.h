@@ -5,7 +5,10 @@
  *
  * F(2x2,3x3) is about as accurate as a direct sum. F(4x4,3x3) is two to four times as far from the exact result
  * (results/cpu/README.md; winograd_square.h says which points it takes). Results do not depend on the number of
- * threads. */
+ * threads.
+ *
+ * With bf16, what the products take, pixels and weights after their transforms, is rounded to bf16 and summed in floats;
+ * convolutions of one tap, which are nothing but their products, go the same way. */
 #ifndef ABLATE_WINOGRAD_H
 #define ABLATE_WINOGRAD_H
 
@@ -13,8 +16,8 @@
 
 struct winograd;
 
-/* NULL where a shape cannot be computed this way, or this processor cannot (it takes AVX2 or AVX-512) or its size makes
- * it not worth it. */
+/* NULL where a shape cannot be computed this way, or this processor cannot (it takes AVX2 or AVX-512, and AVX512_BF16
+ * for bf16) or its size makes it not worth it. */
 struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, bool relu, bool bf16);
 /* Has this processor products of bf16 (AVX512_BF16)? */
 bool winograd_has_bf16(void);
