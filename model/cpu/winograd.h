@@ -7,8 +7,8 @@
  * (results/cpu/README.md; winograd_square.h says which points it takes). Results do not depend on the number of
  * threads.
  *
- * With bf16, what the products take, pixels and weights after their transforms, is rounded to bf16 and summed in floats;
- * convolutions of one tap, which are nothing but their products, go the same way. */
+ * With bf16, what the products take (pixels and weights after their transforms) is rounded to bf16 and summed in
+ * floats; convolutions of one tap, which are nothing but their products, go this way, too. */
 #ifndef ABLATE_WINOGRAD_H
 #define ABLATE_WINOGRAD_H
 

@@ -1,7 +1,8 @@
 /* winograd_kernel.h - the inner loops of Winograd's convolutions, written once on vectors of LANES floats and included
  * once per instruction set (TARGET, and NAME() for unique names) by winograd_kernels.c: the product, and the transforms
- * of each way (the squares' and the point's in winograd_square.h, the lines' here). A word holds PAIR numbers. Registers: an R x NV block of the product stays in
- * them, so NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with AVX2. */
+ * of each way (the squares' and the point's in winograd_square.h, the lines' here). A word holds PAIR numbers.
+ * Registers: an R x NV block of the product stays in them, so NV_MAX is 4 of 32 registers with AVX-512 and 2 of 16 with
+ * AVX2. */
 
 typedef float NAME(vec) __attribute__((vector_size(4 * LANES)));
 typedef float NAME(loose)

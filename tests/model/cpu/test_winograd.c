@@ -1,7 +1,8 @@
 /* test_winograd.c - Winograd's convolutions (model/cpu/winograd.h): those with frozen weights against their definition
  * in double (3x3 and lines of taps, sizes that tiles do not divide, paddings, a range of channels of a wider tensor,
  * data gradients); those that train against the library's direct ones, few tiles and many, in fp32 and with products of
- * bf16, and the same bits on any number of threads. op_runner holds them to the specification, winograd_deviation measures them. */
+ * bf16, and the same bits on any number of threads. op_runner holds them to the specification, winograd_deviation
+ * measures them. */
 #include "model/base/cpu.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
