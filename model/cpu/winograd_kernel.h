@@ -13,7 +13,8 @@ typedef int NAME(bits) __attribute__((vector_size(4 * LANES)));
 #define AT(p)   (*(NAME(loose) *)(p))
 #define READ(p) ((VEC) * (const NAME(loose) *)(p))
 
-/* sum + s w, of numbers that a word holds, for each lane; put() writes channels [i, i + LANES) at out. */
+/* sum + s w, of numbers that a word holds, for each lane; put() writes channels [i, i + LANES) at
+ * out, put_words() words of two numbers. */
 #if PAIR == 1
 #define ADD_PRODUCT(sum, s, w) ((sum) + (s) * (w))
 
@@ -21,6 +22,12 @@ TARGET ALWAYS_INLINE void NAME(put)(const enum half half, float *out, int64_t i,
 {
 	(void)half;
 	AT(out + i) = v;
+}
+
+TARGET ALWAYS_INLINE void NAME(put_words)(float *out, VEC low, VEC high)
+{
+	(void)high;
+	AT(out) = low;
 }
 #else
 #define ADD_PRODUCT(sum, s, w) ((VEC)_mm512_dpbf16_ps((__m512)(sum), (__m512bh)_mm512_set1_ps(s), (__m512bh)(w)))
@@ -36,6 +43,14 @@ TARGET ALWAYS_INLINE void NAME(put)(const enum half half, float *out, int64_t i,
 	if (half == UPPER_HALF)
 		words = _mm512_or_si512(_mm512_slli_epi32(words, 16), _mm512_loadu_si512(out + i));
 	_mm512_storeu_si512(out + i, words);
+}
+
+TARGET ALWAYS_INLINE void NAME(put_words)(float *out, VEC low, VEC high)
+{
+	const __m512i in_turn = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+	                                         21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+	__m512i bits = (__m512i)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low);
+	_mm512_storeu_si512(out, _mm512_permutexvar_epi16(in_turn, bits));
 }
 #endif
 

@@ -303,19 +303,21 @@ TARGET ALWAYS_INLINE void NAME(weights)(void (*line)(VEC *to, const VEC *from), 
                                         int64_t n)
 {
 	for (int64_t i = 0; i < n; i += PAIR)
-		for (int64_t o = 0; o < 16; o += LANES)
+		for (int64_t o = 0; o < 16; o += LANES) {
+			VEC to[PAIR][36];
 #pragma GCC unroll 2
-			for (int half = 0; half < PAIR; half++) {
-				VEC taps[9], from[9], to[36];
-				NAME(gather_taps)(taps, w + (i + half) * in + o * out, out);
+			for (int at = 0; at < PAIR; at++) {
+				VEC taps[9], from[9];
+				NAME(gather_taps)(taps, w + (i + at) * in + o * out, out);
 #pragma GCC unroll 9
 				for (int k = 0; k < 9; k++)
 					from[k] = flip ? taps[8 - k] : taps[k];
-				NAME(both)(line, planes, 3, to, from);
-#pragma GCC unroll 36
-				for (int k = 0; k < planes * planes; k++)
-					NAME(put)(half ? UPPER_HALF : LOWER_HALF, u + (size_t)k * plane + i / PAIR * ldu, o, to[k]);
+				NAME(both)(line, planes, 3, to[at], from);
 			}
+#pragma GCC unroll 36
+			for (int k = 0; k < planes * planes; k++)
+				NAME(put_words)(u + (size_t)k * plane + i / PAIR * ldu + o, to[0][k], to[PAIR - 1][k]);
+		}
 }
 
 TARGET static void NAME(weights2)(float *u, size_t plane, int64_t ldu, const float *w, int64_t in, int64_t out,
