@@ -29,27 +29,51 @@
 #define CPU_OPAQUE(x) (x)
 #endif
 
-/* exp(x) for finite x, about 2 ulp; saturates below -87 and above 88. Cody-Waite reduction, degree 6. */
-ALWAYS_INLINE float exp_approx(float x)
+/* exp(x) = 2^n exp(r), |r| <= log(2) / 2, of |x| <= 88: sets r, returns 2^n. Cody-Waite. */
+ALWAYS_INLINE float exp_reduced(float *r, float x)
 {
-	x = CPU_OPAQUE(x < -87.0f ? -87.0f : x);
-	x = CPU_OPAQUE(x > 88.0f ? 88.0f : x);
 	float n = x * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: rounds to the nearest integer */
 	int32_t bits;
 	memcpy(&bits, &n, sizeof bits);
 	n -= 12582912.0f;
-	float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+	*r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+	int32_t scale = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
+	float s;
+	memcpy(&s, &scale, sizeof s);
+	return s;
+}
+
+/* (exp(r) - 1) / r of a reduced r, degree 5. */
+ALWAYS_INLINE float exp_slope(float r)
+{
 	float p = 1.0f / 720;
 	p = p * r + 1.0f / 120;
 	p = p * r + 1.0f / 24;
 	p = p * r + 1.0f / 6;
 	p = p * r + 0.5f;
-	p = p * r + 1.0f;
-	p = p * r + 1.0f;
-	int32_t scale = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
-	float s;
-	memcpy(&s, &scale, sizeof s);
-	return p * s;
+	return p * r + 1.0f;
+}
+
+/* exp(x) of |x| <= 87, about 2 ulp. */
+ALWAYS_INLINE float exp_within(float x)
+{
+	float r, s = exp_reduced(&r, x);
+	return (exp_slope(r) * r + 1.0f) * s;
+}
+
+/* exp(x) - 1 of |x| <= 87, about 5 ulp of however small a result. */
+ALWAYS_INLINE float expm1_within(float x)
+{
+	float r, s = exp_reduced(&r, x);
+	return exp_slope(r) * r * s + (s - 1.0f);
+}
+
+/* exp(x) for finite x, about 2 ulp; saturates below -87 and above 88. */
+ALWAYS_INLINE float exp_approx(float x)
+{
+	x = CPU_OPAQUE(x < -87.0f ? -87.0f : x);
+	x = CPU_OPAQUE(x > 88.0f ? 88.0f : x);
+	return exp_within(x);
 }
 
 ALWAYS_INLINE float sigmoid_approx(float x)
