@@ -7,6 +7,7 @@
  * Sources: x, w, b, [e]. Destinations: y, stats (N,1,groups,2) = mean, rstd.
  * The backward node takes an optional addend to dx, so that a residual branch costs no pass of its own. */
 #include "model/ops/dropout.h"
+#include "model/ops/norm_sweep.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
@@ -72,15 +73,6 @@ static void forward_ref(struct node *nd)
 }
 
 /* ---- the CPU path: per image (or group range), channel sums -> per-channel line -> one sweep --- */
-
-/* Channels are taken LANES at a time, as a vector (two or four where the processor's are shorter), and what is left
- * over one by one. Per-channel sums are in float over runs of RUN pixels, and in double over the runs. */
-enum { LANES = 16, RUN = 16 };
-typedef float vec __attribute__((vector_size(4 * LANES)));
-typedef float loose __attribute__((vector_size(4 * LANES), aligned(4), may_alias)); /* as it may lie in memory */
-typedef double loose_d __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
-#define READ(p)           ((vec) * (const loose *)(p))
-#define ADD_DOUBLE(to, v) (*(loose_d *)(to) += __builtin_convertvector(v, loose_d))
 
 /* Sums and sums of squares of `runs` runs of NV vectors of channels, which wait for each other's additions side by
  * side. */
@@ -172,23 +164,6 @@ CPU_KERNEL static void line_plain(float *restrict y, const float *restrict x, co
 			y[i * stride + c] = x[i * stride + c] * a[c] + b[c];
 }
 
-/* The fewest groups whose channels are whole vectors, or one group where those do not divide the image. */
-static int64_t unit_of(const struct tensor *x, int64_t groups)
-{
-	int64_t per = x->c / groups, unit = 1;
-	while (unit * per % LANES)
-		unit *= 2;
-	return groups % unit ? 1 : unit;
-}
-
-/* Into how many cuts an image's groups go where there are fewer images than threads: a function of shape and thread
- * count, which changes no sum. */
-static int64_t cuts(const struct tensor *x, int64_t units)
-{
-	int64_t want = (cpu_threads() + x->n - 1) / x->n;
-	return want < units ? want : units;
-}
-
 /* Channel c of image n as a line z = x * a + shift: norm, weights and embedding folded into two numbers. */
 static void fold_line(float *line_a, float *line_b, float mean, float rstd, float w, float b, const struct tensor *e,
                       enum norm_mode mode, int64_t channels, int64_t n, int64_t c)
@@ -237,28 +212,6 @@ static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 	(nd->args.norm.silu ? line_silu : line_plain)(y, image, line_a, line_b, pixels, x->c, nc);
 }
 
-struct sweep {
-	struct node *nd;
-	int64_t cuts, units, unit;
-	void (*item)(struct node *nd, int64_t n, int64_t g0, int64_t g1);
-};
-
-static void sweep_range(void *ctx, int64_t first, int64_t last)
-{
-	struct sweep *s = ctx;
-	for (int64_t i = first; i < last; i++) {
-		int64_t cut = i % s->cuts;
-		s->item(s->nd, i / s->cuts, s->units * cut / s->cuts * s->unit, s->units * (cut + 1) / s->cuts * s->unit);
-	}
-}
-
-static void sweep(struct node *nd, const struct tensor *x,
-                  void (*item)(struct node *nd, int64_t n, int64_t g0, int64_t g1))
-{
-	int64_t groups = nd->args.norm.groups, unit = unit_of(x, groups), c = cuts(x, groups / unit);
-	cpu_split(x->n * c, 1, sweep_range, &(struct sweep){ nd, c, groups / unit, unit, item });
-}
-
 static size_t forward_prepare(struct node *nd)
 {
 	return (size_t)(nd->src[X]->n * nd->src[X]->c * 2) * sizeof(double);
@@ -267,7 +220,7 @@ static size_t forward_prepare(struct node *nd)
 static void forward_cpu(struct node *nd)
 {
 	float *y = nd->dst[0]->data;
-	sweep(nd, nd->src[X], forward_item);
+	norm_sweep(nd, nd->src[X], forward_item);
 	if (nd->args.norm.drop.p > 0)
 		dropout_cpu(y, y, nd, nd->dst[0], nd->args.norm.drop);
 }
@@ -553,7 +506,7 @@ static void backward_cpu(struct node *nd)
 	REQUIRE(!nd->dst[DX_SUMS]);
 	if (nd->args.norm.drop.p > 0)
 		dropout_cpu(masked_dy(nd), nd->src[DY]->data, nd, x, nd->args.norm.drop);
-	sweep(nd, x, backward_item);
+	norm_sweep(nd, x, backward_item);
 	for (int64_t c = 0; c < x->c; c++) { /* images in order: the same bits with any number of threads */
 		double dw = 0, db = 0;
 		for (int64_t n = 0; n < x->n; n++) {
