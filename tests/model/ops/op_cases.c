@@ -28,7 +28,7 @@ static struct tensor *conv(struct bench *b, const int64_t *d) /* n, side, ic, oc
 	return d[7] == 3 ? graph_scale(b->g, x, -1.5) : x;
 }
 
-enum { RESIDUAL = 1, SMALL = 1, DROP = 2 };
+enum { RESIDUAL = 1, DROP = 2 };
 static const struct drop a_drop = { 0.3, 7 };
 
 static struct tensor *norm(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, RESIDUAL | DROP */
@@ -52,17 +52,22 @@ static struct tensor *norm_of_conv(struct bench *b, const int64_t *d) /* n, side
 	return graph_groupnorm(b->g, y, scale, weights(b, 1, 1, 1, d[2]), e, how);
 }
 
-/* Two passes that differ by d times a thousandth, or by all of it. */
-static struct tensor *norm_change(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, SMALL | DROP */
+/* Two passes that differ by all of d, and have numbers of their own; or by a part of d alone. STEEP: weights of some
+ * 30. */
+enum { SMALL = 1, TENTH = 4, TINY = 8, STEEP = 16 };
+
+static struct tensor *norm_change(struct bench *b, const int64_t *d) /* n, h, w, c, groups, mode, silu, flags */
 {
 	enum norm_mode mode = (enum norm_mode)d[5];
 	int64_t e = mode == NORM_ADD ? d[3] : 2 * d[3];
 	struct tensor *x = in(b, d[0], d[1], d[2], d[3], false), *change = in(b, d[0], d[1], d[2], d[3], false);
-	bool small = d[7] & SMALL;
-	b->spread[1] = small ? 1e-3f : 1;
+	bool small = d[7] & (SMALL | TENTH | TINY);
+	b->spread[1] = d[7] & TENTH ? 1e-1f : d[7] & SMALL ? 1e-3f : d[7] & TINY ? 1e-5f : 1;
 	struct norm_change k = { .w = { weights(b, 1, 1, 1, d[3]) }, .b = { weights(b, 1, 1, 1, d[3]) } };
 	k.w[1] = small ? k.w[0] : weights(b, 1, 1, 1, d[3]);
 	k.b[1] = small ? k.b[0] : weights(b, 1, 1, 1, d[3]);
+	for (int i = 2; d[7] & STEEP && i < b->n; i++)
+		b->spread[i] = 30;
 	for (int i = 0; mode != NORM_PLAIN && i < 2; i++)
 		k.e[i] = small && i ? k.e[0] : weights(b, d[0], 1, 1, e);
 	union op_args args = { .norm = { (int)d[4], 1e-6, d[6], mode, d[7] & DROP ? a_drop : (struct drop){ 0 } } };
@@ -206,6 +211,13 @@ const struct op_case op_cases[] = {
 	{ "groupnorm_change", norm_change, { 1, 32, 32, 32, 8, NORM_ADD, 1, 1 }, 3e-6, "an image that fills a block" },
 	{ "groupnorm_change", norm_change, { 9, 4, 4, 48, 4, NORM_SCALE_SHIFT, 1, 0 }, 3e-6, "groups wider than a run" },
 	{ "groupnorm_change", norm_change, { 2, 8, 8, 32, 8, NORM_ADD, 1, SMALL | DROP }, 3e-6, "dropout" },
+	{ "groupnorm_change", norm_change, { 2, 9, 7, 24, 6, NORM_PLAIN, 1, TENTH }, 3e-6, "a vector and a half" },
+	{ "groupnorm_change", norm_change, { 2, 9, 7, 24, 6, NORM_PLAIN, 1, TINY }, 3e-6, "a hundred thousandth" },
+	{ "groupnorm_change", norm_change, { 1, 6, 11, 33, 3, NORM_ADD, 1, TINY }, 3e-6, "groups of 11 channels" },
+	{ "groupnorm_change", norm_change, { 3, 8, 8, 80, 20, NORM_SCALE_SHIFT, 1, TINY }, 3e-6, "scaled" },
+	{ "groupnorm_change", norm_change, { 2, 9, 7, 24, 6, NORM_SCALE_SHIFT, 0, TINY }, 3e-6, "without silu" },
+	{ "groupnorm_change", norm_change, { 2, 5, 7, 36, 9, NORM_PLAIN, 1, STEEP }, 3e-6, "exponentials that overflow" },
+	{ "groupnorm_change", norm_change, { 2, 5, 7, 36, 9, NORM_ADD, 1, STEEP | TINY }, 3e-6, "and their small changes" },
 	{ "groupnorm_change", norm_change, { 2, 3, 5, 7, 1, NORM_PLAIN, 0, DROP }, 3e-6, "dropout" },
 	{ "groupnorm_change", norm_change, { 2, 1, 1, 8, 2, NORM_ADD, 1, 0 }, 3e-6, "one pixel" },
 	{ "silu", silu, { 1, 1, 1 }, 1e-6, "" },
