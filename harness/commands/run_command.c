@@ -165,14 +165,6 @@ static bool may_say(const struct run_result *r, int fd)
 	return !r->signal || fd_takes_line(fd);
 }
 
-static json_t *jobs_json(const struct jobs *j)
-{
-	json_t *o = json_pack("{s:i, s:i, s:s}", "jobs", j->jobs, "threads", j->threads, "why", jobs_why_name(j->why));
-	if (j->why == JOBS_MEASURED)
-		(void)json_object_set_new(o, "gain", json_out_real(j->gain));
-	return o;
-}
-
 static int report(struct cli *c, const struct run_result *r, const struct jobs *jobs)
 {
 	int code = run_exit_code(r);

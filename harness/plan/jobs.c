@@ -1,11 +1,13 @@
 /* jobs.c - see jobs.h. */
 #include "harness/plan/jobs.h"
 
+#include "harness/text/json_out.h"
+
 #include <math.h>
 
 #define DOUBT 1.05 /* times that are closer than this are alike */
 
-const char *jobs_why_name(enum jobs_why why)
+static const char *why_name(enum jobs_why why)
 {
 	static const char *const names[] = { [JOBS_UNKNOWN] = "unknown",
 		                                 [JOBS_GIVEN] = "given",
@@ -104,18 +106,21 @@ void jobs_text(struct str *out, const struct jobs *j)
 		str_add(out, "; more do not fit its memory");
 }
 
+json_t *jobs_json(const struct jobs *j)
+{
+	bool known = j->why != JOBS_UNMEASURED;
+	json_t *o = json_pack("{s:o, s:o, s:s}", "jobs", known ? json_integer(j->jobs) : json_null(), "threads",
+	                      known ? json_integer(j->threads) : json_null(), "why", why_name(j->why));
+	if (j->why == JOBS_MEASURED)
+		(void)json_object_set_new(o, "gain", json_out_real(j->gain));
+	return o;
+}
+
 void jobs_add_json(struct json_writer *w, const char *name, const struct jobs *j)
 {
-	json_begin(w, name, '{');
-	if (j->why == JOBS_UNMEASURED) {
-		json_add_null(w, "jobs");
-		json_add_null(w, "threads");
-	} else {
-		json_add_int(w, "jobs", j->jobs);
-		json_add_int(w, "threads", j->threads);
-	}
-	json_add_text(w, "why", jobs_why_name(j->why));
-	if (j->why == JOBS_MEASURED)
-		json_add_number(w, "gain", j->gain);
-	json_end(w);
+	SCOPED(str) struct str text = { 0 };
+	json_t *o = jobs_json(j);
+	json_out(&text, o, 0);
+	json_decref(o);
+	json_add_raw(w, name, str_text(&text));
 }

@@ -10,6 +10,8 @@
 #include "harness/plan/scaling.h"
 #include "harness/text/json_writer.h"
 
+#include <jansson.h>
+
 enum jobs_why {
 	JOBS_UNKNOWN,    /* not asked for, or nothing to run */
 	JOBS_GIVEN,      /* by --jobs, --threads, or OMP_NUM_THREADS */
@@ -39,8 +41,8 @@ struct jobs_ask {
 struct jobs jobs_choose(const struct jobs_ask *ask, const struct scaling *s);
 /* Appends "2 jobs of 1 thread each: measured on this machine, 1.9 times one job of 2 threads"; nothing when unknown. */
 void jobs_text(struct str *out, const struct jobs *j);
-/* {jobs, threads, why, gain? (measured)} */
+/* {jobs, threads (null while they are not measured), why, gain? (measured)}: a new reference. */
+json_t *jobs_json(const struct jobs *j);
 void jobs_add_json(struct json_writer *w, const char *name, const struct jobs *j);
-const char *jobs_why_name(enum jobs_why why);
 
 #endif
