@@ -2,14 +2,14 @@
 #define _GNU_SOURCE
 #include "harness/bench/bench_crowd.h"
 
-#include "harness/record/host.h"
+#include "harness/bench/steps_process.h"
 #include "harness/cli/threads.h"
+#include "harness/record/host.h"
 #include "model/base/mem.h"
-#include "model/base/str.h"
+#include "model/base/progress.h"
 #include "model/base/cpu.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROUNDS = 3, WAYS = 4 };
+enum { ROUNDS = 3, WAYS = 4, PATIENCE_S = 120 /* beyond the time that is measured */ };
 
 /* spin: GOMP_SPINCOUNT of the measured process. libgomp by itself counts to 300,000, and to no more than 100 where it
  * knows of more threads than processors; this value makes both of them so. */
@@ -73,40 +73,20 @@ static int crowd_start(struct crowd *c, int n, struct err *e)
 
 /* ====== one measurement ====== */
 
-static _Noreturn void measure_here(int to, const struct way *w, int threads, double seconds, pid_t parent)
-{
-	char count[16], time[32];
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || dup2(to, STDOUT_FILENO) < 0 || unsetenv("OMP_WAIT_POLICY") ||
-	    setenv("GOMP_SPINCOUNT", w->spin, 1))
-		_exit(127);
-	(void)snprintf(count, sizeof count, "%d", w->single ? 1 : threads);
-	if (setenv("OMP_NUM_THREADS", count, 1))
-		_exit(127);
-	(void)execl("/proc/self/exe", "ablate", "bench-steps", "--seconds", str_double(time, seconds), (char *)NULL);
-	_exit(127);
-}
-
 /* Steps/s of a child that waits as `w` says. */
 static int measure(double *out, const struct way *w, int threads, double seconds, struct err *e)
 {
-	int pipe_fd[2], status = -1;
-	char text[64] = "";
-	size_t n = 0;
-	if (pipe2(pipe_fd, O_CLOEXEC))
-		return err_set(e, "cannot create a pipe: %s", strerror(errno));
-	pid_t parent = getpid(), pid = fork();
-	if (pid == 0)
-		measure_here(pipe_fd[1], w, threads, seconds, parent);
-	(void)close(pipe_fd[1]);
-	for (ssize_t got; pid > 0 && n < sizeof text - 1 &&
-	                  ((got = read(pipe_fd[0], text + n, sizeof text - 1 - n)) > 0 || (got < 0 && errno == EINTR));)
-		n += got > 0 ? (size_t)got : 0;
-	(void)close(pipe_fd[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	*out = strtod(text, NULL);
-	return status == 0 && *out > 0 ? 0 : err_set(e, "`ablate bench-steps` failed");
+	const struct steps_ask ask = { SCALING_SMALL, w->single ? 1 : threads, seconds, w->spin, -1 };
+	struct steps_process p;
+	char line[64];
+	if (steps_process_start(&p, &ask, e))
+		return -1;
+	int rc = steps_process_line(line, &p, monotonic_s() + PATIENCE_S + seconds, e);
+	bool good = steps_process_end(&p, rc != 0);
+	if (rc)
+		return -1;
+	*out = strtod(line, NULL);
+	return good && *out > 0 ? 0 : err_set(e, "`ablate bench-steps` failed");
 }
 
 static int by_value(const void *a, const void *b)

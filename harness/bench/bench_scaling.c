@@ -2,108 +2,27 @@
 #define _GNU_SOURCE
 #include "harness/bench/bench_scaling.h"
 
-#include "harness/cli/threads.h"
+#include "harness/bench/steps_process.h"
 #include "harness/record/host.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
-#include "model/base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ROUNDS = 3, PATIENCE_S = 120 /* beyond the time that is measured */ };
 
-/* One of the processes that train at once. */
-struct trainer {
-	pid_t pid; /* 0 = none */
-	int out;   /* read end of its stdout; -1 = none */
-};
-
-static _Noreturn void train_here(int go, int to, enum scaling_net net, int threads, double seconds, pid_t parent)
-{
-	char count[16], time[32];
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)snprintf(count, sizeof count, "%d", threads);
-	if (getppid() != parent || dup2(go, STDIN_FILENO) < 0 || dup2(to, STDOUT_FILENO) < 0 ||
-	    setenv("OMP_NUM_THREADS", count, 1) || setenv("OPENBLAS_NUM_THREADS", count, 1))
-		_exit(127);
-	(void)threads_bound_waiting();
-	(void)execl("/proc/self/exe", "ablate", "bench-steps", "--wait", "--net", scaling_net_name(net), "--threads", count,
-	            "--seconds", str_double(time, seconds), (char *)NULL);
-	_exit(127);
-}
-
-static int trainer_start(struct trainer *t, int go, enum scaling_net net, int threads, double seconds, struct err *e)
-{
-	int fd[2];
-	if (pipe2(fd, O_CLOEXEC))
-		return err_set(e, "cannot create a pipe: %s", strerror(errno));
-	pid_t parent = getpid(), pid = fork();
-	if (pid == 0)
-		train_here(go, fd[1], net, threads, seconds, parent);
-	(void)close(fd[1]);
-	if (pid < 0) {
-		(void)close(fd[0]);
-		return err_set(e, "cannot start a process: %s", strerror(errno));
-	}
-	*t = (struct trainer){ .pid = pid, .out = fd[0] };
-	return 0;
-}
-
-/* One line of its output, without the newline; an error when it ends before, or nothing comes until `deadline`. */
-static int read_line(char line[64], const struct trainer *t, double deadline, struct err *e)
-{
-	for (int n = 0; n < 63;) {
-		struct pollfd p = { .fd = t->out, .events = POLLIN };
-		double left = deadline - monotonic_s();
-		int there = left > 0 ? poll(&p, 1, (int)(left * 1000) + 1) : 0;
-		if (there < 0 && errno == EINTR)
-			continue;
-		ssize_t got = there > 0 ? read(t->out, line + n, 1) : 0;
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		if (line[n] == '\n') {
-			line[n] = '\0';
-			return 0;
-		}
-		n++;
-	}
-	return err_set(e, "`ablate bench-steps` failed");
-}
-
-/* Those that did not end by themselves are killed. Do all of them end well? */
-static bool trainers_end(struct trainer *t, int n, bool kill_them)
-{
-	bool good = true;
-	for (int i = 0; i < n; i++) {
-		int status = -1;
-		if (t[i].out >= 0)
-			(void)close(t[i].out);
-		if (t[i].pid && kill_them)
-			(void)kill(t[i].pid, SIGKILL);
-		while (t[i].pid && waitpid(t[i].pid, &status, 0) < 0 && errno == EINTR)
-			;
-		good = good && status == 0;
-	}
-	return good;
-}
-
 /* All of them say that they are warm; *go is closed, at which they begin; their rates are added. */
-static int gather(double *rate, double *gflop, const struct trainer *t, int n, int *go, double seconds, struct err *e)
+static int gather(double *rate, double *gflop, const struct steps_process *t, int n, int *go, double seconds,
+                  struct err *e)
 {
 	char line[64];
 	double deadline = monotonic_s() + PATIENCE_S;
 	for (int i = 0; i < n; i++) {
-		if (read_line(line, &t[i], deadline, e))
+		if (steps_process_line(line, &t[i], deadline, e))
 			return -1;
 		*gflop = strncmp(line, "ready ", 6) == 0 ? strtod(line + 6, NULL) : 0;
 	}
@@ -112,7 +31,7 @@ static int gather(double *rate, double *gflop, const struct trainer *t, int n, i
 	deadline = monotonic_s() + PATIENCE_S + seconds;
 	*rate = 0;
 	for (int i = 0; i < n; i++) {
-		if (read_line(line, &t[i], deadline, e))
+		if (steps_process_line(line, &t[i], deadline, e))
 			return -1;
 		*rate += strtod(line, NULL);
 	}
@@ -124,16 +43,18 @@ static int measure(double *rate, double *gflop, int jobs, int threads, enum scal
                    struct err *e)
 {
 	int go[2], n = 0, rc = 0;
-	SCOPED(free) struct trainer *t = xcalloc((size_t)jobs, sizeof *t);
+	bool good = true;
+	SCOPED(free) struct steps_process *t = xcalloc((size_t)jobs, sizeof *t);
 	if (pipe2(go, O_CLOEXEC))
 		return err_set(e, "cannot create a pipe: %s", strerror(errno));
 	for (; n < jobs && !rc; n++) {
-		t[n].out = -1;
-		rc = trainer_start(&t[n], go[0], net, threads, seconds, e);
+		t[n] = STEPS_PROCESS_NONE;
+		rc = steps_process_start(&t[n], &(struct steps_ask){ net, threads, seconds, NULL, go[0] }, e);
 	}
 	(void)close(go[0]);
 	rc = rc || gather(rate, gflop, t, n, &go[1], seconds, e) ? -1 : 0;
-	bool good = trainers_end(t, n, rc != 0);
+	for (int i = 0; i < n; i++)
+		good &= steps_process_end(&t[i], rc != 0);
 	if (go[1] >= 0)
 		(void)close(go[1]);
 	return rc || good ? rc : err_set(e, "`ablate bench-steps` failed");
