@@ -188,6 +188,7 @@ static const struct backend_ops ops = {
 	.kind = "cpu",
 	.host_memory = true,
 	.align = 64,
+	.repeats = true,
 	.memory = { .alloc = alloc, .release = release, .upload = move, .download = move },
 	.nodes = { .prepare = node_prepare, .run = node_run, .release = node_release, .set_step = set_step },
 	.training = { .batch = batch, .add_part = add_part, .settle = settle, .update = update, .follow = follow },

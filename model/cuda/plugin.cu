@@ -416,6 +416,7 @@ static const struct backend_ops ops = {
 	.sums = true,
 	.strided = true,
 	.by_taps = true,
+	.repeats = false,
 	.memory = { .alloc = alloc, .release = release, .upload = upload, .download = download },
 	.nodes = { .prepare = node_prepare,
 	           .measure = node_measure,

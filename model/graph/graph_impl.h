@@ -32,6 +32,8 @@ struct graph {
 	bool planned, guarded, exact, by_taps[N_STORES];
 };
 
+/* May the node write dst[0] over src[0], if that ends there? */
+bool node_in_place(const struct graph *g, const struct node *nd);
 /* Bytes: each source and each result touched once, the minimum that the memory behind the caches must move for a node
  * by itself (graph_profile.c). */
 double node_traffic(const struct node *nd);

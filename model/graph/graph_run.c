@@ -6,6 +6,8 @@
  * slice takes is read where it is, so that neither moves anything. */
 #include "model/graph/graph_impl.h"
 
+#include "model/graph/graph_repeat.h"
+
 #include "model/base/env.h"
 #include "model/base/progress.h"
 
@@ -136,18 +138,25 @@ static void place_parts(struct graph *g)
 	}
 }
 
+bool node_in_place(const struct graph *g, const struct node *nd)
+{
+	const struct op_row *row = op_row(nd->op);
+	const struct tensor *x = nd->src[0], *y = nd->dst[0];
+	return (row->inplace || (row->inplace_cpu && g->backend->ops->host_memory)) && x && x != y &&
+	       x->role == TENSOR_TEMP && y->role == TENSOR_TEMP && tensor_bytes(x) == tensor_bytes(y);
+}
+
 static void share_in_place(struct graph *g)
 {
 	for (int i = 0; i < g->n_nodes; i++) {
 		struct node *nd = g->nodes[i];
 		struct tensor *src = nd->src[0], *dst = nd->dst[0];
-		if (!op_row(nd->op)->inplace || !src || src->role != TENSOR_TEMP || dst->role != TENSOR_TEMP || src == dst ||
-		    src->wide || dst->wide)
+		if (!node_in_place(g, nd) || src->wide || dst->wide)
 			continue;
 		for (int j = 1; j < nd->n_src; j++) /* may be read element by element in place only if it is the same tensor */
 			if (nd->src[j] && nd->src[j] != src && root(nd->src[j]) == root(src))
 				src = NULL, j = nd->n_src;
-		if (!src || tensor_bytes(src) != tensor_bytes(dst) || root(src)->last != i || dst->first != i)
+		if (!src || root(src)->last != i || dst->first != i)
 			continue;
 		dst->alias = root(src);
 		root(src)->last = dst->last;
@@ -264,16 +273,23 @@ void graph_plan(struct graph *g)
 		BUG("%s", e.msg);
 }
 
+static void find_scratch(struct graph *g, struct node *nd, size_t (*prepare)(struct backend *b, struct node *nd))
+{
+	size_t scratch = prepare(g->backend, nd);
+	if (scratch)
+		nd->work = graph_temp(g, 1, 1, 1, (int64_t)((scratch + sizeof(float) - 1) / sizeof(float)));
+}
+
 /* Lifetimes and places of all tensors; prepare: of the back end, for the scratch of a node. */
 static int find_places(struct graph *g, size_t (*prepare)(struct backend *b, struct node *nd), struct err *e)
 {
 	REQUIRE(!g->planned);
-	for (int i = 0; i < g->n_nodes; i++) {
-		struct node *nd = g->nodes[i];
-		size_t scratch = prepare(g->backend, nd);
-		if (scratch)
-			nd->work = graph_temp(g, 1, 1, 1, (int64_t)((scratch + sizeof(float) - 1) / sizeof(float)));
-	}
+	for (int i = 0; i < g->n_nodes; i++)
+		find_scratch(g, g->nodes[i], prepare);
+	if (g->backend->ops->repeats && graph_repeat(g))
+		for (int i = g->backward_at; i < g->n_nodes; i++)
+			if (g->nodes[i]->again)
+				find_scratch(g, g->nodes[i], prepare);
 	if (g->backend->ops->check(g->backend, e))
 		return -1;
 	find_lifetimes(g);

@@ -89,6 +89,7 @@ struct node {
 	/* Its products take floats unrounded: in fp32, and in any precision by graph_set_exact, and of vectors per
 	 * sample, whose neighbours in the teacher's pass (model/nets/change.h) differ by less than tf32 keeps. */
 	bool exact;
+	bool again; /* a repeat (graph_repeat.h): only dst[0] is to be made, the others hold their values already */
 };
 
 struct graph;
@@ -112,8 +113,10 @@ struct op_row {
 	bool strided;               /* a device's kernel takes tensors with a pitch (tensor_pitch) */
 	/* Of ops that do nothing but move channels: the i-th range; false: there is none. */
 	bool (*channels)(const struct node *nd, int i, struct channels *out);
-	bool inplace; /* dst[0] may take over src[0]'s memory */
-	bool low;     /* reads 16-bit tensors and may leave dst[0] in one (graph_set_low) */
+	bool inplace;     /* dst[0] may take over src[0]'s memory */
+	bool inplace_cpu; /* so it may on the CPU */
+	bool cheap;       /* dst[0] is made again rather than kept for long: graph_repeat.h */
+	bool low;         /* reads 16-bit tensors and may leave dst[0] in one (graph_set_low) */
 };
 
 #define OP(name, part) extern const struct op_row op_##name;

@@ -180,17 +180,14 @@ static void fold_line(float *line_a, float *line_b, float mean, float rstd, floa
 	*line_b = shift;
 }
 
-static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
+/* The mean and 1 / deviation of the groups from g0 on, from their channels' sums. */
+static void find_stats(const struct node *nd, const double *sum, const double *square, int64_t n, int64_t g0,
+                       int64_t g1)
 {
 	const struct tensor *x = nd->src[X], *e = nd->src[E];
-	const float *w = nd->src[W]->data, *b = nd->src[B]->data;
 	enum norm_mode mode = nd->args.norm.mode;
-	int64_t groups = nd->args.norm.groups, per = x->c / groups, pixels = x->h * x->w, c0 = g0 * per,
-			nc = (g1 - g0) * per;
-	double *sum = (double *)(void *)nd->work->data + n * x->c * 2 + c0 * 2, *square = sum + nc;
+	int64_t groups = nd->args.norm.groups, per = x->c / groups, pixels = x->h * x->w, c0 = g0 * per;
 	float *stats = nd->dst[1]->data + n * groups * 2;
-	const float *image = x->data + n * pixels * x->c + c0;
-	channel_sums(sum, square, image, pixels, x->c, nc);
 	for (int64_t k = g0; k < g1; k++) {
 		double s = 0, s2 = 0, count = (double)(per * pixels), p = (double)pixels;
 		for (int64_t c = (k - g0) * per; c < (k - g0 + 1) * per; c++) {
@@ -202,11 +199,25 @@ static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 		stats[k * 2] = (float)mean;
 		stats[k * 2 + 1] = (float)(1 / sqrt((var > 0 ? var : 0) + nd->args.norm.eps));
 	}
+}
+
+static void forward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
+{
+	const struct tensor *x = nd->src[X], *e = nd->src[E];
+	const float *w = nd->src[W]->data, *b = nd->src[B]->data, *stats = nd->dst[1]->data + n * nd->args.norm.groups * 2;
+	int64_t per = x->c / nd->args.norm.groups, pixels = x->h * x->w, c0 = g0 * per, nc = (g1 - g0) * per;
+	double *sum = (double *)(void *)nd->work->data + n * x->c * 2 + c0 * 2, *square = sum + nc;
+	const float *image = x->data + n * pixels * x->c + c0;
+	if (!nd->again) {
+		channel_sums(sum, square, image, pixels, x->c, nc);
+		find_stats(nd, sum, square, n, g0, g1);
+	}
 	float *line_a = (float *)(void *)sum,
 		  *line_b = line_a + nc; /* the sums are used up: their place serves the lines */
 	for (int64_t c = 0; c < nc; c++) {
 		int64_t k = g0 + c / per, at = c0 + c;
-		fold_line(&line_a[c], &line_b[c], stats[k * 2], stats[k * 2 + 1], w[at], b[at], e, mode, x->c, n, at);
+		fold_line(&line_a[c], &line_b[c], stats[k * 2], stats[k * 2 + 1], w[at], b[at], e, nd->args.norm.mode, x->c, n,
+		          at);
 	}
 	float *y = nd->dst[0]->data + n * pixels * x->c + c0;
 	(nd->args.norm.silu ? line_silu : line_plain)(y, image, line_a, line_b, pixels, x->c, nc);
@@ -248,6 +259,7 @@ const struct op_row op_groupnorm = {
 	.cpu = forward_cpu,
 	.backward = backward,
 	.low = true,
+	.cheap = true,
 };
 
 /* ---- backward: dy, x, w, b, stats, [e], [addend] -> dx, dw, db, [de], [the sums of dx over pixels] ---
@@ -311,7 +323,7 @@ static void backward_ref(struct node *nd)
 	scoped_free(&xhat);
 }
 
-/* What gradient_sums reads and writes, at its first channel. a, b: the forward's line z = x * a + b. */
+/* What gradient_sums reads and writes, at its first channel; dz may be dy. a, b: the forward's line z = x * a + b. */
 struct gradient {
 	float *dz;
 	const float *dy, *x, *a, *b;
@@ -319,9 +331,10 @@ struct gradient {
 	int64_t rows, stride;
 };
 
-ALWAYS_INLINE void dz_of_line(float *restrict dz, const float *restrict dy, const float *restrict x,
-                              const float *restrict a, const float *restrict b, int64_t n, const int silu)
+ALWAYS_INLINE void dz_of_line(float *dz, const float *dy, const float *restrict x, const float *restrict a,
+                              const float *restrict b, int64_t n, const int silu)
 {
+#pragma GCC ivdep
 	for (int64_t c = 0; c < n; c++) {
 		if (silu) {
 			float z = x[c] * a[c] + b[c], s = sigmoid_approx(z);
@@ -414,7 +427,7 @@ CPU_KERNEL static void gradient_line(float *restrict dx, const float *restrict x
 	}
 }
 
-/* Scratch of one image: doubles and floats per channel. Behind those of all images, dy with its mask applied. */
+/* Scratch of one image: doubles and floats per channel. */
 enum { D_SUM, D_DOT, D_X, D_DW, D_DB, N_D };
 enum { F_A, F_B, F_P, F_Q, F_R, N_F };
 
@@ -430,17 +443,12 @@ static float *work_f(struct node *nd, int64_t n, int which)
 	return (float *)(void *)work_d(nd, images, 0) + (n * N_F + which) * c;
 }
 
-static float *masked_dy(struct node *nd)
-{
-	return work_f(nd, nd->src[BX]->n, 0);
-}
-
 static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 {
 	const struct tensor *x = nd->src[BX], *e = nd->src[BE], *addend = nd->src[ADDEND];
 	const float *w = nd->src[BW]->data, *b = nd->src[BB]->data,
 				*stats = nd->src[STATS]->data + n * nd->args.norm.groups * 2;
-	const float *dy = nd->args.norm.drop.p > 0 ? masked_dy(nd) : nd->src[DY]->data;
+	const float *dy = nd->args.norm.drop.p > 0 ? nd->dst[0]->data : nd->src[DY]->data;
 	float *de = nd->dst[3] ? nd->dst[3]->data : NULL;
 	enum norm_mode mode = nd->args.norm.mode;
 	int64_t per = x->c / nd->args.norm.groups, pixels = x->h * x->w, c0 = g0 * per, c1 = g1 * per,
@@ -496,8 +504,7 @@ static void backward_item(struct node *nd, int64_t n, int64_t g0, int64_t g1)
 static size_t backward_prepare(struct node *nd)
 {
 	const struct tensor *x = nd->src[BX];
-	return (size_t)(x->n * x->c) * (N_D * sizeof(double) + N_F * sizeof(float)) +
-	       (nd->args.norm.drop.p > 0 ? tensor_count(x) * sizeof(float) : 0);
+	return (size_t)(x->n * x->c) * (N_D * sizeof(double) + N_F * sizeof(float));
 }
 
 static void backward_cpu(struct node *nd)
@@ -505,7 +512,7 @@ static void backward_cpu(struct node *nd)
 	const struct tensor *x = nd->src[BX];
 	REQUIRE(!nd->dst[DX_SUMS]);
 	if (nd->args.norm.drop.p > 0)
-		dropout_cpu(masked_dy(nd), nd->src[DY]->data, nd, x, nd->args.norm.drop);
+		dropout_cpu(nd->dst[0]->data, nd->src[DY]->data, nd, x, nd->args.norm.drop);
 	norm_sweep(nd, x, backward_item);
 	for (int64_t c = 0; c < x->c; c++) { /* images in order: the same bits with any number of threads */
 		double dw = 0, db = 0;
@@ -532,4 +539,5 @@ const struct op_row op_groupnorm_bwd = {
 	.cpu = backward_cpu,
 	.sums = backward_sums,
 	.low = true,
+	.inplace_cpu = true,
 };

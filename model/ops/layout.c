@@ -110,7 +110,8 @@ const struct op_row op_concat = { .name = "concat",
 	                              .backward = concat_backward,
 	                              .channels = concat_channels,
 	                              .strided = true,
-	                              .low = true };
+	                              .low = true,
+	                              .cheap = true };
 
 /* ---- slice: x -> x[first .. first + c) ------------------------------------------------------- */
 

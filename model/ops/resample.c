@@ -180,4 +180,5 @@ const struct op_row op_resample = {
 	.cpu = resample_cpu,
 	.backward = backward,
 	.low = true,
+	.cheap = true,
 };
