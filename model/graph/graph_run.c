@@ -153,8 +153,9 @@ static void share_in_place(struct graph *g)
 		struct tensor *src = nd->src[0], *dst = nd->dst[0];
 		if (!node_in_place(g, nd) || src->wide || dst->wide)
 			continue;
-		for (int j = 1; j < nd->n_src; j++) /* may be read element by element in place only if it is the same tensor */
-			if (nd->src[j] && nd->src[j] != src && root(nd->src[j]) == root(src))
+		bool by_element = op_row(nd->op)->inplace; /* then another source may be the same tensor */
+		for (int j = 1; j < nd->n_src; j++)
+			if (nd->src[j] && (nd->src[j] != src || !by_element) && root(nd->src[j]) == root(src))
 				src = NULL, j = nd->n_src;
 		if (!src || root(src)->last != i || dst->first != i)
 			continue;
