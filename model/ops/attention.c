@@ -305,7 +305,7 @@ const struct op_row op_attention_bwd = {
 	.low = true,
 };
 
-/* ---- change: qkv, d, W of qkv -> y(qkv + d) - y(qkv): change.h. The CPU computes it by the specification --- */
+/* ---- change: qkv, d, W of qkv -> y(qkv + d) - y(qkv): change.h -------------------------------- */
 
 struct tensor *graph_attention_change(struct graph *g, struct tensor *qkv, struct tensor *d, struct tensor *weights,
                                       int heads)
@@ -361,6 +361,90 @@ static void change_ref(struct node *nd)
 			}
 }
 
+/* A row of the second weights, and what they are more than the first, from what the logits change by, in place of that.
+ * With e = exp(change - its maximum) - 1 and its mean by the first weights: W' = W (1 + e) / (1 + mean), and
+ * W' - W = W (e - mean) / (1 + mean), in which nothing large cancels. W / its sum is taken for W. */
+CPU_KERNEL static void change_row(float *restrict second, float *restrict more, const float *restrict first, int64_t n)
+{
+	float part[LANES], ones[LANES] = { 0 }, max, one = 0, mean = 0;
+	int64_t whole = n / LANES * LANES;
+	for (int j = 0; j < LANES; j++)
+		part[j] = more[j < n ? j : 0];
+	for (int64_t i = 0; i < whole; i += LANES)
+		for (int j = 0; j < LANES; j++)
+			part[j] = more[i + j] > part[j] ? more[i + j] : part[j];
+	max = part[0];
+	for (int j = 1; j < LANES; j++)
+		max = part[j] > max ? part[j] : max;
+	for (int64_t i = whole; i < n; i++)
+		max = more[i] > max ? more[i] : max;
+	for (int j = 0; j < LANES; j++)
+		part[j] = 0;
+	for (int64_t i = 0; i < whole; i += LANES)
+		for (int j = 0; j < LANES; j++) {
+			float d = more[i + j] - max;
+			more[i + j] = expm1_within(CPU_OPAQUE(d < -87.0f ? -87.0f : d));
+			part[j] += first[i + j] * more[i + j];
+			ones[j] += first[i + j];
+		}
+	for (int64_t i = whole; i < n; i++) {
+		float d = more[i] - max;
+		more[i] = expm1_within(CPU_OPAQUE(d < -87.0f ? -87.0f : d));
+		mean += first[i] * more[i];
+		one += first[i];
+	}
+	for (int j = 0; j < LANES; j++) {
+		mean += part[j];
+		one += ones[j];
+	}
+	mean /= one;
+	float scale = 1.0f / (one * (1.0f + mean));
+	for (int64_t i = 0; i < n; i++) {
+		second[i] = first[i] * (1.0f + more[i]) * scale;
+		more[i] = first[i] * (more[i] - mean) * scale;
+	}
+}
+
+static size_t change_floats(const struct node *nd)
+{
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	return (size_t)(6 * s.l * s.ch + 2 * s.l * s.l);
+}
+
+static void change_range(void *ctx, int64_t first, int64_t last)
+{
+	struct node *nd = ctx;
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	int64_t lc = s.l * s.ch;
+	float *q = thread_scratch(nd, change_floats(nd)), *k = q + lc, *v = k + lc, *dq = v + lc, *dk = dq + lc,
+		  *dv = dk + lc, *second = dv + lc, *more = second + s.l * s.l;
+	for (int64_t at = first; at < last; at++) {
+		int64_t n = at / s.heads, head = at % s.heads;
+		const float *w = nd->src[2]->data + at * s.l * s.l;
+		float *y = nd->dst[0]->data + n * s.l * s.c + head * s.ch;
+		unpack(q, k, v, nd->src[0]->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
+		unpack(dq, dk, dv, nd->src[1]->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
+		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, s.scale, dq, s.ch, k, s.ch, 0, more, s.l);
+		for (int64_t i = 0; i < lc; i++)
+			q[i] += dq[i];
+		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, s.scale, q, s.ch, dk, s.ch, 1, more, s.l);
+		for (int64_t i = 0; i < s.l; i++)
+			change_row(second + i * s.l, more + i * s.l, w + i * s.l, s.l);
+		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, 1, second, s.l, dv, s.ch, 0, y, s.c);
+		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, 1, more, s.l, v, s.ch, 1, y, s.c);
+	}
+}
+
+static size_t change_prepare(struct node *nd)
+{
+	return scratch_bytes(change_floats(nd));
+}
+
+static void change_cpu(struct node *nd)
+{
+	cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, change_range, nd);
+}
+
 static double change_flops(const struct node *nd)
 {
 	return 2 * forward_flops(nd);
@@ -370,7 +454,8 @@ const struct op_row op_attention_change = {
 	.name = "attention_change",
 	.meaning = "attention(qkv + d) - attention(qkv)",
 	.ref = change_ref,
-	.cpu = op_cpu_by_ref,
+	.prepare = change_prepare,
+	.cpu = change_cpu,
 	.flops = change_flops,
 	.low = true,
 };

@@ -241,6 +241,7 @@ const struct op_case op_cases[] = {
 	{ "attention", attention, { 3, 8, 8, 1, 64, 6 }, 2e-5, "peaked softmax: logits of some hundred" },
 	{ "attention_change", attention_change, { 2, 4, 4, 1, 16, 1, 1 }, 3e-6, "" },
 	{ "attention_change", attention_change, { 1, 3, 5, 3, 8, 1, 1 }, 3e-6, "heads" },
+	{ "attention_change", attention_change, { 2, 7, 7, 2, 24, 1, 1 }, 3e-6, "more pixels than a vector divides" },
 	{ "attention_change", attention_change, { 3, 8, 8, 1, 64, 2, 0 }, 2e-5, "a change that turns weights over" },
 	{ "dropout", dropout, { 2, 65 }, 1e-6, "given mask" },
 	{ "embed", embed, { 5, 8, 0, 0 }, 1e-6, "" },
