@@ -82,6 +82,7 @@ Test(jobs, no_more_at_once_than_there_are_cells)
 	chooses(cells(2, 3), GAINS(1, 1.9), 2, 1);
 	chooses(cells(4, 5), GAINS(1, 1.7, 1.9), 2, 2); /* rounds: 5, 3 and 2 */
 	chooses(cells(8, 1), GAINS(1, 1.5, 2.2, 3), 1, 8);
+	chooses(cells(8, 2), GAINS(1, 1.8, 2.2, 7.5), 2, 4); /* with 8 at once, 6 threads would have nothing to do */
 }
 
 Test(jobs, no_more_at_once_than_fit)
@@ -96,6 +97,9 @@ Test(jobs, no_more_at_once_than_fit)
 	a.threads = 1;
 	struct jobs j = jobs_choose(&a, NULL);
 	cr_assert(j.jobs == 1 && j.threads == 1 && j.by_memory);
+	a.threads = 4, a.cell_bytes = 3e9; /* 3 would fit, but 2 have all processors */
+	j = jobs_choose(&a, NULL);
+	cr_assert(j.jobs == 2 && j.threads == 4 && !j.by_memory);
 }
 
 Test(jobs, the_networks_of_the_grid_decide)
@@ -126,7 +130,9 @@ Test(jobs, what_is_given_wins)
 	cr_assert(j.why == JOBS_GIVEN && j.jobs == 2 && j.threads == 3);
 	a.threads = 2, a.cells = 3;
 	cr_assert(jobs_choose(&a, &s).jobs == 3);
-	a.threads = 8, a.off = true;
+	a.threads = 1, a.cells = 16, a.ranks = 2; /* processes of a cell have threads of their own */
+	cr_assert(jobs_choose(&a, &s).jobs == 4);
+	a.ranks = 1, a.off = true;
 	cr_assert(jobs_choose(&a, &s).jobs == 1);
 }
 
@@ -163,6 +169,10 @@ Test(jobs, it_is_said)
 	j = jobs_choose(&a, NULL);
 	jobs_add_json(&w, NULL, &j);
 	cr_assert_str_eq(str_text(&json), "{\"jobs\":null,\"threads\":null,\"why\":\"not measured yet\"}");
+	str_release(&json);
+	j = (struct jobs){ .jobs = 2, .threads = 1, .why = JOBS_MEASURED, .gain = 1.5 };
+	jobs_add_json(&w, NULL, &j);
+	cr_assert_str_eq(str_text(&json), "{\"jobs\":2,\"threads\":1,\"why\":\"measured\",\"gain\":1.5}");
 }
 
 /* ====== the file ====== */
@@ -224,6 +234,7 @@ Test(scaling, what_is_damaged_is_as_none)
 		ROW("null"),
 		ROW("{\"jobs\":0,\"threads\":4,\"steps_per_s\":[9,1]}"),
 		ROW("{\"jobs\":2,\"threads\":2,\"steps_per_s\":[9,1]}"), /* the first has one job */
+		ROW("{\"jobs\":1,\"jobs\":1,\"threads\":4,\"steps_per_s\":[9,1]}"),
 		ROW("{\"jobs\":1,\"threads\":5,\"steps_per_s\":[9,1]}"),
 		ROW("{\"jobs\":1,\"threads\":4294967300,\"steps_per_s\":[9,1]}"),
 		ROW("{\"jobs\":1.5,\"threads\":4,\"steps_per_s\":[9,1]}"),
