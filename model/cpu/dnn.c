@@ -1,6 +1,7 @@
 /* dnn.c - see dnn.h. A oneDNN failure here is a wrong shape of ours or a lack of memory: BUG() names the call. */
 #include "model/cpu/dnn.h"
 
+#include "model/base/cpu.h"
 #include "model/base/cpu_clock.h"
 #include "model/base/err.h"
 #include "model/base/mem.h"
@@ -18,6 +19,7 @@
 	} while (0)
 
 struct dnn_conv {
+	dnnl_stream_t stream;
 	dnnl_primitive_t conv, pack; /* pack: weights to (or from, for the weights gradient) the primitive's own layout */
 	dnnl_memory_t x, w, b, y, packed, scratch;
 	size_t packed_bytes, scratch_bytes;
@@ -27,13 +29,11 @@ struct dnn_conv {
 
 /* Of the process, as its processors are: made once, by the first convolution, and never freed. */
 static dnnl_engine_t engine;
-static dnnl_stream_t stream;
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 
 static void start(void)
 {
 	TRY(dnnl_engine_create(&engine, dnnl_cpu, 0));
-	TRY(dnnl_stream_create(&stream, engine, dnnl_stream_default_flags));
 }
 
 static onednn_md desc4(int64_t n, int64_t c, int64_t h, int64_t w, dnnl_format_tag_t tag)
@@ -48,6 +48,14 @@ static dnnl_memory_t memory_of(onednn_md_view md)
 	dnnl_memory_t m;
 	TRY(dnnl_memory_create(&m, md, engine, DNNL_MEMORY_NONE));
 	return m;
+}
+
+/* What oneDNN does until cpu_set_threads(its result) it does on this thread. */
+static int alone(void)
+{
+	int before = cpu_threads();
+	cpu_set_threads(1);
+	return before;
 }
 
 static size_t round64(size_t n)
@@ -85,6 +93,7 @@ struct dnn_conv *dnn_conv_new(const struct dnn_shape *s, enum dnn_pass pass, boo
 	(void)pthread_once(&started, start);
 	struct dnn_conv *c = xcalloc(1, sizeof *c);
 	c->pass = pass;
+	TRY(dnnl_stream_create(&c->stream, engine, dnnl_stream_default_flags));
 	onednn_md x = desc4(s->n, s->ic, s->h, s->w, dnnl_nhwc), y = desc4(s->n, s->oc, s->oh, s->ow, dnnl_nhwc);
 	onednn_md any = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_format_tag_any),
 			  oihw = desc4(s->oc, s->ic, s->kh, s->kw, dnnl_oihw), b;
@@ -146,6 +155,7 @@ void dnn_conv_free(struct dnn_conv *c)
 	TRY(dnnl_primitive_destroy(c->conv));
 	if (c->pack)
 		TRY(dnnl_primitive_destroy(c->pack));
+	TRY(dnnl_stream_destroy(c->stream));
 	free(c);
 }
 
@@ -168,7 +178,7 @@ static void at(dnnl_memory_t m, void *p)
 static void repack(struct dnn_conv *c, dnnl_memory_t from, dnnl_memory_t to)
 {
 	dnnl_exec_arg_t args[] = { { DNNL_ARG_FROM, from }, { DNNL_ARG_TO, to } };
-	TRY(dnnl_primitive_execute(c->pack, stream, 2, args));
+	TRY(dnnl_primitive_execute(c->pack, c->stream, 2, args));
 }
 
 void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, void *scratch)
@@ -195,20 +205,20 @@ void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, vo
 	int n = 4;
 	if (c->b && role[2])
 		args[n++] = (dnnl_exec_arg_t){ role[2], c->b };
-	TRY(dnnl_primitive_execute(c->conv, stream, n, args));
+	TRY(dnnl_primitive_execute(c->conv, c->stream, n, args));
 	if (c->pack && c->pass == DNN_BACKWARD_WEIGHTS)
 		repack(c, c->packed, c->w);
-	TRY(dnnl_stream_wait(stream));
+	TRY(dnnl_stream_wait(c->stream));
 	cpu_clock_team(false);
 }
 
 void dnn_gemm(enum dnn_stored as, enum dnn_stored bs, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
               int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc)
 {
-	cpu_clock_team(true);
+	int before = alone();
 	TRY(dnnl_sgemm(as == DNN_TRANSPOSED ? 'T' : 'N', bs == DNN_TRANSPOSED ? 'T' : 'N', m, n, k, alpha, a, lda, b, ldb,
 	               beta, c, ldc));
-	cpu_clock_team(false);
+	cpu_set_threads(before);
 }
 
 const char *dnn_version(void)

@@ -29,7 +29,7 @@ const char *dnn_conv_impl(const struct dnn_conv *c); /* which implementation was
 void dnn_conv_run(struct dnn_conv *c, float *x, float *w, float *b, float *y, void *scratch);
 
 /* Row-major C (m,n) = alpha * op(A) op(B) + beta * C, op(A) (m,k) and op(B) (k,n) by how A and B are stored. lda.. are
- * row strides. */
+ * row strides. On the calling thread alone, since oneDNN cuts sums as its threads are: dnn_product.h is for all. */
 enum dnn_stored { DNN_PLAIN, DNN_TRANSPOSED };
 void dnn_gemm(enum dnn_stored as, enum dnn_stored bs, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
               int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);

@@ -3,6 +3,8 @@
  * A matrix product (a linear layer, a 1x1 convolution) is the case kh = kw = 1 and takes the gemm path on the CPU.
  * relu folds max(y, 0) in; its gradient is taken by relu_bwd before the others. */
 #include "model/ops/conv_shape.h"
+#include "model/cpu/dnn_images.h"
+#include "model/cpu/dnn_product.h"
 #include "model/graph/graph.h"
 #include "model/cpu/winograd.h"
 
@@ -67,7 +69,7 @@ static void forward_ref(struct node *nd)
 /* What runs a convolution on the CPU: one of the two, or neither for a matrix product. */
 struct conv {
 	struct winograd *winograd;
-	struct dnn_conv *dnn;
+	struct dnn_images *dnn;
 };
 
 static size_t prepare_pass(struct node *nd, enum dnn_pass pass, const struct tensor *x, const struct tensor *w,
@@ -86,8 +88,8 @@ static size_t prepare_pass(struct node *nd, enum dnn_pass pass, const struct ten
 	nd->state = c;
 	if (c->winograd)
 		return winograd_scratch(c->winograd);
-	c->dnn = dnn_conv_new(&s, pass, bias, nd->args.conv.relu);
-	return dnn_conv_scratch(c->dnn);
+	c->dnn = dnn_images_new(&s, pass, bias, nd->args.conv.relu);
+	return dnn_images_scratch(c->dnn);
 }
 
 static void release(struct node *nd)
@@ -96,7 +98,7 @@ static void release(struct node *nd)
 	if (!c)
 		return;
 	winograd_free(c->winograd);
-	dnn_conv_free(c->dnn);
+	dnn_images_free(c->dnn);
 	free(c);
 }
 
@@ -130,7 +132,7 @@ static void run(struct node *nd, struct tensor *x, struct tensor *w, struct tens
 	if (c->winograd)
 		winograd_run(c->winograd, x->data, w->data, b ? b->data : NULL, y->data, scratch);
 	else
-		dnn_conv_run(c->dnn, x->data, w->data, b ? b->data : NULL, y->data, scratch);
+		dnn_images_run(c->dnn, x->data, w->data, b ? b->data : NULL, y->data, scratch);
 }
 
 static void forward_cpu(struct node *nd)
@@ -145,8 +147,7 @@ static void forward_cpu(struct node *nd)
 		cpu_split(tensor_pixels(y), 4096, fill_range, &(struct fill){ y->data, b->data, y->c });
 		(void)cpu_clock_part(before);
 	}
-	dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c, 1, x->data, x->c, w->data, x->c, b ? 1 : 0,
-	         y->data, y->c);
+	dnn_product(DNN_TRANSPOSED, tensor_pixels(x), y->c, x->c, x->data, w->data, b ? 1 : 0, y->data);
 }
 
 static void backward(struct graph *g, struct node *nd)
@@ -213,8 +214,7 @@ static void data_cpu(struct node *nd)
 	if (nd->state)
 		run(nd, dx, w, NULL, dy);
 	else
-		dnn_gemm(DNN_PLAIN, DNN_PLAIN, tensor_pixels(dx), dx->c, dy->c, 1, dy->data, dy->c, w->data, dx->c, 0, dx->data,
-		         dx->c);
+		dnn_product(DNN_PLAIN, tensor_pixels(dx), dx->c, dy->c, dy->data, w->data, 0, dx->data);
 }
 
 static double data_flops(const struct node *nd)
@@ -251,7 +251,9 @@ static void weights_ref(struct node *nd)
 
 static size_t weights_prepare(struct node *nd)
 {
-	return prepare_pass(nd, DNN_BACKWARD_WEIGHTS, nd->src[0], nd->dst[0], nd->src[1], nd->dst[1] != NULL);
+	const struct tensor *x = nd->src[0], *dy = nd->src[1];
+	size_t bytes = prepare_pass(nd, DNN_BACKWARD_WEIGHTS, x, nd->dst[0], dy, nd->dst[1] != NULL);
+	return nd->state ? bytes : dnn_product_sum_scratch(dy->c, x->c, tensor_pixels(x));
 }
 
 /* Column sums of (rows, c): in double, so that a million rows lose nothing. */
@@ -289,8 +291,7 @@ static void weights_cpu(struct node *nd)
 	if (c)
 		run(nd, x, dw, db, dy);
 	else
-		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, dy->c, x->c, tensor_pixels(x), 1, dy->data, dy->c, x->data, x->c, 0,
-		         dw->data, x->c);
+		dnn_product_sum(dy->c, x->c, tensor_pixels(x), dy->data, x->data, dw->data, nd->work ? nd->work->data : NULL);
 	if (!db || (c && !c->winograd))
 		return;
 	enum cpu_part before = cpu_clock_part(CPU_ELEMENTWISE);
