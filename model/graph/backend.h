@@ -188,7 +188,7 @@ struct backend_ops {
 	bool sums;        /* it adds up an image that it writes, rather than read it again: op_row.sums */
 	bool strided;     /* it runs ops with .strided on channels of wider tensors */
 	bool by_taps;     /* its products read weights as (Cout,kh,kw,Cin): graph_by_taps */
-	bool repeats;     /* it makes cheap results again rather than keep them: graph_repeat.h */
+	bool repeats;     /* it takes time for memory and another order: graph_repeat.h, graph_delay.h */
 	struct backend_memory memory;
 	struct backend_nodes nodes;
 	struct backend_training training;

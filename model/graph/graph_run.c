@@ -6,6 +6,7 @@
  * slice takes is read where it is, so that neither moves anything. */
 #include "model/graph/graph_impl.h"
 
+#include "model/graph/graph_delay.h"
 #include "model/graph/graph_repeat.h"
 
 #include "model/base/env.h"
@@ -285,6 +286,8 @@ static void find_scratch(struct graph *g, struct node *nd, size_t (*prepare)(str
 static int find_places(struct graph *g, size_t (*prepare)(struct backend *b, struct node *nd), struct err *e)
 {
 	REQUIRE(!g->planned);
+	if (g->backend->ops->repeats)
+		(void)graph_delay(g);
 	for (int i = 0; i < g->n_nodes; i++)
 		find_scratch(g, g->nodes[i], prepare);
 	if (g->backend->ops->repeats && graph_repeat(g))

@@ -152,3 +152,23 @@ Test(repeat, only_what_lies_idle_at_the_peak)
 	cr_expect_eq(repeats(m.g), 0);
 	graph_free(m.g);
 }
+
+/* The convolution beside a block sends a gradient to both halves of what is joined, 32 channels from 16: it is made
+ * when the norm's gradient adds it, not at the block's end. Bits are compared above. */
+Test(repeat, a_wide_gradient_waits_for_its_reader)
+{
+	struct made m = build(backend_cpu());
+	int found = 0;
+	graph_plan(m.g);
+	for (int i = 1; i < m.g->n_nodes; i++) {
+		const struct node *nd = m.g->nodes[i];
+		const struct tensor *addend = nd->op == OP_groupnorm_bwd ? nd->src[6] : NULL;
+		if (!addend || addend->c != 2 * C)
+			continue;
+		cr_expect_eq(addend->maker->op, OP_conv2d_bwd_data);
+		cr_expect_eq(addend->maker->index, i - 1, "made at %d, read at %d", addend->maker->index, i);
+		found++;
+	}
+	cr_expect_eq(found, 1);
+	graph_free(m.g);
+}
