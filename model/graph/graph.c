@@ -242,6 +242,14 @@ int graph_nodes(const struct graph *g, struct node ***nodes)
 	return g->n_nodes;
 }
 
+bool node_in_place(const struct graph *g, const struct node *nd)
+{
+	const struct op_row *row = op_row(nd->op);
+	const struct tensor *x = nd->src[0], *y = nd->dst[0];
+	return (row->inplace || (row->inplace_cpu && g->backend->ops->host_memory)) && x && x != y &&
+	       x->role == TENSOR_TEMP && y->role == TENSOR_TEMP && tensor_bytes(x) == tensor_bytes(y);
+}
+
 size_t graph_bytes(const struct graph *g)
 {
 	return g->bytes;

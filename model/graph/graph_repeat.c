@@ -215,7 +215,7 @@ static void insert(const struct search *s, int n)
 {
 	struct graph *g = s->g;
 	SCOPED(free) struct tensor **made = xcalloc((size_t)g->backward_at, sizeof *made);
-	struct node **nodes = xcalloc((size_t)(g->n_nodes + n), sizeof *nodes);
+	struct node **nodes = xcalloc((size_t)g->n_nodes + (size_t)n, sizeof *nodes);
 	int at = g->backward_at, n_recorded = g->n_nodes;
 	for (int i = 0; i < g->backward_at; i++)
 		nodes[i] = g->nodes[i];

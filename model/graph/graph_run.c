@@ -139,14 +139,6 @@ static void place_parts(struct graph *g)
 	}
 }
 
-bool node_in_place(const struct graph *g, const struct node *nd)
-{
-	const struct op_row *row = op_row(nd->op);
-	const struct tensor *x = nd->src[0], *y = nd->dst[0];
-	return (row->inplace || (row->inplace_cpu && g->backend->ops->host_memory)) && x && x != y &&
-	       x->role == TENSOR_TEMP && y->role == TENSOR_TEMP && tensor_bytes(x) == tensor_bytes(y);
-}
-
 static void share_in_place(struct graph *g)
 {
 	for (int i = 0; i < g->n_nodes; i++) {
