@@ -161,6 +161,16 @@ test_resume_keeps_the_threads_that_the_attempt_had() {
 	says out "2 passed"
 }
 
+# How many threads a cell has follows from how many cells are left: its numbers must not.
+test_threads_change_no_bit() {
+	[ "$(nproc)" -ge 2 ] || skip "one processor: there is no other number of threads"
+	grid 20
+	run ablate run g.toml --db one.db --threads 1 -q; exits 0
+	run ablate run g.toml --db two.db --threads 2 -q; exits 0
+	scores one.db >a; scores two.db >b; same a b; [ -s a ] || fail "no scores"
+	curves one.db >a; curves two.db >b; same a b; [ -s a ] || fail "no curves"
+}
+
 # What the user says goes; and what it changes is said. Such a cell could never be verified: each life is repeated with the
 # threads that it had, from the checkpoint that it went on from.
 test_lives_with_other_threads_are_said_and_verified() {
