@@ -4,8 +4,8 @@
 #include "model/base/cpu.h"
 
 /* At most UNITS units, a power of two, of at least UNIT_FLOPS each, below which what a call packs and begins shows. A
- * block of C has at least SIDE rows and columns, a chunk DEPTH terms. All
- * partial sums together take at most SUMS floats. */
+ * block of C has at least SIDE rows and columns, a chunk DEPTH terms. All partial sums together take at most SUMS
+ * floats. */
 enum { UNITS = 16, SIDE = 64, DEPTH = 256, SUMS = 1 << 20 };
 #define UNIT_FLOPS 2e6
 
