@@ -2,6 +2,7 @@
  * qkv (N,H,W,3C): channel (head*Ch + c)*3 + {0: q, 1: k, 2: v}, q/k/v innermost; C = heads*Ch.
  *   W[q,k] = softmax over k of (sum_c Q[q,c] K[k,c] / sqrt(Ch)),  y[q, head*Ch + c] = sum_k W[q,k] V[k,c]
  * Destinations: y (N,H,W,C), W (N,heads,L,L). */
+#include "model/cpu/attend.h"
 #include "model/cpu/dnn.h"
 #include "model/graph/graph.h"
 
@@ -70,7 +71,13 @@ static void forward_ref(struct node *nd)
 			}
 }
 
-/* ---- the CPU path: one (image, head) at a time per thread ------------------------------------ */
+/* ---- the CPU path: one (image, head) at a time per thread, by attend.h or, where a processor cannot, by oneDNN's
+ * products --- */
+
+static struct attend attend_of(const struct sizes *s)
+{
+	return (struct attend){ s->l, s->ch, s->c, s->scale };
+}
 
 CPU_KERNEL static void unpack(float *restrict q, float *restrict k, float *restrict v, const float *restrict qkv,
                               int64_t l, int64_t ch, int64_t stride)
@@ -143,7 +150,20 @@ static size_t scratch_bytes(size_t floats)
 static size_t forward_floats(const struct node *nd)
 {
 	struct sizes s = sizes_of(nd, nd->src[0]);
-	return (size_t)(3 * s.l * s.ch);
+	struct attend a = attend_of(&s);
+	return attend_here() ? attend_floats(&a, ATTEND_FORWARD) : (size_t)(3 * s.l * s.ch);
+}
+
+static void forward_attend(void *ctx, int64_t first, int64_t last)
+{
+	struct node *nd = ctx;
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	struct attend a = attend_of(&s);
+	for (int64_t at = first; at < last; at++) {
+		int64_t n = at / s.heads, head = at % s.heads;
+		attend_forward(&a, nd->src[0]->data + qkv_at(&s, n, head, 0, 0, Q), nd->dst[1]->data + at * s.l * s.l,
+		               nd->dst[0]->data + n * s.l * s.c + head * s.ch, thread_scratch(nd, forward_floats(nd)));
+	}
 }
 
 static void forward_range(void *ctx, int64_t first, int64_t last)
@@ -170,7 +190,7 @@ static size_t forward_prepare(struct node *nd)
 
 static void forward_cpu(struct node *nd)
 {
-	cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, forward_range, nd);
+	cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, attend_here() ? forward_attend : forward_range, nd);
 }
 
 static void backward(struct graph *g, struct node *nd)
@@ -254,7 +274,21 @@ CPU_KERNEL static void softmax_gradient(float *restrict dw, const float *restric
 static size_t backward_floats(const struct node *nd)
 {
 	struct sizes s = sizes_of(nd, nd->src[1]);
-	return (size_t)(6 * s.l * s.ch + s.l * s.l);
+	struct attend a = attend_of(&s);
+	return attend_here() ? attend_floats(&a, ATTEND_BACKWARD) : (size_t)(6 * s.l * s.ch + s.l * s.l);
+}
+
+static void backward_attend(void *ctx, int64_t first, int64_t last)
+{
+	struct node *nd = ctx;
+	struct sizes s = sizes_of(nd, nd->src[1]);
+	struct attend a = attend_of(&s);
+	for (int64_t at = first; at < last; at++) {
+		int64_t n = at / s.heads, head = at % s.heads, place = qkv_at(&s, n, head, 0, 0, Q);
+		attend_backward(&a, nd->src[0]->data + n * s.l * s.c + head * s.ch, nd->src[1]->data + place,
+		                nd->src[2]->data + at * s.l * s.l, nd->dst[0]->data + place,
+		                thread_scratch(nd, backward_floats(nd)));
+	}
 }
 
 static void backward_range(void *ctx, int64_t first, int64_t last)
@@ -286,7 +320,7 @@ static size_t backward_prepare(struct node *nd)
 
 static void backward_cpu(struct node *nd)
 {
-	cpu_split(nd->src[1]->n * nd->args.attention.heads, 1, backward_range, nd);
+	cpu_split(nd->src[1]->n * nd->args.attention.heads, 1, attend_here() ? backward_attend : backward_range, nd);
 }
 
 static double backward_flops(const struct node *nd)
@@ -408,7 +442,20 @@ CPU_KERNEL static void change_row(float *restrict second, float *restrict more, 
 static size_t change_floats(const struct node *nd)
 {
 	struct sizes s = sizes_of(nd, nd->src[0]);
-	return (size_t)(6 * s.l * s.ch + 2 * s.l * s.l);
+	struct attend a = attend_of(&s);
+	return attend_here() ? attend_floats(&a, ATTEND_CHANGE) : (size_t)(6 * s.l * s.ch + 2 * s.l * s.l);
+}
+
+static void change_attend(void *ctx, int64_t first, int64_t last)
+{
+	struct node *nd = ctx;
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	struct attend a = attend_of(&s);
+	for (int64_t at = first; at < last; at++) {
+		int64_t n = at / s.heads, head = at % s.heads, place = qkv_at(&s, n, head, 0, 0, Q);
+		attend_change(&a, nd->src[0]->data + place, nd->src[1]->data + place, nd->src[2]->data + at * s.l * s.l,
+		              nd->dst[0]->data + n * s.l * s.c + head * s.ch, thread_scratch(nd, change_floats(nd)));
+	}
 }
 
 static void change_range(void *ctx, int64_t first, int64_t last)
@@ -442,7 +489,7 @@ static size_t change_prepare(struct node *nd)
 
 static void change_cpu(struct node *nd)
 {
-	cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, change_range, nd);
+	cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, attend_here() ? change_attend : change_range, nd);
 }
 
 static double change_flops(const struct node *nd)

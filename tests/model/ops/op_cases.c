@@ -4,6 +4,8 @@
 #include "model/graph/graph_impl.h"
 #include "model/nets/change.h"
 
+#include <math.h>
+
 static struct tensor *in(struct bench *b, int64_t n, int64_t h, int64_t w, int64_t c, bool grad)
 {
 	struct tensor *t = graph_input(b->g, "in", n, h, w, c);
@@ -113,12 +115,13 @@ static struct tensor *attention(struct bench *b, const int64_t *d) /* n, h, w, h
 	return graph_attention(b->g, x, (int)d[3]);
 }
 
-static struct tensor *attention_change(struct bench *b, const int64_t *d) /* n, h, w, heads, ch, spread, small */
+/* n, h, w, heads, ch, spread, s: changed by 10^-s, or 0: by 0.2 */
+static struct tensor *attention_change(struct bench *b, const int64_t *d)
 {
 	struct tensor *x = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], false),
 				  *change = in(b, d[0], d[1], d[2], 3 * d[3] * d[4], false);
 	b->spread[0] = (float)d[5];
-	b->spread[1] = d[6] ? 1e-3f : 0.2f;
+	b->spread[1] = d[6] ? (float)pow(10, (double)-d[6]) : 0.2f;
 	return graph_attention_change(b->g, x, change, graph_attention(b->g, x, (int)d[3])->maker->dst[1], (int)d[3]);
 }
 
@@ -238,10 +241,17 @@ const struct op_case op_cases[] = {
 	{ "concat", concat, { 2, 128, 24 }, 1e-6, "128 channels, and a width without a copy of its own" },
 	{ "attention", attention, { 2, 4, 4, 1, 16, 1 }, 1e-6, "" },
 	{ "attention", attention, { 1, 3, 5, 3, 8, 1 }, 1e-6, "heads" },
+	{ "attention", attention, { 2, 2, 2, 2, 16, 1 }, 1e-6, "fewer pixels than a vector has" },
+	{ "attention", attention, { 2, 7, 7, 1, 48, 1 }, 1e-6, "rows that end within a vector" },
+	{ "attention", attention, { 1, 16, 5, 2, 20, 1 }, 1e-6, "blocks of rows, channels that end so" },
+	{ "attention", attention, { 1, 32, 32, 2, 8, 1 }, 2e-6, "long rows" },
 	{ "attention", attention, { 3, 8, 8, 1, 64, 6 }, 2e-5, "peaked softmax: logits of some hundred" },
-	{ "attention_change", attention_change, { 2, 4, 4, 1, 16, 1, 1 }, 3e-6, "" },
-	{ "attention_change", attention_change, { 1, 3, 5, 3, 8, 1, 1 }, 3e-6, "heads" },
-	{ "attention_change", attention_change, { 2, 7, 7, 2, 24, 1, 1 }, 3e-6, "more pixels than a vector divides" },
+	{ "attention_change", attention_change, { 2, 4, 4, 1, 16, 1, 3 }, 3e-6, "" },
+	{ "attention_change", attention_change, { 1, 3, 5, 3, 8, 1, 3 }, 3e-6, "heads" },
+	{ "attention_change", attention_change, { 2, 7, 7, 2, 24, 1, 3 }, 3e-6, "more pixels than a vector divides" },
+	{ "attention_change", attention_change, { 2, 7, 7, 1, 48, 1, 1 }, 3e-6, "rows that end within a vector" },
+	{ "attention_change", attention_change, { 2, 7, 7, 1, 48, 1, 5 }, 3e-6, "a change of few last places" },
+	{ "attention_change", attention_change, { 1, 16, 5, 2, 20, 1, 2 }, 3e-6, "blocks of rows, channels that end so" },
 	{ "attention_change", attention_change, { 3, 8, 8, 1, 64, 2, 0 }, 2e-5, "a change that turns weights over" },
 	{ "dropout", dropout, { 2, 65 }, 1e-6, "given mask" },
 	{ "embed", embed, { 5, 8, 0, 0 }, 1e-6, "" },
