@@ -20,7 +20,7 @@ enum {
 	POINTS = 384,
 	UNITS = 16,
 	CHUNK = 48,
-	GROUP_WORDS = 1 << 22,
+	GROUP_WORDS = 1 << 20,
 	MIN_GROUP = 64,
 	SLICES = 4
 };
