@@ -334,7 +334,7 @@ struct gradient {
 ALWAYS_INLINE void dz_of_line(float *dz, const float *dy, const float *restrict x, const float *restrict a,
                               const float *restrict b, int64_t n, const int silu)
 {
-#pragma GCC ivdep
+	CPU_TURNS_APART
 	for (int64_t c = 0; c < n; c++) {
 		if (silu) {
 			float z = x[c] * a[c] + b[c], s = sigmoid_approx(z);
