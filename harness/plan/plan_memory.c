@@ -102,7 +102,7 @@ static int measure_arm(struct plan *p, int arm, const struct plan_place *place, 
 	SCOPED(recipe) struct recipe r = { 0 };
 	SCOPED(free) char *backbone = inputs_weights(c, "lpips-vgg-backbone"), *heads = inputs_weights(c, "lpips-vgg");
 	if (open_for(d, place->device, (enum dtype_kind)c->train.dtype, &lacks)) {
-		if (err_exit_code(&lacks) == EXIT_USAGE) /* it has no such dtype */
+		if (c->train.dtype != DTYPE_FP32 && err_exit_code(&lacks) == EXIT_USAGE) /* it has no such dtype */
 			block_arm(p, arm, lacks.msg);
 		return 0;
 	}
