@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROUNDS = 3, WAYS = 4, PATIENCE_S = 120 /* beyond the time that is measured */ };
+enum { ROUNDS = 3, WAYS = 4 };
 
 /* spin: GOMP_SPINCOUNT of the measured process. libgomp by itself counts to 300,000, and to no more than 100 where it
  * knows of more threads than processors; this value makes both of them so. */
@@ -81,7 +81,7 @@ static int measure(double *out, const struct way *w, int threads, double seconds
 	char line[64];
 	if (steps_process_start(&p, &ask, e))
 		return -1;
-	int rc = steps_process_line(line, &p, monotonic_s() + PATIENCE_S + seconds, e);
+	int rc = steps_process_line(line, &p, monotonic_s() + STEPS_PATIENCE_S + seconds, e);
 	bool good = steps_process_end(&p, rc != 0);
 	if (rc)
 		return -1;

@@ -13,14 +13,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ROUNDS = 3, PATIENCE_S = 120 /* beyond the time that is measured */ };
+enum { ROUNDS = 3 };
 
 /* All of them say that they are warm; *go is closed, at which they begin; their rates are added. */
 static int gather(double *rate, double *gflop, const struct steps_process *t, int n, int *go, double seconds,
                   struct err *e)
 {
 	char line[64];
-	double deadline = monotonic_s() + PATIENCE_S;
+	double deadline = monotonic_s() + STEPS_PATIENCE_S;
 	for (int i = 0; i < n; i++) {
 		if (steps_process_line(line, &t[i], deadline, e))
 			return -1;
@@ -28,7 +28,7 @@ static int gather(double *rate, double *gflop, const struct steps_process *t, in
 	}
 	(void)close(*go);
 	*go = -1;
-	deadline = monotonic_s() + PATIENCE_S + seconds;
+	deadline = monotonic_s() + STEPS_PATIENCE_S + seconds;
 	*rate = 0;
 	for (int i = 0; i < n; i++) {
 		if (steps_process_line(line, &t[i], deadline, e))

@@ -9,6 +9,9 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/* How long a line may take beyond the time that is measured, in seconds. */
+enum { STEPS_PATIENCE_S = 120 };
+
 struct steps_ask {
 	enum scaling_net net;
 	int threads;
