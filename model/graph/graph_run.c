@@ -172,15 +172,54 @@ static int by_offset(const void *pa, const void *pb)
 	return (a->offset > b->offset) - (a->offset < b->offset);
 }
 
-static void place(struct graph *g)
+static bool lives_at(const struct tensor *t, int node)
 {
-	int n = 0;
-	struct tensor **order = xcalloc((size_t)g->n_tensors + 1, sizeof *order);
-	struct tensor **busy = xcalloc((size_t)g->n_tensors + 1, sizeof *busy);
-	for (int i = 0; i < g->n_tensors; i++)
-		if (is_planned(g->tensors[i]) && !g->tensors[i]->alias)
-			order[n++] = g->tensors[i];
-	qsort(order, (size_t)n, sizeof *order, larger_first);
+	return t->first <= node && node <= t->last;
+}
+
+/* The node with most in memory. */
+static int fullest_node(const struct graph *g, struct tensor *const *tensors, int n)
+{
+	size_t most = 0;
+	int fullest = 0;
+	for (int node = 0; node < g->n_nodes; node++) {
+		size_t live = 0;
+		for (int i = 0; i < n; i++)
+			live += lives_at(tensors[i], node) ? block_bytes(g, tensors[i]) : 0;
+		if (live > most) {
+			most = live;
+			fullest = node;
+		}
+	}
+	return fullest;
+}
+
+static int longer_first(const void *pa, const void *pb)
+{
+	const struct tensor *a = *(struct tensor *const *)pa, *b = *(struct tensor *const *)pb;
+	int la = a->last - a->first, lb = b->last - b->first;
+	return la != lb ? (la < lb ? 1 : -1) : larger_first(pa, pb);
+}
+
+/* What lives at the fullest node first, without a gap: the one that lives longest at the bottom. */
+static void order_by_peak(const struct graph *g, struct tensor **order, int n)
+{
+	int peak = fullest_node(g, order, n), n_live = 0;
+	for (int i = 0; i < n; i++)
+		if (lives_at(order[i], peak)) {
+			struct tensor *t = order[i];
+			order[i] = order[n_live];
+			order[n_live++] = t;
+		}
+	qsort(order, (size_t)n_live, sizeof *order, longer_first);
+	qsort(order + n_live, (size_t)(n - n_live), sizeof *order, larger_first);
+}
+
+/* Each in turn, in the first gap that holds it beside those that live when it does. Returns the bytes of all. */
+static size_t place_in_turn(const struct graph *g, struct tensor **order, int n)
+{
+	size_t bytes = 0;
+	SCOPED(free) struct tensor **busy = xcalloc((size_t)n + 1, sizeof *busy);
 	for (int i = 0; i < n; i++) {
 		struct tensor *t = order[i];
 		int n_busy = 0;
@@ -196,11 +235,28 @@ static void place(struct graph *g)
 			at = end > at ? end : at;
 		}
 		t->offset = at;
-		if (at + block_bytes(g, t) > g->bytes)
-			g->bytes = at + block_bytes(g, t);
+		if (at + block_bytes(g, t) > bytes)
+			bytes = at + block_bytes(g, t);
 	}
-	free(order);
-	free(busy);
+	return bytes;
+}
+
+/* Which of two orders leaves less space unused depends on the network: the better one is taken. */
+static void place(struct graph *g)
+{
+	int n = 0;
+	SCOPED(free) struct tensor **order = xcalloc((size_t)g->n_tensors + 1, sizeof *order);
+	for (int i = 0; i < g->n_tensors; i++)
+		if (is_planned(g->tensors[i]) && !g->tensors[i]->alias)
+			order[n++] = g->tensors[i];
+	order_by_peak(g, order, n);
+	size_t by_peak = place_in_turn(g, order, n);
+	qsort(order, (size_t)n, sizeof *order, larger_first);
+	g->bytes = place_in_turn(g, order, n);
+	if (by_peak < g->bytes) {
+		order_by_peak(g, order, n);
+		g->bytes = place_in_turn(g, order, n);
+	}
 }
 
 /* Every tensor on its own, a guard block before and after each. */
