@@ -88,10 +88,13 @@ ALWAYS_INLINE float sigmoid_approx(float x)
 	return 1.0f / (1.0f + exp_approx(-x));
 }
 
-/* Calls body(ctx, first, last) on ranges that split [0, n) over the threads; the split depends on n and the thread
- * count only. */
+/* Calls body(ctx, first, last) on ranges that split [0, n), of about at_least or more each, over the
+ * threads: a thread takes the next range when it is done with one, so no result may depend on who takes which, nor on
+ * where they are cut. One range, on this thread, where that is all. */
 void cpu_split(int64_t n, int64_t at_least, void (*body)(void *ctx, int64_t first, int64_t last), void *ctx);
 int cpu_threads(void);
+/* In a body: which of the cpu_threads() this is, for scratch of its own; 0 outside. */
+int cpu_thread(void);
 void cpu_set_threads(int n); /* of what this thread starts from now on */
 
 #endif

@@ -65,7 +65,7 @@ static struct winograd *plan(const struct dnn_shape *s, enum dnn_pass pass, cons
 		                    .oc = s->oc,
 		                    .pad_h = s->pad_h,
 		                    .pad_w = s->pad_w,
-		                    .parts = frozen ? 1 : cpu_threads(),
+		                    .rooms = frozen ? 1 : cpu_threads(),
 		                    .relu = relu && pass == DNN_FORWARD };
 	p->in_h = s->kh + p->step_h - 1;
 	p->in_w = s->kw + p->step_w - 1;
@@ -128,7 +128,7 @@ void winograd_free(struct winograd *p)
 
 size_t winograd_scratch(const struct winograd *p)
 {
-	return (p->zeros + p->shared + (size_t)p->parts * p->each) * sizeof(float);
+	return (p->zeros + p->shared + (size_t)p->rooms * p->each) * sizeof(float);
 }
 
 /* A plan about to run: where its scratch lies, and from where to where. */

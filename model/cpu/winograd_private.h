@@ -3,6 +3,7 @@
 #ifndef ABLATE_WINOGRAD_PRIVATE_H
 #define ABLATE_WINOGRAD_PRIVATE_H
 
+#include "model/base/cpu.h"
 #include "model/cpu/winograd.h"
 
 /* How a tile is computed: 3x3 taps to 2x2 or 4x4 outputs, one tap to one output, or a line of 7 or 3 taps to 2. Lines
@@ -52,14 +53,15 @@ struct winograd {
 	enum dnn_pass pass;
 	const struct kernels *k;
 	enum way way;
-	int64_t n, h, w, c, oh, ow, oc, pad_h, pad_w, tiles_w, tiles, per_image, parts;
+	int64_t n, h, w, c, oh, ow, oc, pad_h, pad_w, tiles_w, tiles, per_image;
+	int64_t rooms;                              /* of scratch, one a thread */
 	int64_t planes, in_h, in_w, step_h, step_w; /* a tile: products per channel, input pixels, outputs made */
 	int64_t block;                              /* tiles that go together */
 	bool by_panels;                             /* few tiles: see winograd_product.c */
 	/* of the weights gradient: WIDE channels each way; runs of tiles; are all tiles one block? */
 	int64_t in_blocks, out_blocks, chunks;
 	bool whole;
-	size_t zeros, shared, each; /* words of scratch: a row of zeros, transformed weights or sums, each part's own */
+	size_t zeros, shared, each; /* words of scratch: a row of zeros, transformed weights or sums, each thread's own */
 	bool relu;
 	float *frozen; /* transformed weights that never change, or NULL */
 	/* of one run */
@@ -87,6 +89,12 @@ static inline int64_t words(const struct winograd *p, int64_t n)
 static inline size_t plane_of(int64_t rows, int64_t c)
 {
 	return (size_t)(rows * c + SKEW);
+}
+
+/* The calling thread's own `each` words. */
+static inline float *winograd_room(const struct winograd *p)
+{
+	return p->scratch + (size_t)cpu_thread() * p->each;
 }
 
 /* Where a tile's outputs begin: image, row, column. */

@@ -127,24 +127,26 @@ static void transform_back(const struct winograd *p, const float *m, size_t plan
 	}
 }
 
-static void blocks_part(void *ctx, int64_t first, int64_t last)
+static int64_t blocks_of(const struct winograd *p, int64_t block)
 {
-	struct winograd *p = ctx;
+	return (p->tiles + block - 1) / block;
+}
+
+static void blocks_range(void *ctx, int64_t first, int64_t last)
+{
+	const struct winograd *p = ctx;
 	int64_t deep = words(p, p->c);
 	size_t in_plane = plane_of(p->block, deep), out_plane = plane_of(p->block, p->oc);
-	int64_t blocks = (p->tiles + p->block - 1) / p->block;
-	for (int64_t part = first; part < last; part++) {
-		float *v = p->scratch + (size_t)part * p->each, *m = v + (size_t)p->planes * in_plane;
-		for (int64_t block = blocks * part / p->parts; block < blocks * (part + 1) / p->parts; block++) {
-			int64_t from = block * p->block, count = at_most(p->block, p->tiles - from);
-			transform_tiles(p, v, in_plane, from, count);
-			enum cpu_part before = cpu_clock_part(CPU_PRODUCTS);
-			for (size_t i = 0; i < (size_t)p->planes; i++)
-				p->k->gemm(round_up(count, ROWS), p->oc, deep, v + i * in_plane, deep, 1,
-				           p->u + i * plane_of(deep, p->oc), 0, m + i * out_plane, p->oc, false);
-			(void)cpu_clock_part(before);
-			transform_back(p, m, out_plane, from, count, 0, p->oc);
-		}
+	float *v = winograd_room(p), *m = v + (size_t)p->planes * in_plane;
+	for (int64_t block = first; block < last; block++) {
+		int64_t from = block * p->block, count = at_most(p->block, p->tiles - from);
+		transform_tiles(p, v, in_plane, from, count);
+		enum cpu_part before = cpu_clock_part(CPU_PRODUCTS);
+		for (size_t i = 0; i < (size_t)p->planes; i++)
+			p->k->gemm(round_up(count, ROWS), p->oc, deep, v + i * in_plane, deep, 1, p->u + i * plane_of(deep, p->oc),
+			           0, m + i * out_plane, p->oc, false);
+		(void)cpu_clock_part(before);
+		transform_back(p, m, out_plane, from, count, 0, p->oc);
 	}
 }
 
@@ -181,15 +183,12 @@ static void one_panel(const struct winograd *p, const struct transform *t, int64
 	transform_back(p, m, m_plane, 0, p->tiles, o, wide);
 }
 
-static void panels_part(void *ctx, int64_t first, int64_t last)
+static void panels_range(void *ctx, int64_t first, int64_t last)
 {
-	struct winograd *p = ctx;
-	int64_t panels = (p->oc + PANEL - 1) / PANEL;
-	for (int64_t part = first; part < last; part++) {
-		struct transform t = transform_of(p, p->weights, p->scratch + (size_t)part * p->each);
-		for (int64_t i = panels * part / p->parts; i < panels * (part + 1) / p->parts; i++)
-			one_panel(p, &t, i * PANEL, at_most(PANEL, p->oc - i * PANEL));
-	}
+	const struct winograd *p = ctx;
+	struct transform t = transform_of(p, p->weights, winograd_room(p));
+	for (int64_t i = first; i < last; i++)
+		one_panel(p, &t, i * PANEL, at_most(PANEL, p->oc - i * PANEL));
 }
 
 /* ---- putting it together --------------------------------------------------------------------- */
@@ -197,8 +196,8 @@ static void panels_part(void *ctx, int64_t first, int64_t last)
 void winograd_plan_product(struct winograd *p, bool frozen)
 {
 	int64_t fit = BLOCK_WORDS / (p->planes * (words(p, p->c) + p->oc)) / ROWS * ROWS;
-	int64_t each = round_up((p->tiles + p->parts - 1) / p->parts, ROWS); /* no thread without a block */
-	p->block = at_most(fit < MIN_BLOCK ? MIN_BLOCK : at_most(fit, MAX_BLOCK), each);
+	int64_t blocks = round_up(blocks_of(p, fit < MIN_BLOCK ? MIN_BLOCK : at_most(fit, MAX_BLOCK)), p->rooms);
+	p->block = round_up((p->tiles + blocks - 1) / blocks, ROWS); /* as many for each thread */
 	p->by_panels = !frozen && p->tiles <= PANEL_TILES && p->planes * p->c * p->oc > PANEL_WEIGHTS;
 	if (p->by_panels) {
 		p->shared = (size_t)p->planes * tiles_plane(p);
@@ -212,16 +211,16 @@ void winograd_plan_product(struct winograd *p, bool frozen)
 void winograd_run_product(struct winograd *p)
 {
 	if (p->frozen) {
-		blocks_part(p, 0, 1);
+		cpu_split(blocks_of(p, p->block), blocks_of(p, p->block), blocks_range, p); /* on this thread */
 		return;
 	}
 	if (p->by_panels) {
 		cpu_split((p->tiles + ROWS - 1) / ROWS, 1, tiles_range, p);
-		cpu_split(p->parts, 1, panels_part, p);
+		cpu_split((p->oc + PANEL - 1) / PANEL, 1, panels_range, p);
 		return;
 	}
 	p->u = p->shared_at;
 	struct transform t = transform_of(p, p->weights, p->shared_at);
 	cpu_split(p->oc / 16, 1, transform_range, &t);
-	cpu_split(p->parts, 1, blocks_part, p);
+	cpu_split(blocks_of(p, p->block), 1, blocks_range, p);
 }

@@ -132,25 +132,23 @@ static void transform_gradients(const struct winograd *p, int64_t oc, int64_t fr
 
 /* ---- one pair -------------------------------------------------------------------------------- */
 
-static void chunks_part(void *ctx, int64_t first, int64_t last)
+static void chunks_range(void *ctx, int64_t first, int64_t last)
 {
-	struct winograd *p = ctx;
+	const struct winograd *p = ctx;
 	struct pair b = pair_of(p, 0);
 	int64_t blocks = (p->tiles + p->block - 1) / p->block;
-	for (int64_t part = first; part < last; part++) {
-		float *v = p->scratch + (size_t)part * p->each, *d = v + planes_words(p, p->block, p->c);
-		for (int64_t chunk = p->chunks * part / p->parts; chunk < p->chunks * (part + 1) / p->parts; chunk++) {
-			float *sums = p->shared_at + (size_t)chunk * sum_floats(p);
-			int64_t begin = blocks * chunk / p->chunks, end = blocks * (chunk + 1) / p->chunks;
-			for (int64_t block = begin; block < end; block++) {
-				int64_t from = block * p->block, count = at_most(p->block, p->tiles - from);
-				transform_inputs(p, 0, from, count, p->block, v);
-				transform_gradients(p, 0, from, count, p->block, d);
-				sum_planes(p, &b, 0, p->planes, v, d, p->block, count, sums, block > begin);
-			}
-			if (begin == end)
-				memset(sums, 0, sum_floats(p) * sizeof *sums);
+	float *v = winograd_room(p), *d = v + planes_words(p, p->block, p->c);
+	for (int64_t chunk = first; chunk < last; chunk++) {
+		float *sums = p->shared_at + (size_t)chunk * sum_floats(p);
+		int64_t begin = blocks * chunk / p->chunks, end = blocks * (chunk + 1) / p->chunks;
+		for (int64_t block = begin; block < end; block++) {
+			int64_t from = block * p->block, count = at_most(p->block, p->tiles - from);
+			transform_inputs(p, 0, from, count, p->block, v);
+			transform_gradients(p, 0, from, count, p->block, d);
+			sum_planes(p, &b, 0, p->planes, v, d, p->block, count, sums, block > begin);
 		}
+		if (begin == end)
+			memset(sums, 0, sum_floats(p) * sizeof *sums);
 	}
 }
 
@@ -188,35 +186,45 @@ static void group_range(void *ctx, int64_t first, int64_t last)
 	}
 }
 
+static int64_t slices_of(const struct winograd *p)
+{
+	return p->whole ? 1 : SLICES;
+}
+
 /* One group: a pair is summed and becomes taps at once. Several: its sums stay, SLICES of planes a pair. */
-static void pairs_part(void *ctx, int64_t first, int64_t last)
+static void pairs_range(void *ctx, int64_t first, int64_t last)
 {
 	const struct group *g = ctx;
 	const struct winograd *p = g->p;
-	int64_t slices = p->whole ? 1 : SLICES, units = pairs_of(p) * slices;
-	for (int64_t part = first; part < last; part++)
-		for (int64_t unit = units * part / p->parts; unit < units * (part + 1) / p->parts; unit++) {
-			int64_t slice = unit % slices;
-			struct pair b = pair_of(p, unit / slices);
-			const float *v = g->v + (size_t)(b.ic / WIDE) * planes_words(p, p->block, p->c),
-						*d = g->d + (size_t)(b.oc / WIDE) * planes_words(p, p->block, p->oc);
-			float *sums = g->sums + (size_t)(p->whole ? part : unit / slices) * sum_floats(p);
-			sum_planes(p, &b, p->planes * slice / slices, p->planes * (slice + 1) / slices, v, d, p->block, g->count,
-			           sums, g->from > 0);
-			if (p->whole)
-				finish(p, &b, sums, 0, b.wide);
-		}
+	int64_t slices = slices_of(p);
+	for (int64_t unit = first; unit < last; unit++) {
+		int64_t slice = unit % slices;
+		struct pair b = pair_of(p, unit / slices);
+		const float *v = g->v + (size_t)(b.ic / WIDE) * planes_words(p, p->block, p->c),
+					*d = g->d + (size_t)(b.oc / WIDE) * planes_words(p, p->block, p->oc);
+		float *sums = p->whole ? winograd_room(p) : g->sums + (size_t)(unit / slices) * sum_floats(p);
+		sum_planes(p, &b, p->planes * slice / slices, p->planes * (slice + 1) / slices, v, d, p->block, g->count, sums,
+		           g->from > 0);
+		if (p->whole)
+			finish(p, &b, sums, 0, b.wide);
+	}
+}
+
+/* Floats of the sums that stay from group to group. */
+static size_t shared_sums(const struct winograd *p)
+{
+	return p->whole ? 0 : (size_t)pairs_of(p) * sum_floats(p);
 }
 
 static void run_groups(struct winograd *p)
 {
 	struct group g = { .p = p, .sums = p->shared_at };
-	g.v = g.sums + (size_t)(p->whole ? p->parts : pairs_of(p)) * sum_floats(p);
+	g.v = g.sums + shared_sums(p);
 	g.d = g.v + (size_t)p->in_blocks * planes_words(p, p->block, p->c);
 	for (; g.from < p->tiles; g.from += p->block) {
 		g.count = at_most(p->block, p->tiles - g.from);
 		cpu_split((p->in_blocks + p->out_blocks) * pieces_of(&g), 1, group_range, &g);
-		cpu_split(p->parts, 1, pairs_part, &g);
+		cpu_split(pairs_of(p) * slices_of(p), 1, pairs_range, &g);
 	}
 }
 
@@ -238,8 +246,8 @@ static void plan_groups(struct winograd *p)
 	p->chunks = 1;
 	p->block = at_most(fit < MIN_GROUP ? MIN_GROUP : fit, round_up(p->tiles, 2));
 	p->whole = p->block >= p->tiles;
-	p->shared = (size_t)(p->whole ? p->parts : pairs_of(p)) * sum_floats(p) +
-	            (size_t)p->in_blocks * planes_words(p, p->block, p->c) +
+	p->each = p->whole ? sum_floats(p) : 0;
+	p->shared = shared_sums(p) + (size_t)p->in_blocks * planes_words(p, p->block, p->c) +
 	            (size_t)p->out_blocks * planes_words(p, p->block, p->oc);
 }
 
@@ -256,7 +264,7 @@ void winograd_plan_sum(struct winograd *p)
 void winograd_run_sum(struct winograd *p)
 {
 	if (pairs_of(p) == 1)
-		cpu_split(p->parts, 1, chunks_part, p);
+		cpu_split(p->chunks, 1, chunks_range, p);
 	else
 		run_groups(p);
 	if (!p->whole)

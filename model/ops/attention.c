@@ -11,7 +11,6 @@
 #include "model/base/cpu.h"
 
 #include <math.h>
-#include <omp.h>
 #include <stdlib.h>
 
 enum { Q, K, V };
@@ -139,7 +138,7 @@ CPU_KERNEL static void softmax_row(float *restrict w, int64_t n)
 
 static float *thread_scratch(struct node *nd, size_t floats)
 {
-	return nd->work->data + (size_t)omp_get_thread_num() * floats;
+	return nd->work->data + (size_t)cpu_thread() * floats;
 }
 
 static size_t scratch_bytes(size_t floats)
