@@ -283,9 +283,9 @@ const struct cmd cmd_verify = {
 		"went on from the checkpoint of another is repeated life by life, each with its own threads, processes, "
 		"micro-batch and device, up to the step at which the next one took over.\n\n"
 		"Exit code 6 when anything differs (FAIL). Where it differs and so does what can change bits (another build, "
-		"library, processor or device than the life's), or where the life's device is not here, that is named, and the "
-		"result is inconclusive: exit code 4, unless something else failed. If interrupted, it compares nothing; every "
-		"repetition starts from the beginning.\n\n"
+		"library, processor or device than the life's; of a score, the number of threads, too), or where the life's "
+		"device is not here, that is named, and the result is inconclusive: exit code 4, unless something else failed. "
+		"If interrupted, it compares nothing; every repetition starts from the beginning.\n\n"
 		"--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of "
 		"its cells; --with compares two existing attempts; --attest signs the result, so that an attempt has the word "
 		"of a second machine (`ablate attest`).",

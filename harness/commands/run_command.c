@@ -92,8 +92,7 @@ void run_display_free(struct run_display *d, bool patient)
 unsigned said_of(const struct cli *c)
 {
 	const char *device = cli_string(c, "device", "auto"), *micro = cli_string(c, "microbatch", "auto");
-	return (cli_int(c, "threads", 0) > 0 ? RUN_SAID_THREADS : 0U) |
-	       (strcmp(micro, "auto") != 0 ? RUN_SAID_MICROBATCH : 0U) |
+	return (strcmp(micro, "auto") != 0 ? RUN_SAID_MICROBATCH : 0U) |
 	       (strcmp(device, "auto") != 0 ? RUN_SAID_DEVICE : 0U);
 }
 

@@ -46,7 +46,7 @@ void run_tell_stale(const struct cli *c, const struct run_result *r);
 /* Sets the options given on the command line (not db, budgets). */
 void run_options_of(struct run_options *o, const struct cli *c);
 
-/* Which of --threads, --microbatch and --device were given (enum run_said); auto is the default's word. */
+/* Which of --microbatch and --device were given (enum run_said); auto is the default's word. */
 unsigned said_of(const struct cli *c);
 
 /* Lines and a bar on stderr for a run of `steps` steps. */

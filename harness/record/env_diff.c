@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* From this numerics version on a training has the same bits on any number of threads
+ * (tests/model/train/test_threads.c). */
+enum { TRAINS_ALIKE_ON_ANY_THREADS = 4 };
+
 struct pair {
 	struct str *out;
 	size_t from; /* of our text in out */
@@ -44,12 +48,18 @@ static json_int_t number_of(const json_t *o, const char *key, json_int_t missing
 	return json_is_integer(v) ? json_integer_value(v) : missing;
 }
 
-static void add_split(const struct pair *p)
+static bool threads_matter(const struct pair *p, enum env_work work)
+{
+	return work == ENV_SCORES || number_of(p->a, "numerics", 0) < TRAINS_ALIKE_ON_ANY_THREADS ||
+	       number_of(p->b, "numerics", 0) < TRAINS_ALIKE_ON_ANY_THREADS;
+}
+
+static void add_split(const struct pair *p, enum env_work work)
 {
 	json_int_t threads[2] = { number_of(p->a, "threads", 0), number_of(p->b, "threads", 0) };
 	json_int_t ranks[2] = { number_of(p->a, "ranks", 1), number_of(p->b, "ranks", 1) };
 	json_int_t micro[2] = { number_of(p->a, "microbatch", 0), number_of(p->b, "microbatch", 0) };
-	if (threads[0] != threads[1]) {
+	if (threads[0] != threads[1] && threads_matter(p, work)) {
 		SCOPED(free) char *a = count_text(threads[0], "thread", "threads");
 		SCOPED(free) char *b = xstrfmt("%lld", (long long)threads[1]);
 		add(p, "", a, b);
@@ -168,14 +178,14 @@ static void add_build(const struct pair *p)
 	add_text(p, "flags", "flags");
 }
 
-void env_diff(struct str *out, const char *before, const char *after)
+void env_diff(struct str *out, enum env_work work, const char *before, const char *after)
 {
 	json_t *a = before ? json_loads(before, 0, NULL) : NULL, *b = after ? json_loads(after, 0, NULL) : NULL;
 	if (!json_is_object(a) || !json_is_object(b))
 		str_add(out, "its environment is not on record");
 	else {
 		const struct pair p = { out, out->len, a, b };
-		add_split(&p);
+		add_split(&p, work);
 		add_device(&p);
 		add_processor(&p);
 		add_libraries(&p);

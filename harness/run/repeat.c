@@ -94,7 +94,7 @@ static int split(struct part *parts, int *n, char **missing, const struct lives 
 
 static void tell_crowd(const struct run_options *o, const char *attempt, const struct part *p)
 {
-	if (p->threads <= host_cpus() || !o->say) /* fewer might give other bits */
+	if (p->threads <= host_cpus() || !o->say) /* fewer might give a score other bits */
 		return;
 	SCOPED(free)
 	char *line = xstrfmt("%.8s had %d threads and is repeated with as many, although this process may use %d", attempt,

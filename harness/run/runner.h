@@ -51,8 +51,8 @@ struct run_plan {
 };
 
 /* What the user asked for by an option. An attempt that goes on from another's checkpoint keeps what that one had of
- * the rest, where it can: bits depend on it. */
-enum run_said { RUN_SAID_THREADS = 1, RUN_SAID_RANKS = 2, RUN_SAID_MICROBATCH = 4, RUN_SAID_DEVICE = 8 };
+ * the rest, where it can: bits depend on it. A training's do not depend on its threads. */
+enum run_said { RUN_SAID_RANKS = 1, RUN_SAID_MICROBATCH = 2, RUN_SAID_DEVICE = 4 };
 
 struct progress;
 struct signing_key;

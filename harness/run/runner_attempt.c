@@ -99,14 +99,13 @@ static bool is_cpu(const char *device)
 	return strcmp(device, "cpu") == 0;
 }
 
-/* Bits depend on threads, processes, micro-batch and device: what goes on from a checkpoint keeps those that it was
+/* Bits depend on processes, micro-batch and device: what goes on from a checkpoint keeps those that it was
  * made with, unless the user said otherwise or they are not to be had here. env: of the attempt that made it. The
  * worker says what is different nevertheless (worker.c). */
 static void keep_place(struct slot *slot, const struct run_options *o, const json_t *env)
 {
 	const char *device = json_string_value(json_object_get(env, "device"));
-	int threads = count_in(env, "threads", slot->threads), ranks = count_in(env, "ranks", 1);
-	int micro = count_in(env, "microbatch", 0);
+	int ranks = count_in(env, "ranks", 1), micro = count_in(env, "microbatch", 0);
 	if (!(o->said & RUN_SAID_DEVICE) && device && is_cpu(device))
 		slot->device_name = "cpu"; /* as cpus are everywhere */
 	if (!(o->said & RUN_SAID_RANKS) && ranks != slot->ranks) {
@@ -114,8 +113,6 @@ static void keep_place(struct slot *slot, const struct run_options *o, const jso
 		if (ranks == 1 || (is_cpu(slot->device_name) ? child_team_possible() : alone))
 			slot->ranks = ranks;
 	}
-	if (!(o->said & RUN_SAID_THREADS) && threads <= host_cpus())
-		slot->threads = threads;
 	/* a larger one than was planned for this device may not fit it */
 	if (!(o->said & RUN_SAID_MICROBATCH) && micro && (!slot->microbatch || micro <= slot->microbatch))
 		slot->microbatch = micro;

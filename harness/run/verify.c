@@ -131,7 +131,7 @@ static int compare_places(struct pair *p, const struct life *a, const struct lif
 	(void)upto, (void)e;
 	SCOPED(free) char *name = p->a.all > 1 ? xstrfmt("life %d of %d", a->number, p->a.all) : xstrdup("");
 	SCOPED(str) struct str text = { 0 };
-	env_diff(&text, a->env, b->env);
+	env_diff(&text, ENV_TRAINING, a->env, b->env);
 	if (!text.len)
 		return 0;
 	add_unlike(p->r, name, text.data);
@@ -158,19 +158,22 @@ static int compare_checkpoints(struct pair *p, const struct life *a, const struc
 /* --- scores --- */
 
 /* Is it explained why a score is not the same: measured in another way (with other weights of the extractor, against
- * another reference), taken from an attempt that computed it in another environment, of another training? */
+ * another reference), taken from an attempt that computed it in another environment, in another environment by its own
+ * attempt, of another training? */
 static int explain(bool *out, struct pair *p, const struct same_score_row *score, struct err *e)
 {
 	SCOPED(str) struct str text = { 0 };
 	SCOPED(free) char *env = NULL, *name = xstrfmt("%.127s", score->what);
+	const char *of_b = p->b.v[p->b.n - 1].env;
 	if (score->other)
 		str_addf(&text, "protocol %s, then %s", score->protocol, score->other);
 	else if (score->taken_from) {
 		if (query_env(&env, p->db, score->taken_from, e))
 			return -1;
-		env_diff(&text, env, p->b.v[p->b.n - 1].env);
-	}
-	if (text.len && !score->other) {
+		env_diff(&text, ENV_SCORES, env, of_b);
+	} else if (score->hex_b && p->unlike_from == INT64_MAX) /* else what differs between the two is said already */
+		env_diff(&text, ENV_SCORES, p->a.v[p->a.n - 1].env, of_b);
+	if (text.len && score->taken_from && !score->other) {
 		SCOPED(free) char *taken = xstrfmt("%s, taken from %.8s", name, score->taken_from);
 		add_unlike(p->r, taken, text.data);
 	} else if (text.len)

@@ -240,7 +240,7 @@ static int tell_other_place(struct journal *j, const struct job *job, const char
 	SCOPED(str) struct str changes = { 0 };
 	if (!job->resumed_from || !job->resumed_env)
 		return 0;
-	env_diff(&changes, job->resumed_env, env);
+	env_diff(&changes, ENV_TRAINING, job->resumed_env, env);
 	if (!changes.len)
 		return 0;
 	SCOPED(free)

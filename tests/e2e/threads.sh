@@ -90,7 +90,7 @@ test_more_cells_at_once_than_processors() {
 	run ablate run g.toml --jobs "$PROCESSORS" --threads 1; exits 0; says_not err "threads on the"
 }
 
-# The number of threads is part of what a cell's bits come from: a repetition takes it even where it is too many.
+# The number of threads is part of what a score's bits come from: a repetition takes it even where it is too many.
 test_a_repetition_takes_the_recorded_number() {
 	[ "$PROCESSORS" -gt 1 ] && command -v taskset >/dev/null || skip "needs two processors and taskset"
 	grid

@@ -30,7 +30,6 @@ static char *env_with(const char *key, const char *value)
 static const struct {
 	const char *key, *value, *says;
 } cases[] = {
-	{ "threads", "1", "2 threads, then 1" },
 	{ "ranks", "2", "1 process, then 2" },
 	{ "microbatch", "8", "whole batches, then micro-batches of 8" },
 	{ "device", "\"cpu\"", "device cuda, then cpu" },
@@ -60,12 +59,39 @@ Test(env_diff, each_difference_that_can_change_bits_is_told_alone)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct str out = { 0 };
 		char *other = env_with(cases[i].key, cases[i].value);
-		env_diff(&out, plain, other);
+		env_diff(&out, ENV_TRAINING, plain, other);
 		cr_expect_str_eq(str_text(&out), cases[i].says, "%s: %s", cases[i].key, str_text(&out));
 		str_release(&out);
 		free(other);
 	}
 	free(plain);
+}
+
+/* Threads were one of the differences, whatever was computed on them: a training has the same bits since numerics
+ * version 4, which every older record lacks, and a score has not. */
+Test(env_diff, threads_are_told_where_they_can_change_bits)
+{
+	struct {
+		enum env_work work;
+		const char *before, *after, *says;
+	} threads[] = {
+		{ ENV_TRAINING, "{\"numerics\":4,\"threads\":2}", "{\"numerics\":4,\"threads\":1}", "" },
+		{ ENV_TRAINING, "{\"numerics\":5,\"threads\":2}", "{\"numerics\":5,\"threads\":1}", "" },
+		{ ENV_SCORES, "{\"numerics\":4,\"threads\":2}", "{\"numerics\":4,\"threads\":1}", "2 threads, then 1" },
+		{ ENV_SCORES, "{\"numerics\":4,\"threads\":2}", "{\"numerics\":4,\"threads\":2}", "" },
+		{ ENV_TRAINING, "{\"numerics\":3,\"threads\":1}", "{\"numerics\":3,\"threads\":2}", "1 thread, then 2" },
+		{ ENV_TRAINING, "{\"numerics\":3,\"threads\":1}", "{\"numerics\":4,\"threads\":2}",
+		  "1 thread, then 2; numerics 3, then 4" },
+		{ ENV_TRAINING, "{\"numerics\":4,\"threads\":1}", "{\"numerics\":3,\"threads\":2}",
+		  "1 thread, then 2; numerics 4, then 3" },
+		{ ENV_TRAINING, "{\"threads\":2}", "{\"threads\":1}", "2 threads, then 1" },
+	};
+	for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+		struct str out = { 0 };
+		env_diff(&out, threads[i].work, threads[i].before, threads[i].after);
+		cr_expect_str_eq(str_text(&out), threads[i].says, "%zu: %s", i, str_text(&out));
+		str_release(&out);
+	}
 }
 
 /* One build is known again by its id, whatever else is said of it; another one by what it was made from. */
@@ -92,7 +118,7 @@ Test(env_diff, a_build_is_told_by_its_sources)
 	};
 	for (size_t i = 0; i < sizeof builds / sizeof *builds; i++) {
 		struct str out = { 0 };
-		env_diff(&out, builds[i].before, builds[i].after);
+		env_diff(&out, ENV_TRAINING, builds[i].before, builds[i].after);
 		cr_expect_str_eq(str_text(&out), builds[i].says, "%zu: %s", i, str_text(&out));
 		str_release(&out);
 	}
@@ -101,10 +127,10 @@ Test(env_diff, a_build_is_told_by_its_sources)
 Test(env_diff, what_is_not_on_record_is_no_equality)
 {
 	struct str out = { 0 };
-	env_diff(&out, NULL, "{}");
+	env_diff(&out, ENV_TRAINING, NULL, "{}");
 	cr_assert_str_eq(str_text(&out), "its environment is not on record");
 	str_release(&out);
-	env_diff(&out, "{}", "[");
+	env_diff(&out, ENV_SCORES, "{}", "[");
 	cr_assert_str_eq(str_text(&out), "its environment is not on record");
 	str_release(&out);
 }

@@ -128,7 +128,7 @@ Test(runner, tries_again_as_often_as_allowed)
 	cr_assert_eq(count("SELECT resumed_step FROM attempt WHERE state = 'done'"), 5, "continues from the checkpoint");
 }
 
-/* An attempt went on with other threads whenever `resume` had another --jobs, and nobody was told. */
+/* Of its place an attempt keeps what bits depend on. Threads are none of that: it takes those that there are now. */
 Test(runner, what_goes_on_keeps_its_place_or_says_what_is_different)
 {
 	static const char places[] =
@@ -137,17 +137,17 @@ Test(runner, what_goes_on_keeps_its_place_or_says_what_is_different)
 	cell("{\"steps\":10,\"crash_at\":7,\"until_attempt\":5}", 1);
 	cells[0].microbatch = 4;
 	(void)run();
-	options.threads = 2; /* the default of another --jobs */
+	options.threads = 2; /* with other cells left, another number */
 	cells[0].microbatch = 0;
 	(void)run();
-	cr_assert_str_eq(text(places), "1/4,1/4");
+	cr_assert_str_eq(text(places), "1/4,2/4");
 	cr_assert_eq(count("SELECT resumed_step FROM attempt WHERE n = 2 AND state = 'killed'"), 5);
 	cr_assert_not(strstr(str_text(&said), "goes on"), "%s", said.data);
 	cells[0].microbatch = 2; /* more would not fit */
-	options.threads = 3, options.said = RUN_SAID_THREADS;
+	options.threads = 3;
 	(void)run();
-	cr_assert_str_eq(text(places), "1/4,1/4,3/2");
-	cr_assert(strstr(said.data, "(1 thread, then 3; micro-batches of 4, then micro-batches of 2)"), "%s", said.data);
+	cr_assert_str_eq(text(places), "1/4,2/4,3/2");
+	cr_assert(strstr(said.data, "(micro-batches of 4, then micro-batches of 2)"), "%s", said.data);
 }
 
 /* Of an attempt that never began it is known where, too. */

@@ -113,10 +113,12 @@ Test(verify, a_resumed_attempt_is_compared_as_a_whole)
 
 /* --- lives --- */
 
+static int numerics = 4; /* of the program that the lives below ran on */
+
 /* An attempt of this state that went on from another at `step` (-1: not on record), on so many threads. */
 static void add_life(const char *id, const char *from, const char *state, int64_t step, int threads)
 {
-	const char *json = FMT("{\"threads\":%d}", threads);
+	const char *json = FMT("{\"numerics\":%d,\"threads\":%d}", numerics, threads);
 	char env[SHA256_HEX];
 	io_sha256(env, json, strlen(json));
 	OK(db_exec(s.db, &e, "INSERT INTO env VALUES(?, ?) ON CONFLICT DO NOTHING", "ss", env, json));
@@ -171,21 +173,32 @@ Test(verify, each_life_has_the_steps_that_came_out_of_it)
 	cr_expect_str_eq(parts_of("a8"), "1:0-5? 2:5-");
 }
 
-/* The first life had 1 thread as the repetition has, the second 2. A difference in the first is a failure. */
-Test(verify, a_difference_of_environments_is_no_failure_and_hides_none)
+/* a2 trained to step 3 with 1 thread and then with 2; of those with 1, the first differs from step 4 on, the
+ * second at step 3, and the third in its score alone; b4 has none. */
+static void add_two_lives(void)
 {
-	struct verify_result r;
 	add_life("a1", NULL, "stopped", -1, 1);
 	add_life("a2", "a1", "done", 3, 2);
 	add_life("b1", NULL, "done", -1, 1);
 	add_life("b2", NULL, "done", -1, 1);
 	add_life("b3", NULL, "done", -1, 1);
+	add_life("b4", NULL, "done", -1, 1);
 	for (int64_t k = 1; k <= 5; k++) {
 		point(k <= 3 ? "a1" : "a2", k, 1);
 		point("b1", k, k > 3 ? 2 : 1);
 		point("b2", k, k == 3 ? 2 : 1);
 		point("b3", k, 1);
+		point("b4", k, 1);
 	}
+	metric("a2", 0.5), metric("b1", 0.5), metric("b2", 0.5), metric("b3", 0.25);
+}
+
+/* In a record of an older program threads are such a difference. One in the first life is a failure. */
+Test(verify, a_difference_of_environments_is_no_failure_and_hides_none)
+{
+	struct verify_result r;
+	numerics = 3;
+	add_two_lives();
 	OK(verify_compare(&r, s.db, "a2", "b1", &e));
 	cr_expect(!r.equal && r.inconclusive, "%s", r.first);
 	cr_expect_str_eq(r.unlike, "life 2 of 2: 2 threads, then 1");
@@ -196,11 +209,29 @@ Test(verify, a_difference_of_environments_is_no_failure_and_hides_none)
 	cr_expect_eq(n, 1);
 	OK(verify_compare(&r, s.db, "a2", "b2", &e));
 	cr_expect(!r.equal && !r.inconclusive, "%s", r.unlike);
-	metric("a2", 0.5), metric("b1", 0.5), metric("b3", 0.25);
 	OK(verify_compare(&r, s.db, "a2", "b3", &e));
 	cr_expect(!r.equal && r.inconclusive, "scores come after all training: %s", r.first);
+	cr_expect_str_eq(r.unlike, "life 2 of 2: 2 threads, then 1");
 	OK(verify_compare(&r, s.db, "b1", "b3", &e));
 	cr_expect(!r.equal && !r.inconclusive && !*r.unlike);
+}
+
+/* A training has the same bits on any number of threads: another number explains no difference in it, but one in a
+ * score. Where training differs, too, the score's cause is not known. */
+Test(verify, other_threads_explain_a_score_and_no_training)
+{
+	struct verify_result r;
+	add_two_lives();
+	OK(verify_compare(&r, s.db, "a2", "b1", &e));
+	cr_expect(!r.equal && !r.inconclusive && !*r.unlike, "%s", r.unlike);
+	cr_expect_eq(r.first_step, 4);
+	OK(verify_compare(&r, s.db, "a2", "b3", &e));
+	cr_expect(!r.equal && r.inconclusive, "%s", r.first);
+	cr_expect_str_eq(r.unlike, "fid@1 of seed 101: 2 threads, then 1");
+	OK(verify_compare(&r, s.db, "b1", "b3", &e));
+	cr_expect(!r.equal && !r.inconclusive && !*r.unlike);
+	OK(verify_compare(&r, s.db, "a2", "b4", &e));
+	cr_expect(!r.equal && !r.inconclusive && !*r.unlike, "no number of threads leaves a score out: %s", r.unlike);
 }
 
 /* Of a life it is compared what was used of it: the checkpoint of step 6 was made again by the next one. */
