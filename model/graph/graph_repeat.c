@@ -3,6 +3,7 @@
 #include "model/graph/graph_repeat.h"
 
 #include "model/graph/graph_impl.h"
+#include "model/graph/graph_life.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -20,15 +21,15 @@ struct choice {
 struct search {
 	struct graph *g;
 	struct choice *choices; /* (backward_at) */
-	int64_t *change;        /* (n_nodes + 1): bytes that begin to live at a node, less those that ended before it */
+	int64_t *change;        /* (n_nodes + 2): bytes that begin to live at a node, less those that ended before it */
 	int peak;               /* the node with most in memory ... */
 	int64_t most;           /* ... which is so much */
 };
 
+/* Signed, for differences. */
 static int64_t bytes_of(const struct graph *g, const struct tensor *t)
 {
-	size_t align = g->backend->ops->align;
-	return (int64_t)((tensor_bytes(t) + align - 1) / align * align);
+	return (int64_t)graph_block_bytes(g, t);
 }
 
 /* The choice that concerns a tensor: of the node that makes it as its first result in the forward pass, or NULL. */
@@ -58,14 +59,6 @@ static void find_readers(struct search *s)
 		}
 }
 
-static void extend(struct tensor *t, int at)
-{
-	if (t && t->first < 0)
-		t->first = at;
-	if (t && t->last < at)
-		t->last = at;
-}
-
 /* The sources of repeats live until those, or are repeated before them. */
 static void place_repeats(struct search *s)
 {
@@ -76,37 +69,22 @@ static void place_repeats(struct search *s)
 		int at = s->choices[i].before;
 		for (int j = 0; s->choices[i].taken && j < nd->n_src; j++) {
 			struct choice *c = choice_of(s, nd->src[j]);
-			extend(nd->src[j], at);
+			graph_live_at(nd->src[j], at);
 			if (c && c->before > at)
 				c->before = at;
 		}
 		for (int j = 1; s->choices[i].taken && j < nd->n_dst; j++)
-			extend(nd->dst[j], at);
+			graph_live_at(nd->dst[j], at);
 	}
 }
 
+/* As they will be with the repeats that were chosen so far. */
 static void find_lives(struct search *s)
 {
-	const struct graph *g = s->g;
-	for (int i = 0; i < g->n_tensors; i++)
-		g->tensors[i]->first = g->tensors[i]->last = -1;
-	for (int i = 0; i < g->n_nodes; i++) {
-		const struct node *nd = g->nodes[i];
-		for (int j = 0; j < nd->n_src; j++)
-			extend(nd->src[j], i);
-		for (int j = 0; j < nd->n_dst; j++)
-			extend(nd->dst[j], i);
-		extend(nd->work, i);
-	}
-	for (int i = 0; i < g->n_tensors; i++) {
-		struct tensor *t = g->tensors[i];
-		if (t->role == TENSOR_INPUT)
-			extend(t, 0), t->first = 0;
-		if (t->keep)
-			extend(t, g->n_nodes - 1);
-	}
+	struct graph *g = s->g;
+	graph_find_lives(g);
 	for (int i = 0; i < g->n_handed; i++)
-		extend(g->handed[i].grad, g->handed[i].param->last);
+		graph_live_at(g->handed[i].grad, g->handed[i].param->last);
 	place_repeats(s);
 }
 
@@ -123,7 +101,7 @@ static void find_peak(struct search *s)
 {
 	const struct graph *g = s->g;
 	find_lives(s);
-	for (int i = 0; i <= g->n_nodes; i++)
+	for (int i = 0; i <= g->n_nodes + 1; i++)
 		s->change[i] = 0;
 	for (int i = 0; i < g->n_tensors; i++) {
 		const struct tensor *t = g->tensors[i];
@@ -248,12 +226,10 @@ int graph_repeat(struct graph *g)
 	if (g->backward_at <= 0)
 		return 0;
 	SCOPED(free) struct choice *choices = xcalloc((size_t)g->backward_at, sizeof *choices);
-	SCOPED(free) int64_t *change = xcalloc((size_t)g->n_nodes + 1, sizeof *change);
+	SCOPED(free) int64_t *change = xcalloc((size_t)g->n_nodes + 2, sizeof *change);
 	struct search s = { .g = g, .choices = choices, .change = change };
 	int n = choose(&s);
 	if (n)
 		insert(&s, n);
-	for (int i = 0; i < g->n_tensors; i++) /* lifetimes are found anew */
-		g->tensors[i]->first = g->tensors[i]->last = -1;
 	return n;
 }

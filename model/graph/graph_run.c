@@ -7,23 +7,18 @@
 #include "model/graph/graph_impl.h"
 
 #include "model/graph/graph_delay.h"
+#include "model/graph/graph_life.h"
 #include "model/graph/graph_repeat.h"
 
 #include "model/base/env.h"
 #include "model/base/progress.h"
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 static size_t align_of(const struct graph *g)
 {
 	return g->backend->ops->align;
-}
-
-static size_t block_bytes(const struct graph *g, const struct tensor *t)
-{
-	return (tensor_bytes(t) + align_of(g) - 1) / align_of(g) * align_of(g);
 }
 
 static bool is_planned(const struct tensor *t)
@@ -36,34 +31,6 @@ static struct tensor *root(struct tensor *t)
 	while (t->alias)
 		t = t->alias;
 	return t;
-}
-
-static void touch(struct tensor *t, int at)
-{
-	if (!t)
-		return;
-	if (t->first < 0)
-		t->first = at;
-	t->last = at;
-}
-
-static void find_lifetimes(struct graph *g)
-{
-	for (int i = 0; i < g->n_nodes; i++) {
-		struct node *nd = g->nodes[i];
-		for (int j = 0; j < nd->n_src; j++)
-			touch(nd->src[j], i);
-		for (int j = 0; j < nd->n_dst; j++)
-			touch(nd->dst[j], i);
-		touch(nd->work, i);
-	}
-	for (int i = 0; i < g->n_tensors; i++) {
-		struct tensor *t = g->tensors[i];
-		if (t->role == TENSOR_INPUT)
-			t->first = 0;
-		if (t->keep && t->first >= 0)
-			t->last = INT_MAX;
-	}
 }
 
 static int by_readiness(const void *pa, const void *pb)
@@ -185,7 +152,7 @@ static int fullest_node(const struct graph *g, struct tensor *const *tensors, in
 	for (int node = 0; node < g->n_nodes; node++) {
 		size_t live = 0;
 		for (int i = 0; i < n; i++)
-			live += lives_at(tensors[i], node) ? block_bytes(g, tensors[i]) : 0;
+			live += lives_at(tensors[i], node) ? graph_block_bytes(g, tensors[i]) : 0;
 		if (live > most) {
 			most = live;
 			fullest = node;
@@ -229,14 +196,14 @@ static size_t place_in_turn(const struct graph *g, struct tensor **order, int n)
 		qsort(busy, (size_t)n_busy, sizeof *busy, by_offset);
 		size_t at = 0;
 		for (int j = 0; j < n_busy; j++) {
-			if (busy[j]->offset >= at + block_bytes(g, t))
+			if (busy[j]->offset >= at + graph_block_bytes(g, t))
 				break;
-			size_t end = busy[j]->offset + block_bytes(g, busy[j]);
+			size_t end = busy[j]->offset + graph_block_bytes(g, busy[j]);
 			at = end > at ? end : at;
 		}
 		t->offset = at;
-		if (at + block_bytes(g, t) > bytes)
-			bytes = at + block_bytes(g, t);
+		if (at + graph_block_bytes(g, t) > bytes)
+			bytes = at + graph_block_bytes(g, t);
 	}
 	return bytes;
 }
@@ -268,7 +235,7 @@ static void place_apart(struct graph *g)
 		if (!is_planned(t))
 			continue;
 		t->offset = g->bytes;
-		g->bytes += block_bytes(g, t) + align_of(g);
+		g->bytes += graph_block_bytes(g, t) + align_of(g);
 	}
 }
 
@@ -302,7 +269,7 @@ const char *graph_check_guards(const struct graph *g)
 		if (!is_planned(t))
 			continue;
 		const unsigned char *start = image + t->offset;
-		const unsigned char *end = start + tensor_bytes(t), *next = start + block_bytes(g, t) + align_of(g);
+		const unsigned char *end = start + tensor_bytes(t), *next = start + graph_block_bytes(g, t) + align_of(g);
 		for (const unsigned char *p = end; p < next; p++)
 			if (*p != guard_byte((size_t)(p - image)))
 				return t->maker ? op_row(t->maker->op)->name : t->name;
@@ -344,7 +311,7 @@ static int find_places(struct graph *g, size_t (*prepare)(struct backend *b, str
 				find_scratch(g, g->nodes[i], prepare);
 	if (g->backend->ops->check(g->backend, e))
 		return -1;
-	find_lifetimes(g);
+	graph_find_lives(g);
 	plan_handing_over(g);
 	if (g->guarded) {
 		place_apart(g);
