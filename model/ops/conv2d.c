@@ -76,19 +76,16 @@ static size_t prepare_pass(struct node *nd, enum dnn_pass pass, const struct ten
                            const struct tensor *y, bool bias)
 {
 	struct dnn_shape s = conv_shape_of(nd, x, w, y);
-	bool matmul = conv_is_matmul(&s) && !nd->args.conv.relu;
-	if (matmul && nd->exact)
+	bool relu = nd->args.conv.relu, matmul = conv_is_matmul(&s) && !relu;
+	struct winograd *winograd = winograd_new(&s, pass, relu, !nd->exact);
+	if (!winograd && matmul)
 		return 0;
 	struct conv *c = xcalloc(1, sizeof *c);
-	c->winograd = winograd_new(&s, pass, nd->args.conv.relu, !nd->exact);
-	if (matmul && !c->winograd) {
-		free(c);
-		return 0;
-	}
 	nd->state = c;
-	if (c->winograd)
-		return winograd_scratch(c->winograd);
-	c->dnn = dnn_images_new(&s, pass, bias, nd->args.conv.relu);
+	c->winograd = winograd;
+	if (winograd)
+		return winograd_scratch(winograd);
+	c->dnn = dnn_images_new(&s, pass, bias, relu);
 	return dnn_images_scratch(c->dnn);
 }
 
