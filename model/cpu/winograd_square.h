@@ -53,70 +53,73 @@ LINE(taps_line2)
 	to[2] = from[3] + (from[1] + from[2]) * 0.5f;
 }
 
-/* The points +-P and +-Q, and their squares. */
+/* The points +-NEAR and +-FAR, and their squares. */
 #ifndef WINOGRAD_POINTS
 #define WINOGRAD_POINTS
-#define P  0.625f
-#define Q  1.5f
-#define PP (P * P)
-#define QQ (Q * Q)
-/* 1 / the product of a point's differences from the others: of 0, of +-P, of +-Q. */
-#define AT_0 (1.0f / (PP * QQ))
-#define AT_P (1.0f / (2.0f * PP * (PP - QQ)))
-#define AT_Q (1.0f / (2.0f * QQ * (QQ - PP)))
+#define NEAR   0.625f
+#define FAR    1.5f
+#define NEAR_2 (NEAR * NEAR)
+#define FAR_2  (FAR * FAR)
+/* 1 / the product of a point's differences from the others: of 0, of +-NEAR, of +-FAR. */
+#define SCALE_ZERO (1.0f / (NEAR_2 * FAR_2))
+#define SCALE_NEAR (1.0f / (2.0f * NEAR_2 * (NEAR_2 - FAR_2)))
+#define SCALE_FAR  (1.0f / (2.0f * FAR_2 * (FAR_2 - NEAR_2)))
 #endif
+
+/* The values at a point and at its opposite: what is the same at both, and what has the point's sign. The factor is
+ * multiplied here, so that a compiler that fuses only within an expression does it. */
+TARGET ALWAYS_INLINE void NAME(opposites)(VEC *to, VEC even, const float factor, VEC odd)
+{
+	to[0] = even + factor * odd;
+	to[1] = even - factor * odd;
+}
 
 LINE(input_line4)
 {
-	VEC p = from[3] - QQ * from[1], q = from[3] - PP * from[1];
-	VEC even_p = from[4] - QQ * from[2], even_q = from[4] - PP * from[2];
-	to[0] = PP * QQ * from[0] + (from[4] - (PP + QQ) * from[2]);
-	to[1] = even_p + P * p;
-	to[2] = even_p - P * p;
-	to[3] = even_q + Q * q;
-	to[4] = even_q - Q * q;
-	to[5] = PP * QQ * from[1] + (from[5] - (PP + QQ) * from[3]);
+	VEC odd_near = from[3] - FAR_2 * from[1], odd_far = from[3] - NEAR_2 * from[1];
+	VEC even_near = from[4] - FAR_2 * from[2], even_far = from[4] - NEAR_2 * from[2];
+	to[0] = NEAR_2 * FAR_2 * from[0] + (from[4] - (NEAR_2 + FAR_2) * from[2]);
+	NAME(opposites)(to + 1, even_near, NEAR, odd_near);
+	NAME(opposites)(to + 3, even_far, FAR, odd_far);
+	to[5] = NEAR_2 * FAR_2 * from[1] + (from[5] - (NEAR_2 + FAR_2) * from[3]);
 }
 
 LINE(output_line4)
 {
-	VEC p = from[1] - from[2], q = from[3] - from[4], even_p = from[1] + from[2], even_q = from[3] + from[4];
-	to[0] = from[0] + even_p + even_q;
-	to[1] = P * p + Q * q;
-	to[2] = PP * even_p + QQ * even_q;
-	to[3] = P * PP * p + (Q * QQ * q + from[5]);
+	VEC odd_near = from[1] - from[2], odd_far = from[3] - from[4];
+	VEC even_near = from[1] + from[2], even_far = from[3] + from[4];
+	to[0] = from[0] + even_near + even_far;
+	to[1] = NEAR * odd_near + FAR * odd_far;
+	to[2] = NEAR_2 * even_near + FAR_2 * even_far;
+	to[3] = NEAR * NEAR_2 * odd_near + (FAR * FAR_2 * odd_far + from[5]);
 }
 
 LINE(gradient_line4)
 {
-	VEC p = P * (from[1] + PP * from[3]), q = Q * (from[1] + QQ * from[3]);
-	VEC even_p = from[0] + PP * from[2], even_q = from[0] + QQ * from[2];
+	VEC odd_near = from[1] + NEAR_2 * from[3], odd_far = from[1] + FAR_2 * from[3];
+	VEC even_near = from[0] + NEAR_2 * from[2], even_far = from[0] + FAR_2 * from[2];
 	to[0] = from[0];
-	to[1] = even_p + p;
-	to[2] = even_p - p;
-	to[3] = even_q + q;
-	to[4] = even_q - q;
+	NAME(opposites)(to + 1, even_near, NEAR, odd_near);
+	NAME(opposites)(to + 3, even_far, FAR, odd_far);
 	to[5] = from[3];
 }
 
 LINE(weights_line4)
 {
-	VEC p = P * AT_P * from[1], q = Q * AT_Q * from[1];
-	VEC even_p = AT_P * from[0] + PP * AT_P * from[2], even_q = AT_Q * from[0] + QQ * AT_Q * from[2];
-	to[0] = AT_0 * from[0];
-	to[1] = even_p + p;
-	to[2] = even_p - p;
-	to[3] = even_q + q;
-	to[4] = even_q - q;
+	VEC even_near = SCALE_NEAR * from[0] + NEAR_2 * SCALE_NEAR * from[2];
+	VEC even_far = SCALE_FAR * from[0] + FAR_2 * SCALE_FAR * from[2];
+	to[0] = SCALE_ZERO * from[0];
+	NAME(opposites)(to + 1, even_near, NEAR * SCALE_NEAR, from[1]);
+	NAME(opposites)(to + 3, even_far, FAR * SCALE_FAR, from[1]);
 	to[5] = from[2];
 }
 
 LINE(taps_line4)
 {
-	VEC even_p = AT_P * (from[1] + from[2]), even_q = AT_Q * (from[3] + from[4]);
-	to[0] = AT_0 * from[0] + (even_p + even_q);
-	to[1] = P * AT_P * (from[1] - from[2]) + Q * AT_Q * (from[3] - from[4]);
-	to[2] = PP * even_p + (QQ * even_q + from[5]);
+	VEC even_near = SCALE_NEAR * (from[1] + from[2]), even_far = SCALE_FAR * (from[3] + from[4]);
+	to[0] = SCALE_ZERO * from[0] + (even_near + even_far);
+	to[1] = NEAR * SCALE_NEAR * (from[1] - from[2]) + FAR * SCALE_FAR * (from[3] - from[4]);
+	to[2] = NEAR_2 * even_near + (FAR_2 * even_far + from[5]);
 }
 
 /* ---- both ways ------------------------------------------------------------------------------- */
@@ -175,37 +178,19 @@ TARGET ALWAYS_INLINE void NAME(to_planes)(enum half half, void (*line)(VEC *to, 
 		NAME(written)(UPPER_HALF, line, planes, pixels, shared, out, plane, px, next, c);
 }
 
-/* B^T d B of the pixels at px. */
-TARGET static void NAME(input2)(enum half half, float *out, size_t plane, const float *const *px,
-                                const float *const *next, int64_t c)
-{
-	NAME(to_planes)(half, NAME(input_line2), 4, 4, 2, out, plane, px, next, c);
-}
+#define TO_PLANES(name, line, planes, pixels, shared) \
+	TARGET static void NAME(name)(enum half half, float *out, size_t plane, const float *const *px, \
+	                              const float *const *next, int64_t c) \
+	{ \
+		NAME(to_planes)(half, NAME(line), planes, pixels, shared, out, plane, px, next, c); \
+	}
 
-TARGET static void NAME(input4)(enum half half, float *out, size_t plane, const float *const *px,
-                                const float *const *next, int64_t c)
-{
-	NAME(to_planes)(half, NAME(input_line4), 6, 6, 2, out, plane, px, next, c);
-}
-
-TARGET static void NAME(input1)(enum half half, float *out, size_t plane, const float *const *px,
-                                const float *const *next, int64_t c)
-{
-	NAME(to_planes)(half, NAME(line1), 1, 1, 0, out, plane, px, next, c);
-}
-
-/* A dy A^T of the pixels at px. */
-TARGET static void NAME(gradient2)(enum half half, float *out, size_t plane, const float *const *px,
-                                   const float *const *next, int64_t c)
-{
-	NAME(to_planes)(half, NAME(gradient_line2), 4, 2, 0, out, plane, px, next, c);
-}
-
-TARGET static void NAME(gradient4)(enum half half, float *out, size_t plane, const float *const *px,
-                                   const float *const *next, int64_t c)
-{
-	NAME(to_planes)(half, NAME(gradient_line4), 6, 4, 0, out, plane, px, next, c);
-}
+/* B^T d B of the pixels at px; A dy A^T. */
+TO_PLANES(input1, line1, 1, 1, 0)
+TO_PLANES(input2, input_line2, 4, 4, 2)
+TO_PLANES(input4, input_line4, 6, 6, 2)
+TO_PLANES(gradient2, gradient_line2, 4, 2, 0)
+TO_PLANES(gradient4, gradient_line4, 6, 4, 0)
 
 /* y (pixels that lie outside are NULL) = A^T m A, plus bias. */
 TARGET ALWAYS_INLINE void NAME(from_planes)(void (*line)(VEC *to, const VEC *from), const int pixels, const int planes,
@@ -230,20 +215,16 @@ TARGET ALWAYS_INLINE void NAME(from_planes)(void (*line)(VEC *to, const VEC *fro
 	}
 }
 
-TARGET static void NAME(output2)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
-{
-	NAME(from_planes)(NAME(output_line2), 2, 4, y, m, plane, bias, relu, c);
-}
+#define FROM_PLANES(name, line, pixels, planes) \
+	TARGET static void NAME(name)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, \
+	                              int64_t c) \
+	{ \
+		NAME(from_planes)(NAME(line), pixels, planes, y, m, plane, bias, relu, c); \
+	}
 
-TARGET static void NAME(output4)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
-{
-	NAME(from_planes)(NAME(output_line4), 4, 6, y, m, plane, bias, relu, c);
-}
-
-TARGET static void NAME(output1)(float *const *y, const float *m, size_t plane, const float *bias, bool relu, int64_t c)
-{
-	NAME(from_planes)(NAME(line1), 1, 1, y, m, plane, bias, relu, c);
-}
+FROM_PLANES(output1, line1, 1, 1)
+FROM_PLANES(output2, output_line2, 2, 4)
+FROM_PLANES(output4, output_line4, 4, 6)
 
 /* ---- weights --------------------------------------------------------------------------------- */
 
@@ -394,4 +375,6 @@ TARGET static void NAME(taps1)(float *dw, int64_t out, const float *s, size_t pl
 }
 
 #undef LINE
+#undef TO_PLANES
+#undef FROM_PLANES
 #undef SHUFFLE
