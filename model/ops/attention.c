@@ -3,7 +3,6 @@
  *   W[q,k] = softmax over k of (sum_c Q[q,c] K[k,c] / sqrt(Ch)),  y[q, head*Ch + c] = sum_k W[q,k] V[k,c]
  * Destinations: y (N,H,W,C), W (N,heads,L,L). */
 #include "model/cpu/attend.h"
-#include "model/cpu/dnn.h"
 #include "model/graph/graph.h"
 
 #include "model/base/err.h"
@@ -70,70 +69,12 @@ static void forward_ref(struct node *nd)
 			}
 }
 
-/* ---- the CPU path: one (image, head) at a time per thread, by attend.h or, where a processor cannot, by oneDNN's
- * products --- */
+/* ---- the CPU path: one (image, head) at a time per thread, by attend.h or, where a processor cannot, the
+ * specification --- */
 
 static struct attend attend_of(const struct sizes *s)
 {
 	return (struct attend){ s->l, s->ch, s->c, s->scale };
-}
-
-CPU_KERNEL static void unpack(float *restrict q, float *restrict k, float *restrict v, const float *restrict qkv,
-                              int64_t l, int64_t ch, int64_t stride)
-{
-	for (int64_t i = 0; i < l; i++)
-		for (int64_t c = 0; c < ch; c++) {
-			q[i * ch + c] = qkv[i * stride + c * 3];
-			k[i * ch + c] = qkv[i * stride + c * 3 + 1];
-			v[i * ch + c] = qkv[i * stride + c * 3 + 2];
-		}
-}
-
-CPU_KERNEL static void pack(float *restrict qkv, const float *restrict q, const float *restrict k,
-                            const float *restrict v, int64_t l, int64_t ch, int64_t stride)
-{
-	for (int64_t i = 0; i < l; i++)
-		for (int64_t c = 0; c < ch; c++) {
-			qkv[i * stride + c * 3] = q[i * ch + c];
-			qkv[i * stride + c * 3 + 1] = k[i * ch + c];
-			qkv[i * stride + c * 3 + 2] = v[i * ch + c];
-		}
-}
-
-/* A row's sum or maximum is taken in LANES parts, which are joined in order: vectors that wait for nothing, and the
- * same bits whatever their length. */
-enum { LANES = 16 };
-
-CPU_KERNEL static void softmax_row(float *restrict w, int64_t n)
-{
-	float part[LANES], max, sum = 0;
-	int64_t whole = n / LANES * LANES;
-	for (int j = 0; j < LANES; j++)
-		part[j] = w[j < n ? j : 0];
-	for (int64_t i = 0; i < whole; i += LANES)
-		for (int j = 0; j < LANES; j++)
-			part[j] = w[i + j] > part[j] ? w[i + j] : part[j];
-	max = part[0];
-	for (int j = 1; j < LANES; j++)
-		max = part[j] > max ? part[j] : max;
-	for (int64_t i = whole; i < n; i++)
-		max = w[i] > max ? w[i] : max;
-	for (int j = 0; j < LANES; j++)
-		part[j] = 0;
-	for (int64_t i = 0; i < whole; i += LANES)
-		for (int j = 0; j < LANES; j++) {
-			w[i + j] = exp_approx(w[i + j] - max);
-			part[j] += w[i + j];
-		}
-	for (int64_t i = whole; i < n; i++) {
-		w[i] = exp_approx(w[i] - max);
-		sum += w[i];
-	}
-	for (int j = 0; j < LANES; j++)
-		sum += part[j];
-	float one = 1.0f / sum;
-	for (int64_t i = 0; i < n; i++)
-		w[i] *= one;
 }
 
 static float *thread_scratch(struct node *nd, size_t floats)
@@ -150,7 +91,7 @@ static size_t forward_floats(const struct node *nd)
 {
 	struct sizes s = sizes_of(nd, nd->src[0]);
 	struct attend a = attend_of(&s);
-	return attend_here() ? attend_floats(&a, ATTEND_FORWARD) : (size_t)(3 * s.l * s.ch);
+	return attend_floats(&a, ATTEND_FORWARD);
 }
 
 static void forward_attend(void *ctx, int64_t first, int64_t last)
@@ -165,31 +106,17 @@ static void forward_attend(void *ctx, int64_t first, int64_t last)
 	}
 }
 
-static void forward_range(void *ctx, int64_t first, int64_t last)
-{
-	struct node *nd = ctx;
-	struct sizes s = sizes_of(nd, nd->src[0]);
-	float *q = thread_scratch(nd, forward_floats(nd)), *k = q + s.l * s.ch, *v = k + s.l * s.ch;
-	for (int64_t at = first; at < last; at++) {
-		int64_t n = at / s.heads, head = at % s.heads;
-		float *w = nd->dst[1]->data + at * s.l * s.l;
-		unpack(q, k, v, nd->src[0]->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
-		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, s.scale, q, s.ch, k, s.ch, 0, w, s.l);
-		for (int64_t i = 0; i < s.l; i++)
-			softmax_row(w + i * s.l, s.l);
-		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, 1, w, s.l, v, s.ch, 0,
-		         nd->dst[0]->data + n * s.l * s.c + head * s.ch, s.c);
-	}
-}
-
 static size_t forward_prepare(struct node *nd)
 {
-	return scratch_bytes(forward_floats(nd));
+	return attend_here() ? scratch_bytes(forward_floats(nd)) : 0;
 }
 
 static void forward_cpu(struct node *nd)
 {
-	cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, attend_here() ? forward_attend : forward_range, nd);
+	if (attend_here())
+		cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, forward_attend, nd);
+	else
+		op_cpu_by_ref(nd);
 }
 
 static void backward(struct graph *g, struct node *nd)
@@ -254,27 +181,11 @@ static void backward_ref(struct node *nd)
 	free(ds);
 }
 
-/* Row by row: ds = w * (dw - sum(w dw)), in place of dw. */
-CPU_KERNEL static void softmax_gradient(float *restrict dw, const float *restrict w, int64_t n)
-{
-	float part[LANES] = { 0 }, dot = 0;
-	int64_t whole = n / LANES * LANES;
-	for (int64_t i = 0; i < whole; i += LANES)
-		for (int j = 0; j < LANES; j++)
-			part[j] += w[i + j] * dw[i + j];
-	for (int64_t i = whole; i < n; i++)
-		dot += w[i] * dw[i];
-	for (int j = 0; j < LANES; j++)
-		dot += part[j];
-	for (int64_t i = 0; i < n; i++)
-		dw[i] = w[i] * (dw[i] - dot);
-}
-
 static size_t backward_floats(const struct node *nd)
 {
 	struct sizes s = sizes_of(nd, nd->src[1]);
 	struct attend a = attend_of(&s);
-	return attend_here() ? attend_floats(&a, ATTEND_BACKWARD) : (size_t)(6 * s.l * s.ch + s.l * s.l);
+	return attend_floats(&a, ATTEND_BACKWARD);
 }
 
 static void backward_attend(void *ctx, int64_t first, int64_t last)
@@ -290,36 +201,17 @@ static void backward_attend(void *ctx, int64_t first, int64_t last)
 	}
 }
 
-static void backward_range(void *ctx, int64_t first, int64_t last)
-{
-	struct node *nd = ctx;
-	const struct tensor *dy = nd->src[0], *qkv = nd->src[1];
-	struct sizes s = sizes_of(nd, qkv);
-	int64_t lc = s.l * s.ch;
-	float *q = thread_scratch(nd, backward_floats(nd)), *k = q + lc, *v = k + lc, *dq = v + lc, *dk = dq + lc,
-		  *dv = dk + lc, *ds = dv + lc;
-	for (int64_t at = first; at < last; at++) {
-		int64_t n = at / s.heads, head = at % s.heads;
-		const float *w = nd->src[2]->data + at * s.l * s.l, *g = dy->data + n * s.l * s.c + head * s.ch;
-		unpack(q, k, v, qkv->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
-		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, s.l, s.ch, s.l, 1, w, s.l, g, s.c, 0, dv, s.ch);
-		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, 1, g, s.c, v, s.ch, 0, ds, s.l);
-		for (int64_t i = 0; i < s.l; i++)
-			softmax_gradient(ds + i * s.l, w + i * s.l, s.l);
-		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, s.scale, ds, s.l, k, s.ch, 0, dq, s.ch);
-		dnn_gemm(DNN_TRANSPOSED, DNN_PLAIN, s.l, s.ch, s.l, s.scale, ds, s.l, q, s.ch, 0, dk, s.ch);
-		pack(nd->dst[0]->data + qkv_at(&s, n, head, 0, 0, Q), dq, dk, dv, s.l, s.ch, 3 * s.c);
-	}
-}
-
 static size_t backward_prepare(struct node *nd)
 {
-	return scratch_bytes(backward_floats(nd));
+	return attend_here() ? scratch_bytes(backward_floats(nd)) : 0;
 }
 
 static void backward_cpu(struct node *nd)
 {
-	cpu_split(nd->src[1]->n * nd->args.attention.heads, 1, attend_here() ? backward_attend : backward_range, nd);
+	if (attend_here())
+		cpu_split(nd->src[1]->n * nd->args.attention.heads, 1, backward_attend, nd);
+	else
+		op_cpu_by_ref(nd);
 }
 
 static double backward_flops(const struct node *nd)
@@ -394,55 +286,11 @@ static void change_ref(struct node *nd)
 			}
 }
 
-/* A row of the second weights, and what they are more than the first, from what the logits change by, in place of that.
- * With e = exp(change - its maximum) - 1 and its mean by the first weights: W' = W (1 + e) / (1 + mean), and
- * W' - W = W (e - mean) / (1 + mean), in which nothing large cancels. W / its sum is taken for W. */
-CPU_KERNEL static void change_row(float *restrict second, float *restrict more, const float *restrict first, int64_t n)
-{
-	float part[LANES], ones[LANES] = { 0 }, max, one = 0, mean = 0;
-	int64_t whole = n / LANES * LANES;
-	for (int j = 0; j < LANES; j++)
-		part[j] = more[j < n ? j : 0];
-	for (int64_t i = 0; i < whole; i += LANES)
-		for (int j = 0; j < LANES; j++)
-			part[j] = more[i + j] > part[j] ? more[i + j] : part[j];
-	max = part[0];
-	for (int j = 1; j < LANES; j++)
-		max = part[j] > max ? part[j] : max;
-	for (int64_t i = whole; i < n; i++)
-		max = more[i] > max ? more[i] : max;
-	for (int j = 0; j < LANES; j++)
-		part[j] = 0;
-	for (int64_t i = 0; i < whole; i += LANES)
-		for (int j = 0; j < LANES; j++) {
-			float d = more[i + j] - max;
-			more[i + j] = expm1_within(CPU_OPAQUE(d < -87.0f ? -87.0f : d));
-			part[j] += first[i + j] * more[i + j];
-			ones[j] += first[i + j];
-		}
-	for (int64_t i = whole; i < n; i++) {
-		float d = more[i] - max;
-		more[i] = expm1_within(CPU_OPAQUE(d < -87.0f ? -87.0f : d));
-		mean += first[i] * more[i];
-		one += first[i];
-	}
-	for (int j = 0; j < LANES; j++) {
-		mean += part[j];
-		one += ones[j];
-	}
-	mean /= one;
-	float scale = 1.0f / (one * (1.0f + mean));
-	for (int64_t i = 0; i < n; i++) {
-		second[i] = first[i] * (1.0f + more[i]) * scale;
-		more[i] = first[i] * (more[i] - mean) * scale;
-	}
-}
-
 static size_t change_floats(const struct node *nd)
 {
 	struct sizes s = sizes_of(nd, nd->src[0]);
 	struct attend a = attend_of(&s);
-	return attend_here() ? attend_floats(&a, ATTEND_CHANGE) : (size_t)(6 * s.l * s.ch + 2 * s.l * s.l);
+	return attend_floats(&a, ATTEND_CHANGE);
 }
 
 static void change_attend(void *ctx, int64_t first, int64_t last)
@@ -457,38 +305,17 @@ static void change_attend(void *ctx, int64_t first, int64_t last)
 	}
 }
 
-static void change_range(void *ctx, int64_t first, int64_t last)
-{
-	struct node *nd = ctx;
-	struct sizes s = sizes_of(nd, nd->src[0]);
-	int64_t lc = s.l * s.ch;
-	float *q = thread_scratch(nd, change_floats(nd)), *k = q + lc, *v = k + lc, *dq = v + lc, *dk = dq + lc,
-		  *dv = dk + lc, *second = dv + lc, *more = second + s.l * s.l;
-	for (int64_t at = first; at < last; at++) {
-		int64_t n = at / s.heads, head = at % s.heads;
-		const float *w = nd->src[2]->data + at * s.l * s.l;
-		float *y = nd->dst[0]->data + n * s.l * s.c + head * s.ch;
-		unpack(q, k, v, nd->src[0]->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
-		unpack(dq, dk, dv, nd->src[1]->data + qkv_at(&s, n, head, 0, 0, Q), s.l, s.ch, 3 * s.c);
-		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, s.scale, dq, s.ch, k, s.ch, 0, more, s.l);
-		for (int64_t i = 0; i < lc; i++)
-			q[i] += dq[i];
-		dnn_gemm(DNN_PLAIN, DNN_TRANSPOSED, s.l, s.l, s.ch, s.scale, q, s.ch, dk, s.ch, 1, more, s.l);
-		for (int64_t i = 0; i < s.l; i++)
-			change_row(second + i * s.l, more + i * s.l, w + i * s.l, s.l);
-		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, 1, second, s.l, dv, s.ch, 0, y, s.c);
-		dnn_gemm(DNN_PLAIN, DNN_PLAIN, s.l, s.ch, s.l, 1, more, s.l, v, s.ch, 1, y, s.c);
-	}
-}
-
 static size_t change_prepare(struct node *nd)
 {
-	return scratch_bytes(change_floats(nd));
+	return attend_here() ? scratch_bytes(change_floats(nd)) : 0;
 }
 
 static void change_cpu(struct node *nd)
 {
-	cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, attend_here() ? change_attend : change_range, nd);
+	if (attend_here())
+		cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, change_attend, nd);
+	else
+		op_cpu_by_ref(nd);
 }
 
 static double change_flops(const struct node *nd)
