@@ -157,9 +157,9 @@ static int compare_checkpoints(struct pair *p, const struct life *a, const struc
 
 /* --- scores --- */
 
-/* Is it explained why a score is not the same: measured in another way (with other weights of the extractor, against
- * another reference), taken from an attempt that computed it in another environment, in another environment by its own
- * attempt, of another training? */
+/* Is it explained why a score is not the same? It was measured in another way (with other weights of the extractor,
+ * against another reference), in another environment (by its own attempt, or by the one that it was taken from), or of
+ * another training. */
 static int explain(bool *out, struct pair *p, const struct same_score_row *score, struct err *e)
 {
 	SCOPED(str) struct str text = { 0 };
