@@ -3,7 +3,8 @@
 #include "harness/grid/table_column.h"
 #include "metrics/features/extractor.h"
 #include "metrics/scores/score.h"
-#include "model/data/shapes.h"
+#include "model/base/mem.h"
+#include "model/data/dataset.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -131,17 +132,21 @@ static int known_extractor(const struct toml_value *t, const char *given, struct
 static int known_ref(const struct toml_value *t, const char *given, struct err *e)
 {
 	int n;
+	struct data_shape unused;
 	const struct data_shape *rows = data_shapes(&n);
 	const char *names[32];
+	struct err why = ERR_INIT;
+	char base[DATA_NAME_MAX];
+	SCOPED(free) char *name = xstrdup(given);
+	(void)dataset_cut_split(name);
+	if (!data_shape_find(&unused, name, &why) || strpbrk(given, "/."))
+		return 0;
+	if (data_name_side(base, name))
+		return toml_err(e, toml_find(t, "ref")->value, "ref: %s", why.msg);
 	REQUIRE(n <= 32);
-	for (int i = 0; i < n; i++) {
-		size_t len = strlen(rows[i].name);
+	for (int i = 0; i < n; i++)
 		names[i] = rows[i].name;
-		if (!strncmp(given, names[i], len) &&
-		    (!given[len] || !strcmp(given + len, "-train") || !strcmp(given + len, "-test")))
-			return 0;
-	}
-	return strpbrk(given, "/.") ? 0 : unknown_of(t, "ref", given, names, (size_t)n, e);
+	return unknown_of(t, "ref", given, names, (size_t)n, e);
 }
 
 /* What `t` gives of a [[metric]] over what m has: the whole of it from a file, one key of it from --set. */
@@ -152,7 +157,7 @@ static int take_metric(struct grid_metric *m, const struct toml_value *t, struct
 	if (grid_int(&m->samples, t, keys, "samples", e) || grid_ints(m->nfe, &m->n_nfe, t, keys, "nfe", e) ||
 	    grid_string(&m->ref, t, keys, "ref", e) < 0 || grid_string(&m->extractor, t, keys, "extractor", e) < 0 ||
 	    grid_choice(&ci, t, keys, "ci", e) || grid_choice(&agg, t, keys, "agg", e) ||
-	    toml_boolean(&m->infinity, t, "infinity", e) < 0)
+	    toml_boolean(&m->infinity, t, "infinity", e) < 0 || toml_boolean(&m->allow_leak, t, "allow_leak", e) < 0)
 		return -1;
 	if (toml_find(t, "extractor") && *m->extractor && known_extractor(t, m->extractor, e))
 		return -1;

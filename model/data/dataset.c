@@ -198,8 +198,9 @@ static bool find_set(struct set_ref *ref, char **folder, const char *name, enum 
 char *dataset_folder(const char *name)
 {
 	struct set_ref ref;
-	char *folder;
-	return find_set(&ref, &folder, name, SPLIT_TRAIN) ? set_path(ref.sha256) : folder;
+	char *folder, base[DATA_NAME_MAX];
+	(void)data_name_side(base, name);
+	return find_set(&ref, &folder, base, SPLIT_TRAIN) ? set_path(ref.sha256) : folder;
 }
 
 static int missing(const char *name, struct err *e)
@@ -212,13 +213,29 @@ static int missing(const char *name, struct err *e)
 	               cache, name, l->package_folder ? ", " : "", l->package_folder ? l->package_folder : "");
 }
 
+static int open_set(struct dataset *out, const char *name, enum data_split split, bool check, struct err *e);
+
+static int open_smaller(struct dataset *out, const char *base, int side, enum data_split split, bool check,
+                        struct err *e)
+{
+	struct dataset whole;
+	if (open_set(&whole, base, split, check, e))
+		return -1;
+	int rc = dataset_smaller(out, &whole, side, e);
+	dataset_release(&whole);
+	return rc;
+}
+
 static int open_set(struct dataset *out, const char *name, enum data_split split, bool check, struct err *e)
 {
 	struct data_shape shape;
 	struct set_ref ref;
-	char *found;
+	char *found, base[DATA_NAME_MAX];
+	int side = data_name_side(base, name);
 	if (data_shape_find(&shape, name, e))
 		return -1;
+	if (side)
+		return open_smaller(out, base, side, split, check, e);
 	if (find_set(&ref, &found, name, split)) {
 		if (ref.h == shape.h && ref.w == shape.w && ref.c == shape.c && ref.classes <= shape.classes)
 			return set_open(out, &ref, check, e);
@@ -291,20 +308,38 @@ enum data_split dataset_cut_split(char *name)
 	return split;
 }
 
-int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split, struct err *e)
+/* One line that says what a name means now: the files of a set and their times, or the identity of the set that it is
+ * made of. Heap text, or NULL with the identity itself in hex. */
+static int find_identity(char **stamp, char hex[SHA256_HEX], const char *name, enum data_split split, struct err *e)
 {
 	struct data_shape unused;
 	struct set_ref ref;
-	char *found;
+	char *found, base[DATA_NAME_MAX];
+	int side = data_name_side(base, name);
+	*stamp = NULL;
 	if (data_shape_find(&unused, name, e))
 		return -1;
+	if (side) {
+		if (dataset_sha256(hex, base, split, e))
+			return -1;
+		*stamp = xstrfmt("%d box %d %s", NUMERICS_OF_DATA, side, hex);
+		return 0;
+	}
 	if (find_set(&ref, &found, name, split))
 		return set_sha256(hex, &ref, e);
 	SCOPED(free) char *folder = found;
 	if (!folder)
 		return missing(name, e);
-	SCOPED(free) char *stamp = stamp_of(name, split, folder);
-	if (identity_recall(hex, stamp))
+	*stamp = stamp_of(name, split, folder);
+	return 0;
+}
+
+int dataset_sha256(char hex[SHA256_HEX], const char *name, enum data_split split, struct err *e)
+{
+	SCOPED(free) char *stamp = NULL;
+	if (find_identity(&stamp, hex, name, split, e))
+		return -1;
+	if (!stamp || identity_recall(hex, stamp))
 		return 0;
 	struct dataset d;
 	if (dataset_open(&d, name, split, e))

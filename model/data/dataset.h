@@ -23,10 +23,15 @@ struct dataset {
 	struct safetensors *file; /* an imported set: images are in its mapping; else NULL */
 };
 
-/* Missing data: an error that names the package to install or the file to provide. */
+/* NAME, or NAME@SIDE: the same pictures, each made smaller to SIDE x SIDE by box averages as Pillow's Image.resize
+ * computes them (image_resize.h), as the downsampled ImageNet was made (Chrabaszcz et al. 2017).
+ *
+ * Missing data: an error that names the package to install or the file to provide. */
 MUST_CHECK int dataset_open(struct dataset *out, const char *name, enum data_split split, struct err *e);
 void dataset_release(struct dataset *d);
 void dataset_identify(struct dataset *d); /* fills sha256 from the rest */
+/* *out: the pictures of `whole`, which stays as it is, at side x side. */
+MUST_CHECK int dataset_smaller(struct dataset *out, const struct dataset *whole, int side, struct err *e);
 /* "fashion-mnist", "cifar10-train", "cifar10-test": cuts the split off the name in place, and returns it. */
 enum data_split dataset_cut_split(char *name);
 /* The identity alone; remembered in the user's cache by path, size and time of the files, so that asking is cheap. */

@@ -5,6 +5,8 @@
 #include "model/base/str.h"
 #include "model/data/dataset_set.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct data_shape rows[] = {
@@ -72,8 +74,29 @@ static bool find_imported(struct data_shape *out, const char *name)
 	return true;
 }
 
+int data_name_side(char base[DATA_NAME_MAX], const char *name)
+{
+	const char *at = strrchr(name, '@');
+	char *end;
+	long side = at && at[1] >= '1' && at[1] <= '9' ? strtol(at + 1, &end, 10) : 0;
+	bool good = side > 0 && side <= 100000 && !*end && at > name && at - name < DATA_NAME_MAX;
+	(void)snprintf(base, DATA_NAME_MAX, "%.*s", good ? (int)(at - name) : DATA_NAME_MAX - 1, name);
+	return good ? (int)side : 0;
+}
+
 int data_shape_find(struct data_shape *out, const char *name, struct err *e)
 {
+	char base[DATA_NAME_MAX];
+	int side = data_name_side(base, name);
+	if (side) {
+		if (data_shape_find(out, base, e))
+			return -1;
+		if (out->h != out->w || side >= out->h)
+			return err_code(e, EXIT_USAGE, "data set '%s': %s has pictures of %dx%d%s", name, base, out->w, out->h,
+			                out->h != out->w ? ", and only square ones are made smaller" : "; name a smaller side");
+		out->h = out->w = side;
+		return 0;
+	}
 	const char *names[N_ROWS];
 	for (int i = 0; i < N_ROWS; i++) {
 		if (strcmp(rows[i].name, name) == 0) {

@@ -17,7 +17,11 @@ struct data_shape {
 };
 
 const struct data_shape *data_shapes(int *n);
-/* The row of `name`. Unknown: EXIT_USAGE with near names. */
+enum { DATA_NAME_MAX = 256 };
+/* "cifar10@16" is cifar10 made smaller (dataset.h): the side 16, and the name of the set itself in base; 0 and the
+ * whole name where there is no such ending. */
+int data_name_side(char base[DATA_NAME_MAX], const char *name);
+/* The row of `name`. Unknown, or a side that the set cannot be brought to: EXIT_USAGE. */
 MUST_CHECK int data_shape_find(struct data_shape *out, const char *name, struct err *e);
 
 #endif

@@ -153,6 +153,55 @@ Test(data_import, folders_are_classes_and_splits)
 	cr_expect(shape.h == 8 && shape.classes == 2);
 }
 
+/* A set made smaller is a set of its own: its pictures are box averages, and what cannot be made smaller is
+ * refused. */
+Test(data_import, a_set_made_smaller)
+{
+	struct err e = ERR_INIT;
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	SCOPED(free) char *path = in_place("pics/train/a/a.png");
+	fill(&im, 8, 8, 3);
+	cr_assert_eq(image_png_write(path, im.px, 8, 8, 3, &e), 0, "%s", e.msg);
+	write_png("pics/train/b/b.png", 8, 8, 200);
+	(void)import("mine", "pics", NULL);
+	struct dataset whole = open_set("mine", SPLIT_TRAIN), d = open_set("mine@4", SPLIT_TRAIN);
+	cr_assert(d.n == 2 && d.h == 4 && d.w == 4 && d.c == 3 && d.classes == 2 && d.labels[1] == whole.labels[1]);
+	for (int y = 0; y < 4; y++)
+		for (int x = 0; x < 4; x++)
+			for (int c = 0; c < 3; c++) { /* rounded to a byte after each of two passes, as Pillow does */
+				int rows[2];
+				for (int k = 0; k < 2; k++)
+					rows[k] = (formula(2 * x, 2 * y + k, c) + formula(2 * x + 1, 2 * y + k, c) + 1) / 2;
+				int want = (rows[0] + rows[1] + 1) / 2;
+				cr_expect_eq(d.images[(y * 4 + x) * 3 + c], want, "%d,%d,%d", y, x, c);
+			}
+	char hex[SHA256_HEX];
+	for (int again = 0; again < 2; again++) { /* made, then remembered */
+		cr_assert_eq(dataset_sha256(hex, "mine@4", SPLIT_TRAIN, &e), 0, "%s", e.msg);
+		cr_expect_str_eq(hex, d.sha256);
+	}
+	cr_expect_str_neq(hex, whole.sha256);
+	dataset_release(&d);
+	dataset_release(&whole);
+	struct data_shape shape;
+	static const struct {
+		const char *name, *why;
+	} bad[] = { { "mine@8", "8x8" },
+		        { "mine@9", "8x8" },
+		        { "nobody@4", "unknown data set 'nobody'" },
+		        { "mine@4x", "unknown" },
+		        { "mine@", "unknown" } };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		e = (struct err)ERR_INIT;
+		cr_expect_eq(data_shape_find(&shape, bad[i].name, &e), -1, "%s", bad[i].name);
+		cr_expect(e.code == EXIT_USAGE && strstr(e.msg, bad[i].why), "%s: %s", bad[i].name, e.msg);
+	}
+	write_png("wide/train/a/a.png", 6, 8, 1);
+	(void)import("wide", "wide", NULL);
+	cr_expect_eq(data_shape_find(&shape, "wide@4", &e), -1);
+	cr_expect(strstr(e.msg, "square"), "%s", e.msg);
+}
+
 static void add_member(zip_t *z, const char *name, const void *bytes, size_t n)
 {
 	zip_source_t *s = zip_source_buffer(z, bytes, n, 0);
