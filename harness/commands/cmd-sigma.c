@@ -98,7 +98,11 @@ static int set_up(struct asked *a, struct err *e)
 		return err_code(e, EXIT_USAGE, "a grid of %lld points has no noise level between its ends: give --points",
 		                (long long)a->points);
 	device_warn(c, "cpu");
-	if (extractor_open(&a->x, extractor, &(struct extractor_options){ 0 }, e) ||
+	struct data_shape shape;
+	if (data_shape_find(&shape, a->config.data.name, e) ||
+	    extractor_open(
+			&a->x, extractor,
+			&(struct extractor_options){ .data = a->config.data.name, .h = shape.h, .w = shape.w, .c = shape.c }, e) ||
 	    open_reference(a, cli_string(c, "ref", NULL), e) ||
 	    sampler_open(&a->sampler, &a->config, path, cli_string(c, "device", "cpu"), e))
 		return -1;

@@ -129,7 +129,8 @@ static void data_sets(struct str *s)
 	roff_section(s, "DATA SETS");
 	roff_paragraphs(
 		s, "Values of data.name, and with -train or -test behind them of a metric's ref. `ablate data list` says "
-		   "which are on this machine; `ablate data import NAME SOURCE` adds one of your own under any name.");
+		   "which are on this machine; `ablate data import NAME SOURCE` adds one of your own under any name. "
+		   "NAME@SIDE, as fashion-mnist@14, is a set of square pictures made smaller by box averages.");
 	for (int i = 0; i < n; i++) {
 		SCOPED(free)
 		char *text = xstrfmt("%dx%d, %d channel%s, %d classes, %lld training images; %s. Extractor: %s.", d[i].h,

@@ -101,17 +101,23 @@ static int check_wanted(const struct score_side *sides, int n, const unsigned *w
 int score_extract(struct score_side *sides, int n, const struct cli *c, const unsigned *keep, const unsigned *want,
                   bool optional, struct err *e)
 {
-	bool pictures = false;
-	for (int i = 0; i < n; i++)
-		pictures |= sides[i].source != NULL;
-	if (!pictures)
+	struct source *first = NULL;
+	for (int i = 0; i < n && !first; i++)
+		first = sides[i].source;
+	if (!first)
 		return 0;
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	if (!first->h && source_read(first, 0, &im, e)) /* for its size */
+		return -1;
 	SCOPED(extractor) struct extractor *x = NULL;
 	struct extractor_options o = { .weights = cli_string(c, "weights", NULL),
 		                           .resize = cli_string(c, "resize", NULL),
 		                           .bf16 = cli_flag(c, "bf16") > 0,
 		                           .batch = (int)cli_int(c, "batch", 0),
-		                           .device = cli_string(c, "device", "auto") };
+		                           .device = cli_string(c, "device", "auto"),
+		                           .h = first->h,
+		                           .w = first->w,
+		                           .c = first->c };
 	device_warn(c, "auto");
 	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e) ||
 	    (!optional && check_wanted(sides, n, want, x, e)))

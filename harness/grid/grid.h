@@ -109,7 +109,7 @@ struct grid_metric {
 	int nfe[GRID_NFE_MAX], n_nfe;
 	enum metric_ci ci;
 	enum metric_agg agg;
-	bool infinity;
+	bool infinity, allow_leak;
 	struct grid_place at;
 };
 

@@ -153,6 +153,12 @@ static const struct grid_key metric[] = {
 	{ "extractor", KEY_STRING, .def = "\"\"",
 	  .text = "The network whose features are compared: see EXTRACTORS. If empty: the data set's own.",
 	  .example = "extractor = \"pixels\"" },
+	{ "allow_leak", KEY_BOOL, .def = "false",
+	  .text =
+	      "Score arms even by the network that their loss is made of (loss.kind = \"lpips-classifier\" by "
+	      "classifier:a). Their numbers are then marked in every table and never the best. Otherwise such a grid is "
+	      "refused.",
+	  .example = "allow_leak = true" },
 	{ "ci", KEY_CHOICE, .choices = "none|jackknife", .def = "\"none\"",
 	  .text = "The 95 % interval of fid over its samples. It costs some 20 distances more.",
 	  .example = "ci = \"jackknife\"" },

@@ -44,16 +44,14 @@ static int add_known(struct input *out, int *n, const char *name, struct err *e)
 	return 0;
 }
 
-/* The one that comes with the program is part of it; cells that measure with another are other cells. One that is
- * missing is told by plan_needs.h. */
+/* One that is missing is told by plan_needs.h. */
 static void add_classifier(struct input *out, int *n, const struct run_config *c)
 {
 	struct classifier net;
 	struct err e = ERR_INIT;
-	if (c->loss.kind != LOSS_LPIPS_CLASSIFIER || classifier_load(&net, c->data.name, &e))
+	if (c->loss.kind != LOSS_LPIPS_CLASSIFIER || classifier_load(&net, c->data.name, CLASSIFIER_OF_LOSS, &e))
 		return;
-	if (!net.shipped)
-		memcpy(add(out, n, "classifier", "weights", c->data.name)->sha256, net.sha256, SHA256_HEX);
+	memcpy(add(out, n, "classifier", "weights", c->data.name)->sha256, net.sha256, SHA256_HEX);
 	classifier_release(&net);
 }
 

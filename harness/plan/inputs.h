@@ -10,7 +10,7 @@
 enum { INPUTS_MAX = 6 };
 
 struct input {
-	const char *role;         /* "dataset", "init", "teacher", "lpips", "classifier" (another than ablate's own) */
+	const char *role;         /* "dataset", "init", "teacher", "lpips", "classifier" */
 	const char *kind;         /* "dataset", "weights" */
 	char name[KNOB_TEXT_MAX]; /* of the data set or weights, or the file as the config names it */
 	char sha256[SHA256_HEX];  /* of the content; "" = not found */

@@ -5,6 +5,7 @@
 #include "harness/plan/plan.h"
 
 #include "harness/plan/inputs.h"
+#include "harness/plan/leak.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -501,7 +502,7 @@ static int expand(struct expansion *x)
 	if (add_rows(x))
 		return -1;
 	x->p->grid = x->g;
-	if (check_names(x->p, x->e) || (!x->opt->n_only && check_gates(x->p, x->e)) ||
+	if (check_names(x->p, x->e) || (!x->opt->n_only && check_gates(x->p, x->e)) || leak_refuse(x->p, x->e) ||
 	    plan_keep_only(x->p, x->opt->only, x->opt->n_only, x->e))
 		return -1;
 	add_cells(x->p, x->opt);

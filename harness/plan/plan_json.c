@@ -56,6 +56,8 @@ static void add_metric(struct json_writer *w, const struct grid_metric *m)
 	json_add_text(w, "ci", m->ci == CI_JACKKNIFE ? "jackknife" : "none");
 	json_add_bool(w, "infinity", m->infinity);
 	json_add_text(w, "agg", m->agg == AGG_MIN3 ? "min3" : "mean");
+	if (m->allow_leak) /* later than the first plans, whose hash stays */
+		json_add_bool(w, "allow_leak", true);
 	json_end(w);
 }
 

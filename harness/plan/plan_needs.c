@@ -47,31 +47,21 @@ static bool lacks_file(char *reason, size_t size, const char *key, const char *s
 	return true;
 }
 
-/* A loss by the layers of the data's own classifier needs its weights; the extractor `classifier` is that of
- * Fashion-MNIST. */
-static bool lacks_classifier(char *reason, size_t size, const struct plan *p, const struct run_config *c)
+static bool lacks_network(char *reason, size_t size, const char *data, const char *which)
 {
-	struct data_shape shape, its;
 	struct classifier loaded = { 0 };
 	struct err e = ERR_INIT;
-	bool lacks = c->loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&loaded, c->data.name, &e);
+	bool lacks = classifier_load(&loaded, data, which, &e);
 	classifier_release(&loaded);
 	if (lacks)
 		(void)snprintf(reason, size, "%s", e.msg);
-	for (int i = 0; i < p->grid->n_metrics && !lacks; i++) {
-		const char *asked = p->grid->metrics[i].extractor;
-		if (strcmp(*asked ? asked : extractor_default(c->data.name), "classifier") != 0 ||
-		    data_shape_find(&its, CLASSIFIER_DATA, NULL) || data_shape_find(&shape, c->data.name, NULL))
-			continue;
-		lacks = shape.h != its.h || shape.w != its.w;
-		if (lacks)
-			(void)snprintf(reason, size,
-			               "the extractor classifier takes pictures of %dx%d (" CLASSIFIER_DATA
-			               "), %s has %dx%d: name another extractor in "
-			               "[[metric]]",
-			               its.h, its.w, c->data.name, shape.h, shape.w);
-	}
 	return lacks;
+}
+
+/* A loss by the layers of the data's own classifier needs its weights. */
+static bool lacks_classifier(char *reason, size_t size, const struct run_config *c)
+{
+	return c->loss.kind == LOSS_LPIPS_CLASSIFIER && lacks_network(reason, size, c->data.name, CLASSIFIER_OF_LOSS);
 }
 
 /* Labels that the data has and the network does not. */
@@ -103,5 +93,5 @@ bool plan_arm_lacks(char *reason, size_t size, const struct plan *p, const struc
 		if (lacks_weights(reason, size, *extractor ? extractor : extractor_default(c->data.name)))
 			return true;
 	}
-	return lacks_classes(reason, size, c) || lacks_classifier(reason, size, p, c);
+	return lacks_classes(reason, size, c) || lacks_classifier(reason, size, c);
 }

@@ -27,7 +27,15 @@ static int open_extractor(int *out, struct scorer *s, const char *name, struct e
 			return 0;
 		}
 	struct extractor *x;
-	if (extractor_open(&x, name, &(struct extractor_options){ .device = worker_job(s->w)->device }, e))
+	struct data_shape shape;
+	if (data_shape_find(&shape, s->config->data.name, e) ||
+	    extractor_open(&x, name,
+	                   &(struct extractor_options){ .device = worker_job(s->w)->device,
+	                                                .data = s->config->data.name,
+	                                                .h = shape.h,
+	                                                .w = shape.w,
+	                                                .c = shape.c },
+	                   e))
 		return -1;
 	*out = s->n_extractors;
 	VEC_PUSH(s->extractors, s->n_extractors, s->cap_extractors).x = x;

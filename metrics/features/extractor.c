@@ -6,6 +6,7 @@
 #include "metrics/features/extractor_pixels.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
+#include "model/data/shapes.h"
 
 #include <string.h>
 
@@ -16,12 +17,22 @@ const struct extractor_row extractor_rows[] = {
 	{ .name = "inception-keras",
 	  .open = extractor_inception_keras_open,
 	  .text = "Inception v3 of Keras: the same, values not comparable with published FIDs" },
+	{ .name = "classifier:b",
+	  .open = extractor_classifier_b_open,
+	  .text = "the in-tree classifier that scores (of the data set, or Fashion-MNIST's): 128 pooled features, class "
+	          "scores" },
+	{ .name = "classifier:a",
+	  .open = extractor_classifier_a_open,
+	  .text = "the other one, whose layers are the loss lpips-classifier: a grid with that loss needs allow_leak" },
 	{ .name = "classifier",
 	  .open = extractor_classifier_open,
-	  .text = "the in-tree classifier of a data set: 128 pooled features, class scores" },
+	  .text = "classifier:b, or the weights of `ablate classifier` in a file" },
 	{ .name = "pixels",
 	  .open = extractor_pixels_open,
 	  .text = "the picture's own bytes / 255, averaged to 8 x 8: needs no weights; for checks, not for papers" },
+	{ .name = "all-pixels",
+	  .open = extractor_all_pixels_open,
+	  .text = "every value of the picture / 255, so height x width x channels features; pictures of one size" },
 	{ 0 },
 };
 
@@ -52,12 +63,14 @@ const char *extractor_default(const char *data)
 	static const struct {
 		const char *data, *extractor;
 	} own[] = {
-		{ "fashion-mnist", "classifier" },
+		{ "fashion-mnist", "classifier:b" },
 		{ "cifar10", "inception-2015" },
 		{ "imagenet64", "inception-2015" },
 	};
+	char base[DATA_NAME_MAX];
+	(void)data_name_side(base, data);
 	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		if (strcmp(own[i].data, data) == 0)
+		if (strcmp(own[i].data, base) == 0)
 			return own[i].extractor;
 	return "pixels";
 }

@@ -37,12 +37,11 @@ struct extractor {
 	void *self;
 };
 
-#define CLASSIFIER_DATA "fashion-mnist" /* whose classifier the extractor `classifier` is, if none is named */
-
 struct extractor_options {
 	const char *weights; /* file; NULL = where `ablate weights` keeps it */
 	const char *resize;  /* NULL = the extractor's default */
-	const char *data;    /* the data set whose classifier is meant (extractor 'classifier'); NULL = CLASSIFIER_DATA */
+	const char *data;    /* the data set whose classifier is meant; NULL, or one without = CLASSIFIER_DATA */
+	int h, w, c;         /* of the pictures; 0 = not known (what counts every pixel needs it) */
 	const char *device;  /* as in model/cpu/devices.h; NULL = "cpu". Inception and the classifier run there, in fp32 */
 	bool bf16;
 	int batch; /* 0 = the extractor's default */

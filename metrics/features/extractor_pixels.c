@@ -44,25 +44,71 @@ static int pixels_features(struct extractor *x, float *features, float *logits, 
 	return 0;
 }
 
+static int all_pixels_features(struct extractor *x, float *features, float *logits, float *spatial,
+                               const struct image_u8 *images, int n, struct err *e)
+{
+	(void)logits;
+	(void)spatial;
+	const struct extractor_options *o = x->self;
+	for (int k = 0; k < n; k++) {
+		const struct image_u8 *im = &images[k];
+		if (im->h != o->h || im->w != o->w || im->c != o->c)
+			return err_set(e, "a picture of %dx%dx%d: the features are all values of %dx%dx%d", im->h, im->w, im->c,
+			               o->h, o->w, o->c);
+		for (int i = 0; i < x->dim; i++)
+			*features++ = (float)im->px[i] / 255;
+	}
+	return 0;
+}
+
 static void pixels_free(struct extractor *x)
 {
+	free(x->self);
 	free(x);
+}
+
+static int refuse_options(const char *name, const struct extractor_options *o, struct err *e)
+{
+	if (o->weights)
+		return err_code(e, EXIT_USAGE, "%s: the extractor '%s' has no weights", o->weights, name);
+	if (o->bf16 || (o->resize && strcmp(o->resize, "none") != 0))
+		return err_code(e, EXIT_USAGE, "the extractor '%s' has neither bf16 nor a resize", name);
+	return 0;
+}
+
+static struct extractor *new_extractor(const char *name, const struct extractor_options *o, int dim)
+{
+	struct extractor *x = xcalloc(1, sizeof *x);
+	*x = (struct extractor){ .name = name,
+		                     .resize = "none",
+		                     .numerics = dtype_name(DTYPE_FP32),
+		                     .dim = dim,
+		                     .batch = o->batch ? o->batch : 64,
+		                     .free = pixels_free };
+	return x;
 }
 
 int extractor_pixels_open(struct extractor **out, const struct extractor_options *o, struct err *e)
 {
-	if (o->weights)
-		return err_code(e, EXIT_USAGE, "%s: the extractor 'pixels' has no weights", o->weights);
-	if (o->bf16 || (o->resize && strcmp(o->resize, "none") != 0))
-		return err_code(e, EXIT_USAGE, "the extractor 'pixels' has neither bf16 nor a resize");
-	struct extractor *x = xcalloc(1, sizeof *x);
-	*x = (struct extractor){ .name = "pixels",
-		                     .resize = "none",
-		                     .numerics = dtype_name(DTYPE_FP32),
-		                     .dim = EXTRACTOR_PIXELS_DIM,
-		                     .batch = o->batch ? o->batch : 64,
-		                     .features = pixels_features,
-		                     .free = pixels_free };
-	*out = x;
+	if (refuse_options("pixels", o, e))
+		return -1;
+	*out = new_extractor("pixels", o, EXTRACTOR_PIXELS_DIM);
+	(*out)->features = pixels_features;
+	return 0;
+}
+
+int extractor_all_pixels_open(struct extractor **out, const struct extractor_options *o, struct err *e)
+{
+	int64_t dim = (int64_t)o->h * o->w * o->c;
+	if (refuse_options("all-pixels", o, e))
+		return -1;
+	if (dim < 1 || dim > EXTRACTOR_ALL_PIXELS_MOST)
+		return err_code(e, EXIT_USAGE, "the extractor 'all-pixels' takes pictures of at most %d values, not %dx%dx%d",
+		                EXTRACTOR_ALL_PIXELS_MOST, o->h, o->w, o->c);
+	*out = new_extractor("all-pixels", o, (int)dim);
+	(*out)->features = all_pixels_features;
+	struct extractor_options *self = xmalloc(sizeof *self);
+	*self = *o;
+	(*out)->self = self;
 	return 0;
 }

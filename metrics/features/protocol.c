@@ -12,7 +12,11 @@ char *protocol_features(char *buf, const struct extractor *x, const char *pixels
 	bool plain = strcmp(x->numerics, dtype_name(DTYPE_FP32)) == 0;
 	if (x->weights_sha256[0] && !x->published)
 		(void)snprintf(weights, sizeof weights, "@%.8s", x->weights_sha256);
-	(void)snprintf(buf, PROTOCOL_TEXT, "%s%s:%s:%s%s%s", x->name, weights, x->resize, pixels, plain ? "" : ":",
+	char name[64];
+	(void)snprintf(name, sizeof name, "%s", x->name);
+	for (char *p = name; *p; p++)
+		*p = *p == ':' ? '-' : *p; /* between the parts of a protocol */
+	(void)snprintf(buf, PROTOCOL_TEXT, "%s%s:%s:%s%s%s", name, weights, x->resize, pixels, plain ? "" : ":",
 	               plain ? "" : x->numerics);
 	return buf;
 }

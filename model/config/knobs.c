@@ -35,7 +35,7 @@ static const struct knob knobs[] = {
 	  .type = KNOB_STRING,
 	  .offset = AT(data.name),
 	  .def = "fashion-mnist",
-	  .text = "data set: a name of `ablate data list`",
+	  .text = "data set: a name of `ablate data list`, or NAME@SIDE, the same made smaller by box averages",
 	  .source = "" },
 	{ .key = "disc.kind",
 	  .type = KNOB_CHOICE,
@@ -120,7 +120,7 @@ static const struct knob knobs[] = {
 	  .choices = "pseudo-huber|lpips|l2|l1|lpips-classifier|huber-pixel|lpips-average",
 	  .def = "pseudo-huber",
 	  .text = "metric d(student, teacher); lpips is VGG16 at 224x224, lpips-average the same with average pools "
-	          "(consistency_models); lpips-classifier uses the taps of the in-tree classifier; huber-pixel is the "
+	          "(consistency_models); lpips-classifier uses the taps of the in-tree classifier A; huber-pixel is the "
 	          "element-wise form of public reproductions",
 	  .source = "iCT section 3.3; Song 2023" },
 	{ .key = "loss.reduce",

@@ -8,6 +8,7 @@
 #include "model/formats/safetensors.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,58 +64,86 @@ struct classifier_out classifier_forward(struct graph *g, const struct params *p
 	return out;
 }
 
-/* SHA-256 of those that come with the program. */
-static const struct {
-	const char *data, *sha256;
-} shipped[] = {
-	{ "fashion-mnist", "501541f20fad6229ba41f1ff772fe2add06725ecf71506dc3487bdf209d3bf94" },
-};
-
-static bool is_shipped(const char *data_name, const char *sha256)
+static char *file_of(const char *data_name, const char *which)
 {
-	for (size_t i = 0; i < sizeof shipped / sizeof *shipped; i++)
-		if (strcmp(shipped[i].data, data_name) == 0)
-			return strcmp(shipped[i].sha256, sha256) == 0;
-	return false;
+	return xstrfmt("model/weights/classifier-%s-%s.safetensors", data_name, which);
 }
 
-int classifier_load(struct classifier *out, const char *data_name, struct err *e)
+bool classifier_is_here(const char *data_name, const char *which)
+{
+	SCOPED(free) char *file = file_of(data_name, which);
+	SCOPED(free) char *path = own_data_file(file);
+	return path != NULL;
+}
+
+int classifier_load(struct classifier *out, const char *data_name, const char *which, struct err *e)
 {
 	struct data_shape shape;
 	if (data_shape_find(&shape, data_name, e))
 		return -1;
-	SCOPED(free) char *file = xstrfmt("model/weights/classifier-%s.safetensors", data_name);
+	SCOPED(free) char *file = file_of(data_name, which);
 	SCOPED(free) char *path = own_data_file(file);
 	if (!path)
-		return err_set(e, "no classifier for data set %s: %s is missing; train it with `ablate classifier %s -o %s`",
-		               data_name, file, data_name, file);
+		return err_set(e,
+		               "no classifier %s for data set %s: %s is missing; train it with `ablate classifier %s --network "
+		               "%s -o %s`",
+		               which, data_name, file, data_name, which, file);
+	struct classifier c;
+	if (classifier_read(&c, path, e))
+		return -1;
+	if (c.h == shape.h && c.w == shape.w && c.channels == shape.c && c.classes == shape.classes) {
+		*out = c;
+		return 0;
+	}
+	int rc = err_set(e, "%s: a classifier of %dx%dx%d in %d classes, but %s is %dx%dx%d in %d; train it anew", path,
+	                 c.h, c.w, c.channels, c.classes, data_name, shape.h, shape.w, shape.c, shape.classes);
+	classifier_release(&c);
+	return rc;
+}
+
+/* "28x28" of the metadata. */
+static bool read_size(struct classifier *c, const char *text)
+{
+	char rest;
+	return text && sscanf(text, "%dx%d%c", &c->h, &c->w, &rest) == 2 && c->h > 0 && c->w > 0;
+}
+
+static int take_tensors(struct classifier *c, const struct safetensors *st, const char *path, struct err *e)
+{
+	const struct st_tensor *first = safetensors_find(st, "stage0.conv0.weight"),
+						   *last = safetensors_find(st, "fc.weight");
+	const char *accuracy = safetensors_meta(st, "test_accuracy");
+	if (!first || !last || first->n_dims != 4 || last->n_dims != 2 || first->dims[1] < 1 || first->dims[1] > 3 ||
+	    last->dims[0] < 1 || last->dims[0] > 100000 || !read_size(c, safetensors_meta(st, "size")))
+		return err_set(e, "%s: not weights that `ablate classifier` of this version wrote", path);
+	c->channels = (int)first->dims[1];
+	c->classes = (int)last->dims[0];
+	c->params = classifier_params(c->channels, c->classes);
+	c->weights = xaligned(params_floats(c->params) * sizeof(float));
+	c->test_accuracy = accuracy ? strtod(accuracy, NULL) : NAN;
+	for (int i = 0; i < params_count(c->params); i++) {
+		const struct param *p = params_get(c->params, i);
+		const struct st_tensor *t;
+		if (safetensors_need(&t, st, p->name, p->ndim, p->dims, e))
+			return -1;
+		st_to_f32(c->weights + p->at, t);
+	}
+	return 0;
+}
+
+int classifier_read(struct classifier *out, const char *path, struct err *e)
+{
 	struct safetensors *st;
+	struct classifier c = { 0 };
 	if (safetensors_open(&st, path, e))
 		return -1;
-	struct classifier c = { .params = classifier_params(shape.c, shape.classes),
-		                    .h = shape.h,
-		                    .w = shape.w,
-		                    .channels = shape.c,
-		                    .classes = shape.classes };
-	c.weights = xaligned(params_floats(c.params) * sizeof(float));
-	int rc = io_sha256_file(c.sha256, path, e);
-	c.shipped = !rc && is_shipped(data_name, c.sha256);
-	for (int i = 0; !rc && i < params_count(c.params); i++) {
-		const struct param *p = params_get(c.params, i);
-		const struct st_tensor *t;
-		rc = safetensors_need(&t, st, p->name, p->ndim, p->dims, e);
-		if (!rc)
-			st_to_f32(c.weights + p->at, t);
-	}
-	const char *accuracy = rc ? NULL : safetensors_meta(st, "test_accuracy");
-	c.test_accuracy = accuracy ? strtod(accuracy, NULL) : NAN;
+	int rc = io_sha256_file(c.sha256, path, e) || take_tensors(&c, st, path, e) ? -1 : 0;
 	safetensors_free(st);
-	if (rc) {
+	if (rc)
 		classifier_release(&c);
-		return -1;
-	}
-	*out = c;
-	return 0;
+	else
+		*out = c;
+	return rc;
 }
 
 void classifier_release(struct classifier *c)

@@ -33,7 +33,8 @@ int recipe_open(struct recipe *out, const struct run_config *c, const char *lpip
                 struct err *e)
 {
 	struct recipe r = { .c = c, .net = net_spec_of(c) };
-	if ((c->loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&r.classifier, c->data.name, e)) ||
+	if ((c->loss.kind == LOSS_LPIPS_CLASSIFIER &&
+	     classifier_load(&r.classifier, c->data.name, CLASSIFIER_OF_LOSS, e)) ||
 	    (config_needs_lpips(c) && load_lpips(&r, lpips_backbone, lpips_heads, e))) {
 		recipe_release(&r);
 		return -1;

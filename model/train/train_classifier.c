@@ -75,6 +75,34 @@ static double accuracy(const struct dataset *test, const struct params *p, float
 	return (double)right / (double)test->n;
 }
 
+static const struct {
+	const char *name;
+	struct classifier_training training;
+} networks[] = {
+	{ "a", { .epochs = 8, .batch = 32, .lr = 1e-3, .seed = 1, .part = PART_EVEN } },
+	{ "b", { .epochs = 8, .batch = 32, .lr = 1e-3, .seed = 2, .part = PART_ODD } },
+};
+
+int classifier_training_of(struct classifier_training *out, const char *which, struct err *e)
+{
+	for (size_t i = 0; i < sizeof networks / sizeof *networks; i++)
+		if (strcmp(networks[i].name, which) == 0) {
+			*out = networks[i].training;
+			return 0;
+		}
+	return err_code(e, EXIT_USAGE, "no network '%s': there are a, the learned metric's, and b, which scores", which);
+}
+
+/* Picture i of a part is picture i * step + from of the split. */
+static struct part {
+	int64_t n, step, from;
+} part_of(const struct dataset *d, enum classifier_part part)
+{
+	if (part == PART_ALL)
+		return (struct part){ d->n, 1, 0 };
+	return (struct part){ part == PART_EVEN ? (d->n + 1) / 2 : d->n / 2, 2, part == PART_ODD };
+}
+
 static void fit(const struct dataset *train, const struct params *p, float *weights,
                 const struct classifier_training *o, struct progress *progress)
 {
@@ -83,12 +111,14 @@ static void fit(const struct dataset *train, const struct params *p, float *weig
 	struct pass s = build(train, p, o->batch, true);
 	graph_bind(s.g, STORE_STUDENT, weights);
 	graph_bind(s.g, STORE_GRAD, grad);
-	int64_t steps = train->n / o->batch * o->epochs;
+	struct part part = part_of(train, o->part);
+	int64_t steps = part.n / o->batch * o->epochs;
 	for (int64_t k = 0; k < steps; k++) {
 		for (int i = 0; i < o->batch; i++) {
-			uint64_t at = (uint64_t)(k * o->batch + i), n = (uint64_t)train->n;
+			uint64_t at = (uint64_t)(k * o->batch + i), n = (uint64_t)part.n;
 			int flip = rng_uniform(o->seed, RNG_FLIP, (uint32_t)k, (uint64_t)i) < 0.5f;
-			put(&s, train, i, (int64_t)rng_permute(at % n, n, o->seed, RNG_ORDER, (uint32_t)(at / n)), flip);
+			int64_t image = (int64_t)rng_permute(at % n, n, o->seed, RNG_ORDER, (uint32_t)(at / n));
+			put(&s, train, i, image * part.step + part.from, flip);
 		}
 		graph_run(s.g);
 		double decay = 0.5 * (1 + cos(3.14159265358979323846 * (double)k / (double)steps));
@@ -118,13 +148,16 @@ static int write_weights(const char *path, const struct params *p, const float *
 		for (int j = 0; j < q->ndim; j++)
 			tensors[i].dims[j] = q->dims[j];
 	}
-	char settings[200], result[32];
-	(void)snprintf(settings, sizeof settings, "adam lr=%g cosine epochs=%d batch=%d seed=%" PRIu64, o->lr, o->epochs,
-	               o->batch, o->seed);
+	static const char *const parts[] = { [PART_ALL] = "all", [PART_EVEN] = "even", [PART_ODD] = "odd" };
+	char settings[200], result[32], size[32];
+	(void)snprintf(settings, sizeof settings, "adam lr=%g cosine epochs=%d batch=%d seed=%" PRIu64 " pictures=%s",
+	               o->lr, o->epochs, o->batch, o->seed, parts[o->part]);
+	(void)snprintf(size, sizeof size, "%dx%d", train->h, train->w);
 	(void)str_double(result, test_accuracy);
 	struct st_meta meta[] = { { "data_sha256", train->sha256 },
-		                      { "format", "ablate-classifier-1" },
+		                      { "format", "ablate-classifier-2" },
 		                      { "settings", settings },
+		                      { "size", size },
 		                      { "test_accuracy", result } };
 	return safetensors_write(path, tensors, (size_t)n, meta, sizeof meta / sizeof *meta, NULL, e);
 }
@@ -139,11 +172,19 @@ int classifier_train(double *test_accuracy, const char *data_name, const struct 
 		dataset_release(&train);
 		return -1;
 	}
+	if (part_of(&train, o->part).n < o->batch) {
+		int64_t n = train.n;
+		dataset_release(&train);
+		dataset_release(&test);
+		return err_code(e, EXIT_USAGE, "%s: %" PRId64 " pictures are too few for batches of %d", data_name, n,
+		                o->batch);
+	}
 	struct params *p = classifier_params(train.c, train.classes);
 	float *weights = xaligned(params_floats(p) * sizeof *weights);
 	params_init(p, weights, o->seed);
 	if (progress)
-		progress_start(progress, "train classifier", "images", train.n / o->batch * o->epochs * o->batch);
+		progress_start(progress, "train classifier", "images",
+		               part_of(&train, o->part).n / o->batch * o->epochs * o->batch);
 	fit(&train, p, weights, o, progress);
 	progress_end(progress);
 	*test_accuracy = accuracy(&test, p, weights, o->batch);

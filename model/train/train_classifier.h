@@ -9,11 +9,15 @@
 
 struct progress;
 
+enum classifier_part { PART_ALL, PART_EVEN, PART_ODD };
 struct classifier_training {
 	int epochs, batch;
 	double lr;
 	uint64_t seed;
+	enum classifier_part part; /* of the training split, by the pictures' numbers */
 };
+/* How the committed classifiers "a" and "b" (model/nets/classifier.h) were made; exit 2 for another name. */
+MUST_CHECK int classifier_training_of(struct classifier_training *out, const char *which, struct err *e);
 
 /* Writes weights to `path` (safetensors; test accuracy, data hash and settings in its metadata). Returns the share of
  * the test split that is classified correctly in *test_accuracy. */

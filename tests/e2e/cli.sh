@@ -99,11 +99,40 @@ test_a_plan_blocks_what_a_run_would_fail_at() {
 	grid '"net.classes" = 4\n'
 	run ablate plan g.toml; exits 0; says out '0 blocked'
 	grid '"loss.kind" = "lpips-classifier"\n'
-	run ablate plan g.toml; exits 0; says out 'no classifier for data set shapes8'
+	run ablate plan g.toml; exits 0; says out 'no classifier a for data set shapes8'
 	grid '[[metric]]\nname = "fid"\nsamples = 100\nextractor = "classifier"\n'
-	run ablate plan g.toml; exits 0; says out 'the extractor classifier takes pictures of 28x28 (fashion-mnist), shapes8 has 8x8'
+	run ablate plan g.toml; exits 0; says out '1 pending'
 	grid '"data.name" = "cifar10"\n' # with a path in it, a reason was once cut off
 	ABLATE_DATA=$PWD/$(printf 'long%.0s' {1..30}) run ablate plan g.toml; exits 0; says out 'cache/data/cifar10)'
+}
+
+# What trained may not score, whatever name it has; who wants to see it says so.
+test_a_scorer_that_the_loss_is_made_of_is_refused() {
+	leak='"data.name" = "fashion-mnist@14"\n"loss.kind" = "lpips-classifier"\n[[metric]]\nname = "fid"\nsamples = 100\nextractor ='
+	grid "$leak \"classifier:a\"\n"
+	run ablate plan g.toml; exits 2; says err g.toml:11:; says err "the network that its loss is made of"; says err allow_leak
+	grid "$leak \"classifier:a\"\nallow_leak = true\n"
+	run ablate plan g.toml; exits 0
+	grid "$leak \"classifier:b\"\n"
+	run ablate plan g.toml; exits 0
+	mkdir -p own/model/weights own/results
+	cp "$SOURCE"/results/published.toml own/results/
+	for which in a b; do cp "$SOURCE/model/weights/classifier-fashion-mnist@14-a.safetensors" "own/model/weights/classifier-fashion-mnist@14-$which.safetensors"; done
+	ABLATE_DATA=$PWD/own run ablate plan g.toml; exits 2; says err "the network that its loss is made of"
+}
+
+# Every data set has its references by name, those of the user's own and those made smaller, too.
+test_references_by_name() {
+	mkdir -p pics/a pics/b; cp "$SOURCE"/tests/fixtures/png_modes/{rgb,l}.png pics/a/; cp "$SOURCE"/tests/fixtures/png_modes/{p,la}.png pics/b/
+	check ablate data import mine pics >/dev/null
+	for ref in mine mine-train fashion-mnist@7-test; do
+		grid "[[metric]]\nname = \"fid\"\nsamples = 100\nref = \"$ref\"\n"
+		run ablate plan g.toml; exits 0
+	done
+	grid '[[metric]]\nname = "fid"\nsamples = 100\nref = "nobodys-train"\n'
+	run ablate plan g.toml; exits 2; says err "unknown ref 'nobodys-train'"
+	grid '[[metric]]\nname = "fid"\nsamples = 100\nref = "mine@1-train"\n'
+	run ablate plan g.toml; exits 2; says err "g.toml:12:"; says err "only square ones are made smaller"
 }
 
 test_names_that_act_on_a_terminal_are_shown() {

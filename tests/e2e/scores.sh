@@ -82,7 +82,23 @@ test_a_fifo_is_not_waited_for() {
 	run timeout 20 "$ABLATE" weights import lpips-alex c.npz --other; refused 1 "c.npz: not a regular file"
 	run timeout 20 "$ABLATE" lpips c.npz c.npz; refused 1 "c.npz: neither a regular file nor a folder"
 }
-test_a_size_that_the_extractor_does_not_take() { two_sets; run ablate fid -e classifier a b; refused 1 "a: a picture of" "28x28"; }
+test_a_size_that_the_extractor_does_not_take() { two_sets; run ablate fid -e classifier:b --resize none a b; refused 1 "a: a picture of" "28x28"; }
+# Whatever the size: the picture is resized, and the protocol says how.
+test_the_classifier_takes_any_size() {
+	two_sets; run ablate fid -e classifier:b a b; exits 0; says out "fid:classifier-b@" ":torch-bilinear:"
+	cp out b; run ablate fid -e classifier a b; exits 0
+}
+# A network of one's own, trained by a command, scores by its file; what is no such file is named.
+test_a_classifier_of_ones_own() {
+	two_sets
+	check ablate classifier shapes8 --network b --epochs 1 -o own.safetensors >/dev/null
+	check ablate classifier shapes8 --network b --epochs 1 -o again.safetensors >/dev/null
+	same own.safetensors again.safetensors
+	run ablate fid -e classifier -w own.safetensors a b; exits 0; says out "fid:classifier@$(sha256sum own.safetensors | head -c 8):"
+	run ablate fid -e classifier -w a/1.png a b; refused 1 a/1.png
+	run ablate classifier shapes8 --network c; refused 2 "'c' is not one of these"
+}
+test_all_pixels_are_features() { two_sets; run ablate fid -e all-pixels a b; exits 0; says out "fid:all-pixels:none:u8"; }
 test_an_empty_file() { two_sets; : >c.npz; run ablate fid -e pixels a c.npz; refused 1 "c.npz: empty file"; }
 test_a_file_of_no_kind() { two_sets; echo text >c.dat; run ablate fid -e pixels a c.dat; refused 1 "c.dat: not a folder"; }
 test_an_unknown_extractor() { two_sets; run ablate fid -e pixel a b; refused 2 "no extractor 'pixel'" pixels; }

@@ -219,7 +219,7 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "dtype_deviation: %s\n", e.msg);
 		return EXIT_USAGE;
 	}
-	if (s.c.loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&s.metric, s.c.data.name, &e)) {
+	if (s.c.loss.kind == LOSS_LPIPS_CLASSIFIER && classifier_load(&s.metric, s.c.data.name, CLASSIFIER_OF_LOSS, &e)) {
 		(void)fprintf(stderr, "dtype_deviation: %s\n", e.msg);
 		return EXIT_INCOMPLETE;
 	}
