@@ -32,13 +32,15 @@ static const struct preset_value ct_cifar10[] = { { "data.name", "cifar10", "jcm
 
 static const struct preset_value ict_cifar10[] = { { "data.name", "cifar10", "iCT section 4" },
 	                                               { "net.dropout", "0.3", "iCT section 3.1" },
-	                                               { "ema.decay", "0.99993", "iCT table 6" },
+	                                               { "ema.decay", "0.99993",
+	                                                 "iCT, appendix; train_cm_ct_unconditional.py:637-644" },
 	                                               END };
 
 static const struct preset_value ict_deep_cifar10[] = { { "data.name", "cifar10", "iCT section 4" },
 	                                                    { "net.dropout", "0.3", "iCT section 3.1" },
 	                                                    { "net.blocks", "8", "iCT section 4 (2x depth)" },
-	                                                    { "ema.decay", "0.99993", "iCT table 6" },
+	                                                    { "ema.decay", "0.99993",
+	                                                      "iCT, appendix; train_cm_ct_unconditional.py:637-644" },
 	                                                    END };
 
 #define ADM_IMAGENET64 \

@@ -450,6 +450,39 @@ Test(published, the_file_that_comes_with_the_program)
 	cr_assert(n >= 28 && unsure >= 1);
 }
 
+/* A row of another training, of another copy of a table or of somebody's reproduction must not stand in for the one that
+ * a preset names: these were once mixed up. */
+Test(published, values_that_are_easily_mixed_up)
+{
+	static const struct {
+		const char *paper, *label, *data;
+		int nfe;
+		double value;
+	} rows[] = {
+		{ "arXiv:2406.14548", "ect-cifar10", "cifar10", 1, 3.86 }, /* 200k steps, as the preset */
+		{ "arXiv:2406.14548", "ect-cifar10", "cifar10", 2, 2.15 },
+		{ "arXiv:2406.14548", "ECT, 400k steps", "cifar10", 1, 3.6 },
+		{ "arXiv:2406.14548", "ECT, 400k steps", "cifar10", 2, 2.11 },
+		{ "arXiv:2410.11081", "sCT", "cifar10", 1, 2.85 },
+		{ "arXiv:2410.11081", "sCT, other copy", "cifar10", 1, 2.97 },
+		{ "", "ict-imagenet64", "imagenet64", 1, 4.02 }, /* the paper's, whoever else reproduced it */
+		{ "", "iCT, reproduced (BCM-iCT-torch)", "imagenet64", 1, 4.6 },
+		{ "", "iCT-deep, reproduced (BCM-iCT-torch)", "imagenet64", 2, 3.14 },
+		{ "", "ict-cifar10", "cifar10", 1, 2.83 },
+		{ "", "iCT, reproduced (Score Guidance)", "cifar10", 2, 2.84 },
+		{ "", "iCT, reproduced (LYMDLUT)", "cifar10", 1, 13.04 },
+	};
+	struct err e = ERR_INIT;
+	SCOPED(published) struct published *p = NULL;
+	cr_assert_eq(published_read(&p, NULL, &e), 0, "%s", e.msg);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		const struct published_value *v = published_find(p, rows[i].paper, rows[i].label, rows[i].data, "fid",
+		                                                 rows[i].nfe);
+		cr_assert(v, "%s", rows[i].label);
+		cr_expect_eq(v->value, rows[i].value, "%s, %d steps: %g", rows[i].label, rows[i].nfe, v->value);
+	}
+}
+
 Test(published, broken_files_are_refused)
 {
 	static const char head[] = "schema = 1\n[[paper]]\nid = \"a\"\ncite = \"A\"\n";
