@@ -76,8 +76,9 @@ struct run_config {
 	struct {
 		int kind;
 		struct knob_list mult, attn;
-		int channels, blocks, classes, patch;
+		int channels, blocks, classes, patch, dropout_at;
 		double dropout, fourier_scale;
+		bool scale_shift;
 		char init[KNOB_TEXT_MAX];
 	} net;
 	struct {
@@ -166,6 +167,7 @@ struct knob {
 	const char *text;    /* help, one sentence */
 	const char *source;  /* where the paper or its code says so; "" for knobs of our own */
 	enum knob_stage stage;
+	bool later;  /* came after the first records: left out of the JSON at its default; a bool, an integer or a choice */
 	bool placed; /* where a cell runs, not what it is: not in its JSON, so in no hash; 0 or "" where it is read */
 };
 
@@ -214,8 +216,8 @@ char *config_json_with(const struct run_config *c, struct config_memo *memo);
 bool config_needs_lpips(const struct run_config *c);
 
 /* Canonical JSON of a finished config: one object, flat dotted keys, sorted, every default written out, numbers as
- * shortest round-trip. Knobs that came after the first records (config_is_later) are left out at their default, so that
- * a config keeps its hash. Heap text. */
+ * shortest round-trip. Knobs that came after the first records (`later` in their row) are left out at their default, so
+ * that a config keeps its hash. Heap text. */
 char *config_json(const struct run_config *c);
 /* Do two canonical configs differ in nothing that training depends on? Then each may continue what the other began,
  * where that has its averages. */
@@ -223,8 +225,6 @@ bool config_trains_alike(const char *a, const char *b);
 /* Reads what config_json writes (unknown or missing keys are errors, later ones may be missing); the result is
  * finished. */
 MUST_CHECK int config_from_json(struct run_config *c, const char *json, struct err *e);
-/* A later knob is a KNOB_CHOICE whose first choice is its default. */
-bool config_is_later(const struct knob *k);
 /* Arm hash: SHA-256 of the canonical JSON. */
 void config_hash(char hex[SHA256_HEX], const struct run_config *c);
 /* One knob's value as a user would write it; heap text. */

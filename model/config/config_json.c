@@ -97,13 +97,18 @@ static void add_value(struct str *s, const struct run_config *c, const struct kn
 	BUG("%s: type %d", k->key, (int)k->type);
 }
 
-bool config_is_later(const struct knob *k)
+/* Does a later knob have its default, so that it is not written? */
+static bool unsaid(const struct run_config *c, const struct knob *k)
 {
-	static const char *const later[] = { "sigma.grid" };
-	for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-		if (strcmp(k->key, later[i]) == 0)
-			return true;
-	return false;
+	if (!k->later)
+		return false;
+	const void *p = cfield(c, k);
+	switch (k->type) {
+	case KNOB_BOOL: return *(const bool *)p == (strcmp(k->def, "true") == 0);
+	case KNOB_INT: return *(const int *)p == strtol(k->def, NULL, 10);
+	case KNOB_CHOICE: return *(const int *)p == 0; /* the first choice is the default */
+	default: BUG("%s: a later knob of type %d", k->key, (int)k->type);
+	}
 }
 
 char *config_json(const struct run_config *c)
@@ -117,7 +122,7 @@ char *config_json_with(const struct run_config *c, struct config_memo *memo)
 	const struct knob *knobs = config_knobs(&n);
 	struct str s = { 0 };
 	for (int i = 0; i < n; i++) {
-		if (knobs[i].placed || (config_is_later(&knobs[i]) && *(const int *)cfield(c, &knobs[i]) == 0))
+		if (knobs[i].placed || unsaid(c, &knobs[i]))
 			continue;
 		str_add(&s, s.len ? ",\"" : "{\"");
 		str_add(&s, knobs[i].key);
@@ -180,7 +185,7 @@ int config_from_json(struct run_config *c, const char *text, struct err *e)
 			break;
 	}
 	for (int i = 0; i < n; i++)
-		missing += !knobs[i].placed && !config_is_later(&knobs[i]) && !json_object_get(root, knobs[i].key);
+		missing += !knobs[i].placed && !knobs[i].later && !json_object_get(root, knobs[i].key);
 	if (!rc && missing)
 		rc = err_code(e, EXIT_USAGE, "config: %zu of %d keys given", json_object_size(root), n);
 	json_decref(root);

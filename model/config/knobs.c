@@ -1,6 +1,6 @@
 /* knobs.c - the table of the knobs: every setting of struct run_config, one row each. config.h says what follows from a
  * row. Sources are abbreviated: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect =
- * locuslab/ect; train_cm_ct_unconditional.py is diffusers' training example. */
+ * locuslab/ect, bcm = Mosasaur5526/BCM-iCT-torch; train_cm_ct_unconditional.py is diffusers' training example. */
 #include "model/config/config.h"
 
 #include <stddef.h>
@@ -178,6 +178,16 @@ static const struct knob knobs[] = {
 	  .def = "0",
 	  .text = "dropout probability in residual blocks",
 	  .source = "iCT section 3.1" },
+	{ .key = "net.dropout_at",
+	  .type = KNOB_INT,
+	  .offset = AT(net.dropout_at),
+	  .min = 0,
+	  .max = 1024,
+	  .def = "0",
+	  .unit = "pixels",
+	  .text = "only blocks that at most so many pixels a side enter drop out; 0: all blocks",
+	  .source = "bcm iCT/cm/unet.py:627-636,721-726 (16 on ImageNet 64x64)",
+	  .later = true },
 	{ .key = "net.fourier_scale",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(net.fourier_scale),
@@ -217,6 +227,14 @@ static const struct knob knobs[] = {
 	  .unit = "pixels",
 	  .text = "space-to-depth of the image before the network: patch*patch pixels become channels",
 	  .source = "" },
+	{ .key = "net.scale_shift",
+	  .type = KNOB_BOOL,
+	  .offset = AT(net.scale_shift),
+	  .def = "true",
+	  .text = "adm: the embedding scales and shifts after a block's second norm; false: it is added before it, as "
+	          "ddpmpp and ncsnpp always do",
+	  .source = "cm script_util.py (true); bcm iCT/scripts/ict_imagenet64.sh (false)",
+	  .later = true },
 	{ .key = "noise.dist",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(noise.dist),
@@ -345,7 +363,8 @@ static const struct knob knobs[] = {
 	  .def = "double",
 	  .text = "precision of the noise grid: single computes it in float32 (CT's CIFAR-10 code), rounded rounds it "
 	          "to float32 and takes the probabilities of its intervals from that, in float32 (diffusers' example)",
-	  .source = "jcm losses.py:312-320; train_cm_ct_unconditional.py:109-137" },
+	  .source = "jcm losses.py:312-320; train_cm_ct_unconditional.py:109-137",
+	  .later = true },
 	{ .key = "sigma.max",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(sigma.max),

@@ -23,12 +23,14 @@ struct net_spec net_spec_of(const struct run_config *c)
 		                  .n_attn = c->net.attn.n,
 		                  .classes = c->net.classes,
 		                  .dropout = c->net.dropout,
+		                  .dropout_at = c->net.dropout_at,
 		                  .fourier_scale = c->net.fourier_scale,
 		                  .fourier = c->net.kind == NET_NCSNPP,
 		                  .residual = c->net.kind == NET_NCSNPP,
 		                  .taps = c->net.kind == NET_NCSNPP ? 4 : 2,
 		                  .noise_mult = c->net.kind == NET_NCSNPP ? 2 : 1,
-		                  .emb_mult = 4 };
+		                  .emb_mult = 4,
+		                  .added = !c->net.scale_shift };
 	for (int i = 0; i < s.n_mult; i++)
 		s.mult[i] = c->net.mult.v[i];
 	for (int i = 0; i < s.n_attn; i++)

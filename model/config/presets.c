@@ -1,6 +1,7 @@
 /* presets.c - the papers' settings as rows of values, each with its locus, and the scalings that make them small. A
  * preset lists what differs from the knob table's defaults, which are iCT's on CIFAR-10. Sources are abbreviated as in
- * knobs.c: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect = locuslab/ect. */
+ * knobs.c: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect = locuslab/ect, bcm =
+ * Mosasaur5526/BCM-iCT-torch, a public reproduction of iCT on ImageNet 64x64. */
 #include "model/config/config.h"
 
 #include "model/base/mem.h"
@@ -73,8 +74,11 @@ static const struct preset_value ct_imagenet64[] = { ADM_IMAGENET64,
 
 /* The recipe without EMA teacher and learned metric is the knob table's; what differs is the network and its scale. */
 #define ICT_IMAGENET64 \
-	{ "net.dropout", "0.2", "iCT, unconfirmed" }, { "train.batch", "4096", "iCT, unconfirmed" }, \
-		{ "train.steps", "800000", "iCT, unconfirmed" }, { "ema.decay", "0.99997", "iCT, unconfirmed" }, \
+	{ "net.scale_shift", "false", "bcm ict_imagenet64.sh" }, \
+		{ "net.dropout", "0.2", "bcm unet.py:573 (dropout_lowres)" }, \
+		{ "net.dropout_at", "16", "bcm unet.py:627-636,721-726" }, { "optim.lr", "0.0001", "bcm ict_imagenet64.sh" }, \
+		{ "train.batch", "4096", "bcm ict_imagenet64.sh" }, { "train.steps", "800000", "bcm ict_imagenet64.sh" }, \
+		{ "ema.decay", "0.99997", "bcm ict_imagenet64.sh" }, \
 	{ \
 		"sample.sigma_mid", "1.526", "ect-in run_imgnet_ecm.sh:5" \
 	}

@@ -16,11 +16,13 @@ struct net_spec {
 	int h, w, in_c, out_c; /* the image that the network sees (after net.patch) */
 	int channels, blocks, n_mult, mult[NET_LEVELS_MAX], n_attn, attn[NET_LEVELS_MAX], classes;
 	double dropout, fourier_scale;
+	int dropout_at; /* a block drops out if the height of what enters it is at most this; 0: every block does */
 	bool fourier;   /* noise embedding: Fourier (ncsnpp) or positional */
 	bool residual;  /* encoder with the auxiliary image (ncsnpp) */
 	int taps;       /* resample filter: 2 = [1,1], 4 = [1,3,3,1] */
 	int noise_mult; /* SongUNet: width of the noise embedding in units of channels (1; ncsnpp 2) */
 	int emb_mult;   /* width of the embedding that blocks see, in units of channels (4) */
+	bool added;     /* adm: the embedding is added before norm1, as in the others, and does not scale and shift */
 	int augment;    /* width of the augmentation labels of EDM's checkpoints; 0 = none */
 };
 
@@ -33,7 +35,7 @@ struct net_inputs {
 	struct tensor *c_noise; /* (N,1,1,1) */
 	struct tensor *labels;  /* (N,1,1,classes) one-hot; NULL if unconditional */
 	struct tensor *augment; /* (N,1,1,augment), or NULL: not given */
-	struct tensor **masks;  /* NULL, or one dropout mask per block in order of use */
+	struct tensor **masks;  /* NULL, or one dropout mask per block that drops out, in order of use */
 	int n_masks;
 	uint32_t first_layer; /* number of the first dropout layer: the teacher's when masks are not shared */
 	bool train;           /* dropout on */

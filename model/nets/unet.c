@@ -201,6 +201,12 @@ static struct value attention(struct walk *k, const char *name, struct value x, 
 	return add(k, a, x, k->style.skip_scale);
 }
 
+/* A block that resamples counts as one of the level that it leaves. */
+static bool drops_out(const struct walk *k, struct value entering)
+{
+	return !k->s || !k->s->dropout_at || entering.h <= k->s->dropout_at;
+}
+
 static struct value block_of(struct walk *k, const char *name, struct value x, int out, enum resampling how, int heads)
 {
 	SCOPED(free) char *norm0 = join(name, "norm0"), *conv0 = join(name, "conv0"), *affine = join(name, "affine");
@@ -210,8 +216,8 @@ static struct value block_of(struct walk *k, const char *name, struct value x, i
 		h = resample(k, h, how == UP);
 	h = conv(k, conv0, h, out, 3, 1);
 	struct value e = linear(k, affine, k->emb, k->style.adaptive ? 2 * out : out);
-	h = dropped_norm(k, name, norm1, h, e,
-	                 (struct norm_args){ .silu = true, .mode = k->style.adaptive ? NORM_SCALE_SHIFT : NORM_ADD });
+	struct norm_args second = { .silu = true, .mode = k->style.adaptive ? NORM_SCALE_SHIFT : NORM_ADD };
+	h = drops_out(k, x) ? dropped_norm(k, name, norm1, h, e, second) : norm(k, norm1, h, e, second);
 	h = conv(k, conv1, h, out, 3, init_zero(k));
 	struct value orig = x;
 	if (how != SAME)
@@ -374,7 +380,7 @@ static struct value walk(struct walk *k)
 		                             .eps = adm ? 1e-5 : 1e-6,
 		                             .taps = k->s->taps,
 		                             .resample_proj = !adm,
-		                             .adaptive = adm };
+		                             .adaptive = adm && !k->s->added };
 	struct value image = { .t = k->in ? k->in->x : NULL, .c = k->s->in_c, .h = k->s->h, .w = k->s->w };
 	embedding(k);
 	return unet(k, image);

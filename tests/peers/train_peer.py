@@ -47,9 +47,10 @@ CONFIGS = {
     ),
     "ict-imagenet64": dict(
         kind="adm", side=64, image=3, width=192, mult=(1, 2, 3, 4), blocks=3, attend=(32, 16, 8), batch=1, classes=1000,
-        parameters=295_899_267,
+        parameters=282_168_003, dropout=0.2, dropout_at=16, scale_shift=False,
     ),
 }
+OF_BLOCKS = ("kind", "batch", "parameters", "dropout", "dropout_at", "scale_shift")
 SIGMA_MIN, SIGMA_DATA = 0.002, 0.5
 EQUAL_STEPS, EQUAL_TO = 20, {"fp32": 1e-4, "tf32": 0.01, "bf16": 0.01}
 
@@ -61,6 +62,7 @@ def make_net(config, slices=False):
 
     adm, residual = config["kind"] == "adm", config["kind"] == "ncsnpp"
     scale = 1.0 if adm else math.sqrt(0.5)
+    shifts = adm and config.get("scale_shift", True)
 
     class Norm(nn.GroupNorm):  # in float32 whatever comes in, as autocast has it on a GPU but not on the CPU
         def forward(self, x):
@@ -97,12 +99,12 @@ def make_net(config, slices=False):
         return x[:, :, 2:-2, 2:-2]  # the same taps, with zeros outside
 
     class Block(nn.Module):
-        def __init__(self, cin, cout, emb, how=None, attend=False):
+        def __init__(self, cin, cout, emb, how=None, attend=False, side=0):  # side: of what enters
             super().__init__()
-            self.dropout = config.get("dropout", 0)
+            self.dropout = config.get("dropout", 0) if side <= config.get("dropout_at", side) else 0
             self.resample = how or (lambda x: x)
             self.norm0, self.conv0 = norm(cin), nn.Conv2d(cin, cout, 3, padding=1)
-            self.affine = nn.Linear(emb, 2 * cout if adm else cout)
+            self.affine = nn.Linear(emb, 2 * cout if shifts else cout)
             self.norm1, self.conv1 = norm(cout), nn.Conv2d(cout, cout, 3, padding=1)
             self.skip = nn.Conv2d(cin, cout, 1) if cin != cout or (how and not adm) else None
             self.heads = (cout // 64 if adm else 1) if attend else 0
@@ -112,7 +114,7 @@ def make_net(config, slices=False):
         def forward(self, x, emb):
             h = self.conv0(self.resample(F.silu(self.norm0(x))))
             e = self.affine(emb)[:, :, None, None]
-            if adm:
+            if shifts:
                 by, shift = e.chunk(2, dim=1)
                 h = F.silu(torch.addcmul(shift, self.norm1(h), by + 1))
             else:
@@ -147,24 +149,24 @@ def make_net(config, slices=False):
             kept, seen = [c], image
             for level, m in enumerate(mult):
                 if level:
-                    self.enc.append(Block(c, c, emb, down))
+                    self.enc.append(Block(c, c, emb, down, side=side >> (level - 1)))
                     kept.append(c)
                     if residual:
                         self.aux[str(len(self.enc) - 1)] = nn.Conv2d(seen, c, 3, padding=2)
                         seen = c
                 for _ in range(blocks):
-                    self.enc.append(Block(c, width * m, emb, attend=side >> level in attend))
+                    self.enc.append(Block(c, width * m, emb, attend=side >> level in attend, side=side >> level))
                     c = width * m
                     kept.append(c)
             for level in reversed(range(len(mult))):
                 if level == len(mult) - 1:
-                    self.add(Block(c, c, emb, attend=True), False)
-                    self.add(Block(c, c, emb), False)
+                    self.add(Block(c, c, emb, attend=True, side=side >> level), False)
+                    self.add(Block(c, c, emb, side=side >> level), False)
                 else:
-                    self.add(Block(c, c, emb, up), False)
+                    self.add(Block(c, c, emb, up, side=side >> (level + 1)), False)
                 for i in range(blocks + 1):
                     there = side >> level in attend and (adm or i == blocks)
-                    self.add(Block(c + kept.pop(), width * mult[level], emb, attend=there), True)
+                    self.add(Block(c + kept.pop(), width * mult[level], emb, attend=there, side=side >> level), True)
                     c = width * mult[level]
             self.last_norm, self.last = norm(c), nn.Conv2d(c, image, 3, padding=1)
 
@@ -199,7 +201,7 @@ def make_net(config, slices=False):
                 x = block(torch.cat([x, kept.pop()], dim=1) if joins else x, emb)
             return self.last(F.silu(self.last_norm(x)))
 
-    net = Net(**{k: v for k, v in config.items() if k not in ("kind", "batch", "parameters", "dropout")})
+    net = Net(**{k: v for k, v in config.items() if k not in OF_BLOCKS})
     count = sum(p.numel() for p in net.parameters())
     if count != config["parameters"]:
         sys.exit("train_peer.py: %d parameters, not %d: this is another network" % (count, config["parameters"]))

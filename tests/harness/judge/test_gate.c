@@ -450,8 +450,8 @@ Test(published, the_file_that_comes_with_the_program)
 	cr_assert(n >= 28 && unsure >= 1);
 }
 
-/* A row of another training, of another copy of a table or of somebody's reproduction must not stand in for the one that
- * a preset names: these were once mixed up. */
+/* A row of another training, of another copy of a table or of a reproduction must not stand in for the one that a
+ * preset names: these were once mixed up. */
 Test(published, values_that_are_easily_mixed_up)
 {
 	static const struct {

@@ -183,6 +183,9 @@ Test(net_weights, adm_from_each_naming)
 		                  naming == NAMING_FIELD    ? "model."
 		                  : naming == NAMING_OPENAI ? ""
 		                                            : "unet.");
+	struct net_spec added = tiny_adm; /* the public reproduction of iCT on ImageNet 64x64 */
+	added.added = true;
+	expect_round_trip(&added, NAMING_OPENAI, "");
 }
 
 Test(net_weights, songunets_from_the_fields_names)
@@ -287,6 +290,14 @@ Test(net_weights, what_does_not_fit_is_refused_by_name)
 	f = file_of(p, NAMING_OPENAI, "");
 	f.t[2].dims[0]--; /* the data hold more than the file then says */
 	expect_refused(&f, p, "network of this config needs");
+	struct net_spec added = tiny_adm; /* a checkpoint without scale and shift, and the other way round */
+	added.added = true;
+	struct params *half = net_params(&added);
+	f = file_of(half, NAMING_OPENAI, "");
+	expect_refused(&f, p, "network of this config needs");
+	f = file_of(p, NAMING_OPENAI, "");
+	expect_refused(&f, half, "network of this config needs");
+	params_free(half);
 	f = file_of(p, NAMING_FIELD, "");
 	((float *)(uintptr_t)f.t[9].data)[1] = NAN;
 	expect_refused(&f, p, "value 1 is not finite");
