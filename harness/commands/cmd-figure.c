@@ -18,7 +18,7 @@ static const struct opt options[] = {
 	  .letter = 'm',
 	  .kind = OPT_STRING,
 	  .arg = "NAME@STEPS",
-	  .help = "such as fid@1 (default: the first one declared)" },
+	  .help = "such as fid@1 or fid/pixels@1 (default: the first one)" },
 	{ .name = "curve", .kind = OPT_STRING, .arg = "NAME", .help = "for curves: loss, grad_norm, ... (default loss)" },
 	{ .name = "knob",
 	  .letter = 'k',

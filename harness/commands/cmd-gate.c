@@ -211,8 +211,10 @@ static void warn_too_good(const struct cli *c, const struct opened *o, const str
 			continue;
 		const struct plan_arm *a = &o->plan->arms[arm];
 		const struct preset *scaling = NULL, *full = *a->preset ? config_find_preset(a->preset, &scaling) : NULL;
-		const struct published_value *v =
-			full ? published_find(o->pub, "", full->name, a->config.data.name, ref.name, ref.nfe) : NULL;
+		const struct published_value *v = full && metric_ref_in_papers(&ref)
+		                                      ? published_find(o->pub, "", full->name, a->config.data.name, ref.name,
+		                                                       ref.nfe)
+		                                      : NULL;
 		double better = v ? (r->rule->higher_is_better ? r->mean_cand - v->value : v->value - r->mean_cand) : 0;
 		if (v && better > r->margin)
 			cli_warn(

@@ -98,7 +98,8 @@ static void metrics(struct str *s)
 	roff_section(s, "METRICS");
 	roff_paragraphs(
 		s, "A [[metric]] has one of these names. Its scores are called NAME@STEPS in tables and gates, STEPS being the "
-		   "steps of sampling: fid@1. STEPS may be left out in a gate if nfe has one entry.");
+		   "steps of sampling: fid@1. STEPS may be left out in a gate if nfe has one entry. Where a grid measures one "
+		   "by several extractors, each is called NAME/EXTRACTOR@STEPS: fid/pixels@1.");
 	for (int i = 0; i < n; i++) {
 		const char *scores[METRIC_SCORES_MAX];
 		int n_scores = metric_scores(scores, &m[i]);

@@ -179,9 +179,13 @@ int grid_metric_outputs(const char *out[GRID_OUTPUTS_MAX], const struct grid_met
 /* What a finished cell has: every score of every [[metric]] at every nfe and evaluation seed. Heap array; returns how
  * many. */
 int grid_wanted_scores(struct wanted_score **out, const struct grid *g);
-/* A metric's name as metric_ref_parse takes it, with the number of samples that the grid declares for it. */
+/* A metric's name as metric_ref_parse takes it, with the number of samples that the grid declares for it. Exit 2, with
+ * what to write, for one without an extractor where the grid measures it by several. */
 MUST_CHECK int grid_metric_ref(struct metric_ref *out, const struct grid *g, const char *text, struct err *e);
-/* Every score that the grid asks for, as NAME@STEPS with its number of samples: at most `max`; returns how many. */
+/* Does the grid ask for it? One without @STEPS must have only one number of steps. */
+bool grid_measures(const struct grid *g, const char *text);
+/* Every score that the grid asks for, as NAME@STEPS with its number of samples (and with its extractor, where there are
+ * several): at most `max`; returns how many. */
 int grid_metric_refs(struct metric_ref *out, int max, const struct grid *g);
 const char *grid_chain_mode_name(enum chain_mode mode);
 

@@ -179,6 +179,22 @@ static int metric_twice(const struct grid *g, const struct grid_metric *m, const
 	return 0;
 }
 
+/* A score that is asked for by several extractors is called by them: none may be left to the data set. */
+static int extractor_unnamed(const struct grid *g, const struct grid_metric *m, const struct toml_value *at,
+                             struct err *e)
+{
+	const char *ours[GRID_OUTPUTS_MAX], *theirs[GRID_OUTPUTS_MAX];
+	int n_ours = grid_metric_outputs(ours, m);
+	for (const struct grid_metric *o = g->metrics; o < m; o++) {
+		int n_theirs = !*o->extractor == !*m->extractor ? 0 : grid_metric_outputs(theirs, o);
+		for (int i = 0; i < n_ours * n_theirs; i++)
+			if (!strcmp(ours[i % n_ours], theirs[i / n_ours]))
+				return toml_err(e, at, "this metric and the one at line %d both give %s: name the extractor of both",
+				                o->at.line, ours[i % n_ours]);
+	}
+	return 0;
+}
+
 static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_value *t, struct err *e)
 {
 	*m = (struct grid_metric){ .ref = "", .extractor = "", .nfe = { 1 }, .n_nfe = 1, .at = grid_at(t) };
@@ -188,36 +204,20 @@ static int read_metric(struct grid_metric *m, struct grid *g, const struct toml_
 		return -1;
 	if (!m->samples)
 		return toml_err(e, t, "samples is missing here: the number of images is part of a metric's name");
-	return metric_twice(g, m, t, e);
-}
-
-/* Does the grid measure what text (NAME@NFE, perhaps :WEIGHTS) means? Without @NFE the metric must have only one. */
-static bool is_metric(const struct grid *g, const char *text)
-{
-	struct metric_ref ref;
-	if (metric_ref_parse(&ref, text, NULL))
-		return false;
-	for (int i = 0; i < g->n_metrics; i++) {
-		const struct grid_metric *m = &g->metrics[i];
-		const char *outputs[GRID_OUTPUTS_MAX];
-		int n = grid_metric_outputs(outputs, m);
-		for (int k = 0; k < n; k++)
-			for (int j = 0; j < m->n_nfe; j++)
-				if (!strcmp(outputs[k], ref.name) && (ref.nfe == m->nfe[j] || (ref.nfe < 0 && m->n_nfe == 1)))
-					return true;
-	}
-	return false;
+	return metric_twice(g, m, t, e) || extractor_unnamed(g, m, t, e) ? -1 : 0;
 }
 
 static int unknown_metric(const struct grid *g, struct grid_place at, const char *text, struct err *e)
 {
+	struct metric_ref ref, all[METRIC_REFS_MAX];
+	struct err why = ERR_INIT;
 	SCOPED(str) struct str known = { 0 };
-	for (int i = 0; i < g->n_metrics; i++) {
-		const char *outputs[GRID_OUTPUTS_MAX];
-		int n = grid_metric_outputs(outputs, &g->metrics[i]);
-		for (int k = 0; k < n; k++)
-			for (int j = 0; j < g->metrics[i].n_nfe; j++)
-				str_addf(&known, " %s@%d", outputs[k], g->metrics[i].nfe[j]);
+	int n = grid_metric_refs(all, METRIC_REFS_MAX, g);
+	if (grid_metric_ref(&ref, g, text, &why))
+		return grid_err(e, at, "%s", why.msg);
+	for (int i = 0; i < n; i++) {
+		SCOPED(free) char *one = metric_ref_text(&all[i]);
+		str_addf(&known, " %s", one);
 	}
 	return grid_err(e, at, "'%s' is not a metric of this grid; declared are%s", text,
 	                known.len ? str_text(&known) : " none");
@@ -248,7 +248,7 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 		return -1;
 	if (*out->chain && !grid_chain(g, out->chain))
 		return unknown_chain(g, toml_find(t, "chain")->value, out->chain, e);
-	if (*out->metric && !is_metric(g, out->metric))
+	if (*out->metric && !grid_measures(g, out->metric))
 		return unknown_metric(g, grid_at(toml_find(t, "metric")->value), out->metric, e);
 	if ((cols && grid_strings(out->cols, &out->n_cols, GRID_COLS_MAX, cols, e)) ||
 	    (formats && grid_strings(out->formats, &out->n_formats, GRID_FORMATS_MAX, formats, e)))
@@ -258,7 +258,7 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 		struct column_name name;
 		if (table_column_parse(&name, out->cols[i], &why))
 			return toml_err(e, toml_at(cols, (size_t)i), "%s", why.msg);
-		if (name.metric && !is_metric(g, name.metric))
+		if (name.metric && !grid_measures(g, name.metric))
 			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), name.metric, e);
 	}
 	const char *known_formats = grid_key(keys, "formats")->choices;
@@ -317,7 +317,7 @@ static int read_gate(struct grid_gate *out, struct grid *g, const struct toml_va
 	r->fail_on_inconclusive = !warn;
 	if (read_margin(r, t, e))
 		return -1;
-	if (!is_metric(g, r->metric))
+	if (!grid_measures(g, r->metric))
 		return unknown_metric(g, grid_at(toml_find(t, "metric")->value), r->metric, e);
 	struct err why = ERR_INIT;
 	if (gate_rule_check(r, &why))
@@ -333,16 +333,16 @@ static int check_metric_names(const struct grid *g, struct err *e)
 {
 	for (int i = 0; i < g->n_tables; i++) {
 		const struct grid_table *t = &g->tables[i];
-		if (*t->metric && !is_metric(g, t->metric))
+		if (*t->metric && !grid_measures(g, t->metric))
 			return unknown_metric(g, t->at, t->metric, e);
 		for (int k = 0; k < t->n_cols; k++) {
 			struct column_name name;
-			if (!table_column_parse(&name, t->cols[k], NULL) && name.metric && !is_metric(g, name.metric))
+			if (!table_column_parse(&name, t->cols[k], NULL) && name.metric && !grid_measures(g, name.metric))
 				return unknown_metric(g, t->at, name.metric, e);
 		}
 	}
 	for (int i = 0; i < g->n_gates; i++)
-		if (!is_metric(g, g->gates[i].rule.metric))
+		if (!grid_measures(g, g->gates[i].rule.metric))
 			return unknown_metric(g, g->gates[i].at, g->gates[i].rule.metric, e);
 	return 0;
 }
@@ -357,7 +357,8 @@ int grid_override_metrics(struct grid *g, const char *name, const struct toml_va
 	for (int i = 0; i < g->n_metrics; i++)
 		if (!*name || !strcmp(g->metrics[i].name, name)) {
 			n++;
-			if (take_metric(&g->metrics[i], t, e) || metric_twice(g, &g->metrics[i], t, e))
+			if (take_metric(&g->metrics[i], t, e) || metric_twice(g, &g->metrics[i], t, e) ||
+			    extractor_unnamed(g, &g->metrics[i], t, e))
 				return -1;
 		}
 	if (!n)

@@ -151,7 +151,9 @@ static const struct grid_key metric[] = {
 	          "statistics. If empty: the training split of the cell's data set.",
 	  .example = "ref = \"shapes8-test\"" },
 	{ "extractor", KEY_STRING, .def = "\"\"",
-	  .text = "The network whose features are compared: see EXTRACTORS. If empty: the data set's own.",
+	  .text =
+	      "The network whose features are compared: see EXTRACTORS. If empty: the data set's own. Two metrics of one "
+	      "name may differ in it; both must name theirs then, and their scores are fid/pixels@1 and the like.",
 	  .example = "extractor = \"pixels\"" },
 	{ "allow_leak", KEY_BOOL, .def = "false",
 	  .text =
@@ -203,7 +205,7 @@ static const struct grid_key table[] = {
 static const struct grid_key gate[] = {
 	{ "name", KEY_STRING, .required = true, .text = "The name of the gate.",
 	  .example = "name = \"huber-is-no-worse\"" },
-	{ "metric", KEY_STRING, .required = true, .text = "A declared metric: NAME@STEPS.",
+	{ "metric", KEY_STRING, .required = true, .text = "A declared metric: NAME@STEPS, or NAME/EXTRACTOR@STEPS.",
 	  .example = "metric = \"fid@1\"" },
 	{ "arm", KEY_STRING, .required = true,
 	  .text =

@@ -10,12 +10,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WORD "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."
+
 int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e)
 {
 	struct metric_ref r = { .nfe = -1 };
-	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+	size_t name = strspn(text, WORD);
 	const char *at = text + name;
 	bool good = name > 0 && name < sizeof r.name;
+	if (good && *at == '/') {
+		size_t n = strspn(at + 1, WORD ":");
+		good = n > 0 && n < sizeof r.extractor;
+		if (good)
+			memcpy(r.extractor, at + 1, n);
+		at += 1 + n;
+	}
 	if (good && *at == '@') {
 		char *end;
 		long nfe = strtol(at + 1, &end, 10);
@@ -32,14 +41,50 @@ int metric_ref_parse(struct metric_ref *out, const char *text, struct err *e)
 	if (!good || *at)
 		return err_code(
 			e, EXIT_USAGE,
-			"'%s' is not a metric: write NAME, NAME@STEPS or NAME@STEPS:WEIGHTS, such as fid@1 or fid@2:student", text);
+			"'%s' is not a metric: write NAME@STEPS, NAME/EXTRACTOR@STEPS or NAME@STEPS:WEIGHTS, such as fid@1, "
+			"fid/pixels@1 or fid@2:student",
+			text);
 	memcpy(r.name, text, name);
 	*out = r;
 	return 0;
 }
 
-char *metric_title(const char *name, int64_t n, int nfe)
+char *metric_ref_text(const struct metric_ref *ref)
 {
+	struct str s = { 0 };
+	str_addf(&s, "%s%s%s", ref->name, *ref->extractor ? "/" : "", ref->extractor);
+	if (ref->nfe >= 0)
+		str_addf(&s, "@%d", ref->nfe);
+	str_addf(&s, "%s%s", *ref->weights ? ":" : "", ref->weights);
+	return str_detach(&s);
+}
+
+bool metric_ref_same(const struct metric_ref *a, const struct metric_ref *b)
+{
+	return a->nfe == b->nfe && !strcmp(a->name, b->name) && !strcmp(a->extractor, b->extractor) &&
+	       !strcmp(a->weights, b->weights);
+}
+
+bool metric_ref_made(const struct metric_ref *ref, const char *protocol)
+{
+	const char *have = strchr(protocol, ':'), *want = ref->extractor;
+	if (!*want)
+		return true;
+	if (!have)
+		return false;
+	for (have++; *want && *have == (*want == ':' ? '-' : *want); want++)
+		have++;
+	return !*want && (!*have || *have == ':' || *have == '@');
+}
+
+bool metric_ref_in_papers(const struct metric_ref *ref)
+{
+	return !*ref->extractor || strncmp(ref->extractor, "inception", strlen("inception")) == 0;
+}
+
+char *metric_title(const struct metric_ref *ref, int64_t n)
+{
+	const char *name = ref->name;
 	static const struct {
 		const char *name, *title;
 		bool counted;
@@ -59,8 +104,10 @@ char *metric_title(const char *name, int64_t n, int nfe)
 		str_addf(&s, "-%lldk", (long long)(n / 1000));
 	else if (counted && n > 0)
 		str_addf(&s, "-%lld", (long long)n);
-	if (nfe > 0)
-		str_addf(&s, ", %d step%s", nfe, str_plural(nfe));
+	if (*ref->extractor)
+		str_addf(&s, " (%s)", ref->extractor);
+	if (ref->nfe > 0)
+		str_addf(&s, ", %d step%s", ref->nfe, str_plural(ref->nfe));
 	return str_detach(&s);
 }
 

@@ -98,7 +98,7 @@ static int metric_asked(struct metric_ref *ref, const struct study *s, const str
 
 static const char *title_of(struct chart *c, const struct metric_ref *ref)
 {
-	SCOPED(free) char *t = metric_title(ref->name, ref->samples, ref->nfe);
+	SCOPED(free) char *t = metric_title(ref, ref->samples);
 	return arena_strdup(&c->arena, t);
 }
 
@@ -263,8 +263,10 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 		if (study_stat(&t, s, lines.row[i]->arm, &ref, e))
 			return -1;
 		const char *data = s->plan->arms[lines.row[i]->arm].config.data.name;
-		const struct published_value *theirs =
-			ask->pub ? published_find(ask->pub, "", lines.row[i]->label, data, ref.name, ref.nfe) : NULL;
+		const struct published_value *theirs = ask->pub && metric_ref_in_papers(&ref)
+		                                           ? published_find(ask->pub, "", lines.row[i]->label, data, ref.name,
+		                                                            ref.nfe)
+		                                           : NULL;
 		v[0][i] = i, v[1][i] = t.mean, v[2][i] = t.mean - t.sd, v[3][i] = t.mean + t.sd,
 		v[4][i] = theirs ? theirs->value : NAN;
 		published = published || theirs;

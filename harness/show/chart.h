@@ -12,7 +12,7 @@
 struct chart_ask {
 	const char *kind;            /* of chart_kinds */
 	const char *chain;           /* rows of this chain only; "" = all */
-	const char *metric;          /* "fid@1"; "" = the first declared. Of bars, metric, sweep */
+	const char *metric;          /* "fid@1", "fid/pixels@1"; "" = the first declared. Of bars, metric, sweep */
 	const char *curve;           /* a training curve's name; "" = loss. Of curves */
 	const char *knob;            /* a numeric setting, as loss.c. Of sweep */
 	const char *runs;            /* folder of the attempts' files (struct store). Of samples */

@@ -299,7 +299,7 @@ static void cells(struct page *p)
 	head(p, "cell", false), head(p, "arm", false), head(p, "chain", false), head(p, "seed", true),
 		head(p, "state", false), head(p, "steps", true);
 	for (int i = 0; i < n_refs; i++) {
-		SCOPED(free) char *title = metric_title(refs[i].name, refs[i].samples, refs[i].nfe);
+		SCOPED(free) char *title = metric_title(&refs[i], refs[i].samples);
 		head(p, title, true);
 	}
 	head(p, "seconds", true);

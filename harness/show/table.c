@@ -37,6 +37,13 @@ static int add_column(struct build *b, const char *text, const struct metric_ref
 	    (name.metric && grid_metric_ref(&c->ref, b->s->plan->grid, name.metric, e)))
 		return err_in(e, "table %s", t->name);
 	b->kind[t->n_cols] = name.row ? name.row->kind : COLUMN_METRIC;
+	const struct table_column *same = t->cols;
+	while (same < c && strcmp(same->key, text) != 0)
+		same++;
+	if (same < c && name.row && name.row->of_metric && !name.metric) { /* keys are names in JSON */
+		SCOPED(free) char *of = metric_ref_text(before);
+		c->key = arena_strfmt(&t->arena, "%s:%s", text, of);
+	}
 	if (name.row) {
 		c->head = name.row->head;
 		c->numeric = name.row->numeric;
@@ -58,9 +65,13 @@ static int main_metric(struct metric_ref *out, struct build *b, const char *cons
 	*out = (struct metric_ref){ .nfe = -1 };
 	if (b->def && *b->def->metric)
 		return grid_metric_ref(out, g, b->def->metric, e);
-	for (int i = 0; i < n; i++)
-		if (strchr(cols[i], '@') && !strchr(cols[i], ':'))
+	for (int i = 0; i < n; i++) {
+		struct column_name name;
+		struct metric_ref ref;
+		if (!table_column_parse(&name, cols[i], NULL) && !name.row && !metric_ref_parse(&ref, cols[i], NULL) &&
+		    !*ref.weights)
 			return grid_metric_ref(out, g, cols[i], e);
+	}
 	(void)grid_metric_refs(out, 1, g);
 	return 0;
 }
@@ -76,7 +87,8 @@ static int make_columns(struct build *b, struct err *e)
 		struct metric_ref refs[METRIC_REFS_MAX];
 		int n_refs = grid_metric_refs(refs, METRIC_REFS_MAX, g);
 		for (int i = 0; i < n_refs; i++) {
-			cols[n++] = arena_strfmt(&b->t->arena, "%s@%d", refs[i].name, refs[i].nfe);
+			SCOPED(free) char *text = metric_ref_text(&refs[i]);
+			cols[n++] = arena_strdup(&b->t->arena, text);
 			if (i == 0)
 				cols[n++] = "delta";
 		}
@@ -95,7 +107,7 @@ static int make_columns(struct build *b, struct err *e)
 		if (b->kind[at] != COLUMN_METRIC)
 			continue;
 		before = b->t->cols[at].ref;
-		if (b->def && *b->def->paper && !asked_paper &&
+		if (b->def && *b->def->paper && !asked_paper && metric_ref_in_papers(&before) &&
 		    (add_column(b, "paper", &before, e) || add_column(b, "paper-delta", &before, e)))
 			return -1;
 	}
@@ -191,7 +203,7 @@ static int decimals(const struct build *b, const struct metric_ref *ref)
 	double sd = INFINITY, size = 0;
 	for (int c = 0; c < b->t->n_cols; c++) {
 		const struct metric_ref *r = &b->t->cols[c].ref;
-		if (strcmp(r->name, ref->name) != 0 || r->nfe != ref->nfe || strcmp(r->weights, ref->weights) != 0)
+		if (!metric_ref_same(r, ref))
 			continue;
 		for (int k = 0; k < b->n_ours; k++) {
 			const struct study_stat *s = table_stat(b, k, c);

@@ -17,7 +17,7 @@ static const char *paper_of(const struct build *b)
 const struct published_value *table_published(const struct build *b, const struct plan_row *row,
                                               const struct metric_ref *ref)
 {
-	if (!b->pub)
+	if (!b->pub || !metric_ref_in_papers(ref))
 		return NULL;
 	const struct published_value *v = published_find(b->pub, paper_of(b), row->label, table_data(b, row), ref->name,
 	                                                 ref->nfe);

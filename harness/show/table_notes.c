@@ -27,11 +27,11 @@ void table_heads(struct build *b)
 		for (int r = 0; r < b->n_ours && *col->ref.name; r++)
 			images = table_stat(b, r, c)->images ? table_stat(b, r, c)->images : images;
 		if (b->kind[c] == COLUMN_METRIC) {
-			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
+			SCOPED(free) char *title = metric_title(&col->ref, images);
 			col->head = arena_strfmt(&b->t->arena, "%s%s%s%s", title, *col->ref.weights ? ", " : "", col->ref.weights,
 			                         col->ref.least ? " (paper rule: minimum of the evaluations)" : "");
 		} else if (*col->ref.name && (strchr(col->key, ':') || (metrics > 1 && b->kind[c] != COLUMN_SEEDS))) {
-			SCOPED(free) char *title = metric_title(col->ref.name, images, col->ref.nfe);
+			SCOPED(free) char *title = metric_title(&col->ref, images);
 			col->head = arena_strfmt(&b->t->arena, "%s (%s)", col->head, title);
 		}
 	}
@@ -134,8 +134,8 @@ static void comparable_note(struct build *b, const char *protocol, const struct 
 	bool beside = false;
 	for (int c = 0; b->pub && c < b->t->n_cols; c++)
 		beside = beside || ((b->kind[c] == COLUMN_PAPER || b->kind[c] == COLUMN_PAPER_DELTA) &&
-		                    strcmp(b->t->cols[c].ref.name, ref->name) == 0 && b->t->cols[c].ref.nfe == ref->nfe);
-	if (!beside || (strstr(protocol, ":inception-2015:") && strstr(protocol, ":n50000")))
+		                    metric_ref_same(&b->t->cols[c].ref, ref));
+	if (!beside || !metric_ref_in_papers(ref) || (strstr(protocol, ":inception-2015:") && strstr(protocol, ":n50000")))
 		return;
 	SCOPED(free)
 	char *text = xstrfmt(

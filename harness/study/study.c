@@ -395,7 +395,8 @@ const struct study_score *study_score(const struct study *s, const struct study_
 	for (int i = 0; i < c->n_scores; i++) {
 		const struct study_score *x = &c->scores[i];
 		if (strcmp(x->name, ref->name) != 0 || (ref->nfe >= 0 && x->nfe != ref->nfe) ||
-		    (*x->weights && strcmp(x->weights, weights) != 0) || (ref->samples && x->n && x->n != ref->samples))
+		    (*x->weights && strcmp(x->weights, weights) != 0) || (ref->samples && x->n && x->n != ref->samples) ||
+		    !metric_ref_made(ref, x->protocol))
 			continue;
 		if (!best || x->step > best->step ||
 		    (x->step == best->step && strcmp(x->protocol, best->protocol) != 0 && is_asked(s, c, x) &&

@@ -324,6 +324,70 @@ Test(table, check_finds_the_first_line_that_differs)
 	done(&s);
 }
 
+/* fixture_grid with FID by two extractors, and another table and gates behind. Heap text. */
+static char *two_extractors(const char *more)
+{
+	static const char fid[] = "name = \"fid\"\nsamples = 10000\nnfe = [1, 2]\n";
+	const char *at_fid = strstr(fixture_grid, fid), *rest = at_fid + strlen(fid), *tables = strstr(rest, "[[table]]");
+	return xstrfmt("%.*s%sextractor = \"inception-2015\"\n[[metric]]\n%sextractor = \"pixels\"\n%.*s%s",
+	               (int)(at_fid - fixture_grid), fixture_grid, fid, fid, (int)(tables - rest), rest, more);
+}
+
+/* A hundred times less by pixels, and the arms in the opposite order. */
+static void add_pixels(struct db *db, const struct plan *p)
+{
+	OK(db_begin(db, e));
+	for (int i = 0; i < p->n_cells; i++) {
+		char attempt[64];
+		snprintf(attempt, sizeof attempt, "%08d-0000-4000-8000-000000000000", i);
+		fixture_metric(db, attempt, "fid", 1, 1000, 101,
+		               0.2 - 0.01 * p->cells[i].arm + 0.001 * (double)p->cells[i].seed,
+		               "fid:pixels:none:u8:n10000:ref=cifar10-train");
+	}
+	OK(db_commit(db, e));
+}
+
+static struct setup setup_two(const char *more)
+{
+	SCOPED(free) char *toml = two_extractors(more);
+	struct setup s = { .plan = fixture_plan(toml) };
+	s.db = fixture_db("two.db", s.plan, all_done, 0);
+	add_pixels(s.db, s.plan);
+	OK(study_load(&s.study, s.plan, s.db, e));
+	OK(published_read(&s.pub, NULL, e));
+	return s;
+}
+
+/* Two metrics of one name were one column: whichever score the grid asked for last was shown under both. */
+Test(table, two_extractors_of_one_metric_are_two_columns_titles_and_charts)
+{
+	struct setup s = setup_two("[[table]]\nname = \"two\"\npaper = \"arXiv:2310.14189\"\n"
+	                           "cols = [\"fid/inception-2015@1\", \"delta\", \"fid/pixels@1\", \"delta\"]\n");
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", e));
+	NEAR(at(t, 0, "fid/inception-2015@1")->value, 10.066666666666667, 1e-12);
+	NEAR(at(t, 0, "fid/pixels@1")->value, 0.202, 1e-12);
+	cr_assert(at(t, 0, "fid/inception-2015@1")->best && at(t, 3, "fid/pixels@1")->best);
+	NEAR(at(t, 1, "delta")->value, 1.52, 1e-12);
+	NEAR(at(t, 1, "delta:fid/pixels@1")->value, -0.01, 1e-12); /* keys of a JSON object differ */
+	NEAR(at(t, 0, "paper")->value, 2.83, 0);
+	int published = 0;
+	for (int c = 0; c < t->n_cols; c++)
+		published += !strncmp(t->cols[c].key, "paper", 5);
+	cr_assert_eq(published, 2, "no paper scores with pixels");
+	for (int c = 0; c < t->n_cols; c++)
+		if (!strcmp(t->cols[c].key, "fid/pixels@1"))
+			cr_assert_str_eq(t->cols[c].head, "FID-10k (pixels), 1 step");
+	struct chart *c;
+	OK(chart_build(
+		&c, s.study,
+		&(struct chart_ask){ .kind = "bars", .chain = "", .metric = "fid/pixels@1", .curve = "", .runs = "" }, e));
+	NEAR(c->figure.panels[0].series[0].y[0], 0.202, 1e-12);
+	cr_assert_str_eq(c->figure.panels[0].title, "FID-10k (pixels), 1 step");
+	chart_free(c);
+	done(&s);
+}
+
 Test(table, unknown_columns_are_named)
 {
 	SCOPED(free) char *toml = xstrfmt("%s[[table]]\nname = \"bad\"\ncols = [\"fid@1\", \"seeds\"]\n", fixture_grid);
