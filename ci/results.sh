@@ -6,7 +6,7 @@
 # Records are the ledger, every attempt's journal and the sample pictures of the first training seed. $ABLATE is the program.
 . "$(dirname "$0")/lib.sh"
 
-# study      grid file                      settings      figures: KIND[@METRIC].FORMAT
+# study      grid file                      settings      figures: KIND[@METRIC].FORMAT, in whose file names / and : become -
 studies() { cat <<'LIST'
 quickstart   ablations/quickstart.toml      seeds=3       curves.svg bars@fid@1.svg bars@fid@2.svg sigma.svg steps.svg samples.png
 ci-gate      ablations/ci-gate.toml         -             curves.svg bars@fid@1.svg
@@ -37,7 +37,7 @@ draw() { # DB INTO
 	for f in $figures; do
 		kind=${f%%[@.]*} metric=
 		[[ $f != *@* ]] || { metric=${f#*@}; metric=${metric%.*}; }
-		"$ABLATE" figure "$study" "$kind" ${metric:+--metric "$metric"} --db "$1" -o "$2/$f" >/dev/null
+		"$ABLATE" figure "$study" "$kind" ${metric:+--metric "$metric"} --db "$1" -o "$2/${f//[\/:]/-}" >/dev/null
 	done
 }
 

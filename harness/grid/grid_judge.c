@@ -258,6 +258,9 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 		struct column_name name;
 		if (table_column_parse(&name, out->cols[i], &why))
 			return toml_err(e, toml_at(cols, (size_t)i), "%s", why.msg);
+		if (name.row && name.row->pairs && !g->seeds.paired)
+			return toml_err(e, toml_at(cols, (size_t)i),
+			                "'%s' compares seed by seed: write paired = true in the seeds of [grid]", out->cols[i]);
 		if (name.metric && !grid_measures(g, name.metric))
 			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), name.metric, e);
 	}

@@ -192,7 +192,8 @@ static const struct grid_key table[] = {
 	  .text = "The files that `ablate table --dir` writes. Default: md, latex and csv.",
 	  .example = "formats = [\"md\", \"latex\"]" },
 	{ "metric", KEY_STRING, .def = "\"\"",
-	  .text = "What delta, paper and paper-delta are about where no metric's column comes before them.",
+	  .text =
+	      "What delta, paired, verdict, paper and paper-delta are about where no metric's column comes before them.",
 	  .example = "metric = \"fid@1\"" },
 	{ "text", KEY_STRING, .def = "\"\"", .text = "Its caption.", .example = "text = \"What each part is worth\"" },
 	{ "across", KEY_BOOL, .def = "false",

@@ -14,6 +14,21 @@ static const struct column_row rows[] = {
 	  .of_metric = true,
 	  .numeric = true,
 	  .text = "the mean's difference to the first row of the chain" },
+	{ .key = "paired",
+	  .head = "paired difference",
+	  .kind = COLUMN_PAIRED,
+	  .of_metric = true,
+	  .numeric = true,
+	  .pairs = true,
+	  .text = "the mean over the seeds of the difference to the first row of the chain, with its two-sided 95 % "
+	          "interval by Student's t" },
+	{ .key = "verdict",
+	  .head = "verdict",
+	  .kind = COLUMN_VERDICT,
+	  .of_metric = true,
+	  .pairs = true,
+	  .text = "better, worse or cannot tell: what a gate with test = \"superiority\" and alpha = 0.025 says of the row "
+	          "against the first one of the chain" },
 	{ .key = "paper",
 	  .head = "published",
 	  .kind = COLUMN_PAPER,
@@ -65,9 +80,9 @@ int table_column_parse(struct column_name *out, const char *text, struct err *e)
 		return 0;
 	SCOPED(str) struct str near = { 0 };
 	str_suggest(&near, text, names, N_ROWS);
-	return err_code(
-		e, EXIT_USAGE,
-		"'%s' is not a column; use a metric such as fid@1, or delta, paper, paper-delta, seeds, state, arm, preset, "
-		"steps, batch%s",
-		text, str_text(&near));
+	SCOPED(str) struct str all = { 0 };
+	for (int i = 0; i < N_ROWS; i++)
+		str_addf(&all, "%s%s", i ? ", " : "", names[i]);
+	return err_code(e, EXIT_USAGE, "'%s' is not a column; use a metric such as fid@1, or %s%s", text, str_text(&all),
+	                str_text(&near));
 }

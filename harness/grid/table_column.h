@@ -11,6 +11,8 @@
 enum column_kind {
 	COLUMN_METRIC,
 	COLUMN_DELTA,
+	COLUMN_PAIRED,
+	COLUMN_VERDICT,
 	COLUMN_PAPER,
 	COLUMN_PAPER_DELTA,
 	COLUMN_SEEDS,
@@ -25,6 +27,7 @@ struct column_row {
 	const char *key, *head;
 	enum column_kind kind;
 	bool of_metric, numeric;
+	bool pairs;       /* compares seed by seed: the grid must say paired = true, as its gates then do */
 	const char *text; /* what it shows; no full stop */
 };
 const struct column_row *table_columns(int *n);

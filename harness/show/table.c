@@ -49,6 +49,7 @@ static int add_column(struct build *b, const char *text, const struct metric_ref
 		c->numeric = name.row->numeric;
 		if (name.row->of_metric && !name.metric)
 			c->ref = *before;
+		c->ref.least = c->ref.least && !name.row->pairs; /* a verdict is about means, as a gate's is */
 		if (name.row->of_metric && !*c->ref.name && name.row->kind != COLUMN_SEEDS)
 			return err_code(e, EXIT_USAGE, "table %s: column '%s' needs a metric: %s:fid@1", t->name, text, text);
 	} else {
@@ -259,6 +260,43 @@ static struct table_cell text_cell(const char *text)
 	return (struct table_cell){ .kind = TABLE_TEXT, .value = NAN, .sd = NAN, .text = text };
 }
 
+static const char *with_missing(struct build *b, const char *text, int n, int asked)
+{
+	return *text && n < asked ? arena_strfmt(&b->t->arena, "%s (%d of %d)", text, n, asked) : text;
+}
+
+static struct table_cell pairs_cell(struct build *b, int r, int c)
+{
+	bool interval = b->kind[c] == COLUMN_PAIRED;
+	int asked = table_stat(b, r, c)->asked, d = b->digits[c];
+	struct table_cell cell = { .kind = interval ? TABLE_INTERVAL : TABLE_VERDICT,
+		                       .text = table_stat(b, r, c)->n ? "reference" : "",
+		                       .value = NAN,
+		                       .sd = NAN,
+		                       .lo = NAN,
+		                       .hi = NAN,
+		                       .p = NAN,
+		                       .verdict = "",
+		                       .asked = asked };
+	if (b->reference[r] == r)
+		return cell;
+	struct table_pairs x = table_compare(b, r, c);
+	char diff[48], lo[48], hi[48];
+	cell.n = x.n;
+	if (interval) {
+		cell.value = x.diff, cell.lo = x.lo, cell.hi = x.hi;
+		const char *text = !isfinite(x.diff) ? ""
+		                   : isfinite(x.lo)  ? arena_strfmt(&b->t->arena, "%s [%s, %s]", signed_text(diff, x.diff, d),
+		                                                    signed_text(lo, x.lo, d), signed_text(hi, x.hi, d))
+		                                     : arena_strdup(&b->t->arena, signed_text(diff, x.diff, d));
+		cell.text = with_missing(b, text, x.n, asked);
+	} else {
+		cell.p = x.p, cell.verdict = x.verdict;
+		cell.text = isfinite(x.p) ? with_missing(b, x.verdict, x.n, asked) : x.verdict;
+	}
+	return cell;
+}
+
 static struct table_cell paper_cell(struct build *b, const struct published_value *v)
 {
 	char buf[32], text[48];
@@ -284,6 +322,8 @@ static struct table_cell our_cell(struct build *b, int r, int c)
 			return text_cell(s->n ? "reference" : "");
 		return number_cell(b, s->mean - table_stat(b, ref, c)->mean,
 		                   signed_text(buf, s->mean - table_stat(b, ref, c)->mean, d));
+	case COLUMN_PAIRED:
+	case COLUMN_VERDICT: return pairs_cell(b, r, c);
 	case COLUMN_PAPER: return paper_cell(b, table_published(b, b->rows[r], &col->ref));
 	case COLUMN_PAPER_DELTA:
 		v = table_published(b, b->rows[r], &col->ref);
@@ -378,6 +418,8 @@ static void fill(struct build *b)
 	for (int c = 0; c < t->n_cols; c++)
 		if (b->kind[c] == COLUMN_METRIC && !(b->def && b->def->across))
 			mark_best(b, c);
+		else if (b->kind[c] == COLUMN_VERDICT)
+			table_holm(b, c);
 }
 
 int table_build(struct table **out, struct study *s, const struct grid_table *def, const struct published *pub,

@@ -4,11 +4,15 @@
  *     fid@1                 mean +- sd over training seeds; best in bold; "2 of 3" where seeds are missing; the state
  *                           (pending, failed, blocked) where no seed has a value
  *     delta | delta:fid@1   the mean's difference to the chain's first row (the base, or the full recipe)
+ *     paired | paired:fid@1 the same over the seeds that both rows have, with its two-sided 95 % interval by the
+ *                           paired t test: "+38.3 [+12.1, +64.5]"
+ *     verdict | verdict:fid@1
+ *                           better, worse or cannot tell, as a gate for superiority at alpha = 0.025 judges the row
  *     paper | paper:fid@1   the published value; paper-delta: ours less the published
  *     seeds                 seeds with a value, of those asked for
  *     state arm preset steps batch      what the cells are
- * "delta", "paper" and "paper-delta" without a metric refer to the metric column before them, else of the table's
- * `metric`, else of the first metric. A table without `cols` has every declared metric, the difference beside the
+ * "delta", "paired", "verdict", "paper" and "paper-delta" without a metric refer to the metric column before them, else
+ * of the table's `metric`, else of the first metric. A table without `cols` has every declared metric, the difference beside the
  * first, and seeds; with `paper`, the published value and the difference follow each metric. paper = "all" also appends
  * every published row of the data set.
  *
@@ -23,13 +27,17 @@
 #include "harness/study/published.h"
 #include "harness/study/study.h"
 
-enum table_kind { TABLE_TEXT, TABLE_STAT, TABLE_NUMBER, TABLE_COUNT, TABLE_STATE };
+enum table_kind { TABLE_TEXT, TABLE_STAT, TABLE_NUMBER, TABLE_COUNT, TABLE_STATE, TABLE_INTERVAL, TABLE_VERDICT };
 
 struct table_cell {
 	enum table_kind kind;
-	const char *text; /* as printed, UTF-8, unescaped */
-	double value, sd; /* NAN = none */
-	int n, asked;     /* seeds */
+	const char *text;    /* as printed, UTF-8, unescaped */
+	double value, sd;    /* NAN = none */
+	int n, asked;        /* seeds; of an interval or a verdict: pairs of them */
+	double lo, hi;       /* of an interval; NAN = none */
+	double p;            /* of a verdict, two-sided; NAN = none */
+	const char *verdict; /* of a verdict, without what `text` adds */
+	bool holm;           /* a verdict that also stays by Holm's rule over its column */
 	bool best;
 	const char *const *builds; /* (n_builds) fingerprints of the values, in the study's memory; "" = not recorded */
 	int n_builds;

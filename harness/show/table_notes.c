@@ -5,6 +5,7 @@
 #include "harness/grid/deviations.h"
 #include "model/base/str.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,65 @@ static void spread_note(struct build *b)
 		" sample standard deviation over %s training seeds; the best complete rows are bold (starred in plain text).",
 		range);
 	note(b->t, text);
+}
+
+/* "over 3 pairs of seeds" or "over 2 to 3 ..." of the cells of columns of that kind; NULL without a comparison. */
+static char *pairs_text(const struct build *b, enum column_kind kind)
+{
+	int least = 0, most = 0;
+	for (int r = 0; r < b->n_ours; r++) {
+		for (int c = 0; c < b->t->n_cols; c++) {
+			int n = b->kind[c] == kind ? b->t->cells[r * b->t->n_cols + c].n : 0;
+			least = n > 1 && (!least || n < least) ? n : least;
+			most = n > most ? n : most;
+		}
+	}
+	return most < 2        ? NULL
+	       : least == most ? xstrfmt("%d pairs of seeds", most)
+	                       : xstrfmt("%d to %d pairs of seeds", least, most);
+}
+
+/* What Holm's rule over the column would take back. */
+static void holm_note(struct build *b, int c)
+{
+	SCOPED(str) struct str lost = { 0 };
+	int n = 0, n_lost = 0;
+	for (int r = 0; r < b->n_ours; r++) {
+		const struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
+		n += isfinite(cell->p);
+		if (isfinite(cell->p) && table_says(cell) && !cell->holm)
+			str_addf(&lost, "%s%s", n_lost++ ? ", " : "", b->rows[r]->label);
+	}
+	if (n < 2)
+		return;
+	SCOPED(free)
+	char *text = xstrfmt("%s: not corrected for the number of verdicts, %d; by Holm's rule over them at 5 %%, %s%s.",
+	                     b->t->cols[c].head, n, n_lost ? "these become cannot tell: " : "all stay", str_text(&lost));
+	note(b->t, text);
+}
+
+static void pairs_notes(struct build *b)
+{
+	SCOPED(free) char *intervals = pairs_text(b, COLUMN_PAIRED);
+	SCOPED(free) char *verdicts = pairs_text(b, COLUMN_VERDICT);
+	if (intervals) {
+		SCOPED(free)
+		char *text = xstrfmt("Paired difference: mean over %s of row less first row of its chain, with the two-sided "
+		                     "95 %% interval by Student's t.",
+		                     intervals);
+		note(b->t, text);
+	}
+	if (verdicts) {
+		SCOPED(free)
+		char *text = xstrfmt("Verdict: paired t test over %s, one-sided alpha = %g in either direction, as a gate with "
+		                     "test = \"superiority\" makes it; better or worse only where the 95 %% interval of the "
+		                     "paired difference is without 0.",
+		                     verdicts, TABLE_ALPHA);
+		note(b->t, text);
+	}
+	for (int c = 0; c < b->t->n_cols; c++)
+		if (b->kind[c] == COLUMN_VERDICT)
+			holm_note(b, c);
 }
 
 static int deviation_notes(struct build *b, struct err *e)
@@ -206,6 +266,7 @@ int table_notes(struct build *b, struct err *e)
 	if (b->def && *b->def->text)
 		note(b->t, b->def->text);
 	spread_note(b);
+	pairs_notes(b);
 	build_notes(b);
 	for (int c = 0; c < b->t->n_cols; c++)
 		if (b->kind[c] == COLUMN_METRIC)

@@ -8,6 +8,12 @@
 
 #define PLUS_MINUS "\xc2\xb1"
 
+/* A verdict's level in each direction: its interval is the two-sided 95 %. */
+#define TABLE_ALPHA     0.025
+#define VERDICT_BETTER  "better"
+#define VERDICT_WORSE   "worse"
+#define VERDICT_UNCLEAR "cannot tell"
+
 enum { COLS_MAX = 3 * GRID_COLS_MAX, NOTED_ROWS = 12 };
 
 /* The table being filled. */
@@ -35,6 +41,18 @@ const struct published_value *table_published(const struct build *b, const struc
 /* Have the rows of column c several protocols? Is row r the first of its own (false where it has none)? */
 bool table_mixes_protocols(const struct build *b, int c);
 bool table_begins_protocol(const struct build *b, int r, int c);
+/* Row r against the first row of its chain by the metric of column c, over the seeds that both have. */
+struct table_pairs {
+	int n;               /* seeds */
+	double diff, lo, hi; /* NAN where there are none; lo and hi from two seeds on */
+	double p;            /* two-sided, from two seeds on */
+	const char *verdict; /* one of VERDICT_*, or why there is none; "" = no value */
+};
+struct table_pairs table_compare(const struct build *b, int r, int c);
+/* Marks those verdicts of column c that stay by Holm's rule over the column. */
+void table_holm(struct build *b, int c);
+/* Is the verdict that there is a difference? */
+bool table_says(const struct table_cell *cell);
 const char *table_state_text(struct build *b, const struct study_stat *s);
 /* The titles of the columns, once the scores are known. */
 void table_heads(struct build *b);

@@ -152,13 +152,49 @@ static void csv_head(struct str *out, const struct table_column *c, const char *
 	escape_csv(out, text);
 }
 
+static bool has_kind(const struct table *t, int c, enum table_kind kind)
+{
+	for (int r = 0; r < t->n_rows; r++)
+		if (cell(t, r, c)->kind == kind)
+			return true;
+	return false;
+}
+
 /* A column of metrics, even if all its cells are states. */
 static bool has_spread(const struct table *t, int c)
 {
-	for (int r = 0; r < t->n_rows; r++)
-		if (cell(t, r, c)->kind == TABLE_STAT || cell(t, r, c)->kind == TABLE_STATE)
-			return true;
-	return false;
+	return has_kind(t, c, TABLE_STAT) || has_kind(t, c, TABLE_STATE);
+}
+
+/* What stands behind the column's own field. */
+static void csv_heads(struct str *out, const struct table *t, int c)
+{
+	static const char *const spread[] = { " sd", " n", " state", " fingerprint", NULL },
+							 *const interval[] = { " lo", " hi", " n", NULL }, *const verdict[] = { " p", " n", NULL },
+							 *const none[] = { NULL };
+	csv_head(out, &t->cols[c], "");
+	for (const char *const *more = has_spread(t, c)                 ? spread
+	                               : has_kind(t, c, TABLE_INTERVAL) ? interval
+	                               : has_kind(t, c, TABLE_VERDICT)  ? verdict
+	                                                                : none;
+	     *more; more++)
+		csv_head(out, &t->cols[c], *more);
+}
+
+/* An interval or a verdict, or the empty fields of a row that has none. */
+static void csv_pairs(struct str *out, const struct table_cell *x, bool interval)
+{
+	bool ours = x->kind == TABLE_INTERVAL || x->kind == TABLE_VERDICT;
+	if (interval) {
+		csv_number(out, ours ? x->value : NAN);
+		csv_number(out, ours ? x->lo : NAN);
+		csv_number(out, ours ? x->hi : NAN);
+	} else {
+		str_addc(out, ',');
+		escape_csv(out, ours ? x->verdict : "");
+		csv_number(out, ours ? x->p : NAN);
+	}
+	str_addf(out, ours ? ",%d" : ",", x->n);
 }
 
 /* Fingerprints of a cell's values, with blanks between; "none" for one that was not recorded, where others were. */
@@ -170,18 +206,13 @@ static char *builds_joined(const struct table_cell *x)
 	return str_detach(&s);
 }
 
-/* Columns of numbers in full precision: a mean, its sd, n and what made it are five. */
+/* Columns of numbers in full precision: a mean, its sd, n and what made it are five, a difference with its interval
+ * four. */
 static void write_csv(struct str *out, const struct table *t)
 {
 	str_add(out, "chain,label");
 	for (int c = 0; c < t->n_cols; c++) {
-		csv_head(out, &t->cols[c], "");
-		if (has_spread(t, c)) {
-			csv_head(out, &t->cols[c], " sd");
-			csv_head(out, &t->cols[c], " n");
-			csv_head(out, &t->cols[c], " state");
-			csv_head(out, &t->cols[c], " fingerprint");
-		}
+		csv_heads(out, t, c);
 	}
 	str_add(out, ",made_by,results_sha256\n");
 	for (int r = 0; r < t->n_rows; r++) {
@@ -200,6 +231,8 @@ static void write_csv(struct str *out, const struct table *t)
 				SCOPED(free) char *builds = builds_joined(x);
 				str_addc(out, ',');
 				escape_csv(out, builds);
+			} else if (has_kind(t, c, TABLE_INTERVAL) || has_kind(t, c, TABLE_VERDICT)) {
+				csv_pairs(out, x, has_kind(t, c, TABLE_INTERVAL));
 			} else if (x->kind == TABLE_TEXT) {
 				str_addc(out, ',');
 				escape_csv(out, x->text);
@@ -225,6 +258,20 @@ static json_t *number_json(double x)
 	return isfinite(x) ? json_real(x) : json_null();
 }
 
+static void json_pairs(json_t *o, const struct table_cell *x)
+{
+	json_object_set_new(o, "n", json_integer(x->n));
+	json_object_set_new(o, "asked", json_integer(x->asked));
+	if (x->kind == TABLE_INTERVAL) {
+		json_object_set_new(o, "lo", number_json(x->lo));
+		json_object_set_new(o, "hi", number_json(x->hi));
+	} else {
+		json_object_set_new(o, "verdict", json_string(x->verdict));
+		json_object_set_new(o, "p", number_json(x->p));
+		json_object_set_new(o, "holm", isfinite(x->p) ? json_boolean(x->holm) : json_null());
+	}
+}
+
 static void write_json(struct str *out, const struct table *t)
 {
 	json_t *rows = json_array(), *cols = json_array(), *notes = json_array();
@@ -244,6 +291,8 @@ static void write_json(struct str *out, const struct table *t)
 				for (int i = 0; i < x->n_builds; i++)
 					json_array_append_new(builds, *x->builds[i] ? json_string(x->builds[i]) : json_null());
 				json_object_set_new(o, "fingerprints", builds);
+			} else if (x->kind == TABLE_INTERVAL || x->kind == TABLE_VERDICT) {
+				json_pairs(o, x);
 			}
 			json_object_set_new(cells, t->cols[c].key, o);
 		}

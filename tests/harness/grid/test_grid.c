@@ -465,6 +465,8 @@ Test(grid, judges_are_checked)
 	        "g.toml:12:7: 'fid@2' is not a metric of this grid; declared are fid@1");
 	refused(GRID STUDY "[[table]]\nname='t'\nchain='c'\n", "no chain 'c'");
 	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['sedes']\n", "g.toml:12:7: 'sedes' is not a column");
+	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['fid@1', 'verdict']\n",
+	        "g.toml:12:16: 'verdict' compares seed by seed: write paired = true");
 	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['delta:fid@2']\n",
 	        "g.toml:12:7: 'fid@2' is not a metric of this grid");
 	refused(GRID STUDY FID "ref='cifar11'\n", "g.toml:10:5: unknown ref 'cifar11'; did you mean cifar10?");
