@@ -354,13 +354,13 @@ static int look(double *loss, const struct bench_step *t, struct err *e)
 /* The network of ablations/quickstart.toml, as a config. */
 static int quickstart(struct run_config *c, struct bench_config *out, struct err *e)
 {
-	static const char *const settings[][2] = { { "data.name", "fashion-mnist" },
+	static const char *const settings[][2] = { { "data.name", "fashion-mnist@14" },
 		                                       { "net.kind", "ddpmpp" },
-		                                       { "net.channels", "48" },
+		                                       { "net.channels", "32" },
 		                                       { "net.mult", "[1]" },
 		                                       { "net.blocks", "1" },
 		                                       { "net.attn", "[7]" },
-		                                       { "net.patch", "4" } };
+		                                       { "net.patch", "2" } };
 	config_defaults(c);
 	for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
 		if (config_set_text(c, settings[i][0], settings[i][1], e))
