@@ -40,12 +40,13 @@ static const struct knob knobs[] = {
 	{ .key = "disc.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(disc.kind),
-	  .choices = "exp|constant|sqrt|linear|sqrt-short",
+	  .choices = "exp|constant|sqrt|linear|sqrt-short|square|cosine",
 	  .def = "exp",
 	  .text = "discretization curriculum N(k): exp doubles from s0 to s1, sqrt is the 2023 curriculum, sqrt-short "
-	          "the same ending at s1 points instead of s1 + 1 (a public reproduction), constant stays at s0",
+	          "the same ending at s1 points instead of s1 + 1 (a public reproduction), constant stays at s0; linear, "
+	          "square and cosine go from s0 to s1 with k/K, its square, and (1 - cos(pi k/K))/2",
 	  .source = "iCT section 3.4; Song 2023, appendix C; Kinyugo/consistency_models timesteps_schedule "
-	            "(sqrt-short)" },
+	            "(sqrt-short); iCT figure 3 names the last three, their formulas are ours" },
 	{ .key = "disc.s0",
 	  .type = KNOB_INT,
 	  .offset = AT(disc.s0),
@@ -117,12 +118,13 @@ static const struct knob knobs[] = {
 	{ .key = "loss.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(loss.kind),
-	  .choices = "pseudo-huber|lpips|l2|l1|lpips-classifier|huber-pixel|lpips-average",
+	  .choices = "pseudo-huber|lpips|l2|l1|lpips-classifier|huber-pixel|lpips-average|huber-element",
 	  .def = "pseudo-huber",
 	  .text = "metric d(student, teacher); lpips is VGG16 at 224x224, lpips-average the same with average pools "
 	          "(consistency_models); lpips-classifier uses the taps of the in-tree classifier A; huber-pixel is the "
-	          "element-wise form of public reproductions",
-	  .source = "iCT section 3.3; Song 2023" },
+	          "element-wise form of public reproductions, averaged, and huber-element the same summed",
+	  .source = "iCT section 3.3; Song 2023; train_cm_ct_unconditional.py:1301-1307 (huber-pixel); sony/vct "
+	            "models/ict.py (huber-element)" },
 	{ .key = "loss.reduce",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(loss.reduce),

@@ -35,14 +35,20 @@ static int64_t square_root(const struct run_config *c, int64_t k, double end)
 	return (int64_t)(s > 1 ? s : 1) + 1;
 }
 
+/* From s0 to s1 intervals as `done` goes from 0 to 1. */
+static int64_t between(const struct run_config *c, double done)
+{
+	return (int64_t)floor(c->disc.s0 + done * (c->disc.s1 - c->disc.s0)) + 1;
+}
+
 int64_t schedule_n(const struct run_config *c, int64_t k)
 {
+	double done = c->train.steps > 0 ? clamp((double)k / c->train.steps, 0, 1) : 0;
 	switch ((enum disc_kind)c->disc.kind) {
 	case DISC_CONSTANT: return c->disc.s0 + 1;
-	case DISC_LINEAR: {
-		double done = c->train.steps > 0 ? clamp((double)k / c->train.steps, 0, 1) : 0;
-		return (int64_t)floor(c->disc.s0 + done * (c->disc.s1 - c->disc.s0)) + 1;
-	}
+	case DISC_LINEAR: return between(c, done);
+	case DISC_SQUARE: return between(c, done * done);
+	case DISC_COSINE: return between(c, (1 + sin(3.14159265358979323846 * (done - 0.5))) / 2); /* half at half */
 	case DISC_SQRT: return square_root(c, k, (double)c->disc.s1 + 1);
 	case DISC_SQRT_SHORT: return square_root(c, k, c->disc.s1);
 	case DISC_EXP: return doubling(c, k);

@@ -9,7 +9,8 @@
 #include <stdint.h>
 
 /* N(k): grid points at step k of total steps; N - 1 intervals. exp: iCT section 3.4; sqrt: jcm losses.py:916-927;
- * sqrt-short: Kinyugo/consistency_models timesteps_schedule. */
+ * linear, square, cosine: shapes of iCT figure 3, whose formulas are ours; sqrt-short: Kinyugo/consistency_models
+ * timesteps_schedule. */
 int64_t schedule_n(const struct run_config *c, int64_t k);
 /* mu(k) of the teacher's EMA at step k: 0, the constant, or exp(s0 ln mu0 / s) (jcm losses.py:925-926). */
 double schedule_mu(const struct run_config *c, int64_t k);

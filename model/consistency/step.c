@@ -14,6 +14,7 @@ static struct tensor *metric(struct graph *g, const struct run_config *c, struct
 	switch ((enum loss_kind)c->loss.kind) {
 	case LOSS_PSEUDO_HUBER: return graph_distance(g, x, target, DIST_HUBER, c->loss.c.value);
 	case LOSS_HUBER_PIXEL: return graph_distance(g, x, target, DIST_HUBER_PIXEL, c->loss.c.value);
+	case LOSS_HUBER_ELEMENT: return graph_distance(g, x, target, DIST_HUBER_ELEMENT, c->loss.c.value);
 	case LOSS_L2: return graph_distance(g, x, target, mean ? DIST_L2_MEAN : DIST_L2_SUM, 0);
 	case LOSS_L1: return graph_distance(g, x, target, mean ? DIST_L1_MEAN : DIST_L1_SUM, 0);
 	case LOSS_LPIPS_CLASSIFIER: {

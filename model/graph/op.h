@@ -19,7 +19,15 @@ enum op {
 enum { MAX_SRC = 8, MAX_DST = 5 };
 
 enum norm_mode { NORM_PLAIN, NORM_ADD, NORM_SCALE_SHIFT };
-enum dist_kind { DIST_HUBER, DIST_L2_SUM, DIST_L2_MEAN, DIST_L1_SUM, DIST_L1_MEAN, DIST_HUBER_PIXEL };
+enum dist_kind {
+	DIST_HUBER,
+	DIST_L2_SUM,
+	DIST_L2_MEAN,
+	DIST_L1_SUM,
+	DIST_L1_MEAN,
+	DIST_HUBER_PIXEL,
+	DIST_HUBER_ELEMENT
+};
 
 /* Of the ops that are given their settings as one. ceil: the last window may begin where a whole one does not fit;
  * pad_counts: an average divides by the pixels of the padding, too. */

@@ -3,7 +3,7 @@
  *   c^2;
  *                c = 0 is the plain norm of ECT)
  *   l2-sum, l2-mean, l1-sum, l1-mean      of e^2 and |e|
- *   huber-pixel  mean of sqrt(e^2 + c^2) - c, the element-wise form of public reproductions
+ *   huber-pixel, huber-element  mean and sum of sqrt(e^2 + c^2) - c, the element-wise forms of public reproductions
  * and weighted_mean: total = sum_n w[n] d[n] / N. Sums are in double. */
 #include "model/graph/graph.h"
 
@@ -30,7 +30,8 @@ static double term(enum dist_kind kind, double e, double c)
 	case DIST_L2_MEAN: return e * e;
 	case DIST_L1_SUM:
 	case DIST_L1_MEAN: return fabs(e);
-	case DIST_HUBER_PIXEL: return e == 0 ? 0 : e * e / (sqrt(e * e + c * c) + c);
+	case DIST_HUBER_PIXEL:
+	case DIST_HUBER_ELEMENT: return e == 0 ? 0 : e * e / (sqrt(e * e + c * c) + c);
 	}
 	BUG("distance %d", (int)kind);
 }
@@ -56,6 +57,7 @@ static double slope(enum dist_kind kind, double e, double c, double d, double co
 	case DIST_L1_SUM: return (double)((e > 0) - (e < 0));
 	case DIST_L1_MEAN: return (double)((e > 0) - (e < 0)) / count;
 	case DIST_HUBER_PIXEL: return e == 0 ? 0 : e / sqrt(e * e + c * c) / count;
+	case DIST_HUBER_ELEMENT: return e == 0 ? 0 : e / sqrt(e * e + c * c);
 	}
 	BUG("distance %d", (int)kind);
 }

@@ -15,7 +15,7 @@ static struct distance distance_of(const struct node *nd, const struct tensor *x
 
 __device__ static inline double term(const struct distance &d, double e)
 {
-	if (d.kind == DIST_HUBER_PIXEL)
+	if (d.kind == DIST_HUBER_PIXEL || d.kind == DIST_HUBER_ELEMENT)
 		return e == 0 ? 0 : e * e / (sqrt(e * e + d.c * d.c) + d.c);
 	return d.kind == DIST_L1_SUM || d.kind == DIST_L1_MEAN ? fabs(e) : e * e;
 }
@@ -24,7 +24,7 @@ __device__ static inline double finish(const struct distance &d, double sum)
 {
 	if (d.kind == DIST_HUBER)
 		return sum == 0 ? 0 : sum / (sqrt(sum + d.c * d.c) + d.c);
-	return d.kind == DIST_L2_SUM || d.kind == DIST_L1_SUM ? sum : sum / (double)d.per;
+	return d.kind == DIST_L2_SUM || d.kind == DIST_L1_SUM || d.kind == DIST_HUBER_ELEMENT ? sum : sum / (double)d.per;
 }
 
 /* d d / d e for one value; total: the image's distance. */
@@ -38,6 +38,7 @@ __device__ static inline double slope(const struct distance &d, double e, double
 	case DIST_L1_SUM: return (double)((e > 0) - (e < 0));
 	case DIST_L1_MEAN: return (double)((e > 0) - (e < 0)) / per;
 	case DIST_HUBER_PIXEL: return e == 0 ? 0 : e / sqrt(e * e + d.c * d.c) / per;
+	case DIST_HUBER_ELEMENT: return e == 0 ? 0 : e / sqrt(e * e + d.c * d.c);
 	}
 	return 0;
 }

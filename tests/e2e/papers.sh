@@ -24,6 +24,11 @@ test_every_study_plans_at_full_size() {
 		run ablate diff-paper "$f"; exits 0; says out "differ"
 		run ablate plan "$f" --set preset=...-small; exits 0
 	done
+	# the changes together are the preset, and what is named after a paper is its preset
+	run ablate plan "$PAPERS/cifar10.toml"; exits 0
+	says out "iCT; cumulative/+ batch, rate and EMA; taken-back/full"
+	run ablate diff-paper "$PAPERS/cifar10.toml"; exits 0
+	says out "CT: 1 setting differs from ct-cifar10"; says out "CD (LPIPS): 1 setting differs"; says out "iCT-deep: 0 settings differ"
 	run ablate plan "$PAPERS/cifar10.toml" --set preset=...-huge; exits 2; says err "...-tiny"
 }
 
@@ -42,17 +47,31 @@ test_the_other_studies_run() {
 	on_shapes run ect.toml --only 'choices/one hour' --only 'choices/q = 4'; exits 0
 	on_shapes run curves.toml --only 'ema/EMA 0.9' --only 'c/c = 0.1' --only 'n/N = 41'; exits 0
 	on_shapes run discrepancies.toml --only 'of-ict/Huber*' --only 'of-ct/CT, L2 summed' --only 'uint8/*'; exits 0
+	on_shapes run design-choices.toml --only taken-back/full; exits 0
+	on_shapes run embedding.toml --only 'scale/scale 0.2'; exits 0
+	on_shapes run metrics.toml --only 'c = 0.03, N to 151'; exits 0
+	on_shapes run curricula.toml --only shapes/square --only shapes/cosine; exits 0
+	on_shapes run noise.toml --only "squared L2, CT's noise"; exits 0
+	on_shapes run losses.toml --only metrics/L1; exits 0
 	on_shapes run imagenet64.toml --only iCT; exits 0
 	check [ "$(sql ablate.db "SELECT count(*) FROM metric WHERE name IN ('precision', 'recall')")" -eq 4 ]
-	check [ "$(done_cells)" -eq 10 ]
+	check [ "$(done_cells)" -eq 18 ]
 	on_shapes table ect.toml; exits 0; says out "deviates from ect-cifar10"; says out "net.init = \"\""
-	on_shapes table discrepancies.toml; exits 0; says out "Huber per pixel"
+	on_shapes table discrepancies.toml; exits 0; says out "Huber per element, summed"
 	says out "u8-round:n64"; says out "u8-trunc"; says out "different protocols on purpose"; says out "deviates from ict-cifar10"
+}
+
+# The curves that figures 3 (b) and 4 (a) of arXiv:2310.14189 draw come from the settings alone.
+test_figures_of_settings_need_no_training() {
+	run ablate figure "$PAPERS/curricula.toml" steps -o steps.svg; exits 0
+	run ablate figure "$PAPERS/curricula.toml" steps --only shapes/square -o one.svg; exits 0
+	check [ "$(grep -c "<path" steps.svg)" -gt "$(grep -c "<path" one.svg)" ]
+	run ablate figure "$PAPERS/noise.toml" sigma -o sigma.svg; exits 0; check [ -s sigma.svg ]
 }
 
 # A teacher of the network's size: the checkpoint of another arm, whose averaged weights are taken.
 teacher() { # SEED
-	on_shapes run imagenet64.toml --only iCT --set seeds.train="[$1]"; exits 0
+	on_shapes run imagenet64.toml --only CT --set loss.kind=l2 --set seeds.train="[$1]"; exits 0
 	mkdir -p "$ABLATE_CACHE/weights"
 	cp "$(ls -d ablate.db-runs/*/*/step-*.ckpt | tail -1)" "$ABLATE_CACHE/weights/scaled-teacher.safetensors"
 	rm -rf ablate.db*

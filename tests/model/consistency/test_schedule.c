@@ -88,10 +88,21 @@ Test(schedule, short_square_root_grows_from_2_to_150_points)
 	cr_expect_eq(schedule_n(&c, 600000), 131);
 }
 
-Test(schedule, linear_and_constant)
+/* All of them begin at s0 and end at s1; what lies between is what figure 3 compares. */
+Test(schedule, linear_square_cosine_and_constant)
 {
 	struct run_config c = config(DISC_LINEAR, 10, 110, 1000);
 	cr_expect_eq(schedule_n(&c, 0), 11);
+	cr_expect_eq(schedule_n(&c, 500), 61);
+	cr_expect_eq(schedule_n(&c, 1000), 111);
+	c.disc.kind = DISC_SQUARE;
+	cr_expect_eq(schedule_n(&c, 0), 11);
+	cr_expect_eq(schedule_n(&c, 500), 36);
+	cr_expect_eq(schedule_n(&c, 1000), 111);
+	c.disc.kind = DISC_COSINE; /* (1 - cos(pi/3)) / 2 = 1/4: just below or above at a third */
+	cr_expect_eq(schedule_n(&c, 0), 11);
+	cr_expect_eq(schedule_n(&c, 333), 35);
+	cr_expect_eq(schedule_n(&c, 334), 36);
 	cr_expect_eq(schedule_n(&c, 500), 61);
 	cr_expect_eq(schedule_n(&c, 1000), 111);
 	c.disc.kind = DISC_CONSTANT;

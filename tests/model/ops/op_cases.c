@@ -263,6 +263,7 @@ const struct op_case op_cases[] = {
 	{ "distance", distance, { 3, DIST_L1_SUM, 0 }, 1e-6, "" },
 	{ "distance", distance, { 3, DIST_L1_MEAN, 0 }, 1e-6, "" },
 	{ "distance", distance, { 3, DIST_HUBER_PIXEL, 30 }, 1e-6, "" },
+	{ "distance", distance, { 3, DIST_HUBER_ELEMENT, 30 }, 1e-6, "" },
 	{ "shuffle", shuffle, { 2, 3, 0 }, 0, "" },
 	{ "shuffle", shuffle, { 2, 3, 1 }, 0, "there and back" },
 	{ "bilinear", bilinear, { 2, 5, 4, 3, 13, 9 }, 1e-6, "larger" },
