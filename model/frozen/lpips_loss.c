@@ -58,6 +58,10 @@ int lpips_loss_init(struct lpips_loss *out, const struct lpips_loss_options *o, 
 	(void)params_add(l.params, "input.bias", 1, (int64_t[]){ 3 }, INIT_ZERO, 1, 1, 1);
 	declare(l.params, lpips_backbone_weight, o->net);
 	declare(l.params, lpips_head_weight, o->net);
+	if (!backbone || !heads) {
+		*out = l;
+		return 0;
+	}
 	l.weights = xaligned(params_floats(l.params) * sizeof *l.weights);
 	fill_input(&l);
 	if (fill(&l, lpips_backbone_weight, backbone, e) || fill(&l, lpips_head_weight, heads, e)) {

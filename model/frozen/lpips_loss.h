@@ -27,6 +27,7 @@ struct lpips_loss_options {
 	bool average;
 };
 
+/* Without backbone and heads (both NULL): what it is made of, without weights, to record graphs that do not run. */
 MUST_CHECK int lpips_loss_init(struct lpips_loss *out, const struct lpips_loss_options *o,
                                const struct safetensors *backbone, const struct safetensors *heads, struct err *e);
 void lpips_loss_release(struct lpips_loss *l);

@@ -84,22 +84,39 @@ int fit_measure(struct fit *out, const struct recipe *r, const struct fit_place 
 	return 0;
 }
 
+/* What divides n, rising; how many. */
+static int divisors_of(int **out, int n)
+{
+	int *v = NULL, k = 0, cap = 0;
+	for (int d = 1; d <= n; d++)
+		if (n % d == 0)
+			VEC_PUSH(v, k, cap) = d;
+	*out = v;
+	return k;
+}
+
 int fit_largest(int *micro, struct fit *out, const struct recipe *r, const struct fit_place *on, struct err *e)
 {
 	struct split s = { 0 };
+	SCOPED(free) int *v = NULL;
 	*micro = 0;
 	if (split_of(&s, r->c, on->ranks, 0, e))
 		return -1;
-	for (int n = s.share; n >= 1; n--) {
-		if (s.share % n)
-			continue;
-		s.micro = n, s.parts = s.share / n;
-		if (fit_measure(out, r, on, &s, e))
+	int fitting = -1,
+		too_many = divisors_of(&v, s.share); /* more samples take more; halved until they are neighbours */
+	while (too_many - fitting > 1) {
+		int mid = fitting + (too_many - fitting) / 2;
+		struct fit f;
+		s.micro = v[mid], s.parts = s.share / v[mid];
+		if (fit_measure(&f, r, on, &s, e))
 			return -1;
-		if (fits(out)) {
-			*micro = n;
-			return 0;
-		}
+		if (fits(&f))
+			fitting = mid;
+		else
+			too_many = mid;
+		if (fits(&f) || mid == 0)
+			*out = f;
 	}
+	*micro = fitting >= 0 ? v[fitting] : 0;
 	return 0;
 }

@@ -5,23 +5,31 @@
 #include "model/data/shapes.h"
 #include "model/formats/safetensors.h"
 
-/* The weights of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as in consistency training (jcm
- * losses.py:359-366). */
+/* The network of loss.kind = "lpips" and "lpips-average": VGG16 at 224 x 224, as in consistency training (jcm
+ * losses.py:359-366). Its weights are not there where backbone and heads are NULL. */
+static int init_lpips(struct recipe *r, const struct safetensors *backbone, const struct safetensors *heads,
+                      struct err *e)
+{
+	struct data_shape data;
+	if (data_shape_find(&data, r->c->data.name, e))
+		return -1;
+	struct lpips_loss_options o = {
+		.net = LPIPS_VGG, .side = LPIPS_LOSS_SIDE, .channels = data.c, .average = r->c->loss.kind == LOSS_LPIPS_AVERAGE
+	};
+	return lpips_loss_init(&r->lpips, &o, backbone, heads, e);
+}
+
 static int load_lpips(struct recipe *r, const char *backbone_file, const char *heads_file, struct err *e)
 {
 	struct safetensors *backbone = NULL, *heads = NULL;
-	struct data_shape data;
 	bool average = r->c->loss.kind == LOSS_LPIPS_AVERAGE;
 	if (!backbone_file || !heads_file)
 		return err_set(e,
 		               "loss.kind = \"%s\" needs the weights lpips-vgg-backbone and lpips-vgg (`ablate weights list`); "
 		               "lpips-classifier needs none",
 		               average ? "lpips-average" : "lpips");
-	if (data_shape_find(&data, r->c->data.name, e))
-		return -1;
-	struct lpips_loss_options o = { .net = LPIPS_VGG, .side = LPIPS_LOSS_SIDE, .channels = data.c, .average = average };
 	int rc = safetensors_open(&backbone, backbone_file, e) || safetensors_open(&heads, heads_file, e) ||
-	                 lpips_loss_init(&r->lpips, &o, backbone, heads, e)
+	                 init_lpips(r, backbone, heads, e)
 	             ? -1
 	             : 0;
 	safetensors_free(backbone);
@@ -39,6 +47,23 @@ int recipe_open(struct recipe *out, const struct run_config *c, const char *lpip
 		recipe_release(&r);
 		return -1;
 	}
+	r.params = net_params(&r.net);
+	*out = r;
+	return 0;
+}
+
+int recipe_sketch(struct recipe *out, const struct run_config *c, struct err *e)
+{
+	struct recipe r = { .c = c, .net = net_spec_of(c) };
+	struct data_shape data;
+	if (data_shape_find(&data, c->data.name, e) || (config_needs_lpips(c) && init_lpips(&r, NULL, NULL, e)))
+		return -1;
+	if (c->loss.kind == LOSS_LPIPS_CLASSIFIER)
+		r.classifier = (struct classifier){ .params = classifier_params(data.c, data.classes),
+			                                .h = data.h,
+			                                .w = data.w,
+			                                .channels = data.c,
+			                                .classes = data.classes };
 	r.params = net_params(&r.net);
 	*out = r;
 	return 0;

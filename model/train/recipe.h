@@ -22,6 +22,8 @@ struct recipe {
  * missing are an error that names them. */
 MUST_CHECK int recipe_open(struct recipe *out, const struct run_config *c, const char *lpips_backbone,
                            const char *lpips_heads, struct err *e);
+/* The same without the weights of frozen networks, which need not be there: to record steps that do not run. */
+MUST_CHECK int recipe_sketch(struct recipe *out, const struct run_config *c, struct err *e);
 void recipe_release(struct recipe *r);
 void scoped_recipe(struct recipe *r);
 /* The frozen network's parameters and weights (host memory), or NULL where the loss has none. */
