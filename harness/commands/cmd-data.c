@@ -2,8 +2,10 @@
  * them. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
+#include "harness/text/json_out.h"
 
 #include "harness/import/data_import.h"
+#include "harness/plan/plan_needs.h"
 #include "model/base/fetch.h"
 
 #include "model/base/mem.h"
@@ -22,6 +24,13 @@ static json_t *describe(const struct data_shape *s, bool check, int *bad)
 	SCOPED(free) char *folder = dataset_folder(s->name);
 	json_t *row = json_pack("{s:s, s:[i,i,i], s:i, s:s, s:s, s:s?}", "name", s->name, "shape", s->h, s->w, s->c,
 	                        "classes", s->classes, "origin", s->origin, "licence", s->licence, "found", folder);
+	char *get[2] = { NULL };
+	json_t *commands = json_array();
+	for (int i = 0, n = folder ? 0 : needs_data_commands(get, s); i < n; i++, free(get[i - 1]))
+		(void)json_array_append_new(commands, json_out_text(get[i]));
+	if (!folder)
+		(void)json_object_set(row, "get", commands);
+	json_decref(commands);
 	static const char *const splits[] = { "train", "test" };
 	for (int split = 0; check && split < 2; split++) {
 		struct dataset d;
@@ -43,11 +52,15 @@ static void print_row(json_t *row)
 	static const char *const splits[] = { "train", "test" };
 	json_t *shape = json_object_get(row, "shape");
 	const char *found = json_string_value(json_object_get(row, "found"));
+	const json_t *command;
+	size_t i_get;
 	printf("%-14s %lldx%lldx%lld  %s\n", json_string_value(json_object_get(row, "name")),
 	       json_integer_value(json_array_get(shape, 0)), json_integer_value(json_array_get(shape, 1)),
 	       json_integer_value(json_array_get(shape, 2)), found ? found : "not found");
 	printf("%-14s from %s; licence: %s\n", "", json_string_value(json_object_get(row, "origin")),
 	       json_string_value(json_object_get(row, "licence")));
+	json_array_foreach(json_object_get(row, "get"), i_get, command)
+		printf("%-14s %s%s\n", "", i_get ? "or: " : "get it: ", json_string_value(command));
 	for (int i = 0; i < 2; i++) {
 		json_t *split = json_object_get(row, splits[i]);
 		const char *error = json_string_value(json_object_get(split, "error"));

@@ -2,6 +2,7 @@
 #include "harness/commands/plan_open.h"
 #include "harness/commands/place_options.h"
 #include "harness/commands/settle_jobs.h"
+#include "harness/commands/settle_speed.h"
 #include "harness/cli/threads_option.h"
 
 #include <stdio.h>
@@ -10,6 +11,7 @@ static const struct opt options[] = {
 	PLAN_OPTIONS,
 	PLACE_OPTIONS,
 	THREADS_OPTION("threads of each cell (default: as for `ablate run`)"),
+	SPEED_OPTIONS,
 	{ .name = "freeze",
 	  .kind = OPT_STRING,
 	  .arg = "FILE.plan.json",
@@ -32,6 +34,8 @@ static int run(struct cli *c)
 	if (place_plan(&devices, p, c, &e))
 		return cli_fail(c, &e);
 	settle_jobs(p, c, &devices, threads_of(c, 0), false);
+	struct speed_ask ask = speed_ask(c);
+	settle_speed(p, &devices, &ask);
 	return plan_show(c, p);
 }
 
@@ -47,15 +51,20 @@ const struct cmd cmd_plan = {
 		"done once: \"54 trainings: 54 to do\". Behind an arm's labels stands whose training it takes. A training is "
 		"at hand where the record has the checkpoint at its end. Estimates of time and disk count it once.\n\n"
 		"cached: the database has a finished attempt with every score that the grid asks for. blocked: its data is "
-		"missing, the reason says what to install, or it does not fit the memory of --device. pending: all else.\n\n"
+		"missing, or it does not fit the memory of --device. pending: all else. Everything that is missing is listed "
+		"once, with the cells that wait for it and the commands that bring it.\n\n"
 		"memory: what training takes of the device's, found from the plan of a step without running it. Where a batch "
 		"does not fit at once, --microbatch does: the same samples, noise and dropout in several runs whose gradients "
 		"are added up.\n\n"
 		"jobs: how many cells run at once on the CPU and with how many threads each, so that the grid is done soonest, "
 		"by what `ablate run` measured of this machine, the cells that are left and the memory. --jobs and --threads "
 		"say otherwise; `ablate bench scaling` measures anew.\n\n"
-		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, training, state), rows, totals and "
-		"jobs.",
+		"cost: arithmetic of trainings and samples (products, convolutions and attention, multiply-adds as 2; scores "
+		"are not counted), disk, and time: by finished cells of the same arms, else by what `ablate bench scaling` "
+		"measured of this machine, or --rate; and on one --card at --share of the peak that its maker states for "
+		"train.dtype. What is blocked is told apart, as it would be.\n\n"
+		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, training, state), rows, totals, "
+		"speed, missing and jobs.",
 	.options = options,
 	.run = run,
 };

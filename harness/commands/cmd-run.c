@@ -3,6 +3,7 @@
 #include "harness/commands/plan_open.h"
 #include "harness/commands/run_command.h"
 #include "harness/commands/settle_jobs.h"
+#include "harness/commands/settle_speed.h"
 
 #include <string.h>
 
@@ -27,6 +28,7 @@ static int run(struct cli *c)
 		if (place_plan(&devices, p, c, &e))
 			return cli_fail(c, &e);
 		settle_jobs(p, c, &devices, threads_of(c, 0), false);
+		settle_speed(p, &devices, &speed_default);
 		return plan_show(c, p);
 	}
 	SCOPED(free) char *what = xstrfmt("ablate run %s", c->args[0]);

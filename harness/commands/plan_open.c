@@ -170,6 +170,7 @@ int plan_open(struct plan **out, const struct cli *c, const char *path, struct e
 		plan_free(p);
 		return err_code(e, EXIT_RECORD, "%s", asker.e.msg);
 	}
+	plan_find_missing(p);
 	*out = p;
 	return 0;
 }

@@ -5,23 +5,16 @@
 #include "harness/cli/threads.h"
 #include "harness/record/host.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* What a worker takes beside its training's memory: program, libraries, pictures and features of a score. */
 #define WORKER_BYTES (256.0 * 1024 * 1024)
 
-/* Which of the measured networks one is nearest to, by the arithmetic of what is computed at once. */
-static enum scaling_net nearest(const struct scaling *s, double gflop)
-{
-	return gflop > 0 && gflop > sqrt(s->gflop[SCALING_SMALL] * s->gflop[SCALING_LARGE]) ? SCALING_LARGE : SCALING_SMALL;
-}
-
 /* Cells that could run at once, of which those that wait for one training are one; and the most that one takes. */
 static void ask_of_plan(struct jobs_ask *a, const struct plan *p, const struct scaling *s)
 {
-	SCOPED(free) bool *trains = plan_trainers(p);
+	SCOPED(free) bool *trains = plan_trainers(p, false);
 	int most = p->grid->budget.grid_cells;
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct plan_cell *cell = &p->cells[i];
@@ -34,7 +27,7 @@ static void ask_of_plan(struct jobs_ask *a, const struct plan *p, const struct s
 		bool steps = trains[i] && arm->config.train.steps > 0; /* of one that only samples: something, not nothing */
 		double times = steps ? (double)arm->config.train.steps * (arm->memory.parts > 1 ? arm->memory.parts : 1) : 1;
 		if (s)
-			a->work[nearest(s, arm->gflop)] += times * (arm->gflop > 0 ? arm->gflop : 1);
+			a->work[scaling_nearest(s, arm->gflop)] += times * (arm->gflop > 0 ? arm->gflop : 1);
 	}
 	a->cells = most > 0 && most < a->cells ? most : a->cells;
 	a->cell_bytes += WORKER_BYTES * (a->ranks > 1 ? a->ranks : 1);

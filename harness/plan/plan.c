@@ -542,6 +542,7 @@ void plan_free(struct plan *p)
 	for (int i = 0; i < p->n_trainings; i++)
 		free(p->trainings[i].ema);
 	free(p->trainings);
+	free(p->missing);
 	grid_free(p->grid);
 	arena_release(&p->arena);
 	free(p);

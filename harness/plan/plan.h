@@ -17,6 +17,7 @@
 #include "harness/grid/grid.h"
 #include "harness/plan/cell.h"
 #include "harness/plan/jobs.h"
+#include "harness/plan/speed.h"
 #include "harness/text/json_writer.h"
 
 enum { PLAN_REASON = 512 }; /* bytes: room for a remedy with a path in it */
@@ -46,7 +47,9 @@ struct plan_arm {
 	const char **needs; /* what the variants and includes that made it need */
 	int n_needs, cap_needs;
 	struct plan_memory memory;
-	double gflop; /* of what a process computes at once in training; 0 = unknown, as memory */
+	/* Of what a process computes at once in training; of a whole step; of one evaluation of the network for one
+	 * picture. 0 = unknown, as memory. */
+	double gflop, step_gflop, image_gflop;
 };
 
 /* One training, of which several cells may be samplings (harness/record/stage.h). */
@@ -68,6 +71,15 @@ struct plan_cell {
 	double seconds;           /* estimate for a pending cell; 0 = unknown */
 };
 
+/* Something that cells wait for, once. */
+struct plan_missing {
+	const char *what;   /* "data set cifar10"; or a sentence, where a setting has to be changed */
+	const char *about;  /* where it comes from and under which licence; or "" */
+	const char *get[2]; /* commands that bring it, of which one is enough, NULL behind the last */
+	const char *reason; /* that of a cell which it blocks */
+	int cells;          /* that wait for it */
+};
+
 struct plan {
 	struct grid *grid; /* owned */
 	struct arena arena;
@@ -79,10 +91,13 @@ struct plan {
 	int n_rows, n_arms, n_cells, n_trainings, cap_rows, cap_arms;
 	const char **only;
 	int n_only;
-	bool disk_known;  /* disk_free is */
-	double disk_free; /* bytes that can be written where the records go */
-	struct jobs jobs; /* cells at once and their threads, where that was chosen; else all is zero */
-	bool recorded;    /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
+	bool disk_known;              /* disk_free is */
+	double disk_free;             /* bytes that can be written where the records go */
+	struct jobs jobs;             /* cells at once and their threads, where that was chosen; else all is zero */
+	struct speed speed;           /* by which time is estimated where no finished cell tells; else all is zero */
+	struct plan_missing *missing; /* what was looked for and not found (plan_needs.h) */
+	int n_missing;
+	bool recorded; /* arms and cells have the hashes of a record (study_open.h), perhaps of an older program */
 };
 
 struct plan_options {
@@ -122,9 +137,9 @@ void plan_hash(struct plan *p);
 
 /* Which cells share a training, into p->trainings. Part of plan_expand. */
 void plan_find_trainings(struct plan *p);
-/* Which cells will train: of the pending ones whose training is not at hand the first of each training. n_cells of
- * them; heap. */
-bool *plan_trainers(const struct plan *p);
+/* Which cells will train: of the pending ones, or those that are not finished if blocked_too, whose training is not at
+ * hand the first of each training. n_cells of them; heap. */
+bool *plan_trainers(const struct plan *p, bool blocked_too);
 /* What is to be made, each once whoever asks for it. */
 struct plan_stages {
 	int trainings, to_do;  /* all; those that a cell will train */
@@ -138,14 +153,21 @@ struct plan_stages plan_stages(const struct plan *p);
  *     schema  1
  *     grid    name, file, hash, text, seeds {train, eval, paired}, numerics, sources [{file, sha256}], set, only,
  *             budget, metrics, tables, gates: as the grid file has them, defaults written out
- *     arms    [{arm, config, labels, preset, dataset, needs, memory?}]     config flat, every knob; memory {device,
- *             bytes, limit (null = unknown), microbatch (samples at once), parts, would_fit?}
+ *     arms    [{arm, config, labels, preset, dataset, needs, memory?, gflop?}]     config flat, every knob; memory
+ *             {device, bytes, limit (null = unknown), microbatch (samples at once), parts, would_fit?}; gflop {step,
+ *             image}: of a training step, and of one evaluation of the network for one picture
  *     cells   [{cell, arm, seed, training, state, trained, shared, reason?, made_by?, seconds?}]  training: the key;
  *             state pending, cached or blocked; trained: only samples and scores are missing; shared = labels
  *     rows    [{label, chain, arm}]
  *     totals  rows, arms, cells, cached, pending, blocked, of_another_build (of the cached), shared (arms with several
  *             labels), trainings {all, to_do, at_hand, shared_by (cells)}, samplings, scores, seconds (null = unknown),
- *             disk_bytes, disk_free_bytes? (where the records go)
+ *             disk_bytes, disk_free_bytes? (where the records go), cost {pending, unblocked}: of the pending cells,
+ *             and of the blocked ones with them: {cells, trainings, unknown (trainings whose arithmetic is not known
+ *             and counts as the mean of the others), training_gflop, sampling_gflop, memory_bytes, disk, here_s (this
+ *             machine), card_s, card_bf16_s (were all of it in bf16)}; memory and seconds are null where unknown
+ *     speed   here {from: unknown, stated, measured, card; card?}, card {name, text, share, tflops {fp32, tf32, bf16},
+ *             memory_gb, source}?: what here_s and card_s are estimated by
+ *     missing [{what, about, get, cells}]: each once, with the commands that bring it, of which one is enough
  *     jobs?   jobs, threads (null = not measured yet), why, gain? (measured): on the CPU (jobs.h) */
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a value inside other JSON, without a newline after it. */
@@ -155,6 +177,19 @@ void plan_text(struct str *out, const struct plan *p);
 
 /* Bytes of checkpoints and samples that the pending cells will keep. */
 double plan_disk_bytes(const struct plan *p);
+
+/* What the pending cells cost, or, with blocked_too, all that are not finished. Trainings whose arithmetic is not known
+ * count as the mean of the others. Scores are not counted. */
+struct plan_cost {
+	int cells, trainings, unknown;         /* unknown: of the trainings, their arithmetic */
+	double training_gflop, sampling_gflop; /* of products, convolutions and attention; multiply-adds count 2 */
+	double memory_bytes;                   /* the most that a cell takes of the device's; 0 = unknown */
+	double disk_bytes;
+	double here_s, card_s; /* by p->speed, on this machine and on one such card; 0 = unknown */
+	double card_bf16_s;    /* on that card, were all of it in bf16 */
+	bool idle;             /* its steps are too short to keep that card busy */
+};
+struct plan_cost plan_cost(const struct plan *p, bool blocked_too);
 
 /* Freezes the plan into a file, whole or not at all. */
 MUST_CHECK int plan_write(const struct plan *p, const char *path, struct err *e);

@@ -1,13 +1,11 @@
-/* plan_json.c - a plan as JSON, as text for a person, and its hash. Numbers are shortest round-trip; the configs are
+/* plan_json.c - a plan as JSON, and its hash. Numbers are shortest round-trip; the configs are
  * the canonical texts that were hashed. */
-#include "harness/plan/plan.h"
+#include "harness/plan/plan_totals.h"
 #include "harness/text/escape.h"
 #include "harness/text/json_writer.h"
 
-#include "model/base/disk.h"
 #include "model/base/str.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,11 +138,6 @@ static void add_grid(struct json_writer *w, const struct plan *p)
 
 /* ---- arms, cells, totals ---------------------------------------------------------------------------------------- */
 
-static bool lacks_memory(const struct plan_memory *m)
-{
-	return m->limit > 0 && m->bytes > m->limit;
-}
-
 static void add_memory(struct json_writer *w, const struct plan_memory *m)
 {
 	json_begin(w, "memory", '{');
@@ -156,7 +149,7 @@ static void add_memory(struct json_writer *w, const struct plan_memory *m)
 		json_add_null(w, "limit");
 	json_add_int(w, "microbatch", m->micro);
 	json_add_int(w, "parts", m->parts);
-	if (lacks_memory(m))
+	if (plan_lacks_memory(m))
 		json_add_int(w, "would_fit", m->largest);
 	json_end(w);
 }
@@ -172,6 +165,12 @@ static void add_arm(struct json_writer *w, const struct plan *p, const struct pl
 	json_add_texts(w, "needs", a->needs, a->n_needs);
 	if (*a->memory.device)
 		add_memory(w, &a->memory);
+	if (a->step_gflop > 0) {
+		json_begin(w, "gflop", '{');
+		json_add_number(w, "step", a->step_gflop);
+		json_add_number(w, "image", a->image_gflop);
+		json_end(w);
+	}
 	json_add_raw(w, "config", a->json);
 	json_end(w);
 }
@@ -205,36 +204,69 @@ static void add_row(struct json_writer *w, const struct plan *p, const struct pl
 	json_end(w);
 }
 
-struct totals {
-	int state[3], shared, of_another_build;
-	int guessed; /* trainings with an estimate */
-	struct plan_stages stages;
-	double seconds;
-};
-
-static struct totals total(const struct plan *p)
+static void add_known(struct json_writer *w, const char *name, double x)
 {
-	struct totals t = { .stages = plan_stages(p) };
-	SCOPED(free) bool *trains = plan_trainers(p);
-	for (int i = 0; i < p->n_cells; i++) {
-		const struct plan_cell *c = &p->cells[i];
-		t.state[c->state]++;
-		t.of_another_build += *c->made_by != '\0';
-		if (trains[i] && c->seconds > 0) {
-			t.guessed++;
-			t.seconds += c->seconds;
-		}
+	if (x > 0)
+		json_add_number(w, name, x);
+	else
+		json_add_null(w, name);
+}
+
+static void add_cost(struct json_writer *w, const char *name, const struct plan *p, bool blocked_too)
+{
+	struct plan_cost c = plan_cost(p, blocked_too);
+	json_begin(w, name, '{');
+	json_add_int(w, "cells", c.cells);
+	json_add_int(w, "trainings", c.trainings);
+	json_add_int(w, "unknown", c.unknown);
+	json_add_number(w, "training_gflop", c.training_gflop);
+	json_add_number(w, "sampling_gflop", c.sampling_gflop);
+	add_known(w, "memory_bytes", c.memory_bytes);
+	json_add_number(w, "disk", c.disk_bytes);
+	add_known(w, "here_s", c.here_s);
+	add_known(w, "card_s", c.card_s);
+	add_known(w, "card_bf16_s", c.card_bf16_s);
+	json_end(w);
+}
+
+static void add_speed(struct json_writer *w, const struct speed *s)
+{
+	static const char *const from[] = { "unknown", "stated", "measured", "card" };
+	json_begin(w, "speed", '{');
+	json_begin(w, "here", '{');
+	json_add_text(w, "from", from[s->from]);
+	if (s->from == SPEED_CARD)
+		json_add_text(w, "card", s->its->name);
+	json_end(w);
+	if (s->card) {
+		json_begin(w, "card", '{');
+		json_add_text(w, "name", s->card->name);
+		json_add_text(w, "text", s->card->text);
+		json_add_number(w, "share", s->share);
+		json_begin(w, "tflops", '{');
+		for (int d = 0; d < N_DTYPES; d++)
+			json_add_number(w, dtype_name((enum dtype_kind)d), s->card->tflops[d]);
+		json_end(w);
+		json_add_number(w, "memory_gb", s->card->memory_gb);
+		json_add_text(w, "source", s->card->source);
+		json_end(w);
 	}
-	for (int i = 0; i < p->n_arms; i++)
-		t.shared += p->arms[i].n_rows > 1;
-	if (t.guessed) /* trainings without an estimate of their own count as the mean of the others */
-		t.seconds *= (double)t.stages.to_do / t.guessed;
-	return t;
+	json_end(w);
+}
+
+static void add_missing(struct json_writer *w, const struct plan_missing *m)
+{
+	json_begin(w, NULL, '{');
+	json_add_text(w, "what", m->what);
+	json_add_text(w, "about", m->about);
+	json_add_texts(w, "get", m->get, !m->get[0] ? 0 : m->get[1] ? 2 : 1);
+	json_add_int(w, "cells", m->cells);
+	json_end(w);
 }
 
 static void add_totals(struct json_writer *w, const struct plan *p)
 {
-	struct totals t = total(p);
+	struct plan_totals t = plan_totals(p);
 	json_begin(w, "totals", '{');
 	json_add_int(w, "rows", p->n_rows);
 	json_add_int(w, "arms", p->n_arms);
@@ -258,6 +290,10 @@ static void add_totals(struct json_writer *w, const struct plan *p)
 	json_add_number(w, "disk_bytes", plan_disk_bytes(p));
 	if (p->disk_known)
 		json_add_number(w, "disk_free_bytes", p->disk_free);
+	json_begin(w, "cost", '{');
+	add_cost(w, "pending", p, false);
+	add_cost(w, "unblocked", p, true);
+	json_end(w);
 	json_end(w);
 }
 
@@ -275,6 +311,10 @@ void plan_add_json(struct json_writer *w, const char *name, const struct plan *p
 	EACH(w, "rows", p->n_rows, (json_line(w), add_row(w, p, &p->rows[i_])));
 	json_line(w);
 	add_totals(w, p);
+	json_line(w);
+	add_speed(w, &p->speed);
+	json_line(w);
+	EACH(w, "missing", p->n_missing, add_missing(w, &p->missing[i_]));
 	if (p->jobs.why != JOBS_UNKNOWN) {
 		json_line(w);
 		jobs_add_json(w, "jobs", &p->jobs);
@@ -330,197 +370,4 @@ void plan_hash(struct plan *p)
 	}
 	io_sha256(p->hash, str_text(&s), s.len);
 	str_release(&s);
-}
-
-/* ---- for a person ----------------------------------------------------------------------------------------------- */
-
-static void add_duration(struct str *out, double s)
-{
-	if (s < 90)
-		str_addf(out, "%.0f s", s);
-	else if (s < 5400)
-		str_addf(out, "%.0f min", s / 60);
-	else if (s < 172800)
-		str_addf(out, "%.1f h", s / 3600);
-	else
-		str_addf(out, "%.1f d", s / 86400);
-}
-
-/* "pending", "2 cached, 1 pending": the states of one arm's cells. */
-static void add_states(struct str *out, const struct plan *p, int arm, int n_seeds)
-{
-	int count[3] = { 0 };
-	for (int i = arm * n_seeds; i < (arm + 1) * n_seeds; i++)
-		count[p->cells[i].state]++;
-	for (int s = 0, first = 1; s < 3; s++)
-		if (count[s]) {
-			if (count[s] == n_seeds)
-				str_add(out, cell_state_name((enum cell_state)s));
-			else
-				str_addf(out, "%s%d %s", first ? "" : ", ", count[s], cell_state_name((enum cell_state)s));
-			first = 0;
-		}
-}
-
-/* "18 trainings (9 to do, 6 at hand), 42 samplings, 84 scores; 36 cells share a training": what is to be made. */
-static void add_stages(struct str *out, const struct plan_stages *s)
-{
-	str_addf(out, "%d training%s: %d to do", s->trainings, str_plural(s->trainings), s->to_do);
-	if (s->at_hand)
-		str_addf(out, ", %d at hand", s->at_hand);
-	str_addf(out, "; %d sampling%s and %d score%s to do", s->samplings, str_plural(s->samplings), s->scores,
-	         str_plural(s->scores));
-	if (s->sharing)
-		str_addf(out, "; %d cells share a training", s->sharing);
-	str_addc(out, '\n');
-}
-
-/* " (trained as base)": the arm whose training it samples, too. */
-static void add_sharing(struct str *out, const struct plan *p, int arm, int n_seeds)
-{
-	int first = n_seeds ? p->cells[p->trainings[p->cells[arm * n_seeds].training].first].arm : arm;
-	if (first == arm)
-		return;
-	str_add(out, "  (trained as ");
-	escape_plain(out, p->rows[p->arms[first].rows[0]].name);
-	str_addc(out, ')');
-}
-
-/* Each reason for which cells are blocked, once. */
-static void add_reasons(struct str *out, const struct plan *p)
-{
-	SCOPED(free) const char **said = NULL;
-	int n = 0, cap = 0;
-	for (int i = 0; i < p->n_cells; i++) {
-		const struct plan_cell *c = &p->cells[i];
-		int j = 0;
-		while (c->state == CELL_BLOCKED && j < n && strcmp(said[j], c->reason) != 0)
-			j++;
-		if (c->state != CELL_BLOCKED || j < n || n == 20)
-			continue;
-		VEC_PUSH(said, n, cap) = c->reason;
-		str_add(out, n == 1 ? "\nblocked: " : "blocked: ");
-		escape_plain(out, c->reason);
-		str_addc(out, '\n');
-	}
-}
-
-/* Cells whose results another build made; the first of them says which. */
-static void add_builds(struct str *out, const struct plan *p, int n)
-{
-	int i = 0;
-	while (n && !*p->cells[i].made_by)
-		i++;
-	if (n)
-		str_addf(out,
-		         "\n%d of the cached cells %s made by another build (fingerprint %s): `ablate run --rebuild stale` "
-		         "makes %s again\n",
-		         n, n == 1 ? "was" : "were", p->cells[i].made_by, n == 1 ? "it" : "them");
-}
-
-/* Arms that take the same. */
-struct amount {
-	const struct plan_memory *m;
-	int arms;
-};
-
-/* What cells that are not finished take of the device's memory: a line for each amount, with the number of its arms. */
-static void add_memory_text(struct str *out, const struct plan *p)
-{
-	SCOPED(free) struct amount *v = NULL;
-	int n = 0, cap = 0, last = -1;
-	for (int i = 0; i < p->n_cells; i++) {
-		const struct plan_memory *m = &p->arms[p->cells[i].arm].memory;
-		int k = 0;
-		if (p->cells[i].state == CELL_CACHED || p->cells[i].arm == last || !*m->device)
-			continue;
-		last = p->cells[i].arm;
-		while (k < n && memcmp(v[k].m, m, sizeof *m) != 0)
-			k++;
-		if (k == n)
-			VEC_PUSH(v, n, cap) = (struct amount){ .m = m };
-		v[k].arms++;
-	}
-	for (int k = 0; k < n && k < 20; k++) {
-		const struct plan_memory *m = v[k].m;
-		str_addf(out, "%smemory of %s: %.3g GB", k ? "" : "\n", m->device, m->bytes / 1e9);
-		if (m->limit > 0)
-			str_addf(out, " of %.3g", m->limit / 1e9);
-		str_addf(out, ", %d sample%s at once", m->micro, str_plural(m->micro));
-		if (m->parts > 1)
-			str_addf(out, ", %d times for each step", m->parts);
-		if (lacks_memory(m) && m->largest > 0)
-			str_addf(out, ": does not fit, --microbatch %d would", m->largest);
-		else if (lacks_memory(m))
-			str_add(out, ": does not fit, nor does one sample at once");
-		if (n > 1)
-			str_addf(out, " (%d arm%s)", v[k].arms, str_plural(v[k].arms));
-		str_addc(out, '\n');
-	}
-}
-
-static void add_disk(struct str *out, const struct plan *p)
-{
-	char need[24], there[24];
-	str_addf(out, "checkpoints and samples: %s of disk", disk_bytes_text(need, plan_disk_bytes(p)));
-	if (p->disk_known)
-		str_addf(out, ", of %s free%s", disk_bytes_text(there, p->disk_free),
-		         plan_disk_bytes(p) > p->disk_free ? ": too little" : "");
-	str_addc(out, '\n');
-}
-
-static void add_jobs(struct str *out, const struct plan *p)
-{
-	SCOPED(str) struct str s = { 0 };
-	jobs_text(&s, &p->jobs);
-	if (s.len)
-		str_addf(out, "\n%s", str_text(&s));
-}
-
-void plan_text(struct str *out, const struct plan *p)
-{
-	const struct grid *g = p->grid;
-	struct totals t = total(p);
-	escape_plain(out, g->name);
-	str_addf(out, "  plan %.12s  ", p->hash);
-	escape_plain(out, g->path);
-	str_addf(out,
-	         "\n%d row%s, %d arm%s, %d cell%s: %d cached, %d pending, %d blocked; %d arm%s shared by several rows\n",
-	         p->n_rows, str_plural(p->n_rows), p->n_arms, str_plural(p->n_arms), p->n_cells, str_plural(p->n_cells),
-	         t.state[CELL_CACHED], t.state[CELL_PENDING], t.state[CELL_BLOCKED], t.shared, str_plural(t.shared));
-	add_stages(out, &t.stages);
-	str_add(out, "train seeds");
-	for (int i = 0; i < g->seeds.n_train && i < 20; i++)
-		str_addf(out, " %" PRId64, g->seeds.train[i]);
-	str_addf(out, "%s\n\n%-14s%-24s%s\n", g->seeds.n_train > 20 ? " ..." : "", "arm", "state", "labels");
-	for (int a = 0; a < p->n_arms; a++) {
-		SCOPED(str) struct str states = { 0 };
-		add_states(&states, p, a, g->seeds.n_train);
-		str_addf(out, "%.12s  %-24s", p->arms[a].hash, str_text(&states));
-		for (int i = 0; i < p->arms[a].n_rows; i++) {
-			str_add(out, i ? "; " : "");
-			escape_plain(out, p->rows[p->arms[a].rows[i]].name);
-		}
-		add_sharing(out, p, a, g->seeds.n_train);
-		str_addc(out, '\n');
-	}
-	add_builds(out, p, t.of_another_build);
-	add_reasons(out, p);
-	add_memory_text(out, p);
-	if (!t.state[CELL_PENDING]) {
-		str_add(out, "\nnothing to run\n");
-		return;
-	}
-	add_jobs(out, p);
-	str_add(out, "\nestimated time: ");
-	if (t.guessed) {
-		add_duration(out, t.seconds);
-		str_add(out, " of one worker\n");
-	} else {
-		str_add(out, t.stages.to_do ? "unknown, no finished cell to learn from\n" : "that of sampling\n");
-	}
-	add_disk(out, p);
-	if (g->budget.grid_cells && t.state[CELL_PENDING] > g->budget.grid_cells)
-		str_addf(out, "the budget starts at most %d cell%s per run\n", g->budget.grid_cells,
-		         str_plural(g->budget.grid_cells));
 }

@@ -1,7 +1,6 @@
 /* plan_memory.c - see plan_memory.h. */
 #include "harness/plan/plan_memory.h"
 
-#include "harness/plan/inputs.h"
 #include "model/cpu/devices.h"
 #include "model/train/fit.h"
 
@@ -86,6 +85,7 @@ static int measure(struct plan *p, int arm, const struct plan_place *place, cons
 	a->memory.bytes = fit_need(&f);
 	a->memory.limit = f.limit;
 	a->gflop = f.gflop;
+	a->step_gflop = f.gflop * s.parts * place->ranks;
 	a->memory.micro = s.micro, a->memory.parts = s.parts, a->memory.largest = largest;
 	if (!fits(&f)) {
 		struct err why = ERR_INIT;
@@ -95,19 +95,45 @@ static int measure(struct plan *p, int arm, const struct plan_place *place, cons
 	return 0;
 }
 
+/* Arithmetic of one evaluation of the network for one picture. */
+static double image_gflop(const struct recipe *r, struct backend *b)
+{
+	struct graph *g = graph_new_on(b);
+	(void)denoiser_build(g, r->c, &r->net, r->params, STORE_STUDENT, 1);
+	double gflop = graph_flops(g) / 1e9;
+	graph_free(g);
+	return gflop;
+}
+
+/* Of an arm whose dtype this device lacks: what it would compute, without what it would take of the memory. */
+static int count_arm(struct plan_arm *a, struct err *e)
+{
+	SCOPED(recipe) struct recipe r = { 0 };
+	struct backend *b;
+	struct step step;
+	if (recipe_sketch(&r, &a->config, e) || backend_open(&b, "cpu", DTYPE_FP32, e))
+		return -1;
+	struct graph *g = recipe_record(&step, &r, b, a->config.train.batch);
+	a->step_gflop = graph_flops(g) / 1e9;
+	graph_free(g);
+	a->image_gflop = image_gflop(&r, b);
+	backend_free(b);
+	return 0;
+}
+
 static int measure_arm(struct plan *p, int arm, const struct plan_place *place, struct opened_device *d, struct err *e)
 {
 	const struct run_config *c = &p->arms[arm].config;
 	struct err lacks = ERR_INIT; /* what blocks the cell, or ends it with its own words when it starts */
 	SCOPED(recipe) struct recipe r = { 0 };
-	SCOPED(free) char *backbone = inputs_weights(c, "lpips-vgg-backbone"), *heads = inputs_weights(c, "lpips-vgg");
 	if (open_for(d, place->device, (enum dtype_kind)c->train.dtype, &lacks)) {
 		if (c->train.dtype != DTYPE_FP32 && err_exit_code(&lacks) == EXIT_USAGE) /* it has no such dtype */
 			block_arm(p, arm, lacks.msg);
-		return 0;
+		return count_arm(&p->arms[arm], e);
 	}
-	if (recipe_open(&r, c, backbone, heads, &lacks))
-		return 0;
+	if (recipe_sketch(&r, c, e))
+		return -1;
+	p->arms[arm].image_gflop = image_gflop(&r, d->b);
 	return measure(p, arm, place, &r, d->b, e) ? err_in(e, "%s", p->rows[p->arms[arm].rows[0]].name) : 0;
 }
 
@@ -160,6 +186,8 @@ int plan_memory(struct plan *p, const struct plan_place *place, struct err *e)
 		}
 		arm->memory = p->arms[known[k].arm].memory;
 		arm->gflop = p->arms[known[k].arm].gflop;
+		arm->step_gflop = p->arms[known[k].arm].step_gflop;
+		arm->image_gflop = p->arms[known[k].arm].image_gflop;
 		if (arm->memory.limit > 0 && arm->memory.bytes > arm->memory.limit && why_blocked(p, known[k].arm))
 			block_arm(p, last, why_blocked(p, known[k].arm));
 	}

@@ -14,9 +14,10 @@ struct plan_place {
 	int microbatch;     /* samples that a process computes at once; 0 = as train.microbatch says; or MICROBATCH_AUTO */
 };
 
-/* Fills `memory` of every arm that has unfinished cells, and blocks the pending ones of those that do not fit; the
- * reason names the micro-batch that would. An arm whose dtype the device lacks, or whose weights are missing, is left
- * as it is. A micro-batch that does not divide an arm's batch is EXIT_USAGE. The device is opened and left again. */
+/* Fills `memory` and the arithmetic of every arm that has unfinished cells, whether or not what it reads is there, and
+ * blocks the pending ones of those that do not fit; the reason names the micro-batch that would. The memory of an arm
+ * whose dtype the device lacks stays unknown. A micro-batch that does not divide an arm's batch is EXIT_USAGE. The
+ * device is opened and left again. */
 MUST_CHECK int plan_memory(struct plan *p, const struct plan_place *place, struct err *e);
 /* The same for the arms of one training. */
 MUST_CHECK int plan_training_memory(struct plan *p, int training, const struct plan_place *place, struct err *e);

@@ -83,13 +83,14 @@ void plan_find_trainings(struct plan *p)
 	}
 }
 
-bool *plan_trainers(const struct plan *p)
+bool *plan_trainers(const struct plan *p, bool blocked_too)
 {
 	bool *out = xcalloc((size_t)p->n_cells + 1, sizeof *out);
 	SCOPED(free) bool *begun = xcalloc((size_t)p->n_trainings + 1, sizeof *begun);
 	for (int i = 0; i < p->n_cells; i++) {
 		const struct plan_cell *c = &p->cells[i];
-		if (c->state != CELL_PENDING || c->trained || begun[c->training])
+		bool counts = c->state == CELL_PENDING || (blocked_too && c->state == CELL_BLOCKED);
+		if (!counts || c->trained || begun[c->training])
 			continue;
 		out[i] = begun[c->training] = true;
 	}
@@ -154,7 +155,7 @@ static int samplings_of(const struct wanted_score *wanted, int n)
 struct plan_stages plan_stages(const struct plan *p)
 {
 	struct plan_stages s = { .trainings = p->n_trainings };
-	SCOPED(free) bool *trains = plan_trainers(p);
+	SCOPED(free) bool *trains = plan_trainers(p, false);
 	SCOPED(free) bool *at_hand = xcalloc((size_t)p->n_trainings + 1, sizeof *at_hand);
 	SCOPED(free) int *pending = xcalloc((size_t)p->n_cells + 1, sizeof *pending); /* of a training, gathered */
 	SCOPED(free) int *next = xcalloc((size_t)p->n_trainings + 1, sizeof *next), *begin = NULL;

@@ -18,6 +18,11 @@ const char *scaling_net_name(enum scaling_net net)
 	return names[net];
 }
 
+enum scaling_net scaling_nearest(const struct scaling *s, double gflop)
+{
+	return gflop > 0 && gflop > sqrt(s->gflop[SCALING_SMALL] * s->gflop[SCALING_LARGE]) ? SCALING_LARGE : SCALING_SMALL;
+}
+
 void scaling_init(struct scaling *out, int processors)
 {
 	*out = (struct scaling){ .processors = processors };

@@ -30,6 +30,9 @@ struct scaling {
 	int n; /* v[0] has one job, and jobs rise */
 };
 
+/* Which of the measured networks one is nearest to, by the arithmetic of what is computed at once (0 = unknown). */
+enum scaling_net scaling_nearest(const struct scaling *s, double gflop);
+
 /* The combinations to measure: jobs x threads = processors, all of them up to SCALING_MAX; rates are 0. */
 void scaling_init(struct scaling *out, int processors);
 

@@ -136,8 +136,8 @@ static const struct loader loaders[] = {
 	{ .name = "cifar10",
 	  .read = read_cifar,
 	  .probe = "data_batch_1.bin",
-	  .remedy = "`ablate data import cifar10 FILE` reads the published archive, or put data_batch_1.bin .. "
-	            "data_batch_5.bin and test_batch.bin there" },
+	  .remedy = "`ablate data fetch cifar10` downloads the published archive, `ablate data import cifar10 FILE` reads "
+	            "a copy of it" },
 	{ .name = "imagenet64",
 	  .probe = "",
 	  .remedy = "`ablate data import imagenet64 FOLDER` reads the downsampled .npz batches, EDM's zip or folders of "

@@ -103,7 +103,41 @@ test_a_plan_blocks_what_a_run_would_fail_at() {
 	grid '[[metric]]\nname = "fid"\nsamples = 100\nextractor = "classifier"\n'
 	run ablate plan g.toml; exits 0; says out '1 pending'
 	grid '"data.name" = "cifar10"\n' # with a path in it, a reason was once cut off
-	ABLATE_DATA=$PWD/$(printf 'long%.0s' {1..30}) run ablate plan g.toml; exits 0; says out 'cache/data/cifar10)'
+	ABLATE_DATA=$PWD/$(printf 'long%.0s' {1..30}) run ablate plan g.toml --json; exits 0; says out 'cache/data/cifar10)"'
+}
+
+# One list of all that is missing, each once with the cells that wait and the commands; and what a plan would cost of which every cell is blocked.
+test_a_blocked_plan_says_what_is_missing_and_what_it_costs() {
+	export ABLATE_CACHE=$PWD/empty ABLATE_DATA=$PWD/empty
+	cat >g.toml <<-'END'
+	schema = 1
+	grid = { name = "blocked", seeds = { train = [1, 2], eval = [101] } }
+	base.preset = "ict-cifar10-tiny"
+	[[axis]]
+	key = "loss.kind"
+	values = ["pseudo-huber", "lpips"]
+	[[metric]]
+	name = "fid"
+	samples = 1000
+	nfe = [1, 2]
+	extractor = "inception-2015"
+	END
+	run ablate plan g.toml; exits 0; says out '0 pending, 4 blocked'; says_not out 'blocked: '
+	says out '  data set cifar10 (4 cells): '; says out '    ablate data fetch cifar10'; says out '    or: ablate data import cifar10 FILE'
+	says out '  weights lpips-vgg (2 cells): '; says out '    ablate weights fetch lpips-vgg-backbone'; says out '  weights inception-2015 (4 cells): '
+	check [ "$(grep -c 'data fetch cifar10' out)" = 1 ]
+	says out 'nothing to run'; says out 'once nothing blocks the 4 cells, all 4 together take:'
+	says out 'FLOP for 4 trainings, '; says out '  estimated time: unknown'; says out '  on one NVIDIA H100 SXM at 30 % of its peak: '; says out ' of disk'
+	run ablate plan g.toml --rate 100 --card rtx-4090 --share 50; exits 0; says out ' on this machine, at 100 GFLOP/s'; says out 'on one NVIDIA GeForce RTX 4090 at 50 % of its peak: '
+	run ablate plan g.toml --card voodoo; exits 2
+	run ablate plan g.toml --json --rate 100; exits 0
+	cost() { sql :memory: "SELECT round(json_extract(CAST(readfile('out') AS TEXT), '\$.totals.cost.$1'), 3)"; }
+	check [ "$(cost pending.cells)" = 0.0 ]; check [ "$(cost unblocked.trainings)" = 4.0 ]
+	check [ "$(sql :memory: "SELECT round(j->>'here_s' / ((j->>'training_gflop') + (j->>'sampling_gflop')), 6) FROM (SELECT CAST(readfile('out') AS TEXT)->'\$.totals.cost.unblocked' j)")" = 0.01 ]
+	check [ "$(sql :memory: "SELECT group_concat(value->>'cells' || ' ' || (value->>'what'), '; ') FROM json_each(CAST(readfile('out') AS TEXT), '\$.missing')")" = \
+		'4 data set cifar10; 4 weights inception-2015; 2 weights lpips-vgg-backbone; 2 weights lpips-vgg' ]
+	run ablate data list; exits 0; says out 'get it: ablate data fetch cifar10'
+	run ablate data list cifar10 --json; exits 0; says out '"ablate data fetch cifar10"'
 }
 
 # What trained may not score, whatever name it has; who wants to see it says so.

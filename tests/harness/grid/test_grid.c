@@ -517,7 +517,7 @@ Test(stages, each_is_counted_once)
 {
 	SCOPED(plan) struct plan *p = must(SAMPLED);
 	struct plan_stages s = plan_stages(p);
-	SCOPED(free) bool *trains = plan_trainers(p);
+	SCOPED(free) bool *trains = plan_trainers(p, false);
 	cr_expect_eq(p->n_cells, 8);
 	cr_expect(s.trainings == 2 && s.to_do == 2 && s.sharing == 8, "%d %d %d", s.trainings, s.to_do, s.sharing);
 	cr_expect(s.samplings == 2 * (2 + 4) && s.scores == 2 * (2 + 4), "%d %d", s.samplings, s.scores);

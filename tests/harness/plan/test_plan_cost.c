@@ -1,0 +1,153 @@
+/* test_plan_cost.c - what a plan costs: arithmetic that was counted without weights or memory, time by a stated rate,
+ * by what was measured, and by the table of cards; each missing thing once. */
+#include "harness/plan/plan_memory.h"
+#include "harness/plan/plan_needs.h"
+#include "tests/common/tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GRID \
+	"schema = 1\n[grid]\nname = \"g\"\nseeds = { train = [1, 2, 3], eval = [101, 102] }\n" \
+	"[base]\npreset = \"ict-shapes8-ci\"\n"
+#define AXIS   "[[axis]]\nkey = \"train.steps\"\nvalues = [10, 30]\n"
+#define METRIC "[[metric]]\nname = \"fid\"\nsamples = 50\nnfe = [1, 2]\n"
+
+static struct plan *must(const char *text)
+{
+	struct grid_source source = { .path = "g.toml", .text = text, .n = strlen(text) };
+	struct err e = ERR_INIT;
+	struct grid *g = NULL;
+	struct plan *p = NULL;
+	cr_assert_eq(grid_parse(&g, &source, 1, &e), 0, "%s", e.msg);
+	cr_assert_eq(plan_expand(&p, g, NULL, &e), 0, "%s", e.msg);
+	return p;
+}
+
+static void must_measure(struct plan *p, int microbatch)
+{
+	struct err e = ERR_INIT;
+	struct plan_place place = { .device = "cpu", .ranks = 1, .jobs = 1, .microbatch = microbatch };
+	cr_assert_eq(plan_memory(p, &place, &e), 0, "%s", e.msg);
+}
+
+/* Six cells whose arms have 2 and 4 GFLOP a step, and 0.5 an image: what is done is not to be paid, what is blocked is
+ * told apart, and what is not known counts as the mean. */
+Test(plan_cost, adds_up)
+{
+	SCOPED(plan) struct plan *p = must(GRID AXIS METRIC);
+	const double samples = (50 + 2 * 50) * 2 * 0.5; /* of a cell: both steps, two evaluation seeds */
+	p->arms[0].step_gflop = 2, p->arms[1].step_gflop = 4;
+	p->arms[0].image_gflop = p->arms[1].image_gflop = 0.5;
+	p->cells[0].state = CELL_CACHED;
+	p->cells[3].state = CELL_BLOCKED;
+	p->speed = (struct speed){ .from = SPEED_STATED, .stated = 10, .card = card_find("h100"), .share = 0.5 };
+	struct plan_cost c = plan_cost(p, false);
+	cr_expect(c.cells == 4 && c.trainings == 4 && c.unknown == 0, "%d %d %d", c.cells, c.trainings, c.unknown);
+	cr_expect_float_eq(c.training_gflop, 2 * 10 * 2 + 2 * 30 * 4, 1e-9, "%g", c.training_gflop);
+	cr_expect_float_eq(c.sampling_gflop, 4 * samples, 1e-9, "%g", c.sampling_gflop);
+	cr_expect_float_eq(c.here_s, (280 + 4 * samples) / 10, 1e-9, "%g", c.here_s);
+	cr_expect_float_eq(c.card_s, (280 + 4 * samples) / (0.5 * 66900), 1e-9, "%g", c.card_s);
+	cr_expect_float_eq(c.card_bf16_s, (280 + 4 * samples) / (0.5 * 989400), 1e-9, "%g", c.card_bf16_s);
+	cr_expect(c.idle, "such steps take microseconds");
+	struct plan_cost all = plan_cost(p, true);
+	cr_expect(all.cells == 5 && all.trainings == 5);
+	cr_expect_float_eq(all.training_gflop, c.training_gflop + 30 * 4, 1e-9);
+	cr_expect_gt(all.disk_bytes, c.disk_bytes);
+	cr_expect_float_eq(c.disk_bytes, plan_disk_bytes(p), 1e-9);
+	p->arms[1].step_gflop = 0;
+	c = plan_cost(p, false);
+	cr_expect_eq(c.unknown, 2);
+	cr_expect_float_eq(c.training_gflop, 2 * (2 * 10 * 2), 1e-9, "%g", c.training_gflop);
+	p->arms[0].step_gflop = p->arms[0].image_gflop = p->arms[1].image_gflop = 0;
+	c = plan_cost(p, false);
+	cr_expect(c.here_s == 0 && c.card_s == 0, "nothing known is no time");
+}
+
+/* On two processors: three cells are two rounds; the network that is nearest gives the rate. */
+Test(plan_cost, time_by_what_was_measured)
+{
+	struct speed s = { .from = SPEED_MEASURED };
+	scaling_init(&s.measured, 2);
+	s.measured.gflop[SCALING_SMALL] = 1, s.measured.gflop[SCALING_LARGE] = 100;
+	for (int i = 0; i < 2; i++) {
+		s.measured.v[i].steps_per_s[SCALING_SMALL] = i ? 80 : 50;
+		s.measured.v[i].steps_per_s[SCALING_LARGE] = i ? 0.9 : 1;
+	}
+	struct jobs two = { .jobs = 2, .threads = 1, .why = JOBS_MEASURED },
+				one = { .jobs = 1, .threads = 2, .why = JOBS_GIVEN },
+				lone = { .jobs = 1, .threads = 1, .why = JOBS_GIVEN }, unknown = { 0 };
+	struct work w = { .gflop[SCALING_SMALL][DTYPE_FP32] = 800, .cells = 4 };
+	cr_expect_float_eq(speed_here(&s, &w, &two), 10, 1e-9);
+	cr_expect_float_eq(speed_here(&s, &w, &one), 16, 1e-9);
+	cr_expect_float_eq(speed_here(&s, &w, &lone), 20, 1e-9, "half of the processors do nothing");
+	cr_expect_float_eq(speed_here(&s, &w, &unknown), 10, 1e-9, "the best there is");
+	w.cells = 3;
+	cr_expect_float_eq(speed_here(&s, &w, &two), 10 * 4 / 3.0, 1e-9);
+	struct work large = { .gflop[SCALING_LARGE][DTYPE_FP32] = 800, .cells = 4 };
+	cr_expect_float_eq(speed_here(&s, &large, &unknown), 8, 1e-9);
+	cr_expect_eq(scaling_nearest(&s.measured, 9), SCALING_SMALL);
+	cr_expect_eq(scaling_nearest(&s.measured, 11), SCALING_LARGE);
+}
+
+/* Weights that are missing do not keep arithmetic and memory from being known, nor does how a batch is divided change
+ * the arithmetic. */
+Test(plan_cost, counted_without_weights_and_whatever_the_microbatch)
+{
+	SCOPED(plan)
+	struct plan *p = must(GRID "data.name = \"cifar10\"\ntrain.batch = 8\n"
+	                           "[[axis]]\nkey = \"loss.kind\"\nvalues = [\"pseudo-huber\", \"lpips\"]\n");
+	must_measure(p, 0);
+	double whole = p->arms[0].step_gflop, image = p->arms[0].image_gflop;
+	cr_expect_gt(image, 0);
+	cr_expect_gt(whole, 8 * 3 * image, "forward and backward of the student, and the teacher");
+	cr_expect_gt(p->arms[1].step_gflop, 8 * 2 * 30, "VGG16 sees both pictures: 31 GFLOP each");
+	cr_expect_gt(p->arms[1].memory.bytes, p->arms[0].memory.bytes);
+	must_measure(p, 2);
+	cr_expect_eq(p->arms[0].memory.parts, 4);
+	cr_expect_float_eq(p->arms[0].step_gflop, whole, 1e-6 * whole);
+	cr_expect_float_eq(p->arms[0].image_gflop, image, 1e-9);
+}
+
+/* The choices of the command line are the rows. */
+Test(plan_cost, cards)
+{
+	char *choices = strdup(CARD_CHOICES), *rest = choices;
+	for (const char *name = strtok_r(rest, "|", &rest); name; name = strtok_r(NULL, "|", &rest)) {
+		const struct card *c = card_find(name);
+		cr_assert(c, "%s", name);
+		cr_expect(c->tflops[DTYPE_FP32] > 0 && c->tflops[DTYPE_TF32] >= c->tflops[DTYPE_FP32] &&
+		              c->tflops[DTYPE_BF16] >= 1.9 * c->tflops[DTYPE_TF32] && *c->source && c->memory_gb > 0,
+		          "%s", name);
+	}
+	free(choices);
+	cr_expect_null(card_find("voodoo"));
+	cr_expect_str_eq(card_of_device("NVIDIA H100 80GB HBM3")->name, "h100");
+	cr_expect_str_eq(card_of_device("NVIDIA A100-SXM4-80GB")->name, "a100");
+	cr_expect_str_eq(card_of_device("NVIDIA L40S")->name, "l40s");
+	cr_expect_str_eq(card_of_device("NVIDIA L4")->name, "l4");
+	cr_expect_null(card_of_device("NVIDIA GeForce RTX 3060"));
+}
+
+/* Each once, with all cells that wait for it, and not only what was found first. */
+Test(plan_cost, all_that_is_missing)
+{
+	(void)setenv("ABLATE_CACHE", tmpdir(), 1);
+	(void)setenv("ABLATE_DATA", tmpdir(), 1);
+	SCOPED(plan)
+	struct plan *p = must(GRID "data.name = \"cifar10\"\n[[axis]]\nkey = \"loss.kind\"\n"
+	                           "values = [\"pseudo-huber\", \"lpips\", \"l2\"]\n");
+	p->cells[0].state = CELL_CACHED;
+	plan_find_missing(p);
+	cr_assert_eq(p->n_missing, 3);
+	cr_expect_str_eq(p->missing[0].what, "data set cifar10");
+	cr_expect_str_eq(p->missing[0].get[0], "ablate data fetch cifar10");
+	cr_expect_eq(p->missing[0].cells, 8);
+	cr_expect_str_eq(p->missing[2].what, "weights lpips-vgg");
+	cr_expect_eq(p->missing[2].cells, 3);
+	char reason[PLAN_REASON];
+	cr_expect(plan_arm_lacks(reason, sizeof reason, p, &p->arms[1]));
+	cr_expect_str_eq(reason, p->missing[1].reason);
+	cr_expect_not(plan_arm_lacks(reason, sizeof reason, p, &p->arms[2]));
+}
