@@ -111,7 +111,10 @@ static int count_arm(struct plan_arm *a, struct err *e)
 	SCOPED(recipe) struct recipe r = { 0 };
 	struct backend *b;
 	struct step step;
-	if (recipe_sketch(&r, &a->config, e) || backend_open(&b, "cpu", DTYPE_FP32, e))
+	struct err lacks = ERR_INIT;
+	if (recipe_sketch(&r, &a->config, &lacks))
+		return 0;
+	if (backend_open(&b, "cpu", DTYPE_FP32, e))
 		return -1;
 	struct graph *g = recipe_record(&step, &r, b, a->config.train.batch);
 	a->step_gflop = graph_flops(g) / 1e9;
@@ -131,8 +134,8 @@ static int measure_arm(struct plan *p, int arm, const struct plan_place *place, 
 			block_arm(p, arm, lacks.msg);
 		return count_arm(&p->arms[arm], e);
 	}
-	if (recipe_sketch(&r, c, e))
-		return -1;
+	if (recipe_sketch(&r, c, &lacks))
+		return 0;
 	p->arms[arm].image_gflop = image_gflop(&r, d->b);
 	return measure(p, arm, place, &r, d->b, e) ? err_in(e, "%s", p->rows[p->arms[arm].rows[0]].name) : 0;
 }

@@ -237,20 +237,21 @@ static void add_here(struct str *out, const struct plan *p, const struct plan_co
 		         p->speed.from == SPEED_STATED ? "" : " by what was measured of it");
 }
 
-/* "on one NVIDIA H100 SXM at 30 % of its peak: 36 d (2.5 d in bf16)" */
+/* "on one NVIDIA H100 SXM at 30 % of its peak: 36 d, in bf16 2.5 d" */
 static void add_card(struct str *out, const struct plan *p, const struct plan_cost *c)
 {
 	const struct card *card = p->speed.card;
 	if (!(c->card_s > 0))
 		return;
-	str_addf(out, "on one %s at %.3g %% of its peak: ", card->text, 100 * p->speed.share);
+	str_addf(out, "on one %s at %.3g %% of its peak: %s", card->text, 100 * p->speed.share,
+	         c->idle ? "more than " : "");
 	add_duration(out, c->card_s);
-	if (c->card_s > 1.01 * c->card_bf16_s) {
+	if (c->idle) {
+		str_add(out, ", as steps this small do not keep it busy");
+	} else if (c->card_s > 1.01 * c->card_bf16_s) {
 		str_add(out, ", in bf16 ");
 		add_duration(out, c->card_bf16_s);
 	}
-	if (c->idle)
-		str_add(out, "; longer, as steps this small do not keep it busy");
 	if (c->memory_bytes > 1e9 * card->memory_gb) {
 		str_addf(out, "; %.3g GB are there, a batch at once takes ", card->memory_gb);
 		add_gb(out, c->memory_bytes);

@@ -128,6 +128,7 @@ test_json_tells_what_the_text_tells() {
 test_an_import_that_is_told_works() {
 	debian
 	doctor; is imagenet64 missing; line "$ABLATE data import imagenet64 FOLDER"
+	is cifar10 missing; line "$ABLATE data fetch cifar10"
 	mkdir -p pics/a
 	cp "$SOURCE/tests/fixtures/png_modes/rgb.png" pics/a/1.png
 	cmd=$(commands | grep imagenet64 | head -1)

@@ -128,6 +128,7 @@ Test(plan_cost, cards)
 	cr_expect_str_eq(card_of_device("NVIDIA L40S")->name, "l40s");
 	cr_expect_str_eq(card_of_device("NVIDIA L4")->name, "l4");
 	cr_expect_null(card_of_device("NVIDIA GeForce RTX 3060"));
+	cr_expect_null(card_of_device("NVIDIA L400"), "a word of the name, not its beginning");
 }
 
 /* Each once, with all cells that wait for it, and not only what was found first. */
@@ -150,4 +151,17 @@ Test(plan_cost, all_that_is_missing)
 	cr_expect(plan_arm_lacks(reason, sizeof reason, p, &p->arms[1]));
 	cr_expect_str_eq(reason, p->missing[1].reason);
 	cr_expect_not(plan_arm_lacks(reason, sizeof reason, p, &p->arms[2]));
+}
+
+/* A dtype that the device lacks blocks a cell; what it would compute is told all the same, as on a card that has it. */
+Test(plan_cost, counted_for_a_dtype_that_is_not_here)
+{
+	SCOPED(plan) struct plan *p = must(GRID "[[axis]]\nkey = \"train.dtype\"\nvalues = [\"fp32\", \"tf32\"]\n");
+	must_measure(p, 0);
+	cr_expect_eq(p->cells[0].state, CELL_PENDING);
+	cr_expect_eq(p->cells[3].state, CELL_BLOCKED);
+	cr_expect_gt(p->arms[0].step_gflop, 0);
+	cr_expect_float_eq(p->arms[1].step_gflop, p->arms[0].step_gflop, 1e-9);
+	cr_expect_float_eq(p->arms[1].image_gflop, p->arms[0].image_gflop, 1e-9);
+	cr_expect_eq(p->arms[1].memory.bytes, 0);
 }
