@@ -29,7 +29,8 @@ static void to_text(const struct compared *x)
 	SCOPED(str) struct str label = { 0 };
 	escape_plain(&label, x->label);
 	if (!*x->preset) {
-		printf("%s: no preset, so there is no paper to compare with\n\n", str_text(&label));
+		printf("%s: no preset, so there is no paper to compare with; like = \"PRESET\" in [grid] names one\n\n",
+		       str_text(&label));
 		return;
 	}
 	printf("%s: %d setting%s differ%s from %s\n", str_text(&label), x->n, str_plural(x->n), x->n == 1 ? "s" : "",
@@ -54,11 +55,12 @@ static int tell(const struct cli *c, const struct compared *all, int n)
 	return cli_print_json(c, json_pack("{s:o}", "arms", list));
 }
 
-static int compare(struct compared *x, struct arena *arena, const struct plan_arm *arm, const char *label,
+static int compare(struct compared *x, struct arena *arena, const struct plan *p, int arm, const char *label,
                    struct err *e)
 {
+	const struct plan_arm *a = &p->arms[arm];
 	x->label = label;
-	return deviations_of(&x->d, &x->n, &x->preset, arena, &arm->config, arm->preset, e);
+	return deviations_of(&x->d, &x->n, &x->preset, arena, &a->config, a->preset, p->grid->like, e);
 }
 
 static int run(struct cli *c)
@@ -72,7 +74,7 @@ static int run(struct cli *c)
 	int rc = EXIT_OK;
 	for (int a = 0; a < p->n_arms && !rc; a++) {
 		const char *name = p->rows[p->arms[a].rows[0]].name;
-		if (compare(&all[a], &arena, &p->arms[a], p->n_arms == 1 && !strcmp(name, "base") ? p->grid->name : name, &e))
+		if (compare(&all[a], &arena, p, a, p->n_arms == 1 && !strcmp(name, "base") ? p->grid->name : name, &e))
 			rc = cli_fail(c, &e);
 	}
 	if (!rc)
@@ -85,8 +87,10 @@ const struct cmd cmd_diff_paper = {
 	.name = "diff-paper",
 	.args = "GRID.toml|PRESET",
 	.summary = "list every setting that deviates from the paper's",
-	.help = "For each arm of the grid, or for one preset: the settings that differ from the full-scale preset that it "
-			"comes from, with the paper's value and where the paper or its code gives it.",
+	.help =
+		"For each arm of the grid, or for one preset: the settings that differ from the full-scale preset that it "
+		"comes from, with the paper's value and where the paper or its code gives it. A grid in settings of its own is "
+		"compared with the preset that like = \"PRESET\" in its [grid] names.",
 	.options = options,
 	.run = run,
 };

@@ -22,9 +22,10 @@ const char *deviations_against(const char *preset)
 }
 
 int deviations_of(const struct deviation **out, int *n, const char **preset, struct arena *arena,
-                  const struct run_config *config, const char *preset_name, struct err *e)
+                  const struct run_config *config, const char *preset_name, const char *like, struct err *e)
 {
-	const struct preset *scaling = NULL, *full = *preset_name ? config_find_preset(preset_name, &scaling) : NULL;
+	const char *named = *preset_name ? preset_name : like;
+	const struct preset *scaling = NULL, *full = *named ? config_find_preset(named, &scaling) : NULL;
 	*out = NULL, *n = 0, *preset = "";
 	if (!full)
 		return 0;

@@ -1,7 +1,8 @@
 /* deviations.h - how a config differs from the paper's full preset that it comes from.
  *
  * A scaled preset ("ict-cifar10-small") is compared with the preset it scales; a full one with itself, so that settings
- * of the study show. Printed under tables, in the report and by diff-paper. */
+ * of the study show. A config without a preset is compared with the one that its grid is `like`. Printed in the report
+ * and by diff-paper, and under tables, where those of a `like` are only counted. */
 #ifndef ABLATE_DEVIATIONS_H
 #define ABLATE_DEVIATIONS_H
 
@@ -16,8 +17,9 @@ struct deviation {
 	const char *key, *ours, *paper, *source;
 }; /* source: the preset's locus, else the knob's; "" = none */
 
-/* Arena texts. *preset = the full preset's name. An unknown or empty preset gives none: *n = 0, *preset = "". */
+/* Arena texts. *preset = the full preset's name. preset_name, or if that is "" like, may be unknown or empty, too: *n = 0,
+ * *preset = "". */
 MUST_CHECK int deviations_of(const struct deviation **out, int *n, const char **preset, struct arena *arena,
-                             const struct run_config *config, const char *preset_name, struct err *e);
+                             const struct run_config *config, const char *preset_name, const char *like, struct err *e);
 
 #endif

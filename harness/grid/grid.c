@@ -91,7 +91,8 @@ static int read_study(struct grid *g, const struct toml_value *root, struct err 
 	if (grid_closed(t, keys, e) || grid_string(&g->name, t, keys, "name", e) ||
 	    grid_name_ok(g->name, grid_at(toml_find(t, "name")->value), "the name", e))
 		return -1;
-	if (grid_string(&g->text, t, keys, "text", e) < 0 || toml_typed(&seeds, t, "seeds", TOML_TABLE, e) < 0)
+	if (grid_string(&g->text, t, keys, "text", e) < 0 || grid_read_like(g, t, e) ||
+	    toml_typed(&seeds, t, "seeds", TOML_TABLE, e) < 0)
 		return -1;
 	if (!seeds || !toml_find(seeds, "train"))
 		return toml_err(e, seeds ? seeds : t,
@@ -100,6 +101,16 @@ static int read_study(struct grid *g, const struct toml_value *root, struct err 
 	g->seeds.eval[0] = 101;
 	g->seeds.n_eval = 1;
 	return grid_read_seeds(g, seeds, e);
+}
+
+int grid_read_like(struct grid *g, const struct toml_value *study, struct err *e)
+{
+	struct err why = ERR_INIT;
+	if (grid_string(&g->like, study, &grid_keys[KEYS_GRID], "like", e) < 0)
+		return -1;
+	if (!*g->like || config_find_preset(g->like, NULL))
+		return 0;
+	return config_preset(g->scratch, g->like, &why) ? toml_err(e, toml_find(study, "like")->value, "%s", why.msg) : 0;
 }
 
 int grid_read_seeds(struct grid *g, const struct toml_value *seeds, struct err *e)
@@ -247,7 +258,7 @@ static int read_all(struct grid *g, const char *path, const struct given *given,
 		return -1;
 	const struct toml_value *root = toml_root(g->docs[0]);
 	g->path = g->sources[0].path;
-	g->text = "";
+	g->text = g->like = "";
 	return read_study(g, root, e) || grid_read_rows(g, root, e) || grid_read_judges(g, root, e) || grid_check_size(g, e)
 	           ? -1
 	           : 0;

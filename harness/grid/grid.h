@@ -138,6 +138,7 @@ struct grid {
 	struct grid_source sources[GRID_INHERIT_MAX]; /* [0] is the file itself, then what it inherits from */
 	int n_sources;
 	const char *path, *name, *text;
+	const char *like; /* the preset of which rows without one are a smaller study; "" = none */
 	struct grid_seeds seeds;
 	struct settings base, sets; /* sets: --set, in order */
 	const char **set_texts;     /* as given, n_set_texts */
@@ -166,7 +167,7 @@ void scoped_grid(struct grid **g); /* SCOPED(grid) struct grid *g = NULL; */
 /* Adds one `--set K=V` (preset = ...-tiny scales each row's own preset), V a TOML value or a bare word, K one of
  *     a knob, or preset                    the highest layer of every row's settings
  *     seeds, seeds.train|eval|paired       seeds = 3 is the first three from the first training seed on
- *     grid.name, grid.text
+ *     grid.name, grid.text, grid.like
  *     budget.cell.wall|retries|checkpoint, budget.grid.wall|cells, budget.on_failure
  *     metric.KEY, metric.NAME.KEY          samples, nfe, ref, extractor, ci, infinity, agg of every metric, or of
  *     one */

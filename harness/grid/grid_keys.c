@@ -34,6 +34,11 @@ static const struct grid_key study[] = {
 	  .example = "name = \"learning-rates\"" },
 	{ "text", KEY_STRING, .def = "\"\"", .text = "One line about the study, for the report.",
 	  .example = "text = \"learning rate and loss on small pictures\"" },
+	{ "like", KEY_STRING, .def = "\"\"",
+	  .text =
+	      "A preset: this study is a smaller one of it, in settings of its own. `ablate diff-paper` and the report list "
+	      "how rows without a preset deviate from it. It sets nothing.",
+	  .example = "like = \"ict-cifar10\"" },
 	{ "seeds", KEY_TABLE, .required = true, .text = "Seeds of training and of evaluation.",
 	  .example = "seeds = { train = [1, 2, 3], eval = [101], paired = true }" },
 };
@@ -278,7 +283,7 @@ static const struct grid_key set[] = {
 	  .text = "How many training seeds, from the first one on, or a list of them; and seeds.train, seeds.eval, "
 	          "seeds.paired.",
 	  .example = "seeds=2" },
-	{ "grid", KEY_TABLE, .text = "grid.name and grid.text.", .example = "grid.name=trial" },
+	{ "grid", KEY_TABLE, .text = "grid.name, grid.text and grid.like.", .example = "grid.name=trial" },
 	{ "budget", KEY_TABLE,
 	  .text = "budget.cell.wall, budget.cell.retries, budget.cell.checkpoint, budget.grid.wall, budget.grid.cells, "
 	          "budget.on_failure.",

@@ -49,6 +49,7 @@ void settings_add(struct grid *g, struct settings *s, const struct setting *one)
 MUST_CHECK int grid_read_seed_list(int64_t **out, int *n, struct grid *g, const struct toml_value *v, struct err *e);
 /* These take what their table gives and leave the rest as it is: a file fills defaults, --set changes one key. */
 MUST_CHECK int grid_read_seeds(struct grid *g, const struct toml_value *seeds, struct err *e);
+MUST_CHECK int grid_read_like(struct grid *g, const struct toml_value *study, struct err *e);  /* grid.like */
 MUST_CHECK int grid_read_budget(struct grid *g, const struct toml_value *root, struct err *e); /* root.budget */
 /* Of the metrics called `name`, or of all for "". Tables and gates must still find theirs. */
 MUST_CHECK int grid_override_metrics(struct grid *g, const char *name, const struct toml_value *t, struct err *e);

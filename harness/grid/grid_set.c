@@ -71,7 +71,8 @@ static int set_named(struct grid *g, const struct toml_value *t, const char *fil
 {
 	struct grid_keys keys = { .header = "grid", .v = grid_keys[KEYS_GRID].v, .n = grid_keys[KEYS_GRID].n };
 	if (grid_closed(t, &keys, e) || toml_string(&g->name, t, "name", e) < 0 ||
-	    toml_string(&g->text, t, "text", e) < 0 || grid_name_ok(g->name, grid_at(t), "the name", e))
+	    toml_string(&g->text, t, "text", e) < 0 || (toml_find(t, "like") && grid_read_like(g, t, e)) ||
+	    grid_name_ok(g->name, grid_at(t), "the name", e))
 		return -1;
 	return toml_find(t, "seeds") ? set_seeds(g, toml_find(t, "seeds")->value, file, e) : 0;
 }

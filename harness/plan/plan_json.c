@@ -124,6 +124,7 @@ static void add_grid(struct json_writer *w, const struct plan *p)
 	json_add_text(w, "file", g->path);
 	json_add_text(w, "hash", p->hash);
 	json_add_text(w, "text", g->text);
+	json_add_text(w, "like", g->like);
 	json_add_int(w, "numerics", NUMERICS_VERSION);
 	add_seeds(w, "seeds", &g->seeds);
 	EACH(w, "sources", g->n_sources, add_source(w, &g->sources[i_]));
@@ -340,7 +341,7 @@ static int compare_texts(const void *a, const void *b)
 void plan_hash(struct plan *p)
 {
 	const struct grid *g = p->grid;
-	size_t n = 0, max = 3 + (size_t)p->n_rows + (size_t)p->n_cells + (size_t)g->n_metrics + (size_t)g->n_tables +
+	size_t n = 0, max = 4 + (size_t)p->n_rows + (size_t)p->n_cells + (size_t)g->n_metrics + (size_t)g->n_tables +
 	                    (size_t)g->n_gates;
 	SCOPED(free) char **piece = xcalloc(max, sizeof *piece);
 	struct str s = { 0 };
@@ -352,6 +353,11 @@ void plan_hash(struct plan *p)
 	str_add(&s, "\"name\":");
 	escape_json(&s, g->name);
 	piece[n++] = str_detach(&s);
+	if (*g->like) { /* older plans keep their hash */
+		str_add(&s, "\"like\":");
+		escape_json(&s, g->like);
+		piece[n++] = str_detach(&s);
+	}
 	for (int i = 0; i < p->n_rows; i++, piece[n++] = str_detach(&s))
 		add_row(&w, p, &p->rows[i]);
 	for (int i = 0; i < p->n_cells; i++)

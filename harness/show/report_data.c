@@ -55,7 +55,7 @@ static int add_arm(struct json_writer *w, struct study *s, int i, bool picture, 
 	const struct deviation *d;
 	const char *preset;
 	int n;
-	if (deviations_of(&d, &n, &preset, &s->arena, &arm->config, arm->preset, e))
+	if (deviations_of(&d, &n, &preset, &s->arena, &arm->config, arm->preset, p->grid->like, e))
 		return -1;
 	json_begin(w, NULL, '{');
 	json_add_text(w, "h", arm->hash);

@@ -12,9 +12,9 @@
  *     seeds                 seeds with a value, of those asked for
  *     state arm preset steps batch      what the cells are
  * "delta", "paired", "verdict", "paper" and "paper-delta" without a metric refer to the metric column before them, else
- * of the table's `metric`, else of the first metric. A table without `cols` has every declared metric, the difference beside the
- * first, and seeds; with `paper`, the published value and the difference follow each metric. paper = "all" also appends
- * every published row of the data set.
+ * of the table's `metric`, else of the first metric. A table without `cols` has every declared metric, the difference
+ * beside the first, and seeds; with `paper`, the published value and the difference follow each metric. paper = "all"
+ * also appends every published row of the data set.
  *
  * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list, unless it says
  * across = true, for it is about the protocols; then its notes list the rows of each, and no row is the best. Notes say

@@ -131,9 +131,17 @@ static int deviation_notes(struct build *b, struct err *e)
 		const struct deviation *d;
 		const char *preset;
 		int n;
-		if (deviations_of(&d, &n, &preset, &b->t->arena, &arm->config, arm->preset, e))
+		if (deviations_of(&d, &n, &preset, &b->t->arena, &arm->config, arm->preset, b->s->plan->grid->like, e))
 			return -1;
 		SCOPED(str) struct str s = { 0 };
+		if (!*arm->preset && n) { /* nearly every setting */
+			SCOPED(free)
+			char *count = xstrfmt(
+				"%s is a smaller study of %s: %d setting%s differ%s, which `ablate diff-paper` lists.",
+				b->rows[r]->label, preset, n, str_plural(n), n == 1 ? "s" : "");
+			note(b->t, count);
+			continue;
+		}
 		for (int i = 0; i < n; i++)
 			str_addf(&s, "%s%s = %s (%s: %s)", i ? ", " : "", d[i].key, d[i].ours, deviations_against(preset),
 			         d[i].paper);

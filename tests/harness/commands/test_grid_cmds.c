@@ -148,6 +148,54 @@ Test(grid_cmds, diff_paper_lists_each_deviation)
 	json_decref(j);
 }
 
+#define OWN_SETTINGS \
+	"[base]\ndata.name = \"fashion-mnist\"\n" \
+	"net = { kind = \"ddpmpp\", channels = 48, mult = [1], blocks = 1, attn = [7], patch = 4 }\n" \
+	"train = { steps = 1600, batch = 24 }\noptim.lr = 0.004\nema.decay = 0.99\n"
+
+/* A study in settings of its own, as the quickstart is, said "no preset" and left the reader to find out how far from
+ * the paper it is. */
+Test(grid_cmds, diff_paper_compares_a_grid_with_the_preset_that_it_is_like)
+{
+	static const char head[] = "schema = 1\n[grid]\nname = \"own\"\nseeds = { train = [1] }\n";
+	const char *file = TMP("own.toml");
+	SCOPED(free) char *like = xstrfmt("%slike = \"ict-cifar10\"\n%s", head, OWN_SETTINGS);
+	OK(io_write_atomic(file, like, strlen(like), e));
+	cr_assert_eq(ABLATE("diff-paper", (char *)file, "--json"), EXIT_OK);
+	json_t *j = printed_json(), *arm = json_array_get(json_object_get(j, "arms"), 0), *d;
+	cr_assert_str_eq(json_string_value(json_object_get(arm, "preset")), "ict-cifar10");
+	static const char *const want[][3] = { { "train.batch", "24", "1024" },
+		                                   { "train.steps", "1600", "400000" },
+		                                   { "optim.lr", "0.004", "0.0001" },
+		                                   { "data.name", "\"fashion-mnist\"", "\"cifar10\"" },
+		                                   { "net.channels", "48", "128" } };
+	size_t i, found = 0;
+	json_array_foreach(json_object_get(arm, "deviations"), i, d)
+	{
+		for (size_t k = 0; k < 5; k++)
+			found += !strcmp(json_string_value(json_object_get(d, "key")), want[k][0]) &&
+			         !strcmp(json_string_value(json_object_get(d, "ours")), want[k][1]) &&
+			         !strcmp(json_string_value(json_object_get(d, "paper")), want[k][2]) &&
+			         *json_string_value(json_object_get(d, "source"));
+	}
+	cr_assert_eq(found, 5);
+	json_decref(j);
+	/* a row that has a preset is compared with its own */
+	cr_assert_eq(ABLATE("diff-paper", (char *)file, "--set", "preset=ct-cifar10", "--json"), EXIT_OK);
+	j = printed_json(), arm = json_array_get(json_object_get(j, "arms"), 0);
+	cr_assert_str_eq(json_string_value(json_object_get(arm, "preset")), "ct-cifar10");
+	json_decref(j);
+	SCOPED(free) char *unlike = xstrfmt("%s%s", head, OWN_SETTINGS);
+	OK(io_write_atomic(file, unlike, strlen(unlike), e));
+	cr_assert_eq(ABLATE("diff-paper", (char *)file), EXIT_OK);
+	SCOPED(free) char *text = printed();
+	cr_assert(strstr(text, "no paper to compare with; like = \"PRESET\" in [grid] names one"), "%s", text);
+	cr_assert_eq(ABLATE("diff-paper", (char *)file, "--set", "grid.like=ict-cifar10"), EXIT_OK);
+	SCOPED(free) char *set = printed();
+	cr_assert(strstr(set, "differ from ict-cifar10"), "%s", set);
+	cr_assert_eq(ABLATE("diff-paper", (char *)file, "--set", "grid.like=ict-cifar11"), EXIT_USAGE);
+}
+
 /* ---- with a database -------------------------------------------------------------------------------------------- */
 
 static struct plan *opened(const char *db)

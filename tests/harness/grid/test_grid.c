@@ -352,6 +352,8 @@ Test(grid, key_under_the_wrong_header)
 	refused(GRID "[grid]\nname = \"g\"\nseeds = { train = [1] }\naxis = [ { key = \"optim.lr\", values = [1] } ]\n",
 	        "g.toml:5:1: axis belongs to the top level");
 	refused(GRID "[grid]\nname = \"g\"\nseeds = { train = [1] }\naxis = []\n", "move it above [grid]");
+	refused(GRID "[grid]\nname = \"g\"\nlike = \"ict-cifar\"\nseeds = { train = [1] }\n",
+	        "g.toml:4:8: unknown preset 'ict-cifar'");
 	refused(GRID STUDY "gate = []\n", "g.toml:7:1: gate belongs to the top level");
 	refused(GRID STUDY "[variants]\nzip = []\n", "g.toml:8:1: zip belongs to the top level");
 	refused(GRID STUDY "[[metric]]\nname = \"fid\"\nsamples = 10\ntable = []\n", "move it above [[metric]]");
