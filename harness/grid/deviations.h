@@ -17,8 +17,8 @@ struct deviation {
 	const char *key, *ours, *paper, *source;
 }; /* source: the preset's locus, else the knob's; "" = none */
 
-/* Arena texts. *preset = the full preset's name. preset_name, or if that is "" like, may be unknown or empty, too: *n = 0,
- * *preset = "". */
+/* Arena texts. *preset = the full preset's name. preset_name, or if that is "" like, may be unknown or empty, too:
+ * *n = 0, *preset = "". */
 MUST_CHECK int deviations_of(const struct deviation **out, int *n, const char **preset, struct arena *arena,
                              const struct run_config *config, const char *preset_name, const char *like, struct err *e);
 

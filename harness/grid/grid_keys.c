@@ -35,9 +35,8 @@ static const struct grid_key study[] = {
 	{ "text", KEY_STRING, .def = "\"\"", .text = "One line about the study, for the report.",
 	  .example = "text = \"learning rate and loss on small pictures\"" },
 	{ "like", KEY_STRING, .def = "\"\"",
-	  .text =
-	      "A preset: this study is a smaller one of it, in settings of its own. `ablate diff-paper` and the report list "
-	      "how rows without a preset deviate from it. It sets nothing.",
+	  .text = "A preset: this study is a smaller one of it, in settings of its own. `ablate diff-paper` and the "
+	          "report list how rows without a preset deviate from it. It sets nothing.",
 	  .example = "like = \"ict-cifar10\"" },
 	{ "seeds", KEY_TABLE, .required = true, .text = "Seeds of training and of evaluation.",
 	  .example = "seeds = { train = [1, 2, 3], eval = [101], paired = true }" },

@@ -379,7 +379,7 @@ static struct table_cell their_cell(struct build *b, const struct published_valu
 static struct table_cell *racer(const struct build *b, int r, int c)
 {
 	struct table_cell *cell = &b->t->cells[r * b->t->n_cols + c];
-	return cell->kind == TABLE_STAT && isfinite(cell->value) && cell->n >= cell->asked ? cell : NULL;
+	return cell->kind == TABLE_STAT && isfinite(cell->value) && cell->n >= cell->asked && !cell->leaks ? cell : NULL;
 }
 
 /* Orders by better; equal where both print the same. */
@@ -406,6 +406,19 @@ static void mark_best(struct build *b, int c)
 	}
 }
 
+static void mark_leak(struct build *b, int r, int c, struct table_cell *cell)
+{
+	const struct metric_ref *ref = &b->t->cols[c].ref;
+	bool first = b->reference[r] == r,
+		 compared = b->kind[c] == COLUMN_DELTA || b->kind[c] == COLUMN_PAIRED || b->kind[c] == COLUMN_VERDICT;
+	if (cell->kind == TABLE_STATE || !*cell->text || (b->kind[c] != COLUMN_METRIC && (!compared || first)))
+		return;
+	cell->leaks = table_leaks(b, b->rows[r]->arm, ref) ||
+	              (compared && table_leaks(b, b->rows[b->reference[r]]->arm, ref));
+	if (cell->leaks)
+		cell->text = arena_strfmt(&b->t->arena, "%s" DAGGER, cell->text);
+}
+
 static void fill(struct build *b)
 {
 	struct table *t = b->t;
@@ -415,6 +428,9 @@ static void fill(struct build *b)
 	for (int r = 0; r < t->n_rows; r++)
 		for (int c = 0; c < t->n_cols; c++)
 			t->cells[r * t->n_cols + c] = r < b->n_ours ? our_cell(b, r, c) : their_cell(b, b->theirs[r], c);
+	for (int r = 0; r < b->n_ours; r++)
+		for (int c = 0; c < t->n_cols; c++)
+			mark_leak(b, r, c, &t->cells[r * t->n_cols + c]);
 	for (int c = 0; c < t->n_cols; c++)
 		if (b->kind[c] == COLUMN_METRIC && !(b->def && b->def->across))
 			mark_best(b, c);

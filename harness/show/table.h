@@ -39,6 +39,7 @@ struct table_cell {
 	const char *verdict; /* of a verdict, without what `text` adds */
 	bool holm;           /* a verdict that also stays by Holm's rule over its column */
 	bool best;
+	bool leaks; /* scored by the network that its loss was made of: marked in the text, and never the best */
 	const char *const *builds; /* (n_builds) fingerprints of the values, in the study's memory; "" = not recorded */
 	int n_builds;
 };

@@ -269,11 +269,20 @@ static void build_notes(struct build *b)
 		     "them may be the builds'. `ablate run GRID --rebuild stale` makes them again with one.");
 }
 
+static void leak_note(struct build *b)
+{
+	for (int i = 0; i < b->n_ours * b->t->n_cols; i++)
+		if (b->t->cells[i].leaks)
+			note(b->t, DAGGER ": scored by the network that its loss was made of, or compared with such a score; never "
+			                  "counted as the best.");
+}
+
 int table_notes(struct build *b, struct err *e)
 {
 	if (b->def && *b->def->text)
 		note(b->t, b->def->text);
 	spread_note(b);
+	leak_note(b);
 	pairs_notes(b);
 	build_notes(b);
 	for (int c = 0; c < b->t->n_cols; c++)

@@ -6,6 +6,7 @@
 #include "harness/show/table.h"
 #include "harness/grid/table_column.h"
 
+#define DAGGER     "\xe2\x80\xa0"
 #define PLUS_MINUS "\xc2\xb1"
 
 /* A verdict's level in each direction: its interval is the two-sided 95 %. */
@@ -53,6 +54,8 @@ struct table_pairs table_compare(const struct build *b, int r, int c);
 void table_holm(struct build *b, int c);
 /* Is the verdict that there is a difference? */
 bool table_says(const struct table_cell *cell);
+/* Is that score of the arm by the network that its loss was made of (a learned metric's)? */
+bool table_leaks(const struct build *b, int arm, const struct metric_ref *ref);
 const char *table_state_text(struct build *b, const struct study_stat *s);
 /* The titles of the columns, once the scores are known. */
 void table_heads(struct build *b);

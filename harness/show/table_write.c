@@ -206,6 +206,16 @@ static char *builds_joined(const struct table_cell *x)
 	return str_detach(&s);
 }
 
+static const char *csv_state(const struct table_cell *x)
+{
+	bool stat = x->kind == TABLE_STAT, incomplete = stat && x->n < x->asked;
+	return x->kind == TABLE_STATE   ? x->text
+	       : incomplete && x->leaks ? "incomplete leak"
+	       : incomplete             ? "incomplete"
+	       : stat && x->leaks       ? "leak"
+	                                : "";
+}
+
 /* Columns of numbers in full precision: a mean, its sd, n and what made it are five, a difference with its interval
  * four. */
 static void write_csv(struct str *out, const struct table *t)
@@ -225,9 +235,7 @@ static void write_csv(struct str *out, const struct table *t)
 				csv_number(out, x->value);
 				csv_number(out, x->sd);
 				str_addf(out, ",%d,", x->n);
-				escape_csv(out, x->kind == TABLE_STATE                     ? x->text
-				                : x->kind == TABLE_STAT && x->n < x->asked ? "incomplete"
-				                                                           : "");
+				escape_csv(out, csv_state(x));
 				SCOPED(free) char *builds = builds_joined(x);
 				str_addc(out, ',');
 				escape_csv(out, builds);
@@ -262,6 +270,7 @@ static void json_pairs(json_t *o, const struct table_cell *x)
 {
 	json_object_set_new(o, "n", json_integer(x->n));
 	json_object_set_new(o, "asked", json_integer(x->asked));
+	json_object_set_new(o, "leaks", json_boolean(x->leaks));
 	if (x->kind == TABLE_INTERVAL) {
 		json_object_set_new(o, "lo", number_json(x->lo));
 		json_object_set_new(o, "hi", number_json(x->hi));
@@ -287,6 +296,7 @@ static void write_json(struct str *out, const struct table *t)
 				json_object_set_new(o, "n", json_integer(x->n));
 				json_object_set_new(o, "asked", json_integer(x->asked));
 				json_object_set_new(o, "best", json_boolean(x->best));
+				json_object_set_new(o, "leaks", json_boolean(x->leaks));
 				json_t *builds = json_array();
 				for (int i = 0; i < x->n_builds; i++)
 					json_array_append_new(builds, *x->builds[i] ? json_string(x->builds[i]) : json_null());

@@ -103,6 +103,7 @@ void escape_latex(struct str *out, const char *text)
 		                                 { "\t", " " },
 		                                 { "\xc2\xb1", "$\\pm$" },
 		                                 { "\xe2\x88\x92", "$-$" },
+		                                 { "\xe2\x80\xa0", "$\\dagger$" },
 		                                 { "\xe2\x80\x94", "---" },
 		                                 { "\xe2\x80\x93", "--" },
 		                                 { "\xce\xbc", "$\\mu$" },
