@@ -2,8 +2,21 @@
  * its file, so that a test can put its own answer in its place. */
 #include "harness/show/table_private.h"
 
+#include "harness/plan/leak.h"
+
+#include <string.h>
+
 bool table_leaks(const struct build *b, int arm, const struct metric_ref *ref)
 {
-	(void)b, (void)arm, (void)ref;
+	const struct plan *p = b->s->plan;
+	const char *outputs[GRID_OUTPUTS_MAX];
+	for (int i = 0; i < p->grid->n_metrics; i++) {
+		const struct grid_metric *m = &p->grid->metrics[i];
+		if (*ref->extractor && strcmp(ref->extractor, m->extractor) != 0)
+			continue;
+		for (int k = grid_metric_outputs(outputs, m) - 1; k >= 0; k--)
+			if (strcmp(outputs[k], ref->name) == 0 && leak_is(&p->arms[arm].config, m->extractor))
+				return true;
+	}
 	return false;
 }

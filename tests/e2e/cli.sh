@@ -155,6 +155,21 @@ test_a_scorer_that_the_loss_is_made_of_is_refused() {
 	ABLATE_DATA=$PWD/own run ablate plan g.toml; exits 2; says err "the network that its loss is made of"
 }
 
+# Whoever insists sees the mark, at that row alone, and at no score by another network.
+test_a_score_by_the_losss_own_network_is_marked() {
+	mkdir -p own/model/weights own/results; cp "$SOURCE"/results/published.toml own/results/
+	for which in a b; do check ablate classifier shapes8 --network $which --epochs 1 -o own/model/weights/classifier-shapes8-$which.safetensors >/dev/null; done
+	grid '[variants]\nlearned = { label = "learned", set = { "loss.kind" = "lpips-classifier" } }\n[[chain]]\nname = "c"\nmode = "one-at-a-time"\nsteps = ["learned"]\n'
+	for which in a b; do printf '[[metric]]\nname = "fid"\nsamples = 40\nextractor = "classifier:%s"\n%s\n' $which "$([ $which = b ] || echo allow_leak = true)" >>g.toml; done
+	export ABLATE_DATA=$PWD/own
+	check ablate run g.toml -q 2>/dev/null
+	run ablate table g.toml --format md; exits 0; says out "scored by the network that its loss was made of"
+	check test "$(grep -c '^| .*†' out)" -eq 1
+	check grep -q '^| learned | [0-9.]*† | .* | [0-9.]* |' out
+	run ablate table g.toml --format latex; exits 0; says out dagger
+	run ablate report g.toml -o r.html; exits 0; says r.html †
+}
+
 # Every data set has its references by name, those of the user's own and those made smaller, too.
 test_references_by_name() {
 	mkdir -p pics/a pics/b; cp "$SOURCE"/tests/fixtures/png_modes/{rgb,l}.png pics/a/; cp "$SOURCE"/tests/fixtures/png_modes/{p,la}.png pics/b/
