@@ -8,7 +8,8 @@
 
 # study      grid file                      settings      figures: KIND[@METRIC].FORMAT, in whose file names / and : become -
 studies() { cat <<'LIST'
-quickstart   ablations/quickstart.toml      seeds=3       curves.svg bars@fid@1.svg bars@fid@2.svg sigma.svg steps.svg samples.png
+quickstart   ablations/quickstart.toml      -             curves.svg bars@fid/classifier:b@1.svg bars@fid/all-pixels@1.svg sigma.svg steps.svg samples.png
+four-axes    ablations/four-axes.toml       -             curves.svg bars@fid/classifier:b@1.svg bars@fid/all-pixels@1.svg samples.png
 ci-gate      ablations/ci-gate.toml         -             curves.svg bars@fid@1.svg
 LIST
 }

@@ -162,8 +162,10 @@ bool query_used_next(struct used_row *out, struct db_rows *rows)
 int query_means(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
 {
 	return db_query(rows, db, e,
-	                "SELECT name, nfe, step, avg(value), weights FROM metric WHERE attempt = ? "
-	                "GROUP BY name, nfe, weights, step, protocol ORDER BY step, name, nfe, weights, protocol",
+	                "SELECT name, nfe, step, avg(value), weights, CASE WHEN (SELECT count(DISTINCT o.protocol) "
+	                "FROM metric o WHERE o.attempt = m.attempt AND o.name = m.name) > 1 THEN protocol ELSE '' END "
+	                "FROM metric m WHERE attempt = ? GROUP BY name, nfe, weights, step, protocol "
+	                "ORDER BY step, name, nfe, weights, protocol",
 	                "s", attempt);
 }
 
@@ -175,7 +177,8 @@ bool query_mean_next(struct mean_row *out, struct db_rows *rows)
 		                      .nfe = db_int(rows, 1),
 		                      .step = db_int(rows, 2),
 		                      .value = db_real(rows, 3),
-		                      .weights = db_text(rows, 4) };
+		                      .weights = db_text(rows, 4),
+		                      .protocol = db_text(rows, 5) };
 	return true;
 }
 

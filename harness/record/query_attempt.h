@@ -75,6 +75,7 @@ bool query_used_next(struct used_row *out, struct db_rows *rows);
 /* Scores of an attempt, mean over evaluation seeds, by step and name. */
 struct mean_row {
 	const char *name, *weights;
+	const char *protocol; /* "" where the attempt has no other of that name */
 	int64_t nfe, step;
 	double value;
 };

@@ -135,7 +135,10 @@ static int write_events(struct db *db, const char *attempt, const char *started,
 	if (db_done(&rows, e) || query_means(&rows, db, attempt, e))
 		return -1;
 	while (query_mean_next(&mean, &rows)) {
-		SCOPED(free) char *tag = xstrfmt("score/%s@%lld %s", mean.name, (long long)mean.nfe, mean.weights);
+		const char *of = strchr(mean.protocol, ':'); /* two extractors are two tags */
+		SCOPED(free)
+		char *tag = xstrfmt("score/%s%s%.*s@%lld %s", mean.name, of ? "/" : "", of ? (int)strcspn(of + 1, ":@") : 0,
+		                    of ? of + 1 : "", (long long)mean.nfe, mean.weights);
 		scalar(&file, wall, mean.step, tag, mean.value);
 	}
 	SCOPED(free) char *path = xstrfmt("%s/events.out.tfevents.ablate", folder);

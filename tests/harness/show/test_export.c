@@ -138,6 +138,27 @@ Test(export, tensorboard_records)
 	db_close(db);
 }
 
+/* Two extractors of one metric were two scalars of one tag, which a reader draws as one line. */
+Test(export, tensorboard_tells_extractors_apart)
+{
+	struct db *db = filled();
+	int n;
+	OK(db_exec(db, &e,
+	           "INSERT INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex, n) VALUES"
+	           "('u', 'kid', 1, 'ema', 10, 101, 'kid:pixels:none:n10', 1, '0x1p+0', 10),"
+	           "('u', 'kid', 1, 'ema', 10, 101, 'kid:classifier@501541f2:none:n10', 2, '0x1p+1', 10)",
+	           ""));
+	OK(export_tensorboard(&n, db, TMP("tb2"), &e));
+	glob_t g;
+	cr_assert_eq(glob(TMP("tb2/*/events.out.tfevents.*"), 0, NULL, &g), 0);
+	SCOPED(str) struct str s = { 0 };
+	OK(io_read(&s, g.gl_pathv[0], 1 << 20, &e));
+	cr_assert(memmem(s.data, s.len, "score/kid/pixels@1 ema", 22) &&
+	          memmem(s.data, s.len, "score/kid/classifier@1 ema", 26) && memmem(s.data, s.len, "score/fid@1 ema", 15));
+	globfree(&g);
+	db_close(db);
+}
+
 Test(bench_store, loses_nothing, .timeout = 60)
 {
 	json_t *o;
