@@ -43,6 +43,7 @@ check "report" "$ABLATE" report ci-gate --db "$db" -o "$work/report.html"
 check "figure" "$ABLATE" figure ci-gate curves --db "$db" -o "$work/curves.png"
 check "sample" samples
 check "fid" has "fid" "$ABLATE" fid "$work/samples" "$work/samples" --extractor pixels
+check "fid by a classifier that comes with it" has "classifier-b@" "$ABLATE" fid "$work/samples" "$work/samples" --extractor classifier:b
 check "verify" "$ABLATE" verify "$(cell)" --db "$db"
 check "its data folder gone" without_data
 echo "$passed passed, $failed failed"

@@ -1,6 +1,7 @@
 /* metric_ref.c - see metric_ref.h. */
 #include "harness/grid/metric_ref.h"
 
+#include "harness/record/score_key.h"
 #include "metrics/scores/score.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
@@ -67,14 +68,9 @@ bool metric_ref_same(const struct metric_ref *a, const struct metric_ref *b)
 
 bool metric_ref_made(const struct metric_ref *ref, const char *protocol)
 {
-	const char *have = strchr(protocol, ':'), *want = ref->extractor;
-	if (!*want)
-		return true;
-	if (!have)
-		return false;
-	for (have++; *want && *have == (*want == ':' ? '-' : *want); want++)
-		have++;
-	return !*want && (!*have || *have == ':' || *have == '@');
+	char made[SCORE_EXTRACTOR_MAX];
+	score_extractor(made, protocol);
+	return !*ref->extractor || strcmp(ref->extractor, made) == 0;
 }
 
 bool metric_ref_in_papers(const struct metric_ref *ref)

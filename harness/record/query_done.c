@@ -14,7 +14,7 @@
 
 /* A score of a done attempt. */
 struct have {
-	char name[64], asked[SHA256_HEX], extractor[64]; /* asked "": of before it was recorded */
+	char name[64], asked[SHA256_HEX], extractor[SCORE_EXTRACTOR_MAX]; /* asked "": of before it was recorded */
 	int64_t nfe, eval_seed, n;
 };
 
@@ -53,13 +53,6 @@ static int find_subject(struct subject *s, struct db *db, const char *cell, stru
 		find_data(s->data, s->config);
 	}
 	return db_done(&rows, e);
-}
-
-/* The extractor in a protocol, "fid:inception-2015@1a2b3c4d:..." -> inception-2015. */
-static void find_extractor(char out[64], const char *protocol)
-{
-	const char *at = strchr(protocol, ':');
-	(void)snprintf(out, 64, "%.*s", at ? (int)strcspn(at + 1, ":@") : 0, at ? at + 1 : "");
 }
 
 /* An old row says which extractor made it, in its protocol, and of the reference only a hash of its pictures. */
@@ -109,7 +102,7 @@ static int find_scores(struct have **out, int *n, struct db *db, const char *cel
 		*h = (struct have){ .nfe = db_int(&rows, 1), .eval_seed = db_int(&rows, 2), .n = db_int(&rows, 3) };
 		(void)snprintf(h->name, sizeof h->name, "%s", db_text(&rows, 0));
 		(void)snprintf(h->asked, sizeof h->asked, "%s", db_text(&rows, 4));
-		find_extractor(h->extractor, db_text(&rows, 5));
+		score_extractor(h->extractor, db_text(&rows, 5));
 	}
 	return db_done(&rows, e);
 }
@@ -144,7 +137,7 @@ int query_score_is(bool *out, struct db *db, const char *cell, const struct want
 	struct have h = { .n = wanted->n };
 	struct subject s;
 	(void)snprintf(h.asked, sizeof h.asked, "%s", asked);
-	find_extractor(h.extractor, protocol);
+	score_extractor(h.extractor, protocol);
 	int rc = find_subject(&s, db, cell, e);
 	*out = !rc && fits(&h, wanted, &s);
 	subject_release(&s);

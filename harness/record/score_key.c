@@ -7,6 +7,7 @@
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,23 @@ char *score_ref(const char *data, const char *ref)
 		return xstrdup(data);
 	return dataset_sha256(hex, name, split, NULL) ? xstrdup(*ref ? ref : data)
 	                                              : xstrfmt("%s %s", split == SPLIT_TEST ? "test" : "train", hex);
+}
+
+/* A protocol has '-' where a name has ':', which divides its parts (metrics/features/protocol.h). */
+static bool is_named(const char *name, const char *written)
+{
+	for (; *name && (*name == ':' ? '-' : *name) == *written; name++)
+		written++;
+	return !*name && !*written;
+}
+
+void score_extractor(char out[SCORE_EXTRACTOR_MAX], const char *protocol)
+{
+	const char *at = strchr(protocol, ':');
+	(void)snprintf(out, SCORE_EXTRACTOR_MAX, "%.*s", at ? (int)strcspn(at + 1, ":@") : 0, at ? at + 1 : "");
+	for (const struct extractor_row *x = extractor_rows; x->name; x++)
+		if (is_named(x->name, out))
+			(void)snprintf(out, SCORE_EXTRACTOR_MAX, "%s", x->name);
 }
 
 void score_key_with(char hex[SHA256_HEX], const char *sampling, const char *metric, const char *ref_that_counts,

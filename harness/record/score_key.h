@@ -24,4 +24,9 @@ char *score_ref(const char *data, const char *ref);
 void score_key_with(char hex[SHA256_HEX], const char *sampling, const char *metric, const char *ref_that_counts,
                     const struct score_request *r);
 
+/* The extractor that a protocol names, as a grid would write it: "fid:classifier-b@1a2b3c4d:..." -> classifier:b; ""
+ * where there is none. */
+enum { SCORE_EXTRACTOR_MAX = 64 };
+void score_extractor(char out[SCORE_EXTRACTOR_MAX], const char *protocol);
+
 #endif

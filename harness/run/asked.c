@@ -4,6 +4,7 @@
 #include "harness/plan/plan.h"
 #include "harness/record/query_attempt.h"
 #include "harness/record/query_grid.h"
+#include "harness/record/score_key.h"
 #include "model/base/mem.h"
 
 #include <stdlib.h>
@@ -14,15 +15,14 @@ struct list {
 	int n, cap;
 };
 
-/* "inception-2015" of "fid:inception-2015@1a2b3c4d:tf-bilinear:u8:n50000:ref=..." */
 static const char *extractor_of(struct arena *a, const char *protocol)
 {
-	const char *at = strchr(protocol, ':');
-	SCOPED(free) char *name = at ? xstrndup(at + 1, strcspn(at + 1, ":@")) : xstrdup("");
+	char name[SCORE_EXTRACTOR_MAX];
+	score_extractor(name, protocol);
 	return arena_strdup(a, name);
 }
 
-/* 50000 of it; 0 where it does not say. */
+/* 50000 of "fid:inception-2015:tf-bilinear:u8:n50000:ref=..."; 0 where it does not say. */
 static int64_t images_of(const char *protocol)
 {
 	for (const char *at = protocol; (at = strstr(at, ":n")); at++) {

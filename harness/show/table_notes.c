@@ -17,12 +17,6 @@ static void note(struct table *t, const char *text)
 	VEC_PUSH(t->notes, t->n_notes, t->cap_notes) = arena_strdup(&t->arena, text);
 }
 
-static bool same_score(const struct metric_ref *a, const struct metric_ref *b)
-{
-	return a->nfe == b->nfe && !strcmp(a->name, b->name) && !strcmp(a->extractor, b->extractor) &&
-	       !strcmp(a->weights, b->weights);
-}
-
 void table_heads(struct build *b)
 {
 	int metrics = 0, metric = -1; /* the metric whose column came last */
@@ -39,7 +33,7 @@ void table_heads(struct build *b)
 			                         col->ref.least ? " (paper rule: minimum of the evaluations)" : "");
 			metric = c;
 		} else if ((b->kind[c] == COLUMN_PAIRED || b->kind[c] == COLUMN_VERDICT) && metric >= 0 &&
-		           same_score(&b->t->cols[metric].ref, &col->ref)) {
+		           metric_ref_same(&b->t->cols[metric].ref, &col->ref)) {
 			continue; /* three columns about one metric: its name is long, and stands over the first */
 		} else if (*col->ref.name && (strchr(col->key, ':') || (metrics > 1 && b->kind[c] != COLUMN_SEEDS))) {
 			SCOPED(free) char *title = metric_title(&col->ref, images);

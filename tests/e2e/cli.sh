@@ -168,6 +168,8 @@ test_a_score_by_the_losss_own_network_is_marked() {
 	check grep -q '^| learned | [0-9.]*† | .* | [0-9.]* |' out
 	run ablate table g.toml --format latex; exits 0; says out dagger
 	run ablate report g.toml -o r.html; exits 0; says r.html †
+	# a protocol writes classifier-b, and from it a score is asked again
+	run ablate verify "$(sql ablate.db "SELECT hash FROM cell LIMIT 1")"; exits 0
 }
 
 # Every data set has its references by name, those of the user's own and those made smaller, too.
