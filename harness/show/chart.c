@@ -1,5 +1,5 @@
 /* chart.c - from a study to figures; one function per kind, listed at the end. */
-#include "harness/show/chart.h"
+#include "harness/show/chart_private.h"
 #include "harness/record/query_attempt.h"
 
 #include "harness/judge/stats.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SERIES_MAX = 12, POINTS_MAX = 4000, SIGMA_BINS = 48 };
+enum { POINTS_MAX = 4000, SIGMA_BINS = 48 };
 
 /* --- rows --- */
 
@@ -63,7 +63,7 @@ static void add_mark_notes(struct chart *c, const struct study *s)
 		                              c->figure.note ? "; " : "", text);
 }
 
-static struct figure_panel *one_panel(struct chart *c, int n_series)
+struct figure_panel *chart_panel(struct chart *c, int n_series)
 {
 	struct figure_panel *p = arena_alloc(&c->arena, sizeof *p);
 	p->series = arena_alloc(&c->arena, (size_t)(n_series ? n_series : 1) * sizeof *p->series);
@@ -80,12 +80,12 @@ static void tell_hidden(struct chart *c, const struct lines *lines)
 		                              str_plural(lines->hidden));
 }
 
-static struct figure_series *series_of(const struct figure_panel *p, int i)
+struct figure_series *chart_series(const struct figure_panel *p, int i)
 {
 	return (struct figure_series *)(void *)(uintptr_t)&p->series[i]; /* ours until the figure is returned */
 }
 
-static int metric_asked(struct metric_ref *ref, const struct study *s, const struct chart_ask *ask, struct err *e)
+int chart_metric(struct metric_ref *ref, const struct study *s, const struct chart_ask *ask, struct err *e)
 {
 	const struct grid *g = s->plan->grid;
 	if (*ask->metric ? grid_metric_ref(ref, g, ask->metric, e) : 0)
@@ -96,7 +96,7 @@ static int metric_asked(struct metric_ref *ref, const struct study *s, const str
 	return 0;
 }
 
-static const char *title_of(struct chart *c, const struct metric_ref *ref)
+const char *chart_title(struct chart *c, const struct metric_ref *ref)
 {
 	SCOPED(free) char *t = metric_title(ref, ref->samples);
 	return arena_strdup(&c->arena, t);
@@ -104,21 +104,13 @@ static const char *title_of(struct chart *c, const struct metric_ref *ref)
 
 /* --- points (x, y) of several seeds -> mean and band --- */
 
-struct point {
-	double x, y;
-};
-struct points {
-	struct point *v;
-	int n, cap;
-};
-
 static int by_x(const void *a, const void *b)
 {
 	double x = ((const struct point *)a)->x, y = ((const struct point *)b)->x;
 	return (x > y) - (x < y);
 }
 
-static void average(struct figure_series *out, struct arena *a, struct points *p)
+void chart_average(struct figure_series *out, struct arena *a, struct points *p)
 {
 	if (p->n)
 		qsort(p->v, (size_t)p->n, sizeof *p->v, by_x);
@@ -182,9 +174,9 @@ static int build_curves(struct chart *c, struct study *s, const struct chart_ask
 {
 	struct lines lines;
 	const char *name = *ask->curve ? ask->curve : "loss";
-	if (choose(&lines, s, ask, SERIES_MAX, e))
+	if (choose(&lines, s, ask, CHART_SERIES_MAX, e))
 		return -1;
-	struct figure_panel *p = one_panel(c, lines.n);
+	struct figure_panel *p = chart_panel(c, lines.n);
 	bool positive = true;
 	for (int i = 0; i < lines.n; i++) {
 		struct points all = { 0 };
@@ -202,9 +194,9 @@ static int build_curves(struct chart *c, struct study *s, const struct chart_ask
 				VEC_PUSH(all.v, all.n, all.cap) = (struct point){ x[j], y[j] };
 			}
 		}
-		average(series_of(p, i), &c->arena, &all);
+		chart_average(chart_series(p, i), &c->arena, &all);
 		free(all.v);
-		series_of(p, i)->label = marked_label(c, s, lines.row[i]);
+		chart_series(p, i)->label = marked_label(c, s, lines.row[i]);
 	}
 	p->n_series = lines.n;
 	p->title = arena_strfmt(&c->arena, "%s", name);
@@ -218,9 +210,9 @@ static int build_metric(struct chart *c, struct study *s, const struct chart_ask
 {
 	struct lines lines;
 	struct metric_ref ref;
-	if (choose(&lines, s, ask, SERIES_MAX, e) || metric_asked(&ref, s, ask, e))
+	if (choose(&lines, s, ask, CHART_SERIES_MAX, e) || chart_metric(&ref, s, ask, e))
 		return -1;
-	struct figure_panel *p = one_panel(c, lines.n);
+	struct figure_panel *p = chart_panel(c, lines.n);
 	for (int i = 0; i < lines.n; i++) {
 		struct points all = { 0 };
 		for (int k = 0; k < s->plan->n_cells; k++) {
@@ -233,12 +225,12 @@ static int build_metric(struct chart *c, struct study *s, const struct chart_ask
 					VEC_PUSH(all.v, all.n, all.cap) = (struct point){ (double)x->step, x->value };
 			}
 		}
-		average(series_of(p, i), &c->arena, &all);
+		chart_average(chart_series(p, i), &c->arena, &all);
 		free(all.v);
-		series_of(p, i)->label = marked_label(c, s, lines.row[i]);
+		chart_series(p, i)->label = marked_label(c, s, lines.row[i]);
 	}
 	p->n_series = lines.n;
-	p->title = title_of(c, &ref);
+	p->title = chart_title(c, &ref);
 	p->x.label = "training step";
 	p->y = (struct figure_axis){ .label = p->title };
 	tell_hidden(c, &lines);
@@ -249,9 +241,9 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 {
 	struct lines lines;
 	struct metric_ref ref;
-	if (choose(&lines, s, ask, 40, e) || metric_asked(&ref, s, ask, e))
+	if (choose(&lines, s, ask, 40, e) || chart_metric(&ref, s, ask, e))
 		return -1;
-	struct figure_panel *p = one_panel(c, 1);
+	struct figure_panel *p = chart_panel(c, 1);
 	size_t n = (size_t)lines.n + 1;
 	double *v[5];
 	const char **names = arena_alloc(&c->arena, n * sizeof *names);
@@ -272,16 +264,16 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 		published = published || theirs;
 		names[i] = arena_strfmt(&c->arena, "%s%s", lines.row[i]->label, study_mark(s, &c->arena, t.builds, t.n_builds));
 	}
-	*series_of(p, 0) = (struct figure_series){ .mark = FIGURE_BARS,
-		                                       .n = lines.n,
-		                                       .x = v[0],
-		                                       .y = v[1],
-		                                       .lo = v[2],
-		                                       .hi = v[3],
-		                                       .mark_y = published ? v[4] : NULL };
+	*chart_series(p, 0) = (struct figure_series){ .mark = FIGURE_BARS,
+		                                          .n = lines.n,
+		                                          .x = v[0],
+		                                          .y = v[1],
+		                                          .lo = v[2],
+		                                          .hi = v[3],
+		                                          .mark_y = published ? v[4] : NULL };
 	p->n_series = 1;
 	p->x = (struct figure_axis){ .names = names, .n_names = lines.n };
-	p->y = (struct figure_axis){ .label = title_of(c, &ref) };
+	p->y = (struct figure_axis){ .label = chart_title(c, &ref) };
 	p->title = p->y.label;
 	c->figure.note = published ? "bars: mean; whiskers: standard deviation over seeds; diamonds: published"
 	                           : "bars: mean; whiskers: standard deviation over seeds";
@@ -300,12 +292,12 @@ static void join_same(struct chart *c, struct figure_panel *p)
 	int kept = 0;
 	for (int i = 0; i < p->n_series; i++) {
 		int k = 0;
-		while (k < kept && !same_curve(series_of(p, k), series_of(p, i)))
+		while (k < kept && !same_curve(chart_series(p, k), chart_series(p, i)))
 			k++;
 		if (k < kept)
-			series_of(p, k)->label = arena_strfmt(&c->arena, "%s, %s", p->series[k].label, p->series[i].label);
+			chart_series(p, k)->label = arena_strfmt(&c->arena, "%s, %s", p->series[k].label, p->series[i].label);
 		else
-			*series_of(p, kept++) = p->series[i];
+			*chart_series(p, kept++) = p->series[i];
 	}
 	p->n_series = kept;
 }
@@ -317,14 +309,14 @@ static struct figure_panel *of_settings(
 	void (*curve)(struct figure_series *out, struct arena *a, const struct run_config *cfg), struct err *e)
 {
 	struct lines lines;
-	if (choose(&lines, s, ask, SERIES_MAX, e))
+	if (choose(&lines, s, ask, CHART_SERIES_MAX, e))
 		return NULL;
-	struct figure_panel *p = one_panel(c, lines.n);
+	struct figure_panel *p = chart_panel(c, lines.n);
 	for (int i = 0; i < lines.n; i++) {
 		struct figure_series one = { .label = lines.row[i]->label, .mark = FIGURE_STEP };
 		curve(&one, &c->arena, &s->plan->arms[lines.row[i]->arm].config);
 		if (one.n)
-			*series_of(p, p->n_series++) = one;
+			*chart_series(p, p->n_series++) = one;
 	}
 	join_same(c, p);
 	p->title = title;
@@ -384,42 +376,6 @@ static int build_steps(struct chart *c, struct study *s, const struct chart_ask 
 		return -1;
 	p->x.label = "training step k";
 	p->y = (struct figure_axis){ .label = "N(k)", .log = !ask->linear };
-	return 0;
-}
-
-static int build_sweep(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
-{
-	struct metric_ref ref;
-	const struct knob *k = config_find(ask->knob);
-	if (!k)
-		return *ask->knob ? config_unknown(ask->knob, e)
-		                  : err_code(e, EXIT_USAGE, "a sweep needs --knob KEY, such as loss.c");
-	if (metric_asked(&ref, s, ask, e))
-		return -1;
-	struct points mean = { 0 };
-	struct figure_panel *p = one_panel(c, 1);
-	bool positive = true, failed = false;
-	for (int i = 0; i < s->plan->n_arms && !failed; i++) {
-		SCOPED(free) char *text = config_value_text(&s->plan->arms[i].config, k);
-		char *end;
-		double x = strtod(text, &end);
-		struct study_stat t;
-		failed = study_stat(&t, s, i, &ref, e) != 0;
-		if (failed || *end || end == text || !t.n)
-			continue; /* a named value ("schedule") has no place on a number axis */
-		positive = positive && x > 0;
-		for (int j = 0; j < t.n; j++)
-			VEC_PUSH(mean.v, mean.n, mean.cap) = (struct point){ x, t.value[j] };
-	}
-	if (!failed)
-		average(series_of(p, 0), &c->arena, &mean);
-	free(mean.v);
-	if (failed)
-		return -1;
-	p->n_series = 1;
-	p->title = arena_strfmt(&c->arena, "%s against %s", title_of(c, &ref), k->key);
-	p->x = (struct figure_axis){ .label = k->key, .log = positive && !ask->linear };
-	p->y = (struct figure_axis){ .label = title_of(c, &ref) };
 	return 0;
 }
 
@@ -486,7 +442,7 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 {
 	struct lines lines;
 	struct metric_ref ref = { .nfe = -1 };
-	if (choose(&lines, s, ask, SERIES_MAX, e) || (*ask->metric && metric_ref_parse(&ref, ask->metric, e)))
+	if (choose(&lines, s, ask, CHART_SERIES_MAX, e) || (*ask->metric && metric_ref_parse(&ref, ask->metric, e)))
 		return -1;
 	struct figure_panel *panels = arena_alloc(&c->arena, (size_t)(lines.n + 2) * sizeof *panels);
 	int n = 0;
@@ -521,7 +477,8 @@ static const struct chart_kind table[] = {
 	{ "curves", "a training curve (--curve, default loss): mean and spread over seeds", build_curves, false },
 	{ "metric", "a metric against the training step, where it was measured during training", build_metric, false },
 	{ "bars", "a metric of each arm, with spread and published values", build_bars, false },
-	{ "sweep", "a metric against a numeric setting (--knob loss.c)", build_sweep, false },
+	{ "sweep", "a metric against a numeric setting (--knob loss.c), a line for arms that are otherwise alike",
+	  chart_sweep, false },
 	{ "sigma", "how often training sees each noise level", build_sigma, true },
 	{ "steps", "the discretization curriculum N(k)", build_steps, true },
 	{ "samples", "sample pictures of the arms side by side", build_samples, false },

@@ -1,0 +1,31 @@
+/* chart_private.h - what the files that build charts share. */
+#ifndef ABLATE_CHART_PRIVATE_H
+#define ABLATE_CHART_PRIVATE_H
+
+#include "harness/show/chart.h"
+
+enum { CHART_SERIES_MAX = 12 };
+
+/* Points (x, y) of several seeds. */
+struct point {
+	double x, y;
+};
+struct points {
+	struct point *v; /* heap */
+	int n, cap;
+};
+
+/* The chart's only panel, with room for so many lines. */
+struct figure_panel *chart_panel(struct chart *c, int n_series);
+/* Line i of it, to be filled. */
+struct figure_series *chart_series(const struct figure_panel *p, int i);
+/* The mean at each x, and one standard deviation on both sides; sorts the points. */
+void chart_average(struct figure_series *out, struct arena *a, struct points *p);
+/* The metric that is asked for, or the first one that the grid declares. */
+MUST_CHECK int chart_metric(struct metric_ref *ref, const struct study *s, const struct chart_ask *ask, struct err *e);
+const char *chart_title(struct chart *c, const struct metric_ref *ref);
+
+/* A kind of its own file (chart_sweep.c). */
+int chart_sweep(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e);
+
+#endif
