@@ -6,9 +6,10 @@
 # Records are the ledger, every attempt's journal and the sample pictures of the first training seed. $ABLATE is the program.
 . "$(dirname "$0")/lib.sh"
 
-# study      grid file                      settings      figures: KIND[@METRIC].FORMAT, in whose file names / and : become -
+# study      grid file                      settings      figures: KIND[@METRIC][~KNOB].FORMAT, in whose file names / and : become -
 studies() { cat <<'LIST'
 quickstart   ablations/quickstart.toml      -             curves.svg bars@fid/classifier:b@1.svg bars@fid/all-pixels@1.svg sigma.svg steps.svg samples.png
+budgets      ablations/budgets.toml         -             sweep@fid/classifier:b@1~train.steps.svg sweep@fid/all-pixels@1~train.steps.svg
 four-axes    ablations/four-axes.toml       -             curves.svg bars@fid/classifier:b@1.svg bars@fid/all-pixels@1.svg samples.png
 ci-gate      ablations/ci-gate.toml         -             curves.svg bars@fid@1.svg
 LIST
@@ -33,12 +34,13 @@ rebuild() { # INTO: a folder; leaves INTO/STUDY.db
 
 # Tables and figures of a database into a folder. The grid is opened by its name: what was recorded is what is shown.
 draw() { # DB INTO
-	local f kind metric
+	local f kind metric knob
 	"$ABLATE" table "$study" --db "$1" --dir "$2" --quiet
 	for f in $figures; do
-		kind=${f%%[@.]*} metric=
-		[[ $f != *@* ]] || { metric=${f#*@}; metric=${metric%.*}; }
-		"$ABLATE" figure "$study" "$kind" ${metric:+--metric "$metric"} --db "$1" -o "$2/${f//[\/:]/-}" >/dev/null
+		kind=${f%%[@.]*} metric='' knob=''
+		[[ $f != *~* ]] || { knob=${f#*\~}; knob=${knob%.*}; }
+		[[ $f != *@* ]] || { metric=${f#*@}; metric=${metric%%\~*}; [ -n "$knob" ] || metric=${metric%.*}; }
+		"$ABLATE" figure "$study" "$kind" ${metric:+--metric "$metric"} ${knob:+--knob "$knob"} --db "$1" -o "$2/${f//[\/:]/-}" >/dev/null
 	done
 }
 

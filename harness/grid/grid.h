@@ -114,7 +114,7 @@ struct grid_metric {
 };
 
 struct grid_table {
-	const char *name, *chain, *paper, *metric, *text; /* "" = not given; chain "" = all rows */
+	const char *name, *chain, *paper, *metric, *reference, *text; /* "" = not given; chain "" = all rows */
 	const char *cols[GRID_COLS_MAX], *formats[GRID_FORMATS_MAX];
 	int n_cols, n_formats;
 	bool across; /* rows may differ in protocol: the difference is what the table shows */

@@ -238,18 +238,22 @@ static int unknown_chain(const struct grid *g, const struct toml_value *at, cons
 static int read_table(struct grid_table *out, struct grid *g, const struct toml_value *t, struct err *e)
 {
 	const struct toml_value *cols = NULL, *formats = NULL;
-	*out = (struct grid_table){ .chain = "", .paper = "", .metric = "", .text = "", .at = grid_at(t) };
+	*out = (struct grid_table){ .chain = "", .paper = "", .metric = "", .reference = "", .text = "", .at = grid_at(t) };
 	const struct grid_keys *keys = &grid_keys[KEYS_TABLE];
 	if (grid_closed(t, keys, e) || grid_string(&out->name, t, keys, "name", e) ||
 	    grid_name_ok(out->name, out->at, "the name", e) || grid_string(&out->chain, t, keys, "chain", e) < 0 ||
 	    grid_string(&out->paper, t, keys, "paper", e) < 0 || grid_string(&out->metric, t, keys, "metric", e) < 0 ||
-	    grid_string(&out->text, t, keys, "text", e) < 0 || grid_array(&cols, t, keys, "cols", e) < 0 ||
-	    grid_array(&formats, t, keys, "formats", e) < 0 || toml_boolean(&out->across, t, "across", e) < 0)
+	    grid_string(&out->reference, t, keys, "reference", e) < 0 || grid_string(&out->text, t, keys, "text", e) < 0 ||
+	    grid_array(&cols, t, keys, "cols", e) < 0 || grid_array(&formats, t, keys, "formats", e) < 0 ||
+	    toml_boolean(&out->across, t, "across", e) < 0)
 		return -1;
 	if (*out->chain && !grid_chain(g, out->chain))
 		return unknown_chain(g, toml_find(t, "chain")->value, out->chain, e);
 	if (*out->metric && !grid_measures(g, out->metric))
 		return unknown_metric(g, grid_at(toml_find(t, "metric")->value), out->metric, e);
+	if (*out->reference && *out->chain)
+		return toml_err(e, toml_find(t, "reference")->value,
+		                "reference is for tables without chain, whose first row is it");
 	if ((cols && grid_strings(out->cols, &out->n_cols, GRID_COLS_MAX, cols, e)) ||
 	    (formats && grid_strings(out->formats, &out->n_formats, GRID_FORMATS_MAX, formats, e)))
 		return -1;

@@ -199,6 +199,12 @@ static const struct grid_key table[] = {
 	  .text =
 	      "What delta, paired, verdict, paper and paper-delta are about where no metric's column comes before them.",
 	  .example = "metric = \"fid@1\"" },
+	{ "reference", KEY_STRING, .def = "\"\"",
+	  .text =
+	      "What delta, paired and verdict compare a row with, in a table without chain: the row whose label has this "
+	      "in the place of one part, so that rows of an axis are compared within each of its values. If empty: the "
+	      "first row.",
+	  .example = "reference = \"full recipe\"" },
 	{ "text", KEY_STRING, .def = "\"\"", .text = "Its caption.", .example = "text = \"What each part is worth\"" },
 	{ "across", KEY_BOOL, .def = "false",
 	  .text =

@@ -69,6 +69,8 @@ static void add_table(struct json_writer *w, const struct grid_table *t)
 	json_add_texts(w, "formats", t->formats, t->n_formats);
 	json_add_text(w, "metric", t->metric);
 	json_add_text(w, "text", t->text);
+	if (*t->reference) /* later than the first plans, whose hash stays */
+		json_add_text(w, "reference", t->reference);
 	json_end(w);
 }
 

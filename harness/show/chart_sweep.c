@@ -3,6 +3,7 @@
  * as disc.s1 does with disc.s0 in a zip of both. */
 #include "harness/show/chart_private.h"
 
+#include "harness/plan/row_label.h"
 #include "model/base/str.h"
 
 #include <stdlib.h>
@@ -94,17 +95,6 @@ static void find_lines(struct sweep *w, const struct plan *p)
 	}
 }
 
-/* Is `part` (n bytes) one of the parts of the label, which ", " divides? */
-static bool has_part(const char *label, const char *part, size_t n)
-{
-	for (const char *at = label; at; at = strstr(at, ", ") ? strstr(at, ", ") + 2 : NULL) {
-		const char *end = strstr(at, ", ");
-		if ((end ? (size_t)(end - at) : strlen(at)) == n && strncmp(at, part, n) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* What the labels of its arms have in common; without that, the settings that tell the line apart. */
 static const char *label_of(struct chart *c, const struct sweep *w, const struct plan *p, int line)
 {
@@ -112,13 +102,13 @@ static const char *label_of(struct chart *c, const struct sweep *w, const struct
 	const struct swept *first = w->arm;
 	while (first->line != line)
 		first++;
-	for (const char *at = first->row->label; at; at = strstr(at, ", ") ? strstr(at, ", ") + 2 : NULL) {
-		size_t n = strstr(at, ", ") ? (size_t)(strstr(at, ", ") - at) : strlen(at);
+	size_t n;
+	for (const char *at = first->row->label, *part; (part = row_label_next(&n, &at));) {
 		bool common = true;
 		for (int i = 0; i < w->n; i++)
-			common = common && (w->arm[i].line != line || has_part(w->arm[i].row->label, at, n));
+			common = common && (w->arm[i].line != line || row_label_has(w->arm[i].row->label, part, n));
 		if (common)
-			str_addf(&label, "%s%.*s", label.len ? ", " : "", (int)n, at);
+			str_addf(&label, "%s%.*s", label.len ? ", " : "", (int)n, part);
 	}
 	int n_knobs;
 	const struct knob *knobs = config_knobs(&n_knobs);

@@ -1,6 +1,7 @@
 /* table.c - from a study to the cells of a table. */
 #include "harness/show/table_private.h"
 
+#include "harness/plan/row_label.h"
 #include "model/base/io.h"
 #include "model/base/str.h"
 
@@ -160,7 +161,23 @@ static void make_rows(struct build *b)
 
 /* --- numbers --- */
 
-static void find_references(struct build *b)
+/* The row that a row is compared with where the table names a part of labels. */
+static int find_named(struct build *b, const char *part, struct err *e)
+{
+	for (int r = 0; r < b->n_ours; r++) {
+		int k = 0;
+		while (k < b->n_ours && !(row_label_has(b->rows[k]->label, part, strlen(part)) &&
+		                          row_label_swaps(b->rows[k]->label, b->rows[r]->label, part)))
+			k++;
+		if (k == b->n_ours)
+			return err_code(e, EXIT_USAGE, "table %s: no row to compare '%s' with: its label with '%s' in it",
+			                b->t->name, b->rows[r]->label, part);
+		b->reference[r] = k;
+	}
+	return 0;
+}
+
+static int find_references(struct build *b, struct err *e)
 {
 	b->reference = arena_alloc(&b->t->arena, (size_t)(b->n_ours + 1) * sizeof *b->reference);
 	for (int r = 0; r < b->n_ours; r++) {
@@ -170,6 +187,7 @@ static void find_references(struct build *b)
 				k++;
 		b->reference[r] = k;
 	}
+	return b->def && *b->def->reference ? find_named(b, b->def->reference, e) : 0;
 }
 
 static int make_stats(struct build *b, struct err *e)
@@ -451,8 +469,7 @@ int table_build(struct table **out, struct study *s, const struct grid_table *de
 	int failed = make_columns(&b, e);
 	if (!failed) {
 		make_rows(&b);
-		find_references(&b);
-		failed = make_stats(&b, e);
+		failed = find_references(&b, e) || make_stats(&b, e);
 	}
 	for (int c = 0; !failed && c < t->n_cols; c++)
 		failed = b.kind[c] == COLUMN_METRIC && refuse_mixed(&b, c, e);

@@ -104,11 +104,12 @@ static void pairs_notes(struct build *b)
 {
 	SCOPED(free) char *intervals = pairs_text(b, COLUMN_PAIRED);
 	SCOPED(free) char *verdicts = pairs_text(b, COLUMN_VERDICT);
+	const char *part = b->def ? b->def->reference : "";
 	if (intervals) {
 		SCOPED(free)
-		char *text = xstrfmt("Paired difference: mean over %s of row less first row of its chain, with the two-sided "
-		                     "95 %% interval by Student's t.",
-		                     intervals);
+		char *text = xstrfmt("Paired difference: mean over %s of row less %s%s, with the two-sided 95 %% interval by "
+		                     "Student's t.",
+		                     intervals, *part ? "the row of " : "first row of its chain", part);
 		note(b->t, text);
 	}
 	if (verdicts) {
