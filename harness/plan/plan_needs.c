@@ -62,12 +62,12 @@ static void find_weights(struct lacks *l, const char *name)
 
 int needs_data_commands(char *out[2], const struct data_shape *s)
 {
-	int n = 0, name = (int)strcspn(s->name, "@"); /* NAME@SIZE is made from NAME */
+	int n = 0;
 	if (s->url)
-		out[n++] = xstrfmt("ablate data fetch %.*s", name, s->name);
+		out[n++] = xstrfmt("ablate data fetch %s", s->name);
 	else if (s->package)
 		out[n++] = xstrfmt("sudo apt-get install %s", s->package);
-	out[n++] = xstrfmt("ablate data import %.*s %s", name, s->name, s->url ? "FILE" : "FOLDER");
+	out[n++] = xstrfmt("ablate data import %s %s", s->name, s->url ? "FILE" : "FOLDER");
 	return n;
 }
 

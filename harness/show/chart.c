@@ -26,25 +26,16 @@ struct lines {
 /* The rows to draw: of the chain, one per arm, at most `max`. */
 static int choose(struct lines *out, const struct study *s, const struct chart_ask *ask, int max, struct err *e)
 {
-	const struct plan *p = s->plan;
+	SCOPED(free) const struct plan_row **rows = NULL;
+	int n;
 	*out = (struct lines){ .n = 0 };
-	bool known = !*ask->chain;
-	for (int i = 0; i < p->n_rows; i++) {
-		const struct plan_row *r = &p->rows[i];
-		if (*ask->chain && strcmp(r->chain, ask->chain) != 0)
-			continue;
-		known = true;
-		bool drawn = false;
-		for (int k = 0; k < out->n; k++)
-			drawn = drawn || out->row[k]->arm == r->arm;
-		if (drawn)
-			continue;
-		if (out->n < max)
-			out->row[out->n++] = r;
-		else
-			out->hidden++;
-	}
-	return known ? 0 : err_code(e, EXIT_USAGE, "no chain '%s' in %s", ask->chain, p->grid->path);
+	if (chart_rows(&rows, &n, s->plan, ask, e))
+		return -1;
+	out->n = n < max ? n : max;
+	out->hidden = n - out->n;
+	for (int i = 0; i < out->n; i++)
+		out->row[i] = rows[i];
+	return 0;
 }
 
 /* With the mark of the builds that made it, where there are several. */

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct figure_panel *chart_panel(struct chart *c, int n_series)
 {
@@ -67,4 +68,23 @@ void chart_average(struct figure_series *out, struct arena *a, struct points *p)
 		n++;
 	}
 	out->x = x, out->y = y, out->lo = lo, out->hi = hi, out->n = n;
+}
+
+int chart_rows(const struct plan_row ***out, int *n, const struct plan *p, const struct chart_ask *ask, struct err *e)
+{
+	SCOPED(free) bool *taken = xcalloc((size_t)p->n_arms + 1, sizeof *taken);
+	const struct plan_row **v = xcalloc((size_t)p->n_rows + 1, sizeof *v);
+	bool known = !*ask->chain;
+	*n = 0;
+	for (int i = 0; i < p->n_rows; i++) {
+		const struct plan_row *r = &p->rows[i];
+		if (*ask->chain && strcmp(r->chain, ask->chain) != 0)
+			continue;
+		known = true;
+		if (!taken[r->arm])
+			v[(*n)++] = r;
+		taken[r->arm] = true;
+	}
+	*out = v;
+	return known ? 0 : err_code(e, EXIT_USAGE, "no chain '%s' in %s", ask->chain, p->grid->path);
 }

@@ -15,6 +15,10 @@ struct points {
 	int n, cap;
 };
 
+/* The first row of each arm, of the chain that is asked for or of all. Heap, also after an error. Exit 2: no such
+ * chain. */
+MUST_CHECK int chart_rows(const struct plan_row ***out, int *n, const struct plan *p, const struct chart_ask *ask,
+                          struct err *e);
 /* The chart's only panel, with room for so many lines. */
 struct figure_panel *chart_panel(struct chart *c, int n_series);
 /* Line i of it, to be filled. */

@@ -38,24 +38,20 @@ static int by_value(const void *pa, const void *pb)
 static int collect(struct sweep *w, const struct plan *p, const struct chart_ask *ask, const struct knob *k,
                    struct err *e)
 {
-	SCOPED(free) bool *taken = xcalloc((size_t)p->n_arms + 1, sizeof *taken);
-	bool known = !*ask->chain;
-	for (int i = 0; i < p->n_rows; i++) {
-		const struct plan_row *r = &p->rows[i];
-		if (*ask->chain && strcmp(r->chain, ask->chain) != 0)
-			continue;
-		known = true;
-		SCOPED(free) char *text = config_value_text(&p->arms[r->arm].config, k);
+	SCOPED(free) const struct plan_row **rows = NULL;
+	int n;
+	if (chart_rows(&rows, &n, p, ask, e))
+		return -1;
+	for (int i = 0; i < n; i++) {
+		SCOPED(free) char *text = config_value_text(&p->arms[rows[i]->arm].config, k);
 		char *end;
 		double x = strtod(text, &end);
-		if (*end || end == text || taken[r->arm])
-			continue;
-		taken[r->arm] = true;
-		VEC_PUSH(w->arm, w->n, w->cap) = (struct swept){ .row = r, .x = x };
+		if (!*end && end != text)
+			VEC_PUSH(w->arm, w->n, w->cap) = (struct swept){ .row = rows[i], .x = x };
 	}
 	if (w->n)
 		qsort(w->arm, (size_t)w->n, sizeof *w->arm, by_value);
-	return known ? 0 : err_code(e, EXIT_USAGE, "no chain '%s' in %s", ask->chain, p->grid->path);
+	return 0;
 }
 
 static bool same_value(const struct plan *p, const struct swept *a, const struct swept *b, const struct knob *k)

@@ -8,6 +8,7 @@
 
 #include "harness/record/host.h"
 #include "harness/record/query_attempt.h"
+#include "harness/record/score_key.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
@@ -135,10 +136,10 @@ static int write_events(struct db *db, const char *attempt, const char *started,
 	if (db_done(&rows, e) || query_means(&rows, db, attempt, e))
 		return -1;
 	while (query_mean_next(&mean, &rows)) {
-		const char *of = strchr(mean.protocol, ':'); /* two extractors are two tags */
+		char of[SCORE_EXTRACTOR_MAX]; /* two extractors are two tags */
+		score_extractor(of, mean.protocol);
 		SCOPED(free)
-		char *tag = xstrfmt("score/%s%s%.*s@%lld %s", mean.name, of ? "/" : "", of ? (int)strcspn(of + 1, ":@") : 0,
-		                    of ? of + 1 : "", (long long)mean.nfe, mean.weights);
+		char *tag = xstrfmt("score/%s%s%s@%lld %s", mean.name, *of ? "/" : "", of, (long long)mean.nfe, mean.weights);
 		scalar(&file, wall, mean.step, tag, mean.value);
 	}
 	SCOPED(free) char *path = xstrfmt("%s/events.out.tfevents.ablate", folder);

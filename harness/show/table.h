@@ -3,7 +3,8 @@
  * A row is a row of the plan (an arm under a label), a column a metric or what is derived from one:
  *     fid@1                 mean +- sd over training seeds; best in bold; "2 of 3" where seeds are missing; the state
  *                           (pending, failed, blocked) where no seed has a value
- *     delta | delta:fid@1   the mean's difference to the chain's first row (the base, or the full recipe)
+ *     delta | delta:fid@1   the mean's difference to the chain's first row (the base, or the full recipe), or to the
+ *                           row that the table's `reference` names
  *     paired | paired:fid@1 the same over the seeds that both rows have, with its two-sided 95 % interval by the
  *                           paired t test: "+38.3 [+12.1, +64.5]"
  *     verdict | verdict:fid@1

@@ -1,4 +1,4 @@
-/* table_compare.c - the columns `paired` and `verdict`: a row against the first one of its chain, seed by seed. It is
+/* table_compare.c - the columns `paired` and `verdict`: a row against its reference, seed by seed. It is
  * judged by harness/judge/gate.h as a gate with test = "superiority" and alpha = 0.025 is, so that a table never says
  * what such a gate would not. See table_private.h. */
 #include "harness/show/table_private.h"

@@ -12,8 +12,8 @@ bool table_leaks(const struct build *b, int arm, const struct metric_ref *ref)
 	const char *outputs[GRID_OUTPUTS_MAX];
 	for (int i = 0; i < p->grid->n_metrics; i++) {
 		const struct grid_metric *m = &p->grid->metrics[i];
-		if (*ref->extractor && strcmp(ref->extractor, m->extractor) != 0)
-			continue;
+		if (!m->allow_leak || (*ref->extractor && strcmp(ref->extractor, m->extractor) != 0))
+			continue; /* no plan has a leak that is not allowed (leak_refuse) */
 		for (int k = grid_metric_outputs(outputs, m) - 1; k >= 0; k--)
 			if (strcmp(outputs[k], ref->name) == 0 && leak_is(&p->arms[arm].config, m->extractor))
 				return true;

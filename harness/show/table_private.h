@@ -28,8 +28,8 @@ struct build {
 	int n_ours; /* rows of the plan; the others are published only */
 	const struct published_value **theirs;
 	struct study_stat *stats; /* (n_ours, n_cols), of the columns that refer to a metric */
-	int *reference;           /* per row of ours: the first row of its chain, with which it is compared */
-	int digits[COLS_MAX];     /* decimals of a column's metric */
+	int *reference; /* per row of ours: with which it is compared, the first of its chain or the one that is named */
+	int digits[COLS_MAX]; /* decimals of a column's metric */
 };
 
 /* The name of the data set that a row was trained on. */
@@ -42,7 +42,7 @@ const struct published_value *table_published(const struct build *b, const struc
 /* Have the rows of column c several protocols? Is row r the first of its own (false where it has none)? */
 bool table_mixes_protocols(const struct build *b, int c);
 bool table_begins_protocol(const struct build *b, int r, int c);
-/* Row r against the first row of its chain by the metric of column c, over the seeds that both have. */
+/* Row r against its reference by the metric of column c, over the seeds that both have. */
 struct table_pairs {
 	int n;               /* seeds */
 	double diff, lo, hi; /* NAN where there are none; lo and hi from two seeds on */

@@ -152,33 +152,34 @@ static void csv_head(struct str *out, const struct table_column *c, const char *
 	escape_csv(out, text);
 }
 
-static bool has_kind(const struct table *t, int c, enum table_kind kind)
+/* What a column has in CSV, by the first cell that tells: a published row has a number or nothing in any. */
+enum csv_kind { CSV_ONE, CSV_METRIC, CSV_INTERVAL, CSV_VERDICT };
+
+static enum csv_kind csv_kind_of(const struct table *t, int c)
 {
 	for (int r = 0; r < t->n_rows; r++)
-		if (cell(t, r, c)->kind == kind)
-			return true;
-	return false;
-}
-
-/* A column of metrics, even if all its cells are states. */
-static bool has_spread(const struct table *t, int c)
-{
-	return has_kind(t, c, TABLE_STAT) || has_kind(t, c, TABLE_STATE);
+		switch (cell(t, r, c)->kind) {
+		case TABLE_STAT: /* a column of metrics, even if all its cells are states */
+		case TABLE_STATE: return CSV_METRIC;
+		case TABLE_INTERVAL: return CSV_INTERVAL;
+		case TABLE_VERDICT: return CSV_VERDICT;
+		case TABLE_TEXT:
+		case TABLE_NUMBER:
+		case TABLE_COUNT: break;
+		}
+	return CSV_ONE;
 }
 
 /* What stands behind the column's own field. */
-static void csv_heads(struct str *out, const struct table *t, int c)
+static void csv_heads(struct str *out, const struct table_column *c, enum csv_kind kind)
 {
-	static const char *const spread[] = { " sd", " n", " state", " fingerprint", NULL },
-							 *const interval[] = { " lo", " hi", " n", NULL }, *const verdict[] = { " p", " n", NULL },
-							 *const none[] = { NULL };
-	csv_head(out, &t->cols[c], "");
-	for (const char *const *more = has_spread(t, c)                 ? spread
-	                               : has_kind(t, c, TABLE_INTERVAL) ? interval
-	                               : has_kind(t, c, TABLE_VERDICT)  ? verdict
-	                                                                : none;
-	     *more; more++)
-		csv_head(out, &t->cols[c], *more);
+	static const char *const more[][5] = { [CSV_ONE] = { NULL },
+		                                   [CSV_METRIC] = { " sd", " n", " state", " fingerprint", NULL },
+		                                   [CSV_INTERVAL] = { " lo", " hi", " n", NULL },
+		                                   [CSV_VERDICT] = { " p", " n", NULL } };
+	csv_head(out, c, "");
+	for (const char *const *m = more[kind]; *m; m++)
+		csv_head(out, c, *m);
 }
 
 /* An interval or a verdict, or the empty fields of a row that has none. */
@@ -221,8 +222,10 @@ static const char *csv_state(const struct table_cell *x)
 static void write_csv(struct str *out, const struct table *t)
 {
 	str_add(out, "chain,label");
+	SCOPED(free) enum csv_kind *kind = xcalloc((size_t)t->n_cols + 1, sizeof *kind);
 	for (int c = 0; c < t->n_cols; c++) {
-		csv_heads(out, t, c);
+		kind[c] = csv_kind_of(t, c);
+		csv_heads(out, &t->cols[c], kind[c]);
 	}
 	str_add(out, ",made_by,results_sha256\n");
 	for (int r = 0; r < t->n_rows; r++) {
@@ -231,7 +234,7 @@ static void write_csv(struct str *out, const struct table *t)
 		escape_csv(out, t->labels[r]);
 		for (int c = 0; c < t->n_cols; c++) {
 			const struct table_cell *x = cell(t, r, c);
-			if (has_spread(t, c)) {
+			if (kind[c] == CSV_METRIC) {
 				csv_number(out, x->value);
 				csv_number(out, x->sd);
 				str_addf(out, ",%d,", x->n);
@@ -239,8 +242,8 @@ static void write_csv(struct str *out, const struct table *t)
 				SCOPED(free) char *builds = builds_joined(x);
 				str_addc(out, ',');
 				escape_csv(out, builds);
-			} else if (has_kind(t, c, TABLE_INTERVAL) || has_kind(t, c, TABLE_VERDICT)) {
-				csv_pairs(out, x, has_kind(t, c, TABLE_INTERVAL));
+			} else if (kind[c] != CSV_ONE) {
+				csv_pairs(out, x, kind[c] == CSV_INTERVAL);
 			} else if (x->kind == TABLE_TEXT) {
 				str_addc(out, ',');
 				escape_csv(out, x->text);

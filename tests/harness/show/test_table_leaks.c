@@ -1,11 +1,9 @@
 /* test_table_leaks.c - how tables mark a score by the network that the row's own loss was made of. Which rows these are
  * is answered here, in place of harness/show/table_leaks.c. */
 #include "harness/show/table_private.h"
-#include "tests/common/study_fixture.h"
+#include "tests/common/table_fixture.h"
 
 #include <jansson.h>
-
-#define DAGGER "\xe2\x80\xa0"
 
 static int leaky;
 
@@ -24,12 +22,6 @@ static struct fixture_result too_good(int arm, int64_t seed)
 	return r;
 }
 
-struct setup {
-	struct plan *plan;
-	struct db *db;
-	struct study *study;
-};
-
 static struct table *build_table(struct setup *s, int arm)
 {
 	SCOPED(free)
@@ -38,18 +30,9 @@ static struct table *build_table(struct setup *s, int arm)
 	                     fixture_grid);
 	struct table *t;
 	leaky = arm;
-	s->plan = fixture_plan(toml);
-	s->db = fixture_db("leaks.db", s->plan, too_good, 0);
-	OK(study_load(&s->study, s->plan, s->db, e));
+	*s = setup(toml, too_good);
 	OK(table_build(&t, s->study, &s->plan->grid->tables[1], NULL, "x", e));
 	return t;
-}
-
-static void done(struct setup *s)
-{
-	study_free(s->study);
-	db_close(s->db);
-	plan_free(s->plan);
 }
 
 static const struct table_cell *cell_of(const struct table *t, int row, int col)
@@ -60,13 +43,6 @@ static const struct table_cell *cell_of(const struct table *t, int row, int col)
 static bool is_marked(const struct table_cell *c)
 {
 	return strstr(c->text, DAGGER) != NULL;
-}
-
-static char *written(const struct table *t, const char *format)
-{
-	struct str s = { 0 };
-	table_format(format)->write(&s, t);
-	return str_detach(&s);
 }
 
 /* Marked in every column about the metric and in every format, and never the best, however good. */
