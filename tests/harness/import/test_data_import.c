@@ -181,6 +181,8 @@ Test(data_import, a_set_made_smaller)
 		cr_expect_str_eq(hex, d.sha256);
 	}
 	cr_expect_str_neq(hex, whole.sha256);
+	cr_assert_eq(dataset_sha256(hex, "mine@2", SPLIT_TRAIN, &e), 0, "%s", e.msg);
+	cr_expect_str_neq(hex, d.sha256, "what is remembered of one side is not another's");
 	dataset_release(&d);
 	dataset_release(&whole);
 	struct data_shape shape;

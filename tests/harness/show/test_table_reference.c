@@ -27,7 +27,7 @@ Test(row_label, a_part_in_the_place_of_another)
 	} cases[] = {
 		{ "a=1, x", "a=1, y", "x", true },   { "a=1, x", "a=1, x", "x", true }, { "a=2, x", "a=1, y", "x", false },
 		{ "x, a=1", "y, a=1", "x", true },   { "x", "y", "x", true },           { "a=1, x", "a=1, y, b", "x", false },
-		{ "a=1, xx", "a=1, y", "x", false },
+		{ "a=1, xx", "a=1, y", "x", false }, { "x, x", "a, b", "x", false },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		cr_expect_eq(row_label_swaps(cases[i].other, cases[i].label, cases[i].part), cases[i].swaps, "%s",
