@@ -94,9 +94,11 @@ static void holm_note(struct build *b, int c)
 	}
 	if (n < 2)
 		return;
+	SCOPED(free) char *title = metric_title(&b->t->cols[c].ref, b->t->cols[c].ref.samples);
 	SCOPED(free)
-	char *text = xstrfmt("%s: not corrected for the number of verdicts, %d; by Holm's rule over them at 5 %%, %s%s.",
-	                     b->t->cols[c].head, n, n_lost ? "these become cannot tell: " : "all stay", str_text(&lost));
+	char *text = xstrfmt(
+		"Verdicts of %s: not corrected for the number of verdicts, %d; by Holm's rule over them at 5 %%, %s%s.", title,
+		n, n_lost ? "these become cannot tell: " : "all stay", str_text(&lost));
 	note(b->t, text);
 }
 
