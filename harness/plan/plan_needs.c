@@ -3,6 +3,7 @@
 #include "harness/plan/plan_needs.h"
 
 #include "harness/plan/inputs.h"
+#include "harness/record/score_key.h"
 #include "metrics/features/extractor.h"
 #include "metrics/weights/weights.h"
 #include "model/data/dataset.h"
@@ -72,12 +73,12 @@ int needs_data_commands(char *out[2], const struct data_shape *s)
 }
 
 /* A set that is there and cannot be read has its reason alone. */
-static void find_data(struct lacks *l, const char *name)
+static void find_data(struct lacks *l, const char *name, enum data_split split)
 {
 	struct data_shape shape;
 	char hash[SHA256_HEX];
 	struct err e = ERR_INIT;
-	if (data_shape_find(&shape, name, NULL) || !dataset_sha256(hash, name, SPLIT_TRAIN, &e))
+	if (data_shape_find(&shape, name, NULL) || !dataset_sha256(hash, name, split, &e))
 		return;
 	struct lack *x = add(l, "%s", e.msg);
 	SCOPED(free) char *folder = dataset_folder(name);
@@ -101,6 +102,17 @@ static void find_file(struct lacks *l, const char *key, const char *setting)
 		(void)add(l, "the file %s = \"%s\", looked for as %s", key, setting, path);
 	else
 		(void)add(l, "the file %s = \"%s\"", key, setting);
+}
+
+/* What a score compares with: a file of statistics, or a data set, which need not be the one that trains. */
+static void find_reference(struct lacks *l, const char *ref)
+{
+	char name[KNOB_TEXT_MAX];
+	(void)snprintf(name, sizeof name, "%s", ref);
+	if (!score_ref_is_file(ref))
+		find_data(l, name, dataset_cut_split(name));
+	else if (!io_exists(ref))
+		(void)add(l, "the file ref = \"%s\" of a metric", ref);
 }
 
 /* A loss by the layers of the data's own classifier needs its weights; scorers have Fashion-MNIST's at the least. */
@@ -128,7 +140,7 @@ static void find_all(struct lacks *l, const struct plan *p, const struct plan_ar
 	const struct run_config *c = &arm->config;
 	for (int i = 0; i < arm->n_needs; i++) {
 		find_weights(l, arm->needs[i]);
-		find_data(l, arm->needs[i]);
+		find_data(l, arm->needs[i], SPLIT_TRAIN);
 	}
 	if (config_needs_lpips(c)) {
 		find_weights(l, "lpips-vgg-backbone");
@@ -140,6 +152,8 @@ static void find_all(struct lacks *l, const struct plan *p, const struct plan_ar
 	for (int i = 0; i < p->grid->n_metrics; i++) {
 		const char *extractor = p->grid->metrics[i].extractor;
 		find_weights(l, *extractor ? extractor : extractor_default(c->data.name));
+		if (*p->grid->metrics[i].ref)
+			find_reference(l, p->grid->metrics[i].ref);
 	}
 	find_classes(l, c);
 	find_classifier(l, c);
@@ -203,7 +217,7 @@ static struct waiting look(struct plan *p, const struct plan_arm *arm, int *cap)
 {
 	struct waiting w = { .arm = arm };
 	struct lacks l = { 0 };
-	find_data(&l, arm->config.data.name);
+	find_data(&l, arm->config.data.name, SPLIT_TRAIN);
 	find_all(&l, p, arm);
 	for (int i = 0; i < l.n; i++) {
 		int at = place_of(p, &l.v[i], cap);

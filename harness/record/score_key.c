@@ -17,11 +17,16 @@ static bool ends_in(const char *text, const char *end)
 	return n > k && strcmp(text + n - k, end) == 0;
 }
 
+bool score_ref_is_file(const char *ref)
+{
+	return ends_in(ref, ".npz");
+}
+
 char *score_ref(const char *data, const char *ref)
 {
 	char hex[SHA256_HEX];
 	SCOPED(free) char *name = xstrdup(*ref ? ref : data);
-	if (ends_in(name, ".npz"))
+	if (score_ref_is_file(name))
 		return identity_of_file(hex, name, NULL) ? xstrdup(name) : xstrfmt("file %s", hex);
 	enum data_split split = dataset_cut_split(name);
 	if (split == SPLIT_TRAIN && strcmp(name, data) == 0)

@@ -153,6 +153,25 @@ Test(plan_cost, all_that_is_missing)
 	cr_expect_not(plan_arm_lacks(reason, sizeof reason, p, &p->arms[2]));
 }
 
+/* Without what its scores compare with a cell would train in vain. */
+Test(plan_cost, references_that_are_missing)
+{
+	(void)setenv("ABLATE_CACHE", tmpdir(), 1);
+	SCOPED(plan)
+	struct plan *p = must(GRID
+	                      "[[metric]]\nname = \"fid\"\nsamples = 50\nref = \"cifar10-test\"\nextractor = \"pixels\"\n"
+	                      "[[metric]]\nname = \"kid\"\nsamples = 50\nref = \"gone.npz\"\nextractor = \"pixels\"\n"
+	                      "[[metric]]\nname = \"is\"\nsamples = 50\nref = \"shapes8-test\"\nextractor = \"pixels\"\n");
+	plan_find_missing(p);
+	cr_assert_eq(p->n_missing, 2);
+	cr_expect_str_eq(p->missing[0].what, "data set cifar10");
+	cr_expect_str_eq(p->missing[0].get[0], "ablate data fetch cifar10");
+	cr_expect_eq(p->missing[0].cells, p->n_cells);
+	cr_expect_str_eq(p->missing[1].what, "the file ref = \"gone.npz\" of a metric");
+	char reason[PLAN_REASON];
+	cr_expect(plan_arm_lacks(reason, sizeof reason, p, &p->arms[0]), "not even begun");
+}
+
 /* A dtype that the device lacks blocks a cell; what it would compute is told all the same, as on a card that has it. */
 Test(plan_cost, counted_for_a_dtype_that_is_not_here)
 {
