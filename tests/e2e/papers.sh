@@ -29,6 +29,10 @@ test_every_study_plans_at_full_size() {
 	says out "iCT; cumulative/+ batch, rate and EMA; taken-back/full"
 	run ablate diff-paper "$PAPERS/cifar10.toml"; exits 0
 	says out "CT: 1 setting differs from ct-cifar10"; says out "CD (LPIPS): 1 setting differs"; says out "iCT-deep: 0 settings differ"
+	# a study without a preset says by `like` with which paper it is compared
+	sed 's/^like .*/like = "ict-imagenet64"/' "$SOURCE/ablations/quickstart.toml" >like.toml
+	run ablate diff-paper like.toml; exits 0
+	says out "settings differ from ict-imagenet64"; check grep -q "^  net.attn .*\[32,16,8\]" out
 	run ablate plan "$PAPERS/cifar10.toml" --set preset=...-huge; exits 2; says err "...-tiny"
 }
 

@@ -11,6 +11,8 @@ checked() { # STUDY
 }
 
 test_quickstart() { checked quickstart; }
+test_four_axes() { checked four-axes; }
+test_budgets() { checked budgets; }
 test_ci_gate() { checked ci-gate; }
 
 # A number that was changed by hand, in the table or in the journals, is found.
