@@ -15,6 +15,18 @@ test_four_axes() { checked four-axes; }
 test_budgets() { checked budgets; }
 test_ci_gate() { checked ci-gate; }
 
+# The verdicts that results/four-axes/README.md lists are those of the gates, which judge the records as they are.
+test_the_gates_of_four_axes_say_what_is_written() {
+	[ -d "$SOURCE/results/four-axes/records" ] || skip "results/four-axes has no records yet: ci/results.sh make four-axes"
+	cp -r "$SOURCE/results/four-axes/records" four-axes.db-runs
+	run ablate merge --rebuild --db four-axes.db; exits 0
+	run ablate gate four-axes --db four-axes.db --accept-builds; exits 3
+	grep -oE '^[a-z0-9-]+-(features|pixels) +(pass|fail|inconclusive)' out | tr -s ' ' >said
+	grep -oE '^    [a-z0-9-]+-(features|pixels) +(pass|fail|inconclusive)$' "$SOURCE/results/four-axes/README.md" | sed 's/^ *//' | tr -s ' ' >written
+	lines_of written 12
+	same said written
+}
+
 # A number that was changed by hand, in the table or in the journals, is found.
 test_a_changed_number_is_found() {
 	[ -d "$SOURCE/results/ci-gate/records" ] || skip "no records"
