@@ -15,6 +15,15 @@ test_four_axes() { checked four-axes; }
 test_budgets() { checked budgets; }
 test_ci_gate() { checked ci-gate; }
 
+# The table in README is the one of the records, row by row.
+test_readme_shows_the_table_of_four_axes() {
+	local row
+	[ "$(grep -c '^|' "$SOURCE/results/four-axes/reversions.md")" -eq 9 ] || fail "rows of reversions.md"
+	while IFS= read -r row; do
+		grep -qxF -- "$row" "$SOURCE/README.md" || fail "README.md does not have: $row"
+	done < <(grep '^|' "$SOURCE/results/four-axes/reversions.md")
+}
+
 # The verdicts that results/four-axes/README.md lists are those of the gates, which judge the records as they are.
 test_the_gates_of_four_axes_say_what_is_written() {
 	[ -d "$SOURCE/results/four-axes/records" ] || skip "results/four-axes has no records yet: ci/results.sh make four-axes"
