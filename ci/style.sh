@@ -148,7 +148,7 @@ printf '%s\n' "${texts[@]}" | grep -E '\.(c|h|cu|cuh|def|sql|sh|cmake|md)$|CMake
 	}
 	{
 		text = comments($0)
-		check(text, "(^|[^A-Za-z0-9_./$}*>-])(model|metrics|harness|tests|ci|ablations|results)/[A-Za-z0-9_./*-]+", 1)
+		check(text, "(^|[^A-Za-z0-9_./$}*>-])(model|metrics|harness|tests|ci|ablations|results)/[A-Za-z0-9_./*@~-]+", 1)
 		check(text, "(^|[^A-Za-z0-9_./$}*>-])[a-z0-9_-][a-z0-9_-]+\\.(c|h|cu|cuh|def|sql|md|sh)([^A-Za-z0-9_./-]|[.]? |[.]?$)", 0)
 	}' "$work/files" | complain
 
