@@ -13,6 +13,7 @@ checked() { # STUDY
 test_quickstart() { checked quickstart; }
 test_four_axes() { checked four-axes; }
 test_budgets() { checked budgets; }
+test_pictures() { checked pictures; }
 test_ci_gate() { checked ci-gate; }
 
 # The table in README is the one of the records, row by row.
