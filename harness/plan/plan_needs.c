@@ -107,8 +107,7 @@ static void find_file(struct lacks *l, const char *key, const char *setting)
 /* What a score compares with: a file of statistics, or a data set, which need not be the one that trains. */
 static void find_reference(struct lacks *l, const char *ref)
 {
-	char name[KNOB_TEXT_MAX];
-	(void)snprintf(name, sizeof name, "%s", ref);
+	SCOPED(free) char *name = xstrdup(ref);
 	if (!score_ref_is_file(ref))
 		find_data(l, name, dataset_cut_split(name));
 	else if (!io_exists(ref))
