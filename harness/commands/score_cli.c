@@ -16,6 +16,7 @@
 void score_side_release(struct score_side *s)
 {
 	feature_set_release(&s->set);
+	feature_set_release(&s->statistics);
 	source_free(s->source);
 	s->source = NULL;
 }
@@ -29,17 +30,21 @@ static void tell_notes(const struct cli *c, const char *notes)
 	}
 }
 
+static int load_set(struct feature_set *set, const struct cli *c, const char *path, struct err *e)
+{
+	if (feature_set_load(set, path, e))
+		return -1;
+	if (!set->protocol[0])
+		cli_warn(c, "%s: carries no protocol; make sure that it was made like the other side", path);
+	return 0;
+}
+
 int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e)
 {
 	*s = (struct score_side){ .path = path };
-	if (feature_set_is(path)) {
-		if (feature_set_load(&s->set, path, e))
-			return -1;
-		if (!s->set.protocol[0])
-			cli_warn(c, "%s: carries no protocol; make sure that it was made like the other side", path);
-		return 0;
-	}
-	if (source_open(&s->source, path, e))
+	if (feature_set_is(path))
+		return load_set(&s->set, c, path, e);
+	if (source_open(&s->source, path, e) || (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))
 		return -1;
 	tell_notes(c, str_text(&s->source->notes));
 	if (s->source->n < 2) {
@@ -55,8 +60,8 @@ static int check_loaded(const struct score_side *sides, int n, const struct extr
 	char text[PROTOCOL_TEXT];
 	protocol_features(text, x, "u8");
 	for (int i = 0; i < n; i++) {
-		const struct feature_set *f = &sides[i].set;
-		if (sides[i].source)
+		const struct feature_set *f = sides[i].statistics.origin ? &sides[i].statistics : &sides[i].set;
+		if (!f->origin)
 			continue;
 		if (protocol_check(f->protocol, sides[i].path, text, "the images of the other side", e))
 			return -1;
@@ -98,12 +103,17 @@ static int check_wanted(const struct score_side *sides, int n, const unsigned *w
 	return 0;
 }
 
+static bool to_extract(const struct score_side *s, unsigned want)
+{
+	return s->source && (want || !s->statistics.origin);
+}
+
 int score_extract(struct score_side *sides, int n, const struct cli *c, const unsigned *keep, const unsigned *want,
                   bool optional, struct err *e)
 {
 	struct source *first = NULL;
 	for (int i = 0; i < n && !first; i++)
-		first = sides[i].source;
+		first = to_extract(&sides[i], want[i]) ? sides[i].source : NULL;
 	if (!first)
 		return 0;
 	SCOPED(image_u8) struct image_u8 im = { 0 };
@@ -123,30 +133,58 @@ int score_extract(struct score_side *sides, int n, const struct cli *c, const un
 	    (!optional && check_wanted(sides, n, want, x, e)))
 		return -1;
 	for (int i = 0; i < n; i++)
-		if (sides[i].source && extract_one(&sides[i], c, x, keep[i], want[i], e))
+		if (to_extract(&sides[i], want[i]) && extract_one(&sides[i], c, x, keep[i], want[i], e))
 			return -1;
 	return 0;
 }
 
-static unsigned wanted(const struct metric *m, int side)
+/* Of a side's two sets, the one that m is computed from: statistics where it has those that m can do with, as
+ * guided-diffusion's evaluator.py does. The limit of fid_infinity is of the first set's features. */
+static struct feature_set *set_of(struct score_side *s, const struct metric *m, int side)
 {
-	if (side >= m->sides)
+	bool moments = m->needs == NEEDS_MOMENTS || (side == 1 && strcmp(m->name, "fid_infinity") == 0);
+	bool given = (moments && s->statistics.mu[FEATURE_POOL]) ||
+	             (m->needs == NEEDS_SPATIAL && s->statistics.mu[FEATURE_SPATIAL]);
+	return given ? &s->statistics : &s->set;
+}
+
+static unsigned wanted(struct score_side *s, const struct metric *m, int side)
+{
+	if (side >= m->sides || set_of(s, m, side) == &s->statistics)
 		return 0;
 	return m->needs == NEEDS_LOGITS    ? 1u << FEATURE_LOGITS
 	       : m->needs == NEEDS_SPATIAL ? 1u << FEATURE_SPATIAL
 	                                   : 1u << FEATURE_POOL;
 }
 
+/* Which scores are of what, of a side that holds both. */
+static void tell_use(const struct cli *c, struct score_side *s, const struct metric *const *metrics, int n, int side)
+{
+	SCOPED(str) struct str given = { 0 }, pictures = { 0 };
+	if (!s->statistics.origin)
+		return;
+	for (int k = 0; k < n; k++) {
+		struct str *to = set_of(s, metrics[k], side) == &s->statistics ? &given : &pictures;
+		if (side < metrics[k]->sides)
+			str_addf(to, "%s%s", to->len ? ", " : "", metrics[k]->name);
+	}
+	cli_say(c,
+	        "%s holds statistics and pictures: its mu and sigma (sfid: mu_s, sigma_s) are used for %s, its %lld "
+	        "pictures for %s",
+	        s->path, given.len ? str_text(&given) : "no score", (long long)s->source->n,
+	        pictures.len ? str_text(&pictures) : "no score");
+}
+
 /* Do these sides support m? Called after extraction. */
-static const char *lacking(const struct metric *m, const struct score_side *sides)
+static const char *lacking(const struct metric *m, struct score_side *sides)
 {
 	for (int i = 0; i < m->sides; i++) {
-		const struct feature_set *f = &sides[i].set;
+		const struct feature_set *f = set_of(&sides[i], m, i);
 		if (m->needs == NEEDS_LOGITS && !f->dim[FEATURE_LOGITS])
 			return "class scores";
 		if (m->needs == NEEDS_SPATIAL && !f->dim[FEATURE_SPATIAL])
 			return "spatial features";
-		if (m->needs == NEEDS_FEATURES && f->mu)
+		if (m->needs == NEEDS_FEATURES && f->mu[FEATURE_POOL] && f == &sides[i].set)
 			return "the features of each image";
 	}
 	return NULL;
@@ -169,9 +207,13 @@ static json_t *score_json(const struct score *s)
 
 static json_t *side_json(const struct score_side *s)
 {
-	return json_pack("{s:s, s:o, s:o, s:o}", "path", s->path, "n", s->set.n ? json_integer(s->set.n) : json_null(),
-	                 "sha256", json_out_text(s->set.sha256[0] ? s->set.sha256 : NULL), "features",
-	                 json_out_text(s->set.protocol[0] ? s->set.protocol : NULL));
+	json_t *out = json_pack("{s:s, s:o, s:o, s:o}", "path", s->path, "n",
+	                        s->set.n ? json_integer(s->set.n) : json_null(), "sha256",
+	                        json_out_text(s->set.sha256[0] ? s->set.sha256 : NULL), "features",
+	                        json_out_text(s->set.protocol[0] ? s->set.protocol : NULL));
+	if (s->statistics.origin)
+		(void)json_object_set_new(out, "statistics_sha256", json_out_text(s->statistics.sha256));
+	return out;
 }
 
 static int tell(const struct cli *c, const struct score_list *list, const struct score_side *sides, int n_sides)
@@ -227,9 +269,11 @@ static int compute(struct score_list *list, struct score_side *sides, int n_side
 		if (score_side_open(&sides[i], c, c->args[i], e))
 			return -1;
 		for (int k = 0; k < n; k++) {
-			keep[i] |= metric_keep(metrics[k], i, o);
-			want[i] |= wanted(metrics[k], i);
+			unsigned bits = wanted(&sides[i], metrics[k], i);
+			keep[i] |= bits ? metric_keep(metrics[k], i, o) : 0;
+			want[i] |= bits;
 		}
+		tell_use(c, &sides[i], metrics, n, i);
 	}
 	if (score_extract(sides, n_sides, c, keep, want, optional, e))
 		return -1;
@@ -242,7 +286,8 @@ static int compute(struct score_list *list, struct score_side *sides, int n_side
 		if (what)
 			cli_say(c, "%s left out: it needs %s", metrics[k]->name, what);
 		else
-			rc = metric_run(list, metrics[k], &sides[0].set, n_sides > 1 ? &sides[1].set : NULL, &on, e);
+			rc = metric_run(list, metrics[k], set_of(&sides[0], metrics[k], 0),
+			                n_sides > 1 ? set_of(&sides[1], metrics[k], 1) : NULL, &on, e);
 	}
 	backend_free(on.device);
 	if (rc)

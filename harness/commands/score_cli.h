@@ -52,15 +52,18 @@
 
 struct score_side {
 	const char *path;
-	struct feature_set set;
+	struct feature_set set;        /* loaded, or extracted from source */
+	struct feature_set statistics; /* those beside the pictures of source, if any: of the Frechet distances */
 	struct source *source;
 };
 
-/* Opens a path: loads features or statistics, or opens the pictures and says what was left out. */
+/* Opens a path: loads features or statistics, or opens the pictures, with the statistics beside them where the file has
+ * both, and says what was left out. */
 MUST_CHECK int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e);
 /* Extracts the features of the sides that are pictures (n sides), opening the extractor once. keep, want: bits per side
  * (feature_set.h); what is wanted and the extractor does not have is left out if `optional`, else an error before the
- * first image. Does nothing for sides that are loaded already. */
+ * first image. Does nothing for sides that are loaded already, nor for one with statistics of which no bit is
+ * wanted. */
 MUST_CHECK int score_extract(struct score_side *sides, int n, const struct cli *c, const unsigned *keep,
                              const unsigned *want, bool optional, struct err *e);
 void score_side_release(struct score_side *s);

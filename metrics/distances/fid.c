@@ -4,6 +4,7 @@
 #include "metrics/math/linalg.h"
 #include "model/base/mem.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,15 +39,38 @@ static double square_sum(const double *x, size_t n)
 	return s;
 }
 
-/* Fills the factor from a covariance that is known to be finite. */
-static int factorise(struct fid_side *s, const double *sigma, const char *name, struct err *e)
+static double largest_variance(const double *sigma, int64_t d)
 {
-	double left_max, top = 0;
-	for (int64_t i = 0; i < s->d; i++) {
+	double top = 0;
+	for (int64_t i = 0; i < d; i++)
+		top = fmax(top, fabs(sigma[i * (d + 1)]));
+	return top;
+}
+
+/* In place of the factor that pivots gave. */
+static int factorise_rounded(struct fid_side *s, const double *sigma, double unit, const char *name, struct err *e)
+{
+	double bound = unit * sqrt(square_sum(sigma, (size_t)s->d * (size_t)s->d)), lowest, highest;
+	free(s->factor);
+	linalg_factor_rounded(&s->factor, &s->rank, &s->left, &lowest, &highest, sigma, s->d, bound);
+	if (!(lowest >= -s->d * unit * highest))
+		return err_set(
+			e,
+			"%s: sigma is not a covariance: not positive semi-definite (eigenvalues from %.3g to %.3g; rounding "
+			"explains no less than %.3g)",
+			name, lowest, highest, -s->d * unit * highest);
+	return 0;
+}
+
+/* Fills the factor from a covariance that is known to be finite; unit: what its numbers were rounded to. */
+static int factorise(struct fid_side *s, const double *sigma, double unit, const char *name, struct err *e)
+{
+	double left_max, top = largest_variance(sigma, s->d);
+	for (int64_t i = 0; i < s->d; i++)
 		s->trace += sigma[i * (s->d + 1)];
-		top = fmax(top, fabs(sigma[i * (s->d + 1)]));
-	}
 	linalg_factor(&s->factor, &s->rank, &s->left, &left_max, sigma, s->d);
+	if (unit > DBL_EPSILON && s->rank < s->d)
+		return factorise_rounded(s, sigma, unit, name, e);
 	if (!(left_max <= SIGMA_SLACK * top))
 		return err_set(
 			e, "%s: sigma is not a covariance: not positive semi-definite (%.3g against a largest variance of %.3g)",
@@ -69,7 +93,7 @@ int fid_side_of_moments(struct fid_side *out, struct moments *m, const char *nam
 	} else {
 		SCOPED(free) double *sigma = xmalloc(sizeof *sigma * (size_t)m->d * (size_t)m->d);
 		moments_sigma(sigma, m);
-		if (factorise(&s, sigma, name, e))
+		if (factorise(&s, sigma, 0, name, e))
 			return -1;
 	}
 	*out = s;
@@ -97,20 +121,24 @@ static double make_even(double *even, const double *sigma, int64_t d)
 int fid_side_of_sigma(struct fid_side *out, const double *mu, const double *sigma, int d, int64_t n, const char *name,
                       struct err *e)
 {
+	return fid_side_of_rounded(out, mu, sigma, d, n, 0, name, e);
+}
+
+int fid_side_of_rounded(struct fid_side *out, const double *mu, const double *sigma, int d, int64_t n, double unit,
+                        const char *name, struct err *e)
+{
 	size_t d2 = (size_t)d * (size_t)d;
 	if (check_finite(mu, (size_t)d, "mu", name, e) || check_finite(sigma, d2, "sigma", name, e))
 		return -1;
-	double top = 0;
-	for (int64_t i = 0; i < d; i++)
-		top = fmax(top, fabs(sigma[i * (d + 1)]));
+	double top = largest_variance(sigma, d);
 	SCOPED(free) double *even = xmalloc(sizeof *even * d2);
 	double worst = make_even(even, sigma, d);
-	if (!(worst <= SIGMA_SLACK * top))
+	if (!(worst <= fmax(SIGMA_SLACK, 2 * unit) * top))
 		return err_set(e, "%s: sigma is not symmetric: elements differ by up to %.3g (largest variance %.3g)", name,
 		               worst, top);
 	SCOPED(fid_side) struct fid_side s = { .d = d, .n = n, .mu = xmalloc(sizeof *s.mu * (size_t)d) };
 	memcpy(s.mu, mu, sizeof *mu * (size_t)d);
-	if (factorise(&s, even, name, e))
+	if (factorise(&s, even, unit, name, e))
 		return -1;
 	*out = s;
 	s = (struct fid_side){ 0 };

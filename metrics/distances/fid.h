@@ -21,7 +21,8 @@ struct fid_side {
 	struct backend *
 		/* of a reference: where distances from it have their singular values computed (linalg.h); NULL = on the host */
 		device;
-	double left; /* trace that the factor leaves out: rounding, or sigma is not a covariance */
+	double left; /* trace that the factor leaves out: rounding, or sigma is not a covariance; of a rounded sigma the sum
+	              * of the eigenvalues' magnitudes */
 };
 
 struct fid_result {
@@ -38,6 +39,12 @@ MUST_CHECK int fid_side_of_moments(struct fid_side *out, struct moments *m, cons
  * 1e-6 of its largest variance is an error. n may be 0. */
 MUST_CHECK int fid_side_of_sigma(struct fid_side *out, const double *mu, const double *sigma, int d, int64_t n,
                                  const char *name, struct err *e);
+/* The same of a sigma whose elements were rounded to `unit` of themselves (2^-24: float32, 2^-11: float16). Rounding
+ * once moves an eigenvalue by at most b = unit * |sigma| (Frobenius; Weyl's inequality), sums of d terms in that format
+ * by at most some d * unit * the largest. So where the rank is not full, eigenvalues within b of 0, or no larger than
+ * the most negative one, are taken for 0 and counted in `left`; one below -d * unit * the largest is an error. */
+MUST_CHECK int fid_side_of_rounded(struct fid_side *out, const double *mu, const double *sigma, int d, int64_t n,
+                                   double unit, const char *name, struct err *e);
 /* Different d is an error with code EXIT_RECORD. Tiny negative results (rounding) are given as they are. */
 MUST_CHECK int fid_compute(struct fid_result *out, const struct fid_side *a, const struct fid_side *b, struct err *e);
 

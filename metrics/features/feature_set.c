@@ -13,10 +13,10 @@ void feature_set_release(struct feature_set *f)
 	for (int k = 0; k < FEATURE_KINDS; k++) {
 		float_store_release(&f->store[k]);
 		moments_release(&f->moments[k]);
+		free(f->mu[k]);
+		free(f->sigma[k]);
 	}
 	free(f->origin);
-	free(f->mu);
-	free(f->sigma);
 	*f = (struct feature_set){ 0 };
 }
 
@@ -149,7 +149,7 @@ static const char *const kind_names[FEATURE_KINDS] = { "features", "class scores
 
 int feature_set_floats(const float **out, struct feature_set *f, enum feature_kind kind, struct err *e)
 {
-	if (f->mu)
+	if (f->mu[FEATURE_POOL])
 		return err_set(e, "%s: statistics alone; this score needs the %s of each image", f->origin, kind_names[kind]);
 	if (!f->dim[kind] || f->store[kind].n == 0)
 		return err_set(e, "%s: has no %s%s", f->origin, kind_names[kind],
@@ -157,10 +157,15 @@ int feature_set_floats(const float **out, struct feature_set *f, enum feature_ki
 	return float_store_get(out, &f->store[kind], e);
 }
 
+const char *feature_set_sha256(const struct feature_set *f, enum feature_kind kind)
+{
+	return kind == FEATURE_SPATIAL && f->sha256_spatial[0] ? f->sha256_spatial : f->sha256;
+}
+
 int feature_set_side(struct fid_side *out, struct feature_set *f, enum feature_kind kind, struct err *e)
 {
-	if (f->mu && kind == FEATURE_POOL)
-		return fid_side_of_sigma(out, f->mu, f->sigma, f->dim[kind], f->n, f->origin, e);
+	if (f->mu[kind])
+		return fid_side_of_rounded(out, f->mu[kind], f->sigma[kind], f->dim[kind], f->n, f->unit[kind], f->origin, e);
 	if (!f->moments[kind].d)
 		return err_set(e, "%s: has no %s", f->origin, kind_names[kind]);
 	return fid_side_of_moments(out, &f->moments[kind], f->origin, e);

@@ -2,7 +2,8 @@
  * covariance.
  *
  * It comes from pictures through an extractor (one pass, whatever the scores), from an .npz of features that we wrote,
- * or from an .npz of statistics as pytorch-fid and clean-fid write them (mu, sigma). Features beyond a certain size are
+ * or from an .npz of statistics as pytorch-fid and clean-fid write them (mu, sigma) and guided-diffusion too (with mu_s
+ * and sigma_s of the spatial features, beside pictures: evaluations/evaluator.py). Features beyond a certain size are
  * kept in a temporary file, so memory does not grow with the number of pictures. Our .npz holds, besides `features`
  * (and `logits`, `spatial` where the extractor has them), mu and sigma too, so pytorch-fid reads it as its own. */
 #ifndef ABLATE_FEATURE_SET_H
@@ -24,7 +25,10 @@ struct feature_set {
 	int dim[FEATURE_KINDS];       /* 0 = absent */
 	struct float_store store[FEATURE_KINDS];
 	struct moments moments[FEATURE_KINDS]; /* POOL and SPATIAL; empty for statistics */
-	double *mu, *sigma;                    /* statistics alone: [d], [d, d] with d = dim[FEATURE_POOL]; else NULL */
+	/* Statistics alone, of POOL and perhaps of SPATIAL: [d], [d, d] with d = dim[kind]; else NULL. */
+	double *mu[FEATURE_KINDS], *sigma[FEATURE_KINDS];
+	double unit[FEATURE_KINDS];      /* what the elements of sigma were rounded to: 2^-53, 2^-24, 2^-11 */
+	char sha256_spatial[SHA256_HEX]; /* of mu and sigma of SPATIAL, where these are; else "" */
 };
 
 void feature_set_release(struct feature_set *f);
@@ -43,11 +47,16 @@ MUST_CHECK int feature_set_extract(struct feature_set *out, struct source *s, st
                                    const struct feature_options *o, struct err *e);
 /* Is this an .npz of features or statistics (rather than of pictures)? False for anything unreadable. */
 bool feature_set_is(const char *path);
+/* Is this an .npz of pictures with statistics beside them, which feature_set_load would load? */
+bool feature_set_is_beside(const char *path);
 MUST_CHECK int feature_set_load(struct feature_set *out, const char *path, struct err *e);
-/* mu, sigma, n, protocol, sha256; with_features: features, logits and spatial too (they must have been kept). */
+/* mu, sigma (mu_s, sigma_s where spatial features were extracted), n, protocol, sha256; with_features: features, logits
+ * and spatial too (they must have been kept). */
 MUST_CHECK int feature_set_save(struct feature_set *f, const char *path, bool with_features, struct err *e);
 /* The floats of a kind [n, dim]: an error that names the set when it has none. */
 MUST_CHECK int feature_set_floats(const float **out, struct feature_set *f, enum feature_kind kind, struct err *e);
+/* What a distance of that kind is recorded to be from: the pictures, or the mean and covariance. */
+const char *feature_set_sha256(const struct feature_set *f, enum feature_kind kind);
 /* Mean and factor for FID (POOL) or sFID (SPATIAL). */
 MUST_CHECK int feature_set_side(struct fid_side *out, struct feature_set *f, enum feature_kind kind, struct err *e);
 

@@ -217,3 +217,35 @@ void linalg_eigenvalues(double *w, double *a, int d)
 		BUG("eigenvalues did not converge: %d", info);
 	free(work);
 }
+
+/* The same; row k of a becomes the unit eigenvector of w[k]. */
+static void eigenvectors(double *w, double *a, int d)
+{
+	int lwork = 1 + 6 * d + 2 * d * d, liwork = 3 + 5 * d, info; /* as dsyevd asks for; d is 16384 at most */
+	SCOPED(free) double *work = xmalloc(sizeof *work * (size_t)lwork);
+	SCOPED(free) int *iwork = xmalloc(sizeof *iwork * (size_t)liwork);
+	blas()->syevd("V", "L", &d, a, &d, w, work, &lwork, iwork, &liwork, &info);
+	if (info)
+		BUG("eigenvectors did not converge: %d", info);
+}
+
+void linalg_factor_rounded(double **f, int *rank, double *dropped, double *lowest, double *highest, const double *cov,
+                           int d, double bound)
+{
+	size_t n = (size_t)d * (size_t)d;
+	SCOPED(free) double *v = xmalloc(sizeof *v * n);
+	SCOPED(free) double *w = xmalloc(sizeof *w * (size_t)d);
+	memcpy(v, cov, sizeof *v * n);
+	eigenvectors(w, v, d);
+	int first = 0;
+	*dropped = 0;
+	*lowest = w[0];
+	*highest = w[d - 1];
+	while (first < d && !(w[first] > fmax(bound, -w[0])))
+		*dropped += fabs(w[first++]);
+	*rank = d - first;
+	*f = xcalloc(*rank ? (size_t)*rank : 1, sizeof **f * (size_t)d);
+	for (int64_t k = first; k < d; k++)
+		for (int64_t j = 0; j < d; j++)
+			(*f)[(k - first) * d + j] = sqrt(w[k]) * v[k * d + j];
+}

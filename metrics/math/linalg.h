@@ -26,6 +26,13 @@ void linalg_mirror(double *c, int d);
  * negative eigenvalue shows as a left_max far above rounding. Work: d^2 rank. */
 void linalg_factor(double **f, int *rank, double *left_trace, double *left_max, const double *cov, int d);
 
+/* The same of a covariance whose numbers are rounded, where pivots cannot tell null space from noise: from its
+ * eigenvalues, of which those up to `bound`, or up to the magnitude of the most negative one where that is more, are
+ * taken for 0. *dropped is the sum of the magnitudes of these, *lowest and *highest the extremes of all. Work: some
+ * 10 d^3. */
+void linalg_factor_rounded(double **f, int *rank, double *dropped, double *lowest, double *highest, const double *cov,
+                           int d, double bound);
+
 /* Where singular values are computed: on `device` where it has a library for them, else (NULL, no library, a failure)
  * on the host. `by` says where. */
 struct singular_by {

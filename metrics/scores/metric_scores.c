@@ -18,14 +18,14 @@ enum { SEED_OF_PEERS = 2020, EXTRAPOLATION_PARTS = 5 };
 
 static struct score *add_score(struct score_list *out, const char *name, const char *protocol_name,
                                const struct metric *m, const struct feature_set *a, const struct feature_set *b,
-                               double value, double half)
+                               enum feature_kind kind, double value, double half)
 {
 	REQUIRE(out->n < SCORES_MAX);
 	struct score *s = &out->v[out->n++];
 	*s = (struct score){ .value = value, .half = half, .n = a->n, .better = m->better };
 	(void)snprintf(s->name, sizeof s->name, "%s", name);
 	const char *features = a->protocol[0] || !b ? a->protocol : b->protocol;
-	protocol_text(s->protocol, protocol_name, features, a->n, b ? b->sha256 : NULL);
+	protocol_text(s->protocol, protocol_name, features, a->n, b ? feature_set_sha256(b, kind) : NULL);
 	return s;
 }
 
@@ -66,12 +66,12 @@ static int frechet(struct score_list *out, const struct metric *m, struct featur
 	y.device = o->device;
 	if (fid_compute(&r, &x, &y, e))
 		return -1;
-	if (o->interval && !a->mu && a->store[kind].n) {
+	if (o->interval && !a->mu[kind] && a->store[kind].n) {
 		const float *f;
 		if (feature_set_floats(&f, a, kind, e) || fid_interval(&half, f, a->n, &y, JACKKNIFE_BLOCKS, e))
 			return -1;
 	}
-	struct score *s = add_score(out, m->name, m->name, m, a, b, r.fid, half);
+	struct score *s = add_score(out, m->name, m->name, m, a, b, kind, r.fid, half);
 	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set";
 	if (o->device)
 		(void)snprintf(s->computed_by, sizeof s->computed_by, "%s", r.by.by);
@@ -110,7 +110,7 @@ int metric_fid_infinity(struct score_list *out, const struct metric *m, struct f
 	y.device = o->device;
 	if (fid_infinity(&value, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
 		return err_in(e, "%s", a->origin);
-	struct score *s = add_score(out, m->name, m->name, m, a, b, value, NAN);
+	struct score *s = add_score(out, m->name, m->name, m, a, b, FEATURE_POOL, value, NAN);
 	if (a->n / EXTRAPOLATION_PARTS <= y.d)
 		(void)snprintf(s->warning, sizeof s->warning,
 		               "%s: parts of %lld images in %d dimensions: too few for a straight line; the limit is a guess",
@@ -131,7 +131,7 @@ int metric_kid(struct score_list *out, const struct metric *m, struct feature_se
 	struct kid_full r;
 	if (both_floats(&x, &y, a, b, e) || kid_full(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], e))
 		return -1;
-	struct score *s = add_score(out, m->name, m->name, m, a, b, r.unbiased, r.half);
+	struct score *s = add_score(out, m->name, m->name, m, a, b, FEATURE_POOL, r.unbiased, r.half);
 	s->half_text = isnan(r.half) ? NULL : "95 %, jackknife over both sets";
 	add_part(s, "biased", r.biased);
 	return 0;
@@ -147,7 +147,7 @@ int metric_kid_subsets(struct score_list *out, const struct metric *m, struct fe
 	    kid_subsets(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->kid_subsets, o->kid_size, SEED_OF_PEERS, e))
 		return -1;
 	(void)snprintf(name, sizeof name, "%s(%dx%d)", m->name, r.subsets, r.size);
-	struct score *s = add_score(out, m->name, name, m, a, b, r.mean, r.std);
+	struct score *s = add_score(out, m->name, name, m, a, b, FEATURE_POOL, r.mean, r.std);
 	s->half_text = "population sd of the subsets";
 	return 0;
 }
@@ -170,7 +170,7 @@ int metric_is(struct score_list *out, const struct metric *m, struct feature_set
 		return err_in(e, "%s", a->origin);
 	char name[64];
 	(void)snprintf(name, sizeof name, "%s(%d%s)", m->name, r.splits, o->is_shuffle ? ",shuffled" : "");
-	struct score *s = add_score(out, m->name, name, m, a, NULL, r.mean, r.std);
+	struct score *s = add_score(out, m->name, name, m, a, NULL, FEATURE_LOGITS, r.mean, r.std);
 	s->half_text = "population sd of the splits";
 	if (a->n < 10 * (int64_t)a->dim[FEATURE_LOGITS])
 		(void)snprintf(s->warning, sizeof s->warning,
@@ -189,7 +189,7 @@ int metric_pr(struct score_list *out, const struct metric *m, struct feature_set
 	    precision_recall(&r, NULL, NULL, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->k, e))
 		return -1;
 	(void)snprintf(name, sizeof name, "%s(k%d)", m->name, o->k);
-	(void)add_score(out, "precision", name, m, a, b, r.precision, NAN);
-	(void)add_score(out, "recall", name, m, a, b, r.recall, NAN);
+	(void)add_score(out, "precision", name, m, a, b, FEATURE_POOL, r.precision, NAN);
+	(void)add_score(out, "recall", name, m, a, b, FEATURE_POOL, r.recall, NAN);
 	return 0;
 }

@@ -39,6 +39,40 @@ test_features_give_the_same_scores_as_the_images() {
 	run ablate kid a.npz s.npz; refused 1 s.npz "statistics alone"
 }
 
+# An array file: npy DESCR SHAPE <bytes >x.npy
+npy() {
+	printf '\x93NUMPY\x01\x00\x76\x00'
+	printf '%-117s\n' "{'descr': '$1', 'fortran_order': False, 'shape': $2, }"
+	cat
+}
+
+# guided-diffusion's reference batches hold pictures and the statistics of more pictures than these; its evaluator.py
+# takes the distances from the statistics and the rest from the pictures.
+test_a_batch_with_statistics_beside_its_pictures() {
+	command -v zip >/dev/null && command -v unzip >/dev/null || skip "no zip"
+	two_sets
+	check ablate -q features -e pixels b --stats-only -o s.npz >/dev/null
+	check unzip -q s.npz mu.npy sigma.npy
+	head -c 768 "$PNG/rgb_q95.jpg" | npy '|u1' '(4, 8, 8, 3)' >arr_0.npy
+	zip -q V.npz arr_0.npy mu.npy sigma.npy
+	zip -q P.npz arr_0.npy
+	zip -q S.npz mu.npy sigma.npy
+
+	run ablate metrics -e pixels a V.npz --only fid --only pr; exits 0
+	says err "V.npz holds statistics and pictures: its mu and sigma (sfid: mu_s, sigma_s) are used for fid, its 4 pictures for pr"
+	says err "V.npz: carries no protocol"
+	cp out both
+	run ablate fid -e pixels a S.npz; exits 0; says both "$(sed -n 1p out)"; says both "$(sed -n 2p out)"
+	run ablate pr -e pixels a P.npz; exits 0; says both "$(sed -n 1p out)"; says both "$(sed -n 2p out)"
+	# as the first side too, where no picture need go through the network
+	run ablate fid -e no-such-network V.npz S.npz; exits 0; says out 'fid:unknown:n?:ref='
+	run ablate fid -e pixels V.npz S.npz --json; exits 0; says out '"statistics_sha256"'
+	run ablate pr -e pixels V.npz a; exits 0; says out n4
+	run ablate features -e pixels V.npz -o f.npz; exits 0; says err "its own mu and sigma are not used"
+	# statistics that do not fit the other side are refused before any work
+	run ablate fid -e all-pixels a V.npz; exits 5; lines_of out 0; says err "V.npz has features of 192 dimensions"
+}
+
 test_the_same_features_twice_are_the_same_bytes() {
 	two_sets
 	check ablate -q features -e pixels a -o 1.npz >/dev/null

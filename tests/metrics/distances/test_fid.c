@@ -98,6 +98,58 @@ static double fid_of_rows(const double *x, int64_t n, const double *y, int64_t k
 	return r.fid;
 }
 
+/* Files keep covariances as float32 too, and of fewer vectors than dimensions: half of the null space's eigenvalues come
+ * out negative, which was refused as no covariance. Against the unit matrix tr (S I)^(1/2) is the sum of the roots of
+ * S's eigenvalues, known from the vectors. Rounding moves an eigenvalue by at most b = 2^-24 |S|, so each of the 39
+ * that are not 0 moves its root by at most b / (2 (l - b)^(1/2)), and the trace changes by at most 2^-24 of itself. */
+Test(fid, a_covariance_of_few_vectors_rounded_to_float32_gives_the_distance_within_its_rounding)
+{
+	enum { N = 40, D = 128 };
+	struct err e = ERR_INIT;
+	SCOPED(free) double *x = xmalloc(sizeof *x * N * D);
+	SCOPED(free) double *sigma = xmalloc(sizeof *sigma * D * D);
+	SCOPED(free) double *w = xmalloc(sizeof *w * D);
+	SCOPED(free) double *copy = xmalloc(sizeof *copy * D * D);
+	double mu[D] = { 0 }, eye[D * D] = { 0 }, trace = 0, roots = 0, square = 0, allowed = 0;
+	SCOPED(moments) struct moments m = { 0 };
+	formula_ih12(x, "rounded", N, D);
+	moments_init(&m, D);
+	moments_add_double(&m, x, N);
+	moments_sigma(sigma, &m);
+	memcpy(copy, sigma, sizeof *copy * D * D);
+	linalg_eigenvalues(w, copy, D);
+	for (int i = 0; i < D * D; i++) {
+		square += sigma[i] * sigma[i];
+		sigma[i] = (double)(float)sigma[i];
+	}
+	double unit = 0x1p-24, b = unit * sqrt(square);
+	for (int i = 0; i < D; i++) {
+		eye[i * (D + 1)] = 1;
+		trace += w[i];
+		if (i <= D - N) /* rank 39 */
+			continue;
+		cr_assert(w[i] > 1e3 * b, "eigenvalue %d: %g", i, w[i]);
+		roots += sqrt(w[i]);
+		allowed += b / sqrt(w[i] - b);
+	}
+	SCOPED(fid_side) struct fid_side s = { 0 }, ref = { 0 };
+	struct fid_result r;
+	cr_assert_eq(fid_side_of_rounded(&s, mu, sigma, D, 0, unit, "x.npz", &e), 0, "%s", e.msg);
+	cr_assert_eq(fid_side_of_sigma(&ref, mu, eye, D, 0, "ref", &e), 0, "%s", e.msg);
+	cr_assert_eq(fid_compute(&r, &s, &ref, &e), 0, "%s", e.msg);
+	allowed += unit * trace + 1e-9;
+	cr_assert(fabs(r.fid - (trace + D - 2 * roots)) <= allowed, "off by %g, allowed %g",
+	          r.fid - (trace + D - 2 * roots), allowed);
+	cr_assert_eq(s.rank, N - 1);
+	cr_assert(r.clipped > 0 && r.clipped <= D * b, "clipped %g", r.clipped);
+	/* What no rounding explains is still no covariance: the same less a thousandth of its largest eigenvalue. */
+	for (int i = 0; i < D; i++)
+		sigma[i * (D + 1)] -= 1e-3 * w[D - 1];
+	fid_side_release(&s);
+	cr_assert_eq(fid_side_of_rounded(&s, mu, sigma, D, 0, unit, "x.npz", &e), -1);
+	cr_assert(strstr(e.msg, "x.npz: sigma is not a covariance: not positive semi-definite"), "%s", e.msg);
+}
+
 /* numpy: exact nuclear norm of the centred vectors, 48.43454446569217. */
 Test(fid, agrees_with_numpy_at_full_rank)
 {

@@ -151,6 +151,34 @@ static char *statistics(const char *dir, const double *mu, const double *sigma, 
 	return path;
 }
 
+/* As guided-diffusion's reference batches are: pictures, and the statistics of more pictures than these. */
+Test(feature_set, statistics_beside_pictures_are_loaded_for_both_frechet_distances)
+{
+	static const double mu[2] = { 1, 2 }, sigma[4] = { 1.1, 0, 0, 2.2 }, mu_s[3] = { 3, 4, 5 },
+						sigma_s[9] = { 1.1, 0, 0, 0, 1.1, 0, 0, 0, 1.1 };
+	static const uint8_t px[2 * 8 * 8 * 3] = { 0 };
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = xstrfmt("%s/VIRTUAL.npz", dir);
+	struct err e = ERR_INIT;
+	struct npz_writer w;
+	SCOPED(feature_set) struct feature_set f = { 0 };
+	SCOPED(fid_side) struct fid_side pool = { 0 }, spatial = { 0 };
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "arr_0", "|u1", (int64_t[]){ 2, 8, 8, 3 }, 4, px, &e) ||
+	                 npz_add(&w, "mu", "<f8", (int64_t[]){ 2 }, 1, mu, &e) ||
+	                 npz_add(&w, "sigma", "<f8", (int64_t[]){ 2, 2 }, 2, sigma, &e) ||
+	                 npz_add(&w, "mu_s", "<f8", (int64_t[]){ 3 }, 1, mu_s, &e) ||
+	                 npz_add(&w, "sigma_s", "<f8", (int64_t[]){ 3, 3 }, 2, sigma_s, &e) || npz_commit(&w, &e),
+	             0, "%s", e.msg);
+	cr_assert(feature_set_is_beside(path) && !feature_set_is(path));
+	cr_assert_eq(feature_set_load(&f, path, &e), 0, "%s", e.msg);
+	cr_assert(f.n == 0 && f.dim[FEATURE_POOL] == 2 && f.dim[FEATURE_SPATIAL] == 3, "n is of the pictures alone");
+	cr_assert_eq(feature_set_side(&pool, &f, FEATURE_POOL, &e) || feature_set_side(&spatial, &f, FEATURE_SPATIAL, &e),
+	             0, "%s", e.msg);
+	cr_assert(pool.mu[1] == 2 && spatial.mu[2] == 5 && fabs(spatial.trace - 3.3) < 1e-15);
+	cr_assert_str_neq(feature_set_sha256(&f, FEATURE_POOL), feature_set_sha256(&f, FEATURE_SPATIAL));
+	tempdir_remove(dir);
+}
+
 Test(feature_set, bad_statistics_are_named)
 {
 	static const struct {
