@@ -102,7 +102,7 @@ static double fid_of_rows(const double *x, int64_t n, const double *y, int64_t k
  * out negative, which was refused as no covariance. Against the unit matrix tr (S I)^(1/2) is the sum of the roots of
  * S's eigenvalues, known from the vectors. Rounding moves an eigenvalue by at most b = 2^-24 |S|, so each of the 39
  * that are not 0 moves its root by at most b / (2 (l - b)^(1/2)), and the trace changes by at most 2^-24 of itself. */
-Test(fid, a_covariance_of_few_vectors_rounded_to_float32_gives_the_distance_within_its_rounding)
+Test(fid, a_covariance_of_few_vectors_in_float32_is_taken_within_its_rounding)
 {
 	enum { N = 40, D = 128 };
 	struct err e = ERR_INIT;
