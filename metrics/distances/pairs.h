@@ -1,0 +1,72 @@
+/* pairs.h - squared Euclidean distances between the rows of two sets, in double, tile by tile: memory does not grow
+ * with the number of pairs. Radii, nearest neighbours and kernels over all pairs are built on it.
+ *
+ * A tile's distances are |a|^2 + |b|^2 - 2 a.b, the products by dgemm. Where almost all of that cancels (copies of a
+ * vector) the squares of the differences are summed, so equal vectors are at distance 0 exactly. Elsewhere the rounding
+ * depends on where in a tile a pair lies: a comparison that could hang on it is made by pairs_settled.
+ *
+ *     struct pairs_set x, y;
+ *     pairs_set_init(&x, f, n, d, "generated", e); ...
+ *     pairs_visit(&x, &y, tile, &sums);
+ *     pairs_nearest(d2, index, 1, &x, &y);
+ *     pairs_set_release(&x); ... */
+#ifndef ABLATE_PAIRS_H
+#define ABLATE_PAIRS_H
+
+#include "model/base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A set of vectors, of floats or of doubles; the caller's memory, which must outlive it. */
+struct pairs_set {
+	const float *f;
+	const double *g; /* the one that is used where it is not NULL */
+	int64_t n;
+	int d;
+	double *norm;  /* squared lengths [n], owned */
+	double widest; /* the largest of them */
+};
+
+/* x [n, d], n and d at least 1. An element that is not finite is an error that names the vector: "WHAT vector 3 is not
+ * finite". On an error there is nothing to release. */
+MUST_CHECK int pairs_set_init(struct pairs_set *out, const float *x, int64_t n, int d, const char *what, struct err *e);
+MUST_CHECK int pairs_set_init_double(struct pairs_set *out, const double *x, int64_t n, int d, const char *what,
+                                     struct err *e);
+void pairs_set_release(struct pairs_set *s);
+void scoped_pairs_set(struct pairs_set *s);
+
+/* Distances of rows [i0, i0 + n) of x to rows [j0, j0 + m) of y. */
+struct pairs_tile {
+	const double *d2; /* [n, m] */
+	int64_t i0, j0;
+	int n, m;
+	bool mirror; /* x is y, and the pairs (j, i) of this tile are not given again */
+};
+typedef void pairs_tile_fn(void *ctx, const struct pairs_tile *t);
+
+/* Gives every pair (i, j) once, the diagonal included. Where x and y are one set (the same pointer) half of the pairs
+ * are given as mirrors only, and cost nothing. f is called on this thread, one tile after another, in an order that
+ * depends on the sizes alone; it may use cpu_split. */
+void pairs_visit(const struct pairs_set *x, const struct pairs_set *y, pairs_tile_fn *f, void *ctx);
+
+/* The sum of the squared differences of two rows: the same bits wherever they lie, and for (i, j) as for (j, i). */
+double pairs_direct(const struct pairs_set *x, int64_t i, const struct pairs_set *y, int64_t j);
+/* How far a tile's distance can be from pairs_direct's, at most, of rows with these squared lengths. */
+double pairs_slack(int d, double norm_i, double norm_j);
+
+/* v, a tile's distance of these rows, or pairs_direct where v is so close to `limit` that its rounding could decide a
+ * comparison of the two. */
+static inline double pairs_settled(double v, double limit, const struct pairs_set *x, int64_t i,
+                                   const struct pairs_set *y, int64_t j)
+{
+	double gap = v > limit ? v - limit : limit - v;
+	return gap <= pairs_slack(x->d, x->norm[i], y->norm[j]) ? pairs_direct(x, i, y, j) : v;
+}
+
+/* For each row of x its k nearest rows of y: d2 [n, k], squared, ascending; index [n, k], which may be NULL, of rows of
+ * y, the first ones among equally near. Distances and their order are those of pairs_direct. Where x and y are one set
+ * (the same pointer) a row is not its own neighbour, but a copy of it is. k from 1 to the rows of y (less one). */
+void pairs_nearest(double *d2, int64_t *index, int k, const struct pairs_set *x, const struct pairs_set *y);
+
+#endif
