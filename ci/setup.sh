@@ -18,6 +18,8 @@ build      libdnnl-dev             oneDNN: convolutions and matrix products on t
 build      libsqlite3-dev          the result database
 build      libpng-dev              reading and writing PNG
 build      libjpeg62-turbo-dev     reading JPEG
+build      libwebp-dev             reading WebP; without it such pictures are refused
+build      libtiff-dev             reading TIFF, likewise
 build      libzip-dev              .npz, .pth and zip data sets
 build      zlib1g-dev              gzip of IDX files, deflate of pictures
 build      libjansson-dev          JSON: journals, safetensors headers, --json

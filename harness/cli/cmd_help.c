@@ -5,6 +5,8 @@
 #include "harness/text/escape.h"
 #include "model/base/mem.h"
 #include "model/config/config.h"
+#include "model/data/image_tiff.h"
+#include "model/data/image_webp.h"
 #include "harness/record/provenance.h"
 
 #include <stdlib.h>
@@ -179,6 +181,8 @@ json_t *cmd_version_json(void)
 	(void)json_object_set_new(o, "version", json_string(ABLATE_VERSION));
 	(void)json_object_set_new(o, "numerics", json_integer(NUMERICS_VERSION));
 	(void)json_object_set_new(o, "database_schema", json_integer(db_schema()->version));
+	(void)json_object_set_new(o, "reads_webp", json_boolean(image_webp_built()));
+	(void)json_object_set_new(o, "reads_tiff", json_boolean(image_tiff_built()));
 	(void)json_object_update_new(o, provenance_facts());
 	return o;
 }

@@ -31,7 +31,7 @@ struct pictures {
 
 static bool is_picture(const char *name)
 {
-	static const char *const endings[] = { ".png", ".jpg", ".jpeg" };
+	static const char *const endings[] = { ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp" };
 	const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
 	if (!dot || (slash ? slash[1] : name[0]) == '.')
 		return false;

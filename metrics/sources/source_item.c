@@ -6,8 +6,8 @@
 
 enum source_name source_judge_name(const char *name)
 {
-	static const char *const read[] = { "png", "jpg", "jpeg" };
-	static const char *const refused[] = { "bmp", "pgm", "ppm", "tif", "tiff", "webp" };
+	static const char *const read[] = { "png", "jpg", "jpeg", "tif", "tiff", "webp" };
+	static const char *const refused[] = { "bmp", "pgm", "ppm" };
 	const char *base = strrchr(name, '/');
 	base = base ? base + 1 : name;
 	const char *dot = strrchr(base, '.');

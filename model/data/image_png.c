@@ -28,6 +28,25 @@ bool image_png_is(const uint8_t *bytes, size_t n)
 	return n >= 8 && png_sig_cmp((png_const_bytep)bytes, 0, 8) == 0;
 }
 
+static uint32_t be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Chunks are length, type, data, checksum; the number of frames is the first of acTL, which comes before IDAT. */
+static bool is_animated(const uint8_t *bytes, size_t n)
+{
+	for (size_t at = 8; at + 12 <= n && memcmp(bytes + at + 4, "IDAT", 4) != 0;) {
+		size_t length = be32(bytes + at);
+		if (length > n - at - 12)
+			return false;
+		if (memcmp(bytes + at + 4, "acTL", 4) == 0)
+			return length >= 4 && be32(bytes + at + 8) > 1;
+		at += 12 + length;
+	}
+	return false;
+}
+
 static _Noreturn void png_failed(png_structp png, png_const_charp msg)
 {
 	struct png_job *job = png_get_error_ptr(png);
@@ -123,6 +142,9 @@ static int png_read_body(struct png_job *job, struct image_u8 *im)
 int image_png_decode(struct image_u8 *im, const uint8_t *bytes, size_t n, const char *name, struct err *e)
 {
 	struct png_job job = { .bytes = bytes, .n = n, .name = name, .e = e };
+	if (is_animated(bytes, n))
+		return err_set(e, "%s: an animated PNG, and which of its pictures is meant is not known; save one as PNG",
+		               name);
 	job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, png_failed, png_ignored);
 	job.info = job.png ? png_create_info_struct(job.png) : NULL;
 	if (!job.info)

@@ -1,6 +1,7 @@
 /* image_png.h - PNG to RGB bytes, exactly as Pillow's convert("RGB") does it: a palette is looked up, grey is
  * repeated, alpha and transparency are dropped without compositing, the low byte of 16-bit colour is cut off, and
- * 16-bit grey (which Pillow opens as 32-bit integers) is CLIPPED to 255, not scaled. Gamma and profiles are ignored. */
+ * 16-bit grey (which Pillow opens as 32-bit integers) is CLIPPED to 255, not scaled. Gamma and profiles are ignored. An
+ * animation is an error. */
 #ifndef ABLATE_IMAGE_PNG_H
 #define ABLATE_IMAGE_PNG_H
 

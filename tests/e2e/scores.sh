@@ -100,7 +100,7 @@ test_a_text_file_beside_images_is_named() {
 	run ablate fid -e pixels a b; exits 0; says err "a/notes.txt: not an image, left out"
 }
 
-test_a_text_file_with_an_images_name() { two_sets; echo hello >a/x.png; run ablate fid -e pixels a b; refused 1 "a/x.png: neither PNG nor JPEG"; }
+test_a_text_file_with_an_images_name() { two_sets; echo hello >a/x.png; run ablate fid -e pixels a b; refused 1 "a/x.png: not a picture by its first bytes"; }
 test_a_format_that_peers_would_read() { two_sets; echo BM >a/x.bmp; run ablate fid -e pixels a b; refused 1 a/x.bmp "convert it to PNG"; }
 test_a_truncated_png() { two_sets; head -c 300 "$PNG/rgb.png" >a/x.png; run ablate fid -e pixels a b; refused 1 "a/x.png: truncated PNG"; }
 test_mixed_sizes() { two_sets; big a/z.png; run ablate fid -e pixels a b; refused 1 "a/z.png: 2 x 3 pixels"; }

@@ -1,4 +1,5 @@
-/* fuzz_image.c - any bytes as PNG or JPEG: decoded whole or refused with a message that names the file. */
+/* fuzz_image.c - any bytes as a picture (PNG, JPEG, WebP, TIFF): decoded whole or refused with a message that names the
+ * file. */
 #include "model/data/image_decode.h"
 
 #include "model/base/mem.h"
