@@ -1,6 +1,7 @@
 /* cmd-lpips.c - `ablate lpips`: the learned perceptual distance of pictures, pair by pair. */
 #include "harness/cli/cmd.h"
 #include "harness/cli/device_option.h"
+#include "harness/commands/score_cli.h"
 #include "model/cpu/devices.h"
 
 #include "metrics/sources/sources.h"
@@ -39,7 +40,7 @@ static bool is_picture(const struct str *file)
 	return file->len > 3 && (memcmp(file->data, "\x89PNG", 4) == 0 || memcmp(file->data, "\xff\xd8\xff", 3) == 0);
 }
 
-static int side_open(struct side *s, const char *path, struct err *e)
+static int side_open(struct side *s, const struct cli *c, const char *path, struct err *e)
 {
 	SCOPED(str) struct str file = { 0 };
 	struct err ignored = ERR_INIT;
@@ -47,8 +48,9 @@ static int side_open(struct side *s, const char *path, struct err *e)
 	s->n = 1;
 	if (io_is_dir(path) || io_is_special(path) || io_read(&file, path, SOURCE_MAX_FILE, &ignored) ||
 	    !is_picture(&file)) {
-		if (source_open(&s->source, path, e))
+		if (source_find(&s->source, path, SPLIT_TRAIN, e))
 			return -1;
+		source_tell_notes(c, s->source);
 		s->n = s->source->n;
 		return 0;
 	}
@@ -228,7 +230,7 @@ static int run(struct cli *c)
 	device_warn(c, "auto");
 	int rc = lpips_net_by_name(&r.o.net, cli_string(c, "net", "alex"), &e) ||
 	                 backend_open(&r.device, cli_string(c, "device", "auto"), DTYPE_FP32, &e) ||
-	                 side_open(&r.a, c->args[0], &e) || side_open(&r.b, c->args[1], &e)
+	                 side_open(&r.a, c, c->args[0], &e) || side_open(&r.b, c, c->args[1], &e)
 	             ? -1
 	             : 0;
 	if (rc == 0 && r.a.n != r.b.n)

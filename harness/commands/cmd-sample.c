@@ -7,6 +7,7 @@
 #include "harness/sample/sample_out.h"
 #include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
+#include "harness/commands/score_cli.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -51,6 +52,7 @@ static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *
 		                                 [SAMPLE_INPAINT] = "inpaint",
 		                                 [SAMPLE_COLORIZE] = "colorize",
 		                                 [SAMPLE_STROKE] = "stroke" };
+	const char *source = NULL;
 	int given = 0;
 	*ask = (struct sample_edit){ .mask = cli_string(c, "mask", "center"),
 		                         .sigmas = cli_string(c, "sigmas", NULL),
@@ -62,7 +64,7 @@ static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *
 		if (cli_given(c, names[i])) {
 			given++;
 			ask->kind = (enum sample_edit_kind)i;
-			ask->source = i == SAMPLE_INTERPOLATE ? NULL : cli_string(c, names[i], NULL);
+			source = i == SAMPLE_INTERPOLATE ? NULL : cli_string(c, names[i], NULL);
 		}
 	if (given > 1)
 		return err_code(e, EXIT_USAGE, "give only one of --interpolate, --inpaint, --colorize and --stroke");
@@ -73,10 +75,14 @@ static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *
 	if (ask->sigmas && (!given || ask->kind == SAMPLE_INTERPOLATE))
 		return err_code(e, EXIT_USAGE, "--sigmas belongs to --inpaint, --colorize and --stroke");
 	ask->n = cli_int(c, "n", 8);
+	if (source && source_find(&ask->source, source, SPLIT_TEST, e))
+		return -1;
+	if (source)
+		source_tell_notes(c, ask->source);
 	return !given;
 }
 
-static int run(struct cli *c)
+static int draw(struct cli *c, const struct sample_edit *edit, bool plain)
 {
 	struct err e = ERR_INIT;
 	struct run_config config;
@@ -85,10 +91,6 @@ static int run(struct cli *c)
 	struct progress progress;
 	const char *output = cli_string(c, "output", "samples.png");
 	int64_t n = cli_int(c, "n", 64);
-	struct sample_edit edit;
-	int plain = edit_asked(&edit, c, &e);
-	if (plain < 0)
-		return cli_fail(c, &e);
 	device_warn(c, "cpu");
 	model_init(threads_of(c, 0));
 	SCOPED(free) char *path = checkpoint_find(c->db, c->args[0], &e);
@@ -105,7 +107,7 @@ static int run(struct cli *c)
 	progress.quiet = c->quiet;
 	int rc = plain ? write_samples(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1),
 	                               &progress, &e)
-	               : sample_edit(&n, s, &config, &shape, &edit, &e);
+	               : sample_edit(&n, s, &config, &shape, edit, &e);
 	progress_end(&progress);
 	sampler_free(s);
 	if (rc)
@@ -114,6 +116,15 @@ static int run(struct cli *c)
 		return cli_print_json(c, json_pack("{s:s, s:I}", "file", output, "images", (json_int_t)n));
 	printf("%s\n", output);
 	return EXIT_OK;
+}
+
+static int run(struct cli *c)
+{
+	struct err e = ERR_INIT;
+	struct sample_edit edit;
+	int plain = edit_asked(&edit, c, &e), code = plain < 0 ? cli_fail(c, &e) : draw(c, &edit, plain);
+	source_free(edit.source);
+	return code;
 }
 
 static const struct opt options[] = {
@@ -152,7 +163,7 @@ static const struct opt options[] = {
 	{ .name = "inpaint",
 	  .kind = OPT_STRING,
 	  .arg = "SRC",
-	  .help = "fill the masked part of these pictures (folder, zip, .npz, IDX, or a data set's name)" },
+	  .help = "fill the masked part of these pictures (any source of `ablate fid`; of a data set, the test split)" },
 	{ .name = "mask",
 	  .kind = OPT_STRING,
 	  .arg = "center|border|left|right|top|bottom|FILE",

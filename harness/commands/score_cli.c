@@ -21,8 +21,9 @@ void score_side_release(struct score_side *s)
 	s->source = NULL;
 }
 
-static void tell_notes(const struct cli *c, const char *notes)
+void source_tell_notes(const struct cli *c, const struct source *s)
 {
+	const char *notes = str_text(&s->notes);
 	while (*notes) {
 		size_t n = strcspn(notes, "\n");
 		cli_warn(c, "%.*s", (int)n, notes);
@@ -44,9 +45,9 @@ int score_side_open(struct score_side *s, const struct cli *c, const char *path,
 	*s = (struct score_side){ .path = path };
 	if (feature_set_is(path))
 		return load_set(&s->set, c, path, e);
-	if (source_open(&s->source, path, e) || (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))
+	if (source_find(&s->source, path, SPLIT_TRAIN, e) || (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))
 		return -1;
-	tell_notes(c, str_text(&s->source->notes));
+	source_tell_notes(c, s->source);
 	if (s->source->n < 2) {
 		SCOPED(free) char *only = source_item(s->source, 0);
 		return err_set(e, "%s: one image (%s); scores need at least 2", path, only);

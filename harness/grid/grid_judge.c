@@ -1,6 +1,7 @@
 /* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates. */
 #include "harness/grid/grid_private.h"
 #include "harness/grid/table_column.h"
+#include "harness/record/score_key.h"
 #include "metrics/features/extractor.h"
 #include "metrics/scores/score.h"
 #include "model/base/mem.h"
@@ -128,7 +129,9 @@ static int known_extractor(const struct toml_value *t, const char *given, struct
 	return unknown_of(t, "extractor", given, names, n, e);
 }
 
-/* A reference is a data set, "NAME-train" or "NAME-test" of it, or a file of statistics. */
+/* A reference is a data set, "NAME-train" or "NAME-test" of it, or an .npz of features or statistics, which is looked
+ * into when the plan is made. Another source has no name that stays with its pictures: it becomes a data set or an .npz
+ * first. */
 static int known_ref(const struct toml_value *t, const char *given, struct err *e)
 {
 	int n;
@@ -139,8 +142,13 @@ static int known_ref(const struct toml_value *t, const char *given, struct err *
 	char base[DATA_NAME_MAX];
 	SCOPED(free) char *name = xstrdup(given);
 	(void)dataset_cut_split(name);
-	if (!data_shape_find(&unused, name, &why) || strpbrk(given, "/."))
+	if (score_ref_is_file(given) || !data_shape_find(&unused, name, &why))
 		return 0;
+	if (strpbrk(given, "/."))
+		return toml_err(e, toml_find(t, "ref")->value,
+		                "ref '%s' is neither a data set nor an .npz: make its features by `ablate features %s -o "
+		                "REF.npz`, or a data set of it by `ablate data import NAME %s`",
+		                given, given, given);
 	if (data_name_side(base, name))
 		return toml_err(e, toml_find(t, "ref")->value, "ref: %s", why.msg);
 	REQUIRE(n <= 32);

@@ -5,6 +5,7 @@
 #include "harness/plan/inputs.h"
 #include "harness/record/score_key.h"
 #include "metrics/features/extractor.h"
+#include "metrics/features/feature_set.h"
 #include "metrics/weights/weights.h"
 #include "model/data/dataset.h"
 #include "model/nets/classifier.h"
@@ -112,6 +113,11 @@ static void find_reference(struct lacks *l, const char *ref)
 		find_data(l, name, dataset_cut_split(name));
 	else if (!io_exists(ref))
 		(void)add(l, "the file ref = \"%s\" of a metric", ref);
+	else if (!feature_set_is(ref))
+		(void)add(l,
+		          "features or statistics in ref = \"%s\" of a metric, which holds neither: `ablate features %s -o "
+		          "REF.npz` makes them of pictures",
+		          ref, ref);
 }
 
 /* A loss by the layers of the data's own classifier needs its weights; scorers have Fashion-MNIST's at the least. */

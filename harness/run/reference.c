@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/run/reference.h"
 
+#include "harness/record/score_key.h"
 #include "metrics/features/protocol.h"
 #include "model/base/identity.h"
 #include "model/base/io.h"
@@ -76,8 +77,7 @@ int reference_open(struct feature_set *out, struct worker *w, int64_t steps, con
                    unsigned keep, struct err *e)
 {
 	char name[KNOB_TEXT_MAX], sha256[SHA256_HEX];
-	size_t n = strlen(ref);
-	if (n > 4 && strcmp(ref + n - 4, ".npz") == 0)
+	if (score_ref_is_file(ref))
 		return feature_set_load(out, ref, e);
 	(void)snprintf(name, sizeof name, "%s", ref);
 	enum data_split split = dataset_cut_split(name);

@@ -5,7 +5,6 @@
 #include "metrics/sources/sources.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
-#include "model/data/dataset.h"
 #include "model/data/image_png.h"
 #include "model/consistency/edit.h"
 
@@ -17,51 +16,12 @@ enum { CHUNK = 50, LEVELS_MAX = 256, USUAL_LEVELS = 18, MASK_BYTES_MAX = 64 << 2
 
 /* ---- references ------------------------------------------------------------------------------------------------- */
 
-struct references {
-	struct dataset set;
-	struct source *files;
-	int64_t n;
-	const struct data_shape *shape;
-};
-
-static void references_close(struct references *r)
-{
-	dataset_release(&r->set);
-	source_free(r->files);
-}
-
-static int references_open(struct references *r, const char *name, const struct data_shape *shape, struct err *e)
-{
-	struct data_shape known;
-	*r = (struct references){ .shape = shape };
-	if (!io_exists(name) && data_shape_find(&known, name, NULL) == 0) {
-		if (dataset_open(&r->set, name, SPLIT_TEST, e))
-			return -1;
-		r->n = r->set.n;
-		if (r->set.h != shape->h || r->set.w != shape->w || r->set.c != shape->c)
-			return err_code(e, EXIT_USAGE, "%s: pictures of %d x %d x %d; the model makes %d x %d x %d", name, r->set.h,
-			                r->set.w, r->set.c, shape->h, shape->w, shape->c);
-		return 0;
-	}
-	if (source_open(&r->files, name, e))
-		return -1;
-	r->n = r->files->n;
-	return 0;
-}
-
 /* Picture i in [-1, 1] in the model's form. A grey picture in a file of three channels is still grey. */
-static int reference_read(double *dst, struct references *r, int64_t i, struct err *e)
+static int reference_read(double *dst, struct source *refs, const struct data_shape *s, int64_t i, struct err *e)
 {
-	const struct data_shape *s = r->shape;
-	size_t per = (size_t)s->h * (size_t)s->w * (size_t)s->c;
-	if (!r->files) {
-		for (size_t j = 0; j < per; j++)
-			dst[j] = r->set.images[(size_t)i * per + j] / 127.5 - 1;
-		return 0;
-	}
 	struct image_u8 im = { 0 };
-	SCOPED(free) char *name = source_item(r->files, i);
-	if (source_read(r->files, i, &im, e))
+	SCOPED(free) char *name = source_item(refs, i);
+	if (source_read(refs, i, &im, e))
 		return -1;
 	int rc = im.h == s->h && im.w == s->w
 	             ? 0
@@ -151,6 +111,7 @@ static int make_levels(double *sigma, int *n, const struct sample_edit *ask, con
 
 struct model {
 	struct sampler *s;
+	const struct data_shape *shape;
 	uint64_t seed;
 	int64_t base;
 	size_t per;
@@ -189,8 +150,8 @@ static int add_tile(struct png_grid *g, const struct model *m, const double *x, 
 
 /* ---- edits ------------------------------------------------------------------------------------------------------ */
 
-static int edit_chunk(struct png_grid *g, struct model *m, struct references *refs, const struct edit *edit,
-                      bool stroke, int64_t at, int64_t n, struct err *e)
+static int edit_chunk(struct png_grid *g, struct model *m, struct source *refs, const struct edit *edit, bool stroke,
+                      int64_t at, int64_t n, struct err *e)
 {
 	size_t per = m->per;
 	SCOPED(free) double *y = xcalloc(CHUNK * per, sizeof *y);
@@ -199,7 +160,7 @@ static int edit_chunk(struct png_grid *g, struct model *m, struct references *re
 	m->base = at;
 	for (int64_t i = 0; i < n; i++) {
 		m->numbers[i] = at + i;
-		if (reference_read(y + (size_t)i * per, refs, at + i, e))
+		if (reference_read(y + (size_t)i * per, refs, m->shape, at + i, e))
 			return -1;
 	}
 	if (edit_run(made, y, n, edit, &(struct edit_model){ m, answer, noise }, e))
@@ -217,7 +178,7 @@ static int edit_chunk(struct png_grid *g, struct model *m, struct references *re
 static int run_edit(int64_t *pictures, struct model *m, const struct run_config *c, const struct data_shape *shape,
                     const struct sample_edit *ask, struct err *e)
 {
-	struct references refs;
+	struct source *refs = ask->source;
 	double sigma[LEVELS_MAX];
 	SCOPED(free) uint8_t *made = xcalloc(m->per, 1);
 	bool stroke = ask->kind == SAMPLE_STROKE;
@@ -233,15 +194,12 @@ static int run_edit(int64_t *pictures, struct model *m, const struct run_config 
 	    (!stroke && make_mask(made, ask, shape, e)))
 		return -1;
 	struct png_grid *g = NULL;
-	int rc = references_open(&refs, ask->source, shape, e);
-	int64_t n = ask->n < refs.n ? ask->n : refs.n, each = stroke ? 2 : 3,
+	int64_t n = ask->n < refs->n ? ask->n : refs->n, each = stroke ? 2 : 3,
 			across = (int64_t)ceil(sqrt((double)n / (double)each));
-	if (!rc)
-		rc = png_grid_open(&g, ask->output, (int)(across * each), (int)((n + across - 1) / across), shape->w, shape->h,
-		                   shape->c, 2, e);
+	int rc = png_grid_open(&g, ask->output, (int)(across * each), (int)((n + across - 1) / across), shape->w, shape->h,
+	                       shape->c, 2, e);
 	for (int64_t at = 0; !rc && at < n; at += CHUNK)
-		rc = edit_chunk(g, m, &refs, &edit, stroke, at, n - at < CHUNK ? n - at : CHUNK, e);
-	references_close(&refs);
+		rc = edit_chunk(g, m, refs, &edit, stroke, at, n - at < CHUNK ? n - at : CHUNK, e);
 	if (rc) {
 		png_grid_free(g);
 		return -1;
@@ -306,7 +264,7 @@ static int run_walks(int64_t *pictures, struct model *m, const struct run_config
 int sample_edit(int64_t *pictures, struct sampler *s, const struct run_config *c, const struct data_shape *shape,
                 const struct sample_edit *ask, struct err *e)
 {
-	struct model m = { .s = s, .seed = ask->seed, .per = (size_t)(shape->h * shape->w * shape->c) };
+	struct model m = { .s = s, .shape = shape, .seed = ask->seed, .per = (size_t)(shape->h * shape->w * shape->c) };
 	SCOPED(free) float *in = xcalloc(CHUNK * m.per, sizeof *in);
 	SCOPED(free) float *out = xcalloc(CHUNK * m.per, sizeof *out);
 	m.in = in;

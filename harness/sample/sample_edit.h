@@ -9,7 +9,7 @@
 
 struct sample_edit {
 	enum sample_edit_kind { SAMPLE_INTERPOLATE, SAMPLE_INPAINT, SAMPLE_COLORIZE, SAMPLE_STROKE } kind;
-	const char *source; /* references: a folder, zip, .npz, IDX, or the name of a data set (its test pictures) */
+	struct source *source; /* of pictures to edit; the caller's */
 	const char *mask;   /* inpaint: center, border, left, right, top, bottom, or a PNG whose light pixels are redrawn */
 	const char *sigmas; /* "80,24.4,5.84"; NULL: those for the kind and nfe */
 	int nfe;            /* 0: the default of the kind */

@@ -46,11 +46,46 @@ static void batch_release(struct batch *b)
 		free(b->out[k]);
 }
 
-static void hash_image(struct sha256 *hash, const struct image_u8 *im)
+/* The pictures' identity. Pictures that are all grey are the same set whether they come in one channel or in three
+ * equal ones (an array of grey pictures, and the PNG files made of it): `grey` hashes them in one channel for as long
+ * as all were grey, and counts in the end if so. */
+struct identity {
+	struct sha256 as_is, grey;
+	bool all_grey;
+};
+
+static void hash_pixels(struct sha256 *hash, int h, int w, int c, const uint8_t *px)
 {
-	const int32_t shape[3] = { im->h, im->w, im->c };
+	const int32_t shape[3] = { h, w, c };
 	sha256_add(hash, shape, sizeof shape);
-	sha256_add(hash, im->px, (size_t)im->h * (size_t)im->w * (size_t)im->c);
+	sha256_add(hash, px, (size_t)h * (size_t)w * (size_t)c);
+}
+
+/* The one channel of a picture of three; false where they differ. */
+static bool grey_of(uint8_t *out, const struct image_u8 *im)
+{
+	for (int64_t p = 0; p < (int64_t)im->h * im->w; p++) {
+		const uint8_t *px = im->px + 3 * p;
+		if (px[0] != px[1] || px[0] != px[2])
+			return false;
+		out[p] = px[0];
+	}
+	return true;
+}
+
+static void identity_add(struct identity *id, const struct image_u8 *im)
+{
+	hash_pixels(&id->as_is, im->h, im->w, im->c, im->px);
+	if (!id->all_grey)
+		return;
+	if (im->c == 1) {
+		hash_pixels(&id->grey, im->h, im->w, 1, im->px);
+		return;
+	}
+	SCOPED(free) uint8_t *px = xmalloc((size_t)im->h * (size_t)im->w);
+	id->all_grey = im->c == 3 && grey_of(px, im);
+	if (id->all_grey)
+		hash_pixels(&id->grey, im->h, im->w, 1, px);
 }
 
 static int check_finite(const struct feature_set *f, const struct batch *b, const struct source *s, struct err *e)
@@ -87,19 +122,20 @@ static int run_batch(struct feature_set *f, struct batch *b, const struct source
 static int run_all(struct feature_set *f, struct batch *b, struct source *s, struct extractor *x,
                    const struct feature_options *o, struct err *e)
 {
-	struct sha256 hash;
-	sha256_init(&hash);
+	struct identity id = { .all_grey = true };
+	sha256_init(&id.as_is);
+	sha256_init(&id.grey);
 	int64_t n = o->limit && o->limit < s->n ? o->limit : s->n;
 	SCOPED(source_ahead) struct source_ahead *ahead = source_ahead_new(s, n, x->batch);
 	do {
 		if (source_ahead_next(ahead, &b->images, &b->n, e))
 			return -1;
 		for (int i = 0; i < b->n; i++)
-			hash_image(&hash, &b->images[i]);
+			identity_add(&id, &b->images[i]);
 		if (b->n && run_batch(f, b, s, x, o, e))
 			return -1;
 	} while (b->n);
-	sha256_hex(f->sha256, &hash);
+	sha256_hex(f->sha256, id.all_grey ? &id.grey : &id.as_is);
 	return 0;
 }
 

@@ -20,9 +20,10 @@ enum feature_kind { FEATURE_POOL, FEATURE_LOGITS, FEATURE_SPATIAL, FEATURE_KINDS
 struct feature_set {
 	char *origin;                 /* path, for messages */
 	char protocol[PROTOCOL_TEXT]; /* of its features; "" = unknown */
-	char sha256[SHA256_HEX];      /* of the pictures (size and bytes, in order), or of mu and sigma */
-	int64_t n;                    /* pictures; 0 = unknown (statistics made elsewhere) */
-	int dim[FEATURE_KINDS];       /* 0 = absent */
+	char sha256
+		[SHA256_HEX]; /* of the pictures (size and bytes, in order; all grey: of one channel), or of mu and sigma */
+	int64_t n;        /* pictures; 0 = unknown (statistics made elsewhere) */
+	int dim[FEATURE_KINDS]; /* 0 = absent */
 	struct float_store store[FEATURE_KINDS];
 	struct moments moments[FEATURE_KINDS]; /* POOL and SPATIAL; empty for statistics */
 	/* Statistics alone, of POOL and perhaps of SPATIAL: [d], [d, d] with d = dim[kind]; else NULL. */

@@ -16,6 +16,7 @@
 #include "model/base/err.h"
 #include "model/base/str.h"
 #include "model/data/image_u8.h"
+#include "model/data/shapes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,10 @@ struct source {
 
 /* Fails with a message that names the path: absent, of no known kind, no pictures in it. */
 MUST_CHECK int source_open(struct source **out, const char *path, struct err *e);
+/* A path; where there is none of that name, a data set: NAME (its split `bare`), NAME-train, NAME-test, NAME@SIDE
+ * (dataset.h). Where there are both, the path is taken and a note says so. What is neither, or a set whose data is
+ * missing, is an error that says what would do. */
+MUST_CHECK int source_find(struct source **out, const char *name, enum data_split bare, struct err *e);
 MUST_CHECK int source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
 /* The first n pictures in batches, read ahead: see model/data/image_ahead.h, and what source_read checks is checked.
  * Meanwhile s is not to be read otherwise; it outlives the reader. */

@@ -184,6 +184,14 @@ test_references_by_name() {
 	run ablate plan g.toml; exits 2; says err "unknown ref 'nobodys-train'"
 	grid '[[metric]]\nname = "fid"\nsamples = 100\nref = "mine@1-train"\n'
 	run ablate plan g.toml; exits 2; says err "g.toml:12:"; says err "only square ones are made smaller"
+	# what no score could be made against is told by the plan, not by the first cell that is trained
+	grid '[[metric]]\nname = "fid"\nsamples = 100\nref = "pics/a"\n'
+	run ablate plan g.toml; exits 2; says err "g.toml:12:"; says err "ablate data import NAME pics/a"
+	check ablate features pics/a -e pixels -o ref.npz --quiet >/dev/null
+	grid '[[metric]]\nname = "fid"\nsamples = 100\nref = "ref.npz"\n'
+	run ablate plan g.toml; exits 0; says_not out "features or statistics in"
+	printf 'PK' >ref.npz
+	run ablate plan g.toml; says out 'features or statistics in ref = "ref.npz"'
 }
 
 test_names_that_act_on_a_terminal_are_shown() {

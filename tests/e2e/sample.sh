@@ -24,6 +24,18 @@ test_a_folder_and_an_array_hold_the_same_images() {
 	nothing_left
 }
 
+# What is edited is named as for a score: a data set is its test split unless the name says otherwise, a folder wins.
+test_an_edit_takes_a_data_set_by_name() {
+	trained
+	run ablate sample "$ckpt" --inpaint shapes8 -n 2 -o bare.png; exits 0
+	run ablate sample "$ckpt" --inpaint shapes8-test -n 2 -o test.png; exits 0; same bare.png test.png
+	run ablate sample "$ckpt" --inpaint shapes8-train -n 2 -o train.png; exits 0; check [ "$(sha256sum <train.png)" != "$(sha256sum <test.png)" ]
+	run ablate sample "$ckpt" --inpaint cifar -n 2 -o none.png; exits 1; says err "cifar: no such file or folder"; says err "cifar10?"
+	mkdir shapes8; cp "$SOURCE/tests/fixtures/png_modes/rgb.png" shapes8/
+	run ablate sample "$ckpt" --inpaint shapes8 -n 2 -o none.png; exits 2; says err "shapes8/rgb.png"; says err "read as the path"
+	check [ ! -e none.png ]; nothing_left
+}
+
 test_classes_go_along() {
 	trained '"net.classes" = 5\n'
 	run ablate sample "$ckpt" -n 40 -o array.npz; exits 0

@@ -109,6 +109,26 @@ test_no_images() { two_sets; mkdir c; run ablate fid -e pixels a c; refused 1 "c
 test_only_folders() { two_sets; mkdir -p c/d; run ablate fid -e pixels a c; refused 1 "c: no images" sub-folders; }
 test_one_image() { two_sets; mkdir c; cp "$PNG/rgb.png" c/; run ablate fid -e pixels a c; refused 1 "c: one image"; }
 test_a_source_that_is_not_there() { two_sets; run ablate fid -e pixels a nowhere; refused 1 "nowhere: no such file or folder"; }
+# A data set scores by its name, as a grid's ref names it; grey arrays, sets and PNG files of the same pixels are one set.
+test_a_data_set_is_a_source() {
+	run ablate fid -e pixels shapes8-test shapes8 --json; exits 0
+	says out '"path": "shapes8-test"'; says out '"n": 1024'; says out '"n": 4096'
+	run ablate fid -e pixels shapes8-train shapes8 --no-interval; exits 0; says out "n 4096"
+	run ablate fid -e pixels shapes8@4 shapes8@4-test --no-interval; exits 0
+	run ablate features -e pixels shapes8-test -o t.npz; exits 0; says out "1024 x 192"
+	run ablate kid shapes8-train t.npz -e pixels; exits 0
+	mkdir shapes8; cp "$PNG"/{rgb,l,p,la}.png shapes8/
+	run ablate fid -e pixels shapes8 shapes8 --no-interval; exits 0; says err "shapes8: read as the path of that name, not as the data set shapes8"
+	says out "n 4,"
+}
+test_a_name_that_is_neither() {
+	two_sets
+	run ablate fid -e pixels a shapes9-test; refused 1 "shapes9-test: no such file or folder" "unknown data set 'shapes9'" "shapes8?"
+	run ablate lpips a shapes9; refused 1 "shapes9: no such file or folder" "shapes8?"
+	run ablate features -e pixels ./shapes8 -o x.npz; refused 1 "./shapes8: no such file or folder"; says_not err "data set"
+	run env ABLATE_DATA="$PWD/none" "$ABLATE" fid -e pixels a cifar10-test; refused 1 "data set cifar10 not found"
+}
+
 test_a_fifo_is_not_waited_for() {
 	two_sets; mkfifo a/x.png c.npz
 	run timeout 20 "$ABLATE" fid -e pixels a b; refused 1 "a/x.png: not a regular file"

@@ -472,6 +472,8 @@ Test(grid, judges_are_checked)
 	refused(GRID STUDY FID "[[table]]\nname='t'\ncols=['delta:fid@2']\n",
 	        "g.toml:12:7: 'fid@2' is not a metric of this grid");
 	refused(GRID STUDY FID "ref='cifar11'\n", "g.toml:10:5: unknown ref 'cifar11'; did you mean cifar10?");
+	/* Once it passed as "some file" and failed when a trained cell was scored. */
+	refused(GRID STUDY FID "ref='real/'\n", "g.toml:10:5: ref 'real/' is neither a data set nor an .npz: make its");
 	refused(GRID STUDY FID "extractor='inceptoin'\n", "g.toml:10:11: unknown extractor");
 	struct plan *p = must(GRID STUDY
 	                      "[[metric]]\nname='pr'\nsamples=100\nref='cifar10-test'\nextractor='pixels'\n"

@@ -113,6 +113,64 @@ Test(feature_set, takes_the_moments_that_its_extractor_counted_and_asks_for_feat
 	tempdir_remove(dir);
 }
 
+/* Two pictures of 8 x 8: in one channel, or in three; `odd`: the last value of the last is another. */
+static void identify(char sha256[SHA256_HEX], int c, bool odd)
+{
+	enum { N = 2, SIDE = 8 };
+	uint8_t px[N * SIDE * SIDE * 3];
+	struct err e = ERR_INIT;
+	struct feature_set f;
+	SCOPED(extractor) struct extractor *x = NULL;
+	for (int i = 0; i < N * SIDE * SIDE; i++)
+		for (int k = 0; k < c; k++)
+			px[i * c + k] = (uint8_t)(37 * i % 251);
+	px[N * SIDE * SIDE * c - 1] ^= odd;
+	struct source s = {
+		.kind = &source_memory, .path = (char[]){ "mem" }, .n = N, .h = SIDE, .w = SIDE, .c = c, .self = px
+	};
+	cr_assert_eq(extractor_open(&x, "pixels", &(struct extractor_options){ .h = SIDE, .w = SIDE, .c = c }, &e), 0, "%s",
+	             e.msg);
+	cr_assert_eq(feature_set_extract(&f, &s, x, &(struct feature_options){ 0 }, &e), 0, "%s", e.msg);
+	memcpy(sha256, f.sha256, SHA256_HEX);
+	feature_set_release(&f);
+}
+
+/* An .npz of grey pictures and the PNG files made of it were two references once, and their scores two protocols. One
+ * channel keeps the hash that records have: SHA-256 of the int32 shape and the bytes of each picture. */
+Test(feature_set, grey_pictures_are_one_set_in_one_channel_or_three)
+{
+	char grey[SHA256_HEX], rgb[SHA256_HEX], tinted[SHA256_HEX], other[SHA256_HEX], want[SHA256_HEX];
+	struct sha256 hash;
+	uint8_t px[128];
+	identify(grey, 1, false);
+	identify(rgb, 3, false);
+	identify(tinted, 3, true);
+	identify(other, 1, true);
+	cr_assert_str_eq(grey, rgb);
+	cr_assert_str_neq(grey, tinted);
+	cr_assert_str_neq(grey, other);
+	sha256_init(&hash);
+	for (int i = 0; i < 128; i++)
+		px[i] = (uint8_t)(37 * i % 251);
+	for (int i = 0; i < 2; i++) {
+		sha256_add(&hash, (int32_t[]){ 8, 8, 1 }, 12);
+		sha256_add(&hash, px + 64 * i, 64);
+	}
+	sha256_hex(want, &hash);
+	cr_assert_str_eq(grey, want);
+	uint8_t three[128 * 3]; /* as recorded, too: a set with one colour picture is hashed as it is */
+	for (int i = 0; i < 128 * 3; i++)
+		three[i] = px[i / 3];
+	three[128 * 3 - 1] ^= 1;
+	sha256_init(&hash);
+	for (int i = 0; i < 2; i++) {
+		sha256_add(&hash, (int32_t[]){ 8, 8, 3 }, 12);
+		sha256_add(&hash, three + 192 * i, 192);
+	}
+	sha256_hex(want, &hash);
+	cr_assert_str_eq(tinted, want);
+}
+
 Test(feature_set, does_not_depend_on_the_batch_and_survives_a_file)
 {
 	char *dir = tempdir_make();
