@@ -25,7 +25,7 @@ static int work(struct score_side *s, const struct cli *c, const char *path, str
 		return err_code(e, EXIT_USAGE, "%s: already holds features", c->args[0]);
 	if (s->statistics.origin)
 		cli_warn(c, "%s: its own mu and sigma are not used; the features are those of its pictures", c->args[0]);
-	if (io_atomic_possible(path, e) || score_extract(s, 1, c, &keep, &bits, false, e))
+	if (io_atomic_possible(path, e) || score_side_draw(s, c, e) || score_extract(s, 1, c, &keep, &bits, false, e))
 		return -1;
 	return feature_set_save(&s->set, path, all, e);
 }

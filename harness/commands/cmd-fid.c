@@ -76,9 +76,7 @@ static const struct opt is_options[] = {
 	  .min = 1,
 	  .max = 1000,
 	  .help = "parts that are scored one by one (10)" },
-	{ .name = "shuffle",
-	  .kind = OPT_FLAG,
-	  .help = "shuffle first, by numpy's RandomState(2020), as torch-fidelity does" },
+	SCORE_SHUFFLE_OPTION,
 	{ 0 },
 };
 
@@ -86,14 +84,16 @@ static int run_is(struct cli *c)
 {
 	struct metric_options o = METRIC_OPTIONS;
 	o.is_splits = (int)cli_int(c, "splits", o.is_splits);
-	o.is_shuffle = cli_flag(c, "shuffle") > 0;
+	o.is_shuffle = !cli_flag(c, "no-shuffle");
 	return score_command(c, ONLY(metric_find("is")), 1, false, &o);
 }
 
 SCORE_COMMAND(
 	is, .args = "A", .summary = "Inception Score of a set of images",
 	.help =
-		"From class scores without the last layer's bias, over splits in the source's order.\n\n" SCORE_SOURCES_HELP);
+		"From class scores without the last layer's bias, over splits of the images in an order shuffled by numpy's "
+		"RandomState(2020), as torch-fidelity does: sets are often sorted by class, and splits of one class each score "
+		"far too low.\n\n" SCORE_SOURCES_HELP);
 
 /* ---- pr --------------------------------------------------------------------------------------------------------- */
 
@@ -126,6 +126,7 @@ SCORE_COMMAND(
 static const struct opt metrics_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
 	SCORE_INTERVAL_OPTION,
+	SCORE_SHUFFLE_OPTION,
 	{ .name = "only",
 	  .kind = OPT_STRINGS,
 	  .arg = "METRIC",
@@ -165,6 +166,7 @@ static int run_metrics(struct cli *c)
 	if (n < 0)
 		return cli_fail(c, &e);
 	o.interval = !cli_flag(c, "no-interval");
+	o.is_shuffle = !cli_flag(c, "no-shuffle");
 	return score_command(c, metrics, n, !cli_given(c, "only"), &o);
 }
 

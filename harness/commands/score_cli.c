@@ -55,6 +55,24 @@ int score_side_open(struct score_side *s, const struct cli *c, const char *path,
 	return 0;
 }
 
+int score_side_draw(struct score_side *s, const struct cli *c, struct err *e)
+{
+	int64_t n = cli_int(c, "limit", 0);
+	uint32_t seed = (uint32_t)cli_int(c, "seed", 0);
+	if (!n)
+		return cli_given(c, "seed") ? err_code(e, EXIT_USAGE, "--seed belongs to -n: it draws the subset") : 0;
+	if (!s->source)
+		return err_code(e, EXIT_USAGE, "-n %lld: %s holds features already; -n draws from pictures", (long long)n,
+		                s->path);
+	if (n > s->source->n)
+		return err_code(e, EXIT_USAGE, "-n %lld: %s has %lld pictures", (long long)n, s->path, (long long)s->source->n);
+	if (n == s->source->n)
+		return 0;
+	(void)protocol_drawn(s->drawn, s->source->n, seed);
+	source_sample(&s->source, n, seed);
+	return 0;
+}
+
 /* A loaded side with another protocol is refused before the work, not after it. */
 static int check_loaded(const struct score_side *sides, int n, const struct extractor *x, struct err *e)
 {
@@ -77,11 +95,12 @@ static int extract_one(struct score_side *s, const struct cli *c, struct extract
                        struct err *e)
 {
 	struct progress p;
-	int64_t limit = cli_int(c, "limit", 0), n = limit && limit < s->source->n ? limit : s->source->n;
+	int64_t n = s->source->n;
 	progress_start(&p, s->path, "images", n);
 	p.quiet = c->quiet;
-	struct feature_options o = { .keep = keep, .want = want, .limit = limit, .progress = &p };
+	struct feature_options o = { .keep = keep, .want = want, .progress = &p };
 	int bad = feature_set_extract(&s->set, s->source, x, &o, e);
+	memcpy(s->set.drawn, s->drawn, sizeof s->drawn);
 	progress_end(&p);
 	if (!bad)
 		cli_verbose(c, "%s: %lld image%s in %.2f s", s->path, (long long)n, str_plural(n), monotonic_s() - p.started_s);
@@ -208,10 +227,10 @@ static json_t *score_json(const struct score *s)
 
 static json_t *side_json(const struct score_side *s)
 {
-	json_t *out = json_pack("{s:s, s:o, s:o, s:o}", "path", s->path, "n",
+	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:o}", "path", s->path, "n",
 	                        s->set.n ? json_integer(s->set.n) : json_null(), "sha256",
 	                        json_out_text(s->set.sha256[0] ? s->set.sha256 : NULL), "features",
-	                        json_out_text(s->set.protocol[0] ? s->set.protocol : NULL));
+	                        json_out_text(s->set.protocol[0] ? s->set.protocol : NULL), "drawn", json_out_text(s->set.drawn[0] ? s->set.drawn : NULL));
 	if (s->statistics.origin)
 		(void)json_object_set_new(out, "statistics_sha256", json_out_text(s->statistics.sha256));
 	return out;
@@ -276,7 +295,7 @@ static int compute(struct score_list *list, struct score_side *sides, int n_side
 		}
 		tell_use(c, &sides[i], metrics, n, i);
 	}
-	if (score_extract(sides, n_sides, c, keep, want, optional, e))
+	if (score_side_draw(&sides[0], c, e) || score_extract(sides, n_sides, c, keep, want, optional, e))
 		return -1;
 	struct metric_options on = *o;
 	if (open_device(&on.device, c, metrics, n, e))

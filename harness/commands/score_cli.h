@@ -36,14 +36,25 @@
 		  .min = 1, \
 		  .max = 4096, \
 		  .help = "images per call of the network" }, \
+		{ .name = "limit", \
+		  .letter = 'n', \
+		  .kind = OPT_INT, \
+		  .arg = "N", \
+		  .min = 2, \
+		  .max = 1e12, \
+		  .help = "a random subset of N images of A; the protocol says so" }, \
 	{ \
-		.name = "limit", .letter = 'n', .kind = OPT_INT, .arg = "N", .min = 2, .max = 1e12, \
-		.help = "only the first N images" \
+		.name = "seed", .kind = OPT_INT, .arg = "N", .min = 0, .max = UINT32_MAX, .help = "which subset (default 0)" \
 	}
 #define SCORE_INTERVAL_OPTION \
 	{ \
 		.name = "no-interval", .kind = OPT_FLAG, \
 		.help = "leave out the jackknife interval of FID, which costs 20 distances" \
+	}
+
+#define SCORE_SHUFFLE_OPTION \
+	{ \
+		.name = "no-shuffle", .kind = OPT_FLAG, .help = "splits of the Inception Score in the order of the images" \
 	}
 
 /* The default of --extractor. */
@@ -53,6 +64,7 @@ struct score_side {
 	const char *path;
 	struct feature_set set;        /* loaded, or extracted from source */
 	struct feature_set statistics; /* those beside the pictures of source, if any: of the Frechet distances */
+	char drawn[PROTOCOL_DRAWN]; /* how score_side_draw drew its pictures; "" = all are there */
 	struct source *source;
 };
 
@@ -61,6 +73,9 @@ void source_tell_notes(const struct cli *c, const struct source *s);
 /* Opens a path: loads features or statistics, or opens the pictures, with the statistics beside them where the file has
  * both, and says what was left out. */
 MUST_CHECK int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e);
+/* The subset of -n and --seed, of the first side alone; a reference is never cut. EXIT_USAGE where it has fewer
+ * pictures, or features instead. */
+MUST_CHECK int score_side_draw(struct score_side *s, const struct cli *c, struct err *e);
 /* Extracts the features of the sides that are pictures (n sides), opening the extractor once. keep, want: bits per side
  * (feature_set.h); what is wanted and the extractor does not have is left out if `optional`, else an error before the
  * first image. Does nothing for sides that are loaded already, nor for one with statistics of which no bit is

@@ -42,8 +42,8 @@ int inception_score(struct inception_score *out, const float *logits, int64_t n,
                     const int64_t *order, struct err *e)
 {
 	if (n < splits)
-		return err_set(e, "the Inception Score over %d splits needs at least as many images, not %lld", splits,
-		               (long long)n);
+		return err_code(e, EXIT_USAGE, "the Inception Score over %d splits needs at least as many images, not %lld",
+		                splits, (long long)n);
 	for (int64_t i = 0; i < n * c; i++)
 		if (!isfinite(logits[i]))
 			return err_set(e, "class score %lld of image %lld is not finite", (long long)(i % c), (long long)(i / c));

@@ -15,7 +15,7 @@ struct inception_score {
 };
 
 /* logits [n, c]. order: NULL, or n indices (torch-fidelity shuffles by RandomState(2020).permutation). n < splits is an
- * error. */
+ * error with the code EXIT_USAGE: fewer splits would do. */
 MUST_CHECK int inception_score(struct inception_score *out, const float *logits, int64_t n, int c, int splits,
                                const int64_t *order, struct err *e);
 

@@ -148,7 +148,8 @@ int feature_set_load(struct feature_set *out, const char *path, struct err *e)
 	SCOPED(feature_set) struct feature_set f = { .origin = xstrdup(path) };
 	SCOPED(npz) struct npz *z = NULL;
 	if (npz_open(&z, path, e) || copy_text(f.protocol, sizeof f.protocol, z, "protocol", path, e) ||
-	    copy_text(f.sha256, sizeof f.sha256, z, "sha256", path, e))
+	    copy_text(f.sha256, sizeof f.sha256, z, "sha256", path, e) ||
+	    copy_text(f.drawn, sizeof f.drawn, z, "drawn", path, e))
 		return -1;
 	bool features = npz_has(z, "features") && !npz_has(z, "arr_0");
 	for (int k = 0; features && k < FEATURE_KINDS; k++)
@@ -195,7 +196,8 @@ int feature_set_save(struct feature_set *f, const char *path, bool with_features
 	if (add_statistics(&w, f, FEATURE_POOL, e) || add_statistics(&w, f, FEATURE_SPATIAL, e) ||
 	    (f->n && npz_add(&w, "n", "<i8", NULL, 0, &f->n, e)) ||
 	    (f->protocol[0] && npz_add_text(&w, "protocol", f->protocol, e)) ||
-	    (f->sha256[0] && npz_add_text(&w, "sha256", f->sha256, e)))
+	    (f->sha256[0] && npz_add_text(&w, "sha256", f->sha256, e)) ||
+	    (f->drawn[0] && npz_add_text(&w, "drawn", f->drawn, e)))
 		return -1;
 	for (int k = 0; with_features && k < FEATURE_KINDS; k++) {
 		const float *x;

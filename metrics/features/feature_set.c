@@ -125,8 +125,7 @@ static int run_all(struct feature_set *f, struct batch *b, struct source *s, str
 	struct identity id = { .all_grey = true };
 	sha256_init(&id.as_is);
 	sha256_init(&id.grey);
-	int64_t n = o->limit && o->limit < s->n ? o->limit : s->n;
-	SCOPED(source_ahead) struct source_ahead *ahead = source_ahead_new(s, n, x->batch);
+	SCOPED(source_ahead) struct source_ahead *ahead = source_ahead_new(s, s->n, x->batch);
 	do {
 		if (source_ahead_next(ahead, &b->images, &b->n, e))
 			return -1;

@@ -23,7 +23,8 @@ struct feature_set {
 	char sha256
 		[SHA256_HEX]; /* of the pictures (size and bytes, in order; all grey: of one channel), or of mu and sigma */
 	int64_t n;        /* pictures; 0 = unknown (statistics made elsewhere) */
-	int dim[FEATURE_KINDS]; /* 0 = absent */
+	char drawn[PROTOCOL_DRAWN]; /* how they were drawn from more (protocol_drawn); "" = they are all */
+	int dim[FEATURE_KINDS];     /* 0 = absent */
 	struct float_store store[FEATURE_KINDS];
 	struct moments moments[FEATURE_KINDS]; /* POOL and SPATIAL; empty for statistics */
 	/* Statistics alone, of POOL and perhaps of SPATIAL: [d], [d, d] with d = dim[kind]; else NULL. */
@@ -38,7 +39,6 @@ void scoped_feature_set(struct feature_set *f);
 struct feature_options {
 	unsigned keep;             /* bits 1 << FEATURE_*: whose floats are stored; moments are always counted */
 	unsigned want;             /* bits: what is extracted at all; FEATURE_POOL always is */
-	int64_t limit;             /* use only the first so many pictures; 0 = all */
 	const char *pixels;        /* NULL = "u8" */
 	struct progress *progress; /* may be NULL; counts pictures of this set */
 };

@@ -21,12 +21,24 @@ char *protocol_features(char *buf, const struct extractor *x, const char *pixels
 	return buf;
 }
 
+char *protocol_drawn(char *buf, int64_t whole, uint32_t seed)
+{
+	(void)snprintf(buf, PROTOCOL_DRAWN, "of%lld-seed%lu", (long long)whole, (unsigned long)seed);
+	return buf;
+}
+
 char *protocol_text(char *buf, const char *metric, const char *features, int64_t n, const char *ref_sha256)
+{
+	return protocol_text_of(buf, metric, features, n, "", ref_sha256);
+}
+
+char *protocol_text_of(char *buf, const char *metric, const char *features, int64_t n, const char *drawn,
+                       const char *ref_sha256)
 {
 	int at = snprintf(buf, PROTOCOL_TEXT, "%s:%s:n", metric, *features ? features : "unknown");
 	size_t used = at < 0 || at >= PROTOCOL_TEXT ? PROTOCOL_TEXT - 1 : (size_t)at;
 	if (n)
-		at = snprintf(buf + used, PROTOCOL_TEXT - used, "%lld", (long long)n);
+		at = snprintf(buf + used, PROTOCOL_TEXT - used, "%lld%s", (long long)n, drawn);
 	else
 		at = snprintf(buf + used, PROTOCOL_TEXT - used, "?");
 	used += used + (size_t)at < PROTOCOL_TEXT ? (size_t)at : 0;

@@ -25,7 +25,7 @@ static struct score *add_score(struct score_list *out, const char *name, const c
 	*s = (struct score){ .value = value, .half = half, .n = a->n, .better = m->better };
 	(void)snprintf(s->name, sizeof s->name, "%s", name);
 	const char *features = a->protocol[0] || !b ? a->protocol : b->protocol;
-	protocol_text(s->protocol, protocol_name, features, a->n, b ? feature_set_sha256(b, kind) : NULL);
+	protocol_text_of(s->protocol, protocol_name, features, a->n, a->drawn, b ? feature_set_sha256(b, kind) : NULL);
 	return s;
 }
 

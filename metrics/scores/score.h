@@ -40,7 +40,8 @@ struct metric_options {
 	bool interval;             /* compute half-widths that cost time (the jackknife of FID) */
 	int kid_subsets, kid_size; /* 100 x 1000 as published */
 	int is_splits;             /* 10 */
-	bool is_shuffle;           /* by RandomState(2020), as torch-fidelity does; default: in order */
+	bool is_shuffle;           /* by RandomState(2020), as torch-fidelity does: pictures from elsewhere may be sorted.
+	                            * Default: in order, for samples, whose order is random already */
 	int k;                     /* of precision and recall: 3 */
 	struct backend *device;    /* where singular values are computed; NULL = on the host */
 	uint64_t seed;             /* of the random subsets of fid_infinity */

@@ -63,6 +63,13 @@ MUST_CHECK int source_ahead_next(struct source_ahead *a, const struct image_u8 *
 void source_ahead_free(struct source_ahead *a); /* accepts NULL */
 void scoped_source_ahead(struct source_ahead **a);
 
+/* *s becomes the n pictures index[0], index[1], ... of what it was, under their own names; takes over both, index from
+ * the heap. */
+void source_pick(struct source **s, int64_t *index, int64_t n);
+/* *s becomes a random sample of n of its pictures, without repetition and in their order: numpy's
+ * RandomState(seed).choice(s->n, n, replace=False), sorted. n from 1 to s->n. */
+void source_sample(struct source **s, int64_t n, uint32_t seed);
+
 /* Heap text: "samples/00017.png", "batch.npz[17]". */
 char *source_item(const struct source *s, int64_t i);
 void source_free(struct source *s); /* accepts NULL */

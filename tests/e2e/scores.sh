@@ -129,6 +129,37 @@ test_a_name_that_is_neither() {
 	run env ABLATE_DATA="$PWD/none" "$ABLATE" fid -e pixels a cifar10-test; refused 1 "data set cifar10 not found"
 }
 
+# -n draws at random from the first set alone: the first N of a set sorted by class are one class, and a reference cut to
+# N is another reference. The score is that of a folder with the files that numpy draws:
+# sorted(RandomState(7).choice(6, 4, replace=False)) is 0 2 3 5.
+test_a_random_subset() {
+	two_sets; cp "$PNG"/{bit1,p_trns}.png a/
+	local names=(bit1 l la p p_trns rgb) i
+	mkdir some; for i in 0 2 3 5; do cp "a/${names[$i]}.png" some/; done
+	run ablate fid -e pixels a b -n 4 --seed 7 --json; exits 0; cp out drawn
+	run ablate fid -e pixels some b --json; exits 0
+	check [ "$(grep '"hex"' out)" = "$(grep '"hex"' drawn)" ]
+	says drawn ":n4of6-seed7:ref="; says drawn '"drawn": "of6-seed7"'; says out ":n4:ref="
+	check [ "$(grep -o 'ref=[0-9a-f]*' out)" = "$(grep -o 'ref=[0-9a-f]*' drawn)" ]
+	run ablate fid -e pixels a b -n 4; exits 0; says out ":n4of6-seed0:"
+	run ablate fid -e pixels a b -n 6; exits 0; says out ":n6:ref="
+	run ablate fid -e pixels b a -n 4; exits 0; says out ":n4:ref="
+	run ablate fid -e pixels a b -n 7; refused 2 "-n 7: a has 6 pictures"
+	run ablate fid -e pixels a b --seed 7; refused 2 "--seed belongs to -n"
+	# features of a subset say so wherever they go
+	check ablate -q features -e pixels a -n 4 --seed 7 -o some.npz >/dev/null
+	run ablate fid some.npz b -e pixels; exits 0; says out ":n4of6-seed7:ref="
+	run ablate fid some.npz b -e pixels -n 2; refused 2 "some.npz holds features already"
+}
+# Sorted by class, each of the splits would be of few classes.
+test_the_inception_score_is_shuffled() {
+	run ablate is -e classifier:b shapes8-test; exits 0; says out "is(10,shuffled):"; cp out shuffled
+	run ablate is -e classifier:b shapes8-test --no-shuffle; exits 0; says out "is(10):"
+	check [ "$(head -1 out)" != "$(head -1 shuffled)" ]
+	run ablate metrics -e classifier:b shapes8-test shapes8-test --only is; exits 0; says out "$(head -1 shuffled)"
+	run ablate is -e classifier:b shapes8-test -n 8; refused 2 "10 splits"
+	run ablate is -e classifier:b shapes8-test -n 8 --splits 8; exits 0
+}
 test_a_fifo_is_not_waited_for() {
 	two_sets; mkfifo a/x.png c.npz
 	run timeout 20 "$ABLATE" fid -e pixels a b; refused 1 "a/x.png: not a regular file"
