@@ -2,6 +2,8 @@
 #include "harness/cli/cmd.h"
 #include "harness/cli/device_option.h"
 #include "harness/commands/score_cli.h"
+#include "harness/text/escape.h"
+#include "harness/text/json_out.h"
 #include "model/cpu/devices.h"
 
 #include "metrics/sources/sources.h"
@@ -11,6 +13,7 @@
 #include "model/base/str.h"
 #include "model/data/image_decode.h"
 #include "model/frozen/lpips.h"
+#include "model/frozen/resize.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -77,16 +80,22 @@ static int side_next(struct side *s, const struct image_u8 **images, struct err 
 	return 0;
 }
 
-static void to_floats(float *dst, const struct image_u8 *im)
+/* In [-1, 1]; side: resampled to side x side by then, 0 as it is. */
+static void to_floats(float *dst, const struct image_u8 *im, int side)
 {
+	SCOPED(free) float *whole = side ? xmalloc(sizeof *whole * (size_t)im->h * (size_t)im->w * 3) : NULL;
+	float *at = side ? whole : dst;
 	for (int i = 0; i < im->h * im->w; i++)
 		for (int k = 0; k < 3; k++)
-			*dst++ = (float)im->px[im->c == 3 ? 3 * i + k : i] / 127.5f - 1;
+			*at++ = (float)im->px[im->c == 3 ? 3 * i + k : i] / 127.5f - 1;
+	if (side)
+		resize_f32(dst, side, side, whole, im->h, im->w, 3, RESIZE_TORCH_BILINEAR);
 }
 
 struct run {
 	struct cli *c;
 	struct side a, b;
+	int resize; /* both sides, before the network: 0 = as they are */
 	struct lpips_options o;
 	struct backend *device;
 	struct lpips *l;
@@ -119,8 +128,9 @@ static int open_network(struct run *r, int h, int w, struct err *e)
 /* Of a first picture's size. */
 static int prepare(struct run *r, const struct image_u8 *first, struct err *e)
 {
-	size_t n = (size_t)r->a.n, per = (size_t)first->h * (size_t)first->w * 3;
-	if (open_network(r, first->h, first->w, e))
+	int h = r->resize ? r->resize : first->h, w = r->resize ? r->resize : first->w;
+	size_t n = (size_t)r->a.n, per = (size_t)h * (size_t)w * 3;
+	if (open_network(r, h, w, e))
 		return -1;
 	r->distance = xcalloc(n, sizeof *r->distance);
 	r->layers = xcalloc(n * (size_t)lpips_taps(r->l), sizeof *r->layers);
@@ -135,15 +145,17 @@ static int run_batch(struct run *r, int64_t first, int n, struct err *e)
 	const struct image_u8 *a, *b;
 	if (side_next(&r->a, &a, e) || (first == 0 && prepare(r, a, e)) || side_next(&r->b, &b, e))
 		return -1;
-	if (a->h != r->o.h || a->w != r->o.w || b->h != r->o.h || b->w != r->o.w) {
+	if (!r->resize && (a->h != r->o.h || a->w != r->o.w || b->h != r->o.h || b->w != r->o.w)) {
 		SCOPED(free) char *left = side_item(&r->a, first), *right = side_item(&r->b, first);
-		return err_set(e, "%s is %d x %d pixels and %s is %d x %d: LPIPS compares pictures of one size", left, a->w,
-		               a->h, right, b->w, b->h);
+		return err_set(e,
+		               "%s is %d x %d pixels and %s is %d x %d: LPIPS compares pictures of one size; --resize N "
+		               "makes them so",
+		               left, a->w, a->h, right, b->w, b->h);
 	}
 	size_t per = (size_t)r->o.h * (size_t)r->o.w * 3, taps = (size_t)lpips_taps(r->l);
 	for (int k = 0; k < n; k++) {
-		to_floats(r->in0 + (size_t)k * per, &a[k]);
-		to_floats(r->in1 + (size_t)k * per, &b[k]);
+		to_floats(r->in0 + (size_t)k * per, &a[k], r->resize);
+		to_floats(r->in1 + (size_t)k * per, &b[k], r->resize);
 	}
 	return lpips_run(r->l, r->distance + first, r->layers + (size_t)first * taps, NULL, r->in0, r->in1, n, e);
 }
@@ -171,8 +183,8 @@ static char *protocol(const struct run *r)
 			str_addf(&s, "%s%.8s", i ? "+heads@" : "@", r->weights[i].sha256);
 	if (r->o.average)
 		str_add(&s, ":average-pool");
-	if (r->o.resize)
-		str_addf(&s, ":resize%d", r->o.resize);
+	if (r->resize)
+		str_addf(&s, ":resize%d", r->resize);
 	str_addf(&s, ":u8:n%lld", (long long)r->a.n);
 	return str_detach(&s);
 }
@@ -189,17 +201,21 @@ static void moments(double *mean, double *deviation, const double *x, int64_t n,
 
 static int tell_json(const struct run *r, double mean, double deviation, const char *text)
 {
-	json_t *layers = json_array(), *pairs = json_array();
+	json_t *layers = json_array(), *pairs = json_array(), *names = json_array();
 	int taps = lpips_taps(r->l);
 	for (int k = 0; k < taps; k++) {
 		double m, d;
 		moments(&m, &d, r->layers + k, r->a.n, taps);
 		(void)json_array_append_new(layers, json_real(m));
 	}
-	for (int64_t i = 0; i < r->a.n; i++)
+	for (int64_t i = 0; i < r->a.n; i++) {
+		SCOPED(free) char *a = side_item(&r->a, i), *b = side_item(&r->b, i);
 		(void)json_array_append_new(pairs, json_real(r->distance[i]));
-	return cli_print_json(r->c, json_pack("{s:f, s:f, s:I, s:o, s:o, s:s}", "lpips", mean, "deviation", deviation, "n",
-	                                      (json_int_t)r->a.n, "layers", layers, "pairs", pairs, "protocol", text));
+		(void)json_array_append_new(names, json_pack("[o, o]", json_out_text(a), json_out_text(b)));
+	}
+	return cli_print_json(r->c, json_pack("{s:f, s:f, s:I, s:o, s:o, s:o, s:s}", "lpips", mean, "deviation", deviation,
+	                                      "n", (json_int_t)r->a.n, "layers", layers, "pairs", pairs, "names", names,
+	                                      "protocol", text));
 }
 
 static int tell(const struct run *r)
@@ -211,8 +227,12 @@ static int tell(const struct run *r)
 		return tell_json(r, mean, deviation, text);
 	if (cli_flag(r->c, "each"))
 		for (int64_t i = 0; i < r->a.n; i++) {
-			SCOPED(free) char *name = side_item(&r->a, i);
-			printf("%.9f  %s\n", r->distance[i], name);
+			SCOPED(free) char *a = side_item(&r->a, i), *b = side_item(&r->b, i);
+			SCOPED(str) struct str line = { 0 };
+			escape_plain(&line, a);
+			str_add(&line, "  ");
+			escape_plain(&line, b);
+			printf("%.9f  %s\n", r->distance[i], str_text(&line));
 		}
 	if (r->a.n == 1)
 		printf("lpips %.6f  %s\n", mean, text);
@@ -222,21 +242,30 @@ static int tell(const struct run *r)
 	return EXIT_OK;
 }
 
+/* By name where both sides have names. */
+static int pair_up(struct run *r, struct err *e)
+{
+	bool named;
+	if (r->a.source && r->b.source && !cli_flag(r->c, "by-order"))
+		return source_pair(r->a.source, &r->b.source, &named, e);
+	return r->a.n == r->b.n ? 0
+	                        : err_set(e, "%s has %lld pictures and %s %lld: LPIPS compares pairs", r->a.path,
+	                                  (long long)r->a.n, r->b.path, (long long)r->b.n);
+}
+
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	struct run r = { .c = c,
-		             .o = { .resize = (int)cli_int(c, "resize", 0), .average = cli_flag(c, "average-pool") > 0 } };
+		             .resize = (int)cli_int(c, "resize", 0),
+		             .o = { .average = cli_flag(c, "average-pool") > 0 } };
 	device_warn(c, "auto");
 	int rc = lpips_net_by_name(&r.o.net, cli_string(c, "net", "alex"), &e) ||
 	                 backend_open(&r.device, cli_string(c, "device", "auto"), DTYPE_FP32, &e) ||
 	                 side_open(&r.a, c, c->args[0], &e) || side_open(&r.b, c, c->args[1], &e)
 	             ? -1
 	             : 0;
-	if (rc == 0 && r.a.n != r.b.n)
-		rc = err_set(&e, "%s has %lld pictures and %s %lld: LPIPS compares pairs", r.a.path, (long long)r.a.n, r.b.path,
-		             (long long)r.b.n);
-	rc = rc || run_all(&r, &e) ? cli_fail(c, &e) : tell(&r);
+	rc = rc || pair_up(&r, &e) || run_all(&r, &e) ? cli_fail(c, &e) : tell(&r);
 	lpips_free(r.l);
 	backend_free(r.device);
 	free(r.in0);
@@ -263,9 +292,10 @@ static const struct opt options[] = {
 	  .arg = "N",
 	  .min = 16,
 	  .max = 2048,
-	  .help = "resample to N x N first (bilinear)" },
+	  .help = "resample all to N x N first (bilinear, without antialias)" },
+	{ .name = "by-order", .kind = OPT_FLAG, .help = "pair pictures in their order, whatever their names" },
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" },
-	{ .name = "each", .kind = OPT_FLAG, .help = "also one line per pair" },
+	{ .name = "each", .kind = OPT_FLAG, .help = "also one line per pair, with both names" },
 	{ 0 },
 };
 
@@ -273,8 +303,9 @@ const struct cmd cmd_lpips = {
 	.name = "lpips",
 	.args = "A B",
 	.summary = "learned perceptual distance of images A and B, pair by pair",
-	.help = "LPIPS v0.1. A and B are two pictures, or two sources with as many pictures each (folder, zip, .npz, IDX, "
-			"CIFAR), compared in order. Needs the weights of a backbone and its heads: `ablate weights list`.",
+	.help =
+		"LPIPS v0.1. A and B are two pictures, or two sources with as many pictures each. Files pair by "
+		"their names, whatever the endings; pictures without names (arrays, data sets) by their order. Needs the weights of a backbone and its heads: `ablate weights list`.",
 	.options = options,
 	.computes = true,
 	.run = run,

@@ -72,6 +72,12 @@ void source_sample(struct source **s, int64_t n, uint32_t seed);
 
 /* Heap text: "samples/00017.png", "batch.npz[17]". */
 char *source_item(const struct source *s, int64_t i);
+/* Its name within the source, without ending: "00017" of the first; NULL where pictures have none (arrays, data sets).
+ * Heap. */
+char *source_stem(const struct source *s, int64_t i);
+/* Makes picture i of *b the partner of picture i of a: the one of the same stem where both have names, *named, else
+ * the i-th. A picture without a partner, or two of one name, is an error that names it. */
+MUST_CHECK int source_pair(const struct source *a, struct source **b, bool *named, struct err *e);
 void source_free(struct source *s); /* accepts NULL */
 void scoped_source(struct source **s);
 

@@ -102,6 +102,9 @@ Test(cmd_lpips, pairs_are_compared_and_described)
 	cr_assert(j, "%s", str_text(&s));
 	const json_t *pairs = json_object_get(j, "pairs"), *layers = json_object_get(j, "layers");
 	cr_assert(json_array_size(pairs) == 3 && json_array_size(layers) == 7);
+	const json_t *second = json_array_get(json_object_get(j, "names"), 1);
+	cr_assert(strstr(json_string_value(json_array_get(second, 0)), "a.npz[1]") &&
+	          strstr(json_string_value(json_array_get(second, 1)), "b.npz[1]"));
 	double mean = 0, sum = 0;
 	for (size_t i = 0; i < 3; i++)
 		mean += json_real_value(json_array_get(pairs, i)) / 3;
@@ -113,6 +116,65 @@ Test(cmd_lpips, pairs_are_compared_and_described)
 	cr_assert(strncmp(protocol, "lpips:v0.1:squeeze@", 19) == 0 && strstr(protocol, "+heads@") &&
 	              strstr(protocol, ":u8:n3"),
 	          "%s", protocol);
+	json_decref(j);
+}
+
+/* Pictures of two sizes compare once both are resampled, and a side that has the size already is taken as it is. A name
+ * with a newline stays one line of --each. */
+Test(cmd_lpips, resized_pictures_of_two_sizes_compare)
+{
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str rgb = { 0 }, small = { 0 }, out = { 0 };
+	cr_assert_eq(io_read(&rgb, FIXTURES "/png_modes/rgb.png", 1 << 20, &e) ||
+	                 io_read(&small, FIXTURES "/png_modes/p_short.png", 1 << 20, &e),
+	             0, "%s", e.msg);
+	SCOPED(free) char *x = tempdir_file(dir, "x.png", rgb.data, rgb.len);
+	SCOPED(free) char *y = tempdir_file(dir, "y\nz.png", small.data, small.len);
+	cr_assert_eq(
+		CALL("lpips", x, y, "--net", "squeeze", "--backbone", backbone, "--heads", heads, "--resize", "32", "--each"),
+		EXIT_OK);
+	cr_assert_eq(CALL("lpips", x, x, "--net", "squeeze", "--backbone", backbone, "--heads", heads, "--resize", "40"),
+	             EXIT_OK);
+	(void)fflush(stdout);
+	text_of(&out, cr_get_redirected_stdout());
+	const char *text = str_text(&out), *first = strchr(text, '\n');
+	cr_assert(first && strncmp(first + 1, "lpips ", 6) == 0, "two lines, not %s", text);
+	cr_assert(strstr(text, "x.png  ") && strstr(text, "y z.png\n") && strstr(text, ":resize32:u8:n1"), "%s", text);
+	cr_assert(strtod(text, NULL) != 0, "%s", text); /* of either sign: formula weights */
+	cr_assert(strstr(text, "lpips 0.000000  lpips:") && strstr(text, ":resize40:u8:n1"), "%s", text);
+}
+
+/* As the network resamples by itself: the same number, whoever does it. */
+Test(cmd_lpips, resizing_is_the_networks_own)
+{
+	enum { PER = 32 * 32 * 3 };
+	struct err e = ERR_INIT;
+	int h, w;
+	SCOPED(free) char *a = pictures("A32", 0, 1, "a.npz"), *b = pictures("B32", 0, 1, "b.npz");
+	SCOPED(free) uint8_t *pa = formula_image_named("A32p/0", &h, &w), *pb = formula_image_named("B32p/0", &h, &w);
+	float in[2][PER];
+	double want;
+	for (int i = 0; i < PER; i++) {
+		in[0][i] = (float)pa[i] / 127.5f - 1;
+		in[1][i] = (float)pb[i] / 127.5f - 1;
+	}
+	struct safetensors *sb, *sh;
+	struct lpips *l;
+	struct lpips_options o = { .net = LPIPS_SQUEEZE, .h = 32, .w = 32, .resize = 48 };
+	cr_assert_eq(safetensors_open(&sb, backbone, &e) || safetensors_open(&sh, heads, &e) ||
+	                 lpips_open(&l, &o, sb, sh, &e) || lpips_run(l, &want, NULL, NULL, in[0], in[1], 1, &e),
+	             0, "%s", e.msg);
+	lpips_free(l);
+	safetensors_free(sb);
+	safetensors_free(sh);
+	cr_assert_eq(CALL("lpips", a, b, "--net", "squeeze", "--backbone", backbone, "--heads", heads, "--resize", "48",
+	                  "--device", "cpu", "--json", "-q"),
+	             EXIT_OK);
+	(void)fflush(stdout);
+	SCOPED(str) struct str s = { 0 };
+	text_of(&s, cr_get_redirected_stdout());
+	json_t *j = json_loads(str_text(&s), 0, NULL);
+	cr_assert(json_real_value(json_object_get(j, "lpips")) == want);
 	json_decref(j);
 }
 

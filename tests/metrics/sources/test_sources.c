@@ -300,3 +300,95 @@ Test(source, cifar_file_and_folder)
 	cr_assert(strstr(e.msg, "data_batch_2.bin") && strstr(e.msg, "truncated"), "%s", e.msg);
 	tempdir_remove(dir);
 }
+
+/* A folder of copies of one picture under these names; heap path. */
+static char *folder_of(const char *dir, const char *name, const char *const *files)
+{
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str png = { 0 };
+	char *path = xstrfmt("%s/%s", dir, name);
+	cr_assert_eq(io_read(&png, FIXTURES "/png_modes/rgb.png", 1 << 20, &e) || io_mkdirs(path, &e), 0, "%s", e.msg);
+	for (int i = 0; files[i]; i++) {
+		SCOPED(free) char *file = xstrfmt("%s/%s", path, files[i]);
+		cr_assert_eq(io_write_atomic(file, png.data, png.len, &e), 0, "%s", e.msg);
+	}
+	return path;
+}
+#define FOLDER(dir, name, ...) folder_of(dir, name, (const char *const[]){ __VA_ARGS__, NULL })
+
+/* e: "" or what is wrong with pairing these two. */
+static void pair_of(struct source **a, struct source **b, const char *x, const char *y, bool *named, struct err *e)
+{
+	*e = ERR_INIT;
+	cr_assert_eq(source_open(a, x, e) || source_open(b, y, e), 0, "%s", e->msg);
+	cr_assert_eq(source_pair(*a, b, named, e), e->msg[0] ? -1 : 0);
+}
+
+/* They were paired in their order: with one file missing, every later pair was of two different pictures, without a
+ * word. */
+Test(sources, pair_by_the_names_of_their_pictures)
+{
+	char *dir = tempdir_make();
+	struct err e;
+	bool named;
+	struct source *a, *b;
+	SCOPED(free) char *three = FOLDER(dir, "three", "1.png", "2.jpg", "a.b.png");
+	SCOPED(free) char *same = FOLDER(dir, "same", "1.jpeg", "2.png", "a.b.jpg");
+	/* sorted with their endings: k, m, a here and a, k, m there */
+	SCOPED(free) char *last = FOLDER(dir, "last", "a.png", "a.k.png", "a.m.png");
+	SCOPED(free) char *first = FOLDER(dir, "first", "a.jpg", "a.k.png", "a.m.png");
+	SCOPED(free) char *two = FOLDER(dir, "two", "1.png", "a.b.png");
+	SCOPED(free) char *twice = FOLDER(dir, "twice", "1.jpg", "1.png", "2.png");
+	pair_of(&a, &b, three, same, &named, &e);
+	cr_assert(!e.msg[0] && named, "%s", e.msg);
+	for (int i = 0; i < 3; i++) {
+		SCOPED(free) char *x = source_stem(a, i), *y = source_stem(b, i);
+		cr_assert_str_eq(x, y);
+	}
+	source_free(a);
+	source_free(b);
+	pair_of(&a, &b, last, first, &named, &e);
+	for (int i = 0; i < 3; i++) {
+		SCOPED(free) char *x = source_stem(a, i), *y = source_stem(b, i);
+		cr_assert_str_eq(x, y);
+	}
+	source_free(a);
+	source_free(b);
+	for (int way = 0; way < 2; way++) {
+		pair_of(&a, &b, way ? two : three, way ? three : two, &named, &e);
+		cr_assert(strstr(e.msg, "three/2.jpg: there is no picture '2' of any ending in") && strstr(e.msg, "two ("),
+		          "%s", e.msg);
+		source_free(a);
+		source_free(b);
+	}
+	pair_of(&a, &b, twice, three, &named, &e);
+	cr_assert(strstr(e.msg, "twice/1.jpg and ") && strstr(e.msg, "twice/1.png: two pictures of one name"), "%s", e.msg);
+	source_free(a);
+	source_free(b);
+	tempdir_remove(dir);
+}
+
+/* Of an array, picture i is the i-th; a random subset keeps the names and the order. */
+Test(sources, without_names_pair_in_their_order)
+{
+	struct err e = ERR_INIT;
+	bool named = true;
+	uint8_t px[6 * 4] = { 0 };
+	struct source *b,
+		array = { .kind = &source_memory, .path = (char[]){ "m" }, .n = 6, .h = 2, .w = 2, .c = 1, .self = px };
+	char *dir = tempdir_make();
+	SCOPED(free) char *six = FOLDER(dir, "six", "0.png", "1.png", "2.png", "3.png", "4.png", "5.png");
+	SCOPED(free) char *none = source_stem(&array, 3);
+	cr_assert(!none);
+	cr_assert_eq(source_open(&b, six, &e) || source_pair(&array, &b, &named, &e), 0, "%s", e.msg);
+	cr_assert(!named);
+	source_sample(&b, 4, 7); /* sorted(numpy.random.RandomState(7).choice(6, 4, replace=False)) is 0 2 3 5 */
+	for (int i = 0; i < 4; i++) {
+		SCOPED(free) char *stem = source_stem(b, i);
+		cr_assert_str_eq(stem, ((const char *[]){ "0", "2", "3", "5" })[i]);
+	}
+	cr_assert_eq(source_pair(&array, &b, &named, &e), -1);
+	cr_assert(strstr(e.msg, "m has 6 pictures and") && strstr(e.msg, "six 4: there are no names"), "%s", e.msg);
+	source_free(b);
+	tempdir_remove(dir);
+}
