@@ -68,6 +68,10 @@ int score_side_draw(struct score_side *s, const struct cli *c, struct err *e)
 		return err_code(e, EXIT_USAGE, "-n %lld: %s has %lld pictures", (long long)n, s->path, (long long)s->source->n);
 	if (n == s->source->n)
 		return 0;
+	if (s->statistics.origin) {
+		cli_warn(c, "%s: its mu and sigma are of all its pictures; not used with -n", s->path);
+		feature_set_release(&s->statistics);
+	}
 	(void)protocol_drawn(s->drawn, s->source->n, seed);
 	source_sample(&s->source, n, seed);
 	return 0;
@@ -286,7 +290,7 @@ static int compute(struct score_list *list, struct score_side *sides, int n_side
 {
 	unsigned keep[2] = { 0 }, want[2] = { 0 };
 	for (int i = 0; i < n_sides; i++) {
-		if (score_side_open(&sides[i], c, c->args[i], e))
+		if (score_side_open(&sides[i], c, c->args[i], e) || (i == 0 && score_side_draw(&sides[i], c, e)))
 			return -1;
 		for (int k = 0; k < n; k++) {
 			unsigned bits = wanted(&sides[i], metrics[k], i);
@@ -295,7 +299,7 @@ static int compute(struct score_list *list, struct score_side *sides, int n_side
 		}
 		tell_use(c, &sides[i], metrics, n, i);
 	}
-	if (score_side_draw(&sides[0], c, e) || score_extract(sides, n_sides, c, keep, want, optional, e))
+	if (score_extract(sides, n_sides, c, keep, want, optional, e))
 		return -1;
 	struct metric_options on = *o;
 	if (open_device(&on.device, c, metrics, n, e))
