@@ -208,14 +208,27 @@ double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, 
 	return sum;
 }
 
-void linalg_eigenvalues(double *w, double *a, int d)
+static void eigen(const char *job, double *w, double *a, int d, int lwork, int liwork)
 {
-	int lwork = 66 * d + 1, liwork = 1, info;
+	int info;
 	double *work = xmalloc(sizeof *work * (size_t)lwork);
-	blas()->syevd("N", "L", &d, a, &d, w, work, &lwork, &liwork, &liwork, &info);
+	int *iwork = xmalloc(sizeof *iwork * (size_t)liwork);
+	blas()->syevd(job, "L", &d, a, &d, w, work, &lwork, iwork, &liwork, &info);
 	if (info)
 		BUG("eigenvalues did not converge: %d", info);
 	free(work);
+	free(iwork);
+}
+
+void linalg_eigenvalues(double *w, double *a, int d)
+{
+	eigen("N", w, a, d, 66 * d + 1, 1);
+}
+
+void linalg_eigenvectors(double *w, double *a, int d)
+{
+	REQUIRE(d < 32000); /* the workspace's size is an int */
+	eigen("V", w, a, d, 1 + 6 * d + 2 * d * d, 3 + 5 * d);
 }
 
 /* The same; row k of a becomes the unit eigenvector of w[k]. */

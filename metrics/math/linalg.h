@@ -47,5 +47,7 @@ double linalg_nuclear_cross(const double *f1, int r1, const double *f2, int r2, 
 double linalg_nuclear(double *a, int m, int n, struct singular_by *by);
 /* Eigenvalues of a symmetric a [d, d], ascending; destroys a. */
 void linalg_eigenvalues(double *w, double *a, int d);
+/* The same, and a becomes the eigenvectors, one a row, of length 1, in the order of w. d < 32000. */
+void linalg_eigenvectors(double *w, double *a, int d);
 
 #endif

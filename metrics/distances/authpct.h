@@ -1,0 +1,14 @@
+/* authpct.h - authenticity (Alaa et al. 2022, arXiv:2102.08921), as dgm-eval computes it: the share of generated
+ * vectors that are not closer to training than training vectors are to each other. */
+#ifndef ABLATE_AUTHPCT_H
+#define ABLATE_AUTHPCT_H
+
+#include <stdint.h>
+
+/* In percent. Generated vector i has its nearest training vector at nearest[i], the first of equally near ones, at the
+ * squared distance d2[i]; own[t] is the squared distance of training vector t to its nearest other. i is authentic if
+ * own[nearest[i]] < d2[i], strictly: a copy of a picture that occurs twice in training is not authentic either. n >= 1.
+ * (marcojira/fld subtracts 50, and draws 10,000 of each.) */
+double authpct(const int64_t *nearest, const double *d2, int64_t n, const double *own);
+
+#endif

@@ -1,0 +1,125 @@
+/* fld.c - see fld.h. */
+#include "metrics/distances/fld.h"
+
+#include "metrics/distances/mog.h"
+#include "metrics/distances/standardise.h"
+#include "metrics/math/randomstate.h"
+#include "model/base/mem.h"
+
+#include <stdlib.h>
+
+static const struct mog_recipe recipe = { .rounds = 50,
+	                                      .batch = 10000,
+	                                      .lr = 0.5,
+	                                      .lr_drops = 50,
+	                                      .low = -40,
+	                                      .high = 40,
+	                                      .start_at_data = true,
+	                                      .background = true,
+	                                      .per_dimension = true,
+	                                      .stop_below = 5e-4 };
+
+struct job {
+	struct randomstate random;
+	int d;
+	double *mean, *deviation;
+	struct rows test;
+	struct pairs_set test_set;
+};
+
+/* Standardised rows of x, as a set to measure from. */
+static int take(struct rows *r, struct pairs_set *s, const struct job *j, const float *x, const int64_t *which,
+                int64_t n, const char *what, struct err *e)
+{
+	rows_take(r, x, which, n, j->d);
+	standardise(r, j->d, j->mean, j->deviation);
+	return pairs_set_init_double(s, r->x, n, j->d, what, e);
+}
+
+/* A fit of Gaussians at `centre` to rows which[0..n) of x, which the peer shuffles once more; nll per dimension of test
+ * and of those rows where nll_data is not NULL. Returns the rounds, or -1. */
+static int fit(double *nll_test, double *nll_data, struct job *j, const struct pairs_set *centre, const float *x,
+               const int64_t *which, int64_t n, struct err *e)
+{
+	SCOPED(free) int64_t *order = xmalloc(sizeof *order * (size_t)n);
+	SCOPED(free) double *log_variance = xmalloc(sizeof *log_variance * (size_t)centre->n);
+	SCOPED(rows) struct rows rows = { 0 };
+	SCOPED(pairs_set) struct pairs_set data = { 0 };
+	randomstate_permutation(&j->random, order, n);
+	for (int64_t i = 0; which && i < n; i++)
+		order[i] = which[order[i]];
+	if (take(&rows, &data, j, x, order, n, "training", e))
+		return -1;
+	int rounds = mog_fit(log_variance, NULL, centre, &data, &recipe);
+	*nll_test = mog_nll(log_variance, centre, &j->test_set) / j->d;
+	if (nll_data)
+		*nll_data = mog_nll(log_variance, centre, &data) / j->d;
+	return rounds;
+}
+
+static int fit_generated(struct fld *r, struct job *j, const float *generated, int64_t m, const float *train, int64_t l,
+                         struct err *e)
+{
+	SCOPED(free) int64_t *which = xmalloc(sizeof *which * FLD_GAUSSIANS);
+	SCOPED(rows) struct rows rows = { 0 };
+	SCOPED(pairs_set) struct pairs_set centre = { 0 };
+	r->gaussians = m > FLD_GAUSSIANS ? FLD_GAUSSIANS : m;
+	if (m > FLD_GAUSSIANS)
+		randomstate_choice(&j->random, which, m, FLD_GAUSSIANS);
+	if (take(&rows, &centre, j, generated, m > FLD_GAUSSIANS ? which : NULL, r->gaussians, "generated", e))
+		return -1;
+	r->rounds = fit(&r->nll_test, &r->nll_train, j, &centre, train, NULL, l, e);
+	return r->rounds < 0 ? -1 : 0;
+}
+
+static int fit_baseline(struct fld *r, struct job *j, const float *train, int64_t l, struct err *e)
+{
+	SCOPED(free) int64_t *order = xmalloc(sizeof *order * (size_t)l);
+	SCOPED(rows) struct rows rows = { 0 };
+	SCOPED(pairs_set) struct pairs_set centre = { 0 };
+	int64_t half = r->gaussians < l / 2 ? r->gaussians : l / 2;
+	r->baseline_gaussians = half;
+	randomstate_permutation(&j->random, order, l);
+	if (take(&rows, &centre, j, train, order, half, "training", e))
+		return -1;
+	r->baseline_rounds = fit(&r->nll_baseline, NULL, j, &centre, train, order + half, l - half, e);
+	return r->baseline_rounds < 0 ? -1 : 0;
+}
+
+static int run(struct fld *r, struct job *j, const float *generated, int64_t m, const float *test, int64_t n,
+               const float *train, int64_t l, struct err *e)
+{
+	rows_take(&j->test, test, NULL, n, j->d);
+	if (standardise_fit(j->mean, j->deviation, &j->test, 1, j->d, "FLD (of the test pictures)", e))
+		return -1;
+	standardise(&j->test, j->d, j->mean, j->deviation);
+	if (pairs_set_init_double(&j->test_set, j->test.x, n, j->d, "test", e) ||
+	    fit_generated(r, j, generated, m, train, l, e) || fit_baseline(r, j, train, l, e))
+		return -1;
+	r->fld = 100 * (r->nll_test - r->nll_baseline);
+	r->gap = 100 * (r->nll_train - r->nll_test);
+	return 0;
+}
+
+int fld_compute(struct fld *out, const float *generated, int64_t m, const float *test, int64_t n, const float *train,
+                int64_t l, int d, uint32_t seed, struct err *e)
+{
+	REQUIRE(m >= 1 && n >= 1 && l >= 2);
+	if (l > FLD_TRAIN_MOST)
+		return err_set(e,
+		               "FLD: %lld training pictures; it takes up to %d, for memory: take part of them, or leave it out",
+		               (long long)l, FLD_TRAIN_MOST);
+	struct job j = { .d = d,
+		             .mean = xmalloc(sizeof *j.mean * (size_t)d),
+		             .deviation = xmalloc(sizeof *j.deviation * (size_t)d) };
+	struct fld r = { 0 };
+	randomstate_seed(&j.random, seed);
+	int bad = run(&r, &j, generated, m, test, n, train, l, e);
+	if (!bad)
+		*out = r;
+	pairs_set_release(&j.test_set);
+	rows_release(&j.test);
+	free(j.mean);
+	free(j.deviation);
+	return bad;
+}
