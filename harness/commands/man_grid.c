@@ -121,6 +121,10 @@ static void extractors(struct str *s)
 		SCOPED(free) char *text = xstrfmt("%s.", x->text);
 		roff_item(s, x->name, text);
 	}
+	roff_item(s, "command:PROGRAM ARGS",
+	          "A program of your own, which is given the pictures on its stdin and writes their features to stdout; "
+	          "metrics/README.md says how. Scores are called by the first digits of a hash of the text: "
+	          "fid/command:0123456789ab@1.");
 }
 
 static void data_sets(struct str *s)

@@ -18,7 +18,7 @@
 	  .letter = 'e', \
 	  .kind = OPT_STRING, \
 	  .arg = "NAME", \
-	  .help = "network that makes the features" }, \
+	  .help = "what makes the features; command:PROGRAM ARGS is one of your own" }, \
 		{ .name = "weights", \
 		  .letter = 'w', \
 		  .kind = OPT_STRING, \

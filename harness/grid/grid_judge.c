@@ -2,7 +2,7 @@
 #include "harness/grid/grid_private.h"
 #include "harness/grid/table_column.h"
 #include "harness/record/score_key.h"
-#include "metrics/features/extractor.h"
+#include "metrics/features/extractor_command.h"
 #include "metrics/scores/score.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
@@ -120,6 +120,10 @@ static int known_extractor(const struct toml_value *t, const char *given, struct
 {
 	const char *names[32];
 	size_t n = 0;
+	if (extractor_is_command(given))
+		return given[strspn(given + strlen(EXTRACTOR_COMMAND), " ") + strlen(EXTRACTOR_COMMAND)]
+		           ? 0
+		           : toml_err(e, toml_find(t, "extractor")->value, "extractor: write command:PROGRAM ARGS");
 	for (; extractor_rows[n].name; n++) {
 		REQUIRE(n < 32);
 		names[n] = extractor_rows[n].name;

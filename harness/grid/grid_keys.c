@@ -156,7 +156,8 @@ static const struct grid_key metric[] = {
 	  .example = "ref = \"shapes8-test\"" },
 	{ "extractor", KEY_STRING, .def = "\"\"",
 	  .text =
-	      "The network whose features are compared: see EXTRACTORS. If empty: the data set's own. Two metrics of one "
+	      "The network whose features are compared: see EXTRACTORS, which also tells of command:PROGRAM. If empty: the "
+	      "data set's own. Two metrics of one "
 	      "name may differ in it; both must name theirs then, and their scores are fid/pixels@1 and the like.",
 	  .example = "extractor = \"pixels\"" },
 	{ "allow_leak", KEY_BOOL, .def = "false",

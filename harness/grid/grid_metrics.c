@@ -1,6 +1,7 @@
 /* grid_metrics.c - the scores that a grid's metrics give; see grid.h. */
 #include "harness/grid/grid.h"
 
+#include "metrics/features/extractor_command.h"
 #include "metrics/scores/score.h"
 #include "model/base/str.h"
 
@@ -66,7 +67,7 @@ int grid_metric_refs(struct metric_ref *out, int max, const struct grid *g)
 				out[n] = (struct metric_ref){ .nfe = g->metrics[i].nfe[j],
 					                          .samples = g->metrics[i].samples,
 					                          .least = g->metrics[i].agg == AGG_MIN3 };
-				(void)snprintf(out[n].extractor, sizeof out->extractor, "%s", extractor);
+				(void)extractor_label(out[n].extractor, extractor);
 				(void)snprintf(out[n++].name, sizeof out->name, "%s", names[k]);
 			}
 		}
@@ -105,7 +106,9 @@ bool grid_measures(const struct grid *g, const char *text)
 	for (int i = 0; i < g->n_metrics; i++) {
 		const struct grid_metric *m = &g->metrics[i];
 		const char *outputs[GRID_OUTPUTS_MAX];
-		int n = *ref.extractor && strcmp(ref.extractor, m->extractor) != 0 ? 0 : grid_metric_outputs(outputs, m);
+		char label[EXTRACTOR_LABEL_MAX];
+		bool other = *ref.extractor && strcmp(ref.extractor, extractor_label(label, m->extractor)) != 0;
+		int n = other ? 0 : grid_metric_outputs(outputs, m);
 		for (int k = 0; k < n; k++)
 			for (int j = 0; j < m->n_nfe; j++)
 				if (!strcmp(outputs[k], ref.name) && (ref.nfe == m->nfe[j] || (ref.nfe < 0 && m->n_nfe == 1)))

@@ -4,7 +4,7 @@
 
 #include "harness/plan/inputs.h"
 #include "harness/record/score_key.h"
-#include "metrics/features/extractor.h"
+#include "metrics/features/extractor_command.h"
 #include "metrics/features/feature_set.h"
 #include "metrics/weights/weights.h"
 #include "model/data/dataset.h"
@@ -139,6 +139,15 @@ static void find_classes(struct lacks *l, const struct run_config *c)
 		          c->net.classes, c->data.name, shape.classes, shape.classes);
 }
 
+static void find_extractor(struct lacks *l, const char *name)
+{
+	struct err why = ERR_INIT;
+	if (!extractor_is_command(name))
+		find_weights(l, name);
+	else if (extractor_command_check(name, &why))
+		(void)add(l, "%s", why.msg);
+}
+
 /* All but its data. */
 static void find_all(struct lacks *l, const struct plan *p, const struct plan_arm *arm)
 {
@@ -156,7 +165,7 @@ static void find_all(struct lacks *l, const struct plan *p, const struct plan_ar
 		find_file(l, "cd.teacher", c->cd.teacher);
 	for (int i = 0; i < p->grid->n_metrics; i++) {
 		const char *extractor = p->grid->metrics[i].extractor;
-		find_weights(l, *extractor ? extractor : extractor_default(c->data.name));
+		find_extractor(l, *extractor ? extractor : extractor_default(c->data.name));
 		if (*p->grid->metrics[i].ref)
 			find_reference(l, p->grid->metrics[i].ref);
 	}

@@ -2,7 +2,7 @@
 #include "harness/record/score_key.h"
 
 #include "harness/record/stage.h"
-#include "metrics/features/extractor.h"
+#include "metrics/features/extractor_command.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
@@ -47,7 +47,10 @@ void score_extractor(char out[SCORE_EXTRACTOR_MAX], const char *protocol)
 {
 	const char *at = strchr(protocol, ':');
 	(void)snprintf(out, SCORE_EXTRACTOR_MAX, "%.*s", at ? (int)strcspn(at + 1, ":@") : 0, at ? at + 1 : "");
-	for (const struct extractor_row *x = extractor_rows; x->name; x++)
+	char *command = strncmp(out, "command-", strlen("command-")) == 0 ? out + strlen("command") : NULL;
+	if (command)
+		*command = ':';
+	for (const struct extractor_row *x = extractor_rows; x->name && !command; x++)
 		if (is_named(x->name, out))
 			(void)snprintf(out, SCORE_EXTRACTOR_MAX, "%s", x->name);
 }
@@ -55,8 +58,9 @@ void score_extractor(char out[SCORE_EXTRACTOR_MAX], const char *protocol)
 void score_key_with(char hex[SHA256_HEX], const char *sampling, const char *metric, const char *ref_that_counts,
                     const struct score_request *r)
 {
-	stage_score_key(hex, sampling, metric, ref_that_counts, *r->extractor ? r->extractor : extractor_default(r->data),
-	                r->n);
+	SCOPED(free)
+	char *extractor = extractor_identity(*r->extractor ? r->extractor : extractor_default(r->data));
+	stage_score_key(hex, sampling, metric, ref_that_counts, extractor, r->n);
 }
 
 void score_request_key(char hex[SHA256_HEX], const char *sampling, const char *metric, const struct score_request *r)

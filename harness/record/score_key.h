@@ -28,7 +28,7 @@ void score_key_with(char hex[SHA256_HEX], const char *sampling, const char *metr
                     const struct score_request *r);
 
 /* The extractor that a protocol names, as a grid would write it: "fid:classifier-b@1a2b3c4d:..." -> classifier:b; ""
- * where there is none. */
+ * where there is none. A command is given by its label (metrics/features/extractor_command.h). */
 enum { SCORE_EXTRACTOR_MAX = 64 };
 void score_extractor(char out[SCORE_EXTRACTOR_MAX], const char *protocol);
 

@@ -5,6 +5,7 @@
 #include "harness/record/query_attempt.h"
 #include "harness/record/query_grid.h"
 #include "harness/record/score_key.h"
+#include "metrics/features/extractor_command.h"
 #include "model/base/mem.h"
 
 #include <stdlib.h>
@@ -61,13 +62,14 @@ static bool has(const int64_t *list, int n, int64_t x)
 static bool gives(const struct grid *g, const struct grid_metric *m, const struct job_score *one)
 {
 	const char *outputs[GRID_OUTPUTS_MAX];
+	char label[EXTRACTOR_LABEL_MAX];
 	bool named = false, steps = false;
 	for (int o = grid_metric_outputs(outputs, m) - 1; o >= 0; o--)
 		named |= strcmp(outputs[o], one->name) == 0;
 	for (int k = 0; k < m->n_nfe; k++)
 		steps |= m->nfe[k] == *one->nfe;
 	return named && steps && m->samples == one->samples && has(g->seeds.eval, g->seeds.n_eval, *one->eval_seeds) &&
-	       (!*m->extractor || strcmp(m->extractor, one->extractor) == 0);
+	       (!*m->extractor || strcmp(extractor_label(label, m->extractor), one->extractor) == 0);
 }
 
 /* The references of the scores, from one grid; found[i]: of score i there was one. */
@@ -76,8 +78,11 @@ static void add_refs(struct list *all, bool *found, const struct list *rows, con
 	for (int i = 0; i < rows->n; i++)
 		for (int m = 0; m < g->n_metrics; m++)
 			if (gives(g, &g->metrics[m], &rows->v[i])) {
+				struct job_score one = rows->v[i];
+				if (extractor_is_command(g->metrics[m].extractor))
+					one.extractor = arena_strdup(a, g->metrics[m].extractor); /* a protocol has its label alone */
 				found[i] = true;
-				add(all, rows->v[i], arena_strdup(a, g->metrics[m].ref));
+				add(all, one, arena_strdup(a, g->metrics[m].ref));
 			}
 }
 

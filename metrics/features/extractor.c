@@ -2,6 +2,7 @@
 #include "metrics/features/extractor.h"
 
 #include "metrics/features/extractor_classifier.h"
+#include "metrics/features/extractor_command.h"
 #include "metrics/features/extractor_inception.h"
 #include "metrics/features/extractor_pixels.h"
 #include "model/base/mem.h"
@@ -39,12 +40,14 @@ const struct extractor_row extractor_rows[] = {
 int extractor_open(struct extractor **out, const char *name, const struct extractor_options *o, struct err *e)
 {
 	SCOPED(str) struct str known = { 0 };
+	if (extractor_is_command(name))
+		return extractor_command_open(out, name, o, e);
 	for (const struct extractor_row *row = extractor_rows; row->name; row++) {
 		if (strcmp(row->name, name) == 0)
 			return row->open(out, o, e);
 		str_addf(&known, "%s%s", known.len ? ", " : "", row->name);
 	}
-	return err_code(e, EXIT_USAGE, "no extractor '%s'; known are: %s", name, str_text(&known));
+	return err_code(e, EXIT_USAGE, "no extractor '%s'; known are: %s, command:PROGRAM ARGS", name, str_text(&known));
 }
 
 void extractor_free(struct extractor *x)

@@ -33,6 +33,8 @@ struct extractor {
 	 * features: then none of them leave the device. */
 	int (*count)(struct extractor *x, struct err *e);
 	int (*counted)(struct extractor *x, struct moments *m, struct err *e);
+	/* After the last picture of a set, or NULL: an error is one of the features, whatever they looked like. */
+	int (*finish)(struct extractor *x, struct err *e);
 	void (*free)(struct extractor *x); /* releases everything, x included */
 	void *self;
 };
@@ -53,7 +55,8 @@ struct extractor_row {
 };
 extern const struct extractor_row extractor_rows[]; /* ends with a row without a name */
 
-/* Unknown names are a usage error that lists the known ones. */
+/* One of the table, or "command:PROGRAM ARGS" (extractor_command.h). Unknown names are a usage error that lists
+ * the known. */
 MUST_CHECK int extractor_open(struct extractor **out, const char *name, const struct extractor_options *o,
                               struct err *e);
 void extractor_free(struct extractor *x); /* accepts NULL */

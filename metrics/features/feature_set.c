@@ -171,7 +171,7 @@ int feature_set_extract(struct feature_set *out, struct source *s, struct extrac
 	if (x->count && x->count(x, e))
 		return -1;
 	batch_init(&b, &f, x->batch, x->count && !(o->keep & 1u << FEATURE_POOL) ? 1u << FEATURE_POOL : 0);
-	int bad = run_all(&f, &b, s, x, o, e) || (x->count && take_counted(&f, x, e));
+	int bad = run_all(&f, &b, s, x, o, e) || (x->count && take_counted(&f, x, e)) || (x->finish && x->finish(x, e));
 	batch_release(&b);
 	if (bad)
 		return -1;
