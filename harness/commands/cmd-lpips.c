@@ -304,8 +304,9 @@ const struct cmd cmd_lpips = {
 	.args = "A B",
 	.summary = "learned perceptual distance of images A and B, pair by pair",
 	.help =
-		"LPIPS v0.1. A and B are two pictures, or two sources with as many pictures each. Files pair by "
-		"their names, whatever the endings; pictures without names (arrays, data sets) by their order. Needs the weights of a backbone and its heads: `ablate weights list`.",
+		"LPIPS v0.1. A and B are two pictures, or two sources with as many pictures each. Files pair by their names, "
+		"whatever the endings; pictures without names (arrays, data sets) by their order. Needs the weights of a "
+		"backbone and its heads: `ablate weights list`.",
 	.options = options,
 	.computes = true,
 	.run = run,

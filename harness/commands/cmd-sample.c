@@ -74,6 +74,8 @@ static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *
 		return err_code(e, EXIT_USAGE, "--%s draws one picture of tiles: give -o FILE.png", names[ask->kind]);
 	if (ask->sigmas && (!given || ask->kind == SAMPLE_INTERPOLATE))
 		return err_code(e, EXIT_USAGE, "--sigmas belongs to --inpaint, --colorize and --stroke");
+	if (sample_out_check(ask->output, e))
+		return -1;
 	ask->n = cli_int(c, "n", 8);
 	if (source && source_find(&ask->source, source, SPLIT_TEST, e))
 		return -1;

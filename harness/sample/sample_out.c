@@ -47,10 +47,15 @@ static size_t image_bytes(const struct sample_out *o)
 
 /* ---- a grid of tiles ------------------------------------------------------------------------- */
 
-static bool any_name(const char *path)
+static bool ends_in(const char *path, const char *end)
 {
-	(void)path;
-	return true;
+	size_t n = strlen(path), k = strlen(end);
+	return n > k && strcmp(path + n - k, end) == 0;
+}
+
+static bool is_grid(const char *path)
+{
+	return ends_in(path, ".png");
 }
 
 static int grid_open(struct sample_out *o, struct err *e)
@@ -141,8 +146,7 @@ static void folder_drop(struct sample_out *o)
 
 static bool is_array(const char *path)
 {
-	size_t n = strlen(path);
-	return n > 4 && strcmp(path + n - 4, ".npz") == 0;
+	return ends_in(path, ".npz");
 }
 
 static int array_open(struct sample_out *o, struct err *e)
@@ -181,29 +185,44 @@ static void array_drop(struct sample_out *o)
 
 /* ---- all ------------------------------------------------------------------------------------- */
 
-/* The first that matches. */
+/* The first that matches; NULL in the last for none. */
 static const struct kind kinds[] = {
 	{ is_folder, folder_open, folder_add, folder_close, folder_drop },
 	{ is_array, array_open, array_add, array_close, array_drop },
-	{ any_name, grid_open, grid_add, grid_close, grid_drop },
+	{ is_grid, grid_open, grid_add, grid_close, grid_drop },
+	{ 0 },
 };
 
 static const struct kind *kind_of(const char *path)
 {
 	const struct kind *k = kinds;
-	while (!k->is(path))
+	while (k->is && !k->is(path))
 		k++;
 	return k;
 }
 
+int sample_out_check(const char *path, struct err *e)
+{
+	if (kind_of(path)->is)
+		return 0;
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path, *dot = strrchr(base, '.');
+	int stem = dot && dot > base ? (int)(dot - path) : (int)strlen(path);
+	return err_code(e, EXIT_USAGE,
+	                "-o %s: samples are written as one PNG of tiles (-o %.*s.png), a folder of PNG files (-o %.*s/) or "
+	                "an array (-o %.*s.npz)",
+	                path, stem, path, stem, path, stem, path);
+}
+
 bool sample_out_is_grid(const char *path)
 {
-	return kind_of(path)->is == any_name;
+	return kind_of(path)->is == is_grid;
 }
 
 int sample_out_open(struct sample_out **out, const char *path, int64_t n, int h, int w, int c, struct err *e)
 {
 	REQUIRE(n > 0);
+	if (sample_out_check(path, e))
+		return -1;
 	struct sample_out *o = xcalloc(1, sizeof *o);
 	*o = (struct sample_out){ .kind = kind_of(path), .path = xstrdup(path), .n = n, .h = h, .w = w, .c = c };
 	if (o->kind->open(o, e)) {

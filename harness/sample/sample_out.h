@@ -13,10 +13,13 @@
 
 struct sample_out;
 /* n images (h, w, c) will follow. "NAME/" is a folder, which must not exist or be empty; "NAME.npz" a batch as
- * guided-diffusion writes it, arr_0 (n,h,w,c) uint8 and, where labels are given, arr_1 (n) int64; any other name a grid
- * of tiles. */
+ * guided-diffusion writes it, arr_0 (n,h,w,c) uint8 and, where labels are given, arr_1 (n) int64; "NAME.png" a grid of
+ * tiles. Any other is refused, as sample_out_check does. */
 MUST_CHECK int sample_out_open(struct sample_out **out, const char *path, int64_t n, int h, int w, int c,
                                struct err *e);
+/* EXIT_USAGE for a name that is none of these, with what it could be. (A JPEG would not hold the pixels that were
+ * drawn.) */
+MUST_CHECK int sample_out_check(const char *path, struct err *e);
 /* Does that name mean a grid of tiles? */
 bool sample_out_is_grid(const char *path);
 /* The next image, and its class; -1 = none. */

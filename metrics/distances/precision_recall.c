@@ -20,8 +20,8 @@ struct side {
 static int side_init(struct side *s, const float *x, int64_t n, int d, int k, const char *what, struct err *e)
 {
 	if (n <= k)
-		return err_set(e, "precision and recall with k = %d need at least %d %s vectors, not %lld", k, k + 1, what,
-		               (long long)n);
+		return err_code(e, EXIT_USAGE, "precision and recall with k = %d need at least %d %s vectors, not %lld", k, k + 1,
+		                what, (long long)n);
 	if (pairs_set_init(&s->set, x, n, d, what, e))
 		return -1;
 	s->radius = xmalloc(sizeof *s->radius * (size_t)n);

@@ -36,6 +36,16 @@ test_an_edit_takes_a_data_set_by_name() {
 	check [ ! -e none.png ]; nothing_left
 }
 
+# A JPEG ending once gave a PNG under that name. Nothing is opened first: the checkpoint need not even be there.
+test_an_ending_of_no_kind_is_refused() {
+	for name in s.jpg s.PNG s s.npy; do
+		run ablate sample none.ckpt -o $name; exits 2; says err "-o $name: samples are written as"; says err "(-o s.png)"; lines_of err 1
+		check [ ! -e $name ]
+	done
+	run ablate sample none.ckpt -o no.such/s; exits 2; says err "(-o no.such/s.npz)"
+	run ablate sample none.ckpt -o .png; exits 2; says err "(-o .png.png)"
+}
+
 test_classes_go_along() {
 	trained '"net.classes" = 5\n'
 	run ablate sample "$ckpt" -n 40 -o array.npz; exits 0

@@ -190,6 +190,7 @@ test_an_unknown_extractor() { two_sets; run ablate fid -e pixel a b; refused 2 "
 test_an_unknown_metric() { two_sets; run ablate metrics -e pixels a b --only fdi; refused 2 fdi; }
 test_a_score_that_the_extractor_cannot_give() { two_sets; run ablate is -e pixels a; refused 2 "'pixels' gives no class scores"; }
 test_subsets_larger_than_the_sets() { two_sets; run ablate kid -e pixels a b --subsets 3; refused 2 1000 "from 4 and 4"; }
+test_more_neighbours_than_pictures() { two_sets; run ablate pr -e pixels a b -k 4; refused 2 "k = 4 need at least 5 generated"; }
 
 test_no_partial_output_file() {
 	two_sets; head -c 300 "$PNG/rgb.png" >a/x.png
