@@ -112,6 +112,7 @@ const char **cli_strings(const struct cli *c, const char *name, int *n);
 void cli_say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);     /* one line to stderr, not with -q */
 void cli_verbose(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* the same, only with -v */
 void cli_warn(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* "ablate: warning: ...", also with -q */
+void cli_warn_lines(const struct cli *c, const char *lines);                /* a warning for each line; "" is none */
 /* Reports e ("ablate: ..." on stderr; with --json also {"schema":1,"error":{...}} on stdout). Returns its exit code. */
 int cli_fail(const struct cli *c, const struct err *e);
 /* cli_fail with EXIT_USAGE and a pointer to `ablate CMD --help`. */

@@ -54,6 +54,15 @@ void cli_warn(const struct cli *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+void cli_warn_lines(const struct cli *c, const char *lines)
+{
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+		cli_warn(c, "%.*s", (int)n, lines);
+		lines += n + (lines[n] == '\n');
+	}
+}
+
 static void tell_error(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
 static void tell_error(const struct cli *c, const char *fmt, ...)
 {

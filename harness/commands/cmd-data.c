@@ -162,13 +162,17 @@ static int import(struct cli *c, const char *name, const char *source)
 {
 	struct err e = ERR_INIT;
 	struct imported done[2];
+	SCOPED(str) struct str notes = { 0 };
 	const char *split = cli_string(c, "split", NULL);
 	struct import_options o = { .only_split = split != NULL,
 		                        .split = split && strcmp(split, "test") == 0 ? SPLIT_TEST : SPLIT_TRAIN,
 		                        .side = (int)cli_int(c, "size", 0),
 		                        .rule = (enum label_rule)label_rule_of(cli_string(c, "labels", "auto")),
-		                        .quiet = c->quiet };
-	if (data_import(done, name, source, &o, &e))
+		                        .quiet = c->quiet,
+		                        .notes = &notes };
+	int failed = data_import(done, name, source, &o, &e);
+	cli_warn_lines(c, str_text(&notes));
+	if (failed)
 		return cli_fail(c, &e);
 	warn_of_number(c, name, done);
 	json_t *sets = json_object();
@@ -259,7 +263,7 @@ const struct cmd cmd_data = {
 		"A set is looked for in $ABLATE_DATA/NAME, among what was imported, in the user's cache (data/NAME) and where "
 		"the distribution's package puts it. `check` reads every image and prints the SHA-256 of the decoded content, "
 		"which is part of every cell's identity.\n\n"
-		"`import NAME SOURCE` reads a folder or zip of PNG and JPEG (labels from EDM's dataset.json or from folders; "
+		"`import NAME SOURCE` reads a folder, zip or tar of pictures (labels from EDM's dataset.json or from folders; "
 		"train/ and test/ at the top are the splits), the .npz batches of downsampled ImageNet, CIFAR-10's binary "
 		"folder or .tar.gz, or IDX (a file or the folder). Pictures of another size are cut and resized as "
 		"guided-diffusion does. The result is in the cache under the hash of its content and is mapped from there; an "

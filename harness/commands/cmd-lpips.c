@@ -53,7 +53,7 @@ static int side_open(struct side *s, const struct cli *c, const char *path, stru
 	    !is_picture(&file)) {
 		if (source_find(&s->source, path, SPLIT_TRAIN, e))
 			return -1;
-		source_tell_notes(c, s->source);
+		cli_warn_lines(c, str_text(&s->source->notes));
 		s->n = s->source->n;
 		return 0;
 	}

@@ -80,7 +80,7 @@ static int edit_asked(struct sample_edit *ask, const struct cli *c, struct err *
 	if (source && source_find(&ask->source, source, SPLIT_TEST, e))
 		return -1;
 	if (source)
-		source_tell_notes(c, ask->source);
+		cli_warn_lines(c, str_text(&ask->source->notes));
 	return !given;
 }
 

@@ -21,16 +21,6 @@ void score_side_release(struct score_side *s)
 	s->source = NULL;
 }
 
-void source_tell_notes(const struct cli *c, const struct source *s)
-{
-	const char *notes = str_text(&s->notes);
-	while (*notes) {
-		size_t n = strcspn(notes, "\n");
-		cli_warn(c, "%.*s", (int)n, notes);
-		notes += n + (notes[n] == '\n');
-	}
-}
-
 static int load_set(struct feature_set *set, const struct cli *c, const char *path, struct err *e)
 {
 	if (feature_set_load(set, path, e))
@@ -47,7 +37,7 @@ int score_side_open(struct score_side *s, const struct cli *c, const char *path,
 		return load_set(&s->set, c, path, e);
 	if (source_find(&s->source, path, SPLIT_TRAIN, e) || (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))
 		return -1;
-	source_tell_notes(c, s->source);
+	cli_warn_lines(c, str_text(&s->source->notes));
 	if (s->source->n < 2) {
 		SCOPED(free) char *only = source_item(s->source, 0);
 		return err_set(e, "%s: one image (%s); scores need at least 2", path, only);

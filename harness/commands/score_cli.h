@@ -7,8 +7,8 @@
 #include "metrics/scores/score.h"
 
 #define SCORE_SOURCES_HELP \
-	"A source is a folder or zip of PNG and JPEG files, an .npz of uint8 images (arr_0, N,H,W,C), an IDX file (.gz " \
-	"too), CIFAR-10 in binary form, an .npz of features or statistics (mu, sigma) as this program, pytorch-fid and " \
+	"A source is a folder, zip or tar of pictures (PNG, JPEG, WebP, TIFF; sub-folders too), an .npz of uint8 images " \
+	"(arr_0, N,H,W,C), an IDX file (.gz too), CIFAR-10 in binary form, an .npz of features or statistics (mu, sigma) as this program, pytorch-fid and " \
 	"clean-fid write them, or a data set's name where there is no such path: NAME or NAME-train, NAME-test, " \
 	"NAME@SIDE (`ablate data list`). All images of a source have one size."
 
@@ -68,8 +68,6 @@ struct score_side {
 	struct source *source;
 };
 
-/* What was left out of it, or read otherwise than it may be meant, a line each. */
-void source_tell_notes(const struct cli *c, const struct source *s);
 /* Opens a path: loads features or statistics, or opens the pictures, with the statistics beside them where the file has
  * both, and says what was left out. */
 MUST_CHECK int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e);

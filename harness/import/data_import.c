@@ -130,6 +130,8 @@ static int import_split(struct imported *out, const char *name, const char *sour
 	int absent = labelled_open(&l, source, split, o->rule, e);
 	if (absent)
 		return absent < 0 ? -1 : 0;
+	if (o->notes && !o->notes->len) /* the same for both splits */
+		str_add(o->notes, str_text(&l->notes));
 	struct import m = { .name = name, .source = source, .o = o, .l = l };
 	int rc = decide_shape(&m, e) || copy(&m, out, e) ? -1 : 0;
 	out->found = !rc;

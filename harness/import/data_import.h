@@ -13,6 +13,7 @@ struct import_options {
 	int side; /* for a set that `ablate data list` does not know; 0 = as the first image */
 	enum label_rule rule;
 	bool quiet;
+	struct str *notes; /* lines worth telling the user are added here: files that were left out. May be NULL */
 };
 
 struct imported {

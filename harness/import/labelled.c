@@ -5,6 +5,7 @@
 #include "model/base/mem.h"
 #include "model/data/cifar.h"
 #include "model/data/idx.h"
+#include "model/data/image_decode.h"
 #include "model/data/label_file.h"
 #include "model/formats/tar.h"
 
@@ -37,7 +38,7 @@ int labelled_open(struct labelled **out, const char *path, enum data_split split
 		*out = l;
 		return 0;
 	}
-	return err_set(e, "%s: not a folder, zip, .npz, IDX or CIFAR-10 file of images", path);
+	return err_set(e, "%s: not a folder, zip, tar, .npz, IDX or CIFAR-10 file of images", path);
 }
 
 int labelled_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e)
@@ -53,6 +54,7 @@ void labelled_free(struct labelled *l)
 	if (l->self)
 		l->kind->close(l);
 	free(l->labels);
+	str_release(&l->notes);
 	free(l);
 }
 
@@ -70,10 +72,28 @@ void scoped_labelled(struct labelled **l)
 
 enum { RECORDS_MAX = 60000 }; /* of a batch in an archive, which is held in memory */
 
+/* Is a batch of CIFAR-10 in this archive before any picture file? */
+static bool archive_has_batch(const char *path)
+{
+	SCOPED(tar) struct tar *t = NULL;
+	const char *name;
+	int64_t size;
+	struct err ignored = ERR_INIT; /* what is wrong with the archive is told by who reads it */
+	if (tar_open(&t, path, &ignored))
+		return false;
+	while (tar_next(t, &name, &size, &ignored) > 0) {
+		if (cifar_is_batch(name, SPLIT_TRAIN) || cifar_is_batch(name, SPLIT_TEST))
+			return true;
+		if (image_ending_of(name) != ENDING_OTHER)
+			return false;
+	}
+	return false;
+}
+
 static bool cifar_place_is(const char *path)
 {
 	SCOPED(free) char *train = cifar_batch_path(path, SPLIT_TRAIN, 0), *test = cifar_batch_path(path, SPLIT_TEST, 0);
-	return io_is_dir(path) ? io_exists(train) || io_exists(test) : tar_is(path);
+	return io_is_dir(path) ? io_exists(train) || io_exists(test) : tar_is(path) && archive_has_batch(path);
 }
 
 static int read_archive(struct cifar *c, const struct labelled *l, struct err *e)

@@ -1,17 +1,15 @@
-/* labelled.h - pictures with class labels, in whatever form: what `ablate data import` reads. Unlike a source of scores
- * (metrics/sources/sources.h) pictures may differ in size, folders are descended into, and one place may hold both
- * splits.
+/* labelled.h - pictures with class labels, in whatever form: what `ablate data import` reads. Unlike in a source of
+ * scores (metrics/sources/sources.h), pictures may differ in size, and one place may hold both splits.
  *
- *   folder, zip    PNG and JPEG at any depth. Folders train/ and test/ (or val/) at the top are the splits. Labels:
- *   EDM's
- *                  dataset.json; else the folder a picture is in, in order of name; else (`prefix`) its name up to "_"
+ *   folder, zip,   pictures as metrics/sources/picture_files.h lists them. Folders train/ and test/ (or val/) at the
+ *   tar            top are the splits. Labels: EDM's dataset.json; else the folder a picture is in, in order of name;
+ *                  else (`prefix`) its name up to "_"
  *   .npz           guided-diffusion's arr_0 (uint8 N,H,W,C) and arr_1; or `data` (N, 3*side*side, planes) and `labels`
- *   from 1 as the
- *                  downsampled ImageNet has them; a folder of such batches (train_data_batch_1.npz ..., val_data.npz)
- *                  is one set
+ *                  from 1 as the downsampled ImageNet has them; a folder of such batches (train_data_batch_1.npz ...,
+ *                  val_data.npz) is one set
  *   CIFAR-10       the folder of the binary version, or the published cifar-10-binary.tar.gz
  *   IDX            images, with the labels file beside them; or the folder of train-images-idx3-ubyte.gz and the
- *   like */
+ *                  like */
 #ifndef ABLATE_LABELLED_H
 #define ABLATE_LABELLED_H
 
@@ -44,6 +42,7 @@ struct labelled {
 	uint16_t *labels;    /* n; all 0 where the source has none */
 	int classes;         /* largest label + 1 */
 	struct sha256 stamp; /* over size and time of every file that is read */
+	struct str notes;    /* lines worth telling the user: files that are left out and why */
 	void *self;
 };
 

@@ -1,147 +1,98 @@
-/* labelled_files.c - folders and zips of PNG and JPEG files with labels (labelled.h). */
-#define _GNU_SOURCE
+/* labelled_files.c - folders, zips and tars of pictures with labels (labelled.h). Which files are pictures is said by
+ * metrics/sources/picture_files.h. */
 #include "harness/import/labelled.h"
 
-#include "metrics/sources/sources.h"
-#include "model/formats/zip_members.h"
+#include "metrics/sources/picture_files.h"
 #include "model/base/mem.h"
 #include "model/data/label_file.h"
-#include "model/data/image_decode.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_DEPTH = 16, FILES_MAX = 20000000 };
 #define LABELS_MAX_BYTES ((size_t)1 << 30)
 
-/* A picture by its name below the place (or below train/ in it), and where it is in a zip. */
+/* A picture by its name below the place (or below train/ in it), and which one of the place it is. */
 struct picture {
-	char *name;
-	int64_t member;
+	const char *name;
+	int64_t at;
 };
 struct pictures {
-	struct picture *v;
-	int64_t n, cap;
-	struct zip_members *zip; /* NULL: a folder */
-	char *root;              /* "train/", or "" when the place has no splits */
+	struct picture *v; /* those of the split */
+	int64_t n;
+	struct picture_files *files;
+	char *root; /* "train/", or "" when the place has no splits */
 };
-
-static bool is_picture(const char *name)
-{
-	static const char *const endings[] = { ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp" };
-	const char *dot = strrchr(name, '.'), *slash = strrchr(name, '/');
-	if (!dot || (slash ? slash[1] : name[0]) == '.')
-		return false;
-	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-		if (strcasecmp(dot, endings[i]) == 0)
-			return true;
-	return false;
-}
-
-static bool files_is(const char *path)
-{
-	if (io_is_dir(path))
-		return true;
-	SCOPED(file) FILE *f = fopen(path, "rbe");
-	char head[4] = { 0 };
-	return f && fread(head, 1, 4, f) == 4 && memcmp(head, "PK", 2) == 0;
-}
-
-/* ---- listing --------------------------------------------------------------------------------- */
-
-static int walk(struct pictures *p, const char *folder, const char *below, int depth, struct err *e)
-{
-	SCOPED(free) char *full = xstrfmt("%s/%s", folder, below);
-	DIR *dir = depth < MAX_DEPTH ? opendir(full) : NULL;
-	if (!dir)
-		return err_set(e, "%s: %s", full, depth < MAX_DEPTH ? strerror(errno) : "nested too deep");
-	int rc = 0;
-	for (const struct dirent *d; !rc && (d = readdir(dir));) {
-		if (d->d_name[0] == '.')
-			continue;
-		SCOPED(free) char *name = xstrfmt("%s%s", below, d->d_name), *path = xstrfmt("%s/%s", folder, name);
-		if (is_picture(name)) {
-			VEC_PUSH(p->v, p->n, p->cap) = (struct picture){ xstrdup(name), -1 };
-			rc = p->n > FILES_MAX ? err_set(e, "%s: more than %d files", folder, FILES_MAX) : 0;
-		} else if (io_is_dir(path)) {
-			SCOPED(free) char *deeper = xstrfmt("%s/", name);
-			rc = walk(p, folder, deeper, depth + 1, e);
-		}
-	}
-	(void)closedir(dir);
-	return rc;
-}
-
-static int list_zip(struct pictures *p, const struct labelled *l, struct err *e)
-{
-	if (zip_members_open(&p->zip, l->path, e))
-		return -1;
-	for (int64_t i = 0; i < zip_members_count(p->zip); i++) {
-		const char *name = zip_members_name(p->zip, i);
-		if (is_picture(name))
-			VEC_PUSH(p->v, p->n, p->cap) = (struct picture){ xstrdup(name), i };
-	}
-	return 0;
-}
 
 static bool begins(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-/* Keeps the split's pictures, with names below its folder. A place without such folders is all training set. */
-static void keep_split(struct pictures *p, enum data_split split)
+/* The folders of each split, by the names that they have in published sets. */
+static const struct {
+	const char *name;
+	enum data_split split;
+} split_folders[] = {
+	{ "train/", SPLIT_TRAIN }, { "test/", SPLIT_TEST }, { "val/", SPLIT_TEST }, { "validation/", SPLIT_TEST }
+};
+enum { N_FOLDERS = sizeof split_folders / sizeof *split_folders };
+
+/* Which of them a picture lies in; -1 = none. */
+static int folder_of(const char *name)
 {
-	static const char *const folders[][3] = {
-		[SPLIT_TRAIN] = { "train/", NULL, NULL }, [SPLIT_TEST] = { "test/", "val/", "validation/" }
-	};
-	bool has_splits = false;
-	const char *root = NULL;
-	for (int s = 0; s < 2; s++)
-		for (int k = 0; k < 3 && folders[s][k]; k++)
-			for (int64_t i = 0; i < p->n; i++)
-				if (begins(p->v[i].name, folders[s][k])) {
-					has_splits = true;
-					if (s == (int)split && !root)
-						root = folders[s][k];
-					break;
-				}
-	p->root = xstrdup(root ? root : "");
-	int64_t n = 0;
-	for (int64_t i = 0; i < p->n; i++) {
-		bool kept = has_splits ? root && begins(p->v[i].name, root) : split == SPLIT_TRAIN;
-		if (!kept) {
-			free(p->v[i].name);
-			continue;
-		}
-		memmove(p->v[i].name, p->v[i].name + strlen(p->root), strlen(p->v[i].name) - strlen(p->root) + 1);
-		p->v[n++] = p->v[i];
-	}
-	p->n = n;
+	for (int k = 0; k < N_FOLDERS; k++)
+		if (begins(name, split_folders[k].name))
+			return k;
+	return -1;
 }
 
-static int by_name(const void *a, const void *b)
+/* The split's folder: -1 where the place has no splits at all, N_FOLDERS where it has only the other one. *outside: a
+ * picture that lies in none, or -1. */
+static int find_folder(int *folder, int64_t *outside, const struct picture_files *f, enum data_split split,
+                       struct err *e)
 {
-	return strcmp(((const struct picture *)a)->name, ((const struct picture *)b)->name);
+	bool any = false;
+	*folder = -1;
+	*outside = -1;
+	for (int64_t i = 0; i < f->n; i++) {
+		int k = folder_of(f->v[i].name);
+		any |= k >= 0;
+		if (k < 0 && *outside < 0)
+			*outside = i;
+		if (k < 0 || split_folders[k].split != split || k == *folder)
+			continue;
+		if (*folder >= 0)
+			return err_set(e, "%s: images in %s and in %s: which are the test set? Move the others elsewhere", f->path,
+			               split_folders[*folder].name, split_folders[k].name);
+		*folder = k;
+	}
+	if (any && *folder < 0)
+		*folder = N_FOLDERS;
+	return 0;
+}
+
+/* Keeps the split's pictures, with names below its folder. A place without such folders is all training set; where
+ * there are some, a picture in none of them is an error, not left out. */
+static int keep_split(struct pictures *p, enum data_split split, struct err *e)
+{
+	const struct picture_files *f = p->files;
+	int64_t outside;
+	int folder;
+	if (find_folder(&folder, &outside, f, split, e))
+		return -1;
+	if (folder >= 0 && outside >= 0) {
+		SCOPED(free) char *item = picture_item(f, f->v[outside].name);
+		return err_set(e, "%s: in none of the folders train, test, val and validation, which the place has", item);
+	}
+	p->root = xstrdup(folder >= 0 && folder < N_FOLDERS ? split_folders[folder].name : "");
+	p->v = xcalloc((size_t)f->n + 1, sizeof *p->v);
+	for (int64_t i = 0; i < f->n; i++)
+		if (folder < 0 ? split == SPLIT_TRAIN : folder_of(f->v[i].name) == folder)
+			p->v[p->n++] = (struct picture){ f->v[i].name + strlen(p->root), i };
+	return 0;
 }
 
 /* ---- labels ---------------------------------------------------------------------------------- */
-
-/* Bytes of dataset.json of this split; 1 when there is none. */
-static int read_label_file(struct str *out, struct pictures *p, const struct labelled *l, struct err *e)
-{
-	SCOPED(free)
-	char *name = xstrfmt("%sdataset.json", p->root), *path = xstrfmt("%s%s%s", l->path, p->zip ? ":" : "/", name);
-	if (!p->zip)
-		return io_exists(path) ? io_read(out, path, LABELS_MAX_BYTES, e) : 1;
-	for (int64_t i = 0; i < zip_members_count(p->zip); i++)
-		if (strcmp(zip_members_name(p->zip, i), name) == 0)
-			return zip_members_read(p->zip, i, out, LABELS_MAX_BYTES, path, e);
-	return 1;
-}
 
 static int labels_of_file(struct labelled *l, const struct str *text, struct err *e)
 {
@@ -225,7 +176,7 @@ static int find_labels(struct labelled *l, struct err *e)
 	SCOPED(str) struct str text = { 0 };
 	int absent = 1;
 	if (l->rule == LABELS_AUTO || l->rule == LABELS_JSON)
-		absent = read_label_file(&text, p, l, e);
+		absent = picture_files_labels(&text, p->files, p->root, LABELS_MAX_BYTES, e);
 	if (absent < 0)
 		return -1;
 	if (!absent)
@@ -242,18 +193,18 @@ static int find_labels(struct labelled *l, struct err *e)
 static int files_open(struct labelled *l, struct err *e)
 {
 	struct pictures *p = l->self = xcalloc(1, sizeof *p);
-	if (io_is_dir(l->path) ? walk(p, l->path, "", 0, e) : list_zip(p, l, e))
+	if (picture_files_open(&p->files, l->path, e))
 		return -1;
-	bool any = p->n > 0;
-	keep_split(p, l->split);
-	if (!any)
-		return err_set(e, "%s: contains no PNG or JPEG images", l->path);
+	if (p->files->n == 0)
+		return err_set(e, "%s: contains no images (read as %s)", l->path, p->files->place->text);
+	str_add(&l->notes, str_text(&p->files->notes));
+	if (keep_split(p, l->split, e))
+		return -1;
 	l->labels = xcalloc((size_t)p->n + 1, sizeof *l->labels);
 	l->n = p->n;
 	if (p->n == 0)
 		return 0;
-	qsort(p->v, (size_t)p->n, sizeof *p->v, by_name);
-	for (int64_t i = 0; i < p->n && !p->zip; i++) {
+	for (int64_t i = 0; i < p->n && p->files->place == &picture_folder; i++) {
 		SCOPED(free) char *path = xstrfmt("%s/%s%s", l->path, p->root, p->v[i].name);
 		labelled_reads(l, path);
 	}
@@ -263,23 +214,16 @@ static int files_open(struct labelled *l, struct err *e)
 static int files_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e)
 {
 	const struct pictures *p = l->self;
-	SCOPED(free) char *name = xstrfmt("%s%s%s%s", l->path, p->zip ? ":" : "/", p->root, p->v[i].name);
-	SCOPED(str) struct str file = { 0 };
-	if (p->zip ? zip_members_read(p->zip, p->v[i].member, &file, SOURCE_MAX_FILE, name, e)
-	           : io_read(&file, name, SOURCE_MAX_FILE, e))
-		return -1;
-	return image_u8_decode(im, (const uint8_t *)file.data, file.len, name, e);
+	return picture_files_read(p->files, p->v[i].at, im, e);
 }
 
 static void files_close(struct labelled *l)
 {
 	struct pictures *p = l->self;
-	for (int64_t i = 0; i < p->n; i++)
-		free(p->v[i].name);
+	picture_files_free(p->files);
 	free(p->v);
 	free(p->root);
-	zip_members_free(p->zip);
 	free(p);
 }
 
-const struct labelled_kind labelled_files = { "files", files_is, files_open, files_read, true, files_close };
+const struct labelled_kind labelled_files = { "files", picture_files_is, files_open, files_read, true, files_close };

@@ -1,11 +1,12 @@
-/* sources.h - a set of pictures, in whatever form: one interface over folders, zips, .npz batches, IDX and CIFAR-10.
+/* sources.h - a set of pictures, in whatever form: one interface over folders, zips, tars, .npz batches, IDX and
+ * CIFAR-10.
  *
  *     SCOPED(source) struct source *s = NULL;
  *     if (source_open(&s, "samples/", e)) return -1;
  *     for (int64_t i = 0; i < s->n; i++)
  *         if (source_read(s, i, &image, e)) return -1;
  *
- * Pictures come in a fixed order (folders and zips: names sorted by bytes) as uint8 H,W,C with C = 3, or 1 for grey
+ * Pictures come in a fixed order (folders, zips and tars: picture_files.h) as uint8 H,W,C with C = 3, or 1 for grey
  * arrays. source_read holds one picture at a time, source_ahead two batches; IDX files are held whole. All pictures of
  * a source have one size: the first that differs is an error that names it, as are pictures smaller than 2 x 2 pixels.
  * Any order of reading works; ascending order is fast for all kinds (a compressed .npz is read from its start again
@@ -34,7 +35,7 @@ struct source_kind {
 	void (*item)(const struct source *s, int64_t i, struct str *out); /* appends the picture's name */
 	void (*close)(struct source *s);
 };
-extern const struct source_kind source_folder, source_cifar, source_npz, source_zip, source_idx; /* source_*.c */
+extern const struct source_kind source_files, source_cifar, source_npz, source_idx; /* source_*.c */
 /* Of pictures in memory: struct source { .kind = &source_memory, .path, .n, .h, .w, .c, .self = bytes }; nothing is to
  * be freed. */
 extern const struct source_kind source_memory;
@@ -80,9 +81,5 @@ char *source_stem(const struct source *s, int64_t i);
 MUST_CHECK int source_pair(const struct source *a, struct source **b, bool *named, struct err *e);
 void source_free(struct source *s); /* accepts NULL */
 void scoped_source(struct source **s);
-
-/* For the kinds: is this the name of an image file, may it be read, and what note does it deserve? */
-enum source_name { SOURCE_IMAGE, SOURCE_SKIP_QUIETLY, SOURCE_SKIP_WITH_NOTE, SOURCE_REFUSE };
-enum source_name source_judge_name(const char *name);
 
 #endif

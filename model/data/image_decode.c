@@ -118,16 +118,26 @@ const struct image_format *image_format_of(const uint8_t *bytes, size_t n)
 	return NULL;
 }
 
-bool image_ending_is(const char *name)
+static bool is_one_of(const char *ending, const char *const *endings, size_t n)
 {
-	static const char *const endings[] = { "png",  "apng", "jpg", "jpeg", "jpe", "jfif", "webp", "tif", "tiff", "gif",
-		                                   "bmp",  "dib",  "pbm", "pgm",  "ppm", "pnm",  "pam",  "pfm", "avif", "heic",
-		                                   "heif", "jp2",  "j2k", "jpx",  "jxl", "psd",  "exr",  "qoi", "tga" };
-	const char *slash = strrchr(name, '/'), *dot = strrchr(slash ? slash : name, '.');
-	for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
-		if (strcasecmp(dot + 1, endings[i]) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(ending, endings[i]) == 0)
 			return true;
 	return false;
+}
+
+enum image_ending image_ending_of(const char *name)
+{
+	static const char *const read[] = { "png", "jpg", "jpeg", "webp", "tif", "tiff" };
+	static const char *const others[] = { "apng", "jpe", "jfif", "gif", "bmp",  "dib",  "pbm",  "pgm",
+		                                  "ppm",  "pnm", "pam",  "pfm", "avif", "heic", "heif", "jp2",
+		                                  "j2k",  "jpx", "jxl",  "psd", "exr",  "qoi",  "tga" };
+	const char *slash = strrchr(name, '/'), *dot = strrchr(slash ? slash : name, '.');
+	if (!dot)
+		return ENDING_OTHER;
+	if (is_one_of(dot + 1, read, sizeof read / sizeof *read))
+		return ENDING_READ;
+	return is_one_of(dot + 1, others, sizeof others / sizeof *others) ? ENDING_PICTURE : ENDING_OTHER;
 }
 
 int image_format_refuse(const struct image_format *f, const char *name, struct err *e)

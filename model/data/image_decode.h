@@ -20,8 +20,10 @@ struct image_format {
 
 /* The format of a file that begins so; NULL: no picture that we know. */
 const struct image_format *image_format_of(const uint8_t *bytes, size_t n);
-/* Is this the ending of a picture's file name (".png", ".JPEG", ".tif", ...), read or not? Upper or lower case. */
-bool image_ending_is(const char *name);
+/* What a file's name promises, in upper or lower case: ENDING_READ ".png", ".JPEG", ".tif", ... of formats that are
+ * read, ENDING_PICTURE ".bmp", ".gif", ... of others. */
+enum image_ending { ENDING_OTHER, ENDING_READ, ENDING_PICTURE };
+enum image_ending image_ending_of(const char *name);
 /* The error for a file of a format that is not read; -1. */
 int image_format_refuse(const struct image_format *f, const char *name, struct err *e);
 

@@ -112,3 +112,23 @@ int zip_members_read(struct zip_members *z, int64_t i, struct str *out, size_t m
 	(void)pthread_mutex_unlock(&z->mutex);
 	return rc;
 }
+
+static int read_head(struct zip_members *z, int64_t i, void *buf, size_t max, const char *name, struct err *e)
+{
+	zip_file_t *f = zip_fopen_index(z->zip, (zip_uint64_t)i, 0);
+	if (!f)
+		return err_set(e, "%s: cannot open: %s", name, zip_strerror(z->zip));
+	zip_int64_t got = zip_fread(f, buf, max);
+	if (got < 0)
+		(void)err_set(e, "%s: damaged: %s", name, zip_file_strerror(f));
+	(void)zip_fclose(f);
+	return got < 0 ? -1 : (int)got;
+}
+
+int zip_members_head(struct zip_members *z, int64_t i, void *buf, size_t max, const char *name, struct err *e)
+{
+	(void)pthread_mutex_lock(&z->mutex);
+	int rc = read_head(z, i, buf, max, name, e);
+	(void)pthread_mutex_unlock(&z->mutex);
+	return rc;
+}

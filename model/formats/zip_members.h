@@ -17,6 +17,9 @@ const char *zip_members_name(const struct zip_members *z, int64_t i);
 /* Appends member i, at most max bytes, to out; several threads may ask at once. `name` is for messages. */
 MUST_CHECK int zip_members_read(struct zip_members *z, int64_t i, struct str *out, size_t max, const char *name,
                                 struct err *e);
+/* The first bytes of member i, at most max, into buf; how many, or -1. */
+MUST_CHECK int zip_members_head(struct zip_members *z, int64_t i, void *buf, size_t max, const char *name,
+                                struct err *e);
 void zip_members_free(struct zip_members *z); /* NULL is fine */
 
 #endif

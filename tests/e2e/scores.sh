@@ -106,7 +106,19 @@ test_a_truncated_png() { two_sets; head -c 300 "$PNG/rgb.png" >a/x.png; run abla
 test_mixed_sizes() { two_sets; big a/z.png; run ablate fid -e pixels a b; refused 1 "a/z.png: 2 x 3 pixels"; }
 test_a_picture_of_one_pixel() { mkdir a; dot a/1.png; dot a/2.png; run ablate fid -e pixels a a; refused 1 a/1.png "1 x 1 pixels"; }
 test_no_images() { two_sets; mkdir c; run ablate fid -e pixels a c; refused 1 "c: contains no images"; }
-test_only_folders() { two_sets; mkdir -p c/d; run ablate fid -e pixels a c; refused 1 "c: no images" sub-folders; }
+test_only_folders() { two_sets; mkdir -p c/d; run ablate fid -e pixels a c; refused 1 "c: contains no images"; }
+# How pictures are packed changes no score, with archives as the tools of the system write them.
+test_a_folder_and_its_tar_are_one_set() {
+	two_sets; mkdir -p "a/sub folder"; cp "$PNG/rgb.png" "a/sub folder/no ending"; cp a/*.png b/; echo text >a/README
+	tar -cf a.tar -C a .; tar -czf a.tgz --format=pax a; tar -cf v7.tar --format=v7 a
+	check ablate features -e pixels a -o folder.npz >/dev/null 2>&1
+	for archive in a.tar a.tgz v7.tar; do
+		run ablate features -e pixels $archive -o packed.npz; exits 0
+		says err "README: not an image, left out"; same folder.npz packed.npz
+	done
+	ln -s ../b a/link; tar -cf linked.tar a; run ablate fid -e pixels linked.tar b; refused 1 "linked.tar:a/link: a link, which is not followed"
+	tar -chf followed.tar a; run ablate fid -e pixels followed.tar b; exits 0
+}
 test_one_image() { two_sets; mkdir c; cp "$PNG/rgb.png" c/; run ablate fid -e pixels a c; refused 1 "c: one image"; }
 test_a_source_that_is_not_there() { two_sets; run ablate fid -e pixels a nowhere; refused 1 "nowhere: no such file or folder"; }
 # A data set scores by its name, as a grid's ref names it; grey arrays, sets and PNG files of the same pixels are one set.

@@ -1,5 +1,5 @@
 /* test_data_import.c - data sets brought in from every kind of place: pixels, labels and splits as they should be,
- * pictures cut as Pillow does it, an import that was cut off going on, and bad input named in one line with nothing
+ * an import that was cut off going on, and bad input named in one line with nothing
  * kept. */
 #include "harness/import/data_import.h"
 #include "model/formats/npz.h"
@@ -18,40 +18,6 @@
 #include <unistd.h>
 #include <zip.h>
 #include <zlib.h>
-
-static uint8_t formula(int x, int y, int c)
-{
-	return (uint8_t)((x + y + c) % 11 == 0 ? 255 : (7 * x + 13 * y + 29 * c + x * y) % 251);
-}
-
-static void fill(struct image_u8 *im, int h, int w, int c)
-{
-	struct err e = ERR_INIT;
-	cr_assert_eq(image_u8_shape(im, h, w, c, "formula", &e), 0);
-	for (int y = 0; y < h; y++)
-		for (int x = 0; x < w; x++)
-			for (int k = 0; k < c; k++)
-				im->px[(y * w + x) * c + k] = formula(x, y, k);
-}
-
-Test(image_resize, crops_as_pillow_and_guided_diffusion_do)
-{
-	static const int sizes[][2] = { { 37, 53 }, { 20, 17 }, { 100, 64 }, { 9, 12 }, { 33, 200 } };
-	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-		struct err e = ERR_INIT;
-		SCOPED(image_u8) struct image_u8 im = { 0 };
-		SCOPED(str) struct str want = { 0 };
-		SCOPED(free) char *path = xstrfmt(FIXTURES "/resize/crop_%dx%d.bin", sizes[i][0], sizes[i][1]);
-		fill(&im, sizes[i][1], sizes[i][0], 3);
-		cr_assert_eq(io_read(&want, path, 4096, &e), 0, "%s", e.msg);
-		cr_assert_eq(image_u8_centre_crop(&im, 16, "formula", &e), 0, "%s", e.msg);
-		cr_assert(im.h == 16 && im.w == 16 && want.len == 768);
-		int differ = 0;
-		for (size_t k = 0; k < want.len; k++)
-			differ += im.px[k] != (uint8_t)want.data[k];
-		cr_expect_eq(differ, 0, "%dx%d: %d of 768 values differ", sizes[i][0], sizes[i][1], differ);
-	}
-}
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
@@ -160,7 +126,9 @@ Test(data_import, a_set_made_smaller)
 	struct err e = ERR_INIT;
 	SCOPED(image_u8) struct image_u8 im = { 0 };
 	SCOPED(free) char *path = in_place("pics/train/a/a.png");
-	fill(&im, 8, 8, 3);
+	cr_assert_eq(image_u8_shape(&im, 8, 8, 3, "x", &e), 0);
+	for (int i = 0; i < 192; i++)
+		im.px[i] = (uint8_t)(i * i + 13 * i);
 	cr_assert_eq(image_png_write(path, im.px, 8, 8, 3, &e), 0, "%s", e.msg);
 	write_png("pics/train/b/b.png", 8, 8, 200);
 	(void)import("mine", "pics", NULL);
@@ -171,7 +139,9 @@ Test(data_import, a_set_made_smaller)
 			for (int c = 0; c < 3; c++) { /* rounded to a byte after each of two passes, as Pillow does */
 				int rows[2];
 				for (int k = 0; k < 2; k++)
-					rows[k] = (formula(2 * x, 2 * y + k, c) + formula(2 * x + 1, 2 * y + k, c) + 1) / 2;
+					rows[k] = (im.px[((2 * y + k) * 8 + 2 * x) * 3 + c] + im.px[((2 * y + k) * 8 + 2 * x + 1) * 3 + c] +
+					           1) /
+					          2;
 				int want = (rows[0] + rows[1] + 1) / 2;
 				cr_expect_eq(d.images[(y * 4 + x) * 3 + c], want, "%d,%d,%d", y, x, c);
 			}
@@ -321,6 +291,74 @@ static void add_batch(struct str *tar, const char *name, int first, size_t bytes
 	add_tar(tar, name, records, bytes);
 }
 
+/* How a set was packed is no part of it. Names in the order of an archive that was made by hand. */
+Test(data_import, folder_zip_and_tar_are_one_set)
+{
+	static const char *const names[] = { "test/b/x.png", "train/b/y.PNG", "train/a/z", "train/b/1.png", NULL };
+	SCOPED(str) struct str tar = { 0 };
+	struct err e = ERR_INIT;
+	struct set_ref want[2];
+	for (int i = 0; names[i]; i++) {
+		SCOPED(free) char *name = xstrfmt("packed/%s", names[i]), *path = in_place(name);
+		SCOPED(str) struct str png = { 0 };
+		write_png(name, 8, 8, (uint8_t)(50 + i)); /* as write_zip's */
+		cr_assert_eq(io_read(&png, path, 1 << 16, &e), 0, "%s", e.msg);
+		add_tar(&tar, names[i], png.data, png.len);
+	}
+	write_zip("packed.zip", names, NULL);
+	write_tar("packed.tar", &tar, false);
+	write_tar("packed.tgz", &tar, true);
+	const struct imported *got = import("folder", "packed", NULL);
+	want[0] = got[0].ref, want[1] = got[1].ref;
+	cr_expect(want[SPLIT_TRAIN].n == 3 && want[SPLIT_TRAIN].classes == 2 && want[SPLIT_TEST].n == 1);
+	static const char *const packed[][2] = { { "zip", "packed.zip" },
+		                                     { "tar", "packed.tar" },
+		                                     { "tgz", "packed.tgz" } };
+	for (int k = 0; k < 3; k++) {
+		got = import(packed[k][0], packed[k][1], NULL);
+		for (int s = 0; s < 2; s++) {
+			cr_expect_str_eq(got[s].ref.sha256, want[s].sha256, "%s", packed[k][1]);
+			struct dataset d = open_set(packed[k][0], (enum data_split)s);
+			cr_expect(d.n == want[s].n && d.labels[d.n - 1] == (s == SPLIT_TRAIN ? 1 : 0), "%s", packed[k][1]);
+			dataset_release(&d);
+		}
+	}
+}
+
+/* None is left out without a word: what a set's folders do not hold, and which of two could be its test set. */
+Test(data_import, pictures_outside_the_splits_are_refused)
+{
+	write_png("out/train/a.png", 8, 8, 1);
+	write_png("out/b.png", 8, 8, 1);
+	refuse("mine", "out", "out/b.png: in none of the folders train, test, val and validation");
+	write_png("two/train/a.png", 8, 8, 1);
+	write_png("two/test/a.png", 8, 8, 1);
+	write_png("two/val/a.png", 8, 8, 1);
+	struct imported out[2];
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = in_place("two");
+	cr_assert_eq(data_import(out, "two", path, &(struct import_options){ .quiet = true }, &e), -1);
+	cr_expect(strstr(e.msg, "images in test/ and in val/"), "%s", e.msg);
+	write_png("odd/a.png", 8, 8, 1);
+	write_bytes("odd/b.gif", "GIF89a", 6);
+	refuse("mine", "odd", "b.gif: a GIF picture");
+}
+
+Test(data_import, what_is_left_out_is_noted_once)
+{
+	SCOPED(str) struct str notes = { 0 };
+	struct imported out[2];
+	struct err e = ERR_INIT;
+	write_png("noted/train/a.png", 8, 8, 1);
+	write_png("noted/test/a.png", 8, 8, 1);
+	write_bytes("noted/readme.txt", "x", 1);
+	SCOPED(free) char *path = in_place("noted");
+	cr_assert_eq(data_import(out, "n", path, &(struct import_options){ .quiet = true, .notes = &notes }, &e), 0, "%s",
+	             e.msg);
+	SCOPED(free) char *want = xstrfmt("%s/readme.txt: not an image, left out\n", path);
+	cr_expect_str_eq(str_text(&notes), want);
+}
+
 Test(data_import, the_archive_that_cifar10_is_published_as)
 {
 	SCOPED(str) struct str tar = { 0 };
@@ -444,7 +482,7 @@ Test(data_import, bad_input_is_one_line_and_keeps_nothing)
 	refuse("mine", "nowhere", "no such file");
 	refuse("../mine", "nowhere", "is not a valid data set name");
 	write_bytes("empty/readme.txt", "x", 1);
-	refuse("mine", "empty", "no PNG or JPEG");
+	refuse("mine", "empty", "no images in it, but files such as");
 	write_bytes("half/x/a.png", "\x89PNG\r\n\x1a\n", 8);
 	refuse("mine", "half", "a.png");
 }

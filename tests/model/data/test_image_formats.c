@@ -155,13 +155,16 @@ Test(image_formats, what_is_no_picture_is_not_taken_for_one)
 
 Test(image_formats, endings_in_any_case)
 {
-	static const char *const yes[] = { "a.png", "A.PNG", "b.c/x.Jpg", "x.JPEG", "x.webp", "x.TIF", "x.tiff",
-		                               "x.bmp", "x.gif", "x.ppm",     "x.avif", "x.heic", "x.jxl", "x.txt.png" };
+	static const char *const read[] = { "a.png",  "A.PNG", "b.c/x.Jpg", "x.JPEG",
+		                                "x.webp", "x.TIF", "x.tiff",    "x.txt.png" };
+	static const char *const pictures[] = { "x.bmp", "x.GIF", "x.ppm", "x.avif", "x.heic", "a/x.jxl" };
 	static const char *const no[] = { "png", "a.png/x", "x.txt", "x.png.txt", "dataset.json", "x.mp4", "x.", "x.pngs" };
-	for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
-		cr_expect(image_ending_is(yes[i]), "%s", yes[i]);
+	for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+		cr_expect_eq(image_ending_of(read[i]), ENDING_READ, "%s", read[i]);
+	for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+		cr_expect_eq(image_ending_of(pictures[i]), ENDING_PICTURE, "%s", pictures[i]);
 	for (size_t i = 0; i < sizeof no / sizeof *no; i++)
-		cr_expect(!image_ending_is(no[i]), "%s", no[i]);
+		cr_expect_eq(image_ending_of(no[i]), ENDING_OTHER, "%s", no[i]);
 }
 
 /* Every length is a possible end of a copy that was interrupted. */
