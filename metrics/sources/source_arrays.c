@@ -1,199 +1,143 @@
-/* source_arrays.c - pictures in arrays: .npz batches (`arr_0`, as guided-diffusion writes them), IDX (MNIST
- * and descendants, .gz too), CIFAR-10 binary files and the folder they come in. */
+/* source_arrays.c - pictures in the arrays of a file (model/formats/arrays.h): batches N,H,W,C as guided-diffusion
+ * (`arr_0`) and score_sde (`samples`) write them, and flat rows of planes (`data`) as the Python versions of CIFAR-10
+ * and of ImageNet at 64x64 have them. */
 #define _GNU_SOURCE
 #include "metrics/sources/sources.h"
 
-#include "model/base/io.h"
 #include "model/base/mem.h"
-#include "model/data/cifar.h"
-#include "model/data/idx.h"
-#include "model/formats/npz.h"
+#include "model/formats/arrays.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- .npz ------------------------------------------------------------------------------------------------------- */
-
-struct npz_images {
-	struct npz *z;
-	struct npz_stream *stream;
-	int64_t at;
-	int h, w, c;
+struct array_images {
+	struct arrays *a;
 	const char *key;
+	int h, w, c;
+	uint8_t *row; /* of planes, one picture; NULL: arrays are interleaved as pictures are */
 };
 
-static bool npz_is(const char *path, const uint8_t *head, size_t n)
+static bool is_rows(const struct npy_info *info)
 {
-	struct npz *z;
-	if (n < 4 || memcmp(head, "PK\3\4", 4) != 0 || npz_open(&z, path, NULL))
-		return false;
-	bool found = false;
-	for (int i = 0; i < npz_count(z) && !found; i++)
-		found = npz_name(z, i) != NULL;
-	npz_free(z);
-	return found;
+	return info->kind == NPY_UINT && info->item == 1 && info->n_dims == 2;
 }
 
-static int npz_images_open(struct source *s, struct err *e)
+const char *source_array_key(const struct arrays *a)
 {
-	struct npz_images *x = s->self = xcalloc(1, sizeof *x);
-	if (npz_open(&x->z, s->path, e))
-		return -1;
-	static const char *const keys[] = { "arr_0", "images" };
-	for (size_t i = 0; i < 2 && !x->key; i++)
-		x->key = npz_has(x->z, keys[i]) ? keys[i] : NULL;
-	if (!x->key)
-		return err_set(e, "%s: contains no array 'arr_0' of images (%s)", s->path,
-		               npz_has(x->z, "mu") ? "it holds statistics"
-		                                   : "keys other than arr_0 and images are not looked at");
+	static const char *const keys[] = { "arr_0", "images", "samples" };
 	struct npy_info info;
-	if (npz_info(&info, x->z, x->key, e))
-		return -1;
+	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+		if (arrays_has(a, keys[i]))
+			return keys[i];
+	if (!arrays_info(&info, a, "data", NULL) && is_rows(&info))
+		return "data";
+	return !arrays_info(&info, a, "", NULL) && !(info.kind == NPY_FLOAT && info.n_dims == 2) ? "" : NULL;
+}
+
+/* A zip may hold pictures as files: then it has no arrays. */
+static bool arrays_source_is(const char *path, const uint8_t *head, size_t n)
+{
+	SCOPED(arrays) struct arrays *a = NULL;
+	return arrays_is(head, n) && (head[0] != 'P' || !arrays_open(&a, path, NULL));
+}
+
+/* Side of the square pictures whose three planes make a row of n bytes; 0: none. */
+static int side_of(int64_t n)
+{
+	int64_t side = 1;
+	while (side < 4096 && 3 * side * side < n)
+		side++;
+	return 3 * side * side == n ? (int)side : 0;
+}
+
+static int shape_of_rows(struct array_images *x, const struct npy_info *info, const char *place, struct err *e)
+{
 	char text[128];
-	npy_describe(text, &info);
-	if (info.kind != NPY_UINT || info.item != 1)
-		return err_set(e, "%s:%s: %s: images must be uint8, so that the rounding is the generator's own", s->path,
-		               x->key, text);
-	if (info.n_dims == 4 && info.dims[3] != 1 && info.dims[3] != 3 && (info.dims[1] == 1 || info.dims[1] == 3))
-		return err_set(e, "%s:%s: %s is in the order N,C,H,W; transpose it to N,H,W,C", s->path, x->key, text);
-	if (info.n_dims < 3 || info.n_dims > 4 || (info.n_dims == 4 && info.dims[3] != 1 && info.dims[3] != 3))
-		return err_set(e, "%s:%s: %s: images are N,H,W,C with C of 1 or 3, or N,H,W", s->path, x->key, text);
-	if (info.count && image_u8_check(info.dims[1], info.dims[2], s->path, e))
+	x->h = x->w = side_of(info->dims[1]);
+	x->c = 3;
+	if (!x->h)
+		return err_set(e, "%s: %s: rows are no square pictures of three planes", place, npy_describe(text, info));
+	x->row = xmalloc((size_t)info->dims[1]);
+	return 0;
+}
+
+static int shape_of_batch(struct array_images *x, const struct npy_info *info, const char *place, struct err *e)
+{
+	char text[128];
+	npy_describe(text, info);
+	if (info->kind != NPY_UINT || info->item != 1)
+		return err_set(e, "%s: %s: images must be uint8, so that the rounding is the generator's own", place, text);
+	if (info->n_dims == 4 && info->dims[3] != 1 && info->dims[3] != 3 && (info->dims[1] == 1 || info->dims[1] == 3))
+		return err_set(e, "%s: %s is in the order N,C,H,W; transpose it to N,H,W,C", place, text);
+	if (info->n_dims < 3 || info->n_dims > 4 || (info->n_dims == 4 && info->dims[3] != 1 && info->dims[3] != 3))
+		return err_set(e, "%s: %s: images are N,H,W,C with C of 1 or 3, or N,H,W", place, text);
+	if (info->count && image_u8_check(info->dims[1], info->dims[2], place, e))
 		return -1;
-	x->h = (int)info.dims[1];
-	x->w = (int)info.dims[2];
-	x->c = info.n_dims == 4 ? (int)info.dims[3] : 1;
+	x->h = (int)info->dims[1];
+	x->w = (int)info->dims[2];
+	x->c = info->n_dims == 4 ? (int)info->dims[3] : 1;
+	return 0;
+}
+
+static int arrays_source_open(struct source *s, struct err *e)
+{
+	struct array_images *x = s->self = xcalloc(1, sizeof *x);
+	struct npy_info info;
+	if (arrays_open(&x->a, s->path, e))
+		return -1;
+	x->key = source_array_key(x->a);
+	if (!x->key) {
+		SCOPED(str) struct str held = { 0 };
+		arrays_list(&held, x->a);
+		return err_set(e,
+		               "%s: holds no pictures: it is %s of %s; pictures are a uint8 array arr_0, images or samples of "
+		               "shape N,H,W,C, or data of N rows",
+		               s->path, x->a->kind->text, str_text(&held));
+	}
+	SCOPED(free) char *place = arrays_place(x->a, x->key);
+	if (arrays_info(&info, x->a, x->key, e))
+		return -1;
+	if (info.fortran)
+		return err_set(e, "%s: array in Fortran order; save it with numpy.ascontiguousarray", place);
+	bool rows = strcmp(x->key, "data") == 0;
+	if (rows ? shape_of_rows(x, &info, place, e) : shape_of_batch(x, &info, place, e))
+		return -1;
 	s->n = info.count ? info.dims[0] : 0;
 	return 0;
 }
 
-static void npz_images_item(const struct source *s, int64_t i, struct str *out)
+void source_item_of_array(const struct source *s, int64_t i, struct str *out)
 {
 	str_addf(out, "%s[%lld]", s->path, (long long)i);
 }
 
-static int npz_images_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
+static int arrays_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 {
-	struct npz_images *x = s->self;
-	if (!x->stream || i < x->at) {
-		npz_stream_free(x->stream);
-		x->stream = NULL;
-		x->at = 0;
-		if (npz_stream_open(&x->stream, x->z, x->key, e))
-			return -1;
-	}
-	if (image_u8_shape(im, x->h, x->w, x->c, s->path, e))
+	struct array_images *x = s->self;
+	size_t plane = (size_t)x->h * (size_t)x->w, size = plane * (size_t)x->c;
+	if (image_u8_shape(im, x->h, x->w, x->c, s->path, e) ||
+	    arrays_read(x->a, x->key, (uint64_t)i * size, x->row ? x->row : im->px, size, e))
 		return -1;
-	for (; x->at <= i; x->at++)
-		if (npz_stream_read(x->stream, im->px, (size_t)x->h * (size_t)x->w * (size_t)x->c, e))
-			return -1;
+	for (size_t k = 0; x->row && k < plane; k++)
+		for (size_t c = 0; c < 3; c++)
+			im->px[3 * k + c] = x->row[c * plane + k];
 	return 0;
 }
 
-static void npz_images_close(struct source *s)
+static void arrays_source_close(struct source *s)
 {
-	struct npz_images *x = s->self;
-	npz_stream_free(x->stream);
-	npz_free(x->z);
+	struct array_images *x = s->self;
+	arrays_free(x->a);
+	free(x->row);
 	free(x);
 }
 
-const struct source_kind source_npz = {
-	.name = "npz",
-	.text = "an .npz of uint8 images",
-	.is = npz_is,
-	.open = npz_images_open,
-	.read = npz_images_read,
-	.item = npz_images_item,
-	.close = npz_images_close,
-};
-
-/* ---- IDX -------------------------------------------------------------------------------------------------------- */
-
-static bool idx_source_is(const char *path, const uint8_t *head, size_t n)
-{
-	size_t len = strlen(path);
-	bool gzip = n >= 2 && head[0] == 0x1f && head[1] == 0x8b;
-	return idx_is(head, n) || (gzip && len > 3 && strcmp(path + len - 3, ".gz") == 0);
-}
-
-static int idx_source_open(struct source *s, struct err *e)
-{
-	struct idx *x = s->self = xcalloc(1, sizeof *x);
-	if (idx_open_images(x, s->path, e))
-		return -1;
-	s->n = x->dims[0];
-	return image_u8_check(x->dims[1], x->dims[2], s->path, e);
-}
-
-static int idx_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
-{
-	return idx_image(im, s->self, i, s->path, e);
-}
-
-static void idx_source_close(struct source *s)
-{
-	idx_release(s->self);
-	free(s->self);
-}
-
-const struct source_kind source_idx = {
-	.name = "idx",
-	.text = "an IDX file",
-	.is = idx_source_is,
-	.open = idx_source_open,
-	.read = idx_source_read,
-	.item = npz_images_item,
-	.close = idx_source_close,
-};
-
-/* ---- CIFAR-10 --------------------------------------------------------------------------------------------------- */
-
-static bool cifar_source_is(const char *path, const uint8_t *head, size_t n)
-{
-	(void)head;
-	(void)n;
-	if (!io_is_dir(path)) {
-		size_t len = strlen(path);
-		return len > 4 && strcmp(path + len - 4, ".bin") == 0;
-	}
-	SCOPED(free) char *first = cifar_batch_path(path, SPLIT_TRAIN, 0);
-	return io_exists(first);
-}
-
-/* A folder means the training set: all of its files. */
-static int cifar_source_open(struct source *s, struct err *e)
-{
-	struct cifar *c = s->self = xcalloc(1, sizeof *c);
-	if (io_is_dir(s->path) ? cifar_open_split(c, s->path, SPLIT_TRAIN, e) : cifar_open(c, s->path, e))
-		return -1;
-	s->n = c->n;
-	return 0;
-}
-
-static void cifar_item(const struct source *s, int64_t i, struct str *out)
-{
-	const struct cifar_batch *b = cifar_batch_of(s->self, &i);
-	str_addf(out, "%s[%lld]", b->path, (long long)i);
-}
-
-static int cifar_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
-{
-	return cifar_image(im, s->self, i, e);
-}
-
-static void cifar_close(struct source *s)
-{
-	cifar_release(s->self);
-	free(s->self);
-}
-
-const struct source_kind source_cifar = {
-	.name = "cifar",
-	.text = "CIFAR-10 in binary form",
-	.is = cifar_source_is,
-	.open = cifar_source_open,
-	.read = cifar_source_read,
-	.item = cifar_item,
-	.close = cifar_close,
+const struct source_kind source_arrays = {
+	.name = "arrays",
+	.text = "a file of arrays of uint8 images",
+	.is = arrays_source_is,
+	.open = arrays_source_open,
+	.read = arrays_source_read,
+	.item = source_item_of_array,
+	.close = arrays_source_close,
 };

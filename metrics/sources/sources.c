@@ -13,10 +13,7 @@
 
 /* Asked in this order; the order matters only for files whose first bytes fit two rows. */
 static const struct source_kind *const kinds[] = {
-	&source_cifar,
-	&source_npz,
-	&source_files,
-	&source_idx,
+	&source_cifar, &source_arrays, &source_files, &source_idx,
 };
 
 int source_open(struct source **out, const char *path, struct err *e)
@@ -49,7 +46,7 @@ int source_open(struct source **out, const char *path, struct err *e)
 		s = NULL;
 		return 0;
 	}
-	return err_set(e, "%s: not a folder, zip, tar, .npz, IDX or CIFAR-10 binary file of images", path);
+	return err_set(e, "%s: not a folder, zip, tar, .npz, .npy, pickle, IDX or CIFAR-10 file of images", path);
 }
 
 /* Does picture i match those before it? */

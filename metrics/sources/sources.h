@@ -1,5 +1,5 @@
-/* sources.h - a set of pictures, in whatever form: one interface over folders, zips, tars, .npz batches, IDX and
- * CIFAR-10.
+/* sources.h - a set of pictures, in whatever form: one interface over folders, zips, tars, arrays (.npz, .npy,
+ * pickles), IDX and CIFAR-10.
  *
  *     SCOPED(source) struct source *s = NULL;
  *     if (source_open(&s, "samples/", e)) return -1;
@@ -35,7 +35,7 @@ struct source_kind {
 	void (*item)(const struct source *s, int64_t i, struct str *out); /* appends the picture's name */
 	void (*close)(struct source *s);
 };
-extern const struct source_kind source_files, source_cifar, source_npz, source_idx; /* source_*.c */
+extern const struct source_kind source_files, source_cifar, source_arrays, source_idx; /* source_*.c */
 /* Of pictures in memory: struct source { .kind = &source_memory, .path, .n, .h, .w, .c, .self = bytes }; nothing is to
  * be freed. */
 extern const struct source_kind source_memory;
@@ -81,5 +81,12 @@ char *source_stem(const struct source *s, int64_t i);
 MUST_CHECK int source_pair(const struct source *a, struct source **b, bool *named, struct err *e);
 void source_free(struct source *s); /* accepts NULL */
 void scoped_source(struct source **s);
+
+/* `item` of kinds that are one array: "batch.npz[17]". */
+void source_item_of_array(const struct source *s, int64_t i, struct str *out);
+
+/* The array of a file that is pictures rather than features, by its name and type; NULL: there is none. */
+struct arrays;
+const char *source_array_key(const struct arrays *a);
 
 #endif

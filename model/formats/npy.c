@@ -1,5 +1,6 @@
 /* npy.c - see npy.h. The header is a Python dict literal; what is accepted of that grammar is what numpy writes:
  * quoted keys, a quoted descr, True or False, and a tuple of plain integers. */
+#define _GNU_SOURCE
 #include "model/formats/npy.h"
 
 #include "model/base/mem.h"
@@ -80,7 +81,7 @@ static bool take_shape(struct cursor *c, struct npy_info *out)
 	return true;
 }
 
-static int parse_descr(struct npy_info *out, const char *descr, const char *name, struct err *e)
+int npy_descr(struct npy_info *out, const char *descr, const char *name, struct err *e)
 {
 	int at = descr[0] && strchr("<>|=", descr[0]) ? 1 : 0;
 	static const struct {
@@ -135,7 +136,7 @@ static int parse_dict(struct npy_info *out, struct cursor c, const char *name, s
 	if (!descr_seen || !order_seen || !shape_seen)
 		return err_set(e, "%s: the array header lacks descr, fortran_order or shape", name);
 	out->fortran = fortran && out->n_dims > 1;
-	return parse_descr(out, descr, name, e);
+	return npy_descr(out, descr, name, e);
 }
 
 int npy_parse(struct npy_info *out, const uint8_t *bytes, size_t n, const char *name, struct err *e)
@@ -168,6 +169,28 @@ int npy_parse(struct npy_info *out, const uint8_t *bytes, size_t n, const char *
 	info.data_at = front + len;
 	*out = info;
 	return 0;
+}
+
+/* The length of the header's text and where it begins; false: there is none. */
+static bool header_span(size_t *front, size_t *len, const uint8_t *bytes, size_t n)
+{
+	if (n < 12 || memcmp(bytes, "\x93NUMPY", 6) != 0 || bytes[6] < 1 || bytes[6] > 3)
+		return false;
+	*front = bytes[6] == 1 ? 10 : 12;
+	*len = bytes[8] | (size_t)bytes[9] << 8;
+	if (bytes[6] > 1)
+		*len |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
+	return *len <= n - *front && *len <= NPY_MAX_HEADER;
+}
+
+bool npy_is_pickled(size_t *data_at, const uint8_t *bytes, size_t n)
+{
+	static const char objects[] = "'descr': '|O'";
+	size_t front, len;
+	if (!header_span(&front, &len, bytes, n) || !memmem(bytes + front, len, objects, sizeof objects - 1))
+		return false;
+	*data_at = front + len;
+	return true;
 }
 
 static double half_to_double(uint16_t h)

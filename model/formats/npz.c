@@ -89,7 +89,7 @@ static void scoped_npz_stream(struct npz_stream **s)
 	npz_stream_free(*s);
 }
 
-static int open_any_order(struct npz_stream **out, struct npz *z, const char *key, struct err *e)
+int npz_stream_open_any(struct npz_stream **out, struct npz *z, const char *key, struct err *e)
 {
 	zip_int64_t i = locate(z, key);
 	if (i < 0)
@@ -128,7 +128,7 @@ static int open_any_order(struct npz_stream **out, struct npz *z, const char *ke
 int npz_stream_open(struct npz_stream **out, struct npz *z, const char *key, struct err *e)
 {
 	SCOPED(npz_stream) struct npz_stream *s = NULL;
-	if (open_any_order(&s, z, key, e))
+	if (npz_stream_open_any(&s, z, key, e))
 		return -1;
 	if (s->info.fortran)
 		return err_set(e, "%s: array in Fortran order; save it with numpy.ascontiguousarray", s->name);
@@ -166,57 +166,25 @@ int npz_stream_read(struct npz_stream *s, void *buf, size_t n, struct err *e)
 int npz_info(struct npy_info *out, struct npz *z, const char *key, struct err *e)
 {
 	SCOPED(npz_stream) struct npz_stream *s = NULL;
-	if (open_any_order(&s, z, key, e))
+	if (npz_stream_open_any(&s, z, key, e))
 		return -1;
 	*out = s->info;
 	return 0;
 }
 
-/* data [cols][rows] becomes [rows][cols]. */
-static void turn(char **data, int64_t rows, int64_t cols, size_t size)
+static int more(void *stream, void *buf, size_t n, struct err *e)
 {
-	char *turned = xmalloc((size_t)(rows * cols) * size + 1);
-	for (int64_t i = 0; i < rows; i++)
-		for (int64_t j = 0; j < cols; j++)
-			memcpy(turned + (size_t)(i * cols + j) * size, *data + (size_t)(j * rows + i) * size, size);
-	free(*data);
-	*data = turned;
+	return npz_stream_read(stream, buf, n, e);
 }
 
-/* Reads an array in chunks, converting each by `convert` into elements of `size` bytes. */
 static int read_array(void **out, struct npy_info *info, struct npz *z, const char *key, int64_t max_count, size_t size,
                       struct err *e)
 {
 	SCOPED(npz_stream) struct npz_stream *s = NULL;
-	if (open_any_order(&s, z, key, e))
+	if (npz_stream_open_any(&s, z, key, e) || npy_convert(out, &s->info, max_count, size, more, s, s->name, e))
 		return -1;
-	char text[128];
-	if (s->info.fortran && s->info.n_dims > 2)
-		return err_set(e, "%s: %s in Fortran order; save it with numpy.ascontiguousarray", s->name,
-		               npy_describe(text, &s->info));
-	if (s->info.kind == NPY_BYTES)
-		return err_set(e, "%s: %s: expected numbers", s->name, npy_describe(text, &s->info));
-	if (s->info.count > max_count)
-		return err_set(e, "%s: %s: more than %lld elements", s->name, npy_describe(text, &s->info),
-		               (long long)max_count);
-	enum { CHUNK = 1 << 16 };
-	SCOPED(free) uint8_t *raw = xmalloc(CHUNK * 8);
-	SCOPED(free) char *data = xmalloc(s->info.count ? (size_t)s->info.count * size : 1);
-	for (int64_t at = 0; at < s->info.count; at += CHUNK) {
-		int64_t n = s->info.count - at < CHUNK ? s->info.count - at : CHUNK;
-		if (npz_stream_read(s, raw, (size_t)(n * s->info.item), e))
-			return -1;
-		if (size == sizeof(double))
-			npy_to_double((double *)(void *)data + at, &s->info, raw, 0, n);
-		else
-			npy_to_float((float *)(void *)data + at, &s->info, raw, 0, n);
-	}
-	if (s->info.fortran)
-		turn(&data, s->info.dims[0], s->info.dims[1], size);
 	if (info)
 		*info = s->info;
-	*out = data;
-	data = NULL;
 	return 0;
 }
 
@@ -241,7 +209,7 @@ int npz_floats(float **out, struct npy_info *info, struct npz *z, const char *ke
 int npz_text(char **out, struct npz *z, const char *key, struct err *e)
 {
 	SCOPED(npz_stream) struct npz_stream *s = NULL;
-	if (open_any_order(&s, z, key, e))
+	if (npz_stream_open_any(&s, z, key, e))
 		return -1;
 	if (s->info.kind != NPY_BYTES || s->info.n_dims != 0)
 		return err_set(e, "%s: expected a text", s->name);

@@ -33,6 +33,8 @@ MUST_CHECK int npz_text(char **out, struct npz *z, const char *key, struct err *
 /* One array from front to back, in C order only. The archive must outlive the stream. */
 struct npz_stream;
 MUST_CHECK int npz_stream_open(struct npz_stream **out, struct npz *z, const char *key, struct err *e);
+/* The same of an array of either order, whose bytes come as they are stored. */
+MUST_CHECK int npz_stream_open_any(struct npz_stream **out, struct npz *z, const char *key, struct err *e);
 const struct npy_info *npz_stream_info(const struct npz_stream *s);
 MUST_CHECK int npz_stream_read(struct npz_stream *s, void *buf, size_t n, struct err *e); /* exactly n bytes */
 void npz_stream_free(struct npz_stream *s);                                               /* accepts NULL */

@@ -1,7 +1,9 @@
 /* pickle.c - the stack machine of pickle.h: Python's pickle protocols 2 to 5 as torch.save uses them
- * (opcodes: CPython Lib/pickletools.py). What REDUCE and BINPERSID mean for tensors is in pickle_tensor.c. */
+ * and numpy use them (opcodes: CPython Lib/pickletools.py). What REDUCE and BINPERSID mean for tensors is in
+ * pickle_tensor.c, what REDUCE and BUILD mean for arrays in pickle_numpy.c. */
 #include "model/formats/pickle.h"
 
+#include "model/formats/pickle_numpy.h"
 #include "model/formats/pickle_tensor.h"
 
 #include <stdlib.h>
@@ -11,6 +13,7 @@ enum { STACK_MAX = 1 << 22, STORAGES_MAX = 1 << 16 };
 
 struct machine {
 	struct arena *arena;
+	enum pk_vocabulary names;
 	const unsigned char *p;
 	size_t n, at, op_at;
 	const char *path;
@@ -112,10 +115,19 @@ static int push_long(struct machine *m, size_t n)
 	return push_int(m, (int64_t)x, PK_INT);
 }
 
+static int push_bytes(struct machine *m, const unsigned char *b, size_t n)
+{
+	struct pk_value *v = make(m, PK_BYTES);
+	v->text.s = (const char *)b;
+	v->text.n = n;
+	return push(m, v);
+}
+
+/* Python 2 has no other bytes than texts: where numpy's names are known, one with a NUL in it is bytes. */
 static int push_text(struct machine *m, const unsigned char *b, size_t n)
 {
 	if (memchr(b, '\0', n))
-		return refuse(m, "text holds a NUL");
+		return m->names == PICKLE_NUMPY ? push_bytes(m, b, n) : refuse(m, "text holds a NUL");
 	struct pk_value *v = make(m, PK_TEXT);
 	char *copy = arena_alloc(m->arena, n + 1);
 	memcpy(copy, b, n);
@@ -131,6 +143,15 @@ static int op_text(struct machine *m, size_t length_bytes)
 	if (take_uint(m, length_bytes, &n) || take(m, &b, (size_t)n))
 		return -1;
 	return push_text(m, b, (size_t)n);
+}
+
+static int op_bytes(struct machine *m, size_t length_bytes)
+{
+	uint64_t n;
+	const unsigned char *b = NULL;
+	if (m->names != PICKLE_NUMPY)
+		return refuse(m, "unknown instruction: refused, nothing was executed");
+	return take_uint(m, length_bytes, &n) || take(m, &b, (size_t)n) ? -1 : push_bytes(m, b, (size_t)n);
 }
 
 /* BINFLOAT is big-endian. */
@@ -247,14 +268,13 @@ static int push_global(struct machine *m, const char *module, size_t module_n, c
 	char full[128];
 	int len = snprintf(full, sizeof full, "%.*s.%.*s", (int)(module_n < 60 ? module_n : 60), module,
 	                   (int)(name_n < 60 ? name_n : 60), name);
-	int known = pickle_global(full);
+	int known = m->names == PICKLE_NUMPY ? pickle_numpy_global(full) : pickle_global(full);
 	if (known < 0) {
 		for (int i = 0; i < len; i++)
 			if (full[i] < 0x20 || full[i] > 0x7e)
 				full[i] = '?';
-		return err_set(m->e,
-		               "%s: pickle, offset %zu: global %s is not plain tensor data: refused, nothing was executed",
-		               m->path, m->op_at, full);
+		return err_set(m->e, "%s: pickle, offset %zu: global %s is not plain %s data: refused, nothing was executed",
+		               m->path, m->op_at, full, m->names == PICKLE_NUMPY ? "numpy" : "tensor");
 	}
 	struct pk_value *v = make(m, PK_GLOBAL);
 	v->global = known;
@@ -291,7 +311,8 @@ static int op_reduce(struct machine *m)
 	if (callable->kind != PK_GLOBAL || args->kind != PK_TUPLE)
 		return refuse(m, "a call of something that is not a known name");
 	struct pk_value *v = arena_alloc(m->arena, sizeof *v);
-	const char *why = pickle_construct(v, m->arena, callable->global, args);
+	const char *why = m->names == PICKLE_NUMPY ? pickle_numpy_construct(v, m->arena, callable->global, args)
+	                                           : pickle_construct(v, m->arena, callable->global, args);
 	return why ? refuse(m, why) : push(m, v);
 }
 
@@ -311,14 +332,20 @@ static int op_persistent(struct machine *m)
 	return push(m, v);
 }
 
-/* BUILD sets attributes. The one that weights carry is an OrderedDict's _metadata, which says nothing we need. */
+/* BUILD sets attributes. The one that weights carry is an OrderedDict's _metadata, which says nothing we need; those of
+ * numpy's types and arrays are their content. */
 static int op_build(struct machine *m)
 {
-	if (!pop(m))
+	struct pk_value *state = pop(m), *of = NULL;
+	if (!state)
 		return -1;
-	if (m->depth <= floor_of(m) || m->stack[m->depth - 1]->kind != PK_DICT)
-		return refuse(m, "state for something that is not a dict");
-	return 0;
+	if (m->depth > floor_of(m))
+		of = m->stack[m->depth - 1];
+	if (of && (of->kind == PK_ARRAY || of->kind == PK_DTYPE)) {
+		const char *why = pickle_numpy_build(of, state);
+		return why ? refuse(m, why) : 0;
+	}
+	return of && of->kind == PK_DICT ? 0 : refuse(m, "state for something that is not a dict");
 }
 
 static int with_uint(struct machine *m, size_t n, int (*op)(struct machine *, uint64_t))
@@ -386,6 +413,10 @@ static int step(struct machine *m)
 	case 'U':
 	case 0x8c: return op_text(m, 1);
 	case 'T': return op_text(m, 4);
+	case 'C': return op_bytes(m, 1);
+	case 'B': return op_bytes(m, 4);
+	case 0x8e:
+	case 0x96: return op_bytes(m, 8);
 	case ']': return push(m, make(m, PK_LIST));
 	case '}': return push(m, make(m, PK_DICT));
 	case ')': return push(m, make(m, PK_TUPLE));
@@ -405,16 +436,19 @@ static int step(struct machine *m)
 	case 'c': return op_global(m);
 	case 0x93: return op_stack_global(m);
 	case 'R': return op_reduce(m);
-	case 'Q': return op_persistent(m);
+	case 'Q':
+		if (m->names == PICKLE_NUMPY)
+			return refuse(m, "a persistent id");
+		return op_persistent(m);
 	case 'b': return op_build(m);
 	default: return refuse(m, "unknown instruction: refused, nothing was executed");
 	}
 }
 
-int pickle_load(struct pk_value **out, struct pk_value **storages, size_t *used, struct arena *arena, const void *bytes,
-                size_t n, const char *path, struct err *e)
+static int load(struct pk_value **out, struct pk_value **storages, size_t *used, struct arena *arena, const void *bytes,
+                size_t n, enum pk_vocabulary names, const char *path, struct err *e)
 {
-	struct machine m = { .arena = arena, .p = bytes, .n = n, .path = path, .e = e, .stack_cap = 64 };
+	struct machine m = { .arena = arena, .names = names, .p = bytes, .n = n, .path = path, .e = e, .stack_cap = 64 };
 	m.stack = xcalloc(m.stack_cap, sizeof(struct pk_value *));
 	int rc = 0;
 	while (rc == 0)
@@ -430,6 +464,19 @@ int pickle_load(struct pk_value **out, struct pk_value **storages, size_t *used,
 	free(m.memo);
 	free(m.marks);
 	return rc == 1 ? 0 : -1;
+}
+
+int pickle_load(struct pk_value **out, struct pk_value **storages, size_t *used, struct arena *arena, const void *bytes,
+                size_t n, const char *path, struct err *e)
+{
+	return load(out, storages, used, arena, bytes, n, PICKLE_TORCH, path, e);
+}
+
+int pickle_load_numpy(struct pk_value **out, size_t *used, struct arena *arena, const void *bytes, size_t n,
+                      const char *path, struct err *e)
+{
+	struct pk_value *none;
+	return load(out, &none, used, arena, bytes, n, PICKLE_NUMPY, path, e);
 }
 
 const struct pk_value *pickle_get(const struct pk_value *dict, const char *key)

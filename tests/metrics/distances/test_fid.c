@@ -98,7 +98,7 @@ static double fid_of_rows(const double *x, int64_t n, const double *y, int64_t k
 	return r.fid;
 }
 
-/* Files keep covariances as float32 too, and of fewer vectors than dimensions: half of the null space's eigenvalues come
+/* Files keep covariances as float32 too, of fewer vectors than dimensions: half of the null space's eigenvalues come
  * out negative, which was refused as no covariance. Against the unit matrix tr (S I)^(1/2) is the sum of the roots of
  * S's eigenvalues, known from the vectors. Rounding moves an eigenvalue by at most b = 2^-24 |S|, so each of the 39
  * that are not 0 moves its root by at most b / (2 (l - b)^(1/2)), and the trace changes by at most 2^-24 of itself. */

@@ -237,6 +237,60 @@ Test(feature_set, statistics_beside_pictures_are_loaded_for_both_frechet_distanc
 	tempdir_remove(dir);
 }
 
+/* What numpy 2.4, in every pickle protocol, and StyleGAN's FeatureStats write (tests/fixtures/numpy/make.py). */
+Test(feature_set, statistics_of_peers)
+{
+	static const char *const files[] = { "dict.npy", "p2.pkl",   "p3.pkl",       "p4.pkl",
+		                                 "p5.pkl",   "sums.pkl", "mean_cov.pkl", "fortran.pkl" };
+	struct err e = ERR_INIT;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		SCOPED(free) char *path = xstrfmt(FIXTURES "/numpy/%s", files[i]);
+		SCOPED(feature_set) struct feature_set f = { 0 };
+		static const double mu[3] = { 1.5, -2, 0.25 }, sigma[9] = { 2, 0.5, 0.125, 0.5, 3, 0, 0.125, 0, 4 };
+		cr_assert(feature_set_is(path) && !feature_set_is_beside(path), "%s", path);
+		cr_assert_eq(feature_set_load(&f, path, &e), 0, "%s", e.msg);
+		cr_assert_eq(f.dim[FEATURE_POOL], 3);
+		cr_assert_eq(f.n, strcmp(files[i], "sums.pkl") == 0 ? 8 : 0);
+		for (int k = 0; k < 9; k++) /* small binary fractions: exact in float32 and in the sums */
+			cr_assert(f.sigma[FEATURE_POOL][k] == sigma[k] && f.mu[FEATURE_POOL][k % 3] == mu[k % 3], "%s: %d", path,
+			          k);
+	}
+}
+
+Test(feature_set, features_of_peers)
+{
+	static const char *const files[] = { "f.npy", "feats.npz", "pool_3.npz", "f_big_endian.npy" };
+	struct err e = ERR_INIT;
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		SCOPED(free) char *path = xstrfmt(FIXTURES "/numpy/%s", files[i]);
+		SCOPED(feature_set) struct feature_set f = { 0 };
+		const float *x;
+		cr_assert(feature_set_is(path), "%s", path);
+		cr_assert_eq(feature_set_load(&f, path, &e) || feature_set_floats(&x, &f, FEATURE_POOL, &e), 0, "%s", e.msg);
+		cr_assert(f.n == 4 && f.dim[FEATURE_POOL] == 3 && f.dim[FEATURE_LOGITS] == 0, "%s", path);
+		for (int k = 0; k < 12; k++)
+			cr_assert_eq(x[k], (float)k - 5, "%s", path);
+	}
+}
+
+Test(feature_set, files_of_something_else_are_refused_with_what_they_hold)
+{
+	static const struct {
+		const char *file, *says;
+	} bad[] = {
+		{ "mixed.pkl", "holds neither features nor statistics: it is a pickle of name" },
+		{ "no_sums.pkl", "capture_mean_cov is false" },
+		{ "px.npy", "it is a .npy array of uint8 (3, 4, 4, 3)" },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct err e = ERR_INIT;
+		struct feature_set f;
+		SCOPED(free) char *path = xstrfmt(FIXTURES "/numpy/%s", bad[i].file);
+		cr_assert_eq(feature_set_load(&f, path, &e), -1);
+		cr_assert(strstr(e.msg, bad[i].file) && strstr(e.msg, bad[i].says), "%s", e.msg);
+	}
+}
+
 Test(feature_set, bad_statistics_are_named)
 {
 	static const struct {

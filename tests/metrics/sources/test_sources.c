@@ -231,9 +231,11 @@ Test(source, npz_batches_of_uint8)
 		int64_t dims[4];
 		const char *says;
 	} bad[] = {
-		{ "arr_0", "<f4", { 1, 2, 2, 1 }, "must be uint8" }, { "arr_0", "|u1", { 1, 3, 2, 4 }, "N,C,H,W" },
-		{ "arr_0", "|u1", { 1, 2, 2, 7 }, "C of 1 or 3" },   { "arr_0", "|u1", { 0, 2, 2, 3 }, "no images" },
-		{ "mu", "|u1", { 1, 2, 2, 3 }, "statistics" },
+		{ "arr_0", "<f4", { 1, 2, 2, 1 }, "must be uint8" },
+		{ "arr_0", "|u1", { 1, 3, 2, 4 }, "N,C,H,W" },
+		{ "arr_0", "|u1", { 1, 2, 2, 7 }, "C of 1 or 3" },
+		{ "arr_0", "|u1", { 0, 2, 2, 3 }, "no images" },
+		{ "mu", "|u1", { 1, 2, 2, 3 }, "it is an .npz archive of mu uint8 (1, 2, 2, 3)" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		put_npz(path, bad[i].key, bad[i].descr, bad[i].dims, 4, px);
@@ -241,6 +243,49 @@ Test(source, npz_batches_of_uint8)
 		cr_assert(strstr(e.msg, "x.npz") && strstr(e.msg, bad[i].says), "%s", e.msg);
 	}
 	tempdir_remove(dir);
+}
+
+/* Written by numpy 2.4 and, for rows2.pkl, in the instructions of Python 2's cPickle (tests/fixtures/numpy/make.py). */
+Test(source, arrays_that_are_no_npz)
+{
+	static const struct {
+		const char *file;
+		int64_t n;
+	} cases[] = { { "px.npy", 3 }, { "rows.pkl", 3 }, { "rows2.pkl", 3 }, { "samples.npz", 3 } };
+	struct err e = ERR_INIT;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		SCOPED(free) char *path = xstrfmt(FIXTURES "/numpy/%s", cases[i].file);
+		SCOPED(source) struct source *s = NULL;
+		SCOPED(image_u8) struct image_u8 im = { 0 };
+		cr_assert_eq(source_open(&s, path, &e), 0, "%s", e.msg);
+		cr_assert_eq(s->n, cases[i].n);
+		for (int64_t k = s->n - 1; k >= 0; k--) { /* backwards, too */
+			cr_assert_eq(source_read(s, k, &im, &e), 0, "%s", e.msg);
+			cr_assert(im.h == 4 && im.w == 4 && im.c == 3, "%s", path);
+			for (int j = 0; j < 48; j++)
+				cr_assert_eq(im.px[j], (k * 48 + j) * 7 % 256, "%s[%lld], byte %d", path, (long long)k, j);
+		}
+	}
+}
+
+Test(source, arrays_without_pictures_are_refused_with_what_they_hold)
+{
+	static const struct {
+		const char *file, *says;
+	} bad[] = {
+		{ "dict.npy", "mu float64 (3), sigma float64 (3, 3)" },
+		{ "floats.npy", "floats.npy: float32 (2, 4, 4, 3): images must be uint8" },
+		{ "mixed.pkl",
+		  "it is a pickle of name (not numbers), nested (not numbers), labels int64 (3), odd (not numbers)" },
+		{ "evil.pkl", "global os.system is not plain numpy data: refused, nothing was executed" },
+	};
+	struct err e = ERR_INIT;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		SCOPED(free) char *path = xstrfmt(FIXTURES "/numpy/%s", bad[i].file);
+		struct source *s;
+		cr_assert_eq(source_open(&s, path, &e), -1, "%s", path);
+		cr_assert(strstr(e.msg, bad[i].file) && strstr(e.msg, bad[i].says), "%s", e.msg);
+	}
 }
 
 Test(source, idx_plain_and_gzipped)

@@ -1,0 +1,59 @@
+/* source_cifar.c - pictures of CIFAR-10: its binary files, and the folder they come in. */
+#define _GNU_SOURCE
+#include "metrics/sources/sources.h"
+
+#include "model/base/io.h"
+#include "model/base/mem.h"
+#include "model/data/cifar.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool cifar_source_is(const char *path, const uint8_t *head, size_t n)
+{
+	(void)head;
+	(void)n;
+	if (!io_is_dir(path)) {
+		size_t len = strlen(path);
+		return len > 4 && strcmp(path + len - 4, ".bin") == 0;
+	}
+	SCOPED(free) char *first = cifar_batch_path(path, SPLIT_TRAIN, 0);
+	return io_exists(first);
+}
+
+/* A folder means the training set: all of its files. */
+static int cifar_source_open(struct source *s, struct err *e)
+{
+	struct cifar *c = s->self = xcalloc(1, sizeof *c);
+	if (io_is_dir(s->path) ? cifar_open_split(c, s->path, SPLIT_TRAIN, e) : cifar_open(c, s->path, e))
+		return -1;
+	s->n = c->n;
+	return 0;
+}
+
+static void cifar_item(const struct source *s, int64_t i, struct str *out)
+{
+	const struct cifar_batch *b = cifar_batch_of(s->self, &i);
+	str_addf(out, "%s[%lld]", b->path, (long long)i);
+}
+
+static int cifar_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
+{
+	return cifar_image(im, s->self, i, e);
+}
+
+static void cifar_close(struct source *s)
+{
+	cifar_release(s->self);
+	free(s->self);
+}
+
+const struct source_kind source_cifar = {
+	.name = "cifar",
+	.text = "CIFAR-10 in binary form",
+	.is = cifar_source_is,
+	.open = cifar_source_open,
+	.read = cifar_source_read,
+	.item = cifar_item,
+	.close = cifar_close,
+};

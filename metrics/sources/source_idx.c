@@ -1,0 +1,46 @@
+/* source_idx.c - pictures in IDX files: MNIST and its descendants, .gz too. */
+#define _GNU_SOURCE
+#include "metrics/sources/sources.h"
+
+#include "model/base/mem.h"
+#include "model/data/idx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool idx_source_is(const char *path, const uint8_t *head, size_t n)
+{
+	size_t len = strlen(path);
+	bool gzip = n >= 2 && head[0] == 0x1f && head[1] == 0x8b;
+	return idx_is(head, n) || (gzip && len > 3 && strcmp(path + len - 3, ".gz") == 0);
+}
+
+static int idx_source_open(struct source *s, struct err *e)
+{
+	struct idx *x = s->self = xcalloc(1, sizeof *x);
+	if (idx_open_images(x, s->path, e))
+		return -1;
+	s->n = x->dims[0];
+	return image_u8_check(x->dims[1], x->dims[2], s->path, e);
+}
+
+static int idx_source_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
+{
+	return idx_image(im, s->self, i, s->path, e);
+}
+
+static void idx_source_close(struct source *s)
+{
+	idx_release(s->self);
+	free(s->self);
+}
+
+const struct source_kind source_idx = {
+	.name = "idx",
+	.text = "an IDX file",
+	.is = idx_source_is,
+	.open = idx_source_open,
+	.read = idx_source_read,
+	.item = source_item_of_array,
+	.close = idx_source_close,
+};
