@@ -1,4 +1,4 @@
-/* cmd-fid.c - `ablate fid`, `kid`, `is`, `pr` and `metrics`: scores of pictures at the terminal. */
+/* cmd-fid.c - `ablate fid`, `kid`, `is`, `pr`, `prdc` and `metrics`: scores of pictures at the terminal. */
 #include "harness/commands/score_cli.h"
 
 #include <string.h>
@@ -121,6 +121,33 @@ SCORE_COMMAND(
 	.help =
 		"Improved precision and recall: the share of A in the manifold of B, and vice versa.\n\n" SCORE_SOURCES_HELP);
 
+/* ---- prdc ------------------------------------------------------------------------------------------------------- */
+
+static const struct opt prdc_options[] = {
+	SCORE_EXTRACTOR_OPTIONS,
+	{ .name = "neighbours",
+	  .letter = 'k',
+	  .kind = OPT_INT,
+	  .arg = "K",
+	  .min = 1,
+	  .max = 63,
+	  .help = "balls reach to the K-th neighbour (5)" },
+	{ 0 },
+};
+
+static int run_prdc(struct cli *c)
+{
+	struct metric_options o = METRIC_OPTIONS;
+	o.prdc_k = (int)cli_int(c, "neighbours", o.prdc_k);
+	return score_command(c, ONLY(metric_find("prdc")), 1, false, &o);
+}
+
+SCORE_COMMAND(
+	prdc, .args = "A B", .summary = "density and coverage of generated images A against real images B",
+	.help =
+		"Precision, recall, density and coverage with strict comparisons, as the package prdc and dgm-eval have them: "
+		"what lies on the border of a ball is outside, where `ablate pr` counts it as inside.\n\n" SCORE_SOURCES_HELP);
+
 /* ---- metrics ---------------------------------------------------------------------------------------------------- */
 
 static const struct opt metrics_options[] = {
@@ -173,4 +200,4 @@ static int run_metrics(struct cli *c)
 SCORE_COMMAND(
 	metrics, .args = "A B", .summary = "every score of images A against B in one pass",
 	.help = "fid, sfid, kid, is and pr, as far as the sources allow; --only chooses among these and fid_infinity, "
-			"kid_subsets.\n\n" SCORE_SOURCES_HELP);
+			"kid_subsets, prdc, cmmd and mind.\n\n" SCORE_SOURCES_HELP);

@@ -85,10 +85,19 @@ char *metric_title(const struct metric_ref *ref, int64_t n)
 		const char *name, *title;
 		bool counted;
 	} known[] = {
-		{ "fid", "FID", true },       { "kid", "KID", true },
-		{ "is", "IS", true },         { "precision", "Precision", true },
-		{ "recall", "Recall", true }, { "fid_infinity", "FID-inf", false },
+		{ "fid", "FID", true },
+		{ "kid", "KID", true },
+		{ "is", "IS", true },
+		{ "precision", "Precision", true },
+		{ "recall", "Recall", true },
+		{ "fid_infinity", "FID-inf", false },
 		{ "lpips", "LPIPS", false },
+		{ "precision_prdc", "Precision (prdc)", true },
+		{ "recall_prdc", "Recall (prdc)", true },
+		{ "density", "Density", true },
+		{ "coverage", "Coverage", true },
+		{ "cmmd", "CMMD", true },
+		{ "mind", "MIND", true },
 	};
 	struct str s = { 0 };
 	size_t i = 0;

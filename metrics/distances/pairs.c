@@ -88,13 +88,6 @@ double pairs_direct(const struct pairs_set *x, int64_t i, const struct pairs_set
 	return sum;
 }
 
-/* Products and squared lengths are each off by at most d roundings of |a|^2 + |b|^2, the direct sum by as many of at
- * most twice that; 8 more for the last additions. */
-double pairs_slack(int d, double norm_i, double norm_j)
-{
-	return (d + 8) * 0x1p-51 * (norm_i + norm_j);
-}
-
 struct work {
 	const struct pairs_set *x, *y;
 	double *a, *b, *d2;

@@ -2,8 +2,8 @@
  * with the number of pairs. Radii, nearest neighbours and kernels over all pairs are built on it.
  *
  * A tile's distances are |a|^2 + |b|^2 - 2 a.b, the products by dgemm. Where almost all of that cancels (copies of a
- * vector) the squares of the differences are summed, so equal vectors are at distance 0 exactly. Elsewhere the rounding
- * depends on where in a tile a pair lies: a comparison that could hang on it is made by pairs_settled.
+ * vector) the squares of the differences are summed, so equal vectors are at distance 0 exactly. Elsewhere the
+ * rounding depends on where in a tile a pair lies: a comparison that could hang on it is made by pairs_settled.
  *
  *     struct pairs_set x, y;
  *     pairs_set_init(&x, f, n, d, "generated", e); ...
@@ -28,8 +28,8 @@ struct pairs_set {
 	double widest; /* the largest of them */
 };
 
-/* x [n, d], n and d at least 1. An element that is not finite is an error that names the vector: "WHAT vector 3 is not
- * finite". On an error there is nothing to release. */
+/* x [n, d], n and d at least 1. An element that is not finite is an error that names the vector: "WHAT vector 3 is
+ * not finite". On an error there is nothing to release. */
 MUST_CHECK int pairs_set_init(struct pairs_set *out, const float *x, int64_t n, int d, const char *what, struct err *e);
 MUST_CHECK int pairs_set_init_double(struct pairs_set *out, const double *x, int64_t n, int d, const char *what,
                                      struct err *e);
@@ -52,8 +52,13 @@ void pairs_visit(const struct pairs_set *x, const struct pairs_set *y, pairs_til
 
 /* The sum of the squared differences of two rows: the same bits wherever they lie, and for (i, j) as for (j, i). */
 double pairs_direct(const struct pairs_set *x, int64_t i, const struct pairs_set *y, int64_t j);
-/* How far a tile's distance can be from pairs_direct's, at most, of rows with these squared lengths. */
-double pairs_slack(int d, double norm_i, double norm_j);
+/* How far a tile's distance can be from pairs_direct's, at most, of rows with these squared lengths: products and
+ * squared lengths are each off by at most d roundings of |a|^2 + |b|^2, the direct sum by as many of at most twice
+ * that; 8 more for the last additions. */
+static inline double pairs_slack(int d, double norm_i, double norm_j)
+{
+	return (d + 8) * 0x1p-51 * (norm_i + norm_j);
+}
 
 /* v, a tile's distance of these rows, or pairs_direct where v is so close to `limit` that its rounding could decide a
  * comparison of the two. */
@@ -64,9 +69,10 @@ static inline double pairs_settled(double v, double limit, const struct pairs_se
 	return gap <= pairs_slack(x->d, x->norm[i], y->norm[j]) ? pairs_direct(x, i, y, j) : v;
 }
 
-/* For each row of x its k nearest rows of y: d2 [n, k], squared, ascending; index [n, k], which may be NULL, of rows of
- * y, the first ones among equally near. Distances and their order are those of pairs_direct. Where x and y are one set
- * (the same pointer) a row is not its own neighbour, but a copy of it is. k from 1 to the rows of y (less one). */
+/* For each row of x its k nearest rows of y: d2 [n, k], squared, ascending; index [n, k], which may be NULL, of rows
+ * of y, the first ones among equally near. Distances and their order are those of pairs_direct. Where x and y are
+ * one set (the same pointer) a row is not its own neighbour, but a copy of it is. k from 1 to the rows of y (less
+ * one). */
 void pairs_nearest(double *d2, int64_t *index, int k, const struct pairs_set *x, const struct pairs_set *y);
 
 #endif

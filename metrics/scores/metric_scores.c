@@ -2,6 +2,7 @@
  * trusted. */
 #include "metrics/scores/metric_scores.h"
 
+#include "metrics/scores/score_add.h"
 #include "metrics/distances/inception_score.h"
 #include "metrics/math/jackknife.h"
 #include "metrics/distances/kid.h"
@@ -15,26 +16,6 @@
 #include <string.h>
 
 enum { SEED_OF_PEERS = 2020, EXTRAPOLATION_PARTS = 5 };
-
-static struct score *add_score(struct score_list *out, const char *name, const char *protocol_name,
-                               const struct metric *m, const struct feature_set *a, const struct feature_set *b,
-                               enum feature_kind kind, double value, double half)
-{
-	REQUIRE(out->n < SCORES_MAX);
-	struct score *s = &out->v[out->n++];
-	*s = (struct score){ .value = value, .half = half, .n = a->n, .better = m->better };
-	(void)snprintf(s->name, sizeof s->name, "%s", name);
-	const char *features = a->protocol[0] || !b ? a->protocol : b->protocol;
-	protocol_text_of(s->protocol, protocol_name, features, a->n, a->drawn, b ? feature_set_sha256(b, kind) : NULL);
-	return s;
-}
-
-static void add_part(struct score *s, const char *name, double value)
-{
-	REQUIRE(s->n_parts < (int)(sizeof s->part / sizeof *s->part));
-	s->part[s->n_parts].name = name;
-	s->part[s->n_parts++].value = value;
-}
 
 /* How far a Frechet distance of n vectors in d dimensions can be trusted. */
 static void warn_of_size(struct score *s, int64_t n, int d, const char *origin)
@@ -71,17 +52,17 @@ static int frechet(struct score_list *out, const struct metric *m, struct featur
 		if (feature_set_floats(&f, a, kind, e) || fid_interval(&half, f, a->n, &y, JACKKNIFE_BLOCKS, e))
 			return -1;
 	}
-	struct score *s = add_score(out, m->name, m->name, m, a, b, kind, r.fid, half);
+	struct score *s = score_add(out, m->name, m->name, m, a, b, kind, r.fid, half);
 	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set";
 	if (o->device)
 		(void)snprintf(s->computed_by, sizeof s->computed_by, "%s", r.by.by);
-	add_part(s, "mean_term", r.mean_term);
-	add_part(s, "trace1", r.trace1);
-	add_part(s, "trace2", r.trace2);
-	add_part(s, "trace_sqrt", r.trace_sqrt);
-	add_part(s, "clipped", r.clipped);
-	add_part(s, "rank1", x.rank);
-	add_part(s, "rank2", y.rank);
+	score_add_part(s, "mean_term", r.mean_term);
+	score_add_part(s, "trace1", r.trace1);
+	score_add_part(s, "trace2", r.trace2);
+	score_add_part(s, "trace_sqrt", r.trace_sqrt);
+	score_add_part(s, "clipped", r.clipped);
+	score_add_part(s, "rank1", x.rank);
+	score_add_part(s, "rank2", y.rank);
 	warn_of_size(s, a->n, x.d, a->origin);
 	warn_of_size(s, b->n, y.d, b->origin);
 	return 0;
@@ -110,17 +91,12 @@ int metric_fid_infinity(struct score_list *out, const struct metric *m, struct f
 	y.device = o->device;
 	if (fid_infinity(&value, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
 		return err_in(e, "%s", a->origin);
-	struct score *s = add_score(out, m->name, m->name, m, a, b, FEATURE_POOL, value, NAN);
+	struct score *s = score_add(out, m->name, m->name, m, a, b, FEATURE_POOL, value, NAN);
 	if (a->n / EXTRAPOLATION_PARTS <= y.d)
 		(void)snprintf(s->warning, sizeof s->warning,
 		               "%s: parts of %lld images in %d dimensions: too few for a straight line; the limit is a guess",
 		               a->origin, (long long)(a->n / EXTRAPOLATION_PARTS), y.d);
 	return 0;
-}
-
-static int both_floats(const float **x, const float **y, struct feature_set *a, struct feature_set *b, struct err *e)
-{
-	return feature_set_floats(x, a, FEATURE_POOL, e) || feature_set_floats(y, b, FEATURE_POOL, e) ? -1 : 0;
 }
 
 int metric_kid(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
@@ -129,11 +105,11 @@ int metric_kid(struct score_list *out, const struct metric *m, struct feature_se
 	(void)o;
 	const float *x, *y;
 	struct kid_full r;
-	if (both_floats(&x, &y, a, b, e) || kid_full(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], e))
+	if (score_floats_of_both(&x, &y, a, b, e) || kid_full(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], e))
 		return -1;
-	struct score *s = add_score(out, m->name, m->name, m, a, b, FEATURE_POOL, r.unbiased, r.half);
+	struct score *s = score_add(out, m->name, m->name, m, a, b, FEATURE_POOL, r.unbiased, r.half);
 	s->half_text = isnan(r.half) ? NULL : "95 %, jackknife over both sets";
-	add_part(s, "biased", r.biased);
+	score_add_part(s, "biased", r.biased);
 	return 0;
 }
 
@@ -143,11 +119,11 @@ int metric_kid_subsets(struct score_list *out, const struct metric *m, struct fe
 	const float *x, *y;
 	struct kid_subsets r;
 	char name[64];
-	if (both_floats(&x, &y, a, b, e) ||
+	if (score_floats_of_both(&x, &y, a, b, e) ||
 	    kid_subsets(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->kid_subsets, o->kid_size, SEED_OF_PEERS, e))
 		return -1;
 	(void)snprintf(name, sizeof name, "%s(%dx%d)", m->name, r.subsets, r.size);
-	struct score *s = add_score(out, m->name, name, m, a, b, FEATURE_POOL, r.mean, r.std);
+	struct score *s = score_add(out, m->name, name, m, a, b, FEATURE_POOL, r.mean, r.std);
 	s->half_text = "population sd of the subsets";
 	return 0;
 }
@@ -170,7 +146,7 @@ int metric_is(struct score_list *out, const struct metric *m, struct feature_set
 		return err_in(e, "%s", a->origin);
 	char name[64];
 	(void)snprintf(name, sizeof name, "%s(%d%s)", m->name, r.splits, o->is_shuffle ? ",shuffled" : "");
-	struct score *s = add_score(out, m->name, name, m, a, NULL, FEATURE_LOGITS, r.mean, r.std);
+	struct score *s = score_add(out, m->name, name, m, a, NULL, FEATURE_LOGITS, r.mean, r.std);
 	s->half_text = "population sd of the splits";
 	if (a->n < 10 * (int64_t)a->dim[FEATURE_LOGITS])
 		(void)snprintf(s->warning, sizeof s->warning,
@@ -185,11 +161,11 @@ int metric_pr(struct score_list *out, const struct metric *m, struct feature_set
 	const float *x, *y;
 	struct precision_recall r;
 	char name[64];
-	if (both_floats(&x, &y, a, b, e) ||
+	if (score_floats_of_both(&x, &y, a, b, e) ||
 	    precision_recall(&r, NULL, NULL, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->k, e))
 		return -1;
 	(void)snprintf(name, sizeof name, "%s(k%d)", m->name, o->k);
-	(void)add_score(out, "precision", name, m, a, b, FEATURE_POOL, r.precision, NAN);
-	(void)add_score(out, "recall", name, m, a, b, FEATURE_POOL, r.recall, NAN);
+	(void)score_add(out, "precision", name, m, a, b, FEATURE_POOL, r.precision, NAN);
+	(void)score_add(out, "recall", name, m, a, b, FEATURE_POOL, r.recall, NAN);
 	return 0;
 }

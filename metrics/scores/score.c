@@ -28,7 +28,8 @@ const struct metric *metric_find(const char *name)
 /* Rows that give several scores, none of them under the row's own name. */
 static const struct {
 	const char *row, *score;
-} parts[] = { { "pr", "precision" }, { "pr", "recall" } };
+} parts[] = { { "pr", "precision" },     { "pr", "recall" },    { "prdc", "precision_prdc" },
+	          { "prdc", "recall_prdc" }, { "prdc", "density" }, { "prdc", "coverage" } };
 
 int metric_scores(const char *out[METRIC_SCORES_MAX], const struct metric *m)
 {

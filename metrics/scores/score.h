@@ -43,11 +43,19 @@ struct metric_options {
 	bool is_shuffle;           /* by RandomState(2020), as torch-fidelity does: pictures from elsewhere may be sorted.
 	                            * Default: in order, for samples, whose order is random already */
 	int k;                     /* of precision and recall: 3 */
+	int prdc_k;                /* of prdc: 5 */
+	int mind_directions;       /* 1000 */
 	struct backend *device;    /* where singular values are computed; NULL = on the host */
-	uint64_t seed;             /* of the random subsets of fid_infinity */
+	uint64_t seed;             /* of the random subsets of fid_infinity, of mind's directions and subset */
 };
 #define METRIC_OPTIONS \
-	((struct metric_options){ .interval = true, .kid_subsets = 100, .kid_size = 1000, .is_splits = 10, .k = 3 })
+	((struct metric_options){ .interval = true, \
+	                          .kid_subsets = 100, \
+	                          .kid_size = 1000, \
+	                          .is_splits = 10, \
+	                          .k = 3, \
+	                          .prdc_k = 5, \
+	                          .mind_directions = 1000 })
 
 struct metric {
 	const char *name;
@@ -61,7 +69,7 @@ struct metric {
 const struct metric *metric_rows(int *n);
 const struct metric *metric_find(const char *name); /* NULL when there is none */
 /* The names of the scores that a row gives: its own, or "precision" and "recall" for row pr. Returns their number. */
-enum { METRIC_SCORES_MAX = 2 };
+enum { METRIC_SCORES_MAX = 4 };
 int metric_scores(const char *out[METRIC_SCORES_MAX], const struct metric *m);
 /* The row of that name, or the one that gives a score of that name; NULL when there is none. */
 const struct metric *metric_of_score(const char *score);

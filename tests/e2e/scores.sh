@@ -204,6 +204,28 @@ test_a_score_that_the_extractor_cannot_give() { two_sets; run ablate is -e pixel
 test_subsets_larger_than_the_sets() { two_sets; run ablate kid -e pixels a b --subsets 3; refused 2 1000 "from 4 and 4"; }
 test_more_neighbours_than_pictures() { two_sets; run ablate pr -e pixels a b -k 4; refused 2 "k = 4 need at least 5 generated"; }
 
+# k is 5 by default: four images are too few, which is said. A set with itself holds each of its own in k balls.
+test_density_and_coverage() {
+	two_sets
+	run ablate prdc -e pixels a b; refused 1 "at least 6 generated vectors, not 4"
+	run ablate prdc -e pixels -k 2 a a; exits 0
+	for score in precision_prdc recall_prdc density coverage; do check grep -Eq "^$score +1, n 4, higher is better" out; done
+	says out "prdc(k2):pixels:none:u8:n4:ref="
+	run ablate pr -e pixels -k 2 a a; exits 0; says out "pr(k2):pixels:none:u8:n4:ref="; check [ "$(grep -c prdc out)" -eq 0 ]
+	check ablate -q features -e pixels b --stats-only -o s.npz >/dev/null
+	run ablate prdc -e pixels a s.npz; refused 1 s.npz "statistics alone"
+}
+
+test_cmmd_and_mind_say_what_they_did() {
+	two_sets; rm b/bit1.png
+	run ablate metrics -e pixels a b --only cmmd --only mind; exits 0
+	says out "cmmd:pixels:none:u8:n4:ref="; says out "mind(1000,seed0):pixels:none:u8:n4:ref="
+	says out "(1.96 standard errors over the directions)"
+	says err "features that are not of length 1"; says err "a: mind compares sets of one size: 3 of its 4 images are drawn"
+	run ablate metrics -e pixels a a --only cmmd --only mind --json; exits 0
+	check [ "$(grep -Ec '"value": (-?[0-9.]+e-1[2-9]|0.0)' out)" -eq 2 ]
+}
+
 test_no_partial_output_file() {
 	two_sets; head -c 300 "$PNG/rgb.png" >a/x.png
 	run ablate features -e pixels a -o a.npz; refused 1 a/x.png

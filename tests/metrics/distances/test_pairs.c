@@ -10,8 +10,8 @@
 
 static float *cloud(uint64_t seed, int64_t n, int d, float shift)
 {
-	float *x = xmalloc(sizeof *x * (size_t)(n * d));
-	rng_normal(x, (size_t)(n * d), seed, RNG_SYNTHETIC, 0, 0);
+	float *x = xmalloc(sizeof *x * (size_t)n * (size_t)d);
+	rng_normal(x, (size_t)n * (size_t)d, seed, RNG_SYNTHETIC, 0, 0);
 	for (int64_t i = 0; i < n * d; i++)
 		x[i] += shift;
 	return x;
@@ -145,6 +145,43 @@ Test(pairs, nearest_of_rows_that_come_ever_nearer)
 	pairs_nearest(d2, index, K, &x, &y);
 	for (int l = 0; l < K; l++)
 		cr_assert_eq(index[l], N - 1 - l);
+}
+
+/* How many rows of y come before row j, at `v` from row i of x, by the direct sums. */
+static int before(const struct pairs_set *x, int64_t i, const struct pairs_set *y, int64_t j, double v)
+{
+	int n = 0;
+	for (int64_t k = 0; k < y->n; k++) {
+		double other = pairs_direct(x, i, y, k);
+		n += other < v || (other == v && k < j);
+	}
+	return n;
+}
+
+/* Rows that differ by less than a product's rounding: which is nearest is what the direct sums say, not the products.
+ * Several lengths, since the rounding of one squared length shifts all distances to one side. */
+Test(pairs, nearest_are_those_of_the_direct_sums)
+{
+	enum { N = 8, M = 1200, D = 301, K = 3 };
+	for (uint64_t seed = 10; seed < 16; seed++) {
+		SCOPED(free) float *f = cloud(seed, N + M, D, 7 * (float)(seed - 9));
+		SCOPED(free) double *g = xmalloc(sizeof *g * (N + M) * D);
+		for (int64_t i = 0; i < (int64_t)(N + M) * D; i++)
+			g[i] = i < (int64_t)N * D ? (double)f[i] : (double)f[N * D + i % D] + 1e-13 * (double)f[i];
+		SCOPED(pairs_set) struct pairs_set x = { 0 }, y = { 0 };
+		struct err e = ERR_INIT;
+		cr_assert_eq(pairs_set_init_double(&x, g, N, D, "x", &e), 0, "%s", e.msg);
+		cr_assert_eq(pairs_set_init_double(&y, g + (size_t)N * D, M, D, "y", &e), 0, "%s", e.msg);
+		double d2[N * K];
+		int64_t index[N * K];
+		pairs_nearest(d2, index, K, &x, &y);
+		for (int i = 0; i < N; i++)
+			for (int l = 0; l < K; l++) {
+				int at = i * K + l;
+				cr_assert_eq(d2[at], pairs_direct(&x, i, &y, index[at]));
+				cr_assert_eq(before(&x, i, &y, index[at], d2[at]), l, "row %d, neighbour %d", i, l);
+			}
+	}
 }
 
 /* The same vectors as floats and as doubles give the same neighbours; doubles beyond float's digits are kept. */

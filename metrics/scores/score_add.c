@@ -1,0 +1,29 @@
+/* score_add.c - see score_add.h. */
+#include "metrics/scores/score_add.h"
+
+#include <stdio.h>
+
+struct score *score_add(struct score_list *out, const char *name, const char *protocol_name, const struct metric *m,
+                        const struct feature_set *a, const struct feature_set *b,
+                        enum feature_kind kind, double value, double half)
+{
+	REQUIRE(out->n < SCORES_MAX);
+	struct score *s = &out->v[out->n++];
+	*s = (struct score){ .value = value, .half = half, .n = a->n, .better = m->better };
+	(void)snprintf(s->name, sizeof s->name, "%s", name);
+	const char *features = a->protocol[0] || !b ? a->protocol : b->protocol;
+	protocol_text_of(s->protocol, protocol_name, features, a->n, a->drawn, b ? feature_set_sha256(b, kind) : NULL);
+	return s;
+}
+
+void score_add_part(struct score *s, const char *name, double value)
+{
+	REQUIRE(s->n_parts < (int)(sizeof s->part / sizeof *s->part));
+	s->part[s->n_parts].name = name;
+	s->part[s->n_parts++].value = value;
+}
+
+int score_floats_of_both(const float **x, const float **y, struct feature_set *a, struct feature_set *b, struct err *e)
+{
+	return feature_set_floats(x, a, FEATURE_POOL, e) || feature_set_floats(y, b, FEATURE_POOL, e) ? -1 : 0;
+}
