@@ -129,7 +129,13 @@ struct tensor *graph_conv2d(struct graph *g, struct tensor *x, struct tensor *w,
 /* e: NULL (plain), (N,1,1,C) added before the norm, or (N,1,1,2C) scale then shift, by mode. */
 struct tensor *graph_groupnorm(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, struct tensor *e,
                                struct norm_args how);
+/* Over each pixel's channels; w and b (1,1,1,C). */
+struct tensor *graph_layernorm(struct graph *g, struct tensor *x, struct tensor *w, struct tensor *b, double eps);
 struct tensor *graph_silu(struct graph *g, struct tensor *x);
+/* x times the normal distribution function of x; quick: x sigmoid(1.702 x), its approximation. */
+struct tensor *graph_gelu(struct graph *g, struct tensor *x, bool quick);
+/* (N,1,H*W+1,C): a token of the table's own, then x's pixels, all plus table (1,1,H*W+1,C). */
+struct tensor *graph_tokens(struct graph *g, struct tensor *x, struct tensor *table);
 struct tensor *graph_add_scaled(struct graph *g, struct tensor *a, struct tensor *b, double s);
 struct tensor *graph_scale(struct graph *g, struct tensor *x, double s);
 /* taps 2 = [1,1], 4 = [1,3,3,1], normalised as model/README.md, "Resampling", says; pad < 0 = the filter's own. */

@@ -76,6 +76,9 @@ union op_args {
 	} attention;
 	struct embed_args embed;
 	struct {
+		bool quick;
+	} gelu;
+	struct {
 		enum dist_kind kind;
 		double c;
 	} dist;

@@ -76,6 +76,26 @@ static struct tensor *norm_change(struct bench *b, const int64_t *d) /* n, h, w,
 	return graph_groupnorm_change(b->g, x, change, &k, &args);
 }
 
+static struct tensor *layernorm(struct bench *b, const int64_t *d) /* n, h, w, c, spread */
+{
+	struct tensor *x = in(b, d[0], d[1], d[2], d[3], true), *w = weights(b, 1, 1, 1, d[3]);
+	b->spread[0] = (float)d[4];
+	return graph_layernorm(b->g, x, w, weights(b, 1, 1, 1, d[3]), 1e-6);
+}
+
+static struct tensor *gelu(struct bench *b, const int64_t *d) /* n, c, spread, quick */
+{
+	struct tensor *x = in(b, d[0], 1, 1, d[1], true);
+	b->spread[0] = (float)d[2];
+	return graph_gelu(b->g, x, d[3]);
+}
+
+static struct tensor *tokens(struct bench *b, const int64_t *d) /* n, h, w, c */
+{
+	struct tensor *x = in(b, d[0], d[1], d[2], d[3], true);
+	return graph_tokens(b->g, x, weights(b, 1, 1, d[1] * d[2] + 1, d[3]));
+}
+
 static struct tensor *silu(struct bench *b, const int64_t *d)
 {
 	struct tensor *x = in(b, d[0], 1, 1, d[1], true);
@@ -279,6 +299,17 @@ const struct op_case op_cases[] = {
 	{ "feature_dist", feature_dist, { 2, 3, 5, 0 }, 1e-6, "unit weights" },
 	{ "feature_dist", feature_dist, { 3, 9, 37, 1 }, 1e-6, "more pixels than warps" },
 	{ "global_mean", global_mean, { 2, 17, 24 }, 1e-6, "more pixels than a block's rows" },
+	{ "layernorm", layernorm, { 2, 3, 5, 24, 1 }, 1e-6, "" },
+	{ "layernorm", layernorm, { 1, 1, 17, 1024, 3 }, 1e-6, "a transformer's width" },
+	{ "layernorm", layernorm, { 3, 1, 1, 37, 100 }, 1e-6, "channels that fill no vector and no warp" },
+	{ "gelu", gelu, { 1, 1, 1, 0 }, 1e-6, "" },
+	{ "gelu", gelu, { 7, 4099, 1, 0 }, 1e-6, "a tail that fills no vector" },
+	{ "gelu", gelu, { 3, 333, 8, 0 }, 1e-6, "where 1 + erf cancels" },
+	{ "gelu", gelu, { 3, 33, 120, 0 }, 1e-6, "exp(-x^2 / 2) underflows" },
+	{ "gelu", gelu, { 7, 4099, 1, 1 }, 1e-6, "quick" },
+	{ "gelu", gelu, { 3, 33, 120, 1 }, 1e-6, "quick, exp(-x) overflows below about -88" },
+	{ "tokens", tokens, { 2, 3, 5, 24 }, 1e-6, "" },
+	{ "tokens", tokens, { 3, 1, 1, 7 }, 1e-6, "one pixel, channels that fill no vector" },
 	{ "cross_entropy", cross_entropy, { 3, 67 }, 1e-6, "more classes than lanes" },
 	{ "cross_entropy", cross_entropy, { 4, 10 }, 1e-6, "" },
 };
