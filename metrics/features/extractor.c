@@ -5,6 +5,7 @@
 #include "metrics/features/extractor_command.h"
 #include "metrics/features/extractor_inception.h"
 #include "metrics/features/extractor_pixels.h"
+#include "metrics/features/extractor_vit.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
 #include "model/data/shapes.h"
@@ -18,6 +19,12 @@ const struct extractor_row extractor_rows[] = {
 	{ .name = "inception-keras",
 	  .open = extractor_inception_keras_open,
 	  .text = "Inception v3 of Keras: the same, values not comparable with published FIDs" },
+	{ .name = "dinov2",
+	  .open = extractor_dinov2_open,
+	  .text = "DINOv2 ViT-L/14 at 224, for FD-DINOv2 (`fid -e dinov2`): 1024 features" },
+	{ .name = "clip",
+	  .open = extractor_clip_open,
+	  .text = "CLIP ViT-L/14 at 336, as CMMD feeds it: 768 features of unit length" },
 	{ .name = "classifier:b",
 	  .open = extractor_classifier_b_open,
 	  .text = "the in-tree classifier that scores (of the data set, or Fashion-MNIST's): 128 pooled features, class "

@@ -36,7 +36,7 @@ struct weights_row {
 	int64_t bytes;       /* of that file; 0 = unknown */
 	const char *licence;
 	void (*list)(struct weights_list *out, const struct weights_row *row); /* appends all tensors */
-	int net; /* for `list`: enum inception_kind or enum lpips_net */
+	int net; /* for `list`: enum inception_kind, enum lpips_net or enum vit_family */
 	const char *
 		/* a diffusion network of that preset's shape, imported from any naming (weights_network.h); else NULL */
 		preset;

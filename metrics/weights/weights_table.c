@@ -5,6 +5,7 @@
 
 #include "model/frozen/inception.h"
 #include "model/frozen/lpips.h"
+#include "model/frozen/vit.h"
 #include "metrics/weights/weights_network.h"
 
 #include <string.h>
@@ -36,6 +37,14 @@ static void list_lpips_heads(struct weights_list *out, const struct weights_row 
 {
 	struct weights_tensor t = { 0 };
 	for (int i = 0; lpips_head_weight((enum lpips_net)row->net, i, t.name, &t.n_dims, t.dims); i++)
+		VEC_PUSH(out->v, out->n, out->cap) = t;
+}
+
+static void list_vit(struct weights_list *out, const struct weights_row *row)
+{
+	const struct vit_spec *s = row->net == VIT_DINOV2 ? &vit_dinov2_l14 : &vit_clip_l14_336;
+	struct weights_tensor t = { 0 };
+	for (int i = 0; vit_weight(s, i, t.name, &t.n_dims, t.dims); i++)
 		VEC_PUSH(out->v, out->n, out->cap) = t;
 }
 
@@ -109,6 +118,20 @@ const struct weights_row weights_rows[] = {
 	  .licence = "BSD-2-Clause",
 	  .list = list_lpips_heads,
 	  .net = LPIPS_SQUEEZE },
+	{ .name = "dinov2",
+	  .text =
+	      "DINOv2 ViT-L/14 without registers, 1.2 GB; its authors publish no hash, so a number names the file's own",
+	  .url = "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitl14/dinov2_vitl14_pretrain.pth",
+	  .bytes = 1217586395,
+	  .licence = "Apache-2.0",
+	  .list = list_vit,
+	  .net = VIT_DINOV2 },
+	{ .name = "clip",
+	  .text = "the picture half of OpenAI's CLIP ViT-L/14@336px; save the state dict of ViT-L-14-336px.pt, a program, "
+	          "as .pth or safetensors",
+	  .licence = "MIT",
+	  .list = list_vit,
+	  .net = VIT_CLIP },
 	{ .name = "edm-cifar10-uncond-vp",
 	  .text = "EDM's DDPM++ of CIFAR-10 (edm-cifar10-32x32-uncond-vp), where ECT starts; save its state "
 	          "dict as .pth or safetensors",

@@ -67,8 +67,8 @@ Test(weights, every_row_has_tensors_and_a_licence)
 		cr_assert(!row->url || strncmp(row->url, "https://", 8) == 0, "%s", row->name);
 		total += list.n;
 	}
-	cr_assert_eq(n, 11);
-	cr_assert_eq(total, 472 + 472 + 2 * (5 + 13 + 25) + 5 + 5 + 7 + 416 + 421 + 541, "%d tensors", total);
+	cr_assert_eq(n, 13);
+	cr_assert_eq(total, 472 + 472 + 2 * (5 + 13 + 25) + 5 + 5 + 7 + 416 + 421 + 541 + 342 + 296, "%d tensors", total);
 }
 
 Test(weights, an_import_keeps_what_is_needed_and_says_where_it_came_from)
