@@ -8,7 +8,7 @@
 
 #define SCORE_SOURCES_HELP \
 	"A source is a folder, zip or tar of pictures (PNG, JPEG, WebP, TIFF; sub-folders too), an IDX file (.gz too), " \
-	"CIFAR-10 in binary form, or a file of arrays: .npz, .npy, or a pickle of numpy arrays, which is never executed. " \
+	"CIFAR-10's folder, or a file of arrays: .npz, .npy, or a pickle of numpy arrays, which is never executed. " \
 	"Arrays of uint8 images are arr_0, images, samples (N,H,W,C) or data (N rows of three square planes); features are " \
 	"features, feats or pool_3; statistics are mu and sigma, mean and cov, or StyleGAN's sums, as this program, " \
 	"pytorch-fid, clean-fid and others write them. Where there is no such path, it is a data set's name: NAME or " \

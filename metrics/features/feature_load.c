@@ -187,7 +187,7 @@ static int load_sums(struct feature_set *f, struct arrays *a, struct err *e)
 	SCOPED(free) double *counted = NULL;
 	if (arrays_has(a, "capture_mean_cov") && arrays_doubles(&counted, NULL, a, "capture_mean_cov", 1, e))
 		return -1;
-	if (counted && !counted[0])
+	if (counted && counted[0] == 0)
 		return err_set(
 			e,
 			"%s: FeatureStats without sums (capture_mean_cov is false); save numpy.concatenate(all_features) "

@@ -1,4 +1,4 @@
-/* source_cifar.c - pictures of CIFAR-10: its binary files, and the folder they come in. */
+/* source_cifar.c - pictures of CIFAR-10: a binary file, and the folder that its files of either version come in. */
 #define _GNU_SOURCE
 #include "metrics/sources/sources.h"
 
@@ -50,7 +50,7 @@ static void cifar_close(struct source *s)
 
 const struct source_kind source_cifar = {
 	.name = "cifar",
-	.text = "CIFAR-10 in binary form",
+	.text = "CIFAR-10's files",
 	.is = cifar_source_is,
 	.open = cifar_source_open,
 	.read = cifar_source_read,

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "model/data/cifar.h"
 
+#include "model/base/io.h"
 #include "model/base/mem.h"
 
 #include <errno.h>
@@ -15,16 +16,28 @@ static const char *const names[][CIFAR_BATCHES] = {
 	[SPLIT_TEST] = { "test_batch.bin" },
 };
 
+enum { BINARY = 4 }; /* of ".bin", which names of the Python version do not have */
+
 char *cifar_batch_path(const char *folder, enum data_split split, int k)
 {
-	return k < CIFAR_BATCHES && names[split][k] ? xstrfmt("%s/%s", folder, names[split][k]) : NULL;
+	if (k >= CIFAR_BATCHES || !names[split][k])
+		return NULL;
+	char *path = xstrfmt("%s/%s", folder, names[split][k]);
+	SCOPED(free) char *python = xstrndup(path, strlen(path) - BINARY);
+	if (!io_exists(path) && io_exists(python)) {
+		free(path);
+		path = python;
+		python = NULL;
+	}
+	return path;
 }
 
 bool cifar_is_batch(const char *path, enum data_split split)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	for (int k = 0; k < CIFAR_BATCHES && names[split][k]; k++)
-		if (strcmp(name, names[split][k]) == 0)
+		if (strcmp(name, names[split][k]) == 0 ||
+		    (strlen(name) == strlen(names[split][k]) - BINARY && strncmp(name, names[split][k], strlen(name)) == 0))
 			return true;
 	return false;
 }
@@ -49,6 +62,8 @@ static int add_batch(struct cifar *c, FILE *f, uint8_t *bytes, int64_t size, con
 		path, (long long)size, CIFAR_RECORD);
 }
 
+#define PICKLE_MAX ((size_t)256 << 20) /* a batch of 10,000 pictures has 31 MB */
+
 static int add_file(struct cifar *c, const char *path, struct err *e)
 {
 	struct stat st = { 0 };
@@ -59,7 +74,17 @@ static int add_file(struct cifar *c, const char *path, struct err *e)
 			(void)fclose(f);
 		return -1;
 	}
-	return add_batch(c, f, NULL, st.st_size, path, e);
+	uint8_t head[2];
+	if (fread(head, 1, sizeof head, f) != sizeof head || !cifar_is_pickle(head, sizeof head))
+		return add_batch(c, f, NULL, st.st_size, path, e);
+	(void)fclose(f);
+	SCOPED(str) struct str all = { 0 };
+	uint8_t *records;
+	int64_t size;
+	if (io_read(&all, path, PICKLE_MAX, e) ||
+	    cifar_from_pickle(&records, &size, (const uint8_t *)all.data, all.len, path, e))
+		return -1;
+	return add_batch(c, NULL, records, size, path, e);
 }
 
 int cifar_open(struct cifar *out, const char *path, struct err *e)
@@ -84,6 +109,14 @@ int cifar_open_split(struct cifar *out, const char *folder, enum data_split spli
 
 int cifar_add_bytes(struct cifar *c, uint8_t *bytes, int64_t n, const char *name, struct err *e)
 {
+	if (n >= 2 && cifar_is_pickle(bytes, (size_t)n)) {
+		uint8_t *records;
+		int rc = cifar_from_pickle(&records, &n, bytes, (size_t)n, name, e);
+		free(bytes);
+		if (rc)
+			return -1;
+		bytes = records;
+	}
 	return add_batch(c, NULL, bytes, n, name, e);
 }
 

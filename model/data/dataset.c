@@ -153,12 +153,12 @@ static const struct loader *find_loader(const char *name)
 	return NULL;
 }
 
+/* The file itself, unpacked, or in CIFAR-10's other version. */
 static bool has(const char *folder, const char *file)
 {
+	const char *dot = strrchr(file, '.');
 	SCOPED(free) char *path = xstrfmt("%s/%s", folder, file);
-	SCOPED(free)
-	char *plain = xstrndup(path, strlen(path) > 3 && strcmp(path + strlen(path) - 3, ".gz") == 0 ? strlen(path) - 3
-	                                                                                             : strlen(path));
+	SCOPED(free) char *plain = xstrfmt("%s/%.*s", folder, dot ? (int)(dot - file) : (int)strlen(file), file);
 	return io_exists(path) || io_exists(plain);
 }
 
@@ -287,7 +287,13 @@ static char *stamp_of(const char *name, enum data_split split, const char *folde
 		                                 "data_batch_3.bin",
 		                                 "data_batch_4.bin",
 		                                 "data_batch_5.bin",
-		                                 "test_batch.bin" };
+		                                 "test_batch.bin",
+		                                 "data_batch_1",
+		                                 "data_batch_2",
+		                                 "data_batch_3",
+		                                 "data_batch_4",
+		                                 "data_batch_5",
+		                                 "test_batch" };
 	struct str s = { 0 };
 	str_addf(&s, "%d %s %d %s", NUMERICS_OF_DATA, name, (int)split, folder);
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

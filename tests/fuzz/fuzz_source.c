@@ -1,5 +1,5 @@
-/* fuzz_source.c - any bytes as a file of pictures or features: zip, .npz, IDX, CIFAR-10; every kind that accepts it is
- * read to its end, through a file in memory. */
+/* fuzz_source.c - any bytes as a file of pictures or features: zip, .npz, .npy, pickle, IDX, CIFAR-10; every kind that
+ * accepts it is read to its end, through a file in memory. */
 #define _GNU_SOURCE
 #include "metrics/features/feature_set.h"
 #include "metrics/sources/sources.h"
@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	SCOPED(free) char *path = xstrfmt("/proc/self/fd/%d", fd);
 	read_pictures(path);
-	if (feature_set_is(path)) {
+	if (feature_set_is(path) || feature_set_is_beside(path)) {
 		SCOPED(feature_set) struct feature_set f = { 0 };
 		(void)(feature_set_load(&f, path, &e) == 0);
 	}

@@ -382,6 +382,42 @@ Test(data_import, the_archive_that_cifar10_is_published_as)
 	                 sha256); /* the same pixels from elsewhere */
 }
 
+/* The Python version's batches, as Python 2 pickled them (tests/fixtures/numpy/make.py), are the binary version's: the
+ * same set from either archive and from a folder. */
+Test(data_import, cifar10_of_the_python_version)
+{
+	SCOPED(str) struct str tar = { 0 }, binary = { 0 }, batch = { 0 };
+	struct err e = ERR_INIT;
+	uint8_t records[2 * CIFAR_RECORD];
+	cr_assert_eq(io_read(&batch, FIXTURES "/numpy/cifar_batch", 1 << 20, &e), 0, "%s", e.msg);
+	for (int i = 0; i < 2; i++) {
+		records[i * CIFAR_RECORD] = i ? 9 : 3;
+		for (int k = 0; k < CIFAR_PIXELS; k++)
+			records[i * CIFAR_RECORD + 1 + k] = (uint8_t)((i * CIFAR_PIXELS + k) * 11);
+	}
+	for (int k = 1; k <= 6; k++) {
+		SCOPED(free) char *name = k == 6 ? xstrdup("test_batch") : xstrfmt("data_batch_%d", k);
+		SCOPED(free) char *in_tar = xstrfmt("cifar-10-batches-py/%s", name);
+		SCOPED(free) char *in_binary = xstrfmt("cifar-10-batches-bin/%s.bin", name);
+		SCOPED(free) char *in_folder = xstrfmt("py/%s", name);
+		add_tar(&tar, in_tar, batch.data, batch.len);
+		add_tar(&binary, in_binary, records, sizeof records);
+		write_bytes(in_folder, batch.data, batch.len);
+	}
+	add_tar(&tar, "cifar-10-batches-py/batches.meta", "not looked at", 13);
+	write_tar("cifar-10-python.tar.gz", &tar, true);
+	write_tar("cifar-10-binary.tar.gz", &binary, true);
+	char sha256[SHA256_HEX];
+	struct imported *got = import("cifar10", "cifar-10-python.tar.gz", NULL);
+	cr_expect(got[SPLIT_TRAIN].ref.n == 10 && got[SPLIT_TEST].ref.n == 2);
+	memcpy(sha256, got[SPLIT_TRAIN].ref.sha256, SHA256_HEX);
+	cr_expect_str_eq(import("binary", "cifar-10-binary.tar.gz", NULL)[SPLIT_TRAIN].ref.sha256, sha256);
+	cr_expect_str_eq(import("folder", "py", NULL)[SPLIT_TRAIN].ref.sha256, sha256);
+	struct dataset d = open_set("cifar10", SPLIT_TRAIN);
+	cr_assert(d.n == 10 && d.labels[2] == 3 && d.labels[3] == 9);
+	dataset_release(&d);
+}
+
 Test(data_import, idx_with_labels_beside)
 {
 	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4, 5, 6, 7, 8 },

@@ -245,6 +245,27 @@ Test(source, npz_batches_of_uint8)
 	tempdir_remove(dir);
 }
 
+/* A folder of the Python version is read as one of the binary version is. */
+Test(source, cifar_folder_of_the_python_version)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str batch = { 0 };
+	cr_assert_eq(io_read(&batch, FIXTURES "/numpy/cifar_batch", 1 << 20, &e), 0, "%s", e.msg);
+	for (int k = 1; k <= 5; k++) {
+		SCOPED(free) char *name = xstrfmt("data_batch_%d", k);
+		free(tempdir_file(dir, name, batch.data, batch.len));
+	}
+	SCOPED(source) struct source *s = NULL;
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	cr_assert_eq(source_open(&s, dir, &e), 0, "%s", e.msg);
+	cr_assert_eq(s->n, 10);
+	cr_assert_eq(source_read(s, 1, &im, &e), 0, "%s", e.msg);
+	for (int k = 0; k < 3; k++) /* pixel 0 of picture 1, planes of 1024 */
+		cr_assert_eq(im.px[k], (3072 + 1024 * k) * 11 % 256);
+	tempdir_remove(dir);
+}
+
 /* Written by numpy 2.4 and, for rows2.pkl, in the instructions of Python 2's cPickle (tests/fixtures/numpy/make.py). */
 Test(source, arrays_that_are_no_npz)
 {
