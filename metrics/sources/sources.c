@@ -18,7 +18,7 @@ static const struct source_kind *const kinds[] = {
 
 int source_open(struct source **out, const char *path, struct err *e)
 {
-	uint8_t head[16] = { 0 };
+	uint8_t head[32] = { 0 };
 	size_t n = 0;
 	if (!io_exists(path))
 		return err_set(e, "%s: no such file or folder", path);
@@ -32,6 +32,8 @@ int source_open(struct source **out, const char *path, struct err *e)
 		if (n == 0)
 			return err_set(e, "%s: empty file", path);
 	}
+	if (source_refused(path, head, n, e))
+		return -1;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (!kinds[i]->is(path, head, n))
 			continue;

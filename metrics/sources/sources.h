@@ -85,6 +85,9 @@ void scoped_source(struct source **s);
 /* `item` of kinds that are one array: "batch.npz[17]". */
 void source_item_of_array(const struct source *s, int64_t i, struct str *out);
 
+/* An error for a container that is known and not read (Parquet, HDF5, LMDB): what it is and what would do. Else 0. */
+MUST_CHECK int source_refused(const char *path, const uint8_t *head, size_t n, struct err *e);
+
 /* The array of a file that is pictures rather than features, by its name and type; NULL: there is none. */
 struct arrays;
 const char *source_array_key(const struct arrays *a);
