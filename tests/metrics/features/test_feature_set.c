@@ -240,8 +240,9 @@ Test(feature_set, statistics_beside_pictures_are_loaded_for_both_frechet_distanc
 /* What numpy 2.4, in every pickle protocol, and StyleGAN's FeatureStats write (tests/fixtures/numpy/make.py). */
 Test(feature_set, statistics_of_peers)
 {
-	static const char *const files[] = { "dict.npy", "p2.pkl",   "p3.pkl",       "p4.pkl",
-		                                 "p5.pkl",   "sums.pkl", "mean_cov.pkl", "fortran.pkl" };
+	static const char *const files[] = {
+		"dict.npy", "p2.pkl", "p3.pkl", "p4.pkl", "p5.pkl", "sums.pkl", "mean_cov.pkl"
+	};
 	struct err e = ERR_INIT;
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		SCOPED(free) char *path = xstrfmt(FIXTURES "/numpy/%s", files[i]);
@@ -259,7 +260,8 @@ Test(feature_set, statistics_of_peers)
 
 Test(feature_set, features_of_peers)
 {
-	static const char *const files[] = { "f.npy", "feats.npz", "pool_3.npz", "f_big_endian.npy" };
+	static const char *const files[] = { "f.npy",          "feats.npz",     "pool_3.npz", "f_big_endian.npy",
+		                                 "f_fortran4.pkl", "f_fortran5.pkl" };
 	struct err e = ERR_INIT;
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		SCOPED(free) char *path = xstrfmt(FIXTURES "/numpy/%s", files[i]);
