@@ -125,10 +125,9 @@ static int outputs_of(const char *out[OUTPUTS_MAX], const struct request *r)
 }
 
 /* Is this a score whose interval is made only where it is asked for? */
-static bool has_choice(const struct request *r, const char *name)
+static bool has_choice(const struct request *r)
 {
-	return (r->row->needs == NEEDS_MOMENTS || r->row->needs == NEEDS_SPATIAL) &&
-	       !(r->infinity && strcmp(name, r->infinity->name) == 0);
+	return r->row->needs == NEEDS_MOMENTS || r->row->needs == NEEDS_SPATIAL;
 }
 
 /* The score of that key, as it was asked for: with an interval where that is. NULL: to be computed. */
@@ -142,7 +141,7 @@ static const struct job_known *find_known(const struct scorer *s, const struct r
 		bool interval = isfinite(k->lo) && isfinite(k->hi);
 		if (strcmp(k->key, key) != 0 || strcmp(k->name, name) != 0 || !*k->hex)
 			continue;
-		if (!has_choice(r, name) || interval == r->asked->interval)
+		if (!has_choice(r) || interval == r->asked->interval)
 			return k;
 		if (interval && !found)
 			found = k; /* what is more than was asked for is left out */
@@ -171,7 +170,7 @@ static int record_known(struct scorer *s, const struct request *r, const struct 
 		score_key_with(key, m->key, names[i], r->ref, &r->key);
 		const struct job_known *k = find_known(s, r, names[i], key);
 		REQUIRE(k);
-		bool interval = !has_choice(r, names[i]) || r->asked->interval;
+		bool interval = !has_choice(r) || r->asked->interval;
 		struct journal_metric row = { .name = k->name,
 			                          .weights = k->weights,
 			                          .protocol = k->protocol,

@@ -48,14 +48,22 @@ MUST_CHECK int fid_side_of_rounded(struct fid_side *out, const double *mu, const
 /* Different d is an error with code EXIT_RECORD. Tiny negative results (rounding) are given as they are. */
 MUST_CHECK int fid_compute(struct fid_result *out, const struct fid_side *a, const struct fid_side *b, struct err *e);
 
-/* The half-width of the 95 % interval of the FID of x [n, d] against b held fixed: delete-block jackknife over
- * `blocks` (the percentile bootstrap is biased here and covers almost nothing). NAN when n < 2 * blocks. */
+/* The half-width of the 95 % interval of the FID of x [n, d] against b held fixed, as the FID of n such vectors comes
+ * out on average: its bias over the limit of many is not part of it. A delete-block jackknife over `blocks` (the
+ * percentile bootstrap is biased here and covers almost nothing). NAN when n < 2 * blocks. */
 MUST_CHECK int fid_interval(double *half, const float *x, int64_t n, const struct fid_side *b, int blocks,
                             struct err *e);
 /* FID extrapolated to infinitely many vectors (Chong and Forsyth 2020): the straight line of FID over 1/N, and its
- * value at 1/N = 0. The point at N = n / k is the mean over k disjoint random parts, k = 1 to max_parts, so every point
- * uses all of x (single random subsets, as published, make the line noisier). b is fixed. */
-MUST_CHECK int fid_infinity(double *out, const float *x, int64_t n, const struct fid_side *b, int max_parts,
-                            uint64_t seed, struct err *e);
+ * value at 1/N = 0. The point at N = n / k is the mean over k disjoint random parts, k = 1 to max_parts (at most
+ * FID_PARTS_MAX), so every point uses all of x (single random subsets, as published, make the line noisier). b is
+ * fixed.
+ *
+ * half, unless NULL: the half-width of a 95 % interval of the limit, NAN when n < 2 * JACKKNIFE_BLOCKS. The luck of x
+ * moves all points together, as it moves the FID of x (fid_interval); how far the points scatter about their line
+ * adds to that as the standard error of its value at 0. The two are added as squares. (metrics/README.md has its
+ * coverage.) */
+enum { FID_PARTS_MAX = 16 };
+MUST_CHECK int fid_infinity(double *out, double *half, const float *x, int64_t n, const struct fid_side *b,
+                            int max_parts, uint64_t seed, struct err *e);
 
 #endif

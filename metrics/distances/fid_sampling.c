@@ -56,31 +56,48 @@ int fid_interval(double *half, const float *x, int64_t n, const struct fid_side 
 	return 0;
 }
 
-int fid_infinity(double *out, const float *x, int64_t n, const struct fid_side *b, int max_parts, uint64_t seed,
-                 struct err *e)
+/* The straight line through n > 2 points: its value at x = 0, and the standard error of that from the points' scatter
+ * about it, as if they were independent. */
+static void fit(double *value, double *se, const double *x, const double *y, int n)
 {
-	REQUIRE(max_parts >= 2);
+	double sx = 0, sy = 0, sxx = 0, sxy = 0, left = 0;
+	for (int k = 0; k < n; k++) {
+		sx += x[k];
+		sy += y[k];
+		sxx += x[k] * x[k];
+		sxy += x[k] * y[k];
+	}
+	double det = n * sxx - sx * sx, slope = (n * sxy - sx * sy) / det;
+	*value = (sy - slope * sx) / n;
+	for (int k = 0; k < n; k++)
+		left += (y[k] - *value - slope * x[k]) * (y[k] - *value - slope * x[k]);
+	*se = sqrt(left / (n - 2) * sxx / det);
+}
+
+int fid_infinity(double *out, double *half, const float *x, int64_t n, const struct fid_side *b, int max_parts,
+                 uint64_t seed, struct err *e)
+{
+	double at[FID_PARTS_MAX], mean[FID_PARTS_MAX] = { 0 }, se, common;
+	REQUIRE(max_parts >= 3 && max_parts <= FID_PARTS_MAX);
 	if (n < 2 * max_parts)
 		return err_set(e, "%lld vectors are too few to extrapolate from", (long long)n);
-	double sx = 0, sy = 0, sxx = 0, sxy = 0;
 	for (int parts = 1; parts <= max_parts; parts++) {
-		double mean = 0, fid;
 		for (int k = 0; k < parts; k++) {
 			SCOPED(moments) struct moments m = { 0 };
+			double fid;
 			moments_init(&m, b->d);
 			for (int64_t i = jackknife_bound(n, k, parts); i < jackknife_bound(n, k + 1, parts); i++)
 				moments_add(&m, x + rng_permute((uint64_t)i, (uint64_t)n, seed, RNG_EVAL, 0) * (uint64_t)b->d, 1);
 			if (score(&fid, &m, b, e))
 				return -1;
-			mean += fid / parts;
+			mean[parts - 1] += fid / parts;
 		}
-		double at = (double)parts / (double)n;
-		sx += at;
-		sy += mean;
-		sxx += at * at;
-		sxy += at * mean;
+		at[parts - 1] = (double)parts / (double)n;
 	}
-	double slope = (max_parts * sxy - sx * sy) / (max_parts * sxx - sx * sx);
-	*out = (sy - slope * sx) / max_parts;
+	fit(out, &se, at, mean, max_parts);
+	if (half && fid_interval(&common, x, n, b, JACKKNIFE_BLOCKS, e))
+		return -1;
+	if (half)
+		*half = hypot(common, jackknife_t975(max_parts - 2) * se);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include "metrics/distances/precision_recall.h"
 
 #include "metrics/distances/pairs.h"
+#include "metrics/math/jackknife.h"
 #include "model/base/cpu.h"
 #include "model/base/mem.h"
 
@@ -91,6 +92,20 @@ static double share(const struct side *s)
 	return (double)n / (double)s->set.n;
 }
 
+/* Of share: each vector's part in it is its own. */
+static double share_half(const struct side *s)
+{
+	double without[JACKKNIFE_BLOCKS], all = share(s);
+	if (s->set.n < 2 * JACKKNIFE_BLOCKS || all <= 0 || all >= 1)
+		return NAN;
+	for (int b = 0; b < JACKKNIFE_BLOCKS; b++) {
+		int64_t from = jackknife_bound(s->set.n, b, JACKKNIFE_BLOCKS), to = jackknife_bound(s->set.n, b + 1, JACKKNIFE_BLOCKS);
+		struct side block = { .set = { .n = to - from }, .inside = s->inside + from };
+		without[b] = (all * (double)s->set.n - share(&block) * (double)block.set.n) / (double)(s->set.n - block.set.n);
+	}
+	return jackknife_half_width(without, JACKKNIFE_BLOCKS);
+}
+
 static void give_radii(double *out, const struct side *s)
 {
 	for (int64_t i = 0; out && i < s->set.n; i++)
@@ -108,7 +123,8 @@ int precision_recall(struct precision_recall *out, double *radius_generated, dou
 	radii(&r, k);
 	pairs_visit(&g.set, &r.set, cross_tile, &(struct cross){ .x = &g, .y = &r });
 	double p = share(&g), c = share(&r);
-	*out = (struct precision_recall){ .precision = p, .recall = c, .f1 = p + c > 0 ? 2 * p * c / (p + c) : 0 };
+	*out = (struct precision_recall){ .precision = p, .recall = c, .f1 = p + c > 0 ? 2 * p * c / (p + c) : 0,
+		                              .precision_half = share_half(&g) };
 	give_radii(radius_generated, &g);
 	give_radii(radius_real, &r);
 	return 0;

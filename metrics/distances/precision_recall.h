@@ -13,6 +13,9 @@
 
 struct precision_recall {
 	double precision, recall, f1;
+	double precision_half; /* of its 95 % interval over the generated vectors, the real ones fixed: delete-block
+	                        * jackknife. NAN of fewer than 2 * JACKKNIFE_BLOCKS, or when all or none are inside. Recall
+	                        * has none: without a block, the balls of all other generated vectors are other ones */
 };
 
 /* generated [n, d], real [m, d]; both more than k. radius_generated [n] and radius_real [m] receive the balls' radii

@@ -10,18 +10,24 @@ int64_t jackknife_bound(int64_t n, int b, int blocks)
 	return n * b / blocks;
 }
 
-double jackknife_half_width(const double *without, int blocks)
+double jackknife_t975(int df)
 {
 	/* 97.5 % points of Student's t for 1 to 29 degrees of freedom. */
 	static const double t975[] = { 12.7062, 4.30265, 3.18245, 2.77645, 2.57058, 2.44691, 2.36462, 2.30600,
 		                           2.26216, 2.22814, 2.20099, 2.17881, 2.16037, 2.14479, 2.13145, 2.11991,
 		                           2.10982, 2.10092, 2.09302, 2.08596, 2.07961, 2.07387, 2.06866, 2.06390,
 		                           2.05954, 2.05553, 2.05183, 2.04841, 2.04523 };
+	REQUIRE(df >= 1 && df < JACKKNIFE_MAX_BLOCKS);
+	return t975[df - 1];
+}
+
+double jackknife_half_width(const double *without, int blocks)
+{
 	REQUIRE(blocks >= 2 && blocks <= JACKKNIFE_MAX_BLOCKS);
 	double mean = 0, sum = 0;
 	for (int b = 0; b < blocks; b++)
 		mean += without[b] / blocks;
 	for (int b = 0; b < blocks; b++)
 		sum += (without[b] - mean) * (without[b] - mean);
-	return t975[blocks - 2] * sqrt(sum * (blocks - 1) / blocks);
+	return jackknife_t975(blocks - 1) * sqrt(sum * (blocks - 1) / blocks);
 }

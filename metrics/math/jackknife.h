@@ -8,6 +8,9 @@ enum { JACKKNIFE_BLOCKS = 20, JACKKNIFE_MAX_BLOCKS = 30 };
 
 /* Block b of n elements is [jackknife_bound(n, b, blocks), jackknife_bound(n, b + 1, blocks)). */
 int64_t jackknife_bound(int64_t n, int b, int blocks);
+/* The 97.5 % point of Student's t with df degrees of freedom, 1 to JACKKNIFE_MAX_BLOCKS - 1: estimate +- this times the
+ * standard error is a 95 % interval. */
+double jackknife_t975(int df);
 /* Half-width of the 95 % interval, from the scores without each of the blocks: Student's t of blocks - 1 degrees times
  * the jackknife standard error. blocks from 2 to JACKKNIFE_MAX_BLOCKS. */
 double jackknife_half_width(const double *without, int blocks);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEED_OF_PEERS = 2020, EXTRAPOLATION_PARTS = 5 };
+enum { SEED_OF_PEERS = 2020, EXTRAPOLATION_PARTS = 5, LINE_VECTORS = 30 };
 
 /* How far a Frechet distance of n vectors in d dimensions can be trusted. */
 static void warn_of_size(struct score *s, int64_t n, int d, const char *origin)
@@ -53,7 +53,7 @@ static int frechet(struct score_list *out, const struct metric *m, struct featur
 			return -1;
 	}
 	struct score *s = score_add(out, m->name, m->name, m, a, b, kind, r.fid, half);
-	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set";
+	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set: of FID at this n, bias not included";
 	if (o->device)
 		(void)snprintf(s->computed_by, sizeof s->computed_by, "%s", r.by.by);
 	score_add_part(s, "mean_term", r.mean_term);
@@ -80,22 +80,36 @@ int metric_sfid(struct score_list *out, const struct metric *m, struct feature_s
 	return frechet(out, m, a, b, o, FEATURE_SPATIAL, e);
 }
 
+/* The bias of FID is straight in 1/N only where each part has several vectors for each dimension. */
+static void warn_of_line(struct score *s, const struct feature_set *a, int d)
+{
+	const char *below = s->value < 0 ? ", and a limit below 0 says no more than that it is near 0" : "";
+	if (a->n < LINE_VECTORS * (int64_t)d)
+		(void)snprintf(
+			s->warning, sizeof s->warning,
+			"%s: %lld images in %d dimensions: too few for a straight line over 1/n, which takes about %d for "
+			"each dimension; the limit is a guess%s",
+			a->origin, (long long)a->n, d, LINE_VECTORS, below);
+	else if (s->value < 0)
+		(void)snprintf(s->warning, sizeof s->warning,
+		               "%s: the line over 1/n ends at %.3g, where no distance is: the limit is near 0", a->origin,
+		               s->value);
+}
+
 int metric_fid_infinity(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
                         const struct metric_options *o, struct err *e)
 {
 	SCOPED(fid_side) struct fid_side y = { 0 };
 	const float *f;
-	double value;
+	double value, half = NAN;
 	if (feature_set_floats(&f, a, FEATURE_POOL, e) || feature_set_side(&y, b, FEATURE_POOL, e))
 		return -1;
 	y.device = o->device;
-	if (fid_infinity(&value, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
+	if (fid_infinity(&value, o->interval ? &half : NULL, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
 		return err_in(e, "%s", a->origin);
-	struct score *s = score_add(out, m->name, m->name, m, a, b, FEATURE_POOL, value, NAN);
-	if (a->n / EXTRAPOLATION_PARTS <= y.d)
-		(void)snprintf(s->warning, sizeof s->warning,
-		               "%s: parts of %lld images in %d dimensions: too few for a straight line; the limit is a guess",
-		               a->origin, (long long)(a->n / EXTRAPOLATION_PARTS), y.d);
+	struct score *s = score_add(out, m->name, m->name, m, a, b, FEATURE_POOL, value, half);
+	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set and scatter about the line";
+	warn_of_line(s, a, y.d);
 	return 0;
 }
 
@@ -108,7 +122,7 @@ int metric_kid(struct score_list *out, const struct metric *m, struct feature_se
 	if (score_floats_of_both(&x, &y, a, b, e) || kid_full(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], e))
 		return -1;
 	struct score *s = score_add(out, m->name, m->name, m, a, b, FEATURE_POOL, r.unbiased, r.half);
-	s->half_text = isnan(r.half) ? NULL : "95 %, jackknife over both sets";
+	s->half_text = isnan(r.half) ? NULL : "95 %, jackknife over both sets: unbiased, so of KID at any n";
 	score_add_part(s, "biased", r.biased);
 	return 0;
 }
@@ -165,7 +179,8 @@ int metric_pr(struct score_list *out, const struct metric *m, struct feature_set
 	    precision_recall(&r, NULL, NULL, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->k, e))
 		return -1;
 	(void)snprintf(name, sizeof name, "%s(k%d)", m->name, o->k);
-	(void)score_add(out, "precision", name, m, a, b, FEATURE_POOL, r.precision, NAN);
+	struct score *s = score_add(out, "precision", name, m, a, b, FEATURE_POOL, r.precision, r.precision_half);
+	s->half_text = isnan(r.precision_half) ? NULL : "95 %, jackknife over the first set";
 	(void)score_add(out, "recall", name, m, a, b, FEATURE_POOL, r.recall, NAN);
 	return 0;
 }

@@ -185,6 +185,18 @@ test_the_classifier_takes_any_size() {
 	two_sets; run ablate fid -e classifier:b a b; exits 0; says out "fid:classifier-b@" ":torch-bilinear:"
 	cp out b; run ablate fid -e classifier a b; exits 0
 }
+# What a half-width is of is said beside it; an extrapolation from few pictures, or to less than nothing, is no number.
+test_intervals_say_what_they_cover() {
+	run ablate metrics -e pixels shapes8-test shapes8 --only fid --only fid_infinity --only kid --only pr; exits 0
+	says out "(95 %, jackknife over the first set: of FID at this n, bias not included), n 1024"
+	says out "(95 %, jackknife over the first set and scatter about the line), n 1024"
+	says out "(95 %, jackknife over both sets: unbiased, so of KID at any n), n 1024"
+	check grep -q '^precision .* ± .*(95 %, jackknife over the first set), n 1024' out
+	check grep -q '^recall *[0-9.]*, n 1024' out
+	says err "1024 images in 192 dimensions: too few for a straight line over 1/n, which takes about 30 for each"
+	run ablate fid -e pixels shapes8-train shapes8-train --infinity --no-interval; exits 0; check grep -q '^fid_infinity  *-[0-9.e-]*, n 4096' out
+	says err "the limit is a guess, and a limit below 0 says no more"
+}
 # A network of one's own, trained by a command, scores by its file; what is no such file is named.
 test_a_classifier_of_ones_own() {
 	two_sets

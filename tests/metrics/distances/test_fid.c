@@ -241,10 +241,44 @@ Test(fid, extrapolation_removes_the_bias_of_few_vectors)
 	moments_add(&m, x, N);
 	cr_assert_eq(fid_side_of_moments(&all, &m, "x", &e), 0);
 	cr_assert_eq(fid_compute(&raw, &all, &ref, &e), 0);
-	cr_assert_eq(fid_infinity(&infinite, x, N, &ref, 5, 1, &e), 0, "%s", e.msg);
+	cr_assert_eq(fid_infinity(&infinite, NULL, x, N, &ref, 5, 1, &e), 0, "%s", e.msg);
 	cr_assert(raw.fid > 0.1 && fabs(infinite) < 0.2 * raw.fid, "raw %g, extrapolated %g", raw.fid, infinite);
 	moments_release(&m);
 	free(x);
+}
+
+/* Over independent samples of three laws, the interval of the limit covers the distance of the laws themselves. The
+ * jackknife alone is enough where the sample's luck moves the mean; where the distance is 0, the scatter is what
+ * counts. */
+Test(fid, the_interval_of_the_limit_covers_the_limit)
+{
+	enum { RUNS = 60, N = 240, D = 8 };
+	static const struct {
+		double shift, variance;
+	} laws[] = { { 1, 2 }, { 0, 1 }, { 0.3, 1.2 } };
+	struct err e = ERR_INIT;
+	for (int k = 0; k < 3; k++) {
+		double mu[D], sigma[D * D] = { 0 }, v = laws[k].variance, at[2] = { 0 };
+		double truth = D * (laws[k].shift * laws[k].shift + 1 + v - 2 * sqrt(v));
+		int covered = 0;
+		for (int i = 0; i < D; i++) {
+			mu[i] = laws[k].shift;
+			sigma[i * (D + 1)] = v;
+		}
+		SCOPED(fid_side) struct fid_side ref = { 0 };
+		cr_assert_eq(fid_side_of_sigma(&ref, mu, sigma, D, 0, "ref", &e), 0);
+		for (int r = 0; r < RUNS; r++) {
+			SCOPED(free) char *name = xstrfmt("limit%d-%d", k, r);
+			SCOPED(free) float *x = normals(name, N, D);
+			double value, half;
+			cr_assert_eq(fid_infinity(&value, &half, x, N, &ref, 5, 0, &e), 0, "%s", e.msg);
+			covered += fabs(value - truth) <= half;
+			at[0] += half / RUNS;
+			at[1] += fabs(value - truth) / RUNS;
+		}
+		cr_assert(covered >= 54, "law %d: %d of %d", k, covered, RUNS);
+		cr_assert(at[0] < 5 * at[1], "law %d: half-width %g, mean error %g: it covers by being wide", k, at[0], at[1]);
+	}
 }
 
 /* The interval covers the expected raw value about as often as it says, over independent samples of one law. */

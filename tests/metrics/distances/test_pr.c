@@ -102,3 +102,25 @@ Test(precision_recall, too_few_or_not_finite_is_an_error)
 	cr_assert_eq(precision_recall(&r, NULL, NULL, x, 4, x, 4, 2, 3, &e), -1);
 	cr_assert(strstr(e.msg, "vector 2 is not finite"), "%s", e.msg);
 }
+
+/* Precision is a mean of zeros and ones: with as many in each block, the jackknife is t times the standard error of the
+ * blocks' means. Too few vectors, or none outside, give no interval instead of one of no width. */
+Test(precision_recall, the_interval_of_precision_is_that_of_a_mean)
+{
+	enum { N = 80, M = 60, D = 2, B = 20 };
+	SCOPED(free) float *g = cloud("pr-interval", N, D, 1.4, 0.3), *r = cloud("pr-real", M, D, 1, 0);
+	struct precision_recall all;
+	struct err e = ERR_INIT;
+	cr_assert_eq(precision_recall(&all, NULL, NULL, g, N, r, M, D, 3, &e), 0, "%s", e.msg);
+	double square = 0;
+	for (int b = 0; b < B; b++) {
+		double own = brute(g + b * N / B * D, N / B, r, M, D, 3);
+		square += (own - all.precision) * (own - all.precision);
+	}
+	double want = 2.09302 * sqrt(square / (B - 1) / B);
+	cr_assert(want > 0.02 && fabs(all.precision_half - want) <= 1e-9, "%g, not %g", all.precision_half, want);
+	cr_assert_eq(precision_recall(&all, NULL, NULL, g, 39, r, M, D, 3, &e), 0);
+	cr_assert(isnan(all.precision_half));
+	cr_assert_eq(precision_recall(&all, NULL, NULL, r, M, r, M, D, 3, &e), 0);
+	cr_assert(all.precision == 1 && isnan(all.precision_half));
+}
