@@ -37,6 +37,7 @@ int score_side_open(struct score_side *s, const struct cli *c, const char *path,
 		return load_set(&s->set, c, path, e);
 	if (source_find(&s->source, path, SPLIT_TRAIN, e) || (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))
 		return -1;
+	s->source->mixed_sizes = cli_flag(c, "mixed-sizes") > 0;
 	cli_warn_lines(c, str_text(&s->source->notes));
 	if (s->source->n < 2) {
 		SCOPED(free) char *only = source_item(s->source, 0);
@@ -141,7 +142,8 @@ int score_extract(struct score_side *sides, int n, const struct cli *c, const un
 		                           .device = cli_string(c, "device", "auto"),
 		                           .h = first->h,
 		                           .w = first->w,
-		                           .c = first->c };
+		                           .c = first->c,
+		                           .mixed_sizes = first->mixed_sizes };
 	device_warn(c, "auto");
 	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e) ||
 	    (!optional && check_wanted(sides, n, want, x, e)))

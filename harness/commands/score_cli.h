@@ -12,7 +12,7 @@
 	"Arrays of uint8 images are arr_0, images, samples (N,H,W,C) or data (N rows of three square planes); features are " \
 	"features, feats or pool_3; statistics are mu and sigma, mean and cov, or StyleGAN's sums, as this program, " \
 	"pytorch-fid, clean-fid and others write them. Where there is no such path, it is a data set's name: NAME or " \
-	"NAME-train, NAME-test, NAME@SIDE (`ablate data list`). All images of a source have one size."
+	"NAME-train, NAME-test, NAME@SIDE (`ablate data list`). All images of a source have one size, unless --mixed-sizes is given."
 
 /* Rows of a command's option table that choose the features. */
 #define SCORE_EXTRACTOR_OPTIONS \
@@ -30,6 +30,9 @@
 		  .kind = OPT_STRING, \
 		  .arg = "NAME", \
 		  .help = "pre-processing, instead of the extractor's own" }, \
+		{ .name = "mixed-sizes", \
+		  .kind = OPT_FLAG, \
+		  .help = "pictures of any size, each resized by itself: in the protocol" }, \
 		{ .name = "bf16", .kind = OPT_FLAG, .help = "bfloat16 arithmetic: faster, and part of the protocol" }, \
 		{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N (default auto)" }, \
 		{ .name = "batch", \

@@ -44,6 +44,7 @@ struct extractor_options {
 	const char *resize;  /* NULL = the extractor's default */
 	const char *data;    /* the data set whose classifier is meant; NULL, or one without = CLASSIFIER_DATA */
 	int h, w, c;         /* of the pictures; 0 = not known (what counts every pixel needs it) */
+	bool mixed_sizes;    /* they differ in size: refused by what counts every pixel */
 	const char *device;  /* as in model/cpu/devices.h; NULL = "cpu". Inception and the classifier run there, in fp32 */
 	bool bf16;
 	int batch; /* 0 = the extractor's default */

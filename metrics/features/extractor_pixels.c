@@ -102,6 +102,10 @@ int extractor_all_pixels_open(struct extractor **out, const struct extractor_opt
 	int64_t dim = (int64_t)o->h * o->w * o->c;
 	if (refuse_options("all-pixels", o, e))
 		return -1;
+	if (o->mixed_sizes)
+		return err_code(e, EXIT_USAGE,
+		                "the extractor 'all-pixels' counts every pixel, so it takes pictures of one size: leave "
+		                "--mixed-sizes out");
 	if (dim < 1 || dim > EXTRACTOR_ALL_PIXELS_MOST)
 		return err_code(e, EXIT_USAGE, "the extractor 'all-pixels' takes pictures of at most %d values, not %dx%dx%d",
 		                EXTRACTOR_ALL_PIXELS_MOST, o->h, o->w, o->c);

@@ -166,7 +166,7 @@ int feature_set_extract(struct feature_set *out, struct source *s, struct extrac
 		if (f.dim[k] && k != FEATURE_LOGITS)
 			moments_init(&f.moments[k], f.dim[k]);
 	}
-	protocol_features(f.protocol, x, o->pixels ? o->pixels : "u8");
+	protocol_features(f.protocol, x, o->pixels ? o->pixels : s->mixed_sizes ? "u8-mixed" : "u8");
 	struct batch b;
 	if (x->count && x->count(x, e))
 		return -1;

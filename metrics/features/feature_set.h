@@ -39,7 +39,7 @@ void scoped_feature_set(struct feature_set *f);
 struct feature_options {
 	unsigned keep;             /* bits 1 << FEATURE_*: whose floats are stored; moments are always counted */
 	unsigned want;             /* bits: what is extracted at all; FEATURE_POOL always is */
-	const char *pixels;        /* NULL = "u8" */
+	const char *pixels;        /* NULL = "u8", or "u8-mixed" of a source that is read so */
 	struct progress *progress; /* may be NULL; counts pictures of this set */
 };
 

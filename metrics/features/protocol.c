@@ -47,9 +47,36 @@ char *protocol_text_of(char *buf, const char *metric, const char *features, int6
 	return buf;
 }
 
+/* The "-mixed" of a protocol, NULL if it has none: the end of a part. */
+static const char *mixed_in(const char *text)
+{
+	static const char mark[] = "-mixed";
+	for (const char *p = strstr(text, mark); p; p = strstr(p + 1, mark))
+		if (p[sizeof mark - 1] == ':' || p[sizeof mark - 1] == '\0')
+			return p;
+	return NULL;
+}
+
+const char *protocol_of_both(const char *a, const char *b)
+{
+	return !*a || (*b && mixed_in(b) && !mixed_in(a)) ? b : a;
+}
+
+/* The same but for "-mixed"? */
+static bool are_alike(const char *a, const char *b)
+{
+	const char *in_a = mixed_in(a), *in_b = mixed_in(b);
+	size_t n = strlen("-mixed"), a_before = in_a ? (size_t)(in_a - a) : strlen(a),
+		   b_before = in_b ? (size_t)(in_b - b) : strlen(b);
+	char plain_a[PROTOCOL_TEXT], plain_b[PROTOCOL_TEXT];
+	(void)snprintf(plain_a, sizeof plain_a, "%.*s%s", (int)a_before, a, in_a ? in_a + n : "");
+	(void)snprintf(plain_b, sizeof plain_b, "%.*s%s", (int)b_before, b, in_b ? in_b + n : "");
+	return strcmp(plain_a, plain_b) == 0;
+}
+
 int protocol_check(const char *a, const char *a_name, const char *b, const char *b_name, struct err *e)
 {
-	if (!*a || !*b || strcmp(a, b) == 0)
+	if (!*a || !*b || are_alike(a, b))
 		return 0;
 	return err_code(e, EXIT_RECORD,
 	                "%s has the protocol %s and %s has %s: numbers of different protocols are not comparable", a_name,

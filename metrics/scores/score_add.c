@@ -11,7 +11,7 @@ struct score *score_add(struct score_list *out, const char *name, const char *pr
 	struct score *s = &out->v[out->n++];
 	*s = (struct score){ .value = value, .half = half, .n = a->n, .better = m->better };
 	(void)snprintf(s->name, sizeof s->name, "%s", name);
-	const char *features = a->protocol[0] || !b ? a->protocol : b->protocol;
+	const char *features = b ? protocol_of_both(a->protocol, b->protocol) : a->protocol;
 	protocol_text_of(s->protocol, protocol_name, features, a->n, a->drawn, b ? feature_set_sha256(b, kind) : NULL);
 	return s;
 }

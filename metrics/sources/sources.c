@@ -54,15 +54,17 @@ int source_open(struct source **out, const char *path, struct err *e)
 /* Does picture i match those before it? */
 static int accept_size(struct source *s, int64_t i, const struct image_u8 *im, struct err *e)
 {
-	if (im->h == s->h && im->w == s->w && im->c == s->c)
+	bool small = im->h < 2 || im->w < 2;
+	if (!small && s->h && (s->mixed_sizes || (im->h == s->h && im->w == s->w && im->c == s->c)))
 		return 0;
 	SCOPED(free) char *name = source_item(s, i);
-	if (im->h < 2 || im->w < 2)
+	if (small)
 		return err_set(e, "%s: an image of %d x %d pixels is too small to measure", name, im->w, im->h);
 	if (s->h)
-		return err_set(
-			e, "%s: %d x %d pixels, but the images before it are %d x %d: all images of a source must have one size",
-			name, im->w, im->h, s->w, s->h);
+		return err_set(e,
+		               "%s: %d x %d pixels, but the images before it are %d x %d: all images of a source must have one "
+		               "size; give --mixed-sizes to resize each by itself, as clean-fid and pytorch-fid do",
+		               name, im->w, im->h, s->w, s->h);
 	s->h = im->h;
 	s->w = im->w;
 	s->c = im->c;

@@ -8,7 +8,8 @@
  *
  * Pictures come in a fixed order (folders, zips and tars: picture_files.h) as uint8 H,W,C with C = 3, or 1 for grey
  * arrays. source_read holds one picture at a time, source_ahead two batches; IDX files are held whole. All pictures of
- * a source have one size: the first that differs is an error that names it, as are pictures smaller than 2 x 2 pixels.
+ * a source have one size, unless the caller sets mixed_sizes before reading: the first that differs is an error that
+ * names it, as are pictures smaller than 2 x 2 pixels.
  * Any order of reading works; ascending order is fast for all kinds (a compressed .npz is read from its start again
  * when asked to go back). */
 #ifndef ABLATE_SOURCES_H
@@ -44,7 +45,8 @@ struct source {
 	const struct source_kind *kind;
 	char *path;
 	int64_t n;
-	int h, w, c;      /* of every picture; 0 until the first is read */
+	int h, w, c;      /* of every picture (of the first, with mixed_sizes); 0 until the first is read */
+	bool mixed_sizes; /* set by the caller: pictures may differ in size */
 	struct str notes; /* lines worth telling the user: files that were left out and why. Never NULL via str_text */
 	void *self;
 };

@@ -103,7 +103,13 @@ test_a_text_file_beside_images_is_named() {
 test_a_text_file_with_an_images_name() { two_sets; echo hello >a/x.png; run ablate fid -e pixels a b; refused 1 "a/x.png: not a picture by its first bytes"; }
 test_a_format_that_peers_would_read() { two_sets; echo BM >a/x.bmp; run ablate fid -e pixels a b; refused 1 a/x.bmp "convert it to PNG"; }
 test_a_truncated_png() { two_sets; head -c 300 "$PNG/rgb.png" >a/x.png; run ablate fid -e pixels a b; refused 1 "a/x.png: truncated PNG"; }
-test_mixed_sizes() { two_sets; big a/z.png; run ablate fid -e pixels a b; refused 1 "a/z.png: 2 x 3 pixels"; }
+test_mixed_sizes() {
+	two_sets; big a/z.png; run ablate fid -e pixels a b; refused 1 "a/z.png: 2 x 3 pixels" "give --mixed-sizes"
+	run ablate fid -e pixels a b --mixed-sizes; exits 0; says out "fid:pixels:none:u8-mixed:"
+	run ablate fid -e all-pixels a b --mixed-sizes; refused 2 "pictures of one size"
+	check ablate features -e pixels b -o b.npz >/dev/null 2>&1
+	run ablate fid -e pixels a b.npz --mixed-sizes; exits 0; says out "fid:pixels:none:u8-mixed:"
+}
 test_a_picture_of_one_pixel() { mkdir a; dot a/1.png; dot a/2.png; run ablate fid -e pixels a a; refused 1 a/1.png "1 x 1 pixels"; }
 test_no_images() { two_sets; mkdir c; run ablate fid -e pixels a c; refused 1 "c: contains no images"; }
 test_only_folders() { two_sets; mkdir -p c/d; run ablate fid -e pixels a c; refused 1 "c: contains no images"; }

@@ -359,6 +359,96 @@ Test(feature_set, another_dimension_or_protocol_does_not_compare)
 	tempdir_remove(dir);
 }
 
+/* Pictures of three sizes in one folder. */
+static char *mixed(const char *dir)
+{
+	static const int sizes[][2] = { { 8, 8 }, { 9, 17 }, { 30, 5 }, { 8, 8 }, { 16, 16 } };
+	char *path = xstrfmt("%s/mixed", dir);
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_mkdirs(path, &e), 0);
+	for (int i = 0; i < 5; i++) {
+		int h = sizes[i][0], w = sizes[i][1];
+		SCOPED(free) uint8_t *px = xmalloc((size_t)(h * w * 3));
+		for (int k = 0; k < h * w * 3; k++)
+			px[k] = (uint8_t)(37 * i + 11 * k + k * k % 7);
+		SCOPED(free) char *file = xstrfmt("%s/%d.png", path, i);
+		cr_assert_eq(image_png_write(file, px, h, w, 3, &e), 0, "%s", e.msg);
+	}
+	return path;
+}
+
+/* A picture's features are its own, whatever the sizes of those beside it. */
+static void each_by_itself(const char *name, const char *path)
+{
+	struct err e = ERR_INIT;
+	struct feature_set all;
+	const float *of_all;
+	SCOPED(extractor) struct extractor *x = NULL;
+	SCOPED(source) struct source *s = NULL;
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	struct feature_options o = { .keep = 1u << FEATURE_POOL };
+	cr_assert_eq(extractor_open(&x, name, &(struct extractor_options){ .batch = 3 }, &e) || source_open(&s, path, &e),
+	             0, "%s", e.msg);
+	s->mixed_sizes = true;
+	cr_assert_eq(feature_set_extract(&all, s, x, &o, &e) || feature_set_floats(&of_all, &all, FEATURE_POOL, &e), 0,
+	             "%s", e.msg);
+	cr_assert_eq(all.n, 5);
+	cr_expect(strstr(all.protocol, ":u8-mixed"), "%s", all.protocol);
+	SCOPED(free) float *one = xmalloc(sizeof *one * (size_t)x->dim);
+	for (int i = 0; i < 5; i++) {
+		cr_assert_eq(source_read(s, i, &im, &e) || x->features(x, one, NULL, NULL, &im, 1, &e), 0, "%s", e.msg);
+		cr_expect_arr_eq(one, of_all + i * x->dim, sizeof *one * (size_t)x->dim, "%s: picture %d", name, i);
+	}
+	feature_set_release(&all);
+}
+
+Test(feature_set, pictures_of_mixed_sizes_are_each_resized_by_itself)
+{
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = mixed(dir);
+	each_by_itself("pixels", path);
+	each_by_itself("classifier:b", path);
+	struct err e = ERR_INIT;
+	struct feature_set f;
+	cr_assert_eq(extract(&f, path, 2, &e), -1, "only when it is asked for");
+	cr_expect(strstr(e.msg, "1.png: 17 x 9 pixels") && strstr(e.msg, "give --mixed-sizes"), "%s", e.msg);
+	SCOPED(extractor) struct extractor *x = NULL;
+	struct extractor_options o = { .h = 8, .w = 8, .c = 3, .mixed_sizes = true };
+	e = ERR_INIT;
+	cr_assert_eq(extractor_open(&x, "all-pixels", &o, &e), -1);
+	cr_expect(strstr(e.msg, "pictures of one size") && err_exit_code(&e) == EXIT_USAGE, "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+/* A set read as mixed compares with one that was not, and the score says so, whichever side it is. */
+Test(feature_set, a_score_of_mixed_sizes_says_so)
+{
+	struct err e = ERR_INIT;
+	static const char plain[] = "pixels:none:u8", as_mixed[] = "pixels:none:u8-mixed";
+	cr_expect_eq(protocol_check(plain, "a", as_mixed, "b", &e), 0);
+	cr_expect_eq(protocol_check("x:clean:u8-mixed:bf16", "a", "x:clean:u8:bf16", "b", &e), 0);
+	cr_expect_eq(protocol_check("x:clean:u8-mixed:bf16", "a", "x:clean:u8", "b", &e), -1);
+	cr_expect_eq(protocol_check("x:clean:u8-mixed", "a", "x:clean:u8-round", "b", &e), -1);
+	cr_expect_eq(protocol_check("x:clean:u8-mixedly", "a", "x:clean:u8ly", "b", &e), -1);
+	cr_expect_str_eq(protocol_of_both(plain, as_mixed), as_mixed);
+	cr_expect_str_eq(protocol_of_both(as_mixed, plain), as_mixed);
+	cr_expect_str_eq(protocol_of_both(plain, plain), plain);
+	cr_expect_str_eq(protocol_of_both("", plain), plain);
+	cr_expect_str_eq(protocol_of_both(plain, ""), plain);
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = pictures(dir, "a", 5, 30);
+	struct feature_set a, b;
+	struct score_list list = { .n = 0 };
+	struct metric_options o = METRIC_OPTIONS;
+	cr_assert_eq(extract(&a, path, 5, &e) || extract(&b, path, 5, &e), 0, "%s", e.msg);
+	memcpy(b.protocol, as_mixed, sizeof as_mixed);
+	cr_assert_eq(metric_run(&list, metric_find("fid"), &a, &b, &o, &e), 0, "%s", e.msg);
+	cr_expect(strstr(list.v[0].protocol, "fid:pixels:none:u8-mixed:n5:"), "%s", list.v[0].protocol);
+	feature_set_release(&a);
+	feature_set_release(&b);
+	tempdir_remove(dir);
+}
+
 Test(feature_set, every_metric_has_a_row_that_runs_on_what_it_asks_for)
 {
 	char *dir = tempdir_make();

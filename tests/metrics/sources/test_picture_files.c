@@ -188,6 +188,14 @@ Test(picture_files, the_same_tree_is_the_same_everywhere)
 	}
 }
 
+static void refused(const char *path, const char *says)
+{
+	struct err e = ERR_INIT;
+	SCOPED(source) struct source *s = NULL;
+	cr_assert_eq(source_open(&s, path, &e), -1, "%s", path);
+	cr_expect(strstr(e.msg, says), "%s", e.msg);
+}
+
 /* In each place: opening or reading the tree of two good pictures and this one is an error that says so. */
 static void refused_everywhere(const struct entry *bad, const char *says)
 {
@@ -219,6 +227,11 @@ Test(picture_files, what_looks_like_a_picture_is_read_or_refused)
 	refused_everywhere(&(struct entry){ "x.gif", 0, "GIF89a....", 0 }, "x.gif: a GIF picture");
 	refused_everywhere(&(struct entry){ "no-ending", 0, "GIF89a....", 0 }, "no-ending: a GIF picture");
 	refused_everywhere(&(struct entry){ "sub/x.data", 0, "P5 3 3 255\n123456789", 0 }, "sub/x.data: a PNM picture");
+	SCOPED(free)
+	char *path = make(FOLDER, (const struct entry[]){ { "a.png", 1, NULL, 0 }, { "z", 0, "GIF89a", 0 } }, 2);
+	refused(path, "z: a GIF picture"); /* at once, not when its turn comes */
+	SCOPED(free) char *gif = xstrfmt("%s/z", path);
+	cr_assert_eq(unlink(gif), 0);
 	refused_everywhere(&(struct entry){ "x.jpg", 0, "qoif0000", 0 }, "x.jpg: a QOI picture");
 }
 
@@ -246,14 +259,6 @@ Test(picture_files, names_with_control_characters_are_spelled)
 		cr_expect(strstr(str_text(&s->notes), "d\\x0a.txt: not an image, left out\n"), "%s", str_text(&s->notes));
 		cr_expect_eq(strcspn(str_text(&s->notes), "\n") + 1, s->notes.len, "one line: %s", str_text(&s->notes));
 	}
-}
-
-static void refused(const char *path, const char *says)
-{
-	struct err e = ERR_INIT;
-	SCOPED(source) struct source *s = NULL;
-	cr_assert_eq(source_open(&s, path, &e), -1, "%s", path);
-	cr_expect(strstr(e.msg, says), "%s", e.msg);
 }
 
 /* Of two members with one name, one would count twice or hide the other. */
