@@ -368,7 +368,7 @@ static char *mixed(const char *dir)
 	cr_assert_eq(io_mkdirs(path, &e), 0);
 	for (int i = 0; i < 5; i++) {
 		int h = sizes[i][0], w = sizes[i][1];
-		SCOPED(free) uint8_t *px = xmalloc((size_t)(h * w * 3));
+		SCOPED(free) uint8_t *px = xcalloc((size_t)h * (size_t)w, 3);
 		for (int k = 0; k < h * w * 3; k++)
 			px[k] = (uint8_t)(37 * i + 11 * k + k * k % 7);
 		SCOPED(free) char *file = xstrfmt("%s/%d.png", path, i);
