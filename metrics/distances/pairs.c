@@ -91,6 +91,7 @@ double pairs_direct(const struct pairs_set *x, int64_t i, const struct pairs_set
 struct work {
 	const struct pairs_set *x, *y;
 	double *a, *b, *d2;
+	float *dots; /* of a rough visit; then there are no a and b */
 	int64_t i0, j0;
 	int n, m;
 };
@@ -125,6 +126,28 @@ static void distances(void *ctx, int64_t first, int64_t last)
 		}
 }
 
+/* The same from products of floats. */
+static void distances_roughly(void *ctx, int64_t first, int64_t last)
+{
+	const struct work *w = ctx;
+	for (int64_t i = first; i < last; i++)
+		for (int64_t j = 0; j < w->m; j++)
+			w->d2[i * w->m + j] = w->x->norm[w->i0 + i] + w->y->norm[w->j0 + j] - 2 * (double)w->dots[i * w->m + j];
+}
+
+static void compute(struct work *w)
+{
+	int64_t d = w->x->d;
+	if (w->dots) {
+		linalg_gemm_nt_float(w->dots, w->x->f + w->i0 * d, w->y->f + w->j0 * d, w->n, w->m, w->x->d);
+		cpu_split(w->n, 16, distances_roughly, w);
+		return;
+	}
+	take_rows(w->b, w->y, w->j0, w->m);
+	linalg_gemm_nt(w->d2, w->a, w->b, w->n, w->m, w->x->d, -2, 0);
+	cpu_split(w->n, 16, distances, w);
+}
+
 static int part_of(int64_t at, int64_t n, int most)
 {
 	return n - at < most ? (int)(n - at) : most;
@@ -139,34 +162,76 @@ static void give(const struct work *w, int first, int last, bool mirror, pairs_t
 		                             .j0 = w->j0,
 		                             .n = last - first,
 		                             .m = w->m,
-		                             .mirror = mirror });
+		                             .mirror = mirror,
+		                             .rough = w->dots != NULL });
 }
 
-void pairs_visit(const struct pairs_set *x, const struct pairs_set *y, pairs_tile_fn *f, void *ctx)
+static void visit(const struct pairs_set *x, const struct pairs_set *y, bool rough, pairs_tile_fn *f, void *ctx)
 {
 	REQUIRE(x->d == y->d);
 	bool same = x == y;
 	size_t d = (size_t)x->d;
-	SCOPED(free) double *a = xmalloc(sizeof *a * ROWS * d);
-	SCOPED(free) double *b = xmalloc(sizeof *b * COLUMNS * d);
+	SCOPED(free) double *a = rough ? NULL : xmalloc(sizeof *a * ROWS * d);
+	SCOPED(free) double *b = rough ? NULL : xmalloc(sizeof *b * COLUMNS * d);
 	SCOPED(free) double *d2 = xmalloc(sizeof *d2 * ROWS * COLUMNS);
-	struct work w = { .x = x, .y = y, .a = a, .b = b, .d2 = d2 };
+	SCOPED(free) float *dots = rough ? xmalloc(sizeof *dots * ROWS * COLUMNS) : NULL;
+	struct work w = { .x = x, .y = y, .a = a, .b = b, .d2 = d2, .dots = dots };
 	for (w.i0 = 0; w.i0 < x->n; w.i0 += ROWS) {
 		int rows = part_of(w.i0, x->n, ROWS);
-		take_rows(a, x, w.i0, rows);
+		if (!rough)
+			take_rows(a, x, w.i0, rows);
 		for (w.j0 = same ? w.i0 : 0; w.j0 < y->n; w.j0 += COLUMNS) {
 			w.m = part_of(w.j0, y->n, COLUMNS);
 			/* Of one set: rows below the square on the diagonal are mirrors of tiles given before. */
 			int64_t above = same ? w.j0 - w.i0 : rows;
 			int off = above < rows ? (int)above : rows;
 			w.n = same && off + w.m < rows ? off + w.m : rows;
-			take_rows(b, y, w.j0, w.m);
-			linalg_gemm_nt(d2, a, b, w.n, w.m, x->d, -2, 0);
-			cpu_split(w.n, 16, distances, &w);
+			compute(&w);
 			give(&w, 0, off, same, f, ctx);
 			give(&w, off, w.n, false, f, ctx);
 		}
 	}
+}
+
+void pairs_visit(const struct pairs_set *x, const struct pairs_set *y, pairs_tile_fn *f, void *ctx)
+{
+	visit(x, y, false, f, ctx);
+}
+
+/* Squared lengths up to which no product or sum of floats overflows; and the share of the mean distance that the slack
+ * may be: each pair within it of a limit costs a direct sum. */
+#define USUAL  1e30
+#define LITTLE 0.01
+
+/* Adds the mean row of s to `mean` [d], `times` it; returns the mean squared length. */
+static double add_mean(double *mean, const struct pairs_set *s, double times)
+{
+	double length = 0;
+	for (int64_t i = 0; i < s->n; i++) {
+		length += s->norm[i] / (double)s->n;
+		for (int64_t k = 0; k < s->d; k++)
+			mean[k] += times * (double)s->f[i * s->d + k];
+	}
+	return length;
+}
+
+/* The mean distance is the mean lengths less twice the product of the mean rows. */
+static bool rough_will_do(const struct pairs_set *x, const struct pairs_set *y)
+{
+	if (x->g || y->g || !(x->widest < USUAL && y->widest < USUAL))
+		return false;
+	SCOPED(free) double *a = xcalloc((size_t)x->d, sizeof *a);
+	SCOPED(free) double *b = xcalloc((size_t)x->d, sizeof *b);
+	double lengths = add_mean(a, x, 1.0 / (double)x->n), dot = 0;
+	lengths += add_mean(b, y, 1.0 / (double)y->n);
+	for (int64_t k = 0; k < x->d; k++)
+		dot += a[k] * b[k];
+	return pairs_slack(true, x->d, lengths, 0) < LITTLE * (lengths - 2 * dot);
+}
+
+void pairs_visit_roughly(const struct pairs_set *x, const struct pairs_set *y, pairs_tile_fn *f, void *ctx)
+{
+	visit(x, y, rough_will_do(x, y), f, ctx);
 }
 
 /* --- nearest --- */
@@ -214,7 +279,7 @@ static double kth(const double *v, int n, int64_t skip, int k, double limit, dou
  * summed directly: some k of a tile, however the rows are ordered. */
 static void offer(const struct nearest *s, int64_t row, const double *v, int n, int64_t from, double *few)
 {
-	double *d2 = s->d2 + row * s->k, slack = pairs_slack(s->x->d, s->x->norm[row], s->y->widest);
+	double *d2 = s->d2 + row * s->k, slack = pairs_slack(s->t->rough, s->x->d, s->x->norm[row], s->y->widest);
 	int64_t *index = s->index + row * s->k, skip = s->same ? row - from : -1;
 	double limit = d2[s->k - 1] + slack, best = INFINITY;
 	for (int j = 0; j < n; j++)
@@ -273,5 +338,5 @@ void pairs_nearest(double *d2, int64_t *index, int k, const struct pairs_set *x,
 		d2[i] = INFINITY;
 		s.index[i] = INT64_MAX;
 	}
-	pairs_visit(x, y, nearest_tile, &s);
+	pairs_visit_roughly(x, y, nearest_tile, &s);
 }

@@ -42,6 +42,7 @@ struct pairs_tile {
 	int64_t i0, j0;
 	int n, m;
 	bool mirror; /* x is y, and the pairs (j, i) of this tile are not given again */
+	bool rough;  /* d2 is of products of floats */
 };
 typedef void pairs_tile_fn(void *ctx, const struct pairs_tile *t);
 
@@ -49,24 +50,30 @@ typedef void pairs_tile_fn(void *ctx, const struct pairs_tile *t);
  * are given as mirrors only, and cost nothing. f is called on this thread, one tile after another, in an order that
  * depends on the sizes alone; it may use cpu_split. */
 void pairs_visit(const struct pairs_set *x, const struct pairs_set *y, pairs_tile_fn *f, void *ctx);
+/* The same with products of floats, in half the time, for comparisons alone, each by pairs_settled, whose outcome is
+ * the same. Only where both sets are floats of usual size and their distances are far above the rounding, as
+ * features' are; else it is pairs_visit. */
+void pairs_visit_roughly(const struct pairs_set *x, const struct pairs_set *y, pairs_tile_fn *f, void *ctx);
 
 /* The sum of the squared differences of two rows: the same bits wherever they lie, and for (i, j) as for (j, i). */
 double pairs_direct(const struct pairs_set *x, int64_t i, const struct pairs_set *y, int64_t j);
 /* How far a tile's distance can be from pairs_direct's, at most, of rows with these squared lengths: products and
  * squared lengths are each off by at most d roundings of |a|^2 + |b|^2, the direct sum by as many of at most twice
- * that; 8 more for the last additions. */
-static inline double pairs_slack(int d, double norm_i, double norm_j)
+ * that; 8 more for the last additions. What products of floats lose where they underflow is less than the last term.
+ * */
+static inline double pairs_slack(bool rough, int d, double norm_i, double norm_j)
 {
-	return (d + 8) * 0x1p-51 * (norm_i + norm_j);
+	return rough ? (d + 8) * 0x1p-23 * (norm_i + norm_j) + 1e-30 : (d + 8) * 0x1p-51 * (norm_i + norm_j);
 }
 
-/* v, a tile's distance of these rows, or pairs_direct where v is so close to `limit` that its rounding could decide a
- * comparison of the two. */
-static inline double pairs_settled(double v, double limit, const struct pairs_set *x, int64_t i,
-                                   const struct pairs_set *y, int64_t j)
+/* The distance of row i of a tile of x and y to its column j, or pairs_direct of the two where it is so close to
+ * `limit` that its rounding could decide a comparison. */
+static inline double pairs_settled(const struct pairs_tile *t, int64_t i, int64_t j, double limit,
+                                   const struct pairs_set *x, const struct pairs_set *y)
 {
-	double gap = v > limit ? v - limit : limit - v;
-	return gap <= pairs_slack(x->d, x->norm[i], y->norm[j]) ? pairs_direct(x, i, y, j) : v;
+	double v = t->d2[i * t->m + j], gap = v > limit ? v - limit : limit - v;
+	bool far = gap > pairs_slack(t->rough, x->d, x->norm[t->i0 + i], y->norm[t->j0 + j]);
+	return far ? v : pairs_direct(x, t->i0 + i, y, t->j0 + j);
 }
 
 /* For each row of x its k nearest rows of y: d2 [n, k], squared, ascending; index [n, k], which may be NULL, of rows

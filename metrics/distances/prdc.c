@@ -59,9 +59,9 @@ struct cross {
 	int *block; /* [n] of each generated vector */
 };
 
-static bool inside(double v, double radius, const struct cross *c, int64_t i, int64_t j)
+static bool inside(const struct cross *c, int64_t i, int64_t j, double radius)
 {
-	return pairs_settled(v, radius, &c->x->set, i, &c->y->set, j) < radius;
+	return pairs_settled(c->t, i, j, radius, &c->x->set, &c->y->set) < radius;
 }
 
 /* Of generated vectors: the real balls around them. */
@@ -72,7 +72,7 @@ static void cross_rows(void *ctx, int64_t first, int64_t last)
 	for (int64_t i = first; i < last; i++) {
 		int64_t balls = 0;
 		for (int64_t j = 0; j < t->m; j++)
-			balls += inside(t->d2[i * t->m + j], c->y->radius[t->j0 + j], c, t->i0 + i, t->j0 + j);
+			balls += inside(c, i, j, c->y->radius[t->j0 + j]);
 		c->x->balls[t->i0 + i] += balls;
 	}
 }
@@ -84,11 +84,10 @@ static void cross_columns(void *ctx, int64_t first, int64_t last)
 	const struct pairs_tile *t = c->t;
 	for (int64_t i = 0; i < t->n; i++)
 		for (int64_t j = first; j < last; j++) {
-			double v = t->d2[i * t->m + j];
 			int block = c->block[t->i0 + i], *by = &c->y->by[t->j0 + j];
 			bool *in = &c->y->inside[t->j0 + j];
-			*in = *in || inside(v, c->x->radius[t->i0 + i], c, t->i0 + i, t->j0 + j);
-			if (*by != MANY && *by != block && inside(v, c->y->radius[t->j0 + j], c, t->i0 + i, t->j0 + j))
+			*in = *in || inside(c, i, j, c->x->radius[t->i0 + i]);
+			if (*by != MANY && *by != block && inside(c, i, j, c->y->radius[t->j0 + j]))
 				*by = *by == NOBODY ? block : MANY;
 		}
 }
@@ -146,7 +145,7 @@ int prdc(struct prdc *out, const float *generated, int64_t n, const float *real,
 	for (int b = 0; b < B; b++)
 		for (int64_t i = jackknife_bound(n, b, B); i < jackknife_bound(n, b + 1, B); i++)
 			block[i] = b;
-	pairs_visit(&x.set, &y.set, cross_tile, &(struct cross){ .x = &x, .y = &y, .block = block });
+	pairs_visit_roughly(&x.set, &y.set, cross_tile, &(struct cross){ .x = &x, .y = &y, .block = block });
 	struct prdc r = without(&x, &y, k, -1);
 	int64_t recalled = 0;
 	for (int64_t j = 0; j < m; j++)

@@ -50,9 +50,9 @@ struct cross {
 	const struct pairs_tile *t;
 };
 
-static bool within(double v, double radius, const struct cross *c, int64_t i, int64_t j)
+static bool within(const struct cross *c, int64_t i, int64_t j, double radius)
 {
-	return pairs_settled(v, radius, &c->x->set, i, &c->y->set, j) <= radius;
+	return pairs_settled(c->t, i, j, radius, &c->x->set, &c->y->set) <= radius;
 }
 
 /* Which rows of x lie in a ball of y. */
@@ -62,7 +62,7 @@ static void cross_rows(void *ctx, int64_t first, int64_t last)
 	const struct pairs_tile *t = c->t;
 	for (int64_t i = first; i < last; i++)
 		for (int64_t j = 0; j < t->m && !c->x->inside[t->i0 + i]; j++)
-			c->x->inside[t->i0 + i] = within(t->d2[i * t->m + j], c->y->radius[t->j0 + j], c, t->i0 + i, t->j0 + j);
+			c->x->inside[t->i0 + i] = within(c, i, j, c->y->radius[t->j0 + j]);
 }
 
 /* Which rows of y lie in a ball of x. */
@@ -73,7 +73,7 @@ static void cross_columns(void *ctx, int64_t first, int64_t last)
 	for (int64_t i = 0; i < t->n; i++)
 		for (int64_t j = first; j < last; j++)
 			if (!c->y->inside[t->j0 + j])
-				c->y->inside[t->j0 + j] = within(t->d2[i * t->m + j], c->x->radius[t->i0 + i], c, t->i0 + i, t->j0 + j);
+				c->y->inside[t->j0 + j] = within(c, i, j, c->x->radius[t->i0 + i]);
 }
 
 static void cross_tile(void *ctx, const struct pairs_tile *t)
@@ -121,7 +121,7 @@ int precision_recall(struct precision_recall *out, double *radius_generated, dou
 		return -1;
 	radii(&g, k);
 	radii(&r, k);
-	pairs_visit(&g.set, &r.set, cross_tile, &(struct cross){ .x = &g, .y = &r });
+	pairs_visit_roughly(&g.set, &r.set, cross_tile, &(struct cross){ .x = &g, .y = &r });
 	double p = share(&g), c = share(&r);
 	*out = (struct precision_recall){ .precision = p, .recall = c, .f1 = p + c > 0 ? 2 * p * c / (p + c) : 0,
 		                              .precision_half = share_half(&g) };

@@ -1,9 +1,9 @@
 /* precision_recall.h - improved precision and recall (Kynkaanniemi et al. 2019).
  *
  * The manifold of a set is the union of balls around its vectors, each reaching to the k-th nearest other (the
- * (k+1)-th smallest distance, itself included). Precision: the share of generated vectors in the real manifold, border
- * included; recall: vice versa. Distances are computed in double, tile by tile: memory is k numbers per
- * vector besides the features, so 50,000 against 50,000 of 2048 dimensions fit in 2 GB. */
+ * (k+1)-th smallest distance, itself included). Precision: the share of generated vectors in the real manifold,
+ * border included; recall: vice versa. Comparisons are those of double (pairs.h), tile by tile: memory is k numbers
+ * per vector besides the features, so 50,000 against 50,000 of 2048 dimensions fit in 2 GB. */
 #ifndef ABLATE_PRECISION_RECALL_H
 #define ABLATE_PRECISION_RECALL_H
 

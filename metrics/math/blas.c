@@ -68,11 +68,17 @@ static void load(void)
 		size_t at;
 		const char *name;
 	} names[] = {
-		{ offsetof(struct blas, gemm), "dgemm_" },   { offsetof(struct blas, syrk), "dsyrk_" },
-		{ offsetof(struct blas, pstrf), "dpstrf_" }, { offsetof(struct blas, geqrf), "dgeqrf_" },
-		{ offsetof(struct blas, potrf), "dpotrf_" }, { offsetof(struct blas, larft), "dlarft_" },
-		{ offsetof(struct blas, bdsqr), "dbdsqr_" }, { offsetof(struct blas, syevd), "dsyevd_" },
-		{ offsetof(struct blas, gees), "dgees_" },   { offsetof(struct blas, corename), "openblas_get_corename" },
+		{ offsetof(struct blas, gemm), "dgemm_" },
+		{ offsetof(struct blas, syrk), "dsyrk_" },
+		{ offsetof(struct blas, pstrf), "dpstrf_" },
+		{ offsetof(struct blas, geqrf), "dgeqrf_" },
+		{ offsetof(struct blas, potrf), "dpotrf_" },
+		{ offsetof(struct blas, larft), "dlarft_" },
+		{ offsetof(struct blas, bdsqr), "dbdsqr_" },
+		{ offsetof(struct blas, syevd), "dsyevd_" },
+		{ offsetof(struct blas, gemm_float), "sgemm_" },
+		{ offsetof(struct blas, gees), "dgees_" },
+		{ offsetof(struct blas, corename), "openblas_get_corename" },
 	};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		void *p = symbol(lib, names[i].name);

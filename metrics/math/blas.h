@@ -15,6 +15,9 @@ struct blas {
 	void (*gemm)(const char *ta, const char *tb, const int *m, const int *n, const int *k, const double *alpha,
 	             const double *a, const int *lda, const double *b, const int *ldb, const double *beta, double *c,
 	             const int *ldc);
+	void (*gemm_float)(const char *ta, const char *tb, const int *m, const int *n, const int *k, const float *alpha,
+	                   const float *a, const int *lda, const float *b, const int *ldb, const float *beta, float *c,
+	                   const int *ldc);
 	void (*syrk)(const char *uplo, const char *trans, const int *n, const int *k, const double *alpha, const double *a,
 	             const int *lda, const double *beta, double *c, const int *ldc);
 	void (*potrf)(const char *uplo, const int *n, double *a, const int *lda, int *info);

@@ -24,6 +24,13 @@ void linalg_gemm_nt(double *c, const double *a, const double *b, int m, int n, i
 	blas()->gemm("T", "N", &n, &m, &k, &alpha, b, &k, a, &k, &beta, c, &n);
 }
 
+void linalg_gemm_nt_float(float *c, const float *a, const float *b, int m, int n, int k)
+{
+	static const float one = 1, zero = 0;
+	if (m && n)
+		blas()->gemm_float("T", "N", &n, &m, &k, &one, b, &k, a, &k, &zero, c, &n);
+}
+
 void linalg_syrk_upper(double *c, const double *x, int n, int d)
 {
 	static const double one = 1;

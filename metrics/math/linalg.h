@@ -16,6 +16,8 @@ const char *linalg_core(void);
 
 /* c[m,n] = alpha * a[m,k] b[n,k]^T + beta * c. */
 void linalg_gemm_nt(double *c, const double *a, const double *b, int m, int n, int k, double alpha, double beta);
+/* c[m,n] = a[m,k] b[n,k]^T in floats: an element is off by at most k 2^-24 of the product of the two rows' lengths. */
+void linalg_gemm_nt_float(float *c, const float *a, const float *b, int m, int n, int k);
 /* The upper triangle of c[d,d] += x[n,d]^T x[n,d]. */
 void linalg_syrk_upper(double *c, const double *x, int n, int d);
 /* Copies the upper triangle of c[d,d] to the lower. */

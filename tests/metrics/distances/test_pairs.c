@@ -198,26 +198,43 @@ Test(pairs, doubles_are_not_rounded_to_floats)
 }
 
 /* A comparison with the distance of the very pair must see equality, whichever tile the pair came in. */
+struct settled {
+	const struct pairs_set *x;
+	int rough; /* tiles */
+};
+
 static void settle(void *ctx, const struct pairs_tile *t)
 {
-	const struct pairs_set *x = ctx;
+	struct settled *s = ctx;
+	s->rough += t->rough;
 	for (int64_t i = 0; i < t->n; i++)
 		for (int64_t j = 0; j < t->m; j++) {
-			double limit = pairs_direct(x, t->j0 + j, x, t->i0 + i);
-			cr_assert_eq(pairs_settled(t->d2[i * t->m + j], limit, x, t->i0 + i, x, t->j0 + j), limit);
-			cr_assert_eq(pairs_settled(t->d2[i * t->m + j], 2 * limit + 1e-3, x, t->i0 + i, x, t->j0 + j),
-			             t->d2[i * t->m + j], "far from the limit the tile's distance serves");
+			double limit = pairs_direct(s->x, t->j0 + j, s->x, t->i0 + i), v = t->d2[i * t->m + j];
+			double slack = pairs_slack(t->rough, s->x->d, s->x->norm[t->i0 + i], s->x->norm[t->j0 + j]);
+			cr_assert(fabs(v - limit) <= slack, "%g is farther than %g from %g", v, slack, limit);
+			cr_assert_eq(pairs_settled(t, i, j, limit, s->x, s->x), limit);
+			cr_assert_eq(pairs_settled(t, i, j, limit + 3 * slack, s->x, s->x), v, "the tile's serves");
 		}
 }
 
+/* Products of floats serve where distances are far above their rounding, and not far from the origin nor where they
+ * overflow. */
 Test(pairs, a_comparison_does_not_hang_on_rounding)
 {
 	enum { N = 600, D = 301 };
-	SCOPED(free) float *f = cloud(6, N, D, 30);
-	SCOPED(pairs_set) struct pairs_set x = { 0 };
-	struct err e = ERR_INIT;
-	cr_assert_eq(pairs_set_init(&x, f, N, D, "x", &e), 0, "%s", e.msg);
-	pairs_visit(&x, &x, settle, &x);
+	for (int far = 0; far < 3; far++) {
+		SCOPED(free) float *f = cloud(6, N, D, far == 1 ? 30 : 0.5F);
+		for (int64_t i = 0; i < (int64_t)N * D; i++)
+			f[i] *= far == 2 ? 1e18F : 1;
+		SCOPED(pairs_set) struct pairs_set x = { 0 };
+		struct err e = ERR_INIT;
+		cr_assert_eq(pairs_set_init(&x, f, N, D, "x", &e), 0, "%s", e.msg);
+		struct settled s = { .x = &x };
+		pairs_visit(&x, &x, settle, &s);
+		cr_assert_eq(s.rough, 0);
+		pairs_visit_roughly(&x, &x, settle, &s);
+		cr_assert_eq(s.rough > 0, far == 0, "case %d", far);
+	}
 }
 
 Test(pairs, what_is_not_finite_is_named)
