@@ -111,6 +111,12 @@ static int open_zip(struct reader *r, const unsigned char **pickle, size_t *n)
 	const unsigned char *order;
 	size_t order_n;
 	SCOPED(free) char *byteorder = xstrfmt("%s/byteorder", r->prefix), *data = xstrfmt("%s/data.pkl", r->prefix);
+	SCOPED(free) char *constants = xstrfmt("%s/constants.pkl", r->prefix);
+	if (zip_name_locate(r->zip, constants, 0) >= 0)
+		return err_set(r->e,
+		               "%s: a TorchScript program, which is not read; in Python, "
+		               "torch.save(torch.jit.load(FILE).state_dict(), \"OUT.pth\") makes a checkpoint of it",
+		               r->path);
 	if (zip_name_locate(r->zip, byteorder, 0) >= 0) {
 		if (read_entry(r, byteorder, 16, &order, &order_n))
 			return -1;

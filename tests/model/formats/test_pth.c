@@ -69,6 +69,7 @@ static const struct {
 	{ "int32.pth", "global torch.IntStorage" },
 	{ "beyond.pth", "a tensor reaches beyond its storage" },
 	{ "not_tensors.pth", "holds no dict of named tensors" },
+	{ "program.pth", "a TorchScript program, which is not read" },
 	{ "make.py", "neither a zip nor a pickle" },
 	{ "absent.pth", "cannot open" },
 };
