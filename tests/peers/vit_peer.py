@@ -158,7 +158,7 @@ def tensors(family, s, dtype):
 def numbers():
     for family, s in SMALL.items():
         t = tensors(family, s, torch.float64)
-        for name, h, w in (("vit/small", 28, 28), ("vit/wide", 41, 67), ("vit/tall", 19, 11)):
+        for name, h, w in (("vit/small", 28, 28), ("vit/wide", 41, 66), ("vit/tall", 20, 11)):
             rgb = picture(family, s, noise(name, h, w))
             with torch.inference_mode():
                 f = features(family, s, t, prepared(family, rgb, torch.float64)[None])[0]

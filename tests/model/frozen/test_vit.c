@@ -82,17 +82,17 @@ static const struct expected {
 	{ VIT_DINOV2,
 	  "vit/wide",
 	  41,
-	  67,
-	  "84b6d7e1df4cf578c6119be6868f5471c6f9b8b824d3db0bebc78524e16e5a46",
-	  { 1.187440606, 0.1767852806, 0.9710811385, 1.642323933, -0.0465443219, -0.5970652454, -0.5377108762,
-	    -0.1751336267 } },
+	  66,
+	  "a13d209f7f753b23590296b10faa1d77eec0b3b17d77634be7752b7d7fd8a2f7",
+	  { 1.141300184, -0.1271531645, 0.4956446261, 0.9847251268, 0.5353433875, -0.497449461, 1.350590895,
+	    0.4027642657 } },
 	{ VIT_DINOV2,
 	  "vit/tall",
-	  19,
+	  20,
 	  11,
-	  "3ec1a3a57f52f3fb74cd28a0d900d8ce6aa198d20820c4c009144d5d96d59135",
-	  { 1.356830814, -1.230275051, 1.124618982, 0.7807972771, 0.1685711621, -0.8346005896, -0.9225416405,
-	    -1.039594787 } },
+	  "7aff371e215cfc77c784d229671f2851a4ea3c3345b19a533945b705526c2868",
+	  { 1.512541514, -1.880437282, 1.315304609, -0.2690858581, 1.261695359, -0.1747724223, -0.1016912349,
+	    0.3762922608 } },
 	{ VIT_CLIP,
 	  "vit/small",
 	  28,
@@ -103,13 +103,13 @@ static const struct expected {
 	{ VIT_CLIP,
 	  "vit/wide",
 	  41,
-	  67,
-	  "a5b9208c2eb52d996d1e92d66f0ab4618eea0e4bcff4eca599edc186fc6b26b4",
-	  { -0.1164030644, -0.2414281651, 0.5450926699, -0.3542301736, 0.2001072804, 0.1283288843, 0.1670036671,
-	    -0.17991209 } },
+	  66,
+	  "1c6e7387c628eee111f74b7623861973f365aa7fd2fea8687a66d3dfcc6513ef",
+	  { -0.08110861875, -0.1304985513, 0.5723917716, -0.3247223982, 0.1762109655, 0.2451090243, 0.08288756127,
+	    -0.004246132034 } },
 	{ VIT_CLIP,
 	  "vit/tall",
-	  19,
+	  20,
 	  11,
 	  "f12f6d85704f19f8eeb3bebc14acc9b2d146131dd1962b26eb41a6f65bc66132",
 	  { -0.1523820502, -0.1082102857, 0.4993903275, -0.3580475839, 0.1226151306, 0.2779346953, 0.06783586725,
@@ -140,13 +140,16 @@ Test(vit, pictures_are_pillows_bytes_normalised)
 	}
 }
 
+/* Four times what PyTorch's own float32 is off by, the worst of 40 pictures: 1.4e-6 and 1.5e-7. */
+static const double tolerance[VIT_FAMILIES] = { 5.6e-6, 6e-7 };
+
 static void check_features(const float *f, const struct expected *x)
 {
 	int dim = small[x->family].dim;
 	for (int k = 0; k < 8; k++) {
 		double d = fabs((double)f[k * (dim / 8)] - x->v[k]);
-		cr_assert(d <= 2e-6, "family %d, %s, feature %d: %.9g, not %.9g", (int)x->family, x->name, k * (dim / 8),
-		          (double)f[k * (dim / 8)], x->v[k]);
+		cr_assert(d <= tolerance[x->family], "family %d, %s, feature %d: %.9g, not %.9g", (int)x->family, x->name,
+		          k * (dim / 8), (double)f[k * (dim / 8)], x->v[k]);
 	}
 }
 
