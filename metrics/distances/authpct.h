@@ -5,10 +5,10 @@
 
 #include <stdint.h>
 
-/* In percent. Generated vector i has its nearest training vector at nearest[i], the first of equally near ones, at the
- * squared distance d2[i]; own[t] is the squared distance of training vector t to its nearest other. i is authentic if
- * own[nearest[i]] < d2[i], strictly: a copy of a picture that occurs twice in training is not authentic either. n >= 1.
- * (marcojira/fld subtracts 50, and draws 10,000 of each.) */
-double authpct(const int64_t *nearest, const double *d2, int64_t n, const double *own);
+/* In percent. Generated vector i has its nearest training vector at nearest[i], the first of equally near ones, at
+ * distance[i]; own[t] is the distance of training vector t to its nearest other; all squared, or none. i is authentic
+ * if own[nearest[i]] < distance[i], strictly: a copy of a picture that occurs twice in training is not authentic
+ * either. n >= 1. (marcojira/fld subtracts 50, and draws 10,000 of each.) */
+double authpct(const int64_t *nearest, const double *distance, int64_t n, const double *own);
 
 #endif

@@ -1,0 +1,244 @@
+/* metric_memory.c - see metric_memory.h. */
+#include "metrics/scores/metric_memory.h"
+
+#include "metrics/distances/authpct.h"
+#include "metrics/distances/copying_ct.h"
+#include "metrics/distances/fld.h"
+#include "metrics/distances/fls.h"
+#include "metrics/distances/pairs.h"
+#include "model/base/mem.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLD_COPIES (-1000.0) /* a gap below it is what the peer warns of, too */
+
+const struct memory_row memory_rows[MEMORY_KINDS] = {
+	[MEMORY_AUTHPCT] = { "authpct", false },
+	[MEMORY_CT] = { "ct", true },
+	[MEMORY_FLS] = { "fls", true },
+	[MEMORY_FLD] = { "fld", true },
+};
+
+static const struct {
+	const char *score, *text;
+} readings[] = {
+	{ "authpct", "about 50 (%) for fresh pictures; far below: copies" },
+	{ "ct", "about 0 for fresh pictures; far below (-3): copies; far above: unlike the data" },
+	{ "fls", "higher is better, 100: as good as pictures of training" },
+	{ "fls_overfit", "about 0 for fresh pictures; above, up to 50: copies" },
+	{ "fld", "lower is better, 0: as good as pictures of training" },
+	{ "fld_gap", "about 0 for fresh pictures; far below: copies" },
+};
+
+const char *memory_reading(const char *score)
+{
+	for (size_t i = 0; i < sizeof readings / sizeof *readings; i++)
+		if (strcmp(readings[i].score, score) == 0)
+			return readings[i].text;
+	return NULL;
+}
+
+/* ---- sets ------------------------------------------------------------------------------------------------------- */
+
+static int check_pair(const struct feature_set *a, const struct feature_set *b, struct err *e)
+{
+	if (protocol_check(a->protocol, a->origin, b->protocol, b->origin, e))
+		return -1;
+	if (a->dim[FEATURE_POOL] != b->dim[FEATURE_POOL])
+		return err_code(e, EXIT_RECORD, "%s has features of %d dimensions and %s of %d: not from the same extractor",
+		                a->origin, a->dim[FEATURE_POOL], b->origin, b->dim[FEATURE_POOL]);
+	return 0;
+}
+
+static int check_set(struct feature_set *f, struct err *e)
+{
+	const float *x;
+	if (feature_set_floats(&x, f, FEATURE_POOL, e))
+		return -1;
+	for (int64_t i = 0, n = f->n * f->dim[FEATURE_POOL]; i < n; i++)
+		if (!isfinite(x[i]))
+			return err_set(e, "%s: the features of picture %lld are not finite", f->origin,
+			               (long long)(i / f->dim[FEATURE_POOL]));
+	return f->n < 2 ? err_set(e, "%s: %lld pictures; give two or more", f->origin, (long long)f->n) : 0;
+}
+
+int memory_check(const struct memory_sets *s, struct err *e)
+{
+	if (check_pair(s->generated, s->train, e) || check_set(s->generated, e) || check_set(s->train, e))
+		return -1;
+	if (!s->test)
+		return 0;
+	if (check_pair(s->generated, s->test, e) || check_pair(s->train, s->test, e) || check_set(s->test, e))
+		return -1;
+	if (s->test->sha256[0] && strcmp(s->test->sha256, s->train->sha256) == 0)
+		return err_set(e, "%s and %s hold the same pictures; the test pictures must be ones that training did not see",
+		               s->train->origin, s->test->origin);
+	return 0;
+}
+
+/* ---- neighbours ------------------------------------------------------------------------------------------------- */
+
+int memory_nearest(struct memory_near **out, const struct memory_sets *s, struct err *e)
+{
+	const float *x, *y;
+	int64_t n = s->generated->n, l = s->train->n;
+	int d = s->train->dim[FEATURE_POOL];
+	SCOPED(pairs_set) struct pairs_set g = { 0 }, t = { 0 };
+	if (feature_set_floats(&x, s->generated, FEATURE_POOL, e) || feature_set_floats(&y, s->train, FEATURE_POOL, e) ||
+	    pairs_set_init(&g, x, n, d, s->generated->origin, e) || pairs_set_init(&t, y, l, d, s->train->origin, e))
+		return -1;
+	SCOPED(free) double *d2 = xmalloc(sizeof *d2 * (size_t)n), *own = xmalloc(sizeof *own * (size_t)l);
+	SCOPED(free) int64_t *index = xmalloc(sizeof *index * (size_t)n);
+	pairs_nearest(d2, index, 1, &g, &t);
+	pairs_nearest(own, NULL, 1, &t, &t);
+	struct memory_near *near = xmalloc(sizeof *near * (size_t)n);
+	for (int64_t i = 0; i < n; i++)
+		near[i] = (struct memory_near){ i, index[i], sqrt(d2[i]), sqrt(own[index[i]]) };
+	*out = near;
+	return 0;
+}
+
+static int closer_first(const void *a, const void *b)
+{
+	const struct memory_near *x = a, *y = b;
+	if (x->distance != y->distance)
+		return x->distance < y->distance ? -1 : 1;
+	return (x->generated > y->generated) - (x->generated < y->generated);
+}
+
+void memory_sort(struct memory_near *near, int64_t n)
+{
+	qsort(near, (size_t)n, sizeof *near, closer_first);
+}
+
+/* ---- scores ----------------------------------------------------------------------------------------------------- */
+
+/* settings: what stands behind the name in the protocol, "(seed0)" or "". */
+static struct score *add(struct score_list *out, const char *name, const char *settings, const struct memory_sets *s,
+                         bool test, double value)
+{
+	REQUIRE(out->n < SCORES_MAX);
+	struct score *score = &out->v[out->n++];
+	*score = (struct score){ .value = value, .half = NAN, .n = s->generated->n };
+	(void)snprintf(score->name, sizeof score->name, "%s", name);
+	SCOPED(free) char *whole = xstrfmt("%s%s", name, settings);
+	const char *features = s->generated->protocol[0] ? s->generated->protocol : s->train->protocol;
+	protocol_text_of(score->protocol, whole, features, s->generated->n, s->generated->drawn, NULL);
+	const struct feature_set *others[] = { s->train, test ? s->test : NULL };
+	for (int i = 0; i < 2; i++) {
+		size_t used = strlen(score->protocol);
+		if (others[i] && others[i]->sha256[0])
+			(void)snprintf(score->protocol + used, PROTOCOL_TEXT - used, ":%s=%.*s", i ? "test" : "train", PROTOCOL_REF,
+			               others[i]->sha256);
+	}
+	return score;
+}
+
+static void part(struct score *s, const char *name, double value)
+{
+	REQUIRE(s->n_parts < (int)(sizeof s->part / sizeof *s->part));
+	s->part[s->n_parts].name = name;
+	s->part[s->n_parts++].value = value;
+}
+
+struct floats {
+	const float *g, *u, *t; /* generated, test, training */
+	int64_t m, n, l;
+	int d;
+};
+
+static int ct(struct score_list *out, const struct memory_sets *s, const struct floats *f, uint32_t seed, struct err *e)
+{
+	static const char *const names[CT_CELLS] = { "z1", "z2", "z3" };
+	struct copying_ct r;
+	char settings[32];
+	if (copying_ct(&r, f->g, f->m, f->u, f->n, f->t, f->l, f->d, seed, e))
+		return err_in(e, "%s", s->generated->origin);
+	(void)snprintf(settings, sizeof settings, "(seed%u)", seed);
+	struct score *score = add(out, "ct", settings, s, true, r.value);
+	for (int k = 0; k < CT_CELLS; k++)
+		part(score, names[k], r.cell[k].z);
+	part(score, "cells", r.cells);
+	if (r.cells < CT_CELLS)
+		(void)snprintf(score->warning, sizeof score->warning,
+		               "%s: ct is over %d of its %d cells; the other%s no more than %d generated pictures",
+		               s->generated->origin, r.cells, CT_CELLS, CT_CELLS - r.cells == 1 ? " has" : "s have", CT_FEW);
+	return 0;
+}
+
+static int fls(struct score_list *out, const struct memory_sets *s, const struct floats *f, uint32_t seed,
+               struct err *e)
+{
+	struct fls r;
+	char settings[48];
+	if (fls_compute(&r, f->g, f->m, f->u, f->n, f->t, f->l, f->d, seed, e))
+		return err_in(e, "%s", s->generated->origin);
+	(void)snprintf(settings, sizeof settings, "(%lld,seed%u)", (long long)r.size, seed);
+	struct score *score = add(out, "fls", settings, s, true, r.fls);
+	part(score, "nll_generated", r.nll_generated);
+	part(score, "nll_baseline", r.nll_baseline);
+	(void)add(out, "fls_overfit", settings, s, true, r.overfit);
+	return 0;
+}
+
+static int fld(struct score_list *out, const struct memory_sets *s, const struct floats *f, uint32_t seed,
+               struct err *e)
+{
+	struct fld r;
+	char settings[48];
+	if (fld_compute(&r, f->g, f->m, f->u, f->n, f->t, f->l, f->d, seed, e))
+		return err_in(e, "%s", s->generated->origin);
+	(void)snprintf(settings, sizeof settings, "(%lld,seed%u)", (long long)r.gaussians, seed);
+	struct score *score = add(out, "fld", settings, s, true, r.fld);
+	part(score, "nll_test", r.nll_test);
+	part(score, "nll_baseline", r.nll_baseline);
+	if (r.gap < FLD_COPIES)
+		(void)snprintf(
+			score->warning, sizeof score->warning,
+			"%s: training pictures are so much likelier than test pictures that most of these are exact copies; "
+			"how large fld and fld_gap are then says nothing more",
+			s->generated->origin);
+	score = add(out, "fld_gap", settings, s, true, r.gap);
+	part(score, "nll_train", r.nll_train);
+	part(score, "nll_test", r.nll_test);
+	return 0;
+}
+
+static double share_authentic(const struct memory_near *near, const struct memory_sets *s)
+{
+	int64_t n = s->generated->n;
+	SCOPED(free) int64_t *index = xmalloc(sizeof *index * (size_t)n);
+	SCOPED(free) double *distance = xmalloc(sizeof *distance * (size_t)n);
+	SCOPED(free) double *own = xcalloc((size_t)s->train->n, sizeof *own);
+	for (int64_t i = 0; i < n; i++) {
+		index[i] = near[i].train;
+		distance[i] = near[i].distance;
+		own[index[i]] = near[i].own;
+	}
+	return authpct(index, distance, n, own);
+}
+
+int memory_score(struct score_list *out, enum memory_kind kind, const struct memory_sets *s,
+                 const struct memory_near *near, uint32_t seed, struct err *e)
+{
+	struct floats f = { .m = s->generated->n, .l = s->train->n, .d = s->train->dim[FEATURE_POOL] };
+	if (feature_set_floats(&f.g, s->generated, FEATURE_POOL, e) || feature_set_floats(&f.t, s->train, FEATURE_POOL, e))
+		return -1;
+	if (memory_rows[kind].test) {
+		REQUIRE(s->test);
+		if (feature_set_floats(&f.u, s->test, FEATURE_POOL, e))
+			return -1;
+		f.n = s->test->n;
+	}
+	switch (kind) {
+	case MEMORY_AUTHPCT: (void)add(out, "authpct", "", s, false, share_authentic(near, s)); return 0;
+	case MEMORY_CT: return ct(out, s, &f, seed, e);
+	case MEMORY_FLS: return fls(out, s, &f, seed, e);
+	case MEMORY_FLD: return fld(out, s, &f, seed, e);
+	case MEMORY_KINDS: break;
+	}
+	BUG("memory score %d", kind);
+}
