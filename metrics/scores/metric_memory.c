@@ -25,7 +25,7 @@ const struct memory_row memory_rows[MEMORY_KINDS] = {
 static const struct {
 	const char *score, *text;
 } readings[] = {
-	{ "authpct", "about 50 (%) for fresh pictures; far below: copies" },
+	{ "authpct", "%; far below that of test pictures: copies" },
 	{ "ct", "about 0 for fresh pictures; far below (-3): copies; far above: unlike the data" },
 	{ "fls", "higher is better, 100: as good as pictures of training" },
 	{ "fls_overfit", "about 0 for fresh pictures; above, up to 50: copies" },
@@ -81,23 +81,36 @@ int memory_check(const struct memory_sets *s, struct err *e)
 
 /* ---- neighbours ------------------------------------------------------------------------------------------------- */
 
-int memory_nearest(struct memory_near **out, const struct memory_sets *s, struct err *e)
+static int open_set(struct pairs_set *out, struct feature_set *f, struct err *e)
 {
-	const float *x, *y;
-	int64_t n = s->generated->n, l = s->train->n;
-	int d = s->train->dim[FEATURE_POOL];
-	SCOPED(pairs_set) struct pairs_set g = { 0 }, t = { 0 };
-	if (feature_set_floats(&x, s->generated, FEATURE_POOL, e) || feature_set_floats(&y, s->train, FEATURE_POOL, e) ||
-	    pairs_set_init(&g, x, n, d, s->generated->origin, e) || pairs_set_init(&t, y, l, d, s->train->origin, e))
-		return -1;
-	SCOPED(free) double *d2 = xmalloc(sizeof *d2 * (size_t)n), *own = xmalloc(sizeof *own * (size_t)l);
-	SCOPED(free) int64_t *index = xmalloc(sizeof *index * (size_t)n);
-	pairs_nearest(d2, index, 1, &g, &t);
-	pairs_nearest(own, NULL, 1, &t, &t);
-	struct memory_near *near = xmalloc(sizeof *near * (size_t)n);
-	for (int64_t i = 0; i < n; i++)
+	const float *x;
+	return feature_set_floats(&x, f, FEATURE_POOL, e) ||
+	               pairs_set_init(out, x, f->n, f->dim[FEATURE_POOL], f->origin, e)
+	           ? -1
+	           : 0;
+}
+
+static struct memory_near *near_new(const struct pairs_set *x, const struct pairs_set *train, const double *own)
+{
+	SCOPED(free) double *d2 = xmalloc(sizeof *d2 * (size_t)x->n);
+	SCOPED(free) int64_t *index = xmalloc(sizeof *index * (size_t)x->n);
+	struct memory_near *near = xmalloc(sizeof *near * (size_t)x->n);
+	pairs_nearest(d2, index, 1, x, train);
+	for (int64_t i = 0; i < x->n; i++)
 		near[i] = (struct memory_near){ i, index[i], sqrt(d2[i]), sqrt(own[index[i]]) };
-	*out = near;
+	return near;
+}
+
+int memory_nearest(struct memory_near **generated, struct memory_near **test, const struct memory_sets *s,
+                   struct err *e)
+{
+	SCOPED(pairs_set) struct pairs_set g = { 0 }, t = { 0 }, u = { 0 };
+	if (open_set(&g, s->generated, e) || open_set(&t, s->train, e) || (s->test && open_set(&u, s->test, e)))
+		return -1;
+	SCOPED(free) double *own = xmalloc(sizeof *own * (size_t)t.n);
+	pairs_nearest(own, NULL, 1, &t, &t);
+	*generated = near_new(&g, &t, own);
+	*test = s->test ? near_new(&u, &t, own) : NULL;
 	return 0;
 }
 
@@ -207,12 +220,11 @@ static int fld(struct score_list *out, const struct memory_sets *s, const struct
 	return 0;
 }
 
-static double share_authentic(const struct memory_near *near, const struct memory_sets *s)
+static double share_authentic(const struct memory_near *near, int64_t n, int64_t l)
 {
-	int64_t n = s->generated->n;
 	SCOPED(free) int64_t *index = xmalloc(sizeof *index * (size_t)n);
 	SCOPED(free) double *distance = xmalloc(sizeof *distance * (size_t)n);
-	SCOPED(free) double *own = xcalloc((size_t)s->train->n, sizeof *own);
+	SCOPED(free) double *own = xcalloc((size_t)l, sizeof *own);
 	for (int64_t i = 0; i < n; i++) {
 		index[i] = near[i].train;
 		distance[i] = near[i].distance;
@@ -221,8 +233,18 @@ static double share_authentic(const struct memory_near *near, const struct memor
 	return authpct(index, distance, n, own);
 }
 
+static int authentic(struct score_list *out, const struct memory_sets *s, const struct memory_near *near,
+                     const struct memory_near *near_test)
+{
+	double value = share_authentic(near, s->generated->n, s->train->n);
+	struct score *score = add(out, "authpct", "", s, false, value);
+	if (near_test)
+		part(score, "of_test", share_authentic(near_test, s->test->n, s->train->n));
+	return 0;
+}
+
 int memory_score(struct score_list *out, enum memory_kind kind, const struct memory_sets *s,
-                 const struct memory_near *near, uint32_t seed, struct err *e)
+                 const struct memory_near *near, const struct memory_near *near_test, uint32_t seed, struct err *e)
 {
 	struct floats f = { .m = s->generated->n, .l = s->train->n, .d = s->train->dim[FEATURE_POOL] };
 	if (feature_set_floats(&f.g, s->generated, FEATURE_POOL, e) || feature_set_floats(&f.t, s->train, FEATURE_POOL, e))
@@ -234,7 +256,7 @@ int memory_score(struct score_list *out, enum memory_kind kind, const struct mem
 		f.n = s->test->n;
 	}
 	switch (kind) {
-	case MEMORY_AUTHPCT: (void)add(out, "authpct", "", s, false, share_authentic(near, s)); return 0;
+	case MEMORY_AUTHPCT: return authentic(out, s, near, near_test);
 	case MEMORY_CT: return ct(out, s, &f, seed, e);
 	case MEMORY_FLS: return fls(out, s, &f, seed, e);
 	case MEMORY_FLD: return fld(out, s, &f, seed, e);
