@@ -4,6 +4,7 @@
 
 #include "harness/cli/device_option.h"
 #include "harness/text/json_out.h"
+#include "metrics/features/published_stats.h"
 #include "model/cpu/devices.h"
 #include "model/config/config.h"
 #include "model/base/mem.h"
@@ -33,6 +34,9 @@ static int load_set(struct feature_set *set, const struct cli *c, const char *pa
 int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e)
 {
 	*s = (struct score_side){ .path = path };
+	const char *published = stats_named(path);
+	if (published)
+		return stats_open(&s->set, published, e);
 	if (feature_set_is(path))
 		return load_set(&s->set, c, path, e);
 	if (source_find(&s->source, path, SPLIT_TRAIN, e) || (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))

@@ -1,6 +1,6 @@
 /* fetch.h - the one place in the program that uses the network, and only on request (`ablate weights fetch`, `ablate
- * data fetch`): the curl program, https alone, bounded in size. The caller must check the hash of a download before
- * keeping it. */
+ * data fetch`, `ablate stats fetch`): the curl program, https alone, bounded in size. The caller must check the hash of
+ * a download before keeping it. */
 #ifndef ABLATE_FETCH_H
 #define ABLATE_FETCH_H
 

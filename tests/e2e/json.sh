@@ -57,7 +57,7 @@ test_scores_and_settings() {
 	one_object 0 prdc -e pixels -k 1 pics pics
 	one_object 0 features pics -e pixels -o f.npz
 	one_object 0 config ict-cifar10; one_object 0 diff-paper ict-cifar10; one_object 0 explain loss.c; one_object 0 explain
-	one_object 0 data list; one_object 0 weights list; one_object 0 doctor; one_object 0 version; one_object 0 --version
+	one_object 0 data list; one_object 0 weights list; one_object 0 stats list; one_object 0 doctor; one_object 0 version; one_object 0 --version
 }
 
 test_failures() {
