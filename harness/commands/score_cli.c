@@ -39,7 +39,8 @@ int score_side_open(struct score_side *s, const struct cli *c, const char *path,
 		return stats_open(&s->set, published, e);
 	if (feature_set_is(path))
 		return load_set(&s->set, c, path, e);
-	if (source_find(&s->source, path, SPLIT_TRAIN, e) || (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))
+	if (source_find(&s->source, path, SPLIT_TRAIN, e) ||
+	    (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))
 		return -1;
 	s->source->mixed_sizes = cli_flag(c, "mixed-sizes") > 0;
 	cli_warn_lines(c, str_text(&s->source->notes));
@@ -230,7 +231,8 @@ static json_t *side_json(const struct score_side *s)
 	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:o}", "path", s->path, "n",
 	                        s->set.n ? json_integer(s->set.n) : json_null(), "sha256",
 	                        json_out_text(s->set.sha256[0] ? s->set.sha256 : NULL), "features",
-	                        json_out_text(s->set.protocol[0] ? s->set.protocol : NULL), "drawn", json_out_text(s->set.drawn[0] ? s->set.drawn : NULL));
+	                        json_out_text(s->set.protocol[0] ? s->set.protocol : NULL), "drawn",
+	                        json_out_text(s->set.drawn[0] ? s->set.drawn : NULL));
 	if (s->statistics.origin)
 		(void)json_object_set_new(out, "statistics_sha256", json_out_text(s->statistics.sha256));
 	return out;

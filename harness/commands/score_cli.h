@@ -69,7 +69,7 @@ struct score_side {
 	const char *path;
 	struct feature_set set;        /* loaded, or extracted from source */
 	struct feature_set statistics; /* those beside the pictures of source, if any: of the Frechet distances */
-	char drawn[PROTOCOL_DRAWN]; /* how score_side_draw drew its pictures; "" = all are there */
+	char drawn[PROTOCOL_DRAWN];    /* how score_side_draw drew its pictures; "" = all are there */
 	struct source *source;
 };
 

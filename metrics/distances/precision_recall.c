@@ -21,8 +21,8 @@ struct side {
 static int side_init(struct side *s, const float *x, int64_t n, int d, int k, const char *what, struct err *e)
 {
 	if (n <= k)
-		return err_code(e, EXIT_USAGE, "precision and recall with k = %d need at least %d %s vectors, not %lld", k, k + 1,
-		                what, (long long)n);
+		return err_code(e, EXIT_USAGE, "precision and recall with k = %d need at least %d %s vectors, not %lld", k,
+		                k + 1, what, (long long)n);
 	if (pairs_set_init(&s->set, x, n, d, what, e))
 		return -1;
 	s->radius = xmalloc(sizeof *s->radius * (size_t)n);
@@ -99,7 +99,8 @@ static double share_half(const struct side *s)
 	if (s->set.n < 2 * JACKKNIFE_BLOCKS || all <= 0 || all >= 1)
 		return NAN;
 	for (int b = 0; b < JACKKNIFE_BLOCKS; b++) {
-		int64_t from = jackknife_bound(s->set.n, b, JACKKNIFE_BLOCKS), to = jackknife_bound(s->set.n, b + 1, JACKKNIFE_BLOCKS);
+		int64_t from = jackknife_bound(s->set.n, b, JACKKNIFE_BLOCKS),
+				to = jackknife_bound(s->set.n, b + 1, JACKKNIFE_BLOCKS);
 		struct side block = { .set = { .n = to - from }, .inside = s->inside + from };
 		without[b] = (all * (double)s->set.n - share(&block) * (double)block.set.n) / (double)(s->set.n - block.set.n);
 	}
@@ -123,8 +124,9 @@ int precision_recall(struct precision_recall *out, double *radius_generated, dou
 	radii(&r, k);
 	pairs_visit_roughly(&g.set, &r.set, cross_tile, &(struct cross){ .x = &g, .y = &r });
 	double p = share(&g), c = share(&r);
-	*out = (struct precision_recall){ .precision = p, .recall = c, .f1 = p + c > 0 ? 2 * p * c / (p + c) : 0,
-		                              .precision_half = share_half(&g) };
+	*out = (struct precision_recall){
+		.precision = p, .recall = c, .f1 = p + c > 0 ? 2 * p * c / (p + c) : 0, .precision_half = share_half(&g)
+	};
 	give_radii(radius_generated, &g);
 	give_radii(radius_real, &r);
 	return 0;

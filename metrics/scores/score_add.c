@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 struct score *score_add(struct score_list *out, const char *name, const char *protocol_name, const struct metric *m,
-                        const struct feature_set *a, const struct feature_set *b,
-                        enum feature_kind kind, double value, double half)
+                        const struct feature_set *a, const struct feature_set *b, enum feature_kind kind, double value,
+                        double half)
 {
 	REQUIRE(out->n < SCORES_MAX);
 	struct score *s = &out->v[out->n++];

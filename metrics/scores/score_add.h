@@ -7,8 +7,8 @@
 /* Appends a score called `name`, of protocol "protocol_name:...", of a against b (NULL: of a alone). half NAN: none.
  * The caller adds what else is known; the score is the list's. */
 struct score *score_add(struct score_list *out, const char *name, const char *protocol_name, const struct metric *m,
-                        const struct feature_set *a, const struct feature_set *b,
-                        enum feature_kind kind, double value, double half);
+                        const struct feature_set *a, const struct feature_set *b, enum feature_kind kind, double value,
+                        double half);
 /* name: a literal, for --json. */
 void score_add_part(struct score *s, const char *name, double value);
 /* The pooled features of both sides [n, dim]. */

@@ -13,7 +13,10 @@
 
 /* Asked in this order; the order matters only for files whose first bytes fit two rows. */
 static const struct source_kind *const kinds[] = {
-	&source_cifar, &source_arrays, &source_files, &source_idx,
+	&source_cifar,
+	&source_arrays,
+	&source_files,
+	&source_idx,
 };
 
 int source_open(struct source **out, const char *path, struct err *e)
