@@ -83,7 +83,7 @@ static int refuse_source(const struct stats_row *row, const char *file, const ch
 
 static int check_statistics(const struct feature_set *f, const struct stats_row *row, struct err *e)
 {
-	if (!f->mu)
+	if (!f->mu[FEATURE_POOL])
 		return err_set(e, "%s: holds features of pictures, not statistics (mu, sigma) alone", f->origin);
 	if (f->dim[FEATURE_POOL] != STATS_DIM)
 		return err_set(e, "%s: mu has %d values; those of %s have %d", f->origin, f->dim[FEATURE_POOL], row->name,
