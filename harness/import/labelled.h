@@ -2,8 +2,8 @@
  * scores (metrics/sources/sources.h), pictures may differ in size, and one place may hold both splits.
  *
  *   folder, zip,   pictures as metrics/sources/picture_files.h lists them. Folders train/ and test/ (or val/) at the
- *   tar            top are the splits. Labels: EDM's dataset.json; else the folder a picture is in, in order of name;
- *                  else (`prefix`) its name up to "_"
+ *   tar            top, or in the one folder that all lie in, are the splits. Labels: EDM's dataset.json; else the
+ *                  folder a picture is in, in order of name; else (`prefix`) its name up to "_"
  *   .npz           guided-diffusion's arr_0 (uint8 N,H,W,C) and arr_1; or `data` (N, 3*side*side, planes) and `labels`
  *                  from 1 as the downsampled ImageNet has them; a folder of such batches (train_data_batch_1.npz ...,
  *                  val_data.npz) is one set

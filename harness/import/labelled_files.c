@@ -46,16 +46,33 @@ static int folder_of(const char *name)
 	return -1;
 }
 
+/* Length of "set/" where everything lies in one folder, as archives are mostly packed: what counts is what is in it. 0
+ * where there is none, where it is a split, or where labels lie beside it. */
+static size_t common_folder(const struct picture_files *f)
+{
+	const char *slash = strchr(f->v[0].name, '/');
+	size_t n = slash ? (size_t)(slash - f->v[0].name) + 1 : 0;
+	if (!n || folder_of(f->v[0].name) >= 0)
+		return 0;
+	for (int64_t i = 1; i < f->n; i++)
+		if (strncmp(f->v[i].name, f->v[0].name, n) != 0)
+			return 0;
+	for (int64_t i = 0; i < f->n_labels; i++)
+		if (strncmp(f->labels[i].name, f->v[0].name, n) != 0)
+			return 0;
+	return n;
+}
+
 /* The split's folder: -1 where the place has no splits at all, N_FOLDERS where it has only the other one. *outside: a
  * picture that lies in none, or -1. */
-static int find_folder(int *folder, int64_t *outside, const struct picture_files *f, enum data_split split,
+static int find_folder(int *folder, int64_t *outside, const struct picture_files *f, size_t top, enum data_split split,
                        struct err *e)
 {
 	bool any = false;
 	*folder = -1;
 	*outside = -1;
 	for (int64_t i = 0; i < f->n; i++) {
-		int k = folder_of(f->v[i].name);
+		int k = folder_of(f->v[i].name + top);
 		any |= k >= 0;
 		if (k < 0 && *outside < 0)
 			*outside = i;
@@ -76,18 +93,20 @@ static int find_folder(int *folder, int64_t *outside, const struct picture_files
 static int keep_split(struct pictures *p, enum data_split split, struct err *e)
 {
 	const struct picture_files *f = p->files;
+	size_t top = common_folder(f);
 	int64_t outside;
 	int folder;
-	if (find_folder(&folder, &outside, f, split, e))
+	if (find_folder(&folder, &outside, f, top, split, e))
 		return -1;
 	if (folder >= 0 && outside >= 0) {
 		SCOPED(free) char *item = picture_item(f, f->v[outside].name);
 		return err_set(e, "%s: in none of the folders train, test, val and validation, which the place has", item);
 	}
-	p->root = xstrdup(folder >= 0 && folder < N_FOLDERS ? split_folders[folder].name : "");
+	p->root = xstrfmt("%.*s%s", (int)top, f->v[0].name,
+	                  folder >= 0 && folder < N_FOLDERS ? split_folders[folder].name : "");
 	p->v = xcalloc((size_t)f->n + 1, sizeof *p->v);
 	for (int64_t i = 0; i < f->n; i++)
-		if (folder < 0 ? split == SPLIT_TRAIN : folder_of(f->v[i].name) == folder)
+		if (folder < 0 ? split == SPLIT_TRAIN : folder_of(f->v[i].name + top) == folder)
 			p->v[p->n++] = (struct picture){ f->v[i].name + strlen(p->root), i };
 	return 0;
 }

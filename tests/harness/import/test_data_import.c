@@ -1,12 +1,11 @@
 /* test_data_import.c - data sets brought in from every kind of place: pixels, labels and splits as they should be,
- * an import that was cut off going on, and bad input named in one line with nothing
- * kept. */
+ * an import that was cut off going on, and bad input named in one line with nothing kept. */
 #include "harness/import/data_import.h"
 #include "model/formats/npz.h"
 #include "model/base/mem.h"
 #include "model/data/cifar.h"
 #include "model/data/image_png.h"
-#include "model/data/image_resize.h"
+#include "model/data/image_u8.h"
 #include "model/data/shapes.h"
 #include "model/train/train.h"
 #include "tests/common/tempdir.h"
@@ -291,35 +290,36 @@ static void add_batch(struct str *tar, const char *name, int first, size_t bytes
 	add_tar(tar, name, records, bytes);
 }
 
-/* How a set was packed is no part of it. Names in the order of an archive that was made by hand. */
+/* How a set was packed is no part of it, nor in what order. */
 Test(data_import, folder_zip_and_tar_are_one_set)
 {
 	static const char *const names[] = { "test/b/x.png", "train/b/y.PNG", "train/a/z", "train/b/1.png", NULL };
-	SCOPED(str) struct str tar = { 0 };
 	struct err e = ERR_INIT;
 	struct set_ref want[2];
+	SCOPED(str) struct str tar = { 0 }; /* and one of the folder itself, as archives are mostly packed */
+	SCOPED(str) struct str whole = { 0 };
 	for (int i = 0; names[i]; i++) {
 		SCOPED(free) char *name = xstrfmt("packed/%s", names[i]), *path = in_place(name);
 		SCOPED(str) struct str png = { 0 };
 		write_png(name, 8, 8, (uint8_t)(50 + i)); /* as write_zip's */
 		cr_assert_eq(io_read(&png, path, 1 << 16, &e), 0, "%s", e.msg);
 		add_tar(&tar, names[i], png.data, png.len);
+		add_tar(&whole, name, png.data, png.len);
 	}
+	write_tar("whole.tar", &whole, false);
 	write_zip("packed.zip", names, NULL);
 	write_tar("packed.tar", &tar, false);
 	write_tar("packed.tgz", &tar, true);
 	const struct imported *got = import("folder", "packed", NULL);
-	want[0] = got[0].ref, want[1] = got[1].ref;
+	memcpy(want, (struct set_ref[]){ got[0].ref, got[1].ref }, sizeof want);
 	cr_expect(want[SPLIT_TRAIN].n == 3 && want[SPLIT_TRAIN].classes == 2 && want[SPLIT_TEST].n == 1);
-	static const char *const packed[][2] = { { "zip", "packed.zip" },
-		                                     { "tar", "packed.tar" },
-		                                     { "tgz", "packed.tgz" } };
-	for (int k = 0; k < 3; k++) {
-		got = import(packed[k][0], packed[k][1], NULL);
+	static const char *const packed[] = { "packed.zip", "packed.tar", "packed.tgz", "whole.tar" };
+	for (int k = 0; k < 4; k++) {
+		got = import(packed[k], packed[k], NULL);
 		for (int s = 0; s < 2; s++) {
-			cr_expect_str_eq(got[s].ref.sha256, want[s].sha256, "%s", packed[k][1]);
-			struct dataset d = open_set(packed[k][0], (enum data_split)s);
-			cr_expect(d.n == want[s].n && d.labels[d.n - 1] == (s == SPLIT_TRAIN ? 1 : 0), "%s", packed[k][1]);
+			cr_expect_str_eq(got[s].ref.sha256, want[s].sha256, "%s", packed[k]);
+			struct dataset d = open_set(packed[k], (enum data_split)s);
+			cr_expect(d.n == want[s].n && d.labels[d.n - 1] == (s == SPLIT_TRAIN ? 1 : 0), "%s", packed[k]);
 			dataset_release(&d);
 		}
 	}
