@@ -99,8 +99,8 @@ Test(published_stats, a_copy_has_the_protocol_and_the_number)
 		OK(by_path ? feature_set_load(&f, path, &e) : stats_open(&f, row->name, &e));
 		cr_assert_str_eq(f.protocol, "inception-2015:clean:u8");
 		cr_assert_eq(f.n, 50000);
-		cr_assert(f.mu && f.dim[FEATURE_POOL] == STATS_DIM && f.mu[7] == 0.25);
-		cr_assert(f.sigma[STATS_DIM + 1] == 1 && f.sigma[1] == 0);
+		cr_assert(f.mu[FEATURE_POOL] && f.dim[FEATURE_POOL] == STATS_DIM && f.mu[FEATURE_POOL][7] == 0.25);
+		cr_assert(f.sigma[FEATURE_POOL][STATS_DIM + 1] == 1 && f.sigma[FEATURE_POOL][1] == 0);
 	}
 }
 
