@@ -1,98 +1,11 @@
-/* test_data_import.c - data sets brought in from every kind of place: pixels, labels and splits as they should be,
- * an import that was cut off going on, and bad input named in one line with nothing kept. */
-#include "harness/import/data_import.h"
-#include "model/formats/npz.h"
-#include "model/base/mem.h"
-#include "model/data/cifar.h"
-#include "model/data/image_png.h"
+/* test_data_import.c - data sets brought in from every kind of place: pixels, labels and splits as they should be. Bad
+ * input: test_data_import_bad.c. */
 #include "model/data/image_u8.h"
 #include "model/data/shapes.h"
-#include "model/train/train.h"
-#include "tests/common/tempdir.h"
-
-#include <criterion/criterion.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <zip.h>
-#include <zlib.h>
-
-/* ---- places ---------------------------------------------------------------------------------- */
-
-static char *place; /* a temporary folder; the cache is in it */
-
-static void set_up(void)
-{
-	place = tempdir_make();
-	SCOPED(free) char *cache = xstrfmt("%s/cache", place);
-	(void)setenv("ABLATE_CACHE", cache, 1);
-	(void)unsetenv("ABLATE_DATA");
-}
-
-static void tear_down(void)
-{
-	tempdir_remove(place);
-}
+#include "model/formats/npz.h"
+#include "tests/common/import_fixture.h"
 
 TestSuite(data_import, .init = set_up, .fini = tear_down);
-
-static char *in_place(const char *name)
-{
-	char *path = xstrfmt("%s/%s", place, name);
-	SCOPED(free) char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
-	struct err e = ERR_INIT;
-	cr_assert_eq(io_mkdirs(folder, &e), 0, "%s", e.msg);
-	return path;
-}
-
-/* A grey-level picture, every value `level`. */
-static void write_png(const char *name, int h, int w, uint8_t level)
-{
-	SCOPED(free) char *path = in_place(name);
-	SCOPED(free) uint8_t *px = xcalloc((size_t)(h * w), 3);
-	struct err e = ERR_INIT;
-	memset(px, level, (size_t)(h * w * 3));
-	cr_assert_eq(image_png_write(path, px, h, w, 3, &e), 0, "%s", e.msg);
-}
-
-static void write_bytes(const char *name, const void *data, size_t n)
-{
-	SCOPED(free) char *path = in_place(name);
-	struct err e = ERR_INIT;
-	cr_assert_eq(io_write_atomic(path, data, n, &e), 0, "%s", e.msg);
-}
-
-static struct imported *import(const char *name, const char *source, const struct import_options *o)
-{
-	static struct imported out[2];
-	struct err e = ERR_INIT;
-	SCOPED(free) char *path = xstrfmt("%s/%s", place, source);
-	static const struct import_options nothing = { .quiet = true };
-	cr_assert_eq(data_import(out, name, path, o ? o : &nothing, &e), 0, "%s", e.msg);
-	return out;
-}
-
-static void refuse(const char *name, const char *source, const char *want)
-{
-	struct imported out[2];
-	struct err e = ERR_INIT;
-	SCOPED(free) char *path = xstrfmt("%s/%s", place, source);
-	cr_assert_eq(data_import(out, name, path, &(struct import_options){ .quiet = true }, &e), -1, "%s was taken",
-	             source);
-	cr_expect(strstr(e.msg, want), "%s", e.msg);
-	cr_expect(!strchr(e.msg, '\n'), "one line: %s", e.msg);
-	struct set_ref ref;
-	cr_expect(!set_ref_read(&ref, name, SPLIT_TRAIN));
-}
-
-static struct dataset open_set(const char *name, enum data_split split)
-{
-	struct dataset d;
-	struct err e = ERR_INIT;
-	cr_assert_eq(dataset_check(&d, name, split, &e), 0, "%s", e.msg);
-	return d;
-}
 
 Test(data_import, folders_are_classes_and_splits)
 {
@@ -173,46 +86,15 @@ Test(data_import, a_set_made_smaller)
 	cr_expect(strstr(e.msg, "square"), "%s", e.msg);
 }
 
-static void add_member(zip_t *z, const char *name, const void *bytes, size_t n)
-{
-	zip_source_t *s = zip_source_buffer(z, bytes, n, 0);
-	cr_assert(s && zip_file_add(z, name, s, ZIP_FL_ENC_UTF_8) >= 0);
-}
-
-static void write_zip(const char *name, const char *const *members, const char *json)
-{
-	SCOPED(free) char *path = in_place(name);
-	struct str bytes[4] = { { 0 } };
-	struct err e = ERR_INIT;
-	int code;
-	(void)unlink(path);
-	zip_t *z = zip_open(path, ZIP_CREATE, &code);
-	cr_assert(z);
-	for (int i = 0; members[i]; i++) {
-		SCOPED(free) char *png = xstrfmt("%s/level%d.png", place, i);
-		SCOPED(free) char *level = xstrfmt("level%d.png", i);
-		write_png(level, 8, 8, (uint8_t)(50 + i));
-		cr_assert_eq(io_read(&bytes[i], png, 1 << 16, &e), 0);
-		add_member(z, members[i], bytes[i].data, bytes[i].len);
-	}
-	if (json)
-		add_member(z, "dataset.json", json, strlen(json));
-	cr_assert_eq(zip_close(z), 0);
-	for (int i = 0; i < 4; i++)
-		str_release(&bytes[i]);
-}
-
-static const char *const edm_members[] = { "00000/img00000000.png", "00000/img00000001.png", NULL };
-
 Test(data_import, zip_of_edm_with_its_labels)
 {
-	write_zip("edm.zip", edm_members, "{\"labels\": [[\"00000/img00000001.png\", 7], [\"00000/img00000000.png\", 3]]}");
+	write_zip("edm.zip", EDM_MEMBERS, "{\"labels\": [[\"00000/img00000001.png\", 7], [\"00000/img00000000.png\", 3]]}");
 	(void)import("edm", "edm.zip", NULL);
 	struct dataset d = open_set("edm", SPLIT_TRAIN);
 	cr_expect(d.n == 2 && d.labels[0] == 3 && d.labels[1] == 7 && d.images[0] == 50 && d.images[192] == 51 &&
 	          d.classes == 8);
 	dataset_release(&d);
-	write_zip("plain.zip", edm_members, NULL); /* its folder is not a class */
+	write_zip("plain.zip", EDM_MEMBERS, NULL); /* its folder is not a class */
 	(void)import("plain", "plain.zip", NULL);
 	d = open_set("plain", SPLIT_TRAIN);
 	cr_expect(d.classes == 1 && d.labels[1] == 0);
@@ -251,43 +133,6 @@ Test(data_import, batches_of_downsampled_imagenet)
 	cr_expect(d.images[per] == 15 && d.images[per + 1] == 16 && d.images[per + 2] == 17, "planes become pixels");
 	cr_expect(d.images[3 * per] == 100);
 	dataset_release(&d);
-}
-
-/* A member of a tar archive. */
-static void add_tar(struct str *tar, const char *name, const void *data, size_t n)
-{
-	char h[512] = { 0 };
-	unsigned sum = 0;
-	(void)snprintf(h, 100, "%s", name);
-	(void)snprintf(h + 124, 12, "%011o", (unsigned)n);
-	memset(h + 148, ' ', 8);
-	h[156] = '0';
-	memcpy(h + 257, "ustar", 6);
-	for (int i = 0; i < 512; i++)
-		sum += (unsigned char)h[i];
-	(void)snprintf(h + 148, 8, "%06o", sum);
-	str_addn(tar, h, 512);
-	str_addn(tar, data, n);
-	while (tar->len % 512)
-		str_addc(tar, '\0');
-}
-
-static void write_tar(const char *name, const struct str *tar, bool gzip)
-{
-	SCOPED(free) char *path = in_place(name);
-	gzFile f = gzopen(path, gzip ? "wb" : "wbT");
-	cr_assert(f && gzwrite(f, tar->data, (unsigned)tar->len) == (int)tar->len);
-	cr_assert_eq(gzclose(f), Z_OK);
-}
-
-static void add_batch(struct str *tar, const char *name, int first, size_t bytes)
-{
-	SCOPED(free) uint8_t *records = xcalloc(2, CIFAR_RECORD);
-	for (int i = 0; i < 2; i++) {
-		records[i * CIFAR_RECORD] = (uint8_t)(first + i);
-		memset(records + i * CIFAR_RECORD + 1, first * 10 + i, 1024);
-	}
-	add_tar(tar, name, records, bytes);
 }
 
 /* How a set was packed is no part of it, nor in what order. */
@@ -454,181 +299,4 @@ Test(data_import, pictures_of_any_size_become_squares)
 	struct dataset d = open_set("squares", SPLIT_TRAIN);
 	cr_expect(d.n == 3 && d.h == 16 && d.w == 16 && d.images[0] == 11 && d.images[2 * 768 + 5] == 13);
 	dataset_release(&d);
-}
-
-/* ---- cut off, damaged ------------------------------------------------------------------------ */
-
-static void import_some(struct set_ref ref, const uint16_t *labels, int64_t from, int64_t n)
-{
-	struct set_writer *w;
-	struct err e = ERR_INIT;
-	int64_t done = -1;
-	cr_assert_eq(set_writer_open(&w, &ref, labels, "0123456789abcdef0123", &done, &e), 0, "%s", e.msg);
-	cr_assert_eq(done, from);
-	for (int64_t i = 0; i < n; i++) {
-		uint8_t px[12];
-		memset(px, (int)(from + i), sizeof px);
-		cr_assert_eq(set_writer_add(w, px, &e), 0, "%s", e.msg);
-	}
-	if (from + n == ref.n)
-		cr_assert_eq(set_writer_commit(w, &ref, &e) || set_ref_write(&ref, "kept", SPLIT_TRAIN, &e), 0, "%s", e.msg);
-	set_writer_free(w);
-}
-
-Test(data_import, goes_on_where_it_was_cut_off)
-{
-	struct set_ref ref = { .n = 5, .h = 2, .w = 2, .c = 3, .classes = 2 };
-	static const uint16_t labels[] = { 0, 1, 0, 1, 1 };
-	struct set_ref nothing;
-	import_some(ref, labels, 0, 2);
-	cr_expect(!set_ref_read(&nothing, "kept", SPLIT_TRAIN)); /* half a set has no name */
-	import_some(ref, labels, 2, 2);
-	import_some(ref, labels, 4, 1);
-	struct dataset d = open_set("kept", SPLIT_TRAIN);
-	for (int i = 0; i < 5; i++)
-		cr_expect(d.images[12 * i] == i && d.images[12 * i + 11] == i && d.labels[i] == labels[i]);
-	dataset_release(&d);
-}
-
-Test(data_import, damage_after_the_import_is_found)
-{
-	struct set_ref ref = { .n = 3, .h = 2, .w = 2, .c = 3, .classes = 1 };
-	static const uint16_t labels[3];
-	import_some(ref, labels, 0, 3);
-	cr_assert(set_ref_read(&ref, "kept", SPLIT_TRAIN));
-	SCOPED(free) char *path = set_path(ref.sha256);
-	SCOPED(file) FILE *f = fopen(path, "r+b");
-	cr_assert(f && !fseek(f, -1, SEEK_END) && fputc(99, f) == 99 && !fflush(f));
-	struct dataset d;
-	struct err e = ERR_INIT;
-	char hex[SHA256_HEX];
-	cr_assert_eq(dataset_check(&d, "kept", SPLIT_TRAIN, &e), -1);
-	cr_expect(strstr(e.msg, "import it again"), "%s", e.msg);
-	/* nor does training take it, or a plan its name for its content */
-	cr_assert_eq(dataset_open(&d, "kept", SPLIT_TRAIN, &e), -1);
-	cr_assert_eq(dataset_sha256(hex, "kept", SPLIT_TRAIN, &e), -1);
-	cr_expect(strstr(e.msg, "import it again"), "%s", e.msg);
-	cr_assert_eq(truncate(path, 100), 0);
-	cr_assert_eq(dataset_open(&d, "kept", SPLIT_TRAIN, &e), -1);
-	cr_expect(strstr(e.msg, ref.sha256), "%s", e.msg);
-}
-
-Test(data_import, bad_input_is_one_line_and_keeps_nothing)
-{
-	refuse("mine", "nowhere", "no such file");
-	refuse("../mine", "nowhere", "is not a valid data set name");
-	write_bytes("empty/readme.txt", "x", 1);
-	refuse("mine", "empty", "no images in it, but files such as");
-	write_bytes("half/x/a.png", "\x89PNG\r\n\x1a\n", 8);
-	refuse("mine", "half", "a.png");
-}
-
-Test(data_import, sizes_that_differ_need_a_size)
-{
-	write_png("two/a.png", 8, 10, 1);
-	write_png("two/b.png", 8, 9, 1);
-	refuse("mine", "two", "give --size N");
-}
-
-Test(data_import, archives_that_escape_or_lie)
-{
-	write_zip("escape.zip", (const char *const[]){ "../../etc/x.png", NULL }, NULL);
-	refuse("mine", "escape.zip", "points outside the archive");
-	write_zip("range.zip", edm_members,
-	          "{\"labels\": [[\"00000/img00000000.png\", 0], [\"00000/img00000001.png\", 70000]]}");
-	refuse("mine", "range.zip", "out of range");
-	write_zip("many.zip", edm_members,
-	          "{\"labels\": [[\"00000/img00000000.png\", 0], [\"00000/img00000001.png\", 10]]}");
-	refuse("cifar10", "many.zip", "label 10 is out of range: cifar10 has 10 classes");
-	write_zip("missing.zip", edm_members, "{\"labels\": [[\"00000/img00000000.png\", 0]]}");
-	refuse("mine", "missing.zip", "no label for 00000/img00000001.png");
-	write_zip("text.zip", edm_members, "{\"labels\": \"none\"}");
-	refuse("mine", "text.zip", "no list");
-	SCOPED(str) struct str tar = { 0 };
-	add_batch(&tar, "../../data_batch_1.bin", 1, 2 * CIFAR_RECORD);
-	write_tar("escape.tar", &tar, false);
-	refuse("mine", "escape.tar", "points outside the archive");
-	str_release(&tar);
-	add_batch(&tar, "cifar-10-batches-bin/data_batch_1.bin", 1, 2 * CIFAR_RECORD - 1);
-	write_tar("short.tar.gz", &tar, true);
-	refuse("mine", "short.tar.gz", "not a multiple of the 3073 bytes of a record");
-	str_release(&tar);
-	add_batch(&tar, "cifar-10-batches-bin/data_batch_1.bin", 9, 2 * CIFAR_RECORD); /* labels 9 and 10 */
-	write_tar("label.tar", &tar, false);
-	refuse("mine", "label.tar", "label 10: not CIFAR-10");
-	tar.len -= 1000;
-	write_tar("cut.tar", &tar, false);
-	refuse("mine", "cut.tar", "truncated");
-}
-
-Test(data_import, arrays_of_the_wrong_order_or_type)
-{
-	SCOPED(free) char *path = in_place("float.npz");
-	struct npz_writer w;
-	struct err e = ERR_INIT;
-	float values[48] = { 0 };
-	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "arr_0", "<f4", (int64_t[]){ 1, 4, 4, 3 }, 4, values, &e) ||
-	                 npz_commit(&w, &e),
-	             0, "%s", e.msg);
-	refuse("mine", "float.npz", "images must be uint8");
-	/* numpy's Fortran order, the header spelled out */
-	static const char dict[] = "{'descr': '|u1', 'fortran_order': True, 'shape': (1, 4, 4, 3), }";
-	SCOPED(str) struct str npy = { 0 };
-	str_addn(&npy, "\x93NUMPY\x01\x00", 8);
-	str_addc(&npy, 118);
-	str_addc(&npy, 0);
-	str_add(&npy, dict);
-	while (npy.len < 127)
-		str_addc(&npy, ' ');
-	str_addc(&npy, '\n');
-	for (int i = 0; i < 48; i++)
-		str_addc(&npy, 'x');
-	SCOPED(free) char *fortran = in_place("fortran.npz");
-	int code;
-	zip_t *z = zip_open(fortran, ZIP_CREATE, &code);
-	cr_assert(z);
-	add_member(z, "arr_0.npy", npy.data, npy.len);
-	cr_assert_eq(zip_close(z), 0);
-	refuse("mine", "fortran.npz", "Fortran");
-}
-
-/* A header alone: 10,000 x 10,000 pixels are refused before anything is allocated. */
-Test(data_import, a_picture_of_a_hundred_megapixels_is_refused)
-{
-	static const uint8_t head[] = { 0x89, 'P', 'N', 'G',  13,   10, 26, 10,   0,    0, 0, 13, 'I', 'H', 'D',
-		                            'R',  0,   0,   0x27, 0x10, 0,  0,  0x27, 0x10, 8, 2, 0,  0,   0 };
-	static const uint8_t idat[] = { 0, 0, 0, 0, 'I', 'D', 'A', 'T', 0x35, 0xaf, 0x06, 0x1e };
-	uint8_t file[sizeof head + 4 + sizeof idat];
-	uint32_t crc = (uint32_t)crc32(0, head + 12, 17);
-	memcpy(file, head, sizeof head);
-	for (int i = 0; i < 4; i++)
-		file[sizeof head + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i));
-	memcpy(file + sizeof head + 4, idat, sizeof idat);
-	write_bytes("huge/a.png", file, sizeof file);
-	refuse("mine", "huge", "over the limit");
-}
-
-Test(data_import, training_reads_an_imported_set)
-{
-	for (int i = 0; i < 12; i++) {
-		SCOPED(free) char *name = xstrfmt("tiny/train/%c/%d.png", 'a' + i % 3, i);
-		write_png(name, 8, 8, (uint8_t)(20 * i));
-	}
-	(void)import("tiny-set", "tiny", NULL);
-	struct run_config c;
-	struct train_result r;
-	struct err e = ERR_INIT;
-	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e) || config_set_text(&c, "data.name", "tiny-set", &e) ||
-	                 config_set_text(&c, "train.steps", "3", &e) || config_set_text(&c, "train.batch", "4", &e) ||
-	                 config_finish(&c, &e),
-	             0, "%s", e.msg);
-	SCOPED(free) char *dir = in_place("run/x");
-	*strrchr(dir, '/') = '\0';
-	cr_assert_eq(train_run(&r, &c, &(struct train_options){ .seed = 1, .dir = dir, .threads = 2 }, NULL, &e), 0, "%s",
-	             e.msg);
-	cr_expect(r.end == TRAIN_DONE && isfinite(r.final_loss));
-	struct set_ref ref;
-	cr_assert(set_ref_read(&ref, "tiny-set", SPLIT_TRAIN));
-	cr_expect_str_eq(r.data_sha256, ref.sha256);
 }
