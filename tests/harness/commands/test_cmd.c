@@ -235,10 +235,9 @@ Test(cmd, threads_are_within_a_range_whatever_is_given)
 /* threads_restart restarts these with a bounded wait: one that is forgotten spins. */
 Test(cmd, what_takes_threads_or_scores_is_known_to_compute)
 {
-	static const char *const names[] = {
-		"bench", "bench-steps", "classifier", "features", "fid",    "is",    "kid",
-		"lpips", "metrics",     "pr",         "prdc",     "sample", "sigma", "worker"
-	};
+	static const char *const names[] = { "bench", "bench-steps", "classifier", "features", "fid",
+		                                 "is",    "kid",         "lpips",      "memory",   "metrics",
+		                                 "pr",    "prdc",        "sample",     "sigma",    "worker" };
 	int n = commands.n, n_computing = 0;
 	const struct cmd_row *r = commands.rows;
 	for (int i = 0; i < n; i++)

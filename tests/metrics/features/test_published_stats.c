@@ -150,7 +150,7 @@ Test(published_stats, the_first_source_counts)
 	refused(stats_import(row, second, sha256, &e), EXIT_RECORD, note);
 	SCOPED(feature_set) struct feature_set f = { 0 };
 	OK(stats_open(&f, row->name, &e));
-	cr_assert(f.mu[0] == 0);
+	cr_assert(f.mu[FEATURE_POOL][0] == 0);
 	cr_assert_eq(unlink(note), 0);
 	OK(stats_import(row, second, sha256, &e));
 }
