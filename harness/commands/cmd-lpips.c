@@ -38,11 +38,6 @@ static void side_release(struct side *s)
 	image_u8_release(&s->one);
 }
 
-static bool is_picture(const struct str *file)
-{
-	return file->len > 3 && (memcmp(file->data, "\x89PNG", 4) == 0 || memcmp(file->data, "\xff\xd8\xff", 3) == 0);
-}
-
 static int side_open(struct side *s, const struct cli *c, const char *path, struct err *e)
 {
 	SCOPED(str) struct str file = { 0 };
@@ -50,7 +45,7 @@ static int side_open(struct side *s, const struct cli *c, const char *path, stru
 	s->path = path;
 	s->n = 1;
 	if (io_is_dir(path) || io_is_special(path) || io_read(&file, path, SOURCE_MAX_FILE, &ignored) ||
-	    !is_picture(&file)) {
+	    !image_format_of((const uint8_t *)file.data, file.len)) {
 		if (source_find(&s->source, path, SPLIT_TRAIN, e))
 			return -1;
 		cli_warn_lines(c, str_text(&s->source->notes));
