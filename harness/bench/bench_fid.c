@@ -4,6 +4,7 @@
 #include "metrics/math/blas.h"
 #include "metrics/distances/fid.h"
 #include "metrics/math/linalg.h"
+#include "model/base/cpu.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/rng.h"
@@ -54,7 +55,9 @@ static double schur(const double *s1, const double *s2)
 	SCOPED(free) double *w = xmalloc(sizeof *w * (2 * D + (size_t)lwork));
 	linalg_gemm_nt(product, s1, s2, D, D, D, 1, 0);
 	double start = monotonic_s();
+	blas()->set_threads(cpu_threads()); /* as scipy has it */
 	blas()->gees("V", "N", NULL, &d, product, &d, &dim, w, w + D, vectors, &d, w + 2 * D, &lwork, NULL, &info);
+	blas()->set_threads(1);
 	return monotonic_s() - start;
 }
 

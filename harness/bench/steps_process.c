@@ -31,7 +31,7 @@ static _Noreturn void measure_here(const struct steps_ask *ask, int to, pid_t pa
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)snprintf(count, sizeof count, "%d", ask->threads);
 	if (getppid() != parent || (ask->go >= 0 && dup2(ask->go, STDIN_FILENO) < 0) || dup2(to, STDOUT_FILENO) < 0 ||
-	    setenv("OMP_NUM_THREADS", count, 1) || setenv("OPENBLAS_NUM_THREADS", count, 1) || !spin_as(ask->spin))
+	    setenv("OMP_NUM_THREADS", count, 1) || !spin_as(ask->spin))
 		_exit(127);
 	(void)execl("/proc/self/exe", "ablate", "bench-steps", "--net", scaling_net_name(ask->net), "--threads", count,
 	            "--seconds", str_double(time, ask->seconds), ask->go >= 0 ? "--wait" : (char *)NULL, (char *)NULL);

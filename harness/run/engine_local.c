@@ -55,7 +55,7 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
 	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0 ||
 	    (write_fd != PIPE_FD ? dup2(write_fd, PIPE_FD) : fcntl(PIPE_FD, F_SETFD, 0)) < 0)
 		_exit(127);
-	if (setenv("OMP_NUM_THREADS", threads, 1) || setenv("OPENBLAS_NUM_THREADS", threads, 1))
+	if (setenv("OMP_NUM_THREADS", threads, 1))
 		_exit(127);
 	(void)threads_bound_waiting();
 	char folder[PATH_MAX];

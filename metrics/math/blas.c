@@ -47,14 +47,12 @@ static void *symbol(void *lib, const char *name)
 static void load(void)
 {
 	const char *core = env_get(ENV_OPENBLAS_CORETYPE) ? NULL : blas_best_core();
-	char threads[16];
-	(void)snprintf(threads, sizeof threads, "%d", cpu_threads());
-	bool unsaid = !env_get(ENV_OPENBLAS_NUM_THREADS) && !env_get(ENV_GOTO_NUM_THREADS); /* by the user */
-	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0");                       /* as the Python wheel has it */
+	bool unsaid = !env_get(ENV_OPENBLAS_NUM_THREADS);             /* by the user */
+	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel has it */
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);
 	if (unsaid)
-		(void)setenv("OPENBLAS_NUM_THREADS", threads, 1);
+		(void)setenv("OPENBLAS_NUM_THREADS", "1", 1);
 	void *lib = dlopen(own ? own : "libopenblas.so.0", RTLD_NOW | RTLD_LOCAL);
 	if (core)
 		(void)unsetenv("OPENBLAS_CORETYPE");
@@ -79,11 +77,13 @@ static void load(void)
 		{ offsetof(struct blas, gemm_float), "sgemm_" },
 		{ offsetof(struct blas, gees), "dgees_" },
 		{ offsetof(struct blas, corename), "openblas_get_corename" },
+		{ offsetof(struct blas, set_threads), "openblas_set_num_threads" },
 	};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		void *p = symbol(lib, names[i].name);
 		memcpy((char *)&table + names[i].at, &p, sizeof p);
 	}
+	table.set_threads(1);
 }
 
 const char *blas_missing(void)

@@ -3,9 +3,9 @@
  * OpenBLAS is loaded with dlopen instead of being linked, for two reasons. It chooses its kernels in its own
  * constructor, from a table of processors that ends in 2022, and falls back to SSE3 ones (five times slower) on newer
  * models: OPENBLAS_CORETYPE must be in the environment before the library is, so blas() sets it from what the
- * processor can do (AVX-512, AVX2), loads, and removes it again. A value that the user has set wins. The same applies
- * to its threads: it would start one for each processor, whatever a quota or --threads says; it is given OpenMP's
- * number. And a command that computes no score pays neither for the 40 MB nor for the threads.
+ * processor can do (AVX-512, AVX2), loads, and removes it again. A value that the user has set wins. The other is
+ * its threads: it has one, whatever the environment says, and product.h shares the work out so that no bit depends on
+ * how many there are. And a command that computes no score pays neither for the 40 MB nor for the threads.
  *
  * Fortran conventions: column-major, everything by pointer. int is 32 bits (LP64). */
 #ifndef ABLATE_BLAS_H
@@ -36,6 +36,7 @@ struct blas {
 	             double *wr, double *wi, double *vs, const int *ldvs, double *work, const int *lwork, int *bwork,
 	             int *info);
 	char *(*corename)(void);
+	void (*set_threads)(int n);
 };
 
 /* The loaded table; never NULL. A machine without libopenblas.so.0 is a broken installation: BUG() names the

@@ -2,6 +2,7 @@
 #include "metrics/math/linalg.h"
 
 #include "metrics/math/blas.h"
+#include "metrics/math/product.h"
 #include "model/base/mem.h"
 #include "metrics/math/singular.h"
 
@@ -19,23 +20,18 @@ const char *linalg_core(void)
 
 void linalg_gemm_nt(double *c, const double *a, const double *b, int m, int n, int k, double alpha, double beta)
 {
-	if (m == 0 || n == 0)
-		return;
-	blas()->gemm("T", "N", &n, &m, &k, &alpha, b, &k, a, &k, &beta, c, &n);
+	product_double("T", "N", n, m, k, alpha, b, k, a, k, beta, c, n);
 }
 
 void linalg_gemm_nt_float(float *c, const float *a, const float *b, int m, int n, int k)
 {
-	static const float one = 1, zero = 0;
-	if (m && n)
-		blas()->gemm_float("T", "N", &n, &m, &k, &one, b, &k, a, &k, &zero, c, &n);
+	product_float("T", "N", n, m, k, 1, b, k, a, k, 0, c, n);
 }
 
 void linalg_syrk_upper(double *c, const double *x, int n, int d)
 {
-	static const double one = 1;
 	if (n)
-		blas()->syrk("L", "N", &d, &n, &one, x, &d, &one, c, &d); /* lower in column-major = upper in ours */
+		product_lower(d, n, 1, x, d, c, d); /* lower in column-major = upper in ours */
 }
 
 void linalg_mirror(double *c, int d)
@@ -48,11 +44,10 @@ void linalg_mirror(double *c, int d)
 /* What cov - F^T F is: its trace and largest element. */
 static void left_over(double *trace, double *max, const double *cov, const double *f, int rank, int d)
 {
-	static const double minus = -1, one = 1;
 	double *rest = xmalloc(sizeof *rest * (size_t)d * (size_t)d);
 	memcpy(rest, cov, sizeof *rest * (size_t)d * (size_t)d);
 	if (rank)
-		blas()->syrk("L", "N", &d, &rank, &minus, f, &d, &one, rest, &d);
+		product_lower(d, rank, -1, f, d, rest, d);
 	*trace = *max = 0;
 	for (int64_t i = 0; i < d; i++) {
 		*trace += rest[i * d + i];
@@ -192,15 +187,13 @@ static int first_column(const double *f, int rows, int d)
  * are such. */
 static void factor_product(double *c, const double *f1, int r1, const double *f2, int r2, int d)
 {
-	static const double one = 1, zero = 0;
 	for (int i = 0; i < r1; i += STRIPE)
 		for (int j = 0; j < r2; j += STRIPE) {
 			int rows = r1 - i < STRIPE ? r1 - i : STRIPE, cols = r2 - j < STRIPE ? r2 - j : STRIPE;
 			const double *a = f1 + (int64_t)i * d, *b = f2 + (int64_t)j * d;
 			int in_a = first_column(a, rows, d), in_b = first_column(b, cols, d), from = in_a > in_b ? in_a : in_b,
 				k = d - from;
-			blas()->gemm("T", "N", &cols, &rows, &k, &one, b + from, &d, a + from, &d, &zero, c + (int64_t)i * r2 + j,
-			             &r2);
+			product_double("T", "N", cols, rows, k, 1, b + from, d, a + from, d, 0, c + (int64_t)i * r2 + j, r2);
 		}
 }
 
@@ -238,17 +231,6 @@ void linalg_eigenvectors(double *w, double *a, int d)
 	eigen("V", w, a, d, 1 + 6 * d + 2 * d * d, 3 + 5 * d);
 }
 
-/* The same; row k of a becomes the unit eigenvector of w[k]. */
-static void eigenvectors(double *w, double *a, int d)
-{
-	int lwork = 1 + 6 * d + 2 * d * d, liwork = 3 + 5 * d, info; /* as dsyevd asks for; d is 16384 at most */
-	SCOPED(free) double *work = xmalloc(sizeof *work * (size_t)lwork);
-	SCOPED(free) int *iwork = xmalloc(sizeof *iwork * (size_t)liwork);
-	blas()->syevd("V", "L", &d, a, &d, w, work, &lwork, iwork, &liwork, &info);
-	if (info)
-		BUG("eigenvectors did not converge: %d", info);
-}
-
 void linalg_factor_rounded(double **f, int *rank, double *dropped, double *lowest, double *highest, const double *cov,
                            int d, double bound)
 {
@@ -256,7 +238,7 @@ void linalg_factor_rounded(double **f, int *rank, double *dropped, double *lowes
 	SCOPED(free) double *v = xmalloc(sizeof *v * n);
 	SCOPED(free) double *w = xmalloc(sizeof *w * (size_t)d);
 	memcpy(v, cov, sizeof *v * n);
-	eigenvectors(w, v, d);
+	linalg_eigenvectors(w, v, d);
 	int first = 0;
 	*dropped = 0;
 	*lowest = w[0];

@@ -8,6 +8,7 @@
 
 #include "metrics/math/band.h"
 #include "metrics/math/blas.h"
+#include "metrics/math/product.h"
 #include "model/base/err.h"
 #include "model/base/mem.h"
 
@@ -23,14 +24,6 @@ struct reduction {
 	double *a, *left, *right, *turned, *tau, *t, *small, *work;
 	int ld, n_work;
 };
-
-/* c (m x n) = alpha op(a) b + beta c, column-major. */
-static void product(const char *ta, int m, int n, int k, double alpha, const double *a, int lda, const double *b,
-                    int ldb, double beta, double *c, int ldc)
-{
-	if (m > 0 && n > 0)
-		blas()->gemm(ta, "N", &m, &n, &k, &alpha, a, &lda, b, &ldb, &beta, c, &ldc);
-}
 
 /* QR of a (rows x b) in place, and its reflectors: v, `ldv` apart, holds them with their ones and zeros, r->t their
  * triangle. */
@@ -55,9 +48,9 @@ static void step(struct reduction *r, int m, int n, int k, int b)
 	reflect(r, r->left, m, panel, r->ld, rows, b, b);
 	if (cols <= 0)
 		return;
-	product("T", b, cols, rows, 1, r->left, m, rest, r->ld, 0, r->turned, b);
-	product("T", b, cols, b, 1, r->t, BAND, r->turned, b, 0, y, both);
-	product("N", b, cols, b, -1, r->left, m, y, both, 1, rest, r->ld);
+	product_double("T", "N", b, cols, rows, 1, r->left, m, rest, r->ld, 0, r->turned, b);
+	product_double("T", "N", b, cols, b, 1, r->t, BAND, r->turned, b, 0, y, both);
+	product_double("N", "N", b, cols, b, -1, r->left, m, y, both, 1, rest, r->ld);
 	for (int64_t j = 0; j < cols; j++)
 		for (int64_t i = 0; i < b; i++)
 			r->turned[i * cols + j] = rest[j * r->ld + i];
@@ -71,11 +64,11 @@ static void step(struct reduction *r, int m, int n, int k, int b)
 	}
 	rows -= b;
 	rest += b;
-	product("N", b, used, cols, 1, y, both, u, cols, 0, r->small, BAND);
-	product("N", rows, used, cols, 1, rest, r->ld, u, cols, 0, r->work, m);
-	product("N", rows, used, b, -1, r->left + b, m, r->small, BAND, 1, r->work, m);
-	product("N", rows, used, used, 1, r->work, m, r->t, BAND, 0, x + b, m);
-	product("N", rows, cols, BAND + used, -1, r->left + b, m, y, both, 1, rest, r->ld);
+	product_double("N", "N", b, used, cols, 1, y, both, u, cols, 0, r->small, BAND);
+	product_double("N", "N", rows, used, cols, 1, rest, r->ld, u, cols, 0, r->work, m);
+	product_double("N", "N", rows, used, b, -1, r->left + b, m, r->small, BAND, 1, r->work, m);
+	product_double("N", "N", rows, used, used, 1, r->work, m, r->t, BAND, 0, x + b, m);
+	product_double("N", "N", rows, cols, BAND + used, -1, r->left + b, m, y, both, 1, rest, r->ld);
 }
 
 static void to_band(double *a, int ld, int m, int n)
