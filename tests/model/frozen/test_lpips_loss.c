@@ -96,8 +96,8 @@ static void check_on(struct backend *b, enum lpips_net kind, int side, int chann
 		error += ((double)px[i] - w) * ((double)px[i] - w);
 		size += w * w;
 	}
-	/* Values of a pool or a ReLU that are equal up to rounding may go either way, which moves the gradient of all pixels
-	 * that they see: grey vgg by 9.7e-4 of it with oneDNN's kernels for AVX2, and none by 5e-5 with those for AVX-512. */
+	/* Values of a pool or a ReLU that are equal up to rounding may go either way, which moves the gradient of all
+	 * pixels that they see: grey vgg by 9.7e-4 of it with oneDNN's kernels for AVX2, none by 5e-5 with AVX-512's. */
 	cr_assert(sqrt(error) <= 3e-3 * sqrt(size), "%s: gradient off by %g", lpips_net_name(kind), sqrt(error / size));
 	lpips_free(l);
 	graph_free(g);
