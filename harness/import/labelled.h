@@ -4,9 +4,10 @@
  *   folder, zip,   pictures as metrics/sources/picture_files.h lists them. Folders train/ and test/ (or val/) at the
  *   tar            top, or in the one folder that all lie in, are the splits. Labels: EDM's dataset.json; else the
  *                  folder a picture is in, in order of name; else (`prefix`) its name up to "_"
- *   .npz           guided-diffusion's arr_0 (uint8 N,H,W,C) and arr_1; or `data` (N, 3*side*side, planes) and `labels`
- *                  from 1 as the downsampled ImageNet has them; a folder of such batches (train_data_batch_1.npz ...,
- *                  val_data.npz) is one set
+ *   arrays         a .npz or pickle of guided-diffusion's arr_0 (uint8 N,H,W,C) and arr_1; or `data` (N rows of three
+ *                  square planes) and `labels` from 1 as the downsampled ImageNet has them, as .npz or of its Python
+ *                  version; a folder of such batches (train_data_batch_1 ..., val_data, with or without .npz) is one
+ *                  set
  *   CIFAR-10       the folder of the binary version, or the published cifar-10-binary.tar.gz
  *   IDX            images, with the labels file beside them; or the folder of train-images-idx3-ubyte.gz and the
  *                  like */
@@ -31,7 +32,7 @@ struct labelled_kind {
 	bool parallel; /* read may be asked for several pictures at once */
 	void (*close)(struct labelled *l);
 };
-extern const struct labelled_kind labelled_cifar, labelled_npz, labelled_idx, labelled_files; /* labelled_*.c */
+extern const struct labelled_kind labelled_cifar, labelled_batches, labelled_idx, labelled_files; /* labelled_*.c */
 
 struct labelled {
 	const struct labelled_kind *kind;

@@ -136,6 +136,45 @@ Test(data_import, batches_of_downsampled_imagenet)
 }
 
 /* How a set was packed is no part of it, nor in what order. */
+static void copy_fixture(const char *fixture, const char *name)
+{
+	SCOPED(free) char *from = xstrfmt("%s/numpy/%s", FIXTURES, fixture);
+	SCOPED(str) struct str bytes = { 0 };
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_read(&bytes, from, 1 << 20, &e), 0, "%s", e.msg);
+	write_bytes(name, bytes.data, bytes.len);
+}
+
+/* Pickles without an ending: ImageNet's classes count from 1, those of a CIFAR-10 batch from 0. */
+Test(data_import, batches_of_python_versions)
+{
+	copy_fixture("rows.pkl", "py/train_data_batch_1");
+	copy_fixture("rows.pkl", "py/val_data");
+	struct imported *got = import("py", "py", NULL);
+	cr_expect(got[SPLIT_TEST].found && got[SPLIT_TEST].ref.n == 3);
+	struct dataset d = open_set("py", SPLIT_TRAIN);
+	cr_assert(d.n == 3 && d.h == 4 && d.w == 4 && d.c == 3 && d.classes == 1000);
+	cr_expect(d.labels[0] == 0 && d.labels[1] == 999 && d.labels[2] == 4);
+	for (int i = 0; i < 3 * 48; i++)
+		cr_expect_eq(d.images[i], i * 7 % 256, "%d", i);
+	dataset_release(&d);
+	copy_fixture("cifar_batch", "one_batch");
+	(void)import("one", "one_batch", NULL);
+	d = open_set("one", SPLIT_TRAIN);
+	struct cifar c = { 0 };
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = in_place("one_batch");
+	cr_assert_eq(cifar_open(&c, path, &e), 0, "%s", e.msg);
+	cr_assert_eq(d.n, c.n);
+	for (int64_t i = 0; i < d.n; i++) {
+		int label;
+		cr_assert_eq(cifar_read(&c, i, NULL, &label, &e), 0, "%s", e.msg);
+		cr_expect_eq(d.labels[i], label);
+	}
+	cifar_release(&c);
+	dataset_release(&d);
+}
+
 Test(data_import, folder_zip_and_tar_are_one_set)
 {
 	static const char *const names[] = { "test/b/x.png", "train/b/y.PNG", "train/a/z", "train/b/1.png", NULL };
