@@ -105,6 +105,8 @@ static int open_named(struct job *j, int which, struct err *e)
 static int open_sides(struct job *j, struct err *e)
 {
 	const char *sheet = cli_string(j->c, "output", NULL);
+	if (sheet && cli_flag(j->c, "mixed-sizes"))
+		return err_code(e, EXIT_USAGE, "-o %s: a sheet shows pictures of one size; leave --mixed-sizes out", sheet);
 	for (int i = 0; i < j->n_sides; i++)
 		if (score_side_open(&j->side[i], j->c, j->side[i].path, e))
 			return -1;
@@ -161,14 +163,9 @@ static char *name_of(const struct job *j, int side, int64_t i)
 
 static json_t *score_object(const struct score *s)
 {
-	char hex[64];
-	(void)snprintf(hex, sizeof hex, "%a", s->value);
-	json_t *parts = json_object();
-	for (int i = 0; i < s->n_parts; i++)
-		(void)json_object_set_new(parts, s->part[i].name, json_out_real(s->part[i].value));
-	return json_pack("{s:s, s:o, s:s, s:I, s:s, s:s, s:o, s:o}", "metric", s->name, "value", json_out_real(s->value),
-	                 "hex", hex, "n", (json_int_t)s->n, "protocol", s->protocol, "reading", memory_reading(s->name),
-	                 "warning", json_out_text(s->warning[0] ? s->warning : NULL), "parts", parts);
+	json_t *out = score_json(s);
+	(void)json_object_set_new(out, "reading", json_out_text(memory_reading(s->name)));
+	return out;
 }
 
 static json_t *near_array(const struct job *j)

@@ -211,19 +211,21 @@ static const char *lacking(const struct metric *m, struct score_side *sides)
 	return NULL;
 }
 
-static json_t *score_json(const struct score *s)
+json_t *score_json(const struct score *s)
 {
 	char hex[64];
 	(void)snprintf(hex, sizeof hex, "%a", s->value);
 	json_t *parts = json_object();
 	for (int i = 0; i < s->n_parts; i++)
 		(void)json_object_set_new(parts, s->part[i].name, json_out_real(s->part[i].value));
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:s, s:s, s:o, s:o, s:o}", "metric", s->name, "value",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "metric", s->name, "value",
 	                 json_out_real(s->value), "hex", hex, "half_width", json_out_real(s->half), "half_width_is",
 	                 json_out_text(s->half_text), "n", s->n ? json_integer(s->n) : json_null(), "better",
-	                 s->better < 0 ? "lower" : "higher", "protocol", s->protocol, "warning",
-	                 json_out_text(s->warning[0] ? s->warning : NULL), "parts", parts, "computed_by",
-	                 json_out_text(s->computed_by[0] ? s->computed_by : NULL));
+	                 json_out_text(s->better < 0   ? "lower"
+	                               : s->better > 0 ? "higher"
+	                                               : NULL),
+	                 "protocol", s->protocol, "warning", json_out_text(s->warning[0] ? s->warning : NULL), "parts",
+	                 parts, "computed_by", json_out_text(s->computed_by[0] ? s->computed_by : NULL));
 }
 
 static json_t *side_json(const struct score_side *s)

@@ -88,6 +88,9 @@ MUST_CHECK int score_extract(struct score_side *sides, int n, const struct cli *
                              const unsigned *want, bool optional, struct err *e);
 void score_side_release(struct score_side *s);
 
+/* One score of --json: its value as decimal and hex, half-width, n, protocol, warning, parts. */
+json_t *score_json(const struct score *s);
+
 /* The whole of a command that computes `n` metrics over its one or two arguments. Optional ones are left out with a
  * note where a side does not support them. Returns the exit code. */
 int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional,

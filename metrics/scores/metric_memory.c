@@ -6,6 +6,7 @@
 #include "metrics/distances/fld.h"
 #include "metrics/distances/fls.h"
 #include "metrics/distances/pairs.h"
+#include "metrics/scores/score_add.h"
 #include "model/base/mem.h"
 
 #include <math.h>
@@ -150,13 +151,6 @@ static struct score *add(struct score_list *out, const char *name, const char *s
 	return score;
 }
 
-static void part(struct score *s, const char *name, double value)
-{
-	REQUIRE(s->n_parts < (int)(sizeof s->part / sizeof *s->part));
-	s->part[s->n_parts].name = name;
-	s->part[s->n_parts++].value = value;
-}
-
 struct floats {
 	const float *g, *u, *t; /* generated, test, training */
 	int64_t m, n, l;
@@ -173,8 +167,8 @@ static int ct(struct score_list *out, const struct memory_sets *s, const struct 
 	(void)snprintf(settings, sizeof settings, "(seed%u)", seed);
 	struct score *score = add(out, "ct", settings, s, true, r.value);
 	for (int k = 0; k < CT_CELLS; k++)
-		part(score, names[k], r.cell[k].z);
-	part(score, "cells", r.cells);
+		score_add_part(score, names[k], r.cell[k].z);
+	score_add_part(score, "cells", r.cells);
 	if (r.cells < CT_CELLS)
 		(void)snprintf(score->warning, sizeof score->warning,
 		               "%s: ct is over %d of its %d cells; the other%s no more than %d generated pictures",
@@ -191,8 +185,8 @@ static int fls(struct score_list *out, const struct memory_sets *s, const struct
 		return err_in(e, "%s", s->generated->origin);
 	(void)snprintf(settings, sizeof settings, "(%lld,seed%u)", (long long)r.size, seed);
 	struct score *score = add(out, "fls", settings, s, true, r.fls);
-	part(score, "nll_generated", r.nll_generated);
-	part(score, "nll_baseline", r.nll_baseline);
+	score_add_part(score, "nll_generated", r.nll_generated);
+	score_add_part(score, "nll_baseline", r.nll_baseline);
 	(void)add(out, "fls_overfit", settings, s, true, r.overfit);
 	return 0;
 }
@@ -206,8 +200,8 @@ static int fld(struct score_list *out, const struct memory_sets *s, const struct
 		return err_in(e, "%s", s->generated->origin);
 	(void)snprintf(settings, sizeof settings, "(%lld,seed%u)", (long long)r.gaussians, seed);
 	struct score *score = add(out, "fld", settings, s, true, r.fld);
-	part(score, "nll_test", r.nll_test);
-	part(score, "nll_baseline", r.nll_baseline);
+	score_add_part(score, "nll_test", r.nll_test);
+	score_add_part(score, "nll_baseline", r.nll_baseline);
 	if (r.gap < FLD_COPIES)
 		(void)snprintf(
 			score->warning, sizeof score->warning,
@@ -215,8 +209,8 @@ static int fld(struct score_list *out, const struct memory_sets *s, const struct
 			"how large fld and fld_gap are then says nothing more",
 			s->generated->origin);
 	score = add(out, "fld_gap", settings, s, true, r.gap);
-	part(score, "nll_train", r.nll_train);
-	part(score, "nll_test", r.nll_test);
+	score_add_part(score, "nll_train", r.nll_train);
+	score_add_part(score, "nll_test", r.nll_test);
 	return 0;
 }
 
@@ -239,7 +233,7 @@ static int authentic(struct score_list *out, const struct memory_sets *s, const 
 	double value = share_authentic(near, s->generated->n, s->train->n);
 	struct score *score = add(out, "authpct", "", s, false, value);
 	if (near_test)
-		part(score, "of_test", share_authentic(near_test, s->test->n, s->train->n));
+		score_add_part(score, "of_test", share_authentic(near_test, s->test->n, s->train->n));
 	return 0;
 }
 

@@ -13,11 +13,6 @@ static int memory_read(struct source *s, int64_t i, struct image_u8 *im, struct 
 	return 0;
 }
 
-static void memory_item(const struct source *s, int64_t i, struct str *out)
-{
-	str_addf(out, "%s[%lld]", s->path, (long long)i);
-}
-
 const struct source_kind source_memory = {
-	.name = "memory", .text = "pictures in memory", .read = memory_read, .item = memory_item
+	.name = "memory", .text = "pictures in memory", .read = memory_read, .item = source_item_of_array
 };

@@ -11,16 +11,9 @@
 static int set_read(struct source *s, int64_t i, struct image_u8 *im, struct err *e)
 {
 	const struct dataset *d = s->self;
-	size_t per = (size_t)d->h * (size_t)d->w * (size_t)d->c;
-	if (image_u8_shape(im, d->h, d->w, d->c, s->path, e))
-		return -1;
-	memcpy(im->px, d->images + (size_t)i * per, per);
-	return 0;
-}
-
-static void set_item(const struct source *s, int64_t i, struct str *out)
-{
-	str_addf(out, "%s[%lld]", s->path, (long long)i);
+	struct source pictures = *s;
+	pictures.self = d->images;
+	return source_memory.read(&pictures, i, im, e);
 }
 
 static void set_close(struct source *s)
@@ -29,9 +22,12 @@ static void set_close(struct source *s)
 	free(s->self);
 }
 
-static const struct source_kind source_dataset = {
-	.name = "dataset", .text = "a data set", .read = set_read, .parallel = true, .item = set_item, .close = set_close
-};
+static const struct source_kind source_dataset = { .name = "dataset",
+	                                               .text = "a data set",
+	                                               .read = set_read,
+	                                               .parallel = true,
+	                                               .item = source_item_of_array,
+	                                               .close = set_close };
 
 /* The set that a name means, without its split, and the split; NULL when there is no set of that name. Heap text. */
 static char *set_of(enum data_split *split, const char *name, enum data_split bare, struct err *why)

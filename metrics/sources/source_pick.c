@@ -51,6 +51,7 @@ void source_pick(struct source **s, int64_t *index, int64_t n)
 		                     .h = whole->h,
 		                     .w = whole->w,
 		                     .c = whole->c,
+		                     .mixed_sizes = whole->mixed_sizes,
 		                     .self = p };
 	*s = some;
 }

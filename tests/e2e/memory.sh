@@ -54,6 +54,7 @@ test_a_sheet_shows_pairs() {
 	memory shapes8-train --train shapes8-train --only authpct --nearest 7 -o sheet.png; exits 0
 	# Two rows of five pairs: 10 tiles of 8 and 11 margins of 2 wide, 2 tiles and 3 margins high.
 	[ "$(od -An -tu1 -j16 -N8 sheet.png | tr -s ' ')" = " 0 0 0 102 0 0 0 22" ] || fail "$(od -An -tu1 -j16 -N8 sheet.png)"
+	memory shapes8-train --train shapes8-train --only authpct --mixed-sizes -o none.png; refused 2 "pictures of one size"
 	check ablate -q features -e pixels shapes8-train -o f.npz >/dev/null
 	run ablate memory f.npz --train shapes8-train --only authpct -o none.png
 	refused 2 "f.npz holds features; the sheet shows pictures"; check test ! -e none.png

@@ -106,6 +106,7 @@ test_a_truncated_png() { two_sets; head -c 300 "$PNG/rgb.png" >a/x.png; run abla
 test_mixed_sizes() {
 	two_sets; big a/z.png; run ablate fid -e pixels a b; refused 1 "a/z.png: 2 x 3 pixels" "give --mixed-sizes"
 	run ablate fid -e pixels a b --mixed-sizes; exits 0; says out "fid:pixels:none:u8-mixed:"
+	run ablate fid -e pixels a b --mixed-sizes -n 3 --seed 1; exits 0; says out "u8-mixed:n3of5-seed1" # z.png is drawn
 	run ablate fid -e all-pixels a b --mixed-sizes; refused 2 "pictures of one size"
 	check ablate features -e pixels b -o b.npz >/dev/null 2>&1
 	run ablate fid -e pixels a b.npz --mixed-sizes; exits 0; says out "fid:pixels:none:u8-mixed:"
