@@ -76,6 +76,7 @@ static const struct opt is_options[] = {
 	  .min = 1,
 	  .max = 1000,
 	  .help = "parts that are scored one by one (10)" },
+	{ .name = "shuffle", .kind = OPT_FLAG, .help = "the default, for scripts that ask for it" },
 	SCORE_SHUFFLE_OPTION,
 	{ 0 },
 };
@@ -83,6 +84,8 @@ static const struct opt is_options[] = {
 static int run_is(struct cli *c)
 {
 	struct metric_options o = METRIC_OPTIONS;
+	if (cli_flag(c, "shuffle") && cli_flag(c, "no-shuffle"))
+		return cli_usage(c, "--shuffle and --no-shuffle: give one of them");
 	o.is_splits = (int)cli_int(c, "splits", o.is_splits);
 	o.is_shuffle = !cli_flag(c, "no-shuffle");
 	return score_command(c, ONLY(metric_find("is")), 1, false, &o);

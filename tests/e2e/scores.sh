@@ -175,6 +175,8 @@ test_the_inception_score_is_shuffled() {
 	run ablate is -e classifier:b shapes8-test; exits 0; says out "is(10,shuffled):"; cp out shuffled
 	run ablate is -e classifier:b shapes8-test --no-shuffle; exits 0; says out "is(10):"
 	check [ "$(head -1 out)" != "$(head -1 shuffled)" ]
+	run ablate is -e classifier:b shapes8-test --shuffle; exits 0; same out shuffled
+	run ablate is -e classifier:b shapes8-test --shuffle --no-shuffle; refused 2 "give one of them"
 	run ablate metrics -e classifier:b shapes8-test shapes8-test --only is; exits 0; says out "$(head -1 shuffled)"
 	run ablate is -e classifier:b shapes8-test -n 8; refused 2 "10 splits"
 	run ablate is -e classifier:b shapes8-test -n 8 --splits 8; exits 0
