@@ -239,9 +239,11 @@ static void check_all(const struct trained *t, size_t n, struct way way)
 			check_trained(&t[i], pass, &way);
 }
 
+/* Both sums round in float32. Where there are most of them they are apart by 4.03e-6 in the sanitizers' build on a
+ * processor without AVX-512, and by less than 4e-6 elsewhere. */
 Test(winograd, trained_in_fp32)
 {
-	check_all(trained, sizeof trained / sizeof *trained, (struct way){ FP32, 3, 4e-6, false });
+	check_all(trained, sizeof trained / sizeof *trained, (struct way){ FP32, 3, 5e-6, false });
 }
 
 /* Four to five times as far as a direct sum of operands in bf16, as results/cpu/README.md says. */
