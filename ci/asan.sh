@@ -1,8 +1,8 @@
 #!/bin/bash
 # asan.sh - the tests under AddressSanitizer, LeakSanitizer and UndefinedBehaviorSanitizer.
-#   ci/asan.sh [--all] [--count] [-R REGEX]     --all: the slow ones (label "slow") too; --count: say only what failed
+#   ci/asan.sh [--all] [--count] [-R REGEX]     --all: the labels "slow" and "heavy" (minutes here), too; --count: say only what failed
 . "$(dirname "$0")/lib.sh"
-args=(-LE slow) count=no
+args=(-LE "slow|heavy") count=no
 while [ $# -gt 0 ]; do
 	case $1 in
 	--all) args=() ;;
