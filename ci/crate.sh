@@ -5,12 +5,9 @@
 # Exit 77: no index answers.
 . "$(dirname "$0")/lib.sh"
 build=$(cd "${1:-build}" && pwd) || die "${1:-build} is not there: build first"
-python3 -c 'import venv, ensurepip' 2>/dev/null || die "no python3 that can make virtual environments; Debian's python3-venv can"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r tests/peers/records.txt >"$work/log" 2>&1 ||
-	{ echo "crate.sh: cannot get the packages from the Python index: $(tail -1 "$work/log" | cut -c1-300)" >&2; exit 77; }
+peers_venv "$work" tests/peers/records.txt
 cat >"$work/g.toml" <<-END
 schema = 1
 [grid]

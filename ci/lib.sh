@@ -23,3 +23,11 @@ build_preset() { # PRESET [TARGET...]
 	fi
 	rm -f "$log"
 }
+
+# A virtual environment with pinned packages of the Python index, in WORK/venv; exit 77 where no index answers.
+peers_venv() { # WORK REQUIREMENTS
+	python3 -c 'import venv, ensurepip' 2>/dev/null || die "no python3 that can make virtual environments; Debian's python3-venv can"
+	python3 -m venv "$1/venv"
+	"$1/venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$2" >"$1/log" 2>&1 ||
+		{ echo "$(basename "$0"): cannot get the packages from the Python index: $(tail -1 "$1/log" | cut -c1-300)" >&2; exit 77; }
+}

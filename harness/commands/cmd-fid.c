@@ -98,17 +98,18 @@ SCORE_COMMAND(
 		"RandomState(2020), as torch-fidelity does: sets are often sorted by class, and splits of one class each score "
 		"far too low.\n\n" SCORE_SOURCES_HELP);
 
+/* Of the scores that draw balls around vectors. */
+#define NEIGHBOURS_OPTION(default_text) \
+	{ \
+		.name = "neighbours", .letter = 'k', .kind = OPT_INT, .arg = "K", .min = 1, .max = 63, \
+		.help = "balls reach to the K-th neighbour (" default_text ")" \
+	}
+
 /* ---- pr --------------------------------------------------------------------------------------------------------- */
 
 static const struct opt pr_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
-	{ .name = "neighbours",
-	  .letter = 'k',
-	  .kind = OPT_INT,
-	  .arg = "K",
-	  .min = 1,
-	  .max = 63,
-	  .help = "balls reach to the K-th neighbour (3)" },
+	NEIGHBOURS_OPTION("3"),
 	{ 0 },
 };
 
@@ -128,13 +129,7 @@ SCORE_COMMAND(
 
 static const struct opt prdc_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
-	{ .name = "neighbours",
-	  .letter = 'k',
-	  .kind = OPT_INT,
-	  .arg = "K",
-	  .min = 1,
-	  .max = 63,
-	  .help = "balls reach to the K-th neighbour (5)" },
+	NEIGHBOURS_OPTION("5"),
 	{ 0 },
 };
 

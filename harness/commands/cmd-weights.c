@@ -130,7 +130,7 @@ const struct cmd cmd_weights = {
 		"shapes, and keeps float32 safetensors in the cache folder ($ABLATE_CACHE, else ~/.cache/ablate). `fetch NAME` "
 		"downloads the published file over https and imports it. `check [NAME]` reads the copies and "
 		"compares them with what was imported, as every use does when a copy's file has changed.\n\n"
-		"Nothing is ever downloaded by any other command.\n\n"
+		"Nothing is downloaded unless a `fetch` asks for it.\n\n"
 		"Networks to start from or to distil (net.init, cd.teacher) are safetensors: checkpoints of ablate, or "
 		"published ones under their own names, which are recognised by their tensors: those of EDM and ECT "
 		"(enc.32x32_block0.conv0.weight), of OpenAI's consistency_models (input_blocks.1.0.in_layers.2.weight), and of "

@@ -52,20 +52,11 @@ static void sum_tile(void *ctx, const struct pairs_tile *t)
 	free(p->row);
 }
 
-static int *blocks_of(int64_t n)
-{
-	int *block = xmalloc(sizeof *block * (size_t)n);
-	for (int b = 0; b < B; b++)
-		for (int64_t i = jackknife_bound(n, b, B); i < jackknife_bound(n, b + 1, B); i++)
-			block[i] = b;
-	return block;
-}
-
 static struct sums all_pairs(const struct pairs_set *x, const struct pairs_set *y)
 {
 	struct sums s = { 0 };
-	SCOPED(free) int *block_i = blocks_of(x->n);
-	SCOPED(free) int *block_j = blocks_of(y->n);
+	SCOPED(free) int *block_i = jackknife_blocks(x->n, B);
+	SCOPED(free) int *block_j = jackknife_blocks(y->n, B);
 	pairs_visit(x, y, sum_tile, &(struct pass){ .out = &s, .block_i = block_i, .block_j = block_j });
 	return s;
 }

@@ -3,6 +3,7 @@
 #include "metrics/distances/mind.h"
 
 #include "metrics/math/linalg.h"
+#include "metrics/math/sort.h"
 #include "model/base/cpu.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
@@ -70,12 +71,6 @@ static void project(double *out, const double *u, int n_u, const struct drawn *s
 	}
 }
 
-static int ascending(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 struct group {
 	double *x, *y; /* [directions, n] */
 	double *distance;
@@ -87,8 +82,8 @@ static void transport(void *ctx, int64_t first, int64_t last)
 	const struct group *g = ctx;
 	for (int64_t k = first; k < last; k++) {
 		double *a = g->x + k * g->n, *b = g->y + k * g->n, sum = 0;
-		qsort(a, (size_t)g->n, sizeof *a, ascending);
-		qsort(b, (size_t)g->n, sizeof *b, ascending);
+		sort_doubles(a, g->n);
+		sort_doubles(b, g->n);
 		for (int64_t i = 0; i < g->n; i++)
 			sum += (a[i] - b[i]) * (a[i] - b[i]);
 		g->distance[k] = sum / (double)g->n;

@@ -340,3 +340,11 @@ void pairs_nearest(double *d2, int64_t *index, int k, const struct pairs_set *x,
 	}
 	pairs_visit_roughly(x, y, nearest_tile, &s);
 }
+
+void pairs_radii(double *radius, const struct pairs_set *s, int k)
+{
+	SCOPED(free) double *near = xmalloc(sizeof *near * (size_t)s->n * (size_t)k);
+	pairs_nearest(near, NULL, k, s, s);
+	for (int64_t i = 0; i < s->n; i++)
+		radius[i] = near[i * k + k - 1];
+}

@@ -81,5 +81,7 @@ static inline double pairs_settled(const struct pairs_tile *t, int64_t i, int64_
  * one set (the same pointer) a row is not its own neighbour, but a copy of it is. k from 1 to the rows of y (less
  * one). */
 void pairs_nearest(double *d2, int64_t *index, int k, const struct pairs_set *x, const struct pairs_set *y);
+/* Of each row the squared distance to its k-th nearest other: radius [n]. */
+void pairs_radii(double *radius, const struct pairs_set *s, int k);
 
 #endif

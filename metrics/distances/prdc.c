@@ -45,14 +45,6 @@ static void scoped_side(struct side *s)
 	free(s->by);
 }
 
-static void radii(struct side *s, int k)
-{
-	SCOPED(free) double *near = xmalloc(sizeof *near * (size_t)s->set.n * (size_t)k);
-	pairs_nearest(near, NULL, k, &s->set, &s->set);
-	for (int64_t i = 0; i < s->set.n; i++)
-		s->radius[i] = near[i * k + k - 1];
-}
-
 struct cross {
 	struct side *x, *y; /* generated, real */
 	const struct pairs_tile *t;
@@ -139,12 +131,9 @@ int prdc(struct prdc *out, const float *generated, int64_t n, const float *real,
 	SCOPED(side) struct side x = { 0 }, y = { 0 };
 	if (side_init(&x, generated, n, d, k, "generated", e) || side_init(&y, real, m, d, k, "real", e))
 		return -1;
-	radii(&x, k);
-	radii(&y, k);
-	SCOPED(free) int *block = xcalloc((size_t)n, sizeof *block);
-	for (int b = 0; b < B; b++)
-		for (int64_t i = jackknife_bound(n, b, B); i < jackknife_bound(n, b + 1, B); i++)
-			block[i] = b;
+	pairs_radii(x.radius, &x.set, k);
+	pairs_radii(y.radius, &y.set, k);
+	SCOPED(free) int *block = jackknife_blocks(n, B);
 	pairs_visit_roughly(&x.set, &y.set, cross_tile, &(struct cross){ .x = &x, .y = &y, .block = block });
 	struct prdc r = without(&x, &y, k, -1);
 	int64_t recalled = 0;

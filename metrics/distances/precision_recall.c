@@ -37,14 +37,6 @@ static void scoped_side(struct side *s)
 	free(s->inside);
 }
 
-static void radii(struct side *s, int k)
-{
-	SCOPED(free) double *near = xmalloc(sizeof *near * (size_t)s->set.n * (size_t)k);
-	pairs_nearest(near, NULL, k, &s->set, &s->set);
-	for (int64_t i = 0; i < s->set.n; i++)
-		s->radius[i] = near[i * k + k - 1];
-}
-
 struct cross {
 	struct side *x, *y;
 	const struct pairs_tile *t;
@@ -120,8 +112,8 @@ int precision_recall(struct precision_recall *out, double *radius_generated, dou
 	SCOPED(side) struct side g = { 0 }, r = { 0 };
 	if (side_init(&g, generated, n, d, k, "generated", e) || side_init(&r, real, m, d, k, "real", e))
 		return -1;
-	radii(&g, k);
-	radii(&r, k);
+	pairs_radii(g.radius, &g.set, k);
+	pairs_radii(r.radius, &r.set, k);
 	pairs_visit_roughly(&g.set, &r.set, cross_tile, &(struct cross){ .x = &g, .y = &r });
 	double p = share(&g), c = share(&r);
 	*out = (struct precision_recall){

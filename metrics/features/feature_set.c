@@ -205,3 +205,13 @@ int feature_set_side(struct fid_side *out, struct feature_set *f, enum feature_k
 		return err_set(e, "%s: has no %s", f->origin, kind_names[kind]);
 	return fid_side_of_moments(out, &f->moments[kind], f->origin, e);
 }
+
+int feature_set_check_pair(const struct feature_set *a, const struct feature_set *b, struct err *e)
+{
+	if (protocol_check(a->protocol, a->origin, b->protocol, b->origin, e))
+		return -1;
+	if (a->dim[FEATURE_POOL] != b->dim[FEATURE_POOL])
+		return err_code(e, EXIT_RECORD, "%s has features of %d dimensions and %s of %d: not from the same extractor",
+		                a->origin, a->dim[FEATURE_POOL], b->origin, b->dim[FEATURE_POOL]);
+	return 0;
+}

@@ -58,6 +58,8 @@ MUST_CHECK int feature_set_save(struct feature_set *f, const char *path, bool wi
 MUST_CHECK int feature_set_floats(const float **out, struct feature_set *f, enum feature_kind kind, struct err *e);
 /* What a distance of that kind is recorded to be from: the pictures, or the mean and covariance. */
 const char *feature_set_sha256(const struct feature_set *f, enum feature_kind kind);
+/* Are these features of one protocol and of as many dimensions? EXIT_RECORD where they are not. */
+MUST_CHECK int feature_set_check_pair(const struct feature_set *a, const struct feature_set *b, struct err *e);
 /* Mean and factor for FID (POOL) or sFID (SPATIAL). */
 MUST_CHECK int feature_set_side(struct fid_side *out, struct feature_set *f, enum feature_kind kind, struct err *e);
 

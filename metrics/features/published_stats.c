@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "metrics/features/published_stats.h"
 
+#include "metrics/weights/imported.h"
 #include "model/base/fetch.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
@@ -44,19 +45,10 @@ bool stats_here(const struct stats_row *row)
 
 /* ---- what was imported ---- */
 
-struct imported {
-	char source[SHA256_HEX], copy[SHA256_HEX];
-};
-
-/* False: there is none, or it is not one. */
 static bool read_imported(struct imported *out, const struct stats_row *row)
 {
 	SCOPED(free) char *path = path_of(row, "imported");
-	SCOPED(str) struct str text = { 0 };
-	int used = 0;
-	return !io_read(&text, path, 4096, NULL) &&
-	       sscanf(str_text(&text), "%64[0-9a-f] %64[0-9a-f]\n%n", out->source, out->copy, &used) == 2 &&
-	       (size_t)used == text.len && strlen(out->source) == SHA256_HEX - 1 && strlen(out->copy) == SHA256_HEX - 1;
+	return imported_read(out, path);
 }
 
 /* The hash that a source must have: the table's, or that of the first import; "" = any. */
@@ -102,10 +94,10 @@ static int keep(const struct stats_row *row, struct feature_set *f, const char *
 	SCOPED(free) char *folder = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 	(void)snprintf(f->protocol, sizeof f->protocol, "%s", row->protocol);
 	f->n = f->n ? f->n : row->n;
-	if (io_mkdirs(folder, e) || feature_set_save(f, path, false, e) || io_sha256_file(in.copy, path, e))
+	if (io_mkdirs(folder, e) || feature_set_save(f, path, false, e) || io_sha256_file(in.content, path, e))
 		return -1;
-	SCOPED(free) char *text = xstrfmt("%s %s\n", source, in.copy);
-	return io_write_atomic(note, text, strlen(text), e);
+	memcpy(in.source, source, SHA256_HEX);
+	return imported_write(note, &in, e);
 }
 
 int stats_import(const struct stats_row *row, const char *file, char sha256[SHA256_HEX], struct err *e)
@@ -156,7 +148,7 @@ int stats_check(const struct stats_row *row, char sha256[SHA256_HEX], struct err
 		                path, row->name);
 	if (identity_of_file(now, path, e))
 		return -1;
-	if (strcmp(now, in.copy) != 0)
+	if (strcmp(now, in.content) != 0)
 		return err_code(
 			e, EXIT_RECORD,
 			"%s: is not what was imported; `ablate stats fetch %s` or `ablate stats import %s FILE` puts it "

@@ -2,12 +2,22 @@
 #include "metrics/math/jackknife.h"
 
 #include "model/base/err.h"
+#include "model/base/mem.h"
 
 #include <math.h>
 
 int64_t jackknife_bound(int64_t n, int b, int blocks)
 {
 	return n * b / blocks;
+}
+
+int *jackknife_blocks(int64_t n, int blocks)
+{
+	int *block = xcalloc((size_t)n, sizeof *block);
+	for (int b = 0; b < blocks; b++)
+		for (int64_t i = jackknife_bound(n, b, blocks); i < jackknife_bound(n, b + 1, blocks); i++)
+			block[i] = b;
+	return block;
 }
 
 double jackknife_t975(int df)

@@ -8,6 +8,8 @@ enum { JACKKNIFE_BLOCKS = 20, JACKKNIFE_MAX_BLOCKS = 30 };
 
 /* Block b of n elements is [jackknife_bound(n, b, blocks), jackknife_bound(n, b + 1, blocks)). */
 int64_t jackknife_bound(int64_t n, int b, int blocks);
+/* Heap: the block of each element, [n]. */
+int *jackknife_blocks(int64_t n, int blocks);
 /* The 97.5 % point of Student's t with df degrees of freedom, 1 to JACKKNIFE_MAX_BLOCKS - 1: estimate +- this times the
  * standard error is a 95 % interval. */
 double jackknife_t975(int df);

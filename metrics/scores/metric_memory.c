@@ -44,16 +44,6 @@ const char *memory_reading(const char *score)
 
 /* ---- sets ------------------------------------------------------------------------------------------------------- */
 
-static int check_pair(const struct feature_set *a, const struct feature_set *b, struct err *e)
-{
-	if (protocol_check(a->protocol, a->origin, b->protocol, b->origin, e))
-		return -1;
-	if (a->dim[FEATURE_POOL] != b->dim[FEATURE_POOL])
-		return err_code(e, EXIT_RECORD, "%s has features of %d dimensions and %s of %d: not from the same extractor",
-		                a->origin, a->dim[FEATURE_POOL], b->origin, b->dim[FEATURE_POOL]);
-	return 0;
-}
-
 static int check_set(struct feature_set *f, struct err *e)
 {
 	const float *x;
@@ -68,11 +58,12 @@ static int check_set(struct feature_set *f, struct err *e)
 
 int memory_check(const struct memory_sets *s, struct err *e)
 {
-	if (check_pair(s->generated, s->train, e) || check_set(s->generated, e) || check_set(s->train, e))
+	if (feature_set_check_pair(s->generated, s->train, e) || check_set(s->generated, e) || check_set(s->train, e))
 		return -1;
 	if (!s->test)
 		return 0;
-	if (check_pair(s->generated, s->test, e) || check_pair(s->train, s->test, e) || check_set(s->test, e))
+	if (feature_set_check_pair(s->generated, s->test, e) || feature_set_check_pair(s->train, s->test, e) ||
+	    check_set(s->test, e))
 		return -1;
 	if (s->test->sha256[0] && strcmp(s->test->sha256, s->train->sha256) == 0)
 		return err_set(e, "%s and %s hold the same pictures; the test pictures must be ones that training did not see",

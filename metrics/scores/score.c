@@ -67,10 +67,7 @@ int metric_run(struct score_list *out, const struct metric *m, struct feature_se
                const struct metric_options *o, struct err *e)
 {
 	REQUIRE(m->sides == 1 || b);
-	if (m->sides == 2 && protocol_check(a->protocol, a->origin, b->protocol, b->origin, e))
+	if (m->sides == 2 && feature_set_check_pair(a, b, e))
 		return -1;
-	if (m->sides == 2 && a->dim[FEATURE_POOL] != b->dim[FEATURE_POOL])
-		return err_code(e, EXIT_RECORD, "%s has features of %d dimensions and %s of %d: not from the same extractor",
-		                a->origin, a->dim[FEATURE_POOL], b->origin, b->dim[FEATURE_POOL]);
 	return m->run(out, m, a, b, o, e);
 }

@@ -1,6 +1,7 @@
 /* weights.c - opening, importing and checking weights files; see weights.h. */
 #include "metrics/weights/weights.h"
 
+#include "metrics/weights/imported.h"
 #include "metrics/weights/weights_network.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
@@ -147,11 +148,7 @@ static int content_of(char hex[SHA256_HEX], const struct safetensors *st, bool r
 	return 0;
 }
 
-/* What an import left beside the copy: SHA-256 of its source and of its content. */
-struct imported {
-	char source[SHA256_HEX], content[SHA256_HEX];
-};
-
+/* What an import left beside the copy. */
 static char *imported_path(const struct weights_row *row)
 {
 	SCOPED(free) char *cache = io_cache_dir();
@@ -161,18 +158,7 @@ static char *imported_path(const struct weights_row *row)
 static bool read_imported(struct imported *out, const struct weights_row *row)
 {
 	SCOPED(free) char *path = imported_path(row);
-	SCOPED(str) struct str text = { 0 };
-	int used = 0;
-	return !io_read(&text, path, 4096, NULL) &&
-	       sscanf(str_text(&text), "%64[0-9a-f] %64[0-9a-f]\n%n", out->source, out->content, &used) == 2 &&
-	       (size_t)used == text.len && strlen(out->source) == SHA256_HEX - 1 && strlen(out->content) == SHA256_HEX - 1;
-}
-
-static int write_imported(const struct weights_row *row, const struct imported *in, struct err *e)
-{
-	SCOPED(free) char *path = imported_path(row);
-	SCOPED(free) char *text = xstrfmt("%s %s\n", in->source, in->content);
-	return io_write_atomic(path, text, strlen(text), e);
+	return imported_read(out, path);
 }
 
 static int refuse(const struct weights_row *row, const char *path, const char *why, struct err *e)
@@ -257,7 +243,8 @@ static int record_import(const struct weights_row *row, const char *source, cons
 	weights_free(w);
 	if (!rc && row->content && strcmp(source, row->sha256) == 0 && strcmp(in.content, row->content) != 0)
 		return refuse(row, path, "the published weights gave other content than the table says", e);
-	return rc ? -1 : write_imported(row, &in, e);
+	SCOPED(free) char *note = imported_path(row);
+	return rc ? -1 : imported_write(note, &in, e);
 }
 
 static int store(const struct weights_row *row, const struct weights *w, const char *file, struct err *e)
