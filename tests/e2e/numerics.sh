@@ -12,7 +12,7 @@ copy() {
 	local f
 	rm -rf src
 	for f in model/graph/optim.c model/config/knobs.c model/config/presets.c model/ops/elementwise.c model/ops/elementwise.cu model/ops/ops.def model/cuda/philox.cuh \
-		metrics/scores/score.c metrics/scores/metrics.def harness/commands/cmd-worker.c harness/run/worker_score.c harness/commands/cmd-run.c; do
+		metrics/scores/score.c metrics/scores/metrics.def metrics/features/feature_set.c harness/commands/cmd-worker.c harness/run/worker_score.c harness/commands/cmd-run.c; do
 		mkdir -p "src/$(dirname $f)"
 		cp "$SOURCE/$f" "src/$f"
 	done
@@ -64,7 +64,7 @@ test_what_counts() {
 	changes 1 "a knob's default" model/config/knobs.c '0,/\.def = "1280"/s,,.def = "1281",'
 	changes 1 'a choice with the text of a help' model/config/knobs.c 's,(\.choices = ")heun,\1heun2,'
 	changes 1 'an op of the table' model/ops/ops.def '0,/^OP\(/s,,OP( ,;$a OP(other)'
-	changes 1 'a message of the code' metrics/scores/score.c '0,/"%s/s,,"(%s,'
+	changes 1 'a message of the code' metrics/features/feature_set.c '0,/"%s/s,,"(%s,'
 	changes 1 'how a worker scores' harness/run/worker_score.c '0,/= 0;/s,,= 1;,'
 	changes 1 'a directive' model/ops/elementwise.c '1,/^#include/s,^#include,#define OTHER (1)\n#include,'
 	changes 2 'a kernel' model/ops/elementwise.cu '0,/ \* /s,, + ,'
