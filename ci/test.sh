@@ -1,13 +1,15 @@
 #!/bin/bash
-# test.sh - everything: packages, style, build with warnings as errors, every test, then the fast tests again under
-# AddressSanitizer and UndefinedBehaviorSanitizer. The last line is "N passed, N failed, N skipped", over all of it.
-#   ci/test.sh [--fast]      --fast: without the sanitizers
+# test.sh - packages, style, build with warnings as errors, the tests, then the fast ones again under AddressSanitizer and
+# UndefinedBehaviorSanitizer. The last line is "N passed, N failed, N skipped", over all of it.
+#   ci/test.sh [--fast|--all]      --fast: the fast tests (not the label "slow"), without the sanitizers; --all: the label "nightly"
+#                                  too, and every test under the sanitizers (hours on two cores)
 . "$(dirname "$0")/lib.sh"
-fast=no
+fast=no tests=(-LE nightly) sanitized=()
 case ${1-} in
 '') ;;
---fast) fast=yes ;;
-*) die "unknown option $1; there is --fast" ;;
+--fast) fast=yes tests=(-LE 'slow|nightly') ;;
+--all) tests=() sanitized=(--all) ;;
+*) die "unknown option $1; there are --fast and --all" ;;
 esac
 ci/setup.sh build run test
 mkdir -p build
@@ -56,7 +58,7 @@ fi
 
 step "testing"
 log=build/ctest.log
-ctest --test-dir build -V -j "$(nproc)" --no-tests=error >$log 2>&1 || true
+ctest --test-dir build -V -j "$(nproc)" --no-tests=error "${tests[@]}" >$log 2>&1 || true
 awk -f ci/count.awk $log >build/tests.txt || true
 sed '$d' build/tests.txt | while read -r what name; do
 	id=$(sed -nE "s/.*Test +#([0-9]+): $name .*/\1/p" $log | head -1)
@@ -67,7 +69,7 @@ tail -1 build/tests.txt | tee -a $counts
 
 if [ $fast = no ]; then
 	step "the fast tests under the sanitizers"
-	ci/asan.sh --count >build/asan.txt || true
+	ci/asan.sh --count "${sanitized[@]}" >build/asan.txt || true
 	cat build/asan.txt
 	tail -1 build/asan.txt | grep ' passed, ' >>$counts || echo "0 passed, 1 failed" >>$counts
 fi

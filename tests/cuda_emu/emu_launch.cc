@@ -242,6 +242,7 @@ static void make_turns(int *turns, int n, const char *order)
 
 static void fiber_main(void)
 {
+	fiber_arrived(&emu.fibers[emu.running].at);
 	(*emu.body)();
 	emu.fibers[emu.running].state = FIBER_DONE;
 	fiber_switch(&emu.fibers[emu.running].at, &emu.scheduler);
