@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "harness/import/labelled.h"
 
-#include "metrics/sources/sources.h"
+#include "metrics/sources/class_labels.h"
 #include "model/base/mem.h"
 #include "model/formats/arrays.h"
 
@@ -104,40 +104,21 @@ static int open_pictures(struct batches *b, struct batch *v, struct err *e)
 	return 0;
 }
 
-static bool has_entry(const struct arrays *a, const char *name)
-{
-	for (int i = 0; i < a->n; i++)
-		if (strcmp(a->entry[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 static int add_labels(struct labelled *l, const struct batch *v, struct err *e)
 {
 	SCOPED(arrays) struct arrays *a = NULL;
+	SCOPED(class_labels) struct class_labels labels = { 0 };
 	int64_t first = l->n, n = v->pictures->n;
-	if (arrays_open(&a, v->path, e))
-		return -1;
-	const char *key = arrays_has(a, "labels") ? "labels" : arrays_has(a, "arr_1") ? "arr_1" : NULL;
 	l->labels = xrealloc(l->labels, (size_t)(first + n + 1), sizeof *l->labels);
 	memset(l->labels + first, 0, (size_t)(n + 1) * sizeof *l->labels);
 	l->n += n;
-	if (!key || l->rule == LABELS_NONE)
+	if (l->rule == LABELS_NONE)
 		return 0;
-	struct npy_info info;
-	SCOPED(free) double *labels = NULL;
-	if (arrays_doubles(&labels, &info, a, key, n, e))
+	if (arrays_open(&a, v->path, e) || class_labels_of_arrays(&labels, a, n, e))
 		return -1;
-	if (info.count != n)
-		return err_set(e, "%s: %" PRId64 " labels for %" PRId64 " images", v->path, info.count, n);
-	/* the downsampled ImageNet counts its classes from 1, a batch of CIFAR-10's Python version from 0 */
-	int from = arrays_has(a, "data") && !has_entry(a, "batch_label") ? 1 : 0;
-	for (int64_t i = 0; i < n; i++) {
-		if (labels[i] != floor(labels[i]) || fabs(labels[i]) > 1e9)
-			return err_set(e, "%s: label %" PRId64 " is not an integer", v->path, i);
-		if (labelled_set(l, first + i, (int64_t)labels[i] - from, e))
+	for (int64_t i = 0; i < labels.n; i++)
+		if (labelled_set(l, first + i, labels.of[i], e))
 			return err_in(e, "%s", v->path);
-	}
 	return 0;
 }
 

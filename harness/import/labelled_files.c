@@ -2,14 +2,13 @@
  * metrics/sources/picture_files.h. */
 #include "harness/import/labelled.h"
 
+#include "metrics/sources/class_labels.h"
 #include "metrics/sources/picture_files.h"
 #include "model/base/mem.h"
 #include "model/data/label_file.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define LABELS_MAX_BYTES ((size_t)1 << 30)
 
 /* A picture by its name below the place (or below train/ in it), and which one of the place it is. */
 struct picture {
@@ -139,52 +138,24 @@ static size_t class_part(const char *name, enum label_rule rule)
 	return line ? (size_t)(line - name) : 0;
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 static int labels_of_names(struct labelled *l, enum label_rule rule, struct err *e)
 {
 	struct pictures *p = l->self;
-	char **classes = NULL;
-	int64_t n = 0, cap = 0, kept = 0;
+	SCOPED(class_labels) struct class_labels classes = { 0 };
+	char **name = xmalloc(sizeof *name * (size_t)(p->n + 1));
+	for (int64_t i = 0; i < p->n; i++)
+		name[i] = xstrndup(p->v[i].name, class_part(p->v[i].name, rule));
+	class_labels_of_names(&classes, name, p->n);
 	int rc = 0;
-	for (int64_t i = 0; i < p->n; i++) {
-		size_t len = class_part(p->v[i].name, rule);
-		if (n == 0 || strlen(classes[n - 1]) != len || strncmp(classes[n - 1], p->v[i].name, len) != 0)
-			VEC_PUSH(classes, n, cap) = xstrndup(p->v[i].name, len);
-	}
-	if (n)
-		qsort(classes, (size_t)n, sizeof *classes, by_text);
-	for (int64_t i = 0; i < n; i++) {
-		if (kept && strcmp(classes[kept - 1], classes[i]) == 0)
-			free(classes[i]);
-		else
-			classes[kept++] = classes[i];
-	}
-	for (int64_t i = 0; i < p->n && !rc; i++) {
-		SCOPED(free) char *name = xstrndup(p->v[i].name, class_part(p->v[i].name, rule));
-		char *key = name, **found = bsearch(&key, classes, (size_t)kept, sizeof *classes, by_text);
-		rc = labelled_set(l, i, found - classes, e);
-	}
-	for (int64_t i = 0; i < kept; i++)
-		free(classes[i]);
-	free(classes);
+	for (int64_t i = 0; i < p->n && !rc; i++)
+		rc = labelled_set(l, i, classes.of[i], e);
 	return rc;
-}
-
-/* Folders that EDM's tool creates only to keep folders small say nothing about classes: 00000/img00000000.png. */
-static bool is_bucket(const char *name)
-{
-	size_t digits = strspn(name, "0123456789");
-	return digits == 5 && begins(name + digits, "/img");
 }
 
 static bool has_class_folders(const struct pictures *p)
 {
 	for (int64_t i = 0; i < p->n; i++)
-		if (!strchr(p->v[i].name, '/') || is_bucket(p->v[i].name))
+		if (!class_folder_in(p->v[i].name))
 			return false;
 	return true;
 }
@@ -195,7 +166,7 @@ static int find_labels(struct labelled *l, struct err *e)
 	SCOPED(str) struct str text = { 0 };
 	int absent = 1;
 	if (l->rule == LABELS_AUTO || l->rule == LABELS_JSON)
-		absent = picture_files_labels(&text, p->files, p->root, LABELS_MAX_BYTES, e);
+		absent = picture_files_labels(&text, p->files, p->root, PICTURE_LABELS_MAX, e);
 	if (absent < 0)
 		return -1;
 	if (!absent)

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PICTURE_LABELS "dataset.json" /* the one other file that can be asked for */
+#define PICTURE_LABELS     "dataset.json"    /* the one other file that can be asked for */
+#define PICTURE_LABELS_MAX ((size_t)1 << 30) /* its bytes */
 enum { PICTURE_DEPTH = 16 };
 
 struct picture_files;

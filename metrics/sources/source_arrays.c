@@ -2,7 +2,7 @@
  * (`arr_0`) and score_sde (`samples`) write them, and flat rows of planes (`data`) as the Python versions of CIFAR-10
  * and of ImageNet at 64x64 have them. */
 #define _GNU_SOURCE
-#include "metrics/sources/sources.h"
+#include "metrics/sources/class_labels.h"
 
 #include "model/base/mem.h"
 #include "model/formats/arrays.h"
@@ -124,6 +124,12 @@ static int arrays_source_read(struct source *s, int64_t i, struct image_u8 *im, 
 	return 0;
 }
 
+static int arrays_source_labels(struct class_labels *out, struct source *s, struct err *e)
+{
+	struct array_images *x = s->self;
+	return class_labels_of_arrays(out, x->a, s->n, e);
+}
+
 static void arrays_source_close(struct source *s)
 {
 	struct array_images *x = s->self;
@@ -139,5 +145,6 @@ const struct source_kind source_arrays = {
 	.open = arrays_source_open,
 	.read = arrays_source_read,
 	.item = source_item_of_array,
+	.labels = arrays_source_labels,
 	.close = arrays_source_close,
 };

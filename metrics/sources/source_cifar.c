@@ -1,6 +1,6 @@
 /* source_cifar.c - pictures of CIFAR-10: a binary file, and the folder that its files of either version come in. */
 #define _GNU_SOURCE
-#include "metrics/sources/sources.h"
+#include "metrics/sources/class_labels.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -42,6 +42,18 @@ static int cifar_source_read(struct source *s, int64_t i, struct image_u8 *im, s
 	return cifar_image(im, s->self, i, e);
 }
 
+static int cifar_labels(struct class_labels *out, struct source *s, struct err *e)
+{
+	class_labels_init(out, s->n);
+	for (int64_t i = 0; i < s->n; i++) {
+		int label;
+		if (cifar_read(s->self, i, NULL, &label, e))
+			return -1;
+		out->of[i] = label;
+	}
+	return 0;
+}
+
 static void cifar_close(struct source *s)
 {
 	cifar_release(s->self);
@@ -55,5 +67,6 @@ const struct source_kind source_cifar = {
 	.open = cifar_source_open,
 	.read = cifar_source_read,
 	.item = cifar_item,
+	.labels = cifar_labels,
 	.close = cifar_close,
 };

@@ -1,6 +1,6 @@
 /* source_idx.c - pictures in IDX files: MNIST and its descendants, .gz too. */
 #define _GNU_SOURCE
-#include "metrics/sources/sources.h"
+#include "metrics/sources/class_labels.h"
 
 #include "model/base/mem.h"
 #include "model/data/idx.h"
@@ -29,6 +29,22 @@ static int idx_source_read(struct source *s, int64_t i, struct image_u8 *im, str
 	return idx_image(im, s->self, i, s->path, e);
 }
 
+/* Of the file beside this one, where there is one. */
+static int idx_source_labels(struct class_labels *out, struct source *s, struct err *e)
+{
+	SCOPED(free) char *beside = idx_labels_beside(s->path);
+	struct idx labels;
+	if (!beside)
+		return 0;
+	if (idx_open_labels(&labels, beside, s->n, e))
+		return -1;
+	class_labels_init(out, s->n);
+	for (int64_t i = 0; i < s->n; i++)
+		out->of[i] = labels.data[i];
+	idx_release(&labels);
+	return 0;
+}
+
 static void idx_source_close(struct source *s)
 {
 	idx_release(s->self);
@@ -42,5 +58,6 @@ const struct source_kind source_idx = {
 	.open = idx_source_open,
 	.read = idx_source_read,
 	.item = source_item_of_array,
+	.labels = idx_source_labels,
 	.close = idx_source_close,
 };

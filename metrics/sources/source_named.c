@@ -1,5 +1,5 @@
 /* source_named.c - pictures by the name that somebody typed: a path, or a data set where there is no such path. */
-#include "metrics/sources/sources.h"
+#include "metrics/sources/class_labels.h"
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -16,6 +16,19 @@ static int set_read(struct source *s, int64_t i, struct image_u8 *im, struct err
 	return source_memory.read(&pictures, i, im, e);
 }
 
+/* An imported set without labels has one class. */
+static int set_labels(struct class_labels *out, struct source *s, struct err *e)
+{
+	const struct dataset *d = s->self;
+	(void)e;
+	if (d->classes < 2)
+		return 0;
+	class_labels_init(out, s->n);
+	for (int64_t i = 0; i < s->n; i++)
+		out->of[i] = d->labels[i];
+	return 0;
+}
+
 static void set_close(struct source *s)
 {
 	dataset_release(s->self);
@@ -27,6 +40,7 @@ static const struct source_kind source_dataset = { .name = "dataset",
 	                                               .read = set_read,
 	                                               .parallel = true,
 	                                               .item = source_item_of_array,
+	                                               .labels = set_labels,
 	                                               .close = set_close };
 
 /* The set that a name means, without its split, and the split; NULL when there is no set of that name. Heap text. */

@@ -1,5 +1,5 @@
 /* source_pick.c - some pictures of a source, in an order of their own; see sources.h. */
-#include "metrics/sources/sources.h"
+#include "metrics/sources/class_labels.h"
 
 #include "metrics/math/randomstate.h"
 #include "model/base/mem.h"
@@ -24,6 +24,23 @@ static void pick_item(const struct source *s, int64_t i, struct str *out)
 	p->whole->kind->item(p->whole, p->index[i], out);
 }
 
+/* The names stay those of the whole, also of a class of which nothing was picked. */
+static int pick_labels(struct class_labels *out, struct source *s, struct err *e)
+{
+	const struct pick *p = s->self;
+	SCOPED(class_labels) struct class_labels whole = { 0 };
+	if (source_labels(&whole, p->whole, e))
+		return -1;
+	class_labels_init(out, s->n);
+	for (int64_t i = 0; i < s->n; i++)
+		out->of[i] = whole.of[p->index[i]];
+	out->name = whole.name;
+	out->n_names = whole.n_names;
+	whole.name = NULL;
+	whole.n_names = 0;
+	return 0;
+}
+
 static void pick_close(struct source *s)
 {
 	struct pick *p = s->self;
@@ -35,7 +52,7 @@ static void pick_close(struct source *s)
 #define PICK(at_once) \
 	{ \
 		.name = "pick", .text = "some of a source", .read = pick_read, .parallel = at_once, .item = pick_item, \
-		.close = pick_close \
+		.labels = pick_labels, .close = pick_close \
 	}
 static const struct source_kind pick_one_by_one = PICK(false), pick_at_once = PICK(true);
 

@@ -26,6 +26,7 @@
 #define SOURCE_MAX_FILE ((size_t)256 << 20) /* bytes of one image file */
 
 struct source;
+struct class_labels;
 /* One kind of source. `is` looks at the path and its first bytes; the first row that matches opens it. */
 struct source_kind {
 	const char *name, *text;
@@ -34,6 +35,8 @@ struct source_kind {
 	int (*read)(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
 	bool parallel; /* read may be asked for several pictures at once */
 	void (*item)(const struct source *s, int64_t i, struct str *out); /* appends the picture's name */
+	/* NULL, or the classes of the pictures (class_labels.h); none where out->n stays 0 */
+	int (*labels)(struct class_labels *out, struct source *s, struct err *e);
 	void (*close)(struct source *s);
 };
 extern const struct source_kind source_files, source_cifar, source_arrays, source_idx; /* source_*.c */

@@ -1,8 +1,8 @@
 /* fuzz_source.c - any bytes as a file of pictures or features: zip, .npz, .npy, pickle, IDX, CIFAR-10; every kind that
- * accepts it is read to its end, through a file in memory. */
+ * accepts it is read to its end, with its labels, through a file in memory. */
 #define _GNU_SOURCE
 #include "metrics/features/feature_set.h"
-#include "metrics/sources/sources.h"
+#include "metrics/sources/class_match.h"
 #include "model/base/mem.h"
 
 #include <stdio.h>
@@ -17,8 +17,13 @@ static void read_pictures(const char *path)
 	SCOPED(source) struct source *s = NULL;
 	SCOPED(image_u8) struct image_u8 im = { 0 };
 	struct err e = ERR_INIT;
+	SCOPED(class_labels) struct class_labels labels = { 0 };
+	SCOPED(class_match) struct class_match match = { 0 };
 	if (source_open(&s, path, &e))
 		return;
+	if (!source_labels(&labels, s, &e) && !class_match_find(&match, &labels, "a", &labels, "b", &e) &&
+	    match.side[1].at[match.n] != s->n)
+		abort();
 	for (int64_t i = 0; i < s->n && i < 8; i++)
 		if (source_read(s, i, &im, &e))
 			return;
