@@ -1,6 +1,7 @@
 /* cmd-features.c - `ablate features`: the features of a source as an .npz, for later scores here or elsewhere. */
 #include "harness/text/json_out.h"
 #include "harness/commands/score_cli.h"
+#include "metrics/sources/class_match.h"
 
 #include <stdio.h>
 
@@ -10,8 +11,27 @@ static const struct opt options[] = {
 	{ .name = "stats-only", .kind = OPT_FLAG, .help = "mu and sigma alone: the reference statistics of pytorch-fid" },
 	{ .name = "logits", .kind = OPT_FLAG, .help = "class scores too, for the Inception Score" },
 	{ .name = "spatial", .kind = OPT_FLAG, .help = "spatial features too, for sFID" },
+	{ .name = "labels", .kind = OPT_FLAG, .help = "class labels too, as numbers, for `ablate fid --per-class`" },
 	{ 0 },
 };
+
+/* The classes of the pictures as the numbers that they count as against other numbers. */
+static int read_labels(int32_t **out, struct source *s, const struct cli *c, struct err *e)
+{
+	SCOPED(class_labels) struct class_labels l = { 0 };
+	SCOPED(str) struct str notes = { 0 };
+	if (source_labels(&l, s, e))
+		return -1;
+	SCOPED(free) int32_t *number = xcalloc((size_t)l.n_names + 1, sizeof *number);
+	if (l.name && class_names_to_numbers(number, &l, s->path, &notes, e))
+		return -1;
+	for (int64_t i = 0; l.name && i < l.n; i++)
+		l.of[i] = number[l.of[i]];
+	cli_warn_lines(c, str_text(&notes));
+	*out = l.of;
+	l.of = NULL;
+	return 0;
+}
 
 static int work(struct score_side *s, const struct cli *c, const char *path, struct err *e)
 {
@@ -25,8 +45,13 @@ static int work(struct score_side *s, const struct cli *c, const char *path, str
 		return err_code(e, EXIT_USAGE, "%s: already holds features", c->args[0]);
 	if (s->statistics.origin)
 		cli_warn(c, "%s: its own mu and sigma are not used; the features are those of its pictures", c->args[0]);
-	if (io_atomic_possible(path, e) || score_side_draw(s, c, e) || score_extract(s, 1, c, &keep, &bits, false, e))
+	SCOPED(free) int32_t *labels = NULL;
+	if (io_atomic_possible(path, e) || score_side_draw(s, c, e) ||
+	    (cli_flag(c, "labels") && read_labels(&labels, s->source, c, e)) ||
+	    score_extract(s, 1, c, &keep, &bits, false, e))
 		return -1;
+	s->set.labels = labels;
+	labels = NULL;
 	return feature_set_save(&s->set, path, all, e);
 }
 
@@ -37,6 +62,8 @@ static int run(struct cli *c)
 	const char *path = cli_string(c, "output", NULL);
 	if (!path)
 		return cli_usage(c, "-o F.npz is missing: the file to write the features to");
+	if (cli_flag(c, "labels") && cli_flag(c, "stats-only"))
+		return cli_usage(c, "--labels belong to features; leave --stats-only out");
 	int code;
 	if (work(&s, c, path, &e)) {
 		code = cli_fail(c, &e);
@@ -57,7 +84,8 @@ const struct cmd cmd_features = {
 	.args = "A",
 	.summary = "write the features of a set of images",
 	.help = SCORE_SOURCES_HELP
-	"\n\nThe file holds features, mu, sigma, n, and the protocol; pytorch-fid reads it as statistics.",
+	"\n\nThe file holds features, mu, sigma, n, and the protocol, with --labels the classes too; "
+	"pytorch-fid reads it as statistics.",
 	.options = options,
 	.computes = true,
 	.run = run,

@@ -1,5 +1,5 @@
 /* cmd-fid.c - `ablate fid`, `kid`, `is`, `pr`, `prdc` and `metrics`: scores of pictures at the terminal. */
-#include "harness/commands/score_cli.h"
+#include "harness/commands/fid_classes.h"
 
 #include <string.h>
 
@@ -15,6 +15,7 @@ static const struct opt fid_options[] = {
 	SCORE_EXTRACTOR_OPTIONS,
 	SCORE_INTERVAL_OPTION,
 	{ .name = "infinity", .kind = OPT_FLAG, .help = "also extrapolate to infinitely many images" },
+	{ .name = "per-class", .kind = OPT_FLAG, .help = "of each class by itself, and the mean over classes" },
 	{ 0 },
 };
 
@@ -22,15 +23,25 @@ static int run_fid(struct cli *c)
 {
 	struct metric_options o = METRIC_OPTIONS;
 	o.interval = !cli_flag(c, "no-interval");
+	if (cli_flag(c, "per-class"))
+		return cli_flag(c, "infinity") ? cli_usage(c, "--per-class and --infinity: give one of them")
+		                               : fid_classes(c, &o);
 	return score_command(c, ONLY(metric_find("fid"), metric_find("fid_infinity")), cli_flag(c, "infinity") ? 2 : 1,
 	                     false, &o);
 }
 
 SCORE_COMMAND(
 	fid, .args = "A B", .summary = "Frechet inception distance of two sets of images",
-	.help = "A is the set to judge, B the reference; the interval is of the sampling of A.\n\n" SCORE_SOURCES_HELP
-			"\n\nThe distance is computed by a route that is exact at any rank. pytorch-fid's own is off by about 1e-4 "
-			"when there are fewer images than dimensions.");
+	.help =
+		"A is the set to judge, B the reference; the interval is of the sampling of A.\n\n" SCORE_SOURCES_HELP
+		"\n\nThe distance is computed by a route that is exact at any rank. pytorch-fid's own is off by about 1e-4 "
+		"when there are fewer images than dimensions.\n\n"
+		"--per-class compares the images of each class with those of the same class of B, and gives the plain mean "
+		"over classes too. Classes are an array labels, label, y, fine_labels or arr_1 beside the images or "
+		"features, the folder that each image lies in, EDM's dataset.json, IDX's file of labels, or those of CIFAR-10 "
+		"and data sets. Folders match by their names and numbers by number; against numbers, folders count from 0 in "
+		"the order of their names, unless they are numbers themselves. A class that one side lacks, or has one image "
+		"of, is an error.");
 
 /* ---- kid -------------------------------------------------------------------------------------------------------- */
 
@@ -172,6 +183,8 @@ static int choose(const struct metric **out, int cap, struct cli *c, struct err 
 		const char *name = n_names ? names[i] : usual[i];
 		if ((out[n++] = metric_find(name)))
 			continue;
+		if (metric_elsewhere(name))
+			return err_code(e, EXIT_USAGE, "--only %s: %s", name, metric_elsewhere(name));
 		const char *known[32];
 		SCOPED(str) struct str s = { 0 };
 		for (int k = 0; k < n_rows; k++)

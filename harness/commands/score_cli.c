@@ -228,7 +228,7 @@ json_t *score_json(const struct score *s)
 	                 parts, "computed_by", json_out_text(s->computed_by[0] ? s->computed_by : NULL));
 }
 
-static json_t *side_json(const struct score_side *s)
+json_t *score_side_json(const struct score_side *s)
 {
 	json_t *out = json_pack("{s:s, s:o, s:o, s:o, s:o}", "path", s->path, "n",
 	                        s->set.n ? json_integer(s->set.n) : json_null(), "sha256",
@@ -250,9 +250,9 @@ static int tell(const struct cli *c, const struct score_list *list, const struct
 		for (int i = 0; i < list->n; i++)
 			(void)json_array_append_new(scores, score_json(&list->v[i]));
 		(void)json_object_set_new(out, "scores", scores);
-		(void)json_object_set_new(out, "a", side_json(&sides[0]));
+		(void)json_object_set_new(out, "a", score_side_json(&sides[0]));
 		if (n_sides > 1)
-			(void)json_object_set_new(out, "b", side_json(&sides[1]));
+			(void)json_object_set_new(out, "b", score_side_json(&sides[1]));
 		return cli_print_json(c, out);
 	}
 	for (int i = 0; i < list->n; i++) {
@@ -267,7 +267,16 @@ static int tell(const struct cli *c, const struct score_list *list, const struct
 	return EXIT_OK;
 }
 
-/* A back end for the distances' singular values; NULL where that is the host, or no distance is wanted. */
+int score_device_open(struct backend **out, const struct cli *c, struct err *e)
+{
+	if (backend_open(out, cli_string(c, "device", "auto"), DTYPE_FP32, e))
+		return -1;
+	if ((*out)->ops->host_memory) /* the CPU's is never freed */
+		*out = NULL;
+	return 0;
+}
+
+/* The same; NULL also where no distance is wanted. */
 static int open_device(struct backend **out, const struct cli *c, const struct metric *const *metrics, int n,
                        struct err *e)
 {
@@ -275,13 +284,7 @@ static int open_device(struct backend **out, const struct cli *c, const struct m
 	for (int k = 0; k < n; k++)
 		distance |= strstr(metrics[k]->name, "fid") != NULL;
 	*out = NULL;
-	if (!distance)
-		return 0;
-	if (backend_open(out, cli_string(c, "device", "auto"), DTYPE_FP32, e))
-		return -1;
-	if ((*out)->ops->host_memory) /* the CPU's is never freed */
-		*out = NULL;
-	return 0;
+	return distance ? score_device_open(out, c, e) : 0;
 }
 
 static int compute(struct score_list *list, struct score_side *sides, int n_sides, const struct cli *c,

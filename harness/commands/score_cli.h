@@ -91,6 +91,11 @@ void score_side_release(struct score_side *s);
 /* One score of --json: its value as decimal and hex, half-width, n, protocol, warning, parts. */
 json_t *score_json(const struct score *s);
 
+/* A side of --json: path, n, sha256, protocol of its features. */
+json_t *score_side_json(const struct score_side *s);
+/* A back end for a distance's singular values, by --device; NULL where that is the host. */
+MUST_CHECK int score_device_open(struct backend **out, const struct cli *c, struct err *e);
+
 /* The whole of a command that computes `n` metrics over its one or two arguments. Optional ones are left out with a
  * note where a side does not support them. Returns the exit code. */
 int score_command(struct cli *c, const struct metric *const *metrics, int n, bool optional,

@@ -113,6 +113,8 @@ static int known_name(const struct toml_value *t, const char *key, const char *g
 		if (several)
 			names[n_names++] = m[i].name;
 	}
+	if (metric_elsewhere(given))
+		return toml_err(e, toml_find(t, key)->value, "%s is no metric of a grid; %s", given, metric_elsewhere(given));
 	return metric_of_score(given) ? 0 : unknown_of(t, key, given, names, (size_t)n_names, e);
 }
 

@@ -46,6 +46,8 @@ int feature_set_save(struct feature_set *f, const char *path, bool with_features
 	    (f->sha256[0] && npz_add_text(&w, "sha256", f->sha256, e)) ||
 	    (f->drawn[0] && npz_add_text(&w, "drawn", f->drawn, e)))
 		return -1;
+	if (with_features && f->labels && npz_add(&w, "labels", "<i4", &f->n, 1, f->labels, e))
+		return -1;
 	for (int k = 0; with_features && k < FEATURE_KINDS; k++) {
 		const float *x;
 		if (!f->dim[k] || f->store[k].n == 0)

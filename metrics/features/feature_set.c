@@ -16,6 +16,7 @@ void feature_set_release(struct feature_set *f)
 		free(f->mu[k]);
 		free(f->sigma[k]);
 	}
+	free(f->labels);
 	free(f->origin);
 	*f = (struct feature_set){ 0 };
 }

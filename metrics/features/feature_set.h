@@ -30,6 +30,7 @@ struct feature_set {
 	/* Statistics alone, of POOL and perhaps of SPATIAL: [d], [d, d] with d = dim[kind]; else NULL. */
 	double *mu[FEATURE_KINDS], *sigma[FEATURE_KINDS];
 	double unit[FEATURE_KINDS];      /* what the elements of sigma were rounded to: 2^-53, 2^-24, 2^-11 */
+	int32_t *labels;                 /* heap, [n]: classes as numbers, to be saved beside the features; NULL = none */
 	char sha256_spatial[SHA256_HEX]; /* of mu and sigma of SPATIAL, where these are; else "" */
 };
 
@@ -52,7 +53,7 @@ bool feature_set_is(const char *path);
 bool feature_set_is_beside(const char *path);
 MUST_CHECK int feature_set_load(struct feature_set *out, const char *path, struct err *e);
 /* mu, sigma (mu_s, sigma_s where spatial features were extracted), n, protocol, sha256; with_features: features, logits
- * and spatial too (they must have been kept). */
+ * and spatial too (they must have been kept), and labels. */
 MUST_CHECK int feature_set_save(struct feature_set *f, const char *path, bool with_features, struct err *e);
 /* The floats of a kind [n, dim]: an error that names the set when it has none. */
 MUST_CHECK int feature_set_floats(const float **out, struct feature_set *f, enum feature_kind kind, struct err *e);

@@ -17,25 +17,6 @@
 
 enum { SEED_OF_PEERS = 2020, EXTRAPOLATION_PARTS = 5, LINE_VECTORS = 30 };
 
-/* How far a Frechet distance of n vectors in d dimensions can be trusted. */
-static void warn_of_size(struct score *s, int64_t n, int d, const char *origin)
-{
-	if (s->warning[0] || n == 0 || n >= 10 * (int64_t)d)
-		return;
-	if (n <= d)
-		(void)snprintf(
-			s->warning, sizeof s->warning,
-			"%s: %lld images in %d dimensions: the covariance has rank %lld and the distance is far above its limit "
-			"for many images; compare it only with numbers at the same n, or look at kid",
-			origin, (long long)n, d, (long long)n - 1);
-	else
-		(void)snprintf(
-			s->warning, sizeof s->warning,
-			"%s: %lld images are few for %d dimensions: the distance is biased upwards roughly as 1/n; compare it "
-			"only with numbers at the same n, or look at fid_infinity",
-			origin, (long long)n, d);
-}
-
 static int frechet(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
                    const struct metric_options *o, enum feature_kind kind, struct err *e)
 {
@@ -63,8 +44,8 @@ static int frechet(struct score_list *out, const struct metric *m, struct featur
 	score_add_part(s, "clipped", r.clipped);
 	score_add_part(s, "rank1", x.rank);
 	score_add_part(s, "rank2", y.rank);
-	warn_of_size(s, a->n, x.d, a->origin);
-	warn_of_size(s, b->n, y.d, b->origin);
+	score_warn_of_size(s, a->n, x.d, a->origin);
+	score_warn_of_size(s, b->n, y.d, b->origin);
 	return 0;
 }
 

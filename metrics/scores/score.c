@@ -1,6 +1,7 @@
 /* score.c - the table of metrics and what they share; see score.h. */
 #include "metrics/scores/score.h"
 
+#include "metrics/scores/metric_classes.h"
 #include "metrics/scores/metric_scores.h"
 
 #include <string.h>
@@ -23,6 +24,14 @@ const struct metric *metric_find(const char *name)
 		if (strcmp(rows[i].name, name) == 0)
 			return &rows[i];
 	return NULL;
+}
+
+const char *metric_elsewhere(const char *name)
+{
+	if (strncmp(name, METRIC_PER_CLASS, strlen(METRIC_PER_CLASS)) != 0)
+		return NULL;
+	return "it takes labels beside images: `ablate fid --per-class A B`, A being `ablate sample CELL -o A.npz` of a "
+		   "conditional model";
 }
 
 /* Rows that give several scores, none of them under the row's own name. */

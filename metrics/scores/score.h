@@ -68,6 +68,8 @@ struct metric {
 
 const struct metric *metric_rows(int *n);
 const struct metric *metric_find(const char *name); /* NULL when there is none */
+/* Of a metric that is no row, what gives it, one line: "..."; NULL for any other name. */
+const char *metric_elsewhere(const char *name);
 /* The names of the scores that a row gives: its own, or "precision" and "recall" for row pr. Returns their number. */
 enum { METRIC_SCORES_MAX = 4 };
 int metric_scores(const char *out[METRIC_SCORES_MAX], const struct metric *m);

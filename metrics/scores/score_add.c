@@ -27,3 +27,21 @@ int score_floats_of_both(const float **x, const float **y, struct feature_set *a
 {
 	return feature_set_floats(x, a, FEATURE_POOL, e) || feature_set_floats(y, b, FEATURE_POOL, e) ? -1 : 0;
 }
+
+void score_warn_of_size(struct score *s, int64_t n, int d, const char *origin)
+{
+	if (s->warning[0] || n == 0 || n >= 10 * (int64_t)d)
+		return;
+	if (n <= d)
+		(void)snprintf(
+			s->warning, sizeof s->warning,
+			"%s: %lld images in %d dimensions: the covariance has rank %lld and the distance is far above its limit "
+			"for many images; compare it only with numbers at the same n, or look at kid",
+			origin, (long long)n, d, (long long)n - 1);
+	else
+		(void)snprintf(
+			s->warning, sizeof s->warning,
+			"%s: %lld images are few for %d dimensions: the distance is biased upwards roughly as 1/n; compare it "
+			"only with numbers at the same n, or look at fid_infinity",
+			origin, (long long)n, d);
+}

@@ -11,6 +11,9 @@ struct score *score_add(struct score_list *out, const char *name, const char *pr
                         double half);
 /* name: a literal, for --json. */
 void score_add_part(struct score *s, const char *name, double value);
+/* Warns where a Frechet distance of n vectors (0: unknown) in d dimensions says little; keeps a warning that is
+ * there. */
+void score_warn_of_size(struct score *s, int64_t n, int d, const char *origin);
 /* The pooled features of both sides [n, dim]. */
 MUST_CHECK int score_floats_of_both(const float **x, const float **y, struct feature_set *a, struct feature_set *b,
                                     struct err *e);

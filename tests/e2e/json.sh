@@ -54,7 +54,7 @@ test_scores_and_settings() {
 	mkdir pics
 	for i in 1 2 3; do cp "$SOURCE"/tests/fixtures/png_modes/rgb.png pics/$i.png; done
 	one_object 0 fid -e pixels pics pics; one_object 0 kid -e pixels pics pics --subsets 1 --subset-size 2
-	one_object 0 prdc -e pixels -k 1 pics pics
+	one_object 0 prdc -e pixels -k 1 pics pics; one_object 0 fid --per-class -e pixels shapes8-test shapes8
 	one_object 0 features pics -e pixels -o f.npz
 	one_object 0 config ict-cifar10; one_object 0 diff-paper ict-cifar10; one_object 0 explain loss.c; one_object 0 explain
 	one_object 0 data list; one_object 0 weights list; one_object 0 stats list; one_object 0 doctor; one_object 0 version; one_object 0 --version

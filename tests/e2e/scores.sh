@@ -247,6 +247,76 @@ test_cmmd_and_mind_say_what_they_did() {
 	check [ "$(grep -Ec '"value": (-?[0-9.]+e-1[2-9]|0.0)' out)" -eq 2 ]
 }
 
+# ---- --per-class ----
+
+two_trees() { # a/{cat,dog} b/{cat,dog}
+	mkdir -p a/{cat,dog} b/{cat,dog}
+	cp "$PNG"/{rgb,l,p}.png a/cat; cp "$PNG"/{la,bit1,l}.png a/dog
+	cp "$PNG"/{rgba,p_trns}.png b/cat; cp "$PNG"/{bit1,rgb,l}.png b/dog
+}
+hex_of() { awk -F'"' '/"hex"/ { print $4 }' "$1"; } # in order: the score's, then of each class
+# Eight pictures with these labels: batch FILE.npz LABEL...
+batch() {
+	local file=$1
+	shift
+	seq 1 2000 | head -c 1536 | npy '|u1' '(8, 8, 8, 3)' >arr_0.npy
+	for k in "$@"; do printf "\\x0$k\\0\\0\\0\\0\\0\\0\\0"; done | npy '<i8' '(8,)' >arr_1.npy
+	rm -f "$file"; zip -q "$file" arr_0.npy arr_1.npy
+}
+
+# Each class has the very bits that its folder has, and the mean is of these.
+test_per_class_of_folders() {
+	two_trees; run ablate fid --per-class -e pixels a b; exits 0
+	says out "fid_per_class(2):pixels:none:u8:n6:ref="; says out ":classes="; says out "the plain mean over 2 classes"
+	says err "a, class 'cat' (2 classes; none has fewer): 3 images in 192 dimensions"
+	check grep -qE '^dog +3 +3 ' out; check grep -qE '^cat +3 +2 ' out
+	run ablate fid --per-class -e pixels a b --json; exits 0; hex_of out >got; says out '"n_reference": 2'
+	for k in cat dog; do ablate fid -e pixels a/$k b/$k --json 2>/dev/null | awk -F'"' '/"hex"/ { print $4 }'; done >want
+	sed 1d got >each; same each want
+	# packed, and whatever lies around the classes
+	mkdir -p x/train; cp -r a x/train/set; tar -cf a.tar x
+	run ablate fid --per-class -e pixels a.tar b --json; exits 0; hex_of out >packed; same packed got
+	OMP_NUM_THREADS=1 run ablate fid --per-class -e pixels a b --json; exits 0; hex_of out >one; same one got
+}
+
+test_per_class_of_arrays_data_sets_and_features() {
+	command -v zip >/dev/null || skip "no zip"
+	batch A.npz 0 1 2 3 0 1 2 3; run ablate fid --per-class -e pixels A.npz shapes8 --json; exits 0; hex_of out >got; lines_of got 5
+	says out '"class": "3"'; says out '"n_reference": 1024'
+	# other labels, another number; and another protocol where they are the reference's
+	batch B.npz 0 0 1 1 2 2 3 3; run ablate fid --per-class -e pixels B.npz shapes8 --json; exits 0; hex_of out >other
+	check test "$(head -1 got)" != "$(head -1 other)"
+	protocol() { ablate -q fid --per-class -e pixels shapes8 "$1" 2>/dev/null | tail -1; }
+	check test "$(protocol A.npz)" != "$(protocol B.npz)"
+	# features carry them where asked, and folders become the numbers that they count as
+	check ablate -q features --labels -e pixels A.npz -o f.npz >/dev/null
+	run ablate fid --per-class f.npz shapes8 -e pixels --json; exits 0; hex_of out >again; same again got
+	two_trees; run ablate features --labels -e pixels a -o a.npz; exits 0; says err "a: its folders count as classes 0 to 1 in the order of their names (cat is 0)"
+	run ablate fid --per-class -e pixels a.npz b; exits 0; says err "b: its folders count as classes 0 to 1"
+	check grep -qE '^1 +3 +3 ' out
+	run ablate fid --per-class -e pixels shapes8 shapes8-test -n 2000 --no-interval; exits 0; says out "n2000of4096-seed0"
+	run ablate features --labels --stats-only -e pixels a -o x.npz; refused 2 "--labels belong to features"
+}
+
+test_what_per_class_refuses() {
+	command -v zip >/dev/null || skip "no zip"
+	two_trees
+	run ablate fid --per-class -e pixels a b/dog; refused 1 "b/dog: has no class labels"
+	run ablate fid --per-class -e pixels a shapes8; refused 1 "a: no image of class '2', of which shapes8 has 1024"
+	rm b/cat/rgba.png; run ablate fid --per-class -e pixels a b; refused 1 "b: class 'cat' has one image"
+	rm -r b/cat; run ablate fid --per-class -e pixels a b; refused 1 "b: no image of class 'cat', of which a has 3"
+	batch A.npz 0 1 2 3 0 1 2 3; head -c 64 /dev/zero | npy '<i8' '(4, 2)' >arr_1.npy; zip -q A.npz arr_1.npy
+	run ablate fid --per-class -e pixels A.npz shapes8; refused 1 "A.npz:arr_1: int64 (4, 2) is not one label for each image"
+	check ablate -q features -e pixels shapes8-test -o f.npz >/dev/null
+	run ablate fid --per-class f.npz shapes8 -e pixels; refused 1 "f.npz: has no class labels"
+	check ablate -q features -e pixels shapes8-test --stats-only -o s.npz >/dev/null
+	run ablate fid --per-class -e pixels shapes8 s.npz; refused 1 "s.npz: mean and covariance alone, of all classes together"
+	run ablate fid --per-class --infinity -e pixels a a; refused 2 "--per-class and --infinity"
+	run ablate metrics --only fid_per_class -e pixels a a; refused 2 "ablate fid --per-class A B"
+	small_grid 1; sed -i 's/name = "fid"/name = "fid_per_class"/' g.toml
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "fid_per_class is no metric of a grid"; says err "ablate fid --per-class A B"
+}
+
 test_no_partial_output_file() {
 	two_sets; head -c 300 "$PNG/rgb.png" >a/x.png
 	run ablate features -e pixels a -o a.npz; refused 1 a/x.png
