@@ -75,7 +75,9 @@ static bool file_is(const char *path)
 	uint8_t head[16] = { 0 };
 	SCOPED(file) FILE *f = io_is_special(path) ? NULL : fopen(path, "rbe");
 	size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-	return n && source_arrays.is(path, head, n);
+	SCOPED(source) struct source *s = xcalloc(1, sizeof *s);
+	*s = (struct source){ .kind = &source_arrays, .path = xstrdup(path) };
+	return n && s->kind->is(s, head, n);
 }
 
 static bool batches_is(const char *path)

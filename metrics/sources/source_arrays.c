@@ -35,10 +35,14 @@ const char *source_array_key(const struct arrays *a)
 }
 
 /* A zip may hold pictures as files: then it has no arrays. */
-static bool arrays_source_is(const char *path, const uint8_t *head, size_t n)
+static bool arrays_source_is(struct source *s, const uint8_t *head, size_t n)
 {
-	SCOPED(arrays) struct arrays *a = NULL;
-	return arrays_is(head, n) && (head[0] != 'P' || !arrays_open(&a, path, NULL));
+	struct arrays *a = NULL;
+	if (!arrays_is(head, n) || (head[0] == 'P' && arrays_open(&a, s->path, NULL)))
+		return false;
+	struct array_images *x = s->self = xcalloc(1, sizeof *x);
+	x->a = a;
+	return true;
 }
 
 /* Side of the square pictures whose three planes make a row of n bytes; 0: none. */
@@ -81,9 +85,9 @@ static int shape_of_batch(struct array_images *x, const struct npy_info *info, c
 
 static int arrays_source_open(struct source *s, struct err *e)
 {
-	struct array_images *x = s->self = xcalloc(1, sizeof *x);
+	struct array_images *x = s->self;
 	struct npy_info info;
-	if (arrays_open(&x->a, s->path, e))
+	if (!x->a && arrays_open(&x->a, s->path, e))
 		return -1;
 	x->key = source_array_key(x->a);
 	if (!x->key) {

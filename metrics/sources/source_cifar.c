@@ -9,15 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool cifar_source_is(const char *path, const uint8_t *head, size_t n)
+static bool cifar_source_is(struct source *s, const uint8_t *head, size_t n)
 {
 	(void)head;
 	(void)n;
-	if (!io_is_dir(path)) {
-		size_t len = strlen(path);
-		return len > 4 && strcmp(path + len - 4, ".bin") == 0;
+	if (!io_is_dir(s->path)) {
+		size_t len = strlen(s->path);
+		return len > 4 && strcmp(s->path + len - 4, ".bin") == 0;
 	}
-	SCOPED(free) char *first = cifar_batch_path(path, SPLIT_TRAIN, 0);
+	SCOPED(free) char *first = cifar_batch_path(s->path, SPLIT_TRAIN, 0);
 	return io_exists(first);
 }
 

@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-static bool files_is(const char *path, const uint8_t *head, size_t n)
+static bool files_is(struct source *s, const uint8_t *head, size_t n)
 {
 	(void)head;
 	(void)n;
-	return picture_files_is(path);
+	return picture_files_is(s->path);
 }
 
 static int files_open(struct source *s, struct err *e)

@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool idx_source_is(const char *path, const uint8_t *head, size_t n)
+static bool idx_source_is(struct source *s, const uint8_t *head, size_t n)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(s->path);
 	bool gzip = n >= 2 && head[0] == 0x1f && head[1] == 0x8b;
-	return idx_is(head, n) || (gzip && len > 3 && strcmp(path + len - 3, ".gz") == 0);
+	return idx_is(head, n) || (gzip && len > 3 && strcmp(s->path + len - 3, ".gz") == 0);
 }
 
 static int idx_source_open(struct source *s, struct err *e)

@@ -37,12 +37,12 @@ int source_open(struct source **out, const char *path, struct err *e)
 	}
 	if (source_refused(path, head, n, e))
 		return -1;
+	SCOPED(source) struct source *s = xcalloc(1, sizeof *s);
+	s->path = xstrdup(path);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-		if (!kinds[i]->is(path, head, n))
+		if (!kinds[i]->is(s, head, n))
 			continue;
-		SCOPED(source) struct source *s = xcalloc(1, sizeof *s);
 		s->kind = kinds[i];
-		s->path = xstrdup(path);
 		if (s->kind->open(s, e))
 			return -1;
 		if (s->n == 0)

@@ -27,10 +27,11 @@
 
 struct source;
 struct class_labels;
-/* One kind of source. `is` looks at the path and its first bytes; the first row that matches opens it. */
+/* One kind of source. `is` looks at s->path and the file's first bytes; what it opens for that it may leave in s->self,
+ * for `open` to go on with. The first row that matches opens it. */
 struct source_kind {
 	const char *name, *text;
-	bool (*is)(const char *path, const uint8_t *head, size_t n);
+	bool (*is)(struct source *s, const uint8_t *head, size_t n);
 	int (*open)(struct source *s, struct err *e); /* sets n and self */
 	int (*read)(struct source *s, int64_t i, struct image_u8 *im, struct err *e);
 	bool parallel; /* read may be asked for several pictures at once */
