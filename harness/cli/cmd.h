@@ -109,7 +109,8 @@ const char **cli_strings(const struct cli *c, const char *name, int *n);
 
 /* ====== messages ====== */
 
-void cli_say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);     /* one line to stderr, not with -q */
+void cli_say(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* one line to stderr, not with -q */
+void cli_say_line(const void *cli, const char *line); /* the same as a callback of library code; cli: a struct cli */
 void cli_verbose(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* the same, only with -v */
 void cli_warn(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3); /* "ablate: warning: ...", also with -q */
 void cli_warn_lines(const struct cli *c, const char *lines);                /* a warning for each line; "" is none */

@@ -38,6 +38,11 @@ void cli_say(const struct cli *c, const char *fmt, ...)
 	va_end(ap);
 }
 
+void cli_say_line(const void *cli, const char *line)
+{
+	cli_say(cli, "%s", line);
+}
+
 void cli_verbose(const struct cli *c, const char *fmt, ...)
 {
 	va_list ap;

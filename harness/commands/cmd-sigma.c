@@ -100,9 +100,14 @@ static int set_up(struct asked *a, struct err *e)
 	device_warn(c, "cpu");
 	struct data_shape shape;
 	if (data_shape_find(&shape, a->config.data.name, e) ||
-	    extractor_open(
-			&a->x, extractor,
-			&(struct extractor_options){ .data = a->config.data.name, .h = shape.h, .w = shape.w, .c = shape.c }, e) ||
+	    extractor_open(&a->x, extractor,
+	                   &(struct extractor_options){ .data = a->config.data.name,
+	                                                .h = shape.h,
+	                                                .w = shape.w,
+	                                                .c = shape.c,
+	                                                .say = cli_say_line,
+	                                                .say_ctx = c },
+	                   e) ||
 	    open_reference(a, cli_string(c, "ref", NULL), e) ||
 	    sampler_open(&a->sampler, &a->config, path, cli_string(c, "device", "cpu"), e))
 		return -1;

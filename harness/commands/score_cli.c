@@ -148,7 +148,9 @@ int score_extract(struct score_side *sides, int n, const struct cli *c, const un
 		                           .h = first->h,
 		                           .w = first->w,
 		                           .c = first->c,
-		                           .mixed_sizes = first->mixed_sizes };
+		                           .mixed_sizes = first->mixed_sizes,
+		                           .say = cli_say_line,
+		                           .say_ctx = c };
 	device_warn(c, "auto");
 	if (extractor_open(&x, cli_string(c, "extractor", SCORE_EXTRACTOR), &o, e) || check_loaded(sides, n, x, e) ||
 	    (!optional && check_wanted(sides, n, want, x, e)))

@@ -19,6 +19,12 @@
 
 /* --- what is asked --- */
 
+static void tell(const void *ctx, const char *line)
+{
+	const struct scorer *s = ctx;
+	worker_say(s->w, s->config->train.steps, line);
+}
+
 static int open_extractor(int *out, struct scorer *s, const char *name, struct err *e)
 {
 	for (int i = 0; i < s->n_extractors; i++)
@@ -34,7 +40,9 @@ static int open_extractor(int *out, struct scorer *s, const char *name, struct e
 	                                                .data = s->config->data.name,
 	                                                .h = shape.h,
 	                                                .w = shape.w,
-	                                                .c = shape.c },
+	                                                .c = shape.c,
+	                                                .say = tell,
+	                                                .say_ctx = s },
 	                   e))
 		return -1;
 	*out = s->n_extractors;

@@ -2,11 +2,15 @@
 #define _GNU_SOURCE
 #include "metrics/features/command_pipe.h"
 
+#include "model/base/env.h"
+#include "model/base/mem.h"
+#include "model/base/progress.h"
 #include "model/base/str.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -19,6 +23,7 @@
 #define GREETING "ablate-features 1 "
 
 enum { LINE_MAX_BYTES = 160, PATIENCE_MS = 5000, STEP_MS = 10 };
+enum { TELL_S = 5, WAIT_S = 120, WAIT_MAX_S = 1000000 }; /* of the greeting: env.def says WAIT_S, too */
 
 static void close_end(int *fd)
 {
@@ -109,24 +114,53 @@ static int spawn(struct command_pipe *p, char *const *argv, struct err *e)
 	return err_set(e, "command '%s': cannot run %s: %s", p->text, argv[0], strerror(failed));
 }
 
-/* Its first line without the newline; false where it ends, or says more than fits, before that. */
-static bool read_line(char line[LINE_MAX_BYTES], bool *open, int fd)
+enum greeting { GREETING_LINE, GREETING_ENDLESS, GREETING_END, GREETING_SILENCE };
+
+/* Its first line without the newline, within limit_s. */
+static enum greeting read_greeting(char line[LINE_MAX_BYTES], const struct command_pipe *p, double limit_s,
+                                   const struct command_listener *l)
 {
-	size_t n = 0;
-	*open = true;
-	while (n < LINE_MAX_BYTES - 1) {
-		ssize_t got = read(fd, line + n, 1);
+	const double start = monotonic_s();
+	bool told = false;
+	for (size_t n = 0; n < LINE_MAX_BYTES - 1;) {
+		double past = monotonic_s() - start, next = told ? limit_s : fmin(limit_s, TELL_S);
+		struct pollfd from = { .fd = p->from, .events = POLLIN };
+		line[n] = '\0';
+		if (past >= limit_s)
+			return GREETING_SILENCE;
+		if (past >= next && l->say) {
+			SCOPED(free) char *text = xstrfmt("waiting for the greeting of '%s' (%.0f s at most)", p->text, limit_s);
+			l->say(l->ctx, text);
+		}
+		told = told || past >= next;
+		if (poll(&from, 1, (int)(1000 * fmax(next - past, 0)) + 1) <= 0)
+			continue;
+		ssize_t got = read(p->from, line + n, 1);
 		if (got < 0 && errno == EINTR)
 			continue;
-		*open = got > 0;
 		if (got <= 0 || line[n] == '\n') {
 			line[n] = '\0';
-			return got > 0;
+			return got > 0 ? GREETING_LINE : GREETING_END;
 		}
 		n++;
 	}
-	line[n] = '\0';
-	return false;
+	line[LINE_MAX_BYTES - 1] = '\0';
+	return GREETING_ENDLESS;
+}
+
+/* Of ABLATE_COMMAND_WAIT. */
+static int limit_of_greeting(double *out, struct err *e)
+{
+	const char *given = env_get(ENV_ABLATE_COMMAND_WAIT);
+	char *end;
+	*out = WAIT_S;
+	if (!given || !*given)
+		return 0;
+	*out = strtod(given, &end);
+	return !*end && *out > 0 && *out <= WAIT_MAX_S
+	           ? 0
+	           : err_code(e, EXIT_USAGE, "ABLATE_COMMAND_WAIT is '%s', not a number of seconds up to %d", given,
+	                      WAIT_MAX_S);
 }
 
 bool command_greeting_parse(int *out, char name[COMMAND_NAME_MAX], const char *line)
@@ -148,21 +182,29 @@ bool command_greeting_parse(int *out, char name[COMMAND_NAME_MAX], const char *l
 	return true;
 }
 
-int command_pipe_start(struct command_pipe *p, const char *text, char *const *argv, struct err *e)
+int command_pipe_start(struct command_pipe *p, const char *text, char *const *argv, const struct command_listener *l,
+                       struct err *e)
 {
 	char line[LINE_MAX_BYTES];
-	bool open;
+	double limit_s;
 	*p = (struct command_pipe){ .text = text, .to = -1, .from = -1 };
+	if (limit_of_greeting(&limit_s, e))
+		return -1;
 	if (spawn(p, argv, e)) {
 		command_pipe_stop(p);
 		return -1;
 	}
-	bool whole = read_line(line, &open, p->from);
-	if (!open)
+	enum greeting said = read_greeting(line, p, limit_s, l);
+	if (said == GREETING_END)
 		return ended(p, "before it said 'ablate-features 1 DIM NAME'", e);
-	if (whole && command_greeting_parse(&p->dim, p->name, line))
+	if (said == GREETING_LINE && command_greeting_parse(&p->dim, p->name, line))
 		return 0;
 	command_pipe_stop(p);
+	if (said == GREETING_SILENCE)
+		return err_set(e,
+		               "command '%s': did not say 'ablate-features 1 DIM NAME' within %g s; set ABLATE_COMMAND_WAIT to "
+		               "more seconds if it needs longer",
+		               text, limit_s);
 	for (char *c = line; *c; c++)
 		*c = isprint((unsigned char)*c) ? *c : '?';
 	return err_set(

@@ -7,8 +7,9 @@
  *     we close its stdin                         and it ends with exit code 0, having written nothing else
  *
  * NAME is 1 to 63 letters, digits, '.', '_' or '-'. stderr is ours. Both directions are served at once, so a program
- * may answer before it has read all, and neither side can block the other for ever. There is no time limit: a network
- * may take its time, and Ctrl-C reaches the program as it reaches us.
+ * may answer before it has read all, and neither side can block the other for ever. The first line has a time limit
+ * (ABLATE_COMMAND_WAIT), as a program that never heard of all this, such as cat, would be waited for without end. An
+ * answer has none: a network may take its time, and Ctrl-C reaches the program as it reaches us.
  *
  * A process that uses this does not die of SIGPIPE (harness/cli/cmd_signals.c, harness/run/worker.c). */
 #ifndef ABLATE_COMMAND_PIPE_H
@@ -35,8 +36,14 @@ struct command_pipe {
 /* The first line, without its newline: dim from 1 to COMMAND_DIM_MAX, and the name. False, and both untouched, for any
  * other text. */
 MUST_CHECK bool command_greeting_parse(int *dim, char name[COMMAND_NAME_MAX], const char *line);
-/* Starts argv (found along PATH, no shell) and reads its first line. */
-MUST_CHECK int command_pipe_start(struct command_pipe *p, const char *text, char *const *argv, struct err *e);
+/* Who is told, in one line, that a program is being waited for. say may be NULL. */
+struct command_listener {
+	void (*say)(const void *ctx, const char *line);
+	const void *ctx;
+};
+/* Starts argv (found along PATH, no shell) and reads its first line; l is told after 5 s without one. */
+MUST_CHECK int command_pipe_start(struct command_pipe *p, const char *text, char *const *argv,
+                                  const struct command_listener *l, struct err *e);
 /* Writes len bytes, and reads n floats meanwhile. An error where it ends, or has written more than that by then. */
 MUST_CHECK int command_pipe_ask(struct command_pipe *p, float *out, int64_t n, const void *request, size_t len,
                                 struct err *e);

@@ -48,6 +48,9 @@ struct extractor_options {
 	const char *device;  /* as in model/cpu/devices.h; NULL = "cpu". Inception and the classifier run there, in fp32 */
 	bool bf16;
 	int batch; /* 0 = the extractor's default */
+	/* Told in a line what is being waited for (a command's start); NULL = nobody. Outlives the extractor. */
+	void (*say)(const void *ctx, const char *line);
+	const void *say_ctx;
 };
 
 struct extractor_row {

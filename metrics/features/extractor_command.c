@@ -24,6 +24,7 @@ struct command {
 	char label[EXTRACTOR_LABEL_MAX];
 	char name[COMMAND_NAME_MAX]; /* that the first start said */
 	struct command_pipe pipe;
+	struct command_listener listener;
 	struct str request;
 };
 
@@ -112,7 +113,7 @@ int extractor_command_check(const char *name, struct err *e)
 static int start(struct command *c, struct err *e)
 {
 	int dim = c->pipe.dim;
-	if (command_pipe_start(&c->pipe, c->text, c->argv, e))
+	if (command_pipe_start(&c->pipe, c->text, c->argv, &c->listener, e))
 		return -1;
 	if (*c->name && (dim != c->pipe.dim || strcmp(c->name, c->pipe.name) != 0))
 		return err_set(e, "command '%s': says '%d %s' now, and said '%d %s' before", c->text, c->pipe.dim, c->pipe.name,
@@ -189,6 +190,7 @@ int extractor_command_open(struct extractor **out, const char *name, const struc
 	c->text = xstrdup(text_of(name));
 	c->cut = xstrdup(c->text);
 	c->argv = split(c->cut);
+	c->listener = (struct command_listener){ o->say, o->say_ctx };
 	*x = (struct extractor){ .name = extractor_label(c->label, name),
 		                     .resize = c->name,
 		                     .numerics = dtype_name(DTYPE_FP32),

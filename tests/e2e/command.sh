@@ -87,6 +87,21 @@ test_a_program_that_dies() {
 	run ablate fid -e "command:./features_command fails 1440" a b; refused 1 "ended with exit code 4 after its last picture"
 }
 
+# `command:cat` never greets: both sides waited for the other for ever, without a word.
+test_a_program_that_never_greets() {
+	two_sets
+	export ABLATE_COMMAND_WAIT=1
+	run timeout 60 "$ABLATE" fid -e "command:cat" a b; refused 1 "command 'cat': did not say 'ablate-features 1 DIM NAME' within 1 s" ABLATE_COMMAND_WAIT
+	printf '#!/bin/sh\necho $$ >pid\nexec sleep 100\n' >silent; chmod +x silent # does not end when its stdin does, either
+	run timeout 60 "$ABLATE" fid -e "command:./silent" a b; refused 1 "within 1 s"
+	check test -s pid; check test ! -e /proc/"$(cat pid)"
+	ABLATE_COMMAND_WAIT=60 run ablate fid -e "command:./features_command slow 1440" a b; exits 0
+	says err "waiting for the greeting of './features_command slow 1440' (60 s at most)"
+	for bad in x 0 -1 5s nan; do
+		ABLATE_COMMAND_WAIT=$bad run ablate fid -e "command:./features_command all 1440" a b; refused 2 "ABLATE_COMMAND_WAIT is '$bad'"
+	done
+}
+
 # One float too many would shift all that follow; after the last picture, it says that DIM is not what it announced.
 test_a_program_that_says_too_much() {
 	two_sets

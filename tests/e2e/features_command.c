@@ -58,6 +58,8 @@ int main(int argc, char **argv)
 		return 2;
 	how = argv[1];
 	dim = (int)strtol(argv[2], NULL, 10);
+	if (is("slow"))
+		(void)sleep(6);
 	if (is("mute"))
 		return 7;
 	if (is("hello"))
