@@ -22,25 +22,22 @@ void score_side_release(struct score_side *s)
 	s->source = NULL;
 }
 
-static int load_set(struct feature_set *set, const struct cli *c, const char *path, struct err *e)
-{
-	if (feature_set_load(set, path, e))
-		return -1;
-	if (!set->protocol[0])
-		cli_warn(c, "%s: carries no protocol; make sure that it was made like the other side", path);
-	return 0;
-}
-
 int score_side_open(struct score_side *s, const struct cli *c, const char *path, struct err *e)
 {
 	*s = (struct score_side){ .path = path };
 	const char *published = stats_named(path);
+	struct feature_set found = { 0 };
+	enum feature_content content;
 	if (published)
 		return stats_open(&s->set, published, e);
-	if (feature_set_is(path))
-		return load_set(&s->set, c, path, e);
-	if (source_find(&s->source, path, SPLIT_TRAIN, e) ||
-	    (feature_set_is_beside(path) && load_set(&s->statistics, c, path, e)))
+	if (feature_set_find(&found, &content, path, e))
+		return -1;
+	*(content == CONTENT_FEATURES ? &s->set : &s->statistics) = found;
+	if (content != CONTENT_OTHER && !found.protocol[0])
+		cli_warn(c, "%s: carries no protocol; make sure that it was made like the other side", path);
+	if (content == CONTENT_FEATURES)
+		return 0;
+	if (source_find(&s->source, path, SPLIT_TRAIN, e))
 		return -1;
 	s->source->mixed_sizes = cli_flag(c, "mixed-sizes") > 0;
 	cli_warn_lines(c, str_text(&s->source->notes));

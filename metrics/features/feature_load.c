@@ -72,12 +72,6 @@ bool feature_set_is(const char *path)
 	return a && !source_array_key(a) && (pool_key(a) || has_statistics(a));
 }
 
-bool feature_set_is_beside(const char *path)
-{
-	SCOPED(arrays) struct arrays *a = open_quietly(path);
-	return a && source_array_key(a) && has_statistics(a);
-}
-
 static int load_kind(struct feature_set *f, struct arrays *a, enum feature_kind kind, const char *key, struct err *e)
 {
 	SCOPED(free) float *x = NULL;
@@ -234,19 +228,57 @@ static int load_pool(struct feature_set *f, struct arrays *a, struct err *e)
 	               f->origin, a->kind->text, str_text(&held));
 }
 
-int feature_set_load(struct feature_set *out, const char *path, struct err *e)
+/* Of features whose file does not name the pictures, so that what is compared with them says with what. */
+static int hash_floats(char hex[SHA256_HEX], struct feature_set *f, enum feature_kind kind, struct err *e)
+{
+	const float *x;
+	struct sha256 hash;
+	const int64_t shape[2] = { f->n, f->dim[kind] };
+	if (!f->store[kind].n)
+		return 0;
+	if (feature_set_floats(&x, f, kind, e))
+		return -1;
+	sha256_init(&hash);
+	sha256_add(&hash, shape, sizeof shape);
+	sha256_add(&hash, x, sizeof *x * (size_t)f->store[kind].n);
+	sha256_hex(hex, &hash);
+	return 0;
+}
+
+static int load(struct feature_set *out, struct arrays *a, const char *path, struct err *e)
 {
 	SCOPED(feature_set) struct feature_set f = { .origin = xstrdup(path) };
-	SCOPED(arrays) struct arrays *a = NULL;
-	if (arrays_open(&a, path, e) || copy_text(f.protocol, sizeof f.protocol, a, "protocol", path, e) ||
+	if (copy_text(f.protocol, sizeof f.protocol, a, "protocol", path, e) ||
 	    copy_text(f.sha256, sizeof f.sha256, a, "sha256", path, e) ||
 	    copy_text(f.drawn, sizeof f.drawn, a, "drawn", path, e) || load_pool(&f, a, e))
 		return -1;
 	if (!f.dim[FEATURE_SPATIAL] && load_moments(&f, a, FEATURE_SPATIAL, e))
 		return -1;
-	if (f.mu[FEATURE_POOL] && !f.sha256[0])
+	if (!f.sha256[0] &&
+	    (hash_floats(f.sha256, &f, FEATURE_POOL, e) || hash_floats(f.sha256_spatial, &f, FEATURE_SPATIAL, e)))
+		return -1;
+	if (!f.sha256[0])
 		hash_statistics(f.sha256, &f, FEATURE_POOL);
 	*out = f;
 	f = (struct feature_set){ 0 };
+	return 0;
+}
+
+int feature_set_load(struct feature_set *out, const char *path, struct err *e)
+{
+	SCOPED(arrays) struct arrays *a = NULL;
+	return arrays_open(&a, path, e) ? -1 : load(out, a, path, e);
+}
+
+int feature_set_find(struct feature_set *out, enum feature_content *content, const char *path, struct err *e)
+{
+	SCOPED(arrays) struct arrays *a = open_quietly(path);
+	bool pictures = a && source_array_key(a);
+	*content = CONTENT_OTHER;
+	if (!a || !(has_statistics(a) || (!pictures && pool_key(a))))
+		return 0;
+	if (load(out, a, path, e))
+		return -1;
+	*content = pictures ? CONTENT_BESIDE : CONTENT_FEATURES;
 	return 0;
 }

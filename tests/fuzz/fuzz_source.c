@@ -37,9 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	SCOPED(free) char *path = xstrfmt("/proc/self/fd/%d", fd);
 	read_pictures(path);
-	if (feature_set_is(path) || feature_set_is_beside(path)) {
-		SCOPED(feature_set) struct feature_set f = { 0 };
-		(void)(feature_set_load(&f, path, &e) == 0);
-	}
+	SCOPED(feature_set) struct feature_set f = { 0 };
+	enum feature_content content;
+	(void)(feature_set_find(&f, &content, path, &e) == 0);
 	return 0;
 }

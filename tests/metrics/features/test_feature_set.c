@@ -227,8 +227,10 @@ Test(feature_set, statistics_beside_pictures_are_loaded_for_both_frechet_distanc
 	                 npz_add(&w, "mu_s", "<f8", (int64_t[]){ 3 }, 1, mu_s, &e) ||
 	                 npz_add(&w, "sigma_s", "<f8", (int64_t[]){ 3, 3 }, 2, sigma_s, &e) || npz_commit(&w, &e),
 	             0, "%s", e.msg);
-	cr_assert(feature_set_is_beside(path) && !feature_set_is(path));
-	cr_assert_eq(feature_set_load(&f, path, &e), 0, "%s", e.msg);
+	cr_assert(!feature_set_is(path));
+	enum feature_content content;
+	cr_assert_eq(feature_set_find(&f, &content, path, &e), 0, "%s", e.msg);
+	cr_assert_eq(content, CONTENT_BESIDE);
 	cr_assert(f.n == 0 && f.dim[FEATURE_POOL] == 2 && f.dim[FEATURE_SPATIAL] == 3, "n is of the pictures alone");
 	cr_assert_eq(feature_set_side(&pool, &f, FEATURE_POOL, &e) || feature_set_side(&spatial, &f, FEATURE_SPATIAL, &e),
 	             0, "%s", e.msg);
@@ -248,8 +250,10 @@ Test(feature_set, statistics_of_peers)
 		SCOPED(free) char *path = xstrfmt(FIXTURES "/numpy/%s", files[i]);
 		SCOPED(feature_set) struct feature_set f = { 0 };
 		static const double mu[3] = { 1.5, -2, 0.25 }, sigma[9] = { 2, 0.5, 0.125, 0.5, 3, 0, 0.125, 0, 4 };
-		cr_assert(feature_set_is(path) && !feature_set_is_beside(path), "%s", path);
-		cr_assert_eq(feature_set_load(&f, path, &e), 0, "%s", e.msg);
+		enum feature_content content;
+		cr_assert(feature_set_is(path), "%s", path);
+		cr_assert_eq(feature_set_find(&f, &content, path, &e), 0, "%s", e.msg);
+		cr_assert_eq(content, CONTENT_FEATURES, "%s", path);
 		cr_assert_eq(f.dim[FEATURE_POOL], 3);
 		cr_assert_eq(f.n, strcmp(files[i], "sums.pkl") == 0 ? 8 : 0);
 		for (int k = 0; k < 9; k++) /* small binary fractions: exact in float32 and in the sums */
@@ -273,6 +277,44 @@ Test(feature_set, features_of_peers)
 		for (int k = 0; k < 12; k++)
 			cr_assert_eq(x[k], (float)k - 5, "%s", path);
 	}
+}
+
+/* Features that do not say of which pictures they are gave scores without ref=, so that a table took those of any two
+ * references for comparable: their floats are hashed, and the same floats from another container are one reference. */
+Test(feature_set, features_of_unknown_pictures_are_a_reference_by_their_floats)
+{
+	static const char *const files[] = { "f.npy", "feats.npz", "f_big_endian.npy", "f_fortran4.pkl" };
+	static const float other[6] = { 1, 2, 3, 4, 5, 6 };
+	struct err e = ERR_INIT;
+	char *dir = tempdir_make(), first[SHA256_HEX] = "", wide[SHA256_HEX];
+	SCOPED(free) char *path = xstrfmt("%s/o.npz", dir);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		SCOPED(free) char *name = xstrfmt(FIXTURES "/numpy/%s", files[i]);
+		SCOPED(feature_set) struct feature_set f = { 0 };
+		struct score_list list = { .n = 0 };
+		cr_assert_eq(feature_set_load(&f, name, &e) ||
+		                 metric_run(&list, metric_find("fid"), &f, &f, &METRIC_OPTIONS, &e),
+		             0, "%s", e.msg);
+		cr_expect(strstr(list.v[0].protocol, ":n4:ref="), "%s: %s", name, list.v[0].protocol);
+		if (i == 0)
+			memcpy(first, f.sha256, sizeof first);
+		cr_expect_str_eq(f.sha256, first, "%s", name);
+	}
+	for (int64_t d = 2; d <= 3; d++) {
+		struct npz_writer w;
+		SCOPED(feature_set) struct feature_set f = { 0 };
+		const int64_t n = 6 / d;
+		cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "features", "<f4", (int64_t[]){ n, d }, 2, other, &e) ||
+		                 npz_add(&w, "spatial", "<f4", (int64_t[]){ n, 1 }, 2, other, &e) || npz_commit(&w, &e) ||
+		                 feature_set_load(&f, path, &e),
+		             0, "%s", e.msg);
+		cr_expect(f.sha256[0] && strcmp(f.sha256, first) != 0, "other floats are another reference");
+		cr_expect_str_neq(feature_set_sha256(&f, FEATURE_SPATIAL), f.sha256);
+		if (d == 3)
+			cr_expect_str_neq(f.sha256, wide, "the shape counts");
+		memcpy(wide, f.sha256, sizeof wide);
+	}
+	tempdir_remove(dir);
 }
 
 Test(feature_set, files_of_something_else_are_refused_with_what_they_hold)
