@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static json_t *describe(const struct data_shape *s, bool check, int *bad)
 {
@@ -206,6 +205,22 @@ static int check_archive(const char *path, const struct data_shape *shape, struc
 		               shape->sha256);
 	return 0;
 }
+struct fetched {
+	struct cli *c;
+	const char *name;
+	const struct data_shape *shape;
+	int code; /* of the import, which says by itself what went wrong */
+};
+
+static int take(void *ctx, const char *file, struct err *e)
+{
+	struct fetched *f = ctx;
+	if (check_archive(file, f->shape, e))
+		return -1;
+	f->code = import(f->c, f->name, file);
+	return 0;
+}
+
 
 static int fetch(struct cli *c, const char *name)
 {
@@ -220,11 +235,8 @@ static int fetch(struct cli *c, const char *name)
 	}
 	SCOPED(free) char *cache = io_cache_dir();
 	SCOPED(free) char *folder = xstrfmt("%s/data", cache);
-	SCOPED(free) char *path = xstrfmt("%s/fetch-%ld-%s", folder, (long)getpid(), strrchr(shape.url, '/') + 1);
-	int failed = io_mkdirs(folder, &e) || fetch_https(shape.url, path, c->quiet, &e) || check_archive(path, &shape, &e);
-	int code = failed ? cli_fail(c, &e) : import(c, name, path);
-	(void)unlink(path);
-	return code;
+	struct fetched f = { c, name, &shape, EXIT_OK };
+	return fetch_https(shape.url, folder, c->quiet, take, &f, &e) ? cli_fail(c, &e) : f.code;
 }
 
 static int run(struct cli *c)

@@ -1,17 +1,14 @@
 /* published_stats.c - see published_stats.h. */
-#define _GNU_SOURCE
 #include "metrics/features/published_stats.h"
 
 #include "metrics/weights/imported.h"
 #include "model/base/fetch.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
-#include "model/base/temporary.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int stats_row_find(const struct stats_row **out, const char *name, struct err *e)
 {
@@ -116,17 +113,22 @@ int stats_import(const struct stats_row *row, const char *file, char sha256[SHA2
 	return keep(row, &f, sha256, e);
 }
 
+struct fetched {
+	const struct stats_row *row;
+	char *sha256;
+};
+
+static int take(void *ctx, const char *file, struct err *e)
+{
+	struct fetched *f = ctx;
+	return stats_import(f->row, file, f->sha256, e);
+}
+
 int stats_fetch(const struct stats_row *row, bool quiet, char sha256[SHA256_HEX], struct err *e)
 {
 	SCOPED(free) char *cache = io_cache_dir();
 	SCOPED(free) char *folder = xstrfmt("%s/stats", cache);
-	SCOPED(free) char *part = xstrfmt("%s/%s.part-%ld", folder, strrchr(row->url, '/') + 1, (long)getpid());
-	int temporary = temporary_remember(part);
-	int rc = io_mkdirs(folder, e) || fetch_https(row->url, part, quiet, e) || stats_import(row, part, sha256, e) ? -1
-	                                                                                                             : 0;
-	(void)unlink(part);
-	temporary_forget(temporary);
-	return rc;
+	return fetch_https(row->url, folder, quiet, take, &(struct fetched){ row, sha256 }, e);
 }
 
 /* ---- using ---- */

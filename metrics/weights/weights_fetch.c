@@ -1,13 +1,14 @@
 /* weights_fetch.c - published weights over https, checked against the published hash before anything is kept. */
-#define _GNU_SOURCE
 #include "metrics/weights/weights.h"
 
 #include "model/base/fetch.h"
 #include "model/base/mem.h"
-#include "model/base/temporary.h"
 
-#include <string.h>
-#include <unistd.h>
+static int take(void *ctx, const char *file, struct err *e)
+{
+	char sha256[SHA256_HEX];
+	return weights_import(ctx, file, false, sha256, e);
+}
 
 int weights_fetch(const struct weights_row *row, bool quiet, struct err *e)
 {
@@ -16,14 +17,5 @@ int weights_fetch(const struct weights_row *row, bool quiet, struct err *e)
 		               row->name);
 	SCOPED(free) char *cache = io_cache_dir();
 	SCOPED(free) char *folder = xstrfmt("%s/weights", cache);
-	SCOPED(free) char *part = xstrfmt("%s/%s.part-%ld", folder, strrchr(row->url, '/') + 1, (long)getpid());
-	char sha256[SHA256_HEX];
-	int temporary = temporary_remember(part);
-	int rc = io_mkdirs(folder, e) || fetch_https(row->url, part, quiet, e) ||
-	                 weights_import(row, part, false, sha256, e)
-	             ? -1
-	             : 0;
-	(void)unlink(part);
-	temporary_forget(temporary);
-	return rc;
+	return fetch_https(row->url, folder, quiet, take, (void *)(uintptr_t)row, e);
 }

@@ -2,6 +2,10 @@
 #define _GNU_SOURCE
 #include "model/base/fetch.h"
 
+#include "model/base/io.h"
+#include "model/base/mem.h"
+#include "model/base/temporary.h"
+
 #include <errno.h>
 #include <spawn.h>
 #include <stdint.h>
@@ -12,7 +16,7 @@
 
 #define FETCH_MAX_BYTES "2000000000"
 
-int fetch_https(const char *url, const char *path, bool quiet, struct err *e)
+static int download(const char *url, const char *path, bool quiet, struct err *e)
 {
 	const char *argv[] = { "curl",
 		                   "--fail",
@@ -41,4 +45,17 @@ int fetch_https(const char *url, const char *path, bool quiet, struct err *e)
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return err_set(e, "%s: curl failed (exit %d)", url, WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 	return 0;
+}
+
+int fetch_https(const char *url, const char *folder, bool quiet,
+                int (*take)(void *ctx, const char *file, struct err *e), void *ctx, struct err *e)
+{
+	SCOPED(free) char *own = xstrfmt("%s/fetch-%ld", folder, (long)getpid());
+	SCOPED(free) char *file = xstrfmt("%s/%s", own, strrchr(url, '/') + 1);
+	int temporary = temporary_remember(own);
+	int rc = io_mkdirs(own, e) || download(url, file, quiet, e) || take(ctx, file, e) ? -1 : 0;
+	(void)unlink(file);
+	(void)rmdir(own);
+	temporary_forget(temporary);
+	return rc;
 }

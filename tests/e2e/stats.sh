@@ -31,4 +31,19 @@ test_a_failed_download_leaves_nothing() {
 	run env PATH="$PWD/bin:$PATH" "$ABLATE" -q stats fetch cifar10-edm; exits 1; check test -z "$(ls -A cache/stats)"
 }
 
+# What a signal ends leaves nothing, whichever command fetched: `data fetch` left its archive, of 170 MB.
+test_a_killed_download_leaves_nothing() {
+	export ABLATE_CACHE=$PWD/cache
+	mkdir bin; printf '#!/bin/sh\nwhile [ "$1" != --output ]; do shift; done\necho half >"$2"; echo $$ >"$CURL"\nexec sleep 60\n' >bin/curl; chmod +x bin/curl
+	for what in "stats fetch cifar10-edm" "weights fetch lpips-alex" "data fetch cifar10"; do
+		# shellcheck disable=SC2086
+		CURL=$PWD/pid PATH="$PWD/bin:$PATH" "$ABLATE" -q $what >out 2>err & local ours=$!
+		await 20 '[ -s pid ]'
+		check test -n "$(find cache -type f)"
+		kill -TERM $ours; wait $ours; code=$?
+		exits 143; check test -z "$(find cache -type f)"; check test -z "$(find cache -name 'fetch-*')"
+		kill "$(cat pid)"; rm pid
+	done
+}
+
 run_tests

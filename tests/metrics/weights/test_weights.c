@@ -275,6 +275,13 @@ Test(weights, nothing_is_fetched_without_an_address)
 	cr_assert(strstr(e.msg, "ablate weights import inception-keras"), "%s", e.msg);
 }
 
+static void curl_is(const char *script)
+{
+	SCOPED(free) char *curl = tempdir_file(dir, "curl", script, strlen(script));
+	SCOPED(free) char *path = xstrfmt("%s:%s", dir, getenv("PATH"));
+	cr_assert(chmod(curl, 0755) == 0 && setenv("PATH", path, 1) == 0);
+}
+
 /* A program named curl that writes what it is told to, or fails: what comes from the network is judged, and nothing is
  * left. */
 Test(weights, a_download_that_is_not_the_published_file_is_thrown_away)
@@ -282,10 +289,8 @@ Test(weights, a_download_that_is_not_the_published_file_is_thrown_away)
 	static const char script[] =
 		"#!/bin/sh\nwhile [ \"$1\" != --output ]; do [ \"$1\" = =http ] && exit 9; shift; done\n"
 		"echo not weights > \"$2\"\ncase $3 in https://*vgg.pth) exit 0;; *) exit 22;; esac\n";
-	SCOPED(free) char *curl = tempdir_file(dir, "curl", script, sizeof script - 1);
-	SCOPED(free) char *path = xstrfmt("%s:%s", dir, getenv("PATH"));
-	cr_assert(chmod(curl, 0755) == 0 && setenv("PATH", path, 1) == 0);
 	struct err e = ERR_INIT;
+	curl_is(script);
 	cr_assert_eq(weights_fetch(row_of("lpips-vgg"), true, &e), -1);
 	cr_assert(strstr(e.msg, "SHA-256 is") && strstr(e.msg, row_of("lpips-vgg")->sha256), "%s", e.msg);
 	cr_assert_eq(weights_fetch(row_of("lpips-alex"), true, &e), -1);
@@ -299,6 +304,23 @@ Test(weights, a_download_that_is_not_the_published_file_is_thrown_away)
 	}
 	cr_assert_eq(n, 2);
 	free(list);
+}
+
+/* Of a row without a published hash, the copy named our temporary file as its source. */
+Test(weights, a_fetched_file_is_known_by_its_published_name)
+{
+	SCOPED(free) char *file = heads_file(-1);
+	SCOPED(free)
+	char *script = xstrfmt("#!/bin/sh\nwhile [ \"$1\" != --output ]; do shift; done\ncp %s \"$2\"\n", file);
+	struct weights_row row = *row_of("lpips-squeeze");
+	struct err e = ERR_INIT;
+	row.sha256 = row.content = NULL;
+	row.url = "https://example.org/v1/heads-v1.pth";
+	curl_is(script);
+	cr_assert_eq(weights_fetch(&row, true, &e), 0, "%s", e.msg);
+	SCOPED(weights) struct weights *w = NULL;
+	cr_assert_eq(weights_open(&w, "lpips-squeeze", NULL, &e), 0, "%s", e.msg);
+	cr_expect_str_eq(safetensors_meta(w->st, "source_file"), "heads-v1.pth");
 }
 
 /* The extractor: a picture's features through the whole path, from a file of weights. */
