@@ -123,19 +123,42 @@ static int copy(struct import *m, struct imported *out, struct err *e)
 	return rc;
 }
 
-static int import_split(struct imported *out, const char *name, const char *source, enum data_split split,
-                        const struct import_options *o, struct err *e)
+/* m->l stays NULL where the source has no such split. */
+static int open_split(struct import *m, enum data_split split, struct err *e)
 {
-	SCOPED(labelled) struct labelled *l = NULL;
-	int absent = labelled_open(&l, source, split, o->rule, e);
+	int absent = labelled_open(&m->l, m->source, split, m->o->rule, e);
 	if (absent)
 		return absent < 0 ? -1 : 0;
-	if (o->notes && !o->notes->len) /* the same for both splits */
-		str_add(o->notes, str_text(&l->notes));
-	struct import m = { .name = name, .source = source, .o = o, .l = l };
-	int rc = decide_shape(&m, e) || copy(&m, out, e) ? -1 : 0;
-	out->found = !rc;
-	return rc;
+	if (m->o->notes && !m->o->notes->len) /* the same for both splits */
+		str_add(m->o->notes, str_text(&m->l->notes));
+	return decide_shape(m, e);
+}
+
+/* Both splits are looked into before either is written, so that a source that is refused leaves nothing. */
+static int import_splits(struct imported out[2], const char *name, const char *source, const struct import_options *o,
+                         struct err *e)
+{
+	SCOPED(labelled) struct labelled *train = NULL;
+	SCOPED(labelled) struct labelled *test = NULL;
+	struct labelled **l[2] = { [SPLIT_TRAIN] = &train, [SPLIT_TEST] = &test };
+	struct import m[2];
+	for (int s = SPLIT_TRAIN; s <= SPLIT_TEST; s++) {
+		m[s] = (struct import){ .name = name, .source = source, .o = o };
+		if (o->only_split && o->split != (enum data_split)s)
+			continue;
+		int rc = open_split(&m[s], (enum data_split)s, e);
+		*l[s] = m[s].l;
+		if (rc)
+			return -1;
+	}
+	for (int s = SPLIT_TRAIN; s <= SPLIT_TEST; s++) {
+		if (!m[s].l)
+			continue;
+		if (copy(&m[s], &out[s], e))
+			return -1;
+		out[s].found = true;
+	}
+	return 0;
 }
 
 /* A name is a folder of the cache and a value of data.name. */
@@ -155,12 +178,8 @@ int data_import(struct imported out[2], const char *name, const char *source, co
                 struct err *e)
 {
 	out[0] = out[1] = (struct imported){ .found = false };
-	if (check_name(name, e))
+	if (check_name(name, e) || import_splits(out, name, source, o, e))
 		return -1;
-	for (int s = SPLIT_TRAIN; s <= SPLIT_TEST; s++)
-		if ((!o->only_split || o->split == (enum data_split)s) &&
-		    import_split(&out[s], name, source, (enum data_split)s, o, e))
-			return -1;
 	if (!out[0].found && !out[1].found)
 		return err_set(e, "%s: holds no images of the %s set", source,
 		               !o->only_split            ? "training or test"

@@ -22,8 +22,8 @@ struct imported {
 	int64_t resumed_from;
 };
 
-/* Fills out[SPLIT_TRAIN] and out[SPLIT_TEST]. What was read before an error is kept, so that the next attempt continues
- * there. */
+/* Fills out[SPLIT_TRAIN] and out[SPLIT_TEST]. Both are looked into first: a source that is refused leaves nothing. What
+ * was read before an error in a picture is kept, so that the next attempt continues there. */
 MUST_CHECK int data_import(struct imported out[2], const char *name, const char *source, const struct import_options *o,
                            struct err *e);
 

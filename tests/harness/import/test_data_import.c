@@ -223,6 +223,16 @@ Test(data_import, pictures_outside_the_splits_are_refused)
 	SCOPED(free) char *path = in_place("two");
 	cr_assert_eq(data_import(out, "two", path, &(struct import_options){ .quiet = true }, &e), -1);
 	cr_expect(strstr(e.msg, "images in test/ and in val/"), "%s", e.msg);
+	struct set_ref ref; /* the training split was there, whole, and the command had failed */
+	cr_expect(!set_ref_read(&ref, "two", SPLIT_TRAIN), "a refused source leaves nothing");
+	struct err e2 = ERR_INIT;
+	write_png("label/train/a.png", 8, 8, 1);
+	write_png("label/test/b.png", 8, 8, 1);
+	static const char labels[] = "{\"labels\": [[\"c.png\", 0]]}";
+	write_bytes("label/test/dataset.json", labels, strlen(labels));
+	SCOPED(free) char *label = in_place("label");
+	cr_assert_eq(data_import(out, "two", label, &(struct import_options){ .quiet = true }, &e2), -1);
+	cr_expect(strstr(e2.msg, "no label for b.png") && !set_ref_read(&ref, "two", SPLIT_TRAIN), "%s", e2.msg);
 	write_png("odd/a.png", 8, 8, 1);
 	write_bytes("odd/b.gif", "GIF89a", 6);
 	refuse("mine", "odd", "b.gif: a GIF picture");
