@@ -91,12 +91,11 @@ static void add_imported(struct cli *c, json_t *rows, const char *only, bool che
 	const struct data_shape *known = data_shapes(&n_known);
 	for (int i = 0; i < n; i++) {
 		const char *name = entries[i]->d_name;
-		struct set_ref ref;
 		bool shown = only && strcmp(only, name) != 0;
 		for (int k = 0; k < n_known; k++)
 			shown |= strcmp(known[k].name, name) == 0;
 		struct data_shape shape;
-		if (!shown && set_ref_read(&ref, name, SPLIT_TRAIN) && !data_shape_find(&shape, name, NULL)) {
+		if (!shown && !data_shape_find(&shape, name, NULL)) {
 			shape.name = name;
 			(void)add_row(c, rows, &shape, check, bad);
 		}
@@ -205,6 +204,7 @@ static int check_archive(const char *path, const struct data_shape *shape, struc
 		               shape->sha256);
 	return 0;
 }
+
 struct fetched {
 	struct cli *c;
 	const char *name;
@@ -220,7 +220,6 @@ static int take(void *ctx, const char *file, struct err *e)
 	f->code = import(f->c, f->name, file);
 	return 0;
 }
-
 
 static int fetch(struct cli *c, const char *name)
 {

@@ -200,12 +200,19 @@ char *dataset_folder(const char *name)
 	struct set_ref ref;
 	char *folder, base[DATA_NAME_MAX];
 	(void)data_name_side(base, name);
-	return find_set(&ref, &folder, base, SPLIT_TRAIN) ? set_path(ref.sha256) : folder;
+	if (find_set(&ref, &folder, base, SPLIT_TRAIN) || (!folder && set_ref_read(&ref, base, SPLIT_TEST)))
+		return set_path(ref.sha256);
+	return folder;
 }
 
-static int missing(const char *name, struct err *e)
+static int missing(const char *name, enum data_split split, struct err *e)
 {
 	const struct loader *l = find_loader(name);
+	const bool test = split == SPLIT_TEST;
+	struct set_ref other;
+	if (set_ref_read(&other, name, test ? SPLIT_TRAIN : SPLIT_TEST))
+		return err_set(e, "data set %s has no %s split: `ablate data import %s SOURCE --split %s` adds it", name,
+		               test ? "test" : "training", name, test ? "test" : "train");
 	SCOPED(free) char *cache = io_cache_dir();
 	if (!l)
 		return err_set(e, "data set %s not found: `ablate data import %s SOURCE`", name, name);
@@ -245,7 +252,7 @@ static int open_set(struct dataset *out, const char *name, enum data_split split
 	}
 	SCOPED(free) char *folder = found;
 	if (!folder)
-		return missing(name, e);
+		return missing(name, split, e);
 	struct dataset d = { .h = shape.h, .w = shape.w, .c = shape.c, .classes = shape.classes };
 	if (find_loader(name)->read(&d, folder, split, &shape, e)) {
 		dataset_release(&d);
@@ -335,7 +342,7 @@ static int find_identity(char **stamp, char hex[SHA256_HEX], const char *name, e
 		return set_sha256(hex, &ref, e);
 	SCOPED(free) char *folder = found;
 	if (!folder)
-		return missing(name, e);
+		return missing(name, split, e);
 	*stamp = stamp_of(name, split, folder);
 	return 0;
 }

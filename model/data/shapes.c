@@ -62,7 +62,7 @@ const struct data_shape *data_shapes(int *n)
 static bool find_imported(struct data_shape *out, const char *name)
 {
 	struct set_ref ref;
-	if (!set_ref_read(&ref, name, SPLIT_TRAIN))
+	if (!set_ref_read(&ref, name, SPLIT_TRAIN) && !set_ref_read(&ref, name, SPLIT_TEST))
 		return false;
 	*out = (struct data_shape){ .name = "imported",
 		                        .h = ref.h,

@@ -76,7 +76,7 @@ Test(data_import, a_set_made_smaller)
 		        { "mine@4x", "unknown" },
 		        { "mine@", "unknown" } };
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		e = (struct err)ERR_INIT;
+		e = ERR_INIT;
 		cr_expect_eq(data_shape_find(&shape, bad[i].name, &e), -1, "%s", bad[i].name);
 		cr_expect(e.code == EXIT_USAGE && strstr(e.msg, bad[i].why), "%s: %s", bad[i].name, e.msg);
 	}
@@ -236,6 +236,35 @@ Test(data_import, pictures_outside_the_splits_are_refused)
 	write_png("odd/a.png", 8, 8, 1);
 	write_bytes("odd/b.gif", "GIF89a", 6);
 	refuse("mine", "odd", "b.gif: a GIF picture");
+}
+
+/* A set that lacked the split was "not found", with the advice to import what was there; one of a test split alone was
+ * unknown. */
+Test(data_import, a_set_without_one_of_its_splits)
+{
+	static const struct {
+		const char *name, *lacks, *add;
+	} row[2] = { { "no-test", "data set no-test has no test split: ", "SOURCE --split test`" },
+		         { "no-train", "data set no-train has no training split: ", "SOURCE --split train`" } };
+	write_png("pics/a.png", 8, 8, 1);
+	write_png("held/test/a.png", 8, 8, 1);
+	(void)import("no-test", "pics", NULL);
+	(void)import("no-train", "held", NULL);
+	for (int s = SPLIT_TRAIN; s <= SPLIT_TEST; s++) {
+		struct err e = ERR_INIT;
+		struct dataset d;
+		char hex[SHA256_HEX];
+		enum data_split other = s == SPLIT_TRAIN ? SPLIT_TEST : SPLIT_TRAIN;
+		SCOPED(free) char *folder = dataset_folder(row[s].name);
+		cr_expect(folder, "%s is somewhere", row[s].name);
+		d = open_set(row[s].name, (enum data_split)s);
+		dataset_release(&d);
+		cr_assert_eq(dataset_open(&d, row[s].name, other, &e), -1);
+		cr_expect(strstr(e.msg, row[s].lacks) && strstr(e.msg, row[s].add), "%s", e.msg);
+		e = ERR_INIT;
+		cr_assert_eq(dataset_sha256(hex, row[s].name, other, &e), -1);
+		cr_expect(strstr(e.msg, row[s].lacks), "%s", e.msg);
+	}
 }
 
 Test(data_import, what_is_left_out_is_noted_once)
