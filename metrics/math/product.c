@@ -28,31 +28,23 @@ static const char *turned(const char *t)
 	return *t == 'N' ? "T" : "N";
 }
 
-void product_double(const char *ta, const char *tb, int m, int n, int k, double alpha, const double *a, int lda,
-                    const double *b, int ldb, double beta, double *c, int ldc)
-{
-	int down = tiles(m), all = down * tiles(n);
-	const struct blas *blas_table = blas();
-#pragma omp parallel for schedule(dynamic) if (all > 1)
-	for (int t = 0; t < all; t++) {
-		int i = t % down, j = t / down, rows = extent(i, m), cols = extent(j, n);
-		blas_table->gemm(ta, tb, &rows, &cols, &k, &alpha, a + part(ta, i, lda), &lda, b + part(turned(tb), j, ldb),
-		                 &ldb, &beta, c + (int64_t)j * TILE * ldc + i * TILE, &ldc);
+/* One text for both types, which differ in BLAS's function alone. */
+#define PRODUCT(name, type, gemm) \
+	void name(const char *ta, const char *tb, int m, int n, int k, type alpha, const type *a, int lda, const type *b, \
+	          int ldb, type beta, type *c, int ldc) \
+	{ \
+		int down = tiles(m), all = down * tiles(n); \
+		const struct blas *table = blas(); \
+		_Pragma("omp parallel for schedule(dynamic) if (all > 1)") for (int t = 0; t < all; t++) \
+		{ \
+			int i = t % down, j = t / down, rows = extent(i, m), cols = extent(j, n); \
+			table->gemm(ta, tb, &rows, &cols, &k, &alpha, a + part(ta, i, lda), &lda, b + part(turned(tb), j, ldb), \
+			            &ldb, &beta, c + (int64_t)j * TILE * ldc + i * TILE, &ldc); \
+		} \
 	}
-}
 
-void product_float(const char *ta, const char *tb, int m, int n, int k, float alpha, const float *a, int lda,
-                   const float *b, int ldb, float beta, float *c, int ldc)
-{
-	int down = tiles(m), all = down * tiles(n);
-	const struct blas *blas_table = blas();
-#pragma omp parallel for schedule(dynamic) if (all > 1)
-	for (int t = 0; t < all; t++) {
-		int i = t % down, j = t / down, rows = extent(i, m), cols = extent(j, n);
-		blas_table->gemm_float(ta, tb, &rows, &cols, &k, &alpha, a + part(ta, i, lda), &lda,
-		                       b + part(turned(tb), j, ldb), &ldb, &beta, c + (int64_t)j * TILE * ldc + i * TILE, &ldc);
-	}
-}
+PRODUCT(product_double, double, gemm)
+PRODUCT(product_float, float, gemm_float)
 
 void product_lower(int n, int k, double alpha, const double *x, int ldx, double *c, int ldc)
 {
