@@ -97,7 +97,7 @@ const struct cmd cmd_stats = {
 		"`list` shows every known source with the protocol that its numbers need, the number of images, and where its "
 		"copy is. `fetch NAME` downloads the published .npz over https and imports it; `import NAME FILE` takes a file "
 		"that you have. The copy carries the protocol, so `ablate fid A stats:NAME` refuses images that were resized "
-		"otherwise; in a grid its path may be the ref, where the resize is the extractor's own (torch-bilinear). None "
+		"otherwise; in a grid it may be the ref, where the resize is the extractor's own (torch-bilinear). None "
 		"of these sources publishes a hash: the first import decides, and another file is refused after it. `check "
 		"[NAME]` compares the copies with what was imported, as every use of stats:NAME does.\n\n"
 		"Nothing is downloaded unless it is asked for by `fetch`.",

@@ -3,6 +3,7 @@
 #include "harness/grid/table_column.h"
 #include "harness/record/score_key.h"
 #include "metrics/features/extractor_command.h"
+#include "metrics/features/published_stats.h"
 #include "metrics/scores/score.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
@@ -135,11 +136,33 @@ static int known_extractor(const struct toml_value *t, const char *given, struct
 	return unknown_of(t, "extractor", given, names, n, e);
 }
 
-/* A reference is a data set, "NAME-train" or "NAME-test" of it, or an .npz of features or statistics, which is looked
- * into when the plan is made. Another source has no name that stays with its pictures: it becomes a data set or an .npz
- * first. */
-static int known_ref(const struct toml_value *t, const char *given, struct err *e)
+/* "stats:NAME", where the metric can do with statistics. */
+static int known_statistics(const struct grid_metric *m, const struct toml_value *t, const char *name, struct err *e)
 {
+	const char *names[64];
+	const struct stats_row *row = NULL;
+	size_t n = 0;
+	for (; stats_rows[n].name; n++) {
+		REQUIRE(n < sizeof names / sizeof *names);
+		names[n] = stats_rows[n].name;
+	}
+	if (stats_row_find(&row, name, NULL))
+		return unknown_of(t, "ref", name, names, n, e);
+	bool floats = metric_keep(metric_of_score(m->name), 1, &METRIC_OPTIONS) && strcmp(m->name, "fid_infinity") != 0;
+	if (floats)
+		return toml_err(e, toml_find(t, "ref")->value,
+		                "ref '%s%s' is mean and covariance alone, and %s compares with the features of each picture",
+		                STATS_PREFIX, name, m->name);
+	return 0;
+}
+
+/* A reference is a data set, "NAME-train" or "NAME-test" of it, published statistics, or an .npz of features or
+ * statistics, which is looked into when the plan is made. Another source has no name that stays with its pictures: it
+ * becomes a data set or an .npz first. */
+static int known_ref(const struct grid_metric *m, const struct toml_value *t, const char *given, struct err *e)
+{
+	if (stats_named(given))
+		return known_statistics(m, t, stats_named(given), e);
 	int n;
 	struct data_shape unused;
 	const struct data_shape *rows = data_shapes(&n);
@@ -175,7 +198,7 @@ static int take_metric(struct grid_metric *m, const struct toml_value *t, struct
 		return -1;
 	if (toml_find(t, "extractor") && *m->extractor && known_extractor(t, m->extractor, e))
 		return -1;
-	if (toml_find(t, "ref") && *m->ref && known_ref(t, m->ref, e))
+	if (toml_find(t, "ref") && *m->ref && known_ref(m, t, m->ref, e))
 		return -1;
 	if (m->infinity && strcmp(m->name, "fid") != 0)
 		return toml_err(e, toml_find(t, "infinity") ? toml_find(t, "infinity")->value : t, "infinity belongs to fid");

@@ -5,7 +5,7 @@
 #include "harness/plan/inputs.h"
 #include "harness/record/score_key.h"
 #include "metrics/features/extractor_command.h"
-#include "metrics/features/feature_set.h"
+#include "metrics/features/published_stats.h"
 #include "metrics/weights/weights.h"
 #include "model/data/dataset.h"
 #include "model/nets/classifier.h"
@@ -105,11 +105,40 @@ static void find_file(struct lacks *l, const char *key, const char *setting)
 		(void)add(l, "the file %s = \"%s\"", key, setting);
 }
 
-/* What a score compares with: a file of statistics, or a data set, which need not be the one that trains. */
-static void find_reference(struct lacks *l, const char *ref)
+static void find_statistics(struct lacks *l, const char *name, const char *extractor)
+{
+	const struct stats_row *row;
+	char sha256[SHA256_HEX];
+	struct err why = ERR_INIT;
+	if (stats_row_find(&row, name, NULL)) /* the grid has refused it */
+		return;
+	if (!stats_fit(row, extractor)) {
+		(void)add(
+			l,
+			"features made as ref = \"stats:%s\" of a metric was, %s: those of the extractor '%s' in a study differ "
+			"in network or resize, and do not compare",
+			name, row->protocol, extractor);
+		return;
+	}
+	if (!stats_check(row, sha256, &why))
+		return;
+	struct lack *x = add(l, "%s", why.msg);
+	if (stats_here(row))
+		return;
+	x->what = xstrfmt("statistics %s", name);
+	x->about = xstrdup(row->text);
+	x->get[0] = xstrfmt("ablate stats fetch %s", name);
+	x->get[1] = xstrfmt("ablate stats import %s FILE", name);
+}
+
+/* What a score compares with: a file of statistics, published ones, or a data set, which need not be the one that
+ * trains. */
+static void find_reference(struct lacks *l, const char *ref, const char *extractor)
 {
 	SCOPED(free) char *name = xstrdup(ref);
-	if (!score_ref_is_file(ref))
+	if (stats_named(ref))
+		find_statistics(l, stats_named(ref), extractor);
+	else if (!score_ref_is_file(ref))
 		find_data(l, name, dataset_cut_split(name));
 	else if (!io_exists(ref))
 		(void)add(l, "the file ref = \"%s\" of a metric", ref);
@@ -164,10 +193,11 @@ static void find_all(struct lacks *l, const struct plan *p, const struct plan_ar
 	if (c->method.kind == METHOD_CD)
 		find_file(l, "cd.teacher", c->cd.teacher);
 	for (int i = 0; i < p->grid->n_metrics; i++) {
-		const char *extractor = p->grid->metrics[i].extractor;
-		find_extractor(l, *extractor ? extractor : extractor_default(c->data.name));
-		if (*p->grid->metrics[i].ref)
-			find_reference(l, p->grid->metrics[i].ref);
+		const char *asked = p->grid->metrics[i].extractor, *ref = p->grid->metrics[i].ref;
+		const char *extractor = *asked ? asked : extractor_default(c->data.name);
+		find_extractor(l, extractor);
+		if (*ref)
+			find_reference(l, ref, extractor);
 	}
 	find_classes(l, c);
 	find_classifier(l, c);

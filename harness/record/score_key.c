@@ -3,6 +3,7 @@
 
 #include "harness/record/stage.h"
 #include "metrics/features/extractor_command.h"
+#include "metrics/features/published_stats.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
@@ -22,12 +23,23 @@ bool score_ref_is_file(const char *ref)
 	return ends_in(ref, ".npz");
 }
 
+/* The file of a reference, heap: statistics are known by their copy here, as if it were named. NULL: a data set. */
+static char *file_of(const char *ref)
+{
+	const struct stats_row *row;
+	const char *published = stats_named(ref);
+	if (published)
+		return stats_row_find(&row, published, NULL) ? NULL : stats_path(row);
+	return score_ref_is_file(ref) ? xstrdup(ref) : NULL;
+}
+
 char *score_ref(const char *data, const char *ref)
 {
 	char hex[SHA256_HEX];
 	SCOPED(free) char *name = xstrdup(*ref ? ref : data);
-	if (score_ref_is_file(name))
-		return identity_of_file(hex, name, NULL) ? xstrdup(name) : xstrfmt("file %s", hex);
+	SCOPED(free) char *file = file_of(name);
+	if (file)
+		return identity_of_file(hex, file, NULL) ? xstrdup(name) : xstrfmt("file %s", hex);
 	enum data_split split = dataset_cut_split(name);
 	if (split == SPLIT_TRAIN && strcmp(name, data) == 0)
 		return xstrdup(data);

@@ -19,7 +19,7 @@ struct score_request {
  * content, where it is a file or another data set than the arm's, whose content is in the key of the training; one that
  * cannot be read counts by its name. For many keys of one request see score_ref. */
 void score_request_key(char hex[SHA256_HEX], const char *sampling, const char *metric, const struct score_request *r);
-/* A file of statistics, by its ending; else "NAME[-train|-test]" of a data set. */
+/* A file of features or statistics, by its ending; else "stats:NAME" or "NAME[-train|-test]" of a data set. */
 bool score_ref_is_file(const char *ref);
 /* The reference as it counts; heap. */
 char *score_ref(const char *data, const char *ref);

@@ -4,6 +4,7 @@
 
 #include "harness/record/score_key.h"
 #include "metrics/features/protocol.h"
+#include "metrics/features/published_stats.h"
 #include "model/base/identity.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -77,6 +78,9 @@ int reference_open(struct feature_set *out, struct worker *w, int64_t steps, con
                    unsigned keep, struct err *e)
 {
 	char name[KNOB_TEXT_MAX], sha256[SHA256_HEX];
+	const char *published = stats_named(ref);
+	if (published)
+		return stats_open(out, published, e);
 	if (score_ref_is_file(ref))
 		return feature_set_load(out, ref, e);
 	(void)snprintf(name, sizeof name, "%s", ref);

@@ -6,7 +6,7 @@
 #include "harness/run/worker.h"
 #include "metrics/features/feature_set.h"
 
-/* ref: a file that ends in .npz, or "NAME[-train|-test]" of a data set; keep: what is needed of it, as
+/* ref: a file that ends in .npz, "stats:NAME", or "NAME[-train|-test]" of a data set; keep: what is needed of it, as
  * feature_set_extract; steps: of the training, for whoever watches the worker.
  *
  * RUNS/refs/KEY.npz holds the features of a data set, KEY a hash of its content, of the extractor, its weights and the

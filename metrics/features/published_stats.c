@@ -5,6 +5,7 @@
 #include "model/base/fetch.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
+#include "model/frozen/resize.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,6 +164,12 @@ int stats_check(const struct stats_row *row, char sha256[SHA256_HEX], struct err
 const char *stats_named(const char *source)
 {
 	return strncmp(source, STATS_PREFIX, strlen(STATS_PREFIX)) == 0 ? source + strlen(STATS_PREFIX) : NULL;
+}
+
+bool stats_fit(const struct stats_row *row, const char *extractor)
+{
+	SCOPED(free) char *own = xstrfmt("%s:%s:u8", extractor, resize_name(RESIZE_TORCH_BILINEAR)); /* Inception's */
+	return strcmp(own, row->protocol) == 0;
 }
 
 int stats_open(struct feature_set *out, const char *name, struct err *e)

@@ -3,8 +3,8 @@
  *
  * An import reads the published .npz and keeps its mu and sigma in the cache folder, io_cache_dir()/stats/NAME.npz,
  * with what the publisher does not write into it: the protocol and the number of pictures. So whoever reads the copy, a
- * command as "stats:NAME" or a grid by its path, is refused where the other side was made otherwise. Nothing is
- * downloaded unless stats_fetch() is called.
+ * command or a grid as "stats:NAME", is refused where the other side was made otherwise. Nothing is downloaded unless
+ * stats_fetch() is called.
  *
  * Beside it, NAME.imported holds the SHA-256 of the source and of the copy. None of these publishers gives a hash, so a
  * source is known by the first import: another one is refused after it, and so is a copy that has changed. */
@@ -40,6 +40,8 @@ MUST_CHECK int stats_check(const struct stats_row *row, char sha256[SHA256_HEX],
 
 /* NAME of "stats:NAME", else NULL. */
 const char *stats_named(const char *source);
+/* Are features of that extractor, with the resize that it has by itself, made as these were? */
+bool stats_fit(const struct stats_row *row, const char *extractor);
 /* The checked copy, as feature_set_load. Absent, the error says how to get it. */
 MUST_CHECK int stats_open(struct feature_set *out, const char *name, struct err *e);
 

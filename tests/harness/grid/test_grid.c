@@ -474,6 +474,12 @@ Test(grid, judges_are_checked)
 	refused(GRID STUDY FID "ref='cifar11'\n", "g.toml:10:5: unknown ref 'cifar11'; did you mean cifar10?");
 	/* Once it passed as "some file" and failed when a trained cell was scored. */
 	refused(GRID STUDY FID "ref='real/'\n", "g.toml:10:5: ref 'real/' is neither a data set nor an .npz: make its");
+	refused(GRID STUDY FID "ref='stats:cifar10-emd'\n", "10:5: unknown ref 'cifar10-emd'; did you mean cifar10-edm?");
+	plan_free(must(GRID STUDY FID "ref='stats:cifar10-edm'\n"
+	                              "[[metric]]\nname='is'\nsamples=100\nref='stats:cifar10-edm'\n"
+	                              "[[metric]]\nname='fid_infinity'\nsamples=100\nref='stats:cifar10-edm'\n"));
+	refused(GRID STUDY "[[metric]]\nname='kid'\nsamples=100\nref='stats:cifar10-edm'\n",
+	        "g.toml:10:5: ref 'stats:cifar10-edm' is mean and covariance alone, and kid compares with");
 	refused(GRID STUDY FID "extractor='inceptoin'\n", "g.toml:10:11: unknown extractor");
 	struct plan *p = must(GRID STUDY
 	                      "[[metric]]\nname='pr'\nsamples=100\nref='cifar10-test'\nextractor='pixels'\n"

@@ -2,6 +2,10 @@
  * by what was measured, and by the table of cards; each missing thing once. */
 #include "harness/plan/plan_memory.h"
 #include "harness/plan/plan_needs.h"
+#include "harness/record/score_key.h"
+#include "metrics/features/published_stats.h"
+#include "model/base/mem.h"
+#include "model/formats/npz.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
@@ -170,6 +174,60 @@ Test(plan_cost, references_that_are_missing)
 	cr_expect_str_eq(p->missing[1].what, "the file ref = \"gone.npz\" of a metric");
 	char reason[PLAN_REASON];
 	cr_expect(plan_arm_lacks(reason, sizeof reason, p, &p->arms[0]), "not even begun");
+}
+
+static void write_statistics(const char *path)
+{
+	const int64_t d = STATS_DIM;
+	struct npz_writer w;
+	struct err e = ERR_INIT;
+	SCOPED(free) double *mu = xcalloc((size_t)d, sizeof *mu), *sigma = xcalloc((size_t)(d * d), sizeof *sigma);
+	cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", &d, 1, mu, &e) ||
+	                 npz_add(&w, "sigma", "<f8", (int64_t[]){ d, d }, 2, sigma, &e) || npz_commit(&w, &e),
+	             0, "%s", e.msg);
+}
+
+/* Published statistics could be a reference by the path of their copy alone, which no other machine has. What is wrong
+ * with them is told before anything trains, and their content is in the keys of the scores. */
+Test(plan_cost, published_statistics_are_judged_as_references)
+{
+#define OF(ref, extractor) \
+	"[[metric]]\nname = \"fid\"\nsamples = 50\nref = \"stats:" ref "\"\nextractor = \"" extractor "\"\n"
+	(void)setenv("ABLATE_CACHE", tmpdir(), 1);
+	char reason[PLAN_REASON], sha256[SHA256_HEX];
+	struct err e = ERR_INIT;
+	const struct stats_row *row;
+	SCOPED(plan) struct plan *edm = must(GRID OF("cifar10-edm", "inception-2015"));
+	SCOPED(plan) struct plan *pixels = must(GRID OF("cifar10-pytorch-test", "pixels"));
+	SCOPED(plan) struct plan *p = must(GRID OF("cifar10-pytorch-test", "inception-2015"));
+	cr_assert(plan_arm_lacks(reason, sizeof reason, pixels, &pixels->arms[0]));
+	cr_expect(strstr(reason, "those of the extractor 'pixels' in a study differ"), "%s", reason);
+	plan_find_missing(p);
+	plan_find_missing(edm);
+	cr_assert(p->n_missing == 2 && edm->n_missing == 2, "the weights, too");
+	cr_expect_str_eq(p->missing[1].what, "statistics cifar10-pytorch-test");
+	cr_expect_str_eq(p->missing[1].get[0], "ablate stats fetch cifar10-pytorch-test");
+	cr_expect(strstr(edm->missing[1].what, "inception-2015:tf-bilinear:u8"), "%s", edm->missing[1].what);
+	SCOPED(free) char *before = score_ref("shapes8", "stats:cifar10-pytorch-test");
+	cr_expect_str_eq(before, "stats:cifar10-pytorch-test");
+	SCOPED(free) char *file = xstrfmt("%s/published.npz", tmpdir());
+	write_statistics(file);
+	cr_assert_eq(stats_row_find(&row, "cifar10-pytorch-test", &e) || stats_import(row, file, sha256, &e), 0, "%s",
+	             e.msg);
+	SCOPED(plan) struct plan *here = must(GRID OF("cifar10-pytorch-test", "inception-2015"));
+	plan_find_missing(here);
+	cr_expect_eq(here->n_missing, 1, "the weights alone");
+	SCOPED(free) char *path = stats_path(row);
+	SCOPED(free) char *by_path = score_ref("shapes8", path);
+	SCOPED(free) char *by_name = score_ref("shapes8", "stats:cifar10-pytorch-test");
+	cr_expect_str_eq(by_name, by_path, "one content is one reference, however it is named");
+	cr_expect(strncmp(by_name, "file ", 5) == 0, "%s", by_name);
+	cr_assert_eq(io_write_atomic(path, "other", 5, &e), 0);
+	SCOPED(plan) struct plan *changed = must(GRID OF("cifar10-pytorch-test", "inception-2015"));
+	plan_find_missing(changed);
+	cr_assert_eq(changed->n_missing, 2);
+	cr_expect(strstr(changed->missing[1].what, "is not what was imported"), "%s", changed->missing[1].what);
+#undef OF
 }
 
 /* A dtype that the device lacks blocks a cell; what it would compute is told all the same, as on a card that has it. */
