@@ -209,11 +209,17 @@ static int tell(const struct job *j)
 		return tell_json(j);
 	for (int i = 0; i < j->list.n; i++) {
 		const struct score *s = &j->list.v[i];
-		printf("%-13s %.6g, n %lld", s->name, s->value, (long long)s->n);
+		printf("%-13s %.6g", s->name, s->value);
+		score_print_spread(s);
+		printf(", n %lld", (long long)s->n);
 		for (int k = 0; k < s->n_parts; k++)
 			if (strcmp(s->part[k].name, "of_test") == 0)
 				printf(", of the test images %.6g", s->part[k].value);
-		printf("; %s\n%13s %s\n", memory_reading(s->name), "", s->protocol);
+			else if (strcmp(s->part[k].name, "of_test_half_width") == 0)
+				printf(" ± %.2g", s->part[k].value);
+		printf("; %s", memory_reading(s->name));
+		score_print_no_spread(s);
+		printf("\n%13s %s\n", "", s->protocol);
 	}
 	if (j->shown)
 		printf("\ndistance, that of the training picture to its nearest other; generated, nearest of training\n");
@@ -269,9 +275,10 @@ const struct cmd cmd_memory = {
 		"is as good as training. fls_overfit is about 0, and above for copies.\n\n"
 		"fld, fld_gap: the same idea, another recipe: fld is better lower, 0 is as good as training. fld_gap is about "
 		"0, and far below for copies.\n\n"
-		"With few images all of them scatter: read them beside those of other test images. Draws of fls and fld, and "
-		"the cells of ct, are by --seed (default 0), which is in the protocol. fls takes up to 10,000 images of each, "
-		"fld up to 10,000 generated ones and 100,000 of training.\n\n" SCORE_SOURCES_HELP,
+		"With few images all of them scatter: each has a 95 % interval, which says what it covers; read them beside "
+		"those of other test images, too. Draws of fls and fld, and the cells of ct, are by --seed (default 0), which "
+		"is in the protocol. fls takes up to 10,000 images of each, fld up to 10,000 generated ones and 100,000 of "
+		"training.\n\n" SCORE_SOURCES_HELP,
 	.options = options,
 	.computes = true,
 	.run = run,

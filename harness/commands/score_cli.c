@@ -217,9 +217,11 @@ json_t *score_json(const struct score *s)
 	json_t *parts = json_object();
 	for (int i = 0; i < s->n_parts; i++)
 		(void)json_object_set_new(parts, s->part[i].name, json_out_real(s->part[i].value));
-	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "metric", s->name, "value",
+	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "metric", s->name, "value",
 	                 json_out_real(s->value), "hex", hex, "half_width", json_out_real(s->half), "half_width_is",
-	                 json_out_text(s->half_text), "n", s->n ? json_integer(s->n) : json_null(), "better",
+	                 json_out_text(isnan(s->half) ? NULL : s->half_text), "no_half_width",
+	                 json_out_text(isnan(s->half) ? s->half_text : NULL), "n", s->n ? json_integer(s->n) : json_null(),
+	                 "better",
 	                 json_out_text(s->better < 0   ? "lower"
 	                               : s->better > 0 ? "higher"
 	                                               : NULL),
@@ -237,6 +239,18 @@ json_t *score_side_json(const struct score_side *s)
 	if (s->statistics.origin)
 		(void)json_object_set_new(out, "statistics_sha256", json_out_text(s->statistics.sha256));
 	return out;
+}
+
+void score_print_spread(const struct score *s)
+{
+	if (!isnan(s->half))
+		printf(" ± %.2g (%s)", s->half, s->half_text);
+}
+
+void score_print_no_spread(const struct score *s)
+{
+	if (isnan(s->half) && s->half_text)
+		printf("; no interval: %s", s->half_text);
 }
 
 static int tell(const struct cli *c, const struct score_list *list, const struct score_side *sides, int n_sides)
@@ -257,11 +271,12 @@ static int tell(const struct cli *c, const struct score_list *list, const struct
 	for (int i = 0; i < list->n; i++) {
 		const struct score *s = &list->v[i];
 		printf("%-13s %.6g", s->name, s->value);
-		if (!isnan(s->half))
-			printf(" ± %.2g (%s)", s->half, s->half_text);
+		score_print_spread(s);
 		if (s->n)
 			printf(", n %lld", (long long)s->n);
-		printf(", %s is better\n%13s %s\n", s->better < 0 ? "lower" : "higher", "", s->protocol);
+		printf(", %s is better", s->better < 0 ? "lower" : "higher");
+		score_print_no_spread(s);
+		printf("\n%13s %s\n", "", s->protocol);
 	}
 	return EXIT_OK;
 }

@@ -88,7 +88,10 @@ MUST_CHECK int score_extract(struct score_side *sides, int n, const struct cli *
                              const unsigned *want, bool optional, struct err *e);
 void score_side_release(struct score_side *s);
 
-/* One score of --json: its value as decimal and hex, half-width, n, protocol, warning, parts. */
+/* " ± 0.1 (what that is)" where there is a half-width, and "; no interval: why" where there is none. */
+void score_print_spread(const struct score *s);
+void score_print_no_spread(const struct score *s);
+/* One score of --json: its value as decimal and hex, half-width or why there is none, n, protocol, warning, parts. */
 json_t *score_json(const struct score *s);
 
 /* A side of --json: path, n, sha256, protocol of its features. */

@@ -2,6 +2,7 @@
 #include "metrics/distances/copying_ct.h"
 
 #include "metrics/distances/pairs.h"
+#include "metrics/math/jackknife.h"
 #include "metrics/math/kmeans.h"
 #include "metrics/math/mann_whitney.h"
 #include "metrics/math/pca.h"
@@ -16,8 +17,9 @@ enum { TRAIN, TEST, GENERATED, SIDES };
 struct side {
 	const float *f;
 	int64_t n;
-	double *x; /* [n, d] after the projection */
-	int *cell; /* [n] */
+	double *x;       /* [n, d] after the projection */
+	int *cell;       /* [n] */
+	double *nearest; /* [n], squared distances to the nearest training vector of the cell; not of training itself */
 };
 
 struct job {
@@ -30,6 +32,7 @@ static void job_release(struct job *j)
 	for (int s = 0; s < SIDES; s++) {
 		free(j->side[s].x);
 		free(j->side[s].cell);
+		free(j->side[s].nearest);
 	}
 }
 
@@ -82,66 +85,128 @@ static double *in_cell(int64_t *n, const struct side *s, int cell, int d)
 	return x;
 }
 
-/* Squared distances of x [n, d] to their nearest of t: the same order as distances, which is all that U sees. */
-static int to_nearest(double *d2, const double *x, int64_t n, int d, const struct pairs_set *t, struct err *e)
+/* Squared distances of a side's vectors in a cell to their nearest of t, the cell's training: the same order as
+ * distances, which is all that U sees. */
+static int to_nearest(struct side *s, int cell, int d, const struct pairs_set *t, struct err *e)
 {
-	SCOPED(pairs_set) struct pairs_set s = { 0 };
-	if (pairs_set_init_double(&s, x, n, d, "projected", e))
+	int64_t n;
+	SCOPED(pairs_set) struct pairs_set set = { 0 };
+	SCOPED(free) double *x = in_cell(&n, s, cell, d);
+	if (!n)
+		return 0;
+	SCOPED(free) double *d2 = xmalloc(sizeof *d2 * (size_t)n);
+	if (pairs_set_init_double(&set, x, n, d, "projected", e))
 		return -1;
-	pairs_nearest(d2, NULL, 1, &s, t);
+	pairs_nearest(d2, NULL, 1, &set, t);
+	for (int64_t i = 0, at = 0; i < s->n; i++)
+		if (s->cell[i] == cell)
+			s->nearest[i] = d2[at++];
 	return 0;
 }
 
-static int z_of(double *z, const double *const x[SIDES], const int64_t n[SIDES], int d, struct err *e)
+static int measure_cell(struct job *j, int cell, struct err *e)
 {
+	int64_t n;
 	SCOPED(pairs_set) struct pairs_set t = { 0 };
-	SCOPED(free) double *test = xmalloc(sizeof *test * (size_t)n[TEST]);
-	SCOPED(free) double *generated = xmalloc(sizeof *generated * (size_t)n[GENERATED]);
-	if (pairs_set_init_double(&t, x[TRAIN], n[TRAIN], d, "training", e) ||
-	    to_nearest(test, x[TEST], n[TEST], d, &t, e) || to_nearest(generated, x[GENERATED], n[GENERATED], d, &t, e))
-		return -1;
-	double nm = (double)n[TEST] * (double)n[GENERATED], all = (double)(n[TEST] + n[GENERATED] + 1);
-	double u = mann_whitney_u(generated, n[GENERATED], test, n[TEST]);
-	*z = (u - (nm / 2 - 0.5)) / sqrt(nm * all / 12);
+	SCOPED(free) double *train = in_cell(&n, &j->side[TRAIN], cell, j->d);
+	return pairs_set_init_double(&t, train, n, j->d, "training", e) || to_nearest(&j->side[TEST], cell, j->d, &t, e) ||
+	               to_nearest(&j->side[GENERATED], cell, j->d, &t, e)
+	           ? -1
+	           : 0;
+}
+
+static int64_t count(const struct side *s, int cell)
+{
+	int64_t n = 0;
+	for (int64_t i = 0; i < s->n; i++)
+		n += s->cell[i] == cell;
+	return n;
+}
+
+static int measure(struct copying_ct *out, struct job *j, struct err *e)
+{
+	for (int s = TEST; s < SIDES; s++)
+		j->side[s].nearest = xmalloc(sizeof *j->side[s].nearest * (size_t)j->side[s].n);
+	for (int c = 0; c < CT_CELLS; c++) {
+		int64_t train = count(&j->side[TRAIN], c), test = count(&j->side[TEST], c);
+		out->cell[c].train = train;
+		out->cell[c].test = test;
+		out->cell[c].generated = count(&j->side[GENERATED], c);
+		if (!train || !test)
+			return err_set(
+				e,
+				"C_T: of the %d cells of training one has no %s pictures (and %lld of the other kind); give more "
+				"test pictures, or ones of the same distribution as training",
+				CT_CELLS, train ? "test" : "training", (long long)(train ? train : test));
+		if (measure_cell(j, c, e))
+			return -1;
+	}
 	return 0;
 }
 
-static int judge_cell(struct copying_ct *out, const struct job *j, int cell, struct err *e)
+/* A side's distances in a cell, without those of a block. Returns their number. */
+static int64_t kept(double *out, const struct side *s, int cell, int gone)
 {
-	int64_t n[SIDES];
-	SCOPED(free) double *train = in_cell(&n[TRAIN], &j->side[TRAIN], cell, j->d);
-	SCOPED(free) double *test = in_cell(&n[TEST], &j->side[TEST], cell, j->d);
-	SCOPED(free) double *generated = in_cell(&n[GENERATED], &j->side[GENERATED], cell, j->d);
-	out->cell[cell].train = n[TRAIN];
-	out->cell[cell].test = n[TEST];
-	out->cell[cell].generated = n[GENERATED];
-	out->cell[cell].z = NAN;
-	if (!n[TRAIN] || !n[TEST])
-		return err_set(
-			e,
-			"C_T: of the %d cells of training one has no %s pictures (and %lld of the other kind); give more "
-			"test pictures, or ones of the same distribution as training",
-			CT_CELLS, n[TRAIN] ? "test" : "training", (long long)(n[TRAIN] ? n[TRAIN] : n[TEST]));
-	const double *x[SIDES] = { train, test, generated };
-	return n[GENERATED] ? z_of(&out->cell[cell].z, x, n, j->d, e) : 0;
+	int64_t n = 0;
+	for (int64_t i = 0; i < s->n; i++)
+		if (s->cell[i] == cell && jackknife_dealt(i, JACKKNIFE_BLOCKS) != gone)
+			out[n++] = s->nearest[i];
+	return n;
 }
 
-static int judge(struct copying_ct *out, const struct job *j, struct err *e)
+/* Z of a cell without a block (-1: of all); NAN where a side has nothing there. *n_test: test vectors. */
+static double z_of(int64_t *n_test, const struct job *j, int cell, int gone)
+{
+	SCOPED(free) double *test = xmalloc(sizeof *test * (size_t)j->side[TEST].n);
+	SCOPED(free) double *generated = xmalloc(sizeof *generated * (size_t)j->side[GENERATED].n);
+	int64_t n = kept(test, &j->side[TEST], cell, gone), m = kept(generated, &j->side[GENERATED], cell, gone);
+	*n_test = n;
+	if (!n || !m)
+		return NAN;
+	double nm = (double)n * (double)m, all = (double)(n + m + 1);
+	return (mann_whitney_u(generated, m, test, n) - (nm / 2 - 0.5)) / sqrt(nm * all / 12);
+}
+
+/* C_T over the cells that count, without a block (-1: of all). */
+static double value_of(const struct copying_ct *r, const struct job *j, int gone)
 {
 	double sum = 0, weights = 0;
 	for (int c = 0; c < CT_CELLS; c++) {
-		if (judge_cell(out, j, c, e))
-			return -1;
-		if (out->cell[c].generated <= CT_FEW)
+		int64_t n;
+		if (r->cell[c].generated <= CT_FEW)
 			continue;
-		out->cells++;
-		sum += (double)out->cell[c].test * out->cell[c].z;
-		weights += (double)out->cell[c].test;
+		double z = z_of(&n, j, c, gone);
+		sum += (double)n * z;
+		weights += (double)n;
+	}
+	return sum / weights;
+}
+
+static double half_of(const struct copying_ct *r, const struct job *j)
+{
+	double without[JACKKNIFE_BLOCKS];
+	if (j->side[TEST].n < 2 * JACKKNIFE_BLOCKS || j->side[GENERATED].n < 2 * JACKKNIFE_BLOCKS)
+		return NAN;
+	for (int b = 0; b < JACKKNIFE_BLOCKS; b++)
+		without[b] = value_of(r, j,
+		                      b); /* NAN: all test pictures of a cell are in the block; so is the half-width then */
+	return jackknife_half_width(without, JACKKNIFE_BLOCKS);
+}
+
+static int judge(struct copying_ct *out, struct job *j, struct err *e)
+{
+	if (measure(out, j, e))
+		return -1;
+	for (int c = 0; c < CT_CELLS; c++) {
+		int64_t n;
+		out->cell[c].z = z_of(&n, j, c, -1);
+		out->cells += out->cell[c].generated > CT_FEW;
 	}
 	if (!out->cells)
 		return err_set(e, "C_T: none of the %d cells has more than %d generated pictures; give more of them", CT_CELLS,
 		               CT_FEW);
-	out->value = sum / weights;
+	out->value = value_of(out, j, -1);
+	out->half = half_of(out, j);
 	return 0;
 }
 

@@ -23,6 +23,10 @@ enum { CT_CELLS = 3, CT_DIMENSIONS = 64, CT_TRIES = 10, CT_FEW = 20 };
 
 struct copying_ct {
 	double value;
+	/* Of its 95 % interval at these n and m: jackknife, a block of test and one of the generated vectors left out at
+	 * once; training, and with it projection and cells, is held. NAN below 2 * JACKKNIFE_BLOCKS of either, or where a
+	 * block holds all test vectors of a cell. */
+	double half;
 	struct {
 		double z; /* NAN where nothing was generated */
 		int64_t train, test, generated;

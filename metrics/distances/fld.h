@@ -28,6 +28,9 @@ enum { FLD_GAUSSIANS = 10000, FLD_TRAIN_MOST = 100000 };
 
 struct fld {
 	double fld, gap;
+	/* 95 %, jackknife: a block of generated, test, training and of the baseline's vectors is left out at once; fitted
+	 * variances and the standardisation are kept. NAN below 2 * JACKKNIFE_BLOCKS of any. */
+	double fld_half, gap_half;
 	double nll_test, nll_train, nll_baseline; /* per dimension, without the term of 2 pi */
 	int rounds, baseline_rounds;              /* of the fits */
 	int64_t gaussians, baseline_gaussians;

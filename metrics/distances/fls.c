@@ -3,7 +3,9 @@
 
 #include "metrics/distances/mog.h"
 #include "metrics/distances/standardise.h"
+#include "metrics/math/jackknife.h"
 #include "metrics/math/randomstate.h"
+#include "metrics/math/wilson.h"
 #include "model/base/mem.h"
 
 #include <math.h>
@@ -55,26 +57,77 @@ static int prepare(struct job *j, int d, struct err *e)
 	return 0;
 }
 
-static double overfit(const struct job *j, const double *log_variance, int64_t size)
+/* Log sums of a fit, by blocks of the jackknife: [size, blocks] each. */
+struct parts {
+	int64_t size;
+	int blocks;
+	double *test, *test_baseline; /* of test vectors, over the generated Gaussians and over the baseline's */
+	double *by_train, *by_test;   /* of generated Gaussians, over training and test vectors */
+};
+
+/* Of generated Gaussians first, first + step, ...: the share, in percent, that is likelier for training than for test,
+ * both without a block (-1: of all). */
+static double likelier(const struct parts *p, int64_t first, int64_t step, int gone)
 {
-	SCOPED(free) double *train = xmalloc(sizeof *train * (size_t)size), *test = xmalloc(sizeof *test * (size_t)size);
-	int64_t closer = 0;
-	mog_log_sums(NULL, train, log_variance, &j->set[GENERATED], &j->set[TRAIN]);
-	mog_log_sums(NULL, test, log_variance, &j->set[GENERATED], &j->set[TEST]);
-	for (int64_t i = 0; i < size; i++)
-		closer += train[i] > test[i];
-	return 100 * (double)closer / (double)size - 50;
+	int64_t closer = 0, all = 0;
+	for (int64_t j = first; j < p->size; j += step, all++)
+		closer += mog_sum_without(p->by_train + j * p->blocks, p->blocks, gone) >
+		          mog_sum_without(p->by_test + j * p->blocks, p->blocks, gone);
+	return 100 * (double)closer / (double)all;
 }
 
-static void score(struct fls *out, const struct job *j, int d)
+/* The luck of the Gaussians is that of a share. What that of test and training adds is how the blocks move one half of
+ * the Gaussians together with the other half: by itself a half moves more, for which Gaussians are at stake is luck,
+ * too, and counted already. */
+static double overfit_half(const struct parts *p)
 {
-	SCOPED(free) double *log_variance = xmalloc(sizeof *log_variance * (size_t)out->size);
+	double a[JACKKNIFE_BLOCKS], b[JACKKNIFE_BLOCKS], mean_a = 0, mean_b = 0, together = 0;
+	for (int k = 0; k < p->blocks; k++) {
+		a[k] = likelier(p, 0, 2, k);
+		b[k] = likelier(p, 1, 2, k);
+		mean_a += a[k] / p->blocks;
+		mean_b += b[k] / p->blocks;
+	}
+	for (int k = 0; k < p->blocks; k++)
+		together += (a[k] - mean_a) * (b[k] - mean_b) * (p->blocks - 1) / p->blocks;
+	return hypot(wilson_half_width(likelier(p, 0, 1, -1), p->size),
+	             jackknife_t975(p->blocks - 1) * sqrt(fmax(together, 0)));
+}
+
+static double score(double *nll_generated, double *nll_baseline, const struct parts *p, int d, int gone)
+{
+	*nll_generated = mog_nll_without(p->test, p->size, p->size, p->blocks, gone);
+	*nll_baseline = mog_nll_without(p->test_baseline, p->size, p->size, p->blocks, gone);
+	return 100 * exp(-2 * (*nll_generated - *nll_baseline) / d);
+}
+
+static void measure(struct parts *p, const struct job *j)
+{
+	SCOPED(free) double *log_variance = xmalloc(sizeof *log_variance * (size_t)p->size);
 	(void)mog_fit(log_variance, NULL, &j->set[GENERATED], &j->set[TRAIN], &recipe);
-	out->nll_generated = mog_nll(log_variance, &j->set[GENERATED], &j->set[TEST]);
-	out->overfit = overfit(j, log_variance, out->size);
+	mog_block_sums(p->test, p->by_test, p->blocks, log_variance, &j->set[GENERATED], &j->set[TEST]);
+	mog_block_sums(NULL, p->by_train, p->blocks, log_variance, &j->set[GENERATED], &j->set[TRAIN]);
 	(void)mog_fit(log_variance, NULL, &j->set[BASELINE], &j->set[TRAIN], &recipe);
-	out->nll_baseline = mog_nll(log_variance, &j->set[BASELINE], &j->set[TEST]);
-	out->fls = 100 * exp(-2 * (out->nll_generated - out->nll_baseline) / d);
+	mog_block_sums(p->test_baseline, NULL, p->blocks, log_variance, &j->set[BASELINE], &j->set[TEST]);
+}
+
+static void scores(struct fls *out, const struct job *j, int d)
+{
+	int blocks = out->size >= 2 * JACKKNIFE_BLOCKS ? JACKKNIFE_BLOCKS : 1;
+	size_t count = (size_t)out->size * (size_t)blocks;
+	SCOPED(free) double *all = xmalloc(sizeof *all * 4 * count);
+	struct parts p = { out->size, blocks, all, all + count, all + 2 * count, all + 3 * count };
+	double without[JACKKNIFE_BLOCKS], unused[2];
+	measure(&p, j);
+	out->fls = score(&out->nll_generated, &out->nll_baseline, &p, d, -1);
+	out->overfit = likelier(&p, 0, 1, -1) - 50;
+	out->fls_half = out->overfit_half = NAN;
+	for (int b = 0; blocks > 1 && b < blocks; b++)
+		without[b] = score(&unused[0], &unused[1], &p, d, b);
+	if (blocks > 1) {
+		out->fls_half = jackknife_half_width(without, blocks);
+		out->overfit_half = overfit_half(&p);
+	}
 }
 
 int fls_compute(struct fls *out, const float *generated, int64_t m, const float *test, int64_t n, const float *train,
@@ -89,7 +142,7 @@ int fls_compute(struct fls *out, const float *generated, int64_t m, const float 
 	draw(&j, generated, m, test, n, train, l, d, r.size, seed);
 	int bad = prepare(&j, d, e);
 	if (!bad) {
-		score(&r, &j, d);
+		scores(&r, &j, d);
 		*out = r;
 	}
 	job_release(&j);

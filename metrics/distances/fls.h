@@ -23,6 +23,9 @@ enum { FLS_MOST = 10000 };
 
 struct fls {
 	double fls, overfit;
+	/* 95 %, jackknife: a block of each of the four sets is left out at once, and the fitted variances are kept. So they
+	 * hold the luck of all sets at this size, not that of the fit. NAN below 2 * JACKKNIFE_BLOCKS vectors. */
+	double fls_half, overfit_half;
 	double nll_generated, nll_baseline; /* of test */
 	int64_t size;                       /* vectors of each of the four */
 };

@@ -2,6 +2,7 @@
  * gradient of its own, and the blocks are summed in order, whoever computed them. */
 #include "metrics/distances/mog.h"
 
+#include "metrics/math/jackknife.h"
 #include "model/base/cpu.h"
 #include "model/base/mem.h"
 
@@ -256,7 +257,8 @@ static void log_sum_add(struct log_sum *s, double l)
 
 struct sums {
 	const double *inverse, *offset;
-	struct log_sum *of_x, *of_centre;
+	struct log_sum *of_x, *of_centre; /* [n, blocks], [m, blocks] */
+	int blocks;
 };
 
 static void add_tile(void *ctx, const struct pairs_tile *t)
@@ -266,9 +268,9 @@ static void add_tile(void *ctx, const struct pairs_tile *t)
 		for (int64_t j = 0; j < t->m; j++) {
 			double l = s->offset[t->j0 + j] - t->d2[i * t->m + j] * s->inverse[t->j0 + j];
 			if (s->of_x)
-				log_sum_add(&s->of_x[t->i0 + i], l);
+				log_sum_add(&s->of_x[(t->i0 + i) * s->blocks + jackknife_dealt(t->j0 + j, s->blocks)], l);
 			if (s->of_centre)
-				log_sum_add(&s->of_centre[t->j0 + j], l);
+				log_sum_add(&s->of_centre[(t->j0 + j) * s->blocks + jackknife_dealt(t->i0 + i, s->blocks)], l);
 		}
 }
 
@@ -288,29 +290,63 @@ static void give(double *out, const struct log_sum *s, int64_t n)
 		out[i] = s[i].most + log(s[i].sum);
 }
 
-void mog_log_sums(double *of_x, double *of_centre, const double *log_variance, const struct pairs_set *centre,
-                  const struct pairs_set *x)
+void mog_block_sums(double *of_x, double *of_centre, int blocks, const double *log_variance,
+                    const struct pairs_set *centre, const struct pairs_set *x)
 {
-	REQUIRE(centre->d == x->d && centre != x);
+	REQUIRE(centre->d == x->d && centre != x && blocks >= 1);
 	int64_t m = centre->n;
 	SCOPED(free) double *inverse = xmalloc(sizeof *inverse * (size_t)m), *offset = xmalloc(sizeof *offset * (size_t)m);
 	for (int64_t j = 0; j < m; j++) {
 		inverse[j] = 0.5 * exp(-log_variance[j]);
 		offset[j] = -0.5 * x->d * log_variance[j];
 	}
-	SCOPED(free) struct log_sum *rows = log_sums_new(x->n, of_x), *columns = log_sums_new(m, of_centre);
-	struct sums s = { inverse, offset, rows, columns };
+	SCOPED(free)
+	struct log_sum *rows = log_sums_new(x->n * blocks, of_x), *columns = log_sums_new(m * blocks, of_centre);
+	struct sums s = { inverse, offset, rows, columns, blocks };
 	pairs_visit(x, centre, add_tile, &s);
-	give(of_x, rows, x->n);
-	give(of_centre, columns, m);
+	give(of_x, rows, x->n * blocks);
+	give(of_centre, columns, m * blocks);
+}
+
+void mog_log_sums(double *of_x, double *of_centre, const double *log_variance, const struct pairs_set *centre,
+                  const struct pairs_set *x)
+{
+	mog_block_sums(of_x, of_centre, 1, log_variance, centre, x);
+}
+
+double mog_sum_without(const double *part, int blocks, int gone)
+{
+	struct log_sum s = { .most = -INFINITY };
+	for (int b = 0; b < blocks; b++)
+		if (b != gone)
+			log_sum_add(&s, part[b]);
+	return s.most + log(s.sum);
+}
+
+static int64_t in_block(int64_t n, int blocks, int block)
+{
+	return (n - block + blocks - 1) / blocks;
+}
+
+double mog_nll_without(const double *of_x, int64_t n, int64_t m, int blocks, int gone)
+{
+	double sum = 0, rows = (double)(gone < 0 ? n : n - in_block(n, blocks, gone));
+	double out = gone < 0 ? 0 : (double)in_block(m, blocks, gone), count = (double)m;
+	for (int64_t i = 0; i < n; i++) {
+		const double *part = of_x + i * blocks;
+		if (jackknife_dealt(i, blocks) == gone)
+			continue;
+		double all = mog_sum_without(part, blocks, -1);
+		sum -= all;
+		if (gone >= 0)
+			sum += (exp(part[gone] - all) * count - out) / (count - out);
+	}
+	return log(count) + sum / rows;
 }
 
 double mog_nll(const double *log_variance, const struct pairs_set *centre, const struct pairs_set *x)
 {
 	SCOPED(free) double *of_x = xmalloc(sizeof *of_x * (size_t)x->n);
-	double sum = 0;
 	mog_log_sums(of_x, NULL, log_variance, centre, x);
-	for (int64_t i = 0; i < x->n; i++)
-		sum += of_x[i];
-	return log((double)centre->n) - sum / (double)x->n;
+	return mog_nll_without(of_x, x->n, centre->n, 1, -1);
 }

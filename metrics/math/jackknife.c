@@ -20,6 +20,11 @@ int *jackknife_blocks(int64_t n, int blocks)
 	return block;
 }
 
+int jackknife_dealt(int64_t i, int blocks)
+{
+	return (int)(i % blocks);
+}
+
 double jackknife_t975(int df)
 {
 	/* 97.5 % points of Student's t for 1 to 29 degrees of freedom. */

@@ -6,6 +6,7 @@
 #include "metrics/distances/fld.h"
 #include "metrics/distances/fls.h"
 #include "metrics/distances/pairs.h"
+#include "metrics/math/wilson.h"
 #include "metrics/scores/score_add.h"
 #include "model/base/mem.h"
 
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define OF_FIT     "95 %, jackknife over generated, test and training images: at these n, fits held, bias not included"
 #define FLD_COPIES (-1000.0) /* a gap below it is what the peer warns of, too */
 
 const struct memory_row memory_rows[MEMORY_KINDS] = {
@@ -26,7 +28,7 @@ const struct memory_row memory_rows[MEMORY_KINDS] = {
 static const struct {
 	const char *score, *text;
 } readings[] = {
-	{ "authpct", "%; far below that of test pictures: copies" },
+	{ "authpct", "in %; copies where it is far below that of test pictures" },
 	{ "ct", "about 0 for fresh pictures; far below (-3): copies; far above: unlike the data" },
 	{ "fls", "higher is better, 100: as good as pictures of training" },
 	{ "fls_overfit", "about 0 for fresh pictures; above, up to 50: copies" },
@@ -120,11 +122,12 @@ void memory_sort(struct memory_near *near, int64_t n)
 
 /* settings: what stands behind the name in the protocol, "(seed0)" or "". */
 static struct score *add(struct score_list *out, const char *name, const char *settings, const struct memory_sets *s,
-                         bool test, double value)
+                         bool test, double value, double half, const char *half_text)
 {
 	REQUIRE(out->n < SCORES_MAX);
 	struct score *score = &out->v[out->n++];
-	*score = (struct score){ .value = value, .half = NAN, .n = s->generated->n };
+	*score = (struct score){ .value = value, .half = half, .n = s->generated->n };
+	score_spread(score, half_text, SCORE_TOO_FEW);
 	(void)snprintf(score->name, sizeof score->name, "%s", name);
 	SCOPED(free) char *whole = xstrfmt("%s%s", name, settings);
 	const char *features = s->generated->protocol[0] ? s->generated->protocol : s->train->protocol;
@@ -153,7 +156,9 @@ static int ct(struct score_list *out, const struct memory_sets *s, const struct 
 	if (copying_ct(&r, f->g, f->m, f->u, f->n, f->t, f->l, f->d, seed, e))
 		return err_in(e, "%s", s->generated->origin);
 	(void)snprintf(settings, sizeof settings, "(seed%u)", seed);
-	struct score *score = add(out, "ct", settings, s, true, r.value);
+	struct score *score = add(
+		out, "ct", settings, s, true, r.value, r.half,
+		"95 %, jackknife over generated and test images: at these n, training and its cells held");
 	for (int k = 0; k < CT_CELLS; k++)
 		score_add_part(score, names[k], r.cell[k].z);
 	score_add_part(score, "cells", r.cells);
@@ -172,10 +177,11 @@ static int fls(struct score_list *out, const struct memory_sets *s, const struct
 	if (fls_compute(&r, f->g, f->m, f->u, f->n, f->t, f->l, f->d, seed, e))
 		return err_in(e, "%s", s->generated->origin);
 	(void)snprintf(settings, sizeof settings, "(%lld,seed%u)", (long long)r.size, seed);
-	struct score *score = add(out, "fls", settings, s, true, r.fls);
+	struct score *score = add(out, "fls", settings, s, true, r.fls, r.fls_half, OF_FIT);
 	score_add_part(score, "nll_generated", r.nll_generated);
 	score_add_part(score, "nll_baseline", r.nll_baseline);
-	(void)add(out, "fls_overfit", settings, s, true, r.overfit);
+	(void)add(out, "fls_overfit", settings, s, true, r.overfit, r.overfit_half,
+	          "95 %, Wilson over generated and jackknife over test and training images: at these n, the fit held");
 	return 0;
 }
 
@@ -187,7 +193,7 @@ static int fld(struct score_list *out, const struct memory_sets *s, const struct
 	if (fld_compute(&r, f->g, f->m, f->u, f->n, f->t, f->l, f->d, seed, e))
 		return err_in(e, "%s", s->generated->origin);
 	(void)snprintf(settings, sizeof settings, "(%lld,seed%u)", (long long)r.gaussians, seed);
-	struct score *score = add(out, "fld", settings, s, true, r.fld);
+	struct score *score = add(out, "fld", settings, s, true, r.fld, r.fld_half, OF_FIT);
 	score_add_part(score, "nll_test", r.nll_test);
 	score_add_part(score, "nll_baseline", r.nll_baseline);
 	if (r.gap < FLD_COPIES)
@@ -196,7 +202,7 @@ static int fld(struct score_list *out, const struct memory_sets *s, const struct
 			"%s: training pictures are so much likelier than test pictures that most of these are exact copies; "
 			"how large fld and fld_gap are then says nothing more",
 			s->generated->origin);
-	score = add(out, "fld_gap", settings, s, true, r.gap);
+	score = add(out, "fld_gap", settings, s, true, r.gap, r.gap_half, OF_FIT);
 	score_add_part(score, "nll_train", r.nll_train);
 	score_add_part(score, "nll_test", r.nll_test);
 	return 0;
@@ -219,9 +225,13 @@ static int authentic(struct score_list *out, const struct memory_sets *s, const 
                      const struct memory_near *near_test)
 {
 	double value = share_authentic(near, s->generated->n, s->train->n);
-	struct score *score = add(out, "authpct", "", s, false, value);
-	if (near_test)
-		score_add_part(score, "of_test", share_authentic(near_test, s->test->n, s->train->n));
+	struct score *score = add(out, "authpct", "", s, false, value, wilson_half_width(value, s->generated->n),
+	                          "95 %, Wilson over the generated images, training held");
+	if (near_test) {
+		double of_test = share_authentic(near_test, s->test->n, s->train->n);
+		score_add_part(score, "of_test", of_test);
+		score_add_part(score, "of_test_half_width", wilson_half_width(of_test, s->test->n));
+	}
 	return 0;
 }
 

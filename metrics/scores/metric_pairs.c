@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 int metric_prdc(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
                 const struct metric_options *o, struct err *e)
@@ -27,7 +28,8 @@ int metric_prdc(struct score_list *out, const struct metric *m, struct feature_s
 		           { "coverage", r.coverage, r.coverage_half } };
 	for (size_t i = 0; i < sizeof scores / sizeof *scores; i++) {
 		struct score *s = score_add(out, scores[i].name, name, m, a, b, FEATURE_POOL, scores[i].value, scores[i].half);
-		s->half_text = isnan(s->half) ? NULL : "95 %, jackknife over the first set";
+		bool recall = strcmp(s->name, "recall_prdc") == 0;
+		score_spread(s, "95 %, jackknife over the first set", recall ? SCORE_OWN_BALLS : SCORE_NO_BLOCKS);
 	}
 	return 0;
 }
@@ -55,7 +57,7 @@ int metric_cmmd(struct score_list *out, const struct metric *m, struct feature_s
 	if (score_floats_of_both(&x, &y, a, b, e) || cmmd(&r, x, a->n, y, b->n, d, e))
 		return -1;
 	struct score *s = score_add(out, m->name, m->name, m, a, b, FEATURE_POOL, r.value, r.half);
-	s->half_text = isnan(r.half) ? NULL : "95 %, jackknife over both sets";
+	score_spread(s, "95 %, jackknife over both sets: of CMMD at these n, bias not included", SCORE_TOO_FEW);
 	const char *other = !of_length_one(x, a->n, d) ? a->origin : !of_length_one(y, b->n, d) ? b->origin : NULL;
 	if (other)
 		(void)snprintf(s->warning, sizeof s->warning,

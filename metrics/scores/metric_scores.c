@@ -34,7 +34,10 @@ static int frechet(struct score_list *out, const struct metric *m, struct featur
 			return -1;
 	}
 	struct score *s = score_add(out, m->name, m->name, m, a, b, kind, r.fid, half);
-	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set: of FID at this n, bias not included";
+	score_spread(s, "95 %, jackknife over the first set: of FID at this n, bias not included",
+	             !o->interval  ? NULL
+	             : a->mu[kind] ? "of statistics, without images to leave out"
+	                           : SCORE_TOO_FEW);
 	if (o->device)
 		(void)snprintf(s->computed_by, sizeof s->computed_by, "%s", r.by.by);
 	score_add_part(s, "mean_term", r.mean_term);
@@ -89,7 +92,8 @@ int metric_fid_infinity(struct score_list *out, const struct metric *m, struct f
 	if (fid_infinity(&value, o->interval ? &half : NULL, f, a->n, &y, EXTRAPOLATION_PARTS, o->seed, e))
 		return err_in(e, "%s", a->origin);
 	struct score *s = score_add(out, m->name, m->name, m, a, b, FEATURE_POOL, value, half);
-	s->half_text = isnan(half) ? NULL : "95 %, jackknife over the first set and scatter about the line";
+	score_spread(s, "95 %, jackknife over the first set and scatter about the line",
+	             o->interval ? SCORE_TOO_FEW : NULL);
 	warn_of_line(s, a, y.d);
 	return 0;
 }
@@ -103,7 +107,7 @@ int metric_kid(struct score_list *out, const struct metric *m, struct feature_se
 	if (score_floats_of_both(&x, &y, a, b, e) || kid_full(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], e))
 		return -1;
 	struct score *s = score_add(out, m->name, m->name, m, a, b, FEATURE_POOL, r.unbiased, r.half);
-	s->half_text = isnan(r.half) ? NULL : "95 %, jackknife over both sets: unbiased, so of KID at any n";
+	score_spread(s, "95 %, jackknife over both sets: unbiased, so of KID at any n", SCORE_TOO_FEW);
 	score_add_part(s, "biased", r.biased);
 	return 0;
 }
@@ -161,7 +165,8 @@ int metric_pr(struct score_list *out, const struct metric *m, struct feature_set
 		return -1;
 	(void)snprintf(name, sizeof name, "%s(k%d)", m->name, o->k);
 	struct score *s = score_add(out, "precision", name, m, a, b, FEATURE_POOL, r.precision, r.precision_half);
-	s->half_text = isnan(r.precision_half) ? NULL : "95 %, jackknife over the first set";
-	(void)score_add(out, "recall", name, m, a, b, FEATURE_POOL, r.recall, NAN);
+	score_spread(s, "95 %, jackknife over the first set", SCORE_NO_BLOCKS);
+	s = score_add(out, "recall", name, m, a, b, FEATURE_POOL, r.recall, NAN);
+	score_spread(s, NULL, SCORE_OWN_BALLS);
 	return 0;
 }

@@ -13,11 +13,13 @@
 enum metric_needs { NEEDS_MOMENTS, NEEDS_FEATURES, NEEDS_LOGITS, NEEDS_SPATIAL };
 
 struct score {
-	char name[32];         /* "fid", "precision" */
-	double value, half;    /* half-width of the 95 % interval; NAN = none */
-	const char *half_text; /* what `half` is: "95 % jackknife", "sd of 10 splits"; NULL = none */
-	int64_t n;             /* pictures of the first set; 0 = unknown */
-	int better;            /* -1 lower, 1 higher */
+	char name[32];      /* "fid", "precision" */
+	double value, half; /* half-width of the 95 % interval; NAN = none */
+	const char
+		*half_text; /* what `half` is: "95 % jackknife", "sd of 10 splits"; where it is NAN, why there is none; NULL:
+	                        * nothing to say */
+	int64_t n;      /* pictures of the first set; 0 = unknown */
+	int better;     /* -1 lower, 1 higher */
 	char protocol[PROTOCOL_TEXT];
 	char warning[320]; /* as text, "" = none */
 	char computed_by[sizeof((struct singular_by *)0)

@@ -1,7 +1,12 @@
 /* score_add.c - see score_add.h. */
 #include "metrics/scores/score_add.h"
 
+#include "metrics/math/jackknife.h"
+
+#include <math.h>
 #include <stdio.h>
+
+_Static_assert(2 * JACKKNIFE_BLOCKS == 40, "SCORE_TOO_FEW says 40");
 
 struct score *score_add(struct score_list *out, const char *name, const char *protocol_name, const struct metric *m,
                         const struct feature_set *a, const struct feature_set *b, enum feature_kind kind, double value,
@@ -14,6 +19,11 @@ struct score *score_add(struct score_list *out, const char *name, const char *pr
 	const char *features = b ? protocol_of_both(a->protocol, b->protocol) : a->protocol;
 	protocol_text_of(s->protocol, protocol_name, features, a->n, a->drawn, b ? feature_set_sha256(b, kind) : NULL);
 	return s;
+}
+
+void score_spread(struct score *s, const char *is, const char *none)
+{
+	s->half_text = isnan(s->half) ? none : is;
 }
 
 void score_add_part(struct score *s, const char *name, double value)

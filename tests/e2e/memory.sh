@@ -17,7 +17,8 @@ test_copies_and_fresh_pictures_are_told_apart() {
 	memory shapes8-train "${BOTH[@]}"; exits 0
 	between authpct 0 0; between ct -99 -5; between fls_overfit 4 50
 	says err "most of these are exact copies"
-	check grep -qE '^authpct +0, n 300, of the test images (4[0-9]|5[0-9])\.' out
+	check grep -qE '^authpct +0 ± [0-9.]+ \(95 %, Wilson[^)]*\), n 300, of the test images (4[0-9]|5[0-9])\.[0-9]+ ± ' out
+	[ "$(grep -c ' ± .*95 %' out)" -eq 6 ] || fail "a score without an interval"
 	memory shapes8-test "${BOTH[@]}"; exits 0
 	between authpct 40 60; between ct -3 3
 	says_not err copies

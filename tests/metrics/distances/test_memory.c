@@ -154,6 +154,8 @@ Test(memory, the_seed_decides_and_the_threads_do_not)
 	cr_assert_neq(a.fls, c.fls);
 	cr_assert_eq(f.fld, g.fld);
 	cr_assert_eq(f.gap, g.gap);
+	cr_assert(a.fls_half == b.fls_half && a.overfit_half == b.overfit_half && f.fld_half == g.fld_half &&
+	          f.gap_half == g.gap_half);
 	cr_assert_neq(f.fld, h.fld);
 }
 

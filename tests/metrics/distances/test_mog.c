@@ -8,6 +8,7 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct err e;
 
@@ -112,4 +113,39 @@ Test(mog, log_sums_are_those_of_the_terms)
 		}
 	for (int i = 0; i < N + M; i++)
 		near("log sum", i < N ? rows[i] : columns[i - N], (double)logl(all[i]), 1e-10);
+}
+
+/* What the jackknife of FLS and FLD stands on: parts by dealt blocks are the sums over those rows and columns alone,
+ * and together the whole. */
+Test(mog, sums_of_blocks_are_those_of_their_elements)
+{
+	enum { N = 130, M = 90, D = 3, B = 4 };
+	SCOPED(free) double *x = vectors("blocks-x", N, D, 0), *c = vectors("blocks-c", M, D, 0.3);
+	double p[M] = { 0 }, rows[N * B], columns[M * B], whole[N], of_two[N];
+	SCOPED(pairs_set) struct pairs_set xs = { 0 }, cs = { 0 }, two = { 0 };
+	OK(pairs_set_init_double(&xs, x, N, D, "x", &e));
+	OK(pairs_set_init_double(&cs, c, M, D, "c", &e));
+	mog_block_sums(rows, columns, B, p, &cs, &xs);
+	mog_log_sums(whole, NULL, p, &cs, &xs);
+	SCOPED(free) double *dealt = xmalloc(sizeof *dealt * M * D);
+	int n = 0;
+	for (int j = 2; j < M; j += B, n++)
+		memcpy(dealt + (ptrdiff_t)n * D, c + (ptrdiff_t)j * D, sizeof *c * D);
+	OK(pairs_set_init_double(&two, dealt, n, D, "block 2", &e));
+	mog_log_sums(of_two, NULL, p, &two, &xs);
+	for (int i = 0; i < N; i++) {
+		near("whole", mog_sum_without(rows + (ptrdiff_t)i * B, B, -1), whole[i], 1e-13);
+		near("block", rows[i * B + 2], of_two[i], 1e-13);
+	}
+	near("nll", mog_nll_without(rows, N, M, B, -1), mog_nll(p, &cs, &xs), 1e-13);
+}
+
+/* Two Gaussians and two vectors, by hand: without the second of each, the first vector's likelihood changes by
+ * (2 R - 1) / (2 - 1), R = 3/4 being what the second Gaussian has of it. One with its fair share, 1/2, changes
+ * nothing. */
+Test(mog, a_gaussian_that_is_missed_counts_to_first_order)
+{
+	const double part[] = { log(0.25), log(0.75), 5, 6 }, fair[] = { log(0.5), log(0.5), 5, 6 };
+	near("nll", mog_nll_without(part, 2, 2, 2, 1), log(2) + 0.5, 1e-14);
+	near("fair", mog_nll_without(fair, 2, 2, 2, 1), log(2), 1e-14);
 }
