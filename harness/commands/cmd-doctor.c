@@ -498,49 +498,23 @@ static void check_records(struct report *r, const char *path)
 		row(r, GOOD, "cache", "%s", cache);
 }
 
-/* What to begin with: the study that needs only what a Debian machine can install in a minute. Heap text. */
-static char *first_command(const struct next_machine *m)
-{
-	SCOPED(free) char *found = own_data_file("ablations/quickstart.toml");
-	return xstrfmt("%s %s", m->self, found ? "run quickstart" : "--help");
-}
-
 #define FIRST_GIVES "a first study: four changes of iCT on Fashion-MNIST; `ablate plan` says what it takes"
 
 static void tell_next(const struct report *r)
 {
 	SCOPED(str) struct str lines = { 0 }, shown = { 0 };
-	SCOPED(free) char *first = first_command(&r->machine);
+	SCOPED(free) char *first = next_first(&r->machine);
 	printf("\n%d ok, %d to note, %d missing, %d bad\n\nnext\n", r->n[GOOD], r->n[NOTE], r->n[MISSING], r->n[BAD]);
 	next_text(&lines, &r->next, first, FIRST_GIVES);
 	escape_lines(&shown, str_text(&lines));
 	printf("%s", str_text(&shown));
 }
 
-/* The commands that fix a row, in the row. */
-static void add_remedies(json_t *rows, const json_t *next)
-{
-	json_t *checked;
-	const json_t *line, *of;
-	size_t i, k, j;
-	json_array_foreach(rows, i, checked)
-	{
-		json_t *remedies = json_array();
-		json_array_foreach(next, k, line) json_array_foreach(json_object_get(line, "for"), j,
-		                                                     of) if (json_equal(of, json_object_get(checked, "what")) &&
-		                                                             json_object_get(line, "command"))(void)
-			json_array_append(remedies, json_object_get(line, "command"));
-		if (json_array_size(remedies))
-			(void)json_object_set(checked, "remedy", remedies);
-		json_decref(remedies);
-	}
-}
-
 static json_t *report_json(const struct report *r)
 {
 	json_t *o = json_object(), *next = next_json(&r->next);
-	SCOPED(free) char *first = first_command(&r->machine);
-	add_remedies(r->rows, next);
+	SCOPED(free) char *first = next_first(&r->machine);
+	next_into_rows(r->rows, next);
 	(void)json_object_set(o, "checks", r->rows);
 	(void)json_object_set(o, "processors", r->processors);
 	for (int i = 0; i < 4; i++)

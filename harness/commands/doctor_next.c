@@ -8,6 +8,7 @@
 #include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/own_files.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -356,4 +357,28 @@ char *next_quoted(const char *text)
 			str_addc(&s, *text);
 	str_addc(&s, '\'');
 	return str_detach(&s);
+}
+
+void next_into_rows(json_t *rows, const json_t *next)
+{
+	json_t *checked;
+	const json_t *line, *of;
+	size_t i, k, j;
+	json_array_foreach(rows, i, checked)
+	{
+		json_t *remedies = json_array();
+		json_array_foreach(next, k, line) json_array_foreach(json_object_get(line, "for"), j,
+		                                                     of) if (json_equal(of, json_object_get(checked, "what")) &&
+		                                                             json_object_get(line, "command"))(void)
+			json_array_append(remedies, json_object_get(line, "command"));
+		if (json_array_size(remedies))
+			(void)json_object_set(checked, "remedy", remedies);
+		json_decref(remedies);
+	}
+}
+
+char *next_first(const struct next_machine *m)
+{
+	SCOPED(free) char *found = own_data_file("ablations/quickstart.toml");
+	return xstrfmt("%s %s", m->self, found ? "run quickstart" : "--help");
 }

@@ -75,6 +75,10 @@ void next_text(struct str *dst, const struct next *n, const char *first, const c
 /* [{"command": ..., "gives": [...], "for": [...]}]; with "as_root": true where the user cannot be root, and instead of
  * "command" an "install" where apt has no package. The caller owns it. */
 json_t *next_json(const struct next *n);
+/* Gives each of doctor's rows the commands of that list which fix it, as its "remedy". */
+void next_into_rows(json_t *rows, const json_t *next);
+/* What to begin with: the study that needs only what a Debian machine can install in a minute. Heap text. */
+char *next_first(const struct next_machine *m);
 
 /* Is there such a program in PATH? */
 bool next_can_run(const char *program);
