@@ -61,8 +61,8 @@ set(CPACK_PACKAGE_FILE_NAME ablate-${PROJECT_VERSION})
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
-set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "dataset-fashion-mnist, fonts-dejavu-core")
-set(CPACK_DEBIAN_PACKAGE_SUGGESTS "openmpi-bin, slurm-client, curl")
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "dataset-fashion-mnist, fonts-dejavu-core, liblmdb0")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "openmpi-bin, slurm-client, curl, libhdf5-103-1 | libhdf5-310") # HDF5 brings much along
 set(CPACK_PROJECT_CONFIG_FILE ${CMAKE_SOURCE_DIR}/ci/package_depends.cmake) # what the libraries are called in this Debian
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "libopenblas0-pthread | libopenblas0") # loaded at first use, so no tool sees it
 

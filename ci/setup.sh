@@ -26,6 +26,8 @@ build      libjansson-dev          JSON: journals, safetensors headers, --json
 build      libcairo2-dev           figures as SVG, PDF and PNG
 build      libssl-dev              SHA-256 and signatures (libcrypto)
 run        libopenblas0-pthread    BLAS and LAPACK of FID; loaded at first use
+run        libhdf5-103-1           pictures and features in HDF5 files; likewise
+run        liblmdb0                pictures in LMDB databases; likewise
 run        dataset-fashion-mnist   the data set of the quickstart study
 run        fonts-dejavu-core       text in figures
 test       libcriterion-dev        the test framework

@@ -52,8 +52,10 @@ carry() { # NAME PATH
 	printf '%s %s %s\n' "$1" "$package" "$(dpkg-query -W -f='${source:Package} ${source:Version}\n' "$package" | head -1)" >>"$work/libraries"
 }
 openblas=$(dpkg -L libopenblas0-pthread | grep '/libopenblas\.so\.0$') || die "libopenblas0-pthread has no libopenblas.so.0"
-carry libopenblas.so.0 "$openblas" # opened at first use, so ldd of the program does not know it
-ldd "$data/bin/ablate" "$openblas" >"$work/ldd"
+lmdb=$(dpkg -L liblmdb0 | grep '/liblmdb\.so\.0$') || die "liblmdb0 has no liblmdb.so.0"
+carry libopenblas.so.0 "$openblas" # these are opened at first use, so ldd of the program does not know them
+carry liblmdb.so.0 "$lmdb"
+ldd "$data/bin/ablate" "$openblas" "$lmdb" >"$work/ldd" # HDF5 is left to the machine, for what it brings along
 ! grep 'not found' "$work/ldd" >&2 || die "a library of the program is missing"
 while read -r name path; do
 	carry "$name" "$path"

@@ -28,6 +28,8 @@
 #include "model/data/shapes.h"
 #include "model/cpu/dnn.h"
 #include "model/cuda/nvidia.h"
+#include "model/formats/hdf5.h"
+#include "model/formats/lmdb.h"
 #include "harness/record/provenance.h"
 #include "harness/cli/threads.h"
 
@@ -183,6 +185,32 @@ static void check_blas(struct report *r)
 	}
 }
 
+/* What reads HDF5 and LMDB is opened at its first use, too. */
+static void check_containers(struct report *r)
+{
+	static const struct {
+		const char *name;
+		int (*look)(const char **path, struct err *e);
+		struct remedy remedy;
+	} rows[] = {
+		{ "HDF5",
+		  hdf5_look,
+		  { REMEDY_PACKAGE, "libhdf5-103-1", "the HDF5 library, 1.10 to 1.14", "images and features in HDF5 files",
+		    false } },
+		{ "LMDB", lmdb_look, { REMEDY_PACKAGE, "liblmdb0", "LMDB (liblmdb.so.0)", "images in LMDB databases", false } },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct err e = ERR_INIT;
+		const char *path;
+		if (rows[i].look(&path, &e)) {
+			row(r, NOTE, rows[i].name, "%s", e.msg);
+			remedy(r, &rows[i].remedy);
+		} else {
+			row(r, GOOD, rows[i].name, "%s", path);
+		}
+	}
+}
+
 /* Figures are drawn with a font or with cairo's own strokes. */
 static void check_font(struct report *r)
 {
@@ -205,6 +233,7 @@ static void check_libraries(struct report *r, const json_t *facts)
 	json_object_foreach(json_object_get(facts, "libraries"), name,
 	                    version) if (strncmp(name, "oneDNN", 6) != 0 && strncmp(name, "OpenBLAS", 8) != 0)
 		row(r, GOOD, name, "%s", json_string_value(version));
+	check_containers(r);
 	check_font(r);
 }
 

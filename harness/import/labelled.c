@@ -39,7 +39,7 @@ int labelled_open(struct labelled **out, const char *path, enum data_split split
 		*out = l;
 		return 0;
 	}
-	return err_set(e, "%s: not a folder, zip, tar, .npz, pickle, IDX or CIFAR-10 file of images", path);
+	return err_set(e, "%s: not a folder, zip, tar, LMDB, .npz, HDF5, pickle, IDX or CIFAR-10 file of images", path);
 }
 
 int labelled_read(struct labelled *l, int64_t i, struct image_u8 *im, struct err *e)

@@ -1,5 +1,6 @@
-/* labelled_batches.c - files of arrays with labels: guided-diffusion's batches, and the downsampled ImageNet's, as .npz
- * or as the pickles of its Python version (labelled.h). Their pictures are a source's (metrics/sources/). */
+/* labelled_batches.c - files of arrays with labels: guided-diffusion's batches, and the downsampled ImageNet's, as
+ * .npz or as the pickles of its Python version, and BigGAN-PyTorch's HDF5 files (labelled.h). Their pictures are a
+ * source's (metrics/sources/). */
 #define _GNU_SOURCE
 #include "harness/import/labelled.h"
 

@@ -1,5 +1,5 @@
-/* labelled_files.c - folders, zips and tars of pictures with labels (labelled.h). Which files are pictures is said by
- * metrics/sources/picture_files.h. */
+/* labelled_files.c - folders, zips and tars of pictures with labels, and LMDB databases without (labelled.h). Which
+ * files are pictures is said by metrics/sources/picture_files.h. */
 #include "harness/import/labelled.h"
 
 #include "metrics/sources/class_labels.h"

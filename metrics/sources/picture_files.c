@@ -5,6 +5,7 @@
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/data/image_decode.h"
+#include "model/formats/lmdb.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@ enum { MAX_FILES = 20000000 };
 
 static const struct picture_place *place_of(const char *path)
 {
+	if (lmdb_is(path))
+		return &picture_lmdb;
 	if (io_is_dir(path))
 		return &picture_folder;
 	return picture_zip_is(path) ? &picture_zip : picture_tar_is(path) ? &picture_tar : NULL;
@@ -84,7 +87,7 @@ int picture_files_open(struct picture_files **out, const char *path, struct err 
 	p->place = place_of(path);
 	p->path = xstrdup(path);
 	if (!p->place)
-		return err_set(e, "%s: not a folder, zip or tar", path);
+		return err_set(e, "%s: not a folder, zip, tar or LMDB database", path);
 	if (list(p, e))
 		return -1;
 	*out = p;

@@ -1,5 +1,5 @@
-/* picture_files.h - the files of pictures in one place, a folder, a zip or a tar, by one rule for all three: what
- * scores and imports read.
+/* picture_files.h - the files of pictures in one place, a folder, a zip, a tar or an LMDB database, by one rule for
+ * all of them: what scores and imports read.
  *
  * - Sub-folders are searched, up to PICTURE_DEPTH deep; the order is that of the bytes of the names below the place.
  * - Hidden is what has a name that begins with a dot, or lies in such a folder, or in macOS' __MACOSX: it is not seen.
@@ -9,6 +9,9 @@
  * - Links in folders are followed; in a tar, whose links lead to other members, they are errors, as are devices, two
  *   members of one name, and folders that lead back into themselves.
  *
+ * A database has keys instead of names, none of them is hidden, and every value is a picture but those of the keys that
+ * are known to count or list the others (picture_lmdb.c).
+ *
  * A compressed tar, which can only be read from its start, is copied to an unlinked temporary file while it is
  * listed. */
 #ifndef ABLATE_PICTURE_FILES_H
@@ -17,7 +20,7 @@
 #include "metrics/sources/picture_place.h"
 #include "model/data/image_u8.h"
 
-/* Can this path be listed: is it a folder, or a zip or tar by its first bytes or a tar by its ending? */
+/* Can this path be listed: is it a folder, a zip, tar or database by its first bytes, or a tar by its ending? */
 bool picture_files_is(const char *path);
 /* May find no picture at all (n = 0). */
 MUST_CHECK int picture_files_open(struct picture_files **out, const char *path, struct err *e);

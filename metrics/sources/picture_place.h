@@ -1,4 +1,4 @@
-/* picture_place.h - what the three kinds of places of pictures (picture_files.h) have in common: what each of them
+/* picture_place.h - what the four kinds of places of pictures (picture_files.h) have in common: what each of them
  * does, and the rule that says which of its files are pictures. */
 #ifndef ABLATE_PICTURE_PLACE_H
 #define ABLATE_PICTURE_PLACE_H
@@ -15,7 +15,7 @@
 enum { PICTURE_DEPTH = 16 };
 
 struct picture_files;
-/* One kind of place: picture_folder.c, picture_zip.c, picture_tar.c. */
+/* One kind of place: picture_folder.c, picture_zip.c, picture_tar.c, picture_lmdb.c. */
 struct picture_place {
 	const char *text;                                    /* "a folder of pictures" */
 	const char *between;                                 /* the place's path and a file's name: "/" or ":" */
@@ -59,7 +59,7 @@ void picture_add(struct picture_files *p, const char *name, int64_t at, int64_t 
 bool picture_is_labels(const char *name);
 void picture_add_labels(struct picture_files *p, const char *name, int64_t at, int64_t size);
 
-extern const struct picture_place picture_folder, picture_zip, picture_tar;
+extern const struct picture_place picture_folder, picture_zip, picture_tar, picture_lmdb;
 bool picture_zip_is(const char *path), picture_tar_is(const char *path);
 
 #endif

@@ -1,6 +1,6 @@
 /* source_arrays.c - pictures in the arrays of a file (model/formats/arrays.h): batches N,H,W,C as guided-diffusion
- * (`arr_0`) and score_sde (`samples`) write them, and flat rows of planes (`data`) as the Python versions of CIFAR-10
- * and of ImageNet at 64x64 have them. */
+ * (`arr_0`) and score_sde (`samples`) write them, planes N,3,H,W as BigGAN-PyTorch's HDF5 files have them (`imgs`), and
+ * flat rows of planes (`data`) as the Python versions of CIFAR-10 and of ImageNet at 64x64 do. */
 #define _GNU_SOURCE
 #include "metrics/sources/class_labels.h"
 
@@ -14,8 +14,10 @@ struct array_images {
 	struct arrays *a;
 	const char *key;
 	int h, w, c;
-	uint8_t *row; /* of planes, one picture; NULL: arrays are interleaved as pictures are */
+	uint8_t *planes; /* of one picture; NULL: arrays are interleaved as pictures are */
 };
+
+#define PLANES "imgs" /* the one key whose arrays may be N,C,H,W */
 
 static bool is_rows(const struct npy_info *info)
 {
@@ -24,7 +26,7 @@ static bool is_rows(const struct npy_info *info)
 
 const char *source_array_key(const struct arrays *a)
 {
-	static const char *const keys[] = { "arr_0", "images", "samples" };
+	static const char *const keys[] = { "arr_0", "images", "samples", PLANES };
 	struct npy_info info;
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
 		if (arrays_has(a, keys[i]))
@@ -61,7 +63,18 @@ static int shape_of_rows(struct array_images *x, const struct npy_info *info, co
 	x->c = 3;
 	if (!x->h)
 		return err_set(e, "%s: %s: rows are no square pictures of three planes", place, npy_describe(text, info));
-	x->row = xmalloc((size_t)info->dims[1]);
+	x->planes = xmalloc((size_t)info->dims[1]);
+	return 0;
+}
+
+static int shape_of_planes(struct array_images *x, const struct npy_info *info, const char *place, struct err *e)
+{
+	if (info->count && image_u8_check(info->dims[2], info->dims[3], place, e))
+		return -1;
+	x->c = (int)info->dims[1];
+	x->h = (int)info->dims[2];
+	x->w = (int)info->dims[3];
+	x->planes = xmalloc((size_t)x->c * (size_t)x->h * (size_t)x->w + 1);
 	return 0;
 }
 
@@ -71,7 +84,11 @@ static int shape_of_batch(struct array_images *x, const struct npy_info *info, c
 	npy_describe(text, info);
 	if (info->kind != NPY_UINT || info->item != 1)
 		return err_set(e, "%s: %s: images must be uint8, so that the rounding is the generator's own", place, text);
-	if (info->n_dims == 4 && info->dims[3] != 1 && info->dims[3] != 3 && (info->dims[1] == 1 || info->dims[1] == 3))
+	bool planes = info->n_dims == 4 && info->dims[3] != 1 && info->dims[3] != 3 &&
+	              (info->dims[1] == 1 || info->dims[1] == 3);
+	if (planes && strcmp(x->key, PLANES) == 0)
+		return shape_of_planes(x, info, place, e);
+	if (planes)
 		return err_set(e, "%s: %s is in the order N,C,H,W; transpose it to N,H,W,C", place, text);
 	if (info->n_dims < 3 || info->n_dims > 4 || (info->n_dims == 4 && info->dims[3] != 1 && info->dims[3] != 3))
 		return err_set(e, "%s: %s: images are N,H,W,C with C of 1 or 3, or N,H,W", place, text);
@@ -94,8 +111,8 @@ static int arrays_source_open(struct source *s, struct err *e)
 		SCOPED(str) struct str held = { 0 };
 		arrays_list(&held, x->a);
 		return err_set(e,
-		               "%s: holds no pictures: it is %s of %s; pictures are a uint8 array arr_0, images or samples of "
-		               "shape N,H,W,C, or data of N rows",
+		               "%s: holds no pictures: it is %s of %s; pictures are a uint8 array arr_0, images, samples or "
+		               "imgs of shape N,H,W,C (imgs also N,C,H,W), or data of N rows",
 		               s->path, x->a->kind->text, str_text(&held));
 	}
 	SCOPED(free) char *place = arrays_place(x->a, x->key);
@@ -120,11 +137,12 @@ static int arrays_source_read(struct source *s, int64_t i, struct image_u8 *im, 
 	struct array_images *x = s->self;
 	size_t plane = (size_t)x->h * (size_t)x->w, size = plane * (size_t)x->c;
 	if (image_u8_shape(im, x->h, x->w, x->c, s->path, e) ||
-	    arrays_read(x->a, x->key, (uint64_t)i * size, x->row ? x->row : im->px, size, e))
+	    arrays_read(x->a, x->key, (uint64_t)i * size, x->planes ? x->planes : im->px, size, e))
 		return -1;
-	for (size_t k = 0; x->row && k < plane; k++)
-		for (size_t c = 0; c < 3; c++)
-			im->px[3 * k + c] = x->row[c * plane + k];
+	size_t channels = (size_t)x->c;
+	for (size_t k = 0; x->planes && k < plane; k++)
+		for (size_t c = 0; c < channels; c++)
+			im->px[channels * k + c] = x->planes[c * plane + k];
 	return 0;
 }
 
@@ -138,7 +156,7 @@ static void arrays_source_close(struct source *s)
 {
 	struct array_images *x = s->self;
 	arrays_free(x->a);
-	free(x->row);
+	free(x->planes);
 	free(x);
 }
 

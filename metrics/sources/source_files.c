@@ -1,4 +1,4 @@
-/* source_files.c - the pictures in a folder, a zip or a tar (picture_files.h) as a source. */
+/* source_files.c - the pictures in a folder, a zip, a tar or an LMDB database (picture_files.h) as a source. */
 #include "metrics/sources/class_labels.h"
 #include "metrics/sources/picture_files.h"
 #include "model/base/mem.h"
@@ -108,7 +108,7 @@ static void files_close(struct source *s)
 
 const struct source_kind source_files = {
 	.name = "files",
-	.text = "a folder, zip or tar of pictures",
+	.text = "a folder, zip, tar or LMDB database of pictures",
 	.is = files_is,
 	.open = files_open,
 	.read = files_read,

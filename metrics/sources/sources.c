@@ -35,8 +35,11 @@ int source_open(struct source **out, const char *path, struct err *e)
 		if (n == 0)
 			return err_set(e, "%s: empty file", path);
 	}
-	if (source_refused(path, head, n, e))
-		return -1;
+	if (n >= 4 && memcmp(head, "PAR1", 4) == 0) /* known, and not read */
+		return err_set(e,
+		               "%s: a Parquet file; write its pictures to a folder of PNG files, byte for byte where they are "
+		               "encoded",
+		               path);
 	SCOPED(source) struct source *s = xcalloc(1, sizeof *s);
 	s->path = xstrdup(path);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -51,7 +54,8 @@ int source_open(struct source **out, const char *path, struct err *e)
 		s = NULL;
 		return 0;
 	}
-	return err_set(e, "%s: not a folder, zip, tar, .npz, .npy, pickle, IDX or CIFAR-10 file of images", path);
+	return err_set(e, "%s: not a folder, zip, tar, LMDB, .npz, .npy, HDF5, pickle, IDX or CIFAR-10 file of images",
+	               path);
 }
 
 /* Does picture i match those before it? */

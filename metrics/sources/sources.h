@@ -1,12 +1,12 @@
-/* sources.h - a set of pictures, in whatever form: one interface over folders, zips, tars, arrays (.npz, .npy,
- * pickles), IDX and CIFAR-10.
+/* sources.h - a set of pictures, in whatever form: one interface over folders, zips, tars, LMDB, arrays (.npz, .npy,
+ * HDF5, pickles), IDX and CIFAR-10.
  *
  *     SCOPED(source) struct source *s = NULL;
  *     if (source_open(&s, "samples/", e)) return -1;
  *     for (int64_t i = 0; i < s->n; i++)
  *         if (source_read(s, i, &image, e)) return -1;
  *
- * Pictures come in a fixed order (folders, zips and tars: picture_files.h) as uint8 H,W,C with C = 3, or 1 for grey
+ * Pictures come in a fixed order (folders, zips, tars, LMDB: picture_files.h) as uint8 H,W,C with C = 3, or 1 for grey
  * arrays. source_read holds one picture at a time, source_ahead two batches; IDX files are held whole. All pictures of
  * a source have one size, unless the caller sets mixed_sizes before reading: the first that differs is an error that
  * names it, as are pictures smaller than 2 x 2 pixels.
@@ -90,9 +90,6 @@ void scoped_source(struct source **s);
 
 /* `item` of kinds that are one array: "batch.npz[17]". */
 void source_item_of_array(const struct source *s, int64_t i, struct str *out);
-
-/* An error for a container that is known and not read (Parquet, HDF5, LMDB): what it is and what would do. Else 0. */
-MUST_CHECK int source_refused(const char *path, const uint8_t *head, size_t n, struct err *e);
 
 /* The array of a file that is pictures rather than features, by its name and type; NULL: there is none. */
 struct arrays;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct arrays_kind *const kinds[] = { &arrays_npz, &arrays_npy, &arrays_pickle };
+static const struct arrays_kind *const kinds[] = { &arrays_npz, &arrays_npy, &arrays_hdf5, &arrays_pickle };
 
 static const struct arrays_kind *kind_of(const uint8_t *head, size_t n)
 {
@@ -34,7 +34,7 @@ int arrays_open(struct arrays **out, const char *path, struct err *e)
 		return err_set(e, "%s: cannot open: %s", path, strerror(errno));
 	const struct arrays_kind *kind = kind_of(head, fread(head, 1, sizeof head, f));
 	if (!kind)
-		return err_set(e, "%s: not an .npz, .npy or pickle of arrays", path);
+		return err_set(e, "%s: not an .npz, .npy, HDF5 or pickle of arrays", path);
 	SCOPED(arrays) struct arrays *a = xcalloc(1, sizeof *a);
 	a->kind = kind;
 	a->path = xstrdup(path);
@@ -87,11 +87,6 @@ int arrays_info(struct npy_info *out, const struct arrays *a, const char *key, s
 		return err_set(e, "%s", a->entry[i].why);
 	*out = a->entry[i].info;
 	return 0;
-}
-
-char *arrays_place(const struct arrays *a, const char *key)
-{
-	return *key ? xstrfmt("%s:%s", a->path, key) : xstrdup(a->path);
 }
 
 enum { LISTED = 12 };

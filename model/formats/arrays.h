@@ -1,13 +1,13 @@
-/* arrays.h - the named arrays of a file, whatever the container: .npz, .npy, and Python pickles of numpy arrays (.pkl,
- * and a .npy of objects).
+/* arrays.h - the named arrays of a file, whatever the container: .npz, .npy, HDF5, and Python pickles of numpy arrays
+ * (.pkl, and a .npy of objects).
  *
  *     SCOPED(arrays) struct arrays *a = NULL;
  *     if (arrays_open(&a, "stats.pkl", e)) return -1;
  *     if (arrays_has(a, "mu")) arrays_doubles(&mu, &info, a, "mu", 1 << 20, e);
  *
- * Names are those of the archive's members, or the keys of the pickled dict; the one array of a .npy or of a pickle
- * that is no dict has the name "". Of a dict, arrays, numbers and lists of integers are arrays here; anything else is
- * told by arrays_list. Files are foreign: sizes are checked before memory is asked for. */
+ * Names are those of the archive's members, of the datasets, or the keys of the pickled dict; the one array of a .npy
+ * or of a pickle that is no dict has the name "". Of a dict, arrays, numbers and lists of integers are arrays here;
+ * anything else is told by arrays_list. Files are foreign: sizes are checked before memory is asked for. */
 #ifndef ABLATE_ARRAYS_H
 #define ABLATE_ARRAYS_H
 
@@ -25,7 +25,7 @@ struct arrays_kind {
 	int (*read)(struct arrays *a, int i, uint64_t at, void *buf, size_t n, struct err *e);
 	void (*close)(void *self);
 };
-extern const struct arrays_kind arrays_npz, arrays_npy, arrays_pickle; /* arrays_*.c */
+extern const struct arrays_kind arrays_npz, arrays_npy, arrays_hdf5, arrays_pickle; /* arrays_*.c */
 
 struct array_entry {
 	char *name;

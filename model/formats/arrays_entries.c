@@ -1,4 +1,4 @@
-/* arrays_entries.c - how a kind of container tells its arrays (arrays.h). */
+/* arrays_entries.c - how a kind of container tells its arrays, and what they are called (arrays.h). */
 #include "model/formats/arrays.h"
 
 #include "model/base/mem.h"
@@ -12,4 +12,9 @@ void arrays_add_unreadable(struct arrays *a, const char *name, const char *why)
 {
 	arrays_add(a, name, &(struct npy_info){ 0 });
 	a->entry[a->n - 1].why = xstrdup(why);
+}
+
+char *arrays_place(const struct arrays *a, const char *key)
+{
+	return *key ? xstrfmt("%s:%s", a->path, key) : xstrdup(a->path);
 }

@@ -190,6 +190,22 @@ test_without_openblas() {
 	exits 0; is OpenBLAS missing; commands | grep -q 'apt-get install libopenblas0-pthread ' || fail "$(commands)"
 }
 
+# So are the libraries of two kinds of files, which few people have.
+test_without_hdf5_and_lmdb() {
+	[ "$(id -u)" -eq 0 ] || skip "not root"
+	local hdf5 lmdb
+	hdf5=$(ldconfig -p | awk '$1 == "libhdf5_serial.so.103" { print $NF; exit }')
+	lmdb=$(ldconfig -p | awk '$1 == "liblmdb.so.0" { print $NF; exit }')
+	[ -n "$hdf5" ] && [ -n "$lmdb" ] || skip "one of the libraries is not installed: ci/setup.sh run"
+	unshare -m true 2>/dev/null || skip "no mount namespace here"
+	debian; doctor; is HDF5 ok; is LMDB ok
+	run unshare -m bash -c "mount --bind /dev/null '$(readlink -f "$hdf5")' && mount --bind /dev/null '$(readlink -f "$lmdb")' &&
+		PATH=$PWD/bin exec '$ABLATE' doctor"
+	exits 0; is HDF5 note; is LMDB note
+	commands | grep -q 'libhdf5-103-1' || fail "$(commands)"
+	commands | grep -q 'liblmdb0' || fail "$(commands)"
+}
+
 # The data set's files are hidden under an empty folder.
 test_without_the_package_of_the_data_set() {
 	[ "$(id -u)" -eq 0 ] || skip "not root"

@@ -86,6 +86,28 @@ test_a_zip_scores_like_its_folder() {
 	run ablate fid -e pixels a b; cp out folder; run ablate fid -e pixels a.zip b; exits 0; same out folder
 }
 
+# HDF5 files score by what is in them, whatever the order of axes, the chunks and the packing. The library is opened when
+# such a file is met; without it, one line says what to install, and all else works.
+test_hdf5() {
+	local lib h=$SOURCE/tests/fixtures/hdf5
+	lib=$(ldconfig -p | awk '$1 == "libhdf5_serial.so.103" { print $NF; exit }')
+	[ -n "$lib" ] || skip "no libhdf5_serial.so.103: ci/setup.sh run"
+	two_sets
+	check ablate -q features -e pixels "$h/plain.h5" -o plain.npz >/dev/null
+	check ablate -q features -e pixels "$h/imgs.h5" -o imgs.npz >/dev/null
+	check ablate -q features -e pixels "$h/packed.h5" -o packed.npz >/dev/null
+	same plain.npz imgs.npz; same plain.npz packed.npz
+	run ablate fid "$h/stats.h5" "$h/stats.h5"; exits 0; says out "fid:pixels:none:u8:n?:ref="
+	run ablate fid "$h/single.h5" "$h/double.h5"; exits 0; says out "n 7"
+	run ablate fid "$h/text.h5" a -e pixels; refused 1 "text.h5:protocol: text of variable length"
+	run ablate fid "$h/lzf.h5" a -e pixels; refused 1 "lzf.h5:images: packed by the filter 32000 (lzf)"
+	run ablate data import mine "$h/imgs.h5"; exits 0; says out "7 images" "3 classes"
+	[ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null || skip "no mount namespace here: not tried without the library"
+	blind() { run unshare -m bash -c "mount --bind /dev/null '$(readlink -f "$lib")' && exec '$ABLATE' fid -e pixels '$1' b"; }
+	blind "$h/imgs.h5"; refused 1 "imgs.h5: an HDF5 file: there is no libhdf5_serial.so.103; install Debian's package libhdf5-103-1"
+	blind a; exits 0
+}
+
 test_statistics_of_another_protocol_are_refused_before_any_work() {
 	two_sets
 	check ablate -q features -e pixels a -o a.npz >/dev/null
