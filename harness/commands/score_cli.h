@@ -8,13 +8,13 @@
 
 #define SCORE_SOURCES_HELP \
 	"A source is a folder, zip or tar of pictures (PNG, JPEG, WebP, TIFF; sub-folders too), an LMDB database " \
-	"of them, an IDX file (.gz too), CIFAR-10's folder, or a file of arrays: .npz, .npy, HDF5, or a pickle of " \
-	"numpy arrays, which is never executed. Arrays of uint8 images are arr_0, images, samples (N,H,W,C), imgs " \
-	"(N,C,H,W too) or data (N rows of three square planes); features are features, feats or pool_3; statistics " \
-	"are mu and sigma, mean and cov, or StyleGAN's sums, as this program, pytorch-fid, clean-fid and others " \
-	"write them. Where there is no such path, it is a data set's name: NAME or NAME-train, NAME-test, " \
-	"NAME@SIDE (`ablate data list`). stats:NAME are published statistics (`ablate stats list`). All images of " \
-	"a source have one size, unless --mixed-sizes is given."
+	"of them, an IDX file (.gz too), CIFAR-10's folder or archive, or a file of arrays: .npz, .npy, HDF5, or a " \
+	"pickle of numpy arrays, which is never executed. Arrays of uint8 images are arr_0, images, samples " \
+	"(N,H,W,C), imgs (N,C,H,W too) or data (N rows of three square planes); features are features, feats or " \
+	"pool_3; statistics are mu and sigma, mean and cov, or StyleGAN's sums, as this program, pytorch-fid, " \
+	"clean-fid and others write them. Where there is no such path, it is a data set's name: NAME or NAME- " \
+	"train, NAME-test, NAME@SIDE (`ablate data list`). stats:NAME are published statistics (`ablate stats " \
+	"list`). All images of a source have one size, unless --mixed-sizes is given."
 
 /* Rows of a command's option table that choose the features. */
 #define SCORE_EXTRACTOR_OPTIONS \

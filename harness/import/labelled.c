@@ -5,9 +5,7 @@
 #include "model/base/mem.h"
 #include "model/data/cifar.h"
 #include "model/data/idx.h"
-#include "model/data/image_decode.h"
 #include "model/data/label_file.h"
-#include "model/formats/tar.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -71,56 +69,10 @@ void scoped_labelled(struct labelled **l)
 
 /* ---- CIFAR-10 -------------------------------------------------------------------------------- */
 
-enum { RECORDS_MAX = 60000 }; /* of a batch in an archive, which is held in memory */
-
-/* Is a batch of CIFAR-10 in this archive before any picture file? */
-static bool archive_has_batch(const char *path)
-{
-	SCOPED(tar) struct tar *t = NULL;
-	const char *name;
-	int64_t size;
-	struct err ignored = ERR_INIT; /* what is wrong with the archive is told by who reads it */
-	if (tar_open(&t, path, &ignored))
-		return false;
-	while (tar_next(t, &name, &size, &ignored) > 0) {
-		if (cifar_is_batch(name, SPLIT_TRAIN) || cifar_is_batch(name, SPLIT_TEST))
-			return true;
-		if (image_ending_of(name) != ENDING_OTHER)
-			return false;
-	}
-	return false;
-}
-
 static bool cifar_place_is(const char *path)
 {
 	SCOPED(free) char *train = cifar_batch_path(path, SPLIT_TRAIN, 0), *test = cifar_batch_path(path, SPLIT_TEST, 0);
-	return io_is_dir(path) ? io_exists(train) || io_exists(test) : tar_is(path) && archive_has_batch(path);
-}
-
-static int read_archive(struct cifar *c, const struct labelled *l, struct err *e)
-{
-	SCOPED(tar) struct tar *t = NULL;
-	const char *name;
-	int64_t size;
-	int more;
-	if (tar_open(&t, l->path, e))
-		return -1;
-	while ((more = tar_next(t, &name, &size, e)) >
-	       0) { /* the published archive has its batches in order of number; any order is the same set */
-		if (!cifar_is_batch(name, l->split))
-			continue;
-		if (size > (int64_t)RECORDS_MAX * CIFAR_RECORD)
-			return err_set(e, "%s: %s: more than %d records: not CIFAR-10", l->path, name, RECORDS_MAX);
-		SCOPED(free) char *path = xstrfmt("%s: %s", l->path, name);
-		uint8_t *bytes = xmalloc((size_t)size + 1);
-		if (tar_read(t, bytes, (size_t)size, e)) {
-			free(bytes);
-			return -1;
-		}
-		if (cifar_add_bytes(c, bytes, size, path, e))
-			return -1;
-	}
-	return more;
+	return io_is_dir(path) ? io_exists(train) || io_exists(test) : cifar_archive_is(path);
 }
 
 static int read_folder(struct cifar *c, struct labelled *l, struct err *e)
@@ -140,7 +92,7 @@ static int read_folder(struct cifar *c, struct labelled *l, struct err *e)
 static int cifar_place_open(struct labelled *l, struct err *e)
 {
 	struct cifar *c = l->self = xcalloc(1, sizeof *c);
-	if (io_is_dir(l->path) ? read_folder(c, l, e) : read_archive(c, l, e))
+	if (io_is_dir(l->path) ? read_folder(c, l, e) : cifar_open_archive(c, l->path, l->split, e))
 		return -1;
 	l->n = c->n;
 	l->labels = xcalloc((size_t)l->n + 1, sizeof *l->labels);

@@ -1,4 +1,5 @@
-/* source_cifar.c - pictures of CIFAR-10: a binary file, and the folder that its files of either version come in. */
+/* source_cifar.c - pictures of CIFAR-10: a binary file, and the folder or published archive that its files of either
+ * version come in. */
 #define _GNU_SOURCE
 #include "metrics/sources/class_labels.h"
 
@@ -15,17 +16,28 @@ static bool cifar_source_is(struct source *s, const uint8_t *head, size_t n)
 	(void)n;
 	if (!io_is_dir(s->path)) {
 		size_t len = strlen(s->path);
-		return len > 4 && strcmp(s->path + len - 4, ".bin") == 0;
+		return (len > 4 && strcmp(s->path + len - 4, ".bin") == 0) || cifar_archive_is(s->path);
 	}
 	SCOPED(free) char *first = cifar_batch_path(s->path, SPLIT_TRAIN, 0);
 	return io_exists(first);
 }
 
-/* A folder means the training set: all of its files. */
+static int open_archive(struct cifar *c, const char *path, struct err *e)
+{
+	if (cifar_open_archive(c, path, SPLIT_TRAIN, e))
+		return -1;
+	return c->n_batches == CIFAR_BATCHES
+	           ? 0
+	           : err_set(e, "%s: %d of the %d files of CIFAR-10's training set", path, c->n_batches, CIFAR_BATCHES);
+}
+
+/* A folder or an archive means the training set: all of its files. */
 static int cifar_source_open(struct source *s, struct err *e)
 {
 	struct cifar *c = s->self = xcalloc(1, sizeof *c);
-	if (io_is_dir(s->path) ? cifar_open_split(c, s->path, SPLIT_TRAIN, e) : cifar_open(c, s->path, e))
+	if (io_is_dir(s->path)          ? cifar_open_split(c, s->path, SPLIT_TRAIN, e)
+	    : cifar_archive_is(s->path) ? open_archive(c, s->path, e)
+	                                : cifar_open(c, s->path, e))
 		return -1;
 	s->n = c->n;
 	return 0;

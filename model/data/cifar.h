@@ -44,6 +44,10 @@ bool cifar_is_batch(const char *path, enum data_split split);
 MUST_CHECK int cifar_open(struct cifar *out, const char *path, struct err *e);
 /* All files of a split; one that is missing is an error. */
 MUST_CHECK int cifar_open_split(struct cifar *out, const char *folder, enum data_split split, struct err *e);
+/* Is this a tar with a batch in it before any picture? */
+bool cifar_archive_is(const char *path);
+/* Appends the batches of a split in a tar to c, which is zeroed: none at all is no error. They are held in memory. */
+MUST_CHECK int cifar_open_archive(struct cifar *c, const char *path, enum data_split split, struct err *e);
 /* Appends a batch of n bytes, which belong to c from then on, also after an error. `name`: for messages. */
 MUST_CHECK int cifar_add_bytes(struct cifar *c, uint8_t *bytes, int64_t n, const char *name, struct err *e);
 /* Does a batch begin with these bytes that is a pickle? The first byte of a binary one is a label. */

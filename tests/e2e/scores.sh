@@ -108,6 +108,19 @@ test_hdf5() {
 	blind a; exits 0
 }
 
+# As it is published, without unpacking; an archive that lacks a file is not the training set.
+test_the_archive_of_cifar10() {
+	local k set=cifar-10-batches-py
+	mkdir $set
+	for k in 1 2 3 4 5; do cp "$SOURCE/tests/fixtures/numpy/cifar_batch" $set/data_batch_$k; done
+	cp $set/data_batch_1 $set/test_batch
+	tar -czf cifar-10-python.tar.gz $set
+	run ablate features -e pixels $set -o folder.npz; exits 0
+	run ablate features -e pixels cifar-10-python.tar.gz -o archive.npz; exits 0; same folder.npz archive.npz
+	tar -cf short.tar $set/data_batch_1 $set/data_batch_2
+	run ablate fid -e pixels short.tar $set; refused 1 "short.tar: 2 of the 5 files of CIFAR-10's training set"
+}
+
 test_statistics_of_another_protocol_are_refused_before_any_work() {
 	two_sets
 	check ablate -q features -e pixels a -o a.npz >/dev/null
