@@ -26,12 +26,23 @@ bool image_jpeg_is(const uint8_t *bytes, size_t n)
 	return n >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff;
 }
 
+/* What a whole file meets that is of 12 bits, lossless, JPEG-LS or of two components; a damaged one may, too. */
+static bool is_another_kind(int code)
+{
+	return code == JERR_BAD_PRECISION || code == JERR_SOF_UNSUPPORTED || code == JERR_UNKNOWN_MARKER ||
+	       code == JERR_ARITH_NOTIMPL || code == JERR_CONVERSION_NOTIMPL;
+}
+
 static _Noreturn void jpeg_failed(j_common_ptr cinfo)
 {
 	struct jpeg_job *job = (struct jpeg_job *)cinfo->err;
 	char text[JMSG_LENGTH_MAX];
 	cinfo->err->format_message(cinfo, text);
-	(void)err_set(job->e, "%s: damaged JPEG: %s", job->name, text);
+	if (is_another_kind(cinfo->err->msg_code))
+		(void)err_set(job->e, "%s: a JPEG of a kind that is not read, or damaged: %s; convert it to PNG", job->name,
+		              text);
+	else
+		(void)err_set(job->e, "%s: damaged JPEG: %s", job->name, text);
 	longjmp(job->jump, 1);
 }
 

@@ -72,14 +72,35 @@ Test(image_formats, webp_is_what_pillow_reads)
 
 Test(image_formats, tiff_is_what_pillow_reads)
 {
-	static const char *const names[] = { "rgb.tif",  "rgb_lzw.tif", "rgb_deflate.tif", "rgb_jpeg.tif",
-		                                 "rgba.tif", "l.tif",       "la.tif",          "p.tif",
-		                                 "bit1.tif", "i16.tif",     "big_endian.tif" };
+	static const char *const names[] = {
+		"rgb.tif",      "rgb_lzw.tif",   "rgb_deflate.tif", "rgb_jpeg.tif",   "rgba.tif",         "l.tif",
+		"la.tif",       "p.tif",         "bit1.tif",        "i16.tif",        "big_endian.tif",   "big.tif",
+		"tiles.tif",    "tiles_lzw.tif", "tiles_i16.tif",   "tiles_jpeg.tif", "tiles_planes.tif", "planes.tif",
+		"rgb16.tif",    "rgba16.tif",    "white.tif",       "grey2.tif",      "grey4.tif",        "white4.tif",
+		"palette2.tif", "palette4.tif",  "planes_rgba.tif",
+	};
 	if (!image_tiff_built()) {
 		refused_fixture(names[0], "without libtiff");
 		cr_skip_test("built without libtiff");
 	}
 	like_pillow(names, sizeof names / sizeof *names);
+}
+
+/* Pillow turns a TIFF by its tag, and no other picture: a set of scans is measured upright there. */
+Test(image_formats, a_turned_tiff_is_read_upright)
+{
+	static const char *const names[] = { "turned2.tif", "turned3.tif", "turned4.tif", "turned5.tif",
+		                                 "turned6.tif", "turned7.tif", "turned8.tif" };
+	if (!image_tiff_built())
+		cr_skip_test("built without libtiff");
+	like_pillow(names, sizeof names / sizeof *names);
+}
+
+/* Whole files of another process than the usual one were called damaged. */
+Test(image_formats, a_jpeg_of_another_kind_is_not_called_damaged)
+{
+	refused_fixture("bits12.jpg", "a JPEG of a kind that is not read, or damaged: ");
+	refused_fixture("lossless.jpg", "convert it to PNG");
 }
 
 /* Which of several pictures would count is a choice that changes the number. */
@@ -98,8 +119,11 @@ Test(image_formats, what_else_a_tiff_can_hold_is_refused)
 {
 	if (!image_tiff_built())
 		cr_skip_test("built without libtiff");
-	refused_fixture("turned.tif", "orientation");
-	refused_fixture("cmyk.tif", "neither grey nor RGB");
+	refused_fixture("planes16.tif", "with 3 samples of 16 bits for each pixel, in separate planes");
+	refused_fixture("white16.tif", "with 1 sample of 16 bits for each pixel, where 0 is white");
+	refused_fixture("lab.tif", "of L*a*b* colours");
+	refused_fixture("associated.tif", "premultiplied alpha");
+	refused_fixture("cmyk.tif", "of inks (CMYK)");
 	refused_fixture("float.tif", "not unsigned integers");
 }
 
