@@ -73,6 +73,13 @@ static int list(struct picture_files *p, struct err *e)
 		return -1;
 	if (p->n > MAX_FILES)
 		return err_set(e, "%s: more than %d pictures", p->path, MAX_FILES);
+	if (!p->n && p->packed) {
+		SCOPED(free) char *item = picture_item(p, p->packed);
+		return err_set(e,
+		               "%s: no images in it, but archives or files of arrays such as %s, which are not looked into: "
+		               "unpack it, and the archives in it, and name a folder or one of the files",
+		               p->path, item);
+	}
 	if (!p->n && p->left_out) {
 		SCOPED(free) char *item = picture_item(p, p->left_out);
 		return err_set(e, "%s: no images in it, but files such as %s", p->path, item);
@@ -131,6 +138,7 @@ void picture_files_free(struct picture_files *p)
 	free_names(p->labels, p->n_labels);
 	str_release(&p->notes);
 	free(p->left_out);
+	free(p->packed);
 	free(p->path);
 	free(p);
 }

@@ -2,10 +2,12 @@
 #include "metrics/sources/picture_place.h"
 
 #include "model/base/mem.h"
+#include "model/base/unread.h"
 #include "model/data/image_decode.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 void picture_spell(struct str *out, const char *name)
 {
@@ -47,6 +49,26 @@ int picture_judge(const struct picture_files *p, const char *name, struct err *e
 	return image_ending_of(name) == ENDING_READ ? PICTURE_YES : PICTURE_LOOK;
 }
 
+/* An archive or a file of arrays, by its ending, or by its first bytes: of CIFAR's pickles only these tell. */
+static bool is_packed(const char *name, const uint8_t *head, size_t n)
+{
+	static const char *const endings[] = { ".tar", ".tgz", ".gz", ".zip", ".npz", ".npy", ".pkl", ".pickle" };
+	const char *dot = strrchr(name, '.');
+	for (size_t i = 0; dot && i < sizeof endings / sizeof *endings; i++)
+		if (strcasecmp(dot, endings[i]) == 0)
+			return true;
+	return unread_what(head, n) || (n >= 2 && head[0] == 0x80 && head[1] >= 2 && head[1] <= 5);
+}
+
+/* *first becomes the name if it is before the others. */
+static void keep_first(char **first, const char *name)
+{
+	if (*first && strcmp(name, *first) >= 0)
+		return;
+	free(*first);
+	*first = xstrdup(name);
+}
+
 int picture_look(struct picture_files *p, bool *yes, const char *name, const uint8_t *head, size_t n, struct err *e)
 {
 	const struct image_format *f = image_format_of(head, n);
@@ -59,10 +81,10 @@ int picture_look(struct picture_files *p, bool *yes, const char *name, const uin
 		               item);
 	if (f)
 		return 0;
-	if (p->n_left_out++ == 0 || strcmp(name, p->left_out) < 0) {
-		free(p->left_out);
-		p->left_out = xstrdup(name);
-	}
+	p->n_left_out++;
+	keep_first(&p->left_out, name);
+	if (is_packed(name, head, n))
+		keep_first(&p->packed, name);
 	return 0;
 }
 

@@ -40,6 +40,7 @@ struct picture_files {
 	int64_t n_labels, cap_labels;
 	int64_t n_left_out;
 	char *left_out; /* the first by name */
+	char *packed;   /* of those the first that is an archive or a file of arrays itself; NULL: none */
 	void *self;
 };
 

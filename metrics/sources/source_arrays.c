@@ -90,6 +90,11 @@ static int shape_of_batch(struct array_images *x, const struct npy_info *info, c
 		return shape_of_planes(x, info, place, e);
 	if (planes)
 		return err_set(e, "%s: %s is in the order N,C,H,W; transpose it to N,H,W,C", place, text);
+	if (info->n_dims == 3 && (info->dims[2] == 3 || info->dims[2] == 4) && info->dims[1] > info->dims[2])
+		return err_set(e, "%s: %s looks like one picture, H,W,C; a set of pictures is N,H,W,C, or N,H,W of grey ones",
+		               place, text);
+	if (info->n_dims == 4 && info->dims[3] == 4)
+		return err_set(e, "%s: %s has alpha, which is not read from arrays; save [..., :3]", place, text);
 	if (info->n_dims < 3 || info->n_dims > 4 || (info->n_dims == 4 && info->dims[3] != 1 && info->dims[3] != 3))
 		return err_set(e, "%s: %s: images are N,H,W,C with C of 1 or 3, or N,H,W", place, text);
 	if (info->count && image_u8_check(info->dims[1], info->dims[2], place, e))

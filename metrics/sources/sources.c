@@ -4,6 +4,7 @@
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/unread.h"
 #include "model/data/image_ahead.h"
 
 #include <errno.h>
@@ -35,11 +36,8 @@ int source_open(struct source **out, const char *path, struct err *e)
 		if (n == 0)
 			return err_set(e, "%s: empty file", path);
 	}
-	if (n >= 4 && memcmp(head, "PAR1", 4) == 0) /* known, and not read */
-		return err_set(e,
-		               "%s: a Parquet file; write its pictures to a folder of PNG files, byte for byte where they are "
-		               "encoded",
-		               path);
+	if (unread_refuse(path, e))
+		return -1;
 	SCOPED(source) struct source *s = xcalloc(1, sizeof *s);
 	s->path = xstrdup(path);
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {

@@ -5,6 +5,7 @@
 #include "metrics/weights/weights_network.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
+#include "model/base/unread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -287,7 +288,7 @@ int weights_import(const struct weights_row *row, const char *file, bool other, 
 {
 	if (io_is_special(file))
 		return err_set(e, "%s: not a regular file", file);
-	if (io_sha256_file(sha256, file, e))
+	if (unread_refuse(file, e) || io_sha256_file(sha256, file, e))
 		return -1;
 	if (row->sha256 && !other && strcmp(row->sha256, sha256) != 0)
 		return err_set(

@@ -2,6 +2,7 @@
  * where a signature is short enough to begin a text, what must follow it is looked at too. */
 #include "model/data/image_decode.h"
 
+#include "model/base/unread.h"
 #include "model/data/image_jpeg.h"
 #include "model/data/image_png.h"
 #include "model/data/image_tiff.h"
@@ -152,6 +153,9 @@ int image_u8_decode(struct image_u8 *im, const uint8_t *bytes, size_t n, const c
 	if (n == 0)
 		return err_set(e, "%s: empty file, not an image", name);
 	const struct image_format *f = image_format_of(bytes, n);
+	const char *unread = f ? NULL : unread_what(bytes, n);
+	if (unread)
+		return err_set(e, "%s: %s", name, unread);
 	if (!f)
 		return err_set(e, "%s: not a picture by its first bytes (PNG, JPEG, WebP and TIFF are read)", name);
 	return f->decode ? f->decode(im, bytes, n, name, e) : image_format_refuse(f, name, e);

@@ -4,6 +4,7 @@
 
 #include "model/base/io.h"
 #include "model/base/mem.h"
+#include "model/base/unread.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ int arrays_open(struct arrays **out, const char *path, struct err *e)
 		return err_set(e, "%s: cannot open: %s", path, strerror(errno));
 	const struct arrays_kind *kind = kind_of(head, fread(head, 1, sizeof head, f));
 	if (!kind)
-		return err_set(e, "%s: not an .npz, .npy, HDF5 or pickle of arrays", path);
+		return unread_refuse(path, e) ? -1 : err_set(e, "%s: not an .npz, .npy, HDF5 or pickle of arrays", path);
 	SCOPED(arrays) struct arrays *a = xcalloc(1, sizeof *a);
 	a->kind = kind;
 	a->path = xstrdup(path);

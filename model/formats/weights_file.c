@@ -2,6 +2,7 @@
 #include "model/formats/weights_file.h"
 
 #include "model/base/mem.h"
+#include "model/base/unread.h"
 #include "model/formats/pth.h"
 
 #include <errno.h>
@@ -43,7 +44,7 @@ int weights_file_open(struct weights_file **out, const char *path, struct err *e
 	struct safetensors *file = NULL;
 	if (io_is_special(path))
 		return err_set(e, "%s: not a regular file", path);
-	if (is_checkpoint(&checkpoint, path, e) ||
+	if (unread_refuse(path, e) || is_checkpoint(&checkpoint, path, e) ||
 	    (checkpoint ? pth_open(&pth, path, e) : safetensors_open(&file, path, e)))
 		return -1;
 	struct weights_file *w = xcalloc(1, sizeof *w);

@@ -234,6 +234,7 @@ Test(source, npz_batches_of_uint8)
 		{ "arr_0", "<f4", { 1, 2, 2, 1 }, "must be uint8" },
 		{ "arr_0", "|u1", { 1, 3, 2, 4 }, "N,C,H,W" },
 		{ "arr_0", "|u1", { 1, 2, 2, 7 }, "C of 1 or 3" },
+		{ "arr_0", "|u1", { 1, 2, 2, 4 }, "has alpha" },
 		{ "arr_0", "|u1", { 0, 2, 2, 3 }, "no images" },
 		{ "mu", "|u1", { 1, 2, 2, 3 }, "it is an .npz archive of mu uint8 (1, 2, 2, 3)" },
 	};
@@ -241,6 +242,45 @@ Test(source, npz_batches_of_uint8)
 		put_npz(path, bad[i].key, bad[i].descr, bad[i].dims, 4, px);
 		cr_assert_eq(first_bytes(v, path, &e), -1);
 		cr_assert(strstr(e.msg, "x.npz") && strstr(e.msg, bad[i].says), "%s", e.msg);
+	}
+	/* One picture was scored as so many grey ones as it has rows, each three pixels wide. */
+	put_npz(path, "arr_0", "|u1", (int64_t[]){ 6, 5, 3 }, 3, (uint8_t[90]){ 0 });
+	cr_assert_eq(first_bytes(v, path, &e), -1);
+	cr_assert(strstr(e.msg, "uint8 (6, 5, 3) looks like one picture, H,W,C"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+/* What a clone without Git LFS leaves in the place of files, and other packers' files were told as "truncated", as "not
+ * a folder, ...", or by the length of a header. */
+Test(source, stand_ins_and_packed_files_are_named)
+{
+	static const char lfs[] = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n";
+	static const struct {
+		const char *name, *bytes, *says;
+	} cases[] = {
+		{ "x.npz", lfs, "x.npz: a pointer of Git LFS" },
+		{ "x.tar.gz", lfs, "x.tar.gz: a pointer of Git LFS" },
+		{ "set/0.png", lfs, "0.png: a pointer of Git LFS" },
+		{ "x.tar.xz",
+		  "\xfd"
+		  "7zXZ",
+		  "x.tar.xz: compressed by xz" },
+		{ "x.tar.bz2", "BZh91AY", "compressed by bzip2" },
+		{ "x.zst", "\x28\xb5\x2f\xfd....", "by zstd" },
+		{ "x.7z", "7z\xbc\xaf\x27\x1c", "a 7z archive" },
+		{ "x.rar", "Rar!\x1a\x07", "a RAR archive" },
+	};
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	SCOPED(free) char *set = xstrfmt("%s/set", dir);
+	uint8_t v[8];
+	cr_assert_eq(io_mkdirs(set, &e), 0, "%s", e.msg);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		SCOPED(free) char *path = tempdir_file(dir, cases[i].name, cases[i].bytes, strlen(cases[i].bytes) + 1);
+		bool in_set = strncmp(cases[i].name, "set/", 4) == 0;
+		cr_assert_eq(first_bytes(v, in_set ? set : path, &e), -1);
+		cr_expect(strstr(e.msg, cases[i].says), "%s", e.msg);
+		cr_expect(!strchr(e.msg, '\n'), "%s", e.msg);
 	}
 	tempdir_remove(dir);
 }
