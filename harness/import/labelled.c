@@ -3,6 +3,7 @@
 #include "harness/import/labelled.h"
 
 #include "model/base/mem.h"
+#include "model/base/unread.h"
 #include "model/data/cifar.h"
 #include "model/data/idx.h"
 #include "model/data/label_file.h"
@@ -20,6 +21,8 @@ int labelled_open(struct labelled **out, const char *path, enum data_split split
 	*out = NULL;
 	if (!io_exists(path))
 		return err_set(e, "%s: no such file or folder", path);
+	if (unread_refuse(path, e))
+		return -1;
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		if (!kinds[i]->is(path))
 			continue;

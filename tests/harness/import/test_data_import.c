@@ -175,6 +175,25 @@ Test(data_import, batches_of_python_versions)
 	dataset_release(&d);
 }
 
+/* CIFAR-100 names its labels otherwise, and was imported as a set of one class. */
+Test(data_import, a_batch_of_cifar100_has_its_fine_labels)
+{
+	SCOPED(free) char *path = in_place("cifar100.npz");
+	static const uint8_t px[2 * 3 * 4] = { 9 }, batch = 1;
+	static const int64_t fine[] = { 0, 99 };
+	struct npz_writer w;
+	struct err e = ERR_INIT;
+	cr_assert_eq(npz_create(&w, path, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_add(&w, "data", "|u1", (int64_t[]){ 2, 3 * 4 }, 2, px, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_add(&w, "fine_labels", "<i8", (int64_t[]){ 2 }, 1, fine, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_add(&w, "batch_label", "|u1", (int64_t[]){ 1 }, 1, &batch, &e), 0, "%s", e.msg);
+	cr_assert_eq(npz_commit(&w, &e), 0, "%s", e.msg);
+	cr_expect_eq(import("fine", "cifar100.npz", NULL)[SPLIT_TRAIN].ref.classes, 100);
+	struct dataset d = open_set("fine", SPLIT_TRAIN);
+	cr_expect(d.labels[0] == 0 && d.labels[1] == 99);
+	dataset_release(&d);
+}
+
 Test(data_import, folder_zip_and_tar_are_one_set)
 {
 	static const char *const names[] = { "test/b/x.png", "train/b/y.PNG", "train/a/z", "train/b/1.png", NULL };

@@ -218,6 +218,50 @@ static void refused_everywhere(const struct entry *bad, const char *says)
 	}
 }
 
+/* ImageNet is published as a tar of tars, CIFAR-100 as a tar of pickles: what to do is said, and not only that there
+ * are no pictures. */
+Test(picture_files, archives_in_archives_are_told_with_the_way_out)
+{
+	static const struct entry tars[] = { { "a.txt", 0, "a text", 0 }, { "n01440764.tar", 0, "no tar here", 0 } },
+							  pickles[] = { { "file.txt~", 0, "", 0 }, { "train", 0, "\x80\2}q", 0 } };
+	for (int place = 0; place < N_PLACES; place++) {
+		SCOPED(free) char *path = make(place, tars, 2);
+		refused(path, "n01440764.tar, which are not looked into: unpack it, and the archives in it");
+	}
+	for (int place = ZIP; place < N_PLACES; place++) {
+		SCOPED(free) char *path = make(place, pickles, 2);
+		refused(path, ":train, which are not looked into");
+	}
+}
+
+/* CIFAR-10's published archive: the training split, as of its folder. */
+Test(picture_files, the_archive_of_cifar10_is_a_source)
+{
+	SCOPED(str) struct str tar = { 0 }, batch = { 0 }, meta = { 0 };
+	SCOPED(source) struct source *s = NULL;
+	SCOPED(image_u8) struct image_u8 im = { 0 };
+	struct err e = ERR_INIT;
+	cr_assert_eq(io_read(&batch, FIXTURES "/numpy/cifar_batch", 1 << 20, &e), 0, "%s", e.msg);
+	add_member(&tar, "cifar-10-batches-py/batches.meta", '0', &meta);
+	add_member(&tar, "cifar-10-batches-py/data_batch_4", '0', &batch);
+	add_member(&tar, "cifar-10-batches-py/test_batch", '0', &batch);
+	add_member(&tar, "cifar-10-batches-py/data_batch_1", '0', &batch);
+	SCOPED(free) char *path = xstrfmt("%s/cifar-10-python.tar.gz", dir);
+	write_tar(path, &tar, true);
+	cr_assert_eq(source_open(&s, path, &e), 0, "%s", e.msg);
+	cr_assert_eq(s->n, 4);
+	cr_assert_eq(source_read(s, 3, &im, &e), 0, "%s", e.msg);
+	for (int k = 0; k < 3; k++) /* pixel 0 of picture 1 of data_batch_1, planes of 1024 */
+		cr_assert_eq(im.px[k], (3072 + 1024 * k) * 11 % 256);
+	SCOPED(free) char *item = source_item(s, 3);
+	cr_expect(strstr(item, "cifar-10-python.tar.gz: cifar-10-batches-py/data_batch_1[1]"), "%s", item);
+	struct str tests = { 0 };
+	add_member(&tests, "test_batch", '0', &batch);
+	write_tar(path, &tests, true);
+	str_release(&tests);
+	refused(path, "no training batch of CIFAR-10 in it");
+}
+
 /* A picture that is left out changes the number; so none is, whatever its name and format. */
 Test(picture_files, what_looks_like_a_picture_is_read_or_refused)
 {
