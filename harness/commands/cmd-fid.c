@@ -181,7 +181,10 @@ static int choose(const struct metric **out, int cap, struct cli *c, struct err 
 		return err_code(e, EXIT_USAGE, "--only: more than %d metrics", cap);
 	for (int i = 0; i < (n_names ? n_names : 5); i++) {
 		const char *name = n_names ? names[i] : usual[i];
-		if ((out[n++] = metric_find(name)))
+		if ((out[n] = metric_find(name)) && out[n]->sides == 3)
+			return err_code(e, EXIT_USAGE, "--only %s: it takes training and held-out images, too: see `ablate memory`",
+			                name);
+		if (out[n++])
 			continue;
 		if (metric_elsewhere(name))
 			return err_code(e, EXIT_USAGE, "--only %s: %s", name, metric_elsewhere(name));

@@ -1,5 +1,5 @@
 /* cmd-memory.c - `ablate memory`: do generated pictures repeat those of training? */
-#include "harness/commands/memory_sheet.h"
+#include "harness/sample/memory_sheet.h"
 #include "harness/commands/score_cli.h"
 #include "harness/text/json_out.h"
 #include "metrics/scores/metric_memory.h"

@@ -93,6 +93,11 @@ static void metrics(struct str *s)
 		[NEEDS_LOGITS] = " Needs an extractor with class scores.",
 		[NEEDS_SPATIAL] = " Needs an extractor with spatial features: inception-2015.",
 	};
+	static const char *const sides[] = {
+		[1] = " Has no reference.",
+		[2] = "",
+		[3] = " Its ref is held-out images, if empty the test split; training is the cell's own.",
+	};
 	int n;
 	const struct metric *m = metric_rows(&n);
 	roff_section(s, "METRICS");
@@ -104,8 +109,8 @@ static void metrics(struct str *s)
 		const char *scores[METRIC_SCORES_MAX];
 		int n_scores = metric_scores(scores, &m[i]);
 		SCOPED(str) struct str text = { 0 };
-		str_addf(&text, "%s; %s is better.%s%s", m[i].text, m[i].better > 0 ? "higher" : "lower",
-		         m[i].sides == 1 ? " Has no reference." : "", needs[m[i].needs]);
+		str_addf(&text, "%s; %s is better.%s%s", m[i].text, m[i].better > 0 ? "higher" : "lower", sides[m[i].sides],
+		         needs[m[i].needs]);
 		if (n_scores > 1)
 			str_addf(&text, " Two scores, %s and %s, which may also be asked for by their own names.", scores[0],
 			         scores[1]);

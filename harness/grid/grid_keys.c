@@ -153,7 +153,8 @@ static const struct grid_key metric[] = {
 	{ "ref", KEY_STRING, .def = "\"\"",
 	  .text = "The reference: a data set (NAME, NAME-train or NAME-test), the path of an .npz of features or "
 	          "statistics, or stats:NAME for published statistics (`ablate stats list`; those whose protocol is the "
-	          "extractor's). If empty: the training split of the cell's data set.",
+	          "extractor's). If empty: the training split of the cell's data set; of ct, fls, fls_overfit, fld and "
+	          "fld_gap, which take held-out images, its test split.",
 	  .example = "ref = \"shapes8-test\"" },
 	{ "extractor", KEY_STRING, .def = "\"\"",
 	  .text =

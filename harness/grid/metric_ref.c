@@ -98,6 +98,12 @@ char *metric_title(const struct metric_ref *ref, int64_t n)
 		{ "coverage", "Coverage", true },
 		{ "cmmd", "CMMD", true },
 		{ "mind", "MIND", true },
+		{ "authpct", "AuthPct", true },
+		{ "ct", "C_T", true },
+		{ "fls", "FLS", true },
+		{ "fls_overfit", "FLS overfit", true },
+		{ "fld", "FLD", true },
+		{ "fld_gap", "FLD gap", true },
 	};
 	struct str s = { 0 };
 	size_t i = 0;

@@ -193,10 +193,12 @@ static void find_all(struct lacks *l, const struct plan *p, const struct plan_ar
 	if (c->method.kind == METHOD_CD)
 		find_file(l, "cd.teacher", c->cd.teacher);
 	for (int i = 0; i < p->grid->n_metrics; i++) {
-		const char *asked = p->grid->metrics[i].extractor, *ref = p->grid->metrics[i].ref;
+		const char *asked = p->grid->metrics[i].extractor;
 		const char *extractor = *asked ? asked : extractor_default(c->data.name);
 		find_extractor(l, extractor);
-		if (*ref)
+		SCOPED(free)
+		char *ref = score_reference(c->data.name, p->grid->metrics[i].ref, p->grid->metrics[i].name);
+		if (strcmp(ref, c->data.name) != 0)
 			find_reference(l, ref, extractor);
 	}
 	find_classes(l, c);

@@ -110,7 +110,7 @@ static int files_of(struct prune_list *list, struct store *s, const struct owner
 			(void)add(list, PRUNE_STALE, path, of);
 		} else if (strcmp(name, "log") == 0) {
 			(void)add(list, PRUNE_LOGS, path, of);
-		} else if (sample && ends_with(name, ".png")) {
+		} else if ((sample && ends_with(name, ".png")) || strncmp(name, "nearest@", 8) == 0) {
 			(void)add(list, PRUNE_PICTURES, path, of);
 		} else if (sample && ends_with(name, ".npy")) {
 			(void)add(list, PRUNE_SAMPLES, path, of);

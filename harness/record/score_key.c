@@ -4,6 +4,7 @@
 #include "harness/record/stage.h"
 #include "metrics/features/extractor_command.h"
 #include "metrics/features/published_stats.h"
+#include "metrics/scores/score.h"
 #include "model/base/identity.h"
 #include "model/base/mem.h"
 #include "model/data/dataset.h"
@@ -31,6 +32,14 @@ static char *file_of(const char *ref)
 	if (published)
 		return stats_row_find(&row, published, NULL) ? NULL : stats_path(row);
 	return score_ref_is_file(ref) ? xstrdup(ref) : NULL;
+}
+
+char *score_reference(const char *data, const char *ref, const char *metric)
+{
+	const struct metric *m = metric_of_score(metric);
+	if (*ref)
+		return xstrdup(ref);
+	return m && m->sides == 3 ? xstrfmt("%s-test", data) : xstrdup(data);
 }
 
 char *score_ref(const char *data, const char *ref)
@@ -77,6 +86,6 @@ void score_key_with(char hex[SHA256_HEX], const char *sampling, const char *metr
 
 void score_request_key(char hex[SHA256_HEX], const char *sampling, const char *metric, const struct score_request *r)
 {
-	SCOPED(free) char *ref = score_ref(r->data, r->ref);
+	SCOPED(free) char *reference = score_reference(r->data, r->ref, metric), *ref = score_ref(r->data, reference);
 	score_key_with(hex, sampling, metric, ref, r);
 }

@@ -21,6 +21,9 @@ struct score_request {
 void score_request_key(char hex[SHA256_HEX], const char *sampling, const char *metric, const struct score_request *r);
 /* A file of features or statistics, by its ending; else "stats:NAME" or "NAME[-train|-test]" of a data set. */
 bool score_ref_is_file(const char *ref);
+/* The reference that a metric means by the `ref` of its grid: that, or where it is "" the data set that trained; of
+ * metrics of three sides, whose reference is held out, its test split. Heap. */
+char *score_reference(const char *data, const char *ref, const char *metric);
 /* The reference as it counts; heap. */
 char *score_ref(const char *data, const char *ref);
 /* The same as score_request_key with its result. */

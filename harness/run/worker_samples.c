@@ -108,7 +108,7 @@ static int keep_samples(struct scorer *s, const struct samples *m, struct err *e
 	return record_samples(s, m, path, sha256, m->n, e);
 }
 
-static int record_file(struct worker *w, const char *table, const char *role, const char *kind, const char *path,
+int scorer_record_file(struct worker *w, const char *table, const char *role, const char *kind, const char *path,
                        int64_t items, struct err *e)
 {
 	char sha256[SHA256_HEX];
@@ -140,7 +140,7 @@ int samples_draw(struct scorer *s, const struct samples *m, struct err *e)
 			png_grid_free(g);
 			return -1;
 		}
-	return png_grid_close(g, e) || record_file(s->w, "output", role, "picture", path, n, e) ? -1 : 0;
+	return png_grid_close(g, e) || scorer_record_file(s->w, "output", role, "picture", path, n, e) ? -1 : 0;
 }
 
 int samples_get(struct samples *m, int64_t *got, struct scorer *s, bool *stopped, const char *checkpoint, bool make,

@@ -7,7 +7,8 @@
 
 #include "harness/record/stage.h"
 #include "harness/run/reference.h"
-#include "metrics/scores/score.h"
+#include "harness/run/worker_nearest.h"
+#include "metrics/scores/metric_memory.h"
 #include "model/graph/backend.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -71,7 +72,8 @@ static int take_request(struct request *r, const struct scorer *s, const struct 
 		                   .group = -1 };
 	if (!r->row)
 		return err_code(e, EXIT_USAGE, "metric '%s': there is none of that name", asked->name);
-	r->ref = score_ref(data, asked->ref);
+	r->reference = score_reference(data, asked->ref, asked->name);
+	r->ref = score_ref(data, r->reference);
 	r->options.interval = asked->interval;
 	return 0;
 }
@@ -84,7 +86,7 @@ static int open_request(struct request *r, struct scorer *s, struct err *e)
 	if (open_extractor(&x, s, *r->asked->extractor ? r->asked->extractor : extractor_default(data), e))
 		return -1;
 	r->options.device = s->extractors[x].x->device;
-	r->group = group_of(s, x, *r->asked->ref ? r->asked->ref : data, r->asked->samples);
+	r->group = group_of(s, x, r->reference, r->asked->samples);
 	return 0;
 }
 
@@ -264,8 +266,10 @@ void scorer_free(struct scorer *s)
 		return;
 	for (int i = 0; i < s->n_extractors; i++)
 		extractor_free(s->extractors[i].x);
-	for (int i = 0; i < s->n_requests; i++)
+	for (int i = 0; i < s->n_requests; i++) {
+		free(s->requests[i].reference);
 		free(s->requests[i].ref);
+	}
 	free(s->extractors);
 	free(s->requests);
 	free(s->groups);
@@ -337,7 +341,7 @@ static void keep_asked(struct score_list *list, const struct request *r)
 /* What a group needs of both sides for these samples. */
 struct needs {
 	unsigned keep[2];
-	bool two_sides;
+	bool two_sides, train, memory; /* memory: a score of memorisation */
 };
 
 static struct needs needs_of(const struct scorer *s, int group, const struct samples *m)
@@ -350,21 +354,39 @@ static struct needs needs_of(const struct scorer *s, int group, const struct sam
 		for (int side = 0; side < 2; side++)
 			n.keep[side] |= metric_keep(r->row, side, &r->options) |
 			                (r->infinity ? metric_keep(r->infinity, side, &r->options) : 0);
-		n.two_sides |= r->row->sides == 2;
+		n.two_sides |= r->row->sides >= 2;
+		n.train |= r->row->sides == 3;
+		n.memory |= memory_reading(r->row->name) != NULL;
 	}
 	return n;
 }
 
 static int score_request(struct scorer *s, const struct request *r, struct feature_set *ours,
-                         struct feature_set *reference, const struct samples *m, int64_t step, struct err *e)
+                         struct feature_set *reference, struct feature_set *train, const struct samples *m,
+                         int64_t step, struct err *e)
 {
 	struct score_list list = { 0 };
-	if (metric_run(&list, r->row, ours, reference, &r->options, e))
+	struct metric_options o = r->options;
+	o.train = train;
+	if (metric_run(&list, r->row, ours, reference, &o, e))
 		return -1;
 	keep_asked(&list, r);
-	if (r->infinity && metric_run(&list, r->infinity, ours, reference, &r->options, e))
+	if (r->infinity && metric_run(&list, r->infinity, ours, reference, &o, e))
 		return -1;
 	return record_scores(s, &list, r, m, step, e);
+}
+
+/* Features of a data set or a file to compare `ours` with. They came as bytes, the samples were rounded by us: one
+ * protocol, named by the samples' side. */
+static int open_other(struct feature_set *out, struct scorer *s, const char *ref, struct extractor *x, unsigned keep,
+                      const struct feature_set *ours, struct err *e)
+{
+	char as_bytes[PROTOCOL_TEXT];
+	if (reference_open(out, s->w, s->config->train.steps, ref, x, keep, e))
+		return -1;
+	if (strcmp(out->protocol, protocol_features(as_bytes, x, "u8")) == 0)
+		(void)snprintf(out->protocol, sizeof out->protocol, "%s", ours->protocol);
+	return 0;
 }
 
 static int score_group(struct scorer *s, int group, const struct samples *m, int64_t step, struct err *e)
@@ -373,6 +395,7 @@ static int score_group(struct scorer *s, int group, const struct samples *m, int
 	const struct needs needs = needs_of(s, group, m);
 	SCOPED(feature_set) struct feature_set ours = { 0 };
 	SCOPED(feature_set) struct feature_set reference = { 0 };
+	SCOPED(feature_set) struct feature_set train = { 0 };
 	struct extractor *x = s->extractors[g->x].x;
 	struct source source = { .kind = &source_memory,
 		                     .path = (char *)"samples",
@@ -385,19 +408,17 @@ static int score_group(struct scorer *s, int group, const struct samples *m, int
 		                         .want = needs.keep[0],
 		                         .pixels = s->config->sample.quantize == QUANTIZE_ROUND ? "u8-round" : "u8-truncate" };
 	worker_say(s->w, s->config->train.steps, "scoring");
-	if ((needs.two_sides && reference_open(&reference, s->w, s->config->train.steps, g->ref, x, needs.keep[1], e)) ||
-	    feature_set_extract(&ours, &source, x, &o, e))
+	if (feature_set_extract(&ours, &source, x, &o, e) ||
+	    (needs.two_sides && open_other(&reference, s, g->ref, x, needs.keep[1], &ours, e)) ||
+	    (needs.train && open_other(&train, s, s->config->data.name, x, 1u << FEATURE_POOL, &ours, e)))
 		return -1;
-	/* the reference came as bytes, the samples were rounded by us: one protocol, named by the samples' side */
-	char as_bytes[PROTOCOL_TEXT];
-	if (needs.two_sides && strcmp(reference.protocol, protocol_features(as_bytes, x, "u8")) == 0)
-		(void)snprintf(reference.protocol, sizeof reference.protocol, "%s", ours.protocol);
 	for (int i = 0; i < s->n_requests; i++) {
 		const struct request *r = &s->requests[i];
-		if (r->group == group && !r->known && wants(r, m) && score_request(s, r, &ours, &reference, m, step, e))
+		if (r->group == group && !r->known && wants(r, m) && score_request(s, r, &ours, &reference, &train, m, step, e))
 			return err_in(e, "%s", r->asked->name);
 	}
-	return 0;
+	struct feature_set *trained = needs.train ? &train : strcmp(g->ref, s->config->data.name) == 0 ? &reference : NULL;
+	return needs.memory && m->picture && trained ? nearest_draw(s, m, &ours, trained, e) : 0;
 }
 
 static int score_samples(struct scorer *s, const struct samples *m, int64_t step, struct err *e)

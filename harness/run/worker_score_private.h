@@ -14,7 +14,7 @@ struct request {
 	const struct metric *row, *infinity; /* infinity: NULL unless it is asked for, too */
 	struct metric_options options;
 	struct score_request key;
-	char *ref; /* the reference as it counts in keys; heap */
+	char *reference, *ref; /* what it compares with, and how that counts in keys; heap */
 	int group;
 	bool known; /* all its scores of the samples at hand */
 };
@@ -54,6 +54,9 @@ struct scorer {
  * file. make: false where only what there is is wanted. *got: how many there are. */
 MUST_CHECK int samples_get(struct samples *m, int64_t *got, struct scorer *s, bool *stopped, const char *checkpoint,
                            bool make, struct err *e);
+/* A row of an output or an input of the attempt; path: of the file, whose SHA-256 is taken. items < 0: unknown. */
+MUST_CHECK int scorer_record_file(struct worker *w, const char *table, const char *role, const char *kind,
+                                  const char *path, int64_t items, struct err *e);
 /* A grid of the first of them, into the attempt's folder. */
 MUST_CHECK int samples_draw(struct scorer *s, const struct samples *m, struct err *e);
 

@@ -1,9 +1,11 @@
 /* report.c - the sections of the report in their order (report.h). */
 #include "harness/show/report.h"
 
+#include "harness/attest/dsse.h"
 #include "harness/show/chart.h"
 #include "harness/text/escape.h"
 #include "harness/show/figure.h"
+#include "harness/show/report_nearest.h"
 #include "harness/show/table.h"
 
 #include "model/base/io.h"
@@ -26,6 +28,7 @@ struct page {
 	struct str *out;
 	struct study *s;
 	const struct report_ask *ask;
+	size_t used; /* bytes of pictures so far */
 };
 
 static void tag(struct page *p, const char *open, const char *text, const char *close)
@@ -33,18 +36,6 @@ static void tag(struct page *p, const char *open, const char *text, const char *
 	str_add(p->out, open);
 	escape_html(p->out, text);
 	str_add(p->out, close);
-}
-
-static void base64(struct str *out, const void *data, size_t n)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const uint8_t *s = data;
-	for (size_t i = 0; i < n; i += 3) {
-		uint32_t v = (uint32_t)s[i] << 16 | (i + 1 < n ? (uint32_t)s[i + 1] << 8 : 0) | (i + 2 < n ? s[i + 2] : 0);
-		char four[4] = { digits[v >> 18], digits[v >> 12 & 63], i + 1 < n ? digits[v >> 6 & 63] : '=',
-			             i + 2 < n ? digits[v & 63] : '=' };
-		str_addn(out, four, 4);
-	}
 }
 
 /* --- overview --- */
@@ -187,7 +178,7 @@ static void one_chart(struct page *p, const struct chart_ask *ask, const char *c
 		return;
 	}
 	tag(p, "<figure><img alt=\"", caption, "\" src=\"data:image/svg+xml;base64,");
-	base64(p->out, svg.data, svg.len);
+	dsse_base64(p->out, svg.data, svg.len);
 	tag(p, "\"><figcaption>", caption, "</figcaption></figure>\n");
 }
 
@@ -223,7 +214,6 @@ static void charts(struct page *p)
 static void samples(struct page *p, bool *has_picture)
 {
 	const struct plan *plan = p->s->plan;
-	size_t used = 0;
 	int shown = 0, left_out = 0;
 	for (int i = 0; i < plan->n_arms; i++) {
 		SCOPED(free) char *path = NULL;
@@ -236,11 +226,11 @@ static void samples(struct page *p, bool *has_picture)
 		}
 		if (!path)
 			continue;
-		if (io_read(&png, path, REPORT_PICTURES_MAX, &e) || used + png.len > REPORT_PICTURES_MAX) {
+		if (io_read(&png, path, REPORT_PICTURES_MAX, &e) || p->used + png.len > REPORT_PICTURES_MAX) {
 			left_out++;
 			continue;
 		}
-		used += png.len;
+		p->used += png.len;
 		str_add(
 			p->out,
 			shown++
@@ -249,7 +239,7 @@ static void samples(struct page *p, bool *has_picture)
 				  "same latents.</p><div class=\"samples\">\n");
 		str_addf(p->out, "<figure><img id=\"sample-%d\" alt=\"samples of ", i);
 		tag(p, "", plan->rows[plan->arms[i].rows[0]].label, "\" src=\"data:image/png;base64,");
-		base64(p->out, png.data, png.len);
+		dsse_base64(p->out, png.data, png.len);
 		str_addf(p->out, "\"><figcaption><a href=\"#cell-%.12s\">", c->hash);
 		tag(p, "", plan->rows[plan->arms[i].rows[0]].label, "</a></figcaption></figure>\n");
 		has_picture[i] = true;
@@ -353,6 +343,8 @@ int report_html(struct str *out, struct study *s, const struct report_ask *ask, 
 	verdicts(p);
 	charts(p);
 	samples(p, has_picture);
+	if (report_nearest(out, s, ask->runs, &p->used, REPORT_PICTURES_MAX, e))
+		return -1;
 	cells(p);
 	str_add(out, "</div>\n<article id=\"page\" hidden></article>\n</main>\n<footer class=\"soft\"><p>Made by: <code>");
 	tag(p, "", ask->command, "</code></p>\n");

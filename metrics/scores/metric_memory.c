@@ -7,6 +7,7 @@
 #include "metrics/distances/fls.h"
 #include "metrics/distances/pairs.h"
 #include "metrics/math/wilson.h"
+#include "metrics/scores/metric_scores.h"
 #include "metrics/scores/score_add.h"
 #include "model/base/mem.h"
 
@@ -256,3 +257,41 @@ int memory_score(struct score_list *out, enum memory_kind kind, const struct mem
 	}
 	BUG("memory score %d", kind);
 }
+
+/* ---- rows of metrics.def ---------------------------------------------------------------------------------------- */
+
+/* Of what a row of memory_rows gives, the score that the metric is called after. */
+static int one_of(struct score_list *out, enum memory_kind kind, const struct metric *m, const struct memory_sets *s,
+                  const struct metric_options *o, struct err *e)
+{
+	SCOPED(free) struct memory_near *near = NULL, *near_test = NULL;
+	struct score_list list = { 0 };
+	if (memory_check(s, e) || (kind == MEMORY_AUTHPCT && memory_nearest(&near, &near_test, s, e)) ||
+	    memory_score(&list, kind, s, near, near_test, (uint32_t)o->seed, e))
+		return -1;
+	for (int i = 0; i < list.n; i++)
+		if (strcmp(list.v[i].name, m->name) == 0) {
+			REQUIRE(out->n < SCORES_MAX);
+			list.v[i].better = m->better;
+			out->v[out->n++] = list.v[i];
+		}
+	return 0;
+}
+
+int metric_authpct(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
+                   const struct metric_options *o, struct err *e)
+{
+	return one_of(out, MEMORY_AUTHPCT, m, &(struct memory_sets){ a, b, NULL }, o, e);
+}
+
+#define THREE_SIDES(name, kind) \
+	int metric_##name(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b, \
+	                  const struct metric_options *o, struct err *e) \
+	{ \
+		return one_of(out, kind, m, &(struct memory_sets){ a, o->train, b }, o, e); \
+	}
+THREE_SIDES(ct, MEMORY_CT)
+THREE_SIDES(fls, MEMORY_FLS)
+THREE_SIDES(fls_overfit, MEMORY_FLS)
+THREE_SIDES(fld, MEMORY_FLD)
+THREE_SIDES(fld_gap, MEMORY_FLD)

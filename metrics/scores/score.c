@@ -75,8 +75,8 @@ unsigned metric_keep(const struct metric *m, int side, const struct metric_optio
 int metric_run(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
                const struct metric_options *o, struct err *e)
 {
-	REQUIRE(m->sides == 1 || b);
-	if (m->sides == 2 && feature_set_check_pair(a, b, e))
+	REQUIRE((m->sides == 1 || b) && (m->sides < 3 || o->train));
+	if (m->sides >= 2 && feature_set_check_pair(a, b, e))
 		return -1;
 	return m->run(out, m, a, b, o, e);
 }

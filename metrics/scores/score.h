@@ -48,7 +48,9 @@ struct metric_options {
 	int prdc_k;                /* of prdc: 5 */
 	int mind_directions;       /* 1000 */
 	struct backend *device;    /* where singular values are computed; NULL = on the host */
-	uint64_t seed;             /* of the random subsets of fid_infinity, of mind's directions and subset */
+	uint64_t seed; /* of the random subsets of fid_infinity, of mind's directions and subset, and of what the
+	                            * scores of memorisation draw */
+	struct feature_set *train; /* the pictures of training, for metrics of three sides; their reference is held out */
 };
 #define METRIC_OPTIONS \
 	((struct metric_options){ .interval = true, \
@@ -79,7 +81,8 @@ int metric_scores(const char *out[METRIC_SCORES_MAX], const struct metric *m);
 const struct metric *metric_of_score(const char *score);
 /* Which kinds of features (bits 1 << FEATURE_*) must be kept of the first set (side 0) and the second (side 1). */
 unsigned metric_keep(const struct metric *m, int side, const struct metric_options *o);
-/* Appends its score or scores. b may be NULL for metrics of one side. Different protocols: EXIT_RECORD. */
+/* Appends its score or scores. b may be NULL for metrics of one side, o->train for those of up to two. Different
+ * protocols: EXIT_RECORD. */
 MUST_CHECK int metric_run(struct score_list *out, const struct metric *m, struct feature_set *a, struct feature_set *b,
                           const struct metric_options *o, struct err *e);
 

@@ -73,4 +73,56 @@ test_what_cannot_be_scored_is_refused() {
 	memory shapes8-test --train other.npz --only authpct; refused 5 "protocol"
 }
 
+# grid NAMES: a study of one cell, scored by these metrics
+grid() {
+	local name
+	printf 'schema = 1\n[grid]\nname = "memory"\nseeds = { train = [1], eval = [101] }\n[base]\n'
+	printf 'preset = "ict-shapes8-ci"\ntrain.steps = 30\ntrain.batch = 4\n'
+	for name in "$@"; do printf '[[metric]]\nname = "%s"\nsamples = 100\n' "$name"; done
+}
+
+# In a study the sets are the cell's own: training is what trained, the held-out pictures are the test split unless `ref` says otherwise,
+# so another ref is another score. A grid that asks for one more score makes that one alone.
+test_a_study_scores_against_its_own_sets() {
+	local name
+	grid authpct ct fls >g.toml
+	run ablate run g.toml --db a.db --threads 1 -q; exits 0
+	sql a.db "SELECT protocol FROM metric ORDER BY name" >protocols
+	check grep -qE '^authpct:pixels:none:u8-round:n100:train=[0-9a-f]{12}$' protocols
+	for name in 'ct\(seed0\)' 'fls\(100,seed0\)'; do
+		check grep -qE "^$name:pixels:none:u8-round:n100:train=[0-9a-f]{12}:test=[0-9a-f]{12}\$" protocols
+	done
+	check [ "$(sql a.db "SELECT count(*) FROM metric WHERE lo < value AND value < hi")" = 3 ]
+	grid authpct ct fls fld_gap >h.toml
+	run ablate run h.toml --db a.db --threads 1 -q; exits 0
+	check [ "$(sql a.db "SELECT group_concat(name) FROM metric WHERE taken_from IS NULL AND attempt = (SELECT id FROM attempt ORDER BY started DESC LIMIT 1)")" = fld_gap ]
+	{ grid ct; echo 'ref = "shapes8-train"'; } >same.toml
+	run ablate run same.toml --db a.db --threads 1 -q; exits 1; says err "hold the same pictures"
+	run ablate metrics -e pixels --only ct shapes8-test shapes8-train; refused 2 'it takes training and held-out images, too: see `ablate memory`'
+}
+
+# The sheet is drawn by the attempt that computes the scores, since it has the features; one that takes them has none. What is shown
+# has to be what was drawn.
+test_a_report_shows_the_nearest_of_training() {
+	local sheet
+	grid authpct ct >g.toml
+	run ablate run g.toml --db a.db --threads 1 -q; exits 0
+	run ablate report g.toml --db a.db; exits 0
+	sheet=$(ls a.db-runs/*/*/nearest@1.png)
+	says report.html '<h2>Nearest training images</h2>'
+	says report.html "$(base64 -w0 "$sheet")"
+	check grep -qE '15 of 100 samples, those nearest to training, each left of its nearest of shapes8 \(4096 images, [0-9a-f]{12}\); features pixels:none:u8-round\. Distances' report.html
+	says_not report.html "No sheet of"
+	printf x >>"$sheet"
+	run ablate report g.toml --db a.db; exits 0
+	says report.html "No sheet of base: "
+	grid authpct ct fid >h.toml
+	run ablate run h.toml --db a.db --threads 1 -q; exits 0
+	run ablate report h.toml --db a.db; exits 0
+	says report.html "No sheet of base: "
+	grid fid >f.toml
+	run ablate report f.toml --db a.db; exits 0
+	says_not report.html "Nearest training images"
+}
+
 run_tests

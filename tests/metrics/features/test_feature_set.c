@@ -1,5 +1,6 @@
 /* test_feature_set.c - features and statistics on disk: what is saved is loaded, what is wrong is named; protocols. */
 #include "model/formats/npz.h"
+#include "metrics/scores/metric_memory.h"
 #include "metrics/scores/score.h"
 #include "model/base/mem.h"
 #include "model/data/image_png.h"
@@ -496,10 +497,12 @@ Test(feature_set, every_metric_has_a_row_that_runs_on_what_it_asks_for)
 	char *dir = tempdir_make();
 	struct err e = ERR_INIT;
 	SCOPED(free) char *pa = pictures(dir, "a", 60, 4), *pb = pictures(dir, "b", 50, 5);
-	struct feature_set a, b;
+	SCOPED(free) char *pt = pictures(dir, "t", 130, 6);
+	struct feature_set a, b, t;
 	struct metric_options o = METRIC_OPTIONS;
 	o.kid_size = 30;
-	cr_assert_eq(extract(&a, pa, 16, &e) || extract(&b, pb, 16, &e), 0, "%s", e.msg);
+	cr_assert_eq(extract(&a, pa, 16, &e) || extract(&b, pb, 16, &e) || extract(&t, pt, 16, &e), 0, "%s", e.msg);
+	o.train = &t;
 	int n;
 	const struct metric *rows = metric_rows(&n);
 	for (int i = 0; i < n; i++) {
@@ -509,15 +512,20 @@ Test(feature_set, every_metric_has_a_row_that_runs_on_what_it_asks_for)
 		cr_assert_eq(metric_run(&list, &rows[i], &a, &b, &o, &e), can ? 0 : -1, "%s: %s", rows[i].name, e.msg);
 		for (int k = 0; k < list.n; k++) {
 			cr_assert(isfinite(list.v[k].value), "%s", list.v[k].name);
-			cr_assert(
-				strstr(list.v[k].protocol, rows[i].sides == 2 ? ":pixels:none:u8:n60:ref=" : ":pixels:none:u8:n60"),
-				"%s", list.v[k].protocol);
+			bool memory = memory_reading(rows[i].name) != NULL;
+			cr_assert(strstr(list.v[k].protocol, memory               ? ":pixels:none:u8:n60:train="
+			                                     : rows[i].sides == 2 ? ":pixels:none:u8:n60:ref="
+			                                                          : ":pixels:none:u8:n60"),
+			          "%s", list.v[k].protocol);
+			cr_assert(!memory || !strstr(list.v[k].protocol, ":test=") == (rows[i].sides == 2));
+			cr_assert_eq(list.v[k].better, rows[i].better);
 		}
 		cr_assert(!can || list.n, "%s", rows[i].name);
 		cr_assert(can || strstr(e.msg, "has no"), "%s", e.msg);
 	}
 	feature_set_release(&a);
 	feature_set_release(&b);
+	feature_set_release(&t);
 	tempdir_remove(dir);
 }
 

@@ -1,5 +1,5 @@
 /* memory_sheet.c - see memory_sheet.h. */
-#include "harness/commands/memory_sheet.h"
+#include "harness/sample/memory_sheet.h"
 
 #include "model/base/mem.h"
 #include "model/data/png_grid.h"
