@@ -2,10 +2,10 @@
 #define _GNU_SOURCE
 #include "harness/bench/bench_store.h"
 
+#include "harness/bench/bench_process.h"
 #include "harness/record/host.h"
 #include "harness/record/record_fill.h"
 #include "harness/record/ingest.h"
-#include "model/base/env.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -15,7 +15,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,18 +295,12 @@ static int measure_sync(json_t *out, struct store *s, struct err *e)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st, (void)type, (void)ftw;
-	return remove(path);
-}
-
 int bench_store(json_t **out, const struct bench_store *size, struct err *e)
 {
-	const char *base = env_get(ENV_TMPDIR);
-	SCOPED(free) char *dir = xstrfmt("%s/ablate-bench-XXXXXX", base && *base ? base : "/tmp");
-	if (!mkdtemp(dir))
-		return err_set(e, "%s: cannot create: %s", dir, strerror(errno));
+	SCOPED(bench_folder) struct bench_folder folder = { 0 };
+	if (bench_folder_make(&folder, NULL, e))
+		return -1;
+	const char *dir = folder.path;
 	SCOPED(free) char *path = xstrfmt("%s/bench.db", dir);
 	struct store s;
 	json_t *o = json_object();
@@ -319,7 +312,6 @@ int bench_store(json_t **out, const struct bench_store *size, struct err *e)
 		         : 0;
 		store_close(&s);
 	}
-	(void)nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	if (rc) {
 		json_decref(o);
 		return -1;

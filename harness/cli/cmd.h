@@ -129,7 +129,7 @@ void cmd_help(struct str *dst, const struct cmds *all,
 void cmd_each_exit(void *ctx, void (*row)(void *ctx, const char *code, const char *meaning));
 /* One word of `args`, or an option's `arg`. */
 struct cmd_word {
-	char text[64]; /* without brackets and dots */
+	char text[96]; /* without brackets and dots */
 	bool optional, repeated;
 	bool choice; /* closed: text is a|b|c */
 };

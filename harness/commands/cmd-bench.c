@@ -5,7 +5,10 @@
 #include "harness/bench/bench_crowd.h"
 #include "harness/bench/bench_features.h"
 #include "harness/bench/bench_fid.h"
+#include "harness/bench/bench_fid_pictures.h"
+#include "harness/bench/bench_lpips.h"
 #include "harness/bench/bench_pairs.h"
+#include "harness/bench/bench_peer.h"
 #include "harness/bench/bench_pictures.h"
 #include "harness/bench/bench_profile.h"
 #include "harness/bench/bench_scaling.h"
@@ -28,6 +31,8 @@ struct request {
 	double dropout, lr;
 	struct bench_target target;
 	int beside;
+	const char *peer;
+	int rounds, pictures;
 };
 
 static int train(json_t *out, const struct request *r, struct err *e)
@@ -43,9 +48,21 @@ static int train(json_t *out, const struct request *r, struct err *e)
 	                   e);
 }
 
+static struct bench_features scoring(const struct request *r)
+{
+	return (struct bench_features){ r->batch, r->rounds, r->seconds, r->peer, r->target };
+}
+
 static int features(json_t *out, const struct request *r, struct err *e)
 {
-	return bench_features(out, r->batch, r->seconds, &r->target, e);
+	struct bench_features o = scoring(r);
+	return bench_features(out, &o, e);
+}
+
+static int dinov2(json_t *out, const struct request *r, struct err *e)
+{
+	struct bench_features o = scoring(r);
+	return bench_dinov2(out, &o, e);
 }
 
 static int pictures(json_t *out, const struct request *r, struct err *e)
@@ -60,7 +77,8 @@ static int lpips(json_t *out, const struct request *r, struct err *e)
 
 static int fid(json_t *out, const struct request *r, struct err *e)
 {
-	(void)r;
+	if (r->peer)
+		return bench_fid_pictures(out, &(struct bench_fid_pictures){ r->peer, r->pictures, r->rounds }, e);
 	return bench_fid(out, e);
 }
 
@@ -99,13 +117,18 @@ static int store(json_t *out, const struct request *r, struct err *e)
 struct bench {
 	const char *name, *text;
 	int (*run)(json_t *out, const struct request *r, struct err *e);
+	bool peer; /* takes --peer */
 };
 
 static const struct bench rows[] = {
 	{ .name = "train",
 	  .run = train,
 	  .text = "training step: images/s, GFLOP/s and share of the matrix product's rate" },
-	{ .name = "features", .run = features, .text = "Inception features: images/s in fp32 and bf16, and the share" },
+	{ .name = "features",
+	  .run = features,
+	  .peer = true,
+	  .text = "Inception features: images/s in fp32 and bf16, and the share" },
+	{ .name = "dinov2", .run = dinov2, .peer = true, .text = "DINOv2 features: images/s in fp32, and the share" },
 	{ .name = "pictures",
 	  .run = pictures,
 	  .text = "decoding PNG for scores and imports: images/s by all threads, as a share of one thread's times "
@@ -123,7 +146,9 @@ static const struct bench rows[] = {
 	  .text = "training steps/s of several cells at once, by cells and threads of each; remembered for `ablate run`" },
 	{ .name = "fid",
 	  .run = fid,
-	  .text = "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm starts with" },
+	  .peer = true,
+	  .text = "FID of two 2048-d statistics, beside the Schur form that scipy's sqrtm starts with; with --peer, "
+	          "`ablate fid` of two folders of PNG: wall time and memory" },
 	{ .name = "prdc",
 	  .run = prdc,
 	  .text = "density and coverage of 10,000 against 10,000 vectors of 2048 dimensions, as a multiple of the time of "
@@ -153,6 +178,14 @@ static void print_rows(const char *name, const json_t *list)
 	}
 }
 
+static bool takes_peer(const char *name)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (strcmp(name, rows[i].name) == 0)
+			return rows[i].peer;
+	return false;
+}
+
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
@@ -163,12 +196,19 @@ static int run(struct cli *c)
 		                 .dropout = cli_double(c, "dropout", -1),
 		                 .lr = cli_double(c, "lr", 1e-4),
 		                 .target = { cli_string(c, "device", "cpu"), DTYPE_FP32 },
-		                 .beside = (int)cli_int(c, "beside", 16) };
+		                 .beside = (int)cli_int(c, "beside", 16),
+		                 .peer = cli_string(c, "peer", NULL),
+		                 .rounds = (int)cli_int(c, "rounds", 0),
+		                 .pictures = (int)cli_int(c, "pictures", 0) };
 	struct run_config settings;
 	config_defaults(&settings);
 	if (config_set_text(&settings, "train.dtype", cli_string(c, "dtype", "fp32"), &e))
 		return cli_fail(c, &e);
 	r.target.dtype = settings.train.dtype;
+	if (r.peer && !takes_peer(c->args[0]))
+		return cli_usage(c, "--peer is for features, dinov2 and fid, not for '%s'", c->args[0]);
+	if (r.peer && r.peer[strspn(r.peer, " \t\n")] == '\0')
+		return cli_usage(c, "--peer names no command");
 	device_warn(c, "cpu");
 	json_t *all = json_object();
 	model_init(threads_of(c, 0));
@@ -225,13 +265,29 @@ static const struct opt options[] = {
 	  .min = 1,
 	  .max = 1024,
 	  .help = "crowd: busy processes beside the training (default 16)" },
+	{ .name = "peer",
+	  .kind = OPT_STRING,
+	  .arg = "COMMAND",
+	  .help = "features, dinov2, fid: another project's program, measured in turn (words at blanks, no shell)" },
+	{ .name = "rounds",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 1,
+	  .max = BENCH_MAX_ROUNDS,
+	  .help = "features, dinov2, fid --peer: rounds of each in turn (default 5; fid 3)" },
+	{ .name = "pictures",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 2,
+	  .max = 9999,
+	  .help = "fid --peer: pictures in each folder (default 300)" },
 	{ .name = "seconds", .kind = OPT_DOUBLE, .arg = "S", .min = 0.01, .max = 3600, .help = "time per configuration" },
 	{ 0 },
 };
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "train|features|pictures|store|lpips|crowd|scaling|fid|prdc|all",
+	.args = "train|features|dinov2|pictures|store|lpips|crowd|scaling|fid|prdc|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help =
 		"Every figure is shown beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix "
@@ -247,6 +303,15 @@ const struct cmd cmd_bench = {
 		"operation to the next takes less than the floor of memory; and beside other work on the machine the product "
 		"is slowed more than parts are, which leave waiting out. Without --preset: quickstart, a, b, ict-cifar10 and "
 		"ict-imagenet64.\n\n"
+		"--peer COMMAND runs another project's program in turn with this one, with the same weights (random, in a "
+		"safetensors file), pictures and threads; the row is its, with the median ratio and its range. COMMAND "
+		"gets words behind its own and ends its stdout with a line of JSON:\n"
+		"  inception|dinov2 --weights FILE --threads N --seconds S FOLDER: features of the pictures, over and over for "
+		"some S seconds; {\"images_per_s\": R, \"mean_abs\": M}, the mean of the features' absolute values\n"
+		"  fid --weights FILE --threads N FOLDER FOLDER: {\"fid\": F}; its wall time and largest memory are measured, "
+		"as those of `ablate fid`\n"
+		"What it computes must be within 2 % of ours. tests/peers/bench_peer.py does so for pytorch-fid, "
+		"torch-fidelity and DINOv2 in PyTorch; ci/bench_peers.sh runs all.\n\n"
 		"`bench scaling` is what `ablate run` measures before its first grid, here in full: a small network and "
 		"configuration a, trained by as many processes at once, of as many threads, as make up the processors. "
 		"of_one_job: all together, to one process with all processors; each: one of them, to the same one with the "
