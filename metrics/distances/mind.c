@@ -2,14 +2,15 @@
  * product. */
 #include "metrics/distances/mind.h"
 
+#include "metrics/math/jackknife.h"
 #include "metrics/math/linalg.h"
-#include "metrics/math/sort.h"
 #include "model/base/cpu.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 enum { GROUP = 64, ROWS = 1024 };
@@ -74,20 +75,65 @@ static void project(double *out, const double *u, int n_u, const struct drawn *s
 struct group {
 	double *x, *y; /* [directions, n] */
 	double *distance;
+	double *without; /* [directions, JACKKNIFE_BLOCKS], the distance without each block; NULL = not wanted */
 	int64_t n;
 };
+
+struct ranked {
+	double at;
+	int block;
+};
+
+static int ascending(const void *a, const void *b)
+{
+	double x = ((const struct ranked *)a)->at, y = ((const struct ranked *)b)->at;
+	return (x > y) - (x < y);
+}
+
+static void rank(struct ranked *out, const double *x, int64_t n)
+{
+	for (int64_t i = 0; i < n; i++)
+		out[i] = (struct ranked){ x[i], jackknife_dealt(i, JACKKNIFE_BLOCKS) };
+	qsort(out, (size_t)n, sizeof *out, ascending);
+}
+
+/* Of two sorted sets without a block of each (-1: of all); the blocks of the two are of one size. */
+static double matched(const struct ranked *a, const struct ranked *b, int64_t n, int gone)
+{
+	double sum = 0;
+	int64_t count = 0;
+	for (int64_t i = 0, j = 0;; i++, j++, count++) {
+		while (i < n && a[i].block == gone)
+			i++;
+		while (j < n && b[j].block == gone)
+			j++;
+		if (i >= n)
+			return sum / (double)count;
+		sum += (a[i].at - b[j].at) * (a[i].at - b[j].at);
+	}
+}
 
 static void transport(void *ctx, int64_t first, int64_t last)
 {
 	const struct group *g = ctx;
+	SCOPED(free) struct ranked *a = xmalloc(sizeof *a * (size_t)g->n), *b = xmalloc(sizeof *b * (size_t)g->n);
 	for (int64_t k = first; k < last; k++) {
-		double *a = g->x + k * g->n, *b = g->y + k * g->n, sum = 0;
-		sort_doubles(a, g->n);
-		sort_doubles(b, g->n);
-		for (int64_t i = 0; i < g->n; i++)
-			sum += (a[i] - b[i]) * (a[i] - b[i]);
-		g->distance[k] = sum / (double)g->n;
+		rank(a, g->x + k * g->n, g->n);
+		rank(b, g->y + k * g->n, g->n);
+		g->distance[k] = matched(a, b, g->n, -1);
+		for (int block = 0; g->without && block < JACKKNIFE_BLOCKS; block++)
+			g->without[k * JACKKNIFE_BLOCKS + block] = matched(a, b, g->n, block);
 	}
+}
+
+/* The luck of the sets and that of the directions add up as squares. */
+static double half_of(const double *without, int directions, int d, double error)
+{
+	double mean[JACKKNIFE_BLOCKS] = { 0 };
+	for (int k = 0; k < directions; k++)
+		for (int b = 0; b < JACKKNIFE_BLOCKS; b++)
+			mean[b] += 3.0 * d * without[k * JACKKNIFE_BLOCKS + b] / directions;
+	return hypot(jackknife_half_width(mean, JACKKNIFE_BLOCKS), 1.96 * error);
 }
 
 static int check(const float *x, int64_t n, int d, const char *what, struct err *e)
@@ -111,9 +157,13 @@ int mind(struct mind *out, const float *x, int64_t n, const float *y, int64_t m,
 	SCOPED(free) double *u = xmalloc(sizeof *u * GROUP * (size_t)d);
 	SCOPED(free) double *along = xmalloc(sizeof *along * 2 * GROUP * (size_t)used);
 	SCOPED(free) double *distance = xmalloc(sizeof *distance * (size_t)directions);
+	SCOPED(free)
+	double *without = used < 2 * JACKKNIFE_BLOCKS ? NULL
+	                                              : xmalloc(sizeof *without * (size_t)directions * JACKKNIFE_BLOCKS);
 	for (int at = 0; at < directions; at += GROUP) {
 		int group = directions - at < GROUP ? directions - at : GROUP;
-		struct group g = { along, along + GROUP * used, distance + at, used };
+		struct group g = { along, along + GROUP * used, distance + at,
+			               without ? without + (ptrdiff_t)at * JACKKNIFE_BLOCKS : NULL, used };
 		directions_of(u, at, group, d, seed);
 		project(g.x, u, group, &a);
 		project(g.y, u, group, &b);
@@ -125,5 +175,6 @@ int mind(struct mind *out, const float *x, int64_t n, const float *y, int64_t m,
 	for (int k = 0; k < directions; k++)
 		var += (distance[k] - mean) * (distance[k] - mean) / (directions - 1);
 	*out = (struct mind){ .value = 3.0 * d * mean, .error = 3.0 * d * sqrt(var / directions), .used = used };
+	out->half = without ? half_of(without, directions, d, out->error) : NAN;
 	return 0;
 }

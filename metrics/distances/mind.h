@@ -16,12 +16,15 @@
 struct mind {
 	double value;
 	double error; /* standard error of the mean over the directions: nothing about the sampling of the sets */
+	double
+		half; /* 95 %: jackknife over blocks of both sets, and 1.96 of these errors, as squares. Of MIND at this n, not
+	               * of its limit; NAN below 2 * JACKKNIFE_BLOCKS vectors */
 	int64_t used; /* vectors of each set: min(n, m) */
 };
 
 /* x [n, d], y [m, d], at least one of each. Of the larger set min(n, m) vectors are drawn without replacement, by the
  * seed. directions >= 2; torch-fidelity takes 1000. The same bits for any number of threads. Memory: some 128 doubles a
- * vector. Work: (n + m) directions (d + log n). */
+ * vector. Work: (n + m) directions (d + log n + JACKKNIFE_BLOCKS). */
 MUST_CHECK int mind(struct mind *out, const float *x, int64_t n, const float *y, int64_t m, int d, int directions,
                     uint64_t seed, struct err *e);
 

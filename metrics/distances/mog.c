@@ -323,15 +323,10 @@ double mog_sum_without(const double *part, int blocks, int gone)
 	return s.most + log(s.sum);
 }
 
-static int64_t in_block(int64_t n, int blocks, int block)
-{
-	return (n - block + blocks - 1) / blocks;
-}
-
 double mog_nll_without(const double *of_x, int64_t n, int64_t m, int blocks, int gone)
 {
-	double sum = 0, rows = (double)(gone < 0 ? n : n - in_block(n, blocks, gone));
-	double out = gone < 0 ? 0 : (double)in_block(m, blocks, gone), count = (double)m;
+	double sum = 0, rows = (double)(gone < 0 ? n : n - jackknife_dealt_to(n, blocks, gone));
+	double out = gone < 0 ? 0 : (double)jackknife_dealt_to(m, blocks, gone), count = (double)m;
 	for (int64_t i = 0; i < n; i++) {
 		const double *part = of_x + i * blocks;
 		if (jackknife_dealt(i, blocks) == gone)

@@ -20,9 +20,23 @@ int *jackknife_blocks(int64_t n, int blocks)
 	return block;
 }
 
+/* Where a run begins: a hash, as any regular step would meet some number of classes in turn. */
+static int first_block(int64_t run, int blocks)
+{
+	uint64_t x = (uint64_t)run * 0x9e3779b97f4a7c15U;
+	x = (x ^ x >> 32) * 0xd6e8feb86659fd93U;
+	return (int)((x >> 33) * (uint64_t)blocks >> 31);
+}
+
 int jackknife_dealt(int64_t i, int blocks)
 {
-	return (int)(i % blocks);
+	return (int)((i + first_block(i / blocks, blocks)) % blocks);
+}
+
+int64_t jackknife_dealt_to(int64_t n, int blocks, int block)
+{
+	int place = (block + blocks - first_block(n / blocks, blocks)) % blocks;
+	return n / blocks + (place < n % blocks);
 }
 
 double jackknife_t975(int df)

@@ -77,8 +77,11 @@ int metric_mind(struct score_list *out, const struct metric *m, struct feature_s
 	    mind(&r, x, a->n, y, b->n, a->dim[FEATURE_POOL], o->mind_directions, o->seed, e))
 		return -1;
 	(void)snprintf(name, sizeof name, "%s(%d,seed%llu)", m->name, o->mind_directions, (unsigned long long)o->seed);
-	struct score *s = score_add(out, m->name, name, m, a, b, FEATURE_POOL, r.value, 1.96 * r.error);
-	s->half_text = "1.96 standard errors over the directions";
+	struct score *s = score_add(out, m->name, name, m, a, b, FEATURE_POOL, r.value, r.half);
+	score_spread(s,
+	             "95 %, jackknife over both sets and scatter over the directions: of MIND at this n, bias not included",
+	             SCORE_TOO_FEW);
+	score_add_part(s, "error_of_directions", r.error);
 	score_add_part(s, "vectors", (double)r.used);
 	const struct feature_set *larger = a->n > b->n ? a : b;
 	if (larger->n > r.used)

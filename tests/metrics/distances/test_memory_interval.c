@@ -42,7 +42,7 @@ Test(memory_interval, of_a_share_is_wilsons)
 static void without(float *out, const float *x, int64_t n, int d, int block)
 {
 	for (int64_t i = 0; i < n; i++)
-		if (i % JACKKNIFE_BLOCKS != block) {
+		if (jackknife_dealt(i, JACKKNIFE_BLOCKS) != block) {
 			memcpy(out, x + i * d, sizeof *x * (size_t)d);
 			out += d;
 		}

@@ -1,5 +1,6 @@
 /* test_mind.c - MIND where its value is known: shifts, one dimension, sets of other sizes. */
 #include "metrics/distances/mind.h"
+#include "metrics/math/jackknife.h"
 #include "model/base/cpu.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
@@ -96,10 +97,70 @@ Test(mind, neither_order_nor_threads_count)
 	for (int threads = 1; threads <= 3; threads++) {
 		cpu_set_threads(threads);
 		cr_assert_eq(mind(&s, x, N, y, N, D, 70, 1, &e), 0, "%s", e.msg);
-		cr_assert(r.value == s.value && r.error == s.error);
+		cr_assert(r.value == s.value && r.error == s.error && r.half == s.half);
 	}
 	cr_assert_eq(mind(&s, x, N, y, N, D, 70, 2, &e), 0, "%s", e.msg);
 	cr_assert_neq(r.value, s.value, "another seed has other directions");
+}
+
+static void without(float *out, const float *x, int n, int d, int block)
+{
+	for (int i = 0; i < n; i++)
+		if (jackknife_dealt(i, JACKKNIFE_BLOCKS) != block) {
+			memcpy(out, x + (size_t)i * (size_t)d, sizeof *x * (size_t)d);
+			out += d;
+		}
+}
+
+/* The directions are the seed's, so MIND without a block is MIND of the smaller sets. 39 vectors have no interval. */
+Test(mind, the_half_width_is_that_of_its_values_without_each_block)
+{
+	enum { N = 100, D = 5, LEFT = N - N / JACKKNIFE_BLOCKS };
+	SCOPED(free) float *x = cloud(4, N, D), *y = cloud(5, N, D);
+	SCOPED(free) float *a = xmalloc(sizeof *a * N * D), *b = xmalloc(sizeof *b * N * D);
+	struct mind all, r;
+	struct err e = ERR_INIT;
+	double value[JACKKNIFE_BLOCKS];
+	cr_assert_eq(mind(&all, x, N, y, N, D, 70, 1, &e), 0, "%s", e.msg);
+	for (int k = 0; k < JACKKNIFE_BLOCKS; k++) {
+		without(a, x, N, D, k);
+		without(b, y, N, D, k);
+		cr_assert_eq(mind(&r, a, LEFT, b, LEFT, D, 70, 1, &e), 0, "%s", e.msg);
+		value[k] = r.value;
+	}
+	double want = hypot(jackknife_half_width(value, JACKKNIFE_BLOCKS), 1.96 * all.error);
+	cr_assert(fabs(all.half - want) <= 1e-10 * want, "%g, not %g", all.half, want);
+	cr_assert_eq(mind(&r, x, 39, y, 39, D, 70, 1, &e), 0, "%s", e.msg);
+	cr_assert(isnan(r.half));
+}
+
+/* The error of the directions alone knows nothing of the luck of the sets. Of equal laws the jackknife says twice too
+ * much: MIND is then made of pairs of vectors, and each counts in the block of either. */
+Test(mind, the_half_width_covers)
+{
+	enum { RUNS = 60, N = 100, D = 6, DIRECTIONS = 40 };
+	struct err e = ERR_INIT;
+	cpu_set_threads(1);
+	for (int law = 0; law < 2; law++) { /* equal ones, and a shift */
+		struct mind r[RUNS];
+		double mean = 0, var = 0, half = 0;
+		int covered = 0;
+		for (int k = 0; k < RUNS; k++) {
+			SCOPED(free) float *x = cloud(100 + 2 * (uint64_t)k, N, D), *y = cloud(101 + 2 * (uint64_t)k, N, D);
+			for (int i = 0; law && i < N; i++)
+				x[i * D] += 1;
+			cr_assert_eq(mind(&r[k], x, N, y, N, D, DIRECTIONS, (uint64_t)k, &e), 0, "%s", e.msg);
+			mean += r[k].value / RUNS;
+			half += r[k].half / RUNS;
+		}
+		for (int k = 0; k < RUNS; k++) {
+			covered += fabs(r[k].value - mean) <= r[k].half;
+			var += (r[k].value - mean) * (r[k].value - mean) / (RUNS - 1);
+		}
+		cr_log_info("law %d: %d of %d, half-width %g, sd %g", law, covered, RUNS, half, sqrt(var));
+		cr_assert(covered >= 53, "law %d: %d of %d", law, covered, RUNS);
+		cr_assert(half < (law ? 3 : 5) * sqrt(var), "law %d: half-width %g, sd %g", law, half, sqrt(var));
+	}
 }
 
 Test(mind, none_or_not_finite_is_an_error)
@@ -111,4 +172,23 @@ Test(mind, none_or_not_finite_is_an_error)
 	cr_assert(strstr(e.msg, "at least one real vector"), "%s", e.msg);
 	cr_assert_eq(mind(&r, x, 2, x, 1, 2, 10, 0, &e), -1);
 	cr_assert(strstr(e.msg, "generated vector 1 is not finite"), "%s", e.msg);
+}
+
+/* What dealing is for: classes sorted or in turn, whatever their number, are spread over the blocks. */
+Test(jackknife, a_block_is_dealt_some_of_each_class)
+{
+	enum { N = 2000, B = JACKKNIFE_BLOCKS };
+	for (int classes = 2; classes <= B; classes++) {
+		int in_turn[B][B] = { { 0 } }, sorted[B][B] = { { 0 } };
+		for (int i = 0; i < N; i++) {
+			in_turn[jackknife_dealt(i, B)][i % classes]++;
+			sorted[jackknife_dealt(i, B)][i * classes / N]++;
+		}
+		for (int b = 0; b < B; b++) {
+			cr_assert_eq(jackknife_dealt_to(N, B, b), N / B);
+			for (int c = 0; c < classes; c++)
+				cr_assert(in_turn[b][c] <= 3 * N / B / classes && sorted[b][c] <= 3 * N / B / classes,
+				          "%d classes: block %d has %d and %d of class %d", classes, b, in_turn[b][c], sorted[b][c], c);
+		}
+	}
 }

@@ -1,6 +1,7 @@
 /* test_mog.c - the mixture of Gaussians: its fit against tests/peers/memory_peer.py and against the closed form of one
  * Gaussian, its sums against sums written out. */
 #include "metrics/distances/mog.h"
+#include "metrics/math/jackknife.h"
 #include "model/base/mem.h"
 #include "tests/common/formula.h"
 #include "tests/common/ok.h"
@@ -129,8 +130,10 @@ Test(mog, sums_of_blocks_are_those_of_their_elements)
 	mog_log_sums(whole, NULL, p, &cs, &xs);
 	SCOPED(free) double *dealt = xmalloc(sizeof *dealt * M * D);
 	int n = 0;
-	for (int j = 2; j < M; j += B, n++)
-		memcpy(dealt + (ptrdiff_t)n * D, c + (ptrdiff_t)j * D, sizeof *c * D);
+	for (int j = 0; j < M; j++)
+		if (jackknife_dealt(j, B) == 2)
+			memcpy(dealt + (ptrdiff_t)n++ * D, c + (ptrdiff_t)j * D, sizeof *c * D);
+	cr_assert_eq(n, jackknife_dealt_to(M, B, 2));
 	OK(pairs_set_init_double(&two, dealt, n, D, "block 2", &e));
 	mog_log_sums(of_two, NULL, p, &two, &xs);
 	for (int i = 0; i < N; i++) {
