@@ -50,14 +50,6 @@ static void add(struct list *all, struct job_score one, const char *ref)
 	VEC_PUSH(all->v, all->n, all->cap) = one;
 }
 
-static bool has(const int64_t *list, int n, int64_t x)
-{
-	for (int i = 0; i < n; i++)
-		if (list[i] == x)
-			return true;
-	return false;
-}
-
 /* Does the metric give such a score? */
 static bool gives(const struct grid *g, const struct grid_metric *m, const struct job_score *one)
 {
@@ -68,7 +60,8 @@ static bool gives(const struct grid *g, const struct grid_metric *m, const struc
 		named |= strcmp(outputs[o], one->name) == 0;
 	for (int k = 0; k < m->n_nfe; k++)
 		steps |= m->nfe[k] == *one->nfe;
-	return named && steps && m->samples == one->samples && has(g->seeds.eval, g->seeds.n_eval, *one->eval_seeds) &&
+	return named && steps && m->samples == one->samples &&
+	       job_list_has(g->seeds.eval, g->seeds.n_eval, *one->eval_seeds) &&
 	       (!*m->extractor || strcmp(extractor_label(label, m->extractor), one->extractor) == 0);
 }
 

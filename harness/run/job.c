@@ -387,3 +387,11 @@ void job_release(struct job *job)
 	arena_release(&job->arena);
 	*job = (struct job){ 0 };
 }
+
+bool job_list_has(const int64_t *list, int n, int64_t x)
+{
+	for (int i = 0; i < n; i++)
+		if (list[i] == x)
+			return true;
+	return false;
+}

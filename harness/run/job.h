@@ -72,5 +72,7 @@ MUST_CHECK int job_write(const struct job *job, const char *dir, struct err *e);
  * untouched. */
 MUST_CHECK int job_read(struct job *out, const char *dir, struct err *e);
 void job_release(struct job *job);
+/* Is x one of the n, such as the nfe or the eval_seeds of a job_score? */
+bool job_list_has(const int64_t *list, int n, int64_t x);
 
 #endif

@@ -90,17 +90,10 @@ static int open_request(struct request *r, struct scorer *s, struct err *e)
 	return 0;
 }
 
-static bool has(const int64_t *list, int n, int64_t x)
-{
-	for (int i = 0; i < n; i++)
-		if (list[i] == x)
-			return true;
-	return false;
-}
-
 static bool wants(const struct request *r, const struct samples *m)
 {
-	return has(r->asked->nfe, r->asked->n_nfe, m->nfe) && has(r->asked->eval_seeds, r->asked->n_eval_seeds, m->seed);
+	return job_list_has(r->asked->nfe, r->asked->n_nfe, m->nfe) &&
+	       job_list_has(r->asked->eval_seeds, r->asked->n_eval_seeds, m->seed);
 }
 
 /* Samples of these steps and this seed: as many as the largest request. The first seed's are shown. */
