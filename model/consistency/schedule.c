@@ -48,7 +48,7 @@ int64_t schedule_n(const struct run_config *c, int64_t k)
 	case DISC_CONSTANT: return c->disc.s0 + 1;
 	case DISC_LINEAR: return between(c, done);
 	case DISC_SQUARE: return between(c, done * done);
-	case DISC_COSINE: return between(c, (1 + sin(3.14159265358979323846 * (done - 0.5))) / 2); /* half at half */
+	case DISC_COSINE: return between(c, (1 + sin(M_PI * (done - 0.5))) / 2); /* half at half */
 	case DISC_SQRT: return square_root(c, k, (double)c->disc.s1 + 1);
 	case DISC_SQRT_SHORT: return square_root(c, k, c->disc.s1);
 	case DISC_EXP: return doubling(c, k);

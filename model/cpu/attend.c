@@ -282,26 +282,19 @@ void attend_backward(const struct attend *s, const float *dy, const float *qkv, 
  *   ds = ((q + dq) dk' + dq k') scale,  z = log of sum(w exp(ds)),  w2 - w = w expm1(ds - z),
  *   y = w2 dv + (w2 - w) v */
 
-/* exp(x) - 1 as exp_approx computes it: relative to itself near 0, too. */
+/* exp(x) - 1, relative to itself near 0, too. One degree more than expm1_within, and not shortened to it: bits of
+ * trainings would change. */
 ALWAYS_INLINE float expm1_approx(float x)
 {
 	x = CPU_OPAQUE(x < -87.0f ? -87.0f : x);
 	x = CPU_OPAQUE(x > 88.0f ? 88.0f : x);
-	float n = x * 1.44269504088896341f + 12582912.0f;
-	int32_t bits;
-	memcpy(&bits, &n, sizeof bits);
-	n -= 12582912.0f;
-	float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-	float p = 1.0f / 5040;
+	float r, s = exp_reduced(&r, x), p = 1.0f / 5040;
 	p = p * r + 1.0f / 720;
 	p = p * r + 1.0f / 120;
 	p = p * r + 1.0f / 24;
 	p = p * r + 1.0f / 6;
 	p = p * r + 0.5f;
 	p = p * r * r + r;
-	int32_t scale = (int32_t)((uint32_t)(bits - 0x4B400000 + 127) << 23);
-	float s;
-	memcpy(&s, &scale, sizeof s);
 	return p * s + (s - 1.0f);
 }
 

@@ -69,54 +69,71 @@ static void forward_ref(struct node *nd)
 			}
 }
 
-/* ---- the CPU path: one (image, head) at a time per thread, by attend.h or, where a processor cannot, the
+/* ---- the CPU path of all three: one (image, head) at a time per thread, by attend.h or, where a processor cannot, the
  * specification --- */
+
+struct pass {
+	struct node *nd;
+	enum attend_pass kind;
+};
+
+static const struct tensor *qkv_of(const struct pass *p)
+{
+	return p->nd->src[p->kind == ATTEND_BACKWARD ? 1 : 0];
+}
 
 static struct attend attend_of(const struct sizes *s)
 {
 	return (struct attend){ s->l, s->ch, s->c, s->scale };
 }
 
-static float *thread_scratch(struct node *nd, size_t floats)
+static void attend_heads(void *ctx, int64_t first, int64_t last)
 {
-	return nd->work->data + (size_t)cpu_thread() * floats;
-}
-
-static size_t scratch_bytes(size_t floats)
-{
-	return floats * sizeof(float) * (size_t)cpu_threads();
-}
-
-static size_t forward_floats(const struct node *nd)
-{
-	struct sizes s = sizes_of(nd, nd->src[0]);
+	const struct pass *p = ctx;
+	struct node *nd = p->nd;
+	struct sizes s = sizes_of(nd, qkv_of(p));
 	struct attend a = attend_of(&s);
-	return attend_floats(&a, ATTEND_FORWARD);
-}
-
-static void forward_attend(void *ctx, int64_t first, int64_t last)
-{
-	struct node *nd = ctx;
-	struct sizes s = sizes_of(nd, nd->src[0]);
-	struct attend a = attend_of(&s);
+	float *scratch = nd->work->data + (size_t)cpu_thread() * attend_floats(&a, p->kind);
+	struct tensor **src = nd->src, **dst = nd->dst;
 	for (int64_t at = first; at < last; at++) {
 		int64_t n = at / s.heads, head = at % s.heads;
-		attend_forward(&a, nd->src[0]->data + qkv_at(&s, n, head, 0, 0, Q), nd->dst[1]->data + at * s.l * s.l,
-		               nd->dst[0]->data + n * s.l * s.c + head * s.ch, thread_scratch(nd, forward_floats(nd)));
+		int64_t x = qkv_at(&s, n, head, 0, 0, Q), y = n * s.l * s.c + head * s.ch, w = at * s.l * s.l;
+		switch (p->kind) {
+		case ATTEND_FORWARD: attend_forward(&a, src[0]->data + x, dst[1]->data + w, dst[0]->data + y, scratch); break;
+		case ATTEND_BACKWARD:
+			attend_backward(&a, src[0]->data + y, src[1]->data + x, src[2]->data + w, dst[0]->data + x, scratch);
+			break;
+		case ATTEND_CHANGE:
+			attend_change(&a, src[0]->data + x, src[1]->data + x, src[2]->data + w, dst[0]->data + y, scratch);
+			break;
+		}
 	}
+}
+
+static size_t prepare(struct node *nd, enum attend_pass kind)
+{
+	struct sizes s = sizes_of(nd, qkv_of(&(struct pass){ nd, kind }));
+	struct attend a = attend_of(&s);
+	return attend_here() ? attend_floats(&a, kind) * sizeof(float) * (size_t)cpu_threads() : 0;
+}
+
+static void run(struct node *nd, enum attend_pass kind)
+{
+	struct pass p = { nd, kind };
+	if (attend_here())
+		cpu_split(qkv_of(&p)->n * nd->args.attention.heads, 1, attend_heads, &p);
+	else
+		op_cpu_by_ref(nd);
 }
 
 static size_t forward_prepare(struct node *nd)
 {
-	return attend_here() ? scratch_bytes(forward_floats(nd)) : 0;
+	return prepare(nd, ATTEND_FORWARD);
 }
 
 static void forward_cpu(struct node *nd)
 {
-	if (attend_here())
-		cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, forward_attend, nd);
-	else
-		op_cpu_by_ref(nd);
+	run(nd, ATTEND_FORWARD);
 }
 
 static void backward(struct graph *g, struct node *nd)
@@ -181,37 +198,14 @@ static void backward_ref(struct node *nd)
 	free(ds);
 }
 
-static size_t backward_floats(const struct node *nd)
-{
-	struct sizes s = sizes_of(nd, nd->src[1]);
-	struct attend a = attend_of(&s);
-	return attend_floats(&a, ATTEND_BACKWARD);
-}
-
-static void backward_attend(void *ctx, int64_t first, int64_t last)
-{
-	struct node *nd = ctx;
-	struct sizes s = sizes_of(nd, nd->src[1]);
-	struct attend a = attend_of(&s);
-	for (int64_t at = first; at < last; at++) {
-		int64_t n = at / s.heads, head = at % s.heads, place = qkv_at(&s, n, head, 0, 0, Q);
-		attend_backward(&a, nd->src[0]->data + n * s.l * s.c + head * s.ch, nd->src[1]->data + place,
-		                nd->src[2]->data + at * s.l * s.l, nd->dst[0]->data + place,
-		                thread_scratch(nd, backward_floats(nd)));
-	}
-}
-
 static size_t backward_prepare(struct node *nd)
 {
-	return attend_here() ? scratch_bytes(backward_floats(nd)) : 0;
+	return prepare(nd, ATTEND_BACKWARD);
 }
 
 static void backward_cpu(struct node *nd)
 {
-	if (attend_here())
-		cpu_split(nd->src[1]->n * nd->args.attention.heads, 1, backward_attend, nd);
-	else
-		op_cpu_by_ref(nd);
+	run(nd, ATTEND_BACKWARD);
 }
 
 static double backward_flops(const struct node *nd)
@@ -286,36 +280,14 @@ static void change_ref(struct node *nd)
 			}
 }
 
-static size_t change_floats(const struct node *nd)
-{
-	struct sizes s = sizes_of(nd, nd->src[0]);
-	struct attend a = attend_of(&s);
-	return attend_floats(&a, ATTEND_CHANGE);
-}
-
-static void change_attend(void *ctx, int64_t first, int64_t last)
-{
-	struct node *nd = ctx;
-	struct sizes s = sizes_of(nd, nd->src[0]);
-	struct attend a = attend_of(&s);
-	for (int64_t at = first; at < last; at++) {
-		int64_t n = at / s.heads, head = at % s.heads, place = qkv_at(&s, n, head, 0, 0, Q);
-		attend_change(&a, nd->src[0]->data + place, nd->src[1]->data + place, nd->src[2]->data + at * s.l * s.l,
-		              nd->dst[0]->data + n * s.l * s.c + head * s.ch, thread_scratch(nd, change_floats(nd)));
-	}
-}
-
 static size_t change_prepare(struct node *nd)
 {
-	return attend_here() ? scratch_bytes(change_floats(nd)) : 0;
+	return prepare(nd, ATTEND_CHANGE);
 }
 
 static void change_cpu(struct node *nd)
 {
-	if (attend_here())
-		cpu_split(nd->src[0]->n * nd->args.attention.heads, 1, change_attend, nd);
-	else
-		op_cpu_by_ref(nd);
+	run(nd, ATTEND_CHANGE);
 }
 
 static double change_flops(const struct node *nd)

@@ -23,7 +23,7 @@ static double value(const struct node *nd, double t, const double *f, int64_t ha
 {
 	double j = (double)(at % half), angle;
 	if (f)
-		angle = 2 * 3.14159265358979323846 * t * *f;
+		angle = 2 * M_PI * t * *f;
 	else
 		angle = t * pow(10000, -j / (double)(half - nd->args.embed.endpoint));
 	bool is_sin = (at >= half) != nd->args.embed.sin_first;

@@ -10,7 +10,7 @@ static __global__ void embed_kernel(struct val y, struct val t, struct val freqs
 	int64_t at = i % c, j = at % half;
 	double time = (double)val_get(t, i / c), angle;
 	if (freqs.p)
-		angle = 2 * 3.14159265358979323846 * time * (double)val_get(freqs, j);
+		angle = 2 * M_PI * time * (double)val_get(freqs, j);
 	else
 		angle = time * pow(10000.0, -(double)j / (double)(half - endpoint));
 	bool is_sin = (at >= half) != sin_first;

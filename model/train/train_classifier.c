@@ -121,7 +121,7 @@ static void fit(const struct dataset *train, const struct params *p, float *weig
 			put(&s, train, i, image * part.step + part.from, flip);
 		}
 		graph_run(s.g);
-		double decay = 0.5 * (1 + cos(3.14159265358979323846 * (double)k / (double)steps));
+		double decay = 0.5 * (1 + cos(M_PI * (double)k / (double)steps));
 		struct optim_step step = optim_step_at(&(struct optim){ OPTIM_ADAM, o->lr * decay, 0.9, 0.999, 1e-8, 0 },
 		                                       k + 1);
 		optim_apply(&step, floats, weights, grad, m, v, NULL, 0, NULL, 0);
