@@ -46,7 +46,8 @@ MUST_CHECK int cifar_open(struct cifar *out, const char *path, struct err *e);
 MUST_CHECK int cifar_open_split(struct cifar *out, const char *folder, enum data_split split, struct err *e);
 /* Is this a tar with a batch in it before any picture? */
 bool cifar_archive_is(const char *path);
-/* Appends the batches of a split in a tar to c, which is zeroed: none at all is no error. They are held in memory. */
+/* Takes the batches of a split in a tar into c, which is zeroed, by number as those of a folder: none at all is no
+ * error. They are held in memory. */
 MUST_CHECK int cifar_open_archive(struct cifar *c, const char *path, enum data_split split, struct err *e);
 /* Appends a batch of n bytes, which belong to c from then on, also after an error. `name`: for messages. */
 MUST_CHECK int cifar_add_bytes(struct cifar *c, uint8_t *bytes, int64_t n, const char *name, struct err *e);

@@ -6,6 +6,7 @@
 #include "model/formats/tar.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { RECORDS_MAX = 60000 }; /* of a batch in an archive, which is held in memory */
 
@@ -26,7 +27,12 @@ bool cifar_archive_is(const char *path)
 	return false;
 }
 
-/* The published archive has its batches in order of number; any order is the same set. */
+static int by_path(const void *x, const void *y)
+{
+	const struct cifar_batch *a = x, *b = y;
+	return strcmp(a->path, b->path);
+}
+
 int cifar_open_archive(struct cifar *c, const char *path, enum data_split split, struct err *e)
 {
 	SCOPED(tar) struct tar *t = NULL;
@@ -49,5 +55,6 @@ int cifar_open_archive(struct cifar *c, const char *path, enum data_split split,
 		if (cifar_add_bytes(c, bytes, size, place, e))
 			return -1;
 	}
+	qsort(c->batch, (size_t)c->n_batches, sizeof *c->batch, by_path); /* the published ones have them in no order */
 	return more;
 }

@@ -1,6 +1,6 @@
 /* fuzz_source.c - any bytes as a file of pictures or features: zip, .npz, .npy, pickle, IDX, CIFAR-10; every kind that
- * accepts it is read to its end, with its labels, through a file in memory. HDF5 and LMDB are left out, as their parsers
- * are libraries' that do not stand up to this. */
+ * accepts it is read to its end, with its labels, through a file in memory. HDF5 and LMDB are left out: the libraries
+ * that parse them do not stand up to this. */
 #define _GNU_SOURCE
 #include "metrics/features/feature_set.h"
 #include "metrics/sources/class_match.h"
