@@ -212,7 +212,8 @@ static uint8_t sample(const struct layout *l, const uint8_t *row, size_t x, size
 			return (uint8_t)(wide > 255 ? 255 : wide);
 		return (uint8_t)(wide >> 8);
 	}
-	unsigned most = (1u << l->bits) - 1, v = row[at * l->bits / 8] >> (8 - l->bits - at * l->bits % 8) & most;
+	unsigned byte = row[at * l->bits / 8], most = (1u << l->bits) - 1,
+			 v = byte >> (8 - l->bits - at * l->bits % 8) & most;
 	return (uint8_t)(is_grey(l) ? v * (255 / most) : v);
 }
 
