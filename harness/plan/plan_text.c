@@ -245,7 +245,10 @@ static void add_card(struct str *out, const struct plan *p, const struct plan_co
 		return;
 	str_addf(out, "on one %s at %.3g %% of its peak: %s", card->text, 100 * p->speed.share,
 	         c->idle ? "more than " : "");
-	add_duration(out, c->card_s);
+	if (c->idle && c->card_s < 0.95)
+		str_addf(out, "%.1g s", c->card_s);
+	else
+		add_duration(out, c->card_s);
 	if (c->idle) {
 		str_add(out, ", as steps this small do not keep it busy");
 	} else if (c->card_s > 1.01 * c->card_bf16_s) {
