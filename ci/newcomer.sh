@@ -32,7 +32,7 @@ ${*: -1}" 2>&1 | tee -a "$log" || code=${PIPESTATUS[0]}
 package() { ls build/packages/$1 2>/dev/null | head -1; } # PATTERN
 
 walk "README's commands and the packages" --take build/packages build \
-	'try ci/quickstart.sh --set seeds.train=[1] --set train.steps=800; try ci/test.sh --fast; try ci/package.sh; try ci/wheel.sh'
+	'try ci/quickstart.sh --set seeds.train=[1] --only base; try ci/test.sh --fast; try ci/package.sh; try ci/wheel.sh'
 deb=$(package '*.deb')
 [ -z "$deb" ] || walk "the .deb" --no-clone --install "$deb" --copy ci/installed.sh 'try bash installed.sh'
 wheel=$(package '*.whl')
