@@ -5,6 +5,7 @@
 #include "harness/bench/steps_process.h"
 #include "harness/cli/threads.h"
 #include "harness/record/host.h"
+#include "metrics/math/sort.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 #include "model/base/cpu.h"
@@ -89,12 +90,6 @@ static int measure(double *out, const struct way *w, int threads, double seconds
 	return good && *out > 0 ? 0 : err_set(e, "`ablate bench-steps` failed");
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 static void report(json_t *out, struct way *w, double fastest, int threads, int beside)
 {
 	double alone = w->alone[ROUNDS - 1], crowded = w->beside[ROUNDS / 2],
@@ -131,8 +126,8 @@ int bench_crowd(json_t *out, int beside, double seconds, struct err *e)
 			return -1;
 	}
 	for (int i = 0; i < WAYS; i++) {
-		qsort(ways[i].alone, ROUNDS, sizeof *ways[i].alone, by_value);
-		qsort(ways[i].beside, ROUNDS, sizeof *ways[i].beside, by_value);
+		sort_doubles(ways[i].alone, ROUNDS);
+		sort_doubles(ways[i].beside, ROUNDS);
 		fastest = ways[i].alone[ROUNDS - 1] > fastest ? ways[i].alone[ROUNDS - 1] : fastest;
 	}
 	for (int i = 0; i < WAYS; i++)

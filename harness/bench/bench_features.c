@@ -30,7 +30,7 @@ struct desk {
 	uint8_t pixels[PICTURES][BENCH_NOISE_BYTES];
 	struct image_u8 *images; /* of a batch */
 	float *features;
-	struct bench_config configs[MAX_CONFIGS];
+	struct bench_entry configs[MAX_CONFIGS];
 	double open_s[MAX_CONFIGS];
 	int n;
 };
@@ -64,12 +64,12 @@ static void desk_release(struct desk *d)
 	free(d->features);
 }
 
-static struct bench_config *desk_add(struct desk *d, double since)
+static struct bench_entry *desk_add(struct desk *d, double since)
 {
 	REQUIRE(d->n < MAX_CONFIGS);
 	d->open_s[d->n] = monotonic_s() - since;
-	struct bench_config *c = &d->configs[d->n++];
-	*c = (struct bench_config){ .in0 = d->images, .out = d->features };
+	struct bench_entry *c = &d->configs[d->n++];
+	*c = (struct bench_entry){ .in0 = d->images, .out = d->features };
 	return c;
 }
 
@@ -116,7 +116,7 @@ static int desk_measure(json_t *out, struct desk *d, struct err *e)
 
 /* ---- Inception ---- */
 
-static void run_inception(struct bench_config *c, int n)
+static void run_inception(struct bench_entry *c, int n)
 {
 	struct err e = ERR_INIT;
 	struct inception_out out = { .d2048 = c->out };
@@ -132,7 +132,7 @@ static int open_inception(struct desk *d, bool bf16, double gflop, struct err *e
 	if (d->host ? inception_open(&net, INCEPTION_2015, &d->weights, bf16, e)
 	            : inception_open_on(&net, INCEPTION_2015, &d->weights, d->b, d->batch, e))
 		return -1;
-	struct bench_config *c = desk_add(d, start);
+	struct bench_entry *c = desk_add(d, start);
 	c->name = arena_strfmt(&d->arena, "inception-2015 %s", dtype_name(bf16 ? DTYPE_BF16 : d->ask->target.dtype));
 	c->net = net;
 	c->run = run_inception;
@@ -170,7 +170,7 @@ int bench_features(json_t *out, const struct bench_features *o, struct err *e)
 
 /* ---- DINOv2 ---- */
 
-static void run_vit(struct bench_config *c, int n)
+static void run_vit(struct bench_entry *c, int n)
 {
 	struct err e = ERR_INIT;
 	if (vit_run(c->net, c->out, c->in0, n, &e))
@@ -201,7 +201,7 @@ int bench_dinov2(json_t *out, const struct bench_features *o, struct err *e)
 		double start = monotonic_s();
 		rc = desk_peer(&d, "dinov2", e) || vit_open(&net, s, &d.weights, d.b, d.batch, e) ? -1 : 0;
 		if (rc == 0) {
-			struct bench_config *c = desk_add(&d, start);
+			struct bench_entry *c = desk_add(&d, start);
 			c->name = arena_strfmt(&d.arena, "dinov2 %s", dtype_name(o->target.dtype));
 			c->net = net;
 			c->run = run_vit;

@@ -12,7 +12,7 @@
 
 enum { SIDE = 64 };
 
-static void run_lpips(struct bench_config *c, int n)
+static void run_lpips(struct bench_entry *c, int n)
 {
 	struct err e = ERR_INIT;
 	SCOPED(free) double *distance = xmalloc((size_t)n * sizeof *distance);
@@ -31,7 +31,7 @@ static bool lpips_list(const void *ctx, int i, char name[96], int *n_dims, int64
 	return l->weight(l->kind, i, name, n_dims, dims);
 }
 
-static int open_lpips(struct bench_config *configs, enum lpips_net kind, float *in0, float *in1, float *gradient,
+static int open_lpips(struct bench_entry *configs, enum lpips_net kind, float *in0, float *in1, float *gradient,
                       struct err *e)
 {
 	static const char *const names[LPIPS_N_NETS][2] = { { "lpips alex", "lpips alex, gradient" },
@@ -49,13 +49,13 @@ static int open_lpips(struct bench_config *configs, enum lpips_net kind, float *
 		struct lpips *net = NULL;
 		struct lpips_options o = { .net = kind, .h = SIDE, .w = SIDE, .backward = g };
 		rc = lpips_open(&net, &o, &backbone, &heads, e);
-		configs[g] = (struct bench_config){ .name = names[kind][g],
-			                                .net = net,
-			                                .in0 = in0,
-			                                .in1 = in1,
-			                                .out = g ? gradient : NULL,
-			                                .run = run_lpips,
-			                                .gflop = cnn_flops(&table) / 1e9 * (g ? 3 : 2) };
+		configs[g] = (struct bench_entry){ .name = names[kind][g],
+			                               .net = net,
+			                               .in0 = in0,
+			                               .in1 = in1,
+			                               .out = g ? gradient : NULL,
+			                               .run = run_lpips,
+			                               .gflop = cnn_flops(&table) / 1e9 * (g ? 3 : 2) };
 	}
 	cnn_release(&table);
 	bench_weights_release(&backbone);
@@ -74,7 +74,7 @@ int bench_lpips(json_t *out, int batch, double seconds, struct err *e)
 		in0[i] = 2 * rng_uniform(1, RNG_SYNTHETIC, 0, i) - 1;
 		in1[i] = 2 * rng_uniform(1, RNG_SYNTHETIC, 1, i) - 1;
 	}
-	struct bench_config configs[2 * LPIPS_N_NETS] = { 0 };
+	struct bench_entry configs[2 * LPIPS_N_NETS] = { 0 };
 	int rc = 0;
 	for (int k = 0; rc == 0 && k < LPIPS_N_NETS; k++)
 		rc = open_lpips(configs + 2 * k, (enum lpips_net)k, in0, in1, gradient, e);

@@ -19,7 +19,7 @@ static double cpu_s(void)
 }
 
 /* One warm run shows how many items fill a round. */
-static void prepare(struct bench_config *c, const struct bench_rounds *r)
+static void prepare(struct bench_entry *c, const struct bench_rounds *r)
 {
 	c->run(c, r->batch);
 	double start = monotonic_s();
@@ -28,7 +28,7 @@ static void prepare(struct bench_config *c, const struct bench_rounds *r)
 	c->n = r->batch * (int)fmin(fmax(batches, 1), 1000);
 }
 
-static void once(struct bench_config *c, const struct bench_rounds *r, int round)
+static void once(struct bench_entry *c, const struct bench_rounds *r, int round)
 {
 	double wall = monotonic_s(), cpu = cpu_s();
 	for (int done = 0; done < c->n; done += r->batch)
@@ -37,11 +37,11 @@ static void once(struct bench_config *c, const struct bench_rounds *r, int round
 	c->cpu[round] = (cpu_s() - cpu) / c->n;
 }
 
-static void report(json_t *out, struct bench_config *configs, int n, const struct bench_rounds *r)
+static void report(json_t *out, struct bench_entry *configs, int n, const struct bench_rounds *r)
 {
 	double first = 0;
 	for (int i = 0; i < n; i++) {
-		struct bench_config *c = &configs[i];
+		struct bench_entry *c = &configs[i];
 		SCOPED(free)
 		char *rate = xstrfmt("%s_per_s", r->unit), *cpu = xstrfmt("cpu_s_per_%.*s", (int)strlen(r->unit) - 1, r->unit);
 		double s = bench_median(c->wall, r->rounds), gflop_s = c->gflop / s;
@@ -54,7 +54,7 @@ static void report(json_t *out, struct bench_config *configs, int n, const struc
 	}
 }
 
-int bench_rounds(json_t *out, struct bench_config *configs, int n, const struct bench_rounds *r, struct err *e)
+int bench_rounds(json_t *out, struct bench_entry *configs, int n, const struct bench_rounds *r, struct err *e)
 {
 	for (int i = 0; i < n; i++)
 		prepare(&configs[i], r);

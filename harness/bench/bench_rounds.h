@@ -10,10 +10,10 @@
 
 enum { BENCH_ROUNDS = 5 }; /* unless asked otherwise; at most BENCH_MAX_ROUNDS */
 
-struct bench_config {
+struct bench_entry {
 	const char *name;
-	double gflop;                               /* per item */
-	void (*run)(struct bench_config *c, int n); /* n items */
+	double gflop;                              /* per item */
+	void (*run)(struct bench_entry *c, int n); /* n items */
 	void *net;
 	const void *in0, *in1;
 	void *out;
@@ -31,7 +31,7 @@ struct bench_rounds {
 };
 
 /* Measures, and appends one row per configuration to `out` (an array), then the peer's. */
-MUST_CHECK int bench_rounds(json_t *out, struct bench_config *configs, int n, const struct bench_rounds *r,
+MUST_CHECK int bench_rounds(json_t *out, struct bench_entry *configs, int n, const struct bench_rounds *r,
                             struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/bench/bench_store.h"
 
+#include "harness/bench/bench_median.h"
 #include "harness/bench/bench_process.h"
 #include "harness/record/host.h"
 #include "harness/record/record_fill.h"
@@ -273,12 +274,6 @@ static int measure_overhead(json_t *out, const struct bench_store *size, const c
 	return 0;
 }
 
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
-}
-
 static int measure_sync(json_t *out, struct store *s, struct err *e)
 {
 	enum { N = 9 };
@@ -290,8 +285,7 @@ static int measure_sync(json_t *out, struct store *s, struct err *e)
 			return -1;
 		seconds[i] = monotonic_s() - start;
 	}
-	qsort(seconds, N, sizeof *seconds, by_value);
-	(void)json_object_set_new(out, "sync", json_pack("{s:f}", "commit_s", seconds[N / 2]));
+	(void)json_object_set_new(out, "sync", json_pack("{s:f}", "commit_s", bench_median(seconds, N)));
 	return 0;
 }
 

@@ -2,6 +2,7 @@
  * optimizer; its batch is made there from bytes and counters. */
 #include "harness/bench/bench_train.h"
 #include "harness/bench/bench_profile.h"
+#include "metrics/math/sort.h"
 #include "model/config/net_spec.h"
 
 #include "model/cpu/devices.h"
@@ -81,12 +82,6 @@ double bench_gemm_ceiling(void)
 	free(b);
 	free(c);
 	return best;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
 }
 
 enum { MAX_STEPS = 1000 };
@@ -431,7 +426,7 @@ static int measure(json_t **out, const struct bench_config *b, const struct benc
 		release(&t);
 		return err_in(e, "%s", b->name);
 	}
-	qsort(times, (size_t)steps, sizeof *times, by_value);
+	sort_doubles(times, steps);
 	double median = times[steps / 2], gflop = graph_flops(t.g) / 1e9, traffic = graph_traffic(t.g) / 1e9,
 		   planned = (double)graph_bytes(t.g) / 1048576;
 	int64_t trained = params_trained(t.p);
