@@ -147,11 +147,6 @@ static int accept_one(json_t *files, const struct cli *c, const char *proposed, 
 	return 0;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Sorted names of a folder's files with that ending. */
 static char **names_in(const char *dir, const char *end, int *n)
 {
@@ -167,7 +162,7 @@ static char **names_in(const char *dir, const char *end, int *n)
 	if (d)
 		closedir(d);
 	if (*n)
-		qsort(names, (size_t)*n, sizeof *names, by_name);
+		qsort(names, (size_t)*n, sizeof *names, str_order);
 	return names;
 }
 

@@ -334,11 +334,6 @@ void plan_json(struct str *out, const struct plan *p)
 
 /* ---- the plan's hash -------------------------------------------------------------------------------------------- */
 
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* One piece per line, sorted, so that the order in which a file lists things does not matter. */
 void plan_hash(struct plan *p)
 {
@@ -370,7 +365,7 @@ void plan_hash(struct plan *p)
 		add_table(&w, &g->tables[i]);
 	for (int i = 0; i < g->n_gates; i++, piece[n++] = str_detach(&s))
 		add_gate(&w, &g->gates[i].rule);
-	qsort(piece, n, sizeof *piece, compare_texts);
+	qsort(piece, n, sizeof *piece, str_order);
 	for (size_t i = 0; i < n; i++) {
 		str_add(&s, piece[i]);
 		str_addc(&s, '\n');

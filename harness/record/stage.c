@@ -83,11 +83,6 @@ static int split(struct member out[MEMBERS_MAX], const char *text)
 	return strcmp(p, "}") == 0 ? n : -1;
 }
 
-static int by_key(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Any JSON object as canonical text; heap. NULL with e where it is none. */
 static char *canonical(const char *config, struct err *e)
 {
@@ -105,7 +100,7 @@ static char *canonical(const char *config, struct err *e)
 	const char *key;
 	size_t n = 0;
 	json_object_foreach(all, key, v) keys[n++] = key;
-	qsort(keys, n, sizeof *keys, by_key);
+	qsort(keys, n, sizeof *keys, str_order);
 	json_begin(&w, NULL, '{');
 	for (size_t i = 0; i < n; i++) {
 		SCOPED(str) struct str value = { 0 };

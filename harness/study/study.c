@@ -277,11 +277,6 @@ static int in_bulk(struct study *s, struct str *hashed, struct err *e)
 	return all_states(s, &f, e) || all_scores(s, &f, hashed, e) ? -1 : 0;
 }
 
-static int by_line(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* Lines in any order -> one hash: the order of a plan's cells is not part of the results. */
 static void hash_lines(char hex[SHA256_HEX], struct str *text)
 {
@@ -294,7 +289,7 @@ static void hash_lines(char hex[SHA256_HEX], struct str *text)
 		p = end + 1;
 	}
 	if (n)
-		qsort(lines, n, sizeof *lines, by_line);
+		qsort(lines, n, sizeof *lines, str_order);
 	SCOPED(str) struct str sorted = { 0 };
 	for (size_t i = 0; i < n; i++) {
 		str_add(&sorted, lines[i]);

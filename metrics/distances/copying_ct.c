@@ -187,9 +187,9 @@ static double half_of(const struct copying_ct *r, const struct job *j)
 	double without[JACKKNIFE_BLOCKS];
 	if (j->side[TEST].n < 2 * JACKKNIFE_BLOCKS || j->side[GENERATED].n < 2 * JACKKNIFE_BLOCKS)
 		return NAN;
+	/* NAN, and so is the half-width, where all test pictures of a cell are in the block */
 	for (int b = 0; b < JACKKNIFE_BLOCKS; b++)
-		without[b] = value_of(r, j,
-		                      b); /* NAN: all test pictures of a cell are in the block; so is the half-width then */
+		without[b] = value_of(r, j, b);
 	return jackknife_half_width(without, JACKKNIFE_BLOCKS);
 }
 

@@ -15,11 +15,10 @@ enum metric_needs { NEEDS_MOMENTS, NEEDS_FEATURES, NEEDS_LOGITS, NEEDS_SPATIAL }
 struct score {
 	char name[32];      /* "fid", "precision" */
 	double value, half; /* half-width of the 95 % interval; NAN = none */
-	const char
-		*half_text; /* what `half` is: "95 % jackknife", "sd of 10 splits"; where it is NAN, why there is none; NULL:
-	                        * nothing to say */
-	int64_t n;      /* pictures of the first set; 0 = unknown */
-	int better;     /* -1 lower, 1 higher */
+	/* What `half` is: "95 % jackknife", "sd of 10 splits"; where it is NAN, why there is none; NULL: nothing to say. */
+	const char *half_text;
+	int64_t n;  /* pictures of the first set; 0 = unknown */
+	int better; /* -1 lower, 1 higher */
 	char protocol[PROTOCOL_TEXT];
 	char warning[320]; /* as text, "" = none */
 	char computed_by[sizeof((struct singular_by *)0)
@@ -48,8 +47,8 @@ struct metric_options {
 	int prdc_k;                /* of prdc: 5 */
 	int mind_directions;       /* 1000 */
 	struct backend *device;    /* where singular values are computed; NULL = on the host */
-	uint64_t seed; /* of the random subsets of fid_infinity, of mind's directions and subset, and of what the
-	                            * scores of memorisation draw */
+	/* Of the random subsets of fid_infinity, of mind's directions and subset, of what scores of memorisation draw. */
+	uint64_t seed;
 	struct feature_set *train; /* the pictures of training, for metrics of three sides; their reference is held out */
 };
 #define METRIC_OPTIONS \

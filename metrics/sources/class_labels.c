@@ -116,11 +116,6 @@ bool class_folder_in(const char *name)
 	return strchr(name, '/') && !(digits == 5 && strncmp(name + digits, "/img", 4) == 0);
 }
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 void class_labels_of_names(struct class_labels *out, char **name, int64_t n)
 {
 	class_labels_init(out, n);
@@ -129,12 +124,12 @@ void class_labels_of_names(struct class_labels *out, char **name, int64_t n)
 	for (int64_t i = 0; i < n; i++)
 		if (!n_runs || strcmp(runs[n_runs - 1], name[i]) != 0)
 			runs[n_runs++] = name[i];
-	qsort(runs, (size_t)n_runs, sizeof *runs, by_text);
+	qsort(runs, (size_t)n_runs, sizeof *runs, str_order);
 	for (int64_t i = 0; i < n_runs; i++)
 		if (!out->n_names || strcmp(runs[out->n_names - 1], runs[i]) != 0)
 			runs[out->n_names++] = runs[i];
 	for (int64_t i = 0; i < n; i++)
-		out->of[i] = (int32_t)((char **)bsearch(&name[i], runs, (size_t)out->n_names, sizeof *runs, by_text) - runs);
+		out->of[i] = (int32_t)((char **)bsearch(&name[i], runs, (size_t)out->n_names, sizeof *runs, str_order) - runs);
 	for (int k = 0; k < out->n_names; k++)
 		runs[k] = xstrdup(runs[k]);
 	for (int64_t i = 0; i < n; i++)

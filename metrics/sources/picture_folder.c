@@ -19,11 +19,6 @@ struct step {
 	ino_t ino;
 };
 
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
 /* The names in a folder, sorted, so that of several faults always the same one is told. */
 static int names_in(char ***names, int64_t *n, const char *folder, struct err *e)
 {
@@ -38,7 +33,7 @@ static int names_in(char ***names, int64_t *n, const char *folder, struct err *e
 			VEC_PUSH(*names, *n, cap) = xstrdup(d->d_name);
 	(void)closedir(dir);
 	if (*n)
-		qsort(*names, (size_t)*n, sizeof **names, by_text);
+		qsort(*names, (size_t)*n, sizeof **names, str_order);
 	return 0;
 }
 

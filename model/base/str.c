@@ -117,6 +117,11 @@ char *str_double(char *buf, double x)
 	return buf;
 }
 
+int str_order(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 int str_distance(const char *a, const char *b)
 {
 	enum { MAX = 127 };

@@ -29,6 +29,8 @@ const char *str_plural(long long n);       /* "" for 1, else "s": "%d row%s", n,
 /* Shortest decimal text that reads back as exactly x ("0.1", "1e-07", "nan", "inf"); buf >= 32 bytes. Returns buf. */
 char *str_double(char *buf, double x);
 
+/* For qsort and bsearch over texts, char *[]: in the order of their bytes. */
+int str_order(const void *a, const void *b);
 /* Edit distance (Levenshtein, case-insensitive) for "did you mean". */
 int str_distance(const char *a, const char *b);
 /* Appends up to 3 of names[0..n) near to `wrong` (distance <= 2, or the same last dotted segment) as

@@ -127,9 +127,8 @@ int lmdb_open(struct lmdb **out, const char *path, struct err *e)
 	if (!has_magic(db->path))
 		return err_set(e, "%s: not an LMDB database, whatever its name", db->path);
 	int rc = mdb.env_new(&db->env);
-	rc = rc ? rc
-	        : mdb.env_map(db->env,
-	                      1 << 20); /* as much as there is, not the terabyte that a writer may have asked for */
+	/* it maps as much as there is, not the terabyte that a writer may have asked for */
+	rc = rc ? rc : mdb.env_map(db->env, 1 << 20);
 	rc = rc ? rc : mdb.env_open(db->env, db->path, NO_FOLDER | READ_ONLY | NO_LOCK, 0444);
 	if (rc)
 		return fail(db, rc, e);
