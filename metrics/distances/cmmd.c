@@ -4,35 +4,56 @@
 
 #include "metrics/distances/pairs.h"
 #include "metrics/math/jackknife.h"
+#include "metrics/math/ranges.h"
 #include "model/base/cpu.h"
 #include "model/base/mem.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { B = JACKKNIFE_BLOCKS };
 
-/* Sums of h over pairs of blocks: the whole, and the whole without a block, follow from those. */
+/* Two ways to cut a set into B parts: the whole is added up from ranges, and the whole without a block from the blocks
+ * of the jackknife. */
+enum { RANGES, BLOCKS, CUTS };
+
+/* Sums of h over pairs of parts. */
 struct sums {
-	double pair[B][B];
+	double pair[CUTS][B][B];
+};
+
+/* Where a row is in each cut. */
+struct place {
+	int part[CUTS];
 };
 
 struct pass {
 	struct sums *out;
-	int *block_i, *block_j; /* of each row of x, of y */
-	double (*row)[B];       /* of the tile's rows: sums by the columns' blocks */
+	struct place *x, *y;    /* of each row */
+	double (*row)[CUTS][B]; /* of the tile's rows: sums by the columns' parts */
 	const struct pairs_tile *t;
 };
+
+/* Heap: of n rows. */
+static struct place *places(int64_t n)
+{
+	struct place *p = xmalloc(sizeof *p * (size_t)n);
+	for (int64_t i = 0; i < n; i++)
+		p[i] = (struct place){ { [RANGES] = range_of(i, n, B), [BLOCKS] = jackknife_dealt(i, B) } };
+	return p;
+}
 
 static void sum_rows(void *ctx, int64_t first, int64_t last)
 {
 	const struct pass *p = ctx;
 	for (int64_t i = first; i < last; i++) {
-		double *row = p->row[i];
-		for (int b = 0; b < B; b++)
-			row[b] = 0;
-		for (int64_t j = 0; j < p->t->m; j++)
-			row[p->block_j[p->t->j0 + j]] -= expm1(-p->t->d2[i * p->t->m + j] / (2 * CMMD_SIGMA * CMMD_SIGMA));
+		memset(p->row[i], 0, sizeof p->row[i]);
+		for (int64_t j = 0; j < p->t->m; j++) {
+			double h = -expm1(-p->t->d2[i * p->t->m + j] / (2 * CMMD_SIGMA * CMMD_SIGMA));
+			for (int c = 0; c < CUTS; c++)
+				p->row[i][c][p->y[p->t->j0 + j].part[c]] += h;
+		}
 	}
 }
 
@@ -43,21 +64,20 @@ static void sum_tile(void *ctx, const struct pairs_tile *t)
 	p->row = xmalloc(sizeof *p->row * (size_t)t->n);
 	cpu_split(t->n, 16, sum_rows, p);
 	for (int64_t i = 0; i < t->n; i++)
-		for (int b = 0; b < B; b++) {
-			int a = p->block_i[t->i0 + i];
-			p->out->pair[a][b] += p->row[i][b];
-			if (t->mirror)
-				p->out->pair[b][a] += p->row[i][b];
-		}
+		for (int c = 0; c < CUTS; c++)
+			for (int a = p->x[t->i0 + i].part[c], b = 0; b < B; b++) {
+				p->out->pair[c][a][b] += p->row[i][c][b];
+				if (t->mirror)
+					p->out->pair[c][b][a] += p->row[i][c][b];
+			}
 	free(p->row);
 }
 
 static struct sums all_pairs(const struct pairs_set *x, const struct pairs_set *y)
 {
 	struct sums s = { 0 };
-	SCOPED(free) int *block_i = jackknife_blocks(x->n, B);
-	SCOPED(free) int *block_j = jackknife_blocks(y->n, B);
-	pairs_visit(x, y, sum_tile, &(struct pass){ .out = &s, .block_i = block_i, .block_j = block_j });
+	SCOPED(free) struct place *of_x = places(x->n), *of_y = places(y->n);
+	pairs_visit(x, y, sum_tile, &(struct pass){ .out = &s, .x = of_x, .y = of_y });
 	return s;
 }
 
@@ -67,10 +87,10 @@ static double mean(const struct sums *s, int64_t n, int64_t m, int gone)
 	double sum = 0;
 	for (int a = 0; a < B; a++)
 		for (int b = 0; b < B; b++)
-			sum += a == gone || b == gone ? 0 : s->pair[a][b];
+			sum += a == gone || b == gone ? 0 : s->pair[gone < 0 ? RANGES : BLOCKS][a][b];
 	if (gone >= 0) {
-		n -= jackknife_bound(n, gone + 1, B) - jackknife_bound(n, gone, B);
-		m -= jackknife_bound(m, gone + 1, B) - jackknife_bound(m, gone, B);
+		n -= jackknife_dealt_to(n, B, gone);
+		m -= jackknife_dealt_to(m, B, gone);
 	}
 	return sum / ((double)n * (double)m);
 }

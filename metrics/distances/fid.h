@@ -49,8 +49,8 @@ MUST_CHECK int fid_side_of_rounded(struct fid_side *out, const double *mu, const
 MUST_CHECK int fid_compute(struct fid_result *out, const struct fid_side *a, const struct fid_side *b, struct err *e);
 
 /* The half-width of the 95 % interval of the FID of x [n, d] against b held fixed, as the FID of n such vectors comes
- * out on average: its bias over the limit of many is not part of it. A delete-block jackknife over `blocks` (the
- * percentile bootstrap is biased here and covers almost nothing). NAN when n < 2 * blocks. */
+ * out on average: its bias over the limit of many is not part of it. A delete-block jackknife over `blocks` that are
+ * dealt (jackknife.h; the percentile bootstrap is biased here and covers almost nothing). NAN when n < 2 * blocks. */
 MUST_CHECK int fid_interval(double *half, const float *x, int64_t n, const struct fid_side *b, int blocks,
                             struct err *e);
 /* FID extrapolated to infinitely many vectors (Chong and Forsyth 2020): the straight line of FID over 1/N, and its

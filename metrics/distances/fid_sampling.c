@@ -3,10 +3,12 @@
 #include "metrics/distances/fid.h"
 
 #include "metrics/math/jackknife.h"
+#include "metrics/math/ranges.h"
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 static int score(double *out, struct moments *m, const struct fid_side *b, struct err *e)
@@ -19,20 +21,25 @@ static int score(double *out, struct moments *m, const struct fid_side *b, struc
 	return 0;
 }
 
-/* The moments of x without rows [from, to): subtracted from the whole where a covariance is held anyway, else
- * recounted, so that the exact route for few vectors stays open. */
-static void without_block(struct moments *out, const float *x, int64_t n, int d, int64_t from, int64_t to,
-                          struct moments *all)
+/* The moments of the rows that are dealt to block k, or of all others. */
+static void moments_of(struct moments *out, const float *x, int64_t n, int d, int k, int blocks, bool others)
 {
-	if (n - (to - from) <= d) {
-		moments_init(out, d);
-		moments_add(out, x, from);
-		moments_add(out, x + to * d, n - to);
+	moments_init(out, d);
+	for (int64_t i = 0; i < n; i++)
+		if ((jackknife_dealt(i, blocks) != k) == others)
+			moments_add(out, x + i * d, 1);
+}
+
+/* The moments of x without block k: subtracted from the whole where a covariance is held anyway, else recounted, so
+ * that the exact route for few vectors stays open. */
+static void without_block(struct moments *out, const float *x, int64_t n, int d, int k, int blocks, struct moments *all)
+{
+	if (n - jackknife_dealt_to(n, blocks, k) <= d) {
+		moments_of(out, x, n, d, k, blocks, true);
 		return;
 	}
 	SCOPED(moments) struct moments part = { 0 };
-	moments_init(&part, d);
-	moments_add(&part, x + from * d, to - from);
+	moments_of(&part, x, n, d, k, blocks, false);
 	moments_without(out, all, &part);
 }
 
@@ -48,7 +55,7 @@ int fid_interval(double *half, const float *x, int64_t n, const struct fid_side 
 	moments_add(&all, x, n);
 	for (int k = 0; k < blocks; k++) {
 		SCOPED(moments) struct moments m = { 0 };
-		without_block(&m, x, n, b->d, jackknife_bound(n, k, blocks), jackknife_bound(n, k + 1, blocks), &all);
+		without_block(&m, x, n, b->d, k, blocks, &all);
 		if (score(&without[k], &m, b, e))
 			return -1;
 	}
@@ -86,7 +93,7 @@ int fid_infinity(double *out, double *half, const float *x, int64_t n, const str
 			SCOPED(moments) struct moments m = { 0 };
 			double fid;
 			moments_init(&m, b->d);
-			for (int64_t i = jackknife_bound(n, k, parts); i < jackknife_bound(n, k + 1, parts); i++)
+			for (int64_t i = range_bound(n, k, parts); i < range_bound(n, k + 1, parts); i++)
 				moments_add(&m, x + rng_permute((uint64_t)i, (uint64_t)n, seed, RNG_EVAL, 0) * (uint64_t)b->d, 1);
 			if (score(&fid, &m, b, e))
 				return -1;

@@ -1,9 +1,11 @@
-/* kid.c - see kid.h. The pairs are visited in tiles whose borders include those of the jackknife blocks, and each tile
- * adds one number to the sums of its pair of blocks: the whole, and the whole without any block, follow from those. */
+/* kid.c - see kid.h. The pairs are visited in tiles, range by range, and each pair adds to two tables of sums: over
+ * pairs of ranges, of which the whole is added up, and over pairs of jackknife blocks, for the whole without any block.
+ */
 #include "metrics/distances/kid.h"
 
 #include "metrics/math/jackknife.h"
 #include "metrics/math/linalg.h"
+#include "metrics/math/ranges.h"
 #include "model/base/mem.h"
 #include "metrics/math/randomstate.h"
 
@@ -22,9 +24,21 @@ struct set {
 	int d;
 };
 
-/* Sums of k over pairs of blocks; diag: over pairs (i, i). */
+/* Sums of k over pairs of parts of the two sets; diag: over pairs (i, i). */
 struct sums {
 	double pair[B][B], diag[B];
+};
+
+struct both_sums {
+	struct sums ranges, blocks;
+};
+
+/* Of all pairs of x and y, or of each pair of x once where y is x. */
+struct pass {
+	struct both_sums *out;
+	const struct set *x, *y;
+	int *block_x, *block_y;  /* of each row */
+	double *of_x, *of_y, *k; /* of a tile: [TILE, d], [TILE, d], [TILE, TILE] */
 };
 
 static void take_rows(double *out, const struct set *s, int64_t from, int64_t n)
@@ -39,46 +53,68 @@ static double kernel(double dot, int d)
 	return v * v * v;
 }
 
-/* The kernel over rows [i0, i0 + n) of x and [j0, j0 + m) of y: its sum, and the sum over equal indices. */
-static void tile(double *sum, double *diag, double *scratch[3], const struct set *x, int64_t i0, int n,
-                 const struct set *y, int64_t j0, int m)
+/* Row i of x with m rows of y from j0 on; a, b: their ranges; k [m]. */
+static void add_row(struct pass *p, int a, int64_t i, int b, int64_t j0, const double *k, int m)
 {
-	take_rows(scratch[0], x, i0, n);
-	take_rows(scratch[1], y, j0, m);
-	linalg_gemm_nt(scratch[2], scratch[0], scratch[1], n, m, x->d, 1, 0);
-	for (int64_t i = 0; i < n; i++) {
-		double row = 0;
-		for (int64_t j = 0; j < m; j++) {
-			double k = kernel(scratch[2][i * m + j], x->d);
-			row += k;
-			*diag += i0 + i == j0 + j ? k : 0;
-		}
-		*sum += row;
+	struct sums *ranges = &p->out->ranges, *blocks = &p->out->blocks;
+	double row = 0, by[B] = { 0 };
+	int block = p->block_x[i];
+	for (int64_t j = 0; j < m; j++) {
+		row += k[j];
+		by[p->block_y[j0 + j]] += k[j];
+	}
+	ranges->pair[a][b] += row;
+	for (int c = 0; c < B; c++) {
+		blocks->pair[block][c] += by[c];
+		if (p->x == p->y && a != b)
+			blocks->pair[c][block] += by[c];
+	}
+	if (i >= j0 && i < j0 + m) {
+		ranges->diag[a] += k[i - j0];
+		blocks->diag[block] += k[i - j0];
 	}
 }
 
-static void all_pairs(struct sums *out, const struct set *x, const struct set *y)
+/* Rows [i0, i0 + n) of x, of range a, with [j0, j0 + m) of y, of range b. */
+static void tile(struct pass *p, int a, int64_t i0, int n, int b, int64_t j0, int m)
 {
-	bool same = x == y;
-	double *scratch[3];
-	for (int k = 0; k < 3; k++)
-		scratch[k] = xmalloc(sizeof(double) * TILE * (size_t)(k == 2 || x->d < 1 ? TILE : x->d));
-	*out = (struct sums){ 0 };
-	for (int a = 0; a < B; a++)
-		for (int b = same ? a : 0; b < B; b++) {
-			int64_t i1 = jackknife_bound(x->n, a + 1, B), j1 = jackknife_bound(y->n, b + 1, B);
-			for (int64_t i = jackknife_bound(x->n, a, B); i < i1; i += TILE)
-				for (int64_t j = jackknife_bound(y->n, b, B); j < j1; j += TILE)
-					tile(&out->pair[a][b], &out->diag[a], scratch, x, i, (int)(i1 - i < TILE ? i1 - i : TILE), y, j,
-					     (int)(j1 - j < TILE ? j1 - j : TILE));
-			if (same)
-				out->pair[b][a] = out->pair[a][b];
-		}
-	for (int k = 0; k < 3; k++)
-		free(scratch[k]);
+	take_rows(p->of_x, p->x, i0, n);
+	take_rows(p->of_y, p->y, j0, m);
+	linalg_gemm_nt(p->k, p->of_x, p->of_y, n, m, p->x->d, 1, 0);
+	for (int64_t i = 0; i < (int64_t)n * m; i++)
+		p->k[i] = kernel(p->k[i], p->x->d);
+	for (int64_t i = 0; i < n; i++)
+		add_row(p, a, i0 + i, b, j0, p->k + i * m, m);
 }
 
-/* Sum over all blocks but `gone` (-1: none). */
+static int at_most_a_tile(int64_t n)
+{
+	return n < TILE ? (int)n : TILE;
+}
+
+static void all_pairs(struct both_sums *out, const struct set *x, const struct set *y)
+{
+	bool same = x == y;
+	size_t width = (size_t)(x->d < 1 ? 1 : x->d);
+	SCOPED(free) int *block_x = jackknife_blocks(x->n, B), *block_y = jackknife_blocks(y->n, B);
+	SCOPED(free) double *of_x = xmalloc(sizeof *of_x * TILE * width), *of_y = xmalloc(sizeof *of_y * TILE * width);
+	SCOPED(free) double *k = xmalloc(sizeof *k * TILE * TILE);
+	struct pass p = {
+		.out = out, .x = x, .y = y, .block_x = block_x, .block_y = block_y, .of_x = of_x, .of_y = of_y, .k = k
+	};
+	*out = (struct both_sums){ 0 };
+	for (int a = 0; a < B; a++)
+		for (int b = same ? a : 0; b < B; b++) {
+			int64_t i1 = range_bound(x->n, a + 1, B), j1 = range_bound(y->n, b + 1, B);
+			for (int64_t i = range_bound(x->n, a, B); i < i1; i += TILE)
+				for (int64_t j = range_bound(y->n, b, B); j < j1; j += TILE)
+					tile(&p, a, i, at_most_a_tile(i1 - i), b, j, at_most_a_tile(j1 - j));
+			if (same)
+				out->ranges.pair[b][a] = out->ranges.pair[a][b];
+		}
+}
+
+/* Sum over all parts but `gone` (-1: none). */
 static double total(const struct sums *s, int gone)
 {
 	double sum = 0;
@@ -98,9 +134,10 @@ static double total_diag(const struct sums *s, int gone)
 
 static double count(int64_t n, int gone)
 {
-	return (double)(gone < 0 ? n : n - (jackknife_bound(n, gone + 1, B) - jackknife_bound(n, gone, B)));
+	return (double)(gone < 0 ? n : n - jackknife_dealt_to(n, B, gone));
 }
 
+/* Without block `gone` of either set; with all (-1), the sums are of ranges. */
 static double unbiased(const struct sums *xx, const struct sums *yy, const struct sums *xy, int64_t n_x, int64_t n_y,
                        int gone)
 {
@@ -114,10 +151,11 @@ static int full(struct kid_full *out, const struct set *x, const struct set *y, 
 	if (x->n < 2 || y->n < 2)
 		return err_set(e, "KID needs at least 2 vectors on each side, not %lld and %lld", (long long)x->n,
 		               (long long)y->n);
-	struct sums *s = xcalloc(3, sizeof *s), *xx = s, *yy = s + 1, *xy = s + 2;
-	all_pairs(xx, x, x);
-	all_pairs(yy, y, y);
-	all_pairs(xy, x, y);
+	SCOPED(free) struct both_sums *s = xcalloc(3, sizeof *s);
+	all_pairs(&s[0], x, x);
+	all_pairs(&s[1], y, y);
+	all_pairs(&s[2], x, y);
+	const struct sums *xx = &s[0].ranges, *yy = &s[1].ranges, *xy = &s[2].ranges;
 	double n = (double)x->n, m = (double)y->n, without[B];
 	struct kid_full r = { .half = NAN, .ustat = NAN };
 	r.unbiased = unbiased(xx, yy, xy, x->n, y->n, -1);
@@ -126,10 +164,9 @@ static int full(struct kid_full *out, const struct set *x, const struct set *y, 
 		r.ustat = r.unbiased + 2 * total(xy, -1) / (n * m) - 2 * (total(xy, -1) - total_diag(xy, -1)) / (n * (n - 1));
 	if (x->n >= 2 * B && y->n >= 2 * B) {
 		for (int b = 0; b < B; b++)
-			without[b] = unbiased(xx, yy, xy, x->n, y->n, b);
+			without[b] = unbiased(&s[0].blocks, &s[1].blocks, &s[2].blocks, x->n, y->n, b);
 		r.half = jackknife_half_width(without, B);
 	}
-	free(s);
 	*out = r;
 	return 0;
 }

@@ -95,17 +95,15 @@ static void cross_tile(void *ctx, const struct pairs_tile *t)
 /* The scores without the generated vectors of one block (-1: with all); all but recall. */
 static struct prdc without(const struct side *x, const struct side *y, int k, int block)
 {
-	int64_t n = x->set.n, gone[2] = { 0, 0 }, inside_any = 0, balls = 0, covered = 0;
-	for (int side = 0; side < 2 && block >= 0; side++)
-		gone[side] = jackknife_bound(n, block + side, B);
+	int64_t n = x->set.n, inside_any = 0, balls = 0, covered = 0;
 	for (int64_t i = 0; i < n; i++)
-		if (i < gone[0] || i >= gone[1]) {
+		if (block < 0 || jackknife_dealt(i, B) != block) {
 			inside_any += x->balls[i] > 0;
 			balls += x->balls[i];
 		}
 	for (int64_t j = 0; j < y->set.n; j++)
 		covered += y->by[j] != NOBODY && (block < 0 || y->by[j] != block);
-	double left = (double)(n - (gone[1] - gone[0]));
+	double left = (double)(block < 0 ? n : n - jackknife_dealt_to(n, B, block));
 	return (struct prdc){ .precision = (double)inside_any / left,
 		                  .density = (double)balls / (left * k),
 		                  .coverage = (double)covered / (double)y->set.n };

@@ -76,26 +76,26 @@ static void cross_tile(void *ctx, const struct pairs_tile *t)
 	cpu_split(t->m, 64, cross_columns, c);
 }
 
-static double share(const struct side *s)
+/* The share of vectors inside, without those of one block (-1: of all). */
+static double share(const struct side *s, int gone)
 {
-	int64_t n = 0;
+	int64_t in = 0, n = 0;
 	for (int64_t i = 0; i < s->set.n; i++)
-		n += s->inside[i];
-	return (double)n / (double)s->set.n;
+		if (gone < 0 || jackknife_dealt(i, JACKKNIFE_BLOCKS) != gone) {
+			in += s->inside[i];
+			n++;
+		}
+	return (double)in / (double)n;
 }
 
-/* Of share: each vector's part in it is its own. */
+/* Of share: a vector is inside or not whichever others are there. */
 static double share_half(const struct side *s)
 {
-	double without[JACKKNIFE_BLOCKS], all = share(s);
+	double without[JACKKNIFE_BLOCKS], all = share(s, -1);
 	if (s->set.n < 2 * JACKKNIFE_BLOCKS || all <= 0 || all >= 1)
 		return NAN;
-	for (int b = 0; b < JACKKNIFE_BLOCKS; b++) {
-		int64_t from = jackknife_bound(s->set.n, b, JACKKNIFE_BLOCKS),
-				to = jackknife_bound(s->set.n, b + 1, JACKKNIFE_BLOCKS);
-		struct side block = { .set = { .n = to - from }, .inside = s->inside + from };
-		without[b] = (all * (double)s->set.n - share(&block) * (double)block.set.n) / (double)(s->set.n - block.set.n);
-	}
+	for (int b = 0; b < JACKKNIFE_BLOCKS; b++)
+		without[b] = share(s, b);
 	return jackknife_half_width(without, JACKKNIFE_BLOCKS);
 }
 
@@ -115,7 +115,7 @@ int precision_recall(struct precision_recall *out, double *radius_generated, dou
 	pairs_radii(g.radius, &g.set, k);
 	pairs_radii(r.radius, &r.set, k);
 	pairs_visit_roughly(&g.set, &r.set, cross_tile, &(struct cross){ .x = &g, .y = &r });
-	double p = share(&g), c = share(&r);
+	double p = share(&g, -1), c = share(&r, -1);
 	*out = (struct precision_recall){
 		.precision = p, .recall = c, .f1 = p + c > 0 ? 2 * p * c / (p + c) : 0, .precision_half = share_half(&g)
 	};

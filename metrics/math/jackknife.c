@@ -6,20 +6,6 @@
 
 #include <math.h>
 
-int64_t jackknife_bound(int64_t n, int b, int blocks)
-{
-	return n * b / blocks;
-}
-
-int *jackknife_blocks(int64_t n, int blocks)
-{
-	int *block = xcalloc((size_t)n, sizeof *block);
-	for (int b = 0; b < blocks; b++)
-		for (int64_t i = jackknife_bound(n, b, blocks); i < jackknife_bound(n, b + 1, blocks); i++)
-			block[i] = b;
-	return block;
-}
-
 /* Where a run begins: a hash, as any regular step would meet some number of classes in turn. */
 static int first_block(int64_t run, int blocks)
 {
@@ -37,6 +23,14 @@ int64_t jackknife_dealt_to(int64_t n, int blocks, int block)
 {
 	int place = (block + blocks - first_block(n / blocks, blocks)) % blocks;
 	return n / blocks + (place < n % blocks);
+}
+
+int *jackknife_blocks(int64_t n, int blocks)
+{
+	int *block = xcalloc((size_t)n, sizeof *block);
+	for (int64_t i = 0; i < n; i++)
+		block[i] = jackknife_dealt(i, blocks);
+	return block;
 }
 
 double jackknife_t975(int df)

@@ -26,15 +26,15 @@ static float *unit(uint64_t seed, int n, int d, float shift)
 	return x;
 }
 
-/* In long double, from the definition; rows in [gone0, gone1) of either side are left out. */
-static long double mean_k(const float *a, int n, const float *b, int m, int d, const int64_t gone_a[2],
-                          const int64_t gone_b[2])
+/* In long double, from the definition, without the rows of either side that are dealt to block `gone` (-1: with all).
+ */
+static long double mean_k(const float *a, int n, const float *b, int m, int d, int gone)
 {
 	long double sum = 0, count = 0;
 	for (int i = 0; i < n; i++)
 		for (int j = 0; j < m; j++) {
 			long double v = 0;
-			if ((i >= gone_a[0] && i < gone_a[1]) || (j >= gone_b[0] && j < gone_b[1]))
+			if (jackknife_dealt(i, JACKKNIFE_BLOCKS) == gone || jackknife_dealt(j, JACKKNIFE_BLOCKS) == gone)
 				continue;
 			for (int k = 0; k < d; k++) {
 				long double t = (long double)a[i * d + k] - b[j * d + k];
@@ -48,14 +48,8 @@ static long double mean_k(const float *a, int n, const float *b, int m, int d, c
 
 static double brute(const float *x, int n, const float *y, int m, int d, int block)
 {
-	enum { B = JACKKNIFE_BLOCKS };
-	int64_t gx[2] = { 0, 0 }, gy[2] = { 0, 0 };
-	for (int s = 0; s < 2 && block >= 0; s++) {
-		gx[s] = jackknife_bound(n, block + s, B);
-		gy[s] = jackknife_bound(m, block + s, B);
-	}
-	return (double)(1000 * (mean_k(x, n, x, n, d, gx, gx) + mean_k(y, m, y, m, d, gy, gy) -
-	                        2 * mean_k(x, n, y, m, d, gx, gy)));
+	return (double)(1000 *
+	                (mean_k(x, n, x, n, d, block) + mean_k(y, m, y, m, d, block) - 2 * mean_k(x, n, y, m, d, block)));
 }
 
 /* The value and the interval, of sets that differ in size, one of them beyond a tile. */

@@ -1,6 +1,7 @@
 /* test_kid.c - KID against torch-fidelity's own numbers in double, and small sets by hand. */
 #include "tests/common/formula.h"
 #include "metrics/distances/kid.h"
+#include "metrics/math/jackknife.h"
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>
@@ -72,4 +73,44 @@ Test(kid, tiles_do_not_matter)
 	double want = sum[0] / N / (N - 1) + sum[1] / M / (M - 1) - 2 * sum[2] / N / M;
 	cr_assert_eq(kid_full(&r, x, N, y, M, D, &e), 0, "%s", e.msg);
 	cr_assert(fabs(r.unbiased - want) <= 1e-10, "%.17g, want %.17g", r.unbiased, want);
+}
+
+/* The sums of x^0 to x^3 over the rows of other blocks, and of (x^2 + 1)^3. */
+static void powers(double p[4], double *diag, const float *x, int n, int gone)
+{
+	memset(p, 0, sizeof *p * 4);
+	*diag = 0;
+	for (int i = 0; i < n; i++) {
+		if (jackknife_dealt(i, JACKKNIFE_BLOCKS) == gone)
+			continue;
+		for (int k = 0; k < 4; k++)
+			p[k] += pow(x[i], k);
+		*diag += pow((double)x[i] * x[i] + 1, 3);
+	}
+}
+
+static double pairs(const double p[4], const double q[4])
+{
+	return p[3] * q[3] + 3 * p[2] * q[2] + 3 * p[1] * q[1] + p[0] * q[0];
+}
+
+/* In one dimension sums of (xy + 1)^3 over pairs follow from the sums of powers, so a set whose ranges are of several
+ * tiles can be done without each block. */
+Test(kid, the_interval_beyond_a_tile_is_that_of_sums_of_powers)
+{
+	enum { N = 11003, M = 157, B = JACKKNIFE_BLOCKS };
+	SCOPED(free) float *x = rounded("powersX", N, 1), *y = rounded("powersY", M, 1);
+	struct err e = ERR_INIT;
+	struct kid_full r;
+	double without[B];
+	for (int b = 0; b < B; b++) {
+		double p[4], q[4], diag_x, diag_y;
+		powers(p, &diag_x, x, N, b);
+		powers(q, &diag_y, y, M, b);
+		without[b] = (pairs(p, p) - diag_x) / (p[0] * (p[0] - 1)) + (pairs(q, q) - diag_y) / (q[0] * (q[0] - 1)) -
+		             2 * pairs(p, q) / (p[0] * q[0]);
+	}
+	cr_assert_eq(kid_full(&r, x, N, y, M, 1, &e), 0, "%s", e.msg);
+	double want = jackknife_half_width(without, B);
+	cr_assert(fabs(r.half - want) <= 1e-9 * want, "%.15g, not %.15g", r.half, want);
 }

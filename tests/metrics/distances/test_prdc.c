@@ -50,9 +50,9 @@ static double *radii(const float *x, int n, int d, int k)
 	return radius;
 }
 
-/* Without generated rows [gone0, gone1), whose balls stay out of it, too: recall is only right where there are none.
- * */
-static struct prdc brute(const float *x, int n, const float *y, int m, int d, int k, int64_t gone0, int64_t gone1)
+/* Without the generated rows that are dealt to block `gone` (-1: with all), whose balls stay out of it, too: recall is
+ * only right with all. */
+static struct prdc brute(const float *x, int n, const float *y, int m, int d, int k, int gone)
 {
 	SCOPED(free) double *rx = radii(x, n, d, k);
 	SCOPED(free) double *ry = radii(y, m, d, k);
@@ -61,7 +61,7 @@ static struct prdc brute(const float *x, int n, const float *y, int m, int d, in
 	int64_t balls = 0, precise = 0, cover = 0, recall = 0, left = 0;
 	for (int i = 0; i < n; i++) {
 		int64_t mine = 0;
-		if (i >= gone0 && i < gone1)
+		if (jackknife_dealt(i, JACKKNIFE_BLOCKS) == gone)
 			continue;
 		for (int j = 0; j < m; j++) {
 			double v = distance(x + i * d, y + j * d, d);
@@ -99,7 +99,7 @@ Test(prdc, equals_the_definitions)
 			x[i] = roundf(2 * x[i]) + 100;
 		for (int i = 0; cases[c].whole && i < m * d; i++)
 			y[i] = roundf(2 * y[i]) + 100;
-		struct prdc r, want = brute(x, n, y, m, d, k, 0, 0);
+		struct prdc r, want = brute(x, n, y, m, d, k, -1);
 		struct err e = ERR_INIT;
 		cr_assert_eq(prdc(&r, x, n, y, m, d, k, &e), 0, "%s", e.msg);
 		cr_assert_eq(r.precision, want.precision, "case %zu", c);
@@ -170,7 +170,7 @@ Test(prdc, half_widths_are_those_of_the_scores_without_each_block)
 	SCOPED(free) float *y = cloud(6, M, D, 0.8F, 0.4F);
 	double p[B], density[B], coverage[B];
 	for (int b = 0; b < B; b++) {
-		struct prdc w = brute(x, N, y, M, D, K, jackknife_bound(N, b, B), jackknife_bound(N, b + 1, B));
+		struct prdc w = brute(x, N, y, M, D, K, b);
 		p[b] = w.precision;
 		density[b] = w.density;
 		coverage[b] = w.coverage;
