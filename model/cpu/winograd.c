@@ -97,10 +97,23 @@ struct winograd *winograd_new(const struct dnn_shape *s, enum dnn_pass pass, boo
 	return tiles_of(s->n, h, w, winograd_ways[way].step) >= MIN_TILES ? plan(s, pass, k, relu, way, false) : NULL;
 }
 
-static enum way frozen_way(const struct dnn_shape *s)
+/* Words of frozen weights that come from memory take as long as products with so many tiles. */
+enum { WORD_TILES = 16 };
+
+/* What one picture's tiles cost, and the weights' planes. */
+static int64_t frozen_cost(int64_t h, int64_t w, enum way way)
 {
+	const struct way_row *r = &winograd_ways[way];
+	return r->planes * (tiles_of(1, h, w, r->step) + WORD_TILES);
+}
+
+static enum way frozen_way(const struct dnn_shape *s, bool data)
+{
+	int64_t h = data ? s->h : s->oh, w = data ? s->w : s->ow;
 	if (s->kh == 3 && s->kw == 3)
-		return SQUARE2;
+		return frozen_cost(h, w, SQUARE4) < frozen_cost(h, w, SQUARE2) ? SQUARE4 : SQUARE2;
+	if (s->kh == 5 && s->kw == 5)
+		return FIVE;
 	if (s->kh != 1 && s->kw != 1)
 		return WAYS;
 	return s->kh * s->kw == 7 ? LINE7 : s->kh * s->kw == 3 ? LINE3 : WAYS;
@@ -108,7 +121,7 @@ static enum way frozen_way(const struct dnn_shape *s)
 
 struct winograd *winograd_new_frozen(const struct dnn_shape *s, enum dnn_pass pass, bool relu, const float *w)
 {
-	enum way way = frozen_way(s);
+	enum way way = frozen_way(s, pass == DNN_BACKWARD_DATA);
 	const struct kernels *k = winograd_kernels();
 	if (way == WAYS || !fits(s, k) || s->n * s->oh * s->ow < MIN_FROZEN_PIXELS)
 		return NULL;

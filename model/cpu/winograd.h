@@ -34,7 +34,7 @@ void winograd_allow(enum winograd_choice choice);
 /* The same for weights that never change, transformed here once, and for one thread, which is the caller's: networks
  * that score pictures run one picture a thread. Forward or data gradient. `w` is not kept. Lines of taps (1x3, 3x1,
  * 1x7, 7x1) go this way too: 4 multiplications instead of 6 for two outputs, by F(2,3), and 9 instead of 14, by F(2,4)
- * and F(2,3). */
+ * and F(2,3); and 5x5 taps by F(2x2,5x5), 36 instead of 100 for four. */
 struct winograd *winograd_new_frozen(const struct dnn_shape *s, enum dnn_pass pass, bool relu, const float *w);
 /* What is written has `step` floats from pixel to pixel: its own channels, or more where it is a range of a wider
  * tensor's. */

@@ -194,8 +194,8 @@ TARGET static void NAME(line7_output)(float *const *y, const float *m, size_t pl
 static const struct kernels NAME(kernels) = {
 	.pair = PAIR,
 	.gemm = NAME(gemm),
-	.input = { NAME(input2), NAME(input4), NAME(input1), NAME(line7_input), NAME(line3_input) },
-	.output = { NAME(output2), NAME(output4), NAME(output1), NAME(line7_output), NAME(line3_output) },
+	.input = { NAME(input2), NAME(input4), NAME(input1), NAME(input5), NAME(line7_input), NAME(line3_input) },
+	.output = { NAME(output2), NAME(output4), NAME(output1), NAME(output5), NAME(line7_output), NAME(line3_output) },
 	.gradient = { NAME(gradient2), NAME(gradient4), NAME(input1) },
 	.weights = { NAME(weights2), NAME(weights4), NAME(weights1) },
 	.taps = { NAME(taps2), NAME(taps4), NAME(taps1) },

@@ -6,9 +6,9 @@
 #include "model/base/cpu.h"
 #include "model/cpu/winograd.h"
 
-/* How a tile is computed: 3x3 taps to 2x2 or 4x4 outputs, one tap to one output, or a line of 7 or 3 taps to 2. Lines
- * are of frozen weights only. */
-enum way { SQUARE2, SQUARE4, POINT, LINE7, LINE3, WAYS, TRAINED = LINE7 };
+/* How a tile is computed: 3x3 taps to 2x2 or 4x4 outputs, one tap to one output, 5x5 taps to 2x2 outputs, or a line of
+ * 7 or 3 taps to 2. Those from FIVE on are of frozen weights only. */
+enum way { SQUARE2, SQUARE4, POINT, FIVE, LINE7, LINE3, WAYS, TRAINED = FIVE };
 
 /* How a transform writes its numbers where planes hold words of two bf16: as they come, two channels a word, or one
  * channel a word, in its lower half or, besides what is there, in its upper one. Planes of floats take them as they
@@ -20,6 +20,16 @@ struct way_row {
 	int64_t taps, planes, step;
 };
 extern const struct way_row winograd_ways[WAYS];
+
+/* The points +-NEAR and +-FAR of tiles with 6 pixels a side (winograd_square.h), and their squares. */
+#define NEAR   0.625f
+#define FAR    1.5f
+#define NEAR_2 (NEAR * NEAR)
+#define FAR_2  (FAR * FAR)
+/* 1 / the product of a point's differences from the others: of 0, of +-NEAR, of +-FAR. */
+#define SCALE_ZERO (1.0f / (NEAR_2 * FAR_2))
+#define SCALE_NEAR (1.0f / (2.0f * NEAR_2 * (NEAR_2 - FAR_2)))
+#define SCALE_FAR  (1.0f / (2.0f * FAR_2 * (FAR_2 - NEAR_2)))
 
 enum {
 	WIDE = 64, /* channels of a panel of weights, and of a block of the weights gradient */

@@ -61,33 +61,67 @@ static void transform_range(void *ctx, int64_t first, int64_t last)
 		                      t->w + o * t->out, t->in, t->out, t->flip, p->c);
 }
 
-/* The same of a line, in double: made once per network. `g` maps taps to planes (winograd_kernel.h's line7 and
- * line3). */
-static void transform_line(const struct transform *t, int64_t taps, int64_t planes)
+/* Of ways that are of frozen weights only, in double, since it is done once per network: `g` maps `taps` along a line
+ * to `planes`, and a square's both ways. A point's row are its powers, times what its differences from the others
+ * make. */
+struct frozen_way {
+	int64_t taps, planes;
+	bool square;
+	double g[9][7];
+};
+
+#define POWERS(scale, p) \
+	{ \
+		(scale), (scale) * (p), (scale) * (p) * (p), (scale) * (p) * (p) * (p), (scale) * (p) * (p) * (p) * (p) \
+	}
+static const struct frozen_way frozen_ways[WAYS] = {
+	[FIVE] = { 5,
+	           6,
+	           true,
+	           { { SCALE_ZERO },
+	             POWERS((double)SCALE_NEAR, (double)NEAR),
+	             POWERS((double)SCALE_NEAR, -(double)NEAR),
+	             POWERS((double)SCALE_FAR, (double)FAR),
+	             POWERS((double)SCALE_FAR, -(double)FAR),
+	             { 0, 0, 0, 0, 1 } } },
+	[LINE7] = { 7,
+	            9,
+	            false,
+	            { { 1.0 / 2 },
+	              { -1.0 / 2, -1.0 / 2, -1.0 / 2, -1.0 / 2 },
+	              { -1.0 / 6, 1.0 / 6, -1.0 / 6, 1.0 / 6 },
+	              { 1.0 / 6, 1.0 / 3, 2.0 / 3, 4.0 / 3 },
+	              { 0, 0, 0, 1 },
+	              { 0, 0, 0, 0, 1 },
+	              { 0, 0, 0, 0, 0.5, 0.5, 0.5 },
+	              { 0, 0, 0, 0, 0.5, -0.5, 0.5 },
+	              { 0, 0, 0, 0, 0, 0, 1 } } },
+	[LINE3] = { 3, 4, false, { { 1 }, { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 }, { 0, 0, 1 } } },
+};
+#undef POWERS
+
+/* One plane of one input channel's weights to one output channel, `w`. */
+static double frozen_weight(const struct frozen_way *f, const float *w, bool flip, int64_t plane)
 {
-	static const double g7[9][7] = { { 1.0 / 2 },
-		                             { -1.0 / 2, -1.0 / 2, -1.0 / 2, -1.0 / 2 },
-		                             { -1.0 / 6, 1.0 / 6, -1.0 / 6, 1.0 / 6 },
-		                             { 1.0 / 6, 1.0 / 3, 2.0 / 3, 4.0 / 3 },
-		                             { 0, 0, 0, 1 },
-		                             { 0, 0, 0, 0, 1 },
-		                             { 0, 0, 0, 0, 0.5, 0.5, 0.5 },
-		                             { 0, 0, 0, 0, 0.5, -0.5, 0.5 },
-		                             { 0, 0, 0, 0, 0, 0, 1 } };
-	static const double g3[4][7] = { { 1 }, { 0.5, 0.5, 0.5 }, { 0.5, -0.5, 0.5 }, { 0, 0, 1 } };
-	const struct winograd *p = t->p;
-	const double(*g)[7] = taps == 7 ? g7 : g3;
-	for (int64_t i = 0; i < p->c; i++)
-		for (int64_t o = 0; o < p->oc; o++) {
-			const float *w = t->w + i * t->in + o * t->out;
-			for (int64_t plane = 0; plane < planes; plane++) {
-				double sum = 0;
-				for (int64_t k = 0; k < taps; k++)
-					sum += g[plane][k] * (double)w[t->flip ? taps - 1 - k : k];
-				t->u[(size_t)plane * plane_of(p->c, p->oc) + (size_t)(panel_at(p, o) + i * panel_width(p, o))] =
-					(float)sum;
-			}
+	int64_t down = f->square ? f->taps : 1, count = down * f->taps;
+	double sum = 0;
+	for (int64_t k = 0; k < down; k++)
+		for (int64_t l = 0; l < f->taps; l++) {
+			int64_t at = k * f->taps + l;
+			double g = f->square ? f->g[plane / f->planes][k] * f->g[plane % f->planes][l] : f->g[plane][l];
+			sum += g * (double)w[flip ? count - 1 - at : at];
 		}
+	return sum;
+}
+
+static void transform_frozen(const struct transform *t)
+{
+	const struct winograd *p = t->p;
+	for (int64_t i = 0; i < p->c; i++)
+		for (int64_t o = 0; o < p->oc; o++)
+			for (int64_t plane = 0; plane < p->planes; plane++)
+				t->u[(size_t)plane * plane_of(p->c, p->oc) + (size_t)(panel_at(p, o) + i * panel_width(p, o))] =
+					(float)frozen_weight(&frozen_ways[p->way], t->w + i * t->in + o * t->out, t->flip, plane);
 }
 
 void winograd_transform(const struct winograd *p, const float *w, float *u)
@@ -96,7 +130,7 @@ void winograd_transform(const struct winograd *p, const float *w, float *u)
 	if (p->way < TRAINED)
 		transform_range(&t, 0, p->oc / 16);
 	else
-		transform_line(&t, winograd_ways[p->way].taps, p->planes);
+		transform_frozen(&t);
 }
 
 /* ---- many tiles ------------------------------------------------------------------------------ */
@@ -196,6 +230,8 @@ static void panels_range(void *ctx, int64_t first, int64_t last)
 void winograd_plan_product(struct winograd *p, bool frozen)
 {
 	int64_t fit = BLOCK_WORDS / (p->planes * (words(p, p->c) + p->oc)) / ROWS * ROWS;
+	if (frozen && p->tiles <= MAX_BLOCK && p->planes * p->c * p->oc > PANEL_WEIGHTS)
+		fit = MAX_BLOCK; /* weights that no cache holds are read once */
 	int64_t blocks = round_up(blocks_of(p, fit < MIN_BLOCK ? MIN_BLOCK : at_most(fit, MAX_BLOCK)), p->rooms);
 	p->block = round_up((p->tiles + blocks - 1) / blocks, ROWS); /* as many for each thread */
 	p->by_panels = !frozen && p->tiles <= PANEL_TILES && p->planes * p->c * p->oc > PANEL_WEIGHTS;

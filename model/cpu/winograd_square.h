@@ -1,7 +1,8 @@
 /* winograd_square.h - part of winograd_kernel.h: the transforms of 3x3 taps, F(m x m, 3x3) for m = 2 and 4 (Lavin and
- * Gray, arXiv:1509.09308, section 4). Each is a transform along a line, done down the columns and then along the rows;
- * with Y = A^T [(G g G^T) . (B^T d B)] A in that paper's letters. For the weights gradient the same matrices change
- * their parts: dw = G^T [(B^T d B) . (A dy A^T)] G.
+ * Gray, arXiv:1509.09308, section 4), and of 5x5 frozen ones, F(2x2,5x5), which take their inputs as m = 4 does. Each
+ * is a transform along a line, done down the columns and then along the rows; with Y = A^T [(G g G^T) . (B^T d B)] A in
+ * that paper's letters. For the weights gradient the same matrices change their parts:
+ * dw = G^T [(B^T d B) . (A dy A^T)] G.
  *
  * m = 2 has the points 0, 1, -1 and infinity: its factors are halves, and it is more accurate than a direct sum. m = 4
  * has 0, +-5/8, +-3/2 and infinity instead of that paper's 0, +-1, +-2 and infinity: of points that floats hold exactly
@@ -53,19 +54,6 @@ LINE(taps_line2)
 	to[2] = from[3] + (from[1] + from[2]) * 0.5f;
 }
 
-/* The points +-NEAR and +-FAR, and their squares. */
-#ifndef WINOGRAD_POINTS
-#define WINOGRAD_POINTS
-#define NEAR   0.625f
-#define FAR    1.5f
-#define NEAR_2 (NEAR * NEAR)
-#define FAR_2  (FAR * FAR)
-/* 1 / the product of a point's differences from the others: of 0, of +-NEAR, of +-FAR. */
-#define SCALE_ZERO (1.0f / (NEAR_2 * FAR_2))
-#define SCALE_NEAR (1.0f / (2.0f * NEAR_2 * (NEAR_2 - FAR_2)))
-#define SCALE_FAR  (1.0f / (2.0f * FAR_2 * (FAR_2 - NEAR_2)))
-#endif
-
 /* The values at a point and at its opposite: what is the same at both, and what has the point's sign. The factor is
  * multiplied here, so that a compiler that fuses only within an expression does it. */
 TARGET ALWAYS_INLINE void NAME(opposites)(VEC *to, VEC even, const float factor, VEC odd)
@@ -92,6 +80,12 @@ LINE(output_line4)
 	to[1] = NEAR * odd_near + FAR * odd_far;
 	to[2] = NEAR_2 * even_near + FAR_2 * even_far;
 	to[3] = NEAR * NEAR_2 * odd_near + (FAR * FAR_2 * odd_far + from[5]);
+}
+
+LINE(output_line5)
+{
+	to[0] = from[0] + (from[1] + from[2]) + (from[3] + from[4]);
+	to[1] = NEAR * (from[1] - from[2]) + (FAR * (from[3] - from[4]) + from[5]);
 }
 
 LINE(gradient_line4)
@@ -189,6 +183,7 @@ TARGET ALWAYS_INLINE void NAME(to_planes)(enum half half, void (*line)(VEC *to, 
 TO_PLANES(input1, line1, 1, 1, 0)
 TO_PLANES(input2, input_line2, 4, 4, 2)
 TO_PLANES(input4, input_line4, 6, 6, 2)
+TO_PLANES(input5, input_line4, 6, 6, 4)
 TO_PLANES(gradient2, gradient_line2, 4, 2, 0)
 TO_PLANES(gradient4, gradient_line4, 6, 4, 0)
 
@@ -225,6 +220,7 @@ TARGET ALWAYS_INLINE void NAME(from_planes)(void (*line)(VEC *to, const VEC *fro
 FROM_PLANES(output1, line1, 1, 1)
 FROM_PLANES(output2, output_line2, 2, 4)
 FROM_PLANES(output4, output_line4, 4, 6)
+FROM_PLANES(output5, output_line5, 2, 6)
 
 /* ---- weights --------------------------------------------------------------------------------- */
 

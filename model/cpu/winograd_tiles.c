@@ -3,7 +3,7 @@
 
 const struct way_row winograd_ways[WAYS] = {
 	[SQUARE2] = { 9, 16, 2 }, [SQUARE4] = { 9, 36, 4 }, [POINT] = { 1, 1, 1 },
-	[LINE7] = { 7, 9, 2 },    [LINE3] = { 3, 4, 2 },
+	[FIVE] = { 25, 36, 2 },   [LINE7] = { 7, 9, 2 },    [LINE3] = { 3, 4, 2 },
 };
 
 struct place winograd_place(const struct winograd *p, int64_t tile)

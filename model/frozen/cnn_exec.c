@@ -1,6 +1,7 @@
 /* cnn_exec.c - the CPU back end of cnn.h, opening: primitives, packed weights, the memory plan. Convolutions are for
- * one picture on one thread, NHWC, sums in float: Winograd's ways where they fit (winograd.h; of squares F(2x2,3x3), no
- * less accurate than a direct sum), else oneDNN's direct one. */
+ * one picture on one thread, NHWC, sums in float: Winograd's ways where they fit (winograd.h), else oneDNN's direct
+ * one. Inception's features of CIFAR-10 differ by 7.9e-7 of their size from those of direct sums (2-norm; published
+ * weights of Keras); by F(2x2,3x3) alone it would be 7.2e-7. */
 #include "model/frozen/cnn_private.h"
 
 #include <omp.h>
