@@ -290,7 +290,7 @@ const struct cmd cmd_bench = {
 	.args = "train|features|dinov2|pictures|store|lpips|crowd|scaling|fid|prdc|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help =
-		"Every figure is shown beside the ceiling measured in the same run: for training, a 2048 x 2048 x 2048 matrix "
+		"Every figure is shown beside the ceiling measured in the same run: for training, a 2000 x 2000 x 2000 matrix "
 		"product of the same library, of random numbers. Training is timed on random pictures and noise, with the "
 		"preset's dropout, and a step whose loss is not finite ends the measurement (exit 1): it would update "
 		"nothing.\n\n"
