@@ -3,17 +3,33 @@
 #include "harness/record/db_private.h"
 
 #include "harness/record/host.h"
+#include "harness/record/journal.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* What a message about a database that cannot be read adds where its records could make it anew; else "". Heap text. */
+static char *rebuild_hint(const char *path)
+{
+	SCOPED(free) char *runs = xstrfmt("%s-runs", path);
+	return journal_any(runs)
+	           ? xstrfmt("; `ablate merge --rebuild --db %s` makes it from the records in %s-runs", path, path)
+	           : xstrdup("");
+}
+
+static int no_such_database(const char *path, struct err *e)
+{
+	SCOPED(free) char *hint = rebuild_hint(path);
+	return err_code(e, EXIT_RECORD, "%s: no such database; `ablate run GRID.toml --db %s` creates one%s", path, path,
+	                hint);
+}
 
 /* The 100-byte header, read without SQLite: so that a file that is not ours, or of a newer version, is not touched. */
 static int check_header(const char *path, const struct db_schema *schema, bool *empty, struct err *e)
@@ -32,8 +48,10 @@ static int check_header(const char *path, const struct db_schema *schema, bool *
 	if (n == 0)
 		return 0;
 	*empty = false;
-	if (n < (ssize_t)sizeof h || memcmp(h, "SQLite format 3", 16) != 0)
-		return err_code(e, EXIT_RECORD, "%s: not a database of ablate (no SQLite header)", path);
+	if (n < (ssize_t)sizeof h || memcmp(h, "SQLite format 3", 16) != 0) {
+		SCOPED(free) char *hint = rebuild_hint(path);
+		return err_code(e, EXIT_RECORD, "%s: not a database of ablate (no SQLite header)%s", path, hint);
+	}
 	long version = (long)h[60] << 24 | h[61] << 16 | h[62] << 8 | h[63];
 	unsigned long id = (unsigned long)h[68] << 24 | (unsigned long)h[69] << 16 | (unsigned long)h[70] << 8 | h[71];
 	if (id && id != DB_APPLICATION_ID)
@@ -47,65 +65,33 @@ static int check_header(const char *path, const struct db_schema *schema, bool *
 	return 0;
 }
 
+#define PAGE_MAX     65536 /* bytes; a database without tables is one page */
+#define COUNT_TABLES "SELECT count(*) FROM sqlite_schema"
+
 static int pragma_int(int64_t *out, struct db *db, const char *sql, struct err *e)
 {
 	return db_int_of(out, 0, db, e, sql, "");
-}
-
-static int open_handle(struct db *db, int flags, struct err *e)
-{
-	int rc = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
-	if (rc != SQLITE_OK) {
-		(void)err_code(e, EXIT_RECORD, "%s: cannot open: %s", db->path,
-		               db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
-		return -1;
-	}
-	(void)sqlite3_busy_handler(db->handle, db_on_busy, db);
-	(void)sqlite3_extended_result_codes(db->handle, 1);
-	return db_add_stages(db, e);
-}
-
-/* Files PREFIX + PID of programs that were killed while they made them. */
-static void remove_of_dead(const char *prefix)
-{
-	SCOPED(free) char *pattern = xstrfmt("%s*", prefix);
-	glob_t g;
-	if (glob(pattern, 0, NULL, &g))
-		return;
-	for (size_t i = 0; i < g.gl_pathc; i++)
-		if (!host_pid_alive((pid_t)strtol(g.gl_pathv[i] + strlen(prefix), NULL, 10)))
-			(void)unlink(g.gl_pathv[i]);
-	globfree(&g);
-}
-
-static void remove_files(const char *path)
-{
-	static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
-	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-		SCOPED(free) char *name = xstrfmt("%s%s", path, tails[i]);
-		(void)unlink(name);
-	}
 }
 
 /* Does WAL work here? It can report success and fail at the first write, so: write, close, open again, read. */
 static bool wal_works(const char *path)
 {
 	SCOPED(free) char *prefix = xstrfmt("%s.probe-", path);
-	remove_of_dead(prefix);
+	db_remove_of_dead(prefix);
 	struct db probe = { .path = xstrfmt("%s.probe-%ld", path, (long)getpid()) };
 	bool ok = false;
 	char *mode = NULL;
 	int64_t x = 0;
-	if (!open_handle(&probe, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) &&
+	if (!db_open_handle(&probe, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) &&
 	    !db_text_of(&mode, &probe, NULL, "PRAGMA journal_mode = WAL", "") && mode && strcmp(mode, "wal") == 0 &&
 	    !db_script(&probe, NULL, "CREATE TABLE t(x); INSERT INTO t VALUES(42);")) {
 		db_finish(&probe);
-		ok = !open_handle(&probe, SQLITE_OPEN_READWRITE, NULL) && !pragma_int(&x, &probe, "SELECT x FROM t", NULL) &&
+		ok = !db_open_handle(&probe, SQLITE_OPEN_READWRITE, NULL) && !pragma_int(&x, &probe, "SELECT x FROM t", NULL) &&
 		     x == 42;
 	}
 	free(mode);
 	db_finish(&probe);
-	remove_files(probe.path);
+	db_remove(probe.path);
 	free(probe.path);
 	return ok;
 }
@@ -133,13 +119,6 @@ static int set_journal(struct db *db, struct err *e)
 		return db_script(db, e, "PRAGMA locking_mode = EXCLUSIVE");
 	}
 	return 0;
-}
-
-static int create(struct db *db, const struct db_schema *schema, struct err *e)
-{
-	SCOPED(free)
-	char *sql = xstrfmt("PRAGMA application_id = %d; PRAGMA user_version = %d;", DB_APPLICATION_ID, schema->version);
-	return db_script(db, e, schema->sql) || db_script(db, e, sql) ? -1 : 0;
 }
 
 static int migrate(struct db *db, const struct db_schema *schema, int64_t from, struct err *e)
@@ -171,8 +150,8 @@ static int back_up(char **made, struct db *db, int64_t version, struct err *e)
 {
 	SCOPED(free) char *prefix = xstrfmt("%s.v%lld.bak.part-", db->path, (long long)version);
 	SCOPED(free) char *part = xstrfmt("%s%ld", prefix, (long)getpid());
-	remove_of_dead(prefix);
-	remove_files(part); /* of a process that had our number */
+	db_remove_of_dead(prefix);
+	db_remove(part); /* of a process that had our number */
 	int rc = db_exec(db, e, "VACUUM INTO ?", "s", part) || sync_file(part, e) ? -1 : 0;
 	for (int k = 1; !rc && !*made; k++) {
 		SCOPED(free)
@@ -186,7 +165,7 @@ static int back_up(char **made, struct db *db, int64_t version, struct err *e)
 			*made = xstrdup(name);
 	}
 	if (rc) {
-		remove_files(part);
+		db_remove(part);
 		return err_in(e, "cannot back up before bringing the schema up to date");
 	}
 	return 0;
@@ -197,14 +176,14 @@ static int create_or_migrate(bool *migrated, struct db *db, const struct db_sche
 {
 	int64_t version, tables;
 	if (db_script(db, e, "BEGIN EXCLUSIVE") || pragma_int(&version, db, "PRAGMA user_version", e) ||
-	    pragma_int(&tables, db, "SELECT count(*) FROM sqlite_schema", e))
+	    pragma_int(&tables, db, COUNT_TABLES, e))
 		return -1;
 	*migrated = version && version != schema->version;
 	int rc = version == schema->version ? 0
 	         : version == 0 && tables
 	             ? err_code(e, EXIT_RECORD,
 	                        "%s: an SQLite database, but not one of ablate (it has tables and no version)", db->path)
-	         : version == 0 ? create(db, schema, e)
+	         : version == 0 ? db_create_schema(db, schema, e)
 	                        : migrate(db, schema, version, e);
 	return rc || db_commit(db, e) ? -1 : 0;
 }
@@ -266,7 +245,7 @@ static int open_immutable(struct db *db, struct err *e)
 	char *path = db->path;
 	db_finish(db);
 	db->path = uri.data;
-	int rc = open_handle(db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, e);
+	int rc = db_open_handle(db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, e);
 	db->path = path;
 	str_release(&uri);
 	return rc;
@@ -306,8 +285,14 @@ static int check_for_reading(struct db *db, const struct db_schema *schema, stru
 		if (open_immutable(db, e) || pragma_int(&version, db, "PRAGMA user_version", e))
 			return -1;
 	}
-	if (version == 0)
-		return err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (it has no version)", db->path);
+	if (version == 0) {
+		int64_t tables;
+		if (pragma_int(&tables, db, COUNT_TABLES, e))
+			return -1;
+		return tables ? err_code(e, EXIT_RECORD, "%s: an SQLite database, but not one of ablate (it has no version)",
+		                         db->path)
+		              : no_such_database(db->path, e);
+	}
 	if (version > schema->version)
 		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: update ablate",
 		                db->path, (long long)version, schema->version);
@@ -320,11 +305,12 @@ int db_open_schema(struct db **out, const char *path, enum db_mode mode, const s
 	if (check_header(path, schema, &empty, e))
 		return -1;
 	if (empty && mode == DB_READ)
-		return err_code(e, EXIT_RECORD, "%s: no such database; `ablate run GRID.toml --db %s` creates one", path, path);
+		return no_such_database(path, e);
+	if (empty && db_create(path, schema, e))
+		return -1;
 	struct db *db = xcalloc(1, sizeof *db);
 	db->path = xstrdup(path);
-	int flags = mode == DB_READ ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-	if (open_handle(db, flags, e) ||
+	if (db_open_handle(db, SQLITE_OPEN_READWRITE, e) ||
 	    (mode == DB_READ ? check_for_reading(db, schema, e) : prepare_patiently(db, schema, e))) {
 		if (e && !e->code)
 			e->code = EXIT_RECORD;
@@ -335,10 +321,23 @@ int db_open_schema(struct db **out, const char *path, enum db_mode mode, const s
 	return 0;
 }
 
+/* A file with SQLite's header and nothing else: the creation of an earlier program ended there. */
+static bool has_no_tables(const char *path)
+{
+	struct db db = { .path = (char *)path };
+	int64_t tables = 1;
+	bool none = !db_open_handle(&db, SQLITE_OPEN_READWRITE, NULL) && !pragma_int(&tables, &db, COUNT_TABLES, NULL) &&
+	            tables == 0;
+	db_finish(&db);
+	return none;
+}
+
 bool db_is_there(const char *path)
 {
 	struct stat st;
-	return stat(path, &st) == 0 ? !S_ISREG(st.st_mode) || st.st_size > 0 : errno != ENOENT;
+	if (stat(path, &st))
+		return errno != ENOENT;
+	return !S_ISREG(st.st_mode) || (st.st_size > 0 && (st.st_size > PAGE_MAX || !has_no_tables(path)));
 }
 
 int db_open(struct db **out, const char *path, enum db_mode mode, struct err *e)

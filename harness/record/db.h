@@ -33,8 +33,9 @@ enum db_mode {
 MUST_CHECK int db_open(struct db **out, const char *path, enum db_mode mode, struct err *e);
 /* Is there anything to read? An empty file, as mktemp leaves it, is as good as none. */
 bool db_is_there(const char *path);
-void db_close(struct db *db);   /* rolls back what is not committed; accepts NULL */
-void scoped_db(struct db **db); /* SCOPED(db) struct db *db = NULL; */
+void db_remove(const char *path); /* the file, which nobody has open, and what SQLite puts beside it */
+void db_close(struct db *db);     /* rolls back what is not committed; accepts NULL */
+void scoped_db(struct db **db);   /* SCOPED(db) struct db *db = NULL; */
 const char *db_path(const struct db *db);
 const char *db_note(const struct db *db); /* one line worth telling ("network file system: ..."), or "" */
 bool db_is_wal(const struct db *db);

@@ -1,5 +1,5 @@
-/* db_private.h - what db.c, db_stages.c, db_stmt.c and schema.c share; nobody else includes it but ingest.c, for what
- * it keeps, and db_hidden.c, for a function of SQL. */
+/* db_private.h - what db.c, db_create.c, db_file.c, db_stages.c, db_stmt.c and schema.c share; nobody else includes it
+ * but ingest.c, for what it keeps, and db_hidden.c, for a function of SQL. */
 #ifndef ABLATE_DB_PRIVATE_H
 #define ABLATE_DB_PRIVATE_H
 
@@ -32,6 +32,16 @@ struct db {
 MUST_CHECK int db_add_stages(struct db *db, struct err *e);
 /* The key of a row of table cell. */
 #define STAGE_TRAINING_SQL "stage_training((SELECT config FROM arm WHERE hash = cell.arm), dataset, numerics, seed)"
+
+/* Makes the database where there is none or an empty file (db_create.c). Another program that does the same meanwhile
+ * is waited for, and what it made is taken. */
+MUST_CHECK int db_create(const char *path, const struct db_schema *schema, struct err *e);
+/* The tables, application id and version, within the caller's transaction. */
+MUST_CHECK int db_create_schema(struct db *db, const struct db_schema *schema, struct err *e);
+
+MUST_CHECK int db_open_handle(struct db *db, int flags, struct err *e); /* of db->path; flags are SQLite's */
+/* Removes files PREFIX + PID of programs that were killed while they made them. */
+void db_remove_of_dead(const char *prefix);
 
 /* SQLite's busy handler; ctx is the struct db. */
 int db_on_busy(void *ctx, int times);

@@ -104,6 +104,7 @@ void journal_close(struct journal *j); /* without journal_end the file stays uns
 
 /* Does a writer hold the file's lock? A file that does not exist has none. */
 bool journal_is_alive(const char *path);
+bool journal_any(const char *runs); /* is there a journal in the run folder? */
 
 /* --- reading --- */
 

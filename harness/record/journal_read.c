@@ -6,12 +6,22 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES ((size_t)64 << 20)
 #define CHUNK          ((size_t)1 << 18)
+
+bool journal_any(const char *runs)
+{
+	SCOPED(free) char *pattern = xstrfmt("%s/*/*/journal.jsonl", runs);
+	glob_t g = { 0 };
+	bool any = glob(pattern, GLOB_NOSORT, NULL, &g) == 0;
+	globfree(&g);
+	return any;
+}
 
 /* Does the seal fit what was read before it? */
 static int take_seal(struct journal_scan *scan, const json_t *o, struct err *e)

@@ -100,15 +100,6 @@ void rebuild_result_release(struct rebuild_result *r)
 	*r = (struct rebuild_result){ 0 };
 }
 
-static void remove_database(const char *path)
-{
-	static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
-	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
-		SCOPED(free) char *name = xstrfmt("%s%s", path, tails[i]);
-		(void)unlink(name);
-	}
-}
-
 /* Moves the old file and what belongs to it to another name. */
 static int set_aside(struct rebuild_result *out, const char *path, struct err *e)
 {
@@ -170,7 +161,7 @@ int merge_rebuild(struct rebuild_result *out, const char *db_path, struct err *e
 			*out->before = '\0';
 		db_close(old);
 	}
-	remove_database(fresh);
+	db_remove(fresh);
 	int rc = fill(&out->from, out->after, fresh, runs, e);
 	if (!rc && *out->before && count_gone(&out->gone, db_path, fresh))
 		out->gone = 0;
@@ -179,7 +170,9 @@ int merge_rebuild(struct rebuild_result *out, const char *db_path, struct err *e
 	if (!rc && rename(fresh, db_path))
 		rc = err_code(e, EXIT_RECORD, "%s: cannot rename: %s", fresh, strerror(errno));
 	if (rc)
-		remove_database(fresh);
+		db_remove(fresh);
+	else
+		io_sync_folder_of(db_path);
 	store_unlock(&lock);
 	return rc;
 }
@@ -256,14 +249,14 @@ int merge_check(struct check_result *out, const char *db_path, struct err *e)
 	if (db_open(&db, db_path, DB_READ, e) || db_check(db, e) ||
 	    open_records(&runs, &lock, db_path, "ablate merge --check", e))
 		return -1;
-	remove_database(fresh);
+	db_remove(fresh);
 	int rc = fill(&out->from, hash, fresh, runs, e) || attach(db, fresh, e) ? -1 : 0;
 	for (const char *const *t = dump_tables(); *t && !rc; t++)
 		if (strcmp(*t, "meta") != 0)
 			rc = compare(out, db, *t, true, e) || compare(out, db, *t, false, e) ? -1 : 0;
 	if (!rc)
 		rc = db_exec(db, e, "DETACH other", "");
-	remove_database(fresh);
+	db_remove(fresh);
 	store_unlock(&lock);
 	return rc;
 }

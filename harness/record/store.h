@@ -75,9 +75,9 @@ void store_leave_out(struct store *s, const char *why);
  * taken, or -1; *end: after the last whole line; *rows grows. Runs inside the caller's transaction. */
 MUST_CHECK int store_take_lines_within(struct store *s, const char *path, int64_t from, int64_t *waits_at, int64_t *end,
                                        int64_t *rows, struct err *e);
-/* Takes journals of a cell that the database has never seen (a supervisor was killed between the two); adds their
- * number to *found. Those that cannot be taken are left out. */
-MUST_CHECK int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e);
+/* Takes the journals in the run folder that the database has never seen (a supervisor was killed between the two); adds
+ * their number to *found. Those that cannot be taken are left out. */
+MUST_CHECK int store_take_unknown(struct store *s, int *found, struct err *e);
 
 /* The run lock alone, for a store that store_open has not opened: path and runs set after STORE_INIT. */
 MUST_CHECK int store_lock(struct store *s, const char *what, struct err *e);
@@ -94,9 +94,9 @@ enum liveness { ATTEMPT_ALIVE, ATTEMPT_GONE, ATTEMPT_UNKNOWN };
 enum liveness store_liveness(char why[256], const struct store *s, const char *cell, const char *attempt,
                              const char *host, const char *boot_id, int64_t pid, const char *heartbeat,
                              double heartbeat_boot_s);
-/* Looks at every attempt that is "running": takes its journal; if its process is gone, ends it as lost, with the
- * evidence, also where its journal cannot be taken any more. Counts: *alive (running on this machine), *lost. Needs
- * STORE_RUN. */
+/* Takes the journals that are unknown yet and looks at every attempt that is "running": takes its journal; if its
+ * process is gone, ends it as lost, with the evidence, also where its journal cannot be taken any more. Counts: *alive
+ * (running on this machine), *lost. Needs STORE_RUN. */
 MUST_CHECK int store_reconcile(struct store *s, int *alive, int *lost, struct err *e);
 
 #endif

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define CELL_FOLDER 12 /* characters of a cell's hash that name its folder in the run folder */
+
 int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows,
                        struct err *e)
 {
@@ -72,15 +74,15 @@ int store_end_without_journal(struct store *s, const char *attempt, const char *
 	return rc;
 }
 
-int store_take_unknown(struct store *s, const char *cell, int *found, struct err *e)
+/* Those in the folder of one cell. */
+static int take_unknown_of(struct store *s, const char *folder, int *found, struct err *e)
 {
-	SCOPED(free) char *dir = store_cell_dir(s, cell);
-	DIR *d = opendir(dir);
+	DIR *d = opendir(folder);
 	int rc = 0;
 	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
 		int64_t known;
 		bool taken = false;
-		SCOPED(free) char *path = xstrfmt("%s/%s/journal.jsonl", dir, entry->d_name);
+		SCOPED(free) char *path = xstrfmt("%s/%s/journal.jsonl", folder, entry->d_name);
 		if (strlen(entry->d_name) != HOST_UUID - 1 || access(path, F_OK))
 			continue;
 		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM attempt WHERE id = ?", "s", entry->d_name);
@@ -89,6 +91,21 @@ int store_take_unknown(struct store *s, const char *cell, int *found, struct err
 			continue;
 		rc = store_try_journal(s, &taken, &scan, entry->d_name, path, NULL, e);
 		*found += taken;
+	}
+	if (d)
+		(void)closedir(d);
+	return rc;
+}
+
+int store_take_unknown(struct store *s, int *found, struct err *e)
+{
+	DIR *d = opendir(s->runs);
+	int rc = 0;
+	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
+		if (strlen(entry->d_name) != CELL_FOLDER || strspn(entry->d_name, "0123456789abcdef") != CELL_FOLDER)
+			continue;
+		SCOPED(free) char *folder = xstrfmt("%s/%s", s->runs, entry->d_name);
+		rc = take_unknown_of(s, folder, found, e);
 	}
 	if (d)
 		(void)closedir(d);
@@ -249,9 +266,9 @@ static int reconcile_one(struct store *s, struct running *r, int *alive, int *lo
 int store_reconcile(struct store *s, int *alive, int *lost, struct err *e)
 {
 	struct running *r = NULL;
-	int n = 0;
+	int n = 0, found = 0;
 	*alive = *lost = 0;
-	int rc = list_running(&r, &n, s, e);
+	int rc = store_take_unknown(s, &found, e) || list_running(&r, &n, s, e) ? -1 : 0;
 	for (int i = 0; i < n; i++) {
 		if (!rc)
 			rc = reconcile_one(s, &r[i], alive, lost, e);

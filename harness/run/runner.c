@@ -77,7 +77,6 @@ static int classify_cell(struct run *r, int i, struct err *e)
 {
 	const struct run_cell *c = &r->plan->cells[i];
 	bool done;
-	int found = 0;
 	enum record_state state;
 	if (cell_is_done(&done, &r->store, r->plan, c, e))
 		return -1;
@@ -91,17 +90,12 @@ static int classify_cell(struct run *r, int i, struct err *e)
 		run_amiss(r, "%s: blocked: %s", name_of(name, c), c->blocked);
 		return cell_has_identity(c) ? record_blocked(&r->store, c, e) : 0;
 	}
-	if (store_take_unknown(&r->store, c->cell, &found, e) || query_cell_state(&state, r->store.db, c->cell, e) ||
-	    cell_is_done(&done, &r->store, r->plan, c, e))
-		return -1;
-	if (done && read_builds(r, e))
+	if (query_cell_state(&state, r->store.db, c->cell, e))
 		return -1;
 	bool elsewhere = state == RECORD_RUNNING;
-	if (!done && !elsewhere && c->training && query_training_runs(&elsewhere, r->store.db, c->training, c->cell, e))
+	if (!elsewhere && c->training && query_training_runs(&elsewhere, r->store.db, c->training, c->cell, e))
 		return -1;
-	if (done)
-		take_done(r, i);
-	else if (state == RECORD_DIVERGED && !r->o->again)
+	if (state == RECORD_DIVERGED && !r->o->again)
 		r->out->diverged++;
 	else if (elsewhere)
 		r->out->elsewhere++;
@@ -429,11 +423,9 @@ static int prepare(struct run *r, struct err *e)
 static int take_strays(struct run *r, struct err *e)
 {
 	int found = 0;
-	for (int i = 0; i < r->plan->n_cells; i++)
-		if (cell_has_identity(&r->plan->cells[i]) && store_take_unknown(&r->store, r->plan->cells[i].cell, &found, e))
-			return -1;
-	/* lines of the ledger about attempts that are there now */
-	if ((found && wait_for_orphans(r, e)) || store_take_ledger(&r->store, e))
+	/* then, lines of the ledger about attempts that are there now */
+	if (store_take_unknown(&r->store, &found, e) || (found && wait_for_orphans(r, e)) ||
+	    store_take_ledger(&r->store, e))
 		return -1;
 	if (r->store.waiting)
 		run_say(r, "%s%s", r->store.waits, r->store.waiting > 1 ? ", and more lines like it" : "");

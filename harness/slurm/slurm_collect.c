@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/slurm/engine_slurm.h"
 
+#include "harness/record/journal.h"
 #include "harness/record/merge.h"
 #include "harness/record/query.h"
 #include "model/base/io.h"
@@ -83,15 +84,6 @@ static int make_quiet(bool *busy, const char *shard, const char *runs, struct er
 	return 0;
 }
 
-static bool has_journals(const char *runs)
-{
-	SCOPED(free) char *pattern = xstrfmt("%s/*/*/journal.jsonl", runs);
-	glob_t g = { 0 };
-	bool found = glob(pattern, GLOB_NOSORT, NULL, &g) == 0;
-	globfree(&g);
-	return found;
-}
-
 static int collect_one(struct slurm_collected *out, struct store *s, const char *shard, struct err *e)
 {
 	bool busy;
@@ -103,7 +95,7 @@ static int collect_one(struct slurm_collected *out, struct store *s, const char 
 		out->busy++;
 		return 0;
 	}
-	if (!has_journals(runs))
+	if (!journal_any(runs))
 		return 0; /* its task died before it began */
 	if (merge_folder(&m, s, runs, e) || share_attempts(runs, s->runs, e))
 		return err_in(e, "shard %s", shard);

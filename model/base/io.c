@@ -96,7 +96,7 @@ static void forget(struct io_atomic *f)
 	*f = (struct io_atomic){ .fd = -1, .temporary = -1 };
 }
 
-static void sync_dir_of(const char *path)
+void io_sync_folder_of(const char *path)
 {
 	SCOPED(free) char *copy = xstrdup(path);
 	SCOPED(fd) int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -118,7 +118,7 @@ int io_atomic_commit(struct io_atomic *f, struct err *e)
 		return -1;
 	}
 	if (f->tmp_path)
-		sync_dir_of(f->path);
+		io_sync_folder_of(f->path);
 	forget(f);
 	return 0;
 }

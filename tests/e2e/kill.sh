@@ -25,9 +25,9 @@ nothing_lost() {
 	check test "$(sql "$1" "SELECT count(*) FROM (SELECT cell FROM attempt WHERE state = 'done' GROUP BY cell HAVING count(*) > 1)")" -eq 0
 }
 
+# One run after it is enough.
 ends_well() {
-	for _ in 1 2 3; do run "$FAKE" "$1" $CELLS 2 0; [ "$code" -eq 0 ] && break; done
-	exits 0
+	run "$FAKE" "$1" $CELLS 2 0; exits 0
 	nothing_lost "$1"
 	results "$1" >now.txt; same good.txt now.txt
 	curves "$1" >now.curves; same good.curves now.curves
@@ -60,6 +60,24 @@ test_killed_at_random_moments() {
 	echo "    $hits kills of a living runner"
 }
 
+# The workers have begun their journals, and all are killed before the database hears of it (here it is put back to what it
+# was): the next run knows that they are dead, and makes the cells.
+test_killed_between_the_journal_and_the_database() {
+	local pid
+	undisturbed
+	run "$FAKE" k.db 1 1 0; exits 0
+	cp k.db before.db
+	"$FAKE" k.db $CELLS 2 100 >/dev/null 2>fake.err &
+	pid=$!
+	await 20 '[ $(ls k.db-runs/*/*/journal.jsonl | wc -l) -ge 3 ]'
+	kill -KILL $(ps -o pid= --ppid $pid) $pid
+	wait $pid 2>/dev/null
+	rm -f k.db-wal k.db-shm; mv before.db k.db
+	ends_well k.db
+	says_not out "elsewhere"
+	check test "$(sql k.db "SELECT count(*) FROM attempt WHERE state = 'lost'")" -eq 2
+}
+
 test_killed_before_each_write_of_the_database() {
 	local at
 	undisturbed
@@ -71,6 +89,47 @@ test_killed_before_each_write_of_the_database() {
 	done
 	check test $at -gt 30
 	ends_well k.db
+}
+
+# The program itself, which looks into the database before it runs: wherever its creation ends, what comes next says
+# that there is none, or reads it, and a run goes on.
+made_anew() {
+	run ablate plan g.toml --db kk.db; exits 0
+	run ablate table g.toml --db kk.db; exits 0
+	run ablate run g.toml --db kk.db --threads 1 -q; exits 0
+	whole kk.db
+	[ -z "$(ls kk.db.* 2>/dev/null)" ] || fail "left: $(ls kk.db.*), at write $1"
+}
+test_killed_while_the_database_is_created() {
+	local at kills=0
+	small_grid 2
+	for ((at = 1; at < 200; at += 3)); do
+		rm -rf kk.db kk.db-* kk.db.*
+		run with_shim SHIM_KILL_AT=$at SHIM_PATH=kk.db "$ABLATE" merge --db kk.db nothing
+		[ "$code" -eq 137 ] || break
+		kills=$((kills + 1))
+		made_anew $at
+	done
+	check test $kills -gt 8
+	echo "    $kills kills"
+}
+test_a_disk_that_is_full_while_the_database_is_created() {
+	local kib full=0
+	small_grid 2
+	small_disk disk 64k
+	for ((kib = 8; kib < 400; kib += 24)); do
+		rm -rf disk/*
+		mount -o remount,size=${kib}k disk || fail "cannot remount"
+		run ablate merge --db disk/kk.db nothing
+		if grep -qiE 'space|full' err; then
+			full=$((full + 1))
+			exits 5; lines_of err 1
+		fi
+		mount -o remount,size=64m disk
+		(cd disk && cp ../g.toml . && made_anew $kib) || exit 1
+	done
+	check test $full -gt 4
+	echo "    $full times full"
 }
 
 test_a_disk_that_fails_in_the_middle() {
@@ -97,8 +156,7 @@ test_a_full_disk() {
 	check test "$(grep -ciE 'space|cannot write|full' err)" -ge 1
 	[ -s full/k.db ] && whole full/k.db
 	mount -o remount,size=64m full
-	for _ in 1 2 3; do run "$FAKE" full/k.db 40 2 0; [ "$code" -eq 0 ] && break; done
-	exits 0
+	run "$FAKE" full/k.db 40 2 0; exits 0
 	whole full/k.db
 	check test "$(sql full/k.db "SELECT count(DISTINCT cell) FROM attempt WHERE state = 'done'")" -eq 40
 }

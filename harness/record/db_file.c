@@ -1,0 +1,45 @@
+/* db_file.c - the files of a database, for db.c and db_create.c: opening one, and removing what is not wanted. */
+#define _GNU_SOURCE
+#include "harness/record/db_private.h"
+
+#include "harness/record/host.h"
+#include "model/base/mem.h"
+
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int db_open_handle(struct db *db, int flags, struct err *e)
+{
+	int rc = sqlite3_open_v2(db->path, &db->handle, flags, NULL);
+	if (rc != SQLITE_OK) {
+		(void)err_code(e, EXIT_RECORD, "%s: cannot open: %s", db->path,
+		               db->handle ? sqlite3_errmsg(db->handle) : sqlite3_errstr(rc));
+		return -1;
+	}
+	(void)sqlite3_busy_handler(db->handle, db_on_busy, db);
+	(void)sqlite3_extended_result_codes(db->handle, 1);
+	return db_add_stages(db, e);
+}
+
+void db_remove_of_dead(const char *prefix)
+{
+	SCOPED(free) char *pattern = xstrfmt("%s*", prefix);
+	glob_t g;
+	if (glob(pattern, 0, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++)
+		if (!host_pid_alive((pid_t)strtol(g.gl_pathv[i] + strlen(prefix), NULL, 10)))
+			(void)unlink(g.gl_pathv[i]);
+	globfree(&g);
+}
+
+void db_remove(const char *path)
+{
+	static const char *const tails[] = { "", "-wal", "-shm", "-journal" };
+	for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+		SCOPED(free) char *name = xstrfmt("%s%s", path, tails[i]);
+		(void)unlink(name);
+	}
+}
