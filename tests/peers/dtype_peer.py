@@ -11,7 +11,8 @@ import argparse
 import math
 import statistics
 
-from train_peer import SIGMA_DATA, SIGMA_MIN, make_net
+from nets import make_net
+from train_peer import SIGMA_DATA, SIGMA_MIN
 
 NET = dict(kind="ddpmpp", parameters=180_193, side=8, image=1, width=16, mult=(1, 2), blocks=1, attend=(), batch=4)
 LEVELS = (11, 161, 641, 1281)

@@ -33,6 +33,7 @@ import sys
 import tempfile
 import time
 
+import nets
 import rounds
 
 CONFIGS = {
@@ -50,162 +51,8 @@ CONFIGS = {
         parameters=282_168_003, dropout=0.2, dropout_at=16, scale_shift=False,
     ),
 }
-OF_BLOCKS = ("kind", "batch", "parameters", "dropout", "dropout_at", "scale_shift")
 SIGMA_MIN, SIGMA_DATA = 0.002, 0.5
 EQUAL_STEPS, EQUAL_TO = 20, {"fp32": 1e-4, "tf32": 0.01, "bf16": 0.01}
-
-
-def make_net(config, slices=False):
-    import torch
-    from torch import nn
-    from torch.nn import functional as F
-
-    adm, residual = config["kind"] == "adm", config["kind"] == "ncsnpp"
-    scale = 1.0 if adm else math.sqrt(0.5)
-    shifts = adm and config.get("scale_shift", True)
-
-    class Norm(nn.GroupNorm):  # in float32 whatever comes in, as autocast has it on a GPU but not on the CPU
-        def forward(self, x):
-            return super().forward(x.float())
-
-    def norm(channels):
-        return Norm(min(32, channels // 4), channels, eps=1e-5 if adm else 1e-6)
-
-    tap = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-    smooth = tap[:, None] * tap[None]
-
-    def plain(q, k, v):  # PyTorch 1.13 has no other
-        return torch.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1]), dim=-1) @ v
-
-    attend_to = getattr(F, "scaled_dot_product_attention", plain)
-
-    def halved(x, dim):
-        count = x.shape[dim] - 3
-        a, b, c, d = (x.narrow(dim, i, count)[(slice(None),) * dim + (slice(None, None, 2),)] for i in range(4))
-        return (a + d) * 0.125 + (b + c) * 0.375
-
-    def filtered_down(x, padding):
-        if slices:
-            return halved(halved(F.pad(x, (padding,) * 4), 3), 2)
-        return F.conv2d(x, smooth.expand(x.shape[1], 1, 4, 4), stride=2, padding=padding, groups=x.shape[1])
-
-    def down(x):
-        return filtered_down(x, 1) if residual else F.avg_pool2d(x, 2)
-
-    def up(x):
-        if not residual:
-            return F.interpolate(x, scale_factor=2, mode="nearest")
-        x = F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)
-        return x[:, :, 2:-2, 2:-2]  # the same taps, with zeros outside
-
-    class Block(nn.Module):
-        def __init__(self, cin, cout, emb, how=None, attend=False, side=0):  # side: of what enters
-            super().__init__()
-            self.dropout = config.get("dropout", 0) if side <= config.get("dropout_at", side) else 0
-            self.resample = how or (lambda x: x)
-            self.norm0, self.conv0 = norm(cin), nn.Conv2d(cin, cout, 3, padding=1)
-            self.affine = nn.Linear(emb, 2 * cout if shifts else cout)
-            self.norm1, self.conv1 = norm(cout), nn.Conv2d(cout, cout, 3, padding=1)
-            self.skip = nn.Conv2d(cin, cout, 1) if cin != cout or (how and not adm) else None
-            self.heads = (cout // 64 if adm else 1) if attend else 0
-            if attend:
-                self.norm2, self.qkv, self.proj = norm(cout), nn.Conv2d(cout, 3 * cout, 1), nn.Conv2d(cout, cout, 1)
-
-        def forward(self, x, emb):
-            h = self.conv0(self.resample(F.silu(self.norm0(x))))
-            e = self.affine(emb)[:, :, None, None]
-            if shifts:
-                by, shift = e.chunk(2, dim=1)
-                h = F.silu(torch.addcmul(shift, self.norm1(h), by + 1))
-            else:
-                h = F.silu(self.norm1(h + e))
-            h = self.conv1(F.dropout(h, self.dropout))
-            x = self.resample(x)
-            x = (h + (self.skip(x) if self.skip else x)) * scale
-            if self.heads:
-                n, c, rows, cols = x.shape
-                wide = c // self.heads
-                q, k, v = self.qkv(self.norm2(x)).reshape(n, self.heads, wide, 3, rows * cols).transpose(2, 4).unbind(3)
-                a = attend_to(q, k, v).transpose(2, 3).reshape(n, c, rows, cols)
-                x = (x + self.proj(a)) * scale
-            return x
-
-    class Net(nn.Module):
-        def __init__(self, side, image, width, mult, blocks, attend, classes=0):
-            super().__init__()
-            emb, wave = 4 * width, 2 * width if residual else width
-            half = wave // 2
-            if residual:
-                freqs = 2 * math.pi * torch.randn(half)
-            else:
-                freqs = 10000.0 ** (-torch.arange(half) / (half if adm else half - 1))
-            self.register_buffer("freqs", freqs)
-            self.map0, self.map1 = nn.Linear(wave, emb), nn.Linear(emb, emb)
-            self.label = nn.Linear(classes, emb, bias=False) if classes else None
-            c = width * mult[0] if adm else width
-            self.first = nn.Conv2d(image, c, 3, padding=1)
-            self.enc, self.dec, self.aux = nn.ModuleList(), nn.ModuleList(), nn.ModuleDict()
-            self.joins = []
-            kept, seen = [c], image
-            for level, m in enumerate(mult):
-                if level:
-                    self.enc.append(Block(c, c, emb, down, side=side >> (level - 1)))
-                    kept.append(c)
-                    if residual:
-                        self.aux[str(len(self.enc) - 1)] = nn.Conv2d(seen, c, 3, padding=2)
-                        seen = c
-                for _ in range(blocks):
-                    self.enc.append(Block(c, width * m, emb, attend=side >> level in attend, side=side >> level))
-                    c = width * m
-                    kept.append(c)
-            for level in reversed(range(len(mult))):
-                if level == len(mult) - 1:
-                    self.add(Block(c, c, emb, attend=True, side=side >> level), False)
-                    self.add(Block(c, c, emb, side=side >> level), False)
-                else:
-                    self.add(Block(c, c, emb, up, side=side >> (level + 1)), False)
-                for i in range(blocks + 1):
-                    there = side >> level in attend and (adm or i == blocks)
-                    self.add(Block(c + kept.pop(), width * mult[level], emb, attend=there, side=side >> level), True)
-                    c = width * mult[level]
-            self.last_norm, self.last = norm(c), nn.Conv2d(c, image, 3, padding=1)
-
-        def in_order(self):
-            """Parameters, and what is fixed, as the field's checkpoints have them."""
-            found = [self.freqs] if residual else []
-            for m in (self.map0, self.map1, self.label, self.first):
-                found += list(m.parameters()) if m else []
-            for i, block in enumerate(self.enc):
-                found += list(block.parameters()) + (list(self.aux[str(i)].parameters()) if str(i) in self.aux else [])
-            return found + [p for m in (self.dec, self.last_norm, self.last) for p in m.parameters()]
-
-        def add(self, block, joins):
-            self.dec.append(block)
-            self.joins.append(joins)
-
-        def forward(self, x, noise, labels=None):
-            angle = noise[:, None] * self.freqs[None]
-            emb = F.silu(self.map0(torch.cat([angle.sin(), angle.cos()], dim=1)))
-            emb = self.map1(emb)
-            if self.label:
-                emb = emb + self.label(labels)
-            emb = F.silu(emb)
-            seen, x = x, self.first(x)
-            kept = [x]
-            for i, block in enumerate(self.enc):
-                x = block(x, emb)
-                if str(i) in self.aux:
-                    x = seen = (x + filtered_down(self.aux[str(i)](seen), 0)) * math.sqrt(0.5)
-                kept.append(x)
-            for block, joins in zip(self.dec, self.joins):
-                x = block(torch.cat([x, kept.pop()], dim=1) if joins else x, emb)
-            return self.last(F.silu(self.last_norm(x)))
-
-    net = Net(**{k: v for k, v in config.items() if k not in OF_BLOCKS})
-    count = sum(p.numel() for p in net.parameters())
-    if count != config["parameters"]:
-        sys.exit("train_peer.py: %d parameters, not %d: this is another network" % (count, config["parameters"]))
-    return net
 
 
 def huber_c(config):
@@ -219,7 +66,7 @@ class Trainer:
         import torch
 
         self.a, self.c, self.on_gpu = a, huber_c(config), a.device != "cpu"
-        self.net = make_net(config, a.slices)
+        self.net = nets.make_net(config, a.slices)
         if a.channels_last:
             self.net = self.net.to(memory_format=torch.channels_last)
         self.optimizer = torch.optim.Adam(self.net.parameters(), lr=1e-4, **({"fused": True} if self.on_gpu else {}))
