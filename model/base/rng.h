@@ -12,11 +12,11 @@
 
 /* ORDER rng_stream: stored in no file, but a change of a number changes every result: bump NUMERICS_VERSION. */
 enum rng_stream {
-	RNG_INIT = 1,     /* parameters; index = position in the flat parameter buffer's draw order */
-	RNG_ORDER,        /* permutation of the training set, one per epoch */
-	RNG_FLIP,         /* horizontal flips */
-	RNG_NOISE,        /* z of x + sigma z */
-	RNG_SIGMA,        /* discretization index or continuous noise level */
+	RNG_INIT = 1,     /* parameters; step = number of the parameter, index = position in it */
+	RNG_ORDER,        /* permutation of the training set; step = epoch */
+	RNG_FLIP,         /* horizontal flips; index = place in the batch */
+	RNG_NOISE,        /* z of x + sigma z; index = place in the batch x values of an image (a multiple of 4) + value */
+	RNG_SIGMA,        /* discretization index or continuous noise level; index = place in the batch */
 	RNG_LATENT,       /* x_T of sampling, and the noise between sampling steps */
 	RNG_EVAL,         /* metric subsets */
 	RNG_LABEL,        /* class labels drawn for sampling */
@@ -26,16 +26,21 @@ enum rng_stream {
 
 /* One Philox4x32-10 block: counter (4 words) and key (2 words) -> 4 words. */
 void rng_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2]);
-/* Block `index` of (seed, stream, step). */
+/* Block `index` of (seed, stream, step): counter (low, high word of index, step, stream), key (low, high of seed). */
 void rng_block(uint32_t out[4], uint64_t seed, uint32_t stream, uint32_t step, uint64_t index);
-/* u in [0, 1), 24 bits. */
+/* u in [0, 1): the upper 24 bits of word index % 4 of block index / 4. */
 float rng_uniform(uint64_t seed, uint32_t stream, uint32_t step, uint64_t index);
-/* u in (0, 1), 53 bits: for inverse-CDF sampling in double. */
+/* u in (0, 1), the middles of 2^53 intervals: the upper 53 bits of the first two words of block `index`. For
+ * inverse-CDF sampling in double. */
 double rng_uniform_double(uint64_t seed, uint32_t stream, uint32_t step, uint64_t index);
-/* dst[i] = standard normal number first + i of (seed, stream, step): Box-Muller in float on each block's pairs. */
+/* dst[i] = standard normal number first + i of (seed, stream, step): Box-Muller in float. A block has four, two from
+ * its first and two from its last pair of words: radius from ((word >> 8) + 1) / 2^24 of a pair's first word, angle in
+ * turns from (word >> 8) / 2^24 of its second; cosine, then sine. */
 void rng_normal(float *dst, size_t n, uint64_t seed, uint32_t stream, uint32_t step, uint64_t first);
 /* A bijection of [0, n) chosen by (seed, stream, step): position i -> element. Feistel network with cycle walking, so
- * that any element of an epoch's permutation is found without storing it. */
+ * that any element of an epoch's permutation is found without storing it. It has six rounds over the least 4^b >= n:
+ * round 1, 2, ... brings halves of b bits (left, right) to (right, left ^ f), f being the low bits of the first word of
+ * block right + 2^40 round. */
 uint64_t rng_permute(uint64_t i, uint64_t n, uint64_t seed, uint32_t stream, uint32_t step);
 
 #endif
