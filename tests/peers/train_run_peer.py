@@ -8,7 +8,7 @@ numbers. Everything that a training draws is drawn here anew. PyTorch has the ne
 
 A file holds a cell's settings as metadata, the loss, gradient norm and N of each step, and after some steps, as KEY@STEP, digests of
 the student, ema and teacher (STEP 0: of the initial weights): of the change since step 0, per parameter in the order of the field's
-state dicts, the first values, the length, and sums of products with formulas. And samples of the averaged weights: answers of one
+state dicts, the first values, the length, and sums of products with formulas. And samples: answers of one
 evaluation, and what is cut off to make bytes, after one and two evaluations.
 """
 import json
@@ -19,10 +19,10 @@ import sys
 import nets
 import numpy as np
 
-SEED, SAMPLES_SEED, FIRST_SAMPLE, N_SAMPLES = (3 << 32) + 11, 7, 5, 4
+SEED, SAMPLES_SEED, FIRST_SAMPLE, N_SAMPLES = (3 << 32) + 11, 7, 5, 3
 STOPS = (8, 20)
 FILES, RECORDS, SIDE, CHANNELS, CLASSES = 5, 9, 8, 3, 10
-FIRST_VALUES, PROBES = 4, 2
+FIRST_VALUES, PROBES = 2, 2
 
 COMMON = {
     "data.name": "cifar10@8", "net.channels": 8, "net.mult": [1, 2], "net.blocks": 1, "train.batch": 8, "train.steps": 20,
@@ -57,6 +57,15 @@ CELLS = {
         "sigma.min": 0.02, "sigma.max": 1.5, "sigma.data": 1, "sample.clip": False, "sample.quantize": "round",
         "sample.sigma_mid": 0.1,
     },
+    # consistency distillation by Heun's steps from a network that the student starts as; samples of the student's own weights
+    "cd": {
+        "method.kind": "cd", "cd.solver": "heun", "cd.teacher": "weights", "net.init": "weights", "net.kind": "adm", "net.attn": [],
+        "net.classes": 0, "net.dropout": 0.1, "net.dropout_at": 4, "net.scale_shift": False, "net.fourier_scale": 0.02,
+        "data.flip": False, "disc.kind": "constant", "disc.s0": 12, "noise.dist": "uniform", "loss.kind": "l2",
+        "loss.reduce": "sum", "weight.kind": "snr-pk", "teacher.ema": 0, "teacher.shared_dropout": True, "optim.kind": "adam",
+        "optim.lr": 0.0005, "ema.decay": 0.9, "precond.kind": "cm", "precond.time_scale": 0.25, "sigma.min": 0.1, "sigma.max": 20,
+        "sigma.data": 0.5, "sample.clip": True, "sample.quantize": "truncate", "sample.sigma_mid": 0.5, "sample.weights": "student",
+    },
 }
 
 # ---- formulas: tests/common/formula.h
@@ -76,6 +85,19 @@ def formula_hash(name, n):
 
 def formula_u(name, n):
     return (formula_hash(name, n) >> U64(40)).astype(np.float64) / 2**23 - 1
+
+
+def weights_of_a_file(net):
+    """Values of each parameter, as the test writes them into a file: a diffusion network's, as far as training by it goes."""
+    found = []
+    for role, layer in net.layers():
+        for name, p in layer.named_parameters():
+            u = formula_u("train_run/weights/%d" % len(found), p.numel())
+            if p.dim() > 1:
+                found.append(np.float32(u * math.sqrt(3 / p[0].numel())))
+            else:
+                found.append(np.float32((1 if role == "norm" and name == "weight" else 0) + 0.1 * u))
+    return found
 
 
 def pictures():
@@ -167,7 +189,9 @@ def sigma_at(c, n, i):
 
 
 def points(c, k):
-    s0, s1, steps = c["disc.s0"], c["disc.s1"], c["train.steps"]
+    s0, s1, steps = c["disc.s0"], c.get("disc.s1"), c["train.steps"]
+    if c["disc.kind"] == "constant":
+        return s0 + 1
     if c["disc.kind"] == "exp":
         length = math.floor(steps / (math.log2(s1 // s0) + 1))
         return min(s0 * 2 ** (k // length), s1) + 1
@@ -200,7 +224,8 @@ def noise_levels(c, k, n):
 
 
 def weights_of(c, t, r):
-    return 1 / (t - r) if c["weight.kind"] == "inverse-gap" else 1 / t**2 + 1
+    data = c["sigma.data"]
+    return {"inverse-gap": 1 / (t - r), "snr+1": 1 / t**2 + 1, "snr-pk": (t**2 + data**2) / (t * data) ** 2}[c["weight.kind"]]
 
 
 class Cell:
@@ -211,9 +236,10 @@ class Cell:
         self.torch, self.c, self.dtype = torch, c, dtype
         config = dict(
             kind=c["net.kind"], side=SIDE, image=CHANNELS, width=c["net.channels"], mult=c["net.mult"], blocks=c["net.blocks"],
-            attend=c["net.attn"], classes=c["net.classes"], dropout=c["net.dropout"],
+            attend=c["net.attn"], classes=c["net.classes"], dropout=c["net.dropout"], dropout_at=c.get("net.dropout_at", SIDE),
+            scale_shift=c.get("net.scale_shift", True),
         )
-        self.net, self.ema, self.teacher = (nets.make_net(config) for _ in range(3))
+        self.net, self.ema, self.teacher, self.diffusion = (nets.make_net(config) for _ in range(4))
         self.initialise()
         self.images, self.labels = pictures()
         parameters = list(self.net.parameters())
@@ -225,7 +251,7 @@ class Cell:
         return self.torch.tensor(np.ascontiguousarray(x), dtype=self.dtype)
 
     def initialise(self):
-        """The three networks alike; every value is a number of float32."""
+        """All networks alike; every value is a number of float32."""
         adm, at, found = self.c["net.kind"] == "adm", 0, []
         if self.c["net.kind"] == "ncsnpp":
             freqs = normal(SEED, INIT, at, 0, self.net.freqs.numel()) * self.c["net.fourier_scale"]
@@ -248,8 +274,10 @@ class Cell:
                     values = np.zeros(n)
                 found.append(np.float32(values))
                 at += 1
+        if self.c.get("net.init"):
+            found = weights_of_a_file(self.net)
         self.start = [values.astype(np.float64) for values in found]
-        for net in (self.net, self.ema, self.teacher):
+        for net in (self.net, self.ema, self.teacher, self.diffusion):
             with self.torch.no_grad():
                 for p, values in zip(net.in_order(), self.start):
                     p.copy_(self.tensor(values.reshape(p.shape)))
@@ -258,8 +286,8 @@ class Cell:
 
     def mask_with(self, net, k, first_layer):
         """Inverted dropout by masks of step k, numbered from first_layer in the order of use; k None: none."""
-        p = self.c["net.dropout"]
-        for number, block in enumerate([*net.enc, *net.dec]):
+        p, blocks = self.c["net.dropout"], [block for block in [*net.enc, *net.dec] if block.dropout]
+        for number, block in enumerate(blocks):
 
             def drop(h, _, layer=DROPOUT + first_layer + number):
                 if k is None:
@@ -269,7 +297,7 @@ class Cell:
                 return h * self.tensor(keep.reshape(n, rows, cols, ch).transpose(0, 3, 1, 2) / (1 - p))
 
             block.drop = drop
-        return len(net.enc) + len(net.dec)
+        return len(blocks)
 
     def answer(self, net, x, sigma, labels, precond):
         """D(x, sigma) of each sample; at sigma 0 the picture itself."""
@@ -280,6 +308,15 @@ class Cell:
         time = c["precond.time_scale"] * np.log(np.where(sigma > 0, sigma, 1))
         skip, out, into = (self.tensor(v)[:, None, None, None] for v in (skip, out, 1 / root))
         return skip * x + out * net(into * x, self.tensor(time), labels)
+
+    def ode_step(self, x, t, r, labels):
+        """From noise t to r along dx/ds = (x - D(x, s)) / s of the diffusion network, by Heun's method."""
+        self.mask_with(self.diffusion, None, 0)
+        wide_t, wide_r = (self.tensor(v)[:, None, None, None] for v in (t, r))
+        slope = (x - self.answer(self.diffusion, x, t, labels, "edm")) / wide_t
+        euler = x + (wide_r - wide_t) * slope
+        there = (euler - self.answer(self.diffusion, euler, r, labels, "edm")) / wide_r
+        return x + (wide_r - wide_t) * (slope + there) / 2
 
     def one_hot(self, labels):
         return self.tensor(np.eye(CLASSES)[labels]) if self.c["net.classes"] else None
@@ -300,15 +337,20 @@ class Cell:
         count, t, r = noise_levels(c, k, len(x))
         own = self.teacher if c["teacher.ema"] else self.net
         layers = self.mask_with(self.net, k, 0)
-        student = self.answer(self.net, x + self.tensor(t)[:, None, None, None] * z, t, labels, c["precond.kind"])
+        noisy = x + self.tensor(t)[:, None, None, None] * z
+        student = self.answer(self.net, noisy, t, labels, c["precond.kind"])
         self.mask_with(own, k, 0 if c["teacher.shared_dropout"] else layers)
         with torch.no_grad():
-            target = self.answer(own, x + self.tensor(r)[:, None, None, None] * z, r, labels, c["precond.kind"])
+            if c["method.kind"] == "cd":
+                less = self.ode_step(noisy, t, r, labels)
+            else:
+                less = x + self.tensor(r)[:, None, None, None] * z
+            target = self.answer(own, less, r, labels, c["precond.kind"])
         error = ((student - target) ** 2).sum(dim=(1, 2, 3))
         if c["loss.kind"] == "pseudo-huber":
             far = error / ((error + c["loss.c"] ** 2).sqrt() + c["loss.c"])
         else:
-            far = error / x[0].numel()
+            far = error / (x[0].numel() if c["loss.reduce"] == "mean" else 1)
         loss = (far * self.tensor(weights_of(c, t, r))).mean()
         self.optimizer.zero_grad()
         loss.backward()
@@ -339,7 +381,8 @@ class Cell:
 
     def sample(self, step):
         c, n, size = self.c, N_SAMPLES, SIDE * SIDE * CHANNELS
-        self.mask_with(self.ema, None, 0)
+        net = {"ema": self.ema, "student": self.net}[c["sample.weights"]]
+        self.mask_with(net, None, 0)
         latent = [
             np.stack([normal(SAMPLES_SEED, LATENT, turn, i * ((size + 3) // 4 * 4), size) for i in range(FIRST_SAMPLE, FIRST_SAMPLE + n)])
             .reshape(n, SIDE, SIDE, CHANNELS)
@@ -351,7 +394,7 @@ class Cell:
         x, spread = self.tensor(c["sigma.max"] * latent[0]), math.sqrt(c["sample.sigma_mid"] ** 2 - c["sigma.min"] ** 2)
         for turn, sigma in enumerate((c["sigma.max"], c["sample.sigma_mid"])):
             with self.torch.no_grad():
-                x = self.answer(self.ema, x, np.full(n, float(sigma)), labels, "cm")
+                x = self.answer(net, x, np.full(n, float(sigma)), labels, "cm")
             if c["sample.clip"]:
                 x = x.clamp(-1, 1)
             at = x.double().numpy().transpose(0, 2, 3, 1)
