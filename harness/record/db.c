@@ -10,6 +10,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -299,10 +301,31 @@ static int check_for_reading(struct db *db, const struct db_schema *schema, stru
 	return version < schema->version ? read_older(db, schema, version, e) : 0;
 }
 
+/* SQLite takes paths up to a limit of its own, with the folders before a relative one, and says no more than "unable to
+ * open" of a longer one. */
+#define BESIDE_MAX 64 /* the most that is added to the name for what lies beside it */
+
+static int check_length(const char *path, struct err *e)
+{
+	SCOPED(free) char *copy = xstrdup(path);
+	char folder[PATH_MAX];
+	const sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	const char *name = strrchr(path, '/');
+	if (!realpath(dirname(copy), folder) || !vfs)
+		return 0; /* opening says why */
+	size_t n = strlen(folder) + 1 + strlen(name ? name + 1 : path), most = (size_t)vfs->mxPathname - BESIDE_MAX;
+	return n <= most
+	           ? 0
+	           : err_code(e, EXIT_RECORD,
+	                      "%s: a database's path may have %zu characters, and this has %zu with its folders; name "
+	                      "a shorter one by --db",
+	                      path, most, n);
+}
+
 int db_open_schema(struct db **out, const char *path, enum db_mode mode, const struct db_schema *schema, struct err *e)
 {
 	bool empty;
-	if (check_header(path, schema, &empty, e))
+	if (check_header(path, schema, &empty, e) || check_length(path, e))
 		return -1;
 	if (empty && mode == DB_READ)
 		return no_such_database(path, e);

@@ -155,8 +155,11 @@ static int write_batch(struct journal *j, bool sync, struct err *e)
 	int rc = j->batch.len && was_given_up(j) ? become_own_attempt(j, &j->failure) : 0;
 	if (!rc && j->batch.len) {
 		rc = io_write_all(j->fd, j->batch.data, j->batch.len, j->path, &j->failure);
-		if (rc && ftruncate(j->fd, j->size))
-			(void)err_in(&j->failure, "and cannot be cut back to its last whole line");
+		if (rc && ftruncate(j->fd, j->size)) {
+			size_t n = strlen(j->failure.msg);
+			(void)snprintf(j->failure.msg + n, sizeof j->failure.msg - n,
+			               ", and it cannot be cut back to its last whole line");
+		}
 	}
 	if (!rc && sync && fdatasync(j->fd) && errno != EINVAL && errno != EROFS)
 		rc = err_set(&j->failure, "%s: cannot sync: %s", j->path, strerror(errno));

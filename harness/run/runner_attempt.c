@@ -338,6 +338,25 @@ static bool has_attempt(struct store *s, const char *attempt)
 	return query_has_attempt(&there, s->db, attempt, NULL) == 0 && there;
 }
 
+/* The disk has refused the journal its end: the ledger says it, unless the end is in the file all the same. */
+static int end_by_ledger(enum record_state *state, char reason[512], struct slot *slot, struct store *s,
+                         const struct err *why, struct err *e)
+{
+	bool taken;
+	if (!has_attempt(s, slot->attempt)) {
+		if (e)
+			*e = *why;
+		return -1;
+	}
+	if (store_try_journal(s, &taken, &slot->scan, slot->attempt, slot->journal, NULL, e))
+		return -1;
+	if (taken && slot->scan.ended)
+		return query_end(state, reason, s->db, slot->attempt, e);
+	*state = RECORD_LOST;
+	(void)snprintf(reason, 512, "its journal cannot take its end: %s", why->msg);
+	return store_end_without_journal(s, slot->attempt, reason, e);
+}
+
 int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s,
                 const struct child_end *end, struct err *e)
 {
@@ -351,8 +370,12 @@ int slot_finish(enum record_state *state, char reason[512], struct slot *slot, s
 	}
 	if (!has_attempt(s, slot->attempt))
 		slot->scan = (struct journal_scan){ 0 };
-	if (!slot->scan.sealed && (write_end(slot, end, slot->scan.ended, e) ||
-	                           store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e)))
+	if (slot->scan.sealed)
+		return query_end(state, reason, s->db, slot->attempt, e);
+	struct err why = ERR_INIT;
+	if (write_end(slot, end, slot->scan.ended, &why))
+		return end_by_ledger(state, reason, slot, s, &why, e);
+	if (store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e))
 		return -1;
 	return query_end(state, reason, s->db, slot->attempt, e);
 }

@@ -10,12 +10,14 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <omp.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,8 +46,26 @@ static void *symbol(void *lib, const char *name)
 	return p;
 }
 
+/* OpenBLAS asks for a buffer of this size in each thread at its first product and, refused, asks again for ever. So a
+ * limit that leaves no room for them (ulimit -v, strict overcommit) is found before. */
+#define BUFFER_BYTES ((size_t)129 << 20)
+
+static bool has_room(int threads)
+{
+	void **at = xcalloc((size_t)threads, sizeof *at);
+	int n = 0;
+	while (n < threads &&
+	       (at[n] = mmap(NULL, BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) != MAP_FAILED)
+		n++;
+	for (int i = 0; i < n; i++)
+		(void)munmap(at[i], BUFFER_BYTES);
+	free(at);
+	return n == threads;
+}
+
 static void load(void)
 {
+	int threads = omp_get_max_threads();
 	const char *core = env_get(ENV_OPENBLAS_CORETYPE) ? NULL : blas_best_core();
 	bool unsaid = !env_get(ENV_OPENBLAS_NUM_THREADS);             /* by the user */
 	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel has it */
@@ -60,6 +80,13 @@ static void load(void)
 		(void)unsetenv("OPENBLAS_NUM_THREADS");
 	if (!lib) {
 		(void)snprintf(missing, sizeof missing, "%s", dlerror());
+		return;
+	}
+	if (!has_room(threads)) {
+		(void)snprintf(missing, sizeof missing,
+		               "out of memory: OpenBLAS wants %zu MiB of address space in each of %d thread%s; raise the limit "
+		               "(ulimit -v) or take fewer threads",
+		               BUFFER_BYTES >> 20, threads, threads == 1 ? "" : "s");
 		return;
 	}
 	static const struct {
@@ -95,7 +122,7 @@ const char *blas_missing(void)
 const struct blas *blas(void)
 {
 	if (blas_missing())
-		BUG("%s; install libopenblas0-pthread", missing);
+		err_give_up("%s (`ablate doctor` names what is missing)", missing);
 	return &table;
 }
 

@@ -39,8 +39,8 @@ struct blas {
 	void (*set_threads)(int n);
 };
 
-/* The loaded table; never NULL. A machine without libopenblas.so.0 is a broken installation: BUG() names the
- * package. */
+/* The loaded table; never NULL. A machine without libopenblas.so.0, or without the memory that it takes for the threads
+ * that OpenMP would use now, ends the process with a word (err_give_up). */
 const struct blas *blas(void);
 /* For callers that report it instead: why it cannot be opened, or NULL. */
 const char *blas_missing(void);

@@ -55,6 +55,17 @@ int err_exit_code(const struct err *e)
 	return e->code ? e->code : EXIT_INCOMPLETE;
 }
 
+void err_give_up(const char *fmt, ...)
+{
+	va_list args;
+	va_start(args, fmt);
+	(void)fputs("ablate: ", stderr);
+	(void)vfprintf(stderr, fmt, args);
+	(void)fputc('\n', stderr);
+	va_end(args);
+	exit(EXIT_INCOMPLETE);
+}
+
 void bug(const char *file, int line, const char *fmt, ...)
 {
 	va_list ap;

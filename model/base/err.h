@@ -4,7 +4,7 @@
  * the process aborts. The world (a file, a TOML text, a database, missing data) is a `struct err` filled by
  * the callee: a fallible function returns 0, or -1 with the error set, and takes `struct err *e` last. A
  * device remembers its first failure, which is reported at the next backend_check (model/cuda/cuda.h). Library code
- * never prints and never exits; programs do.
+ * never prints and never exits, but by BUG() and err_give_up(); programs do.
  *
  *     if (!f) return err_set(e, "%s: cannot open: %s", path, strerror(errno));
  *     if (load(path, e)) return err_in(e, "cell lr=1e-4,seed=2");   // "cell lr=1e-4,seed=2: x.ckpt: cannot open"
@@ -48,6 +48,10 @@ int err_code(struct err *e, enum exit_code code, const char *fmt, ...) PRINTF_LI
 int err_in(struct err *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* The exit code of a set error: e->code, or EXIT_INCOMPLETE. */
 int err_exit_code(const struct err *e);
+
+/* What the world refuses in the middle of a computation, where no error can be returned (memory, a library): one line
+ * on stderr, and the process ends with EXIT_INCOMPLETE. */
+void err_give_up(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((noreturn));
 
 void bug(const char *file, int line, const char *fmt, ...) PRINTF_LIKE(3, 4) __attribute__((noreturn));
 #define BUG(...) bug(__FILE__, __LINE__, __VA_ARGS__)

@@ -17,8 +17,7 @@ struct arena_page {
 
 static _Noreturn void out_of_memory(size_t n)
 {
-	(void)fprintf(stderr, "ablate: out of memory (asked for %zu bytes)\n", n);
-	exit(EXIT_INCOMPLETE);
+	err_give_up("out of memory (asked for %zu bytes)", n);
 }
 
 static size_t product(size_t n, size_t size)

@@ -4,7 +4,7 @@
  *
  * SHIM_FAIL_AT=N     the N-th write, pwrite, fsync, fdatasync, ftruncate or rename of a matching file fails; 0 = never
  * SHIM_FAIL_FOR=M    and the M-1 after it (default: all after it, as a full disk does)
- * SHIM_ERRNO=NAME    ENOSPC (default), EIO or EDQUOT
+ * SHIM_ERRNO=NAME    ENOSPC (default), EIO, EDQUOT or ESTALE
  * SHIM_KILL_AT=N     the process is killed with SIGKILL just before the N-th
  * SHIM_SHORT=1       the failing write first writes half of its bytes, as a disk does that fills up in the middle
  * SHIM_SLEEP_US=U    each takes U microseconds longer
@@ -21,8 +21,15 @@
 
 static int chosen_errno(void)
 {
+	static const struct {
+		const char *name;
+		int error;
+	} known[] = { { "EIO", EIO }, { "EDQUOT", EDQUOT }, { "ESTALE", ESTALE } };
 	const char *name = getenv("SHIM_ERRNO");
-	return !name ? ENOSPC : strcmp(name, "EIO") == 0 ? EIO : strcmp(name, "EDQUOT") == 0 ? EDQUOT : ENOSPC;
+	for (size_t i = 0; name && i < sizeof known / sizeof *known; i++)
+		if (strcmp(name, known[i].name) == 0)
+			return known[i].error;
+	return ENOSPC;
 }
 
 /* Counts an event on a matching file; true when it is to fail. */
