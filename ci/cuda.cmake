@@ -17,9 +17,9 @@ if(ABLATE_CUDA)
       list(FILTER PLUGIN_SOURCES EXCLUDE REGEX "/cuda_dnn\\.cu$")
       message(STATUS "no cudnn.h: the plugin will compute convolutions by its own kernels only (-DCUDNN_INCLUDE=FOLDER names cuDNN's headers)")
     endif()
-    add_library(ablate_cuda MODULE ${PLUGIN_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/cuda/nvidia.c model/cuda/tune.c model/cuda/wheels.c)
+    add_library(ablate_cuda MODULE ${PLUGIN_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/base/plugin_id.c model/cuda/nvidia.c model/cuda/tune.c model/cuda/wheels.c)
     string(REPLACE ";" " " BUILT_FOR "${ABLATE_CUDA_ARCHITECTURES}")
-    target_compile_definitions(ablate_cuda PRIVATE ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}" ABLATE_CUDA_BUILT_FOR="${BUILT_FOR}")
+    target_compile_definitions(ablate_cuda PRIVATE ABLATE_CUDA_BUILT_FOR="${BUILT_FOR}")
     target_compile_options(ablate_cuda PRIVATE "$<$<COMPILE_LANGUAGE:CUDA>:SHELL:-lineinfo -Xcompiler=-Wall,-Wextra,-Werror -Werror=all-warnings>")
     if(CUDNN_INCLUDE)
       target_include_directories(ablate_cuda SYSTEM PRIVATE ${CUDNN_INCLUDE})
@@ -38,7 +38,7 @@ else()
 endif()
 
 file(GLOB EMU_SOURCES CONFIGURE_DEPENDS tests/cuda_emu/*.cc)
-add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/cuda/nvidia.c model/cuda/tune.c model/cuda/wheels.c model/cpu/dnn.c model/base/cpu.c
+add_library(ablate_cuda_emu MODULE ${EMU_SOURCES} model/base/env.c model/base/err.c model/base/mem.c model/base/plugin_id.c model/cuda/nvidia.c model/cuda/tune.c model/cuda/wheels.c model/cpu/dnn.c model/base/cpu.c
   model/base/cpu_clock.c model/base/progress.c model/base/str.c model/base/utf8.c) # the libraries' stand-ins compute as the CPU does
 set(EMULATED ${CUDA_SOURCES})
 list(FILTER EMULATED EXCLUDE REGEX "/cuda_(blas|dnn|dnn_absent|nccl)\\.cu$") # calls of libraries: emu_libraries.cc and emu_nccl.cc stand in for them
@@ -51,7 +51,7 @@ endforeach()
 target_include_directories(ablate_cuda_emu BEFORE PRIVATE tests/cuda_emu) # its cuda_runtime.h
 target_include_directories(ablate_cuda_emu PRIVATE ${CMAKE_BINARY_DIR}) # generated/
 add_dependencies(ablate_cuda_emu numerics_build)
-target_compile_definitions(ablate_cuda_emu PRIVATE ABLATE_CUDA_EMU ABLATE_BACKEND_BUILD_ID="${BACKEND_BUILD_ID}" ABLATE_CUDA_BUILT_FOR="the host")
+target_compile_definitions(ablate_cuda_emu PRIVATE ABLATE_CUDA_EMU ABLATE_CUDA_BUILT_FOR="the host")
 target_compile_options(ablate_cuda_emu PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-std=gnu++17> $<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>
   $<$<COMPILE_LANGUAGE:CXX>:-Werror> $<$<COMPILE_LANGUAGE:CXX>:-Wno-unknown-pragmas> -ffp-contract=off -fno-strict-aliasing) # shared memory is written as words of 16 bytes
 set_target_properties(ablate_cuda_emu PROPERTIES POSITION_INDEPENDENT_CODE ON C_VISIBILITY_PRESET hidden CXX_VISIBILITY_PRESET hidden

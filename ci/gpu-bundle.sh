@@ -67,7 +67,7 @@ trap 'rm -rf "$root"' EXIT
 to=$root/ablate-gpu
 lay_out "$to" build-cuda
 strip --strip-unneeded "$to"/ablate "$to"/tests/* "$to"/lib/* 2>/dev/null || true
-tar -C "$root" -cf - ablate-gpu | xz -T0 -6 >"$out"
+tar -C "$root" --owner=0 --group=0 --mode=go-w -cf - ablate-gpu | xz -T0 -6 >"$out"
 size=$(stat -c %s "$out")
 echo "$out: $size bytes"
 [ "$size" -lt "$limit" ] || die "$out: more than $limit bytes"

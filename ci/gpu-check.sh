@@ -25,7 +25,8 @@ LIMIT=${GPU_CHECK_LIMIT:-540}
 rehearsal=${GPU_CHECK_PLUGIN:-}
 plugin=${rehearsal:-$PWD/libablate_cuda.so}
 unset ABLATE_CUDA_PLUGIN
-if [ -n "$rehearsal" ]; then export ABLATE_CUDA_PLUGIN=$plugin; else export ABLATE_TEST_PLUGIN=$plugin; fi
+[ -n "$rehearsal" ] || export ABLATE_TEST_PLUGIN=$plugin
+[ ! -e "$plugin" ] || export ABLATE_CUDA_PLUGIN=$plugin # a program looks beside itself alone, and most are in tests/
 export ABLATE_CACHE=${ABLATE_CACHE:-$PWD/cache} # also where there is no HOME; kept from part to part
 : >"$work/steps.tsv"
 : >"$work/libraries.txt"

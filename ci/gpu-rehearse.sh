@@ -38,7 +38,7 @@ if [ -f libablate_cuda.so ]; then # struct backend_plugin of model/graph/backend
 	bare python3 -c '
 import ctypes
 class Plugin(ctypes.Structure):
-    _fields_ = [("abi", ctypes.c_int), ("build_id", ctypes.c_char_p), ("devices", ctypes.c_void_p), ("open", ctypes.c_void_p),
+    _fields_ = [("devices", ctypes.c_void_p), ("open", ctypes.c_void_p),
                 ("lacks", ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_size_t))]
 text = ctypes.create_string_buffer(256)
 Plugin.in_dll(ctypes.CDLL("./libablate_cuda.so"), "ablate_backend_plugin").lacks(text, 256)

@@ -81,7 +81,7 @@ write_reports() {
 write_env() {
 	{
 		printf 'cd %q\nexport PATH=%q:"$PATH"\nexport ABLATE_CACHE=%q\n' "$PWD" "$PWD" "$ABLATE_CACHE"
-		[ -z "$rehearsal" ] || printf 'export ABLATE_CUDA_PLUGIN=%q\n' "$plugin"
+		[ ! -e "$plugin" ] || printf 'export ABLATE_CUDA_PLUGIN=%q\n' "$plugin"
 		[ -z "$packages" ] || printf 'export ABLATE_NVIDIA=%q\n' "$packages"
 	} >"$out/env.sh"
 }

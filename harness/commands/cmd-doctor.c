@@ -21,6 +21,7 @@
 #include "model/cpu/devices.h"
 #include "model/base/env.h"
 #include "model/base/own_files.h"
+#include "model/base/plugin.h"
 #include "model/config/config.h"
 #include "model/base/cpu.h"
 #include "model/base/str.h"
@@ -386,19 +387,15 @@ static void check_cluster(struct report *r)
 		    "finds MPI");
 		ranks = remedy_mpi(r);
 	} else {
-		void *handle = dlopen(mpi, RTLD_LAZY | RTLD_LOCAL);
-		if (handle)
-			row(r, GOOD, "MPI", "%s", mpi);
-		else
-			row(r, NOTE, "MPI", "%s", dlerror());
-		if (handle)
+		void *handle;
+		struct err e = ERR_INIT;
+		bool opened = plugin_open(&handle, mpi, RTLD_LAZY | RTLD_LOCAL, &e) == 0;
+		row(r, opened ? GOOD : NOTE, "MPI", "%s", opened ? mpi : e.msg);
+		if (opened)
 			(void)dlclose(handle);
 		else if (named && *named)
-			remedy(r, &(struct remedy){
-						  REMEDY_SHELL, "unset ABLATE_TEAM_PLUGIN",
-						  .gives = "the plugin beside the program instead of a file that cannot be opened" });
-		else
-			remedy(r, &mpirun);
+			remedy(r, &(struct remedy){ REMEDY_SHELL, "unset ABLATE_TEAM_PLUGIN",
+			                            .gives = "the installation's plugin instead of a file that is not opened" });
 	}
 	if (lacks_tool(r, "mpirun", (const char *const[]){ "mpirun", "--version", NULL }, mpirun.gives) && ranks)
 		remedy(r, &mpirun);

@@ -67,8 +67,8 @@ static void load(void)
 {
 	int threads = omp_get_max_threads();
 	const char *core = env_get(ENV_OPENBLAS_CORETYPE) ? NULL : blas_best_core();
-	bool unsaid = !env_get(ENV_OPENBLAS_NUM_THREADS);             /* by the user */
-	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0"); /* as the Python wheel has it */
+	bool unsaid = !env_get(ENV_OPENBLAS_NUM_THREADS);              /* by the user */
+	SCOPED(free) char *own = own_library_file("libopenblas.so.0"); /* as the Python wheel has it */
 	if (core)
 		(void)setenv("OPENBLAS_CORETYPE", core, 1);
 	if (unsaid)
@@ -146,7 +146,7 @@ static _Noreturn void tell_version(const char *path, int to)
 
 static void ask_version(void)
 {
-	SCOPED(free) char *own = own_plugin_file("libopenblas.so.0");
+	SCOPED(free) char *own = own_library_file("libopenblas.so.0");
 	int ends[2];
 	char text[256] = "";
 	size_t n = 0;

@@ -14,7 +14,7 @@
 
 static void *open_file(const char *file)
 {
-	SCOPED(free) char *own = own_plugin_file(file);
+	SCOPED(free) char *own = own_library_file(file);
 	return dlopen(own ? own : file, RTLD_NOW | RTLD_LOCAL);
 }
 

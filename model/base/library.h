@@ -29,7 +29,8 @@ struct library {
 	char why_not[200]; /* "" where it is open */
 };
 
-/* Opens it at the first call and finds the functions; a copy beside the program goes before the system's. Error: what
+/* Opens it at the first call and finds the functions; an installation's own copy goes before the
+ * system's. Error: what
  * is missing, and the package that has it. For any thread. */
 MUST_CHECK int library_need(struct library *l, struct err *e);
 

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DATA_OF_BIN    "../share/ablate" /* as CMakeLists.txt installs */
@@ -89,12 +90,22 @@ char *own_data_file_of(const char *exe, bool build, const char *name)
 	return found;
 }
 
-char *own_plugin_file_of(const char *exe, const char *name)
+/* The name is kept as it is found: that it is a link is for plugin_open to see. */
+char *own_plugin_file_of(const char *exe, const char *build, const char *name)
 {
-	char *beside = is_installed(exe) ? file_in(exe, PLUGINS_OF_BIN, name) : file_in(exe, "", name);
-	return beside || strcmp(last_part(exe), "tests") != 0
-	           ? beside
-	           : file_in(exe, "..", name); /* test programs are one folder deeper */
+	SCOPED(free) char *step = build ? xstrdup(build) : is_installed(exe) ? xstrfmt("%s/" PLUGINS_OF_BIN, exe) : NULL;
+	SCOPED(free) char *folder = realpath(step ? step : exe, NULL); /* without ".." in messages */
+	struct stat st;
+	char *path = folder ? xstrfmt("%s/%s", folder, name) : NULL;
+	if (!path || lstat(path, &st) == 0)
+		return path;
+	free(path);
+	return NULL;
+}
+
+char *own_library_file_of(const char *exe, const char *name)
+{
+	return is_installed(exe) ? file_in(exe, PLUGINS_OF_BIN, name) : NULL;
 }
 
 char *own_data_file(const char *name)
@@ -108,7 +119,14 @@ char *own_plugin_file(const char *name)
 {
 	char exe[PATH_MAX];
 	exe_folder(exe);
-	return own_plugin_file_of(exe, name);
+	return own_plugin_file_of(exe, own_is_build() ? ABLATE_BINARY_DIR : NULL, name);
+}
+
+char *own_library_file(const char *name)
+{
+	char exe[PATH_MAX];
+	exe_folder(exe);
+	return own_library_file_of(exe, name);
 }
 
 int own_data_need(char **out, const char *name, struct err *e)

@@ -5,6 +5,7 @@
 #include "model/base/env.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
+#include "model/base/plugin.h"
 #include "model/base/str.h"
 
 #include <dlfcn.h>
@@ -29,6 +30,7 @@ static const struct backend_plugin *found; /* opened once and never closed */
 
 static int plugin(const struct backend_plugin **out, struct err *e)
 {
+	void *library;
 	if (found) {
 		*out = found;
 		return 0;
@@ -37,19 +39,12 @@ static int plugin(const struct backend_plugin **out, struct err *e)
 	if (!path)
 		return err_set(
 			e, "no libablate_cuda.so beside the program: it is built if CMake finds a CUDA Toolkit (preset cuda)");
-	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!library)
-		return err_set(e, "%s", dlerror());
+	if (plugin_open(&library, path, RTLD_NOW | RTLD_LOCAL, e))
+		return -1;
 	const struct backend_plugin *p = dlsym(library, "ablate_backend_plugin");
-	if (!p || p->abi != BACKEND_ABI || strcmp(p->build_id, backend_build_id()) != 0) {
-		int rc = !p ? err_set(e, "%s: not a back end of ablate", path)
-		         : p->abi != BACKEND_ABI
-		             ? err_set(e, "%s: has back end version %d, this program needs %d; rebuild both", path, p->abi,
-		                       BACKEND_ABI)
-		             : err_set(e, "%s: built from other sources (%.12s, the program's are %.12s); rebuild both", path,
-		                       p->build_id, backend_build_id());
+	if (!p) {
 		(void)dlclose(library);
-		return rc;
+		return err_set(e, "%s: not a back end of ablate", path);
 	}
 	*out = found = p;
 	return 0;
@@ -79,6 +74,16 @@ bool backend_lacks(char *out, size_t bytes, const char *asked)
 		return false;
 	p->lacks(out, bytes);
 	return *out != '\0';
+}
+
+bool backend_auto_skips(char *out, size_t bytes)
+{
+	const struct backend_plugin *p;
+	struct err why = ERR_INIT;
+	SCOPED(free) char *path = backend_cuda_plugin();
+	bool skips = path && plugin(&p, &why);
+	(void)snprintf(out, bytes, "%s", skips ? why.msg : "");
+	return skips;
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /* devices.h - devices by name: "cpu", "cuda", "cuda:N", "auto".
  *
  * The CPU back end is built in. A CUDA one is a plugin, `libablate_cuda.so` beside the program (or what
- * ABLATE_CUDA_PLUGIN names), opened when it is asked for; it must have been built from the same headers
- * (backend_build_id). */
+ * ABLATE_CUDA_PLUGIN names), opened when it is asked for, if nobody else can have written it and it was built from the
+ * same headers (model/base/plugin.h). */
 #ifndef ABLATE_DEVICES_H
 #define ABLATE_DEVICES_H
 
@@ -27,6 +27,9 @@ MUST_CHECK int backend_cuda_devices(int *n, struct err *e);
 /* Does a device, as asked for (a CUDA one, or "auto" where there is one), do without libraries that it could use? `out`
  * then says what replaces them and why: "own convolutions (no libcudnn.so.9)". Opens them, which can take seconds. */
 bool backend_lacks(char *out, size_t bytes, const char *asked);
+/* Is there a plugin that "auto" passes over because it must not or cannot be opened (not for want of a driver or a
+ * device)? `out` then says why, in one line with the file and the remedy. */
+bool backend_auto_skips(char *out, size_t bytes);
 /* Heap text: the plugin's file, or NULL. */
 char *backend_cuda_plugin(void);
 

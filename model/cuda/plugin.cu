@@ -527,5 +527,8 @@ static void leave(void)
 }
 
 extern "C" __attribute__((visibility("default"))) const struct backend_plugin ablate_backend_plugin = {
-	BACKEND_ABI, ABLATE_BACKEND_BUILD_ID, devices, open_cuda, cuda_libraries_lacking, leave,
+	devices,
+	open_cuda,
+	cuda_libraries_lacking,
+	leave,
 };

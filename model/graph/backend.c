@@ -7,11 +7,6 @@ const char *dtype_name(enum dtype_kind dtype)
 	return names[dtype];
 }
 
-const char *backend_build_id(void)
-{
-	return ABLATE_BACKEND_BUILD_ID;
-}
-
 void backend_free(struct backend *b)
 {
 	if (b)

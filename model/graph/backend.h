@@ -24,7 +24,6 @@
 struct node;
 struct backend;
 
-enum { BACKEND_ABI = 6 }; /* counts changes of what a function here means */
 /* In what matrix products and convolutions take their operands: the one list of the kinds and of their names in configs
  * and records. X(IDENTIFIER, "name") for each, `between` them. */
 #define DTYPES(X, between)    X(FP32, "fp32") between X(TF32, "tf32") between X(BF16, "bf16")
@@ -212,10 +211,9 @@ struct backend {
 	enum dtype_kind dtype;
 };
 
-/* What a plugin exports as `ablate_backend_plugin`. */
+/* What a plugin exports as `ablate_backend_plugin`. That its structs are laid out as this program's is known before it
+ * is opened: its note holds a hash of the headers (model/base/plugin_note.h). */
 struct backend_plugin {
-	int abi;
-	const char *build_id;
 	int (*devices)(int *n, struct err *e); /* how many there are; an error says why none can be used */
 	int (*open)(struct backend **out, int device, enum dtype_kind dtype, struct err *e);
 	/* What replaces the libraries that were looked for and not found, and why; "" = nothing. Opens them. */
@@ -224,8 +222,6 @@ struct backend_plugin {
 };
 
 void backend_free(struct backend *b); /* accepts NULL and the CPU's */
-/* Identifies the layout of every struct that crosses the plugin's border: a hash of the headers, made by the build. */
-const char *backend_build_id(void);
 
 /* Waits for the device; -1 with the first thing that went wrong since the last check. */
 MUST_CHECK int backend_check(struct backend *b, struct err *e);

@@ -4,6 +4,7 @@
 #include "model/base/env.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"
+#include "model/base/plugin.h"
 #include "model/base/str.h"
 #include "model/graph/graph_impl.h"
 
@@ -40,12 +41,12 @@ int team_join(struct team **out, int expected, struct err *e)
 	if (!path)
 		return err_set(
 			e, "no libablate_mpi.so beside the program: it is built if CMake finds MPI (Debian: libopenmpi-dev)");
-	void *library = dlopen(path, RTLD_NOW | RTLD_GLOBAL); /* MPI opens parts of its own that look for its symbols */
-	if (!library)
-		return err_set(e, "%s: %s", path, dlerror());
+	void *library; /* for all: MPI opens parts of its own that look for its symbols */
+	if (plugin_open(&library, path, RTLD_NOW | RTLD_GLOBAL, e))
+		return -1;
 	const struct team_plugin *p = dlsym(library, "ablate_team_plugin");
-	if (!p || p->abi != TEAM_ABI)
-		return err_set(e, "%s: not a team plugin of this version of ablate; rebuild both", path);
+	if (!p)
+		return err_set(e, "%s: not a team plugin of ablate", path);
 	struct team *t = xcalloc(1, sizeof *t);
 	t->plugin = p;
 	if (p->join(&t->rank, &t->size, t->error)) {

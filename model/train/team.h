@@ -20,11 +20,9 @@
 struct backend;
 struct graph;
 
-enum { TEAM_ABI = 1 };
-
-/* What a plugin exports as `ablate_team_plugin`. Errors are its own messages, "" when there was none. */
+/* What a plugin of the same build (model/base/plugin.h) exports as `ablate_team_plugin`. Errors are its own messages,
+ * "" when there was none. */
 struct team_plugin {
-	int abi;
 	int (*join)(int *rank, int *size, char error[200]);
 	int (*sum_begin)(float *values, size_t n, char error[200]); /* in place, over all ranks, in the background */
 	int (*sums_end)(char error[200]);                           /* waits for all that were begun */

@@ -71,7 +71,6 @@ static void leave(void)
 
 extern const struct team_plugin ablate_team_plugin;
 const struct team_plugin ablate_team_plugin = {
-	.abi = TEAM_ABI,
 	.join = join,
 	.sum_begin = sum_begin,
 	.sums_end = sums_end,

@@ -151,6 +151,7 @@ test_devices_that_are_not_there() {
 	ABLATE_CUDA_PLUGIN=$BUILD/tests/libstrange_plugin.so run ablate run g.toml --device cuda
 	exits 2
 	says err 'built from other sources'
+	check [ ! -e strange-plugin-ran ]
 	check [ ! -e ablate.db ]
 }
 

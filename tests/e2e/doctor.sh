@@ -9,7 +9,7 @@ machine() { # OS-RELEASE [PROGRAM...]
 	printf '%b' "$1" >root/etc/os-release
 	shift
 	for p in env "$@"; do ln -sf "$(type -P "$p" || type -P true)" "bin/$p"; done
-	export ABLATE_DOCTOR_ROOT=$PWD/root ABLATE_TEAM_PLUGIN=$SHIM/libstrange_plugin.so # one that opens, whether there is MPI or not
+	export ABLATE_DOCTOR_ROOT=$PWD/root ABLATE_TEAM_PLUGIN=$SHIM/libablate_cuda_emu.so # one that opens, whether there is MPI or not
 }
 doctor() { run env PATH="$PWD/bin" ABLATE_DATA= "$ABLATE" doctor "$@"; }
 debian() { machine 'ID=debian\n' apt-get "$@"; }

@@ -49,10 +49,11 @@ static void data_is(const char *exe, const char *name, const char *want)
 	          found ? found : "nothing", want ? want : "nothing");
 }
 
-static void plugin_is(const char *exe, const char *name, const char *want)
+static void plugin_is(const char *exe, const char *build, const char *name, const char *want)
 {
 	SCOPED(free) char *folder = at(exe);
-	SCOPED(free) char *found = own_plugin_file_of(folder, name);
+	SCOPED(free) char *built = build ? at(build) : NULL;
+	SCOPED(free) char *found = own_plugin_file_of(folder, built, name);
 	SCOPED(free) char *whole = want ? at(want) : NULL;
 	cr_assert(want ? found && strcmp(found, whole) == 0 : !found, "%s from %s: %s, wanted %s", name, exe,
 	          found ? found : "nothing", want ? want : "nothing");
@@ -65,7 +66,7 @@ Test(own_files, an_installation_has_its_data_in_share)
 	put("p/lib/ablate/libplugin.so");
 	data_is("p/bin", "ablations/quickstart.toml", "p/share/ablate/ablations/quickstart.toml");
 	data_is("p/bin", "ablations/other.toml", NULL);
-	plugin_is("p/bin", "libplugin.so", "p/lib/ablate/libplugin.so");
+	plugin_is("p/bin", NULL, "libplugin.so", "p/lib/ablate/libplugin.so");
 }
 
 /* A virtual environment may be in somebody's project, whose folders have the same names as ours. */
@@ -79,7 +80,7 @@ Test(own_files, an_installation_takes_nothing_from_the_folders_above_it)
 	put("project/venv/bin/libplugin.so");
 	data_is("project/venv/bin", "ablations/quickstart.toml", NULL);
 	data_is("project/venv/bin", "results/published.toml", NULL);
-	plugin_is("project/venv/bin", "libplugin.so", NULL);
+	plugin_is("project/venv/bin", NULL, "libplugin.so", NULL);
 }
 
 Test(own_files, an_unpacked_folder_has_its_data_beside_the_program_or_above)
@@ -92,16 +93,34 @@ Test(own_files, an_unpacked_folder_has_its_data_beside_the_program_or_above)
 	data_is("bundle", "ablations/ci-gate.toml", "bundle/ablations/ci-gate.toml");
 }
 
-/* Whoever can write into a folder above the program could otherwise have it run code of theirs. */
-Test(own_files, plugins_come_from_beside_the_program_only)
+/* Whoever can write into a folder above the program could otherwise have it run code of theirs. A test program is one
+ * folder below its build, and only there is the folder above it looked at: by the name that the build gave it. */
+Test(own_files, plugins_come_from_beside_the_program_or_its_own_build)
 {
 	put("tree/build/tests/test_x");
 	put("tree/libplugin.so");
-	plugin_is("tree/build", "libplugin.so", NULL);
-	plugin_is("tree/build/tests", "libplugin.so", NULL);
+	plugin_is("tree/build", NULL, "libplugin.so", NULL);
+	plugin_is("tree/build/tests", NULL, "libplugin.so", NULL);
 	put("tree/build/libplugin.so");
-	plugin_is("tree/build", "libplugin.so", "tree/build/libplugin.so");
-	plugin_is("tree/build/tests", "libplugin.so", "tree/build/libplugin.so");
+	plugin_is("tree/build", NULL, "libplugin.so", "tree/build/libplugin.so");
+	plugin_is("tree/build/tests", NULL, "libplugin.so", NULL);
+	plugin_is("tree/build/tests", "tree/build", "libplugin.so", "tree/build/libplugin.so");
+	put("tree/build/tests/libother.so");
+	plugin_is("tree/build/tests", "tree/build", "libother.so", NULL);
+}
+
+/* A library that lies beside a program in a folder of everybody's, like /tmp, is not the program's. */
+Test(own_files, only_an_installation_carries_libraries)
+{
+	SCOPED(free) char *bin = at("p/bin");
+	SCOPED(free) char *unpacked = at("unpacked");
+	put("p/bin/ablate");
+	put("p/lib/ablate/libx.so");
+	put("unpacked/libx.so");
+	SCOPED(free) char *want = at("p/lib/ablate/libx.so");
+	SCOPED(free) char *carried = own_library_file_of(bin, "libx.so");
+	SCOPED(free) char *stray = own_library_file_of(unpacked, "libx.so");
+	cr_assert(carried && strcmp(carried, want) == 0 && !stray, "%s, %s", carried, stray);
 }
 
 Test(own_files, a_named_folder_is_the_only_one)
