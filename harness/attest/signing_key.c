@@ -177,10 +177,10 @@ int signing_key_find(struct signing_key **out, struct err *e)
 /* Whole or not at all, and never in the place of another key. */
 static int put_private(const char *path, const char *text, size_t n, struct err *e)
 {
-	SCOPED(free) char *tmp = xstrfmt("%s.tmp-%ld", path, (long)getpid());
-	SCOPED(fd) int fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	SCOPED(free) char *tmp = NULL;
+	SCOPED(fd) int fd = io_temporary(&tmp, path, 0600, e);
 	if (fd < 0)
-		return err_set(e, "%s: cannot create: %s", tmp, strerror(errno));
+		return -1;
 	int rc = io_write_all(fd, text, n, tmp, e);
 	if (!rc && fsync(fd))
 		rc = err_set(e, "%s: cannot sync: %s", tmp, strerror(errno));

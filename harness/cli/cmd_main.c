@@ -125,7 +125,7 @@ static int open_log(struct cli *c, struct err *e)
 	color_set(*color == 'n' ? COLOR_NEVER : strcmp(color, "always") == 0 ? COLOR_ALWAYS : COLOR_AUTO);
 	if (!path)
 		return 0;
-	c->log = fopen(path, "ae");
+	c->log = fopen(path, "ae"); /* also through a link or into a pipe: the name is the user's, not ours */
 	if (!c->log)
 		return err_code(e, EXIT_USAGE, "--log %s: cannot open: %s", path, strerror(errno));
 	return 0;

@@ -78,13 +78,14 @@ static int pragma_int(int64_t *out, struct db *db, const char *sql, struct err *
 /* Does WAL work here? It can report success and fail at the first write, so: write, close, open again, read. */
 static bool wal_works(const char *path)
 {
-	SCOPED(free) char *prefix = xstrfmt("%s.probe-", path);
-	db_remove_of_dead(prefix);
-	struct db probe = { .path = xstrfmt("%s.probe-%ld", path, (long)getpid()) };
+	struct db probe = { 0 };
+	SCOPED(free) char *stem = xstrfmt("%s.probe", path);
+	if (db_make_empty(&probe.path, stem, NULL))
+		return false;
 	bool ok = false;
 	char *mode = NULL;
 	int64_t x = 0;
-	if (!db_open_handle(&probe, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) &&
+	if (!db_open_handle(&probe, SQLITE_OPEN_READWRITE, NULL) &&
 	    !db_text_of(&mode, &probe, NULL, "PRAGMA journal_mode = WAL", "") && mode && strcmp(mode, "wal") == 0 &&
 	    !db_script(&probe, NULL, "CREATE TABLE t(x); INSERT INTO t VALUES(42);")) {
 		db_finish(&probe);
@@ -150,10 +151,12 @@ static int sync_file(const char *path, struct err *e)
  * named once it is whole. An earlier copy is not overwritten. */
 static int back_up(char **made, struct db *db, int64_t version, struct err *e)
 {
-	SCOPED(free) char *prefix = xstrfmt("%s.v%lld.bak.part-", db->path, (long long)version);
-	SCOPED(free) char *part = xstrfmt("%s%ld", prefix, (long)getpid());
-	db_remove_of_dead(prefix);
-	db_remove(part); /* of a process that had our number */
+	SCOPED(free) char *stem = xstrfmt("%s.v%lld.bak", db->path, (long long)version), *part = NULL;
+	if (db_make_empty(&part, stem, e)) {
+		if (e)
+			e->code = EXIT_RECORD;
+		return err_in(e, "cannot back up before bringing the schema up to date");
+	}
 	int rc = db_exec(db, e, "VACUUM INTO ?", "s", part) || sync_file(part, e) ? -1 : 0;
 	for (int k = 1; !rc && !*made; k++) {
 		SCOPED(free)

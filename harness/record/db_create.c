@@ -30,7 +30,7 @@ int db_create_schema(struct db *db, const struct db_schema *schema, struct err *
 
 static int fill(struct db *db, const struct db_schema *schema, struct err *e)
 {
-	if (db_open_handle(db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e) ||
+	if (db_open_handle(db, SQLITE_OPEN_READWRITE, e) ||
 	    db_script(db, e, "PRAGMA synchronous = FULL; BEGIN EXCLUSIVE") || db_create_schema(db, schema, e))
 		return -1;
 	return db_commit(db, e);
@@ -39,10 +39,12 @@ static int fill(struct db *db, const struct db_schema *schema, struct err *e)
 /* `real`: the empty file, without links. */
 static int put_in_place(const char *real, const struct db_schema *schema, mode_t mode, struct err *e)
 {
-	SCOPED(free) char *prefix = xstrfmt("%s.new-", real);
-	struct db db = { .path = xstrfmt("%s%ld", prefix, (long)getpid()) };
-	db_remove_of_dead(prefix);
-	db_remove(db.path); /* of a process that had our number */
+	struct db db = { 0 };
+	if (db_make_empty(&db.path, real, e)) {
+		if (e)
+			e->code = EXIT_RECORD;
+		return -1;
+	}
 	int rc = fill(&db, schema, e);
 	db_finish(&db);
 	if (!rc && (chmod(db.path, mode & 07777) || rename(db.path, real)))

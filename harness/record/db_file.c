@@ -3,6 +3,7 @@
 #include "harness/record/db_private.h"
 
 #include "harness/record/host.h"
+#include "model/base/io.h"
 #include "model/base/mem.h"
 
 #include <glob.h>
@@ -23,7 +24,8 @@ int db_open_handle(struct db *db, int flags, struct err *e)
 	return db_add_stages(db, e);
 }
 
-void db_remove_of_dead(const char *prefix)
+/* Removes files PREFIX + PID of programs that were killed while they made them. */
+static void remove_of_dead(const char *prefix)
 {
 	SCOPED(free) char *pattern = xstrfmt("%s*", prefix);
 	glob_t g;
@@ -42,4 +44,12 @@ void db_remove(const char *path)
 		SCOPED(free) char *name = xstrfmt("%s%s", path, tails[i]);
 		(void)unlink(name);
 	}
+}
+
+int db_make_empty(char **out, const char *stem, struct err *e)
+{
+	SCOPED(free) char *prefix = xstrfmt("%s.tmp-", stem);
+	remove_of_dead(prefix);
+	SCOPED(fd) int fd = io_temporary(out, stem, 0644, e);
+	return fd < 0 ? -1 : 0;
 }

@@ -40,8 +40,9 @@ MUST_CHECK int db_create(const char *path, const struct db_schema *schema, struc
 MUST_CHECK int db_create_schema(struct db *db, const struct db_schema *schema, struct err *e);
 
 MUST_CHECK int db_open_handle(struct db *db, int flags, struct err *e); /* of db->path; flags are SQLite's */
-/* Removes files PREFIX + PID of programs that were killed while they made them. */
-void db_remove_of_dead(const char *prefix);
+/* An empty file beside `stem`, which SQLite takes for a new database: made here, as SQLite would follow a link that
+ * somebody put in its place. Heap text: its name, io_temporary's. Removes those of programs that were killed. */
+MUST_CHECK int db_make_empty(char **out, const char *stem, struct err *e);
 
 /* SQLite's busy handler; ctx is the struct db. */
 int db_on_busy(void *ctx, int times);

@@ -76,12 +76,15 @@ static bool is_old(const char *path)
 	return lstat(path, &st) == 0 && time(NULL) - st.st_mtime > STALE_S;
 }
 
-/* NAME.tmp-PID of io_write_atomic: of a process that is gone, here and, as far as its age says, elsewhere. */
+/* NAME.tmp-PID or NAME.tmp-PID-DIGITS of io_temporary: of a process that is gone, here and, as far as its age says,
+ * elsewhere. */
 static bool is_left_over(const char *path)
 {
 	const char *tail = strstr(strrchr(path, '/') ? strrchr(path, '/') : path, ".tmp-");
 	char *end = NULL;
 	long pid = tail ? strtol(tail + 5, &end, 10) : 0;
+	if (pid > 0 && *end == '-' && end[1])
+		end += 1 + strspn(end + 1, "0123456789abcdef");
 	return pid > 0 && !*end && is_old(path) && !host_pid_alive((pid_t)pid);
 }
 

@@ -82,7 +82,7 @@ static int lock_taken(const struct store *s, struct err *e)
 int store_lock(struct store *s, const char *what, struct err *e)
 {
 	SCOPED(free) char *path = in_runs(s->runs, "lock");
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

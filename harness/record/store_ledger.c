@@ -43,7 +43,7 @@ static int cut_torn(int fd, const char *path, off_t *size, struct err *e)
 static int append_ledger(struct store *s, json_t *lines, struct err *e)
 {
 	SCOPED(free) char *path = ledger_path(s);
-	SCOPED(fd) int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	SCOPED(fd) int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0 && errno == ENOENT)
 		return err_code(e, EXIT_RECORD,
 		                "%s: the folder of the records is gone (a file system that is no longer mounted?); what was "

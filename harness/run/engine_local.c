@@ -97,7 +97,7 @@ int child_start(struct child *c, const char *program, const char *dir, int threa
 		ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 		self[n > 0 ? n : 0] = 0;
 	}
-	SCOPED(fd) int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	SCOPED(fd) int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
 	int pipe_fd[2];
 	if (log_fd < 0)
 		return err_set(e, "%s: cannot create: %s", log, strerror(errno));

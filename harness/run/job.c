@@ -232,7 +232,7 @@ int job_write(const struct job *job, const char *dir, struct err *e)
 	if (json_record(&text, o, JSON_INDENT(1)))
 		BUG("%s: a document that has no text", path);
 	json_decref(o);
-	SCOPED(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	SCOPED(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_set(e, "%s: cannot create: %s", path, strerror(errno));
 	return io_write_all(fd, text.data, text.len, path, e);

@@ -68,7 +68,7 @@ static int save(struct feature_set *f, const char *path, bool rows, struct err *
 static int lock_for(const char *path)
 {
 	SCOPED(free) char *name = xstrfmt("%s.lock", path);
-	int fd = open(name, O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+	int fd = open(name, O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd >= 0)
 		(void)flock(fd, LOCK_EX);
 	return fd;

@@ -96,9 +96,10 @@ static int folder_open(struct sample_out *o, struct err *e)
 		o->path[n - 1] = '\0';
 	if (rmdir(o->path) && errno != ENOENT) /* an empty one is replaced */
 		return err_set(e, "%s: %s; name a folder that does not exist yet", o->path, strerror(errno));
-	o->part = xstrfmt("%s.tmp-%ld", o->path, (long)getpid());
+	if (io_temporary_folder(&o->part, o->path, e))
+		return -1;
 	o->temporary = temporary_remember(o->part);
-	return io_mkdirs(o->part, e);
+	return 0;
 }
 
 static char *folder_item(const struct sample_out *o, int64_t i)
@@ -114,7 +115,7 @@ static int folder_add(struct sample_out *o, const uint8_t *px, int64_t label, st
 	SCOPED(str) struct str png = { 0 };
 	if (image_png_encode(&png, px, o->h, o->w, o->c, path, e))
 		return -1;
-	SCOPED(fd) int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	SCOPED(fd) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	return fd < 0 ? err_set(e, "%s: cannot create: %s", path, strerror(errno))
 	              : io_write_all(fd, png.data, png.len, path, e);
 }

@@ -50,10 +50,12 @@ static int download(const char *url, const char *path, bool quiet, struct err *e
 int fetch_https(const char *url, const char *folder, bool quiet,
                 int (*take)(void *ctx, const char *file, struct err *e), void *ctx, struct err *e)
 {
-	SCOPED(free) char *own = xstrfmt("%s/fetch-%ld", folder, (long)getpid());
+	SCOPED(free) char *download_to = xstrfmt("%s/fetch", folder), *own = NULL;
+	if (io_temporary_folder(&own, download_to, e))
+		return -1;
 	SCOPED(free) char *file = xstrfmt("%s/%s", own, strrchr(url, '/') + 1);
 	int temporary = temporary_remember(own);
-	int rc = io_mkdirs(own, e) || download(url, file, quiet, e) || take(ctx, file, e) ? -1 : 0;
+	int rc = download(url, file, quiet, e) || take(ctx, file, e) ? -1 : 0;
 	(void)unlink(file);
 	(void)rmdir(own);
 	temporary_forget(temporary);

@@ -8,11 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,17 +63,75 @@ int io_write_all(int fd, const void *data, size_t n, const char *path, struct er
 	return 0;
 }
 
+enum { NAMES_TRIED = 16 };
+
+static char *temporary_name(const char *path, int tries)
+{
+	uint32_t any = 0;
+	if (tries == 0)
+		return xstrfmt("%s.tmp-%ld", path, (long)getpid());
+	if (getrandom(&any, sizeof any, 0) != (ssize_t)sizeof any)
+		BUG("getrandom gave fewer than %zu bytes", sizeof any);
+	return xstrfmt("%s.tmp-%ld-%08" PRIx32, path, (long)getpid(), any);
+}
+
+int io_temporary(char **name, const char *path, mode_t mode, struct err *e)
+{
+	int why = EEXIST;
+	for (int tries = 0; tries < NAMES_TRIED && why == EEXIST; tries++) {
+		char *own = temporary_name(path, tries);
+		int fd = open(own, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+		if (fd >= 0) {
+			*name = own;
+			return fd;
+		}
+		why = errno;
+		free(own);
+	}
+	return err_set(e, "%s: cannot create: %s", path, strerror(why));
+}
+
+int io_temporary_folder(char **name, const char *path, struct err *e)
+{
+	int why = EEXIST;
+	SCOPED(free) char *copy = xstrdup(path);
+	if (io_mkdirs(dirname(copy), e))
+		return -1;
+	for (int tries = 0; tries < NAMES_TRIED && why == EEXIST; tries++) {
+		char *own = temporary_name(path, tries);
+		if (mkdir(own, 0777) == 0) {
+			*name = own;
+			return 0;
+		}
+		why = errno;
+		free(own);
+	}
+	return err_set(e, "%s: cannot create folder: %s", path, strerror(why));
+}
+
+/* A device or a pipe, as io_is_special found it: what has become a file since then is not written into. */
+static int open_special(const char *path)
+{
+	struct stat st;
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode))
+		return fd;
+	if (fd >= 0) {
+		(void)close(fd);
+		errno = EEXIST;
+	}
+	return -1;
+}
+
 int io_atomic_open(struct io_atomic *out, const char *path, struct err *e)
 {
 	bool special = io_is_special(path);
-	struct io_atomic f = { .path = xstrdup(path),
-		                   .tmp_path = special ? NULL : xstrfmt("%s.tmp-%ld", path, (long)getpid()) };
-	f.fd = special ? open(path, O_WRONLY | O_CLOEXEC)
-	               : open(f.tmp_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	struct io_atomic f = { .path = xstrdup(path) };
+	f.fd = special ? open_special(path) : io_temporary(&f.tmp_path, path, 0644, e);
 	if (f.fd < 0) {
-		(void)err_set(e, "%s: cannot create: %s", path, strerror(errno));
+		if (special)
+			(void)err_set(e, "%s: cannot open: %s", path, strerror(errno));
 		free(f.path);
-		free(f.tmp_path);
 		return -1;
 	}
 	f.temporary = special ? -1 : temporary_remember(f.tmp_path);

@@ -1,4 +1,9 @@
-/* io.h - whole files, read and written so that a file either exists whole or not at all, and their SHA-256. */
+/* io.h - whole files, read and written so that a file either exists whole or not at all, and their SHA-256.
+ *
+ * Folders may be others' to write in, too (/tmp, a group's), so no file of a name that can be guessed is opened through
+ * what already lies there: temporary files are new (io_temporary), and the files of fixed names that are added to or
+ * locked (a database's lock, ledger and logs) are opened with O_NOFOLLOW, which refuses a link in a line. Links among
+ * the folders, and names that the user gave (a database, --log), are followed: those are the user's. */
 #ifndef ABLATE_IO_H
 #define ABLATE_IO_H
 
@@ -9,12 +14,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Reads a whole file (or, for "-", stdin) of at most `max` bytes into *out, which the caller releases. */
 MUST_CHECK int io_read(struct str *out, const char *path, size_t max, struct err *e);
-/* Writes PATH.tmp-PID, fsyncs, renames, fsyncs the directory. On failure (a full disk, say) PATH is untouched and no
- * temporary file is left, not even by a process that is asked to end meanwhile (temporary.h). A device or a pipe
- * (/dev/stdout, say) is written to directly and never replaced. */
+/* A new file beside `path`, to be written and then named `path`: a descriptor, and its own name as heap text. The name
+ * is PATH.tmp-PID, or PATH.tmp-PID-DIGITS where that is taken: by what a process of our number left behind, or by a
+ * link that somebody put there for us to write through. Neither is opened or removed; `ablate prune` knows both names.
+ * -1 on failure. */
+MUST_CHECK int io_temporary(char **name, const char *path, mode_t mode, struct err *e);
+/* The same for a folder, which nobody has put anything into; what is above it is made. 0 or -1. */
+MUST_CHECK int io_temporary_folder(char **name, const char *path, struct err *e);
+
+/* Writes a temporary file (io_temporary), fsyncs, renames, fsyncs the directory. On failure (a full disk, say) PATH is
+ * untouched and no temporary file is left, not even by a process that is asked to end meanwhile (temporary.h). A device
+ * or a pipe (/dev/stdout, say) is written to directly and never replaced. */
 MUST_CHECK int io_write_atomic(const char *path, const void *data, size_t n, struct err *e);
 /* The same for a file that is made in pieces: write to fd of `tmp_path`, then commit or abort. */
 struct io_atomic {

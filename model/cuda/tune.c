@@ -189,6 +189,7 @@ static int add(struct tune *t, int fd, const char *what, struct tune_engine *eng
 
 int tune_keep(struct tune *t, const char *what, struct tune_engine *engine, struct err *e)
 {
+	/* through a link, too: the name is the user's, of a file that is to stay */
 	int fd = open(t->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666), rc;
 	if (fd < 0)
 		return err_set(e, "%s: cannot open: %s", t->path, strerror(errno));

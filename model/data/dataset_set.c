@@ -238,7 +238,7 @@ int set_writer_open(struct set_writer **out, const struct set_ref *ref, const ui
 	make_header(&header, &w->hash_at, ref);
 	w->images_at = header.len + 8 * (size_t)ref->n;
 	w->image_bytes = (size_t)ref->h * (size_t)ref->w * (size_t)ref->c;
-	w->fd = open(w->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	w->fd = open(w->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (w->fd < 0)
 		(void)failed(w, "cannot open", e);
 	else if (flock(w->fd, LOCK_EX | LOCK_NB))

@@ -273,17 +273,21 @@ test_prune_removes_what_dead_processes_left() {
 	echo '{}' >"$lost/job.json"
 	echo x >"$attempt/step-00000003.ckpt.tmp-999999999"
 	echo x >"$attempt/step-00000004.ckpt.tmp-$$"
+	echo x >"$attempt/step-00000005.ckpt.tmp-999999999-0123cdef" # its name was taken
+	echo x >"$attempt/step-00000005.ckpt.tmp-999999999-mine"     # not ours
 	echo x >ablate.db.v3-7.bak
 	# what is young may be of a worker that is only starting
 	run ablate prune; exits 0
 	says out 'stale              0'
 	touch -d '2 hours ago' "$lost" "$attempt"/*.tmp-*
 	run ablate prune; exits 0
-	says out 'stale              2'
+	says out 'stale              3'
 	says out 'backups            1'
 	run ablate prune --yes; exits 0
 	check test ! -e "$lost"
 	check test ! -e "$attempt/step-00000003.ckpt.tmp-999999999"
+	check test ! -e "$attempt/step-00000005.ckpt.tmp-999999999-0123cdef"
+	check test -e "$attempt/step-00000005.ckpt.tmp-999999999-mine"
 	check test -e "$attempt/step-00000004.ckpt.tmp-$$"
 	check test -e ablate.db.v3-7.bak
 	run ablate prune nonsense

@@ -41,7 +41,7 @@ test_a_killed_download_leaves_nothing() {
 		await 20 '[ -s pid ]'
 		check test -n "$(find cache -type f)"
 		kill -TERM $ours; wait $ours; code=$?
-		exits 143; check test -z "$(find cache -type f)"; check test -z "$(find cache -name 'fetch-*')"
+		exits 143; check test -z "$(find cache -type f)"; check test -z "$(find cache -name 'fetch*')"
 		kill "$(cat pid)"; rm pid
 	done
 }

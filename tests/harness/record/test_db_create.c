@@ -119,8 +119,7 @@ Test(db_create, what_dead_programs_left_is_removed)
 	if (dead == 0)
 		_exit(0);
 	cr_assert_eq(waitpid(dead, NULL, 0), dead);
-	OK(io_write_atomic(FMT("%s.new-%d", path, (int)dead), "half", 4, &e));
-	OK(io_write_atomic(FMT("%s.new-%d", path, (int)getpid()), "half", 4, &e)); /* one that had our number */
+	OK(io_write_atomic(FMT("%s.tmp-%d", path, (int)dead), "half", 4, &e));
 	make(path);
 	is_whole(path);
 	nothing_beside(path);

@@ -119,6 +119,34 @@ Test(sha256, pieces_and_copies_of_a_state_give_the_published_digest)
 	}
 }
 
+/* In a folder of everybody's, somebody lays links where the temporary files of process N will be: what they lead to was
+ * emptied and written. A leftover of a process that had our number does no harm either. */
+Test(io, what_lies_in_the_place_of_a_temporary_file_is_left_alone)
+{
+	char *dir = tempdir_make(), *name = NULL;
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = xstrfmt("%s/x", dir), *victim = tempdir_file(dir, "victim", "precious", 8);
+	SCOPED(free) char *none = xstrfmt("%s/none", dir), *planted = xstrfmt("%s.tmp-%ld", path, (long)getpid());
+	const char *const to[] = { victim, none, dir, NULL }; /* NULL: a file of that name */
+	for (size_t i = 0; i < sizeof to / sizeof *to; i++) {
+		SCOPED(str) struct str kept = { 0 }, made = { 0 };
+		cr_assert_eq(to[i] ? symlink(to[i], planted) : link(victim, planted), 0);
+		cr_assert_eq(io_write_atomic(path, "hello", 5, &e), 0, "%s", e.msg);
+		cr_assert(io_read(&made, path, 100, &e) == 0 && io_read(&kept, victim, 100, &e) == 0, "%s", e.msg);
+		cr_assert_str_eq(str_text(&made), "hello");
+		cr_assert_str_eq(str_text(&kept), "precious");
+		cr_assert_not(io_exists(none), "a link to nothing is followed");
+		cr_assert_eq(io_temporary_folder(&name, path, &e), 0, "%s", e.msg);
+		cr_assert(strncmp(name, planted, strlen(planted)) == 0 && name[strlen(planted)] == '-', "%s", name);
+		cr_assert_eq(rmdir(name), 0, "the folder is new, and no link");
+		free(name);
+		cr_assert(unlink(planted) == 0 && unlink(path) == 0);
+	}
+	cr_assert_eq(unlink(victim), 0);
+	cr_assert_eq(rmdir(dir), 0, "nothing else is left");
+	free(dir);
+}
+
 Test(io, a_device_is_written_to_and_never_replaced)
 {
 	struct err e = ERR_INIT;
