@@ -95,8 +95,10 @@ int cli_print_json(const struct cli *c, json_t *object)
 int cli_fail(const struct cli *c, const struct err *e)
 {
 	int code = err_exit_code(e);
+	SCOPED(str) struct str line = { 0 };
+	escape_plain(&line, e->msg); /* a name in it may have several lines */
 	(void)fflush(stdout);
-	tell_error(c, "%s", e->msg);
+	tell_error(c, "%s", str_text(&line));
 	if (c->json) {
 		json_t *error = json_object(), *object = json_object();
 		(void)json_object_set_new(error, "code", json_integer(code));

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define LOOK_S 3
@@ -130,6 +131,19 @@ int slurm_finish(struct cli *c, const struct run_plan *run)
 	return report_end(c, run, &got, &e);
 }
 
+/* What goes into job scripts and to sbatch, before anything is written. A word that is no option would be the script
+ * that sbatch submits in place of ours. */
+static int check_passed_on(struct cli *c, struct err *e)
+{
+	int n, rc = engine_devices_named(cli_string(c, "device", "auto"), e);
+	SCOPED(free) const char **extra = cli_strings(c, "sbatch", &n);
+	for (int i = 0; i < n && !rc; i++)
+		if (extra[i][0] != '-' || extra[i][1] == '\0' || strcmp(extra[i], "--") == 0)
+			rc = err_code(e, EXIT_USAGE, "--sbatch %s: not an option of sbatch, as in --sbatch=--partition=gpu",
+			              extra[i]);
+	return rc;
+}
+
 int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, struct run_options *o)
 {
 	struct err e = ERR_INIT;
@@ -138,6 +152,8 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 		               "--ranks needs --engine local (inside an allocation, mpirun takes its processes from Slurm)");
 		return cli_fail(c, &e);
 	}
+	if (check_passed_on(c, &e))
+		return cli_fail(c, &e);
 	struct run_result r;
 	struct slurm_collected got;
 	struct slurm_jobs jobs = { 0 };

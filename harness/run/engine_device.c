@@ -36,17 +36,34 @@ static int add_visible(struct engine_devices *d, int step, struct err *e)
 	return 0;
 }
 
+/* The next name of a list; *at moves behind it, and is NULL after the last. */
+static int next_listed(char name[32], const char **at, const char *list, struct err *e)
+{
+	size_t n = strcspn(*at, ",");
+	if (strncmp(*at, "cuda:", 5) != 0 || n >= 32)
+		return err_code(e, EXIT_USAGE, "--device %s: a list has cuda:N alone, as in cuda:0,cuda:2", list);
+	(void)snprintf(name, 32, "%.*s", (int)n, *at);
+	*at = (*at)[n] ? *at + n + 1 : NULL;
+	return 0;
+}
+
 static int add_listed(struct engine_devices *d, const char *list, struct err *e)
 {
-	for (const char *at = list; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
-		char name[32];
-		size_t n = strcspn(at, ",");
-		if (strncmp(at, "cuda:", 5) != 0 || n >= sizeof name)
-			return err_code(e, EXIT_USAGE, "--device %s: a list has cuda:N alone, as in cuda:0,cuda:2", list);
-		(void)snprintf(name, sizeof name, "%.*s", (int)n, at);
-		if (add(d, name, e))
+	char name[32];
+	for (const char *at = list; at;)
+		if (next_listed(name, &at, list, e) || add(d, name, e))
 			return -1;
-	}
+	return 0;
+}
+
+int engine_devices_named(const char *asked, struct err *e)
+{
+	char name[32];
+	if (!strchr(asked, ','))
+		return backend_is_name(asked, e);
+	for (const char *at = asked; at;)
+		if (next_listed(name, &at, asked, e) || backend_is_name(name, e))
+			return -1;
 	return 0;
 }
 

@@ -22,6 +22,8 @@ struct engine_devices {
  * counted up from the first (team.h): "cuda" then names the first of each such group. EXIT_USAGE for what is not a
  * device or does not exist; *out is then unspecified. */
 MUST_CHECK int engine_devices(struct engine_devices *out, const char *asked, int ranks, struct err *e);
+/* Does --device read as such, for a machine that is not this one? EXIT_USAGE: no. */
+MUST_CHECK int engine_devices_named(const char *asked, struct err *e);
 /* The device of the next cell: of those not left out the one with the fewest cells, of several the first. Counts the
  * cell. */
 int engine_device_take(struct engine_devices *d);

@@ -100,9 +100,18 @@ static int cuda_number(const char *name)
 	return *end ? -1 : (int)n;
 }
 
+int backend_is_name(const char *asked, struct err *e)
+{
+	return strcmp(asked, "auto") == 0 || strcmp(asked, "cpu") == 0 || cuda_number(asked) >= 0
+	           ? 0
+	           : err_code(e, EXIT_USAGE, "--device %s: not auto, cpu or cuda[:N]", asked);
+}
+
 int backend_name(char out[32], const char *asked, struct err *e)
 {
 	int n = 0;
+	if (backend_is_name(asked, e))
+		return -1;
 	if (strcmp(asked, "auto") == 0) {
 		struct err why = ERR_INIT;
 		(void)snprintf(out, 32, backend_cuda_devices(&n, &why) == 0 && n > 0 ? "cuda:0" : "cpu");
@@ -113,8 +122,6 @@ int backend_name(char out[32], const char *asked, struct err *e)
 		return 0;
 	}
 	int number = cuda_number(asked);
-	if (number < 0)
-		return err_code(e, EXIT_USAGE, "--device %s: not auto, cpu or cuda[:N]", asked);
 	if (backend_cuda_devices(&n, e)) {
 		e->code = EXIT_USAGE;
 		return err_in(e, "--device %s", asked);

@@ -17,6 +17,8 @@ struct backend *backend_cpu_bf16(void);
 /* Opens a device by name for matrix products in `dtype`. NULL = "cpu". EXIT_USAGE for a name that is not a device,
  * for a device that does not exist, and for a dtype that it does not have. */
 MUST_CHECK int backend_open(struct backend **out, const char *device, enum dtype_kind dtype, struct err *e);
+/* Does it read as a device, on this machine or another? EXIT_USAGE: no. */
+MUST_CHECK int backend_is_name(const char *asked, struct err *e);
 /* "auto" -> the name of the device it means ("cuda:0" where a plugin finds one, else "cpu"); others are checked to
  * exist. */
 MUST_CHECK int backend_name(char out[32], const char *asked, struct err *e);

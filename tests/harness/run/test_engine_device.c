@@ -73,6 +73,22 @@ Test(engine_device, refuses_what_is_no_list)
 	}
 }
 
+/* What is passed on to a machine that is not this one has no device to be checked against: its names have. */
+Test(engine_device, a_name_is_known_without_the_device)
+{
+	static const char *const right[] = { "auto", "cpu", "cuda", "cuda:0", "cuda:77", "cuda:0,cuda:99" };
+	static const char *const wrong[] = { "gpu",           "",        "cpu; touch x", "cpu\ntouch x", "cpu'; touch x; '",
+		                                 "cuda:0;x",      "cuda:",   "cuda:0,",      "cuda:0,cuda;", "cuda:0,$(x)",
+		                                 "cuda:0,cuda:x", "auto,cpu" };
+	for (size_t i = 0; i < sizeof right / sizeof *right; i++)
+		cr_expect_eq(engine_devices_named(right[i], &e), 0, "%s: %s", right[i], e.msg);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		e = ERR_INIT;
+		cr_expect_eq(engine_devices_named(wrong[i], &e), -1, "%s", wrong[i]);
+		cr_expect_eq(e.code, EXIT_USAGE, "%s: %s", wrong[i], e.msg);
+	}
+}
+
 Test(engine_device, the_least_busy_is_next_and_the_first_of_several)
 {
 	struct engine_devices d;
