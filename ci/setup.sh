@@ -35,6 +35,9 @@ test       sqlite3                 end-to-end tests look into databases from out
 test       golang-github-burntsushi-toml-dev  the public toml-test suite: documents that a TOML parser must read or refuse
 test       libopenmpi-dev          several processes for one cell: the plugin libablate_mpi.so
 test       openmpi-bin             mpirun
+test       curl                    downloads are tried against a server of this machine,
+test       openssl                 its certificate,
+test       python3                 and the server
 fetch      curl                    weights over https, only when `ablate weights fetch` is asked to
 fuzz       clang                   libFuzzer
 fuzz       libclang-rt-dev         its run-time library
