@@ -67,6 +67,7 @@ test_a_disk_with_errors() {
 # As a mount over a network does it: all that is opened later is missing, and what is open goes on.
 test_a_file_system_that_vanishes() {
 	local pid
+	no_sanitizers # long training
 	undisturbed 1500
 	mkdir real disk
 	mount --bind real disk 2>/dev/null || skip "cannot mount here"
