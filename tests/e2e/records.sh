@@ -403,7 +403,7 @@ test_a_lost_database_with_verifications() {
 	run ablate verify --sample 100%; exits 0
 	rm ablate.db
 	run ablate run g.toml --set 'seeds.train=[1]'
-	exits 0; says err "1 cached"; says err "refers to an attempt that has no journal here"
+	exits 0; says err "1 cached"; says_not err "no journal here" # the other cell has its journal in the folder, too
 	run ablate run g.toml; exits 0; says err "2 cached"; says_not err "no journal here"
 	check test "$(sql ablate.db "SELECT count(*) FROM verify")" -eq 2
 	run ablate merge --check; exits 0; says out "all agree"
