@@ -40,11 +40,8 @@ static int fill(struct db *db, const struct db_schema *schema, struct err *e)
 static int put_in_place(const char *real, const struct db_schema *schema, mode_t mode, struct err *e)
 {
 	struct db db = { 0 };
-	if (db_make_empty(&db.path, real, e)) {
-		if (e)
-			e->code = EXIT_RECORD;
+	if (db_make_empty(&db.path, real, e))
 		return -1;
-	}
 	int rc = fill(&db, schema, e);
 	db_finish(&db);
 	if (!rc && (chmod(db.path, mode & 07777) || rename(db.path, real)))

@@ -51,5 +51,7 @@ int db_make_empty(char **out, const char *stem, struct err *e)
 	SCOPED(free) char *prefix = xstrfmt("%s.tmp-", stem);
 	remove_of_dead(prefix);
 	SCOPED(fd) int fd = io_temporary(out, stem, 0644, e);
+	if (fd < 0 && e)
+		e->code = EXIT_RECORD;
 	return fd < 0 ? -1 : 0;
 }

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CELL_FOLDER 12 /* characters of a cell's hash that name its folder in the run folder */
-
 int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path, int64_t *rows,
                        struct err *e)
 {
@@ -102,7 +100,7 @@ int store_take_unknown(struct store *s, int *found, struct err *e)
 	DIR *d = opendir(s->runs);
 	int rc = 0;
 	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
-		if (strlen(entry->d_name) != CELL_FOLDER || strspn(entry->d_name, "0123456789abcdef") != CELL_FOLDER)
+		if (*entry->d_name == '.')
 			continue;
 		SCOPED(free) char *folder = xstrfmt("%s/%s", s->runs, entry->d_name);
 		rc = take_unknown_of(s, folder, found, e);
