@@ -14,7 +14,7 @@ machine() { # OS-RELEASE [PROGRAM...]
 doctor() { run env PATH="$PWD/bin" ABLATE_DATA= "$ABLATE" doctor "$@"; }
 debian() { machine 'ID=debian\n' apt-get "$@"; }
 # A program of that machine that prints what stands on stdin.
-stub() { # NAME
+stand_in() { # NAME
 	{ echo '#!/bin/sh'; echo "cat <<'END'"; cat; echo END; } >"bin/$1"
 	chmod 755 "bin/$1"
 	ln -sf "$(type -P cat)" bin/cat
@@ -47,7 +47,7 @@ test_packages_are_one_command_and_come_first() {
 test_apt_is_asked_what_it_has() {
 	debian
 	touch root/var/lib/apt/lists/x_main_binary-amd64_Packages
-	stub apt-cache <<-END
+	stand_in apt-cache <<-END
 	openmpi-bin:
 	  Installed: (none)
 	  Candidate: 4.1.4-3

@@ -6,11 +6,11 @@
 
 # A folder of programs that is all of PATH: stand-ins of ours, and links to the few that scripts need.
 programs() { # NAME...
-	mkdir -p stubs
+	mkdir -p stand_ins
 	local name
-	for name in bash dirname basename awk sort tr cat grep sed mktemp rm mkdir head df "$@"; do ln -s "$(command -v "$name")" stubs/ 2>/dev/null || true; done
+	for name in bash dirname basename awk sort tr cat grep sed mktemp rm mkdir head df "$@"; do ln -s "$(command -v "$name")" stand_ins/ 2>/dev/null || true; done
 }
-stub() { printf '#!/bin/bash\n%s\n' "$2" >"stubs/$1"; chmod +x "stubs/$1"; } # NAME BODY
+stand_in() { printf '#!/bin/bash\n%s\n' "$2" >"stand_ins/$1"; chmod +x "stand_ins/$1"; } # NAME BODY
 
 test_an_installation_can_be_moved() {
 	no_sanitizers
@@ -54,25 +54,25 @@ test_nothing_is_half_installed() {
 
 test_setup_without_root() {
 	programs
-	stub id 'echo 1000'; stub dpkg-query 'exit 1'
-	run env PATH="$PWD/stubs" bash "$SOURCE/ci/setup.sh" build; exits 1
+	stand_in id 'echo 1000'; stand_in dpkg-query 'exit 1'
+	run env PATH="$PWD/stand_ins" bash "$SOURCE/ci/setup.sh" build; exits 1
 	lines_of err 1; says err "run as root, or install sudo"; says err libdnnl-dev
 }
 
 test_setup_without_network() {
 	programs env
-	stub id 'echo 0'; stub dpkg-query 'exit 1'; stub apt-get 'echo "E: no route" >&2; exit 100'
-	run env PATH="$PWD/stubs" bash "$SOURCE/ci/setup.sh" build; exits 1
+	stand_in id 'echo 0'; stand_in dpkg-query 'exit 1'; stand_in apt-get 'echo "E: no route" >&2; exit 100'
+	run env PATH="$PWD/stand_ins" bash "$SOURCE/ci/setup.sh" build; exits 1
 	tail -1 err >last; says last "could not install: "; says last "is there a network"
 }
 
 test_bare_without_what_it_needs_is_skipped() {
 	programs env
-	stub id 'echo 1000'
-	run env PATH="$PWD/stubs" bash "$SOURCE/ci/bare.sh" true; exits 77
+	stand_in id 'echo 1000'
+	run env PATH="$PWD/stand_ins" bash "$SOURCE/ci/bare.sh" true; exits 77
 	says err "skipped: needs root, or sudo without a password"
-	stub id 'echo 0'; stub apt-get 'exit 100'; stub dpkg-query 'exit 1'
-	run env PATH="$PWD/stubs" bash "$SOURCE/ci/bare.sh" true; exits 77
+	stand_in id 'echo 0'; stand_in apt-get 'exit 100'; stand_in dpkg-query 'exit 1'
+	run env PATH="$PWD/stand_ins" bash "$SOURCE/ci/bare.sh" true; exits 77
 	tail -1 err | grep -qE 'skipped: no (debootstrap|mount namespace)' || fail "not told: $(tail -1 err)"
 }
 
