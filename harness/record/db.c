@@ -139,14 +139,6 @@ static int migrate(struct db *db, const struct db_schema *schema, int64_t from, 
 	return db_exec(db, e, "UPDATE meta SET value = ? WHERE key = 'schema_version'", "i", (int64_t)schema->version);
 }
 
-static int sync_file(const char *path, struct err *e)
-{
-	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EROFS)
-	           ? 0
-	           : err_code(e, EXIT_RECORD, "%s: cannot sync: %s", path, strerror(errno));
-}
-
 /* A copy beside the database, before anything of it changes: written under another name, which a kill may leave, and
  * named once it is whole. An earlier copy is not overwritten. */
 static int back_up(char **made, struct db *db, int64_t version, struct err *e)
@@ -154,7 +146,7 @@ static int back_up(char **made, struct db *db, int64_t version, struct err *e)
 	SCOPED(free) char *stem = xstrfmt("%s.v%lld.bak", db->path, (long long)version), *part = NULL;
 	if (db_make_empty(&part, stem, e))
 		return err_in(e, "cannot back up before bringing the schema up to date");
-	int rc = db_exec(db, e, "VACUUM INTO ?", "s", part) || sync_file(part, e) ? -1 : 0;
+	int rc = db_exec(db, e, "VACUUM INTO ?", "s", part) || io_sync_file(part, e) ? -1 : 0;
 	for (int k = 1; !rc && !*made; k++) {
 		SCOPED(free)
 		char *name = k == 1 ? xstrfmt("%s.v%lld.bak", db->path, (long long)version)

@@ -5,6 +5,7 @@
 #include "harness/record/hidden.h"
 #include "harness/record/host.h"
 #include "harness/text/json_out.h"
+#include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
 
@@ -126,6 +127,7 @@ static int become_own_attempt(struct journal *j, struct err *e)
 	if (take_lock(fd, path, e) || io_write_all(fd, own.data, own.len, path, e))
 		return -1;
 	share_files(old_dir, dir);
+	io_sync_folder_of(path);
 	(void)close(j->fd);
 	free(j->path);
 	j->fd = fd;
@@ -394,6 +396,7 @@ int journal_create(struct journal **out, const char *path, const struct journal_
 	                false, e) ||
 	    journal_add(j, attempt_line(h), false, e) || flush(j, e))
 		goto fail;
+	io_sync_folder_of(path);
 	*out = j;
 	return 0;
 fail:

@@ -74,6 +74,8 @@ static int append_ledger(struct store *s, json_t *lines, struct err *e)
 	}
 	if (fdatasync(fd) && errno != EINVAL)
 		return err_code(e, EXIT_RECORD, "%s: cannot sync: %s", path, strerror(errno));
+	if (!size) /* it is new */
+		io_sync_folder_of(path);
 	return 0;
 }
 

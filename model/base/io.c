@@ -156,6 +156,14 @@ static void forget(struct io_atomic *f)
 	*f = (struct io_atomic){ .fd = -1, .temporary = -1 };
 }
 
+int io_sync_file(const char *path, struct err *e)
+{
+	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd >= 0 && (fdatasync(fd) == 0 || errno == EINVAL || errno == EROFS)
+	           ? 0
+	           : err_set(e, "%s: cannot sync: %s", path, strerror(errno));
+}
+
 void io_sync_folder_of(const char *path)
 {
 	SCOPED(free) char *copy = xstrdup(path);
@@ -225,7 +233,9 @@ int io_mkdirs(const char *path, struct err *e)
 			continue;
 		char keep = *s;
 		*s = '\0';
-		if (mkdir(p, 0777) && errno != EEXIST)
+		if (mkdir(p, 0777) == 0)
+			io_sync_folder_of(p);
+		else if (errno != EEXIST)
 			return err_set(e, "%s: cannot create folder: %s", p, strerror(errno));
 		*s = keep;
 		if (!keep)

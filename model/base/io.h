@@ -45,9 +45,11 @@ void io_atomic_abort(struct io_atomic *f); /* removes the temporary file; accept
 /* All n bytes to fd, across EINTR and short writes; `path` is for the message. */
 MUST_CHECK int io_write_all(int fd, const void *data, size_t n, const char *path, struct err *e);
 
+/* What is in the file is on the disk, where its file system can say so. */
+MUST_CHECK int io_sync_file(const char *path, struct err *e);
 /* After a rename or a removal: what the folder of `path` holds is on the disk, where its file system can say so. */
 void io_sync_folder_of(const char *path);
-MUST_CHECK int io_mkdirs(const char *path, struct err *e); /* like mkdir -p */
+MUST_CHECK int io_mkdirs(const char *path, struct err *e); /* like mkdir -p, and durable */
 bool io_exists(const char *path);
 bool io_is_dir(const char *path);
 bool io_is_special(const char *path); /* exists, but is neither file nor folder: a FIFO, a device, a socket */
