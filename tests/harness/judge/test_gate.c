@@ -230,6 +230,18 @@ Test(gate, holm_takes_back_a_weak_fail_among_many_gates)
 	cr_assert_eq(gate_exit_code(g, 0), EXIT_USAGE); /* a gate that measured nothing is not green */
 }
 
+/* What could not be judged is no member of the family: it has no p, and would take every fail back. */
+Test(gate, holm_leaves_errors_out)
+{
+	struct gate_rule r = rule(GATE_NON_INFERIORITY, 0.5);
+	struct gate_result g[3];
+	gate_error(&g[0], &r, "no such arm");
+	g[1] = judge(&r, side(worse, 5), side(base, 5));
+	gate_error(&g[2], &r, "no such arm");
+	gate_holm(g, 3);
+	cr_assert_eq(g[1].verdict, GATE_FAIL, "%s", g[1].why);
+}
+
 Test(gate, drift_from_the_first_baseline_is_seen)
 {
 	static const double first[] = { 9.0, 9.4, 8.7, 9.1, 8.9 };

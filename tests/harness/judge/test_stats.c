@@ -148,6 +148,10 @@ Test(stats, holm_steps_down)
 	const double nan_p[] = { NAN };
 	stats_holm(s, nan_p, alpha, 1);
 	cr_assert(!s[0]);
+	/* 0.025 and 0.04 are above Bonferroni's 0.05/3 and within Holm's 0.05/2, at which the first just is, and 0.05/1 */
+	double q[] = { 0.04, 0.01, 0.025 }, level[] = { 0.05, 0.05, 0.05 };
+	stats_holm(s, q, level, 3);
+	cr_assert(s[0] && s[1] && s[2]);
 }
 
 Test(stats, power_rises_with_seeds_and_is_alpha_at_the_margin)

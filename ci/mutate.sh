@@ -1,0 +1,121 @@
+#!/bin/bash
+# mutate.sh - would the tests notice? Breaks one place of the program at a time, as ci/mutants/*.txt say, builds what the named suites
+# need and runs them: one has to fail.
+#   ci/mutate.sh [--list] [TEXT]...      the mutants whose name, file or suites hold a TEXT; all without one
+# A mutant is
+#   @ NAME FILE SUITE...     suites as ctest names them; SUITE:TEST of an end-to-end script runs that test alone
+#   - OLD                    what FILE has exactly once; several such lines are lines one below the other
+#   + NEW                    what is put there
+#   = WHY                    it lives, and that is right: what it changes cannot be seen, or something else holds as well
+# Works in a copy of the tree below $ABLATE_MUTANTS (build/mutants), which is kept for the next time. Exit 1: one lives without a reason,
+# dies with one, or cannot be tried. Takes hours for all; meant for a night, or for whoever touched a file.
+. "$(dirname "$0")/lib.sh"
+
+WORK=${ABLATE_MUTANTS:-$ROOT/build/mutants}
+TREE=$WORK/tree BUILD=$WORK/build
+list=0
+[ "${1-}" != --list ] || { list=1; shift; }
+
+killed=0 explained=0 bad=()
+
+wanted() { # TEXT...
+	[ $# -gt 0 ] || return 0
+	local text
+	for text in "$@"; do [[ "$name $file $suites" != *"$text"* ]] || return 0; done
+	return 1
+}
+
+copy_tree() {
+	mkdir -p "$TREE"
+	git ls-files -co --exclude-standard -z | xargs -0 sh -c 'for f; do [ ! -e "$f" ] || printf "%s\0" "$f"; done' sh |
+		xargs -0 cp -u --parents --preserve=mode,timestamps -t "$TREE" || die "cannot copy the tree to $TREE"
+	[ -e "$BUILD/build.ninja" ] || cmake -S "$TREE" -B "$BUILD" -G Ninja -DCMAKE_C_FLAGS=-w $(command -v ccache >/dev/null &&
+		echo -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache) >"$WORK/log" || die "cannot configure: $WORK/log"
+}
+
+# What the suites are made of: a program of the same name, or the program itself and what the scripts start beside it.
+targets() {
+	local suite
+	for suite in $suites; do
+		case $suite in
+		e2e_*) echo ablate tests/run-fake tests/fake-worker tests/pty_run tests/features_command shim_write shim_power shim_alloc shim_clock ;;
+		*) echo "tests/$suite" ;;
+		esac
+	done | tr ' ' '\n' | sort -u
+}
+passes() { # does every suite?
+	local suite script
+	for suite in $suites; do
+		case $suite in
+		e2e_*:*) script=${suite#e2e_} && (cd "$TREE" && ABLATE=$BUILD/ablate ABLATE_BUILD=$BUILD timeout 600 bash "tests/e2e/${script%%:*}.sh" "${script#*:}") ;;
+		e2e_*) (cd "$TREE" && ABLATE=$BUILD/ablate ABLATE_BUILD=$BUILD timeout 600 bash "tests/e2e/${suite#e2e_}.sh") ;;
+		*) (cd "$BUILD/tests" && timeout 600 "./$suite") ;;
+		esac >"$WORK/log" 2>&1 || return 1
+	done
+}
+build() { ninja -C "$BUILD" $(targets) >"$WORK/log" 2>&1; }
+tell() { printf '%-9s %s\n' "$1" "$name ($file)${2:+: $2}"; }
+fault() { tell "$1" "$2"; bad+=("$name"); }
+
+try() {
+	local text
+	text=$(cat "$TREE/$file"; echo x)
+	local once=${text/"$old"/}
+	[ "$text" != "$once" ] && [ "$once" = "${once/"$old"/}" ] || { fault stale "'${old%%$'\n'*}' is not there exactly once"; return; }
+	text=${text/"$old"/"$new"}
+	cp -p "$TREE/$file" "$WORK/original"
+	printf %s "${text%x}" >"$TREE/$file"
+	if ! build; then
+		fault invalid "does not build: $(grep -m1 'error: ' "$WORK/log")"
+	elif passes; then
+		[ -n "$why" ] && explained=$((explained + 1)) && tell lives "$why" || fault SURVIVED "$suites pass"
+	elif [ -n "$why" ]; then
+		fault killed "but said to live: $why"
+	else
+		killed=$((killed + 1))
+		tell killed
+	fi
+	cp -p "$WORK/original" "$TREE/$file"
+	touch "$TREE/$file"
+}
+
+# An unbroken copy has to pass, once for each set of suites.
+declare -A sound
+is_sound() {
+	[ -n "${sound[$suites]-}" ] && return "${sound[$suites]}"
+	build && passes
+	sound[$suites]=$?
+	[ "${sound[$suites]}" -eq 0 ] || tail -5 "$WORK/log"
+	return "${sound[$suites]}"
+}
+
+one() {
+	[ -n "$name" ] && wanted "$@" || return 0
+	count=$((count + 1))
+	if [ $list -eq 1 ]; then
+		tell - "$suites"
+	elif is_sound; then
+		try
+	else
+		fault unsound "$suites fail without it"
+	fi
+}
+
+count=0 name=''
+[ $list -eq 1 ] || copy_tree
+while IFS= read -r line; do
+	case $line in
+	'@ '*)
+		one "$@"
+		read -r _ name file suites <<<"$line"
+		old='' new='' why=''
+		;;
+	'- '*) old+=${old:+$'\n'}${line#- } ;;
+	'+ '*) new+=${new:+$'\n'}${line#+ } ;;
+	'= '*) why=${line#= } ;;
+	esac
+done < <(cat ci/mutants/*.txt)
+one "$@"
+[ $list -eq 0 ] || exit 0
+echo "$count mutants: $killed killed, $explained live for a reason, ${#bad[@]} to look at${bad[*]:+: ${bad[*]}}"
+[ ${#bad[@]} -eq 0 ]
