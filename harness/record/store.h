@@ -58,6 +58,12 @@ char *store_dir_of(const char *runs, const char *cell, const char *attempt);    
 char *store_attempt_dir(const struct store *s, const char *cell, const char *attempt); /* heap text */
 char *store_journal(const struct store *s, const char *cell, const char *attempt);     /* heap text */
 
+/* Makes the folder of an attempt, durably. Never the run folder anew: one that is gone was on a file system that is,
+ * and what would be made in its place would be covered when that is back. */
+MUST_CHECK int store_make_attempt_dir(const struct store *s, const char *cell, const char *attempt, struct err *e);
+/* Is the run folder there? -1 with what to do where it is not. */
+MUST_CHECK int store_check_runs(const struct store *s, struct err *e);
+
 /* Takes what a journal has beyond `scan` in one transaction; *rows may be NULL. */
 MUST_CHECK int store_take_journal(struct store *s, struct journal_scan *scan, const char *attempt, const char *path,
                                   int64_t *rows, struct err *e);

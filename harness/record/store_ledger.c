@@ -44,11 +44,8 @@ static int append_ledger(struct store *s, json_t *lines, struct err *e)
 {
 	SCOPED(free) char *path = ledger_path(s);
 	SCOPED(fd) int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 && errno == ENOENT)
-		return err_code(e, EXIT_RECORD,
-		                "%s: the folder of the records is gone (a file system that is no longer mounted?); what was "
-		                "recorded is where it is: run again when it is back",
-		                s->runs);
+	if (fd < 0 && errno == ENOENT && store_check_runs(s, e))
+		return -1;
 	if (fd < 0)
 		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
 	SCOPED(str) struct str text = { 0 };

@@ -214,7 +214,7 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 	slot->journal = store_journal(s, c->cell, slot->attempt);
 	int64_t done;
 	if (query_next_n(&slot->n, s->db, c->cell, e) || query_generation_done(&done, s->db, c->cell, e) ||
-	    io_mkdirs(slot->dir, e))
+	    store_make_attempt_dir(s, c->cell, slot->attempt, e))
 		return -1;
 	if (!from && !order->again && !order->stale && tell_pruned(s, c, o, e))
 		return -1;
@@ -343,6 +343,8 @@ static int end_by_ledger(enum record_state *state, char reason[512], struct slot
                          const struct err *why, struct err *e)
 {
 	bool taken;
+	if (store_check_runs(s, e))
+		return -1;
 	if (!has_attempt(s, slot->attempt)) {
 		if (e)
 			*e = *why;
@@ -394,7 +396,10 @@ int record_unrun(struct store *s, const struct run_cell *c, enum record_state st
 	last.state = state;
 	last.reason = reason;
 	struct child_end nobody = { .pid = getpid() };
-	int rc = io_mkdirs(slot.dir, e) || make_journal(&j, &slot, &nobody, e) || journal_end(j, &last, e) ? -1 : 0;
+	int rc = store_make_attempt_dir(s, c->cell, slot.attempt, e) || make_journal(&j, &slot, &nobody, e) ||
+	                 journal_end(j, &last, e)
+	             ? -1
+	             : 0;
 	journal_close(j);
 	if (!rc)
 		rc = store_take_journal(s, &slot.scan, slot.attempt, slot.journal, NULL, e);

@@ -66,23 +66,28 @@ test_a_disk_with_errors() {
 
 # As a mount over a network does it: all that is opened later is missing, and what is open goes on.
 test_a_file_system_that_vanishes() {
-	local pid
+	local pid when
 	no_sanitizers # long training
 	undisturbed 1500
 	mkdir real disk
-	mount --bind real disk 2>/dev/null || skip "cannot mount here"
-	ablate run g.toml --db disk/o.db --threads 1 -q >out 2>err &
-	pid=$!
-	await 30 '[ -n "$(ls disk/o.db-runs/*/*/journal.jsonl 2>/dev/null)" ]'
-	umount -l disk
-	code=0
-	wait $pid || code=$?
-	exits 5
-	lines_of err 1
-	says err "disk/o.db-runs: the folder of the records is gone"
-	says err "run again"
-	check test -z "$(ls disk)" # nothing is begun in the folder that the mount has covered
-	await 30 '! pgrep -f "ablate worker disk/o.db-runs"'
+	# when the cell has its folder, when it has its journal, and when the database knows of it
+	for when in 'ls -d disk/o.db-runs/????????????/*' 'ls disk/o.db-runs/*/*/journal.jsonl' \
+		'sqlite3 disk/o.db "SELECT id FROM attempt"'; do
+		rm -rf real/*
+		mount --bind real disk 2>/dev/null || skip "cannot mount here"
+		ablate run g.toml --db disk/o.db --threads 1 -q >out 2>err &
+		pid=$!
+		await 30 '[ -n "$('"$when"' 2>/dev/null)" ]'
+		umount -l disk
+		code=0
+		wait $pid || code=$?
+		exits 5
+		lines_of err 1
+		says err "disk/o.db-runs: the folder of the records is gone"
+		says err "run again"
+		check test -z "$(ls disk)" # nothing is begun in the folder that the mount has covered
+		await 30 '! pgrep -f "ablate worker disk/o.db-runs"'
+	done
 	mount --bind real disk
 	mounts+=("$PWD/disk")
 	goes_on disk/o.db
