@@ -3,10 +3,10 @@
 #include "harness/record/db_private.h"
 
 #include "harness/record/host.h"
+#include "harness/record/matching.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,14 +27,11 @@ int db_open_handle(struct db *db, int flags, struct err *e)
 /* Removes files PREFIX + PID of programs that were killed while they made them. */
 static void remove_of_dead(const char *prefix)
 {
-	SCOPED(free) char *pattern = xstrfmt("%s*", prefix);
-	glob_t g;
-	if (glob(pattern, 0, NULL, &g))
-		return;
-	for (size_t i = 0; i < g.gl_pathc; i++)
-		if (!host_pid_alive((pid_t)strtol(g.gl_pathv[i] + strlen(prefix), NULL, 10)))
-			(void)unlink(g.gl_pathv[i]);
-	globfree(&g);
+	SCOPED(matching) struct matching files = { 0 };
+	(void)matching_find(&files, prefix, "*", NULL);
+	for (int i = 0; i < files.n; i++)
+		if (!host_pid_alive((pid_t)strtol(files.v[i] + strlen(prefix), NULL, 10)))
+			(void)unlink(files.v[i]);
 }
 
 void db_remove(const char *path)

@@ -2,11 +2,12 @@
 #define _GNU_SOURCE
 #include "harness/record/journal.h"
 
+#include "harness/record/matching.h"
+
 #include "model/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,11 +17,8 @@
 
 bool journal_any(const char *runs)
 {
-	SCOPED(free) char *pattern = xstrfmt("%s/*/*/journal.jsonl", runs);
-	glob_t g = { 0 };
-	bool any = glob(pattern, GLOB_NOSORT, NULL, &g) == 0;
-	globfree(&g);
-	return any;
+	SCOPED(matching) struct matching journals = { 0 };
+	return matching_journals(&journals, runs, NULL) || journals.n;
 }
 
 /* Does the seal fit what was read before it? */

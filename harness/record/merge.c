@@ -4,12 +4,13 @@
 
 #include "harness/record/host.h"
 #include "harness/record/ingest.h"
+#include "harness/record/matching.h"
 #include "harness/record/merge_rows.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,13 +18,13 @@
 #define SHARD_MAX ((size_t)1 << 32)
 
 /* One file to take: its text is copied to `copy`, which becomes `path` once all are found good. rows: the source is a
- * database without its run folder, and the text its rows. */
+ * database without its run folder, and the text its rows. twin: another has the same text, or a later state of it. */
 struct item {
 	char *source, *path, *copy, *attempt;
 	struct str text;
 	char sha256[SHA256_HEX];
 	int64_t lines;
-	bool rows, sealed, ledger, known, left; /* left: out */
+	bool rows, sealed, ledger, twin, left; /* left: out */
 };
 struct items {
 	struct item *v;
@@ -57,34 +58,34 @@ static void add_file(struct items *l, const char *path)
 	VEC_PUSH(l->v, l->n, l->cap) = (struct item){ .source = xstrdup(path) };
 }
 
-static void add_glob(struct items *l, const char *dir, const char *pattern)
+/* What a run folder holds for others. ledger: nothing but that. */
+static int add_folder(struct items *l, bool *ledger, const char *dir, struct err *e)
 {
-	SCOPED(free) char *p = xstrfmt("%s/%s", dir, pattern);
-	glob_t g;
-	if (glob(p, 0, NULL, &g) == 0) {
-		for (size_t i = 0; i < g.gl_pathc; i++)
-			add_file(l, g.gl_pathv[i]);
-		globfree(&g);
-	}
+	SCOPED(matching) struct matching found = { 0 };
+	if (matching_find(&found, dir, "/ledger.jsonl", e))
+		return -1;
+	int ledgers = found.n;
+	if (matching_find(&found, dir, "/merged/*.jsonl", e) || matching_journals(&found, dir, e) ||
+	    matching_find(&found, dir, "/*.jsonl.shard", e))
+		return -1;
+	for (int i = 0; i < found.n; i++)
+		add_file(l, found.v[i]);
+	*ledger = found.n == ledgers;
+	return found.n ? 0 : err_code(e, EXIT_RECORD, "%s: no journals in it", dir);
 }
 
 /* A shard as the caller names it -> files. */
 static int add_shard(struct items *l, const char *path, struct err *e)
 {
 	SCOPED(free) char *runs = xstrfmt("%s-runs", path);
-	int before = l->n;
+	bool ledger;
 	if (!io_exists(path))
 		return err_code(e, EXIT_RECORD, "%s: no such shard", path);
 	const char *dir = io_is_dir(path) ? path : is_sqlite(path) && io_is_dir(runs) ? runs : NULL;
 	if (dir) {
-		add_glob(l, dir, "ledger.jsonl");
-		int ledger = l->n;
-		add_glob(l, dir, "merged/*.jsonl");
-		add_glob(l, dir, "*/*/journal.jsonl");
-		add_glob(l, dir, "*.jsonl.shard");
-		if (l->n == before)
-			return err_code(e, EXIT_RECORD, "%s: no journals in it", dir);
-		if (dir == path || l->n > ledger)
+		if (add_folder(l, &ledger, dir, e))
+			return -1;
+		if (dir == path || !ledger)
 			/* else a database that was copied without its folder, and used since: its attempts are in its rows only */
 			return 0;
 	}
@@ -115,8 +116,17 @@ static int find_place(struct item *it, struct store *s, struct err *e)
 	return 0;
 }
 
+/* The one before it whose copy goes to the same place: the same journal, by way of two shards. */
+static struct item *twin_of(const struct items *l, const struct item *it)
+{
+	for (struct item *other = l->v; other < it; other++)
+		if (other->copy && strcmp(other->path, it->path) == 0)
+			return other;
+	return NULL;
+}
+
 /* Puts the text beside its place, unless it is there already. */
-static int place(struct item *it, struct store *s, struct err *e)
+static int place(const struct items *l, struct item *it, struct store *s, struct err *e)
 {
 	SCOPED(str) struct str text = it->text;
 	SCOPED(str) struct str ours = { 0 };
@@ -126,18 +136,25 @@ static int place(struct item *it, struct store *s, struct err *e)
 	io_sha256(it->sha256, str_text(&text), text.len);
 	if (find_place(it, s, e))
 		return -1;
-	bool exists = io_exists(it->path);
-	if (exists && io_read(&ours, it->path, SHARD_MAX, e))
+	struct item *twin = twin_of(l, it);
+	bool exists = twin || io_exists(it->path);
+	if (exists && io_read(&ours, twin ? twin->copy : it->path, SHARD_MAX, e))
 		return -1;
 	if (exists && ours.len >= text.len && same_bytes(&ours, &text, text.len)) {
-		it->known = true; /* the same, or an earlier state of it */
+		it->twin = twin != NULL; /* the same, or an earlier state of it */
 		return 0;
 	}
 	if (exists && !same_bytes(&ours, &text, ours.len))
-		return err_code(e, EXIT_RECORD, "%s: not the journal of attempt %s that is known here; nothing was taken",
-		                it->source, it->attempt);
+		return err_code(e, EXIT_RECORD, "%s: not the journal of attempt %s that is %s; nothing was taken", it->source,
+		                it->attempt, twin ? twin->source : "known here");
 	SCOPED(free) char *dir = xstrndup(it->path, (size_t)(strrchr(it->path, '/') - it->path));
-	it->copy = xstrfmt("%s.merging", it->path);
+	if (twin) {
+		it->copy = twin->copy;
+		twin->copy = NULL;
+		twin->twin = true;
+	} else {
+		it->copy = xstrfmt("%s.merging", it->path);
+	}
 	return io_mkdirs(dir, e) || io_write_atomic(it->copy, str_text(&text), text.len, e) ? -1 : 0;
 }
 
@@ -157,6 +174,11 @@ static int take(struct merge_result *out, struct item *it, struct store *s, stru
 {
 	struct ingest in = { .db = s->db };
 	struct journal_scan scan = { 0 };
+	if (it->twin) {
+		out->shards++;
+		out->known++;
+		return 0;
+	}
 	if (ingest_file(&in, &scan, it->copy ? it->copy : it->path, e))
 		return err_in(e, "%s", it->source);
 	out->shards++;
@@ -210,7 +232,7 @@ static int record_shards(struct store *s, const struct items *l, struct err *e)
 		int64_t known = 0;
 		const char *id = it->attempt ? it->attempt : it->sha256;
 		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM shard WHERE id = ?", "s", id);
-		if (!rc && !known && !it->left && (it->sealed || it->ledger))
+		if (!rc && !known && !it->left && !it->twin && (it->sealed || it->ledger))
 			(void)json_array_append_new(lines, json_pack("{s:s, s:s, s:s, s:s, s:I}", "t", "shard", "id", id, "sha256",
 			                                             it->sha256, "merged", now, "rows", (json_int_t)it->lines));
 	}
@@ -232,7 +254,7 @@ static int merge_items(struct merge_result *out, struct store *s, struct items *
 {
 	for (int i = 0; i < l->n; i++) {
 		struct err why = ERR_INIT;
-		if (place(&l->v[i], s, &why) && leave_out(s, l, &l->v[i], &why, e))
+		if (place(l, &l->v[i], s, &why) && leave_out(s, l, &l->v[i], &why, e))
 			return -1;
 	}
 	qsort(l->v, (size_t)l->n, sizeof *l->v, by_ledger_last);
@@ -248,11 +270,15 @@ static int merge_items(struct merge_result *out, struct store *s, struct items *
 		return -1;
 	}
 	/* files before rows: what is in the database is always in a journal */
-	for (int i = 0; i < l->n; i++)
-		if (l->v[i].copy && !l->v[i].left && rename(l->v[i].copy, l->v[i].path)) {
+	for (int i = 0; i < l->n; i++) {
+		if (!l->v[i].copy || l->v[i].left)
+			continue;
+		if (rename(l->v[i].copy, l->v[i].path)) {
 			db_rollback(s->db);
-			return err_code(e, EXIT_RECORD, "%s: cannot rename", l->v[i].copy);
+			return err_code(e, EXIT_RECORD, "%s: cannot rename: %s", l->v[i].copy, strerror(errno));
 		}
+		io_sync_folder_of(l->v[i].path);
+	}
 	return db_commit(s->db, e) || record_shards(s, l, e) ? -1 : 0;
 }
 

@@ -2,12 +2,12 @@
 #define _GNU_SOURCE
 #include "harness/record/prune.h"
 
+#include "harness/record/matching.h"
 #include "harness/record/query.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
 #include <dirent.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -250,37 +250,32 @@ static int find_in_run_folder(struct prune_list *list, struct store *s, struct e
 	return rc;
 }
 
-/* Adds what a shell's pattern names. */
-static void find_matching(struct prune_list *list, enum prune_kind kind, const char *folder, const char *pattern,
-                          bool left_over)
+static int find_matching(struct prune_list *list, enum prune_kind kind, const char *stem, const char *pattern,
+                         bool left_over, struct err *e)
 {
-	SCOPED(str) struct str text = { 0 };
-	glob_t g;
-	for (const char *p = folder; *p; p++)
-		str_addf(&text, strchr("*?[\\", *p) ? "\\%c" : "%c", *p);
-	str_add(&text, pattern);
-	if (glob(str_text(&text), 0, NULL, &g))
-		return;
-	for (size_t i = 0; i < g.gl_pathc; i++)
-		if (!left_over || is_left_over(g.gl_pathv[i]))
-			(void)add(list, kind, g.gl_pathv[i], NULL);
-	globfree(&g);
+	SCOPED(matching) struct matching found = { 0 };
+	if (matching_find(&found, stem, pattern, e))
+		return -1;
+	for (int i = 0; i < found.n; i++)
+		if (!left_over || is_left_over(found.v[i]))
+			(void)add(list, kind, found.v[i], NULL);
+	return 0;
 }
 
 int prune_find(struct prune_list *out, struct store *s, struct err *e)
 {
 	struct prune_list list = { 0 };
-	if (find_of_attempts(&list, s, e) || find_in_run_folder(&list, s, e)) {
+	SCOPED(free) char *refs = xstrfmt("%s/refs", s->runs), *plans = xstrfmt("%s/plans", s->runs);
+	if (find_of_attempts(&list, s, e) || find_in_run_folder(&list, s, e) ||
+	    find_matching(&list, PRUNE_STALE, refs, "/*.tmp-*", true, e) ||
+	    find_matching(&list, PRUNE_STALE, plans, "/*.tmp-*", true, e) ||
+	    find_matching(&list, PRUNE_STALE, s->path, ".tmp-*", true, e) ||
+	    find_matching(&list, PRUNE_REFS, refs, "/*.npz*", false, e) ||
+	    find_matching(&list, PRUNE_BACKUPS, s->path, ".v*-*.bak", false, e) ||
+	    find_matching(&list, PRUNE_BACKUPS, s->path, ".before-*", false, e)) {
 		prune_release(&list);
 		return -1;
 	}
-	SCOPED(free) char *refs = xstrfmt("%s/refs", s->runs), *plans = xstrfmt("%s/plans", s->runs);
-	find_matching(&list, PRUNE_STALE, refs, "/*.tmp-*", true);
-	find_matching(&list, PRUNE_STALE, plans, "/*.tmp-*", true);
-	find_matching(&list, PRUNE_STALE, s->path, ".tmp-*", true);
-	find_matching(&list, PRUNE_REFS, refs, "/*.npz*", false);
-	find_matching(&list, PRUNE_BACKUPS, s->path, ".v*-*.bak", false);
-	find_matching(&list, PRUNE_BACKUPS, s->path, ".before-*", false);
 	*out = list;
 	return 0;
 }

@@ -5,11 +5,11 @@
 #include "harness/record/dump.h"
 #include "harness/record/host.h"
 #include "harness/record/ingest.h"
+#include "harness/record/matching.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,14 +39,10 @@ static int take_journal(struct rebuilt *out, struct store *s, const char *path, 
 
 static int take_journals(struct rebuilt *out, struct store *s, struct err *e)
 {
-	SCOPED(free) char *p = xstrfmt("%s/*/*/journal.jsonl", s->runs);
-	glob_t g;
-	int rc = 0;
-	if (glob(p, 0, NULL, &g))
-		return 0;
-	for (size_t i = 0; i < g.gl_pathc && !rc; i++)
-		rc = take_journal(out, s, g.gl_pathv[i], e);
-	globfree(&g);
+	SCOPED(matching) struct matching journals = { 0 };
+	int rc = matching_journals(&journals, s->runs, e);
+	for (int i = 0; i < journals.n && !rc; i++)
+		rc = take_journal(out, s, journals.v[i], e);
 	return rc;
 }
 

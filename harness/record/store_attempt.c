@@ -5,10 +5,10 @@
 #include "harness/record/hidden.h"
 #include "harness/record/host.h"
 #include "harness/record/ingest.h"
+#include "harness/record/matching.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,41 +75,25 @@ int store_end_without_journal(struct store *s, const char *attempt, const char *
 	return rc;
 }
 
-/* Those in the folder of one cell. */
-static int take_unknown_of(struct store *s, const char *folder, int *found, struct err *e)
-{
-	DIR *d = opendir(folder);
-	int rc = 0;
-	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
-		int64_t known;
-		bool taken = false;
-		SCOPED(free) char *path = xstrfmt("%s/%s/journal.jsonl", folder, entry->d_name);
-		if (strlen(entry->d_name) != HOST_UUID - 1 || access(path, F_OK))
-			continue;
-		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM attempt WHERE id = ?", "s", entry->d_name);
-		struct journal_scan scan = { 0 };
-		if (rc || known)
-			continue;
-		rc = store_try_journal(s, &taken, &scan, entry->d_name, path, NULL, e);
-		*found += taken;
-	}
-	if (d)
-		(void)closedir(d);
-	return rc;
-}
-
 int store_take_unknown(struct store *s, int *found, struct err *e)
 {
-	DIR *d = opendir(s->runs);
-	int rc = 0;
-	for (struct dirent *entry; d && !rc && (entry = readdir(d));) {
-		if (*entry->d_name == '.')
+	SCOPED(matching) struct matching journals = { 0 };
+	int rc = matching_journals(&journals, s->runs, e);
+	for (int i = 0; i < journals.n && !rc; i++) {
+		struct journal_scan scan = { 0 };
+		int64_t known;
+		bool taken = false;
+		SCOPED(free) char *folder = xstrdup(journals.v[i]);
+		*strrchr(folder, '/') = '\0';
+		const char *attempt = strrchr(folder, '/') + 1;
+		if (strlen(attempt) != HOST_UUID - 1)
 			continue;
-		SCOPED(free) char *folder = xstrfmt("%s/%s", s->runs, entry->d_name);
-		rc = take_unknown_of(s, folder, found, e);
+		rc = db_int_of(&known, 0, s->db, e, "SELECT count(*) FROM attempt WHERE id = ?", "s", attempt);
+		if (rc || known)
+			continue;
+		rc = store_try_journal(s, &taken, &scan, attempt, journals.v[i], NULL, e);
+		*found += taken;
 	}
-	if (d)
-		(void)closedir(d);
 	return rc;
 }
 

@@ -6,13 +6,13 @@
 #include "harness/record/store.h"
 
 #include "harness/record/ingest.h"
+#include "harness/record/matching.h"
 #include "harness/text/json_out.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -218,14 +218,10 @@ static int take_merged(struct store *s, const char *path, int64_t *rows, struct 
 
 int store_take_merged_within(struct store *s, int64_t *rows, struct err *e)
 {
-	SCOPED(free) char *pattern = xstrfmt("%s/merged/*.jsonl", s->runs);
-	glob_t g;
-	int rc = 0;
-	if (glob(pattern, 0, NULL, &g))
-		return 0;
-	for (size_t i = 0; i < g.gl_pathc && !rc; i++)
-		rc = take_merged(s, g.gl_pathv[i], rows, e);
-	globfree(&g);
+	SCOPED(matching) struct matching merged = { 0 };
+	int rc = matching_find(&merged, s->runs, "/merged/*.jsonl", e);
+	for (int i = 0; i < merged.n && !rc; i++)
+		rc = take_merged(s, merged.v[i], rows, e);
 	return rc;
 }
 

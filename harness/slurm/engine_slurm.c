@@ -3,6 +3,7 @@
 #include "harness/slurm/engine_slurm.h"
 
 #include "harness/record/host.h"
+#include "harness/record/matching.h"
 #include "harness/record/query.h"
 #include "harness/text/json_out.h"
 #include "model/base/env.h"
@@ -11,7 +12,6 @@
 #include "model/base/str.h"
 
 #include <dirent.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,17 +266,15 @@ int slurm_submit(struct slurm_jobs *out, const char *plan_hash, const int *index
 static int shards_done(const char *db, const char *plan)
 {
 	SCOPED(free) char *dir = slurm_dir(db, plan);
-	SCOPED(free) char *pattern = xstrfmt("%s/*.db", dir);
-	glob_t g = { 0 };
+	SCOPED(matching) struct matching shards = { 0 };
 	int n = 0;
-	if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0)
-		for (size_t i = 0; i < g.gl_pathc; i++) {
-			SCOPED(db) struct db *shard = NULL;
-			int64_t done = 0;
-			n += !db_open(&shard, g.gl_pathv[i], DB_READ, NULL) &&
-			     !query_count_in_state(&done, shard, RECORD_DONE, NULL) && done;
-		}
-	globfree(&g);
+	(void)matching_find(&shards, dir, "/*.db", NULL);
+	for (int i = 0; i < shards.n; i++) {
+		SCOPED(db) struct db *shard = NULL;
+		int64_t done = 0;
+		n += !db_open(&shard, shards.v[i], DB_READ, NULL) && !query_count_in_state(&done, shard, RECORD_DONE, NULL) &&
+		     done;
+	}
 	return n;
 }
 

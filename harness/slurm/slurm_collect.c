@@ -3,6 +3,7 @@
 #include "harness/slurm/engine_slurm.h"
 
 #include "harness/record/journal.h"
+#include "harness/record/matching.h"
 #include "harness/record/merge.h"
 #include "harness/record/query.h"
 #include "model/base/io.h"
@@ -10,7 +11,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,16 +53,14 @@ static int share_tree(const char *from, const char *to, int depth, struct err *e
 /* The folders of attempts, which are two levels down, beside the lock and the ledger. */
 static int share_attempts(const char *shard_runs, const char *runs, struct err *e)
 {
-	SCOPED(free) char *pattern = xstrfmt("%s/*/*/journal.jsonl", shard_runs);
-	glob_t g = { 0 };
-	int rc = 0;
-	if (glob(pattern, GLOB_NOSORT, NULL, &g) == 0)
-		for (size_t i = 0; i < g.gl_pathc && !rc; i++) {
-			*strrchr(g.gl_pathv[i], '/') = '\0';
-			SCOPED(free) char *to = xstrfmt("%s%s", runs, g.gl_pathv[i] + strlen(shard_runs));
-			rc = io_mkdirs(to, e) || share_tree(g.gl_pathv[i], to, 0, e) ? -1 : 0;
-		}
-	globfree(&g);
+	SCOPED(matching) struct matching journals = { 0 };
+	int rc = matching_journals(&journals, shard_runs, e);
+	for (int i = 0; i < journals.n && !rc; i++) {
+		char *from = journals.v[i];
+		*strrchr(from, '/') = '\0';
+		SCOPED(free) char *to = xstrfmt("%s%s", runs, from + strlen(shard_runs));
+		rc = io_mkdirs(to, e) || share_tree(from, to, 0, e) ? -1 : 0;
+	}
 	return rc;
 }
 
@@ -107,16 +105,15 @@ static int collect_one(struct slurm_collected *out, struct store *s, const char 
 int slurm_collect(struct slurm_collected *out, struct store *s, const char *plan_hash, struct err *e)
 {
 	SCOPED(free) char *dir = slurm_dir(s->path, plan_hash);
-	SCOPED(free) char *pattern = xstrfmt("%s/*.db", dir);
-	glob_t g = { 0 };
+	SCOPED(matching) struct matching shards = { 0 };
 	struct err first = ERR_INIT;
 	*out = (struct slurm_collected){ 0 };
-	if (glob(pattern, 0, NULL, &g) == 0)
-		for (size_t i = 0; i < g.gl_pathc; i++) {
-			struct err why = ERR_INIT;
-			if (collect_one(out, s, g.gl_pathv[i], &why) && !*first.msg)
-				first = why;
-		}
-	globfree(&g);
+	if (matching_find(&shards, dir, "/*.db", e))
+		return -1;
+	for (int i = 0; i < shards.n; i++) {
+		struct err why = ERR_INIT;
+		if (collect_one(out, s, shards.v[i], &why) && !*first.msg)
+			first = why;
+	}
 	return *first.msg ? err_code(e, (enum exit_code)err_exit_code(&first), "%s", first.msg) : 0;
 }

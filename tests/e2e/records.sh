@@ -335,6 +335,31 @@ test_odd_names_of_a_database() {
 	done
 }
 
+# What a shell, glob(3) or a URI would read otherwise.
+test_names_that_are_patterns() {
+	local db
+	grid 4
+	run ablate run g.toml --db good.db -q; exits 0; scores good.db >good.txt
+	for db in 'a[1].db' 'b*.db' 'c?mode=ro#{x,y}.db' 'd\[e].db' "e 'f\" \$(g)~%20.db"; do
+		run ablate run g.toml --db "$db" -q; exits 0
+		run ablate prune --db "$db" --all --yes; exits 0
+		run ablate merge --check --db "$db"; exits 0
+		rm "$db"
+		run ablate merge --rebuild --db "$db"; exits 0
+		scores "$db" >now.txt; same good.txt now.txt
+		rm -rf taken.db*
+		run ablate merge --db taken.db "$db" "$db-runs"; exits 0
+		run ablate merge --rebuild --db taken.db; exits 0
+		scores taken.db >now.txt; same good.txt now.txt
+		: >"$db.tmp-999999999" # of a dead one
+		rm "$db"
+		run ablate run g.toml --db "$db"; exits 0; says err "2 cached"
+		check test ! -e "$db.tmp-999999999"
+		run ablate table g.toml --db "$db"; exits 0
+		run ablate export --db "$db" -o crate; exits 0; rm -r crate
+	done
+}
+
 test_what_the_records_refuse() {
 	grid
 	run ablate status

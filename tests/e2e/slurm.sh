@@ -87,6 +87,7 @@ SH
 }
 
 test_four_cells_one_killed_inside_a_transaction() {
+	local db='slurm[1].db' # a pattern of glob(3)
 	no_sanitizers
 	cluster
 	grid 60 "[1, 2]"
@@ -94,30 +95,30 @@ test_four_cells_one_killed_inside_a_transaction() {
 	exits 0
 	# task 2, first life: SIGKILL at its 40th write to the shard's log of transactions
 	faulty_sbatch "[ \"\$SLURM_ARRAY_TASK_ID\" != 2 ] || export LD_PRELOAD=$SHIM/libshim_write.so SHIM_KILL_AT=40 SHIM_PATH=.db-wal SHIM_COUNTER=$PWD/kills"
-	run as_user PATH="$PWD/bin:$PATH" "$ABLATE" run tiny.toml --db slurm.db --threads 1 --engine slurm --wait
+	run as_user PATH="$PWD/bin:$PATH" "$ABLATE" run tiny.toml --db "$db" --threads 1 --engine slurm --wait
 	exits 1
 	says err "1 missing"
-	whole slurm.db
-	check test "$(sql slurm.db "SELECT count(DISTINCT cell) FROM attempt WHERE state = 'done'")" = 3
+	whole "$db"
+	check test "$(sql "$db" "SELECT count(DISTINCT cell) FROM attempt WHERE state = 'done'")" = 3
 	# what is missing is submitted again, continues from its checkpoint, and nothing else runs
-	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm --wait
+	run ablate run tiny.toml --db "$db" --threads 1 --engine slurm --wait
 	exits 0
 	says err "submitted 1 cell "
-	whole slurm.db
+	whole "$db"
 	results local.db >local.txt
-	results slurm.db >merged.txt
+	results "$db" >merged.txt
 	same local.txt merged.txt
 	check test "$(wc -l <merged.txt)" -gt 100
 	# again: nothing to do, nothing new
-	before=$(sql slurm.db "SELECT count(*) FROM attempt")
-	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm
+	before=$(sql "$db" "SELECT count(*) FROM attempt")
+	run ablate run tiny.toml --db "$db" --threads 1 --engine slurm
 	exits 0
 	says err "4 done, 0 missing"
-	check test "$(sql slurm.db "SELECT count(*) FROM attempt")" = "$before"
+	check test "$(sql "$db" "SELECT count(*) FROM attempt")" = "$before"
 	# and the merged database can be rebuilt from its journals
-	run ablate merge --rebuild --db slurm.db
+	run ablate merge --rebuild --db "$db"
 	exits 0
-	results slurm.db >rebuilt.txt
+	results "$db" >rebuilt.txt
 	same merged.txt rebuilt.txt
 }
 

@@ -2,11 +2,11 @@
  * tests of what is durable (e2e/power.sh, which makes files and folders of it again).
  *
  * SHIM_DISK=DIR      what is durable, by inode: DIR/files/KEY is the content of a file as of its last fsync or
- *                    fdatasync, DIR/folders/KEY the entries of a folder as of its own, one to a line: "f KEY NAME" or
- *                    "d KEY NAME". Nothing else survives: neither a written file nor a name that its folder was not
+ *                    fdatasync, DIR/folders/KEY the entries of a folder as of its own, each a line "f KEY NAME"
+ *                    or "d KEY NAME". Nothing else survives: neither a written file nor a name that its folder was not
  *                    synced for, as POSIX has it.
- * SHIM_CUT_AT=N      before the N-th write, sync, truncation, rename, removal or new folder of a matching path the whole
- *                    process group is killed; 0 = never
+ * SHIM_CUT_AT=N      before the N-th write, sync, truncation, rename, removal or new folder of a matching path the
+ *                    whole process group is killed; 0 = never
  * SHIM_CUT_AFTER=N   the same, after the N-th sync: the moment at which one file is ahead of all that depends on it
  * SHIM_PATH=TEXT     only paths that hold TEXT; a folder counts by its own path
  * SHIM_COUNTER=FILE  count over all processes, in this file */

@@ -76,8 +76,8 @@ Test(db_create, a_message_names_the_records_that_could_make_it_anew)
 	OK(io_write_atomic(TMP("zeros.db"), (char[4096]){ 0 }, 4096, &e)); /* as a lost power leaves a new page */
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		struct db *db;
-		OK(io_mkdirs(FMT("%s/%s-runs/cell/attempt", tmpdir(), names[i]), &e));
-		OK(io_write_atomic(FMT("%s/%s-runs/cell/attempt/journal.jsonl", tmpdir(), names[i]), "{}\n", 3, &e));
+		OK(io_mkdirs(FMT("%s/%s-runs/0123456789ab/attempt", tmpdir(), names[i]), &e));
+		OK(io_write_atomic(FMT("%s/%s-runs/0123456789ab/attempt/journal.jsonl", tmpdir(), names[i]), "{}\n", 3, &e));
 		e = ERR_INIT;
 		cr_assert_eq(db_open(&db, TMP(names[i]), DB_READ, &e), -1);
 		cr_assert(strstr(e.msg, FMT("`ablate merge --rebuild --db %s`", TMP(names[i]))), "%s", e.msg);

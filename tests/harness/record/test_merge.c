@@ -411,22 +411,53 @@ Test(merge, of_journals_in_conflict_one_is_left_out)
 	char id[HOST_UUID], *path = shard("shard", 1, true, id);
 	SCOPED(str) struct str text = { 0 };
 	OK(io_read(&text, path, 1 << 20, &e));
-	OK(io_mkdirs(TMP("a.db-runs/a/1"), &e) || io_mkdirs(TMP("a.db-runs/a/2"), &e));
-	OK(io_write_atomic(TMP("a.db-runs/a/1/journal.jsonl"), text.data, text.len, &e));
+	OK(io_mkdirs(TMP("a.db-runs/aaaaaaaaaaaa/1"), &e) || io_mkdirs(TMP("a.db-runs/aaaaaaaaaaaa/2"), &e));
+	OK(io_write_atomic(TMP("a.db-runs/aaaaaaaaaaaa/1/journal.jsonl"), text.data, text.len, &e));
 	char *value = memmem(text.data, text.len, "\"loss\":1.0", 10),
 		 *seal = memmem(text.data, text.len, "{\"t\":\"seal\"", 11);
 	value[7] = '2';
-	OK(io_write_atomic(TMP("a.db-runs/a/2/journal.jsonl"), text.data, (size_t)(seal - text.data), &e));
+	OK(io_write_atomic(TMP("a.db-runs/aaaaaaaaaaaa/2/journal.jsonl"), text.data, (size_t)(seal - text.data), &e));
 	struct rebuild_result r;
 	OK(merge_rebuild(&r, TMP("a.db"), &e));
 	cr_assert_eq(r.from.journals, 2);
 	cr_assert_eq(r.from.n_left, 1);
-	cr_assert(strstr(r.from.left[0], "a/2/journal.jsonl: line "), "%s", r.from.left[0]);
+	cr_assert(strstr(r.from.left[0], "aaaaaaaaaaaa/2/journal.jsonl: line "), "%s", r.from.left[0]);
 	cr_assert(strstr(r.from.left[0], "the database has another value"), "%s", r.from.left[0]);
 	rebuild_result_release(&r);
 	struct store s = open_store("a.db");
 	cr_assert_eq(count(&s, "SELECT count(*) FROM attempt WHERE state = 'done' AND journal IS NOT NULL"), 1);
 	cr_assert_eq(count(&s, "SELECT count(*) FROM curve WHERE step = 1 AND value = 1"), 1);
+	store_close(&s);
+}
+
+/* As X.db and X.db-runs in one call name it, or two copies of a folder, one of which was made earlier. */
+Test(merge, one_journal_by_two_ways)
+{
+	char id[HOST_UUID];
+	SCOPED(str) struct str text = { 0 };
+	char *whole = shard("whole", 1, true, id), *early = TMP("early"), *other = TMP("other");
+	OK(io_read(&text, whole, 1 << 20, &e));
+	size_t half = (size_t)((const char *)memrchr(text.data, '\n', text.len / 2) - text.data) + 1;
+	OK(io_write_atomic(early, text.data, half, &e));
+	*(char *)memmem(text.data, text.len, "\"fid\"", 5) = '!';
+	OK(io_write_atomic(other, text.data, text.len, &e));
+	const char *const ways[][2] = { { whole, whole }, { early, whole }, { whole, early } };
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		struct merge_result r;
+		struct store s = open_store(FMT("%zu.db", i));
+		OK(merge_shards(&r, &s, ways[i], 2, &e));
+		cr_assert_eq(r.shards, 2);
+		cr_assert_eq(r.known, 1);
+		cr_assert_eq(count(&s, "SELECT count(*) FROM attempt WHERE state = 'done'"), 1);
+		cr_assert_eq(count(&s, "SELECT count(*) FROM metric"), 1);
+		cr_assert_eq(count(&s, "SELECT count(*) FROM shard"), 1);
+		store_close(&s);
+	}
+	struct store s = open_store("z.db");
+	struct merge_result r;
+	cr_assert_eq(merge_shards(&r, &s, (const char *const[]){ early, early, other, whole }, 4, &e), -1);
+	cr_assert(strstr(e.msg, "not the journal of attempt") || strstr(e.msg, "other: "), "%s", e.msg);
+	cr_assert_eq(count(&s, "SELECT count(*) FROM attempt"), 0);
 	store_close(&s);
 }
 
@@ -436,23 +467,24 @@ Test(merge, of_a_folder_what_is_whole_is_taken)
 	char good[HOST_UUID], bad[HOST_UUID];
 	SCOPED(str) struct str text = { 0 };
 	char *paths[] = { shard("good", 1, true, good), shard("bad", 2, true, bad) };
-	OK(io_mkdirs(TMP("x/c/1"), &e) || io_mkdirs(TMP("x/c/2"), &e) || io_read(&text, paths[1], 1 << 20, &e));
-	cr_assert_eq(rename(paths[0], TMP("x/c/1/journal.jsonl")), 0);
+	OK(io_mkdirs(TMP("x/cccccccccccc/1"), &e) || io_mkdirs(TMP("x/cccccccccccc/2"), &e) ||
+	   io_read(&text, paths[1], 1 << 20, &e));
+	cr_assert_eq(rename(paths[0], TMP("x/cccccccccccc/1/journal.jsonl")), 0);
 	*(char *)memmem(text.data, text.len, "\"fid\"", 5) = '!';
-	OK(io_write_atomic(TMP("x/c/2/journal.jsonl"), text.data, text.len, &e));
+	OK(io_write_atomic(TMP("x/cccccccccccc/2/journal.jsonl"), text.data, text.len, &e));
 	SCOPED(free)
 	char *ledger = xstrfmt("{\"t\":\"end\",\"attempt\":\"%s\",\"state\":\"lost\",\"reason\":\"r\",\"ended\":\"now\"}\n"
 	                       "{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n",
 	                       bad, arm);
 	OK(io_write_atomic(TMP("x/ledger.jsonl"), ledger, strlen(ledger), &e));
 	struct store s = open_store("a.db");
-	refused(&s, TMP("x"), "x/c/2/journal.jsonl");
+	refused(&s, TMP("x"), "x/cccccccccccc/2/journal.jsonl");
 	struct merge_result r;
 	e = ERR_INIT;
 	OK(merge_folder(&r, &s, TMP("x"), &e));
 	cr_assert_eq(r.shards, 2, "a journal and the ledger");
 	cr_assert_eq(s.n_left, 1);
-	cr_assert(strstr(s.left[0], "x/c/2/journal.jsonl"), "%s", s.left[0]);
+	cr_assert(strstr(s.left[0], "x/cccccccccccc/2/journal.jsonl"), "%s", s.left[0]);
 	cr_assert_eq(count(&s, "SELECT count(*) FROM attempt"), 1);
 	cr_assert_eq(count(&s, "SELECT count(*) FROM metric"), 1);
 	char *before = content(&s);
