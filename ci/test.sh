@@ -67,7 +67,10 @@ sed '$d' build/tests.txt | while read -r what name; do
 done
 tail -1 build/tests.txt | tee -a $counts
 
-if [ $fast = no ]; then
+if [ $fast = yes ]; then
+	step "left to the whole loop"
+	grep -HE '^# ctest: (slow|nightly), ' tests/e2e/*.sh | sed -E 's/^tests.e2e.(.*)\.sh:# ctest: ([a-z]+), /  e2e_\1: /'
+else
 	step "the fast tests under the sanitizers"
 	ci/asan.sh --count "${sanitized[@]}" >build/asan.txt || true
 	cat build/asan.txt

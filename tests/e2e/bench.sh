@@ -1,7 +1,7 @@
 #!/bin/bash
 # bench.sh - `ablate bench train` measures a step of training and nothing else: with the preset's dropout, on pictures of random
 # bytes, never one that diverged; beside a product of random numbers. No speed is judged here.
-# ctest: slow
+# ctest: slow, benchmarks train for seconds each
 . "$(dirname "$0")/lib.sh"
 
 value() { sed -n "s/^ *\"$1\": \([^,]*\),*\$/\1/p" out; } # of a key in ./out, which has one configuration

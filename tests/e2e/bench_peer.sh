@@ -1,7 +1,7 @@
 #!/bin/bash
 # bench_peer.sh - `ablate bench ... --peer`: another program in turn with this one, by a shell script that speaks its protocol
 # (harness/bench/bench_peer.h). No speed is judged here.
-# ctest: slow
+# ctest: slow, pictures scored in turn with another program
 . "$(dirname "$0")/lib.sh"
 
 # A peer that notes what it was given and says what the test put into ./answer.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # builds.sh - results that another build made: run reuses them and says so, table and figure mark them, gate refuses them until they are
 # made again. ablate-other-build is the program under the fingerprint of another build; it computes the same.
-# ctest: heavy
+# ctest: slow, the same cells by three builds
 . "$(dirname "$0")/lib.sh"
 
 OTHER=$BUILD/tests/ablate-other-build

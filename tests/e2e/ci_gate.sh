@@ -1,7 +1,7 @@
 #!/bin/bash
 # ci_gate.sh - the project's own gate: this build trains the study ablations/ci-gate.toml and is judged against the
 # committed baseline, as a hosted CI would do it.
-# ctest: slow
+# ctest: slow, the study that guards this repository, trained anew
 . "$(dirname "$0")/lib.sh"
 
 test_this_build_is_no_worse_than_the_baseline() {

@@ -1,5 +1,5 @@
 #!/bin/bash
-# ctest: nightly
+# ctest: nightly, a build of the emulated device for each mutant
 # cuda_mutants.sh - is a broken kernel caught? Each test breaks one line of a CUDA kernel, compiles that file for the host, puts it into
 # a copy of the emulated plugin and asks the op runner its questions: it has to fail. An unbroken copy has to pass.
 . "$(dirname "$0")/lib.sh"

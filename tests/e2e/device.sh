@@ -1,7 +1,7 @@
 #!/bin/bash
 # device.sh - cells on the CUDA back end from grid to table, under emulation: the same commands as on a GPU, with a device that is a
 # host library. Also a device that is not there, of another build, short of memory, or lost in the middle of a cell.
-# ctest: slow
+# ctest: slow, cells trained on the emulated device
 . "$(dirname "$0")/lib.sh"
 export ABLATE_CUDA_PLUGIN=$BUILD/tests/libablate_cuda_emu.so
 

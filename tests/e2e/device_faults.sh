@@ -1,5 +1,5 @@
 #!/bin/bash
-# ctest: slow
+# ctest: slow, cells trained on the emulated device, again and again
 # device_faults.sh - what goes wrong with a card, under emulation: one line that names cause and remedy, a cell that says so in the
 # record and goes on when it is asked to, and the other cells as if nothing had happened. tests/cuda_emu/emu_runtime.cc makes the faults.
 . "$(dirname "$0")/lib.sh"

@@ -2,7 +2,7 @@
 # faults.sh - a grid on a machine that gives way: no memory, a disk with errors, a file system that vanishes or is another
 # one than the database's, paths longer than SQLite's. Each says in one line what it was, loses nothing that was recorded,
 # and the next run goes on to the results of one that was never disturbed.
-# ctest: slow
+# ctest: slow, a cell for each fault and file
 . "$(dirname "$0")/lib.sh"
 
 results() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }

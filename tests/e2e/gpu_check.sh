@@ -2,7 +2,7 @@
 # gpu_check.sh - ci/gpu-check.sh from a bundle's folder as ci/gpu-bundle.sh lays it out, rehearsed on the emulated device: every step of its
 # three parts is run or says why not, and the reports are whole. Also stopped or killed in the middle, with nothing in the environment, and
 # without any device.
-# ctest: slow
+# ctest: slow, the whole first half hour on a card, emulated
 . "$(dirname "$0")/lib.sh"
 
 has_python() { command -v python3 >/dev/null || skip "no python3 to read the report with"; }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # install.sh - end to end: `cmake --install`, what it wrote moved elsewhere and used from /, and what the scripts of ci/ say on
 # machines that lack what they need.
-# ctest: slow
+# ctest: slow, builds what needs the installed headers, and packages
 . "$(dirname "$0")/lib.sh"
 
 # A folder of programs that is all of PATH: stand-ins of ours, and links to the few that scripts need.

@@ -1,6 +1,6 @@
 #!/bin/bash
 # jobs.sh - cells at once and threads by what was measured of the machine: plan says them, run uses and records them; a measurement that is damaged or missing.
-# ctest: heavy
+# ctest: slow, networks are timed, which takes what it takes
 . "$(dirname "$0")/lib.sh"
 
 unset OMP_NUM_THREADS

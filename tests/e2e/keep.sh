@@ -1,7 +1,7 @@
 #!/bin/bash
 # keep.sh - time and space of a study: checkpoints by time, a database that another program has locked, a disk that is too
 # small for what is planned, and what `ablate prune` removes.
-# ctest: heavy
+# ctest: slow, checkpoints by the clock
 . "$(dirname "$0")/lib.sh"
 
 # A crash may cost the interval, not a tenth of a long training; where checkpoints are must not show in the result.

@@ -2,7 +2,7 @@
 # kill.sh - the records after SIGKILL: at 200 random moments of runner and workers, and before each single write of the
 # database and of the journals. The database opens, is whole, what was finished stays and is there once, and the run that
 # comes after ends with the same bits as one that was never disturbed.
-# ctest: slow
+# ctest: slow, two hundred kills, and each single write
 . "$(dirname "$0")/lib.sh"
 
 FAKE="$BUILD/tests/run-fake"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # microbatch.sh - a batch that does not fit a device's memory: the plan says so and what would fit, a run refuses the cell
 # before anything is computed, micro-batches train it, and what they were is on record.
-# ctest: slow
+# ctest: slow, cells trained on the emulated device
 . "$(dirname "$0")/lib.sh"
 
 grid() { # FILE BATCH STEPS

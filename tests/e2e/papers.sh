@@ -1,7 +1,7 @@
 #!/bin/bash
 # papers.sh - the studies of ablations/paper, scaled down until a CPU runs them in seconds: from plan to table, with what is missing here
 # said and left out; and the weights that rows start from or distil are part of what a cell is.
-# ctest: slow
+# ctest: slow, cells of every preset
 . "$(dirname "$0")/lib.sh"
 
 PAPERS=$SOURCE/ablations/paper

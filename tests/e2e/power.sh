@@ -2,7 +2,7 @@
 # power.sh - the power goes at random moments: of what was written only what was synced is there, and only under names whose folder
 # was synced. The next run loses at most what was never confirmed, database and journals agree, and the results are those of a
 # run that was never disturbed.
-# ctest: slow
+# ctest: slow, a run and a rebuild for each cut
 . "$(dirname "$0")/lib.sh"
 command -v python3 >/dev/null || { echo "0 passed, 0 failed, 1 skipped: no python3 here"; exit 77; }
 

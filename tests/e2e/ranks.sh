@@ -1,7 +1,7 @@
 #!/bin/bash
 # ranks.sh - several processes train one cell together: the same batches, so the same losses but for the order of sums; a
 # stop, a resume and a repetition with as many processes give the same bits.
-# ctest: slow
+# ctest: slow, several processes train one cell
 . "$(dirname "$0")/lib.sh"
 
 grid() { # FILE

@@ -1,7 +1,7 @@
 #!/bin/bash
 # records.sh - a real grid of two small cells through the program: run, run again, interrupt, resume, verify, merge,
 # rebuild, export; and what the records refuse.
-# ctest: slow
+# ctest: slow, real cells run, interrupted, verified, rebuilt
 . "$(dirname "$0")/lib.sh"
 
 grid() { small_grid "${1:-40}"; } # [STEPS]

@@ -2,7 +2,7 @@
 # report.sh - the HTML report in a real browser: no message on its console, sorting, filtering, pages of cells and the
 # theme switch work by script as by hand, nothing is fetched, links resolve. Installs Debian's chromium where it is missing.
 # With KEEP_SCREENSHOTS=DIR pictures of it are left there, to be looked at.
-# ctest: slow
+# ctest: slow, a study trained for its pages
 . "$(dirname "$0")/lib.sh"
 BROWSER=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 

@@ -3,7 +3,7 @@
 # and goes on later, and output that nobody reads stops nothing.
 #   COUNT=40 ABLATE=PROGRAM tests/e2e/signals.sh test_a_closed_terminal_loses_nothing test_timeout_loses_nothing
 # says how often of 40 times a worker was lost, of any program (the fast loop does it less often).
-# ctest: slow
+# ctest: slow, waits for trainings to begin and to end
 . "$(dirname "$0")/lib.sh"
 
 PTY=$BUILD/tests/pty_run

@@ -2,7 +2,7 @@
 # slurm.sh - the Slurm engine on a real cluster of one node: an array on shards, a task killed inside a transaction, a task
 # that is stopped and requeues itself, the merge, and the same bits as a local run. The daemons run as root, everything else
 # as the ordinary user nobody. Installs slurm-wlm and munge if it may.
-# ctest: slow
+# ctest: slow, a cluster of one node, whose daemons take their time
 # ctest: serial
 . "$(dirname "$0")/lib.sh"
 

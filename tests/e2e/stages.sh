@@ -1,7 +1,7 @@
 #!/bin/bash
 # stages.sh - a training, samplings of it, scores of those: each is made once, whoever asks for it, and to the same bits
 # as if a cell had made it for itself.
-# ctest: heavy
+# ctest: slow, each stage made alone, and again as a part of a cell
 . "$(dirname "$0")/lib.sh"
 
 # A grid of one axis over settings of sampling: stages KEY VALUES [STEPS [SEEDS [NFE]]]

@@ -1,6 +1,7 @@
 #!/bin/bash
 # taken.sh - what an attempt takes of earlier ones instead of making it: samples out of their files, scores out of the
 # record. What it takes has to be what it would have made, and a file that was lost or altered is made again.
+# ctest: slow, cells sampled and scored by each way
 . "$(dirname "$0")/lib.sh"
 
 # grid NAMES [IMAGES [NFE]]: a grid of one cell, scored by these metrics

@@ -1,6 +1,6 @@
 #!/bin/bash
 # threads.sh - how many threads compute and how they wait: quotas, --threads, OMP_NUM_THREADS, the length of the wait, the same bits by all.
-# ctest: slow
+# ctest: slow, trainings with each number of threads
 . "$(dirname "$0")/lib.sh"
 
 unset OMP_NUM_THREADS OMP_WAIT_POLICY GOMP_SPINCOUNT OPENBLAS_NUM_THREADS

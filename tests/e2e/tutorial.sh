@@ -1,7 +1,7 @@
 #!/bin/bash
 # tutorial.sh - ablations/README.md as a newcomer reads it: each block of commands is typed as it stands, in one shell
 # and one folder, and each line that the page shows after it must be printed, all numbers and hashes taken as equal.
-# ctest: slow
+# ctest: slow, the tutorial, command by command
 . "$(dirname "$0")/lib.sh"
 
 PAGE=$SOURCE/ablations/README.md
