@@ -18,7 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 static struct err e;
 
@@ -521,6 +524,37 @@ Test(db, network_file_systems_are_known)
 		cr_assert_str_eq(fs.name, cases[i].name);
 		cr_assert_eq(fs.network, cases[i].network, "%s", fs.name);
 	}
+}
+
+static unsigned long pretended; /* the type of every file system, if not 0 */
+
+/* In the place of libc's, which host_fs asks. */
+int statfs(const char *path, struct statfs *out)
+{
+	if (syscall(SYS_statfs, path, out))
+		return -1;
+	out->f_type = pretended ? (__fsword_t)pretended : out->f_type;
+	return 0;
+}
+
+/* WAL shares memory between its users, which those of a network file system on two machines do not have: there a
+ * database has a rollback journal, also one that was made elsewhere, and its user is told. */
+Test(db, no_wal_on_a_network_file_system)
+{
+	SCOPED(free) char *mode = NULL, *before = NULL;
+	struct db *db = open_new(TMP("net.db"));
+	OK(db_text_of(&before, db, &e, "PRAGMA journal_mode", ""));
+	cr_expect_str_eq(*db_note(db) ? "wal" : before, "wal", "%s", db_note(db));
+	db_close(db);
+	pretended = 0x6969;
+	db = open_new(TMP("net.db"));
+	OK(db_text_of(&mode, db, &e, "PRAGMA journal_mode", ""));
+	cr_expect_str_eq(mode, "delete");
+	cr_expect(strstr(db_note(db), "nfs: using a rollback journal and an exclusive lock instead of WAL"), "%s",
+	          db_note(db));
+	add_cell(db);
+	db_close(db);
+	pretended = 0;
 }
 
 Test(db, is_read_in_a_folder_that_cannot_be_written)

@@ -288,6 +288,22 @@ Test(journal, a_change_after_the_seal_is_found)
 	cr_assert(strstr(e.msg, "lines before the seal, which says 7"), "%s", e.msg);
 }
 
+/* What was sealed is all there is: a score that somebody writes behind it was never computed. */
+Test(journal, nothing_stands_after_the_seal)
+{
+	char *path = a_journal("more.jsonl", "id-1", true);
+	SCOPED(str) struct str text = { 0 };
+	OK(io_read(&text, path, 1 << 20, &e));
+	int64_t bytes = (int64_t)text.len;
+	str_add(&text, "{\"t\":\"note\",\"text\":\"a word more\"}\n");
+	struct journal_scan scan = { 0 };
+	e = ERR_INIT;
+	cr_assert_eq(journal_scan_bytes(&scan, text.data, text.len, any_line, NULL, &e), -1);
+	cr_expect_eq(err_exit_code(&e), EXIT_RECORD);
+	cr_expect(strstr(e.msg, "stands after the seal"), "%s", e.msg);
+	cr_expect_eq(scan.bytes, bytes, "up to the seal it is whole");
+}
+
 /* Taken for lost by another machine, while it only was slow. */
 Test(journal, a_late_finisher_files_its_result_as_its_own_attempt)
 {
@@ -401,6 +417,46 @@ Test(journal, a_text_of_a_journal_is_never_sql)
 	          "SELECT count(*) FROM attempt WHERE ended = ''', step = 7, host = ''' AND heartbeat = ended AND step IS "
 	          "NULL AND host IS NULL AND reason = 'it''s'"),
 		1);
+	db_close(db);
+}
+
+static int take_text(struct db *db, const char *text, bool is_sealed)
+{
+	char sha[SHA256_HEX], *path = TMP("text.jsonl");
+	struct ingest in = { .db = db };
+	struct journal_scan scan = { 0 };
+	int64_t lines = 0;
+	for (const char *p = text; *p; p++)
+		lines += *p == '\n';
+	io_sha256(sha, text, strlen(text));
+	if (is_sealed)
+		text = FMT("%s{\"t\":\"seal\",\"lines\":%lld,\"sha256\":\"%s\"}\n", text, (long long)lines, sha);
+	OK(io_write_atomic(path, text, strlen(text), &e));
+	OK(db_begin(db, &e));
+	e = ERR_INIT;
+	int rc = ingest_file(&in, &scan, path, &e);
+	if (rc)
+		db_rollback(db);
+	else
+		OK(db_commit(db, &e));
+	return rc;
+}
+
+/* The first end counts, and the first seal: a second journal of the same attempt that says otherwise is a conflict, not
+ * something to be passed over. */
+Test(journal, an_attempt_has_one_end_and_one_seal)
+{
+#define END(step) "{\"t\":\"end\",\"state\":\"done\",\"ended\":\"now\",\"step\":" step "}\n"
+	struct db *db = new_db("ends.db");
+	cr_assert_eq(take_text(db, journal_with(END("10")), false), 0, "%s", e.msg);
+	cr_assert_eq(take_text(db, journal_with(END("10")), false), 0, "the same: %s", e.msg);
+	cr_assert_eq(take_text(db, journal_with(END("11")), false), -1);
+	cr_expect(strstr(e.msg, "another end"), "%s", e.msg);
+	cr_assert_eq(take_text(db, journal_with(END("10")), true), 0, "%s", e.msg);
+	cr_assert_eq(take_text(db, journal_with(END("10")), true), 0, "the same: %s", e.msg);
+	cr_assert_eq(take_text(db, journal_with(END(" 10")), true), -1, "the same rows in other bytes");
+	cr_expect(strstr(e.msg, "known with another seal"), "%s", e.msg);
+	cr_expect_eq(err_exit_code(&e), EXIT_RECORD);
 	db_close(db);
 }
 

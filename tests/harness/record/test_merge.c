@@ -204,6 +204,32 @@ Test(merge, a_shard_edited_by_hand_is_refused)
 	store_close(&s);
 }
 
+/* An id is a part of a path: one that is none of ours names no file. */
+Test(merge, a_journal_whose_attempt_is_no_id_stays_in_the_folder)
+{
+	static const char *const ids[] = { "../../../../../outside/of-the-run-folder", "short",
+		                               "/tmp/xx11111-2222-4333-8444-55555555" };
+	struct store s = open_store("a.db");
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+		char *path = TMP("odd");
+		char *text = FMT(
+			"{\"t\":\"arm\",\"hash\":\"%s\",\"config\":\"{}\"}\n{\"t\":\"cell\",\"hash\":\"%s\",\"arm\":"
+			"\"%s\",\"seed\":1,\"numerics\":1,\"dataset\":\"d\"}\n{\"t\":\"attempt\",\"v\":1,\"id\":\"%s\","
+			"\"cell\":\"%s\",\"n\":1,\"started\":\"s\"}\n",
+			arm, arm, arm, ids[i], arm);
+		char sha[SHA256_HEX];
+		struct merge_result r;
+		const char *paths[] = { path };
+		OK(io_write_atomic(path, text, strlen(text), &e));
+		io_sha256(sha, text, strlen(text));
+		e = ERR_INIT;
+		if (!merge_shards(&r, &s, paths, 1, &e)) /* or refused */
+			cr_expect(io_exists(FMT("%s/merged/%s.jsonl", s.runs, sha)), "%s is elsewhere", ids[i]);
+		cr_expect_not(io_exists(FMT("%s/%.12s", s.runs, arm)), "%s has a folder", ids[i]);
+	}
+	store_close(&s);
+}
+
 Test(merge, another_machine_may_say_more_later)
 {
 	char id[HOST_UUID], *path = shard("shard", 1, true, id);
@@ -213,7 +239,10 @@ Test(merge, another_machine_may_say_more_later)
 	char *part = TMP("part");
 	OK(io_write_atomic(part, text.data, text.len / 2, &e));
 	struct merge_result r = merge(&s, part);
+	int64_t known;
 	cr_assert_eq(r.torn, 1);
+	OK(db_int_of(&known, -1, s.db, &e, "SELECT count(*) FROM shard", ""));
+	cr_assert_eq(known, 0, "a part of a shard is not that shard");
 	cr_assert_gt(merge(&s, path).rows, 0);
 	r = merge(&s, part);
 	cr_assert_eq(r.rows, 0, "an older state of what is known");

@@ -2,6 +2,7 @@
  * and from which checkpoint it goes on. */
 #include "harness/record/query.h"
 #include "harness/record/query_grid.h"
+#include "harness/record/query_stage.h"
 #include "harness/record/score_key.h"
 #include "harness/record/stage.h"
 #include "model/base/mem.h"
@@ -71,6 +72,73 @@ Test(query, a_cell_is_finished_by_a_done_attempt_and_every_score)
 	attempt(db, "again", "done", "run", "4", NULL);
 	score(db, "again", 100);
 	cr_assert(finished(db, 1));
+	db_close(db);
+}
+
+/* Each of what names a score: another evaluation seed, number of steps or metric is another score. */
+Test(query, a_score_is_of_its_metric_steps_and_seed)
+{
+	static const struct wanted_score other[] = { { "fid", 2, 101, 100, "", "" },
+		                                         { "fid", 1, 102, 100, "", "" },
+		                                         { "kid", 1, 101, 100, "", "" } };
+	struct db *db = one_cell();
+	bool yes;
+	attempt(db, "done", "done", "run", "1", NULL);
+	score(db, "done", 100);
+	cr_assert(finished(db, 1));
+	for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+		OK(query_finished(&yes, db, cell, &other[i], 1, &e));
+		cr_expect(!yes, "%s@%lld of seed %lld", other[i].name, (long long)other[i].nfe, (long long)other[i].eval_seed);
+	}
+	db_close(db);
+}
+
+/* An attempt with samples of step 1 and a score, done; sealed or not. */
+static void with_results(struct db *db, const char *id, const char *purpose, bool is_sealed)
+{
+	static const char file[] = "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff";
+	attempt(db, id, "done", purpose, id, NULL);
+	OK(db_exec(db, &e,
+	           "INSERT INTO artifact(hash, kind, name, n_items) VALUES(?, 'samples', 'samples@1.npy', 100) "
+	           "ON CONFLICT DO NOTHING",
+	           "s", file));
+	OK(db_exec(db, &e, "INSERT INTO output(attempt, artifact, role, sampling) VALUES(?, ?, 'samples', 'a key')", "ss",
+	           id, file));
+	OK(db_exec(db, &e,
+	           "INSERT INTO metric(attempt, name, nfe, step, eval_seed, protocol, value, hex, n, asked) "
+	           "VALUES(?, 'fid', 1, 10, 101, 'p', 1, '0x1p+0', 100, ?)",
+	           "ss", id, FMT("asked of %s", id)));
+	if (is_sealed)
+		OK(db_exec(db, &e, "UPDATE attempt SET journal = ? WHERE id = ?", "ss", file, id));
+}
+
+/* What another attempt takes instead of computing it is what was sealed by a run: an unsealed journal may still be cut
+ * off, and a repetition is to be compared, not used. */
+Test(query, samples_and_scores_are_taken_from_sealed_runs_alone)
+{
+	struct db *db = one_cell();
+	struct db_rows rows;
+	struct sampling_row f;
+	struct known_row k;
+	struct training_row t;
+	with_results(db, "open", "run", false);
+	with_results(db, "repetition", "verify", true);
+	with_results(db, "sealed", "run", true);
+	OK(query_samplings(&rows, db, "", cell, &e));
+	cr_assert(query_sampling_next(&f, &rows));
+	cr_expect_str_eq(f.attempt, "sealed");
+	cr_expect_not(query_sampling_next(&f, &rows));
+	OK(db_done(&rows, &e));
+	OK(query_known(&rows, db, "", cell, &e));
+	cr_assert(query_known_next(&k, &rows));
+	cr_expect_str_eq(k.attempt, "sealed");
+	cr_expect_not(query_known_next(&k, &rows));
+	OK(db_done(&rows, &e));
+	/* nor does a training go on from a repetition */
+	OK(query_training(&rows, db, "", cell, &e));
+	while (query_training_next(&t, &rows))
+		cr_expect_str_neq(t.attempt, "repetition");
+	OK(db_done(&rows, &e));
 	db_close(db);
 }
 

@@ -1,0 +1,45 @@
+/* test_store.c - who is alive: the lock of a journal, the boot, and the age of the last sign of life. */
+#define _GNU_SOURCE
+#include "harness/record/store.h"
+#include "tests/common/ok.h"
+#include "tests/common/tmpdir.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+static struct err e;
+static const char cell[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
+
+/* "2026-01-01T00:00:00.000Z", so many seconds from now. */
+static char *moment(int64_t seconds)
+{
+	char text[32];
+	time_t at = time(NULL) + seconds;
+	struct tm utc;
+	cr_assert_gt(strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.000Z", gmtime_r(&at, &utc)), 0);
+	return FMT("%s", text);
+}
+
+/* An attempt of another machine is known by its signs of life alone: while one is younger than the lease of 120 s, its
+ * cell is not trained a second time beside it; and not ten times as long, or a grid stands still for 20 minutes. */
+Test(store, an_attempt_elsewhere_lives_for_its_lease)
+{
+	static const struct {
+		int64_t seconds;
+		enum liveness want;
+	} cases[] = { { 0, ATTEMPT_UNKNOWN }, { -100, ATTEMPT_UNKNOWN }, { 100, ATTEMPT_UNKNOWN }, { -140, ATTEMPT_GONE },
+		          { 140, ATTEMPT_GONE },  { -1000, ATTEMPT_GONE },   { -100000, ATTEMPT_GONE } };
+	SCOPED(store) struct store s = STORE_INIT;
+	char why[256];
+	OK(store_open(&s, TMP("a.db"), STORE_WRITE, "test", &e));
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		enum liveness got = store_liveness(why, &s, cell, "id", "elsewhere", "another boot", 1,
+		                                   moment(cases[i].seconds), NAN);
+		cr_expect_eq(got, cases[i].want, "%lld s: %s", (long long)cases[i].seconds, why);
+		cr_expect(strstr(why, "from elsewhere, lease 120 s"), "%s", why);
+	}
+	cr_expect_eq(store_liveness(why, &s, cell, "id", NULL, NULL, 1, NULL, NAN), ATTEMPT_GONE);
+	cr_expect(strstr(why, "at an unknown time"), "%s", why);
+}
