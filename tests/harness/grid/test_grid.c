@@ -418,6 +418,11 @@ Test(grid, shapes_of_sections)
 	        "g.toml:11:5: optim.lr is already varied by the axis at line 7");
 	refused(GRID STUDY "[[zip]]\nkeys=['optim.lr','train.steps']\nvalues=[[1,2],[3]]\n",
 	        "g.toml:9:15: each entry of values must be a list of 2");
+	refused(GRID STUDY "[[zip]]\nkeys=['optim.lr','train.steps']\nvalues=[[1,2],[3,4,5]]\n",
+	        "g.toml:9:15: each entry of values must be a list of 2");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1,2]\nlabels=['slow']\n", "1 label for 2 values");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\nlabels=['a','b']\n", "2 labels for 1 value");
+	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nlog={start=1,stop=-2,num=3}\n", "positive ends");
 	refused(GRID STUDY "[[exclude]]\nwhen={\"optim.lr\"=1}\n", "this grid has none");
 	refused(GRID STUDY "[[axis]]\nkey='optim.lr'\nvalues=[1]\n[[exclude]]\nwhen={\"optim.lr\"=2}\n",
 	        "g.toml:10:3: this exclude matches no row");

@@ -130,6 +130,7 @@ Test(grid, bad_set_says_so)
 		{ "grid.name=", "value is missing" },
 		{ "metric.samples=1", "samples must be from" },
 		{ "metric.nfe=[4]", "'fid@2' is not a metric of this grid" },
+		{ "metric.fid.nfe=[2]", "'fid@1' is not a metric of this grid" }, /* the gate's; the table's is there */
 		{ "metric.is.samples=9", "this grid has no metric is" },
 		{ "metric.kid.infinity=true", "infinity belongs to fid" },
 		{ "metric.ref=cifar", "unknown ref 'cifar'" },
