@@ -147,3 +147,98 @@ Test(slurm, a_job_that_vanished_gets_no_merge)
 	cr_assert(!io_exists(merged));
 	tempdir_remove(dir);
 }
+
+/* What waits in the queue is under way: the same plan a second time would train every cell twice. */
+Test(slurm, a_plan_that_waits_is_not_submitted_again)
+{
+	static const char *const queues[] = { "PD Priority", "R None", "CG None", "S None" };
+	static const int index[] = { 0 };
+	char *dir = fakes();
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(free) char *called = xstrfmt("%s/called", dir);
+	struct slurm_options o = { .db = db, .device = "cpu", .name = "g" };
+	free(fake(dir, "scontrol", "echo MaxArraySize = 4"));
+	free(fake(dir, "sbatch", "touch \"$(dirname $0)/called\"; echo 5"));
+	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
+		SCOPED(free) char *answer = xstrfmt("echo '%s'", queues[i]);
+		struct slurm_jobs jobs;
+		struct err e = ERR_INIT;
+		free(fake(dir, "squeue", answer));
+		cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 1, &o, &e), 0, "%s", e.msg);
+		cr_expect(jobs.already && !jobs.tasks, "%s", queues[i]);
+		cr_expect(!io_exists(called), "%s", queues[i]);
+	}
+	tempdir_remove(dir);
+}
+
+/* Slurm refuses an array with an index of MaxArraySize or more, and with it the cells of the whole grid. */
+Test(slurm, no_index_is_beyond_the_largest_array)
+{
+	static const int index[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+	char *dir = fakes();
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(free) char *log = xstrfmt("%s/calls", dir);
+	SCOPED(free) char *count = xstrfmt("echo \"$@\" >>'%s'; wc -l <'%s'", log, log);
+	SCOPED(free) char *script = xstrfmt("%s-runs/slurm/0123456789ab/task-0.sh", db);
+	SCOPED(str) struct str calls = { 0 }, text = { 0 };
+	struct slurm_options o = { .db = db, .device = "cuda", .name = "g", .microbatch = "it's 4" };
+	struct slurm_jobs jobs;
+	struct err e = ERR_INIT;
+	int tasks = 0;
+	free(fake(dir, "squeue", "exit 0"));
+	free(fake(dir, "scontrol", "echo MaxArraySize = 4"));
+	free(fake(dir, "sbatch", count));
+	cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 10, &o, &e), 0, "%s", e.msg);
+	cr_assert_eq(io_read(&calls, log, 1 << 20, &e), 0, "%s", e.msg);
+	for (const char *at = calls.data; (at = strstr(at, "--array=")); at++) {
+		int first, last;
+		int n = sscanf(at, "--array=%d-%d", &first, &last);
+		last = n == 2 ? last : first;
+		cr_expect(n >= 1 && first >= 0 && last < 4, "%.40s", at);
+		tasks += last - first + 1;
+	}
+	cr_expect_eq(tasks, 10);
+	cr_assert_eq(io_read(&text, script, 1 << 20, &e), 0, "%s", e.msg);
+	cr_expect(strstr(text.data, "--base 0 --device 'cuda' --microbatch 'it'\\''s 4'\n"), "%s", text.data);
+	slurm_jobs_release(&jobs);
+	tempdir_remove(dir);
+}
+
+Test(slurm, an_answer_that_is_no_number_is_told)
+{
+	static const int index[] = { 0 };
+	char *dir = fakes();
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	struct slurm_options o = { .db = db, .device = "cpu", .name = "g" };
+	struct slurm_jobs jobs;
+	struct err e = ERR_INIT;
+	free(fake(dir, "squeue", "exit 0"));
+	free(fake(dir, "scontrol", "echo MaxArraySize = 4"));
+	free(fake(dir, "sbatch", "echo Submitted batch job"));
+	cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 1, &o, &e), -1);
+	cr_expect(strstr(e.msg, "sbatch answered 'Submitted batch job"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+/* A merge depends on its arrays whatever their end: cancelled after them it would have started. */
+Test(slurm, the_merge_is_cancelled_before_what_it_waits_for)
+{
+	static const char note[] = "{\"schema\":1,\"plan\":\"0123456789abcdef\"}";
+	char *dir = fakes();
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(free) char *folder = xstrfmt("%s-runs/slurm/0123456789ab", db);
+	SCOPED(free) char *path = xstrfmt("%s/submitted.json", folder);
+	SCOPED(free) char *log = xstrfmt("%s/calls", dir);
+	SCOPED(free) char *body = xstrfmt("echo \"$@\" >>'%s'", log);
+	SCOPED(str) struct str calls = { 0 };
+	struct err e = ERR_INIT;
+	int n = 0;
+	free(fake(dir, "squeue", "echo 'R None'"));
+	free(fake(dir, "scancel", body));
+	cr_assert_eq(io_mkdirs(folder, &e) || io_write_atomic(path, note, strlen(note), &e), 0, "%s", e.msg);
+	cr_assert_eq(slurm_cancel(&n, db, &e), 0, "%s", e.msg);
+	cr_expect_eq(n, 1);
+	cr_assert_eq(io_read(&calls, log, 1 << 20, &e), 0, "%s", e.msg);
+	cr_expect_str_eq(calls.data, "--me --name=ablate-0123456789ab-merge\n--me --name=ablate-0123456789ab\n");
+	tempdir_remove(dir);
+}
