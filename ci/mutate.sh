@@ -3,7 +3,7 @@
 # need and runs them: one has to fail.
 #   ci/mutate.sh [--list] [TEXT]...      the mutants whose name, file or suites hold a TEXT; all without one
 # A mutant is
-#   @ NAME FILE SUITE...     suites as ctest names them; SUITE:TEST of an end-to-end script runs that test alone
+#   @ NAME FILE SUITE...     suites as ctest names them; SUITE:TEST runs that test of it alone (test_runner:runner/cancel_is_a_file)
 #   - OLD                    what FILE has exactly once; several such lines are lines one below the other
 #   + NEW                    what is put there
 #   = WHY                    it lives, and that is right: what it changes cannot be seen, or something else holds as well
@@ -38,8 +38,9 @@ targets() {
 	local suite
 	for suite in $suites; do
 		case $suite in
+		e2e_builds*) echo ablate tests/ablate-other-build ;;
 		e2e_*) echo ablate tests/run-fake tests/fake-worker tests/pty_run tests/features_command shim_write shim_power shim_alloc shim_clock ;;
-		*) echo "tests/$suite" ;;
+		*) echo "tests/${suite%%:*}" ;;
 		esac
 	done | tr ' ' '\n' | sort -u
 }
@@ -49,6 +50,7 @@ passes() { # does every suite?
 		case $suite in
 		e2e_*:*) script=${suite#e2e_} && (cd "$TREE" && ABLATE=$BUILD/ablate ABLATE_BUILD=$BUILD timeout 600 bash "tests/e2e/${script%%:*}.sh" "${script#*:}") ;;
 		e2e_*) (cd "$TREE" && ABLATE=$BUILD/ablate ABLATE_BUILD=$BUILD timeout 600 bash "tests/e2e/${suite#e2e_}.sh") ;;
+		*:*) (cd "$BUILD/tests" && timeout 600 "./${suite%%:*}" --filter "${suite#*:}") ;;
 		*) (cd "$BUILD/tests" && timeout 600 "./$suite") ;;
 		esac >"$WORK/log" 2>&1 || return 1
 	done
