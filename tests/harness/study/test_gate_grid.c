@@ -210,3 +210,96 @@ Test(gate_grid, a_plan_without_the_key_keeps_its_hash)
 	cr_assert_not_null(strstr(b.data, "\"against_grid\":\"before.toml\""));
 	cr_assert_str_neq(without->hash, with->hash);
 }
+
+/* A name that is mistyped in CI must not be a gate that passes. */
+Test(gate_grid, a_gate_that_is_not_there_is_an_error)
+{
+	static const char *const names[] = { "no-regression", "no-regresion" };
+	struct setup s = setup(fixture_grid, "names.db");
+	struct gates g;
+	struct err bad = ERR_INIT;
+	const struct gates_ask ask = { .baselines = s.dir, .names = names, .n_names = 2 };
+	cr_assert_eq(gates_judge(&g, s.study, &ask, &bad), -1);
+	cr_expect_eq(bad.code, EXIT_USAGE);
+	cr_expect_not_null(strstr(bad.msg, "has no gate 'no-regresion'"), "%s", bad.msg);
+	done(&s);
+}
+
+/* Many small steps: no worse than the last baseline, and far from the first. */
+Test(gate_grid, the_first_baseline_is_looked_at_too)
+{
+	struct setup s = setup(fixture_grid, "drift.db");
+	struct grid_gate *gate = &s.plan->grid->gates[1];
+	for (int worse = 0; worse < 2; worse++) {
+		SCOPED(free) char *path = baseline_path(s.dir, "four", "no-regression", false);
+		SCOPED(str) struct str text = { 0 };
+		SCOPED(baseline) struct baseline old = { 0 }, now = { 0 };
+		struct gates g;
+		OK(gates_propose(&old, s.study, gate, "c1", "e", "t", e));
+		for (int i = 0; i < old.now.n && worse; i++)
+			old.now.value[i] -= 5;
+		OK(baseline_accept(&old, NULL, NULL, "first", "t", e));
+		OK(gates_propose(&now, s.study, gate, "c2", "e", "t", e));
+		OK(baseline_accept(&now, &old, "abc", "second", "t", e));
+		baseline_text(&text, &now);
+		OK(io_write_atomic(path, text.data, text.len, e));
+		struct gate_result r = judged(&s, &g, "no-regression", false);
+		cr_expect_eq(r.verdict, worse ? GATE_FAIL : GATE_PASS, "%s", r.why);
+		cr_expect_eq(strstr(r.why, "first baseline") != NULL, worse, "%s", r.why);
+		gates_release(&g);
+	}
+	done(&s);
+}
+
+static struct fixture_result one_nan(int arm, int64_t seed)
+{
+	struct fixture_result r = all_done(arm, seed);
+	r.fid = arm == 0 && seed == 2 ? NAN : r.fid;
+	return r;
+}
+
+static struct fixture_result second_missing(int arm, int64_t seed)
+{
+	struct fixture_result r = all_done(arm, seed);
+	if (arm == 3 && seed == 2)
+		r.state = "failed", r.reason = "told to";
+	return r;
+}
+
+static struct setup setup_with(fixture_fn *result, const char *db)
+{
+	struct setup s = { .plan = fixture_plan(fixture_grid), .dir = TMP("baselines") };
+	s.db = fixture_db(db, s.plan, result, 0);
+	OK(study_load(&s.study, s.plan, s.db, e));
+	return s;
+}
+
+/* Everything is no worse than a NaN. */
+Test(gate_grid, what_is_no_number_is_no_baseline)
+{
+	struct setup s = setup_with(one_nan, "nan.db");
+	struct baseline b;
+	struct err bad = ERR_INIT;
+	cr_assert_eq(gates_propose(&b, s.study, &s.plan->grid->gates[1], "c", "e", "t", &bad), -1);
+	cr_expect_eq(bad.code, EXIT_INCOMPLETE);
+	cr_expect_not_null(strstr(bad.msg, "seed 2 of base gave no number"), "%s", bad.msg);
+	done(&s);
+}
+
+/* Looks are at the first so many seeds, as declared: of seeds 1 and 3 none is reached, whichever side lacks the second;
+ * else the seeds that went well would be chosen. */
+Test(gate_grid, a_look_is_at_seeds_in_their_order_on_both_sides)
+{
+	struct setup s = setup_with(second_missing, "looks.db");
+	struct gate_rule *rule = &s.plan->grid->gates[0].rule;
+	rule->looks[0] = 2, rule->looks[1] = 3, rule->n_looks = 2;
+	for (int turned = 0; turned < 2; turned++) {
+		struct gates g;
+		rule->arm = turned ? "l2" : "base", rule->against = turned ? "base" : "l2";
+		struct gate_result r = judged(&s, &g, "l2-is-not-better", false);
+		cr_expect_eq(r.look, 0, "look %d: %s", r.look, r.why);
+		cr_expect_not_null(strstr(r.why, "1 seed so far; the first declared look is at 2"), "%s", r.why);
+		gates_release(&g);
+	}
+	done(&s);
+}
