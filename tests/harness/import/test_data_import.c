@@ -146,6 +146,13 @@ static void copy_fixture(const char *fixture, const char *name)
 }
 
 /* Pickles without an ending: ImageNet's classes count from 1, those of a CIFAR-10 batch from 0. */
+Test(data_import, batches_are_of_one_shape)
+{
+	write_batch("odd/train_data_batch_1.npz", 2, 8, 0);
+	write_batch("odd/train_data_batch_2.npz", 2, 4, 2);
+	refuse("mine", "odd", "train_data_batch_2.npz: images of 4x4x3: differs from the batches before it, of 8x8x3");
+}
+
 Test(data_import, batches_of_python_versions)
 {
 	copy_fixture("rows.pkl", "py/train_data_batch_1");
@@ -370,6 +377,20 @@ Test(data_import, idx_with_labels_beside)
 	struct dataset d = open_set("digits", SPLIT_TRAIN);
 	cr_expect(d.n == 2 && d.h == 2 && d.c == 1 && d.labels[0] == 4 && d.classes == 5 && d.images[4] == 5);
 	dataset_release(&d);
+}
+
+/* A model must not be trained on what it will be judged by, whatever that is called. */
+Test(data_import, an_idx_file_is_of_the_split_that_its_name_says)
+{
+	static const char *const names[] = { "train-images-idx3-ubyte", "t10k-images-idx3-ubyte", "test-images-idx3-ubyte",
+		                                 "val-images-idx3-ubyte" };
+	static const uint8_t images[] = { 0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4 };
+	for (int i = 0; i < 4; i++) {
+		SCOPED(free) char *set = xstrfmt("digits%d", i);
+		write_bytes(names[i], images, sizeof images);
+		struct imported *got = import(set, names[i], NULL);
+		cr_expect(got[SPLIT_TRAIN].found == (i == 0) && got[SPLIT_TEST].found == (i > 0), "%s", names[i]);
+	}
 }
 
 Test(data_import, the_folder_of_idx_files_is_a_set_of_both_splits)

@@ -6,6 +6,8 @@
 #include "tests/common/import_fixture.h"
 
 #include <math.h>
+#include <signal.h>
+#include <sys/resource.h>
 
 TestSuite(data_import_bad, .init = set_up, .fini = tear_down);
 
@@ -41,6 +43,64 @@ Test(data_import_bad, goes_on_where_it_was_cut_off)
 	dataset_release(&d);
 }
 
+/* An import of "cut" that ends within its fourth picture. */
+static void begin(void)
+{
+	struct rlimit before, limit;
+	struct imported out[2];
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = in_place("cut");
+	(void)signal(SIGXFSZ, SIG_IGN);
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = (struct rlimit){ 11000, before.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	cr_assert_eq(data_import(out, "begun", path, &(struct import_options){ .quiet = true }, &e), -1);
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
+/* What was begun has its labels in it already, and pictures of its size: under other labels, in another size or of
+ * changed files it is another set, which begins anew. */
+Test(data_import_bad, what_was_begun_is_gone_on_with_as_the_same_set_alone)
+{
+	static const char *const names[] = { "a/x_0", "a/1", "a/x_2", "a/3", "b/4", "b/5", "b/6", "b/7" };
+	for (int i = 0; i < 8; i++) {
+		SCOPED(free) char *name = xstrfmt("cut/%s.png", names[i]);
+		write_png(name, 32, 32, (uint8_t)(10 * i));
+	}
+	begin();
+	cr_expect_eq(import("same", "cut", NULL)[SPLIT_TRAIN].resumed_from, 3);
+	begin();
+	struct imported *got = import("labels", "cut", &(struct import_options){ .quiet = true, .rule = LABELS_PREFIX });
+	cr_expect_eq(got[SPLIT_TRAIN].resumed_from, 0);
+	struct dataset d = open_set("labels", SPLIT_TRAIN);
+	for (int64_t i = 0; i < 8; i++) { /* two classes as well: "a/x", and no prefix */
+		int which = d.images[i * 32 * 32 * 3] / 10;
+		cr_expect_eq(d.labels[i], which == 0 || which == 2, "picture %d", which);
+	}
+	dataset_release(&d);
+	got = import("small", "cut", &(struct import_options){ .quiet = true, .side = 16 });
+	cr_expect_eq(got[SPLIT_TRAIN].resumed_from, 0);
+	write_png("cut/a/1.png", 32, 32, 99);
+	cr_expect_eq(import("changed", "cut", NULL)[SPLIT_TRAIN].resumed_from, 0);
+}
+
+/* A set that this program knows has its shape, and its classes. */
+Test(data_import_bad, a_known_set_keeps_its_shape_and_classes)
+{
+	static const uint8_t px[12 * 32 * 32 * 3];
+	static const int64_t dims[] = { 12, 32, 32, 3 }, labels[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
+	struct npz_writer z;
+	struct imported out[2];
+	struct err e = ERR_INIT;
+	SCOPED(free) char *path = in_place("twelve.npz");
+	cr_assert_eq(npz_create(&z, path, &e) || npz_add(&z, "arr_0", "|u1", dims, 4, px, &e) ||
+	                 npz_add(&z, "arr_1", "<i8", dims, 1, labels, &e) || npz_commit(&z, &e),
+	             0, "%s", e.msg);
+	refuse("cifar10", "twelve.npz", "label 11 is out of range: cifar10 has 10 classes");
+	cr_assert_eq(data_import(out, "cifar10", path, &(struct import_options){ .quiet = true, .side = 16 }, &e), -1);
+	cr_expect(e.code == EXIT_USAGE && strstr(e.msg, "give the set another name to keep it at 16"), "%s", e.msg);
+}
+
 Test(data_import_bad, damage_after_the_import_is_found)
 {
 	struct set_ref ref = { .n = 3, .h = 2, .w = 2, .c = 3, .classes = 1 };
@@ -68,6 +128,10 @@ Test(data_import_bad, bad_input_is_one_line_and_keeps_nothing)
 {
 	refuse("mine", "nowhere", "no such file");
 	refuse("../mine", "nowhere", "is not a valid data set name");
+	refuse(".mine", "nowhere", "is not a valid data set name");
+	refuse("a/b", "nowhere", "is not a valid data set name");
+	refuse("", "nowhere", "1 to 64 characters");
+	refuse("a2345678901234567890123456789012345678901234567890123456789012345", "nowhere", "1 to 64 characters");
 	write_bytes("empty/readme.txt", "x", 1);
 	refuse("mine", "empty", "no images in it, but files such as");
 	write_bytes("half/x/a.png", "\x89PNG\r\n\x1a\n", 8);
