@@ -173,6 +173,32 @@ Test(runner, stops_after_as_many_failures_as_said)
 	cr_assert_eq(run_exit_code(&r), EXIT_INCOMPLETE);
 }
 
+/* A training that diverges is a failure like any other. */
+Test(runner, those_that_diverge_count_as_failures)
+{
+	for (int s = 1; s <= 6; s++)
+		cell(s % 2 ? "{\"diverge_at\":1}" : "{\"fail_at\":1}", s);
+	options.jobs = 1;
+	options.stop_after = 3;
+	struct run_result r = run();
+	cr_assert_eq(r.diverged, 2);
+	cr_assert_eq(r.failed, 1);
+	cr_assert_eq(r.pending, 3);
+}
+
+/* What fails when the grid has been given up has failed, and does not wait for a retry that never comes. */
+Test(runner, nothing_is_tried_again_once_the_grid_is_given_up)
+{
+	cell("{\"fail_at\":1}", 1);
+	cell("{\"fail_at\":4,\"step_ms\":700}", 2);
+	options.retries = 1;
+	options.stop_after = 1;
+	struct run_result r = run();
+	cr_assert_eq(r.failed, 2, "%s", run_summary(&r));
+	cr_assert_eq(r.attempts, 3);
+	cr_assert_eq(r.pending, 0);
+}
+
 static char *results(const char *db)
 {
 	options.db = (char *)db;
@@ -213,6 +239,7 @@ Test(runner, an_interrupt_checkpoints_and_the_next_run_ends_with_the_same_bits)
 	r = run();
 	cr_assert_eq(r.done, 2);
 	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE resumed_from IS NOT NULL"), 4);
+	cr_assert_eq(count("SELECT count(*) FROM curve"), 2 * 60, "a step is computed twice: not the furthest checkpoint");
 	cr_assert_str_eq(curves(), whole);
 	cr_assert_str_eq(results(TMP("parts.db")), results(TMP("whole.db")));
 }
@@ -220,6 +247,7 @@ Test(runner, an_interrupt_checkpoints_and_the_next_run_ends_with_the_same_bits)
 Test(runner, a_second_interrupt_aborts_and_stays_consistent)
 {
 	cell("{\"steps\":10000,\"step_ms\":5,\"deaf\":true}", 1);
+	options.retries = 2; /* none is taken */
 	pid_t me = getpid(), killer = fork();
 	if (killer == 0) {
 		await_work(1);
@@ -323,6 +351,20 @@ Test(runner, budgets_checkpoint_and_ask_to_be_run_again)
 	r = run();
 	cr_assert_eq(r.done + r.cached, 2);
 	cr_assert_eq(run_exit_code(&r), 0);
+}
+
+/* An hour is an hour: what needs 2.3 s is not done within 2 s, of the cell or of the grid. On a busy machine it takes
+ * longer still. */
+Test(runner, a_budget_is_what_it_says)
+{
+	cell("{\"steps\":23,\"step_ms\":100,\"every\":100}", 1);
+	cell("{\"steps\":23,\"step_ms\":100,\"every\":200}", 1);
+	options.cell_wall_s = 2;
+	cr_assert_eq(run().timeout, 2);
+	options.db = TMP("grid.db");
+	options.cell_wall_s = 0;
+	options.grid_wall_s = 2;
+	cr_assert_eq(run().timeout, 2);
 }
 
 /* The runner asks before the worker comes to look at its own watch. */
@@ -445,6 +487,27 @@ Test(runner, a_worker_that_comes_late_to_its_journal_is_recorded_though_its_cell
 	cr_assert_eq(status, 0);
 	cr_assert_eq(count("SELECT count(*) FROM attempt WHERE state = 'stopped' AND length(journal) = 64"), 1,
 	             "its end, too");
+}
+
+/* A checkpoint that no journal names may be of anything: half of one, of another step, put there by somebody. */
+Test(runner, a_checkpoint_that_is_not_recorded_is_not_gone_on_from)
+{
+	glob_t found;
+	cell("{\"steps\":10}", 1);
+	cr_assert_eq(run().done, 1);
+	char *whole = text("SELECT group_concat(hex) FROM v_result");
+	options.db = TMP("crashed.db");
+	plan.n_cells = 0;
+	cell("{\"steps\":10,\"crash_at\":7,\"until_attempt\":2}", 1);
+	cr_assert_eq(run().failed, 1);
+	cr_assert_eq(glob(FMT("%s-runs/*/*/step-00000005.ckpt", options.db), 0, NULL, &found), 0);
+	char *stray_file = FMT("%s", found.gl_pathv[0]);
+	globfree(&found);
+	strrchr(stray_file, '5')[0] = '6';
+	OK(io_write_atomic(stray_file, "0x1p+9", 6, &e));
+	cr_assert_eq(run().done, 1);
+	cr_assert_eq(count("SELECT resumed_step FROM attempt WHERE state = 'done'"), 5);
+	cr_assert_str_eq(text("SELECT group_concat(hex) FROM v_result"), whole);
 }
 
 Test(runner, dead_worker_and_supervisor_are_lost_by_evidence)

@@ -46,6 +46,18 @@ Test(training, a_cell_continues_what_another_began)
 	             6);
 }
 
+/* A training keeps the averages that it was asked for; weights are no average of another decay. */
+Test(training, a_training_without_the_average_is_not_taken)
+{
+	sampling_of_it("{\"ema.decay\":0.9,\"every\":5,\"steps\":10}");
+	cr_assert_eq(run().done, 1);
+	plan.n_cells = 0;
+	sampling_of_it("{\"ema.decay\":0.99,\"every\":5,\"steps\":10}");
+	cr_assert_eq(run().done, 1);
+	cr_expect_eq(count("SELECT count(*) FROM curve"), 20);
+	cr_expect_eq(count("SELECT count(*) FROM attempt WHERE resumed_from IS NOT NULL"), 0);
+}
+
 /* It diverges alike for whoever tries: the others are told of it and keep that state; --again tries once more, once. */
 Test(training, a_training_that_diverges_is_not_tried_for_each)
 {

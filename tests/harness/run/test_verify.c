@@ -97,6 +97,25 @@ Test(verify, a_nan_is_no_number_and_a_missing_value_is_a_difference)
 	cr_assert_eq(r.max_ulp, INT64_MAX);
 }
 
+/* A training that ended early, or went on for longer, is no repetition of the other, however equal it was before. */
+Test(verify, a_value_that_only_one_has_is_a_difference)
+{
+	struct verify_result r;
+	add_attempt("3333-c", NULL);
+	for (int64_t k = 1; k <= 6; k++) {
+		if (k <= 3)
+			point("2222-b", k, k == 3 ? NAN : 1.0 / (double)k);
+		point("3333-c", k, k == 3 ? NAN : 1.0 / (double)k);
+	}
+	metric("2222-b", 0.5), metric("3333-c", 0.5);
+	OK(verify_compare(&r, s.db, "1111-a", "2222-b", &e));
+	cr_expect(!r.equal && r.first_step == 4 && r.n == 6, "%s", r.first);
+	cr_expect(strstr(r.first, "loss at step 4: a value, then none"), "%s", r.first);
+	OK(verify_compare(&r, s.db, "1111-a", "3333-c", &e));
+	cr_expect(!r.equal && r.first_step == 6 && r.n == 7, "%s", r.first);
+	cr_expect(strstr(r.first, "loss at step 6: none, then a value"), "%s", r.first);
+}
+
 Test(verify, a_resumed_attempt_is_compared_as_a_whole)
 {
 	add_attempt("3333-first", NULL);
@@ -249,6 +268,25 @@ Test(verify, checkpoints_beyond_a_life_are_not_compared)
 	checkpoint("a2", 6);
 	OK(verify_compare(&r, s.db, "a2", "b1", &e));
 	cr_expect(!r.equal && !r.inconclusive && strstr(r.first, "checkpoint at step 6"), "%s", r.first);
+}
+
+/* A cell may begin with the training of another cell, whose checkpoints have that cell's settings in them: the bytes
+ * are other ones, and no difference. */
+Test(verify, checkpoints_of_another_cell_are_not_compared)
+{
+	static const char other[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+	struct verify_result r;
+	OK(db_exec(s.db, &e, "INSERT INTO cell(hash, arm, seed, numerics, dataset) VALUES(?, ?, 2, 1, 'd')", "ss", other,
+	           hash));
+	OK(db_exec(s.db, &e, "INSERT INTO attempt(id, cell, n, state, started) VALUES('o1', ?, 1, 'done', 'o1')", "s",
+	           other));
+	checkpoint("o1", 3);
+	add_life("a1", "o1", "done", 3, 1);
+	add_life("b1", NULL, "done", -1, 1);
+	checkpoint("b1", 3);
+	point("o1", 3, 1), point("b1", 3, 1);
+	OK(verify_compare(&r, s.db, "a1", "b1", &e));
+	cr_expect(r.equal && r.n == 1, "%s", r.first);
 }
 
 /* A score that was taken from an attempt of another environment says nothing against this one. */
