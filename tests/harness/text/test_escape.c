@@ -61,11 +61,13 @@ Test(escape, latex)
 	   "50\\% of \\$x\\_1 \\& \\#2 \\{a\\} \\textasciitilde{}\\textasciicircum{}\\textbackslash{}");
 	IS(escape_latex, "\\input{/etc/passwd}", "\\textbackslash{}input\\{/etc/passwd\\}");
 	IS(escape_latex, "1 ± 2", "1 $\\pm$ 2");
+	IS(escape_latex, "a<b>c|d\"`'", "a\\textless{}b\\textgreater{}c\\textbar{}d\\char34{}\\textasciigrave{}'{}");
 	IS(escape_latex, "a--b\nc", "a-{}-{}b c");
 }
 
 Test(escape, markdown)
 {
+	IS(escape_markdown, "`$x$ _y_ #1 ~2 !3 & \\", "\\`\\$x\\$ \\_y\\_ \\#1 \\~2 \\!3 &amp; \\\\");
 	IS(escape_markdown, "a|b\n*c* <b> [x](y)", "a\\|b \\*c\\* &lt;b&gt; \\[x\\](y)");
 }
 
@@ -85,6 +87,9 @@ Test(escape, csv_neutralises_formulas_but_not_numbers)
 	IS(escape_csv, "+0.25", "+0.25");
 	IS(escape_csv, "-1+1", "\"'-1+1\"");
 	IS(escape_csv, "two\nlines", "\"two\nlines\"");
+	IS(escape_csv, "a;b", "\"a;b\""); /* which divides columns where the comma is for decimals */
+	IS(escape_csv, " a", "\" a\"");
+	IS(escape_csv, "a ", "\"a \"");
 	IS(escape_csv, "", "");
 }
 
@@ -92,5 +97,6 @@ Test(escape, json_is_safe_inside_a_script_element)
 {
 	IS(escape_json, "</script><!-- \"\\ \n\t\xe2\x80\xa8",
 	   "\"\\u003c/script\\u003e\\u003c!-- \\\"\\\\ \\n\\t\\u2028\"");
+	IS(escape_json, "&lt;", "\"\\u0026lt;\"");
 	IS(escape_json, "\x02", "\"" BAD "\"");
 }

@@ -136,6 +136,9 @@ Test(json_record, what_cannot_be_text_appends_nothing)
 	str_add(&s, "kept");
 	cr_assert_eq(json_record(&s, NULL, JSON_COMPACT), -1);
 	cr_assert_eq(json_record(&s, number, JSON_COMPACT), -1, "a number is a document only with JSON_ENCODE_ANY");
+	json_t *half = json_pack("[s, o]", "text", json_string_nocheck("\xff"));
+	cr_assert_eq(json_record(&s, half, JSON_COMPACT), -1, "its second text is not UTF-8");
+	json_decref(half);
 	cr_assert_str_eq(s.data, "kept");
 	cr_assert_eq(s.len, 4);
 	json_decref(number);
