@@ -123,6 +123,7 @@ Test(doctor_next, what_apt_cache_says_of_a_package)
 	cr_expect(next_apt_has(policy, "libfoo-dev"));
 	cr_expect_not(next_apt_has(policy, "libfoo"), "known, but there is none to install");
 	cr_expect_not(next_apt_has(policy, "libf"));
+	cr_expect_not(next_apt_has(policy, "cur"), "the beginning of one that there is");
 	cr_expect_not(next_apt_has(policy, "Candidate"));
 	cr_expect_not(next_apt_has("", "curl"));
 }
