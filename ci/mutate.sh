@@ -25,10 +25,14 @@ wanted() { # TEXT...
 	return 1
 }
 
+# By content, and with a time of now: a time of before the last build would hide a change from it.
 copy_tree() {
 	mkdir -p "$TREE"
-	git ls-files -co --exclude-standard -z | xargs -0 sh -c 'for f; do [ ! -e "$f" ] || cmp -s "$f" "$0/$f" || printf "%s\0" "$f"; done' "$TREE" |
-		xargs -0r cp --parents --preserve=mode -t "$TREE" || die "cannot copy the tree to $TREE"
+	git ls-files -co --exclude-standard -z | xargs -0 sh -c '
+		to=$1; shift
+		for f; do
+			[ ! -e "$f" ] || cmp -s "$f" "$to/$f" || cp --parents --preserve=mode -t "$to" "$f" || exit 255
+		done' sh "$TREE" || die "cannot copy the tree to $TREE"
 	[ -e "$BUILD/build.ninja" ] || cmake -S "$TREE" -B "$BUILD" -G Ninja -DCMAKE_C_FLAGS=-w $(command -v ccache >/dev/null &&
 		echo -DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache) >"$WORK/log" || die "cannot configure: $WORK/log"
 }
