@@ -138,3 +138,66 @@ Test(linalg, factor_finds_the_rank_and_gives_the_matrix_back)
 	free(cov);
 	free(back);
 }
+
+/* Q diag(w) Q^T, Q a reflector. */
+static void with_eigenvalues(double *a, const double *w, int d, const char *name)
+{
+	double u[64], uu = 0;
+	cr_assert(d <= 64);
+	for (int i = 0; i < d; i++) {
+		u[i] = formula_u(name, (uint64_t)i);
+		uu += u[i] * u[i];
+	}
+	for (int i = 0; i < d; i++)
+		for (int j = 0; j < d; j++) {
+			a[i * d + j] = 0;
+			for (int k = 0; k < d; k++)
+				a[i * d + j] += w[k] * ((i == k) - 2 * u[i] * u[k] / uu) * ((j == k) - 2 * u[j] * u[k] / uu);
+		}
+}
+
+/* A direction with a 10^10th of the largest variance is part of the distance: its root is a 10^5th. */
+Test(linalg, a_factor_keeps_small_directions)
+{
+	enum { D = 20 };
+	double w[D], cov[D * D], *f, left_trace, left_max;
+	int rank;
+	for (int missing = 0; missing <= 3; missing += 3) { /* full rank goes another way */
+		for (int i = 0; i < D; i++)
+			w[i] = i < missing ? 0 : i < 8 ? 1e-10 * (i + 1) : i;
+		with_eigenvalues(cov, w, D, "small");
+		linalg_factor(&f, &rank, &left_trace, &left_max, cov, D);
+		cr_expect_eq(rank, D - missing, "%d", rank);
+		free(f);
+	}
+}
+
+/* Rounded numbers have eigenvalues on both sides of 0: as far as the lowest lies below it, one above says nothing. */
+Test(linalg, a_rounded_factor_drops_what_rounding_can_be)
+{
+	enum { D = 6 };
+	static const struct {
+		double w[D], bound;
+		int rank;
+		double dropped;
+	} cases[] = { { { -2e-3, -1e-3, 1e-4, 1.5e-3, 3e-3, 1 }, 1e-5, 2, 4.6e-3 },
+		          { { -2e-6, 1e-6, 1e-4, 1.5e-3, 3e-3, 1 }, 2e-3, 2, 1.603e-3 },
+		          { { 1e-6, 2e-6, 1e-4, 1.5e-3, 3e-3, 1 }, 0, 6, 0 } };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		double cov[D * D], back[D * D] = { 0 }, *f, dropped, lowest, highest, trace = 0;
+		int rank;
+		with_eigenvalues(cov, cases[i].w, D, "rounded");
+		linalg_factor_rounded(&f, &rank, &dropped, &lowest, &highest, cov, D, cases[i].bound);
+		cr_expect_eq(rank, cases[i].rank, "case %zu: rank %d", i, rank);
+		cr_expect(fabs(dropped - cases[i].dropped) < 1e-12, "case %zu: %g dropped", i, dropped);
+		cr_expect(fabs(lowest - cases[i].w[0]) < 1e-12 && fabs(highest - 1) < 1e-12);
+		linalg_syrk_upper(back, f, rank, D);
+		for (int k = 0; k < D; k++) {
+			trace += back[k * (D + 1)];
+			if (k >= D - rank)
+				trace -= cases[i].w[k];
+		}
+		cr_expect(fabs(trace) < 1e-12, "what is kept is not changed: %g", trace);
+		free(f);
+	}
+}
