@@ -50,6 +50,18 @@ Test(schedule, doubling_stops_at_s1_where_s1_is_no_power_of_two_of_s0)
 	cr_expect_eq(schedule_n(&c, 100), 151);
 }
 
+/* K' = floor(K / (log2 floor(s1 / s0) + 1)): of 30 / 4 = 7.5 the 7 counts, and of 1,000 steps a stage has 262, not
+ * 255. */
+Test(schedule, the_length_of_a_stage_is_of_the_whole_ratio)
+{
+	struct run_config c = config(DISC_EXP, 4, 30, 1000);
+	static const struct {
+		int64_t k, n;
+	} at[] = { { 0, 5 }, { 261, 5 }, { 262, 9 }, { 523, 9 }, { 524, 17 }, { 785, 17 }, { 786, 31 }, { 1000, 31 } };
+	for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+		cr_expect_eq(schedule_n(&c, at[i].k), at[i].n, "%lld", (long long)at[i].k);
+}
+
 Test(schedule, doubling_of_fewer_steps_than_stages_ends_at_s1)
 {
 	struct run_config c = config(DISC_EXP, 10, 1280, 3);
@@ -160,6 +172,18 @@ Test(schedule, index_distribution_sums_to_one_and_telescopes)
 	index_cdf(cdf, &c, N);
 	for (int i = 0; i < N - 1; i++)
 		near(cdf[i], (i + 1) / (double)(N - 1), 1e-14);
+}
+
+/* The first whose running sum is above u: an interval without any probability is never drawn, u = 0 included. */
+Test(schedule, index_of_at_a_running_sum_is_the_next)
+{
+	static const double cdf[] = { 0, 0.25, 0.25, 0.75, 1 };
+	static const struct {
+		double u;
+		int64_t index;
+	} at[] = { { 0, 1 }, { 0.2, 1 }, { 0.25, 3 }, { 0.5, 3 }, { 0.75, 4 }, { 0.99, 4 } };
+	for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+		cr_expect_eq(index_of(cdf, 6, at[i].u), at[i].index, "%g", at[i].u);
 }
 
 Test(schedule, index_of_inverts_the_running_sum)
@@ -356,6 +380,13 @@ Test(schedule, denoiser_returns_its_input_at_sigma_min)
 	for (size_t i = 0; i < tensor_count(d.x); i++)
 		change += fabs((double)d.out->data[i] - (double)d.x->data[i]);
 	cr_expect(change > 1, "elsewhere it does not");
+	/* Without noise it is the picture for every network, also one whose own boundary is not at sigma_min. */
+	const struct denoise b = { d.sigma, d.c_skip, d.c_out, d.c_in, d.c_noise, { 0 } };
+	for (int i = 0; i < 3; i++)
+		denoise_set(&b, &c, PRECOND_EDM, i, 0);
+	graph_run(g);
+	for (size_t i = 0; i < tensor_count(d.x); i++)
+		cr_assert(fabs((double)d.out->data[i] - (double)d.x->data[i]) <= 0, "value %zu without noise", i);
 	graph_free(g);
 	params_free(p);
 	free(w);
