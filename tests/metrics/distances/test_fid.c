@@ -4,6 +4,7 @@
 #include "metrics/math/jackknife.h"
 #include "metrics/math/linalg.h"
 #include "model/base/mem.h"
+#include "model/base/rng.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -245,6 +246,62 @@ Test(fid, extrapolation_removes_the_bias_of_few_vectors)
 	cr_assert(raw.fid > 0.1 && fabs(infinite) < 0.2 * raw.fid, "raw %g, extrapolated %g", raw.fid, infinite);
 	moments_release(&m);
 	free(x);
+}
+
+/* FID of rows in a random order: at x = parts / n the mean of `parts` equal parts, a least squares line through them by
+ * its closed form, and the line's own standard error at 0. */
+static void limit_written_out(double *value, double *half, const float *x, int64_t n, int d, const struct fid_side *ref,
+                              int most, uint64_t seed)
+{
+	struct err e = ERR_INIT;
+	double at[8], mean[8] = { 0 }, mx = 0, my = 0, sxx = 0, sxy = 0, rest = 0, common;
+	for (int parts = 1; parts <= most; parts++) {
+		for (int k = 0; k < parts; k++) {
+			SCOPED(moments) struct moments m = { 0 };
+			SCOPED(fid_side) struct fid_side s = { 0 };
+			struct fid_result r;
+			moments_init(&m, d);
+			for (int64_t i = n * k / parts; i < n * (k + 1) / parts; i++)
+				moments_add(&m, x + rng_permute((uint64_t)i, (uint64_t)n, seed, RNG_EVAL, 0) * (uint64_t)d, 1);
+			cr_assert_eq(fid_side_of_moments(&s, &m, "x", &e) || fid_compute(&r, &s, ref, &e), 0, "%s", e.msg);
+			mean[parts - 1] += r.fid / parts;
+		}
+		at[parts - 1] = (double)parts / (double)n;
+		mx += at[parts - 1] / most;
+		my += mean[parts - 1] / most;
+	}
+	for (int k = 0; k < most; k++) {
+		sxx += (at[k] - mx) * (at[k] - mx);
+		sxy += (at[k] - mx) * (mean[k] - my);
+	}
+	for (int k = 0; k < most; k++)
+		rest += pow(mean[k] - my - sxy / sxx * (at[k] - mx), 2);
+	*value = my - sxy / sxx * mx;
+	cr_assert_eq(fid_interval(&common, x, n, ref, JACKKNIFE_BLOCKS, &e), 0, "%s", e.msg);
+	*half = hypot(common, jackknife_t975(most - 2) * sqrt(rest / (most - 2) * (1.0 / most + mx * mx / sxx)));
+}
+
+/* Rows that are sorted by class: in that order each part would be of other classes, and far from the whole. */
+Test(fid, the_limit_is_of_shuffled_parts_and_their_line)
+{
+	enum { N = 150, D = 3 };
+	struct err e = ERR_INIT;
+	SCOPED(free) float *x = normals("sorted", N, D);
+	double mu[D] = { 0 }, eye[D * D] = { 0 }, value, half, want, want_half, other;
+	for (int i = 0; i < N * D; i++)
+		x[i] += i < N * D / 2 ? 3 : -3;
+	for (int i = 0; i < D; i++)
+		eye[i * (D + 1)] = 10;
+	SCOPED(fid_side) struct fid_side ref = { 0 };
+	cr_assert_eq(fid_side_of_sigma(&ref, mu, eye, D, 0, "ref", &e), 0, "%s", e.msg);
+	for (int most = 3; most <= 5; most++) {
+		cr_assert_eq(fid_infinity(&value, &half, x, N, &ref, most, 7, &e), 0, "%s", e.msg);
+		limit_written_out(&want, &want_half, x, N, D, &ref, most, 7);
+		cr_assert(fabs(value - want) < 1e-9 && fabs(half - want_half) < 1e-9 * half, "%g +- %g, not %g +- %g", value,
+		          half, want, want_half);
+		cr_assert_eq(fid_infinity(&other, NULL, x, N, &ref, most, 8, &e), 0, "%s", e.msg);
+		cr_assert(other != value, "the seed decides");
+	}
 }
 
 /* Over independent samples of three laws, the interval of the limit covers the distance of the laws themselves. The

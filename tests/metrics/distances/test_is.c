@@ -36,10 +36,13 @@ Test(inception_score, ends_of_the_scale)
 	struct err e = ERR_INIT;
 	struct inception_score r;
 	float same[4 * 3] = { 0 }, sure[3 * 3] = { 500, 0, 0, 0, 500, 0, 0, 0, 500 };
+	float never[2 * 3] = { 1000, 1000, 0, 1000, 1000, 0 }; /* exp(-1000) is 0, and so is the class's share of all */
 	cr_assert_eq(inception_score(&r, same, 4, 3, 1, NULL, &e), 0);
 	cr_assert(fabs(r.mean - 1) <= 1e-15);
 	cr_assert_eq(inception_score(&r, sure, 3, 3, 1, NULL, &e), 0);
 	cr_assert(fabs(r.mean - 3) <= 1e-13);
+	cr_assert_eq(inception_score(&r, never, 2, 3, 1, NULL, &e), 0);
+	cr_assert(fabs(r.mean - 1) <= 1e-15, "a class without any probability: %g", r.mean);
 	cr_assert_eq(inception_score(&r, sure, 3, 3, 10, NULL, &e), -1, "fewer images than splits");
 	sure[4] = NAN;
 	cr_assert_eq(inception_score(&r, sure, 3, 3, 1, NULL, &e), -1);

@@ -52,6 +52,21 @@ Test(kid, unequal_sizes_by_hand)
 	cr_assert_eq(kid_full(&r, x, 1, y, 2, 1, &e), -1);
 }
 
+/* The largest subset that there is has no luck: each draw is the whole, in another order. */
+Test(kid, a_subset_of_all_is_the_whole)
+{
+	enum { N = 40, D = 3 };
+	SCOPED(free) float *x = rounded("wholeX", N, D);
+	SCOPED(free) float *y = rounded("wholeY", N, D);
+	struct err e = ERR_INIT;
+	struct kid_full all;
+	struct kid_subsets r;
+	cr_assert_eq(kid_full(&all, x, N, y, N, D, &e), 0, "%s", e.msg);
+	cr_assert_eq(kid_subsets(&r, x, N, y, N, D, 4, N, 2020, &e), 0, "%s", e.msg);
+	cr_assert(fabs(r.mean - all.unbiased) < 1e-12 && r.std < 1e-12, "%g +- %g, not %g", r.mean, r.std, all.unbiased);
+	cr_assert_eq(kid_subsets(&r, x, N, y, N, D, 4, N + 1, 2020, &e), -1);
+}
+
 /* More than one tile per block and sizes that divide by nothing. */
 Test(kid, tiles_do_not_matter)
 {

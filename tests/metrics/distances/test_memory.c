@@ -133,6 +133,39 @@ Test(memory, copies_are_suspicious_and_fresh_vectors_are_not)
 	cr_assert(fld[1].gap < -300 && fld[0].gap > -60, "gap %g and %g", fld[1].gap, fld[0].gap);
 }
 
+/* Vectors of three places far from each other, `counts` of each. */
+static float *in_places(const char *name, const int counts[3], int d)
+{
+	float *x = xmalloc(sizeof *x * (size_t)(counts[0] + counts[1] + counts[2]) * (size_t)d), *at = x;
+	uint64_t k = 0;
+	for (int c = 0; c < 3; c++)
+		for (int i = 0; i < counts[c] * d; i++)
+			*at++ = (float)(20 * c + formula_u(name, k++));
+	return x;
+}
+
+/* C_T is the mean of its cells' Z by their test vectors, and a cell with CT_FEW generated vectors has none. */
+Test(memory, ct_weighs_cells_by_their_test_vectors)
+{
+	enum { D = 2 };
+	static const int train[] = { 60, 40, 30 }, test[] = { 50, 30, 12 }, made[] = { 40, CT_FEW + 1, CT_FEW };
+	SCOPED(free) float *t = in_places("places-train", train, D), *u = in_places("places-test", test, D);
+	SCOPED(free) float *g = in_places("places-made", made, D);
+	struct copying_ct r;
+	double sum = 0, weights = 0, few = NAN;
+	OK(copying_ct(&r, g, 41 + 2 * CT_FEW, u, 92, t, 130, D, 0, &e));
+	for (int c = 0; c < CT_CELLS; c++)
+		if (r.cell[c].generated > CT_FEW) {
+			sum += (double)r.cell[c].test * r.cell[c].z;
+			weights += (double)r.cell[c].test;
+		} else {
+			few = r.cell[c].z;
+		}
+	cr_assert(weights == 80 && r.cells == 2, "the places are the cells");
+	near("ct", r.value, sum / weights, 1e-12);
+	cr_assert(isfinite(few) && few != r.value, "the third cell has a Z, too");
+}
+
 /* A number that changed with the threads or from run to run would be no record. Another seed draws others. */
 Test(memory, the_seed_decides_and_the_threads_do_not)
 {

@@ -71,6 +71,44 @@ Test(pairs, each_pair_comes_once_with_its_distance)
 	}
 }
 
+struct close_pairs {
+	const struct pairs_set *x;
+	int n;
+	double off; /* the largest error, relative to the distance itself */
+};
+
+static void see_close(void *ctx, const struct pairs_tile *t)
+{
+	struct close_pairs *s = ctx;
+	for (int64_t i = 0; i < t->n; i++)
+		for (int64_t j = 0; j < t->m; j++) {
+			double want = pairs_direct(s->x, t->i0 + i, s->x, t->j0 + j), sum = 2 * s->x->norm[t->i0 + i];
+			if (want < 1e-9 * sum) {
+				s->off = fmax(s->off, fabs(t->d2[i * t->m + j] - want) / (want > 0 ? want : 1));
+				s->n++;
+			}
+		}
+}
+
+/* |a|^2 + |b|^2 - 2ab loses all digits where a and b nearly agree, which rounding makes a distance below 0 as well:
+ * there the differences are summed, and a distance of 1e-11 of the lengths has its digits, too. */
+Test(pairs, those_that_nearly_agree_keep_their_digits)
+{
+	enum { N = 60, D = 40 };
+	SCOPED(free) float *f = cloud(11, N, D, 0);
+	SCOPED(free) double *g = xmalloc(sizeof *g * N * D);
+	for (int64_t i = 0; i < (int64_t)N * D; i++) /* couples from 1e-3 to 1e-8 apart, and copies */
+		g[i] = 100.0 + (double)f[i / D / 2 * 2 * D + i % D] +
+		       (i / D % 2 && i / D / 2 % 10 ? pow(10, -3 - (double)(i / D % 6)) * (double)f[i] : 0);
+	SCOPED(pairs_set) struct pairs_set x = { 0 };
+	struct err e = ERR_INIT;
+	cr_assert_eq(pairs_set_init_double(&x, g, N, D, "x", &e), 0, "%s", e.msg);
+	struct close_pairs s = { .x = &x };
+	pairs_visit(&x, &x, see_close, &s);
+	cr_assert(s.n > N + 10, "%d close pairs prove little", s.n);
+	cr_assert(s.off < 1e-5, "off by %g", s.off);
+}
+
 /* Nearest neighbours of row i by sums written out: the k-th smallest (distance, index). */
 static void brute(double *d2, int64_t *index, int k, const float *x, int64_t i, const float *y, int64_t m, int d,
                   bool same)

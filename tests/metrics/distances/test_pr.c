@@ -73,6 +73,8 @@ Test(precision_recall, equals_brute_force)
 		cr_assert_eq(r.precision, brute(x, n, y, m, d, k), "case %zu", i);
 		cr_assert_eq(r.recall, brute(y, m, x, n, d, k), "case %zu", i);
 		cr_assert(r.precision > 0 && r.recall > 0 && r.precision + r.recall < 2, "case %zu proves little", i);
+		double f1 = 2 / (1 / r.precision + 1 / r.recall);
+		cr_assert(fabs(r.f1 - f1) < 1e-15 && r.precision != r.recall, "case %zu: %g, not %g", i, r.f1, f1);
 	}
 }
 
@@ -90,6 +92,28 @@ Test(precision_recall, copies_have_balls_of_radius_zero_and_still_contain_themse
 	cr_assert_eq(radius[0], 0);
 	cr_assert_eq(r.precision, 1);
 	cr_assert_eq(r.recall, 1.0 / N, "only the copied one");
+}
+
+/* Radii are given as distances, of the k-th nearest other vector of the own set. */
+Test(precision_recall, radii_are_distances_to_the_kth_other)
+{
+	const float x[] = { 0, 3, 4, 10 }, y[] = { 5, 5, 7, 20, 22 };
+	double of_x[4], of_y[5];
+	struct err e = ERR_INIT;
+	struct precision_recall r;
+	cr_assert_eq(precision_recall(&r, of_x, of_y, x, 4, y, 5, 1, 2, &e), 0, "%s", e.msg);
+	cr_assert_arr_eq(of_x, ((double[]){ 4, 3, 4, 7 }), sizeof of_x);
+	cr_assert_arr_eq(of_y, ((double[]){ 2, 2, 2, 13, 15 }), sizeof of_y);
+}
+
+Test(precision_recall, of_sets_that_nowhere_meet_is_zero)
+{
+	enum { N = 12, D = 2 };
+	SCOPED(free) float *x = cloud("apart", N, D, 1, 0), *y = cloud("away", N, D, 1, 1000);
+	struct err e = ERR_INIT;
+	struct precision_recall r;
+	cr_assert_eq(precision_recall(&r, NULL, NULL, x, N, y, N, D, 3, &e), 0, "%s", e.msg);
+	cr_assert(r.precision == 0 && r.recall == 0 && r.f1 == 0, "%g %g %g", r.precision, r.recall, r.f1);
 }
 
 Test(precision_recall, too_few_or_not_finite_is_an_error)
