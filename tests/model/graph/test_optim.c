@@ -143,3 +143,26 @@ Test(optim, same_bits_for_any_number_of_threads)
 	}
 	free(one);
 }
+
+/* An average that follows by itself is that of the sweep, bit for bit, at sizes on both sides of a chunk, and what lies
+ * behind it is left alone. */
+Test(optim, an_average_beside_the_sweep_follows_alike)
+{
+	static const size_t sizes[] = { 1, 5, 4095, 4096, 4097, 12293 };
+	for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+		enum { BEHIND = 8 };
+		size_t n = sizes[k], all = n + BEHIND;
+		SCOPED(free) float *p = xcalloc(all, sizeof *p), *g = xcalloc(all, sizeof *g), *m = xcalloc(all, sizeof *m);
+		SCOPED(free)
+		float *v = xcalloc(all, sizeof *v), *ema = xcalloc(all, sizeof *ema), *to = xcalloc(all, sizeof *to);
+		rng_normal(p, n, 1, RNG_INIT, 0, 0);
+		rng_normal(g, n, 2, RNG_INIT, 0, 0);
+		for (size_t i = 0; i < all; i++)
+			ema[i] = to[i] = (float)i;
+		struct optim_step s = optim_step_at(&adam, 1);
+		optim_sweep(&s, n, p, g, m, v, ema, average_of(0.9), NULL, average_of(0));
+		optim_follow(n, to, p, average_of(0.9));
+		cr_expect_eq(memcmp(ema, to, all * sizeof *to), 0, "%zu", n);
+		cr_expect(to[n] == (float)n && to[0] != 0, "%zu", n);
+	}
+}

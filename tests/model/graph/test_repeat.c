@@ -138,6 +138,24 @@ Test(repeat, the_backward_pass_reads_no_other)
 	graph_free(m.g);
 }
 
+/* What a repeat reads that is cheap, too, is made again before it instead of being kept: of norm and resampling, which
+ * no backward node but the convolution's reads, neither stays. */
+Test(repeat, a_chain_is_made_again_from_its_beginning)
+{
+	struct made m = build(backend_cpu());
+	int chains = 0;
+	graph_plan(m.g);
+	for (int i = 0; i < m.g->n_nodes; i++) {
+		const struct node *nd = m.g->nodes[i], *source = nd->src[0] ? nd->src[0]->maker : NULL;
+		if (!nd->again || nd->op != OP_resample)
+			continue;
+		cr_expect(source && source->op == OP_groupnorm && source->again && source->index < i, "node %d", i);
+		chains++;
+	}
+	cr_expect_geq(chains, 1, "%d", chains);
+	graph_free(m.g);
+}
+
 /* A result that the backward pass begins with lies idle nowhere. */
 Test(repeat, only_what_lies_idle_at_the_peak)
 {
