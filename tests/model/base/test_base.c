@@ -6,6 +6,7 @@
 #include "model/base/progress.h"
 #include "model/base/rng.h"
 #include "model/base/str.h"
+#include "model/base/utf8.h"
 #include "tests/common/tempdir.h"
 
 #include <criterion/criterion.h>
@@ -75,6 +76,32 @@ Test(str, suggests_near_names_first)
 	str_release(&s);
 	str_suggest(&s, "zebra", names, 4);
 	cr_assert_str_eq(str_text(&s), "");
+	static const char *const several[] = { "train.kind", "kinds", "kind", "kinn" };
+	str_suggest(&s, "kinds", several, 4);
+	cr_assert_str_eq(str_text(&s), "; did you mean kinds, kind, kinn?", "%s", str_text(&s));
+}
+
+/* Overlong forms, surrogates and numbers beyond Unicode are no text, however they continue. */
+Test(utf8, a_character_has_one_spelling)
+{
+	static const struct {
+		const char *text;
+		size_t len;
+	} cases[] = { { "a", 1 },
+		          { "\xc2\x80", 2 },
+		          { "\xc1\xbf", 0 },
+		          { "\xe0\xa0\x80", 3 },
+		          { "\xe0\x9f\xbf", 0 },
+		          { "\xed\x9f\xbf", 3 },
+		          { "\xed\xa0\x80", 0 },
+		          { "\xf0\x90\x80\x80", 4 },
+		          { "\xf0\x8f\xbf\xbf", 0 },
+		          { "\xf4\x8f\xbf\xbf", 4 },
+		          { "\xf4\x90\x80\x80", 0 },
+		          { "\xe2\x82", 0 },
+		          { "\x80", 0 } };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		cr_expect_eq(utf8_len(cases[i].text, strlen(cases[i].text)), cases[i].len, "case %zu", i);
 }
 
 Test(io, atomic_write_leaves_no_temporary_behind)
@@ -168,6 +195,34 @@ Test(rng, philox_known_answers)
 	rng_philox(out, (uint32_t[4]){ 0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344 },
 	           (uint32_t[2]){ 0xa4093822, 0x299f31d0 });
 	cr_assert_arr_eq(out, ((uint32_t[4]){ 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1 }), sizeof out);
+}
+
+/* Every stream of training is made of these two: which word and which of its bits are part of the definition. */
+Test(rng, uniforms_are_the_upper_bits_of_their_words)
+{
+	uint32_t r[4];
+	for (uint64_t i = 0; i < 64; i++) {
+		rng_block(r, 11, RNG_FLIP, 3, i / 4);
+		float u = rng_uniform(11, RNG_FLIP, 3, i);
+		cr_assert(u == (float)(r[i % 4] / 256) / 16777216 && u < 1, "%llu", (unsigned long long)i);
+		rng_block(r, 11, RNG_FLIP, 3, i);
+		double d = rng_uniform_double(11, RNG_FLIP, 3, i), bits = ldexp((double)r[0], 21) + (double)(r[1] / 2048);
+		cr_assert(d == ldexp(bits + 0.5, -53) && d > 0 && d < 1, "%llu", (unsigned long long)i);
+	}
+}
+
+Test(rng, a_permutation_is_of_its_seed_stream_and_step)
+{
+	enum { N = 257 };
+	int same[3] = { 0 };
+	for (uint64_t i = 0; i < N; i++) {
+		uint64_t at = rng_permute(i, N, 5, RNG_ORDER, 2);
+		same[0] += at == rng_permute(i, N, 6, RNG_ORDER, 2);
+		same[1] += at == rng_permute(i, N, 5, RNG_EVAL, 2);
+		same[2] += at == rng_permute(i, N, 5, RNG_ORDER, 3);
+	}
+	for (int k = 0; k < 3; k++) /* one in N agrees by chance */
+		cr_expect(same[k] < 8, "%d: %d agree", k, same[k]);
 }
 
 Test(rng, normal_is_a_function_of_its_index)
