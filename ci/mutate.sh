@@ -3,7 +3,8 @@
 # need and runs them: one has to fail.
 #   ci/mutate.sh [--list] [TEXT]...      the mutants whose name, file or suites hold a TEXT; all without one
 # A mutant is
-#   @ NAME FILE SUITE...     suites as ctest names them; SUITE:TEST runs that test of it alone (test_runner:runner/cancel_is_a_file)
+#   @ NAME FILE SUITE...     suites as ctest names them; SUITE:TEST runs that test of it alone (test_runner:runner/cancel_is_a_file,
+#                            e2e_kill:test_NAME, op_runner:OP)
 #   - OLD                    what FILE has exactly once; several such lines are lines one below the other
 #   + NEW                    what is put there
 #   = WHY                    it lives, and that is right: what it changes cannot be seen, or something else holds as well
@@ -54,6 +55,7 @@ passes() { # does every suite?
 		case $suite in
 		e2e_*:*) script=${suite#e2e_} && (cd "$TREE" && ABLATE=$BUILD/ablate ABLATE_BUILD=$BUILD timeout 600 bash "tests/e2e/${script%%:*}.sh" "${script#*:}") ;;
 		e2e_*) (cd "$TREE" && ABLATE=$BUILD/ablate ABLATE_BUILD=$BUILD timeout 600 bash "tests/e2e/${suite#e2e_}.sh") ;;
+		op_runner:*) (cd "$BUILD/tests" && timeout 600 ./op_runner "${suite#*:}") ;;
 		*:*) (cd "$BUILD/tests" && timeout 600 "./${suite%%:*}" --filter "${suite#*:}") ;;
 		*) (cd "$BUILD/tests" && timeout 600 "./$suite") ;;
 		esac >"$WORK/log" 2>&1 || return 1
