@@ -84,6 +84,11 @@ Test(config, spelling_of_a_number_does_not_change_the_hash)
 	config_hash(ha, &a);
 	config_hash(hb, &b);
 	cr_assert_str_eq(ha, hb);
+	cr_assert_eq(config_set_text(&a, "noise.mean", "0", &e), 0);
+	cr_assert_eq(config_set_text(&b, "noise.mean", "-0.0", &e), 0);
+	config_hash(ha, &a);
+	config_hash(hb, &b);
+	cr_assert_str_eq(ha, hb, "zero has one sign");
 }
 
 /* But those that say where a cell runs: these must not, or a micro-batch would make another cell. */
@@ -211,6 +216,32 @@ Test(config, mistakes_are_usage_errors_that_name_the_knob)
 		cr_assert(strstr(e.msg, cases[i].want), "%s", e.msg);
 		cr_assert_eq(e.code, EXIT_USAGE);
 		cr_assert_eq(memcmp(&c, &before, sizeof c), 0, "%s", cases[i].key);
+	}
+}
+
+/* What no knob can tell by itself: each would train something else than it says, or nothing. */
+Test(config, settings_that_contradict_each_other_are_refused)
+{
+	static const struct {
+		const char *key, *value, *also, *and, *want;
+	} cases[] = {
+		{ "teacher.ema", "1", NULL, NULL, "never moves the teacher" },
+		{ "net.mult", "[1, 1, 1, 1]", NULL, NULL, "4 levels, but 28 pixels cannot be halved 3 times" },
+		{ "net.mult", "[]", NULL, NULL, "net.mult is empty" },
+		{ "net.patch", "3", NULL, NULL, "net.patch = 3 does not divide 28" },
+		{ "method.kind", "cd", NULL, NULL, "needs cd.teacher" },
+		{ "disc.s1", "9", "disc.s0", "10", "disc.s1 is below disc.s0" },
+		{ "sigma.min", "5", "sigma.max", "5", "sigma.min is not below sigma.max" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct run_config c = finished(NULL);
+		struct err e = ERR_INIT;
+		cr_assert_eq(config_set_text(&c, "data.name", "fashion-mnist", &e), 0, "%s", e.msg);
+		cr_assert_eq(config_set_text(&c, cases[i].key, cases[i].value, &e), 0, "%s", e.msg);
+		if (cases[i].also)
+			cr_assert_eq(config_set_text(&c, cases[i].also, cases[i].and, &e), 0, "%s", e.msg);
+		cr_expect_eq(config_finish(&c, &e), -1, "%s = %s", cases[i].key, cases[i].value);
+		cr_expect(strstr(e.msg, cases[i].want) && e.code == EXIT_USAGE, "%s", e.msg);
 	}
 }
 
