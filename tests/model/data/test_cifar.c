@@ -46,3 +46,20 @@ Test(cifar, labels_of_a_pickle_are_checked)
 		cifar_release(&c);
 	}
 }
+
+/* A binary file is any file of the right length; a label beyond the classes tells that it is another. */
+Test(cifar, a_record_of_another_label_is_refused)
+{
+	struct err e = ERR_INIT;
+	struct cifar c = { 0 };
+	uint8_t px[CIFAR_PIXELS], *records = xcalloc(2, CIFAR_RECORD);
+	int label;
+	records[0] = 9;
+	records[CIFAR_RECORD] = 10;
+	cr_assert_eq(cifar_add_bytes(&c, records, 2 * CIFAR_RECORD, "b", &e), 0, "%s", e.msg);
+	cr_assert_eq(cifar_read(&c, 0, px, &label, &e), 0, "%s", e.msg);
+	cr_assert_eq(label, 9);
+	cr_assert_eq(cifar_read(&c, 1, px, &label, &e), -1);
+	cr_assert(strstr(e.msg, "record 1 has label 10"), "%s", e.msg);
+	cifar_release(&c);
+}

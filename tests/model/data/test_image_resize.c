@@ -39,3 +39,20 @@ Test(image_resize, crops_as_pillow_and_guided_diffusion_do)
 		cr_expect_eq(differ, 0, "%dx%d: %d of 768 values differ", sizes[i][0], sizes[i][1], differ);
 	}
 }
+
+/* Python's round() takes halves to the even number: 15 columns times 5 / 6 are 12.5, and become 12. */
+Test(image_resize, a_half_becomes_the_even_number)
+{
+	enum { SIDE = 5, H = 6, W = 15, SMALLER = 12, LEFT = 3 };
+	struct err e = ERR_INIT;
+	SCOPED(image_u8) struct image_u8 cropped = { 0 }, whole = { 0 };
+	cr_assert_eq(image_u8_shape(&cropped, H, W, 1, "x", &e) || image_u8_shape(&whole, H, W, 1, "x", &e), 0);
+	for (int i = 0; i < H * W; i++)
+		cropped.px[i] = whole.px[i] = (uint8_t)(i * i * 7 + i);
+	cr_assert_eq(image_u8_centre_crop(&cropped, SIDE, "x", &e), 0, "%s", e.msg);
+	cr_assert_eq(image_u8_resize(&whole, SIDE, SMALLER, FILTER_BICUBIC, "x", &e), 0, "%s", e.msg);
+	cr_assert(cropped.h == SIDE && cropped.w == SIDE);
+	for (int y = 0; y < SIDE; y++)
+		for (int x = 0; x < SIDE; x++)
+			cr_expect_eq(cropped.px[y * SIDE + x], whole.px[y * SMALLER + LEFT + x], "%d, %d", y, x);
+}
