@@ -40,6 +40,12 @@ static int32_t by_thirds(int64_t i)
 	return i % 3 == 0;
 }
 
+/* As many of each class as by parity, in the set of MANY. */
+static int32_t by_halves(int64_t i)
+{
+	return i >= 750;
+}
+
 /* mean + s on each axis and mean - s on each: their mean is exactly that, their covariance 2 s^2 / (n - 1) on the
  * diagonal. Both classes, picture by picture in turn. */
 static void crosses(float x[2 * CLASSES * D][D], const double mean[CLASSES], const double s[CLASSES])
@@ -137,6 +143,9 @@ Test(metric_classes, has_the_bits_of_each_class_by_itself)
 		cr_expect_eq(s.v[k].half, half[k]);
 	}
 	cr_expect_float_eq(s.mean.half, sqrt(half[0] * half[0] + half[1] * half[1]) / 2, 1e-15);
+	/* of classes, not of pictures: one that is rare counts as much */
+	cr_expect_float_eq(s.mean.value, (s.v[0].value + s.v[1].value) / 2, 1e-15);
+	cr_expect(fabs(s.v[0].value - s.v[1].value) > 1e-6, "equal values prove little");
 	cr_expect(s.mean.half > 0 && !s.mean.warning[0], "%s", s.mean.warning);
 	class_scores_release(&s);
 }
@@ -144,13 +153,17 @@ Test(metric_classes, has_the_bits_of_each_class_by_itself)
 /* Pictures alone do not say how such a number was made. */
 Test(metric_classes, other_labels_give_another_number_and_another_protocol)
 {
+	_Static_assert(MANY == 1500, "by_halves says 750");
+	int32_t (*const labels[])(int64_t) = { by_parity, by_thirds, by_halves }; /* the last as many as the first */
 	SCOPED(free) float *x = normals(1), *y = normals(2);
 	SCOPED(feature_set) struct feature_set a = set_of("a", x, MANY), b = set_of("b", y, MANY);
-	struct class_scores one = scores_of(&a, &b, by_parity), other = scores_of(&a, &b, by_thirds);
-	cr_expect_neq(one.mean.value, other.mean.value);
-	cr_expect_str_neq(one.mean.protocol, other.mean.protocol);
-	class_scores_release(&one);
-	class_scores_release(&other);
+	for (int i = 0; i < 3; i++) {
+		struct class_scores one = scores_of(&a, &b, labels[i]), other = scores_of(&a, &b, labels[(i + 1) % 3]);
+		cr_expect_neq(one.mean.value, other.mean.value);
+		cr_expect_str_neq(one.mean.protocol, other.mean.protocol);
+		class_scores_release(&one);
+		class_scores_release(&other);
+	}
 }
 
 Test(metric_classes, warns_of_the_class_with_the_fewest)
