@@ -114,6 +114,32 @@ Test(feature_set, takes_the_moments_that_its_extractor_counted_and_asks_for_feat
 	tempdir_remove(dir);
 }
 
+/* Zeros, and one value that is none in the batch's last picture. */
+static int broken_features(struct extractor *x, float *features, float *logits, float *spatial,
+                           const struct image_u8 *images, int n, struct err *e)
+{
+	(void)logits, (void)spatial, (void)images, (void)e;
+	memset(features, 0, sizeof *features * (size_t)(n * x->dim));
+	features[n * x->dim - 1] = n < x->batch ? NAN : 0;
+	return 0;
+}
+
+/* A damaged network's NaN would be the mean of all: the picture is named, and there is no set. */
+Test(feature_set, a_network_that_gives_no_number_is_told_with_the_picture)
+{
+	char *dir = tempdir_make();
+	struct err e = ERR_INIT;
+	struct feature_set f;
+	SCOPED(free) char *path = pictures(dir, "a", 7, 7);
+	SCOPED(source) struct source *s = NULL;
+	struct extractor x = { .name = "x", .resize = "none", .numerics = "fp32", .dim = 3, .batch = 5 };
+	x.features = broken_features;
+	cr_assert_eq(source_open(&s, path, &e), 0, "%s", e.msg);
+	cr_assert_eq(feature_set_extract(&f, s, &x, &(struct feature_options){ 0 }, &e), -1);
+	cr_assert(strstr(e.msg, "006.png: the network gives a value that is not finite"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
 /* Two pictures of 8 x 8: in one channel, or in three; `odd`: the last value of the last is another. */
 static void identify(char sha256[SHA256_HEX], int c, bool odd)
 {
@@ -334,6 +360,36 @@ Test(feature_set, files_of_something_else_are_refused_with_what_they_hold)
 		cr_assert_eq(feature_set_load(&f, path, &e), -1);
 		cr_assert(strstr(e.msg, bad[i].file) && strstr(e.msg, bad[i].says), "%s", e.msg);
 	}
+}
+
+/* What is no more than rounding in a covariance hangs on it. One computed in float32 may be stored as float64: then no
+ * element has more digits than a float. */
+Test(feature_set, statistics_know_what_their_numbers_were_rounded_to)
+{
+	static const double mu[2] = { 0 }, fine[4] = { 1 + 1e-12, 0.5, 0.5, 1 }, coarse[4] = { 1.25, 0.5, 0.5, 1 };
+	static const float single[4] = { 1.25F, 0.5F, 0.5F, 1 };
+	static const uint16_t half[4] = { 0x3d00, 0x3800, 0x3800, 0x3c00 }; /* the same */
+	static const struct {
+		const char *descr;
+		const void *sigma;
+		double unit;
+	} cases[] = {
+		{ "<f8", fine, 0x1p-53 }, { "<f8", coarse, 0x1p-24 }, { "<f4", single, 0x1p-24 }, { "<f2", half, 0x1p-11 }
+	};
+	char *dir = tempdir_make();
+	SCOPED(free) char *path = xstrfmt("%s/s.npz", dir);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct err e = ERR_INIT;
+		struct npz_writer w;
+		SCOPED(feature_set) struct feature_set f = { 0 };
+		cr_assert_eq(npz_create(&w, path, &e) || npz_add(&w, "mu", "<f8", (int64_t[]){ 2 }, 1, mu, &e) ||
+		                 npz_add(&w, "sigma", cases[i].descr, (int64_t[]){ 2, 2 }, 2, cases[i].sigma, &e) ||
+		                 npz_commit(&w, &e) || feature_set_load(&f, path, &e),
+		             0, "%s", e.msg);
+		cr_expect_eq(f.unit[FEATURE_POOL], cases[i].unit, "case %zu: %g", i, f.unit[FEATURE_POOL]);
+		cr_expect_eq(f.sigma[FEATURE_POOL][1], 0.5);
+	}
+	tempdir_remove(dir);
 }
 
 Test(feature_set, bad_statistics_are_named)

@@ -181,3 +181,14 @@ Test(published_stats, names)
 	cr_assert_null(stats_named("stats/cifar10-edm"));
 	refused(stats_open(&f, "cifar10", &e), EXIT_USAGE, "no statistics 'cifar10'; known are: cifar10-clean-train,");
 }
+
+/* A grid's reference is judged before anything trains: of the published ones those that PyTorch's resize made fit the
+ * extractor's own, and no other extractor. */
+Test(published_stats, fit_the_extractor_with_its_own_resize)
+{
+	for (const struct stats_row *row = stats_rows; row->name; row++) {
+		cr_expect_eq(stats_fit(row, "inception-2015"), strncmp(row->name, "cifar10-pytorch-", 16) == 0, "%s",
+		             row->name);
+		cr_expect(!stats_fit(row, "inception") && !stats_fit(row, "pixels"), "%s", row->name);
+	}
+}
