@@ -1,0 +1,58 @@
+/* mutate_baseline.c - baselines, values of a gate, published numbers for fuzz_baseline.c, with lines of all three. */
+#include "tests/fuzz/mutate.h"
+
+static const char *const lines[] = {
+	"schema = 1",
+	"gate = \"g\"",
+	"metric = \"fid@1\"",
+	"label = \"base\"",
+	"arm = \"ab\"",
+	"protocol = \"p\"",
+	"numerics = \"1\"",
+	"env = \"e\"",
+	"commit = \"c\"",
+	"fingerprint = \"aa+bb\"",
+	"state = \"proposed\"",
+	"reason = \"\"",
+	"created = \"t\"",
+	"supersedes = \"\"",
+	"seeds = [3, 4]",
+	"seeds = []",
+	"values = [0.0, -0.0, 1e308, nan, inf]",
+	"values = [1.5, 1.5]",
+	"hex = [\"0x1.8p+0\", \"nan\"]",
+	"[first]",
+	"[candidate]",
+	"[baseline]",
+	"[gate]",
+	"mean = 1e308",
+	"sd = 0.0",
+	"n = 2",
+	"sd_n = 8",
+	"test = \"equivalence\"",
+	"test = \"non-inferiority\"",
+	"margin = { absolute = 0.5 }",
+	"margin = { relative = 1e-300 }",
+	"alpha = 0.5",
+	"looks = [2, 4]",
+	"better = \"higher\"",
+	"paired = true",
+	"on_inconclusive = \"warn\"",
+	"[[paper]]",
+	"[[value]]",
+	"id = \"b\"",
+	"cite = \"B\"",
+	"paper = \"b\"",
+	"aliases = [\"l\", \"m\"]",
+	"data = \"cifar10\"",
+	"nfe = 2",
+	"value = 2.5",
+	"from = \"x\"",
+	"read_from = \"figure\"",
+	"confirmed = false",
+};
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max, unsigned seed)
+{
+	return mutate_toml(data, size, max, seed, WORDS(lines));
+}
