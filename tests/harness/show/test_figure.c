@@ -144,6 +144,19 @@ Test(axis, ticks_are_round_and_cover_the_range)
 	cr_assert(isnan(axis_place(&a, NAN)));
 }
 
+/* What an axis cannot show does not stretch it: a zero would put a log axis at its end. */
+Test(axis, ranges_are_of_what_can_be_shown)
+{
+	double min = INFINITY, max = -INFINITY;
+	static const double values[] = { 3, 0, -1, NAN, INFINITY, 5 };
+	for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+		axis_extend(&min, &max, values[i], true);
+	cr_expect(min == 3 && max == 5, "%g %g", min, max);
+	axis_extend(&min, &max, -1, false);
+	axis_extend(&min, &max, -INFINITY, false);
+	cr_expect(min == -1 && max == 5, "%g %g", min, max);
+}
+
 static const double xs[] = { 1, 10, 100, 1000 }, ys[] = { 5, NAN, 2, 1 }, lo[] = { 4, 3, 1.5, 0.9 },
 					hi[] = { 6, 5, 3, 1.2 };
 

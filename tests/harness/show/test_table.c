@@ -75,6 +75,24 @@ Test(table, the_published_value_stands_beside_ours_with_the_deviations)
 	done(&s);
 }
 
+/* A number that is known at second hand only is shown as such. */
+Test(table, an_unconfirmed_value_has_a_question_mark)
+{
+	static const char values[] =
+		"schema = 1\n[[paper]]\nid = \"arXiv:2310.14189\"\ncite = \"A 2024\"\n[[value]]\npaper = \"arXiv:2310.14189\"\n"
+		"label = \"EMA teacher\"\ndata = \"cifar10\"\nmetric = \"fid\"\nnfe = 1\nvalue = 2.5\nfrom = \"table 1\"\n"
+		"read_from = \"table\"\nconfirmed = false\n";
+	struct setup s = setup(fixture_grid, fixture_default);
+	SCOPED(published) struct published *own = NULL;
+	SCOPED(table) struct table *t = NULL;
+	OK(io_write_atomic(TMP("own.toml"), values, strlen(values), e));
+	OK(published_read(&own, TMP("own.toml"), e));
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], own, "x", e));
+	cr_assert_str_eq(at(t, 1, "paper")->text, "2.5?");
+	cr_assert_str_eq(at(t, 1, "paper-delta")->text, "+9.09");
+	done(&s);
+}
+
 Test(table, paper_all_appends_every_published_row_of_the_data_set)
 {
 	SCOPED(free)
@@ -194,8 +212,72 @@ Test(table, rows_that_print_the_same_are_not_told_apart)
 	OK(table_build(&t, s.study, NULL, NULL, "x", e));
 	cr_assert_str_eq(at(t, 0, "fid@1")->text, at(t, 1, "fid@1")->text);
 	cr_assert_neq(at(t, 0, "fid@1")->value, at(t, 1, "fid@1")->value);
+	cr_assert_str_eq(at(t, 1, "delta")->text, "0.0", "what prints as nothing has no sign");
 	cr_assert_not(at(t, 0, "fid@1")->best, "where all are equal none is best");
 	cr_assert_not(at(t, 1, "fid@1")->best);
+	done(&s);
+}
+
+static struct fixture_result best_is_incomplete(int arm, int64_t seed)
+{
+	struct fixture_result r = all_done(arm, seed);
+	r.fid = arm == 2 ? 1 : 10 + arm + 0.1 * (double)seed;
+	if (arm == 2 && seed == 3)
+		r.state = "failed", r.reason = "told to";
+	return r;
+}
+
+/* The seed that is missing may be the one that went wrong. */
+Test(table, an_arm_that_lacks_a_seed_is_not_the_best)
+{
+	struct setup s = setup(fixture_grid, best_is_incomplete);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, NULL, NULL, "x", e));
+	cr_assert_lt(at(t, 2, "fid@1")->value, at(t, 0, "fid@1")->value);
+	cr_assert(at(t, 0, "fid@1")->best && !at(t, 2, "fid@1")->best);
+	done(&s);
+}
+
+/* fixture_grid with other words in the place of some. Heap text. */
+static char *rewritten(const char *const (*words)[2], int n)
+{
+	struct str out = { 0 };
+	for (const char *at = fixture_grid; *at;) {
+		int i = 0;
+		while (i < n && strncmp(at, words[i][0], strlen(words[i][0])) != 0)
+			i++;
+		if (i < n)
+			str_add(&out, words[i][1]), at += strlen(words[i][0]);
+		else
+			str_addc(&out, *at++);
+	}
+	return str_detach(&out);
+}
+
+/* One number has no spread, not one of "nan" or 0. */
+Test(table, one_seed_has_no_spread)
+{
+	SCOPED(free) char *toml = rewritten((const char *const[][2]){ { "train = [1, 2, 3]", "train = [1]" } }, 1);
+	struct setup s = setup(toml, all_done);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, NULL, NULL, "x", e));
+	cr_assert_str_eq(at(t, 0, "fid@1")->text, "9.75");
+	done(&s);
+}
+
+/* The names of chains are as foreign as those of rows. */
+Test(table, sections_are_escaped_too)
+{
+	SCOPED(free)
+	char *toml = rewritten((const char *const[][2]){ { "name = \"single\"", "name = \"a|b*c\"" },
+	                                                 { "chain = \"single\"", "chain = \"a|b*c\"" } },
+	                       2);
+	struct setup s = setup(toml, all_done);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, NULL, NULL, "x", e));
+	SCOPED(free) char *md = written(t, "md");
+	cr_assert_not_null(strstr(md, "a\\|b\\*c"), "%s", md);
+	cr_assert_null(strstr(md, "a|b"), "%s", md);
 	done(&s);
 }
 

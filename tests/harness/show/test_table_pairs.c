@@ -212,6 +212,45 @@ Test(table_pairs, a_paired_difference_has_its_interval_and_the_notes_say_which_t
 	done(&s);
 }
 
+/* p = 1 - t / sqrt(t^2 + 2) for two degrees of freedom: 0.01195 of the first arm, by itself below 0.05 / 3. */
+static struct fixture_result one_of_three(int arm, int64_t seed)
+{
+	static const double diff[4][3] = { { 0 }, { 1, 1.1912, 0.8088 }, { 5, -5, 1 }, { 3, -4, 2 } };
+	struct fixture_result r = all_done(arm, seed);
+	r.fid = 20 + 3 * (double)seed + diff[arm][seed - 1];
+	return r;
+}
+
+/* A verdict is of two sides, each at 2.5 %: Holm's rule divides their 5 %. */
+Test(table_pairs, holm_divides_the_level_of_both_sides)
+{
+	struct setup s;
+	SCOPED(table) struct table *t = pairs_of(&s, "train = [1, 2, 3]", one_of_three);
+	NEAR(at(t, 1, "verdict")->p, 0.01195, 1e-4);
+	cr_assert_str_eq(at(t, 1, "verdict")->text, "worse");
+	cr_assert(at(t, 1, "verdict")->holm);
+	cr_assert_not(has_note(t, "become cannot tell"));
+	done(&s);
+}
+
+static struct fixture_result first_missing(int arm, int64_t seed)
+{
+	struct fixture_result r = by_hand(arm, seed);
+	if (arm == 2 && seed == 1)
+		r.state = "failed", r.reason = "told to";
+	return r;
+}
+
+/* Pairs are of one seed, wherever it stands among those that are there: differences 1.5 and 0.7. */
+Test(table_pairs, a_pair_is_of_the_same_seed)
+{
+	struct setup s;
+	SCOPED(table) struct table *t = pairs_of(&s, "train = [1, 2, 3]", first_missing);
+	cr_assert_eq(at(t, 2, "paired")->n, 2);
+	NEAR(at(t, 2, "paired")->value, 1.1, 1e-12);
+	done(&s);
+}
+
 /* Two numbers have a difference, but no spread that could judge it. */
 Test(table_pairs, one_pair_has_a_difference_and_no_verdict)
 {
