@@ -4,6 +4,7 @@
 #include "model/base/mem.h"
 
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,4 +132,15 @@ Test(cli_values, an_error_is_json_wherever_that_is_asked_for)
 	cr_assert_eq(PARSE(&c, &e, (char[]){ "--" }, (char[]){ "--json" }), 0);
 	cr_expect_not(c.json);
 	cli_release(&c);
+}
+
+/* Names in messages are foreign: what acts on a terminal is shown, whoever says it. */
+Test(cli_messages, nothing_that_is_said_acts_on_a_terminal, .init = cr_redirect_stderr)
+{
+	struct cli quiet = { .quiet = true }, c = { 0 };
+	cli_say(&c, "writes %s", "red\x1b[31m.db");
+	cli_say(&quiet, "not said");
+	cli_warn(&quiet, "%s", "two\nlines\x08");
+	(void)fflush(stderr);
+	cr_assert_stderr_eq_str("writes red\\x1b[31m.db\nablate: warning: two\nlines\\x08\n");
 }
