@@ -124,6 +124,8 @@ Test(class_labels, arrays_that_are_no_labels_are_named)
 {
 	put_batch("x.npz", "arr_0", 3, "arr_1", "<i8", (int64_t[]){ 2 }, 1, (const int64_t[]){ 1, 2 });
 	expect_labels("x.npz", "x.npz:arr_1: 2 labels for 3 images");
+	put_batch("x.npz", "arr_0", 2, "arr_1", "<i8", (int64_t[]){ 3 }, 1, (const int64_t[]){ 1, 2, 0 });
+	expect_labels("x.npz", "x.npz:arr_1: 3 labels for 2 images");
 	put_batch("x.npz", "arr_0", 2, "y", "<i8", (int64_t[]){ 2, 2 }, 2, (const int64_t[]){ 1, 0, 0, 1 });
 	expect_labels("x.npz", "x.npz:y: int64 (2, 2) is not one label for each image");
 	put_batch("x.npz", "arr_0", 2, "y", "<f8", (int64_t[]){ 2 }, 1, (const double[]){ 1, 0.5 });
