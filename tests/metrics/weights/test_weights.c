@@ -1,6 +1,7 @@
 /* test_weights.c - known weights, imported into a cache folder of the test's own, checked, opened, damaged. */
 #include "tests/common/formula_weights.h"
 #include "metrics/features/extractor.h"
+#include "metrics/weights/imported.h"
 #include "metrics/weights/weights.h"
 #include "model/base/mem.h"
 #include "model/frozen/lpips.h"
@@ -175,6 +176,79 @@ static void expect_opens(const char *name)
 }
 
 /* What a copy says of itself proves nothing: a score would carry the published protocol over other weights. */
+/* What a network computes hangs on names, shapes, values and two settings; each alone is another content. */
+Test(weights, content_is_all_that_a_network_reads)
+{
+	static const float values[4] = { 1, 2, 3, 4 }, others[4] = { 1, 2, 3, 5 };
+	static const struct {
+		struct st_tensor t;
+		struct st_meta meta;
+	} cases[] = {
+		{ { .name = "w", .dtype = ST_F32, .n_dims = 2, .dims = { 2, 2 }, .data = values }, { "source_file", "a" } },
+		{ { .name = "w", .dtype = ST_F32, .n_dims = 2, .dims = { 4, 1 }, .data = values }, { "source_file", "a" } },
+		{ { .name = "w", .dtype = ST_I64, .n_dims = 1, .dims = { 2 }, .data = values }, { "source_file", "a" } },
+		{ { .name = "v", .dtype = ST_F32, .n_dims = 2, .dims = { 2, 2 }, .data = values }, { "source_file", "a" } },
+		{ { .name = "w", .dtype = ST_F32, .n_dims = 2, .dims = { 2, 2 }, .data = others }, { "source_file", "a" } },
+		{ { .name = "w", .dtype = ST_F32, .n_dims = 2, .dims = { 2, 2 }, .data = values }, { "bn_eps", "0.001" } },
+		{ { .name = "w", .dtype = ST_F32, .n_dims = 2, .dims = { 2, 2 }, .data = values }, { "input_range", "[0,1]" } },
+		{ { .name = "w", .dtype = ST_F32, .n_dims = 2, .dims = { 2, 2 }, .data = values }, { "source_file", "b" } },
+	};
+	enum { N = sizeof cases / sizeof *cases };
+	char hex[N][SHA256_HEX];
+	SCOPED(free) char *path = tempdir_file(dir, "content.safetensors", NULL, 0);
+	for (int i = 0; i < N; i++) {
+		struct safetensors *st;
+		struct err e = ERR_INIT;
+		cr_assert_eq(safetensors_write(path, &cases[i].t, 1, &cases[i].meta, 1, NULL, &e) ||
+		                 safetensors_open(&st, path, &e),
+		             0, "%s", e.msg);
+		weights_content(hex[i], st);
+		safetensors_free(st);
+		for (int k = 0; k < i; k++) /* the last is the first from another file */
+			cr_expect_eq(strcmp(hex[k], hex[i]) == 0, k == 0 && i == N - 1, "%d and %d", k, i);
+	}
+}
+
+Test(weights, values_that_are_not_finite_are_not_imported)
+{
+	SCOPED(free) char *file = heads_file(-1);
+	const struct weights_row *row = row_of("lpips-squeeze");
+	char sha[SHA256_HEX];
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str bytes = { 0 };
+	cr_assert_eq(io_read(&bytes, file, 1 << 24, &e), 0, "%s", e.msg);
+	uint64_t header;
+	memcpy(&header, bytes.data, sizeof header);
+	for (size_t at = 8 + header; at + 4 <= bytes.len; at += 4)
+		memcpy(bytes.data + at, &(float){ NAN }, 4);
+	SCOPED(free) char *broken = tempdir_file(dir, "broken.safetensors", bytes.data, bytes.len);
+	cr_assert_eq(weights_import(row, broken, true, sha, &e), -1);
+	cr_assert(strstr(e.msg, "broken.safetensors") && strstr(e.msg, "value 0 is not finite"), "%s", e.msg);
+	cr_assert(!weights_here(row));
+}
+
+/* What an import left is two hashes and nothing else: a note that was half written, or written on, says nothing. */
+Test(weights, a_note_of_an_import_is_whole)
+{
+	struct imported in = { 0 }, out;
+	struct err e = ERR_INIT;
+	SCOPED(str) struct str text = { 0 };
+	SCOPED(free) char *path = xstrfmt("%s/x.imported", dir);
+	io_sha256(in.source, "a", 1);
+	io_sha256(in.content, "b", 1);
+	cr_assert_eq(imported_write(path, &in, &e), 0, "%s", e.msg);
+	cr_assert(imported_read(&out, path));
+	cr_assert(strcmp(out.source, in.source) == 0 && strcmp(out.content, in.content) == 0);
+	cr_assert_eq(io_read(&text, path, 1 << 10, &e), 0, "%s", e.msg);
+	for (size_t n = 0; n + 1 < text.len; n++) {
+		free(tempdir_file(dir, "x.imported", text.data, n));
+		cr_assert(!imported_read(&out, path), "%zu bytes", n);
+	}
+	str_add(&text, "more");
+	free(tempdir_file(dir, "x.imported", text.data, text.len));
+	cr_assert(!imported_read(&out, path));
+}
+
 Test(weights, a_forged_copy_does_not_open)
 {
 	const struct weights_row *row = row_of("lpips-squeeze");
