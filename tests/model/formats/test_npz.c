@@ -82,6 +82,16 @@ Test(npy, header_forms)
 	cr_assert_eq(parse(&info, "{\"shape\":(),'fortran_order':False,'descr':'|u1'}", &e), 0, "%s", e.msg);
 	cr_assert(info.n_dims == 0 && info.count == 1);
 	cr_assert_eq(parse(&info, "{'descr': '<f4', 'fortran_order': True, 'shape': (7,), }", &e), 0, "%s", e.msg);
+	cr_assert(!info.fortran, "a vector has one order");
+	static const char dict[] = "{'descr': '<f4', 'fortran_order': True, 'shape': (7, 2), }";
+	for (uint8_t version = 2; version <= 3; version++) { /* their length has four bytes */
+		uint8_t bytes[12 + sizeof dict] = { 0x93, 'N', 'U', 'M', 'P', 'Y', version, 0, sizeof dict - 1 };
+		memcpy(bytes + 12, dict, sizeof dict);
+		cr_assert_eq(npy_parse(&info, bytes, 12 + sizeof dict - 1, "x.npy", &e), 0, "%s", e.msg);
+		cr_assert(info.fortran && info.count == 14 && info.data_at == 12 + sizeof dict - 1);
+		bytes[10] = 1; /* 65,536 more */
+		cr_assert_eq(npy_parse(&info, bytes, 12 + sizeof dict - 1, "x.npy", &e), -1);
+	}
 
 	static const struct {
 		const char *dict, *says;
@@ -198,6 +208,30 @@ Test(npz, a_member_that_lies_about_its_size_is_refused)
 	SCOPED(free) double *x = NULL;
 	cr_assert_eq(npz_doubles(&x, NULL, z, "mu", 100, &e), -1);
 	cr_assert(strstr(e.msg, "b.npz:mu"), "%s", e.msg);
+	tempdir_remove(dir);
+}
+
+/* With a checksum that fits: an array cut off, and one with something behind it. */
+Test(npz, a_member_is_as_long_as_its_header_says)
+{
+	char *dir = tempdir_make();
+	for (int n = 4; n <= 6; n++) {
+		struct err e = ERR_INIT;
+		SCOPED(str) struct str member = { 0 };
+		SCOPED(free) char *path = xstrfmt("%s/%d.npz", dir, n);
+		SCOPED(npz) struct npz *z = NULL;
+		SCOPED(free) double *x = NULL;
+		static const double mu[6] = { 1, 2, 3, 4, 5, 6 };
+		npy_header(&member, "<f8", (int64_t[]){ 5 }, 1);
+		str_addn(&member, mu, sizeof *mu * (size_t)n);
+		zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, NULL);
+		cr_assert(zip);
+		cr_assert_geq(zip_file_add(zip, "mu.npy", zip_source_buffer(zip, member.data, member.len, 0), 0), 0);
+		cr_assert_eq(zip_close(zip), 0);
+		cr_assert_eq(npz_open(&z, path, &e), 0, "%s", e.msg);
+		cr_assert_eq(npz_doubles(&x, NULL, z, "mu", 100, &e), n == 5 ? 0 : -1, "%d: %s", n, e.msg);
+		cr_assert(n == 5 || strstr(e.msg, "bytes, but float64 (5) needs 168"), "%s", e.msg);
+	}
 	tempdir_remove(dir);
 }
 

@@ -159,3 +159,43 @@ Test(pickle, a_program_that_is_not_data_is_refused_with_its_place)
 		arena_release(&arena);
 	}
 }
+
+/* Integers of every opcode and sign, and both ways to remember: by a number, and by the next free one of protocol 4. */
+Test(pickle, integers_and_the_memo)
+{
+	static const int64_t want[] = { 255, 65535, -2, -1, -128, 255, -32768, 0, 1, 1 };
+	static const char integers[] = "\x80\x02](K\xffM\xff\xffJ\xfe\xff\xff\xff\x8a\x01\xff\x8a\x01\x80\x8a\x02\xff\x00"
+								   "\x8a\x02\x00\x80\x8a\x00\x88\x8a\x01\x01"
+								   "e.";
+	static const char numbered[] = "\x80\x02]X\x01\x00\x00\x00"
+								   "aq\x01"
+								   "aX\x01\x00\x00\x00"
+								   "bq\x02"
+								   "ah\x01"
+								   "ah\x02"
+								   "a.";
+	static const char next[] = "\x80\x04]\x94\x8c\x01"
+							   "a\x94"
+							   "a\x8c\x01"
+							   "b\x94"
+							   "ah\x01"
+							   "ah\x02"
+							   "a.";
+	struct arena arena = { 0 };
+	struct pk_value *v, *storages;
+	size_t used;
+	struct err e = ERR_INIT;
+	cr_assert_eq(pickle_load(&v, &storages, &used, &arena, integers, sizeof integers - 1, "p", &e), 0, "%s", e.msg);
+	cr_assert_eq(v->seq.n, sizeof want / sizeof *want);
+	for (size_t i = 0; i < v->seq.n; i++)
+		cr_expect_eq(v->seq.v[i]->i, want[i], "%zu: %lld", i, (long long)v->seq.v[i]->i);
+	for (int k = 0; k < 2; k++) {
+		const char *bytes = k ? next : numbered;
+		size_t n = k ? sizeof next - 1 : sizeof numbered - 1;
+		cr_assert_eq(pickle_load(&v, &storages, &used, &arena, bytes, n, "p", &e), 0, "%d: %s", k, e.msg);
+		cr_assert_eq(v->seq.n, 4);
+		for (size_t i = 0; i < 4; i++)
+			cr_expect_str_eq(v->seq.v[i]->text.s, i % 2 ? "b" : "a", "%d, %zu", k, i);
+	}
+	arena_release(&arena);
+}
