@@ -5,6 +5,7 @@
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/cpu/devices.h"
+#include "model/graph/op.h"
 #include "model/train/model.h"
 
 #include <criterion/criterion.h>
@@ -213,4 +214,44 @@ Test(net, forward_flops_of_the_bench_configurations)
 	cr_expect_float_eq(graph_flops(g) / 1e9, 0.6101, 0.002);
 	graph_free(g);
 	params_free(p);
+}
+
+/* A head for every 64 channels in ADM, one in SongUNet: no shape and no parameter shows it, only what is computed. */
+Test(net, heads_of_attention)
+{
+	static const int mult[3] = { 1, 2, 3 };
+	struct net_spec both[] = { { .kind = NET_ADM,
+		                         .h = 16,
+		                         .w = 16,
+		                         .in_c = 3,
+		                         .out_c = 3,
+		                         .channels = 64,
+		                         .blocks = 1,
+		                         .n_mult = 3,
+		                         .mult = { 1, 2, 3 },
+		                         .n_attn = 3,
+		                         .attn = { 16, 8, 4 },
+		                         .taps = 2,
+		                         .emb_mult = 4 },
+		                       song(false, 16, 3, 64, 1, 8, mult) };
+	for (int k = 0; k < 2; k++) {
+		struct params *p = net_params(&both[k]);
+		struct graph *g = graph_new();
+		struct net_inputs in = { .x = graph_input(g, "x", 1, 16, 16, 3),
+			                     .c_noise = graph_input(g, "c_noise", 1, 1, 1, 1) };
+		struct node **nodes;
+		bool seen[4] = { false };
+		(void)net_forward(g, &both[k], p, STORE_STUDENT, &in);
+		int n = graph_nodes(g, &nodes);
+		for (int i = 0; i < n; i++) {
+			if (nodes[i]->op != OP_attention)
+				continue;
+			int64_t heads = nodes[i]->args.attention.heads, c = nodes[i]->dst[0]->c;
+			cr_expect_eq(heads, k ? 1 : c / 64, "%lld heads of %lld channels", (long long)heads, (long long)c);
+			seen[c / 64] = true;
+		}
+		cr_expect(seen[2] && (k || (seen[1] && seen[3])), "attention where it was asked for");
+		graph_free(g);
+		params_free(p);
+	}
 }
