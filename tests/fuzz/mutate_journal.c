@@ -14,7 +14,6 @@ static const char *const words[] = {
 	"done",    "failed", "running",   "lost",     "nan",         "-inf",         "0x1p+3",   "u-1",    "u-2",
 };
 
-/* Texts of 64 digits stand for hashes everywhere: two of them, so that lines refer to each other or do not. */
 static void mutate_line(struct piece *line, struct str *text, struct dice *d)
 {
 	json_t *o = json_loadb(line->s, line->n, 0, NULL);

@@ -105,7 +105,7 @@ static json_t *strange_value(struct dice *d, const json_t *was, struct words wor
 	case 2: return json_array();
 	case 3: return json_object();
 	case 4: return json_real((double)dice_number(d) / 3);
-	case 5: return json_integer(json_integer_value(was) + dice_below(d, 3) - 1);
+	case 5: return json_integer((json_int_t)((uint64_t)json_integer_value(was) + dice_below(d, 3) - 1));
 	case 6:
 	case 7: return json_integer(dice_number(d));
 	case 8: {
