@@ -41,6 +41,7 @@ test       python3                 and the server
 fetch      curl                    weights over https, only when `ablate weights fetch` is asked to
 fuzz       clang                   libFuzzer
 fuzz       libclang-rt-dev         its run-time library
+fuzz       libomp-dev              OpenMP of clang, and Archer, which tells ci/tsan.sh its order
 lint       clang-format            ci/format.sh, which wants version 14: Debian 12's
 lint       clang-tidy              ci/tidy.sh, likewise
 slurm      slurm-wlm               end-to-end test of the Slurm engine: a cluster of one node
