@@ -118,7 +118,7 @@ static inline void fixture_fill(struct db *db, const struct plan *p, fixture_fn 
 		           c->hash, p->arms[c->arm].hash, c->seed, (int64_t)NUMERICS_VERSION, p->arms[c->arm].dataset));
 		OK(db_exec(db, e, "INSERT INTO grid_cell VALUES(?, ?, ?, ?, ?, NULL)", "sssis", p->hash, c->hash,
 		           p->rows[p->arms[c->arm].rows[0]].chain, (int64_t)i, p->rows[p->arms[c->arm].rows[0]].label));
-		if (!strcmp(r.state, "pending"))
+		if (*r.state == 'p') /* pending */
 			continue;
 		OK(db_exec(
 			db, e,
