@@ -128,3 +128,24 @@ Test(extractors, a_protocol_says_weights_and_numerics_that_are_not_the_published
 	cr_expect_str_eq(protocol_text(text, "is", "", 0, NULL), "is:unknown:n?");
 	cr_expect_str_eq(protocol_drawn(text, 1000, 3), "of1000-seed3");
 }
+
+/* Any size is taken, and what the network sees is the picture: one of a single level is the same at every size, one
+ * that is not is another picture. */
+Test(extractor_classifier, pictures_of_another_size_are_resized)
+{
+	SCOPED(extractor) struct extractor *x = NULL;
+	cr_assert_eq(extractor_open(&x, "classifier:b", &(struct extractor_options){ .batch = 3 }, &e), 0, "%s", e.msg);
+	uint8_t small[64], own[28 * 28], slope[64];
+	memset(small, 90, sizeof small);
+	memset(own, 90, sizeof own);
+	for (int i = 0; i < 64; i++)
+		slope[i] = (uint8_t)(4 * i);
+	const struct image_u8 pictures[] = { { .h = 8, .w = 8, .c = 1, .px = small },
+		                                 { .h = 28, .w = 28, .c = 1, .px = own },
+		                                 { .h = 8, .w = 8, .c = 1, .px = slope } };
+	SCOPED(free) float *f = xcalloc(3, (size_t)x->dim * sizeof *f);
+	cr_assert_eq(x->features(x, f, NULL, NULL, pictures, 3, &e), 0, "%s", e.msg);
+	size_t bytes = (size_t)x->dim * sizeof *f;
+	cr_expect_eq(memcmp(f, f + x->dim, bytes), 0, "one level is one level at every size");
+	cr_expect_neq(memcmp(f, f + 2 * x->dim, bytes), 0);
+}
