@@ -31,8 +31,9 @@ static size_t lay_out(json_t *header)
 		json_array_foreach(json_object_get(tensor, "shape"), i, extent) n *= (size_t)json_integer_value(extent);
 		if (n > PAYLOAD_MAX - at)
 			continue;
-		(void)json_object_set_new(tensor, "data_offsets", json_pack("[I,I]", (json_int_t)at, (json_int_t)(at + n)));
-		at += n;
+		size_t end = at + n;
+		(void)json_object_set_new(tensor, "data_offsets", json_pack("[I,I]", (json_int_t)at, (json_int_t)end));
+		at = end;
 	}
 	return at;
 }
