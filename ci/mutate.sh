@@ -9,7 +9,8 @@
 #   + NEW                    what is put there
 #   = WHY                    it lives, and that is right: what it changes cannot be seen, or something else holds as well
 # Works in a copy of the tree below $ABLATE_MUTANTS (build/mutants), which is kept for the next time. Exit 1: one lives without a reason,
-# dies with one, or cannot be tried. Takes hours for all; meant for a night, or for whoever touched a file.
+# dies with one, or cannot be tried. Takes hours for all; meant for a night, or for whoever touched a file. A broken program may do what
+# nobody foresaw: run it as an ordinary user, or where the machine can be made anew.
 . "$(dirname "$0")/lib.sh"
 
 WORK=${ABLATE_MUTANTS:-$ROOT/build/mutants}
