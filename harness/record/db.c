@@ -146,7 +146,7 @@ static int back_up(char **made, struct db *db, int64_t version, struct err *e)
 	SCOPED(free) char *stem = xstrfmt("%s.v%lld.bak", db->path, (long long)version), *part = NULL;
 	if (db_make_empty(&part, stem, e))
 		return err_in(e, "cannot back up before bringing the schema up to date");
-	int rc = db_exec(db, e, "VACUUM INTO ?", "s", part) || io_sync_file(part, e) ? -1 : 0;
+	int rc = db_exec(db, e, "VACUUM INTO ?", "s", part) || db_sync_file(part, e) ? -1 : 0;
 	for (int k = 1; !rc && !*made; k++) {
 		SCOPED(free)
 		char *name = k == 1 ? xstrfmt("%s.v%lld.bak", db->path, (long long)version)

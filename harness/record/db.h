@@ -33,6 +33,8 @@ enum db_mode {
 MUST_CHECK int db_open(struct db **out, const char *path, enum db_mode mode, struct err *e);
 /* Is there anything to read? An empty file, as mktemp leaves it, is as good as none. */
 bool db_is_there(const char *path);
+/* io_sync_file of a database or of a record beside it: EXIT_RECORD. */
+MUST_CHECK int db_sync_file(const char *path, struct err *e);
 void db_remove(const char *path); /* the file, which nobody has open, and what SQLite puts beside it */
 void db_close(struct db *db);     /* rolls back what is not committed; accepts NULL */
 void scoped_db(struct db **db);   /* SCOPED(db) struct db *db = NULL; */

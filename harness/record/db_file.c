@@ -34,6 +34,14 @@ static void remove_of_dead(const char *prefix)
 			(void)unlink(files.v[i]);
 }
 
+int db_sync_file(const char *path, struct err *e)
+{
+	int rc = io_sync_file(path, e);
+	if (rc && e)
+		e->code = EXIT_RECORD;
+	return rc;
+}
+
 void db_remove(const char *path)
 {
 	static const char *const tails[] = { "", "-wal", "-shm", "-journal" };

@@ -39,7 +39,7 @@ int store_take_journal(struct store *s, struct journal_scan *scan, const char *a
 	}
 	/* what the database takes has to be in the journal after the power is back, too: its writer syncs the lines that
 	 * matter, and not each point of a curve */
-	if (io_sync_file(path, e) || db_commit(s->db, e)) {
+	if (db_sync_file(path, e) || db_commit(s->db, e)) {
 		db_rollback(s->db);
 		*scan = before;
 		return -1;
