@@ -6,7 +6,6 @@
 #   SEED=N ci/soak.sh 0      round N again, alone: what happens when is drawn from N, as far as the machine's own timing lets it
 # Prints a line for each round; folders of failed rounds are kept. Exit 1: a round failed.
 hours=${1-}
-ONLY=()
 . "$(dirname "$0")/lib.sh"
 [[ $hours =~ ^[0-9]+(\.[0-9]+)?$ ]] || die "usage: ci/soak.sh HOURS"
 command -v sqlite3 >/dev/null || die "no sqlite3; ci/setup.sh test installs it"
@@ -20,7 +19,6 @@ PATIENCE=300 # seconds after which a run that should have ended hangs
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/ablate-soak-XXXXXX") || die "no temporary folder"
 export ABLATE_CACHE=$WORK/cache
-results() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }
 curves() { sql "$1" "SELECT DISTINCT c.seed, v.name, v.step, printf('%!.17g', v.value) FROM v_curve v JOIN attempt a ON a.id = v.attempt
 	JOIN cell c ON c.hash = a.cell WHERE a.state = 'done' AND a.purpose = 'run' AND v.name = 'loss' ORDER BY 1, 2, 3"; }
 # Drawn in this shell, as one below it would draw the same again.

@@ -3,7 +3,6 @@
 #include "harness/record/journal.h"
 
 #include "harness/record/matching.h"
-
 #include "model/base/mem.h"
 
 #include <errno.h>

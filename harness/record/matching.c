@@ -32,10 +32,10 @@ int matching_find(struct matching *out, const char *stem, const char *pattern, s
 	if (rc == GLOB_NOSPACE)
 		err_give_up("out of memory (the names that begin with %s)", stem);
 	rc = rc == GLOB_ABORTED ? err_code(e, EXIT_RECORD, "%s", unreadable.msg) : 0;
-	for (size_t i = 0; i < g.gl_pathc && !rc; i++) {
-		out->v = xrealloc(out->v, (size_t)out->n + 1, sizeof *out->v);
+	if (!rc)
+		out->v = xrealloc(out->v, (size_t)out->n + g.gl_pathc, sizeof *out->v);
+	for (size_t i = 0; i < g.gl_pathc && !rc; i++)
 		out->v[out->n++] = xstrdup(g.gl_pathv[i]);
-	}
 	globfree(&g);
 	return rc;
 }

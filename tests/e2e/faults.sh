@@ -5,7 +5,6 @@
 # ctest: slow, a cell for each fault and file
 . "$(dirname "$0")/lib.sh"
 
-results() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }
 reasons() { sql "$1" "SELECT coalesce(reason, '') FROM attempt WHERE state <> 'done'"; }
 undisturbed() { # STEPS
 	small_grid "$1"

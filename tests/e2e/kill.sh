@@ -8,7 +8,6 @@
 FAKE="$BUILD/tests/run-fake"
 CELLS=6
 KILLS=${KILLS:-200}
-results() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }
 curves() { sql "$1" "SELECT c.seed, v.step, printf('%!.17g', v.value) FROM v_curve v JOIN attempt a ON a.id = v.attempt JOIN cell c ON c.hash = a.cell WHERE a.state = 'done' ORDER BY 1, 2"; }
 undisturbed() { run "$FAKE" good.db $CELLS 2 0; exits 0; results good.db >good.txt; curves good.db >good.curves; }
 

@@ -49,6 +49,7 @@ lines_of() { [ "$(wc -l <"$1")" -eq "$2" ] || fail "$1 has $(wc -l <"$1") lines,
 same() { cmp -s "$1" "$2" || fail "$1 and $2 differ: $(diff "$1" "$2" | head -5)"; }
 sql() { sqlite3 -readonly "$1" "$2" || fail "sqlite3 $1: $2"; }                       # sql DB QUERY
 whole() { [ "$(sql "$1" 'PRAGMA integrity_check')" = ok ] || fail "$1 is damaged"; }
+results() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }
 # The content of NEW in a database as the program of that schema version made it.
 make_older() { # VERSION NEW OLD
 	local t columns

@@ -9,7 +9,6 @@ command -v python3 >/dev/null || { echo "0 passed, 0 failed, 1 skipped: no pytho
 FAKE="$BUILD/tests/run-fake"
 CELLS=5
 CUTS=${CUTS:-40} STEP=${STEP:-3} # CUTS=300 STEP=1 for a night
-results() { sql "$1" "SELECT cell || ' ' || name || ' ' || hex FROM v_result ORDER BY 1"; }
 
 # restore.py DISK TO WAS SEED: a folder as it is when the power is back. With SEED > 0 some of what was not synced is there, too: of
 # a file that only grew, the first bytes of the new ones; of any other, each page as it was or as it had become.

@@ -19,7 +19,6 @@ static const char *const globals[] = {
 	"cnumpy\ndtype\n",
 	"cnumpy.core.multiarray\nscalar\n",
 	"cnumpy.core.numeric\n_frombuffer\n",
-	"cnumpy.core.multiarray\nscalar\n",
 	"cnumpy.core.multiarray\n_reconstruct\n",
 };
 static const char *const texts[] = { "storage", "cpu", "0",  "1",   "weight", "state_dict", "latin1", "little_endian",
