@@ -2,13 +2,14 @@
 # test.sh - packages, style, build with warnings as errors, the tests, then the fast ones again under AddressSanitizer and
 # UndefinedBehaviorSanitizer. The last line is "N passed, N failed, N skipped", over all of it.
 #   ci/test.sh [--fast|--all]      --fast: the fast tests (not the label "slow"), without the sanitizers; --all: the label "nightly"
-#                                  too, and every test under the sanitizers (hours on two cores)
+#                                  too, every test under the sanitizers, the static analysers and the thread sanitizer (hours
+#                                  on two cores)
 . "$(dirname "$0")/lib.sh"
-fast=no tests=(-LE nightly) sanitized=()
+fast=no all=no tests=(-LE nightly) sanitized=()
 case ${1-} in
 '') ;;
 --fast) fast=yes tests=(-LE 'slow|nightly') ;;
---all) tests=() sanitized=(--all) ;;
+--all) all=yes tests=() sanitized=(--all) ;;
 *) die "unknown option $1; there are --fast and --all" ;;
 esac
 ci/setup.sh build run test
@@ -75,6 +76,16 @@ else
 	ci/asan.sh --count "${sanitized[@]}" >build/asan.txt || true
 	cat build/asan.txt
 	tail -1 build/asan.txt | grep ' passed, ' >>$counts || echo "0 passed, 1 failed" >>$counts
+fi
+
+if [ $all = yes ]; then
+	step "static analysers"
+	if ci/analyse.sh >build/analyse.txt; then echo "1 passed, 0 failed" >>$counts; else echo "0 passed, 1 failed" >>$counts; fi
+	cat build/analyse.txt
+	step "races of threads"
+	ci/tsan.sh >build/tsan.txt || true
+	cat build/tsan.txt
+	tail -1 build/tsan.txt | grep ' passed, ' >>$counts || echo "0 passed, 1 failed" >>$counts
 fi
 
 printf '\n'

@@ -267,5 +267,6 @@ bool provenance_tree_changed(void)
 	char hex[SHA256_HEX] = "";
 	if (changes.len)
 		io_sha256(hex, changes.data, changes.len);
-	return strncmp(commit.data, PROVENANCE_COMMIT, strlen(PROVENANCE_COMMIT)) != 0 || strcmp(hex, PROVENANCE_DIFF) != 0;
+	return strncmp(str_text(&commit), PROVENANCE_COMMIT, strlen(PROVENANCE_COMMIT)) != 0 ||
+	       strcmp(hex, PROVENANCE_DIFF) != 0;
 }

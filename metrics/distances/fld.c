@@ -49,9 +49,11 @@ static void nll_of(struct nll *out, const double *log_variance, const struct job
 static double half_of(const struct nll *a, const struct nll *b, int blocks)
 {
 	double without[JACKKNIFE_BLOCKS];
+	if (blocks < 2)
+		return NAN;
 	for (int k = 0; k < blocks; k++)
 		without[k] = 100 * (a->without[k] - b->without[k]);
-	return blocks > 1 ? jackknife_half_width(without, blocks) : NAN;
+	return jackknife_half_width(without, blocks);
 }
 
 /* Standardised rows of x, as a set to measure from. */
