@@ -220,10 +220,12 @@ static int take_or_leave(struct merge_result *out, struct items *l, struct item 
 	return db_exec(s->db, e, "RELEASE item", "");
 }
 
-/* The shard's own row, for what is complete. */
+/* The shard's own row, for what is complete. A merge that was cut off may have written it to the ledger already. */
 static int record_shards(struct store *s, const struct items *l, struct err *e)
 {
 	char now[HOST_TIME];
+	if (store_take_ledger(s, e))
+		return -1;
 	(void)host_now(now);
 	json_t *lines = json_array();
 	int rc = 0;
@@ -257,7 +259,8 @@ static int merge_items(struct merge_result *out, struct store *s, struct items *
 		if (place(l, &l->v[i], s, &why) && leave_out(s, l, &l->v[i], &why, e))
 			return -1;
 	}
-	qsort(l->v, (size_t)l->n, sizeof *l->v, by_ledger_last);
+	if (l->n)
+		qsort(l->v, (size_t)l->n, sizeof *l->v, by_ledger_last);
 	if (db_begin(s->db, e))
 		return -1;
 	for (int i = 0; i < l->n; i++)

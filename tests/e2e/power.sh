@@ -80,6 +80,15 @@ agrees() { # DB
 	run ablate merge --rebuild --db "$1"; exits 0; says out "identical to before"
 }
 
+# Pictures and samples of what is done are there, byte by byte.
+files_are_whole() { # DB
+	local attempt role sha
+	while IFS='|' read -r attempt role sha; do
+		sha256sum "$1"-runs/*/"$attempt"/* 2>/dev/null | grep -q "^$sha " || fail "$role of $attempt is not there, or is another file"
+		written=$((written + 1))
+	done < <(sql "$1" "SELECT a.id, o.role, o.artifact FROM output o JOIN attempt a ON a.id = o.attempt WHERE a.state = 'done'")
+}
+
 events() { od -An -tu8 -N8 count | tr -d ' '; }
 goes_on() { # after the cut: the next run
 	run "$FAKE" now/k.db $CELLS 2 0; exits 0
@@ -89,7 +98,8 @@ goes_on() { # after the cut: the next run
 	agrees now/k.db
 }
 
-# What is synced first must not depend on what is synced later.
+# What is synced first must not depend on what is synced later. Its steps take their time, so that the database hears of journals
+# that still grow.
 test_the_power_goes_after_a_sync() {
 	local n cuts=0 luck=0
 	no_sanitizers
@@ -97,7 +107,7 @@ test_the_power_goes_after_a_sync() {
 	run "$FAKE" good.db $CELLS 2 0; exits 0; results good.db >good.txt
 	# each at first, where everything is new
 	for ((n = 1; n < 1000; n += n < 30 ? 1 : STEP)); do
-		cut AFTER $n "$FAKE" k.db $CELLS 2 0
+		cut AFTER $n "$FAKE" k.db $CELLS 2 25
 		[ $cut -eq 1 ] || break
 		cuts=$((cuts + 1))
 		goes_on
@@ -127,29 +137,58 @@ test_the_power_goes_at_any_moment() {
 	echo "    $CUTS cuts in $events writes, syncs and renames"
 }
 
-# The program itself, with checkpoints, samples and scores: what it gave is made again, bit for bit.
+# Merged is merged: once it is said, all of it is there, and before, the next merge brings the rest.
+test_the_power_goes_while_shards_are_merged() {
+	local n luck=0
+	no_sanitizers
+	restorer
+	run "$FAKE" a.db 2 2 0; exits 0
+	run "$FAKE" b.db $CELLS 2 0; exits 0
+	run ablate merge --db good.db a.db b.db; exits 0; results good.db >good.txt
+	lines_of good.txt $CELLS
+	for ((n = 1; ; n++)); do
+		cut AFTER $n "$ABLATE" merge --db k.db "$PWD/a.db" "$PWD/b.db"
+		[ $cut -eq 1 ] || break
+		run ablate merge --db now/k.db a.db b.db; exits 0
+		results now/k.db >now.txt; same good.txt now.txt
+		agrees now/k.db
+	done
+	check test $n -gt 10
+	results now/k.db >now.txt; same good.txt now.txt
+	agrees now/k.db
+	echo "    $((n - 1)) cuts"
+}
+
+# The program itself, with checkpoints, samples and scores: what it gave is made again, bit for bit. Half of the cuts are after a sync,
+# one after the other from the first to the last: a file that is there by name has its content.
 test_results_are_verified_after_a_cut() {
-	local n events luck=0
+	local n events syncs luck cuts=$(((CUTS + 3) / 4)) written=0
 	no_sanitizers
 	restorer
 	small_grid 4
 	run ablate run g.toml --db good.db --threads 1 -q; exits 0; results good.db >good.txt
-	grid=$PWD/g.toml
+	grid=$PWD/g.toml luck=0
+	cut AFTER 1000000000 "$ABLATE" run "$grid" --db k.db --threads 1
+	check test $cut -eq 0
+	syncs=$(events)
 	cut AT 1000000000 "$ABLATE" run "$grid" --db k.db --threads 1
 	check test $cut -eq 0
 	events=$(events)
 	RANDOM=11
-	for ((n = 0; n < (CUTS + 9) / 10; n++)); do
-		luck=$((n % 2 ? n : 0))
-		cut AT $((RANDOM % events + 1)) "$ABLATE" run "$grid" --db k.db --threads 1
+	for ((n = 0; n < cuts; n++)); do
+		luck=$((n % 4 == 2 ? n : 0))
+		if [ $((n % 2)) -eq 0 ]; then cut AT $((RANDOM % events + 1)) "$ABLATE" run "$grid" --db k.db --threads 1
+		else cut AFTER $((syncs * (n + 1) / cuts)) "$ABLATE" run "$grid" --db k.db --threads 1; fi
 		[ $cut -eq 1 ] || continue
 		run ablate run g.toml --db now/k.db --threads 1 -q; exits 0
 		nothing_confirmed_is_lost now/k.db
 		results now/k.db >now.txt; same good.txt now.txt
 		agrees now/k.db
+		files_are_whole now/k.db
 		run ablate verify --sample 100% --db now/k.db; exits 0
 	done
-	echo "    $n cuts in $events writes, syncs and renames"
+	check test $written -gt 0
+	echo "    $cuts cuts in $events writes, syncs and renames; $written files looked at"
 }
 
 run_tests

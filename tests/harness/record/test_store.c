@@ -1,5 +1,6 @@
 /* test_store.c - who is alive: the lock of a journal, the boot, and the age of the last sign of life. */
 #define _GNU_SOURCE
+#include "harness/record/host.h"
 #include "harness/record/store.h"
 #include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
@@ -42,4 +43,34 @@ Test(store, an_attempt_elsewhere_lives_for_its_lease)
 	}
 	cr_expect_eq(store_liveness(why, &s, cell, "id", NULL, NULL, 1, NULL, NAN), ATTEMPT_GONE);
 	cr_expect(strstr(why, "at an unknown time"), "%s", why);
+}
+
+/* A runner and its worker die right after the journal began, before the database heard of it. Who reconciles finds it,
+ * as merging the shard of a Slurm task does, whose runner looks at it no more. */
+Test(store, reconciling_finds_journals_that_the_database_never_knew)
+{
+	SCOPED(store) struct store s = STORE_INIT;
+	char id[HOST_UUID];
+	int alive, lost;
+	struct journal *j;
+	struct journal_head h = { .attempt = host_uuid(id),
+		                      .cell = cell,
+		                      .arm = cell,
+		                      .config = "{}",
+		                      .dataset = "none",
+		                      .seed = 1,
+		                      .numerics = 1,
+		                      .n = 1,
+		                      .purpose = "run" };
+	OK(store_open(&s, TMP("unknown.db"), STORE_RUN, "test", &e));
+	OK(store_make_attempt_dir(&s, cell, id, &e));
+	SCOPED(free) char *path = store_journal(&s, cell, id);
+	OK(journal_create(&j, path, &h, &e));
+	journal_close(j);
+	OK(store_reconcile(&s, &alive, &lost, &e));
+	cr_expect_eq(lost, 1);
+	cr_expect_eq(alive, 0);
+	SCOPED(free) char *state = NULL;
+	OK(db_text_of(&state, s.db, &e, "SELECT state FROM attempt WHERE id = ?", "s", id));
+	cr_expect_str_eq(state, "lost");
 }
