@@ -40,7 +40,7 @@ int npy_convert(void **out, const struct npy_info *info, int64_t max_count, size
 		else
 			npy_to_float((float *)(void *)data + at, info, raw, 0, n);
 	}
-	if (info->fortran)
+	if (info->fortran && info->count) /* of no elements one extent may be anything */
 		turn(&data, info->dims[0], info->dims[1], size);
 	*out = data;
 	data = NULL;
