@@ -23,7 +23,8 @@ curves() { sql "$1" "SELECT DISTINCT c.seed, v.name, v.step, printf('%!.17g', v.
 	JOIN cell c ON c.hash = a.cell WHERE a.state = 'done' AND a.purpose = 'run' AND v.name = 'loss' ORDER BY 1, 2, 3"; }
 # Drawn in this shell, as one below it would draw the same again.
 one_of() { drawn=; [ $# -eq 0 ] || drawn=${*:RANDOM % $# + 1:1}; }
-nap() { local ms=$((RANDOM * 32768 + RANDOM)); ms=$((ms % $1)); sleep "$((ms / 1000)).$(printf %03d $((ms % 1000)))"; } # within so many milliseconds
+draw_s() { local ms=$((RANDOM * 32768 + RANDOM)); ms=$((ms % $1)); printf -v pause '%d.%03d' $((ms / 1000)) $((ms % 1000)); } # below so many milliseconds
+nap() { draw_s "$1"; sleep "$pause"; }
 
 grid_run() { # [env VAR=VALUE...]: the first $cells cells
 	"$@" "$ABLATE" run "$WORK/$device.toml" --set "seeds.train=[$(seq -s, "$cells")]" --db k.db --threads 1 --jobs 2 -q --device "$device"
@@ -98,7 +99,8 @@ locked() { # the database, by another program
 	local other
 	begin
 	nap "$whole_ms"
-	{ echo 'BEGIN EXCLUSIVE;'; nap 4000; } | sqlite3 k.db >/dev/null 2>&1 &
+	draw_s 4000
+	{ echo 'BEGIN EXCLUSIVE;'; sleep "$pause"; } | sqlite3 k.db >/dev/null 2>&1 &
 	other=$!
 	ended
 	wait $other
@@ -149,7 +151,7 @@ one_more_run() { # is enough
 
 kinds=(killed_all killed_runner killed_worker stopped frozen failing_writes full_disk clock_jump locked two_runners lost_device lost_database)
 round() { # SEED: in its own folder; what was done to it in ./did
-	local i n kind device drawn runner cells
+	local i n kind device drawn pause runner cells
 	RANDOM=$1
 	mounts=()
 	trap 'cd / && umount "${mounts[@]}" 2>/dev/null' EXIT
