@@ -264,6 +264,19 @@ bool io_is_special(const char *path)
 	return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
+/* Of a user without a home, as in a container that runs as any number. Everybody may put a folder of that name into
+ * /tmp first, and what a cache holds is believed. */
+static char *cache_without_home(void)
+{
+	char *path = xstrfmt("/tmp/ablate-%ld", (long)geteuid());
+	struct stat st;
+	(void)mkdir(path, 0700); /* a failure to is told by who writes there */
+	if (lstat(path, &st) == 0 && (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022)))
+		err_give_up("%s: not a folder that only uid %ld may write, so not used as the cache: set HOME or ABLATE_CACHE",
+		            path, (long)geteuid());
+	return path;
+}
+
 char *io_cache_dir(void)
 {
 	const char *own = env_get(ENV_ABLATE_CACHE), *xdg = env_get(ENV_XDG_CACHE_HOME), *home = env_get(ENV_HOME);
@@ -274,7 +287,7 @@ char *io_cache_dir(void)
 	const struct passwd *user = home && *home ? NULL : getpwuid(getuid());
 	if (user && user->pw_dir && *user->pw_dir)
 		home = user->pw_dir;
-	return home && *home ? xstrfmt("%s/.cache/ablate", home) : xstrfmt("/tmp/ablate-%ld", (long)getuid());
+	return home && *home ? xstrfmt("%s/.cache/ablate", home) : cache_without_home();
 }
 
 void io_sha256(char hex[SHA256_HEX], const void *data, size_t n)

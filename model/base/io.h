@@ -55,7 +55,7 @@ bool io_is_dir(const char *path);
 bool io_is_special(const char *path); /* exists, but is neither file nor folder: a FIFO, a device, a socket */
 /* Heap text: the per-user cache folder of ablate ($ABLATE_CACHE, else $XDG_CACHE_HOME/ablate
  * where that is absolute, else ~/.cache/ablate, with ~ from the system's user table if HOME is not set, else a folder
- * in /tmp with the user's number). */
+ * in /tmp with the user's number: the program ends with a message if others may write there). */
 char *io_cache_dir(void);
 
 /* SHA-256 of a whole buffer and of a file's content. */

@@ -72,4 +72,28 @@ test_a_link_as_lock_or_ledger_is_refused() {
 	run ablate run g.toml --db a.db; exits 0
 }
 
+# Without a home the cache lies in /tmp, where others are first: what they put there is not believed.
+test_a_cache_without_a_home_is_of_ones_own() {
+	[ "$(id -u)" = 0 ] && command -v setpriv >/dev/null || skip "not root: cannot be another user"
+	local uid=$((1900000000 + $$)) cache
+	cache=/tmp/ablate-$uid
+	chmod 755 . # as mktemp made it, only root may enter
+	nobody() { run env -u HOME -u XDG_CACHE_HOME -u ABLATE_CACHE setpriv --reuid $uid --regid $uid --clear-groups "$@"; }
+	nobody test -x "$ABLATE"; [ "$code" -eq 0 ] || skip "the program lies where no other user comes"
+	for kind in file theirs open link; do
+		case $kind in
+		file) : >$cache ;;
+		theirs) mkdir $cache ;;
+		open) mkdir -m 777 $cache; chown $uid $cache ;;
+		link) mkdir theirs; chown $uid theirs; ln -s "$PWD/theirs" $cache ;;
+		esac
+		nobody "$ABLATE" weights list
+		rm -rf $cache
+		exits 1; says err "$cache: not a folder that only uid $uid may write"
+	done
+	nobody "$ABLATE" weights list; exits 0
+	check [ "$(stat -c '%a %u' $cache)" = "700 $uid" ]
+	rm -rf $cache
+}
+
 run_tests
