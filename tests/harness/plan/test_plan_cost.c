@@ -5,6 +5,9 @@
 #include "harness/record/score_key.h"
 #include "metrics/features/published_stats.h"
 #include "model/base/mem.h"
+#include "model/config/net_spec.h"
+#include "model/data/shapes.h"
+#include "model/nets/net.h"
 #include "model/formats/npz.h"
 #include "tests/common/tmpdir.h"
 
@@ -67,6 +70,35 @@ Test(plan_cost, adds_up)
 	p->arms[0].step_gflop = p->arms[0].image_gflop = p->arms[1].image_gflop = 0;
 	c = plan_cost(p, false);
 	cr_expect(c.here_s == 0 && c.card_s == 0, "nothing known is no time");
+}
+
+/* What is kept on disk: of each training, which cells that sample it otherwise share, two checkpoints of so many
+ * tensors of the network's size, and of each cell the most pictures that a metric asks for, at each number of steps. */
+Test(plan_cost, disk)
+{
+	static const struct {
+		const char *more;
+		int trainings, tensors;
+	} cases[] = { { "", 3, 4 }, { "teacher.ema = 0.9\n", 3, 5 } };
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		SCOPED(free)
+		char *text = xstrfmt(GRID "%s[[axis]]\nkey = \"sample.weights\"\n"
+		                          "values = [\"ema\", \"student\"]\n" METRIC
+		                          "[[metric]]\nname = \"precision\"\nsamples = 80\nnfe = [1]\n",
+		                     cases[i].more);
+		SCOPED(plan) struct plan *p = must(text);
+		const struct run_config *config = &p->arms[0].config;
+		struct net_spec spec = net_spec_of(config);
+		struct params *params = net_params(&spec);
+		struct data_shape shape;
+		cr_assert_eq(data_shape_find(&shape, config->data.name, NULL), 0);
+		double net = 4.0 * (double)params_floats(params), pictures = 6 * (80 + 50) * 2,
+			   want = 2 * cases[i].trainings * cases[i].tensors * net + pictures * shape.h * shape.w * shape.c;
+		struct plan_cost c = plan_cost(p, false);
+		cr_expect(c.cells == 6 && c.trainings == cases[i].trainings, "%d cells, %d trainings", c.cells, c.trainings);
+		cr_expect_float_eq(c.disk_bytes, want, 1e-6 * want, "%g, not %g", c.disk_bytes, want);
+		params_free(params);
+	}
 }
 
 /* On two processors: three cells are two rounds; the network that is nearest gives the rate. */
