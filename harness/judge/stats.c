@@ -139,20 +139,26 @@ double stats_correlation(const double *x, const double *y, int n)
 	return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
 }
 
+/* Distance of a bound at level alpha; NaN where the spread of the values is beyond double precision. */
+static double half_width(const struct stats_diff *d, double alpha)
+{
+	return !(d->se > 0) ? 0 : isfinite(d->se) ? -stats_t_quantile(alpha, d->df) * d->se : NAN;
+}
+
 double stats_lower(const struct stats_diff *d, double alpha)
 {
-	return d->se > 0 ? d->diff + stats_t_quantile(alpha, d->df) * d->se : d->diff;
+	return d->diff - half_width(d, alpha);
 }
 
 double stats_upper(const struct stats_diff *d, double alpha)
 {
-	return d->se > 0 ? d->diff - stats_t_quantile(alpha, d->df) * d->se : d->diff;
+	return d->diff + half_width(d, alpha);
 }
 
 double stats_p_less(const struct stats_diff *d, double theta)
 {
 	if (d->se > 0)
-		return stats_t_cdf((d->diff - theta) / d->se, d->df);
+		return isfinite(d->se) ? stats_t_cdf((d->diff - theta) / d->se, d->df) : NAN;
 	return d->diff < theta ? 0 : d->diff > theta ? 1 : 0.5;
 }
 
@@ -172,10 +178,11 @@ struct stats_diff stats_welch(const double *a, int n, const double *b, int m, do
 	REQUIRE(n >= 2 && m >= 2);
 	double va = stats_sd(a, n), vb = k * stats_sd(b, m);
 	va = va * va / n, vb = vb * vb / m;
-	double both = va + vb;
+	/* shares of the whole: its square may be beyond double precision where it is not */
+	double both = va + vb, of_a = va / both, of_b = vb / both;
 	return (struct stats_diff){ .diff = stats_mean(a, n) - k * stats_mean(b, m),
 		                        .se = sqrt(both),
-		                        .df = both > 0 ? both * both / (va * va / (n - 1) + vb * vb / (m - 1)) : n + m - 2 };
+		                        .df = both > 0 ? 1 / (of_a * of_a / (n - 1) + of_b * of_b / (m - 1)) : n + m - 2 };
 }
 
 struct stats_diff stats_pooled(double mean_a, double sd_a, int n, double mean_b, double sd_b, int m)

@@ -32,7 +32,8 @@ struct stats_diff {
 	double df;   /* degrees of freedom of se */
 };
 
-/* One-sided bounds at level 1 - alpha, and P(a difference of `theta` or more shows a diff this small or smaller). */
+/* One-sided bounds at level 1 - alpha, and P(a difference of `theta` or more shows a diff this small or smaller). NAN
+ * where the values are so large that se is infinite. */
 double stats_lower(const struct stats_diff *d, double alpha);
 double stats_upper(const struct stats_diff *d, double alpha);
 double stats_p_less(const struct stats_diff *d, double theta);

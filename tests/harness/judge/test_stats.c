@@ -176,3 +176,25 @@ Test(stats, spread_of_a_sample)
 	const double big[] = { 1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16 };
 	NEAR(stats_sd(big, 4), sqrt(30), 1e-12);
 }
+
+/* Values that double precision holds, and whose squares, or squares of squares, it does not (found by fuzzing: the gate
+ * ended in an assertion). */
+Test(stats, values_of_any_size)
+{
+	static const double a[] = { 9.5, 8, 9.8, 10 }, b[] = { 10, 9.7, 10.4, 10.1, 12 };
+	const struct stats_diff plain = stats_welch(a, 4, b, 5, 1);
+	for (int power = -100; power <= 300; power += 50) {
+		double scale = pow(10, power), x[4], y[5];
+		for (int i = 0; i < 5; i++)
+			y[i] = b[i] * scale, x[i < 4 ? i : 0] = a[i < 4 ? i : 0] * scale;
+		struct stats_diff d = stats_welch(x, 4, y, 5, 1);
+		if (power > 150) {
+			cr_expect(isinf(d.se));
+			cr_expect(isnan(stats_lower(&d, 0.05)) && isnan(stats_upper(&d, 0.05)) && isnan(stats_p_less(&d, 0)));
+			continue;
+		}
+		cr_expect_float_eq(d.df, plain.df, 1e-12 * plain.df, "1e%d: %g degrees of freedom", power, d.df);
+		cr_expect_float_eq(stats_lower(&d, 0.05) / scale, stats_lower(&plain, 0.05), 1e-12);
+		cr_expect_float_eq(stats_upper(&d, 0.05) / scale, stats_upper(&plain, 0.05), 1e-12);
+	}
+}
