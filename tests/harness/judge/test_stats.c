@@ -183,6 +183,8 @@ Test(stats, values_of_any_size)
 {
 	static const double a[] = { 9.5, 8, 9.8, 10 }, b[] = { 10, 9.7, 10.4, 10.1, 12 };
 	const struct stats_diff plain = stats_welch(a, 4, b, 5, 1);
+	double va = pow(stats_sd(a, 4), 2) / 4, vb = pow(stats_sd(b, 5), 2) / 5;
+	cr_expect_float_eq(plain.df, pow(va + vb, 2) / (va * va / 3 + vb * vb / 4), 1e-12); /* Welch and Satterthwaite */
 	for (int power = -100; power <= 300; power += 50) {
 		double scale = pow(10, power), x[4], y[5];
 		for (int i = 0; i < 5; i++)
