@@ -9,7 +9,7 @@
 ci/setup.sh build run test lint
 [ -f build/compile_commands.json ] || cmake --preset default >/dev/null || die "cmake --preset default failed"
 files=("$@")
-[ $# -gt 0 ] || mapfile -t files < <(find model metrics harness -name '*.c' ! -name team_mpi.c | sort)
+[ $# -gt 0 ] || mapfile -t files < <(program_sources)
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
 export ROOT WORK CCACHE_DISABLE=1

@@ -12,6 +12,9 @@ export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 step() { printf '\n== %s\n' "$*" >&2; }
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
+# The program's own C sources, for what looks at each of them; MPI's headers are not everywhere.
+program_sources() { find model metrics harness -name '*.c' ! -name team_mpi.c | sort; }
+
 # Configures and builds a preset; the compiler's words are shown only when something is wrong.
 build_preset() { # PRESET [TARGET...]
 	local preset=$1 log; shift

@@ -10,7 +10,7 @@ if ! clang-tidy --version 2>/dev/null | grep -q 'version 14\.'; then # each vers
 fi
 [ -f build/compile_commands.json ] || die "build/compile_commands.json is missing: cmake --preset default && cmake --build build"
 files=("$@")
-[ $# -gt 0 ] || mapfile -t files < <(find model metrics harness -name '*.c' ! -name team_mpi.c | sort)
+[ $# -gt 0 ] || mapfile -t files < <(program_sources)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 one() {

@@ -58,9 +58,9 @@ Test(bench, a_peer_has_to_do_the_same_work)
 	json_t *said = json_pack("{s:f, s:i, s:f, s:s}", "a", 1.5, "zero", 0, "below", -1.0, "text", "2");
 	OK(bench_peer_number(&x, &peer, said, "a", &e));
 	cr_expect_eq(x, 1.5);
-	static const char *const not [] = { "zero", "below", "text", "none" };
-	for (size_t i = 0; i < sizeof not / sizeof *not ; i++)
-		cr_expect_eq(bench_peer_number(&x, &peer, said, not [i], &e), -1, "%s", not [i]);
+	static const char *const bad[] = { "zero", "below", "text", "none" };
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		cr_expect_eq(bench_peer_number(&x, &peer, said, bad[i], &e), -1, "%s", bad[i]);
 	json_decref(said);
 }
 

@@ -7,8 +7,8 @@
 #include "model/base/mem.h"
 #include "model/config/net_spec.h"
 #include "model/data/shapes.h"
-#include "model/nets/net.h"
 #include "model/formats/npz.h"
+#include "model/nets/net.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
