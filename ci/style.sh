@@ -164,7 +164,7 @@ if git merge-base --is-ancestor 0edddb0 HEAD 2>/dev/null; then
 fi
 
 # 11. The environment is read through its table, so that the manual lists every variable; what tests read is theirs.
-variables=$(sed -nE 's/^ENV\(([A-Z_]+),.*/\1/p' model/base/env.def)
+variables=$(sed -nE 's/^ENV\(([A-Z_]+), HERE,.*/\1/p' model/base/env.def) # those SENT are read for it
 readers=()
 for f in "${sources[@]}"; do
 	case $f in tests/*|model/base/env.c) ;; *) readers+=("$f") ;; esac

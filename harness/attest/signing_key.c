@@ -24,12 +24,10 @@
 
 char *signing_key_path(void)
 {
-	const char *own = env_get(ENV_ABLATE_KEY), *xdg = env_get(ENV_XDG_CONFIG_HOME), *home = env_get(ENV_HOME);
+	const char *own = env_get(ENV_ABLATE_KEY);
 	if (own && *own)
 		return strcmp(own, "none") == 0 ? NULL : xstrdup(own);
-	if (xdg && *xdg == '/')
-		return xstrfmt("%s/ablate/key.pem", xdg);
-	return home && *home ? xstrfmt("%s/.config/ablate/key.pem", home) : NULL;
+	return io_config_file("key.pem");
 }
 
 void signing_id(char id[SHA256_HEX], const uint8_t public[SIGNING_PUBLIC])

@@ -57,7 +57,9 @@ static void environment(struct str *s)
 		if (strcmp(r->group, group) != 0)
 			roff_subsection(s, r->group);
 		group = r->group;
-		SCOPED(free) char *text = xstrfmt("%s%s%s%s", r->text, *r->def ? " Default: " : "", r->def, *r->def ? "." : "");
+		SCOPED(free)
+		char *text = xstrfmt("%s%s%s%s%s", r->text, *r->def ? " Default: " : "", r->def, *r->def ? "." : "",
+		                     r->sent ? " Tasks of --engine slurm get the value it has at submission." : "");
 		roff_item(s, r->name, text);
 	}
 }

@@ -1,5 +1,7 @@
-/* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates. */
+/* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates; [slurm] is
+ * checked here and read in grid_slurm.c. */
 #include "harness/grid/grid_private.h"
+#include "harness/grid/grid_slurm.h"
 #include "harness/grid/table_column.h"
 #include "harness/record/score_key.h"
 #include "metrics/features/extractor_command.h"
@@ -12,37 +14,6 @@
 #include <string.h>
 
 /* ---- budget ----------------------------------------------------------------------------------------------------- */
-
-double grid_duration(const char *text)
-{
-	double total = 0, last = 1e9;
-	if (!*text)
-		return -1;
-	while (*text) {
-		const char *end = text + strspn(text, "0123456789.");
-		double x = isdigit((unsigned char)*text) ? strtod(text, NULL) : -1;
-		double unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
-		if (unit == 0 || unit >= last || !(x >= 0 && x * unit <= 1e9))
-			return -1;
-		total += x * unit;
-		last = unit;
-		text = end + 1;
-	}
-	return total;
-}
-
-static int read_duration(double *out, const struct toml_value *t, const char *key, bool may_be_0, struct err *e)
-{
-	const char *text = NULL;
-	int rc = toml_string(&text, t, key, e);
-	if (rc)
-		return rc < 0 ? -1 : 0;
-	*out = grid_duration(text);
-	if (*out > 0 || (may_be_0 && *out == 0))
-		return 0;
-	return toml_err(e, toml_find(t, key)->value, "'%s' is not a duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"",
-	                text);
-}
 
 static int read_on_failure(struct grid_budget *b, const struct toml_value *t, struct err *e)
 {
@@ -75,11 +46,11 @@ int grid_read_budget(struct grid *g, const struct toml_value *root, struct err *
 	if (grid_closed(t, &grid_keys[KEYS_BUDGET], e) || toml_typed(&cell, t, "cell", TOML_TABLE, e) < 0 ||
 	    toml_typed(&whole, t, "grid", TOML_TABLE, e) < 0 || read_on_failure(b, t, e))
 		return -1;
-	if (cell && (grid_closed(cell, cell_keys, e) || read_duration(&b->cell_wall_s, cell, "wall", false, e) ||
-	             read_duration(&b->cell_checkpoint_s, cell, "checkpoint", true, e) ||
+	if (cell && (grid_closed(cell, cell_keys, e) || grid_read_duration(&b->cell_wall_s, cell, "wall", false, e) ||
+	             grid_read_duration(&b->cell_checkpoint_s, cell, "checkpoint", true, e) ||
 	             grid_int(&b->cell_retries, cell, cell_keys, "retries", e)))
 		return -1;
-	if (whole && (grid_closed(whole, whole_keys, e) || read_duration(&b->grid_wall_s, whole, "wall", false, e) ||
+	if (whole && (grid_closed(whole, whole_keys, e) || grid_read_duration(&b->grid_wall_s, whole, "wall", false, e) ||
 	              grid_int(&b->grid_cells, whole, whole_keys, "cells", e)))
 		return -1;
 	return 0;
@@ -414,8 +385,11 @@ int grid_read_judges(struct grid *g, const struct toml_value *root, struct err *
 {
 	const struct toml_value *metrics = NULL, *tables = NULL, *gates = NULL;
 	int n_metrics, n_tables, n_gates;
-	if (grid_read_budget(g, root, e) || grid_tables(&metrics, &n_metrics, root, "metric", e) ||
-	    grid_tables(&tables, &n_tables, root, "table", e) || grid_tables(&gates, &n_gates, root, "gate", e))
+	struct grid_slurm slurm = { 0 };
+	int rc = toml_typed(&g->slurm, root, "slurm", TOML_TABLE, e);
+	if (rc < 0 || (!rc && grid_slurm_read(&slurm, g->slurm, e)) || grid_read_budget(g, root, e) ||
+	    grid_tables(&metrics, &n_metrics, root, "metric", e) || grid_tables(&tables, &n_tables, root, "table", e) ||
+	    grid_tables(&gates, &n_gates, root, "gate", e))
 		return -1;
 	g->metrics = arena_alloc(&g->arena, (size_t)n_metrics * sizeof *g->metrics);
 	for (; g->n_metrics < n_metrics; g->n_metrics++)

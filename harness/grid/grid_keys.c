@@ -2,6 +2,7 @@
 #include "harness/grid/grid_keys.h"
 
 #include "harness/grid/grid.h"
+#include "harness/grid/grid_slurm.h"
 
 #include <string.h>
 
@@ -27,6 +28,7 @@ static const struct grid_key top[] = {
 	{ "table", KEY_TABLES, .text = "How results are shown." },
 	{ "gate", KEY_TABLES, .text = "A claim about two rows that is tested." },
 	{ "budget", KEY_TABLE, .text = "Limits of a run." },
+	{ "slurm", KEY_TABLE, .text = "What jobs ask for on a cluster." },
 };
 
 static const struct grid_key study[] = {
@@ -286,6 +288,57 @@ static const struct grid_key budget_grid[] = {
 	  .text = "How many cells are started at most. Default: no limit.", .example = "cells = 100" },
 };
 
+static const struct grid_key slurm[] = {
+	{ "partition", KEY_STRING, .text = "Where jobs run (sbatch --partition). The merge job gets it, too.",
+	  .example = "partition = \"gpu\"" },
+	{ "account", KEY_STRING, .text = "Who pays (--account). The merge job gets it, too.",
+	  .example = "account = \"physics\"" },
+	{ "qos", KEY_STRING, .text = "--qos. The merge job gets it, too.", .example = "qos = \"normal\"" },
+	{ "reservation", KEY_STRING, .text = "--reservation. The merge job gets it, too.",
+	  .example = "reservation = \"course\"" },
+	{ "constraint", KEY_STRING, .text = "Features of a task's node (--constraint).",
+	  .example = "constraint = \"a100\"" },
+	{ "gres", KEY_STRING,
+	  .text = "Generic resources of a task (--gres). Without it, tasks with --device cuda ask for one GPU per process.",
+	  .example = "gres = \"gpu:a100:1\"" },
+	{ "mem", KEY_STRING, .text = "Memory of a task (--mem).", .example = "mem = \"16G\"" },
+	{ "time", KEY_DURATION,
+	  .text = "Time limit of a task, whole minutes. Default: the partition's. What is not done by then writes a "
+	          "checkpoint and comes back: see requeue.",
+	  .example = "time = \"4h\"" },
+	{ "cpus", KEY_INT, .min = 1, .max = 4096,
+	  .text = "Processors of each process of a task (--cpus-per-task), which are its threads. `--threads` says "
+	          "otherwise. Default: what Slurm gives.",
+	  .example = "cpus = 8" },
+	{ "throttle", KEY_INT, .min = 1, .max = 1000000,
+	  .text = "Tasks at once. `--jobs` says otherwise. Default: as there is room.", .example = "throttle = 16" },
+	{ "requeue", KEY_CHOICE, .choices = "auto|exit|scontrol|chain|never", .def = "\"auto\"",
+	  .text =
+	      "How a task goes on that was stopped before it was done. exit: Slurm requeues what exits 75 (RequeueExit). "
+	      "scontrol: the task requeues itself by scontrol. chain: further jobs wait behind it, for sites that "
+	      "forbid both. never: it waits for the next `ablate run`. auto: exit where RequeueExit has 75, else "
+	      "scontrol.",
+	  .example = "requeue = \"chain\"" },
+	{ "chain", KEY_INT, .min = 2, .max = 100, .def = "4",
+	  .text = "Jobs behind each other of requeue = \"chain\": so many times the time limit is there for a cell.",
+	  .example = "chain = 8" },
+	{ "prologue", KEY_STRINGS, .most = SLURM_LIST_MAX, .text = "Lines of shell before the program, in every job.",
+	  .example = "prologue = [\"module load cuda/13\"]" },
+	{ "container", KEY_STRINGS, .most = SLURM_LIST_MAX,
+	  .text = "Words before the program that run it in a container. The folders of database, data and cache must be "
+	          "seen in it under the same names.",
+	  .example = "container = [\"apptainer\", \"exec\", \"--nv\", \"ablate.sif\"]" },
+	{ "program", KEY_STRING, .text = "Where the program is, in the container. Default: where it was started.",
+	  .example = "program = \"/usr/bin/ablate\"" },
+	{ "env", KEY_TABLE, .text = "Variables of every job, beside what `ablate man` says is sent.",
+	  .example = "env = { NCCL_DEBUG = \"WARN\" }" },
+	{ "options", KEY_STRINGS, .most = SLURM_LIST_MAX, .text = "Further options of sbatch, for tasks.",
+	  .example = "options = [\"--exclusive\"]" },
+	{ "merge", KEY_STRINGS, .most = SLURM_LIST_MAX,
+	  .text = "Further options of sbatch, for the merge job, which asks for one processor.",
+	  .example = "merge = [\"--partition=cpu\"]" },
+};
+
 static const struct grid_key set[] = {
 	{ "seeds", KEY_SEEDS,
 	  .text = "How many training seeds, from the first one on, or a list of them; and seeds.train, seeds.eval, "
@@ -396,6 +449,13 @@ const struct grid_keys grid_keys[KEYS_COUNT] = {
 	                  .example = "[budget]\ncell = { wall = \"30m\", retries = 1 }\ngrid = { wall = \"2h\" }\n" },
 	[KEYS_BUDGET_CELL] = { .header = "budget.cell", ROWS(budget_cell), .text = "Limits of each cell." },
 	[KEYS_BUDGET_GRID] = { .header = "budget.grid", ROWS(budget_grid), .text = "Limits of one `ablate run`." },
+	[KEYS_SLURM] = { .header = "[slurm]",
+	                 ROWS(slurm),
+	                 .text =
+	                     "What jobs of --engine slurm ask for. A file of the site, $ABLATE_SITE, may have a [slurm] "
+	                     "for all grids; that of a grid replaces it key by key, and `--sbatch` comes last. It changes "
+	                     "no result.",
+	                 .example = "[slurm]\npartition = \"gpu\"\ntime = \"4h\"\nmem = \"16G\"\n" },
 	[KEYS_SET] = { .header = "--set", ROWS(set), .text = "What --set takes besides preset and knobs." },
 };
 

@@ -32,6 +32,9 @@ bool grid_is_choice(const char *choices, const char *word);
 /* The tables of an [[array of tables]], of the root; *n = 0 if absent. Elements by toml_at. */
 MUST_CHECK int grid_tables(const struct toml_value **out, int *n, const struct toml_value *root, const char *key,
                            struct err *e);
+/* A duration in seconds; *out keeps its default if absent. */
+MUST_CHECK int grid_read_duration(double *out, const struct toml_value *table, const char *key, bool may_be_0,
+                                  struct err *e);
 /* An array of strings into v, at most `max`. */
 MUST_CHECK int grid_strings(const char **v, int *n, int max, const struct toml_value *array, struct err *e);
 /* A string without NUL that is usable as a name: not empty, no control characters, at most 200 bytes. */

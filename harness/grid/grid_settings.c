@@ -4,6 +4,7 @@
 
 #include "harness/text/escape.h"
 
+#include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <string.h>
@@ -129,6 +130,37 @@ int grid_ints(int *v, int *n, const struct toml_value *table, const struct grid_
 		v[(*n)++] = (int)item->i;
 	}
 	return 0;
+}
+
+double grid_duration(const char *text)
+{
+	double total = 0, last = 1e9;
+	if (!*text)
+		return -1;
+	while (*text) {
+		const char *end = text + strspn(text, "0123456789.");
+		double x = isdigit((unsigned char)*text) ? strtod(text, NULL) : -1;
+		double unit = *end == 's' ? 1 : *end == 'm' ? 60 : *end == 'h' ? 3600 : *end == 'd' ? 86400 : 0;
+		if (unit == 0 || unit >= last || !(x >= 0 && x * unit <= 1e9))
+			return -1;
+		total += x * unit;
+		last = unit;
+		text = end + 1;
+	}
+	return total;
+}
+
+int grid_read_duration(double *out, const struct toml_value *t, const char *key, bool may_be_0, struct err *e)
+{
+	const char *text = NULL;
+	int rc = toml_string(&text, t, key, e);
+	if (rc)
+		return rc < 0 ? -1 : 0;
+	*out = grid_duration(text);
+	if (*out > 0 || (may_be_0 && *out == 0))
+		return 0;
+	return toml_err(e, toml_find(t, key)->value, "'%s' is not a duration; write \"90s\", \"20m\", \"1h30m\" or \"2d\"",
+	                text);
 }
 
 /* The words of "a|b|c" in *copy, at most 16. Returns their number. */

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 
+enum { ENV_HERE, ENV_SENT };
+
 static const struct env_row rows[] = {
-#define ENV(name, group, def, text) [ENV_##name] = { #name, group, def, text },
+#define ENV(name, travels, group, def, text) [ENV_##name] = { #name, group, def, text, ENV_##travels },
 #include "model/base/env.def"
 #undef ENV
 };

@@ -12,7 +12,7 @@ extern "C" {
 #endif
 
 enum env {
-#define ENV(name, group, def, text) ENV_##name,
+#define ENV(name, travels, group, def, text) ENV_##name,
 #include "model/base/env.def"
 #undef ENV
 	ENV_COUNT
@@ -22,6 +22,7 @@ struct env_row {
 	const char *name, *group; /* rows of a group follow each other */
 	const char *def;          /* as text, what applies if it is not set; "" = nothing */
 	const char *text;         /* whole sentences */
+	int sent;                 /* 1: a task on a cluster gets the submitter's value */
 };
 
 /* Its value, as getenv: NULL when it is not set; "" is a value. */

@@ -277,6 +277,14 @@ static char *cache_without_home(void)
 	return path;
 }
 
+char *io_config_file(const char *name)
+{
+	const char *xdg = env_get(ENV_XDG_CONFIG_HOME), *home = env_get(ENV_HOME);
+	if (xdg && *xdg == '/')
+		return xstrfmt("%s/ablate/%s", xdg, name);
+	return home && *home ? xstrfmt("%s/.config/ablate/%s", home, name) : NULL;
+}
+
 char *io_cache_dir(void)
 {
 	const char *own = env_get(ENV_ABLATE_CACHE), *xdg = env_get(ENV_XDG_CACHE_HOME), *home = env_get(ENV_HOME);

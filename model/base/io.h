@@ -57,6 +57,9 @@ bool io_is_special(const char *path); /* exists, but is neither file nor folder:
  * where that is absolute, else ~/.cache/ablate, with ~ from the system's user table if HOME is not set, else a folder
  * in /tmp with the user's number: the program ends with a message if others may write there). */
 char *io_cache_dir(void);
+/* Heap text: that file among the user's settings of ablate ($XDG_CONFIG_HOME/ablate, else ~/.config/ablate); NULL where
+ * neither XDG_CONFIG_HOME nor HOME says where they are. */
+char *io_config_file(const char *name);
 
 /* SHA-256 of a whole buffer and of a file's content. */
 void io_sha256(char hex[SHA256_HEX], const void *data, size_t n);

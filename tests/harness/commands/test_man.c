@@ -115,6 +115,7 @@ static const struct frame frames[KEYS_COUNT] = {
 	[KEYS_BUDGET] = { HEAD "[budget]\n", "\n", "\n", { NULL } },
 	[KEYS_BUDGET_CELL] = { HEAD "[budget]\ncell = { ", " }\n", ", ", { NULL } },
 	[KEYS_BUDGET_GRID] = { HEAD "[budget]\ngrid = { ", " }\n", ", ", { NULL } },
+	[KEYS_SLURM] = { HEAD "[slurm]\n", "\n", "\n", { NULL } },
 };
 
 static bool line_is(const char *line, const char *key)
