@@ -9,8 +9,7 @@
 
 #include "harness/plan/scaling.h"
 #include "harness/record/db.h"
-#include "harness/commands/doctor_next.h"
-#include "harness/slurm/engine_slurm.h"
+#include "harness/commands/doctor_report.h"
 #include "harness/text/escape.h"
 #include "harness/show/figure.h"
 #include "harness/record/host.h"
@@ -45,71 +44,23 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-enum state { GOOD, NOTE, MISSING, BAD };
-static const char *const state_names[] = { "ok", "note", "missing", "bad" };
-
-struct report {
-	json_t *rows, *processors;
-	bool as_json;
-	int n[4];
-	const char *section;
-	struct next_machine machine;
-	struct next next;
-};
-
-static void row(struct report *r, enum state state, const char *what, const char *fmt, ...) PRINTF_LIKE(4, 5);
-static void row(struct report *r, enum state state, const char *what, const char *fmt, ...)
-{
-	char text[1200];
-	va_list ap;
-	va_start(ap, fmt);
-	(void)vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	r->n[state]++;
-	json_t *o = json_object();
-	(void)json_object_set_new(o, "section", json_string(r->section));
-	(void)json_object_set_new(o, "state", json_string(state_names[state]));
-	(void)json_object_set_new(o, "what", json_out_text(what));
-	(void)json_object_set_new(o, "found", json_out_text(text));
-	(void)json_array_append_new(r->rows, o);
-	SCOPED(str) struct str shown = { 0 }, name = { 0 };
-	escape_plain(&shown, text);
-	escape_plain(&name, what);
-	if (!r->as_json)
-		printf("  %-8s %-24s %s\n", state_names[state], str_text(&name), str_text(&shown));
-}
-
-/* What fixes the last row; if there are several, all are needed. */
-static void remedy(struct report *r, const struct remedy *m)
-{
-	const json_t *last = json_array_get(r->rows, json_array_size(r->rows) - 1);
-	next_add(&r->next, &r->machine, json_string_value(json_object_get(last, "what")), m);
-}
-
-static void section(struct report *r, const char *name)
-{
-	r->section = name;
-	if (!r->as_json)
-		printf("%s%s\n", json_array_size(r->rows) ? "\n" : "", name);
-}
-
 static void check_program(struct report *r, const json_t *facts)
 {
-	section(r, "program");
+	doctor_section(r, "program");
 	SCOPED(free) char *version = cmd_version_text();
-	row(r, GOOD, "version", "%s", version);
+	doctor_row(r, GOOD, "version", "%s", version);
 	bool traced = strcmp(provenance_commit(), "unknown") != 0;
-	row(r, !traced || provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(),
-	    !traced              ? ": the build found neither git nor a file COMMIT; results will not say what made them"
-	    : provenance_dirty() ? ", with uncommitted changes"
-	                         : "");
-	row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
-	row(r, GOOD, "fingerprint", "%.12s: numerics of this build with the CPU's libraries",
-	    json_string_value(json_object_get(facts, "fingerprint")));
+	doctor_row(r, !traced || provenance_dirty() ? NOTE : GOOD, "commit", "%s%s", provenance_commit(),
+	           !traced ? ": the build found neither git nor a file COMMIT; results will not say what made them"
+	           : provenance_dirty() ? ", with uncommitted changes"
+	                                : "");
+	doctor_row(r, GOOD, "compiler", "%s", json_string_value(json_object_get(facts, "compiler")));
+	doctor_row(r, GOOD, "fingerprint", "%.12s: numerics of this build with the CPU's libraries",
+	           json_string_value(json_object_get(facts, "fingerprint")));
 	struct err e = ERR_INIT;
 	char *values = NULL;
 	int gone = own_data_need(&values, "results/published.toml", &e);
-	row(r, gone ? BAD : GOOD, "own data", "%s", gone ? e.msg : dirname(dirname(values)));
+	doctor_row(r, gone ? BAD : GOOD, "own data", "%s", gone ? e.msg : dirname(dirname(values)));
 	free(values);
 }
 
@@ -125,17 +76,18 @@ static void check_processors(struct report *r)
 	char waiting[128];
 	cpus_find(&c, "");
 	enum threads_why because = threads_why(&c);
-	row(r, GOOD, "processors", "%d online, %d that this process may run on", c.online, c.affinity);
+	doctor_row(r, GOOD, "processors", "%d online, %d that this process may run on", c.online, c.affinity);
 	if (isfinite(c.quota))
-		row(r, c.quota < c.affinity ? NOTE : GOOD, "quota", "%.4g processors' worth of time (%s)", c.quota,
-		    c.quota_from);
+		doctor_row(r, c.quota < c.affinity ? NOTE : GOOD, "quota", "%.4g processors' worth of time (%s)", c.quota,
+		           c.quota_from);
 	else
-		row(r, GOOD, "quota", "none");
-	row(r, cpu_threads() > c.usable ? NOTE : GOOD, "threads", "%d: %s%s; `ablate run` shares %d among its --jobs",
-	    cpu_threads(), why[because], cpu_threads() > c.usable ? ", more than can run at once" : "", c.usable);
-	row(r, GOOD, "waiting threads", "%s", threads_waiting(waiting));
+		doctor_row(r, GOOD, "quota", "none");
+	doctor_row(r, cpu_threads() > c.usable ? NOTE : GOOD, "threads",
+	           "%d: %s%s; `ablate run` shares %d among its --jobs", cpu_threads(), why[because],
+	           cpu_threads() > c.usable ? ", more than can run at once" : "", c.usable);
+	doctor_row(r, GOOD, "waiting threads", "%s", threads_waiting(waiting));
 	SCOPED(free) char *scaling = scaling_told();
-	row(r, GOOD, "cells at once", "%s", scaling);
+	doctor_row(r, GOOD, "cells at once", "%s", scaling);
 	r->processors = json_pack("{s:i, s:i, s:o, s:o, s:i, s:i, s:s, s:s}", "online", c.online, "affinity", c.affinity,
 	                          "quota", json_out_real(c.quota), "quota_from",
 	                          json_out_text(*c.quota_from ? c.quota_from : NULL), "usable", c.usable, "threads",
@@ -154,16 +106,17 @@ static void check_machine(struct report *r, const json_t *facts)
 	size_t i;
 	struct host_fs fs;
 	struct statvfs space;
-	section(r, "machine");
+	doctor_section(r, "machine");
 	json_array_foreach(json_object_get(facts, "isa"), i, word) str_addf(&isa, " %s", json_string_value(word));
-	row(r, GOOD, "processor", "%s:%s", json_string_value(json_object_get(facts, "cpu")), str_text(&isa));
+	doctor_row(r, GOOD, "processor", "%s:%s", json_string_value(json_object_get(facts, "cpu")), str_text(&isa));
 	check_processors(r);
-	row(r, GOOD, "memory", "%.1f GiB", (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30));
+	doctor_row(r, GOOD, "memory", "%.1f GiB",
+	           (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30));
 	host_fs(&fs, ".");
 	if (statvfs(".", &space) == 0) {
 		double free_gib = (double)space.f_bavail * (double)space.f_frsize / (1 << 30);
-		row(r, free_gib < 1 || fs.network ? NOTE : GOOD, "this folder", "%s, %.1f GiB free%s", fs.name, free_gib,
-		    fs.network ? "; a network file system: only one program at a time can use the database" : "");
+		doctor_row(r, free_gib < 1 || fs.network ? NOTE : GOOD, "this folder", "%s, %.1f GiB free%s", fs.name, free_gib,
+		           fs.network ? "; a network file system: only one program at a time can use the database" : "");
 	}
 }
 
@@ -172,17 +125,18 @@ static void check_machine(struct report *r, const json_t *facts)
 static void check_blas(struct report *r)
 {
 	if (blas_missing()) {
-		row(r, MISSING, "OpenBLAS", "%s", blas_missing());
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenblas0-pthread", "OpenBLAS with LAPACK (libopenblas.so.0)",
-		                            .gives = "FID and the other scores" });
+		doctor_row(r, MISSING, "OpenBLAS", "%s", blas_missing());
+		doctor_remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenblas0-pthread",
+		                                   "OpenBLAS with LAPACK (libopenblas.so.0)",
+		                                   .gives = "FID and the other scores" });
 		return;
 	}
 	const char *core = blas()->corename ? blas()->corename() : "(unknown)", *best = blas_best_core();
 	bool slow = strcmp(core, "Prescott") == 0;
-	row(r, slow ? NOTE : GOOD, "OpenBLAS", "kernels for %s%s", core, slow ? " (slow)" : "");
+	doctor_row(r, slow ? NOTE : GOOD, "OpenBLAS", "kernels for %s%s", core, slow ? " (slow)" : "");
 	if (slow && best) {
 		SCOPED(free) char *line = xstrfmt("export OPENBLAS_CORETYPE=%s", best);
-		remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "OpenBLAS's fast kernels for this processor" });
+		doctor_remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "OpenBLAS's fast kernels for this processor" });
 	}
 }
 
@@ -204,10 +158,10 @@ static void check_containers(struct report *r)
 		struct err e = ERR_INIT;
 		const char *path;
 		if (rows[i].look(&path, &e)) {
-			row(r, NOTE, rows[i].name, "%s", e.msg);
-			remedy(r, &rows[i].remedy);
+			doctor_row(r, NOTE, rows[i].name, "%s", e.msg);
+			doctor_remedy(r, &rows[i].remedy);
 		} else {
-			row(r, GOOD, rows[i].name, "%s", path);
+			doctor_row(r, GOOD, rows[i].name, "%s", path);
 		}
 	}
 }
@@ -216,24 +170,24 @@ static void check_containers(struct report *r)
 static void check_font(struct report *r)
 {
 	if (figure_has_font()) {
-		row(r, GOOD, "font", "found");
+		doctor_row(r, GOOD, "font", "found");
 		return;
 	}
-	row(r, NOTE, "font", "none: text in figures is drawn in plain strokes");
-	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "fonts-dejavu-core", "a TrueType font such as DejaVu Sans",
-	                            .gives = "text in figures" });
+	doctor_row(r, NOTE, "font", "none: text in figures is drawn in plain strokes");
+	doctor_remedy(r, &(struct remedy){ REMEDY_PACKAGE, "fonts-dejavu-core", "a TrueType font such as DejaVu Sans",
+	                                   .gives = "text in figures" });
 }
 
 static void check_libraries(struct report *r, const json_t *facts)
 {
 	const char *name;
 	json_t *version;
-	section(r, "libraries");
-	row(r, GOOD, "oneDNN", "%s, uses %s", dnn_version(), dnn_isa());
+	doctor_section(r, "libraries");
+	doctor_row(r, GOOD, "oneDNN", "%s, uses %s", dnn_version(), dnn_isa());
 	check_blas(r);
 	json_object_foreach(json_object_get(facts, "libraries"), name,
 	                    version) if (strncmp(name, "oneDNN", 6) != 0 && strncmp(name, "OpenBLAS", 8) != 0)
-		row(r, GOOD, name, "%s", json_string_value(version));
+		doctor_row(r, GOOD, name, "%s", json_string_value(version));
 	check_containers(r);
 	check_font(r);
 }
@@ -247,12 +201,12 @@ static void check_cuda(struct report *r, int number)
 	struct backend_facts f;
 	(void)snprintf(name, sizeof name, "cuda:%d", number);
 	if (backend_open(&b, name, DTYPE_FP32, &e)) {
-		row(r, NOTE, name, "%s", e.msg);
+		doctor_row(r, NOTE, name, "%s", e.msg);
 		return;
 	}
 	b->ops->facts(b, &f);
-	row(r, GOOD, name, "%s, %.1f GiB (%.1f free), PCI %s, %s, driver %s, %s", f.device, (double)f.memory / 0x1p30,
-	    (double)f.memory_free / 0x1p30, f.bus, f.uuid, f.driver, f.libraries);
+	doctor_row(r, GOOD, name, "%s, %.1f GiB (%.1f free), PCI %s, %s, driver %s, %s", f.device,
+	           (double)f.memory / 0x1p30, (double)f.memory_free / 0x1p30, f.bus, f.uuid, f.driver, f.libraries);
 	backend_free(b);
 }
 
@@ -264,11 +218,11 @@ static void remedy_library(struct report *r, const struct nvidia_row *l)
 	char *line = xstrfmt("unset %s", env_row(l->variable)->name),
 		 *by_hand = xstrfmt("NVIDIA's %s (%s)", l->name, l->file);
 	if (named && *named)
-		remedy(r, &(struct remedy){ REMEDY_SHELL, line,
-		                            .gives = "what the linker finds instead of a file that cannot be opened",
-		                            .card = true });
+		doctor_remedy(r, &(struct remedy){ REMEDY_SHELL, line,
+		                                   .gives = "what the linker finds instead of a file that cannot be opened",
+		                                   .card = true });
 	else
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, l->package, by_hand, l->with, true });
+		doctor_remedy(r, &(struct remedy){ REMEDY_PACKAGE, l->package, by_hand, l->with, true });
 }
 
 /* The plugin says which of NVIDIA's libraries it took (check_cuda); here each is opened as the plugin would, so that a
@@ -279,11 +233,11 @@ static void check_library(struct report *r, const struct nvidia_row *l)
 	struct link_map *map = NULL;
 	if (nvidia_open(&opened)) {
 		bool known = dlinfo(opened.handle, RTLD_DI_LINKMAP, &map) == 0 && map->l_name && *map->l_name;
-		row(r, GOOD, l->name, "%s", known ? map->l_name : l->file);
+		doctor_row(r, GOOD, l->name, "%s", known ? map->l_name : l->file);
 	} else if (nvidia_unwanted(l)) {
-		row(r, NOTE, l->name, "left out (%s): %s", opened.why_not, l->without);
+		doctor_row(r, NOTE, l->name, "left out (%s): %s", opened.why_not, l->without);
 	} else {
-		row(r, NOTE, l->name, "%s: %s", opened.why_not, l->without);
+		doctor_row(r, NOTE, l->name, "%s: %s", opened.why_not, l->without);
 		remedy_library(r, l);
 	}
 }
@@ -311,12 +265,13 @@ static void remedy_plugin(struct report *r)
 	if (!lies_in(sources, "CMakePresets.json"))
 		return;
 	if (!next_can_run("nvcc") && !lies_in(compilers, "nvcc"))
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-toolkit-13-0", "NVIDIA's CUDA Toolkit 13", with, true });
+		doctor_remedy(r,
+		              &(struct remedy){ REMEDY_PACKAGE, "cuda-toolkit-13-0", "NVIDIA's CUDA Toolkit 13", with, true });
 	if (!lies_in(headers, "cudnn.h"))
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libcudnn9-dev-cuda-13", "the headers of NVIDIA's cuDNN 9", with,
-		                            true });
-	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "build-cuda/ablate, which runs on the graphics card",
-	                            .card = true });
+		doctor_remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libcudnn9-dev-cuda-13", "the headers of NVIDIA's cuDNN 9",
+		                                   with, true });
+	doctor_remedy(r, &(struct remedy){ REMEDY_SHELL, line,
+	                                   .gives = "build-cuda/ablate, which runs on the graphics card", .card = true });
 }
 
 /* Work on a GPU needs a plugin beside the program and a driver. */
@@ -325,17 +280,18 @@ static void check_device(struct report *r)
 	int n = 0;
 	struct err e = ERR_INIT;
 	SCOPED(free) char *plugin = backend_cuda_plugin();
-	section(r, "devices");
-	row(r, GOOD, "cpu", "used by --device cpu, and by auto when there is no other");
+	doctor_section(r, "devices");
+	doctor_row(r, GOOD, "cpu", "used by --device cpu, and by auto when there is no other");
 	if (backend_cuda_devices(&n, &e)) {
-		row(r, NOTE, "cuda", "%s", e.msg);
+		doctor_row(r, NOTE, "cuda", "%s", e.msg);
 		if (!plugin)
 			remedy_plugin(r);
 		else if (!io_exists("/proc/driver/nvidia/version"))
-			remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-drivers", "NVIDIA's driver for CUDA 13 (580 or newer)",
-			                            "work on the graphics card", true });
+			doctor_remedy(r, &(struct remedy){ REMEDY_PACKAGE, "cuda-drivers",
+			                                   "NVIDIA's driver for CUDA 13 (580 or newer)",
+			                                   "work on the graphics card", true });
 	} else {
-		row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, str_plural(n));
+		doctor_row(r, GOOD, "cuda", "%s: %d device%s", plugin ? plugin : "", n, str_plural(n));
 		for (int i = 0; i < n; i++)
 			check_cuda(r, i);
 	}
@@ -343,97 +299,38 @@ static void check_device(struct report *r)
 		check_library(r, &nvidia_rows[i]);
 }
 
-/* The first "NAME VERSION" line that a program prints about itself. true: there is no such program. */
-static bool lacks_tool(struct report *r, const char *what, const char *const argv[], const char *gives)
-{
-	struct err e = ERR_INIT;
-	SCOPED(str) struct str answer = { 0 };
-	if (!slurm_call(&answer, argv, &e)) {
-		row(r, GOOD, what, "%.*s", (int)strcspn(str_text(&answer), "\n"), str_text(&answer));
-		return false;
-	}
-	row(r, NOTE, what, "%s: it is needed for %s", e.msg, gives);
-	return !next_can_run(argv[0]);
-}
-
-/* The plugin is built with the program, if MPI is installed; false: this program was not built here. */
-static bool remedy_mpi(struct report *r)
-{
-	SCOPED(free) char *cache = own_plugin_file("CMakeCache.txt"); /* beside a program that was built here */
-	if (!cache)
-		return false;
-	SCOPED(free) char *folder = xstrndup(cache, (size_t)(strrchr(cache, '/') - cache)), *build = next_quoted(folder);
-	SCOPED(free) char *line = xstrfmt("cmake %s && cmake --build %s", build, build);
-	remedy(r, &(struct remedy){ REMEDY_PACKAGE, "libopenmpi-dev", "Open MPI with its headers",
-	                            .gives = "what the plugin for --ranks is built with" });
-	remedy(r, &(struct remedy){ REMEDY_SHELL, line, .gives = "several processes for one cell (--ranks)" });
-	return true;
-}
-
-/* Several processes for a cell, several machines for a grid. */
-static void check_cluster(struct report *r)
-{
-	static const struct remedy mpirun = { REMEDY_PACKAGE, "openmpi-bin", "Open MPI",
-		                                  "several processes for one cell (--ranks)", false };
-	static const struct remedy slurm = { REMEDY_PACKAGE, "slurm-client", "Slurm's client programs",
-		                                 "runs on a cluster (--engine slurm)", false };
-	const char *named = env_get(ENV_ABLATE_TEAM_PLUGIN);
-	SCOPED(free) char *mpi = named && *named ? xstrdup(named) : own_plugin_file("libablate_mpi.so");
-	bool ranks = true; /* with the plugin or by what is proposed */
-	section(r, "several processes");
-	if (!mpi) {
-		row(r, NOTE, "MPI",
-		    "no libablate_mpi.so beside the program: `ablate run --ranks N` is not possible; it is built if CMake "
-		    "finds MPI");
-		ranks = remedy_mpi(r);
-	} else {
-		void *handle;
-		struct err e = ERR_INIT;
-		bool opened = plugin_open(&handle, mpi, RTLD_LAZY | RTLD_LOCAL, &e) == 0;
-		row(r, opened ? GOOD : NOTE, "MPI", "%s", opened ? mpi : e.msg);
-		if (opened)
-			(void)dlclose(handle);
-		else if (named && *named)
-			remedy(r, &(struct remedy){ REMEDY_SHELL, "unset ABLATE_TEAM_PLUGIN",
-			                            .gives = "the installation's plugin instead of a file that is not opened" });
-	}
-	if (lacks_tool(r, "mpirun", (const char *const[]){ "mpirun", "--version", NULL }, mpirun.gives) && ranks)
-		remedy(r, &mpirun);
-	if (lacks_tool(r, "Slurm", (const char *const[]){ "sbatch", "--version", NULL }, slurm.gives))
-		remedy(r, &slurm);
-}
-
 static void check_downloads(struct report *r)
 {
 	static const struct remedy curl = { REMEDY_PACKAGE, "curl", "curl", "downloads by `data fetch` and `weights fetch`",
 		                                false };
-	section(r, "downloads");
-	if (lacks_tool(r, "curl", (const char *const[]){ "curl", "--version", NULL }, curl.gives))
-		remedy(r, &curl);
+	doctor_section(r, "downloads");
+	if (doctor_lacks_tool(r, "curl", (const char *const[]){ "curl", "--version", NULL }, curl.gives))
+		doctor_remedy(r, &curl);
 }
 
 static void data_lacks(struct report *r, const struct data_shape *s)
 {
-	row(r, MISSING, s->name, "%s; licence %s", s->origin, s->licence);
+	doctor_row(r, MISSING, s->name, "%s; licence %s", s->origin, s->licence);
 	SCOPED(free) char *fetch = xstrfmt("data fetch %s", s->name), *import = xstrfmt("data import %s FOLDER", s->name);
 	SCOPED(free)
 	char *gives = xstrfmt("the data set %s; licence: %s", s->name, s->licence),
 		 *gives_import = xstrfmt("%s, once FOLDER holds it", gives);
 	if (s->package && r->machine.apt)
-		remedy(r, &(struct remedy){ REMEDY_PACKAGE, s->package, .gives = gives });
+		doctor_remedy(r, &(struct remedy){ REMEDY_PACKAGE, s->package, .gives = gives });
 	else
-		remedy(r, &(struct remedy){ REMEDY_ABLATE, s->url ? fetch : import, .gives = s->url ? gives : gives_import });
+		doctor_remedy(
+			r, &(struct remedy){ REMEDY_ABLATE, s->url ? fetch : import, .gives = s->url ? gives : gives_import });
 }
 
 static void check_data(struct report *r)
 {
 	int n;
 	const struct data_shape *s = data_shapes(&n);
-	section(r, "data sets");
+	doctor_section(r, "data sets");
 	for (int i = 0; i < n; i++) {
 		SCOPED(free) char *folder = dataset_folder(s[i].name);
 		if (folder)
-			row(r, GOOD, s[i].name, "%s", folder);
+			doctor_row(r, GOOD, s[i].name, "%s", folder);
 		else
 			data_lacks(r, &s[i]);
 	}
@@ -446,13 +343,13 @@ static void weights_lack(struct report *r, const struct weights_row *w, const ch
 	char *fetch = xstrfmt("weights fetch %s", w->name), *import = xstrfmt("weights import %s FILE", w->name);
 	SCOPED(free)
 	char *gives = xstrfmt("%s; licence: %s%s", w->text, w->licence, w->url ? "" : "; FILE is your own copy");
-	row(r, MISSING, w->name, "%s", why);
-	remedy(r, &(struct remedy){ REMEDY_ABLATE, w->url ? fetch : import, .gives = gives });
+	doctor_row(r, MISSING, w->name, "%s", why);
+	doctor_remedy(r, &(struct remedy){ REMEDY_ABLATE, w->url ? fetch : import, .gives = gives });
 }
 
 static void check_weights(struct report *r)
 {
-	section(r, "feature extractors");
+	doctor_section(r, "feature extractors");
 	for (const struct extractor_row *x = extractor_rows; x->name; x++) {
 		struct err e = ERR_INIT;
 		SCOPED(extractor) struct extractor *opened = NULL;
@@ -460,26 +357,26 @@ static void check_weights(struct report *r)
 		const struct weights_row *w = NULL;
 		bool public = weights_row_find(&w, x->name, NULL) == 0;
 		if (!extractor_open(&opened, x->name, &options, &e))
-			row(r, GOOD, x->name, "%d features%s%.12s", opened->dim,
-			    *opened->weights_sha256 ? ", weights " : ", no weights needed", opened->weights_sha256);
+			doctor_row(r, GOOD, x->name, "%d features%s%.12s", opened->dim,
+			           *opened->weights_sha256 ? ", weights " : ", no weights needed", opened->weights_sha256);
 		else if (public)
 			weights_lack(r, w, weights_here(w) ? e.msg : x->text);
 		else
-			row(r, MISSING, x->name, "%s", e.msg);
+			doctor_row(r, MISSING, x->name, "%s", e.msg);
 	}
 }
 
 /* Weights of no extractor: those of learned metrics, and those that training starts from. */
 static void check_other_weights(struct report *r)
 {
-	section(r, "other weights");
+	doctor_section(r, "other weights");
 	for (const struct weights_row *w = weights_rows; w->name; w++) {
 		const struct extractor_row *x = extractor_rows;
 		while (x->name && strcmp(x->name, w->name) != 0)
 			x++;
 		SCOPED(free) char *path = weights_path(w);
 		if (!x->name && weights_here(w))
-			row(r, GOOD, w->name, "%s", path);
+			doctor_row(r, GOOD, w->name, "%s", path);
 		else if (!x->name)
 			weights_lack(r, w, w->text);
 	}
@@ -491,19 +388,20 @@ static void database_is_bad(struct report *r, const char *path, const char *why)
 	SCOPED(free)
 	char *runs = xstrfmt("%s-runs", path), *quoted = next_quoted(path),
 		 *arguments = xstrfmt("merge --rebuild --db %s", quoted);
-	row(r, BAD, path, "%s", why);
+	doctor_row(r, BAD, path, "%s", why);
 	if (io_is_dir(runs) && !escape_has_control(path))
-		remedy(r, &(struct remedy){ REMEDY_ABLATE, arguments,
-		                            .gives = "the database, rebuilt from its journals; the damaged file is kept" });
+		doctor_remedy(r,
+		              &(struct remedy){ REMEDY_ABLATE, arguments,
+		                                .gives = "the database, rebuilt from its journals; the damaged file is kept" });
 }
 
 static void cache_is_bad(struct report *r, const char *cache)
 {
 	static const char here[] = "export ABLATE_CACHE=\"$PWD/ablate-cache\"",
 					  somewhere[] = "export ABLATE_CACHE=\"$(mktemp -d)\"";
-	row(r, BAD, "cache", "%s cannot be written", cache);
-	remedy(r, &(struct remedy){ REMEDY_SHELL, access(".", W_OK) ? somewhere : here,
-	                            .gives = "a writable folder, for this shell" });
+	doctor_row(r, BAD, "cache", "%s cannot be written", cache);
+	doctor_remedy(r, &(struct remedy){ REMEDY_SHELL, access(".", W_OK) ? somewhere : here,
+	                                   .gives = "a writable folder, for this shell" });
 }
 
 static void check_records(struct report *r, const char *path)
@@ -511,17 +409,17 @@ static void check_records(struct report *r, const char *path)
 	struct err e = ERR_INIT;
 	SCOPED(db) struct db *db = NULL;
 	SCOPED(free) char *cache = io_cache_dir();
-	section(r, "records");
+	doctor_section(r, "records");
 	if (!io_exists(path))
-		row(r, NOTE, path, "not there yet: `ablate run` creates it");
+		doctor_row(r, NOTE, path, "not there yet: `ablate run` creates it");
 	else if (db_open(&db, path, DB_READ, &e) || db_check(db, &e))
 		database_is_bad(r, path, e.msg);
 	else
-		row(r, GOOD, path, "whole%s%s", *db_note(db) ? "; " : "", db_note(db));
+		doctor_row(r, GOOD, path, "whole%s%s", *db_note(db) ? "; " : "", db_note(db));
 	if (io_mkdirs(cache, &e) || access(cache, W_OK))
 		cache_is_bad(r, cache);
 	else
-		row(r, GOOD, "cache", "%s", cache);
+		doctor_row(r, GOOD, "cache", "%s", cache);
 }
 
 #define FIRST_GIVES "a first study: four changes of iCT on Fashion-MNIST; `ablate plan` says what it takes"
@@ -544,7 +442,7 @@ static json_t *report_json(const struct report *r)
 	(void)json_object_set(o, "checks", r->rows);
 	(void)json_object_set(o, "processors", r->processors);
 	for (int i = 0; i < 4; i++)
-		(void)json_object_set_new(o, state_names[i], json_integer(r->n[i]));
+		(void)json_object_set_new(o, doctor_states[i], json_integer(r->n[i]));
 	(void)json_object_set_new(o, "next", next);
 	(void)json_object_set_new(o, "first",
 	                          json_pack("{s:o, s:s}", "command", json_out_text(first), "gives", FIRST_GIVES));
@@ -560,7 +458,7 @@ static int run(struct cli *c)
 	check_machine(&r, facts);
 	check_libraries(&r, facts);
 	check_device(&r);
-	check_cluster(&r);
+	doctor_check_cluster(&r);
 	check_downloads(&r);
 	check_data(&r);
 	check_weights(&r);

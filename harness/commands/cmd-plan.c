@@ -3,15 +3,19 @@
 #include "harness/commands/place_options.h"
 #include "harness/commands/settle_jobs.h"
 #include "harness/commands/settle_speed.h"
+#include "harness/commands/slurm_ask.h"
+#include "harness/commands/slurm_plan.h"
 #include "harness/cli/threads_option.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct opt options[] = {
 	PLAN_OPTIONS,
 	PLACE_OPTIONS,
 	THREADS_OPTION("threads of each cell (default: as for `ablate run`)"),
 	SPEED_OPTIONS,
+	ENGINE_OPTIONS,
 	{ .name = "freeze",
 	  .kind = OPT_STRING,
 	  .arg = "FILE.plan.json",
@@ -31,12 +35,13 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	if (file)
 		cli_say(c, "frozen to %s", file);
+	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
 	if (place_plan(&devices, p, c, &e))
 		return cli_fail(c, &e);
 	settle_jobs(p, c, &devices, threads_of(c, 0), false);
 	struct speed_ask ask = speed_ask(c);
 	settle_speed(p, &devices, &ask);
-	return plan_show(c, p);
+	return slurm ? slurm_plan_show(c, p) : plan_show(c, p);
 }
 
 const struct cmd cmd_plan = {
@@ -63,8 +68,11 @@ const struct cmd cmd_plan = {
 		"are not counted), disk, and time: by finished cells of the same arms, else by what `ablate bench scaling` "
 		"measured of this machine, or --rate; and on one --card at --share of the peak that its maker states for "
 		"train.dtype. What is blocked is told apart, as it would be.\n\n"
+		"--engine slurm shows instead what `ablate run --engine slurm` would submit: tasks, what each asks for (as the "
+		"options, [slurm] of the grid and the site's file say) and takes, and the lines of sbatch. Nothing is "
+		"submitted.\n\n"
 		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, training, state), rows, totals, "
-		"speed, missing and jobs.",
+		"speed, missing and jobs; with --engine slurm plan, tasks, what they ask for, and jobs.",
 	.options = options,
 	.run = run,
 };

@@ -53,6 +53,12 @@ const struct cmd cmd_run = {
 		"scales on this machine, which the first run measures (some seconds) and remembers (ABLATE_SCALING), by the "
 		"cells that are left, and by the memory. --jobs or --threads decide instead, and each follows from the other; "
 		"the other's default is then as many as there are processors for. `ablate plan` shows the choice.\n\n"
+		"On a cluster, --engine slurm submits a task for each training, arrays of what the site allows, and a job "
+		"behind them that merges their records; what is in the queue already, for whichever plan of this database, is "
+		"not submitted again. What jobs ask for is in [slurm] of the grid and of the site's file (`ablate man "
+		"5-grid`); --jobs is then tasks at once, --threads processors of each process, and `ablate plan --engine "
+		"slurm` shows it all beforehand. A task that is stopped at its time limit saves its state and comes back by "
+		"itself.\n\n"
 		"Records: the database (--db) and, beside it, the folder DB-runs with a journal for each attempt, from which "
 		"`ablate merge --rebuild` rebuilds the database.",
 	.options = options,

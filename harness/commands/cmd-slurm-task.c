@@ -4,6 +4,7 @@
 #include "harness/attest/signing_key.h"
 #include "harness/cli/cmd.h"
 #include "harness/plan/plan_memory.h"
+#include "harness/record/cpus.h"
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/commands/run_command.h"
@@ -18,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { IDLE_LIVES = 3 };
 
 static const struct opt options[] = {
 	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the first cell of array task 0" },
@@ -42,6 +45,20 @@ static int64_t number_of(enum env variable, int64_t fallback)
 	char *end = NULL;
 	long long n = text && *text ? strtoll(text, &end, 10) : 0;
 	return end && !*end ? n : fallback;
+}
+
+/* What Slurm gave each process of the task, as far as this process may use it; nothing said and nothing bound: one, as
+ * the other processors may be other tasks'. */
+static int threads_allocated(void)
+{
+	struct cpus here;
+	cpus_find(&here, "");
+	int64_t n = number_of(ENV_SLURM_CPUS_PER_TASK, 0);
+	if (n < 1)
+		n = number_of(ENV_SLURM_CPUS_ON_NODE, 0);
+	if (n < 1)
+		n = here.usable < here.online ? here.usable : 1;
+	return n < here.usable ? (int)n : here.usable;
 }
 
 /* The part of the plan that is a task's: the cells of one training, and their rows, under their labels. */
@@ -95,9 +112,25 @@ static int share_refs(const char *db, const char *shard, struct err *e)
 	return 0;
 }
 
-/* A run that was asked to stop is to be requeued; one that used up its own budget is not, or it would run for ever. */
-static int task_code(const struct run_result *r)
+/* Have the last lives of the training all been stopped where they began? A time limit that is too short for a step
+ * would have the task requeued for ever. */
+static bool stands_still(const char *shard, int64_t steps)
 {
+	SCOPED(db) struct db *db = NULL;
+	int64_t idle = 0;
+	return !db_open(&db, shard, DB_READ, NULL) && !query_stopped_idle(&idle, db, IDLE_LIVES, steps, NULL) &&
+	       idle == IDLE_LIVES;
+}
+
+/* A run that was asked to stop is to be requeued; one that used up its own budget is not, or it would run for ever. */
+static int task_code(const struct cli *c, const struct run_result *r, const char *shard, int64_t steps)
+{
+	if (r->signal == SIGTERM && stands_still(shard, steps)) {
+		cli_warn(c,
+		         "stopped %d times in a row before a step was done: not requeued; the time limit is too short for it",
+		         IDLE_LIVES);
+		return EXIT_INCOMPLETE;
+	}
 	return r->signal == SIGTERM ? EXIT_BUDGET : r->over_budget ? EXIT_INCOMPLETE : run_exit_code(r);
 }
 
@@ -122,10 +155,11 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	devices.n = 1; /* the others may be another task's */
 	run_set_of_plan(&set, p);
-	SCOPED(free) char *shard = slurm_shard(c->db, p->hash, set.cells[p->trainings[training].first].cell);
+	SCOPED(free) char *shard = slurm_shard(c->db, p->trainings[training].key);
 	SCOPED(db) struct db *db = NULL;
 	if (db_is_there(c->db) && db_open(&db, c->db, DB_READ, &e))
 		cli_warn(c, "%s; cells that are finished there are run again", e.msg);
+	int64_t steps = set.cells[p->trainings[training].first].steps;
 	struct part part = part_of(p, training, &set, db);
 	db_close(db);
 	db = NULL;
@@ -138,7 +172,7 @@ static int run(struct cli *c)
 		                     .key = key,
 		                     .what = "ablate slurm-task",
 		                     .jobs = 1,
-		                     .threads = threads_of(c, (int)number_of(ENV_SLURM_CPUS_PER_TASK, 0)),
+		                     .threads = threads_of(c, threads_allocated()),
 		                     .said = said_of(c),
 		                     .say = say_line,
 		                     .say_ctx = c };
@@ -151,7 +185,7 @@ static int run(struct cli *c)
 	run_set_release(&set);
 	free(part.cells);
 	free(part.rows);
-	return rc ? cli_fail(c, &e) : task_code(&r);
+	return rc ? cli_fail(c, &e) : task_code(c, &r, shard, steps);
 }
 
 const struct cmd cmd_slurm_task = {

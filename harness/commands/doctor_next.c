@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/commands/doctor_next.h"
 
-#include "harness/slurm/engine_slurm.h"
+#include "harness/slurm/slurm_client.h"
 #include "harness/text/escape.h"
 #include "harness/text/json_out.h"
 #include "model/base/env.h"

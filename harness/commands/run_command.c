@@ -5,7 +5,7 @@
 #include "harness/cli/device_option.h"
 #include "harness/commands/settle_jobs.h"
 #include "harness/run/engine_device.h"
-#include "harness/slurm/engine_slurm.h"
+#include "harness/slurm/slurm_client.h"
 #include "harness/record/hidden.h"
 #include "harness/record/host.h"
 #include "harness/record/provenance.h"
@@ -236,12 +236,15 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	run_budget_of(&o, &p->grid->budget);
 	/* the nodes of a cluster have devices of their own */
 	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
-	if ((slurm ? slurm_is_here(&e) : place_plan(&devices, p, c, &e)) || disk_holds(p, c, &e) || keep_plan(c, p, &e))
+	SCOPED(slurm_ask) struct slurm_ask ask = { 0 };
+	if ((slurm ? slurm_is_here(&e) || slurm_ask(&ask, c, p->grid, &e) || slurm_site_ask(&ask.options.site, &e)
+	           : place_plan(&devices, p, c, &e)) ||
+	    disk_holds(p, c, &e) || keep_plan(c, p, &e))
 		return cli_fail(c, &e);
 	tell_microbatches(c, p);
 	run_set_of_plan(&set, p);
 	if (slurm) {
-		int ended = slurm_command(c, p, &set, &o);
+		int ended = slurm_command(c, p, &set, &o, &ask.options);
 		run_set_release(&set);
 		if (!c->json && cli_flag(c, "wait"))
 			show_tables(c, p, what);

@@ -8,6 +8,7 @@
 #include "harness/run/runner.h"
 #include "harness/cli/threads_option.h"
 #include "harness/commands/place_options.h"
+#include "harness/commands/slurm_ask.h"
 
 #define RUN_OPTIONS \
 	PLACE_OPTIONS, THREADS_OPTION("threads of each cell (default: see --jobs)"), \
@@ -22,22 +23,17 @@
 		  .kind = OPT_STRING, \
 		  .arg = "stale", \
 		  .help = "stale: make cells again, from nothing, whose results another build of the numerics made" }, \
-		{ .name = "engine", \
-		  .kind = OPT_STRING, \
-		  .arg = "local|slurm", \
-		  .help = "processes of this machine (default), or one Slurm array" }, \
-		{ .name = "sbatch", \
-		  .kind = OPT_STRINGS, \
-		  .arg = "OPTION", \
-		  .help = "slurm: pass on to sbatch, e.g. --sbatch=--partition=gpu" }, \
+		ENGINE_OPTIONS, \
 	{ \
 		.name = "wait", .kind = OPT_FLAG, .help = "slurm: wait until the jobs have ended, then collect" \
 	}
 
 /* Runs all cells of the plan; returns the exit code. */
 int run_command(struct cli *c, struct plan *p, const char *what);
-/* The same by --engine slurm (slurm_command.c): the plan is frozen already. o: options and budgets. */
-int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, struct run_options *o);
+/* The same by --engine slurm (slurm_command.c): the plan is frozen already. o: options and budgets; ask: of the
+ * jobs. */
+int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, struct run_options *o,
+                  const struct slurm_options *ask);
 /* Collects what the tasks have produced and reports what is missing (exit 1). */
 int slurm_finish(struct cli *c, const struct run_plan *run);
 void run_budget_of(struct run_options *o, const struct grid_budget *b);

@@ -1,4 +1,5 @@
 /* plan_text.c - a plan as text for a person: what `ablate plan` prints. */
+#include "harness/plan/plan_duration.h"
 #include "harness/plan/plan_totals.h"
 #include "harness/text/escape.h"
 
@@ -7,23 +8,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-
-static void add_duration(struct str *out, double s)
-{
-	const double day = 86400, year = 365.25 * day;
-	if (s < 0.95)
-		str_add(out, "less than 1 s");
-	else if (s < 90)
-		str_addf(out, "%.0f s", s);
-	else if (s < 5400)
-		str_addf(out, "%.0f min", s / 60);
-	else if (s < 2 * day)
-		str_addf(out, "%.1f h", s / 3600);
-	else if (s < 3 * year)
-		str_addf(out, s < 100 * day ? "%.1f d" : "%.0f d", s / day);
-	else
-		str_addf(out, s < 100 * year ? "%.1f years" : "%.0f years", s / year);
-}
 
 /* "0.0633 GB", "1180 GB" */
 static void add_gb(struct str *out, double bytes)
@@ -228,7 +212,7 @@ static void add_here(struct str *out, const struct plan *p, const struct plan_co
 		                          : "that of sampling\n");
 		return;
 	}
-	add_duration(out, c->here_s);
+	plan_add_duration(out, c->here_s);
 	str_add(out, " on this machine, ");
 	if (p->speed.from == SPEED_CARD)
 		str_addf(out, "%d %s at %.3g %% of its peak\n", p->speed.cards, p->speed.its->text, 100 * p->speed.share);
@@ -248,12 +232,12 @@ static void add_card(struct str *out, const struct plan *p, const struct plan_co
 	if (c->idle && c->card_s < 0.95)
 		str_addf(out, "%.1g s", c->card_s);
 	else
-		add_duration(out, c->card_s);
+		plan_add_duration(out, c->card_s);
 	if (c->idle) {
 		str_add(out, ", as steps this small do not keep it busy");
 	} else if (c->card_s > 1.01 * c->card_bf16_s) {
 		str_add(out, ", in bf16 ");
-		add_duration(out, c->card_bf16_s);
+		plan_add_duration(out, c->card_bf16_s);
 	}
 	if (c->memory_bytes > 1e9 * card->memory_gb) {
 		str_addf(out, "; %.3g GB are there, a batch at once takes ", card->memory_gb);
@@ -284,7 +268,7 @@ static void add_pending(struct str *out, const struct plan *p, const struct plan
 	struct plan_cost c = plan_cost(p, false);
 	str_add(out, "\nestimated time: ");
 	if (t->guessed) {
-		add_duration(out, t->seconds);
+		plan_add_duration(out, t->seconds);
 		str_add(out, " of one worker, by finished cells\n");
 	} else {
 		add_here(out, p, &c);

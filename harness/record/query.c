@@ -46,6 +46,18 @@ int query_next_n(int64_t *out, struct db *db, const char *cell, struct err *e)
 	return db_int_of(out, 1, db, e, "SELECT count(*) + 1 FROM attempt WHERE cell = ?", "s", cell);
 }
 
+int query_stopped_idle(int64_t *out, struct db *db, int last, int64_t steps, struct err *e)
+{
+	struct db_rows rows;
+	if (db_query(&rows, db, e,
+	             "SELECT count(*) FROM (SELECT * FROM attempt ORDER BY started DESC, id DESC LIMIT ?) WHERE "
+	             "state = 'stopped' AND coalesce(step, 0) <= coalesce(resumed_step, 0) AND coalesce(step, 0) < ?",
+	             "ii", (int64_t)last, steps))
+		return -1;
+	*out = db_next(&rows) ? db_int(&rows, 0) : 0;
+	return db_done(&rows, e);
+}
+
 int query_arm_seconds(double *out, struct db *db, const char *arm, struct err *e)
 {
 	struct db_rows rows;

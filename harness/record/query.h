@@ -41,6 +41,9 @@ MUST_CHECK int query_cell_state(enum record_state *out, struct db *db, const cha
 MUST_CHECK int query_is_blocked_by(bool *out, struct db *db, const char *cell, const char *reason, struct err *e);
 /* 1-based number of the next attempt at it. */
 MUST_CHECK int query_next_n(int64_t *out, struct db *db, const char *cell, struct err *e);
+/* Of the newest `last` attempts of the database: how many were stopped on the step that they began at, before
+ * `steps`. */
+MUST_CHECK int query_stopped_idle(int64_t *out, struct db *db, int last, int64_t steps, struct err *e);
 /* Mean seconds of the done attempts of an arm that began from nothing; *out stays where there is none. */
 MUST_CHECK int query_arm_seconds(double *out, struct db *db, const char *arm, struct err *e);
 

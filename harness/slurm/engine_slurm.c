@@ -1,169 +1,29 @@
-/* engine_slurm.c - submission of a plan's cells as a Slurm array. See engine_slurm.h. */
+/* engine_slurm.c - submission of a plan's cells to Slurm, and what becomes of it. See engine_slurm.h. */
 #define _GNU_SOURCE
 #include "harness/slurm/engine_slurm.h"
 
 #include "harness/record/host.h"
 #include "harness/record/matching.h"
 #include "harness/record/query.h"
+#include "harness/slurm/slurm_client.h"
 #include "harness/text/json_out.h"
-#include "model/base/env.h"
 #include "model/base/io.h"
-#include "model/base/mem.h"
-#include "model/base/str.h"
 
 #include <dirent.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* A job gets this environment and nothing else of the submitter's. */
-static const enum env passed_on[] = { ENV_PATH,
-	                                  ENV_HOME,
-	                                  ENV_USER,
-	                                  ENV_LANG,
-	                                  ENV_LD_LIBRARY_PATH,
-	                                  ENV_TMPDIR,
-	                                  ENV_ABLATE_DATA,
-	                                  ENV_ABLATE_CACHE,
-	                                  ENV_XDG_CACHE_HOME,
-	                                  ENV_OPENBLAS_CORETYPE,
-	                                  ENV_SLURM_CONF,
-	                                  ENV_CUDA_HOME,
-	                                  ENV_ABLATE_NVIDIA,
-	                                  ENV_VIRTUAL_ENV,
-	                                  ENV_ABLATE_CUDNN_TUNE,
-	                                  ENV_ABLATE_KEY,
-	                                  ENV_ABLATE_NO_IDENTITY,
-	                                  ENV_XDG_CONFIG_HOME };
-
-char *slurm_dir(const char *db, const char *plan_hash)
-{
-	return xstrfmt("%s-runs/slurm/%.12s", db, plan_hash);
-}
-
-char *slurm_shard(const char *db, const char *plan_hash, const char *cell)
-{
-	return xstrfmt("%s-runs/slurm/%.12s/%.12s.db", db, plan_hash, cell);
-}
 
 void slurm_jobs_release(struct slurm_jobs *j)
 {
-	free(j->array);
+	free(j->arrays);
 	free(j->merge);
+	free(j->refused);
 	*j = (struct slurm_jobs){ 0 };
 }
 
-/* Inside single quotes of a shell. */
-static void quote(struct str *s, const char *text)
-{
-	str_addc(s, '\'');
-	for (; *text; text++) {
-		if (*text == '\'')
-			str_add(s, "'\\''");
-		else
-			str_addc(s, *text);
-	}
-	str_addc(s, '\'');
-}
-
-/* `exec`, so that Slurm's signals reach the program itself. */
-static int write_script(const char *path, const char *command, const char *plan, int base,
-                        const struct slurm_options *o, struct err *e)
-{
-	SCOPED(str) struct str s = { 0 };
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-	if (n <= 0)
-		return err_set(e, "/proc/self/exe: cannot read: the program does not know where it is installed");
-	exe[n] = '\0';
-	str_add(&s, "#!/bin/sh\n");
-	for (size_t i = 0; i < sizeof passed_on / sizeof *passed_on; i++) {
-		const char *value = env_get(passed_on[i]);
-		if (!value)
-			continue;
-		str_addf(&s, "export %s=", env_row(passed_on[i])->name);
-		quote(&s, value);
-		str_addc(&s, '\n');
-	}
-	str_add(&s, "exec ");
-	quote(&s, exe);
-	str_addf(&s, " %s ", command);
-	quote(&s, plan);
-	str_add(&s, " --db ");
-	quote(&s, o->db);
-	if (strcmp(command, "slurm-task") == 0) {
-		str_addf(&s, " --base %d --device ", base);
-		quote(&s, o->device);
-		if (o->threads > 0)
-			str_addf(&s, " --threads %d", o->threads);
-		if (o->microbatch) {
-			str_add(&s, " --microbatch ");
-			quote(&s, o->microbatch);
-		}
-	}
-	str_addc(&s, '\n');
-	return io_write_atomic(path, s.data, s.len, e);
-}
-
-struct command {
-	const char **argv;
-	int n, cap;
-};
-
-static void word(struct command *c, const char *text)
-{
-	VEC_PUSH(c->argv, c->n, c->cap) = text;
-}
-
-/* Runs sbatch; *id is the job's number. */
-static int sbatch(char **id, const char *name, const char *log, const char *array, const char *dependency,
-                  const char *script, const struct slurm_options *o, struct err *e)
-{
-	char cwd[PATH_MAX];
-	SCOPED(str) struct str text = { 0 };
-	if (!getcwd(cwd, sizeof cwd))
-		return err_set(e, "the working directory has no path");
-	SCOPED(free)
-	char *job_name = xstrfmt("--job-name=%s", name), *output = xstrfmt("--output=%s", log),
-		 *chdir_to = xstrfmt("--chdir=%s", cwd);
-	SCOPED(free) char *cpus = xstrfmt("--cpus-per-task=%d", o->threads);
-	struct command c = { 0 };
-	static const char *const always[] = { "sbatch",
-		                                  "--parsable",
-		                                  "--requeue",
-		                                  "--open-mode=append",
-		                                  "--signal=B:TERM@120",
-		                                  "--export=NIL",
-		                                  "--kill-on-invalid-dep=yes",
-		                                  "--ntasks=1" };
-	for (size_t i = 0; i < sizeof always / sizeof *always; i++)
-		word(&c, always[i]);
-	word(&c, job_name);
-	word(&c, output);
-	word(&c, chdir_to);
-	if (array)
-		word(&c, array);
-	if (array && o->threads > 0)
-		word(&c, cpus);
-	if (dependency)
-		word(&c, dependency);
-	for (int i = 0; i < o->n_extra; i++)
-		word(&c, o->extra[i]);
-	word(&c, script);
-	word(&c, NULL);
-	int rc = slurm_call(&text, c.argv, e);
-	free(c.argv);
-	if (rc)
-		return -1;
-	size_t n = strspn(str_text(&text), "0123456789");
-	if (!n)
-		return err_code(e, EXIT_USAGE, "sbatch answered '%.100s' instead of a job's number", str_text(&text));
-	*id = xstrndup(text.data, n);
-	return 0;
-}
+/* ---- submission ------------------------------------------------------------------------------------------------- */
 
 /* A dependency on a job that does not exist is not a dependency: Slurm would start the merge at once. */
 static int check_known(const char *id, struct err *e)
@@ -175,44 +35,33 @@ static int check_known(const char *id, struct err *e)
 	           : 0;
 }
 
-static int submit_arrays(struct slurm_jobs *out, struct str *dependency, const char *dir, const char *plan,
-                         const char *plan_hash, const int *index, int n, int max, const struct slurm_options *o,
-                         struct err *e)
+/* *id: of the job, heap. */
+static int sbatch(char **id, const struct slurm_submission *s, int i, const char *const *ids, struct err *e)
 {
-	SCOPED(free) char *name = xstrfmt("ablate-%.12s", plan_hash), *log = xstrfmt("%s/log/%%A_%%a.out", dir);
-	struct str ids = { 0 };
-	int rc = 0;
-	for (int first = 0, last; first < n && !rc; first = last) {
-		int base = index[first];
-		char *id = NULL;
-		SCOPED(str) struct str array = { 0 };
-		for (last = first; last < n && index[last] - base < max - 1; last++)
-			;
-		SCOPED(free) char *script = xstrfmt("%s/task-%d.sh", dir, base);
-		str_add(&array, "--array=");
-		slurm_array_text(&array, index + first, last - first, base);
-		if (o->jobs > 0)
-			str_addf(&array, "%%%d", o->jobs);
-		rc = write_script(script, "slurm-task", plan, base, o, e) ||
-		             sbatch(&id, name, log, array.data, NULL, script, o, e) || check_known(id, e)
-		         ? -1
-		         : 0;
-		if (!rc) {
-			str_addf(&ids, "%s%s", ids.len ? " " : "", id);
-			str_addf(dependency, ":%s", id);
-			out->tasks += last - first;
-		}
-		free(id);
-	}
-	out->array = str_detach(&ids);
-	return rc;
+	const struct slurm_job *j = &s->v[i];
+	SCOPED(free) const char **argv = xcalloc((size_t)j->n_words + 3, sizeof *argv);
+	SCOPED(str) struct str after = { 0 }, answer = { 0 };
+	int n = j->n_words;
+	memcpy(argv, j->word, (size_t)n * sizeof *argv);
+	slurm_dependency(&after, s, i, ids);
+	SCOPED(free) char *dependency = xstrfmt("--dependency=%s", str_text(&after));
+	if (after.len)
+		argv[n++] = dependency;
+	argv[n] = j->script;
+	if (io_write_atomic(j->script, j->text, strlen(j->text), e) || slurm_call(&answer, argv, e))
+		return -1;
+	size_t digits = strspn(str_text(&answer), "0123456789");
+	if (!digits)
+		return err_code(e, EXIT_USAGE, "sbatch answered '%.100s' instead of a job's number", str_text(&answer));
+	*id = xstrndup(answer.data, digits);
+	return j->n ? check_known(*id, e) : 0;
 }
 
 static int write_note(const char *dir, const char *plan_hash, const struct slurm_jobs *jobs, struct err *e)
 {
 	char now[HOST_TIME];
 	SCOPED(free) char *path = xstrfmt("%s/submitted.json", dir);
-	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:i, s:s}", "schema", 1, "plan", plan_hash, "array", jobs->array,
+	json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:i, s:s}", "schema", 1, "plan", plan_hash, "array", jobs->arrays,
 	                      "merge", jobs->merge, "cells", jobs->tasks, "submitted", host_now(now));
 	SCOPED(str) struct str text = { 0 };
 	int rc = json_record(&text, o, JSON_INDENT(1));
@@ -220,52 +69,134 @@ static int write_note(const char *dir, const char *plan_hash, const struct slurm
 	return rc ? err_set(e, "%s: a text in it is not UTF-8", path) : io_write_atomic(path, text.data, text.len, e);
 }
 
-int slurm_submit(struct slurm_jobs *out, const char *plan_hash, const int *index, int n, const struct slurm_options *o,
+/* The jobs, until one is refused: then what was accepted keeps its merge job, and the rest is told. */
+static int submit_all(struct slurm_jobs *out, const struct slurm_submission *s, struct err *e)
+{
+	SCOPED(free) char **ids = xcalloc((size_t)s->n, sizeof *ids);
+	struct slurm_submission accepted = *s;
+	struct str list = { 0 };
+	int rc = 0, n = 0;
+	for (; n < s->n - 1 && !rc; n += !rc) {
+		rc = sbatch(&ids[n], s, n, (const char *const *)ids, e);
+		if (rc)
+			break;
+		str_addf(&list, "%s%s", list.len ? " " : "", ids[n]);
+		out->tasks += s->v[n].behind < 0 ? s->v[n].n : 0;
+	}
+	out->arrays = str_detach(&list);
+	out->n_refused = s->tasks - out->tasks;
+	if (rc && n) { /* the merge job stands behind those that were accepted */
+		out->refused = xstrdup(e->msg);
+		accepted.v = xcalloc((size_t)n + 1, sizeof *accepted.v);
+		memcpy(accepted.v, s->v, (size_t)n * sizeof *accepted.v);
+		accepted.v[n] = s->v[s->n - 1];
+		accepted.n = n + 1;
+	}
+	if (!rc || n) {
+		rc = sbatch(&out->merge, &accepted, n, (const char *const *)ids, e);
+		if (rc)
+			(void)err_in(e, "job %s runs, but its merge was not accepted; run the same command again when it is done",
+			             out->arrays);
+	}
+	if (accepted.v != s->v)
+		free(accepted.v);
+	for (int i = 0; i < s->n; i++)
+		free(ids[i]);
+	return rc;
+}
+
+struct asked {
+	int index;
+	long long behind;
+};
+
+static int by_wait(const void *a, const void *b)
+{
+	const struct asked *x = a, *y = b;
+	return x->behind != y->behind ? (x->behind > y->behind) - (x->behind < y->behind) : x->index - y->index;
+}
+
+/* Of the cells asked for, those that no task in the queue does, by the array that they have to wait for. */
+static int not_covered(struct asked **out, const struct slurm_waiting *w, const struct plan *p, const int *index, int n)
+{
+	int kept = 0;
+	*out = xcalloc((size_t)n + 1, sizeof **out);
+	for (int i = 0; i < n; i++) {
+		int training = p->cells[index[i]].training;
+		if (!w->covered[training])
+			(*out)[kept++] = (struct asked){ index[i], w->behind[training] };
+	}
+	qsort(*out, (size_t)kept, sizeof **out, by_wait);
+	return kept;
+}
+
+int slurm_submit(struct slurm_jobs *out, const struct plan *p, const int *index, int n, const struct slurm_options *o,
                  struct err *e)
 {
-	static const char *const ask[] = { "scontrol", "show", "config", NULL };
-	SCOPED(free) char *dir = slurm_dir(o->db, plan_hash);
-	SCOPED(free)
-	char *logs = xstrfmt("%s/log", dir), *merge = xstrfmt("%s/merge.sh", dir), *log = xstrfmt("%s/merge-%%j.out", logs);
-	SCOPED(free)
-	char *plan = xstrfmt("%s-runs/plans/%s.plan.json", o->db, plan_hash),
-		 *name = xstrfmt("ablate-%.12s-merge", plan_hash);
-	SCOPED(str) struct str config = { 0 }, dependency = { 0 };
-	struct slurm_queue q;
-	struct slurm_jobs jobs = { 0 };
-	str_add(&dependency, "--dependency=afterany");
-	if (slurm_queue(&q, plan_hash, e) || slurm_call(&config, ask, e))
+	char id[SLURM_ID];
+	SCOPED(slurm_queue) struct slurm_queue q = { 0 };
+	SCOPED(slurm_waiting) struct slurm_waiting w = { 0 };
+	SCOPED(slurm_submission) struct slurm_submission s = { 0 };
+	SCOPED(free) struct asked *asked = NULL;
+	SCOPED(free) char *dir = slurm_dir(o->db, p->hash);
+	SCOPED(free) char *logs = xstrfmt("%s/log", dir);
+	SCOPED(free) char *shards = xstrfmt("%s-runs/slurm/shards", o->db);
+	*out = (struct slurm_jobs){ 0 };
+	if (slurm_id(id, o->db, e) || slurm_queue_read(&q, id, e) || slurm_waiting_find(&w, &q, o->db, p, e))
 		return -1;
-	*out = (struct slurm_jobs){ .already = q.running + q.pending + q.other > 0 };
-	if (out->already)
+	int left = not_covered(&asked, &w, p, index, n);
+	out->waiting = n - left;
+	if (!left)
 		return 0;
-	if (io_mkdirs(logs, e) || write_script(merge, "slurm-merge", plan, 0, o, e))
-		return -1;
-	if (submit_arrays(&jobs, &dependency, dir, plan, plan_hash, index, n, slurm_max_array(str_text(&config)), o, e)) {
-		if (jobs.tasks)
-			(void)err_in(e, "job %s runs %d cell%s; the rest was not accepted", jobs.array, jobs.tasks,
-			             str_plural(jobs.tasks));
-		slurm_jobs_release(&jobs);
-		return -1;
+	SCOPED(free) int *cells = xcalloc((size_t)left, sizeof *cells);
+	SCOPED(free) long long *behind = xcalloc((size_t)left, sizeof *behind);
+	for (int i = 0; i < left; i++) {
+		cells[i] = asked[i].index;
+		behind[i] = asked[i].behind;
 	}
-	if (sbatch(&jobs.merge, name, log, NULL, dependency.data, merge, o, e)) {
-		(void)err_in(e, "job %s runs, but its merge was not accepted; run the same command again when it is done",
-		             jobs.array);
-		slurm_jobs_release(&jobs);
+	if (slurm_compose(&s, p->hash, id, cells, behind, left, o, e) || io_mkdirs(logs, e) || io_mkdirs(shards, e))
 		return -1;
-	}
-	if (write_note(dir, plan_hash, &jobs, e)) {
-		slurm_jobs_release(&jobs);
+	out->way = s.way;
+	int rc = submit_all(out, &s, e);
+	if (!rc)
+		rc = write_note(dir, p->hash, out, e);
+	if (rc)
+		slurm_jobs_release(out);
+	return rc;
+}
+
+/* ---- afterwards ------------------------------------------------------------------------------------------------- */
+
+int slurm_follow(struct slurm_count *out, char reason[64], const char *db, const struct plan *p, struct err *e)
+{
+	char id[SLURM_ID];
+	SCOPED(slurm_queue) struct slurm_queue q = { 0 };
+	SCOPED(slurm_waiting) struct slurm_waiting w = { 0 };
+	*out = (struct slurm_count){ 0 };
+	*reason = '\0';
+	if (!slurm_id_known(id, db))
+		return 0;
+	if (slurm_queue_read(&q, id, e) || slurm_waiting_find(&w, &q, db, p, e))
 		return -1;
-	}
-	*out = jobs;
+	*out = slurm_queue_count(&q, p->hash);
+	int others = w.n_covered - out->tasks; /* other plans' tasks that do ours */
+	if (others > 0)
+		out->running += others;
+	memcpy(reason, q.reason, sizeof q.reason);
 	return 0;
 }
 
-/* Shards of a submission in which the cell is done. */
-static int shards_done(const char *db, const char *plan)
+void slurm_forget(const char *db, const char *plan_hash)
 {
-	SCOPED(free) char *dir = slurm_dir(db, plan);
+	SCOPED(free) char *dir = slurm_dir(db, plan_hash);
+	SCOPED(free) char *path = xstrfmt("%s/submitted.json", dir);
+	(void)unlink(path);
+}
+
+/* Shards of the database in which a cell is done. */
+static int shards_done(const char *db)
+{
+	SCOPED(free) char *dir = xstrfmt("%s-runs/slurm/shards", db);
 	SCOPED(matching) struct matching shards = { 0 };
 	int n = 0;
 	(void)matching_find(&shards, dir, "/*.db", NULL);
@@ -278,61 +209,115 @@ static int shards_done(const char *db, const char *plan)
 	return n;
 }
 
+/* Every name of the database's jobs in the queue, each once, merge jobs first: these depend on the arrays, whatever
+ * their end, and would start. */
+static int names_in_queue(char ***names, const struct slurm_queue *q, const char *id)
+{
+	int n = 0, cap = 0;
+	*names = NULL;
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; i < q->n; i++) {
+			int k = 0;
+			if ((q->v[i].base < 0) != (pass == 0))
+				continue;
+			SCOPED(free) char *name = slurm_job_name(id, q->v[i].plan, q->v[i].base);
+			while (k < n && strcmp((*names)[k], name) != 0)
+				k++;
+			if (k == n)
+				VEC_PUSH(*names, n, cap) = xstrdup(name);
+		}
+	return n;
+}
+
 int slurm_cancel(int *cancelled, const char *db, struct err *e)
 {
-	json_t *list = slurm_status(db), *o;
-	size_t i;
+	char id[SLURM_ID];
+	SCOPED(slurm_queue) struct slurm_queue q = { 0 };
+	char **names;
 	int rc = 0;
 	*cancelled = 0;
-	json_array_foreach(list, i, o)
-	{
-		const char *plan = json_string_value(json_object_get(o, "plan")),
-				   *error = json_string_value(json_object_get(o, "error"));
-		SCOPED(free)
-		char *array = xstrfmt("--name=ablate-%.12s", plan), *merge = xstrfmt("--name=ablate-%.12s-merge", plan);
-		const char *const first[] = { "scancel", "--me", merge, NULL }, *const second[] = { "scancel", "--me", array,
-			                                                                                NULL };
+	if (!slurm_id_known(id, db))
+		return 0;
+	json_t *submitted = slurm_status(db);
+	size_t listed = json_array_size(submitted);
+	json_decref(submitted);
+	if (!listed) /* nothing was submitted that is not collected: Slurm need not be here */
+		return 0;
+	if (slurm_queue_read(&q, id, e))
+		return -1;
+	int n = names_in_queue(&names, &q, id);
+	for (int i = 0; i < n; i++) {
+		SCOPED(free) char *name = xstrfmt("--name=%s", names[i]);
+		const char *const argv[] = { "scancel", "--me", name, NULL };
 		SCOPED(str) struct str answer = { 0 };
-		if (rc)
-			continue;
-		rc = error                                                             ? err_code(e, EXIT_USAGE, "%s", error)
-		     : slurm_call(&answer, first, e) || slurm_call(&answer, second, e) ? -1
-		                                                                       : 0;
-		*cancelled += !rc;
+		rc = rc ? rc : slurm_call(&answer, argv, e);
+		free(names[i]);
 	}
-	json_decref(list);
+	free(names);
+	for (int i = 0; i < q.n && !rc; i++) {
+		int k = 0;
+		while (strcmp(q.v[k].plan, q.v[i].plan) != 0)
+			k++;
+		*cancelled += k == i;
+	}
 	return rc;
+}
+
+/* Adds "12" to "5 8" where it is not there. */
+static void add_id(struct str *list, long long id)
+{
+	SCOPED(free) char *padded = xstrfmt(" %s ", str_text(list)), *one = xstrfmt(" %lld ", id);
+	if (!strstr(padded, one))
+		str_addf(list, "%s%lld", list->len ? " " : "", id);
+}
+
+/* The jobs of a plan that are in the queue, over what the note of its last submission says. */
+static void take_queue(json_t *o, const struct slurm_queue *q, const char *plan)
+{
+	SCOPED(str) struct str arrays = { 0 }, merges = { 0 };
+	struct slurm_count count = slurm_queue_count(q, plan);
+	for (int i = 0; i < q->n; i++)
+		if (strncmp(plan, q->v[i].plan, SLURM_PLAN - 1) == 0)
+			add_id(q->v[i].base < 0 ? &merges : &arrays, q->v[i].job);
+	if (arrays.len)
+		(void)json_object_set_new(o, "array", json_string(arrays.data));
+	if (merges.len)
+		(void)json_object_set_new(o, "merge", json_string(merges.data));
+	(void)json_object_set_new(o, "running", json_integer(count.running));
+	(void)json_object_set_new(o, "pending", json_integer(count.pending));
+	(void)json_object_set_new(o, "reason", json_string(count.pending ? q->reason : ""));
 }
 
 json_t *slurm_status(const char *db)
 {
+	char id[SLURM_ID];
 	SCOPED(free) char *root = xstrfmt("%s-runs/slurm", db);
-	struct dirent **entries = NULL;
-	int n = scandir(root, &entries, NULL, alphasort);
+	SCOPED(slurm_queue) struct slurm_queue q = { 0 };
+	SCOPED(matching) struct matching notes = { 0 };
+	struct err e = ERR_INIT;
 	json_t *list = json_array();
-	for (int i = 0; i < n; i++) {
-		SCOPED(free) char *path = xstrfmt("%s/%s/submitted.json", root, entries[i]->d_name);
+	bool known = slurm_id_known(id, db), asked = false;
+	int rc = 0, done = -1;
+	(void)matching_find(&notes, root, "/*/submitted.json", NULL);
+	for (int i = 0; i < notes.n && known; i++) {
 		SCOPED(str) struct str text = { 0 };
-		json_t *o = io_exists(path) && !io_read(&text, path, (size_t)1 << 20, NULL)
-		                ? json_loadb(text.data, text.len, 0, NULL)
-		                : NULL;
+		json_t *o = io_read(&text, notes.v[i], (size_t)1 << 20, NULL) ? NULL : json_loadb(text.data, text.len, 0, NULL);
 		const char *plan = json_string_value(json_object_get(o, "plan"));
-		struct slurm_queue q;
-		struct err e = ERR_INIT;
-		free(entries[i]);
-		if (plan && slurm_queue(&q, plan, &e))
+		if (plan && !asked)
+			rc = slurm_queue_read(&q, id, &e);
+		asked |= plan != NULL;
+		struct slurm_count count = plan ? slurm_queue_count(&q, plan) : (struct slurm_count){ 0 };
+		if (plan && rc) {
 			(void)json_object_set_new(o, "error", json_string(e.msg));
-		else if (plan && q.running + q.pending + q.other) {
-			(void)json_object_set_new(o, "running", json_integer(q.running));
-			(void)json_object_set_new(o, "pending", json_integer(q.pending + q.other));
-			(void)json_object_set_new(o, "reason", json_string(q.reason));
+		} else if (plan && count.running + count.pending) {
+			take_queue(o, &q, plan);
 		} else {
 			json_decref(o); /* over */
 			continue;
 		}
-		(void)json_object_set_new(o, "done", json_integer(shards_done(db, plan)));
+		done = done < 0 ? shards_done(db) : done;
+		(void)json_object_set_new(o, "done", json_integer(done));
 		(void)json_array_append_new(list, o);
 	}
-	free(entries);
 	return list;
 }

@@ -1,6 +1,6 @@
-/* slurm_client.c - talking to Slurm through its client programs, with a time limit. See engine_slurm.h. */
+/* slurm_client.c - talking to Slurm through its client programs, with a time limit. See slurm_client.h. */
 #define _GNU_SOURCE
-#include "harness/slurm/engine_slurm.h"
+#include "harness/slurm/slurm_client.h"
 
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -87,14 +87,15 @@ int slurm_call(struct str *out, const char *const argv[], struct err *e)
 	(void)close(fd[0]);
 	(void)close(fd[1]);
 	int rc = 0;
+	char *words = text[1].len ? text[1].data : text[0].data; /* in one line */
+	bool failed = !whole || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	for (char *p = failed ? words : NULL; p && *p; p++)
+		if (*p == '\n')
+			*p = p[1] ? ';' : '\0';
 	if (!whole) {
-		rc = err_code(e, EXIT_USAGE, "%s: no answer within %.0f s: the controller of Slurm does not answer", argv[0],
-		              SLURM_CALL_S);
-	} else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		char *words = text[1].len ? text[1].data : text[0].data;
-		for (char *p = words; p && *p; p++)
-			if (*p == '\n')
-				*p = p[1] ? ';' : '\0';
+		rc = err_code(e, EXIT_USAGE, "%s: no answer within %.0f s: %.700s", argv[0], SLURM_CALL_S,
+		              text[1].len ? words : "the controller of Slurm does not answer");
+	} else if (failed) {
 		rc = err_code(e, EXIT_USAGE, "%s refused: %.700s", argv[0], words ? words : "without a message");
 	} else {
 		str_addn(out, str_text(&text[0]), text[0].len);
@@ -114,46 +115,4 @@ int slurm_is_here(struct err *e)
 	return err_code(e, EXIT_USAGE,
 	                "%s: --engine slurm needs Slurm's client programs (Debian: slurm-client), or use --engine local",
 	                why.msg);
-}
-
-int slurm_max_array(const char *config)
-{
-	const char *at = strstr(config, "MaxArraySize");
-	at = at ? strchr(at, '=') : NULL;
-	long n = at ? strtol(at + 1, NULL, 10) : 0;
-	return n > 0 && n < 100000000 ? (int)n : 1001;
-}
-
-void slurm_array_text(struct str *out, const int *index, int n, int base)
-{
-	for (int i = 0, last; i < n; i = last + 1) {
-		for (last = i; last + 1 < n && index[last + 1] == index[last] + 1; last++)
-			;
-		str_addf(out, "%s%d", i ? "," : "", index[i] - base);
-		if (last > i)
-			str_addf(out, "-%d", index[last] - base);
-	}
-}
-
-int slurm_queue(struct slurm_queue *out, const char *plan_hash, struct err *e)
-{
-	SCOPED(free) char *names = xstrfmt("--name=ablate-%.12s,ablate-%.12s-merge", plan_hash, plan_hash);
-	const char *const argv[] = { "squeue", "--noheader", "--array", "--me", names, "--format=%t %r", NULL };
-	SCOPED(str) struct str text = { 0 };
-	*out = (struct slurm_queue){ 0 };
-	if (slurm_call(&text, argv, e))
-		return -1;
-	char *save = NULL;
-	for (char *line = text.data ? strtok_r(text.data, "\n", &save) : NULL; line; line = strtok_r(NULL, "\n", &save)) {
-		if (strncmp(line, "R ", 2) == 0 || strncmp(line, "CG", 2) == 0) {
-			out->running++;
-		} else if (strncmp(line, "PD", 2) == 0) {
-			out->pending++;
-			(void)snprintf(out->reason, sizeof out->reason, "%s",
-			               line + strcspn(line, " ") + (strchr(line, ' ') != NULL));
-		} else {
-			out->other++;
-		}
-	}
-	return 0;
 }

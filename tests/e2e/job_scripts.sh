@@ -39,7 +39,7 @@ test_other_words_are_quoted() {
 	export ABLATE_NVIDIA="it's; touch x"
 	submit --db "$db"; exits 0
 	for script in task-0 merge; do
-		sed "s/^exec '[^']*'/printf '%s\\\\n' \"\$ABLATE_NVIDIA\"/" "$db"-runs/slurm/*/$script.sh >words.sh
+		sed -E "s/^(exec )?'[^']*ablate' slurm/printf '%s\\\\n' \"\$ABLATE_NVIDIA\" slurm/" "$db"-runs/slurm/*/$script.sh >words.sh
 		env -i PATH="$PATH" sh words.sh >words || fail "$(cat words.sh)"
 		none_ran
 		check grep -qxF "it's; touch x" words
@@ -53,8 +53,38 @@ test_what_goes_to_sbatch_is_an_option() {
 	for word in mine.sh '' - --; do
 		submit --sbatch="$word"; exits 2; says err "--sbatch"; lines_of err 1; check [ ! -e submitted ]
 	done
-	submit --sbatch='--comment=a; touch x'; exits 0; none_ran
-	check grep -qxF -e '--comment=a; touch x' submitted
+	submit --sbatch=--comment=mine; exits 2; says err "sets --comment itself"; lines_of err 1; check [ ! -e submitted ]
+	submit --sbatch='--gres=a; touch x'; exits 0; none_ran
+	check grep -qxF -e '--gres=a; touch x' submitted
+}
+
+# What [slurm] of a grid and of the site's file say: a key of the grid replaces the site's, a bad value names its place, nothing is written.
+test_a_grid_and_a_site_say_what_jobs_ask_for() {
+	begin
+	printf '[slurm]\npartition = "cpu"\naccount = "physics"\ntime = "90m"\nenv = { A = "1", B = "it'"'"'s" }\n' >site.toml
+	export ABLATE_SITE=$PWD/site.toml
+	printf '[slurm]\npartition = "gpu"\nmem = "8G"\nenv = { A = "2" }\nprologue = ["echo $(expr 1 + 1) $A $B"]\nmerge = ["--partition=small"]\n' >>g.toml
+	submit; exits 0
+	for word in --partition=gpu --account=physics --time=90 --mem=8G --partition=small; do check grep -qxF -e $word submitted; done
+	check [ "$(grep -cxF -e --mem=8G submitted)" = 1 ]
+	check [ "$(grep -cxF -e --account=physics submitted)" = 2 ]
+	sed -E "s/^(exec )?'[^']*ablate' slurm.*/:/" ablate.db-runs/slurm/*/merge.sh >words.sh
+	check [ "$(env -i PATH="$PATH" sh words.sh)" = "2 2 it's" ]
+	run ablate plan g.toml --engine slurm --json; exits 0
+	check grep -q '"limit_s": 5400' out
+	small_grid 2
+	local line
+	for line in 'partition = ""' 'account = "a b"' 'time = "10s"' 'requeue = "maybe"' 'env = { "A B" = "1" }' 'env = { SLURM_X = "1" }' \
+		'prologue = ["a\nb"]' 'options = ["x"]' 'mem = 5' 'parttion = "x"' 'cpus = 0'; do
+		printf '%s\n[slurm]\n%s\n' "$(cat g.toml)" "$line" >bad.toml
+		run ablate run bad.toml --engine slurm --db bad.db; exits 2; lines_of err 1; says err "bad.toml:14:"
+		printf '[slurm]\n%s\n' "$line" >site.toml
+		run ablate run g.toml --engine slurm --db bad.db; exits 2; lines_of err 1; says err "site.toml:2:"
+	done
+	printf 'schema = 1\n' >site.toml
+	run ablate run g.toml --engine slurm --db bad.db; exits 2; says err "a site's file has [slurm] alone"
+	ABLATE_SITE=$PWD/none.toml run ablate run g.toml --engine slurm --db bad.db; exits 2; says err "none.toml"
+	check [ -z "$(ls -d bad.db* 2>/dev/null)" ]
 }
 
 run_tests

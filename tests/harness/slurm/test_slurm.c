@@ -1,5 +1,7 @@
-/* test_slurm.c - the Slurm engine without a cluster: texts, client programs that fail, what is submitted. */
+/* test_slurm.c - the Slurm engine without a cluster: client programs that fail, what is submitted, whose jobs are
+ * those in the queue. */
 #include "harness/slurm/engine_slurm.h"
+#include "harness/slurm/slurm_client.h"
 #include "tests/common/tempdir.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -27,13 +29,6 @@ Test(slurm, array_texts_join_runs_of_indices)
 		slurm_array_text(&s, arrays[i].index, arrays[i].n, arrays[i].base);
 		cr_assert_str_eq(s.data, arrays[i].text);
 	}
-}
-
-Test(slurm, the_largest_array_is_read_from_the_configuration)
-{
-	cr_assert_eq(slurm_max_array("X = 1\nMaxArraySize            = 50\nMaxDBDMsgs = 2\n"), 50);
-	cr_assert_eq(slurm_max_array("nothing of it"), 1001);
-	cr_assert_eq(slurm_max_array("MaxArraySize = none\n"), 1001);
 }
 
 /* Puts a script of this name into a folder that is all of PATH but the shell's own. */
@@ -79,52 +74,95 @@ Test(slurm, long_answers_on_both_outputs_do_not_block)
 	tempdir_remove(dir);
 }
 
-Test(slurm, the_queue_is_counted_by_state)
+/* A plan of n cells, and its frozen form where a submission of it would have put it. */
+static struct plan *plan_of(int n, const char *metric, const char *db)
 {
-	char *dir = fakes();
-	struct slurm_queue q;
+	SCOPED(free)
+	char *text = xstrfmt(
+		"schema = 1\n[grid]\nname = \"g\"\nseeds = { train = { start = 1, count = %d } }\n[base]\npreset = "
+		"\"ict-shapes8-ci\"\n%s",
+		n, metric);
+	struct grid_source source = { .path = "g.toml", .text = text, .n = strlen(text) };
+	struct grid *g;
+	struct plan *p;
 	struct err e = ERR_INIT;
-	free(fake(dir, "squeue", "printf 'R None\\nR None\\nCG None\\nPD Dependency\\nS None\\n'"));
-	cr_assert_eq(slurm_queue(&q, "0123456789abcdef", &e), 0, "%s", e.msg);
-	cr_assert(q.running == 3 && q.pending == 1 && q.other == 1);
-	cr_assert_str_eq(q.reason, "Dependency");
-	tempdir_remove(dir);
+	cr_assert_eq(grid_parse(&g, &source, 1, &e), 0, "%s", e.msg);
+	cr_assert_eq(plan_expand(&p, g, NULL, &e), 0, "%s", e.msg);
+	SCOPED(free) char *dir = xstrfmt("%s-runs/plans", db);
+	SCOPED(free) char *path = xstrfmt("%s/%s.plan.json", dir, p->hash);
+	cr_assert_eq(io_mkdirs(dir, &e) || plan_write(p, path, &e), 0, "%s", e.msg);
+	return p;
 }
 
-/* MaxArraySize 4 holds indices 0..3: five cells are two arrays, the merge waits for both, and its script is the
- * last. */
+/* A site of that MaxArraySize, without RequeueExit. */
+static struct slurm_options options_of(const char *db, int max_array)
+{
+	struct slurm_options o = { .db = db, .device = "cpu" };
+	slurm_site_read(&o.site, "");
+	o.site.max_array = o.site.max_tasks = max_array;
+	return o;
+}
+
+static int submit(struct slurm_jobs *jobs, const struct plan *p, const int *index, int n, const struct slurm_options *o,
+                  struct err *e)
+{
+	*e = (struct err)ERR_INIT;
+	return slurm_submit(jobs, p, index, n, o, e);
+}
+
+static void read_into(struct str *out, const char *path)
+{
+	struct err e = ERR_INIT;
+	str_release(out);
+	cr_assert_eq(io_read(out, path, 1 << 20, &e), 0, "%s", e.msg);
+}
+
+#define ONE_SCORE  "[[metric]]\nname = \"fid\"\nsamples = 100\n"
+#define TWO_SCORES ONE_SCORE "[[metric]]\nname = \"kid\"\nsamples = 100\n"
+
+/* MaxArraySize 4 holds indices 0..3: the merge waits for all arrays and asks for little. */
 Test(slurm, more_cells_than_an_array_holds_are_several_arrays)
 {
 	char *dir = fakes();
-	SCOPED(free) char *db = xstrfmt("%s/it's.db", dir);
+	SCOPED(free) char *db = xstrfmt("%s/it's 5%%.db", dir);
 	SCOPED(free) char *log = xstrfmt("%s/calls", dir);
 	SCOPED(free) char *count = xstrfmt("echo \"$@\" >>'%s'; wc -l <'%s'", log, log);
-	const char *const extra[] = { "--partition=gpu" };
-	static const int index[] = { 0, 1, 2, 7, 8 };
-	struct slurm_options o = {
-		.db = db, .device = "cpu", .name = "g", .jobs = 2, .threads = 3, .extra = extra, .n_extra = 1
-	};
+	const char *const extra[] = { "--partition=gpu", "--mem=8G", "--dependency=afterok:5" };
+	static const int index[] = { 0, 1, 2, 3, 7, 8 };
+	SCOPED(plan) struct plan *p = plan_of(9, ONE_SCORE, db);
+	struct slurm_options o = options_of(db, 4);
 	struct slurm_jobs jobs;
-	struct err e = ERR_INIT;
+	struct err e;
+	SCOPED(str) struct str calls = { 0 }, text = { 0 };
+	o.jobs = 2;
+	o.threads = 3;
+	o.extra = extra;
+	o.n_extra = 3;
 	free(fake(dir, "squeue", "exit 0"));
-	free(fake(dir, "scontrol", "echo MaxArraySize = 4"));
+	free(fake(dir, "scontrol", "exit 0"));
 	free(fake(dir, "sbatch", count));
-	cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 5, &o, &e), 0, "%s", e.msg);
-	cr_assert(jobs.tasks == 5 && !jobs.already);
-	cr_assert_str_eq(jobs.array, "1 2");
+	cr_assert_eq(submit(&jobs, p, index, 6, &o, &e), 0, "%s", e.msg);
+	cr_assert(jobs.tasks == 6 && !jobs.waiting && !jobs.refused && jobs.way == SLURM_REQUEUE_SCONTROL);
+	cr_assert_str_eq(jobs.arrays, "1 2");
 	cr_assert_str_eq(jobs.merge, "3");
-	SCOPED(str) struct str calls = { 0 };
-	cr_assert_eq(io_read(&calls, log, 1 << 20, &e), 0, "%s", e.msg);
-	cr_assert(strstr(calls.data, "--array=0-2%2 --cpus-per-task=3 --partition=gpu"), "%s", calls.data);
-	cr_assert(strstr(calls.data, "--array=0-1%2 --cpus-per-task=3 --partition=gpu"), "%s", calls.data);
-	cr_assert(strstr(calls.data, "--dependency=afterany:1:2 --partition=gpu"), "%s", calls.data);
-	cr_assert(strstr(calls.data, "--requeue --open-mode=append --signal=B:TERM@120 --export=NIL"), "%s", calls.data);
-	SCOPED(free) char *script = xstrfmt("%s-runs/slurm/0123456789ab/task-7.sh", db);
-	SCOPED(str) struct str text = { 0 };
-	cr_assert_eq(io_read(&text, script, 1 << 20, &e), 0, "%s", e.msg);
-	cr_assert(strstr(text.data, "\nexec '") && strstr(text.data, "--base 7 --device 'cpu' --threads 3\n") &&
-	              strstr(text.data, "it'\\''s.db"),
-	          "%s", text.data);
+	read_into(&calls, log);
+	char *second = strchr(calls.data, '\n') + 1, *merge = strchr(second, '\n') + 1;
+	second[-1] = merge[-1] = '\0';
+	cr_expect(strstr(calls.data, "--array=0-3%2 --signal=B:TERM@120 --ntasks=1 --cpus-per-task=3 --partition=gpu "
+	                             "--mem=8G --dependency=afterok:5 "),
+	          "%s", calls.data);
+	cr_expect(strstr(calls.data, "--requeue") && strstr(calls.data, "--open-mode=append") &&
+	              strstr(calls.data, "--export=NIL") && strstr(calls.data, "it's 5%%.db-runs"),
+	          "%s", calls.data);
+	cr_expect(strstr(second, "--array=0-1%2 "), "%s", second);
+	cr_expect(strstr(merge, "--ntasks=1 --cpus-per-task=1 --mem=512M --partition=gpu "
+	                        "--dependency=afterany:1:2,afterok:5 "),
+	          "%s", merge);
+	SCOPED(free) char *dir_of_plan = slurm_dir(db, p->hash);
+	SCOPED(free) char *script = xstrfmt("%s/task-7.sh", dir_of_plan);
+	read_into(&text, script);
+	cr_assert(strstr(text.data, "--base 7 --device 'cpu' --threads 3") && strstr(text.data, "it'\\''s 5%.db"), "%s",
+	          text.data);
 	slurm_jobs_release(&jobs);
 	tempdir_remove(dir);
 }
@@ -134,40 +172,184 @@ Test(slurm, a_job_that_vanished_gets_no_merge)
 {
 	char *dir = fakes();
 	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
-	static const int index[] = { 0 };
-	struct slurm_options o = { .db = db, .device = "cpu", .name = "g" };
-	struct slurm_jobs jobs;
-	struct err e = ERR_INIT;
-	free(fake(dir, "squeue", "exit 0"));
-	free(fake(dir, "scontrol", "case $2 in config) echo ;; *) echo Invalid job id >&2; exit 1 ;; esac"));
-	free(fake(dir, "sbatch", "case \"$@\" in *dependency*) touch \"$(dirname $0)/merged\" ;; esac; echo 5"));
-	cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 1, &o, &e), -1);
-	cr_assert(strstr(e.msg, "no longer known"), "%s", e.msg);
 	SCOPED(free) char *merged = xstrfmt("%s/merged", dir);
+	static const int index[] = { 0 };
+	SCOPED(plan) struct plan *p = plan_of(1, ONE_SCORE, db);
+	struct slurm_options o = options_of(db, 4);
+	struct slurm_jobs jobs;
+	struct err e;
+	free(fake(dir, "squeue", "exit 0"));
+	free(fake(dir, "scontrol", "echo Invalid job id >&2; exit 1"));
+	free(fake(dir, "sbatch", "case \"$@\" in *dependency*) touch \"$(dirname $0)/merged\" ;; esac; echo 5"));
+	cr_assert_eq(submit(&jobs, p, index, 1, &o, &e), -1);
+	cr_assert(strstr(e.msg, "no longer known"), "%s", e.msg);
 	cr_assert(!io_exists(merged));
 	tempdir_remove(dir);
 }
 
-/* What waits in the queue is under way: the same plan a second time would train every cell twice. */
-Test(slurm, a_plan_that_waits_is_not_submitted_again)
+/* What was accepted before Slurm refused is known and merged; the rest is told with the reason. */
+Test(slurm, a_part_that_is_accepted_keeps_its_merge)
 {
-	static const char *const queues[] = { "PD Priority", "R None", "CG None", "S None" };
-	static const int index[] = { 0 };
 	char *dir = fakes();
 	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(free) char *log = xstrfmt("%s/calls", dir);
+	SCOPED(free)
+	char *body = xstrfmt("echo \"$@\" >>'%s'; n=$(wc -l <'%s'); [ $n != 2 ] || { echo 'queue is full' >&2; exit 1; }; "
+	                     "echo $n",
+	                     log, log);
+	static const int index[] = { 0, 1, 2, 3, 4 };
+	SCOPED(plan) struct plan *p = plan_of(5, ONE_SCORE, db);
+	SCOPED(str) struct str calls = { 0 };
+	struct slurm_options o = options_of(db, 2);
+	struct slurm_jobs jobs;
+	struct err e;
+	free(fake(dir, "squeue", "exit 0"));
+	free(fake(dir, "scontrol", "exit 0"));
+	free(fake(dir, "sbatch", body));
+	cr_assert_eq(submit(&jobs, p, index, 5, &o, &e), 0, "%s", e.msg);
+	cr_expect(jobs.tasks == 2 && jobs.n_refused == 3);
+	cr_expect_str_eq(jobs.arrays, "1");
+	cr_expect_str_eq(jobs.merge, "3");
+	cr_expect(strstr(jobs.refused, "queue is full"), "%s", jobs.refused);
+	read_into(&calls, log);
+	cr_expect(strstr(calls.data, "--dependency=afterany:1 "), "%s", calls.data);
+	slurm_jobs_release(&jobs);
+	tempdir_remove(dir);
+}
+
+/* Links of a chain wait for the one before them, the merge for all. */
+Test(slurm, a_chain_is_jobs_behind_each_other)
+{
+	char *dir = fakes();
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	static const int index[] = { 0 };
+	SCOPED(plan) struct plan *p = plan_of(1, ONE_SCORE, db);
+	SCOPED(slurm_submission) struct slurm_submission s = { 0 };
+	SCOPED(str) struct str one = { 0 }, two = { 0 }, merge = { 0 };
+	const char *const ids[] = { "11", "12", "13", NULL };
+	struct slurm_options o = options_of(db, 4);
+	struct err e = ERR_INIT;
+	o.slurm.requeue = SLURM_REQUEUE_CHAIN;
+	o.slurm.chain = 3;
+	cr_assert_eq(slurm_compose(&s, p->hash, "0a1b2c3d", index, NULL, 1, &o, &e), 0, "%s", e.msg);
+	cr_assert_eq(s.n, 4);
+	cr_expect_eq(s.tasks, 1);
+	slurm_dependency(&one, &s, 0, ids);
+	slurm_dependency(&two, &s, 2, ids);
+	slurm_dependency(&merge, &s, 3, ids);
+	cr_expect_str_eq(str_text(&one), "");
+	cr_expect_str_eq(two.data, "afterany:12");
+	cr_expect_str_eq(merge.data, "afterany:11:12:13");
+	cr_expect(strstr(s.v[0].text, "\nexec '") && !strstr(s.v[0].text, "requeue"), "%s", s.v[0].text);
+	tempdir_remove(dir);
+}
+
+/* What waits in the queue is under way, whichever plan it was submitted for: a second time would train every cell
+ * twice. */
+Test(slurm, what_is_in_the_queue_is_not_submitted_again)
+{
+	static const char *const states[] = { "PD", "R", "CG", "S", "CF" };
+	static const int index[] = { 0, 1 };
+	char *dir = fakes(), id[SLURM_ID];
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
 	SCOPED(free) char *called = xstrfmt("%s/called", dir);
-	struct slurm_options o = { .db = db, .device = "cpu", .name = "g" };
-	free(fake(dir, "scontrol", "echo MaxArraySize = 4"));
-	free(fake(dir, "sbatch", "touch \"$(dirname $0)/called\"; echo 5"));
-	for (size_t i = 0; i < sizeof queues / sizeof *queues; i++) {
-		SCOPED(free) char *answer = xstrfmt("echo '%s'", queues[i]);
-		struct slurm_jobs jobs;
-		struct err e = ERR_INIT;
-		free(fake(dir, "squeue", answer));
-		cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 1, &o, &e), 0, "%s", e.msg);
-		cr_expect(jobs.already && !jobs.tasks, "%s", queues[i]);
-		cr_expect(!io_exists(called), "%s", queues[i]);
+	SCOPED(plan) struct plan *whole = plan_of(3, TWO_SCORES, db);
+	SCOPED(plan) struct plan *part = plan_of(2, ONE_SCORE, db);
+	SCOPED(plan) struct plan *one = plan_of(3, ONE_SCORE, db);
+	SCOPED(plan) struct plan *more = plan_of(2, TWO_SCORES, db);
+	struct slurm_options o = options_of(db, 1001);
+	struct slurm_jobs jobs;
+	struct err e = ERR_INIT;
+	cr_assert_eq(slurm_id(id, db, &e), 0, "%s", e.msg);
+	free(fake(dir, "scontrol", "exit 0"));
+	free(fake(dir, "sbatch", "echo \"$@\" >>\"$(dirname $0)/called\"; echo 5"));
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		SCOPED(free)
+		char *queue = xstrfmt("echo '12|0|%s|ablate-%s-%.12s-0|None'; echo '12|1|%s|ablate-%s-%.12s-0|None'", states[i],
+		                      id, whole->hash, states[i], id, whole->hash);
+		free(fake(dir, "squeue", queue));
+		cr_assert_eq(submit(&jobs, part, index, 2, &o, &e), 0, "%s", e.msg);
+		cr_expect(jobs.waiting == 2 && !jobs.arrays && !jobs.tasks, "%s", states[i]);
+		cr_expect(!io_exists(called), "%s", states[i]);
+		slurm_jobs_release(&jobs);
 	}
+	/* tasks that score less than is asked for: behind them */
+	SCOPED(free) char *less = xstrfmt("echo '77|1|R|ablate-%s-%.12s-0|None'", id, one->hash);
+	SCOPED(str) struct str calls = { 0 };
+	free(fake(dir, "squeue", less));
+	cr_assert_eq(submit(&jobs, more, index, 2, &o, &e), 0, "%s", e.msg);
+	cr_expect(jobs.tasks == 2 && !jobs.waiting);
+	read_into(&calls, called);
+	cr_expect(strstr(calls.data, "--array=0 ") && strstr(calls.data, "--dependency=afterany:77 "), "%s", calls.data);
+	slurm_jobs_release(&jobs);
+	tempdir_remove(dir);
+}
+
+/* Jobs of another database, and of a copy of it, are not ours, though the plan is the same. */
+Test(slurm, jobs_belong_to_a_database)
+{
+	static const int index[] = { 0, 1 };
+	char *dir = fakes(), a[SLURM_ID], b[SLURM_ID], c[SLURM_ID];
+	SCOPED(free) char *first = xstrfmt("%s/a.db", dir);
+	SCOPED(free) char *second = xstrfmt("%s/b.db", dir);
+	SCOPED(free) char *copy = xstrfmt("%s/c.db", dir);
+	SCOPED(free) char *file = xstrfmt("%s-runs/slurm/database.json", first);
+	SCOPED(free) char *copied = xstrfmt("%s-runs/slurm", copy);
+	SCOPED(str) struct str text = { 0 };
+	SCOPED(plan) struct plan *p = plan_of(2, ONE_SCORE, second);
+	SCOPED(slurm_queue) struct slurm_queue q = { 0 };
+	struct slurm_options o = options_of(second, 1001);
+	struct slurm_jobs jobs;
+	struct err e = ERR_INIT;
+	cr_assert(!slurm_id_known(a, first));
+	cr_assert_eq(slurm_id(a, first, &e), 0, "%s", e.msg);
+	cr_assert(slurm_id_known(b, first));
+	cr_expect_str_eq(a, b);
+	cr_assert_eq(slurm_id(b, second, &e), 0, "%s", e.msg);
+	cr_expect_str_neq(a, b);
+	read_into(&text, file);
+	cr_assert_eq(io_mkdirs(copied, &e), 0, "%s", e.msg);
+	SCOPED(free) char *same = xstrfmt("%s/database.json", copied);
+	cr_assert_eq(io_write_atomic(same, text.data, text.len, &e), 0, "%s", e.msg);
+	cr_expect(!slurm_id_known(c, copy));
+	cr_assert_eq(slurm_id(c, copy, &e), 0, "%s", e.msg);
+	cr_expect_str_neq(a, c);
+	cr_assert_eq(unlink(file), 0); /* the copy keeps its own, now that it has one */
+	cr_expect(slurm_id_known(b, copy) && !strcmp(b, c));
+	SCOPED(free)
+	char *queue = xstrfmt("printf '12|0|R|ablate-%s-%.12s-0|None\\n12|1|PD|ablate-%s-%.12s-0|Priority\\n"
+	                      "13|N/A|PD|ablate-%s-%.12s-merge|Dependency\\n14|N/A|R|other|None\\n'",
+	                      a, p->hash, a, p->hash, a, p->hash);
+	free(fake(dir, "squeue", queue));
+	free(fake(dir, "scontrol", "exit 0"));
+	free(fake(dir, "sbatch", "echo 20"));
+	cr_assert_eq(submit(&jobs, p, index, 2, &o, &e), 0, "%s", e.msg);
+	cr_expect(jobs.tasks == 2 && !jobs.waiting);
+	slurm_jobs_release(&jobs);
+	cr_assert_eq(slurm_queue_read(&q, a, &e), 0, "%s", e.msg);
+	struct slurm_count n = slurm_queue_count(&q, p->hash), none = slurm_queue_count(&q, "ffffffffffff");
+	cr_expect(q.n == 3 && n.running == 1 && n.pending == 2 && n.tasks == 2 && none.tasks == 0);
+	cr_expect_str_eq(q.reason, "Priority");
+	cr_expect(q.v[2].base == -1 && q.v[1].task == 1 && q.v[1].base == 0);
+	tempdir_remove(dir);
+}
+
+/* A plan of the queue that nobody can read any more might train the same cells. */
+Test(slurm, a_plan_in_the_queue_that_is_gone_is_told)
+{
+	static const int index[] = { 0 };
+	char *dir = fakes(), id[SLURM_ID];
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(plan) struct plan *p = plan_of(1, ONE_SCORE, db);
+	struct slurm_options o = options_of(db, 1001);
+	struct slurm_jobs jobs;
+	struct err e = ERR_INIT;
+	cr_assert_eq(slurm_id(id, db, &e), 0, "%s", e.msg);
+	SCOPED(free) char *queue = xstrfmt("echo '12|0|R|ablate-%s-0123456789ab-0|None'", id);
+	free(fake(dir, "squeue", queue));
+	cr_assert_eq(submit(&jobs, p, index, 1, &o, &e), -1);
+	cr_expect_eq(e.code, EXIT_RECORD);
+	cr_expect(strstr(e.msg, "job 12 in the queue is of a plan that cannot be read"), "%s", e.msg);
 	tempdir_remove(dir);
 }
 
@@ -177,30 +359,29 @@ Test(slurm, no_index_is_beyond_the_largest_array)
 	static const int index[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
 	char *dir = fakes();
 	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
-	SCOPED(free) char *log = xstrfmt("%s/calls", dir);
-	SCOPED(free) char *count = xstrfmt("echo \"$@\" >>'%s'; wc -l <'%s'", log, log);
-	SCOPED(free) char *script = xstrfmt("%s-runs/slurm/0123456789ab/task-0.sh", db);
-	SCOPED(str) struct str calls = { 0 }, text = { 0 };
-	struct slurm_options o = { .db = db, .device = "cuda", .name = "g", .microbatch = "it's 4" };
-	struct slurm_jobs jobs;
+	SCOPED(plan) struct plan *p = plan_of(10, ONE_SCORE, db);
+	struct slurm_options o = options_of(db, 4);
 	struct err e = ERR_INIT;
-	int tasks = 0;
-	free(fake(dir, "squeue", "exit 0"));
-	free(fake(dir, "scontrol", "echo MaxArraySize = 4"));
-	free(fake(dir, "sbatch", count));
-	cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 10, &o, &e), 0, "%s", e.msg);
-	cr_assert_eq(io_read(&calls, log, 1 << 20, &e), 0, "%s", e.msg);
-	for (const char *at = calls.data; (at = strstr(at, "--array=")); at++) {
-		int first, last;
-		int n = sscanf(at, "--array=%d-%d", &first, &last);
-		last = n == 2 ? last : first;
-		cr_expect(n >= 1 && first >= 0 && last < 4, "%.40s", at);
-		tasks += last - first + 1;
+	o.device = "cuda";
+	o.microbatch = "it's 4";
+	for (int most = 1; most <= 4; most++) {
+		SCOPED(slurm_submission) struct slurm_submission s = { 0 };
+		int tasks = 0;
+		o.site.max_tasks = most;
+		cr_assert_eq(slurm_compose(&s, p->hash, "0a1b2c3d", index, NULL, 10, &o, &e), 0, "%s", e.msg);
+		for (int i = 0; i < s.n - 1; i++) {
+			int first, last;
+			SCOPED(str) struct str line = { 0 };
+			slurm_job_line(&line, &s, i);
+			int n = sscanf(strstr(line.data, "--array="), "--array=%d-%d", &first, &last);
+			last = n == 2 ? last : first;
+			cr_expect(n >= 1 && first == 0 && last < most, "%s", line.data);
+			cr_expect(strstr(line.data, "--gpus-per-task=1"), "%s", line.data);
+			tasks += last - first + 1;
+		}
+		cr_expect_eq(tasks, 10);
+		cr_expect(strstr(s.v[0].text, "--base 0 --device 'cuda' --microbatch 'it'\\''s 4'"), "%s", s.v[0].text);
 	}
-	cr_expect_eq(tasks, 10);
-	cr_assert_eq(io_read(&text, script, 1 << 20, &e), 0, "%s", e.msg);
-	cr_expect(strstr(text.data, "--base 0 --device 'cuda' --microbatch 'it'\\''s 4'\n"), "%s", text.data);
-	slurm_jobs_release(&jobs);
 	tempdir_remove(dir);
 }
 
@@ -209,13 +390,14 @@ Test(slurm, an_answer_that_is_no_number_is_told)
 	static const int index[] = { 0 };
 	char *dir = fakes();
 	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
-	struct slurm_options o = { .db = db, .device = "cpu", .name = "g" };
+	SCOPED(plan) struct plan *p = plan_of(1, ONE_SCORE, db);
+	struct slurm_options o = options_of(db, 4);
 	struct slurm_jobs jobs;
-	struct err e = ERR_INIT;
+	struct err e;
 	free(fake(dir, "squeue", "exit 0"));
-	free(fake(dir, "scontrol", "echo MaxArraySize = 4"));
+	free(fake(dir, "scontrol", "exit 0"));
 	free(fake(dir, "sbatch", "echo Submitted batch job"));
-	cr_assert_eq(slurm_submit(&jobs, "0123456789abcdef", index, 1, &o, &e), -1);
+	cr_assert_eq(submit(&jobs, p, index, 1, &o, &e), -1);
 	cr_expect(strstr(e.msg, "sbatch answered 'Submitted batch job"), "%s", e.msg);
 	tempdir_remove(dir);
 }
@@ -224,7 +406,7 @@ Test(slurm, an_answer_that_is_no_number_is_told)
 Test(slurm, the_merge_is_cancelled_before_what_it_waits_for)
 {
 	static const char note[] = "{\"schema\":1,\"plan\":\"0123456789abcdef\"}";
-	char *dir = fakes();
+	char *dir = fakes(), id[SLURM_ID];
 	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
 	SCOPED(free) char *folder = xstrfmt("%s-runs/slurm/0123456789ab", db);
 	SCOPED(free) char *path = xstrfmt("%s/submitted.json", folder);
@@ -233,12 +415,119 @@ Test(slurm, the_merge_is_cancelled_before_what_it_waits_for)
 	SCOPED(str) struct str calls = { 0 };
 	struct err e = ERR_INIT;
 	int n = 0;
-	free(fake(dir, "squeue", "echo 'R None'"));
+	cr_assert_eq(slurm_id(id, db, &e), 0, "%s", e.msg);
+	SCOPED(free)
+	char *queue = xstrfmt("printf '1|0|R|ablate-%s-0123456789ab-0|None\\n1|1|R|ablate-%s-0123456789ab-0|None\\n"
+	                      "2|N/A|PD|ablate-%s-0123456789ab-merge|Dependency\\n'",
+	                      id, id, id);
+	SCOPED(free)
+	char *wanted = xstrfmt("--me --name=ablate-%s-0123456789ab-merge\n--me --name=ablate-%s-0123456789ab-0\n", id, id);
+	free(fake(dir, "squeue", queue));
 	free(fake(dir, "scancel", body));
 	cr_assert_eq(io_mkdirs(folder, &e) || io_write_atomic(path, note, strlen(note), &e), 0, "%s", e.msg);
 	cr_assert_eq(slurm_cancel(&n, db, &e), 0, "%s", e.msg);
 	cr_expect_eq(n, 1);
-	cr_assert_eq(io_read(&calls, log, 1 << 20, &e), 0, "%s", e.msg);
-	cr_expect_str_eq(calls.data, "--me --name=ablate-0123456789ab-merge\n--me --name=ablate-0123456789ab\n");
+	read_into(&calls, log);
+	cr_expect_str_eq(calls.data, wanted);
+	tempdir_remove(dir);
+}
+
+/* ---- what a site is like, and what users may ask for ------------------------------------------------------------ */
+
+static const struct {
+	const char *config;
+	int max_array, max_tasks;
+	bool exit;
+} sites[] = {
+	{ "", 1001, 1001, false },
+	{ "X = 1\nMaxArraySize            = 50\nMaxDBDMsgs = 2\n", 50, 50, false },
+	{ "MaxArraySize = none\nRequeueExit = (null)\n", 1001, 1001, false },
+	{ "RequeueExit             = 75\nRequeueExitHold         = (null)\n", 1001, 1001, true },
+	{ "RequeueExit = 1-10,70-80,99", 1001, 1001, true },
+	{ "RequeueExit = 1-10,175,750", 1001, 1001, false },
+	{ "RequeueExit = 75\nRequeueExitHold = 70-80\n", 1001, 1001, false }, /* it would be held */
+	{ "MaxArraySize = 4000\nSchedulerParameters = bf_interval=1,max_array_tasks=300\nOther = max_array_tasks=2", 4000,
+	  300, false },
+	{ "OtherMaxArraySize = 7\n", 1001, 1001, false },
+};
+
+Test(slurm, a_site_is_read_from_its_configuration)
+{
+	for (size_t i = 0; i < sizeof sites / sizeof *sites; i++) {
+		struct slurm_site s;
+		slurm_site_read(&s, sites[i].config);
+		cr_expect_eq(s.max_array, sites[i].max_array, "%s", sites[i].config);
+		cr_expect_eq(s.max_tasks, sites[i].max_tasks, "%s", sites[i].config);
+		cr_expect_eq(slurm_way(&s, SLURM_REQUEUE_AUTO) == SLURM_REQUEUE_EXIT, sites[i].exit, "%s", sites[i].config);
+		cr_expect_eq(slurm_way(&s, SLURM_REQUEUE_CHAIN), SLURM_REQUEUE_CHAIN);
+	}
+}
+
+static const struct {
+	const char *word, *said; /* said: of the refusal; NULL: it may be given */
+} words[] = {
+	{ "--partition=gpu", NULL },
+	{ "--exclusive", NULL },
+	{ "-N1", NULL },
+	{ "-t10", NULL },
+	{ "mine.sh", "not an option" },
+	{ "-", "not an option" },
+	{ "--", "not an option" },
+	{ "", "not an option" },
+	{ "--array=0-3", "--array itself" },
+	{ "--arr=0-3", "--array itself" },
+	{ "-a0-3", "--array itself" },
+	{ "--job-name=x", "--job-name itself" },
+	{ "-Jx", "--job-name itself" },
+	{ "--wrap=true", "--wrap itself" },
+	{ "--no-requeue", "--no-requeue itself" },
+	{ "--requeue", "--requeue itself" },
+	{ "--ntasks=2", "--ntasks itself" },
+	{ "--ntasks-per-node=2", NULL },
+	{ "--export=ALL", "--export itself" },
+	{ "--export-file=x", NULL },
+};
+
+Test(slurm, what_the_program_sets_itself_is_refused)
+{
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+		struct err e = ERR_INIT;
+		int rc = slurm_check_options(&words[i].word, 1, "--sbatch", &e);
+		cr_expect_eq(rc, words[i].said ? -1 : 0, "%s: %s", words[i].word, e.msg);
+		cr_expect(!words[i].said || (e.code == EXIT_USAGE && strstr(e.msg, words[i].said)), "%s: %s", words[i].word,
+		          e.msg);
+	}
+}
+
+/* Every variable that is to travel does, whatever is in it, and none of the node's own. */
+Test(slurm, a_script_has_the_variables_that_travel)
+{
+	char *dir = fakes();
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(plan) struct plan *p = plan_of(1, ONE_SCORE, db);
+	SCOPED(slurm_submission) struct slurm_submission s = { 0 };
+	static const int index[] = { 0 };
+	static const char *const sent[] = { "ABLATE_CUDNN", "ABLATE_CUBLASLT", "ABLATE_CUSOLVER", "ABLATE_CUDA_PLUGIN",
+		                                "ABLATE_NCCL",  "ABLATE_CACHE",    "ABLATE_DATA",     "ABLATE_TEAM_PLUGIN" };
+	struct slurm_options o = options_of(db, 4);
+	struct err e = ERR_INIT;
+	for (size_t i = 0; i < sizeof sent / sizeof *sent; i++)
+		cr_assert_eq(setenv(sent[i], "it's $(here)", 1), 0);
+	cr_assert_eq(setenv("TMPDIR", "/of/the/submitter", 1) || setenv("CUDA_VISIBLE_DEVICES", "7", 1), 0);
+	o.slurm.env[0] = (struct slurm_variable){ "NCCL_DEBUG", "WARN'" };
+	o.slurm.n_env = 1;
+	o.slurm.prologue = (struct slurm_list){ { "module load cuda/13" }, 1 };
+	o.slurm.container = (struct slurm_list){ { "apptainer", "exec", "a b.sif" }, 3 };
+	o.slurm.program = "/opt/ablate";
+	cr_assert_eq(slurm_compose(&s, p->hash, "0a1b2c3d", index, NULL, 1, &o, &e), 0, "%s", e.msg);
+	for (int k = 0; k < 2; k++) {
+		for (size_t i = 0; i < sizeof sent / sizeof *sent; i++) {
+			SCOPED(free) char *line = xstrfmt("\nexport %s='it'\\''s $(here)'\n", sent[i]);
+			cr_expect(strstr(s.v[k].text, line), "%s", line);
+		}
+		cr_expect(!strstr(s.v[k].text, "TMPDIR") && !strstr(s.v[k].text, "CUDA_VISIBLE_DEVICES"), "%s", s.v[k].text);
+		cr_expect(strstr(s.v[k].text, "\nexport NCCL_DEBUG='WARN'\\'''\nmodule load cuda/13\n"), "%s", s.v[k].text);
+		cr_expect(strstr(s.v[k].text, "'apptainer' 'exec' 'a b.sif' '/opt/ablate' slurm-"), "%s", s.v[k].text);
+	}
 	tempdir_remove(dir);
 }

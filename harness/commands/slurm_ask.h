@@ -1,0 +1,30 @@
+/* slurm_ask.h - what a command line, a grid and the site say of jobs on a cluster, for the commands that submit or
+ * plan. */
+#ifndef ABLATE_SLURM_ASK_H
+#define ABLATE_SLURM_ASK_H
+
+#include "harness/cli/cmd.h"
+#include "harness/slurm/slurm_settings.h"
+#include "harness/slurm/slurm_submission.h"
+
+#define ENGINE_OPTIONS \
+	{ .name = "engine", \
+	  .kind = OPT_STRING, \
+	  .arg = "local|slurm", \
+	  .help = "processes of this machine (default), or arrays of Slurm" }, \
+	{ \
+		.name = "sbatch", .kind = OPT_STRINGS, .arg = "OPTION", \
+		.help = "slurm: give tasks this option of sbatch, too, e.g. --sbatch=--exclusive" \
+	}
+
+/* What jobs are asked for. Texts are of the command line, the grid and the site's file. */
+struct slurm_ask {
+	struct slurm_options options;
+	struct slurm_settings settings;
+	const char **extra;
+};
+/* All of it but what the site's Slurm is like (options.site): everything is checked before anything is written. */
+MUST_CHECK int slurm_ask(struct slurm_ask *out, const struct cli *c, const struct grid *g, struct err *e);
+void scoped_slurm_ask(struct slurm_ask *a); /* SCOPED(slurm_ask) struct slurm_ask a = { 0 }; */
+
+#endif

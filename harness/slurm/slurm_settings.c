@@ -1,0 +1,51 @@
+/* slurm_settings.c - see slurm_settings.h. */
+#include "harness/slurm/slurm_settings.h"
+
+#include "model/base/env.h"
+#include "model/base/io.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+char *slurm_site_file(void)
+{
+	const char *own = env_get(ENV_ABLATE_SITE);
+	if (own && *own)
+		return strcmp(own, "none") == 0 ? NULL : xstrdup(own);
+	char *path = io_config_file("site.toml");
+	if (path && io_exists(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static int read_site(struct slurm_settings *out, struct err *e)
+{
+	SCOPED(free) char *path = slurm_site_file();
+	const struct toml_value *table = NULL;
+	if (!path)
+		return 0;
+	if (toml_read(&out->site, path, e))
+		return -1;
+	const struct toml_value *root = toml_root(out->site);
+	for (size_t i = 0; i < toml_len(root); i++)
+		if (strcmp(toml_entry(root, i)->key, "slurm") != 0)
+			return toml_key_err(e, toml_entry(root, i), "a site's file has [slurm] alone");
+	int rc = toml_typed(&table, root, "slurm", TOML_TABLE, e);
+	return rc < 0 || (!rc && grid_slurm_read(&out->v, table, e)) ? -1 : 0;
+}
+
+int slurm_settings_find(struct slurm_settings *out, const struct grid *g, struct err *e)
+{
+	*out = (struct slurm_settings){ 0 };
+	if (!read_site(out, e) && (!g->slurm || !grid_slurm_read(&out->v, g->slurm, e)))
+		return 0;
+	scoped_slurm_settings(out);
+	return -1;
+}
+
+void scoped_slurm_settings(struct slurm_settings *s)
+{
+	toml_free(s->site);
+	*s = (struct slurm_settings){ 0 };
+}
