@@ -4,7 +4,6 @@
 
 #include "harness/cli/threads.h"
 
-#include "model/base/env.h"
 #include "model/base/mem.h"
 
 #include <errno.h>
@@ -23,20 +22,18 @@
 
 #define PIPE_FD 3
 
-/* Settings of Open MPI, in the environment so that another MPI's mpirun accepts the same command line: as many
- * processes as are asked for whatever the machine has, the threads where OpenMP puts them, root in a container. */
-static const char *const mpirun_settings[][2] = {
-	{ "OMPI_MCA_rmaps_base_oversubscribe", "1" },
-	{ "OMPI_MCA_hwloc_base_binding_policy", "none" },
-	{ "OMPI_ALLOW_RUN_AS_ROOT", "1" },
-	{ "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1" },
-	{ "OMPI_MCA_btl_base_warn_component_unused", "0" },
-	{ "OMPI_MCA_mpi_yield_when_idle", "1" },
+/* What a new process is to become; all of it is made before fork. */
+struct birth {
+	const struct launcher_row *row;
+	const char *program; /* file of this program, or of the launcher in PATH */
+	char *const *argv;
+	const char *threads;
+	int log_fd, write_fd;
+	pid_t parent;
 };
 
 /* Between fork and exec: only what is safe there, and _exit on failure (the log says why). */
-static _Noreturn void become_worker(const char *program, const char *dir, const char *threads, const char *ranks,
-                                    int log_fd, int write_fd, pid_t parent)
+static _Noreturn void become_worker(const struct birth *b)
 {
 	/* a stop that comes before the worker listens waits for it instead of ending it (worker.c) */
 	static const int stops[] = { SIGTERM, SIGUSR1, SIGUSR2 };
@@ -48,52 +45,32 @@ static _Noreturn void become_worker(const char *program, const char *dir, const 
 	}
 	(void)sigprocmask(SIG_SETMASK, &early, NULL);
 	(void)setpgid(0, 0);
-	(void)prctl(PR_SET_PDEATHSIG, *ranks ? SIGUSR1 : SIGTERM); /* see child_stop */
-	if (getppid() != parent)
+	(void)prctl(PR_SET_PDEATHSIG, b->row->stop);
+	if (getppid() != b->parent)
 		_exit(127);
 	int null_fd = open("/dev/null", O_RDONLY);
-	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(log_fd, STDOUT_FILENO) < 0 || dup2(log_fd, STDERR_FILENO) < 0 ||
-	    (write_fd != PIPE_FD ? dup2(write_fd, PIPE_FD) : fcntl(PIPE_FD, F_SETFD, 0)) < 0)
+	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(b->log_fd, STDOUT_FILENO) < 0 || dup2(b->log_fd, STDERR_FILENO) < 0 ||
+	    (b->write_fd != PIPE_FD ? dup2(b->write_fd, PIPE_FD) : fcntl(PIPE_FD, F_SETFD, 0)) < 0)
 		_exit(127);
-	if (setenv("OMP_NUM_THREADS", threads, 1))
+	if (setenv("OMP_NUM_THREADS", b->threads, 1))
 		_exit(127);
 	(void)threads_bound_waiting();
-	char folder[PATH_MAX];
-	(void)snprintf(folder, sizeof folder, "%s%s", *dir == '-' ? "./" : "", dir); /* no option */
-	char *const argv[] = { (char *)"ablate", (char *)"worker", folder, (char *)"--fd", (char *)"3", NULL };
-	char *const many[] = { (char *)"mpirun", (char *)"-n", (char *)ranks, (char *)program,
-		                   (char *)"worker", folder,       NULL };
-	if (*ranks) {
+	for (size_t i = 0; i < b->row->n_settings; i++)
+		(void)setenv(b->row->settings[i][0], b->row->settings[i][1], 0);
+	if (!b->row->holds_stops)
 		(void)sigprocmask(SIG_UNBLOCK, &early, NULL);
-		for (size_t i = 0; i < sizeof mpirun_settings / sizeof *mpirun_settings; i++)
-			(void)setenv(mpirun_settings[i][0], mpirun_settings[i][1], 0);
-		(void)execvp("mpirun", many);
-		program = "mpirun";
-	} else {
-		(void)execv(program, argv);
-	}
-	(void)dprintf(STDERR_FILENO, "%s: cannot run: %s\n", program, strerror(errno));
+	(void)execvp(b->program, b->argv);
+	(void)dprintf(STDERR_FILENO, "%s: cannot run: %s\n", b->program, strerror(errno));
 	_exit(127);
 }
 
-bool child_team_possible(void)
-{
-	const char *path = env_get(ENV_PATH);
-	for (const char *at = path; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
-		SCOPED(free) char *file = xstrfmt("%.*s/mpirun", (int)strcspn(at, ":"), at);
-		if (access(file, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
-int child_start(struct child *c, const char *program, const char *dir, int threads, int ranks, struct err *e)
+int child_start(struct child *c, const char *program, const char *dir, int threads, const struct launcher *by,
+                struct err *e)
 {
 	SCOPED(free) char *log = xstrfmt("%s/log", dir);
-	char count[16], many[16] = "", self[PATH_MAX] = "/proc/self/exe";
+	char count[16], self[PATH_MAX] = "/proc/self/exe";
 	(void)snprintf(count, sizeof count, "%d", threads);
-	if (ranks > 1) { /* mpirun is another program: it needs our path */
-		(void)snprintf(many, sizeof many, "%d", ranks);
+	if (by->kind != LAUNCHER_NONE) { /* another program: it needs our path */
 		ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 		self[n > 0 ? n : 0] = 0;
 	}
@@ -103,9 +80,19 @@ int child_start(struct child *c, const char *program, const char *dir, int threa
 		return err_set(e, "%s: cannot create: %s", log, strerror(errno));
 	if (pipe2(pipe_fd, O_CLOEXEC))
 		return err_set(e, "cannot make a pipe: %s", strerror(errno));
-	pid_t parent = getpid(), pid = fork();
+	program = program ? program : self;
+	char **argv = launcher_words(by, program, dir);
+	struct birth birth = { .row = launcher_row(by->kind),
+		                   .argv = argv,
+		                   .threads = count,
+		                   .log_fd = log_fd,
+		                   .write_fd = pipe_fd[1],
+		                   .parent = getpid() };
+	birth.program = birth.row->name ? birth.row->name : program;
+	pid_t pid = fork();
 	if (pid == 0)
-		become_worker(program ? program : self, dir, count, many, log_fd, pipe_fd[1], parent);
+		become_worker(&birth);
+	launcher_words_free(argv);
 	(void)close(pipe_fd[1]);
 	if (pid < 0) {
 		(void)close(pipe_fd[0]);
@@ -113,7 +100,7 @@ int child_start(struct child *c, const char *program, const char *dir, int threa
 	}
 	(void)setpgid(pid, pid); /* on both sides, as either may be first */
 	(void)fcntl(pipe_fd[0], F_SETFL, O_NONBLOCK);
-	*c = (struct child){ .pid = pid, .pipe_fd = pipe_fd[0], .team = ranks > 1 };
+	*c = (struct child){ .pid = pid, .pipe_fd = pipe_fd[0], .by = by->kind };
 	return 0;
 }
 
@@ -192,15 +179,14 @@ bool child_reap(struct child *c, struct child_end *end)
 	return true;
 }
 
-/* mpirun passes SIGUSR1 and SIGUSR2 on and waits; after SIGTERM it would kill its processes before their checkpoint. */
 void child_stop(const struct child *c, enum child_reason why)
 {
 	if (c->pid)
-		(void)kill(c->pid, why == CHILD_TIME_IS_UP ? SIGUSR2 : c->team ? SIGUSR1 : SIGTERM);
+		(void)kill(c->pid, why == CHILD_TIME_IS_UP ? SIGUSR2 : launcher_row(c->by)->stop);
 }
 
 void child_kill(const struct child *c)
 {
 	if (c->pid)
-		(void)kill(c->pid, SIGKILL);
+		(void)kill(c->pid, launcher_row(c->by)->end);
 }

@@ -10,6 +10,7 @@
 #include "harness/record/query.h"
 #include "harness/run/engine_device.h"
 #include "harness/run/job.h"
+#include "harness/run/launcher.h"
 #include "model/base/err.h"
 
 #include <jansson.h>
@@ -62,7 +63,8 @@ struct run_options {
 	const struct engine_devices *devices; /* that cells are spread over; NULL = the cpu */
 	const char *program;                  /* worker program; NULL = this one */
 	int jobs, threads;                    /* at once; OpenMP threads of each process, 0 = processors / jobs / ranks */
-	int ranks;                            /* processes that train one cell together, started by mpirun; 0 and 1 = one */
+	int ranks;                            /* processes that train one cell together; 0 and 1 = one */
+	struct launcher launcher;             /* that starts these (its `ranks` are those); of kind NONE: mpirun */
 	unsigned said;                        /* of enum run_said */
 	double cell_wall_s, grid_wall_s;      /* budgets; 0 = none */
 	double checkpoint_s;                  /* a checkpoint at least so often; 0 = by steps alone */

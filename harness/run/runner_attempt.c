@@ -15,6 +15,7 @@
 #include "harness/record/query_attempt.h"
 #include "harness/record/query_build.h"
 #include "harness/record/query_stage.h"
+#include "harness/run/last_words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +95,17 @@ static int count_in(const json_t *env, const char *key, int missing)
 	           : missing;
 }
 
+static struct launcher launcher_of(const struct run_options *o, int ranks)
+{
+	struct launcher by = o->launcher;
+	by.ranks = ranks;
+	if (ranks <= 1)
+		by.kind = LAUNCHER_NONE;
+	else if (by.kind == LAUNCHER_NONE)
+		by.kind = LAUNCHER_MPIRUN;
+	return by;
+}
+
 static bool is_cpu(const char *device)
 {
 	return strcmp(device, "cpu") == 0;
@@ -110,7 +122,7 @@ static void keep_place(struct slot *slot, const struct run_options *o, const jso
 		slot->device_name = "cpu"; /* as cpus are everywhere */
 	if (!(o->said & RUN_SAID_RANKS) && ranks != slot->ranks) {
 		bool alone = o->jobs <= 1 && o->devices && o->devices->n >= ranks;
-		if (ranks == 1 || (is_cpu(slot->device_name) ? child_team_possible() : alone))
+		if (ranks == 1 || (is_cpu(slot->device_name) ? launcher_installed(launcher_of(o, ranks).kind) : alone))
 			slot->ranks = ranks;
 	}
 	/* a larger one than was planned for this device may not fit it */
@@ -221,36 +233,36 @@ int slot_start(struct slot *slot, struct store *s, const struct run_plan *plan, 
 	int64_t generation = done < 0 || order->again ? 0 : done + (order->stale ? 1 : 0);
 	if (inherit(&env, slot, s, o, order, e) || write_job(slot, s, plan, o, order, env, generation, e))
 		return -1;
-	return child_start(&slot->child, o->program, slot->dir, slot->threads, slot->ranks, e);
+	const struct launcher by = launcher_of(o, slot->ranks);
+	return child_start(&slot->child, o->program, slot->dir, slot->threads, &by, e);
 }
 
 /* --- end --- */
 
-/* The last line of DIR/log, or "". */
-static void last_words(char out[200], const char *dir)
+/* What ended an attempt that says nothing of it itself. */
+static int name_cause(char reason[512], const struct child_end *end, const struct last_words *words)
 {
-	SCOPED(free) char *path = xstrfmt("%s/log", dir);
-	SCOPED(file) FILE *f = fopen(path, "re");
-	char line[400];
-	*out = '\0';
-	while (f && fgets(line, sizeof line, f)) {
-		line[strcspn(line, "\n")] = '\0';
-		if (*line)
-			(void)snprintf(out, 200, "%s", line);
-	}
-	for (char *p = out; *p; p++) /* a cut multi-byte character, or worse, must not reach the journal */
-		if ((unsigned char)*p < 32 || (unsigned char)*p > 126)
-			*p = '?';
+	static const char by_kill[] = ", by hand or for want of memory";
+	char how[160];
+	if (end->signal >= 0)
+		return snprintf(reason, 512, "its process was ended by signal %d (%s)%s, peak memory %lld MiB", end->signal,
+		                strsignal(end->signal), end->signal == SIGKILL ? by_kill : "", (long long)(end->max_rss >> 20));
+	if (!last_words_tell(words))
+		return snprintf(reason, 512, "its process exited with code %d and no end in its journal", end->exit_code);
+	last_words_end(how, words);
+	return snprintf(reason, 512, "%s%s", how, words->signal == SIGKILL ? by_kill : "");
 }
 
 static void judge(struct journal_end *last, char reason[512], const struct slot *slot, const struct child_end *end,
                   int64_t torn)
 {
-	char words[200];
-	last_words(words, slot->dir);
-	last->state = end->signal >= 0 ? RECORD_KILLED : RECORD_FAILED;
+	struct last_words words;
+	last_words_read(&words, slot->dir, slot->ranks > 1);
+	last->signal = end->signal >= 0 ? end->signal : words.signal;
+	last->state = last->signal >= 0 ? RECORD_KILLED : RECORD_FAILED;
 	int n;
-	bool left = end->exit_code == EXIT_BUDGET && slot->asked_s > 0; /* before it had a journal to record it */
+	int code = words.exit_code >= 0 ? words.exit_code : end->exit_code; /* its own, not the launcher's */
+	bool left = code == EXIT_BUDGET && slot->asked_s > 0;               /* before it had a journal to record it */
 	if (slot->ended_by == SLOT_WALL || slot->ended_by == SLOT_GRID) {
 		last->state = RECORD_TIMEOUT;
 		n = snprintf(reason, 512,
@@ -259,20 +271,16 @@ static void judge(struct journal_end *last, char reason[512], const struct slot 
 			n += snprintf(
 				reason + n, 512 - (size_t)n,
 				", and ended by us (signal %d) when it did not stop: a step of it may take longer than the budget",
-				end->signal);
+				last->signal >= 0 ? last->signal : SIGKILL);
 	} else if (left) {
 		last->state = RECORD_STOPPED;
 		n = snprintf(reason, 512, "asked to stop before it had begun");
 	} else if (slot->ended_by == SLOT_ABORT)
 		n = snprintf(reason, 512, "aborted by the second interrupt");
-	else if (end->signal >= 0)
-		n = snprintf(reason, 512, "its process was ended by signal %d (%s)%s, peak memory %lld MiB", end->signal,
-		             strsignal(end->signal), end->signal == SIGKILL ? ", by hand or for want of memory" : "",
-		             (long long)(end->max_rss >> 20));
 	else
-		n = snprintf(reason, 512, "its process exited with code %d and no end in its journal", end->exit_code);
-	if (*words && n > 0 && n < 512)
-		n += snprintf(reason + n, 512 - (size_t)n, "; its log ends with: %s", words);
+		n = name_cause(reason, end, &words);
+	if (*words.line && n > 0 && n < 512)
+		n += snprintf(reason + n, 512 - (size_t)n, "; its log ends with: %s", words.line);
 	if (torn && n > 0 && n < 512)
 		(void)snprintf(reason + n, 512 - (size_t)n, "; its last line was torn (%lld bytes cut off)", (long long)torn);
 	last->reason = reason;
@@ -321,7 +329,6 @@ static int write_end(struct slot *slot, const struct child_end *end, bool ended,
 	struct journal_end last = JOURNAL_END_INIT;
 	judge(&last, reason, slot, end, torn);
 	last.exit_code = end->exit_code;
-	last.signal = end->signal;
 	last.step = end->step > 0 ? end->step : -1;
 	last.wall_s = monotonic_s() - slot->started_s;
 	last.cpu_s = end->cpu_s;

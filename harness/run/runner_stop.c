@@ -23,11 +23,11 @@ void run_tell(const struct run *r, bool amiss, const char *fmt, ...)
 	r->o->say(r->o->say_ctx, line, amiss);
 }
 
-/* Tells the worker. mpirun passes signals on once its processes run, and dies of one that comes earlier: their journal
- * shows that they do. */
+/* Tells the worker. mpirun and srun pass signals on once their processes run, and die of one that comes earlier: their
+ * journal shows that they do. */
 void slot_pass_on(struct slot *slot)
 {
-	if (slot->asked_s <= 0 || slot->told || (slot->child.team && access(slot->journal, F_OK)))
+	if (slot->asked_s <= 0 || slot->told || (slot->child.by != LAUNCHER_NONE && access(slot->journal, F_OK)))
 		return;
 	slot->told = true;
 	child_stop(&slot->child, slot->ended_by == SLOT_NONE ? CHILD_ASKED : CHILD_TIME_IS_UP);

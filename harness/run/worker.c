@@ -50,12 +50,15 @@ struct worker {
 };
 
 static atomic_int stop_signal; /* 0: none yet */
+static atomic_bool passed_on;  /* one that a launcher does not send by itself */
 
 static void on_signal(int number)
 {
 	int none = 0;
+	if (number != SIGTERM)
+		atomic_store(&passed_on, true);
 	(void)atomic_compare_exchange_strong(&stop_signal, &none,
-	                                     number == SIGUSR1 ? SIGTERM : number); /* SIGUSR1: by way of mpirun */
+	                                     number == SIGUSR1 ? SIGTERM : number); /* SIGUSR1: by way of mpirun or srun */
 }
 
 static sigset_t stop_signals(void)
@@ -117,11 +120,18 @@ static _Noreturn void leave(struct worker *w)
 	_exit(code);
 }
 
+/* A launcher sends SIGTERM to the other processes of a team when one has died. What they wait for never comes, and that
+ * they were stopped would be no true account of it: the runner has the launcher's. */
+static bool is_ended_by_launcher(const struct worker *w, enum cause why)
+{
+	return w->job.ranks > 1 && why == SIGNAL && !atomic_load(&passed_on);
+}
+
 /* Since when it has been asked to stop and has not. */
 static void leave_if_idle(struct worker *w, double *asked_s)
 {
 	enum cause why = cause_of(w);
-	if (why == NONE)
+	if (why == NONE || is_ended_by_launcher(w, why))
 		return;
 	double now = monotonic_s();
 	*asked_s = *asked_s > 0 ? *asked_s : now;

@@ -3,10 +3,11 @@
  * it).
  *
  * A thread writes the signs of life, so a long step does not look dead, and is the only one that receives signals.
- * Asked to stop (SIGTERM, SIGINT, SIGHUP unless it is ignored, SIGUSR1 by way of mpirun, a file DIR/cancel; by SIGUSR2
- * or the job's wall budget because time is up), the work ends at its next step with a checkpoint. Where nothing would
- * be lost (while data is read, while a finished training is scored) nobody needs to check for a stop: the thread writes
- * the end and exits, whatever the other threads are doing. */
+ * Asked to stop (SIGTERM, SIGINT, SIGHUP unless it is ignored, SIGUSR1 by way of a launcher, a file DIR/cancel; by
+ * SIGUSR2 or the job's wall budget because time is up), the work ends at its next step with a checkpoint. Where nothing
+ * would be lost (while data is read, while a finished training is scored) nobody needs to check for a stop: the thread
+ * writes the end and exits, whatever the other threads are doing. SIGTERM to one process of several may come from a
+ * launcher that ends a team because another has died: then only a next step, if it comes, is a stop. */
 #ifndef ABLATE_WORKER_H
 #define ABLATE_WORKER_H
 

@@ -50,7 +50,8 @@ test_two_devices_make_the_losses_of_one() {
 		fail "losses apart: $(head -3 far)"
 	same two again
 	ABLATE_EMU_DEVICES=1 run ablate run grid.toml --db few.db --threads 1 --device cuda --ranks 2
-	check [ "$code" -ne 0 ]
+	exits 1
+	says err 'failed: rank 1 exited with code 2; its log ends with: ablate: --device cuda:1: there is 1 CUDA device, cuda:0'
 }
 
 test_two_processes_repeat_their_bits() {
@@ -81,6 +82,23 @@ test_a_stopped_pair_goes_on_to_the_same_bits() {
 	[ "$(sql two.db "SELECT group_concat(state) FROM (SELECT state FROM attempt ORDER BY n)")" = stopped,done ] || fail "not stopped, then done"
 	losses whole.db >whole; losses two.db | sort -n -u >two
 	same whole two
+}
+
+# mpirun ends the other process by SIGTERM, which is no request to stop: right after a checkpoint it would be taken for one. Before, the
+# reason was the last line of what mpirun says of it, a ruler.
+test_a_killed_process_is_named() {
+	local p run
+	ready
+	sed -i 's/"train.steps" = 60/"train.steps" = 100000/' grid.toml
+	"$ABLATE" run grid.toml --db two.db --threads 1 --ranks 2 --set budget.cell.checkpoint=0.0001s >/dev/null 2>err & run=$!
+	await 120 'grep -qs "\"checkpoint\"" two.db-runs/*/*/journal.jsonl'
+	for p in $(pgrep -x ablate); do
+		[ "$(readlink /proc/$p/cwd)" = "$PWD" ] && grep -qzx OMPI_COMM_WORLD_RANK=1 /proc/$p/environ && kill -KILL "$p"
+	done
+	code=0; wait "$run" || code=$?
+	exits 1
+	says err "killed: rank 1 was killed by signal 9 (Killed), by hand or for want of memory"
+	check [ "$(sql two.db "SELECT state || signal || reason FROM attempt")" = "killed9rank 1 was killed by signal 9 (Killed), by hand or for want of memory" ]
 }
 
 test_a_batch_that_does_not_divide_is_refused() {
