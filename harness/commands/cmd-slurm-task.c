@@ -7,6 +7,7 @@
 #include "harness/record/cpus.h"
 #include "harness/run/engine_device.h"
 #include "harness/slurm/engine_slurm.h"
+#include "harness/slurm/slurm_step.h"
 #include "harness/commands/run_command.h"
 #include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
@@ -26,6 +27,12 @@ static const struct opt options[] = {
 	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the first cell of array task 0" },
 	THREADS_OPTION("threads (default: what Slurm assigns)"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N" },
+	{ .name = "ranks",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .min = 1,
+	  .max = 1024,
+	  .help = "processes that train each cell together, by srun or mpirun (default 1)" },
 	MICROBATCH_OPTION,
 	{ 0 },
 };
@@ -112,6 +119,18 @@ static int share_refs(const char *db, const char *shard, struct err *e)
 	return 0;
 }
 
+/* What starts the processes of a cell, if they are several; says which. */
+static int choose_launcher(struct launcher *out, const struct cli *c, int ranks, struct err *e)
+{
+	char said[400];
+	if (ranks <= 1)
+		return 0;
+	if (slurm_step_launcher(out, said, ranks, (int)number_of(ENV_SLURM_CPUS_PER_TASK, 0), e))
+		return -1;
+	cli_say(c, "%s", said);
+	return 0;
+}
+
 /* Have the last lives of the training all been stopped where they began? A time limit that is too short for a step
  * would have the task requeued for ever. */
 static bool stands_still(const char *shard, int64_t steps)
@@ -149,9 +168,9 @@ static int run(struct cli *c)
 	if (index >= p->n_cells)
 		return cli_usage(c, "cell %lld of the plan does not exist: it has %d", (long long)index, p->n_cells);
 	int training = p->cells[index].training;
-	struct plan_place place = { .device = devices.v[0].name, .ranks = 1, .jobs = 1 };
-	if (engine_devices(&devices, cli_string(c, "device", "auto"), 1, &e) || microbatch_of(&place.microbatch, c, &e) ||
-	    plan_training_memory(p, training, &place, &e))
+	struct plan_place place = { .device = devices.v[0].name, .ranks = (int)cli_int(c, "ranks", 1), .jobs = 1 };
+	if (engine_devices(&devices, cli_string(c, "device", "auto"), place.ranks, &e) ||
+	    microbatch_of(&place.microbatch, c, &e) || plan_training_memory(p, training, &place, &e))
 		return cli_fail(c, &e);
 	devices.n = 1; /* the others may be another task's */
 	run_set_of_plan(&set, p);
@@ -164,7 +183,8 @@ static int run(struct cli *c)
 	db_close(db);
 	db = NULL;
 	SCOPED(signing_key) struct signing_key *key = NULL;
-	if (signing_key_find(&key, &e)) {
+	struct launcher launcher = { 0 };
+	if (signing_key_find(&key, &e) || choose_launcher(&launcher, c, place.ranks, &e)) {
 		run_set_release(&set);
 		return cli_fail(c, &e);
 	}
@@ -173,7 +193,9 @@ static int run(struct cli *c)
 		                     .what = "ablate slurm-task",
 		                     .jobs = 1,
 		                     .threads = threads_of(c, threads_allocated()),
-		                     .said = said_of(c),
+		                     .ranks = place.ranks,
+		                     .launcher = launcher,
+		                     .said = said_of(c) | (cli_int(c, "ranks", 0) > 0 ? RUN_SAID_RANKS : 0U),
 		                     .say = say_line,
 		                     .say_ctx = c };
 	run_budget_of(&o, &p->grid->budget);
