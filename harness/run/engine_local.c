@@ -55,8 +55,10 @@ static _Noreturn void become_worker(const struct birth *b)
 	if (setenv("OMP_NUM_THREADS", b->threads, 1))
 		_exit(127);
 	(void)threads_bound_waiting();
-	for (size_t i = 0; i < b->row->n_settings; i++)
-		(void)setenv(b->row->settings[i][0], b->row->settings[i][1], 0);
+	for (size_t i = 0; i < b->row->n_settings; i++) {
+		const char *const *setting = b->row->settings[i];
+		(void)(setting[1] ? setenv(setting[0], setting[1], 0) : unsetenv(setting[0]));
+	}
 	if (!b->row->holds_stops)
 		(void)sigprocmask(SIG_UNBLOCK, &early, NULL);
 	(void)execvp(b->program, b->argv);

@@ -19,8 +19,7 @@ static const char *const by_mpirun[] = { "mpirun", "-n", "%n", "%p", "worker", "
 /* What Slurm of 21.08 and later understands. The environment is that of the job's script, whatever sbatch was told of
  * it (SLURM_EXPORT_ENV); the step takes its processors beside what else runs in the job; the processes other than the
  * first end long before it, which samples and scores (--wait); one that fails ends the others. Bound to nothing, the
- * threads of a process have all processors of the step, and a process sees all GPUs of its node, of which it takes one
- * by its number (team_device): --gpus-per-task alone would show it one, as number 0. */
+ * threads of a process have all processors of the step. */
 static const char *const by_srun[] = {
 	"srun",
 	"--mpi=%m",
@@ -31,7 +30,6 @@ static const char *const by_srun[] = {
 	"--kill-on-bad-exit=1",
 	"--wait=0",
 	"--cpu-bind=none",
-	"--gpu-bind=none",
 	"--input=none",
 	"%p",
 	"worker",
@@ -42,27 +40,32 @@ static const char *const by_srun[] = {
 /* Settings of Open MPI, in the environment so that another MPI's mpirun accepts the same command line: as many
  * processes as are asked for whatever the machine has, the threads where OpenMP puts them, root in a container. Those
  * of its library count without mpirun, too. */
-static const char *const of_open_mpi[][2] = {
-	{ "OMPI_MCA_rmaps_base_oversubscribe", "1" },
-	{ "OMPI_MCA_hwloc_base_binding_policy", "none" },
-	{ "OMPI_ALLOW_RUN_AS_ROOT", "1" },
-	{ "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1" },
-	{ "OMPI_MCA_btl_base_warn_component_unused", "0" },
-	{ "OMPI_MCA_mpi_yield_when_idle", "1" },
-};
-enum { N_OF_OPEN_MPI = sizeof of_open_mpi / sizeof *of_open_mpi };
+#define OPEN_MPI \
+	{ "OMPI_MCA_rmaps_base_oversubscribe", "1" }, { "OMPI_MCA_hwloc_base_binding_policy", "none" }, \
+		{ "OMPI_ALLOW_RUN_AS_ROOT", "1" }, { "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1" }, \
+		{ "OMPI_MCA_btl_base_warn_component_unused", "0" }, \
+	{ \
+		"OMPI_MCA_mpi_yield_when_idle", "1" \
+	}
+static const char *const for_mpirun[][2] = { OPEN_MPI };
+
+/* A process takes one of the GPUs that it sees, by its number on the node (team_device), so it has to see all of the
+ * job's. Where the job was submitted with --gpus-per-task, srun would bind each to one, as number 0; --gpu-bind=none
+ * would show it those of other jobs as well, if Slurm does not confine devices (22.05). */
+static const char *const for_srun[][2] = { OPEN_MPI, { "SLURM_GPUS_PER_TASK", NULL }, { "SLURM_TRES_PER_TASK", NULL } };
+#define COUNT(list) (sizeof(list) / sizeof *(list))
 
 /* mpirun and srun pass SIGUSR1 and SIGUSR2 on and wait; after SIGTERM they would kill the processes before their
  * checkpoint. That is how srun ends a step: killed itself it would leave the processes to run on. */
 static const struct launcher_row rows[] = {
 	[LAUNCHER_NONE] = { NULL, alone, NULL, 0, .stop = SIGTERM, .end = SIGKILL, .holds_stops = true },
-	[LAUNCHER_MPIRUN] = { "mpirun", by_mpirun, of_open_mpi, N_OF_OPEN_MPI, .stop = SIGUSR1, .end = SIGKILL },
-	[LAUNCHER_SRUN] = { "srun", by_srun, of_open_mpi, N_OF_OPEN_MPI, .stop = SIGUSR1, .end = SIGTERM },
+	[LAUNCHER_MPIRUN] = { "mpirun", by_mpirun, for_mpirun, COUNT(for_mpirun), .stop = SIGUSR1, .end = SIGKILL },
+	[LAUNCHER_SRUN] = { "srun", by_srun, for_srun, COUNT(for_srun), .stop = SIGUSR1, .end = SIGTERM },
 };
 
 const struct launcher_row *launcher_row(enum launcher_kind kind)
 {
-	REQUIRE((size_t)kind < sizeof rows / sizeof *rows);
+	REQUIRE((size_t)kind < COUNT(rows));
 	return &rows[kind];
 }
 

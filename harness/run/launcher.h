@@ -20,7 +20,7 @@ struct launcher {
 struct launcher_row {
 	const char *name; /* of the launcher's program; NULL = there is none */
 	const char *const *words;
-	const char *const (*settings)[2]; /* name and value; the user's own value of one is kept */
+	const char *const (*settings)[2]; /* name and value, where the user has none; without value: removed */
 	size_t n_settings;
 	int stop;         /* the signal that asks for a checkpoint and an end; also what it gets when we die */
 	int end;          /* the signal that ends all processes at once */

@@ -34,7 +34,7 @@ grid() { # STEPS
 	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
 }
 # Submits the plan's first cell as `ablate run --engine slurm` does a task: g.db, and out for what the task prints.
-submit() { # TASKS [LINE OF THE SCRIPT]
+submit() { # TASKS [LINE OF THE SCRIPT [OPTION OF SBATCH]]
 	run ablate plan g.toml --db g.db --freeze g.plan.json
 	exits 0
 	cat >task.sh <<-SH
@@ -44,7 +44,7 @@ submit() { # TASKS [LINE OF THE SCRIPT]
 	exec '$ABLATE' slurm-task g.plan.json --db g.db --base 0 --ranks 2 --threads 1 --device cpu
 	SH
 	job=$(as_user sbatch --parsable --requeue --open-mode=append --signal=B:TERM@120 --export=NIL --array=0 --nodes=1 \
-		--ntasks="$1" --cpus-per-task=1 --chdir="$PWD" --output=task.out task.sh) || fail "sbatch refused"
+		--ntasks="$1" ${3-} --cpus-per-task=1 --chdir="$PWD" --output=task.out task.sh) || fail "sbatch refused"
 }
 state() { squeue -h -j "$job" -o %t 2>/dev/null; }
 # A job that waits to be requeued is started at once; but its steps are numbered as before, and PMIx has a socket of that name until the
@@ -114,6 +114,29 @@ test_a_job_that_is_too_small() {
 	over_within 60
 	check [ "$(exit_code)" = 2 ]
 	says task.out "the job has no room for 2 processes: submit it with --ntasks=2"
+}
+
+# Two devices that Slurm takes for GPUs. A process picks its own by its number, so it has to see both, however they were asked for.
+test_each_process_sees_all_gpus_of_the_job() {
+	local option rank
+	cluster
+	"$SOURCE/ci/slurm-cluster.sh" stop "$CLUSTER" >/dev/null
+	printf 'Name=gpu File=%s\n' /dev/zero /dev/full >"$CLUSTER/gres.conf"
+	sed -i 's/^\(NodeName=.*\) State=/GresTypes=gpu\n\1 Gres=gpu:2 State=/' "$SLURM_CONF"
+	rm -rf "$CLUSTER"/state/*
+	"$SOURCE/ci/slurm-cluster.sh" start "$CLUSTER" >start.log 2>&1 || fail "no cluster: $(tail -6 start.log)"
+	grid 100000
+	for option in --gpus-per-node=2 --gpus-per-task=1 --gres=gpu:2; do
+		rm -rf g.db* task.out
+		submit 2 "" $option
+		await 120 at_work
+		for rank in 0 1; do
+			check grep -qzx CUDA_VISIBLE_DEVICES=0,1 "/proc/$(process_of $rank)/environ"
+			check grep -qzx SLURM_LOCALID=$rank "/proc/$(process_of $rank)/environ"
+		done
+		check scancel "$job"
+		over_within 60
+	done
 }
 
 test_a_killed_process_is_named() {

@@ -19,11 +19,11 @@ static const struct {
 	{ { .kind = LAUNCHER_SRUN, .ranks = 2, .mpi = "pmix_v4", .cpus = 8 },
 	  "runs/1",
 	  "srun --mpi=pmix_v4 --ntasks=2 --cpus-per-task=8 --export=ALL --overlap --kill-on-bad-exit=1 --wait=0 "
-	  "--cpu-bind=none --gpu-bind=none --input=none /opt/ablate worker runs/1" },
+	  "--cpu-bind=none --input=none /opt/ablate worker runs/1" },
 	{ { .kind = LAUNCHER_SRUN, .ranks = 2, .mpi = "pmi2" },
 	  "runs/1",
 	  "srun --mpi=pmi2 --ntasks=2 --export=ALL --overlap --kill-on-bad-exit=1 --wait=0 --cpu-bind=none "
-	  "--gpu-bind=none --input=none /opt/ablate worker runs/1" },
+	  "--input=none /opt/ablate worker runs/1" },
 };
 
 Test(launcher, words_are_those_of_its_row)
