@@ -56,13 +56,13 @@ static int64_t number_of(enum env variable, int64_t fallback)
 
 /* What Slurm gave each process of the task, as far as this process may use it; nothing said and nothing bound: one, as
  * the other processors may be other tasks'. */
-static int threads_allocated(void)
+static int threads_allocated(int ranks)
 {
 	struct cpus here;
 	cpus_find(&here, "");
 	int64_t n = number_of(ENV_SLURM_CPUS_PER_TASK, 0);
 	if (n < 1)
-		n = number_of(ENV_SLURM_CPUS_ON_NODE, 0);
+		n = number_of(ENV_SLURM_CPUS_ON_NODE, 0) / ranks;
 	if (n < 1)
 		n = here.usable < here.online ? here.usable : 1;
 	return n < here.usable ? (int)n : here.usable;
@@ -192,7 +192,7 @@ static int run(struct cli *c)
 		                     .key = key,
 		                     .what = "ablate slurm-task",
 		                     .jobs = 1,
-		                     .threads = threads_of(c, threads_allocated()),
+		                     .threads = threads_of(c, threads_allocated(place.ranks)),
 		                     .ranks = place.ranks,
 		                     .launcher = launcher,
 		                     .said = said_of(c) | (cli_int(c, "ranks", 0) > 0 ? RUN_SAID_RANKS : 0U),

@@ -1,7 +1,7 @@
 /* slurm_step.c - see slurm_step.h. */
 #include "harness/slurm/slurm_step.h"
 
-#include "harness/slurm/engine_slurm.h"
+#include "harness/slurm/slurm_client.h"
 #include "model/base/env.h"
 #include "model/base/mem.h"
 #include "model/base/own_files.h"

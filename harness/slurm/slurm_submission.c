@@ -29,6 +29,7 @@ static const struct {
 	char letter;
 	enum fate fate;
 } fates[] = {
+	/* a name before those that it begins */
 	{ "partition", 'p', FATE_ALL },
 	{ "account", 'A', FATE_ALL },
 	{ "qos", 'q', FATE_ALL },
@@ -63,25 +64,14 @@ static const struct {
 };
 enum { N_FATES = sizeof fates / sizeof *fates };
 
-/* The row of a word like --partition=gpu, --part=gpu or -pgpu: the whole name, else the first that it begins. -1:
- * none. */
+/* The row of a word like --partition=gpu, --part=gpu or -pgpu: the first that its name begins. -1: none. */
 static int fate_row(const char *word)
 {
 	size_t n = strcspn(word, "=");
-	int found = -1;
-	for (int i = 0; i < N_FATES; i++) {
-		if (word[1] != '-') {
-			if (word[1] == fates[i].letter)
-				return i;
-			continue;
-		}
-		if (n < 5 || strncmp(fates[i].name, word + 2, n - 2) != 0)
-			continue;
-		if (strlen(fates[i].name) == n - 2)
+	for (int i = 0; i < N_FATES; i++)
+		if (word[1] == '-' ? n > 4 && strncmp(fates[i].name, word + 2, n - 2) == 0 : word[1] == fates[i].letter)
 			return i;
-		found = found < 0 ? i : found;
-	}
-	return found;
+	return -1;
 }
 
 static enum fate fate_of(const char *word)

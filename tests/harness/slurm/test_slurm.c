@@ -385,6 +385,52 @@ Test(slurm, no_index_is_beyond_the_largest_array)
 	tempdir_remove(dir);
 }
 
+Test(slurm, indices_far_from_each_other_are_several_arrays)
+{
+	static const int index[] = { 0, 3, 4, 8 };
+	char *dir = fakes();
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(plan) struct plan *p = plan_of(9, ONE_SCORE, db);
+	SCOPED(slurm_submission) struct slurm_submission s = { 0 };
+	struct slurm_options o = options_of(db, 4);
+	struct err e = ERR_INIT;
+	o.site.max_tasks = 100;
+	cr_assert_eq(slurm_compose(&s, p->hash, "0a1b2c3d", index, NULL, 4, &o, &e), 0, "%s", e.msg);
+	cr_assert_eq(s.n, 4);
+	cr_expect(s.v[0].n == 2 && s.v[0].base == 0 && s.v[1].n == 1 && s.v[1].base == 4 && s.v[2].base == 8);
+	tempdir_remove(dir);
+}
+
+/* One training has several cells where these differ in how they sample: a task of one of them does not do the other. */
+Test(slurm, a_task_of_fewer_cells_does_not_cover_the_training)
+{
+	static const int index[] = { 0 };
+	char *dir = fakes(), id[SLURM_ID];
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(plan) struct plan *one = plan_of(1, ONE_SCORE, db);
+	SCOPED(plan)
+	struct plan *two = plan_of(1, "[[axis]]\nkey = \"sample.weights\"\nvalues = [\"ema\", \"student\"]\n" ONE_SCORE,
+	                           db);
+	SCOPED(slurm_queue) struct slurm_queue q = { 0 };
+	SCOPED(slurm_waiting) struct slurm_waiting less = { 0 }, more = { 0 };
+	struct err e = ERR_INIT;
+	cr_assert_eq(two->n_cells, 2);
+	cr_assert_eq(two->n_trainings, 1);
+	cr_assert_eq(slurm_id(id, db, &e), 0, "%s", e.msg);
+	SCOPED(free) char *queue = xstrfmt("echo '12|0|R|ablate-%s-%.12s-0|None'", id, one->hash);
+	free(fake(dir, "squeue", queue));
+	cr_assert_eq(slurm_queue_read(&q, id, &e), 0, "%s", e.msg);
+	cr_assert_eq(slurm_waiting_find(&less, &q, db, two, &e), 0, "%s", e.msg);
+	cr_expect(!less.covered[0] && less.behind[0] == 12);
+	SCOPED(free) char *both = xstrfmt("echo '13|0|R|ablate-%s-%.12s-0|None'", id, two->hash);
+	free(fake(dir, "squeue", both));
+	slurm_queue_release(&q);
+	cr_assert_eq(slurm_queue_read(&q, id, &e), 0, "%s", e.msg);
+	cr_assert_eq(slurm_waiting_find(&more, &q, db, one, &e), 0, "%s", e.msg);
+	cr_expect(more.covered[index[0]] && more.n_covered == 1);
+	tempdir_remove(dir);
+}
+
 Test(slurm, an_answer_that_is_no_number_is_told)
 {
 	static const int index[] = { 0 };
