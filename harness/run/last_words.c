@@ -139,8 +139,9 @@ static enum speaker speaker_of(struct last_words *w, const char *line)
 		return learn_task(w, line) ? NOBODY : LAUNCHER;
 	if (starts(line, "srun: "))
 		return NOBODY;
-	if (starts(line, "slurmstepd"))
-		return strstr(line, "CANCELLED") && !strstr(line, " DUE TO ") ? NOBODY : LAUNCHER;
+	if (starts(line, "slurmstepd")) /* and what only follows from an end */
+		return (strstr(line, "CANCELLED") && !strstr(line, " DUE TO ")) || strstr(line, ": _errhandler: ") ? NOBODY
+		                                                                                                   : LAUNCHER;
 	for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
 		if (starts(line, advice[i])) {
 			int number = i == 0 ? number_after(NULL, line, "(signal") : -1;
@@ -194,7 +195,8 @@ void last_words_of(struct last_words *out, const char *log, bool by_launcher)
 	}
 	if (inside && !learn_block(out, str_text(&block))) /* cut short */
 		take(lines, LAUNCHER, str_text(&block));
-	for (int who = PROCESS; who > NOBODY && !*out->line; who--)
+	/* of one that was killed nobody else knows more */
+	for (int who = PROCESS; who > (out->signal >= 0 ? LAUNCHER : NOBODY) && !*out->line; who--)
 		memcpy(out->line, lines[who], sizeof out->line);
 }
 

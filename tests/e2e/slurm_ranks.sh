@@ -151,7 +151,7 @@ test_a_killed_process_is_named() {
 		over_within 60
 		check [ "$(exit_code)" = 1 ]
 		says task.out "rank $rank was killed by signal 9 (Killed)"
-		check [ "$(sql "$(shard)" "SELECT state || signal FROM attempt WHERE reason LIKE 'rank $rank was killed by signal 9 (Killed)%'")" = killed9 ]
+		check [ "$(sql "$(shard)" "SELECT state || signal FROM attempt WHERE reason = 'rank $rank was killed by signal 9 (Killed), by hand or for want of memory'")" = killed9 ]
 	done
 }
 

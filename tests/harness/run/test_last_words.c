@@ -66,6 +66,20 @@ static const struct {
 	  "srun: error: vm: task 0: Terminated\n"
 	  "srun: Force Terminated StepId=5.0\n",
 	  "last words of rank 1", "rank 1 was killed by signal 9 (Killed)" },
+	{ "srun 22.05, SIGKILL, without a word of its own",
+	  "[vm:17169] Read -1, expected 720832, errno = 3\n"
+	  "srun: error: vm: task 1: Killed\n"
+	  "srun: launch/slurm: _step_signal: Terminating StepId=1.1\n"
+	  "slurmstepd-vm: error: *** STEP 1.1 ON vm CANCELLED AT 2026-11-30T22:11:09 ***\n"
+	  "slurmstepd-vm: error:  mpi/pmix_v4: _errhandler: vm [0]: pmixp_client_v2.c:211: Error handler invoked: status = "
+	  "-61, source = [slurm.pmix.1.1:1]\n"
+	  "srun: Job step aborted: Waiting up to 7 seconds for job step to finish.\n"
+	  "srun: error: vm: task 0: Killed\n",
+	  "", "rank 1 was killed by signal 9 (Killed)" },
+	{ "srun 22.05, exit 3, without a word of its own",
+	  "srun: error: vm: task 1: Exited with exit code 3\n"
+	  "slurmstepd-vm: error:  mpi/pmix_v4: _errhandler: vm [0]: pmixp_client_v2.c:211: Error handler invoked\n",
+	  "", "rank 1 exited with code 3" },
 	{ "srun 22.05, SIGSEGV",
 	  "last words of rank 1\n[vm:11181] *** End of error message ***\n"
 	  "srun: error: vm: task 1: Segmentation fault (core dumped)\n"
