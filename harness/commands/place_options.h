@@ -29,7 +29,7 @@
 		  .arg = "N", \
 		  .min = 1, \
 		  .max = 1024, \
-		  .help = "processes that train each cell together, by mpirun (default 1)" }, \
+		  .help = "processes that train each cell together, by mpirun; on a cluster by srun (default 1)" }, \
 		{ .name = "device", \
 		  .kind = OPT_STRING, \
 		  .arg = "D", \

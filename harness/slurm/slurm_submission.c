@@ -133,6 +133,8 @@ static int threads_asked(const struct slurm_options *o)
 static void words_of_resources(struct slurm_submission *s, struct slurm_job *j, const struct slurm_options *o)
 {
 	int ranks = o->ranks > 1 ? o->ranks : 1, threads = threads_asked(o);
+	if (ranks > 1)
+		word(j, "--nodes=1"); /* across nodes their sums may come in another order, and bits with them */
 	word(j, arena_strfmt(&s->arena, "--ntasks=%d", ranks));
 	if (threads > 0)
 		word(j, arena_strfmt(&s->arena, "--cpus-per-task=%d", threads));
