@@ -4,7 +4,8 @@
 #   ci/slurm-cluster.sh stop DIR      cancels its jobs, stops its daemons (by their pid files only)
 # It is as Slurm comes, which sites differ from:
 #   REQUEUE_EXIT=75   what exits so is requeued (default: nothing is)
-#   NODES=2           so many nodes on this machine, each with a host name of its own (default: 1)
+#   NODES=2           so many nodes on this machine, node1, node2, ... (default: 1)
+#   OTHER_CPU=NAME    node2 says that its processor is called so
 #   MAX_ARRAY=1001, MAX_JOBS=10000, MIN_AGE=3600    its limits: of an index of an array, of jobs that it remembers, and for how many seconds after
 #                     their end
 # Jobs of partition urgent displace those of partition main, which are requeued. Processors are not bound to tasks.
@@ -106,7 +107,15 @@ start() {
 	daemon slurmctld slurmctld $fresh -f "$SLURM_CONF"
 	local node n
 	n=$(nodes | wc -l)
-	for node in $(nodes); do mkdir -p "$B/spool/$node"; daemon "$node" slurmd -N "$node" -f "$SLURM_CONF"; done
+	for node in $(nodes); do
+		mkdir -p "$B/spool/$node"
+		if [ "$node" = node2 ] && [ -n "${OTHER_CPU-}" ]; then
+			sed "s/^model name.*/model name\t: $OTHER_CPU/" /proc/cpuinfo >"$B/cpuinfo"
+			daemon "$node" unshare -m sh -c 'mount --bind "$1" /proc/cpuinfo && shift && exec "$@"' sh "$B/cpuinfo" slurmd -N "$node" -f "$SLURM_CONF"
+		else
+			daemon "$node" slurmd -N "$node" -f "$SLURM_CONF"
+		fi
+	done
 	local until=$((SECONDS + 60)) # a client that finds no controller takes a while
 	while [ $SECONDS -lt $until ]; do
 		if [ "$(timeout 10 sinfo -h -N -p main -o %t 2>/dev/null | grep -cE '^(idle|mix|alloc)$')" -eq "$n" ]; then echo "$SLURM_CONF"; return 0; fi

@@ -3,6 +3,7 @@
 #include "harness/record/db_private.h"
 
 #include "harness/record/host.h"
+#include "harness/record/locks.h"
 #include "harness/record/journal.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
@@ -119,6 +120,12 @@ static int set_journal(struct db *db, struct err *e)
 		(void)snprintf(db->note, sizeof db->note,
 		               "%s: %s: using a rollback journal and an exclusive lock instead of WAL", db->path,
 		               fs.network ? fs.name : "WAL does not work on this file system");
+		char why[128];
+		size_t n = strlen(db->note);
+		if (!locks_reach_others(why, db->path))
+			(void)snprintf(
+				db->note + n, sizeof db->note - n,
+				"; locks do not reach other machines (%s): see to it that one program at a time writes to it", why);
 		return db_script(db, e, "PRAGMA locking_mode = EXCLUSIVE");
 	}
 	return 0;

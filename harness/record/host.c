@@ -6,6 +6,7 @@
 #include "model/base/mem.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libgen.h>
 #include <math.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
@@ -72,6 +74,30 @@ double host_boot_s(void)
 	struct timespec t;
 	(void)clock_gettime(CLOCK_BOOTTIME, &t);
 	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static double seconds_of_stat(const struct stat *s)
+{
+	return (double)s->st_mtim.tv_sec + 1e-9 * (double)s->st_mtim.tv_nsec;
+}
+
+double host_file_age(const char *path)
+{
+	struct stat file, clock;
+	SCOPED(free) char *probe = xstrfmt("%s.XXXXXX", path);
+	struct timespec now;
+	if (stat(path, &file))
+		return INFINITY;
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	double at = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec; /* where the folder takes no file */
+	SCOPED(fd) int fd = mkostemp(probe, O_CLOEXEC);
+	if (fd >= 0) {
+		/* written, as the file was: of one that is only made, some file systems have the maker's time */
+		if (write(fd, "", 1) == 1 && !fsync(fd) && !fstat(fd, &clock))
+			at = seconds_of_stat(&clock);
+		(void)unlink(probe);
+	}
+	return fmax(0, at - seconds_of_stat(&file));
 }
 
 char *host_uuid(char buf[HOST_UUID])

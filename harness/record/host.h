@@ -18,6 +18,9 @@ char *host_now(char buf[HOST_TIME]); /* wall clock, UTC, milliseconds. Returns b
 double host_seconds_between(const char *a, const char *b);
 double host_boot_s(void);             /* seconds since boot (also while suspended): no clock adjustment moves it */
 char *host_uuid(char buf[HOST_UUID]); /* random (version 4). Returns buf. */
+/* Seconds since the file was last written, both moments by the clock of its file system: the clocks of two machines may
+ * differ by more than a lease. INFINITY if there is no such file. */
+double host_file_age(const char *path);
 /* Does process `pid` exist? One of another user does, too. */
 bool host_pid_alive(pid_t pid);
 int host_cpus(void); /* processors this process may use: affinity and quota (cpus.h) */

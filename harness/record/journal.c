@@ -53,7 +53,8 @@ bool journal_is_alive(const char *path)
 static int take_lock(int fd, const char *path, struct err *e)
 {
 	struct flock lock = whole_file(F_WRLCK);
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || errno == ENOLCK || errno == EOPNOTSUPP || errno == EINVAL)
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0 || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS ||
+	    errno == EINVAL) /* ENOSYS: Lustre, mounted without flock */
 		return 0;
 	return err_code(e, EXIT_RECORD, "%s: its writer is alive", path);
 }

@@ -3,6 +3,7 @@
 #include "harness/record/store.h"
 
 #include "harness/record/hidden.h"
+#include "harness/record/locks.h"
 #include "harness/record/host.h"
 #include "harness/text/json_out.h"
 #include "model/base/io.h"
@@ -37,25 +38,26 @@ static json_t *lock_text(const char *path)
 	return o;
 }
 
-/* Where a file system has no locks, the text and its age decide. */
-static bool text_is_alive(int fd, json_t *o)
+/* Where a file system has no locks, or they do not reach other machines, the text and its age decide. */
+static bool text_is_alive(const char *path)
 {
+	json_t *o = lock_text(path);
 	const char *boot = json_string_value(json_object_get(o, "boot_id"));
-	struct stat st;
-	if (hidden_is_this_boot(boot))
-		return host_pid_alive((pid_t)json_integer_value(json_object_get(o, "pid")));
-	return fstat(fd, &st) == 0 && fabs(difftime(time(NULL), st.st_mtime)) < STORE_LEASE_S;
+	bool alive = false;
+	if (o && json_object_size(o))
+		alive = hidden_is_this_boot(boot) ? host_pid_alive((pid_t)json_integer_value(json_object_get(o, "pid")))
+		                                  : host_file_age(path) < STORE_LEASE_S;
+	json_decref(o);
+	return alive;
 }
 
 static bool is_locked(int fd, const char *path)
 {
+	char why[128];
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	if (fcntl(fd, F_OFD_GETLK, &lock) == 0)
+	if (fcntl(fd, F_OFD_GETLK, &lock) == 0 && (lock.l_type != F_UNLCK || locks_reach_others(why, path)))
 		return lock.l_type != F_UNLCK;
-	json_t *o = lock_text(path);
-	bool alive = o && json_object_size(o) && text_is_alive(fd, o);
-	json_decref(o);
-	return alive;
+	return text_is_alive(path);
 }
 
 json_t *store_lock_holder(const char *runs)
@@ -86,7 +88,8 @@ int store_lock(struct store *s, const char *what, struct err *e)
 	if (fd < 0)
 		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	bool taken = fcntl(fd, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES || is_locked(fd, path));
+	bool refused = fcntl(fd, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES);
+	bool taken = refused || is_locked(fd, path);
 	if (taken) {
 		(void)close(fd);
 		return lock_taken(s, e);
@@ -112,8 +115,11 @@ int store_lock(struct store *s, const char *what, struct err *e)
 
 void store_unlock(struct store *s)
 {
+	char why[128];
+	if (s->lock_fd >= 0 && !locks_reach_others(why, s->runs))
+		(void)!ftruncate(s->lock_fd, 0); /* elsewhere the text stays: the kernel's lock decides */
 	if (s->lock_fd >= 0)
-		(void)close(s->lock_fd); /* the text stays: the kernel's lock decides */
+		(void)close(s->lock_fd);
 	s->lock_fd = -1;
 }
 

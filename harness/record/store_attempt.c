@@ -104,11 +104,13 @@ enum liveness store_liveness(char why[256], const struct store *s, const char *c
 	SCOPED(free) char *path = store_journal(s, cell, attempt);
 	char now[HOST_TIME], age_text[48] = "at an unknown time";
 	bool same_boot = hidden_is_this_boot(boot_id);
-	/* within one boot no clock adjustment matters; across machines the clocks may differ, so a heartbeat from the
-	 * future is as fresh as its distance */
+	/* within one boot no clock adjustment matters; across machines the clocks may differ: a heartbeat from the future
+	 * is as fresh as its distance, and the file system, which both write to, has one clock */
 	double age = same_boot && isfinite(heartbeat_boot_s) ? host_boot_s() - heartbeat_boot_s
 	             : heartbeat                             ? fabs(host_seconds_between(heartbeat, host_now(now)))
 	                                                     : INFINITY;
+	if (!same_boot)
+		age = fmin(age, host_file_age(path));
 	if (isfinite(age))
 		(void)snprintf(age_text, sizeof age_text, "%.0f s ago", age);
 	if (journal_is_alive(path)) {

@@ -20,11 +20,11 @@ cluster() { # [NAME=VALUE]...: a cluster set up so (ci/slurm-cluster.sh), starte
 	env "$@" "$SOURCE/ci/slurm-cluster.sh" start "$CLUSTER" >start.log 2>&1 || fail "no cluster: $(tail -6 start.log)"
 	export SLURM_CONF=$CLUSTER/slurm.conf
 	# whatever the repository's folder lets others see, the user has a copy of the program
-	mkdir -p "$ROOT/bin"
-	cp "$BUILD/ablate" "$SHIM/libshim_write.so" "$ROOT/bin"
+	mkdir -p "$ROOT/program"
+	cp "$BUILD/ablate" "$SHIM/libshim_write.so" "$ROOT/program"
 	chmod 755 "$ROOT"
-	chmod -R a+rX "$ROOT/bin"
-	ABLATE=$ROOT/bin/ablate SHIM=$ROOT/bin
+	chmod -R a+rX "$ROOT/program"
+	ABLATE=$ROOT/program/ablate SHIM=$ROOT/program
 	chown nobody . && chmod 755 .
 }
 as_user() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$PWD" USER=nobody "$@"; }
@@ -227,6 +227,94 @@ test_a_task_that_another_job_displaces_goes_on() {
 	let_go
 	until_queue_empty 240 "${job}_0"
 	went_on slurm.db stopped,done
+}
+
+# The second life is on another node, of another type of processor: the result tells which steps were trained where, and verify repeats each
+# life by itself.
+test_a_life_on_another_processor_is_told_apart() {
+	cluster NODES=2 OTHER_CPU=Another
+	grid 1000 "[1]"
+	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm
+	exits 0
+	local job pid first second
+	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
+	hold_at_checkpoint slurm.db
+	first=$(squeue -h -j "${job}_0" -o %N)
+	second=$([ "$first" = node1 ] && echo node2 || echo node1)
+	insist scontrol update "nodename=$first" state=drain reason=test
+	insist scancel --signal=TERM --batch "${job}_0"
+	await 120 'grep -qs "write their checkpoints" slurm.db-runs/slurm/*/log/*.out'
+	let_go
+	until_queue_empty 240 "${job}_0"
+	insist scontrol update "nodename=$first" state=resume
+	check test "$(sql slurm.db "SELECT group_concat(state) FROM (SELECT state FROM attempt ORDER BY started)")" = stopped,done
+	check test "$(sql slurm.db "SELECT count(DISTINCT json_extract(e.json, '$.cpu')) FROM attempt a JOIN env e ON e.hash = a.env")" = 2
+	run ablate verify --db slurm.db --sample 100% --threads 1
+	exits 0
+	says out "Another"
+}
+
+# A shard that is lost before it was merged costs its cell alone, which is trained again; one that was merged is not missed.
+test_a_shard_that_is_missing_is_trained_again() {
+	cluster
+	grid 60 "[1]"
+	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm
+	exits 0
+	insist scancel "$(sed -nE 's/.*merge as job ([0-9]+);.*/\1/p' err)"
+	until_queue_empty 120
+	rm -r "$(ls -d slurm.db-runs/slurm/shards/*.db-runs | head -1)"
+	rm "$(ls slurm.db-runs/slurm/shards/*.db | head -1)"
+	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm --wait
+	exits 0
+	says err "submitted 1 cell in 1 task"
+	says err "2 done, 0 missing"
+	rm -r slurm.db-runs/slurm/shards
+	run ablate run tiny.toml --db slurm.db --engine slurm
+	exits 0
+	says err "2 done, 0 missing"
+	run ablate merge --rebuild --db slurm.db
+	exits 0
+	check test "$(sql slurm.db "SELECT count(*) FROM attempt WHERE state = 'done'")" = 2
+}
+
+# A task that cannot write says why in one line, which the merge repeats; with room, the next run finishes.
+test_a_node_whose_disk_is_full() {
+	cluster
+	grid 1000 "[1]"
+	small_disk small 3m
+	chmod 777 small
+	head -c 2400k /dev/zero >small/filler
+	run ablate run tiny.toml --only l2 --db small/x.db --threads 1 --engine slurm --ignore-disk --wait
+	exits 1
+	says err "1 missing"
+	says err "No space left on device"
+	rm small/filler
+	mount -o remount,size=100m small
+	run ablate run tiny.toml --only l2 --db small/x.db --threads 1 --engine slurm --wait
+	exits 0
+	says err "1 done, 0 missing"
+	run ablate run tiny.toml --only l2 --db local.db --threads 1
+	results local.db >local.txt
+	results small/x.db >merged.txt
+	same local.txt merged.txt
+}
+
+# Each task has as many processes as a cell asks for, and the bits of as many on one machine.
+test_several_processes_for_a_cell() {
+	[ "$(nproc)" -ge 2 ] || skip "needs two processors"
+	[ -e "$BUILD/libablate_mpi.so" ] || skip "built without MPI"
+	cluster
+	cp "$BUILD/libablate_mpi.so" "$ROOT/program"; chmod a+rX "$ROOT/program/libablate_mpi.so"
+	grid 60 "[1]"
+	run ablate run tiny.toml --db slurm.db --ranks 2 --threads 1 --engine slurm --wait
+	exits 0
+	says err "2 done, 0 missing"
+	grep -hq "2 processes for each cell, started by" slurm.db-runs/slurm/*/log/*_0.out || fail "$(cat slurm.db-runs/slurm/*/log/*_0.out)"
+	run ablate run tiny.toml --db local.db --ranks 2 --threads 1
+	exits 0
+	results local.db >local.txt
+	results slurm.db >merged.txt
+	same local.txt merged.txt
 }
 
 # As a person would, while it runs.

@@ -6,8 +6,10 @@
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static struct err e;
@@ -43,6 +45,27 @@ Test(store, an_attempt_elsewhere_lives_for_its_lease)
 	}
 	cr_expect_eq(store_liveness(why, &s, cell, "id", NULL, NULL, 1, NULL, NAN), ATTEMPT_GONE);
 	cr_expect(strstr(why, "at an unknown time"), "%s", why);
+}
+
+/* The clocks of two nodes may differ by more than the lease: what the file system says of the journal counts as well,
+ * or a cell would be trained a second time beside the first. */
+Test(store, a_clock_that_is_wrong_ends_nothing)
+{
+	SCOPED(store) struct store s = STORE_INIT;
+	char why[256];
+	struct timespec old[2] = { { .tv_sec = time(NULL) - 1000 }, { .tv_sec = time(NULL) - 1000 } };
+	OK(store_open(&s, TMP("skew.db"), STORE_WRITE, "test", &e));
+	SCOPED(free) char *journal = store_journal(&s, cell, "id");
+	OK(store_make_attempt_dir(&s, cell, "id", &e));
+	OK(io_write_atomic(journal, "{}\n", 3, &e));
+	for (int minutes = -60; minutes <= 60; minutes += 30)
+		cr_expect_eq(store_liveness(why, &s, cell, "id", "elsewhere", "another boot", 1, moment(60 * minutes), NAN),
+		             ATTEMPT_UNKNOWN, "%d minutes: %s", minutes, why);
+	cr_assert_eq(utimensat(AT_FDCWD, journal, old, 0), 0);
+	cr_expect_eq(store_liveness(why, &s, cell, "id", "elsewhere", "another boot", 1, moment(-1000), NAN), ATTEMPT_GONE,
+	             "%s", why);
+	cr_expect_eq(store_liveness(why, &s, cell, "id", "elsewhere", "another boot", 1, moment(-10), NAN), ATTEMPT_UNKNOWN,
+	             "%s", why);
 }
 
 /* A runner and its worker die right after the journal began, before the database heard of it. Who reconciles finds it,
