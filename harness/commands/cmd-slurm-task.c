@@ -33,6 +33,7 @@ static const struct opt options[] = {
 	  .min = 1,
 	  .max = 1024,
 	  .help = "processes that train each cell together, by srun or mpirun (default 1)" },
+	{ .name = "again", .kind = OPT_FLAG, .help = "also rerun cells that diverged" },
 	MICROBATCH_OPTION,
 	{ 0 },
 };
@@ -195,6 +196,7 @@ static int run(struct cli *c)
 		                     .threads = threads_of(c, threads_allocated(place.ranks)),
 		                     .ranks = place.ranks,
 		                     .launcher = launcher,
+		                     .again = cli_flag(c, "again") > 0,
 		                     .said = said_of(c) | (cli_int(c, "ranks", 0) > 0 ? RUN_SAID_RANKS : 0U),
 		                     .say = say_line,
 		                     .say_ctx = c };

@@ -154,11 +154,13 @@ static void print_slurm(const json_t *list)
 	{
 		const char *error = json_string_value(json_object_get(o, "error")),
 				   *reason = json_string_value(json_object_get(o, "reason"));
-		printf("slurm %s (%.12s): %lld cell%s, %lld done in shards, ", json_string_value(json_object_get(o, "array")),
+		printf("slurm %s (%.12s): %lld task%s, ", json_string_value(json_object_get(o, "array")),
 		       json_string_value(json_object_get(o, "plan")),
 		       (long long)json_integer_value(json_object_get(o, "cells")),
-		       str_plural(json_integer_value(json_object_get(o, "cells"))),
-		       (long long)json_integer_value(json_object_get(o, "done")));
+		       str_plural(json_integer_value(json_object_get(o, "cells"))));
+		if (json_is_integer(json_object_get(o, "done")))
+			printf("%lld shard%s with a finished cell, ", (long long)json_integer_value(json_object_get(o, "done")),
+			       str_plural(json_integer_value(json_object_get(o, "done"))));
 		if (error)
 			printf("queue unknown: %s\n", error);
 		else

@@ -243,6 +243,8 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 		return cli_fail(c, &e);
 	tell_microbatches(c, p);
 	run_set_of_plan(&set, p);
+	ask.options.again = o.again;
+	ask.options.hidden = cli_flag(c, "no-identity") > 0;
 	if (slurm) {
 		int ended = slurm_command(c, p, &set, &o, &ask.options);
 		run_set_release(&set);

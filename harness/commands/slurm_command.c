@@ -53,6 +53,24 @@ static int find_missing(struct cli *c, const struct run_plan *run, int **index, 
 	return 0;
 }
 
+/* Less those that diverged: they would do so again. */
+static int drop_diverged(struct cli *c, const struct run_plan *run, int *index, int *n, struct err *e)
+{
+	SCOPED(store) struct store s = STORE_INIT;
+	int kept = 0;
+	if (store_open(&s, c->db, STORE_READ, "ablate run", e))
+		return -1;
+	for (int i = 0; i < *n; i++) {
+		enum record_state state;
+		if (query_cell_state(&state, s.db, run->cells[index[i]].cell, e))
+			return -1;
+		if (state != RECORD_DIVERGED)
+			index[kept++] = index[i];
+	}
+	*n = kept;
+	return 0;
+}
+
 /* A task is a training: the first cell of the plan that has it names it, whichever of its cells are missing. index:
  * ascending, before and after. */
 static int trainings_of(const struct plan *p, int *index, int n)
@@ -219,7 +237,8 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 	SCOPED(free) int *index = NULL;
 	int n, blocked;
 	o->record_only = true;
-	if (runner_run(&r, run, o, &e) || collect(c, p->hash, &got, &e) || find_missing(c, run, &index, &n, &blocked, &e))
+	if (runner_run(&r, run, o, &e) || collect(c, p->hash, &got, &e) || find_missing(c, run, &index, &n, &blocked, &e) ||
+	    (!ask->again && drop_diverged(c, run, index, &n, &e)))
 		return cli_fail(c, &e);
 	run_tell_stale(c, &r);
 	if (n == 0)

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SHARDS_SHOWN_MAX = 1000 };
+
 void slurm_jobs_release(struct slurm_jobs *j)
 {
 	free(j->arrays);
@@ -193,13 +195,15 @@ void slurm_forget(const char *db, const char *plan_hash)
 	(void)unlink(path);
 }
 
-/* Shards of the database in which a cell is done. */
+/* Shards of the database in which a cell is done; below 0 where they are too many to look into. */
 static int shards_done(const char *db)
 {
 	SCOPED(free) char *dir = xstrfmt("%s-runs/slurm/shards", db);
 	SCOPED(matching) struct matching shards = { 0 };
 	int n = 0;
 	(void)matching_find(&shards, dir, "/*.db", NULL);
+	if (shards.n > SHARDS_SHOWN_MAX)
+		return -1;
 	for (int i = 0; i < shards.n; i++) {
 		SCOPED(db) struct db *shard = NULL;
 		int64_t done = 0;
@@ -297,7 +301,7 @@ json_t *slurm_status(const char *db)
 	struct err e = ERR_INIT;
 	json_t *list = json_array();
 	bool known = slurm_id_known(id, db), asked = false;
-	int rc = 0, done = -1;
+	int rc = 0, done = 0;
 	(void)matching_find(&notes, root, "/*/submitted.json", NULL);
 	for (int i = 0; i < notes.n && known; i++) {
 		SCOPED(str) struct str text = { 0 };
@@ -315,8 +319,8 @@ json_t *slurm_status(const char *db)
 			json_decref(o); /* over */
 			continue;
 		}
-		done = done < 0 ? shards_done(db) : done;
-		(void)json_object_set_new(o, "done", json_integer(done));
+		done = json_array_size(list) ? done : shards_done(db);
+		(void)json_object_set_new(o, "done", done < 0 ? json_null() : json_integer(done));
 		(void)json_array_append_new(list, o);
 	}
 	return list;

@@ -50,7 +50,8 @@ void slurm_forget(const char *db, const char *plan_hash);
 MUST_CHECK int slurm_cancel(int *cancelled, const char *db, struct err *e);
 
 /* {"plan":..,"array":..,"merge":..,"cells":N,"done":N,"running":N,"pending":N,"reason":..} of each submission of db
- * that is in the queue, or whose queue cannot be asked ("error"). New reference. */
+ * that is in the queue, or whose queue cannot be asked ("error"). done: shards, null where they are more than 1000. New
+ * reference. */
 json_t *slurm_status(const char *db);
 
 #endif

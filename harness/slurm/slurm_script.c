@@ -27,11 +27,14 @@ static void export_line(struct str *out, const char *name, const char *value)
 }
 
 /* A job gets this environment and nothing else of the submitter's. */
-static void add_environment(struct str *out, const struct grid_slurm *s)
+static void add_environment(struct str *out, const struct slurm_options *o)
 {
+	const struct grid_slurm *s = &o->slurm;
 	for (int i = 0; i < ENV_COUNT; i++)
 		if (env_row((enum env)i)->sent && env_get((enum env)i))
 			export_line(out, env_row((enum env)i)->name, env_get((enum env)i));
+	if (o->hidden)
+		export_line(out, env_row(ENV_ABLATE_NO_IDENTITY)->name, "1");
 	for (int i = 0; i < s->n_env; i++)
 		export_line(out, s->env[i].name, s->env[i].value);
 	for (int i = 0; i < s->prologue.n; i++)
@@ -63,6 +66,8 @@ static int add_command(struct str *out, const char *plan, int base, const struct
 		str_addf(out, " --threads %d", o->threads);
 	if (o->ranks > 1)
 		str_addf(out, " --ranks %d", o->ranks);
+	if (o->again)
+		str_add(out, " --again");
 	if (o->microbatch) {
 		str_add(out, " --microbatch ");
 		slurm_quote(out, o->microbatch);
@@ -105,7 +110,7 @@ int slurm_script(struct str *out, const char *plan, int base, enum slurm_requeue
 	if (add_command(&command, plan, base, o, e))
 		return -1;
 	str_add(out, "#!/bin/sh\n");
-	add_environment(out, &o->slurm);
+	add_environment(out, o);
 	if (base >= 0 && way == SLURM_REQUEUE_SCONTROL)
 		add_requeue(out, &command);
 	else

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { ARRAY_RUNS_MAX = 4000 }; /* "0-3,7,9-12": some 50 KiB */
+
 char *slurm_dir(const char *db, const char *plan_hash)
 {
 	return xstrfmt("%s-runs/slurm/%.12s", db, plan_hash);
@@ -233,17 +235,29 @@ static int add_job(struct slurm_submission *s, const struct slurm_job *like, con
 	return 0;
 }
 
-/* Arrays of what the site allows, each of cells that wait for the same, and behind each its chain. */
+/* Where the array that begins with cell `first` ends: of indices that the site allows, of cells that wait for the same,
+ * and whose text is no longer than sbatch can be given. */
+static int end_of_array(const int *index, const long long *behind, int first, int n, const struct slurm_site *site)
+{
+	int last = first + 1, runs = 1;
+	while (last < n && index[last] - index[first] < site->max_array && last - first < site->max_tasks &&
+	       (!behind || behind[last] == behind[first])) {
+		runs += index[last] != index[last - 1] + 1;
+		if (runs > ARRAY_RUNS_MAX)
+			break;
+		last++;
+	}
+	return last;
+}
+
+/* Arrays of what the site allows, and behind each its chain. */
 static int add_arrays(struct slurm_submission *s, const char *plan_hash, const char *id, const int *index,
                       const long long *behind, int n, const struct slurm_options *o, struct err *e)
 {
 	int links = s->way != SLURM_REQUEUE_CHAIN ? 1 : o->slurm.chain ? o->slurm.chain : SLURM_CHAIN;
 	for (int first = 0, last; first < n; first = last) {
 		long long wait = behind ? behind[first] : 0;
-		for (last = first; last < n && index[last] - index[first] < o->site.max_array &&
-		                   last - first < o->site.max_tasks && (behind ? behind[last] : 0) == wait;
-		     last++)
-			;
+		last = end_of_array(index, behind, first, n, &o->site);
 		for (int link = 0; link < links; link++) {
 			struct slurm_job job = { .first = first,
 				                     .n = last - first,

@@ -16,6 +16,7 @@ struct slurm_options {
 	const char *microbatch; /* as --microbatch has it; NULL = not given */
 	int jobs, threads;      /* tasks at once, threads of each process, as given; 0 = as [slurm] says */
 	int ranks;              /* processes of a cell; 0 and 1 = one */
+	bool again, hidden;     /* --again, --no-identity */
 	struct grid_slurm slurm;
 	struct slurm_site site;
 	const char *const *extra; /* --sbatch: further options, which come last */

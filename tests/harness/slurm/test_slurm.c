@@ -401,6 +401,29 @@ Test(slurm, indices_far_from_each_other_are_several_arrays)
 	tempdir_remove(dir);
 }
 
+/* One word of a command line holds 128 KiB: an array of every other index is as many arrays as it takes. */
+Test(slurm, the_text_of_an_array_has_a_length)
+{
+	enum { N = 20000 };
+	char *dir = fakes();
+	SCOPED(free) char *db = xstrfmt("%s/x.db", dir);
+	SCOPED(free) int *index = xcalloc(N, sizeof *index);
+	SCOPED(slurm_submission) struct slurm_submission s = { 0 };
+	struct slurm_options o = options_of(db, 1000000);
+	struct err e = ERR_INIT;
+	int tasks = 0;
+	for (int i = 0; i < N; i++)
+		index[i] = 2 * i;
+	cr_assert_eq(slurm_compose(&s, "0123456789abcdef", "0a1b2c3d", index, NULL, N, &o, &e), 0, "%s", e.msg);
+	for (int i = 0; i < s.n; i++) {
+		for (int k = 0; k < s.v[i].n_words; k++)
+			cr_expect_lt(strlen(s.v[i].word[k]), 65536);
+		tasks += s.v[i].n;
+	}
+	cr_expect_eq(tasks, N);
+	tempdir_remove(dir);
+}
+
 /* One training has several cells where these differ in how they sample: a task of one of them does not do the other. */
 Test(slurm, a_task_of_fewer_cells_does_not_cover_the_training)
 {
