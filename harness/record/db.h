@@ -54,6 +54,8 @@ bool db_is_locked(const struct db *db);
 #define DB_HOLDER 80
 void db_lock_holder(char out[DB_HOLDER], const char *path);
 
+/* Before a transaction of very many rows: memory for the pages that it changes, so that few are written twice. */
+MUST_CHECK int db_expect_many(struct db *db, struct err *e);
 MUST_CHECK int db_begin(struct db *db, struct err *e);
 /* For many questions at once: one state of the database, whose locks are taken once and not for each; db_rollback or
  * db_close ends it. Nothing can be written meanwhile. */

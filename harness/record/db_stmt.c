@@ -199,6 +199,12 @@ int db_begin_reading(struct db *db, struct err *e)
 	return db_exec(db, e, "BEGIN", "");
 }
 
+int db_expect_many(struct db *db, struct err *e)
+{
+	/* in KiB, as much as is needed of it; and what a savepoint would bring back is kept in memory, too */
+	return db_script(db, e, "PRAGMA cache_size = -262144; PRAGMA temp_store = MEMORY");
+}
+
 int db_begin(struct db *db, struct err *e)
 {
 	db->busy = false;

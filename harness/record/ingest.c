@@ -191,23 +191,24 @@ static int conflict(const struct target *t, const struct db_value *v, struct err
 	return -1;
 }
 
-static int insert_row(struct ingest *in, const struct target *t, const struct db_value *v, struct err *e)
+/* *is_new: there was no such row. */
+static int insert_row(bool *is_new, struct ingest *in, const struct target *t, const struct db_value *v, struct err *e)
 {
 	int64_t same;
+	*is_new = false;
 	if (t->of->smallest) { /* an upsert always reports "1 changed" */
 		int64_t exists;
 		if (db_int_of_values(&same, 0, in->db, e, t->compare, v, t->n) ||
 		    db_int_of_values(&exists, 0, in->db, e, t->exists, v, 1))
 			return -1;
-		in->rows += !exists;
+		*is_new = !exists;
 		return same ? 0 : db_exec_values(in->db, e, t->insert, v, t->n);
 	}
 	if (db_exec_values(in->db, e, t->insert, v, t->n))
 		return e && !e->code ? err_code(e, EXIT_RECORD, "%s", e->msg) : -1;
-	if (db_changes(in->db)) {
-		in->rows++;
+	*is_new = db_changes(in->db) > 0;
+	if (*is_new)
 		return 0;
-	}
 	if (db_int_of_values(&same, 0, in->db, e, t->compare, v, t->n))
 		return -1;
 	return same ? 0 : conflict(t, v, e);
@@ -250,7 +251,11 @@ static int take_row(struct ingest *in, const struct target *t, json_t *line, str
 		if (strcmp(t->column[i], "training") == 0)
 			v[i].type = DB_NULL; /* computed here, whatever program wrote the line */
 	}
-	return insert_row(in, t, v, e) || fill_training(in, t, line, e) ? -1 : 0;
+	bool is_new;
+	if (insert_row(&is_new, in, t, v, e))
+		return -1;
+	in->rows += is_new;
+	return is_new ? fill_training(in, t, line, e) : 0;
 }
 
 /* --- lines with rules of their own --- */

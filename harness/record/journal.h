@@ -129,8 +129,19 @@ MUST_CHECK int journal_scan_file(struct journal_scan *scan, const char *path, jo
 /* For a sealed file: do its bytes have the SHA-256 and the number of lines that the seal says? EXIT_RECORD if not. An
  * unsealed file passes. */
 MUST_CHECK int journal_check_seal(const char *path, struct err *e);
+/* The same for bytes; path is for the message. What the seal says: "" and 0 without a seal. */
+struct journal_sealed {
+	char sha256[SHA256_HEX]; /* of the lines before it */
+	int64_t lines;           /* with the seal */
+};
+MUST_CHECK int journal_seal_of(struct journal_sealed *out, const char *data, size_t n, const char *path, struct err *e);
+/* Is the file's last line a seal, right or not? From its last bytes, for who has many files to look at. */
+bool journal_is_sealed(const char *path);
 /* First line of a type; NULL when there is none. The caller owns the reference. */
 MUST_CHECK int journal_find(json_t **out, const char *path, const char *type, struct err *e);
+/* The same of bytes, as far as that line; what comes after it is not looked at. path is for the message. */
+MUST_CHECK int journal_first(json_t **out, const char *data, size_t n, const char *type, const char *path,
+                             struct err *e);
 
 /* A double as JSON: a number, or "nan", "inf", "-inf"; and back (false when it is neither). */
 json_t *journal_number(double x);

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define LINE_MAX_BYTES ((size_t)64 << 20)
@@ -116,36 +117,62 @@ int journal_scan_file(struct journal_scan *scan, const char *path, journal_line_
 	return 0;
 }
 
-int journal_check_seal(const char *path, struct err *e)
+/* The last line is a seal: what it says has to fit the bytes before it. */
+static int check_seal(struct journal_sealed *out, const json_t *seal, const char *data, size_t start, const char *path,
+                      struct err *e)
 {
-	SCOPED(str) struct str text = { 0 };
-	if (io_read(&text, path, SIZE_MAX, e))
-		return -1;
-	size_t n = text.len;
-	if (n == 0 || text.data[n - 1] != '\n')
-		return 0;
-	const char *before = n > 1 ? memrchr(text.data, '\n', n - 1) : NULL;
-	size_t start = before ? (size_t)(before - text.data) + 1 : 0;
-	json_t *o = json_loadb(text.data + start, n - start, 0, NULL);
-	const char *type = json_string_value(json_object_get(o, "t"));
-	if (!type || strcmp(type, "seal") != 0) {
-		json_decref(o);
-		return 0;
-	}
-	const char *want = json_string_value(json_object_get(o, "sha256"));
+	const char *want = json_string_value(json_object_get(seal, "sha256"));
 	int64_t lines = 0;
-	for (size_t i = 0; i < start; i++)
-		lines += text.data[i] == '\n';
 	char got[SHA256_HEX];
-	io_sha256(got, text.data, start);
-	int rc = 0;
-	if (!want || strcmp(want, got) != 0 || json_integer_value(json_object_get(o, "lines")) != lines)
-		rc = err_code(
+	for (size_t i = 0; i < start; i++)
+		lines += data[i] == '\n';
+	io_sha256(got, data, start);
+	if (!want || strcmp(want, got) != 0 || json_integer_value(json_object_get(seal, "lines")) != lines)
+		return err_code(
 			e, EXIT_RECORD,
 			"%s: changed after it was sealed (SHA-256 is %.12s.., the seal says %.12s..); nothing of it was taken",
 			path, got, want ? want : "nothing");
+	memcpy(out->sha256, got, sizeof got);
+	out->lines = lines + 1;
+	return 0;
+}
+
+int journal_seal_of(struct journal_sealed *out, const char *data, size_t n, const char *path, struct err *e)
+{
+	*out = (struct journal_sealed){ 0 };
+	if (n == 0 || data[n - 1] != '\n')
+		return 0;
+	const char *before = n > 1 ? memrchr(data, '\n', n - 1) : NULL;
+	size_t start = before ? (size_t)(before - data) + 1 : 0;
+	json_t *o = json_loadb(data + start, n - start, 0, NULL);
+	const char *type = json_string_value(json_object_get(o, "t"));
+	int rc = type && strcmp(type, "seal") == 0 ? check_seal(out, o, data, start, path, e) : 0;
 	json_decref(o);
 	return rc;
+}
+
+int journal_check_seal(const char *path, struct err *e)
+{
+	SCOPED(str) struct str text = { 0 };
+	struct journal_sealed seal;
+	return io_read(&text, path, SIZE_MAX, e) ? -1 : journal_seal_of(&seal, str_text(&text), text.len, path, e);
+}
+
+bool journal_is_sealed(const char *path)
+{
+	static const char seal[] = "{\"t\":\"seal\",";
+	char tail[256];
+	struct stat st;
+	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st))
+		return false;
+	off_t from = st.st_size > (off_t)sizeof tail ? st.st_size - (off_t)sizeof tail : 0;
+	ssize_t n = pread(fd, tail, sizeof tail, from);
+	if (n < 2 || tail[n - 1] != '\n')
+		return false;
+	const char *before = memrchr(tail, '\n', (size_t)n - 1);
+	const char *last = before ? before + 1 : tail;
+	return (size_t)(tail + n - last) > sizeof seal && memcmp(last, seal, sizeof seal - 1) == 0;
 }
 
 struct find {
@@ -169,6 +196,35 @@ int journal_find(json_t **out, const char *path, const char *type, struct err *e
 	if (journal_scan_file(&scan, path, find_line, &f, e)) {
 		json_decref(f.found);
 		return -1;
+	}
+	*out = f.found;
+	return 0;
+}
+
+/* Could the line be of that type? Its name stands in it, unless an escape stands for a letter. */
+static bool may_be(const char *line, size_t n, const char *type)
+{
+	return memmem(line, n, type, strlen(type)) || memmem(line, n, "\\u", 2);
+}
+
+int journal_first(json_t **out, const char *data, size_t n, const char *type, const char *path, struct err *e)
+{
+	struct find f = { .type = type };
+	struct journal_scan scan = { 0 };
+	while (!f.found && (size_t)scan.bytes < n) {
+		const char *from = data + scan.bytes, *newline = memchr(from, '\n', n - (size_t)scan.bytes);
+		if (!newline)
+			break;
+		size_t len = (size_t)(newline - from) + 1;
+		if (!may_be(from, len, type)) {
+			scan.bytes += (int64_t)len;
+			scan.lines++;
+			continue;
+		}
+		if (journal_scan_bytes(&scan, from, len, find_line, &f, e)) {
+			json_decref(f.found);
+			return err_in(e, "%s", path);
+		}
 	}
 	*out = f.found;
 	return 0;

@@ -5,10 +5,12 @@
 #include "model/base/mem.h"
 #include "model/base/str.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* glob(3) gives what it is called with for a folder that cannot be read no place to leave word. */
 static _Thread_local struct err unreadable;
@@ -54,4 +56,76 @@ void scoped_matching(struct matching *m)
 		free(m->v[i]);
 	free(m->v);
 	*m = (struct matching){ 0 };
+}
+
+/* --- a run folder, listed once --- */
+
+/* Paths of what is in dir, "." and hidden names left out. None where there is no such folder. */
+static int list_folder(struct matching *out, const char *dir, struct err *e)
+{
+	int cap = 0;
+	DIR *d = opendir(dir);
+	if (!d && (errno == ENOENT || errno == ENOTDIR))
+		return 0;
+	if (!d)
+		return err_code(e, EXIT_RECORD, "%s: cannot be listed: %s", dir, strerror(errno));
+	errno = 0;
+	for (struct dirent *entry; (entry = readdir(d));)
+		if (entry->d_name[0] != '.')
+			VEC_PUSH(out->v, out->n, cap) = xstrfmt("%s/%s", dir, entry->d_name);
+	int why = errno;
+	(void)closedir(d);
+	return why ? err_code(e, EXIT_RECORD, "%s: cannot be listed: %s", dir, strerror(why)) : 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void sort(struct matching *m)
+{
+	if (m->n)
+		qsort(m->v, (size_t)m->n, sizeof *m->v, by_text);
+}
+
+static int add_journals(struct run_files *out, int *cap, const char *cell, struct err *e)
+{
+	SCOPED(matching) struct matching attempts = { 0 };
+	if (list_folder(&attempts, cell, e))
+		return -1;
+	for (int i = 0; i < attempts.n; i++) {
+		SCOPED(free) char *path = xstrfmt("%s/journal.jsonl", attempts.v[i]);
+		if (access(path, F_OK) == 0)
+			VEC_PUSH(out->journals.v, out->journals.n, *cap) = xstrdup(path);
+	}
+	return 0;
+}
+
+int matching_run_files(struct run_files *out, const char *runs, struct err *e)
+{
+	static const char shard[] = ".jsonl.shard";
+	SCOPED(matching) struct matching all = { 0 };
+	int journals = 0, others = 0, rc = list_folder(&all, runs, e);
+	for (int i = 0; i < all.n && !rc; i++) {
+		const char *name = strrchr(all.v[i], '/') + 1;
+		size_t n = strlen(name);
+		if (n == 12)
+			rc = add_journals(out, &journals, all.v[i], e);
+		if (strcmp(name, "ledger.jsonl") == 0)
+			out->ledger = xstrdup(all.v[i]);
+		else if (n > sizeof shard && strcmp(name + n + 1 - sizeof shard, shard) == 0)
+			VEC_PUSH(out->others.v, out->others.n, others) = xstrdup(all.v[i]);
+	}
+	sort(&out->journals);
+	sort(&out->others);
+	return rc || matching_find(&out->others, runs, "/merged/*.jsonl", e) ? -1 : 0;
+}
+
+void scoped_run_files(struct run_files *f)
+{
+	scoped_matching(&f->journals);
+	scoped_matching(&f->others);
+	free(f->ledger);
+	f->ledger = NULL;
 }

@@ -17,4 +17,12 @@ void scoped_matching(struct matching *m); /* SCOPED(matching) struct matching m 
 /* The journals of a run folder, a file for each attempt. */
 int matching_journals(struct matching *out, const char *runs, struct err *e);
 
+/* Everything of a run folder that records something; each of its folders is read once. */
+struct run_files {
+	struct matching journals, others; /* others: what was merged into it from elsewhere */
+	char *ledger;                     /* NULL: there is none */
+};
+int matching_run_files(struct run_files *out, const char *runs, struct err *e);
+void scoped_run_files(struct run_files *f); /* SCOPED(run_files) struct run_files f = { 0 }; */
+
 #endif

@@ -7,17 +7,28 @@
 #ifndef ABLATE_MERGE_H
 #define ABLATE_MERGE_H
 
+#include "harness/record/matching.h"
 #include "harness/record/store.h"
 
 struct merge_result {
 	int64_t shards, known, rows, torn;
 }; /* files taken; of these with nothing new; new rows; torn ends */
 
+/* Also finds the cells that the shards brought another result for (s->differing). */
 MUST_CHECK int merge_shards(struct merge_result *out, struct store *s, const char *const *paths, int n, struct err *e);
 
-/* The same for one run folder, of which what cannot be taken is left out (store_leave_out): the rest is not lost with
- * it. */
-MUST_CHECK int merge_folder(struct merge_result *out, struct store *s, const char *runs, struct err *e);
+/* The same for run folders, of which what cannot be taken is left out (store_leave_out): the rest is not lost with it.
+ * Any number of them are one transaction, and as much work for the disk as one. files: what is in each
+ * (matching_run_files). Cells with another result: by merge_find_differing, once all folders are taken. */
+struct merge_folder {
+	char *runs;
+	struct run_files files;
+};
+MUST_CHECK int merge_folders(struct merge_result *out, struct store *s, const struct merge_folder *folders, int n,
+                             struct err *e);
+/* s->differing: of the cells whose attempts were merged since the store was opened, those with several done attempts
+ * whose bits differ. */
+MUST_CHECK int merge_find_differing(struct store *s, struct err *e);
 
 /* What was built from ledger and journals. left holds one line for each file or line that could not be taken
  * (damaged, changed after it was sealed, in conflict); waiting counts lines about attempts that have no journal, of

@@ -162,6 +162,9 @@ void store_close(struct store *s)
 	for (int i = 0; i < s->n_left; i++)
 		free(s->left[i]);
 	free(s->left);
+	json_decref(s->left_before);
+	free(s->news);
+	differing_release(&s->differing);
 	free(s->waits);
 	*s = (struct store)STORE_INIT;
 }

@@ -8,6 +8,7 @@
 #define ABLATE_STORE_H
 
 #include "harness/record/db.h"
+#include "harness/record/differing.h"
 #include "harness/record/journal.h"
 
 #include <jansson.h>
@@ -25,8 +26,14 @@ struct store {
 	const struct listener *listener; /* receives the notes of the journals that are taken; NULL after store_open */
 	char **left;                     /* what was left out (store_leave_out), one line each */
 	int n_left, cap_left;
-	int64_t waiting; /* lines of the ledger about attempts that are not in the database */
-	char *waits;     /* the first of them; NULL when there is none */
+	json_t *left_before; /* the same lines, to find one */
+	int64_t waiting;     /* lines of the ledger about attempts that are not in the database */
+	char *waits;         /* the first of them; NULL when there is none */
+	char (
+		*news)[HOST_UUID]; /* attempts of which merges brought something; news_of_all: of some it is not known whose */
+	int n_news, cap_news;
+	bool news_of_all;
+	struct differing_list differing; /* what merge_find_differing found */
 };
 
 #define STORE_INIT \
@@ -76,6 +83,8 @@ MUST_CHECK int store_end_without_journal(struct store *s, const char *attempt, c
 #define STORE_JOURNAL_DAMAGED "its journal in the run folder cannot be taken: damaged, or not what it was"
 /* Remembers one line about a file of the records that was left out: `why`, and what to do. */
 void store_leave_out(struct store *s, const char *why);
+/* Remembers that a merge brought something of that attempt; NULL: of any. */
+void store_add_news(struct store *s, const char *attempt);
 /* Takes the lines of a ledger, or of a file like it, from byte `from` on (-1: from the first), each for itself: those
  * about attempts that are absent wait, damaged ones are left out. *waits_at: the first byte of the first that was not
  * taken, or -1; *end: after the last whole line; *rows grows. Runs inside the caller's transaction. */

@@ -19,7 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LEDGER_MAX ((size_t)1 << 32)
+#define LEDGER_MAX ((size_t)1 << 30) /* bytes that are taken at once */
+#define BLOCK      ((size_t)1 << 16)
 
 static char *ledger_path(const struct store *s)
 {
@@ -81,10 +82,20 @@ static int append_ledger(struct store *s, json_t *lines, struct err *e)
 void store_leave_out(struct store *s, const char *why)
 {
 	SCOPED(free) char *line = xstrfmt("%s; left out: restore it from a copy or move it away", why);
-	for (int i = 0; i < s->n_left; i++)
-		if (strcmp(s->left[i], line) == 0)
-			return;
+	s->left_before = s->left_before ? s->left_before : json_object();
+	if (json_object_get(s->left_before, line))
+		return;
+	if (json_object_set_new_nocheck(s->left_before, line, json_true())) /* its paths need not be UTF-8 */
+		err_give_up("out of memory (%s)", line);
 	VEC_PUSH(s->left, s->n_left, s->cap_left) = xstrdup(line);
+}
+
+void store_add_news(struct store *s, const char *attempt)
+{
+	s->news_of_all |= !attempt;
+	if (!attempt || (s->n_news && strcmp(s->news[s->n_news - 1], attempt) == 0))
+		return;
+	(void)snprintf(VEC_PUSH(s->news, s->n_news, s->cap_news), HOST_UUID, "%s", attempt);
 }
 
 enum { LINE_TAKEN, LINE_WAITS, LINE_BAD };
@@ -129,46 +140,138 @@ static int take_line(int *how, char why[512], struct ingest *in, const char *tex
 	return rc;
 }
 
-static int64_t line_number(const struct str *text, size_t at)
+/* The whole lines of a file from a byte on. */
+struct lines {
+	struct str text;
+	const char *path;
+	int64_t from;            /* where text begins in the file */
+	int64_t number, counted; /* lines before the byte `counted` of text; number < 0: not counted yet */
+};
+
+static const char *line_end(const struct lines *l, size_t at)
 {
-	int64_t n = 1;
-	for (size_t i = 0; i < at; i++)
-		n += text->data[i] == '\n';
-	return n;
+	return at < l->text.len ? memchr(l->text.data + at, '\n', l->text.len - at) : NULL;
+}
+
+/* Another ledger than before, which is shorter, is read from its first byte: taking lines again is harmless. */
+static int read_lines(struct lines *l, const char *path, int64_t from, struct err *e)
+{
+	SCOPED(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st))
+		return err_code(e, EXIT_RECORD, "%s: cannot open: %s", path, strerror(errno));
+	*l = (struct lines){ .path = path, .from = from < 0 || from > st.st_size ? 0 : from, .number = -1 };
+	if ((uint64_t)(st.st_size - l->from) > LEDGER_MAX)
+		return err_code(e, EXIT_RECORD, "%s: larger than %zu MiB", path, LEDGER_MAX >> 20);
+	SCOPED(free) char *block = xmalloc(BLOCK);
+	for (int64_t at = l->from;;) {
+		ssize_t n = pread(fd, block, BLOCK, at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_code(e, EXIT_RECORD, "%s: cannot read: %s", path, strerror(errno));
+		if (n == 0)
+			return 0;
+		str_addn(&l->text, block, (size_t)n);
+		at += n;
+	}
+}
+
+static int64_t newlines(const char *text, size_t n)
+{
+	int64_t lines = 0;
+	for (size_t i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+/* Of the line that begins at byte `at` of the text; asked in ascending order. */
+static int64_t line_number(struct lines *l, size_t at)
+{
+	if (l->number < 0) {
+		SCOPED(str) struct str before = { 0 };
+		size_t n = l->from && !io_read(&before, l->path, LEDGER_MAX, NULL) ? (size_t)l->from : 0;
+		l->number = newlines(str_text(&before), n < before.len ? n : before.len);
+	}
+	l->number += newlines(l->text.data + l->counted, at - (size_t)l->counted);
+	l->counted = (int64_t)at;
+	return l->number + 1;
+}
+
+/* All lines as one, which is what nearly always can be done; else nothing of them is taken, and *taken is false. */
+static int take_at_once(bool *taken, struct ingest *in, const struct lines *l, struct err *e)
+{
+	struct err mine = ERR_INIT;
+	const struct ingest before = *in;
+	const char *newline;
+	if (db_exec(in->db, e, "SAVEPOINT lines", ""))
+		return -1;
+	*taken = true;
+	for (size_t at = 0; *taken && (newline = line_end(l, at)); at = (size_t)(newline - l->text.data) + 1) {
+		json_t *line = json_loadb(l->text.data + at, (size_t)(newline - l->text.data) - at, JSON_REJECT_DUPLICATES,
+		                          NULL);
+		const char *type = json_string_value(json_object_get(line, "t"));
+		*taken = type && !ingest_line(in, type, line, &mine);
+		json_decref(line);
+	}
+	*taken = *taken && !db_settled(in->db, NULL);
+	if (!*taken && db_has_failed(in->db)) {
+		if (e)
+			*e = mine;
+		return -1;
+	}
+	if (!*taken) {
+		*in = before;
+		if (db_exec(in->db, e, "ROLLBACK TO lines", ""))
+			return -1;
+	}
+	return db_exec(in->db, e, "RELEASE lines", "");
+}
+
+static void leave_line(struct store *s, struct lines *l, size_t at, bool bad, const char *why)
+{
+	SCOPED(free) char *where = xstrfmt("%s: line %lld: %s", l->path, (long long)line_number(l, at), why);
+	if (bad)
+		store_leave_out(s, where);
+	else if (!s->waiting++) {
+		free(s->waits);
+		s->waits = xstrdup(where);
+	}
+}
+
+/* Each line for itself. */
+static int take_each(struct store *s, struct ingest *in, struct lines *l, int64_t *waits_at, struct err *e)
+{
+	const char *newline;
+	for (size_t at = 0; (newline = line_end(l, at)); at = (size_t)(newline - l->text.data) + 1) {
+		char why[512] = "";
+		int how;
+		if (take_line(&how, why, in, l->text.data + at, (size_t)(newline - l->text.data) - at, e))
+			return err_in(e, "%s", l->path);
+		if (how == LINE_TAKEN)
+			continue;
+		*waits_at = *waits_at < 0 ? l->from + (int64_t)at : *waits_at;
+		leave_line(s, l, at, how == LINE_BAD, why);
+	}
+	return 0;
 }
 
 int store_take_lines_within(struct store *s, const char *path, int64_t from, int64_t *waits_at, int64_t *end,
                             int64_t *rows, struct err *e)
 {
 	struct ingest in = { .db = s->db };
-	SCOPED(str) struct str text = { 0 };
+	struct lines l = { 0 };
+	bool taken = false;
 	*waits_at = -1;
-	if (io_read(&text, path, LEDGER_MAX, e))
-		return err_code(e, EXIT_RECORD, "%s", e ? e->msg : "");
-	size_t at = from < 0 || (size_t)from > text.len ? 0 : (size_t)from; /* another ledger than before: taking it
-	                                                                       again is harmless */
-	for (const char *newline; at < text.len && (newline = memchr(text.data + at, '\n', text.len - at));) {
-		char why[512] = "";
-		int how;
-		size_t n = (size_t)(newline - text.data) - at;
-		if (take_line(&how, why, &in, text.data + at, n, e))
-			return err_in(e, "%s", path);
-		if (how != LINE_TAKEN) {
-			SCOPED(free)
-			char *where = xstrfmt("%s: line %lld: %s", path, (long long)line_number(&text, at), why);
-			*waits_at = *waits_at < 0 ? (int64_t)at : *waits_at;
-			if (how == LINE_BAD)
-				store_leave_out(s, where);
-			else if (!s->waiting++) {
-				free(s->waits);
-				s->waits = xstrdup(where);
-			}
-		}
-		at += n + 1;
-	}
-	*end = (int64_t)at;
+	int rc = read_lines(&l, path, from, e) || take_at_once(&taken, &in, &l, e) ||
+	                 (!taken && take_each(s, &in, &l, waits_at, e))
+	             ? -1
+	             : 0;
+	const char *last = l.text.len ? memrchr(l.text.data, '\n', l.text.len) : NULL;
+	*end = l.from + (last ? last - l.text.data + 1 : 0);
 	*rows += in.rows;
-	return 0;
+	str_release(&l.text);
+	return rc;
 }
 
 static int meta_int(int64_t *out, struct store *s, const char *key, struct err *e)

@@ -51,30 +51,39 @@ static int share_tree(const char *from, const char *to, int depth, struct err *e
 }
 
 /* The folders of attempts, which are two levels down, beside the lock and the ledger. */
-static int share_attempts(const char *shard_runs, const char *runs, struct err *e)
+static int share_attempts(const struct matching *journals, const char *shard_runs, const char *runs, struct err *e)
 {
-	SCOPED(matching) struct matching journals = { 0 };
-	int rc = matching_journals(&journals, shard_runs, e);
-	for (int i = 0; i < journals.n && !rc; i++) {
-		char *from = journals.v[i];
-		*strrchr(from, '/') = '\0';
+	for (int i = 0; i < journals->n; i++) {
+		const char *journal = journals->v[i];
+		SCOPED(free) char *from = xstrndup(journal, (size_t)(strrchr(journal, '/') - journal));
 		SCOPED(free) char *to = xstrfmt("%s%s", runs, from + strlen(shard_runs));
-		rc = io_mkdirs(to, e) || share_tree(from, to, 0, e) ? -1 : 0;
+		if ((!io_is_dir(to) && io_mkdirs(to, e)) || share_tree(from, to, 0, e))
+			return -1;
 	}
-	return rc;
+	return 0;
+}
+
+static bool all_sealed(const struct matching *journals)
+{
+	for (int i = 0; i < journals->n; i++)
+		if (!journal_is_sealed(journals->v[i]))
+			return false;
+	return true;
+}
+
+static bool is_locked(const char *runs)
+{
+	json_t *holder = store_lock_holder(runs);
+	json_decref(holder);
+	return holder != NULL;
 }
 
 /* Ends what a dead task left open. *busy when a task is working on the shard, here or on another machine. */
-static int make_quiet(bool *busy, const char *shard, const char *runs, struct err *e)
+static int make_quiet(bool *busy, const char *shard, struct err *e)
 {
 	SCOPED(store) struct store s = STORE_INIT;
 	int alive, lost;
 	int64_t open_attempts = 0;
-	json_t *holder = store_lock_holder(runs);
-	*busy = holder != NULL;
-	json_decref(holder);
-	if (*busy)
-		return 0;
 	if (store_open(&s, shard, STORE_RUN, "ablate slurm-merge", e) || store_reconcile(&s, &alive, &lost, e) ||
 	    query_count_in_state(&open_attempts, s.db, RECORD_RUNNING, e))
 		return -1;
@@ -82,30 +91,110 @@ static int make_quiet(bool *busy, const char *shard, const char *runs, struct er
 	return 0;
 }
 
-static int collect_one(struct slurm_collected *out, struct store *s, const char *shard, struct err *e)
+/* What the shard holds. Where all that began has ended, its database need not be looked at. */
+static int find_files(struct run_files *out, bool *busy, const char *shard, const char *runs, struct err *e)
 {
-	bool busy;
-	struct merge_result m = { 0 };
-	SCOPED(free) char *runs = xstrfmt("%s-runs", shard);
-	if (make_quiet(&busy, shard, runs, e))
-		return err_in(e, "shard %s", shard);
-	if (busy) {
-		out->busy++;
+	*busy = is_locked(runs);
+	if (*busy)
 		return 0;
+	if (matching_run_files(out, runs, e))
+		return -1;
+	if (all_sealed(&out->journals))
+		return 0;
+	scoped_run_files(out);
+	return make_quiet(busy, shard, e) || matching_run_files(out, runs, e) ? -1 : 0;
+}
+
+/* Shards that are taken together: so many that the disk has little to wait for, and so few that the database is not
+ * locked for long and nobody begins to work on one meanwhile. */
+#define TOGETHER 2000
+#define AT_ONCE  8 /* shards whose files are shared at once */
+
+struct batch {
+	struct merge_folder v[TOGETHER];
+	int n;
+};
+
+static void batch_clear(struct batch *b)
+{
+	for (int i = 0; i < b->n; i++) {
+		free(b->v[i].runs);
+		scoped_run_files(&b->v[i].files);
 	}
-	if (!journal_any(runs))
-		return 0; /* its task died before it began */
-	if (merge_folder(&m, s, runs, e) || share_attempts(runs, s->runs, e))
+	b->n = 0;
+}
+
+/* Adds the shard if there is something to take and nobody at work. */
+static int add_quiet(struct batch *b, struct slurm_collected *out, const char *shard, struct err *e)
+{
+	SCOPED(run_files) struct run_files files = { 0 };
+	SCOPED(free) char *runs = xstrfmt("%s-runs", shard);
+	bool busy;
+	if (find_files(&files, &busy, shard, runs, e))
 		return err_in(e, "shard %s", shard);
-	out->shards++;
-	out->rows += m.rows;
+	out->busy += busy;
+	if (busy || !files.journals.n)
+		return 0; /* none: its task died before it began */
+	b->v[b->n++] = (struct merge_folder){ runs, files };
+	runs = NULL;
+	files = (struct run_files){ 0 };
 	return 0;
+}
+
+/* Of several shards at once: each waits for the disk. The first failure is the result. */
+static int share_all(const struct merge_folder *shards, int n, const char *runs, struct err *e)
+{
+	int rc = 0;
+#pragma omp parallel for schedule(dynamic, 8) num_threads(AT_ONCE) if (n > AT_ONCE)
+	for (int i = 0; i < n; i++) {
+		struct err why = ERR_INIT;
+		if (share_attempts(&shards[i].files.journals, shards[i].runs, runs, &why)) {
+#pragma omp critical(slurm_collect)
+			rc = rc ? rc : err_code(e, (enum exit_code)err_exit_code(&why), "shard %s: %s", shards[i].runs, why.msg);
+		}
+	}
+	return rc;
+}
+
+static int take(struct slurm_collected *out, struct store *s, const struct merge_folder *shards, int n, struct err *e)
+{
+	struct merge_result m = { 0 };
+	if (merge_folders(&m, s, shards, n, e))
+		return n == 1 ? err_in(e, "shard %s", shards[0].runs) : -1;
+	out->rows += m.rows;
+	out->shards += n;
+	return share_all(shards, n, s->runs, e);
+}
+
+/* All at once; where that fails each for itself, so that one shard stops no other. */
+static int take_batch(struct slurm_collected *out, struct store *s, struct batch *b, struct err *e)
+{
+	struct slurm_collected before = *out;
+	struct err why = ERR_INIT;
+	int rc = 0;
+	if (b->n && take(out, s, b->v, b->n, &why)) {
+		*out = before;
+		for (int i = 0; i < b->n; i++) {
+			struct err mine = ERR_INIT;
+			if (take(out, s, &b->v[i], 1, &mine) && !rc)
+				rc = err_code(e, (enum exit_code)err_exit_code(&mine), "%s", mine.msg);
+		}
+	}
+	batch_clear(b);
+	return rc;
+}
+
+static void keep_first(struct err *first, const struct err *why)
+{
+	if (!*first->msg)
+		*first = *why;
 }
 
 int slurm_collect(struct slurm_collected *out, struct store *s, const char *plan_hash, struct err *e)
 {
 	SCOPED(free) char *dir = xstrfmt("%s-runs/slurm", s->path);
 	SCOPED(matching) struct matching shards = { 0 };
+	SCOPED(free) struct batch *b = xcalloc(1, sizeof *b);
 	struct err first = ERR_INIT;
 	(void)plan_hash; /* shards are by training, whichever plan asked for it */
 	*out = (struct slurm_collected){ 0 };
@@ -113,8 +202,13 @@ int slurm_collect(struct slurm_collected *out, struct store *s, const char *plan
 		return -1;
 	for (int i = 0; i < shards.n; i++) {
 		struct err why = ERR_INIT;
-		if (collect_one(out, s, shards.v[i], &why) && !*first.msg)
-			first = why;
+		if (add_quiet(b, out, shards.v[i], &why))
+			keep_first(&first, &why);
+		why = (struct err)ERR_INIT;
+		if ((b->n == TOGETHER || i + 1 == shards.n) && take_batch(out, s, b, &why))
+			keep_first(&first, &why);
 	}
-	return *first.msg ? err_code(e, (enum exit_code)err_exit_code(&first), "%s", first.msg) : 0;
+	if (*first.msg)
+		return err_code(e, (enum exit_code)err_exit_code(&first), "%s", first.msg);
+	return merge_find_differing(s, e);
 }
