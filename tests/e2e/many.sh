@@ -6,7 +6,7 @@
 
 FAKE="$BUILD/tests/fake-shards"
 CELLS=${CELLS:-2500} # more than are taken in one transaction
-SHARDS=m.db-runs/slurm/0123456789ab
+SHARDS=m.db-runs/slurm/shards
 
 of_cells() { sql "$1" "SELECT count(*) FROM attempt WHERE state = 'done' AND journal IS NOT NULL"; }
 agrees() { run ablate merge --check --db "$1"; exits 0; says out "all agree"; } # DB

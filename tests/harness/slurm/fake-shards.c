@@ -135,7 +135,7 @@ static void make_shard(const char *db, int i, bool other)
 {
 	struct made m;
 	describe(&m, i, other);
-	SCOPED(free) char *shard = slurm_shard(db, PLAN, m.cell), *runs = xstrfmt("%s-runs", shard);
+	SCOPED(free) char *shard = slurm_shard(db, m.cell), *runs = xstrfmt("%s-runs", shard);
 	SCOPED(free) char *cell = xstrfmt("%s/%.12s", runs, m.cell), *attempt = xstrfmt("%s/%s", cell, m.attempt);
 	SCOPED(str) struct str ledger = { 0 };
 	folder(runs);
@@ -160,7 +160,7 @@ static void make_shard(const char *db, int i, bool other)
 static int make(const char *db, int n, bool other)
 {
 	struct err e = ERR_INIT;
-	SCOPED(free) char *dir = slurm_dir(db, PLAN);
+	SCOPED(free) char *dir = xstrfmt("%s-runs/slurm/shards", db);
 	if (io_mkdirs(dir, &e))
 		give_up(&e);
 	for (int i = 0; i < n; i++)
