@@ -47,6 +47,7 @@ test_what_is_amiss_costs_itself_alone() {
 	cp "$damaged" whole
 	sed -i 's/"fid"/"fie"/' "$damaged"
 	sed -i '/"t":"end"/d; /"t":"seal"/d' "$unsealed" # its node was lost
+	touch -d '10 minutes ago' "$unsealed"
 	exec 9<>"$busy/lock"
 	python3 -c 'import fcntl, os, struct, sys; fcntl.fcntl(9, 37, struct.pack("hhqqi4x", 1, 0, 0, 0, 0))' # F_OFD_SETLK
 	run "$FAKE" collect m.db; exits 0

@@ -33,11 +33,13 @@ ablate() { if [ -n "${SLURM_CONF-}" ]; then as_user "$ABLATE" "$@"; else "$ABLAT
 insist() { local i; for i in 1 2 3 4 5; do "$@" 2>/dev/null && return; sleep 1; done; fail "does not succeed: $*"; }
 # Nothing in the queue; a client that fails on a busy machine is not an answer.
 queue_empty() { local q; q=$(squeue -h -u nobody 2>/dev/null) && [ -z "$q" ]; }
-until_queue_empty() { # SECONDS [JOB]: JOB is started at once when it waits to be requeued
-	local until=$((SECONDS + $1))
+# A job that waits to be requeued is started sooner than Slurm would, but not before the node has let go of its first life.
+until_queue_empty() { # SECONDS [JOB]
+	local until=$((SECONDS + $1)) since=$SECONDS
 	until queue_empty; do
 		[ $SECONDS -lt $until ] || fail "still in the queue: $(squeue -h -u nobody)"
-		[ $# -lt 2 ] || [ "$(squeue -h -j "$2" -t PD -o %r 2>/dev/null)" != BeginTime ] || scontrol update "jobid=$2" StartTime=now 2>/dev/null
+		[ $# -lt 2 ] || [ "$(squeue -h -j "$2" -t PD -o %r 2>/dev/null)" = BeginTime ] || since=$SECONDS
+		if [ $# -ge 2 ] && [ $((SECONDS - since)) -ge 3 ]; then scontrol update "jobid=$2" StartTime=now 2>/dev/null; since=$SECONDS; fi
 		sleep 0.2
 	done
 }
