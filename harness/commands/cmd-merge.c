@@ -15,6 +15,20 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+/* Cells that have two results: a line each, and in *o. */
+static void tell_differing(struct cli *c, json_t *o, const struct differing_list *l)
+{
+	for (int i = 0; i < l->n; i++) {
+		SCOPED(str) struct str text = { 0 };
+		differing_text(&text, &l->v[i]);
+		cli_warn(c, "%s", text.data);
+	}
+	if (l->all > l->n)
+		cli_warn(c, "and %lld more like these; `ablate show CELL` tells of each", (long long)(l->all - l->n));
+	(void)json_object_set_new(o, "differing", differing_json(l));
+	(void)json_object_set_new(o, "differing_all", json_integer(l->all));
+}
+
 /* What the records hold and the database cannot: one line each, and in *o. */
 static bool tell_left(struct cli *c, json_t *o, const struct rebuilt *from)
 {
@@ -51,6 +65,7 @@ static int rebuild(struct cli *c)
 	                      (json_int_t)r.from.rows, "torn", (json_int_t)r.from.torn, "gone", (json_int_t)r.gone,
 	                      "content", r.after, "identical", (int)(known && same));
 	int rc = tell_left(c, o, &r.from) || r.gone ? EXIT_RECORD : EXIT_OK;
+	tell_differing(c, o, &r.from.differing);
 	if (c->json) {
 		if (r.old_path)
 			(void)json_object_set_new(o, "old", json_string(r.old_path));
@@ -87,6 +102,7 @@ static int check(struct cli *c)
 	(void)json_object_set_new(o, "unrecorded", json_integer(r.unrecorded));
 	(void)json_object_set_new(o, "missing", json_integer(r.missing));
 	(void)json_object_set_new(o, "rows", rows);
+	tell_differing(c, o, &r.from.differing);
 	bool left = tell_left(c, o, &r.from), good = !left && !r.unrecorded && !r.missing;
 	int rc = good ? EXIT_OK : EXIT_RECORD;
 	if (c->json) {
@@ -124,10 +140,12 @@ static int run(struct cli *c)
 	if (r.torn)
 		cli_say(c, "%lld journal%s with a torn last line: everything before it was taken", (long long)r.torn,
 		        str_plural(r.torn));
+	json_t *o = json_pack("{s:I, s:I, s:I, s:I}", "shards", (json_int_t)r.shards, "known", (json_int_t)r.known, "rows",
+	                      (json_int_t)r.rows, "torn", (json_int_t)r.torn);
+	tell_differing(c, o, &s.differing);
 	if (c->json)
-		return cli_print_json(c,
-		                      json_pack("{s:I, s:I, s:I, s:I}", "shards", (json_int_t)r.shards, "known",
-		                                (json_int_t)r.known, "rows", (json_int_t)r.rows, "torn", (json_int_t)r.torn));
+		return cli_print_json(c, o);
+	json_decref(o);
 	printf("%s: %lld journal%s taken, %lld new row%s, %lld with nothing new\n", c->db, (long long)r.shards,
 	       str_plural(r.shards), (long long)r.rows, str_plural(r.rows), (long long)r.known);
 	return EXIT_OK;
@@ -141,6 +159,11 @@ const struct cmd cmd_merge = {
 		"A shard is a journal, a run folder (X.db-runs) or a database. Either all shards of one call are taken or "
 		"none; merging one again changes nothing. A shard that was changed after it was sealed, or that contradicts "
 		"what is known, is refused with exit code 5.\n\n"
+		"A cell that was done on two machines has two done attempts. Where their bits differ, that is said once, with "
+		"what differs between the environments, and the one that started first speaks for the cell: by the times in "
+		"the records, and of two that started in the same millisecond the one with the smaller id. So it does not "
+		"matter which records were merged into which. --rebuild and --check say it of every such cell, `ablate show "
+		"CELL` of one, and `ablate verify ATTEMPT --with OTHER` compares the two step by step.\n\n"
 		"With --rebuild the database is rebuilt from its run folder and replaces the file, which is kept under another "
 		"name. A journal that is damaged, was changed after it was sealed or contradicts another is left out and "
 		"named, and the exit code is 5.\n\n"

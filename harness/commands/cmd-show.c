@@ -73,6 +73,12 @@ static json_t *collect(struct db *db, const struct record *r, const char *runs, 
 		}
 		(void)json_object_set_new(all, part->key, list);
 	}
+	SCOPED(differing) struct differing_list differing = { 0 };
+	if (differing_of_cell(&differing, db, r->cell, e)) {
+		json_decref(all);
+		return NULL;
+	}
+	(void)json_object_set_new(all, "differing", differing_json(&differing));
 	if (*r->attempt) {
 		json_t *statements;
 		if (query_check_scores(db, r->attempt, e) || statement_list(&statements, NULL, NULL, db, r->attempt, e)) {
@@ -175,6 +181,7 @@ const struct cmd cmd_show = {
 	.help =
 		"The first 4 digits of a hash or id are enough. A cell is shown with the attempt used for it: configuration, "
 		"labels, attempts, scores, what was read and written, the environment, and whose signed statements there are "
-		"about it, each with what its check found (`ablate attest`).",
+		"about it, each with what its check found (`ablate attest`). `differing`: other done attempts of the cell "
+		"whose bits are not those of the one that speaks for it, and why (`ablate merge --help` has the rule).",
 	.run = run,
 };

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/attest/statement.h"
 #include "harness/cli/cmd.h"
+#include "harness/record/differing.h"
 #include "harness/record/query.h"
 #include "harness/commands/plan_open.h"
 #include "harness/record/record_find.h"
@@ -177,6 +178,48 @@ static enum outcome tell(const struct cli *c, json_t *list, const struct target 
 	return was;
 }
 
+/* --- other attempts of the same cell --- */
+
+static void print_other(const char *attempt, const struct differing *d, const struct verify_result *r)
+{
+	bool speaks = strcmp(d->speaks, attempt) == 0;
+	printf("  %.8s of the same cell is done, too, with other bits: %s", speaks ? d->other : d->speaks, r->first);
+	if (*r->unlike)
+		printf(" (environments: %s)", r->unlike);
+	else
+		printf(" (no difference between their environments is known)");
+	printf("; %.8s speaks for %s\n", d->speaks, d->for_scores ? "scores that others lack" : "the cell");
+}
+
+/* What merge found, explained as a repetition is: by the first step that differs, and what is different by then. It
+ * changes no outcome, as it is the attempt that is verified. */
+static int tell_others(const struct cli *c, json_t *result, struct db *db, const struct target *t, struct err *e)
+{
+	SCOPED(differing) struct differing_list l = { 0 };
+	if (differing_of_cell(&l, db, t->cell, e))
+		return -1;
+	json_t *others = json_array();
+	int rc = 0;
+	for (int i = 0; i < l.n && !rc; i++) {
+		const struct differing *d = &l.v[i];
+		bool speaks = strcmp(d->speaks, t->attempt) == 0;
+		const char *other = speaks ? d->other : d->speaks;
+		struct verify_result r;
+		if (!speaks && strcmp(d->other, t->attempt) != 0)
+			continue;
+		if ((rc = verify_compare(&r, db, t->attempt, other, e)))
+			continue;
+		(void)json_array_append_new(others, json_pack("{s:s, s:s, s:s, s:s, s:b}", "attempt", other, "speaks",
+		                                              d->speaks, "first_diff", r.first, "unlike", r.unlike, "explained",
+		                                              (int)r.inconclusive));
+		if (!c->json)
+			print_other(t->attempt, d, &r);
+	}
+	(void)json_object_set_new(result, "others", others);
+	(void)fflush(stdout);
+	return rc;
+}
+
 /* --attest: the statement of this machine's owner beside that of the attempt's. */
 static int attest(const struct cli *c, struct store *s, const struct target *t, const char *other,
                   const struct verify_result *r, struct err *e)
@@ -210,21 +253,24 @@ static enum outcome tell_missing(const struct cli *c, json_t *list, const struct
 	return INCONCLUSIVE;
 }
 
+static json_t *last_of(json_t *list)
+{
+	return json_array_get(list, json_array_size(list) - 1);
+}
+
 static int verify_one(enum outcome *was, const struct cli *c, json_t *list, const struct target *t, struct err *e)
 {
 	char other[64] = "";
 	struct verify_result r;
 	const char *with = cli_string(c, "with", NULL);
 	SCOPED(free) char *runs = xstrfmt("%s-runs", c->db), *missing = NULL;
-	if (!with && repeat(other, &missing, c, t, runs, e))
+	SCOPED(store) struct store s = STORE_INIT;
+	if ((!with && repeat(other, &missing, c, t, runs, e)) || store_open(&s, c->db, STORE_WRITE, "ablate verify", e))
 		return -1;
 	if (missing) {
 		*was = tell_missing(c, list, t, missing);
-		return 0;
+		return tell_others(c, last_of(list), s.db, t, e);
 	}
-	SCOPED(store) struct store s = STORE_INIT;
-	if (store_open(&s, c->db, STORE_WRITE, "ablate verify", e))
-		return -1;
 	if (with) {
 		struct record found;
 		if (record_find(&found, s.db, with, e))
@@ -238,7 +284,7 @@ static int verify_one(enum outcome *was, const struct cli *c, json_t *list, cons
 	if (!r.inconclusive && attest(c, &s, t, other, &r, e))
 		return -1;
 	*was = tell(c, list, t, other, &r);
-	return 0;
+	return with ? 0 : tell_others(c, last_of(list), s.db, t, e);
 }
 
 static int run(struct cli *c)
@@ -286,6 +332,10 @@ const struct cmd cmd_verify = {
 		"library, processor or device than the life's; of a score, the number of threads, too), or where the life's "
 		"device is not here, that is named, and the result is inconclusive: exit code 4, unless something else failed. "
 		"If interrupted, it compares nothing; every repetition starts from the beginning.\n\n"
+		"Where the cell has another done attempt with other bits, as when the records of two machines were merged, "
+		"that is shown below the result: the first step at which the two differ, and what differs between their "
+		"environments, life by life. It changes neither result nor exit code: the other attempt is verified by its "
+		"own id.\n\n"
 		"--sample 5% takes that share of the finished cells, with a grid (a file, or the name of one that was run) of "
 		"its cells; --with compares two existing attempts; --attest signs the result, so that an attempt has the word "
 		"of a second machine (`ablate attest`).",

@@ -228,8 +228,6 @@ int differing_find(struct differing_list *out, struct db *db, const char (*attem
 	struct db_rows rows;
 	SCOPED(free) char(*sorted)[HOST_UUID] = NULL;
 	*out = (struct differing_list){ 0 };
-	if (attempts && !n)
-		return 0;
 	if (attempts) {
 		sorted = xcalloc((size_t)n, sizeof *sorted);
 		memcpy(sorted, attempts, (size_t)n * sizeof *sorted);

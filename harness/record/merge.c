@@ -423,6 +423,8 @@ int merge_folders(struct merge_result *out, struct store *s, const struct merge_
 int merge_find_differing(struct store *s, struct err *e)
 {
 	differing_release(&s->differing);
+	if (!s->n_news && !s->news_of_all)
+		return 0;
 	return differing_find(&s->differing, s->db, s->news_of_all ? NULL : (const char(*)[HOST_UUID])s->news, s->n_news,
 	                      e);
 }

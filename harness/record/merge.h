@@ -37,6 +37,7 @@ struct rebuilt {
 	int64_t journals, rows, torn, waiting;
 	char **left, *waits;
 	int n_left;
+	struct differing_list differing; /* cells with several results */
 };
 struct rebuild_result {
 	struct rebuilt from;

@@ -69,7 +69,7 @@ static int fill(struct rebuilt *out, char after[SHA256_HEX], const char *path, c
 	/* the ledger first, which has the plans' cells, so that a journal with other content under a cell's name is the one
 	 * that is left out; and again, for its lines about attempts */
 	if (take_lines(out, &s, e) || take_journals(out, &s, e) || take_lines(out, &s, e) || db_commit(s.db, e) ||
-	    db_check(s.db, e) || dump_sha256(after, s.db, e))
+	    db_check(s.db, e) || dump_sha256(after, s.db, e) || differing_find(&out->differing, s.db, NULL, 0, e))
 		return -1;
 	out->left = s.left;
 	out->n_left = s.n_left;
@@ -87,6 +87,7 @@ static void rebuilt_release(struct rebuilt *r)
 		free(r->left[i]);
 	free(r->left);
 	free(r->waits);
+	differing_release(&r->differing);
 }
 
 void rebuild_result_release(struct rebuild_result *r)

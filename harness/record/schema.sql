@@ -249,7 +249,7 @@ CREATE TRIGGER attempt_identity BEFORE UPDATE OF id, cell, n, purpose, host, boo
 	env, fingerprint, generation ON attempt
 	BEGIN SELECT RAISE(ABORT, 'what an attempt began with is immutable'); END;
 
-CREATE VIEW v_result AS -- for each cell and score the first done attempt of the latest generation that has it
+CREATE VIEW v_result AS -- for each cell and score the first done attempt of the latest generation that has it, by start, then id
 	SELECT cell, arm, seed, numerics, dataset, attempt, name, nfe, weights, step, eval_seed, value, hex, lo, hi, n, protocol, computed_by,
 		training, fingerprint, asked, taken_from FROM (
 		SELECT c.hash cell, c.arm, c.seed, c.numerics, c.dataset, m.attempt, m.name, m.nfe, m.weights, m.step, m.eval_seed, m.value,
@@ -264,7 +264,8 @@ CREATE VIEW v_attempt AS -- the attempt used for its cell: the first done one of
 	SELECT cell, id attempt, state, reason, started, ended, heartbeat, step, attempts FROM (
 		SELECT cell, id, state, reason, started, ended, heartbeat, step, count(*) OVER (PARTITION BY cell) attempts,
 			row_number() OVER (PARTITION BY cell ORDER BY state = 'done' DESC,
-				CASE WHEN state = 'done' THEN -coalesce(generation, 0) END, CASE WHEN state = 'done' THEN started END, started DESC, id DESC) first
+				CASE WHEN state = 'done' THEN -coalesce(generation, 0) END, CASE WHEN state = 'done' THEN started END,
+				CASE WHEN state = 'done' THEN id END, started DESC, id DESC) first
 		FROM attempt WHERE purpose = 'run')
 	WHERE first = 1;
 

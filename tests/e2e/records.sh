@@ -93,6 +93,70 @@ test_a_grid_is_opened_by_name() {
 	exits 2
 }
 
+# The first score of the only journal below a run folder becomes another one, and the seal fits again.
+other_score() { # RUNS
+	python3 - "$1"/*/*/journal.jsonl <<'PY'
+import hashlib, json, sys
+
+lines = open(sys.argv[1]).read().splitlines()[:-1]
+at = next(i for i, line in enumerate(lines) if json.loads(line)["t"] == "metric")
+lines[at] = json.dumps({**json.loads(lines[at]), "value": 7.25, "hex": "0x1.dp+2"})
+text = "\n".join(lines) + "\n"
+seal = {"t": "seal", "lines": len(lines), "sha256": hashlib.sha256(text.encode()).hexdigest()}
+open(sys.argv[1], "w").write(text + json.dumps(seal, separators=(",", ":")) + "\n")
+PY
+}
+# Two machines did the same cell: the second is played by a program with another build's hashes.
+test_two_machines_did_a_cell() {
+	local a b
+	command -v python3 >/dev/null || skip "no python3 here"
+	grid 4
+	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
+	run ablate run g.toml --db a.db; exits 0
+	run "$BUILD/tests/ablate-other-build" run g.toml --db b.db; exits 0
+	a=$(sql a.db "SELECT id FROM attempt") b=$(sql b.db "SELECT id FROM attempt")
+	# the same bits: nothing to say
+	run ablate merge --db same.db a.db-runs b.db-runs; exits 0
+	says_not err "different bits"
+	run ablate merge --rebuild --db same.db; exits 0
+	says_not err "different bits"
+	run ablate merge --db all.db a.db-runs --json; exits 0
+	says out '"differing": []'
+	other_score b.db-runs
+	run ablate merge --db all.db b.db-runs; exits 0
+	lines_of err 1
+	says err "base seed 1 ($(sql all.db "SELECT substr(hash, 1, 12) FROM cell")): attempts ${a:0:8} and ${b:0:8} are both done, with different bits (1 of 1 score, fid@1 of seed 101 first): ${a:0:8} speaks for the cell, as it started first; environments: "
+	says err "build $(sql a.db "SELECT substr(json_extract(json, '$.fingerprint_of.build'), 1, 12) FROM env"), then 0b0b0b0b0b0b"
+	check test "$(sql all.db "SELECT attempt FROM v_result")" = "$a"
+	check test "$(sql all.db "SELECT attempt FROM v_attempt")" = "$a"
+	# once
+	run ablate merge --db all.db b.db-runs; exits 0
+	lines_of err 0
+	# in the other order the same one speaks
+	run ablate merge --db other.db b.db-runs; exits 0
+	run ablate merge --db other.db a.db-runs --json; exits 0
+	says out "\"speaks\": \"$a\""
+	says out "\"other\": \"$b\""
+	says out '"differing_all": 1'
+	# whoever asks again
+	run ablate merge --check --db all.db; exits 0
+	says err "${a:0:8} speaks for the cell"
+	run ablate merge --rebuild --db all.db; exits 0
+	says err "${a:0:8} speaks for the cell"
+	run ablate show "$a" --db all.db --json; exits 0
+	says out "\"other\": \"$b\""
+	run ablate verify "$a" --db all.db; exits 0
+	says out "pass ${a:0:8} = "
+	says out "  ${b:0:8} of the same cell is done, too, with other bits: fid@1 of seed 101: $(sql a.db "SELECT hex FROM metric"), then 0x1.dp+2 (environments: "
+	says out "then 0b0b0b0b0b0b); ${a:0:8} speaks for the cell"
+	says out "1 passed, 0 failed, 0 inconclusive"
+	run ablate verify "$a" --db all.db --json; exits 0
+	says out "\"explained\": true"
+	run ablate verify "$a" --with "$b" --db all.db; exits 4
+	run ablate verify "$a" --db a.db; exits 0
+	says_not out "of the same cell"
+}
+
 # Waits until a life has written a checkpoint of at least that step.
 checkpoint_of() { # DB STEP
 	for _ in $(seq 20000); do

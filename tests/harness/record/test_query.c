@@ -1,5 +1,6 @@
 /* test_query.c - questions to the database whose answers decide what is run again: what is finished, in which state,
  * and from which checkpoint it goes on. */
+#include "harness/record/differing.h"
 #include "harness/record/query.h"
 #include "harness/record/query_grid.h"
 #include "harness/record/query_stage.h"
@@ -274,5 +275,57 @@ Test(query, a_grid_is_found_by_name_or_beginning_and_the_newest_by_nothing)
 		cr_assert(cases[i].want ? hash && !strcmp(hash, cases[i].want) : !hash, "%s: %s",
 		          cases[i].text ? cases[i].text : "NULL", hash ? hash : "none");
 	}
+	db_close(db);
+}
+
+/* What the views take, of attempts that began in the same millisecond, and of a score that the first one lacks. */
+Test(query, of_two_done_attempts_one_speaks_for_cell_and_score)
+{
+	struct db *db = one_cell();
+	SCOPED(differing) struct differing_list l = { 0 };
+	SCOPED(free) char *used = NULL, *result = NULL;
+	attempt(db, "b", "done", "run", "1", NULL);
+	attempt(db, "a", "done", "run", "1", NULL);
+	attempt(db, "c", "done", "run", "2", NULL);
+	attempt(db, "v", "done", "verify", "0", NULL);
+	score(db, "b", 100);
+	score(db, "c", 100);
+	score(db, "v", 100);
+	OK(differing_find(&l, db, NULL, 0, &e));
+	cr_expect_eq(l.all, 0, "the same bits");
+	OK(db_exec(db, &e,
+	           "INSERT INTO metric(attempt, name, nfe, step, eval_seed, protocol, value, hex, n) VALUES('c', 'fid', 1, "
+	           "10, 102, 'p', 1, '0x1p+0', 100), ('b', 'fid', 1, 10, 102, 'p', 2, '0x1p+1', 100), "
+	           "('v', 'fid', 1, 10, 102, 'p', 4, '0x1p+2', 100)",
+	           ""));
+	OK(db_text_of(&used, db, &e, "SELECT attempt FROM v_attempt", ""));
+	OK(db_text_of(&result, db, &e, "SELECT attempt FROM v_result WHERE eval_seed = 102", ""));
+	cr_expect_str_eq(used, "a");
+	cr_expect_str_eq(result, "b", "a has no scores");
+	OK(differing_find(&l, db, NULL, 0, &e));
+	cr_assert_eq(l.all, 1);
+	cr_expect_str_eq(l.v[0].speaks, "b");
+	cr_expect_str_eq(l.v[0].other, "c");
+	cr_expect(l.v[0].for_scores && !l.v[0].at_once);
+	cr_expect_eq(l.v[0].scores, 2);
+	cr_expect_eq(l.v[0].differ, 1);
+	cr_expect_str_eq(l.v[0].score, "fid@1 of seed 102");
+	differing_release(&l);
+	/* the curve of the one that speaks for the cell, and of another one */
+	OK(db_exec(db, &e,
+	           "INSERT INTO curve VALUES('a', 'loss', 1, 1), ('a', 'loss', 2, 3), ('b', 'loss', 1, 1), "
+	           "('b', 'loss', 2, 4)",
+	           ""));
+	OK(differing_of_cell(&l, db, cell, &e));
+	cr_assert_eq(l.all, 2);
+	cr_expect_str_eq(l.v[0].speaks, "a");
+	cr_expect(l.v[0].at_once && !l.v[0].for_scores);
+	cr_expect_eq(l.v[0].step, 2);
+	differing_release(&l);
+	/* made again: the older generation is nobody's */
+	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started, generation) VALUES('d', ?, 1, 'done', '3', 1)",
+	           "s", cell));
+	OK(differing_find(&l, db, NULL, 0, &e));
+	cr_expect_eq(l.all, 0);
 	db_close(db);
 }

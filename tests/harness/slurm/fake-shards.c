@@ -67,7 +67,7 @@ static void describe(struct made *m, int i, bool other)
 	char *config = xstrfmt("{\"ema.decay\":0.999,\"train.batch\":16,\"train.lr\":%d,\"train.steps\":%d}", i / SEEDS,
 	                       STEPS);
 	SCOPED(free)
-	char *id = xstrfmt("%08x-0000-4000-8000-%012x", (unsigned)i * 2654435761u, i * 2 + other);
+	char *id = xstrfmt("%08x-0000-4000-8000-%012x", (unsigned)(i * 2 + other) * 2654435761u, i * 2 + other);
 	*m = (struct made){ .seed = i % SEEDS + 1, .other = other };
 	(void)snprintf(m->attempt, sizeof m->attempt, "%s", id);
 	io_sha256(m->arm, config, strlen(config));
@@ -144,10 +144,11 @@ static void make_shard(const char *db, int i, bool other)
 	put(shard, "", "", 0);
 	put(runs, "lock", "{}", 2);
 	str_addf(&ledger,
-	         "{\"t\":\"grid\",\"hash\":\"" PLAN "\",\"name\":\"many\",\"toml\":\"schema = 1\",\"created\":\"2026-01-01T"
+	         "{\"t\":\"grid\",\"hash\":\"" PLAN
+	         "\",\"name\":\"many\",\"toml\":\"schema = 1\",\"created\":\"2026-01-0%dT"
 	         "00:00:00.000Z\",\"made_of\":\"{}\"}\n%s{\"t\":\"grid_cell\",\"grid\":\"" PLAN
 	         "\",\"cell\":\"%s\",\"chain\":\"\",\"ordinal\":%d,\"label\":\"arm %d\"}\n",
-	         m.rows.data, m.cell, i / SEEDS, i / SEEDS);
+	         other ? 2 : 1, m.rows.data, m.cell, i / SEEDS, i / SEEDS);
 	put(runs, "ledger.jsonl", ledger.data, ledger.len);
 	journal(attempt, &m, i);
 	put(attempt, "job.json", "{}", 2);
