@@ -36,9 +36,10 @@ static int run(struct cli *c)
 	if (file)
 		cli_say(c, "frozen to %s", file);
 	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
-	if (place_plan(&devices, p, c, &e))
+	if (slurm ? place_elsewhere(&devices, p, c, &e) : place_plan(&devices, p, c, &e))
 		return cli_fail(c, &e);
-	settle_jobs(p, c, &devices, threads_of(c, 0), false);
+	if (!slurm)
+		settle_jobs(p, c, &devices, threads_of(c, 0), false);
 	struct speed_ask ask = speed_ask(c);
 	settle_speed(p, &devices, &ask);
 	return slurm ? slurm_plan_show(c, p) : plan_show(c, p);

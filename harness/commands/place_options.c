@@ -77,3 +77,12 @@ int place_plan(struct engine_devices *devices, struct plan *p, const struct cli 
 	place.jobs = ((int)cli_int(c, "jobs", devices->n) + devices->n - 1) / devices->n;
 	return plan_memory(p, &place, e);
 }
+
+int place_elsewhere(struct engine_devices *devices, struct plan *p, const struct cli *c, struct err *e)
+{
+	struct plan_place place = { .device = "cpu", .ranks = (int)cli_int(c, "ranks", 1), .jobs = 1, .elsewhere = true };
+	ask_disk(p, c);
+	if (microbatch_of(&place.microbatch, c, e) || engine_devices(devices, "cpu", place.ranks, e))
+		return -1;
+	return plan_memory(p, &place, e);
+}

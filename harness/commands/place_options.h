@@ -48,5 +48,8 @@ MUST_CHECK int microbatch_of(int *out, const struct cli *c, struct err *e);
 /* Finds what --device names, and what the plan's cells need of the memory of the one that has least of it free, by as
  * many of them as it has at once (plan_memory.h). */
 MUST_CHECK int place_plan(struct engine_devices *devices, struct plan *p, const struct cli *c, struct err *e);
+/* The same for machines of a cluster, of which neither devices nor memory are known here: the arithmetic of the plan's
+ * cells, and none is blocked. */
+MUST_CHECK int place_elsewhere(struct engine_devices *devices, struct plan *p, const struct cli *c, struct err *e);
 
 #endif

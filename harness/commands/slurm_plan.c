@@ -85,7 +85,7 @@ static void add_resources(struct str *out, const struct slurm_submission *s, con
 }
 
 static void print_text(const struct slurm_submission *s, const struct slurm_options *o, const struct estimate *time,
-                       int cells)
+                       int cells, int blocked)
 {
 	SCOPED(str) struct str out = { 0 };
 	int at_once = o->jobs > 0 ? o->jobs : o->slurm.throttle;
@@ -104,7 +104,7 @@ static void print_text(const struct slurm_submission *s, const struct slurm_opti
 }
 
 static int print_json(struct cli *c, const struct plan *p, const struct slurm_submission *s,
-                      const struct slurm_options *o, const struct estimate *time, int cells)
+                      const struct slurm_options *o, const struct estimate *time, int cells, int blocked)
 {
 	int at_once = o->jobs > 0 ? o->jobs : o->slurm.throttle;
 	json_t *jobs = json_array();
@@ -122,6 +122,7 @@ static int print_json(struct cli *c, const struct plan *p, const struct slurm_su
 	(void)json_object_set_new(out, "plan", json_string(p->hash));
 	(void)json_object_set_new(out, "cluster", json_out_text(*o->site.cluster ? o->site.cluster : NULL));
 	(void)json_object_set_new(out, "cells", json_integer(cells));
+	(void)json_object_set_new(out, "blocked", json_integer(blocked));
 	(void)json_object_set_new(out, "tasks", json_integer(s->tasks));
 	(void)json_object_set_new(out, "processes", json_integer(o->ranks > 1 ? o->ranks : 1));
 	(void)json_object_set_new(out, "processors", s->processors ? json_integer(s->processors) : json_null());
@@ -141,7 +142,7 @@ int slurm_plan_show(struct cli *c, const struct plan *p)
 {
 	struct err e = ERR_INIT;
 	char id[SLURM_ID];
-	int n, cells = 0;
+	int n, cells = 0, blocked = 0;
 	SCOPED(slurm_ask) struct slurm_ask ask = { 0 };
 	SCOPED(slurm_submission) struct slurm_submission s = { 0 };
 	SCOPED(free) int *index = tasks_of(&n, p);
@@ -158,10 +159,10 @@ int slurm_plan_show(struct cli *c, const struct plan *p)
 	if (slurm_compose(&s, p->hash, id, index, NULL, n, o, &e))
 		return cli_fail(c, &e);
 	for (int i = 0; i < p->n_cells; i++)
-		cells += p->cells[i].state == CELL_PENDING;
+		cells += p->cells[i].state == CELL_PENDING, blocked += p->cells[i].state == CELL_BLOCKED;
 	struct estimate time = estimate_of(p, s.gpus > 0);
 	if (c->json)
-		return print_json(c, p, &s, o, &time, cells);
-	print_text(&s, o, &time, cells);
+		return print_json(c, p, &s, o, &time, cells, blocked);
+	print_text(&s, o, &time, cells, blocked);
 	return EXIT_OK;
 }

@@ -73,6 +73,7 @@ static int measure(struct plan *p, int arm, const struct plan_place *place, cons
 	int micro = choose ? 0 : place->microbatch ? place->microbatch : a->config.train.microbatch;
 	if (split_of(&s, &a->config, place->ranks, micro, e) || fit_measure(&f, r, &on, &s, e))
 		return -1;
+	f.limit = place->elsewhere ? 0 : f.limit;
 	if (!fits(&f)) {
 		if (fit_largest(&largest, &smallest, r, &on, e))
 			return -1;

@@ -11,6 +11,7 @@ enum { MICROBATCH_AUTO = -1 }; /* the largest that fits */
 struct plan_place {
 	const char *device; /* "cpu", "cuda:0" */
 	int ranks, jobs;    /* processes for each cell; cells at once on the device */
+	bool elsewhere;     /* on another machine, whose memory nobody knows: then nothing is blocked */
 	int microbatch;     /* samples that a process computes at once; 0 = as train.microbatch says; or MICROBATCH_AUTO */
 };
 

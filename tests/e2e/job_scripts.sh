@@ -58,6 +58,25 @@ test_what_goes_to_sbatch_is_an_option() {
 	check grep -qxF -e '--gres=a; touch x' submitted
 }
 
+# What the plan shows is what is submitted, and it submits nothing.
+test_the_plan_shows_what_is_submitted() {
+	begin
+	printf '[slurm]\ntime = "2h"\nthrottle = 3\nmem = "8G"\n' >>g.toml
+	local asked="--engine slurm --threads 4 --device cuda --sbatch=--exclusive --db x.db"
+	run ablate plan g.toml $asked; exits 0 # no card is needed here
+	says out "2 pending cells in 2 tasks, 1 job and the merge"
+	says out "each: 4 processors, 1 GPU, memory 8G, at most 2.0 h"
+	check [ ! -e submitted ]; check [ ! -e x.db ]
+	grep -o "^JOB[12]: .*" out | tr ' ' '\n' | grep -E '^--' | grep -vE '^--(job-name|dependency)' | sort >planned
+	run ablate run g.toml $asked; exits 0
+	grep -E '^--' submitted | grep -vE '^--(job-name|dependency|comment)' | sort >sent
+	same planned sent
+	# as long as it takes, by the rate that is given
+	rm -r x.db*
+	run ablate plan g.toml ${asked/--device cuda/} --rate 1 --json; exits 0
+	check [ "$(sqlite3 :memory: "SELECT json_extract(t, '$.task_seconds') > 0 AND abs(json_extract(t, '$.seconds') / json_extract(t, '$.task_seconds') - 2) < 1e-9 FROM (SELECT CAST(readfile('out') AS TEXT) AS t)")" = 1 ]
+}
+
 # What [slurm] of a grid and of the site's file say: a key of the grid replaces the site's, a bad value names its place, nothing is written.
 test_a_grid_and_a_site_say_what_jobs_ask_for() {
 	begin

@@ -155,6 +155,8 @@ goes_on_after_a_stop() { # WHAT IS SAID
 	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm
 	exits 0
 	says err "a task that is stopped before it is done $1"
+	run ablate doctor
+	says out "Slurm $(sbatch --version | grep -o '[0-9.]*$'): arrays of 1001; a task that is stopped before it is done $1"
 	local job pid
 	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
 	hold_at_checkpoint slurm.db
