@@ -91,6 +91,9 @@ static void print_text(const struct slurm_submission *s, const struct slurm_opti
 	int at_once = o->jobs > 0 ? o->jobs : o->slurm.throttle;
 	str_addf(&out, "slurm%s%s: %d pending cell%s in %d task%s, %d job%s and the merge\n", *o->site.cluster ? " " : "",
 	         o->site.cluster, cells, str_plural(cells), s->tasks, str_plural(s->tasks), s->n - 1, str_plural(s->n - 1));
+	if (blocked)
+		str_addf(&out, "%d cell%s blocked: `ablate plan` without --engine says by what\n", blocked,
+		         blocked == 1 ? " is" : "s are");
 	if (s->tasks) {
 		add_resources(&out, s, o);
 		add_time(&out, time, s->tasks, at_once);

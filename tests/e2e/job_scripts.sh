@@ -71,6 +71,11 @@ test_the_plan_shows_what_is_submitted() {
 	run ablate run g.toml $asked; exits 0
 	grep -E '^--' submitted | grep -vE '^--(job-name|dependency|comment)' | sort >sent
 	same planned sent
+	# memory of this machine blocks nothing, and what is blocked is told
+	run ablate plan g.toml --engine slurm --set train.batch=400000 --set 'net.channels=512' --json; exits 0
+	check grep -q '"blocked": 0' out
+	run ablate plan g.toml --engine slurm --set data.name=cifar10 --set preset=ict-cifar10; exits 0
+	says out "2 cells are blocked: "
 	# as long as it takes, by the rate that is given
 	rm -r x.db*
 	run ablate plan g.toml ${asked/--device cuda/} --rate 1 --json; exits 0
