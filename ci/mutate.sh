@@ -46,7 +46,7 @@ targets() {
 		case $suite in
 		e2e_bench*) echo ablate ablate_cuda_emu ;;
 		e2e_builds*) echo ablate tests/ablate-other-build ;;
-		e2e_*) echo ablate tests/run-fake tests/fake-worker tests/pty_run tests/features_command shim_write shim_power shim_alloc shim_clock ;;
+		e2e_*) echo ablate tests/run-fake tests/fake-worker tests/fake-shards tests/pty_run tests/features_command shim_write shim_power shim_alloc shim_clock ;;
 		*) echo "tests/${suite%%:*}" ;;
 		esac
 	done | tr ' ' '\n' | sort -u

@@ -159,6 +159,28 @@ test_the_power_goes_while_shards_are_merged() {
 	echo "    $((n - 1)) cuts"
 }
 
+# So many that they are synced together.
+test_the_power_goes_while_many_are_merged() {
+	local n luck=0
+	no_sanitizers
+	restorer
+	run "$BUILD/tests/fake-shards" make m.db 20; exits 0
+	run "$BUILD/tests/fake-shards" collect m.db; exits 0
+	run ablate merge --db good.db m.db-runs; exits 0; results good.db >good.txt
+	lines_of good.txt 20
+	for ((n = 1; ; n++)); do
+		cut AFTER $n "$ABLATE" merge --db k.db "$PWD/m.db-runs"
+		[ $cut -eq 1 ] || break
+		run ablate merge --db now/k.db m.db-runs; exits 0
+		results now/k.db >now.txt; same good.txt now.txt
+		agrees now/k.db
+	done
+	check test $n -gt 5
+	results now/k.db >now.txt; same good.txt now.txt
+	agrees now/k.db
+	echo "    $((n - 1)) cuts"
+}
+
 # The program itself, with checkpoints, samples and scores: what it gave is made again, bit for bit. Half of the cuts are after a sync,
 # one after the other from the first to the last: a file that is there by name has its content.
 test_results_are_verified_after_a_cut() {

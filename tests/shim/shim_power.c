@@ -1,10 +1,10 @@
 /* shim_power.c - preloaded: keeps what a disk would hold if the power went, and takes the power away. For end-to-end
  * tests of what is durable (e2e/power.sh, which makes files and folders of it again).
  *
- * SHIM_DISK=DIR      what is durable, by inode: DIR/files/KEY is the content of a file as of its last fsync or
- *                    fdatasync, DIR/folders/KEY the entries of a folder as of its own, each a line "f KEY NAME"
- *                    or "d KEY NAME". Nothing else survives: neither a written file nor a name that its folder was not
- *                    synced for, as POSIX has it.
+ * SHIM_DISK=DIR      what is durable, by inode: DIR/files/KEY is the content of a file as of its last fsync,
+ *                    fdatasync, or syncfs of a folder above it, DIR/folders/KEY the entries of a folder as of its own,
+ *                    each a line "f KEY NAME" or "d KEY NAME". Nothing else survives: neither a written file nor a name
+ *                    that its folder was not synced for, as POSIX has it.
  * SHIM_CUT_AT=N      before the N-th write, sync, truncation, rename, removal or new folder of a matching path the
  *                    whole process group is killed; 0 = never
  * SHIM_CUT_AFTER=N   the same, after the N-th sync: the moment at which one file is ahead of all that depends on it
@@ -146,6 +146,45 @@ int fsync(int fd)
 	int rc = next(fd);
 	if (rc == 0 && ours) {
 		keep(fd);
+		count("SHIM_CUT_AFTER");
+	}
+	return rc;
+}
+
+/* All that is below the folder; a link from elsewhere cannot be told apart, and there is none. */
+static void keep_below(int folder)
+{
+	char own[64];
+	(void)snprintf(own, sizeof own, "/proc/self/fd/%d", folder);
+	DIR *d = opendir(own);
+	if (!d)
+		abort();
+	for (struct dirent *entry; (entry = readdir(d));) {
+		struct stat st;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode)))
+			continue;
+		int fd = openat(folder, entry->d_name, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			abort();
+		keep(fd);
+		if (S_ISDIR(st.st_mode))
+			keep_below(fd);
+		(void)close(fd);
+	}
+	(void)closedir(d);
+}
+
+int syncfs(int fd)
+{
+	static int (*next)(int);
+	SHIM_NEXT(next, "syncfs");
+	bool ours = shim_path_matches(fd);
+	before(ours);
+	int rc = next(fd);
+	if (rc == 0 && ours && getenv("SHIM_DISK")) {
+		keep(fd);
+		keep_below(fd);
 		count("SHIM_CUT_AFTER");
 	}
 	return rc;

@@ -311,16 +311,24 @@ Test(query, of_two_done_attempts_one_speaks_for_cell_and_score)
 	cr_expect_eq(l.v[0].differ, 1);
 	cr_expect_str_eq(l.v[0].score, "fid@1 of seed 102");
 	differing_release(&l);
-	/* the curve of the one that speaks for the cell, and of another one */
+	/* the curve of the one that speaks for the cell, and of another one; and a score that all of them have */
 	OK(db_exec(db, &e,
 	           "INSERT INTO curve VALUES('a', 'loss', 1, 1), ('a', 'loss', 2, 3), ('b', 'loss', 1, 1), "
 	           "('b', 'loss', 2, 4)",
 	           ""));
+	OK(db_exec(db, &e,
+	           "INSERT INTO metric(attempt, name, nfe, step, eval_seed, protocol, value, hex, n) VALUES('a', 'fid', 1, "
+	           "10, 103, 'p', 1, '0x1p+0', 100), ('b', 'fid', 1, 10, 103, 'p', 2, '0x1p+1', 100), "
+	           "('c', 'fid', 1, 10, 103, 'p', 4, '0x1p+2', 100)",
+	           ""));
 	OK(differing_of_cell(&l, db, cell, &e));
-	cr_assert_eq(l.all, 2);
+	cr_assert_eq(l.all, 3);
 	cr_expect_str_eq(l.v[0].speaks, "a");
 	cr_expect(l.v[0].at_once && !l.v[0].for_scores);
 	cr_expect_eq(l.v[0].step, 2);
+	cr_expect_str_eq(l.v[1].speaks, "a");
+	cr_expect_str_eq(l.v[2].speaks, "b");
+	cr_expect_eq(l.v[2].differ, 1, "for the score of seed 103 a speaks");
 	differing_release(&l);
 	/* made again: the older generation is nobody's */
 	OK(db_exec(db, &e, "INSERT INTO attempt(id, cell, n, state, started, generation) VALUES('d', ?, 1, 'done', '3', 1)",
