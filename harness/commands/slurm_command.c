@@ -25,6 +25,14 @@ static int collect(struct cli *c, const char *plan_hash, struct slurm_collected 
 	int rc = slurm_collect(out, &s, plan_hash, e);
 	for (int i = 0; i < s.n_left; i++)
 		cli_warn(c, "%s", s.left[i]);
+	for (int i = 0; i < s.differing.n; i++) {
+		SCOPED(str) struct str text = { 0 };
+		differing_text(&text, &s.differing.v[i]);
+		cli_warn(c, "%s", text.data);
+	}
+	if (s.differing.all > s.differing.n)
+		cli_warn(c, "and %lld more cell%s with two results (`ablate merge --check --db %s` names all)",
+		         (long long)(s.differing.all - s.differing.n), str_plural(s.differing.all - s.differing.n), c->db);
 	out->left_out = s.n_left;
 	return rc;
 }

@@ -1,102 +1,11 @@
 #!/bin/bash
 # slurm.sh - the Slurm engine on a real cluster, which is as Slurm comes: an array on shards, a task killed inside a transaction, tasks
-# that are stopped (by a signal, their time limit, another job) and go on, whose the jobs in the queue are, the merge, and the same bits
+# that are stopped and go on, whose the jobs in the queue are, the merge, and the same bits
 # as a local run. The daemons run as root, everything else as the ordinary user nobody. Installs slurm-wlm and munge if it may.
 # ctest: slow, a cluster, whose daemons take their time
 # ctest: serial
 . "$(dirname "$0")/lib.sh"
-
-ROOT=$(mktemp -d "${TMPDIR:-/tmp}/ablate-slurm-XXXXXX")
-CLUSTER=
-cluster() { # [NAME=VALUE]...: a cluster set up so (ci/slurm-cluster.sh), started by the first test that needs it
-	[ "$(id -u)" -eq 0 ] || skip "needs root to start daemons"
-	[ -n "$(ls /sys/fs/cgroup 2>/dev/null)" ] || skip "no control groups here, which slurmd wants to see"
-	"$SOURCE/ci/setup.sh" slurm >setup.log 2>&1 || skip "slurm-wlm and munge cannot be installed here"
-	local folder=$ROOT/is-$(echo "$*" | tr ' =' '--')
-	for other in "$ROOT"/is-*; do
-		[ ! -d "$other" ] || [ "$other" = "$folder" ] || "$SOURCE/ci/slurm-cluster.sh" stop "$other" >/dev/null 2>&1 || true
-	done
-	CLUSTER=$folder
-	env "$@" "$SOURCE/ci/slurm-cluster.sh" start "$CLUSTER" >start.log 2>&1 || fail "no cluster: $(tail -6 start.log)"
-	export SLURM_CONF=$CLUSTER/slurm.conf
-	# whatever the repository's folder lets others see, the user has a copy of the program
-	mkdir -p "$ROOT/program"
-	cp "$BUILD/ablate" "$SHIM/libshim_write.so" "$ROOT/program"
-	chmod 755 "$ROOT"
-	chmod -R a+rX "$ROOT/program"
-	ABLATE=$ROOT/program/ablate SHIM=$ROOT/program
-	chown nobody . && chmod 755 .
-}
-as_user() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$PWD" USER=nobody "$@"; }
-ablate() { if [ -n "${SLURM_CONF-}" ]; then as_user "$ABLATE" "$@"; else "$ABLATE" "$@"; fi; }
-# A client on a busy machine may find the controller silent.
-insist() { local i; for i in 1 2 3 4 5; do "$@" 2>/dev/null && return; sleep 1; done; fail "does not succeed: $*"; }
-# Nothing in the queue; a client that fails on a busy machine is not an answer.
-queue_empty() { local q; q=$(squeue -h -u nobody 2>/dev/null) && [ -z "$q" ]; }
-# A job that waits to be requeued is started sooner than Slurm would, but not before the node has let go of its first life.
-until_queue_empty() { # SECONDS [JOB]
-	local until=$((SECONDS + $1)) since=$SECONDS
-	until queue_empty; do
-		[ $SECONDS -lt $until ] || fail "still in the queue: $(squeue -h -u nobody)"
-		[ $# -lt 2 ] || [ "$(squeue -h -j "$2" -t PD -o %r 2>/dev/null)" = BeginTime ] || since=$SECONDS
-		if [ $# -ge 2 ] && [ $((SECONDS - since)) -ge 3 ]; then scontrol update "jobid=$2" StartTime=now 2>/dev/null; since=$SECONDS; fi
-		sleep 0.2
-	done
-}
-teardown() { [ -z "${SLURM_CONF-}" ] || scancel -u nobody 2>/dev/null; }
-over() {
-	for folder in "$ROOT"/is-*; do [ ! -d "$folder" ] || "$SOURCE/ci/slurm-cluster.sh" stop "$folder" >/dev/null 2>&1; done
-	rm -rf "$ROOT"
-}
-trap over EXIT
-
-grid() { # STEPS SEEDS > tiny.toml: 2 arms on generated pictures, scored without weights
-	cat >tiny.toml <<TOML
-schema = 1
-[grid]
-name = "tiny"
-seeds = { train = $2, eval = [101] }
-[base]
-data.name = "shapes8"
-net = { kind = "ddpmpp", channels = 32, mult = [1], blocks = 1, attn = [4] }
-train = { steps = $1, batch = 16 }
-disc = { kind = "exp", s0 = 4, s1 = 8 }
-[variants]
-l2 = { set = { "loss.kind" = "l2" } }
-[[chain]]
-name = "arms"
-mode = "one-at-a-time"
-steps = ["l2"]
-[[metric]]
-name = "fid"
-samples = 300
-nfe = [1]
-ref = "shapes8-train"
-extractor = "pixels"
-TOML
-}
-
-# Everything that is a result, whoever made it and in however many lives.
-results() { # DB
-	sql "$1" "SELECT hash, config FROM arm ORDER BY 1; SELECT hash, arm, seed, numerics, dataset FROM cell ORDER BY 1;
-		SELECT cell, chain, ordinal, label, labels FROM grid_cell ORDER BY 1, 2; SELECT cell, state FROM v_attempt ORDER BY 1;
-		SELECT cell, name, nfe, weights, step, eval_seed, protocol, hex, n FROM v_result ORDER BY 1, 2, 3, 6;
-		SELECT DISTINCT a.cell, c.name, c.step, printf('%!.17g', c.value) FROM curve c JOIN attempt a ON a.id = c.attempt ORDER BY 1, 2, 3"
-}
-
-# An sbatch that puts a line into job scripts of tasks: the fault that a test wants.
-faulty_sbatch() { # LINE
-	mkdir -p bin
-	cat >bin/sbatch <<SH
-#!/bin/bash
-script=\${!#}
-case \$script in
-*/task-*.sh) grep -q fault "\$script" || sed -i '2i $1 # fault' "\$script" ;;
-esac
-exec $(command -v sbatch) "\$@"
-SH
-	chmod +x bin/sbatch
-}
+. "$(dirname "$0")/slurm_lib.sh"
 
 test_four_cells_one_killed_inside_a_transaction() {
 	local db='slurm[1].db' # a pattern of glob(3)
@@ -134,31 +43,15 @@ test_four_cells_one_killed_inside_a_transaction() {
 	same merged.txt rebuilt.txt
 }
 
-# The first attempt of the only task, held at its first checkpoint: on a busy machine it would be done before anything reaches it.
-hold_at_checkpoint() { # DB
-	await 120 'grep -qs "\"checkpoint\"" '"$1"'-runs/slurm/shards/*.db-runs/*/*/journal.jsonl'
-	pid=$(cat "$1"-runs/slurm/shards/*.db-runs/*/*/journal.jsonl | sed -nE 's/.*"pid": *([0-9]+).*/\1/p' | head -1)
-	check kill -STOP "$pid"
-}
-let_go() { kill -CONT "$pid" 2>/dev/null || true; } # Slurm's own signals may have done so, and it has ended
-# What the attempts of the only cell became, and that its results are those of a run that was never stopped.
-went_on() { # DB STATES
-	check test "$(sql "$1" "SELECT group_concat(state) FROM (SELECT state FROM attempt ORDER BY started)")" = "$2"
-	check test "$(sql "$1" "SELECT resumed_step > 0 FROM attempt WHERE state = 'done'")" = 1
-	run ablate run tiny.toml --only l2 --db local.db --threads 1
-	results local.db >local.txt
-	results "$1" >merged.txt
-	same local.txt merged.txt
-}
 goes_on_after_a_stop() { # WHAT IS SAID
 	grid 1000 "[1]"
 	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm
 	exits 0
 	says err "a task that is stopped before it is done $1"
-	run ablate doctor
-	says out "Slurm $(sbatch --version | grep -o '[0-9.]*$'): arrays of 1001; a task that is stopped before it is done $1"
 	local job pid
 	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
+	run ablate doctor
+	says out "Slurm $(sbatch --version | grep -o '[0-9.]*$'): arrays of 1001; a task that is stopped before it is done $1"
 	hold_at_checkpoint slurm.db
 	insist scancel --signal=TERM --batch "${job}_0"
 	await 120 'grep -qs "write their checkpoints" slurm.db-runs/slurm/*/log/*.out'
@@ -201,63 +94,6 @@ test_a_chain_of_jobs_goes_on() {
 	went_on slurm.db stopped,done
 }
 
-# The limit of a minute passes while the task trains: it saves, is requeued, and is done in its second life.
-test_a_time_limit_costs_a_life_and_no_result() {
-	cluster
-	grid 1000 "[1]"
-	printf '[slurm]\ntime = "1m"\n' >>tiny.toml
-	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm
-	exits 0
-	local job pid
-	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
-	hold_at_checkpoint slurm.db
-	await 120 'grep -qs "write their checkpoints" slurm.db-runs/slurm/*/log/*.out'
-	let_go
-	until_queue_empty 240 "${job}_0"
-	went_on slurm.db stopped,done
-}
-
-# Slurm itself puts it back when another partition's job displaces it.
-test_a_task_that_another_job_displaces_goes_on() {
-	cluster
-	grid 1000 "[1]"
-	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm --sbatch=--exclusive
-	exits 0
-	local job pid
-	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
-	hold_at_checkpoint slurm.db
-	check as_user sbatch --partition=urgent --exclusive --output=/dev/null --wrap='sleep 2' >/dev/null
-	await 120 'grep -qs "write their checkpoints" slurm.db-runs/slurm/*/log/*.out'
-	let_go
-	until_queue_empty 240 "${job}_0"
-	went_on slurm.db stopped,done
-}
-
-# The second life is on another node, of another type of processor: the result tells which steps were trained where, and verify repeats each
-# life by itself.
-test_a_life_on_another_processor_is_told_apart() {
-	cluster NODES=2 OTHER_CPU=Another
-	grid 1000 "[1]"
-	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm
-	exits 0
-	local job pid first second
-	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
-	hold_at_checkpoint slurm.db
-	first=$(squeue -h -j "${job}_0" -o %N)
-	second=$([ "$first" = node1 ] && echo node2 || echo node1)
-	insist scontrol update "nodename=$first" state=drain reason=test
-	insist scancel --signal=TERM --batch "${job}_0"
-	await 120 'grep -qs "write their checkpoints" slurm.db-runs/slurm/*/log/*.out'
-	let_go
-	until_queue_empty 240 "${job}_0"
-	insist scontrol update "nodename=$first" state=resume
-	check test "$(sql slurm.db "SELECT group_concat(state) FROM (SELECT state FROM attempt ORDER BY started)")" = stopped,done
-	check test "$(sql slurm.db "SELECT count(DISTINCT json_extract(e.json, '$.cpu')) FROM attempt a JOIN env e ON e.hash = a.env")" = 2
-	run ablate verify --db slurm.db --sample 100% --threads 1
-	exits 0
-	says out "Another"
-}
-
 # A shard that is lost before it was merged costs its cell alone, which is trained again; one that was merged is not missed.
 test_a_shard_that_is_missing_is_trained_again() {
 	cluster
@@ -281,34 +117,11 @@ test_a_shard_that_is_missing_is_trained_again() {
 	check test "$(sql slurm.db "SELECT count(*) FROM attempt WHERE state = 'done'")" = 2
 }
 
-# A task that cannot write says why in one line, which the merge repeats; with room, the next run finishes.
-test_a_node_whose_disk_is_full() {
-	cluster
-	grid 1000 "[1]"
-	small_disk small 3m
-	chmod 777 small
-	head -c 2400k /dev/zero >small/filler
-	run ablate run tiny.toml --only l2 --db small/x.db --threads 1 --engine slurm --ignore-disk --wait
-	exits 1
-	says err "1 missing"
-	says err "No space left on device"
-	rm small/filler
-	mount -o remount,size=100m small
-	run ablate run tiny.toml --only l2 --db small/x.db --threads 1 --engine slurm --wait
-	exits 0
-	says err "1 done, 0 missing"
-	run ablate run tiny.toml --only l2 --db local.db --threads 1
-	results local.db >local.txt
-	results small/x.db >merged.txt
-	same local.txt merged.txt
-}
-
 # Each task has as many processes as a cell asks for, and the bits of as many on one machine.
 test_several_processes_for_a_cell() {
 	[ "$(nproc)" -ge 2 ] || skip "needs two processors"
 	[ -e "$BUILD/libablate_mpi.so" ] || skip "built without MPI"
 	cluster
-	cp "$BUILD/libablate_mpi.so" "$ROOT/program"; chmod a+rX "$ROOT/program/libablate_mpi.so"
 	grid 60 "[1]"
 	run ablate run tiny.toml --db slurm.db --ranks 2 --threads 1 --engine slurm --wait
 	exits 0
@@ -321,24 +134,6 @@ test_several_processes_for_a_cell() {
 	same local.txt merged.txt
 }
 
-# As a person would, while it runs.
-test_a_task_that_is_requeued_by_hand_goes_on() {
-	cluster
-	grid 1000 "[1]"
-	run ablate run tiny.toml --only l2 --db slurm.db --threads 1 --engine slurm
-	exits 0
-	local job pid
-	job=$(sed -nE 's/.*as job ([0-9]+),.*/\1/p' err)
-	hold_at_checkpoint slurm.db
-	insist scontrol requeue "${job}_0"
-	await 120 'grep -qs "write their checkpoints" slurm.db-runs/slurm/*/log/*.out'
-	let_go
-	until_queue_empty 240 "${job}_0"
-	went_on slurm.db stopped,done
-}
-
-query() { sqlite3 :memory: "SELECT $1 FROM (SELECT CAST(readfile('out') AS TEXT) AS t)"; }
-queued() { squeue -h -r -u nobody -o %j | grep -vc merge; }
 test_what_is_in_the_queue_is_not_submitted_again() {
 	cluster
 	grid 60 "[1]"
@@ -444,26 +239,6 @@ test_the_merge_comes_last_and_asks_for_little() {
 	until_queue_empty 120
 	run ablate status --db slurm.db --json
 	check test "$(query "json_extract(t, '$.grids[0].states.done')")" = 2
-}
-
-# What does not fit into the queue is told, what was accepted is merged, and the next run submits the rest.
-test_a_full_queue_takes_a_part() {
-	cluster MAX_ARRAY=2 MAX_JOBS=6 MIN_AGE=2
-	grid 60 "[1, 2, 3, 4]"
-	run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm --sbatch=--hold
-	exits 1
-	says err "tasks were not accepted"
-	check test "$(queued)" -lt 8
-	squeue -h -u nobody -t PD -r -o %i | xargs -n1 scontrol release
-	until_queue_empty 120
-	local rounds=0
-	while [ $rounds -lt 4 ]; do
-		run ablate run tiny.toml --db slurm.db --threads 1 --engine slurm --wait
-		[ "$code" -ne 0 ] || break
-		rounds=$((rounds + 1))
-	done
-	check test "$(sql slurm.db "SELECT count(DISTINCT cell) FROM attempt WHERE state = 'done'")" = 8
-	check test "$(sql slurm.db "SELECT count(*) FROM attempt")" = 8
 }
 
 test_a_controller_that_is_gone() {

@@ -5,30 +5,14 @@
 # ctest: slow, a cluster of one node, whose daemons take their time
 # ctest: serial
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/slurm_lib.sh"
 
-CLUSTER=$(mktemp -d "${TMPDIR:-/tmp}/ablate-slurm-XXXXXX")
-cluster() { # started by the first test that needs it
-	[ "$(id -u)" -eq 0 ] || skip "needs root to start daemons"
-	[ -n "$(ls /sys/fs/cgroup 2>/dev/null)" ] || skip "no control groups here, which slurmd wants to see"
+mpi_cluster() {
 	[ "$(nproc)" -ge 2 ] || skip "needs two processors"
 	[ -e "$BUILD/libablate_mpi.so" ] && command -v mpirun >/dev/null || skip "no MPI here"
 	no_sanitizers
-	"$SOURCE/ci/setup.sh" slurm >setup.log 2>&1 || skip "slurm-wlm and munge cannot be installed here"
-	"$SOURCE/ci/slurm-cluster.sh" start "$CLUSTER" >start.log 2>&1 || fail "no cluster: $(tail -6 start.log)"
-	export SLURM_CONF=$CLUSTER/slurm.conf
-	# whatever the repository's folder lets others see, the user has a copy of the program
-	mkdir -p "$CLUSTER/program"
-	cp "$BUILD/ablate" "$BUILD/libablate_mpi.so" "$CLUSTER/program"
-	chmod -R a+rX,go-w "$CLUSTER/program"
-	ABLATE=$CLUSTER/program/ablate
-	chown nobody . && chmod 755 .
+	cluster "$@"
 }
-as_user() { setpriv --reuid=nobody --regid=nogroup --clear-groups env HOME="$PWD" TMPDIR="$PWD" USER=nobody "$@"; }
-ablate() { if [ -n "${SLURM_CONF-}" ]; then as_user "$ABLATE" "$@"; else "$ABLATE" "$@"; fi; }
-teardown() { [ -z "${SLURM_CONF-}" ] || scancel -u nobody 2>/dev/null; }
-over() { "$SOURCE/ci/slurm-cluster.sh" stop "$CLUSTER" >/dev/null 2>&1; rm -rf "$CLUSTER"; }
-trap over EXIT
-
 grid() { # STEPS
 	small_grid "$1" 8
 	sed -i 's/train = \[1, 2\]/train = [1]/' g.toml
@@ -70,7 +54,7 @@ process_of() { # RANK: its number in /proc
 losses() { sql "$1" "SELECT DISTINCT step, printf('%!.17g', value) FROM curve WHERE name = 'loss' ORDER BY step"; } # DB
 
 test_the_bits_are_those_of_mpirun_outside() {
-	cluster
+	mpi_cluster
 	grid 60
 	run ablate run g.toml --db local.db --threads 1 --ranks 2
 	exits 0
@@ -88,7 +72,7 @@ test_the_bits_are_those_of_mpirun_outside() {
 }
 
 test_without_pmix_it_is_mpirun() {
-	cluster
+	mpi_cluster
 	grid 20
 	mkdir bin
 	cat >bin/srun <<-SH
@@ -108,7 +92,7 @@ test_without_pmix_it_is_mpirun() {
 }
 
 test_a_job_that_is_too_small() {
-	cluster
+	mpi_cluster
 	grid 20
 	submit 1
 	over_within 60
@@ -119,7 +103,7 @@ test_a_job_that_is_too_small() {
 # Two devices that Slurm takes for GPUs. A process picks its own by its number, so it has to see both, however they were asked for.
 test_each_process_sees_all_gpus_of_the_job() {
 	local option rank
-	cluster
+	mpi_cluster
 	"$SOURCE/ci/slurm-cluster.sh" stop "$CLUSTER" >/dev/null
 	printf 'Name=gpu File=%s\n' /dev/zero /dev/full >"$CLUSTER/gres.conf"
 	sed -i 's/^\(NodeName=.*\) State=/GresTypes=gpu\n\1 Gres=gpu:2 State=/' "$SLURM_CONF"
@@ -141,7 +125,7 @@ test_each_process_sees_all_gpus_of_the_job() {
 
 test_a_killed_process_is_named() {
 	local rank
-	cluster
+	mpi_cluster
 	grid 100000
 	for rank in 1 0; do
 		rm -rf g.db* task.out
@@ -157,7 +141,7 @@ test_a_killed_process_is_named() {
 
 # Both processes are held until the stop has reached them: on a busy machine they would be done before.
 test_a_task_that_is_stopped_goes_on_to_the_same_bits() {
-	cluster
+	mpi_cluster
 	grid 400
 	run ablate run g.toml --db whole.db --threads 1 --ranks 2
 	exits 0
