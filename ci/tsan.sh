@@ -14,10 +14,11 @@ threads  test_the_bits_do_not_depend_on_it
 signals  test_timeout_loses_nothing
 ranks    test_two_processes_make_the_losses_of_one
 microbatch test_micro_batches_are_on_record_and_repeat_their_bits
+many     test_many_shards
 LIST
 }
 ci/setup.sh build run test fuzz
-build_preset tsan ablate ablate_mpi
+build_preset tsan ablate ablate_mpi fake-shards
 rm -rf build-tsan/reports
 mkdir -p build-tsan/reports
 export ABLATE=$ROOT/build-tsan/ablate ABLATE_BUILD=$ROOT/build-tsan

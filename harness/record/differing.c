@@ -125,7 +125,8 @@ static int explain(struct differing *d, struct db *db, struct err *e)
 	enum env_work work = d->step >= 0 ? ENV_TRAINING : ENV_SCORES;
 	if (read_envs(&a, db, d->speaks, e) || read_envs(&b, db, d->other, e))
 		return -1;
-	env_diff(&text, work, a.v[a.n - 1], b.v[b.n - 1]);
+	if (a.n && b.n)
+		env_diff(&text, work, a.v[a.n - 1], b.v[b.n - 1]);
 	for (int i = 0; i < a.n && !text.len && work == ENV_TRAINING; i++)
 		for (int k = 0; k < b.n && !text.len; k++) {
 			env_diff(&text, work, a.v[i], b.v[k]);
