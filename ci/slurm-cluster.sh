@@ -4,7 +4,7 @@
 #   ci/slurm-cluster.sh stop DIR      cancels its jobs, stops its daemons (by their pid files only)
 # It is as Slurm comes, which sites differ from:
 #   REQUEUE_EXIT=75   what exits so is requeued (default: nothing is)
-#   NODES=2           so many nodes on this machine, node1, node2, ... (default: 1)
+#   NODES=2           so many nodes on this machine: its own name, node2, node3, ... (default: 1)
 #   OTHER_CPU=NAME    node2 says that its processor is called so
 #   MAX_ARRAY=1001, MAX_JOBS=10000, MIN_AGE=3600    its limits: of an index of an array, of jobs that it remembers, and for how many seconds after
 #                     their end
@@ -25,7 +25,7 @@ free_port() { # FIRST: the first port from there on that nobody listens on
 }
 
 write_conf() {
-	local host address ctld slurmd steps cpus i
+	local host address ctld slurmd steps cpus i name
 	host=$(hostname -s)
 	address=$(getent ahostsv4 "$host" | awk '{ print $1; exit }') # Debian's own is 127.0.1.1, a container's that of its network
 	ctld=$(free_port $((20000 + RANDOM % 5000)))
@@ -79,7 +79,9 @@ PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP OverSubscribe=NO Priori
 CONF
 	[ -z "${REQUEUE_EXIT-}" ] || echo "RequeueExit=$REQUEUE_EXIT" >>"$SLURM_CONF"
 	for i in $(seq "${NODES:-1}"); do
-		echo "NodeName=node$i NodeHostname=$host NodeAddr=$address Port=$((slurmd + i)) CPUs=$cpus Boards=1 SocketsPerBoard=1" \
+		name=node$i
+		[ "$i" -gt 1 ] || name=$host # what mpirun asks for by name has to be found by it
+		echo "NodeName=$name NodeHostname=$host NodeAddr=$address Port=$((slurmd + i)) CPUs=$cpus Boards=1 SocketsPerBoard=1" \
 			"CoresPerSocket=$cpus ThreadsPerCore=1 RealMemory=1000 State=UNKNOWN" >>"$SLURM_CONF"
 	done
 }

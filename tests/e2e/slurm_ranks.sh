@@ -141,7 +141,7 @@ test_a_killed_process_is_named() {
 
 # Both processes are held until the stop has reached them: on a busy machine they would be done before.
 test_a_task_that_is_stopped_goes_on_to_the_same_bits() {
-	mpi_cluster
+	mpi_cluster REQUEUE_EXIT=75
 	grid 400
 	run ablate run g.toml --db whole.db --threads 1 --ranks 2
 	exits 0
