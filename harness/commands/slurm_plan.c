@@ -2,7 +2,7 @@
 #include "harness/commands/slurm_plan.h"
 
 #include "harness/commands/slurm_ask.h"
-#include "harness/plan/plan_totals.h"
+#include "harness/commands/task_time.h"
 #include "harness/plan/plan_duration.h"
 #include "harness/slurm/slurm_queue.h"
 #include "harness/slurm/slurm_submission.h"
@@ -11,58 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The first cells of the trainings that pending cells need. */
-static int *tasks_of(int *n, const struct plan *p)
-{
-	SCOPED(free) bool *wanted = xcalloc((size_t)p->n_trainings + 1, sizeof *wanted);
-	int *index = xcalloc((size_t)p->n_trainings + 1, sizeof *index);
-	*n = 0;
-	for (int i = 0; i < p->n_cells; i++)
-		wanted[p->cells[i].training] |= p->cells[i].state == CELL_PENDING;
-	for (int i = 0; i < p->n_trainings; i++)
-		if (wanted[i])
-			index[(*n)++] = p->trainings[i].first;
-	return index;
-}
-
-/* Seconds of all tasks together, one at a time; 0 = unknown. */
-struct estimate {
-	double seconds;
-	const char *by;
-};
-
-static struct estimate estimate_of(const struct plan *p, bool cuda)
-{
-	struct plan_totals t = plan_totals(p);
-	struct plan_cost cost = plan_cost(p, false);
-	if (t.seconds > 0)
-		return (struct estimate){ t.seconds, "by finished cells" };
-	if (cuda && cost.card_s > 0)
-		return (struct estimate){ cost.card_s, "on such a card (--card, --share)" };
-	if (!cuda && cost.here_s > 0)
-		return (struct estimate){ cost.here_s, p->speed.from == SPEED_STATED ? "at the rate that was given"
-			                                                                 : "if a node is as fast as this machine" };
-	return (struct estimate){ 0 };
-}
-
-static void add_time(struct str *out, const struct estimate *all, int tasks, int at_once)
-{
-	if (!(all->seconds > 0) || !tasks) {
-		str_add(out, "time: unknown: no finished cell to learn from; --rate or, on GPUs, --card tells\n");
-		return;
-	}
-	str_add(out, "time: ");
-	plan_add_duration(out, all->seconds / tasks);
-	str_add(out, " a task, ");
-	plan_add_duration(out, all->seconds);
-	str_add(out, " in all");
-	if (at_once > 0 && at_once < tasks) {
-		str_addf(out, ", %d at once: ", at_once);
-		plan_add_duration(out, all->seconds / tasks * ((tasks + at_once - 1) / at_once));
-	}
-	str_addf(out, ", %s\n", all->by);
-}
 
 static void add_resources(struct str *out, const struct slurm_submission *s, const struct slurm_options *o)
 {
@@ -84,7 +32,7 @@ static void add_resources(struct str *out, const struct slurm_submission *s, con
 	str_addf(out, "; one that is stopped before it is done %s\n", slurm_way_text(s->way));
 }
 
-static void print_text(const struct slurm_submission *s, const struct slurm_options *o, const struct estimate *time,
+static void print_text(const struct slurm_submission *s, const struct slurm_options *o, const struct task_time *time,
                        int cells, int blocked)
 {
 	SCOPED(str) struct str out = { 0 };
@@ -96,7 +44,7 @@ static void print_text(const struct slurm_submission *s, const struct slurm_opti
 		         blocked == 1 ? " is" : "s are");
 	if (s->tasks) {
 		add_resources(&out, s, o);
-		add_time(&out, time, s->tasks, at_once);
+		task_time_text(&out, time, s->tasks, at_once);
 		for (int i = 0; i < s->n; i++) {
 			str_addf(&out, "\nJOB%d: ", i + 1);
 			slurm_job_line(&out, s, i);
@@ -107,7 +55,7 @@ static void print_text(const struct slurm_submission *s, const struct slurm_opti
 }
 
 static int print_json(struct cli *c, const struct plan *p, const struct slurm_submission *s,
-                      const struct slurm_options *o, const struct estimate *time, int cells, int blocked)
+                      const struct slurm_options *o, const struct task_time *time, int cells, int blocked)
 {
 	int at_once = o->jobs > 0 ? o->jobs : o->slurm.throttle;
 	json_t *jobs = json_array();
@@ -148,7 +96,7 @@ int slurm_plan_show(struct cli *c, const struct plan *p)
 	int n, cells = 0, blocked = 0;
 	SCOPED(slurm_ask) struct slurm_ask ask = { 0 };
 	SCOPED(slurm_submission) struct slurm_submission s = { 0 };
-	SCOPED(free) int *index = tasks_of(&n, p);
+	SCOPED(free) int *index = task_cells(&n, p);
 	if (slurm_ask(&ask, c, p->grid, &e))
 		return cli_fail(c, &e);
 	struct slurm_options *o = &ask.options;
@@ -163,7 +111,7 @@ int slurm_plan_show(struct cli *c, const struct plan *p)
 		return cli_fail(c, &e);
 	for (int i = 0; i < p->n_cells; i++)
 		cells += p->cells[i].state == CELL_PENDING, blocked += p->cells[i].state == CELL_BLOCKED;
-	struct estimate time = estimate_of(p, s.gpus > 0);
+	struct task_time time = task_time(p, s.gpus > 0);
 	if (c->json)
 		return print_json(c, p, &s, o, &time, cells, blocked);
 	print_text(&s, o, &time, cells, blocked);
