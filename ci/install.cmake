@@ -19,7 +19,7 @@ add_custom_target(pages DEPENDS ${PAGE_FILES})
 add_custom_target(package_files ALL DEPENDS pages ablate)
 
 # Before the first file: is there something to install, and can it be written? So that nothing is half installed.
-set(FOLDERS bin share/ablate/ablations/paper share/ablate/results share/ablate/model/weights share/man/man1 share/man/man5 share/doc/ablate
+set(FOLDERS bin share/ablate/ablations/paper share/ablate/results share/ablate/engines share/ablate/model/weights share/man/man1 share/man/man5 share/doc/ablate
   share/bash-completion/completions share/zsh/site-functions share/zsh/vendor-completions share/fish/vendor_completions.d)
 if(TARGET ablate_mpi OR TARGET ablate_cuda)
   list(APPEND FOLDERS lib/ablate)
@@ -36,6 +36,7 @@ foreach(plugin ablate_mpi ablate_cuda)
 endforeach()
 install(DIRECTORY ablations DESTINATION share/ablate FILES_MATCHING PATTERN "*.toml")
 install(FILES results/published.toml DESTINATION share/ablate/results)
+install(PROGRAMS ci/engines/kubectl.sh ci/engines/ssh.sh DESTINATION share/ablate/engines)
 install(DIRECTORY model/weights DESTINATION share/ablate/model FILES_MATCHING PATTERN "*.safetensors")
 install(FILES ${PAGES}/ablate.1 DESTINATION share/man/man1)
 install(FILES ${PAGES}/ablate-grid.5 ${PAGES}/ablate-db.5 DESTINATION share/man/man5)

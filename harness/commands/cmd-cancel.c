@@ -1,5 +1,6 @@
 /* cmd-cancel.c - `ablate cancel`: a request in a file, seen by the runner and its workers wherever they are. */
 #include "harness/cli/cmd.h"
+#include "harness/batch/engine_batch.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/record/record_find.h"
 #include "harness/record/query.h"
@@ -19,18 +20,27 @@ static int cancel_run(struct cli *c, struct store *s, struct err *e)
 {
 	json_t *holder = store_lock_holder(s->runs);
 	if (!holder) {
-		int n;
-		if (slurm_cancel(&n, c->db, e))
+		int n, tasks;
+		if (slurm_cancel(&n, c->db, e) || batch_cancel(&tasks, c->db, e))
 			return cli_fail(c, e);
-		cli_say(c, n ? "%s: its Slurm jobs are cancelled; tasks write checkpoints" : "%s: nothing is running", c->db);
-		return c->json ? cli_print_json(c, json_pack("{s:s, s:n, s:i}", "db", c->db, "pid", "slurm", n)) : EXIT_OK;
+		if (n)
+			cli_say(c, "%s: its Slurm jobs are cancelled; tasks write checkpoints", c->db);
+		if (tasks)
+			cli_say(c, "%s: %d task%s cancelled; those that run write checkpoints", c->db, tasks,
+			        tasks == 1 ? " is" : "s are");
+		if (!n && !tasks)
+			cli_say(c, "%s: nothing is running", c->db);
+		return c->json ? cli_print_json(
+							 c, json_pack("{s:s, s:n, s:i, s:i}", "db", c->db, "pid", "slurm", n, "command", tasks))
+		               : EXIT_OK;
 	}
 	long long pid = (long long)json_integer_value(json_object_get(holder, "pid"));
 	json_decref(holder);
 	if (cancel_file(s->runs, e))
 		return cli_fail(c, e);
 	cli_say(c, "pid %lld is asked to write checkpoints and stop; `ablate resume` continues", pid);
-	return c->json ? cli_print_json(c, json_pack("{s:s, s:I, s:i}", "db", c->db, "pid", (json_int_t)pid, "slurm", 0))
+	return c->json ? cli_print_json(c, json_pack("{s:s, s:I, s:i, s:i}", "db", c->db, "pid", (json_int_t)pid, "slurm",
+	                                             0, "command", 0))
 	               : EXIT_OK;
 }
 

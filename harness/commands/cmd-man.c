@@ -59,7 +59,7 @@ static void environment(struct str *s)
 		group = r->group;
 		SCOPED(free)
 		char *text = xstrfmt("%s%s%s%s%s", r->text, *r->def ? " Default: " : "", r->def, *r->def ? "." : "",
-		                     r->sent ? " Tasks of --engine slurm get the value it has at submission." : "");
+		                     r->sent ? " Tasks of --engine slurm and command get the value it has at submission." : "");
 		roff_item(s, r->name, text);
 	}
 }

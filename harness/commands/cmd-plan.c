@@ -1,4 +1,5 @@
 /* cmd-plan.c - `ablate plan`: what a grid file would run. */
+#include "harness/commands/batch_plan.h"
 #include "harness/commands/plan_open.h"
 #include "harness/commands/place_options.h"
 #include "harness/commands/settle_jobs.h"
@@ -35,14 +36,17 @@ static int run(struct cli *c)
 		return cli_fail(c, &e);
 	if (file)
 		cli_say(c, "frozen to %s", file);
-	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
-	if (slurm ? place_elsewhere(&devices, p, c, &e) : place_plan(&devices, p, c, &e))
+	const char *engine = cli_string(c, "engine", "local");
+	bool local = strcmp(engine, "local") == 0;
+	if (local ? place_plan(&devices, p, c, &e) : place_elsewhere(&devices, p, c, &e))
 		return cli_fail(c, &e);
-	if (!slurm)
+	if (local)
 		settle_jobs(p, c, &devices, threads_of(c, 0), false);
 	struct speed_ask ask = speed_ask(c);
 	settle_speed(p, &devices, &ask);
-	return slurm ? slurm_plan_show(c, p) : plan_show(c, p);
+	return strcmp(engine, "slurm") == 0     ? slurm_plan_show(c, p)
+	       : strcmp(engine, "command") == 0 ? batch_plan_show(c, p)
+	                                        : plan_show(c, p);
 }
 
 const struct cmd cmd_plan = {
@@ -70,10 +74,11 @@ const struct cmd cmd_plan = {
 		"measured of this machine, or --rate; and on one --card at --share of the peak that its maker states for "
 		"train.dtype. What is blocked is told apart, as it would be.\n\n"
 		"--engine slurm shows instead what `ablate run --engine slurm` would submit: tasks, what each asks for (as the "
-		"options, [slurm] of the grid and the site's file say) and takes, and the lines of sbatch. Nothing is "
-		"submitted.\n\n"
+		"options, [slurm] of the grid and the site's file say) and takes, and the lines of sbatch; "
+		"--engine command likewise, with the object that submit of [command] would be given. Nothing is submitted.\n\n"
 		"--json prints grid, arms (arm, config, labels), cells (cell, arm, seed, training, state), rows, totals, "
-		"speed, missing and jobs; with --engine slurm plan, tasks, what they ask for, and jobs.",
+		"speed, missing and jobs; with --engine slurm plan, tasks, what they ask for, and jobs; with --engine "
+		"command plan, cells, tasks, seconds and submit.",
 	.options = options,
 	.run = run,
 };

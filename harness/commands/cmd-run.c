@@ -59,6 +59,9 @@ const struct cmd cmd_run = {
 		"5-grid`); --jobs is then tasks at once, --threads processors of each process, and `ablate plan --engine "
 		"slurm` shows it all beforehand. A task that is stopped at its time limit saves its state and comes back by "
 		"itself.\n\n"
+		"By any other scheduler, --engine command does the same with three commands that submit, query and cancel "
+		"tasks, which [command] of the grid or of the site's file names. There is no merge job: --wait takes the "
+		"results in, or the same command again, or `ablate resume --engine command`.\n\n"
 		"Records: the database (--db) and, beside it, the folder DB-runs with a journal for each attempt, from which "
 		"`ablate merge --rebuild` rebuilds the database.",
 	.options = options,

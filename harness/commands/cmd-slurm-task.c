@@ -1,6 +1,6 @@
 /* cmd-slurm-task.c - `ablate slurm-task PLAN`: the cells of one training of a frozen plan, run on a shard of their own,
- * as one task of an array, so that no training is done on two nodes. Asked to stop (TERM, before Slurm's time limit),
- * it writes a checkpoint and exits 75, which requeues it. */
+ * as one task of an array, so that no training is done on two nodes; also a task of --engine command. Asked to stop
+ * (TERM, before a time limit), it writes a checkpoint and exits 75, which requeues it. */
 #include "harness/attest/signing_key.h"
 #include "harness/cli/cmd.h"
 #include "harness/plan/plan_memory.h"
@@ -25,6 +25,11 @@ enum { IDLE_LIVES = 3 };
 
 static const struct opt options[] = {
 	{ .name = "base", .kind = OPT_INT, .arg = "N", .max = 1e9, .help = "index of the first cell of array task 0" },
+	{ .name = "index",
+	  .kind = OPT_INT,
+	  .arg = "N",
+	  .max = 1e9,
+	  .help = "index of the task's first cell (default: from SLURM_ARRAY_TASK_ID)" },
 	THREADS_OPTION("threads (default: what Slurm assigns)"),
 	{ .name = "device", .kind = OPT_STRING, .arg = "D", .help = "auto, cpu, cuda or cuda:N" },
 	{ .name = "ranks",
@@ -161,9 +166,11 @@ static int run(struct cli *c)
 	struct run_set set;
 	struct run_result r;
 	struct engine_devices devices;
-	int64_t task = number_of(ENV_SLURM_ARRAY_TASK_ID, -1), index = cli_int(c, "base", 0) + task;
+	bool given = cli_given(c, "index");
+	int64_t task = given ? 0 : number_of(ENV_SLURM_ARRAY_TASK_ID, -1),
+			index = given ? cli_int(c, "index", 0) : cli_int(c, "base", 0) + task;
 	if (task < 0)
-		return cli_usage(c, "SLURM_ARRAY_TASK_ID is not set: this is a task of an array");
+		return cli_usage(c, "neither --index nor SLURM_ARRAY_TASK_ID: this is a task of an array");
 	if (plan_read(&p, c->args[0], NULL, &e))
 		return cli_fail(c, &e);
 	if (index >= p->n_cells)
@@ -215,7 +222,7 @@ static int run(struct cli *c)
 const struct cmd cmd_slurm_task = {
 	.name = "slurm-task",
 	.args = "PLAN",
-	.summary = "run the cells of one training of a frozen plan (called by Slurm)",
+	.summary = "run the cells of one training of a frozen plan (called by Slurm and by --engine command)",
 	.options = options,
 	.hidden = true,
 	.run = run,

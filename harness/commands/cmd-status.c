@@ -1,6 +1,7 @@
 /* cmd-status.c - `ablate status`: what is done, running, failed and missing, and how that is known. */
 #define _GNU_SOURCE
 #include "harness/cli/cmd.h"
+#include "harness/batch/engine_batch.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/text/json_out.h"
 #include "harness/commands/plan_open.h"
@@ -171,6 +172,43 @@ static void print_slurm(const json_t *list)
 	}
 }
 
+/* Those of --engine command. */
+static void print_tasks(const struct cli *c, const json_t *list)
+{
+	size_t i;
+	json_t *o;
+	json_array_foreach(list, i, o)
+	{
+		const char *error = json_string_value(json_object_get(o, "error")),
+				   *reason = json_string_value(json_object_get(o, "reason"));
+		long long running = (long long)json_integer_value(json_object_get(o, "running")),
+				  pending = (long long)json_integer_value(json_object_get(o, "pending")),
+				  over = (long long)json_integer_value(json_object_get(o, "over"));
+		printf("tasks of %.12s: ", json_string_value(json_object_get(o, "plan")));
+		if (error) {
+			printf("unknown: %s\n", error);
+			continue;
+		}
+		printf("%lld running, %lld pending, %lld over%s%s", running, pending, over, reason ? ": " : "",
+		       reason ? reason : "");
+		if (over)
+			printf(" (`ablate resume --engine command --db %s` takes the results in)", c->db);
+		printf("\n");
+	}
+}
+
+/* How many entries have tasks that are in the queue, or may be. */
+static int64_t still_queued(const json_t *list)
+{
+	size_t i;
+	json_t *o;
+	int64_t n = 0;
+	json_array_foreach(list, i, o) n += json_object_get(o, "error") != NULL ||
+	                                    json_integer_value(json_object_get(o, "running")) > 0 ||
+	                                    json_integer_value(json_object_get(o, "pending")) > 0;
+	return n;
+}
+
 /* Shows once. *running: attempts that are alive. */
 static int show(struct cli *c, const char *only, int64_t *running, struct err *e)
 {
@@ -183,11 +221,13 @@ static int show(struct cli *c, const char *only, int64_t *running, struct err *e
 		rc = err_code(e, EXIT_USAGE, "%s: no grid '%s' in it", c->db, c->args[0]);
 	json_t *holder = rc ? NULL : store_lock_holder(s.runs);
 	json_t *slurm = rc ? NULL : slurm_status(c->db);
-	*running = v.n_running + (holder != NULL) + (int64_t)json_array_size(slurm);
+	json_t *tasks = rc ? NULL : batch_status(c->db);
+	*running = v.n_running + (holder != NULL) + (int64_t)json_array_size(slurm) + still_queued(tasks);
 	if (!rc && c->json) {
 		json_t *o = json_pack("{s:o, s:O, s:O}", "db", json_out_text(c->db), "grids", v.grids, "running", v.running);
 		(void)json_object_set(o, "runner", holder ? holder : json_null());
 		(void)json_object_set(o, "slurm", slurm);
+		(void)json_object_set(o, "command", tasks);
 		(void)cli_print_json(c, o);
 	} else if (!rc) {
 		print_text(&v);
@@ -197,6 +237,7 @@ static int show(struct cli *c, const char *only, int64_t *running, struct err *e
 			       json_string_value(json_object_get(holder, "host")),
 			       json_string_value(json_object_get(holder, "since")));
 		print_slurm(slurm);
+		print_tasks(c, tasks);
 		if (json_array_size(v.grids) == 0)
 			printf("%s: no grid was run\n", c->db);
 		if (cli_flag(c, "cells"))
@@ -204,6 +245,7 @@ static int show(struct cli *c, const char *only, int64_t *running, struct err *e
 	}
 	json_decref(holder);
 	json_decref(slurm);
+	json_decref(tasks);
 	json_decref(v.grids);
 	json_decref(v.running);
 	return rc;

@@ -224,7 +224,9 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	const char *rebuild = cli_string(c, "rebuild", NULL);
 	if (rebuild && strcmp(rebuild, "stale") != 0)
 		return cli_usage(c, "--rebuild takes \"stale\" (cells that another build made), not \"%s\"", rebuild);
-	if (rebuild && strcmp(cli_string(c, "engine", "local"), "slurm") == 0)
+	const char *engine = cli_string(c, "engine", "local");
+	bool slurm = strcmp(engine, "slurm") == 0, command = strcmp(engine, "command") == 0;
+	if (rebuild && (slurm || command))
 		return cli_usage(c, "--rebuild needs --engine local: a task of the cluster knows nothing of earlier results");
 	SCOPED(signing_key) struct signing_key *key = NULL;
 	if (signing_key_find(&key, &e))
@@ -235,18 +237,19 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	run_options_of(&o, c);
 	run_budget_of(&o, &p->grid->budget);
 	/* the nodes of a cluster have devices of their own */
-	bool slurm = strcmp(cli_string(c, "engine", "local"), "slurm") == 0;
 	SCOPED(slurm_ask) struct slurm_ask ask = { 0 };
-	if ((slurm ? slurm_is_here(&e) || slurm_ask(&ask, c, p->grid, &e) || slurm_site_ask(&ask.options.site, &e)
-	           : place_plan(&devices, p, c, &e)) ||
+	SCOPED(batch_ask) struct batch_ask batch = { 0 };
+	if ((slurm     ? slurm_is_here(&e) || slurm_ask(&ask, c, p->grid, &e) || slurm_site_ask(&ask.options.site, &e)
+	     : command ? batch_ask(&batch, c, p->grid, &e)
+	               : place_plan(&devices, p, c, &e)) ||
 	    disk_holds(p, c, &e) || keep_plan(c, p, &e))
 		return cli_fail(c, &e);
 	tell_microbatches(c, p);
 	run_set_of_plan(&set, p);
-	ask.options.again = o.again;
-	ask.options.hidden = cli_flag(c, "no-identity") > 0;
-	if (slurm) {
-		int ended = slurm_command(c, p, &set, &o, &ask.options);
+	ask.options.again = batch.options.job.again = o.again;
+	ask.options.hidden = batch.options.job.hidden = cli_flag(c, "no-identity") > 0;
+	if (slurm || command) {
+		int ended = slurm ? slurm_command(c, p, &set, &o, &ask.options) : batch_command(c, p, &set, &o, &batch.options);
 		run_set_release(&set);
 		if (!c->json && cli_flag(c, "wait"))
 			show_tables(c, p, what);

@@ -9,6 +9,7 @@
 #include "harness/cli/threads_option.h"
 #include "harness/commands/place_options.h"
 #include "harness/commands/slurm_ask.h"
+#include "harness/commands/batch_ask.h"
 
 #define RUN_OPTIONS \
 	PLACE_OPTIONS, THREADS_OPTION("threads of each cell (default: see --jobs)"), \
@@ -25,7 +26,7 @@
 		  .help = "stale: make cells again, from nothing, whose results another build of the numerics made" }, \
 		ENGINE_OPTIONS, \
 	{ \
-		.name = "wait", .kind = OPT_FLAG, .help = "slurm: wait until the jobs have ended, then collect" \
+		.name = "wait", .kind = OPT_FLAG, .help = "slurm, command: wait until the jobs have ended, then collect" \
 	}
 
 /* Runs all cells of the plan; returns the exit code. */
@@ -34,6 +35,9 @@ int run_command(struct cli *c, struct plan *p, const char *what);
  * jobs. */
 int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, struct run_options *o,
                   const struct slurm_options *ask);
+/* The same by --engine command (batch_command.c). */
+int batch_command(struct cli *c, struct plan *p, const struct run_set *set, struct run_options *o,
+                  const struct batch_options *ask);
 /* Collects what the tasks have produced and reports what is missing (exit 1). */
 int slurm_finish(struct cli *c, const struct run_plan *run);
 void run_budget_of(struct run_options *o, const struct grid_budget *b);

@@ -10,8 +10,8 @@
 #define ENGINE_OPTIONS \
 	{ .name = "engine", \
 	  .kind = OPT_STRING, \
-	  .arg = "local|slurm", \
-	  .help = "processes of this machine (default), or arrays of Slurm" }, \
+	  .arg = "local|slurm|command", \
+	  .help = "processes of this machine (default), arrays of Slurm, or tasks of the three commands of [command]" }, \
 	{ \
 		.name = "sbatch", .kind = OPT_STRINGS, .arg = "OPTION", \
 		.help = "slurm: give tasks this option of sbatch, too, e.g. --sbatch=--exclusive" \

@@ -156,7 +156,8 @@ struct grid {
 	struct grid_gate *gates;
 	int n_axes, n_excludes, n_includes, n_variants, n_chains, n_metrics, n_tables, n_gates;
 	struct grid_budget budget;
-	const struct toml_value *slurm; /* [slurm], checked, for grid_slurm_read; NULL = not given */
+	const struct toml_value *slurm;   /* [slurm], checked, for grid_slurm_read; NULL = not given */
+	const struct toml_value *command; /* [command], checked, for grid_command_read; NULL = not given */
 };
 
 /* Reads and checks a grid file. On failure *out is untouched. */

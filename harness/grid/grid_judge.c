@@ -1,7 +1,7 @@
-/* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates; [slurm] is
- * checked here and read in grid_slurm.c. */
+/* grid_judge.c - the sections of a grid file that change no cell: budget, metrics, tables, gates; [slurm] and
+ * [command] are checked here and read in grid_slurm.c and grid_command.c. */
 #include "harness/grid/grid_private.h"
-#include "harness/grid/grid_slurm.h"
+#include "harness/grid/grid_command.h"
 #include "harness/grid/table_column.h"
 #include "harness/record/score_key.h"
 #include "metrics/features/extractor_command.h"
@@ -381,15 +381,24 @@ int grid_override_metrics(struct grid *g, const char *name, const struct toml_va
 	return check_metric_names(g, e);
 }
 
+/* What jobs ask for, by --engine slurm and by --engine command. */
+static int read_jobs(struct grid *g, const struct toml_value *root, struct err *e)
+{
+	struct grid_slurm slurm = { 0 };
+	struct grid_command command = { 0 };
+	int rc = toml_typed(&g->slurm, root, "slurm", TOML_TABLE, e);
+	if (rc < 0 || (!rc && grid_slurm_read(&slurm, g->slurm, e)))
+		return -1;
+	rc = toml_typed(&g->command, root, "command", TOML_TABLE, e);
+	return rc < 0 || (!rc && grid_command_read(&command, g->command, e)) ? -1 : 0;
+}
+
 int grid_read_judges(struct grid *g, const struct toml_value *root, struct err *e)
 {
 	const struct toml_value *metrics = NULL, *tables = NULL, *gates = NULL;
 	int n_metrics, n_tables, n_gates;
-	struct grid_slurm slurm = { 0 };
-	int rc = toml_typed(&g->slurm, root, "slurm", TOML_TABLE, e);
-	if (rc < 0 || (!rc && grid_slurm_read(&slurm, g->slurm, e)) || grid_read_budget(g, root, e) ||
-	    grid_tables(&metrics, &n_metrics, root, "metric", e) || grid_tables(&tables, &n_tables, root, "table", e) ||
-	    grid_tables(&gates, &n_gates, root, "gate", e))
+	if (read_jobs(g, root, e) || grid_read_budget(g, root, e) || grid_tables(&metrics, &n_metrics, root, "metric", e) ||
+	    grid_tables(&tables, &n_tables, root, "table", e) || grid_tables(&gates, &n_gates, root, "gate", e))
 		return -1;
 	g->metrics = arena_alloc(&g->arena, (size_t)n_metrics * sizeof *g->metrics);
 	for (; g->n_metrics < n_metrics; g->n_metrics++)

@@ -29,6 +29,7 @@ static const struct grid_key top[] = {
 	{ "gate", KEY_TABLES, .text = "A claim about two rows that is tested." },
 	{ "budget", KEY_TABLE, .text = "Limits of a run." },
 	{ "slurm", KEY_TABLE, .text = "What jobs ask for on a cluster." },
+	{ "command", KEY_TABLE, .text = "The commands of another scheduler, and what its tasks ask for." },
 };
 
 static const struct grid_key study[] = {
@@ -339,6 +340,49 @@ static const struct grid_key slurm[] = {
 	  .example = "merge = [\"--partition=cpu\"]" },
 };
 
+static const struct grid_key command[] = {
+	{ "submit", KEY_STRINGS, .most = SLURM_LIST_MAX,
+	  .text =
+	      "A program and its arguments that submits tasks. Its input is {\"schema\": 1, \"name\", \"plan\", "
+	      "\"database\", \"dir\", \"throttle\", \"resources\": {\"processes\", \"processors\", \"gpus\", "
+	      "\"memory\", \"limit_s\"}, \"tasks\": [{\"index\", \"name\", \"label\", \"key\", \"command\", "
+	      "\"log\"}]}, its answer, within 120 s, {\"jobs\": [{\"index\": 0, \"id\": \"a text\"}]}; tasks that "
+	      "are not in it were not accepted. A task is told to stop by TERM, writes its checkpoint and exits 75: then "
+	      "the same command goes on with it.",
+	  .example = "submit = [\"/opt/engines/kubectl.sh\", \"submit\"]" },
+	{ "query", KEY_STRINGS, .most = SLURM_LIST_MAX,
+	  .text = "Likewise, what became of jobs. Its input is {\"schema\": 1, \"jobs\": [\"id\"]}, its answer, within "
+	          "60 s, {\"jobs\": [{\"id\", \"state\", \"reason\"}]} with the states pending, running, done and "
+	          "failed; a job that is not in it is over.",
+	  .example = "query = [\"/opt/engines/kubectl.sh\", \"query\"]" },
+	{ "cancel", KEY_STRINGS, .most = SLURM_LIST_MAX,
+	  .text = "Likewise, ends jobs, which are sent TERM first. Its input is {\"schema\": 1, \"jobs\": [\"id\"]}, its "
+	          "answer {} or nothing.",
+	  .example = "cancel = [\"/opt/engines/kubectl.sh\", \"cancel\"]" },
+	{ "processors", KEY_INT, .min = 1, .max = 4096,
+	  .text = "Processors of each process of a task, which are its threads. `--threads` says otherwise. Default: those "
+	          "that the task finds itself bound to, else one.",
+	  .example = "processors = 8" },
+	{ "gpus", KEY_INT, .min = 1, .max = 1024,
+	  .text = "GPUs of each process of a task. Default: 1 with --device cuda, else none.", .example = "gpus = 1" },
+	{ "memory", KEY_STRING, .text = "Memory of a task, in the words of the scheduler.",
+	  .example = "memory = \"16Gi\"" },
+	{ "time", KEY_DURATION, .text = "Time limit of a task, after which it is to be told to stop. Default: none.",
+	  .example = "time = \"4h\"" },
+	{ "throttle", KEY_INT, .min = 1, .max = 1000000,
+	  .text = "Tasks at once. `--jobs` says otherwise. Default: as there is room.", .example = "throttle = 16" },
+	{ "prologue", KEY_STRINGS, .most = SLURM_LIST_MAX, .text = "Lines of shell before the program, in every task.",
+	  .example = "prologue = [\"module load cuda/13\"]" },
+	{ "container", KEY_STRINGS, .most = SLURM_LIST_MAX,
+	  .text = "Words before the program that run it in a container. The folders of database, data and cache must be "
+	          "seen in it under the same names.",
+	  .example = "container = [\"podman\", \"run\", \"--rm\", \"-v\", \"/data:/data\", \"ablate\"]" },
+	{ "program", KEY_STRING, .text = "Where the program is, for a task. Default: where it was started.",
+	  .example = "program = \"/usr/bin/ablate\"" },
+	{ "env", KEY_TABLE, .text = "Variables of every task, beside what `ablate man` says is sent.",
+	  .example = "env = { NCCL_DEBUG = \"WARN\" }" },
+};
+
 static const struct grid_key set[] = {
 	{ "seeds", KEY_SEEDS,
 	  .text = "How many training seeds, from the first one on, or a list of them; and seeds.train, seeds.eval, "
@@ -456,6 +500,17 @@ const struct grid_keys grid_keys[KEYS_COUNT] = {
 	                     "for all grids; that of a grid replaces it key by key, and `--sbatch` comes last. It changes "
 	                     "no result.",
 	                 .example = "[slurm]\npartition = \"gpu\"\ntime = \"4h\"\nmem = \"16G\"\n" },
+	[KEYS_COMMAND] = { .header = "[command]",
+	                   ROWS(command),
+	                   .text =
+	                       "Any other scheduler, by --engine command: three commands that get one JSON object on stdin "
+	                       "and answer with one on stdout; another exit code than 0 is a failure, and stderr says why. "
+	                       "Examples for Kubernetes and for machines reached by SSH are in share/ablate/engines of an "
+	                       "installation. A [command] of the site's file serves all grids, as [slurm] does. It changes "
+	                       "no result.",
+	                   .example =
+	                       "[command]\nsubmit = [\"/opt/engines/ssh.sh\", \"submit\"]\nquery = "
+	                       "[\"/opt/engines/ssh.sh\", \"query\"]\ncancel = [\"/opt/engines/ssh.sh\", \"cancel\"]\n" },
 	[KEYS_SET] = { .header = "--set", ROWS(set), .text = "What --set takes besides preset and knobs." },
 };
 

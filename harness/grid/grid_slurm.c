@@ -1,6 +1,7 @@
 /* grid_slurm.c - see grid_slurm.h. */
 #include "harness/grid/grid_slurm.h"
 
+#include "harness/grid/grid_command.h"
 #include "harness/grid/grid_private.h"
 
 #include <ctype.h>
@@ -10,7 +11,7 @@ const char *const slurm_word_names[SLURM_WORDS] = { "partition",  "account", "qo
 	                                                "constraint", "gres",    "mem" };
 
 /* One word of a command line: not empty, no blanks, nothing that is not printed. */
-static int check_word(const struct toml_value *at, const char *key, const char *text, struct err *e)
+int grid_check_word(const struct toml_value *at, const char *key, const char *text, struct err *e)
 {
 	for (const char *p = text; *p; p++)
 		if (!isgraph((unsigned char)*p))
@@ -32,17 +33,18 @@ static int read_words(struct grid_slurm *io, const struct toml_value *t, struct 
 	for (int i = 0; i < SLURM_WORDS; i++) {
 		const char *text = NULL;
 		int rc = grid_string(&text, t, &grid_keys[KEYS_SLURM], slurm_word_names[i], e);
-		if (rc < 0 || (!rc && check_word(toml_find(t, slurm_word_names[i])->value, slurm_word_names[i], text, e)))
+		if (rc < 0 || (!rc && grid_check_word(toml_find(t, slurm_word_names[i])->value, slurm_word_names[i], text, e)))
 			return -1;
 		io->word[i] = rc ? io->word[i] : text;
 	}
 	return 0;
 }
 
-static int read_list(struct slurm_list *io, const struct toml_value *t, const char *key, struct err *e)
+int grid_words(struct slurm_list *io, const struct toml_value *t, const struct grid_keys *keys, const char *key,
+               struct err *e)
 {
 	const struct toml_value *array = NULL;
-	int rc = grid_array(&array, t, &grid_keys[KEYS_SLURM], key, e);
+	int rc = grid_array(&array, t, keys, key, e);
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	io->n = 0;
@@ -57,7 +59,7 @@ static int read_list(struct slurm_list *io, const struct toml_value *t, const ch
 /* Options of sbatch: a word that is none would be taken for the script. */
 static int read_options(struct slurm_list *io, const struct toml_value *t, const char *key, struct err *e)
 {
-	if (read_list(io, t, key, e))
+	if (grid_words(io, t, &grid_keys[KEYS_SLURM], key, e))
 		return -1;
 	for (int i = 0; i < io->n; i++)
 		if (toml_find(t, key) && (io->v[i][0] != '-' || io->v[i][1] == '\0' || strcmp(io->v[i], "--") == 0))
@@ -97,21 +99,28 @@ static int read_env(struct grid_slurm *io, const struct toml_value *t, struct er
 	return rc < 0 ? -1 : 0;
 }
 
+int grid_job_read(struct grid_slurm *io, const struct toml_value *table, const struct grid_keys *keys, struct err *e)
+{
+	if (read_env(io, table, e) || grid_read_duration(&io->time_s, table, "time", false, e) ||
+	    grid_int(&io->throttle, table, keys, "throttle", e) ||
+	    grid_string(&io->program, table, keys, "program", e) < 0 ||
+	    grid_words(&io->prologue, table, keys, "prologue", e) ||
+	    grid_words(&io->container, table, keys, "container", e))
+		return -1;
+	const struct toml_entry *program = toml_find(table, "program");
+	return program ? check_line(program->value, "program", io->program, e) : 0;
+}
+
 int grid_slurm_read(struct grid_slurm *io, const struct toml_value *table, struct err *e)
 {
 	const struct grid_keys *keys = &grid_keys[KEYS_SLURM];
-	if (grid_closed(table, keys, e) || read_words(io, table, e) || read_env(io, table, e) ||
-	    grid_read_duration(&io->time_s, table, "time", false, e) || grid_int(&io->cpus, table, keys, "cpus", e) ||
-	    grid_int(&io->throttle, table, keys, "throttle", e) || grid_int(&io->chain, table, keys, "chain", e) ||
-	    grid_choice(&io->requeue, table, keys, "requeue", e) ||
-	    grid_string(&io->program, table, keys, "program", e) < 0 || read_list(&io->prologue, table, "prologue", e) ||
-	    read_list(&io->container, table, "container", e) || read_options(&io->options, table, "options", e) ||
+	if (grid_closed(table, keys, e) || read_words(io, table, e) || grid_job_read(io, table, keys, e) ||
+	    grid_int(&io->cpus, table, keys, "cpus", e) || grid_int(&io->chain, table, keys, "chain", e) ||
+	    grid_choice(&io->requeue, table, keys, "requeue", e) || read_options(&io->options, table, "options", e) ||
 	    read_options(&io->merge, table, "merge", e))
 		return -1;
 	if (io->time_s > 0 && io->time_s < 60)
 		return toml_err(e, toml_find(table, "time") ? toml_find(table, "time")->value : table,
 		                "time: Slurm counts minutes; at least \"1m\"");
-	return io->program ? check_line(toml_find(table, "program") ? toml_find(table, "program")->value : table, "program",
-	                                io->program, e)
-	                   : 0;
+	return 0;
 }

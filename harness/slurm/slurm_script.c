@@ -41,7 +41,9 @@ static void add_environment(struct str *out, const struct slurm_options *o)
 		str_addf(out, "%s\n", s->prologue.v[i]);
 }
 
-static int add_command(struct str *out, const char *plan, int base, const struct slurm_options *o, struct err *e)
+/* which: the option that says which task; NULL: the merge job. */
+static int add_command(struct str *out, const char *plan, const char *which, const struct slurm_options *o,
+                       struct err *e)
 {
 	char exe[PATH_MAX];
 	const char *program = o->slurm.program;
@@ -54,13 +56,13 @@ static int add_command(struct str *out, const char *plan, int base, const struct
 		str_addc(out, ' ');
 	}
 	slurm_quote(out, program ? program : exe);
-	str_add(out, base < 0 ? " slurm-merge " : " slurm-task ");
+	str_add(out, which ? " slurm-task " : " slurm-merge ");
 	slurm_quote(out, plan);
 	str_add(out, " --db ");
 	slurm_quote(out, o->db);
-	if (base < 0)
+	if (!which)
 		return 0;
-	str_addf(out, " --base %d --device ", base);
+	str_addf(out, " %s --device ", which);
 	slurm_quote(out, o->device);
 	if (o->threads > 0)
 		str_addf(out, " --threads %d", o->threads);
@@ -107,7 +109,8 @@ int slurm_script(struct str *out, const char *plan, int base, enum slurm_requeue
                  struct err *e)
 {
 	SCOPED(str) struct str command = { 0 };
-	if (add_command(&command, plan, base, o, e))
+	SCOPED(free) char *which = base < 0 ? NULL : xstrfmt("--base %d", base);
+	if (add_command(&command, plan, which, o, e))
 		return -1;
 	str_add(out, "#!/bin/sh\n");
 	add_environment(out, o);
@@ -115,5 +118,19 @@ int slurm_script(struct str *out, const char *plan, int base, enum slurm_requeue
 		add_requeue(out, &command);
 	else
 		str_addf(out, "exec %s\n", str_text(&command)); /* so that Slurm's signals reach the program itself */
+	return 0;
+}
+
+int slurm_script_of_index(struct str *out, const char *plan, const char *dir, const struct slurm_options *o,
+                          struct err *e)
+{
+	SCOPED(str) struct str command = { 0 };
+	if (add_command(&command, plan, "--index \"$1\"", o, e))
+		return -1;
+	str_add(out, "#!/bin/sh\ncd ");
+	slurm_quote(out, dir);
+	str_add(out, " || exit 1\n");
+	add_environment(out, &o->slurm);
+	str_addf(out, "exec %s\n", str_text(&command)); /* so that TERM reaches the program itself */
 	return 0;
 }

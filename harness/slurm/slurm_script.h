@@ -10,4 +10,9 @@ void slurm_quote(struct str *out, const char *text);
 MUST_CHECK int slurm_script(struct str *out, const char *plan, int base, enum slurm_requeue way,
                             const struct slurm_options *o, struct err *e);
 
+/* The script of any task of the plan, for --engine command: its argument is an index into the plan. dir: where it
+ * runs. */
+MUST_CHECK int slurm_script_of_index(struct str *out, const char *plan, const char *dir, const struct slurm_options *o,
+                                     struct err *e);
+
 #endif

@@ -19,19 +19,33 @@ char *slurm_site_file(void)
 	return NULL;
 }
 
-static int read_site(struct slurm_settings *out, struct err *e)
+int slurm_site_open(struct toml **out, struct err *e)
 {
 	SCOPED(free) char *path = slurm_site_file();
-	const struct toml_value *table = NULL;
+	*out = NULL;
 	if (!path)
 		return 0;
-	if (toml_read(&out->site, path, e))
+	if (toml_read(out, path, e))
 		return -1;
-	const struct toml_value *root = toml_root(out->site);
-	for (size_t i = 0; i < toml_len(root); i++)
-		if (strcmp(toml_entry(root, i)->key, "slurm") != 0)
-			return toml_key_err(e, toml_entry(root, i), "a site's file has [slurm] alone");
-	int rc = toml_typed(&table, root, "slurm", TOML_TABLE, e);
+	const struct toml_value *root = toml_root(*out);
+	for (size_t i = 0; i < toml_len(root); i++) {
+		const char *key = toml_entry(root, i)->key;
+		if (strcmp(key, "slurm") != 0 && strcmp(key, "command") != 0) {
+			(void)toml_key_err(e, toml_entry(root, i), "a site's file has [slurm] and [command] alone");
+			toml_free(*out);
+			*out = NULL;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int read_site(struct slurm_settings *out, struct err *e)
+{
+	const struct toml_value *table = NULL;
+	if (slurm_site_open(&out->site, e))
+		return -1;
+	int rc = out->site ? toml_typed(&table, toml_root(out->site), "slurm", TOML_TABLE, e) : 1;
 	return rc < 0 || (!rc && grid_slurm_read(&out->v, table, e)) ? -1 : 0;
 }
 

@@ -16,7 +16,7 @@ test_an_installation_can_be_moved() {
 	no_sanitizers
 	run bash -c "umask 077; cmake --install '$BUILD' --prefix '$PWD/p'"; exits 0
 	check test -z "$(find p -not -perm -o+r)" # by an administrator whose files are private, for all
-	for f in bin/ablate share/ablate/ablations/paper/ect.toml share/ablate/results/published.toml share/man/man1/ablate.1 share/man/man5/ablate-db.5 \
+	for f in bin/ablate share/ablate/ablations/paper/ect.toml share/ablate/results/published.toml share/ablate/engines/ssh.sh share/man/man1/ablate.1 share/man/man5/ablate-db.5 \
 		share/bash-completion/completions/ablate share/zsh/site-functions/_ablate share/fish/vendor_completions.d/ablate.fish \
 		share/doc/ablate/copyright; do check test -s "p/$f"; done
 	[ ! -f "$BUILD/libablate_mpi.so" ] || check test -s p/lib/ablate/libablate_mpi.so

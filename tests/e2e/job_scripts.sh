@@ -106,7 +106,7 @@ test_a_grid_and_a_site_say_what_jobs_ask_for() {
 		run ablate run g.toml --engine slurm --db bad.db; exits 2; lines_of err 1; says err "site.toml:2:"
 	done
 	printf 'schema = 1\n' >site.toml
-	run ablate run g.toml --engine slurm --db bad.db; exits 2; says err "a site's file has [slurm] alone"
+	run ablate run g.toml --engine slurm --db bad.db; exits 2; says err "a site's file has [slurm] and [command] alone"
 	ABLATE_SITE=$PWD/none.toml run ablate run g.toml --engine slurm --db bad.db; exits 2; says err "none.toml"
 	check [ -z "$(ls -d bad.db* 2>/dev/null)" ]
 }
