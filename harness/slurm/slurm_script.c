@@ -130,7 +130,7 @@ int slurm_script_of_index(struct str *out, const char *plan, const char *dir, co
 	str_add(out, "#!/bin/sh\ncd ");
 	slurm_quote(out, dir);
 	str_add(out, " || exit 1\n");
-	add_environment(out, &o->slurm);
+	add_environment(out, o);
 	str_addf(out, "exec %s\n", str_text(&command)); /* so that TERM reaches the program itself */
 	return 0;
 }
