@@ -29,11 +29,14 @@ static void add_resources(struct str *out, const struct batch_resources *r)
 }
 
 static void print_text(const struct batch_options *o, const struct task_time *time, const json_t *request, int cells,
-                       int tasks)
+                       int blocked, int tasks)
 {
 	SCOPED(str) struct str out = { 0 };
 	struct batch_resources r = batch_resources_of(o);
 	str_addf(&out, "command: %d pending cell%s in %d task%s\n", cells, str_plural(cells), tasks, str_plural(tasks));
+	if (blocked)
+		str_addf(&out, "%d cell%s blocked: `ablate plan` without --engine says by what\n", blocked,
+		         blocked == 1 ? " is" : "s are");
 	if (tasks) {
 		add_resources(&out, &r);
 		task_time_text(&out, time, tasks, r.throttle);
@@ -52,7 +55,7 @@ static void print_text(const struct batch_options *o, const struct task_time *ti
 int batch_plan_show(struct cli *c, const struct plan *p)
 {
 	struct err e = ERR_INIT;
-	int n, cells = 0;
+	int n, cells = 0, blocked = 0;
 	SCOPED(batch_ask) struct batch_ask ask = { 0 };
 	SCOPED(free) int *index = task_cells(&n, p);
 	if (batch_ask(&ask, c, p->grid, &e))
@@ -60,21 +63,24 @@ int batch_plan_show(struct cli *c, const struct plan *p)
 	json_t *request = batch_would_submit(p, index, n, &ask.options, &e);
 	if (!request)
 		return cli_fail(c, &e);
-	for (int i = 0; i < p->n_cells; i++)
+	for (int i = 0; i < p->n_cells; i++) {
 		cells += p->cells[i].state == CELL_PENDING;
+		blocked += p->cells[i].state == CELL_BLOCKED;
+	}
 	struct task_time time = task_time(p, batch_resources_of(&ask.options).gpus > 0);
 	if (c->json) {
 		bool known = time.seconds > 0 && n;
 		json_t *o = json_object();
 		(void)json_object_set_new(o, "plan", json_string(p->hash));
 		(void)json_object_set_new(o, "cells", json_integer(cells));
+		(void)json_object_set_new(o, "blocked", json_integer(blocked));
 		(void)json_object_set_new(o, "tasks", json_integer(n));
 		(void)json_object_set_new(o, "seconds", known ? json_real(time.seconds) : json_null());
 		(void)json_object_set_new(o, "task_seconds", known ? json_real(time.seconds / n) : json_null());
 		(void)json_object_set_new(o, "submit", request);
 		return cli_print_json(c, o);
 	}
-	print_text(&ask.options, &time, request, cells, n);
+	print_text(&ask.options, &time, request, cells, blocked, n);
 	json_decref(request);
 	return EXIT_OK;
 }
