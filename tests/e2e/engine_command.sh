@@ -264,8 +264,12 @@ test_a_plan_shows_what_would_be_submitted() {
 		'[2,1,{"processes":1,"processors":2,"gpus":0,"memory":"4G","limit_s":90}]'
 	# processors and GPUs are those of all processes
 	touch hold
-	run ablate run g.toml --db gpu.db --engine command --device cuda:0 --ranks 3; exits 0
-	check test "$(jq -c .resources submit.json)" = '{"processes":3,"processors":6,"gpus":3,"memory":"4G","limit_s":90}'
+	run ablate plan g.toml --db gpu.db --engine command --device cuda:0 --ranks 2 --json; exits 0
+	check test "$(jq -c .submit.resources out)" = '{"processes":2,"processors":4,"gpus":2,"memory":"4G","limit_s":90}'
+	run ablate run g.toml --db gpu.db --engine command --device cuda:0 --ranks 2 --again --no-identity; exits 0
+	check grep -q -- "--device 'cuda:0' --threads 2 --ranks 2.* --again" gpu.db-runs/batch/*/task-*.sh
+	check grep -q NO_IDENTITY gpu.db-runs/batch/*/task-*.sh
+	check test "$(jq -c .resources submit.json)" = '{"processes":2,"processors":4,"gpus":2,"memory":"4G","limit_s":90}'
 	rm -r hold jobs; mkdir jobs
 	# what is submitted is that, and its words are quoted
 	run ablate run g.toml --db c.db --engine command --device cpu --wait; exits 0

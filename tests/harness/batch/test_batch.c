@@ -146,6 +146,9 @@ static const struct {
 	{ "echo going on >&2; exec sleep 100", "did not end within 1 s, and was killed: going on", true },
 	{ "sleep 100; echo late", "did not end within 1 s, and was killed", true }, /* the shell's child keeps the pipe */
 	{ "sleep 100 & echo '{}'", "{}", false }, /* what it leaves in the background is not waited for */
+	/* it has ended before its answer is read, which is more than is read at once */
+	{ "kill -STOP $PPID; { sleep 0.3; kill -CONT $PPID; } >/dev/null 2>&1 & printf '{\"a\": \"%060000d\"}' 7",
+	  "0007\"}", false },
 	{ "exec yes", "printed without end, and was killed", true },
 };
 
