@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* By which option a type of file system says that locks stay on the machine. nfs: for fcntl's locks, which ours are,
  * local_lock=flock changes nothing. */
@@ -88,7 +89,14 @@ bool locks_of_mounts(char why[128], const char *mountinfo, const char *path)
 	return true;
 }
 
-bool locks_reach_others(char why[128], const char *path)
+/* What was found of the file system that was asked about last: shards are asked about by the thousand. */
+static _Thread_local struct {
+	bool known, reach;
+	dev_t device;
+	char why[128];
+} last;
+
+static bool ask_mounts(char why[128], const char *path)
 {
 	char real[PATH_MAX];
 	SCOPED(free) char *copy = xstrdup(path);
@@ -101,4 +109,17 @@ bool locks_reach_others(char why[128], const char *path)
 		at = dirname(copy); /* shortens the copy in place */
 	}
 	return io_read(&text, "/proc/self/mountinfo", (size_t)1 << 24, NULL) || locks_of_mounts(why, str_text(&text), real);
+}
+
+bool locks_reach_others(char why[128], const char *path)
+{
+	struct stat st;
+	bool there = stat(path, &st) == 0;
+	if (!there || !last.known || last.device != st.st_dev) {
+		last.reach = ask_mounts(last.why, path);
+		last.known = there;
+		last.device = there ? st.st_dev : 0;
+	}
+	memcpy(why, last.why, sizeof last.why);
+	return last.reach;
 }

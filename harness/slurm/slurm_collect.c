@@ -91,15 +91,31 @@ static int make_quiet(bool *busy, const char *shard, struct err *e)
 	return 0;
 }
 
-/* What the shard holds. Where all that began has ended, its database need not be looked at. */
-static int find_files(struct run_files *out, bool *busy, const char *shard, const char *runs, struct err *e)
+/* What the shard holds. */
+struct seen {
+	struct run_files files;
+	bool busy, sealed; /* sealed: all that began has ended, so that its database need not be looked at */
+	struct err why;    /* of a failure */
+};
+
+static void look(struct seen *out, const char *shard)
 {
-	*busy = is_locked(runs);
-	if (*busy)
-		return 0;
-	if (matching_run_files(out, runs, e))
-		return -1;
-	if (all_sealed(&out->journals))
+	SCOPED(free) char *runs = xstrfmt("%s-runs", shard);
+	out->busy = is_locked(runs);
+	if (!out->busy && !matching_run_files(&out->files, runs, &out->why))
+		out->sealed = all_sealed(&out->files.journals);
+}
+
+/* After a look: takes out->files, of which none is left open. */
+static int find_files(struct run_files *out, bool *busy, struct seen *seen, const char *shard, const char *runs,
+                      struct err *e)
+{
+	*busy = seen->busy;
+	if (*seen->why.msg)
+		return err_code(e, (enum exit_code)err_exit_code(&seen->why), "%s", seen->why.msg);
+	*out = seen->files;
+	seen->files = (struct run_files){ 0 };
+	if (*busy || seen->sealed)
 		return 0;
 	scoped_run_files(out);
 	return make_quiet(busy, shard, e) || matching_run_files(out, runs, e) ? -1 : 0;
@@ -125,12 +141,12 @@ static void batch_clear(struct batch *b)
 }
 
 /* Adds the shard if there is something to take and nobody at work. */
-static int add_quiet(struct batch *b, struct slurm_collected *out, const char *shard, struct err *e)
+static int add_quiet(struct batch *b, struct slurm_collected *out, struct seen *seen, const char *shard, struct err *e)
 {
 	SCOPED(run_files) struct run_files files = { 0 };
 	SCOPED(free) char *runs = xstrfmt("%s-runs", shard);
 	bool busy;
-	if (find_files(&files, &busy, shard, runs, e))
+	if (find_files(&files, &busy, seen, shard, runs, e))
 		return err_in(e, "shard %s", shard);
 	out->busy += busy;
 	if (busy || !files.journals.n)
@@ -190,6 +206,27 @@ static void keep_first(struct err *first, const struct err *why)
 		*first = *why;
 }
 
+/* Looks at n shards, several at once, and takes what can be taken. */
+static void collect_some(struct slurm_collected *out, struct store *s, struct batch *b, char *const *shards, int n,
+                         struct err *first)
+{
+	SCOPED(free) struct seen *seen = xcalloc((size_t)n, sizeof *seen);
+	struct err why = ERR_INIT;
+#pragma omp parallel for schedule(dynamic, 8) num_threads(AT_ONCE) if (n > AT_ONCE)
+	for (int i = 0; i < n; i++) {
+		seen[i].why = (struct err)ERR_INIT;
+		look(&seen[i], shards[i]);
+	}
+	for (int i = 0; i < n; i++) {
+		struct err mine = ERR_INIT;
+		if (add_quiet(b, out, &seen[i], shards[i], &mine))
+			keep_first(first, &mine);
+		scoped_run_files(&seen[i].files);
+	}
+	if (take_batch(out, s, b, &why))
+		keep_first(first, &why);
+}
+
 int slurm_collect(struct slurm_collected *out, struct store *s, const char *plan_hash, struct err *e)
 {
 	SCOPED(free) char *dir = xstrfmt("%s-runs/slurm", s->path);
@@ -200,13 +237,9 @@ int slurm_collect(struct slurm_collected *out, struct store *s, const char *plan
 	*out = (struct slurm_collected){ 0 };
 	if (matching_find(&shards, dir, "/*/*.db", e))
 		return -1;
-	for (int i = 0; i < shards.n; i++) {
-		struct err why = ERR_INIT;
-		if (add_quiet(b, out, shards.v[i], &why))
-			keep_first(&first, &why);
-		why = (struct err)ERR_INIT;
-		if ((b->n == TOGETHER || i + 1 == shards.n) && take_batch(out, s, b, &why))
-			keep_first(&first, &why);
+	for (int from = 0; from < shards.n; from += TOGETHER) {
+		int n = shards.n - from < TOGETHER ? shards.n - from : TOGETHER;
+		collect_some(out, s, b, shards.v + from, n, &first);
 	}
 	if (*first.msg)
 		return err_code(e, (enum exit_code)err_exit_code(&first), "%s", first.msg);
