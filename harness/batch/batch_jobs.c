@@ -180,6 +180,41 @@ struct batch_engine *batch_engine_of(struct batch_jobs *jobs, const char *dir, c
 	return &jobs->v[jobs->n - 1];
 }
 
+/* The note that says so, named by folder and commands. Heap. */
+static char *note_of(const struct batch_engine *engine)
+{
+	char hash[SHA256_HEX];
+	SCOPED(free) char *cache = io_cache_dir();
+	SCOPED(str) struct str text = { 0 };
+	str_addn(&text, engine->dir, strlen(engine->dir) + 1);
+	for (const char *const *w = engine->query; *w; w++)
+		str_addn(&text, *w, strlen(*w) + 1);
+	str_addc(&text, '\0');
+	for (const char *const *w = engine->cancel; *w; w++)
+		str_addn(&text, *w, strlen(*w) + 1);
+	io_sha256(hash, text.data, text.len);
+	return xstrfmt("%s/engines/%s", cache, hash);
+}
+
+int batch_engine_allow(const char *dir, const struct slurm_list *query, const struct slurm_list *cancel, struct err *e)
+{
+	SCOPED(batch_jobs) struct batch_jobs jobs = { 0 };
+	SCOPED(free) char *note = note_of(batch_engine_of(&jobs, dir, query, cancel));
+	SCOPED(free) char *folder = xstrndup(note, (size_t)(strrchr(note, '/') - note));
+	return io_exists(note) ? 0 : io_mkdirs(folder, e) || io_write_atomic(note, "", 0, e) ? -1 : 0;
+}
+
+int batch_engine_allowed(const struct batch_engine *engine, struct err *e)
+{
+	SCOPED(free) char *note = note_of(engine);
+	if (io_exists(note))
+		return 0;
+	return err_code(e, EXIT_USAGE,
+	                "the list of its tasks names a command that you have not run a grid with, so it is not started: "
+	                "'%.200s' in %.200s; `ablate run GRID --engine command` with a [command] that has it allows it",
+	                engine->query[0], engine->dir);
+}
+
 void batch_jobs_add(struct batch_jobs *jobs, struct batch_engine *engine, const struct batch_entry *job)
 {
 	struct arena *a = &jobs->arena;
@@ -202,7 +237,8 @@ static int ask_engine(struct batch_jobs *jobs, struct batch_engine *engine, stru
 	bool unknown;
 	for (int i = 0; i < engine->n; i++)
 		ids[i] = engine->v[i].id;
-	if (batch_call(&answer, &said, &unknown, &call, batch_jobs_request(ids, engine->n), e))
+	if (batch_engine_allowed(engine, e) ||
+	    batch_call(&answer, &said, &unknown, &call, batch_jobs_request(ids, engine->n), e))
 		return -1;
 	int rc = batch_read_states(state, reason, ids, engine->n, answer, e);
 	json_decref(answer);

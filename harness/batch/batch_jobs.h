@@ -4,8 +4,9 @@
  *     {"schema": 1, "unanswered": 0, "engines": [{"dir", "query", "cancel", "jobs": [{"id", "plan", "index", "key"}]}]}
  *
  * An engine is the commands by which its jobs are asked for and cancelled, and the folder in which these are started:
- * `ablate status` and `ablate cancel` have no grid that would say. "unanswered" is the number of tasks of a submission
- * whose answer was not noted: written before it, and 0 after. */
+ * `ablate status` and `ablate cancel` have no grid that would say. As the folder may be from elsewhere, they start only
+ * what this user has run a grid with, of which there is a note in the cache (engines/SHA-256). "unanswered" is the
+ * number of tasks of a submission whose answer was not noted: written before it, and 0 after. */
 #ifndef ABLATE_BATCH_JOBS_H
 #define ABLATE_BATCH_JOBS_H
 
@@ -36,6 +37,11 @@ MUST_CHECK int batch_jobs_write(const struct batch_jobs *jobs, const char *db, s
 void scoped_batch_jobs(struct batch_jobs *jobs); /* SCOPED(batch_jobs) struct batch_jobs jobs = { 0 }; */
 int batch_jobs_count(const struct batch_jobs *jobs);
 
+/* From now on this user may have these commands started: a grid has named them. */
+MUST_CHECK int batch_engine_allow(const char *dir, const struct slurm_list *query, const struct slurm_list *cancel,
+                                  struct err *e);
+/* Was that said of the engine? No is EXIT_USAGE with what to do. */
+MUST_CHECK int batch_engine_allowed(const struct batch_engine *engine, struct err *e);
 /* Asks every engine for the states of its jobs. */
 MUST_CHECK int batch_jobs_ask(struct batch_jobs *jobs, struct err *e);
 /* Removes those that are over; true if there were any. */

@@ -273,17 +273,25 @@ int batch_submit(struct batch_result *out, struct batch_session *s, const struct
 
 /* ---- afterwards ------------------------------------------------------------------------------------------------- */
 
-static bool has_training(const struct plan *p, const char *key)
+static int by_key(const void *a, const void *b)
 {
+	return strncmp(*(const char *const *)a, *(const char *const *)b, 12);
+}
+
+/* The keys of the plan's trainings, sorted. Heap. */
+static const char **keys_of(const struct plan *p)
+{
+	const char **keys = xcalloc((size_t)p->n_trainings + 1, sizeof *keys);
 	for (int i = 0; i < p->n_trainings; i++)
-		if (strncmp(p->trainings[i].key, key, 12) == 0)
-			return true;
-	return false;
+		keys[i] = p->trainings[i].key;
+	qsort(keys, (size_t)p->n_trainings, sizeof *keys, by_key);
+	return keys;
 }
 
 int batch_follow(struct slurm_count *out, char reason[64], const char *db, const struct plan *p, struct err *e)
 {
 	SCOPED(batch_jobs) struct batch_jobs jobs = { 0 };
+	SCOPED(free) const char **keys = keys_of(p);
 	*out = (struct slurm_count){ 0 };
 	*reason = '\0';
 	if (batch_jobs_read(&jobs, db, e) || batch_jobs_ask(&jobs, e))
@@ -291,7 +299,7 @@ int batch_follow(struct slurm_count *out, char reason[64], const char *db, const
 	for (int i = 0; i < jobs.n; i++)
 		for (int k = 0; k < jobs.v[i].n; k++) {
 			const struct batch_entry *j = &jobs.v[i].v[k];
-			if (!batch_in_queue(j->state) || !has_training(p, j->key))
+			if (!batch_in_queue(j->state) || !bsearch(&j->key, keys, (size_t)p->n_trainings, sizeof *keys, by_key))
 				continue;
 			out->tasks++;
 			out->running += j->state == BATCH_RUNNING;
@@ -311,7 +319,8 @@ static int cancel_engine(int *cancelled, const struct batch_engine *engine, stru
 	bool unknown;
 	for (int i = 0; i < engine->n; i++)
 		ids[i] = engine->v[i].id;
-	if (batch_call(&answer, &said, &unknown, &call, batch_jobs_request(ids, engine->n), e))
+	if (batch_engine_allowed(engine, e) ||
+	    batch_call(&answer, &said, &unknown, &call, batch_jobs_request(ids, engine->n), e))
 		return -1;
 	json_decref(answer);
 	*cancelled += engine->n;

@@ -129,7 +129,7 @@ int batch_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 	SCOPED(free) bool *tried = xcalloc((size_t)p->n_trainings + 1, sizeof *tried);
 	bool wait = cli_flag(c, "wait") > 0;
 	o->record_only = true;
-	if (runner_run(&r, run, o, &e))
+	if (batch_engine_allow(ask->dir, &ask->command.query, &ask->command.cancel, &e) || runner_run(&r, run, o, &e))
 		return cli_fail(c, &e);
 	run_tell_stale(c, &r);
 	for (;;) {

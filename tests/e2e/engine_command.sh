@@ -225,6 +225,23 @@ test_what_a_command_does_wrong_is_said() {
 	run ablate run g.toml --db bad.db --engine command; exits 5; lines_of err 1; says err "bad.db-runs/batch/jobs.json: not a list of jobs"
 }
 
+# A folder from elsewhere may name any command: none is started that this user has not run a grid with.
+test_a_list_from_elsewhere_starts_nothing() {
+	begin 4
+	touch hold
+	run ablate run g.toml --db c.db --engine command; exits 0
+	: >calls
+	export ABLATE_CACHE=$PWD/mine
+	run ablate status --db c.db; exits 0
+	says out "names a command that you have not run a grid with, so it is not started: './engine.sh'"
+	run ablate cancel --db c.db; exits 2; lines_of err 1; says err "not started"
+	check [ ! -s calls ]
+	# with the grid it is this user's own
+	run ablate run g.toml --db c.db --engine command; exits 0
+	run ablate cancel --db c.db; exits 0
+	check grep -qx cancel calls
+}
+
 # TERM while submit is asked: its answer is noted first. KILL: the next run says so, and what was accepted is not trained twice.
 test_a_submission_that_is_interrupted() {
 	begin 4

@@ -230,7 +230,11 @@ static char *database_with(const char *dir, const char *script, const char *cons
 	for (int i = 0; i < n; i++)
 		batch_jobs_add(&jobs, engine,
 		               &(struct batch_entry){ .id = ids[i], .plan = PLAN, .key = "0123456789ab", .index = i });
-	cr_assert_eq(io_mkdirs(folder, &e) || batch_jobs_write(&jobs, db, &e), 0, "%s", e.msg);
+	SCOPED(free) char *cache = xstrfmt("%s/cache", dir);
+	cr_assert_eq(setenv("ABLATE_CACHE", cache, 1), 0);
+	cr_assert_eq(io_mkdirs(folder, &e) || batch_jobs_write(&jobs, db, &e) ||
+	                 batch_engine_allow(dir, &query, &cancel, &e),
+	             0, "%s", e.msg);
 	return db;
 }
 
@@ -289,6 +293,26 @@ Test(batch, a_queue_that_fails_leaves_the_list)
 	json_decref(list);
 	int n;
 	cr_assert_eq(batch_cancel(&n, db, &e), -1);
+	tempdir_remove(dir);
+}
+
+/* A list that came with a folder from elsewhere may name any command. */
+Test(batch, commands_that_nobody_here_has_named_are_not_started)
+{
+	char *dir = tempdir_make();
+	static const char *const ids[] = { "1" };
+	SCOPED(free) char *db = database_with(dir, "touch started; echo '{\"jobs\": []}'", ids, 1);
+	SCOPED(free) char *started = xstrfmt("%s/started", dir);
+	SCOPED(free) char *empty = xstrfmt("%s/another cache", dir);
+	SCOPED(batch_jobs) struct batch_jobs jobs = { 0 };
+	struct err e = ERR_INIT;
+	int n;
+	cr_assert_eq(setenv("ABLATE_CACHE", empty, 1), 0);
+	cr_assert_eq(batch_jobs_read(&jobs, db, &e), 0, "%s", e.msg);
+	cr_expect_eq(batch_jobs_ask(&jobs, &e), -1);
+	cr_expect(e.code == EXIT_USAGE && strstr(e.msg, "not started"), "%s", e.msg);
+	cr_expect_eq(batch_cancel(&n, db, &e), -1);
+	cr_expect(!io_exists(started));
 	tempdir_remove(dir);
 }
 
