@@ -204,7 +204,7 @@ int batch_engine_allow(const char *dir, const struct slurm_list *query, const st
 	return io_exists(note) ? 0 : io_mkdirs(folder, e) || io_write_atomic(note, "", 0, e) ? -1 : 0;
 }
 
-int batch_engine_allowed(const struct batch_engine *engine, struct err *e)
+static int check_allowed(const struct batch_engine *engine, struct err *e)
 {
 	SCOPED(free) char *note = note_of(engine);
 	if (io_exists(note))
@@ -213,6 +213,20 @@ int batch_engine_allowed(const struct batch_engine *engine, struct err *e)
 	                "the list of its tasks names a command that you have not run a grid with, so it is not started: "
 	                "'%.200s' in %.200s; `ablate run GRID --engine command` with a [command] that has it allows it",
 	                engine->query[0], engine->dir);
+}
+
+int batch_engine_call(json_t **answer, const struct batch_engine *engine, const char *verb, struct err *e)
+{
+	SCOPED(free) const char **ids = xcalloc((size_t)engine->n + 1, sizeof *ids);
+	SCOPED(str) struct str said = { 0 };
+	struct batch_call call = { verb, strcmp(verb, "query") == 0 ? engine->query : engine->cancel, engine->dir,
+		                       BATCH_ASK_S };
+	bool unknown;
+	for (int i = 0; i < engine->n; i++)
+		ids[i] = engine->v[i].id;
+	return check_allowed(engine, e) || batch_call(answer, &said, &unknown, &call, batch_jobs_request(ids, engine->n), e)
+	           ? -1
+	           : 0;
 }
 
 void batch_jobs_add(struct batch_jobs *jobs, struct batch_engine *engine, const struct batch_entry *job)
@@ -231,14 +245,10 @@ static int ask_engine(struct batch_jobs *jobs, struct batch_engine *engine, stru
 	SCOPED(free) const char **ids = xcalloc((size_t)engine->n + 1, sizeof *ids);
 	SCOPED(free) enum batch_state *state = xcalloc((size_t)engine->n + 1, sizeof *state);
 	SCOPED(free) char **reason = xcalloc((size_t)engine->n + 1, sizeof *reason);
-	SCOPED(str) struct str said = { 0 };
-	struct batch_call call = { "query", engine->query, engine->dir, BATCH_ASK_S };
 	json_t *answer;
-	bool unknown;
 	for (int i = 0; i < engine->n; i++)
 		ids[i] = engine->v[i].id;
-	if (batch_engine_allowed(engine, e) ||
-	    batch_call(&answer, &said, &unknown, &call, batch_jobs_request(ids, engine->n), e))
+	if (batch_engine_call(&answer, engine, "query", e))
 		return -1;
 	int rc = batch_read_states(state, reason, ids, engine->n, answer, e);
 	json_decref(answer);

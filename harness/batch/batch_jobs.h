@@ -40,8 +40,9 @@ int batch_jobs_count(const struct batch_jobs *jobs);
 /* From now on this user may have these commands started: a grid has named them. */
 MUST_CHECK int batch_engine_allow(const char *dir, const struct slurm_list *query, const struct slurm_list *cancel,
                                   struct err *e);
-/* Was that said of the engine? No is EXIT_USAGE with what to do. */
-MUST_CHECK int batch_engine_allowed(const struct batch_engine *engine, struct err *e);
+/* Has the engine's command, query or cancel, do it for all of its jobs; *answer as batch_call's. One that was not
+ * allowed is EXIT_USAGE with what to do. */
+MUST_CHECK int batch_engine_call(json_t **answer, const struct batch_engine *engine, const char *verb, struct err *e);
 /* Asks every engine for the states of its jobs. */
 MUST_CHECK int batch_jobs_ask(struct batch_jobs *jobs, struct err *e);
 /* Removes those that are over; true if there were any. */

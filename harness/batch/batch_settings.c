@@ -3,19 +3,12 @@
 
 #include "harness/slurm/slurm_settings.h"
 
-static int read_site(struct batch_settings *out, struct err *e)
-{
-	const struct toml_value *table = NULL;
-	if (slurm_site_open(&out->site, e))
-		return -1;
-	int rc = out->site ? toml_typed(&table, toml_root(out->site), "command", TOML_TABLE, e) : 1;
-	return rc < 0 || (!rc && grid_command_read(&out->v, table, e)) ? -1 : 0;
-}
-
 int batch_settings_find(struct batch_settings *out, const struct grid *g, struct err *e)
 {
+	const struct toml_value *site;
 	*out = (struct batch_settings){ 0 };
-	if (read_site(out, e) || (g->command && grid_command_read(&out->v, g->command, e))) {
+	if (slurm_site_table(&out->site, &site, "command", e) || (site && grid_command_read(&out->v, site, e)) ||
+	    (g->command && grid_command_read(&out->v, g->command, e))) {
 		scoped_batch_settings(out);
 		return -1;
 	}

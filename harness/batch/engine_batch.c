@@ -310,23 +310,6 @@ int batch_follow(struct slurm_count *out, char reason[64], const char *db, const
 	return 0;
 }
 
-static int cancel_engine(int *cancelled, const struct batch_engine *engine, struct err *e)
-{
-	SCOPED(free) const char **ids = xcalloc((size_t)engine->n + 1, sizeof *ids);
-	SCOPED(str) struct str said = { 0 };
-	struct batch_call call = { "cancel", engine->cancel, engine->dir, BATCH_ASK_S };
-	json_t *answer;
-	bool unknown;
-	for (int i = 0; i < engine->n; i++)
-		ids[i] = engine->v[i].id;
-	if (batch_engine_allowed(engine, e) ||
-	    batch_call(&answer, &said, &unknown, &call, batch_jobs_request(ids, engine->n), e))
-		return -1;
-	json_decref(answer);
-	*cancelled += engine->n;
-	return 0;
-}
-
 int batch_cancel(int *cancelled, const char *db, struct err *e)
 {
 	SCOPED(free) char *dir = batch_dir(db);
@@ -336,9 +319,15 @@ int batch_cancel(int *cancelled, const char *db, struct err *e)
 		return 0;
 	if (batch_open(&s, db, e))
 		return -1;
-	for (int i = 0; i < s.jobs.n; i++)
-		if (s.jobs.v[i].n && cancel_engine(cancelled, &s.jobs.v[i], e))
+	for (int i = 0; i < s.jobs.n; i++) {
+		json_t *answer;
+		if (!s.jobs.v[i].n)
+			continue;
+		if (batch_engine_call(&answer, &s.jobs.v[i], "cancel", e))
 			return -1;
+		json_decref(answer);
+		*cancelled += s.jobs.v[i].n;
+	}
 	return 0;
 }
 

@@ -103,7 +103,7 @@ static int play(struct round *out, struct cli *c, const struct plan *p, const st
 	/* asked before shards are read: what is over then is read whole */
 	int asked = batch_open(&s, c->db, &silent);
 	tell_session(c, &s);
-	if (shards_collect(c, p->hash, &out->got, e) || shards_missing(c, run, &index, &out->missing, &out->blocked, e) ||
+	if (shards_collect(c, &out->got, e) || shards_missing(c, run, &index, &out->missing, &out->blocked, e) ||
 	    (!ask->job.again && shards_drop_diverged(c, run, index, &out->missing, e)))
 		return -1;
 	int n = shards_trainings(p, index, out->missing);

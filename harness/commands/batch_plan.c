@@ -4,6 +4,7 @@
 #include "harness/commands/batch_ask.h"
 #include "harness/commands/task_time.h"
 #include "harness/plan/plan_duration.h"
+#include "harness/plan/plan_totals.h"
 #include "harness/slurm/slurm_script.h"
 #include "harness/text/json_out.h"
 
@@ -55,7 +56,7 @@ static void print_text(const struct batch_options *o, const struct task_time *ti
 int batch_plan_show(struct cli *c, const struct plan *p)
 {
 	struct err e = ERR_INIT;
-	int n, cells = 0, blocked = 0;
+	int n;
 	SCOPED(batch_ask) struct batch_ask ask = { 0 };
 	SCOPED(free) int *index = task_cells(&n, p);
 	if (batch_ask(&ask, c, p->grid, &e))
@@ -63,10 +64,8 @@ int batch_plan_show(struct cli *c, const struct plan *p)
 	json_t *request = batch_would_submit(p, index, n, &ask.options, &e);
 	if (!request)
 		return cli_fail(c, &e);
-	for (int i = 0; i < p->n_cells; i++) {
-		cells += p->cells[i].state == CELL_PENDING;
-		blocked += p->cells[i].state == CELL_BLOCKED;
-	}
+	struct plan_totals totals = plan_totals(p);
+	int cells = totals.state[CELL_PENDING], blocked = totals.state[CELL_BLOCKED];
 	struct task_time time = task_time(p, batch_resources_of(&ask.options).gpus > 0);
 	if (c->json) {
 		bool known = time.seconds > 0 && n;

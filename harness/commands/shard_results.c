@@ -13,12 +13,12 @@
 
 enum { NAMED_MAX = 20 };
 
-int shards_collect(struct cli *c, const char *plan_hash, struct slurm_collected *out, struct err *e)
+int shards_collect(struct cli *c, struct slurm_collected *out, struct err *e)
 {
 	SCOPED(store) struct store s = STORE_INIT;
 	if (store_open(&s, c->db, STORE_WRITE, "ablate slurm-merge", e))
 		return -1;
-	int rc = slurm_collect(out, &s, plan_hash, e);
+	int rc = slurm_collect(out, &s, e);
 	for (int i = 0; i < s.n_left; i++)
 		cli_warn(c, "%s", s.left[i]);
 	for (int i = 0; i < s.differing.n; i++) {

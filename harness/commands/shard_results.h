@@ -9,7 +9,7 @@
 #include "harness/slurm/engine_slurm.h"
 
 /* Takes the shards in (slurm_collect), with a warning for what was left out. */
-MUST_CHECK int shards_collect(struct cli *c, const char *plan_hash, struct slurm_collected *out, struct err *e);
+MUST_CHECK int shards_collect(struct cli *c, struct slurm_collected *out, struct err *e);
 /* Cells without a done attempt with all their scores, heap and ascending; blocked ones are counted separately. */
 MUST_CHECK int shards_missing(struct cli *c, const struct run_plan *run, int **index, int *n, int *blocked,
                               struct err *e);

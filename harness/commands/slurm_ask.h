@@ -23,6 +23,8 @@ struct slurm_ask {
 	struct slurm_settings settings;
 	const char **extra;
 };
+/* What a command line says of a job, whichever the engine; checked. */
+MUST_CHECK int slurm_options_of(struct slurm_options *out, const struct cli *c, struct err *e);
 /* All of it but what the site's Slurm is like (options.site): everything is checked before anything is written. */
 MUST_CHECK int slurm_ask(struct slurm_ask *out, const struct cli *c, const struct grid *g, struct err *e);
 void scoped_slurm_ask(struct slurm_ask *a); /* SCOPED(slurm_ask) struct slurm_ask a = { 0 }; */

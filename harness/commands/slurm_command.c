@@ -45,7 +45,7 @@ int slurm_finish(struct cli *c, const struct run_plan *run)
 	SCOPED(slurm_queue) struct slurm_queue q = { 0 };
 	bool over = slurm_id_known(id, c->db) && !slurm_queue_read(&q, id, &ignored) &&
 	            !slurm_queue_count(&q, run->hash).tasks;
-	if (shards_collect(c, run->hash, &got, &e))
+	if (shards_collect(c, &got, &e))
 		return cli_fail(c, &e);
 	if (over)
 		slurm_forget(c->db, run->hash);
@@ -92,8 +92,7 @@ int slurm_command(struct cli *c, struct plan *p, const struct run_set *set, stru
 	SCOPED(free) int *index = NULL;
 	int n, blocked;
 	o->record_only = true;
-	if (runner_run(&r, run, o, &e) || shards_collect(c, p->hash, &got, &e) ||
-	    shards_missing(c, run, &index, &n, &blocked, &e) ||
+	if (runner_run(&r, run, o, &e) || shards_collect(c, &got, &e) || shards_missing(c, run, &index, &n, &blocked, &e) ||
 	    (!ask->again && shards_drop_diverged(c, run, index, &n, &e)))
 		return cli_fail(c, &e);
 	run_tell_stale(c, &r);

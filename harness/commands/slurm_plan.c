@@ -4,6 +4,7 @@
 #include "harness/commands/slurm_ask.h"
 #include "harness/commands/task_time.h"
 #include "harness/plan/plan_duration.h"
+#include "harness/plan/plan_totals.h"
 #include "harness/slurm/slurm_queue.h"
 #include "harness/slurm/slurm_submission.h"
 #include "harness/text/json_out.h"
@@ -93,7 +94,7 @@ int slurm_plan_show(struct cli *c, const struct plan *p)
 {
 	struct err e = ERR_INIT;
 	char id[SLURM_ID];
-	int n, cells = 0, blocked = 0;
+	int n;
 	SCOPED(slurm_ask) struct slurm_ask ask = { 0 };
 	SCOPED(slurm_submission) struct slurm_submission s = { 0 };
 	SCOPED(free) int *index = task_cells(&n, p);
@@ -109,8 +110,8 @@ int slurm_plan_show(struct cli *c, const struct plan *p)
 		(void)snprintf(id, sizeof id, "DATABASE"); /* made at the first submission */
 	if (slurm_compose(&s, p->hash, id, index, NULL, n, o, &e))
 		return cli_fail(c, &e);
-	for (int i = 0; i < p->n_cells; i++)
-		cells += p->cells[i].state == CELL_PENDING, blocked += p->cells[i].state == CELL_BLOCKED;
+	struct plan_totals totals = plan_totals(p);
+	int cells = totals.state[CELL_PENDING], blocked = totals.state[CELL_BLOCKED];
 	struct task_time time = task_time(p, s.gpus > 0);
 	if (c->json)
 		return print_json(c, p, &s, o, &time, cells, blocked);

@@ -213,6 +213,13 @@ static int shards_done(const char *db)
 	return n;
 }
 
+/* The notes of submissions that are not known to be over. */
+static void find_notes(struct matching *out, const char *db)
+{
+	SCOPED(free) char *root = xstrfmt("%s-runs/slurm", db);
+	(void)matching_find(out, root, "/*/submitted.json", NULL);
+}
+
 /* Every name of the database's jobs in the queue, each once, merge jobs first: these depend on the arrays, whatever
  * their end, and would start. */
 static int names_in_queue(char ***names, const struct slurm_queue *q, const char *id)
@@ -240,12 +247,9 @@ int slurm_cancel(int *cancelled, const char *db, struct err *e)
 	char **names;
 	int rc = 0;
 	*cancelled = 0;
-	if (!slurm_id_known(id, db))
-		return 0;
-	json_t *submitted = slurm_status(db);
-	size_t listed = json_array_size(submitted);
-	json_decref(submitted);
-	if (!listed) /* nothing was submitted that is not collected: Slurm need not be here */
+	SCOPED(matching) struct matching notes = { 0 };
+	find_notes(&notes, db);
+	if (!notes.n || !slurm_id_known(id, db)) /* nothing was submitted that is not collected: Slurm need not be here */
 		return 0;
 	if (slurm_queue_read(&q, id, e))
 		return -1;
@@ -295,14 +299,13 @@ static void take_queue(json_t *o, const struct slurm_queue *q, const char *plan)
 json_t *slurm_status(const char *db)
 {
 	char id[SLURM_ID];
-	SCOPED(free) char *root = xstrfmt("%s-runs/slurm", db);
 	SCOPED(slurm_queue) struct slurm_queue q = { 0 };
 	SCOPED(matching) struct matching notes = { 0 };
 	struct err e = ERR_INIT;
 	json_t *list = json_array();
 	bool known = slurm_id_known(id, db), asked = false;
 	int rc = 0, done = 0;
-	(void)matching_find(&notes, root, "/*/submitted.json", NULL);
+	find_notes(&notes, db);
 	for (int i = 0; i < notes.n && known; i++) {
 		SCOPED(str) struct str text = { 0 };
 		json_t *o = io_read(&text, notes.v[i], (size_t)1 << 20, NULL) ? NULL : json_loadb(text.data, text.len, 0, NULL);

@@ -42,7 +42,7 @@ struct slurm_collected {
 	int shards, busy, left_out;
 	int64_t rows;
 };
-MUST_CHECK int slurm_collect(struct slurm_collected *out, struct store *s, const char *plan_hash, struct err *e);
+MUST_CHECK int slurm_collect(struct slurm_collected *out, struct store *s, struct err *e);
 /* The plan's jobs are over and collected: status need not ask for them. */
 void slurm_forget(const char *db, const char *plan_hash);
 

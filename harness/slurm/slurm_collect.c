@@ -227,13 +227,12 @@ static void collect_some(struct slurm_collected *out, struct store *s, struct ba
 		keep_first(first, &why);
 }
 
-int slurm_collect(struct slurm_collected *out, struct store *s, const char *plan_hash, struct err *e)
+int slurm_collect(struct slurm_collected *out, struct store *s, struct err *e)
 {
 	SCOPED(free) char *dir = xstrfmt("%s-runs/slurm", s->path);
 	SCOPED(matching) struct matching shards = { 0 };
 	SCOPED(free) struct batch *b = xcalloc(1, sizeof *b);
 	struct err first = ERR_INIT;
-	(void)plan_hash; /* shards are by training, whichever plan asked for it */
 	*out = (struct slurm_collected){ 0 };
 	if (matching_find(&shards, dir, "/*/*.db", e))
 		return -1;

@@ -19,40 +19,39 @@ char *slurm_site_file(void)
 	return NULL;
 }
 
-int slurm_site_open(struct toml **out, struct err *e)
+static int check_tables(const struct toml_value *root, struct err *e)
+{
+	for (size_t i = 0; i < toml_len(root); i++) {
+		const char *key = toml_entry(root, i)->key;
+		if (strcmp(key, "slurm") != 0 && strcmp(key, "command") != 0)
+			return toml_key_err(e, toml_entry(root, i), "a site's file has [slurm] and [command] alone");
+	}
+	return 0;
+}
+
+int slurm_site_table(struct toml **out, const struct toml_value **table, const char *name, struct err *e)
 {
 	SCOPED(free) char *path = slurm_site_file();
 	*out = NULL;
+	*table = NULL;
 	if (!path)
 		return 0;
 	if (toml_read(out, path, e))
 		return -1;
 	const struct toml_value *root = toml_root(*out);
-	for (size_t i = 0; i < toml_len(root); i++) {
-		const char *key = toml_entry(root, i)->key;
-		if (strcmp(key, "slurm") != 0 && strcmp(key, "command") != 0) {
-			(void)toml_key_err(e, toml_entry(root, i), "a site's file has [slurm] and [command] alone");
-			toml_free(*out);
-			*out = NULL;
-			return -1;
-		}
-	}
-	return 0;
-}
-
-static int read_site(struct slurm_settings *out, struct err *e)
-{
-	const struct toml_value *table = NULL;
-	if (slurm_site_open(&out->site, e))
-		return -1;
-	int rc = out->site ? toml_typed(&table, toml_root(out->site), "slurm", TOML_TABLE, e) : 1;
-	return rc < 0 || (!rc && grid_slurm_read(&out->v, table, e)) ? -1 : 0;
+	if (!check_tables(root, e) && toml_typed(table, root, name, TOML_TABLE, e) >= 0)
+		return 0;
+	toml_free(*out);
+	*out = NULL;
+	return -1;
 }
 
 int slurm_settings_find(struct slurm_settings *out, const struct grid *g, struct err *e)
 {
+	const struct toml_value *site;
 	*out = (struct slurm_settings){ 0 };
-	if (!read_site(out, e) && (!g->slurm || !grid_slurm_read(&out->v, g->slurm, e)))
+	if (!slurm_site_table(&out->site, &site, "slurm", e) && (!site || !grid_slurm_read(&out->v, site, e)) &&
+	    (!g->slurm || !grid_slurm_read(&out->v, g->slurm, e)))
 		return 0;
 	scoped_slurm_settings(out);
 	return -1;

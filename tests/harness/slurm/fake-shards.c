@@ -175,7 +175,7 @@ static int collect(const char *db)
 	SCOPED(store) struct store s = STORE_INIT;
 	struct slurm_collected got;
 	double start = monotonic_s();
-	if (store_open(&s, db, STORE_WRITE, "fake-shards", &e) || slurm_collect(&got, &s, PLAN, &e))
+	if (store_open(&s, db, STORE_WRITE, "fake-shards", &e) || slurm_collect(&got, &s, &e))
 		give_up(&e);
 	for (int i = 0; i < s.n_left; i++)
 		(void)fprintf(stderr, "%s\n", s.left[i]);
