@@ -35,6 +35,7 @@ test       sqlite3                 end-to-end tests look into databases from out
 test       golang-github-burntsushi-toml-dev  the public toml-test suite: documents that a TOML parser must read or refuse
 test       libopenmpi-dev          several processes for one cell: the plugin libablate_mpi.so
 test       openmpi-bin             mpirun
+test       zsh                     what TAB completes is tried in it
 test       jq                      the commands of --engine command read their requests by it
 test       curl                    downloads are tried against a server of this machine,
 test       openssl                 its certificate,

@@ -244,14 +244,16 @@ static int unknown_option(const struct cli *c, const char *name, size_t n, struc
 {
 	const char *names[128];
 	size_t k = 0;
+	struct arena arena = { 0 };
 	SCOPED(str) struct str near = { 0 };
-	SCOPED(free) char *wrong = xstrndup(name, n);
+	SCOPED(free) char *wrong = xstrfmt("--%.*s", (int)n, name);
 	for (const struct opt *o = c->cmd ? c->cmd->options : NULL; o && o->name && k < 128; o++)
-		names[k++] = o->name;
+		names[k++] = arena_strfmt(&arena, "--%s", o->name);
 	for (const struct opt *o = cmd_global_options; o->name && k < 128; o++)
-		names[k++] = o->name;
+		names[k++] = arena_strfmt(&arena, "--%s", o->name);
 	str_suggest(&near, wrong, names, k);
-	return err_code(e, EXIT_USAGE, "unknown option --%s%s (see 'ablate %s%s--help')", wrong, str_text(&near),
+	arena_release(&arena);
+	return err_code(e, EXIT_USAGE, "unknown option %s%s (see 'ablate %s%s--help')", wrong, str_text(&near),
 	                c->cmd ? c->cmd->name : "", c->cmd ? " " : "");
 }
 
@@ -388,6 +390,9 @@ int cli_parse(struct cli *c, const struct cmds *all, int argc, char **argv, stru
 	c->db = cli_string(c, "db", c->db);
 	if (!*c->db)
 		return err_code(e, EXIT_USAGE, "--db: the name is empty");
+	if (*c->db == ':')
+		return err_code(e, EXIT_USAGE, "--db '%s' is no file; records are kept in one, and in the folder beside it",
+		                c->db);
 	if (c->help || c->version)
 		return 0;
 	if (!c->cmd)

@@ -31,6 +31,7 @@ static int run(struct cli *c)
 	SCOPED(plan) struct plan *p = NULL;
 	if (plan_open(&p, c, c->args[0], &e))
 		return cli_fail(c, &e);
+	tell_doubts(c, p);
 	const char *file = cli_string(c, "freeze", NULL);
 	if (file && plan_write(p, file, &e))
 		return cli_fail(c, &e);

@@ -24,6 +24,7 @@ static int run(struct cli *c)
 	SCOPED(plan) struct plan *p = NULL;
 	if (plan_open(&p, c, c->args[0], &e))
 		return cli_fail(c, &e);
+	tell_doubts(c, p);
 	if (cli_flag(c, "dry-run")) {
 		if (place_plan(&devices, p, c, &e))
 			return cli_fail(c, &e);

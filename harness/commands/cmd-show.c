@@ -157,12 +157,60 @@ static void print_text(json_t *all)
 	}
 }
 
+/* --- what there is to show --- */
+
+enum { SHORT_CELL = 12, SHORT_ATTEMPT = 8 };
+
+static json_t *shown_json(const struct shown_cell *s)
+{
+	return json_pack("{s:s, s:s, s:I, s:s, s:s*}", "cell", s->cell, "labels", s->labels, "seed", (json_int_t)s->seed,
+	                 "state", s->state, "attempt", s->attempt);
+}
+
+static void print_shown(const struct shown_cell *s)
+{
+	SCOPED(str) struct str labels = { 0 };
+	escape_plain(&labels, s->labels);
+	printf("%-*.*s  %-*.*s  %-9s %5lld  %s\n", SHORT_CELL, SHORT_CELL, s->cell, SHORT_ATTEMPT, SHORT_ATTEMPT,
+	       s->attempt ? s->attempt : "-", s->state, (long long)s->seed, str_text(&labels));
+}
+
+static int show_list(const struct cli *c, struct db *db)
+{
+	struct err e = ERR_INIT;
+	struct db_rows rows;
+	struct shown_cell s;
+	if (query_shown_cells(&rows, db, &e))
+		return cli_fail(c, &e);
+	json_t *list = json_array();
+	if (!c->json)
+		printf("%-*s  %-*s  %-9s %5s  %s\n", SHORT_CELL, "cell", SHORT_ATTEMPT, "attempt", "state", "seed", "labels");
+	while (query_shown_cell_next(&s, &rows)) {
+		if (c->json)
+			(void)json_array_append_new(list, shown_json(&s));
+		else
+			print_shown(&s);
+	}
+	if (db_done(&rows, &e)) {
+		json_decref(list);
+		return cli_fail(c, &e);
+	}
+	if (c->json)
+		return cli_print_json(c, json_pack("{s:o}", "cells", list));
+	json_decref(list);
+	return EXIT_OK;
+}
+
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
 	struct record r;
 	SCOPED(store) struct store s = STORE_INIT;
-	if (store_open(&s, c->db, STORE_READ, "ablate show", &e) || record_find(&r, s.db, c->args[0], &e))
+	if (store_open(&s, c->db, STORE_READ, "ablate show", &e))
+		return cli_fail(c, &e);
+	if (!c->n_args)
+		return show_list(c, s.db);
+	if (record_find(&r, s.db, c->args[0], &e))
 		return cli_fail(c, &e);
 	json_t *all = collect(s.db, &r, s.runs, &e);
 	if (!all)
@@ -176,9 +224,11 @@ static int run(struct cli *c)
 
 const struct cmd cmd_show = {
 	.name = "show",
-	.args = "CELL|ATTEMPT",
+	.args = "[CELL|ATTEMPT]",
 	.summary = "show everything known about a cell or an attempt",
 	.help =
+		"Without an argument: every cell in the database with the ids to ask for it, shortened; --json has them in "
+		"full.\n\n"
 		"The first 4 digits of a hash or id are enough. A cell is shown with the attempt used for it: configuration, "
 		"labels, attempts, scores, what was read and written, the environment, and whose signed statements there are "
 		"about it, each with what its check found (`ablate attest`). `differing`: other done attempts of the cell "

@@ -3,9 +3,11 @@
  * cells of the same arm. */
 #include "harness/commands/plan_open.h"
 
+#include "harness/commands/words.h"
 #include "harness/record/fingerprint.h"
 #include "harness/record/query.h"
 #include "harness/plan/inputs.h"
+#include "harness/plan/plan_doubts.h"
 #include "harness/plan/plan_needs.h"
 #include "harness/run/earlier.h"
 #include "model/base/own_files.h"
@@ -107,8 +109,18 @@ char *shipped_study(const char *name)
 	return is_name(name) ? own_data_file(file) : NULL;
 }
 
+static int no_such_grid(const struct cli *c, const char *name, bool preset_too, struct err *e)
+{
+	SCOPED(words) struct words known = { 0 };
+	SCOPED(str) struct str near = { 0 };
+	(void)words_of(&known, c, preset_too ? "configs" : "studies", "");
+	words_suggest(&near, &known, name);
+	return err_code(e, EXIT_USAGE, "%s: no such file%s and no study of that name comes with the program%s", name,
+	                preset_too ? ", no preset," : ",", str_text(&near));
+}
+
 /* The grid of a file, of a study that comes with the program, or of a preset's name. */
-static int read_grid(struct grid **out, const char *path, bool preset_too, struct err *e)
+static int read_grid(struct grid **out, const struct cli *c, const char *path, bool preset_too, struct err *e)
 {
 	const struct preset *scaling;
 	if (io_exists(path) || !is_name(path))
@@ -118,7 +130,7 @@ static int read_grid(struct grid **out, const char *path, bool preset_too, struc
 		return grid_read(out, shipped, e);
 	if (!preset_too ||
 	    !config_find_preset(path, &scaling)) /* that the name is unknown says little where no study is installed */
-		return own_data_need(&any, "ablations/quickstart.toml", e) ? -1 : grid_read(out, path, e);
+		return own_data_need(&any, "ablations/quickstart.toml", e) ? -1 : no_such_grid(c, path, preset_too, e);
 	SCOPED(free)
 	char *text = xstrfmt("schema = 1\ngrid = { name = \"%s\", seeds = { train = [1] } }\nbase.preset = \"%s\"\n", path,
 	                     path);
@@ -138,10 +150,10 @@ static int expand(struct plan **out, const struct cli *c, const char *path, bool
 		return err_code(e, EXIT_USAGE, "%s: a frozen plan takes neither --set nor --only; give the grid file", path);
 	if (is_frozen(path))
 		return plan_read(out, path, opt, e);
-	int rc = read_grid(&g, path, preset_too, e);
+	int rc = read_grid(&g, c, path, preset_too, e);
 	for (int i = 0; i < n_sets && !rc; i++)
 		rc = grid_set(g, sets[i], e);
-	if (!rc && !plan_expand(out, g, opt, e))
+	if (!rc && !grid_refs_name_split(g, e) && !plan_expand(out, g, opt, e))
 		return 0;
 	grid_free(g);
 	return -1;
@@ -179,6 +191,13 @@ int plan_open_any(struct plan **out, const struct cli *c, const char *path, stru
 {
 	struct plan_options opt = { 0 };
 	return expand(out, c, path, true, &opt, e);
+}
+
+void tell_doubts(const struct cli *c, const struct plan *p)
+{
+	SCOPED(str) struct str lines = { 0 };
+	plan_doubts(&lines, p);
+	cli_warn_lines(c, str_text(&lines));
 }
 
 int plan_show(const struct cli *c, const struct plan *p)

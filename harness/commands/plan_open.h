@@ -32,6 +32,8 @@ MUST_CHECK int plan_open(struct plan **out, const struct cli *c, const char *pat
 /* For commands that only look at configs: asks neither data nor database, and takes a preset's name for the grid that
  * is this preset alone. */
 MUST_CHECK int plan_open_any(struct plan **out, const struct cli *c, const char *path, struct err *e);
+/* Warns of what is allowed and rarely meant (plan_doubts.h). */
+void tell_doubts(const struct cli *c, const struct plan *p);
 /* Prints the plan, as text or with --json as JSON. Returns the exit code. What `plan` and `run --dry-run` do. */
 int plan_show(const struct cli *c, const struct plan *p);
 /* "ablate run GRID --set 'K=V' --only 'L' --db DB": the same cells by `verb`, as a command to type; heap text. */

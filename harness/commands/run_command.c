@@ -229,7 +229,7 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	if (rebuild && (slurm || command))
 		return cli_usage(c, "--rebuild needs --engine local: a task of the cluster knows nothing of earlier results");
 	SCOPED(signing_key) struct signing_key *key = NULL;
-	if (signing_key_find(&key, &e))
+	if (store_place(c->db, &e) || signing_key_find(&key, &e))
 		return cli_fail(c, &e);
 	o.key = key;
 	if (cli_flag(c, "no-identity"))

@@ -4,6 +4,7 @@
 #include "harness/record/query_grid.h"
 
 #include "harness/commands/plan_open.h"
+#include "harness/commands/words.h"
 
 #include "model/base/io.h"
 
@@ -108,12 +109,17 @@ static int plan_of_name(struct opened *o, const struct cli *c, const char *name,
 	}
 	if (o->db && db_done(&rows, e))
 		return -1;
-	if (!toml)
+	if (!toml) {
+		SCOPED(words) struct words known = { 0 };
+		SCOPED(str) struct str near = { 0 };
+		(void)words_of(&known, c, "grids", "");
+		words_suggest(&near, &known, name);
 		return err_code(
 			e, EXIT_USAGE,
 			"%s: no such file, no grid of that name in the database, and no study of that name in the program "
-			"(ablations/%s.toml)",
-			name, name);
+			"(ablations/%s.toml)%s",
+			name, name, str_text(&near));
+	}
 	if (plan_of_record(&o->plan, name, toml, made_of, &(struct plan_sets){ sets, n_sets },
 	                   &(struct plan_options){ .only = only, .n_only = n_only }, e))
 		return -1;

@@ -185,6 +185,9 @@ int grid_wanted_scores(struct wanted_score **out, const struct grid *g);
 /* A metric's name as metric_ref_parse takes it, with the number of samples that the grid declares for it. Exit 2, with
  * what to write, for one without an extractor where the grid measures it by several. */
 MUST_CHECK int grid_metric_ref(struct metric_ref *out, const struct grid *g, const char *text, struct err *e);
+/* Exit 2 for a reference that is a data set without -train or -test. Grids of before, which are opened from their
+ * records, may have one: it was the training split. */
+MUST_CHECK int grid_refs_name_split(const struct grid *g, struct err *e);
 /* Does the grid ask for it? One without @STEPS must have only one number of steps. */
 bool grid_measures(const struct grid *g, const char *text);
 /* Every score that the grid asks for, as NAME@STEPS with its number of samples (and with its extractor, where there are

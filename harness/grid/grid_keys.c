@@ -154,7 +154,7 @@ static const struct grid_key metric[] = {
 	      "fid@1 and fid@2.",
 	  .example = "nfe = [1, 2]" },
 	{ "ref", KEY_STRING, .def = "\"\"",
-	  .text = "The reference: a data set (NAME, NAME-train or NAME-test), the path of an .npz of features or "
+	  .text = "The reference: a data set (NAME-train or NAME-test), the path of an .npz of features or "
 	          "statistics, or stats:NAME for published statistics (`ablate stats list`; those whose protocol is the "
 	          "extractor's). If empty: the training split of the cell's data set; of ct, fls, fls_overfit, fld and "
 	          "fld_gap, which take held-out images, its test split.",

@@ -4,6 +4,7 @@
 #include "metrics/features/extractor_command.h"
 #include "metrics/scores/score.h"
 #include "model/base/str.h"
+#include "model/data/shapes.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -115,4 +116,16 @@ bool grid_measures(const struct grid *g, const char *text)
 					return true;
 	}
 	return false;
+}
+
+int grid_refs_name_split(const struct grid *g, struct err *e)
+{
+	for (int i = 0; i < g->n_metrics; i++) {
+		const struct grid_metric *m = &g->metrics[i];
+		struct data_shape shape;
+		if (*m->ref && !data_shape_find(&shape, m->ref, NULL))
+			return grid_err(e, m->at, "ref = \"%s\" of %s leaves open which images: write \"%s-train\" or \"%s-test\"",
+			                m->ref, m->name, m->ref, m->ref);
+	}
+	return 0;
 }

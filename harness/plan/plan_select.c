@@ -7,9 +7,11 @@
 
 bool plan_row_is(const struct plan *p, const struct plan_row *row, const char *text)
 {
-	const char *hash = p->arms[row->arm].hash;
-	return !strcmp(text, row->name) || !strcmp(text, row->label) || (*row->variant && !strcmp(text, row->variant)) ||
-	       (strlen(text) >= 12 && !strncmp(hash, text, strlen(text))) || fnmatch(text, row->name, 0) == 0;
+	const char *names[] = { row->name, row->label, row->variant };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (*names[i] && (!strcmp(text, names[i]) || fnmatch(text, names[i], 0) == 0))
+			return true;
+	return strlen(text) >= 12 && !strncmp(p->arms[row->arm].hash, text, strlen(text));
 }
 
 static int no_such_row(const struct plan *p, const char *text, struct err *e)

@@ -67,12 +67,34 @@ int query_show(struct db_rows *rows, struct db *db, const struct show_part *part
 	return db_query(rows, db, e, part->sql, "s", part->of_cell ? of->cell : of->attempt);
 }
 
+int query_shown_cells(struct db_rows *rows, struct db *db, struct err *e)
+{
+	return db_query(
+		rows, db, e,
+		"SELECT c.hash, c.seed, coalesce(a.state, 'pending'), a.attempt, coalesce((SELECT group_concat(name, "
+		"'; ') FROM (SELECT DISTINCT CASE chain WHEN '' THEN label ELSE chain || '/' || label END AS name "
+		"FROM grid_cell WHERE cell = c.hash ORDER BY 1)), '') FROM cell c LEFT JOIN v_attempt a "
+		"ON a.cell = c.hash ORDER BY 5, c.seed, c.hash",
+		"");
+}
+
+bool query_shown_cell_next(struct shown_cell *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct shown_cell){ db_text(rows, 0), db_text(rows, 2), db_text(rows, 3), db_text(rows, 4),
+		                        db_int(rows, 1) };
+	return true;
+}
+
 static const struct {
 	const char *kind, *sql;
 } words[] = {
 	{ "cells", "SELECT hash FROM cell ORDER BY hash LIMIT 2000" },
 	{ "attempts", "SELECT id FROM attempt ORDER BY id LIMIT 2000" },
 	{ "labels", "SELECT DISTINCT label FROM grid_cell ORDER BY label LIMIT 2000" },
+	{ "grids", "SELECT DISTINCT name FROM grid ORDER BY name LIMIT 2000" },
+	{ "metrics", "SELECT DISTINCT name || '@' || nfe FROM metric ORDER BY 1 LIMIT 2000" },
 };
 
 static const char *words_sql(const char *kind)
@@ -81,11 +103,6 @@ static const char *words_sql(const char *kind)
 		if (strcmp(words[i].kind, kind) == 0)
 			return words[i].sql;
 	return NULL;
-}
-
-bool query_knows_words(const char *kind)
-{
-	return words_sql(kind) != NULL;
 }
 
 int query_words(struct db_rows *rows, struct db *db, const char *kind, struct err *e)

@@ -18,8 +18,17 @@ const struct show_part *query_show_parts(int *n);
 MUST_CHECK int query_show(struct db_rows *rows, struct db *db, const struct show_part *part, const struct record *of,
                           struct err *e);
 
-/* Words for a shell: kind is "cells" (hashes), "attempts" (ids) or "labels"; query_text_next. */
-bool query_knows_words(const char *kind);
+/* What there is to show: every cell with its labels ("chain/label; label") and the attempt used for it, which is NULL
+ * where none was made. */
+struct shown_cell {
+	const char *cell, *state, *attempt, *labels;
+	int64_t seed;
+};
+MUST_CHECK int query_shown_cells(struct db_rows *rows, struct db *db, struct err *e);
+bool query_shown_cell_next(struct shown_cell *out, struct db_rows *rows);
+
+/* Words for a shell: kind is "cells" (hashes), "attempts" (ids), "labels", "grids" or "metrics" (NAME@STEPS), another
+ * is BUG(); query_text_next. */
 MUST_CHECK int query_words(struct db_rows *rows, struct db *db, const char *kind, struct err *e);
 
 /* All rows of a table or view; EXIT_USAGE when there is none of that name. */

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,16 +132,34 @@ void store_touch_lock(struct store *s)
 
 /* --- opening --- */
 
+int store_place(const char *db_path, struct err *e)
+{
+	SCOPED(free) char *copy = xstrdup(db_path);
+	const char *folder = dirname(copy);
+	return io_exists(folder)
+	           ? 0
+	           : err_code(e, EXIT_RECORD, "%s: there is no folder %s to make this database in; `mkdir -p %s` makes it",
+	                      db_path, folder, folder);
+}
+
+static int make_runs(const struct store *s, struct err *e)
+{
+	if (store_place(s->path, e))
+		return -1;
+	if (!io_mkdirs(s->runs, e))
+		return 0;
+	if (e)
+		e->code = EXIT_RECORD;
+	return -1;
+}
+
 int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what, struct err *e)
 {
 	struct store s = STORE_INIT;
 	s.path = xstrdup(db_path);
 	s.runs = xstrfmt("%s-runs", db_path);
-	if (mode != STORE_READ && io_mkdirs(s.runs, e)) {
-		if (e)
-			e->code = EXIT_RECORD;
+	if (mode != STORE_READ && make_runs(&s, e))
 		goto fail;
-	}
 	if ((mode == STORE_RUN && store_lock(&s, what, e)) ||
 	    db_open(&s.db, db_path, mode == STORE_READ ? DB_READ : DB_WRITE, e) ||
 	    (mode == STORE_RUN && store_take_ledger(&s, e)))

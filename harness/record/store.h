@@ -41,6 +41,9 @@ struct store {
 		.lock_fd = -1 \
 	} /* no store: what store_close leaves and accepts */
 
+/* Is there a folder for a database of that path? A database is made where its user says, and no folder on the way to
+ * it, which would hide a mistyped path: EXIT_RECORD, with the command that makes one. */
+MUST_CHECK int store_place(const char *db_path, struct err *e);
 /* `what` is shown to those who find the lock taken ("ablate run quickstart.toml"). */
 MUST_CHECK int store_open(struct store *out, const char *db_path, enum store_mode mode, const char *what,
                           struct err *e);

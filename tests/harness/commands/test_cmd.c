@@ -94,7 +94,7 @@ static const struct {
 	const char *words[4], *wanted;
 } wrong[] = {
 	{ { "versoin" }, "did you mean version" },
-	{ { "version", "--jsn" }, "did you mean json" },
+	{ { "version", "--jsn" }, "did you mean --json" },
 	{ { "version", "-Z" }, "unknown option -Z" },
 	{ { "version", "--json=1" }, "takes no value" },
 	{ { "version", "--db" }, "FILE is missing" },
