@@ -3,6 +3,7 @@
 #include "harness/cli/cmd.h"
 
 #include "harness/cli/threads_option.h"
+#include "harness/text/terminal.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -11,6 +12,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static int run(struct cli *c)
 {
@@ -30,8 +32,9 @@ static int run(struct cli *c)
 	double accuracy;
 	char sha256[SHA256_HEX];
 	model_init(threads_of(c, 2));
-	if (classifier_train(&accuracy, data, &o, path, c->quiet ? NULL : &progress, &e) ||
-	    io_sha256_file(sha256, path, &e))
+	/* its bar is redrawn, which a terminal must be able to do */
+	bool shown = !c->quiet && (!isatty(STDERR_FILENO) || terminal_draws(STDERR_FILENO));
+	if (classifier_train(&accuracy, data, &o, path, shown ? &progress : NULL, &e) || io_sha256_file(sha256, path, &e))
 		return cli_fail(c, &e);
 	if (c->json)
 		return cli_print_json(c,

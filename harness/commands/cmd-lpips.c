@@ -4,6 +4,7 @@
 #include "harness/commands/score_cli.h"
 #include "harness/text/escape.h"
 #include "harness/text/json_out.h"
+#include "harness/text/terminal.h"
 #include "model/cpu/devices.h"
 
 #include "metrics/sources/sources.h"
@@ -158,7 +159,7 @@ static int run_batch(struct run *r, int64_t first, int n, struct err *e)
 static int run_all(struct run *r, struct err *e)
 {
 	struct progress p = { .quiet = r->c->quiet };
-	progress_start(&p, "lpips", "pairs", r->a.n);
+	terminal_progress(&p, "lpips", "pairs", r->a.n);
 	int rc = 0;
 	for (int64_t i = 0; rc == 0 && i < r->a.n; i += BATCH) {
 		rc = run_batch(r, i, r->a.n - i < BATCH ? (int)(r->a.n - i) : BATCH, e);

@@ -8,6 +8,7 @@
 #include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
 #include "harness/commands/score_cli.h"
+#include "harness/text/terminal.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -105,7 +106,7 @@ static int draw(struct cli *c, const struct sample_edit *edit, bool plain)
 	    (cli_given(c, "ema-decay") && config_set_text(&config, "ema.decay", cli_string(c, "ema-decay", NULL), &e)) ||
 	    sampler_open(&s, &config, path, cli_string(c, "device", "cpu"), &e))
 		return cli_fail(c, &e);
-	progress_start(&progress, "sample", "images", n);
+	terminal_progress(&progress, "sample", "images", n);
 	progress.quiet = c->quiet;
 	int rc = plain ? write_samples(s, &shape, output, n, (uint64_t)cli_int(c, "seed", 101), (int)cli_int(c, "nfe", 1),
 	                               &progress, &e)

@@ -12,6 +12,7 @@
 #include "harness/run/run_plan.h"
 #include "harness/show/table.h"
 #include "harness/text/json_out.h"
+#include "harness/text/terminal.h"
 
 #include "model/base/io.h"
 #include "model/base/progress.h"
@@ -69,7 +70,7 @@ struct run_display *run_display_new(const struct cli *c, const char *what, struc
 	struct run_display *d = xcalloc(1, sizeof *d);
 	d->cli = c;
 	d->what = xstrdup(what);
-	progress_start(&d->progress, d->what, "steps", 0);
+	terminal_progress(&d->progress, d->what, "steps", 0);
 	d->progress.plain_every_s = 60; /* except on a terminal, the lines for state changes are enough */
 	d->progress.quiet = c->quiet;
 	o->progress = &d->progress;

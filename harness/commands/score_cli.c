@@ -4,6 +4,7 @@
 
 #include "harness/cli/device_option.h"
 #include "harness/text/json_out.h"
+#include "harness/text/terminal.h"
 #include "metrics/features/published_stats.h"
 #include "model/cpu/devices.h"
 #include "model/config/config.h"
@@ -93,7 +94,7 @@ static int extract_one(struct score_side *s, const struct cli *c, struct extract
 {
 	struct progress p;
 	int64_t n = s->source->n;
-	progress_start(&p, s->path, "images", n);
+	terminal_progress(&p, s->path, "images", n);
 	p.quiet = c->quiet;
 	struct feature_options o = { .keep = keep, .want = want, .progress = &p };
 	int bad = feature_set_extract(&s->set, s->source, x, &o, e);

@@ -1,5 +1,6 @@
 /* data_import.c - see data_import.h. */
 #include "harness/import/data_import.h"
+#include "harness/text/terminal.h"
 
 #include "model/base/mem.h"
 #include "model/data/image_ahead.h"
@@ -113,7 +114,7 @@ static int copy(struct import *m, struct imported *out, struct err *e)
 	if (set_writer_open(&w, &m->ref, m->l->labels, key, &done, e))
 		return -1;
 	out->resumed_from = done;
-	progress_start(&progress, m->l->split == SPLIT_TRAIN ? "import train" : "import test", "images", m->ref.n);
+	terminal_progress(&progress, m->l->split == SPLIT_TRAIN ? "import train" : "import test", "images", m->ref.n);
 	progress.quiet = m->o->quiet;
 	int rc = copy_images(m, w, &progress, done, e);
 	progress_end(&progress);
