@@ -262,7 +262,7 @@ static const char scoring[] =
 	"added to the file later is computed from the kept checkpoints by the next `ablate run`; nothing is trained "
 	"again.\n\n"
 	"A training is not scored before it ends. To see how it is going:\n\n"
-	"    ablate status GRID --cells --watch               # state and step of each cell\n"
+	"    ablate watch GRID                                # state, step and curve of each cell\n"
 	"    ablate sample CELL -n 2000 -o now/               # images of a cell's newest checkpoint\n"
 	"    ablate fid now/ REFERENCE                        # their score against a folder or file, not recorded\n\n"
 	"A cell writes a checkpoint after each tenth of its steps, or every 25 if that is more; CELL is the beginning of "

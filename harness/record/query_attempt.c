@@ -135,6 +135,19 @@ int query_picture(char **name, struct db *db, const char *attempt, int nfe, stru
 	                  "ss", attempt, role);
 }
 
+int query_last_picture(char **place, struct db *db, const char *grid, struct err *e)
+{
+	return db_text_of(
+		place, db, e,
+		"SELECT substr(t.cell, 1, 12) || '/' || t.id || '/' || a.name FROM output o "
+		"JOIN artifact a ON a.hash = o.artifact JOIN attempt t ON t.id = o.attempt "
+		"WHERE o.role LIKE 'picture@%' AND a.name LIKE '%.png' AND t.purpose = 'run' AND "
+		"(?1 IS NULL OR t.cell IN (SELECT gc.cell FROM grid_cell gc JOIN grid g ON g.hash = gc.grid WHERE "
+		"g.name = ?1 OR substr(g.hash, 1, length(?1)) = ?1)) "
+		"ORDER BY coalesce(t.ended, t.heartbeat) DESC, t.id, o.role LIMIT 1",
+		"s", grid);
+}
+
 /* --- scores and comparisons --- */
 
 int query_used(struct db_rows *rows, struct db *db, struct err *e)

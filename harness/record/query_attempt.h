@@ -61,6 +61,9 @@ bool query_file_next(struct file_row *out, struct db_rows *rows);
 /* Name of its picture at `nfe` evaluations (below 0: of the first one that there is). */
 MUST_CHECK int query_picture(char **name, struct db *db, const char *attempt, int nfe, struct err *e);
 
+/* "CELL12/ATTEMPT/NAME" of the picture that was made last; NULL where there is none. grid: as query_status's. */
+MUST_CHECK int query_last_picture(char **place, struct db *db, const char *grid, struct err *e);
+
 /* --- scores and comparisons --- */
 
 /* Attempts that are used for their cells, blocked ones left out, by cell; label: of the cell, else of its arm's hash.

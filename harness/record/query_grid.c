@@ -144,3 +144,38 @@ bool query_status_next(struct status_row *out, struct db_rows *rows)
 		                        .chain = db_text(rows, 6) };
 	return true;
 }
+
+/* The bare columns are those of the row that min() takes. */
+int query_watch(struct db_rows *rows, struct db *db, const char *only, struct err *e)
+{
+	return db_query(rows, db, e,
+	                "SELECT x.cell, CASE WHEN x.chain = '' THEN x.label ELSE x.chain || '/' || x.label END, "
+	                "coalesce(x.attempt, ''), coalesce(x.reason, ''), coalesce(a.started, ''), coalesce(a.ended, ''), "
+	                "coalesce(a.heartbeat, ''), x.state, x.seed, coalesce(x.step, 0), "
+	                "coalesce(json_extract(r.config, '$.\"train.steps\"'), 0), coalesce(a.resumed_step, 0), "
+	                "coalesce(a.wall_s, (julianday(a.ended) - julianday(a.started)) * 86400), "
+	                "min(g.created || g.hash || printf('%012d', x.ordinal) || x.chain || printf('%012d', x.seed)) "
+	                "FROM v_cell_status x JOIN grid g ON g.hash = x.grid JOIN arm r ON r.hash = x.arm "
+	                "LEFT JOIN attempt a ON a.id = x.attempt WHERE " IS_MEANT " GROUP BY x.cell ORDER BY 14",
+	                "s", only);
+}
+
+bool query_watch_next(struct watch_row *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct watch_row){ .cell = db_text(rows, 0),
+		                       .label = db_text(rows, 1),
+		                       .attempt = db_text(rows, 2),
+		                       .reason = db_text(rows, 3),
+		                       .started = db_text(rows, 4),
+		                       .ended = db_text(rows, 5),
+		                       .heartbeat = db_text(rows, 6),
+		                       .state = record_state_of(db_text(rows, 7)),
+		                       .seed = db_int(rows, 8),
+		                       .step = db_int(rows, 9),
+		                       .steps = db_int(rows, 10),
+		                       .resumed_step = db_int(rows, 11),
+		                       .seconds = db_real(rows, 12) };
+	return true;
+}

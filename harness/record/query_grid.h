@@ -54,4 +54,16 @@ struct status_row {
 MUST_CHECK int query_status(struct db_rows *rows, struct db *db, const char *only, struct err *e);
 bool query_status_next(struct status_row *out, struct db_rows *rows);
 
+/* One row per cell, in the grids' order, with the attempt used for it: what `ablate watch` shows. label: with its chain
+ * ("CHAIN/LABEL"), of the first row that has the cell. Texts are "" where there is none; seconds: as its attempt says,
+ * else between start and end, NAN before it is over. */
+struct watch_row {
+	const char *cell, *label, *attempt, *reason, *started, *ended, *heartbeat;
+	enum record_state state;
+	int64_t seed, step, steps, resumed_step;
+	double seconds;
+};
+MUST_CHECK int query_watch(struct db_rows *rows, struct db *db, const char *only, struct err *e);
+bool query_watch_next(struct watch_row *out, struct db_rows *rows);
+
 #endif

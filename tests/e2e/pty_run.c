@@ -2,6 +2,7 @@
  *     pty_run COMMAND ARG...        its screen goes to our stdout; our stdin says, line by line, what happens
  *         type TEXT                 keys; ^C and its like are control keys, ^M ends a line
  *         deaf / hear               nobody reads what the command writes; somebody does again
+ *         size ROWS COLUMNS         the terminal has another size; it begins with 50 and 200
  *         close                     the terminal is gone: the kernel hangs up on the session
  * Exits as the command does, 128 + N where signal N ended it. The command is the leader of a new session, with the
  * terminal's usual settings and every signal as it comes: a shell that started us in the background has some of them
@@ -54,6 +55,11 @@ static void obey(char *line, int *master, bool *deaf)
 	if (strncmp(line, "type ", 5) == 0) {
 		size_t n = keys_of(line + 5);
 		ok = *master >= 0 && write(*master, line + 5, n) == (ssize_t)n;
+	} else if (strncmp(line, "size ", 5) == 0) {
+		char *columns;
+		struct winsize w = { .ws_row = (unsigned short)strtoul(line + 5, &columns, 10) };
+		w.ws_col = (unsigned short)strtoul(columns, NULL, 10);
+		ok = *master >= 0 && ioctl(*master, TIOCSWINSZ, &w) == 0;
 	} else if (strcmp(line, "close") == 0) {
 		(void)close(*master);
 		*master = -1;
