@@ -26,6 +26,7 @@ static const struct opt options[] = {
 
 struct training {
 	struct worker *w;
+	struct scorer *scorer;
 	struct progress progress;
 	const struct run_config *config;
 	struct err e;
@@ -40,22 +41,44 @@ static void on_curve(void *ctx, const char *name, int64_t step, double value)
 	journal_curve(worker_journal(t->w), name, step, value);
 }
 
+/* Is the training on its way at a step after which it is looked at? */
+static bool looked_at(const struct run_config *c, int64_t step)
+{
+	return c->eval.every > 0 && step > 0 && step < c->train.steps && step % c->eval.every == 0;
+}
+
+/* Pictures and scores of the checkpoint that was just written, or begun with: nothing is lost while they are made,
+ * except where other processes wait. A failure is the next checkpoint's. */
+static void look(struct training *t, const char *checkpoint, int64_t step)
+{
+	bool stopped = false;
+	struct err why = ERR_INIT;
+	worker_at_stake(t->w, worker_job(t->w)->ranks > 1 ? WORKER_WORK : WORKER_NOTHING);
+	if (scorer_during(t->scorer, &stopped, checkpoint, step, &why) && !*t->e.msg)
+		t->e = why;
+	worker_at_stake(t->w, WORKER_WORK);
+}
+
 static int on_checkpoint(void *ctx, int64_t step, const char *path, const char *sha256, struct err *e)
 {
 	struct training *t = ctx;
 	const char *name = strrchr(path, '/');
 	worker_step(t->w, step);
 	t->kept = true;
+	if (journal_file(worker_journal(t->w),
+	                 &(struct journal_file){ .table = "checkpoint",
+	                                         .kind = "checkpoint",
+	                                         .name = name ? name + 1 : path,
+	                                         .sha256 = sha256,
+	                                         .step = step,
+	                                         .bytes = -1,
+	                                         .n_items = -1 },
+	                 e))
+		return -1;
+	if (looked_at(t->config, step))
+		look(t, path, step);
 	t->saved_s = monotonic_s();
-	return journal_file(worker_journal(t->w),
-	                    &(struct journal_file){ .table = "checkpoint",
-	                                            .kind = "checkpoint",
-	                                            .name = name ? name + 1 : path,
-	                                            .sha256 = sha256,
-	                                            .step = step,
-	                                            .bytes = -1,
-	                                            .n_items = -1 },
-	                    e);
+	return *t->e.msg ? err_code(e, t->e.code, "%s", t->e.msg) : 0;
 }
 
 static void on_say(void *ctx, const char *line)
@@ -66,6 +89,11 @@ static void on_say(void *ctx, const char *line)
 		(void)fprintf(stderr, "%s\n", t->e.msg); /* the next line that decides something fails with it */
 }
 
+static char *checkpoint_path(const struct worker *w, int64_t step)
+{
+	return xstrfmt("%s/step-%08lld.ckpt", worker_dir(w), (long long)step);
+}
+
 static bool on_stop(void *ctx)
 {
 	struct training *t = ctx;
@@ -73,6 +101,10 @@ static bool on_stop(void *ctx)
 	worker_step(t->w, step);
 	if (!t->begun)
 		worker_resumed(t->w, step);
+	if (!t->begun && looked_at(t->config, step)) { /* whoever wrote the checkpoint may have been stopped at it */
+		SCOPED(free) char *path = checkpoint_path(t->w, step);
+		look(t, path, step);
+	}
 	worker_say(t->w, t->config->train.steps, t->progress.note);
 	int64_t until = worker_job(t->w)->until;
 	bool stop = worker_should_stop(t->w) || (until > 0 && step >= until);
@@ -86,6 +118,8 @@ static bool on_stop(void *ctx)
 static bool on_due(void *ctx)
 {
 	struct training *t = ctx;
+	if (looked_at(t->config, t->progress.done / t->config->train.batch + 1))
+		return true;
 	double every = worker_job(t->w)->checkpoint_s, now = monotonic_s();
 	if (t->saved_s <= 0)
 		t->saved_s = now;
@@ -144,7 +178,8 @@ static int checkpoint_every(const struct run_config *c)
 /* Where every score is known, a training that is at its end need not even be loaded. */
 static bool is_trained(struct train_result *r, const struct worker *w, const struct run_config *config)
 {
-	int n = snprintf(r->checkpoint, sizeof r->checkpoint, "%s/step-%08d.ckpt", worker_dir(w), config->train.steps);
+	SCOPED(free) char *path = checkpoint_path(w, config->train.steps);
+	int n = snprintf(r->checkpoint, sizeof r->checkpoint, "%s", path);
 	r->step = r->resumed_from = config->train.steps;
 	if (n > 0 && (size_t)n < sizeof r->checkpoint && worker_job(w)->resumed_from && io_exists(r->checkpoint))
 		return true;
@@ -167,7 +202,9 @@ static enum worker_end work(struct worker *w, struct team **team, struct err *e)
 		return WORKER_FAILED;
 	if (scorer_open(&scorer, w, &config, e))
 		return e->code == EXIT_USAGE ? WORKER_FAILED : WORKER_BLOCKED;
-	struct training t = { .w = w, .config = &config, .progress = { .unit = "images", .plain_every_s = INFINITY } };
+	struct training t = {
+		.w = w, .scorer = scorer, .config = &config, .progress = { .unit = "images", .plain_every_s = INFINITY }
+	};
 	struct train_hooks hooks = { .ctx = &t,
 		                         .curve = on_curve,
 		                         .checkpoint = on_checkpoint,

@@ -39,7 +39,7 @@ int deviations_of(const struct deviation **out, int *n, const char **preset, str
 	for (int i = 0; i < n_knobs; i++) {
 		SCOPED(free) char *ours = config_value_text(config, &knobs[i]);
 		SCOPED(free) char *theirs = config_value_text(paper, &knobs[i]);
-		if (strcmp(ours, theirs) != 0)
+		if (!knobs[i].looks && strcmp(ours, theirs) != 0)
 			list[found++] = (struct deviation){ knobs[i].key, arena_strdup(arena, ours), arena_strdup(arena, theirs),
 				                                source_of(full, &knobs[i]) };
 	}

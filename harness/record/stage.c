@@ -153,10 +153,12 @@ static char *settings(const char *config, int nfe, struct err *e)
 		}
 	}
 	struct str out = { 0 };
-	bool average = samples_average(m, n);
+	bool average = samples_average(m, n), observed = false;
+	for (int i = 0; i < n; i++)
+		observed |= is_key(&m[i], "eval.every"); /* it is there where it is not 0 */
 	for (int i = 0; i < n; i++) {
 		const struct knob *k = knob_of(&m[i]);
-		bool sample = k && k->stage == STAGE_SAMPLE;
+		bool sample = k && k->stage == STAGE_SAMPLE && (nfe > 0 || !observed);
 		if (sample != (nfe > 0) || (is_key(&m[i], "ema.decay") && nfe > 0 && !average) ||
 		    (is_key(&m[i], "sample.sigma_mid") && nfe == 1))
 			continue;

@@ -1,7 +1,8 @@
 /* stage.h - the stages of a cell: a training, samplings of it, scores of those. A key names what a stage makes, by all
  * that it depends on; who asks for the same key gets the same result, so each is made once.
  *
- *     training  SHA-256 of {dataset, numerics, seed, train}: train holds the settings of STAGE_TRAIN
+ *     training  SHA-256 of {dataset, numerics, seed, train}: train holds the settings of STAGE_TRAIN; all settings
+ *               where the training samples on its way (eval.every)
  *     sampling  SHA-256 of {eval_seed, nfe, sample, training}: sample holds the settings of STAGE_SAMPLE that take
  *               part: ema.decay only where the averaged weights are sampled, sample.sigma_mid not at one evaluation
  *     score     SHA-256 of {extractor, metric, n, ref, sampling}

@@ -126,10 +126,19 @@ int scorer_record_file(struct worker *w, const char *table, const char *role, co
 	                    e);
 }
 
-int samples_draw(struct scorer *s, const struct samples *m, struct err *e)
+int samples_make(struct samples *m, struct scorer *s, bool *stopped, const char *checkpoint, struct err *e)
 {
-	SCOPED(free) char *path = xstrfmt("%s/samples@%d.png", worker_dir(s->w), m->nfe);
-	SCOPED(free) char *role = xstrfmt("picture@%d", m->nfe);
+	return make_samples(m, 0, s, stopped, checkpoint, e);
+}
+
+int samples_draw(struct scorer *s, const struct samples *m, int64_t step, struct err *e)
+{
+	const char *dir = worker_dir(s->w);
+	SCOPED(free)
+	char *path = step < 0 ? xstrfmt("%s/samples@%d.png", dir, m->nfe)
+	                      : xstrfmt("%s/during@%d-%08lld.png", dir, m->nfe, (long long)step);
+	SCOPED(free)
+	char *role = step < 0 ? xstrfmt("picture@%d", m->nfe) : xstrfmt("during@%d/%lld", m->nfe, (long long)step);
 	struct png_grid *g;
 	size_t per = (size_t)m->h * (size_t)m->w * (size_t)m->c;
 	int64_t n = m->n < PICTURE_SIDE * PICTURE_SIDE ? m->n : PICTURE_SIDE * PICTURE_SIDE;

@@ -78,11 +78,12 @@ static int take_request(struct request *r, const struct scorer *s, const struct 
 	return 0;
 }
 
-/* What computes it. */
-static int open_request(struct request *r, struct scorer *s, struct err *e)
+int scorer_open_request(struct request *r, struct scorer *s, struct err *e)
 {
 	const char *data = s->config->data.name;
 	int x;
+	if (r->group >= 0)
+		return 0;
 	if (open_extractor(&x, s, *r->asked->extractor ? r->asked->extractor : extractor_default(data), e))
 		return -1;
 	r->options.device = s->extractors[x].x->device;
@@ -90,7 +91,7 @@ static int open_request(struct request *r, struct scorer *s, struct err *e)
 	return 0;
 }
 
-static bool wants(const struct request *r, const struct samples *m)
+bool scorer_wants(const struct request *r, const struct samples *m)
 {
 	return job_list_has(r->asked->nfe, r->asked->n_nfe, m->nfe) &&
 	       job_list_has(r->asked->eval_seeds, r->asked->n_eval_seeds, m->seed);
@@ -233,7 +234,7 @@ static int take_requests(struct scorer *s, struct err *e)
 	for (int i = 0; i < s->n_requests; i++)
 		for (int k = 0; k < s->n_samples; k++) {
 			struct request *r = &s->requests[i];
-			if (r->group < 0 && wants(r, &s->samples[k]) && !is_known(s, r, &s->samples[k]) && open_request(r, s, e))
+			if (scorer_wants(r, &s->samples[k]) && !is_known(s, r, &s->samples[k]) && scorer_open_request(r, s, e))
 				return -1;
 		}
 	return 0;
@@ -296,6 +297,10 @@ static int record_scores(struct scorer *s, const struct score_list *list, const 
 {
 	const struct group *g = &s->groups[r->group];
 	const struct extractor *x = s->extractors[g->x].x;
+	if (s->during) {
+		during_add(s, list, g, m);
+		return 0;
+	}
 	for (int i = 0; i < list->n; i++) {
 		const struct score *v = &list->v[i];
 		char key[SHA256_HEX];
@@ -342,7 +347,7 @@ static struct needs needs_of(const struct scorer *s, int group, const struct sam
 	struct needs n = { 0 };
 	for (int i = 0; i < s->n_requests; i++) {
 		const struct request *r = &s->requests[i];
-		if (r->group != group || r->known || !wants(r, m))
+		if (r->group != group || r->known || !scorer_wants(r, m))
 			continue;
 		for (int side = 0; side < 2; side++)
 			n.keep[side] |= metric_keep(r->row, side, &r->options) |
@@ -407,19 +412,20 @@ static int score_group(struct scorer *s, int group, const struct samples *m, int
 		return -1;
 	for (int i = 0; i < s->n_requests; i++) {
 		const struct request *r = &s->requests[i];
-		if (r->group == group && !r->known && wants(r, m) && score_request(s, r, &ours, &reference, &train, m, step, e))
+		if (r->group == group && !r->known && scorer_wants(r, m) &&
+		    score_request(s, r, &ours, &reference, &train, m, step, e))
 			return err_in(e, "%s", r->asked->name);
 	}
 	struct feature_set *trained = needs.train ? &train : strcmp(g->ref, s->config->data.name) == 0 ? &reference : NULL;
-	return needs.memory && m->picture && trained ? nearest_draw(s, m, &ours, trained, e) : 0;
+	return needs.memory && m->picture && trained && !s->during ? nearest_draw(s, m, &ours, trained, e) : 0;
 }
 
-static int score_samples(struct scorer *s, const struct samples *m, int64_t step, struct err *e)
+int scorer_score(struct scorer *s, const struct samples *m, int64_t step, struct err *e)
 {
 	SCOPED(free) bool *scored = xcalloc((size_t)s->n_groups + 1, sizeof *scored);
 	for (int i = 0; i < s->n_requests; i++) {
 		const struct request *r = &s->requests[i];
-		if (r->known || !wants(r, m) || scored[r->group])
+		if (r->known || !scorer_wants(r, m) || scored[r->group])
 			continue;
 		scored[r->group] = true;
 		if (score_group(s, r->group, m, step, e))
@@ -434,7 +440,7 @@ static int take_known(int64_t *n, struct scorer *s, const struct samples *m, str
 	*n = s->n_requests ? 0 : m->n;
 	for (int i = 0; i < s->n_requests; i++) {
 		struct request *r = &s->requests[i];
-		if (!wants(r, m))
+		if (!scorer_wants(r, m))
 			continue;
 		r->known = is_known(s, r, m);
 		if (r->known && record_known(s, r, m, e))
@@ -460,9 +466,9 @@ static int sample_and_score(struct scorer *s, bool *stopped, const struct sample
 	m.px = xcalloc((size_t)m.n, (size_t)m.h * (size_t)m.w * (size_t)m.c);
 	int rc = samples_get(&m, &got, s, stopped, checkpoint, needed > 0, e);
 	if (!rc && !*stopped && m.picture && got == m.n)
-		rc = samples_draw(s, &m, e);
+		rc = samples_draw(s, &m, -1, e);
 	if (!rc && !*stopped && needed)
-		rc = score_samples(s, &m, step, e);
+		rc = scorer_score(s, &m, step, e);
 	free(m.px);
 	return rc;
 }

@@ -1,5 +1,5 @@
 /* worker_score_private.h - what the parts of worker_score.c share: the requests of a job and the samples that they are
- * about. worker_samples.c makes, takes and keeps samples. */
+ * about. worker_samples.c makes, takes and keeps samples; worker_during.c has pictures and scores on the way. */
 #ifndef ABLATE_WORKER_SCORE_PRIVATE_H
 #define ABLATE_WORKER_SCORE_PRIVATE_H
 
@@ -36,6 +36,16 @@ struct samples {
 	char key[SHA256_HEX]; /* of the sampling */
 };
 
+/* Scores of a training on its way, summed over the evaluation seeds. */
+struct during {
+	struct {
+		char *name; /* of the curve, heap */
+		double sum;
+		int n;
+	} * v;
+	int n, cap;
+};
+
 struct scorer {
 	struct worker *w;
 	const struct run_config *config;
@@ -48,16 +58,28 @@ struct scorer {
 		struct extractor *x;
 	} * extractors;
 	int n_extractors, cap_extractors;
+	struct during *during; /* where scores go while the training is on its way; NULL at its end */
 };
 
 /* The samples' images into m->px: read from an earlier attempt's file as far as one has them, then made, and kept in a
  * file. make: false where only what there is is wanted. *got: how many there are. */
 MUST_CHECK int samples_get(struct samples *m, int64_t *got, struct scorer *s, bool *stopped, const char *checkpoint,
                            bool make, struct err *e);
+/* Makes all of them. */
+MUST_CHECK int samples_make(struct samples *m, struct scorer *s, bool *stopped, const char *checkpoint, struct err *e);
 /* A row of an output or an input of the attempt; path: of the file, whose SHA-256 is taken. items < 0: unknown. */
 MUST_CHECK int scorer_record_file(struct worker *w, const char *table, const char *role, const char *kind,
                                   const char *path, int64_t items, struct err *e);
-/* A grid of the first of them, into the attempt's folder. */
-MUST_CHECK int samples_draw(struct scorer *s, const struct samples *m, struct err *e);
+/* A grid of the first of them, into the attempt's folder: picture@STEPS, or during@STEPS/STEP of a training that is at
+ * that step; step < 0: at its end. */
+MUST_CHECK int samples_draw(struct scorer *s, const struct samples *m, int64_t step, struct err *e);
+/* What computes a request, unless that is open. */
+MUST_CHECK int scorer_open_request(struct request *r, struct scorer *s, struct err *e);
+/* Is the request about these samples? */
+bool scorer_wants(const struct request *r, const struct samples *m);
+/* Scores m by the requests that want it and are not known. */
+MUST_CHECK int scorer_score(struct scorer *s, const struct samples *m, int64_t step, struct err *e);
+/* Adds scores of a group to s->during. */
+void during_add(struct scorer *s, const struct score_list *list, const struct group *g, const struct samples *m);
 
 #endif

@@ -133,6 +133,9 @@ struct run_config {
 		double decay;
 	} ema;
 	struct {
+		int every;
+	} eval;
+	struct {
 		int weights, quantize;
 		double sigma_mid;
 		bool clip;
@@ -169,6 +172,7 @@ struct knob {
 	const char *source;  /* where the paper or its code says so; "" for knobs of our own */
 	enum knob_stage stage;
 	bool later;  /* came after the first records: left out of the JSON at its default; a bool, an integer or a choice */
+	bool looks;  /* what is looked at on the way, which changes nothing of the result: no deviation from a paper */
 	bool placed; /* where a cell runs, not what it is: not in its JSON, so in no hash; 0 or "" where it is read */
 };
 
