@@ -22,6 +22,15 @@ int query_curve_by_step(struct db_rows *rows, struct db *db, const char *attempt
 	                attempt);
 }
 
+int query_curve_names(struct db_rows *rows, struct db *db, const char *grid, struct err *e)
+{
+	return db_query(
+		rows, db, e,
+		"SELECT DISTINCT name FROM curve WHERE attempt IN (SELECT a.attempt FROM v_attempt a JOIN grid_cell gc "
+		"ON gc.cell = a.cell JOIN grid g ON g.hash = gc.grid WHERE g.name = ?) ORDER BY name",
+		"s", grid);
+}
+
 bool query_curve_next(struct curve_row *out, struct db_rows *rows)
 {
 	if (!db_next(rows))

@@ -14,6 +14,8 @@ struct curve_row {
 	double value;
 };
 bool query_curve_next(struct curve_row *out, struct db_rows *rows);
+/* The names of the curves that the cells of grids of that name have; query_text_next. */
+MUST_CHECK int query_curve_names(struct db_rows *rows, struct db *db, const char *grid, struct err *e);
 /* The curve of that name (NULL: all), through the earlier lives that the attempt resumed from; by name and step. */
 MUST_CHECK int query_curve(struct db_rows *rows, struct db *db, const char *attempt, const char *name, struct err *e);
 /* The same points of all curves, by step and name. */

@@ -2,6 +2,7 @@
  * cells: the samples are of weights that no later attempt has. */
 #include "harness/record/score_curve.h"
 #include "harness/run/worker_score_private.h"
+#include "metrics/features/extractor_command.h"
 #include "model/base/mem.h"
 #include "model/data/shapes.h"
 
@@ -19,8 +20,10 @@ static void during_release(struct during *d)
 void during_add(struct scorer *s, const struct score_list *list, const struct group *g, const struct samples *m)
 {
 	struct during *d = s->during;
+	char label[EXTRACTOR_LABEL_MAX];
+	const char *extractor = extractor_label(label, s->extractors[g->x].name);
 	for (int i = 0; i < list->n; i++) {
-		char *name = score_curve_name(list->v[i].name, s->extractors[g->x].name, m->nfe, g->samples);
+		char *name = score_curve_name(list->v[i].name, extractor, m->nfe, g->samples);
 		int k = 0;
 		while (k < d->n && strcmp(d->v[k].name, name) != 0)
 			k++;

@@ -3,6 +3,8 @@
 #include "harness/record/query_attempt.h"
 
 #include "harness/judge/stats.h"
+#include "harness/record/score_curve.h"
+#include "metrics/features/extractor.h"
 
 #include "model/base/io.h"
 #include "model/base/str.h"
@@ -20,11 +22,31 @@ enum { POINTS_MAX = 4000, SIGMA_BINS = 48 };
 
 struct lines {
 	const struct plan_row *row[FIGURE_SERIES_MAX];
+	const char *label[FIGURE_SERIES_MAX]; /* no two alike */
 	int n, hidden;
 };
 
+/* Rows of several chains may share a label, "base" say: then with the chain's name, and, alike even so, the arm's
+ * hash. */
+static void tell_apart(struct lines *l, struct arena *a, const struct plan *p)
+{
+	SCOPED(free) bool *twice = xcalloc((size_t)l->n + 1, sizeof *twice);
+	for (int pass = 0; pass < 2; pass++) {
+		for (int i = 0; i < l->n; i++) {
+			twice[i] = false;
+			for (int k = 0; k < l->n; k++)
+				twice[i] = twice[i] || (k != i && strcmp(l->label[k], l->label[i]) == 0);
+		}
+		for (int i = 0; i < l->n; i++)
+			if (twice[i])
+				l->label[i] = pass == 0 ? l->row[i]->name
+				                        : arena_strfmt(a, "%s (%.8s)", l->label[i], p->arms[l->row[i]->arm].hash);
+	}
+}
+
 /* The rows to draw: of the chain, one per arm, at most `max`. */
-static int choose(struct lines *out, const struct study *s, const struct chart_ask *ask, int max, struct err *e)
+static int choose(struct lines *out, struct chart *c, const struct study *s, const struct chart_ask *ask, int max,
+                  struct err *e)
 {
 	SCOPED(free) const struct plan_row **rows = NULL;
 	int n;
@@ -34,31 +56,31 @@ static int choose(struct lines *out, const struct study *s, const struct chart_a
 	out->n = n < max ? n : max;
 	out->hidden = n - out->n;
 	for (int i = 0; i < out->n; i++)
-		out->row[i] = rows[i];
+		out->row[i] = rows[i], out->label[i] = rows[i]->label;
+	tell_apart(out, &c->arena, s->plan);
 	return 0;
 }
 
 /* With the mark of the builds that made it, where there are several. */
-static const char *marked_label(struct chart *c, const struct study *s, const struct plan_row *row)
+static const char *marked_label(struct chart *c, const struct study *s, const struct lines *l, int i)
 {
-	const char *mark = study_arm_mark(s, &c->arena, row->arm);
-	return *mark ? arena_strfmt(&c->arena, "%s%s", row->label, mark) : row->label;
+	const char *mark = study_arm_mark(s, &c->arena, l->row[i]->arm);
+	return *mark ? arena_strfmt(&c->arena, "%s%s", l->label[i], mark) : l->label[i];
 }
 
-/* What the marks mean, behind what the note says already. */
+/* What the marks mean. */
 static void add_mark_notes(struct chart *c, const struct study *s)
 {
 	const char *text;
 	for (int i = 0; (text = study_mark_note(s, &c->arena, i)); i++)
-		c->figure.note = arena_strfmt(&c->arena, "%s%s%s", c->figure.note ? c->figure.note : "",
-		                              c->figure.note ? "; " : "", text);
+		chart_note(c, text);
 }
 
 static void tell_hidden(struct chart *c, const struct lines *lines)
 {
 	if (lines->hidden)
-		c->figure.note = arena_strfmt(&c->arena, "%d more arm%s not drawn: choose a chain or --only", lines->hidden,
-		                              str_plural(lines->hidden));
+		chart_note(c, arena_strfmt(&c->arena, "%d more arm%s not drawn: choose a chain or --only", lines->hidden,
+		                           str_plural(lines->hidden)));
 }
 
 /* At most POINTS_MAX of a curve: a picture has no room for more. */
@@ -98,9 +120,9 @@ static int build_curves(struct chart *c, struct study *s, const struct chart_ask
 {
 	struct lines lines;
 	const char *name = *ask->curve ? ask->curve : "loss";
-	if (choose(&lines, s, ask, CHART_SERIES_MAX, e))
+	if (choose(&lines, c, s, ask, CHART_SERIES_MAX, e))
 		return -1;
-	struct figure_panel *p = chart_panel(c, lines.n);
+	struct figure_panel *p = chart_panel(c, 2 * lines.n);
 	bool positive = true;
 	for (int i = 0; i < lines.n; i++) {
 		struct points all = { 0 };
@@ -120,9 +142,12 @@ static int build_curves(struct chart *c, struct study *s, const struct chart_ask
 		}
 		chart_average(chart_series(p, i), &c->arena, &all);
 		free(all.v);
-		chart_series(p, i)->label = marked_label(c, s, lines.row[i]);
+		chart_series(p, i)->label = marked_label(c, s, &lines, i);
 	}
 	p->n_series = lines.n;
+	chart_banded(c, p);
+	if (ask->smooth > 0)
+		chart_smooth(c, p, ask->smooth);
 	p->title = arena_strfmt(&c->arena, "%s", name);
 	p->x.label = "training step";
 	p->y = (struct figure_axis){ .label = arena_strdup(&c->arena, name), .log = positive && !ask->linear };
@@ -130,30 +155,56 @@ static int build_curves(struct chart *c, struct study *s, const struct chart_ask
 	return 0;
 }
 
+/* The score over the training of one cell: the points of its curve, and the score at its end. */
+static int add_training(struct points *all, struct chart *c, const struct study *s, int k, const struct metric_ref *ref,
+                        struct err *e)
+{
+	const struct run_config *config = &s->plan->arms[s->cells[k].arm].config;
+	const char *extractor = *ref->extractor ? ref->extractor : extractor_default(config->data.name);
+	SCOPED(free) char *name = score_curve_name(ref->name, extractor, ref->nfe, ref->samples);
+	double *x, *y;
+	int n;
+	if (chart_curve(&x, &y, &n, &c->arena, s->db, s->cells[k].attempt, name, e))
+		return -1;
+	for (int j = 0; j < n; j++)
+		VEC_PUSH(all->v, all->n, all->cap) = (struct point){ x[j], y[j] };
+	return 0;
+}
+
 static int build_metric(struct chart *c, struct study *s, const struct chart_ask *ask, struct err *e)
 {
 	struct lines lines;
 	struct metric_ref ref;
-	if (choose(&lines, s, ask, CHART_SERIES_MAX, e) || chart_metric(&ref, s, ask, e))
+	if (choose(&lines, c, s, ask, CHART_SERIES_MAX, e) || chart_metric(&ref, s, ask, e))
 		return -1;
 	struct figure_panel *p = chart_panel(c, lines.n);
+	int on_the_way = 0;
 	for (int i = 0; i < lines.n; i++) {
 		struct points all = { 0 };
-		for (int k = 0; k < s->plan->n_cells; k++) {
-			const struct study_cell *cell = &s->cells[k];
-			const struct study_score *last = cell->arm == lines.row[i]->arm ? study_score(s, cell, &ref) : NULL;
-			for (int j = 0; last && j < cell->n_scores; j++) {
-				const struct study_score *x = &cell->scores[j]; /* the same score at any step */
-				if (!strcmp(x->name, last->name) && x->nfe == last->nfe && !strcmp(x->weights, last->weights) &&
-				    !strcmp(x->protocol, last->protocol))
-					VEC_PUSH(all.v, all.n, all.cap) = (struct point){ (double)x->step, x->value };
-			}
-		}
-		chart_average(chart_series(p, i), &c->arena, &all);
+		struct study_stat end;
+		int rc = study_stat(&end, s, lines.row[i]->arm, &ref, e);
+		for (int k = 0; k < s->plan->n_cells && !rc && s->db; k++)
+			if (s->cells[k].arm == lines.row[i]->arm && *s->cells[k].attempt)
+				rc = add_training(&all, c, s, k, &ref, e);
+		on_the_way += all.n;
+		for (int j = 0; j < end.n && !rc; j++)
+			VEC_PUSH(all.v, all.n, all.cap) =
+				(struct point){ (double)s->plan->arms[lines.row[i]->arm].config.train.steps, end.value[j] };
+		if (!rc)
+			chart_average(chart_series(p, i), &c->arena, &all);
 		free(all.v);
-		chart_series(p, i)->label = marked_label(c, s, lines.row[i]);
+		if (rc)
+			return -1;
+		chart_series(p, i)->label = marked_label(c, s, &lines, i);
 	}
+	if (!on_the_way)
+		return err_code(
+			e, EXIT_INCOMPLETE,
+			"%s was measured at the end of trainings alone: eval.every = N in [base] measures it each N steps, "
+			"in trainings to come",
+			chart_title(c, &ref));
 	p->n_series = lines.n;
+	chart_banded(c, p);
 	p->title = chart_title(c, &ref);
 	p->x.label = "training step";
 	p->y = (struct figure_axis){ .label = p->title };
@@ -165,7 +216,7 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 {
 	struct lines lines;
 	struct metric_ref ref;
-	if (choose(&lines, s, ask, 40, e) || chart_metric(&ref, s, ask, e))
+	if (choose(&lines, c, s, ask, 40, e) || chart_metric(&ref, s, ask, e))
 		return -1;
 	struct figure_panel *p = chart_panel(c, 1);
 	size_t n = (size_t)lines.n + 1;
@@ -186,7 +237,7 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 		v[0][i] = i, v[1][i] = t.mean, v[2][i] = t.mean - t.sd, v[3][i] = t.mean + t.sd,
 		v[4][i] = theirs ? theirs->value : NAN;
 		published = published || theirs;
-		names[i] = arena_strfmt(&c->arena, "%s%s", lines.row[i]->label, study_mark(s, &c->arena, t.builds, t.n_builds));
+		names[i] = arena_strfmt(&c->arena, "%s%s", lines.label[i], study_mark(s, &c->arena, t.builds, t.n_builds));
 	}
 	*chart_series(p, 0) = (struct figure_series){ .mark = FIGURE_BARS,
 		                                          .n = lines.n,
@@ -199,8 +250,9 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 	p->x = (struct figure_axis){ .names = names, .n_names = lines.n };
 	p->y = (struct figure_axis){ .label = chart_title(c, &ref) };
 	p->title = p->y.label;
-	c->figure.note = published ? "bars: mean; whiskers: standard deviation over seeds; diamonds: published"
-	                           : "bars: mean; whiskers: standard deviation over seeds";
+	chart_note(c, published ? "bars: mean; whiskers: standard deviation over seeds; diamonds: published"
+	                        : "bars: mean; whiskers: standard deviation over seeds");
+	tell_hidden(c, &lines);
 	return 0;
 }
 
@@ -233,11 +285,11 @@ static struct figure_panel *of_settings(
 	void (*curve)(struct figure_series *out, struct arena *a, const struct run_config *cfg), struct err *e)
 {
 	struct lines lines;
-	if (choose(&lines, s, ask, CHART_SERIES_MAX, e))
+	if (choose(&lines, c, s, ask, CHART_SERIES_MAX, e))
 		return NULL;
 	struct figure_panel *p = chart_panel(c, lines.n);
 	for (int i = 0; i < lines.n; i++) {
-		struct figure_series one = { .label = lines.row[i]->label, .mark = FIGURE_STEP };
+		struct figure_series one = { .label = lines.label[i], .mark = FIGURE_STEP };
 		curve(&one, &c->arena, &s->plan->arms[lines.row[i]->arm].config);
 		if (one.n)
 			*chart_series(p, p->n_series++) = one;
@@ -366,7 +418,7 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 {
 	struct lines lines;
 	struct metric_ref ref = { .nfe = -1 };
-	if (choose(&lines, s, ask, CHART_SERIES_MAX, e) || (*ask->metric && metric_ref_parse(&ref, ask->metric, e)))
+	if (choose(&lines, c, s, ask, CHART_SERIES_MAX, e) || (*ask->metric && metric_ref_parse(&ref, ask->metric, e)))
 		return -1;
 	struct figure_panel *panels = arena_alloc(&c->arena, (size_t)(lines.n + 2) * sizeof *panels);
 	int n = 0;
@@ -379,7 +431,7 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 			continue;
 		if (read_picture(&panels[n], &c->arena, path, e))
 			return -1;
-		panels[n++].title = marked_label(c, s, lines.row[i]);
+		panels[n++].title = marked_label(c, s, &lines, i);
 	}
 	if (!n)
 		return err_code(e, EXIT_INCOMPLETE,
@@ -398,20 +450,46 @@ static int build_samples(struct chart *c, struct study *s, const struct chart_as
 }
 
 static const struct chart_kind table[] = {
-	{ "curves", "a training curve (--curve, default loss): mean and spread over seeds", build_curves, false },
-	{ "metric", "a metric against the training step, where it was measured during training", build_metric, false },
-	{ "bars", "a metric of each arm, with spread and published values", build_bars, false },
+	{ "curves", "a training curve (--curve, default loss): mean and spread over seeds", build_curves, OF_TRAINING },
+	{ "metric", "a metric against the training step, measured every eval.every steps: mean and spread over seeds",
+	  build_metric, OF_METRIC },
+	{ "bars", "a metric of each arm, with spread and published values", build_bars, OF_METRIC },
 	{ "sweep", "a metric against a numeric setting (--knob loss.c), a line for arms that are otherwise alike",
-	  chart_sweep, false },
-	{ "sigma", "how often training sees each noise level", build_sigma, true },
-	{ "steps", "the discretization curriculum N(k)", build_steps, true },
-	{ "samples", "sample pictures of the arms side by side", build_samples, false },
+	  chart_sweep, OF_METRIC },
+	{ "sigma", "how often training sees each noise level", build_sigma, OF_SETTINGS },
+	{ "steps", "the discretization curriculum N(k)", build_steps, OF_SETTINGS },
+	{ "samples", "sample pictures of the arms side by side", build_samples, OF_TRAINING },
 };
 
 const struct chart_kind *chart_kinds(int *n)
 {
 	*n = sizeof table / sizeof *table;
 	return table;
+}
+
+/* One panel, or one for each of several metrics. */
+static int build_panels(struct chart *c, const struct chart_kind *kind, struct study *s, const struct chart_ask *ask,
+                        struct err *e)
+{
+	if (ask->n_metrics < 2 || kind->of != OF_METRIC) {
+		struct chart_ask one = *ask;
+		one.metric = ask->n_metrics ? ask->metrics[0] : ask->metric ? ask->metric : "";
+		return kind->build(c, s, &one, e);
+	}
+	if (ask->n_metrics > FIGURE_PANELS_MAX)
+		return err_code(e, EXIT_USAGE, "%d metrics: at most %d", ask->n_metrics, FIGURE_PANELS_MAX);
+	struct figure_panel *panels = arena_alloc(&c->arena, (size_t)ask->n_metrics * sizeof *panels);
+	for (int i = 0; i < ask->n_metrics; i++) {
+		struct chart_ask one = *ask;
+		one.metric = ask->metrics[i];
+		if (kind->build(c, s, &one, e))
+			return -1;
+		panels[i] = c->figure.panels[0];
+	}
+	c->figure.panels = panels, c->figure.n_panels = ask->n_metrics;
+	c->figure.cols = ask->n_metrics < 3 ? ask->n_metrics : 2;
+	c->figure.panel_w = 400, c->figure.panel_h = 280;
+	return 0;
 }
 
 int chart_build(struct chart **out, struct study *s, const struct chart_ask *ask, struct err *e)
@@ -429,11 +507,11 @@ int chart_build(struct chart **out, struct study *s, const struct chart_ask *ask
 		return err_code(e, EXIT_USAGE, "no figure '%s': %s", ask->kind, str_text(&all));
 	}
 	struct chart *c = xcalloc(1, sizeof *c);
-	if (table[i].build(c, s, ask, e)) {
+	if (build_panels(c, &table[i], s, ask, e) || chart_finish(c, s, &table[i], ask, e)) {
 		chart_free(c);
 		return -1;
 	}
-	if (!table[i].of_settings)
+	if (table[i].of != OF_SETTINGS)
 		add_mark_notes(c, s);
 	*out = c;
 	return 0;

@@ -27,6 +27,15 @@ struct figure_series *chart_series(const struct figure_panel *p, int i);
 void chart_average(struct figure_series *out, struct arena *a, struct points *p);
 /* The metric that is asked for, or the first one that the grid declares. */
 MUST_CHECK int chart_metric(struct metric_ref *ref, const struct study *s, const struct chart_ask *ask, struct err *e);
+/* Adds a sentence to the figure's note, once; in the arena. */
+void chart_note(struct chart *c, const char *text);
+/* Says what the bands are, where a line has one. */
+void chart_banded(struct chart *c, const struct figure_panel *p);
+/* Puts a moving average of each line in its place, and the line behind it, faint. p has room for as many again. */
+void chart_smooth(struct chart *c, struct figure_panel *p, double weight);
+/* Title and limits as asked; what has no value is told, or refused where that is all. */
+MUST_CHECK int chart_finish(struct chart *c, struct study *s, const struct chart_kind *kind,
+                            const struct chart_ask *ask, struct err *e);
 const char *chart_title(struct chart *c, const struct metric_ref *ref);
 
 /* A kind of its own file (chart_sweep.c). */

@@ -145,6 +145,8 @@ int chart_sweep(struct chart *c, struct study *s, const struct chart_ask *ask, s
 	SCOPED(sweep) struct sweep w = { 0 };
 	if (chart_metric(&ref, s, ask, e) || collect(&w, s->plan, ask, k, e))
 		return -1;
+	if (w.n > 1 && w.arm[0].x >= w.arm[w.n - 1].x)
+		return err_code(e, EXIT_USAGE, "%s is the same in all of these arms: there is nothing to sweep", k->key);
 	find_lines(&w, s->plan);
 	if (w.n_lines > CHART_SERIES_MAX)
 		return err_code(e, EXIT_USAGE,
@@ -158,6 +160,7 @@ int chart_sweep(struct chart *c, struct study *s, const struct chart_ask *ask, s
 			chart_series(p, i)->label = label_of(c, &w, s->plan, i);
 	}
 	p->n_series = w.n_lines;
+	chart_banded(c, p);
 	p->title = arena_strfmt(&c->arena, "%s against %s", chart_title(c, &ref), k->key);
 	p->x = (struct figure_axis){ .label = k->key, .log = w.n && w.arm[0].x > 0 && !ask->linear };
 	p->y = (struct figure_axis){ .label = chart_title(c, &ref) };

@@ -3,15 +3,16 @@
 
 #include "harness/show/figure_axis.h"
 #include "harness/show/figure_draw.h"
+#include "harness/show/figure_legend.h"
+#include "harness/show/figure_text.h"
 
 #include "model/base/mem.h"
-#include "model/base/utf8.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { TITLE_H = 26, NOTE_H = 18, LEFT = 58, RIGHT = 14, TOP = 24, BOTTOM = 44, FONT = 10 };
+enum { TITLE_H = 26, NOTE_LINE = 11, NOTE_PAD = 7, LEFT = 58, RIGHT = 14, TOP = 24, BOTTOM = 44, FONT = 10 };
 
 /* Okabe and Ito's palette without its yellow, which is hard to see on paper; neighbours differ in lightness, too. */
 static const double palette[][3] = {
@@ -19,6 +20,12 @@ static const double palette[][3] = {
 	{ 0.34, 0.71, 0.91 }, { 0.90, 0.62, 0.00 }, { 0.00, 0.00, 0.00 },
 };
 enum { N_COLORS = sizeof palette / sizeof *palette, N_DASHES = 4, N_MARKERS = 5 };
+
+/* The place of a series in the palette: its own, or that of the one it belongs to. */
+static int look_of(const struct figure_series *r, int s)
+{
+	return r->as ? r->as - 1 : s;
+}
 
 static void use_color(cairo_t *c, int series, double alpha)
 {
@@ -38,38 +45,13 @@ static void ink(cairo_t *c, double grey)
 	cairo_set_source_rgb(c, grey, grey, grey);
 }
 
-/* Text with its anchor: ax 0 left, .5 centre, 1 right; the baseline at y. Shortened with an ellipsis to `room`. */
-static void text(cairo_t *c, const char *s, double x, double y, double ax, double room)
-{
-	if (!s || !*s)
-		return;
-	cairo_text_extents_t t;
-	SCOPED(free) char *cut = xstrdup(s);
-	cairo_text_extents(c, cut, &t);
-	for (size_t n = strlen(cut); t.x_advance > room && n > 1; cairo_text_extents(c, cut, &t)) {
-		while (n > 1 && utf8_continues(cut[n - 1]))
-			n--;
-		n--;
-		free(cut);
-		cut = xstrfmt("%.*s\xe2\x80\xa6", (int)n, s);
-	}
-	cairo_move_to(c, x - ax * t.x_advance, y);
-	cairo_show_text(c, cut);
-}
-
-static void font(cairo_t *c, double size, bool bold)
-{
-	cairo_select_font_face(c, "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-	                       bold ? CAIRO_FONT_WEIGHT_BOLD : CAIRO_FONT_WEIGHT_NORMAL);
-	cairo_set_font_size(c, size);
-}
-
 bool figure_has_font(void)
 {
 	figure_find_fonts();
 	cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_A8, 1, 1);
 	cairo_t *c = cairo_create(surface);
-	font(c, FONT, false);
+	text_begin(c, "", NULL);
+	text_font(c, FONT, false);
 	bool found = cairo_scaled_font_get_type(cairo_get_scaled_font(c)) ==
 	             CAIRO_FONT_TYPE_FT; /* cairo's own strokes are a user font */
 	cairo_destroy(c);
@@ -139,22 +121,9 @@ static void line_at(cairo_t *c, double x0, double y0, double x1, double y1)
 	cairo_stroke(c);
 }
 
-/* Names that do not fit side by side under an axis of that width are written slanted. */
-static bool names_are_steep(cairo_t *c, const struct figure_panel *p, double w)
-{
-	bool steep = false;
-	font(c, FONT - 1, false);
-	for (int i = 0; i < p->x.n_names; i++) {
-		cairo_text_extents_t t;
-		cairo_text_extents(c, p->x.names[i], &t);
-		steep = steep || t.x_advance > w / p->x.n_names - 4;
-	}
-	return steep;
-}
-
 static void draw_axes(cairo_t *c, const struct frame *f, const struct figure_panel *p)
 {
-	font(c, FONT - 1, false);
+	text_font(c, FONT - 1, false);
 	cairo_set_line_width(c, 0.6);
 	cairo_set_dash(c, NULL, 0, 0);
 	for (int i = 0; i < f->ay.n_ticks; i++) {
@@ -163,21 +132,23 @@ static void draw_axes(cairo_t *c, const struct frame *f, const struct figure_pan
 		ink(c, major ? 0.86 : 0.93);
 		line_at(c, f->x, y, f->x + f->w, y);
 		ink(c, 0.2);
-		text(c, f->ay.text[i], f->x - 5, y + 3.2, 1, LEFT);
+		text_at(c, f->ay.text[i], f->x - 5, y + 3.2, 1, LEFT);
 	}
 	if (p->x.names) {
 		double room = f->w / p->x.n_names;
-		bool steep = names_are_steep(c, p, f->w);
+		enum names_fit fit = legend_names(c, p, f->w);
 		ink(c, 0.2);
 		for (int i = 0; i < p->x.n_names; i++) {
-			if (!steep) {
-				text(c, p->x.names[i], at_x(f, i), f->y + f->h + 13, 0.5, room);
+			char number[16];
+			(void)snprintf(number, sizeof number, "%d", i + 1);
+			if (fit != NAMES_STEEP) {
+				text_at(c, fit == NAMES_KEYED ? number : p->x.names[i], at_x(f, i), f->y + f->h + 13, 0.5, room);
 				continue;
 			}
 			cairo_save(c);
 			cairo_translate(c, at_x(f, i) + 3, f->y + f->h + 9);
 			cairo_rotate(c, -0.5);
-			text(c, p->x.names[i], 0, 0, 1, 96);
+			text_at(c, p->x.names[i], 0, 0, 1, INFINITY);
 			cairo_restore(c);
 		}
 	} else {
@@ -185,7 +156,7 @@ static void draw_axes(cairo_t *c, const struct frame *f, const struct figure_pan
 			double x = at_x(f, f->ax.tick[i]);
 			ink(c, 0.2);
 			line_at(c, x, f->y + f->h, x, f->y + f->h + (*f->ax.text[i] ? 4 : 2));
-			text(c, f->ax.text[i], x, f->y + f->h + 14, 0.5, 60);
+			text_at(c, f->ax.text[i], x, f->y + f->h + 14, 0.5, 60);
 		}
 	}
 	ink(c, 0.2);
@@ -194,15 +165,15 @@ static void draw_axes(cairo_t *c, const struct frame *f, const struct figure_pan
 	cairo_line_to(c, f->x, f->y + f->h);
 	cairo_line_to(c, f->x + f->w, f->y + f->h);
 	cairo_stroke(c);
-	font(c, FONT, false);
-	text(c, p->x.label, f->x + f->w / 2, f->y + f->h + BOTTOM - 15, 0.5, f->w);
+	text_font(c, FONT, false);
+	text_at(c, p->x.label, f->x + f->w / 2, f->y + f->h + BOTTOM - 15, 0.5, f->w);
 	cairo_save(c);
 	cairo_translate(c, f->x - LEFT + 13, f->y + f->h / 2);
 	cairo_rotate(c, -M_PI / 2);
-	text(c, p->y.label, 0, 0, 0.5, f->h);
+	text_at(c, p->y.label, 0, 0, 0.5, f->h);
 	cairo_restore(c);
-	font(c, FONT + 1, true);
-	text(c, p->title, f->x, f->y - 8, 0, f->w);
+	text_font(c, FONT + 1, true);
+	text_at(c, p->title, f->x, f->y - 8, 0, f->w);
 }
 
 static void marker(cairo_t *c, int series, double x, double y, double r)
@@ -245,8 +216,9 @@ static bool has_band(const struct frame *f, const struct figure_series *r, int i
 
 static void draw_line(cairo_t *c, const struct frame *f, const struct figure_series *r, int s)
 {
+	s = look_of(r, s);
 	use_color(c, s, 0.18);
-	for (int i = 0; i < r->n;) {
+	for (int i = 0; i < r->n && !r->faint;) {
 		int from = i;
 		while (i < r->n && has_band(f, r, i))
 			i++;
@@ -254,9 +226,10 @@ static void draw_line(cairo_t *c, const struct frame *f, const struct figure_ser
 			band(c, f, r, from, i);
 		i += i == from;
 	}
-	use_color(c, s, 1);
-	use_dash(c, s);
-	cairo_set_line_width(c, 1.6);
+	use_color(c, s, r->faint ? 0.3 : 1);
+	if (!r->faint)
+		use_dash(c, s);
+	cairo_set_line_width(c, r->faint ? 0.8 : 1.6);
 	bool pen = false;
 	int alone = 0, drawn = 0;
 	for (int i = 0; i < r->n; i++) {
@@ -276,11 +249,12 @@ static void draw_line(cairo_t *c, const struct frame *f, const struct figure_ser
 	}
 	cairo_stroke(c);
 	cairo_set_dash(c, NULL, 0, 0);
-	int every = r->mark == FIGURE_STEP ? 0
-	            : drawn <= 14          ? 1
-	                                   : drawn / 7; /* a few markers: the third way to distinguish lines */
+	int every = r->mark == FIGURE_STEP || r->faint ? 0
+	            : drawn <= 14                      ? 1
+	                                               : drawn / 7; /* a few markers: the third way to distinguish lines */
 	for (int i = 0; i < r->n; i++)
-		if (visible(f, r->x[i], r->y[i]) && ((every && i % every == s % (every < 2 ? 1 : every)) || (alone == drawn)))
+		if (visible(f, r->x[i], r->y[i]) && !r->faint &&
+		    ((every && i % every == s % (every < 2 ? 1 : every)) || (alone == drawn)))
 			marker(c, s, at_x(f, r->x[i]), at_y(f, r->y[i]), 2.6);
 }
 
@@ -357,56 +331,22 @@ static void draw_series(cairo_t *c, const struct frame *f, const struct figure_p
 	cairo_restore(c);
 }
 
-static bool in_legend(const struct figure_series *r)
+static void draw_sign(cairo_t *c, const struct figure_series *r, int s, double x, double y)
 {
-	return r->label && *r->label;
-}
-
-/* Rows of the legend, which is below the panel: as many columns as the longest label leaves. */
-static int legend_rows(cairo_t *c, const struct figure_panel *p, double w, int *cols)
-{
-	double widest = 0;
-	int n = 0;
-	font(c, FONT - 1, false);
-	for (int s = 0; s < p->n_series; s++) {
-		cairo_text_extents_t t;
-		if (!in_legend(&p->series[s]))
-			continue;
-		n++;
-		cairo_text_extents(c, p->series[s].label, &t);
-		widest = fmax(widest, t.x_advance);
-	}
-	*cols = (int)fmax(1, floor(w / (fmin(widest, w) + 34)));
-	return n > 1 ? (n + *cols - 1) / *cols : 0;
-}
-
-static void draw_legend(cairo_t *c, const struct figure_panel *p, double x, double y, double w)
-{
-	int cols, k = 0;
-	if (!legend_rows(c, p, w, &cols))
+	s = look_of(r, s);
+	use_color(c, s, 1);
+	if (r->mark == FIGURE_BARS) {
+		cairo_rectangle(c, x, y - 7, 20, 7);
+		cairo_fill(c);
 		return;
-	double step = w / cols;
-	for (int s = 0; s < p->n_series; s++) {
-		if (!in_legend(&p->series[s]))
-			continue;
-		double lx = x + (k % cols) * step, ly = y + 13 * (k / cols);
-		use_color(c, s, 1);
-		if (p->series[s].mark == FIGURE_BARS) {
-			cairo_rectangle(c, lx, ly - 7, 20, 7);
-			cairo_fill(c);
-		} else {
-			use_dash(c, s);
-			cairo_set_line_width(c, 1.6);
-			if (p->series[s].mark != FIGURE_POINTS)
-				line_at(c, lx, ly - 3.5, lx + 20, ly - 3.5);
-			cairo_set_dash(c, NULL, 0, 0);
-			if (p->series[s].mark != FIGURE_STEP)
-				marker(c, s, lx + 10, ly - 3.5, 2.6);
-		}
-		ink(c, 0.1);
-		text(c, p->series[s].label, lx + 25, ly, 0, step - 30);
-		k++;
 	}
+	use_dash(c, s);
+	cairo_set_line_width(c, 1.6);
+	if (r->mark != FIGURE_POINTS)
+		line_at(c, x, y - 3.5, x + 20, y - 3.5);
+	cairo_set_dash(c, NULL, 0, 0);
+	if (r->mark != FIGURE_STEP)
+		marker(c, s, x + 10, y - 3.5, 2.6);
 }
 
 static void draw_pixels(cairo_t *c, const struct figure_panel *p, double x, double y, double w, double h)
@@ -434,27 +374,22 @@ static void draw_pixels(cairo_t *c, const struct figure_panel *p, double x, doub
 	cairo_surface_destroy(image);
 }
 
-static void draw_panel(cairo_t *c, const struct figure_panel *p, double x, double y, double w, double h, int rows)
+static void draw_panel(cairo_t *c, const struct figure_panel *p, double x, double y, double w, double h, double legend)
 {
 	if (p->pixels) {
 		draw_pixels(c, p, x + 6, y + TOP, w - 12, h - TOP - 6);
 		ink(c, 0);
-		font(c, FONT + 1, true);
-		text(c, p->title, x + 6, y + TOP - 8, 0, w - 12);
+		text_font(c, FONT + 1, true);
+		text_at(c, p->title, x + 6, y + TOP - 8, 0, w - 12);
 		return;
 	}
-	struct frame f = { .x = x + LEFT, .y = y + TOP, .w = w - LEFT - RIGHT, .h = h - TOP - BOTTOM - 13 * rows };
-	if (p->x.names && names_are_steep(c, p, f.w))
+	struct frame f = { .x = x + LEFT, .y = y + TOP, .w = w - LEFT - RIGHT, .h = h - TOP - BOTTOM - legend };
+	if (p->x.names && legend_names(c, p, f.w) == NAMES_STEEP)
 		f.h -= 22;
 	scale(&f, p);
 	draw_axes(c, &f, p);
 	draw_series(c, &f, p);
-	draw_legend(c, p, f.x, y + h - 13 * rows + 4, f.w);
-}
-
-static double panel_w(const struct figure *f)
-{
-	return f->panel_w > 0 ? f->panel_w : 300;
+	legend_draw(c, p, f.x, y + h - legend + 4, f.w, draw_sign);
 }
 
 static int columns(const struct figure *f)
@@ -462,14 +397,29 @@ static int columns(const struct figure *f)
 	return f->cols > 0 && f->cols < f->n_panels ? f->cols : f->n_panels;
 }
 
-/* All panels are as high as the one with the longest legend. */
-static int most_rows(cairo_t *c, const struct figure *f)
+static double usual_w(const struct figure *f)
 {
-	int most = 0, cols;
-	for (int i = 0; i < f->n_panels; i++) {
-		int rows = legend_rows(c, &f->panels[i], panel_w(f) - LEFT - RIGHT, &cols);
-		most = rows > most ? rows : most;
-	}
+	return f->panel_w > 0 ? f->panel_w : 300;
+}
+
+static double panel_w(const struct figure *f)
+{
+	return f->width > 0 ? f->width / figure_zoom(f) / columns(f) : usual_w(f);
+}
+
+/* Without the legend; in proportion to the width where that is given. */
+static double panel_h(const struct figure *f)
+{
+	return (f->panel_h > 0 ? f->panel_h : 210) * panel_w(f) / usual_w(f);
+}
+
+/* All panels are as high as the one with the highest legend. */
+static double highest_legend(cairo_t *c, const struct figure *f)
+{
+	double most = 0;
+	for (int i = 0; i < f->n_panels; i++)
+		if (!f->panels[i].pixels)
+			most = fmax(most, legend_height(c, &f->panels[i], panel_w(f) - LEFT - RIGHT));
 	return most;
 }
 
@@ -478,27 +428,57 @@ static bool has(const char *s)
 	return s && *s;
 }
 
+static void wrap_note(struct text_lines *out, cairo_t *c, const struct figure *f)
+{
+	text_font(c, FONT - 2, false);
+	if (has(f->note))
+		text_wrap(out, c, f->note, columns(f) * panel_w(f) - 24);
+}
+
+double figure_zoom(const struct figure *f)
+{
+	return f->font_size > 0 ? f->font_size / FONT : 1;
+}
+
 void figure_size(const struct figure *f, cairo_t *c, double *w, double *h)
 {
-	double ph = (f->panel_h > 0 ? f->panel_h : 210) + 13 * most_rows(c, f);
+	SCOPED(text_lines) struct text_lines note = { 0 };
+	wrap_note(&note, c, f);
+	double ph = panel_h(f) + highest_legend(c, f);
 	int rows = (f->n_panels + columns(f) - 1) / columns(f);
 	*w = columns(f) * panel_w(f);
-	*h = rows * ph + (has(f->title) ? TITLE_H : 0) + (has(f->note) ? NOTE_H : 0);
+	*h = f->height > 0 ? f->height / figure_zoom(f)
+	                   : rows * ph + (has(f->title) ? TITLE_H : 0) + (note.n ? note.n * NOTE_LINE + NOTE_PAD : 0);
+}
+
+void figure_room(const struct figure *f, cairo_t *c, double *w, double *h)
+{
+	SCOPED(text_lines) struct text_lines note = { 0 };
+	double all_w, all_h;
+	int rows = (f->n_panels + columns(f) - 1) / columns(f);
+	wrap_note(&note, c, f);
+	figure_size(f, c, &all_w, &all_h);
+	all_h -= (has(f->title) ? TITLE_H : 0) + (note.n ? note.n * NOTE_LINE + NOTE_PAD : 0);
+	*w = panel_w(f) - LEFT - RIGHT;
+	*h = all_h / rows - TOP - BOTTOM - highest_legend(c, f);
 }
 
 void figure_draw(const struct figure *f, cairo_t *c, double w, double h)
 {
+	SCOPED(text_lines) struct text_lines note = { 0 };
+	wrap_note(&note, c, f);
+	double top = has(f->title) ? TITLE_H : 0, bottom = note.n ? note.n * NOTE_LINE + NOTE_PAD : 0;
 	cairo_set_source_rgb(c, 1, 1, 1);
 	cairo_paint(c);
-	double top = has(f->title) ? TITLE_H : 0;
 	ink(c, 0);
-	font(c, FONT + 3, true);
-	text(c, f->title, 12, 18, 0, w - 24);
-	font(c, FONT - 2, false);
+	text_font(c, FONT + 3, true);
+	text_at(c, f->title, 12, 18, 0, w - 24);
+	text_font(c, FONT - 2, false);
 	ink(c, 0.35);
-	text(c, f->note, 12, h - 6, 0, w - 24);
-	int cols = columns(f), rows = (f->n_panels + cols - 1) / cols, legend = most_rows(c, f);
-	double ph = (h - top - (has(f->note) ? NOTE_H : 0)) / rows;
+	for (int i = 0; i < note.n; i++)
+		text_at(c, note.v[i], 12, h - bottom + 5 + (i + 1) * NOTE_LINE - 4, 0, INFINITY);
+	int cols = columns(f), rows = (f->n_panels + cols - 1) / cols;
+	double ph = (h - top - bottom) / rows, legend = highest_legend(c, f);
 	for (int i = 0; i < f->n_panels; i++)
 		draw_panel(c, &f->panels[i], (i % cols) * panel_w(f), top + (i / cols) * ph, panel_w(f), ph, legend);
 }

@@ -23,6 +23,8 @@ struct figure_series {
 	const double *x, *y;   /* (n); bars are at x = 0, 1, 2, ... with an axis of names, or fill [x_i, x_i+1) */
 	const double *lo, *hi; /* (n) or NULL: a band around a line, a whisker on points and bars */
 	const double *mark_y;  /* (n) or NULL: a small diamond at this height (a published value) */
+	int as;                /* 1 + the series whose colour and dash it has; 0 = its own */
+	bool faint;            /* a thin light line without band and markers, behind one that sums it up */
 };
 
 struct figure_axis {
@@ -47,6 +49,9 @@ struct figure {
 	const struct figure_panel *panels;
 	int n_panels, cols;      /* cols 0 = one row */
 	double panel_w, panel_h; /* points; 0 = 300 x 210 */
+	double width, height;    /* points of the whole; 0 = as the panels come */
+	double font_size;        /* points of a label; 0 = 10. Lines and margins grow with it */
+	const char *font;        /* family; NULL or "" = sans-serif */
 };
 
 enum { FIGURE_PANELS_MAX = 256, FIGURE_SERIES_MAX = 64 };

@@ -7,8 +7,12 @@
 
 #include <cairo.h>
 
-/* Width and height in points; c only measures text. */
+/* Text is laid out for a font of 10 points; everything grows with it. */
+double figure_zoom(const struct figure *f);
+/* Width and height of the layout, in points before the zoom; c only measures text, after text_begin(). */
 void figure_size(const struct figure *f, cairo_t *c, double *w, double *h);
+/* What is left of that for the axes of a panel. */
+void figure_room(const struct figure *f, cairo_t *c, double *w, double *h);
 /* Fills w x h points from the origin. */
 void figure_draw(const struct figure *f, cairo_t *c, double w, double h);
 
