@@ -181,7 +181,8 @@ test_results_of_an_older_program() {
 
 test_figures() {
 	filled
-	for kind in curves metric bars sigma steps; do
+	for kind in curves metric; do run ablate figure g.toml $kind -o "$kind.svg"; exits 1; done # the records have none
+	for kind in bars sigma steps; do
 		run ablate figure g.toml $kind -o "$kind.svg"; exits 0; check test -s "$kind.svg"
 	done
 	run ablate figure g.toml bars -o b.pdf; exits 0
