@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/batch/batch_jobs.h"
 
+#include "harness/batch/allowed.h"
 #include "harness/batch/batch_client.h"
 #include "harness/text/json_out.h"
 #include "model/base/io.h"
@@ -180,34 +181,30 @@ struct batch_engine *batch_engine_of(struct batch_jobs *jobs, const char *dir, c
 	return &jobs->v[jobs->n - 1];
 }
 
-/* The note that says so, named by folder and commands. Heap. */
-static char *note_of(const struct batch_engine *engine)
+/* What tells it from others, for allowed.h: folder and commands. */
+static void identity_of(struct str *out, const struct batch_engine *engine)
 {
-	char hash[SHA256_HEX];
-	SCOPED(free) char *cache = io_cache_dir();
-	SCOPED(str) struct str text = { 0 };
-	str_addn(&text, engine->dir, strlen(engine->dir) + 1);
+	str_addn(out, engine->dir, strlen(engine->dir) + 1);
 	for (const char *const *w = engine->query; *w; w++)
-		str_addn(&text, *w, strlen(*w) + 1);
-	str_addc(&text, '\0');
+		str_addn(out, *w, strlen(*w) + 1);
+	str_addc(out, '\0');
 	for (const char *const *w = engine->cancel; *w; w++)
-		str_addn(&text, *w, strlen(*w) + 1);
-	io_sha256(hash, text.data, text.len);
-	return xstrfmt("%s/engines/%s", cache, hash);
+		str_addn(out, *w, strlen(*w) + 1);
 }
 
 int batch_engine_allow(const char *dir, const struct slurm_list *query, const struct slurm_list *cancel, struct err *e)
 {
 	SCOPED(batch_jobs) struct batch_jobs jobs = { 0 };
-	SCOPED(free) char *note = note_of(batch_engine_of(&jobs, dir, query, cancel));
-	SCOPED(free) char *folder = xstrndup(note, (size_t)(strrchr(note, '/') - note));
-	return io_exists(note) ? 0 : io_mkdirs(folder, e) || io_write_atomic(note, "", 0, e) ? -1 : 0;
+	SCOPED(str) struct str identity = { 0 };
+	identity_of(&identity, batch_engine_of(&jobs, dir, query, cancel));
+	return allowed_add(identity.data, identity.len, e);
 }
 
 static int check_allowed(const struct batch_engine *engine, struct err *e)
 {
-	SCOPED(free) char *note = note_of(engine);
-	if (io_exists(note))
+	SCOPED(str) struct str identity = { 0 };
+	identity_of(&identity, engine);
+	if (allowed_has(identity.data, identity.len))
 		return 0;
 	return err_code(e, EXIT_USAGE,
 	                "the list of its tasks names a command that you have not run a grid with, so it is not started: "

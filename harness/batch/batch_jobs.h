@@ -5,7 +5,7 @@
  *
  * An engine is the commands by which its jobs are asked for and cancelled, and the folder in which these are started:
  * `ablate status` and `ablate cancel` have no grid that would say. As the folder may be from elsewhere, they start only
- * what this user has run a grid with, of which there is a note in the cache (engines/SHA-256). "unanswered" is the
+ * what this user has run a grid with (allowed.h). "unanswered" is the
  * number of tasks of a submission whose answer was not noted: written before it, and 0 after. */
 #ifndef ABLATE_BATCH_JOBS_H
 #define ABLATE_BATCH_JOBS_H

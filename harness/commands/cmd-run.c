@@ -63,6 +63,15 @@ const struct cmd cmd_run = {
 		"By any other scheduler, --engine command does the same with three commands that submit, query and cancel "
 		"tasks, which [command] of the grid or of the site's file names. There is no merge job: --wait takes the "
 		"results in, or the same command again, or `ablate resume --engine command`.\n\n"
+		"--on-finish COMMAND is started when the run is over: done, failed, out of budget or stopped by a signal; not "
+		"where it could not begin. COMMAND is a program and its arguments between blanks, without a shell. Its input "
+		"is one JSON object: schema, event (finish), grid, plan (hash), database, command, engine, exit_code, signal "
+		"(that asked it to stop), seconds, cells, states (how many cells of the plan are in each), failures (of cells "
+		"that are over and not done, and of blocked ones: cell, label, seed, state, reason), tables (their names), and "
+		"error, where one ended the run. What it prints is shown in a line; its failure is told and changes no exit "
+		"code. It has ten minutes, 30 seconds after a signal. [grid] on_finish names one in the grid, which is started "
+		"by those alone who have allowed it with --on-finish grid, in that folder; --on-finish none starts none. Tasks "
+		"of --engine are waited for with --wait.\n\n"
 		"Records: the database (--db) and, beside it, the folder DB-runs with a journal for each attempt, from which "
 		"`ablate merge --rebuild` rebuilds the database.",
 	.options = options,

@@ -29,7 +29,7 @@ bool next_can_run(const char *program)
 	while (path && *path && !found) {
 		size_t n = strcspn(path, ":");
 		SCOPED(free) char *file = xstrfmt("%.*s/%s", (int)n, path, program);
-		found = n && access(file, X_OK) == 0;
+		found = n && access(file, X_OK) == 0 && !io_is_dir(file);
 		path += n + (path[n] == ':');
 	}
 	return found;

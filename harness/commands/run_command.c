@@ -229,6 +229,9 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	bool slurm = strcmp(engine, "slurm") == 0, command = strcmp(engine, "command") == 0;
 	if (rebuild && (slurm || command))
 		return cli_usage(c, "--rebuild needs --engine local: a task of the cluster knows nothing of earlier results");
+	SCOPED(on_finish) struct on_finish finish = { 0 };
+	if (on_finish_settle(&finish, c, p->grid, what, engine, &e))
+		return cli_fail(c, &e);
 	SCOPED(signing_key) struct signing_key *key = NULL;
 	if (store_place(c->db, &e) || signing_key_find(&key, &e))
 		return cli_fail(c, &e);
@@ -254,6 +257,8 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 		run_set_release(&set);
 		if (!c->json && cli_flag(c, "wait"))
 			show_tables(c, p, what);
+		(void)fflush(stdout);
+		on_finish_run(&finish, c, p, ended, 0, NULL);
 		return ended;
 	}
 	o.devices = &devices;
@@ -269,13 +274,18 @@ int run_command(struct cli *c, struct plan *p, const char *what)
 	int rc = runner_run(&r, &set.run, &o, &e);
 	run_display_free(d, !rc && !r.signal);
 	run_set_release(&set);
-	if (rc)
-		return cli_fail(c, &e);
+	if (rc) {
+		int failed = cli_fail(c, &e);
+		on_finish_run(&finish, c, p, failed, 0, e.msg);
+		return failed;
+	}
 	if (r.attempts && may_say(&r, STDERR_FILENO) && provenance_tree_changed())
 		cli_warn(c,
 		         "the source folder has changed since this program was built; the records name what it was built from");
 	int code = report(c, &r, &p->jobs);
 	if (!c->json && r.cached + r.done > 0 && may_say(&r, STDOUT_FILENO))
 		show_tables(c, p, what);
+	(void)fflush(stdout); /* what it does comes after what is said here; a failure shows when the program ends */
+	on_finish_run(&finish, c, p, code, r.signal, NULL);
 	return code;
 }

@@ -7,6 +7,7 @@
 #include "harness/run/run_plan.h"
 #include "harness/run/runner.h"
 #include "harness/cli/threads_option.h"
+#include "harness/commands/on_finish.h"
 #include "harness/commands/place_options.h"
 #include "harness/commands/slurm_ask.h"
 #include "harness/commands/batch_ask.h"
@@ -24,7 +25,7 @@
 		  .kind = OPT_STRING, \
 		  .arg = "stale", \
 		  .help = "stale: make cells again, from nothing, whose results another build of the numerics made" }, \
-		ENGINE_OPTIONS, \
+		ON_FINISH_OPTION, ENGINE_OPTIONS, \
 	{ \
 		.name = "wait", .kind = OPT_FLAG, .help = "slurm, command: wait until the jobs have ended, then collect" \
 	}

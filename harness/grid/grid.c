@@ -1,4 +1,5 @@
 /* grid.c - a grid file as a whole: schema, inherit, [grid], [base], and the order in which the sections are read. */
+#include "harness/grid/grid_command.h"
 #include "harness/grid/grid_private.h"
 
 #include <string.h>
@@ -92,7 +93,7 @@ static int read_study(struct grid *g, const struct toml_value *root, struct err 
 	    grid_name_ok(g->name, grid_at(toml_find(t, "name")->value), "the name", e))
 		return -1;
 	if (grid_string(&g->text, t, keys, "text", e) < 0 || grid_read_like(g, t, e) ||
-	    toml_typed(&seeds, t, "seeds", TOML_TABLE, e) < 0)
+	    grid_words(&g->on_finish, t, keys, "on_finish", e) || toml_typed(&seeds, t, "seeds", TOML_TABLE, e) < 0)
 		return -1;
 	if (!seeds || !toml_find(seeds, "train"))
 		return toml_err(e, seeds ? seeds : t,

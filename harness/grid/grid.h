@@ -10,6 +10,7 @@
 #ifndef ABLATE_GRID_H
 #define ABLATE_GRID_H
 
+#include "harness/grid/grid_slurm.h"
 #include "harness/judge/gate.h"
 #include "harness/grid/metric_ref.h"
 #include "harness/record/query.h"
@@ -156,6 +157,7 @@ struct grid {
 	struct grid_gate *gates;
 	int n_axes, n_excludes, n_includes, n_variants, n_chains, n_metrics, n_tables, n_gates;
 	struct grid_budget budget;
+	struct slurm_list on_finish;      /* [grid] on_finish: a program and its arguments */
 	const struct toml_value *slurm;   /* [slurm], checked, for grid_slurm_read; NULL = not given */
 	const struct toml_value *command; /* [command], checked, for grid_command_read; NULL = not given */
 };

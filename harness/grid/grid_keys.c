@@ -41,6 +41,12 @@ static const struct grid_key study[] = {
 	  .text = "A preset: this study is a smaller one of it, in settings of its own. `ablate diff-paper` and the "
 	          "report list how rows without a preset deviate from it. It sets nothing.",
 	  .example = "like = \"ict-cifar10\"" },
+	{ "on_finish", KEY_STRINGS, .most = SLURM_LIST_MAX,
+	  .text = "A program and its arguments that is started when `ablate run` or `ablate resume` of this grid is over, "
+	          "however it ended, and gets a JSON object on its input (`ablate run --help` has its members). It is "
+	          "started only by a user who has allowed it, by `--on-finish grid`, once in each folder: a grid may be "
+	          "from elsewhere.",
+	  .example = "on_finish = [\"./notify.sh\", \"me\"]" },
 	{ "seeds", KEY_TABLE, .required = true, .text = "Seeds of training and of evaluation.",
 	  .example = "seeds = { train = [1, 2, 3], eval = [101], paired = true }" },
 };
