@@ -44,7 +44,7 @@ static int run(struct cli *c)
 		return cli_print_json(c, json_pack("{s:i, s:o}", "version", db_schema()->version, "tables", tables));
 	}
 	printf("Schema %d (PRAGMA user_version) of ablate's result database. Views: v_result, v_arm, v_cell_status, "
-	       "v_attempt, v_curve, v_paper.\n",
+	       "v_attempt, v_curve, v_paper, v_tag.\n",
 	       db_schema()->version);
 	db_schema_docs(text_row, NULL);
 	return EXIT_OK;

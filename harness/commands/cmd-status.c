@@ -1,7 +1,9 @@
 /* cmd-status.c - `ablate status`: what is done, running, failed and missing, and how that is known. */
 #include "harness/cli/cmd.h"
+#include "harness/commands/cell_select.h"
 #include "harness/commands/plan_open.h"
 #include "harness/commands/watch_command.h"
+#include "harness/record/cell_note.h"
 #include "harness/record/query_grid.h"
 #include "harness/record/store.h"
 #include "harness/watch/status_read.h"
@@ -17,17 +19,41 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
-static int print_cells(struct db *db, const char *only, struct err *e)
+/* Does one of --only mean it? All are meant where there is none. */
+static int is_meant(bool *out, struct db *db, const struct status_row *r, const char *const *only, int n, struct err *e)
+{
+	*out = n == 0;
+	for (int i = 0; i < n && !*out; i++)
+		if (cell_is_meant(out, db, r, only[i], e))
+			return -1;
+	return 0;
+}
+
+static int print_cell(struct db *db, const struct status_row *r, struct err *e)
+{
+	SCOPED(free) char *tags = NULL;
+	if (query_tags(&tags, db, r->cell, e))
+		return -1;
+	printf("  %-9s %.12s %.8s  %s%s%s seed %lld%s%s%s%s%s\n", record_state_name(r->state), r->cell,
+	       *r->attempt ? r->attempt : "-", r->chain, *r->chain ? "/" : "", r->label, (long long)r->seed,
+	       *tags ? " [" : "", tags, *tags ? "]" : "", *r->reason ? ": " : "", r->reason);
+	return 0;
+}
+
+/* of_plan: --only has made the plan that `grid` is the hash of. */
+static int print_cells(const struct cli *c, struct db *db, const char *grid, bool of_plan, struct err *e)
 {
 	struct db_rows rows;
 	struct status_row r;
-	if (query_status(&rows, db, only, e))
+	int n, rc = 0;
+	SCOPED(free) const char **only = cli_strings(c, "only", &n);
+	if (query_status(&rows, db, grid, e))
 		return -1;
-	while (query_status_next(&r, &rows))
-		printf("  %-9s %.12s %.8s  %s%s%s seed %lld%s%s\n", record_state_name(r.state), r.cell,
-		       *r.attempt ? r.attempt : "-", r.chain, *r.chain ? "/" : "", r.label, (long long)r.seed,
-		       *r.reason ? ": " : "", r.reason);
-	return db_done(&rows, e);
+	while (!rc && query_status_next(&r, &rows)) {
+		bool meant;
+		rc = is_meant(&meant, db, &r, only, of_plan ? 0 : n, e) || (meant && print_cell(db, &r, e)) ? -1 : 0;
+	}
+	return db_done(&rows, rc ? NULL : e) || rc ? -1 : 0;
 }
 
 static void print_text(const struct status *st, const char *db)
@@ -79,7 +105,7 @@ static int run(struct cli *c)
 	if (c->json)
 		return cli_print_json(c, status_json(&st, c->db));
 	print_text(&st, c->db);
-	return cli_flag(c, "cells") && print_cells(s.db, only, &e) ? cli_fail(c, &e) : EXIT_OK;
+	return cli_flag(c, "cells") && print_cells(c, s.db, only, hash != NULL, &e) ? cli_fail(c, &e) : EXIT_OK;
 }
 
 const struct cmd cmd_status = {
@@ -88,7 +114,8 @@ const struct cmd cmd_status = {
 	.summary = "show what is done, running, failed and missing",
 	.help =
 		"GRID is a grid file, or the name or the first digits of the hash of a grid that was run; a file takes the "
-		"same --set and --only that were given to `ablate run`.\n"
+		"same --set and --only that were given to `ablate run`. Without a file, --cells lists those that --only means: "
+		"a label, a pattern of it, or tag:NAME (`ablate note`).\n"
 		"States come from evidence: an attempt is alive while its process holds its journal, gone when the process "
 		"ended or the machine was rebooted; on another machine its heartbeat must be older than two minutes. A dead "
 		"one is recorded as lost by the next `ablate run`, which continues from its checkpoint.",

@@ -70,6 +70,7 @@ static const struct {
 	{ "env", "json", "without_json_paths(json_remove(json, '$.host', '$.device_facts.uuid', '$.device_facts.bus'))" },
 	{ "grid", "made_of", "without_folder(made_of)" },
 	{ "artifact", "url", "without_paths(url)" },
+	{ "cell_note", "who", "NULL" },
 };
 #define N_COLUMNS (sizeof columns / sizeof *columns)
 

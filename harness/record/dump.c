@@ -53,6 +53,7 @@ char *dump_query(const char *table)
 		{ "shard", "id" },
 		{ "statement", "id" },
 		{ "pruned", "attempt, name" },
+		{ "cell_note", "cell, id" },
 	};
 	const char *key = "hash";
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -40,6 +40,7 @@ static const struct table tables[] = {
 	{ .name = "shard", .key = { "id" } },
 	{ .name = "statement", .key = { "id" } },
 	{ .name = "pruned", .key = { "attempt", "name" } },
+	{ .name = "cell_note", .key = { "cell", "id" } },
 };
 enum { N_TABLES = sizeof tables / sizeof *tables };
 

@@ -104,8 +104,8 @@ static int attempts_of(struct str *s, struct db *db, struct err *e)
 int merge_rows_of(struct str *out, const char *path, struct err *e)
 {
 	static const char *const before[] = { "artifact", "env", "grid", "arm", "cell", "grid_cell" };
-	static const char *const after[] = { "verify",      "baseline", "baseline_value", "verdict",
-		                                 "paper_value", "shard",    "statement",      "pruned" };
+	static const char *const after[] = { "verify", "baseline",  "baseline_value", "verdict",  "paper_value",
+		                                 "shard",  "statement", "pruned",         "cell_note" };
 	SCOPED(db) struct db *db = NULL;
 	if (db_open(&db, path, DB_READ, e) || db_check(db, e))
 		return -1;

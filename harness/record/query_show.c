@@ -14,6 +14,11 @@ static const struct show_part parts[] = {
 	  .of_cell = true,
 	  .sql = "SELECT g.name AS grid, gc.chain, gc.label FROM grid_cell gc JOIN grid g ON g.hash = gc.grid "
 	         "WHERE gc.cell = ? ORDER BY 1, 2, 3" },
+	{ .key = "tags", .of_cell = true, .sql = "SELECT tag, created FROM v_tag WHERE cell = ? ORDER BY tag" },
+	{ .key = "notes",
+	  .of_cell = true,
+	  .sql =
+	      "SELECT created, who, text, id FROM cell_note WHERE cell = ? AND kind = 'note' ORDER BY ordinal, created, id" },
 	{ .key = "config",
 	  .json = "config",
 	  .of_cell = true,
@@ -132,7 +137,9 @@ int query_all_results(struct db_rows *rows, struct db *db, bool identity, struct
 	"FROM grid_cell " \
 	"WHERE cell = r.cell ORDER BY label)) labels, r.name, r.nfe, r.weights, r.step, r.eval_seed, r.value, r.hex, " \
 	"r.lo, r.hi, r.n, " \
-	"r.protocol, r.computed_by FROM v_result r ORDER BY r.cell, r.name, r.nfe, r.weights, r.step, r.eval_seed, " \
-	"r.protocol"
+	"r.protocol, r.computed_by, (SELECT group_concat(tag, ' ') FROM (SELECT tag FROM v_tag WHERE cell = r.cell " \
+	"ORDER BY tag)) tags, (SELECT group_concat(text, '; ') FROM (SELECT text FROM cell_note WHERE cell = r.cell AND " \
+	"kind = 'note' ORDER BY ordinal, created, id)) notes " \
+	"FROM v_result r ORDER BY r.cell, r.name, r.nfe, r.weights, r.step, r.eval_seed, r.protocol"
 	return db_query(rows, db, e, identity ? "SELECT r.attempt, " COLUMNS : "SELECT " COLUMNS, "");
 }

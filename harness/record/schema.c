@@ -17,7 +17,7 @@ __asm__(".section .rodata\n"
         ".byte 0\n"
         ".previous\n");
 
-#define VERSION 4
+#define VERSION 5
 
 /* Tables whose rows never change; attempt and cell have triggers of their own, artifact and grid keep the smallest of
  * several descriptions of the same content, meta is rewritten with a new version. */
@@ -143,22 +143,31 @@ static char *stages_sql(void)
 	            "DROP TRIGGER cell_no_update;\n");
 	add_statements(&s, "CREATE INDEX ", ";\n");
 	add_statements(&s, "CREATE TRIGGER ", "END;\n");
-	add_statements(&s, "CREATE VIEW ", ";\n");
 	str_add(&s, "UPDATE cell SET training = " STAGE_TRAINING_SQL ";\n");
+	return str_detach(&s);
+}
+
+/* Version 5: notes about cells. */
+static char *notes_sql(void)
+{
+	struct str s = { 0 };
+	add_table(&s, "cell_note");
+	add_statements(&s, "CREATE VIEW ", ";\n");
 	return str_detach(&s);
 }
 
 /* All of them run in one transaction, up to the present version: only the last one makes the views. */
 const struct db_schema *db_schema(void)
 {
-	static struct db_migration migrations[] = { { 1, NULL }, { 2, NULL }, { 3, NULL }, { 0, NULL } };
+	static struct db_migration migrations[] = { { 1, NULL }, { 2, NULL }, { 3, NULL }, { 4, NULL }, { 0, NULL } };
 	static struct db_schema schema;
 	if (!schema.sql) {
 		migrations[0].sql =
 			"ALTER TABLE grid ADD COLUMN made_of TEXT NOT NULL DEFAULT '{}' CHECK(json_valid(made_of));";
 		migrations[1].sql = "ALTER TABLE metric ADD COLUMN computed_by TEXT;";
-		SCOPED(free) char *stages = stages_sql();
-		migrations[2].sql = migration_sql(stages);
+		SCOPED(free) char *notes = notes_sql();
+		migrations[2].sql = stages_sql();
+		migrations[3].sql = migration_sql(notes);
 		schema = (struct db_schema){ VERSION, creation_sql(), migrations };
 	}
 	return &schema;

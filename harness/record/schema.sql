@@ -1,4 +1,4 @@
--- schema.sql - the result database, version 4. Compiled into the program; `ablate schema` prints it.
+-- schema.sql - the result database, version 5. Compiled into the program; `ablate schema` prints it.
 --
 -- Every table line and every column line ends with a comment, which is also stored in table meta, so that a database
 -- explains itself without the program. All content comes from the journals in the folder DATABASE-runs, from which it
@@ -228,6 +228,17 @@ CREATE TABLE pruned( -- files that `ablate prune` removed
 	PRIMARY KEY(attempt, name)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE cell_note( -- what people said about cells: notes, tags that were set and tags that were taken away
+	cell TEXT NOT NULL REFERENCES cell DEFERRABLE INITIALLY DEFERRED, -- about which
+	id TEXT NOT NULL, -- UUID
+	ordinal INTEGER NOT NULL CHECK(ordinal BETWEEN 1 AND 1000000000), -- one more than the largest about the cell that its recorder knew: clocks may differ
+	kind TEXT NOT NULL CHECK(kind IN('note', 'tag', 'untag')), -- of several lines about one tag the last counts (v_tag)
+	text TEXT NOT NULL CHECK(length(text) BETWEEN 1 AND 4000), -- the note, or the name of the tag
+	who TEXT, -- USER@HOST; NULL = not said, which is the default
+	created TEXT NOT NULL, -- wall clock
+	PRIMARY KEY(cell, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX attempt_cell ON attempt(cell, state, purpose);
 CREATE INDEX metric_name ON metric(name, protocol);
 CREATE INDEX grid_cell_c ON grid_cell(cell);
@@ -296,6 +307,13 @@ CREATE VIEW v_paper AS -- published numbers (paper_value) beside ours; empty whe
 		a.mean ours, a.sd, a.seeds, a.mean - p.value delta, a.protocol
 	FROM paper_value p JOIN grid_cell g ON g.label = p.label JOIN cell c ON c.hash = g.cell
 		JOIN v_arm a ON a.arm = c.arm AND a.name = p.metric AND a.nfe = p.nfe;
+
+CREATE VIEW v_tag AS -- the tags that cells have
+	SELECT cell, text tag, created FROM (
+		SELECT cell, kind, text, created, row_number() OVER (
+			PARTITION BY cell, text ORDER BY ordinal DESC, created DESC, id DESC) newest
+		FROM cell_note WHERE kind <> 'note')
+	WHERE newest = 1 AND kind = 'tag';
 
 CREATE VIEW v_schema AS -- the DDL of this file
 	SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%';

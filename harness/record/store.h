@@ -1,7 +1,7 @@
 /* store.h - a database with the journals it is made from. For database X the folder X-runs holds
  *     lock                                   held by the one runner; JSON: who
  *     ledger.jsonl                           lines of rows that no attempt owns: grids, verdicts, baselines, verify,
- *     shards
+ *     shards, statements, notes
  *     CELL[:12]/ATTEMPT/journal.jsonl        one per attempt, beside its checkpoints, samples and log
  * A record is in a journal (or the ledger) before it is in the database. */
 #ifndef ABLATE_STORE_H

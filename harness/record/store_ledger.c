@@ -130,8 +130,9 @@ static int take_line(int *how, char why[512], struct ingest *in, const char *tex
 			rc = db_exec(in->db, e, "ROLLBACK TO line", "");
 			in->rows = rows;
 			memcpy(in->attempt, attempt, sizeof attempt);
-			waits ? (void)snprintf(why, 512, "%s: refers to an attempt that has no journal here", type)
-				  : (void)snprintf(why, 512, "%s", mine.msg);
+			const char *what = strcmp(type, "cell_note") == 0 ? "a cell that no grid here has"
+			                                                  : "an attempt that has no journal here";
+			waits ? (void)snprintf(why, 512, "%s: refers to %s", type, what) : (void)snprintf(why, 512, "%s", mine.msg);
 		}
 		if (!rc)
 			rc = db_exec(in->db, e, "RELEASE line", "");

@@ -211,17 +211,17 @@ test_an_older_database_is_read_then_brought_up_to_date() {
 	run ablate run g.toml; exits 0
 	ablate table g.toml >new.txt
 	mv ablate.db new.db
-	for v in 1 2 3; do
+	for v in 1 2 3 4; do
 		rm -f ablate.db ablate.db-wal ablate.db-shm ablate.db.v*
 		make_older $v new.db ablate.db
 		sha256sum ablate.db >before
-		for c in "table g.toml" "status g.toml" "plan g.toml" "export --csv" "report g.toml -o r.html" "show $(sql ablate.db 'SELECT hash FROM cell')"; do
+		for c in "table g.toml" "status g.toml" "plan g.toml" "export --csv" "report g.toml -o r.html" "show $(sql ablate.db 'SELECT hash FROM cell')" note; do
 			run ablate $c; exits 0
 		done
 		ablate table g.toml >old.txt; same old.txt new.txt
 		check sha256sum -c --quiet before
 		run ablate run g.toml; exits 0; says err "cached"; says err "brought from $v up to date"
-		check [ "$(sql ablate.db 'PRAGMA user_version')" = 4 ]
+		check [ "$(sql ablate.db 'PRAGMA user_version')" = 5 ]
 		ablate table g.toml >again.txt; same again.txt new.txt
 		check [ "$(sql ablate.db 'SELECT length(training) FROM cell')" = 64 ]
 		check [ -e ablate.db.v$v*.bak ]

@@ -38,7 +38,7 @@ study() {
 test_studies_results_and_records() {
 	study
 	one_object 0 plan t.toml; one_object 0 run t.toml --dry-run
-	one_object 0 status; one_object 0 watch; one_object 0 resume; one_object 0 cancel; one_object 0 prune; one_object 0 prune --yes; one_object 0 cancel "$id"
+	one_object 0 status; one_object 0 watch; one_object 0 note "$cell" -m seen --tag good; one_object 0 note; one_object 0 resume; one_object 0 cancel; one_object 0 prune; one_object 0 prune --yes; one_object 0 cancel "$id"
 	one_object 0 show "$id"; one_object 0 show "$cell"
 	one_object 0 table t.toml; one_object 0 figure t.toml curves -o f.svg; one_object 0 report t -o r.html
 	one_object 0 export; one_object 0 export --table attempt; one_object 0 export --csv -o x.csv; one_object 0 export --tensorboard tb; one_object 0 export --ro-crate crate

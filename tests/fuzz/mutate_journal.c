@@ -7,11 +7,12 @@
 
 /* Kinds of lines, columns, and values that some column takes. */
 static const char *const words[] = {
-	"t",       "env",    "arm",       "cell",     "attempt",     "curve",        "beat",     "note",   "end",
-	"seal",    "input",  "output",    "artifact", "checkpoint",  "metric",       "verify",   "grid",   "grid_cell",
-	"verdict", "pruned", "statement", "baseline", "paper_value", "shard",        "meta",     "values", "baseline_value",
-	"hash",    "id",     "step",      "value",    "hex",         "resumed_step", "training", "signal", "generation",
-	"done",    "failed", "running",   "lost",     "nan",         "-inf",         "0x1p+3",   "u-1",    "u-2",
+	"t",     "env",          "arm",      "cell",           "attempt",    "curve",      "beat",     "note",
+	"end",   "seal",         "input",    "output",         "artifact",   "checkpoint", "metric",   "verify",
+	"grid",  "grid_cell",    "verdict",  "pruned",         "statement",  "cell_note",  "baseline", "paper_value",
+	"shard", "meta",         "values",   "baseline_value", "hash",       "id",         "step",     "value",
+	"hex",   "resumed_step", "training", "signal",         "generation", "done",       "failed",   "running",
+	"lost",  "nan",          "-inf",     "0x1p+3",         "u-1",        "u-2",
 };
 
 static void mutate_line(struct piece *line, struct str *text, struct dice *d)

@@ -200,12 +200,12 @@ Test(db, a_nan_is_null_and_not_a_number)
 }
 
 static const struct db_migration two_steps[] = {
-	{ 4, "ALTER TABLE arm ADD COLUMN note TEXT" },
-	{ 5, "CREATE TABLE extra(x INTEGER) STRICT" },
+	{ 5, "ALTER TABLE arm ADD COLUMN note TEXT" },
+	{ 6, "CREATE TABLE extra(x INTEGER) STRICT" },
 	{ 0, NULL },
 };
-static const struct db_migration broken_step[] = { { 4, "ALTER TABLE arm ADD COLUMN note TEXT" },
-	                                               { 5, "CREATE TABLE arm(x)" },
+static const struct db_migration broken_step[] = { { 5, "ALTER TABLE arm ADD COLUMN note TEXT" },
+	                                               { 6, "CREATE TABLE arm(x)" },
 	                                               { 0, NULL } };
 
 static void refused(const char *path, enum db_mode mode, const char *says)
@@ -246,7 +246,7 @@ Test(db, refuses_a_newer_version_and_leaves_its_bytes_alone)
 {
 	char *path = TMP("newer.db"), before[SHA256_HEX], after[SHA256_HEX];
 	struct db *db = open_new(path);
-	OK(db_script(db, &e, "PRAGMA user_version = 5"));
+	OK(db_script(db, &e, "PRAGMA user_version = 6"));
 	db_close(db);
 	OK(io_sha256_file(before, path, &e));
 	refused(path, DB_WRITE, "newer ablate");
@@ -261,17 +261,17 @@ Test(db, an_older_version_is_copied_then_brought_up_to_date)
 	struct db *db = open_new(path);
 	add_cell(db);
 	db_close(db);
-	struct db_schema v6 = { 6, "", two_steps };
-	OK(db_open_schema(&db, path, DB_WRITE, &v6, &e));
+	struct db_schema v7 = { 7, "", two_steps };
+	OK(db_open_schema(&db, path, DB_WRITE, &v7, &e));
 	int64_t version, arms;
 	OK(db_int_of(&version, 0, db, &e, "PRAGMA user_version", ""));
 	OK(db_int_of(&arms, 0, db, &e, "SELECT count(note IS NULL) FROM arm", ""));
-	cr_assert_eq(version, 6);
+	cr_assert_eq(version, 7);
 	cr_assert_eq(arms, 1);
 	cr_assert(strstr(db_note(db), ".bak"), "says where the copy is: %s", db_note(db));
 	db_close(db);
 	glob_t g;
-	cr_assert_eq(glob(TMP("old.db.v4*.bak"), 0, NULL, &g), 0);
+	cr_assert_eq(glob(TMP("old.db.v5*.bak"), 0, NULL, &g), 0);
 	OK(db_open(&db, g.gl_pathv[0], DB_READ, &e));
 	OK(db_int_of(&arms, 0, db, &e, "SELECT count(*) FROM arm", ""));
 	cr_assert_eq(arms, 1);
@@ -290,10 +290,12 @@ static void make_older(const char *path, int version)
 	   db_script(
 		   db, &e,
 		   "INSERT INTO grid(hash, name, toml, created) VALUES('h', 'n', 't', 'c'); INSERT INTO arm "
-		   "VALUES(hex(zeroblob(32)), '{}'); INSERT INTO cell VALUES(hex(zeroblob(32)), hex(zeroblob(32)), 1, 1, 'd'); "
+		   "VALUES(hex(zeroblob(32)), '{}'); INSERT INTO cell(hash, arm, seed, numerics, dataset) "
+		   "VALUES(hex(zeroblob(32)), hex(zeroblob(32)), 1, 1, 'd'); "
 		   "INSERT INTO attempt(id, cell, n, state, started) VALUES('u', hex(zeroblob(32)), 1, 'done', 's'); INSERT "
 		   "INTO metric(attempt, name, nfe, weights, step, eval_seed, protocol, value, hex) VALUES('u', 'fid', 1, "
-		   "'ema', 1, 1, 'p', 0.5, '0x1p-1'); INSERT INTO verify "
+		   "'ema', 1, 1, 'p', 0.5, '0x1p-1'); INSERT INTO verify(id, a, b, scope, equal, n, "
+		   "first_diff_step, first_diff, max_ulp, created) "
 		   "VALUES('v', 'u', 'u', 'bits', 1, 7, NULL, NULL, NULL, 'now')"));
 	db_close(db);
 }
@@ -325,9 +327,16 @@ static void becomes_new(int version)
 {
 	char *path = TMP("old.db"), *fresh = TMP("fresh.db");
 	struct db *db;
-	make_older(path, version);
-	SCOPED(free) char *made = NULL, *training = NULL;
 	char key[SHA256_HEX];
+	make_older(path, version);
+	if (version >= 4) { /* which filled it when it took the row */
+		static const struct db_schema as_it_is = { 4, "", two_steps };
+		OK(stage_training_key(key, "{}", "d", 1, 1, &e));
+		OK(db_open_schema(&db, path, DB_WRITE, &as_it_is, &e));
+		OK(db_exec(db, &e, "UPDATE cell SET training = ?", "s", key));
+		db_close(db);
+	}
+	SCOPED(free) char *made = NULL, *training = NULL;
 	char before[SHA256_HEX], after[SHA256_HEX];
 	int64_t read = 0;
 	OK(io_sha256_file(before, path, &e));
@@ -386,13 +395,18 @@ Test(db, version_3_becomes_what_a_new_database_is)
 	becomes_new(3);
 }
 
+Test(db, version_4_becomes_what_a_new_database_is)
+{
+	becomes_new(4);
+}
+
 Test(db, a_failing_migration_leaves_the_old_version)
 {
 	char *path = TMP("broken.db");
 	db_close(open_new(path));
-	struct db_schema v6 = { 6, "", broken_step };
+	struct db_schema v7 = { 7, "", broken_step };
 	struct db *db = NULL;
-	cr_assert_eq(db_open_schema(&db, path, DB_WRITE, &v6, &e), -1);
+	cr_assert_eq(db_open_schema(&db, path, DB_WRITE, &v7, &e), -1);
 	OK(db_open(&db, path, DB_READ, &e));
 	int64_t n;
 	OK(db_int_of(&n, -1, db, &e, "SELECT count(*) FROM pragma_table_info('arm')", ""));

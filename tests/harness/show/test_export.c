@@ -54,11 +54,21 @@ Test(export, csv_and_jsonl)
 	SCOPED(str) struct str s = { 0 };
 	OK(export_results(db, EXPORT_CSV, false, collect, &s, &e));
 	char *want = FMT(
-		"cell,arm,seed,numerics,dataset,labels,name,nfe,weights,step,eval_seed,value,hex,lo,hi,n,protocol,computed_by\r\n"
+		"cell,arm,seed,numerics,dataset,labels,name,nfe,weights,step,eval_seed,value,hex,lo,hi,n,protocol,computed_by,"
+		"tags,notes\r\n"
 		"%s,%s,7,1,d,\"no \"\"EMA\"\", twice\",fid,1,ema,10,101,0.1,0x1.999999999999ap-4,,inf,10,p,cuSOLVER on "
-		"cuda:0\r\n",
+		"cuda:0,,\r\n",
 		hash, hash);
 	cr_assert_str_eq(s.data, want);
+	s.len = 0;
+	OK(db_script(db, &e,
+	             "INSERT INTO cell_note SELECT hash, '1', 1, 'tag', 'good', NULL, '1' FROM cell; "
+	             "INSERT INTO cell_note SELECT hash, '2', 2, 'tag', 'bad', NULL, '2' FROM cell; "
+	             "INSERT INTO cell_note SELECT hash, '3', 3, 'untag', 'bad', NULL, '3' FROM cell; "
+	             "INSERT INTO cell_note SELECT hash, '4', 4, 'note', '=1+1', 'me', '4' FROM cell; "
+	             "INSERT INTO cell_note SELECT hash, '5', 5, 'tag', 'again', NULL, '5' FROM cell"));
+	OK(export_results(db, EXPORT_CSV, false, collect, &s, &e));
+	cr_assert(strstr(s.data, "cuda:0,again good,\"'=1+1\"\r\n"), "%s", s.data);
 	s.len = 0;
 	struct db_rows rows;
 	OK(db_query(&rows, db, &e, "SELECT name, step, value FROM curve ORDER BY step", ""));
