@@ -18,7 +18,7 @@ static const struct show_part parts[] = {
 	{ .key = "notes",
 	  .of_cell = true,
 	  .sql =
-	      "SELECT created, who, text, id FROM cell_note WHERE cell = ? AND kind = 'note' ORDER BY ordinal, created, id" },
+	      "SELECT created, who, text FROM cell_note WHERE cell = ? AND kind = 'note' ORDER BY ordinal, created, id" },
 	{ .key = "config",
 	  .json = "config",
 	  .of_cell = true,
