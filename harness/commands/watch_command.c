@@ -12,6 +12,7 @@
 #include "harness/watch/watch_read.h"
 #include "harness/watch/watch_screen.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define EVERY_S 2.0  /* the database is looked at, */
+#define SHARE   0.05 /* but not for more of the time than this, however many cells there are, */
 #define QUEUE_S 10.0 /* and the queues of a cluster, which others ask, too */
 #define LOCK_MS 20
 
@@ -50,7 +52,7 @@ struct watcher {
 	const char *only;
 	struct status st;
 	json_t *slurm, *command; /* what the queues said last */
-	double asked_s;
+	double asked_s, every_s; /* when the queues were asked; until the next look */
 	struct watch_memory memory;
 	struct watch now;
 	struct watch_told told;
@@ -86,12 +88,19 @@ static void take_queues(struct watcher *w)
 static int look(struct watcher *w, struct err *e)
 {
 	SCOPED(store) struct store s = STORE_INIT;
+	double began = monotonic_s(), took;
 	status_release(&w->st);
 	scoped_watch(&w->now);
 	if (store_open(&s, w->c->db, STORE_READ, "ablate watch", e) || watch_status(&w->st, &s, w->c, w->only, e))
 		return -1;
+	took = monotonic_s() - began;
 	take_queues(w);
-	return watch_read(&w->now, &w->memory, &s, &w->st, w->only, e);
+	began = monotonic_s();
+	if (watch_read(&w->now, &w->memory, &s, &w->st, w->only, e))
+		return -1;
+	took += monotonic_s() - began;
+	w->every_s = took / SHARE > EVERY_S ? took / SHARE : EVERY_S;
+	return 0;
 }
 
 /* ---- lines ------------------------------------------------------------------------------------------------------- */
@@ -149,7 +158,7 @@ static int follow_lines(struct watcher *w, struct err *e)
 		}
 		if (fflush(stdout) || !w->now.busy || interrupted || cmd_reader_left(STDOUT_FILENO))
 			return EXIT_OK;
-		const struct timespec pause = { .tv_sec = (time_t)EVERY_S };
+		const struct timespec pause = { .tv_sec = (time_t)w->every_s };
 		(void)nanosleep(&pause, NULL);
 		if (interrupted)
 			return EXIT_OK;
@@ -170,13 +179,13 @@ static bool wait_for_lock(void *ctx, const char *path, double waited_s)
 static int follow_screen(struct watcher *w, struct err *e)
 {
 	struct watch_view view = { .utf8 = terminal_is_utf8(), .color = color_on(STDOUT_FILENO) };
-	double looked_s = -EVERY_S;
+	double looked_s = -INFINITY;
 	int first = 0, rc = 0;
 	if (screen_begin(e))
 		return -1;
 	db_set_wait(wait_for_lock, NULL);
 	while (!screen_over()) {
-		if (monotonic_s() - looked_s >= EVERY_S) {
+		if (monotonic_s() - looked_s >= w->every_s) {
 			if (look(w, e)) {
 				if (!screen_is_asked()) {
 					rc = -1;
@@ -194,7 +203,7 @@ static int follow_screen(struct watcher *w, struct err *e)
 		screen_size(&view.width, &view.height);
 		watch_screen(&lines, &w->now, &view);
 		screen_draw(lines.v, lines.n);
-		enum key key = screen_wait(looked_s + EVERY_S - monotonic_s());
+		enum key key = screen_wait(looked_s + w->every_s - monotonic_s());
 		first = key_scrolls(key, lines.first, lines.rows, w->now.n);
 		watch_lines_release(&lines);
 		if (key == KEY_LEAVE)
