@@ -15,7 +15,7 @@
 
 #define ON_FINISH_OPTION \
 	{ \
-		.name = "on-finish", .kind = OPT_STRING, .arg = "COMMAND", \
+		.name = "on-finish", .kind = OPT_STRING, .arg = "CMD", \
 		.help = "start it when the run is over, with a JSON object on its stdin; grid: allow and start the grid's; " \
 				"none: start nothing" \
 	}
