@@ -78,6 +78,35 @@ test_signals_give_the_terminal_back() {
 	end_study
 }
 
+# What it watches is gone: the reason is on the page that people see.
+test_an_error_gives_the_terminal_back() {
+	busy_study
+	ln -s ablate.db link.db; ln -s ablate.db-runs link.db-runs
+	terminal a "$ABLATE" watch --db link.db
+	await 20 'grep -aqE "base .*/100000" a.screen'
+	rm link.db
+	ends_with 5
+	check [ "$(count a.screen "$LEFT")" -eq 1 ]
+	tr '\033' '\n' <a.screen | sed -n '/\[?1049l/,$p' >last
+	says last "link.db: no such database"
+	end_study
+}
+
+test_a_locale_without_utf8_and_no_term() {
+	busy_study
+	terminal a env LC_ALL=C "$ABLATE" watch
+	await 20 'grep -aqE "base .*/100000" a.screen'
+	key "type q"
+	ends_with 0
+	LC_ALL=C grep -aq $'[\x80-\xff]' a.screen && fail "bytes that are not ASCII"
+	terminal b env -u TERM "$ABLATE" watch
+	await 20 'grep -aqF "2 running" b.screen'
+	key "type ^C"
+	ends_with 0
+	check [ "$(count b.screen "$ESC")" -eq 0 ]
+	end_study
+}
+
 # Ctrl-Z: the shell gets its page back, and the screen is whole again afterwards.
 test_a_stop_gives_the_terminal_to_the_shell() {
 	busy_study
