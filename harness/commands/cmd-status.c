@@ -95,9 +95,10 @@ static int run(struct cli *c)
 	SCOPED(store) struct store s = STORE_INIT;
 	SCOPED(status) struct status st = { 0 };
 	const char *only;
-	if (watch_grid(&only, &hash, c, &e))
+	bool watch = cli_flag(c, "watch") > 0;
+	if (watch_grid(&only, &hash, c, cli_flag(c, "cells") && !watch, &e))
 		return cli_fail(c, &e);
-	if (cli_flag(c, "watch"))
+	if (watch)
 		return watch_command(c, only);
 	if (store_open(&s, c->db, STORE_READ, "ablate status", &e) || watch_status(&st, &s, c, only, &e))
 		return cli_fail(c, &e);

@@ -10,7 +10,7 @@ static int run(struct cli *c)
 	struct err e = ERR_INIT;
 	SCOPED(free) char *hash = NULL;
 	const char *only;
-	return watch_grid(&only, &hash, c, &e) ? cli_fail(c, &e) : watch_command(c, only);
+	return watch_grid(&only, &hash, c, false, &e) ? cli_fail(c, &e) : watch_command(c, only);
 }
 
 const struct cmd cmd_watch = {

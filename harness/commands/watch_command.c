@@ -24,12 +24,19 @@
 #define QUEUE_S 10.0 /* and the queues of a cluster, which others ask, too */
 #define LOCK_MS 20
 
-int watch_grid(const char **only, char **hash, const struct cli *c, struct err *e)
+int watch_grid(const char **only, char **hash, const struct cli *c, bool selects, struct err *e)
 {
 	SCOPED(plan) struct plan *plan = NULL;
 	*only = c->n_args ? c->args[0] : NULL;
 	*hash = NULL;
-	if (!*only || (strcmp(*only, "-") != 0 && !strstr(*only, ".toml")))
+	bool file = *only && (strcmp(*only, "-") == 0 || strstr(*only, ".toml"));
+	if (!file && cli_given(c, "set"))
+		return err_code(e, EXIT_USAGE, "--set changes a grid file: name the file, or leave it out");
+	if (!file && cli_given(c, "only") && !selects)
+		return err_code(e, EXIT_USAGE,
+		                "--only selects rows of a grid file: name the file, or list cells by `ablate status --cells "
+		                "--only`");
+	if (!file)
 		return 0;
 	if (plan_open(&plan, c, *only, e))
 		return -1;

@@ -53,6 +53,9 @@ test_said_shown_and_rebuilt() {
 	check [ "$(grep -c seed out)" = 2 ]
 	run ablate export; exits 0
 	says out ',good,"the loss jumps at step 1; all four"'
+	for refused in "status --only slow" "status small --set train.steps=3" "watch --only slow" "status --watch --cells --only slow"; do
+		run ablate $refused; exits 2; lines_of err 1 # what would be ignored is refused
+	done
 	notes ablate.db >before
 	run ablate merge --rebuild; exits 0; says out "identical to before"
 	notes ablate.db >after; same before after
