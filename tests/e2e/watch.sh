@@ -65,7 +65,7 @@ test_signals_give_the_terminal_back() {
 	busy_study
 	for how in TERM HUP INT QUIT; do
 		terminal $how "$ABLATE" watch
-		await 20 'grep -aqE "base .*/100000" $how.screen'
+		await 20 'grep -aqsE "base .*/100000" $how.screen'
 		kill -$how $(<"/proc/$terminal_pid/task/$terminal_pid/children")
 		[ $how = INT ] && ends_with 0 || ends_with $((128 + $(kill -l $how)))
 		restored $how 1
@@ -147,12 +147,13 @@ restored_words() { # NAME: after the first page is back there is a line about al
 # Only what changed is sent: of a study at rest nearly nothing.
 test_few_bytes_for_each_refresh() {
 	local before after
-	small_grid 100000
 	terminal a "$BUILD/tests/run-fake" k.db 1 1 600000
 	await 60 'grep -qs attempt k.db-runs/*/*/journal.jsonl'
-	local runner_pid=$terminal_pid runner_keys=$keys
+	local fake worker runner_keys=$keys
+	read -r fake _ <"/proc/$terminal_pid/task/$terminal_pid/children"
+	read -r worker _ <"/proc/$fake/task/$fake/children"
 	terminal w "$ABLATE" watch --db k.db
-	await 20 'grep -aqF "1 running" w.screen'
+	await 20 'grep -aqsF "1 running" w.screen'
 	sleep 1
 	before=$(stat -c %s w.screen)
 	sleep 5
@@ -160,7 +161,7 @@ test_few_bytes_for_each_refresh() {
 	check [ $((after - before)) -lt 1000 ]
 	key "type q"
 	ends_with 0
-	kill -KILL "$runner_pid" 2>/dev/null
+	kill -KILL "$fake" "$worker"
 	exec {runner_keys}>&-
 }
 
