@@ -133,7 +133,8 @@ int main(int argc, char **argv)
 			(void)close(held);
 			held = -1;
 		}
-		ended = ended || waitpid(pid, &status, WNOHANG) == pid;
+		if (!ended && waitpid(pid, &status, WNOHANG) == pid)
+			ended = rest = true; /* it may have written since the poll */
 	}
 	return pid < 0 ? 125 : WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
