@@ -4,11 +4,12 @@ set(CPACK_PACKAGE_NAME ablate)
 
 # Manual pages and completions from the program's own tables.
 set(PAGES ${CMAKE_BINARY_DIR}/pages)
-set(PAGE_FILES ${PAGES}/ablate.1 ${PAGES}/ablate-grid.5 ${PAGES}/ablate-db.5 ${PAGES}/ablate.bash ${PAGES}/_ablate ${PAGES}/ablate.fish)
+set(PAGE_FILES ${PAGES}/ablate.1 ${PAGES}/ablate-grid.5 ${PAGES}/ablate-json.5 ${PAGES}/ablate-db.5 ${PAGES}/ablate.bash ${PAGES}/_ablate ${PAGES}/ablate.fish)
 add_custom_command(OUTPUT ${PAGE_FILES}
   COMMAND ${CMAKE_COMMAND} -E make_directory ${PAGES}
   COMMAND ablate man > ${PAGES}/ablate.1
   COMMAND ablate man 5-grid > ${PAGES}/ablate-grid.5
+  COMMAND ablate man 5-json > ${PAGES}/ablate-json.5
   COMMAND ablate man 5-db > ${PAGES}/ablate-db.5
   COMMAND ablate completion bash > ${PAGES}/ablate.bash
   COMMAND ablate completion zsh > ${PAGES}/_ablate
@@ -39,7 +40,7 @@ install(FILES results/published.toml DESTINATION share/ablate/results)
 install(PROGRAMS ci/engines/kubectl.sh ci/engines/ssh.sh DESTINATION share/ablate/engines)
 install(DIRECTORY model/weights DESTINATION share/ablate/model FILES_MATCHING PATTERN "*.safetensors")
 install(FILES ${PAGES}/ablate.1 DESTINATION share/man/man1)
-install(FILES ${PAGES}/ablate-grid.5 ${PAGES}/ablate-db.5 DESTINATION share/man/man5)
+install(FILES ${PAGES}/ablate-grid.5 ${PAGES}/ablate-json.5 ${PAGES}/ablate-db.5 DESTINATION share/man/man5)
 install(FILES ${PAGES}/ablate.bash DESTINATION share/bash-completion/completions RENAME ablate)
 install(FILES ${PAGES}/_ablate DESTINATION share/zsh/site-functions)
 install(FILES ${PAGES}/_ablate DESTINATION share/zsh/vendor-completions) # where Debian's zsh looks below /usr

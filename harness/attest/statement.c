@@ -200,6 +200,19 @@ int statement_import(bool *made, struct store *s, const char *envelope, size_t n
 
 /* --- listing --- */
 
+const struct json_key statement_keys[] = {
+	JSON_KEY("state", "string", "valid, signature wrong, about another seal, or the record says otherwise"),
+	JSON_KEY("kind", "string", "seal: of what an attempt recorded; verify: of a repetition"),
+	JSON_KEY("says", "string", "what it says, in words; empty where the signature is wrong"),
+	JSON_KEY("key", "string", "id of the key that signed it: the SHA-256 of the public key"),
+	JSON_KEY("name", "string", "what its owner calls the key", .absent = "where the key has no name"),
+	JSON_KEY("own", "boolean", "signed by your own key"),
+	JSON_KEY("created", "string", "when: UTC, ISO 8601"),
+	JSON_KEY("attempt", "string", "the attempt that it is about"),
+	JSON_KEY("why", "string", "why it is not valid", .absent = "where it is"),
+	{ 0 },
+};
+
 int statement_list(json_t **out, int *valid, int *n, struct db *db, const char *attempt, struct err *e)
 {
 	SCOPED(signing_key) struct signing_key *own = NULL;

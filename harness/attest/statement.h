@@ -18,6 +18,7 @@
 #include "harness/attest/signing_key.h"
 #include "harness/record/query_statement.h"
 #include "harness/record/store.h"
+#include "harness/text/json_keys.h"
 
 /* Signs the seal of an attempt, and records it in the ledger; *made false where this key did so before. EXIT_USAGE for
  * an attempt that is not known, not sealed, or a repetition. */
@@ -54,8 +55,9 @@ struct statement_check {
 MUST_CHECK int statement_check(struct statement_check *out, struct db *db, const struct statement_row *r,
                                struct err *e);
 
-/* Statements about an attempt (NULL: all) with their checks: array of {attempt, key, name, own, kind, says, created,
- * state, why}; own: by the user's key. New reference; *valid and *n count (may be NULL). */
+extern const struct json_key statement_keys[]; /* of each object of statement_list */
+/* Statements about an attempt (NULL: all) with their checks: array of objects of statement_keys; own: by the user's
+ * key. New reference; *valid and *n count (may be NULL). */
 MUST_CHECK int statement_list(json_t **out, int *valid, int *n, struct db *db, const char *attempt, struct err *e);
 
 #endif

@@ -47,6 +47,29 @@ static json_t *task_of(const struct plan *p, int index, const char *name, const 
 	return o;
 }
 
+const struct json_key batch_request_keys[] = {
+	JSON_KEY("schema", "integer", "1"),
+	JSON_KEY("name", "string", "what the submission is called"),
+	JSON_KEY("database", "string", "id of the database"),
+	JSON_KEY("plan", "string", "the plan, by its hash"),
+	JSON_KEY("dir", "string", "folder in which the command is called"),
+	JSON_KEY("throttle", "integer?", "tasks at once; null: no limit"),
+	JSON_KEY("resources", "object", "what each task needs"),
+	JSON_KEY("resources.processes", "integer", "processes"),
+	JSON_KEY("resources.processors", "integer?", "processors of each process; null: as the scheduler gives"),
+	JSON_KEY("resources.gpus", "integer", "GPUs"),
+	JSON_KEY("resources.memory", "string?", "memory, in words of the scheduler; null: as it gives"),
+	JSON_KEY("resources.limit_s", "number?", "time limit; null: none", .unit = "s"),
+	JSON_KEY("tasks", "object[]", "the tasks, one for each training"),
+	JSON_KEY("tasks[].index", "integer", "the first cell of it in the plan, from 0"),
+	JSON_KEY("tasks[].name", "string", "what the task is called"),
+	JSON_KEY("tasks[].label", "string", "what the training is called, for people"),
+	JSON_KEY("tasks[].key", "string", "the first digits of the training's key"),
+	JSON_KEY("tasks[].command", "string[]", "the words of the command that does it"),
+	JSON_KEY("tasks[].log", "string", "file for what it prints"),
+	{ 0 },
+};
+
 json_t *batch_submit_request(const struct plan *p, const char *id, const char *dir, const char *script,
                              const char *logs, const int *index, int n, const struct batch_resources *r, struct err *e)
 {

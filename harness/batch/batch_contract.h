@@ -15,6 +15,7 @@
 
 #include "harness/plan/plan.h"
 #include "harness/slurm/slurm_submission.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 
@@ -34,6 +35,7 @@ struct batch_resources {
 	int throttle;                    /* tasks at once; 0 = as there is room */
 };
 
+extern const struct json_key batch_request_keys[]; /* of batch_submit_request */
 /* The request for cells index[0..n) of the plan. id: the database's; dir: where the program runs; script: absolute path
  * of what runs a task; logs: absolute path of the folder for what tasks print. New reference; NULL with the reason
  * where a path is no UTF-8, which JSON cannot hold. */

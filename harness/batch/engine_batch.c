@@ -347,6 +347,19 @@ static void count_up(json_t *o, const char *key)
 	(void)json_object_set_new(o, key, json_integer(json_integer_value(json_object_get(o, key)) + 1));
 }
 
+const struct json_key batch_status_keys[] = {
+	JSON_KEY("plan", "string", "the plan, by its hash; empty where what was submitted cannot be read"),
+	JSON_KEY("tasks", "integer", "tasks that are not known to be over, or are over since",
+	         .absent = "where what was submitted cannot be read"),
+	JSON_KEY("running", "integer", "tasks that run", .absent = "where what was submitted cannot be read"),
+	JSON_KEY("pending", "integer", "tasks that wait", .absent = "where what was submitted cannot be read"),
+	JSON_KEY("over", "integer", "tasks whose results can be taken in",
+	         .absent = "where what was submitted cannot be read"),
+	JSON_KEY("error", "string", "why the queue cannot be asked", .absent = "where it can"),
+	JSON_KEY("reason", "string", "why tasks wait, as the scheduler says it", .absent = "where it says nothing"),
+	{ 0 },
+};
+
 json_t *batch_status(const char *db)
 {
 	SCOPED(batch_jobs) struct batch_jobs jobs = { 0 };

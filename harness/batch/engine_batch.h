@@ -17,6 +17,7 @@
 #include "harness/batch/batch_jobs.h"
 #include "harness/grid/grid_command.h"
 #include "harness/record/store.h"
+#include "harness/text/json_keys.h"
 
 struct batch_options {
 	struct slurm_options job; /* its slurm: job of the command */
@@ -67,8 +68,9 @@ MUST_CHECK int batch_follow(struct slurm_count *out, char reason[64], const char
                             struct err *e);
 /* Cancels the tasks that are in the queue; *cancelled: how many. They write checkpoints first. */
 MUST_CHECK int batch_cancel(int *cancelled, const char *db, struct err *e);
-/* {"plan":..,"tasks":N,"running":N,"pending":N,"over":N,"reason":..} of each plan with tasks that are not known to be
- * over, or that are over since; "error" where the queue cannot be asked. New reference. */
+extern const struct json_key batch_status_keys[]; /* of each object of batch_status */
+/* An object of batch_status_keys for each plan with tasks that are not known to be over, or that are over since. New
+ * reference. */
 json_t *batch_status(const char *db);
 
 #endif

@@ -16,7 +16,10 @@
  *             printf("...\n");
  *             return EXIT_OK; }
  *     const struct cmd cmd_table = { .name = "table", .args = "NAME|FILE.toml", .summary = "...", .help = "...",
- *                                    .options = options, .run = run };
+ *                                    .options = options, .json = json, .run = run };
+ *
+ * What --json prints is documented key by key in `json` (json_keys.h), and `ablate schema --json-output`, the manual
+ * and the test follow; what is printed without it is BUG().
  *
  * stdout is the result; everything else goes through cli_say and its like to stderr, and to --log FILE.
  * `args` is read as well as shown: WORD one argument, [WORD] an optional one, WORD... one or more, [WORD]... any
@@ -24,6 +27,7 @@
 #ifndef ABLATE_CMD_H
 #define ABLATE_CMD_H
 
+#include "harness/text/json_keys.h"
 #include "model/base/err.h"
 #include "model/base/mem.h"
 #include "model/base/str.h"
@@ -52,13 +56,14 @@ struct opt {
 struct cli;
 struct cmd {
 	const char *name;
-	const char *args;          /* see above; "" or NULL: none */
-	const char *summary;       /* one line, lower case, no full stop */
-	const char *help;          /* paragraphs, separated by empty lines; wrapped when shown */
-	const struct opt *options; /* may be NULL */
-	bool hidden;               /* not listed: called by the program itself */
-	bool computes;             /* works with OpenMP threads in this process: threads_restart */
-	int (*run)(struct cli *c); /* returns the exit code */
+	const char *args;             /* see above; "" or NULL: none */
+	const char *summary;          /* one line, lower case, no full stop */
+	const char *help;             /* paragraphs, separated by empty lines; wrapped when shown */
+	const struct opt *options;    /* may be NULL */
+	const struct json_form *json; /* what --json prints, key by key; NULL: errors alone */
+	bool hidden;                  /* not listed: called by the program itself */
+	bool computes;                /* works with OpenMP threads in this process: threads_restart */
+	int (*run)(struct cli *c);    /* returns the exit code */
 };
 
 struct cmd_row {
@@ -118,7 +123,7 @@ void cli_warn_lines(const struct cli *c, const char *lines);                /* a
 int cli_fail(const struct cli *c, const struct err *e);
 /* cli_fail with EXIT_USAGE and a pointer to `ablate CMD --help`. */
 int cli_usage(const struct cli *c, const char *fmt, ...) PRINTF_LIKE(2, 3);
-/* Prints an object (reference taken) with "schema":1 before its keys. Returns EXIT_OK. */
+/* Prints an object (reference taken) with "schema":1 before its keys, which are those of cmd->json. Returns EXIT_OK. */
 int cli_print_json(const struct cli *c, json_t *object);
 
 /* ====== help, from the tables ====== */

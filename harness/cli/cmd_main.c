@@ -77,9 +77,9 @@ static void tell_error(const struct cli *c, const char *fmt, ...)
 	va_end(ap);
 }
 
-int cli_print_json(const struct cli *c, json_t *object)
+/* Takes the reference. */
+static void print_object(json_t *object)
 {
-	(void)c;
 	SCOPED(str) struct str s = { 0 };
 	json_t *whole = json_object();
 	(void)json_object_set_new(whole, "schema", json_integer(1));
@@ -89,6 +89,13 @@ int cli_print_json(const struct cli *c, json_t *object)
 	json_decref(object);
 	str_addc(&s, '\n');
 	(void)fwrite(s.data, 1, s.len, stdout);
+}
+
+int cli_print_json(const struct cli *c, json_t *object)
+{
+	if (c->cmd && !c->cmd->json)
+		BUG("ablate %s prints JSON whose keys its struct cmd does not document", c->cmd->name);
+	print_object(object);
 	return EXIT_OK;
 }
 
@@ -104,7 +111,7 @@ int cli_fail(const struct cli *c, const struct err *e)
 		(void)json_object_set_new(error, "code", json_integer(code));
 		(void)json_object_set_new(error, "message", json_out_text(e->msg));
 		(void)json_object_set_new(object, "error", error);
-		(void)cli_print_json(c, object);
+		print_object(object);
 	}
 	return code;
 }

@@ -74,6 +74,20 @@ static void tell_session(const struct cli *c, const struct batch_session *s)
 			s->unanswered, str_plural(s->unanswered));
 }
 
+const struct json_key batch_submitted_keys[] = {
+	JSON_KEY("db", "string", "the database"),
+	JSON_KEY("plan", "string", "the plan, by its hash"),
+	JSON_KEY("cells", "integer", "cells of the grid"),
+	JSON_KEY("tasks", "integer", "tasks that were submitted"),
+	JSON_KEY("blocked", "integer", "cells that lack something which they need"),
+	JSON_KEY("already", "boolean", "nothing was submitted"),
+	JSON_KEY("waiting", "integer", "trainings that were in the queue already"),
+	JSON_KEY("behind", "integer", "trainings that are being worked on for another plan, which asks for less of them"),
+	JSON_KEY("refused", "integer", "tasks that were not accepted"),
+	JSON_KEY("jobs", "string?", "ids of what was submitted; null where nothing was"),
+	{ 0 },
+};
+
 static void print_submitted(const struct cli *c, const struct plan *p, const struct batch_result *r, int blocked)
 {
 	json_t *o = json_pack("{s:o, s:s, s:i, s:i, s:i, s:b, s:i, s:i, s:i}", "db", json_out_text(c->db), "plan", p->hash,

@@ -53,6 +53,17 @@ static void print_text(const struct batch_options *o, const struct task_time *ti
 	(void)fwrite(str_text(&out), 1, out.len, stdout);
 }
 
+const struct json_key batch_plan_keys[] = {
+	JSON_KEY("plan", "string", "the plan, by its hash"),
+	JSON_KEY("cells", "integer", "pending cells"),
+	JSON_KEY("blocked", "integer", "cells that lack something which they need"),
+	JSON_KEY("tasks", "integer", "tasks that would be submitted, one for each training"),
+	JSON_KEY("seconds", "number?", "estimated time of all tasks together; null where unknown", .unit = "s"),
+	JSON_KEY("task_seconds", "number?", "estimated time of a task; null where unknown", .unit = "s"),
+	JSON_KEY("submit", "object", "what the command that submits would get on stdin", .of = batch_request_keys),
+	{ 0 },
+};
+
 int batch_plan_show(struct cli *c, const struct plan *p)
 {
 	struct err e = ERR_INIT;

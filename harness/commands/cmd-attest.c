@@ -201,6 +201,41 @@ static int run(struct cli *c)
 	return code;
 }
 
+static const struct json_key signed_keys[] = {
+	JSON_KEY("signed", "integer", "attempts that were signed now"),
+	JSON_KEY("known", "integer", "attempts that had been already"),
+	JSON_KEY("key", "string", "id of the key"),
+	{ 0 },
+};
+
+static const struct json_key check_keys[] = {
+	JSON_KEY("valid", "integer", "statements that are valid"),
+	JSON_KEY("invalid", "integer", "statements that are not"),
+	JSON_KEY("statements", "object[]", "all of them", .of = statement_keys),
+	{ 0 },
+};
+
+static const struct json_key export_keys[] = {
+	JSON_KEY("file", "string", "the file that was written"),
+	JSON_KEY("statements", "integer", "statements in it"),
+	{ 0 },
+};
+
+static const struct json_key import_keys[] = {
+	JSON_KEY("file", "string", "the file that was read"),
+	JSON_KEY("taken", "integer", "statements that were new"),
+	JSON_KEY("known", "integer", "statements that were here already"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("without --check, --export and --import", signed_keys),
+	JSON_FORM("with --check", check_keys),
+	JSON_FORM("with --export", export_keys),
+	JSON_FORM("with --import", import_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_attest = {
 	.name = "attest",
 	.args = "[ATTEMPT|CELL]...",
@@ -215,5 +250,6 @@ const struct cmd cmd_attest = {
 		"one per line, which other programs read. --import takes what is valid here and stops at the first line that "
 		"is not.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

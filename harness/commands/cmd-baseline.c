@@ -260,6 +260,40 @@ static int run(struct cli *c)
 	return EXIT_OK;
 }
 
+static const struct json_key proposed_keys[] = {
+	JSON_KEY("proposed", "string[]", "the files that were written"),
+	{ 0 },
+};
+
+static const struct json_key accepted_keys[] = {
+	JSON_KEY("accepted", "string[]", "the files that are baselines now"),
+	{ 0 },
+};
+
+static const struct json_key list_keys[] = {
+	JSON_KEY("baselines", "object[]", "the baselines"),
+	JSON_KEY("baselines[].file", "string", "the file"),
+	JSON_KEY("baselines[].gate", "string", "the gate"),
+	JSON_KEY("baselines[].metric", "string", "what is compared"),
+	JSON_KEY("baselines[].state", "string", "proposed, or accepted"),
+	JSON_KEY("baselines[].n", "integer", "training seeds"),
+	JSON_KEY("baselines[].mean", "number?", "mean over them"),
+	JSON_KEY("baselines[].protocol", "string", "all that a comparable value has to share"),
+	JSON_KEY("baselines[].numerics", "string", "numerics version"),
+	JSON_KEY("baselines[].commit", "string", "commit of the program that made it; empty where that is not known"),
+	JSON_KEY("baselines[].reason", "string", "why it was accepted; empty of a proposed one"),
+	JSON_KEY("baselines[].fingerprint", "string",
+	         "numerics fingerprint of the build that made it; empty where that is not known"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("of propose", proposed_keys),
+	JSON_FORM("of accept", accepted_keys),
+	JSON_FORM("of list", list_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_baseline = {
 	.name = "baseline",
 	.args = "propose|accept|list [GRID]",
@@ -269,5 +303,6 @@ const struct cmd cmd_baseline = {
 		"\"baseline\". Review it like code. `accept --reason TEXT` turns it into DIR/GRID.GATE.toml, keeps the first "
 		"values of the numerics version beside it, and records both. A passing gate never moves a baseline.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

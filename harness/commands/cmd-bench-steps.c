@@ -56,6 +56,14 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("steps_per_s", "number", "training steps", .unit = "1/s"),
+	JSON_KEY("threads", "integer", "threads"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_bench_steps = {
 	.name = "bench-steps",
 	.summary = "print the training steps/s of a network (called by `ablate bench`)",
@@ -63,5 +71,6 @@ const struct cmd cmd_bench_steps = {
 	.options = options,
 	.hidden = true,
 	.computes = true,
+	.json = json,
 	.run = run,
 };

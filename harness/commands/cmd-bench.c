@@ -16,6 +16,7 @@
 #include "harness/bench/bench_train.h"
 #include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
+#include "harness/commands/bench_keys.h"
 #include "model/base/mem.h"
 #include "model/config/config.h"
 #include "model/train/model.h"
@@ -322,5 +323,6 @@ const struct cmd cmd_bench = {
 		"operation and by shape (every operation is waited for, so the step itself takes longer).",
 	.options = options,
 	.computes = true,
+	.json = bench_forms,
 	.run = run,
 };

@@ -80,11 +80,32 @@ static int run(struct cli *c)
 	return code;
 }
 
+static const struct json_key run_keys_of[] = {
+	JSON_KEY("db", "string", "the database"),
+	JSON_KEY("pid", "integer?", "the process that was asked to stop; null where none runs"),
+	JSON_KEY("slurm", "integer", "plans whose Slurm jobs were cancelled"),
+	JSON_KEY("command", "integer", "tasks of --engine command that were cancelled"),
+	{ 0 },
+};
+
+static const struct json_key attempt_keys[] = {
+	JSON_KEY("db", "string", "the database"),
+	JSON_KEY("attempts", "string[]", "attempts that were asked to stop: those of the arguments that run"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("without arguments", run_keys_of),
+	JSON_FORM("with ATTEMPT or CELL", attempt_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_cancel = {
 	.name = "cancel",
 	.args = "[ATTEMPT|CELL]...",
 	.summary = "ask a running grid, or single cells of it, to write checkpoints and stop",
 	.help = "Without arguments the whole run on the database stops, as by Ctrl-C. Nothing is lost: what was stopped "
 			"continues from its checkpoints with `ablate resume` or the next `ablate run`.",
+	.json = json,
 	.run = run,
 };

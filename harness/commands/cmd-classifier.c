@@ -71,6 +71,15 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("file", "string", "the file that was written"),
+	JSON_KEY("sha256", "string", "of the file"),
+	JSON_KEY("test_accuracy", "number", "share of the test split that it gets right"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_classifier = {
 	.name = "classifier",
 	.args = "DATA",
@@ -86,5 +95,6 @@ const struct cmd cmd_classifier = {
 		"made and what share of the test split it gets right.",
 	.options = options,
 	.computes = true,
+	.json = json,
 	.run = run,
 };

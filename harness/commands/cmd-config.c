@@ -72,6 +72,18 @@ static int run(struct cli *c)
 	return cli_print_json(c, json_pack("{s:o}", "arms", arms));
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("arms", "object[]", "each set of settings"),
+	JSON_KEY("arms[].arm", "string", "its hash"),
+	JSON_KEY("arms[].labels", "string[]", "the rows that it is the arm of"),
+	JSON_KEY("arms[].preset", "string", "the preset that it comes from; empty without one"),
+	JSON_KEY("arms[].config", "object", "every setting (`ablate explain`)"),
+	JSON_KEY("arms[].config.*", "any", "the value of that setting"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_config = {
 	.name = "config",
 	.args = "GRID.toml|PRESET",
@@ -80,5 +92,6 @@ const struct cmd cmd_config = {
 		"The settings of each arm of a grid, or of a preset alone, after preset, [base], axes or variants and --set. "
 		"The first arm is printed in full, the others as differences from it; --json prints all of them in full.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

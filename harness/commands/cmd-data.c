@@ -266,6 +266,54 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const struct json_key list_keys[] = {
+	JSON_KEY("data", "object[]", "the data sets"),
+	JSON_KEY("data[].name", "string", "its name"),
+	JSON_KEY("data[].shape", "integer[]", "height, width and channels; 0 where that depends on the import"),
+	JSON_KEY("data[].classes", "integer", "classes; 0 without labels"),
+	JSON_KEY("data[].origin", "string", "where it comes from"),
+	JSON_KEY("data[].licence", "string", "its licence"),
+	JSON_KEY("data[].found", "string?", "where it is; null where it is not found"),
+	JSON_KEY("data[].get", "string[]", "commands that bring it, of which one is enough", .absent = "where it is found"),
+	JSON_KEY("data[].train", "object", "the train split", .absent = "of list"),
+	JSON_KEY("data[].train.images", "integer", "its images", .unit = "images", .absent = "where it cannot be read"),
+	JSON_KEY("data[].train.sha256", "string", "of its content", .absent = "where it cannot be read"),
+	JSON_KEY("data[].train.error", "string", "why it cannot be read", .absent = "where it can"),
+	JSON_KEY("data[].test", "object", "the test split", .absent = "of list"),
+	JSON_KEY("data[].test.images", "integer", "its images", .unit = "images", .absent = "where it cannot be read"),
+	JSON_KEY("data[].test.sha256", "string", "of its content", .absent = "where it cannot be read"),
+	JSON_KEY("data[].test.error", "string", "why it cannot be read", .absent = "where it can"),
+	{ 0 },
+};
+
+static const struct json_key import_keys[] = {
+	JSON_KEY("name", "string", "the data set"),
+	JSON_KEY("imported", "object", "what was imported"),
+	JSON_KEY("imported.train", "object", "the train split", .absent = "where the source does not hold it"),
+	JSON_KEY("imported.train.images", "integer", "its images", .unit = "images"),
+	JSON_KEY("imported.train.shape", "integer[]", "height, width and channels"),
+	JSON_KEY("imported.train.classes", "integer", "classes; 0 without labels"),
+	JSON_KEY("imported.train.sha256", "string", "of its content"),
+	JSON_KEY("imported.train.path", "string", "where it is now"),
+	JSON_KEY("imported.train.resumed_from", "integer", "images that an import which was interrupted had taken",
+	         .unit = "images"),
+	JSON_KEY("imported.test", "object", "the test split", .absent = "where the source does not hold it"),
+	JSON_KEY("imported.test.images", "integer", "its images", .unit = "images"),
+	JSON_KEY("imported.test.shape", "integer[]", "height, width and channels"),
+	JSON_KEY("imported.test.classes", "integer", "classes; 0 without labels"),
+	JSON_KEY("imported.test.sha256", "string", "of its content"),
+	JSON_KEY("imported.test.path", "string", "where it is now"),
+	JSON_KEY("imported.test.resumed_from", "integer", "images that an import which was interrupted had taken",
+	         .unit = "images"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("of list and check", list_keys),
+	JSON_FORM("of import and fetch", import_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_data = {
 	.name = "data",
 	.args = "list|check|import|fetch [NAME] [SOURCE]",
@@ -284,5 +332,6 @@ const struct cmd cmd_data = {
 		"`fetch NAME` downloads the published archive over https, compares its SHA-256, and imports it. Nothing is "
 		"ever downloaded by any other command.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

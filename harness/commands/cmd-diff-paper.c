@@ -83,6 +83,20 @@ static int run(struct cli *c)
 	return rc;
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("arms", "object[]", "each set of settings"),
+	JSON_KEY("arms[].label", "string", "what it is called"),
+	JSON_KEY("arms[].preset", "string", "the preset that it is compared with; empty without one"),
+	JSON_KEY("arms[].deviations", "object[]", "settings that differ from it"),
+	JSON_KEY("arms[].deviations[].key", "string", "the setting"),
+	JSON_KEY("arms[].deviations[].ours", "string", "its value here"),
+	JSON_KEY("arms[].deviations[].paper", "string", "its value there"),
+	JSON_KEY("arms[].deviations[].source", "string", "where the paper or its code gives it"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_diff_paper = {
 	.name = "diff-paper",
 	.args = "GRID.toml|PRESET",
@@ -92,5 +106,6 @@ const struct cmd cmd_diff_paper = {
 		"comes from, with the paper's value and where the paper or its code gives it. A grid in settings of its own is "
 		"compared with the preset that like = \"PRESET\" in its [grid] names.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -478,6 +478,42 @@ static int run(struct cli *c)
 	return code;
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("checks", "object[]", "what was looked at"),
+	JSON_KEY("checks[].section", "string", "what it belongs to"),
+	JSON_KEY("checks[].state", "string", "ok, note, missing or bad"),
+	JSON_KEY("checks[].what", "string", "what was looked at"),
+	JSON_KEY("checks[].found", "string", "what was found"),
+	JSON_KEY("checks[].remedy", "string[]", "commands that help", .absent = "where none does"),
+	JSON_KEY("processors", "object", "the processors, and who limits them"),
+	JSON_KEY("processors.online", "integer", "that there are"),
+	JSON_KEY("processors.affinity", "integer", "that this process may run on"),
+	JSON_KEY("processors.quota", "number?", "processors' worth of time that it may use; null: no limit"),
+	JSON_KEY("processors.quota_from", "string?", "the file that says so; null without a limit"),
+	JSON_KEY("processors.usable", "integer", "what follows from these"),
+	JSON_KEY("processors.threads", "integer", "threads that this process would use"),
+	JSON_KEY("processors.threads_from", "string", "what decides that"),
+	JSON_KEY("processors.waiting", "string", "how threads wait for each other"),
+	JSON_KEY("ok", "integer", "checks that are well"),
+	JSON_KEY("note", "integer", "checks with something to know"),
+	JSON_KEY("missing", "integer", "checks that lack something"),
+	JSON_KEY("bad", "integer", "checks that found something broken"),
+	JSON_KEY("next", "object[]", "what to do next"),
+	JSON_KEY("next[].command", "string", "what to type", .absent = "where install says it"),
+	JSON_KEY("next[].install", "string", "what to install", .absent = "where command says it",
+	         .unseen = "a machine without apt (tests/e2e/doctor.sh)"),
+	JSON_KEY("next[].as_root", "boolean", "true: it has to be typed as root", .absent = "where it has not",
+	         .unseen = "a user without sudo"),
+	JSON_KEY("next[].gives", "string[]", "what that gives"),
+	JSON_KEY("next[].for", "string[]", "the checks that need it"),
+	JSON_KEY("first", "object", "what to begin with"),
+	JSON_KEY("first.command", "string", "what to type"),
+	JSON_KEY("first.gives", "string", "what that gives"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_doctor = {
 	.name = "doctor",
 	.summary = "show what is found on this machine, and what to type next: libraries, devices, data, weights, records",
@@ -489,5 +525,6 @@ const struct cmd cmd_doctor = {
 		"commands in \"remedy\".\n\n"
 		"Nothing is fetched or installed. Exit 1 only when something is broken (a damaged database, a cache that is "
 		"not writable).",
+	.json = json,
 	.run = run,
 };

@@ -219,6 +219,41 @@ static int run(struct cli *c)
 	return rc;
 }
 
+static const struct json_key knob_keys[] = {
+	JSON_KEY("key", "string", "its name"),
+	JSON_KEY("type", "string", "what it may be, in words"),
+	JSON_KEY("default", "string", "its default, as it would be written; empty for an empty text"),
+	JSON_KEY("unit", "string", "its unit; empty without one"),
+	JSON_KEY("help", "string", "what it means"),
+	JSON_KEY("source", "string", "the place in a paper; empty for a setting of this program"),
+	JSON_KEY("stage", "string", "what it takes part in: train, sample or none"),
+	JSON_KEY("presets", "object[]", "presets and scalings that set it"),
+	JSON_KEY("presets[].preset", "string", "the preset"),
+	JSON_KEY("presets[].value", "string", "its value"),
+	JSON_KEY("presets[].source", "string", "where the paper or its code gives it"),
+	JSON_KEY("choices", "string[]", "what it may be", .absent = "where it is no choice"),
+	JSON_KEY("min", "number", "the least that it may be", .absent = "where there is no range"),
+	JSON_KEY("max", "number", "the most that it may be", .absent = "where there is no range"),
+	JSON_KEY("set", "object[]", "where GRID.toml, and what it inherits from, sets it"),
+	JSON_KEY("set[].file", "string", "the file"),
+	JSON_KEY("set[].line", "integer", "the line, from 1"),
+	JSON_KEY("set[].col", "integer", "the column, from 1"),
+	JSON_KEY("set[].value", "string", "the value, or the first of an axis"),
+	JSON_KEY("set[].in", "string", "the table of the grid"),
+	{ 0 },
+};
+
+static const struct json_key list_keys[] = {
+	JSON_KEY("settings", "object[]", "the settings", .of = knob_keys),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("of one KEY", knob_keys),
+	JSON_FORM("without KEY, or of a group", list_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_explain = {
 	.name = "explain",
 	.args = "[KEY] [GRID.toml]",
@@ -227,5 +262,6 @@ const struct cmd cmd_explain = {
 		"Without KEY all settings with their defaults; with the name of a group (loss, net, ...) those of the group. "
 		"With a grid file also every place that sets KEY, in it and in the files it inherits from. A * marks a "
 		"scaling, which may follow the name of any preset.",
+	.json = json,
 	.run = run,
 };

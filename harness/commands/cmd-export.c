@@ -169,6 +169,62 @@ static int run(struct cli *c)
 	return rc ? cli_fail(c, &e) : EXIT_OK;
 }
 
+static const struct json_key file_keys[] = {
+	JSON_KEY("file", "string", "the file that was written"),
+	{ 0 },
+};
+
+static const struct json_key score_rows[] = {
+	JSON_KEY("rows", "object[]", "each score"),
+	JSON_KEY("rows[].attempt", "string", "the attempt that it is of", .absent = "with --no-identity"),
+	JSON_KEY("rows[].cell", "string", "the cell, by its hash"),
+	JSON_KEY("rows[].arm", "string", "the arm, by its hash"),
+	JSON_KEY("rows[].seed", "integer", "training seed"),
+	JSON_KEY("rows[].numerics", "integer", "numerics version"),
+	JSON_KEY("rows[].dataset", "string", "hash of the data and weights that were read"),
+	JSON_KEY("rows[].labels", "string", "what grids call the cell, with \"; \" between",
+	         .absent = "where no grid names it"),
+	JSON_KEY("rows[].name", "string", "the metric"),
+	JSON_KEY("rows[].nfe", "integer", "sampling steps"),
+	JSON_KEY("rows[].weights", "string", "ema or raw"),
+	JSON_KEY("rows[].step", "integer", "training step"),
+	JSON_KEY("rows[].eval_seed", "integer", "seed of sampling"),
+	JSON_KEY("rows[].value", "number", "the score", .absent = "where it is not finite"),
+	JSON_KEY("rows[].hex", "string", "the same as a hexadecimal floating-point number, bit for bit"),
+	JSON_KEY("rows[].lo", "number", "lower end of its interval", .absent = "without one"),
+	JSON_KEY("rows[].hi", "number", "upper end of its interval", .absent = "without one"),
+	JSON_KEY("rows[].n", "integer", "images that it is of", .unit = "images", .absent = "where that is not known"),
+	JSON_KEY("rows[].protocol", "string", "all that a comparable value has to share"),
+	JSON_KEY("rows[].computed_by", "string", "what computed it instead of the CPU", .absent = "for the CPU",
+	         .unseen = "a GPU"),
+	{ 0 },
+};
+
+static const struct json_key table_rows[] = {
+	JSON_KEY("rows", "object[]", "each row of the table or view"),
+	JSON_KEY("rows[].*", "any", "the column of that name (`ablate schema`); absent where it is NULL"),
+	{ 0 },
+};
+
+static const struct json_key events_keys[] = {
+	JSON_KEY("dir", "string", "the folder"),
+	JSON_KEY("cells", "integer", "cells with event files"),
+	{ 0 },
+};
+
+static const struct json_key crate_keys[] = {
+	JSON_KEY("dir", "string", "the folder"),
+	JSON_KEY("grid", "string", "the plan's hash"),
+	JSON_KEY("attempts", "integer", "attempts that it describes"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("scores, without -o", score_rows), JSON_FORM("with --table, without -o", table_rows),
+	JSON_FORM("with -o FILE", file_keys),        JSON_FORM("with --tensorboard", events_keys),
+	JSON_FORM("with --ro-crate", crate_keys),    { 0 },
+};
+
 const struct cmd cmd_export = {
 	.name = "export",
 	.summary = "write results as CSV, JSON lines, SQL, TensorBoard event files or an RO-Crate",
@@ -181,5 +237,6 @@ const struct cmd cmd_export = {
 		"What is exported has no host names, boot ids, devices' numbers or paths unless --identity asks for them. An "
 		"SQL script that is to be a whole copy of the database needs it.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

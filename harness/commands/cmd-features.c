@@ -79,6 +79,17 @@ static int run(struct cli *c)
 	return code;
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("output", "string", "the file that was written"),
+	JSON_KEY("n", "integer", "images", .unit = "images"),
+	JSON_KEY("dim", "integer", "dimensions of the features"),
+	JSON_KEY("features", "string", "their protocol"),
+	JSON_KEY("sha256", "string", "of the images"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_features = {
 	.name = "features",
 	.args = "A",
@@ -88,5 +99,6 @@ const struct cmd cmd_features = {
 	"pytorch-fid reads it as statistics.",
 	.options = options,
 	.computes = true,
+	.json = json,
 	.run = run,
 };

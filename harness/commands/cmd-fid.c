@@ -30,8 +30,14 @@ static int run_fid(struct cli *c)
 	                     false, &o);
 }
 
+static const struct json_form fid_forms[] = {
+	JSON_FORM("without --per-class", scores_keys),
+	JSON_FORM("with --per-class", per_class_keys),
+	{ 0 },
+};
+
 SCORE_COMMAND(
-	fid, .args = "A B", .summary = "Frechet inception distance of two sets of images",
+	fid, .json = fid_forms, .args = "A B", .summary = "Frechet inception distance of two sets of images",
 	.help =
 		"A is the set to judge, B the reference; the interval is of the sampling of A.\n\n" SCORE_SOURCES_HELP
 		"\n\nThe distance is computed by a route that is exact at any rank. pytorch-fid's own is off by about 1e-4 "
@@ -72,7 +78,7 @@ static int run_kid(struct cli *c)
 }
 
 SCORE_COMMAND(
-	kid, .args = "A B", .summary = "kernel inception distance of two sets of images",
+	kid, .json = score_forms, .args = "A B", .summary = "kernel inception distance of two sets of images",
 	.help =
 		"The unbiased estimate over all pairs; with --subsets also the mean over random subsets that torch-fidelity "
 		"publishes.\n\n" SCORE_SOURCES_HELP);
@@ -103,7 +109,7 @@ static int run_is(struct cli *c)
 }
 
 SCORE_COMMAND(
-	is, .args = "A", .summary = "Inception Score of a set of images",
+	is, .json = score_forms, .args = "A", .summary = "Inception Score of a set of images",
 	.help =
 		"From class scores without the last layer's bias, over splits of the images in an order shuffled by numpy's "
 		"RandomState(2020), as torch-fidelity does: sets are often sorted by class, and splits of one class each score "
@@ -132,7 +138,8 @@ static int run_pr(struct cli *c)
 }
 
 SCORE_COMMAND(
-	pr, .args = "A B", .summary = "precision and recall of generated images A against real images B",
+	pr, .json = score_forms, .args = "A B",
+	.summary = "precision and recall of generated images A against real images B",
 	.help =
 		"Improved precision and recall: the share of A in the manifold of B, and vice versa.\n\n" SCORE_SOURCES_HELP);
 
@@ -152,7 +159,8 @@ static int run_prdc(struct cli *c)
 }
 
 SCORE_COMMAND(
-	prdc, .args = "A B", .summary = "density and coverage of generated images A against real images B",
+	prdc, .json = score_forms, .args = "A B",
+	.summary = "density and coverage of generated images A against real images B",
 	.help =
 		"Precision, recall, density and coverage with strict comparisons, as the package prdc and dgm-eval have them: "
 		"what lies on the border of a ball is outside, where `ablate pr` counts it as inside.\n\n" SCORE_SOURCES_HELP);
@@ -212,6 +220,6 @@ static int run_metrics(struct cli *c)
 }
 
 SCORE_COMMAND(
-	metrics, .args = "A B", .summary = "every score of images A against B in one pass",
+	metrics, .json = score_forms, .args = "A B", .summary = "every score of images A against B in one pass",
 	.help = "fid, sfid, kid, is and pr, as far as the sources allow; --only chooses among these and fid_infinity, "
 			"kid_subsets, prdc, cmmd and mind.\n\n" SCORE_SOURCES_HELP);

@@ -169,6 +169,14 @@ static int run(struct cli *c)
 	return EXIT_OK;
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("figure", "string", "its kind"),
+	JSON_KEY("file", "string", "the file that was written"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_figure = {
 	.name = "figure",
 	.args = "GRID [curves|metric|bars|sweep|sigma|steps|samples]",
@@ -188,5 +196,6 @@ const struct cmd cmd_figure = {
 		"    ablate figure GRID bars -m fid@1 -m fid@2 --size column --font-size 8 -o bars.pdf\n\n"
 		"Colours are safe for colour-blind eyes; dashes and markers distinguish the lines in grey.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -279,6 +279,26 @@ static int run(struct cli *c)
 	return values ? over_values(c, values) : over_grid(c);
 }
 
+static const struct json_key all_keys[] = {
+	JSON_KEY("gates", "object[]", "the verdicts", .of = gate_keys),
+	JSON_KEY("summary", "string", "how many passed, failed, ..."),
+	JSON_KEY("exit", "integer", "the exit code"),
+	JSON_KEY("power", "string", "what the gates can resolve, as lines", .absent = "without --power"),
+	{ 0 },
+};
+
+static const struct json_key one_keys[] = {
+	{ "", .of = gate_keys },
+	{ "", .of = all_keys },
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("of several gates", all_keys),
+	JSON_FORM("of one gate", one_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_gate = {
 	.name = "gate",
 	.args = "[GRID]",
@@ -309,5 +329,6 @@ const struct cmd cmd_gate = {
 		"looks = [3, 5]\n"
 		" better = \"lower\"             # or \"higher\"\n on_inconclusive = \"fail\"     # or \"warn\"",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -52,6 +52,16 @@ static int run(struct cli *c)
 	return show(c, path);
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("key", "string", "its id: the SHA-256 of the public key"),
+	JSON_KEY("name", "string", "what it is called; empty without a name"),
+	JSON_KEY("file", "string", "the file of the private key"),
+	JSON_KEY("public", "string", "the public key, PEM"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_key = {
 	.name = "key",
 	.args = "new|show",
@@ -63,5 +73,6 @@ const struct cmd cmd_key = {
 		"$ABLATE_KEY, else $XDG_CONFIG_HOME/ablate/key.pem; ABLATE_KEY=none signs nothing.\n\n"
 		"A key has no name unless --name gives it one: statements travel with results, and the name with them.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

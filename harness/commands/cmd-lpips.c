@@ -295,6 +295,21 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("lpips", "number", "mean distance of the pairs"),
+	JSON_KEY("deviation", "number", "its standard deviation over them"),
+	JSON_KEY("n", "integer", "pairs"),
+	JSON_KEY("layers", "number[]", "mean contribution of each layer of the backbone"),
+	JSON_KEY("pairs", "number[]", "distance of each pair"),
+	JSON_KEY("names", "string[][]", "the two images of each pair"),
+	JSON_KEY("protocol", "string", "all that a comparable value has to share"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("", json_keys, .unseen = "weights of LPIPS (tests/harness/commands/test_cmd_lpips.c)"), { 0 }
+};
+
 const struct cmd cmd_lpips = {
 	.name = "lpips",
 	.args = "A B",
@@ -305,5 +320,6 @@ const struct cmd cmd_lpips = {
 		"backbone and its heads: `ablate weights list`.",
 	.options = options,
 	.computes = true,
+	.json = json,
 	.run = run,
 };

@@ -1,6 +1,7 @@
-/* cmd-man.c - `ablate man`: manual pages in roff, from the tables of commands, of the environment and of the database's
- * columns; the page about grids is in man_grid.c. */
+/* cmd-man.c - `ablate man`: manual pages in roff, from the tables of commands, of what they print as JSON, of the
+ * environment and of the database's columns; the page about grids is in man_grid.c. */
 #include "harness/cli/cmd.h"
+#include "harness/cli/cmd_keys.h"
 
 #include "harness/commands/man_grid.h"
 #include "harness/record/db.h"
@@ -86,11 +87,15 @@ static void page_commands(struct str *s, const struct cmds *all)
 	cmds_each(all, s, one_group, one_command);
 	roff_section(s, "OPTIONS OF EVERY COMMAND");
 	options(s, cmd_global_options);
+	roff_section(s, "JSON OUTPUT");
+	roff_paragraphs(
+		s, "With --json the result is one JSON object, and so is an error. ablate-json(5) describes each key, "
+		   "`ablate schema --json-output COMMAND` those of one command, and with --json that is a JSON Schema.");
 	roff_section(s, "EXIT STATUS");
 	cmd_each_exit(s, one_exit);
 	roff_section(s, "ENVIRONMENT");
 	environment(s);
-	str_add(s, ".SH SEE ALSO\n.BR ablate\\-grid (5),\n.BR ablate\\-db (5)\n");
+	str_add(s, ".SH SEE ALSO\n.BR ablate\\-grid (5),\n.BR ablate\\-json (5),\n.BR ablate\\-db (5)\n");
 }
 
 static void db_row(void *ctx, const char *table, const char *column, const char *type, const char *doc)
@@ -119,6 +124,45 @@ static void page_db(struct str *s)
 	str_add(s, ".SH SEE ALSO\n.BR ablate (1)\n");
 }
 
+static void no_group(void *ctx, const char *name)
+{
+	(void)ctx, (void)name;
+}
+
+static void json_row(void *ctx, const char *path, const struct json_key *k)
+{
+	SCOPED(free) char *text = cmd_key_text(k);
+	roff_item(ctx, path, text);
+}
+
+static void json_of(void *ctx, const struct cmd *cmd)
+{
+	for (const struct json_form *f = cmd->json; f && f->keys; f++) {
+		SCOPED(free) char *title = xstrfmt("ablate %s%s%s", cmd->name, *f->when ? ": " : "", f->when);
+		roff_subsection(ctx, title);
+		json_keys_each(f->keys, ctx, json_row);
+	}
+}
+
+static void page_json(struct str *s, const struct cmds *all)
+{
+	roff_page(s, "ABLATE-JSON", "5", "ablate-json - what commands of ablate print with --json");
+	str_add(s, ".SH DESCRIPTION\n");
+	roff_paragraphs(
+		s, "One JSON object on stdout. A path leads from it to a key: [] stands for the objects of a list, * "
+		   "for any key of a map. A type with ? behind it may be null, one with [] behind it is a list. A key "
+		   "without \"absent\" is in every such object. Keys keep their names and meanings; later versions may "
+		   "add some.\n\n"
+		   "`ablate schema --json-output COMMAND --json` is the same as a JSON Schema (draft 2020-12), of this "
+		   "version: it refuses keys that it does not know.");
+	roff_section(s, "EVERY COMMAND");
+	roff_item(s, "schema", "(integer) 1, in every object");
+	json_keys_each(json_error, s, json_row);
+	roff_section(s, "COMMANDS");
+	cmds_each(all, s, no_group, json_of);
+	str_add(s, ".SH SEE ALSO\n.BR ablate (1)\n");
+}
+
 static int run(struct cli *c)
 {
 	SCOPED(str) struct str s = { 0 };
@@ -127,6 +171,8 @@ static int run(struct cli *c)
 		man_grid(&s);
 	else if (strcmp(page, "5-db") == 0)
 		page_db(&s);
+	else if (strcmp(page, "5-json") == 0)
+		page_json(&s, c->all);
 	else
 		page_commands(&s, c->all);
 	(void)fwrite(str_text(&s), 1, s.len, stdout);
@@ -135,9 +181,10 @@ static int run(struct cli *c)
 
 const struct cmd cmd_man = {
 	.name = "man",
-	.args = "[1|5-grid|5-db]",
+	.args = "[1|5-grid|5-json|5-db]",
 	.summary = "print a manual page",
-	.help = "Pages: 1 (the program), 5-grid (how to write a grid, with examples), 5-db (the database). To read one:\n\n"
+	.help = "Pages: 1 (the program), 5-grid (how to write a grid, with examples), 5-json (what commands print with "
+			"--json), 5-db (the database). To read one:\n\n"
 			"    ablate man 5-grid | man -l -",
 	.run = run,
 };

@@ -259,6 +259,28 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const struct json_key memory_keys[] = {
+	{ "", .of = score_keys },
+	JSON_KEY("reading", "string?", "what the value means, in words; null where nothing is to be said"),
+	{ 0 },
+};
+
+static const struct json_key json_keys[] = {
+	JSON_KEY("scores", "object[]", "the scores", .of = memory_keys),
+	JSON_KEY("generated", "object", "the generated images", .of = score_side_keys),
+	JSON_KEY("train", "object", "the training images", .of = score_side_keys),
+	JSON_KEY("test", "object", "the test images", .absent = "where they are not given", .of = score_side_keys),
+	JSON_KEY("nearest", "object[]", "generated images that are nearest to a training image, nearest first",
+	         .absent = "with --show 0"),
+	JSON_KEY("nearest[].generated", "string", "the generated image"),
+	JSON_KEY("nearest[].train", "string", "the training image"),
+	JSON_KEY("nearest[].distance", "number?", "their distance"),
+	JSON_KEY("nearest[].train_nearest", "number?", "the distance of that training image to the next one of its kind"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_memory = {
 	.name = "memory",
 	.args = "A",
@@ -281,5 +303,6 @@ const struct cmd cmd_memory = {
 		"training.\n\n" SCORE_SOURCES_HELP,
 	.options = options,
 	.computes = true,
+	.json = json,
 	.run = run,
 };

@@ -151,6 +151,52 @@ static int run(struct cli *c)
 	return EXIT_OK;
 }
 
+static const struct json_key shard_keys[] = {
+	JSON_KEY("shards", "integer", "journals that were taken"),
+	JSON_KEY("known", "integer", "journals with nothing new"),
+	JSON_KEY("rows", "integer", "rows that were new"),
+	JSON_KEY("torn", "integer", "journals whose last line is torn"),
+	JSON_KEY("differing", "object[]", "cells with two done attempts whose bits differ", .of = differing_keys),
+	JSON_KEY("differing_all", "integer", "how many there are: the list has no more than the first"),
+	{ 0 },
+};
+
+static const struct json_key rebuild_keys[] = {
+	JSON_KEY("journals", "integer", "journals that were read"),
+	JSON_KEY("rows", "integer", "rows that were written"),
+	JSON_KEY("torn", "integer", "journals whose last line is torn"),
+	JSON_KEY("gone", "integer", "attempts of the old file that are in no journal"),
+	JSON_KEY("content", "string", "SHA-256 of the content"),
+	JSON_KEY("identical", "boolean", "the same content as before"),
+	JSON_KEY("left_out", "string[]", "files and lines that could not be taken, with the reason"),
+	JSON_KEY("waiting", "integer", "lines that wait for others which are not here"),
+	JSON_KEY("differing", "object[]", "cells with two done attempts whose bits differ", .of = differing_keys),
+	JSON_KEY("differing_all", "integer", "how many there are: the list has no more than the first"),
+	JSON_KEY("old", "string", "the name of the old file", .absent = "where there was none"),
+	{ 0 },
+};
+
+static const struct json_key check_keys[] = {
+	JSON_KEY("journals", "integer", "journals that were read"),
+	JSON_KEY("unrecorded", "integer", "rows of the database that are in no journal"),
+	JSON_KEY("missing", "integer", "rows of the journals that are not in the database"),
+	JSON_KEY("rows", "object[]", "the first of these"),
+	JSON_KEY("rows[].where", "string", "in no journal, or not in the database"),
+	JSON_KEY("rows[].row", "string", "the row, as text"),
+	JSON_KEY("differing", "object[]", "cells with two done attempts whose bits differ", .of = differing_keys),
+	JSON_KEY("differing_all", "integer", "how many there are: the list has no more than the first"),
+	JSON_KEY("left_out", "string[]", "files and lines that could not be taken, with the reason"),
+	JSON_KEY("waiting", "integer", "lines that wait for others which are not here"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("of shards", shard_keys),
+	JSON_FORM("with --rebuild", rebuild_keys),
+	JSON_FORM("with --check", check_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_merge = {
 	.name = "merge",
 	.args = "[SHARD]...",
@@ -170,5 +216,6 @@ const struct cmd cmd_merge = {
 		"With --check nothing is changed: every seal is checked, and every row of the database is compared with the "
 		"journals. A row that was edited by hand is exit code 5.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -50,6 +50,13 @@ static int run(struct cli *c)
 	                                        : plan_show(c, p);
 }
 
+static const struct json_form json[] = {
+	JSON_FORM("without --engine: the plan", plan_keys),
+	JSON_FORM("with --engine slurm: what would be submitted", slurm_plan_keys),
+	JSON_FORM("with --engine command: what would be submitted", batch_plan_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_plan = {
 	.name = "plan",
 	.args = "GRID.toml",
@@ -81,5 +88,6 @@ const struct cmd cmd_plan = {
 		"speed, missing and jobs; with --engine slurm plan, tasks, what they ask for, and jobs; with --engine "
 		"command plan, cells, tasks, seconds and submit.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -158,6 +158,28 @@ static int run(struct cli *c)
 	return code;
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("db", "string", "the database"),
+	JSON_KEY("removed", "boolean", "with --yes: the files are gone"),
+	JSON_KEY("frees", "integer", "room that the files took, or take", .unit = "bytes"),
+	JSON_KEY("kept", "integer", "checkpoints that other cells go on from"),
+	JSON_KEY("kinds", "object[]", "each kind of file"),
+	JSON_KEY("kinds[].kind", "string", "superseded, stale, final, samples, pictures, logs, refs or backups"),
+	JSON_KEY("kinds[].chosen", "boolean", "it was asked for"),
+	JSON_KEY("kinds[].files", "integer", "files of it that can go"),
+	JSON_KEY("kinds[].frees", "integer", "room that they take", .unit = "bytes"),
+	JSON_KEY("files", "object[]", "the files of the chosen kinds"),
+	JSON_KEY("files[].kind", "string", "its kind"),
+	JSON_KEY("files[].path", "string", "the file"),
+	JSON_KEY("files[].bytes", "integer", "its size", .unit = "bytes"),
+	JSON_KEY("files[].frees", "integer", "room that it takes: less where other names share it", .unit = "bytes"),
+	JSON_KEY("files[].cell", "string", "the cell, by its hash", .absent = "of files that are no attempt's"),
+	JSON_KEY("files[].attempt", "string", "the attempt", .absent = "of files that are no attempt's"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_prune = {
 	.name = "prune",
 	.args = "[" PRUNE_KINDS "]...",
@@ -181,5 +203,6 @@ const struct cmd cmd_prune = {
 		"is recorded first, so that whoever misses a file is told when it was pruned and what makes it again. -v "
 		"names the files. With --yes nobody else may be running on the database (exit 5).",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -53,6 +53,15 @@ static int run(struct cli *c)
 	return EXIT_OK;
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("file", "string", "the file that was written"),
+	JSON_KEY("bytes", "integer", "its size", .unit = "bytes"),
+	JSON_KEY("cells", "integer", "cells of the grid"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_report = {
 	.name = "report",
 	.args = "GRID",
@@ -64,5 +73,6 @@ const struct cmd cmd_report = {
 		"them on request. It loads nothing from anywhere. Whose machine it was, it says only with --identity; "
 		"processors, devices and libraries are in it, as they decide numbers.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -40,6 +40,11 @@ static int run(struct cli *c)
 	return run_command(c, p, what);
 }
 
+static const struct json_form json[] = {
+	RUN_FORMS,
+	{ 0 },
+};
+
 const struct cmd cmd_resume = {
 	.name = "resume",
 	.args = "[GRID]",
@@ -49,5 +54,6 @@ const struct cmd cmd_resume = {
 		"again with the same --set and --only: finished cells are skipped, stopped ones continue from their "
 		"checkpoints, failed ones are tried again.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

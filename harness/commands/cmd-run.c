@@ -36,6 +36,12 @@ static int run(struct cli *c)
 	return run_command(c, p, what);
 }
 
+static const struct json_form json[] = {
+	RUN_FORMS,
+	JSON_FORM("with --dry-run: the plan", plan_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_run = {
 	.name = "run",
 	.args = "GRID.toml",
@@ -75,5 +81,6 @@ const struct cmd cmd_run = {
 		"Records: the database (--db) and, beside it, the folder DB-runs with a journal for each attempt, from which "
 		"`ablate merge --rebuild` rebuilds the database.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -190,6 +190,14 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("file", "string", "the file that was written"),
+	JSON_KEY("images", "integer", "images in it"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_sample = {
 	.name = "sample",
 	.args = "CHECKPOINT|ATTEMPT|CELL",
@@ -206,5 +214,6 @@ const struct cmd cmd_sample = {
 		"part, the result, the picture itself; of --stroke: the drawing and the result.",
 	.options = options,
 	.computes = true,
+	.json = json,
 	.run = run,
 };

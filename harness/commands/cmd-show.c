@@ -9,6 +9,7 @@
 #include "harness/record/query_study.h"
 #include "harness/record/record_find.h"
 #include "harness/record/store.h"
+#include "harness/record/provenance.h"
 
 #include "model/base/io.h"
 
@@ -222,6 +223,110 @@ static int run(struct cli *c)
 	return EXIT_OK;
 }
 
+static const struct json_key environment_keys[] = {
+	{ "", .of = provenance_keys },
+	JSON_KEY("host", "string", "the machine", .absent = "with --no-identity"),
+	JSON_KEY("threads", "integer", "threads of each process", .absent = "where they were not fixed"),
+	JSON_KEY("ranks", "integer", "processes that trained together", .absent = "where it was one",
+	         .unseen = "MPI (tests/e2e/ranks.sh)"),
+	JSON_KEY("microbatch", "integer", "samples at once", .absent = "where a batch was not cut"),
+	JSON_KEY("device", "string", "cpu, or cuda:N"),
+	JSON_KEY("ema", "number[]", "decays of the averages that were kept", .absent = "where it was one"),
+	JSON_KEY("fs", "string", "file system of the records"),
+	JSON_KEY("device_facts", "object", "what the device is", .absent = "on the CPU", .unseen = "a GPU"),
+	JSON_KEY("device_facts.*", "any", "the fact of that name", .unseen = "a GPU"),
+	{ 0 },
+};
+
+static const struct json_key json_keys[] = {
+	JSON_KEY("cell", "object", "the cell"),
+	JSON_KEY("cell.*", "any", "the column of that name of table cell (`ablate schema`); absent where it is NULL"),
+	JSON_KEY("labels", "object[]", "what grids call it"),
+	JSON_KEY("labels[].grid", "string", "the grid's name"),
+	JSON_KEY("labels[].chain", "string", "the chain; empty without one"),
+	JSON_KEY("labels[].label", "string", "the label"),
+	JSON_KEY("config", "object?", "its settings (`ablate explain`); null where they are not known"),
+	JSON_KEY("config.*", "any", "the value of that setting"),
+	JSON_KEY("training_shared_with", "object[]", "cells with the same training"),
+	JSON_KEY("training_shared_with[].cell", "string", "its hash"),
+	JSON_KEY("training_shared_with[].label", "string", "what it is called", .absent = "where no grid names it"),
+	JSON_KEY("training_taken_from", "object[]", "the cell whose training it went on from; none where it trained itself",
+	         .absent = "where the cell has no attempt"),
+	JSON_KEY("training_taken_from[].attempt", "string", "the attempt"),
+	JSON_KEY("training_taken_from[].cell", "string", "its cell, by its hash"),
+	JSON_KEY("training_taken_from[].label", "string", "what that is called", .absent = "where no grid names it"),
+	JSON_KEY("training_taken_from[].step", "integer", "the training step"),
+	JSON_KEY("attempts", "object[]", "every attempt at the cell"),
+	JSON_KEY("attempts[].id", "string", "its id"),
+	JSON_KEY("attempts[].n", "integer", "its number, from 1"),
+	JSON_KEY("attempts[].purpose", "string", "run or verify"),
+	JSON_KEY("attempts[].state", "string",
+	         "running, done, failed, timeout, killed, lost, diverged, blocked or stopped"),
+	JSON_KEY("attempts[].reason", "string", "why it is in this state", .absent = "of running and done ones"),
+	JSON_KEY("attempts[].started", "string", "UTC, ISO 8601"),
+	JSON_KEY("attempts[].ended", "string", "UTC, ISO 8601", .absent = "where it has not ended, or without a word"),
+	JSON_KEY("attempts[].step", "integer", "training steps done", .absent = "where none is known"),
+	JSON_KEY("attempts[].resumed_from", "string", "the attempt whose checkpoint it began with",
+	         .absent = "where it began anew"),
+	JSON_KEY("attempt", "object", "the attempt that is asked for, or the one that speaks for the cell",
+	         .absent = "where the cell has no attempt"),
+	JSON_KEY("attempt.*", "any", "the column of that name of table attempt (`ablate schema`); absent where it is NULL"),
+	JSON_KEY("metrics", "object[]", "its scores", .absent = "where the cell has no attempt"),
+	JSON_KEY("metrics[].name", "string", "the metric"),
+	JSON_KEY("metrics[].nfe", "integer", "sampling steps"),
+	JSON_KEY("metrics[].weights", "string", "ema or raw"),
+	JSON_KEY("metrics[].step", "integer", "training step"),
+	JSON_KEY("metrics[].eval_seed", "integer", "seed of sampling"),
+	JSON_KEY("metrics[].value", "any", "the score; as text where it is not finite"),
+	JSON_KEY("metrics[].hex", "string", "the same as a hexadecimal floating-point number, bit for bit"),
+	JSON_KEY("metrics[].lo", "number", "lower end of its interval", .absent = "without one"),
+	JSON_KEY("metrics[].hi", "number", "upper end of its interval", .absent = "without one"),
+	JSON_KEY("metrics[].n", "integer", "images that it is of", .unit = "images", .absent = "where that is not known"),
+	JSON_KEY("metrics[].protocol", "string", "all that a comparable value has to share"),
+	JSON_KEY("metrics[].computed_by", "string", "what computed it instead of the CPU", .absent = "for the CPU",
+	         .unseen = "a GPU"),
+	JSON_KEY("curves", "object[]", "its curves", .absent = "where the cell has no attempt"),
+	JSON_KEY("curves[].name", "string", "loss, grad_norm, ..."),
+	JSON_KEY("curves[].points", "integer", "points"),
+	JSON_KEY("curves[].first", "integer", "the first training step"),
+	JSON_KEY("curves[].last", "integer", "the last training step"),
+	JSON_KEY("inputs", "object[]", "what it read", .absent = "where the cell has no attempt"),
+	JSON_KEY("inputs[].role", "string", "dataset, init, teacher, ..."),
+	JSON_KEY("inputs[].kind", "string", "what kind of thing it is"),
+	JSON_KEY("inputs[].name", "string", "its name"),
+	JSON_KEY("inputs[].hash", "string", "SHA-256 of its content"),
+	JSON_KEY("checkpoints", "object[]", "its checkpoints", .absent = "where the cell has no attempt"),
+	JSON_KEY("checkpoints[].step", "integer", "the training step"),
+	JSON_KEY("checkpoints[].name", "string", "the file, below folder"),
+	JSON_KEY("checkpoints[].hash", "string", "SHA-256 of it"),
+	JSON_KEY("outputs", "object[]", "other files that it wrote", .absent = "where the cell has no attempt"),
+	JSON_KEY("outputs[].role", "string", "what it is"),
+	JSON_KEY("outputs[].name", "string", "the file, below folder"),
+	JSON_KEY("outputs[].hash", "string", "SHA-256 of it"),
+	JSON_KEY("pruned", "object[]", "files that `ablate prune` removed", .absent = "where the cell has no attempt"),
+	JSON_KEY("pruned[].name", "string", "the file"),
+	JSON_KEY("pruned[].bytes", "integer", "its size", .unit = "bytes"),
+	JSON_KEY("pruned[].created", "string", "when: UTC, ISO 8601"),
+	JSON_KEY("environment", "object?", "what it ran on; null where that is not known",
+	         .absent = "where the cell has no attempt", .of = environment_keys),
+	JSON_KEY("verified", "object[]", "its repetitions (`ablate verify`)", .absent = "where the cell has no attempt"),
+	JSON_KEY("verified[].id", "string", "id of the comparison"),
+	JSON_KEY("verified[].repetition", "string", "the attempt that repeats it"),
+	JSON_KEY("verified[].equal", "integer", "1: every bit is equal; 0: not"),
+	JSON_KEY("verified[].n", "integer", "values that were compared"),
+	JSON_KEY("verified[].first_diff_step", "integer", "the first training step that differs",
+	         .absent = "where none does"),
+	JSON_KEY("verified[].first_diff", "string", "the first value that differs", .absent = "where none does"),
+	JSON_KEY("verified[].created", "string", "when: UTC, ISO 8601"),
+	JSON_KEY("differing", "object[]", "other done attempts of the cell with other bits", .of = differing_keys),
+	JSON_KEY("statements", "object[]", "signed statements about the attempt", .absent = "where the cell has no attempt",
+	         .of = statement_keys),
+	JSON_KEY("folder", "string", "its folder", .absent = "where that is not here"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_show = {
 	.name = "show",
 	.args = "[CELL|ATTEMPT]",
@@ -233,5 +338,6 @@ const struct cmd cmd_show = {
 		"labels, attempts, scores, what was read and written, the environment, and whose signed statements there are "
 		"about it, each with what its check found (`ablate attest`). `differing`: other done attempts of the cell "
 		"whose bits are not those of the one that speaks for it, and why (`ablate merge --help` has the rule).",
+	.json = json,
 	.run = run,
 };

@@ -193,6 +193,22 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("sigma_mid", "number", "the noise level with the least FID"),
+	JSON_KEY("fid", "number", "its FID"),
+	JSON_KEY("points", "integer", "levels of the grid that was searched"),
+	JSON_KEY("samples", "integer", "images of each try"),
+	JSON_KEY("config_sigma_mid", "number", "sample.sigma_mid of the checkpoint's settings"),
+	JSON_KEY("protocol", "string", "all that a comparable value has to share"),
+	JSON_KEY("tried", "object[]", "the levels that were tried, in order"),
+	JSON_KEY("tried[].point", "integer", "number of the level"),
+	JSON_KEY("tried[].sigma", "number", "the level"),
+	JSON_KEY("tried[].fid", "number", "its FID"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_sigma = {
 	.name = "sigma",
 	.args = "CHECKPOINT|ATTEMPT|CELL",
@@ -205,5 +221,6 @@ const struct cmd cmd_sigma = {
 		"is too good a number to report.",
 	.options = options,
 	.computes = true,
+	.json = json,
 	.run = run,
 };

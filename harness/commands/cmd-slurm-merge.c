@@ -16,10 +16,16 @@ static int run(struct cli *c)
 	return code;
 }
 
+static const struct json_form json[] = {
+	JSON_FORM("", shards_report_keys, .unseen = "Slurm (tests/e2e/slurm.sh)"),
+	{ 0 },
+};
+
 const struct cmd cmd_slurm_merge = {
 	.name = "slurm-merge",
 	.args = "PLAN",
 	.summary = "collect the shards of a plan's tasks (called by Slurm)",
 	.hidden = true,
+	.json = json,
 	.run = run,
 };

@@ -89,6 +89,30 @@ static int run(struct cli *c)
 	return c->n_args == 2 ? get(c, row, NULL) : cli_usage(c, "stats fetch needs NAME");
 }
 
+static const struct json_key row_keys[] = {
+	JSON_KEY("name", "string", "its name"),
+	JSON_KEY("text", "string", "what it is"),
+	JSON_KEY("url", "string", "where it is published"),
+	JSON_KEY("published_sha256", "string?", "of the published file; null where none is published"),
+	JSON_KEY("protocol", "string", "protocol of the features that it is of"),
+	JSON_KEY("n", "integer?", "images that it is of; null where that is not said", .unit = "images"),
+	JSON_KEY("path", "string", "where its copy is, or would be"),
+	JSON_KEY("state", "string", "of list: here or missing; of check: imported; of import and fetch: here"),
+	JSON_KEY("sha256", "string?", "of the file that was imported; null of list"),
+	{ 0 },
+};
+
+static const struct json_key list_keys[] = {
+	JSON_KEY("stats", "object[]", "the statistics", .of = row_keys),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("of list and check", list_keys),
+	JSON_FORM("of import and fetch", row_keys, .unseen = "statistics as they are published"),
+	{ 0 },
+};
+
 const struct cmd cmd_stats = {
 	.name = "stats",
 	.args = "list|check|import|fetch [NAME] [FILE]",
@@ -101,5 +125,6 @@ const struct cmd cmd_stats = {
 		"of these sources publishes a hash: the first import decides, and another file is refused after it. `check "
 		"[NAME]` compares the copies with what was imported, as every use of stats:NAME does.\n\n"
 		"Nothing is downloaded unless it is asked for by `fetch`.",
+	.json = json,
 	.run = run,
 };

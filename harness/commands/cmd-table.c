@@ -133,6 +133,46 @@ static int run(struct cli *c)
 	return EXIT_OK;
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("table", "string", "its name"),
+	JSON_KEY("columns", "object[]", "its columns, in order"),
+	JSON_KEY("columns[].key", "string", "the column, as cols of [[table]] names it: its key in cells"),
+	JSON_KEY("columns[].head", "string", "its head"),
+	JSON_KEY("rows", "object[]", "its rows, in order"),
+	JSON_KEY("rows[].chain", "string", "the chain that it is in; empty without one"),
+	JSON_KEY("rows[].label", "string", "what it is called"),
+	JSON_KEY("rows[].cells", "object", "its cells, by the key of the column"),
+	JSON_KEY("rows[].cells.*", "object", "one cell"),
+	JSON_KEY("rows[].cells.*.text", "string", "as it is shown"),
+	JSON_KEY("rows[].cells.*.value", "number?",
+	         "the mean over training seeds, the count or the difference; null where there is none"),
+	JSON_KEY("rows[].cells.*.sd", "number?", "sample standard deviation over training seeds; null of fewer than two",
+	         .absent = "of differences and of words"),
+	JSON_KEY("rows[].cells.*.n", "integer", "training seeds that it is of; of a difference, pairs",
+	         .absent = "of words and plain differences"),
+	JSON_KEY("rows[].cells.*.asked", "integer", "training seeds that the grid asks for",
+	         .absent = "of words and plain differences"),
+	JSON_KEY("rows[].cells.*.best", "boolean", "the best of its column", .absent = "of differences and of words"),
+	JSON_KEY("rows[].cells.*.leaks", "boolean", "its reference has images that it was trained on",
+	         .absent = "of words and plain differences"),
+	JSON_KEY("rows[].cells.*.fingerprints", "string?[]",
+	         "numerics fingerprints of what made it; null: of before they were recorded",
+	         .absent = "of differences and of words"),
+	JSON_KEY("rows[].cells.*.lo", "number?", "lower bound of the difference", .absent = "of all but intervals"),
+	JSON_KEY("rows[].cells.*.hi", "number?", "upper bound of the difference", .absent = "of all but intervals"),
+	JSON_KEY("rows[].cells.*.verdict", "string", "better, worse or unclear, or why it cannot be said",
+	         .absent = "of all but tests"),
+	JSON_KEY("rows[].cells.*.p", "number?", "p of the difference", .absent = "of all but tests"),
+	JSON_KEY("rows[].cells.*.holm", "boolean?", "it survives Holm's correction; null without a p",
+	         .absent = "of all but tests"),
+	JSON_KEY("notes", "string[]", "what is said below it"),
+	JSON_KEY("made_by", "string", "the command that made it"),
+	JSON_KEY("results_sha256", "string", "of the results that it is made from"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_table = {
 	.name = "table",
 	.args = "GRID",
@@ -144,5 +184,6 @@ const struct cmd cmd_table = {
 		"shown as such. A column never mixes protocols: such a table is refused (exit 5). Written tables carry the "
 		"command and the hash of the results that made them; --check finds out whether a committed one still matches.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -319,6 +319,41 @@ static int run(struct cli *c)
 	return count[FAILED] ? EXIT_NOT_EQUAL : count[INCONCLUSIVE] ? EXIT_INCONCLUSIVE : EXIT_OK;
 }
 
+static const struct json_key json_keys[] = {
+	JSON_KEY("passed", "integer", "attempts whose repetition has the same bits"),
+	JSON_KEY("failed", "integer", "attempts whose repetition has others"),
+	JSON_KEY("inconclusive", "integer", "attempts that could not be judged"),
+	JSON_KEY("attempts", "object[]", "what was verified"),
+	JSON_KEY("attempts[].attempt", "string", "the attempt"),
+	JSON_KEY("attempts[].repetition", "string", "the attempt that repeats it", .absent = "where nothing could be run"),
+	JSON_KEY("attempts[].cell", "string", "the cell, by its hash"),
+	JSON_KEY("attempts[].result", "string", "pass, fail or inconclusive"),
+	JSON_KEY("attempts[].equal", "boolean", "every bit is equal", .absent = "where nothing could be run"),
+	JSON_KEY("attempts[].compared", "integer", "values that were compared"),
+	JSON_KEY("attempts[].max_ulp", "integer", "largest difference, in units in the last place",
+	         .absent = "where nothing could be run"),
+	JSON_KEY("attempts[].environment_differs", "string", "facts in which the environments differ; empty for none",
+	         .absent = "where nothing could be run"),
+	JSON_KEY("attempts[].lives", "integer", "lives that the attempt is made of",
+	         .absent = "where nothing could be run"),
+	JSON_KEY("attempts[].unlike", "string",
+	         "what differs that can change bits, or why nothing could be run; empty for nothing"),
+	JSON_KEY("attempts[].first_diff_step", "integer", "the first training step that differs",
+	         .absent = "where none does"),
+	JSON_KEY("attempts[].first_diff", "string", "the first value that differs", .absent = "where none does"),
+	JSON_KEY("attempts[].others", "object[]", "other done attempts of the cell with other bits",
+	         .absent = "with --with"),
+	JSON_KEY("attempts[].others[].attempt", "string", "the other attempt"),
+	JSON_KEY("attempts[].others[].speaks", "string", "the one of the two whose results are used"),
+	JSON_KEY("attempts[].others[].first_diff", "string", "the first value that differs"),
+	JSON_KEY("attempts[].others[].unlike", "string",
+	         "what differs between their environments; empty where nothing is known to"),
+	JSON_KEY("attempts[].others[].explained", "boolean", "that can be why they differ"),
+	{ 0 },
+};
+
+static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+
 const struct cmd cmd_verify = {
 	.name = "verify",
 	.args = "[ATTEMPT|CELL|GRID]...",
@@ -340,5 +375,6 @@ const struct cmd cmd_verify = {
 		"its cells; --with compares two existing attempts; --attest signs the result, so that an attempt has the word "
 		"of a second machine (`ablate attest`).",
 	.options = options,
+	.json = json,
 	.run = run,
 };

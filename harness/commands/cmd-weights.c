@@ -120,6 +120,29 @@ static const struct opt options[] = {
 	{ 0 },
 };
 
+static const struct json_key row_keys[] = {
+	JSON_KEY("name", "string", "its name"),
+	JSON_KEY("text", "string", "what it is"),
+	JSON_KEY("url", "string?", "where it is published; null: it is your own file"),
+	JSON_KEY("published_sha256", "string?", "of the published file; null where none is published"),
+	JSON_KEY("licence", "string", "its licence"),
+	JSON_KEY("path", "string", "where its copy is, or would be"),
+	JSON_KEY("state", "string", "of list: here or missing; of check: published or other; of import and fetch: here"),
+	JSON_KEY("sha256", "string?", "of the copy; null of list"),
+	{ 0 },
+};
+
+static const struct json_key list_keys[] = {
+	JSON_KEY("weights", "object[]", "the weights", .of = row_keys),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("of list and check", list_keys),
+	JSON_FORM("of import and fetch", row_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_weights = {
 	.name = "weights",
 	.args = "list|check|import|fetch [NAME] [FILE]",
@@ -136,5 +159,6 @@ const struct cmd cmd_weights = {
 		"(enc.32x32_block0.conv0.weight), of OpenAI's consistency_models (input_blocks.1.0.in_layers.2.weight), and of "
 		"diffusers' UNet2DModel (down_blocks.0.resnets.0.conv1.weight). model/nets/net_names.h has the table of names.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

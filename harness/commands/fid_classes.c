@@ -61,6 +61,20 @@ static json_t *class_json(const struct class_score *s)
 	                 "half_width", json_out_real(s->half));
 }
 
+const struct json_key per_class_keys[] = {
+	JSON_KEY("scores", "object[]", "the mean over classes", .of = score_keys),
+	JSON_KEY("classes", "object[]", "each class"),
+	JSON_KEY("classes[].class", "string", "its name"),
+	JSON_KEY("classes[].n", "integer", "images of the first source", .unit = "images"),
+	JSON_KEY("classes[].n_reference", "integer", "images of the second source", .unit = "images"),
+	JSON_KEY("classes[].value", "number?", "FID of these"),
+	JSON_KEY("classes[].hex", "string", "the same as a hexadecimal floating-point number, bit for bit"),
+	JSON_KEY("classes[].half_width", "number?", "half-width of its interval; null without one"),
+	JSON_KEY("a", "object", "the first source", .of = score_side_keys),
+	JSON_KEY("b", "object", "the second source", .of = score_side_keys),
+	{ 0 },
+};
+
 static int tell_json(const struct job *j)
 {
 	json_t *classes = json_array();

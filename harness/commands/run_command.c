@@ -165,6 +165,15 @@ static bool may_say(const struct run_result *r, int fd)
 	return !r->signal || fd_takes_line(fd);
 }
 
+const struct json_key run_keys[] = {
+	{ "", .of = run_result_keys },
+	JSON_KEY("db", "string", "the database"),
+	JSON_KEY("jobs", "object", "cells at once", .absent = "where nothing was to be run, and on a device",
+	         .of = jobs_keys),
+	JSON_KEY("exit_code", "integer", "the exit code"),
+	{ 0 },
+};
+
 static int report(struct cli *c, const struct run_result *r, const struct jobs *jobs)
 {
 	int code = run_exit_code(r);

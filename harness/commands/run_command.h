@@ -11,6 +11,7 @@
 #include "harness/commands/place_options.h"
 #include "harness/commands/slurm_ask.h"
 #include "harness/commands/batch_ask.h"
+#include "harness/commands/shard_results.h"
 
 #define RUN_OPTIONS \
 	PLACE_OPTIONS, THREADS_OPTION("threads of each cell (default: see --jobs)"), \
@@ -29,6 +30,16 @@
 	{ \
 		.name = "wait", .kind = OPT_FLAG, .help = "slurm, command: wait until the jobs have ended, then collect" \
 	}
+
+/* What --json prints: of the cells, or of what was submitted. */
+extern const struct json_key run_keys[], slurm_submitted_keys[], batch_submitted_keys[];
+#define RUN_FORMS \
+	JSON_FORM("the outcome, without --engine", run_keys), \
+		JSON_FORM("with --engine slurm: what was submitted", slurm_submitted_keys, \
+	              .unseen = "Slurm (tests/e2e/slurm.sh)"), \
+		JSON_FORM("with --engine command: what was submitted", batch_submitted_keys), \
+		JSON_FORM("with --engine, and --wait or nothing left to submit: what the tasks have produced", \
+	              shards_report_keys)
 
 /* Runs all cells of the plan; returns the exit code. */
 int run_command(struct cli *c, struct plan *p, const char *what);

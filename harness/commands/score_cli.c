@@ -211,6 +211,35 @@ static const char *lacking(const struct metric *m, struct score_side *sides)
 	return NULL;
 }
 
+const struct json_key score_keys[] = {
+	JSON_KEY("metric", "string", "its name: fid, kid, is, precision, ..."),
+	JSON_KEY("value", "number?", "the score; null where it is not finite"),
+	JSON_KEY("hex", "string", "the same as a hexadecimal floating-point number, bit for bit"),
+	JSON_KEY("half_width", "number?", "half-width of its interval; null without one"),
+	JSON_KEY("half_width_is", "string?", "what half_width is; null without one"),
+	JSON_KEY("no_half_width", "string?", "why there is no interval; null where there is one"),
+	JSON_KEY("n", "integer?", "images that it is of; null where statistics do not say", .unit = "images"),
+	JSON_KEY("better", "string?", "lower or higher; null where neither is better"),
+	JSON_KEY("protocol", "string",
+	         "all that a comparable value has to share: metric, extractor, preprocessing, images, reference"),
+	JSON_KEY("warning", "string?", "what to know before trusting it; null for nothing"),
+	JSON_KEY("parts", "object", "numbers that it is made of; none for many metrics"),
+	JSON_KEY("parts.*", "number?", "the part of that name"),
+	JSON_KEY("computed_by", "string?", "what computed it instead of the CPU; null for the CPU"),
+	{ 0 },
+};
+
+const struct json_key score_side_keys[] = {
+	JSON_KEY("path", "string", "the source, as it was given"),
+	JSON_KEY("n", "integer?", "its images; null where statistics do not say", .unit = "images"),
+	JSON_KEY("sha256", "string?", "of its content; null where nothing of it was read"),
+	JSON_KEY("features", "string?", "protocol of its features; null where nothing of it was read"),
+	JSON_KEY("drawn", "string?", "which of its images were drawn; null where all are used"),
+	JSON_KEY("statistics_sha256", "string", "of the mu and sigma that it holds beside images",
+	         .absent = "where it does not hold both"),
+	{ 0 },
+};
+
 json_t *score_json(const struct score *s)
 {
 	char hex[64];
@@ -253,6 +282,14 @@ void score_print_no_spread(const struct score *s)
 	if (isnan(s->half) && s->half_text)
 		printf("; no interval: %s", s->half_text);
 }
+
+const struct json_key scores_keys[] = {
+	JSON_KEY("scores", "object[]", "the scores", .of = score_keys),
+	JSON_KEY("a", "object", "the first source", .of = score_side_keys),
+	JSON_KEY("b", "object", "the second source", .absent = "where there is one source", .of = score_side_keys),
+	{ 0 },
+};
+const struct json_form score_forms[] = { JSON_FORM("", scores_keys), { 0 } };
 
 static int tell(const struct cli *c, const struct score_list *list, const struct score_side *sides, int n_sides)
 {

@@ -5,6 +5,7 @@
 
 #include "harness/cli/cmd.h"
 #include "metrics/scores/score.h"
+#include "harness/text/json_keys.h"
 
 #define SCORE_SOURCES_HELP \
 	"A source is a folder, zip or tar of pictures (PNG, JPEG, WebP, TIFF; sub-folders too), an LMDB database " \
@@ -92,6 +93,9 @@ void score_side_release(struct score_side *s);
 /* " ± 0.1 (what that is)" where there is a half-width, and "; no interval: why" where there is none. */
 void score_print_spread(const struct score *s);
 void score_print_no_spread(const struct score *s);
+extern const struct json_key score_keys[], score_side_keys[]; /* of score_json and score_side_json */
+extern const struct json_key scores_keys[];                   /* of the commands that print scores ... */
+extern const struct json_form score_forms[];                  /* ... and nothing else */
 /* One score of --json: its value as decimal and hex, half-width or why there is none, n, protocol, warning, parts. */
 json_t *score_json(const struct score *s);
 

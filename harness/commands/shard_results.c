@@ -126,6 +126,26 @@ static json_t *names_of(const struct run_plan *run, const int *index, int n, con
 	return list;
 }
 
+const struct json_key shards_report_keys[] = {
+	JSON_KEY("db", "string", "the database"),
+	JSON_KEY("cells", "integer", "cells of the grid"),
+	JSON_KEY("done", "integer", "cells that are done"),
+	JSON_KEY("blocked", "integer", "cells that lack something which they need"),
+	JSON_KEY("missing", "object[]", "cells that are not done and not blocked"),
+	JSON_KEY("missing[].cell", "string", "its hash"),
+	JSON_KEY("missing[].label", "string", "what it is called"),
+	JSON_KEY("missing[].seed", "integer", "its training seed"),
+	JSON_KEY("missing[].state", "string", "its state, as of `ablate status`", .absent = "of all but the first twenty"),
+	JSON_KEY("missing[].reason", "string?", "why it is in that state; null where no task of it left a record",
+	         .absent = "of all but the first twenty"),
+	JSON_KEY("shards", "integer", "shards that were read"),
+	JSON_KEY("busy", "integer", "shards that are being written and were left for later"),
+	JSON_KEY("left_out", "integer", "damaged records that could not be taken"),
+	JSON_KEY("rows", "integer", "rows that were new"),
+	JSON_KEY("exit_code", "integer", "the exit code"),
+	{ 0 },
+};
+
 int shards_report(struct cli *c, const struct run_plan *run, const struct slurm_collected *got, struct err *e)
 {
 	SCOPED(free) int *index = NULL;

@@ -7,6 +7,7 @@
 #include "harness/plan/plan.h"
 #include "harness/run/run_plan.h"
 #include "harness/slurm/engine_slurm.h"
+#include "harness/text/json_keys.h"
 
 /* Takes the shards in (slurm_collect), with a warning for what was left out. */
 MUST_CHECK int shards_collect(struct cli *c, struct slurm_collected *out, struct err *e);
@@ -18,6 +19,7 @@ MUST_CHECK int shards_drop_diverged(struct cli *c, const struct run_plan *run, i
 /* A task is a training: the first cell of the plan that has it names it, whichever of its cells are missing. index:
  * ascending, before and after. Their number. */
 int shards_trainings(const struct plan *p, int *index, int n);
+extern const struct json_key shards_report_keys[]; /* what shards_report prints with --json */
 /* The state after the tasks: names what is missing, and what is known of it. Returns the exit code. */
 int shards_report(struct cli *c, const struct run_plan *run, const struct slurm_collected *got, struct err *e);
 

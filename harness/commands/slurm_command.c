@@ -72,6 +72,22 @@ static void tell_submitted(const struct cli *c, const struct slurm_jobs *jobs, i
 		         jobs->n_refused == 1 ? " was" : "s were", jobs->refused);
 }
 
+const struct json_key slurm_submitted_keys[] = {
+	JSON_KEY("db", "string", "the database"),
+	JSON_KEY("plan", "string", "the plan, by its hash"),
+	JSON_KEY("cells", "integer", "cells of the grid"),
+	JSON_KEY("tasks", "integer", "tasks that were submitted"),
+	JSON_KEY("blocked", "integer", "cells that lack something which they need"),
+	JSON_KEY("already", "boolean", "nothing was submitted: all of it is in the queue"),
+	JSON_KEY("array", "string?", "ids of the arrays; null where nothing was submitted"),
+	JSON_KEY("merge", "string?", "id of the job that merges their records; null where nothing was submitted"),
+	JSON_KEY("waiting", "integer", "trainings that were in the queue already"),
+	JSON_KEY("refused", "integer", "tasks that Slurm did not take"),
+	JSON_KEY("requeue", "string?",
+	         "how a task that is stopped comes back: exit, scontrol, chain or never; null where nothing was submitted"),
+	{ 0 },
+};
+
 static void print_submitted(const struct cli *c, const struct plan *p, const struct slurm_jobs *jobs, int blocked)
 {
 	json_t *o = json_pack("{s:s, s:s, s:i, s:i, s:i, s:b, s:s?, s:s?, s:i, s:i, s:s?}", "db", c->db, "plan", p->hash,

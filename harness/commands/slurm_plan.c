@@ -55,6 +55,29 @@ static void print_text(const struct slurm_submission *s, const struct slurm_opti
 	(void)fwrite(str_text(&out), 1, out.len, stdout);
 }
 
+const struct json_key slurm_plan_keys[] = {
+	JSON_KEY("plan", "string", "the plan, by its hash"),
+	JSON_KEY("cluster", "string?", "the cluster; null where Slurm cannot be asked"),
+	JSON_KEY("cells", "integer", "pending cells"),
+	JSON_KEY("blocked", "integer", "cells that lack something which they need"),
+	JSON_KEY("tasks", "integer", "tasks that would be submitted, one for each training"),
+	JSON_KEY("processes", "integer", "processes of each task"),
+	JSON_KEY("processors", "integer?", "processors of each process; null: as Slurm gives"),
+	JSON_KEY("gpus", "integer", "GPUs of each task"),
+	JSON_KEY("memory", "string?", "memory of each task, as Slurm reads it; null: as it gives"),
+	JSON_KEY("limit_s", "number?", "time limit of each task; null: none", .unit = "s"),
+	JSON_KEY("at_once", "integer?", "tasks at once; null: no limit"),
+	JSON_KEY("seconds", "number?", "estimated time of all tasks together; null where unknown", .unit = "s"),
+	JSON_KEY("task_seconds", "number?", "estimated time of a task; null where unknown", .unit = "s"),
+	JSON_KEY("requeue", "string", "how a task that is stopped comes back: exit, scontrol, chain or never"),
+	JSON_KEY("jobs", "object[]", "what would be submitted"),
+	JSON_KEY("jobs[].tasks", "integer", "tasks of the array; 0 of the merge"),
+	JSON_KEY("jobs[].merge", "boolean", "it is the job that merges their records"),
+	JSON_KEY("jobs[].command", "string", "the command that submits it"),
+	JSON_KEY("jobs[].script", "string", "its script"),
+	{ 0 },
+};
+
 static int print_json(struct cli *c, const struct plan *p, const struct slurm_submission *s,
                       const struct slurm_options *o, const struct task_time *time, int cells, int blocked)
 {

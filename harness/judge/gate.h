@@ -23,6 +23,7 @@
 
 #include "model/base/err.h"
 #include "model/base/str.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -107,7 +108,8 @@ int gate_exit_code(const struct gate_result *results, int n);
 void gate_summary(char *buf, size_t size, const struct gate_result *results, int n);
 /* Writes result->why from all else. */
 void gate_explain(struct gate_result *result);
-/* verdict, lean, test, n, n_base, diff, lo, hi, margin, alpha, ...: numbers that are NaN become null. New reference. */
+extern const struct json_key gate_keys[]; /* of gate_json */
+/* An object of gate_keys: numbers that are NaN become null. New reference. */
 json_t *gate_json(const struct gate_result *r);
 
 /* --- what a gate can resolve --- */

@@ -135,6 +135,41 @@ void gate_explain(struct gate_result *r)
 	snprintf(r->why, sizeof r->why, "%s", str_text(&s));
 }
 
+const struct json_key gate_keys[] = {
+	JSON_KEY("gate", "string", "its name"),
+	JSON_KEY("metric", "string", "what is compared, such as fid@1; empty where values were given without one"),
+	JSON_KEY("arm", "string", "the candidate; empty where values were given without one"),
+	JSON_KEY("against", "string",
+	         "the arm or baseline that it is compared with; empty where values were given without one"),
+	JSON_KEY("kind", "string", "non-inferiority or superiority"),
+	JSON_KEY("verdict", "string", "pass, fail, inconclusive or error"),
+	JSON_KEY("lean", "string?", "where an inconclusive one points: worse, better or unclear; null for the others"),
+	JSON_KEY("direction", "string?", "what the interval shows: worse, better or unclear; null for an error"),
+	JSON_KEY("test", "string", "none, paired t, welch t, prediction interval or stored-sd t"),
+	JSON_KEY("n", "integer", "values of the candidate"),
+	JSON_KEY("n_base", "integer", "values of the baseline"),
+	JSON_KEY("mean", "number?", "mean of the candidate, in units of the metric; null where it is not known"),
+	JSON_KEY("mean_base", "number?", "mean of the baseline; null for an error"),
+	JSON_KEY("diff", "number?", "candidate minus baseline; null for an error"),
+	JSON_KEY("lo", "number?", "one-sided lower bound of diff, at level alpha; null for an error"),
+	JSON_KEY("hi", "number?", "one-sided upper bound of diff, at level alpha; null for an error"),
+	JSON_KEY("se", "number?", "standard error of diff; null for an error"),
+	JSON_KEY("df", "number?", "degrees of freedom of the test; null for an error"),
+	JSON_KEY("beyond", "number?",
+	         "candidate minus (1 + relative margin) times the baseline; null where the margin is absolute"),
+	JSON_KEY("beyond_lo", "number?", "one-sided lower bound of beyond; null where beyond is"),
+	JSON_KEY("beyond_hi", "number?", "one-sided upper bound of beyond; null where beyond is"),
+	JSON_KEY("margin", "number?", "the margin, in units of the metric; null for an error"),
+	JSON_KEY("alpha", "number?", "error level of this look"),
+	JSON_KEY("p_pass", "number?", "one-sided p of the passing claim; null for an error"),
+	JSON_KEY("p_fail", "number?", "one-sided p of the failing claim; null for an error"),
+	JSON_KEY("permutation_p", "number?", "p of the passing claim by permutation; null with few seeds"),
+	JSON_KEY("look", "integer?", "which of the declared looks this is, from 1; null without looks"),
+	JSON_KEY("looks", "integer", "declared looks; 0 without"),
+	JSON_KEY("why", "string", "the verdict as a sentence with its numbers"),
+	{ 0 },
+};
+
 static json_t *number(double x)
 {
 	return isfinite(x) ? json_real(x) : json_null();

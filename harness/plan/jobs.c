@@ -106,6 +106,15 @@ void jobs_text(struct str *out, const struct jobs *j)
 		str_add(out, "; more do not fit its memory");
 }
 
+const struct json_key jobs_keys[] = {
+	JSON_KEY("jobs", "integer?", "cells at once; null while they are not measured"),
+	JSON_KEY("threads", "integer?", "threads of each process; null while they are not measured"),
+	JSON_KEY("why", "string", "given, alone, measured, not measured yet or off"),
+	JSON_KEY("gain", "number?", "how many times as fast as one job of all processors",
+	         .absent = "where it was not measured", .unseen = "a machine whose scaling was measured"),
+	{ 0 },
+};
+
 json_t *jobs_json(const struct jobs *j)
 {
 	bool known = j->why != JOBS_UNMEASURED;

@@ -9,6 +9,7 @@
 
 #include "harness/plan/scaling.h"
 #include "harness/text/json_writer.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 
@@ -41,7 +42,8 @@ struct jobs_ask {
 struct jobs jobs_choose(const struct jobs_ask *ask, const struct scaling *s);
 /* Appends "2 jobs of 1 thread each: measured on this machine, 1.9 times one job of 2 threads"; nothing when unknown. */
 void jobs_text(struct str *out, const struct jobs *j);
-/* {jobs, threads (null while they are not measured), why, gain? (measured)}: a new reference. */
+extern const struct json_key jobs_keys[]; /* of jobs_json */
+/* An object of jobs_keys. New reference. */
 json_t *jobs_json(const struct jobs *j);
 void jobs_add_json(struct json_writer *w, const char *name, const struct jobs *j);
 

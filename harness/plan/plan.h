@@ -19,6 +19,7 @@
 #include "harness/plan/jobs.h"
 #include "harness/plan/speed.h"
 #include "harness/text/json_writer.h"
+#include "harness/text/json_keys.h"
 
 enum { PLAN_REASON = 512 }; /* bytes: room for a remedy with a path in it */
 struct plan_row {
@@ -149,26 +150,8 @@ struct plan_stages {
 };
 struct plan_stages plan_stages(const struct plan *p);
 
-/* The plan as one JSON object, members:
- *     schema  1
- *     grid    name, file, hash, text, seeds {train, eval, paired}, numerics, sources [{file, sha256}], set, only,
- *             budget, metrics, tables, gates: as the grid file has them, defaults written out
- *     arms    [{arm, config, labels, preset, dataset, needs, memory?, gflop?}]     config flat, every knob; memory
- *             {device, bytes, limit (null = unknown), microbatch (samples at once), parts, would_fit?}; gflop {step,
- *             image}: of a training step, and of one evaluation of the network for one picture
- *     cells   [{cell, arm, seed, training, state, trained, shared, reason?, made_by?, seconds?}]  training: the key;
- *             state pending, cached or blocked; trained: only samples and scores are missing; shared = labels
- *     rows    [{label, chain, arm}]
- *     totals  rows, arms, cells, cached, pending, blocked, of_another_build (of the cached), shared (arms with several
- *             labels), trainings {all, to_do, at_hand, shared_by (cells)}, samplings, scores, seconds (null = unknown),
- *             disk_bytes, disk_free_bytes? (where the records go), cost {pending, unblocked}: of the pending cells,
- *             and of the blocked ones with them: {cells, trainings, unknown (trainings whose arithmetic is not known
- *             and counts as the mean of the others), training_gflop, sampling_gflop, memory_bytes, disk, here_s (this
- *             machine), card_s, card_bf16_s (were all of it in bf16)}; memory and seconds are null where unknown
- *     speed   here {from: unknown, stated, measured, card; card?}, card {name, text, share, tflops {fp32, tf32, bf16},
- *             memory_gb, source}?: what here_s and card_s are estimated by
- *     missing [{what, about, get, cells}]: each once, with the commands that bring it, of which one is enough
- *     jobs?   jobs, threads (null = not measured yet), why, gain? (measured): on the CPU (jobs.h) */
+extern const struct json_key plan_keys[]; /* of plan_json */
+/* The plan as one JSON object of plan_keys. */
 void plan_json(struct str *out, const struct plan *p);
 /* The same as a value inside other JSON, without a newline after it. */
 void plan_add_json(struct json_writer *w, const char *name, const struct plan *p);

@@ -288,6 +288,22 @@ void differing_text(struct str *out, const struct differing *d)
 			   : str_add(out, "no difference between their environments is known");
 }
 
+const struct json_key differing_keys[] = {
+	JSON_KEY("cell", "string", "the cell, by its hash"),
+	JSON_KEY("label", "string", "what the cell is called in its grid"),
+	JSON_KEY("seed", "integer", "its training seed"),
+	JSON_KEY("speaks", "string", "the attempt whose results are used"),
+	JSON_KEY("other", "string", "the attempt that is done, too, with other bits"),
+	JSON_KEY("why", "string", "why the one speaks"),
+	JSON_KEY("scores", "integer", "scores that both have"),
+	JSON_KEY("scores_differ", "integer", "of these, those whose bits differ"),
+	JSON_KEY("environments", "string", "what differs between their environments; empty where nothing is known to"),
+	JSON_KEY("first_score", "string", "the first score that differs", .absent = "where no score differs"),
+	JSON_KEY("first_step", "integer", "the first training step at which a curve differs",
+	         .absent = "where no curve differs"),
+	{ 0 },
+};
+
 json_t *differing_json(const struct differing_list *l)
 {
 	json_t *list = json_array();

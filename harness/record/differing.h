@@ -12,6 +12,7 @@
 #include "harness/record/db.h"
 #include "harness/record/host.h"
 #include "model/base/io.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 
@@ -48,8 +49,8 @@ void scoped_differing(struct differing_list *l); /* SCOPED(differing) struct dif
 
 /* Appends a sentence. */
 void differing_text(struct str *out, const struct differing *d);
-/* {"cell":..,"label":..,"seed":N,"speaks":ATTEMPT,"other":ATTEMPT,"why":..,"scores":N,"scores_differ":N,
- * "first_score":..,"first_step":N,"environments":..} of each of the list. New reference. */
+extern const struct json_key differing_keys[]; /* of each object of differing_json */
+/* An object of differing_keys for each of the list. New reference. */
 json_t *differing_json(const struct differing_list *l);
 
 #endif

@@ -152,6 +152,31 @@ static int read_build_id(struct dl_phdr_info *info, size_t size, void *ctx)
 	return 1; /* the first object is the program: look no further */
 }
 
+const struct json_key provenance_keys[] = {
+	JSON_KEY("ablate", "string", "version of the program"),
+	JSON_KEY("numerics", "integer", "numerics version: part of the identity of a cell"),
+	JSON_KEY("commit", "string", "commit of the sources that it was built from; empty where that is not known"),
+	JSON_KEY("diff", "string", "SHA-256 of what differed from the commit; empty for nothing"),
+	JSON_KEY("build_id", "string", "build id of the executable"),
+	JSON_KEY("compiler", "string", "compiler and its version"),
+	JSON_KEY("flags", "string", "flags of the compiler that decide numbers"),
+	JSON_KEY("kernel", "string", "release of the operating system's kernel"),
+	JSON_KEY("machine", "string", "architecture, such as x86_64"),
+	JSON_KEY("fingerprint_of", "object", "what the numerics fingerprint is made of"),
+	JSON_KEY("fingerprint_of.build", "string", "hash of the sources and flags that decide numbers"),
+	JSON_KEY("fingerprint_of.libraries", "object", "the libraries that compute"),
+	JSON_KEY("fingerprint_of.libraries.*", "string", "version of that library"),
+	JSON_KEY("fingerprint_of.device", "object", "of a device: its kernels and libraries", .absent = "on the CPU",
+	         .unseen = "a GPU"),
+	JSON_KEY("fingerprint_of.device.*", "string", "kernels, or libraries", .absent = "on the CPU", .unseen = "a GPU"),
+	JSON_KEY("fingerprint", "string", "numerics fingerprint: where it is equal, equal cells have equal bits"),
+	JSON_KEY("cpu", "string", "model of the processor"),
+	JSON_KEY("isa", "string[]", "instruction sets of it that libraries choose by"),
+	JSON_KEY("libraries", "object", "libraries that are loaded"),
+	JSON_KEY("libraries.*", "string", "version of that library, or another fact of it"),
+	{ 0 },
+};
+
 json_t *provenance_facts(void)
 {
 	struct utsname os;

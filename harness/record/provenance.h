@@ -5,6 +5,7 @@
 
 #include "model/base/err.h"
 #include "model/base/io.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct provenance_place {
 };
 void provenance_take(struct provenance *out, const struct provenance_place *at);
 void provenance_release(struct provenance *p);
+extern const struct json_key provenance_keys[]; /* of provenance_facts */
 /* The facts of this build and machine alone, fingerprint and fingerprint_of being the CPU's (what `ablate --version
  * --json` and `doctor` show); caller owns it. */
 json_t *provenance_facts(void);

@@ -61,6 +61,15 @@ static bool is_locked(int fd, const char *path)
 	return text_is_alive(path);
 }
 
+const struct json_key lock_keys[] = {
+	JSON_KEY("what", "string", "the command that runs on the database"),
+	JSON_KEY("pid", "integer", "its process"),
+	JSON_KEY("host", "string", "the machine it runs on"),
+	JSON_KEY("boot_id", "string", "the boot in which pid means something"),
+	JSON_KEY("since", "string", "since when: UTC, ISO 8601"),
+	{ 0 },
+};
+
 json_t *store_lock_holder(const char *runs)
 {
 	SCOPED(free) char *path = in_runs(runs, "lock");

@@ -10,6 +10,7 @@
 #include "harness/record/db.h"
 #include "harness/record/differing.h"
 #include "harness/record/journal.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 
@@ -100,6 +101,7 @@ MUST_CHECK int store_take_unknown(struct store *s, int *found, struct err *e);
 /* The run lock alone, for a store that store_open has not opened: path and runs set after STORE_INIT. */
 MUST_CHECK int store_lock(struct store *s, const char *what, struct err *e);
 void store_unlock(struct store *s);
+extern const struct json_key lock_keys[]; /* of store_lock_holder */
 /* Who holds the run lock: heap JSON object, or NULL when nobody does. */
 json_t *store_lock_holder(const char *runs);
 /* The holder's sign of life, at least every STORE_LEASE_S / 4 seconds. */

@@ -52,6 +52,28 @@ char *run_summary(const struct run_result *r)
 	return str_detach(&s);
 }
 
+const struct json_key run_result_keys[] = {
+	JSON_KEY("cells", "integer", "cells of the grid"),
+	JSON_KEY("attempts", "integer", "attempts that were started now"),
+	JSON_KEY("lost", "integer", "attempts that were found dead at the start"),
+	JSON_KEY("left_out", "integer", "damaged records that could not be taken"),
+	JSON_KEY("over_budget", "boolean", "a budget of the grid or of a cell was used up"),
+	JSON_KEY("wall_s", "number", "how long it took", .unit = "s"),
+	JSON_KEY("cached", "integer", "cells that were done before"),
+	JSON_KEY("done", "integer", "cells that were done now"),
+	JSON_KEY("failed", "integer", "cells that failed"),
+	JSON_KEY("diverged", "integer", "cells whose loss is no longer finite"),
+	JSON_KEY("timeout", "integer", "cells that used up a budget"),
+	JSON_KEY("stopped", "integer", "cells that wrote a checkpoint and stopped"),
+	JSON_KEY("blocked", "integer", "cells that lack something which they need"),
+	JSON_KEY("elsewhere", "integer", "cells that another process works on"),
+	JSON_KEY("pending", "integer", "cells that were not started"),
+	JSON_KEY("of_another_build", "integer", "of the cached ones, those that another build made"),
+	JSON_KEY("signal", "integer", "the signal that ended the run", .absent = "where none did",
+	         .unseen = "a run that is interrupted (tests/e2e/signals.sh)"),
+	{ 0 },
+};
+
 json_t *run_result_json(const struct run_result *r)
 {
 	json_t *o = json_pack("{s:i, s:i, s:i, s:i, s:b, s:f}", "cells", r->cells, "attempts", r->attempts, "lost", r->lost,

@@ -12,6 +12,7 @@
 #include "harness/run/job.h"
 #include "harness/run/launcher.h"
 #include "model/base/err.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -101,6 +102,8 @@ MUST_CHECK int runner_run(struct run_result *out, const struct run_plan *plan, c
 int run_exit_code(const struct run_result *r);
 /* "5 cells: 3 cached, 2 done in 12s"; caller frees. */
 char *run_summary(const struct run_result *r);
+extern const struct json_key run_result_keys[]; /* of run_result_json */
+/* An object of run_result_keys. New reference. */
 json_t *run_result_json(const struct run_result *r);
 
 /* A part of a repetition for verify: it goes on from the checkpoint of the part before it (NULL: from nothing), and

@@ -296,6 +296,21 @@ static void take_queue(json_t *o, const struct slurm_queue *q, const char *plan)
 	(void)json_object_set_new(o, "reason", json_string(count.pending ? q->reason : ""));
 }
 
+const struct json_key slurm_status_keys[] = {
+	JSON_KEY("schema", "integer", "1"),
+	JSON_KEY("plan", "string", "the plan, by its hash"),
+	JSON_KEY("array", "string", "ids of the arrays of tasks"),
+	JSON_KEY("merge", "string", "id of the job that merges their records"),
+	JSON_KEY("cells", "integer", "tasks that were submitted"),
+	JSON_KEY("submitted", "string", "when: UTC, ISO 8601"),
+	JSON_KEY("running", "integer", "tasks that run", .absent = "where the queue cannot be asked"),
+	JSON_KEY("pending", "integer", "tasks that wait", .absent = "where the queue cannot be asked"),
+	JSON_KEY("reason", "string", "why they wait; empty where none does", .absent = "where the queue cannot be asked"),
+	JSON_KEY("error", "string", "why the queue cannot be asked", .absent = "where it can"),
+	JSON_KEY("done", "integer?", "shards with a finished cell; null where there are too many to look at"),
+	{ 0 },
+};
+
 json_t *slurm_status(const char *db)
 {
 	char id[SLURM_ID];

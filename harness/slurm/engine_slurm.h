@@ -15,6 +15,7 @@
 
 #include "harness/record/store.h"
 #include "harness/slurm/slurm_submission.h"
+#include "harness/text/json_keys.h"
 
 struct slurm_jobs {
 	char *arrays, *merge; /* ids, "12 15" when several arrays; heap, NULL = nothing was submitted */
@@ -49,8 +50,8 @@ void slurm_forget(const char *db, const char *plan_hash);
 /* Cancels the database's jobs that are in the queue; *cancelled: of how many plans. Tasks write checkpoints first. */
 MUST_CHECK int slurm_cancel(int *cancelled, const char *db, struct err *e);
 
-/* {"plan":..,"array":..,"merge":..,"cells":N,"done":N,"running":N,"pending":N,"reason":..} of each submission of db
- * that is in the queue, or whose queue cannot be asked ("error"). done: shards, null where they are more than 1000. New
+extern const struct json_key slurm_status_keys[]; /* of each object of slurm_status */
+/* An object of slurm_status_keys for each submission of db that is in the queue, or whose queue cannot be asked. New
  * reference. */
 json_t *slurm_status(const char *db);
 

@@ -46,7 +46,7 @@ test_completion_scripts_parse() {
 }
 
 test_manual_pages() {
-	for page in 1 5-grid 5-db; do
+	for page in 1 5-grid 5-json 5-db; do
 		run ablate man $page; exits 0; says out ".SH NAME"
 		! command -v groff >/dev/null || { groff -man -ww -z -Tutf8 out >said 2>&1; check test ! -s said; }
 	done

@@ -26,8 +26,17 @@ export ABLATE_SCALING=none # nor measured: one cell at once, whatever the machin
 
 ablate() { "$ABLATE" "$@"; }
 
-# run COMMAND...: its stdout lands in ./out, stderr in ./err, its exit code in $code.
-run() { code=0; "$@" >out 2>err || code=$?; }
+# run COMMAND...: its stdout lands in ./out, stderr in ./err, its exit code in $code. What a command prints with --json is held
+# against its documented keys (json_check.c), which are kept in $JSON_SEEN where that is set.
+run() {
+	code=0
+	"$@" >out 2>err || code=$?
+	[ "${1##*/}" != ablate ] || [[ " $* " != *" --json "* ]] || [ ! -x "$SHIM/json_check" ] || json_as_documented "${@:2}"
+}
+json_as_documented() {
+	local wrong
+	wrong=$(env -u LD_PRELOAD "$SHIM/json_check" out "${JSON_SEEN:--}" "$@") || fail "$wrong"
+}
 
 # Every check that does not hold ends the test.
 fail() { echo "    $*"; [ -s err ] && sed 's/^/    err: /' err | tail -5; exit 1; }

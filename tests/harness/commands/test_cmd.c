@@ -20,6 +20,27 @@ static int parse(struct cli *c, struct err *e, char **words)
 }
 #define PARSE(c, e, ...) parse(c, e, (char *[]){ (char[]){ "ablate" }, __VA_ARGS__, NULL })
 
+/* A command that prints JSON without a table of its keys ends in BUG(); one that prints none is named here, so that
+ * nobody forgets the table of a new one. */
+Test(cmd, every_command_documents_its_json)
+{
+	static const char *const none[] = { "worker", "slurm-task", "bench-cell", "completion", "man", "help" };
+	for (int i = 0; i < commands.n; i++) {
+		const struct cmd *cmd = commands.rows[i].cmd;
+		bool prints = true;
+		for (size_t k = 0; k < sizeof none / sizeof *none; k++)
+			prints = prints && strcmp(cmd->name, none[k]) != 0;
+		cr_assert_eq(cmd->json != NULL, prints, "%s: .json, the keys of what it prints with --json", cmd->name);
+		if (!cmd->json)
+			continue;
+		json_t *schema = json_keys_schema(cmd->json); /* a row that breaks the rules is BUG() */
+		cr_assert_gt(json_array_size(json_object_get(schema, "anyOf")), 1, "%s", cmd->name);
+		json_decref(schema);
+		for (const struct json_form *f = cmd->json; f->keys; f++)
+			cr_assert(*f->when || f == cmd->json, "%s: when is which form printed?", cmd->name);
+	}
+}
+
 Test(cmd, every_row_is_complete_and_unique)
 {
 	int n = commands.n;
