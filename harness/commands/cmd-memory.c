@@ -271,7 +271,7 @@ static const struct json_key json_keys[] = {
 	JSON_KEY("train", "object", "the training images", .of = score_side_keys),
 	JSON_KEY("test", "object", "the test images", .absent = "where they are not given", .of = score_side_keys),
 	JSON_KEY("nearest", "object[]", "generated images that are nearest to a training image, nearest first",
-	         .absent = "with --show 0"),
+	         .absent = "without --nearest"),
 	JSON_KEY("nearest[].generated", "string", "the generated image"),
 	JSON_KEY("nearest[].train", "string", "the training image"),
 	JSON_KEY("nearest[].distance", "number?", "their distance"),

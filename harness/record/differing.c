@@ -299,8 +299,8 @@ const struct json_key differing_keys[] = {
 	JSON_KEY("scores_differ", "integer", "of these, those whose bits differ"),
 	JSON_KEY("environments", "string", "what differs between their environments; empty where nothing is known to"),
 	JSON_KEY("first_score", "string", "the first score that differs", .absent = "where no score differs"),
-	JSON_KEY("first_step", "integer", "the first training step at which a curve differs",
-	         .absent = "where no curve differs"),
+	JSON_KEY("first_step", "integer", "the first step of the training that is known to differ",
+	         .absent = "where none is"),
 	{ 0 },
 };
 
