@@ -223,4 +223,39 @@ test_every_key_is_documented_and_seen() {
 	unseen=$("$SHIM/json_check" --unseen seen) || fail "$unseen"
 }
 
+test_the_keys_of_a_command_can_be_looked_up() {
+	run ablate schema --json-output prune; exits 0
+	check grep -qE '^  files\[\]\.bytes +integer +its size \(bytes\)$' out
+	check grep -qE "^  files\\[\\]\\.cell +string +.*; absent: " out
+	run ablate schema --json-output; exits 0
+	says out "ablate run --json"; says out "ablate version --json"; says_not out bench-steps
+	run ablate schema --json-output prun; exits 2; says err "unknown command 'prun'"
+	run ablate schema --json-output man; exits 2; says err "man prints no JSON"
+	run ablate schema prune; exits 2; says err "belongs to --json-output"
+	run ablate man 5-json; exits 0; says out ".B files[].bytes"
+}
+
+# The schema is for any validator: another one takes what is printed, and refuses it with a key too many, too few or of another type.
+test_another_validator_agrees() {
+	python3 -c 'import jsonschema; jsonschema.Draft202012Validator' 2>/dev/null || skip "no jsonschema of Python here"
+	study
+	ablate plan t.toml --json >plan.json; ablate export --json >export.json; ablate nosuch --json >nosuch.json 2>err
+	ablate schema --json-output --json >all.json
+	ablate schema --json-output plan --json >schema.json
+	run python3 - <<-'PY'
+	import json, jsonschema
+	load = lambda f: json.load(open(f))
+	every, plan = load("all.json"), load("plan.json")
+	of = lambda name: jsonschema.Draft202012Validator(every["$defs"][name])
+	for name, schema in {**every["$defs"], "one": load("schema.json"), "all": every}.items():
+	    jsonschema.Draft202012Validator.check_schema(schema)
+	one = jsonschema.Draft202012Validator(load("schema.json"))
+	assert one.is_valid(plan) and of("plan").is_valid(plan) and of("export").is_valid(load("export.json"))
+	assert one.is_valid(load("nosuch.json")) and not one.is_valid(load("export.json"))
+	less = {k: v for k, v in plan.items() if k != "totals"}
+	assert not one.is_valid(less) and not one.is_valid({**plan, "more": 1}) and not one.is_valid({**plan, "cells": "none"})
+	PY
+	exits 0
+}
+
 run_tests
