@@ -269,7 +269,7 @@ static const struct opt options[] = {
 static const struct json_key list_keys[] = {
 	JSON_KEY("data", "object[]", "the data sets"),
 	JSON_KEY("data[].name", "string", "its name"),
-	JSON_KEY("data[].shape", "integer[]", "height, width and channels; 0 where that depends on the import"),
+	JSON_KEY("data[].shape", "integer[]", "height, width and channels"),
 	JSON_KEY("data[].classes", "integer", "classes; 0 without labels"),
 	JSON_KEY("data[].origin", "string", "where it comes from"),
 	JSON_KEY("data[].licence", "string", "its licence"),

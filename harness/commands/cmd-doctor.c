@@ -503,7 +503,7 @@ static const struct json_key json_keys[] = {
 	JSON_KEY("next[].install", "string", "what to install", .absent = "where command says it",
 	         .unseen = "a machine without apt (tests/e2e/doctor.sh)"),
 	JSON_KEY("next[].as_root", "boolean", "true: it has to be typed as root", .absent = "where it has not",
-	         .unseen = "a user without sudo"),
+	         .unseen = "a user without sudo (tests/e2e/doctor.sh)"),
 	JSON_KEY("next[].gives", "string[]", "what that gives"),
 	JSON_KEY("next[].for", "string[]", "the checks that need it"),
 	JSON_KEY("first", "object", "what to begin with"),

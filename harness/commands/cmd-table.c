@@ -160,7 +160,7 @@ static const struct json_key json_keys[] = {
 	         .absent = "of differences and of words"),
 	JSON_KEY("rows[].cells.*.lo", "number?", "lower bound of the difference", .absent = "of all but intervals"),
 	JSON_KEY("rows[].cells.*.hi", "number?", "upper bound of the difference", .absent = "of all but intervals"),
-	JSON_KEY("rows[].cells.*.verdict", "string", "better, worse or unclear, or why it cannot be said",
+	JSON_KEY("rows[].cells.*.verdict", "string", "better, worse or unclear, or why there is none",
 	         .absent = "of all but tests"),
 	JSON_KEY("rows[].cells.*.p", "number?", "p of the difference", .absent = "of all but tests"),
 	JSON_KEY("rows[].cells.*.holm", "boolean?", "it survives Holm's correction; null without a p",

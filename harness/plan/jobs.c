@@ -111,7 +111,7 @@ const struct json_key jobs_keys[] = {
 	JSON_KEY("threads", "integer?", "threads of each process; null while they are not measured"),
 	JSON_KEY("why", "string", "given, alone, measured, not measured yet or off"),
 	JSON_KEY("gain", "number?", "how many times as fast as one job of all processors",
-	         .absent = "where it was not measured", .unseen = "a machine whose scaling was measured"),
+	         .absent = "where it was not measured", .unseen = "several processors, and their scaling measured"),
 	{ 0 },
 };
 

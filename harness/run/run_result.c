@@ -69,8 +69,7 @@ const struct json_key run_result_keys[] = {
 	JSON_KEY("elsewhere", "integer", "cells that another process works on"),
 	JSON_KEY("pending", "integer", "cells that were not started"),
 	JSON_KEY("of_another_build", "integer", "of the cached ones, those that another build made"),
-	JSON_KEY("signal", "integer", "the signal that ended the run", .absent = "where none did",
-	         .unseen = "a run that is interrupted (tests/e2e/signals.sh)"),
+	JSON_KEY("signal", "integer", "the signal that ended the run", .absent = "where none did"),
 	{ 0 },
 };
 

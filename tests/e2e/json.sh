@@ -125,7 +125,8 @@ rows_tables_and_gates() {
 	on_failure = "stop-after:2"
 	END
 	one_object 0 plan many.toml --rate 100; one_object 0 plan many.toml --engine slurm; one_object 2 plan many.toml --engine command
-	one_object 0 run many.toml --microbatch 2; one_object 0 table many.toml; one_object 0 export
+	"$BUILD/tests/ablate-other-build" run t.toml --db others.db -q >/dev/null || fail "the other build"
+	one_object 0 plan t.toml --db others.db; one_object 0 run many.toml --microbatch 2; one_object 0 table many.toml; one_object 0 export
 	one_object 5 gate many.toml --power # the other grid has no score of 60 samples
 	one_object 0 show "$(sql ablate.db "SELECT id FROM attempt WHERE resumed_from IS NOT NULL LIMIT 1")"
 	sed 's/^preset = .*/preset = "ict-cifar10"/' t.toml >blocked.toml
@@ -164,6 +165,8 @@ a_run_that_is_stopped() {
 	await 120 'grep -qs "\"checkpoint\"" ablate.db-runs/*/*/journal.jsonl'
 	one_object 0 status; one_object 0 cancel
 	wait $pid || true
+	(await 120 'ablate status --json | grep -q "\"life\": \"alive\""' && kill -TERM "$(ablate status --json | sed -n 's/^    "pid": \(.*\),/\1/p')") &
+	one_object 143 run g.toml
 	one_object 0 show "$(sql ablate.db "SELECT id FROM attempt WHERE state = 'stopped' LIMIT 1")"
 	one_object 0 run g.toml --set train.steps=4 --db short.db; one_object 0 prune final logs --db short.db; one_object 0 prune final --yes --db short.db
 	one_object 0 show "$(sql short.db "SELECT min(id) FROM attempt")" --db short.db
@@ -200,6 +203,15 @@ other_bits() {
 	PY
 }
 
+# The emulated device (tests/cuda_emu), with and without memory enough.
+on_a_device() {
+	export ABLATE_CUDA_PLUGIN=$BUILD/tests/libablate_cuda_emu.so
+	small_grid 2
+	one_object 0 run g.toml --device cuda; one_object 0 show "$(sql ablate.db "SELECT min(id) FROM attempt")"; one_object 0 export
+	one_object 0 bench train --preset ict-shapes8-ci --batch 1 --seconds 0.01 --device cuda
+	ABLATE_EMU_MEMORY=90000000 one_object 0 plan g.toml --set train.batch=512 --device cuda
+}
+
 images_data_and_speeds() {
 	mkdir -p pics/train pics/test
 	for i in 1 2 3; do cp "$SOURCE"/tests/fixtures/png_modes/rgb.png pics/train/$i.png; cp pics/train/$i.png pics/test; done
@@ -215,7 +227,7 @@ images_data_and_speeds() {
 test_every_key_is_documented_and_seen() {
 	command -v python3 >/dev/null || skip "no python3 here"
 	export JSON_SEEN=$PWD/seen
-	for part in studies_results_and_records rows_tables_and_gates tasks_of_a_scheduler a_run_that_is_stopped results_that_differ scores_and_settings images_data_and_speeds failures; do
+	for part in studies_results_and_records rows_tables_and_gates tasks_of_a_scheduler a_run_that_is_stopped results_that_differ on_a_device scores_and_settings images_data_and_speeds failures; do
 		mkdir $part
 		(cd $part && $part) || fail "in $part"
 	done
