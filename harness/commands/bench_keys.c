@@ -185,10 +185,10 @@ static const struct json_key keys[] = {
 	JSON_KEY("train", "object[]", "training steps", .absent = "where it was not asked for", .of = train_keys),
 	JSON_KEY("features", "object[]", "Inception features", .absent = "where it was not asked for", .of = features_keys),
 	JSON_KEY("dinov2", "object[]", "DINOv2 features", .absent = "where it was not asked for",
-	         .unseen = "minutes of measurement", .of = features_keys),
+	         .unseen = "minutes of measurement; its rows are those of features", .of = features_keys),
 	JSON_KEY("pictures", "object[]", "decoding pictures", .absent = "where it was not asked for", .of = pictures_keys),
 	JSON_KEY("store", "object[]", "records", .absent = "where it was not asked for",
-	         .unseen = "a minute of measurement", .of = store_keys),
+	         .unseen = "a minute of measurement (tests/harness/show/test_export.c)", .of = store_keys),
 	JSON_KEY("lpips", "object[]", "LPIPS", .absent = "where it was not asked for", .of = lpips_keys),
 	JSON_KEY("crowd", "object[]", "training beside busy processes", .absent = "where it was not asked for",
 	         .of = crowd_keys),
@@ -196,7 +196,7 @@ static const struct json_key keys[] = {
 	         .of = scaling_keys),
 	JSON_KEY("fid", "object[]", "FID", .absent = "where it was not asked for", .of = fid_keys),
 	JSON_KEY("prdc", "object[]", "density and coverage", .absent = "where it was not asked for",
-	         .unseen = "half a minute of measurement", .of = prdc_keys),
+	         .unseen = "half a minute of measurement (tests/harness/bench/test_bench.c)", .of = prdc_keys),
 	{ 0 },
 };
 

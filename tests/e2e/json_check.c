@@ -3,124 +3,15 @@
  *                                      JSON Schema of that command; the keys that are in it are appended to SEEN, a
  *                                      line each, unless that is "-"
  *     json_check --unseen SEEN         every documented key is in SEEN, or its row says why it cannot be
- * What is wrong is said on stdout, and the exit code is 1. The few words of JSON Schema that json_keys.c writes are
- * understood; another one is a failure. */
+ * What is wrong is said on stdout, and the exit code is 1. */
 #include "harness/commands/commands.h"
 
 #include "model/base/io.h"
+#include "tests/common/json_against.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- a value against a schema ----------------------------------------------------------------------------------- */
-
-struct found {
-	struct str wrong; /* a line for each fault */
-	int n_wrong;
-	struct str keys; /* a path on each line, as the tables have it */
-};
-
-static void found_release(struct found *f)
-{
-	str_release(&f->wrong);
-	str_release(&f->keys);
-}
-
-static void complain(struct found *f, const char *path, const char *what)
-{
-	str_addf(&f->wrong, "    %s: %s\n", path, what);
-	f->n_wrong++;
-}
-
-static const char *type_of(const json_t *v)
-{
-	return json_is_object(v)    ? "object"
-	       : json_is_array(v)   ? "array"
-	       : json_is_string(v)  ? "string"
-	       : json_is_integer(v) ? "integer"
-	       : json_is_real(v)    ? "number"
-	       : json_is_boolean(v) ? "boolean"
-	                            : "null";
-}
-
-static bool is_type(const json_t *v, const char *type)
-{
-	return strcmp(type_of(v), type) == 0 || (strcmp(type, "number") == 0 && json_is_integer(v));
-}
-
-static bool may_be(const json_t *type, const json_t *v)
-{
-	const json_t *one;
-	size_t i;
-	if (!json_is_array(type))
-		return is_type(v, json_string_value(type));
-	json_array_foreach(type, i, one) if (is_type(v, json_string_value(one))) return true;
-	return false;
-}
-
-static void check_words(const json_t *schema)
-{
-	static const char *const known[] = { "type",  "properties",  "required", "additionalProperties",
-		                                 "items", "description", "unit",     "const",
-		                                 "title" };
-	const char *word;
-	json_t *unused;
-	json_object_foreach((json_t *)(size_t)schema, word, unused)
-	{
-		bool is_known = false;
-		for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-			is_known |= strcmp(known[i], word) == 0;
-		if (!is_known)
-			BUG("json_check does not know '%s' of JSON Schema", word);
-	}
-}
-
-static void check_value(struct found *f, const json_t *schema, const json_t *v, const char *path);
-
-static void check_object(struct found *f, const json_t *schema, const json_t *v, const char *path)
-{
-	const json_t *properties = json_object_get(schema, "properties"), *rest, *name;
-	const char *key;
-	json_t *one;
-	size_t i;
-	rest = json_object_get(schema, "additionalProperties");
-	json_array_foreach(json_object_get(schema, "required"), i, name)
-	{
-		SCOPED(free) char *where = xstrfmt("%s%s%s", path, *path ? "." : "", json_string_value(name));
-		if (!json_object_get(v, json_string_value(name)))
-			complain(f, where, "is not there");
-	}
-	json_object_foreach((json_t *)(size_t)v, key, one)
-	{
-		const json_t *of = json_object_get(properties, key);
-		SCOPED(free) char *where = xstrfmt("%s%s%s", path, *path ? "." : "", of || !json_is_object(rest) ? key : "*");
-		of = of ? of : json_is_object(rest) ? rest : NULL;
-		if (!of) {
-			complain(f, where, "is not documented");
-			continue;
-		}
-		str_addf(&f->keys, "%s\n", where);
-		check_value(f, of, one, where);
-	}
-}
-
-static void check_value(struct found *f, const json_t *schema, const json_t *v, const char *path)
-{
-	const json_t *type = json_object_get(schema, "type"), *is = json_object_get(schema, "const"), *one;
-	size_t i;
-	check_words(schema);
-	if ((type && !may_be(type, v)) || (is && !json_equal(is, v))) {
-		SCOPED(free) char *what = xstrfmt("is documented otherwise than as %s", type_of(v));
-		complain(f, path, what);
-		return;
-	}
-	SCOPED(free) char *inside = xstrfmt("%s[]", path);
-	if (json_is_object(v) && json_object_get(schema, "properties"))
-		check_object(f, schema, v, path);
-	json_array_foreach(v, i, one) if (json_object_get(schema, "items"))
-		check_value(f, json_object_get(schema, "items"), one, inside);
-}
 
 /* ---- what a command printed ------------------------------------------------------------------------------------- */
 
@@ -137,28 +28,16 @@ static void keep_seen(const char *seen, const char *command, size_t form, const 
 static int check_one(const json_t *v, const struct cmd *cmd, const char *seen)
 {
 	static const struct json_form none[] = { { 0 } };
-	json_t *schema = json_keys_schema(cmd && cmd->json ? cmd->json : none), *form;
-	struct found best = { .n_wrong = -1 };
-	size_t i, which = 0;
-	json_array_foreach(json_object_get(schema, "anyOf"), i, form)
-	{
-		struct found f = { 0 };
-		check_value(&f, form, v, "");
-		if (best.n_wrong >= 0 && f.n_wrong >= best.n_wrong) {
-			found_release(&f);
-			continue;
-		}
-		found_release(&best);
-		best = f;
-		which = i;
-	}
+	json_t *schema = json_keys_schema(cmd && cmd->json ? cmd->json : none);
+	struct json_found best;
+	size_t which = json_against(&best, schema, v);
 	const char *name = cmd ? cmd->name : "-";
 	if (best.n_wrong)
 		printf("ablate %s --json is not as its keys say (form %zu):\n%s", name, which + 1, str_text(&best.wrong));
 	else
 		keep_seen(seen, name, which, str_text(&best.keys));
 	int wrong = best.n_wrong;
-	found_release(&best);
+	json_found_release(&best);
 	json_decref(schema);
 	return wrong;
 }

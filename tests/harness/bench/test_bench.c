@@ -2,10 +2,13 @@
  * no other program says them. Times themselves are judged nowhere. */
 #define _GNU_SOURCE
 #include "harness/bench/bench_median.h"
+#include "harness/bench/bench_pairs.h"
 #include "harness/bench/bench_peer.h"
 #include "harness/bench/bench_profile.h"
 #include "harness/bench/bench_rounds.h"
+#include "harness/commands/bench_keys.h"
 #include "model/base/progress.h"
+#include "tests/common/json_against.h"
 #include "tests/common/ok.h"
 
 #include <criterion/criterion.h>
@@ -23,6 +26,21 @@ Test(bench, median)
 	cr_expect_eq(bench_median((double[]){ 7 }, 1), 7);
 	cr_expect_eq(bench_median((double[]){ 9, 1, 2 }, 3), 2);
 	cr_expect_eq(bench_median((double[]){ 9, 1, 4, 2 }, 4), 3);
+}
+
+/* The row of density and coverage is what its keys say: at its full size it takes too long for another test to look. */
+Test(bench, pairs_are_as_documented)
+{
+	struct err e = ERR_INIT;
+	json_t *rows = json_array(), *all = json_pack("{s:i, s:o}", "schema", 1, "prdc", rows),
+		   *schema = json_keys_schema(bench_forms);
+	struct json_found found;
+	OK(bench_pairs(rows, 50, 8, 1, &e));
+	(void)json_against(&found, schema, all);
+	cr_assert_eq(found.n_wrong, 0, "%s", str_text(&found.wrong));
+	json_found_release(&found);
+	json_decref(schema);
+	json_decref(all);
 }
 
 /* A part's floor is what the slower of the two ceilings leaves it, of one step. */

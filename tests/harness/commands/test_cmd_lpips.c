@@ -6,6 +6,7 @@
 #include "model/formats/npz.h"
 #include "model/base/mem.h"
 #include "model/frozen/lpips.h"
+#include "tests/common/json_against.h"
 #include "tests/common/tempdir.h"
 
 #include <criterion/criterion.h>
@@ -100,6 +101,12 @@ Test(cmd_lpips, pairs_are_compared_and_described)
 	text_of(&s, cr_get_redirected_stdout());
 	json_t *j = json_loads(str_text(&s), 0, NULL);
 	cr_assert(j, "%s", str_text(&s));
+	json_t *schema = json_keys_schema(cmds_find(&commands, "lpips")->json);
+	struct json_found found;
+	(void)json_against(&found, schema, j);
+	cr_assert_eq(found.n_wrong, 0, "not as its keys say:\n%s", str_text(&found.wrong));
+	json_found_release(&found);
+	json_decref(schema);
 	const json_t *pairs = json_object_get(j, "pairs"), *layers = json_object_get(j, "layers");
 	cr_assert(json_array_size(pairs) == 3 && json_array_size(layers) == 7);
 	const json_t *second = json_array_get(json_object_get(j, "names"), 1);

@@ -2,10 +2,12 @@
  * the bench of the store counts what it wrote. */
 #define _GNU_SOURCE
 #include "harness/bench/bench_store.h"
+#include "harness/commands/bench_keys.h"
 #include "harness/show/export.h"
 #include "model/base/io.h"
 #include "tests/common/ok.h"
 #include "tests/common/tmpdir.h"
+#include "tests/common/json_against.h"
 
 #include <criterion/criterion.h>
 #include <glob.h>
@@ -187,5 +189,20 @@ Test(bench_store, loses_nothing, .timeout = 60)
 		cr_assert_gt(json_number_value(json_object_get(json_object_get(o, timed[i]), "cpu_s")), 0, "%s", timed[i]);
 		cr_assert_gt(json_number_value(json_object_get(json_object_get(o, timed[i]), "max_s")), 0, "%s", timed[i]);
 	}
+	/* what `ablate bench store --json` makes of it is what its keys say */
+	json_t *rows = json_array(), *row, *schema = json_keys_schema(bench_forms);
+	const char *what;
+	json_object_foreach(o, what, row)
+	{
+		(void)json_object_set_new(row, "what", json_string(what));
+		(void)json_array_append(rows, row);
+	}
+	json_t *all = json_pack("{s:i, s:o}", "schema", 1, "store", rows);
+	struct json_found found;
+	(void)json_against(&found, schema, all);
+	cr_assert_eq(found.n_wrong, 0, "not as its keys say:\n%s", str_text(&found.wrong));
+	json_found_release(&found);
+	json_decref(all);
+	json_decref(schema);
 	json_decref(o);
 }
