@@ -1,6 +1,7 @@
 #!/bin/bash
 # json.sh - with --json every command that a script would read prints one JSON object on stdout, also when it fails; and each key of it
 # is documented: `run` (lib.sh) holds what is printed against the tables of keys, and here every row of these tables is seen.
+# ctest: slow, every command in all its cases, and benchmarks of seconds each
 . "$(dirname "$0")/lib.sh"
 
 one_object() { # EXIT COMMAND...
