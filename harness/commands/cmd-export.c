@@ -197,6 +197,8 @@ static const struct json_key score_rows[] = {
 	JSON_KEY("rows[].protocol", "string", "all that a comparable value has to share"),
 	JSON_KEY("rows[].computed_by", "string", "what computed it instead of the CPU", .absent = "for the CPU",
 	         .unseen = "a GPU"),
+	JSON_KEY("rows[].tags", "string", "tags of the cell, with blanks between", .absent = "where it has none"),
+	JSON_KEY("rows[].notes", "string", "notes of the cell, with \"; \" between", .absent = "where it has none"),
 	{ 0 },
 };
 

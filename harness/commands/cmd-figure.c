@@ -172,6 +172,13 @@ static int run(struct cli *c)
 static const struct json_key json_keys[] = {
 	JSON_KEY("figure", "string", "its kind"),
 	JSON_KEY("file", "string", "the file that was written"),
+	JSON_KEY("note", "string", "what is said below it; empty for nothing"),
+	JSON_KEY("panels", "object[]", "its panels"),
+	JSON_KEY("panels[].title", "string", "the title; empty without one"),
+	JSON_KEY("panels[].lines", "object[]", "the lines and bars of it"),
+	JSON_KEY("panels[].lines[].label", "string", "what it is called; empty without a label"),
+	JSON_KEY("panels[].lines[].points", "integer", "points that it has"),
+	JSON_KEY("panels[].lines[].values", "integer", "of these, those with a value"),
 	{ 0 },
 };
 

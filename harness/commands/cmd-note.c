@@ -147,6 +147,31 @@ static int run(struct cli *c)
 	return EXIT_OK;
 }
 
+static const struct json_key list_keys[] = {
+	JSON_KEY("notes", "object[]", "what was said, oldest first"),
+	JSON_KEY("notes[].cell", "string", "the cell, by its hash"),
+	JSON_KEY("notes[].label", "string", "what it is called"),
+	JSON_KEY("notes[].seed", "integer", "its training seed"),
+	JSON_KEY("notes[].kind", "string", "note, tag, or untag: a tag that was taken away"),
+	JSON_KEY("notes[].text", "string", "the note, or the name of the tag"),
+	JSON_KEY("notes[].created", "string", "when: UTC, ISO 8601"),
+	JSON_KEY("notes[].counts", "boolean", "it holds now: nothing later has taken its place"),
+	JSON_KEY("notes[].who", "string", "who said it", .absent = "without --identity"),
+	{ 0 },
+};
+
+static const struct json_key added_keys[] = {
+	JSON_KEY("cells", "integer", "cells that are meant"),
+	JSON_KEY("added", "integer", "lines that were added; the rest was so already"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("without -m, --tag and --untag", list_keys),
+	JSON_FORM("with -m, --tag or --untag", added_keys),
+	{ 0 },
+};
+
 const struct cmd cmd_note = {
 	.name = "note",
 	.args = "[CELL|ATTEMPT]...",
@@ -160,5 +185,6 @@ const struct cmd cmd_note = {
 		"--cells`, `ablate export` have tags and notes, too, and `ablate status --cells --only tag:NAME` lists the "
 		"cells that have a tag.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

@@ -245,6 +245,13 @@ static const struct json_key json_keys[] = {
 	JSON_KEY("labels[].grid", "string", "the grid's name"),
 	JSON_KEY("labels[].chain", "string", "the chain; empty without one"),
 	JSON_KEY("labels[].label", "string", "the label"),
+	JSON_KEY("tags", "object[]", "its tags"),
+	JSON_KEY("tags[].tag", "string", "the tag"),
+	JSON_KEY("tags[].created", "string", "since when: UTC, ISO 8601"),
+	JSON_KEY("notes", "object[]", "its notes, oldest first"),
+	JSON_KEY("notes[].created", "string", "when: UTC, ISO 8601"),
+	JSON_KEY("notes[].who", "string", "who said it", .absent = "without --identity"),
+	JSON_KEY("notes[].text", "string", "the note"),
 	JSON_KEY("config", "object?", "its settings (`ablate explain`); null where they are not known"),
 	JSON_KEY("config.*", "any", "the value of that setting"),
 	JSON_KEY("training_shared_with", "object[]", "cells with the same training"),
@@ -325,7 +332,21 @@ static const struct json_key json_keys[] = {
 	{ 0 },
 };
 
-static const struct json_form json[] = { JSON_FORM("", json_keys), { 0 } };
+static const struct json_key cells_keys[] = {
+	JSON_KEY("cells", "object[]", "every cell of the database"),
+	JSON_KEY("cells[].cell", "string", "its hash"),
+	JSON_KEY("cells[].labels", "string", "what grids call it"),
+	JSON_KEY("cells[].seed", "integer", "its training seed"),
+	JSON_KEY("cells[].state", "string", "its state, as of `ablate status`"),
+	JSON_KEY("cells[].attempt", "string", "the attempt that speaks for it", .absent = "where it has none"),
+	{ 0 },
+};
+
+static const struct json_form json[] = {
+	JSON_FORM("of CELL or ATTEMPT", json_keys),
+	JSON_FORM("without an argument", cells_keys),
+	{ 0 },
+};
 
 const struct cmd cmd_show = {
 	.name = "show",

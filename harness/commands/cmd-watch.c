@@ -13,6 +13,8 @@ static int run(struct cli *c)
 	return watch_grid(&only, &hash, c, false, &e) ? cli_fail(c, &e) : watch_command(c, only);
 }
 
+static const struct json_form json[] = { JSON_FORM("", watch_keys), { 0 } };
+
 const struct cmd cmd_watch = {
 	.name = "watch",
 	.args = "[GRID]",
@@ -33,5 +35,6 @@ const struct cmd cmd_watch = {
 		"which in the first line are all, then those that changed: cell, label, seed, state (gone: its process is), "
 		"step, steps, and where they are known attempt, rate (steps in a second), eta_s, seconds, loss and reason.",
 	.options = options,
+	.json = json,
 	.run = run,
 };

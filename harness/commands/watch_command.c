@@ -232,6 +232,17 @@ static void print_end(struct watcher *w)
 	(void)fputs(str_text(&text), stdout);
 }
 
+const struct json_key watch_keys[] = {
+	{ "", .of = status_keys },
+	JSON_KEY("time", "string", "when this is said: UTC, ISO 8601"),
+	JSON_KEY("eta_s", "number?", "time that is left of the study; null where it is not known", .unit = "s"),
+	JSON_KEY("picture", "string?", "the newest picture of samples; null where there is none"),
+	JSON_KEY("gpus", "object[]", "GPUs, as their driver sees them", .unseen = "a GPU (tests/e2e/watch.sh)",
+	         .of = watch_gpus_keys),
+	JSON_KEY("cells", "object[]", "cells: in the first line all, then those that changed", .of = watch_changes_keys),
+	{ 0 },
+};
+
 int watch_command(const struct cli *c, const char *only)
 {
 	struct err e = ERR_INIT;

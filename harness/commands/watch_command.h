@@ -4,7 +4,9 @@
 
 #include "harness/cli/cmd.h"
 #include "harness/watch/status_read.h"
+#include "harness/text/json_keys.h"
 
+extern const struct json_key watch_keys[]; /* of each object that watch_command prints */
 /* Shows how the study stands until nothing runs any more: as a screen on a terminal, as lines of changes elsewhere,
  * with --json as an object in each line. only: as status_read's. Returns the exit code. */
 int watch_command(const struct cli *c, const char *only);

@@ -6,6 +6,7 @@
 #include "harness/record/query.h"
 #include "harness/record/query_build.h"
 #include "harness/record/query_grid.h"
+#include "harness/record/store.h"
 #include "harness/slurm/engine_slurm.h"
 #include "harness/text/json_out.h"
 
@@ -115,6 +116,35 @@ bool status_is_busy(const struct status *st)
 {
 	return st->alive || st->runner || json_array_size(st->slurm) || still_queued(st->command);
 }
+
+const struct json_key status_keys[] = {
+	JSON_KEY("db", "string", "the database"),
+	JSON_KEY("grids", "object[]", "the grids that were run"),
+	JSON_KEY("grids[].grid", "string", "the plan's hash"),
+	JSON_KEY("grids[].name", "string", "its name"),
+	JSON_KEY("grids[].created", "string", "when it was first run: UTC, ISO 8601"),
+	JSON_KEY("grids[].cells", "integer", "its cells"),
+	JSON_KEY("grids[].states", "object", "how many are in which state; states that none is in are left out"),
+	JSON_KEY(
+		"grids[].states.*", "integer",
+		"cells that are pending, running, done, stopped, blocked, failed, diverged, timeout, killed, lost or unknown"),
+	JSON_KEY("grids[].of_another_build", "integer", "cells that are done with results of another build"),
+	JSON_KEY("running", "object[]", "attempts that are recorded as running"),
+	JSON_KEY("running[].attempt", "string", "its id"),
+	JSON_KEY("running[].cell", "string", "the cell, by its hash"),
+	JSON_KEY("running[].label", "string", "what the cell is called"),
+	JSON_KEY("running[].seed", "integer", "its training seed"),
+	JSON_KEY("running[].step", "integer", "training steps done"),
+	JSON_KEY("running[].steps", "integer", "training steps in all"),
+	JSON_KEY("running[].life", "string", "alive, gone or unknown"),
+	JSON_KEY("running[].evidence", "string", "how that is known"),
+	JSON_KEY("running[].purpose", "string", "run, or verify"),
+	JSON_KEY("runner", "object?", "who runs on the database; null where nobody does", .of = lock_keys),
+	JSON_KEY("slurm", "object[]", "submissions to Slurm that are in its queue", .unseen = "Slurm (tests/e2e/slurm.sh)",
+	         .of = slurm_status_keys),
+	JSON_KEY("command", "object[]", "plans with tasks of --engine command", .of = batch_status_keys),
+	{ 0 },
+};
 
 json_t *status_json(const struct status *st, const char *db)
 {

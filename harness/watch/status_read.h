@@ -5,6 +5,7 @@
 #define ABLATE_STATUS_READ_H
 
 #include "harness/record/store.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 
@@ -23,6 +24,7 @@ MUST_CHECK int status_read(struct status *out, const struct store *s, const char
 void status_ask_queues(struct status *st, const char *db);
 /* Does anything run, or wait in a queue? */
 bool status_is_busy(const struct status *st);
+extern const struct json_key status_keys[]; /* of status_json */
 /* {db, grids, running, runner, slurm, command}: what --json shows. New reference. */
 json_t *status_json(const struct status *st, const char *db);
 /* A line for each: who holds the run lock; the arrays of Slurm; the tasks of --engine command. Each appended with a

@@ -101,6 +101,22 @@ static void add_number(json_t *o, const char *key, double x)
 		(void)json_object_set_new(o, key, json_real(x));
 }
 
+const struct json_key watch_changes_keys[] = {
+	JSON_KEY("cell", "string", "the cell, by its hash"),
+	JSON_KEY("label", "string", "what it is called"),
+	JSON_KEY("seed", "integer", "its training seed"),
+	JSON_KEY("state", "string", "its state; gone: its process is"),
+	JSON_KEY("step", "integer", "training steps done"),
+	JSON_KEY("steps", "integer", "training steps in all"),
+	JSON_KEY("attempt", "string", "its attempt", .absent = "where there is none"),
+	JSON_KEY("rate", "number", "training steps", .unit = "1/s", .absent = "where it is not known"),
+	JSON_KEY("eta_s", "number", "time that is left of its training", .unit = "s", .absent = "where it is not known"),
+	JSON_KEY("seconds", "number", "how long it has run", .unit = "s", .absent = "where it is not known"),
+	JSON_KEY("loss", "number", "its last loss", .absent = "where it is not known"),
+	JSON_KEY("reason", "string", "why it is in this state", .absent = "where nothing is to be said"),
+	{ 0 },
+};
+
 json_t *watch_changes_json(struct watch_told *told, const struct watch *w)
 {
 	SCOPED(free) bool *changed = take_changes(told, w, false);
@@ -124,6 +140,17 @@ json_t *watch_changes_json(struct watch_told *told, const struct watch *w)
 	}
 	return list;
 }
+
+const struct json_key watch_gpus_keys[] = {
+	JSON_KEY("name", "string", "what it is"),
+	JSON_KEY("use", "integer", "how busy it is", .unit = "%", .absent = "where the driver does not say"),
+	JSON_KEY("used_bytes", "number", "memory that is used", .unit = "bytes", .absent = "where the driver does not say"),
+	JSON_KEY("memory_bytes", "number", "its memory", .unit = "bytes", .absent = "where the driver does not say"),
+	JSON_KEY("celsius", "integer", "its temperature", .unit = "degrees Celsius",
+	         .absent = "where the driver does not say"),
+	JSON_KEY("watts", "number", "its power", .unit = "W", .absent = "where the driver does not say"),
+	{ 0 },
+};
 
 json_t *watch_gpus_json(const struct watch *w)
 {

@@ -4,6 +4,7 @@
 
 #include "harness/watch/watch.h"
 #include "model/base/str.h"
+#include "harness/text/json_keys.h"
 
 #include <jansson.h>
 
@@ -18,10 +19,10 @@ void watch_told_release(struct watch_told *t);
 /* Appends a line for each cell that has another state or attempt than before, or another tenth of its training behind
  * it; the first time the summary and a line for each that runs or needs somebody. now: wall clock, as host_now. */
 void watch_changes_text(struct str *out, struct watch_told *told, const struct watch *w, const char *now);
-/* The same cells, the first time all, as [{cell, label, seed, state, step, steps, attempt?, rate?, eta_s?, seconds?,
- * loss?, reason?}]; here any step counts as a change. New reference. */
+extern const struct json_key watch_changes_keys[], watch_gpus_keys[]; /* of each object of these two */
+/* The same cells, the first time all; here any step counts as a change. New reference. */
 json_t *watch_changes_json(struct watch_told *told, const struct watch *w);
-/* [{name, use?, used_bytes?, memory_bytes?, celsius?, watts?}]. New reference. */
+/* What the driver says of each. New reference. */
 json_t *watch_gpus_json(const struct watch *w);
 
 #endif

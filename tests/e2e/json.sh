@@ -40,7 +40,7 @@ study() {
 studies_results_and_records() {
 	study
 	one_object 0 plan t.toml; one_object 0 run t.toml --dry-run
-	one_object 0 explain train.steps t.toml; one_object 0 status; one_object 0 watch; one_object 0 note "$cell" -m seen --tag good; one_object 0 note; one_object 0 show
+	one_object 0 explain train.steps t.toml; one_object 0 status; one_object 0 watch; one_object 0 note "$cell" -m seen --tag good; one_object 0 note "$cell" -m "by me" --identity; one_object 0 note; one_object 0 show
 	one_object 0 resume; one_object 0 cancel; one_object 0 prune; one_object 0 prune --yes; one_object 0 cancel "$id"
 	one_object 0 show "$id"; one_object 0 show "$cell"
 	one_object 0 table t.toml; one_object 0 figure t.toml curves -o f.svg; one_object 0 report t -o r.html
@@ -161,11 +161,15 @@ tasks_of_a_scheduler() {
 # A run that is stopped goes on; meanwhile it is seen, and afterwards what it superseded can go.
 a_run_that_is_stopped() {
 	local pid
-	small_grid 3000
+	small_grid 20000
 	"$ABLATE" run g.toml -q >/dev/null 2>&1 & pid=$!
 	await 120 'grep -qs "\"checkpoint\"" ablate.db-runs/*/*/journal.jsonl'
-	one_object 0 status; one_object 0 cancel
+	one_object 0 status
+	(await 120 'grep -q eta_s lines && grep -q "\"rate\"" lines && grep -q "\"loss\"" lines' && ablate cancel -q) &
+	"$ABLATE" watch --json >lines 2>err # its objects, a line each, until nothing runs any more
+	cp lines out; json_as_documented watch --json
 	wait $pid || true
+	one_object 0 watch; one_object 0 cancel
 	(await 120 'ablate status --json | grep -q "\"life\": \"alive\""' && kill -TERM "$(ablate status --json | sed -n 's/^    "pid": \(.*\),/\1/p')") &
 	one_object 143 run g.toml
 	one_object 0 show "$(sql ablate.db "SELECT id FROM attempt WHERE state = 'stopped' LIMIT 1")"
