@@ -8,7 +8,10 @@
 
 #include "model/base/io.h"
 
+#include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const struct opt options[] = {
 	{ .name = "output",
@@ -25,6 +28,17 @@ static const struct opt options[] = {
 	{ 0 }
 };
 
+/* The run folder from where the report will lie; NULL where it is not below that folder, for another path would tell
+ * how folders are named on this machine. Heap text. */
+static char *link_between(const char *file, const char *runs)
+{
+	SCOPED(free) char *copy = xstrdup(file);
+	SCOPED(free) char *from = realpath(dirname(copy), NULL);
+	SCOPED(free) char *to = realpath(runs, NULL);
+	size_t n = from ? strlen(from) : 0;
+	return from && to && strncmp(from, to, n) == 0 && to[n] == '/' ? xstrdup(to + n + 1) : NULL;
+}
+
 static int run(struct cli *c)
 {
 	struct err e = ERR_INIT;
@@ -32,6 +46,7 @@ static int run(struct cli *c)
 	SCOPED(gate_others) struct gate_others others = { .c = c };
 	SCOPED(gates) struct gates g = { 0 };
 	SCOPED(str) struct str html = { 0 };
+	SCOPED(free) char *link = NULL;
 	SCOPED(free) char *version = cmd_version_text();
 	const char *path = cli_string(c, "output", "report.html");
 	const struct gates_ask judge = { .baselines = cli_string(c, "baselines", "results/baselines"),
@@ -41,9 +56,13 @@ static int run(struct cli *c)
 	    gates_judge(&g, o.study, &judge, &e))
 		return cli_fail(c, &e);
 	gates_check_builds(&g, o.study, &judge, "", true); /* a report shows what is there, and says what it is */
-	struct report_ask ask = {
-		.command = o.command, .runs = o.runs, .version = version, .gates = o.db ? &g : NULL, .pub = o.pub
-	};
+	link = link_between(path, o.runs);
+	struct report_ask ask = { .command = o.command,
+		                      .runs = o.runs,
+		                      .runs_link = link,
+		                      .version = version,
+		                      .gates = o.db ? &g : NULL,
+		                      .pub = o.pub };
 	if (report_html(&html, o.study, &ask, &e) || io_write_atomic(path, html.data, html.len, &e))
 		return cli_fail(c, &e);
 	if (c->json)

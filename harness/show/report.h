@@ -14,18 +14,16 @@
 struct report_ask {
 	const char *command;         /* shown in the footer */
 	const char *runs;            /* folder of the attempts' files, for pictures */
+	const char *runs_link;       /* the same from where the report will lie, for links to pictures; NULL: no links */
 	const char *version;         /* of the program */
 	const struct gates *gates;   /* judged; may be NULL */
 	const struct published *pub; /* may be NULL */
 };
 
-enum { REPORT_PICTURES_MAX = 4 << 20, REPORT_CURVE_POINTS = 100 }; /* bytes of pictures in all; points of a curve */
+enum { REPORT_PICTURES_MAX = 4 << 20 }; /* bytes of pictures in all; further ones are links, or left out */
 
 /* Exit 5 for a table with mixed protocols, as for `ablate table`: the refusal is then shown in its place, and the
  * report is written all the same. -1 only for what the database refuses. */
 MUST_CHECK int report_html(struct str *out, struct study *s, const struct report_ask *ask, struct err *e);
-
-/* The data of the cells' pages as JSON (arms, cells, environments, protocols), for report.c. */
-MUST_CHECK int report_data(struct str *out, struct study *s, const bool *has_picture, struct err *e);
 
 #endif

@@ -65,9 +65,9 @@ static int find_sheet(struct sheet *out, struct study *s, const struct study_cel
 	return db_done(&rows, e);
 }
 
-static void show(struct str *out, const struct sheet *x, const char *label, const char *hash)
+static void show(struct str *out, const struct sheet *x, int arm, const char *label, const char *hash)
 {
-	str_add(out, "<figure><img alt=\"samples of ");
+	str_addf(out, "<figure id=\"nearest-%d\"><img alt=\"samples of ", arm);
 	escape_html(out, label);
 	str_add(out, " beside their nearest training images\" src=\"data:image/png;base64,");
 	dsse_base64(out, x->png.data, x->png.len);
@@ -87,13 +87,14 @@ static const struct study_cell *first_done(const struct study *s, int arm)
 	return NULL;
 }
 
-int report_nearest(struct str *out, struct study *s, const char *runs, size_t *used, size_t most, struct err *e)
+int report_nearest(struct str *out, bool *has_sheet, struct study *s, const char *runs, size_t *used, size_t most,
+                   struct err *e)
 {
 	SCOPED(str) struct str without = { 0 };
 	int shown = 0;
 	if (!s->db || !runs || !measures_memorisation(s->plan->grid))
 		return 0;
-	str_add(out, "<section id=\"nearest\"><h2>Nearest training images</h2>\n<div class=\"samples\">\n");
+	str_add(out, "<section id=\"nearest\"><h2>Nearest training images</h2>\n<div class=\"samples wide\">\n");
 	for (int i = 0; i < s->plan->n_arms; i++) {
 		const struct study_cell *c = first_done(s, i);
 		const char *label = s->plan->rows[s->plan->arms[i].rows[0]].label;
@@ -103,7 +104,8 @@ int report_nearest(struct str *out, struct study *s, const char *runs, size_t *u
 			return -1;
 		}
 		if (x.png.len) {
-			show(out, &x, label, c->hash);
+			show(out, &x, i, label, c->hash);
+			has_sheet[i] = true;
 			*used += x.png.len;
 			shown++;
 		} else if (c)

@@ -7,8 +7,9 @@
 
 /* A section of HTML for a study that measures memorisation: of each arm the sheet that its first cell's worker drew
  * (harness/run/worker_nearest.h), with what it wrote about it. Arms without one are told in one line. Nothing for other
- * studies. runs: folder of the attempts' files. *used: bytes of pictures in the report so far, up to `most`. */
-MUST_CHECK int report_nearest(struct str *out, struct study *s, const char *runs, size_t *used, size_t most,
-                              struct err *e);
+ * studies. has_sheet[arm]: there is a sheet of it, in the element nearest-ARM. runs: folder of the attempts' files.
+ * *used: bytes of pictures in the report so far, up to `most`. */
+MUST_CHECK int report_nearest(struct str *out, bool *has_sheet, struct study *s, const char *runs, size_t *used,
+                              size_t most, struct err *e);
 
 #endif

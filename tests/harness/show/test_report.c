@@ -15,32 +15,38 @@ static struct fixture_result all_done(int arm, int64_t seed)
 	return r;
 }
 
-/* A sample picture of each arm's first seed, as a worker leaves it. */
-static void add_pictures(struct db *db, const struct plan *p, const char *runs)
+/* A sample picture of each arm's first seed, as a worker leaves it, for 1 to n_nfe sampling steps. */
+static void add_pictures_of(struct db *db, const struct plan *p, const char *runs, int n_nfe)
 {
 	OK(db_begin(db, e));
-	for (int i = 0; i < p->n_cells; i += p->grid->seeds.n_train) {
+	for (int k = 0; k < n_nfe * p->n_cells; k += p->grid->seeds.n_train) {
 		struct png_grid *g;
 		char attempt[64], hash[SHA256_HEX];
+		int i = k % p->n_cells, nfe = k / p->n_cells + 1;
 		snprintf(attempt, sizeof attempt, "%08d-0000-4000-8000-000000000000", i);
-		SCOPED(free)
-		char *dir = xstrfmt("%s/%.12s/%s", runs, p->cells[i].hash, attempt), *path = xstrfmt("%s/picture-1.png", dir);
+		SCOPED(free) char *dir = xstrfmt("%s/%.12s/%s", runs, p->cells[i].hash, attempt);
+		SCOPED(free) char *name = xstrfmt("picture-%d.png", nfe), *path = xstrfmt("%s/%s", dir, name);
+		SCOPED(free) char *role = xstrfmt("picture@%d", nfe);
 		OK(io_mkdirs(dir, e));
 		OK(png_grid_open(&g, path, 4, 4, 16, 16, 3, 1, e));
-		for (int k = 0; k < 16; k++) {
+		for (int t = 0; t < 16; t++) {
 			uint8_t px[16 * 16 * 3];
 			for (int j = 0; j < 16 * 16 * 3; j++)
-				px[j] = (uint8_t)(16 * k + j % 3 * 60 + 8 * i + j / 48);
+				px[j] = (uint8_t)(16 * t + j % 3 * 60 + 8 * i + 40 * nfe + j / 48);
 			OK(png_grid_add(g, px, e));
 		}
 		OK(png_grid_close(g, e));
 		OK(io_sha256_file(hash, path, e));
-		OK(db_exec(db, e, "INSERT OR IGNORE INTO artifact(hash, kind, name) VALUES(?, 'picture', 'picture-1.png')", "s",
-		           hash));
-		OK(db_exec(db, e, "INSERT INTO output(attempt, role, artifact) VALUES(?, 'picture@1', ?)", "ss", attempt,
-		           hash));
+		OK(db_exec(db, e, "INSERT OR IGNORE INTO artifact(hash, kind, name) VALUES(?, 'picture', ?)", "ss", hash,
+		           name));
+		OK(db_exec(db, e, "INSERT INTO output(attempt, role, artifact) VALUES(?, ?, ?)", "sss", attempt, role, hash));
 	}
 	OK(db_commit(db, e));
+}
+
+static void add_pictures(struct db *db, const struct plan *p, const char *runs)
+{
+	add_pictures_of(db, p, runs, 1);
 }
 
 static void keep(const char *name, const struct str *html)
@@ -117,9 +123,10 @@ Test(report, holds_every_section_and_escapes_what_comes_from_outside)
 	cr_assert_eq(json_array_size(json_object_get(j, "arms")), 4);
 	json_t *cell = json_array_get(json_object_get(j, "cells"), 0),
 		   *loss = json_object_get(json_object_get(cell, "curves"), "loss");
-	cr_assert_eq(json_array_size(json_array_get(loss, 0)), 40);
-	cr_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(j, "arms"), 0), "picture")),
-	                 "sample-0");
+	json_t *steps = json_array_get(json_object_get(j, "steps"), (size_t)json_integer_value(json_array_get(loss, 0)));
+	cr_assert_eq(json_array_size(json_array_get(loss, 1)), 40);
+	cr_assert_eq(json_array_size(steps), 40);
+	cr_assert_eq(json_integer_value(json_array_get(steps, 1)), 20);
 	json_decref(j);
 }
 
@@ -179,6 +186,129 @@ Test(report, nothing_run_yet_is_a_report_too)
 	cr_assert_null(strstr(html.data, "id=\"samples\""));
 	keep("empty.html", &html);
 	study_free(s);
+	plan_free(p);
+}
+
+/* Two lengths of training, two numbers of sampling steps, a label that would like to be a script, and a repetition of
+ * the first cells by a later build of another commit. */
+static const char rich_grid[] = "schema = 1\n"
+								"[grid]\n"
+								"name = \"rich\"\n"
+								"seeds = { train = [1, 2, 3], eval = [101, 102], paired = true }\n"
+								"[base]\n"
+								"preset = \"ict-cifar10-small\"\n"
+								"[[axis]]\n"
+								"key = \"train.steps\"\n"
+								"values = [1000, 2000]\n"
+								"[[axis]]\n"
+								"key = \"loss.kind\"\n"
+								"values = [\"pseudo-huber\", \"l2\"]\n"
+								"[[include]]\n"
+								"label = \"\\\"><script>alert(1)</script><img src=x>\"\n"
+								"set = { \"noise.dist\" = \"uniform\" }\n"
+								"[[metric]]\n"
+								"name = \"fid\"\n"
+								"samples = 10000\n"
+								"nfe = [1, 2]\n";
+
+static void repeat_by_another_build(struct db *db, const struct plan *p)
+{
+	OK(db_begin(db, e));
+	OK(db_exec(db, e, "INSERT INTO env VALUES(?, '{\"commit\":\"def456\"}')", "s",
+	           "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"));
+	for (int i = 0; i < 3; i++) {
+		char attempt[64];
+		snprintf(attempt, sizeof attempt, "%08d-0000-4000-9000-000000000000", i);
+		OK(db_exec(
+			db, e,
+			"INSERT INTO attempt(id, cell, n, purpose, state, started, ended, step, wall_s, env, fingerprint) "
+			"VALUES(?, ?, 2, 'verify', 'done', '2026-02-01T00:00:00.000Z', '2026-02-01T00:10:00.000Z', 1000, 600, "
+			"?, ?)",
+			"ssss", attempt, p->cells[i].hash, "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+			"feedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeedfeed"));
+		fixture_metric(db, attempt, "fid", 1, 1000, 101, 9.5 + 0.1 * i,
+		               "fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train");
+	}
+	OK(db_commit(db, e));
+}
+
+Test(report, shows_what_only_some_studies_have)
+{
+	struct plan *p = fixture_plan(rich_grid);
+	struct db *db = fixture_db("rich.db", p, all_done, 30);
+	struct study *s;
+	SCOPED(str) struct str html = { 0 };
+	char *runs = TMP("rich.db-runs");
+	add_pictures_of(db, p, runs, 2);
+	repeat_by_another_build(db, p);
+	OK(study_load(&s, p, db, e));
+	OK(report_html(&html, s, &(struct report_ask){ .command = "x", .runs = runs, .version = "v" }, e));
+	keep("rich.html", &html);
+	/* pictures of each arm at both numbers of steps, by arm and seed */
+	cr_assert_not_null(strstr(html.data, "<figure data-arm=\"4\" data-nfe=\"2\" data-seed=\"1\"><img alt="));
+	/* builds in order of time, the repetition among them, and each score with the build that made it */
+	const char *old = strstr(html.data, "<td><code>abc123</code></td>"),
+			   *new = strstr(html.data, "<td><code>def456</code></td><td><code>feedfeedfeed</code></td>");
+	cr_assert(old && new &&old < new);
+	json_t *j = data_of(&html), *history = json_object_get(j, "history"), *point;
+	size_t i, repeated = 0;
+	cr_assert_eq(json_integer_value(json_object_get(history, "builds")), 2);
+	json_array_foreach(json_object_get(history, "points"), i, point)
+		repeated += json_integer_value(json_array_get(point, 1)) == 1;
+	cr_assert_eq(repeated, 3);
+	/* an arm has what differs from the first, and what a paper says where it differs: nothing that no paper says */
+	json_t *arm = json_array_get(json_object_get(j, "arms"), 3), *set = json_object_get(arm, "set"), *number;
+	cr_assert_eq(json_object_size(set), 2);
+	cr_assert_str_eq(json_string_value(json_object_get(set, "loss.kind")), "l2");
+	cr_assert_eq(json_integer_value(json_object_get(set, "train.steps")), 2000);
+	bool steps = false;
+	json_array_foreach(json_object_get(arm, "papers"), i, number)
+	{
+		json_t *said = json_array_get(json_object_get(j, "papers"), (size_t)json_integer_value(number));
+		cr_assert_gt(json_string_length(json_array_get(said, 2)), 0);
+		steps = steps || strcmp(json_string_value(json_array_get(said, 0)), "train.steps") == 0;
+	}
+	cr_assert(steps);
+	cr_assert_null(strstr(html.data, "<script>alert"));
+	cr_assert_null(strstr(html.data, "<img src=x"));
+	json_decref(j);
+	study_free(s);
+	db_close(db);
+	plan_free(p);
+}
+
+/* What does not fit is a link to the file where one leads there, with every character that an address cannot have
+ * escaped; else a sentence. Nothing is left out without a word. */
+Test(report, pictures_beyond_the_limit_are_links)
+{
+	SCOPED(str) struct str big = { 0 };
+	struct plan *p = fixture_plan(fixture_grid);
+	struct db *db = fixture_db("links.db", p, all_done, 2);
+	struct study *s;
+	char *runs = TMP("links.db-runs");
+	add_pictures(db, p, runs);
+	SCOPED(free)
+	char *path = xstrfmt("%s/%.12s/00000003-0000-4000-8000-000000000000/picture-1.png", runs, p->cells[3].hash);
+	for (int i = 0; i < REPORT_PICTURES_MAX; i++)
+		str_addc(&big, 'x');
+	OK(io_write_atomic(path, big.data, big.len, e));
+	OK(study_load(&s, p, db, e));
+	for (int linked = 0; linked < 2; linked++) {
+		SCOPED(str) struct str html = { 0 };
+		OK(report_html(&html, s,
+		               &(struct report_ask){
+						   .command = "x", .runs = runs, .runs_link = linked ? "a b#.db-runs" : NULL, .version = "v" },
+		               e));
+		SCOPED(free)
+		char *link = xstrfmt("<a href=\"a%%20b%%23.db-runs/%.12s/00000003-0000-4000-8000-000000000000/"
+		                     "picture-1.png\">picture</a>",
+		                     p->cells[3].hash);
+		cr_assert_eq(strstr(html.data, link) != NULL, linked == 1);
+		cr_assert_eq(strstr(html.data, "left out to keep the file small") != NULL, linked == 0);
+		cr_assert_not_null(strstr(html.data, "<figure data-arm=\"2\" data-nfe=\"1\" data-seed=\"1\"><img alt="));
+	}
+	study_free(s);
+	db_close(db);
 	plan_free(p);
 }
 
