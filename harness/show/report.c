@@ -125,13 +125,28 @@ static void verdicts(struct report_page *p)
 
 /* --- charts --- */
 
+/* Has any series a value? Axes alone say nothing. */
+static bool draws_something(const struct figure *f)
+{
+	for (int i = 0; i < f->n_panels; i++)
+		for (int k = 0; k < f->panels[i].n_series; k++)
+			for (int j = 0; j < f->panels[i].series[k].n; j++)
+				if (isfinite(f->panels[i].series[k].y[j]))
+					return true;
+	return false;
+}
+
 static void one_chart(struct report_page *p, const struct chart_ask *ask, const char *caption)
 {
 	SCOPED(chart) struct chart *c = NULL;
 	SCOPED(str) struct str svg = { 0 };
 	struct err e = ERR_INIT;
-	if (chart_build(&c, p->s, ask, &e) || figure_render(&svg, &c->figure, "svg", &e)) {
+	if (chart_build(&c, p->s, ask, &e) || (draws_something(&c->figure) && figure_render(&svg, &c->figure, "svg", &e))) {
 		report_tag(p, "<p class=\"soft\">", e.msg, "</p>\n");
+		return;
+	}
+	if (!svg.len) {
+		report_tag(p, "<p class=\"soft\">Nothing to draw yet: ", caption, ".</p>\n");
 		return;
 	}
 	report_tag(p, "<figure><img alt=\"", caption, "\" src=\"data:image/svg+xml;base64,");
@@ -170,10 +185,11 @@ static void charts(struct report_page *p)
 
 static void explore(struct report_page *p)
 {
-	str_add(p->out,
-	        "<section id=\"explore\"><h2>Explore</h2>\n<noscript><p>This part needs scripts, which are switched "
-	        "off.</p></noscript><h3>A setting against a metric</h3><div id=\"scatter\"></div>\n<h3>Settings and "
-	        "metrics together</h3><div id=\"parallel\"></div></section>\n");
+	str_add(
+		p->out,
+		"<section id=\"explore\"><h2>Explore</h2>\n<noscript><p>This part needs scripts, which are switched "
+		"off.</p></noscript><h3>A setting against a metric</h3><div id=\"scatter\"></div>\n<h3>Settings and "
+		"metrics together</h3><div id=\"parallel\"></div>\n<h3>Training curves</h3><div id=\"curves\"></div></section>\n");
 }
 
 struct parts {

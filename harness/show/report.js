@@ -113,16 +113,22 @@ const report = (function () {
 		place();
 	}
 
+	const asked = (event) => event.target instanceof Element ? event.target.closest("[data-more]") : null;
+
 	function about(event) {
-		const el = event.target instanceof Element ? event.target.closest("[data-more]") : null;
+		const el = asked(event);
 		if (el) {
 			say(el.dataset.more, () => el.getBoundingClientRect(), el);
-		} else if (tipped && tipped.dataset.more) {
-			hide();
 		}
 	}
 	document.addEventListener("mouseover", about);
 	document.addEventListener("focusin", about);
+	document.addEventListener("mouseout", (event) => {
+		const el = asked(event);
+		if (el && el === tipped && el !== document.activeElement) {
+			hide();
+		}
+	});
 	document.addEventListener("focusout", hide);
 	document.addEventListener("scroll", place, { capture: true, passive: true });
 	document.addEventListener("keydown", (e) => {

@@ -48,12 +48,16 @@ static void numeric_cell(struct report_page *p, double x, const char *format)
 	str_addf(p->out, *format == 's' ? "%.1f" : "%.5g", x);
 }
 
+enum { PAGE = 200 }; /* rows that are shown at once; a browser lays out ten thousand in seconds */
+
 /* End tags of td and tr may be left out in HTML; of ten thousand rows they are a megabyte. */
-static void one_row(struct report_page *p, const struct study_cell *c, const struct metric_ref *refs, int n_refs)
+static void one_row(struct report_page *p, const struct study_cell *c, bool hidden, const struct metric_ref *refs,
+                    int n_refs)
 {
 	const struct plan *plan = p->s->plan;
 	const char *state = record_state_name(c->state);
-	str_addf(p->out, "<tr data-state=\"%s\"><th scope=\"row\"><a href=\"#cell-%.12s\">", state, c->hash);
+	str_addf(p->out, "<tr data-state=\"%s\"%s><th scope=\"row\"><a href=\"#cell-%.12s\">", state,
+	         hidden ? " hidden" : "", c->hash);
 	report_tag(p, "", report_label(p, c->arm), "</a></th>");
 	str_addf(p->out, "<td class=\"num\" data-v=\"%lld\">%lld", (long long)c->seed, (long long)c->seed);
 	if (*c->reason)
@@ -98,7 +102,8 @@ void report_cells(struct report_page *p)
 		str_addf(p->out, "<option>%s</option>", record_state_name(shown[i]));
 	str_add(p->out, "</select></label><span id=\"shown\" class=\"soft\" role=\"status\"></span></div>\n");
 	report_scroll(p, "cells");
-	str_add(p->out, "<table id=\"cells-table\" class=\"results\"><thead><tr>");
+	str_add(p->out, "<noscript><style>#cells-table tr[hidden] { display: table-row !important; }</style></noscript>\n");
+	str_addf(p->out, "<table id=\"cells-table\" class=\"results\" data-page=\"%d\"><thead><tr>", PAGE);
 	head(p, "arm", false), head(p, "seed", true), head(p, "state", false);
 	for (int i = 0; i < n_refs; i++) {
 		SCOPED(free) char *title = metric_title(&refs[i], refs[i].samples);
@@ -107,7 +112,7 @@ void report_cells(struct report_page *p)
 	head(p, "steps", true), head(p, "seconds", true), head(p, "chain", false), head(p, "cell", false);
 	str_add(p->out, "</tr></thead>\n<tbody>\n");
 	for (int i = 0; i < plan->n_cells; i++)
-		one_row(p, &p->s->cells[i], refs, n_refs);
+		one_row(p, &p->s->cells[i], i >= PAGE, refs, n_refs);
 	str_add(p->out, "</tbody></table>");
 	report_scroll_end(p);
 	str_add(p->out, "<div class=\"controls\" id=\"pages\" hidden></div></section>\n");

@@ -1,28 +1,35 @@
 /* report_cells.js - the table of cells: sorting, filtering, and pages, so that ten thousand rows are as quick as ten; and
  * the choice of two cells to compare. All rows are printed. */
 (function () {
-	const { data, $, make, choice } = report, PAGE = 200;
-	const table = $("cells-table"), body = table.tBodies[0], heads = Array.from(table.tHead.rows[0].cells);
-	let rows = Array.from(body.rows), page = 0;
+	const { data, $, make, choice } = report;
+	const table = $("cells-table"), PAGE = Number(table.dataset.page), body = table.tBodies[0], heads = Array.from(table.tHead.rows[0].cells);
+	let rows = Array.from(body.rows, (el) => ({ el: el, state: el.dataset.state, text: "", shown: !el.hidden, out: false })), page = 0;
 
 	function value(row, k) {
-		const td = row.cells[k], v = td.dataset.v;
+		const td = row.el.cells[k], v = td.dataset.v;
 		return v === undefined ? td.textContent.trim() : v === "" ? NaN : Number(v);
 	}
 
 	/* What the filter keeps, in the order of the sort; of these, one page is shown. */
 	function show() {
 		const words = $("filter").value.toLowerCase().split(/\s+/).filter(Boolean), state = $("state").value;
-		const kept = rows.filter((r) => {
-			const text = words.length ? r.dataset.text || (r.dataset.text = r.textContent.toLowerCase()) : "";
-			return (!state || r.dataset.state === state) && words.every((w) => text.includes(w));
-		});
-		const pages = Math.max(1, Math.ceil(kept.length / PAGE));
+		const matches = (r) => {
+			r.text = r.text || (words.length ? r.el.textContent.toLowerCase() : "");
+			return (!state || r.state === state) && words.every((w) => r.text.includes(w));
+		};
+		const kept = rows.filter(matches), pages = Math.max(1, Math.ceil(kept.length / PAGE));
 		page = Math.min(page, pages - 1);
 		const here = new Set(kept.slice(page * PAGE, (page + 1) * PAGE)), matching = new Set(kept);
 		for (const r of rows) {
-			r.hidden = !here.has(r);
-			r.classList.toggle("out", !matching.has(r));
+			const shown = here.has(r), out = !matching.has(r);
+			if (shown !== r.shown) {
+				r.el.hidden = !shown;
+				r.shown = shown;
+			}
+			if (out !== r.out) {
+				r.el.classList.toggle("out", out);
+				r.out = out;
+			}
 		}
 		$("shown").textContent = kept.length + " of " + rows.length + " cells" +
 			(pages > 1 ? ", " + (page * PAGE + 1) + " to " + Math.min(kept.length, (page + 1) * PAGE) + " shown" : "");
@@ -56,18 +63,18 @@
 
 	function sort(k) {
 		const up = heads[k].getAttribute("aria-sort") !== "ascending", sign = up ? 1 : -1;
-		const compare = new Intl.Collator("en", { numeric: true }).compare;
 		heads.forEach((h) => h.removeAttribute("aria-sort"));
 		heads[k].setAttribute("aria-sort", up ? "ascending" : "descending");
-		rows = rows.map((r, i) => [value(r, k), i, r]).sort((a, b) => {
-			const x = a[0], y = b[0];
-			if (typeof x === "string") {
-				return sign * compare(x, y) || a[1] - b[1];
-			}
-			/* what has no value stays at the end, whichever way */
-			return Number.isNaN(x) - Number.isNaN(y) || sign * (x - y) || a[1] - b[1];
-		}).map((x) => x[2]);
-		body.append(...rows);
+		let values = rows.map((r) => value(r, k));
+		if (values.some((v) => typeof v === "string")) {
+			/* texts by their rank among the different ones, which are few */
+			const ranked = [...new Set(values)].sort(new Intl.Collator("en", { numeric: true }).compare), rank = new Map(ranked.map((v, i) => [v, i]));
+			values = values.map((v) => rank.get(v));
+		}
+		/* what has no value stays at the end, whichever way */
+		const order = values.map((v, i) => i).sort((a, b) => Number.isNaN(values[a]) - Number.isNaN(values[b]) || sign * (values[a] - values[b]) || a - b);
+		rows = order.map((i) => rows[i]);
+		body.append(...rows.map((r) => r.el));
 		page = 0;
 		show();
 	}

@@ -1,6 +1,6 @@
 /* report_compare.js - the page of one cell, alone or beside another, and the way to it: the address after the '#'. */
 (function () {
-	const { data, by, $, make, svg, number, text, list, choice, check, title, address, plot } = report;
+	const { data, by, $, make, number, text, list, choice, check, title, address, plot } = report;
 	let only = false; /* differences only; stays from page to page */
 
 	function grid(name, head, lines, none) {
@@ -28,19 +28,8 @@
 			const f = plot.frame(place, x, y, "step", name, name + " against step; arrow keys go from point to point");
 			f.svg.classList.add("curve");
 			for (const l of lines) {
-				let d = "", pen = false;
-				data.steps[l.v[0]].forEach((s, k) => {
-					const v = l.v[1][k];
-					if (v === null) {
-						pen = false;
-						return;
-					}
-					const px = f.px(x.at(s)), py = f.py(y.at(v));
-					d += (pen ? "L" : "M") + px.toFixed(1) + " " + py.toFixed(1);
-					pen = true;
-					points.push({ x: px, y: py, words: (cells.length > 1 ? title(l.c) + "\n" : "") + "step " + s + ": " + number(v) });
-				});
-				f.svg.append(svg("path", { class: "line " + plot.colour(l.i) + (l.i ? " dashed" : ""), d: d || "M0 0" }));
+				f.svg.append(plot.line(f, x, y, data.steps[l.v[0]], l.v[1], l.i, l.i > 0,
+				                       (px, py, step, v) => points.push({ x: px, y: py, words: (cells.length > 1 ? title(l.c) + "\n" : "") + "step " + step + ": " + number(v) })));
 			}
 			plot.walk(f.svg, points);
 			place.replaceChildren(f.svg);

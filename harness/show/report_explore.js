@@ -209,6 +209,36 @@
 		plot.fit(place, draw);
 	}
 
+	/* --- training curves --- */
+	function curves() {
+		const host = $("curves"), names = [...new Set(data.cells.flatMap((c) => Object.keys(c.curves || {})))].sort(), MOST = 64;
+		if (!host || !names.length) {
+			return;
+		}
+		const state = { name: names.includes("loss") ? "loss" : names[0], all: false }, place = make("div");
+		function draw() {
+			const there = data.cells.filter((c) => c.curves && c.curves[state.name] && series.has(c.arm)), seen = new Set();
+			const wanted = there.filter((c) => state.all || (!seen.has(c.arm) && seen.add(c.arm))), cells = wanted.slice(0, MOST), points = [];
+			const x = plot.scale(cells.flatMap((c) => data.steps[c.curves[state.name][0]]), 5, true), y = plot.scale(cells.flatMap((c) => c.curves[state.name][1]), 5);
+			const f = plot.frame(place, x, y, "step", state.name, state.name + " against step; arrow keys go from point to point");
+			for (const c of cells) {
+				f.svg.append(plot.line(f, x, y, data.steps[c.curves[state.name][0]], c.curves[state.name][1], series.get(c.arm), false,
+				                       (px, py, step, v) => points.push({ x: px, y: py, go: report.address(c), words: report.title(c) + "\nstep " + step + ": " + number(v) })));
+			}
+			plot.walk(f.svg, points);
+			place.replaceChildren(f.svg, legend("only"), make("p", { class: "soft" }, (state.all ? "Every cell." : "The first seed of each arm.") +
+				(wanted.length > MOST ? " The first " + MOST + " of " + wanted.length + " curves." : "")));
+		}
+		host.append(make("div", { class: "controls" }, choice("curve-name", "curve", [["", names.map((n) => [n, n])]], state.name, (v) => {
+			state.name = v;
+			draw();
+		}), check("curve-all", "all seeds", false, (v) => {
+			state.all = v;
+			draw();
+		})), place);
+		plot.fit(place, draw);
+	}
+
 	/* --- a metric over builds --- */
 	function history() {
 		const host = $("history-chart"), h = data.history, place = make("div");
@@ -260,5 +290,6 @@
 
 	scatter();
 	parallel();
+	curves();
 	history();
 }());

@@ -83,6 +83,22 @@ report.plot = (function () {
 		return svg("path", { class: "mark " + colour(i), d: shapes[i % shapes.length], transform: "translate(" + x.toFixed(1) + " " + y.toFixed(1) + ")" });
 	}
 
+	/* A curve of series i, with gaps where there is no value; each(px, py, x, y) is called for every point. */
+	function line(f, x, y, xs, ys, i, dashed, each) {
+		let d = "", pen = false;
+		xs.forEach((at, k) => {
+			if (ys[k] === null) {
+				pen = false;
+				return;
+			}
+			const px = f.px(x.at(at)), py = f.py(y.at(ys[k]));
+			d += (pen ? "L" : "M") + px.toFixed(1) + " " + py.toFixed(1);
+			pen = true;
+			each(px, py, at, ys[k]);
+		});
+		return svg("path", { class: "line " + colour(i) + (dashed ? " dashed" : ""), d: d || "M0 0" });
+	}
+
 	/* What is what: of [series, label] pairs; lines: as lines. */
 	function legend(pairs, lines) {
 		const ul = make("ul", { class: "legend" });
@@ -107,10 +123,11 @@ report.plot = (function () {
 		}
 		points = points.slice().sort((a, b) => a.x - b.x || a.y - b.y);
 		const ring = svg("circle", { class: "ring", r: 8, visibility: "hidden" });
-		let at = -1;
+		let at = -1, pointed = false;
 		s.append(ring);
-		function go_to(i) {
+		function go_to(i, by_pointer) {
 			at = i;
+			pointed = by_pointer;
 			const p = points[i];
 			ring.setAttribute("cx", p.x);
 			ring.setAttribute("cy", p.y);
@@ -124,7 +141,16 @@ report.plot = (function () {
 			ring.setAttribute("visibility", "hidden");
 			report.hide();
 		};
+		/* a pointer that rests while the page scrolls beneath it takes nothing from the keyboard */
+		const left = () => {
+			if (pointed) {
+				leave();
+			}
+		};
 		s.addEventListener("pointermove", (e) => {
+			if (!e.movementX && !e.movementY && !pointed) {
+				return;
+			}
 			const box = s.getBoundingClientRect(), k = box.width / s.viewBox.baseVal.width || 1, x = (e.clientX - box.left) / k, y = (e.clientY - box.top) / k;
 			let best = -1, near = 24 * 24;
 			points.forEach((p, i) => {
@@ -135,12 +161,12 @@ report.plot = (function () {
 				}
 			});
 			if (best >= 0) {
-				go_to(best);
+				go_to(best, true);
 			} else {
-				leave();
+				left();
 			}
 		});
-		s.addEventListener("pointerleave", leave);
+		s.addEventListener("pointerleave", left);
 		s.addEventListener("blur", leave);
 		s.addEventListener("click", () => {
 			if (at >= 0 && points[at].go && ring.getAttribute("visibility") === "visible") {
@@ -151,7 +177,7 @@ report.plot = (function () {
 			const to = { ArrowRight: at + 1, ArrowDown: at + 1, ArrowLeft: at - 1, ArrowUp: at - 1, Home: 0, End: points.length - 1 }[e.key];
 			if (to !== undefined) {
 				e.preventDefault();
-				go_to(Math.max(0, Math.min(points.length - 1, to)));
+				go_to(Math.max(0, Math.min(points.length - 1, to)), false);
 			} else if (e.key === "Enter" && at >= 0 && points[at].go) {
 				location.hash = points[at].go;
 			}
@@ -169,5 +195,5 @@ report.plot = (function () {
 		}).observe(host);
 	}
 
-	return { scale, frame, mark, colour, legend, walk, fit };
+	return { scale, frame, mark, line, colour, legend, walk, fit };
 }());

@@ -66,7 +66,9 @@ static int real_images(struct report_page *p, const struct study_cell *c, struct
 		return -1;
 	str_add(p->out, "<figure class=\"real\">");
 	if (dataset_open(&d, name, SPLIT_TRAIN, &why)) {
-		report_tag(p, "<figcaption>No real images here: ", why.msg, "</figcaption></figure>\n");
+		/* without the reason, which has paths of this machine in it */
+		report_tag(p, "<figcaption>No real images here: ", name, " is not on the machine that made this page; ");
+		str_add(p->out, "<code>ablate data list</code> tells where it is from.</figcaption></figure>\n");
 		return 0;
 	}
 	if (*recorded && strcmp(recorded, d.sha256) != 0)

@@ -18,15 +18,14 @@
 		families.set(key, (families.get(key) || []).concat(i));
 	}
 	const length = (i) => Number(data.arms[i].config["train.steps"]);
-	const lengths = [...new Set(shown.map(length))].sort((a, b) => a - b);
-	const over = lengths.length > 1 && [...families.values()].some((f) => f.length > 1);
+	const lengths = [...new Set([...families.values()].filter((f) => f.length > 1).flat().map(length))].sort((a, b) => a - b);
+	const over = lengths.length > 1;
 	let nfe = steps[0], at_length = lengths.length - 1;
 
 	function draw() {
 		const arms = new Set();
 		for (const family of families.values()) {
-			const fit = over ? family.filter((i) => length(i) === lengths[at_length]) : family;
-			(family.length > 1 ? fit : family).forEach((i) => arms.add(i));
+			(family.length > 1 ? family.filter((i) => length(i) === lengths[at_length]) : family).forEach((i) => arms.add(i));
 		}
 		for (const f of figures) {
 			f.hidden = Number(f.dataset.nfe) !== nfe || !arms.has(Number(f.dataset.arm));

@@ -86,6 +86,22 @@ def cells():
     say("the name of a row stays while the numbers scroll", wide[1])
 
 
+def pages():
+    total = b.ask("report.data.cells.length")
+    rows = "Array.from(document.querySelectorAll('#cells-table tbody tr')).filter((r) => r.offsetHeight).length"
+    say("one page of cells", b.ask(rows) == 200 and text("#shown") == f"{total} of {total} cells, 1 to 200 shown", text("#shown"))
+    focus("#page-on")
+    b.key("Enter")
+    b.key("Enter")
+    say("two pages on, by a key that keeps the focus", text("#shown").endswith("401 to 600 shown") and b.ask(rows) == 200 and b.ask("document.activeElement.id") == "page-on")
+    focus("#cells-table thead button")
+    b.key("Enter")
+    say("sorted from the first page on", text("#shown").endswith("1 to 200 shown"), text("#shown"))
+    b.call("Emulation.setEmulatedMedia", media="print")
+    say("all cells on paper", b.ask(rows) == total, b.ask(rows))
+    b.call("Emulation.setEmulatedMedia", media="")
+
+
 def evidence():
     focus("#tables td[data-more]")
     say("a cell of a table says what is behind it", "standard deviation" in tip() and "seeds: 3" in tip(), tip())
@@ -118,6 +134,7 @@ def scatter():
     b.key(" ")
     x, y = b.ask("""(() => { document.querySelector('#scatter svg').scrollIntoView(); const r = document.querySelector('#scatter svg.plot .mark').getBoundingClientRect();
         return [r.x + r.width / 2, r.y + r.height / 2]; })()""")
+    b.move(x - 3, y)
     b.move(x, y)
     say("the pointer asks, too", "seed" in tip(), tip())
     b.move(1, 1)
@@ -142,6 +159,17 @@ def parallel():
     say("bounds by dragging along an axis", text(kept) != all_of, text(kept))
     focus("#parallel-reset")
     b.key("Enter")
+
+
+def curves():
+    n = "document.querySelectorAll('#curves svg.plot .line').length"
+    say("a curve for each arm", b.ask(n) == b.ask("report.data.arms.length"), b.ask(n))
+    focus("#curves svg")
+    b.key("End")
+    say("that says its values", "step 300: " in tip(), tip())
+    focus("#curve-all")
+    b.key(" ")
+    say("or for each cell", b.ask(n) == b.ask("report.data.cells.length"), b.ask(n))
 
 
 def samples():
@@ -221,8 +249,10 @@ def main():
             b.picture(pictures[0])
         in_order(int(width))
         contrast()
+        if look and not b.ask("document.getElementById('pages').hidden"):
+            pages()
         if not look:
-            for part in (evidence, scatter, parallel, samples, history, compare, cells, theme_and_paper):
+            for part in (evidence, scatter, parallel, curves, samples, history, compare, cells, theme_and_paper):
                 part()
             say("nothing from outside became an element", b.ask("document.querySelectorAll('main i, main script, main img[src=x]').length") == 0)
             say("no message in the end", not b.complaints(), b.complaints())
