@@ -87,9 +87,11 @@ const struct cmd cmd_report = {
 	.summary = "write the results as one HTML file",
 	.help =
 		"GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program "
-		"(such as quickstart). The file holds everything: tables, gate verdicts, charts, samples, a sortable table of "
-		"cells, and a page for each cell with its settings, inputs, environment and curves, with another cell's beside "
-		"them on request. It loads nothing from anywhere. Whose machine it was, it says only with --identity; "
+		"(such as quickstart). The file holds everything: tables, gate verdicts, charts, any setting against any "
+		"metric, samples beside real images of the data (where that is on this machine), a metric over the builds that "
+		"made it, a sortable table of cells, and a page for each cell with its settings, inputs, environment and "
+		"curves, alone or beside another's. It loads nothing from anywhere; pictures beyond 4 MiB in all are links to "
+		"their files, if these lie below the folder of the report. Whose machine it was, it says only with --identity; "
 		"processors, devices and libraries are in it, as they decide numbers.",
 	.options = options,
 	.json = json,

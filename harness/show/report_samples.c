@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <png.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,11 +89,11 @@ static int real_images(struct report_page *p, const struct study_cell *c, struct
 
 /* --- samples --- */
 
-/* Pictures that an attempt left: number of sampling steps, and the path, of each. */
+/* Pictures that an attempt left: number of sampling steps, path and recorded contents of each. */
 struct pictures {
 	struct picture {
 		int nfe;
-		char *path;
+		char *path, hash[SHA256_HEX];
 	} * v;
 	int n, cap;
 };
@@ -117,10 +118,13 @@ static int pictures_of(struct pictures *x, const struct report_page *p, const st
 		if (strncmp(f.role, "picture@", 8) != 0 || strchr(f.name, '/'))
 			continue;
 		char *path = xstrfmt("%s/%.12s/%s/%s", p->ask->runs, c->hash, c->attempt, f.name);
-		if (io_exists(path))
-			VEC_PUSH(x->v, x->n, x->cap) = (struct picture){ (int)strtol(f.role + 8, NULL, 10), path };
-		else
+		if (!io_exists(path)) {
 			free(path);
+			continue;
+		}
+		struct picture *one = &VEC_PUSH(x->v, x->n, x->cap);
+		*one = (struct picture){ .nfe = (int)strtol(f.role + 8, NULL, 10), .path = path };
+		(void)snprintf(one->hash, sizeof one->hash, "%s", f.hash);
 	}
 	return db_done(&rows, e);
 }
@@ -173,25 +177,34 @@ static char *link_to(const struct report_page *p, const char *path)
 	return str_detach(&url);
 }
 
+static void image(struct report_page *p, const struct study_cell *c, const struct picture *x, const struct str *png)
+{
+	char hash[SHA256_HEX];
+	io_sha256(hash, png->data, png->len);
+	if (strcmp(hash, x->hash) != 0) {
+		str_add(p->out, "<p class=\"soft\">The file is not what was recorded.</p>");
+		return;
+	}
+	p->used += png->len;
+	report_tag(p, "<img alt=\"samples of ", report_label(p, c->arm), "");
+	str_addf(p->out, ", %d step%s\" src=\"data:image/png;base64,", x->nfe, str_plural(x->nfe));
+	dsse_base64(p->out, png->data, png->len);
+	str_add(p->out, "\">");
+}
+
 static void figure(struct report_page *p, const struct study_cell *c, const struct picture *x, bool nearest)
 {
 	SCOPED(str) struct str png = { 0 };
 	SCOPED(free) char *link = link_to(p, x->path);
-	const char *label = report_label(p, c->arm);
-	bool inside = p->used < REPORT_PICTURES_MAX && io_read(&png, x->path, REPORT_PICTURES_MAX - p->used, NULL) == 0;
 	str_addf(p->out, "<figure data-arm=\"%d\" data-nfe=\"%d\" data-seed=\"%lld\">", c->arm, x->nfe, (long long)c->seed);
-	if (inside) {
-		p->used += png.len;
-		report_tag(p, "<img alt=\"samples of ", label, "");
-		str_addf(p->out, ", %d step%s\" src=\"data:image/png;base64,", x->nfe, str_plural(x->nfe));
-		dsse_base64(p->out, png.data, png.len);
-		str_add(p->out, "\">");
-	} else if (link)
+	if (p->used < REPORT_PICTURES_MAX && io_read(&png, x->path, REPORT_PICTURES_MAX - p->used, NULL) == 0)
+		image(p, c, x, &png);
+	else if (link)
 		report_tag(p, "<p><a href=\"", link, "\">picture</a>: a file beside the database</p>");
 	else
 		str_add(p->out, "<p class=\"soft\">left out to keep the file small</p>");
 	str_addf(p->out, "<figcaption><a href=\"#cell-%.12s\">", c->hash);
-	report_tag(p, "", label, "</a>");
+	report_tag(p, "", report_label(p, c->arm), "</a>");
 	str_addf(p->out, ", seed %lld, %d step%s", (long long)c->seed, x->nfe, str_plural(x->nfe));
 	if (nearest)
 		str_addf(p->out, "; <a href=\"#nearest-%d\">nearest training images</a>", c->arm);

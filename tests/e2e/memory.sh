@@ -110,6 +110,8 @@ test_a_report_shows_the_nearest_of_training() {
 	run ablate report g.toml --db a.db; exits 0
 	sheet=$(ls a.db-runs/*/*/nearest@1.png)
 	says report.html '<h2>Nearest training images</h2>'
+	says report.html '<a href="#nearest-0">nearest training images</a>'
+	says report.html '<figure id="nearest-0">'
 	says report.html "$(base64 -w0 "$sheet")"
 	check grep -qE '15 of 100 samples, those nearest to training, each left of its nearest of shapes8 \(4096 images, [0-9a-f]{12}\); features pixels:none:u8-round\. Distances' report.html
 	says_not report.html "No sheet of"

@@ -44,4 +44,22 @@ test_other_studies_are_in_order() {
 	done
 }
 
+# A picture that is too large to be inside is a link, which leads there from where the report lies; a report that lies elsewhere has no
+# link, for that would tell how folders are named on this machine.
+test_a_large_picture_is_a_link() {
+	local picture
+	small_grid 20
+	run ablate run g.toml --threads 1 -q; exits 0
+	picture=$(ls ablate.db-runs/*/*/samples@1.png | head -1)
+	head -c 5000000 /dev/zero >"$picture"
+	run ablate report g.toml; exits 0
+	says report.html 'a file beside the database'
+	picture=$(sed -n 's/.*<a href="\([^"]*\)">picture<.*/\1/p' report.html)
+	check test -s "$picture"
+	mkdir sub
+	run ablate report g.toml -o sub/report.html; exits 0
+	says sub/report.html 'left out to keep the file small'
+	says_not sub/report.html 'ablate.db-runs'
+}
+
 run_tests
