@@ -5,7 +5,6 @@
 #include "harness/show/chart.h"
 #include "harness/show/figure.h"
 #include "harness/show/report_nearest.h"
-#include "harness/text/escape.h"
 
 #include "model/base/progress.h"
 
@@ -29,29 +28,6 @@ EMBED(report_compare_js, "report_compare.js");
 /* One script: the first part makes what the others use, the last one reads the address and shows what it names. */
 static const char *const scripts[] = { report_js,         report_plot_js,    report_cells_js,
 	                                   report_explore_js, report_samples_js, report_compare_js };
-
-void report_tag(struct report_page *p, const char *open, const char *text, const char *close)
-{
-	str_add(p->out, open);
-	escape_html(p->out, text);
-	str_add(p->out, close);
-}
-
-void report_scroll(struct report_page *p, const char *name)
-{
-	report_tag(p, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"", name, "\">");
-}
-
-void report_scroll_end(struct report_page *p)
-{
-	str_add(p->out, "</div>\n");
-}
-
-const char *report_label(const struct report_page *p, int arm)
-{
-	const struct plan *plan = p->s->plan;
-	return plan->rows[plan->arms[arm].rows[0]].label;
-}
 
 /* --- overview --- */
 

@@ -229,7 +229,7 @@ static int figures(const struct study_cell **first, struct report_page *p, const
 	for (int i = 0; i < p->s->plan->n_arms; i++) {
 		struct pictures x = { 0 };
 		int rc = first_with(&first[i], &x, p, i, e);
-		for (int k = 0; !rc && k < x.n; k++)
+		for (int k = 0; !rc && first[i] && k < x.n; k++)
 			figure(p, first[i], &x.v[k], nearest[i]);
 		release(&x);
 		if (rc)

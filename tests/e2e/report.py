@@ -194,6 +194,10 @@ def history():
     one = tip()
     b.key("End")
     say("points of the history", "build 1" in one and "build 2" in tip(), [one, tip()])
+    x, y = b.ask("(() => { const r = document.querySelector('#history-chart svg').getBoundingClientRect(); return [r.x + 2, r.y + 2]; })()")
+    b.move(x, y)
+    b.move(x + 3, y)
+    say("a pointer far from all points takes nothing from the keyboard", "build 2" in tip(), tip())
 
 
 def compare():
