@@ -1,6 +1,6 @@
-/* report.h - a study as one HTML file that needs nothing else: overview, tables, gate verdicts, charts, settings against
- * metrics, samples beside real images, a metric over builds, a table of cells in pages, and a page for each cell with its
- * provenance, alone or beside another's.
+/* report.h - a study as one HTML file that needs nothing else: overview, tables, gate verdicts, charts, settings
+ * against metrics, samples beside real images, a metric over builds, a table of cells in pages, and a page for each
+ * cell with its provenance, alone or beside another's.
  *
  * The file fetches nothing (its content security policy forbids it), works from a disk, by keyboard, on a phone, in
  * light and dark, and prints. Style and script are report.css and report*.js, compiled in. Every text from outside is
