@@ -8,7 +8,6 @@
 
 #include "model/base/progress.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,28 +100,16 @@ static void verdicts(struct report_page *p)
 
 /* --- charts --- */
 
-/* Has any series a value? Axes alone say nothing. */
-static bool draws_something(const struct figure *f)
-{
-	for (int i = 0; i < f->n_panels; i++)
-		for (int k = 0; k < f->panels[i].n_series; k++)
-			for (int j = 0; j < f->panels[i].series[k].n; j++)
-				if (isfinite(f->panels[i].series[k].y[j]))
-					return true;
-	return false;
-}
-
 static void one_chart(struct report_page *p, const struct chart_ask *ask, const char *caption)
 {
 	SCOPED(chart) struct chart *c = NULL;
 	SCOPED(str) struct str svg = { 0 };
 	struct err e = ERR_INIT;
-	if (chart_build(&c, p->s, ask, &e) || (draws_something(&c->figure) && figure_render(&svg, &c->figure, "svg", &e))) {
-		report_tag(p, "<p class=\"soft\">", e.msg, "</p>\n");
-		return;
-	}
-	if (!svg.len) {
-		report_tag(p, "<p class=\"soft\">Nothing to draw yet: ", caption, ".</p>\n");
+	if (chart_build(&c, p->s, ask, &e) || figure_render(&svg, &c->figure, "svg", &e)) {
+		if (e.code == EXIT_INCOMPLETE)
+			report_tag(p, "<p class=\"soft\">Nothing to draw yet: ", caption, ".</p>\n");
+		else
+			report_tag(p, "<p class=\"soft\">", e.msg, "</p>\n");
 		return;
 	}
 	report_tag(p, "<figure><img alt=\"", caption, "\" src=\"data:image/svg+xml;base64,");
