@@ -232,7 +232,9 @@ const struct cmd cmd_export = {
 	.summary = "write results as CSV, JSON lines, SQL, TensorBoard event files or an RO-Crate",
 	.help =
 		"Scores are those of the attempt used for each cell (view v_result), with the decimal value and its exact "
-		"hexadecimal form.\n\n"
+		"hexadecimal form. `--table v_wide` has each score beside all settings of its cell, a column per setting; the "
+		"database itself has this view, so that pandas or DuckDB need no program: SELECT * FROM v_wide WHERE name = "
+		"'fid'.\n\n"
 		"--ro-crate describes the run of a grid for programs that know nothing of this one (Workflow Run RO-Crate): "
 		"the grid file as workflow, and for each cell the program, settings, environment, inputs and outputs by "
 		"SHA-256, scores, times and outcome, with the signed statements that are valid.\n\n"

@@ -5,6 +5,7 @@
 
 #include "harness/commands/man_grid.h"
 #include "harness/record/db.h"
+#include "harness/record/wide.h"
 #include "harness/text/roff.h"
 #include "model/base/env.h"
 
@@ -121,6 +122,7 @@ static void page_db(struct str *s)
 	                   "changed or deleted. `ablate schema` prints the statements that create it.");
 	str_add(s, ".SH TABLES AND VIEWS\n");
 	db_schema_docs(db_row, s);
+	wide_docs(db_row, s);
 	str_add(s, ".SH SEE ALSO\n.BR ablate (1)\n");
 }
 

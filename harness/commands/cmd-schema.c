@@ -3,6 +3,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/cli/cmd_keys.h"
 #include "harness/record/db.h"
+#include "harness/record/wide.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,12 +67,14 @@ static int run(struct cli *c)
 	if (c->json) {
 		json_t *tables = json_array();
 		db_schema_docs(json_row, tables);
+		wide_docs(json_row, tables);
 		return cli_print_json(c, json_pack("{s:i, s:o}", "version", db_schema()->version, "tables", tables));
 	}
 	printf("Schema %d (PRAGMA user_version) of ablate's result database. Views: v_result, v_arm, v_cell_status, "
-	       "v_attempt, v_curve, v_paper, v_tag.\n",
+	       "v_attempt, v_curve, v_paper, v_tag, v_wide.\n",
 	       db_schema()->version);
 	db_schema_docs(text_row, NULL);
+	wide_docs(text_row, NULL);
 	return EXIT_OK;
 }
 

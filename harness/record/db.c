@@ -5,6 +5,7 @@
 #include "harness/record/host.h"
 #include "harness/record/locks.h"
 #include "harness/record/journal.h"
+#include "harness/record/wide.h"
 #include "model/base/io.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
@@ -131,6 +132,12 @@ static int set_journal(struct db *db, struct err *e)
 	return 0;
 }
 
+/* View v_wide follows the knobs and no version (wide.h); a schema that a test makes up has none. */
+static bool has_wide(const struct db_schema *schema)
+{
+	return schema == db_schema();
+}
+
 static int migrate(struct db *db, const struct db_schema *schema, int64_t from, struct err *e)
 {
 	for (int64_t v = from; v < schema->version; v++) {
@@ -143,7 +150,19 @@ static int migrate(struct db *db, const struct db_schema *schema, int64_t from, 
 		if (db_script(db, e, m->sql) || db_script(db, e, sql))
 			return err_in(e, "schema %lld to %lld", (long long)v, (long long)v + 1);
 	}
-	return db_exec(db, e, "UPDATE meta SET value = ? WHERE key = 'schema_version'", "i", (int64_t)schema->version);
+	return db_exec(db, e, "UPDATE meta SET value = ? WHERE key = 'schema_version'", "i", (int64_t)schema->version) ||
+	               (has_wide(schema) && wide_make(db, e))
+	           ? -1
+	           : 0;
+}
+
+/* Of a database of our version that a program with other knobs made. */
+static int renew_wide(struct db *db, const struct db_schema *schema, struct err *e)
+{
+	bool made = true;
+	if (!has_wide(schema) || (!wide_is_made(&made, db, e) && made))
+		return 0;
+	return made || db_begin(db, e) || wide_make(db, e) || db_commit(db, e) ? -1 : 0;
 }
 
 /* A copy beside the database, before anything of it changes: written under another name, which a kill may leave, and
@@ -197,7 +216,7 @@ static int prepare_for_writing(struct db *db, const struct db_schema *schema, st
 	    pragma_int(&version, db, "PRAGMA user_version", e))
 		return -1;
 	if (version == schema->version)
-		return 0;
+		return renew_wide(db, schema, e);
 	SCOPED(free) char *copy = NULL;
 	bool migrated = false;
 	if (version && back_up(&copy, db, version, e))
@@ -297,7 +316,12 @@ static int check_for_reading(struct db *db, const struct db_schema *schema, stru
 	if (version > schema->version)
 		return err_code(e, EXIT_RECORD, "%s: schema %lld, this program reads %d; nothing was changed: update ablate",
 		                db->path, (long long)version, schema->version);
-	return version < schema->version ? read_older(db, schema, version, e) : 0;
+	if (version < schema->version)
+		return read_older(db, schema, version, e);
+	bool made = true;
+	if (has_wide(schema) && wide_is_made(&made, db, e))
+		return -1;
+	return made ? 0 : wide_make_temporary(db, e);
 }
 
 /* SQLite takes paths up to a limit of its own, with the folders before a relative one, and says no more than "unable to

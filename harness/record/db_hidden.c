@@ -125,7 +125,7 @@ static int add_views(struct str *sql, struct db *db, struct err *e)
 	while (db_next(&rows)) {
 		const char *text = db_text(&rows, 0);
 		if (strncmp(text, begin, sizeof begin - 1) == 0 && !strstr(text, "sqlite_schema"))
-			str_addf(sql, "CREATE TEMP VIEW %s;\n", text + sizeof begin - 1);
+			str_addf(sql, "CREATE TEMP VIEW IF NOT EXISTS %s;\n", text + sizeof begin - 1);
 	}
 	return db_done(&rows, e);
 }

@@ -120,14 +120,23 @@ int query_words(struct db_rows *rows, struct db *db, const char *kind, struct er
 int query_table(struct db_rows *rows, struct db *db, const char *table, struct err *e)
 {
 	int64_t n;
-	if (db_int_of(&n, 0, db, e, "SELECT count(*) FROM sqlite_schema WHERE name = ? AND type IN ('table', 'view')", "s",
-	              table))
+	if (db_int_of(&n, 0, db, e,
+	              "SELECT count(*) FROM pragma_table_info(?1) WHERE ?1 IN (SELECT name FROM "
+	              "sqlite_schema UNION ALL SELECT name FROM sqlite_temp_schema)",
+	              "s", table))
 		return -1;
 	if (!n)
 		return err_code(e, EXIT_USAGE, "no table or view '%s'; `ablate schema` lists them", table);
-	SCOPED(free)
-	char *sql = strncmp(table, "v_", 2) == 0 ? xstrfmt("SELECT * FROM %s ORDER BY 1, 2", table) : dump_query(table);
-	return db_query(rows, db, e, sql, "");
+	SCOPED(str) struct str sql = { 0 };
+	if (strncmp(table, "v_", 2) == 0) { /* a view has no key: all of its columns give one order */
+		str_addf(&sql, "SELECT * FROM %s ORDER BY 1", table);
+		for (int64_t i = 2; i <= n; i++)
+			str_addf(&sql, ", %lld", (long long)i);
+	} else {
+		SCOPED(free) char *query = dump_query(table);
+		str_add(&sql, query);
+	}
+	return db_query(rows, db, e, str_text(&sql), "");
 }
 
 int query_all_results(struct db_rows *rows, struct db *db, bool identity, struct err *e)

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "harness/record/db_private.h"
 
+#include "harness/record/wide.h"
 #include "model/base/mem.h"
 
 #include <ctype.h>
@@ -70,7 +71,8 @@ static void add_doc(void *ctx, const char *table, const char *column, const char
 char *db_schema_text(void)
 {
 	struct str s = { 0 };
-	str_add(&s, schema_sql);
+	SCOPED(free) char *wide = wide_sql();
+	str_addf(&s, "%s\n%s;\n", schema_sql, wide);
 	str_add(&s, "\n-- append-only: a row that was written stays as it is\n");
 	db_schema_docs(add_triggers, &s);
 	return str_detach(&s);

@@ -70,7 +70,7 @@ test_exports_without_identity() {
 	run ablate run "$PWD/inner/g.toml"
 	exits 0
 	check test "$(sql ablate.db "$IDENTITY")" -eq 4
-	for what in "--csv" "--jsonl" "--sql" "--table attempt" "--table env" "--table v_attempt" "--table grid"; do
+	for what in "--csv" "--jsonl" "--sql" "--table attempt" "--table env" "--table v_attempt" "--table v_wide" "--table grid"; do
 		run ablate export $what
 		exits 0
 		says_not out "$PWD"

@@ -140,7 +140,7 @@ Test(db, views_run)
 {
 	struct db *db = open_new(TMP("views.db"));
 	static const char *const views[] = { "v_result", "v_attempt", "v_cell_status", "v_curve",
-		                                 "v_arm",    "v_paper",   "v_schema" };
+		                                 "v_arm",    "v_paper",   "v_schema",      "v_wide" };
 	for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
 		char *sql = FMT("SELECT count(*) FROM %s", views[i]);
 		int64_t n;
