@@ -182,7 +182,7 @@ const struct cmd cmd_table = {
 		"(such as quickstart). Without [[table]] in it, every metric is shown with its difference to the first row.\n\n"
 		"Cells are mean and sample standard deviation over training seeds; what failed, is blocked or has not run is "
 		"shown as such. A column never mixes protocols: such a table is refused (exit 5). Written tables carry the "
-		"command and the hash of the results that made them; --check finds out whether a committed one still matches.",
+		"command and the hash of the values that they show; --check finds out whether a committed one still matches.",
 	.options = options,
 	.json = json,
 	.run = run,

@@ -13,7 +13,9 @@ static const struct column_row rows[] = {
 	  .kind = COLUMN_DELTA,
 	  .of_metric = true,
 	  .numeric = true,
-	  .text = "the mean's difference to the first row of the chain" },
+	  .text =
+	      "the mean's difference to the first row of the chain, with its two-sided 95 % interval and p: by the paired t "
+	      "test where both rows have the same seeds and the grid pairs them, else by Welch's" },
 	{ .key = "paired",
 	  .head = "paired difference",
 	  .kind = COLUMN_PAIRED,

@@ -283,6 +283,15 @@ static const char *with_missing(struct build *b, const char *text, int n, int as
 	return *text && n < asked ? arena_strfmt(&b->t->arena, "%s (%d of %d)", text, n, asked) : text;
 }
 
+static const char *interval_text(struct build *b, const struct table_pairs *x, int d)
+{
+	char diff[48], lo[48], hi[48];
+	return !isfinite(x->diff) ? ""
+	       : isfinite(x->lo)  ? arena_strfmt(&b->t->arena, "%s [%s, %s]", signed_text(diff, x->diff, d),
+	                                         signed_text(lo, x->lo, d), signed_text(hi, x->hi, d))
+	                          : arena_strdup(&b->t->arena, signed_text(diff, x->diff, d));
+}
+
 static struct table_cell pairs_cell(struct build *b, int r, int c)
 {
 	bool interval = b->kind[c] == COLUMN_PAIRED;
@@ -299,19 +308,43 @@ static struct table_cell pairs_cell(struct build *b, int r, int c)
 	if (b->reference[r] == r)
 		return cell;
 	struct table_pairs x = table_compare(b, r, c);
-	char diff[48], lo[48], hi[48];
 	cell.n = x.n;
 	if (interval) {
-		cell.value = x.diff, cell.lo = x.lo, cell.hi = x.hi;
-		const char *text = !isfinite(x.diff) ? ""
-		                   : isfinite(x.lo)  ? arena_strfmt(&b->t->arena, "%s [%s, %s]", signed_text(diff, x.diff, d),
-		                                                    signed_text(lo, x.lo, d), signed_text(hi, x.hi, d))
-		                                     : arena_strdup(&b->t->arena, signed_text(diff, x.diff, d));
-		cell.text = with_missing(b, text, x.n, asked);
+		cell.value = x.diff, cell.lo = x.lo, cell.hi = x.hi, cell.p = x.p;
+		cell.test = isfinite(x.lo) ? TABLE_PAIRED_T : TABLE_NO_TEST;
+		cell.text = with_missing(b, interval_text(b, &x, d), x.n, asked);
 	} else {
 		cell.p = x.p, cell.verdict = x.verdict;
 		cell.text = isfinite(x.p) ? with_missing(b, x.verdict, x.n, asked) : x.verdict;
 	}
+	return cell;
+}
+
+static struct table_cell delta_cell(struct build *b, int r, int c)
+{
+	const struct study_stat *s = table_stat(b, r, c);
+	if (b->reference[r] == r)
+		return text_cell(s->n ? "reference" : "");
+	const char *test;
+	struct table_pairs x = table_difference(&test, b, r, c);
+	struct table_cell cell = { .kind = TABLE_INTERVAL,
+		                       .value = x.diff,
+		                       .sd = NAN,
+		                       .lo = x.lo,
+		                       .hi = x.hi,
+		                       .p = x.p,
+		                       .n = x.n,
+		                       .asked = s->asked,
+		                       .test = test,
+		                       .verdict = "" };
+	cell.text = interval_text(b, &x, b->digits[c]);
+	char p[32];
+	snprintf(p, sizeof p, x.p < 0.001 ? "p < 0.001" : "p = %.*f", x.p < 0.1 ? 3 : 2, x.p);
+	if (isfinite(x.p))
+		cell.text = arena_strfmt(&b->t->arena, "%s, %s%s", cell.text, p,
+		                         strcmp(test, TABLE_WELCH_T) == 0 ? " (Welch)" : "");
+	else if (*cell.text && x.n == 1)
+		cell.text = arena_strfmt(&b->t->arena, "%s (one seed)", cell.text);
 	return cell;
 }
 
@@ -332,14 +365,10 @@ static struct table_cell our_cell(struct build *b, int r, int c)
 	const struct published_value *v;
 	struct table_cell cell;
 	char buf[48];
-	int d = b->digits[c], ref = b->reference[r];
+	int d = b->digits[c];
 	switch (b->kind[c]) {
 	case COLUMN_METRIC: return stat_cell(b, s, d);
-	case COLUMN_DELTA:
-		if (ref == r)
-			return text_cell(s->n ? "reference" : "");
-		return number_cell(b, s->mean - table_stat(b, ref, c)->mean,
-		                   signed_text(buf, s->mean - table_stat(b, ref, c)->mean, d));
+	case COLUMN_DELTA: return delta_cell(b, r, c);
 	case COLUMN_PAIRED:
 	case COLUMN_VERDICT: return pairs_cell(b, r, c);
 	case COLUMN_PAPER: return paper_cell(b, table_published(b, b->rows[r], &col->ref));
@@ -456,6 +485,25 @@ static void fill(struct build *b)
 			table_holm(b, c);
 }
 
+/* What the table shows of the study: adding a metric, a row or a grid elsewhere leaves it as it is. */
+static void hash_results(struct build *b)
+{
+	SCOPED(str) struct str all = { 0 };
+	for (int c = 0; c < b->t->n_cols; c++) {
+		if (!*b->t->cols[c].ref.name)
+			continue;
+		SCOPED(free) char *metric = metric_ref_text(&b->t->cols[c].ref);
+		for (int r = 0; r < b->n_ours; r++) {
+			const struct study_stat *s = table_stat(b, r, c);
+			str_addf(&all, "%s %s %s", metric, b->s->plan->arms[b->rows[r]->arm].hash, s->protocol ? s->protocol : "");
+			for (int i = 0; i < s->n; i++)
+				str_addf(&all, " %lld=%a", (long long)s->seed[i], s->value[i]);
+			str_addc(&all, '\n');
+		}
+	}
+	io_sha256(b->t->results, str_text(&all), all.len);
+}
+
 int table_build(struct table **out, struct study *s, const struct grid_table *def, const struct published *pub,
                 const char *command, struct err *e)
 {
@@ -464,7 +512,6 @@ int table_build(struct table **out, struct study *s, const struct grid_table *de
 	t->name = arena_strdup(&t->arena, def ? def->name : s->plan->grid->name);
 	t->title = arena_strfmt(&t->arena, "%s%s%s", s->plan->grid->name, def ? ": " : "", def ? def->name : "");
 	t->command = arena_strdup(&t->arena, command);
-	t->results = arena_strdup(&t->arena, s->results);
 	t->cols = arena_alloc(&t->arena, COLS_MAX * sizeof *t->cols);
 	int failed = make_columns(&b, e);
 	if (!failed) {
@@ -476,6 +523,7 @@ int table_build(struct table **out, struct study *s, const struct grid_table *de
 	if (!failed) {
 		table_heads(&b);
 		fill(&b);
+		hash_results(&b);
 		failed = table_notes(&b, e);
 	}
 	if (failed) {

@@ -4,7 +4,9 @@
  *     fid@1                 mean +- sd over training seeds; best in bold; "2 of 3" where seeds are missing; the state
  *                           (pending, failed, blocked) where no seed has a value
  *     delta | delta:fid@1   the mean's difference to the chain's first row (the base, or the full recipe), or to the
- *                           row that the table's `reference` names
+ *                           row that the table's `reference` names, with its two-sided 95 % interval and p: by the
+ *                           paired t test where the grid pairs its seeds and both rows have the same ones, else by
+ *                           Welch's, which the cell names; "(one seed)" where there is no interval
  *     paired | paired:fid@1 the same over the seeds that both rows have, with its two-sided 95 % interval by the
  *                           paired t test: "+38.3 [+12.1, +64.5]"
  *     verdict | verdict:fid@1
@@ -20,7 +22,7 @@
  * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list, unless it says
  * across = true, for it is about the protocols; then its notes list the rows of each, and no row is the best. Notes say
  * what +- means, each protocol, the deviations from the paper, and what failed. A comment carries the command and the
- * hash of the results behind the table, so that a reader can check it and `--check` can detect when it is out of
+ * hash of the values behind the table, so that a reader can check it and `--check` can detect when it is out of
  * date. */
 #ifndef ABLATE_TABLE_H
 #define ABLATE_TABLE_H
@@ -30,13 +32,18 @@
 
 enum table_kind { TABLE_TEXT, TABLE_STAT, TABLE_NUMBER, TABLE_COUNT, TABLE_STATE, TABLE_INTERVAL, TABLE_VERDICT };
 
+#define TABLE_PAIRED_T "paired t"
+#define TABLE_WELCH_T  "welch t"
+#define TABLE_NO_TEST  "none" /* one seed: nothing is known of the spread */
+
 struct table_cell {
 	enum table_kind kind;
 	const char *text;    /* as printed, UTF-8, unescaped */
 	double value, sd;    /* NAN = none */
 	int n, asked;        /* seeds; of an interval or a verdict: pairs of them */
 	double lo, hi;       /* of an interval; NAN = none */
-	double p;            /* of a verdict, two-sided; NAN = none */
+	double p;            /* of a verdict or a difference, two-sided; NAN = none */
+	const char *test;    /* of a difference: TABLE_PAIRED_T, TABLE_WELCH_T or TABLE_NO_TEST; else NULL */
 	const char *verdict; /* of a verdict, without what `text` adds */
 	bool holm;           /* a verdict that also stays by Holm's rule over its column */
 	bool best;
@@ -55,7 +62,8 @@ struct table_column {
 
 struct table {
 	struct arena arena;
-	const char *name, *title, *command, *results; /* results: the study's hash */
+	const char *name, *title, *command;
+	char results[SHA256_HEX]; /* over the scores that the table shows, seed by seed, and nothing else of the study */
 	struct table_column *cols;
 	int n_cols;
 	const char **labels, **sections; /* per row; section: the chain, "" = none */

@@ -1,4 +1,4 @@
-/* table_compare.c - the columns `paired` and `verdict`: a row against its reference, seed by seed. It is
+/* table_compare.c - the columns `delta`, `paired` and `verdict`: a row against its reference, seed by seed. It is
  * judged by harness/judge/gate.h as a gate with test = "superiority" and alpha = 0.025 is, so that a table never says
  * what such a gate would not. See table_private.h. */
 #include "harness/show/table_private.h"
@@ -44,6 +44,30 @@ static const char *verdict_of(const struct gate_result *r, const struct study_st
 	return strcmp(x->protocol, y->protocol) != 0 ? "not comparable" : "diverged";
 }
 
+static struct gate_result judge(const struct build *b, int r, int c, bool paired, const struct gate_side *x,
+                                const struct gate_side *y)
+{
+	const struct gate_rule rule = { .name = "",
+		                            .metric = b->t->cols[c].ref.name,
+		                            .arm = b->rows[r]->label,
+		                            .against = b->rows[b->reference[r]]->label,
+		                            .kind = GATE_SUPERIORITY,
+		                            .alpha = TABLE_ALPHA,
+		                            .paired = paired,
+		                            .higher_is_better = metric_higher_is_better(b->t->cols[c].ref.name) };
+	struct gate_result judged;
+	gate_judge(&judged, &rule, x, y);
+	return judged;
+}
+
+static void take_numbers(struct table_pairs *out, const struct gate_result *judged)
+{
+	if (judged->verdict == GATE_ERROR)
+		return;
+	out->diff = judged->diff, out->lo = judged->lo, out->hi = judged->hi;
+	out->p = fmin(1, 2 * fmin(judged->p_pass, judged->p_fail));
+}
+
 struct table_pairs table_compare(const struct build *b, int r, int c)
 {
 	const struct study_stat *x = table_stat(b, r, c), *y = table_stat(b, b->reference[r], c);
@@ -54,21 +78,32 @@ struct table_pairs table_compare(const struct build *b, int r, int c)
 		out.verdict = x->n ? "too few seeds" : "";
 		return out;
 	}
-	const struct gate_rule rule = { .name = "",
-		                            .metric = b->t->cols[c].ref.name,
-		                            .arm = b->rows[r]->label,
-		                            .against = b->rows[b->reference[r]]->label,
-		                            .kind = GATE_SUPERIORITY,
-		                            .alpha = TABLE_ALPHA,
-		                            .paired = true,
-		                            .higher_is_better = metric_higher_is_better(b->t->cols[c].ref.name) };
-	struct gate_result judged;
-	gate_judge(&judged, &rule, &(struct gate_side){ .value = s.a, .seed = s.seed, .n = s.n, .protocol = x->protocol },
-	           &(struct gate_side){ .value = s.b, .seed = s.seed, .n = s.n, .protocol = y->protocol });
+	struct gate_result judged = judge(
+		b, r, c, true, &(struct gate_side){ .value = s.a, .seed = s.seed, .n = s.n, .protocol = x->protocol },
+		&(struct gate_side){ .value = s.b, .seed = s.seed, .n = s.n, .protocol = y->protocol });
 	out.verdict = verdict_of(&judged, x, y);
-	if (judged.verdict != GATE_ERROR)
-		out.diff = judged.diff, out.lo = judged.lo, out.hi = judged.hi,
-		out.p = fmin(1, 2 * fmin(judged.p_pass, judged.p_fail));
+	take_numbers(&out, &judged);
+	return out;
+}
+
+struct table_pairs table_difference(const char **test, const struct build *b, int r, int c)
+{
+	const struct study_stat *x = table_stat(b, r, c), *y = table_stat(b, b->reference[r], c);
+	struct table_pairs out = { .n = x->n < y->n ? x->n : y->n, .lo = NAN, .hi = NAN, .p = NAN, .verdict = "" };
+	out.diff = x->mean - y->mean;
+	*test = TABLE_NO_TEST;
+	if (!isfinite(out.diff) || x->n < 2 || y->n < 2 || strcmp(x->protocol, y->protocol) != 0)
+		return out;
+	struct sides s = common_seeds(&b->t->arena, x, y);
+	bool paired = b->s->plan->grid->seeds.paired && s.n == x->n && s.n == y->n;
+	struct gate_side cand = { .value = x->value, .seed = x->seed, .n = x->n, .protocol = x->protocol },
+					 base = { .value = y->value, .seed = y->seed, .n = y->n, .protocol = y->protocol };
+	if (paired) /* in one order */
+		cand.value = s.a, base.value = s.b, cand.seed = base.seed = s.seed;
+	struct gate_result judged = judge(b, r, c, paired, &cand, &base);
+	take_numbers(&out, &judged);
+	if (isfinite(out.lo))
+		*test = judged.test == GATE_PAIRED_T ? TABLE_PAIRED_T : TABLE_WELCH_T;
 	return out;
 }
 

@@ -58,10 +58,9 @@ static void spread_note(struct build *b)
 		return;
 	SCOPED(free) char *range = least == most ? xstrfmt("%d", most) : xstrfmt("%d to %d", least, most);
 	SCOPED(free)
-	char *text = xstrfmt(
-		"Mean " PLUS_MINUS
-		" sample standard deviation over %s training seeds; the best complete rows are bold (starred in plain text).",
-		range);
+	char *text = xstrfmt("Mean " PLUS_MINUS
+	                     " sample standard deviation over %s training seeds; the best complete rows are marked.",
+	                     range);
 	note(b->t, text);
 }
 
@@ -99,6 +98,28 @@ static void holm_note(struct build *b, int c)
 	char *text = xstrfmt(
 		"Verdicts of %s: not corrected for the number of verdicts, %d; by Holm's rule over them at 5 %%, %s%s.", title,
 		n, n_lost ? "these become cannot tell: " : "all stay", str_text(&lost));
+	note(b->t, text);
+}
+
+/* What the interval of a plain difference is, by the tests that made those of this table. */
+static void delta_note(struct build *b)
+{
+	int paired = 0, welch = 0;
+	for (int r = 0; r < b->n_ours; r++)
+		for (int c = 0; c < b->t->n_cols; c++) {
+			const char *test = b->kind[c] == COLUMN_DELTA ? b->t->cells[r * b->t->n_cols + c].test : NULL;
+			paired += test && strcmp(test, TABLE_PAIRED_T) == 0;
+			welch += test && strcmp(test, TABLE_WELCH_T) == 0;
+		}
+	if (!paired && !welch)
+		return;
+	SCOPED(free)
+	char *text = xstrfmt("Difference: of the means, with the two-sided 95 %% interval and p, not corrected for their "
+	                     "number, %s.",
+	                     !welch    ? "by the paired t test over the seeds of both rows"
+	                     : !paired ? "by Welch's t test, unpaired"
+	                               : "by the paired t test over the seeds of both rows; (Welch): unpaired, by Welch's "
+	                                 "t test, as the rows do not have the same seeds");
 	note(b->t, text);
 }
 
@@ -290,6 +311,7 @@ int table_notes(struct build *b, struct err *e)
 		note(b->t, b->def->text);
 	spread_note(b);
 	leak_note(b);
+	delta_note(b);
 	pairs_notes(b);
 	build_notes(b);
 	for (int c = 0; c < b->t->n_cols; c++)

@@ -50,6 +50,9 @@ struct table_pairs {
 	const char *verdict; /* one of VERDICT_*, or why there is none; "" = no value */
 };
 struct table_pairs table_compare(const struct build *b, int r, int c);
+/* The difference of the means of row r and its reference, by all of their seeds: paired where the grid pairs them and
+ * both have the same ones. `n` is the smaller number of seeds. */
+struct table_pairs table_difference(const char **test, const struct build *b, int r, int c);
 /* Marks those verdicts of column c that stay by Holm's rule over the column. */
 void table_holm(struct build *b, int c);
 /* Is the verdict that there is a difference? */

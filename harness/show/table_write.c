@@ -65,7 +65,7 @@ static void write_markdown(struct str *out, const struct table *t)
 {
 	str_add(out, "<!-- made by: ");
 	comment_text(out, t->command);
-	str_addf(out, "; results sha256:%s -->\n| ", t->results);
+	str_addf(out, "; values sha256:%s -->\n| ", t->results);
 	for (int c = 0; c < t->n_cols; c++) {
 		str_add(out, c ? " | " : "| ");
 		escape_markdown(out, t->cols[c].head);
@@ -108,7 +108,7 @@ static void write_latex(struct str *out, const struct table *t)
 	str_addf(out, "%% made by: ");
 	comment_text(out, t->command);
 	str_addf(out,
-	         "; results sha256:%s\n%% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{l",
+	         "; values sha256:%s\n%% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{l",
 	         t->results);
 	for (int c = 0; c < t->n_cols; c++)
 		str_addc(out, t->cols[c].numeric ? 'r' : 'l');
@@ -173,9 +173,9 @@ static enum csv_kind csv_kind_of(const struct table *t, int c)
 /* What stands behind the column's own field. */
 static void csv_heads(struct str *out, const struct table_column *c, enum csv_kind kind)
 {
-	static const char *const more[][5] = { [CSV_ONE] = { NULL },
+	static const char *const more[][6] = { [CSV_ONE] = { NULL },
 		                                   [CSV_METRIC] = { " sd", " n", " state", " fingerprint", NULL },
-		                                   [CSV_INTERVAL] = { " lo", " hi", " n", NULL },
+		                                   [CSV_INTERVAL] = { " lo", " hi", " p", " n", " test", NULL },
 		                                   [CSV_VERDICT] = { " p", " n", NULL } };
 	csv_head(out, c, "");
 	for (const char *const *m = more[kind]; *m; m++)
@@ -190,12 +190,15 @@ static void csv_pairs(struct str *out, const struct table_cell *x, bool interval
 		csv_number(out, ours ? x->value : NAN);
 		csv_number(out, ours ? x->lo : NAN);
 		csv_number(out, ours ? x->hi : NAN);
+		csv_number(out, ours ? x->p : NAN);
 	} else {
 		str_addc(out, ',');
 		escape_csv(out, ours ? x->verdict : "");
 		csv_number(out, ours ? x->p : NAN);
 	}
 	str_addf(out, ours ? ",%d" : ",", x->n);
+	if (interval)
+		str_addf(out, ",%s", ours && x->test ? x->test : "");
 }
 
 /* Fingerprints of a cell's values, with blanks between; "none" for one that was not recorded, where others were. */
@@ -217,8 +220,8 @@ static const char *csv_state(const struct table_cell *x)
 	                                : "";
 }
 
-/* Columns of numbers in full precision: a mean, its sd, n and what made it are five, a difference with its interval
- * four. */
+/* Columns of numbers in full precision: a mean, its sd, n and what made it are five, a difference with its interval,
+ * p, n and test are six. */
 static void write_csv(struct str *out, const struct table *t)
 {
 	str_add(out, "chain,label");
@@ -227,7 +230,7 @@ static void write_csv(struct str *out, const struct table *t)
 		kind[c] = csv_kind_of(t, c);
 		csv_heads(out, &t->cols[c], kind[c]);
 	}
-	str_add(out, ",made_by,results_sha256\n");
+	str_add(out, ",made_by,values_sha256\n");
 	for (int r = 0; r < t->n_rows; r++) {
 		escape_csv(out, t->sections[r]);
 		str_addc(out, ',');
@@ -277,6 +280,8 @@ static void json_pairs(json_t *o, const struct table_cell *x)
 	if (x->kind == TABLE_INTERVAL) {
 		json_object_set_new(o, "lo", number_json(x->lo));
 		json_object_set_new(o, "hi", number_json(x->hi));
+		json_object_set_new(o, "p", number_json(x->p));
+		json_object_set_new(o, "test", x->test ? json_string(x->test) : json_null());
 	} else {
 		json_object_set_new(o, "verdict", json_string(x->verdict));
 		json_object_set_new(o, "p", number_json(x->p));
@@ -315,7 +320,7 @@ static void write_json(struct str *out, const struct table *t)
 	for (int i = 0; i < t->n_notes; i++)
 		json_array_append_new(notes, text_json(t->notes[i]));
 	json_t *all = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:s}", "schema", 1, "table", text_json(t->name), "columns",
-	                        cols, "rows", rows, "notes", notes, "made_by", text_json(t->command), "results_sha256",
+	                        cols, "rows", rows, "notes", notes, "made_by", text_json(t->command), "values_sha256",
 	                        t->results);
 	if (json_record(out, all, JSON_INDENT(1)))
 		str_add(out, "{}");
@@ -415,6 +420,11 @@ int table_check(const struct table *t, const char *path, struct err *e)
 	f->write(&want, t);
 	if (have.len == want.len && memcmp(str_text(&have), str_text(&want), have.len) == 0)
 		return 0;
+	if (strstr(str_text(&have), "results sha256:") || strstr(str_text(&have), "results_sha256"))
+		return err_code(e, EXIT_RECORD,
+		                "%s: written by an earlier ablate, whose hash was of the whole study and not of this table: "
+		                "write it again with `ablate table -o`, and compare the numbers",
+		                path);
 	size_t line = 1, at = 0, start = 0;
 	while (at < have.len && at < want.len && have.data[at] == want.data[at])
 		if (have.data[at++] == '\n')

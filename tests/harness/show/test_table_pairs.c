@@ -196,8 +196,10 @@ Test(table_pairs, a_paired_difference_has_its_interval_and_the_notes_say_which_t
 	cr_assert(has_note(t, "number of verdicts, 3; by Holm's") && has_note(t, "become cannot tell: uniform noise"));
 	SCOPED(free)
 	char *csv = written(t, "csv"), *json = written(t, "json"), *md = written(t, "md"), *tex = written(t, "latex");
-	cr_assert_not_null(strstr(csv, ",paired,paired lo,paired hi,paired n,verdict,verdict p,verdict n,"), "%s", csv);
-	cr_assert_not_null(strstr(csv, ",3,worse,0.04"), "%s", csv);
+	cr_assert_not_null(
+		strstr(csv, ",paired,paired lo,paired hi,paired p,paired n,paired test,verdict,verdict p,verdict n,"), "%s",
+		csv);
+	cr_assert_not_null(strstr(csv, ",3,paired t,worse,0.04"), "%s", csv);
 	cr_assert_not_null(strstr(md, "| +1.1 \\[+0.1, +2.1\\] | worse |"), "%s", md);
 	cr_assert_not_null(strstr(tex, "+1.1 [+0.1, +2.1] & worse"), "%s", tex);
 	struct json_error_t je;
@@ -282,5 +284,81 @@ Test(table_pairs, a_nan_has_no_paired_difference)
 	SCOPED(table) struct table *t = pairs_of(&s, "train = [1, 2, 3]", one_nan);
 	cr_assert_str_eq(at(t, 1, "verdict")->text, "diverged");
 	cr_assert_str_eq(at(t, 1, "paired")->text, "");
+	done(&s);
+}
+
+static struct fixture_result one_seed(int arm, int64_t seed)
+{
+	struct fixture_result r = all_done(arm, seed);
+	if (seed > 1)
+		r.state = "failed", r.reason = "why";
+	return r;
+}
+
+/* A difference without its interval says more than is known: a paired one where the seeds are the same, Welch's, by its
+ * name, where a row lacks some, and none of one seed, which is said. */
+Test(table_pairs, a_difference_has_the_interval_that_its_seeds_allow)
+{
+	struct setup s = setup(fixture_grid, fixture_default);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], s.pub, "x", e));
+	const struct table_cell *paired = at(t, 1, "delta"), *welch = at(t, 2, "delta");
+	cr_assert_str_eq(paired->test, TABLE_PAIRED_T);
+	cr_assert(paired->n == 3 && paired->lo < paired->value && paired->value < paired->hi && paired->p < 0.001);
+	cr_assert_str_eq(welch->test, TABLE_WELCH_T);
+	cr_assert(welch->n == 2 && welch->lo < welch->value && welch->value < welch->hi && welch->p > paired->p);
+	cr_assert(strstr(welch->text, "(Welch)") && !strstr(paired->text, "Welch"), "%s", welch->text);
+	cr_assert(has_note(t, "unpaired, by Welch's t test"));
+	SCOPED(free) char *csv = written(t, "csv"), *json = written(t, "json");
+	cr_assert_not_null(strstr(csv, ",delta,delta lo,delta hi,delta p,delta n,delta test,"), "%s", csv);
+	cr_assert(strstr(csv, ",3,paired t,") && strstr(csv, ",2,welch t,"), "%s", csv);
+	cr_assert_not_null(strstr(json, "\"test\": \"welch t\""), "%s", json);
+	done(&s);
+}
+
+Test(table_pairs, a_difference_of_one_seed_has_no_interval_and_says_so)
+{
+	struct setup s = setup(fixture_grid, one_seed);
+	SCOPED(table) struct table *one = NULL;
+	OK(table_build(&one, s.study, &s.plan->grid->tables[0], s.pub, "x", e));
+	cr_assert_str_eq(at(one, 1, "delta")->test, TABLE_NO_TEST);
+	cr_assert(isnan(at(one, 1, "delta")->lo) && isnan(at(one, 1, "delta")->p));
+	cr_assert_not_null(strstr(at(one, 1, "delta")->text, "(one seed)"));
+	cr_assert_not(has_note(one, "interval and p"));
+	done(&s);
+}
+
+/* The hash is of what the table shows: a score of a metric that it does not show leaves it, one that it shows does not.
+ * A file of before that says so, instead of naming a line. */
+Test(table_pairs, a_committed_table_outlives_a_metric_added_to_its_grid)
+{
+	struct setup s = setup(fixture_grid, all_done);
+	SCOPED(table) struct table *t = NULL, *other = NULL, *changed = NULL;
+	struct study *again;
+	struct err bad = ERR_INIT;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], NULL, "x", e));
+	char *path = TMP("t.md"), *attempt = "00000000-0000-4000-8000-000000000000";
+	SCOPED(free) char *md = written(t, "md");
+	OK(io_write_atomic(path, md, strlen(md), e));
+	OK(db_begin(s.db, e));
+	fixture_metric(s.db, attempt, "inception-score", 1, 1000, 101, 3, "is:x");
+	OK(db_commit(s.db, e));
+	OK(study_load(&again, s.plan, s.db, e));
+	cr_assert_str_neq(again->results, s.study->results);
+	OK(table_build(&other, again, &s.plan->grid->tables[0], NULL, "x", e));
+	OK(table_check(other, path, e));
+	OK(db_begin(s.db, e));
+	fixture_metric(s.db, attempt, "fid", 1, 1001, 101, 10.0000001,
+	               "fid:inception-2015:tf-bilinear:u8:n10000:ref=cifar10-train");
+	OK(db_commit(s.db, e));
+	study_free(again);
+	OK(study_load(&again, s.plan, s.db, e));
+	OK(table_build(&changed, again, &s.plan->grid->tables[0], NULL, "x", e));
+	cr_assert_str_neq(changed->results, t->results);
+	const char earlier[] = "<!-- made by: x; results sha256:00 -->\n";
+	OK(io_write_atomic(path, earlier, strlen(earlier), e));
+	cr_assert_eq(table_check(t, path, &bad), -1);
+	cr_assert(bad.code == EXIT_RECORD && strstr(bad.msg, "written by an earlier ablate"), "%s", bad.msg);
+	study_free(again);
 	done(&s);
 }
