@@ -26,6 +26,13 @@ static const struct opt options[] = {
 	  .kind = OPT_STRING,
 	  .arg = "DIR",
 	  .help = "write every table to DIR in the formats it declares" },
+	{ .name = "width",
+	  .letter = 'w',
+	  .kind = OPT_INT,
+	  .arg = "COLUMNS",
+	  .min = 20,
+	  .max = 100000,
+	  .help = "of the terminal form (default: the terminal's, or as wide as the table where it goes elsewhere)" },
 	{ .name = "check",
 	  .kind = OPT_STRING,
 	  .arg = "FILE",
@@ -94,6 +101,7 @@ static int one_table(const struct cli *c, struct opened *o, const struct grid_ta
 		return err_code(e, EXIT_USAGE, "%s: its extension must be a table format: md, tex, csv, json or txt", output);
 	if (table_build(&t, o->study, def, o->pub, command, e))
 		return -1;
+	t->columns = output || check || dir ? 0 : (int)cli_int(c, "width", table_terminal_columns());
 	if (check)
 		return table_check(t, check, e);
 	if (dir)

@@ -114,11 +114,16 @@ struct grid_metric {
 	struct grid_place at;
 };
 
+#define GRID_LATEX_WIDTH 345 /* points: the text of class article */
+
 struct grid_table {
 	const char *name, *chain, *paper, *metric, *reference, *text; /* "" = not given; chain "" = all rows */
 	const char *cols[GRID_COLS_MAX], *formats[GRID_FORMATS_MAX];
 	int n_cols, n_formats;
-	bool across; /* rows may differ in protocol: the difference is what the table shows */
+	bool across;             /* rows may differ in protocol: the difference is what the table shows */
+	const char *latex_label; /* "" = of the table's name */
+	int latex_width;         /* of the page's text, in points */
+	bool latex_notes;
 	struct grid_place at;
 };
 

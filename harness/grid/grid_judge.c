@@ -246,14 +246,25 @@ static int unknown_chain(const struct grid *g, const struct toml_value *at, cons
 static int read_table(struct grid_table *out, struct grid *g, const struct toml_value *t, struct err *e)
 {
 	const struct toml_value *cols = NULL, *formats = NULL;
-	*out = (struct grid_table){ .chain = "", .paper = "", .metric = "", .reference = "", .text = "", .at = grid_at(t) };
+	*out = (struct grid_table){ .chain = "",
+		                        .paper = "",
+		                        .metric = "",
+		                        .reference = "",
+		                        .text = "",
+		                        .latex_label = "",
+		                        .latex_width = GRID_LATEX_WIDTH,
+		                        .latex_notes = true,
+		                        .at = grid_at(t) };
 	const struct grid_keys *keys = &grid_keys[KEYS_TABLE];
 	if (grid_closed(t, keys, e) || grid_string(&out->name, t, keys, "name", e) ||
 	    grid_name_ok(out->name, out->at, "the name", e) || grid_string(&out->chain, t, keys, "chain", e) < 0 ||
 	    grid_string(&out->paper, t, keys, "paper", e) < 0 || grid_string(&out->metric, t, keys, "metric", e) < 0 ||
 	    grid_string(&out->reference, t, keys, "reference", e) < 0 || grid_string(&out->text, t, keys, "text", e) < 0 ||
 	    grid_array(&cols, t, keys, "cols", e) < 0 || grid_array(&formats, t, keys, "formats", e) < 0 ||
-	    toml_boolean(&out->across, t, "across", e) < 0)
+	    toml_boolean(&out->across, t, "across", e) < 0 ||
+	    grid_string(&out->latex_label, t, keys, "latex_label", e) < 0 ||
+	    grid_int(&out->latex_width, t, keys, "latex_width", e) < 0 ||
+	    toml_boolean(&out->latex_notes, t, "latex_notes", e) < 0)
 		return -1;
 	if (*out->chain && !grid_chain(g, out->chain))
 		return unknown_chain(g, toml_find(t, "chain")->value, out->chain, e);

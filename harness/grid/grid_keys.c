@@ -223,6 +223,18 @@ static const struct grid_key table[] = {
 	      "Rows may differ in protocol (reference, extractor, quantization), because the table is about that. No row "
 	      "is then marked as the best. Without it such a table is refused.",
 	  .example = "across = true" },
+	{ "latex_label", KEY_STRING, .def = "\"\"", .text = "Its label in LaTeX. If empty: tab: and its name.",
+	  .example = "latex_label = \"tab:parts\"" },
+	{ "latex_width", KEY_INT, .def = "345", .min = 100, .max = 4000,
+	  .text =
+	      "The width of the text in LaTeX, in points: 345 in class article. A wider table has its columns in blocks, "
+	      "one below the other.",
+	  .example = "latex_width = 252" },
+	{ "latex_notes", KEY_BOOL, .def = "true",
+	  .text =
+	      "The notes that explain the table stand below it in LaTeX. Otherwise, and those about protocols, deviations "
+	      "and states in any case, they are comments in the file.",
+	  .example = "latex_notes = false" },
 };
 
 static const struct grid_key gate[] = {

@@ -14,8 +14,8 @@ static const struct column_row rows[] = {
 	  .of_metric = true,
 	  .numeric = true,
 	  .text =
-	      "the mean's difference to the first row of the chain, with its two-sided 95 % interval and p: by the paired t "
-	      "test where both rows have the same seeds and the grid pairs them, else by Welch's" },
+	      "the mean's difference to the first row of the chain, with its two-sided 95 % interval and p: by the paired "
+	      "t test where both rows have the same seeds and the grid pairs them, else by Welch's" },
 	{ .key = "paired",
 	  .head = "paired difference",
 	  .kind = COLUMN_PAIRED,

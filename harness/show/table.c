@@ -512,10 +512,16 @@ int table_build(struct table **out, struct study *s, const struct grid_table *de
 	t->name = arena_strdup(&t->arena, def ? def->name : s->plan->grid->name);
 	t->title = arena_strfmt(&t->arena, "%s%s%s", s->plan->grid->name, def ? ": " : "", def ? def->name : "");
 	t->command = arena_strdup(&t->arena, command);
+	t->caption = def && *def->text ? arena_strdup(&t->arena, def->text) : t->title;
+	t->latex_label = def && *def->latex_label ? arena_strdup(&t->arena, def->latex_label)
+	                                          : arena_strfmt(&t->arena, "tab:%s", t->name);
+	t->latex_width = def ? def->latex_width : GRID_LATEX_WIDTH;
+	t->latex_notes = !def || def->latex_notes;
 	t->cols = arena_alloc(&t->arena, COLS_MAX * sizeof *t->cols);
 	int failed = make_columns(&b, e);
 	if (!failed) {
 		make_rows(&b);
+		table_shown_labels(t);
 		failed = find_references(&b, e) || make_stats(&b, e);
 	}
 	for (int c = 0; !failed && c < t->n_cols; c++)
@@ -541,6 +547,7 @@ int tables_text(struct str *out, struct study *s, const struct published *pub, c
 		SCOPED(table) struct table *t = NULL;
 		if (table_build(&t, s, g->n_tables ? &g->tables[i] : NULL, pub, command, e))
 			return -1;
+		t->columns = table_terminal_columns();
 		str_addf(out, "%s%s\n", i ? "\n" : "", t->title);
 		table_format("terminal")->write(out, t);
 	}

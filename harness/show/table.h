@@ -67,10 +67,16 @@ struct table {
 	struct table_column *cols;
 	int n_cols;
 	const char **labels, **sections; /* per row; section: the chain, "" = none */
+	const char **shown;              /* labels for people: long numbers rounded as far as the rows stay different */
 	struct table_cell *cells;        /* (n_rows, n_cols) */
 	int n_rows;
 	const char **notes;
 	int n_notes, cap_notes;
+	int n_reader; /* the first notes explain the table; the others are for the record: protocols, deviations, states */
+	const char *caption, *latex_label;
+	int latex_width; /* points */
+	bool latex_notes;
+	int columns; /* of the terminal; 0 = as many as it takes */
 };
 
 enum { TABLE_ROWS_MAX = 20000 };
@@ -85,6 +91,9 @@ void scoped_table(struct table **t);
  * title. */
 MUST_CHECK int tables_text(struct str *out, struct study *s, const struct published *pub, const char *command,
                            struct err *e);
+
+/* Columns of the terminal that standard output is; 0 where it is none. */
+int table_terminal_columns(void);
 
 /* One row per format: name, file extension, writer. */
 struct table_format {

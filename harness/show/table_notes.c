@@ -314,6 +314,7 @@ int table_notes(struct build *b, struct err *e)
 	delta_note(b);
 	pairs_notes(b);
 	build_notes(b);
+	b->t->n_reader = b->t->n_notes;
 	for (int c = 0; c < b->t->n_cols; c++)
 		if (b->kind[c] == COLUMN_METRIC)
 			protocol_notes(b, c);

@@ -17,6 +17,9 @@
 
 enum { COLS_MAX = 3 * GRID_COLS_MAX, NOTED_ROWS = 12 };
 
+/* Fills t->shown (table_labels.c). */
+void table_shown_labels(struct table *t);
+
 /* The table being filled. */
 struct build {
 	struct table *t;

@@ -1,7 +1,8 @@
 /* table_write.c - a table as Markdown, LaTeX, CSV, JSON and terminal text: one function and one row of `formats`
  * each. */
-#include "harness/show/table.h"
+#include "harness/show/table_layout.h"
 
+#include "harness/cli/cmd.h"
 #include "harness/text/escape.h"
 #include "harness/text/json_out.h"
 
@@ -24,7 +25,7 @@ static bool opens_section(const struct table *t, int r)
 }
 
 /* "--" would end an HTML comment. */
-static void comment_text(struct str *out, const char *text)
+void table_comment(struct str *out, const char *text)
 {
 	for (; *text; text++) {
 		str_addc(out, *text == '\n' ? ' ' : *text);
@@ -42,7 +43,7 @@ struct row_markup {
 static void add_row(struct str *out, const struct table *t, int r, const struct row_markup *m)
 {
 	str_add(out, m->start);
-	m->escape(out, t->labels[r]);
+	m->escape(out, t->shown[r]);
 	for (int c = 0; c < t->n_cols; c++) {
 		const struct table_cell *x = cell(t, r, c);
 		str_add(out, x->best ? m->next_best : m->next);
@@ -64,7 +65,7 @@ static const struct row_markup markdown_row = {
 static void write_markdown(struct str *out, const struct table *t)
 {
 	str_add(out, "<!-- made by: ");
-	comment_text(out, t->command);
+	table_comment(out, t->command);
 	str_addf(out, "; values sha256:%s -->\n| ", t->results);
 	for (int c = 0; c < t->n_cols; c++) {
 		str_add(out, c ? " | " : "| ");
@@ -91,50 +92,6 @@ static void write_markdown(struct str *out, const struct table *t)
 		escape_markdown(out, t->notes[i]);
 		str_addc(out, '\n');
 	}
-}
-
-/* "{}": so that a label in square brackets is not taken for an argument of the \\ before it. */
-static const struct row_markup latex_row = {
-	.start = "{}",
-	.next = " & ",
-	.next_best = " & {\\boldmath\\bfseries ",
-	.end_best = "}",
-	.end = " \\\\\n",
-	.escape = escape_latex,
-};
-
-static void write_latex(struct str *out, const struct table *t)
-{
-	str_addf(out, "%% made by: ");
-	comment_text(out, t->command);
-	str_addf(out,
-	         "; values sha256:%s\n%% needs \\usepackage{booktabs}\n\\begin{table}\n\\centering\n\\begin{tabular}{l",
-	         t->results);
-	for (int c = 0; c < t->n_cols; c++)
-		str_addc(out, t->cols[c].numeric ? 'r' : 'l');
-	str_add(out, "}\n\\toprule\n");
-	for (int c = 0; c < t->n_cols; c++) {
-		str_add(out, " & ");
-		escape_latex(out, t->cols[c].head);
-	}
-	str_add(out, " \\\\\n\\midrule\n");
-	for (int r = 0; r < t->n_rows; r++) {
-		if (opens_section(t, r)) {
-			str_add(out, r ? "\\midrule\n" : "");
-			str_addf(out, "\\multicolumn{%d}{l}{\\emph{", t->n_cols + 1);
-			escape_latex(out, t->sections[r]);
-			str_add(out, "}} \\\\\n");
-		}
-		add_row(out, t, r, &latex_row);
-	}
-	str_add(out, "\\bottomrule\n\\end{tabular}\n\\caption{");
-	escape_latex(out, t->title);
-	str_add(out, ".");
-	for (int i = 0; i < t->n_notes; i++) {
-		str_addc(out, ' ');
-		escape_latex(out, t->notes[i]);
-	}
-	str_add(out, "}\n\\end{table}\n");
 }
 
 static void csv_number(struct str *out, double x)
@@ -340,56 +297,76 @@ static void pad(struct str *out, const char *text, size_t width, bool right)
 		str_addc(out, ' ');
 }
 
-/* The best of a column carries a star: meaning is never in colour alone. */
-static void write_terminal(struct str *out, const struct table *t)
+static void end_line(struct str *out)
 {
-	size_t label = 0, *width = xcalloc((size_t)t->n_cols + 1, sizeof *width);
-	for (int r = 0; r < t->n_rows; r++) {
-		size_t w = escape_width(t->labels[r]) + (*t->sections[r] ? 2 : 0);
-		label = w > label ? w : label;
-	}
-	for (int c = 0; c < t->n_cols; c++) {
-		width[c] = escape_width(t->cols[c].head);
-		for (int r = 0; r < t->n_rows; r++) {
-			size_t w = escape_width(cell(t, r, c)->text);
-			width[c] = w > width[c] ? w : width[c];
-		}
-	}
-	pad(out, "", label, false);
-	for (int c = 0; c < t->n_cols; c++) {
-		str_add(out, "  ");
-		pad(out, t->cols[c].head, width[c], t->cols[c].numeric);
-		str_add(out, c + 1 < t->n_cols ? " " : "");
-	}
+	while (out->len && out->data[out->len - 1] == ' ')
+		out->data[--out->len] = '\0';
 	str_addc(out, '\n');
+}
+
+static void terminal_block(struct str *out, const struct table *t, int from, int to, size_t label, const double *width)
+{
+	pad(out, "", label, false);
+	for (int c = from; c < to; c++) {
+		str_add(out, "  ");
+		pad(out, t->cols[c].head, (size_t)width[c] - 3, t->cols[c].numeric);
+		str_add(out, c + 1 < to ? " " : "");
+	}
+	end_line(out);
 	for (int r = 0; r < t->n_rows; r++) {
 		if (opens_section(t, r)) {
 			pad(out, t->sections[r], 0, false);
 			str_addc(out, '\n');
 		}
 		str_add(out, *t->sections[r] ? "  " : "");
-		pad(out, t->labels[r], label - (*t->sections[r] ? 2 : 0), false);
-		for (int c = 0; c < t->n_cols; c++) {
+		pad(out, t->shown[r], label - (*t->sections[r] ? 2 : 0), false);
+		for (int c = from; c < to; c++) {
 			str_add(out, "  ");
-			pad(out, cell(t, r, c)->text, width[c], t->cols[c].numeric);
-			str_add(out, cell(t, r, c)->best ? "*" : c + 1 < t->n_cols ? " " : "");
+			pad(out, cell(t, r, c)->text, (size_t)width[c] - 3, t->cols[c].numeric);
+			str_add(out, cell(t, r, c)->best ? "*" : c + 1 < to ? " " : "");
 		}
-		while (out->len && out->data[out->len - 1] == ' ')
-			out->data[--out->len] = '\0';
-		str_addc(out, '\n');
+		end_line(out);
+	}
+}
+
+/* The best of a column carries a star: meaning is never in colour alone. */
+static void write_terminal(struct str *out, const struct table *t)
+{
+	size_t label = 0;
+	SCOPED(free) double *width = xcalloc((size_t)t->n_cols + 1, sizeof *width); /* with what stands between */
+	SCOPED(free) int *end = xcalloc((size_t)t->n_cols + 1, sizeof *end);
+	for (int r = 0; r < t->n_rows; r++) {
+		size_t w = escape_width(t->shown[r]) + (*t->sections[r] ? 2 : 0);
+		label = w > label ? w : label;
+	}
+	for (int c = 0; c < t->n_cols; c++) {
+		size_t most = escape_width(t->cols[c].head);
+		for (int r = 0; r < t->n_rows; r++) {
+			size_t w = escape_width(cell(t, r, c)->text);
+			most = w > most ? w : most;
+		}
+		width[c] = (double)most + 3;
+	}
+	int blocks = table_blocks(end, t, (double)label, width, t->columns ? (double)t->columns : HUGE_VAL);
+	for (int k = 0; k < blocks; k++) {
+		str_add(out, k ? "\n" : "");
+		terminal_block(out, t, k ? end[k - 1] : 0, end[k], label, width);
 	}
 	for (int i = 0; i < t->n_notes; i++) {
+		SCOPED(str) struct str plain = { 0 };
+		escape_plain(&plain, t->notes[i]);
 		str_add(out, i ? "" : "\n");
-		pad(out, t->notes[i], 0, false);
-		str_addc(out, '\n');
+		if (t->columns)
+			cmd_wrap(out, str_text(&plain), 0, 2, t->columns);
+		else
+			str_addf(out, "%s\n", str_text(&plain));
 	}
-	free(width);
 }
 
 static const struct table_format formats[] = {
 	{ "terminal", "txt", "aligned text; a star marks the best", write_terminal },
 	{ "md", "md", "Markdown", write_markdown },
-	{ "latex", "tex", "LaTeX table with booktabs rules", write_latex },
+	{ "latex", "tex", "LaTeX table with booktabs rules", table_write_latex },
 	{ "csv", "csv", "numbers in full precision", write_csv },
 	{ "json", "json", "the same with text and notes", write_json },
 };

@@ -162,6 +162,8 @@ test_tables_to_files_and_their_check() {
 	if command -v pdflatex >/dev/null && kpsewhich booktabs.sty >/dev/null; then
 		{ printf '\\documentclass{article}\n\\usepackage{booktabs}\n\\begin{document}\n'; cat t.tex; printf '\\end{document}\n'; } >doc.tex
 		run pdflatex -interaction=nonstopmode -halt-on-error doc.tex; exits 0
+		says_not doc.log 'Overfull' # within the text of class article
+		says doc.aux 'newlabel{tab:'
 	fi
 	run ablate table g.toml --table none; exits 2
 	run ablate table nosuch --json; check [ $code -eq 2 ] # no grid of that name ran here, and none is shipped

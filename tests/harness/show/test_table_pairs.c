@@ -194,6 +194,7 @@ Test(table_pairs, a_paired_difference_has_its_interval_and_the_notes_say_which_t
 	cr_assert_str_eq(at(t, 3, "verdict")->text, "cannot tell");
 	cr_assert(has_note(t, "over 3 pairs of seeds") && has_note(t, "Student's t") && has_note(t, "paired t test"));
 	cr_assert(has_note(t, "number of verdicts, 3; by Holm's") && has_note(t, "become cannot tell: uniform noise"));
+	t->latex_width = 700; /* one block */
 	SCOPED(free)
 	char *csv = written(t, "csv"), *json = written(t, "json"), *md = written(t, "md"), *tex = written(t, "latex");
 	cr_assert_not_null(

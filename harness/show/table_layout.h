@@ -1,0 +1,16 @@
+/* table_layout.h - a table that is wider than its page: its columns in blocks, one below the other. */
+#ifndef ABLATE_TABLE_LAYOUT_H
+#define ABLATE_TABLE_LAYOUT_H
+
+#include "harness/show/table.h"
+
+/* Cuts the columns into blocks that are no wider than `limit` with the labels beside each, between two metrics where it
+ * can: column c takes width[c]. end[] (room for n_cols + 1) gets the column behind each block. Returns how many. */
+int table_blocks(int *end, const struct table *t, double label, const double *width, double limit);
+
+/* The LaTeX form (table_latex.c). */
+void table_write_latex(struct str *out, const struct table *t);
+/* Text of a comment: one line, without "--", which would end that of HTML. */
+void table_comment(struct str *out, const char *text);
+
+#endif
