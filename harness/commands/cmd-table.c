@@ -2,6 +2,7 @@
 #include "harness/cli/cmd.h"
 #include "harness/commands/plan_open.h"
 #include "harness/commands/study_open.h"
+#include "harness/grid/table_column.h"
 #include "harness/show/table.h"
 
 #include "model/base/io.h"
@@ -26,6 +27,10 @@ static const struct opt options[] = {
 	  .kind = OPT_STRING,
 	  .arg = "DIR",
 	  .help = "write every table to DIR in the formats it declares" },
+	{ .name = "cols",
+	  .kind = OPT_STRINGS,
+	  .arg = "COLUMN",
+	  .help = "this column instead of those that the table declares; may be repeated (fid@1, delta, verdict, ...)" },
 	{ .name = "width",
 	  .letter = 'w',
 	  .kind = OPT_INT,
@@ -88,18 +93,60 @@ static int write_files(const struct table *t, const struct grid_table *def, cons
 	return 0;
 }
 
+/* The table with the columns of --cols in the place of its own, which its command then says. */
+static int with_cols(struct grid_table *out, struct str *command, const struct grid *g, const struct cli *c,
+                     const struct grid_table *def, struct err *e)
+{
+	int n;
+	SCOPED(free) const char **cols = cli_strings(c, "cols", &n);
+	*out = def ? *def
+	           : (struct grid_table){ .name = g->name,
+		                              .chain = "",
+		                              .paper = "",
+		                              .metric = "",
+		                              .reference = "",
+		                              .text = "",
+		                              .latex_label = "",
+		                              .latex_width = GRID_LATEX_WIDTH,
+		                              .latex_notes = true };
+	if (n > GRID_COLS_MAX)
+		return err_code(e, EXIT_USAGE, "--cols: at most %d columns", GRID_COLS_MAX);
+	for (int i = 0; i < n; i++) {
+		struct column_name name;
+		if (table_column_parse(&name, cols[i], e))
+			return err_in(e, "--cols");
+		if (name.row && name.row->pairs && !g->seeds.paired)
+			return err_code(e, EXIT_USAGE,
+			                "--cols: '%s' compares seed by seed: write paired = true in the seeds of [grid] of %s",
+			                cols[i], g->path);
+		if (name.metric && !grid_measures(g, name.metric))
+			return err_code(e, EXIT_USAGE, "--cols: %s measures no '%s'", g->path, name.metric);
+		out->cols[i] = cols[i];
+		str_addf(command, " --cols %s", cols[i]);
+	}
+	out->n_cols = n;
+	return 0;
+}
+
 static int one_table(const struct cli *c, struct opened *o, const struct grid_table *def, bool first, struct err *e)
 {
 	const char *output = cli_string(c, "output", NULL), *check = cli_string(c, "check", NULL),
 			   *dir = cli_string(c, "dir", NULL);
 	const char *dot = output ? strrchr(output, '.') : NULL;
-	SCOPED(free) char *command = xstrfmt("%s%s%s", o->command, def ? " --table " : "", def ? def->name : "");
+	SCOPED(str) struct str command = { 0 };
+	struct grid_table chosen;
+	str_addf(&command, "%s%s%s", o->command, def ? " --table " : "", def ? def->name : "");
 	SCOPED(table) struct table *t = NULL;
 	SCOPED(str) struct str text = { 0 };
 	const struct table_format *f = table_format(c->json ? "json" : cli_string(c, "format", dot ? dot + 1 : "terminal"));
 	if (!f)
 		return err_code(e, EXIT_USAGE, "%s: its extension must be a table format: md, tex, csv, json or txt", output);
-	if (table_build(&t, o->study, def, o->pub, command, e))
+	if (cli_given(c, "cols")) {
+		if (with_cols(&chosen, &command, o->plan->grid, c, def, e))
+			return -1;
+		def = &chosen;
+	}
+	if (table_build(&t, o->study, def, o->pub, str_text(&command), e))
 		return -1;
 	t->columns = output || check || dir ? 0 : (int)cli_int(c, "width", table_terminal_columns());
 	if (check)

@@ -128,6 +128,7 @@ static void make_rows(struct build *b)
 	b->theirs = arena_alloc(&b->t->arena, room * sizeof *b->theirs);
 	b->t->labels = arena_alloc(&b->t->arena, room * sizeof *b->t->labels);
 	b->t->sections = arena_alloc(&b->t->arena, room * sizeof *b->t->sections);
+	b->t->configs = arena_alloc(&b->t->arena, room * sizeof *b->t->configs);
 	bool one_chain = b->def && *b->def->chain;
 	for (int i = 0; i < p->n_rows; i++) {
 		const struct plan_row *row = &p->rows[i];
@@ -135,6 +136,7 @@ static void make_rows(struct build *b)
 			continue;
 		int at = b->t->n_rows++;
 		b->rows[at] = row;
+		b->t->configs[at] = &p->arms[row->arm].config;
 		b->t->labels[at] = arena_strdup(&b->t->arena, row->label);
 		b->t->sections[at] = one_chain ? "" : arena_strdup(&b->t->arena, row->chain);
 	}
@@ -154,6 +156,7 @@ static void make_rows(struct build *b)
 			continue;
 		int at = b->t->n_rows++;
 		b->theirs[at] = v;
+		b->t->configs[at] = NULL;
 		b->t->labels[at] = arena_strdup(&b->t->arena, v->label);
 		b->t->sections[at] = "published";
 	}

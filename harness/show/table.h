@@ -66,9 +66,10 @@ struct table {
 	char results[SHA256_HEX]; /* over the scores that the table shows, seed by seed, and nothing else of the study */
 	struct table_column *cols;
 	int n_cols;
-	const char **labels, **sections; /* per row; section: the chain, "" = none */
-	const char **shown;              /* labels for people: long numbers rounded as far as the rows stay different */
-	struct table_cell *cells;        /* (n_rows, n_cols) */
+	const char **labels, **sections;   /* per row; section: the chain, "" = none */
+	const char **shown;                /* labels for people: long numbers rounded as far as the rows stay different */
+	const struct run_config **configs; /* per row, the plan's; NULL: published */
+	struct table_cell *cells;          /* (n_rows, n_cols) */
 	int n_rows;
 	const char **notes;
 	int n_notes, cap_notes;

@@ -167,6 +167,48 @@ static char *builds_joined(const struct table_cell *x)
 	return str_detach(&s);
 }
 
+/* Settings in which rows differ, each a column: values[i * n_rows + r], NULL for a published row. */
+struct csv_settings {
+	const struct knob **knobs;
+	char **values;
+	int n, n_values;
+};
+
+static struct csv_settings differing_settings(const struct table *t)
+{
+	int n_knobs;
+	const struct knob *knobs = config_knobs(&n_knobs);
+	size_t rows = (size_t)t->n_rows;
+	struct csv_settings s = { .knobs = xcalloc((size_t)n_knobs, sizeof *s.knobs),
+		                      .values = xcalloc((size_t)n_knobs * rows + 1, sizeof *s.values) };
+	for (int k = 0; k < n_knobs; k++) {
+		char **values = s.values + (size_t)s.n * rows;
+		const char *first = NULL;
+		bool differ = false;
+		for (size_t r = 0; r < rows; r++) {
+			values[r] = t->configs[r] ? config_value_text(t->configs[r], &knobs[k]) : NULL;
+			first = first ? first : values[r];
+			differ = differ || (values[r] && strcmp(first, values[r]) != 0);
+		}
+		if (differ)
+			s.knobs[s.n++] = &knobs[k];
+		for (size_t r = 0; r < rows && !differ; r++) {
+			free(values[r]);
+			values[r] = NULL;
+		}
+	}
+	s.n_values = s.n * t->n_rows;
+	return s;
+}
+
+static void free_settings(struct csv_settings *s)
+{
+	for (int i = 0; i < s->n_values; i++)
+		free(s->values[i]);
+	free(s->values);
+	free(s->knobs);
+}
+
 static const char *csv_state(const struct table_cell *x)
 {
 	bool stat = x->kind == TABLE_STAT, incomplete = stat && x->n < x->asked;
@@ -178,7 +220,7 @@ static const char *csv_state(const struct table_cell *x)
 }
 
 /* Columns of numbers in full precision: a mean, its sd, n and what made it are five, a difference with its interval,
- * p, n and test are six. */
+ * p, n and test are six; behind them a column for each setting in which the rows differ. */
 static void write_csv(struct str *out, const struct table *t)
 {
 	str_add(out, "chain,label");
@@ -187,6 +229,9 @@ static void write_csv(struct str *out, const struct table *t)
 		kind[c] = csv_kind_of(t, c);
 		csv_heads(out, &t->cols[c], kind[c]);
 	}
+	struct csv_settings settings = differing_settings(t);
+	for (int i = 0; i < settings.n; i++)
+		str_addf(out, ",%s", settings.knobs[i]->key);
 	str_add(out, ",made_by,values_sha256\n");
 	for (int r = 0; r < t->n_rows; r++) {
 		escape_csv(out, t->sections[r]);
@@ -211,10 +256,18 @@ static void write_csv(struct str *out, const struct table *t)
 				csv_number(out, x->value);
 			}
 		}
+		for (int i = 0; i < settings.n; i++) {
+			const char *value = settings.values[i * t->n_rows + r];
+			size_t n = value ? strlen(value) : 0, quote = n > 1 && *value == '"';
+			SCOPED(free) char *bare = xstrndup(value ? value + quote : "", n - 2 * quote);
+			str_addc(out, ',');
+			escape_csv(out, bare);
+		}
 		str_addc(out, ',');
 		escape_csv(out, t->command);
 		str_addf(out, ",%s\n", t->results);
 	}
+	free_settings(&settings);
 }
 
 static json_t *text_json(const char *s)

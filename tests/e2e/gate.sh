@@ -165,6 +165,9 @@ test_tables_to_files_and_their_check() {
 		says_not doc.log 'Overfull' # within the text of class article
 		says doc.aux 'newlabel{tab:'
 	fi
+	run ablate table g.toml --cols fid@1 --cols delta -f csv; exits 0; says out 'delta lo'; says_not out seeds; says out '--cols delta'
+	run ablate table g.toml --cols nosuch; exits 2; says err "'nosuch' is not a column"
+	run ablate table g.toml --cols fid@1 --cols delta --width 60; exits 0; says out '10.25 ± 0.35*'
 	run ablate table g.toml --table none; exits 2
 	run ablate table nosuch --json; check [ $code -eq 2 ] # no grid of that name ran here, and none is shipped
 	run ablate table quickstart --db none.db; exits 0; says out pending # a study that comes with the program

@@ -61,6 +61,22 @@ Test(table_layout, latex_has_a_title_for_caption_a_label_and_the_record_in_comme
 	done(&s);
 }
 
+/* A label had to be taken apart to plot a score over a setting. */
+Test(table_layout, csv_has_a_column_for_each_setting_that_differs_and_none_else)
+{
+	struct setup s = setup(fixture_grid, all_done);
+	SCOPED(table) struct table *t = NULL;
+	OK(table_build(&t, s.study, NULL, NULL, "x", e));
+	SCOPED(free) char *csv = written(t, "csv");
+	const char *head_end = strchr(csv, '\n');
+	SCOPED(free) char *head = xstrndup(csv, (size_t)(head_end - csv));
+	cr_assert_not_null(strstr(head, ",loss.kind,"), "%s", head);
+	cr_assert_not_null(strstr(head, ",teacher.ema,"), "%s", head);
+	cr_assert_null(strstr(head, ",train.batch,"), "%s", head);
+	cr_assert(strstr(csv, ",pseudo-huber,") && strstr(csv, ",l2,"), "%s", csv);
+	done(&s);
+}
+
 static const char *shown(const char *a, const char *b)
 {
 	static char out[200];
