@@ -81,11 +81,6 @@ static void add_head(struct str *out, const struct table_column *c, double limit
 	str_add(out, "\\end{tabular}");
 }
 
-static bool opens_section(const struct table *t, int r)
-{
-	return *t->sections[r] && (r == 0 || strcmp(t->sections[r], t->sections[r - 1]) != 0);
-}
-
 static void add_block(struct str *out, const struct table *t, int from, int to, const double *room)
 {
 	str_add(out, "\\begin{tabular}{@{}l");
@@ -98,7 +93,7 @@ static void add_block(struct str *out, const struct table *t, int from, int to, 
 	}
 	str_add(out, " \\\\\n\\midrule\n");
 	for (int r = 0; r < t->n_rows; r++) {
-		if (opens_section(t, r)) {
+		if (table_opens_section(t, r)) {
 			str_addf(out, "%s\\multicolumn{%d}{@{}l}{\\emph{", r ? "\\midrule\n" : "", to - from + 1);
 			escape_latex(out, t->sections[r]);
 			str_add(out, "}} \\\\\n");

@@ -1,6 +1,7 @@
 /* table_layout.c - see table_layout.h. */
 #include "harness/show/table_layout.h"
 
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -30,4 +31,18 @@ int table_terminal_columns(void)
 {
 	struct winsize w;
 	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
+}
+
+bool table_opens_section(const struct table *t, int r)
+{
+	return *t->sections[r] && (r == 0 || strcmp(t->sections[r], t->sections[r - 1]) != 0);
+}
+
+void table_comment(struct str *out, const char *text)
+{
+	for (; *text; text++) {
+		str_addc(out, *text == '\n' ? ' ' : *text);
+		if (*text == '-' && text[1] == '-')
+			str_addc(out, ' ');
+	}
 }

@@ -8,6 +8,9 @@
  * can: column c takes width[c]. end[] (room for n_cols + 1) gets the column behind each block. Returns how many. */
 int table_blocks(int *end, const struct table *t, double label, const double *width, double limit);
 
+/* Does row r begin a new section? */
+bool table_opens_section(const struct table *t, int r);
+
 /* The LaTeX form (table_latex.c). */
 void table_write_latex(struct str *out, const struct table *t);
 /* Text of a comment: one line, without "--", which would end that of HTML. */

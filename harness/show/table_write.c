@@ -18,22 +18,6 @@ static const struct table_cell *cell(const struct table *t, int r, int c)
 	return &t->cells[r * t->n_cols + c];
 }
 
-/* Does row r begin a new section? */
-static bool opens_section(const struct table *t, int r)
-{
-	return *t->sections[r] && (r == 0 || strcmp(t->sections[r], t->sections[r - 1]) != 0);
-}
-
-/* "--" would end an HTML comment. */
-void table_comment(struct str *out, const char *text)
-{
-	for (; *text; text++) {
-		str_addc(out, *text == '\n' ? ' ' : *text);
-		if (*text == '-' && text[1] == '-')
-			str_addc(out, ' ');
-	}
-}
-
 /* A row's label and cells: what stands before the label, before a cell, around the best one, and at the end. */
 struct row_markup {
 	const char *start, *next, *next_best, *end_best, *end;
@@ -76,7 +60,7 @@ static void write_markdown(struct str *out, const struct table *t)
 		str_add(out, t->cols[c].numeric ? "|--:" : "|:--");
 	str_add(out, "|\n");
 	for (int r = 0; r < t->n_rows; r++) {
-		if (opens_section(t, r)) {
+		if (table_opens_section(t, r)) {
 			str_add(out, "| *");
 			escape_markdown(out, t->sections[r]);
 			str_add(out, "*");
@@ -367,7 +351,7 @@ static void terminal_block(struct str *out, const struct table *t, int from, int
 	}
 	end_line(out);
 	for (int r = 0; r < t->n_rows; r++) {
-		if (opens_section(t, r)) {
+		if (table_opens_section(t, r)) {
 			pad(out, t->sections[r], 0, false);
 			str_addc(out, '\n');
 		}
