@@ -177,7 +177,13 @@ void table_write_latex(struct str *out, const struct table *t)
 	add_label(out, t->latex_label);
 	str_addf(out, "}\n%s", sizes[size].command);
 	for (int k = 0; k < least; k++) {
+		const char *about = table_block_about(t, k ? end[k - 1] : 0);
 		str_add(out, k ? "\\par\\medskip\n" : "");
+		if (*about) {
+			str_add(out, "\\emph{");
+			escape_latex(out, about);
+			str_add(out, ":}\\par\\smallskip\n");
+		}
 		add_block(out, t, k ? end[k - 1] : 0, end[k], room);
 	}
 	add_notes(out, t);

@@ -33,6 +33,14 @@ int table_terminal_columns(void)
 	return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 ? w.ws_col : 0;
 }
 
+const char *table_block_about(const struct table *t, int from)
+{
+	int first = from;
+	while (first > 0 && !begins_group(t, first))
+		first--;
+	return first < from ? t->cols[first].head : "";
+}
+
 bool table_opens_section(const struct table *t, int r)
 {
 	return *t->sections[r] && (r == 0 || strcmp(t->sections[r], t->sections[r - 1]) != 0);

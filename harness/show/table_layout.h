@@ -8,6 +8,9 @@
  * can: column c takes width[c]. end[] (room for n_cols + 1) gets the column behind each block. Returns how many. */
 int table_blocks(int *end, const struct table *t, double label, const double *width, double limit);
 
+/* What a block that begins at that column is about, where the metric's name stands in the block before it; else "". */
+const char *table_block_about(const struct table *t, int from);
+
 /* Does row r begin a new section? */
 bool table_opens_section(const struct table *t, int r);
 

@@ -386,7 +386,10 @@ static void write_terminal(struct str *out, const struct table *t)
 	}
 	int blocks = table_blocks(end, t, (double)label, width, t->columns ? (double)t->columns : HUGE_VAL);
 	for (int k = 0; k < blocks; k++) {
+		const char *about = table_block_about(t, k ? end[k - 1] : 0);
 		str_add(out, k ? "\n" : "");
+		if (*about)
+			str_addf(out, "%s:\n", about);
 		terminal_block(out, t, k ? end[k - 1] : 0, end[k], label, width);
 	}
 	for (int i = 0; i < t->n_notes; i++) {
