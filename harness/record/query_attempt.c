@@ -134,6 +134,25 @@ bool query_file_next(struct file_row *out, struct db_rows *rows)
 	return true;
 }
 
+int query_during(struct db_rows *rows, struct db *db, const char *attempt, struct err *e)
+{
+	return db_query(rows, db, e,
+	                WITH_LIVES
+	                "SELECT o.role, f.name, f.hash, l.id, t.cell, min(l.age) FROM life l "
+	                "JOIN output o ON o.attempt = l.id JOIN artifact f ON f.hash = o.artifact "
+	                "JOIN attempt t ON t.id = l.id WHERE o.role LIKE 'during@%' GROUP BY o.role ORDER BY o.role",
+	                "s", attempt);
+}
+
+bool query_during_next(struct during_row *out, struct db_rows *rows)
+{
+	if (!db_next(rows))
+		return false;
+	*out = (struct during_row){ db_text(rows, 0), db_text(rows, 1), db_text(rows, 2), db_text(rows, 3),
+		                        db_text(rows, 4) };
+	return true;
+}
+
 int query_picture(char **name, struct db *db, const char *attempt, int nfe, struct err *e)
 {
 	SCOPED(free) char *role = nfe < 0 ? xstrdup("picture@%") : xstrfmt("picture@%d", nfe);

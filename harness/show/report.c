@@ -8,6 +8,7 @@
 
 #include "model/base/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -89,10 +89,12 @@ static int real_images(struct report_page *p, const struct study_cell *c, struct
 
 /* --- samples --- */
 
-/* Pictures that an attempt left: number of sampling steps, path and recorded contents of each. */
+/* Pictures that an attempt left: number of sampling steps, training step (-1: the end), path and recorded contents of
+ * each. */
 struct pictures {
 	struct picture {
 		int nfe;
+		long at;
 		char *path, hash[SHA256_HEX];
 	} * v;
 	int n, cap;
@@ -106,6 +108,21 @@ static void release(struct pictures *x)
 	*x = (struct pictures){ 0 };
 }
 
+/* of: "STEPS" at the end of the training, "STEPS/STEP" on its way. Takes the path. */
+static void add_picture(struct pictures *x, char *path, const char *of, const char *hash)
+{
+	const char *step = strchr(of, '/');
+	if (!io_exists(path)) {
+		free(path);
+		return;
+	}
+	struct picture *one = &VEC_PUSH(x->v, x->n, x->cap);
+	*one = (struct picture){ .nfe = (int)strtol(of, NULL, 10),
+		                     .at = step ? strtol(step + 1, NULL, 10) : -1,
+		                     .path = path };
+	(void)snprintf(one->hash, sizeof one->hash, "%s", hash);
+}
+
 static int pictures_of(struct pictures *x, const struct report_page *p, const struct study_cell *c, struct err *e)
 {
 	struct db_rows rows;
@@ -114,18 +131,16 @@ static int pictures_of(struct pictures *x, const struct report_page *p, const st
 		return 0;
 	if (query_files(&rows, p->s->db, c->attempt, e))
 		return -1;
-	while (query_file_next(&f, &rows)) {
-		if (strncmp(f.role, "picture@", 8) != 0 || strchr(f.name, '/'))
-			continue;
-		char *path = xstrfmt("%s/%.12s/%s/%s", p->ask->runs, c->hash, c->attempt, f.name);
-		if (!io_exists(path)) {
-			free(path);
-			continue;
-		}
-		struct picture *one = &VEC_PUSH(x->v, x->n, x->cap);
-		*one = (struct picture){ .nfe = (int)strtol(f.role + 8, NULL, 10), .path = path };
-		(void)snprintf(one->hash, sizeof one->hash, "%s", f.hash);
-	}
+	while (query_file_next(&f, &rows))
+		if (strncmp(f.role, "picture@", 8) == 0)
+			add_picture(x, xstrfmt("%s/%.12s/%s/%s", p->ask->runs, c->hash, c->attempt, f.name), f.role + 8, f.hash);
+	if (db_done(&rows, e))
+		return -1;
+	struct during_row d;
+	if (query_during(&rows, p->s->db, c->attempt, e))
+		return -1;
+	while (x->n && query_during_next(&d, &rows))
+		add_picture(x, xstrfmt("%s/%.12s/%s/%s", p->ask->runs, d.cell, d.attempt, d.name), d.role + 7, d.hash);
 	return db_done(&rows, e);
 }
 
@@ -196,7 +211,11 @@ static void figure(struct report_page *p, const struct study_cell *c, const stru
 {
 	SCOPED(str) struct str png = { 0 };
 	SCOPED(free) char *link = link_to(p, x->path);
-	str_addf(p->out, "<figure data-arm=\"%d\" data-nfe=\"%d\" data-seed=\"%lld\">", c->arm, x->nfe, (long long)c->seed);
+	long steps = p->s->plan->arms[c->arm].config.train.steps;
+	str_addf(p->out, "<figure data-arm=\"%d\" data-nfe=\"%d\" data-seed=\"%lld\"", c->arm, x->nfe, (long long)c->seed);
+	if (x->at >= 0)
+		str_addf(p->out, " data-step=\"%ld\" hidden", x->at); /* without a script only the end is shown */
+	str_addc(p->out, '>');
 	if (p->used < REPORT_PICTURES_MAX && io_read(&png, x->path, REPORT_PICTURES_MAX - p->used, NULL) == 0)
 		image(p, c, x, &png);
 	else if (link)
@@ -206,7 +225,9 @@ static void figure(struct report_page *p, const struct study_cell *c, const stru
 	str_addf(p->out, "<figcaption><a href=\"#cell-%.12s\">", c->hash);
 	report_tag(p, "", report_label(p, c->arm), "</a>");
 	str_addf(p->out, ", seed %lld, %d step%s", (long long)c->seed, x->nfe, str_plural(x->nfe));
-	if (nearest)
+	if (x->at >= 0)
+		str_addf(p->out, ", after %ld of %ld training steps", x->at, steps);
+	if (nearest && x->at < 0)
 		str_addf(p->out, "; <a href=\"#nearest-%d\">nearest training images</a>", c->arm);
 	str_add(p->out, "</figcaption></figure>\n");
 }
@@ -220,7 +241,7 @@ static void explain(struct report_page *p)
 	if (g->n_metrics && g->seeds.n_eval)
 		str_addf(p->out, " (%lld)", (long long)g->seeds.eval[0]);
 	str_add(p->out, ", so a place in one picture began as the same noise as that place in every other. Workers draw "
-	                "them at the end of training.</p>\n");
+	                "them at the end of training, and each eval.every steps on its way.</p>\n");
 }
 
 /* The figures of all arms; first[arm]: whose they are, NULL where there are none. */

@@ -1,5 +1,5 @@
-/* report_samples.js - which sample pictures are shown: a number of sampling steps, and, where arms differ in nothing but
- * their length of training, a slider over it. */
+/* report_samples.js - which sample pictures are shown: a number of sampling steps; a slider over the training, where it was
+ * looked at on its way; and, where arms differ in nothing but their length of training, a slider over that. */
 (function () {
 	const { data, $, make, choice } = report, at = $("samples-controls");
 	if (!at) {
@@ -20,7 +20,17 @@
 	const length = (i) => Number(data.arms[i].config["train.steps"]);
 	const lengths = [...new Set([...families.values()].filter((f) => f.length > 1).flat().map(length))].sort((a, b) => a - b);
 	const over = lengths.length > 1;
-	let nfe = steps[0], at_length = lengths.length - 1;
+	const step_of = (f) => (f.dataset.step === undefined ? length(Number(f.dataset.arm)) : Number(f.dataset.step));
+	const on_the_way = figures.some((f) => f.dataset.step !== undefined);
+	const moments = [...new Set(figures.map(step_of))].sort((a, b) => a - b);
+	let nfe = steps[0], at_length = lengths.length - 1, at_moment = moments.length - 1;
+
+	/* Of an arm the last picture until that training step; its first, where that comes later. */
+	function moment_of(arm) {
+		const own = figures.filter((f) => Number(f.dataset.arm) === arm && Number(f.dataset.nfe) === nfe).map(step_of);
+		const until = own.filter((s) => s <= moments[at_moment]);
+		return !on_the_way || !until.length ? Math.min(...own) : Math.max(...until);
+	}
 
 	function draw() {
 		const arms = new Set();
@@ -28,7 +38,8 @@
 			(family.length > 1 ? family.filter((i) => length(i) === lengths[at_length]) : family).forEach((i) => arms.add(i));
 		}
 		for (const f of figures) {
-			f.hidden = Number(f.dataset.nfe) !== nfe || !arms.has(Number(f.dataset.arm));
+			const arm = Number(f.dataset.arm);
+			f.hidden = Number(f.dataset.nfe) !== nfe || !arms.has(arm) || step_of(f) !== moment_of(arm);
 		}
 	}
 
@@ -37,6 +48,18 @@
 			nfe = Number(v);
 			draw();
 		}));
+	}
+	if (on_the_way) {
+		const words = () => "step " + moments[at_moment];
+		const slider = make("input", { id: "samples-step", type: "range", min: 0, max: moments.length - 1, step: 1, value: at_moment, "aria-valuetext": words() });
+		const output = make("output", { for: "samples-step" }, words());
+		slider.addEventListener("input", () => {
+			at_moment = Number(slider.value);
+			output.textContent = words();
+			slider.setAttribute("aria-valuetext", words());
+			draw();
+		});
+		at.append(make("label", { for: "samples-step" }, "in training ", slider), output);
 	}
 	if (over) {
 		const words = () => lengths[at_length] + " training steps";
