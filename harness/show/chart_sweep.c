@@ -80,14 +80,29 @@ static void find_lines(struct sweep *w, const struct plan *p)
 	for (int k = 0; k < n_knobs; k++)
 		for (int i = 1; i < w->n && !w->apart[k]; i++)
 			w->apart[k] = w->arm[i].x == w->arm[i - 1].x && !same_value(p, &w->arm[i], &w->arm[i - 1], &knobs[k]);
-	int first[CHART_SERIES_MAX]; /* arm of each line */
+	int first[CHART_SERIES_MAX];   /* arm of each line */
+	double last[CHART_SERIES_MAX]; /* and where it has come to: no two arms are one point */
 	for (int i = 0; i < w->n && w->n_lines <= CHART_SERIES_MAX; i++) {
 		int line = 0;
-		while (line < w->n_lines && !alike(w, p, i, first[line]))
+		while (line < w->n_lines && (w->arm[i].x == last[line] || !alike(w, p, i, first[line])))
 			line++;
 		if (line == w->n_lines && w->n_lines++ < CHART_SERIES_MAX)
 			first[line] = i;
+		if (line < CHART_SERIES_MAX)
+			last[line] = w->arm[i].x;
 		w->arm[i].line = line;
+	}
+}
+
+/* The settings that tell the arm's line apart. */
+static void add_settings(struct str *out, const struct sweep *w, const struct plan *p, const struct swept *arm)
+{
+	int n_knobs, told = 0;
+	const struct knob *knobs = config_knobs(&n_knobs);
+	for (int k = 0; k < n_knobs; k++) {
+		SCOPED(free) char *value = config_value_text(&p->arms[arm->row->arm].config, &knobs[k]);
+		if (w->apart[k])
+			str_addf(out, "%s%s = %s", told++ ? ", " : "", knobs[k].key, value);
 	}
 }
 
@@ -106,14 +121,31 @@ static const char *label_of(struct chart *c, const struct sweep *w, const struct
 		if (common)
 			str_addf(&label, "%s%.*s", label.len ? ", " : "", (int)n, part);
 	}
-	int n_knobs;
-	const struct knob *knobs = config_knobs(&n_knobs);
-	for (int k = 0; k < n_knobs && !label.len; k++) {
-		SCOPED(free) char *value = config_value_text(&p->arms[first->row->arm].config, &knobs[k]);
-		if (w->apart[k])
-			str_addf(&label, "%s = %s", knobs[k].key, value);
-	}
+	if (!label.len)
+		add_settings(&label, w, p, first);
 	return arena_strdup(&c->arena, str_text(&label));
+}
+
+/* Lines whose arms are labelled alike have their settings behind that, or else a hash. */
+static void tell_apart(struct chart *c, struct figure_panel *p, const struct sweep *w, const struct plan *plan)
+{
+	bool shared[CHART_SERIES_MAX] = { false };
+	for (int i = 0; i < p->n_series; i++)
+		for (int j = 0; j < p->n_series && !shared[i]; j++)
+			shared[i] = j != i && strcmp(p->series[j].label, p->series[i].label) == 0;
+	for (int i = 0; i < p->n_series; i++) {
+		SCOPED(str) struct str settings = { 0 };
+		if (!shared[i])
+			continue;
+		const struct swept *first = w->arm;
+		while (first->line != i)
+			first++;
+		add_settings(&settings, w, plan, first);
+		const char *label = p->series[i].label, *hash = plan->arms[first->row->arm].hash;
+		chart_series(p, i)->label = !settings.len || strcmp(label, str_text(&settings)) == 0
+		                                ? arena_strfmt(&c->arena, "%s (%.8s)", label, hash)
+		                                : arena_strfmt(&c->arena, "%s (%s)", label, str_text(&settings));
+	}
 }
 
 static int fill_line(struct figure_series *out, struct chart *c, struct study *s, const struct sweep *w, int line,
@@ -160,6 +192,8 @@ int chart_sweep(struct chart *c, struct study *s, const struct chart_ask *ask, s
 			chart_series(p, i)->label = label_of(c, &w, s->plan, i);
 	}
 	p->n_series = w.n_lines;
+	if (w.n_lines > 1)
+		tell_apart(c, p, &w, s->plan);
 	chart_banded(c, p);
 	p->title = arena_strfmt(&c->arena, "%s against %s", chart_title(c, &ref), k->key);
 	p->x = (struct figure_axis){ .label = k->key, .log = w.n && w.arm[0].x > 0 && !ask->linear };

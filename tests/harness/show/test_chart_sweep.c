@@ -114,3 +114,23 @@ Test(chart_sweep, more_lines_than_fit_are_refused)
 	cr_expect(e.code == EXIT_USAGE && strstr(e.msg, "over 12 lines"), "%s", e.msg);
 	done(&d);
 }
+
+#define TWINS \
+	"[variants]\na = { label = \"A\", set = { \"loss.kind\" = \"l2\" } }\n" \
+	"b = { label = \"A\", set = { \"noise.dist\" = \"uniform\" } }\n" \
+	"c = { label = \"short\", set = { \"train.steps\" = 20 } }\n" \
+	"[[chain]]\nname = \"one\"\nmode = \"one-at-a-time\"\nsteps = [\"a\", \"c\"]\n" \
+	"[[chain]]\nname = \"two\"\nmode = \"one-at-a-time\"\nsteps = [\"b\"]\n"
+
+/* Two chains may call different arms "A"; the settings must tell which is which. */
+Test(chart_sweep, lines_of_one_label_are_told_apart_by_their_settings)
+{
+	struct drawn d;
+	struct err e = ERR_INIT;
+	cr_assert_eq(draw(&d, HEAD TWINS, "train.steps", "", &e), 0, "%s", e.msg);
+	const struct figure_panel *p = d.chart->figure.panels;
+	cr_assert_eq(p->n_series, 3);
+	cr_expect_str_eq(p->series[1].label, "A (loss.kind = \"l2\", noise.dist = \"lognormal\")");
+	cr_expect_str_eq(p->series[2].label, "A (loss.kind = \"pseudo-huber\", noise.dist = \"uniform\")");
+	done(&d);
+}
