@@ -69,6 +69,35 @@ static bool has_values(const struct figure_series *r)
 	return false;
 }
 
+static bool within(const struct figure_axis *a, double v)
+{
+	return isfinite(v) && (!(a->min < a->max) || (v >= a->min && v <= a->max));
+}
+
+/* Does the frame that the limits leave show anything: a value, or a line that crosses it from one value to the next? */
+static bool any_within(const struct figure_panel *p)
+{
+	for (int k = 0; k < p->n_series; k++) {
+		const struct figure_series *r = &p->series[k];
+		for (int i = 0; i < r->n; i++) {
+			bool x = within(&p->x, r->x[i]), y = within(&p->y, r->y[i]);
+			double foot = p->y.log ? p->y.min : 0; /* a bar reaches down to there */
+			if (r->mark == FIGURE_BARS && x && isfinite(r->y[i]) &&
+			    (!(p->y.min < p->y.max) || (fmin(r->y[i], foot) <= p->y.max && fmax(r->y[i], foot) >= p->y.min)))
+				return true;
+			if (x && (y || (r->mark_y && within(&p->y, r->mark_y[i]))))
+				return true;
+			if (i && r->mark != FIGURE_BARS && r->mark != FIGURE_POINTS && isfinite(r->y[i]) && isfinite(r->y[i - 1]) &&
+			    !(p->x.min < p->x.max &&
+			      (fmax(r->x[i], r->x[i - 1]) < p->x.min || fmin(r->x[i], r->x[i - 1]) > p->x.max)) &&
+			    !(p->y.min < p->y.max &&
+			      (fmax(r->y[i], r->y[i - 1]) < p->y.min || fmin(r->y[i], r->y[i - 1]) > p->y.max)))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* The names of training curves that the study's cells have. */
 static int known_curves(struct str *out, const struct study *s, struct err *e)
 {
@@ -163,6 +192,8 @@ int chart_finish(struct chart *c, struct study *s, const struct chart_kind *kind
 		if (!panels[i].pixels &&
 		    (limit(&panels[i].x, ask->xlim, "--xlim", e) || limit(&panels[i].y, ask->ylim, "--ylim", e)))
 			return -1;
+		if (!panels[i].pixels && !any_within(&panels[i]))
+			return err_code(e, EXIT_USAGE, "no value lies within --xlim and --ylim: widen them, or leave them out");
 		if (ask->title && c->figure.n_panels == 1 && !c->figure.title)
 			panels[i].title = ask->title;
 	}

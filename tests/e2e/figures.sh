@@ -50,6 +50,8 @@ test_size_font_title_and_limits() {
 	figure curves -o e.svg --linear --ylim 0:50 --xlim 0:40; texts e.svg >t; check grep -qx 50 t; check grep -qx 40 t
 	refused 2 "--ylim LOW:HIGH: '5:1' is not two numbers, the smaller first" curves --ylim 5:1
 	refused 2 'a logarithmic axis begins above 0' curves --ylim 0:1
+	refused 2 'no value lies within --xlim and --ylim' curves --xlim 1000:2000
+	refused 2 'no value lies within --xlim and --ylim' bars --ylim=-2:-1
 	refused 2 "--size SIZE: '3furlong' is none" curves --size 3furlong
 	refused 2 'make it larger, the font smaller' curves --size 10mmx10mm
 	figure curves -o same.svg; figure curves -o again.svg; same same.svg again.svg
