@@ -107,17 +107,29 @@ static int read_size(struct figure *f, const char *text, struct err *e)
 	return 0;
 }
 
+/* Of the points [from, to): how many there are, those with a value, and the most seeds that one is the mean of. */
+static json_t *line_json(const char *label, const struct figure_series *r, int from, int to)
+{
+	int n = 0, seeds = 0;
+	for (int k = from; k < to; k++) {
+		n += isfinite(r->y[k]);
+		seeds = r->seeds && r->seeds[k] > seeds ? r->seeds[k] : seeds;
+	}
+	return json_pack("{s:s, s:i, s:i, s:i}", "label", label ? label : "", "points", to - from, "values", n, "seeds",
+	                 seeds);
+}
+
+/* Each line, and each bar by its name. */
 static json_t *lines_json(const struct figure_panel *p)
 {
 	json_t *list = json_array();
 	for (int i = 0; i < p->n_series; i++) {
 		const struct figure_series *r = &p->series[i];
-		int n = 0;
-		for (int k = 0; k < r->n; k++)
-			n += isfinite(r->y[k]);
-		if (!r->faint)
-			(void)json_array_append_new(
-				list, json_pack("{s:s, s:i, s:i}", "label", r->label ? r->label : "", "points", r->n, "values", n));
+		bool bars = r->mark == FIGURE_BARS && p->x.names;
+		for (int k = 0; bars && k < r->n; k++)
+			(void)json_array_append_new(list, line_json(p->x.names[k], r, k, k + 1));
+		if (!bars && !r->faint)
+			(void)json_array_append_new(list, line_json(r->label, r, 0, r->n));
 	}
 	return list;
 }
@@ -179,6 +191,8 @@ static const struct json_key json_keys[] = {
 	JSON_KEY("panels[].lines[].label", "string", "what it is called; empty without a label"),
 	JSON_KEY("panels[].lines[].points", "integer", "points that it has"),
 	JSON_KEY("panels[].lines[].values", "integer", "of these, those with a value"),
+	JSON_KEY("panels[].lines[].seeds", "integer",
+	         "the most training seeds that one of them is the mean of; 0 of what follows from settings alone"),
 	{ 0 },
 };
 

@@ -224,6 +224,7 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 	const char **names = arena_alloc(&c->arena, n * sizeof *names);
 	for (int k = 0; k < 5; k++)
 		v[k] = arena_alloc(&c->arena, n * sizeof **v);
+	int *seeds = arena_alloc(&c->arena, n * sizeof *seeds);
 	bool published = false;
 	for (int i = 0; i < lines.n; i++) {
 		struct study_stat t;
@@ -235,7 +236,7 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 		                                                            ref.nfe)
 		                                           : NULL;
 		v[0][i] = i, v[1][i] = t.mean, v[2][i] = t.mean - t.sd, v[3][i] = t.mean + t.sd,
-		v[4][i] = theirs ? theirs->value : NAN;
+		v[4][i] = theirs ? theirs->value : NAN, seeds[i] = t.n;
 		published = published || theirs;
 		names[i] = arena_strfmt(&c->arena, "%s%s", lines.label[i], study_mark(s, &c->arena, t.builds, t.n_builds));
 	}
@@ -245,6 +246,7 @@ static int build_bars(struct chart *c, struct study *s, const struct chart_ask *
 		                                          .y = v[1],
 		                                          .lo = v[2],
 		                                          .hi = v[3],
+		                                          .seeds = seeds,
 		                                          .mark_y = published ? v[4] : NULL };
 	p->n_series = 1;
 	p->x = (struct figure_axis){ .names = names, .n_names = lines.n };

@@ -54,7 +54,7 @@ void chart_average(struct figure_series *out, struct arena *a, struct points *p)
 		   *y = arena_alloc(a, (size_t)(distinct + 1) * sizeof *y);
 	double *lo = arena_alloc(a, (size_t)(distinct + 1) * sizeof *lo),
 		   *hi = arena_alloc(a, (size_t)(distinct + 1) * sizeof *hi);
-	int n = 0;
+	int *seeds = arena_alloc(a, (size_t)(distinct + 1) * sizeof *seeds), n = 0;
 	for (int i = 0; i < p->n;) {
 		int from = i;
 		double sum = 0, squares = 0;
@@ -65,9 +65,9 @@ void chart_average(struct figure_series *out, struct arena *a, struct points *p)
 			squares += (p->v[k].y - sum / count) * (p->v[k].y - sum / count);
 		double sd = count > 1 ? sqrt(squares / (count - 1)) : NAN;
 		x[n] = p->v[from].x, y[n] = sum / count, lo[n] = y[n] - sd, hi[n] = y[n] + sd;
-		n++;
+		seeds[n++] = count;
 	}
-	out->x = x, out->y = y, out->lo = lo, out->hi = hi, out->n = n;
+	out->x = x, out->y = y, out->lo = lo, out->hi = hi, out->seeds = seeds, out->n = n;
 }
 
 int chart_rows(const struct plan_row ***out, int *n, const struct plan *p, const struct chart_ask *ask, struct err *e)

@@ -23,6 +23,7 @@ struct figure_series {
 	const double *x, *y;   /* (n); bars are at x = 0, 1, 2, ... with an axis of names, or fill [x_i, x_i+1) */
 	const double *lo, *hi; /* (n) or NULL: a band around a line, a whisker on points and bars */
 	const double *mark_y;  /* (n) or NULL: a small diamond at this height (a published value) */
+	const int *seeds;      /* (n) or NULL: of how many seeds each point is the mean; told, not drawn */
 	int as;                /* 1 + the series whose colour and dash it has; 0 = its own */
 	bool faint;            /* a thin light line without band and markers, behind one that sums it up */
 };

@@ -57,6 +57,16 @@ test_size_font_title_and_limits() {
 	figure curves -o same.svg; figure curves -o again.svg; same same.svg again.svg
 }
 
+# A script learns from --json what a figure shows, and of how many seeds.
+test_json_tells_what_was_drawn() {
+	study "$axes"; run ablate run g.toml -q; exits 0
+	figure sweep -k optim.lr --json -o s.svg
+	check test "$(jq -c '.panels[0].lines | map([.label, .points, .values, .seeds])' out)" = \
+		'[["sample.weights=ema",2,2,2],["sample.weights=student",2,2,2]]'
+	figure bars --json -o b.svg; check test "$(jq -c '.panels[0].lines | map(.seeds)' out)" = '[2,2,2,2]'
+	figure steps --json -o n.svg; check test "$(jq '.panels[0].lines[0].seeds' out)" = 0
+}
+
 # cairo writes glyphs as outlines: a reader could neither search nor copy a number.
 test_the_text_of_an_svg_can_be_selected() {
 	study "$axes"; run ablate run g.toml -q; exits 0

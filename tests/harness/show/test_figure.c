@@ -161,13 +161,13 @@ static const double xs[] = { 1, 10, 100, 1000 }, ys[] = { 5, NAN, 2, 1 }, lo[] =
 					hi[] = { 6, 5, 3, 1.2 };
 
 static struct figure_series series[] = {
-	{ "a <b> & c", FIGURE_LINE, 4, xs, ys, lo, hi, NULL, 0, false },
-	{ "step", FIGURE_STEP, 4, xs, hi, NULL, NULL, NULL, 0, false },
-	{ "points", FIGURE_POINTS, 4, xs, lo, lo, hi, NULL, 0, false },
+	{ "a <b> & c", FIGURE_LINE, 4, xs, ys, lo, hi, NULL, NULL, 0, false },
+	{ "step", FIGURE_STEP, 4, xs, hi, NULL, NULL, NULL, NULL, 0, false },
+	{ "points", FIGURE_POINTS, 4, xs, lo, lo, hi, NULL, NULL, 0, false },
 };
 static const double places[] = { 0, 1, 2, 3 };
 static const char *const names[] = { "base", "no EMA teacher", "Pseudo-Huber with a very long name", "σ" };
-static struct figure_series bar_series[] = { { "fid", FIGURE_BARS, 4, places, hi, lo, hi, ys, 0, false } };
+static struct figure_series bar_series[] = { { "fid", FIGURE_BARS, 4, places, hi, lo, hi, ys, NULL, 0, false } };
 
 static struct figure sample_figure(void)
 {
@@ -212,7 +212,7 @@ Test(figure, all_formats_come_from_one_description_and_are_the_same_twice)
 Test(figure, a_curve_is_drawn_where_its_values_are)
 {
 	static const double x[] = { 0, 10 }, y[] = { 0, 10 };
-	static struct figure_series s[] = { { "", FIGURE_LINE, 2, x, y, NULL, NULL, NULL, 0, false } };
+	static struct figure_series s[] = { { "", FIGURE_LINE, 2, x, y, NULL, NULL, NULL, NULL, 0, false } };
 	static struct figure_panel p[] = { { .series = s, .n_series = 1 } };
 	struct figure f = { .panels = p, .n_panels = 1 };
 	SCOPED(free) char *path = temp_path("curve.png");
