@@ -2,15 +2,19 @@
 #include "harness/cli/cmd.h"
 #include "harness/study/gate_builds.h"
 #include "harness/study/gate_grid.h"
+#include "harness/judge/gate_markdown.h"
 #include "harness/judge/gate_values.h"
 #include "harness/record/host.h"
 #include "harness/record/query_grid.h"
+#include "harness/text/escape.h"
 #include "harness/text/junit.h"
 #include "harness/judge/stats.h"
 #include "harness/record/store.h"
 #include "harness/commands/gate_others.h"
 #include "harness/commands/plan_open.h"
 #include "harness/commands/study_open.h"
+
+#include "model/base/io.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -23,6 +27,10 @@ static const struct opt options[] = {
 	  .help = "judge values in a file; needs no grid and no database" },
 	{ .name = "gate", .letter = 'g', .kind = OPT_STRINGS, .arg = "NAME", .help = "only this gate" },
 	{ .name = "junit", .kind = OPT_STRING, .arg = "FILE.xml", .help = "write the verdicts and cells as JUnit XML" },
+	{ .name = "markdown",
+	  .kind = OPT_STRING,
+	  .arg = "FILE.md",
+	  .help = "write the verdicts as a Markdown table, with the cells that are not done" },
 	{ .name = "power", .kind = OPT_FLAG, .help = "say what the gates can resolve with the measured spread" },
 	{ .name = "baselines",
 	  .kind = OPT_STRING,
@@ -97,17 +105,47 @@ static int write_junit(const char *path, const struct gate_result *results, int 
 	return failed;
 }
 
+/* --- Markdown --- */
+
+static int write_markdown(const char *path, const struct gate_result *results, int n, const struct study *s,
+                          struct err *e)
+{
+	SCOPED(str) struct str out = { 0 };
+	struct arena a = { 0 };
+	int done = 0, n_cells = s ? s->plan->n_cells : 0;
+	gate_markdown(&out, results, n);
+	for (int i = 0; i < n_cells; i++)
+		done += s->cells[i].state == RECORD_DONE;
+	if (n_cells)
+		str_addf(&out, "\n%d of %d cells are done%s\n", done, n_cells, done < n_cells ? "; these are not:\n" : ".");
+	for (int i = 0; i < n_cells; i++) {
+		if (s->cells[i].state == RECORD_DONE)
+			continue;
+		const struct junit_case cell = cell_case(s, &s->cells[i], &a);
+		str_add(&out, "- ");
+		escape_markdown(&out, cell.name);
+		str_addf(&out, ": %s", cell.type);
+		if (*s->cells[i].reason) {
+			str_add(&out, ", ");
+			escape_markdown(&out, s->cells[i].reason);
+		}
+		str_addc(&out, '\n');
+	}
+	arena_release(&a);
+	return io_write_atomic(path, out.data, out.len, e);
+}
+
 /* --- what both forms share --- */
 
 static int conclude(const struct cli *c, const struct gate_result *results, int n, const struct study *s,
                     const char *power)
 {
 	struct err e = ERR_INIT;
-	const char *junit = cli_string(c, "junit", NULL);
+	const char *junit = cli_string(c, "junit", NULL), *markdown = cli_string(c, "markdown", NULL);
 	char summary[120];
 	int code = gate_exit_code(results, n);
 	gate_summary(summary, sizeof summary, results, n);
-	if (junit && write_junit(junit, results, n, s, &e))
+	if ((junit && write_junit(junit, results, n, s, &e)) || (markdown && write_markdown(markdown, results, n, s, &e)))
 		return cli_fail(c, &e);
 	if (c->json) {
 		json_t *list = json_array();

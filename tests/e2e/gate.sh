@@ -36,6 +36,17 @@ test_junit() {
 	says j.xml '<failure type="regression"'; says j.xml 'a&lt;b&gt;&amp;&quot;c&quot;'; says j.xml 'tests="1" failures="1" errors="0" skipped="0"'
 }
 
+# The table is what a CI job shows: a name of a gate must not break it, and "cannot tell" must not read as a pass.
+test_markdown() {
+	values '12.0, 12.5, 11.6, 12.2, 12.1' "$BASE" 'name = "a|b<i>"\nmargin = 0.5'
+	run ablate gate --values v.toml --markdown m.md; exits 3
+	says m.md '**0 passed, 1 failed, 0 inconclusive**'; says m.md '| **fail** | +'; says m.md ' | 0.5 | 5 against '; says m.md 'non-inferiority, '
+	check [ "$(grep -c '^|' m.md)" -eq 3 ]; says_not m.md '<i>'; says_not m.md 'a|b'
+	values '10.4, 10.9, 9.5, 10.9, 9.9' "$BASE" 'margin = 0.1'
+	run ablate gate --values v.toml --markdown m.md; exits 4; says m.md '| cannot tell (fails the job) |'; says_not m.md '| pass'
+	run ablate gate --values v.toml --markdown no/such/m.md; check [ $code -ne 4 ]; says err no/such
+}
+
 grid() {
 	cat >g.toml <<'TOML'
 schema = 1
@@ -103,9 +114,17 @@ test_baseline_from_proposal_to_verdict() {
 	run ablate baseline accept g.toml; exits 2; says err '--reason'
 	run ablate baseline accept g.toml --reason 'the first one'; exits 0
 	run ablate baseline list; exits 0; lines_of out 1; says out accepted; says out 'the first one'
-	run ablate gate g.toml --junit j.xml; exits 0; says out '1 passed, 0 failed, 0 inconclusive'; says j.xml 'name="cells"'
+	run ablate gate g.toml --junit j.xml --markdown m.md; exits 0; says out '1 passed, 0 failed, 0 inconclusive'; says j.xml 'name="cells"'
+	says m.md '| no-regression | pass | '; says m.md '4 of 4 cells are done.'
 	sed -i 's/^values = \[10/values = [9/' results/baselines/g.no-regression.toml
 	run ablate gate g.toml; exits 5; says out 'was edited'
+}
+
+# Whoever reads the table of a job that cannot be judged must see which cell is to blame.
+test_markdown_names_cells_that_are_not_done() {
+	filled
+	run ablate gate g.toml --set 'seeds.train=[1, 2, 3]' --markdown m.md --no-record; exits 5
+	says m.md '| **cannot be judged** |  |  |  |'; says m.md '4 of 6 cells are done; these are not:'; says m.md '- one/base seed 3: pending'
 }
 
 # The gate of a change request: the recipe is another one on purpose, so its baseline is no longer of the same arm.
