@@ -45,6 +45,12 @@ test_conclusions() {
 	run env CODE=3 FAIL_ON_INCONCLUSIVE=false bash "$SOURCE/ci/action/conclude.sh"; exits 3
 	run env CODE= bash "$SOURCE/ci/action/conclude.sh"; exits 1
 }
+# An undeclared input is an empty text to a hosted CI, and no error.
+test_inputs_are_declared_and_used() {
+	grep -o 'inputs\.[a-z0-9-]*' "$SOURCE/ci/action.yml" | sed 's/inputs\.//' | sort -u >used
+	sed -n '/^inputs:/,/^outputs:/s/^  \([a-z0-9-]*\):$/\1/p' "$SOURCE/ci/action.yml" | sort >declared
+	check [ -s used ]; same used declared
+}
 test_a_deb_is_checked() {
 	echo x >a.deb
 	run env DEB=a.deb SHA256=$(printf '%064d' 0) bash "$SOURCE/ci/action/install.sh"; exits 2; says out 'another SHA-256'
