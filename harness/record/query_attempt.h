@@ -60,8 +60,8 @@ struct file_row {
 };
 MUST_CHECK int query_files(struct db_rows *rows, struct db *db, const char *attempt, struct err *e);
 bool query_file_next(struct file_row *out, struct db_rows *rows);
-/* The pictures of its training on the way (during@STEPS/STEP), through the lives that it resumed from: of each the latest
- * life's. */
+/* The pictures of its training on the way (during@STEPS/STEP), through the lives that it resumed from: of each the
+ * latest life's. */
 struct during_row {
 	const char *role, *name, *hash, *attempt, *cell;
 };
