@@ -317,7 +317,7 @@ static void draw_series(cairo_t *c, const struct frame *f, const struct figure_p
 	for (int s = 0; s < p->n_series; s++)
 		bars += p->series[s].mark == FIGURE_BARS;
 	cairo_save(c);
-	cairo_rectangle(c, f->x - 0.5, f->y - 4, f->w + 5, f->h + 4.5);
+	cairo_rectangle(c, f->x - 4, f->y - 4, f->w + 8, f->h + 4.5); /* markers on the axes are whole */
 	cairo_clip(c);
 	for (int s = 0; s < p->n_series; s++) {
 		const struct figure_series *r = &p->series[s];

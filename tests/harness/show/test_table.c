@@ -505,7 +505,9 @@ Test(charts, every_kind_is_built_from_a_study)
 		struct chart *c;
 		struct err bad = ERR_INIT;
 		int rc = chart_build(&c, study, &ask, &bad);
-		cr_assert_eq(rc, strcmp(kinds[i].name, "samples") == 0 ? -1 : 0, "%s: %s", kinds[i].name, bad.msg);
+		/* no picture is kept, nothing was measured on the way, and the swept setting is the same in all arms */
+		bool none = strstr("samples metric sweep", kinds[i].name) != NULL;
+		cr_assert_eq(rc, none ? -1 : 0, "%s: %s", kinds[i].name, bad.msg);
 		if (rc)
 			continue;
 		SCOPED(str) struct str svg = { 0 };
