@@ -1,9 +1,9 @@
 #!/bin/bash
 # judge.sh - trains what GRID still needs and judges its gates. Leaves gates.xml and, as Markdown, the verdicts that it also appends to the
-# step's summary; writes the outputs verdict, exit-code, junit and markdown. Ends with 0 whatever the verdict: conclude.sh decides the job.
-# From the environment: GRID, BASELINES, DEVICE, DB, SETTINGS (one a line, as --set takes them).
+# step's summary; unless REPORT is "false", report.html; writes the outputs verdict, exit-code, junit, markdown and report. Ends with 0 whatever
+# the verdict: conclude.sh decides the job. From the environment: GRID, BASELINES, DEVICE, DB, SETTINGS (one a line, as --set takes them), REPORT.
 set -euo pipefail
-rm -f gates.xml gates.md
+rm -f gates.xml gates.md report.html
 options=()
 while IFS= read -r line; do [ -z "$line" ] || options+=(--set "$line"); done <<<"${SETTINGS:-}"
 code=0 ran=0
@@ -13,4 +13,8 @@ ablate gate "$GRID" --db "$DB" --baselines "$BASELINES" "${options[@]}" --junit 
 case $code in 0) verdict=pass ;; 3) verdict=fail ;; 4) verdict=cannot-tell ;; *) verdict=error ;; esac
 [ -f gates.md ] || printf '**nothing was judged**: `ablate gate` ended with %d; the log says why.\n' "$code" >gates.md
 { printf '## ablate: %s\n\n' "$verdict"; cat gates.md; } >>"$GITHUB_STEP_SUMMARY"
-printf 'verdict=%s\nexit-code=%d\njunit=gates.xml\nmarkdown=gates.md\n' "$verdict" "$code" >>"$GITHUB_OUTPUT"
+report=
+if [ "${REPORT:-true}" != false ]; then
+	ablate report "$GRID" --db "$DB" --baselines "$BASELINES" "${options[@]}" -o report.html && report=report.html || echo "::warning::no report was written"
+fi
+printf 'verdict=%s\nexit-code=%d\njunit=gates.xml\nmarkdown=gates.md\nreport=%s\n' "$verdict" "$code" "$report" >>"$GITHUB_OUTPUT"

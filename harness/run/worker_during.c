@@ -17,11 +17,12 @@ static void during_release(struct during *d)
 	free(d->v);
 }
 
-void during_add(struct scorer *s, const struct score_list *list, const struct group *g, const struct samples *m)
+/* Adds the scores of a group. */
+static void add(struct during *d, const char *name_of_extractor, const struct score_list *list, const struct group *g,
+                const struct samples *m)
 {
-	struct during *d = s->during;
 	char label[EXTRACTOR_LABEL_MAX];
-	const char *extractor = extractor_label(label, s->extractors[g->x].name);
+	const char *extractor = extractor_label(label, name_of_extractor);
 	for (int i = 0; i < list->n; i++) {
 		char *name = score_curve_name(list->v[i].name, extractor, m->nfe, g->samples);
 		int k = 0;
@@ -85,9 +86,9 @@ int scorer_during(struct scorer *s, bool *stopped, const char *checkpoint, int64
 	struct during during = { 0 };
 	struct err why = ERR_INIT;
 	*stopped = false;
-	s->during = &during;
+	s->during = &during, s->take = add;
 	int rc = each(s, stopped, checkpoint, step, &why);
-	s->during = NULL;
+	s->during = NULL, s->take = NULL;
 	for (int i = 0; i < during.n && !rc && !*stopped; i++)
 		journal_curve(worker_journal(s->w), during.v[i].name, step, during.v[i].sum / during.v[i].n);
 	during_release(&during);

@@ -297,8 +297,8 @@ static int record_scores(struct scorer *s, const struct score_list *list, const 
 {
 	const struct group *g = &s->groups[r->group];
 	const struct extractor *x = s->extractors[g->x].x;
-	if (s->during) {
-		during_add(s, list, g, m);
+	if (s->take) {
+		s->take(s->during, s->extractors[g->x].name, list, g, m);
 		return 0;
 	}
 	for (int i = 0; i < list->n; i++) {
@@ -417,7 +417,7 @@ static int score_group(struct scorer *s, int group, const struct samples *m, int
 			return err_in(e, "%s", r->asked->name);
 	}
 	struct feature_set *trained = needs.train ? &train : strcmp(g->ref, s->config->data.name) == 0 ? &reference : NULL;
-	return needs.memory && m->picture && trained && !s->during ? nearest_draw(s, m, &ours, trained, e) : 0;
+	return needs.memory && m->picture && trained && !s->take ? nearest_draw(s, m, &ours, trained, e) : 0;
 }
 
 int scorer_score(struct scorer *s, const struct samples *m, int64_t step, struct err *e)

@@ -58,7 +58,10 @@ struct scorer {
 		struct extractor *x;
 	} * extractors;
 	int n_extractors, cap_extractors;
-	struct during *during; /* where scores go while the training is on its way; NULL at its end */
+	/* where scores go while the training is on its way; at its end NULL: into the journal */
+	void (*take)(struct during *to, const char *extractor, const struct score_list *list, const struct group *g,
+	             const struct samples *m);
+	struct during *during;
 };
 
 /* The samples' images into m->px: read from an earlier attempt's file as far as one has them, then made, and kept in a
@@ -79,7 +82,5 @@ MUST_CHECK int scorer_open_request(struct request *r, struct scorer *s, struct e
 bool scorer_wants(const struct request *r, const struct samples *m);
 /* Scores m by the requests that want it and are not known. */
 MUST_CHECK int scorer_score(struct scorer *s, const struct samples *m, int64_t step, struct err *e);
-/* Adds scores of a group to s->during. */
-void during_add(struct scorer *s, const struct score_list *list, const struct group *g, const struct samples *m);
 
 #endif

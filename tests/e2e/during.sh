@@ -32,6 +32,8 @@ test_what_is_looked_at_changes_nothing() {
 	curve looked.db >c; check test "$(cut -d' ' -f1 c | tr '\n' ' ')" = '20 40 60 80 '
 	check test "$(sql looked.db "SELECT count(*) FROM output WHERE role LIKE 'during@%'")" = 8
 	run ablate verify --sample 100% --db looked.db; exits 0; says out 'bit-identical'
+	run ablate report g.toml --db looked.db -o r.html; exits 0 # a slider over them: report_samples.js
+	check test "$(grep -o 'data-nfe="2" data-seed="1" data-step="[0-9]*" hidden' r.html | wc -l)" = 4
 }
 
 # A point is the score that the weights of that step have: a training that ends there, with the same curriculum, has it as its own.

@@ -225,6 +225,21 @@ def compare():
     say("back to all", b.ask("document.getElementById('page').hidden && !document.getElementById('overview-all').hidden"))
 
 
+def training():
+    """The slider over a training that was looked at each 20 of 100 steps."""
+    shown = "Array.from(document.querySelectorAll('#sample-figures figure')).filter((f) => !f.hidden).map((f) => f.querySelector('figcaption').textContent).join('|')"
+    end = b.ask(shown)
+    say("at first the end of the training", "after" not in end, end)
+    focus("#samples-step")
+    b.key("Home")
+    say("its first picture", "after 20 of 100 training steps" in b.ask(shown), b.ask(shown))
+    b.key("ArrowRight")
+    say("and the next", "after 40 of 100 training steps" in b.ask(shown), b.ask(shown))
+    say("which the slider says", b.ask("document.getElementById('samples-step').getAttribute('aria-valuetext')") == "step 40")
+    b.key("End")
+    say("and back", b.ask(shown) == end)
+
+
 def theme_and_paper():
     paper = "getComputedStyle(document.body).backgroundColor"
     before = b.ask(paper)
@@ -255,6 +270,8 @@ def main():
         contrast()
         if look and not b.ask("document.getElementById('pages').hidden"):
             pages()
+        if look and b.ask("Boolean(document.getElementById('samples-step'))"):
+            training()
         if not look:
             for part in (evidence, scatter, parallel, curves, samples, history, compare, cells, theme_and_paper):
                 part()

@@ -7,12 +7,16 @@
 BROWSER=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 PERSON="$SOURCE/tests/e2e/report.py"
 
-reports() { # FILTER: tests of test_report that leave the pages
+browser() {
 	command -v python3 >/dev/null || skip "no python3 to drive a browser with"
 	if [ -z "$BROWSER" ]; then
 		"$SOURCE/ci/setup.sh" browser >setup.log 2>&1 || skip "chromium cannot be installed here"
 		BROWSER=$(command -v chromium)
 	fi
+}
+
+reports() { # FILTER: tests of test_report that leave the pages
+	browser
 	ABLATE_KEEP_REPORT=$PWD "$BUILD/tests/test_report" --filter "report/$1" >log 2>&1 || fail "$(tail -3 log)"
 }
 
@@ -42,6 +46,15 @@ test_other_studies_are_in_order() {
 		person $page 390 light 7 --look
 		person $page 1280 dark 7 --look
 	done
+}
+
+# The same latents over a training (eval.every).
+test_a_training_that_was_looked_at() {
+	browser
+	small_grid 100
+	run ablate run g.toml --set eval.every=20 --threads 1 -q; exits 0
+	run ablate report small -o looked.html; exits 0
+	person looked.html 390 light 12 --look
 }
 
 # A picture that is too large to be inside is a link, which leads there from where the report lies; a report that lies elsewhere has no

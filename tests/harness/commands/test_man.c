@@ -167,9 +167,10 @@ static const struct {
 	int part;
 	const char *key;
 } outside[] = {
-	{ KEYS_INCLUDE, "needs" }, { KEYS_VARIANT, "needs" },  { KEYS_GRID, "text" },
-	{ KEYS_TABLE, "across" },  { KEYS_SLURM, NULL }, /* all of it */
-	{ KEYS_COMMAND, NULL },    { KEYS_GRID, "on_finish" },
+	{ KEYS_INCLUDE, "needs" },     { KEYS_VARIANT, "needs" },     { KEYS_GRID, "text" },
+	{ KEYS_TABLE, "latex_label" }, { KEYS_TABLE, "latex_width" }, { KEYS_TABLE, "latex_notes" },
+	{ KEYS_TABLE, "across" },      { KEYS_SLURM, NULL }, /* all of it */
+	{ KEYS_COMMAND, NULL },        { KEYS_GRID, "on_finish" },
 };
 
 Test(man, each_key_has_an_example_that_is_taken_and_changes_the_plan)
