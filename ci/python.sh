@@ -1,6 +1,7 @@
 #!/bin/bash
-# python.sh - do pandas and tensorboard read what ablate writes? A small study, its database by the code of harness/README.md
-# ("Reading from Python") and its event files by tensorboard's package (tests/peers/python.txt), in a virtual environment.
+# python.sh - do pandas and tensorboard read what ablate writes? A small study, its database by the code of
+# harness/README.md ("Reading from Python") and its event files by tensorboard's package, in a virtual environment
+# (tests/peers/python.txt).
 #   ci/python.sh [pandas|tensorboard|all] [BUILD]
 # Exit 77: no index answers.
 . "$(dirname "$0")/lib.sh"
@@ -10,7 +11,7 @@ all) parts="pandas tensorboard" ;;
 pandas | tensorboard) parts=$what ;;
 *) die "$what: no such part; there are pandas, tensorboard and all" ;;
 esac
-build=$(cd "${2:-build}" && pwd) || die "${2:-build} is not there: build first"
+build=$(cd "${2:-build}" 2>/dev/null && pwd) || die "${2:-build} is not there: build first"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 peers_venv "$work" tests/peers/python.txt

@@ -1,10 +1,10 @@
 """pandas_peer.py - the code of "Reading from Python", run as it is printed, beside what ablate itself says.
 
-    python3 tests/peers/pandas_peer.py PAGE TABLE.json SCORES.jsonl     (ci/python.sh makes them, in the database's folder)
+    python3 tests/peers/pandas_peer.py PAGE TABLE.json SCORES.jsonl     (ci/python.sh, in the database's folder)
 
-The page's code blocks are run with `print` replaced, so that what a reader would see is what is compared: means, spreads
-and seeds with those of `ablate table --json`, each score with `ablate export --jsonl`, and the Parquet file with the frame
-that it was written from. Prints one line per check; the exit code is the verdict."""
+The page's code blocks are run with `print` replaced, so that what a reader would see is what is compared: means,
+spreads and seeds with those of `ablate table --json`, each score with `ablate export --jsonl`, and the Parquet file
+with the frame that it was written from. Prints one line per check; the exit code is the verdict."""
 import json
 import math
 import sys
@@ -33,8 +33,8 @@ def check_means(seen, path):
         key = dict(zip(seen.index.names, key))
         ours = rows[ARMS[key["loss.kind"]]]["fid@%d" % key["nfe"]]
         check("%s, fid@%d: mean, sd and %d seeds as in the table" % (key["loss.kind"], key["nfe"], row["count"]),
-              row["count"] == ours["n"] == 2 and
-              math.isclose(row["mean"], ours["value"], rel_tol=1e-12) and math.isclose(row["std"], ours["sd"], rel_tol=1e-9))
+              row["count"] == ours["n"] == 2 and math.isclose(row["mean"], ours["value"], rel_tol=1e-12) and
+              math.isclose(row["std"], ours["sd"], rel_tol=1e-9))
 
 
 def check_scores(fid, path):
@@ -46,7 +46,8 @@ def check_scores(fid, path):
 
 def check_parquet(fid):
     again = pandas.read_parquet("fid.parquet")
-    check("the Parquet file has every row and column", list(again.columns) == list(fid.columns) and len(again) == len(fid))
+    check("the Parquet file has every row and column",
+          list(again.columns) == list(fid.columns) and len(again) == len(fid))
     check("with the same scores and settings", list(again["value"]) == list(fid["value"]) and
           list(again["loss.kind"]) == list(fid["loss.kind"]) and set(again["teacher.ema"]) == {"0", "schedule"})
 

@@ -2,8 +2,8 @@
 
     python3 tests/peers/tensorboard_peer.py DATABASE EVENTS     (ci/python.sh makes both; tests/peers/python.txt)
 
-Each folder holds the curves and scores of one cell and no other, in order of steps, each value the float32 nearest to the
-database's double, at the time when the attempt began. Prints one line per check; the exit code is the verdict."""
+Each folder holds the curves and scores of one cell and no other, in order of steps, each value the float32 nearest to
+the database's double, at the time when the attempt began. Prints one line per check; the exit code is the verdict."""
 import datetime
 import os
 import sqlite3
@@ -42,7 +42,8 @@ def check_cell(db, folder, attempt, started):
     read = {tag: [(e.step, float32(e.value)) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
     ours = recorded(db, attempt)
     name = os.path.basename(folder)
-    check("%s: %s" % (name, ", ".join(sorted(read))), set(read) == set(ours) and {"train/loss", "score/fid@1 ema"} < set(read))
+    check("%s: %s" % (name, ", ".join(sorted(read))),
+          set(read) == set(ours) and {"train/loss", "score/fid@1 ema"} < set(read))
     check("%s: %d values, each the database's as float32" % (name, sum(map(len, read.values()))), read == ours)
     began = datetime.datetime.fromisoformat(started).timestamp()
     check("%s: at the time of the attempt" % name,
@@ -50,8 +51,8 @@ def check_cell(db, folder, attempt, started):
 
 
 db = sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True)
-cells = db.execute("""SELECT substr(a.cell, 1, 8), a.attempt, a.started, c.seed FROM v_attempt a JOIN cell c ON c.hash = a.cell
-    ORDER BY 1""").fetchall()
+cells = db.execute("""SELECT substr(a.cell, 1, 8), a.attempt, a.started, c.seed
+    FROM v_attempt a JOIN cell c ON c.hash = a.cell ORDER BY 1""").fetchall()
 folders = {f[-8:]: f for f in os.listdir(sys.argv[2])}
 check("a folder for each of %d cells" % len(cells), set(folders) == {c[0] for c in cells} and len(cells) == 4)
 for cell, attempt, started, seed in cells:
