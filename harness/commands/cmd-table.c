@@ -218,11 +218,13 @@ static const struct json_key json_keys[] = {
 	JSON_KEY("rows[].cells.*.verdict", "string", "better, worse or unclear, or why there is none",
 	         .absent = "of all but tests"),
 	JSON_KEY("rows[].cells.*.p", "number?", "p of the difference", .absent = "of all but tests"),
+	JSON_KEY("rows[].cells.*.test", "string?", "by which test: paired t or Welch t; null where there is none",
+	         .absent = "of all but differences"),
 	JSON_KEY("rows[].cells.*.holm", "boolean?", "it survives Holm's correction; null without a p",
 	         .absent = "of all but tests"),
 	JSON_KEY("notes", "string[]", "what is said below it"),
 	JSON_KEY("made_by", "string", "the command that made it"),
-	JSON_KEY("results_sha256", "string", "of the results that it is made from"),
+	JSON_KEY("values_sha256", "string", "of the values that it shows"),
 	{ 0 },
 };
 
