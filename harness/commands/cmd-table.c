@@ -31,6 +31,10 @@ static const struct opt options[] = {
 	  .kind = OPT_STRINGS,
 	  .arg = "COLUMN",
 	  .help = "this column instead of those that the table declares; may be repeated (fid@1, delta, verdict, ...)" },
+	{ .name = "pivot",
+	  .kind = OPT_STRING,
+	  .arg = "ROWS,COLUMNS",
+	  .help = "rows are the values of the first setting, columns those of the second, cells the first metric" },
 	{ .name = "width",
 	  .letter = 'w',
 	  .kind = OPT_INT,
@@ -93,10 +97,28 @@ static int write_files(const struct table *t, const struct grid_table *def, cons
 	return 0;
 }
 
-/* The table with the columns of --cols in the place of its own, which its command then says. */
-static int with_cols(struct grid_table *out, struct str *command, const struct grid *g, const struct cli *c,
+/* "optim.lr,train.batch" */
+static int take_pivot(struct grid_table *out, const char *text, struct arena *a, struct err *e)
+{
+	const char *comma = strchr(text, ',');
+	if (!comma || strchr(comma + 1, ',') || comma == text || !comma[1])
+		return err_code(e, EXIT_USAGE, "--pivot ROWS,COLUMNS: '%s' is not two settings", text);
+	out->pivot[0] = arena_strfmt(a, "%.*s", (int)(comma - text), text);
+	out->pivot[1] = arena_strdup(a, comma + 1);
+	for (int i = 0; i < 2; i++)
+		if (!config_find(out->pivot[i]))
+			return config_unknown(out->pivot[i], e);
+	return strcmp(out->pivot[0], out->pivot[1]) == 0
+	           ? err_code(e, EXIT_USAGE, "--pivot ROWS,COLUMNS: both are %s", out->pivot[0])
+	           : 0;
+}
+
+/* The table with the columns of --cols and the settings of --pivot in the place of its own, which its command then
+ * says. */
+static int with_cols(struct grid_table *out, struct str *command, struct opened *o, const struct cli *c,
                      const struct grid_table *def, struct err *e)
 {
+	const struct grid *g = o->plan->grid;
 	int n;
 	SCOPED(free) const char **cols = cli_strings(c, "cols", &n);
 	*out = def ? *def
@@ -124,8 +146,13 @@ static int with_cols(struct grid_table *out, struct str *command, const struct g
 		out->cols[i] = cols[i];
 		str_addf(command, " --cols %s", cols[i]);
 	}
-	out->n_cols = n;
-	return 0;
+	if (n)
+		out->n_cols = n;
+	const char *pivot = cli_string(c, "pivot", NULL);
+	if (!pivot)
+		return 0;
+	str_addf(command, " --pivot %s", pivot);
+	return take_pivot(out, pivot, &o->plan->arena, e);
 }
 
 static int one_table(const struct cli *c, struct opened *o, const struct grid_table *def, bool first, struct err *e)
@@ -141,8 +168,8 @@ static int one_table(const struct cli *c, struct opened *o, const struct grid_ta
 	const struct table_format *f = table_format(c->json ? "json" : cli_string(c, "format", dot ? dot + 1 : "terminal"));
 	if (!f)
 		return err_code(e, EXIT_USAGE, "%s: its extension must be a table format: md, tex, csv, json or txt", output);
-	if (cli_given(c, "cols")) {
-		if (with_cols(&chosen, &command, o->plan->grid, c, def, e))
+	if (cli_given(c, "cols") || cli_given(c, "pivot")) {
+		if (with_cols(&chosen, &command, o, c, def, e))
 			return -1;
 		def = &chosen;
 	}
@@ -238,6 +265,8 @@ const struct cmd cmd_table = {
 	.help =
 		"GRID is a grid file, the name of a grid that ran into the database, or a study that comes with the program "
 		"(such as quickstart). Without [[table]] in it, every metric is shown with its difference to the first row.\n\n"
+		"--pivot optim.lr,train.batch makes a table of two settings for one metric: arms that differ in others are "
+		"parts of their own, never pooled (`pivot` in [[table]]).\n\n"
 		"Cells are mean and sample standard deviation over training seeds; what failed, is blocked or has not run is "
 		"shown as such. A column never mixes protocols: such a table is refused (exit 5). Written tables carry the "
 		"command and the hash of the values that they show; --check finds out whether a committed one still matches.",

@@ -121,6 +121,7 @@ struct grid_table {
 	const char *cols[GRID_COLS_MAX], *formats[GRID_FORMATS_MAX];
 	int n_cols, n_formats;
 	bool across;             /* rows may differ in protocol: the difference is what the table shows */
+	const char *pivot[2];    /* settings: of its rows, of its columns; NULL = a row per arm */
 	const char *latex_label; /* "" = of the table's name */
 	int latex_width;         /* of the page's text, in points */
 	bool latex_notes;

@@ -243,9 +243,23 @@ static int unknown_chain(const struct grid *g, const struct toml_value *at, cons
 	return toml_err(e, at, "no chain '%s'%s", name, str_text(&near));
 }
 
+static int read_pivot(struct grid_table *out, const struct toml_value *pivot, struct err *e)
+{
+	int n;
+	struct err why = ERR_INIT;
+	if (grid_strings(out->pivot, &n, 2, pivot, e))
+		return -1;
+	if (n != 2 || strcmp(out->pivot[0], out->pivot[1]) == 0)
+		return toml_err(e, pivot, "pivot names two settings: that of the rows, that of the columns");
+	for (size_t i = 0; i < 2; i++)
+		if (!config_find(out->pivot[i]))
+			return toml_err(e, toml_at(pivot, i), "%s", config_unknown(out->pivot[i], &why) ? why.msg : "");
+	return 0;
+}
+
 static int read_table(struct grid_table *out, struct grid *g, const struct toml_value *t, struct err *e)
 {
-	const struct toml_value *cols = NULL, *formats = NULL;
+	const struct toml_value *cols = NULL, *formats = NULL, *pivot = NULL;
 	*out = (struct grid_table){ .chain = "",
 		                        .paper = "",
 		                        .metric = "",
@@ -261,7 +275,7 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 	    grid_string(&out->paper, t, keys, "paper", e) < 0 || grid_string(&out->metric, t, keys, "metric", e) < 0 ||
 	    grid_string(&out->reference, t, keys, "reference", e) < 0 || grid_string(&out->text, t, keys, "text", e) < 0 ||
 	    grid_array(&cols, t, keys, "cols", e) < 0 || grid_array(&formats, t, keys, "formats", e) < 0 ||
-	    toml_boolean(&out->across, t, "across", e) < 0 ||
+	    toml_boolean(&out->across, t, "across", e) < 0 || grid_array(&pivot, t, keys, "pivot", e) < 0 ||
 	    grid_string(&out->latex_label, t, keys, "latex_label", e) < 0 ||
 	    grid_int(&out->latex_width, t, keys, "latex_width", e) < 0 ||
 	    toml_boolean(&out->latex_notes, t, "latex_notes", e) < 0)
@@ -287,6 +301,8 @@ static int read_table(struct grid_table *out, struct grid *g, const struct toml_
 		if (name.metric && !grid_measures(g, name.metric))
 			return unknown_metric(g, grid_at(toml_at(cols, (size_t)i)), name.metric, e);
 	}
+	if (pivot && read_pivot(out, pivot, e))
+		return -1;
 	const char *known_formats = grid_key(keys, "formats")->choices;
 	for (int i = 0; i < out->n_formats; i++)
 		if (!grid_is_choice(known_formats, out->formats[i]))

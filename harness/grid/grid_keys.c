@@ -223,6 +223,11 @@ static const struct grid_key table[] = {
 	      "Rows may differ in protocol (reference, extractor, quantization), because the table is about that. No row "
 	      "is then marked as the best. Without it such a table is refused.",
 	  .example = "across = true" },
+	{ "pivot", KEY_STRINGS, .most = 2,
+	  .text =
+	      "Two settings: rows are the values of the first, columns those of the second, cells the first metric of cols "
+	      "(or the first declared). Arms that differ in further settings are parts of their own.",
+	  .example = "pivot = [\"optim.lr\", \"train.batch\"]" },
 	{ "latex_label", KEY_STRING, .def = "\"\"", .text = "Its label in LaTeX. If empty: tab: and its name.",
 	  .example = "latex_label = \"tab:parts\"" },
 	{ "latex_width", KEY_INT, .def = "345", .min = 100, .max = 4000,

@@ -78,11 +78,25 @@ static int main_metric(struct metric_ref *out, struct build *b, const char *cons
 	return 0;
 }
 
+/* The only column of a table that is to be pivoted. */
+static int pivot_column(struct build *b, struct err *e)
+{
+	struct metric_ref ref;
+	if (main_metric(&ref, b, b->def->cols, b->def->n_cols, e))
+		return -1;
+	if (!*ref.name)
+		return err_code(e, EXIT_USAGE, "table %s: a pivot shows a metric, and the grid declares none", b->t->name);
+	SCOPED(free) char *text = metric_ref_text(&ref);
+	return add_column(b, text, &ref, e);
+}
+
 static int make_columns(struct build *b, struct err *e)
 {
 	const struct grid *g = b->s->plan->grid;
 	const char *cols[COLS_MAX];
 	int n = 0;
+	if (b->def && b->def->pivot[0])
+		return pivot_column(b, e);
 	for (int i = 0; b->def && i < b->def->n_cols; i++)
 		cols[n++] = b->def->cols[i];
 	if (!n) {
@@ -533,7 +547,7 @@ int table_build(struct table **out, struct study *s, const struct grid_table *de
 		table_heads(&b);
 		fill(&b);
 		hash_results(&b);
-		failed = table_notes(&b, e);
+		failed = table_notes(&b, e) || (def && def->pivot[0] && table_pivot(t, def->pivot, e));
 	}
 	if (failed) {
 		table_free(t);

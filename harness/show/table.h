@@ -19,6 +19,9 @@
  * beside the first, and seeds; with `paper`, the published value and the difference follow each metric. paper = "all"
  * also appends every published row of the data set.
  *
+ * With a pivot, rows are the values of one setting and columns those of another, of one metric; arms that differ in
+ * further settings are parts of their own (sections).
+ *
  * Numbers of different protocols never share a column: such a table is refused (exit 5) with the list, unless it says
  * across = true, for it is about the protocols; then its notes list the rows of each, and no row is the best. Notes say
  * what +- means, each protocol, the deviations from the paper, and what failed. A comment carries the command and the

@@ -17,6 +17,10 @@
 
 enum { COLS_MAX = 3 * GRID_COLS_MAX, NOTED_ROWS = 12 };
 
+/* Makes of a table with one column of a metric one of two settings (table_pivot.c). Exit 2 for what is no setting, or
+ * has too many values. */
+enum { TABLE_PIVOT_COLS = 64 };
+MUST_CHECK int table_pivot(struct table *t, const char *const by[2], struct err *e);
 /* Fills t->shown (table_labels.c). */
 void table_shown_labels(struct table *t);
 

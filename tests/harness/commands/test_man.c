@@ -169,7 +169,7 @@ static const struct {
 } outside[] = {
 	{ KEYS_INCLUDE, "needs" },     { KEYS_VARIANT, "needs" },     { KEYS_GRID, "text" },
 	{ KEYS_TABLE, "latex_label" }, { KEYS_TABLE, "latex_width" }, { KEYS_TABLE, "latex_notes" },
-	{ KEYS_TABLE, "across" },      { KEYS_SLURM, NULL }, /* all of it */
+	{ KEYS_TABLE, "pivot" },       { KEYS_TABLE, "across" },      { KEYS_SLURM, NULL }, /* all of it */
 	{ KEYS_COMMAND, NULL },        { KEYS_GRID, "on_finish" },
 };
 
