@@ -34,7 +34,10 @@ package() { ls build/packages/$1 2>/dev/null | head -1; } # PATTERN
 walk "README's commands and the packages" --take build/packages build \
 	'try ci/quickstart.sh --set seeds.train=[1] --only base; try ci/test.sh --fast; try ci/package.sh; try ci/wheel.sh'
 deb=$(package '*.deb')
-[ -z "$deb" ] || walk "the .deb" --no-clone --install "$deb" --copy ci/installed.sh 'try bash installed.sh'
+action=()
+for f in ci/action/*.sh ablations/ci-gate.toml results/baselines/*.toml; do action+=(--copy "$f"); done
+[ -z "$deb" ] || walk "the .deb, installed by the action's steps" --no-clone --copy "$deb" "${action[@]}" --copy ci/installed.sh \
+	'try bash walk.sh; try bash installed.sh'
 wheel=$(package '*.whl')
 [ -z "$wheel" ] || walk "the wheel" --no-clone --install python3-venv --copy "$wheel" --copy ci/installed.sh \
 	'python3 -m venv v && v/bin/pip install -q --no-index ablate-*.whl; PATH=$PWD/v/bin:$PATH; try bash installed.sh'

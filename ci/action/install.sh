@@ -15,6 +15,7 @@ if [ -n "${DEB:-}" ]; then
 	[ -z "${SHA256:-}" ] || printf '%s  %s\n' "$SHA256" "$file" | sha256sum -c --status || die "the .deb has another SHA-256"
 	sudo=sudo
 	[ "$(id -u)" -ne 0 ] || sudo=
-	$sudo apt-get install -y -q "$(realpath -- "$file")"
+	$sudo apt-get update -qq
+	$sudo apt-get install -y -q --no-install-recommends "$(realpath -- "$file")"
 fi
 command -v ablate >/dev/null || die "ablate is not installed: give deb"
