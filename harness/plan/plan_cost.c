@@ -116,6 +116,12 @@ static void scale_work(struct work *w, double factor)
 			w->gflop[k][d] *= factor;
 }
 
+/* How often a training is sampled on its way. */
+static double looks_of(const struct run_config *c)
+{
+	return c->eval.every > 0 && c->train.steps > 0 ? (c->train.steps - 1) / c->eval.every : 0;
+}
+
 struct plan_cost plan_cost(const struct plan *p, bool blocked_too)
 {
 	struct plan_cost cost = { 0 };
@@ -129,8 +135,9 @@ struct plan_cost plan_cost(const struct plan *p, bool blocked_too)
 			continue;
 		cost.cells++;
 		cost.memory_bytes = a->memory.bytes > cost.memory_bytes ? a->memory.bytes : cost.memory_bytes;
-		cost.sampling_gflop += a->image_gflop * evaluations;
-		add_work(&all, p, a, a->image_gflop * evaluations);
+		double sampling = a->image_gflop * evaluations * (trains[i] ? 1 + looks_of(&a->config) : 1);
+		cost.sampling_gflop += sampling;
+		add_work(&all, p, a, sampling);
 		all.cells += trains[i] || c->trained;
 		if (!trains[i])
 			continue;

@@ -153,10 +153,11 @@ static int count_values(struct chart *c, const struct study *s, const struct cha
 		for (int k = 0; k < p->n_series; k++) {
 			const struct figure_series *r = &p->series[k];
 			any = any || has_values(r);
-			if (r->faint || r->mark == FIGURE_BARS)
-				for (int j = 0; j < r->n && !r->faint; j++)
-					without += !isfinite(r->y[j]), with += isfinite(r->y[j]);
-			else
+			if (r->faint)
+				continue;
+			for (int j = 0; j < r->n && r->mark == FIGURE_BARS; j++)
+				without += !isfinite(r->y[j]), with += isfinite(r->y[j]);
+			if (r->mark != FIGURE_BARS)
 				without += !has_values(r), with += has_values(r);
 		}
 		if (!any)

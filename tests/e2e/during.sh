@@ -36,6 +36,12 @@ test_what_is_looked_at_changes_nothing() {
 	check test "$(grep -o 'data-nfe="2" data-seed="1" data-step="[0-9]*" hidden' r.html | wc -l)" = 4
 }
 
+# Four looks and the end are five times the samples.
+test_a_plan_counts_the_looks() {
+	grid 0; run ablate plan g.toml --json; exits 0; one=$(jq .totals.cost.pending.sampling_gflop out)
+	grid 20; run ablate plan g.toml --json; exits 0; check jq -e "(.totals.cost.pending.sampling_gflop / $one - 5) | fabs < 1e-9" out >/dev/null
+}
+
 # A point is the score that the weights of that step have: a training that ends there, with the same curriculum, has it as its own.
 test_a_point_is_the_score_of_that_step() {
 	local constant='disc = { kind = "constant", s0 = 10 }\n'
