@@ -66,11 +66,10 @@ class Browser:
             if "method" in m:
                 self.events.append(m)
 
-    def wait_for(self, event):
-        while not any(m["method"] == event for m in self.events):
-            m = self.message()
-            if "method" in m:
-                self.events.append(m)
+    def loaded(self):
+        """Has a page been loaded since it took the place of about:blank, whose own end of loading may come late?"""
+        came = [i for i, m in enumerate(self.events) if m["method"] == "Page.frameNavigated" and m["params"]["frame"]["url"] != "about:blank"]
+        return bool(came) and any(m["method"] == "Page.loadEventFired" for m in self.events[came[0]:])
 
     def open(self, url, width, height, dark=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
@@ -78,7 +77,10 @@ class Browser:
         self.call("Page.navigate", url="about:blank")
         self.events = []
         self.call("Page.navigate", url=url)
-        self.wait_for("Page.loadEventFired")
+        while not self.loaded():
+            m = self.message()
+            if "method" in m:
+                self.events.append(m)
         self.settle()
 
     def ask(self, expression):
