@@ -317,6 +317,30 @@ Test(table_pairs, a_difference_has_the_interval_that_its_seeds_allow)
 	done(&s);
 }
 
+/* Equal seeds are no pairs where the grid does not say so: a gate of the same grid would not take them for pairs. */
+Test(table_pairs, a_difference_is_paired_only_where_the_grid_pairs_its_seeds)
+{
+	struct setup s = setup(fixture_grid, all_done);
+	SCOPED(table) struct table *t = NULL;
+	s.plan->grid->seeds.paired = false;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], NULL, "x", e));
+	cr_assert_str_eq(at(t, 1, "delta")->test, TABLE_WELCH_T);
+	done(&s);
+}
+
+/* One value of one seed, in its last bit. */
+Test(table_pairs, the_hash_is_of_every_value)
+{
+	struct setup s = setup(fixture_grid, all_done);
+	SCOPED(table) struct table *t = NULL, *other = NULL;
+	OK(table_build(&t, s.study, &s.plan->grid->tables[0], NULL, "x", e));
+	for (int i = 0; i < s.study->cells[0].n_scores; i++)
+		s.study->cells[0].scores[i].value = nextafter(s.study->cells[0].scores[i].value, INFINITY);
+	OK(table_build(&other, s.study, &s.plan->grid->tables[0], NULL, "x", e));
+	cr_assert_str_neq(t->results, other->results);
+	done(&s);
+}
+
 Test(table_pairs, a_difference_of_one_seed_has_no_interval_and_says_so)
 {
 	struct setup s = setup(fixture_grid, one_seed);
