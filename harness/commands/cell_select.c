@@ -1,10 +1,10 @@
 /* cell_select.c - see cell_select.h. */
 #include "harness/commands/cell_select.h"
 
+#include "harness/plan/row_label.h"
 #include "harness/record/cell_note.h"
 #include "harness/record/record_find.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ int cell_is_meant(bool *out, struct db *db, const struct status_row *row, const 
 	if (strncmp(text, TAG, sizeof TAG - 1) == 0)
 		return query_has_tag(out, db, row->cell, text + sizeof TAG - 1, e);
 	SCOPED(free) char *name = xstrfmt("%s%s%s", row->chain, *row->chain ? "/" : "", row->label);
-	*out = strcmp(text, row->label) == 0 || fnmatch(text, name, 0) == 0;
+	*out = row_name_meant(row->label, text) || row_name_meant(name, text);
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* plan_select.c - which row a user means: by name, label, variant, hash or pattern. */
 #include "harness/plan/plan.h"
+#include "harness/plan/row_label.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@ bool plan_row_is(const struct plan *p, const struct plan_row *row, const char *t
 {
 	const char *names[] = { row->name, row->label, row->variant };
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (*names[i] && (!strcmp(text, names[i]) || fnmatch(text, names[i], 0) == 0))
+		if (*names[i] && row_name_meant(names[i], text))
 			return true;
 	return strlen(text) >= 12 && !strncmp(p->arms[row->arm].hash, text, strlen(text));
 }

@@ -1,6 +1,7 @@
 /* row_label.c - see row_label.h. */
 #include "harness/plan/row_label.h"
 
+#include <fnmatch.h>
 #include <string.h>
 
 #define BETWEEN ", " /* as plan.c joins them */
@@ -45,4 +46,9 @@ bool row_label_swaps(const char *other, const char *label, const char *part)
 		}
 	} while (a && b);
 	return !a && !b && swapped <= 1;
+}
+
+bool row_name_meant(const char *name, const char *text)
+{
+	return strcmp(text, name) == 0 || fnmatch(text, name, 0) == 0;
 }

@@ -13,4 +13,7 @@ bool row_label_has(const char *label, const char *part, size_t n);
 /* Is `other` the label with `part` in the place of one of its parts, or of none because it is there already? */
 bool row_label_swaps(const char *other, const char *label, const char *part);
 
+/* Does --only (or a gate's arm) mean it: is the text the label or name, or a pattern of it? */
+bool row_name_meant(const char *name, const char *text);
+
 #endif

@@ -273,6 +273,11 @@ test_only_finds_labels_by_pattern() {
 	check test "$(jq -r '[.rows[].label] | join(",")' out)" = 'squared L2'
 	run ablate plan quickstart --only 'reversions/sq*' --json; exits 0; check test "$(jq '.rows | length' out)" = 1
 	run ablate plan quickstart --only 'qs*'; exits 2; says err "no row is called 'qs*'"
+	# cells of the database, by the same rule
+	grid '[variants]\nl2 = { label = "squared L2", set = { "loss.kind" = "l2" } }\n[[chain]]\nname = "c"\nmode = "one-at-a-time"\nsteps = ["l2"]\n'
+	run ablate run g.toml -q; exits 0
+	run ablate note --only 'sq*' -m seen; exits 0; says err '1 cell: 1 added'
+	run ablate status --cells --only 'sq*'; exits 0; says out 'squared L2'; says_not out c/base
 }
 
 test_show_lists_what_there_is() {
