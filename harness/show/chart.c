@@ -1,6 +1,7 @@
 /* chart.c - from a study to figures; one function per kind, listed at the end. */
 #include "harness/show/chart_private.h"
 #include "harness/record/query_attempt.h"
+#include "harness/show/tiles.h"
 
 #include "harness/judge/stats.h"
 #include "harness/record/score_curve.h"
@@ -395,22 +396,12 @@ static int read_picture(struct figure_panel *p, struct arena *a, const char *pat
 /* The first 64 training images of the data set, laid out as a cell's sample picture is. */
 static int real_images(struct figure_panel *p, struct arena *a, const char *data_name, struct err *e)
 {
-	enum { SIDE = 8, MARGIN = 2 };
 	struct dataset d;
 	if (dataset_open(&d, data_name, SPLIT_TRAIN, e))
 		return -1;
-	p->w = SIDE * (d.w + MARGIN) + MARGIN;
-	p->h = SIDE * (d.h + MARGIN) + MARGIN;
-	uint8_t *pixels = arena_alloc(a, (size_t)p->w * (size_t)p->h * 3);
-	memset(pixels, 255, (size_t)p->w * (size_t)p->h * 3);
-	for (int i = 0; i < SIDE * SIDE && i < d.n; i++)
-		for (int y = 0; y < d.h; y++)
-			for (int x = 0; x < d.w; x++)
-				for (int k = 0; k < 3; k++) {
-					int at = (MARGIN + i / SIDE * (d.h + MARGIN) + y) * p->w + MARGIN + i % SIDE * (d.w + MARGIN) + x;
-					pixels[at * 3 + k] = d.images[(((int64_t)i * d.h + y) * d.w + x) * d.c + (d.c == 3 ? k : 0)];
-				}
-	p->pixels = pixels;
+	SCOPED(free) uint8_t *tiles = tiles_of(&p->w, &p->h, &d, 3);
+	size_t bytes = (size_t)p->w * (size_t)p->h * 3;
+	p->pixels = memcpy(arena_alloc(a, bytes), tiles, bytes);
 	p->title = "real images";
 	dataset_release(&d);
 	return 0;

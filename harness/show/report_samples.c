@@ -4,6 +4,7 @@
 
 #include "harness/attest/dsse.h"
 #include "harness/record/query_attempt.h"
+#include "harness/show/tiles.h"
 #include "model/base/io.h"
 #include "model/data/dataset.h"
 
@@ -12,8 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { SIDE = 8, MARGIN = 2 }; /* a picture's tiles each way, as workers draw samples, and pixels between them */
 
 /* --- real images --- */
 
@@ -34,21 +33,12 @@ static int data_of(const char **hash, struct study *s, const struct study_cell *
 /* The set's first images as a PNG, laid out as samples are. */
 static int draw_real(struct str *png, const struct dataset *d, struct err *e)
 {
-	int w = SIDE * (d->w + MARGIN) + MARGIN, h = SIDE * (d->h + MARGIN) + MARGIN, c = d->c == 3 ? 3 : 1;
-	size_t row = (size_t)w * (size_t)c, n = row * (size_t)h;
+	int w, h, c = d->c == 3 ? 3 : 1;
+	SCOPED(free) uint8_t *pixels = tiles_of(&w, &h, d, c);
 	png_image image = { .version = PNG_IMAGE_VERSION,
 		                .width = (unsigned)w,
 		                .height = (unsigned)h,
 		                .format = c == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY };
-	SCOPED(free) uint8_t *pixels = xmalloc(n);
-	memset(pixels, 255, n);
-	for (int i = 0; i < SIDE * SIDE && i < d->n; i++)
-		for (int y = 0; y < d->h; y++)
-			for (int x = 0; x < d->w; x++) {
-				int to = (MARGIN + i / SIDE * (d->h + MARGIN) + y) * w + MARGIN + i % SIDE * (d->w + MARGIN) + x;
-				int64_t from = (((int64_t)i * d->h + y) * d->w + x) * d->c;
-				memcpy(pixels + (size_t)to * (size_t)c, d->images + from, (size_t)c);
-			}
 	png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
 	SCOPED(free) char *bytes = xmalloc(size);
 	if (!png_image_write_to_memory(&image, bytes, &size, 0, pixels, 0, NULL))
