@@ -25,22 +25,41 @@
 	const moments = [...new Set(figures.map(step_of))].sort((a, b) => a - b);
 	let nfe = steps[0], at_length = lengths.length - 1, at_moment = moments.length - 1;
 
-	/* Of an arm the last picture until that training step; its first, where that comes later. */
-	function moment_of(arm) {
-		const own = figures.filter((f) => Number(f.dataset.arm) === arm && Number(f.dataset.nfe) === nfe).map(step_of);
-		const until = own.filter((s) => s <= moments[at_moment]);
-		return !on_the_way || !until.length ? Math.min(...own) : Math.max(...until);
+	/* The step of the picture that stands for each arm: its last until the chosen one, or its first, where that comes later. */
+	function moments_of() {
+		const own = new Map();
+		for (const f of figures.filter((f) => Number(f.dataset.nfe) === nfe)) {
+			own.set(Number(f.dataset.arm), (own.get(Number(f.dataset.arm)) || []).concat(step_of(f)));
+		}
+		for (const [arm, all] of own) {
+			const until = all.filter((s) => s <= moments[at_moment]);
+			own.set(arm, !on_the_way || !until.length ? Math.min(...all) : Math.max(...until));
+		}
+		return own;
 	}
 
 	function draw() {
-		const arms = new Set();
+		const arms = new Set(), moment = moments_of();
 		for (const family of families.values()) {
 			(family.length > 1 ? family.filter((i) => length(i) === lengths[at_length]) : family).forEach((i) => arms.add(i));
 		}
 		for (const f of figures) {
 			const arm = Number(f.dataset.arm);
-			f.hidden = Number(f.dataset.nfe) !== nfe || !arms.has(arm) || step_of(f) !== moment_of(arm);
+			f.hidden = Number(f.dataset.nfe) !== nfe || !arms.has(arm) || step_of(f) !== moment.get(arm);
 		}
+	}
+
+	/* A slider over n places, and what it says of the one that it is at. */
+	function slide(id, label, n, words, go) {
+		const slider = make("input", { id, type: "range", min: 0, max: n - 1, step: 1, value: n - 1, "aria-valuetext": words() });
+		const output = make("output", { for: id }, words());
+		slider.addEventListener("input", () => {
+			go(Number(slider.value));
+			output.textContent = words();
+			slider.setAttribute("aria-valuetext", words());
+			draw();
+		});
+		at.append(make("label", { for: id }, label, slider), output);
 	}
 
 	if (steps.length > 1) {
@@ -50,29 +69,11 @@
 		}));
 	}
 	if (on_the_way) {
-		const words = () => "step " + moments[at_moment];
-		const slider = make("input", { id: "samples-step", type: "range", min: 0, max: moments.length - 1, step: 1, value: at_moment, "aria-valuetext": words() });
-		const output = make("output", { for: "samples-step" }, words());
-		slider.addEventListener("input", () => {
-			at_moment = Number(slider.value);
-			output.textContent = words();
-			slider.setAttribute("aria-valuetext", words());
-			draw();
-		});
-		at.append(make("label", { for: "samples-step" }, "in training ", slider), output);
+		slide("samples-step", "in training ", moments.length, () => "step " + moments[at_moment], (i) => { at_moment = i; });
 	}
 	if (over) {
-		const words = () => lengths[at_length] + " training steps";
-		const slider = make("input", { id: "samples-length", type: "range", min: 0, max: lengths.length - 1, step: 1, value: at_length, "aria-valuetext": words() });
-		const output = make("output", { for: "samples-length" }, words());
-		slider.addEventListener("input", () => {
-			at_length = Number(slider.value);
-			output.textContent = words();
-			slider.setAttribute("aria-valuetext", words());
-			draw();
-		});
-		at.append(make("label", { for: "samples-length" }, "trained for ", slider), output,
-		          make("span", { class: "soft" }, "each length is a training of its own, with its own schedule"));
+		slide("samples-length", "trained for ", lengths.length, () => lengths[at_length] + " training steps", (i) => { at_length = i; });
+		at.append(make("span", { class: "soft" }, "each length is a training of its own, with its own schedule"));
 	}
 	at.hidden = !at.children.length;
 	draw();
