@@ -111,6 +111,21 @@ static const struct json_key lpips_keys[] = {
 	{ 0 },
 };
 
+static const struct json_key tangent_keys[] = {
+	JSON_KEY("config", "string", "what was measured"),
+	JSON_KEY("threads", "integer", "threads"),
+	JSON_KEY("images_per_s", "number", "speed, the median of rounds", .unit = "1/s"),
+	JSON_KEY("of_the_first", "number", "times as fast as the network's row without the change"),
+	JSON_KEY("times_forward", "number", "time of the pass with the change divided by that of the pass alone",
+	         .absent = "of rows without the change"),
+	JSON_KEY("cpu_s_per_image", "number", "time of all processors for each", .unit = "s"),
+	JSON_KEY("gflop_each", "number", "arithmetic of each", .unit = "GFLOP"),
+	JSON_KEY("gflop_per_s", "number", "speed", .unit = "GFLOP/s"),
+	JSON_KEY("ceiling_gflop_per_s", "number", "speed of the matrix product", .unit = "GFLOP/s"),
+	JSON_KEY("share_of_ceiling", "number", "the one divided by the other"),
+	{ 0 },
+};
+
 static const struct json_key crowd_keys[] = {
 	JSON_KEY("waiting", "string", "how threads wait for each other"),
 	JSON_KEY("spin", "string", "the variable that says so"),
@@ -190,6 +205,8 @@ static const struct json_key keys[] = {
 	JSON_KEY("store", "object[]", "records", .absent = "where it was not asked for",
 	         .unseen = "a minute of measurement (tests/harness/show/test_export.c)", .of = store_keys),
 	JSON_KEY("lpips", "object[]", "LPIPS", .absent = "where it was not asked for", .of = lpips_keys),
+	JSON_KEY("tangent", "object[]", "passes with their change", .absent = "where it was not asked for",
+	         .of = tangent_keys),
 	JSON_KEY("crowd", "object[]", "training beside busy processes", .absent = "where it was not asked for",
 	         .of = crowd_keys),
 	JSON_KEY("scaling", "object[]", "several cells at once", .absent = "where it was not asked for",

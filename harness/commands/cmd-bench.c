@@ -13,6 +13,7 @@
 #include "harness/bench/bench_profile.h"
 #include "harness/bench/bench_scaling.h"
 #include "harness/bench/bench_store.h"
+#include "harness/bench/bench_tangent.h"
 #include "harness/bench/bench_train.h"
 #include "harness/cli/device_option.h"
 #include "harness/cli/threads_option.h"
@@ -74,6 +75,11 @@ static int pictures(json_t *out, const struct request *r, struct err *e)
 static int lpips(json_t *out, const struct request *r, struct err *e)
 {
 	return bench_lpips(out, r->batch, r->seconds, e);
+}
+
+static int tangent(json_t *out, const struct request *r, struct err *e)
+{
+	return bench_tangent(out, r->preset, r->batch, r->seconds, e);
 }
 
 static int fid(json_t *out, const struct request *r, struct err *e)
@@ -139,6 +145,9 @@ static const struct bench rows[] = {
 	  .text = "records: curve rows/s ingested from 8 writers; plan, status and table of 10,000 cells; overhead "
 	          "of a cell; a durable commit" },
 	{ .name = "lpips", .run = lpips, .text = "LPIPS at 64 x 64: pairs/s, forward and with gradient" },
+	{ .name = "tangent",
+	  .run = tangent,
+	  .text = "forward pass of a network alone and with its answer's first-order change: images/s and the ratio" },
 	{ .name = "crowd",
 	  .run = crowd,
 	  .text = "training steps/s alone and beside busy processes, by how threads wait, beside the fair share" },
@@ -236,7 +245,7 @@ static const struct opt options[] = {
 	{ .name = "preset",
 	  .kind = OPT_STRING,
 	  .arg = "NAME",
-	  .help = "train: a, b, quickstart, or a preset such as ict-cifar10" },
+	  .help = "train: a, b, quickstart, or a preset such as ict-cifar10; tangent: a preset" },
 	{ .name = "profile", .kind = OPT_FLAG, .help = "train: where a step's time goes, by part (CPU only)" },
 	{ .name = "batch", .kind = OPT_INT, .arg = "N", .min = 1, .max = 65536, .help = "images per step" },
 	{ .name = "dropout",
@@ -288,7 +297,7 @@ static const struct opt options[] = {
 
 const struct cmd cmd_bench = {
 	.name = "bench",
-	.args = "train|features|dinov2|pictures|store|lpips|crowd|scaling|fid|prdc|all",
+	.args = "train|features|dinov2|pictures|store|lpips|tangent|crowd|scaling|fid|prdc|all",
 	.summary = "measure speeds as shares of what this machine can do",
 	.help =
 		"Every figure is shown beside the ceiling measured in the same run: for training, a 2000 x 2000 x 2000 matrix "

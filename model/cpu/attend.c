@@ -58,7 +58,10 @@ size_t attend_floats(const struct attend *s, enum attend_pass pass)
 {
 	static const struct {
 		int64_t pixels, blocks, outputs; /* matrices of (lp, pitch), (rows, ld) and (rows, pitch) */
-	} parts[] = { [ATTEND_FORWARD] = { 4, 1, 1 }, [ATTEND_BACKWARD] = { 7, 2, 1 }, [ATTEND_CHANGE] = { 9, 2, 1 } };
+	} parts[] = { [ATTEND_FORWARD] = { 4, 1, 1 },
+		          [ATTEND_BACKWARD] = { 7, 2, 1 },
+		          [ATTEND_CHANGE] = { 9, 2, 1 },
+		          [ATTEND_JVP] = { 8, 2, 1 } };
 	struct plan p = plan_of(s, NULL);
 	return (size_t)(parts[pass].pixels * p.lp * p.pitch +
 	                p.rows * (parts[pass].blocks * p.ld + parts[pass].outputs * p.pitch));
@@ -389,6 +392,33 @@ void attend_change(const struct attend *s, const float *qkv, const float *d, con
 			change_row(weights + i * p.ld, ds + i * p.ld, p.lp);
 		product(&p, rows, p.cp, s->l, weights, p.ld, 1, dv, p.pitch, out, p.pitch, false);
 		product(&p, rows, p.cp, s->l, ds, p.ld, 1, v, p.pitch, out, p.pitch, true);
+		put_rows(y + first * s->c, s->c, out, p.pitch, rows, s->ch);
+	}
+}
+
+/* ---- jvp ---------------------------------------------------------------------------------------
+ *   ds = (dq k' + q dk') scale,  dw = w (ds - sum(w ds)),  y = w dv + dw v */
+
+void attend_jvp(const struct attend *s, const float *qkv, const float *d, const float *w, float *y, float *scratch)
+{
+	struct plan p = plan_of(s, scratch);
+	int64_t pixels = p.lp * p.pitch;
+	float *q = take(&p, pixels), *k = take(&p, pixels), *v = take(&p, pixels), *dq = take(&p, pixels),
+		  *dk = take(&p, pixels), *dv = take(&p, pixels), *turned_dk = take(&p, pixels), *turned_k = take(&p, pixels),
+		  *dw = take(&p, p.rows * p.ld), *weights = take(&p, p.rows * p.ld), *out = take(&p, p.rows * p.pitch);
+	split(q, k, v, qkv, s->l, s->ch, p.cp, p.pitch, 3 * s->c);
+	split(dq, dk, dv, d, s->l, s->ch, p.cp, p.pitch, 3 * s->c);
+	turn(turned_dk, dk, s->l, s->ch, p.pitch, s->scale);
+	turn(turned_k, k, s->l, s->ch, p.pitch, s->scale);
+	for (int64_t first = 0; first < s->l; first += p.rows) {
+		int64_t rows = at_most(p.rows, s->l - first);
+		get_rows(&p, weights, w + first * s->l, rows);
+		product_turned(&p, rows, q + first * p.pitch, turned_dk, dw, p.ld, false);
+		product_turned(&p, rows, dq + first * p.pitch, turned_k, dw, p.ld, true);
+		for (int64_t i = 0; i < rows; i++)
+			softmax_gradient(dw + i * p.ld, weights + i * p.ld, p.lp, 1);
+		product(&p, rows, p.cp, s->l, weights, p.ld, 1, dv, p.pitch, out, p.pitch, false);
+		product(&p, rows, p.cp, s->l, dw, p.ld, 1, v, p.pitch, out, p.pitch, true);
 		put_rows(y + first * s->c, s->c, out, p.pitch, rows, s->ch);
 	}
 }

@@ -16,7 +16,7 @@ struct attend {
 	float scale;
 };
 
-enum attend_pass { ATTEND_FORWARD, ATTEND_BACKWARD, ATTEND_CHANGE };
+enum attend_pass { ATTEND_FORWARD, ATTEND_BACKWARD, ATTEND_CHANGE, ATTEND_JVP };
 
 bool attend_here(void); /* this processor has AVX2 or AVX-512: else nothing below may be called */
 size_t attend_floats(const struct attend *s, enum attend_pass pass); /* of scratch; what it holds does not matter */
@@ -29,5 +29,7 @@ void attend_backward(const struct attend *s, const float *dy, const float *qkv, 
 /* y(qkv + d) - y(qkv) without cancellation: its error is relative to the change itself. w: the softmax weights of
  * qkv. */
 void attend_change(const struct attend *s, const float *qkv, const float *d, const float *w, float *y, float *scratch);
+/* The change of y to first order where qkv changes by d; w as above. */
+void attend_jvp(const struct attend *s, const float *qkv, const float *d, const float *w, float *y, float *scratch);
 
 #endif

@@ -87,9 +87,36 @@ struct tensor *graph_param(struct graph *g, const char *name, enum store store, 
 	return t;
 }
 
+void graph_forward_mode(struct graph *g, bool on)
+{
+	g->forward_mode = on;
+}
+
 void graph_keep(struct tensor *t)
 {
 	t->keep = true;
+}
+
+/* What changes of nd's first result, by its op's rule. */
+static void record_tangent(struct graph *g, struct node *nd)
+{
+	struct tensor *d[MAX_SRC] = { NULL };
+	bool changes = false;
+	for (int i = 0; i < nd->n_src; i++) {
+		d[i] = nd->src[i] ? nd->src[i]->tangent : NULL;
+		changes |= d[i] != NULL;
+	}
+	if (!changes || !op_row(nd->op)->jvp)
+		return;
+	int first = g->n_tensors;
+	bool exact = g->exact;
+	g->forward_mode = false;
+	g->exact = nd->exact;
+	nd->dst[0]->tangent = op_row(nd->op)->jvp(g, nd, d);
+	g->exact = exact;
+	g->forward_mode = true;
+	for (int i = first; i < g->n_tensors; i++)
+		g->tensors[i]->needs_grad = false;
 }
 
 struct node *graph_node(struct graph *g, enum op op, const union op_args *args, int n_src, struct tensor *const *src,
@@ -103,7 +130,7 @@ struct node *graph_node(struct graph *g, enum op op, const union op_args *args, 
 	if (args)
 		nd->args = *args;
 	nd->exact |= g->backend->dtype == DTYPE_FP32;
-	nd->exact |= src[0] && tensor_is_vector(src[0]) && tensor_is_vector(dst[0]);
+	nd->exact |= n_src > 0 && src[0] && tensor_is_vector(src[0]) && tensor_is_vector(dst[0]);
 	bool needs_grad = false;
 	for (int i = 0; i < n_src; i++) {
 		nd->src[i] = src[i];
@@ -117,7 +144,18 @@ struct node *graph_node(struct graph *g, enum op op, const union op_args *args, 
 	if (op_row(op)->backward)
 		dst[0]->needs_grad = needs_grad;
 	VEC_PUSH(g->nodes, g->n_nodes, g->cap_nodes) = nd;
+	if (g->forward_mode)
+		record_tangent(g, nd);
 	return nd;
+}
+
+struct tensor *graph_again(struct graph *g, const struct node *nd, struct tensor *const *src)
+{
+	struct tensor *dst[MAX_DST] = { NULL };
+	for (int i = 0; i < nd->n_dst; i++)
+		dst[i] = nd->dst[i] ? graph_like(g, nd->dst[i]) : NULL;
+	(void)graph_node(g, nd->op, &nd->args, nd->n_src, src, nd->n_dst, dst);
+	return dst[0];
 }
 
 /* ---- gradients -------------------------------------------------------------------------------------------------- */

@@ -55,6 +55,17 @@ bool graph_hands_over(const struct graph *g, size_t at);
 /* Whether nodes recorded from here on, and their backward nodes, compute in float whatever the back end's precision:
  * metrics between two answers that nearly agree. */
 void graph_set_exact(struct graph *g, bool exact);
+/* Forward mode: whether nodes recorded from here on also record the first-order change of their first result, from
+ * those of their sources:
+ *     x->tangent = v;                                     // v: a tensor of x's shape, from anywhere in the graph
+ *     graph_forward_mode(g, true);
+ *     y = net_forward(g, ...);                            // records each node and, after it, its change
+ *     graph_forward_mode(g, false);
+ *     y->tangent                                          // J v, or NULL where nothing of y changes
+ * A node's change is recorded by its op's jvp (op.h), which reads what the node has made anyway: a norm's statistics,
+ * attention's weights. No gradient flows through tangents, and none of them has a tangent. An op without a rule passes
+ * no change on: graph_detached stops tangents as it stops gradients. */
+void graph_forward_mode(struct graph *g, bool on);
 /* Chooses the tensors that a device keeps in 16 bits (bf16): images of activations and of their gradients that only ops
  * with .low make and read. What the preconditioning, the metric or the caller reads stays float, so the last layer
  * computes in float; so do parameters, their gradients, statistics and per-sample vectors. After recording, before
@@ -111,6 +122,8 @@ struct tensor *graph_like(struct graph *g, const struct tensor *t);
  * one. */
 struct node *graph_node(struct graph *g, enum op op, const union op_args *args, int n_src, struct tensor *const *src,
                         int n_dst, struct tensor *const *dst);
+/* Records nd once more, with these sources; returns its first result. */
+struct tensor *graph_again(struct graph *g, const struct node *nd, struct tensor *const *src);
 /* Adds one contribution to t's gradient (recording a sum when there is one already). */
 void graph_add_grad(struct graph *g, struct tensor *t, struct tensor *grad);
 /* Takes t's gradient so far (NULL when none): the caller adds it itself and hands in the sum with graph_add_grad. */
@@ -138,6 +151,10 @@ struct tensor *graph_gelu(struct graph *g, struct tensor *x, bool quick);
 struct tensor *graph_tokens(struct graph *g, struct tensor *x, struct tensor *table);
 struct tensor *graph_add_scaled(struct graph *g, struct tensor *a, struct tensor *b, double s);
 struct tensor *graph_scale(struct graph *g, struct tensor *x, double s);
+/* s everywhere, in x's shape. */
+struct tensor *graph_constant(struct graph *g, const struct tensor *x, double s);
+/* Per image, the sum of a b over its values (N,1,1,1); no gradient. */
+struct tensor *graph_dot(struct graph *g, struct tensor *a, struct tensor *b);
 /* taps 2 = [1,1], 4 = [1,3,3,1], normalised as model/README.md, "Resampling", says; pad < 0 = the filter's own. */
 struct tensor *graph_resample(struct graph *g, struct tensor *x, bool up, int taps, int pad);
 struct tensor *graph_concat(struct graph *g, struct tensor *a, struct tensor *b);

@@ -29,7 +29,7 @@ struct graph {
 	int64_t profiled_runs; /* how many node_seconds holds; -1 before the first run, which it leaves out */
 	void (*after_node)(void *ctx, int node);
 	void *after_ctx;
-	bool planned, guarded, exact, by_taps[N_STORES];
+	bool planned, guarded, exact, forward_mode, by_taps[N_STORES];
 };
 
 /* May the node write dst[0] over src[0], if that ends there? */

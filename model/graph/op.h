@@ -16,7 +16,7 @@ enum op {
 	N_OPS
 };
 
-enum { MAX_SRC = 8, MAX_DST = 5 };
+enum { MAX_SRC = 9, MAX_DST = 5 };
 
 enum norm_mode { NORM_PLAIN, NORM_ADD, NORM_SCALE_SHIFT };
 enum dist_kind {
@@ -118,7 +118,10 @@ struct op_row {
 	void (*cpu)(struct node *nd);                       /* src[i]->data -> dst[i]->data */
 	void (*release)(struct node *nd);                   /* frees state; may be NULL */
 	void (*backward)(struct graph *g, struct node *nd); /* records; NULL: no gradient flows */
-	double (*flops)(const struct node *nd);             /* multiply-adds count 2; NULL: not counted */
+	/* Records the first-order change of dst[0] where src[i] changes by d[i] (NULL: not at all; one of them does), and
+	 * returns it (graph_forward_mode). NULL: no change flows. Every op with a backward has one. */
+	struct tensor *(*jvp)(struct graph *g, struct node *nd, struct tensor *const *d);
+	double (*flops)(const struct node *nd); /* multiply-adds count 2; NULL: not counted */
 	int (*sums)(
 		const struct node *nd); /* which dst may have the sums of dst[0] over its pixels: graph_sum_pixels; 0: none */
 	bool strided;               /* a device's kernel takes tensors with a pitch (tensor_pitch) */

@@ -30,15 +30,16 @@ struct tensor {
 	int64_t n, h, w, c;
 	enum tensor_role role;
 	enum tensor_type type;
-	bool needs_grad, keep; /* keep: still readable after the run */
-	enum store store;      /* TENSOR_PARAM: which store ... */
-	size_t at;             /* ... and the first element in it */
-	bool by_taps;          /* weights of a convolution that lie as (Cout,kh,kw,Cin): see graph_by_taps */
-	const void *low;       /* TENSOR_PARAM: its values rounded to bf16, kept by whoever changes them; or NULL */
-	struct node *maker;    /* NULL for inputs and parameters */
-	struct tensor *grad;   /* set by graph_backward */
-	struct tensor *alias;  /* planned in place of this tensor's memory; NULL = own memory */
-	struct tensor *wide;   /* planned as channels [wide_at, wide_at + c) of this one, whose rows it shares; or NULL */
+	bool needs_grad, keep;  /* keep: still readable after the run */
+	enum store store;       /* TENSOR_PARAM: which store ... */
+	size_t at;              /* ... and the first element in it */
+	bool by_taps;           /* weights of a convolution that lie as (Cout,kh,kw,Cin): see graph_by_taps */
+	const void *low;        /* TENSOR_PARAM: its values rounded to bf16, kept by whoever changes them; or NULL */
+	struct node *maker;     /* NULL for inputs and parameters */
+	struct tensor *grad;    /* set by graph_backward */
+	struct tensor *tangent; /* its first-order change, recorded in forward mode (graph.h); NULL: it does not change */
+	struct tensor *alias;   /* planned in place of this tensor's memory; NULL = own memory */
+	struct tensor *wide;    /* planned as channels [wide_at, wide_at + c) of this one, whose rows it shares; or NULL */
 	int64_t wide_at;
 	int first, last; /* first and last node that touches it (planning) */
 	size_t offset;   /* bytes into the graph's memory (TEMP, INPUT) */

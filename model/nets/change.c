@@ -39,25 +39,15 @@ static struct twin twin_of(const struct changes *k, struct tensor *t)
 	return (struct twin){ SAME, t };
 }
 
-/* The node again, with these sources; returns its first result. */
-static struct tensor *repeat(struct graph *g, const struct node *nd, struct tensor *const *src)
-{
-	struct tensor *dst[MAX_DST] = { NULL };
-	for (int i = 0; i < nd->n_dst; i++)
-		dst[i] = nd->dst[i] ? graph_like(g, nd->dst[i]) : NULL;
-	(void)graph_node(g, nd->op, &nd->args, nd->n_src, src, nd->n_dst, dst);
-	return dst[0];
-}
-
 static struct tensor *of_conv(struct graph *g, const struct node *nd, const struct twin *t)
 {
 	REQUIRE(!nd->args.conv.relu);
-	struct tensor *y = repeat(g, nd, (struct tensor *[]){ t[0].t, t[1].t, NULL });
+	struct tensor *y = graph_again(g, nd, (struct tensor *[]){ t[0].t, t[1].t, NULL });
 	if (t[1].form == SAME)
 		return y;
 	struct tensor *dw = graph_detached(g, t[1].t, nd->src[1], -1),
 				  *db = nd->src[2] ? graph_detached(g, t[2].t, nd->src[2], -1) : NULL;
-	return graph_add_scaled(g, y, repeat(g, nd, (struct tensor *[]){ nd->src[0], dw, db }), 1);
+	return graph_add_scaled(g, y, graph_again(g, nd, (struct tensor *[]){ nd->src[0], dw, db }), 1);
 }
 
 static struct tensor *of_norm(struct graph *g, const struct node *nd, const struct twin *t)
@@ -76,12 +66,12 @@ static struct tensor *changed(struct changes *k, const struct node *nd, const st
 	case OP_groupnorm: return of_norm(k->g, nd, t);
 	case OP_attention: return graph_attention_change(k->g, nd->src[0], t[0].t, nd->dst[1], nd->args.attention.heads);
 	case OP_add_scaled:
-	case OP_concat: REQUIRE(t[0].form == CHANGED && t[1].form == CHANGED); return repeat(k->g, nd, src);
+	case OP_concat: REQUIRE(t[0].form == CHANGED && t[1].form == CHANGED); return graph_again(k->g, nd, src);
 	case OP_scale:
 	case OP_resample:
 	case OP_slice:
 	case OP_shuffle:
-	case OP_dropout: return repeat(k->g, nd, src);
+	case OP_dropout: return graph_again(k->g, nd, src);
 	default: BUG("%s of a change", op_row(nd->op)->name);
 	}
 }
@@ -99,7 +89,7 @@ static struct twin walk_node(struct changes *k, const struct node *nd)
 	}
 	if (form == SAME)
 		return (struct twin){ SAME, nd->dst[0] };
-	return (struct twin){ form, form == CHANGED ? changed(k, nd, t) : repeat(k->g, nd, src) };
+	return (struct twin){ form, form == CHANGED ? changed(k, nd, t) : graph_again(k->g, nd, src) };
 }
 
 struct tensor *graph_change(struct graph *g, const struct pass *from, struct tensor *x, struct tensor *noise,

@@ -3,7 +3,7 @@
  *   W[q,k] = softmax over k of (sum_c Q[q,c] K[k,c] / sqrt(Ch)),  y[q, head*Ch + c] = sum_k W[q,k] V[k,c]
  * Destinations: y (N,H,W,C), W (N,heads,L,L). */
 #include "model/cpu/attend.h"
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/err.h"
 #include "model/base/mem.h"
@@ -69,7 +69,7 @@ static void forward_ref(struct node *nd)
 			}
 }
 
-/* ---- the CPU path of all three: one (image, head) at a time per thread, by attend.h or, where a processor cannot, the
+/* ---- the CPU path of all four: one (image, head) at a time per thread, by attend.h or, where a processor cannot, the
  * specification --- */
 
 struct pass {
@@ -105,6 +105,9 @@ static void attend_heads(void *ctx, int64_t first, int64_t last)
 			break;
 		case ATTEND_CHANGE:
 			attend_change(&a, src[0]->data + x, src[1]->data + x, src[2]->data + w, dst[0]->data + y, scratch);
+			break;
+		case ATTEND_JVP:
+			attend_jvp(&a, src[0]->data + x, src[1]->data + x, src[2]->data + w, dst[0]->data + y, scratch);
 			break;
 		}
 	}
@@ -144,6 +147,13 @@ static void backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], dqkv);
 }
 
+static struct tensor *jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	struct tensor *dy = graph_like(g, nd->dst[0]);
+	(void)graph_node(g, OP_attention_jvp, &nd->args, 3, (struct tensor *[]){ nd->src[0], d[0], nd->dst[1] }, 1, &dy);
+	return dy;
+}
+
 static double forward_flops(const struct node *nd)
 {
 	struct sizes s = sizes_of(nd, nd->src[0]);
@@ -157,6 +167,7 @@ const struct op_row op_attention = {
 	.prepare = forward_prepare,
 	.cpu = forward_cpu,
 	.backward = backward,
+	.jvp = jvp,
 	.flops = forward_flops,
 	.low = true,
 };
@@ -301,6 +312,58 @@ const struct op_row op_attention_change = {
 	.ref = change_ref,
 	.prepare = change_prepare,
 	.cpu = change_cpu,
+	.flops = change_flops,
+	.low = true,
+};
+
+/* ---- jvp: qkv, d, W of qkv -> dy ------------------------------------------------------------------
+ *   dS = (dQ K' + Q dK') / sqrt(Ch),  dW = W (dS - rowsum(W dS)),  dy = W dV + dW V */
+
+static void jvp_ref(struct node *nd)
+{
+	const double *x = nd->src[0]->ref, *d = nd->src[1]->ref;
+	struct sizes s = sizes_of(nd, nd->src[0]);
+	SCOPED(free) double *ds = xcalloc((size_t)s.l, sizeof *ds);
+	for (int64_t n = 0; n < nd->src[0]->n; n++)
+		for (int64_t head = 0; head < s.heads; head++)
+			for (int64_t q = 0; q < s.l; q++) {
+				const double *w = nd->src[2]->ref + ((n * s.heads + head) * s.l + q) * s.l;
+				double mean = 0;
+				for (int64_t k = 0; k < s.l; k++) {
+					ds[k] = 0;
+					for (int64_t c = 0; c < s.ch; c++) {
+						int64_t at_q = qkv_at(&s, n, head, q, c, Q), at_k = qkv_at(&s, n, head, k, c, K);
+						ds[k] += (d[at_q] * x[at_k] + x[at_q] * d[at_k]) / sqrt((double)s.ch);
+					}
+					mean += w[k] * ds[k];
+				}
+				for (int64_t c = 0; c < s.ch; c++) {
+					double y = 0;
+					for (int64_t k = 0; k < s.l; k++) {
+						int64_t at = qkv_at(&s, n, head, k, c, V);
+						y += w[k] * (d[at] + (ds[k] - mean) * x[at]);
+					}
+					nd->dst[0]->ref[(n * s.l + q) * s.c + head * s.ch + c] = y;
+				}
+			}
+}
+
+static size_t jvp_prepare(struct node *nd)
+{
+	return prepare(nd, ATTEND_JVP);
+}
+
+static void jvp_cpu(struct node *nd)
+{
+	run(nd, ATTEND_JVP);
+}
+
+const struct op_row op_attention_jvp = {
+	.name = "attention_jvp",
+	.meaning = "change of attention from that of qkv",
+	.ref = jvp_ref,
+	.prepare = jvp_prepare,
+	.cpu = jvp_cpu,
 	.flops = change_flops,
 	.low = true,
 };

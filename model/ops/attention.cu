@@ -355,14 +355,14 @@ static void backward_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_attention_bwd = { backward_prepare, backward_run, release };
 
-/* ---- change: qkv, d, W -> dy; formulas in attention.c ---------------------------------------------------------------
+/* ---- change, jvp: qkv, d, W -> dy; formulas in attention.c ---------------------------------------------------------------
  * Both differences of products are one product of twice the depth: logits' [q + dq, dq] [dk, k]', answers' [W', W' - W]
  * [dv; v]. */
 
-/* q2 (l, 2ch) = [q + dq, dq], k2 (l, 2ch) = [dk, k], v2 (2l, ch) = [dv; v], per image and head. One thread, one run of
- * each. */
+/* q2 (l, 2ch) = [q + dq, dq], or [q, dq] of a change to first order, k2 (l, 2ch) = [dk, k], v2 (2l, ch) = [dv; v], per
+ * image and head. One thread, one run of each. */
 static __global__ void pairs_kernel(struct sizes s, struct val q2, struct val k2, struct val v2, struct val qkv,
-                                    struct val d)
+                                    struct val d, bool first_order)
 {
 	int64_t i = ((int64_t)blockIdx.x * BLOCK + threadIdx.x) * s.run, count = s.n * s.l * s.c;
 	if (i >= count)
@@ -374,7 +374,7 @@ static __global__ void pairs_kernel(struct sizes s, struct val q2, struct val k2
 	load_three(dx, d, i, s.run);
 #pragma unroll
 	for (int k = 0; k < VEC; k++)
-		x[0][k] += dx[0][k];
+		x[0][k] += first_order ? 0 : dx[0][k];
 	val_store(q2, wide, s.run, x[0]);
 	val_store(q2, wide + s.ch, s.run, dx[0]);
 	val_store(k2, wide, s.run, dx[1]);
@@ -414,6 +414,24 @@ static __global__ void softmax_change_kernel(struct val w2, struct val w, const 
 	}
 }
 
+/* w2 (l, 2l) = [W, W (ds - sum of W ds)]. A warp per row. */
+static __global__ void softmax_jvp_kernel(struct val w2, struct val w, const float *ds, int64_t l, int64_t rows)
+{
+	int64_t row = (int64_t)blockIdx.x * ROW_WARPS + threadIdx.x / WARP;
+	bool there = row < rows;
+	int lane = (int)threadIdx.x % WARP;
+	int64_t at = (there ? row : rows - 1) * l;
+	float mean = 0;
+	for (int64_t i = lane; i < l; i += WARP)
+		mean += val_get(w, at + i) * ds[at + i];
+	mean = warp_sum(mean);
+	for (int64_t i = lane; i < l && there; i += WARP) {
+		float v = val_get(w, at + i);
+		val_put(w2, row * 2 * l + i, v);
+		val_put(w2, row * 2 * l + l + i, v * (ds[at + i] - mean));
+	}
+}
+
 enum { CHANGE_QK, CHANGE_WV };
 
 static size_t change_prepare(struct node *nd, struct cuda *cu)
@@ -434,7 +452,8 @@ static size_t change_prepare(struct node *nd, struct cuda *cu)
 	return a->bytes;
 }
 
-static void change_run(struct node *nd, struct cuda *cu)
+/* Of a finite change, or of one to first order. */
+static void run_change(struct node *nd, struct cuda *cu, bool first_order)
 {
 	const struct tensor *y = nd->dst[0];
 	struct pass p = pass_of(nd, nd->src[0], 2);
@@ -443,11 +462,22 @@ static void change_run(struct node *nd, struct cuda *cu)
 	char *w2 = scratch(nd, a->other);
 	float *ds = (float *)(void *)scratch(nd, a->rows);
 	LAUNCH(cu, pairs_kernel, blocks_for(p.part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(p.q, a->type),
-	       val_at(p.k, a->type), val_at(p.v, a->type), val_of(nd->src[0]), val_of(nd->src[1]));
+	       val_at(p.k, a->type), val_at(p.v, a->type), val_of(nd->src[0]), val_of(nd->src[1]), first_order);
 	product_run(cu, a->product[CHANGE_QK], &s, p.q, p.head, p.k, p.head, ds, (size_t)(s.l * s.l) * sizeof(float));
-	LAUNCH(cu, softmax_change_kernel, blocks_for((size_t)p.rows, ROW_WARPS), BLOCK, 0, val_at(w2, a->type),
-	       val_of(nd->src[2]), (const float *)ds, s.l, p.rows);
+	LAUNCH(cu, first_order ? softmax_jvp_kernel : softmax_change_kernel, blocks_for((size_t)p.rows, ROW_WARPS), BLOCK,
+	       0, val_at(w2, a->type), val_of(nd->src[2]), (const float *)ds, s.l, p.rows);
 	product_run(cu, a->product[CHANGE_WV], &s, w2, p.map, p.v, p.head, y->data, (size_t)s.ch * type_bytes(y->type));
 }
 
+static void change_run(struct node *nd, struct cuda *cu)
+{
+	run_change(nd, cu, false);
+}
+
+static void jvp_run(struct node *nd, struct cuda *cu)
+{
+	run_change(nd, cu, true);
+}
+
 extern "C" const struct cuda_op cuda_attention_change = { change_prepare, change_run, release };
+extern "C" const struct cuda_op cuda_attention_jvp = { change_prepare, jvp_run, release };

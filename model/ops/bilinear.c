@@ -3,7 +3,7 @@
  *
  * Along an axis of n -> m: x = max((i + 1/2) n / m - 1/2, 0), j = floor(x), y_i = (1 - f) x_j + f x_(j+1), f = x - j,
  * and x_(j+1) = x_j at the end. The gradient is the transpose. */
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/err.h"
 #include "model/base/cpu.h"
@@ -92,7 +92,8 @@ const struct op_row op_bilinear = { .name = "bilinear",
 	                                .meaning = "images resampled to another size, half-pixel centres",
 	                                .ref = bilinear_ref,
 	                                .cpu = bilinear_cpu,
-	                                .backward = bilinear_backward };
+	                                .backward = bilinear_backward,
+	                                .jvp = tangent_linear };
 
 /* bilinear_bwd: dy -> dx */
 static void bilinear_bwd_ref(struct node *nd)

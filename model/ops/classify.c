@@ -1,6 +1,6 @@
 /* classify.c - what a small classifier and a distance on its features need: pooled windows, averaged pixels, LPIPS-like
  * feature distance, softmax cross entropy. */
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/err.h"
 #include "model/base/cpu.h"
@@ -110,11 +110,21 @@ static void pool_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], dx);
 }
 
+static struct tensor *pool_jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	if (nd->args.pool.average)
+		return tangent_linear(g, nd, d);
+	struct tensor *dy = graph_like(g, nd->dst[0]);
+	(void)graph_node(g, OP_pool_jvp, &nd->args, 3, (struct tensor *[]){ d[0], nd->src[0], nd->dst[0] }, 1, &dy);
+	return dy;
+}
+
 const struct op_row op_pool = { .name = "pool",
 	                            .meaning = "maximum or average over k x k windows",
 	                            .ref = pool_ref,
 	                            .cpu = pool_cpu,
 	                            .backward = pool_backward,
+	                            .jvp = pool_jvp,
 	                            .low = true };
 
 /* pool_bwd: dy, x, y -> dx; of several equal maxima the first takes the gradient. */
@@ -170,6 +180,28 @@ const struct op_row op_pool_bwd = {
 	.name = "pool_bwd", .meaning = "dx of pool from dy, x and y", .ref = pool_bwd_ref, .cpu = pool_bwd_cpu
 };
 
+/* pool_jvp, of maxima: d, x, y -> what of d is where the maximum is, the first of several; on a CPU, where no network
+ * is trained by it, the specification. */
+static void pool_jvp_ref(struct node *nd)
+{
+	const struct tensor *d = nd->src[0], *x = nd->src[1], *y = nd->src[2];
+	for (int64_t o = 0; o < tensor_pixels(y); o++) {
+		struct window v = window_of(nd, x, y, o);
+		for (int64_t c = 0; c < y->c; c++) {
+			bool taken = false;
+			FOR_EACH_PIXEL(v, x, at)
+			{
+				if (!taken && x->ref[at * x->c + c] == y->ref[o * y->c + c])
+					nd->dst[0]->ref[o * y->c + c] = d->ref[at * x->c + c], taken = true;
+			}
+		}
+	}
+}
+
+const struct op_row op_pool_jvp = {
+	.name = "pool_jvp", .meaning = "change of pool's maxima from that of x", .ref = pool_jvp_ref, .cpu = op_cpu_by_ref
+};
+
 /* ---- global_mean: (N,H,W,C) -> (N,1,1,C) ----------------------------------------------------- */
 
 struct tensor *graph_global_mean(struct graph *g, struct tensor *x)
@@ -221,6 +253,7 @@ const struct op_row op_global_mean = {
 	.ref = global_mean_ref,
 	.cpu = global_mean_cpu,
 	.backward = global_mean_backward,
+	.jvp = tangent_linear,
 	.low = true,
 };
 
@@ -327,12 +360,30 @@ static void feature_dist_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], da);
 }
 
+/* Of a's change d, or of b's, which has the other's place. */
+static struct tensor *feature_slope(struct graph *g, struct node *nd, struct tensor *d, int of)
+{
+	if (!d)
+		return NULL;
+	struct tensor *slope = graph_like(g, d), *one = graph_constant(g, nd->dst[0], 1);
+	(void)graph_node(g, OP_feature_dist_bwd, NULL, 4,
+	                 (struct tensor *[]){ one, nd->src[of], nd->src[1 - of], nd->src[2] }, 1, &slope);
+	return graph_dot(g, slope, d);
+}
+
+static struct tensor *feature_dist_jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	struct tensor *of_w = d[2] ? graph_feature_dist(g, nd->src[0], nd->src[1], d[2]) : NULL;
+	return tangent_sum(g, tangent_sum(g, feature_slope(g, nd, d[0], 0), feature_slope(g, nd, d[1], 1)), of_w);
+}
+
 const struct op_row op_feature_dist = {
 	.name = "feature_dist",
 	.meaning = "mean over pixels of sum_c w (a/|a| - b/|b|)^2",
 	.ref = feature_dist_ref,
 	.cpu = feature_dist_cpu,
 	.backward = feature_dist_backward,
+	.jvp = feature_dist_jvp,
 };
 
 /* feature_dist_bwd: dd (N), a, b, [w] -> da. With r = |a|, h = a / (r + eps), g_c = 2 w_c (h_c - b_c/|b|) dd / pixels:
@@ -457,12 +508,23 @@ static void cross_entropy_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], dx);
 }
 
+static struct tensor *cross_entropy_jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	struct tensor *of_labels = d[1] ? graph_cross_entropy(g, nd->src[0], d[1]) : NULL;
+	if (!d[0])
+		return of_labels;
+	struct tensor *slope = graph_like(g, d[0]), *one = graph_constant(g, nd->dst[0], 1);
+	(void)graph_node(g, OP_cross_entropy_bwd, NULL, 3, (struct tensor *[]){ one, nd->src[0], nd->src[1] }, 1, &slope);
+	return tangent_sum(g, graph_dot(g, slope, d[0]), of_labels);
+}
+
 const struct op_row op_cross_entropy = {
 	.name = "cross_entropy",
 	.meaning = "softmax cross entropy against one-hot labels, per sample",
 	.ref = cross_entropy_ref,
 	.cpu = cross_entropy_cpu,
 	.backward = cross_entropy_backward,
+	.jvp = cross_entropy_jvp,
 };
 
 /* cross_entropy_bwd: dd (N), logits, targets y -> dd (sum(y) softmax - y) */

@@ -121,6 +121,32 @@ static void pool_bwd_run(struct node *nd, struct cuda *cu)
 
 extern "C" const struct cuda_op cuda_pool_bwd = { NULL, pool_bwd_run, NULL };
 
+static __global__ void pool_jvp_kernel(struct pool p, struct val dy, struct val d, struct val x, int64_t n)
+{
+	int64_t i = (int64_t)blockIdx.x * BLOCK + threadIdx.x;
+	if (i >= n)
+		return;
+	int64_t o = i / p.c, c = i % p.c, image = o / (p.oh * p.ow), best = -1;
+	struct window v = window_of(p, o / p.ow % p.oh, o % p.ow);
+	for (int64_t a = v.h0; a < v.h1; a++)
+		for (int64_t b = v.w0; b < v.w1; b++) {
+			int64_t at = ((image * p.h + a) * p.w + b) * p.c + c;
+			if (best < 0 || val_get(x, at) > val_get(x, best))
+				best = at;
+		}
+	val_put(dy, i, val_get(d, best));
+}
+
+static void pool_jvp_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *x = nd->src[1], *y = nd->dst[0];
+	size_t n = tensor_count(y);
+	LAUNCH(cu, pool_jvp_kernel, blocks_for(n, BLOCK), BLOCK, 0, pool_of(nd, x, y), val_of(y), val_of(nd->src[0]),
+	       val_of(x), (int64_t)n);
+}
+
+extern "C" const struct cuda_op cuda_pool_jvp = { NULL, pool_jvp_run, NULL };
+
 /* ---- global_mean ----------------------------------------------------------------------------- */
 
 enum { SUM_PIXELS = 8 };

@@ -5,7 +5,7 @@
 #include "model/ops/conv_shape.h"
 #include "model/cpu/dnn_images.h"
 #include "model/cpu/dnn_product.h"
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 #include "model/cpu/winograd.h"
 
 #include "model/base/err.h"
@@ -172,6 +172,23 @@ static void backward(struct graph *g, struct node *nd)
 	}
 }
 
+static struct tensor *jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	struct tensor *x = nd->src[0], *w = nd->src[1], *dx = d[0], *y = NULL;
+	int stride = nd->args.conv.stride, pad_h = nd->args.conv.pad_h, pad_w = nd->args.conv.pad_w;
+	if (!dx && !d[1]) /* the bias alone */
+		dx = graph_constant(g, x, 0);
+	if (dx)
+		y = graph_conv2d(g, dx, w, d[1] ? NULL : d[2], stride, pad_h, pad_w, false);
+	if (d[1])
+		y = tangent_sum(g, y, graph_conv2d(g, x, d[1], d[2], stride, pad_h, pad_w, false));
+	if (!nd->args.conv.relu)
+		return y;
+	struct tensor *dy = graph_like(g, y);
+	(void)graph_node(g, OP_relu_bwd, NULL, 2, (struct tensor *[]){ y, nd->dst[0] }, 1, &dy);
+	return dy;
+}
+
 static double forward_flops(const struct node *nd)
 {
 	return conv_flops(nd->dst[0], nd->src[1]);
@@ -185,6 +202,7 @@ const struct op_row op_conv2d = {
 	.cpu = forward_cpu,
 	.release = release,
 	.backward = backward,
+	.jvp = jvp,
 	.flops = forward_flops,
 	.low = true,
 };

@@ -5,7 +5,7 @@
  *   l2-sum, l2-mean, l1-sum, l1-mean      of e^2 and |e|
  *   huber-pixel, huber-element  mean and sum of sqrt(e^2 + c^2) - c, the element-wise forms of public reproductions
  * and weighted_mean: total = sum_n w[n] d[n] / N. Sums are in double. */
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/err.h"
 #include "model/base/cpu.h"
@@ -123,12 +123,23 @@ static void distance_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[0], dx);
 }
 
+/* Of both images alike, since d is of their difference. */
+static struct tensor *distance_jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	struct tensor *slope = graph_like(g, nd->src[0]), *one = graph_constant(g, nd->dst[0], 1);
+	(void)graph_node(g, OP_distance_bwd, &nd->args, 4, (struct tensor *[]){ one, nd->src[0], nd->src[1], nd->dst[0] },
+	                 1, &slope);
+	struct tensor *of_target = d[1] ? graph_scale(g, d[1], -1) : NULL;
+	return graph_dot(g, slope, tangent_sum(g, d[0], of_target));
+}
+
 const struct op_row op_distance = {
 	.name = "distance",
 	.meaning = "d[n] between two images: pseudo-huber, l2, l1, element-wise huber",
 	.ref = distance_ref,
 	.cpu = distance_cpu,
 	.backward = distance_backward,
+	.jvp = distance_jvp,
 };
 
 /* ---- distance_bwd: dd (N), x, target, d (N) -> dx -------------------------------------------- */
@@ -218,6 +229,7 @@ const struct op_row op_weighted_mean = {
 	.ref = weighted_mean_ref,
 	.cpu = weighted_mean_cpu,
 	.backward = weighted_mean_backward,
+	.jvp = tangent_product,
 };
 
 /* weighted_mean_bwd: w (N), [dtotal (1)] -> dd = w dtotal / N; without dtotal it is 1: the root of a loss. */

@@ -4,6 +4,8 @@
  * Norms apply it to their results (struct norm_args). The op of this name multiplies by a mask that is given. */
 #include "model/ops/dropout.h"
 
+#include "model/graph/tangent.h"
+
 #include "model/base/cpu.h"
 #include "model/base/rng.h"
 
@@ -122,6 +124,7 @@ const struct op_row op_dropout = {
 	.ref = masked_ref,
 	.cpu = masked_cpu,
 	.backward = backward,
+	.jvp = tangent_product,
 	.inplace = true,
 	.low = true,
 };

@@ -1,6 +1,6 @@
 /* elementwise.c - the small ops that touch each value once: silu, sums, scaling, per-sample combinations, relu's
  * gradient. */
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/err.h"
 #include "model/base/cpu.h"
@@ -61,11 +61,22 @@ static void silu_cpu(struct node *nd)
 	run_span(nd, silu_kernel, 0);
 }
 
+/* A change of one side times the slope: of y's gradient, or of x. */
+static struct tensor *silu_slope(struct graph *g, struct node *nd, struct tensor *d)
+{
+	struct tensor *y = graph_like(g, nd->src[0]);
+	(void)graph_node(g, OP_silu_bwd, NULL, 2, (struct tensor *[]){ d, nd->src[0] }, 1, &y);
+	return y;
+}
+
 static void silu_backward(struct graph *g, struct node *nd)
 {
-	struct tensor *dx = graph_like(g, nd->src[0]);
-	(void)graph_node(g, OP_silu_bwd, NULL, 2, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0] }, 1, &dx);
-	graph_add_grad(g, nd->src[0], dx);
+	graph_add_grad(g, nd->src[0], silu_slope(g, nd, nd->dst[0]->grad));
+}
+
+static struct tensor *silu_jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	return silu_slope(g, nd, d[0]);
 }
 
 const struct op_row op_silu = { .name = "silu",
@@ -73,6 +84,7 @@ const struct op_row op_silu = { .name = "silu",
 	                            .ref = silu_ref,
 	                            .cpu = silu_cpu,
 	                            .backward = silu_backward,
+	                            .jvp = silu_jvp,
 	                            .strided = true,
 	                            .low = true };
 
@@ -172,12 +184,20 @@ static void add_scaled_backward(struct graph *g, struct node *nd)
 	graph_add_grad(g, nd->src[1], d);
 }
 
+static struct tensor *add_scaled_jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	if (d[0] && d[1])
+		return graph_add_scaled(g, d[0], d[1], nd->args.scale.s);
+	return graph_scale(g, d[0] ? d[0] : d[1], nd->args.scale.s);
+}
+
 const struct op_row op_add_scaled = {
 	.name = "add_scaled",
 	.meaning = "y = (a + b) * s",
 	.ref = add_scaled_ref,
 	.cpu = add_scaled_cpu,
 	.backward = add_scaled_backward,
+	.jvp = add_scaled_jvp,
 	.inplace = true,
 	.strided = true,
 	.low = true,
@@ -256,6 +276,7 @@ const struct op_row op_scale = { .name = "scale",
 	                             .ref = scale_ref,
 	                             .cpu = scale_cpu,
 	                             .backward = scale_backward,
+	                             .jvp = tangent_linear,
 	                             .sums = scale_sums,
 	                             .inplace = true,
 	                             .strided = true,
@@ -316,10 +337,25 @@ static void lincomb_backward(struct graph *g, struct node *nd)
 	}
 }
 
+/* a x + b y, where a pair may lack one of its two. */
+static struct tensor *combine(struct graph *g, struct tensor *a, struct tensor *x, struct tensor *b, struct tensor *y)
+{
+	if (!a || !x)
+		return b && y ? graph_lincomb(g, b, y, NULL, NULL) : NULL;
+	return b && y ? graph_lincomb(g, a, x, b, y) : graph_lincomb(g, a, x, NULL, NULL);
+}
+
+static struct tensor *lincomb_jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	return tangent_sum(g, combine(g, nd->src[0], d[1], nd->src[2], d[3]),
+	                   combine(g, d[0], nd->src[1], d[2], nd->src[3]));
+}
+
 const struct op_row op_lincomb = {
 	.name = "lincomb",
 	.meaning = "dst = a[n] * x + b[n] * y",
 	.ref = lincomb_ref,
 	.cpu = lincomb_cpu,
 	.backward = lincomb_backward,
+	.jvp = lincomb_jvp,
 };

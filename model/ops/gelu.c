@@ -73,18 +73,30 @@ static void forward_cpu(struct node *nd)
 	cpu_split((int64_t)tensor_count(nd->dst[0]), 16384, forward_range, nd);
 }
 
+/* A change of one side times the slope: of y's gradient, or of x. */
+static struct tensor *slope(struct graph *g, struct node *nd, struct tensor *d)
+{
+	struct tensor *y = graph_like(g, nd->src[0]);
+	(void)graph_node(g, OP_gelu_bwd, &nd->args, 2, (struct tensor *[]){ d, nd->src[0] }, 1, &y);
+	return y;
+}
+
 static void backward(struct graph *g, struct node *nd)
 {
-	struct tensor *dx = graph_like(g, nd->src[0]);
-	(void)graph_node(g, OP_gelu_bwd, &nd->args, 2, (struct tensor *[]){ nd->dst[0]->grad, nd->src[0] }, 1, &dx);
-	graph_add_grad(g, nd->src[0], dx);
+	graph_add_grad(g, nd->src[0], slope(g, nd, nd->dst[0]->grad));
+}
+
+static struct tensor *jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	return slope(g, nd, d[0]);
 }
 
 const struct op_row op_gelu = { .name = "gelu",
 	                            .meaning = "y = x P(x), P the normal distribution; quick: x sigmoid(1.702 x)",
 	                            .ref = forward_ref,
 	                            .cpu = forward_cpu,
-	                            .backward = backward };
+	                            .backward = backward,
+	                            .jvp = jvp };
 
 /* gelu_bwd: dy, x -> dx; on a CPU, where no network trains through it, the specification. */
 static void backward_ref(struct node *nd)

@@ -7,6 +7,7 @@
  * Sources: x, w, b, [e]. Destinations: y, stats (N,1,groups,2) = mean, rstd.
  * The backward node takes an optional addend to dx, so that a residual branch costs no pass of its own. */
 #include "model/ops/dropout.h"
+#include "model/ops/groupnorm_jvp.h"
 #include "model/ops/norm_sweep.h"
 
 #include "model/base/err.h"
@@ -258,6 +259,7 @@ const struct op_row op_groupnorm = {
 	.prepare = forward_prepare,
 	.cpu = forward_cpu,
 	.backward = backward,
+	.jvp = groupnorm_jvp,
 	.low = true,
 	.cheap = true,
 };

@@ -2,7 +2,7 @@
  * its own channels.
  *   m = mean_c x[c],  v = mean_c (x[c] - m)^2,  h[c] = (x[c] - m) / sqrt(v + eps),  y[c] = h[c] w[c] + b[c]
  * x (N,H,W,C), w and b (1,1,1,C). Groupnorm's statistics are an image's, so it is another op. */
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/cpu.h"
 #include "model/base/err.h"
@@ -100,11 +100,20 @@ static void backward(struct graph *g, struct node *nd)
 			graph_add_grad(g, nd->src[i], dst[i]);
 }
 
+static struct tensor *jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	struct tensor *x = nd->src[0], *y = graph_like(g, x);
+	(void)graph_node(g, OP_layernorm_jvp, &nd->args, 5,
+	                 (struct tensor *[]){ tangent_or_zeros(g, d[0], x), x, nd->src[1], d[1], d[2] }, 1, &y);
+	return y;
+}
+
 const struct op_row op_layernorm = { .name = "layernorm",
 	                                 .meaning = "y = (x - mean) / sqrt(var + eps) * w + b, over each pixel's channels",
 	                                 .ref = forward_ref,
 	                                 .cpu = forward_cpu,
-	                                 .backward = backward };
+	                                 .backward = backward,
+	                                 .jvp = jvp };
 
 /* ---- layernorm_bwd: dy, x, w -> dx, dw, db --------------------------------------------------------
  *   db = sum dy,  dw = sum dy h,  dx = rstd (u - mean_c u - h mean_c (u h)),  u = dy w
@@ -136,4 +145,30 @@ static void backward_ref(struct node *nd)
 
 const struct op_row op_layernorm_bwd = {
 	.name = "layernorm_bwd", .meaning = "dx, dw, db of layernorm", .ref = backward_ref, .cpu = op_cpu_by_ref
+};
+
+/* ---- layernorm_jvp: d, x, w, [dw], [db] -> dy = dh w + h dw + db -----------------------------------
+ *   dh = rstd (d - mean_c d - h mean_c (d h));  on a CPU, where no network here is trained by it, the specification */
+static void jvp_ref(struct node *nd)
+{
+	const struct tensor *x = nd->src[1], *w = nd->src[2], *dw = nd->src[3], *db = nd->src[4];
+	double n = (double)x->c;
+	for (int64_t i = 0; i < tensor_pixels(x); i++) {
+		const double *at = x->ref + i * x->c, *d = nd->src[0]->ref + i * x->c;
+		struct token t = token_ref(at, x->c, nd->args.norm.eps);
+		double mean_d = 0, mean_dh = 0;
+		for (int64_t c = 0; c < x->c; c++) {
+			mean_d += d[c] / n;
+			mean_dh += d[c] * (at[c] - t.mean) * t.rstd / n;
+		}
+		for (int64_t c = 0; c < x->c; c++) {
+			double h = (at[c] - t.mean) * t.rstd;
+			nd->dst[0]->ref[i * x->c + c] = t.rstd * (d[c] - mean_d - h * mean_dh) * w->ref[c] +
+			                                (dw ? h * dw->ref[c] : 0) + (db ? db->ref[c] : 0);
+		}
+	}
+}
+
+const struct op_row op_layernorm_jvp = {
+	.name = "layernorm_jvp", .meaning = "change of layernorm", .ref = jvp_ref, .cpu = op_cpu_by_ref
 };

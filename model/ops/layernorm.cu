@@ -109,3 +109,47 @@ static void layernorm_bwd_run(struct node *nd, struct cuda *cu)
 }
 
 extern "C" const struct cuda_op cuda_layernorm_bwd = { layernorm_bwd_prepare, layernorm_bwd_run, NULL };
+
+/* ---- layernorm_jvp: a warp per pixel ------------------------------------------------------------- */
+
+struct changes {
+	struct val dy, d, x, w, dw, db; /* dw, db: may be absent */
+	int64_t c, n;
+	float eps;
+};
+
+static __global__ void layernorm_jvp_kernel(struct changes s)
+{
+	int64_t i = (int64_t)blockIdx.x * TOKENS + threadIdx.x / WARP;
+	bool there = i < s.n;
+	int64_t at = (there ? i : s.n - 1) * s.c;
+	int lane = (int)threadIdx.x % WARP;
+	struct token t = token_of(s.x, at, s.c, s.eps);
+	float sum_d = 0, sum_dh = 0;
+	for (int64_t k = lane; k < s.c; k += WARP) {
+		float d = val_get(s.d, at + k);
+		sum_d += d;
+		sum_dh += d * (val_get(s.x, at + k) - t.mean) * t.rstd;
+	}
+	float mean_d = warp_sum(sum_d) / (float)s.c, mean_dh = warp_sum(sum_dh) / (float)s.c;
+	for (int64_t k = lane; there && k < s.c; k += WARP) {
+		float h = (val_get(s.x, at + k) - t.mean) * t.rstd;
+		float y = t.rstd * (val_get(s.d, at + k) - mean_d - h * mean_dh) * val_get(s.w, k);
+		if (s.dw.p)
+			y += h * val_get(s.dw, k);
+		if (s.db.p)
+			y += val_get(s.db, k);
+		val_put(s.dy, at + k, y);
+	}
+}
+
+static void layernorm_jvp_run(struct node *nd, struct cuda *cu)
+{
+	const struct tensor *x = nd->src[1];
+	struct changes s = { val_of(nd->dst[0]),      val_of(nd->src[0]), val_of(x), val_of(nd->src[2]),
+		                 val_of(nd->src[3]),      val_of(nd->src[4]), x->c,      tensor_pixels(x),
+		                 (float)nd->args.norm.eps };
+	LAUNCH(cu, layernorm_jvp_kernel, blocks_for((size_t)s.n, TOKENS), BLOCK, 0, s);
+}
+
+extern "C" const struct cuda_op cuda_layernorm_jvp = { NULL, layernorm_jvp_run, NULL };

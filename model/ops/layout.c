@@ -1,5 +1,5 @@
 /* layout.c - ops that only move values: concatenation and slices of channels, space-to-depth. */
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/err.h"
 #include "model/base/cpu.h"
@@ -95,6 +95,11 @@ static void concat_backward(struct graph *g, struct node *nd)
 		graph_add_grad(g, b, graph_slice(g, dy, a->c, b->c));
 }
 
+static struct tensor *concat_jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	return graph_concat(g, tangent_or_zeros(g, d[0], nd->src[0]), tangent_or_zeros(g, d[1], nd->src[1]));
+}
+
 static bool concat_channels(const struct node *nd, int i, struct channels *out)
 {
 	if (i > 1)
@@ -108,6 +113,7 @@ const struct op_row op_concat = { .name = "concat",
 	                              .ref = concat_ref,
 	                              .cpu = concat_cpu,
 	                              .backward = concat_backward,
+	                              .jvp = concat_jvp,
 	                              .channels = concat_channels,
 	                              .strided = true,
 	                              .low = true,
@@ -151,6 +157,7 @@ const struct op_row op_slice = { .name = "slice",
 	                             .meaning = "dst = channels first .. first+c-1 of x",
 	                             .ref = slice_ref,
 	                             .cpu = slice_cpu,
+	                             .jvp = tangent_linear,
 	                             .channels = slice_channels,
 	                             .strided = true,
 	                             .low = true };
@@ -220,4 +227,5 @@ const struct op_row op_shuffle = { .name = "shuffle",
 	                               .meaning = "space-to-depth or its inverse",
 	                               .ref = shuffle_ref,
 	                               .cpu = shuffle_cpu,
-	                               .backward = shuffle_backward };
+	                               .backward = shuffle_backward,
+	                               .jvp = tangent_linear };

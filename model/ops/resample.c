@@ -4,7 +4,7 @@
  *   up:   y[2i + a - pad] += f[a] x[i]               H -> 2 (H - 1) + K - 2 pad
  * per axis, zero outside, f = gain * [1,1]/2 or gain * [1,3,3,1]/8. The two are each other's adjoint, so the backward
  * node is the same op in the other direction. */
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/err.h"
 #include "model/base/cpu.h"
@@ -179,6 +179,7 @@ const struct op_row op_resample = {
 	.ref = resample_ref,
 	.cpu = resample_cpu,
 	.backward = backward,
+	.jvp = tangent_linear,
 	.low = true,
 	.cheap = true,
 };

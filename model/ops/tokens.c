@@ -2,7 +2,7 @@
  * is no picture's, then the pixels in their order, with a table of positions added.
  *   y[n,0,:] = table[0,:],  y[n,1+i,:] = x[n,i,:] + table[1+i,:]
  * x (N,H,W,C), table (1,1,H*W+1,C), which has the class token in its first row; y (N,1,H*W+1,C). */
-#include "model/graph/graph.h"
+#include "model/graph/tangent.h"
 
 #include "model/base/cpu.h"
 #include "model/base/err.h"
@@ -57,11 +57,17 @@ static void backward(struct graph *g, struct node *nd)
 			graph_add_grad(g, nd->src[i], dst[i]);
 }
 
+static struct tensor *jvp(struct graph *g, struct node *nd, struct tensor *const *d)
+{
+	return graph_tokens(g, tangent_or_zeros(g, d[0], nd->src[0]), tangent_or_zeros(g, d[1], nd->src[1]));
+}
+
 const struct op_row op_tokens = { .name = "tokens",
 	                              .meaning = "y = [class token | pixels] + table of positions",
 	                              .ref = forward_ref,
 	                              .cpu = forward_cpu,
-	                              .backward = backward };
+	                              .backward = backward,
+	                              .jvp = jvp };
 
 /* ---- tokens_bwd: dy -> dx, dtable; on a CPU, where no network trains through it, the specification ---- */
 

@@ -141,6 +141,15 @@ test_group_change_of_lines_made_as_a_difference() {
 test_group_change_without_its_squares() {
 	caught groupnorm_change groupnorm_change model/ops/groupnorm_change.cu 'd_squares[c] = d_square_of(' 'd_squares[c] = 0 * d_square_of('
 }
+# First-order changes.
+JVP=model/ops/groupnorm_jvp.cu
+test_jvp_mask_forgotten() { caught groupnorm groupnorm_jvp $JVP 'drop(d, draw, at, count);' ''; }
+test_jvp_without_what_the_spread_takes() { caught groupnorm groupnorm_jvp $JVP '- rstd * along * w' '- 0 * along * w'; }
+test_jvp_embedding_before_the_norm_left_out() { caught groupnorm groupnorm_jvp $JVP 'mean += s[0] + pixels * add;' 'mean += s[0];'; }
+test_jvp_of_weights_not_centred() { caught attention attention model/ops/attention.cu 'v * (ds[at + i] - mean)' 'v * ds[at + i]'; }
+test_jvp_of_moved_queries() { caught attention attention model/ops/attention.cu 'x[0][k] += first_order ? 0 : dx[0][k];' 'x[0][k] += dx[0][k];'; }
+test_jvp_of_the_last_maximum() { caught pool classify model/ops/classify.cu 'val_get(x, at) > val_get(x, best)' 'val_get(x, at) >= val_get(x, best) - 1'; }
+test_jvp_of_a_cosine() { caught embed embed model/ops/embed.cu ': -sin(angle)' ': sin(angle)'; }
 test_small_changes_of_weights_made_as_differences() {
 	caught attention_change attention model/ops/attention.cu 'float z = most < 0.5f ?' 'float z = most < 0 ?'
 }

@@ -225,7 +225,7 @@ images_data_and_speeds() {
 	one_object 0 classifier shapes8 --epochs 1
 	one_object 0 bench train --preset a --batch 2 --seconds 0.01 --profile; one_object 0 bench pictures --seconds 0.01; one_object 0 bench-steps --seconds 0.01
 	one_object 0 bench crowd --beside 1 --seconds 0.02; ABLATE_SCALING=scaling one_object 0 bench scaling --seconds 0.01; one_object 0 bench fid
-	one_object 0 bench lpips --batch 1 --seconds 0.01; one_object 0 bench features --batch 1 --rounds 1 --seconds 0.01
+	one_object 0 bench lpips --batch 1 --seconds 0.01; one_object 0 bench features --batch 1 --rounds 1 --seconds 0.01; one_object 0 bench tangent --preset ict-shapes8-ci --batch 1 --seconds 0.01
 }
 
 # Every key of every command is documented, and every documented key is seen here, or its row says what that would take.

@@ -10,6 +10,8 @@ static struct tensor *in(struct bench *b, int64_t n, int64_t h, int64_t w, int64
 {
 	struct tensor *t = graph_input(b->g, "in", n, h, w, c);
 	t->needs_grad = grad;
+	if (!b->still[b->n % 2])
+		t->tangent = graph_input(b->g, "change", n, h, w, c);
 	b->spread[b->n] = 1;
 	b->inputs[b->n++] = t;
 	return t;
@@ -153,9 +155,10 @@ static struct tensor *dropout(struct bench *b, const int64_t *d)
 
 static struct tensor *embed(struct bench *b, const int64_t *d)
 {
-	struct tensor *t = in(b, d[0], 1, 1, 1, false);
-	return graph_embed(b->g, t, d[2] ? in(b, 1, 1, 1, d[1], false) : NULL, 2 * d[1],
-	                   (struct embed_args){ .endpoint = d[3], .sin_first = d[3] });
+	struct tensor *t = in(b, d[0], 1, 1, 1, false), *freqs = d[2] ? in(b, 1, 1, 1, d[1], false) : NULL;
+	if (freqs) /* which are never trained */
+		freqs->tangent = NULL;
+	return graph_embed(b->g, t, freqs, 2 * d[1], (struct embed_args){ .endpoint = d[3], .sin_first = d[3] });
 }
 
 static struct tensor *distance(struct bench *b, const int64_t *d) /* n, kind, c * 1000, near */

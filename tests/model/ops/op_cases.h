@@ -11,6 +11,7 @@ struct bench {
 	struct tensor *inputs[MAX_INPUTS];
 	float spread[MAX_INPUTS];
 	bool exact[MAX_INPUTS];
+	bool still[2]; /* inputs of an even, of an odd number: they have no tangent */
 	int n;
 };
 

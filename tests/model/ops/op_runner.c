@@ -1,7 +1,8 @@
 /* op_runner.c - asks every op the same questions (run: `op_runner [--bench] [--device NAME] [--types float|bf16|mixed]
  * [NAME]`):
- *   1. gradient: the recorded backward against central differences, both in double by the specifications (asked on the
- *   CPU only); 2. device: its path against the specification: relative L2 of each result, NaN-safe;
+ *   1. derivatives: the recorded backward and the recorded tangent against central differences, and against each other
+ *   (u.Jv = v.J'u), all in double by the specifications (asked on the CPU only);
+ *   2. device: its path against the specification: relative L2 of each result, NaN-safe;
  *   3. bounds: guard words around every tensor unchanged, no output left unwritten;
  *   4. bits: the same result twice, with other work in between, with planned (shared) memory, and, on the emulated
  *   device, with
@@ -36,6 +37,8 @@ static bool on_cpu(void)
 	return device->ops->host_memory;
 }
 
+enum { MAX_RESULTS = MAX_INPUTS + 2 };
+
 struct built {
 	struct bench b;
 	struct tensor *out, *cotangent;
@@ -43,9 +46,11 @@ struct built {
 
 static bool is_exact(const struct built *x, const struct tensor *t)
 {
-	for (int i = 0; i < x->b.n; i++)
-		if (x->b.exact[i] && (t == x->b.inputs[i] || t == x->b.inputs[i]->grad))
+	for (int i = 0; i < x->b.n; i++) {
+		const struct tensor *in = x->b.inputs[i];
+		if (x->b.exact[i] && (t == in || t == in->grad || t == in->tangent))
 			return true;
+	}
 	bool statistics = t->maker && t->maker->op == OP_groupnorm && t == t->maker->dst[1];
 	return statistics || tensor_count(t) == (size_t)t->n; /* one number per sample */
 }
@@ -58,11 +63,19 @@ static void store_low(struct built *x)
 			x->b.g->tensors[i]->type = TENSOR_BF16;
 }
 
-static struct built build(const struct op_case *c, struct backend *on, void (*plan)(struct graph *g))
+/* Which inputs have a tangent. */
+enum moving { NONE, ALL, ODD, EVEN };
+
+static struct built build(const struct op_case *c, struct backend *on, enum moving moving,
+                          void (*plan)(struct graph *g))
 {
-	struct built x = { .b = { .g = graph_new_on(on) } };
+	struct built x = { .b = { .g = graph_new_on(on), .still = { moving == ODD, moving == EVEN } } };
+	graph_forward_mode(x.b.g, moving != NONE);
 	x.out = c->build(&x.b, c->d);
+	graph_forward_mode(x.b.g, false);
 	graph_keep(x.out);
+	if (x.out->tangent)
+		graph_keep(x.out->tangent);
 	x.cotangent = graph_input(x.b.g, "cotangent", x.out->n, x.out->h, x.out->w, x.out->c);
 	if (x.out->needs_grad) {
 		x.out->grad = x.cotangent;
@@ -88,12 +101,15 @@ static void fill(struct built *x, uint64_t seed)
 {
 	for (int i = 0; i < x->b.n; i++)
 		fill_one(x->b.g, x->b.inputs[i], seed, (uint32_t)i, x->b.spread[i]);
+	for (int i = 0; i < x->b.n; i++)
+		if (x->b.inputs[i]->tangent)
+			fill_one(x->b.g, x->b.inputs[i]->tangent, seed, (uint32_t)(50 + i), 1);
 	fill_one(x->b.g, x->cotangent, seed, 99, 1);
 	graph_set_first(x->b.g, 3); /* as if other processes had the samples before */
 	graph_set_step(x->b.g, seed, 3);
 }
 
-/* The inputs' gradients and the output: what a case is judged by. */
+/* The inputs' gradients, the output and its change: what a case is judged by. */
 static int results(struct tensor **list, const struct built *x)
 {
 	int n = 0;
@@ -101,6 +117,8 @@ static int results(struct tensor **list, const struct built *x)
 	for (int i = 0; i < x->b.n; i++)
 		if (x->b.inputs[i]->grad)
 			list[n++] = x->b.inputs[i]->grad;
+	if (x->out->tangent)
+		list[n++] = x->out->tangent;
 	return n;
 }
 
@@ -146,9 +164,87 @@ static double gradient_error(struct built *x)
 	return worst;
 }
 
+/* Moves every input by h times its change, from where it is. */
+static void move(struct built *x, double h)
+{
+	for (int i = 0; i < x->b.n; i++) {
+		const struct tensor *t = x->b.inputs[i];
+		for (size_t j = 0; t->tangent && j < tensor_count(t); j++)
+			t->ref[j] += h * t->tangent->ref[j];
+	}
+}
+
+/* A NaN is worst. */
+static double worse(double a, double b)
+{
+	return b <= a || a != a ? a : b;
+}
+
+/* 1. In every value of the output: relative to the largest. Ends with the inputs where they were. */
+static double tangent_error(struct built *x)
+{
+	size_t n = tensor_count(x->out);
+	double worst = 0, scale = 1e-300, h = 1e-6;
+	if (!x->out->tangent)
+		return 0;
+	SCOPED(free) double *up = xcalloc(n, sizeof *up), *tangent = xcalloc(n, sizeof *tangent);
+	graph_run_ref(x->b.g);
+	memcpy(tangent, x->out->tangent->ref, n * sizeof *tangent);
+	move(x, h);
+	graph_rerun_ref(x->b.g);
+	memcpy(up, x->out->ref, n * sizeof *up);
+	move(x, -2 * h);
+	graph_rerun_ref(x->b.g);
+	for (size_t j = 0; j < n; j++)
+		scale = fmax(scale, fabs(tangent[j]));
+	for (size_t j = 0; j < n; j++)
+		worst = worse(worst, fabs((up[j] - x->out->ref[j]) / (2 * h) - tangent[j]) / scale);
+	graph_run_ref(x->b.g);
+	return worst;
+}
+
+/* The same where every second input does not change, which rules leave out or take for zeros. */
+static double partial_error(const struct op_case *c)
+{
+	double worst = 0;
+	for (enum moving moving = ODD; moving <= EVEN; moving++) {
+		struct built x = build(c, backend_cpu(), moving, graph_plan);
+		fill(&x, 5);
+		double error = tangent_error(&x);
+		worst = worse(worst, error);
+		graph_free(x.b.g);
+	}
+	return worst;
+}
+
+/* 1. |u.Jv - v.J'u| relative to the sum of its terms' sizes, where only what has a gradient moves. */
+static double duality_error(struct built *x)
+{
+	double forward = 0, back = 0, scale = 1e-300;
+	if (!x->out->tangent || !x->out->needs_grad)
+		return 0;
+	for (int i = 0; i < x->b.n; i++) {
+		const struct tensor *t = x->b.inputs[i];
+		if (t->tangent && !t->grad)
+			memset(t->tangent->ref, 0, tensor_count(t) * sizeof *t->ref);
+	}
+	graph_rerun_ref(x->b.g);
+	for (size_t j = 0; j < tensor_count(x->out); j++) {
+		forward += x->cotangent->ref[j] * x->out->tangent->ref[j];
+		scale += fabs(x->cotangent->ref[j] * x->out->tangent->ref[j]);
+	}
+	for (int i = 0; i < x->b.n; i++) {
+		const struct tensor *t = x->b.inputs[i];
+		for (size_t j = 0; t->grad && t->tangent && j < tensor_count(t); j++)
+			back += t->tangent->ref[j] * t->grad->ref[j];
+	}
+	graph_run_ref(x->b.g);
+	return fabs(forward - back) / scale;
+}
+
 static float *snapshot(const struct built *x, size_t *count)
 {
-	struct tensor *list[MAX_INPUTS + 1];
+	struct tensor *list[MAX_RESULTS];
 	int n = results(list, x);
 	*count = 0;
 	for (int i = 0; i < n; i++)
@@ -164,7 +260,7 @@ static float *snapshot(const struct built *x, size_t *count)
 /* 2. Relative L2 of each result; NaN anywhere in one makes it NaN. Returns how many. */
 static int device_errors(double *errors, const struct built *x)
 {
-	struct tensor *list[MAX_INPUTS + 1];
+	struct tensor *list[MAX_RESULTS];
 	int n = results(list, x);
 	size_t count;
 	SCOPED(free) float *all = snapshot(x, &count);
@@ -191,7 +287,7 @@ static void allow(double *allowed, const struct op_case *c, int n)
 		allowed[i] = types == TYPES_FLOAT ? c->tol : op_case_low_tolerance(c);
 	if (!plain)
 		return;
-	struct built x = build(c, backend_cpu(), graph_plan);
+	struct built x = build(c, backend_cpu(), ALL, graph_plan);
 	fill(&x, 5);
 	graph_run_ref(x.b.g);
 	graph_run(x.b.g);
@@ -219,7 +315,7 @@ static bool same_bits(const struct op_case *c, struct built *guarded)
 	graph_run(guarded->b.g);
 	SCOPED(free) float *again = run_again(guarded, &n2);
 	bool same = n1 == n2 && memcmp(first, again, n1 * sizeof *first) == 0;
-	struct built planned = build(c, device, graph_plan);
+	struct built planned = build(c, device, ALL, graph_plan);
 	for (size_t i = 0; i < 1 + (on_cpu() ? 0 : sizeof orders / sizeof *orders); i++) {
 		if (i > 0)
 			(void)setenv("ABLATE_EMU_ORDER", orders[i - 1], 1);
@@ -233,13 +329,15 @@ static bool same_bits(const struct op_case *c, struct built *guarded)
 
 static bool run_case(const struct op_case *c)
 {
-	struct built x = build(c, device, graph_plan_guarded);
+	struct built x = build(c, device, ALL, graph_plan_guarded);
 	struct node **nodes;
 	struct err e = ERR_INIT;
 	for (int i = graph_nodes(x.b.g, &nodes) - 1; i >= 0; i--)
 		reached[nodes[i]->op] = true;
 	fill(&x, 5);
-	double grad = on_cpu() ? gradient_error(&x) : 0, errors[MAX_INPUTS + 1], allowed[MAX_INPUTS + 1];
+	double grad = on_cpu() ? gradient_error(&x) : 0,
+		   tangent = on_cpu() ? worse(tangent_error(&x), partial_error(c)) : 0, dual = on_cpu() ? duality_error(&x) : 0,
+		   errors[MAX_RESULTS], allowed[MAX_RESULTS];
 	if (!on_cpu())
 		graph_run_ref(x.b.g);
 	graph_run(x.b.g);
@@ -251,9 +349,11 @@ static bool run_case(const struct op_case *c)
 	lost = backend_check(device, &e) != 0;
 	bool bits = !lost && same_bits(c, &x);
 	lost |= !lost && backend_check(device, &e) != 0;
-	bool ok = grad <= 2e-7 && errors[worst] <= allowed[worst] && !spilled && bits && !lost;
-	(void)printf("%-4s %-14s gradient %.1e  device %.1e (<= %.1e)  %s  %s  [", ok ? "ok" : "FAIL", c->name, grad,
-	             errors[worst], allowed[worst], spilled ? spilled : "in bounds", bits ? "same bits" : "OTHER BITS");
+	bool ok = grad <= 2e-7 && tangent <= 2e-7 && dual <= 1e-12 && errors[worst] <= allowed[worst] && !spilled && bits &&
+	          !lost;
+	(void)printf("%-4s %-14s gradient %.1e  tangent %.1e  dual %.1e  device %.1e (<= %.1e)  %s  %s  [",
+	             ok ? "ok" : "FAIL", c->name, grad, tangent, dual, errors[worst], allowed[worst],
+	             spilled ? spilled : "in bounds", bits ? "same bits" : "OTHER BITS");
 	for (int i = 0; i < 8; i++)
 		(void)printf("%s%lld", i ? "," : "", (long long)c->d[i]);
 	(void)printf("] %s%s%s\n", c->why, lost ? ": " : "", lost ? e.msg : "");
@@ -261,9 +361,9 @@ static bool run_case(const struct op_case *c)
 	return ok;
 }
 
-static void bench_case(const struct op_case *c)
+static double milliseconds(const struct op_case *c, enum moving moving, double *gflops)
 {
-	struct built x = build(c, device, graph_plan);
+	struct built x = build(c, device, moving, graph_plan);
 	fill(&x, 5);
 	graph_run(x.b.g);
 	int runs = 0;
@@ -274,9 +374,17 @@ static void bench_case(const struct op_case *c)
 		runs += backend_check(device, &e) == 0;
 		elapsed = monotonic_s() - start;
 	} while (elapsed < 0.2);
-	(void)printf("     %-14s %9.3f ms  %8.2f GFLOP/s\n", c->name, 1e3 * elapsed / runs,
-	             graph_flops(x.b.g) * runs / elapsed / 1e9);
+	*gflops = graph_flops(x.b.g) * runs / elapsed / 1e9;
 	graph_free(x.b.g);
+	return 1e3 * elapsed / runs;
+}
+
+static void bench_case(const struct op_case *c)
+{
+	double gflops, with, plain = milliseconds(c, NONE, &gflops);
+	(void)printf("     %-14s %9.3f ms  %8.2f GFLOP/s", c->name, plain, gflops);
+	with = milliseconds(c, ALL, &gflops);
+	(void)printf("  with its change %9.3f ms\n", with);
 }
 
 static void types_named(const char *name)
@@ -335,6 +443,11 @@ int main(int argc, char **argv)
 	for (int op = 0; !only && op < N_OPS; op++)
 		if (!reached[op]) {
 			(void)printf("FAIL %s: no case reaches this op\n", op_row((enum op)op)->name);
+			failed++;
+		}
+	for (int op = 0; op < N_OPS; op++)
+		if (op_row((enum op)op)->backward && !op_row((enum op)op)->jvp) {
+			(void)printf("FAIL %s: gradients flow through it, and changes do not\n", op_row((enum op)op)->name);
 			failed++;
 		}
 	(void)printf("%d passed, %d failed, 0 skipped\n", passed, failed);
