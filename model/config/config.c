@@ -289,6 +289,25 @@ static int check_noise(const struct run_config *c, struct err *e)
 	return 0;
 }
 
+/* What a method whose target is the change of its own answer cannot be combined with. */
+static int check_continuous(const struct run_config *c, struct err *e)
+{
+	if (c->precond.kind != PRECOND_TRIGFLOW)
+		return usage(e, "method.kind = \"sct\" has the noise levels of TrigFlow: set precond.kind = \"trigflow\"");
+	if (c->noise.dist != NOISE_LOGNORMAL)
+		return usage(e, "method.kind = \"sct\" draws its noise level: set noise.dist = \"lognormal\"");
+	if (c->loss.kind != LOSS_L2)
+		return usage(e, "method.kind = \"sct\" compares the network's answer with a direction: set loss.kind = \"l2\"");
+	if (c->teacher.ema.named || c->teacher.ema.value > 0)
+		return usage(e, "method.kind = \"sct\" has no teacher beside the student: leave teacher.ema at 0");
+	if (c->weight.kind != WEIGHT_LEARNED && c->weight.kind != WEIGHT_UNIFORM)
+		return usage(e, "method.kind = \"sct\" has no second noise level for weight.kind: \"learned\" or \"uniform\"");
+	if (c->train.dtype == DTYPE_BF16)
+		return usage(
+			e, "method.kind = \"sct\" trains in fp32 or tf32: in bf16 the change of an answer is mostly rounding");
+	return 0;
+}
+
 static bool same_layers(const struct net_spec *a, const struct net_spec *b)
 {
 	return a->kind == b->kind && a->h == b->h && a->in_c == b->in_c && a->channels == b->channels &&
@@ -343,7 +362,9 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 		return usage(e, "disc.kind = \"sqrt-short\" begins with disc.s0 points: give at least 2");
 	if (c->sigma.min >= c->sigma.max)
 		return usage(e, "sigma.min is not below sigma.max");
-	if (c->method.kind != METHOD_ECT && check_noise(c, e))
+	if (c->method.kind == METHOD_SCT && check_continuous(c, e))
+		return -1;
+	if (c->method.kind != METHOD_ECT && c->method.kind != METHOD_SCT && check_noise(c, e))
 		return -1;
 	if (c->teacher.ema.named == false && c->teacher.ema.value >= 1)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");

@@ -26,7 +26,7 @@
 #define KNOB_TEXT_MAX 256
 #define KNOB_LIST_MAX 8
 
-enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD };
+enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD, METHOD_SCT };
 enum loss_kind {
 	LOSS_PSEUDO_HUBER,
 	LOSS_LPIPS,
@@ -44,12 +44,13 @@ enum weight_kind {
 	WEIGHT_SNR,
 	WEIGHT_SNR_PLUS_1,
 	WEIGHT_TRUNCATED_SNR,
-	WEIGHT_SNR_PK
+	WEIGHT_SNR_PK,
+	WEIGHT_LEARNED
 };
 enum noise_dist { NOISE_LOGNORMAL, NOISE_UNIFORM };
 enum disc_kind { DISC_EXP, DISC_CONSTANT, DISC_SQRT, DISC_LINEAR, DISC_SQRT_SHORT, DISC_SQUARE, DISC_COSINE };
 enum mu_exponent { MU_N_MINUS_1, MU_N };
-enum precond_kind { PRECOND_CM, PRECOND_EDM, PRECOND_SQUARED_C_IN, PRECOND_DIFFUSERS };
+enum precond_kind { PRECOND_CM, PRECOND_EDM, PRECOND_SQUARED_C_IN, PRECOND_DIFFUSERS, PRECOND_TRIGFLOW };
 enum sigma_grid { GRID_DOUBLE, GRID_SINGLE, GRID_ROUNDED };
 enum sample_weights { SAMPLE_EMA, SAMPLE_STUDENT, SAMPLE_TEACHER };
 enum quantize_kind { QUANTIZE_ROUND, QUANTIZE_TRUNCATE };
@@ -122,6 +123,10 @@ struct run_config {
 		int solver;
 	} cd;
 	struct {
+		double c;
+		int warmup;
+	} tangent;
+	struct {
 		int kind;
 		double lr, beta1, beta2, eps;
 	} optim;
@@ -171,7 +176,7 @@ struct knob {
 	const char *text;    /* help, one sentence */
 	const char *source;  /* where the paper or its code says so; "" for knobs of our own */
 	enum knob_stage stage;
-	bool later;  /* came after the first records: left out of the JSON at its default; a bool, an integer or a choice */
+	bool later;  /* came after the first records: left out of the JSON at its default; a bool, a number or a choice */
 	bool looks;  /* what is looked at on the way, which changes nothing of the result: no deviation from a paper */
 	bool placed; /* where a cell runs, not what it is: not in its JSON, so in no hash; 0 or "" where it is read */
 };

@@ -106,6 +106,7 @@ static bool unsaid(const struct run_config *c, const struct knob *k)
 	switch (k->type) {
 	case KNOB_BOOL: return *(const bool *)p == (strcmp(k->def, "true") == 0);
 	case KNOB_INT: return *(const int *)p == strtol(k->def, NULL, 10);
+	case KNOB_DOUBLE: return *(const double *)p == strtod(k->def, NULL);
 	case KNOB_CHOICE: return *(const int *)p == 0; /* the first choice is the default */
 	default: BUG("%s: a later knob of type %d", k->key, (int)k->type);
 	}

@@ -147,10 +147,11 @@ static const struct knob knobs[] = {
 	{ .key = "method.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(method.kind),
-	  .choices = "ct|ect|cd",
+	  .choices = "ct|ect|cd|sct",
 	  .def = "ct",
-	  .text = "consistency training, easy consistency tuning, or consistency distillation",
-	  .source = "Song 2023; ECT" },
+	  .text = "consistency training, easy consistency tuning, consistency distillation, or continuous-time "
+	          "consistency training with TrigFlow (sct), whose target is the first-order change of the answer",
+	  .source = "Song 2023; ECT; sCT (arXiv:2410.11081), algorithm 1" },
 	{ .key = "net.attn",
 	  .type = KNOB_INTS,
 	  .offset = AT(net.attn),
@@ -314,12 +315,15 @@ static const struct knob knobs[] = {
 	{ .key = "precond.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(precond.kind),
-	  .choices = "cm|edm|squared-c-in|diffusers",
+	  .choices = "cm|edm|squared-c-in|diffusers|trigflow",
 	  .def = "cm",
-	  .text = "c_skip, c_out and c_in of training (sampling is always cm): with sigma_min (cm), EDM's (ect trains "
-	          "so), cm with c_in = 1/(sigma^2 + sigma_data^2), or all of diffusers' training example: that c_in, "
-	          "EDM's c_skip, and c_out without its factor sigma_data",
-	  .source = "Song 2023, appendix C; ect networks.py:684; train_cm_ct_unconditional.py:183-195" },
+	  .text =
+	      "c_skip, c_out and c_in of training (sampling is always cm): with sigma_min (cm), EDM's (ect trains "
+	      "so), cm with c_in = 1/(sigma^2 + sigma_data^2), or all of diffusers' training example: that c_in, "
+	      "EDM's c_skip, and c_out without its factor sigma_data; trigflow (in sampling, too) is EDM's with the other "
+	      "sign of c_out, and time_scale * arctan(sigma / sigma_data) for c_noise",
+	  .source = "Song 2023, appendix C; ect networks.py:684; train_cm_ct_unconditional.py:183-195; sCT "
+	            "(arXiv:2410.11081), section 3" },
 	{ .key = "precond.time_scale",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(precond.time_scale),
@@ -405,6 +409,25 @@ static const struct knob knobs[] = {
 	  .def = "7",
 	  .text = "curvature of the Karras grid",
 	  .source = "Song 2023, appendix C" },
+	{ .key = "tangent.c",
+	  .type = KNOB_DOUBLE,
+	  .offset = AT(tangent.c),
+	  .min = 0,
+	  .max = 1e6,
+	  .def = "0.1",
+	  .text = "constant of sCT's tangent normalisation: g / (|g| + c), the norm over a sample's values",
+	  .source = "sCT (arXiv:2410.11081), section 4.1, appendix G.2",
+	  .later = true },
+	{ .key = "tangent.warmup",
+	  .type = KNOB_INT,
+	  .offset = AT(tangent.warmup),
+	  .min = 0,
+	  .max = 1e9,
+	  .def = "10000",
+	  .unit = "steps",
+	  .text = "steps over which the unstable half of sCT's tangent comes in; 0: at once",
+	  .source = "sCT (arXiv:2410.11081), section 4.1, appendix G.2",
+	  .later = true },
 	{ .key = "teacher.ema",
 	  .type = KNOB_NUMBER_OR_NAME,
 	  .offset = AT(teacher.ema),
@@ -476,10 +499,12 @@ static const struct knob knobs[] = {
 	{ .key = "weight.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(weight.kind),
-	  .choices = "inverse-gap|uniform|snr|snr+1|truncated-snr|snr-pk",
+	  .choices = "inverse-gap|uniform|snr|snr+1|truncated-snr|snr-pk|learned",
 	  .def = "inverse-gap",
-	  .text = "lambda(sigma_i): inverse-gap is 1/(sigma_{i+1} - sigma_i)",
-	  .source = "iCT section 3.1; jcm losses.py:339-348" },
+	  .text = "lambda(sigma_i): inverse-gap is 1/(sigma_{i+1} - sigma_i); learned: e^w d - w with w a linear function "
+	          "of the noise embedding that is trained with the network",
+	  .source = "iCT section 3.1; jcm losses.py:339-348; EDM2 (arXiv:2312.02696) section 3.1, sCT "
+	            "(arXiv:2410.11081) equation 8 (learned)" },
 };
 enum { N_KNOBS = sizeof knobs / sizeof *knobs };
 

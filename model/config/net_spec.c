@@ -30,7 +30,8 @@ struct net_spec net_spec_of(const struct run_config *c)
 		                  .taps = c->net.kind == NET_NCSNPP ? 4 : 2,
 		                  .noise_mult = c->net.kind == NET_NCSNPP ? 2 : 1,
 		                  .emb_mult = 4,
-		                  .added = !c->net.scale_shift };
+		                  .added = !c->net.scale_shift,
+		                  .weight_head = c->weight.kind == WEIGHT_LEARNED };
 	for (int i = 0; i < s.n_mult; i++)
 		s.mult[i] = c->net.mult.v[i];
 	for (int i = 0; i < s.n_attn; i++)

@@ -1,7 +1,7 @@
 /* presets.c - the papers' settings as rows of values, each with its locus, and the scalings that make them small. A
  * preset lists what differs from the knob table's defaults, which are iCT's on CIFAR-10. Sources are abbreviated as in
  * knobs.c: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect = locuslab/ect, bcm =
- * Mosasaur5526/BCM-iCT-torch, a public reproduction of iCT on ImageNet 64x64. */
+ * Mosasaur5526/BCM-iCT-torch, a public reproduction of iCT on ImageNet 64x64; sCT = arXiv:2410.11081. */
 #include "model/config/config.h"
 
 #include "model/base/mem.h"
@@ -156,6 +156,36 @@ static const struct preset_value ect_cifar10[] = { { "data.name", "cifar10", "ec
 	                                               { "sample.clip", "false", "ect ct_training_loop.py:79-97" },
 	                                               END };
 
+/* What the paper changes of the network does not concern DDPM++: its embedding is positional, and is added rather than
+ * scaled by. The paper starts from a diffusion network of TrigFlow's, which is not published. sigma_mid is 0.5 tan 1.1,
+ * of the angle 1.1. */
+static const struct preset_value sct_cifar10[] = {
+	{ "data.name", "cifar10", "sCT appendix G" },
+	{ "method.kind", "sct", "sCT algorithm 1" },
+	{ "net.kind", "ddpmpp", "sCT appendix G" },
+	{ "net.dropout", "0.2", "sCT appendix G.2" },
+	{ "loss.kind", "l2", "sCT equation 8" },
+	{ "loss.reduce", "mean", "sCT equation 8" },
+	{ "weight.kind", "learned", "sCT equation 8" },
+	{ "noise.mean", "-1", "sCT appendix G.2" },
+	{ "noise.std", "1.4", "sCT appendix G.2" },
+	{ "precond.kind", "trigflow", "sCT section 3" },
+	{ "precond.time_scale", "1", "sCT section 4.1" },
+	{ "sigma.min", "0", "sCT section 3 (identity at the angle 0)" },
+	{ "tangent.c", "0.1", "sCT appendix G.2" },
+	{ "tangent.warmup", "10000", "sCT appendix G.2" },
+	{ "optim.lr", "0.0001", "sCT appendix G.2" },
+	{ "optim.beta2", "0.99", "sCT appendix G.2" },
+	{ "train.batch", "512", "sCT appendix G.2" },
+	{ "train.steps", "400000", "sCT appendix G.1 (its diffusion network's), unconfirmed" },
+	{ "ema.decay", "0.99929", "sCT appendix G.2 (half-life of 0.5 Mimg)" },
+	{ "sample.sigma_mid", "0.9824", "sCT appendix G.2 (angle 1.1)" },
+	END
+};
+
+/* A quarter of the steps of -small. */
+static const struct preset_value sct_scaled[] = { { "tangent.warmup", "5000", "scaling" }, END };
+
 /* Ours: the recipe of iCT at the size of a laptop CPU, for the generated data of the CI gate. */
 static const struct preset_value ict_shapes8_ci[] = { { "data.name", "shapes8", "" },
 	                                                  { "data.flip", "false", "" },
@@ -203,6 +233,10 @@ static const struct preset presets[] = {
 	{ .name = "ict-shapes8-ci",
 	  .values = ict_shapes8_ci,
 	  .text = "iCT's recipe on generated 8x8 shapes, for gates in CI" },
+	{ .name = "sct-cifar10",
+	  .values = sct_cifar10,
+	  .scaled = sct_scaled,
+	  .text = "continuous-time consistency training with TrigFlow (Lu and Song 2024), CIFAR-10" },
 };
 
 static const struct preset_value small[] = { { "net.channels", "64", "scaling" }, { "net.blocks", "2", "scaling" },

@@ -10,18 +10,25 @@ struct denoise denoise_inputs(struct graph *g, int64_t n)
 		                     graph_input(g, "c_noise", n, 1, 1, 1), { 0 } };
 }
 
+struct tensor *denoise_network(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                               const struct params *p, enum store store, struct tensor *scaled, struct tensor *c_noise,
+                               struct net_inputs in)
+{
+	int patch = c->net.patch;
+	in.x = patch > 1 ? graph_shuffle(g, scaled, patch, false) : scaled;
+	in.c_noise = c_noise;
+	struct tensor *f = net_forward(g, net, p, store, &in);
+	return patch > 1 ? graph_shuffle(g, f, patch, true) : f;
+}
+
 struct tensor *denoise_record(struct graph *g, const struct run_config *c, const struct net_spec *net,
                               const struct params *p, enum store store, struct tensor *x, struct denoise *b,
                               struct net_inputs in)
 {
 	struct tensor *scaled = graph_lincomb(g, b->c_in, x, NULL, NULL);
 	struct node **nodes;
-	int patch = c->net.patch, first = graph_nodes(g, &nodes);
-	in.x = patch > 1 ? graph_shuffle(g, scaled, patch, false) : scaled;
-	in.c_noise = b->c_noise;
-	struct tensor *f = net_forward(g, net, p, store, &in);
-	if (patch > 1)
-		f = graph_shuffle(g, f, patch, true);
+	int first = graph_nodes(g, &nodes);
+	struct tensor *f = denoise_network(g, c, net, p, store, scaled, b->c_noise, in);
 	b->pass = (struct pass){ first, graph_nodes(g, &nodes), scaled, b->c_noise, f };
 	return graph_lincomb(g, b->c_skip, x, b->c_out, f);
 }

@@ -13,7 +13,11 @@ struct denoise {
 };
 
 struct denoise denoise_inputs(struct graph *g, int64_t n);
-/* `in` gives everything but x and c_noise. */
+/* F by itself, of an input that is scaled already; `in` gives everything but x and c_noise. */
+struct tensor *denoise_network(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                               const struct params *p, enum store store, struct tensor *scaled, struct tensor *c_noise,
+                               struct net_inputs in);
+/* `in` as above. */
 struct tensor *denoise_record(struct graph *g, const struct run_config *c, const struct net_spec *net,
                               const struct params *p, enum store store, struct tensor *x, struct denoise *b,
                               struct net_inputs in);

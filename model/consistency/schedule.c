@@ -119,6 +119,7 @@ double loss_weight(const struct run_config *c, double t, double r)
 	case WEIGHT_SNR: return snr;
 	case WEIGHT_SNR_PLUS_1: return snr + 1;
 	case WEIGHT_TRUNCATED_SNR: return snr > 1 ? snr : 1;
+	case WEIGHT_LEARNED: return 1; /* the network's, in the graph */
 	case WEIGHT_SNR_PK: return (t * t + sd * sd) / (t * sd * t * sd);
 	}
 	BUG("weight.kind %d", c->weight.kind);
@@ -128,11 +129,19 @@ struct precond precond_at(const struct run_config *c, enum precond_kind kind, do
 {
 	double sd = c->sigma.data, from = kind == PRECOND_CM || kind == PRECOND_SQUARED_C_IN ? c->sigma.min : 0;
 	double root = sqrt(s * s + sd * sd);
+	if (kind == PRECOND_TRIGFLOW)
+		return (struct precond){ sd * sd / (root * root), -s * sd / root, 1 / root,
+			                     c->precond.time_scale * atan(s / sd) };
 	bool squared = kind == PRECOND_SQUARED_C_IN || kind == PRECOND_DIFFUSERS;
 	return (struct precond){ .c_skip = sd * sd / ((s - from) * (s - from) + sd * sd),
 		                     .c_out = (s - from) * (kind == PRECOND_DIFFUSERS ? 1 : sd) / root,
 		                     .c_in = 1 / (squared ? s * s + sd * sd : root),
 		                     .c_noise = c->precond.time_scale * log(s > 0 ? s : 1e-44) };
+}
+
+double tangent_warmth(const struct run_config *c, int64_t k)
+{
+	return c->tangent.warmup > 0 ? clamp((double)k / c->tangent.warmup, 0, 1) : 1;
 }
 
 double ect_r(const struct run_config *c, double t, int64_t k)

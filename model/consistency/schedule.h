@@ -34,6 +34,9 @@ struct precond {
 /* Preconditioning at noise sigma; kind as config.precond.kind. */
 struct precond precond_at(const struct run_config *c, enum precond_kind kind, double sigma);
 
+/* sCT: how much of the tangent's unstable half counts at step k, from 0 to 1 (arXiv:2410.11081, section 4.1). */
+double tangent_warmth(const struct run_config *c, int64_t k);
+
 /* ECT: r(t) at step k, clamped at 0 (ect loss.py:45-50). */
 double ect_r(const struct run_config *c, double t, int64_t k);
 

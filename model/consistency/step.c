@@ -39,18 +39,62 @@ bool step_has_teacher(const struct run_config *c)
 	return c->teacher.ema.named || c->teacher.ema.value > 0;
 }
 
-struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p,
-                       const struct step_options *o)
+static struct step begin(struct graph *g, const struct run_config *c, const struct net_spec *net, int64_t n)
 {
-	int64_t n = o->batch, h = net->h * c->net.patch, w = net->w * c->net.patch,
-			ch = net->in_c / (c->net.patch * c->net.patch);
+	int64_t h = net->h * c->net.patch, w = net->w * c->net.patch, ch = net->in_c / (c->net.patch * c->net.patch);
 	struct step s = { .g = g,
 		              .x0 = graph_input(g, "x0", n, h, w, ch),
 		              .z = graph_input(g, "z", n, h, w, ch),
 		              .weight = graph_input(g, "weight", n, 1, 1, 1) };
 	if (net->classes)
 		s.labels = graph_input(g, "labels", n, 1, 1, net->classes);
-	struct tensor *one = graph_input(g, "one", n, 1, 1, 1), *answer[2], *x[2];
+	s.one = graph_input(g, "one", n, 1, 1, 1);
+	return s;
+}
+
+/* From student and teacher to the loss and back. learned: the student's weight of its loss, or NULL. */
+static void finish(struct step *s, const struct run_config *c, struct tensor *learned, const struct step_options *o)
+{
+	graph_keep(s->student);
+	graph_keep(s->teacher);
+	graph_set_exact(s->g, true); /* features of two answers that nearly agree cancel as the answers do */
+	s->d = metric(s->g, c, s->student, s->teacher, o);
+	if (learned)
+		s->d = graph_learned_weight(s->g, s->d, learned);
+	s->loss = graph_weighted_mean(s->g, s->d, s->weight);
+	graph_set_exact(s->g, false);
+	graph_keep(s->d);
+	graph_keep(s->loss);
+	if (o->backward)
+		graph_backward(s->g, s->loss);
+}
+
+static struct step build_continuous(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                                    const struct params *p, const struct step_options *o)
+{
+	struct step s = begin(g, c, net, o->batch);
+	struct tensor *learned = NULL;
+	struct net_inputs in = { .labels = s.labels,
+		                     .masks = o->masks,
+		                     .n_masks = o->n_masks,
+		                     .train = o->dropout,
+		                     .weight = net->weight_head ? &learned : NULL };
+	s.continuous = continuous_build(g, c, net, p, s.x0, s.z, in);
+	graph_keep(s.continuous.change);
+	s.student = s.continuous.f;
+	s.teacher = s.continuous.target;
+	finish(&s, c, learned, o);
+	return s;
+}
+
+struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p,
+                       const struct step_options *o)
+{
+	if (method_is_continuous(c))
+		return build_continuous(g, c, net, p, o);
+	int64_t n = o->batch;
+	struct step s = begin(g, c, net, n);
+	struct tensor *one = s.one, *learned = NULL, *answer[2], *x[2];
 	struct denoise by[2];
 	for (int k = STUDENT; k <= TEACHER; k++) {
 		struct denoise b = by[k] = denoise_inputs(g, n);
@@ -72,25 +116,17 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 			                     .masks = o->masks,
 			                     .n_masks = o->n_masks,
 			                     .train = o->dropout,
-			                     .first_layer = shared ? 0 : (uint32_t)net_dropout_layers(net) };
+			                     .first_layer = shared ? 0 : (uint32_t)net_dropout_layers(net),
+			                     .weight = k == STUDENT && net->weight_head ? &learned : NULL };
 		if (k == TEACHER && change)
 			answer[k] = denoise_record_change(g, step_has_teacher(c) ? STORE_TEACHER : STORE_STUDENT, x[k], &by[k],
 			                                  &by[STUDENT]);
 		else
 			answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x[k], &by[k], in);
-		graph_keep(answer[k]);
 	}
 	s.student = answer[STUDENT];
 	s.teacher = answer[TEACHER];
-	graph_set_exact(g, true); /* features of two answers that nearly agree cancel as the answers do */
-	s.d = metric(g, c, s.student, s.teacher, o);
-	s.loss = graph_weighted_mean(g, s.d, s.weight);
-	graph_set_exact(g, false);
-	graph_keep(s.d);
-	graph_keep(s.loss);
-	if (o->backward)
-		graph_backward(g, s.loss);
-	s.one = one;
+	finish(&s, c, learned, o);
 	return s;
 }
 
@@ -104,6 +140,12 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 		distill_set(&s->distill, c, i, t, r);
 	s->weight->host[i] = (float)w;
 	s->one->host[i] = 1;
+}
+
+void step_set_continuous(struct step *s, const struct run_config *c, int i, double sigma, double warm, double w)
+{
+	continuous_set(&s->continuous, c, i, sigma, warm);
+	s->weight->host[i] = (float)w;
 }
 
 struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net,
@@ -129,7 +171,8 @@ struct denoiser denoiser_build(struct graph *g, const struct run_config *c, cons
 void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double sigma)
 {
 	struct denoise b = { d->sigma, d->c_skip, d->c_out, d->c_in, d->c_noise, { 0 } };
-	for (int i = 0; i < (int)d->x->n; i++) /* sampling always knows sigma_min (ect networks.py:706) */
-		denoise_set(&b, c, PRECOND_CM, i, sigma);
+	bool trigflow = c->precond.kind == PRECOND_TRIGFLOW;
+	for (int i = 0; i < (int)d->x->n; i++) /* else sampling always knows sigma_min (ect networks.py:706) */
+		denoise_set(&b, c, trigflow ? PRECOND_TRIGFLOW : PRECOND_CM, i, sigma);
 	graph_send(d->g);
 }

@@ -7,6 +7,7 @@
 #ifndef ABLATE_STEP_H
 #define ABLATE_STEP_H
 
+#include "model/consistency/continuous.h"
 #include "model/consistency/distill.h"
 #include "model/nets/classifier.h"
 #include "model/frozen/lpips_loss.h"
@@ -25,13 +26,15 @@ struct step_options {
 
 struct step {
 	struct graph *g;
-	struct tensor *x0, *z;            /* (N,H,W,C) inputs */
-	struct tensor *labels;            /* (N,1,1,classes) one-hot input, or NULL */
-	struct tensor *one;               /* (N,1,1,1) input: ones */
-	struct tensor *weight;            /* (N,1,1,1) input: lambda */
-	struct tensor *d, *loss;          /* results: per-sample metric (N), its weighted mean (1) */
-	struct tensor *student, *teacher; /* results: D(x_t, t), D(x_r, r) */
-	struct distill distill;           /* of method.kind = "cd" */
+	struct tensor *x0, *z;   /* (N,H,W,C) inputs */
+	struct tensor *labels;   /* (N,1,1,classes) one-hot input, or NULL */
+	struct tensor *one;      /* (N,1,1,1) input: ones */
+	struct tensor *weight;   /* (N,1,1,1) input: lambda */
+	struct tensor *d, *loss; /* results: per-sample metric (N), its weighted mean (1) */
+	/* results: D(x_t, t), D(x_r, r); of continuous-time methods the network's answer and its target */
+	struct tensor *student, *teacher;
+	struct distill distill;                                                /* of method.kind = "cd" */
+	struct continuous continuous;                                          /* of continuous-time methods */
 	struct tensor *sigma[2], *c_skip[2], *c_out[2], *c_in[2], *c_noise[2]; /* inputs (N): student, teacher */
 };
 
@@ -44,6 +47,9 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
  * itself (Song 2023's boundary; ECT's guard, where the network must not be evaluated at ln 0). After graph_plan;
  * graph_send brings them to a device. */
 void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w);
+
+/* The same for a continuous-time method at noise sigma in a step of which `warm` of the tangent counts. */
+void step_set_continuous(struct step *s, const struct run_config *c, int i, double sigma, double warm, double w);
 
 /* D(x, sigma) of one image batch for sampling: records onto g. */
 struct denoiser {

@@ -168,6 +168,10 @@ struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *fre
 struct tensor *graph_lincomb(struct graph *g, struct tensor *a, struct tensor *x, struct tensor *b, struct tensor *y);
 struct tensor *graph_distance(struct graph *g, struct tensor *x, struct tensor *target, enum dist_kind kind, double c);
 struct tensor *graph_weighted_mean(struct graph *g, struct tensor *d, struct tensor *w);
+/* x / (|x| + c) per image; no gradient. */
+struct tensor *graph_unit(struct graph *g, struct tensor *x, double c);
+/* e^w d - w of numbers per sample. */
+struct tensor *graph_learned_weight(struct graph *g, struct tensor *d, struct tensor *w);
 /* To h x w pixels: bilinear, half-pixel centres, no antialias. */
 struct tensor *graph_bilinear(struct graph *g, struct tensor *x, int64_t h, int64_t w);
 struct tensor *graph_shuffle(struct graph *g, struct tensor *x, int patch, bool inverse);

@@ -16,14 +16,15 @@ struct net_spec {
 	int h, w, in_c, out_c; /* the image that the network sees (after net.patch) */
 	int channels, blocks, n_mult, mult[NET_LEVELS_MAX], n_attn, attn[NET_LEVELS_MAX], classes;
 	double dropout, fourier_scale;
-	int dropout_at; /* a block drops out if the height of what enters it is at most this; 0: every block does */
-	bool fourier;   /* noise embedding: Fourier (ncsnpp) or positional */
-	bool residual;  /* encoder with the auxiliary image (ncsnpp) */
-	int taps;       /* resample filter: 2 = [1,1], 4 = [1,3,3,1] */
-	int noise_mult; /* SongUNet: width of the noise embedding in units of channels (1; ncsnpp 2) */
-	int emb_mult;   /* width of the embedding that blocks see, in units of channels (4) */
-	bool added;     /* adm: the embedding is added before norm1, as in the others, and does not scale and shift */
-	int augment;    /* width of the augmentation labels of EDM's checkpoints; 0 = none */
+	int dropout_at;   /* a block drops out if the height of what enters it is at most this; 0: every block does */
+	bool fourier;     /* noise embedding: Fourier (ncsnpp) or positional */
+	bool residual;    /* encoder with the auxiliary image (ncsnpp) */
+	int taps;         /* resample filter: 2 = [1,1], 4 = [1,3,3,1] */
+	int noise_mult;   /* SongUNet: width of the noise embedding in units of channels (1; ncsnpp 2) */
+	int emb_mult;     /* width of the embedding that blocks see, in units of channels (4) */
+	bool added;       /* adm: the embedding is added before norm1, as in the others, and does not scale and shift */
+	bool weight_head; /* it also answers a weight for its loss, a linear function of its noise embedding */
+	int augment;      /* width of the augmentation labels of EDM's checkpoints; 0 = none */
 };
 
 /* Can it be built? EXIT_USAGE names the first layer whose width its groups, heads or waves do not divide. */
@@ -39,6 +40,8 @@ struct net_inputs {
 	int n_masks;
 	uint32_t first_layer; /* number of the first dropout layer: the teacher's when masks are not shared */
 	bool train;           /* dropout on */
+	/* Where to put the weight (N,1,1,1) that it answers (net_spec.weight_head), or NULL: none is asked for. */
+	struct tensor **weight;
 };
 
 /* Returns F (N,h,w,out_c). */

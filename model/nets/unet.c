@@ -293,12 +293,25 @@ static struct value add_given(struct walk *k, struct value e, struct value more)
 	return k->g && !more.t ? e : add(k, e, more, 1);
 }
 
+/* The weight of the loss at this noise level; zero at first. */
+static void weight_head(struct walk *k, struct value e)
+{
+	struct tensor *w, *b;
+	if (k->g && !k->in->weight)
+		return;
+	conv_params(k, &w, &b, "map_weight", e.c, 1, 0, 0);
+	if (k->g)
+		*k->in->weight = graph_conv2d(k->g, e.t, w, b, 1, 0, 0, false);
+}
+
 static void embedding(struct walk *k)
 {
 	const struct net_spec *s = k->s;
 	int mc = s->channels, z = is_adm(k) ? mc : mc * s->noise_mult;
 	k->emb_c = mc * s->emb_mult;
 	struct value e = noise_embedding(k, z);
+	if (s->weight_head)
+		weight_head(k, e);
 	if (s->classes && !is_adm(k))
 		e = add(k, e, label_embedding(k, z), 1);
 	if (s->augment)

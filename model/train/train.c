@@ -311,13 +311,19 @@ static double normal_of(double u)
 static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n, int64_t first)
 {
 	const struct run_config *c = t->c;
-	if (c->method.kind != METHOD_ECT && t->cdf_n != n) {
+	bool grid = c->method.kind == METHOD_CT || c->method.kind == METHOD_CD;
+	if (grid && t->cdf_n != n) {
 		t->cdf = xrealloc(t->cdf, (size_t)n, sizeof *t->cdf);
 		t->cdf_n = n;
 		index_cdf(t->cdf, c, n);
 	}
 	for (int i = 0; i < t->split.micro; i++) {
 		double u = rng_uniform_double(t->o->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(first + i)), big, small;
+		if (method_is_continuous(c)) {
+			step_set_continuous(&t->step, c, i, exp(c->noise.mean + c->noise.std * normal_of(u)), tangent_warmth(c, k),
+			                    1.0 / t->split.parts);
+			continue;
+		}
 		if (c->method.kind == METHOD_ECT) {
 			if (c->noise.dist == NOISE_LOGNORMAL)
 				big = exp(c->noise.mean + c->noise.std * normal_of(u));

@@ -168,6 +168,17 @@ static struct tensor *distance(struct bench *b, const int64_t *d) /* n, kind, c 
 	return graph_weighted_mean(b->g, dist, in(b, d[0], 1, 1, 1, false));
 }
 
+static struct tensor *unit(struct bench *b, const int64_t *d) /* n, side, channels, c * 1000 */
+{
+	return graph_unit(b->g, in(b, d[0], d[1], d[1], d[2], false), (double)d[3] / 1000);
+}
+
+static struct tensor *learned_weight(struct bench *b, const int64_t *d)
+{
+	struct tensor *x = in(b, d[0], 1, 1, 1, true);
+	return graph_learned_weight(b->g, x, in(b, d[0], 1, 1, 1, true));
+}
+
 static struct tensor *shuffle(struct bench *b, const int64_t *d)
 {
 	return graph_shuffle(b->g, graph_shuffle(b->g, in(b, d[0], 6, 4, d[1], true), 2, false), d[2] ? 2 : 1, d[2]);
@@ -287,6 +298,9 @@ const struct op_case op_cases[] = {
 	{ "distance", distance, { 3, DIST_L1_MEAN, 0 }, 1e-6, "" },
 	{ "distance", distance, { 3, DIST_HUBER_PIXEL, 30 }, 1e-6, "" },
 	{ "distance", distance, { 3, DIST_HUBER_ELEMENT, 30 }, 1e-6, "" },
+	{ "unit", unit, { 3, 5, 7, 100 }, 1e-6, "" },
+	{ "unit", unit, { 2, 17, 3, 0 }, 1e-6, "more values than a block has threads" },
+	{ "learned_weight", learned_weight, { 5 }, 1e-6, "" },
 	{ "shuffle", shuffle, { 2, 3, 0 }, 0, "" },
 	{ "shuffle", shuffle, { 2, 3, 1 }, 0, "there and back" },
 	{ "bilinear", bilinear, { 2, 5, 4, 3, 13, 9 }, 1e-6, "larger" },

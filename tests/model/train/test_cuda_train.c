@@ -80,6 +80,10 @@ static int train(struct train_result *r, struct losses *l, const struct run_conf
  * rounding at all is what train_steps judges, against double. */
 #define FP32_TOL 2e-5
 
+#define SCT \
+	"method.kind", "sct", "precond.kind", "trigflow", "precond.time_scale", "1", "loss.kind", "l2", "loss.reduce", \
+		"mean", "weight.kind", "learned", "tangent.warmup", "4"
+
 /* dtype: of the device; the CPU trains in fp32. */
 static void expect_same_training_as(const char *dtype, const char *const *settings, double tol)
 {
@@ -127,6 +131,7 @@ Test(cuda_train, training_is_the_same_as_on_the_cpu)
 	expect_same_training((const char *[]){ "teacher.ema", "0.9", "optim.kind", "adam", "loss.kind", "l2", NULL },
 	                     FP32_TOL);
 	expect_same_training((const char *[]){ "net.attn", "[4]", "net.kind", "ncsnpp", NULL }, FP32_TOL);
+	expect_same_training((const char *[]){ SCT, "net.attn", "[4]", "net.patch", "2", NULL }, FP32_TOL);
 }
 
 /* Where cuBLASLt and cuDNN are missing. */

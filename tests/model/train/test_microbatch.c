@@ -108,6 +108,10 @@ static void expect_same_training(const char *device, int micro, const char *cons
 	}
 }
 
+#define SCT \
+	"method.kind", "sct", "precond.kind", "trigflow", "precond.time_scale", "1", "loss.kind", "l2", "loss.reduce", \
+		"mean", "weight.kind", "learned", "tangent.warmup", "4"
+
 static const char *const conditional[] = { "teacher.ema", "0.9",         "optim.kind", "adam", "loss.kind",
 	                                       "l2",          "net.classes", "4",          NULL };
 
@@ -116,6 +120,7 @@ Test(microbatch, the_losses_are_those_of_the_whole_batch)
 	expect_same_training("cpu", 4, NULL);
 	expect_same_training("cpu", 2, conditional);
 	expect_same_training("cpu", 1, (const char *[]){ "method.kind", "ect", "net.attn", "[4]", NULL });
+	expect_same_training("cpu", 2, (const char *[]){ SCT, "net.attn", "[4]", NULL });
 }
 
 Test(microbatch, so_they_are_on_a_device)

@@ -1,0 +1,58 @@
+/* continuous.c - see continuous.h. */
+#include "model/consistency/continuous.h"
+
+#include "model/consistency/denoise.h"
+
+#include <math.h>
+
+bool method_is_continuous(const struct run_config *c)
+{
+	return c->method.kind == METHOD_SCT;
+}
+
+static struct tensor *number(struct graph *g, const char *name, int64_t n)
+{
+	return graph_input(g, name, n, 1, 1, 1);
+}
+
+struct continuous continuous_build(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                                   const struct params *p, struct tensor *x, struct tensor *z, struct net_inputs in)
+{
+	int64_t n = x->n;
+	struct continuous k = { .in_x = number(g, "in_x", n),
+		                    .in_z = number(g, "in_z", n),
+		                    .d_x = number(g, "d_x", n),
+		                    .d_z = number(g, "d_z", n),
+		                    .to_f = number(g, "to_f", n),
+		                    .to_j = number(g, "to_j", n),
+		                    .to_x = number(g, "to_x", n),
+		                    .to_z = number(g, "to_z", n),
+		                    .c_noise = number(g, "c_noise", n),
+		                    .d_noise = number(g, "d_noise", n) };
+	struct tensor *point = graph_lincomb(g, k.in_x, x, k.in_z, z);
+	point->tangent = graph_lincomb(g, k.d_x, x, k.d_z, z);
+	k.c_noise->tangent = k.d_noise;
+	graph_forward_mode(g, true);
+	k.f = denoise_network(g, c, net, p, STORE_STUDENT, point, k.c_noise, in);
+	graph_forward_mode(g, false);
+	k.change = k.f->tangent;
+	k.direction = graph_detached(g, graph_lincomb(g, k.to_f, k.f, k.to_j, k.change),
+	                             graph_lincomb(g, k.to_x, x, k.to_z, z), 1);
+	k.target = graph_detached(g, k.f, graph_unit(g, k.direction, c->tangent.c), 1);
+	return k;
+}
+
+void continuous_set(struct continuous *k, const struct run_config *c, int i, double sigma, double warm)
+{
+	double sd = c->sigma.data, scale = c->precond.time_scale, t = atan(sigma / sd), cs = cos(t), sn = sin(t);
+	k->in_x->host[i] = (float)(cs / sd);
+	k->in_z->host[i] = (float)sn;
+	k->d_x->host[i] = (float)(-cs * sn * sn / sd);
+	k->d_z->host[i] = (float)(cs * cs * sn);
+	k->c_noise->host[i] = (float)(scale * t);
+	k->d_noise->host[i] = (float)(scale * cs * sn);
+	k->to_f->host[i] = (float)(-cs * cs * sd);
+	k->to_j->host[i] = (float)(-warm * sd);
+	k->to_x->host[i] = (float)(-cs * cs * sn * (1 + warm));
+	k->to_z->host[i] = (float)(cs * sd * (cs * cs - warm * sn * sn));
+}

@@ -1,0 +1,34 @@
+/* continuous.h - the target of continuous-time consistency training, which needs no second noise level: the change of
+ * the network's own answer F along the path of a sample (graph_forward_mode).
+ *
+ *   F      the network at  in_x x + in_z z  and the noise input c_noise, with gradient
+ *   J      its change where these change by  d_x x + d_z z  and d_noise, without gradient
+ *   g      to_f F + to_j J + to_x x + to_z z
+ *
+ * sCT (Lu and Song, arXiv:2410.11081, algorithm 1) is, with TrigFlow's angle t = arctan(sigma / sigma_data), the point
+ * x_t = cos t x + sin t sigma_data z, its velocity v = cos t sigma_data z - sin t x, and a warm-up w from 0 to 1:
+ *
+ *   in = x_t / sigma_data,  along cos t sin t (v / sigma_data, 1), so that J = cos t sin t dF/dt
+ *   g  = cos^2 t (v - sigma_data F) - w (cos t sin t x_t + sigma_data J)
+ *   the target of F is F + g / (|g| + c), and the distance the mean square */
+#ifndef ABLATE_CONTINUOUS_H
+#define ABLATE_CONTINUOUS_H
+
+#include "model/config/config.h"
+#include "model/nets/net.h"
+
+struct continuous {
+	struct tensor *in_x, *in_z, *d_x, *d_z, *to_f, *to_j, *to_x, *to_z; /* inputs (N): coefficients */
+	struct tensor *c_noise, *d_noise;                                   /* inputs (N) */
+	struct tensor *f, *change, *direction, *target;                     /* results: F, J, g, and what F is to become */
+};
+
+/* Has the method a target from the change of its answer? */
+bool method_is_continuous(const struct run_config *c);
+/* x, z (N,H,W,C); `in` gives everything but x and c_noise. */
+struct continuous continuous_build(struct graph *g, const struct run_config *c, const struct net_spec *net,
+                                   const struct params *p, struct tensor *x, struct tensor *z, struct net_inputs in);
+/* Sample i at noise sigma; warm: how much of the tangent's second half counts. After graph_plan. */
+void continuous_set(struct continuous *k, const struct run_config *c, int i, double sigma, double warm);
+
+#endif
