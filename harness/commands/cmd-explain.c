@@ -117,6 +117,8 @@ static void print_knob(const struct knob *k, const struct places *where)
 		       k->unit);
 	printf("  default  %s\n", *k->def ? k->def : "\"\"");
 	printf("  stage    %s\n", stage_text(k));
+	if (k->methods)
+		printf("  methods  %s: what method.kind has to be\n", k->methods);
 	printf("  source   %s\n\npresets that set it:\n", *k->source ? k->source : "none: a setting of this program");
 	print_presets(k);
 	for (int i = 0; where && i < where->n; i++) {
@@ -127,10 +129,11 @@ static void print_knob(const struct knob *k, const struct places *where)
 	}
 }
 
-static json_t *choices_json(const struct knob *k)
+/* The words of "a|b|c". */
+static json_t *words_json(const char *words)
 {
 	json_t *list = json_array();
-	for (const char *p = k->choices; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
+	for (const char *p = words; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
 		(void)json_array_append_new(list, json_stringn(p, strcspn(p, "|")));
 	return list;
 }
@@ -156,7 +159,9 @@ static json_t *knob_json(const struct knob *k, const struct places *where)
 	                      "default", k->def, "unit", k->unit, "help", k->text, "source", k->source, "stage", stage,
 	                      "presets", presets_json(k));
 	if (k->choices)
-		(void)json_object_set_new(o, "choices", choices_json(k));
+		(void)json_object_set_new(o, "choices", words_json(k->choices));
+	if (k->methods)
+		(void)json_object_set_new(o, "methods", words_json(k->methods));
 	if (knob_has_range(k)) {
 		(void)json_object_set_new(o, "min", json_real(k->min));
 		(void)json_object_set_new(o, "max", json_real(k->max));
@@ -232,6 +237,7 @@ static const struct json_key knob_keys[] = {
 	JSON_KEY("presets[].value", "string", "its value"),
 	JSON_KEY("presets[].source", "string", "where the paper or its code gives it"),
 	JSON_KEY("choices", "string[]", "what it may be", .absent = "where it is no choice"),
+	JSON_KEY("methods", "string[]", "the values of method.kind that use it", .absent = "where every one does"),
 	JSON_KEY("min", "number", "the least that it may be", .absent = "where there is no range"),
 	JSON_KEY("max", "number", "the most that it may be", .absent = "where there is no range"),
 	JSON_KEY("set", "object[]", "where GRID.toml, and what it inherits from, sets it"),

@@ -6,6 +6,7 @@
 
 #include "harness/plan/inputs.h"
 #include "harness/plan/leak.h"
+#include "harness/plan/row_methods.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct expansion {
 	uint32_t *index, index_size; /* arm number + 1 by hash */
 	bool *excluded;              /* which excludes matched */
 	bool with_sets;              /* the second of two passes applies --set */
+	struct row_methods methods;  /* which settings some row uses */
 	struct config_memo *memo;    /* what checking and writing one arm spares the next */
 	struct err *e;
 };
@@ -149,6 +151,10 @@ static int add_row(struct expansion *x, const struct new_row *r)
 		return 0; /* --set may fix it: the second pass decides */
 	if (refused)
 		return grid_err(x->e, r->at, "row \"%s\": %s", r->label, why.msg);
+	row_methods_add(&x->methods, &x->g->base, &c);
+	row_methods_add(&x->methods, &r->set, &c);
+	if (x->with_sets)
+		row_methods_add(&x->methods, &x->g->sets, &c);
 	char *json = cell_arm_json(hash, &c, x->memo);
 	int arm = find_arm(x, hash);
 	if (arm >= 0)
@@ -495,6 +501,7 @@ static int expand(struct expansion *x)
 		if (x->g->n_includes && add_rows(x))
 			return -1;
 		forget_rows(x->p);
+		x->methods.n = 0;
 		if (x->index)
 			memset(x->index, 0, x->index_size * sizeof *x->index);
 		x->with_sets = true;
@@ -502,7 +509,8 @@ static int expand(struct expansion *x)
 	if (add_rows(x))
 		return -1;
 	x->p->grid = x->g;
-	if (check_names(x->p, x->e) || (!x->opt->n_only && check_gates(x->p, x->e)) || leak_refuse(x->p, x->e) ||
+	if (row_methods_check(&x->methods, x->e) || check_names(x->p, x->e) ||
+	    (!x->opt->n_only && check_gates(x->p, x->e)) || leak_refuse(x->p, x->e) ||
 	    plan_keep_only(x->p, x->opt->only, x->opt->n_only, x->e))
 		return -1;
 	add_cells(x->p, x->opt);
@@ -518,6 +526,7 @@ int plan_expand(struct plan **out, struct grid *g, const struct plan_options *op
 	x.memo = config_memo_new();
 	int rc = expand(&x);
 	config_memo_free(x.memo);
+	row_methods_release(&x.methods);
 	free(x.excluded);
 	free(x.layers);
 	free(x.index);

@@ -176,6 +176,7 @@ struct knob {
 	const char *text;    /* help, one sentence */
 	const char *source;  /* where the paper or its code says so; "" for knobs of our own */
 	enum knob_stage stage;
+	const char *methods; /* the names of method.kind that use it, "ct|cd"; NULL: every one */
 	bool later;  /* came after the first records: left out of the JSON at its default; a bool, a number or a choice */
 	bool looks;  /* what is looked at on the way, which changes nothing of the result: no deviation from a paper */
 	bool placed; /* where a cell runs, not what it is: not in its JSON, so in no hash; 0 or "" where it is read */
@@ -196,6 +197,9 @@ const struct knob *config_knobs(int *n);         /* the table, sorted by key */
 const struct knob *config_find(const char *key); /* NULL when there is none */
 /* Does a knob's key begin with `name` and a dot, as that of loss.c does with "loss"? */
 bool config_is_group(const char *name);
+/* Does a method (enum method_kind) use the knob? */
+bool config_method_has(int method, const struct knob *k);
+char *config_method_name(int method); /* as it is written; heap */
 /* "unknown key 'loss.knd'; did you mean loss.kind?" with EXIT_USAGE. Returns -1. */
 int config_unknown(const char *key, struct err *e);
 

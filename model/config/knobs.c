@@ -3,6 +3,8 @@
  * locuslab/ect, bcm = Mosasaur5526/BCM-iCT-torch; train_cm_ct_unconditional.py is diffusers' training example. */
 #include "model/config/config.h"
 
+#include "model/base/mem.h"
+
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +16,7 @@ static const struct knob knobs[] = {
 	{ .key = "cd.solver",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(cd.solver),
+	  .methods = "cd",
 	  .choices = "heun|euler",
 	  .def = "heun",
 	  .text = "ODE step of consistency distillation",
@@ -21,6 +24,7 @@ static const struct knob knobs[] = {
 	{ .key = "cd.teacher",
 	  .type = KNOB_STRING,
 	  .offset = AT(cd.teacher),
+	  .methods = "cd",
 	  .def = "",
 	  .unit = "file",
 	  .text = "diffusion weights (safetensors) that consistency distillation steps with",
@@ -40,6 +44,7 @@ static const struct knob knobs[] = {
 	{ .key = "disc.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(disc.kind),
+	  .methods = "ct|cd",
 	  .choices = "exp|constant|sqrt|linear|sqrt-short|square|cosine",
 	  .def = "exp",
 	  .text = "discretization curriculum N(k): exp doubles from s0 to s1, sqrt is the 2023 curriculum, sqrt-short "
@@ -50,6 +55,7 @@ static const struct knob knobs[] = {
 	{ .key = "disc.s0",
 	  .type = KNOB_INT,
 	  .offset = AT(disc.s0),
+	  .methods = "ct|cd",
 	  .min = 1,
 	  .max = 1e6,
 	  .def = "10",
@@ -59,6 +65,7 @@ static const struct knob knobs[] = {
 	{ .key = "disc.s1",
 	  .type = KNOB_INT,
 	  .offset = AT(disc.s1),
+	  .methods = "ct|cd",
 	  .min = 1,
 	  .max = 1e6,
 	  .def = "1280",
@@ -68,6 +75,7 @@ static const struct knob knobs[] = {
 	{ .key = "ect.b",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(ect.b),
+	  .methods = "ect",
 	  .min = -1e3,
 	  .max = 1e3,
 	  .def = "1",
@@ -76,6 +84,7 @@ static const struct knob knobs[] = {
 	{ .key = "ect.k",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(ect.k),
+	  .methods = "ect",
 	  .min = 0,
 	  .max = 1e6,
 	  .def = "8",
@@ -84,6 +93,7 @@ static const struct knob knobs[] = {
 	{ .key = "ect.q",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(ect.q),
+	  .methods = "ect",
 	  .min = 1,
 	  .max = 1e6,
 	  .def = "2",
@@ -92,6 +102,7 @@ static const struct knob knobs[] = {
 	{ .key = "ect.stage_steps",
 	  .type = KNOB_INT,
 	  .offset = AT(ect.stage_steps),
+	  .methods = "ect",
 	  .min = 1,
 	  .max = 1e9,
 	  .def = "25000",
@@ -122,6 +133,7 @@ static const struct knob knobs[] = {
 	{ .key = "loss.c",
 	  .type = KNOB_EXPR,
 	  .offset = AT(loss.c),
+	  .methods = "ct|ect|cd",
 	  .min = 0,
 	  .max = 1e6,
 	  .def = "0.00054*sqrt(d)",
@@ -377,6 +389,7 @@ static const struct knob knobs[] = {
 	{ .key = "sigma.grid",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(sigma.grid),
+	  .methods = "ct|cd",
 	  .choices = "double|single|rounded",
 	  .def = "double",
 	  .text = "precision of the noise grid: single computes it in float32 (CT's CIFAR-10 code), rounded rounds it "
@@ -412,6 +425,7 @@ static const struct knob knobs[] = {
 	{ .key = "tangent.c",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(tangent.c),
+	  .methods = "sct",
 	  .min = 0,
 	  .max = 1e6,
 	  .def = "0.1",
@@ -421,6 +435,7 @@ static const struct knob knobs[] = {
 	{ .key = "tangent.warmup",
 	  .type = KNOB_INT,
 	  .offset = AT(tangent.warmup),
+	  .methods = "sct",
 	  .min = 0,
 	  .max = 1e9,
 	  .def = "10000",
@@ -431,6 +446,7 @@ static const struct knob knobs[] = {
 	{ .key = "teacher.ema",
 	  .type = KNOB_NUMBER_OR_NAME,
 	  .offset = AT(teacher.ema),
+	  .methods = "ct|ect|cd",
 	  .min = 0,
 	  .max = 1,
 	  .choices = "schedule",
@@ -441,6 +457,7 @@ static const struct knob knobs[] = {
 	{ .key = "teacher.mu0",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(teacher.mu0),
+	  .methods = "ct|ect|cd",
 	  .min = 1e-9,
 	  .max = 1,
 	  .def = "0.9",
@@ -449,6 +466,7 @@ static const struct knob knobs[] = {
 	{ .key = "teacher.mu_exponent",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(teacher.mu_exponent),
+	  .methods = "ct|ect|cd",
 	  .choices = "n-1|n",
 	  .def = "n-1",
 	  .text = "mu(k) = exp(s0 ln mu0 / s): s = N-1 as the code has it, or N as the paper prints it",
@@ -456,6 +474,7 @@ static const struct knob knobs[] = {
 	{ .key = "teacher.shared_dropout",
 	  .type = KNOB_BOOL,
 	  .offset = AT(teacher.shared_dropout),
+	  .methods = "ct|ect|cd",
 	  .def = "true",
 	  .text = "teacher and student draw the same dropout masks",
 	  .source = "iCT section 3.1; jcm losses.py:324-332" },
@@ -522,6 +541,33 @@ static int by_key(const void *key, const void *row)
 const struct knob *config_find(const char *key)
 {
 	return bsearch(key, knobs, N_KNOBS, sizeof *knobs, by_key);
+}
+
+/* Is `name` one of the words of "a|b|c"? */
+static bool is_among(const char *words, const char *name, size_t len)
+{
+	for (const char *p = words;; p++) {
+		size_t n = strcspn(p, "|");
+		if (n == len && !memcmp(p, name, n))
+			return true;
+		p += n;
+		if (!*p)
+			return false;
+	}
+}
+
+char *config_method_name(int method)
+{
+	const char *p = config_find("method.kind")->choices;
+	for (; method > 0; method--)
+		p += strcspn(p, "|") + 1;
+	return xstrndup(p, strcspn(p, "|"));
+}
+
+bool config_method_has(int method, const struct knob *k)
+{
+	SCOPED(free) char *name = config_method_name(method);
+	return !k->methods || is_among(k->methods, name, strlen(name));
 }
 
 bool config_is_group(const char *name)

@@ -1,0 +1,37 @@
+/* test_row_methods.c - a setting that the method of its row does not have is refused where it stands: the row would be
+ * trained as if it were not there, and its number read as if it were. */
+#include "tests/harness/grid/grid_fixture.h"
+
+#define SCT \
+	"\"method.kind\" = \"sct\", \"precond.kind\" = \"trigflow\", \"loss.kind\" = \"l2\", \"weight.kind\" = \"learned\""
+#define CHAIN(steps) "[[chain]]\nname = \"c\"\nmode = \"cumulative\"\nsteps = [" steps "]\n"
+
+Test(row_methods, a_step_of_another_method_is_refused_at_its_place)
+{
+	refused(
+		GRID STUDY "[variants]\ns = { set = { " SCT ", \"disc.s1\" = 30 } }\n" CHAIN("\"s\""),
+		"g.toml:8:114: disc.s1 is a setting of method.kind = \"ct\" or \"cd\"; \"sct\" has tangent.c, tangent.warmup");
+	refused(GRID STUDY "[variants]\ns = { set = { \"tangent.c\" = 0.2 } }\n" CHAIN("\"s\""),
+	        "tangent.c is a setting of method.kind = \"sct\"; \"ct\" has disc.kind, ");
+}
+
+Test(row_methods, so_is_one_of_the_base_or_of_set_that_no_row_uses)
+{
+	struct err e = ERR_INIT;
+	refused(GRID STUDY "ect.k = 4\n", "g.toml:7:5: ect.k is a setting of method.kind = \"ect\"; \"ct\" has ");
+	SCOPED(plan) struct plan *p = expand_text(GRID STUDY, "ect.k=4", &e);
+	cr_assert_null(p);
+	cr_expect_str_eq(e.msg,
+	                 "--set ect.k=4: ect.k is a setting of method.kind = \"ect\"; \"ct\" has disc.kind, disc.s0, "
+	                 "disc.s1, loss.c, sigma.grid, teacher.ema, teacher.mu0, teacher.mu_exponent, "
+	                 "teacher.shared_dropout");
+}
+
+/* A base of several methods has the settings of all; so has a chain that changes the method on the way. */
+Test(row_methods, what_some_row_uses_is_left_alone)
+{
+	plan_free(must(GRID STUDY "disc.s1 = 30\n[variants]\ns = { set = { " SCT " } }\n" CHAIN("\"s\"")));
+	plan_free(must(GRID STUDY "[variants]\nd = { set = { \"disc.s1\" = 30 } }\ns = { set = { " SCT
+	                          " } }\n" CHAIN("\"d\", \"s\"")));
+	plan_free(must(GRID STUDY "[variants]\ns = { set = { " SCT ", \"tangent.c\" = 0.2 } }\n" CHAIN("\"s\"")));
+}
