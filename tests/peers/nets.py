@@ -2,12 +2,12 @@
 import math
 import sys
 
-NOT_OF_SIZE = ("kind", "batch", "parameters", "dropout", "dropout_at", "scale_shift")
+NOT_OF_SIZE = ("kind", "batch", "parameters", "dropout", "dropout_at", "scale_shift", "weight_head")
 
 
 def make_net(config, slices=False):
     """In PyTorch's default dtype. config: kind, side, image (channels), width, mult, blocks, attend (sides); classes, dropout, dropout_at and
-    scale_shift where they are not the defaults; parameters: how many there have to be. slices: NCSN++'s filter as a sum of shifted slices."""
+    scale_shift where they are not the defaults; weight_head: it answers a weight of its loss, too (weight_of); parameters: how many there have to be. slices: NCSN++'s filter as a sum of shifted slices."""
     import torch
     from torch import nn
     from torch.nn import functional as F
@@ -101,6 +101,7 @@ def make_net(config, slices=False):
             else:
                 freqs = 10000.0 ** (-torch.arange(half, dtype=torch.float64) / (half if adm else half - 1))
             self.register_buffer("freqs", freqs.to(torch.get_default_dtype()))
+            self.weight = nn.Linear(wave, 1) if config.get("weight_head") else None
             self.map0, self.map1 = nn.Linear(wave, emb), nn.Linear(emb, emb)
             self.label = nn.Linear(classes, emb if adm else wave, bias=not adm) if classes else None
             c = width * mult[0] if adm else width
@@ -133,7 +134,9 @@ def make_net(config, slices=False):
 
         def layers(self):
             """(role, layer) in the order of the field's state dicts. Roles differ in their initial values: norm, plain, qkv, last (of a branch),
-            label."""
+            label, zero."""
+            if self.weight:
+                yield "zero", self.weight
             if self.label and not adm:
                 yield "plain", self.label
             yield from (("plain", self.map0), ("plain", self.map1))
@@ -156,10 +159,15 @@ def make_net(config, slices=False):
             self.dec.append(block)
             self.joins.append(joins)
 
-        def forward(self, x, noise, labels=None):
+        def waves(self, noise):
             angle = noise[:, None] * self.freqs[None]
-            waves = [angle.cos(), angle.sin()] if adm else [angle.sin(), angle.cos()]
-            emb = torch.cat(waves, dim=1)
+            return torch.cat([angle.cos(), angle.sin()] if adm else [angle.sin(), angle.cos()], dim=1)
+
+        def weight_of(self, noise):
+            return self.weight(self.waves(noise))[:, 0]
+
+        def forward(self, x, noise, labels=None):
+            emb = self.waves(noise)
             if self.label and not adm:
                 emb = emb + self.label(labels * math.sqrt(labels.shape[1]))
             emb = self.map1(F.silu(self.map0(emb)))

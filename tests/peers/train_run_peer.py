@@ -57,6 +57,14 @@ CELLS = {
         "sigma.min": 0.02, "sigma.max": 1.5, "sigma.data": 1, "sample.clip": False, "sample.quantize": "round",
         "sample.sigma_mid": 0.1,
     },
+    # continuous-time consistency training: the tangent comes in over 10 steps, the weight is learned
+    "sct": {
+        "method.kind": "sct", "net.kind": "ddpmpp", "net.attn": [4], "net.classes": 0, "net.dropout": 0.2, "net.fourier_scale": 0.02,
+        "data.flip": True, "noise.mean": -1, "noise.std": 1.4, "noise.dist": "lognormal", "loss.kind": "l2", "loss.reduce": "mean",
+        "weight.kind": "learned", "tangent.c": 0.1, "tangent.warmup": 10, "teacher.ema": 0, "optim.kind": "adam", "optim.lr": 0.002,
+        "ema.decay": 0.9, "precond.kind": "trigflow", "precond.time_scale": 1, "sigma.min": 0, "sigma.max": 80, "sigma.data": 0.5,
+        "sample.clip": True, "sample.quantize": "round", "sample.sigma_mid": 0.9824,
+    },
     # consistency distillation by Heun's steps from a network that the student starts as; samples of the student's own weights
     "cd": {
         "method.kind": "cd", "cd.solver": "heun", "cd.teacher": "weights", "net.init": "weights", "net.kind": "adm", "net.attn": [],
@@ -237,7 +245,7 @@ class Cell:
         config = dict(
             kind=c["net.kind"], side=SIDE, image=CHANNELS, width=c["net.channels"], mult=c["net.mult"], blocks=c["net.blocks"],
             attend=c["net.attn"], classes=c["net.classes"], dropout=c["net.dropout"], dropout_at=c.get("net.dropout_at", SIDE),
-            scale_shift=c.get("net.scale_shift", True),
+            scale_shift=c.get("net.scale_shift", True), weight_head=c["weight.kind"] == "learned",
         )
         self.net, self.ema, self.teacher, self.diffusion = (nets.make_net(config) for _ in range(4))
         self.initialise()
@@ -261,7 +269,7 @@ class Cell:
             if layer.weight.dim() == 4:
                 fan_out *= layer.weight[0, 0].numel()
             bound = 1 / math.sqrt(fan_in) if adm else math.sqrt(6 / (fan_in + fan_out))
-            bound *= {"last": 0 if adm else 1e-5, "qkv": 1 if adm else math.sqrt(0.2)}.get(role, 1)
+            bound *= {"last": 0 if adm else 1e-5, "qkv": 1 if adm else math.sqrt(0.2), "zero": 0}.get(role, 1)
             for name, p in layer.named_parameters():
                 n, weight = p.numel(), name == "weight"
                 if role == "norm":
@@ -303,11 +311,39 @@ class Cell:
         """D(x, sigma) of each sample; at sigma 0 the picture itself."""
         c, data = self.c, self.c["sigma.data"]
         low = c["sigma.min"] if precond == "cm" else 0
+        if precond == "trigflow":
+            return self.trigflow_answer(net, x, sigma, labels)
         root = np.sqrt(sigma**2 + data**2)
         skip, out = data**2 / ((sigma - low) ** 2 + data**2), (sigma - low) * data / root
         time = c["precond.time_scale"] * np.log(np.where(sigma > 0, sigma, 1))
         skip, out, into = (self.tensor(v)[:, None, None, None] for v in (skip, out, 1 / root))
         return skip * x + out * net(into * x, self.tensor(time), labels)
+
+    def trigflow_answer(self, net, x, sigma, labels):
+        """cos t x_t - sin t d F(x_t / d, t) with t = arctan(sigma / d) and x_t = cos t x, d the data's deviation."""
+        data = self.c["sigma.data"]
+        t = self.tensor(np.arctan(sigma / data))
+        cos, sin = t.cos()[:, None, None, None], t.sin()[:, None, None, None]
+        return cos * (cos * x) - sin * data * net(cos * x / data, self.c["precond.time_scale"] * t, labels)
+
+    def continuous(self, x, z, labels, k):
+        """Per sample, the loss of sCT (arXiv:2410.11081, algorithm 1); its learned weight is part of it."""
+        torch, c, data = self.torch, self.c, self.c["sigma.data"]
+        u = uniform_double(SEED, SIGMA, k, 0, len(x))
+        sigma = np.array([math.exp(c["noise.mean"] + c["noise.std"] * statistics.NormalDist().inv_cdf(v)) for v in u])
+        t = self.tensor(np.arctan(sigma / data))
+        cos, sin, z = t.cos()[:, None, None, None], t.sin()[:, None, None, None], data * z
+        x_t, velocity = cos * x + sin * z, cos * z - sin * x
+        scale = c["precond.time_scale"]
+        with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):  # the others have no forward mode
+            f, change = torch.func.jvp(
+                lambda at, noise: self.net(at / data, scale * noise, labels), (x_t, t), (cos * sin * velocity, t.cos() * t.sin())
+            )
+        still, change, warm = f.detach(), change.detach(), min(1, k / c["tangent.warmup"])
+        g = -(cos**2) * (data * still - velocity) - warm * (cos * sin * x_t + data * change)
+        g = g / ((g**2).sum(dim=(1, 2, 3), keepdim=True).sqrt() + c["tangent.c"])
+        weight = self.net.weight_of(scale * t)
+        return weight.exp() * ((f - still - g) ** 2).mean(dim=(1, 2, 3)) - weight
 
     def ode_step(self, x, t, r, labels):
         """From noise t to r along dx/ds = (x - D(x, s)) / s of the diffusion network, by Heun's method."""
@@ -331,9 +367,9 @@ class Cell:
         z = normal(SEED, NOISE, k, 0, n * SIDE * SIDE * CHANNELS).reshape(n, SIDE, SIDE, CHANNELS).transpose(0, 3, 1, 2)
         return self.tensor(x), self.tensor(z), self.one_hot(self.labels[chosen])
 
-    def step(self, k):
+    def pair(self, x, z, labels, k):
+        """N, and per sample the weighted distance between student and teacher at neighbouring noise levels."""
         torch, c = self.torch, self.c
-        x, z, labels = self.batch(k)
         count, t, r = noise_levels(c, k, len(x))
         own = self.teacher if c["teacher.ema"] else self.net
         layers = self.mask_with(self.net, k, 0)
@@ -351,7 +387,17 @@ class Cell:
             far = error / ((error + c["loss.c"] ** 2).sqrt() + c["loss.c"])
         else:
             far = error / (x[0].numel() if c["loss.reduce"] == "mean" else 1)
-        loss = (far * self.tensor(weights_of(c, t, r))).mean()
+        return count, far * self.tensor(weights_of(c, t, r))
+
+    def step(self, k):
+        torch, c = self.torch, self.c
+        x, z, labels = self.batch(k)
+        if c["method.kind"] == "sct":
+            self.mask_with(self.net, k, 0)
+            count, far = 0, self.continuous(x, z, labels, k)
+        else:
+            count, far = self.pair(x, z, labels, k)
+        loss = far.mean()
         self.optimizer.zero_grad()
         loss.backward()
         squares = sum(float((p.grad.double() ** 2).sum()) for p in self.net.parameters() if p.grad is not None)
@@ -394,7 +440,7 @@ class Cell:
         x, spread = self.tensor(c["sigma.max"] * latent[0]), math.sqrt(c["sample.sigma_mid"] ** 2 - c["sigma.min"] ** 2)
         for turn, sigma in enumerate((c["sigma.max"], c["sample.sigma_mid"])):
             with self.torch.no_grad():
-                x = self.answer(net, x, np.full(n, float(sigma)), labels, "cm")
+                x = self.answer(net, x, np.full(n, float(sigma)), labels, "trigflow" if c["precond.kind"] == "trigflow" else "cm")
             if c["sample.clip"]:
                 x = x.clamp(-1, 1)
             at = x.double().numpy().transpose(0, 2, 3, 1)
