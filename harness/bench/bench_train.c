@@ -303,6 +303,7 @@ static int set_up(struct bench_step *t, const struct bench_config *b, struct err
 		double high = exp(-4 + 7 * (i + 0.5) / b->batch), low = 0.9 * high;
 		step_set_noise(&t->s, &c, i, high, low, 1 / (high - low));
 	}
+	step_set_c(&t->s, c.loss.c.value);
 	return set_up_batch(t, b->batch, b->net.classes, e);
 }
 

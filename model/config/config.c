@@ -308,6 +308,22 @@ static int check_continuous(const struct run_config *c, struct err *e)
 	return 0;
 }
 
+/* What a loss with a constant c asks of it. */
+static int check_c(const struct run_config *c, struct err *e)
+{
+	if (c->loss.kind == LOSS_CAUCHY && !(c->loss.c.value > 0))
+		return usage(e, "loss.kind = \"cauchy\" divides by loss.c: give a number above 0");
+	if (c->loss.c_schedule == C_CONSTANT)
+		return 0;
+	if (c->loss.kind != LOSS_PSEUDO_HUBER && c->loss.kind != LOSS_CAUCHY)
+		return usage(e,
+		             "loss.c_schedule is of loss.kind = \"pseudo-huber\" and \"cauchy\": leave it \"constant\" here");
+	if (c->method.kind == METHOD_ECT)
+		return usage(e,
+		             "loss.c_schedule follows N(k), which method.kind = \"ect\" does not have: leave it \"constant\"");
+	return 0;
+}
+
 static bool same_layers(const struct net_spec *a, const struct net_spec *b)
 {
 	return a->kind == b->kind && a->h == b->h && a->in_c == b->in_c && a->channels == b->channels &&
@@ -368,6 +384,8 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 		return -1;
 	if (c->teacher.ema.named == false && c->teacher.ema.value >= 1)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
+	if (check_c(c, e))
+		return -1;
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
 		return usage(e, "method.kind = \"cd\" needs cd.teacher, the diffusion weights to distil");
 	return check_net(c, memo, e);

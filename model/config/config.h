@@ -35,9 +35,11 @@ enum loss_kind {
 	LOSS_LPIPS_CLASSIFIER,
 	LOSS_HUBER_PIXEL,
 	LOSS_LPIPS_AVERAGE,
-	LOSS_HUBER_ELEMENT
+	LOSS_HUBER_ELEMENT,
+	LOSS_CAUCHY
 };
 enum loss_reduce { REDUCE_SUM, REDUCE_MEAN };
+enum c_schedule { C_CONSTANT, C_SLCT, C_SLCT_RELATIVE };
 enum weight_kind {
 	WEIGHT_INVERSE_GAP,
 	WEIGHT_UNIFORM,
@@ -93,7 +95,7 @@ struct run_config {
 		bool shared_dropout;
 	} teacher;
 	struct {
-		int kind, reduce;
+		int kind, reduce, c_schedule;
 		struct knob_expr c;
 	} loss;
 	struct {

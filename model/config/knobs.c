@@ -1,6 +1,7 @@
 /* knobs.c - the table of the knobs: every setting of struct run_config, one row each. config.h says what follows from a
  * row. Sources are abbreviated: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect =
- * locuslab/ect, bcm = Mosasaur5526/BCM-iCT-torch; train_cm_ct_unconditional.py is diffusers' training example. */
+ * locuslab/ect, bcm = Mosasaur5526/BCM-iCT-torch, lct = quandao10/LCT (sLCT's authors);
+ * train_cm_ct_unconditional.py is diffusers' training example. */
 #include "model/config/config.h"
 
 #include "model/base/mem.h"
@@ -137,25 +138,39 @@ static const struct knob knobs[] = {
 	  .min = 0,
 	  .max = 1e6,
 	  .def = "0.00054*sqrt(d)",
-	  .text = "constant c of Pseudo-Huber; d = channels*height*width",
-	  .source = "iCT section 3.3" },
+	  .text = "constant c of pseudo-huber and cauchy, above 0 for cauchy; d = channels*height*width",
+	  .source = "iCT section 3.3; lct train_cm_latent.py:195-198 (the same for cauchy)" },
+	{ .key = "loss.c_schedule",
+	  .type = KNOB_CHOICE,
+	  .offset = AT(loss.c_schedule),
+	  .methods = "ct|cd",
+	  .choices = "constant|slct|slct-relative",
+	  .def = "constant",
+	  .text =
+	      "c of pseudo-huber and cauchy as the grid of m = N(k) - 1 intervals gets finer: slct is loss.c while m is "
+	      "at most disc.s0, then exp(-1.15 ln m - 0.85), whatever the data's size; slct-relative falls as fast "
+	      "from loss.c, with (m / disc.s0)^-1.15",
+	  .source = "sLCT (arXiv:2502.01441); lct train_cm_latent.py:195-198,351-352, for losses of the mean over an image "
+	            "(loss.reduce = \"mean\"); slct-relative is ours",
+	  .later = true },
 	{ .key = "loss.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(loss.kind),
-	  .choices = "pseudo-huber|lpips|l2|l1|lpips-classifier|huber-pixel|lpips-average|huber-element",
+	  .choices = "pseudo-huber|lpips|l2|l1|lpips-classifier|huber-pixel|lpips-average|huber-element|cauchy",
 	  .def = "pseudo-huber",
 	  .text = "metric d(student, teacher); lpips is VGG16 at 224x224, lpips-average the same with average pools "
 	          "(consistency_models); lpips-classifier uses the taps of the in-tree classifier A; huber-pixel is the "
-	          "element-wise form of public reproductions, averaged, and huber-element the same summed",
+	          "element-wise form of public reproductions, averaged, and huber-element the same summed; "
+	          "cauchy is log(1 + |x - y|^2 / (2 c^2))",
 	  .source = "iCT section 3.3; Song 2023; train_cm_ct_unconditional.py:1301-1307 (huber-pixel); sony/vct "
-	            "models/ict.py (huber-element)" },
+	            "models/ict.py (huber-element); sLCT, arXiv:2502.01441 (cauchy)" },
 	{ .key = "loss.reduce",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(loss.reduce),
 	  .choices = "sum|mean",
 	  .def = "sum",
-	  .text = "l2 and l1 over an image: sum (iCT) or mean (CT code)",
-	  .source = "jcm losses.py:350-355" },
+	  .text = "l2, l1 and cauchy's square over an image: sum (iCT) or mean (CT's code, sLCT's code)",
+	  .source = "jcm losses.py:350-355; lct models/karras_diffusion.py:246-248 (cauchy of the mean)" },
 	{ .key = "method.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(method.kind),

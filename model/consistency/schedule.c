@@ -110,6 +110,19 @@ int64_t index_of(const double *cdf, int64_t n, double u)
 	return lo;
 }
 
+double loss_c(const struct run_config *c, int64_t n)
+{
+	double first = c->loss.c.value, m = (double)(n - 1);
+	if (m <= c->disc.s0)
+		return first;
+	switch ((enum c_schedule)c->loss.c_schedule) {
+	case C_CONSTANT: return first;
+	case C_SLCT: return exp(-1.15 * log(m) - 0.85);
+	case C_SLCT_RELATIVE: return first * pow(m / c->disc.s0, -1.15);
+	}
+	BUG("loss.c_schedule %d", c->loss.c_schedule);
+}
+
 double loss_weight(const struct run_config *c, double t, double r)
 {
 	double snr = 1 / (t * t), sd = c->sigma.data;

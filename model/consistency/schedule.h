@@ -25,6 +25,8 @@ double sigma_at(const struct run_config *c, int64_t n, int64_t i);
 void index_cdf(double *cdf, const struct run_config *c, int64_t n);
 int64_t index_of(const double *cdf, int64_t n, double u); /* u in (0,1) */
 
+/* c of the loss on a grid of n points: the config's, or by config.loss.c_schedule. */
+double loss_c(const struct run_config *c, int64_t n);
 /* lambda for student noise t and teacher noise r. */
 double loss_weight(const struct run_config *c, double t, double r);
 

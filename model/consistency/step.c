@@ -5,14 +5,22 @@
 
 enum { STUDENT, TEACHER };
 
-/* The metric of a config as an op of two images. */
+/* A distance with a c: the config's, or by samples. */
+static struct tensor *distance(struct graph *g, const struct run_config *c, struct tensor *x, struct tensor *target,
+                               enum dist_kind kind, struct tensor *by)
+{
+	return by ? graph_distance_by(g, x, target, kind, by) : graph_distance(g, x, target, kind, c->loss.c.value);
+}
+
+/* The metric of a config as an op of two images; by: struct step's c. */
 static struct tensor *metric(struct graph *g, const struct run_config *c, struct tensor *x, struct tensor *target,
-                             const struct step_options *o)
+                             struct tensor *by, const struct step_options *o)
 {
 	const struct classifier *classifier = o->classifier;
 	bool mean = c->loss.reduce == REDUCE_MEAN;
 	switch ((enum loss_kind)c->loss.kind) {
-	case LOSS_PSEUDO_HUBER: return graph_distance(g, x, target, DIST_HUBER, c->loss.c.value);
+	case LOSS_PSEUDO_HUBER: return distance(g, c, x, target, DIST_HUBER, by);
+	case LOSS_CAUCHY: return distance(g, c, x, target, mean ? DIST_CAUCHY_MEAN : DIST_CAUCHY_SUM, by);
 	case LOSS_HUBER_PIXEL: return graph_distance(g, x, target, DIST_HUBER_PIXEL, c->loss.c.value);
 	case LOSS_HUBER_ELEMENT: return graph_distance(g, x, target, DIST_HUBER_ELEMENT, c->loss.c.value);
 	case LOSS_L2: return graph_distance(g, x, target, mean ? DIST_L2_MEAN : DIST_L2_SUM, 0);
@@ -58,7 +66,9 @@ static void finish(struct step *s, const struct run_config *c, struct tensor *le
 	graph_keep(s->student);
 	graph_keep(s->teacher);
 	graph_set_exact(s->g, true); /* features of two answers that nearly agree cancel as the answers do */
-	s->d = metric(s->g, c, s->student, s->teacher, o);
+	if (c->loss.c_schedule != C_CONSTANT)
+		s->c = graph_input(s->g, "c", s->x0->n, 1, 1, 1);
+	s->d = metric(s->g, c, s->student, s->teacher, s->c, o);
 	if (learned)
 		s->d = graph_learned_weight(s->g, s->d, learned);
 	s->loss = graph_weighted_mean(s->g, s->d, s->weight);
@@ -146,6 +156,12 @@ void step_set_continuous(struct step *s, const struct run_config *c, int i, doub
 {
 	continuous_set(&s->continuous, c, i, sigma, warm);
 	s->weight->host[i] = (float)w;
+}
+
+void step_set_c(struct step *s, double c)
+{
+	for (int64_t i = 0; s->c && i < s->c->n; i++)
+		s->c->host[i] = (float)c;
 }
 
 struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net,

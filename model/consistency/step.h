@@ -30,6 +30,7 @@ struct step {
 	struct tensor *labels;   /* (N,1,1,classes) one-hot input, or NULL */
 	struct tensor *one;      /* (N,1,1,1) input: ones */
 	struct tensor *weight;   /* (N,1,1,1) input: lambda */
+	struct tensor *c;        /* (N,1,1,1) input: the loss's c where it changes with N(k), or NULL */
 	struct tensor *d, *loss; /* results: per-sample metric (N), its weighted mean (1) */
 	/* results: D(x_t, t), D(x_r, r); of continuous-time methods the network's answer and its target */
 	struct tensor *student, *teacher;
@@ -50,6 +51,8 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 
 /* The same for a continuous-time method at noise sigma in a step of which `warm` of the tangent counts. */
 void step_set_continuous(struct step *s, const struct run_config *c, int i, double sigma, double warm, double w);
+/* The loss's c of a step where loss.c_schedule changes it; nothing otherwise. As step_set_noise. */
+void step_set_c(struct step *s, double c);
 
 /* D(x, sigma) of one image batch for sampling: records onto g. */
 struct denoiser {

@@ -167,6 +167,9 @@ struct tensor *graph_dropout(struct graph *g, struct tensor *x, struct tensor *m
 struct tensor *graph_embed(struct graph *g, struct tensor *t, struct tensor *freqs, int64_t c, struct embed_args how);
 struct tensor *graph_lincomb(struct graph *g, struct tensor *a, struct tensor *x, struct tensor *b, struct tensor *y);
 struct tensor *graph_distance(struct graph *g, struct tensor *x, struct tensor *target, enum dist_kind kind, double c);
+/* The same with a c for each sample, (N,1,1,1), which may change from run to run; no gradient flows to it. */
+struct tensor *graph_distance_by(struct graph *g, struct tensor *x, struct tensor *target, enum dist_kind kind,
+                                 struct tensor *c);
 struct tensor *graph_weighted_mean(struct graph *g, struct tensor *d, struct tensor *w);
 /* x / (|x| + c) per image; no gradient. */
 struct tensor *graph_unit(struct graph *g, struct tensor *x, double c);

@@ -21,6 +21,8 @@ enum { MAX_SRC = 9, MAX_DST = 5 };
 enum norm_mode { NORM_PLAIN, NORM_ADD, NORM_SCALE_SHIFT };
 enum dist_kind {
 	DIST_HUBER,
+	DIST_CAUCHY_SUM,
+	DIST_CAUCHY_MEAN,
 	DIST_L2_SUM,
 	DIST_L2_MEAN,
 	DIST_L1_SUM,

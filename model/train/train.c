@@ -317,6 +317,7 @@ static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n, int64_t f
 		t->cdf_n = n;
 		index_cdf(t->cdf, c, n);
 	}
+	step_set_c(&t->step, loss_c(c, n));
 	for (int i = 0; i < t->split.micro; i++) {
 		double u = rng_uniform_double(t->o->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(first + i)), big, small;
 		if (method_is_continuous(c)) {

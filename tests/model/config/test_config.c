@@ -134,7 +134,7 @@ Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 			((unsigned char *)&c)[k[i].offset] ^= (unsigned char)other;
 		}
 	}
-	cr_assert_eq(later, 6);
+	cr_assert_eq(later, 7);
 	char hex[SHA256_HEX];
 	config_hash(hex, &c);
 	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9",
@@ -232,6 +232,10 @@ Test(config, settings_that_contradict_each_other_are_refused)
 		{ "method.kind", "cd", NULL, NULL, "needs cd.teacher" },
 		{ "disc.s1", "9", "disc.s0", "10", "disc.s1 is below disc.s0" },
 		{ "sigma.min", "5", "sigma.max", "5", "sigma.min is not below sigma.max" },
+		{ "loss.kind", "cauchy", "loss.c", "0", "loss.kind = \"cauchy\" divides by loss.c" },
+		{ "loss.kind", "l2", "loss.c_schedule", "slct", "loss.c_schedule is of loss.kind = \"pseudo-huber\"" },
+		{ "loss.kind", "huber-pixel", "loss.c_schedule", "slct-relative", "loss.c_schedule is of loss.kind" },
+		{ "method.kind", "ect", "loss.c_schedule", "slct", "which method.kind = \"ect\" does not have" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct run_config c = finished(NULL);

@@ -122,6 +122,27 @@ Test(schedule, linear_square_cosine_and_constant)
 	cr_expect_eq(schedule_n(&c, 1000), 11);
 }
 
+/* sLCT's numbers, as its code has them for m = 20, 40, ..., 640 intervals; iCT's c while there are s0 of them. */
+Test(schedule, c_falls_with_the_intervals_of_the_grid)
+{
+	static const double slct[] = { 0.01363, 0.00614, 0.00277, 0.00125, 5.62e-4, 2.53e-4 };
+	struct run_config c = config(DISC_EXP, 10, 1280, 400000);
+	c.loss.c.value = 0.03456;
+	near(loss_c(&c, 11), 0.03456, 0);
+	near(loss_c(&c, 641), 0.03456, 0);
+	for (int i = 0; i < 6; i++) {
+		int64_t m = 20 << i;
+		c.loss.c_schedule = C_SLCT;
+		near(loss_c(&c, m + 1) / slct[i], 1, 2e-3);
+		near(loss_c(&c, m + 1), 0.42741493194872665 / pow((double)m, 1.15), 1e-15);
+		c.loss.c_schedule = C_SLCT_RELATIVE; /* a doubling divides it by 2^1.15 */
+		near(loss_c(&c, m + 1), 0.03456 / pow(2, 1.15 * (i + 1)), 1e-15);
+	}
+	near(loss_c(&c, 11), 0.03456, 0);
+	c.loss.c_schedule = C_SLCT;
+	near(loss_c(&c, 11), 0.03456, 0);
+}
+
 /* mu = mu0^(s0 / s): code takes s = N - 1 intervals, the paper's text N. */
 Test(schedule, mu_follows_n_in_both_readings)
 {

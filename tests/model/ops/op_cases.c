@@ -17,6 +17,13 @@ static struct tensor *in(struct bench *b, int64_t n, int64_t h, int64_t w, int64
 	return t;
 }
 
+/* An input that no rule of a change knows of. */
+static struct tensor *still(struct tensor *t)
+{
+	t->tangent = NULL;
+	return t;
+}
+
 /* A parameter: stays float whatever images are stored as. */
 static struct tensor *weights(struct bench *b, int64_t n, int64_t h, int64_t w, int64_t c)
 {
@@ -155,16 +162,18 @@ static struct tensor *dropout(struct bench *b, const int64_t *d)
 
 static struct tensor *embed(struct bench *b, const int64_t *d)
 {
-	struct tensor *t = in(b, d[0], 1, 1, 1, false), *freqs = d[2] ? in(b, 1, 1, 1, d[1], false) : NULL;
-	if (freqs) /* which are never trained */
-		freqs->tangent = NULL;
-	return graph_embed(b->g, t, freqs, 2 * d[1], (struct embed_args){ .endpoint = d[3], .sin_first = d[3] });
+	struct tensor *t = in(b, d[0], 1, 1, 1, false);
+	return graph_embed(b->g, t, d[2] ? still(in(b, 1, 1, 1, d[1], false)) : NULL, 2 * d[1],
+	                   (struct embed_args){ .endpoint = d[3], .sin_first = d[3] });
 }
 
-static struct tensor *distance(struct bench *b, const int64_t *d) /* n, kind, c * 1000, near */
+static struct tensor *distance(struct bench *b, const int64_t *d) /* n, kind, c * 1000 (-1: one of each sample's own) */
 {
-	struct tensor *x = in(b, d[0], 5, 3, 4, true), *y = in(b, d[0], 5, 3, 4, false);
-	struct tensor *dist = graph_distance(b->g, x, y, (enum dist_kind)d[1], (double)d[2] / 1000);
+	struct tensor *x = in(b, d[0], 5, 3, 4, true), *y = in(b, d[0], 5, 3, 4, false), *dist;
+	if (d[2] < 0)
+		dist = graph_distance_by(b->g, x, y, (enum dist_kind)d[1], still(in(b, d[0], 1, 1, 1, false)));
+	else
+		dist = graph_distance(b->g, x, y, (enum dist_kind)d[1], (double)d[2] / 1000);
 	return graph_weighted_mean(b->g, dist, in(b, d[0], 1, 1, 1, false));
 }
 
@@ -292,6 +301,11 @@ const struct op_case op_cases[] = {
 	{ "embed", embed, { 5, 8, 1, 1 }, 1e-6, "Fourier, sine first" },
 	{ "distance", distance, { 3, DIST_HUBER, 30 }, 1e-6, "" },
 	{ "distance", distance, { 3, DIST_HUBER, 0 }, 1e-6, "c = 0: the norm of ECT" },
+	{ "distance", distance, { 3, DIST_HUBER, -1 }, 1e-6, "a c of each sample's own" },
+	{ "distance", distance, { 3, DIST_CAUCHY_SUM, 30 }, 1e-6, "far beyond c" },
+	{ "distance", distance, { 3, DIST_CAUCHY_MEAN, 700 }, 1e-6, "near c" },
+	{ "distance", distance, { 3, DIST_CAUCHY_SUM, -1 }, 1e-6, "a c of each sample's own" },
+	{ "distance", distance, { 3, DIST_CAUCHY_MEAN, -1 }, 1e-6, "" },
 	{ "distance", distance, { 3, DIST_L2_SUM, 0 }, 1e-6, "" },
 	{ "distance", distance, { 3, DIST_L2_MEAN, 0 }, 1e-6, "" },
 	{ "distance", distance, { 3, DIST_L1_SUM, 0 }, 1e-6, "" },

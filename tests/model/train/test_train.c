@@ -163,6 +163,11 @@ Test(train, same_bits_under_ect)
 		(const char *[]){ "method.kind", "ect", "ect.stage_steps", "8", "precond.kind", "edm", "loss.c", "0", NULL });
 }
 
+Test(train, same_bits_under_a_loss_whose_c_falls)
+{
+	expect_same_bits((const char *[]){ "loss.kind", "cauchy", "loss.reduce", "mean", "loss.c_schedule", "slct", NULL });
+}
+
 struct dues {
 	int asked;
 	int64_t saved[32];
