@@ -477,6 +477,10 @@ Test(published, values_that_are_easily_mixed_up)
 		{ "arXiv:2406.14548", "ECT, 400k steps", "cifar10", 2, 2.11 },
 		{ "arXiv:2410.11081", "sCT", "cifar10", 1, 2.85 },
 		{ "arXiv:2410.11081", "sCT, other copy", "cifar10", 1, 2.97 },
+		{ "", "sct", "cifar10", 1, 2.85 }, /* not the SCT of arXiv:2410.18958 */
+		{ "", "SCT* (tuning)", "cifar10", 2, 2.02 },
+		{ "", "TCM", "cifar10", 1, 2.46 },
+		{ "", "TCM, EDM2-XL", "imagenet64", 2, 1.62 },
 		{ "", "ict-imagenet64", "imagenet64", 1, 4.02 }, /* the paper's, whoever else reproduced it */
 		{ "", "iCT, reproduced (BCM-iCT-torch)", "imagenet64", 1, 4.6 },
 		{ "", "iCT-deep, reproduced (BCM-iCT-torch)", "imagenet64", 2, 3.14 },

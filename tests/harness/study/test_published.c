@@ -67,3 +67,22 @@ Test(published, what_is_unclear_is_refused_with_its_place)
 		cr_expect(strstr(e.msg, bad[i].why) && strstr(e.msg, "published.toml:"), "%s", e.msg);
 	}
 }
+
+/* Labels are compared without regard to case and may be asked for without a paper: sCT and SCT are two methods, and
+ * one must not answer for the other. */
+Test(published, each_label_of_the_own_file_answers_for_one_row)
+{
+	e = ERR_INIT;
+	SCOPED(published) struct published *p = NULL;
+	cr_assert_eq(published_read(&p, NULL, &e), 0, "%s", e.msg);
+	const struct published_value *all;
+	size_t n = published_values(&all, p);
+	for (size_t i = 0; i < n; i++) {
+		const struct published_value *v = &all[i];
+		for (size_t k = 0; k <= v->n_aliases; k++) {
+			const char *name = k ? v->aliases[k - 1] : v->label;
+			cr_expect_eq(published_find(p, NULL, name, v->data, v->metric, v->nfe), v, "%s of %s, %s of %s at %d NFE",
+			             name, v->paper, v->metric, v->data, v->nfe);
+		}
+	}
+}
