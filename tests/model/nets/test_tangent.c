@@ -1,7 +1,7 @@
 /* test_tangent.c - forward mode over whole networks: what sCT and MeanFlow take their targets from. A wrong term would
  * train another method under its name, so every kind of network is asked in double: does the tangent agree with central
  * differences of the answer, and with reverse mode; and on floats, do the CPU and the device agree with the double. */
-#include "model/graph/graph.h"
+#include "model/graph/graph_impl.h"
 #include "model/nets/net.h"
 
 #include "model/base/mem.h"
@@ -245,13 +245,17 @@ Test(tangent, neither_passes_gradients_nor_what_is_stopped)
 {
 	struct graph *g = graph_new_on(backend_cpu());
 	struct tensor *x = graph_input(g, "x", 1, 1, 1, 4), *d = graph_input(g, "d", 1, 1, 1, 4);
+	struct tensor *a = graph_input(g, "a", 1, 1, 1, 1);
 	x->needs_grad = d->needs_grad = true;
 	x->tangent = d;
+	a->tangent = graph_input(g, "da", 1, 1, 1, 1);
 	graph_forward_mode(g, true);
-	struct tensor *y = graph_silu(g, x), *stopped = graph_detached(g, y, x, 1), *after = graph_scale(g, stopped, 2);
+	struct tensor *y = graph_lincomb(g, a, x, NULL, NULL), *stopped = graph_detached(g, y, x, 1), *after = graph_scale(g, stopped, 2);
 	graph_forward_mode(g, false);
 	struct tensor *off = graph_scale(g, y, 2);
-	cr_expect(y->tangent && !y->tangent->needs_grad);
+	cr_expect(y->tangent && !y->tangent->needs_grad && y->needs_grad);
+	for (int i = 0; i < g->n_tensors; i++) /* a' x is a node of x, too */
+		cr_expect(!g->tensors[i]->tangent || !g->tensors[i]->tangent->tangent);
 	cr_expect_null(stopped->tangent);
 	cr_expect_null(after->tangent);
 	cr_expect_null(off->tangent, "recorded after forward mode was left");
