@@ -154,7 +154,8 @@ void cmd_help(struct str *dst, const struct cmds *all, const struct cmd *cmd)
 		return;
 	}
 	const char *args = cmd->args ? cmd->args : "";
-	str_addf(dst, "usage: ablate %s%s%s%s\n\n", cmd->name, *args ? " " : "", args, cmd->options ? " [OPTIONS]" : "");
+	const char *gap = strlen(args) > WIDTH - strlen("usage: ablate NAME [OPTIONS]") ? "\n  " : *args ? " " : "";
+	str_addf(dst, "usage: ablate %s%s%s%s\n\n", cmd->name, gap, args, cmd->options ? " [OPTIONS]" : "");
 	SCOPED(free) char *summary = xstrdup(cmd->summary);
 	if (*summary >= 'a' && *summary <= 'z')
 		*summary = (char)(*summary - 'a' + 'A');

@@ -18,6 +18,7 @@ static void print_knob(const struct run_config *config, const struct knob *k)
 		printf("%s\n", line);
 }
 
+/* The first arm's preset is a setting, too: values that only say what it says are no others' (row_methods.h). */
 static void print_head(const struct plan *p, const struct plan_arm *arm)
 {
 	SCOPED(str) struct str labels = { 0 };
@@ -27,7 +28,7 @@ static void print_head(const struct plan *p, const struct plan_arm *arm)
 	}
 	printf("# arm %.12s: %s\n", arm->hash, str_text(&labels));
 	if (*arm->preset)
-		printf("# preset %s\n", arm->preset);
+		printf("%spreset = \"%s\"\n", arm == p->arms ? "" : "# ", arm->preset);
 }
 
 /* The first arm in full, the others by their differences. */

@@ -151,10 +151,11 @@ static int add_row(struct expansion *x, const struct new_row *r)
 		return 0; /* --set may fix it: the second pass decides */
 	if (refused)
 		return grid_err(x->e, r->at, "row \"%s\": %s", r->label, why.msg);
-	row_methods_add(&x->methods, &x->g->base, &c);
-	row_methods_add(&x->methods, &r->set, &c);
+	const char *preset = preset_of(x, &r->set);
+	row_methods_add(&x->methods, &x->g->base, &c, preset);
+	row_methods_add(&x->methods, &r->set, &c, preset);
 	if (x->with_sets)
-		row_methods_add(&x->methods, &x->g->sets, &c);
+		row_methods_add(&x->methods, &x->g->sets, &c, preset);
 	char *json = cell_arm_json(hash, &c, x->memo);
 	int arm = find_arm(x, hash);
 	if (arm >= 0)
@@ -167,7 +168,7 @@ static int add_row(struct expansion *x, const struct new_row *r)
 		return grid_err(x->e, r->at, "include \"%s\" repeats the row \"%s\" (line %d): the same settings", r->label,
 		                p->rows[p->arms[arm].rows[0]].name, p->rows[p->arms[arm].rows[0]].at.line);
 	if (arm < 0)
-		arm = add_arm(x, hash, json, &c, preset_of(x, &r->set));
+		arm = add_arm(x, hash, json, &c, preset);
 	struct plan_row *row = &VEC_PUSH(p->rows, p->n_rows, p->cap_rows);
 	*row = (struct plan_row){ .chain = r->chain, .label = r->label, .variant = r->variant, .arm = arm, .at = r->at };
 	row->name = *r->chain ? arena_strfmt(&p->arena, "%s/%s", r->chain, r->label) : r->label;

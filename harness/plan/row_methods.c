@@ -14,12 +14,12 @@ static bool same_place(const struct grid_place *a, const struct grid_place *b)
 static struct row_method *find(struct row_methods *m, const struct setting *s)
 {
 	for (int i = 0; i < m->n; i++)
-		if (same_place(&m->v[i].at, &s->at) && !strcmp(m->v[i].key, s->key))
+		if (same_place(&m->v[i].set.at, &s->at) && !strcmp(m->v[i].set.key, s->key))
 			return &m->v[i];
 	return NULL;
 }
 
-void row_methods_add(struct row_methods *m, const struct settings *s, const struct run_config *c)
+void row_methods_add(struct row_methods *m, const struct settings *s, const struct run_config *c, const char *preset)
 {
 	for (int i = 0; i < s->n; i++) {
 		const struct knob *k = config_find(s->v[i].key);
@@ -28,7 +28,7 @@ void row_methods_add(struct row_methods *m, const struct settings *s, const stru
 		struct row_method *known = find(m, &s->v[i]);
 		if (!known) {
 			known = &VEC_PUSH(m->v, m->n, m->cap);
-			*known = (struct row_method){ .key = k->key, .at = s->v[i].at, .method = c->method.kind };
+			*known = (struct row_method){ .set = s->v[i], .preset = preset, .method = c->method.kind };
 		}
 		known->used |= config_method_has(c->method.kind, k);
 	}
@@ -52,16 +52,32 @@ static void add_knobs_of(struct str *out, int method)
 		str_add(out, "none of its own");
 }
 
+/* Would the knob have this value without the setting? */
+static bool says_nothing(const struct row_method *m)
+{
+	struct run_config without, with;
+	struct err ignored = ERR_INIT;
+	const struct knob *k = config_find(m->set.key);
+	config_defaults(&without);
+	if (*m->preset && config_preset(&without, m->preset, &ignored))
+		return false;
+	with = without;
+	if (config_set(&with, m->set.key, &m->set.value, &ignored))
+		return false;
+	SCOPED(free) char *a = config_value_text(&without, k), *b = config_value_text(&with, k);
+	return !strcmp(a, b);
+}
+
 int row_methods_check(const struct row_methods *m, struct err *e)
 {
 	for (int i = 0; i < m->n; i++) {
-		if (m->v[i].used)
+		if (m->v[i].used || says_nothing(&m->v[i]))
 			continue;
 		SCOPED(str) struct str whose = { 0 }, has = { 0 };
 		SCOPED(free) char *method = config_method_name(m->v[i].method);
-		add_methods(&whose, config_find(m->v[i].key)->methods);
+		add_methods(&whose, config_find(m->v[i].set.key)->methods);
 		add_knobs_of(&has, m->v[i].method);
-		return grid_err(e, m->v[i].at, "%s is a setting of method.kind = %s; \"%s\" has %s", m->v[i].key,
+		return grid_err(e, m->v[i].set.at, "%s is a setting of method.kind = %s; \"%s\" has %s", m->v[i].set.key,
 		                str_text(&whose), method, str_text(&has));
 	}
 	return 0;

@@ -23,7 +23,7 @@ Test(row_methods, so_is_one_of_the_base_or_of_set_that_no_row_uses)
 	cr_assert_null(p);
 	cr_expect_str_eq(e.msg,
 	                 "--set ect.k=4: ect.k is a setting of method.kind = \"ect\"; \"ct\" has disc.kind, disc.s0, "
-	                 "disc.s1, loss.c, sigma.grid, teacher.ema, teacher.mu0, teacher.mu_exponent, "
+	                 "disc.s1, loss.c, loss.c_schedule, sigma.grid, teacher.ema, teacher.mu0, teacher.mu_exponent, "
 	                 "teacher.shared_dropout");
 }
 
@@ -34,4 +34,6 @@ Test(row_methods, what_some_row_uses_is_left_alone)
 	plan_free(must(GRID STUDY "[variants]\nd = { set = { \"disc.s1\" = 30 } }\ns = { set = { " SCT
 	                          " } }\n" CHAIN("\"d\", \"s\"")));
 	plan_free(must(GRID STUDY "[variants]\ns = { set = { " SCT ", \"tangent.c\" = 0.2 } }\n" CHAIN("\"s\"")));
+	plan_free(must(GRID STUDY "ect.k = 8\nmethod.kind = \"ct\"\n"));                 /* its default */
+	plan_free(must(GRID STUDY "disc.s1 = 40\nmethod.kind = \"ect\"\nloss.c = 0\n")); /* the preset's */
 }

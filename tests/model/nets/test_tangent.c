@@ -250,7 +250,8 @@ Test(tangent, neither_passes_gradients_nor_what_is_stopped)
 	x->tangent = d;
 	a->tangent = graph_input(g, "da", 1, 1, 1, 1);
 	graph_forward_mode(g, true);
-	struct tensor *y = graph_lincomb(g, a, x, NULL, NULL), *stopped = graph_detached(g, y, x, 1), *after = graph_scale(g, stopped, 2);
+	struct tensor *y = graph_lincomb(g, a, x, NULL, NULL), *stopped = graph_detached(g, y, x, 1),
+				  *after = graph_scale(g, stopped, 2);
 	graph_forward_mode(g, false);
 	struct tensor *off = graph_scale(g, y, 2);
 	cr_expect(y->tangent && !y->tangent->needs_grad && y->needs_grad);
