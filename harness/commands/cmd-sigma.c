@@ -92,6 +92,9 @@ static int set_up(struct asked *a, struct err *e)
 	if (!path || checkpoint_config(&a->config, c->db, c->args[0], path, e))
 		return -1;
 	const char *extractor = cli_string(c, "extractor", extractor_default(a->config.data.name));
+	if (a->config.multistep.segments > 1)
+		return err_code(e, EXIT_USAGE, "multistep.segments = %d fix the levels of the steps: there is none to find",
+		                a->config.multistep.segments);
 	/* as fine as at the end of training */
 	a->points = cli_int(c, "points", schedule_n(&a->config, a->config.train.steps > 0 ? a->config.train.steps - 1 : 0));
 	if (a->points < 3)

@@ -7,6 +7,7 @@
 #include "harness/plan/inputs.h"
 #include "harness/plan/leak.h"
 #include "harness/plan/row_methods.h"
+#include "model/consistency/segments.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,16 @@ struct new_row {
 	bool include;
 };
 
+/* Can the row's model make pictures by as many evaluations as each metric asks for? */
+static int check_nfe(const struct run_config *c, const struct grid *g, struct err *e)
+{
+	for (int i = 0; i < g->n_metrics; i++)
+		for (int k = 0; k < g->metrics[i].n_nfe; k++)
+			if (segments_allow(c, g->metrics[i].nfe[k], e))
+				return err_in(e, "metric \"%s\"", g->metrics[i].name);
+	return 0;
+}
+
 static int add_row(struct expansion *x, const struct new_row *r)
 {
 	struct plan *p = x->p;
@@ -146,7 +157,7 @@ static int add_row(struct expansion *x, const struct new_row *r)
 	struct err why = ERR_INIT;
 	char hash[SHA256_HEX];
 	build(&c, x, &r->set);
-	int refused = config_finish_with(&c, x->memo, &why);
+	int refused = config_finish_with(&c, x->memo, &why) || check_nfe(&c, x->g, &why);
 	if (refused && !x->with_sets && x->g->sets.n)
 		return 0; /* --set may fix it: the second pass decides */
 	if (refused)

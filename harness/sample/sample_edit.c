@@ -264,6 +264,10 @@ static int run_walks(int64_t *pictures, struct model *m, const struct run_config
 int sample_edit(int64_t *pictures, struct sampler *s, const struct run_config *c, const struct data_shape *shape,
                 const struct sample_edit *ask, struct err *e)
 {
+	if (c->multistep.segments > 1) /* sampler_run alone goes from segment to segment */
+		return err_code(e, EXIT_USAGE,
+		                "edits take a picture from one answer: a model of multistep.segments = %d has none",
+		                c->multistep.segments);
 	struct model m = { .s = s, .shape = shape, .seed = ask->seed, .per = (size_t)(shape->h * shape->w * shape->c) };
 	SCOPED(free) float *in = xcalloc(CHUNK * m.per, sizeof *in);
 	SCOPED(free) float *out = xcalloc(CHUNK * m.per, sizeof *out);

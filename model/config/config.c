@@ -302,6 +302,8 @@ static int check_continuous(const struct run_config *c, struct err *e)
 		return usage(e, "method.kind = \"sct\" has no teacher beside the student: leave teacher.ema at 0");
 	if (c->weight.kind != WEIGHT_LEARNED && c->weight.kind != WEIGHT_UNIFORM)
 		return usage(e, "method.kind = \"sct\" has no second noise level for weight.kind: \"learned\" or \"uniform\"");
+	if (c->multistep.segments > 1)
+		return usage(e, "method.kind = \"sct\" has one segment: leave multistep.segments at 1");
 	if (c->train.dtype == DTYPE_BF16)
 		return usage(
 			e, "method.kind = \"sct\" trains in fp32 or tf32: in bf16 the change of an answer is mostly rounding");
@@ -322,6 +324,16 @@ static int check_c(const struct run_config *c, struct err *e)
 		return usage(e,
 		             "loss.c_schedule follows N(k), which method.kind = \"ect\" does not have: leave it \"constant\"");
 	return 0;
+}
+
+/* Every segment needs a level of the grid at the end of the training. */
+static int check_segments(const struct run_config *c, struct err *e)
+{
+	int intervals = c->disc.kind == DISC_CONSTANT ? c->disc.s0 : c->disc.s1;
+	if (c->method.kind == METHOD_ECT || c->method.kind == METHOD_SCT || intervals >= c->multistep.segments)
+		return 0;
+	return err_code(e, EXIT_USAGE, "multistep.segments = %d are more than the %d steps of %s", c->multistep.segments,
+	                intervals, c->disc.kind == DISC_CONSTANT ? "disc.s0" : "disc.s1");
 }
 
 static bool same_layers(const struct net_spec *a, const struct net_spec *b)
@@ -384,7 +396,7 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 		return -1;
 	if (c->teacher.ema.named == false && c->teacher.ema.value >= 1)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
-	if (check_c(c, e))
+	if (check_c(c, e) || check_segments(c, e))
 		return -1;
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
 		return usage(e, "method.kind = \"cd\" needs cd.teacher, the diffusion weights to distil");

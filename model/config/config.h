@@ -89,6 +89,9 @@ struct run_config {
 		int kind;
 	} method;
 	struct {
+		int segments;
+	} multistep;
+	struct {
 		struct knob_number ema;
 		double mu0;
 		int mu_exponent;

@@ -1,7 +1,7 @@
 /* denoise.c - see denoise.h. */
 #include "model/consistency/denoise.h"
 
-#include "model/consistency/schedule.h"
+#include "model/consistency/segments.h"
 
 struct denoise denoise_inputs(struct graph *g, int64_t n)
 {
@@ -42,10 +42,18 @@ struct tensor *denoise_record_change(struct graph *g, enum store store, struct t
 
 void denoise_set(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i, double sigma)
 {
+	denoise_set_towards(b, c, kind, i, sigma, 0);
+}
+
+void denoise_set_towards(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i,
+                         double sigma, double end)
+{
 	struct precond p = precond_at(c, kind, sigma > 0 ? sigma : c->sigma.min);
 	if (sigma <= 0) { /* what the network says at any other noise is multiplied by 0 */
 		p.c_skip = 1;
 		p.c_out = 0;
+	} else if (end > 0) {
+		p = segment_precond(p, sigma, end);
 	}
 	b->sigma->host[i] = (float)sigma;
 	b->c_skip->host[i] = (float)p.c_skip;

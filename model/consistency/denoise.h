@@ -28,5 +28,8 @@ struct tensor *denoise_record_change(struct graph *g, enum store store, struct t
 /* Sample i at noise sigma, in host memory: graph_send brings it to a device. sigma = 0: the answer is x itself, and the
  * network runs at sigma.min to no effect. */
 void denoise_set(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i, double sigma);
+/* The same of what an Euler step makes of the answer, down to noise `end` only (segments.h); end = 0: the answer. */
+void denoise_set_towards(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i,
+                         double sigma, double end);
 
 #endif

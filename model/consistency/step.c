@@ -2,6 +2,7 @@
 #include "model/consistency/step.h"
 
 #include "model/base/err.h"
+#include "model/consistency/segments.h"
 
 enum { STUDENT, TEACHER };
 
@@ -142,10 +143,13 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 
 void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w)
 {
-	double sigma[2] = { t, r };
+	double sigma[2] = { t, r }, end = segment_below(c, t);
+	if (r < end)
+		BUG("teacher noise %g below its segment, which ends at %g", r, end);
 	for (int k = STUDENT; k <= TEACHER; k++)
-		denoise_set(&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k], { 0 } }, c,
-		            (enum precond_kind)c->precond.kind, i, sigma[k]);
+		denoise_set_towards(
+			&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k], { 0 } }, c,
+			(enum precond_kind)c->precond.kind, i, sigma[k], end);
 	if (c->method.kind == METHOD_CD)
 		distill_set(&s->distill, c, i, t, r);
 	s->weight->host[i] = (float)w;

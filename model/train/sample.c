@@ -1,5 +1,7 @@
 /* sample.c - see sample.h. One step: D(sigma_max z, sigma_max). More: noise the answer to sigma_mid and evaluate again
- * (Song et al. 2023, Algorithm 1; the noise added is sqrt(sigma^2 - sigma_min^2), karras_diffusion.py:657-681). */
+ * (Song et al. 2023, Algorithm 1; the noise added is sqrt(sigma^2 - sigma_min^2), karras_diffusion.py:657-681). Of a
+ * model of several segments the one step is a walk from end to end, without new noise (Heek et al. 2024, Algorithm
+ * 2). */
 #include "model/train/sample.h"
 #include "model/config/net_spec.h"
 
@@ -9,6 +11,7 @@
 #include "model/base/rng.h"
 #include "model/train/ckpt.h"
 #include "model/base/cpu.h"
+#include "model/consistency/segments.h"
 #include "model/consistency/step.h"
 #include "model/graph/param_store.h"
 
@@ -108,6 +111,15 @@ static void noise_range(void *ctx, int64_t from, int64_t to)
 	}
 }
 
+/* An Euler step: from noise `from`, where s->out is the answer to s->x, to s->x at noise `to`. */
+static void step_down(struct sampler *s, double from, double to)
+{
+	size_t all = tensor_count(s->d.x);
+	float stay = (float)(to / from), go = (float)(1 - to / from);
+	for (size_t j = 0; j < all; j++)
+		s->x[j] = stay * s->x[j] + go * s->out[j];
+}
+
 static uint8_t quantize(float x, int how)
 {
 	double v = how == QUANTIZE_ROUND ? floor((double)x * 127.5 + 128) : floor(((double)x + 1) / 2 * 255);
@@ -170,14 +182,22 @@ int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint6
 {
 	if (nfe < 1 || nfe > 64)
 		return err_code(e, EXIT_USAGE, "nfe = %d: give 1 to 64 network evaluations", nfe);
+	if (segments_allow(&s->c, nfe, e))
+		return -1;
+	int segments = s->c.multistep.segments;
 	int64_t per = (int64_t)tensor_count(s->d.x) / s->batch;
 	for (int64_t at = 0; at < n; at += s->batch) {
 		int64_t count = n - at < s->batch ? n - at : s->batch;
 		set_labels(s, seed, first + at, NULL, 0);
 		for (int round = 0; round < nfe; round++) {
-			cpu_split(s->batch, 1, noise_range, &(struct noising){ s, seed, first + at, round });
-			if (ask(s, round ? s->c.sample.sigma_mid : s->c.sigma.max, e))
+			int left = segments - round; /* segments from here down */
+			double sigma = left > 0 ? segment_end(&s->c, left) : s->c.sample.sigma_mid;
+			if (round == 0 || left <= 0)
+				cpu_split(s->batch, 1, noise_range, &(struct noising){ s, seed, first + at, round });
+			if (ask(s, sigma, e))
 				return -1;
+			if (left > 1)
+				step_down(s, sigma, segment_end(&s->c, left - 1));
 		}
 		cpu_split(count * per, per, quantize_range, &(struct pixels){ s, dst + at * per });
 		if (progress)

@@ -11,7 +11,7 @@
 #include "model/base/rng.h"
 #include "model/train/averages.h"
 #include "model/train/ckpt.h"
-#include "model/consistency/schedule.h"
+#include "model/consistency/segments.h"
 #include "model/consistency/step.h"
 #include "model/data/dataset.h"
 #include "model/train/fit.h"
@@ -336,6 +336,7 @@ static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n, int64_t f
 			small = sigma_at(c, n, index);
 			big = sigma_at(c, n, index + 1);
 		}
+		small = segment_teacher(c, big, small);
 		step_set_noise(&t->step, c, i, big, small, loss_weight(c, big, small) / t->split.parts);
 	}
 }

@@ -21,10 +21,8 @@ Test(row_methods, so_is_one_of_the_base_or_of_set_that_no_row_uses)
 	refused(GRID STUDY "ect.k = 4\n", "g.toml:7:5: ect.k is a setting of method.kind = \"ect\"; \"ct\" has ");
 	SCOPED(plan) struct plan *p = expand_text(GRID STUDY, "ect.k=4", &e);
 	cr_assert_null(p);
-	cr_expect_str_eq(e.msg,
-	                 "--set ect.k=4: ect.k is a setting of method.kind = \"ect\"; \"ct\" has disc.kind, disc.s0, "
-	                 "disc.s1, loss.c, loss.c_schedule, sigma.grid, teacher.ema, teacher.mu0, teacher.mu_exponent, "
-	                 "teacher.shared_dropout");
+	cr_expect(strstr(e.msg, "--set ect.k=4: ect.k is a setting of method.kind = \"ect\"; \"ct\" has disc.kind, "), "%s",
+	          e.msg);
 }
 
 /* A base of several methods has the settings of all; so has a chain that changes the method on the way. */

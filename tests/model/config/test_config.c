@@ -125,16 +125,18 @@ Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 		          "%s: the first choice is the default", k[i].key);
 		for (int other = 0; other < 2; other++) {
 			struct err e = ERR_INIT;
-			((unsigned char *)&c)[k[i].offset] ^= (unsigned char)other; /* another choice, bool or integer */
+			/* another choice, another bool; 2 or 3 for an integer of 0 or 1 */
+			unsigned char bit = (unsigned char)(k[i].type == KNOB_INT ? 2 * other : other);
+			((unsigned char *)&c)[k[i].offset] ^= bit;
 			SCOPED(free) char *json = config_json(&c), *value = config_value_text(&c, &k[i]);
 			cr_expect_eq(strstr(json, k[i].key) != NULL, other != 0, "%s", json);
 			cr_assert_eq(config_from_json(&back, json, &e), 0, "%s", e.msg);
 			SCOPED(free) char *read = config_value_text(&back, &k[i]);
 			cr_expect_str_eq(read, value, "%s", k[i].key);
-			((unsigned char *)&c)[k[i].offset] ^= (unsigned char)other;
+			((unsigned char *)&c)[k[i].offset] ^= bit;
 		}
 	}
-	cr_assert_eq(later, 7);
+	cr_assert_eq(later, 8);
 	char hex[SHA256_HEX];
 	config_hash(hex, &c);
 	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9",
@@ -235,6 +237,7 @@ Test(config, settings_that_contradict_each_other_are_refused)
 		{ "loss.kind", "cauchy", "loss.c", "0", "loss.kind = \"cauchy\" divides by loss.c" },
 		{ "loss.kind", "l2", "loss.c_schedule", "slct", "loss.c_schedule is of loss.kind = \"pseudo-huber\"" },
 		{ "loss.kind", "huber-pixel", "loss.c_schedule", "slct-relative", "loss.c_schedule is of loss.kind" },
+		{ "multistep.segments", "11", "disc.kind", "constant", "= 11 are more than the 10 steps of disc.s0" },
 		{ "method.kind", "ect", "loss.c_schedule", "slct", "which method.kind = \"ect\" does not have" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

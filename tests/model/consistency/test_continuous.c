@@ -242,6 +242,7 @@ Test(continuous, refusals)
 		{ "loss.kind", "pseudo-huber", "set loss.kind = \"l2\"" },
 		{ "teacher.ema", "0.9", "leave teacher.ema at 0" },
 		{ "weight.kind", "inverse-gap", "\"learned\" or \"uniform\"" },
+		{ "multistep.segments", "2", "leave multistep.segments at 1" },
 		{ "train.dtype", "bf16", "trains in fp32 or tf32" },
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {

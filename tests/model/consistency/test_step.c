@@ -3,7 +3,7 @@
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/config/net_spec.h"
-#include "model/consistency/schedule.h"
+#include "model/consistency/segments.h"
 #include "model/consistency/step.h"
 #include "model/cpu/devices.h"
 
@@ -135,4 +135,41 @@ Test(step, cauchy_of_the_mean_with_a_c_that_falls)
 Test(step, pseudo_huber_with_a_c_that_falls)
 {
 	expect_distance_by_c((const char *[]){ "loss.c_schedule", "slct-relative", GRIDS, NULL }, pseudo_huber);
+}
+
+/* ---- segments ---------------------------------------------------------------------------------------------------- */
+
+static double x_at(const struct made *m, size_t k, double sigma)
+{
+	return (double)m->s.x0->data[k] + sigma * (double)m->s.z->data[k];
+}
+
+/* With the same weights, what a model of two segments answers is (e/t) x + (1 - e/t) D(x, t), D being the answer of one
+ * segment. The three samples: both levels above e = 2.51; the teacher's level where the segment ends, so that its
+ * answer is its input; both in the lowest segment, where nothing changes. */
+Test(step, in_segments_the_answers_are_compared_at_their_end)
+{
+	double e = pow((pow(0.002, 1 / 7.0) + pow(80, 1 / 7.0)) / 2, 7);
+	const double t[BATCH] = { 40, 2.6, 1.1 }, r[BATCH] = { 30, e, 0.7 };
+	const double ends[BATCH] = { e, e, 0 };
+	struct run_config one = tiny(NULL), two = tiny((const char *[]){ "multistep.segments", "2", NULL });
+	struct made a = make(&one), b = make(&two);
+	for (int i = 0; i < BATCH; i++) {
+		step_set_noise(&a.s, &one, i, t[i], r[i], 1);
+		step_set_noise(&b.s, &two, i, t[i], segment_teacher(&two, t[i], i == 1 ? 2.4 : r[i]), 1);
+	}
+	graph_run(a.s.g);
+	graph_run(b.s.g);
+	for (int i = 0; i < BATCH; i++)
+		for (size_t k = (size_t)i * a.per; k < (size_t)(i + 1) * a.per; k++) {
+			const struct tensor *of[2][2] = { { a.s.student, b.s.student }, { a.s.teacher, b.s.teacher } };
+			for (int who = 0; who < 2; who++) {
+				double level = who ? r[i] : t[i], stay = ends[i] / level;
+				double want = stay * x_at(&a, k, level) + (1 - stay) * (double)of[who][0]->data[k];
+				cr_assert(fabs((double)of[who][1]->data[k] - want) <= 2e-6 * (1 + fabs(x_at(&a, k, level))),
+				          "sample %d: %.9g, expected %.9g", i, (double)of[who][1]->data[k], want);
+			}
+		}
+	release(&a);
+	release(&b);
 }

@@ -163,6 +163,16 @@ Test(train, same_bits_under_ect)
 		(const char *[]){ "method.kind", "ect", "ect.stage_steps", "8", "precond.kind", "edm", "loss.c", "0", NULL });
 }
 
+Test(train, same_bits_in_segments)
+{
+	expect_same_bits((const char *[]){ "multistep.segments", "3", NULL });
+}
+
+Test(train, same_bits_in_segments_under_ect)
+{
+	expect_same_bits((const char *[]){ "multistep.segments", "2", "method.kind", "ect", "ect.stage_steps", "8", NULL });
+}
+
 Test(train, same_bits_under_a_loss_whose_c_falls)
 {
 	expect_same_bits((const char *[]){ "loss.kind", "cauchy", "loss.reduce", "mean", "loss.c_schedule", "slct", NULL });
@@ -319,6 +329,46 @@ Test(sample, a_sample_does_not_depend_on_its_batch)
 		cr_assert_eq(sampler_run(s, part, 55, 3, 9, nfe, NULL, &e), 0, "%s", e.msg);
 		cr_expect_arr_eq(part, all + 55 * 64, sizeof part);
 	}
+	sampler_free(s);
+	tempdir_remove(dir);
+}
+
+/* One segment after the other: x = 80 z, then for each an answer, and an Euler step from it to where the next begins. A
+ * third evaluation returns to sample.sigma_mid with new noise. */
+Test(sample, a_model_of_two_segments_walks_from_end_to_end)
+{
+	enum { PER = 64 };
+	struct run_config c = tiny((const char *[]){ "multistep.segments", "2", NULL });
+	char *dir = tempdir_make();
+	struct watch w = watching();
+	struct train_result r = run(&c, dir, &w, 0);
+	struct sampler *s;
+	struct err e = ERR_INIT;
+	double end = pow((pow(0.002, 1 / 7.0) + pow(80, 1 / 7.0)) / 2, 7);
+	float x[PER], d[PER], z[PER];
+	uint8_t two[PER], three[PER];
+	const int64_t number = 5;
+	cr_assert_eq(sampler_open(&s, &c, r.checkpoint, "cpu", &e), 0, "%s", e.msg);
+	cr_assert_eq(sampler_run(s, two, number, 1, 9, 2, NULL, &e), 0, "%s", e.msg);
+	cr_assert_eq(sampler_run(s, three, number, 1, 9, 3, NULL, &e), 0, "%s", e.msg);
+	sampler_latent(x, s, 9, 0, number);
+	for (int i = 0; i < PER; i++)
+		x[i] *= 80;
+	cr_assert_eq(sampler_denoise(s, d, x, &number, 1, 80, 9, &e), 0, "%s", e.msg);
+	for (int i = 0; i < PER; i++)
+		x[i] = (float)(end / 80 * (double)x[i] + (1 - end / 80) * (double)d[i]);
+	cr_assert_eq(sampler_denoise(s, d, x, &number, 1, end, 9, &e), 0, "%s", e.msg);
+	for (int i = 0; i < PER; i++)
+		cr_expect(abs((int)sampler_pixel(s, (double)d[i]) - two[i]) <= 1, "%d: %g, but %d", i, (double)d[i], two[i]);
+	sampler_latent(z, s, 9, 2, number);
+	for (int i = 0; i < PER; i++)
+		x[i] = d[i] + (float)sqrt(0.821 * 0.821 - 0.002 * 0.002) * z[i];
+	cr_assert_eq(sampler_denoise(s, d, x, &number, 1, 0.821, 9, &e), 0, "%s", e.msg);
+	for (int i = 0; i < PER; i++)
+		cr_expect(abs((int)sampler_pixel(s, (double)d[i]) - three[i]) <= 1, "%d: %g, but %d", i, (double)d[i],
+		          three[i]);
+	cr_expect_eq(sampler_run(s, two, number, 1, 9, 1, NULL, &e), -1);
+	cr_expect(strstr(e.msg, "multistep.segments = 2 needs 2 network evaluations"), "%s", e.msg);
 	sampler_free(s);
 	tempdir_remove(dir);
 }

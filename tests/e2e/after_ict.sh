@@ -1,0 +1,56 @@
+#!/bin/bash
+# after_ict.sh - knobs of what came after iCT: each trains a small cell by `ablate run`, and what has no meaning with it
+# is refused where the grid is planned.
+. "$(dirname "$0")/lib.sh"
+
+grid() { # SETTING...: a grid of one cell with these settings, scored by $nfe steps
+	printf 'schema = 1\n[grid]\nname = "later"\nseeds = { train = [1], eval = [101] }\n[base]\npreset = "ict-shapes8-ci"\n"train.steps" = 6\n"train.batch" = 8\n"net.channels" = 8\n' >g.toml
+	printf '%s\n' "$@" >>g.toml
+	printf '[[metric]]\nname = "fid"\nsamples = 100\nref = "shapes8-train"\nnfe = [%s]\n' "${nfe:-1}" >>g.toml
+}
+trains() { # NAME SETTING...
+	local name=$1; shift
+	grid "$@"
+	run ablate run g.toml --db "$name.db"; exits 0
+	[ "$(sql "$name.db" "SELECT count(*) FROM metric WHERE name = 'fid' AND value > 0")" = 1 ] || fail "$name: no score"
+}
+
+test_losses_of_slct_train() {
+	trains sum '"loss.kind" = "cauchy"'
+	trains mean '"loss.kind" = "cauchy"' '"loss.reduce" = "mean"' '"loss.c_schedule" = "slct"'
+	trains huber '"loss.c_schedule" = "slct-relative"'
+	run ablate explain loss.c_schedule; exits 0; says out "exp(-1.15 ln m - 0.85)"
+	grid '"loss.kind" = "l2"' '"loss.c_schedule" = "slct"'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err 'loss.c_schedule is of loss.kind = "pseudo-huber" and "cauchy"'
+}
+
+# A picture of two segments takes two evaluations, by a metric, by `ablate sample`, by whatever makes one.
+test_a_model_of_segments_trains_and_is_sampled_through_them() {
+	nfe=2,3 grid '"multistep.segments" = 2'
+	run ablate run g.toml --db a.db; exits 0
+	[ "$(sql a.db "SELECT count(*) FROM metric WHERE name = 'fid' AND nfe IN (2, 3)")" = 2 ] || fail "not both scores"
+	ckpt=$(find a.db-runs -name '*.ckpt' | sort | tail -1)
+	run ablate sample "$ckpt" --nfe 2 -n 4 -o two.npz; exits 0
+	run ablate sample "$ckpt" -n 4 -o one.npz; exits 2; lines_of err 1
+	says err "nfe = 1: a model of multistep.segments = 2 needs 2 network evaluations"; check [ ! -e one.npz ]
+	run ablate sample "$ckpt" --inpaint shapes8 -n 2 -o edit.png; exits 2; says err "multistep.segments = 2"; check [ ! -e edit.png ]
+	nfe=1 grid '"multistep.segments" = 2'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err 'metric "fid": nfe = 1: a model of multistep.segments = 2 needs 2'
+}
+
+# In continuous time: both trainings of one seed end in the same bits, also where one is stopped and goes on.
+test_continuous_time_trains_and_refuses_what_it_does_not_have() {
+	sct=('"method.kind" = "sct"' '"precond.kind" = "trigflow"' '"loss.kind" = "l2"' '"weight.kind" = "learned"' '"tangent.warmup" = 3')
+	trains sct "${sct[@]}"
+	run ablate run g.toml --db again.db; exits 0
+	same=$(for db in sct again; do sql $db.db "SELECT value FROM metric WHERE name = 'fid'"; done | sort -u | wc -l)
+	[ "$same" = 1 ] || fail "another score the second time"
+	run ablate verify "$(sql sct.db "SELECT id FROM attempt LIMIT 1")" --db sct.db; exits 0
+	grid "${sct[@]}" '"disc.s1" = 20'
+	run ablate plan g.toml; exits 2; lines_of err 1
+	says err 'g.toml:15:1: disc.s1 is a setting of method.kind = "ct" or "cd"; "sct" has tangent.c, tangent.warmup'
+	grid "${sct[@]}" '"train.dtype" = "bf16"'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "trains in fp32 or tf32"
+}
+
+run_tests
