@@ -464,8 +464,10 @@ static void run_change(struct node *nd, struct cuda *cu, bool first_order)
 	LAUNCH(cu, pairs_kernel, blocks_for(p.part, (unsigned)(BLOCK * s.run)), BLOCK, 0, s, val_at(p.q, a->type),
 	       val_at(p.k, a->type), val_at(p.v, a->type), val_of(nd->src[0]), val_of(nd->src[1]), first_order);
 	product_run(cu, a->product[CHANGE_QK], &s, p.q, p.head, p.k, p.head, ds, (size_t)(s.l * s.l) * sizeof(float));
-	LAUNCH(cu, first_order ? softmax_jvp_kernel : softmax_change_kernel, blocks_for((size_t)p.rows, ROW_WARPS), BLOCK,
-	       0, val_at(w2, a->type), val_of(nd->src[2]), (const float *)ds, s.l, p.rows);
+	void (*kernel)(struct val, struct val, const float *, int64_t, int64_t) = first_order ? softmax_jvp_kernel
+	                                                                                      : softmax_change_kernel;
+	LAUNCH(cu, kernel, blocks_for((size_t)p.rows, ROW_WARPS), BLOCK, 0, val_at(w2, a->type), val_of(nd->src[2]),
+	       (const float *)ds, s.l, p.rows);
 	product_run(cu, a->product[CHANGE_WV], &s, w2, p.map, p.v, p.head, y->data, (size_t)s.ch * type_bytes(y->type));
 }
 
