@@ -283,7 +283,8 @@ void attend_backward(const struct attend *s, const float *dy, const float *qkv, 
 
 /* ---- change ----------------------------------------------------------------------------------
  *   ds = ((q + dq) dk' + dq k') scale,  z = log of sum(w exp(ds)),  w2 - w = w expm1(ds - z),
- *   y = w2 dv + (w2 - w) v */
+ *   y = w2 dv + (w2 - w) v
+ * To first order ds = (dq k' + q dk') scale, w2 = w, and what stands for w2 - w is w (ds - sum(w ds)). */
 
 /* exp(x) - 1, relative to itself near 0, too. One degree more than expm1_within, and not shortened to it: bits of
  * trainings would change. */
@@ -370,17 +371,20 @@ static void change_row(float *w, float *ds, int64_t n)
 		move_weights_far(w, ds, range[1], n);
 }
 
-void attend_change(const struct attend *s, const float *qkv, const float *d, const float *w, float *y, float *scratch)
+/* Of a finite change, or of one to first order. */
+static void change(const struct attend *s, const float *qkv, const float *d, const float *w, float *y, float *scratch,
+                   bool first_order)
 {
 	struct plan p = plan_of(s, scratch);
 	int64_t pixels = p.lp * p.pitch;
 	float *q = take(&p, pixels), *k = take(&p, pixels), *v = take(&p, pixels), *dq = take(&p, pixels),
-		  *dk = take(&p, pixels), *dv = take(&p, pixels), *moved = take(&p, pixels), *turned_dk = take(&p, pixels),
-		  *turned_k = take(&p, pixels), *ds = take(&p, p.rows * p.ld), *weights = take(&p, p.rows * p.ld),
-		  *out = take(&p, p.rows * p.pitch);
+		  *dk = take(&p, pixels), *dv = take(&p, pixels), *turned_dk = take(&p, pixels), *turned_k = take(&p, pixels),
+		  *ds = take(&p, p.rows * p.ld), *weights = take(&p, p.rows * p.ld), *out = take(&p, p.rows * p.pitch),
+		  *moved = first_order ? q : take(&p, pixels);
 	split(q, k, v, qkv, s->l, s->ch, p.cp, p.pitch, 3 * s->c);
 	split(dq, dk, dv, d, s->l, s->ch, p.cp, p.pitch, 3 * s->c);
-	sum_of(moved, q, dq, s->l * p.pitch);
+	if (!first_order)
+		sum_of(moved, q, dq, s->l * p.pitch);
 	turn(turned_dk, dk, s->l, s->ch, p.pitch, s->scale);
 	turn(turned_k, k, s->l, s->ch, p.pitch, s->scale);
 	for (int64_t first = 0; first < s->l; first += p.rows) {
@@ -389,36 +393,22 @@ void attend_change(const struct attend *s, const float *qkv, const float *d, con
 		product_turned(&p, rows, moved + first * p.pitch, turned_dk, ds, p.ld, false);
 		product_turned(&p, rows, dq + first * p.pitch, turned_k, ds, p.ld, true);
 		for (int64_t i = 0; i < rows; i++)
-			change_row(weights + i * p.ld, ds + i * p.ld, p.lp);
+			if (first_order)
+				softmax_gradient(ds + i * p.ld, weights + i * p.ld, p.lp, 1);
+			else
+				change_row(weights + i * p.ld, ds + i * p.ld, p.lp);
 		product(&p, rows, p.cp, s->l, weights, p.ld, 1, dv, p.pitch, out, p.pitch, false);
 		product(&p, rows, p.cp, s->l, ds, p.ld, 1, v, p.pitch, out, p.pitch, true);
 		put_rows(y + first * s->c, s->c, out, p.pitch, rows, s->ch);
 	}
 }
 
-/* ---- jvp ---------------------------------------------------------------------------------------
- *   ds = (dq k' + q dk') scale,  dw = w (ds - sum(w ds)),  y = w dv + dw v */
+void attend_change(const struct attend *s, const float *qkv, const float *d, const float *w, float *y, float *scratch)
+{
+	change(s, qkv, d, w, y, scratch, false);
+}
 
 void attend_jvp(const struct attend *s, const float *qkv, const float *d, const float *w, float *y, float *scratch)
 {
-	struct plan p = plan_of(s, scratch);
-	int64_t pixels = p.lp * p.pitch;
-	float *q = take(&p, pixels), *k = take(&p, pixels), *v = take(&p, pixels), *dq = take(&p, pixels),
-		  *dk = take(&p, pixels), *dv = take(&p, pixels), *turned_dk = take(&p, pixels), *turned_k = take(&p, pixels),
-		  *dw = take(&p, p.rows * p.ld), *weights = take(&p, p.rows * p.ld), *out = take(&p, p.rows * p.pitch);
-	split(q, k, v, qkv, s->l, s->ch, p.cp, p.pitch, 3 * s->c);
-	split(dq, dk, dv, d, s->l, s->ch, p.cp, p.pitch, 3 * s->c);
-	turn(turned_dk, dk, s->l, s->ch, p.pitch, s->scale);
-	turn(turned_k, k, s->l, s->ch, p.pitch, s->scale);
-	for (int64_t first = 0; first < s->l; first += p.rows) {
-		int64_t rows = at_most(p.rows, s->l - first);
-		get_rows(&p, weights, w + first * s->l, rows);
-		product_turned(&p, rows, q + first * p.pitch, turned_dk, dw, p.ld, false);
-		product_turned(&p, rows, dq + first * p.pitch, turned_k, dw, p.ld, true);
-		for (int64_t i = 0; i < rows; i++)
-			softmax_gradient(dw + i * p.ld, weights + i * p.ld, p.lp, 1);
-		product(&p, rows, p.cp, s->l, weights, p.ld, 1, dv, p.pitch, out, p.pitch, false);
-		product(&p, rows, p.cp, s->l, dw, p.ld, 1, v, p.pitch, out, p.pitch, true);
-		put_rows(y + first * s->c, s->c, out, p.pitch, rows, s->ch);
-	}
+	change(s, qkv, d, w, y, scratch, true);
 }
