@@ -11,6 +11,7 @@
 #include "model/cpu/devices.h"
 #include "model/graph/op.h"
 #include "model/train/model.h"
+#include "tests/common/random_input.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -45,13 +46,6 @@ struct run {
 	struct step s;
 };
 
-static void fill(struct graph *g, struct tensor *t, uint32_t stream)
-{
-	SCOPED(free) float *v = xcalloc(tensor_count(t), sizeof *v);
-	rng_normal(v, tensor_count(t), 7, RNG_SYNTHETIC, stream, 0);
-	graph_write(g, t, 0, v, tensor_count(t));
-}
-
 /* At angles `by` beyond those of the sigmas. */
 static void set_angles(struct run *r, double by)
 {
@@ -79,8 +73,8 @@ static struct run begin(const char *patch)
 	graph_plan(r.g);
 	graph_bind(r.g, STORE_STUDENT, r.w);
 	graph_bind(r.g, STORE_GRAD, r.grad);
-	fill(r.g, r.s.x0, 1);
-	fill(r.g, r.s.z, 2);
+	random_input(r.g, r.s.x0, 7, 1, 1);
+	random_input(r.g, r.s.z, 7, 2, 1);
 	set_angles(&r, 0);
 	return r;
 }

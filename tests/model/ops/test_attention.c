@@ -7,21 +7,13 @@
 #include "model/cpu/devices.h"
 #include "model/graph/graph_impl.h"
 #include "model/train/model.h"
+#include "tests/common/random_input.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 #include <string.h>
 
 enum { N = 3, HEADS = 2, MOST = 65536 };
-
-static void fill(struct graph *g, struct tensor *t, uint32_t stream, float spread)
-{
-	SCOPED(free) float *values = xcalloc(tensor_count(t), sizeof *values);
-	rng_normal(values, tensor_count(t), 5, RNG_SYNTHETIC, stream, 0);
-	for (size_t i = 0; i < tensor_count(t); i++)
-		values[i] *= spread;
-	graph_write(g, t, 0, values, tensor_count(t));
-}
 
 struct made {
 	struct graph *g;
@@ -42,9 +34,9 @@ static struct made make(int64_t h, int64_t w, int64_t ch, float spread)
 	graph_backward(g, m.y);
 	m.dqkv = qkv->grad;
 	graph_plan_guarded(g);
-	fill(g, qkv, 1, 1);
-	fill(g, d, 2, spread);
-	fill(g, dy, 3, 1);
+	random_input(g, qkv, 5, 1, 1);
+	random_input(g, d, 5, 2, spread);
+	random_input(g, dy, 5, 3, 1);
 	return m;
 }
 

@@ -7,6 +7,7 @@
 #include "model/graph/graph_impl.h"
 #include "model/ops/dropout.h"
 #include "model/train/model.h"
+#include "tests/common/random_input.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -18,13 +19,6 @@ struct made {
 	struct graph *g;
 	struct tensor *x, *w, *add, *y;
 };
-
-static void fill(struct graph *g, struct tensor *t, uint32_t stream)
-{
-	SCOPED(free) float *values = xcalloc(tensor_count(t), sizeof *values);
-	rng_normal(values, tensor_count(t), SEED, RNG_SYNTHETIC, stream, 0);
-	graph_write(g, t, 0, values, tensor_count(t));
-}
 
 /* The mask as its definition says (model/ops/dropout.c). */
 static void fill_mask(struct graph *g, struct tensor *t)
@@ -53,11 +47,11 @@ static struct made make(struct backend *b, bool together)
 	m.y->grad = dy;
 	graph_backward(g, m.y);
 	graph_plan_guarded(g);
-	fill(g, m.x, 1);
-	fill(g, m.w, 2);
-	fill(g, bias, 3);
-	fill(g, m.add, 4);
-	fill(g, dy, 5);
+	random_input(g, m.x, SEED, 1, 1);
+	random_input(g, m.w, SEED, 2, 1);
+	random_input(g, bias, SEED, 3, 1);
+	random_input(g, m.add, SEED, 4, 1);
+	random_input(g, dy, SEED, 5, 1);
 	fill_mask(g, mask);
 	graph_set_first(g, FIRST);
 	graph_set_step(g, SEED, STEP);
