@@ -43,21 +43,6 @@ void config_memo_free(struct config_memo *m)
 
 /* ---- choices ---------------------------------------------------------------------------------------------------- */
 
-/* Index of `name` in "a|b|c", or -1. */
-static int choice_index(const char *choices, const char *name)
-{
-	size_t len = strlen(name);
-	int index = 0;
-	for (const char *p = choices;; p++, index++) {
-		size_t n = strcspn(p, "|");
-		if (n == len && memcmp(p, name, n) == 0)
-			return index;
-		p += n;
-		if (!*p)
-			return -1;
-	}
-}
-
 static int bad_choice(const struct knob *k, const char *given, struct err *e)
 {
 	const char *names[32];
@@ -177,7 +162,7 @@ int config_set(struct run_config *c, const char *key, const struct knob_value *v
 	case KNOB_CHOICE: {
 		if (v->type != VALUE_STRING)
 			return wrong_type(k, e);
-		int index = choice_index(k->choices, v->s);
+		int index = choice_index(k->choices, v->s, strlen(v->s));
 		if (index < 0)
 			return bad_choice(k, v->s, e);
 		*(int *)dst = index;
@@ -185,7 +170,7 @@ int config_set(struct run_config *c, const char *key, const struct knob_value *v
 	}
 	case KNOB_NUMBER_OR_NAME:
 		if (v->type == VALUE_STRING) {
-			if (choice_index(k->choices, v->s) < 0)
+			if (choice_index(k->choices, v->s, strlen(v->s)) < 0)
 				return bad_choice(k, v->s, e);
 			*(struct knob_number *)dst = (struct knob_number){ .named = true };
 			return 0;
@@ -330,7 +315,7 @@ static int check_c(const struct run_config *c, struct err *e)
 static int check_segments(const struct run_config *c, struct err *e)
 {
 	int intervals = c->disc.kind == DISC_CONSTANT ? c->disc.s0 : c->disc.s1;
-	if (c->method.kind == METHOD_ECT || c->method.kind == METHOD_SCT || intervals >= c->multistep.segments)
+	if (!config_has_grid(c) || intervals >= c->multistep.segments)
 		return 0;
 	return err_code(e, EXIT_USAGE, "multistep.segments = %d are more than the %d steps of %s", c->multistep.segments,
 	                intervals, c->disc.kind == DISC_CONSTANT ? "disc.s0" : "disc.s1");
@@ -392,7 +377,7 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 		return usage(e, "sigma.min is not below sigma.max");
 	if (c->method.kind == METHOD_SCT && check_continuous(c, e))
 		return -1;
-	if (c->method.kind != METHOD_ECT && c->method.kind != METHOD_SCT && check_noise(c, e))
+	if (config_has_grid(c) && check_noise(c, e))
 		return -1;
 	if (c->teacher.ema.named == false && c->teacher.ema.value >= 1)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
@@ -401,6 +386,11 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
 		return usage(e, "method.kind = \"cd\" needs cd.teacher, the diffusion weights to distil");
 	return check_net(c, memo, e);
+}
+
+bool config_has_grid(const struct run_config *c)
+{
+	return c->method.kind == METHOD_CT || c->method.kind == METHOD_CD;
 }
 
 bool config_needs_lpips(const struct run_config *c)

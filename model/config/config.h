@@ -231,6 +231,8 @@ void config_memo_free(struct config_memo *m);
 /* config_finish and config_json (below) for the many arms of one grid. */
 MUST_CHECK int config_finish_with(struct run_config *c, struct config_memo *memo, struct err *e);
 char *config_json_with(const struct run_config *c, struct config_memo *memo);
+/* Are its noise levels neighbours in a grid of N(k) points (disc.*), rather than drawn each by itself? */
+bool config_has_grid(const struct run_config *c);
 /* Does training with it need the LPIPS weights, VGG16 and its heads? */
 bool config_needs_lpips(const struct run_config *c);
 

@@ -8,15 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where name number `index` of "a|b|c" begins. */
-static const char *choice_at(const char *choices, int index)
-{
-	const char *p = choices;
-	while (index-- > 0)
-		p += strcspn(p, "|") + 1;
-	return p;
-}
-
 static const void *cfield(const struct run_config *c, const struct knob *k)
 {
 	return (const char *)c + k->offset;

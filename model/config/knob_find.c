@@ -1,5 +1,5 @@
-/* knob_find.c - looking things up in the table of the knobs (knobs.c). See config.h. */
-#include "model/config/config.h"
+/* knob_find.c - looking things up in the table of the knobs (knobs.c). See config.h, config_private.h. */
+#include "model/config/config_private.h"
 
 #include "model/base/mem.h"
 
@@ -18,31 +18,39 @@ const struct knob *config_find(const char *key)
 	return bsearch(key, knobs, (size_t)n, sizeof *knobs, by_key);
 }
 
-/* Is `name` one of the words of "a|b|c"? */
-static bool is_among(const char *words, const char *name, size_t len)
+const char *choice_at(const char *choices, int index)
 {
-	for (const char *p = words;; p++) {
-		size_t n = strcspn(p, "|");
-		if (n == len && !memcmp(p, name, n))
-			return true;
-		p += n;
+	const char *p = choices;
+	while (index-- > 0)
+		p += strcspn(p, "|") + 1;
+	return p;
+}
+
+int choice_index(const char *choices, const char *name, size_t n)
+{
+	int index = 0;
+	for (const char *p = choices;; p++, index++) {
+		size_t len = strcspn(p, "|");
+		if (len == n && memcmp(p, name, n) == 0)
+			return index;
+		p += len;
 		if (!*p)
-			return false;
+			return -1;
 	}
 }
 
 char *config_method_name(int method)
 {
-	const char *p = config_find("method.kind")->choices;
-	for (; method > 0; method--)
-		p += strcspn(p, "|") + 1;
-	return xstrndup(p, strcspn(p, "|"));
+	const char *name = choice_at(config_find("method.kind")->choices, method);
+	return xstrndup(name, strcspn(name, "|"));
 }
 
 bool config_method_has(int method, const struct knob *k)
 {
-	SCOPED(free) char *name = config_method_name(method);
-	return !k->methods || is_among(k->methods, name, strlen(name));
+	if (!k->methods)
+		return true;
+	const char *name = choice_at(config_find("method.kind")->choices, method);
+	return choice_index(k->methods, name, strcspn(name, "|")) >= 0;
 }
 
 bool config_is_group(const char *name)

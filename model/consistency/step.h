@@ -45,9 +45,8 @@ bool step_has_teacher(const struct run_config *c);
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p,
                        const struct step_options *o);
 /* Fills sample i's numbers for student noise t, teacher noise r and weight w; r = 0 makes the teacher answer x_r = x0
- * itself (Song 2023's boundary; ECT's guard, where the network must not be evaluated at ln 0). r is not
- * below t's segment (segment_teacher). After graph_plan;
- * graph_send brings them to a device. */
+ * itself (Song 2023's boundary; ECT's guard, where the network must not be evaluated at ln 0). r is not below t's
+ * segment (segment_teacher). After graph_plan; graph_send brings them to a device. */
 void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w);
 
 /* The same for a continuous-time method at noise sigma in a step of which `warm` of the tangent counts. */

@@ -311,8 +311,7 @@ static double normal_of(double u)
 static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n, int64_t first)
 {
 	const struct run_config *c = t->c;
-	bool grid = c->method.kind == METHOD_CT || c->method.kind == METHOD_CD;
-	if (grid && t->cdf_n != n) {
+	if (config_has_grid(c) && t->cdf_n != n) {
 		t->cdf = xrealloc(t->cdf, (size_t)n, sizeof *t->cdf);
 		t->cdf_n = n;
 		index_cdf(t->cdf, c, n);

@@ -353,7 +353,7 @@ static void check_cell(const char *name, int microbatch)
 	cr_expect_eq(r.end, TRAIN_DONE);
 	check_checkpoint(&cell, r.checkpoint, STEPS);
 
-	if (cell.c.method.kind == METHOD_CT || cell.c.method.kind == METHOD_CD) /* the others have no N */
+	if (config_has_grid(&cell.c))
 		check_curve(&cell, "n", cell.n, 0);
 	check_curve(&cell, "loss", cell.loss, bound.loss);
 	check_curve(&cell, "grad_norm", cell.grad_norm, bound.grad_norm);
