@@ -113,7 +113,7 @@ test_records_without_a_fingerprint() {
 # A rebuild that is stopped changes nothing yet, and goes on from its own checkpoint.
 test_an_interrupted_rebuild() {
 	grid
-	sed -i 's/train.steps = 2/train.steps = 300/' g.toml
+	sed -i 's/train.steps = 2/train.steps = 900/' g.toml # long enough that a loaded machine stops it in time
 	run other run g.toml $DB --only base --threads 1; exits 0
 	"$ABLATE" run g.toml $DB --only base --threads 1 --rebuild stale --jobs 1 >out 2>err &
 	await 60 'grep -q started err' # the first of two cells
