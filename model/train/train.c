@@ -8,12 +8,12 @@
 #include "model/cpu/devices.h"
 #include "model/base/mem.h"
 #include "model/base/progress.h"
-#include "model/base/rng.h"
 #include "model/train/averages.h"
 #include "model/train/ckpt.h"
-#include "model/consistency/segments.h"
+#include "model/consistency/schedule.h"
 #include "model/consistency/step.h"
 #include "model/data/dataset.h"
+#include "model/train/draw.h"
 #include "model/train/fit.h"
 #include "model/train/model.h"
 #include "model/nets/net_weights.h"
@@ -22,7 +22,6 @@
 #include "model/train/team.h"
 #include "model/train/update.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,6 +33,7 @@ struct trainer {
 	struct split split;
 	int64_t first; /* the place in each batch of the first sample that is this process' */
 	struct dataset data;
+	struct draws random; /* what the samples of a step are */
 	struct recipe recipe;
 	const struct params *params; /* the recipe's */
 	struct backend *b;
@@ -53,8 +53,6 @@ struct trainer {
 	struct step step;
 	struct graph *g;
 	struct update *update;
-	double *cdf; /* of the current N */
-	int64_t cdf_n;
 	char *config_json;
 };
 
@@ -91,7 +89,7 @@ static void release(struct trainer *t)
 		release_device(t);
 	free(t->diffusion);
 	free(t->draws);
-	free(t->cdf);
+	draws_release(&t->random);
 	free(t->config_json);
 	recipe_release(&t->recipe);
 	dataset_release(&t->data);
@@ -242,6 +240,7 @@ static int set_up(struct trainer *t, struct err *e)
 		                t->data.classes);
 	if (recipe_open(&t->recipe, c, t->o->lpips_backbone, t->o->lpips_heads, e) || check_fit(t, e))
 		return -1;
+	t->random = (struct draws){ .c = c, .data = &t->data, .seed = t->o->seed };
 	t->config_json = config_json(c);
 	t->params = t->recipe.params;
 	size_t bytes = params_floats(t->params) * sizeof(float);
@@ -283,73 +282,6 @@ static int set_up(struct trainer *t, struct err *e)
 }
 
 /* ---- one step -------------------------------------------------------------------------------- */
-
-/* Sample i of step k: which image, mirrored or not. Epochs are permutations of the training set. */
-static int64_t pick(const struct trainer *t, int64_t k, int64_t i, int *flip)
-{
-	uint64_t at = (uint64_t)k * (uint64_t)t->c->train.batch + (uint64_t)i, n = (uint64_t)t->data.n;
-	*flip = t->c->data.flip && rng_uniform(t->o->seed, RNG_FLIP, (uint32_t)k, (uint64_t)i) < 0.5f;
-	return (int64_t)rng_permute(at % n, n, t->o->seed, RNG_ORDER, (uint32_t)(at / n));
-}
-
-/* Standard normal by inverting its distribution function in double. */
-static double normal_of(double u)
-{
-	double lo = -40, hi = 40; /* bisection on erfc: 100 halvings are exact, and this is drawn once per sample */
-	for (int i = 0; i < 100; i++) {
-		double mid = (lo + hi) / 2;
-		if (0.5 * erfc(-mid / sqrt(2)) < u)
-			lo = mid;
-		else
-			hi = mid;
-	}
-	return (lo + hi) / 2;
-}
-
-/* Of the samples from the batch's `first` on. Weights are such that the losses of a step's parts add up to the mean
- * over all. */
-static void draw_noise_levels(struct trainer *t, int64_t k, int64_t n, int64_t first)
-{
-	const struct run_config *c = t->c;
-	if (config_has_grid(c) && t->cdf_n != n) {
-		t->cdf = xrealloc(t->cdf, (size_t)n, sizeof *t->cdf);
-		t->cdf_n = n;
-		index_cdf(t->cdf, c, n);
-	}
-	step_set_c(&t->step, loss_c(c, n));
-	for (int i = 0; i < t->split.micro; i++) {
-		double u = rng_uniform_double(t->o->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(first + i)), big, small;
-		if (method_is_continuous(c)) {
-			step_set_continuous(&t->step, c, i, exp(c->noise.mean + c->noise.std * normal_of(u)), tangent_warmth(c, k),
-			                    1.0 / t->split.parts);
-			continue;
-		}
-		if (c->method.kind == METHOD_ECT) {
-			if (c->noise.dist == NOISE_LOGNORMAL)
-				big = exp(c->noise.mean + c->noise.std * normal_of(u));
-			else
-				big = c->sigma.min + u * (c->sigma.max - c->sigma.min);
-			small = ect_r(c, big, k);
-		} else {
-			int64_t index = index_of(t->cdf, n, u);
-			small = sigma_at(c, n, index);
-			big = sigma_at(c, n, index + 1);
-		}
-		small = segment_teacher(c, big, small);
-		step_set_noise(&t->step, c, i, big, small, loss_weight(c, big, small) / t->split.parts);
-	}
-}
-
-static void draw_images(struct trainer *t, int64_t k, int64_t first)
-{
-	for (int64_t i = 0; i < t->split.micro; i++) {
-		int flip;
-		struct sample_draw *d = &t->draws[i];
-		d->image = pick(t, k, first + i, &flip);
-		d->flip = flip;
-		d->label = t->data.labels[d->image];
-	}
-}
 
 /* What the device does in one part of a step, in order. */
 static int enqueue_part(struct trainer *t, struct err *e)
@@ -403,8 +335,8 @@ static void send_part(struct trainer *t, int64_t k, int part, const struct step_
 	struct step_control control = *of_step;
 	control.scalars = (struct step_scalars){ t->o->seed, (uint32_t)k, (uint32_t)first };
 	control.part = part;
-	draw_noise_levels(t, k, schedule_n(t->c, k), first);
-	draw_images(t, k, first);
+	draw_noise_levels(&t->step, &t->random, &t->split, k, first);
+	draw_images(t->draws, &t->random, k, first, t->split.micro);
 	memory->upload(t->b, t->draws_on, t->draws, (size_t)t->split.micro * sizeof *t->draws);
 	memory->upload(t->b, t->control_on, &control, sizeof control);
 	graph_send(t->g);

@@ -1,0 +1,81 @@
+/* draw.c - see draw.h. */
+#include "model/train/draw.h"
+
+#include "model/base/mem.h"
+#include "model/base/rng.h"
+#include "model/consistency/segments.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+void draws_release(struct draws *d)
+{
+	free(d->cdf);
+	*d = (struct draws){ 0 };
+}
+
+void draw_images(struct sample_draw *out, const struct draws *d, int64_t k, int64_t first, int64_t n)
+{
+	uint64_t all = (uint64_t)d->data->n;
+	for (int64_t i = 0; i < n; i++) {
+		uint64_t place = (uint64_t)(first + i), at = (uint64_t)k * (uint64_t)d->c->train.batch + place;
+		out[i].image = (int64_t)rng_permute(at % all, all, d->seed, RNG_ORDER, (uint32_t)(at / all));
+		out[i].flip = d->c->data.flip && rng_uniform(d->seed, RNG_FLIP, (uint32_t)k, place) < 0.5f;
+		out[i].label = d->data->labels[out[i].image];
+	}
+}
+
+/* Standard normal by inverting its distribution function in double. */
+static double normal_of(double u)
+{
+	double lo = -40, hi = 40; /* bisection on erfc: 100 halvings are exact, and this is drawn once per sample */
+	for (int i = 0; i < 100; i++) {
+		double mid = (lo + hi) / 2;
+		if (0.5 * erfc(-mid / sqrt(2)) < u)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return (lo + hi) / 2;
+}
+
+static double lognormal(const struct run_config *c, double u)
+{
+	return exp(c->noise.mean + c->noise.std * normal_of(u));
+}
+
+/* The student's and the teacher's noise by the uniform number u. */
+static void noise_levels(double *big, double *small, const struct draws *d, int64_t k, int64_t n, double u)
+{
+	const struct run_config *c = d->c;
+	if (c->method.kind == METHOD_ECT) {
+		*big = c->noise.dist == NOISE_LOGNORMAL ? lognormal(c, u) : c->sigma.min + u * (c->sigma.max - c->sigma.min);
+		*small = ect_r(c, *big, k);
+	} else {
+		int64_t index = index_of(d->cdf, n, u);
+		*small = sigma_at(c, n, index);
+		*big = sigma_at(c, n, index + 1);
+	}
+	*small = segment_teacher(c, *big, *small);
+}
+
+void draw_noise_levels(struct step *s, struct draws *d, const struct split *split, int64_t k, int64_t first)
+{
+	const struct run_config *c = d->c;
+	int64_t n = schedule_n(c, k);
+	if (config_has_grid(c) && d->cdf_n != n) {
+		d->cdf = xrealloc(d->cdf, (size_t)n, sizeof *d->cdf);
+		d->cdf_n = n;
+		index_cdf(d->cdf, c, n);
+	}
+	step_set_c(s, loss_c(c, n));
+	for (int i = 0; i < split->micro; i++) {
+		double u = rng_uniform_double(d->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(first + i)), big, small;
+		if (method_is_continuous(c)) {
+			step_set_continuous(s, c, i, lognormal(c, u), tangent_warmth(c, k), 1.0 / split->parts);
+			continue;
+		}
+		noise_levels(&big, &small, d, k, n, u);
+		step_set_noise(s, c, i, big, small, loss_weight(c, big, small) / split->parts);
+	}
+}
