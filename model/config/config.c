@@ -295,6 +295,16 @@ static int check_continuous(const struct run_config *c, struct err *e)
 	return 0;
 }
 
+/* All costs of a batch's pairs are in memory at once, a double each: 2 GiB for the largest batch. */
+static int check_pairing(const struct run_config *c, struct err *e)
+{
+	enum { PAIRED_MOST = 16384 };
+	if (c->noise.pairing == PAIRING_INDEPENDENT || c->train.batch <= PAIRED_MOST)
+		return 0;
+	return err_code(e, EXIT_USAGE, "noise.pairing = \"transport\" pairs at most %d images: train.batch is %d",
+	                PAIRED_MOST, c->train.batch);
+}
+
 /* What a loss with a constant c asks of it. */
 static int check_c(const struct run_config *c, struct err *e)
 {
@@ -381,7 +391,7 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 		return -1;
 	if (c->teacher.ema.named == false && c->teacher.ema.value >= 1)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
-	if (check_c(c, e) || check_segments(c, e))
+	if (check_c(c, e) || check_segments(c, e) || check_pairing(c, e))
 		return -1;
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
 		return usage(e, "method.kind = \"cd\" needs cd.teacher, the diffusion weights to distil");

@@ -50,6 +50,7 @@ enum weight_kind {
 	WEIGHT_LEARNED
 };
 enum noise_dist { NOISE_LOGNORMAL, NOISE_UNIFORM };
+enum noise_pairing { PAIRING_INDEPENDENT, PAIRING_TRANSPORT };
 enum disc_kind { DISC_EXP, DISC_CONSTANT, DISC_SQRT, DISC_LINEAR, DISC_SQRT_SHORT, DISC_SQUARE, DISC_COSINE };
 enum mu_exponent { MU_N_MINUS_1, MU_N };
 enum precond_kind { PRECOND_CM, PRECOND_EDM, PRECOND_SQUARED_C_IN, PRECOND_DIFFUSERS, PRECOND_TRIGFLOW };
@@ -105,7 +106,7 @@ struct run_config {
 		int kind;
 	} weight;
 	struct {
-		int dist;
+		int dist, pairing;
 		double mean, std;
 	} noise;
 	struct {

@@ -4,17 +4,21 @@
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/consistency/segments.h"
+#include "model/train/pairing.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 void draws_release(struct draws *d)
 {
 	free(d->cdf);
+	free(d->batch);
 	*d = (struct draws){ 0 };
 }
 
-void draw_images(struct sample_draw *out, const struct draws *d, int64_t k, int64_t first, int64_t n)
+/* In the order of the epoch. */
+static void in_order(struct sample_draw *out, const struct draws *d, int64_t k, int64_t first, int64_t n)
 {
 	uint64_t all = (uint64_t)d->data->n;
 	for (int64_t i = 0; i < n; i++) {
@@ -23,6 +27,22 @@ void draw_images(struct sample_draw *out, const struct draws *d, int64_t k, int6
 		out[i].flip = d->c->data.flip && rng_uniform(d->seed, RNG_FLIP, (uint32_t)k, place) < 0.5f;
 		out[i].label = d->data->labels[out[i].image];
 	}
+}
+
+void draw_images(struct sample_draw *out, struct draws *d, int64_t k, int64_t first, int64_t n)
+{
+	size_t all = (size_t)d->c->train.batch;
+	if (d->c->noise.pairing == PAIRING_INDEPENDENT) {
+		in_order(out, d, k, first, n);
+		return;
+	}
+	if (d->paired != k + 1) { /* the first part of the step */
+		d->batch = xrealloc(d->batch, all, sizeof *d->batch);
+		in_order(d->batch, d, k, 0, (int64_t)all);
+		pair_with_noise(d->batch, (int64_t)all, d->data, d->seed, k);
+		d->paired = k + 1;
+	}
+	memcpy(out, d->batch + first, (size_t)n * sizeof *out);
 }
 
 /* Standard normal by inverting its distribution function in double. */

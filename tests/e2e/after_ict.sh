@@ -24,6 +24,15 @@ test_losses_of_slct_train() {
 	run ablate plan g.toml; exits 2; lines_of err 1; says err 'loss.c_schedule is of loss.kind = "pseudo-huber" and "cauchy"'
 }
 
+test_pictures_and_noise_are_paired_by_transport() {
+	trains any '"noise.pairing" = "independent"'
+	trains paired '"noise.pairing" = "transport"'
+	check [ "$(sql any.db "SELECT value FROM metric WHERE name = 'fid'")" != "$(sql paired.db "SELECT value FROM metric WHERE name = 'fid'")" ]
+	run ablate verify "$(sql paired.db "SELECT id FROM attempt LIMIT 1")" --db paired.db; exits 0
+	grid '"noise.pairing" = "transport"'; sed -i 's/"train.batch" = 8/"train.batch" = 20000/' g.toml
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "pairs at most 16384 images: train.batch is 20000"
+}
+
 # A picture of two segments takes two evaluations, by a metric, by `ablate sample`, by whatever makes one.
 test_a_model_of_segments_trains_and_is_sampled_through_them() {
 	nfe=2,3 grid '"multistep.segments" = 2'
