@@ -95,6 +95,11 @@ static int set_up(struct asked *a, struct err *e)
 	if (a->config.multistep.segments > 1)
 		return err_code(e, EXIT_USAGE, "multistep.segments = %d fix the levels of the steps: there is none to find",
 		                a->config.multistep.segments);
+	if (a->config.method.kind == METHOD_TCM)
+		return err_code(
+			e, EXIT_USAGE,
+			"levels of all sizes are tried: a model of method.kind = \"tcm\" has no answer below tcm.split = %g",
+			a->config.tcm.split);
 	/* as fine as at the end of training */
 	a->points = cli_int(c, "points", schedule_n(&a->config, a->config.train.steps > 0 ? a->config.train.steps - 1 : 0));
 	if (a->points < 3)

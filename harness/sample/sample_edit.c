@@ -268,6 +268,11 @@ int sample_edit(int64_t *pictures, struct sampler *s, const struct run_config *c
 		return err_code(e, EXIT_USAGE,
 		                "edits take a picture from one answer: a model of multistep.segments = %d has none",
 		                c->multistep.segments);
+	if (c->method.kind == METHOD_TCM)
+		return err_code(
+			e, EXIT_USAGE,
+			"edits go down to little noise: a model of method.kind = \"tcm\" has no answer below tcm.split = %g",
+			c->tcm.split);
 	struct model m = { .s = s, .shape = shape, .seed = ask->seed, .per = (size_t)(shape->h * shape->w * shape->c) };
 	SCOPED(free) float *in = xcalloc(CHUNK * m.per, sizeof *in);
 	SCOPED(free) float *out = xcalloc(CHUNK * m.per, sizeof *out);

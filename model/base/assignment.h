@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 /* column[i] of row i, a permutation of 0 .. n-1 with the least sum of cost[i * n + column[i]]; cost: (n, n), finite.
- * Exact, by shortest augmenting paths (Jonker and Volgenant 1987, without their initialisation): at most of the order of
- * n^3 steps, for random costs about n^2. Of several least permutations the same one every time. */
+ * Exact, by shortest augmenting paths (Jonker and Volgenant 1987, without their initialisation), in steps of the order
+ * of n^3 at most. Of several least permutations the same one every time. */
 void assignment(int64_t *column, const double *cost, int64_t n);
 
 #endif

@@ -295,6 +295,24 @@ static int check_continuous(const struct run_config *c, struct err *e)
 	return 0;
 }
 
+/* What truncated training needs, and what it has no place for. */
+static int check_truncated(const struct run_config *c, struct err *e)
+{
+	if (c->teacher.ema.named || c->teacher.ema.value > 0)
+		return usage(e, "method.kind = \"tcm\" has no teacher beside the student: leave teacher.ema at 0");
+	if (c->multistep.segments > 1)
+		return usage(e, "method.kind = \"tcm\" has one segment: leave multistep.segments at 1");
+	if (c->tcm.first >= 1)
+		return usage(e, "tcm.first = 1 leaves no second stage: give a share below 1");
+	if (!(c->tcm.first > 0) && !c->net.init[0])
+		return usage(e, "tcm.first = 0 begins with the second stage: net.init must name the first stage's weights");
+	if (c->tcm.split <= c->sigma.min || c->tcm.split >= c->sigma.max)
+		return usage(e, "tcm.split is not between sigma.min and sigma.max");
+	if (c->train.batch < 2)
+		return usage(e, "method.kind = \"tcm\" has boundary samples beside others: train.batch must be at least 2");
+	return 0;
+}
+
 /* All costs of a batch's pairs are in memory at once, a double each: 2 GiB for the largest batch. */
 static int check_pairing(const struct run_config *c, struct err *e)
 {
@@ -315,9 +333,12 @@ static int check_c(const struct run_config *c, struct err *e)
 	if (c->loss.kind != LOSS_PSEUDO_HUBER && c->loss.kind != LOSS_CAUCHY)
 		return usage(e,
 		             "loss.c_schedule is of loss.kind = \"pseudo-huber\" and \"cauchy\": leave it \"constant\" here");
-	if (c->method.kind == METHOD_ECT)
-		return usage(e,
-		             "loss.c_schedule follows N(k), which method.kind = \"ect\" does not have: leave it \"constant\"");
+	if (!config_has_grid(c)) {
+		SCOPED(free) char *method = config_method_name(c->method.kind);
+		return err_code(e, EXIT_USAGE,
+		                "loss.c_schedule follows N(k), which method.kind = \"%s\" does not have: leave it \"constant\"",
+		                method);
+	}
 	return 0;
 }
 
@@ -386,6 +407,8 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 	if (c->sigma.min >= c->sigma.max)
 		return usage(e, "sigma.min is not below sigma.max");
 	if (c->method.kind == METHOD_SCT && check_continuous(c, e))
+		return -1;
+	if (c->method.kind == METHOD_TCM && check_truncated(c, e))
 		return -1;
 	if (config_has_grid(c) && check_noise(c, e))
 		return -1;

@@ -26,7 +26,7 @@
 #define KNOB_TEXT_MAX 256
 #define KNOB_LIST_MAX 8
 
-enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD, METHOD_SCT };
+enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD, METHOD_SCT, METHOD_TCM };
 enum loss_kind {
 	LOSS_PSEUDO_HUBER,
 	LOSS_LPIPS,
@@ -121,7 +121,7 @@ struct run_config {
 		double time_scale;
 	} precond;
 	struct {
-		double q, k, b;
+		double q, k, b, ratio_max;
 		int stage_steps;
 	} ect;
 	struct {
@@ -132,6 +132,9 @@ struct run_config {
 		double c;
 		int warmup;
 	} tangent;
+	struct {
+		double first, ema, lr, split, share, weight, df, scale;
+	} tcm;
 	struct {
 		int kind;
 		double lr, beta1, beta2, eps;

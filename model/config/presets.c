@@ -186,6 +186,38 @@ static const struct preset_value sct_cifar10[] = {
 /* A quarter of the steps of -small. */
 static const struct preset_value sct_scaled[] = { { "tangent.warmup", "5000", "scaling" }, END };
 
+/* Both stages in one training: the paper trains the first with batch 512 and the second with 1024, and says neither how
+ * long each was nor at which level its second step is. */
+static const struct preset_value tcm_cifar10[] = {
+	{ "data.name", "cifar10", "TCM, NVlabs/TCM README.md" },
+	{ "data.flip", "false", "as ect (xflip off), unconfirmed" },
+	{ "method.kind", "tcm", "TCM (arXiv:2410.14895)" },
+	{ "net.init", "edm-cifar10-uncond-vp", "TCM, NVlabs/TCM README.md (stage 1 from EDM)" },
+	{ "net.kind", "ddpmpp", "TCM, NVlabs/TCM README.md" },
+	{ "net.dropout", "0.2", "TCM, NVlabs/TCM README.md" },
+	{ "loss.c", "1e-08", "TCM, NVlabs/TCM README.md" },
+	{ "noise.mean", "-1.1", "TCM, NVlabs/TCM README.md (stage 1)" },
+	{ "noise.std", "2", "TCM, NVlabs/TCM README.md (stage 1)" },
+	{ "precond.kind", "edm", "as ect networks.py:684, unconfirmed" },
+	{ "sigma.min", "0.003", "as ect networks.py:706, unconfirmed" },
+	{ "ect.ratio_max", "0.999", "TCM, NVlabs/TCM README.md" },
+	{ "tcm.first", "0.5", "unconfirmed: the stages' lengths are not published" },
+	{ "tcm.ema", "0.9999", "TCM, NVlabs/TCM README.md" },
+	{ "tcm.lr", "5e-05", "TCM, NVlabs/TCM README.md (stage 2)" },
+	{ "optim.lr", "0.0001", "TCM, NVlabs/TCM README.md (stage 1)" },
+	{ "train.batch", "1024", "TCM, NVlabs/TCM README.md (stage 2; 512 in stage 1)" },
+	{ "train.steps", "800000", "unconfirmed: the code allows 3M" },
+	{ "ema.decay", "0.9999", "TCM, NVlabs/TCM README.md" },
+	{ "sample.clip", "false", "as ect ct_training_loop.py:79-97, unconfirmed" },
+	{ "sample.sigma_mid", "1", "unconfirmed: the lowest level of the second stage" },
+	END
+};
+
+/* The averages follow a short training. */
+static const struct preset_value tcm_scaled[] = { { "net.init", "", "scaling" },
+	                                              { "tcm.ema", "0.99", "scaling" },
+	                                              END };
+
 /* Ours: the recipe of iCT at the size of a laptop CPU, for the generated data of the CI gate. */
 static const struct preset_value ict_shapes8_ci[] = { { "data.name", "shapes8", "" },
 	                                                  { "data.flip", "false", "" },
@@ -237,6 +269,10 @@ static const struct preset presets[] = {
 	  .values = sct_cifar10,
 	  .scaled = sct_scaled,
 	  .text = "continuous-time consistency training with TrigFlow (Lu and Song 2024), CIFAR-10" },
+	{ .name = "tcm-cifar10",
+	  .values = tcm_cifar10,
+	  .scaled = tcm_scaled,
+	  .text = "truncated consistency training (Lee et al. 2024), CIFAR-10" },
 };
 
 static const struct preset_value small[] = { { "net.channels", "64", "scaling" }, { "net.blocks", "2", "scaling" },

@@ -161,6 +161,6 @@ double ect_r(const struct run_config *c, double t, int64_t k)
 {
 	double stage = (double)(k / c->ect.stage_steps);
 	double n = 1 + c->ect.k / (1 + exp(c->ect.b * t));
-	double r = t * (1 - n / pow(c->ect.q, stage + 1));
+	double r = t * (1 - n / fmin(pow(c->ect.q, stage + 1), 1 / (1 - c->ect.ratio_max)));
 	return r > 0 ? r : 0;
 }

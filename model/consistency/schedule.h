@@ -39,7 +39,7 @@ struct precond precond_at(const struct run_config *c, enum precond_kind kind, do
 /* sCT: how much of the tangent's unstable half counts at step k, from 0 to 1 (arXiv:2410.11081, section 4.1). */
 double tangent_warmth(const struct run_config *c, int64_t k);
 
-/* ECT: r(t) at step k, clamped at 0 (ect loss.py:45-50). */
+/* ECT: r(t) at step k, clamped at 0 (ect loss.py:45-50), with TCM's limit ect.ratio_max. */
 double ect_r(const struct run_config *c, double t, int64_t k);
 
 #endif

@@ -48,6 +48,11 @@ bool step_has_teacher(const struct run_config *c)
 	return c->teacher.ema.named || c->teacher.ema.value > 0;
 }
 
+bool step_has_average(const struct run_config *c)
+{
+	return step_has_teacher(c) || c->method.kind == METHOD_TCM;
+}
+
 static struct step begin(struct graph *g, const struct run_config *c, const struct net_spec *net, int64_t n)
 {
 	int64_t h = net->h * c->net.patch, w = net->w * c->net.patch, ch = net->in_c / (c->net.patch * c->net.patch);
@@ -118,7 +123,10 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 			x[k] = s.distill.result;
 		}
 	}
-	bool change = graph_is_low(g) && c->teacher.shared_dropout && !o->apart;
+	bool change = graph_is_low(g) && c->teacher.shared_dropout && !o->apart, truncated = c->method.kind == METHOD_TCM;
+	struct tensor *frozen = NULL;
+	if (truncated)
+		s.frozen = denoise_inputs(g, n);
 	for (int i = 0; i < 2;
 	     i++) { /* a teacher by itself goes first: nothing of it is kept, so the student reuses its memory */
 		int k = change ? i : TEACHER - i;
@@ -134,9 +142,12 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 			                                  &by[STUDENT]);
 		else
 			answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x[k], &by[k], in);
+		if (k == TEACHER && truncated)
+			frozen = change ? denoise_record_change(g, STORE_DIFFUSION, x[k], &s.frozen, &by[STUDENT])
+			                : denoise_record(g, c, net, p, STORE_DIFFUSION, x[k], &s.frozen, in);
 	}
 	s.student = answer[STUDENT];
-	s.teacher = answer[TEACHER];
+	s.teacher = frozen ? graph_add_scaled(g, answer[TEACHER], frozen, 1) : answer[TEACHER];
 	finish(&s, c, learned, o);
 	return s;
 }
@@ -154,6 +165,22 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 		distill_set(&s->distill, c, i, t, r);
 	s->weight->host[i] = (float)w;
 	s->one->host[i] = 1;
+}
+
+/* The answer counts for nothing, whatever it is. */
+static void silence(const struct tensor *c_skip, const struct tensor *c_out, int i)
+{
+	c_skip->host[i] = c_out->host[i] = 0;
+}
+
+void step_set_truncated(struct step *s, const struct run_config *c, int i, double t, double r, double w, bool frozen)
+{
+	step_set_noise(s, c, i, t, r, w);
+	denoise_set(&s->frozen, c, (enum precond_kind)c->precond.kind, i, r);
+	if (frozen)
+		silence(s->c_skip[TEACHER], s->c_out[TEACHER], i);
+	else
+		silence(s->frozen.c_skip, s->frozen.c_out, i);
 }
 
 void step_set_continuous(struct step *s, const struct run_config *c, int i, double sigma, double warm, double w)

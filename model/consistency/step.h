@@ -37,10 +37,14 @@ struct step {
 	struct distill distill;                                                /* of method.kind = "cd" */
 	struct continuous continuous;                                          /* of continuous-time methods */
 	struct tensor *sigma[2], *c_skip[2], *c_out[2], *c_in[2], *c_noise[2]; /* inputs (N): student, teacher */
+	struct denoise frozen; /* of method.kind = "tcm": the first stage's answer at the teacher's point */
 };
 
 /* Are the teacher's weights an average of the student's, rather than the student's themselves? */
 bool step_has_teacher(const struct run_config *c);
+/* Does training keep a second average of the student's weights: the teacher's, or TCM's first stage, which is bound to
+ * STORE_DIFFUSION? */
+bool step_has_average(const struct run_config *c);
 /* Begins a step on graph g (so that masks may be made on it first); not yet planned. */
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p,
                        const struct step_options *o);
@@ -49,6 +53,8 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
  * segment (segment_teacher). After graph_plan; graph_send brings them to a device. */
 void step_set_noise(struct step *s, const struct run_config *c, int i, double t, double r, double w);
 
+/* The same of a truncated training, where the frozen network may answer in the teacher's place. */
+void step_set_truncated(struct step *s, const struct run_config *c, int i, double t, double r, double w, bool frozen);
 /* The same for a continuous-time method at noise sigma in a step of which `warm` of the tangent counts. */
 void step_set_continuous(struct step *s, const struct run_config *c, int i, double sigma, double warm, double w);
 /* The loss's c of a step where loss.c_schedule changes it; nothing otherwise. As step_set_noise. */

@@ -4,6 +4,7 @@
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/consistency/segments.h"
+#include "model/consistency/truncated.h"
 #include "model/train/pairing.h"
 
 #include <math.h>
@@ -64,11 +65,15 @@ static double lognormal(const struct run_config *c, double u)
 	return exp(c->noise.mean + c->noise.std * normal_of(u));
 }
 
-/* The student's and the teacher's noise by the uniform number u. */
-static void noise_levels(double *big, double *small, const struct draws *d, int64_t k, int64_t n, double u)
+/* The student's and the teacher's noise at a place of the batch, by the uniform number u. */
+static void noise_levels(double *big, double *small, const struct draws *d, int64_t k, int64_t n, int64_t place,
+                         double u)
 {
 	const struct run_config *c = d->c;
-	if (c->method.kind == METHOD_ECT) {
+	if (truncated_at(c, k)) {
+		*big = truncated_level(c, place, u);
+		*small = ect_r(c, *big, k);
+	} else if (c->method.kind == METHOD_ECT || c->method.kind == METHOD_TCM) {
 		*big = c->noise.dist == NOISE_LOGNORMAL ? lognormal(c, u) : c->sigma.min + u * (c->sigma.max - c->sigma.min);
 		*small = ect_r(c, *big, k);
 	} else {
@@ -90,12 +95,19 @@ void draw_noise_levels(struct step *s, struct draws *d, const struct split *spli
 	}
 	step_set_c(s, loss_c(c, n));
 	for (int i = 0; i < split->micro; i++) {
-		double u = rng_uniform_double(d->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)(first + i)), big, small;
+		int64_t place = first + i;
+		double u = rng_uniform_double(d->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)place), big, small;
 		if (method_is_continuous(c)) {
 			step_set_continuous(s, c, i, lognormal(c, u), tangent_warmth(c, k), 1.0 / split->parts);
 			continue;
 		}
-		noise_levels(&big, &small, d, k, n, u);
-		step_set_noise(s, c, i, big, small, loss_weight(c, big, small) / split->parts);
+		noise_levels(&big, &small, d, k, n, place, u);
+		double weight = loss_weight(c, big, small) / split->parts;
+		if (truncated_at(c, k))
+			weight *= truncated_weight(c, place);
+		if (c->method.kind == METHOD_TCM)
+			step_set_truncated(s, c, i, big, small, weight, truncated_answers(c, small, k));
+		else
+			step_set_noise(s, c, i, big, small, weight);
 	}
 }

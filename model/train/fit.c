@@ -48,14 +48,14 @@ static int stores_of(double *bytes, const struct recipe *r, const struct fit_pla
 	float *weights;
 	const struct params *frozen = recipe_frozen(&weights, r);
 	const struct backend *b = on->b;
-	int stores = N_CKPT_PARTS + on->averages - !step_has_teacher(r->c) + update_way(b, on->ranks > 1, parts).stores +
+	int stores = N_CKPT_PARTS + on->averages - !step_has_average(r->c) + update_way(b, on->ranks > 1, parts).stores +
 	             (r->c->method.kind == METHOD_CD);
 	if (data_shape_find(&d, r->c->data.name, e))
 		return -1;
 	*bytes = (double)sizeof(float) * stores * (double)params_floats(r->params);
 	if (frozen)
 		*bytes += (double)sizeof(float) * (double)params_floats(frozen);
-	*bytes += (double)params_low_bytes(b, r->params) * (1 + step_has_teacher(r->c) + (r->c->method.kind == METHOD_CD));
+	*bytes += (double)params_low_bytes(b, r->params) * (1 + step_has_average(r->c) + (r->c->method.kind == METHOD_CD));
 	*bytes += (double)d.n_train * d.h * d.w * d.c;
 	return 0;
 }

@@ -8,8 +8,8 @@
 #include "model/data/dataset.h"
 #include "model/graph/step_control.h"
 
-/* Puts all n pictures of step k's batch in the order of the noise that each is paired with. The host makes the noise for
- * it, as the device makes it for the step (RNG_NOISE). */
+/* Puts all n pictures of step k's batch in the order of the noise that each is paired with. The host makes that noise
+ * for it, as the device makes it for the step (RNG_NOISE). */
 void pair_with_noise(struct sample_draw *batch, int64_t n, const struct dataset *data, uint64_t seed, int64_t k);
 
 #endif

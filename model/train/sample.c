@@ -13,6 +13,7 @@
 #include "model/base/cpu.h"
 #include "model/consistency/segments.h"
 #include "model/consistency/step.h"
+#include "model/consistency/truncated.h"
 #include "model/graph/param_store.h"
 
 #include <math.h>
@@ -182,7 +183,7 @@ int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint6
 {
 	if (nfe < 1 || nfe > 64)
 		return err_code(e, EXIT_USAGE, "nfe = %d: give 1 to 64 network evaluations", nfe);
-	if (segments_allow(&s->c, nfe, e))
+	if (segments_allow(&s->c, nfe, e) || truncated_allow(&s->c, nfe, e))
 		return -1;
 	int segments = s->c.multistep.segments;
 	int64_t per = (int64_t)tensor_count(s->d.x) / s->batch;

@@ -12,6 +12,7 @@
 #include "model/train/ckpt.h"
 #include "model/consistency/schedule.h"
 #include "model/consistency/step.h"
+#include "model/consistency/truncated.h"
 #include "model/data/dataset.h"
 #include "model/train/draw.h"
 #include "model/train/fit.h"
@@ -151,12 +152,12 @@ static int set_up_memory(struct trainer *t, struct err *e)
 	size_t image_bytes = (size_t)t->data.n * (size_t)t->data.h * (size_t)t->data.w * (size_t)t->data.c,
 		   batch = (size_t)t->split.micro;
 	for (int i = 0; i < N_CKPT_PARTS; i++)
-		if ((i != CKPT_TEACHER || step_has_teacher(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
+		if ((i != CKPT_TEACHER || step_has_average(t->c)) && store(&t->parts[i], &t->host[i], t, "parameters", e))
 			return -1;
 	if (averages_alloc(&t->more, t->b, t->params, e))
 		return -1;
 	if (params_low_alloc(&t->low[CKPT_STUDENT], t->b, t->params, e) ||
-	    (step_has_teacher(t->c) && params_low_alloc(&t->low[CKPT_TEACHER], t->b, t->params, e)))
+	    (step_has_average(t->c) && params_low_alloc(&t->low[CKPT_TEACHER], t->b, t->params, e)))
 		return -1;
 	t->draws = xcalloc(batch, sizeof *t->draws);
 	if (device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
@@ -248,7 +249,7 @@ static int set_up(struct trainer *t, struct err *e)
 		return -1;
 	memcpy(t->host[CKPT_EMA], t->host[CKPT_STUDENT], bytes);
 	averages_begin(&t->more, t->params, t->host[CKPT_STUDENT]);
-	if (step_has_teacher(c))
+	if (step_has_average(c))
 		memcpy(t->host[CKPT_TEACHER], t->host[CKPT_STUDENT], bytes);
 
 	t->g = recipe_record(&t->step, &t->recipe, t->b, t->split.micro);
@@ -258,12 +259,13 @@ static int set_up(struct trainer *t, struct err *e)
 		return err_in(e, "%d samples at once", t->split.micro);
 	tell_device(t);
 	enum ckpt_part teacher = step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT;
+	bool truncated = c->method.kind == METHOD_TCM; /* whose second average is the frozen network */
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->parts[teacher]);
-	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
+	graph_bind(t->g, STORE_DIFFUSION, truncated ? t->parts[CKPT_TEACHER] : t->diffusion_on);
 	graph_bind_low(t->g, STORE_STUDENT, t->low[CKPT_STUDENT]);
 	graph_bind_low(t->g, STORE_TEACHER, t->low[teacher]);
-	graph_bind_low(t->g, STORE_DIFFUSION, t->diffusion_low);
+	graph_bind_low(t->g, STORE_DIFFUSION, truncated ? t->low[CKPT_TEACHER] : t->diffusion_low);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
 	update_bind(t->update,
 	            &(struct update_stores){ .p = t->parts[CKPT_STUDENT],
@@ -344,15 +346,41 @@ static void send_part(struct trainer *t, int64_t k, int part, const struct step_
 	graph_set_step(t->g, t->o->seed, (uint32_t)k);
 }
 
+/* TCM: the first stage's average is where the second begins, and stays as its frozen network. */
+static void begin_second_stage(struct trainer *t)
+{
+	size_t bytes = params_floats(t->params) * sizeof(float);
+	params_download(t->b, t->params, t->host[CKPT_TEACHER], t->parts[CKPT_TEACHER]);
+	memcpy(t->host[CKPT_STUDENT], t->host[CKPT_TEACHER], bytes);
+	memcpy(t->host[CKPT_EMA], t->host[CKPT_TEACHER], bytes);
+	memset(t->host[CKPT_M], 0, bytes);
+	memset(t->host[CKPT_V], 0, bytes);
+	averages_begin(&t->more, t->params, t->host[CKPT_TEACHER]);
+	put_parts(t);
+}
+
+/* The decay of the second average: the teacher's, or that of TCM's first stage, which the second stage keeps. */
+static double second_decay(const struct run_config *c, int64_t k)
+{
+	if (c->method.kind == METHOD_TCM)
+		return truncated_at(c, k) ? 1 : c->tcm.ema;
+	return step_has_teacher(c) ? schedule_mu(c, k) : 0;
+}
+
 /* Starts step k. */
 static int one_step(struct trainer *t, int64_t k, struct err *e)
 {
 	const struct run_config *c = t->c;
 	int parts = t->split.parts;
-	struct optim o = { (enum optim_kind)c->optim.kind, c->optim.lr, c->optim.beta1, c->optim.beta2, c->optim.eps, 0 };
-	struct step_control control = { .optim = optim_step_at(&o, k + 1),
+	int64_t stage = truncated_at(c, k) ? truncated_first_steps(c) : 0; /* where the optimizer begins */
+	struct optim o = {
+		(enum optim_kind)c->optim.kind, truncated_rate(c, k), c->optim.beta1, c->optim.beta2, c->optim.eps, 0
+	};
+	if (stage == k && truncated_at(c, k))
+		begin_second_stage(t);
+	struct step_control control = { .optim = optim_step_at(&o, k - stage + 1),
 		                            .ema = average_of(c->ema.decay),
-		                            .teacher = average_of(step_has_teacher(c) ? schedule_mu(c, k) : 0) };
+		                            .teacher = average_of(second_decay(c, k)) };
 	for (int part = 0; part < parts; part++) {
 		send_part(t, k, part, &control);
 		if (start(t, &t->programs[0], parts > 1 ? enqueue_part : enqueue_step, e))

@@ -64,7 +64,7 @@ test_what_is_no_pivot_is_refused() {
 	study
 	run ablate table g.toml --pivot optim.lr; exits 2; says err "--pivot ROWS,COLUMNS: 'optim.lr' is not two settings"
 	run ablate table g.toml --pivot optim.lr,optim.lr; exits 2; says err 'both are optim.lr'
-	run ablate table g.toml --pivot optim.lrr,loss.kind; exits 2; says err "unknown key 'optim.lrr'; did you mean optim.lr?"
+	run ablate table g.toml --pivot optim.lrr,loss.kind; exits 2; says err "unknown key 'optim.lrr'; did you mean optim.lr, tcm.lr?"
 	sed -i 's/^pivot.*/pivot = ["optim.lr"]/' g.toml
 	run ablate table g.toml; exits 2; says err 'pivot names two settings'
 	sed -i 's/^pivot.*/pivot = ["optim.lr", "loss.knd"]/' g.toml

@@ -18,11 +18,13 @@ Test(row_methods, a_step_of_another_method_is_refused_at_its_place)
 Test(row_methods, so_is_one_of_the_base_or_of_set_that_no_row_uses)
 {
 	struct err e = ERR_INIT;
-	refused(GRID STUDY "ect.k = 4\n", "g.toml:7:5: ect.k is a setting of method.kind = \"ect\"; \"ct\" has ");
+	refused(GRID STUDY "ect.k = 4\n",
+	        "g.toml:7:5: ect.k is a setting of method.kind = \"ect\" or \"tcm\"; \"ct\" has ");
 	SCOPED(plan) struct plan *p = expand_text(GRID STUDY, "ect.k=4", &e);
 	cr_assert_null(p);
-	cr_expect(strstr(e.msg, "--set ect.k=4: ect.k is a setting of method.kind = \"ect\"; \"ct\" has disc.kind, "), "%s",
-	          e.msg);
+	cr_expect(
+		strstr(e.msg, "--set ect.k=4: ect.k is a setting of method.kind = \"ect\" or \"tcm\"; \"ct\" has disc.kind, "),
+		"%s", e.msg);
 }
 
 /* A base of several methods has the settings of all; so has a chain that changes the method on the way. */

@@ -111,6 +111,18 @@ Test(config, every_knob_changes_the_hash)
 	}
 }
 
+/* Another choice, another bool, 2 or 3 for an integer of 0 or 1, the next number inside the range. */
+static void change(struct run_config *c, const struct knob *k)
+{
+	unsigned char *at = (unsigned char *)c + k->offset;
+	if (k->type == KNOB_DOUBLE) {
+		double *v = (double *)(void *)at;
+		*v = nextafter(*v, *v < k->max ? k->max : k->min);
+	} else {
+		*at ^= k->type == KNOB_INT ? 2 : 1;
+	}
+}
+
 /* Hashes of before a knob came must stay: at its default it is not written, and a text without it is whole. */
 Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 {
@@ -125,18 +137,18 @@ Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 		          "%s: the first choice is the default", k[i].key);
 		for (int other = 0; other < 2; other++) {
 			struct err e = ERR_INIT;
-			/* another choice, another bool; 2 or 3 for an integer of 0 or 1 */
-			unsigned char bit = (unsigned char)(k[i].type == KNOB_INT ? 2 * other : other);
-			((unsigned char *)&c)[k[i].offset] ^= bit;
+			const struct run_config before = c;
+			if (other)
+				change(&c, &k[i]);
 			SCOPED(free) char *json = config_json(&c), *value = config_value_text(&c, &k[i]);
 			cr_expect_eq(strstr(json, k[i].key) != NULL, other != 0, "%s", json);
 			cr_assert_eq(config_from_json(&back, json, &e), 0, "%s", e.msg);
 			SCOPED(free) char *read = config_value_text(&back, &k[i]);
 			cr_expect_str_eq(read, value, "%s", k[i].key);
-			((unsigned char *)&c)[k[i].offset] ^= bit;
+			c = before;
 		}
 	}
-	cr_assert_eq(later, 9);
+	cr_assert_eq(later, 18);
 	char hex[SHA256_HEX];
 	config_hash(hex, &c);
 	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9",

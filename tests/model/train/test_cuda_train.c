@@ -123,6 +123,7 @@ Test(cuda_train, teacher_by_its_change_trains_as_one_apart)
 Test(cuda_train, bf16_stays_near_fp32)
 {
 	expect_same_training_as("bf16", (const char *[]){ "net.attn", "[4]", NULL }, 2e-2);
+	expect_same_training_as("bf16", (const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL }, 2e-2);
 }
 
 Test(cuda_train, training_is_the_same_as_on_the_cpu)
@@ -131,6 +132,7 @@ Test(cuda_train, training_is_the_same_as_on_the_cpu)
 	expect_same_training((const char *[]){ "teacher.ema", "0.9", "optim.kind", "adam", "loss.kind", "l2", NULL },
 	                     FP32_TOL);
 	expect_same_training((const char *[]){ "net.attn", "[4]", "net.kind", "ncsnpp", NULL }, FP32_TOL);
+	expect_same_training((const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ SCT, "net.attn", "[4]", "net.patch", "2", NULL }, FP32_TOL);
 }
 

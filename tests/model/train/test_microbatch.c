@@ -121,6 +121,7 @@ Test(microbatch, the_losses_are_those_of_the_whole_batch)
 	expect_same_training("cpu", 2, conditional);
 	expect_same_training("cpu", 1, (const char *[]){ "method.kind", "ect", "net.attn", "[4]", NULL });
 	expect_same_training("cpu", 2, (const char *[]){ "noise.pairing", "transport", NULL });
+	expect_same_training("cpu", 2, (const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL });
 	expect_same_training("cpu", 2, (const char *[]){ SCT, "net.attn", "[4]", NULL });
 }
 
