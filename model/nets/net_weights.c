@@ -104,6 +104,7 @@ static size_t place(const struct net_source *s, const struct param *q, int k, si
 	return i;
 }
 
+/* dst NULL: only looks whether it is there. */
 static int read_part(float *dst, struct reading *r, const struct param *q, const struct net_source *s, int k)
 {
 	SCOPED(free) char *name = xstrfmt("%s%s", r->prefix, s->name[k]);
@@ -124,6 +125,8 @@ static int read_part(float *dst, struct reading *r, const struct param *q, const
 		return err_set(r->e, "%s: %s is %s, but the network of this config needs %s", r->st->path, name,
 		               st_shape_text(have, t), st_shape_text(want, &shape));
 	}
+	if (!dst)
+		return 0;
 	st_to_f32(r->scratch, t);
 	for (size_t i = 0; i < q->count / (size_t)s->n; i++) {
 		if (!isfinite(r->scratch[i]))
@@ -133,8 +136,9 @@ static int read_part(float *dst, struct reading *r, const struct param *q, const
 	return 0;
 }
 
-int net_weights_read(float *values, const struct params *p, const struct safetensors *st, enum net_naming *naming,
-                     struct err *e)
+/* values NULL: as read_part's dst. */
+static int read_all(float *values, const struct params *p, const struct safetensors *st, enum net_naming *naming,
+                    struct err *e)
 {
 	struct reading r = { .p = p, .st = st, .e = e };
 	if (find_naming(&r.naming, r.prefix, p, st, e))
@@ -150,7 +154,7 @@ int net_weights_read(float *values, const struct params *p, const struct safeten
 			return err_set(e, "%s: its names are %s, which have no name for %s: this network cannot start from it",
 			               st->path, net_naming_name(r.naming), q->name);
 		for (int k = 0; k < s.n; k++)
-			if (read_part(values + q->at, &r, q, &s, k))
+			if (read_part(values ? values + q->at : NULL, &r, q, &s, k))
 				return -1;
 	}
 	if (naming)
@@ -158,9 +162,23 @@ int net_weights_read(float *values, const struct params *p, const struct safeten
 	return 0;
 }
 
+int net_weights_read(float *values, const struct params *p, const struct safetensors *st, enum net_naming *naming,
+                     struct err *e)
+{
+	REQUIRE(values);
+	return read_all(values, p, st, naming, e);
+}
+
 int net_weights_load(float *values, const struct params *p, const char *setting, struct err *e)
 {
 	SCOPED(free) char *path = weights_file_path(setting);
 	SCOPED(weights_file) struct weights_file *file = NULL;
 	return weights_file_open(&file, path, e) || net_weights_read(values, p, file->st, NULL, e) ? -1 : 0;
+}
+
+int net_weights_check(const struct params *p, const char *setting, struct err *e)
+{
+	SCOPED(free) char *path = weights_file_path(setting);
+	SCOPED(weights_file) struct weights_file *file = NULL;
+	return weights_file_open(&file, path, e) || read_all(NULL, p, file->st, NULL, e) ? -1 : 0;
 }

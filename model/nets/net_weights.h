@@ -15,5 +15,7 @@ MUST_CHECK int net_weights_read(float *values, const struct params *p, const str
                                 enum net_naming *naming, struct err *e);
 /* The same of a file, or of weights in the user's cache by their bare name (weights_file_path). */
 MUST_CHECK int net_weights_load(float *values, const struct params *p, const char *setting, struct err *e);
+/* Names and shapes alone: would net_weights_load find every tensor? */
+MUST_CHECK int net_weights_check(const struct params *p, const char *setting, struct err *e);
 
 #endif

@@ -62,4 +62,40 @@ test_continuous_time_trains_and_refuses_what_it_does_not_have() {
 	run ablate plan g.toml; exits 2; lines_of err 1; says err "trains in fp32 or tf32"
 }
 
+# Both stages in one cell; the second's network is not asked below tcm.split.
+test_a_truncated_training_has_two_stages_and_one_record() {
+	tcm=('"method.kind" = "tcm"' '"tcm.first" = 0.5' '"sample.sigma_mid" = 1.5')
+	nfe=1,2 grid "${tcm[@]}"
+	run ablate run g.toml --db a.db; exits 0
+	[ "$(sql a.db "SELECT count(*) FROM metric WHERE name = 'fid' AND nfe IN (1, 2) AND value > 0")" = 2 ] || fail "not both scores"
+	run ablate verify "$(sql a.db "SELECT id FROM attempt LIMIT 1")" --db a.db; exits 0
+	ckpt=$(find a.db-runs -name '*.ckpt' | sort | tail -1)
+	run ablate sample "$ckpt" --inpaint shapes8 -n 2 -o edit.png; exits 2; lines_of err 1; says err "no answer below tcm.split = 1"
+	nfe=1,2 grid '"method.kind" = "tcm"'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err 'metric "fid": nfe = 2: a model of method.kind = "tcm" has no answer below tcm.split = 1'
+	grid '"method.kind" = "tcm"' '"tcm.first" = 0'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "net.init must name the first stage's weights"
+	grid '"method.kind" = "ect"' '"tcm.share" = 0.5'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err 'g.toml:11:1: tcm.share is a setting of method.kind = "tcm"; "ect" has '
+	for preset in tcm-cifar10-tiny tcm-cifar10-small tcm-cifar10; do
+		run ablate config $preset; exits 0; says out 'tcm.split = 1'
+	done
+}
+
+# Its first stage may come from elsewhere, but not from a network of another shape.
+test_a_first_stage_of_another_shape_is_refused() {
+	trains ect '"method.kind" = "ect"'
+	ckpt=$(find ect.db-runs -name '*.ckpt' | sort | tail -1)
+	trains second '"method.kind" = "tcm"' '"tcm.first" = 0' "\"net.init\" = \"$ckpt\""
+	grid '"method.kind" = "tcm"' '"tcm.first" = 0' "\"net.init\" = \"$ckpt\""
+	sed -i 's/"net.channels" = 8/"net.channels" = 16/' g.toml
+	run ablate plan g.toml; exits 2; lines_of err 1
+	says err "g.toml:1:1: row \"base\": net.init: $ckpt: ema.map_layer0.weight is [32, 8], but the network of this config needs [64, 16]"
+	sed -i 's|"net.init" = .*|"net.init" = "none.safetensors"|' g.toml
+	run ablate plan g.toml; exits 0; says out "none.safetensors"
+	# a frozen network of distillation, too
+	grid '"method.kind" = "cd"' "\"cd.teacher\" = \"$ckpt\""; sed -i 's/"net.channels" = 8/"net.channels" = 16/' g.toml
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "cd.teacher: $ckpt: "
+}
+
 run_tests
