@@ -12,16 +12,18 @@
 
 /* ORDER rng_stream: stored in no file, but a change of a number changes every result: bump NUMERICS_VERSION. */
 enum rng_stream {
-	RNG_INIT = 1,     /* parameters; step = number of the parameter, index = position in it */
-	RNG_ORDER,        /* permutation of the training set; step = epoch */
-	RNG_FLIP,         /* horizontal flips; index = place in the batch */
-	RNG_NOISE,        /* z of x + sigma z; index = place in the batch x values of an image (a multiple of 4) + value */
-	RNG_SIGMA,        /* discretization index or continuous noise level; index = place in the batch */
-	RNG_LATENT,       /* x_T of sampling, and the noise between sampling steps */
-	RNG_EVAL,         /* metric subsets */
-	RNG_LABEL,        /* class labels drawn for sampling */
-	RNG_SYNTHETIC,    /* generated data sets */
-	RNG_DROPOUT = 64, /* + dropout layer number */
+	RNG_INIT = 1,      /* parameters; step = number of the parameter, index = position in it */
+	RNG_ORDER,         /* permutation of the training set; step = epoch */
+	RNG_FLIP,          /* horizontal flips; index = place in the batch */
+	RNG_NOISE,         /* z of x + sigma z; index = place in the batch x values of an image (a multiple of 4) + value */
+	RNG_SIGMA,         /* discretization index or continuous noise level; index = place in the batch */
+	RNG_LATENT,        /* x_T of sampling, and the noise between sampling steps */
+	RNG_EVAL,          /* metric subsets */
+	RNG_LABEL,         /* class labels drawn for sampling */
+	RNG_SYNTHETIC,     /* generated data sets */
+	RNG_COUPLING = 10, /* which pictures a step's network makes itself; index = place in the batch */
+	RNG_REFERENCES = 11, /* permutation of the training set, and flips; index = number of the reference */
+	RNG_DROPOUT = 64,    /* + dropout layer number */
 };
 
 /* One Philox4x32-10 block: counter (4 words) and key (2 words) -> 4 words. */

@@ -342,6 +342,25 @@ static int check_c(const struct run_config *c, struct err *e)
 	return 0;
 }
 
+/* What changes the pair that a step compares: two noise levels of one picture, compared there. */
+static int check_pair(const struct run_config *c, int n_train, struct err *e)
+{
+	const char *key = c->target.references ? "target.references" : "coupling.generator_share";
+	if (!(c->coupling.generator_share > 0) && !c->target.references)
+		return 0;
+	if (c->method.kind != METHOD_CT && c->method.kind != METHOD_ECT)
+		return err_code(e, EXIT_USAGE, "%s is a setting of method.kind = \"ct\" and \"ect\": leave it at 0", key);
+	if (c->multistep.segments > 1)
+		return err_code(e, EXIT_USAGE, "%s is of one segment: leave it at 0, or multistep.segments at 1", key);
+	if (c->coupling.generator_share > 0 && c->target.references)
+		return usage(e, "target.references are what a picture of the training set may be, coupling.generator_share has "
+		                "pictures of the network: leave one of them at 0");
+	if (n_train && c->target.references >= n_train)
+		return err_code(e, EXIT_USAGE, "target.references = %d, but %s has %d training pictures: give fewer",
+		                c->target.references, c->data.name, n_train);
+	return 0;
+}
+
 /* Every segment needs a level of the grid at the end of the training. */
 static int check_segments(const struct run_config *c, struct err *e)
 {
@@ -414,7 +433,7 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 		return -1;
 	if (c->teacher.ema.named == false && c->teacher.ema.value >= 1)
 		return usage(e, "teacher.ema = 1 never moves the teacher: give a number below 1");
-	if (check_c(c, e) || check_segments(c, e) || check_pairing(c, e))
+	if (check_c(c, e) || check_segments(c, e) || check_pairing(c, e) || check_pair(c, shape.n_train, e))
 		return -1;
 	if (c->method.kind == METHOD_CD && !c->cd.teacher[0])
 		return usage(e, "method.kind = \"cd\" needs cd.teacher, the diffusion weights to distil");

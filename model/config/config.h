@@ -136,6 +136,12 @@ struct run_config {
 		double first, ema, lr, split, share, weight, df, scale;
 	} tcm;
 	struct {
+		double generator_share;
+	} coupling;
+	struct {
+		int references;
+	} target;
+	struct {
 		int kind;
 		double lr, beta1, beta2, eps;
 	} optim;

@@ -26,6 +26,19 @@ static const struct knob knobs[] = {
 	  .unit = "file",
 	  .text = "diffusion weights (safetensors) that consistency distillation steps with",
 	  .source = "Song 2023, Algorithm 2" },
+	{ .key = "coupling.generator_share",
+	  .type = KNOB_DOUBLE,
+	  .offset = AT(coupling.generator_share),
+	  .methods = "ct|ect",
+	  .min = 0,
+	  .max = 1,
+	  .def = "0",
+	  .text = "share of the samples whose picture is replaced by the answer of the average (ema.decay), without "
+	          "dropout, at the lower noise level; both points of the step are then made from it with the same noise. "
+	          "Above 0 a step costs one more forward pass",
+	  .source = "GC (arXiv:2406.09570); thibautissenhuth/consistency_GC train_consistency.py:193-209 (0.5); 0.3 on "
+	            "ECT's recipe: second hand",
+	  .later = true },
 	{ .key = "data.flip",
 	  .type = KNOB_BOOL,
 	  .offset = AT(data.flip),
@@ -392,6 +405,20 @@ static const struct knob knobs[] = {
 	  .unit = "steps",
 	  .text = "steps over which the unstable half of sCT's tangent comes in; 0: at once",
 	  .source = "sCT (arXiv:2410.11081), section 4.1, appendix G.2",
+	  .later = true },
+	{ .key = "target.references",
+	  .type = KNOB_INT,
+	  .offset = AT(target.references),
+	  .methods = "ct|ect",
+	  .min = 0,
+	  .max = 1e6,
+	  .def = "0",
+	  .unit = "images",
+	  .text = "training pictures drawn for each step, of which, with the sample's own, the target's point is made: x_r "
+	          "= y + (r/t)(x_t - y), y being their mean weighted by exp(-|x_t - y_j|^2 / (2 t^2)), of the sample's "
+	          "class where the network is conditioned; 0: the sample's own alone",
+	  .source = "SCT (arXiv:2410.18958), no code; weights: Newbeeer/stf training/loss.py:101-123; how many SCT takes: "
+	            "unconfirmed",
 	  .later = true },
 #include "model/config/knobs_tcm.def"
 	{ .key = "teacher.ema",

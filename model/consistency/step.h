@@ -8,7 +8,9 @@
 #define ABLATE_STEP_H
 
 #include "model/consistency/continuous.h"
+#include "model/consistency/coupling.h"
 #include "model/consistency/distill.h"
+#include "model/consistency/posterior.h"
 #include "model/nets/classifier.h"
 #include "model/frozen/lpips_loss.h"
 #include "model/nets/net.h"
@@ -36,6 +38,8 @@ struct step {
 	struct tensor *student, *teacher;
 	struct distill distill;                                                /* of method.kind = "cd" */
 	struct continuous continuous;                                          /* of continuous-time methods */
+	struct coupling coupling;                                              /* of coupling.generator_share > 0 */
+	struct posterior posterior;                                            /* of target.references > 0 */
 	struct tensor *sigma[2], *c_skip[2], *c_out[2], *c_in[2], *c_noise[2]; /* inputs (N): student, teacher */
 	struct denoise frozen; /* of method.kind = "tcm": the first stage's answer at the teacher's point */
 };

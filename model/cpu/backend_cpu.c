@@ -88,8 +88,9 @@ static void batch_range(void *ctx, int64_t first, int64_t last)
 	for (int64_t i = first; i < last; i++) {
 		const struct sample_draw *d = &j->draws[i];
 		dataset_image(j->x0 + i * per, &data, d->image, d->flip);
-		rng_normal(j->z + i * per, (size_t)per, at->seed, RNG_NOISE, at->step,
-		           (uint64_t)((at->first + i) * ((per + 3) / 4 * 4)));
+		if (j->z)
+			rng_normal(j->z + i * per, (size_t)per, at->seed, RNG_NOISE, at->step,
+			           (uint64_t)((at->first + i) * ((per + 3) / 4 * 4)));
 		for (int l = 0; j->labels && l < j->classes; l++)
 			j->labels[i * j->classes + l] = d->label == l;
 	}

@@ -32,13 +32,15 @@ static __global__ void batch_kernel(struct batch_job j, int64_t quads)
 	struct sample_draw d = j.draws[i];
 	const uint8_t *image = j.images + d.image * per;
 	float normal[4];
-	philox_normals(
-		normal, philox_at(&j.control->scalars, RNG_NOISE, (uint64_t)((int64_t)j.control->scalars.first * quads + at)));
+	if (j.z)
+		philox_normals(normal, philox_at(&j.control->scalars, RNG_NOISE,
+		                                 (uint64_t)((int64_t)j.control->scalars.first * quads + at)));
 	for (int k = 0; k < 4 && 4 * q + k < per; k++) {
 		int64_t to = 4 * q + k, y = to / row, x = to % row / j.c, c = to % j.c;
 		int64_t from = y * row + (d.flip ? j.w - 1 - x : x) * j.c + c;
 		j.x0[i * per + to] = twice_rounded((float)image[from], 2.0f / 255.0f, -1.0f);
-		j.z[i * per + to] = normal[k];
+		if (j.z)
+			j.z[i * per + to] = normal[k];
 	}
 }
 

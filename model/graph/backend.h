@@ -44,7 +44,7 @@ struct batch_job {
 	const uint8_t *images;           /* (any, h, w, c) */
 	int64_t batch;
 	int h, w, c, classes;
-	float *x0, *z, *labels; /* (batch, h, w, c) twice, (batch, classes) or NULL */
+	float *x0, *z, *labels; /* (batch, h, w, c) twice, (batch, classes); the latter two may be NULL */
 };
 
 /* x / 255; x * (2 / 255) - 1 (pytorch-fid); (x - 128) / 128 (torch-fidelity, clean-fid) */

@@ -173,6 +173,15 @@ struct tensor *graph_distance_by(struct graph *g, struct tensor *x, struct tenso
 struct tensor *graph_weighted_mean(struct graph *g, struct tensor *d, struct tensor *w);
 /* x / (|x| + c) per image; no gradient. */
 struct tensor *graph_unit(struct graph *g, struct tensor *x, double c);
+/* The mean of the pictures that a noisy one may have been, by likelihood (ops/posterior_mean.c); no gradient. */
+struct posterior_sources {
+	struct tensor *x, *own;         /* (N,H,W,C): the noisy pictures, and what each was made from */
+	struct tensor *y;               /* (M,H,W,C): references */
+	struct tensor *sigma;           /* (N,1,1,1): noise levels, above 0 */
+	struct tensor *at;              /* (N,1,1,1): which reference is the sample's own picture, or -1 */
+	struct tensor *label, *y_label; /* (N,1,1,1), (M,1,1,1): classes; references of another class do not count */
+};
+struct tensor *graph_posterior_mean(struct graph *g, const struct posterior_sources *s);
 /* e^w d - w of numbers per sample. */
 struct tensor *graph_learned_weight(struct graph *g, struct tensor *d, struct tensor *w);
 /* To h x w pixels: bilinear, half-pixel centres, no antialias. */

@@ -23,7 +23,7 @@ enum tensor_role {
 };
 
 /* Flat stores that parameter tensors point into; bound before a run. */
-enum store { STORE_STUDENT, STORE_TEACHER, STORE_GRAD, STORE_FROZEN, STORE_DIFFUSION, N_STORES };
+enum store { STORE_STUDENT, STORE_TEACHER, STORE_GRAD, STORE_FROZEN, STORE_DIFFUSION, STORE_AVERAGE, N_STORES };
 
 struct tensor {
 	const char *name;

@@ -46,6 +46,14 @@ void draw_images(struct sample_draw *out, struct draws *d, int64_t k, int64_t fi
 	memcpy(out, d->batch + first, (size_t)n * sizeof *out);
 }
 
+void draw_coupling(struct step *s, const struct draws *d, int64_t k, int64_t first, int n)
+{
+	double share = d->c->coupling.generator_share;
+	for (int i = 0; share > 0 && i < n; i++)
+		coupling_choose(&s->coupling, i,
+		                rng_uniform_double(d->seed, RNG_COUPLING, (uint32_t)k, (uint64_t)(first + i)) < share);
+}
+
 /* Standard normal by inverting its distribution function in double. */
 static double normal_of(double u)
 {

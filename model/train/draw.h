@@ -26,5 +26,7 @@ void draw_images(struct sample_draw *out, struct draws *d, int64_t k, int64_t fi
 /* The numbers of step k's samples from `first` on, into a step of split->micro samples. Weights are such that the
  * losses of a step's parts add up to the mean over all. */
 void draw_noise_levels(struct step *s, struct draws *d, const struct split *split, int64_t k, int64_t first);
+/* Which of step k's n samples from `first` on have a picture of the network's (coupling.generator_share), into s. */
+void draw_coupling(struct step *s, const struct draws *d, int64_t k, int64_t first, int n);
 
 #endif

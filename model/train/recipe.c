@@ -95,6 +95,7 @@ struct graph *recipe_record(struct step *out, const struct recipe *r, struct bac
 	graph_by_taps(g, STORE_TEACHER);
 	graph_by_taps(g, STORE_DIFFUSION);
 	graph_by_taps(g, STORE_FROZEN);
+	graph_by_taps(g, STORE_AVERAGE);
 	*out = step_build(g, r->c, &r->net, r->params,
 	                  &(struct step_options){ .batch = batch,
 	                                          .dropout = true,

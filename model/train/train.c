@@ -20,6 +20,7 @@
 #include "model/nets/net_weights.h"
 #include "model/graph/optim.h"
 #include "model/graph/param_store.h"
+#include "model/train/references.h"
 #include "model/train/team.h"
 #include "model/train/update.h"
 
@@ -35,6 +36,7 @@ struct trainer {
 	int64_t first; /* the place in each batch of the first sample that is this process' */
 	struct dataset data;
 	struct draws random; /* what the samples of a step are */
+	struct references references;
 	struct recipe recipe;
 	const struct params *params; /* the recipe's */
 	struct backend *b;
@@ -74,6 +76,7 @@ static void release_device(struct trainer *t)
 			ops->memory.release(t->b, t->low[i]);
 	}
 	averages_release(&t->more, t->b);
+	references_release(&t->references);
 	void *const rest[] = { t->draws_on, t->control_on, t->status_on, t->diffusion_low,
 		                   t->images_on != t->data.images ? t->images_on : NULL };
 	for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
@@ -160,7 +163,8 @@ static int set_up_memory(struct trainer *t, struct err *e)
 	    (step_has_average(t->c) && params_low_alloc(&t->low[CKPT_TEACHER], t->b, t->params, e)))
 		return -1;
 	t->draws = xcalloc(batch, sizeof *t->draws);
-	if (device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
+	if (references_open(&t->references, t->b, t->c, &t->data, e) ||
+	    device_memory(&t->draws_on, t, batch * sizeof *t->draws, "a batch", e) ||
 	    device_memory(&t->control_on, t, sizeof *t->control_on, "a step", e) ||
 	    device_memory(&t->status_on, t, sizeof *t->status_on, "a step", e))
 		return -1;
@@ -267,6 +271,7 @@ static int set_up(struct trainer *t, struct err *e)
 	graph_bind_low(t->g, STORE_TEACHER, t->low[teacher]);
 	graph_bind_low(t->g, STORE_DIFFUSION, truncated ? t->low[CKPT_TEACHER] : t->diffusion_low);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
+	graph_bind(t->g, STORE_AVERAGE, t->parts[CKPT_EMA]); /* in bf16 its products round it at each use */
 	update_bind(t->update,
 	            &(struct update_stores){ .p = t->parts[CKPT_STUDENT],
 	                                     .m = t->parts[CKPT_M],
@@ -301,6 +306,7 @@ static int enqueue_part(struct trainer *t, struct err *e)
 		                       .z = t->step.z->data,
 		                       .labels = t->step.labels ? t->step.labels->data : NULL };
 	t->b->ops->training.batch(t->b, &batch);
+	references_fill(&t->references, &t->step, t->control_on, t->images_on);
 	update_part(t->update);
 	return 0;
 }
@@ -338,7 +344,10 @@ static void send_part(struct trainer *t, int64_t k, int part, const struct step_
 	control.scalars = (struct step_scalars){ t->o->seed, (uint32_t)k, (uint32_t)first };
 	control.part = part;
 	draw_noise_levels(&t->step, &t->random, &t->split, k, first);
+	draw_coupling(&t->step, &t->random, k, first, t->split.micro);
 	draw_images(t->draws, &t->random, k, first, t->split.micro);
+	references_draw(&t->references, &t->random, k);
+	references_tell(&t->references, &t->step, t->draws, t->split.micro);
 	memory->upload(t->b, t->draws_on, t->draws, (size_t)t->split.micro * sizeof *t->draws);
 	memory->upload(t->b, t->control_on, &control, sizeof control);
 	graph_send(t->g);

@@ -148,7 +148,7 @@ Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 			c = before;
 		}
 	}
-	cr_assert_eq(later, 18);
+	cr_assert_eq(later, 20);
 	char hex[SHA256_HEX];
 	config_hash(hex, &c);
 	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9",
@@ -250,6 +250,13 @@ Test(config, settings_that_contradict_each_other_are_refused)
 		{ "loss.kind", "l2", "loss.c_schedule", "slct", "loss.c_schedule is of loss.kind = \"pseudo-huber\"" },
 		{ "loss.kind", "huber-pixel", "loss.c_schedule", "slct-relative", "loss.c_schedule is of loss.kind" },
 		{ "multistep.segments", "11", "disc.kind", "constant", "= 11 are more than the 10 steps of disc.s0" },
+		{ "coupling.generator_share", "0.5", "method.kind", "cd",
+		  "coupling.generator_share is a setting of method.kind" },
+		{ "target.references", "8", "method.kind", "cd", "target.references is a setting of method.kind = \"ct\"" },
+		{ "coupling.generator_share", "1", "multistep.segments", "2", "coupling.generator_share is of one segment" },
+		{ "target.references", "8", "multistep.segments", "2", "target.references is of one segment" },
+		{ "target.references", "8", "coupling.generator_share", "0.5", "leave one of them at 0" },
+		{ "target.references", "60000", NULL, NULL, "but fashion-mnist has 60000 training pictures: give fewer" },
 		{ "method.kind", "ect", "loss.c_schedule", "slct", "which method.kind = \"ect\" does not have" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

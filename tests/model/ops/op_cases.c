@@ -182,6 +182,20 @@ static struct tensor *unit(struct bench *b, const int64_t *d) /* n, side, channe
 	return graph_unit(b->g, in(b, d[0], d[1], d[1], d[2], false), (double)d[3] / 1000);
 }
 
+/* n, h, w, c, references, level * 100, which of them is each sample's own (-1: none); the levels lie around this one */
+static struct tensor *posterior_mean(struct bench *b, const int64_t *d)
+{
+	struct posterior_sources s = { .x = still(in(b, d[0], d[1], d[2], d[3], false)),
+		                           .own = still(in(b, d[0], d[1], d[2], d[3], false)),
+		                           .y = still(in(b, d[4], d[1], d[2], d[3], false)),
+		                           .sigma = still(in(b, d[0], 1, 1, 1, false)) };
+	b->spread[3] = (float)d[5] / 100;
+	s.at = graph_constant(b->g, s.sigma, (double)d[6]);
+	s.label = graph_constant(b->g, s.sigma, 3);
+	s.y_label = graph_constant(b->g, still(in(b, d[4], 1, 1, 1, false)), 3);
+	return graph_posterior_mean(b->g, &s);
+}
+
 static struct tensor *learned_weight(struct bench *b, const int64_t *d)
 {
 	struct tensor *x = in(b, d[0], 1, 1, 1, true);
@@ -314,6 +328,10 @@ const struct op_case op_cases[] = {
 	{ "distance", distance, { 3, DIST_HUBER_ELEMENT, 30 }, 1e-6, "" },
 	{ "unit", unit, { 3, 5, 7, 100 }, 1e-6, "" },
 	{ "unit", unit, { 2, 17, 3, 0 }, 1e-6, "more values than a block has threads" },
+	{ "posterior_mean", posterior_mean, { 3, 5, 3, 3, 7, 400, -1 }, 1e-7, "several pictures share the weight" },
+	{ "posterior_mean", posterior_mean, { 2, 9, 8, 5, 300, 800, 2 }, 1e-7, "more values and pictures than a block" },
+	{ "posterior_mean", posterior_mean, { 4, 1, 1, 65, 1, 300, 0 }, 1e-7, "its own picture is the only reference" },
+	{ "posterior_mean", posterior_mean, { 3, 4, 4, 3, 9, 1, 5 }, 1e-7, "exponents of a million" },
 	{ "learned_weight", learned_weight, { 5 }, 1e-6, "" },
 	{ "shuffle", shuffle, { 2, 3, 0 }, 0, "" },
 	{ "shuffle", shuffle, { 2, 3, 1 }, 0, "there and back" },
