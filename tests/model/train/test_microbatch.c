@@ -115,6 +115,8 @@ static void expect_same_training(const char *device, int micro, const char *cons
 static const char *const conditional[] = { "teacher.ema", "0.9",         "optim.kind", "adam", "loss.kind",
 	                                       "l2",          "net.classes", "4",          NULL };
 
+static const char *const referring[] = { "target.references", "64", "net.classes", "4", NULL };
+
 Test(microbatch, the_losses_are_those_of_the_whole_batch)
 {
 	expect_same_training("cpu", 4, NULL);
@@ -123,11 +125,15 @@ Test(microbatch, the_losses_are_those_of_the_whole_batch)
 	expect_same_training("cpu", 2, (const char *[]){ "noise.pairing", "transport", NULL });
 	expect_same_training("cpu", 2, (const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL });
 	expect_same_training("cpu", 2, (const char *[]){ SCT, "net.attn", "[4]", NULL });
+	expect_same_training("cpu", 2, (const char *[]){ "coupling.generator_share", "0.5", "ema.decay", "0.5", NULL });
+	expect_same_training("cpu", 2, referring);
 }
 
 Test(microbatch, so_they_are_on_a_device)
 {
 	expect_same_training("cuda", 2, conditional);
+	expect_same_training("cuda", 4, (const char *[]){ "coupling.generator_share", "0.5", "ema.decay", "0.5", NULL });
+	expect_same_training("cuda", 4, referring);
 }
 
 /* A micro-batch that is the batch is no micro-batch: the bits of the records so far stay. */
@@ -180,24 +186,34 @@ Test(microbatch, what_does_not_divide_is_refused)
 	cr_expect(s.share == 4 && s.micro == 2 && s.parts == 2);
 }
 
-/* What is measured without asking for memory is what a plan asks for: the estimate decides whether a cell starts. */
-Test(microbatch, a_measured_step_is_a_planned_one)
+/* What is measured without asking for memory is what a plan asks for: the estimate decides whether a cell starts.
+ * Returns the bytes on device d. */
+static double measured_as_planned(const struct run_config *c, int d)
 {
-	struct run_config c = tiny((const char *[]){ "net.attn", "[4]", NULL });
 	struct err e = ERR_INIT;
 	SCOPED(recipe) struct recipe r = { 0 };
-	cr_assert_eq(recipe_open(&r, &c, NULL, NULL, &e), 0, "%s", e.msg);
+	struct backend *b;
+	struct step step;
+	cr_assert_eq(recipe_open(&r, c, NULL, NULL, &e), 0, "%s", e.msg);
+	cr_assert_eq(backend_open(&b, devices[d], DTYPE_FP32, &e), 0, "%s", e.msg);
+	struct graph *measured = recipe_record(&step, &r, b, 4), *planned = recipe_record(&step, &r, b, 4);
+	cr_assert_eq(graph_measure(measured, &e), 0, "%s", e.msg);
+	cr_assert_eq(graph_try_plan(planned, &e), 0, "%s", e.msg);
+	double m = (double)graph_bytes(measured), p = (double)graph_bytes(planned);
+	cr_expect(m > 0 && fabs(m - p) <= 0.01 * p, "%s: %.0f measured, %.0f planned", devices[d], m, p);
+	graph_free(measured);
+	graph_free(planned);
+	backend_free(b);
+	return m;
+}
+
+Test(microbatch, a_measured_step_is_a_planned_one)
+{
+	struct run_config c = tiny((const char *[]){ "net.attn", "[4]", NULL }),
+					  more = tiny((const char *[]){ "net.attn", "[4]", "target.references", "2000", NULL });
 	for (int d = 0; d < N_DEVICES; d++) {
-		struct backend *b;
-		struct step step;
-		cr_assert_eq(backend_open(&b, devices[d], DTYPE_FP32, &e), 0, "%s", e.msg);
-		struct graph *measured = recipe_record(&step, &r, b, 4), *planned = recipe_record(&step, &r, b, 4);
-		cr_assert_eq(graph_measure(measured, &e), 0, "%s", e.msg);
-		cr_assert_eq(graph_try_plan(planned, &e), 0, "%s", e.msg);
-		double m = (double)graph_bytes(measured), p = (double)graph_bytes(planned);
-		cr_expect(m > 0 && fabs(m - p) <= 0.01 * p, "%s: %.0f measured, %.0f planned", devices[d], m, p);
-		graph_free(measured);
-		graph_free(planned);
-		backend_free(b);
+		double without = measured_as_planned(&c, d), with = measured_as_planned(&more, d);
+		cr_expect(with - without >= 2000 * 64 * sizeof(float), "%s: %.0f bytes with references, %.0f without",
+		          devices[d], with, without);
 	}
 }

@@ -17,13 +17,15 @@ struct arm {
 };
 
 /* Each family, with attention; widths of Winograd's convolutions and (20) of oneDNN's; the whole batch, and one sample
- * at once, where a convolution may be cut as a matrix product and attention has fewer heads than there are threads. */
+ * at once, where a convolution may be cut as a matrix product and attention has fewer heads than there are threads; and the knobs of a step's pair. */
 static const struct arm arms[] = {
 	{ { "train.batch", "64" }, 0 },
 	{ { "net.kind", "ddpmpp", "net.channels", "32", "net.attn", "[8]", "train.batch", "16" }, 0 },
 	{ { "net.kind", "ncsnpp", "net.channels", "20", "net.attn", "[8]", "train.batch", "16" }, 0 },
 	{ { "net.kind", "adm", "net.channels", "64", "net.attn", "[8]", "train.batch", "16" }, 0 },
 	{ { "net.kind", "ddpmpp", "net.channels", "64", "net.attn", "[8]", "train.batch", "2" }, 1 },
+	{ { "train.batch", "16", "coupling.generator_share", "0.5" }, 0 },
+	{ { "train.batch", "16", "target.references", "500" }, 4 },
 };
 
 /* Weights, averages and moments are in the checkpoint that some steps end with. */
