@@ -5,8 +5,8 @@
  *
  *   mean[n] = sum_j W_j y_j,  W = softmax over j of -|x_n - y_j|^2 / (2 s_n^2)
  *
- * over o_n itself and the references of its class but a_n, so that no picture counts twice. Distances and weights are in
- * double, and every sum is in an order that shapes alone decide. No gradient flows. */
+ * over o_n itself and the references of its class but a_n, so that no picture counts twice. Distances and weights are
+ * in double, and every sum is in an order that shapes alone decide. No gradient flows. */
 #include "model/graph/graph.h"
 
 #include "model/base/cpu.h"

@@ -8,6 +8,7 @@ grid() { # SETTING...: a grid of one cell with these settings, scored by $nfe st
 	printf '%s\n' "$@" >>g.toml
 	printf '[[metric]]\nname = "fid"\nsamples = 100\nref = "shapes8-train"\nnfe = [%s]\n' "${nfe:-1}" >>g.toml
 }
+sct=('"method.kind" = "sct"' '"precond.kind" = "trigflow"' '"loss.kind" = "l2"' '"weight.kind" = "learned"' '"tangent.warmup" = 3')
 trains() { # NAME SETTING...
 	local name=$1; shift
 	grid "$@"
@@ -49,7 +50,6 @@ test_a_model_of_segments_trains_and_is_sampled_through_them() {
 
 # In continuous time: both trainings of one seed end in the same bits, also where one is stopped and goes on.
 test_continuous_time_trains_and_refuses_what_it_does_not_have() {
-	sct=('"method.kind" = "sct"' '"precond.kind" = "trigflow"' '"loss.kind" = "l2"' '"weight.kind" = "learned"' '"tangent.warmup" = 3')
 	trains sct "${sct[@]}"
 	run ablate run g.toml --db again.db; exits 0
 	same=$(for db in sct again; do sql $db.db "SELECT value FROM metric WHERE name = 'fid'"; done | sort -u | wc -l)
@@ -96,6 +96,27 @@ test_a_first_stage_of_another_shape_is_refused() {
 	# a frozen network of distillation, too
 	grid '"method.kind" = "cd"' "\"cd.teacher\" = \"$ckpt\""; sed -i 's/"net.channels" = 8/"net.channels" = 16/' g.toml
 	run ablate plan g.toml; exits 2; lines_of err 1; says err "cd.teacher: $ckpt: "
+}
+
+# Pictures of the average's own, and targets from references: by iCT's levels and by ECT's, and alike a second time.
+test_pairs_of_a_step_train_and_refuse_what_they_are_not_for() {
+	trains coupled '"coupling.generator_share" = 0.5'
+	trains referred '"target.references" = 50' '"net.classes" = 4'
+	trains coupled-ect '"method.kind" = "ect"' '"ect.stage_steps" = 3' '"coupling.generator_share" = 0.3'
+	trains referred-ect '"method.kind" = "ect"' '"ect.stage_steps" = 3' '"target.references" = 4095'
+	run ablate verify "$(sql referred.db "SELECT id FROM attempt LIMIT 1")" --db referred.db; exits 0
+	run ablate explain target.references; exits 0; says out "arXiv:2410.18958"
+	run ablate explain coupling.generator_share; exits 0; says out "arXiv:2406.09570"
+	grid '"target.references" = 4096'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "target.references = 4096, but shapes8 has 4096 training pictures"
+	grid '"target.references" = 8' '"coupling.generator_share" = 0.5'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "leave one of them at 0"
+	grid '"coupling.generator_share" = 0.5' '"multistep.segments" = 2'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "coupling.generator_share is of one segment"
+	for knob in '"coupling.generator_share" = 0.5' '"target.references" = 8'; do
+		grid "${sct[@]}" "$knob"
+		run ablate plan g.toml; exits 2; lines_of err 1; says err 'is a setting of method.kind = "ct" or "ect"; "sct" has tangent.c'
+	done
 }
 
 run_tests

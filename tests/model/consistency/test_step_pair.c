@@ -1,5 +1,6 @@
-/* test_step_pair.c - knobs that change the pair of points that a step compares: what the two points are is found here by
- * formulas in double, or by a step without the knob that is given them as pictures, which must then have the same bits. */
+/* test_step_pair.c - knobs that change the pair of points that a step compares: what the two points are is found here
+ * by formulas in double, or by a step without the knob that is given them as pictures, which must then have the same
+ * bits. */
 #include "model/base/mem.h"
 #include "model/base/rng.h"
 #include "model/config/net_spec.h"
@@ -228,8 +229,9 @@ static void point(double *x_r, const struct made *m, int i, double t, double r)
 	}
 }
 
-/* The point by its formula, and from there on the step is one whose teacher is given that point: a second step, in which
- * the point is a picture without noise, has the teacher's bits, and one with the sample's own pictures the student's. */
+/* The point by its formula, and from there on the step is one whose teacher is given that point: a second step, in
+ * which the point is a picture without noise, has the teacher's bits, and one with the sample's own pictures the
+ * student's. */
 static void expect_targets(const char *const *settings, const char *const *without, const double *t, const double *r)
 {
 	struct made m = make(settings, true), own = make(without, true), given = make(without, true);

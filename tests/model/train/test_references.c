@@ -169,8 +169,8 @@ static double loss_of(const char *const *settings)
 	return r.final_loss;
 }
 
-/* The decay of the average changes what is trained exactly where the average answers, which must be as it is now: with a
- * decay of 0 it is the student, with one of 1 the weights that the training began with. */
+/* The decay of the average changes what is trained exactly where the average answers, which must be as it is now: with
+ * a decay of 0 it is the student, with one of 1 the weights that the training began with. */
 Test(references, the_average_that_answers_is_kept_up)
 {
 #define RATE "optim.lr", "0.01"

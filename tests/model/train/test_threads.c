@@ -17,7 +17,8 @@ struct arm {
 };
 
 /* Each family, with attention; widths of Winograd's convolutions and (20) of oneDNN's; the whole batch, and one sample
- * at once, where a convolution may be cut as a matrix product and attention has fewer heads than there are threads; and the knobs of a step's pair. */
+ * at once, where a convolution may be cut as a matrix product and attention has fewer heads than there are threads; and
+ * the knobs of a step's pair. */
 static const struct arm arms[] = {
 	{ { "train.batch", "64" }, 0 },
 	{ { "net.kind", "ddpmpp", "net.channels", "32", "net.attn", "[8]", "train.batch", "16" }, 0 },
