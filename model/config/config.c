@@ -355,6 +355,8 @@ static int check_pair(const struct run_config *c, int n_train, struct err *e)
 	if (c->coupling.generator_share > 0 && c->target.references)
 		return usage(e, "target.references are what a picture of the training set may be, coupling.generator_share has "
 		                "pictures of the network: leave one of them at 0");
+	if (c->coupling.generator_share > 0 && (c->teacher.ema.named || c->teacher.ema.value > 0))
+		return usage(e, "coupling.generator_share has an average of its own, coupling.ema: leave teacher.ema at 0");
 	if (n_train && c->target.references >= n_train)
 		return err_code(e, EXIT_USAGE, "target.references = %d, but %s has %d training pictures: give fewer",
 		                c->target.references, c->data.name, n_train);

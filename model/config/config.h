@@ -136,7 +136,7 @@ struct run_config {
 		double first, ema, lr, split, share, weight, df, scale;
 	} tcm;
 	struct {
-		double generator_share;
+		double generator_share, ema;
 	} coupling;
 	struct {
 		int references;

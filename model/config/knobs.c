@@ -26,6 +26,16 @@ static const struct knob knobs[] = {
 	  .unit = "file",
 	  .text = "diffusion weights (safetensors) that consistency distillation steps with",
 	  .source = "Song 2023, Algorithm 2" },
+	{ .key = "coupling.ema",
+	  .type = KNOB_DOUBLE,
+	  .offset = AT(coupling.ema),
+	  .methods = "ct|ect",
+	  .min = 0,
+	  .max = 1,
+	  .def = "0.9999",
+	  .text = "EMA decay of the average whose answers coupling.generator_share takes; ema.decay is that of sampling",
+	  .source = "thibautissenhuth/consistency_GC train_consistency.py (0.9999, applied once per 5 steps)",
+	  .later = true },
 	{ .key = "coupling.generator_share",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(coupling.generator_share),
@@ -33,7 +43,7 @@ static const struct knob knobs[] = {
 	  .min = 0,
 	  .max = 1,
 	  .def = "0",
-	  .text = "share of the samples whose picture is replaced by the answer of the average (ema.decay), without "
+	  .text = "share of the samples whose picture is replaced by the answer of an average (coupling.ema), without "
 	          "dropout, at the lower noise level; both points of the step are then made from it with the same noise. "
 	          "Above 0 a step costs one more forward pass",
 	  .source = "GC (arXiv:2406.09570); thibautissenhuth/consistency_GC train_consistency.py:193-209 (0.5); 0.3 on "

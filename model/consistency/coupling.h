@@ -1,7 +1,7 @@
 /* coupling.h - generator-augmented coupling (Issenhuth et al. 2024, arXiv:2406.09570): for a share of the samples the
  * picture that a step's two points are made from is the network's own answer at the lower noise level,
  *
- *   xhat = D(x + r z, r) by the average of the weights (STORE_AVERAGE), without dropout and without gradient
+ *   xhat = D(x + r z, r) by an average of the weights (STORE_AVERAGE), without dropout and without gradient
  *   y    = xhat where the sample is chosen, else x;  x_t = y + t z, x_r = y + r z with the same z
  *
  * Where D is the identity, at sigma.min or r = 0, xhat is x + r z. */

@@ -50,7 +50,7 @@ bool step_has_teacher(const struct run_config *c)
 
 bool step_has_average(const struct run_config *c)
 {
-	return step_has_teacher(c) || c->method.kind == METHOD_TCM;
+	return step_has_teacher(c) || c->method.kind == METHOD_TCM || c->coupling.generator_share > 0;
 }
 
 static struct step begin(struct graph *g, const struct run_config *c, const struct net_spec *net, int64_t n)
@@ -150,8 +150,8 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 		else
 			answer[k] = denoise_record(g, c, net, p, k == STUDENT ? STORE_STUDENT : STORE_TEACHER, x[k], &by[k], in);
 		if (k == TEACHER && truncated)
-			frozen = change ? denoise_record_change(g, STORE_DIFFUSION, x[k], &s.frozen, &by[STUDENT])
-			                : denoise_record(g, c, net, p, STORE_DIFFUSION, x[k], &s.frozen, in);
+			frozen = change ? denoise_record_change(g, STORE_AVERAGE, x[k], &s.frozen, &by[STUDENT])
+			                : denoise_record(g, c, net, p, STORE_AVERAGE, x[k], &s.frozen, in);
 	}
 	s.student = answer[STUDENT];
 	s.teacher = frozen ? graph_add_scaled(g, answer[TEACHER], frozen, 1) : answer[TEACHER];

@@ -46,8 +46,8 @@ struct step {
 
 /* Are the teacher's weights an average of the student's, rather than the student's themselves? */
 bool step_has_teacher(const struct run_config *c);
-/* Does training keep a second average of the student's weights: the teacher's, or TCM's first stage, which is bound to
- * STORE_DIFFUSION? */
+/* Does training keep a second average of the student's weights: the teacher's, or the one in STORE_AVERAGE, which is
+ * TCM's first stage or what makes pictures for generator-augmented coupling? */
 bool step_has_average(const struct run_config *c);
 /* Begins a step on graph g (so that masks may be made on it first); not yet planned. */
 struct step step_build(struct graph *g, const struct run_config *c, const struct net_spec *net, const struct params *p,

@@ -263,15 +263,15 @@ static int set_up(struct trainer *t, struct err *e)
 		return err_in(e, "%d samples at once", t->split.micro);
 	tell_device(t);
 	enum ckpt_part teacher = step_has_teacher(c) ? CKPT_TEACHER : CKPT_STUDENT;
-	bool truncated = c->method.kind == METHOD_TCM; /* whose second average is the frozen network */
 	graph_bind(t->g, STORE_STUDENT, t->parts[CKPT_STUDENT]);
 	graph_bind(t->g, STORE_TEACHER, t->parts[teacher]);
-	graph_bind(t->g, STORE_DIFFUSION, truncated ? t->parts[CKPT_TEACHER] : t->diffusion_on);
+	graph_bind(t->g, STORE_DIFFUSION, t->diffusion_on);
 	graph_bind_low(t->g, STORE_STUDENT, t->low[CKPT_STUDENT]);
 	graph_bind_low(t->g, STORE_TEACHER, t->low[teacher]);
-	graph_bind_low(t->g, STORE_DIFFUSION, truncated ? t->low[CKPT_TEACHER] : t->diffusion_low);
+	graph_bind_low(t->g, STORE_DIFFUSION, t->diffusion_low);
+	graph_bind_low(t->g, STORE_AVERAGE, t->low[CKPT_TEACHER]);
 	graph_bind(t->g, STORE_FROZEN, t->frozen_on);
-	graph_bind(t->g, STORE_AVERAGE, t->parts[CKPT_EMA]); /* in bf16 its products round it at each use */
+	graph_bind(t->g, STORE_AVERAGE, t->parts[CKPT_TEACHER]);
 	update_bind(t->update,
 	            &(struct update_stores){ .p = t->parts[CKPT_STUDENT],
 	                                     .m = t->parts[CKPT_M],
@@ -368,9 +368,11 @@ static void begin_second_stage(struct trainer *t)
 	put_parts(t);
 }
 
-/* The decay of the second average: the teacher's, or that of TCM's first stage, which the second stage keeps. */
+/* The decay of the second average (step_has_average); TCM's is kept by the second stage. */
 static double second_decay(const struct run_config *c, int64_t k)
 {
+	if (c->coupling.generator_share > 0)
+		return c->coupling.ema;
 	if (c->method.kind == METHOD_TCM)
 		return truncated_at(c, k) ? 1 : c->tcm.ema;
 	return step_has_teacher(c) ? schedule_mu(c, k) : 0;

@@ -148,7 +148,7 @@ Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 			c = before;
 		}
 	}
-	cr_assert_eq(later, 20);
+	cr_assert_eq(later, 21);
 	char hex[SHA256_HEX];
 	config_hash(hex, &c);
 	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9",
@@ -256,6 +256,7 @@ Test(config, settings_that_contradict_each_other_are_refused)
 		{ "coupling.generator_share", "1", "multistep.segments", "2", "coupling.generator_share is of one segment" },
 		{ "target.references", "8", "multistep.segments", "2", "target.references is of one segment" },
 		{ "target.references", "8", "coupling.generator_share", "0.5", "leave one of them at 0" },
+		{ "coupling.generator_share", "0.5", "teacher.ema", "0.9", "leave teacher.ema at 0" },
 		{ "target.references", "60000", NULL, NULL, "but fashion-mnist has 60000 training pictures: give fewer" },
 		{ "method.kind", "ect", "loss.c_schedule", "slct", "which method.kind = \"ect\" does not have" },
 	};

@@ -149,7 +149,7 @@ static struct made make(const struct run_config *c)
 	graph_plan(m.s.g);
 	graph_bind(m.s.g, STORE_STUDENT, m.student);
 	graph_bind(m.s.g, STORE_TEACHER, m.student);
-	graph_bind(m.s.g, STORE_DIFFUSION, m.frozen);
+	graph_bind(m.s.g, STORE_AVERAGE, m.frozen);
 	graph_bind(m.s.g, STORE_GRAD, m.grad);
 	rng_normal(m.s.x0->data, tensor_count(m.s.x0), 1, RNG_SYNTHETIC, 0, 0);
 	rng_normal(m.s.z->data, tensor_count(m.s.z), 1, RNG_NOISE, 0, 0);

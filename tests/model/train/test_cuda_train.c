@@ -124,7 +124,7 @@ Test(cuda_train, bf16_stays_near_fp32)
 {
 	expect_same_training_as("bf16", (const char *[]){ "net.attn", "[4]", NULL }, 2e-2);
 	expect_same_training_as("bf16", (const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL }, 2e-2);
-	expect_same_training_as("bf16", (const char *[]){ "coupling.generator_share", "0.5", "ema.decay", "0.9", NULL },
+	expect_same_training_as("bf16", (const char *[]){ "coupling.generator_share", "0.5", "coupling.ema", "0.9", NULL },
 	                        2e-2);
 	expect_same_training_as("bf16", (const char *[]){ "target.references", "300", NULL }, 2e-2);
 }
@@ -137,7 +137,7 @@ Test(cuda_train, training_is_the_same_as_on_the_cpu)
 	expect_same_training((const char *[]){ "net.attn", "[4]", "net.kind", "ncsnpp", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ SCT, "net.attn", "[4]", "net.patch", "2", NULL }, FP32_TOL);
-	expect_same_training((const char *[]){ "coupling.generator_share", "0.5", "ema.decay", "0.9", NULL }, FP32_TOL);
+	expect_same_training((const char *[]){ "coupling.generator_share", "0.5", "coupling.ema", "0.9", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ "target.references", "300", "net.classes", "4", NULL }, FP32_TOL);
 }
 

@@ -174,12 +174,12 @@ static double loss_of(const char *const *settings)
 Test(references, the_average_that_answers_is_kept_up)
 {
 #define RATE "optim.lr", "0.01"
-	double now = loss_of((const char *[]){ RATE, "coupling.generator_share", "1", "ema.decay", "0", NULL });
-	double first = loss_of((const char *[]){ RATE, "coupling.generator_share", "1", "ema.decay", "1", NULL });
-	double half = loss_of((const char *[]){ RATE, "coupling.generator_share", "0.5", "ema.decay", "0", NULL });
-	double none = loss_of((const char *[]){ RATE, "ema.decay", "0", NULL });
+	double now = loss_of((const char *[]){ RATE, "coupling.generator_share", "1", "coupling.ema", "0", NULL });
+	double first = loss_of((const char *[]){ RATE, "coupling.generator_share", "1", "coupling.ema", "1", NULL });
+	double half = loss_of((const char *[]){ RATE, "coupling.generator_share", "0.5", "coupling.ema", "0", NULL });
+	double none = loss_of((const char *[]){ RATE, "coupling.ema", "0", NULL });
 	cr_expect(now != first && now != half && half != none, "%.9g, %.9g, %.9g, %.9g", now, first, half, none);
-	cr_expect_eq(none, loss_of((const char *[]){ RATE, "ema.decay", "1", NULL }));
+	cr_expect_eq(none, loss_of((const char *[]){ RATE, "coupling.ema", "1", NULL }));
 }
 
 Test(references, more_of_them_train_otherwise)
