@@ -345,21 +345,21 @@ static int check_c(const struct run_config *c, struct err *e)
 /* What changes the pair that a step compares: two noise levels of one picture, compared there. */
 static int check_pair(const struct run_config *c, int n_train, struct err *e)
 {
-	const char *key = c->target.references ? "target.references" : "coupling.generator_share";
-	if (!(c->coupling.generator_share > 0) && !c->target.references)
+	bool share = config_generator_share(c) > 0;
+	int references = config_references(c);
+	if (!share && !references)
 		return 0;
-	if (c->method.kind != METHOD_CT && c->method.kind != METHOD_ECT)
-		return err_code(e, EXIT_USAGE, "%s is a setting of method.kind = \"ct\" and \"ect\": leave it at 0", key);
 	if (c->multistep.segments > 1)
-		return err_code(e, EXIT_USAGE, "%s is of one segment: leave it at 0, or multistep.segments at 1", key);
-	if (c->coupling.generator_share > 0 && c->target.references)
+		return err_code(e, EXIT_USAGE, "%s is of one segment: leave it at 0, or multistep.segments at 1",
+		                references ? "target.references" : "coupling.generator_share");
+	if (share && references)
 		return usage(e, "target.references are what a picture of the training set may be, coupling.generator_share has "
 		                "pictures of the network: leave one of them at 0");
-	if (c->coupling.generator_share > 0 && (c->teacher.ema.named || c->teacher.ema.value > 0))
+	if (share && (c->teacher.ema.named || c->teacher.ema.value > 0))
 		return usage(e, "coupling.generator_share has an average of its own, coupling.ema: leave teacher.ema at 0");
-	if (n_train && c->target.references >= n_train)
+	if (n_train && references >= n_train)
 		return err_code(e, EXIT_USAGE, "target.references = %d, but %s has %d training pictures: give fewer",
-		                c->target.references, c->data.name, n_train);
+		                references, c->data.name, n_train);
 	return 0;
 }
 
@@ -445,6 +445,22 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 bool config_has_grid(const struct run_config *c)
 {
 	return c->method.kind == METHOD_CT || c->method.kind == METHOD_CD;
+}
+
+/* Does the method take x and x + r z for its pair, or what the knobs make of them? */
+static bool has_pair(const struct run_config *c)
+{
+	return c->method.kind == METHOD_CT || c->method.kind == METHOD_ECT;
+}
+
+double config_generator_share(const struct run_config *c)
+{
+	return has_pair(c) ? c->coupling.generator_share : 0;
+}
+
+int config_references(const struct run_config *c)
+{
+	return has_pair(c) ? c->target.references : 0;
 }
 
 bool config_needs_lpips(const struct run_config *c)

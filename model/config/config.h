@@ -243,6 +243,9 @@ MUST_CHECK int config_finish_with(struct run_config *c, struct config_memo *memo
 char *config_json_with(const struct run_config *c, struct config_memo *memo);
 /* Are its noise levels neighbours in a grid of N(k) points (disc.*), rather than drawn each by itself? */
 bool config_has_grid(const struct run_config *c);
+/* coupling.generator_share and target.references, or 0 where the method has no such knob. */
+double config_generator_share(const struct run_config *c);
+int config_references(const struct run_config *c);
 /* Does training with it need the LPIPS weights, VGG16 and its heads? */
 bool config_needs_lpips(const struct run_config *c);
 

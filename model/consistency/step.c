@@ -112,7 +112,7 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 	struct step s = begin(g, c, net, n);
 	struct tensor *one = s.one, *learned = NULL, *answer[2], *x[2], *picture = s.x0;
 	struct denoise by[2];
-	if (c->coupling.generator_share > 0) {
+	if (config_generator_share(c) > 0) {
 		s.coupling = coupling_build(g, c, net, p, s.x0, s.z, s.labels);
 		picture = s.coupling.picture;
 	}
@@ -120,8 +120,8 @@ struct step step_build(struct graph *g, const struct run_config *c, const struct
 		struct denoise b = by[k] = denoise_inputs(g, n);
 		s.sigma[k] = b.sigma, s.c_skip[k] = b.c_skip, s.c_out[k] = b.c_out, s.c_in[k] = b.c_in,
 		s.c_noise[k] = b.c_noise;
-		if (k == TEACHER && c->target.references) {
-			s.posterior = posterior_build(g, c->target.references, x[STUDENT], s.x0, by[STUDENT].sigma);
+		if (k == TEACHER && config_references(c)) {
+			s.posterior = posterior_build(g, config_references(c), x[STUDENT], s.x0, by[STUDENT].sigma);
 			x[k] = s.posterior.x_r;
 		} else if (k == STUDENT || c->method.kind != METHOD_CD) {
 			x[k] = graph_lincomb(g, one, picture, b.sigma, s.z);
@@ -170,9 +170,9 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 			(enum precond_kind)c->precond.kind, i, sigma[k], end);
 	if (c->method.kind == METHOD_CD)
 		distill_set(&s->distill, c, i, t, r);
-	if (c->coupling.generator_share > 0)
+	if (config_generator_share(c) > 0)
 		coupling_set(&s->coupling, c, i, r);
-	if (c->target.references)
+	if (config_references(c))
 		posterior_set(&s->posterior, i, t, r);
 	s->weight->host[i] = (float)w;
 	s->one->host[i] = 1;

@@ -48,7 +48,7 @@ void draw_images(struct sample_draw *out, struct draws *d, int64_t k, int64_t fi
 
 void draw_coupling(struct step *s, const struct draws *d, int64_t k, int64_t first, int n)
 {
-	double share = d->c->coupling.generator_share;
+	double share = config_generator_share(d->c);
 	for (int i = 0; share > 0 && i < n; i++)
 		coupling_choose(&s->coupling, i,
 		                rng_uniform_double(d->seed, RNG_COUPLING, (uint32_t)k, (uint64_t)(first + i)) < share);

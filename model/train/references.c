@@ -9,7 +9,7 @@
 int references_open(struct references *r, struct backend *b, const struct run_config *c, const struct dataset *data,
                     struct err *e)
 {
-	int m = c->target.references;
+	int m = config_references(c);
 	*r = (struct references){ 0 };
 	if (!m)
 		return 0;

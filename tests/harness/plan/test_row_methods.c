@@ -13,6 +13,10 @@ Test(row_methods, a_step_of_another_method_is_refused_at_its_place)
 		"g.toml:8:114: disc.s1 is a setting of method.kind = \"ct\" or \"cd\"; \"sct\" has tangent.c, tangent.warmup");
 	refused(GRID STUDY "[variants]\ns = { set = { \"tangent.c\" = 0.2 } }\n" CHAIN("\"s\""),
 	        "tangent.c is a setting of method.kind = \"sct\"; \"ct\" has coupling.ema, ");
+	refused(GRID STUDY "[variants]\ns = { set = { " SCT ", \"target.references\" = 8 } }\n" CHAIN("\"s\""),
+	        "target.references is a setting of method.kind = \"ct\" or \"ect\"; \"sct\" has tangent.c, ");
+	refused(GRID STUDY "[variants]\ns = { set = { " SCT ", \"coupling.generator_share\" = 0.5 } }\n" CHAIN("\"s\""),
+	        "coupling.generator_share is a setting of method.kind = \"ct\" or \"ect\"; \"sct\" has tangent.c, ");
 }
 
 Test(row_methods, so_is_one_of_the_base_or_of_set_that_no_row_uses)
@@ -34,6 +38,7 @@ Test(row_methods, what_some_row_uses_is_left_alone)
 	plan_free(must(GRID STUDY "[variants]\nd = { set = { \"disc.s1\" = 30 } }\ns = { set = { " SCT
 	                          " } }\n" CHAIN("\"d\", \"s\"")));
 	plan_free(must(GRID STUDY "[variants]\ns = { set = { " SCT ", \"tangent.c\" = 0.2 } }\n" CHAIN("\"s\"")));
+	plan_free(must(GRID STUDY "target.references = 8\n[variants]\ns = { set = { " SCT " } }\n" CHAIN("\"s\"")));
 	plan_free(must(GRID STUDY "ect.k = 8\nmethod.kind = \"ct\"\n"));                 /* its default */
 	plan_free(must(GRID STUDY "disc.s1 = 40\nmethod.kind = \"ect\"\nloss.c = 0\n")); /* the preset's */
 }

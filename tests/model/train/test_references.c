@@ -188,3 +188,19 @@ Test(references, more_of_them_train_otherwise)
 		   many = loss_of((const char *[]){ "target.references", "4000", NULL });
 	cr_expect(none != one && one != many && isfinite(many), "%.9g, %.9g, %.9g", none, one, many);
 }
+
+/* A base of several methods has the settings of all: those that have no such pair train as without. */
+Test(references, other_methods_leave_both_alone)
+{
+#define BOTH "coupling.generator_share", "0.5", "target.references", "64"
+#define SCT \
+	"method.kind", "sct", "precond.kind", "trigflow", "loss.kind", "l2", "weight.kind", "learned", "tangent.warmup", "2"
+	cr_expect_eq(loss_of((const char *[]){ SCT, BOTH, NULL }), loss_of((const char *[]){ SCT, NULL }));
+	struct run_config c = tiny((const char *[]){ "method.kind", "cd", "cd.teacher", "it.safetensors", BOTH, NULL });
+	struct err e = ERR_INIT;
+	SCOPED(recipe) struct recipe recipe = { 0 };
+	struct step s;
+	cr_assert_eq(recipe_open(&recipe, &c, NULL, NULL, &e), 0, "%s", e.msg);
+	graph_free(recipe_record(&s, &recipe, backend_cpu(), 2));
+	cr_expect(!s.coupling.picture && !s.posterior.x_r && s.distill.result);
+}
