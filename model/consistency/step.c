@@ -50,7 +50,7 @@ bool step_has_teacher(const struct run_config *c)
 
 bool step_has_average(const struct run_config *c)
 {
-	return step_has_teacher(c) || c->method.kind == METHOD_TCM || c->coupling.generator_share > 0;
+	return step_has_teacher(c) || c->method.kind == METHOD_TCM || config_generator_share(c) > 0;
 }
 
 static struct step begin(struct graph *g, const struct run_config *c, const struct net_spec *net, int64_t n)

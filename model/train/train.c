@@ -371,7 +371,7 @@ static void begin_second_stage(struct trainer *t)
 /* The decay of the second average (step_has_average); TCM's is kept by the second stage. */
 static double second_decay(const struct run_config *c, int64_t k)
 {
-	if (c->coupling.generator_share > 0)
+	if (config_generator_share(c) > 0)
 		return c->coupling.ema;
 	if (c->method.kind == METHOD_TCM)
 		return truncated_at(c, k) ? 1 : c->tcm.ema;
