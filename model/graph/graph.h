@@ -184,6 +184,8 @@ struct posterior_sources {
 struct tensor *graph_posterior_mean(struct graph *g, const struct posterior_sources *s);
 /* e^w d - w of numbers per sample. */
 struct tensor *graph_learned_weight(struct graph *g, struct tensor *d, struct tensor *w);
+/* (d + eps)^-p of numbers per sample, d + eps above 0; no gradient. */
+struct tensor *graph_adaptive_weight(struct graph *g, struct tensor *d, double p, double eps);
 /* To h x w pixels: bilinear, half-pixel centres, no antialias. */
 struct tensor *graph_bilinear(struct graph *g, struct tensor *x, int64_t h, int64_t w);
 struct tensor *graph_shuffle(struct graph *g, struct tensor *x, int patch, bool inverse);

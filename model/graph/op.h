@@ -71,6 +71,9 @@ union op_args {
 		double gain;
 	} resample;
 	struct {
+		double p, eps;
+	} power;
+	struct {
 		int64_t first;
 	} slice;
 	struct {

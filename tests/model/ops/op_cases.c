@@ -202,6 +202,12 @@ static struct tensor *learned_weight(struct bench *b, const int64_t *d)
 	return graph_learned_weight(b->g, x, in(b, d[0], 1, 1, 1, true));
 }
 
+static struct tensor *adaptive_weight(struct bench *b, const int64_t *d) /* n, p * 100, eps * 1000 */
+{
+	struct tensor *x = in(b, d[0], 3, 2, 2, false);
+	return graph_adaptive_weight(b->g, graph_dot(b->g, x, x), (double)d[1] / 100, (double)d[2] / 1000);
+}
+
 static struct tensor *shuffle(struct bench *b, const int64_t *d)
 {
 	return graph_shuffle(b->g, graph_shuffle(b->g, in(b, d[0], 6, 4, d[1], true), 2, false), d[2] ? 2 : 1, d[2]);
@@ -333,6 +339,9 @@ const struct op_case op_cases[] = {
 	{ "posterior_mean", posterior_mean, { 4, 1, 1, 65, 1, 300, 0 }, 1e-7, "its own picture is the only reference" },
 	{ "posterior_mean", posterior_mean, { 3, 4, 4, 3, 9, 1, 5 }, 1e-7, "exponents of a million" },
 	{ "learned_weight", learned_weight, { 5 }, 1e-6, "" },
+	{ "adaptive_weight", adaptive_weight, { 5, 75, 1 }, 1e-6, "" },
+	{ "adaptive_weight", adaptive_weight, { 300, 50, 0 }, 1e-6, "more samples than a block has threads" },
+	{ "adaptive_weight", adaptive_weight, { 3, 0, 1 }, 1e-6, "p = 0: no weight" },
 	{ "shuffle", shuffle, { 2, 3, 0 }, 0, "" },
 	{ "shuffle", shuffle, { 2, 3, 1 }, 0, "there and back" },
 	{ "bilinear", bilinear, { 2, 5, 4, 3, 13, 9 }, 1e-6, "larger" },
