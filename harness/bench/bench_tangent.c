@@ -43,16 +43,20 @@ static struct pass record(const struct net_spec *s, const struct params *params,
                           bool tangent, const char *net)
 {
 	struct pass p = { graph_new_on(backend_cpu()), xstrfmt("%s%s", net, tangent ? ", with its change" : "") };
-	struct tensor *inputs[5];
+	struct tensor *inputs[7];
 	int n = 0;
 	struct net_inputs in = { .x = input(inputs, &n, p.g, batch, s->h, s->w, s->in_c),
 		                     .c_noise = input(inputs, &n, p.g, batch, 1, 1, 1) };
 	if (s->classes)
 		in.labels = input(inputs, &n, p.g, batch, 1, 1, s->classes);
+	if (s->second_time)
+		in.c_gap = input(inputs, &n, p.g, batch, 1, 1, 1);
 	if (tangent) {
 		in.x->tangent = input(inputs, &n, p.g, batch, s->h, s->w, s->in_c);
 		in.c_noise->tangent = input(inputs, &n, p.g, batch, 1, 1, 1);
 	}
+	if (tangent && s->second_time)
+		in.c_gap->tangent = input(inputs, &n, p.g, batch, 1, 1, 1);
 	graph_forward_mode(p.g, tangent);
 	struct tensor *y = net_forward(p.g, s, params, STORE_TEACHER, &in);
 	graph_forward_mode(p.g, false);

@@ -23,6 +23,7 @@ struct net_spec {
 	int noise_mult;   /* SongUNet: width of the noise embedding in units of channels (1; ncsnpp 2) */
 	int emb_mult;     /* width of the embedding that blocks see, in units of channels (4) */
 	bool added;       /* adm: the embedding is added before norm1, as in the others, and does not scale and shift */
+	bool second_time; /* it also gets how far its answer leads from c_noise (MeanFlow), embedded beside it */
 	bool weight_head; /* it also answers a weight for its loss, a linear function of its noise embedding */
 	int augment;      /* width of the augmentation labels of EDM's checkpoints; 0 = none */
 };
@@ -34,6 +35,7 @@ struct params *net_params(const struct net_spec *s);
 struct net_inputs {
 	struct tensor *x;       /* (N,h,w,in_c) */
 	struct tensor *c_noise; /* (N,1,1,1) */
+	struct tensor *c_gap;   /* (N,1,1,1) of net_spec.second_time; else NULL */
 	struct tensor *labels;  /* (N,1,1,classes) one-hot; NULL if unconditional */
 	struct tensor *augment; /* (N,1,1,augment), or NULL: not given */
 	struct tensor **masks;  /* NULL, or one dropout mask per block that drops out, in order of use */

@@ -257,18 +257,22 @@ static struct value activation(struct walk *k, struct value x)
 	return x;
 }
 
-static struct value noise_embedding(struct walk *k, int c)
+/* The waves of the noise level, and of how far the answer leads where there is such: both have the same frequencies. */
+static void noise_embedding(struct value out[2], struct walk *k, int c)
 {
-	struct value e = { .c = c, .h = 1, .w = 1 };
 	bool song = !is_adm(k);
 	struct tensor *freqs = NULL;
 	refuse_unless(k, c % 2 == 0 && (c > 2 || !song || k->s->fourier), "the noise embedding", c,
 	              "not an even number, or too few for two waves");
 	if (k->s->fourier)
 		freqs = parameter(k, "map_noise.freqs", 1, (int64_t[]){ c / 2 }, INIT_NOISE_FREQS, k->s->fourier_scale, 0, 0);
-	if (k->g)
-		e.t = graph_embed(k->g, k->in->c_noise, freqs, c, (struct embed_args){ .endpoint = song, .sin_first = song });
-	return e;
+	REQUIRE(!k->g || !k->s->second_time || k->in->c_gap);
+	for (int i = 0; i <= k->s->second_time; i++) {
+		out[i] = (struct value){ .c = c, .h = 1, .w = 1 };
+		if (k->g)
+			out[i].t = graph_embed(k->g, i ? k->in->c_gap : k->in->c_noise, freqs, c,
+			                       (struct embed_args){ .endpoint = song, .sin_first = song });
+	}
 }
 
 /* One-hot rows: SongUNet scales them up, DhariwalUNet starts from N(0,1) instead. */
@@ -309,13 +313,15 @@ static void embedding(struct walk *k)
 	const struct net_spec *s = k->s;
 	int mc = s->channels, z = is_adm(k) ? mc : mc * s->noise_mult;
 	k->emb_c = mc * s->emb_mult;
-	struct value e = noise_embedding(k, z);
+	struct value waves[2], e;
+	noise_embedding(waves, k, z);
 	if (s->weight_head)
-		weight_head(k, e);
+		weight_head(k, waves[0]);
+	e = s->second_time ? concat(k, waves[0], waves[1]) : waves[0];
 	if (s->classes && !is_adm(k))
-		e = add(k, e, label_embedding(k, z), 1);
+		e = add(k, e, label_embedding(k, e.c), 1);
 	if (s->augment)
-		e = add_given(k, e, augment_embedding(k, z));
+		e = add_given(k, e, augment_embedding(k, e.c));
 	e = activation(k, linear(k, "map_layer0", e, k->emb_c));
 	e = linear(k, "map_layer1", e, k->emb_c);
 	if (s->classes && is_adm(k))

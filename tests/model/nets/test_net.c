@@ -55,6 +55,9 @@ Test(net, parameter_counts)
 	expect(&s, 55732739, 416);
 	s.augment = 9; /* the layout of EDM's checkpoints */
 	expect(&s, 55733891, 417);
+	s.augment = 0;
+	s.second_time = true; /* 128 more inputs of map_layer0 */
+	expect(&s, 55732739 + 128 * 512, 416);
 	s = song(true, 32, 3, 128, 4, 16, wide);
 	expect(&s, 56395523, 420);
 	s = song(true, 32, 3, 128, 8, 16, wide);

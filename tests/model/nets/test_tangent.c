@@ -18,12 +18,14 @@
 
 enum { SIDE = 8, N = 2, CHANNELS = 3, CLASSES = 4, VALUES = N * SIDE * SIDE * CHANNELS };
 
-enum { NETS = 3 };
+enum { KINDS = 3, NETS = 2 * KINDS };
 
-/* The i-th kind, small, with attention and dropout. */
-static struct net_spec net_of(int i)
+/* The i-th kind, small, with attention and dropout; the second half are networks of two times. */
+static struct net_spec net_of(int number)
 {
+	int i = number % KINDS;
 	struct net_spec s = { .kind = (enum net_kind)i,
+		                  .second_time = number >= KINDS,
 		                  .h = SIDE,
 		                  .w = SIDE,
 		                  .in_c = CHANNELS,
@@ -57,7 +59,7 @@ struct run {
 	struct params *p;
 	float *w, *on, *grad; /* grad: a norm writes its weights' gradients, wanted or not */
 	struct backend *b;
-	struct tensor *x, *noise, *labels, *y, *u;
+	struct tensor *x, *noise, *gap, *labels, *y, *u;
 };
 
 /* The network's answer with its tangent, and the gradient of u.y in x; small weights for last layers, which begin at
@@ -82,10 +84,15 @@ static struct run begin(const struct net_spec *s, struct backend *b)
 	r.u = graph_input(r.g, "u", N, SIDE, SIDE, CHANNELS);
 	r.x->tangent = graph_input(r.g, "dx", N, SIDE, SIDE, CHANNELS);
 	r.noise->tangent = graph_input(r.g, "dnoise", N, 1, 1, 1);
+	if (s->second_time) {
+		r.gap = graph_input(r.g, "gap", N, 1, 1, 1);
+		r.gap->tangent = graph_input(r.g, "dgap", N, 1, 1, 1);
+	}
 	r.x->needs_grad = true;
 	graph_forward_mode(r.g, true);
-	r.y = net_forward(r.g, s, r.p, STORE_TEACHER,
-	                  &(struct net_inputs){ .x = r.x, .c_noise = r.noise, .labels = r.labels, .train = true });
+	r.y = net_forward(
+		r.g, s, r.p, STORE_TEACHER,
+		&(struct net_inputs){ .x = r.x, .c_noise = r.noise, .c_gap = r.gap, .labels = r.labels, .train = true });
 	graph_forward_mode(r.g, false);
 	graph_keep(r.y);
 	cr_assert(r.y->tangent && !r.y->tangent->needs_grad && r.y->needs_grad);
@@ -102,6 +109,10 @@ static struct run begin(const struct net_spec *s, struct backend *b)
 	random_input(r.g, r.u, 7, 5, 1);
 	if (r.labels)
 		random_input(r.g, r.labels, 7, 6, 1);
+	if (r.gap) {
+		random_input(r.g, r.gap, 7, 7, 0.5f);
+		random_input(r.g, r.gap->tangent, 7, 8, 1);
+	}
 	graph_set_step(r.g, 5, 1);
 	return r;
 }
@@ -115,10 +126,12 @@ static void end(struct run *r)
 	free(r->w);
 }
 
-static void move(struct tensor *t, double h)
+static void move(struct run *r, double h)
 {
-	for (size_t i = 0; i < tensor_count(t); i++)
-		t->ref[i] += h * t->tangent->ref[i];
+	struct tensor *const all[] = { r->x, r->noise, r->gap };
+	for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+		for (size_t i = 0; all[k] && i < tensor_count(all[k]); i++)
+			all[k]->ref[i] += h * all[k]->tangent->ref[i];
 }
 
 /* ---- in double ---------------------------------------------------------------------------------- */
@@ -130,10 +143,10 @@ static double difference_error(struct run *r)
 	const double h = 1e-5;
 	graph_run_ref(r->g);
 	memcpy(tangent, r->y->tangent->ref, sizeof tangent);
-	move(r->x, h), move(r->noise, h);
+	move(r, h);
 	graph_rerun_ref(r->g);
 	memcpy(up, r->y->ref, sizeof up);
-	move(r->x, -2 * h), move(r->noise, -2 * h);
+	move(r, -2 * h);
 	graph_rerun_ref(r->g);
 	for (int i = 0; i < VALUES; i++)
 		scale = fmax(scale, fabs(tangent[i]));
@@ -145,12 +158,14 @@ static double difference_error(struct run *r)
 	return worst;
 }
 
-/* Of x alone: no gradient flows to the noise level. */
+/* Of x alone: no gradient flows to the times. */
 static double duality_error(struct run *r)
 {
 	double forward = 0, back = 0, scale = 0;
 	graph_load_ref(r->g);
 	memset(r->noise->tangent->ref, 0, N * sizeof(double));
+	if (r->gap)
+		memset(r->gap->tangent->ref, 0, N * sizeof(double));
 	graph_rerun_ref(r->g);
 	for (int i = 0; i < VALUES; i++) {
 		forward += r->u->ref[i] * r->y->tangent->ref[i];
