@@ -100,6 +100,9 @@ static int set_up(struct asked *a, struct err *e)
 			e, EXIT_USAGE,
 			"levels of all sizes are tried: a model of method.kind = \"tcm\" has no answer below tcm.split = %g",
 			a->config.tcm.split);
+	if (a->config.method.kind == METHOD_MEANFLOW)
+		return err_code(e, EXIT_USAGE,
+		                "method.kind = \"meanflow\" takes equal steps of its time: there is no level to find");
 	/* as fine as at the end of training */
 	a->points = cli_int(c, "points", schedule_n(&a->config, a->config.train.steps > 0 ? a->config.train.steps - 1 : 0));
 	if (a->points < 3)

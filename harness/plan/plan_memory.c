@@ -155,6 +155,7 @@ static struct run_config shape_of(const struct run_config *c)
 	s.loss.c.value = s.noise.mean = s.noise.std = 0;
 	s.sigma.min = s.sigma.max = s.sigma.data = s.sigma.rho = 0;
 	s.optim.lr = s.optim.beta1 = s.optim.beta2 = s.optim.eps = 0;
+	s.weight.p = s.weight.eps = s.meanflow.share = 0;
 	s.ema.decay = s.teacher.mu0 = s.precond.time_scale = 0;
 	s.train.steps = s.disc.s0 = s.disc.s1 = s.eval.every = 0;
 	memset(&s.ect, 0, sizeof s.ect);

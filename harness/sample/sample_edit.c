@@ -7,6 +7,7 @@
 #include "model/base/mem.h"
 #include "model/data/image_png.h"
 #include "model/consistency/edit.h"
+#include "model/consistency/schedule.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -82,7 +83,7 @@ static int make_mask(uint8_t *made, const struct sample_edit *ask, const struct 
 }
 
 /* The given list; else those of the paper's stroke drawings (5.38, 2.24); else the training grid from its largest level
- * down. */
+ * down; of MeanFlow, whose largest level has no end, equal steps of its time. */
 static int make_levels(double *sigma, int *n, const struct sample_edit *ask, const struct run_config *c, struct err *e)
 {
 	*n = 0;
@@ -103,7 +104,10 @@ static int make_levels(double *sigma, int *n, const struct sample_edit *ask, con
 		return 0;
 	}
 	*n = ask->nfe ? ask->nfe : USUAL_LEVELS;
-	edit_levels(sigma, *n, ask->kind == SAMPLE_STROKE ? 5.38 : c->sigma.max, c->sigma.min, c->sigma.rho);
+	double from = ask->kind == SAMPLE_STROKE ? 5.38 : c->sigma.max;
+	edit_levels(sigma, *n, from, c->sigma.min, c->sigma.rho);
+	for (int k = 0; c->method.kind == METHOD_MEANFLOW && k < *n; k++)
+		sigma[k] = flow_level(from, *n - k, *n);
 	return 0;
 }
 
@@ -273,6 +277,10 @@ int sample_edit(int64_t *pictures, struct sampler *s, const struct run_config *c
 			e, EXIT_USAGE,
 			"edits go down to little noise: a model of method.kind = \"tcm\" has no answer below tcm.split = %g",
 			c->tcm.split);
+	if (c->method.kind == METHOD_MEANFLOW && ask->kind == SAMPLE_INTERPOLATE && ask->nfe > 1)
+		return err_code(e, EXIT_USAGE,
+		                "--interpolate takes further steps at sample.sigma_mid, which a model of method.kind = "
+		                "\"meanflow\" does not return to: leave --nfe at 1");
 	struct model m = { .s = s, .shape = shape, .seed = ask->seed, .per = (size_t)(shape->h * shape->w * shape->c) };
 	SCOPED(free) float *in = xcalloc(CHUNK * m.per, sizeof *in);
 	SCOPED(free) float *out = xcalloc(CHUNK * m.per, sizeof *out);

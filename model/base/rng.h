@@ -23,6 +23,9 @@ enum rng_stream {
 	RNG_SYNTHETIC,     /* generated data sets */
 	RNG_COUPLING = 10, /* which pictures a step's network makes itself; index = place in the batch */
 	RNG_REFERENCES = 11, /* permutation of the training set, and flips; index = number of the reference */
+	/* MeanFlow: the second of a sample's two noise levels, and whether it counts; index = place in the batch */
+	RNG_SIGMA_LOWER = 13,
+	RNG_SHARE = 14,
 	RNG_DROPOUT = 64,    /* + dropout layer number */
 };
 

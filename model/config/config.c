@@ -277,22 +277,33 @@ static int check_noise(const struct run_config *c, struct err *e)
 /* What a method whose target is the change of its own answer cannot be combined with. */
 static int check_continuous(const struct run_config *c, struct err *e)
 {
-	if (c->precond.kind != PRECOND_TRIGFLOW)
-		return usage(e, "method.kind = \"sct\" has the noise levels of TrigFlow: set precond.kind = \"trigflow\"");
-	if (c->noise.dist != NOISE_LOGNORMAL)
-		return usage(e, "method.kind = \"sct\" draws its noise level: set noise.dist = \"lognormal\"");
-	if (c->loss.kind != LOSS_L2)
-		return usage(e, "method.kind = \"sct\" compares the network's answer with a direction: set loss.kind = \"l2\"");
-	if (c->teacher.ema.named || c->teacher.ema.value > 0)
-		return usage(e, "method.kind = \"sct\" has no teacher beside the student: leave teacher.ema at 0");
-	if (c->weight.kind != WEIGHT_LEARNED && c->weight.kind != WEIGHT_UNIFORM)
-		return usage(e, "method.kind = \"sct\" has no second noise level for weight.kind: \"learned\" or \"uniform\"");
-	if (c->multistep.segments > 1)
-		return usage(e, "method.kind = \"sct\" has one segment: leave multistep.segments at 1");
-	if (c->train.dtype == DTYPE_BF16)
-		return usage(
-			e, "method.kind = \"sct\" trains in fp32 or tf32: in bf16 the change of an answer is mostly rounding");
-	return 0;
+	bool flow = c->method.kind == METHOD_MEANFLOW;
+	SCOPED(free) char *name = config_method_name(c->method.kind);
+	const char *why = NULL;
+	if (flow && c->precond.kind != PRECOND_FLOW)
+		why = "learns velocities on the straight line to noise: set precond.kind = \"flow\"";
+	else if (!flow && c->precond.kind != PRECOND_TRIGFLOW)
+		why = "has the noise levels of TrigFlow: set precond.kind = \"trigflow\"";
+	else if (c->noise.dist != NOISE_LOGNORMAL)
+		why = flow ? "draws its noise levels: set noise.dist = \"lognormal\""
+		           : "draws its noise level: set noise.dist = \"lognormal\"";
+	else if (c->loss.kind != LOSS_L2)
+		why = flow ? "compares velocities: set loss.kind = \"l2\""
+		           : "compares the network's answer with a direction: set loss.kind = \"l2\"";
+	else if (c->teacher.ema.named || c->teacher.ema.value > 0)
+		why = "has no teacher beside the student: leave teacher.ema at 0";
+	else if (flow && c->weight.kind != WEIGHT_ADAPTIVE && c->weight.kind != WEIGHT_UNIFORM)
+		why = "weights no noise levels by weight.kind: \"adaptive\" or \"uniform\"";
+	else if (!flow && c->weight.kind != WEIGHT_LEARNED && c->weight.kind != WEIGHT_ADAPTIVE &&
+	         c->weight.kind != WEIGHT_UNIFORM)
+		why = "has no second noise level for weight.kind: \"adaptive\", \"learned\" or \"uniform\"";
+	else if (flow && c->sigma.max > 1e30)
+		why = "begins samples at sigma.max in single precision: give at most 1e30 (from 1e8 on it is the time 1)";
+	else if (c->multistep.segments > 1)
+		why = "has one segment: leave multistep.segments at 1";
+	else if (c->train.dtype == DTYPE_BF16)
+		why = "trains in fp32 or tf32: in bf16 the change of an answer is mostly rounding";
+	return why ? err_code(e, EXIT_USAGE, "method.kind = \"%s\" %s", name, why) : 0;
 }
 
 /* What truncated training needs, and what it has no place for. */
@@ -427,7 +438,8 @@ int config_finish_with(struct run_config *c, struct config_memo *memo, struct er
 		return usage(e, "disc.kind = \"sqrt-short\" begins with disc.s0 points: give at least 2");
 	if (c->sigma.min >= c->sigma.max)
 		return usage(e, "sigma.min is not below sigma.max");
-	if (c->method.kind == METHOD_SCT && check_continuous(c, e))
+	bool continuous = c->method.kind == METHOD_SCT || c->method.kind == METHOD_MEANFLOW;
+	if (continuous && check_continuous(c, e))
 		return -1;
 	if (c->method.kind == METHOD_TCM && check_truncated(c, e))
 		return -1;

@@ -26,7 +26,7 @@
 #define KNOB_TEXT_MAX 256
 #define KNOB_LIST_MAX 8
 
-enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD, METHOD_SCT, METHOD_TCM };
+enum method_kind { METHOD_CT, METHOD_ECT, METHOD_CD, METHOD_SCT, METHOD_TCM, METHOD_MEANFLOW };
 enum loss_kind {
 	LOSS_PSEUDO_HUBER,
 	LOSS_LPIPS,
@@ -47,13 +47,14 @@ enum weight_kind {
 	WEIGHT_SNR_PLUS_1,
 	WEIGHT_TRUNCATED_SNR,
 	WEIGHT_SNR_PK,
-	WEIGHT_LEARNED
+	WEIGHT_LEARNED,
+	WEIGHT_ADAPTIVE
 };
 enum noise_dist { NOISE_LOGNORMAL, NOISE_UNIFORM };
 enum noise_pairing { PAIRING_INDEPENDENT, PAIRING_TRANSPORT };
 enum disc_kind { DISC_EXP, DISC_CONSTANT, DISC_SQRT, DISC_LINEAR, DISC_SQRT_SHORT, DISC_SQUARE, DISC_COSINE };
 enum mu_exponent { MU_N_MINUS_1, MU_N };
-enum precond_kind { PRECOND_CM, PRECOND_EDM, PRECOND_SQUARED_C_IN, PRECOND_DIFFUSERS, PRECOND_TRIGFLOW };
+enum precond_kind { PRECOND_CM, PRECOND_EDM, PRECOND_SQUARED_C_IN, PRECOND_DIFFUSERS, PRECOND_TRIGFLOW, PRECOND_FLOW };
 enum sigma_grid { GRID_DOUBLE, GRID_SINGLE, GRID_ROUNDED };
 enum sample_weights { SAMPLE_EMA, SAMPLE_STUDENT, SAMPLE_TEACHER };
 enum quantize_kind { QUANTIZE_ROUND, QUANTIZE_TRUNCATE };
@@ -104,6 +105,7 @@ struct run_config {
 	} loss;
 	struct {
 		int kind;
+		double p, eps;
 	} weight;
 	struct {
 		int dist, pairing;
@@ -141,6 +143,9 @@ struct run_config {
 	struct {
 		int references;
 	} target;
+	struct {
+		double share;
+	} meanflow;
 	struct {
 		int kind;
 		double lr, beta1, beta2, eps;

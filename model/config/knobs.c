@@ -1,7 +1,7 @@
 /* knobs.c - the table of the knobs: every setting of struct run_config, one row each. config.h says what follows from a
  * row. Sources are abbreviated: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect =
- * locuslab/ect, bcm = Mosasaur5526/BCM-iCT-torch, lct = quandao10/LCT (sLCT's authors);
- * train_cm_ct_unconditional.py is diffusers' training example. */
+ * locuslab/ect, bcm = Mosasaur5526/BCM-iCT-torch, lct = quandao10/LCT (sLCT's authors), mf = Gsunshine/py-meanflow and
+ * mf-jax = Gsunshine/meanflow (MeanFlow's); train_cm_ct_unconditional.py is diffusers' training example. */
 #include "model/config/config.h"
 
 #include <stddef.h>
@@ -200,15 +200,29 @@ static const struct knob knobs[] = {
 	  .def = "sum",
 	  .text = "l2, l1 and cauchy's square over an image: sum (iCT) or mean (CT's code, sLCT's code)",
 	  .source = "jcm losses.py:350-355; lct models/karras_diffusion.py:246-248 (cauchy of the mean)" },
+	{ .key = "meanflow.share",
+	  .type = KNOB_DOUBLE,
+	  .offset = AT(meanflow.share),
+	  .methods = "meanflow",
+	  .min = 0,
+	  .max = 1,
+	  .def = "0.75",
+	  .text = "share of the samples whose velocity is a mean, from the larger of two times drawn from noise.* down to "
+	          "the smaller; the others learn the velocity at the larger",
+	  .source =
+	      "mf scripts/cifar10_v0.sh, models/time_sampler.py:22-39 (0.75 on CIFAR-10); mf-jax has 0.25 on ImageNet",
+	  .later = true },
 	{ .key = "method.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(method.kind),
-	  .choices = "ct|ect|cd|sct|tcm",
+	  .choices = "ct|ect|cd|sct|tcm|meanflow",
 	  .def = "ct",
-	  .text = "consistency training, easy consistency tuning, consistency distillation, continuous-time consistency "
-	          "training with TrigFlow (sct), whose target is the first-order change of the answer, or truncated "
-	          "consistency training (tcm): ECT, then high noise levels alone with ECT's answers below them",
-	  .source = "Song 2023; ECT; sCT (arXiv:2410.11081), algorithm 1; TCM (arXiv:2410.14895)" },
+	  .text = "consistency training, easy consistency tuning, consistency distillation, truncated consistency training "
+	          "(tcm: ECT, then high noise levels alone with ECT's answers below them), or, with the first-order change "
+	          "of the answer in the target, continuous-time consistency training with TrigFlow (sct) and MeanFlow "
+	          "(meanflow), whose network learns mean velocities between two times and is sampled in equal steps of time",
+	  .source = "Song 2023; ECT; TCM (arXiv:2410.14895); sCT (arXiv:2410.11081), algorithm 1; MeanFlow "
+	            "(arXiv:2505.13447), algorithm 1" },
 	{ .key = "multistep.segments",
 	  .type = KNOB_INT,
 	  .offset = AT(multistep.segments),
@@ -300,23 +314,25 @@ static const struct knob knobs[] = {
 	{ .key = "precond.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(precond.kind),
-	  .choices = "cm|edm|squared-c-in|diffusers|trigflow",
+	  .choices = "cm|edm|squared-c-in|diffusers|trigflow|flow",
 	  .def = "cm",
 	  .text =
 	      "c_skip, c_out and c_in of training (sampling is always cm): with sigma_min (cm), EDM's (ect trains "
 	      "so), cm with c_in = 1/(sigma^2 + sigma_data^2), or all of diffusers' training example: that c_in, "
 	      "EDM's c_skip, and c_out without its factor sigma_data; trigflow (in sampling, too) is EDM's with the other "
-	      "sign of c_out, and time_scale * arctan(sigma / sigma_data) for c_noise",
+	      "sign of c_out, and time_scale * arctan(sigma / sigma_data) for c_noise; flow (in sampling, too) has "
+	      "c_skip = c_in = 1/(1 + sigma), c_out = -s and time_scale * s for c_noise, s = sigma/(1 + sigma)",
 	  .source = "Song 2023, appendix C; ect networks.py:684; train_cm_ct_unconditional.py:183-195; sCT "
-	            "(arXiv:2410.11081), section 3" },
+	            "(arXiv:2410.11081), section 3; MeanFlow (arXiv:2505.13447), on the straight line (1 - s) x + s z" },
 	{ .key = "precond.time_scale",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(precond.time_scale),
 	  .min = 0,
 	  .max = 1e6,
 	  .def = "0.25",
-	  .text = "c_noise = time_scale * ln sigma",
-	  .source = "jcm models/utils.py:190 (0.25); cm karras_diffusion.py:346 (250)" },
+	  .text = "c_noise = time_scale * ln sigma (trigflow, flow: times their own time)",
+	  .source =
+	      "jcm models/utils.py:190 (0.25); cm karras_diffusion.py:346 (250); mf models/unet.py:370-372 (1, flow)" },
 	{ .key = "sample.clip",
 	  .type = KNOB_BOOL,
 	  .offset = AT(sample.clip),
@@ -339,7 +355,7 @@ static const struct knob knobs[] = {
 	  .max = 1e6,
 	  .def = "0.821",
 	  .unit = "sigma",
-	  .text = "noise level of the second step of two-step sampling",
+	  .text = "noise level of the second step of two-step sampling (meanflow: not used)",
 	  .source = "ect ct_train.py:99",
 	  .stage = STAGE_SAMPLE },
 	{ .key = "sample.weights",
@@ -503,15 +519,34 @@ static const struct knob knobs[] = {
 	  .unit = "steps",
 	  .text = "training iterations K; curricula end here",
 	  .source = "ect README.md, table of CIFAR-10, row iCT-deep; jcm cfg:15 (800000, CT)" },
+	{ .key = "weight.eps",
+	  .type = KNOB_DOUBLE,
+	  .offset = AT(weight.eps),
+	  .min = 1e-12,
+	  .max = 1e6,
+	  .def = "0.001",
+	  .text = "added to the distance in the adaptive weight",
+	  .source = "mf train_arg_parser.py:65",
+	  .later = true },
 	{ .key = "weight.kind",
 	  .type = KNOB_CHOICE,
 	  .offset = AT(weight.kind),
-	  .choices = "inverse-gap|uniform|snr|snr+1|truncated-snr|snr-pk|learned",
+	  .choices = "inverse-gap|uniform|snr|snr+1|truncated-snr|snr-pk|learned|adaptive",
 	  .def = "inverse-gap",
 	  .text = "lambda(sigma_i): inverse-gap is 1/(sigma_{i+1} - sigma_i); learned: e^w d - w with w a linear function "
-	          "of the noise embedding that is trained with the network",
+	          "of the noise embedding that is trained with the network; adaptive: (d + weight.eps)^-weight.p of each "
+	          "sample's own distance d, without gradient",
 	  .source = "iCT section 3.1; jcm losses.py:339-348; EDM2 (arXiv:2312.02696) section 3.1, sCT "
-	            "(arXiv:2410.11081) equation 8 (learned)" },
+	            "(arXiv:2410.11081) equation 8 (learned); mf models/meanflow.py:62-64 (adaptive)" },
+	{ .key = "weight.p",
+	  .type = KNOB_DOUBLE,
+	  .offset = AT(weight.p),
+	  .min = 0,
+	  .max = 2,
+	  .def = "0.75",
+	  .text = "power of the adaptive weight; 0: no weight, 1: near 1/d",
+	  .source = "mf scripts/cifar10_v0.sh (0.75)",
+	  .later = true },
 };
 enum { N_KNOBS = sizeof knobs / sizeof *knobs };
 

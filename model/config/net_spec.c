@@ -31,6 +31,7 @@ struct net_spec net_spec_of(const struct run_config *c)
 		                  .noise_mult = c->net.kind == NET_NCSNPP ? 2 : 1,
 		                  .emb_mult = 4,
 		                  .added = !c->net.scale_shift,
+		                  .second_time = c->method.kind == METHOD_MEANFLOW,
 		                  .weight_head = c->weight.kind == WEIGHT_LEARNED };
 	for (int i = 0; i < s.n_mult; i++)
 		s.mult[i] = c->net.mult.v[i];

@@ -1,7 +1,8 @@
 /* presets.c - the papers' settings as rows of values, each with its locus, and the scalings that make them small. A
  * preset lists what differs from the knob table's defaults, which are iCT's on CIFAR-10. Sources are abbreviated as in
  * knobs.c: jcm = openai/consistency_models_cifar10, cm = openai/consistency_models, ect = locuslab/ect, bcm =
- * Mosasaur5526/BCM-iCT-torch, a public reproduction of iCT on ImageNet 64x64; sCT = arXiv:2410.11081. */
+ * Mosasaur5526/BCM-iCT-torch, a public reproduction of iCT on ImageNet 64x64; sCT = arXiv:2410.11081; mf =
+ * Gsunshine/py-meanflow, by MeanFlow's authors (arXiv:2505.13447). */
 #include "model/config/config.h"
 
 #include "model/base/mem.h"
@@ -186,6 +187,35 @@ static const struct preset_value sct_cifar10[] = {
 /* A quarter of the steps of -small. */
 static const struct preset_value sct_scaled[] = { { "tangent.warmup", "5000", "scaling" }, END };
 
+/* mf's first recipe, the paper's. Not built of it: the learning rate's warm-up over 10,000 steps, EDM's augmentation at
+ * 0.12, and its network's resampling filter (1, 3, 3, 1) and twice as many waves of each time. sigma.max is where the
+ * time s is 1 in single precision. */
+static const struct preset_value meanflow_cifar10[] = {
+	{ "data.name", "cifar10", "mf scripts/cifar10_v0.sh" },
+	{ "method.kind", "meanflow", "mf models/meanflow.py" },
+	{ "net.kind", "ddpmpp", "mf models/model_configs.py" },
+	{ "net.dropout", "0.2", "mf scripts/cifar10_v0.sh" },
+	{ "loss.kind", "l2", "mf models/meanflow.py:59-60" },
+	{ "loss.reduce", "sum", "mf models/meanflow.py:59-60" },
+	{ "weight.kind", "adaptive", "mf models/meanflow.py:62-64" },
+	{ "weight.p", "0.75", "mf scripts/cifar10_v0.sh" },
+	{ "weight.eps", "0.001", "mf train_arg_parser.py:65" },
+	{ "meanflow.share", "0.75", "mf scripts/cifar10_v0.sh" },
+	{ "noise.mean", "-2", "mf scripts/cifar10_v0.sh" },
+	{ "noise.std", "2", "mf scripts/cifar10_v0.sh" },
+	{ "precond.kind", "flow", "mf models/meanflow.py:43-49" },
+	{ "precond.time_scale", "1", "mf models/unet.py:370-372" },
+	{ "sigma.min", "0", "mf models/meanflow.py:76" },
+	{ "sigma.max", "100000000", "mf models/meanflow.py:75 (the time 1)" },
+	{ "optim.kind", "adam", "mf train.py:157" },
+	{ "optim.lr", "0.0006", "mf scripts/cifar10_v0.sh" },
+	{ "train.batch", "1024", "mf scripts/cifar10_v0.sh (128 on each of 8)" },
+	{ "train.steps", "800000", "mf README.md (16,000 epochs)" },
+	{ "ema.decay", "0.9999", "mf train_arg_parser.py:24 (applied every 16 steps there)" },
+	{ "sample.quantize", "truncate", "mf training/eval_loop.py:70-73" },
+	END
+};
+
 /* Both stages in one training: the paper trains the first with batch 512 and the second with 1024, and says neither how
  * long each was nor at which level its second step is. */
 static const struct preset_value tcm_cifar10[] = {
@@ -265,6 +295,7 @@ static const struct preset presets[] = {
 	{ .name = "ict-shapes8-ci",
 	  .values = ict_shapes8_ci,
 	  .text = "iCT's recipe on generated 8x8 shapes, for gates in CI" },
+	{ .name = "meanflow-cifar10", .values = meanflow_cifar10, .text = "MeanFlow (Geng et al. 2025), CIFAR-10" },
 	{ .name = "sct-cifar10",
 	  .values = sct_cifar10,
 	  .scaled = sct_scaled,

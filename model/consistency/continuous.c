@@ -2,12 +2,13 @@
 #include "model/consistency/continuous.h"
 
 #include "model/consistency/denoise.h"
+#include "model/consistency/schedule.h"
 
 #include <math.h>
 
 bool method_is_continuous(const struct run_config *c)
 {
-	return c->method.kind == METHOD_SCT;
+	return c->method.kind == METHOD_SCT || c->method.kind == METHOD_MEANFLOW;
 }
 
 static struct tensor *number(struct graph *g, const char *name, int64_t n)
@@ -32,13 +33,18 @@ struct continuous continuous_build(struct graph *g, const struct run_config *c, 
 	struct tensor *point = graph_lincomb(g, k.in_x, x, k.in_z, z);
 	point->tangent = graph_lincomb(g, k.d_x, x, k.d_z, z);
 	k.c_noise->tangent = k.d_noise;
+	if (net->second_time) {
+		k.c_gap = in.c_gap = number(g, "c_gap", n);
+		k.d_gap = in.c_gap->tangent = number(g, "d_gap", n);
+	}
 	graph_forward_mode(g, true);
 	k.f = denoise_network(g, c, net, p, STORE_STUDENT, point, k.c_noise, in);
 	graph_forward_mode(g, false);
 	k.change = k.f->tangent;
 	k.direction = graph_detached(g, graph_lincomb(g, k.to_f, k.f, k.to_j, k.change),
 	                             graph_lincomb(g, k.to_x, x, k.to_z, z), 1);
-	k.target = graph_detached(g, k.f, graph_unit(g, k.direction, c->tangent.c), 1);
+	k.target = c->method.kind == METHOD_MEANFLOW ? k.direction
+	                                             : graph_detached(g, k.f, graph_unit(g, k.direction, c->tangent.c), 1);
 	return k;
 }
 
@@ -55,4 +61,20 @@ void continuous_set(struct continuous *k, const struct run_config *c, int i, dou
 	k->to_j->host[i] = (float)(-warm * sd);
 	k->to_x->host[i] = (float)(-cs * cs * sn * (1 + warm));
 	k->to_z->host[i] = (float)(cs * sd * (cs * cs - warm * sn * sn));
+}
+
+void continuous_set_flow(struct continuous *k, const struct run_config *c, int i, double sigma, double lower)
+{
+	double scale = c->precond.time_scale, s = flow_time(sigma), gap = s - flow_time(lower);
+	k->in_x->host[i] = (float)(1 / (1 + sigma));
+	k->in_z->host[i] = (float)s;
+	k->d_x->host[i] = -1;
+	k->d_z->host[i] = 1;
+	k->c_noise->host[i] = (float)(scale * s);
+	k->c_gap->host[i] = (float)(scale * gap);
+	k->d_noise->host[i] = k->d_gap->host[i] = (float)scale;
+	k->to_f->host[i] = 0;
+	k->to_j->host[i] = (float)-gap;
+	k->to_x->host[i] = -1;
+	k->to_z->host[i] = 1;
 }

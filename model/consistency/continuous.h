@@ -10,7 +10,13 @@
  *
  *   in = x_t / sigma_data,  along cos t sin t (v / sigma_data, 1), so that J = cos t sin t dF/dt
  *   g  = cos^2 t (v - sigma_data F) - w (cos t sin t x_t + sigma_data J)
- *   the target of F is F + g / (|g| + c), and the distance the mean square */
+ *   the target of F is F + g / (|g| + c), and the distance the mean square
+ *
+ * MeanFlow (Geng et al., arXiv:2505.13447, algorithm 1) is, on the line y = (1 - s) x + s z with 0 <= q <= s and its
+ * velocity v = z - x, of a network of two times that is to answer the mean velocity from s down to q:
+ *
+ *   in = y, the times s and s - q,  along (v, 1, 1), so that J = dF/ds at a fixed q
+ *   g  = v - (s - q) J is the target of F, and the distance the sum of squares */
 #ifndef ABLATE_CONTINUOUS_H
 #define ABLATE_CONTINUOUS_H
 
@@ -20,7 +26,8 @@
 struct continuous {
 	struct tensor *in_x, *in_z, *d_x, *d_z, *to_f, *to_j, *to_x, *to_z; /* inputs (N): coefficients */
 	struct tensor *c_noise, *d_noise;                                   /* inputs (N) */
-	struct tensor *f, *change, *direction, *target;                     /* results: F, J, g, and what F is to become */
+	struct tensor *c_gap, *d_gap;                   /* inputs (N) of a network of two times, or NULL */
+	struct tensor *f, *change, *direction, *target; /* results: F, J, g, and what F is to become */
 };
 
 /* Has the method a target from the change of its answer? */
@@ -30,5 +37,7 @@ struct continuous continuous_build(struct graph *g, const struct run_config *c, 
                                    const struct params *p, struct tensor *x, struct tensor *z, struct net_inputs in);
 /* Sample i at noise sigma; warm: how much of the tangent's second half counts. After graph_plan. */
 void continuous_set(struct continuous *k, const struct run_config *c, int i, double sigma, double warm);
+/* The same for MeanFlow: sample i at noise sigma, its mean velocity down to noise `lower`, at most sigma. */
+void continuous_set_flow(struct continuous *k, const struct run_config *c, int i, double sigma, double lower);
 
 #endif

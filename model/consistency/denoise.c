@@ -5,9 +5,13 @@
 
 struct denoise denoise_inputs(struct graph *g, int64_t n)
 {
-	return (struct denoise){ graph_input(g, "sigma", n, 1, 1, 1),   graph_input(g, "c_skip", n, 1, 1, 1),
-		                     graph_input(g, "c_out", n, 1, 1, 1),   graph_input(g, "c_in", n, 1, 1, 1),
-		                     graph_input(g, "c_noise", n, 1, 1, 1), { 0 } };
+	return (struct denoise){ graph_input(g, "sigma", n, 1, 1, 1),
+		                     graph_input(g, "c_skip", n, 1, 1, 1),
+		                     graph_input(g, "c_out", n, 1, 1, 1),
+		                     graph_input(g, "c_in", n, 1, 1, 1),
+		                     graph_input(g, "c_noise", n, 1, 1, 1),
+		                     { 0 },
+		                     NULL };
 }
 
 struct tensor *denoise_network(struct graph *g, const struct run_config *c, const struct net_spec *net,
@@ -28,6 +32,7 @@ struct tensor *denoise_record(struct graph *g, const struct run_config *c, const
 	struct tensor *scaled = graph_lincomb(g, b->c_in, x, NULL, NULL);
 	struct node **nodes;
 	int first = graph_nodes(g, &nodes);
+	in.c_gap = b->c_gap;
 	struct tensor *f = denoise_network(g, c, net, p, store, scaled, b->c_noise, in);
 	b->pass = (struct pass){ first, graph_nodes(g, &nodes), scaled, b->c_noise, f };
 	return graph_lincomb(g, b->c_skip, x, b->c_out, f);
@@ -60,4 +65,6 @@ void denoise_set_towards(const struct denoise *b, const struct run_config *c, en
 	b->c_out->host[i] = (float)p.c_out;
 	b->c_in->host[i] = (float)p.c_in;
 	b->c_noise->host[i] = (float)p.c_noise;
+	if (b->c_gap)
+		b->c_gap->host[i] = (float)(c->precond.time_scale * (flow_time(sigma) - flow_time(end)));
 }

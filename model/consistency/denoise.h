@@ -10,10 +10,11 @@
 struct denoise {
 	struct tensor *sigma, *c_skip, *c_out, *c_in, *c_noise; /* inputs (N) */
 	struct pass pass;                                       /* the network's part, set by denoise_record */
+	struct tensor *c_gap; /* input (N) of a network of two times (net_spec.second_time), or NULL */
 };
 
 struct denoise denoise_inputs(struct graph *g, int64_t n);
-/* F by itself, of an input that is scaled already; `in` gives everything but x and c_noise. */
+/* F by itself, of an input that is scaled already; `in` gives everything but x and c_noise, and c_gap only here. */
 struct tensor *denoise_network(struct graph *g, const struct run_config *c, const struct net_spec *net,
                                const struct params *p, enum store store, struct tensor *scaled, struct tensor *c_noise,
                                struct net_inputs in);
@@ -28,7 +29,8 @@ struct tensor *denoise_record_change(struct graph *g, enum store store, struct t
 /* Sample i at noise sigma, in host memory: graph_send brings it to a device. sigma = 0: the answer is x itself, and the
  * network runs at sigma.min to no effect. */
 void denoise_set(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i, double sigma);
-/* The same of what an Euler step makes of the answer, down to noise `end` only (segments.h); end = 0: the answer. */
+/* The same of what an Euler step makes of the answer, down to noise `end` only (segments.h), or of where a network of
+ * two times says that the ODE leads; end = 0: the answer. */
 void denoise_set_towards(const struct denoise *b, const struct run_config *c, enum precond_kind kind, int i,
                          double sigma, double end);
 

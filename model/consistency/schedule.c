@@ -132,10 +132,22 @@ double loss_weight(const struct run_config *c, double t, double r)
 	case WEIGHT_SNR: return snr;
 	case WEIGHT_SNR_PLUS_1: return snr + 1;
 	case WEIGHT_TRUNCATED_SNR: return snr > 1 ? snr : 1;
-	case WEIGHT_LEARNED: return 1; /* the network's, in the graph */
+	case WEIGHT_LEARNED: /* the network's, in the graph; by the distance itself, there, too */
+	case WEIGHT_ADAPTIVE: return 1;
 	case WEIGHT_SNR_PK: return (t * t + sd * sd) / (t * sd * t * sd);
 	}
 	BUG("weight.kind %d", c->weight.kind);
+}
+
+double flow_time(double sigma)
+{
+	return 1 / (1 + 1 / sigma); /* 1 where sigma is infinite, too */
+}
+
+double flow_level(double max, int j, int n)
+{
+	double s = flow_time(max) * j / n;
+	return j == n ? max : s / (1 - s);
 }
 
 struct precond precond_at(const struct run_config *c, enum precond_kind kind, double s)
@@ -145,6 +157,8 @@ struct precond precond_at(const struct run_config *c, enum precond_kind kind, do
 	if (kind == PRECOND_TRIGFLOW)
 		return (struct precond){ sd * sd / (root * root), -s * sd / root, 1 / root,
 			                     c->precond.time_scale * atan(s / sd) };
+	if (kind == PRECOND_FLOW)
+		return (struct precond){ 1 / (1 + s), -s / (1 + s), 1 / (1 + s), c->precond.time_scale * flow_time(s) };
 	bool squared = kind == PRECOND_SQUARED_C_IN || kind == PRECOND_DIFFUSERS;
 	return (struct precond){ .c_skip = sd * sd / ((s - from) * (s - from) + sd * sd),
 		                     .c_out = (s - from) * (kind == PRECOND_DIFFUSERS ? 1 : sd) / root,

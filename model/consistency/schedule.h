@@ -36,6 +36,11 @@ struct precond {
 /* Preconditioning at noise sigma; kind as config.precond.kind. */
 struct precond precond_at(const struct run_config *c, enum precond_kind kind, double sigma);
 
+/* On the straight line y = (1 - s) x + s z from pictures to noise (arXiv:2505.13447): the time s of noise sigma, where
+ * y is x + sigma z but for a factor; and the noise at step j of n equal ones of s from 0 to that of `max`. */
+double flow_time(double sigma);
+double flow_level(double max, int j, int n);
+
 /* sCT: how much of the tangent's unstable half counts at step k, from 0 to 1 (arXiv:2410.11081, section 4.1). */
 double tangent_warmth(const struct run_config *c, int64_t k);
 

@@ -77,6 +77,8 @@ static void finish(struct step *s, const struct run_config *c, struct tensor *le
 	s->d = metric(s->g, c, s->student, s->teacher, s->c, o);
 	if (learned)
 		s->d = graph_learned_weight(s->g, s->d, learned);
+	if (c->weight.kind == WEIGHT_ADAPTIVE)
+		s->d = graph_lincomb(s->g, graph_adaptive_weight(s->g, s->d, c->weight.p, c->weight.eps), s->d, NULL, NULL);
 	s->loss = graph_weighted_mean(s->g, s->d, s->weight);
 	graph_set_exact(s->g, false);
 	graph_keep(s->d);
@@ -166,7 +168,7 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 		BUG("teacher noise %g below its segment, which ends at %g", r, end);
 	for (int k = STUDENT; k <= TEACHER; k++)
 		denoise_set_towards(
-			&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k], { 0 } }, c,
+			&(struct denoise){ s->sigma[k], s->c_skip[k], s->c_out[k], s->c_in[k], s->c_noise[k], { 0 }, NULL }, c,
 			(enum precond_kind)c->precond.kind, i, sigma[k], end);
 	if (c->method.kind == METHOD_CD)
 		distill_set(&s->distill, c, i, t, r);
@@ -200,6 +202,12 @@ void step_set_continuous(struct step *s, const struct run_config *c, int i, doub
 	s->weight->host[i] = (float)w;
 }
 
+void step_set_flow(struct step *s, const struct run_config *c, int i, double sigma, double lower, double w)
+{
+	continuous_set_flow(&s->continuous, c, i, sigma, lower);
+	s->weight->host[i] = (float)w;
+}
+
 void step_set_c(struct step *s, double c)
 {
 	for (int64_t i = 0; s->c && i < s->c->n; i++)
@@ -212,13 +220,16 @@ struct denoiser denoiser_build(struct graph *g, const struct run_config *c, cons
 	int64_t n = batch, h = net->h * c->net.patch, w = net->w * c->net.patch,
 			ch = net->in_c / (c->net.patch * c->net.patch);
 	struct denoise b = denoise_inputs(g, n);
+	if (net->second_time)
+		b.c_gap = graph_input(g, "c_gap", n, 1, 1, 1);
 	struct denoiser d = { .g = g,
 		                  .x = graph_input(g, "x", n, h, w, ch),
 		                  .sigma = b.sigma,
 		                  .c_skip = b.c_skip,
 		                  .c_out = b.c_out,
 		                  .c_in = b.c_in,
-		                  .c_noise = b.c_noise };
+		                  .c_noise = b.c_noise,
+		                  .c_gap = b.c_gap };
 	if (net->classes)
 		d.labels = graph_input(g, "labels", n, 1, 1, net->classes);
 	d.out = denoise_record(g, c, net, p, store, d.x, &b, (struct net_inputs){ .labels = d.labels });
@@ -228,9 +239,16 @@ struct denoiser denoiser_build(struct graph *g, const struct run_config *c, cons
 
 void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double sigma)
 {
-	struct denoise b = { d->sigma, d->c_skip, d->c_out, d->c_in, d->c_noise, { 0 } };
-	bool trigflow = c->precond.kind == PRECOND_TRIGFLOW;
-	for (int i = 0; i < (int)d->x->n; i++) /* else sampling always knows sigma_min (ect networks.py:706) */
-		denoise_set(&b, c, trigflow ? PRECOND_TRIGFLOW : PRECOND_CM, i, sigma);
+	denoiser_set_towards(d, c, sigma, 0);
+}
+
+void denoiser_set_towards(struct denoiser *d, const struct run_config *c, double sigma, double end)
+{
+	struct denoise b = { d->sigma, d->c_skip, d->c_out, d->c_in, d->c_noise, { 0 }, d->c_gap };
+	/* of the others, sampling always knows sigma_min (ect networks.py:706) */
+	bool in_sampling_too = c->precond.kind == PRECOND_TRIGFLOW || c->precond.kind == PRECOND_FLOW;
+	enum precond_kind kind = in_sampling_too ? (enum precond_kind)c->precond.kind : PRECOND_CM;
+	for (int i = 0; i < (int)d->x->n; i++)
+		denoise_set_towards(&b, c, kind, i, sigma, end);
 	graph_send(d->g);
 }

@@ -61,6 +61,8 @@ void step_set_noise(struct step *s, const struct run_config *c, int i, double t,
 void step_set_truncated(struct step *s, const struct run_config *c, int i, double t, double r, double w, bool frozen);
 /* The same for a continuous-time method at noise sigma in a step of which `warm` of the tangent counts. */
 void step_set_continuous(struct step *s, const struct run_config *c, int i, double sigma, double warm, double w);
+/* The same for MeanFlow: sample i at noise sigma, its mean velocity down to noise `lower`. */
+void step_set_flow(struct step *s, const struct run_config *c, int i, double sigma, double lower, double w);
 /* The loss's c of a step where loss.c_schedule changes it; nothing otherwise. As step_set_noise. */
 void step_set_c(struct step *s, double c);
 
@@ -68,9 +70,12 @@ void step_set_c(struct step *s, double c);
 struct denoiser {
 	struct graph *g;
 	struct tensor *x, *sigma, *c_skip, *c_out, *c_in, *c_noise, *labels, *out;
+	struct tensor *c_gap; /* of a network of two times, or NULL */
 };
 struct denoiser denoiser_build(struct graph *g, const struct run_config *c, const struct net_spec *net,
                                const struct params *p, enum store store, int batch);
 void denoiser_set_sigma(struct denoiser *d, const struct run_config *c, double sigma); /* all samples */
+/* From now on the result is not D, but what leads from x towards it, down to noise `end` only (denoise.h). */
+void denoiser_set_towards(struct denoiser *d, const struct run_config *c, double sigma, double end);
 
 #endif

@@ -1,5 +1,5 @@
-/* adaptive_weight.c - the weight of a loss by its own size: d (N) -> w = (d + eps)^-p, through which no gradient flows, so
- * that w d follows a power of d while its gradient has the direction of d's (Geng et al., arXiv:2505.13447, section
+/* adaptive_weight.c - the weight of a loss by its own size: d (N) -> w = (d + eps)^-p, through which no gradient flows,
+ * so that w d follows a power of d while its gradient has the direction of d's (Geng et al., arXiv:2505.13447, section
  * 4.3). In double: it is a number per sample. */
 #include "model/graph/graph.h"
 

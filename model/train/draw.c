@@ -92,6 +92,18 @@ static void noise_levels(double *big, double *small, const struct draws *d, int6
 	*small = segment_teacher(c, *big, *small);
 }
 
+/* MeanFlow's of the sample at `place`, of whose two levels u gives one: the mean velocity is from the larger down to
+ * the smaller, or, for the other share of the samples, the velocity at the larger. */
+static void flow_levels(double *big, double *small, const struct draws *d, int64_t k, uint64_t place, double u)
+{
+	const struct run_config *c = d->c;
+	double one = lognormal(c, u),
+		   other = lognormal(c, rng_uniform_double(d->seed, RNG_SIGMA_LOWER, (uint32_t)k, place));
+	bool apart = rng_uniform_double(d->seed, RNG_SHARE, (uint32_t)k, place) < c->meanflow.share;
+	*big = fmax(one, other);
+	*small = apart ? fmin(one, other) : *big;
+}
+
 void draw_noise_levels(struct step *s, struct draws *d, const struct split *split, int64_t k, int64_t first)
 {
 	const struct run_config *c = d->c;
@@ -105,6 +117,11 @@ void draw_noise_levels(struct step *s, struct draws *d, const struct split *spli
 	for (int i = 0; i < split->micro; i++) {
 		int64_t place = first + i;
 		double u = rng_uniform_double(d->seed, RNG_SIGMA, (uint32_t)k, (uint64_t)place), big, small;
+		if (c->method.kind == METHOD_MEANFLOW) {
+			flow_levels(&big, &small, d, k, (uint64_t)place, u);
+			step_set_flow(s, c, i, big, small, 1.0 / split->parts);
+			continue;
+		}
 		if (method_is_continuous(c)) {
 			step_set_continuous(s, c, i, lognormal(c, u), tangent_warmth(c, k), 1.0 / split->parts);
 			continue;

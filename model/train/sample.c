@@ -1,7 +1,8 @@
 /* sample.c - see sample.h. One step: D(sigma_max z, sigma_max). More: noise the answer to sigma_mid and evaluate again
  * (Song et al. 2023, Algorithm 1; the noise added is sqrt(sigma^2 - sigma_min^2), karras_diffusion.py:657-681). Of a
  * model of several segments the one step is a walk from end to end, without new noise (Heek et al. 2024, Algorithm
- * 2). */
+ * 2). One of MeanFlow's takes equal steps of the time s = sigma / (1 + sigma), without new noise: it answers where each
+ * leads (Geng et al. 2025, equation 12). */
 #include "model/train/sample.h"
 #include "model/config/net_spec.h"
 
@@ -158,17 +159,17 @@ static void set_labels(struct sampler *s, uint64_t seed, int64_t first, const in
 	graph_write(s->g, l, 0, one_hot, tensor_count(l));
 }
 
-/* s->out = D(s->x, sigma), clipped as the config says. */
-static int ask(struct sampler *s, double sigma, struct err *e)
+/* s->out = D(s->x, sigma), clipped as the config says; end > 0: where the ODE leads from there, down to noise `end`. */
+static int ask(struct sampler *s, double sigma, double end, struct err *e)
 {
 	size_t all = tensor_count(s->d.x);
-	denoiser_set_sigma(&s->d, &s->c, sigma);
+	denoiser_set_towards(&s->d, &s->c, sigma, end);
 	graph_write(s->g, s->d.x, 0, s->x, all);
 	graph_run(s->g);
 	graph_read(s->g, s->out, s->d.out, 0, all);
 	if (backend_check(s->b, e))
 		return -1;
-	for (size_t j = 0; s->c.sample.clip && j < all; j++)
+	for (size_t j = 0; s->c.sample.clip && end <= 0 && j < all; j++)
 		s->out[j] = fmaxf(-1, fminf(1, s->out[j]));
 	return 0;
 }
@@ -178,6 +179,37 @@ void sampler_set_sigma_mid(struct sampler *s, double sigma)
 	s->c.sample.sigma_mid = sigma;
 }
 
+static int walk_flow(struct sampler *s, uint64_t seed, int64_t first, int nfe, struct err *e)
+{
+	cpu_split(s->batch, 1, noise_range, &(struct noising){ s, seed, first, 0 });
+	double max = s->c.sigma.max;
+	for (int left = nfe; left > 0; left--) {
+		if (ask(s, flow_level(max, left, nfe), flow_level(max, left - 1, nfe), e))
+			return -1;
+		memcpy(s->x, s->out, tensor_count(s->d.x) * sizeof *s->x);
+	}
+	return 0;
+}
+
+/* From noise to s->out, samples first, first + 1, ..., by nfe evaluations. */
+static int walk(struct sampler *s, uint64_t seed, int64_t first, int nfe, struct err *e)
+{
+	int segments = s->c.multistep.segments;
+	if (s->c.method.kind == METHOD_MEANFLOW)
+		return walk_flow(s, seed, first, nfe, e);
+	for (int round = 0; round < nfe; round++) {
+		int left = segments - round; /* segments from here down */
+		double sigma = left > 0 ? segment_end(&s->c, left) : s->c.sample.sigma_mid;
+		if (round == 0 || left <= 0)
+			cpu_split(s->batch, 1, noise_range, &(struct noising){ s, seed, first, round });
+		if (ask(s, sigma, 0, e))
+			return -1;
+		if (left > 1)
+			step_down(s, sigma, segment_end(&s->c, left - 1));
+	}
+	return 0;
+}
+
 int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe,
                 struct progress *progress, struct err *e)
 {
@@ -185,21 +217,12 @@ int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint6
 		return err_code(e, EXIT_USAGE, "nfe = %d: give 1 to 64 network evaluations", nfe);
 	if (segments_allow(&s->c, nfe, e) || truncated_allow(&s->c, nfe, e))
 		return -1;
-	int segments = s->c.multistep.segments;
 	int64_t per = (int64_t)tensor_count(s->d.x) / s->batch;
 	for (int64_t at = 0; at < n; at += s->batch) {
 		int64_t count = n - at < s->batch ? n - at : s->batch;
 		set_labels(s, seed, first + at, NULL, 0);
-		for (int round = 0; round < nfe; round++) {
-			int left = segments - round; /* segments from here down */
-			double sigma = left > 0 ? segment_end(&s->c, left) : s->c.sample.sigma_mid;
-			if (round == 0 || left <= 0)
-				cpu_split(s->batch, 1, noise_range, &(struct noising){ s, seed, first + at, round });
-			if (ask(s, sigma, e))
-				return -1;
-			if (left > 1)
-				step_down(s, sigma, segment_end(&s->c, left - 1));
-		}
+		if (walk(s, seed, first + at, nfe, e))
+			return -1;
 		cpu_split(count * per, per, quantize_range, &(struct pixels){ s, dst + at * per });
 		if (progress)
 			progress_step(progress, at + count);
@@ -216,7 +239,7 @@ int sampler_denoise(struct sampler *s, float *dst, const float *x, const int64_t
 		set_labels(s, seed, 0, numbers + at, count);
 		memcpy(s->x, x + (size_t)at * per, (size_t)count * per * sizeof *x);
 		memset(s->x + (size_t)count * per, 0, (size_t)(s->batch - count) * per * sizeof *x);
-		if (ask(s, sigma, e))
+		if (ask(s, sigma, 0, e))
 			return -1;
 		memcpy(dst + (size_t)at * per, s->out, (size_t)count * per * sizeof *dst);
 	}

@@ -119,4 +119,28 @@ test_pairs_of_a_step_train_and_refuse_what_they_are_not_for() {
 	done
 }
 
+# MeanFlow: two trainings of one seed have the same bits, a picture takes as many steps as are asked for, and what belongs
+# to another method's noise levels is refused.
+test_mean_velocities_train_and_refuse_what_they_do_not_have() {
+	flow=('"method.kind" = "meanflow"' '"precond.kind" = "flow"' '"precond.time_scale" = 1' '"loss.kind" = "l2"' '"weight.kind" = "adaptive"')
+	nfe=1,2 grid "${flow[@]}"
+	for db in once again; do
+		run ablate run g.toml --db $db.db; exits 0
+		sql $db.db "SELECT nfe, value FROM metric WHERE name = 'fid' ORDER BY nfe" >$db.fid
+	done
+	[ "$(wc -l <once.fid)" = 2 ] || fail "not both scores"
+	same once.fid again.fid
+	run ablate verify "$(sql once.db "SELECT id FROM attempt LIMIT 1")" --db once.db; exits 0
+	ckpt=$(find once.db-runs -name '*.ckpt' | sort | tail -1)
+	run ablate sample "$ckpt" --inpaint shapes8 -n 2 -o edit.png; exits 0
+	run ablate sample "$ckpt" --interpolate 3 --nfe 2 -n 2 -o walk.png; exits 2; lines_of err 1; says err "leave --nfe at 1"
+	run ablate sigma "$ckpt"; exits 2; lines_of err 1; says err "there is no level to find"
+	grid "${flow[@]}" '"disc.s1" = 20'
+	run ablate plan g.toml; exits 2; lines_of err 1
+	says err 'g.toml:15:1: disc.s1 is a setting of method.kind = "ct" or "cd"; "meanflow" has meanflow.share'
+	grid "${flow[@]}" '"train.dtype" = "bf16"'
+	run ablate plan g.toml; exits 2; lines_of err 1; says err "trains in fp32 or tf32"
+	trains other '"weight.kind" = "adaptive"' '"precond.kind" = "flow"'
+}
+
 run_tests

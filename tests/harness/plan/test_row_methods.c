@@ -4,6 +4,9 @@
 
 #define SCT \
 	"\"method.kind\" = \"sct\", \"precond.kind\" = \"trigflow\", \"loss.kind\" = \"l2\", \"weight.kind\" = \"learned\""
+#define FLOW \
+	"\"method.kind\" = \"meanflow\", \"precond.kind\" = \"flow\", \"loss.kind\" = \"l2\", \"weight.kind\" = " \
+	"\"adaptive\""
 #define CHAIN(steps) "[[chain]]\nname = \"c\"\nmode = \"cumulative\"\nsteps = [" steps "]\n"
 
 Test(row_methods, a_step_of_another_method_is_refused_at_its_place)
@@ -11,6 +14,8 @@ Test(row_methods, a_step_of_another_method_is_refused_at_its_place)
 	refused(
 		GRID STUDY "[variants]\ns = { set = { " SCT ", \"disc.s1\" = 30 } }\n" CHAIN("\"s\""),
 		"g.toml:8:114: disc.s1 is a setting of method.kind = \"ct\" or \"cd\"; \"sct\" has tangent.c, tangent.warmup");
+	refused(GRID STUDY "[variants]\nm = { set = { " FLOW ", \"tangent.c\" = 0.2 } }\n" CHAIN("\"m\""),
+	        "tangent.c is a setting of method.kind = \"sct\"; \"meanflow\" has meanflow.share");
 	refused(GRID STUDY "[variants]\ns = { set = { \"tangent.c\" = 0.2 } }\n" CHAIN("\"s\""),
 	        "tangent.c is a setting of method.kind = \"sct\"; \"ct\" has coupling.ema, ");
 	refused(GRID STUDY "[variants]\ns = { set = { " SCT ", \"target.references\" = 8 } }\n" CHAIN("\"s\""),

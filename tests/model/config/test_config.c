@@ -148,7 +148,7 @@ Test(config, later_knobs_at_their_default_leave_the_hash_alone)
 			c = before;
 		}
 	}
-	cr_assert_eq(later, 21);
+	cr_assert_eq(later, 24);
 	char hex[SHA256_HEX];
 	config_hash(hex, &c);
 	cr_expect_str_eq(hex, "0f4129eeeab5efee8a37fe884bfbdb65bd634e5d8e03c40508a2e3d22cd186b9",

@@ -402,7 +402,7 @@ Test(schedule, denoiser_returns_its_input_at_sigma_min)
 		change += fabs((double)d.out->data[i] - (double)d.x->data[i]);
 	cr_expect(change > 1, "elsewhere it does not");
 	/* Without noise it is the picture for every network, also one whose own boundary is not at sigma_min. */
-	const struct denoise b = { d.sigma, d.c_skip, d.c_out, d.c_in, d.c_noise, { 0 } };
+	const struct denoise b = { d.sigma, d.c_skip, d.c_out, d.c_in, d.c_noise, { 0 }, d.c_gap };
 	for (int i = 0; i < 3; i++)
 		denoise_set(&b, &c, PRECOND_EDM, i, 0);
 	graph_run(g);

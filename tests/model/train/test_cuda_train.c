@@ -83,6 +83,9 @@ static int train(struct train_result *r, struct losses *l, const struct run_conf
 #define SCT \
 	"method.kind", "sct", "precond.kind", "trigflow", "precond.time_scale", "1", "loss.kind", "l2", "loss.reduce", \
 		"mean", "weight.kind", "learned", "tangent.warmup", "4"
+#define MEANFLOW \
+	"method.kind", "meanflow", "precond.kind", "flow", "precond.time_scale", "1", "loss.kind", "l2", "weight.kind", \
+		"adaptive"
 
 /* dtype: of the device; the CPU trains in fp32. */
 static void expect_same_training_as(const char *dtype, const char *const *settings, double tol)
@@ -139,6 +142,7 @@ Test(cuda_train, training_is_the_same_as_on_the_cpu)
 	expect_same_training((const char *[]){ SCT, "net.attn", "[4]", "net.patch", "2", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ "coupling.generator_share", "0.5", "coupling.ema", "0.9", NULL }, FP32_TOL);
 	expect_same_training((const char *[]){ "target.references", "300", "net.classes", "4", NULL }, FP32_TOL);
+	expect_same_training((const char *[]){ MEANFLOW, "net.attn", "[4]", NULL }, FP32_TOL);
 }
 
 /* Where cuBLASLt and cuDNN are missing. */

@@ -111,6 +111,9 @@ static void expect_same_training(const char *device, int micro, const char *cons
 #define SCT \
 	"method.kind", "sct", "precond.kind", "trigflow", "precond.time_scale", "1", "loss.kind", "l2", "loss.reduce", \
 		"mean", "weight.kind", "learned", "tangent.warmup", "4"
+#define MEANFLOW \
+	"method.kind", "meanflow", "precond.kind", "flow", "precond.time_scale", "1", "loss.kind", "l2", "weight.kind", \
+		"adaptive"
 
 static const char *const conditional[] = { "teacher.ema", "0.9",         "optim.kind", "adam", "loss.kind",
 	                                       "l2",          "net.classes", "4",          NULL };
@@ -125,14 +128,16 @@ Test(microbatch, the_losses_are_those_of_the_whole_batch)
 	expect_same_training("cpu", 2, (const char *[]){ "noise.pairing", "transport", NULL });
 	expect_same_training("cpu", 2, (const char *[]){ "method.kind", "tcm", "tcm.first", "0.4", NULL });
 	expect_same_training("cpu", 2, (const char *[]){ SCT, "net.attn", "[4]", NULL });
-	expect_same_training("cpu", 2, (const char *[]){ "coupling.generator_share", "0.5", "ema.decay", "0.5", NULL });
+	expect_same_training("cpu", 2, (const char *[]){ "coupling.generator_share", "0.5", "coupling.ema", "0.5", NULL });
 	expect_same_training("cpu", 2, referring);
+	expect_same_training("cpu", 2, (const char *[]){ MEANFLOW, NULL });
+	expect_same_training("cpu", 2, (const char *[]){ "weight.kind", "adaptive", NULL });
 }
 
 Test(microbatch, so_they_are_on_a_device)
 {
 	expect_same_training("cuda", 2, conditional);
-	expect_same_training("cuda", 4, (const char *[]){ "coupling.generator_share", "0.5", "ema.decay", "0.5", NULL });
+	expect_same_training("cuda", 4, (const char *[]){ "coupling.generator_share", "0.5", "coupling.ema", "0.5", NULL });
 	expect_same_training("cuda", 4, referring);
 }
 
