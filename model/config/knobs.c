@@ -222,7 +222,7 @@ static const struct knob knobs[] = {
 	          "of the answer in the target, continuous-time consistency training with TrigFlow (sct) and MeanFlow "
 	          "(meanflow), whose network learns mean velocities between two times and is sampled in equal steps of time",
 	  .source = "Song 2023; ECT; TCM (arXiv:2410.14895); sCT (arXiv:2410.11081), algorithm 1; MeanFlow "
-	            "(arXiv:2505.13447), algorithm 1" },
+	            "(arXiv:2505.13447), mf meanflow.py:36" },
 	{ .key = "multistep.segments",
 	  .type = KNOB_INT,
 	  .offset = AT(multistep.segments),
@@ -323,7 +323,7 @@ static const struct knob knobs[] = {
 	      "sign of c_out, and time_scale * arctan(sigma / sigma_data) for c_noise; flow (in sampling, too) has "
 	      "c_skip = c_in = 1/(1 + sigma), c_out = -s and time_scale * s for c_noise, s = sigma/(1 + sigma)",
 	  .source = "Song 2023, appendix C; ect networks.py:684; train_cm_ct_unconditional.py:183-195; sCT "
-	            "(arXiv:2410.11081), section 3; MeanFlow (arXiv:2505.13447), on the straight line (1 - s) x + s z" },
+	            "(arXiv:2410.11081), section 3; mf models/meanflow.py:43-49, 70-79 (flow)" },
 	{ .key = "precond.time_scale",
 	  .type = KNOB_DOUBLE,
 	  .offset = AT(precond.time_scale),

@@ -12,8 +12,8 @@
  *   g  = cos^2 t (v - sigma_data F) - w (cos t sin t x_t + sigma_data J)
  *   the target of F is F + g / (|g| + c), and the distance the mean square
  *
- * MeanFlow (Geng et al., arXiv:2505.13447, algorithm 1) is, on the line y = (1 - s) x + s z with 0 <= q <= s and its
- * velocity v = z - x, of a network of two times that is to answer the mean velocity from s down to q:
+ * MeanFlow (Geng et al., arXiv:2505.13447; mf models/meanflow.py:36-68) is, on the line y = (1 - s) x + s z with
+ * 0 <= q <= s and its velocity v = z - x, of a network of two times that is to answer the mean velocity from s to q:
  *
  *   in = y, the times s and s - q,  along (v, 1, 1), so that J = dF/ds at a fixed q
  *   g  = v - (s - q) J is the target of F, and the distance the sum of squares */

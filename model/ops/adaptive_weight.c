@@ -1,6 +1,6 @@
 /* adaptive_weight.c - the weight of a loss by its own size: d (N) -> w = (d + eps)^-p, through which no gradient flows,
- * so that w d follows a power of d while its gradient has the direction of d's (Geng et al., arXiv:2505.13447, section
- * 4.3). In double: it is a number per sample. */
+ * so that w d follows a power of d while its gradient has the direction of d's (MeanFlow, arXiv:2505.13447; mf
+ * models/meanflow.py:62-64). In double: it is a number per sample. */
 #include "model/graph/graph.h"
 
 #include "model/base/err.h"

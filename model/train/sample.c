@@ -2,7 +2,7 @@
  * (Song et al. 2023, Algorithm 1; the noise added is sqrt(sigma^2 - sigma_min^2), karras_diffusion.py:657-681). Of a
  * model of several segments the one step is a walk from end to end, without new noise (Heek et al. 2024, Algorithm
  * 2). One of MeanFlow's takes equal steps of the time s = sigma / (1 + sigma), without new noise: it answers where each
- * leads (Geng et al. 2025, equation 12). */
+ * leads (Geng et al. 2025, arXiv:2505.13447). */
 #include "model/train/sample.h"
 #include "model/config/net_spec.h"
 
