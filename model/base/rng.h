@@ -26,7 +26,7 @@ enum rng_stream {
 	/* MeanFlow: the second of a sample's two noise levels, and whether it counts; index = place in the batch */
 	RNG_SIGMA_LOWER = 13,
 	RNG_SHARE = 14,
-	RNG_DROPOUT = 64,    /* + dropout layer number */
+	RNG_DROPOUT = 64, /* + dropout layer number */
 };
 
 /* One Philox4x32-10 block: counter (4 words) and key (2 words) -> 4 words. */

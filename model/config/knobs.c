@@ -217,10 +217,11 @@ static const struct knob knobs[] = {
 	  .offset = AT(method.kind),
 	  .choices = "ct|ect|cd|sct|tcm|meanflow",
 	  .def = "ct",
-	  .text = "consistency training, easy consistency tuning, consistency distillation, truncated consistency training "
-	          "(tcm: ECT, then high noise levels alone with ECT's answers below them), or, with the first-order change "
-	          "of the answer in the target, continuous-time consistency training with TrigFlow (sct) and MeanFlow "
-	          "(meanflow), whose network learns mean velocities between two times and is sampled in equal steps of time",
+	  .text =
+	      "consistency training, easy consistency tuning, consistency distillation, truncated consistency training "
+	      "(tcm: ECT, then high noise levels alone with ECT's answers below them), or, with the first-order change "
+	      "of the answer in the target, continuous-time consistency training with TrigFlow (sct) and MeanFlow "
+	      "(meanflow), whose network learns mean velocities between two times and is sampled in equal steps of time",
 	  .source = "Song 2023; ECT; TCM (arXiv:2410.14895); sCT (arXiv:2410.11081), algorithm 1; MeanFlow "
 	            "(arXiv:2505.13447), mf meanflow.py:36" },
 	{ .key = "multistep.segments",
