@@ -2,6 +2,7 @@
 # mutate.sh - would the tests notice? Breaks one place of the program at a time, as ci/mutants/*.txt say, builds what the named suites
 # need and runs them: one has to fail.
 #   ci/mutate.sh [--list] [TEXT]...      the mutants whose name, file or suites hold a TEXT; all without one
+#   ci/mutate.sh --check                 only names those whose OLD is not in FILE exactly once: code moves, and they stay (ci/style.sh)
 # A mutant is
 #   @ NAME FILE SUITE...     suites as ctest names them; SUITE:TEST runs that test of it alone (test_runner:runner/cancel_is_a_file,
 #                            e2e_kill:test_NAME, op_runner:OP)
@@ -16,7 +17,11 @@
 WORK=${ABLATE_MUTANTS:-$ROOT/build/mutants}
 TREE=$WORK/tree BUILD=$WORK/build
 list=0
-[ "${1-}" != --list ] || { list=1; shift; }
+check=0
+case ${1-} in
+--list) list=1; shift ;;
+--check) check=1; shift ;;
+esac
 
 killed=0 explained=0 bad=()
 
@@ -67,11 +72,13 @@ build() { ninja -C "$BUILD" $(targets) >"$WORK/log" 2>&1; }
 tell() { printf '%-9s %s\n' "$1" "$name ($file)${2:+: $2}"; }
 fault() { tell "$1" "$2"; bad+=("$name"); }
 
+# TEXT: does it have OLD exactly once?
+is_there() { local once=${1/"$old"/}; [ "$1" != "$once" ] && [ "$once" = "${once/"$old"/}" ]; }
+
 try() {
 	local text
 	text=$(cat "$TREE/$file"; echo x)
-	local once=${text/"$old"/}
-	[ "$text" != "$once" ] && [ "$once" = "${once/"$old"/}" ] || { fault stale "'${old%%$'\n'*}' is not there exactly once"; return; }
+	is_there "$text" || { fault stale "'${old%%$'\n'*}' is not there exactly once"; return; }
 	text=${text/"$old"/"$new"}
 	cp -p "$TREE/$file" "$WORK/original"
 	printf %s "${text%x}" >"$TREE/$file"
@@ -102,7 +109,9 @@ is_sound() {
 one() {
 	[ -n "$name" ] && wanted "$@" || return 0
 	count=$((count + 1))
-	if [ $list -eq 1 ]; then
+	if [ $check -eq 1 ]; then
+		is_there "$(cat "$file"; echo x)" || { echo "$file: mutant $name: '${old%%$'\n'*}' is not there exactly once"; bad+=("$name"); }
+	elif [ $list -eq 1 ]; then
 		tell - "$suites"
 	elif is_sound; then
 		try
@@ -112,7 +121,7 @@ one() {
 }
 
 count=0 name=''
-[ $list -eq 1 ] || copy_tree
+[ $list$check != 00 ] || copy_tree
 while IFS= read -r line; do
 	case $line in
 	'@ '*)
@@ -127,5 +136,6 @@ while IFS= read -r line; do
 done < <(cat ci/mutants/*.txt)
 one "$@"
 [ $list -eq 0 ] || exit 0
+[ $check -eq 0 ] || { [ ${#bad[@]} -eq 0 ]; exit; }
 echo "$count mutants: $killed killed, $explained live for a reason, ${#bad[@]} to look at${bad[*]:+: ${bad[*]}}"
 [ ${#bad[@]} -eq 0 ]

@@ -187,6 +187,9 @@ awk '{
 		print FILENAME ":" FNR ": " length(line) " columns: at most 120"
 }' "${sources[@]}" | complain
 
+# 14. A mutant whose place is gone is tried by nobody.
+ci/mutate.sh --check | complain || true
+
 n=$(wc -l <"$report")
 cat "$report"
 echo "style: ${#sources[@]} sources, $n complaints"

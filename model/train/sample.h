@@ -21,8 +21,8 @@ MUST_CHECK int sampler_open(struct sampler **out, const struct run_config *confi
 void sampler_free(struct sampler *s);
 /* dst (n, h, w, c) uint8: samples first .. first+n-1 of `seed`, with nfe network evaluations: first one for each of
  * config->multistep.segments, all others return to config->sample.sigma_mid; of method.kind = "meanflow" all are equal
- * steps of its time. EXIT_USAGE where segments_allow (model/consistency/segments.h) or truncated_allow (truncated.h) says
- * no. */
+ * steps of its time. EXIT_USAGE where segments_allow (model/consistency/segments.h) or truncated_allow (truncated.h)
+ * says no. */
 MUST_CHECK int sampler_run(struct sampler *s, uint8_t *dst, int64_t first, int64_t n, uint64_t seed, int nfe,
                            struct progress *progress, struct err *e);
 
