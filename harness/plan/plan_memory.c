@@ -159,6 +159,10 @@ static struct run_config shape_of(const struct run_config *c)
 	s.ema.decay = s.teacher.mu0 = s.precond.time_scale = 0;
 	s.train.steps = s.disc.s0 = s.disc.s1 = s.eval.every = 0;
 	memset(&s.ect, 0, sizeof s.ect);
+	memset(&s.tcm, 0, sizeof s.tcm);
+	memset(&s.tangent, 0, sizeof s.tangent);
+	s.coupling.ema = 0;
+	s.noise.pairing = 0;
 	memset(&s.sample, 0, sizeof s.sample);
 	return s;
 }
