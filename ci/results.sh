@@ -11,6 +11,7 @@ studies() { cat <<'LIST'
 quickstart   ablations/quickstart.toml      -             curves.svg bars@fid/classifier:b@1.svg bars@fid/all-pixels@1.svg sigma.svg steps.svg samples.png
 budgets      ablations/budgets.toml         -             sweep@fid/classifier:b@1~train.steps.svg sweep@fid/all-pixels@1~train.steps.svg
 four-axes    ablations/four-axes.toml       -             curves.svg bars@fid/classifier:b@1.svg bars@fid/all-pixels@1.svg samples.png
+after-ict    ablations/after-ict.toml     -             bars@fid/classifier:b@1.svg bars@fid/all-pixels@1.svg curves.svg samples.png
 pictures     ablations/pictures.toml        -             samples.png curves.svg
 ci-gate      ablations/ci-gate.toml         -             curves.svg bars@fid@1.svg
 LIST

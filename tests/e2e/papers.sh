@@ -65,6 +65,14 @@ test_the_other_studies_run() {
 	says out "u8-round:n64"; says out "u8-trunc"; says out "different protocols on purpose"; says out "deviates from ict-cifar10"
 }
 
+# Every method that came after iCT, by its preset; TCM has no answer at the level where others take a second step.
+test_methods_after_ict_run() {
+	on_shapes run after-ict.toml --set net.attn='[4]' --set sample.sigma_mid=1.5; exits 0
+	check [ "$(done_cells)" -eq 9 ]
+	on_shapes table after-ict.toml --set net.attn='[4]' --set sample.sigma_mid=1.5 --table methods; exits 0
+	for row in iCT ECT "SCT's targets" TCM sCT MeanFlow; do says out "$row"; done
+}
+
 # The curves that figures 3 (b) and 4 (a) of arXiv:2310.14189 draw come from the settings alone.
 test_figures_of_settings_need_no_training() {
 	run ablate figure "$PAPERS/curricula.toml" steps -o steps.svg; exits 0

@@ -12,6 +12,7 @@ checked() { # STUDY
 
 test_quickstart() { checked quickstart; }
 test_four_axes() { checked four-axes; }
+test_after_ict() { checked after-ict; }
 test_budgets() { checked budgets; }
 test_pictures() { checked pictures; }
 test_ci_gate() { checked ci-gate; }
