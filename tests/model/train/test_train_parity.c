@@ -1,8 +1,8 @@
 /* test_train_parity.c - is train_run the training that the papers define? Cells of tests/fixtures/train_run, which
- * tests/peers/train_run_peer.py has trained in double from the definitions alone, are trained here from the same
- * settings: random streams, initial weights, order of the pictures, noise levels, curriculum, loss, optimizer,
- * averages, and what is sampled from them. The steps of build/tests/parity are of a loop of its own; those here are a
- * cell's.
+ * tests/peers/train_run_peer.py (PyTorch) and tests/peers/jax_run_peer.py (JAX) have trained in double from the
+ * definitions alone, are trained here from the same settings: random streams, initial weights, order of the pictures,
+ * noise levels, curriculum, loss, optimizer, averages, and what is sampled from them. The steps of build/tests/parity
+ * are of a loop of its own; those here are a cell's.
  *
  * A run stops before its first step and after 8, and resumes. Deviations are told with --verbose; bounds are three to
  * four times the largest of any cell, in fp32 on a CPU with AVX-512 and on the emulated device. The README beside the
@@ -326,7 +326,7 @@ static void check_checkpoint(const struct cell *cell, const char *path, int step
 	struct err e = ERR_INIT;
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
 		SCOPED(free) char *what = xstrfmt("%s@%d", parts[i].name, step);
-		if (parts[i].part == CKPT_TEACHER && !step_has_teacher(&cell->c))
+		if (parts[i].part == CKPT_TEACHER && !step_has_average(&cell->c))
 			continue;
 		SCOPED(free) float *w = part_of(cell, path, parts[i].part);
 		check_weights(cell, what, w, cell->start, bound.all, bound.one);
@@ -394,4 +394,31 @@ Test(train_parity, consistency_distillation, .timeout = 600)
 Test(train_parity, continuous_time_consistency_training, .timeout = 600)
 {
 	check_cell("sct", 0);
+}
+
+/* DDPM++ of two times under MeanFlow, with attention, dropout and flips: the target by the change of the answer, which
+ * JAX has from its own forward mode; adaptive weight, Adam; samples of one step and of two equal ones. */
+Test(train_parity, mean_velocities, .timeout = 600)
+{
+	check_cell("meanflow", 0);
+}
+
+/* Both stages of TCM, resumed in the first: the average that becomes the frozen network, boundary samples, a cut t
+ * distribution, the gap's limit, RAdam beginning anew. */
+Test(train_parity, truncated_consistency_training, .timeout = 600)
+{
+	check_cell("tcm", 0);
+}
+
+/* ECT of ten classes whose targets begin at the mean of reference pictures. */
+Test(train_parity, variance_reduced_targets, .timeout = 600)
+{
+	check_cell("references", 0);
+}
+
+/* iCT's levels with half of the pictures made by an average, pairs by optimal transport, Cauchy's loss with a c that
+ * falls as N grows. */
+Test(train_parity, generated_pictures_and_transport, .timeout = 600)
+{
+	check_cell("coupling", 0);
 }
