@@ -9,6 +9,7 @@
 #include "harness/plan/inputs.h"
 #include "harness/plan/plan_doubts.h"
 #include "harness/plan/plan_needs.h"
+#include "harness/plan/start_weights.h"
 #include "harness/run/earlier.h"
 #include "model/base/own_files.h"
 
@@ -181,6 +182,10 @@ int plan_open(struct plan **out, const struct cli *c, const char *path, struct e
 	if (asker.e.msg[0]) {
 		plan_free(p);
 		return err_code(e, EXIT_RECORD, "%s", asker.e.msg);
+	}
+	if (start_weights_fit(p, e)) {
+		plan_free(p);
+		return -1;
 	}
 	plan_find_missing(p);
 	*out = p;

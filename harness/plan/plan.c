@@ -7,7 +7,6 @@
 #include "harness/plan/inputs.h"
 #include "harness/plan/leak.h"
 #include "harness/plan/row_methods.h"
-#include "harness/plan/start_weights.h"
 #include "model/consistency/segments.h"
 #include "model/consistency/truncated.h"
 
@@ -32,7 +31,6 @@ struct expansion {
 	bool with_sets;              /* the second of two passes applies --set */
 	struct row_methods methods;  /* which settings some row uses */
 	struct config_memo *memo;    /* what checking and writing one arm spares the next */
-	struct start_weights fitting[2];
 	struct err *e;
 };
 
@@ -160,8 +158,7 @@ static int add_row(struct expansion *x, const struct new_row *r)
 	struct err why = ERR_INIT;
 	char hash[SHA256_HEX];
 	build(&c, x, &r->set);
-	int refused = config_finish_with(&c, x->memo, &why) || check_nfe(&c, x->g, &why) ||
-	              start_weights_fit(x->fitting, &c, &why);
+	int refused = config_finish_with(&c, x->memo, &why) || check_nfe(&c, x->g, &why);
 	if (refused && !x->with_sets && x->g->sets.n)
 		return 0; /* --set may fix it: the second pass decides */
 	if (refused)

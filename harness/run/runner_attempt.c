@@ -22,7 +22,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#define WRITER_WAIT_S 20.0
 
 int cell_is_done(bool *out, struct store *s, const struct run_plan *plan, const struct run_cell *c, struct err *e)
 {
@@ -366,6 +369,14 @@ static int end_by_ledger(enum record_state *state, char reason[512], struct slot
 	return store_end_without_journal(s, slot->attempt, reason, e);
 }
 
+/* Of several processes, the one that writes may outlive by a moment the one that was waited for. */
+static void await_writer(const char *journal)
+{
+	double start = monotonic_s();
+	while (journal_is_alive(journal) && monotonic_s() - start < WRITER_WAIT_S)
+		(void)nanosleep(&(struct timespec){ 0, 50000000 }, NULL);
+}
+
 int slot_finish(enum record_state *state, char reason[512], struct slot *slot, struct store *s,
                 const struct child_end *end, struct err *e)
 {
@@ -382,6 +393,8 @@ int slot_finish(enum record_state *state, char reason[512], struct slot *slot, s
 	if (slot->scan.sealed)
 		return query_end(state, reason, s->db, slot->attempt, e);
 	struct err why = ERR_INIT;
+	if (slot->ranks > 1)
+		await_writer(slot->journal);
 	if (write_end(slot, end, slot->scan.ended, &why))
 		return end_by_ledger(state, reason, slot, s, &why, e);
 	if (store_take_journal(s, &slot->scan, slot->attempt, slot->journal, NULL, e))

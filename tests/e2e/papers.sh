@@ -106,7 +106,8 @@ test_distillation_waits_for_its_teacher_and_knows_it() {
 test_weights_that_do_not_fit_fail_in_one_line() {
 	mkdir -p "$ABLATE_CACHE/weights"
 	printf 'not weights at all' >"$ABLATE_CACHE/weights/scaled-teacher.safetensors"
-	distil run; exits 1; says err "cd.teacher"
+	distil run; exits 2; lines_of err 1; says err "cd.teacher"; says err "not a safetensors file"
+	check [ ! -e ablate.db ]
 }
 
 test_the_second_noise_level_is_searched_and_told() {
