@@ -6,6 +6,7 @@
 #include "model/consistency/segments.h"
 #include "model/consistency/step.h"
 #include "model/cpu/devices.h"
+#include "tests/common/small_config.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -15,14 +16,7 @@ enum { BATCH = 3 };
 
 static struct run_config tiny(const char *const *settings)
 {
-	struct run_config c;
-	struct err e = ERR_INIT;
-	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
-	for (; settings && settings[0]; settings += 2)
-		cr_assert_eq(config_set_text(&c, settings[0], settings[1], &e), 0, "%s", e.msg);
-	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
-	return c;
+	return small_config(NULL, settings);
 }
 
 /* A step with a backward pass, planned and given weights, pictures and noise. */

@@ -6,6 +6,7 @@
 #include "model/config/net_spec.h"
 #include "model/consistency/step.h"
 #include "model/cpu/devices.h"
+#include "tests/common/small_config.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -17,16 +18,7 @@ enum { BATCH = 4, REFERENCES = 7, CLASSES = 2 };
 static struct run_config tiny(const char *const *settings)
 {
 	static const char *const base[] = { "net.channels", "8", "net.dropout", "0.3", NULL };
-	struct run_config c;
-	struct err e = ERR_INIT;
-	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
-	for (const char *const *s = base; *s; s += 2)
-		cr_assert_eq(config_set_text(&c, s[0], s[1], &e), 0, "%s", e.msg);
-	for (; settings && settings[0]; settings += 2)
-		cr_assert_eq(config_set_text(&c, settings[0], settings[1], &e), 0, "%s", e.msg);
-	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
-	return c;
+	return small_config(base, settings);
 }
 
 /* A step of `config`, planned and given two sets of weights, pictures, noise and labels. */

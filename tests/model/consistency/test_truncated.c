@@ -7,6 +7,7 @@
 #include "model/consistency/step.h"
 #include "model/consistency/truncated.h"
 #include "model/cpu/devices.h"
+#include "tests/common/small_config.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -16,16 +17,7 @@
 static struct run_config truncated(const char *const *settings)
 {
 	static const char *const base[] = { "method.kind", "tcm", "train.steps", "10", "tcm.first", "0.45", NULL };
-	struct run_config c;
-	struct err e = ERR_INIT;
-	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
-	for (const char *const *s = base; *s; s += 2)
-		cr_assert_eq(config_set_text(&c, s[0], s[1], &e), 0, "%s", e.msg);
-	for (; settings && settings[0]; settings += 2)
-		cr_assert_eq(config_set_text(&c, settings[0], settings[1], &e), 0, "%s", e.msg);
-	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
-	return c;
+	return small_config(base, settings);
 }
 
 Test(truncated, the_second_stage_begins_where_the_share_ends)

@@ -8,6 +8,7 @@
 #include "model/train/ckpt.h"
 #include "model/train/sample.h"
 #include "model/train/train.h"
+#include "tests/common/small_config.h"
 #include "tests/common/tmpdir.h"
 
 #include <criterion/criterion.h>
@@ -30,16 +31,7 @@ static struct run_config tiny(const char *decay, const char *const *settings)
 	const char *const base[] = { "train.steps", "6",           "train.batch", "4",         "net.channels",
 		                         "8",           "net.dropout", "0.2",         "ema.decay", decay,
 		                         "teacher.ema", "0.7",         NULL };
-	struct run_config c;
-	struct err e = ERR_INIT;
-	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
-	for (const char *const *s = base; *s; s += 2)
-		cr_assert_eq(config_set_text(&c, s[0], s[1], &e), 0, "%s", e.msg);
-	for (; settings && settings[0]; settings += 2)
-		cr_assert_eq(config_set_text(&c, settings[0], settings[1], &e), 0, "%s", e.msg);
-	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
-	return c;
+	return small_config(base, settings);
 }
 
 static bool stop_at_four(void *ctx)

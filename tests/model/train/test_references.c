@@ -5,6 +5,7 @@
 #include "model/cpu/devices.h"
 #include "model/train/references.h"
 #include "model/train/train.h"
+#include "tests/common/small_config.h"
 #include "tests/common/tempdir.h"
 
 #include <criterion/criterion.h>
@@ -15,16 +16,7 @@
 static struct run_config tiny(const char *const *settings)
 {
 	static const char *const base[] = { "train.steps", "4", "train.batch", "8", "net.channels", "8", NULL };
-	struct run_config c;
-	struct err e = ERR_INIT;
-	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
-	for (const char *const *s = base; *s; s += 2)
-		cr_assert_eq(config_set_text(&c, s[0], s[1], &e), 0, "%s", e.msg);
-	for (; settings && settings[0]; settings += 2)
-		cr_assert_eq(config_set_text(&c, settings[0], settings[1], &e), 0, "%s", e.msg);
-	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
-	return c;
+	return small_config(base, settings);
 }
 
 /* ---- references -------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #include "model/config/net_spec.h"
 #include "model/train/ckpt.h"
 #include "model/train/train.h"
+#include "tests/common/small_config.h"
 #include "tests/common/tempdir.h"
 
 #include <criterion/criterion.h>
@@ -28,16 +29,7 @@ static struct run_config settings(const char *const *more)
 		                                "train.batch", "8",    "net.channels", "8",    "tcm.ema",   "0.7",
 		                                "net.dropout", "0.3",  "optim.kind",   "adam", "tcm.lr",    "0.002",
 		                                "noise.mean",  "-0.5", "ect.q",        "4",    NULL };
-	struct run_config c;
-	struct err e = ERR_INIT;
-	config_defaults(&c);
-	cr_assert_eq(config_preset(&c, "ict-shapes8-ci", &e), 0, "%s", e.msg);
-	for (const char *const *s = base; *s; s += 2)
-		cr_assert_eq(config_set_text(&c, s[0], s[1], &e), 0, "%s", e.msg);
-	for (; more && more[0]; more += 2)
-		cr_assert_eq(config_set_text(&c, more[0], more[1], &e), 0, "%s", e.msg);
-	cr_assert_eq(config_finish(&c, &e), 0, "%s", e.msg);
-	return c;
+	return small_config(base, more);
 }
 
 static bool stop(void *ctx)
