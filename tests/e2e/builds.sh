@@ -115,8 +115,9 @@ test_an_interrupted_rebuild() {
 	grid
 	sed -i 's/train.steps = 2/train.steps = 900/' g.toml # long enough that a loaded machine stops it in time
 	run other run g.toml $DB --only base --threads 1; exits 0
+	rm err # the run before wrote it, too, and "started" there is no sign of this one
 	"$ABLATE" run g.toml $DB --only base --threads 1 --rebuild stale --jobs 1 >out 2>err &
-	await 60 'grep -q started err' # the first of two cells
+	await 60 'grep -qs started err' # the first of two cells
 	kill -INT $!; wait $! || true
 	check [ "$(sql a.db "SELECT count(*) > 0 FROM v_result WHERE fingerprint = '$THERE'")" = 1 ]
 	run ablate run g.toml $DB --only base --threads 1; exits 0; says err 'made by another build'
